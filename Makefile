@@ -1,0 +1,49 @@
+# Everything a developer runs. `make help` lists it.
+
+GO      ?= go
+# Where Debian keeps ip, nft and openvpn.
+export PATH := $(PATH):/usr/sbin:/sbin
+# How long to fuzz each target.
+FUZZTIME ?= 60s
+# The packages with tests against real programs, in network namespaces.
+INTEROP  := ./interop/... ./hostnet/... ./nic/... ./setup/... ./demo/...
+
+.PHONY: help build demo test check lint unit interop fuzz deps clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+build: ## bin/culvert, one static file
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/culvert ./cmd/culvert
+
+demo: build ## a tunnel on this machine, without root
+	bin/culvert demo
+
+test: deps check interop ## everything; as root, for its network namespaces
+
+check: lint unit ## what needs no root: lint, unit tests, a short fuzz
+	$(MAKE) fuzz FUZZTIME=3s
+
+lint: ## gofmt, vet for each system, staticcheck
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
+	$(GO) vet -tags interop ./...
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	$(GO) tool staticcheck -tags interop ./...
+
+# The race detector needs a C compiler.
+unit: ## unit tests, with the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+interop: build ## tests against Debian's openvpn; as root
+	@if [ "$$(id -u)" != 0 ]; then echo "the interop tests make network namespaces and need root; make check runs the rest" >&2; exit 1; fi
+	$(GO) test -tags interop -count=1 -p 1 -timeout 25m $(INTEROP)
+
+fuzz: ## each fuzz target for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+deps: ## the programs that tests run, on Debian
+	.ci/deps
+
+clean: ## what was built
+	rm -rf bin interop/out

@@ -1,0 +1,179 @@
+// Package adapter brings a virtual adapter up in the state that a tunnel
+// wants, one of two ways: as a device of the kernel with addresses and routes
+// of this host (Kernel), or as a TCP/IP stack in this process (UserSpace).
+package adapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"culvert/hostnet"
+	"culvert/nic"
+	"culvert/nic/tuntap"
+	"culvert/nic/userstack"
+)
+
+// Adapter is a virtual adapter that is up.
+type Adapter struct {
+	nic.NIC
+	// Stack is the TCP/IP stack behind it in user space, nil with a device.
+	Stack *userstack.Stack
+	// Changes are what was changed on this host, a line each.
+	Changes []string
+	// Partial is what of the wanted state could not be had, nil when all was.
+	Partial *hostnet.PartialError
+
+	applied Applied
+}
+
+// Applied is a state this host was brought to: *hostnet.Applied, or another
+// process that holds one.
+type Applied interface {
+	Update(ctx context.Context, want hostnet.State) error
+	Undo(ctx context.Context) error
+	Changes() []string
+}
+
+// Opener brings an adapter up in a state. State.Device is the name that was
+// asked for, such as "tun"; the adapter's Name is the one it got.
+type Opener func(ctx context.Context, want hostnet.State) (*Adapter, error)
+
+// Options are what both kinds of adapter take.
+type Options struct {
+	Log *slog.Logger
+	// StateDir is where undo journals are kept; "" for hostnet's default.
+	StateDir string
+	// Apply brings the host to a state; nil: Here.
+	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
+}
+
+// Here brings the host to a state in this process, by hostnet.Apply. Applied
+// is nil with an error that is no PartialError.
+func (o Options) Here(ctx context.Context, want hostnet.State) (Applied, error) {
+	a, err := hostnet.Apply(ctx, want, hostnet.Options{StateDir: o.StateDir, Logger: o.Log})
+	if a == nil {
+		return nil, err
+	}
+	return a, err
+}
+
+// Kernel opens a TUN device and changes this host's network. Close takes the
+// changes back.
+func Kernel(o Options) Opener {
+	if o.Apply == nil {
+		o.Apply = o.Here
+	}
+	return func(ctx context.Context, want hostnet.State) (*Adapter, error) {
+		device, err := tuntap.Open(tuntap.Options{Name: want.Device, MTU: want.MTU})
+		if err != nil {
+			return nil, err
+		}
+		want.Device = device.Name()
+		a := &Adapter{NIC: device}
+		a.applied, err = o.Apply(ctx, want)
+		if err = a.partial(err); err != nil {
+			device.Close()
+			return nil, err
+		}
+		a.Changes = a.applied.Changes()
+		return a, nil
+	}
+}
+
+// partial keeps what failed of a state that stands otherwise, and returns any
+// other error.
+func (a *Adapter) partial(err error) error {
+	a.Partial = nil
+	if errors.As(err, &a.Partial) {
+		return nil
+	}
+	return err
+}
+
+// Update brings a device's host to another state, as after a reconnect that
+// pushed other routes. In user space only routes and names could differ, and
+// nothing is done.
+func (a *Adapter) Update(ctx context.Context, want hostnet.State) error {
+	if a.applied == nil {
+		return nil
+	}
+	want.Device = a.Name()
+	err := a.partial(a.applied.Update(ctx, want))
+	a.Changes = a.applied.Changes()
+	return err
+}
+
+// Close takes back what was changed and closes the adapter. Undoing goes on
+// when ctx has ended long ago: it is not asked.
+func (a *Adapter) Close() error {
+	var undone error
+	if a.applied != nil {
+		undone = a.applied.Undo(context.Background())
+	}
+	return errors.Join(undone, a.NIC.Close())
+}
+
+// TakeDown is Close, which tells log what could not be taken back.
+func (a *Adapter) TakeDown(log *slog.Logger) {
+	if err := a.Close(); err != nil {
+		log.Error("not everything could be taken back; `culvert cleanup` tries again", "error", err)
+	}
+}
+
+// ErrNotConnected says that there is no tunnel to connect through.
+var ErrNotConnected = errors.New("the tunnel is not up")
+
+// DialContext connects through the tunnel, as net.Dialer does on a host, where
+// the adapter is in user space.
+func (a *Adapter) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if a.Stack == nil {
+		return nil, fmt.Errorf("the adapter %s is the system's: connect as if there were no tunnel", a.Name())
+	}
+	return a.Stack.DialContext(ctx, network, address)
+}
+
+// UserSpace opens a stack in this process. With forward set, it carries what
+// it receives on to the outside (a server).
+func UserSpace(forward *userstack.ForwardOptions) Opener {
+	return func(_ context.Context, want hostnet.State) (*Adapter, error) {
+		stack, err := userstack.New(userstack.Options{
+			Name: want.Device, MTU: want.MTU,
+			Addresses: prefixes(want.Addresses), DNS: servers(want.DNS),
+		})
+		if err != nil {
+			return nil, err
+		}
+		if forward != nil {
+			if _, err := userstack.Forward(stack, *forward); err != nil {
+				stack.Close()
+				return nil, err
+			}
+		}
+		return &Adapter{NIC: stack, Stack: stack}, nil
+	}
+}
+
+func prefixes(addresses []hostnet.Address) (p []netip.Prefix) {
+	for _, a := range addresses {
+		p = append(p, a.Prefix)
+	}
+	return p
+}
+
+// servers are the resolvers with the port that hostnet leaves out.
+func servers(dns *hostnet.DNS) (s []netip.AddrPort) {
+	if dns == nil {
+		return nil
+	}
+	for _, server := range dns.Servers {
+		if server.Port() == 0 {
+			server = netip.AddrPortFrom(server.Addr(), 53)
+		}
+		s = append(s, server)
+	}
+	return s
+}

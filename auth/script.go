@@ -1,0 +1,185 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Script checks passwords by a program (manual, auth-user-pass-verify). Where
+// the program puts its decision off, it is awaited in auth_control_file.
+type Script struct {
+	Program *Program
+	// Answer takes a client's answer to a challenge (client-crresponse);
+	// nil: there is none.
+	Answer *Program
+	// ViaEnv passes user name and password in the environment, else in a
+	// file of two lines.
+	ViaEnv bool
+	TmpDir string // "" for the system's
+	slots  chan struct{}
+}
+
+// NewScript bounds how many programs run at the same time.
+func NewScript(s Script, atOnce int) *Script {
+	s.slots = make(chan struct{}, atOnce)
+	return &s
+}
+
+// The files of one check, and the variables that name them.
+const (
+	loginFile   = "login"
+	answerFile  = "response"
+	controlFile = "auth_control_file"
+	pendingFile = "auth_pending_file"
+	reasonFile  = "auth_failed_reason_file"
+)
+
+// Exit status of a program.
+const (
+	statusOK       = 0
+	statusDeferred = 2
+)
+
+// pollInterval is how often a deferred decision is looked for.
+const pollInterval = 100 * time.Millisecond
+
+// Check implements Checker.
+func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verdict {
+	scratch, err := NewScratch(s.TmpDir)
+	if err != nil {
+		return Verdict{Err: err}
+	}
+	defer scratch.Remove()
+	env := slices.Clone(r.Env)
+	for _, name := range []string{controlFile, pendingFile, reasonFile} {
+		if err := scratch.Write(name, ""); err != nil {
+			return Verdict{Err: err}
+		}
+		env = append(env, name+"="+scratch.Path(name))
+	}
+	status, err := s.ask(ctx, scratch, r, env)
+	switch {
+	case err != nil:
+		return Verdict{Err: err}
+	case status == statusOK:
+		return Verdict{OK: true}
+	case status != statusDeferred:
+		return Verdict{Reason: reason(scratch)}
+	}
+	if refusal, err := s.pending(scratch, r, pend); refusal != "" || err != nil {
+		return Verdict{Reason: refusal, Err: err}
+	}
+	return s.await(ctx, scratch, r, env)
+}
+
+// ask runs the program with what the client says of itself.
+func (s *Script) ask(ctx context.Context, scratch Scratch, r *Request, env []string) (int, error) {
+	username, password := SafeUsername(r.Username), safePassword(r.Password)
+	if s.ViaEnv {
+		return s.run(ctx, s.Program, append(env, "username="+username, "password="+password))
+	}
+	if err := scratch.Write(loginFile, username+"\n"+password+"\n"); err != nil {
+		return -1, err
+	}
+	defer os.Remove(scratch.Path(loginFile))
+	return s.run(ctx, s.Program, env, scratch.Path(loginFile))
+}
+
+// run runs a program when it is its turn.
+func (s *Script) run(ctx context.Context, p *Program, env []string, args ...string) (int, error) {
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return -1, ctx.Err()
+	}
+	defer func() { <-s.slots }()
+	return p.Run(ctx, env, args...)
+}
+
+// pending reads auth_pending_file, which a program may have filled: seconds,
+// method, and what the client is to be told.
+func (s *Script) pending(scratch Scratch, r *Request, pend func(Pending)) (refusal string, err error) {
+	text := scratch.Read(pendingFile)
+	if text == "" {
+		return "", nil
+	}
+	p, method, err := parsePending(text)
+	if err != nil {
+		return "", err
+	}
+	if !slices.Contains(r.Methods, method) {
+		return fmt.Sprintf("this client cannot take the further step of the login (%s); use a newer one", method), nil
+	}
+	pend(p)
+	return "", nil
+}
+
+// maxExtra keeps INFO_PRE within a control message, bytes.
+const maxExtra = 1000
+
+func parsePending(text string) (p Pending, method string, err error) {
+	lines := strings.SplitN(strings.ReplaceAll(text, "\r\n", "\n"), "\n", 3)
+	if len(lines) < 3 {
+		return p, "", fmt.Errorf("%s: expected three lines: seconds, method, and what the client is told; got %d", pendingFile, len(lines))
+	}
+	seconds, err := strconv.ParseUint(strings.TrimSpace(lines[0]), 10, 20)
+	if err != nil || seconds == 0 {
+		return p, "", fmt.Errorf("%s: expected the seconds to wait in its first line, got %.20q", pendingFile, lines[0])
+	}
+	extra, _, _ := strings.Cut(lines[2], "\n")
+	extra = safePassword(extra) // may lengthen it, so it comes before the bound
+	if len(extra) > maxExtra {
+		return p, "", fmt.Errorf("%s: %d bytes for the client, at most %d fit", pendingFile, len(extra), maxExtra)
+	}
+	return Pending{Timeout: time.Duration(seconds) * time.Second, Extra: extra}, strings.TrimSpace(lines[1]), nil
+}
+
+// await waits for a decision in auth_control_file, and passes answers of the
+// client on to the program that takes them.
+func (s *Script) await(ctx context.Context, scratch Scratch, r *Request, env []string) Verdict {
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		switch text := scratch.Read(controlFile); {
+		case strings.HasPrefix(text, "1"):
+			return Verdict{OK: true}
+		case strings.HasPrefix(text, "0"):
+			return Verdict{Reason: reason(scratch)}
+		}
+		select {
+		case <-ctx.Done():
+			return Verdict{Err: ctx.Err()}
+		case answer := <-r.Answers:
+			if err := s.pass(ctx, scratch, env, answer); err != nil {
+				return Verdict{Err: err}
+			}
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Script) pass(ctx context.Context, scratch Scratch, env []string, answer string) error {
+	if s.Answer == nil {
+		return nil
+	}
+	if err := scratch.Write(answerFile, answer); err != nil {
+		return err
+	}
+	defer os.Remove(scratch.Path(answerFile))
+	_, err := s.run(ctx, s.Answer, env, scratch.Path(answerFile))
+	return err
+}
+
+// reason is what a client that is refused shall be told, in one line.
+func reason(scratch Scratch) string {
+	text := scratch.Read(reasonFile)
+	if len(text) > maxExtra {
+		text = text[:maxExtra]
+	}
+	return safePassword(text)
+}

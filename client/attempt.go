@@ -1,0 +1,209 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"culvert/config"
+	"culvert/endpoint"
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/session"
+	"culvert/tunnel"
+)
+
+// explainAfter is when a handshake that does not end is explained.
+const explainAfter = 5 * time.Second
+
+// attempt is one connection to one address, from its first packet to its end.
+type attempt struct {
+	*Client
+	*profile
+	target  target
+	peer    *tunnel.Peer
+	events  chan session.Event
+	done    chan struct{} // closed when nobody takes events any more
+	up      bool
+	options []string // pushed, with changes since
+	began   time.Time
+}
+
+// connect runs one connection and returns why it ended.
+func (c *Client) connect(ctx context.Context, t target) error {
+	if err := c.keepReachable(ctx, t.near().Addr()); err != nil {
+		return err
+	}
+	p := c.profile(t.remote)
+	cfg := p.session
+	var err error
+	if cfg.Username, cfg.Password, err = c.login.next(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errFatal, err)
+	}
+	c.log.Info("connecting", "remote", t)
+	began := time.Now()
+	l, err := c.open(ctx, p, t)
+	if err != nil {
+		return err
+	}
+	if c.showTLS != nil {
+		cfg.TLS = c.showTLS(cfg.TLS, t.addr)
+	}
+	cfg.Wrapper = p.wrapper()
+	cfg.Fragment = endpoint.Fragment(p.cfg, t.addr.Addr().Is6())
+	if t.remote.Proto.TCP {
+		cfg = endpoint.OverTCP(cfg)
+	}
+	a := &attempt{began: began, Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
+	a.peer = tunnel.NewPeer(session.NewClient(cfg, time.Now()), l, buf.Path{Remote: t.addr}, a.onEvent)
+	c.peer.Store(a.peer)
+	c.passing.Store(nil)
+	inbound := make(chan error, 1)
+	go func() {
+		defer close(inbound)
+		inbound <- c.road.Inbound(l)
+	}()
+
+	a.peer.Do(func(time.Time) {})
+	err = a.run(ctx, inbound)
+	close(a.done)
+	// Where this side gave up, the server need not wait for its silence.
+	said := make(chan struct{})
+	a.peer.Do(func(now time.Time) {
+		defer close(said)
+		a.peer.Session.Exit(now, 1)
+		a.peer.Settle(now)
+	})
+	<-said
+	c.traffic.ended(a.peer)
+	c.peer.CompareAndSwap(a.peer, nil)
+	a.peer.Stop()
+	l.Close()
+	<-inbound
+	return err
+}
+
+// run waits for the session's events until it ends.
+func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
+	explain := time.NewTimer(explainAfter)
+	defer explain.Stop()
+	var giveUp <-chan time.Time
+	if t := a.profile.cfg.ConnectTimeout; t > 0 && t < a.profile.cfg.HandWindow {
+		giveUp = time.After(time.Until(a.began.Add(t)))
+	}
+	leave := ctx.Done()
+	for {
+		select {
+		case e := <-a.events:
+			if _, pending := e.(session.AuthPending); pending {
+				giveUp = nil
+			}
+			if err := a.event(ctx, e); err != nil {
+				return err
+			}
+		case <-explain.C:
+			a.explain()
+		case <-giveUp:
+			if !a.up {
+				return fmt.Errorf("no connection within %v (connect-timeout)", a.profile.cfg.ConnectTimeout)
+			}
+		case err := <-a.ended:
+			return fmt.Errorf("%w: the adapter: %w", errFatal, err)
+		case err := <-inbound:
+			return a.linkEnded(err)
+		case <-a.restarts:
+			if leave != nil {
+				return errRestart
+			}
+		case <-leave:
+			leave = nil
+			a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.profile.cfg.ExplicitExitNotify) })
+		}
+	}
+}
+
+// linkEnded is why the attempt ends with its link, which over TCP the server
+// can close.
+func (a *attempt) linkEnded(err error) error {
+	switch {
+	case a.up:
+		return &lostError{err}
+	case errors.As(err, new(*link.LengthError)) || !a.target.remote.Proto.TCP:
+		return fmt.Errorf("the socket: %w", err)
+	}
+	return fmt.Errorf("the server, or something on the way, ended the connection before it was up: %w; a server does that with a client whose tls-auth or tls-crypt key or certificate it refuses, and its log says why", err)
+}
+
+// explain says how far a handshake has come that should have ended.
+func (a *attempt) explain() {
+	if a.up {
+		return
+	}
+	a.peer.Do(func(time.Time) {
+		why := a.peer.Session.Stage()
+		if err := a.passing.Load(); err != nil {
+			why = (*err).Error() + "; " + why
+		}
+		a.log.Warn("still connecting: "+why, "remote", a.target)
+	})
+}
+
+// event takes what the session reports; an error ends the attempt.
+func (a *attempt) event(ctx context.Context, e session.Event) error {
+	switch e := e.(type) {
+	case session.Established:
+		a.log.Info("Control Channel: " + endpoint.Describe(e.TLS))
+		a.log.Info("Data Channel: "+e.Params.Describe(), "peer-id", e.Params.PeerID)
+	case session.Pushed:
+		return a.pushed(ctx, e.Options)
+	case session.PushUpdated:
+		return a.updated(ctx, e.Options)
+	case session.Token:
+		a.login.setToken(e)
+		a.log.Debug("the server gave a token in place of the password")
+	case session.LoginNeeded:
+		go a.loginNeeded(ctx)
+	case session.AuthPending:
+		a.log.Info("the server is still checking the login", "timeout", e.Timeout)
+	case session.InfoPre:
+		go a.infoPre(ctx, e)
+	case session.Rekeyed:
+		a.log.Info("Control Channel: " + endpoint.Describe(e.TLS))
+		a.log.Info("keys renewed", "key", e.Key)
+	case session.RekeyFailed:
+		a.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "error", e.Err)
+	case session.Remark:
+		a.log.Warn(e.Text)
+	case session.Info:
+		a.log.Info("message from the server", "text", e.Text)
+	case session.Closed:
+		if a.up && !errors.Is(e.Err, session.ErrExit) {
+			return &lostError{e.Err}
+		}
+		return e.Err
+	}
+	return nil
+}
+
+// pushed brings the adapter up in the state that the server pushed.
+func (a *attempt) pushed(ctx context.Context, options []string) error {
+	cfg, notes, err := config.ParsePushed(a.profile.cfg, options)
+	if err != nil {
+		return fmt.Errorf("%w: the server's push: %w", errFatal, err)
+	}
+	for _, note := range notes {
+		a.log.Warn("pushed option: " + note.Text)
+	}
+	a.peer.MaxInner.Store(int32(endpoint.MaxInner(cfg, a.target.addr.Addr().Is6(), a.peer.Session)))
+	if err := a.bringUp(ctx, cfg); err != nil {
+		return err
+	}
+	a.up, a.options = true, options
+	a.log.Info("Initialization Sequence Completed", "adapter", a.Adapter().Name(), "server", a.target,
+		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))
+	if a.opts.Ready != nil {
+		a.opts.Ready(a.Client)
+	}
+	return nil
+}

@@ -1,0 +1,292 @@
+// Package client is the client's role: it finds a server among the remotes of
+// its configuration, brings up an adapter in the state the server pushed, and
+// keeps the connection up.
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"culvert/adapter"
+	"culvert/config"
+	"culvert/endpoint"
+	"culvert/hostnet"
+	"culvert/link"
+	"culvert/nic"
+	"culvert/session"
+	"culvert/session/wrap"
+	"culvert/tunnel"
+)
+
+// Options are what a client is given beside its configuration.
+type Options struct {
+	Log *slog.Logger
+	// Open brings the adapter up, once a server has pushed what it needs.
+	Open adapter.Opener
+	// Listen opens a socket for UDP; nil: link.ListenUDP.
+	Listen func(link.Options) (link.Link, error)
+	// Resolve finds a remote's addresses; nil: the system's resolver.
+	Resolve endpoint.Resolver
+	// Ask asks the user for passwords and codes; nil: nobody can be asked.
+	Ask endpoint.Ask
+	// Ready is called each time the tunnel is up.
+	Ready func(*Client)
+}
+
+// Client is a VPN client. Make it with New and Run it once.
+type Client struct {
+	cfg     *config.Config
+	opts    Options
+	log     *slog.Logger
+	main    *profile
+	blocks  map[*config.Config]*profile // of <connection> blocks
+	road    tunnel.Road
+	remotes *remotes
+
+	login       *login
+	proxyLogins map[string][2]string // asked for, by proxy
+	// showTLS makes the TLS settings for one server (tls-verify); nil: they
+	// are those of the profile.
+	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
+
+	peer    atomic.Pointer[tunnel.Peer]
+	adapter atomic.Pointer[adapter.Adapter]
+	state   hostnet.State // what the adapter was brought to; owned by Run
+	loop    sync.Once
+	passing atomic.Pointer[error] // the last network error of this connection
+	// ended has the error of the adapter's outbound road.
+	ended    chan error
+	restarts chan struct{} // asked for by Restart
+	traffic  traffic
+}
+
+// New checks a configuration in full, so that what is wrong with it is said
+// before anything is opened.
+func New(c *config.Config, o Options) (*Client, error) {
+	if !c.Pull {
+		return nil, errors.New("this configuration has no `client` (or `pull`): it is that of a server, or of one of two hosts without one")
+	}
+	cl := &Client{cfg: c, opts: o, log: o.Log, remotes: newRemotes(c, o.Resolve),
+		blocks: make(map[*config.Config]*profile), proxyLogins: make(map[string][2]string), ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
+	if err := endpoint.Unlock(c, o.Ask); err != nil {
+		return nil, err
+	}
+	var err error
+	if cl.login, err = newLogin(c, o.Ask); err != nil {
+		return nil, err
+	}
+	if cl.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c)); err != nil {
+		return nil, err
+	}
+	warn := func(text string) { o.Log.Warn(text) }
+	if cl.main, err = newProfile(c, warn); err != nil {
+		return nil, err
+	}
+	for _, remote := range c.Remotes {
+		if block := remote.Settings; block != nil {
+			if cl.blocks[block], err = newProfile(block, warn); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if cl.opts.Listen == nil {
+		cl.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
+	}
+	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Adapter: cl.currentNIC, OnError: cl.passingError}
+	return cl, nil
+}
+
+// profile is what one configuration makes of every session: that of the file,
+// or with a <connection> block applied.
+type profile struct {
+	cfg     *config.Config
+	session session.Config
+	wrapper func() wrap.Wrapper
+}
+
+func newProfile(c *config.Config, warn func(string)) (*profile, error) {
+	p := &profile{cfg: c}
+	var err error
+	if p.wrapper, err = endpoint.ClientWrapper(c); err != nil {
+		return nil, err
+	}
+	if p.session, err = endpoint.Session(c, false, warn); err != nil {
+		return nil, err
+	}
+	p.session.PeerInfo["IV_SSO"] = loginSteps
+	return p, nil
+}
+
+// loginSteps are the further steps of a login that a server may ask for
+// (IV_SSO): opening a page, and answering a question.
+const loginSteps = "webauth,openurl,crtext"
+
+// profile is the settings to use for a remote.
+func (c *Client) profile(r config.Remote) *profile {
+	if p := c.blocks[r.Settings]; p != nil {
+		return p
+	}
+	return c.main
+}
+
+// passingError logs what does not end the connection, such as the refusals of
+// a host on which nothing listens.
+func (c *Client) passingError(err error) {
+	c.passing.Store(&err)
+	c.log.Debug("passing network error", "error", err)
+}
+
+func (c *Client) currentNIC() nic.NIC {
+	if a := c.adapter.Load(); a != nil {
+		return a
+	}
+	return nil
+}
+
+// Adapter is the client's adapter, nil until the tunnel was up once.
+func (c *Client) Adapter() *adapter.Adapter { return c.adapter.Load() }
+
+// Server is the peer at the other end, nil while there is none.
+func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
+
+// Run connects, and connects again when the connection is lost, until ctx ends
+// (the error is nil then) or trying again makes no sense. Before it returns,
+// the server was told (explicit-exit-notify) and the host is as it was.
+func (c *Client) Run(ctx context.Context) error {
+	defer c.closeAdapter()
+	defer c.keepStatus()()
+	var failures int // since the last connection that was up
+	for {
+		target, err := c.remotes.next(ctx)
+		if err == nil {
+			err = c.connect(ctx, target)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		again := c.afterwards(err)
+		if again.give != nil {
+			return again.give
+		}
+		failures++
+		if again.established {
+			failures = 0
+		}
+		if again.sameServer {
+			c.remotes.stay()
+		}
+		if again.nextRemote {
+			c.remotes.leave()
+		}
+		pause := max(c.retryWait(failures), again.backoff)
+		c.log.Warn("not connected", "reason", err, "retry-in", pause)
+		if !c.pause(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+// patientTries is after how many failures for each remote the wait between
+// tries begins to double (man page, connect-retry).
+const patientTries = 5
+
+// retryWait is how long to wait after so many failures in a row.
+func (c *Client) retryWait(failures int) time.Duration {
+	wait := c.cfg.ConnectRetry
+	for range min(failures/max(len(c.cfg.Remotes), 1)-patientTries, 20) {
+		wait *= 2
+	}
+	return min(wait, max(c.cfg.ConnectRetryMax, c.cfg.ConnectRetry))
+}
+
+// verdict is what to do after a connection ended.
+type verdict struct {
+	give        error // give up, for this reason
+	sameServer  bool
+	nextRemote  bool // not to another address of this one
+	established bool // it had worked, so that there is no reason to wait long
+	backoff     time.Duration
+}
+
+func (c *Client) afterwards(err error) verdict {
+	var refused *session.AuthFailedError
+	var restart *session.RestartError
+	var lost *lostError
+	switch {
+	case errors.As(err, &refused) && !refused.Temporary:
+		again, why := c.login.refused(refused, errors.As(err, &lost))
+		if !again {
+			return verdict{give: errors.Join(err, why)}
+		}
+		return verdict{sameServer: true}
+	case errors.As(err, &refused):
+		return verdict{sameServer: refused.SameServer, nextRemote: refused.NextRemote, backoff: refused.Backoff}
+	case errors.As(err, &restart) && restart.Halt:
+		return verdict{give: err}
+	case errors.As(err, &restart):
+		return verdict{sameServer: restart.SameServer, established: true}
+	case errors.Is(err, session.ErrPingTimeout) && c.cfg.PingExit > 0:
+		return verdict{give: err}
+	case errors.Is(err, errFatal):
+		return verdict{give: err}
+	case errors.Is(err, errExhausted), errors.Is(err, errUnresolved):
+		return verdict{give: err}
+	case errors.As(err, &lost), errors.Is(err, errRestart):
+		return verdict{sameServer: true, established: true}
+	}
+	return verdict{}
+}
+
+// errFatal is wrapped by errors that trying again would not mend.
+var errFatal = errors.New("cannot go on")
+
+// lostError is the end of a connection that was up.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string { return "connection lost: " + e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
+
+// errRestart ends a connection that Restart was called on.
+var errRestart = errors.New("a restart was asked for (SIGUSR1)")
+
+// Restart connects anew with the same configuration and adapter. The routes
+// stay meanwhile, so that nothing leaks past the tunnel.
+func (c *Client) Restart() {
+	select {
+	case c.restarts <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+// pause waits before the next connection. Restart cuts it short.
+func (c *Client) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.restarts:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// DialContext connects through the tunnel, as net.Dialer does on a host, for a
+// client whose adapter is in user space. Names are resolved by the servers
+// that were pushed. It fails with adapter.ErrNotConnected while the
+// tunnel is down.
+func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	a := c.adapter.Load()
+	if a == nil {
+		return nil, adapter.ErrNotConnected
+	}
+	return a.DialContext(ctx, network, address)
+}

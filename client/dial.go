@@ -1,0 +1,172 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"culvert/config"
+	"culvert/endpoint"
+	"culvert/link"
+)
+
+// open makes the link to a target: UDP or TCP, directly or by way of a proxy.
+func (c *Client) open(ctx context.Context, p *profile, t target) (link.Link, error) {
+	if limit := p.cfg.ConnectTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	if t.remote.Proto.TCP {
+		return c.openTCP(ctx, p, t)
+	}
+	l, err := c.opts.Listen(linkOptions(p.cfg, t.near().Addr()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errFatal, err)
+	}
+	if p.cfg.SOCKSProxy == nil {
+		return l, nil
+	}
+	proxy, err := c.socks(p.cfg)
+	if err == nil {
+		var control net.Conn
+		if control, err = link.DialTCP(ctx, proxyOptions(p.cfg, t.near().Addr()), t.near()); err == nil {
+			return proxy.UDP(ctx, control, l, t.addr)
+		}
+	}
+	l.Close()
+	return nil, err
+}
+
+func (c *Client) openTCP(ctx context.Context, p *profile, t target) (link.Link, error) {
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return link.DialTCP(ctx, linkOptions(p.cfg, t.addr.Addr()), t.addr)
+	}
+	conn, err := c.through(ctx, p.cfg, t, dial)
+	if err != nil {
+		return nil, err
+	}
+	return link.NewTCP(conn, link.TCPOptions{QueueLimit: p.cfg.TCPQueueLimit}), nil
+}
+
+// through dials a TCP target, which is the proxy where there is one.
+func (c *Client) through(ctx context.Context, cfg *config.Config, t target, dial link.Dial) (net.Conn, error) {
+	switch {
+	case cfg.HTTPProxy != nil:
+		proxy, err := c.httpProxy(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return proxy.Connect(ctx, dial, net.JoinHostPort(t.host, strconv.Itoa(int(t.port))))
+	case cfg.SOCKSProxy != nil:
+		proxy, err := c.socks(cfg)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := proxy.Connect(ctx, conn, t.host, t.port); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return conn, nil
+	}
+	return dial(ctx)
+}
+
+// linkOptions are the socket's by `local`, `lport`, `nobind` and the like.
+func linkOptions(c *config.Config, remote netip.Addr) link.Options {
+	o := proxyOptions(c, remote)
+	port := uint16(c.LocalPort)
+	if c.NoBind {
+		port = 0
+	}
+	o.Addr = netip.AddrPortFrom(o.Addr.Addr(), port)
+	return o
+}
+
+// proxyOptions are a socket's beside the tunnel's own, which has the port.
+func proxyOptions(c *config.Config, remote netip.Addr) link.Options {
+	o := endpoint.LinkOptions(c)
+	o.Refusals = true
+	local := netip.IPv4Unspecified()
+	if remote.Is6() {
+		local = netip.IPv6Unspecified()
+	}
+	if a, err := netip.ParseAddr(c.Local); err == nil && a.Is4() == remote.Is4() {
+		local = a
+	}
+	o.Addr = netip.AddrPortFrom(local, 0)
+	return o
+}
+
+// proxyMethods are the link's names for the configuration's.
+var proxyMethods = map[config.ProxyAuth]link.ProxyAuth{
+	config.ProxyNone: link.AuthNone, config.ProxyBasic: link.AuthBasic, config.ProxyDigest: link.AuthDigest,
+	config.ProxyNTLM: link.AuthNTLM, config.ProxyAuto: link.AuthAuto, config.ProxyNoClear: link.AuthNoClear,
+}
+
+// httpProxy is `http-proxy`. A login without a method is the best that the
+// proxy offers.
+func (c *Client) httpProxy(cfg *config.Config) (*link.HTTPProxy, error) {
+	p := cfg.HTTPProxy
+	h := &link.HTTPProxy{Auth: proxyMethods[p.Auth], Version: p.Version, Agent: p.Agent}
+	for _, header := range p.Headers {
+		h.Headers = append(h.Headers, link.Header(header))
+	}
+	if p.Auth == config.ProxyNone && cfg.HTTPProxyUserPass != nil {
+		h.Auth = link.AuthAuto
+	}
+	if h.Auth == link.AuthNone {
+		return h, nil
+	}
+	var err error
+	h.Username, h.Password, err = c.proxyLogin(cfg.HTTPProxyUserPass, p.Ask, "HTTP proxy "+p.Host)
+	return h, err
+}
+
+func (c *Client) socks(cfg *config.Config) (*link.SOCKSProxy, error) {
+	p := cfg.SOCKSProxy
+	s := new(link.SOCKSProxy)
+	if p.UserPass == nil && !p.Ask {
+		return s, nil
+	}
+	var err error
+	s.Username, s.Password, err = c.proxyLogin(p.UserPass, p.Ask, "SOCKS proxy "+p.Host)
+	return s, err
+}
+
+// proxyLogin is a proxy's user name and password, from a file or the user, who
+// is asked once for each proxy.
+func (c *Client) proxyLogin(f *config.File, ask bool, what string) (username, password string, err error) {
+	if f != nil {
+		username, password = twoLines(f.Text)
+		if username == "" {
+			return "", "", fmt.Errorf("%w: %v: %s: expected a user name and a password on two lines", errFatal, f.Pos, what)
+		}
+		return username, password, nil
+	}
+	if !ask {
+		return "", "", nil
+	}
+	if known, ok := c.proxyLogins[what]; ok {
+		return known[0], known[1], nil
+	}
+	if c.opts.Ask == nil {
+		return "", "", fmt.Errorf("%w: %s: user name and password are to be asked for, and there is nobody to ask: use http-proxy-user-pass or name a file", errFatal, what)
+	}
+	var answers [2]string
+	answers[0], err = c.opts.Ask("User name for "+what, true)
+	if err == nil {
+		answers[1], err = c.opts.Ask("Password for "+what, false)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %s: %w", errFatal, what, err)
+	}
+	c.proxyLogins[what] = answers
+	return answers[0], answers[1], nil
+}

@@ -1,0 +1,95 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"culvert/config"
+	"culvert/endpoint"
+	"culvert/hostnet"
+)
+
+// bringUp opens the adapter in the state that cfg wants, or brings the one
+// that is open to it.
+func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
+	state, err := endpoint.HostState(ctx, cfg, a.target.near().Addr(), a.remotes.resolve)
+	if err != nil {
+		return err
+	}
+	if len(state.Addresses) == 0 {
+		return fmt.Errorf("%w: the server pushed no address (ifconfig)", errFatal)
+	}
+	if open := a.adapter.Load(); open != nil {
+		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
+			a.state = state
+			return a.report(open.Update(ctx, state))
+		}
+		a.closeAdapter()
+	}
+	opened, err := a.opts.Open(ctx, state)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errFatal, err)
+	}
+	a.state = state
+	a.adapter.Store(opened)
+	go func() {
+		err := a.road.Outbound(opened)
+		if a.adapter.Load() == opened {
+			a.ended <- err
+		}
+	}()
+	return a.report(nil)
+}
+
+// report says what of the wanted state could not be had.
+func (a *attempt) report(err error) error {
+	if err != nil {
+		return fmt.Errorf("%w: %w", errFatal, err)
+	}
+	open := a.adapter.Load()
+	for _, change := range open.Changes {
+		a.log.Debug("this host: " + change)
+	}
+	if open.Partial != nil {
+		a.log.Warn("connected, but: " + open.Partial.Error())
+	}
+	return nil
+}
+
+func (c *Client) closeAdapter() {
+	if open := c.adapter.Swap(nil); open != nil {
+		open.TakeDown(c.log)
+	}
+}
+
+// keepReachable routes a server's address past the tunnel before it is tried,
+// where the tunnel of the connection before still has the host's routes.
+func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
+	open := c.adapter.Load()
+	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
+	if open == nil || !c.redirects() || slices.Contains(c.state.Routes, bypass) {
+		return nil
+	}
+	c.state.Routes = append(slices.Clone(c.state.Routes), bypass)
+	return open.Update(ctx, c.state)
+}
+
+func (c *Client) redirects() bool {
+	return slices.ContainsFunc(c.state.Routes, func(r hostnet.Route) bool { return r.Bypass })
+}
+
+func ifconfigText(c *config.Config) string {
+	if c.Ifconfig == nil {
+		return "none"
+	}
+	return c.Ifconfig.Local.String()
+}
+
+func ifconfigIPv6Text(c *config.Config) string {
+	if c.IfconfigIPv6 == nil {
+		return "none"
+	}
+	return c.IfconfigIPv6.Local.Addr().String()
+}

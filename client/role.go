@@ -1,0 +1,100 @@
+package client
+
+import (
+	"errors"
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/session"
+	"culvert/tunnel"
+)
+
+// role is a client's part in the road: there is one peer, the server.
+type role struct{ *Client }
+
+// Route sends every packet to the server, but for those to the server's own
+// outer address, which would go round in circles.
+func (r role) Route(packet []byte) (*tunnel.Peer, tunnel.Drop) {
+	_, dst, ok := tunnel.Addresses(packet)
+	if !ok {
+		return nil, tunnel.Malformed
+	}
+	peer := r.peer.Load()
+	if peer == nil {
+		return nil, tunnel.NoKey
+	}
+	if dst == peer.Path().Remote.Addr() && !r.inUserSpace() {
+		r.loop.Do(func() {
+			r.log.Warn("packets to the server's own address come out of the tunnel's adapter and are dropped: "+
+				"a route sends them into the tunnel; remove it, or leave out the `local` flag of redirect-gateway", "server", dst)
+		})
+		return nil, tunnel.NoRoute
+	}
+	return peer, tunnel.Kept
+}
+
+// inUserSpace is whether no packet of this process can come back by the
+// adapter, since no route of the host leads there.
+func (r role) inUserSpace() bool {
+	a := r.adapter.Load()
+	return a != nil && a.Stack != nil
+}
+
+// Demultiplex takes data packets from the server's address, or with `float`
+// from any that can seal them.
+func (r role) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.Drop) {
+	peer := r.from(l, p)
+	if peer == nil {
+		return nil, tunnel.UnknownPeer
+	}
+	return peer, tunnel.Kept
+}
+
+// from is the server's peer if a packet can be from it.
+func (r role) from(l link.Link, p *buf.Packet) *tunnel.Peer {
+	peer := r.peer.Load()
+	if peer == nil || peer.Link() != l || !r.cfg.Float && p.Path.Remote != peer.Path().Remote {
+		return nil
+	}
+	// A client's way out may change; the system chooses it anew each time.
+	p.Path.Local = peer.Path().Local
+	return peer
+}
+
+// Control hands control packets to the session.
+func (r role) Control(l link.Link, p *buf.Packet) {
+	peer := r.from(l, p)
+	if peer == nil {
+		r.road.Counters.Add(tunnel.UnknownPeer)
+		return
+	}
+	peer.Deliver(p.Bytes(), func(err error) {
+		if !errors.Is(err, session.ErrStray) {
+			r.road.Counters.Add(tunnel.Forged)
+			r.log.Debug("control packet dropped", "error", err)
+		}
+	})
+}
+
+// Admit takes every packet the server sends.
+func (r role) Admit(_ *tunnel.Peer, packet []byte) (*tunnel.Peer, tunnel.Drop) {
+	if _, _, ok := tunnel.Addresses(packet); !ok {
+		return nil, tunnel.Malformed
+	}
+	return nil, tunnel.Kept
+}
+
+// Moved follows the server to another address (`float`).
+func (r role) Moved(p *tunnel.Peer, path buf.Path) {
+	r.log.Info("the server moved", "from", p.Path().Remote, "to", path.Remote)
+	p.SetPath(path)
+}
+
+// onEvent passes what the session reports to the attempt that started it.
+func (a *attempt) onEvent(_ *tunnel.Peer, _ time.Time, e session.Event) {
+	select {
+	case a.events <- e:
+	case <-a.done:
+	}
+}

@@ -1,0 +1,36 @@
+package client
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"culvert/config"
+)
+
+// updated applies what the server changed of its push (PUSH_UPDATE) while the
+// tunnel is up. What takes a new connection ends this one.
+func (a *attempt) updated(ctx context.Context, update []string) error {
+	options, skipped, err := a.profile.cfg.UpdatePushed(a.options, update)
+	if err != nil {
+		return &lostError{err}
+	}
+	cfg, notes, err := config.ParsePushed(a.profile.cfg, options)
+	if err != nil {
+		return &lostError{err}
+	}
+	for _, note := range notes {
+		a.log.Warn("pushed option: " + note.Text)
+	}
+	for _, option := range skipped {
+		a.log.Info("change passed over", "option", option)
+	}
+	a.peer.Do(func(time.Time) { a.peer.Session.SetKeepalive(cfg.Ping, cfg.PingRestart) })
+	if err := a.bringUp(ctx, cfg); err != nil {
+		return err
+	}
+	a.options = options
+	a.log.Info("the server changed what it pushed", "change", strings.Join(update, ", "),
+		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))
+	return nil
+}

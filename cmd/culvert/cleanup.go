@@ -1,0 +1,30 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"culvert/hostnet"
+)
+
+func cleanupCommand() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use:   "cleanup",
+		Short: "Take back what a killed culvert left on this host",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			lines, err := hostnet.Cleanup(c.Context(), dir)
+			for _, line := range lines {
+				fmt.Fprintln(c.OutOrStdout(), line)
+			}
+			if err == nil && len(lines) == 0 {
+				fmt.Fprintln(c.OutOrStdout(), "nothing to clean up")
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&dir, "state-dir", "", "where it was noted (default /run/culvert)")
+	return c
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/setup"
+)
+
+func clientCommand() *cobra.Command {
+	c := &cobra.Command{Use: "client", Short: "Manage the clients of a server", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(clientAddCommand())
+	return c
+}
+
+func clientAddCommand() *cobra.Command {
+	o := setup.ClientOptions{Rand: rand.Reader}
+	c := &cobra.Command{
+		Use:     "add NAME --dir D -o FILE",
+		Short:   "Make a profile that any OpenVPN client takes",
+		Example: "  culvert client add laptop --dir /etc/culvert -o laptop.ovpn",
+		Args:    one("name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Name, o.Now = args[0], time.Now()
+			profile, err := setup.AddClient(o)
+			if err != nil {
+				return err
+			}
+			if o.Out == "" {
+				_, err = c.OutOrStdout().Write(profile)
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s is the profile of %s. Who has the file can connect: move it to the client by a way you trust.\n"+
+				"There: culvert connect %s, or any OpenVPN client.\n", o.Out, o.Name, o.Out)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file (default: standard output)")
+	c.MarkFlagRequired("dir")
+	return c
+}

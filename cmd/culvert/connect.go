@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"culvert/config"
+	"culvert/service"
+)
+
+func connectCommand() *cobra.Command {
+	var o service.Options
+	c := &cobra.Command{
+		Use:   "connect FILE",
+		Short: "Connect with a profile",
+		Long: `Connect with a profile, until interrupted. As root it makes a TUN device and
+sets addresses, routes and names; all of it is undone on exit. With --userspace
+it needs neither root nor device: programs use the tunnel by a SOCKS5 or HTTP
+proxy.`,
+		Example: `  culvert connect laptop.ovpn
+  culvert connect laptop.ovpn --userspace --socks 127.0.0.1:1080
+  curl --proxy socks5h://127.0.0.1:1080 https://example.org`,
+		Args: one("profile"),
+		RunE: func(c *cobra.Command, args []string) error {
+			load := func() (*config.Config, error) {
+				cfg, err := loadFile(args[0])
+				if err == nil && cfg.Mode == config.ModeServer {
+					err = fmt.Errorf("%s is a server's configuration; use `culvert serve`", args[0])
+				}
+				return cfg, err
+			}
+			o.UserSpace = o.UserSpace || o.Proxies()
+			return service.Run(c.Context(), load, o)
+		},
+	}
+	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device, and need no root")
+	c.Flags().StringVar(&o.SOCKS, "socks", "", "address of the SOCKS5 proxy; implies --userspace (default "+service.DefaultSOCKS+")")
+	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP proxy; implies --userspace")
+	c.SetFlagErrorFunc(notDirective)
+	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone (default /run/culvert)")
+	return c
+}

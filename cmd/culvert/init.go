@@ -1,0 +1,69 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/setup"
+)
+
+func initCommand() *cobra.Command {
+	var host string
+	var dns []string
+	var network, network6 string
+	o := setup.InitOptions{Rand: rand.Reader}
+	c := &cobra.Command{
+		Use:     "init --dir D --host NAME[:PORT]",
+		Short:   "Make a server's authority, keys and configuration in a directory",
+		Example: "  culvert init --dir /etc/culvert --host vpn.example.org",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if o.Host, o.Port, err = setup.SplitHost(host); err != nil {
+				return err
+			}
+			if err := parsePrefixes(network, &o.Network, network6, &o.Network6); err != nil {
+				return err
+			}
+			for _, text := range dns {
+				addr, err := netip.ParseAddr(text)
+				if err != nil {
+					return fmt.Errorf("--dns %s: expected an IP address: %w", text, err)
+				}
+				o.DNS = append(o.DNS, addr)
+			}
+			o.Now = time.Now()
+			result, err := setup.Init(o)
+			if err != nil {
+				return err
+			}
+			fmt.Fprint(c.OutOrStdout(), result.Summary())
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.Dir, "dir", "", "directory to make")
+	c.Flags().StringVar(&host, "host", "", "name or address clients connect to, with a port if not 1194")
+	c.Flags().StringSliceVar(&dns, "dns", nil, "resolvers for the clients (default 9.9.9.9, 149.112.112.112)")
+	c.Flags().StringVar(&network, "network", "", "IPv4 network inside (default 10.8.0.0/24)")
+	c.Flags().StringVar(&network6, "network6", "", "IPv6 network inside (default a random local /64)")
+	c.MarkFlagRequired("dir")
+	c.MarkFlagRequired("host")
+	return c
+}
+
+func parsePrefixes(text4 string, p4 *netip.Prefix, text6 string, p6 *netip.Prefix) (err error) {
+	if text4 != "" {
+		if *p4, err = netip.ParsePrefix(text4); err != nil {
+			return fmt.Errorf("--network %s: expected such as 10.8.0.0/24: %w", text4, err)
+		}
+	}
+	if text6 != "" {
+		if *p6, err = netip.ParsePrefix(text6); err != nil {
+			return fmt.Errorf("--network6 %s: expected such as fd00:8::/64: %w", text6, err)
+		}
+	}
+	return nil
+}

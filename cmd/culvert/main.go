@@ -1,0 +1,110 @@
+// Command culvert is a virtual private network: server and client, in
+// OpenVPN's language and on its wire.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"culvert/service"
+)
+
+func main() {
+	me, err := service.WhoAmI()
+	ctx := context.Background()
+	if !me.Worker() { // a worker leaves signals to its keeper
+		var stop func()
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+	}
+	if err == nil {
+		err = execute(me.In(ctx), os.Args[1:])
+	}
+	if err != nil {
+		me.Failed(err)
+		if ctx.Err() == nil {
+			os.Exit(1)
+		}
+		os.Exit(130)
+	}
+}
+
+// execute runs a subcommand, or OpenVPN's own command line where the first
+// word is a directive or a configuration file.
+func execute(ctx context.Context, args []string) error {
+	if isDirectives(args) {
+		return runDirectives(ctx, args)
+	}
+	root := rootCommand()
+	root.SetArgs(args)
+	understood := false
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		err := c.ValidateRequiredFlags() // cobra asks only after this
+		understood = err == nil
+		return err
+	}
+	c, err := root.ExecuteContextC(ctx)
+	if err != nil && !understood {
+		return fmt.Errorf("%w\nits use: %s --help", err, c.CommandPath())
+	}
+	return err
+}
+
+func isDirectives(args []string) bool {
+	if len(args) == 0 {
+		return false
+	}
+	first := args[0]
+	if strings.HasPrefix(first, "--") {
+		return first != "--help" && first != "--version"
+	}
+	return strings.HasSuffix(first, ".conf") || strings.HasSuffix(first, ".ovpn")
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "culvert",
+		Short: "A virtual private network, compatible with OpenVPN on both ends",
+		Long: `culvert is a virtual private network: server and client in one program,
+compatible with OpenVPN on the wire and in its configuration language.
+
+  culvert init --dir D --host NAME     make a server's keys and configuration
+  culvert serve --dir D                run it
+  culvert client add NAME --dir D -o F make a profile for a client
+  culvert connect F                    connect with a profile, any provider's
+  culvert pair -o F                    join two hosts, with one line from each
+
+OpenVPN's own command line works too: culvert --config FILE [--directive ...].
+No root? Add --userspace to serve and connect: they need no device then.`,
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(initCommand(), serveCommand(), clientCommand(), connectCommand(), pairCommand(), cleanupCommand(), demoCommand())
+	return root
+}
+
+// one is for commands that take one word, of which what says what it is.
+func one(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("expected one %s, got %d", what, len(args))
+		}
+		return nil
+	}
+}
+
+// notDirective helps those who give OpenVPN's directives to a subcommand.
+func notDirective(_ *cobra.Command, err error) error {
+	return fmt.Errorf("%w (OpenVPN's directives, such as --verb 4, go with: culvert --config FILE)", err)
+}
+
+// errUsage marks a command line that cannot be understood.
+var errUsage = errors.New("see --help")

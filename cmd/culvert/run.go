@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"culvert/config"
+	"culvert/service"
+)
+
+// runDirectives is OpenVPN's own command line.
+func runDirectives(ctx context.Context, args []string) error {
+	if command, found := standalone(args); found {
+		return command(os.Stdout, args)
+	}
+	o, args, err := takeOurs(args)
+	if err != nil {
+		return err
+	}
+	return service.Run(ctx, func() (*config.Config, error) { return config.ParseArgs(args, os.ReadFile) }, o)
+}
+
+// takeOurs takes our own flags from a command line and leaves the rest.
+func takeOurs(args []string) (o service.Options, rest []string, err error) {
+	values := map[string]*string{"--state-dir": &o.StateDir, "--socks": &o.SOCKS, "--http": &o.HTTP}
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--userspace" {
+			o.UserSpace = true
+			continue
+		}
+		value, ok := values[args[i]]
+		if !ok {
+			rest = append(rest, args[i])
+			continue
+		}
+		if i++; i == len(args) || strings.HasPrefix(args[i], "--") {
+			return o, nil, fmt.Errorf("%s needs a value: %w", args[i-1], errUsage)
+		}
+		*value = args[i]
+	}
+	o.UserSpace = o.UserSpace || o.Proxies()
+	return o, rest, nil
+}
+
+// loadFile reads a configuration file.
+func loadFile(name string) (*config.Config, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return config.ParseFile(name, text, os.ReadFile)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"culvert/session/wrap"
+)
+
+// invoke runs a stand-alone command line.
+func invoke(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	command, found := standalone(args)
+	if !found {
+		t.Fatalf("%q: no stand-alone command", args)
+	}
+	var out bytes.Buffer
+	err := command(&out, args)
+	return out.String(), err
+}
+
+func TestGenkeyStatic(t *testing.T) {
+	for _, args := range [][]string{{"--genkey"}, {"--genkey", "secret"}, {"--genkey", "tls-auth"}, {"--genkey", "--secret"}} {
+		out, err := invoke(t, args...)
+		if err != nil {
+			t.Errorf("%q: %v", args, err)
+			continue
+		}
+		if _, err := wrap.ParseStaticKey([]byte(out)); err != nil {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "ta.key")
+	if _, err := invoke(t, "--genkey", "--secret", file); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if _, err := invoke(t, "--genkey", "secret", file); err == nil {
+		t.Error("a key was overwritten")
+	}
+}
+
+func TestGenkeyV2(t *testing.T) {
+	dir := t.TempDir()
+	serverFile, clientFile := filepath.Join(dir, "server.key"), filepath.Join(dir, "client.key")
+	if _, err := invoke(t, "--genkey", "tls-crypt-v2-server", serverFile); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(serverFile)
+	server, err := wrap.ParseServerKeyV2(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := invoke(t, "--tls-crypt-v2", serverFile, "--genkey", "tls-crypt-v2-client", clientFile, "aGVsbG8="); err != nil {
+		t.Fatal(err)
+	}
+	text, _ = os.ReadFile(clientFile)
+	client, err := wrap.ParseClientKeyV2(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, metadata, err := server.UnwrapClientKey(client.WKc); err != nil || string(metadata) != "\x00hello" {
+		t.Errorf("%q, %v", metadata, err)
+	}
+}
+
+func TestStandaloneFaults(t *testing.T) {
+	for want, args := range map[string][]string{
+		"expected secret":               {"--genkey", "nonsense"},
+		"add --tls-crypt-v2":            {"--genkey", "tls-crypt-v2-client"},
+		"--verb: not with --genkey":     {"--genkey", "--verb", "3"},
+		"--genkey d: too many values":   {"--genkey", "a", "b", "c", "d"},
+		"add --dev NAME":                {"--mktun"},
+		"only tun devices":              {"--mktun", "--dev", "tap0"},
+		"user no-such-user: ":           {"--mktun", "--dev", "tun0", "--user", "no-such-user"},
+		"--rmtun tun0: too many values": {"--rmtun", "tun0"},
+		"expected base64":               {"--genkey", "tls-crypt-v2-client", "", "%", "--tls-crypt-v2", serverKeyFile(t)},
+	} {
+		if _, err := invoke(t, args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", args, err, want)
+		}
+	}
+}
+
+func serverKeyFile(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "v2.key")
+	if _, err := invoke(t, "--genkey", "tls-crypt-v2-server", name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestShow(t *testing.T) {
+	for command, want := range map[string]string{
+		"--show-ciphers": "AES-256-GCM", "--show-digests": "SHA256", "--show-tls": "TLS-AES-256-GCM-SHA384",
+		"--show-groups": "X25519MLKEM768", "--show-curves": "secp384r1",
+	} {
+		if out, err := invoke(t, command); err != nil || !strings.Contains(out, "\n"+want+"\n") {
+			t.Errorf("%s: %q, %v", command, out, err)
+		}
+	}
+}

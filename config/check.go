@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+)
+
+// checkWhole looks for settings that make no sense together. It runs when each
+// line by itself is right.
+func (b *builder) checkWhole() {
+	b.checkRole()
+	b.checkWrapping()
+	switch {
+	case b.isServer():
+		b.checkServer()
+	case b.Pull:
+		b.checkClient()
+	case b.TLSServer || b.TLSClient || b.Secret != nil:
+		b.checkPeer()
+	}
+	b.checkAuth()
+	sortByPlace(b.Notes, func(n Note) Pos { return n.Pos })
+}
+
+// problem reports a fault of the whole, at the directive most to do with it.
+func (b *builder) problem(directive, reason, mend string) {
+	pos, ok := b.given[directive]
+	if !ok {
+		pos, directive = b.start(), ""
+	}
+	b.fail(&Error{pos, directive, "", reason, mend})
+}
+
+// start is the first file, or the command line where there is none.
+func (b *builder) start() Pos {
+	if b.first == "" {
+		return Pos{File: commandLine}
+	}
+	return Pos{File: b.first}
+}
+
+func (b *builder) checkRole() {
+	switch {
+	case b.isServer() && b.Pull:
+		b.problem("client", "one process cannot be client and server", "remove client and pull, or server and mode server")
+	case b.TLSServer && b.TLSClient:
+		b.problem("tls-client", "tls-client and tls-server exclude each other", "keep one of the two")
+	case b.isServer() && !b.TLSServer:
+		b.problem("mode", "mode server needs tls-server", "add the line: tls-server")
+	case b.Pull && !b.TLSClient:
+		b.problem("pull", "pull needs tls-client", "add the line: client")
+	case b.Secret != nil && (b.TLSServer || b.TLSClient || b.isServer()):
+		b.problem("secret", "a static key takes the place of TLS, between two hosts", "remove secret, or client, server and the like")
+	case !b.isServer() && !b.Pull && !b.TLSClient && !b.TLSServer && b.Secret == nil:
+		b.problem("", "neither client nor server", "add the line: client, or server 10.8.0.0 255.255.255.0")
+	}
+}
+
+func (b *builder) tlsName() string {
+	if b.TLSServer {
+		return "tls-server"
+	}
+	return "tls-client"
+}
+
+// checkWrapping allows one protection of the control channel.
+func (b *builder) checkWrapping() {
+	one := ""
+	for _, w := range []struct {
+		name string
+		file *File
+	}{{"tls-auth", b.TLSAuth}, {"tls-crypt", b.TLSCrypt}, {"tls-crypt-v2", b.TLSCryptV2}} {
+		switch {
+		case w.file == nil:
+		case one == "":
+			one = w.name
+		case w.name == "tls-crypt" || !b.isServer():
+			b.fail(&Error{w.file.Pos, w.name, "", one + " is given too", "keep one of the two"})
+		}
+	}
+}
+
+func (b *builder) checkServer() {
+	for _, f := range []struct {
+		name string
+		file *File
+	}{{"ca", b.CA}, {"cert", b.Cert}, {"key", b.Key}} {
+		if f.file == nil && b.PKCS12 == nil && !(f.name == "ca" && (len(b.PeerFingerprints) > 0 || b.CAPath != "")) {
+			b.problem("server", "a server needs "+f.name, "add the line: "+f.name+" FILE, or a block <"+f.name+">")
+		}
+	}
+	if b.Server.IsValid() {
+		b.checkPrefix()
+	}
+	if b.DuplicateCN && b.PoolPersist != "" {
+		b.note(b.at("ifconfig-pool-persist"), "ifconfig-pool-persist: addresses are kept per name, so clients that share one by duplicate-cn get any")
+	}
+}
+
+// checkPrefix keeps to the sizes that OpenVPN takes: room for the server and
+// at least one client, and no more addresses than a pool may have.
+func (b *builder) checkPrefix() {
+	const largest, smallest = 16, 29
+	const mend = "write another network, such as 10.8.0.0 255.255.255.0"
+	switch {
+	case b.Server.Bits() > smallest:
+		b.problem("server", fmt.Sprintf("%s has too few addresses; /%d is the smallest", b.Server, smallest), mend)
+	case b.Server.Bits() < largest:
+		b.problem("server", fmt.Sprintf("%s has too many addresses; /%d is the largest", b.Server, largest), mend)
+	}
+	if b.IfconfigPool != nil && !b.ServerNoPool {
+		b.problem("ifconfig-pool", "server already sets aside a pool", "write server NETWORK NETMASK nopool, or remove ifconfig-pool")
+	}
+}
+
+func (b *builder) checkClient() {
+	if len(b.Remotes) == 0 {
+		b.problem("client", "a client needs a server to connect to", "add the line: remote HOST PORT")
+	}
+	if b.CA == nil && b.CAPath == "" && b.PKCS12 == nil && len(b.PeerFingerprints) == 0 {
+		b.problem("client", "a client needs ca to know its server", "add the line: ca FILE, or a block <ca>")
+	}
+	switch {
+	case b.Cert != nil && b.Key == nil:
+		b.problem("cert", "there is a certificate but no key", "add the line: key FILE, or a block <key>")
+	case b.Key != nil && b.Cert == nil:
+		b.problem("key", "there is a key but no certificate", "add the line: cert FILE, or a block <cert>")
+	case b.Cert == nil && b.PKCS12 == nil && b.AuthUserPass == nil:
+		b.problem("client", "a client needs cert and key, or auth-user-pass", "add the blocks <cert> and <key>, or the line: auth-user-pass")
+	}
+	if b.RemoteCertTLS == AnyUsage && b.NsCertType == AnyUsage && b.RemoteCertEKU == "" && b.VerifyX509Name == nil && len(b.PeerFingerprints) == 0 {
+		b.note(b.start(), "nothing tells the server's certificate from another client's; add the line: remote-cert-tls server")
+	}
+}

@@ -1,0 +1,407 @@
+// Package config is the OpenVPN configuration language: a lexer that keeps file
+// and line, one table of every directive, and the typed Config they fill.
+//
+// It opens no files and reads no clock: the caller hands in the text, and a
+// function that reads the files which directives name.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is a configuration file or command line after parsing: one field per
+// setting, durations as time.Duration, names of digests and ciphers in
+// OpenVPN's own spelling in upper case. Zero means "not given" unless a field
+// says otherwise; Parse fills the defaults of OpenVPN 2.6, and where 2.7
+// changed one, that of 2.7.
+type Config struct {
+	// Role.
+	Mode      Mode // ModeServer after `mode server` or `server`; else ModeP2P
+	TLSServer bool
+	TLSClient bool
+	Pull      bool // `pull`, or `client`
+
+	// Link.
+	Proto                Proto
+	Remotes              []Remote // in file order; connection blocks resolved
+	RemoteRandom         bool
+	RemoteRandomHostname bool          // put random characters before names
+	ResolvRetry          time.Duration // < 0: infinite, the default
+	ConnectRetry         time.Duration // wait between attempts, 1 s
+	ConnectRetryMax      time.Duration // ceiling of that wait as it doubles, 300 s
+	ConnectTries         int           // connect-retry-max: attempts per remote; 0: no limit
+	ConnectTimeout       time.Duration // server-poll-timeout
+	Local                string        // host to bind, "" for any
+	LocalPort            int           // lport or port; 0 for any (nobind)
+	NoBind               bool
+	BindIPv6Only         bool     // `bind ipv6only`
+	BindDev              string   // the only adapter for outer packets, "" for any
+	Locals               []Listen // server: the sockets of `local`; see Listens
+	TCPQueueLimit        int      // 64
+	PortShare            *PortShare
+
+	HTTPProxy         *HTTPProxy
+	HTTPProxyUserPass *File
+	SOCKSProxy        *SOCKSProxy
+	Float             bool
+	Mark              int
+	SendBuffer        int
+	ReceiveBuffer     int
+
+	// Adapter.
+	Dev                         string // as given: "tun", "tun3", "myvpn", "null"
+	DevType                     DevType
+	DevNode                     string
+	Topology                    Topology
+	MTU                         int // tun-mtu, 1500
+	MSSFix                      MSSFix
+	Fragment                    MSSFix // `fragment`: Bytes 0 for none; Outer as there, never Fixed
+	TxQueueLen                  int
+	Ifconfig                    *Ifconfig
+	IfconfigIPv6                *IfconfigIPv6
+	IfconfigNoexec, RouteNoexec bool
+
+	// Routes and names, our own and pulled.
+	Routes          []Route
+	RouteGateway    netip.Addr
+	RouteMetric     int
+	RouteNopull     bool
+	RedirectGateway *RedirectGateway
+	DNS             DNS
+	PullFilters     []PullFilter // in file order
+
+	// Server.
+	Server              netip.Prefix // IPv4 network of `server`
+	ServerNoPool        bool
+	ServerIPv6          netip.Prefix
+	IfconfigPool        *Pool // explicit `ifconfig-pool`
+	IfconfigPoolIPv6    netip.Prefix
+	PoolPersist         string        // file name
+	PoolPersistInterval time.Duration // 600 s; 0: read only
+	Push                []string      // each as it goes on the wire; keepalive adds its two
+	ClientToClient      bool
+	DuplicateCN         bool
+	MaxClients          int // 1024
+	MaxRoutesPerClient  int
+	ClientConfigDir     string
+	CCDExclusive        bool
+
+	// Keys and certificates. A File is inline text or a file's contents.
+	CA, Cert, Key, ExtraCerts, DH, PKCS12 *File
+	TLSAuth, TLSCrypt, TLSCryptV2         *File
+	KeyDirection                          *int // 0 or 1; nil: bidirectional
+	// PeerFingerprints are the certificates to accept, by SHA-256 in lower
+	// case hexadecimal without colons; nil: by authority alone.
+	PeerFingerprints             []string
+	Secret                       *File // of two hosts that share a static key
+	AllowStaticCrypto            bool
+	Auth                         string   // HMAC digest, SHA1
+	Cipher                       string   // as given, "" if not
+	DataCiphers                  []string // resolved order of preference
+	DataCiphersFallback          string
+	AllowInsecureNone            bool        // Auth and ciphers may be NONE
+	Compression                  Compression // framing; packets are never compressed
+	RefuseCompressed             bool        // allow-compression no
+	TLSVersionMin, TLSVersionMax string      // "1.2"; "" for our default
+	TLSCipher, TLSGroups         []string
+	RemoteCertTLS                CertUsage
+	VerifyX509Name               *X509Name
+	VerifyClientCert             ClientCert
+
+	// Who may in, and who we are.
+	AuthUserPass         *File // nil: not used; Name "" and no text: ask
+	AuthUsernameOnly     bool  // ask for no password
+	AuthNoCache          bool  // forget passwords once used
+	AuthRetry            AuthRetry
+	StaticChallenge      *StaticChallenge
+	AskPass              *File    // of the private key; Name "" and no text: ask
+	AuthUserPassVerify   []string // program and arguments
+	AuthViaEnv           bool     // ... which takes them from its environment
+	AuthUserPassOptional bool
+	AuthGenToken         *TokenPolicy
+	AuthGenTokenSecret   *File
+	UsernameAsCommonName bool
+	ClientCRResponse     []string // program and arguments
+	TLSVerify            []string // program and arguments
+	TLSCryptV2Verify     []string // program and arguments
+	TLSCryptV2MaxAge     int      // days; 0: any
+	CRLVerify            *File
+	CRLVerifyDir         string
+	CAPath               string
+	RemoteCertKU         []uint16 // nil: not demanded; empty: any will do
+	RemoteCertEKU        string   // number or OpenSSL's name
+	NsCertType           CertUsage
+	TLSCertProfile       string   // legacy
+	X509UsernameField    []string // none: the common name
+	ScriptSecurity       int      // 1
+	TmpDir               string   // "" for the system's
+
+	// Timers and limits.
+	Ping, PingRestart, PingExit time.Duration
+	PingTimerRem                bool
+	Inactive                    time.Duration
+	InactiveBytes               int64         // fewer than these in Inactive count as idle
+	RenegSec                    time.Duration // 3600 s; 0: off
+	RenegSecMin                 time.Duration // the spread's lower end, servers
+	RenegBytes, RenegPackets    int64         // 0: off
+	HandWindow                  time.Duration // 60 s
+	TranWindow                  time.Duration // 3600 s
+	TLSTimeout                  time.Duration // 2 s
+	TLSExit                     bool
+	ReplayWindow                int           // 64
+	ReplayTime                  time.Duration // 15 s
+	MaxPacketSize               int           // control packets, bytes
+	ExplicitExitNotify          int           // 0: off
+
+	// Process.
+	User, Group        string
+	Chroot, Cd         string
+	Daemon             bool
+	WritePID           string
+	Syslog             string // the name to log under by syslog, unless Log is set; "" for no syslog
+	Log                string
+	LogAppend          bool
+	Status             string
+	StatusInterval     time.Duration
+	StatusVersion      int
+	Verb, Mute         int
+	MuteReplayWarnings bool
+	PersistTun         bool
+	PushPeerInfo       bool
+	Env                map[string]string // setenv NAME VALUE
+
+	// Notes are what the reader of the log should know about this
+	// configuration: directives ignored because they are harmless here,
+	// spellings translated, defaults that changed.
+	Notes []Note
+}
+
+// Note is one remark on a configuration, with its place.
+type Note struct {
+	Pos  Pos
+	Text string
+}
+
+// Pos is a place in a configuration.
+type Pos struct {
+	File string // a file's name, "command line" or "pushed"
+	Line int    // from 1; 0 where lines mean nothing
+}
+
+// Mode is what `mode` says.
+type Mode int
+
+// The modes of a process.
+const (
+	ModeP2P Mode = iota
+	ModeServer
+)
+
+// Proto is an outer protocol.
+type Proto struct {
+	TCP    bool
+	Family int // 4, 6, or 0 for either
+}
+
+// Transport is "udp" or "tcp", as package net has it.
+func (p Proto) Transport() string {
+	if p.TCP {
+		return "tcp"
+	}
+	return "udp"
+}
+
+// Network is "ip", "ip4" or "ip6": which addresses to look up, as package net
+// has it.
+func (p Proto) Network() string {
+	switch p.Family {
+	case 4:
+		return "ip4"
+	case 6:
+		return "ip6"
+	}
+	return "ip"
+}
+
+// Remote is one server to try.
+type Remote struct {
+	Host  string
+	Port  string // number or service name; "1194" by default
+	Proto Proto
+	Pos   Pos
+	// Settings is the whole configuration with this remote's <connection>
+	// block applied, or nil when the block sets nothing but the remote.
+	Settings *Config
+}
+
+// DevType is the kind of adapter.
+type DevType int
+
+// The kinds of adapter.
+const (
+	DevTun DevType = iota
+	DevTap
+	DevNull
+)
+
+// Topology says what the addresses of a tun adapter mean.
+type Topology int
+
+// The topologies, `subnet` first since it is the default of 2.7.
+const (
+	TopologySubnet Topology = iota
+	TopologyNet30
+	TopologyP2P
+)
+
+// Ifconfig is the adapter's IPv4 address: with a peer's address (net30, p2p)
+// or with a network (subnet, tap).
+type Ifconfig struct {
+	Local  netip.Addr
+	Remote netip.Addr // net30, p2p
+	Bits   int        // subnet, tap: prefix length
+}
+
+// IfconfigIPv6 is the adapter's IPv6 address and the peer's.
+type IfconfigIPv6 struct {
+	Local  netip.Prefix
+	Remote netip.Addr
+}
+
+// Route is one `route` or `route-ipv6`.
+type Route struct {
+	Host    string       // a name to resolve, or remote_host, vpn_gateway, net_gateway, when Net is not valid
+	Net     netip.Prefix // the destination
+	Gateway Gateway
+	Metric  int // -1: the default, RouteMetric
+	Pos     Pos
+}
+
+// Gateway is where a route leads: an address, or one of the special names.
+type Gateway struct {
+	Kind GatewayKind
+	Addr netip.Addr // GatewayAddr
+}
+
+// GatewayKind tells the special names of a route's gateway apart.
+type GatewayKind int
+
+// The kinds of gateway: through the tunnel, past it, to the server itself, or
+// a given address.
+const (
+	GatewayVPN GatewayKind = iota
+	GatewayNet
+	GatewayRemoteHost
+	GatewayAddr
+)
+
+// RedirectGateway is the flags of `redirect-gateway` or `redirect-private`.
+type RedirectGateway struct {
+	Private                              bool // redirect-private: no default route
+	Local, AutoLocal, Def1, IPv6, NoIPv4 bool
+	BypassDHCP, BypassDNS, BlockLocal    bool
+}
+
+// DNS is what `dns` and `dhcp-option` say together.
+type DNS struct {
+	Servers       []DNSServer // by `dns server`, priority order
+	SearchDomains []string
+	Addrs         []netip.Addr // by dhcp-option DNS, DNS6
+	Domain        string       // by dhcp-option DOMAIN
+	NTP, WINS     []netip.Addr
+}
+
+// DNSServer is one `dns server N`.
+type DNSServer struct {
+	Priority       int
+	Addrs          []netip.AddrPort // port 0: the default
+	ResolveDomains []string
+	DNSSEC         string // "", "yes", "no", "optional"
+	Transport      string // "", "plain", "DoH", "DoT"
+	SNI            string
+}
+
+// Pool is `ifconfig-pool`: both ends included.
+type Pool struct {
+	Start, End netip.Addr
+	Bits       int
+}
+
+// MSSFix is `mssfix`: 0 bytes with Off false means the default (1492, mtu).
+type MSSFix struct {
+	Off   bool
+	Bytes int
+	Outer bool // `mtu`: bytes of the outer IP packet; else of the UDP payload
+	Fixed bool // `fixed`: bytes of the inner IP packet
+}
+
+// Compression is `comp-lzo` or `compress` as given; Directive "" for neither.
+type Compression struct{ Directive, Algorithm string }
+
+// File is the value of a directive that names a file, or the inline block that
+// stands for one. Text is what was read, except for DH, which names a file that
+// no cipher suite of ours needs.
+type File struct {
+	Name   string // "" for an inline block
+	Inline bool
+	Text   []byte
+	Pos    Pos
+}
+
+// AuthRetry is what a client does when its password was refused.
+type AuthRetry int
+
+// The ways to go on.
+const (
+	AuthRetryNone       AuthRetry = iota // give up
+	AuthRetryNoInteract                  // try again with the same
+	AuthRetryInteract                    // ask again
+)
+
+// StaticChallenge is `static-challenge`.
+type StaticChallenge struct {
+	Text   string
+	Echo   bool // show the answer as it is typed
+	Concat bool // put it behind the password, else by SCRV1
+}
+
+// TokenPolicy is `auth-gen-token`.
+type TokenPolicy struct {
+	Lifetime     time.Duration // 0: no end
+	Renewal      time.Duration // how often clients get a new one; reneg-sec by default
+	ExternalAuth bool          // the program is asked all the same
+}
+
+// CertUsage is what `remote-cert-tls` demands of the peer's certificate.
+type CertUsage int
+
+// The usages.
+const (
+	AnyUsage CertUsage = iota
+	ServerUsage
+	ClientUsage
+)
+
+// ClientCert is `verify-client-cert`.
+type ClientCert int
+
+// The demands.
+const (
+	ClientCertRequire ClientCert = iota
+	ClientCertOptional
+	ClientCertNone
+)
+
+// X509Name is `verify-x509-name`.
+type X509Name struct {
+	Name string
+	Type string // "subject", "name", "name-prefix"
+}
+
+// PullFilter is one `pull-filter`: what becomes of pushed options that begin
+// with Text.
+type PullFilter struct {
+	Action string // "accept", "ignore", "reject"
+	Text   string
+}

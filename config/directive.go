@@ -1,0 +1,165 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Directive is one row of the table: everything known about one directive.
+type Directive struct {
+	Name   string
+	Usage  string // its arguments; [x] optional, ... any number more
+	Where  Where
+	Role   Role
+	Inline bool // may be given as a block <name>...</name>
+	Reload Reload
+	Status Status
+	Reason string // why it is not honoured, and what to do instead; "" if that needs no word
+	Help   string
+
+	// Routing marks what route-nopull keeps a server from pushing.
+	Routing bool
+
+	set setter
+}
+
+// setter carries one directive into the configuration. It checks all of its
+// arguments before it changes anything.
+type setter func(b *builder, d *call) error
+
+// Where is the set of places a directive may stand in.
+type Where uint8
+
+// The places.
+const (
+	InFile Where = 1 << iota
+	InCommandLine
+	InConnection // a <connection> block
+	InPush       // pushed by the server
+	InCCD        // a file of client-config-dir
+
+	top  = InFile | InCommandLine
+	conn = top | InConnection
+	pull = top | InPush
+)
+
+// Role is which end of the tunnel a directive is for.
+type Role uint8
+
+// The roles.
+const (
+	RoleBoth Role = iota
+	RoleClient
+	RoleServer
+)
+
+// Reload is when a changed value takes effect.
+type Reload uint8
+
+// The effects of a reload.
+const (
+	ReloadSessions Reload = iota // for sessions begun after the reload
+	ReloadRestart                // when the process is restarted
+)
+
+// Status is what becomes of a directive.
+type Status uint8
+
+// The statuses. A Harmless directive changes nothing and is accepted, with a
+// note when it has a Reason. A Planned or Refused one is an error, Planned
+// meaning that a later version will take it. A WindowsOnly one is ignored
+// elsewhere, with a note. A Negotiated one is part of what a server pushes and
+// is read by the session's negotiation. A Command makes the program do another
+// thing than run a tunnel, before it looks for a configuration.
+const (
+	Supported Status = iota
+	Harmless
+	Planned
+	Refused
+	WindowsOnly
+	Negotiated
+	Command
+)
+
+// Arity is the least and the greatest number of arguments, the latter -1 for
+// any number.
+func (d *Directive) Arity() (least, most int) {
+	for _, word := range strings.Fields(d.Usage) {
+		switch {
+		case word == "...":
+			return least, -1
+		case word[0] != '[':
+			least++
+		}
+		most++
+	}
+	return least, most
+}
+
+var (
+	table  = slices.Concat(linkRows, outerRows, netRows, serverRows, tlsRows, authRows, processRows, peerRows, perClientRows, plannedRows, legacyRows)
+	byName = index(table)
+)
+
+func index(rows []Directive) map[string]*Directive {
+	m := make(map[string]*Directive, len(rows))
+	for i := range rows {
+		m[rows[i].Name] = &rows[i]
+	}
+	return m
+}
+
+// Directives returns the table, by name.
+func Directives() []Directive {
+	rows := slices.Clone(table)
+	slices.SortFunc(rows, func(a, b Directive) int { return strings.Compare(a.Name, b.Name) })
+	return rows
+}
+
+// nearest returns the directive whose name is most like name, or "" when none
+// is like it.
+func nearest(rows map[string]*Directive, name string) string {
+	const longest = 64
+	if len(name) > longest {
+		return ""
+	}
+	lower := strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	best, least := "", 2+len(name)/6
+	for candidate := range rows {
+		if len(candidate) > len(lower)+least || len(lower) > len(candidate)+least {
+			continue
+		}
+		n := distance(lower, candidate)
+		if n < least || n == least && best != "" && candidate < best {
+			best, least = candidate, n
+		}
+	}
+	if len(name) < 4 && least > 1 {
+		return ""
+	}
+	return best
+}
+
+// distance is the optimal string alignment distance: single-letter edits, with
+// two neighbours swapped counted as one.
+func distance(a, b string) int {
+	older, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], older[j-2]+1)
+			}
+		}
+		older, last, row = last, row, older
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// openvpnNames is every directive of OpenVPN 2.6 and its master branch, the
+// removed ones that configurations still hold, and the internal ones a server
+// pushes.
+const openvpnNames = `
+allow-compression allow-deprecated-insecure-static-crypto allow-nonadmin allow-pull-fqdn
+allow-recursive-routing askpass auth auth-federate auth-gen-token auth-gen-token-secret auth-nocache
+auth-retry auth-token auth-token-user auth-user-pass auth-user-pass-optional auth-user-pass-verify
+bcast-buffers bind bind-dev block-ipv6 block-outside-dns ca capath ccd-exclusive cd cert chroot cipher client
+client-cert-not-required client-config-dir client-connect client-crresponse client-disconnect client-nat
+client-to-client comp-lzo comp-noadapt compat-mode compat-names compress config connect-freq
+connect-freq-initial connect-retry connect-retry-max connect-timeout crl-verify cryptoapicert daemon
+data-ciphers data-ciphers-fallback dev dev-node dev-type dh dhcp-internal dhcp-option dhcp-pre-release
+dhcp-release dhcp-renew disable disable-dco disable-occ dns dns-updown down down-pre duplicate-cn ecdh-curve
+echo enable-dco engine errors-to-stderr explicit-exit-notify extra-certs fast-io float
+force-tls-key-material-export fragment genkey gremlin group hand-window hash-size help http-proxy
+http-proxy-option http-proxy-override http-proxy-retry http-proxy-timeout http-proxy-user-pass ifconfig
+ifconfig-ipv6 ifconfig-ipv6-pool ifconfig-ipv6-push ifconfig-noexec ifconfig-nowarn ifconfig-pool
+ifconfig-pool-linear ifconfig-pool-persist ifconfig-push ignore-unknown-option inactive inetd ip-win32
+ipchange iproute iroute iroute-ipv6 keepalive key key-derivation key-direction key-method
+keying-material-exporter keysize learn-address link-mtu lladdr local log log-append lport
+machine-readable-output management management-client management-client-auth management-client-group
+management-client-pf management-client-user management-external-cert management-external-key
+management-forget-disconnect management-hold management-log-cache management-query-passwords
+management-query-proxy management-query-remote management-signal management-up-down mark max-clients
+max-packet-size max-routes max-routes-per-client memstats mktun mlock mode mptcp msg-channel mssfix mtu-disc
+mtu-dynamic mtu-test multihome mute mute-replay-warnings ncp-ciphers ncp-disable nice no-iv no-name-remapping
+no-replay nobind ns-cert-type opt-verify override-username parameter passtos pause-exit peer-fingerprint
+peer-id persist-key persist-local-ip persist-remote-ip persist-tun ping ping-exit ping-restart ping-timer-rem
+pkcs11-cert-private pkcs11-id pkcs11-id-management pkcs11-pin-cache pkcs11-private-mode
+pkcs11-protected-authentication pkcs11-providers pkcs12 plugin port port-share preresolve prng proto
+proto-force protocol-flags providers pull pull-filter push push-continuation push-peer-info push-remove
+push-reset rcvbuf rdns-internal redirect-gateway redirect-private register-dns remap-usr1 remote
+remote-cert-eku remote-cert-ku remote-cert-tls remote-random remote-random-hostname reneg-bytes reneg-pkts
+reneg-sec replay-persist replay-window resolv-retry rmtun route route-delay route-gateway route-ipv6
+route-ipv6-gateway route-method route-metric route-noexec route-nopull route-pre-down route-table route-up
+rport scramble script-security secret server server-bridge server-ipv6 server-poll-timeout service
+session-timeout setcon setenv setenv-safe shaper show-adapters show-ciphers show-curves show-digests
+show-engines show-gateway show-groups show-net show-net-up show-pkcs11-ids show-tls show-valid-subnets
+single-session sndbuf socket-flags socks-proxy socks-proxy-retry stale-routes-check static-challenge status
+status-version suppress-timestamps syslog tap-sleep tcp-nodelay tcp-queue-limit test-crypto tls-auth
+tls-cert-profile tls-cipher tls-ciphersuites tls-client tls-crypt tls-crypt-v2 tls-crypt-v2-max-age
+tls-crypt-v2-verify tls-exit tls-export-cert tls-groups tls-remote tls-server tls-timeout tls-verify
+tls-version-max tls-version-min tmp-dir topology tran-window tun-ipv6 tun-mtu tun-mtu-extra tun-mtu-max
+txqueuelen udp-mtu up up-delay up-restart use-prediction-resistance user username-as-common-name verb
+verify-client-cert verify-hash verify-x509-name version vlan-accept vlan-pvid vlan-tagging win-sys
+windows-driver writepid x509-track x509-username-field
+`
+
+func TestEveryDirectiveHasARow(t *testing.T) {
+	for _, name := range strings.Fields(openvpnNames) {
+		if byName[name] == nil {
+			t.Errorf("no row for %s", name)
+		}
+	}
+}
+
+func TestRowsAreWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, row := range Directives() {
+		if seen[row.Name] {
+			t.Errorf("%s: two rows", row.Name)
+		}
+		seen[row.Name] = true
+		if row.Help == "" || row.Where == 0 {
+			t.Errorf("%s: no help or no place", row.Name)
+		}
+		if row.Status == Supported && row.set == nil {
+			t.Errorf("%s: supported without a setter", row.Name)
+		}
+		if row.Status == Refused && row.Reason == "" {
+			t.Errorf("%s: refused without a reason", row.Name)
+		}
+		if strings.Contains(row.Usage, "]") && !strings.Contains(row.Usage, "[") {
+			t.Errorf("%s: usage %q", row.Name, row.Usage)
+		}
+		if least, most := row.Arity(); most >= 0 && least > most {
+			t.Errorf("%s: arity %d to %d", row.Name, least, most)
+		}
+	}
+}
+
+func TestArity(t *testing.T) {
+	for usage, want := range map[string][2]int{
+		"":            {0, 0},
+		"a":           {1, 1},
+		"a [b]":       {1, 2},
+		"[a] [b]":     {0, 2},
+		"a ...":       {1, -1},
+		"[a] ...":     {0, -1},
+		"x|y [z] [w]": {1, 3},
+	} {
+		least, most := (&Directive{Usage: usage}).Arity()
+		if least != want[0] || most != want[1] {
+			t.Errorf("%q: %d to %d, want %v", usage, least, most, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for name, want := range map[string]string{
+		"chiper":                 "cipher",
+		"rremote-cert-tls":       "remote-cert-tls",
+		"data-ciphers-fallbacks": "data-ciphers-fallback",
+		"setenv_safe":            "setenv-safe",
+		"CLIENT":                 "client",
+		"keepalvie":              "keepalive",
+		"completely-different":   "",
+		"xy":                     "",
+		strings.Repeat("x", 999): "",
+	} {
+		if got := nearest(byName, name); got != want {
+			t.Errorf("nearest to %.30q is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestSaidWhenNotCarriedOut: what is taken and has no effect is said.
+func TestSaidWhenNotCarriedOut(t *testing.T) {
+	for _, line := range []string{"inactive 60", "tls-exit", "push-peer-info"} {
+		c, err := ParseFile("test.conf", []byte("client\nremote a\nca ca.pem\nauth-user-pass\nremote-cert-tls server\n"+line+"\n"),
+			func(string) ([]byte, error) { return []byte("-----BEGIN CERTIFICATE-----"), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Notes) != 1 || !strings.Contains(c.Notes[0].Text, "not carried out") {
+			t.Errorf("%s: %v", line, c.Notes)
+		}
+	}
+}
+
+// TestHostsTakeNoProxy: two hosts are never joined past a proxy that was asked
+// for.
+func TestHostsTakeNoProxy(t *testing.T) {
+	fingerprint := "peer-fingerprint " + strings.TrimSuffix(strings.Repeat("00:", 32), ":")
+	text := "dev tun\ntls-client\ncert c.pem\nkey k.pem\nremote 192.0.2.2\nsocks-proxy 192.0.2.9 1080\n" + fingerprint + "\n"
+	_, err := ParseFile("test.conf", []byte(text), func(string) ([]byte, error) { return []byte("-----BEGIN X-----"), nil })
+	if err == nil || !strings.Contains(err.Error(), "socks-proxy: two hosts") {
+		t.Error(err)
+	}
+}

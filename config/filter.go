@@ -1,0 +1,117 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// RejectedError says that a server pushed what `pull-filter reject` forbids.
+type RejectedError struct {
+	Option string
+	Filter string // the text of the filter
+}
+
+func (e *RejectedError) Error() string {
+	return fmt.Sprintf("the server pushed %s, which `pull-filter reject %s` forbids", quote(e.Option), quote(e.Filter))
+}
+
+// FilterPushed applies `pull-filter` to what a server pushed, and returns what
+// is to be taken and what is left out. It fails with *RejectedError.
+func (c *Config) FilterPushed(options []string) (kept, ignored []string, err error) {
+	for _, option := range options {
+		switch f := c.filterFor(option); f.Action {
+		case "ignore":
+			ignored = append(ignored, option)
+		case "reject":
+			return nil, nil, &RejectedError{Option: option, Filter: f.Text}
+		default:
+			kept = append(kept, option)
+		}
+	}
+	return kept, ignored, nil
+}
+
+// filterFor is the first filter that fits an option, or none.
+func (c *Config) filterFor(option string) PullFilter {
+	for _, f := range c.PullFilters {
+		if strings.HasPrefix(option, f.Text) {
+			return f
+		}
+	}
+	return PullFilter{}
+}
+
+// updatable are the pushed directives that PUSH_UPDATE can change while the
+// tunnel is up (management-notes.txt, push-update-broad). keepalive stands for
+// ping and ping-restart.
+var updatable = []string{
+	"block-ipv6", "block-outside-dns", "dhcp-option", "dns", "ifconfig", "ifconfig-ipv6", "keepalive",
+	"redirect-gateway", "redirect-private", "route", "route-gateway", "route-ipv6", "route-metric",
+	"topology", "tun-mtu", "ping", "ping-restart",
+}
+
+// NotUpdatableError says that a server changed what takes a new connection.
+type NotUpdatableError struct{ Option string }
+
+func (e *NotUpdatableError) Error() string {
+	return fmt.Sprintf("the server changed %s (PUSH_UPDATE), which takes a new connection", quote(e.Option))
+}
+
+// UpdatePushed applies a PUSH_UPDATE, one option each, to the options pushed
+// before (draft, "PUSH_UPDATE"): every option named takes the place of all of
+// the same name, "-name" removes them, and with "?" what cannot be updated is
+// passed over; that, and what `pull-filter` leaves out, is returned too. It
+// fails with *NotUpdatableError and *RejectedError.
+func (c *Config) UpdatePushed(before, update []string) (after, skipped []string, err error) {
+	after = slices.Clone(before)
+	replaced := make(map[string]bool)
+	for _, option := range update {
+		text, remove := strings.CutPrefix(strings.TrimSpace(option), "-")
+		text, optional := strings.CutPrefix(text, "?")
+		name, _, _ := strings.Cut(text, " ")
+		switch f := c.filterFor(text); f.Action {
+		case "reject":
+			return nil, nil, &RejectedError{Option: option, Filter: f.Text}
+		case "ignore":
+			skipped = append(skipped, option)
+			continue
+		}
+		if !slices.Contains(updatable, name) || remove && name != text {
+			if !optional {
+				return nil, nil, &NotUpdatableError{Option: option}
+			}
+			skipped = append(skipped, option)
+			continue
+		}
+		if remove || !replaced[name] {
+			after = withoutNamed(after, name)
+			replaced[name] = true
+		}
+		if !remove {
+			after = append(after, expandPushed(text)...)
+		}
+	}
+	return after, skipped, nil
+}
+
+// withoutNamed leaves out all options of a name.
+func withoutNamed(options []string, name string) []string {
+	names := []string{name}
+	if name == "keepalive" {
+		names = []string{"ping", "ping-restart"}
+	}
+	return slices.DeleteFunc(options, func(option string) bool {
+		first, _, _ := strings.Cut(strings.TrimSpace(option), " ")
+		return slices.Contains(names, first)
+	})
+}
+
+// expandPushed writes keepalive as the two options it stands for.
+func expandPushed(option string) []string {
+	words := strings.Fields(option)
+	if len(words) == 3 && words[0] == "keepalive" {
+		return []string{"ping " + words[1], "ping-restart " + words[2]}
+	}
+	return []string{option}
+}

@@ -1,0 +1,266 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// defaults is the configuration of an empty file.
+func defaults() *Config {
+	return &Config{
+		ResolvRetry:     -1,
+		ConnectRetry:    time.Second,
+		ConnectRetryMax: 300 * time.Second,
+		ConnectTimeout:  120 * time.Second,
+		Dev:             "tun",
+		MTU:             1500,
+		MaxClients:      1024,
+		TCPQueueLimit:   64,
+		Auth:            "SHA1",
+		ScriptSecurity:  1,
+		TLSCertProfile:  "legacy",
+
+		MaxRoutesPerClient: 256,
+
+		PoolPersistInterval: 600 * time.Second,
+		RenegSec:            3600 * time.Second,
+		HandWindow:          60 * time.Second,
+		TranWindow:          3600 * time.Second,
+		TLSTimeout:          2 * time.Second,
+		ReplayWindow:        64,
+		ReplayTime:          15 * time.Second,
+		MaxPacketSize:       1250,
+		StatusInterval:      60 * time.Second,
+		StatusVersion:       1,
+		Verb:                1,
+	}
+}
+
+// finish resolves what had to wait for the last line, reads the files named,
+// and checks that the whole makes sense.
+func (b *builder) finish() (*Config, error) {
+	b.settle()
+	for _, step := range []func() error{b.resolveDev, b.resolveAddresses, b.resolveCiphers} {
+		b.add(step())
+	}
+	b.resolveLocal()
+	b.resolvePorts()
+	b.resolveLocals()
+	b.resolveTimers()
+	b.resolveRole()
+	b.resolveOuter()
+	b.resolveNames()
+	b.readFiles()
+	b.resolveRemotes()
+	if len(b.errs) == 0 {
+		b.checkWhole()
+	}
+	if len(b.errs) > 0 {
+		return nil, joinErrors(b.errs)
+	}
+	return b.Config, nil
+}
+
+// resolveNames applies `cd` to the names of what is written or looked into
+// later.
+func (b *builder) resolveNames() {
+	for _, name := range []*string{&b.Chroot, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
+		if *name != "" {
+			*name = b.Path(*name)
+		}
+	}
+}
+
+// add keeps the error of a step, if it has one.
+func (b *builder) add(err error) {
+	if e, ok := err.(*Error); ok {
+		b.fail(e)
+	}
+}
+
+// at is where a directive stood, or the start of the configuration.
+func (b *builder) at(name string) Pos { return b.given[name] }
+
+func (b *builder) has(name string) bool {
+	_, ok := b.given[name]
+	return ok
+}
+
+func (b *builder) isServer() bool { return b.Mode == ModeServer }
+
+// resolveDev works out the adapter's kind from its name, unless dev-type says.
+func (b *builder) resolveDev() error {
+	if !b.has("dev-type") {
+		switch {
+		case len(b.Dev) >= 3 && b.Dev[:3] == "tun":
+		case len(b.Dev) >= 3 && b.Dev[:3] == "tap":
+			b.DevType = DevTap
+		case b.Dev == "null":
+			b.DevType = DevNull
+		default:
+			return &Error{b.at("dev"), "dev", b.Dev, "neither tun nor tap by its name", "add the line: dev-type tun"}
+		}
+	}
+	if b.DevType == DevTun {
+		return nil
+	}
+	where := "dev"
+	if b.has("dev-type") {
+		where = "dev-type"
+	}
+	return &Error{b.at(where), where, "", "only tun adapters are supported yet", "write dev tun, on both sides"}
+}
+
+func (b *builder) resolveAddresses() error {
+	if !b.isServer() {
+		return b.resolveIfconfig(b.has("topology"))
+	}
+	return b.resolveIfconfig(true)
+}
+
+// resolvePorts combines port, lport, bind and nobind. A client binds no port
+// unless something says so, as since OpenVPN 2.6.
+func (b *builder) resolvePorts() {
+	bind := b.has("bind") || b.has("lport") || b.has("local")
+	if b.isServer() {
+		b.NoBind = false
+	} else if b.Pull && !bind {
+		b.NoBind = true
+	}
+	if b.NoBind {
+		if b.has("lport") {
+			b.note(b.at("lport"), "lport: not used, because of nobind")
+		}
+		b.LocalPort = 0
+		return
+	}
+	b.LocalPort = 1194
+	name, port := "lport", b.lport
+	if port == "" {
+		name, port = "port", b.port
+	}
+	if port == "" {
+		return
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		b.fail(&Error{b.at(name), name, port, "expected a port's number to listen on", "write a number such as 1194"})
+	}
+	b.LocalPort = n
+}
+
+// defaultPingRestart holds on a client until the server pushes another.
+const defaultPingRestart = 120 * time.Second
+
+// resolveTimers expands keepalive and the defaults that depend on the role.
+func (b *builder) resolveTimers() {
+	if b.RenegSecMin == 0 {
+		b.RenegSecMin = b.RenegSec
+		if b.isServer() {
+			b.RenegSecMin = b.RenegSec / 10 * 9
+		}
+	}
+	if b.keepalive != nil {
+		b.expandKeepalive()
+	}
+	if b.Pull && b.keepalive == nil && !b.has("ping-restart") && !b.has("ping-exit") {
+		b.PingRestart = defaultPingRestart
+	}
+}
+
+// expandKeepalive sets our own timers. A server waits twice as long, so that
+// its clients notice first, and pushes theirs.
+func (b *builder) expandKeepalive() {
+	for _, name := range []string{"ping", "ping-restart", "ping-exit"} {
+		if b.has(name) {
+			b.fail(&Error{*b.keepalive, "keepalive", "", "conflicts with " + name + " in " + b.at(name).String(), "keep one of the two"})
+			return
+		}
+	}
+	b.Ping = time.Duration(b.interval) * time.Second
+	b.PingRestart = time.Duration(b.timeout) * time.Second
+	if !b.isServer() {
+		return
+	}
+	const most = maxPing / 2
+	if b.timeout > most {
+		b.fail(&Error{*b.keepalive, "keepalive", strconv.Itoa(b.timeout), fmt.Sprintf("expected a timeout up to %d on a server, which doubles it", most), ""})
+	}
+	b.PingRestart *= 2
+	b.Push = append(b.Push, fmt.Sprintf("ping %d", b.interval), fmt.Sprintf("ping-restart %d", b.timeout))
+}
+
+// resolveRole notes the directives meant for the other end, and takes away
+// those that would act here.
+func (b *builder) resolveRole() {
+	if !b.isServer() && !b.Pull {
+		return
+	}
+	other, end := RoleServer, "server"
+	if b.isServer() {
+		other, end = RoleClient, "client"
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.given)) {
+		if row := b.rows[name]; row.Role == other && row.Status == Supported {
+			b.note(b.given[name], name+": only means something on a "+end+", ignored here")
+		}
+	}
+	if b.isServer() {
+		b.remotes, b.blocks, b.AuthUserPass, b.RedirectGateway = nil, nil, nil, nil
+	}
+}
+
+// readFiles reads the files that directives name, and looks whether they hold
+// what they should.
+func (b *builder) readFiles() {
+	for _, f := range []struct {
+		name, marker string
+		file         *File
+	}{
+		{"ca", "-----BEGIN ", b.CA},
+		{"cert", "-----BEGIN ", b.Cert},
+		{"key", "-----BEGIN ", b.Key},
+		{"extra-certs", "-----BEGIN ", b.ExtraCerts},
+		{"pkcs12", "", b.PKCS12},
+		{"tls-auth", staticKeyMarker, b.TLSAuth},
+		{"tls-crypt", staticKeyMarker, b.TLSCrypt},
+		{"tls-crypt-v2", "-----BEGIN OpenVPN tls-crypt-v2 ", b.TLSCryptV2},
+		{"auth-user-pass", "", b.AuthUserPass},
+		{"auth-gen-token-secret", "-----BEGIN OpenVPN auth-token server key-----", b.AuthGenTokenSecret},
+		{"askpass", "", b.AskPass},
+		{"http-proxy-user-pass", "", b.HTTPProxyUserPass},
+		{"socks-proxy", "", b.SOCKSProxy.login()},
+		{"crl-verify", "-----BEGIN X509 CRL-----", b.CRLVerify},
+		{"secret", staticKeyMarker, b.Secret},
+	} {
+		if f.file != nil && !b.loaded[f.file] {
+			b.loaded[f.file] = true
+			b.readFile(f.name, f.marker, f.file)
+		}
+	}
+}
+
+const staticKeyMarker = "-----BEGIN OpenVPN Static key V1-----"
+
+func (b *builder) readFile(name, marker string, f *File) {
+	switch {
+	case f.Name == "[inline]":
+		b.fail(&Error{f.Pos, name, f.Name, "there is no <" + name + "> block", "add it, or name a file"})
+		return
+	case !f.Inline && f.Name != "":
+		text, err := b.read(b.Path(f.Name))
+		if err != nil {
+			b.fail(&Error{f.Pos, name, f.Name, "cannot be read: " + err.Error(), "a relative name is looked up in the working directory"})
+			return
+		}
+		f.Text = text
+	}
+	if !bytes.Contains(f.Text, []byte(marker)) {
+		b.fail(&Error{f.Pos, name, f.Name, "expected a line that begins " + strings.TrimSpace(marker), "put the whole file there, with its BEGIN and END lines"})
+	}
+}

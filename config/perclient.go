@@ -1,0 +1,125 @@
+package config
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// PerClient is a file of client-config-dir: what differs for one client.
+type PerClient struct {
+	Disable      bool
+	Ifconfig     *Ifconfig     // ifconfig-push
+	IfconfigIPv6 *IfconfigIPv6 // ifconfig-ipv6-push
+	IRoutes      []netip.Prefix
+	Push         []string
+	PushReset    bool     // leave out all that is pushed in general
+	PushRemove   []string // leave out what holds one of these
+}
+
+// ParsePerClient parses a file of client-config-dir for a server. A fault in it
+// is an error, with one *Error each: half of such a file could let a client
+// more than its author meant.
+func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error) {
+	b := newBuilder(nil)
+	b.Topology = server.Topology
+	b.perClient = new(PerClient)
+	calls, _, errs := lex(name, text, 1)
+	b.errs = append(b.errs, errs...)
+	for i := range calls {
+		b.apply(&calls[i], InCCD)
+	}
+	b.settle()
+	if len(b.errs) > 0 {
+		return nil, joinErrors(b.errs)
+	}
+	b.perClient.Push = b.Push
+	return b.perClient, nil
+}
+
+// setIfconfigPush reads the second value as the server's topology has it: a
+// netmask in subnet, else the address facing the client's.
+func setIfconfigPush(b *builder, d *call) error {
+	local, err := d.addr4(0)
+	if err != nil {
+		return err
+	}
+	second, err := d.addr4(1)
+	if err != nil {
+		return d.expected(d.args[1], "the peer's IPv4 address, or a netmask")
+	}
+	i := &Ifconfig{Local: local, Remote: second}
+	if b.Topology == TopologySubnet {
+		bits, ok := parseMask(d.args[1])
+		if !ok || bits == 0 {
+			return d.fault(d.args[1], "expected a netmask, since the server's topology is subnet",
+				"write a netmask such as 255.255.255.0, or topology net30 in the server's configuration")
+		}
+		i = &Ifconfig{Local: local, Bits: bits}
+	}
+	b.perClient.Ifconfig = i
+	return nil
+}
+
+func setIfconfigIPv6Push(b *builder, d *call) error {
+	local, err := d.prefix6(0)
+	if err != nil {
+		return err
+	}
+	i := &IfconfigIPv6{Local: local}
+	if len(d.args) > 1 {
+		if i.Remote, err = d.addr6(1); err != nil {
+			return err
+		}
+	}
+	b.perClient.IfconfigIPv6 = i
+	return nil
+}
+
+// setIRoute takes a network without a mask for a single host.
+func setIRoute(b *builder, d *call) error {
+	net, err := d.addr4(0)
+	if err != nil {
+		return err
+	}
+	bits := 32
+	if len(d.args) > 1 {
+		if bits, err = d.mask(1); err != nil {
+			return err
+		}
+	}
+	return b.addIRoute(d, netip.PrefixFrom(net, bits))
+}
+
+func setIRouteIPv6(b *builder, d *call) error {
+	p, err := d.prefix6(0)
+	if err != nil {
+		return err
+	}
+	return b.addIRoute(d, p)
+}
+
+func (b *builder) addIRoute(d *call, p netip.Prefix) error {
+	if p.Masked() != p {
+		return d.fault(strings.Join(d.args, " "), "has bits beyond its length", "write "+p.Masked().String())
+	}
+	b.perClient.IRoutes = append(b.perClient.IRoutes, p)
+	return nil
+}
+
+func setPushReset(b *builder, _ *call) error {
+	b.perClient.PushReset = true
+	return nil
+}
+
+func setPushRemove(b *builder, d *call) error {
+	if d.args[0] == "" {
+		return d.expected("", "the option to leave out, or a part of it")
+	}
+	b.perClient.PushRemove = append(b.perClient.PushRemove, d.args[0])
+	return nil
+}
+
+func setDisable(b *builder, _ *call) error {
+	b.perClient.Disable = true
+	return nil
+}

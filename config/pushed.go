@@ -1,0 +1,100 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+)
+
+// pushed is the Pos.File of options that a server pushed.
+const pushed = "pushed"
+
+// essential are the pushed directives without which the tunnel would carry
+// nothing, or carry it elsewhere: a fault in one of them is an error.
+var essential = []string{"ifconfig", "ifconfig-ipv6", "topology", "tun-mtu", "redirect-gateway", "comp-lzo", "compress"}
+
+// ParsePushed applies what a server pushed, one option each as split at the
+// commas of PUSH_REPLY, to a copy of base. Only directives whose row allows it
+// are taken. As in OpenVPN, one that is unknown, not allowed or malformed is
+// left out with a note; but it is an error when the tunnel would not work
+// without it. The notes are those of the options alone.
+func ParsePushed(base *Config, options []string) (*Config, []Note, error) {
+	b := newBuilder(nil)
+	b.Config = base.clone()
+	b.Notes = nil
+	calls := b.lexPushed(options)
+	b.replaceDNS(calls)
+	for i := range calls {
+		b.push(&calls[i])
+	}
+	b.add(b.resolveIfconfig(b.has("topology")))
+	notes := b.Notes
+	sortByPlace(notes, func(n Note) Pos { return n.Pos })
+	b.Notes = base.Notes
+	if len(b.errs) > 0 {
+		return nil, notes, joinErrors(b.errs)
+	}
+	return b.Config, notes, nil
+}
+
+// lexPushed cuts options into words.
+func (b *builder) lexPushed(options []string) []call {
+	var calls []call
+	for i, option := range options {
+		pos := Pos{pushed, i + 1}
+		words, _, problem := splitWords(option)
+		if problem != nil {
+			b.note(pos, quote(option)+": ignored: "+problem.reason)
+		} else if len(words) > 0 {
+			calls = append(calls, call{Pos: pos, name: words[0], args: words[1:]})
+		}
+	}
+	return calls
+}
+
+// push applies one option if its row and the user let the server set it.
+func (b *builder) push(d *call) {
+	row := b.rows[d.name]
+	switch {
+	case row == nil:
+		b.note(d.Pos, clip(d.name)+": ignored: unknown directive")
+	case row.Where&InPush == 0:
+		b.note(d.Pos, d.name+": ignored: a server may not set it")
+	case row.Status == Negotiated || d.name == "cipher": // the session's negotiation reads these
+	case row.Routing && b.RouteNopull:
+		b.note(d.Pos, d.name+": ignored, as route-nopull asks")
+	case slices.Contains(essential, d.name):
+		b.apply(d, InPush)
+		for _, r := range b.unknown {
+			b.fail(r.err)
+		}
+		b.unknown = nil
+	default:
+		b.tolerate(d)
+	}
+}
+
+// tolerate applies an option of which faults are only noted.
+func (b *builder) tolerate(d *call) {
+	errs := b.errs
+	b.errs = nil
+	b.apply(d, InPush)
+	for _, r := range b.unknown {
+		b.errs = append(b.errs, r.err)
+	}
+	for _, e := range b.errs {
+		b.note(e.Pos, "ignored: "+e.about())
+	}
+	b.errs, b.unknown = errs, nil
+}
+
+// replaceDNS drops our own settings of the servers that the server describes.
+func (b *builder) replaceDNS(calls []call) {
+	for _, d := range calls {
+		if d.name != "dns" || len(d.args) < 2 || d.args[0] != "server" || b.RouteNopull {
+			continue
+		}
+		if n, err := strconv.Atoi(d.args[1]); err == nil && n >= 0 {
+			b.DNS.Servers = slices.DeleteFunc(b.DNS.Servers, func(s DNSServer) bool { return s.Priority == n })
+		}
+	}
+}

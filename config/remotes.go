@@ -1,0 +1,73 @@
+package config
+
+import "cmp"
+
+// maxRemotes bounds the servers of one configuration, and its <connection>
+// blocks.
+const maxRemotes = 1000
+
+// defaultPort is OpenVPN's, assigned by IANA.
+const defaultPort = "1194"
+
+// resolveRemotes gives each remote its port and protocol. Where there are
+// <connection> blocks, only they count.
+func (b *builder) resolveRemotes() {
+	remotes := b.remotes
+	if len(b.blocks) > 0 {
+		for _, r := range remotes {
+			b.note(r.Pos, "remote: ignored, since there are <connection> blocks")
+		}
+		remotes = nil
+	}
+	for _, r := range remotes {
+		b.Remotes = append(b.Remotes, b.resolveRemote(r))
+	}
+	for _, block := range b.blocks {
+		b.resolveBlock(block)
+	}
+	if !b.isServer() {
+		b.dropUnfit()
+	}
+}
+
+func (b *builder) resolveRemote(r remote) Remote {
+	out := Remote{Host: r.host, Port: cmp.Or(r.port, b.rport, b.port, defaultPort), Proto: b.Proto, Pos: r.Pos}
+	if r.proto != nil {
+		out.Proto = *r.proto
+	}
+	return out
+}
+
+// resolveBlock applies a <connection> block to a copy of the whole.
+func (b *builder) resolveBlock(block connection) {
+	s := newBuilder(b.read)
+	whole := *b.Config
+	whole.Remotes, whole.Notes = nil, nil
+	s.Config = whole.clone()
+	s.port, s.rport, s.lport = b.port, b.rport, b.lport
+	s.optional, s.forward, s.loaded = b.optional, b.forward, b.loaded
+	own := false
+	for i := range block.calls {
+		d := &block.calls[i]
+		s.apply(d, InConnection)
+		own = own || d.name != "remote" && d.name != "proto" && d.name != "port" && d.name != "rport"
+	}
+	s.settle()
+	s.resolveLocal()
+	s.resolveOuter()
+	s.readFiles()
+	if s.has("nobind") || s.has("lport") || s.has("bind") || s.has("local") {
+		s.resolvePorts()
+	}
+	b.Notes = append(b.Notes, s.Notes...)
+	b.errs = append(b.errs, s.errs...)
+	if len(s.remotes) != 1 {
+		b.fail(&Error{block.Pos, "<connection>", "", "expected exactly one remote in the block", ""})
+		return
+	}
+	r := s.resolveRemote(s.remotes[0])
+	if own {
+		r.Settings = s.Config
+	}
+	b.Remotes = append(b.Remotes, r)
+}

@@ -1,0 +1,39 @@
+package config
+
+import "time"
+
+// linkRows are the directives of the outer connection and its timers.
+var linkRows = []Directive{
+	{Name: "remote", Usage: "host [port] [proto]", Where: conn, Role: RoleClient, Help: "A server to connect to; several are tried in turn.", set: setRemote},
+	{Name: "remote-random", Where: top, Role: RoleClient, Help: "Try the servers in random order.", set: on(func(c *Config) *bool { return &c.RemoteRandom })},
+	{Name: "resolv-retry", Usage: "seconds", Where: top, Role: RoleClient, Help: "How long to go on resolving a server's name, or infinite.", set: setResolvRetry},
+	{Name: "connect-retry", Usage: "seconds [max]", Where: conn, Role: RoleClient, Help: "Wait between attempts to connect, and the ceiling as it doubles.", set: setConnectRetry},
+	{Name: "connect-retry-max", Usage: "n", Where: conn, Role: RoleClient, Help: "Attempts per server before giving up.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.ConnectTries })},
+	{Name: "connect-timeout", Usage: "seconds", Where: conn, Role: RoleClient, Help: "How long to wait for a server before trying the next.", set: seconds(maxSeconds, func(c *Config) *time.Duration { return &c.ConnectTimeout })},
+	{Name: "server-poll-timeout", Usage: "seconds", Where: conn, Role: RoleClient, Help: "The same as connect-timeout.", set: seconds(maxSeconds, func(c *Config) *time.Duration { return &c.ConnectTimeout })},
+	{Name: "proto", Usage: "proto", Where: conn, Reload: ReloadRestart, Help: "The outer protocol: udp, udp4, udp6, tcp and the like.", set: setProto},
+	{Name: "port", Usage: "port", Where: conn, Reload: ReloadRestart, Help: "The port on both ends.", set: port(func(b *builder) *string { return &b.port }, 1)},
+	{Name: "lport", Usage: "port", Where: conn, Reload: ReloadRestart, Help: "The port on this end; 0 for any.", set: port(func(b *builder) *string { return &b.lport }, 0)},
+	{Name: "rport", Usage: "port", Where: conn, Role: RoleClient, Help: "The server's port.", set: port(func(b *builder) *string { return &b.rport }, 1)},
+	{Name: "local", Usage: "host [port] [proto]", Where: conn, Reload: ReloadRestart, Help: "The address to listen on or to connect from.", set: setLocal},
+	{Name: "bind", Usage: "[ipv6only]", Where: conn, Reload: ReloadRestart, Help: "Use a fixed local port.", set: setBind},
+	{Name: "nobind", Where: conn, Role: RoleClient, Help: "Use any free local port.", set: on(func(c *Config) *bool { return &c.NoBind })},
+	{Name: "float", Where: conn, Help: "Let the peer change its address.", set: on(func(c *Config) *bool { return &c.Float })},
+	{Name: "mark", Usage: "value", Where: top, Reload: ReloadRestart, Help: "Mark outer packets for policy routing (Linux).", set: setMark},
+	{Name: "sndbuf", Usage: "bytes", Where: pull, Help: "The socket's send buffer.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.SendBuffer })},
+	{Name: "rcvbuf", Usage: "bytes", Where: pull, Help: "The socket's receive buffer.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.ReceiveBuffer })},
+
+	{Name: "ping", Usage: "seconds", Where: pull, Help: "Send a ping after this long without a packet sent.", set: seconds(maxPing, func(c *Config) *time.Duration { return &c.Ping })},
+	{Name: "ping-restart", Usage: "seconds", Where: pull, Help: "Restart after this long without a packet received.", set: setPingRestart},
+	{Name: "ping-exit", Usage: "seconds", Where: pull, Help: "Exit after this long without a packet received.", set: setPingExit},
+	{Name: "ping-timer-rem", Where: pull, Status: Harmless, Help: "Run those timers only when the peer is known.", set: on(func(c *Config) *bool { return &c.PingTimerRem })},
+	{Name: "keepalive", Usage: "interval timeout", Where: top, Help: "ping and ping-restart for both ends.", set: setKeepalive},
+	{Name: "inactive", Usage: "seconds [bytes]", Where: pull, Status: Harmless, Reason: "not carried out yet; an idle tunnel stays up", Help: "Exit when the tunnel carries less than this in that time.", set: setInactive},
+	{Name: "explicit-exit-notify", Usage: "[n]", Where: conn | InPush, Help: "Tell the other end when we go.", set: setExplicitExitNotify},
+	{Name: "replay-window", Usage: "n [seconds]", Where: top, Help: "How far packets may be out of order.", set: setReplayWindow},
+	{Name: "mute-replay-warnings", Where: top, Help: "Do not log replayed packets.", set: on(func(c *Config) *bool { return &c.MuteReplayWarnings })},
+	{Name: "max-packet-size", Usage: "bytes", Where: top, Help: "Keep outer packets below this size.", set: setMaxPacketSize},
+	{Name: "fragment", Usage: "bytes [mtu]", Where: conn, Help: "Cut packets so that no datagram is larger than this; needed on both sides.", set: setFragment},
+	{Name: "mssfix", Usage: "[bytes] [mtu|fixed]", Where: conn, Help: "Keep TCP inside the tunnel from making packets that do not fit.", set: setMSSFix},
+	{Name: "tun-mtu", Usage: "bytes [occ-mtu]", Where: conn | InPush, Reload: ReloadRestart, Help: "The adapter's MTU.", set: setTunMTU},
+}

@@ -1,0 +1,99 @@
+package config
+
+// plannedRows are the directives that are known and not carried out yet, and
+// those that are commands of their own. To take a planned one up, delete its
+// Status and give it a setter.
+var plannedRows = []Directive{
+	// The link.
+	{Name: "http-proxy-override", Usage: "host port ...", Where: conn, Role: RoleClient, Status: Planned, Help: "The HTTP proxy of all connections."},
+	{Name: "single-session", Where: top, Status: Planned, Help: "Take one connection only."},
+	{Name: "session-timeout", Usage: "seconds", Where: pull | InCCD, Status: Planned, Help: "End sessions after this time."},
+	{Name: "shaper", Usage: "bytes", Where: pull, Status: Planned, Help: "Send no more than this per second."},
+	{Name: "mlock", Where: top, Status: Planned, Reason: "turn off swap, or encrypt it", Help: "Keep memory from being swapped."},
+
+	// The adapter and routes.
+	{Name: "lladdr", Usage: "address", Where: pull, Status: Planned, Reason: "only tun adapters are supported yet", Help: "A tap adapter's MAC address."},
+	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Help: "Answer IPv6 packets as unreachable."},
+	{Name: "route-ipv6-gateway", Usage: "address", Where: pull, Status: Planned, Reason: "give the gateway in route-ipv6", Help: "The gateway of IPv6 routes that name none."},
+	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Help: "The routing table to put routes in (Linux)."},
+	{Name: "allow-pull-fqdn", Where: top, Role: RoleClient, Status: Planned, Help: "Take names in pushed routes."},
+	{Name: "allow-recursive-routing", Where: top, Status: Planned, Help: "Let packets to the server itself into the tunnel."},
+	{Name: "client-nat", Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Status: Planned, Help: "Translate addresses inside the tunnel."},
+	{Name: "mktun", Where: InCommandLine, Status: Command, Help: "Make a persistent adapter and exit."},
+	{Name: "rmtun", Where: InCommandLine, Status: Command, Help: "Remove a persistent adapter and exit."},
+
+	// The server.
+	{Name: "server-bridge", Usage: "[gateway|nogw] [netmask] [start] [end]", Where: top, Role: RoleServer, Status: Planned, Reason: "only tun adapters are supported yet", Help: "Serve clients on a bridged Ethernet."},
+	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Help: "The client's user name from here on."},
+	{Name: "connect-freq", Usage: "n seconds", Where: top, Role: RoleServer, Status: Planned, Help: "How many clients may connect in a time."},
+	{Name: "connect-freq-initial", Usage: "n seconds", Where: top, Role: RoleServer, Status: Planned, Help: "How many first packets are answered in a time."},
+	{Name: "stale-routes-check", Usage: "seconds [interval]", Where: top, Role: RoleServer, Status: Planned, Help: "Forget learned addresses after a time."},
+	{Name: "vlan-tagging", Where: top, Role: RoleServer, Status: Planned, Reason: "only tun adapters are supported yet", Help: "Switch by VLAN tags."},
+	{Name: "vlan-accept", Usage: "all|tagged|untagged", Where: top, Role: RoleServer, Status: Planned, Reason: "only tun adapters are supported yet", Help: "Which frames to admit."},
+	{Name: "vlan-pvid", Usage: "id", Where: top | InCCD, Role: RoleServer, Status: Planned, Reason: "only tun adapters are supported yet", Help: "The VLAN of a client."},
+	{Name: "force-tls-key-material-export", Where: top, Role: RoleServer, Status: Planned, Help: "Admit only clients that derive keys by RFC 5705."},
+	{Name: "plugin", Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in", Help: "A module for authentication and the like."},
+
+	// Keys and certificates.
+	{Name: "verify-hash", Usage: "hash [algorithm]", Where: top, Inline: true, Status: Refused, Reason: "refused, as it was deprecated: it compares the authority's certificate only; name that authority alone with ca, or the peer's own certificate with peer-fingerprint", Help: "The authority to accept, by hash."},
+	{Name: "tls-export-cert", Usage: "dir", Where: top, Status: Planned, Help: "Where to write the peer's certificate for programs."},
+	{Name: "x509-track", Usage: "attribute", Where: top, Status: Planned, Help: "Attributes of certificates for programs."},
+	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Planned, Help: "Key material for plugins."},
+	{Name: "engine", Usage: "[name]", Where: top, Status: Planned, Reason: "keys in hardware are not supported", Help: "An OpenSSL engine."},
+	{Name: "providers", Usage: "name ...", Where: top, Status: Planned, Reason: "there is no OpenSSL here; ciphers and keys need no provider", Help: "OpenSSL providers."},
+	{Name: "compat-mode", Usage: "version", Where: top, Status: Planned, Reason: "peers from OpenVPN 2.4 on need none; write data-ciphers to add a cipher", Help: "Defaults of an older version."},
+	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Planned, Help: "Modules for keys in hardware."},
+	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Planned, Help: "A key in hardware."},
+	{Name: "pkcs11-id-management", Where: top, Status: Planned, Help: "Let the management interface choose the key."},
+	{Name: "pkcs11-pin-cache", Usage: "seconds", Where: top, Status: Planned, Help: "How long to remember a PIN."},
+	{Name: "pkcs11-private-mode", Usage: "mode ...", Where: top, Status: Planned, Help: "How to use a key in hardware."},
+	{Name: "pkcs11-protected-authentication", Usage: "flag ...", Where: top, Status: Planned, Help: "Enter the PIN on the device."},
+	{Name: "pkcs11-cert-private", Usage: "flag ...", Where: top, Status: Planned, Help: "Whether reading certificates needs a PIN."},
+
+	// Programs to run.
+	{Name: "up", Usage: "command", Where: top, Status: Planned, Help: "Run when the adapter is up."},
+	{Name: "up-delay", Where: top, Status: Planned, Help: "Open the adapter when the peer is connected."},
+	{Name: "up-restart", Where: top, Status: Planned, Help: "Run up and down at restarts too."},
+	{Name: "down", Usage: "command", Where: top, Status: Planned, Help: "Run when the adapter is down."},
+	{Name: "down-pre", Where: top, Status: Planned, Help: "Run down before the adapter is down."},
+	{Name: "route-up", Usage: "command", Where: top, Status: Planned, Help: "Run when routes are added."},
+	{Name: "route-pre-down", Usage: "command", Where: top, Status: Planned, Help: "Run before routes are removed."},
+	{Name: "ipchange", Usage: "command", Where: top, Status: Planned, Help: "Run when the peer's address is known."},
+	{Name: "client-connect", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Help: "Run when a client connects."},
+	{Name: "client-disconnect", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Help: "Run when a client disconnects."},
+	{Name: "learn-address", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Help: "Run when a client's address is learned."},
+	{Name: "dns-updown", Usage: "command", Where: top, Role: RoleClient, Status: Planned, Reason: "names are set without a program", Help: "Run to set up DNS."},
+
+	// Management.
+	{Name: "management", Usage: "address port|unix [password-file]", Where: top, Status: Planned, Help: "Open the management interface."},
+	{Name: "management-client", Where: top, Status: Planned, Help: "Connect to a management client."},
+	{Name: "management-client-auth", Where: top, Role: RoleServer, Status: Planned, Reason: "skipping it would let anybody in", Help: "Let the management client check passwords."},
+	{Name: "management-client-group", Usage: "group", Where: top, Status: Planned, Help: "Who may use the management socket."},
+	{Name: "management-client-user", Usage: "user", Where: top, Status: Planned, Help: "Who may use the management socket."},
+	{Name: "management-external-cert", Usage: "hint", Where: top, Status: Planned, Help: "Ask the management client for the certificate."},
+	{Name: "management-external-key", Usage: "[format] ...", Where: top, Status: Planned, Help: "Ask the management client for signatures."},
+	{Name: "management-forget-disconnect", Where: top, Status: Planned, Help: "Forget passwords when the management client leaves."},
+	{Name: "management-hold", Where: top, Status: Planned, Help: "Wait for the management client."},
+	{Name: "management-log-cache", Usage: "n", Where: top, Status: Planned, Help: "Log lines kept for the management client."},
+	{Name: "management-query-passwords", Where: top, Status: Planned, Help: "Ask the management client for passwords."},
+	{Name: "management-query-proxy", Where: top, Status: Planned, Help: "Ask the management client for the proxy."},
+	{Name: "management-query-remote", Where: top, Status: Planned, Help: "Ask the management client for the server."},
+	{Name: "management-signal", Where: top, Status: Planned, Help: "Stop when the management client leaves."},
+	{Name: "management-up-down", Where: top, Status: Planned, Help: "Tell the management client of up and down."},
+	{Name: "remap-usr1", Usage: "signal", Where: top, Status: Planned, Help: "What SIGUSR1 means: SIGHUP or SIGTERM."},
+	{Name: "setcon", Usage: "context", Where: top, Status: Planned, Help: "The SELinux context to run in."},
+
+	// Commands of their own.
+	{Name: "help", Where: InCommandLine, Status: Command, Help: "Show all directives."},
+	{Name: "version", Where: InCommandLine, Status: Command, Help: "Show the version."},
+	{Name: "genkey", Usage: "[kind] [file] [argument]", Where: InCommandLine, Status: Command, Help: "Make a key: secret, tls-auth, tls-crypt, tls-crypt-v2-server, tls-crypt-v2-client or auth-token."},
+	{Name: "test-crypto", Where: InCommandLine, Status: Planned, Help: "Test the ciphers."},
+	{Name: "show-ciphers", Where: InCommandLine, Status: Command, Help: "List the data channel's ciphers."},
+	{Name: "show-digests", Where: InCommandLine, Status: Command, Help: "List the digests."},
+	{Name: "show-tls", Where: InCommandLine, Status: Command, Help: "List the TLS suites."},
+	{Name: "show-groups", Where: InCommandLine, Status: Command, Help: "List the key agreement groups."},
+	{Name: "show-curves", Where: InCommandLine, Status: Command, Help: "List the elliptic curves."},
+	{Name: "show-engines", Where: InCommandLine, Status: Planned, Help: "List OpenSSL engines."},
+	{Name: "show-gateway", Usage: "[address]", Where: InCommandLine, Status: Planned, Help: "Show the default gateway."},
+	{Name: "show-pkcs11-ids", Usage: "[provider] [private]", Where: InCommandLine, Status: Planned, Help: "List keys in hardware."},
+}

@@ -1,0 +1,244 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// command is the setter of a directive that names a program to run: its path
+// and arguments, in one value.
+func command(field func(*Config) *[]string) setter {
+	return func(b *builder, d *call) error {
+		words, err := d.command(0)
+		if err == nil {
+			*field(b.Config) = words
+		}
+		return err
+	}
+}
+
+// command is argument i cut into a program's path and its arguments.
+func (d *call) command(i int) ([]string, error) {
+	words, _, problem := splitWords(d.args[i])
+	switch {
+	case problem != nil:
+		return nil, d.fault(d.args[i], problem.reason, problem.mend)
+	case len(words) == 0 || words[0] == "":
+		return nil, d.expected(d.args[i], "a program's path, in quotes with its arguments if it takes any")
+	}
+	return words, nil
+}
+
+func setAskPass(b *builder, d *call) error {
+	if len(d.args) == 0 {
+		b.AskPass = &File{Pos: d.Pos}
+		return nil
+	}
+	return file(func(c *Config) **File { return &c.AskPass })(b, d)
+}
+
+func setCRLVerify(b *builder, d *call) error {
+	if !d.inline && len(d.args) > 1 {
+		if d.args[1] != "dir" {
+			return d.expected(d.args[1], "dir, or nothing")
+		}
+		b.CRLVerify, b.CRLVerifyDir = nil, d.args[0]
+		return nil
+	}
+	b.CRLVerifyDir = ""
+	return file(func(c *Config) **File { return &c.CRLVerify })(b, d)
+}
+
+func setRemoteCertKU(b *builder, d *call) error {
+	usages := []uint16{}
+	for _, s := range d.args {
+		n, err := strconv.ParseUint(strings.TrimPrefix(s, "0x"), 16, 16)
+		if err != nil {
+			return d.expected(s, "a key usage in hex, such as a0")
+		}
+		usages = append(usages, uint16(n))
+	}
+	b.RemoteCertKU = usages
+	return nil
+}
+
+// setRemoteCertEKU takes a number or a name; names have blanks in them, which
+// people forget to put in quotes.
+func setRemoteCertEKU(b *builder, d *call) error {
+	usage := strings.Join(d.args, " ")
+	if strings.TrimSpace(usage) == "" {
+		return d.expected(usage, `an extended key usage, such as "TLS Web Server Authentication"`)
+	}
+	b.RemoteCertEKU = usage
+	return nil
+}
+
+func setNsCertType(b *builder, d *call) error {
+	err := choice(func(c *Config) *CertUsage { return &c.NsCertType },
+		word[CertUsage]{"server", ServerUsage}, word[CertUsage]{"client", ClientUsage})(b, d)
+	if err == nil {
+		b.remark(d, "is deprecated; write remote-cert-tls "+d.args[0])
+	}
+	return err
+}
+
+func setCertProfile(b *builder, d *call) error {
+	if err := oneOf(d, &b.TLSCertProfile, d.args[0], "legacy", "preferred", "insecure", "suiteb"); err != nil {
+		return err
+	}
+	if d.args[0] == "insecure" {
+		b.remark(d, "certificates signed with SHA-1 or MD5 are refused all the same")
+	}
+	return nil
+}
+
+func setUsernameField(b *builder, d *call) error {
+	for _, field := range d.args {
+		if ext, ok := strings.CutPrefix(field, "ext:"); ok && ext != "subjectAltName" {
+			return d.fault(field, "only the extension subjectAltName is supported", "write ext:subjectAltName, or the name of a subject's attribute")
+		}
+	}
+	b.X509UsernameField = d.args
+	return nil
+}
+
+func setAuthUserPass(b *builder, d *call) error {
+	switch {
+	case d.inline:
+		b.AuthUserPass = &File{Inline: true, Text: d.body, Pos: d.Pos}
+	case len(d.args) == 0:
+		if b.AuthUserPass == nil {
+			b.AuthUserPass = &File{Pos: d.Pos}
+		}
+	case d.args[0] == "username-only":
+		b.AuthUserPass, b.AuthUsernameOnly = &File{Pos: d.Pos}, true
+	default:
+		return file(func(c *Config) **File { return &c.AuthUserPass })(b, d)
+	}
+	return nil
+}
+
+var setAuthRetry = choice(func(c *Config) *AuthRetry { return &c.AuthRetry },
+	word[AuthRetry]{"none", AuthRetryNone}, word[AuthRetry]{"nointeract", AuthRetryNoInteract}, word[AuthRetry]{"interact", AuthRetryInteract})
+
+func setStaticChallenge(b *builder, d *call) error {
+	s := &StaticChallenge{Text: d.args[0], Echo: d.args[1] == "1"}
+	if d.args[1] != "0" && d.args[1] != "1" {
+		return d.expected(d.args[1], "1 to show the answer as it is typed, or 0")
+	}
+	if len(d.args) > 2 {
+		if d.args[2] != "scrv1" && d.args[2] != "concat" {
+			return d.expected(d.args[2], "scrv1 or concat")
+		}
+		s.Concat = d.args[2] == "concat"
+	}
+	b.StaticChallenge = s
+	return nil
+}
+
+func setAuthUserPassVerify(b *builder, d *call) error {
+	words, err := d.command(0)
+	if err != nil {
+		return err
+	}
+	switch d.args[1] {
+	case "via-env", "via-file":
+	default:
+		return d.expected(d.args[1], "via-file or via-env")
+	}
+	b.AuthUserPassVerify, b.AuthViaEnv = words, d.args[1] == "via-env"
+	return nil
+}
+
+// setAuthGenToken leaves Renewal 0 where it is to follow reneg-sec.
+func setAuthGenToken(b *builder, d *call) error {
+	t := &TokenPolicy{}
+	args := d.args
+	if n := len(args); n > 0 && args[n-1] == "external-auth" {
+		t.ExternalAuth, args = true, args[:n-1]
+	}
+	for i, field := range []*time.Duration{&t.Lifetime, &t.Renewal} {
+		if i >= len(args) {
+			break
+		}
+		n, err := b.int(d, i, 0, maxSeconds)
+		if err != nil {
+			return err
+		}
+		*field = time.Duration(n) * time.Second
+	}
+	if len(args) > 2 {
+		return d.expected(args[2], "external-auth, or nothing")
+	}
+	b.AuthGenToken = t
+	return nil
+}
+
+// checkAuth looks whether the directives about who may in make sense together.
+func (b *builder) checkAuth() {
+	b.checkScripts()
+	if b.isServer() {
+		b.checkServerAuth()
+	}
+	if b.AuthUsernameOnly && b.StaticChallenge != nil {
+		b.problem("static-challenge", "has no password to go with, because of auth-user-pass username-only", "remove one of the two")
+	}
+	if b.AuthGenToken != nil && b.AuthGenToken.Renewal == 0 {
+		b.AuthGenToken.Renewal = b.RenegSec
+	}
+}
+
+// checkScripts refuses programs that script-security keeps from running, since
+// what they should check would go unchecked or fail for everybody.
+func (b *builder) checkScripts() {
+	for _, s := range []struct {
+		name    string
+		command []string
+		level   int
+	}{
+		{"tls-verify", b.TLSVerify, 2},
+		{"client-crresponse", b.ClientCRResponse, 2},
+		{"tls-crypt-v2-verify", b.TLSCryptV2Verify, 2},
+		{"auth-user-pass-verify", b.AuthUserPassVerify, 2},
+	} {
+		if s.name == "auth-user-pass-verify" && b.AuthViaEnv {
+			s.level = 3
+		}
+		if s.command == nil || b.ScriptSecurity >= s.level || !b.isServer() && s.name != "tls-verify" {
+			continue
+		}
+		reason := "no program may be run"
+		mend := "add the line: script-security 2"
+		if s.level == 3 {
+			reason, mend = "no password may be passed in the environment", "write via-file, or add the line: script-security 3"
+		}
+		b.problem(s.name, reason+" because of script-security "+strconv.Itoa(b.ScriptSecurity), mend)
+	}
+}
+
+func (b *builder) checkServerAuth() {
+	checked := b.AuthUserPassVerify != nil
+	if b.VerifyClientCert != ClientCertRequire && !checked {
+		name := "verify-client-cert"
+		if !b.has(name) {
+			name = "client-cert-not-required"
+		}
+		b.problem(name, "without client certificates and passwords anybody could connect", "remove the line, or check passwords by auth-user-pass-verify")
+	}
+	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional", "auth-gen-token", "client-crresponse"} {
+		if b.has(name) && !checked {
+			b.problem(name, "needs passwords that are checked", "add the line: auth-user-pass-verify PROGRAM via-file")
+		}
+	}
+	if b.has("auth-gen-token-secret") && b.AuthGenToken == nil {
+		b.note(b.at("auth-gen-token-secret"), "auth-gen-token-secret: not used without auth-gen-token")
+	}
+}
+
+// setTLSCiphersuites keeps nothing: TLS 1.3 has only safe suites, and our TLS
+// does not let them be chosen.
+func setTLSCiphersuites(b *builder, d *call) error {
+	b.remark(d, "not used: the suites of TLS 1.3 are all safe, and every common one is taken")
+	return nil
+}

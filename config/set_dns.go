@@ -1,0 +1,101 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// setDNS is `dns search-domains NAME...` and `dns server N KEY VALUE...`.
+func setDNS(b *builder, d *call) error {
+	switch {
+	case d.args[0] == "search-domains" && len(d.args) > 1:
+		return b.addDomains(d, d.args[1:])
+	case d.args[0] == "server" && len(d.args) > 3:
+		return b.dnsServer(d)
+	}
+	return d.expected(strings.Join(d.args, " "), "search-domains NAME, or server N KEY VALUE")
+}
+
+// dnsServer changes one setting of the server with the number given.
+func (b *builder) dnsServer(d *call) error {
+	least := -128
+	if d.File == pushed {
+		least = 0
+	}
+	n, err := b.int(d, 1, least, 127)
+	if err != nil {
+		return err
+	}
+	s := DNSServer{Priority: n}
+	i, found := slices.BinarySearchFunc(b.DNS.Servers, n, func(s DNSServer, n int) int { return cmp.Compare(s.Priority, n) })
+	if found {
+		s = b.DNS.Servers[i]
+	}
+	if err := s.set(d, d.args[2], d.args[3:]); err != nil {
+		return err
+	}
+	if found {
+		b.DNS.Servers[i] = s
+	} else {
+		b.DNS.Servers = slices.Insert(b.DNS.Servers, i, s)
+	}
+	return nil
+}
+
+// set changes one setting.
+func (s *DNSServer) set(d *call, key string, values []string) error {
+	if key != "address" && key != "resolve-domains" && len(values) > 1 {
+		return d.expected(strings.Join(values, " "), "one value after "+key)
+	}
+	switch key {
+	case "address":
+		return s.setAddrs(d, values)
+	case "resolve-domains":
+		if len(s.ResolveDomains)+len(values) > maxNames {
+			return d.fault("", fmt.Sprintf("more than %d domains for one server", maxNames), "")
+		}
+		s.ResolveDomains = append(slices.Clip(s.ResolveDomains), values...)
+		return nil
+	case "dnssec":
+		return oneOf(d, &s.DNSSEC, values[0], "yes", "optional", "no")
+	case "transport":
+		return oneOf(d, &s.Transport, values[0], "DoH", "DoT", "plain")
+	case "sni":
+		s.SNI = values[0]
+		return nil
+	}
+	return d.expected(key, "address, resolve-domains, dnssec, transport or sni")
+}
+
+// setAddrs takes up to eight addresses, each alone or with a port.
+func (s *DNSServer) setAddrs(d *call, values []string) error {
+	const most = 8
+	if len(s.Addrs)+len(values) > most {
+		return d.fault("", fmt.Sprintf("more than %d addresses for one server", most), "")
+	}
+	addrs := slices.Clone(s.Addrs)
+	for _, v := range values {
+		ap, err := netip.ParseAddrPort(v)
+		if err != nil {
+			a, bare := netip.ParseAddr(strings.Trim(v, "[]"))
+			ap, err = netip.AddrPortFrom(a, 0), bare
+		}
+		if err != nil {
+			return d.expected(v, "an address such as 10.8.0.1, 10.8.0.1:53 or [fd00::1]:53")
+		}
+		addrs = append(addrs, ap)
+	}
+	s.Addrs = addrs
+	return nil
+}
+
+func oneOf(d *call, field *string, value string, words ...string) error {
+	if !slices.Contains(words, value) {
+		return d.expected(value, strings.Join(words, " or "))
+	}
+	*field = value
+	return nil
+}

@@ -1,0 +1,104 @@
+package config
+
+// receiveOnly is said once for what asks for compression.
+const receiveOnly = "nothing is compressed on sending, since that gives away what is encrypted; compressed packets of the peer are taken"
+
+func setCompress(b *builder, d *call) error {
+	algorithm := ""
+	if len(d.args) > 0 {
+		algorithm = d.args[0]
+	}
+	switch algorithm {
+	case "", "stub", "stub-v2", "migrate":
+	case "lzo", "lz4", "lz4-v2":
+		b.remarkCompression(d)
+	default:
+		return d.expected(algorithm, "lzo, lz4, lz4-v2, stub, stub-v2, migrate, or nothing")
+	}
+	b.Compression = Compression{d.name, algorithm}
+	return nil
+}
+
+func setCompLZO(b *builder, d *call) error {
+	mode := ""
+	if len(d.args) > 0 {
+		mode = d.args[0]
+	}
+	switch mode {
+	case "no":
+	case "", "yes", "adaptive":
+		b.remarkCompression(d)
+	default:
+		return d.expected(mode, "yes, no or adaptive, or nothing")
+	}
+	b.Compression = Compression{d.name, mode}
+	return nil
+}
+
+// remarkCompression speaks up about our own lines; a server pushes what others
+// need too.
+func (b *builder) remarkCompression(d *call) {
+	if d.File != pushed {
+		b.remark(d, receiveOnly)
+	}
+}
+
+func setAllowCompression(b *builder, d *call) error {
+	switch d.args[0] {
+	case "no":
+		b.RefuseCompressed = true
+	case "asym":
+		b.RefuseCompressed = false
+	case "yes":
+		b.RefuseCompressed = false
+		b.remark(d, "the same as asym: "+receiveOnly)
+	default:
+		return d.expected(d.args[0], "no, asym or yes")
+	}
+	return nil
+}
+
+// setFragment takes the least that leaves room for a header and a word.
+func setFragment(b *builder, d *call) error {
+	const least = 68
+	if d.args[0] == "0" {
+		b.Fragment = MSSFix{}
+		return nil
+	}
+	n, err := b.int(d, 0, least, 65535)
+	if err != nil {
+		return err
+	}
+	m := MSSFix{Bytes: n}
+	if len(d.args) > 1 {
+		if d.args[1] != "mtu" {
+			return d.expected(d.args[1], "mtu, or nothing")
+		}
+		m.Outer = true
+	}
+	b.Fragment = m
+	return nil
+}
+
+// checkNone refuses what would leave the tunnel open, or warns of it where a
+// line above asks for it expressly.
+func (b *builder) checkNone(d *call, name, refusal, good, warning string) error {
+	if name != "NONE" {
+		return nil
+	}
+	if !b.AllowInsecureNone {
+		return d.fault(d.args[0], "refused: "+refusal, "write "+good+", on both sides; or, if anybody on the way may read and change what is carried, allow-insecure-none above this line")
+	}
+	b.remark(d, "WARNING: "+warning)
+	return nil
+}
+
+func (b *builder) checkCipher(d *call, name string) error {
+	return b.checkNone(d, name, "the tunnel would not be encrypted", "data-ciphers "+defaultCiphers,
+		"THE TUNNEL MAY BE UNENCRYPTED: anybody on the way can read what it carries")
+}
+
+func (b *builder) checkDigest(d *call, name string) error {
+	return b.checkNone(d, name, "packets would not be authenticated", "auth SHA256",
+		"PACKETS OF CIPHERS WITHOUT AEAD ARE NOT AUTHENTICATED: anybody on the way can change what the tunnel carries")
+}

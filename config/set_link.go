@@ -1,0 +1,252 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setRemote also takes "host:port", which OpenVPN takes for a host's name.
+func setRemote(b *builder, d *call) error {
+	r := remote{Pos: d.Pos, host: d.args[0]}
+	if len(d.args) == 1 {
+		r.splitPort(b, d)
+	}
+	var ok bool
+	if r.host, ok = parseHost(r.host); !ok {
+		return d.fault(d.args[0], "expected a host's name or address", "write it as: remote HOST PORT")
+	}
+	var err error
+	if len(d.args) > 1 {
+		if r.port, err = d.parsePort(d.args[1]); err != nil {
+			return err
+		}
+	}
+	if len(d.args) > 2 {
+		p, err := d.parseProto(d.args[2])
+		if err != nil {
+			return err
+		}
+		r.proto = &p
+	}
+	if len(b.remotes) == maxRemotes {
+		return d.fault("", fmt.Sprintf("more than %d servers", maxRemotes), "")
+	}
+	b.remotes = append(b.remotes, r)
+	return nil
+}
+
+// splitPort takes a port off a host written as "host:port".
+func (r *remote) splitPort(b *builder, d *call) {
+	host, port, ok := strings.Cut(r.host, ":")
+	if ap, err := netip.ParseAddrPort(r.host); err == nil {
+		host, port = ap.Addr().String(), strconv.Itoa(int(ap.Port()))
+	} else if !ok || strings.Contains(port, ":") {
+		return
+	}
+	if p, err := d.parsePort(port); err == nil && host != "" {
+		r.host, r.port = host, p
+		b.remark(d, "read as host "+host+" and port "+port)
+	}
+}
+
+func setProto(b *builder, d *call) error {
+	p, err := d.parseProto(d.args[0])
+	if err == nil {
+		b.Proto = p
+	}
+	return err
+}
+
+// port is the setter of port, lport and rport, which finish combines.
+func port(field func(*builder) *string, least int) setter {
+	return func(b *builder, d *call) error {
+		if d.args[0] == "0" && least == 0 {
+			*field(b) = "0"
+			return nil
+		}
+		p, err := d.parsePort(d.args[0])
+		if err == nil {
+			*field(b) = p
+		}
+		return err
+	}
+}
+
+func setBind(b *builder, d *call) error {
+	if len(d.args) > 0 {
+		if d.args[0] != "ipv6only" {
+			return d.expected(d.args[0], "ipv6only, or nothing")
+		}
+		b.BindIPv6Only = true
+	}
+	b.NoBind = false
+	return nil
+}
+
+// setMark also takes hexadecimal.
+func setMark(b *builder, d *call) error {
+	n, err := strconv.ParseUint(d.args[0], 0, 31)
+	if err != nil {
+		return d.expected(d.args[0], "a whole number, 0 or more")
+	}
+	b.Mark = int(n)
+	return nil
+}
+
+func setResolvRetry(b *builder, d *call) error {
+	if d.args[0] == "infinite" {
+		b.ResolvRetry = -1
+		return nil
+	}
+	n, err := b.int(d, 0, 0, maxSeconds)
+	if err != nil {
+		return d.expected(d.args[0], "a whole number of seconds, or infinite")
+	}
+	b.ResolvRetry = time.Duration(n) * time.Second
+	return nil
+}
+
+func setConnectRetry(b *builder, d *call) error {
+	wait, err := b.int(d, 0, 1, 65535)
+	if err != nil {
+		return err
+	}
+	most := 0
+	if len(d.args) > 1 {
+		if most, err = b.int(d, 1, 1, 65535); err != nil {
+			return err
+		}
+		b.ConnectRetryMax = time.Duration(most) * time.Second
+	}
+	b.ConnectRetry = time.Duration(wait) * time.Second
+	b.ConnectRetryMax = max(b.ConnectRetryMax, b.ConnectRetry)
+	return nil
+}
+
+func setKeepalive(b *builder, d *call) error {
+	const longest = 86400
+	interval, err := b.int(d, 0, 1, longest)
+	if err != nil {
+		return err
+	}
+	timeout, err := b.int(d, 1, 1, longest)
+	if err != nil {
+		return err
+	}
+	if timeout < 2*interval {
+		return d.fault(d.args[1], "the timeout must be at least twice the interval",
+			"write keepalive "+d.args[0]+" "+strconv.Itoa(2*interval)+" or more")
+	}
+	b.keepalive, b.interval, b.timeout = &d.Pos, interval, timeout
+	return nil
+}
+
+// maxPing is the longest time of ping and its kin, from the manual.
+const maxPing = 86400
+
+// setPingRestart and setPingExit exclude each other; the last one counts.
+func setPingRestart(b *builder, d *call) error {
+	n, err := b.int(d, 0, 0, maxPing)
+	if err == nil {
+		b.PingRestart, b.PingExit = time.Duration(n)*time.Second, 0
+	}
+	return err
+}
+
+func setPingExit(b *builder, d *call) error {
+	n, err := b.int(d, 0, 0, maxPing)
+	if err == nil {
+		b.PingExit, b.PingRestart = time.Duration(n)*time.Second, 0
+	}
+	return err
+}
+
+func setInactive(b *builder, d *call) error {
+	n, err := b.int(d, 0, 0, maxSeconds)
+	if err != nil {
+		return err
+	}
+	var bytes int64
+	if len(d.args) > 1 {
+		if bytes, err = b.int64(d, 1, 0, 1<<62); err != nil {
+			return err
+		}
+	}
+	b.Inactive, b.InactiveBytes = time.Duration(n)*time.Second, bytes
+	return nil
+}
+
+func setExplicitExitNotify(b *builder, d *call) error {
+	if len(d.args) == 0 {
+		b.ExplicitExitNotify = 1
+		return nil
+	}
+	n, err := b.int(d, 0, 0, maxSeconds)
+	if err == nil {
+		b.ExplicitExitNotify = n
+	}
+	return err
+}
+
+func setReplayWindow(b *builder, d *call) error {
+	n, err := b.int(d, 0, 0, 65536)
+	if err != nil {
+		return err
+	}
+	if len(d.args) > 1 {
+		t, err := b.int(d, 1, 0, 600)
+		if err != nil {
+			return err
+		}
+		b.ReplayTime = time.Duration(t) * time.Second
+	}
+	b.ReplayWindow = n
+	return nil
+}
+
+// setMaxPacketSize also limits the data channel, as `mssfix SIZE mtu` does.
+func setMaxPacketSize(b *builder, d *call) error {
+	n, err := b.int(d, 0, 154, 2048)
+	if err == nil {
+		b.MaxPacketSize = n
+		b.MSSFix = MSSFix{Bytes: n, Outer: true}
+	}
+	return err
+}
+
+func setMSSFix(b *builder, d *call) error {
+	if len(d.args) == 0 {
+		b.MSSFix = MSSFix{}
+		return nil
+	}
+	n, err := b.int(d, 0, 0, 65535)
+	if err != nil {
+		return err
+	}
+	m := MSSFix{Off: n == 0, Bytes: n}
+	if len(d.args) > 1 {
+		switch d.args[1] {
+		case "mtu":
+			m.Outer = true
+		case "fixed":
+			m.Fixed = true
+		default:
+			return d.expected(d.args[1], "mtu or fixed")
+		}
+	}
+	b.MSSFix = m
+	return nil
+}
+
+// setTunMTU takes the MTU; the second number only serves a check of options
+// that peers no longer make.
+func setTunMTU(b *builder, d *call) error {
+	n, err := b.int(d, 0, 100, 65535)
+	if err == nil {
+		b.MTU = n
+	}
+	return err
+}

@@ -1,0 +1,260 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// setIfconfig keeps the arguments: what the second one means depends on the
+// topology, which may come later.
+func setIfconfig(b *builder, d *call) error {
+	if _, err := d.addr4(0); err != nil {
+		return err
+	}
+	if _, err := d.addr4(1); err != nil {
+		return d.expected(d.args[1], "the peer's IPv4 address, or a netmask")
+	}
+	b.ifconfig = d
+	return nil
+}
+
+// resolveIfconfig reads the second value as a netmask in topology subnet, else
+// as the peer's address. When no topology is given, the value's form decides.
+func (b *builder) resolveIfconfig(topologyGiven bool) error {
+	d := b.ifconfig
+	if d == nil {
+		return nil
+	}
+	local, _ := d.addr4(0)
+	second, _ := d.addr4(1)
+	bits, isMask := parseMask(d.args[1])
+	isMask = isMask && bits > 0
+	switch {
+	case topologyGiven:
+	case isMask:
+		b.Topology = TopologySubnet
+	case b.Topology == TopologySubnet:
+		b.Topology = TopologyNet30
+	}
+	if b.Topology != TopologySubnet {
+		b.Ifconfig = &Ifconfig{Local: local, Remote: second}
+		return nil
+	}
+	if !isMask {
+		return d.fault(d.args[1], "expected a netmask, since the topology is subnet",
+			"write a netmask such as 255.255.255.0, or topology net30")
+	}
+	b.Ifconfig = &Ifconfig{Local: local, Bits: bits}
+	return nil
+}
+
+// setIfconfigIPv6 takes an address without a length for a /64, as OpenVPN does.
+func setIfconfigIPv6(b *builder, d *call) error {
+	if !strings.Contains(d.args[0], "/") {
+		d.args[0] += "/64"
+	}
+	local, err := d.prefix6(0)
+	if err != nil {
+		return err
+	}
+	i := &IfconfigIPv6{Local: local}
+	if len(d.args) > 1 {
+		if i.Remote, err = d.addr6(1); err != nil {
+			return err
+		}
+	}
+	b.IfconfigIPv6 = i
+	return nil
+}
+
+// maxRoutes bounds what a server can make a client hold.
+const maxRoutes = 100_000
+
+func setRoute(b *builder, d *call) error {
+	r := Route{Metric: -1, Pos: d.Pos}
+	var err error
+	if r.Host, r.Net, err = routeTarget(b, d); err != nil {
+		return err
+	}
+	if d.File == pushed && r.Host != "" && !isSpecialHost(r.Host) {
+		return d.fault(r.Host, "a server may push addresses only", "allow-pull-fqdn is not supported yet")
+	}
+	return b.addRoute(d, r, "IPv4", func(a netip.Addr) bool { return a.Is4() })
+}
+
+// setRouteIPv6 takes an address without a length for a single host.
+func setRouteIPv6(b *builder, d *call) error {
+	if a, err := netip.ParseAddr(d.args[0]); err == nil && a.Is6() {
+		d.args[0] += "/128"
+	}
+	net, err := d.prefix6(0)
+	if err != nil {
+		return err
+	}
+	d.args = slices.Insert(d.args, 1, "")
+	r := Route{Net: net.Masked(), Metric: -1, Pos: d.Pos}
+	return b.addRoute(d, r, "IPv6", func(a netip.Addr) bool { return a.Is6() && !a.Is4In6() })
+}
+
+// addRoute reads gateway and metric, arguments 2 and 3, and keeps the route.
+func (b *builder) addRoute(d *call, r Route, kind string, fits func(netip.Addr) bool) error {
+	var err error
+	if len(d.args) > 2 {
+		if r.Gateway, err = routeGateway(d, d.args[2], kind, fits); err != nil {
+			return err
+		}
+	}
+	if len(d.args) > 3 && !isDefault(d.args[3]) {
+		if r.Metric, err = b.int(d, 3, 0, maxSeconds); err != nil {
+			return err
+		}
+	}
+	if len(b.Routes) == maxRoutes {
+		return d.fault("", fmt.Sprintf("more than %d routes", maxRoutes), "merge neighbouring ones")
+	}
+	b.Routes = append(b.Routes, r)
+	return nil
+}
+
+// routeTarget reads network and netmask: an address, a name, one of the special
+// names, or, beyond OpenVPN, a network with its prefix length.
+func routeTarget(b *builder, d *call) (host string, net netip.Prefix, err error) {
+	bits := 32
+	if len(d.args) > 1 && !isDefault(d.args[1]) {
+		if bits, err = d.mask(1); err != nil {
+			return "", net, err
+		}
+	}
+	if p, err := netip.ParsePrefix(d.args[0]); err == nil && p.Addr().Is4() && len(d.args) == 1 {
+		return "", p.Masked(), nil
+	}
+	a, err := netip.ParseAddr(d.args[0])
+	if err == nil && a.Is4() {
+		net = netip.PrefixFrom(a, bits)
+		if net.Masked() != net {
+			b.remark(d, "read as "+net.Masked().String()+", since "+d.args[0]+" has bits beyond the netmask")
+		}
+		return "", net.Masked(), nil
+	}
+	if !isHostName(d.args[0]) || bits != 32 {
+		return "", net, d.expected(d.args[0], "an IPv4 network such as 10.0.0.0, or a host's name")
+	}
+	return d.args[0], net, nil
+}
+
+// isSpecialHost tells the names that stand for an address of the connection.
+func isSpecialHost(s string) bool {
+	return s == "remote_host" || s == "vpn_gateway" || s == "net_gateway"
+}
+
+func isDefault(s string) bool { return s == "" || s == "default" }
+
+func routeGateway(d *call, s, kind string, fits func(netip.Addr) bool) (Gateway, error) {
+	switch s {
+	case "", "default", "vpn_gateway":
+		return Gateway{Kind: GatewayVPN}, nil
+	case "net_gateway", "net_gateway_ipv6":
+		return Gateway{Kind: GatewayNet}, nil
+	case "remote_host", "remote_host_ipv6":
+		return Gateway{Kind: GatewayRemoteHost}, nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil || !fits(a) {
+		return Gateway{}, d.expected(s, "vpn_gateway, net_gateway, remote_host or an "+kind+" address")
+	}
+	return Gateway{Kind: GatewayAddr, Addr: a}, nil
+}
+
+func setRouteGateway(b *builder, d *call) error {
+	if d.args[0] == "dhcp" {
+		return d.fault("dhcp", "not supported yet: it needs a tap adapter", "give the gateway's address")
+	}
+	a, err := d.addr4(0)
+	if err == nil {
+		b.RouteGateway = a
+	}
+	return err
+}
+
+// redirect is the setter of redirect-gateway and redirect-private. Flags of
+// several lines add up.
+func redirect(private bool) setter {
+	return func(b *builder, d *call) error {
+		r := RedirectGateway{Private: private}
+		if b.RedirectGateway != nil {
+			r = *b.RedirectGateway
+			r.Private = r.Private && private
+		}
+		flags := map[string]*bool{
+			"local": &r.Local, "autolocal": &r.AutoLocal, "def1": &r.Def1, "ipv6": &r.IPv6, "!ipv4": &r.NoIPv4,
+			"bypass-dhcp": &r.BypassDHCP, "bypass-dns": &r.BypassDNS, "block-local": &r.BlockLocal,
+		}
+		for _, name := range d.args {
+			flag := flags[name]
+			if flag == nil {
+				return d.expected(name, "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-dns or block-local")
+			}
+			*flag = true
+		}
+		b.RedirectGateway = &r
+		return nil
+	}
+}
+
+// maxNames bounds each of the lists of DNS names and servers.
+const maxNames = 256
+
+func setDHCPOption(b *builder, d *call) error {
+	kind, args := strings.ToUpper(d.args[0]), d.args[1:]
+	switch kind {
+	case "DNS", "DNS6":
+		return b.dhcpAddr(d, &b.DNS.Addrs)
+	case "NTP":
+		return b.dhcpAddr(d, &b.DNS.NTP)
+	case "WINS":
+		return b.dhcpAddr(d, &b.DNS.WINS)
+	case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX", "DOMAIN-SEARCH":
+		if len(args) != 1 || !isHostName(args[0]) {
+			return d.expected(strings.Join(args, " "), "one domain such as example.org after "+kind)
+		}
+		if kind != "DOMAIN-SEARCH" && b.DNS.Domain == "" {
+			b.DNS.Domain = args[0]
+			return nil
+		}
+		return b.addDomains(d, args)
+	case "NBDD", "NBT", "NBS", "DISABLE-NBT", "PROXY_HTTP":
+		return nil
+	}
+	b.remark(d, "nothing here makes use of "+quote(d.args[0]))
+	return nil
+}
+
+func (b *builder) dhcpAddr(d *call, list *[]netip.Addr) error {
+	if len(d.args) != 2 {
+		return d.expected(strings.Join(d.args[1:], " "), "one address after "+d.args[0])
+	}
+	a, err := netip.ParseAddr(d.args[1])
+	if err != nil || a.Zone() != "" {
+		return d.expected(d.args[1], "an IPv4 or IPv6 address")
+	}
+	if len(*list) == maxNames {
+		return d.fault(d.args[1], fmt.Sprintf("more than %d addresses", maxNames), "")
+	}
+	*list = append(*list, a)
+	return nil
+}
+
+func (b *builder) addDomains(d *call, names []string) error {
+	for _, n := range names {
+		if !isHostName(n) {
+			return d.expected(n, "a domain such as example.org")
+		}
+	}
+	if len(b.DNS.SearchDomains)+len(names) > maxNames {
+		return d.fault("", fmt.Sprintf("more than %d search domains", maxNames), "")
+	}
+	b.DNS.SearchDomains = append(b.DNS.SearchDomains, names...)
+	return nil
+}

@@ -1,0 +1,328 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// proxyAddress reads the host and port of a proxy.
+func (d *call) proxyAddress(host, port string) (string, string, error) {
+	h, ok := parseHost(host)
+	if !ok {
+		return "", "", d.expected(host, "a proxy's name or address")
+	}
+	p, err := d.parsePort(port)
+	return h, p, err
+}
+
+// proxyMethods are the fourth value of http-proxy. The first NTLM is no longer
+// spoken; proxies that took it take the second.
+var proxyMethods = map[string]ProxyAuth{
+	"none": ProxyNone, "basic": ProxyBasic, "digest": ProxyDigest, "ntlm": ProxyNTLM, "ntlm2": ProxyNTLM,
+}
+
+func setHTTPProxy(b *builder, d *call) error {
+	p := HTTPProxy{Pos: d.Pos}
+	var err error
+	if p.Host, p.Port, err = d.proxyAddress(d.args[0], d.args[1]); err != nil {
+		return err
+	}
+	file := ""
+	if len(d.args) > 2 {
+		file = d.args[2]
+		p.Auth = ProxyBasic
+	}
+	switch file {
+	case "auto":
+		p.Auth, p.Ask, file = ProxyAuto, true, ""
+	case "auto-nct":
+		p.Auth, p.Ask, file = ProxyNoClear, true, ""
+	case "stdin":
+		p.Ask, file = true, ""
+	}
+	if len(d.args) > 3 {
+		method, ok := proxyMethods[strings.ToLower(d.args[3])]
+		if !ok {
+			return d.expected(d.args[3], "none, basic, digest or ntlm2")
+		}
+		p.Auth = method
+	}
+	if b.HTTPProxy != nil { // options may stand before
+		p.Version, p.Agent, p.Headers = b.HTTPProxy.Version, b.HTTPProxy.Agent, b.HTTPProxy.Headers
+	}
+	if file != "" {
+		b.HTTPProxyUserPass = &File{Name: file, Pos: d.Pos}
+	}
+	b.HTTPProxy = &p
+	return nil
+}
+
+// maxHeaders bounds the lines of a request.
+const maxHeaders = 64
+
+// setHTTPProxyOption replaces the proxy rather than change it, since
+// connections share it.
+func setHTTPProxyOption(b *builder, d *call) error {
+	p := HTTPProxy{}
+	if b.HTTPProxy != nil {
+		p = *b.HTTPProxy
+	}
+	name, values := d.args[0], d.args[1:]
+	switch {
+	case strings.ContainsAny(strings.Join(d.args, " "), "\r\n\x00"):
+		return d.fault("", "a value may not have line breaks", "")
+	case len(values) == 0:
+		return d.fault(name, "a value is missing", "write VERSION 1.1, AGENT NAME, or CUSTOM-HEADER NAME VALUE")
+	case name == "VERSION":
+		if values[0] != "1.0" && values[0] != "1.1" {
+			return d.expected(values[0], "1.0 or 1.1")
+		}
+		p.Version = values[0]
+	case name == "AGENT":
+		p.Agent = strings.Join(values, " ")
+	case name == "CUSTOM-HEADER" || name == "EXT1" || name == "EXT2" || strings.HasPrefix(name, "X-"):
+		if name != "CUSTOM-HEADER" {
+			values = d.args
+		}
+		h, err := d.header(values)
+		if err != nil {
+			return err
+		}
+		if len(p.Headers) == maxHeaders {
+			return d.fault("", fmt.Sprintf("more than %d headers", maxHeaders), "")
+		}
+		p.Headers = append(p.Headers[:len(p.Headers):len(p.Headers)], h)
+	default:
+		return d.expected(name, "VERSION, AGENT or CUSTOM-HEADER")
+	}
+	b.HTTPProxy = &p
+	return nil
+}
+
+// header reads a header's name and value, which are also written as one.
+func (d *call) header(words []string) (h Header, err error) {
+	name, value, whole := strings.Cut(words[0], ":")
+	switch {
+	case whole && len(words) == 1:
+		h = Header{name, strings.TrimSpace(value)}
+	case len(words) == 1:
+		name, value, _ = strings.Cut(words[0], " ")
+		h = Header{name, strings.TrimSpace(value)}
+	default:
+		h = Header{strings.TrimSuffix(words[0], ":"), strings.Join(words[1:], " ")}
+	}
+	if h.Name == "" || strings.ContainsAny(h.Name, " \t:") {
+		return h, d.expected(words[0], "a header's name, and its value")
+	}
+	return h, nil
+}
+
+func setSOCKSProxy(b *builder, d *call) error {
+	p := SOCKSProxy{Pos: d.Pos}
+	port := "1080"
+	if len(d.args) > 1 && d.args[1] != "" {
+		port = d.args[1]
+	}
+	var err error
+	if p.Host, p.Port, err = d.proxyAddress(d.args[0], port); err != nil {
+		return err
+	}
+	if len(d.args) > 2 {
+		if d.args[2] == "stdin" {
+			p.Ask = true
+		} else {
+			p.UserPass = &File{Name: d.args[2], Pos: d.Pos}
+		}
+	}
+	b.SOCKSProxy = &p
+	return nil
+}
+
+// setProtoForce takes a family, too, which means nothing.
+func setProtoForce(b *builder, d *call) error {
+	p, err := d.parseProto(d.args[0])
+	if err == nil {
+		b.protoForce = &p
+	}
+	return err
+}
+
+// setTCPNoDelay tells clients before OpenVPN 2.7.6.
+func setTCPNoDelay(b *builder, _ *call) error {
+	b.tcpNoDelay = true
+	return nil
+}
+
+func setSocketFlags(_ *builder, d *call) error {
+	for _, flag := range d.args {
+		if flag != "TCP_NODELAY" {
+			return d.expected(flag, "TCP_NODELAY")
+		}
+	}
+	return nil
+}
+
+func setPortShare(b *builder, d *call) error {
+	s := PortShare{}
+	var err error
+	if s.Host, s.Port, err = d.proxyAddress(d.args[0], d.args[1]); err != nil {
+		return err
+	}
+	if len(d.args) > 2 {
+		s.Dir = d.args[2]
+	}
+	b.PortShare = &s
+	return nil
+}
+
+// local is a `local` before its port and protocol are resolved.
+type local struct {
+	Pos
+	host, port string
+	proto      *Proto
+}
+
+// maxLocals bounds the sockets of a server.
+const maxLocals = 256
+
+// setLocal takes host, port and protocol of a socket.
+func setLocal(b *builder, d *call) error {
+	l := local{Pos: d.Pos, host: d.args[0]}
+	if l.host == "*" {
+		l.host = ""
+	} else if h, ok := parseHost(l.host); ok {
+		l.host = h
+	} else {
+		return d.expected(l.host, "a host's name or address, or *")
+	}
+	var err error
+	if len(d.args) > 1 {
+		if l.port, err = d.parsePort(d.args[1]); err != nil {
+			return err
+		}
+	}
+	if len(d.args) > 2 {
+		p, err := d.parseProto(d.args[2])
+		if err != nil {
+			return err
+		}
+		l.proto = &p
+	}
+	if len(b.locals) == maxLocals {
+		return d.fault("", fmt.Sprintf("more than %d sockets", maxLocals), "")
+	}
+	b.locals = append(b.locals, l)
+	return nil
+}
+
+// resolveLocal makes our own end where there is only one: the last `local`
+// counts.
+func (b *builder) resolveLocal() {
+	if len(b.locals) == 0 || b.isServer() {
+		return
+	}
+	last := b.locals[len(b.locals)-1]
+	if len(b.locals) > 1 {
+		b.note(last.Pos, "local: given before; only a server has several sockets, so the last one counts")
+	}
+	b.Local = last.host
+	if last.port != "" {
+		b.lport = last.port
+	}
+	if last.proto != nil {
+		b.Proto = *last.proto
+	}
+}
+
+// resolveLocals makes the sockets of a server.
+func (b *builder) resolveLocals() {
+	if !b.isServer() {
+		return
+	}
+	seen := make(map[Listen]Pos)
+	for _, l := range b.locals {
+		s := Listen{Host: l.host, Port: b.LocalPort, Proto: b.Proto}
+		if l.port != "" {
+			n, err := strconv.Atoi(l.port)
+			if err != nil {
+				b.fail(&Error{l.Pos, "local", l.port, "expected a port's number to listen on", "write a number such as 1194"})
+			}
+			s.Port = n
+		}
+		if l.proto != nil {
+			s.Proto = *l.proto
+		}
+		if before, ok := seen[s]; ok {
+			b.fail(&Error{l.Pos, "local", l.host, "the same socket as in " + before.String(), "remove one of the two"})
+			continue
+		}
+		seen[s] = l.Pos
+		s.Pos = l.Pos // after, since places differ where sockets are the same
+		b.Locals = append(b.Locals, s)
+	}
+}
+
+// resolveOuter checks the settings of proxies against each other, and tells
+// clients of TCP_NODELAY.
+func (b *builder) resolveOuter() {
+	if b.tcpNoDelay && b.isServer() {
+		b.Push = append(b.Push, "socket-flags TCP_NODELAY")
+	}
+	if b.PortShare != nil && b.isServer() && !b.listensTCP() {
+		b.note(b.at("port-share"), "port-share: there is no TCP port to share")
+	}
+	if p := b.HTTPProxy; p != nil && p.Host == "" {
+		b.note(b.at("http-proxy-option"), "http-proxy-option: not used, since there is no http-proxy")
+		b.HTTPProxy = nil
+	}
+	if b.HTTPProxy != nil && b.SOCKSProxy != nil {
+		b.fail(&Error{b.SOCKSProxy.Pos, "socks-proxy", "", "http-proxy is given too", "keep one of the two"})
+	}
+}
+
+func (b *builder) listensTCP() bool {
+	for _, l := range b.Listens() {
+		if l.Proto.TCP {
+			return true
+		}
+	}
+	return false
+}
+
+// unfit says why a remote cannot be used, by proto-force, proxy and the like.
+// The reason is "" for one that can.
+func (b *builder) unfit(r Remote) (reason, mend string) {
+	c := b.Config
+	if r.Settings != nil {
+		c = r.Settings
+	}
+	switch {
+	case b.protoForce != nil && b.protoForce.TCP != r.Proto.TCP:
+		return "proto-force asks for another protocol", "give a remote with that protocol, or remove proto-force"
+	case c.HTTPProxy != nil && !r.Proto.TCP:
+		return "an HTTP proxy carries TCP only", "write proto tcp, if the server offers it"
+	}
+	return "", ""
+}
+
+// dropUnfit leaves out the remotes that cannot be used, as long as one can.
+func (b *builder) dropUnfit() {
+	var fit []Remote
+	for _, r := range b.Remotes {
+		if reason, _ := b.unfit(r); reason == "" {
+			fit = append(fit, r)
+		}
+	}
+	for _, r := range b.Remotes {
+		reason, mend := b.unfit(r)
+		switch {
+		case reason == "":
+		case len(fit) == 0:
+			b.fail(&Error{r.Pos, "remote", r.Host, reason, mend})
+		default:
+			b.note(r.Pos, "remote "+clip(r.Host)+": left out, since "+reason)
+		}
+	}
+	b.Remotes = fit
+}

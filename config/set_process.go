@@ -1,0 +1,147 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// setClient is `pull` and `tls-client`.
+func setClient(b *builder, _ *call) error {
+	b.Pull, b.TLSClient = true, true
+	return nil
+}
+
+// setDev takes an adapter's name or its kind.
+func setDev(b *builder, d *call) error {
+	const longest = 15 // IFNAMSIZ of Linux less its NUL
+	if d.args[0] == "" || len(d.args[0]) > longest || strings.ContainsAny(d.args[0], "/ \t") {
+		return d.expected(d.args[0], "tun, tun0, or an adapter's name of up to 15 characters")
+	}
+	b.Dev = d.args[0]
+	return nil
+}
+
+func setStatus(b *builder, d *call) error {
+	interval := 60
+	if len(d.args) > 1 {
+		var err error
+		if interval, err = b.int(d, 1, 0, maxSeconds); err != nil {
+			return err
+		}
+	}
+	b.Status, b.StatusInterval = d.args[0], time.Duration(interval)*time.Second
+	return nil
+}
+
+// setDaemon is also `syslog`, which is where a daemon logs unless `log` says
+// otherwise.
+func setDaemon(b *builder, d *call) error {
+	b.Daemon = true
+	return setSyslog(b, d)
+}
+
+// setSyslog takes the name to log under.
+func setSyslog(b *builder, d *call) error {
+	b.Syslog = "culvert"
+	if len(d.args) > 0 {
+		b.Syslog = d.args[0]
+	}
+	return nil
+}
+
+// logTo is the setter of log and log-append.
+func logTo(appending bool) setter {
+	return func(b *builder, d *call) error {
+		b.Log, b.LogAppend = d.args[0], appending
+		return nil
+	}
+}
+
+// setScriptSecurity takes the level; the second word is one that versions
+// before 2.3 took.
+func setScriptSecurity(b *builder, d *call) error {
+	n, err := b.int(d, 0, 0, 3)
+	if err != nil {
+		return err
+	}
+	b.ScriptSecurity = n
+	if len(d.args) > 1 {
+		b.remark(d, quote(d.args[1])+" is a leftover of OpenVPN 2.2 and ignored")
+	}
+	return nil
+}
+
+// setSetenv sets a variable, and carries the two requests made through it: opt,
+// which marks a directive as optional, and FORWARD_COMPATIBLE.
+func setSetenv(b *builder, d *call) error {
+	switch {
+	case d.args[0] == "opt" && len(d.args) > 1:
+		place := InFile
+		if d.File == pushed {
+			place = InPush
+		}
+		b.attempt(&call{Pos: d.Pos, name: strings.TrimPrefix(d.args[1], "--"), args: d.args[2:]}, place)
+		return nil
+	case d.File == pushed:
+		return d.fault(d.args[0], "a server may only set variables with setenv-safe", "")
+	case len(d.args) > 2:
+		return d.fault(strings.Join(d.args[2:], " "), "more values than it takes", "put the value in quotes")
+	case d.args[0] == "FORWARD_COMPATIBLE" && len(d.args) == 2 && d.args[1] == "1":
+		b.forward = true
+	}
+	return b.setEnv(d, "")
+}
+
+// setSetenvSafe sets a variable whose name begins with OPENVPN_, so that a
+// server cannot change what programs depend on.
+func setSetenvSafe(b *builder, d *call) error { return b.setEnv(d, "OPENVPN_") }
+
+// setEnv bounds what a server can make a client hold.
+func (b *builder) setEnv(d *call, prefix string) error {
+	const most = 1024
+	name, value := d.args[0], ""
+	if len(d.args) > 1 {
+		value = d.args[1]
+	}
+	if name == "" || strings.Contains(name, "=") {
+		return d.expected(name, "a variable's name")
+	}
+	if len(b.Env) >= most {
+		return d.fault(name, "more variables than are kept", "")
+	}
+	if b.Env == nil {
+		b.Env = map[string]string{}
+	}
+	b.Env[prefix+name] = value
+	return nil
+}
+
+// setIgnoreUnknown names directives that may be left out where they are not
+// supported.
+func setIgnoreUnknown(b *builder, d *call) error {
+	for _, name := range d.args {
+		b.optional[strings.TrimPrefix(name, "--")] = true
+	}
+	return nil
+}
+
+// setStatusVersion takes no value for 1, as OpenVPN does.
+func setStatusVersion(b *builder, d *call) error {
+	if len(d.args) == 0 {
+		b.StatusVersion = 1
+		return nil
+	}
+	n, err := b.int(d, 0, 1, 3)
+	if err == nil {
+		b.StatusVersion = n
+	}
+	return err
+}
+
+// setKeyMethod takes the only method there still is.
+func setKeyMethod(_ *builder, d *call) error {
+	if d.args[0] != "2" {
+		return d.fault(d.args[0], "only key method 2 is spoken since OpenVPN 2.5", "remove the line on both ends")
+	}
+	return nil
+}

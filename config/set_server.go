@@ -1,0 +1,113 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// setServer makes this process a server of a network. The addresses within it,
+// and what is pushed, are worked out where leases are.
+func setServer(b *builder, d *call) error {
+	net, err := d.addr4(0)
+	if err != nil {
+		return err
+	}
+	bits, err := d.mask(1)
+	if err != nil {
+		return err
+	}
+	p := netip.PrefixFrom(net, bits)
+	if p.Masked() != p {
+		return d.fault(d.args[0], "has bits beyond the netmask", "write server "+p.Masked().Addr().String()+" "+d.args[1])
+	}
+	noPool := len(d.args) > 2
+	if noPool && d.args[2] != "nopool" {
+		return d.expected(d.args[2], "nopool, or nothing")
+	}
+	b.Server, b.ServerNoPool = p, noPool
+	b.Mode, b.TLSServer = ModeServer, true
+	return nil
+}
+
+// networkIPv6 is the setter of server-ipv6 and ifconfig-ipv6-pool.
+func networkIPv6(field func(*Config) *netip.Prefix) setter {
+	return func(b *builder, d *call) error {
+		p, err := d.prefix6(0)
+		if err != nil {
+			return err
+		}
+		if p.Bits() < 64 || p.Bits() > 124 {
+			return d.expected(d.args[0], "a network of length 64 to 124")
+		}
+		*field(b.Config) = p
+		return nil
+	}
+}
+
+func setIfconfigPool(b *builder, d *call) error {
+	start, err := d.addr4(0)
+	if err != nil {
+		return err
+	}
+	end, err := d.addr4(1)
+	if err != nil {
+		return err
+	}
+	p := &Pool{Start: start, End: end}
+	if end.Less(start) {
+		return d.expected(d.args[1], "an address not below "+d.args[0])
+	}
+	if len(d.args) > 2 {
+		if p.Bits, err = d.mask(2); err != nil {
+			return err
+		}
+	}
+	const most = 1 << 16
+	if size := poolSize(start, end); size > most {
+		return d.fault(d.args[1], fmt.Sprintf("%d addresses, more than %d", size, most), "write a smaller range")
+	}
+	b.IfconfigPool = p
+	return nil
+}
+
+func poolSize(start, end netip.Addr) int {
+	s, e := start.As4(), end.As4()
+	n := 0
+	for i := range s {
+		n = n<<8 + int(e[i]) - int(s[i])
+	}
+	return n + 1
+}
+
+func setPoolPersist(b *builder, d *call) error {
+	interval := 600
+	if len(d.args) > 1 {
+		var err error
+		if interval, err = b.int(d, 1, 0, maxSeconds); err != nil {
+			return err
+		}
+	}
+	b.PoolPersist, b.PoolPersistInterval = d.args[0], time.Duration(interval)*time.Second
+	return nil
+}
+
+// setPush also takes an option that was not put in quotes.
+func setPush(b *builder, d *call) error {
+	if len(d.args) > 1 {
+		b.remark(d, "read as one option; OpenVPN wants it in quotes")
+	}
+	option := strings.Join(d.args, " ")
+	if strings.TrimSpace(option) == "" {
+		return d.expected(option, "an option to push")
+	}
+	b.Push = append(b.Push, option)
+	return nil
+}
+
+func setClientCertNotRequired(b *builder, d *call) error {
+	b.remark(d, "read as verify-client-cert none")
+	b.VerifyClientCert = ClientCertNone
+	return nil
+}

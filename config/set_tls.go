@@ -1,0 +1,200 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// keyFile is the setter of a static key with an optional direction, which a
+// later block or key-direction does not take away.
+func keyFile(field func(*Config) **File) setter {
+	return func(b *builder, d *call) error {
+		if !d.inline && len(d.args) > 1 {
+			if err := setDirection(b, d, d.args[1]); err != nil {
+				return err
+			}
+		}
+		return file(field)(b, d)
+	}
+}
+
+// ignoreDirection takes and drops the direction people add to tls-crypt.
+func ignoreDirection(set setter) setter {
+	return func(b *builder, d *call) error {
+		if len(d.args) > 1 {
+			b.remark(d, "takes no direction; "+quote(d.args[1])+" is ignored")
+		}
+		return set(b, d)
+	}
+}
+
+func setKeyDirection(b *builder, d *call) error { return setDirection(b, d, d.args[0]) }
+
+func setDirection(b *builder, d *call, s string) error {
+	if s != "0" && s != "1" {
+		return d.expected(s, "0 or 1, the server 0 and the client 1")
+	}
+	n := int(s[0] - '0')
+	b.KeyDirection = &n
+	return nil
+}
+
+// setDH keeps the file's name: every suite we offer uses elliptic curves.
+func setDH(b *builder, d *call) error {
+	if !d.inline && d.args[0] == "none" {
+		b.DH = nil
+		return nil
+	}
+	return file(func(c *Config) **File { return &c.DH })(b, d)
+}
+
+// digests are the HMAC digests of tls-auth and of ciphers without their own
+// authentication.
+var digests = []string{"MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512"}
+
+// setAuth takes any case, and OpenSSL's other names of the same digests.
+func setAuth(b *builder, d *call) error {
+	name := strings.ToUpper(d.args[0])
+	if name == "NONE" {
+		if err := b.checkDigest(d, name); err != nil {
+			return err
+		}
+		b.Auth = name
+		return nil
+	}
+	name = strings.TrimPrefix(name, "RSA-")
+	if rest, ok := strings.CutPrefix(name, "SHA-"); ok {
+		name = "SHA" + rest
+	}
+	name = strings.TrimPrefix(name, "SHA2-")
+	if name == "256" || name == "224" || name == "384" || name == "512" {
+		name = "SHA" + name
+	}
+	if !slices.Contains(digests, name) {
+		return d.expected(d.args[0], strings.Join(digests, ", "))
+	}
+	b.Auth = name
+	return nil
+}
+
+func setTLSVersionMin(b *builder, d *call) error {
+	highest := len(d.args) > 1
+	if highest && d.args[1] != "or-highest" {
+		return d.expected(d.args[1], "or-highest, or nothing")
+	}
+	switch v := d.args[0]; {
+	case v == "1.0" || v == "1.1":
+		b.remark(d, "TLS "+v+" is not spoken here; 1.2 is the least")
+		b.TLSVersionMin = "1.2"
+	case v == "1.2" || v == "1.3":
+		b.TLSVersionMin = v
+	case highest:
+		b.TLSVersionMin = "1.3"
+	default:
+		return d.expected(v, "1.2 or 1.3")
+	}
+	return nil
+}
+
+func setTLSVersionMax(b *builder, d *call) error {
+	if d.args[0] != "1.2" && d.args[0] != "1.3" {
+		return d.fault(d.args[0], "expected 1.2 or 1.3; older versions are not spoken here", "remove the line")
+	}
+	b.TLSVersionMax = d.args[0]
+	return nil
+}
+
+var certUsage = choice(func(c *Config) *CertUsage { return &c.RemoteCertTLS },
+	word[CertUsage]{"server", ServerUsage}, word[CertUsage]{"client", ClientUsage})
+
+func setVerifyX509Name(b *builder, d *call) error {
+	n := &X509Name{Name: d.args[0], Type: "subject"}
+	if n.Name == "" {
+		return d.expected("", "a certificate's name")
+	}
+	if len(d.args) > 1 {
+		if err := oneOf(d, &n.Type, d.args[1], "subject", "name", "name-prefix"); err != nil {
+			return err
+		}
+	}
+	b.VerifyX509Name = n
+	return nil
+}
+
+// setTLSRemote translates the forerunner of verify-x509-name: a common name, or
+// a whole subject in the form /C=../CN=.. in which old versions wrote an
+// underscore for characters they did not like.
+func setTLSRemote(b *builder, d *call) error {
+	name := d.args[0]
+	n := &X509Name{Name: name, Type: "name"}
+	if rest, ok := strings.CutPrefix(name, "/"); ok {
+		if strings.Contains(name, "_") {
+			return d.fault(name, "was removed, and this subject cannot be translated for certain",
+				"write verify-x509-name with the subject as the certificate has it")
+		}
+		n = &X509Name{Name: strings.ReplaceAll(rest, "/", ", "), Type: "subject"}
+	}
+	if n.Name == "" {
+		return d.expected(name, "a certificate's name")
+	}
+	b.VerifyX509Name = n
+	b.remark(d, "read as verify-x509-name "+quote(n.Name)+" "+n.Type)
+	return nil
+}
+
+func setECDHCurve(b *builder, d *call) error {
+	b.remark(d, "read as tls-groups "+d.args[0])
+	b.TLSGroups = []string{d.args[0]}
+	return nil
+}
+
+// setRenegSec takes the longest time and, optionally, the shortest.
+func setRenegSec(b *builder, d *call) error {
+	longest, err := b.int(d, 0, 0, maxSeconds)
+	if err != nil {
+		return err
+	}
+	b.RenegSecMin = 0
+	if len(d.args) > 1 {
+		least, err := b.int(d, 1, 0, longest)
+		if err != nil {
+			return err
+		}
+		b.RenegSecMin = time.Duration(least) * time.Second
+	}
+	b.RenegSec = time.Duration(longest) * time.Second
+	return nil
+}
+
+func count(field func(*Config) *int64) setter {
+	return func(b *builder, d *call) error {
+		n, err := b.int64(d, 0, 0, 1<<62)
+		if err == nil {
+			*field(b.Config) = n
+		}
+		return err
+	}
+}
+
+// positive is the setter of a time that cannot be nothing.
+func positive(field func(*Config) *time.Duration) setter {
+	return func(b *builder, d *call) error {
+		n, err := b.int(d, 0, 1, maxSeconds)
+		if err == nil {
+			*field(b.Config) = time.Duration(n) * time.Second
+		}
+		return err
+	}
+}
+
+// setTLSCryptV2 takes allow-noncookie, which names our behaviour.
+func setTLSCryptV2(b *builder, d *call) error {
+	if !d.inline && len(d.args) > 1 && d.args[1] != "allow-noncookie" {
+		if d.args[1] == "force-cookie" {
+			return d.fault(d.args[1], "not supported yet", "write allow-noncookie, or nothing")
+		}
+		return d.expected(d.args[1], "allow-noncookie, or nothing")
+	}
+	return file(func(c *Config) **File { return &c.TLSCryptV2 })(b, d)
+}

@@ -1,0 +1,226 @@
+package config
+
+import (
+	"fmt"
+	"math/bits"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// on is the setter of a directive without a value.
+func on(field func(*Config) *bool) setter {
+	return func(b *builder, _ *call) error {
+		*field(b.Config) = true
+		return nil
+	}
+}
+
+// text is the setter of a directive whose first value is kept as it stands.
+func text(field func(*Config) *string) setter {
+	return func(b *builder, d *call) error {
+		if d.args[0] == "" {
+			return d.expected("", "a value that is not empty")
+		}
+		*field(b.Config) = d.args[0]
+		return nil
+	}
+}
+
+// integer is the setter of a directive whose value is a whole number.
+func integer(least, most int, field func(*Config) *int) setter {
+	return func(b *builder, d *call) error {
+		n, err := b.int(d, 0, least, most)
+		if err == nil {
+			*field(b.Config) = n
+		}
+		return err
+	}
+}
+
+// maxSeconds keeps a time.Duration from overflowing: some 68 years.
+const maxSeconds = 1<<31 - 1
+
+// seconds is the setter of a directive whose value is a time.
+func seconds(most int, field func(*Config) *time.Duration) setter {
+	return func(b *builder, d *call) error {
+		n, err := b.int(d, 0, 0, most)
+		if err == nil {
+			*field(b.Config) = time.Duration(n) * time.Second
+		}
+		return err
+	}
+}
+
+// colons is the setter of a directive whose value is a list with colons.
+func colons(field func(*Config) *[]string) setter {
+	return func(b *builder, d *call) error {
+		list := slices.DeleteFunc(strings.Split(d.args[0], ":"), func(s string) bool { return s == "" })
+		if len(list) == 0 {
+			return d.expected(d.args[0], "names with colons between them")
+		}
+		*field(b.Config) = list
+		return nil
+	}
+}
+
+// int is argument i as a whole number between least and most.
+func (b *builder) int(d *call, i, least, most int) (int, error) {
+	n, err := b.int64(d, i, int64(least), int64(most))
+	return int(n), err
+}
+
+// int64 is argument i as a whole number between least and most. A comment
+// glued to the number is cut off with a note, as OpenVPN 2.6 did.
+func (b *builder) int64(d *call, i int, least, most int64) (int64, error) {
+	s := d.args[i]
+	if at := strings.IndexAny(s, "#;"); at > 0 {
+		b.remark(d, "what follows the number in "+quote(s)+" is taken as a comment; put a blank before it")
+		s = s[:at]
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err != nil && most == maxSeconds || err == nil && n < least && most >= maxSeconds:
+		return 0, d.expected(d.args[i], fmt.Sprintf("a whole number, %d or more", least))
+	case err != nil || n < least || n > most:
+		return 0, d.expected(d.args[i], fmt.Sprintf("a whole number from %d to %d", least, most))
+	}
+	return n, nil
+}
+
+// choice is the setter of a directive whose value is one of a few words.
+func choice[T any](field func(*Config) *T, words ...word[T]) setter {
+	return func(b *builder, d *call) error {
+		var names []string
+		for _, w := range words {
+			if w.name == d.args[0] {
+				*field(b.Config) = w.value
+				return nil
+			}
+			names = append(names, w.name)
+		}
+		return d.expected(d.args[0], strings.Join(names, " or "))
+	}
+}
+
+// word is a word of a choice and what it stands for.
+type word[T any] struct {
+	name  string
+	value T
+}
+
+// parseMask is the length of a netmask's prefix.
+func parseMask(s string) (int, bool) {
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is4() {
+		return 0, false
+	}
+	b := a.As4()
+	m := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+	n := bits.LeadingZeros32(^m)
+	return n, bits.OnesCount32(m) == n
+}
+
+// addr4 is argument i as an IPv4 address.
+func (d *call) addr4(i int) (netip.Addr, error) {
+	a, err := netip.ParseAddr(d.args[i])
+	if err != nil || !a.Is4() {
+		return netip.Addr{}, d.expected(d.args[i], "an IPv4 address such as 10.8.0.1")
+	}
+	return a, nil
+}
+
+// addr6 is argument i as an IPv6 address without a zone.
+func (d *call) addr6(i int) (netip.Addr, error) {
+	a, err := netip.ParseAddr(d.args[i])
+	if err != nil || !a.Is6() || a.Is4In6() || a.Zone() != "" {
+		return netip.Addr{}, d.expected(d.args[i], "an IPv6 address such as fd00::1")
+	}
+	return a, nil
+}
+
+// mask is argument i as a netmask, its prefix length.
+func (d *call) mask(i int) (int, error) {
+	n, ok := parseMask(d.args[i])
+	if !ok {
+		return 0, d.expected(d.args[i], "a netmask such as 255.255.255.0")
+	}
+	return n, nil
+}
+
+// prefix6 is argument i as an IPv6 address with a prefix length, as written.
+func (d *call) prefix6(i int) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(d.args[i])
+	if err != nil || !p.Addr().Is6() || p.Addr().Is4In6() {
+		return netip.Prefix{}, d.expected(d.args[i], "an IPv6 network such as fd00:1::/64")
+	}
+	return p, nil
+}
+
+// isHostName tells whether s may be a host's name: letters, digits, dots,
+// hyphens and underscores.
+func isHostName(s string) bool {
+	if s == "" || len(s) > 253 || s[0] == '-' || s[0] == '.' {
+		return false
+	}
+	for _, r := range s {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		if !letter && !strings.ContainsRune("-._", r) && r < 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// parseHost accepts a host's name or address, an IPv6 one also in brackets.
+func parseHost(s string) (string, bool) {
+	if !strings.Contains(s, ":") {
+		return s, isHostName(s)
+	}
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if err != nil {
+		return "", false
+	}
+	return a.String(), true
+}
+
+// parsePort accepts a port's number or a service's name.
+func (d *call) parsePort(s string) (string, error) {
+	n, err := strconv.Atoi(s)
+	if err == nil && 1 <= n && n <= 65535 {
+		return s, nil
+	}
+	if err == nil || s == "" || !isHostName(s) {
+		return "", d.expected(s, "a port from 1 to 65535")
+	}
+	return s, nil
+}
+
+// parseProto reads a protocol in any of OpenVPN's spellings, in either case.
+func (d *call) parseProto(s string) (Proto, error) {
+	var p Proto
+	switch name := strings.ToLower(s); name {
+	case "udp", "udp4", "udp6":
+		p.Family = family(name[3:])
+	case "tcp", "tcp4", "tcp6", "tcp-client", "tcp-server",
+		"tcp4-client", "tcp4-server", "tcp6-client", "tcp6-server":
+		p.TCP = true
+		p.Family = family(name[3:])
+	default:
+		return p, d.expected(s, "udp, udp4, udp6, tcp, tcp4, tcp6, or tcp-client and the like")
+	}
+	return p, nil
+}
+
+// family reads the digit behind "udp" or "tcp".
+func family(rest string) int {
+	switch {
+	case strings.HasPrefix(rest, "4"):
+		return 4
+	case strings.HasPrefix(rest, "6"):
+		return 6
+	}
+	return 0
+}

@@ -1,0 +1,150 @@
+// Package endpoint makes of a configuration what both roles need for their
+// sessions: control channel keys, TLS with certificates, ciphers and timers.
+package endpoint
+
+import (
+	"fmt"
+	"runtime"
+
+	"culvert/config"
+	"culvert/internal/digest"
+	"culvert/session"
+	"culvert/session/negotiate"
+	"culvert/session/wrap"
+)
+
+// Version is how this program names itself to its peers.
+const Version = "culvert_1"
+
+// Session is the settings of c for every session, all but the Wrapper.
+// warn is as in TLS.
+func Session(c *config.Config, server bool, warn func(string)) (session.Config, error) {
+	tls, err := TLS(c, server, warn)
+	if err != nil {
+		return session.Config{}, err
+	}
+	s := session.Config{
+		Server: server, TLS: tls,
+		Ciphers: c.DataCiphers, Fallback: c.DataCiphersFallback,
+		Options: negotiate.OptionsString(server, c.MTU, "UDPv4", c.DataCiphersFallback, framingFields(c)...),
+
+		HandWindow: c.HandWindow, TranWindow: c.TranWindow, TLSTimeout: c.TLSTimeout,
+		RenegAfter: c.RenegSec, RenegBytes: c.RenegBytes, RenegPackets: c.RenegPackets,
+		Ping: c.Ping, PingRestart: c.PingRestart,
+		ReplayWindow: c.ReplayWindow, ReplayTime: c.ReplayTime,
+		MaxPacket:      min(c.MaxPacketSize, session.DefaultMaxPacket),
+		ForgetLogin:    c.AuthNoCache,
+		Reauthenticate: server && c.AuthUserPassVerify != nil,
+	}
+	if err := dataChannel(c, &s); err != nil {
+		return s, err
+	}
+	if !server {
+		s.FilterPushed = func(options []string) ([]string, error) {
+			kept, _, err := c.FilterPushed(options)
+			return kept, err
+		}
+		s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.DataCiphers, buffersMTU, variables(c))
+	}
+	return s, nil
+}
+
+// buffersMTU is the largest tun-mtu a server may push: what packet buffers are
+// made for.
+const buffersMTU = 1600
+
+func platform() string {
+	if runtime.GOOS == "darwin" {
+		return "mac"
+	}
+	return runtime.GOOS
+}
+
+// userVariables are those of `setenv` that a server is told.
+func userVariables(env map[string]string) map[string]string {
+	told := make(map[string]string)
+	for name, value := range env {
+		if len(name) > 3 && name[:3] == "UV_" {
+			told[name] = value
+		}
+	}
+	return told
+}
+
+// direction is `key-direction`, or the second argument of tls-auth.
+func direction(c *config.Config) wrap.Direction {
+	switch {
+	case c.KeyDirection == nil:
+		return wrap.Bidirectional
+	case *c.KeyDirection == 1:
+		return wrap.Inverse
+	}
+	return wrap.Normal
+}
+
+// Armour is the control channel keys of a server.
+func Armour(c *config.Config) (a wrap.Armour, err error) {
+	if c.TLSAuth != nil {
+		if a.TLSAuth, err = tlsAuth(c); err != nil {
+			return a, err
+		}
+	}
+	if c.TLSCrypt != nil {
+		if a.TLSCrypt, err = wrap.ParseStaticKey(c.TLSCrypt.Text); err != nil {
+			return a, fileError("tls-crypt", c.TLSCrypt, err)
+		}
+	}
+	if c.TLSCryptV2 != nil {
+		if a.V2, err = wrap.ParseServerKeyV2(c.TLSCryptV2.Text); err != nil {
+			return a, fileError("tls-crypt-v2", c.TLSCryptV2, err)
+		}
+	}
+	return a, nil
+}
+
+func tlsAuth(c *config.Config) (*wrap.TLSAuthKey, error) {
+	key, err := wrap.ParseStaticKey(c.TLSAuth.Text)
+	if err != nil {
+		return nil, fileError("tls-auth", c.TLSAuth, err)
+	}
+	hash, err := digest.Lookup(c.Auth)
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	return &wrap.TLSAuthKey{Key: key, Direction: direction(c), Digest: hash}, nil
+}
+
+// ClientWrapper returns what makes the control channel armour of a client,
+// anew for every session.
+func ClientWrapper(c *config.Config) (func() wrap.Wrapper, error) {
+	switch {
+	case c.TLSCryptV2 != nil:
+		key, err := wrap.ParseClientKeyV2(c.TLSCryptV2.Text)
+		if err != nil {
+			return nil, fileError("tls-crypt-v2", c.TLSCryptV2, err)
+		}
+		return func() wrap.Wrapper { return wrap.NewTLSCryptV2Client(key) }, nil
+	case c.TLSCrypt != nil:
+		key, err := wrap.ParseStaticKey(c.TLSCrypt.Text)
+		if err != nil {
+			return nil, fileError("tls-crypt", c.TLSCrypt, err)
+		}
+		return func() wrap.Wrapper { return wrap.NewTLSCrypt(key, false) }, nil
+	case c.TLSAuth != nil:
+		a, err := tlsAuth(c)
+		if err != nil {
+			return nil, err
+		}
+		return func() wrap.Wrapper { return wrap.NewTLSAuth(a.Key, a.Direction, a.Digest) }, nil
+	}
+	return func() wrap.Wrapper { return wrap.None{} }, nil
+}
+
+// fileError names the place where a bad file or block was given.
+func fileError(directive string, f *config.File, err error) error {
+	what := f.Name
+	if f.Inline {
+		what = "the inline block"
+	}
+	return fmt.Errorf("%v: %s: %s: %w", f.Pos, directive, what, err)
+}

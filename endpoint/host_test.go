@@ -1,0 +1,170 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"culvert/config"
+	"culvert/hostnet"
+)
+
+const serverText = "192.0.2.1"
+
+// pushed is the configuration of a client with some directives of its own and
+// some pushed by the server.
+func pushed(t *testing.T, own string, push ...string) *config.Config {
+	t.Helper()
+	c := profile(t, own)
+	c, notes, err := config.ParsePushed(c, push)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range notes {
+		t.Errorf("%v: %s", n.Pos, n.Text)
+	}
+	return c
+}
+
+// profile is a client's configuration with directives of its own.
+func profile(t *testing.T, directives string) *config.Config {
+	t.Helper()
+	text := "client\ndev tun\nremote " + serverText + "\nca x\ncert x\nkey x\n" + directives + "\n"
+	c, err := config.ParseFile("x.ovpn", []byte(text), func(string) ([]byte, error) { return []byte("-----BEGIN x"), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// hosts is a resolver of a fixed set of names.
+func hosts(known map[string][]string) Resolver {
+	return func(_ context.Context, _, host string) (list []netip.Addr, err error) {
+		for _, a := range known[host] {
+			list = append(list, netip.MustParseAddr(a))
+		}
+		if list == nil {
+			return nil, errors.New("no such host")
+		}
+		return list, nil
+	}
+}
+
+// stateText is a state in short: a line each for addresses, routes and names.
+func stateText(s hostnet.State) string {
+	var b strings.Builder
+	for _, a := range s.Addresses {
+		fmt.Fprintf(&b, "addr %v", a.Prefix)
+		if a.Peer.IsValid() {
+			fmt.Fprintf(&b, " peer %v", a.Peer)
+		}
+		b.WriteString("\n")
+	}
+	for _, r := range s.Routes {
+		fmt.Fprintf(&b, "route %v", r.Dst)
+		if r.Via.IsValid() {
+			fmt.Fprintf(&b, " via %v", r.Via)
+		}
+		if r.Bypass {
+			b.WriteString(" bypass")
+		}
+		if r.Metric != 0 {
+			fmt.Fprintf(&b, " metric %d", r.Metric)
+		}
+		b.WriteString("\n")
+	}
+	if s.DNS != nil {
+		fmt.Fprintf(&b, "dns %v search %v domains %v\n", s.DNS.Servers, s.DNS.Search, s.DNS.Domains)
+	}
+	return b.String()
+}
+
+var (
+	subnet = []string{"topology subnet", "route-gateway 10.8.0.1", "ifconfig 10.8.0.2 255.255.255.0"}
+	both   = append(subnet[:3:3], "ifconfig-ipv6 fd00:8::2/64 fd00:8::1")
+)
+
+func with(base []string, more ...string) []string { return append(base[:len(base):len(base)], more...) }
+
+func TestHostState(t *testing.T) {
+	const addr, addr6 = "addr 10.8.0.2/24\n", "addr fd00:8::2/64\n"
+	for name, c := range map[string]struct {
+		own  string
+		push []string
+		want string
+	}{
+		"subnet": {"", subnet, addr},
+		"both":   {"", both, addr + addr6},
+		"net30": {"", []string{"topology net30", "route 10.8.0.1", "ifconfig 10.8.0.6 10.8.0.5"},
+			"addr 10.8.0.6/32 peer 10.8.0.5\nroute 10.8.0.1/32 via 10.8.0.5\n"},
+		"p2p": {"", []string{"topology p2p", "ifconfig 10.8.0.6 10.8.0.1"}, "addr 10.8.0.6/32 peer 10.8.0.1\n"},
+
+		"redirect":       {"", with(both, "redirect-gateway def1"), addr + addr6 + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
+		"redirect, ipv6": {"", with(both, "redirect-gateway def1 ipv6"), addr + addr6 + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nroute ::/1\nroute 8000::/1\n"},
+		"redirect, IPv6 alone": {"", with(both, "redirect-gateway ipv6 !ipv4"),
+			addr + addr6 + "route 192.0.2.1/32 bypass\nroute ::/1\nroute 8000::/1\n"},
+		"redirect, ipv6 without an address": {"", with(subnet, "redirect-gateway ipv6"),
+			addr + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
+		"redirect, local":  {"", with(subnet, "redirect-gateway local def1"), addr + "route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
+		"redirect-private": {"", with(subnet, "redirect-private def1"), addr + "route 192.0.2.1/32 bypass\n"},
+		"redirect, net30": {"redirect-gateway def1", []string{"topology net30", "ifconfig 10.8.0.6 10.8.0.5"},
+			"addr 10.8.0.6/32 peer 10.8.0.5\nroute 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.5\nroute 128.0.0.0/1 via 10.8.0.5\n"},
+
+		"route":                {"", with(subnet, "route 172.16.0.0 255.255.0.0"), addr + "route 172.16.0.0/16 via 10.8.0.1\n"},
+		"route, vpn_gateway":   {"", with(subnet, "route 172.16.0.0 255.255.0.0 vpn_gateway 50"), addr + "route 172.16.0.0/16 via 10.8.0.1 metric 50\n"},
+		"route, net_gateway":   {"", with(subnet, "route 172.16.0.0 255.255.0.0 net_gateway"), addr + "route 172.16.0.0/16 bypass\n"},
+		"route, address":       {"", with(subnet, "route 172.16.0.0 255.255.0.0 10.8.0.9"), addr + "route 172.16.0.0/16 via 10.8.0.9\n"},
+		"route, remote_host":   {"", with(subnet, "route remote_host 255.255.255.255 net_gateway"), addr + "route 192.0.2.1/32 bypass\n"},
+		"route to the gateway": {"", with(subnet, "route vpn_gateway 255.255.255.255"), addr + "route 10.8.0.1/32 via 10.8.0.1\n"},
+		"route of a name":      {"route intra.example.org", subnet, addr + "route 172.20.0.1/32 via 10.8.0.1\nroute 172.20.0.2/32 via 10.8.0.1\n"},
+		"route, own metric":    {"route-metric 7\nroute 172.16.0.0 255.255.0.0\nroute 172.17.0.0 255.255.0.0 vpn_gateway 3", subnet, addr + "route 172.16.0.0/16 via 10.8.0.1 metric 7\nroute 172.17.0.0/16 via 10.8.0.1 metric 3\n"},
+		"route-ipv6":           {"", with(both, "route-ipv6 2001:db8::/32"), addr + addr6 + "route 2001:db8::/32\n"},
+		"route-nopull":         {"route-nopull\nroute 172.18.0.0 255.255.0.0", with(subnet, "route 172.16.0.0 255.255.0.0"), ""},
+		"route-noexec":         {"route-noexec\nroute 172.18.0.0 255.255.0.0", subnet, addr},
+
+		"dhcp-option":        {"", with(subnet, "dhcp-option DNS 10.8.0.1", "dhcp-option DNS 9.9.9.9", "dhcp-option DOMAIN corp.example"), addr + "dns [10.8.0.1:0 9.9.9.9:0] search [corp.example] domains []\n"},
+		"dns server":         {"", with(subnet, "dns server 2 address 10.8.0.53", "dns server 1 address 10.8.0.54:5353", "dns server 1 resolve-domains corp.example"), addr + "dns [10.8.0.54:5353] search [] domains [corp.example]\n"},
+		"dns before dhcp":    {"", with(subnet, "dhcp-option DNS 9.9.9.9", "dns server 0 address 10.8.0.53", "dns search-domains corp.example"), addr + "dns [10.8.0.53:0] search [corp.example] domains []\n"},
+		"search domain once": {"", with(subnet, "dhcp-option DOMAIN a.example", "dns search-domains b.example a.example"), addr + "dns [] search [b.example a.example] domains []\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "route-nopull" { // its notes are its purpose
+				cfg, _, err := config.ParsePushed(profile(t, c.own), c.push)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(cfg.Routes) != 1 || cfg.Routes[0].Net != netip.MustParsePrefix("172.18.0.0/16") {
+					t.Errorf("routes %v", cfg.Routes)
+				}
+				return
+			}
+			cfg := pushed(t, c.own, c.push...)
+			resolve := hosts(map[string][]string{"intra.example.org": {"172.20.0.1", "172.20.0.2"}})
+			state, err := HostState(t.Context(), cfg, netip.MustParseAddr(serverText), resolve)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := stateText(state); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestHostStateOverIPv6(t *testing.T) {
+	state, err := HostState(t.Context(), pushed(t, "", with(both, "redirect-gateway def1 ipv6")...), netip.MustParseAddr("2001:db8::1"), nil)
+	if err != nil || !strings.Contains(stateText(state), "route 2001:db8::1/128 bypass\n") {
+		t.Errorf("%s%v", stateText(state), err)
+	}
+}
+
+func TestHostStateFails(t *testing.T) {
+	server := netip.MustParseAddr(serverText)
+	_, err := HostState(t.Context(), pushed(t, "route nowhere.example.org", subnet...), server, hosts(nil))
+	if err == nil || !strings.Contains(err.Error(), "x.ovpn:") || !strings.Contains(err.Error(), "nowhere.example.org") {
+		t.Errorf("a name nobody knows: %v", err)
+	}
+}

@@ -1,0 +1,30 @@
+package endpoint
+
+import (
+	"culvert/config"
+	"culvert/session"
+	"culvert/session/negotiate"
+	"culvert/session/wrap"
+)
+
+// P2P is the settings of c for every session of two hosts without server mode,
+// all but the Wrapper. warn is as in TLS.
+func P2P(c *config.Config, warn func(string)) (session.Config, error) {
+	s, err := Session(c, c.TLSServer, warn)
+	if err != nil {
+		return s, err
+	}
+	s.P2P = true
+	s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.DataCiphers, buffersMTU, variables(c)).ForP2P()
+	return s, nil
+}
+
+// P2PWrapper returns what makes the control channel armour of either host, anew
+// for every session.
+func P2PWrapper(c *config.Config) (func() wrap.Wrapper, error) {
+	if !c.TLSServer || c.TLSCrypt == nil {
+		return ClientWrapper(c)
+	}
+	a, err := Armour(c)
+	return func() wrap.Wrapper { return wrap.NewTLSCrypt(a.TLSCrypt, true) }, err
+}

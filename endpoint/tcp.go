@@ -1,0 +1,19 @@
+package endpoint
+
+import (
+	"strings"
+
+	"culvert/session"
+)
+
+// OverTCP is the settings for a session over TCP: datagrams need no cutting,
+// and the options string says what the protocol is.
+func OverTCP(s session.Config) session.Config {
+	s.Fragment = 0
+	proto := "proto TCPv4_CLIENT"
+	if s.Server {
+		proto = "proto TCPv4_SERVER"
+	}
+	s.Options = strings.Replace(s.Options, "proto UDPv4", proto, 1)
+	return s
+}

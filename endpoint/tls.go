@@ -1,0 +1,252 @@
+package endpoint
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"culvert/config"
+	"culvert/pki"
+	"culvert/session"
+)
+
+// TLS is the TLS settings of c. Each side checks the other's certificate as
+// OpenVPN does: by authority, usage and verify-x509-name, never by the host
+// name it was reached under.
+//
+// warn is told what a person should know of revocation lists, from then on; nil
+// drops it.
+func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) {
+	trust, err := newTrust(c, warn)
+	if err != nil {
+		return nil, err
+	}
+	if len(trust.roots) == 0 && len(c.PeerFingerprints) == 0 {
+		return nil, errors.New("no `ca`: the certificate of the authority that signed the other side's is needed to know it")
+	}
+	t := &tls.Config{
+		MinVersion:             tls.VersionTLS12,
+		SessionTicketsDisabled: true,
+		InsecureSkipVerify:     true, // by VerifyConnection instead
+		ClientAuth:             clientAuth(c.VerifyClientCert),
+		ClientCAs:              x509.NewCertPool(),
+	}
+	for _, root := range trust.roots {
+		t.ClientCAs.AddCert(root)
+	}
+	if err := setVersions(t, c); err != nil {
+		return nil, err
+	}
+	if t.CipherSuites, err = cipherSuites(c.TLSCipher); err != nil {
+		return nil, err
+	}
+	if t.CurvePreferences, err = groups(c.TLSGroups); err != nil {
+		return nil, err
+	}
+	if c.Cert != nil {
+		identity, err := loadIdentity(c)
+		if err != nil {
+			return nil, err
+		}
+		t.Certificates = []tls.Certificate{identity}
+	}
+	v := verifier{config: c, trust: trust, server: server}
+	t.VerifyConnection = v.verify
+	return t, nil
+}
+
+func loadIdentity(c *config.Config) (tls.Certificate, error) {
+	if c.Key == nil {
+		return tls.Certificate{}, fileError("cert", c.Cert, errors.New("there is no `key` beside it"))
+	}
+	chain := c.Cert.Text
+	if c.ExtraCerts != nil {
+		chain = append(append(chain[:len(chain):len(chain)], '\n'), c.ExtraCerts.Text...)
+	}
+	identity, err := pki.ParseIdentity(chain, c.Key.Text)
+	if err != nil {
+		return tls.Certificate{}, fileError("cert", c.Cert, err)
+	}
+	return identity, nil
+}
+
+func clientAuth(want config.ClientCert) tls.ClientAuthType {
+	switch want {
+	case config.ClientCertNone:
+		return tls.NoClientCert
+	case config.ClientCertOptional:
+		return tls.RequestClientCert
+	}
+	return tls.RequireAnyClientCert
+}
+
+// verifier checks the peer's certificate at the end of a TLS handshake.
+type verifier struct {
+	config *config.Config
+	trust  *trust
+	server bool
+}
+
+func (v *verifier) verify(state tls.ConnectionState) error {
+	chain := state.PeerCertificates
+	if v.server && len(chain) == 0 && v.config.VerifyClientCert != config.ClientCertRequire {
+		return nil
+	}
+	now := time.Now()
+	if err := v.check(chain, now); err != nil {
+		return &CertificateError{Text: pki.Explain(err, now), Err: err}
+	}
+	return nil
+}
+
+func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
+	usage := pki.ServerUsage
+	if v.server {
+		usage = pki.ClientUsage
+	}
+	if err := pki.CheckFingerprint(chain, v.config.PeerFingerprints); err != nil {
+		return err
+	}
+	way, err := pki.VerifiedChain(chain, v.trust.roots, now, usage)
+	if err != nil && v.trust.roots != nil {
+		return err
+	}
+	if way == nil {
+		way = chain[:1]
+	}
+	if err := v.demands(way); err != nil {
+		return err
+	}
+	return v.trust.checkRevoked(way, now)
+}
+
+// demands are what directives ask of the peer's certificate beyond its
+// signature.
+func (v *verifier) demands(chain []*x509.Certificate) error {
+	c, leaf := v.config, chain[0]
+	if err := pki.CheckProfile(chain, c.TLSCertProfile); err != nil {
+		return err
+	}
+	if c.RemoteCertKU != nil {
+		if err := pki.CheckKeyUsage(leaf, c.RemoteCertKU); err != nil {
+			return err
+		}
+	}
+	if c.RemoteCertEKU != "" {
+		if err := pki.CheckExtendedUsage(leaf, c.RemoteCertEKU); err != nil {
+			return err
+		}
+	}
+	if c.NsCertType != config.AnyUsage {
+		if err := pki.CheckNsCertType(leaf, pki.Usage(c.NsCertType)); err != nil {
+			return err
+		}
+	}
+	if err := pki.CheckUsage(leaf, pki.Usage(c.RemoteCertTLS)); err != nil {
+		return err
+	}
+	if want := c.VerifyX509Name; want != nil {
+		return pki.CheckName(leaf, want.Name, want.Type, c.X509UsernameField...)
+	}
+	return nil
+}
+
+// CertificateError is a peer's certificate refused, with what to do.
+type CertificateError struct {
+	Text string
+	Err  error
+}
+
+func (e *CertificateError) Error() string { return "certificate refused: " + e.Text }
+
+func (e *CertificateError) Unwrap() error { return e.Err }
+
+// Is makes it end a session even when keys are only being renewed.
+func (e *CertificateError) Is(target error) bool { return target == session.ErrUntrusted }
+
+var versions = map[string]uint16{
+	"": 0, "1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
+}
+
+func setVersions(t *tls.Config, c *config.Config) error {
+	least, ok := versions[c.TLSVersionMin]
+	if !ok {
+		return fmt.Errorf("tls-version-min %q: expected 1.0, 1.1, 1.2 or 1.3", c.TLSVersionMin)
+	}
+	if t.MaxVersion, ok = versions[c.TLSVersionMax]; !ok {
+		return fmt.Errorf("tls-version-max %q: expected 1.2 or 1.3", c.TLSVersionMax)
+	}
+	// Below 1.2 data keys cannot be had safely; peers that old are refused.
+	t.MinVersion = max(least, tls.VersionTLS12)
+	if t.MaxVersion != 0 && t.MaxVersion < t.MinVersion {
+		return fmt.Errorf("tls-version-max %s: TLS before 1.2 is not spoken here; leave the line out", c.TLSVersionMax)
+	}
+	return nil
+}
+
+// cipherSuites are the TLS 1.2 suites of `tls-cipher`, by their names in the
+// IANA registry. Those of TLS 1.3 cannot be chosen in crypto/tls.
+func cipherSuites(names []string) ([]uint16, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var ids, known []string
+	var suites []uint16
+	for _, suite := range tls.CipherSuites() {
+		ids = append(ids, strings.ReplaceAll(suite.Name, "_", "-"))
+	}
+	for i, suite := range tls.CipherSuites() {
+		for _, name := range names {
+			if strings.EqualFold(strings.ReplaceAll(name, "_", "-"), ids[i]) {
+				suites = append(suites, suite.ID)
+				known = append(known, ids[i])
+			}
+		}
+	}
+	if len(known) == 0 && !usesDefaults(names) {
+		return nil, fmt.Errorf("tls-cipher %s: none of these is available; available are %s",
+			strings.Join(names, ":"), strings.Join(ids, ":"))
+	}
+	return suites, nil
+}
+
+// usesDefaults reports lists that name classes of suites, as OpenSSL takes
+// them, where our own defaults are as strict.
+func usesDefaults(names []string) bool {
+	return strings.HasPrefix(names[0], "DEFAULT") || strings.HasPrefix(names[0], "HIGH")
+}
+
+var groupIDs = map[string]tls.CurveID{
+	"x25519": tls.X25519, "x25519mlkem768": tls.X25519MLKEM768,
+	"prime256v1": tls.CurveP256, "secp256r1": tls.CurveP256, "p-256": tls.CurveP256,
+	"secp384r1": tls.CurveP384, "p-384": tls.CurveP384,
+	"secp521r1": tls.CurveP521, "p-521": tls.CurveP521,
+}
+
+// groups are the key exchanges of `tls-groups` in order.
+func groups(names []string) ([]tls.CurveID, error) {
+	var ids []tls.CurveID
+	for _, name := range names {
+		if id, ok := groupIDs[strings.ToLower(name)]; ok {
+			ids = append(ids, id)
+		}
+	}
+	if len(names) > 0 && len(ids) == 0 {
+		return nil, fmt.Errorf("tls-groups %s: none is available; use X25519MLKEM768, X25519, secp256r1, secp384r1 or secp521r1",
+			strings.Join(names, ":"))
+	}
+	return ids, nil
+}
+
+// Describe is a TLS connection in a line for the log.
+func Describe(state tls.ConnectionState) string {
+	text := strings.Replace(tls.VersionName(state.Version), "TLS ", "TLSv", 1) + ", " + tls.CipherSuiteName(state.CipherSuite) +
+		", " + state.CurveID.String()
+	if len(state.PeerCertificates) > 0 {
+		text += ", peer certificate " + pki.Subject(state.PeerCertificates[0])
+	}
+	return text
+}

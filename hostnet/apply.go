@@ -1,0 +1,292 @@
+package hostnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"reflect"
+	"slices"
+	"sync"
+)
+
+// host is a kernel, and where the journals of what was done to it are.
+type host struct {
+	kernel kernel
+	store  store
+	self   owner
+	opts   Options
+}
+
+// Applied is a State this host was brought to. Its methods may be called
+// from several goroutines.
+type Applied struct {
+	host *host
+	mu   sync.Mutex
+	j    *journal
+}
+
+// Apply brings the host to a State. First it undoes what dead processes
+// left. Each change is in the journal before it is made.
+//
+// With a *PartialError the State stands but for single routes, names or
+// forwarding, and Applied is valid. With any other error everything was taken
+// back: it wraps ErrNoDevice, ErrPermission, ErrBusy or ErrUnsupported, or
+// the context's cause.
+func Apply(ctx context.Context, want State, opts Options) (*Applied, error) {
+	h, err := newHost(opts)
+	if err != nil {
+		return nil, err
+	}
+	return h.apply(ctx, want)
+}
+
+// Cleanup undoes what killed processes left, according to the journals in
+// dir ("": DefaultStateDir), and gives a line for each thing undone or left.
+// What living processes did stays. An error tells what could not be undone;
+// its journal is kept for another try.
+func Cleanup(ctx context.Context, dir string) ([]string, error) {
+	h, err := newHost(Options{StateDir: dir})
+	if err != nil {
+		return nil, err
+	}
+	return h.cleanup(ctx)
+}
+
+func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
+	if err := want.check(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(h.store.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	unlock, err := lockDir(h.store.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	others, err := h.takeOver(ctx, want.Device)
+	if err != nil {
+		return nil, err
+	}
+	a := &Applied{host: h, j: &journal{Device: want.Device, Owner: h.self}}
+	err = a.reach(ctx, want, others)
+	var partial *PartialError
+	if err != nil && !errors.As(err, &partial) {
+		return nil, errors.Join(err, a.undoAll(context.WithoutCancel(ctx), others))
+	}
+	return a, err
+}
+
+// takeOver cleans up after the dead and gives the journals of the living.
+func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) {
+	lines, err := h.undoDead(ctx)
+	for _, line := range lines {
+		h.opts.Logger.Info("undid what a killed process left", "change", line)
+	}
+	if err != nil {
+		h.opts.Logger.Warn("cannot undo all that a killed process left", "err", err)
+	}
+	js, _ := h.store.load()
+	for _, j := range js {
+		if j.Device != device {
+			continue
+		}
+		if h.store.alive(j.Owner) {
+			return nil, fmt.Errorf("device %s: %w by process %d; stop that one, or choose another device", device, ErrBusy, j.Owner.PID)
+		}
+		return nil, fmt.Errorf("device %s: cannot undo what a killed process left: %w", device, err)
+	}
+	alive, _ := h.store.split(js)
+	return alive, nil
+}
+
+// reach makes the changes between the host, less what this Applied holds
+// already, and want.
+func (a *Applied) reach(ctx context.Context, want State, others []*journal) error {
+	base, held, err := a.base(ctx, want, others)
+	if err != nil {
+		return err
+	}
+	plan := newPlan(want, base)
+	a.j.changes = slices.DeleteFunc(held, func(c change) bool { return !contains(plan.changes, c) })
+	failures, err := a.make(ctx, plan)
+	if err != nil {
+		return err
+	}
+	if len(failures) > 0 {
+		return &PartialError{Routes: len(want.Routes), Failures: failures}
+	}
+	return nil
+}
+
+// base is the host as it would be without this device's changes, and which
+// of them it still has. What living processes share is taken out as well, so
+// that the last of them puts back what was there before the first.
+func (a *Applied) base(ctx context.Context, want State, others []*journal) (observed, []change, error) {
+	seen, err := a.host.observe(ctx, want)
+	if err != nil {
+		return seen, nil, err
+	}
+	if len(a.j.changes) > 0 {
+		seen.ways = nil // may lead through this device's own routes
+	}
+	var held []change
+	for _, c := range slices.Backward(a.j.changes) {
+		if c.without(&seen) {
+			held = append(held, c)
+		}
+	}
+	slices.Reverse(held)
+	for _, c := range sharedChanges(others) {
+		c.without(&seen)
+	}
+	return seen, held, nil
+}
+
+func contains(cs []change, c change) bool {
+	return slices.ContainsFunc(cs, func(o change) bool { return reflect.DeepEqual(o, c) })
+}
+
+// make tries the changes of a plan that are not held yet.
+func (a *Applied) make(ctx context.Context, plan Plan) ([]Failure, error) {
+	failures := plan.failures
+	var cut []netip.Prefix // destinations whose bypass failed
+	for _, c := range plan.changes {
+		if contains(a.j.changes, c) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		err := cutsOff(c, cut)
+		if err == nil {
+			err = a.one(ctx, c)
+		}
+		if err == nil {
+			continue
+		}
+		f, fatal := a.judge(c, err)
+		if fatal != nil {
+			return nil, fatal
+		}
+		if r, ok := c.(*routeChange); ok && r.Bypass {
+			cut = append(cut, r.Way.Dst)
+		}
+		failures = append(failures, f)
+	}
+	return failures, nil
+}
+
+// cutsOff refuses a route that would lead a destination into the tunnel
+// although it has to stay outside.
+func cutsOff(c change, cut []netip.Prefix) error {
+	r, ok := c.(*routeChange)
+	if !ok || r.Bypass {
+		return nil
+	}
+	for _, dst := range cut {
+		if r.Way.Dst.Overlaps(dst) && r.Way.Dst.Bits() <= dst.Bits() {
+			return fmt.Errorf("not added, since %s has to stay outside of the tunnel and could not be kept there", dst)
+		}
+	}
+	return nil
+}
+
+// errJournal marks a change that was not tried, for want of a journal.
+var errJournal = errors.New("not changed")
+
+// one journals a change and makes it. A change that failed leaves the
+// journal with the next save.
+func (a *Applied) one(ctx context.Context, c change) error {
+	a.j.changes = append(a.j.changes, c)
+	if err := a.host.store.save(a.j); err != nil {
+		a.j.changes = a.j.changes[:len(a.j.changes)-1]
+		return fmt.Errorf("%w: %w", errJournal, err)
+	}
+	if err := c.apply(ctx, a.host.kernel); err != nil {
+		a.j.changes = a.j.changes[:len(a.j.changes)-1]
+		return errors.Join(err, a.takeBackHalf(ctx, c))
+	}
+	a.host.opts.Logger.Info(c.String())
+	return nil
+}
+
+// takeBackHalf undoes what a failed write of a file may have left. Other
+// changes are made whole or not at all.
+func (a *Applied) takeBackHalf(ctx context.Context, c change) error {
+	if _, ok := c.(*fileChange); !ok {
+		return nil
+	}
+	_, err := c.undo(context.WithoutCancel(ctx), a.host.kernel, nil)
+	return err
+}
+
+// judge tells a failure that leaves a working tunnel from a fatal one.
+func (a *Applied) judge(c change, err error) (Failure, error) {
+	if errors.Is(err, errJournal) || errors.Is(err, ErrPermission) {
+		return Failure{}, fmt.Errorf("%s: %w", c, err)
+	}
+	switch c := c.(type) {
+	case *routeChange:
+		return routeFailure(c.Way.Dst, err), nil
+	case *settingChange, *tableChange:
+		return Failure{What: "forwarding", Err: fmt.Errorf("%s: %w", c, err)}, nil
+	case *fileChange, *resolvedChange:
+		return Failure{What: "name resolution", Err: fmt.Errorf("%s: %w", c, err)}, nil
+	case *addressChange:
+		if errors.Is(err, errNoIPv6) {
+			return Failure{What: "address " + c.Address.String(), Err: err}, nil
+		}
+	}
+	if errors.Is(err, errGone) {
+		err = fmt.Errorf("%w (%w)", ErrNoDevice, err)
+	}
+	return Failure{}, fmt.Errorf("%s: %w", c, err)
+}
+
+// Update brings the host from the State applied to another one of the same
+// device, making only the changes between them, and those the host has lost
+// meanwhile: after a reconnect, or when the machine changed its network. The
+// errors are Apply's, but after a fatal one the changes made so far stay,
+// for another Update or Undo.
+func (a *Applied) Update(ctx context.Context, want State) error {
+	if err := want.check(); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if want.Device != a.j.Device {
+		return fmt.Errorf("update of %s: the State is for device %s; undo this one and apply that", a.j.Device, want.Device)
+	}
+	unlock, err := lockDir(a.host.store.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	others := a.host.living(a.j)
+	base, _, err := a.base(ctx, want, others)
+	if err != nil {
+		return err
+	}
+	plan := newPlan(want, base)
+	drop := func(c change) bool { return !contains(plan.changes, c) }
+	if err := a.undo(ctx, drop, others, a.host.log); err != nil {
+		return err
+	}
+	err = a.reach(ctx, want, others)
+	return errors.Join(err, a.host.store.save(a.j))
+}
+
+// Changes lists the changes in force, in the order they were made, one line
+// each.
+func (a *Applied) Changes() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	lines := make([]string, len(a.j.changes))
+	for i, c := range a.j.changes {
+		lines[i] = c.String()
+	}
+	return lines
+}

@@ -1,0 +1,244 @@
+package hostnet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// change is one step of a plan. It carries what it takes to undo it, and is
+// written to the journal as JSON.
+type change interface {
+	// String says what is changed, in words an administrator reads.
+	String() string
+	apply(ctx context.Context, k kernel) error
+	// undo takes the change back, whether it was made or only about to be.
+	// What is gone already is no error. With an heir, the change of the
+	// same thing by another live process, the heir's value is left.
+	undo(ctx context.Context, k kernel, heir change) (outcome, error)
+	// without takes the change's effect out of what was seen, and tells
+	// whether it was there.
+	without(seen *observed) bool
+}
+
+// shared is a change of something the host has only once, which several
+// processes may want.
+type shared interface {
+	change
+	sharedKey() string
+}
+
+// outcome is what undoing a change came to.
+type outcome struct {
+	line string // "": nothing was to be done
+	left bool   // it was left as found, and line says why
+}
+
+func did(format string, args ...any) outcome { return outcome{line: fmt.Sprintf(format, args...)} }
+func left(format string, args ...any) outcome {
+	return outcome{line: fmt.Sprintf(format, args...), left: true}
+}
+
+// taken back unless already gone.
+func removed(what fmt.Stringer, err error) (outcome, error) {
+	if errors.Is(err, errGone) {
+		return outcome{}, nil
+	}
+	if err != nil {
+		return outcome{}, fmt.Errorf("remove %s: %w", what, err)
+	}
+	return did("removed %s", what), nil
+}
+
+// linkChange sets one property of the adapter.
+type linkChange struct {
+	Device   string
+	Property property
+	Set, Was int
+}
+
+func (c *linkChange) String() string {
+	if c.Property == propUp {
+		return "set " + c.Device + " up"
+	}
+	return fmt.Sprintf("set %s of %s to %d (was %d)", c.Property, c.Device, c.Set, c.Was)
+}
+
+func (c *linkChange) apply(_ context.Context, k kernel) error {
+	return k.setLink(c.Device, c.Property, c.Set)
+}
+
+func (c *linkChange) undo(_ context.Context, k kernel, _ change) (outcome, error) {
+	l, err := k.link(c.Device)
+	if errors.Is(err, errGone) || err == nil && l.value(c.Property) != c.Set {
+		return outcome{}, nil
+	}
+	if err == nil {
+		err = k.setLink(c.Device, c.Property, c.Was)
+	}
+	if err != nil {
+		return outcome{}, fmt.Errorf("set %s of %s back to %d: %w", c.Property, c.Device, c.Was, err)
+	}
+	return did("set %s of %s back to %d", c.Property, c.Device, c.Was), nil
+}
+
+func (c *linkChange) without(seen *observed) bool {
+	was := seen.link.value(c.Property) == c.Set
+	if was {
+		seen.link.set(c.Property, c.Was)
+	}
+	return was
+}
+
+// addressChange adds an address to the adapter.
+type addressChange struct {
+	Device  string
+	Address Address
+}
+
+func (a Address) String() string {
+	if a.Peer.IsValid() {
+		return a.Prefix.Addr().String() + " peer " + a.Peer.String()
+	}
+	return a.Prefix.String()
+}
+
+func (c *addressChange) String() string {
+	return "add address " + c.Address.String() + " to " + c.Device
+}
+
+func (c *addressChange) apply(_ context.Context, k kernel) error {
+	if err := k.addAddress(c.Device, c.Address); !errors.Is(err, errExists) {
+		return err
+	}
+	return nil
+}
+
+func (c *addressChange) undo(_ context.Context, k kernel, _ change) (outcome, error) {
+	return removed(named("address "+c.Address.String()+" from "+c.Device), k.delAddress(c.Device, c.Address))
+}
+
+func (c *addressChange) without(seen *observed) bool {
+	n := len(seen.addresses)
+	seen.addresses = slices.DeleteFunc(seen.addresses, func(a Address) bool { return a == c.Address })
+	return len(seen.addresses) < n
+}
+
+// routeChange adds a route.
+type routeChange struct {
+	Way    way
+	Bypass bool // it pins the way of before
+}
+
+func (c *routeChange) String() string {
+	if c.Bypass {
+		return "add route " + c.Way.String() + ", the way it goes now"
+	}
+	return "add route " + c.Way.String()
+}
+
+func (c *routeChange) apply(_ context.Context, k kernel) error {
+	err := k.addRoute(c.Way)
+	if !errors.Is(err, errExists) {
+		return err
+	}
+	if routes, lerr := k.routes(); lerr == nil {
+		if other, ok := taken(c.Way, routes); ok {
+			return clash(c.Way, other).Err
+		}
+	}
+	return err
+}
+
+func (c *routeChange) undo(_ context.Context, k kernel, _ change) (outcome, error) {
+	return removed(named("route "+c.Way.String()), k.delRoute(c.Way))
+}
+
+func (c *routeChange) without(seen *observed) bool {
+	n := len(seen.routes)
+	seen.routes = slices.DeleteFunc(seen.routes, c.Way.same)
+	return len(seen.routes) < n
+}
+
+// tableChange adds this package's own packet filter table for a device.
+type tableChange struct {
+	Table, Device string
+	Masquerade    []netip.Prefix
+}
+
+func (c *tableChange) String() string {
+	return "add nftables table inet " + c.Table + ": masquerade " + join(c.Masquerade)
+}
+
+func (c *tableChange) apply(_ context.Context, k kernel) error {
+	return k.addTable(c.Table, c.Device, c.Masquerade)
+}
+
+func (c *tableChange) undo(_ context.Context, k kernel, _ change) (outcome, error) {
+	return removed(named("nftables table inet "+c.Table), k.delTable(c.Table))
+}
+
+func (c *tableChange) without(seen *observed) bool {
+	was := seen.table
+	seen.table = false
+	return was
+}
+
+type named string
+
+func (n named) String() string { return string(n) }
+
+// kinds are the changes by their name in the journal.
+var kinds = map[string]func() change{
+	"link":     func() change { return new(linkChange) },
+	"address":  func() change { return new(addressChange) },
+	"route":    func() change { return new(routeChange) },
+	"table":    func() change { return new(tableChange) },
+	"setting":  func() change { return new(settingChange) },
+	"file":     func() change { return new(fileChange) },
+	"resolved": func() change { return new(resolvedChange) },
+}
+
+// record is a change in the journal.
+type record struct {
+	Kind   string
+	Change json.RawMessage
+}
+
+func kindOf(c change) string {
+	switch c.(type) {
+	case *linkChange:
+		return "link"
+	case *addressChange:
+		return "address"
+	case *routeChange:
+		return "route"
+	case *tableChange:
+		return "table"
+	case *settingChange:
+		return "setting"
+	case *fileChange:
+		return "file"
+	}
+	return "resolved"
+}
+
+func encode(c change) (record, error) {
+	b, err := json.Marshal(c)
+	return record{Kind: kindOf(c), Change: b}, err
+}
+
+func decode(r record) (change, error) {
+	make, ok := kinds[r.Kind]
+	if !ok {
+		return nil, fmt.Errorf("unknown change %q: written by a newer version, whose cleanup has to undo it", r.Kind)
+	}
+	c := make()
+	if err := json.Unmarshal(r.Change, c); err != nil {
+		return nil, fmt.Errorf("change %q: %w", r.Kind, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,192 @@
+package hostnet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// maxServers is how many name servers resolv.conf(5) may list.
+const maxServers = 3
+
+func (p *planner) planDNS() {
+	d := p.want.DNS
+	if d == nil || len(d.Servers)+len(d.Search)+len(d.Domains) == 0 {
+		return
+	}
+	if p.is.resolver.resolved {
+		p.add(&resolvedChange{Device: p.want.Device, DNS: *d})
+		return
+	}
+	p.planResolvConf(*d)
+}
+
+func (p *planner) planResolvConf(d DNS) {
+	if len(d.Domains) > 0 {
+		p.failDNS("this host's resolver cannot ask for %s alone, so all names are asked through the tunnel; "+
+			"systemd-resolved can", strings.Join(d.Domains, ", "))
+	}
+	r := p.is.resolver
+	set, unused := resolvConf(p.want.Device, d, r.content)
+	if len(unused) > 0 {
+		p.failDNS("%s takes %d name servers, all on port 53; not used: %s", r.path, maxServers, strings.Join(unused, ", "))
+	}
+	if !bytes.Equal(set, r.content) {
+		p.add(&fileChange{Path: r.path, Set: set, Was: r.content, Existed: r.exists})
+	}
+}
+
+func (p *planner) failDNS(format string, args ...any) {
+	p.fail(Failure{What: "name resolution", Err: fmt.Errorf(format, args...)})
+}
+
+// resolvConf composes the file, and lists the servers that it cannot hold.
+func resolvConf(device string, d DNS, was []byte) (set []byte, unused []string) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Written by culvert for %s; what was here comes back when it ends,\n# or by `culvert cleanup`, unless this file is changed meanwhile.\n", device)
+	n := 0
+	for _, s := range d.Servers {
+		if n == maxServers || s.Port() != 0 && s.Port() != 53 {
+			unused = append(unused, s.String())
+			continue
+		}
+		fmt.Fprintf(&b, "nameserver %s\n", s.Addr())
+		n++
+	}
+	if n == 0 {
+		keepServers(&b, was)
+	}
+	if search := append(append([]string{}, d.Search...), d.Domains...); len(search) > 0 {
+		fmt.Fprintf(&b, "search %s\n", strings.Join(search, " "))
+	}
+	return b.Bytes(), unused
+}
+
+func keepServers(b *bytes.Buffer, was []byte) {
+	for line := range strings.Lines(string(was)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" {
+			fmt.Fprintln(b, f[0], f[1])
+		}
+	}
+}
+
+// isStub tells whether a resolv.conf sends all questions to
+// systemd-resolved's stub listener.
+func isStub(content []byte) bool {
+	stub := false
+	for line := range strings.Lines(string(content)) {
+		f := strings.Fields(line)
+		if len(f) < 2 || f[0] != "nameserver" {
+			continue
+		}
+		if f[1] != "127.0.0.53" && f[1] != "127.0.0.54" {
+			return false
+		}
+		stub = true
+	}
+	return stub
+}
+
+// fileChange replaces a file's content. The journal keeps all of what was
+// there before.
+type fileChange struct {
+	Path     string
+	Set, Was []byte
+	Existed  bool
+}
+
+func (c *fileChange) sharedKey() string { return "file " + c.Path }
+
+func (c *fileChange) String() string {
+	var lines []string
+	for line := range strings.Lines(string(c.Set)) {
+		if !strings.HasPrefix(line, "#") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return "write " + c.Path + ": " + strings.Join(lines, "; ")
+}
+
+func (c *fileChange) apply(_ context.Context, k kernel) error { return k.writeFile(c.Path, c.Set) }
+
+func (c *fileChange) undo(_ context.Context, k kernel, heir change) (outcome, error) {
+	want, exists := c.Was, c.Existed
+	if h, ok := heir.(*fileChange); ok {
+		want, exists = h.Set, true
+	}
+	now, there, err := k.readFile(c.Path)
+	switch {
+	case err != nil:
+		return outcome{}, fmt.Errorf("read %s: %w", c.Path, err)
+	case there == exists && bytes.Equal(now, want):
+		return outcome{}, nil
+	case !there && !exists:
+		return outcome{}, nil
+	case !there || !halfWritten(now, c.Set) && !halfWritten(now, want):
+		return left("left %s as it is: it was changed meanwhile, and what was there before is not put back", c.Path), nil
+	case exists:
+		err = k.writeFile(c.Path, want)
+	default:
+		err = k.removeFile(c.Path)
+	}
+	if err != nil && !errors.Is(err, errGone) {
+		return outcome{}, fmt.Errorf("put %s back: %w", c.Path, err)
+	}
+	return did("put %s back", c.Path), nil
+}
+
+// halfWritten tells whether now is what a write of content leaves, all done
+// or cut off by the end of the process.
+func halfWritten(now, content []byte) bool { return bytes.HasPrefix(content, now) }
+
+func (c *fileChange) without(seen *observed) bool {
+	if !bytes.Equal(seen.resolver.content, c.Set) || seen.resolver.path != c.Path {
+		return false
+	}
+	seen.resolver.content, seen.resolver.exists = c.Was, c.Existed
+	return true
+}
+
+// resolvedChange hands servers and domains of a link to systemd-resolved.
+type resolvedChange struct {
+	Device string
+	DNS    DNS
+}
+
+func (c *resolvedChange) String() string {
+	var servers []string
+	for _, s := range c.DNS.Servers {
+		servers = append(servers, serverText(s))
+	}
+	text := fmt.Sprintf("have systemd-resolved ask %s through %s for ", strings.Join(servers, ", "), c.Device)
+	if len(c.DNS.Domains) > 0 {
+		text += "names in " + strings.Join(c.DNS.Domains, ", ")
+	} else {
+		text += "all names"
+	}
+	if len(c.DNS.Search) > 0 {
+		text += ", search " + strings.Join(c.DNS.Search, ", ")
+	}
+	return text
+}
+
+func serverText(s netip.AddrPort) string {
+	if s.Port() == 0 || s.Port() == 53 {
+		return s.Addr().String()
+	}
+	return s.String()
+}
+
+func (c *resolvedChange) apply(ctx context.Context, k kernel) error {
+	return k.setLinkDNS(ctx, c.Device, c.DNS)
+}
+
+func (c *resolvedChange) undo(ctx context.Context, k kernel, _ change) (outcome, error) {
+	return removed(named("name servers of "+c.Device+" from systemd-resolved"), k.revertLinkDNS(ctx, c.Device))
+}
+
+// without takes resolved to keep what it was told while the link exists.
+func (c *resolvedChange) without(seen *observed) bool { return seen.resolver.resolved }

@@ -1,0 +1,181 @@
+package hostnet
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+func ownTable(name string) *nftables.Table {
+	return &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
+}
+
+func (linux) hasTable(name string) (bool, error) {
+	c, err := nftables.New()
+	if err != nil {
+		return false, meaning(err)
+	}
+	tables, err := c.ListTablesOfFamily(nftables.TableFamilyINet)
+	for _, t := range tables {
+		if t.Name == name {
+			return true, nil
+		}
+	}
+	return false, meaningFilter(err)
+}
+
+// meaningFilter adds how a kernel without nftables answers.
+func meaningFilter(err error) error {
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) {
+		return errGone
+	}
+	return meaning(err)
+}
+
+// addTable sends everything as one transaction, so that the table is there
+// whole or not at all. Adding before deleting makes the deletion succeed.
+func (linux) addTable(name, device string, masquerade []netip.Prefix) error {
+	c, err := nftables.New()
+	if err != nil {
+		return meaning(err)
+	}
+	t := ownTable(name)
+	c.AddTable(t)
+	c.DelTable(t)
+	c.AddTable(t)
+	nat := c.AddChain(&nftables.Chain{
+		Name: "postrouting", Table: t, Type: nftables.ChainTypeNAT,
+		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
+	})
+	for _, p := range masquerade {
+		c.AddRule(&nftables.Rule{Table: t, Chain: nat, Exprs: masqueradeRule(device, p)})
+	}
+	return meaning(c.Flush())
+}
+
+// masqueradeRule is: oifname != device ip saddr net masquerade.
+func masqueradeRule(device string, net netip.Prefix) []expr.Any {
+	family, offset := byte(unix.NFPROTO_IPV4), uint32(12) // RFC 791: source address
+	if net.Addr().Is6() {
+		family, offset = unix.NFPROTO_IPV6, 8 // RFC 8200
+	}
+	size := uint32(net.Addr().BitLen() / 8)
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{family}},
+		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: interfaceName(device)},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: size},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: mask(net), Xor: make([]byte, size)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: net.Masked().Addr().AsSlice()},
+		&expr.Masq{},
+	}
+}
+
+func mask(p netip.Prefix) []byte { return net.CIDRMask(p.Bits(), p.Addr().BitLen()) }
+
+// interfaceName is a device's name as packet filters compare it.
+func interfaceName(device string) []byte {
+	return append([]byte(device), make([]byte, max(0, unix.IFNAMSIZ-len(device)))...)
+}
+
+func (linux) delTable(name string) error {
+	c, err := nftables.New()
+	if err != nil {
+		return meaning(err)
+	}
+	c.DelTable(ownTable(name))
+	return meaning(c.Flush())
+}
+
+func (linux) forwardDrops(device string) ([]chain, error) {
+	c, err := nftables.New()
+	if err != nil {
+		return nil, meaning(err)
+	}
+	chains, err := c.ListChains()
+	if err != nil {
+		return nil, meaningFilter(err)
+	}
+	var drops []chain
+	for _, ch := range chains {
+		if !dropsForwarded(ch) {
+			continue
+		}
+		open, err := letsThrough(c, ch.Table, chains, device)
+		if err != nil {
+			return nil, meaning(err)
+		}
+		if !open {
+			drops = append(drops, chain{Family: familyName(ch.Table.Family), Table: ch.Table.Name, Name: ch.Name})
+		}
+	}
+	return drops, nil
+}
+
+// dropsForwarded tells whether a chain's policy drops forwarded packets.
+// iptables-nft marks its chains the same way; iptables-legacy is not seen.
+func dropsForwarded(ch *nftables.Chain) bool {
+	return ch.Hooknum != nil && *ch.Hooknum == *nftables.ChainHookForward && ch.Type == nftables.ChainTypeFilter &&
+		ch.Policy != nil && *ch.Policy == nftables.ChainPolicyDrop && ch.Table.Family != nftables.TableFamilyBridge
+}
+
+// letsThrough looks for a rule that compares with the device's name and
+// accepts. What else the rule asks for is the administrator's business.
+func letsThrough(c *nftables.Conn, t *nftables.Table, chains []*nftables.Chain, device string) (bool, error) {
+	for _, ch := range chains {
+		if ch.Table.Name != t.Name || ch.Table.Family != t.Family {
+			continue
+		}
+		rules, err := c.GetRules(t, ch)
+		if err != nil {
+			return false, err
+		}
+		for _, r := range rules {
+			if namesDevice(r.Exprs, device) && accepts(r.Exprs) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// namesDevice also takes a prefix, as of "tun+" and "tun*".
+func namesDevice(exprs []expr.Any, device string) bool {
+	byName := false
+	for _, e := range exprs {
+		switch e := e.(type) {
+		case *expr.Meta:
+			byName = e.Key == expr.MetaKeyIIFNAME || e.Key == expr.MetaKeyOIFNAME
+		case *expr.Cmp:
+			if byName && e.Op == expr.CmpOpEq && len(e.Data) > 0 && bytes.HasPrefix(interfaceName(device), e.Data) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func accepts(exprs []expr.Any) bool {
+	for _, e := range exprs {
+		if v, ok := e.(*expr.Verdict); ok && v.Kind == expr.VerdictAccept {
+			return true
+		}
+	}
+	return false
+}
+
+func familyName(f nftables.TableFamily) string {
+	switch f {
+	case nftables.TableFamilyIPv4:
+		return "ip"
+	case nftables.TableFamilyIPv6:
+		return "ip6"
+	}
+	return "inet"
+}

@@ -1,0 +1,110 @@
+// Package hostnet changes the network of this host: addresses, routes, names
+// and address translation. What is wanted is declared as a State; a plan is
+// the difference to what is, readable as text; applying it writes an undo
+// journal first, so that the change is taken back on exit, and by the next
+// start (or Cleanup) when the process was killed.
+package hostnet
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+)
+
+// State is what the host should look like while a tunnel is up.
+type State struct {
+	Device     string    // the adapter's name
+	MTU        int       // bytes; 0 leaves it
+	TxQueueLen int       // packets; 0 leaves it
+	Addresses  []Address // of the adapter
+	Routes     []Route   // more than those that follow from Addresses
+	DNS        *DNS      // nil leaves names alone
+	Forward    *Forward  // nil: this host is no router
+}
+
+// Address is one address of the adapter.
+type Address struct {
+	Prefix netip.Prefix // address and prefix length
+	Peer   netip.Addr   // point-to-point: the other end; else not valid
+}
+
+// Route is one destination and the way to it.
+type Route struct {
+	Dst    netip.Prefix
+	Via    netip.Addr // next hop; not valid: the adapter itself
+	Device string     // "": State.Device. With Bypass, ignored
+	Metric int
+	// Bypass sends Dst where the host's routes led before this State was
+	// applied: the way to the server itself, and `net_gateway` routes.
+	Bypass bool
+}
+
+// DNS is how names are to be resolved.
+//
+// On Linux it is handed to systemd-resolved over D-Bus when resolv.conf is
+// its stub and it answers. Else resolv.conf is written in place, since in
+// containers and network namespaces it is a bind mount that cannot be renamed
+// over. resolvconf(8) and NetworkManager are not asked; what they write later
+// stays, until Update.
+type DNS struct {
+	Servers []netip.AddrPort // port 0: 53
+	Search  []string         // search domains
+	// Domains, if any, are the only ones asked through the tunnel (split
+	// DNS). Where the host's resolver cannot do that, Apply says so.
+	Domains []string
+}
+
+// Forward makes this host a router between the adapter and the rest.
+type Forward struct {
+	IPv4, IPv6 bool
+	// Masquerade are the inner networks whose packets leave with this
+	// host's own address.
+	Masquerade []netip.Prefix
+}
+
+// Options say where this package keeps its own things.
+type Options struct {
+	StateDir   string       // directory of the undo journals; "": DefaultStateDir
+	ResolvConf string       // the resolver's file; "": /etc/resolv.conf
+	Logger     *slog.Logger // told each change; nil: silence
+}
+
+// DefaultStateDir holds one undo journal per device, unless Options say else.
+const DefaultStateDir = "/run/culvert"
+
+func (o Options) filled() Options {
+	if o.StateDir == "" {
+		o.StateDir = DefaultStateDir
+	}
+	if o.ResolvConf == "" {
+		o.ResolvConf = "/etc/resolv.conf"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// check refuses what no host could be brought to.
+func (s State) check() error {
+	if s.Device == "" || s.Device == "." || s.Device == ".." || strings.ContainsAny(s.Device, "/ \t\n\x00") {
+		return fmt.Errorf("device name %q: expected the name of a network adapter, such as tun0", s.Device)
+	}
+	if s.MTU < 0 || s.TxQueueLen < 0 {
+		return fmt.Errorf("device %s: MTU %d and queue length %d must not be negative", s.Device, s.MTU, s.TxQueueLen)
+	}
+	var errs []error
+	for _, a := range s.Addresses {
+		if !a.Prefix.IsValid() {
+			errs = append(errs, fmt.Errorf("device %s: an address without value or prefix length", s.Device))
+		}
+	}
+	for _, r := range s.Routes {
+		if !r.Dst.IsValid() {
+			errs = append(errs, fmt.Errorf("device %s: a route without destination", s.Device))
+		}
+	}
+	return errors.Join(errs...)
+}

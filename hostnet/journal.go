@@ -1,0 +1,184 @@
+package hostnet
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// owner names a process so that another one with the same number, or one
+// after a restart of the machine, is not taken for it.
+type owner struct {
+	PID   int
+	Start string // boot and start time
+}
+
+// journal is what undoes the changes to one device: the changes made, and
+// the one that may be about to be made.
+type journal struct {
+	Device  string
+	Owner   owner
+	Records []record
+
+	changes []change
+}
+
+const journalSuffix = ".undo.json"
+
+// store is the directory of journals.
+type store struct {
+	dir   string
+	alive func(owner) bool
+	sync  func(*os.File) error // (*os.File).Sync, but in tests
+}
+
+func (s store) path(device string) string { return filepath.Join(s.dir, device+journalSuffix) }
+
+// save makes the journal last before its changes are tried: the old file
+// stands until the new one is on the disk.
+func (s store) save(j *journal) error {
+	j.Records = j.Records[:0]
+	for _, c := range j.changes {
+		r, err := encode(c)
+		if err != nil {
+			return fmt.Errorf("undo journal of %s: %w", j.Device, err)
+		}
+		j.Records = append(j.Records, r)
+	}
+	b, err := json.MarshalIndent(j, "", " ")
+	if err != nil {
+		return fmt.Errorf("undo journal of %s: %w", j.Device, err)
+	}
+	if err := s.write(s.path(j.Device), b); err != nil {
+		return fmt.Errorf("undo journal of %s: %w; nothing is changed without one, choose a writable state directory", j.Device, err)
+	}
+	return nil
+}
+
+func (s store) write(path string, b []byte) error {
+	tmp := path + ".new"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // through nobody's link
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, s.sync(f), f.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return s.sync(d)
+}
+
+func (s store) remove(j *journal) error {
+	if err := os.Remove(s.path(j.Device)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("undo journal of %s: %w", j.Device, err)
+	}
+	return nil
+}
+
+// load reads all journals, in the order of their names. A journal that
+// cannot be trusted or read is an error beside those that can.
+func (s store) load() ([]*journal, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	var js []*journal
+	var errs []error
+	for _, e := range entries {
+		device, ok := strings.CutSuffix(e.Name(), journalSuffix)
+		if !ok {
+			continue
+		}
+		j, err := s.read(device)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("undo journal %s: %w", s.path(device), err))
+			continue
+		}
+		js = append(js, j)
+	}
+	return js, errors.Join(errs...)
+}
+
+// read trusts only files that nobody else could have written: undoing one
+// writes files and routes with this process's rights.
+func (s store) read(device string) (*journal, error) {
+	b, err := readOwn(s.path(device))
+	if err != nil {
+		return nil, err
+	}
+	return parseJournal(device, b)
+}
+
+// parseJournal takes what save writes.
+func parseJournal(device string, b []byte) (*journal, error) {
+	j := new(journal)
+	if err := json.Unmarshal(b, j); err != nil {
+		return nil, err
+	}
+	if j.Device != device {
+		return nil, fmt.Errorf("it speaks of device %q", j.Device)
+	}
+	for _, r := range j.Records {
+		c, err := decode(r)
+		if err != nil {
+			return nil, err
+		}
+		j.changes = append(j.changes, c)
+	}
+	return j, nil
+}
+
+// sharedChanges are those in journals that other processes may want, too.
+func sharedChanges(js []*journal) []shared {
+	var cs []shared
+	for _, j := range js {
+		for _, c := range j.changes {
+			if s, ok := c.(shared); ok {
+				cs = append(cs, s)
+			}
+		}
+	}
+	return cs
+}
+
+// heirs are the shared changes by what they change.
+func heirs(js []*journal) map[string]change {
+	m := map[string]change{}
+	for _, c := range sharedChanges(js) {
+		m[c.sharedKey()] = c
+	}
+	return m
+}
+
+// split parts the journals of other processes into living and dead.
+func (s store) split(js []*journal) (alive, dead []*journal) {
+	for _, j := range js {
+		if s.alive(j.Owner) {
+			alive = append(alive, j)
+		} else {
+			dead = append(dead, j)
+		}
+	}
+	return alive, dead
+}
+
+func except(js []*journal, j *journal) []*journal {
+	return slices.DeleteFunc(slices.Clone(js), func(o *journal) bool { return o.Device == j.Device })
+}

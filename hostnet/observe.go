@@ -1,0 +1,114 @@
+package hostnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+)
+
+// observe asks the host for what a plan for want needs.
+func (h *host) observe(ctx context.Context, want State) (observed, error) {
+	seen := observed{ways: map[netip.Prefix]way{}, settings: map[string]string{}}
+	var err error
+	if seen.link, err = h.kernel.link(want.Device); errors.Is(err, errGone) {
+		return seen, fmt.Errorf("device %s: %w", want.Device, ErrNoDevice)
+	}
+	if err == nil {
+		seen.addresses, err = h.kernel.addresses(want.Device)
+	}
+	if err == nil {
+		seen.routes, err = h.kernel.routes()
+	}
+	if err == nil {
+		err = h.observeForward(want, &seen)
+	}
+	if err == nil && want.DNS != nil {
+		err = h.observeResolver(ctx, &seen)
+	}
+	if err != nil {
+		return seen, fmt.Errorf("look at this host's network: %w", err)
+	}
+	h.observeWays(want, &seen)
+	return seen, nil
+}
+
+// observeWays asks the kernel, which knows of policy rules and other tables.
+// Where it has no answer, the plan looks into the main table.
+func (h *host) observeWays(want State, seen *observed) {
+	for _, r := range want.Routes {
+		if !r.Bypass {
+			continue
+		}
+		dst := r.Dst.Masked()
+		probe := dst.Addr()
+		if !dst.IsSingleIP() {
+			probe = probe.Next() // a network's first address may be a broadcast
+		}
+		if w, err := h.kernel.wayTo(probe); err == nil {
+			seen.ways[dst] = w
+		}
+	}
+}
+
+func (h *host) observeForward(want State, seen *observed) error {
+	f := want.Forward
+	if f == nil {
+		return nil
+	}
+	names := []string{}
+	if f.IPv4 {
+		names = append(names, forward4, redirect)
+		names = append(names, h.perInterface(conf4, "forwarding")...)
+	}
+	if f.IPv6 {
+		names = append(names, forward6)
+		names = append(names, h.perInterface(conf6, "forwarding")...)
+		names = append(names, h.perInterface(conf6, "accept_ra")...)
+	}
+	for _, n := range names {
+		if v, err := h.kernel.setting(n); err == nil {
+			seen.settings[n] = v
+		}
+	}
+	var err error
+	if len(f.Masquerade) > 0 {
+		seen.table, err = h.kernel.hasTable(tableName(want.Device))
+	}
+	if err == nil {
+		seen.drops, err = h.kernel.forwardDrops(want.Device)
+	}
+	if errors.Is(err, errGone) { // no packet filter in this kernel
+		err = nil
+	}
+	return err
+}
+
+// perInterface lists one setting of all interfaces. "all" is not one;
+// "default" counts, as new interfaces take it over.
+func (h *host) perInterface(dir, leaf string) []string {
+	devices, err := h.kernel.settingNames(dir)
+	if err != nil {
+		return nil // the family is missing in this kernel
+	}
+	var names []string
+	for _, d := range devices {
+		if d == "all" || leaf == "accept_ra" && (d == "default" || d == "lo") {
+			continue
+		}
+		names = append(names, path.Join(dir, d, leaf))
+	}
+	return names
+}
+
+func (h *host) observeResolver(ctx context.Context, seen *observed) error {
+	r := resolver{path: h.opts.ResolvConf}
+	var err error
+	if r.content, r.exists, err = h.kernel.readFile(r.path); err != nil {
+		return err
+	}
+	r.resolved = isStub(r.content) && h.kernel.hasResolved(ctx)
+	seen.resolver = r
+	return nil
+}

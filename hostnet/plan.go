@@ -1,0 +1,187 @@
+package hostnet
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Plan is the ordered difference between a State and a host.
+type Plan struct {
+	changes  []change
+	failures []Failure // known before anything is tried
+}
+
+// String is one line per change, and then one for each that cannot be made.
+func (p Plan) String() string {
+	var b strings.Builder
+	for _, c := range p.changes {
+		fmt.Fprintln(&b, c)
+	}
+	for _, f := range p.failures {
+		fmt.Fprintln(&b, "not possible:", f)
+	}
+	return b.String()
+}
+
+// observed is what a plan needs to know of the host.
+type observed struct {
+	link      link
+	addresses []Address
+	routes    []way                // of the main table
+	ways      map[netip.Prefix]way // where the destinations to bypass lead
+	settings  map[string]string    // by path below /proc/sys
+	table     bool                 // a table of this package for the device
+	drops     []chain              // that drop what would be forwarded
+	resolver  resolver             // how this host resolves names
+}
+
+// resolver is how the host resolves names.
+type resolver struct {
+	resolved bool // by systemd-resolved, through its stub
+	path     string
+	content  []byte
+	exists   bool
+}
+
+// planner collects a Plan.
+type planner struct {
+	want State
+	is   observed
+	Plan
+}
+
+// newPlan compares without asking the host anything.
+func newPlan(want State, is observed) Plan {
+	p := &planner{want: want, is: is}
+	p.planLink()
+	p.planAddresses()
+	p.planRoutes()
+	p.planForward()
+	p.planDNS()
+	return p.Plan
+}
+
+func (p *planner) add(c change)   { p.changes = append(p.changes, c) }
+func (p *planner) fail(f Failure) { p.failures = append(p.failures, f) }
+
+func (p *planner) planLink() {
+	p.planProperty(propMTU, p.want.MTU)
+	p.planProperty(propTxQueueLen, p.want.TxQueueLen)
+	p.planProperty(propUp, 1)
+}
+
+func (p *planner) planProperty(what property, set int) {
+	if was := p.is.link.value(what); set != 0 && set != was {
+		p.add(&linkChange{Device: p.want.Device, Property: what, Set: set, Was: was})
+	}
+}
+
+func (p *planner) planAddresses() {
+	for i, a := range p.want.Addresses {
+		if !slices.Contains(p.is.addresses, a) && !slices.Contains(p.want.Addresses[:i], a) {
+			p.add(&addressChange{Device: p.want.Device, Address: a})
+		}
+	}
+}
+
+// planRoutes puts the bypasses first: once the rest stands, it may lead
+// their destinations into the tunnel.
+func (p *planner) planRoutes() {
+	var bypasses, routes []way
+	for _, r := range p.want.Routes {
+		if r.Bypass {
+			bypasses = append(bypasses, p.bypass(r)...)
+		} else if w := p.wayOf(r); !p.follows(w) {
+			routes = append(routes, w)
+		}
+	}
+	for _, w := range bypasses {
+		p.planRoute(w, true)
+	}
+	for _, w := range routes {
+		p.planRoute(w, false)
+	}
+}
+
+func (p *planner) wayOf(r Route) way {
+	w := way{Dst: r.Dst.Masked(), Via: r.Via, Device: r.Device, Metric: metricOf(r.Dst, r.Metric)}
+	if w.Device == "" {
+		w.Device = p.want.Device
+	}
+	return w
+}
+
+// follows tells whether the kernel adds w by itself, with an address.
+func (p *planner) follows(w way) bool {
+	return w.Device == p.want.Device && slices.ContainsFunc(p.want.Addresses, func(a Address) bool {
+		if a.Peer.IsValid() {
+			return w.Dst == netip.PrefixFrom(a.Peer, a.Peer.BitLen())
+		}
+		return w.Dst == a.Prefix.Masked()
+	})
+}
+
+// bypass pins a destination to the way it has now; none when it is this host.
+func (p *planner) bypass(r Route) []way {
+	dst := r.Dst.Masked()
+	now, ok := p.is.ways[dst]
+	if !ok || now.Device == p.want.Device {
+		now, ok = p.is.longestMatch(dst.Addr(), p.want.Device)
+	}
+	if !ok {
+		p.fail(routeFailure(dst, errNoRoute))
+		return nil
+	}
+	if now.Local {
+		return nil
+	}
+	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Metric: metricOf(dst, r.Metric), OnLink: now.Via.IsValid()}}
+}
+
+func (p *planner) planRoute(w way, bypass bool) {
+	for _, c := range p.changes {
+		if r, ok := c.(*routeChange); ok && r.Way.same(w) {
+			return
+		}
+	}
+	for _, other := range p.is.routes {
+		if w.same(other) {
+			return
+		}
+	}
+	if other, taken := taken(w, p.is.routes); taken && !bypass {
+		p.fail(clash(w, other))
+		return
+	}
+	p.add(&routeChange{Way: w, Bypass: bypass})
+}
+
+// taken finds the route that w would clash with: to the same destination and
+// at least as strong.
+func taken(w way, routes []way) (way, bool) {
+	for _, other := range routes {
+		if other.Dst == w.Dst && other.Metric <= w.Metric {
+			return other, true
+		}
+	}
+	return way{}, false
+}
+
+// longestMatch finds the way to dst in the main table, other than by device.
+func (o *observed) longestMatch(dst netip.Addr, device string) (way, bool) {
+	var best way
+	for _, w := range o.routes {
+		if w.Device == "" || w.Device == device || !w.Dst.Contains(dst) {
+			continue
+		}
+		if best.Device == "" || w.Dst.Bits() > best.Dst.Bits() || w.Dst.Bits() == best.Dst.Bits() && w.Metric < best.Metric {
+			best = w
+		}
+	}
+	return best, best.Device != ""
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,201 @@
+package hostnet
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+// redirected is a client's State with all traffic led into the tunnel.
+func redirected() State {
+	gw4, gw6 := ip("10.8.0.1"), ip("fd00:8::1")
+	return State{
+		Device: "tun0", MTU: 1420, TxQueueLen: 1000,
+		Addresses: []Address{address("10.8.0.2/24"), address("fd00:8::2/64")},
+		Routes: []Route{
+			{Dst: prefix("203.0.113.5/32"), Bypass: true},
+			{Dst: prefix("0.0.0.0/1"), Via: gw4},
+			{Dst: prefix("128.0.0.0/1"), Via: gw4},
+			{Dst: prefix("::/1"), Via: gw6},
+			{Dst: prefix("8000::/1"), Via: gw6, Metric: 5},
+		},
+		DNS: &DNS{Servers: servers("10.8.0.1"), Search: []string{"corp.example"}},
+	}
+}
+
+// routed is a server's State.
+func routed(device string) State {
+	return State{
+		Device: device, Addresses: []Address{address("10.8.0.1/24"), address("fd00:8::1/64")},
+		Forward: &Forward{IPv4: true, IPv6: true, Masquerade: prefixes("10.8.0.0/24", "fd00:8::/64")},
+	}
+}
+
+// preview is the plan for a state, as the host is now.
+func (h *host) preview(ctx context.Context, want State) (Plan, error) {
+	if err := want.check(); err != nil {
+		return Plan{}, err
+	}
+	seen, err := h.observe(ctx, want)
+	if err != nil {
+		return Plan{}, err
+	}
+	return newPlan(want, seen), nil
+}
+
+func planText(t *testing.T, k *twin, want State) string {
+	t.Helper()
+	h := newProcesses().start(k, t.TempDir(), 1, nil)
+	p, err := h.preview(context.Background(), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k.steps > 0 {
+		t.Error("a preview changed the host")
+	}
+	return p.String()
+}
+
+func TestPlan(t *testing.T) {
+	tests := []struct {
+		name string
+		host func(*twin)
+		want State
+		text string
+	}{
+		{"client, all traffic", nil, redirected(), lines(
+			"set mtu of tun0 to 1420 (was 1500)",
+			"set txqueuelen of tun0 to 1000 (was 500)",
+			"set tun0 up",
+			"add address 10.8.0.2/24 to tun0",
+			"add address fd00:8::2/64 to tun0",
+			"add route 203.0.113.5/32 via 192.168.1.1 dev wlan0, the way it goes now",
+			"add route 0.0.0.0/1 via 10.8.0.1 dev tun0",
+			"add route 128.0.0.0/1 via 10.8.0.1 dev tun0",
+			"add route ::/1 via fd00:8::1 dev tun0",
+			"add route 8000::/1 via fd00:8::1 dev tun0 metric 5",
+			"write /etc/resolv.conf: nameserver 10.8.0.1; search corp.example",
+		)},
+		{"server", nil, routed("tun0"), lines(
+			"set tun0 up",
+			"add address 10.8.0.1/24 to tun0",
+			"add address fd00:8::1/64 to tun0",
+			"set net.ipv4.ip_forward = 1 (was 0)",
+			"set net.ipv6.conf.wlan0.accept_ra = 2 (was 1)",
+			"set net.ipv6.conf.all.forwarding = 1 (was 0)",
+			"add nftables table inet culvert-tun0: masquerade 10.8.0.0/24, fd00:8::/64",
+		)},
+		{"forwarding dropped elsewhere", func(k *twin) {
+			k.settings[forward4], k.links["tun0"] = "1", link{Up: true}
+			k.drops = []chain{{"ip", "filter", "FORWARD"}, {"ip6", "filter", "FORWARD"}, {"inet", "fw", "fwd"}}
+		}, State{Device: "tun0", Forward: &Forward{IPv4: true}}, lines(
+			"not possible: forwarding: chain FORWARD of table ip filter drops what no rule accepts, and none accepts tun0; allow it with: iptables -I FORWARD -i tun0 -j ACCEPT; iptables -I FORWARD -o tun0 -j ACCEPT",
+			`not possible: forwarding: chain fwd of table inet fw drops what no rule accepts, and none accepts tun0; allow it with: nft insert rule inet fw fwd iifname "tun0" accept; nft insert rule inet fw fwd oifname "tun0" accept`,
+		)},
+		{"bypasses", nil, State{Device: "tun0", Routes: []Route{
+			{Dst: prefix("192.168.1.9/32"), Bypass: true},
+			{Dst: prefix("127.0.0.1/32"), Bypass: true},
+			{Dst: prefix("2001:db8:9::1/128"), Bypass: true},
+			{Dst: prefix("192.168.1.9/32"), Bypass: true},
+		}}, lines(
+			"set tun0 up",
+			"add route 192.168.1.9/32 dev wlan0, the way it goes now",
+			"add route 2001:db8:9::1/128 via fe80::1 dev wlan0, the way it goes now",
+		)},
+		{"bypass past what is left on the device", func(k *twin) {
+			k.table = append(k.table, way{Dst: prefix("128.0.0.0/1"), Device: "tun0"})
+		}, State{Device: "tun0", Routes: []Route{{Dst: prefix("203.0.113.5/32"), Bypass: true}}}, lines(
+			"set tun0 up",
+			"add route 203.0.113.5/32 via 192.168.1.1 dev wlan0, the way it goes now",
+		)},
+		{"no way to bypass by", func(k *twin) { k.table = nil }, State{Device: "tun0", Routes: []Route{
+			{Dst: prefix("203.0.113.5/32"), Bypass: true},
+		}}, lines(
+			"set tun0 up",
+			"not possible: route 203.0.113.5/32: the host has no route to it at present; check its network connection",
+		)},
+		{"clashes", func(k *twin) {
+			k.table = append(k.table, way{Dst: prefix("10.0.0.0/8"), Via: ip("192.168.1.1"), Device: "wlan0", Metric: 100})
+		}, State{Device: "tun0", Routes: []Route{
+			{Dst: prefix("10.0.0.0/8"), Metric: 200},
+			{Dst: prefix("10.0.0.0/8"), Metric: 50},
+			{Dst: prefix("192.168.1.0/24"), Metric: 600},
+		}}, lines(
+			"set tun0 up",
+			"add route 10.0.0.0/8 dev tun0 metric 50",
+			"not possible: route 10.0.0.0/8: exists via 192.168.1.1 dev wlan0 metric 100; give the tunnel's route a metric below 100, or remove the other",
+			"not possible: route 192.168.1.0/24: exists dev wlan0 metric 600; give the tunnel's route a metric below 600, or remove the other",
+		)},
+		{"all there already", func(k *twin) {
+			k.links["tun0"] = link{Up: true}
+			k.addrs["tun0"] = []Address{{Prefix: prefix("10.8.0.6/32"), Peer: ip("10.8.0.5")}}
+			k.table = append(k.table, way{Dst: prefix("10.0.0.0/8"), Via: ip("10.8.0.5"), Device: "tun0"})
+		}, State{
+			Device: "tun0", Addresses: []Address{{Prefix: prefix("10.8.0.6/32"), Peer: ip("10.8.0.5")}},
+			Routes: []Route{{Dst: prefix("10.0.0.0/8"), Via: ip("10.8.0.5")}, {Dst: prefix("10.8.0.5/32")}},
+		}, ""},
+		{"resolved", func(k *twin) {
+			k.files["/etc/resolv.conf"] = "nameserver 127.0.0.53\noptions edns0\n"
+			k.resolved = map[string]string{}
+		}, State{Device: "tun0", DNS: &DNS{Servers: servers("10.8.0.1"), Domains: []string{"corp.example"}}}, lines(
+			"set tun0 up",
+			"have systemd-resolved ask 10.8.0.1 through tun0 for names in corp.example",
+		)},
+		{"split names without resolved", nil, State{Device: "tun0", DNS: &DNS{
+			Servers: servers("10.8.0.1", "10.8.0.2", "10.8.0.3", "10.8.0.4"), Domains: []string{"corp.example"},
+		}}, lines(
+			"set tun0 up",
+			"write /etc/resolv.conf: nameserver 10.8.0.1; nameserver 10.8.0.2; nameserver 10.8.0.3; search corp.example",
+			"not possible: name resolution: this host's resolver cannot ask for corp.example alone, so all names are asked through the tunnel; systemd-resolved can",
+			"not possible: name resolution: /etc/resolv.conf takes 3 name servers, all on port 53; not used: 10.8.0.4:53",
+		)},
+		{"search only", nil, State{Device: "tun0", DNS: &DNS{Search: []string{"corp.example"}}}, lines(
+			"set tun0 up",
+			"write /etc/resolv.conf: nameserver 192.168.1.1; search corp.example",
+		)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := newTwin()
+			if tt.host != nil {
+				tt.host(k)
+			}
+			mustEqual(t, planText(t, k, tt.want), tt.text)
+		})
+	}
+}
+
+func TestStateIsChecked(t *testing.T) {
+	for name, s := range map[string]State{
+		"no device":      {},
+		"path as device": {Device: "../tun0"},
+		"negative mtu":   {Device: "tun0", MTU: -1},
+		"address unset":  {Device: "tun0", Addresses: []Address{{}}},
+		"route unset":    {Device: "tun0", Routes: []Route{{}}},
+	} {
+		k := newTwin()
+		_, err := newProcesses().start(k, t.TempDir(), 1, nil).apply(context.Background(), s)
+		if err == nil || k.steps != 0 {
+			t.Errorf("%s: accepted: %v", name, err)
+		}
+	}
+}
+
+func TestStub(t *testing.T) {
+	for content, want := range map[string]bool{
+		"nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n": true,
+		"# nameserver 127.0.0.53\nnameserver 9.9.9.9\n":             false,
+		"nameserver 127.0.0.53\nnameserver 9.9.9.9\n":               false,
+		"": false,
+	} {
+		if isStub([]byte(content)) != want {
+			t.Errorf("%q: not %v", content, want)
+		}
+	}
+}
+
+func TestDottedNames(t *testing.T) {
+	if got := dotted("net/ipv6/conf/eth0.7/accept_ra"); !strings.Contains(got, "conf.eth0/7.accept_ra") {
+		t.Error(got)
+	}
+}

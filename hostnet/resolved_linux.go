@@ -1,0 +1,144 @@
+package hostnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
+)
+
+// The names are of org.freedesktop.resolve1(5).
+const (
+	resolvedName    = "org.freedesktop.resolve1"
+	resolvedPath    = "/org/freedesktop/resolve1"
+	resolvedManager = resolvedName + ".Manager."
+	busTimeout      = 5 * time.Second
+)
+
+// hasResolved tells whether systemd-resolved answers and speaks of the same
+// network: in a namespace of its own, its links are not ours.
+func (linux) hasResolved(ctx context.Context) bool {
+	mine, err1 := os.Readlink("/proc/thread-self/ns/net")
+	init, err2 := os.Readlink("/proc/1/ns/net")
+	if err1 == nil && err2 == nil && mine != init {
+		return false
+	}
+	return resolvedCall(ctx, "", 0) == nil
+}
+
+// resolvedCall calls the manager with a link's index before args, or, without
+// a method, only asks whether it is there.
+func resolvedCall(ctx context.Context, method string, index int, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, busTimeout)
+	defer cancel()
+	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("%w: D-Bus: %w", errGone, err)
+	}
+	defer bus.Close()
+	o := bus.Object(resolvedName, resolvedPath)
+	if method == "" {
+		return o.CallWithContext(ctx, "org.freedesktop.DBus.Peer.Ping", 0).Err
+	}
+	args = slices.Insert(args, 0, any(int32(index)))
+	return meaningBus(method, o.CallWithContext(ctx, resolvedManager+method, 0, args...).Err)
+}
+
+func meaningBus(method string, err error) error {
+	var e dbus.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e) && (e.Name == resolvedName+".NoSuchLink" || e.Name == "org.freedesktop.DBus.Error.ServiceUnknown"):
+		return errGone
+	}
+	return fmt.Errorf("systemd-resolved, %s: %w", method, err)
+}
+
+// resolvedServer is a server in SetLinkDNS: a(iay).
+type resolvedServer struct {
+	Family int32
+	Addr   []byte
+}
+
+// resolvedServerEx is one in SetLinkDNSEx, of systemd 246: a(iayqs).
+type resolvedServerEx struct {
+	Family int32
+	Addr   []byte
+	Port   uint16
+	Name   string // for DNS over TLS
+}
+
+// resolvedDomain is a domain in SetLinkDomains: a(sb).
+type resolvedDomain struct {
+	Name      string
+	RouteOnly bool // not for search
+}
+
+func (linux) setLinkDNS(ctx context.Context, device string, d DNS) error {
+	l, err := net.InterfaceByName(device)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	err = setServers(ctx, l.Index, d.Servers)
+	if err == nil {
+		err = resolvedCall(ctx, "SetLinkDomains", l.Index, resolvedDomains(d))
+	}
+	if err == nil {
+		err = resolvedCall(ctx, "SetLinkDefaultRoute", l.Index, len(d.Domains) == 0 && len(d.Servers) > 0)
+	}
+	if err != nil {
+		return errors.Join(err, linux{}.revertLinkDNS(context.WithoutCancel(ctx), device))
+	}
+	return nil
+}
+
+// setServers uses the older call unless a port asks for the newer one.
+func setServers(ctx context.Context, index int, servers []netip.AddrPort) error {
+	plain, withPort := []resolvedServer{}, []resolvedServerEx{}
+	ports := false
+	for _, s := range servers {
+		family := int32(unix.AF_INET)
+		if s.Addr().Is6() {
+			family = unix.AF_INET6
+		}
+		plain = append(plain, resolvedServer{family, s.Addr().AsSlice()})
+		withPort = append(withPort, resolvedServerEx{Family: family, Addr: s.Addr().AsSlice(), Port: s.Port()})
+		ports = ports || s.Port() != 0 && s.Port() != 53
+	}
+	if ports {
+		return resolvedCall(ctx, "SetLinkDNSEx", index, withPort)
+	}
+	return resolvedCall(ctx, "SetLinkDNS", index, plain)
+}
+
+// resolvedDomains has the root routed to the link too, unless the DNS is for
+// some domains only: without it, other links' servers would be asked as well.
+func resolvedDomains(d DNS) []resolvedDomain {
+	out := []resolvedDomain{}
+	for _, s := range d.Search {
+		out = append(out, resolvedDomain{Name: s})
+	}
+	for _, s := range d.Domains {
+		out = append(out, resolvedDomain{Name: s, RouteOnly: true})
+	}
+	if len(d.Domains) == 0 && len(d.Servers) > 0 {
+		out = append(out, resolvedDomain{Name: ".", RouteOnly: true})
+	}
+	return out
+}
+
+func (linux) revertLinkDNS(ctx context.Context, device string) error {
+	l, err := net.InterfaceByName(device)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	return resolvedCall(ctx, "RevertLink", l.Index)
+}

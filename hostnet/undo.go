@@ -1,0 +1,114 @@
+package hostnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Undo takes back all changes, the last first. What is gone already, as with
+// a device that was removed, is no error; what somebody changed meanwhile is
+// left and logged. After an error the rest is still undone, and what could
+// not be is kept for another Undo or Cleanup.
+func (a *Applied) Undo(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	unlock, err := lockDir(a.host.store.dir)
+	if err != nil && !errors.Is(err, errGone) { // a directory that was removed must not keep the changes
+		return err
+	}
+	if err == nil {
+		defer unlock()
+	}
+	return a.undoAll(ctx, a.host.living(a.j))
+}
+
+func (a *Applied) undoAll(ctx context.Context, others []*journal) error {
+	return a.undo(ctx, func(change) bool { return true }, others, a.host.log)
+}
+
+// undo takes back the changes that drop picks and brings the journal up to
+// date with what is left.
+func (a *Applied) undo(ctx context.Context, drop func(change) bool, others []*journal, say func(outcome)) error {
+	return a.host.undo(ctx, a.j, drop, heirs(others), say)
+}
+
+func (h *host) undo(ctx context.Context, j *journal, drop func(change) bool, heirs map[string]change, say func(outcome)) error {
+	var kept []change
+	var errs []error
+	for _, c := range slices.Backward(j.changes) {
+		if !drop(c) {
+			kept = append(kept, c)
+			continue
+		}
+		o, err := c.undo(ctx, h.kernel, heirOf(c, heirs))
+		if err != nil {
+			kept = append(kept, c)
+			errs = append(errs, err)
+		}
+		if o.line != "" {
+			say(o)
+		}
+	}
+	slices.Reverse(kept)
+	j.changes = kept
+	if len(kept) == 0 {
+		return errors.Join(append(errs, h.store.remove(j))...)
+	}
+	return errors.Join(append(errs, h.store.save(j))...)
+}
+
+func heirOf(c change, heirs map[string]change) change {
+	if s, ok := c.(shared); ok {
+		return heirs[s.sharedKey()]
+	}
+	return nil
+}
+
+// log tells of one thing undone, or left.
+func (h *host) log(o outcome) {
+	if o.left {
+		h.opts.Logger.Warn(o.line)
+		return
+	}
+	h.opts.Logger.Info(o.line)
+}
+
+// living are the other live processes' journals. One that cannot be read
+// cannot be honoured, and is told of by Cleanup.
+func (h *host) living(j *journal) []*journal {
+	js, _ := h.store.load()
+	alive, _ := h.store.split(except(js, j))
+	return alive
+}
+
+func (h *host) cleanup(ctx context.Context) ([]string, error) {
+	unlock, err := lockDir(h.store.dir)
+	if errors.Is(err, errGone) {
+		return nil, nil // no directory, no journals
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return h.undoDead(ctx)
+}
+
+// undoDead undoes the journals of dead processes. While several of them
+// share a thing, the later ones count as heirs.
+func (h *host) undoDead(ctx context.Context) ([]string, error) {
+	js, err := h.store.load()
+	errs := []error{err}
+	var lines []string
+	_, dead := h.store.split(js)
+	for _, j := range dead {
+		js = except(js, j)
+		say := func(o outcome) { lines = append(lines, j.Device+": "+o.line) }
+		all := func(change) bool { return true }
+		if err := h.undo(ctx, j, all, heirs(js), say); err != nil {
+			errs = append(errs, fmt.Errorf("device %s: %w", j.Device, err))
+		}
+	}
+	return lines, errors.Join(errs...)
+}

@@ -1,0 +1,4 @@
+// Package archtest holds the project's conventions as tests: which package may
+// import which, what the pure ones must not touch, documentation, formatting,
+// and that the functions ARCHITECTURE.md names exist.
+package archtest

@@ -1,0 +1,176 @@
+package archtest
+
+import (
+	"go/ast"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// levels are those of the design: a package imports only packages of a lower
+// one. A folder stands for all below it, unless they have a row of their own.
+var levels = map[string]int{
+	"config":            0,
+	"session/wire":      0,
+	"internal":          0,
+	"session/wrap":      1,
+	"session/reliable":  1,
+	"session/seal":      1,
+	"session/framing":   1,
+	"session/negotiate": 1,
+	"pki":               1,
+	"session":           2,
+	"link":              2,
+	"nic":               2,
+	"hostnet":           2,
+	"process":           2,
+	"tunnel":            3,
+	"endpoint":          3, // config to session settings, for both roles
+	"auth":              2, // password checks and tokens
+	"adapter":           3, // an adapter brought up, for both roles
+	"client":            4,
+	"server":            4,
+	"p2p":               4,
+	"setup":             4,
+	"privsep":           4,
+	"manage":            5,
+	"service":           5,
+	"demo":              5,
+	"cmd":               6,
+	"interop":           6,
+	"bench":             6,
+}
+
+// seesConfig are the folders that may import config.
+var seesConfig = []string{"endpoint", "client", "server", "p2p", "manage", "setup", "service", "demo", "cmd", "interop", "bench"}
+
+// strangers know nothing of each other, nor of session and config.
+var strangers = []string{"link", "nic", "hostnet"}
+
+// row is the row of levels that a folder falls under, "" for none.
+func row(dir string) string {
+	for ; dir != "."; dir = parent(dir) {
+		if _, ok := levels[dir]; ok {
+			return dir
+		}
+	}
+	return ""
+}
+
+func parent(dir string) string {
+	if i := strings.LastIndexByte(dir, '/'); i >= 0 {
+		return dir[:i]
+	}
+	return "."
+}
+
+// top is the first folder of a path.
+func top(dir string) string {
+	first, _, _ := strings.Cut(dir, "/")
+	return first
+}
+
+// mayImport says why one folder may not import another, or "".
+func mayImport(from, to string) string {
+	fromRow, toRow := row(from), row(to)
+	switch {
+	case fromRow == "" || toRow == "":
+		return "a folder without a level: give it a row in internal/archtest"
+	case to == "config" && !slices.Contains(seesConfig, top(from)):
+		return "only " + strings.Join(seesConfig, ", ") + " see config: hand in plain values"
+	case slices.Contains(strangers, top(from)) && top(from) != top(to) &&
+		(slices.Contains(strangers, top(to)) || top(to) == "session"):
+		return "link, nic and hostnet know nothing of each other and of session: let tunnel, client or server join them"
+	case fromRow == toRow:
+		return "" // parts of one whole; the compiler refuses cycles
+	case levels[fromRow] <= levels[toRow]:
+		return "imports go down levels only"
+	}
+	return ""
+}
+
+func TestImportLevels(t *testing.T) {
+	for _, s := range tree(t) {
+		if row(s.dir) == "" {
+			t.Errorf("%s: its folder has no level: give it a row in internal/archtest", s.path)
+		}
+		if s.test {
+			continue
+		}
+		for _, to := range s.imports() {
+			to, ours := strings.CutPrefix(to, module)
+			if !ours {
+				continue
+			}
+			if why := mayImport(s.dir, to); why != "" {
+				t.Errorf("%s (level %d) imports %s (level %d): %s", s.path, levels[row(s.dir)], to, levels[row(to)], why)
+			}
+		}
+	}
+}
+
+// TestRules checks the rules themselves, on imports nobody may write.
+func TestRules(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		ok       bool
+	}{
+		{"client", "config", true}, {"tunnel", "config", false}, {"nic", "config", false},
+		{"session", "session/seal", true}, {"session/seal", "session", false}, {"session/seal", "session/wrap", false},
+		{"session/seal", "session/wire", true}, {"pki", "internal/buf", true}, {"internal/simnet", "internal/buf", true},
+		{"nic/tuntap", "nic", true}, {"nic/userstack", "link", false}, {"link", "hostnet", false}, {"hostnet", "session/wire", false},
+		{"tunnel", "link", true}, {"tunnel", "client", false}, {"client", "server", false}, {"cmd/culvert", "setup", true},
+		{"setup", "pki", true}, {"internal/buf", "config", false}, {"config", "internal/buf", false}, {"new", "pki", false},
+	} {
+		if why := mayImport(c.from, c.to); (why == "") != c.ok {
+			t.Errorf("%s imports %s: %q", c.from, c.to, why)
+		}
+	}
+}
+
+// impure are what levels 0 and 1 do without: they are handed bytes and time.
+var impure = map[string]bool{"net": true, "os": true}
+
+// readsClock are the functions of package time that read the clock.
+var readsClock = []string{"Now", "Since", "Until"}
+
+func TestLowLevelsArePure(t *testing.T) {
+	for _, s := range tree(t) {
+		if level, ok := levels[row(s.dir)]; !ok || level > 1 || s.test {
+			continue
+		}
+		for _, p := range s.imports() {
+			if impure[top(p)] && p != "net/netip" {
+				t.Errorf("%s imports %q: levels 0 and 1 have no I/O, let the caller hand in bytes", s.path, p)
+			}
+		}
+		for _, name := range clockReads(s.ast) {
+			t.Errorf("%s calls time.%s: levels 0 and 1 are handed the time as an argument", s.path, name)
+		}
+	}
+}
+
+// clockReads lists what a file uses of readsClock, by whatever name it
+// imported package time.
+func clockReads(file *ast.File) (found []string) {
+	name := importName(file, "time")
+	ast.Inspect(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == name && slices.Contains(readsClock, sel.Sel.Name) {
+				found = append(found, sel.Sel.Name)
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// importName is the name by which a file knows an imported package.
+func importName(file *ast.File, path string) string {
+	for _, i := range file.Imports {
+		if i.Path.Value == `"`+path+`"` && i.Name != nil {
+			return i.Name.Name
+		}
+	}
+	return path
+}

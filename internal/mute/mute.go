@@ -1,0 +1,80 @@
+// Package mute keeps a log from repeating itself (`mute`).
+package mute
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// Handler passes on at most so many messages of one kind in a row. Messages
+// are of a kind when they are of one level and say the same; their attributes
+// may differ. The first one of another kind is preceded by how many were left
+// out.
+type Handler struct {
+	next slog.Handler
+	run  *run
+}
+
+// run is the messages of one kind at the end of the log. All handlers of a log
+// share it.
+type run struct {
+	limit int
+
+	mu    sync.Mutex
+	level slog.Level
+	text  string
+	count int
+}
+
+// New wraps a handler. With limit 0 nothing is left out.
+func New(next slog.Handler, limit int) slog.Handler {
+	if limit <= 0 {
+		return next
+	}
+	return &Handler{next, &run{limit: limit}}
+}
+
+// Enabled is next's.
+func (h *Handler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
+
+// Handle passes a message on, or counts it.
+func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
+	silent, left, level := h.run.add(r.Level, r.Message)
+	if silent {
+		return nil
+	}
+	if left > 0 {
+		h.next.Handle(ctx, slog.NewRecord(r.Time, level, leftOut(left), 0))
+	}
+	return h.next.Handle(ctx, r)
+}
+
+func leftOut(n int) string {
+	return fmt.Sprintf("%d more of these messages were left out (mute)", n)
+}
+
+// add counts a message. It is silent when there were enough of its kind; else
+// left are those left out of the kind before, which had a level.
+func (u *run) add(l slog.Level, text string) (silent bool, left int, level slog.Level) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.count > 0 && l == u.level && text == u.text {
+		u.count++
+		return u.count > u.limit, 0, l
+	}
+	left, level = max(0, u.count-u.limit), u.level
+	u.level, u.text, u.count = l, text, 1
+	return false, left, level
+}
+
+// WithAttrs is a handler of the same log.
+func (h *Handler) WithAttrs(a []slog.Attr) slog.Handler {
+	return &Handler{h.next.WithAttrs(a), h.run}
+}
+
+// WithGroup is a handler of the same log.
+func (h *Handler) WithGroup(name string) slog.Handler {
+	return &Handler{h.next.WithGroup(name), h.run}
+}

@@ -1,0 +1,107 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+// control sets a socket's options before it is bound.
+func (o *Options) control(_, _ string, raw syscall.RawConn) error {
+	var err error
+	if e := raw.Control(func(fd uintptr) { err = o.before(fd) }); e != nil {
+		return e
+	}
+	return err
+}
+
+// DialTCP connects to remote. Options.Addr is our end, its port 0 for any.
+// The error names the mend where there is one.
+func DialTCP(ctx context.Context, o Options, remote netip.AddrPort) (net.Conn, error) {
+	d := net.Dialer{Control: o.control}
+	if o.Addr.Port() != 0 || o.Addr.Addr().IsValid() && !o.Addr.Addr().IsUnspecified() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(o.Addr)
+		d.Control = o.reusing
+	}
+	conn, err := d.DialContext(ctx, "tcp", remote.String())
+	if err != nil {
+		return nil, dialError(remote, err)
+	}
+	o.setStreamBuffers(conn.(*net.TCPConn))
+	return conn, nil
+}
+
+// reusing is control for a socket with a port of its own, which the system
+// would otherwise hold for a minute after the connection before.
+func (o *Options) reusing(network, addr string, raw syscall.RawConn) error {
+	if err := raw.Control(reuseAddress); err != nil {
+		return err
+	}
+	return o.control(network, addr, raw)
+}
+
+// setStreamBuffers sets the buffers that were asked for; the system fits those
+// of a stream to the path otherwise.
+func (o *Options) setStreamBuffers(conn *net.TCPConn) {
+	// The system's limits are no errors.
+	if o.ReceiveBuffer > 0 {
+		_ = conn.SetReadBuffer(o.ReceiveBuffer)
+	}
+	if o.SendBuffer > 0 {
+		_ = conn.SetWriteBuffer(o.SendBuffer)
+	}
+}
+
+func dialError(remote netip.AddrPort, err error) error {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("link: %v refuses TCP connections: nothing listens there, or it listens on UDP only (%w)", remote, err)
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("link: connect to %v: our own address or port cannot be had: correct local, lport or bind, or leave them out (%w)", remote, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("link: %v does not answer over TCP: check host and port, and that no firewall drops it (%w)", remote, err)
+	}
+	return fmt.Errorf("link: connect to %v over TCP: %w", remote, err)
+}
+
+// TCPListener accepts connections.
+type TCPListener struct {
+	listener *net.TCPListener
+	options  Options
+}
+
+// ListenTCP opens a socket to accept connections; see Options.Addr. The error
+// is as ListenUDP's.
+func ListenTCP(o Options) (*TCPListener, error) {
+	network, addr := o.network()
+	network = "tcp" + network[len("udp"):]
+	config := net.ListenConfig{Control: o.control}
+	l, err := config.Listen(context.Background(), network, addr)
+	if err != nil {
+		return nil, listenError("TCP", addr, err)
+	}
+	return &TCPListener{l.(*net.TCPListener), o}, nil
+}
+
+// Accept waits for a connection. An error that wraps fs.ErrClosed is final;
+// any other is the system's shortage, and passes.
+func (l *TCPListener) Accept() (net.Conn, error) {
+	conn, err := l.listener.AcceptTCP()
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		return nil, errClosed
+	case err != nil:
+		return nil, fmt.Errorf("link: accept a connection: %w", err)
+	}
+	l.options.setStreamBuffers(conn)
+	return conn, nil
+}
+
+// LocalAddr is the address the socket is bound to.
+func (l *TCPListener) LocalAddr() netip.AddrPort { return tcpAddr(l.listener.Addr()) }
+
+// Close ends a pending Accept. Connections stay.
+func (l *TCPListener) Close() error { return l.listener.Close() }

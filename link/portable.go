@@ -1,0 +1,85 @@
+package link
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+
+	"culvert/internal/buf"
+)
+
+// portable is a UDP socket by package net alone: a datagram per call, and the
+// system chooses the address a reply leaves from.
+type portable struct {
+	conn     *net.UDPConn
+	oversize atomic.Uint64
+	closed   atomic.Bool
+}
+
+func newPortable(conn *net.UDPConn, o Options) *portable {
+	// The system's limits are no errors.
+	if n := bufferSize(o.ReceiveBuffer); n > 0 {
+		_ = conn.SetReadBuffer(n)
+	}
+	if n := bufferSize(o.SendBuffer); n > 0 {
+		_ = conn.SetWriteBuffer(n)
+	}
+	return &portable{conn: conn}
+}
+
+// ReadBatch reads one datagram. See Link.
+func (u *portable) ReadBatch(batch []*buf.Packet) (int, error) {
+	for len(batch) > 0 {
+		p := batch[0]
+		p.Reset()
+		room := p.Room()
+		// A byte of tailroom more shows a datagram that was cut.
+		n, from, err := u.conn.ReadFromUDPAddrPort(room[:len(room)+1])
+		switch {
+		case n > len(room):
+			u.oversize.Add(1)
+		case err != nil:
+			return 0, u.final(err)
+		default:
+			p.SetLen(n)
+			p.Path.Remote = unmap(from)
+			return 1, nil
+		}
+	}
+	return 0, nil
+}
+
+// WriteBatch sends each packet to its Path.Remote. See Link.
+func (u *portable) WriteBatch(batch []*buf.Packet) (sent int, first error) {
+	for _, p := range batch {
+		_, err := u.conn.WriteToUDPAddrPort(p.Bytes(), p.Path.Remote)
+		if err == nil {
+			sent++
+		} else if first == nil {
+			first = u.final(err)
+		}
+	}
+	return sent, first
+}
+
+func (u *portable) final(err error) error {
+	if u.closed.Load() {
+		return errClosed
+	}
+	return fmt.Errorf("link: %w", err)
+}
+
+// Oversize counts datagrams dropped for being larger than the buffer given.
+func (u *portable) Oversize() uint64 { return u.oversize.Load() }
+
+// LocalAddr is the address the socket is bound to.
+func (u *portable) LocalAddr() netip.AddrPort { return localAddr(u.conn) }
+
+// Close ends pending reads and writes. Closing twice is harmless.
+func (u *portable) Close() error {
+	if u.closed.Swap(true) {
+		return nil
+	}
+	return u.conn.Close()
+}

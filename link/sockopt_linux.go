@@ -1,0 +1,65 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// before sets what must be known before the socket is bound.
+func (o *Options) before(fd uintptr) error {
+	if o.Mark != 0 {
+		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(o.Mark)); err != nil {
+			return fmt.Errorf("mark %d: needs CAP_NET_ADMIN; run as root or leave the mark out: %w", o.Mark, err)
+		}
+	}
+	if o.Device != "" {
+		if err := unix.BindToDevice(int(fd), o.Device); err != nil {
+			return fmt.Errorf("bind to device %q: is there one of that name? `ip link` lists them: %w", o.Device, err)
+		}
+	}
+	return nil
+}
+
+// after sets what a bound socket needs. It tells whether the socket is of the
+// IPv6 family, which one for both protocols is, too.
+func (o *Options) after(fd int) (ipv6 bool, err error) {
+	setBuffer(fd, bufferSize(o.ReceiveBuffer), unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
+	setBuffer(fd, bufferSize(o.SendBuffer), unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		return false, err
+	}
+	if ipv6 = domain == unix.AF_INET6; ipv6 {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	} else {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+	}
+	if err == nil && o.Refusals {
+		err = reportRefusals(fd, ipv6)
+	}
+	return ipv6, err
+}
+
+// reportRefusals makes the socket's calls fail once for each ICMP error.
+func reportRefusals(fd int, ipv6 bool) error {
+	var err6 error
+	if ipv6 {
+		err6 = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+	}
+	// A socket for both protocols has both options.
+	err4 := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+	if ipv6 && errors.Is(err4, unix.ENOPROTOOPT) {
+		err4 = nil
+	}
+	return errors.Join(err4, err6)
+}
+
+// setBuffer asks for size bytes: past the host's limit, which the privileged
+// may, or else up to it. Less is not an error.
+func setBuffer(fd, size, force, ordinary int) {
+	if size > 0 && unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, ordinary, size)
+	}
+}

@@ -1,0 +1,235 @@
+package link
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"culvert/internal/buf"
+)
+
+var _ Link = (*TCP)(nil)
+
+// lengthSize is what stands before each packet on a stream: its length, 16
+// bits in network order (draft, "TCP").
+const lengthSize = 2
+
+// How much is read at once. An idle connection holds the least of it; one that
+// fills its buffer gets twice as much, up to the most.
+const (
+	leastRead = 512
+	mostRead  = 64 << 10
+)
+
+// TCPOptions say how a connection carries packets.
+type TCPOptions struct {
+	// QueueLimit is how many data packets may wait for a peer that is slower
+	// than what is sent to it; 0 for DefaultQueueLimit.
+	QueueLimit int
+	// Drop loses data packets when the queue is full, so that one slow peer
+	// holds up nobody. Otherwise WriteBatch waits for room.
+	Drop bool
+}
+
+// DefaultQueueLimit is OpenVPN's `tcp-queue-limit`.
+const DefaultQueueLimit = 64
+
+// TCP is a connection to one peer as a Link of one path: what arrives has the
+// peer's address as its Path, and what is written goes to the peer whatever
+// its Path. Every error of reading is final. Read with ReadBatch or Peek from
+// one goroutine; any number may write.
+type TCP struct {
+	conn   net.Conn
+	path   buf.Path
+	closed atomic.Bool
+	queue  queue
+
+	in    []byte // what was read
+	start int    // of what was not taken yet
+	end   int
+}
+
+// NewTCP carries packets over a connection, which it closes.
+func NewTCP(conn net.Conn, o TCPOptions) *TCP {
+	t := &TCP{conn: conn, path: buf.Path{Remote: tcpAddr(conn.RemoteAddr()), Local: tcpAddr(conn.LocalAddr()).Addr()}}
+	t.queue.init(conn, o)
+	return t
+}
+
+// tcpAddr is a's address, not valid when it has none.
+func tcpAddr(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return unmap(t.AddrPort())
+	}
+	return netip.AddrPort{}
+}
+
+// BatchSize is how many packets are worth reading at a time: fewer than of
+// datagrams, since there may be thousands of connections.
+func (t *TCP) BatchSize() int { return 16 }
+
+// ReadBatch takes the packets that have arrived, or waits for one. See Link.
+// A length that is 0 or larger than the packets of batch ends the connection
+// with a *LengthError.
+func (t *TCP) ReadBatch(batch []*buf.Packet) (int, error) {
+	for {
+		n, err := t.take(batch)
+		if n > 0 {
+			return n, nil
+		}
+		if err == nil {
+			err = t.fill()
+		}
+		if err != nil {
+			return 0, t.final(err)
+		}
+	}
+}
+
+// take fills batch with the packets that are there. An error waits until the
+// packets before it are taken.
+func (t *TCP) take(batch []*buf.Packet) (n int, err error) {
+	for n < len(batch) && t.end-t.start >= lengthSize {
+		p, have := batch[n], t.in[t.start:t.end]
+		room := p.Room()
+		length := int(binary.BigEndian.Uint16(have))
+		if length == 0 || length > len(room) {
+			return n, &LengthError{Start: append([]byte(nil), have[:min(len(have), 16)]...), Most: len(room)}
+		}
+		if len(have) < lengthSize+length {
+			break
+		}
+		p.Reset()
+		p.Set(have[lengthSize : lengthSize+length])
+		p.Path = t.path
+		t.start += lengthSize + length
+		n++
+	}
+	return n, nil
+}
+
+// fill reads at least one byte more.
+func (t *TCP) fill() error {
+	switch {
+	case t.in == nil:
+		t.in = make([]byte, leastRead)
+	case t.start == t.end:
+		if t.end == len(t.in) {
+			t.grow()
+		}
+		t.start, t.end = 0, 0
+	case t.end == len(t.in) && t.start > 0:
+		t.end = copy(t.in, t.in[t.start:t.end])
+		t.start = 0
+	case t.end == len(t.in):
+		t.grow()
+	}
+	n, err := t.conn.Read(t.in[t.end:])
+	t.end += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// grow doubles the buffer. The longest length fits the largest.
+func (t *TCP) grow() {
+	larger := make([]byte, min(2*len(t.in), mostRead+lengthSize))
+	copy(larger, t.in[:t.end])
+	t.in = larger
+}
+
+// Peek waits until n bytes have arrived, n up to 512, and returns them. They
+// stay to be read. It returns fewer with an error.
+func (t *TCP) Peek(n int) ([]byte, error) {
+	for t.end-t.start < n {
+		if err := t.fill(); err != nil {
+			return t.in[t.start:t.end], t.final(err)
+		}
+	}
+	return t.in[t.start : t.start+n], nil
+}
+
+// Detach gives up the connection to be used otherwise: what was read and not
+// taken, and the rest to come from conn. Nothing may have been written.
+func (t *TCP) Detach() (conn net.Conn, read []byte) { return t.conn, t.in[t.start:t.end] }
+
+// WriteBatch queues each packet for the peer, control packets before data, and
+// sends many with one system call. See Link and TCPOptions.Drop.
+func (t *TCP) WriteBatch(batch []*buf.Packet) (int, error) {
+	n, err := t.queue.add(batch)
+	if err != nil && t.closed.Load() {
+		err = errClosed
+	}
+	return n, err
+}
+
+// final makes of an error what ends the connection.
+func (t *TCP) final(err error) error {
+	switch {
+	case t.closed.Load():
+		return errClosed
+	case t.queue.broken() != nil:
+		return &ClosedError{Text: "the connection broke", Err: t.queue.broken()}
+	case errors.As(err, new(*LengthError)):
+		return err
+	case errors.Is(err, io.EOF):
+		return &ClosedError{Text: "the peer closed the connection"}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &ClosedError{Text: "nothing useful arrived in time", Err: err}
+	}
+	return &ClosedError{Text: "the connection broke", Err: err}
+}
+
+// ClosedError is the end of a connection. It wraps fs.ErrClosed.
+type ClosedError struct {
+	Text string
+	Err  error // nil when Text says it all
+}
+
+func (e *ClosedError) Error() string {
+	if e.Err == nil {
+		return e.Text
+	}
+	return fmt.Sprintf("%s: %v", e.Text, e.Err)
+}
+
+// Unwrap gives fs.ErrClosed beside the cause.
+func (e *ClosedError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{fs.ErrClosed}
+	}
+	return []error{fs.ErrClosed, e.Err}
+}
+
+// SetReadDeadline ends reading at that time; the zero time never.
+func (t *TCP) SetReadDeadline(at time.Time) { _ = t.conn.SetReadDeadline(at) }
+
+// LocalAddr is our end's address.
+func (t *TCP) LocalAddr() netip.AddrPort { return tcpAddr(t.conn.LocalAddr()) }
+
+// RemoteAddr is the peer's address.
+func (t *TCP) RemoteAddr() netip.AddrPort { return t.path.Remote }
+
+// Dropped counts packets lost because the queue was full.
+func (t *TCP) Dropped() uint64 { return t.queue.dropped.Load() }
+
+// Close sends what is queued, as long as the peer takes it within a second or
+// so, and ends pending reads at once. Closing twice is harmless.
+func (t *TCP) Close() error {
+	if t.closed.Swap(true) {
+		return nil
+	}
+	_ = t.conn.SetReadDeadline(time.Unix(1, 0))
+	return t.queue.close()
+}

@@ -1,0 +1,200 @@
+package link
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"culvert/internal/buf"
+)
+
+// A host with several addresses answers from the one it was asked at, whatever
+// its routes prefer.
+func TestRepliesLeaveFromAddressAsked(t *testing.T) {
+	for name, addr := range map[string]netip.AddrPort{
+		"IPv4": addrPort("0.0.0.0:0"),
+		"both": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := listen(t, Options{Addr: addr})
+			client := listen(t, Options{Addr: addrPort(loopback4)})
+			asked := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.42"), server.LocalAddr().Port())
+			write(t, client, packets(asked, "question"))
+			_, path := read(t, server, 1)
+			if path != (buf.Path{Remote: client.LocalAddr(), Local: asked.Addr()}) {
+				t.Errorf("path %v", path)
+			}
+			answer := packets(asked, "answer", "answer")
+			answer[0].Path = path
+			answer[1].Path = buf.Path{Remote: path.Remote}
+			write(t, server, answer)
+			if _, back := read(t, client, 1); back.Remote != asked {
+				t.Errorf("answered from %v, asked at %v", back.Remote, asked)
+			}
+			if _, back := read(t, client, 1); back.Remote.Addr() != netip.MustParseAddr("127.0.0.1") {
+				t.Errorf("left to the system, answered from %v", back.Remote)
+			}
+		})
+	}
+}
+
+func TestLocalAddress(t *testing.T) {
+	for _, addr := range loopbacks(t) {
+		client := listen(t, Options{Addr: addrPort(addr)})
+		host := client.LocalAddr().Addr()
+		wildcard := netip.IPv4Unspecified()
+		if host.Is6() {
+			wildcard = netip.IPv6Unspecified()
+		}
+		server := listen(t, Options{Addr: netip.AddrPortFrom(wildcard, 0)})
+		write(t, client, packets(netip.AddrPortFrom(host, server.LocalAddr().Port()), "question"))
+		if _, path := read(t, server, 1); path != (buf.Path{Remote: client.LocalAddr(), Local: host}) {
+			t.Errorf("path %v", path)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, addr := range loopbacks(t) {
+		testRefusals(t, Options{Addr: addrPort(addr), Refusals: true}, addrPort(addr))
+		testRefusals(t, Options{Refusals: true}, addrPort(addr))
+	}
+}
+
+// testRefusals writes from a socket of o to sockets at addr.
+func testRefusals(t *testing.T, o Options, addr netip.AddrPort) {
+	client, server, gone := listen(t, o), listen(t, Options{Addr: addr}), listen(t, Options{Addr: addr})
+	gone.Close()
+	write(t, client, packets(gone.LocalAddr(), "hello?"))
+	_, err := client.ReadBatch(buf.NewBatch(1, 100))
+	if !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), gone.LocalAddr().String()) {
+		t.Errorf("ReadBatch: %v; want a refusal by %v", err, gone.LocalAddr())
+	}
+	// A refusal that a writer hears of costs no other datagram.
+	write(t, client, packets(gone.LocalAddr(), "hello?"))
+	n, err := client.WriteBatch(packets(server.LocalAddr(), "one", "two"))
+	if n != 2 || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("WriteBatch: %d, %v; want 2 and a refusal", n, err)
+	}
+	write(t, client, packets(server.LocalAddr(), "three"))
+	if got, _ := read(t, server, 3); !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// Without Refusals a peer that vanished disturbs nobody.
+func TestNoRefusalsForServers(t *testing.T) {
+	server, other := listen(t, Options{}), listen(t, Options{Addr: addrPort(loopback4)})
+	gone := listen(t, Options{Addr: addrPort(loopback4)})
+	gone.Close()
+	for range 3 {
+		write(t, server, packets(gone.LocalAddr(), "hello?"))
+	}
+	write(t, server, packets(other.LocalAddr(), "hello"))
+	to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), server.LocalAddr().Port())
+	write(t, other, packets(to, "hello"))
+	if got, _ := read(t, server, 1); got[0] != "hello" {
+		t.Errorf("%q", got)
+	}
+}
+
+func option(t *testing.T, u *UDP, name int) (value int) {
+	t.Helper()
+	err := u.raw.Control(func(fd uintptr) {
+		var err error
+		if value, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, name); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestSocketBuffers(t *testing.T) {
+	u := listen(t, Options{Addr: addrPort(loopback4), ReceiveBuffer: 20000, SendBuffer: -1})
+	if n := option(t, u, unix.SO_RCVBUF); n != 2*20000 { // the kernel doubles it
+		t.Errorf("receive buffer %d", n)
+	}
+	plain, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(plain)
+	want, _ := unix.GetsockoptInt(plain, unix.SOL_SOCKET, unix.SO_SNDBUF)
+	if n := option(t, u, unix.SO_SNDBUF); n != want {
+		t.Errorf("send buffer %d, the system's is %d", n, want)
+	}
+	if n := option(t, listen(t, Options{}), unix.SO_RCVBUF); n < want {
+		t.Errorf("receive buffer %d by default, less than the system's", n)
+	}
+}
+
+func TestMissingDevice(t *testing.T) {
+	_, err := ListenUDP(Options{Device: "absent0"})
+	if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), "absent0") {
+		t.Errorf("%v", err)
+	}
+	u := listen(t, Options{Device: "lo"})
+	name := ""
+	_ = u.raw.Control(func(fd uintptr) { name, _ = unix.GetsockoptString(int(fd), unix.SOL_SOCKET, unix.SO_BINDTODEVICE) })
+	if name != "lo" {
+		t.Errorf("bound to %q", name)
+	}
+}
+
+func TestBatchesDoNotAllocate(t *testing.T) {
+	for _, addr := range loopbacks(t) {
+		from, to := listen(t, Options{Addr: addrPort(addr)}), listen(t, Options{Addr: addrPort(addr)})
+		out := packets(to.LocalAddr(), numbered(8)...)
+		for _, p := range out {
+			p.Path.Local = from.LocalAddr().Addr()
+		}
+		in := buf.NewBatch(8, 100)
+		allocs := testing.AllocsPerRun(100, func() {
+			write(t, from, out)
+			for got := 0; got < len(out); {
+				n, err := to.ReadBatch(in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got += n
+			}
+		})
+		if allocs != 0 {
+			t.Errorf("%s: %v allocations a batch", addr, allocs)
+		}
+	}
+}
+
+func TestAddressesSurviveSockaddr(t *testing.T) {
+	for _, c := range []struct {
+		addr string
+		ipv6 bool
+		want string // "" for none
+	}{
+		{"192.0.2.1:1194", false, "192.0.2.1:1194"},
+		{"192.0.2.1:1194", true, "192.0.2.1:1194"},
+		{"[::ffff:192.0.2.1]:1194", false, "192.0.2.1:1194"},
+		{"[2001:db8::1]:1194", true, "[2001:db8::1]:1194"},
+		{"[fe80::1%7]:1194", true, "[fe80::1%7]:1194"},
+		{"[fe80::1%lo]:1194", true, "[fe80::1%1]:1194"},
+		{"[2001:db8::1]:1194", false, ""},
+		{"192.0.2.1:0", false, ""},
+	} {
+		var s sockaddr
+		size := s.set(addrPort(c.addr), c.ipv6)
+		if (size == 0) != (c.want == "") {
+			t.Errorf("%s: length %d", c.addr, size)
+		}
+		if got := s.addrPort(c.ipv6); size != 0 && got != addrPort(c.want) {
+			t.Errorf("%s became %v, want %s", c.addr, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package tuntap
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const node = "/dev/net/tun"
+
+// driverFlags: IP packets without the driver's four bytes before each.
+const driverFlags = unix.IFF_TUN | unix.IFF_NO_PI
+
+// attach opens the driver and binds it to the device of that name or pattern,
+// and returns the device's real name.
+func attach(name string, flags uint16) (fd int, real string, err error) {
+	fd, err = unix.Open(node, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, "", nodeError(err)
+	}
+	real, err = setIff(fd, name, flags)
+	if errors.Is(err, unix.EINVAL) {
+		// A persistent device made with several queues only takes openers
+		// that say so.
+		real, err = setIff(fd, name, flags|unix.IFF_MULTI_QUEUE)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, "", attachError(name, exists(name), err)
+	}
+	return fd, real, nil
+}
+
+func setIff(fd int, name string, flags uint16) (string, error) {
+	ifr, err := unix.NewIfreq(name)
+	if err != nil {
+		return "", err
+	}
+	ifr.SetUint16(flags)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
+		return "", err
+	}
+	return ifr.Name(), nil
+}
+
+// nodeError explains a failure to open the driver's node.
+func nodeError(err error) error {
+	const mend = "load it by `modprobe tun`; in a container add `--device /dev/net/tun`"
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return fmt.Errorf("tuntap: %w: %s is not there: %s, %s (%w)", ErrNoDriver, node, mend, noDevice, err)
+	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
+		return fmt.Errorf("tuntap: %w behind %s: %s, %s (%w)", ErrNoDriver, node, mend, noDevice, err)
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("tuntap: %w: run as root, or let users open it by `chmod 0666 %s`, %s (%w)",
+			ErrNodeDenied, node, noDevice, err)
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("tuntap: %w: a device rule (cgroup) forbids %s; in a container add `--device %s`, %s (%w)",
+			ErrNodeDenied, node, node, noDevice, err)
+	}
+	return fmt.Errorf("tuntap: open %s: %w", node, err)
+}
+
+// attachError explains a failure to bind the driver to a device.
+func attachError(name string, exists bool, err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM) && exists:
+		return fmt.Errorf("tuntap: %s: %w: run as that user or root, or make it anew for yours, %s (%w)",
+			name, ErrNotOwner, noDevice, err)
+	case errors.Is(err, unix.EPERM):
+		return deniedError(name, "have root make a persistent device for this user", err)
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("tuntap: %s: %w: stop that process or choose another name, such as tun for the next free (%w)",
+			name, ErrBusy, err)
+	case errors.Is(err, unix.EINVAL) && exists:
+		return fmt.Errorf("tuntap: %s: %w: choose another name, such as tun for the next free (%w)",
+			name, ErrKind, err)
+	case errors.Is(err, unix.EINVAL):
+		return fmt.Errorf("tuntap: %w: %q: choose one such as tun0 (%w)", ErrName, name, err)
+	}
+	return fmt.Errorf("tuntap: attach to %s: %w", name, err)
+}
+
+func deniedError(name, way string, err error) error {
+	if strings.Contains(name, "%") { // the kernel was to choose one
+		name = "a new device"
+	}
+	return fmt.Errorf("tuntap: %s: %w: run as root or with CAP_NET_ADMIN (in a container `--cap-add NET_ADMIN`), or %s, %s (%w)",
+		name, ErrDenied, way, noDevice, err)
+}

@@ -1,0 +1,163 @@
+package tuntap
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"culvert/internal/buf"
+)
+
+// Device is an open TUN device. Reads and writes wait in the runtime's poller;
+// a batch costs one wake-up, whatever its length.
+type Device struct {
+	name      string
+	mtu       int
+	file      *os.File
+	raw       syscall.RawConn
+	in, out   transfer // in: packets we write; out: packets we read
+	vnet      *vnet    // nil: packets cross plain
+	refused   atomic.Uint64
+	oversize  atomic.Uint64
+	malformed atomic.Uint64
+	closed    atomic.Bool
+}
+
+// transfer is a batch under way in one direction. It and its step function
+// live as long as the device, so that a batch allocates nothing.
+type transfer struct {
+	step  func(fd uintptr) bool // runs when the device is ready; false waits
+	batch []*buf.Packet
+	done  int   // read: packets filled; write: packets or groups dealt with
+	taken int   // write: packets the kernel took
+	err   error // the first
+}
+
+// Open attaches to the device o names, or makes it. The device is left down
+// and without addresses. The error wraps one of the causes above.
+func Open(o Options) (*Device, error) {
+	name, err := pattern(o.Name)
+	if err != nil {
+		return nil, err
+	}
+	fd, name, v, err := attachOffloaded(name, o.Plain)
+	if err != nil {
+		return nil, err
+	}
+	mtu, err := ensureMTU(name, o.MTU)
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return newDevice(fd, name, mtu, v)
+}
+
+// attachOffloaded attaches for super-packets, where the driver has them and
+// unless plain.
+func attachOffloaded(name string, plain bool) (fd int, real string, v *vnet, err error) {
+	if !plain {
+		fd, real, err = attach(name, driverFlags|unix.IFF_VNET_HDR)
+		if err == nil {
+			udp, err := setOffloads(fd)
+			if err == nil {
+				return fd, real, newVnet(udp), nil
+			}
+			unix.Close(fd)
+		}
+	}
+	fd, real, err = attach(name, driverFlags)
+	if err == nil {
+		clearOffloads(fd)
+	}
+	return fd, real, nil, err
+}
+
+// newDevice takes over fd, which is non-blocking and moves a packet per read
+// and write, or with v a super-packet.
+func newDevice(fd int, name string, mtu int, v *vnet) (*Device, error) {
+	file := os.NewFile(uintptr(fd), node)
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("tuntap: %s: %w", name, err)
+	}
+	d := &Device{name: name, mtu: mtu, file: file, raw: raw, vnet: v}
+	d.out.step, d.in.step = d.readPlain, d.writePlain
+	if v != nil {
+		d.out.step, d.in.step = d.readSuper, d.writeSuper
+	}
+	return d, nil
+}
+
+// Name is the device's name, such as "tun0".
+func (d *Device) Name() string { return d.name }
+
+// MTU is the device's MTU in bytes when it was opened.
+func (d *Device) MTU() int { return d.mtu }
+
+// Stats are the packets lost so far.
+func (d *Device) Stats() Stats {
+	return Stats{Refused: d.refused.Load(), Oversize: d.oversize.Load(), Malformed: d.malformed.Load()}
+}
+
+// ReadBatch waits for an outbound packet and takes what else is waiting. A
+// packet larger than its buffer is dropped and counted. See nic.NIC.
+func (d *Device) ReadBatch(batch []*buf.Packet) (int, error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	t := &d.out
+	t.batch, t.done, t.err = batch, 0, nil
+	err := d.raw.Read(t.step)
+	t.batch = nil
+	if t.done > 0 {
+		return t.done, nil
+	}
+	return 0, d.final(err, t.err)
+}
+
+// WriteBatch gives inbound packets to the kernel. One it refuses is counted
+// and skipped. See nic.NIC.
+func (d *Device) WriteBatch(batch []*buf.Packet) (int, error) {
+	t := &d.in
+	t.batch, t.done, t.taken, t.err = batch, 0, 0, nil
+	if d.vnet != nil {
+		d.vnet.merged, d.vnet.sealed = false, false
+	}
+	err := d.raw.Write(t.step)
+	t.batch = nil
+	return t.taken, d.final(err, t.err)
+}
+
+// final turns the poller's error and the system call's into the contract's.
+func (d *Device) final(poll, call error) error {
+	switch {
+	case d.closed.Load():
+		return errClosed
+	case errors.Is(call, unix.EBADFD):
+		return ErrRemoved
+	case call != nil:
+		return fmt.Errorf("tuntap: %s: %w", d.name, call)
+	case poll != nil:
+		// Besides Close, the poller gives up a file only when all it reports
+		// is an error, which the driver does once the device is gone.
+		return ErrRemoved
+	}
+	return nil
+}
+
+// Close ends pending reads and writes. A device that is not persistent
+// vanishes. Closing twice is harmless.
+func (d *Device) Close() error {
+	if d.closed.Swap(true) {
+		return nil
+	}
+	if d.vnet != nil {
+		_ = d.raw.Control(func(fd uintptr) { clearOffloads(int(fd)) })
+	}
+	return d.file.Close()
+}

@@ -1,0 +1,49 @@
+//go:build !linux
+
+package tuntap
+
+import (
+	"fmt"
+	"runtime"
+
+	"culvert/internal/buf"
+)
+
+// Device is a kernel device. On this system Open never returns one.
+type Device struct{}
+
+func unsupported() error {
+	return fmt.Errorf("tuntap: %w (%s): run on Linux, %s", ErrUnsupported, runtime.GOOS, noDevice)
+}
+
+// Open returns an error that wraps ErrName or ErrUnsupported.
+func Open(o Options) (*Device, error) {
+	if _, err := pattern(o.Name); err != nil {
+		return nil, err
+	}
+	return nil, unsupported()
+}
+
+// Persist returns an error that wraps ErrUnsupported.
+func Persist(name string, owner, group int) (string, error) { return "", unsupported() }
+
+// Remove returns an error that wraps ErrUnsupported.
+func Remove(name string) error { return unsupported() }
+
+// Name is empty.
+func (*Device) Name() string { return "" }
+
+// MTU is 0.
+func (*Device) MTU() int { return 0 }
+
+// Stats are zero.
+func (*Device) Stats() Stats { return Stats{} }
+
+// ReadBatch returns an error that wraps fs.ErrClosed.
+func (*Device) ReadBatch([]*buf.Packet) (int, error) { return 0, errClosed }
+
+// WriteBatch returns an error that wraps fs.ErrClosed.
+func (*Device) WriteBatch([]*buf.Packet) (int, error) { return 0, errClosed }
+
+// Close does nothing.
+func (*Device) Close() error { return nil }

@@ -1,0 +1,181 @@
+package tuntap
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"culvert/internal/buf"
+)
+
+// merger finds the packets of a batch that the kernel can take as one: TCP
+// segments of a flow that follow each other, and UDP datagrams of a flow of
+// one size. What it joins, the kernel or a network adapter can cut into the
+// same packets again. Packets of a flow stay in order; flows may change places.
+type merger struct {
+	tcp    bool // join segments
+	udp    bool // join datagrams
+	batch  []*buf.Packet
+	groups []group
+	after  []int // of each packet, the next one of its group; -1 none
+	// open has, by a flow's hash, one more than the index of the group that
+	// may grow; 0 none. Of flows that share a hash, the latest may.
+	open [flowSlots]int
+	// original is the headers that seal changed.
+	original [maxHeaders]byte
+}
+
+const (
+	flowSlots = 256
+	// maxUDP is the most datagrams in one; older kernels refuse more.
+	maxUDP = 64
+	// maxTCP is the most segments in one; a write takes 1,024 parts (IOV_MAX).
+	maxTCP = 512
+	// maxHeaders is the longest IPv4 and TCP headers.
+	maxHeaders = 60 + 60
+)
+
+// group is packets to write as one.
+type group struct {
+	first, last int // packets of the batch
+	count       int
+	flow        flow   // of the first packet
+	segment     int    // payload bytes of the first packet
+	length      int    // bytes of all, the headers once
+	sequence    uint32 // TCP: the next packet's
+	verified    bool   // the first packet's checksums
+}
+
+// merge groups the packets of batch, in order of their first packets. Both are
+// valid until the next call.
+func (m *merger) merge(batch []*buf.Packet) []group {
+	m.batch, m.groups, m.after = batch, m.groups[:0], m.after[:0]
+	clear(m.open[:])
+	for i, p := range batch {
+		m.after = append(m.after, -1)
+		m.add(i, p.Bytes())
+	}
+	return m.groups
+}
+
+func (m *merger) add(i int, b []byte) {
+	f, kind := parseFlow(b)
+	if kind == unknown {
+		clear(m.open[:]) // perhaps a fragment of any of them
+	}
+	if kind != growing || !m.joins(f.protocol) {
+		m.open[f.hash] = 0
+		m.groups = append(m.groups, group{first: i, last: i, count: 1, length: len(b)})
+		return
+	}
+	if at := m.open[f.hash]; at > 0 && m.join(&m.groups[at-1], i, b, f) {
+		if f.ends(b) || len(b)-f.header < m.groups[at-1].segment {
+			m.open[f.hash] = 0
+		}
+		return
+	}
+	m.groups = append(m.groups, group{
+		first: i, last: i, count: 1, length: len(b), flow: f, segment: len(b) - f.header, sequence: f.following(b),
+	})
+	m.open[f.hash] = 0
+	if !f.ends(b) {
+		m.open[f.hash] = len(m.groups)
+	}
+}
+
+// joins tells whether packets of a protocol are joined.
+func (m *merger) joins(protocol uint8) bool {
+	if protocol == protocolUDP {
+		return m.udp
+	}
+	return m.tcp
+}
+
+// join adds a packet to g if it goes on where g ends, and both are sound.
+func (m *merger) join(g *group, i int, b []byte, f flow) bool {
+	first := m.batch[g.first].Bytes()
+	payload := len(b) - f.header
+	if payload > g.segment || g.length+payload > maxPacket || !f.follows(g, first, b) || !f.sound(b) {
+		return false
+	}
+	if !g.verified {
+		if g.verified = f.sound(first); !g.verified {
+			return false
+		}
+	}
+	m.after[g.last] = i
+	g.last = i
+	g.count++
+	g.length += payload
+	g.sequence = f.following(b)
+	return true
+}
+
+// seal makes the headers of g's first packet those of all, if there are
+// several, and returns what to tell the kernel.
+func (m *merger) seal(g *group) vnetHeader {
+	if g.count == 1 {
+		return vnetHeader{}
+	}
+	b, f := m.batch[g.first].Bytes(), g.flow
+	copy(m.original[:], b[:f.header])
+	h := vnetHeader{
+		flags: flagChecksum, gso: gsoUDP,
+		length: uint16(f.header), segment: uint16(g.segment), start: uint16(f.transport), offset: udpChecksum,
+	}
+	if b[0]>>4 == 4 {
+		binary.BigEndian.PutUint16(b[2:], uint16(g.length))
+		setIPv4Checksum(b[:f.transport])
+	} else {
+		binary.BigEndian.PutUint16(b[4:], uint16(g.length-ipv6Len))
+	}
+	t := b[f.transport:]
+	if f.protocol == protocolTCP {
+		h.gso, h.offset = gsoTCP4, tcpChecksum
+		if b[0]>>4 == 6 {
+			h.gso = gsoTCP6
+		}
+		t[13] |= m.batch[g.last].Bytes()[f.transport+13] & flagPSH
+	} else {
+		binary.BigEndian.PutUint16(t[4:], uint16(g.length-f.transport))
+	}
+	binary.BigEndian.PutUint16(t[h.offset:], add(pseudoHeader(b, f.protocol), uint16(g.length-f.transport)))
+	return h
+}
+
+// refused undoes what seal did for g, which the kernel did not take, joins no
+// more of its protocol, and returns the packets of these groups singly.
+func (m *merger) refused(g *group, groups []group) (single []group) {
+	copy(m.batch[g.first].Bytes(), m.original[:g.flow.header])
+	if g.flow.protocol == protocolUDP {
+		m.udp = false
+	} else {
+		m.tcp = false
+	}
+	for _, g := range groups {
+		for i := g.first; i >= 0; {
+			single = append(single, group{first: i, last: i, count: 1})
+			i, m.after[i] = m.after[i], -1
+		}
+	}
+	return single
+}
+
+// equal tells whether two packets are the same but for the spans that follow
+// each other in a group: IPv4's length, identification and checksum, or IPv6's
+// length; TCP's sequence number, PSH and checksum, or UDP's length and
+// checksum; and the payload.
+func (f *flow) equal(a, b []byte) bool {
+	if a[0]>>4 == 4 {
+		if !bytes.Equal(a[:2], b[:2]) || !bytes.Equal(a[6:10], b[6:10]) || !bytes.Equal(a[12:f.transport], b[12:f.transport]) {
+			return false
+		}
+	} else if !bytes.Equal(a[:4], b[:4]) || !bytes.Equal(a[6:ipv6Len], b[6:ipv6Len]) {
+		return false
+	}
+	a, b = a[f.transport:f.header], b[f.transport:f.header]
+	if f.protocol == protocolUDP {
+		return bytes.Equal(a[:4], b[:4])
+	}
+	return bytes.Equal(a[:4], b[:4]) && bytes.Equal(a[8:13], b[8:13]) && a[13]|flagPSH == b[13]|flagPSH &&
+		bytes.Equal(a[14:16], b[14:16]) && bytes.Equal(a[18:], b[18:])
+}

@@ -1,0 +1,181 @@
+package tuntap
+
+import (
+	"encoding/binary"
+
+	"culvert/internal/buf"
+)
+
+// splitter cuts what the driver gave, a packet or a super-packet, into the
+// packets that go on the wire, with their checksums complete. It keeps what a
+// batch had no room for until the next.
+type splitter struct {
+	header    []byte // IP and transport header; nil for a packet as it is
+	payload   []byte
+	segment   int    // payload bytes per packet
+	transport int    // the transport header's offset
+	protocol  uint8  // of the transport header
+	pseudo    uint16 // sum of the pseudo-header without its length
+	next      int    // the packet to make next
+	count     int    // packets in all
+}
+
+// left tells whether there are packets to make.
+func (s *splitter) left() bool { return s.next < s.count }
+
+// load takes a virtio-net header and what follows it. Both stay in use until
+// nothing is left.
+func (s *splitter) load(b []byte) error {
+	*s = splitter{}
+	if len(b) < vnetHeaderLen {
+		return errMalformed
+	}
+	h, packet := parseVnetHeader(b), b[vnetHeaderLen:]
+	if h.gso == 0 {
+		s.payload, s.segment, s.count = packet, len(packet), 1
+		if h.flags&flagChecksum != 0 && !completeChecksum(packet, h) {
+			s.count = 0
+			return errMalformed
+		}
+		return nil
+	}
+	return s.loadSuper(h, packet)
+}
+
+// completeChecksum adds to the pseudo-header's sum, which the kernel left,
+// that of everything after it.
+func completeChecksum(packet []byte, h vnetHeader) bool {
+	start, at := int(h.start), int(h.start)+int(h.offset)
+	if at+2 > len(packet) {
+		return false
+	}
+	check := ^sum(packet[start:])
+	if h.offset == udpChecksum && check == 0 {
+		check = 0xffff // 0 would mean none
+	}
+	binary.BigEndian.PutUint16(packet[at:], check)
+	return true
+}
+
+func (s *splitter) loadSuper(h vnetHeader, packet []byte) error {
+	var ok bool
+	if s.transport, ok = transportOffset(h, packet); !ok {
+		return errMalformed
+	}
+	length, check := udpLen, udpChecksum
+	switch {
+	case h.gso&^gsoECN == gsoTCP4 && packet[0]>>4 == 4, h.gso&^gsoECN == gsoTCP6 && packet[0]>>4 == 6:
+		if len(packet) < s.transport+tcpLen {
+			return errMalformed
+		}
+		s.protocol, check = protocolTCP, tcpChecksum
+		length = int(packet[s.transport+12]>>4) * 4
+		if length < tcpLen {
+			return errMalformed
+		}
+	case h.gso == gsoUDP:
+		s.protocol = protocolUDP
+	default:
+		return errMalformed
+	}
+	if length += s.transport; h.segment == 0 || len(packet) < length || len(packet) > maxPacket+ipv6Len {
+		return errMalformed
+	}
+	s.header, s.payload, s.segment = packet[:length], packet[length:], int(h.segment)
+	s.setPseudo(h, packet, s.header[s.transport+check:])
+	s.count = max(1, (len(s.payload)+s.segment-1)/s.segment)
+	return nil
+}
+
+// transportOffset is where the transport header begins: where the kernel says
+// the checksum starts, which is right behind IPv6 extension headers, too.
+func transportOffset(h vnetHeader, packet []byte) (int, bool) {
+	if len(packet) == 0 {
+		return 0, false
+	}
+	least, at := ipv6Len, ipv6Len
+	switch packet[0] >> 4 {
+	case 4:
+		least, at = ipv4Len, int(packet[0]&0x0f)*4
+	case 6:
+		if h.flags&flagChecksum != 0 {
+			at = int(h.start)
+		}
+	default:
+		return 0, false
+	}
+	return at, at >= least && len(packet) >= at
+}
+
+// setPseudo takes the pseudo-header's sum from the checksum's place, where the
+// kernel left it with the super-packet's length, or makes it anew. The
+// kernel's knows the last destination of an IPv6 routing header.
+func (s *splitter) setPseudo(h vnetHeader, packet, check []byte) {
+	if h.flags&flagChecksum == 0 {
+		s.pseudo = pseudoHeader(packet, s.protocol)
+	} else {
+		s.pseudo = add(binary.BigEndian.Uint16(check), ^uint16(len(packet)-s.transport))
+	}
+	check[0], check[1] = 0, 0 // part of no packet's sum
+}
+
+// packet makes the next packet. One too large for p is passed over.
+func (s *splitter) packet(p *buf.Packet) error {
+	i := s.next
+	s.next++
+	payload := s.payload[min(i*s.segment, len(s.payload)):]
+	payload = payload[:min(s.segment, len(payload))]
+	p.Reset()
+	room := p.Room()
+	if len(s.header)+len(payload) > len(room) {
+		return errOversize
+	}
+	n := copy(room, s.header)
+	n += copy(room[n:], payload)
+	p.SetLen(n)
+	if s.header != nil {
+		s.finish(p.Bytes(), i)
+	}
+	return nil
+}
+
+// finish makes the headers of a copied segment its own.
+func (s *splitter) finish(b []byte, i int) {
+	if b[0]>>4 == 4 {
+		binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+		binary.BigEndian.PutUint16(b[4:], binary.BigEndian.Uint16(b[4:])+uint16(i))
+		setIPv4Checksum(b[:s.transport])
+	} else {
+		binary.BigEndian.PutUint16(b[4:], uint16(len(b)-ipv6Len))
+	}
+	t := b[s.transport:]
+	check := t[udpChecksum:]
+	if s.protocol == protocolTCP {
+		s.finishTCP(t, i)
+		check = t[tcpChecksum:]
+	} else {
+		binary.BigEndian.PutUint16(t[4:], uint16(len(t)))
+	}
+	c := ^add(s.pseudo, uint16(len(t)), sum(t))
+	if c == 0 && s.protocol == protocolUDP {
+		c = 0xffff // 0 would mean none
+	}
+	binary.BigEndian.PutUint16(check, c)
+}
+
+// finishTCP moves the sequence number on, and leaves CWR to the first segment
+// (RFC 3168 section 6.1.2), PSH and FIN to the last.
+func (s *splitter) finishTCP(t []byte, i int) {
+	binary.BigEndian.PutUint32(t[4:], binary.BigEndian.Uint32(t[4:])+uint32(i*s.segment))
+	if i > 0 {
+		t[13] &^= flagCWR
+	}
+	if i < s.count-1 {
+		t[13] &^= flagPSH | flagFIN
+	}
+}
+
+func setIPv4Checksum(header []byte) {
+	header[10], header[11] = 0, 0
+	binary.BigEndian.PutUint16(header[10:], ^sum(header))
+}

@@ -1,0 +1,94 @@
+// Package tuntap opens virtual adapters of the kernel: point-to-point (TUN)
+// devices that carry IP packets.
+//
+// On Linux a device is made on opening and vanishes on closing, or it was made
+// beforehand by Persist (or `ip tuntap add`, or `openvpn --mktun`) for a user,
+// who then opens it without privileges.
+package tuntap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"unicode"
+
+	"culvert/nic"
+)
+
+var _ nic.NIC = (*Device)(nil)
+
+// Options say which device to open.
+type Options struct {
+	// Name is the device's name, 1 to 15 bytes. "tun" and "" mean the next
+	// free of tun0, tun1 and so on; one "%d" in the name stands for the next
+	// free number. A persistent device of that name is attached to, any
+	// other is made.
+	Name string
+	// MTU is the largest IP packet in bytes. 0 leaves the device's own, which
+	// is 1500 on a new device.
+	MTU int
+	// Plain moves single packets even where the kernel has super-packets.
+	Plain bool
+}
+
+// Stats count packets lost at the device since it was opened.
+type Stats struct {
+	Refused   uint64 // inbound packets the kernel did not take
+	Oversize  uint64 // outbound packets larger than the buffer given
+	Malformed uint64 // outbound super-packets not understood
+}
+
+// Causes of failure to open, persist or remove a device. The error returned
+// wraps one of them and the system's own, and names the mend.
+var (
+	ErrNoDriver    = errors.New("no TUN driver")
+	ErrNodeDenied  = errors.New("no permission to open the TUN driver's node")
+	ErrDenied      = errors.New("no permission to make or configure network devices")
+	ErrNotOwner    = errors.New("the device belongs to another user")
+	ErrBusy        = errors.New("the device is in use by another process")
+	ErrName        = errors.New("not a device name")
+	ErrKind        = errors.New("a network device of that name is there and is no TUN device")
+	ErrNoDevice    = errors.New("no such device")
+	ErrUnsupported = errors.New("no kernel devices on this system yet")
+)
+
+// ErrRemoved is returned by reads and writes after someone else deleted the
+// device. It wraps fs.ErrClosed.
+var ErrRemoved = fmt.Errorf("tuntap: the device was removed by another program; "+
+	"look for what deletes network devices, and restart: %w", fs.ErrClosed)
+
+var errClosed = fmt.Errorf("tuntap: the device is closed: %w", fs.ErrClosed)
+
+// noDevice is the way out that needs neither device nor privileges.
+const noDevice = "or use --userspace, which needs no device"
+
+const maxName = 15 // IFNAMSIZ without the terminating zero byte
+
+// pattern returns the name to ask the kernel for.
+func pattern(name string) (string, error) {
+	if name == "" || name == "tun" {
+		return "tun%d", nil
+	}
+	if reason := misnamed(name); reason != "" {
+		return "", fmt.Errorf("tuntap: %w: %q %s; choose 1 to %d bytes such as tun0", ErrName, name, reason, maxName)
+	}
+	return name, nil
+}
+
+// misnamed says why Linux would not take name, or "".
+func misnamed(name string) string {
+	switch {
+	case len(name) > maxName:
+		return fmt.Sprintf("is %d bytes long", len(name))
+	case name == "." || name == "..":
+		return "is a directory"
+	case strings.ContainsAny(name, "/:\x00"):
+		return "contains a slash, colon or zero byte"
+	case strings.ContainsFunc(name, unicode.IsSpace):
+		return "contains a space"
+	case strings.Count(name, "%") > 1 || strings.Contains(strings.ReplaceAll(name, "%d", ""), "%"):
+		return "may contain one %d and no other percent sign"
+	}
+	return ""
+}

@@ -1,0 +1,154 @@
+package tuntap
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file is how packets cross a device that takes and gives super-packets,
+// up to 64 KiB behind a virtio-net header: a system call each, and one walk
+// through the kernel's network stack for all the packets in it.
+
+// offloads are what to ask the driver for, the first it takes.
+var offloads = []int{
+	tcpOffloads | unix.TUN_F_USO4 | unix.TUN_F_USO6, // since Linux 6.2
+	tcpOffloads,
+}
+
+const tcpOffloads = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6 | unix.TUN_F_TSO_ECN
+
+// setOffloads makes a device opened with IFF_VNET_HDR give super-packets. udp
+// tells whether datagrams, too, may cross joined. A driver that refuses gives
+// single packets, and still takes super-packets.
+func setOffloads(fd int) (udp bool, err error) {
+	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnetHeaderLen); err != nil {
+		return false, fmt.Errorf("set the virtio-net header's size to %d: %w", vnetHeaderLen, err)
+	}
+	for _, o := range offloads {
+		if unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, o) == nil {
+			return o != tcpOffloads, nil
+		}
+	}
+	return false, nil
+}
+
+// clearOffloads keeps a persistent device from giving super-packets to whoever
+// opens it next and does not expect them.
+func clearOffloads(fd int) { _ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0) }
+
+// vnet is what a device needs for super-packets.
+type vnet struct {
+	super    []byte // what the splitter works on
+	splitter splitter
+
+	merger merger
+	groups []group // of the batch being written
+	merged bool    // groups are of this batch
+	header [vnetHeaderLen]byte
+	sealed bool         // header and parts are of the next group
+	parts  []unix.Iovec // of the next group
+}
+
+func newVnet(udp bool) *vnet {
+	// A byte more shows a packet that was cut.
+	return &vnet{super: make([]byte, vnetHeaderLen+1<<16+1), merger: merger{tcp: true, udp: udp}}
+}
+
+// readSuper fills the batch with packets split from what the device gives. With
+// none it asks to wait.
+func (d *Device) readSuper(fd uintptr) bool {
+	t, v := &d.out, d.vnet
+	for {
+		d.split()
+		if t.done == len(t.batch) {
+			return true
+		}
+		n, err := unix.Read(int(fd), v.super)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return t.done > 0
+		case err != nil:
+			t.err = gone(err)
+			return true
+		case n == len(v.super):
+			d.oversize.Add(1)
+		case v.splitter.load(v.super[:n]) != nil:
+			d.malformed.Add(1)
+		}
+	}
+}
+
+// split moves packets from the splitter to the batch.
+func (d *Device) split() {
+	t, s := &d.out, &d.vnet.splitter
+	for t.done < len(t.batch) && s.left() {
+		if s.packet(t.batch[t.done]) != nil {
+			d.oversize.Add(1)
+			continue
+		}
+		t.done++
+	}
+}
+
+// writeSuper writes the rest of the batch, what can be in super-packets. It
+// asks to wait when the kernel has no room. It counts groups where writePlain
+// counts packets.
+func (d *Device) writeSuper(fd uintptr) bool {
+	t, v := &d.in, d.vnet
+	if !v.merged {
+		v.groups, v.merged = v.merger.merge(t.batch), true
+	}
+	for t.done < len(v.groups) {
+		g := &v.groups[t.done]
+		if !v.sealed {
+			v.seal(g)
+		}
+		err := writev(int(fd), v.parts)
+		if err == unix.EINVAL && g.count > 1 {
+			// Some kernels refuse super-packets that others take.
+			v.groups, t.done, v.sealed = v.merger.refused(g, v.groups[t.done:]), 0, false
+			continue
+		}
+		switch d.wrote(err, g.count) {
+		case waits:
+			return false
+		case ends:
+			v.sealed = false
+			return true
+		case dealt:
+			v.sealed = false
+			t.done++
+		}
+	}
+	return true
+}
+
+// seal makes header and parts those of g.
+func (v *vnet) seal(g *group) {
+	v.merger.seal(g).put(v.header[:])
+	v.parts = append(v.parts[:0], part(v.header[:]))
+	skip := 0
+	for i := g.first; i >= 0; i = v.merger.after[i] {
+		v.parts = append(v.parts, part(v.merger.batch[i].Bytes()[skip:]))
+		skip = g.flow.header
+	}
+	v.sealed = true
+}
+
+func part(b []byte) unix.Iovec {
+	p := unix.Iovec{Base: unsafe.SliceData(b)}
+	p.SetLen(len(b))
+	return p
+}
+
+// writev returns a unix.Errno or nil.
+func writev(fd int, parts []unix.Iovec) error {
+	_, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&parts[0])), uintptr(len(parts)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package tuntap
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"culvert/internal/buf"
+)
+
+// vnetPair is two devices that take super-packets, each the other's driver.
+func vnetPair(t testing.TB) (a, b *Device) {
+	t.Helper()
+	x, y := sockets(t)
+	for _, fd := range []int{x, y} {
+		d, err := newDevice(fd, "test0", 1500, newVnet(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		a, b = b, d
+	}
+	return a, b
+}
+
+// A batch crosses as a few super-packets, and what a reader's batch has no
+// room for comes with the next.
+func TestSuperPacketsCross(t *testing.T) {
+	a, b := vnetPair(t)
+	sent := append(tcp4().pieces(bytesUpTo(50000), 1000), udp6().pieces(bytesUpTo(9999), 900)...)
+	n, err := a.WriteBatch(batchOf(sent...))
+	if n != len(sent) || err != nil {
+		t.Fatal(n, err)
+	}
+	batch := buf.NewBatch(7, 2000)
+	var got [][]byte
+	for len(got) < len(sent) {
+		n, err := b.ReadBatch(batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range batch[:n] {
+			got = append(got, append([]byte(nil), p.Bytes()...))
+		}
+	}
+	equalPackets(t, got, sent)
+	if s := b.Stats(); s != (Stats{}) {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestSuperPacketsOneWrite(t *testing.T) {
+	fd, driver := sockets(t)
+	defer unix.Close(driver)
+	d, err := newDevice(fd, "test0", 1500, newVnet(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	payload := bytesUpTo(40000)
+	if n, err := d.WriteBatch(batchOf(tcp6().pieces(payload, 1000)...)); n != 40 || err != nil {
+		t.Fatal(n, err)
+	}
+	b := make([]byte, 1<<17)
+	n, err := unix.Read(driver, b)
+	if want := vnetHeaderLen + ipv6Len + tcpLen + len(timestamps) + len(payload); n != want || err != nil {
+		t.Errorf("one write of %d bytes, %v; want %d", n, err, want)
+	}
+}
+
+func TestMalformedSuperPacketsAreCounted(t *testing.T) {
+	fd, driver := sockets(t)
+	defer unix.Close(driver)
+	d, err := newDevice(fd, "test0", 1500, newVnet(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	send(t, driver, "short", string(tcp4().buildSuper(bytesUpTo(5000), 2500)), string(make([]byte, vnetHeaderLen))+"after")
+	batch := buf.NewBatch(4, 2000)
+	n, err := d.ReadBatch(batch)
+	if got := contents(batch[:n]); got != "after" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if s := d.Stats(); s != (Stats{Malformed: 1, Oversize: 2}) {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestSuperPacketsDoNotAllocate(t *testing.T) {
+	a, b := vnetPair(t)
+	packets := append(tcp4().pieces(bytesUpTo(20000), 1000), udp4().build([]byte("datagram")))
+	out, in := batchOf(packets...), buf.NewBatch(len(packets), 2000)
+	allocs := testing.AllocsPerRun(100, func() {
+		out[0].Set(packets[0]) // as before it was joined
+		if n, err := a.WriteBatch(out); n != len(out) {
+			t.Fatal(n, err)
+		}
+		for n := 0; n < len(in); {
+			got, err := b.ReadBatch(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += got
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations a batch", allocs)
+	}
+}

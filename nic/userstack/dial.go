@@ -1,0 +1,186 @@
+package userstack
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+	"gvisor.dev/gvisor/pkg/waiter"
+)
+
+// attemptTimeout bounds a connection attempt while other addresses of the
+// name are left to try.
+const attemptTimeout = 5 * time.Second
+
+// DialContext connects through the stack. The network is tcp, tcp4, tcp6, udp,
+// udp4 or udp6; address is host:port with a numeric port. Names are resolved
+// as Options says, and their addresses tried in turn. Errors are *net.OpError
+// wrapping the cause: a syscall.Errno, ErrNoDNS, a *net.DNSError or ctx's.
+func (s *Stack) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := s.dial(ctx, network, address)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: textAddr{network, address}, Err: err}
+	}
+	return conn, nil
+}
+
+func (s *Stack) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if !slices.Contains([]string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"}, network) {
+		return nil, net.UnknownNetworkError(network)
+	}
+	targets, err := s.targets(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	dialOne := s.dialTCP
+	if strings.HasPrefix(network, "udp") {
+		dialOne = s.dialUDP
+	}
+	var first error
+	for i, target := range targets {
+		conn, err := attempt(ctx, dialOne, target, i == len(targets)-1)
+		if err == nil || ctx.Err() != nil {
+			return conn, err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+type dialFunc func(context.Context, netip.AddrPort) (net.Conn, error)
+
+func attempt(ctx context.Context, dial dialFunc, target netip.AddrPort, last bool) (net.Conn, error) {
+	if !last {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, attemptTimeout)
+		defer cancel()
+	}
+	return dial(ctx, target)
+}
+
+// targets are the addresses to try, at least one.
+func (s *Stack) targets(ctx context.Context, network, address string) ([]netip.AddrPort, error) {
+	host, portText, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := net.LookupPort(network, portText)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := s.addrs(ctx, network, host)
+	if err != nil {
+		return nil, err
+	}
+	targets := make([]netip.AddrPort, len(addrs))
+	for i, a := range addrs {
+		targets[i] = netip.AddrPortFrom(a.Unmap(), uint16(port))
+	}
+	return targets, nil
+}
+
+func (s *Stack) addrs(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	family := "ip" + strings.TrimLeft(network, "tcpud")
+	if a, err := netip.ParseAddr(host); err == nil {
+		if !inFamily(family, a) {
+			return nil, &net.AddrError{Err: "address of the wrong family for " + network, Addr: host}
+		}
+		return []netip.Addr{a.WithZone("")}, nil
+	}
+	addrs, err := s.lookup(ctx, family, host)
+	if err != nil {
+		return nil, err
+	}
+	addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return !s.hasFamily(a.Unmap()) })
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("%s has no address of a family this tunnel has an address of", host)
+	}
+	return addrs, nil
+}
+
+func inFamily(family string, a netip.Addr) bool {
+	return family == "ip" || (family == "ip4") == a.Unmap().Is4()
+}
+
+func (s *Stack) dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	wq := new(waiter.Queue)
+	ep, terr := s.ip.NewEndpoint(tcp.ProtocolNumber, protocolOf(to.Addr()), wq)
+	if terr != nil {
+		return nil, asError(terr)
+	}
+	entry, connected := waiter.NewChannelEntry(waiter.WritableEvents)
+	wq.EventRegister(&entry)
+	defer wq.EventUnregister(&entry)
+	if err := s.connect(ctx, ep, to, connected); err != nil {
+		ep.Close()
+		return nil, err
+	}
+	return gonet.NewTCPConn(wq, ep), nil
+}
+
+func (s *Stack) connect(ctx context.Context, ep tcpip.Endpoint, to netip.AddrPort, connected <-chan struct{}) error {
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	err := ep.Connect(fullAddress(to))
+	if _, started := err.(*tcpip.ErrConnectStarted); !started {
+		return asError(err)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-connected:
+		return asError(ep.LastError())
+	}
+}
+
+func (s *Stack) dialUDP(_ context.Context, to netip.AddrPort) (net.Conn, error) {
+	if s.closed.Load() {
+		return nil, net.ErrClosed
+	}
+	wq := new(waiter.Queue)
+	ep, err := s.ip.NewEndpoint(udp.ProtocolNumber, protocolOf(to.Addr()), wq)
+	if err != nil {
+		return nil, asError(err)
+	}
+	if err := ep.Connect(fullAddress(to)); err != nil {
+		ep.Close()
+		return nil, asError(err)
+	}
+	return gonet.NewUDPConn(wq, ep), nil
+}
+
+// ListenTCP accepts connections to an address of the stack. An unspecified
+// address means all of its family.
+func (s *Stack) ListenTCP(at netip.AddrPort) (net.Listener, error) {
+	if s.closed.Load() {
+		return nil, fmt.Errorf("userstack: listen %v: %w", at, net.ErrClosed)
+	}
+	return gonet.ListenTCP(s.ip, fullAddress(at), protocolOf(at.Addr().Unmap()))
+}
+
+// ListenUDP receives datagrams to an address of the stack. An unspecified
+// address means all of its family.
+func (s *Stack) ListenUDP(at netip.AddrPort) (net.PacketConn, error) {
+	if s.closed.Load() {
+		return nil, fmt.Errorf("userstack: listen %v: %w", at, net.ErrClosed)
+	}
+	local := fullAddress(at)
+	return gonet.DialUDP(s.ip, &local, nil, protocolOf(at.Addr().Unmap()))
+}
+
+// textAddr is an address as the caller wrote it.
+type textAddr struct{ network, address string }
+
+func (a textAddr) Network() string { return a.network }
+func (a textAddr) String() string  { return a.address }

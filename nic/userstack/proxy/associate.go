@@ -1,0 +1,195 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	maxDatagram = 65535
+	// udpFlows is how many destinations one association may talk to at a
+	// time; a new one ends another.
+	udpFlows = 64
+	// udpQueue is how many datagrams wait for a destination being resolved.
+	udpQueue = 16
+	udpIdle  = time.Minute
+)
+
+var errFragment = errors.New("fragmented datagram")
+
+// association relays datagrams between one program and its destinations, each
+// with the header of RFC 1928, section 7.
+type association struct {
+	dialer  Dialer
+	conn    net.PacketConn // faces the program
+	host    netip.Addr     // from where alone the program may send
+	ctx     context.Context
+	running sync.WaitGroup
+
+	mu      sync.Mutex
+	program net.Addr // where it sent from last
+	flows   map[string]chan []byte
+}
+
+// associate serves UDP until the program closes its TCP connection.
+func (s *SOCKS) associate(conn net.Conn) error {
+	local, remote := hostOf(conn.LocalAddr()), hostOf(conn.RemoteAddr())
+	if !local.IsValid() || !remote.IsValid() {
+		reply(conn, replyFailure, nil)
+		return fmt.Errorf("UDP ASSOCIATE from %v: not a TCP address", conn.RemoteAddr())
+	}
+	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
+	if err != nil {
+		reply(conn, replyFailure, nil)
+		return err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	a := &association{dialer: s.dialer, conn: udp, host: remote, ctx: ctx, flows: make(map[string]chan []byte)}
+	defer a.running.Wait()
+	defer udp.Close()
+	defer cancel()
+	if err := reply(conn, replySucceeded, udp.LocalAddr()); err != nil {
+		return err
+	}
+	a.running.Go(a.receive)
+	io.Copy(io.Discard, conn)
+	return nil
+}
+
+func hostOf(a net.Addr) netip.Addr {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.AddrPort().Addr().Unmap()
+	case *net.UDPAddr:
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// receive takes datagrams from the program until the socket is closed.
+func (a *association) receive() {
+	b := make([]byte, maxDatagram)
+	for {
+		n, from, err := a.conn.ReadFrom(b)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil || hostOf(from) != a.host {
+			continue
+		}
+		target, payload, err := parseDatagram(b[:n])
+		if err != nil {
+			continue
+		}
+		a.pass(from, target, bytes.Clone(payload))
+	}
+}
+
+// parseDatagram splits a program's datagram. It shares b.
+func parseDatagram(b []byte) (target string, payload []byte, err error) {
+	if len(b) < 3 {
+		return "", nil, io.ErrUnexpectedEOF
+	}
+	if b[2] != 0 {
+		return "", nil, errFragment
+	}
+	r := bytes.NewReader(b[3:])
+	target, err = readAddress(r)
+	if err != nil {
+		return "", nil, err
+	}
+	return target, b[len(b)-r.Len():], nil
+}
+
+// pass gives a datagram to its destination's flow, and starts that if needed.
+func (a *association) pass(from net.Addr, target string, payload []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.program = from
+	queue := a.flows[target]
+	if queue == nil {
+		a.makeRoom()
+		queue = make(chan []byte, udpQueue)
+		a.flows[target] = queue
+		a.running.Go(func() { a.run(target, queue) })
+	}
+	select {
+	case queue <- payload:
+	default: // lost, as datagrams may be
+	}
+}
+
+// makeRoom ends any flow when there are too many.
+func (a *association) makeRoom() {
+	for target, queue := range a.flows {
+		if len(a.flows) < udpFlows {
+			return
+		}
+		delete(a.flows, target)
+		close(queue)
+	}
+}
+
+// run connects a flow and carries its datagrams until it is idle or ended.
+func (a *association) run(target string, queue chan []byte) {
+	defer a.forget(target, queue)
+	ctx, cancel := context.WithTimeout(a.ctx, dialTimeout)
+	defer cancel()
+	outer, err := a.dialer.DialContext(ctx, "udp", target)
+	if err != nil {
+		return
+	}
+	defer outer.Close()
+	ended := make(chan struct{})
+	a.running.Go(func() {
+		defer close(ended)
+		a.back(outer)
+	})
+	for {
+		select {
+		case payload, ok := <-queue:
+			if !ok {
+				return
+			}
+			outer.Write(payload)
+		case <-time.After(udpIdle):
+			return
+		case <-ended:
+			return
+		case <-a.ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *association) forget(target string, queue chan []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.flows[target] == queue {
+		delete(a.flows, target)
+	}
+}
+
+// back returns answers to the program until outer is closed or fails.
+func (a *association) back(outer net.Conn) {
+	head := appendAddress([]byte{0, 0, 0}, outer.RemoteAddr())
+	b := make([]byte, len(head)+maxDatagram)
+	copy(b, head)
+	for {
+		n, err := outer.Read(b[len(head):])
+		if err != nil {
+			return
+		}
+		a.mu.Lock()
+		program := a.program
+		a.mu.Unlock()
+		a.conn.WriteTo(b[:len(head)+n], program)
+	}
+}

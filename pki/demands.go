@@ -1,0 +1,231 @@
+package pki
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"fmt"
+	"strings"
+)
+
+// DemandError says that a certificate lacks what a directive demands of it.
+type DemandError struct {
+	Cert      *x509.Certificate
+	Directive string
+	Got, Want string
+}
+
+func (e *DemandError) Error() string {
+	return fmt.Sprintf("the certificate of %s has %s, and `%s` demands %s; issue it again with that, or change the line",
+		quoteSubject(e.Cert), e.Got, e.Directive, e.Want)
+}
+
+// CheckKeyUsage is `remote-cert-ku`: the certificate has every bit of one of
+// the usages, each in the bit order of RFC 5280, section 4.2.1.3: 0x80 for
+// digitalSignature down to 0x01, and 0x8000 for decipherOnly. With no usages it
+// must have a key usage at all. The error is a *DemandError.
+func CheckKeyUsage(cert *x509.Certificate, usages []uint16) error {
+	got := keyUsageBits(cert.KeyUsage)
+	var want []string
+	for _, u := range usages {
+		if got&u == u {
+			return nil
+		}
+		want = append(want, fmt.Sprintf("%02x", u))
+	}
+	if len(usages) == 0 && got != 0 {
+		return nil
+	}
+	e := &DemandError{Cert: cert, Directive: "remote-cert-ku", Got: fmt.Sprintf("key usage %02x", got), Want: strings.Join(want, " or ")}
+	if len(usages) == 0 {
+		e.Want = "one"
+	}
+	if got == 0 {
+		e.Got = "no key usage"
+	}
+	return e
+}
+
+// keyUsageBits has the first bit of the extension as 0x80 and the ninth as
+// 0x8000.
+func keyUsageBits(u x509.KeyUsage) (bits uint16) {
+	for i := range 8 {
+		if u&(1<<i) != 0 {
+			bits |= 0x80 >> i
+		}
+	}
+	if u&x509.KeyUsageDecipherOnly != 0 {
+		bits |= 0x8000
+	}
+	return bits
+}
+
+// extendedUsages are the names that OpenSSL has for extended key usages.
+var extendedUsages = map[string]string{
+	"tls web server authentication": "1.3.6.1.5.5.7.3.1", "serverauth": "1.3.6.1.5.5.7.3.1",
+	"tls web client authentication": "1.3.6.1.5.5.7.3.2", "clientauth": "1.3.6.1.5.5.7.3.2",
+	"code signing": "1.3.6.1.5.5.7.3.3", "codesigning": "1.3.6.1.5.5.7.3.3",
+	"e-mail protection": "1.3.6.1.5.5.7.3.4", "emailprotection": "1.3.6.1.5.5.7.3.4",
+	"time stamping": "1.3.6.1.5.5.7.3.8", "timestamping": "1.3.6.1.5.5.7.3.8",
+	"ocsp signing": "1.3.6.1.5.5.7.3.9", "ocspsigning": "1.3.6.1.5.5.7.3.9",
+	"any extended key usage": "2.5.29.37.0", "anyextendedkeyusage": "2.5.29.37.0",
+	"ipsec end system": "1.3.6.1.5.5.7.3.5", "ipsecendsystem": "1.3.6.1.5.5.7.3.5",
+}
+
+var (
+	extKeyUsageOID = asn1.ObjectIdentifier{2, 5, 29, 37}
+	nsCertTypeOID  = asn1.ObjectIdentifier{2, 16, 840, 1, 113730, 1, 1}
+)
+
+// CheckExtendedUsage is `remote-cert-eku`: the certificate states an extended
+// key usage, given by its number or by the name OpenSSL has for it. The error
+// is a *DemandError.
+func CheckExtendedUsage(cert *x509.Certificate, usage string) error {
+	want := usage
+	if oid, ok := extendedUsages[strings.ToLower(usage)]; ok {
+		want = oid
+	}
+	for _, e := range cert.Extensions {
+		var have []asn1.ObjectIdentifier
+		if !e.Id.Equal(extKeyUsageOID) {
+			continue
+		}
+		if _, err := asn1.Unmarshal(e.Value, &have); err != nil {
+			break
+		}
+		for _, oid := range have {
+			if oid.String() == want {
+				return nil
+			}
+		}
+	}
+	return &DemandError{Cert: cert, Directive: "remote-cert-eku", Got: "as extended key usage " + usages(cert), Want: usage}
+}
+
+// CheckNsCertType is `ns-cert-type`: the Netscape certificate type, or the
+// extended key usage that took its place. The error is a *DemandError.
+func CheckNsCertType(cert *x509.Certificate, want Usage) error {
+	bit := 1 // server
+	if want == ClientUsage {
+		bit = 0
+	}
+	for _, e := range cert.Extensions {
+		var types asn1.BitString
+		if !e.Id.Equal(nsCertTypeOID) {
+			continue
+		}
+		if _, err := asn1.Unmarshal(e.Value, &types); err == nil && types.At(bit) == 1 {
+			return nil
+		}
+	}
+	for _, u := range cert.ExtKeyUsage {
+		if u == want.eku() {
+			return nil
+		}
+	}
+	return &DemandError{Cert: cert, Directive: "ns-cert-type", Got: "neither that Netscape type nor the extended key usage", Want: want.String()}
+}
+
+// CheckProfile is `tls-cert-profile` over a verified chain. Signatures by SHA-1
+// and MD5 never come as far as here. The error is a *DemandError.
+func CheckProfile(chain []*x509.Certificate, profile string) error {
+	for i, cert := range chain {
+		got, ok := keyAllowed(cert, profile)
+		if ok && i+1 < len(chain) && profile == "suiteb" {
+			got, ok = cert.SignatureAlgorithm.String(),
+				cert.SignatureAlgorithm == x509.ECDSAWithSHA256 || cert.SignatureAlgorithm == x509.ECDSAWithSHA384
+		}
+		if !ok {
+			return &DemandError{Cert: cert, Directive: "tls-cert-profile " + profile, Got: got, Want: profiles[profile]}
+		}
+	}
+	return nil
+}
+
+// profiles are what each profile wants of a key.
+var profiles = map[string]string{
+	"legacy":    "RSA of 1024 bits or an elliptic curve",
+	"preferred": "RSA of 2048 bits or an elliptic curve",
+	"suiteb":    "ECDSA on P-256 or P-384 with SHA-256 or SHA-384",
+}
+
+func keyAllowed(cert *x509.Certificate, profile string) (got string, ok bool) {
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		bits := key.N.BitLen()
+		got = fmt.Sprintf("RSA of %d bits", bits)
+		return got, profile == "legacy" && bits >= 1024 || profile == "preferred" && bits >= 2048 || profile == "insecure"
+	case *ecdsa.PublicKey:
+		return "ECDSA on " + key.Params().Name, profile != "suiteb" || key.Curve == elliptic.P256() || key.Curve == elliptic.P384()
+	}
+	return cert.PublicKeyAlgorithm.String(), profile != "suiteb"
+}
+
+// Username is what `x509-username-field` takes for a peer's name: the values
+// of attributes of the subject, by the names OpenSSL has for them or by number,
+// serialNumber for that of the certificate, ext:subjectAltName for the last
+// mail address there; joined by "_". With no fields it is the common name. It
+// is "" where one of them is missing.
+func Username(cert *x509.Certificate, fields []string) string {
+	if len(fields) == 0 {
+		return CommonName(cert)
+	}
+	var values []string
+	for _, field := range fields {
+		value := nameField(cert, field)
+		if value == "" {
+			return ""
+		}
+		values = append(values, value)
+	}
+	return strings.Join(values, "_")
+}
+
+func nameField(cert *x509.Certificate, field string) string {
+	switch {
+	case field == "serialNumber":
+		return SerialHex(cert)
+	case strings.EqualFold(field, "ext:subjectAltName"):
+		if n := len(cert.EmailAddresses); n > 0 {
+			return cert.EmailAddresses[n-1]
+		}
+		return ""
+	}
+	value := ""
+	rdns, _ := subjectRDNs(cert)
+	for _, rdn := range rdns {
+		for _, a := range rdn {
+			if a.Type.String() == field || strings.EqualFold(attributeName(a.Type), field) {
+				value = fmt.Sprint(a.Value)
+			}
+		}
+	}
+	return value
+}
+
+// Attribute is one attribute of a subject: its short name and value.
+type Attribute struct{ Name, Value string }
+
+// Attributes are those of the certificate's subject, in order.
+func Attributes(cert *x509.Certificate) []Attribute {
+	var all []Attribute
+	rdns, _ := subjectRDNs(cert)
+	for _, rdn := range rdns {
+		for _, a := range rdn {
+			all = append(all, Attribute{attributeName(a.Type), fmt.Sprint(a.Value)})
+		}
+	}
+	return all
+}
+
+// SerialHex is a certificate's serial number as bytes in hex, with colons
+// between.
+func SerialHex(cert *x509.Certificate) string {
+	var parts []string
+	for _, b := range cert.SerialNumber.Bytes() {
+		parts = append(parts, fmt.Sprintf("%02x", b))
+	}
+	return strings.Join(parts, ":")
+}

@@ -1,0 +1,141 @@
+package pki
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// clock is how messages write a time.
+const clock = "2006-01-02 15:04:05 UTC"
+
+// insecure are the signatures crypto/x509 takes for those of an unknown
+// authority.
+var insecure = map[x509.SignatureAlgorithm]bool{
+	x509.MD5WithRSA:    true,
+	x509.SHA1WithRSA:   true,
+	x509.DSAWithSHA1:   true,
+	x509.ECDSAWithSHA1: true,
+}
+
+// Explain says in words what a certificate error means and what to do. now is
+// this host's time, named where the clocks may be at fault. An error it has
+// nothing to add to comes back as its own text.
+func Explain(err error, now time.Time) string {
+	var usage *UsageError
+	var name *NameError
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &usage):
+		return explainUsage(usage)
+	case errors.As(err, &name):
+		return explainName(name)
+	case errors.As(err, &invalid):
+		return explainInvalid(invalid, now)
+	case errors.As(err, &unknown):
+		return explainUnknown(err, unknown)
+	}
+	return err.Error()
+}
+
+func explainInvalid(e x509.CertificateInvalidError, now time.Time) string {
+	who := quoteSubject(e.Cert)
+	switch {
+	case e.Reason == x509.Expired && now.Before(e.Cert.NotBefore):
+		return fmt.Sprintf("the certificate of %s is not yet valid: this host's clock says %s, the certificate begins at %s; one of the two clocks is wrong: set this host's clock, or issue the certificate again where the clock is right",
+			who, stamp(now), stamp(e.Cert.NotBefore))
+	case e.Reason == x509.Expired:
+		return fmt.Sprintf("the certificate of %s expired at %s, and this host's clock says %s; issue a new one, or set this host's clock if it is wrong",
+			who, stamp(e.Cert.NotAfter), stamp(now))
+	case e.Reason == x509.IncompatibleUsage:
+		return fmt.Sprintf("the certificate of %s is for %s and may not be used at this end; a server needs one issued for a server (EKU serverAuth), a client one issued for a client (EKU clientAuth)",
+			who, usages(e.Cert))
+	case e.Reason == x509.NotAuthorizedToSign:
+		return fmt.Sprintf("%s signed a certificate but is no authority; put the authority's own certificate in `ca`", who)
+	}
+	return fmt.Sprintf("the certificate of %s is refused: %v; issue it again", who, e)
+}
+
+func explainUnknown(err error, e x509.UnknownAuthorityError) string {
+	issuer := "another authority"
+	if e.Cert != nil {
+		issuer = fmt.Sprintf("%q", e.Cert.Issuer.String())
+	}
+	var chain *ChainError
+	if !errors.As(err, &chain) {
+		return fmt.Sprintf("the peer's certificate was signed by %s, which this host does not trust; put that authority's certificate in `ca`", issuer)
+	}
+	if e.Cert != nil && insecure[e.Cert.SignatureAlgorithm] {
+		return fmt.Sprintf("the certificate of %s is signed with %v, which can be forged and is refused; issue it again with SHA-256",
+			quoteSubject(e.Cert), e.Cert.SignatureAlgorithm)
+	}
+	trusted, sameName := describeRoots(chain, e)
+	if sameName {
+		return fmt.Sprintf("the certificate of %s names %s as its authority, but its signature is not from the authority of that name in `ca`: the authority was made anew, or another bears the same name; issue the certificate by the authority in `ca`, or replace `ca`",
+			quoteSubject(chain.Leaf), issuer)
+	}
+	return fmt.Sprintf("the certificate of %s was signed by %s, but `ca` holds only %s; use the `ca` of that authority, or a certificate issued by the one in `ca`",
+		quoteSubject(chain.Leaf), issuer, trusted)
+}
+
+// describeRoots lists the authorities of c.Roots, and says whether one has the
+// name of the issuer that e missed.
+func describeRoots(c *ChainError, e x509.UnknownAuthorityError) (list string, sameName bool) {
+	const most = 5
+	var names []string
+	for i, r := range c.Roots {
+		sameName = sameName || e.Cert != nil && string(r.RawSubject) == string(e.Cert.RawIssuer)
+		if i < most {
+			names = append(names, quoteSubject(r))
+		}
+	}
+	if more := len(c.Roots) - most; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	if len(names) == 0 {
+		return "no certificate", false
+	}
+	return strings.Join(names, ", "), sameName
+}
+
+func explainUsage(e *UsageError) string {
+	kind := "server"
+	if e.Want == ClientUsage {
+		kind = "client"
+	}
+	return fmt.Sprintf("%v, which `remote-cert-tls %s` demands; issue the peer a certificate for a %s (key usage digitalSignature, EKU %sAuth); do not remove the line, it keeps one client from posing as the server",
+		e, kind, kind, kind)
+}
+
+func explainName(e *NameError) string {
+	return fmt.Sprintf("%v; if the peer is the right one, write: verify-x509-name %q %s", e, e.Got, e.Type)
+}
+
+// usages lists the extended key usages of a certificate.
+func usages(cert *x509.Certificate) string {
+	var names []string
+	for _, u := range cert.ExtKeyUsage {
+		switch u {
+		case x509.ExtKeyUsageServerAuth:
+			names = append(names, ServerUsage.String())
+		case x509.ExtKeyUsageClientAuth:
+			names = append(names, ClientUsage.String())
+		default:
+			names = append(names, "another purpose")
+		}
+	}
+	if len(names)+len(cert.UnknownExtKeyUsage) == 0 {
+		return "no stated purpose"
+	}
+	if len(names) == 0 {
+		return "another purpose"
+	}
+	return strings.Join(names, " and ")
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(clock) }

@@ -1,0 +1,163 @@
+package pki
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/youmark/pkcs8"
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+// ErrPassword says that a password does not open a key.
+var ErrPassword = errors.New("the password is wrong")
+
+// KeyEncrypted reports whether the first private key of a PEM text is under a
+// password.
+func KeyEncrypted(text []byte) bool {
+	b := firstKey(text)
+	return b != nil && encrypted(b)
+}
+
+func encrypted(b *pem.Block) bool {
+	return strings.HasPrefix(b.Type, "ENCRYPTED") || strings.Contains(b.Headers["Proc-Type"], "ENCRYPTED")
+}
+
+func firstKey(text []byte) *pem.Block {
+	for _, b := range decodeAll(text) {
+		if strings.HasSuffix(b.Type, typeKey) {
+			return b
+		}
+	}
+	return nil
+}
+
+// DecryptKey opens the first private key of a PEM text: PKCS #8 by PBES2
+// (RFC 8018), or the older way of OpenSSL with its headers. It returns the key
+// as PEM without protection. It fails with ErrPassword where the password is
+// wrong.
+func DecryptKey(text, password []byte) ([]byte, error) {
+	b := firstKey(text)
+	if b == nil {
+		return nil, complete(text, typeKey, 0)
+	}
+	if !encrypted(b) {
+		return pem.EncodeToMemory(b), nil
+	}
+	if b.Type == "ENCRYPTED "+typeKey {
+		return decryptPKCS8(b.Bytes, password)
+	}
+	// RFC 1423 is weak, and what files of OpenSSL before 1.0 are in.
+	der, err := x509.DecryptPEMBlock(b, password) //lint:ignore SA1019 reading only
+	switch {
+	case errors.Is(err, x509.IncorrectPasswordError):
+		return nil, ErrPassword
+	case err != nil:
+		return nil, fmt.Errorf("the key cannot be opened: %w; write it anew: openssl pkey -aes256 -in KEY -out NEWKEY", err)
+	}
+	plain := &pem.Block{Type: b.Type, Bytes: der}
+	if _, err := parseKeyDER(plain); err != nil {
+		// The padding of one wrong password in 256 looks right.
+		return nil, ErrPassword
+	}
+	return pem.EncodeToMemory(plain), nil
+}
+
+// decryptPKCS8 opens EncryptedPrivateKeyInfo.
+func decryptPKCS8(der, password []byte) (text []byte, err error) {
+	defer func() {
+		// The library trusts the lengths within; a damaged file may break it.
+		if recover() != nil {
+			text, err = nil, errors.New("the protected key is damaged; get a fresh copy")
+		}
+	}()
+	var outer struct {
+		Algorithm asn1.RawValue
+		Data      []byte
+	}
+	if rest, err := asn1.Unmarshal(der, &outer); err != nil || len(rest) > 0 {
+		return nil, errors.New("the protected key is damaged: no EncryptedPrivateKeyInfo in it; get a fresh copy")
+	}
+	if !affordable(outer.Algorithm.FullBytes) {
+		return nil, errors.New("the protected key asks for more work than any program writes; it is damaged, or was made to do harm")
+	}
+	key, _, err := pkcs8.ParsePrivateKey(der, password)
+	if err != nil {
+		if strings.Contains(err.Error(), "unsupported") || strings.Contains(err.Error(), "only PBES2") {
+			return nil, fmt.Errorf("%w; write it anew: openssl pkcs8 -topk8 -v2 aes256 -in KEY -out NEWKEY", err)
+		}
+		return nil, ErrPassword
+	}
+	plain, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: typeKey, Bytes: plain}), nil
+}
+
+// maxWork bounds what a key file can make us compute: iterations of PBKDF2, or
+// N and r of scrypt multiplied.
+const maxWork = 5_000_000
+
+// affordable looks at the costs that an encryption algorithm (PBES2) names.
+func affordable(algorithm []byte) bool {
+	var scheme struct {
+		ID     asn1.ObjectIdentifier
+		Params struct {
+			Derivation struct {
+				ID     asn1.ObjectIdentifier
+				Params []asn1.RawValue
+			}
+			Cipher asn1.RawValue
+		}
+	}
+	if _, err := asn1.Unmarshal(algorithm, &scheme); err != nil {
+		return true // not PBES2; refused for that
+	}
+	work := int64(1)
+	for _, p := range scheme.Params.Derivation.Params {
+		var n int64
+		if p.Tag == asn1.TagInteger {
+			if _, err := asn1.Unmarshal(p.FullBytes, &n); err != nil || n < 1 || n > maxWork {
+				return false
+			}
+			work *= n
+		}
+		if work > maxWork*64 {
+			return false
+		}
+	}
+	return true
+}
+
+// ParsePKCS12 opens a PKCS #12 file: a private key, its certificate and the
+// certificates of authorities, each as PEM. It fails with ErrPassword where
+// the password is wrong.
+func ParsePKCS12(der []byte, password string) (key, cert, authorities []byte, err error) {
+	private, leaf, chain, err := pkcs12.DecodeChain(der, password)
+	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
+		return nil, nil, nil, ErrPassword
+	}
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("the PKCS #12 file cannot be read: %w; write it anew: openssl pkcs12 -export -in CERT -inkey KEY -certfile CA -out FILE", err)
+	}
+	if _, ok := private.(crypto.Signer); !ok {
+		return nil, nil, nil, fmt.Errorf("the PKCS #12 file has a key of type %T, expected RSA, ECDSA or Ed25519", private)
+	}
+	plain, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, c := range chain {
+		authorities = append(authorities, encodeCertificate(c)...)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: typeKey, Bytes: plain}), encodeCertificate(leaf), authorities, nil
+}
+
+func encodeCertificate(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: typeCertificate, Bytes: c.Raw})
+}

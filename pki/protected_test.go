@@ -1,0 +1,134 @@
+package pki
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os/exec"
+	"testing"
+
+	"github.com/youmark/pkcs8"
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+// protectedKeys are one key under the password "word", in each way that
+// OpenSSL writes.
+func protectedKeys(t testing.TB) map[string][]byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sec1, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", sec1, []byte("word"), x509.PEMCipherAES256) //lint:ignore SA1019 reading it is tested
+	if err != nil {
+		t.Fatal(err)
+	}
+	pbes2, err := pkcs8.MarshalPrivateKey(key, []byte("word"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]byte{
+		"RFC 1423": pem.EncodeToMemory(old),
+		"PBES2":    pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: pbes2}),
+	}
+}
+
+func TestDecryptKey(t *testing.T) {
+	for name, text := range protectedKeys(t) {
+		if !KeyEncrypted(text) {
+			t.Errorf("%s: not seen to be encrypted", name)
+		}
+		plain, err := DecryptKey(text, []byte("word"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, err := ParseKey(plain); err != nil || KeyEncrypted(plain) {
+			t.Errorf("%s: what was opened is no key: %v", name, err)
+		}
+		for range 3 {
+			if _, err := DecryptKey(text, []byte(rand.Text())); !errors.Is(err, ErrPassword) {
+				t.Errorf("%s: a wrong password gives %v", name, err)
+			}
+		}
+	}
+}
+
+// TestDecryptOpenSSLKeys: keys as OpenSSL protects them today.
+func TestDecryptOpenSSLKeys(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("no openssl on this machine; the formats are covered by TestDecryptKey")
+	}
+	for _, algorithm := range [][]string{{"-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"}, {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"}, {"-algorithm", "ED25519"}} {
+		out, err := exec.Command(openssl, append(append([]string{"genpkey"}, algorithm...), "-aes-256-cbc", "-pass", "pass:word")...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := DecryptKey(out, []byte("word"))
+		if err != nil {
+			t.Errorf("%v: %v", algorithm, err)
+			continue
+		}
+		if _, err := ParseKey(plain); err != nil {
+			t.Errorf("%v: %v", algorithm, err)
+		}
+	}
+}
+
+func FuzzDecryptKey(f *testing.F) {
+	for _, text := range protectedKeys(f) {
+		b, _ := pem.Decode(text)
+		f.Add(b.Bytes, true)
+		f.Add(b.Bytes, false)
+	}
+	f.Fuzz(func(t *testing.T, der []byte, modern bool) {
+		if len(der) > 4096 {
+			return
+		}
+		b := &pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}
+		if !modern {
+			b = &pem.Block{Type: "EC PRIVATE KEY", Bytes: der, Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00112233445566778899AABBCCDDEEFF"}}
+		}
+		if plain, err := DecryptKey(pem.EncodeToMemory(b), []byte("word")); err == nil {
+			if _, err := ParseKey(plain); err != nil {
+				t.Errorf("opened to something that is no key: %v", err)
+			}
+		}
+	})
+}
+
+func TestPKCS12(t *testing.T) {
+	ca, leaf, key := chainForPKCS12(t)
+	for _, encoder := range []*pkcs12.Encoder{pkcs12.Modern, pkcs12.LegacyDES} {
+		der, err := encoder.Encode(key, leaf, []*x509.Certificate{ca}, "word")
+		if err != nil {
+			t.Fatal(err)
+		}
+		keyPEM, certPEM, caPEM, err := ParsePKCS12(der, "word")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParseIdentity(certPEM, keyPEM); err != nil {
+			t.Error(err)
+		}
+		if roots, err := ParseCertificates(caPEM); err != nil || len(roots) != 1 || !roots[0].Equal(ca) {
+			t.Errorf("authorities: %v", err)
+		}
+		if _, _, _, err := ParsePKCS12(der, "wrong"); !errors.Is(err, ErrPassword) {
+			t.Errorf("a wrong password gives %v", err)
+		}
+		for _, bad := range [][]byte{nil, []byte("-----BEGIN"), der[:len(der)/2]} {
+			if _, _, _, err := ParsePKCS12(bad, "word"); err == nil || errors.Is(err, ErrPassword) {
+				t.Errorf("%d bytes of junk give %v", len(bad), err)
+			}
+		}
+	}
+}

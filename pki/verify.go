@@ -1,0 +1,171 @@
+package pki
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Usage is what a peer's certificate is for.
+type Usage int
+
+// The usages.
+const (
+	AnyUsage Usage = iota
+	ServerUsage
+	ClientUsage
+)
+
+// String is the usage as the certificates' standard calls it.
+func (u Usage) String() string {
+	switch u {
+	case ServerUsage:
+		return "TLS server"
+	case ClientUsage:
+		return "TLS client"
+	}
+	return "any"
+}
+
+// eku is the usage as RFC 5280, section 4.2.1.12, has it.
+func (u Usage) eku() x509.ExtKeyUsage {
+	switch u {
+	case ServerUsage:
+		return x509.ExtKeyUsageServerAuth
+	case ClientUsage:
+		return x509.ExtKeyUsageClientAuth
+	}
+	return x509.ExtKeyUsageAny
+}
+
+// UsageError says that a certificate does not state the usage asked of it.
+type UsageError struct {
+	Cert *x509.Certificate
+	Want Usage
+	// MissingKU: the certificate has no key usage at all, as opposed to an
+	// extended key usage other than the one wanted.
+	MissingKU bool
+}
+
+func (e *UsageError) Error() string {
+	if e.MissingKU {
+		return fmt.Sprintf("certificate of %s states no key usage, expected that of a %v", quoteSubject(e.Cert), e.Want)
+	}
+	return fmt.Sprintf("certificate of %s is for %s, expected %v", quoteSubject(e.Cert), usages(e.Cert), e.Want)
+}
+
+// NameError says that a certificate bears another name than was asked for.
+type NameError struct {
+	Got, Want string
+	Type      string // as in CheckName
+}
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("peer's certificate has %s %q, expected %q", nameKinds[e.Type], e.Got, e.Want)
+}
+
+// nameKinds are the types of CheckName and what each compares.
+var nameKinds = map[string]string{
+	"subject":     "subject",
+	"name":        "common name",
+	"name-prefix": "common name, by its beginning,",
+}
+
+// ChainError says that no trusted authority vouches for a certificate.
+type ChainError struct {
+	Leaf  *x509.Certificate
+	Roots []*x509.Certificate
+	Err   error // of crypto/x509
+}
+
+func (e *ChainError) Error() string { return e.Err.Error() }
+
+// Unwrap is the error of crypto/x509.
+func (e *ChainError) Unwrap() error { return e.Err }
+
+var errNoCertificate = errors.New("pki: the peer showed no certificate; it needs `cert` and `key` in its configuration")
+
+// Verify checks that the first certificate of chain, a peer's as TLS brought
+// it, leads to one of roots at the time now, by way of the rest of chain or of
+// roots, and that nothing on the way forbids the usage. A certificate that
+// states no usage passes: CheckUsage demands one. Errors wrap *ChainError.
+func Verify(chain, roots []*x509.Certificate, now time.Time, usage Usage) error {
+	_, err := VerifiedChain(chain, roots, now, usage)
+	return err
+}
+
+// VerifiedChain is Verify, and returns the way it found from the peer's
+// certificate to one of roots, both included.
+func VerifiedChain(chain, roots []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {
+	if len(chain) == 0 {
+		return nil, fmt.Errorf("pki: the peer showed no certificate; it needs `cert` and `key` in its configuration")
+	}
+	ways, err := chain[0].Verify(x509.VerifyOptions{
+		Roots:         pool(roots),
+		Intermediates: pool(chain[1:]),
+		CurrentTime:   now,
+		KeyUsages:     []x509.ExtKeyUsage{usage.eku()},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pki: %w", &ChainError{Leaf: chain[0], Roots: roots, Err: err})
+	}
+	return ways[0], nil
+}
+
+func pool(certs []*x509.Certificate) *x509.CertPool {
+	p := x509.NewCertPool()
+	for _, c := range certs {
+		p.AddCert(c)
+	}
+	return p
+}
+
+// checkTime is the part of Verify that needs no authority.
+func checkTime(cert *x509.Certificate, now time.Time) error {
+	if now.Before(cert.NotBefore) || now.After(cert.NotAfter) {
+		return x509.CertificateInvalidError{Cert: cert, Reason: x509.Expired}
+	}
+	return nil
+}
+
+// CheckUsage is `remote-cert-tls`: the certificate states a key usage, and the
+// extended key usage wanted in so many words. The error is a *UsageError.
+func CheckUsage(cert *x509.Certificate, want Usage) error {
+	if want == AnyUsage {
+		return nil
+	}
+	if cert.KeyUsage == 0 {
+		return &UsageError{Cert: cert, Want: want, MissingKU: true}
+	}
+	for _, u := range cert.ExtKeyUsage {
+		if u == want.eku() {
+			return nil
+		}
+	}
+	return &UsageError{Cert: cert, Want: want}
+}
+
+// CheckName is `verify-x509-name`: typ "subject" (or "") compares the whole
+// subject as Subject writes it, "name" the common name, "name-prefix" its
+// beginning. fields says what stands for the common name, as in Username. A
+// wrong name gives a *NameError.
+func CheckName(cert *x509.Certificate, name, typ string, fields ...string) error {
+	got, equal := Username(cert, fields), false
+	switch typ {
+	case "", "subject":
+		typ, got = "subject", Subject(cert)
+		equal = got == name
+	case "name":
+		equal = got == name
+	case "name-prefix":
+		equal = name != "" && strings.HasPrefix(got, name)
+	default:
+		return fmt.Errorf("pki: verify-x509-name: type %q, expected subject, name or name-prefix", typ)
+	}
+	if !equal {
+		return &NameError{Got: got, Want: name, Type: typ}
+	}
+	return nil
+}

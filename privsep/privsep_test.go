@@ -1,0 +1,145 @@
+package privsep
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"reflect"
+	"testing"
+
+	"culvert/adapter"
+	"culvert/hostnet"
+	"culvert/process"
+)
+
+// fakeHost is a host that takes every State.
+type fakeHost struct {
+	state  hostnet.State
+	undone int
+	fail   error
+}
+
+func (h *fakeHost) apply(_ context.Context, want hostnet.State) (adapter.Applied, error) {
+	h.state = want
+	var partial *hostnet.PartialError
+	if h.fail != nil && !errors.As(h.fail, &partial) {
+		return nil, h.fail
+	}
+	return h, h.fail
+}
+
+func (h *fakeHost) Update(_ context.Context, want hostnet.State) error {
+	h.state = want
+	return h.fail
+}
+func (h *fakeHost) Undo(context.Context) error { h.undone++; return nil }
+func (h *fakeHost) Changes() []string          { return []string{"set " + h.state.Device} }
+
+// pair is a worker and its keeper with no process between them.
+func pair(t *testing.T, h *fakeHost) (*Worker, *Keeper, chan process.Event) {
+	t.Helper()
+	near, far := net.Pipe()
+	events := make(chan process.Event)
+	k := &Keeper{ctx: t.Context(), log: slog.New(slog.DiscardHandler), apply: h.apply, ready: func() {}, events: events, gone: make(chan struct{})}
+	served := make(chan struct{})
+	go func() { k.serve(near); close(served) }()
+	w := newWorker(far)
+	t.Cleanup(func() { close(k.gone); w.client.Close(); <-served })
+	return w, k, events
+}
+
+// wholeState has every field set, and those not valid left so.
+var wholeState = hostnet.State{
+	Device: "tun0", MTU: 1400, TxQueueLen: 5,
+	Addresses: []hostnet.Address{{Prefix: netip.MustParsePrefix("10.8.0.2/24")}, {Prefix: netip.MustParsePrefix("10.9.0.1/32"), Peer: netip.MustParseAddr("10.9.0.2")}},
+	Routes:    []hostnet.Route{{Dst: netip.MustParsePrefix("0.0.0.0/1")}, {Dst: netip.MustParsePrefix("fd00::/64"), Via: netip.MustParseAddr("fe80::1"), Device: "eth0", Metric: 3, Bypass: true}},
+	DNS:       &hostnet.DNS{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:0")}, Search: []string{"a.example"}, Domains: []string{"b.example"}},
+	Forward:   &hostnet.Forward{IPv4: true, Masquerade: []netip.Prefix{netip.MustParsePrefix("10.8.0.0/24")}},
+}
+
+func TestStateGoesWhole(t *testing.T) {
+	h := new(fakeHost)
+	w, _, _ := pair(t, h)
+	a, err := w.Apply(t.Context(), wholeState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(h.state, wholeState) {
+		t.Errorf("the keeper was asked for\n%+v\nwanted\n%+v", h.state, wholeState)
+	}
+	if got := a.Changes(); len(got) != 1 || got[0] != "set tun0" {
+		t.Errorf("changes: %q", got)
+	}
+	if err := a.Undo(t.Context()); err != nil || h.undone != 1 {
+		t.Errorf("undo: %v, %d times", err, h.undone)
+	}
+}
+
+// TestPartial: what failed of a State is told whole, and the State stands.
+func TestPartial(t *testing.T) {
+	route := netip.MustParsePrefix("10.0.0.0/8")
+	h := &fakeHost{fail: &hostnet.PartialError{Routes: 4, Failures: []hostnet.Failure{
+		{Route: route, What: "route 10.0.0.0/8", Err: errors.New("exists")}, {What: "name resolution", Err: errors.New("no")}}}}
+	w, _, _ := pair(t, h)
+	a, err := w.Apply(t.Context(), wholeState)
+	var partial *hostnet.PartialError
+	if a == nil || !errors.As(err, &partial) || partial.Error() != h.fail.Error() || partial.Failures[0].Route != route {
+		t.Fatalf("%v, %v", a, err)
+	}
+	if err := a.Update(t.Context(), wholeState); !errors.As(err, &partial) {
+		t.Errorf("update: %v", err)
+	}
+}
+
+func TestFatal(t *testing.T) {
+	h := &fakeHost{fail: errors.New("device is in use")}
+	w, _, _ := pair(t, h)
+	if a, err := w.Apply(t.Context(), wholeState); a != nil || err == nil || err.Error() != "device is in use" {
+		t.Errorf("%v, %v", a, err)
+	}
+}
+
+// TestOtherDevice: a worker has one device, and is refused any other.
+func TestOtherDevice(t *testing.T) {
+	h := new(fakeHost)
+	w, _, _ := pair(t, h)
+	a, err := w.Apply(t.Context(), wholeState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := wholeState
+	other.Device = "eth0"
+	if err := a.Update(t.Context(), other); err == nil || h.state.Device != "tun0" {
+		t.Errorf("%v, device %s", err, h.state.Device)
+	}
+	if _, err := w.Apply(t.Context(), wholeState); err == nil {
+		t.Error("a second State was applied beside the first")
+	}
+	a.Undo(t.Context())
+	if _, err := w.Apply(t.Context(), other); err == nil {
+		t.Error("another device was taken after an undo")
+	}
+}
+
+func TestEvents(t *testing.T) {
+	w, _, events := pair(t, new(fakeHost))
+	got := w.Events()
+	for _, want := range []process.Event{process.Status, process.Restart, process.Exit} {
+		events <- want
+		if e := <-got; e != want {
+			t.Errorf("got %v, want %v", e, want)
+		}
+	}
+}
+
+// TestKeeperGone: a worker whose keeper is gone ends.
+func TestKeeperGone(t *testing.T) {
+	near, far := net.Pipe()
+	w := newWorker(far)
+	near.Close()
+	if e := <-w.Events(); e != process.Exit {
+		t.Errorf("got %v", e)
+	}
+}

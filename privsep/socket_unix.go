@@ -1,0 +1,32 @@
+//go:build unix
+
+package privsep
+
+import (
+	"net"
+	"os"
+	"syscall"
+)
+
+// socketPair makes two ends of a stream, the far one to be inherited.
+func socketPair() (near net.Conn, far *os.File, err error) {
+	syscall.ForkLock.RLock()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	file := os.NewFile(uintptr(fds[0]), "worker")
+	defer file.Close()
+	near, err = net.FileConn(file)
+	far = os.NewFile(uintptr(fds[1]), "keeper")
+	if err != nil {
+		far.Close()
+		return nil, nil, err
+	}
+	return near, far, nil
+}

@@ -1,0 +1,106 @@
+package privsep
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/rpc"
+	"os"
+	"sync"
+
+	"culvert/adapter"
+	"culvert/hostnet"
+	"culvert/process"
+)
+
+// Worker is the worker's way to its keeper.
+type Worker struct {
+	client *rpc.Client
+}
+
+// Started tells whether this process was started as a worker, and connects it
+// to its keeper. Signals are the keeper's from then on. Call it once, before
+// other descriptors are opened or programs are started; w is nil in any other
+// process.
+func Started() (w *Worker, err error) {
+	if os.Getenv(mark) == "" {
+		return nil, nil
+	}
+	os.Unsetenv(mark)
+	process.IgnoreSignals()
+	file := os.NewFile(socketFD, "keeper")
+	conn, err := net.FileConn(file)
+	file.Close()
+	if err != nil {
+		return nil, fmt.Errorf("the process that started this one is out of reach: %w", err)
+	}
+	return newWorker(conn), nil
+}
+
+func newWorker(conn net.Conn) *Worker { return &Worker{rpc.NewClient(conn)} }
+
+// Events gives what the keeper's signals ask for, and Exit when the keeper is
+// gone.
+func (w *Worker) Events() <-chan process.Event {
+	events := make(chan process.Event)
+	go func() {
+		for {
+			var e process.Event
+			err := w.client.Call(service+".Event", Empty{}, &e)
+			if err != nil {
+				e = process.Exit
+			}
+			events <- e
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return events
+}
+
+// Ready tells that the tunnel is up.
+func (w *Worker) Ready() error { return w.client.Call(service+".Ready", Empty{}, &Empty{}) }
+
+// Failed tells why this process ends.
+func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", err.Error(), &Empty{}) }
+
+// Apply is for adapter.Options: the keeper does it.
+func (w *Worker) Apply(_ context.Context, want hostnet.State) (adapter.Applied, error) {
+	a := &remote{worker: w}
+	err := a.call("Apply", want)
+	if err != nil && !a.result.Partial {
+		return nil, err
+	}
+	return a, err
+}
+
+// remote is a State that the keeper holds.
+type remote struct {
+	worker *Worker
+	mu     sync.Mutex
+	result Result
+}
+
+func (a *remote) call(method string, want hostnet.State) error {
+	var r Result
+	if err := a.worker.client.Call(service+"."+method, want, &r); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.result = r
+	return r.err()
+}
+
+func (a *remote) Update(_ context.Context, want hostnet.State) error { return a.call("Update", want) }
+
+func (a *remote) Undo(context.Context) error {
+	return a.worker.client.Call(service+".Undo", Empty{}, &Empty{})
+}
+
+func (a *remote) Changes() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.result.Changes
+}

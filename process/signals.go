@@ -1,0 +1,67 @@
+package process
+
+import (
+	"os"
+	"os/signal"
+	"slices"
+)
+
+// Event is what a signal asks for.
+type Event int
+
+// The events, with the signals that OpenVPN has for them.
+const (
+	Exit    Event = iota // SIGINT, SIGTERM: end in good order
+	Restart              // SIGUSR1: connect anew with the same configuration
+	Reload               // SIGHUP: read the configuration again and start over
+	Status               // SIGUSR2: write the state of all connections to the log
+)
+
+func (e Event) String() string {
+	return [...]string{"exit", "restart", "reload", "status"}[e]
+}
+
+// Events gives what this process's signals ask for, until stop is called. After
+// the first Exit, an interrupt ends the process at once, with status 130.
+func Events() (events <-chan Event, stop func()) {
+	signals, out, done := make(chan os.Signal, 8), make(chan Event), make(chan struct{})
+	for s := range reactions {
+		signal.Notify(signals, s)
+	}
+	go pass(signals, out, done)
+	return out, func() { signal.Stop(signals); close(done) }
+}
+
+// pass turns signals into events. One that waits already is not repeated.
+func pass(signals <-chan os.Signal, out chan<- Event, done <-chan struct{}) {
+	var queue []Event
+	exiting := false
+	for {
+		next, first := chan<- Event(nil), Exit
+		if len(queue) > 0 {
+			next, first = out, queue[0]
+		}
+		select {
+		case s := <-signals:
+			e := reactions[s]
+			if exiting && s == os.Interrupt {
+				os.Exit(130)
+			}
+			exiting = exiting || e == Exit
+			if !slices.Contains(queue, e) {
+				queue = append(queue, e)
+			}
+		case next <- first:
+			queue = queue[1:]
+		case <-done:
+			return
+		}
+	}
+}
+
+// IgnoreSignals leaves all of them to another process that passes them on.
+func IgnoreSignals() {
+	for s := range reactions {
+		signal.Ignore(s)
+	}
+}

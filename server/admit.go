@@ -1,0 +1,181 @@
+package server
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"culvert/auth"
+	"culvert/endpoint"
+	"culvert/session"
+	"culvert/session/negotiate"
+	"culvert/tunnel"
+)
+
+// onEvent takes what a client's session reports, on the client's control
+// goroutine.
+func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
+	c := p.Owner.(*client)
+	switch e := e.(type) {
+	case *session.Hello:
+		s.hello(c, now, e)
+	case session.Reauth:
+		s.reauth(c, now, e)
+	case session.ChallengeAnswered:
+		c.login.answered(e.Response)
+	case session.Established:
+		s.established(c, e)
+	case session.Rekeyed:
+		s.log.Info("Control Channel: "+endpoint.Describe(e.TLS), "client", c.name)
+		s.log.Info("keys renewed", "client", c.name, "key", e.Key)
+	case session.RekeyFailed:
+		c.login.stop()
+		s.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "client", c.name, "error", e.Err)
+	case session.Remark:
+		s.log.Warn(e.Text, "client", c.name)
+	case session.Info:
+		s.log.Debug("control message without use here", "client", c.name, "message", e.Text)
+	case session.Closed:
+		s.closed(c, e.Err)
+	}
+}
+
+// hello decides whether a client may come in, and with what.
+func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
+	c.greeted.Store(true)
+	c.name = s.certificateName(h)
+	c.certName = c.name
+	c.takesUpdates.Store(h.PeerInfo.Has(negotiate.ProtoPushUpdate))
+	c.agent = negotiate.Printable(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
+	s.check(c, now, h, func(now time.Time, v auth.Verdict) {
+		if !v.OK {
+			s.refusedLogin(c, v)
+			c.Session.Refuse(now, v.Reason)
+			return
+		}
+		s.admit(c, now, h, s.known(c, now))
+	})
+}
+
+// admit lets a client in whose user is good, if there is room; extra is pushed
+// to it beside the rest.
+func (s *Server) admit(c *client, now time.Time, h *session.Hello, extra []string) {
+	params, options, refusal := s.decide(c, h)
+	options = append(options, extra...)
+	if refusal != "" {
+		s.log.Warn("client refused", "client", c.name, "address", c.Path().Remote, "reason", refusal)
+		c.Session.Refuse(now, refusal)
+		return
+	}
+	if err := c.Session.Admit(now, params, options); err != nil {
+		s.log.Error("client refused", "client", c.name, "error", err)
+		c.Session.Refuse(now, "the server's push list is faulty")
+	}
+}
+
+// decide finds cipher, peer-id and addresses for a client, and what it is to
+// be told; or why it cannot come in, in words for its user.
+func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, options []string, refusal string) {
+	cipher, err := negotiate.ChooseCipher(s.session.Ciphers, s.session.Fallback, h.PeerInfo, h.Options)
+	if err != nil {
+		s.log.Warn(err.Error(), "client", c.name)
+		return params, nil, "Data channel cipher negotiation failed (no shared cipher)"
+	}
+	if c.own, refusal = s.readPerClient(c); refusal != "" {
+		return params, nil, refusal
+	}
+	name := c.name
+	if !s.unique(c) {
+		name = ""
+	} else {
+		s.evictNamesake(c)
+	}
+	id, ok := s.table.takeID()
+	if !ok {
+		return params, nil, full(h, "the server is full (max-clients)")
+	}
+	lease, err := s.lease(c, name)
+	if err != nil {
+		s.table.giveBackID(id)
+		return params, nil, full(h, err.Error())
+	}
+	c.id, c.lease = id, lease
+	params = negotiate.ServerParams(cipher, id, h.PeerInfo)
+	params.Compression = negotiate.ServerCompression(s.session.Compression, h.PeerInfo, h.Options)
+	params.CompressionSet = true
+	return params, s.pushList(c), ""
+}
+
+// full is a refusal for lack of room, which a client that understands it takes
+// for a reason to come back later.
+func full(h *session.Hello, reason string) string {
+	if h.PeerInfo.Has(negotiate.ProtoAuthTemp) {
+		return "TEMP[backoff 30,advance remote]:" + reason
+	}
+	return reason
+}
+
+// unique reports that no other client may have the name of this one: it has one,
+// and duplicate-cn was not given.
+func (s *Server) unique(c *client) bool { return !s.cfg.DuplicateCN && c.name != nameless }
+
+// evictNamesake ends the session of a client of the same name, which is the
+// same one come back or the same profile on two devices, and frees its peer-id
+// and lease at once, so that the new one gets in where they were the last.
+func (s *Server) evictNamesake(c *client) {
+	before := s.table.named(c.name)
+	if before == nil {
+		return
+	}
+	s.log.Warn("a client of this name was connected and is cut off: if the same profile is used on two devices, give each its own, or allow it with `duplicate-cn`",
+		"client", c.name, "from", before.Path().Remote, "now", c.Path().Remote)
+	s.pool.release(before.lease)
+	s.table.remove(before)
+	before.evict()
+}
+
+// evict ends a client's session without a word to it.
+func (c *client) evict() { c.Do(func(time.Time) { c.Session.Close() }) }
+
+// pushList is what a client is told, in the order OpenVPN has it.
+func (s *Server) pushList(c *client) []string {
+	options := slices.DeleteFunc(slices.Clone(s.cfg.Push), negotiate.IsCompression)
+	options = append(options, s.layout.push(s.cfg.ClientToClient)...)
+	return ownPush(c.own, options, s.ownIfconfig(c))
+}
+
+// established opens the road to a client.
+func (s *Server) established(c *client, e session.Established) {
+	c.cipher = e.Params.Cipher
+	c.MaxInner.Store(int32(endpoint.MaxInner(s.cfg, c.Path().Remote.Addr().Is6(), c.Session)))
+	for _, before := range s.table.establish(c, s.unique(c)) {
+		before.evict()
+	}
+	s.log.Info("Control Channel: "+endpoint.Describe(e.TLS), "client", c.name)
+	s.log.Info("Data Channel: "+e.Params.Describe(), "client", c.name, "peer-id", c.id)
+	s.log.Info("client connected", "client", c.name, "address", c.Path().Remote,
+		"ipv4", c.lease.IPv4, "ipv6", c.lease.IPv6, "agent", c.agent)
+}
+
+// closed forgets a client.
+func (s *Server) closed(c *client, err error) {
+	c.login.end()
+	s.pool.release(c.lease)
+	s.table.remove(c)
+	c.Stop()
+	if st, ok := c.Link().(*stream); ok {
+		st.Close()
+	}
+	switch {
+	case errors.Is(err, session.ErrExit):
+		s.log.Info("client's session ended", "client", c.name, "address", c.Path().Remote)
+	case errors.Is(err, session.ErrPeerExit):
+		s.log.Info("client left", "client", c.name, "address", c.Path().Remote)
+	case c.name == "":
+		if s.strangers.failure(time.Now()) {
+			s.log.Warn("a client did not get in", "address", c.Path().Remote, "reason", err)
+		}
+	default:
+		s.log.Warn("client lost", "client", c.name, "address", c.Path().Remote, "reason", err)
+	}
+}

@@ -1,0 +1,189 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+
+	"culvert/config"
+	"culvert/hostnet"
+)
+
+// layout is how a server's virtual network is divided: its own addresses, what
+// clients are leased and what they are told of it, by topology.
+//
+//	subnet  10.8.0.1/24 is the server, .2 and up are clients'
+//	net30   each client has a /30: its address and the one beside it, which
+//	        exists nowhere and plays the gateway
+//	p2p     each client has one address, facing the server's
+type layout struct {
+	topology config.Topology
+	network  netip.Prefix // IPv4; not valid without
+	server   netip.Addr
+	beside   netip.Addr // net30, p2p: the phantom beside the server's address
+	pool     addrRange
+
+	network6 netip.Prefix
+	server6  netip.Addr
+	pool6    addrRange
+}
+
+// addrRange is addresses from start, count of them, stride apart.
+type addrRange struct {
+	start  netip.Addr
+	count  int
+	stride int
+}
+
+func (r addrRange) at(i int) netip.Addr { return addrPlus(r.start, i*r.stride) }
+
+// index is the inverse of at; ok is false for an address that is none of r's.
+func (r addrRange) index(a netip.Addr) (i int, ok bool) {
+	if !r.start.IsValid() || a.BitLen() != r.start.BitLen() {
+		return 0, false
+	}
+	d := addrMinus(a, r.start)
+	if d < 0 || d%r.stride != 0 || d/r.stride >= r.count {
+		return 0, false
+	}
+	return d / r.stride, true
+}
+
+// maxLeases bounds a pool; an IPv6 network has room for more than anyone can
+// connect.
+const maxLeases = 1 << 16
+
+func newLayout(c *config.Config) (*layout, error) {
+	l := &layout{topology: c.Topology}
+	if c.Server.IsValid() {
+		if err := l.divide(c); err != nil {
+			return nil, err
+		}
+	}
+	if c.ServerIPv6.IsValid() {
+		l.divide6(c)
+	}
+	if l.pool.count == 0 && l.pool6.count == 0 {
+		return nil, fmt.Errorf("the server has no addresses to lease: give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
+	}
+	return l, nil
+}
+
+// divide6 cuts up the IPv6 network.
+func (l *layout) divide6(c *config.Config) {
+	l.network6 = c.ServerIPv6.Masked()
+	l.server6 = addrPlus(l.network6.Addr(), 1)
+	l.pool6 = range6(netip.PrefixFrom(addrPlus(l.network6.Addr(), firstIPv6(l.network6.Bits())), l.network6.Bits()))
+	if c.IfconfigPoolIPv6.IsValid() {
+		l.pool6 = range6(c.IfconfigPoolIPv6)
+	}
+}
+
+// firstIPv6 is where IPv6 leases start in their network.
+func firstIPv6(bits int) int {
+	if bits < 112 {
+		return 0x1000
+	}
+	return 2
+}
+
+// range6 is the addresses from p's own to the end of its network.
+func range6(p netip.Prefix) addrRange {
+	r := addrRange{start: p.Addr(), count: maxLeases, stride: 1}
+	if free := 128 - p.Bits(); free < 31 {
+		r.count = min(maxLeases, 1<<free-addrMinus(p.Addr(), p.Masked().Addr()))
+	}
+	return r
+}
+
+// divide cuts up the IPv4 network.
+func (l *layout) divide(c *config.Config) error {
+	l.network = c.Server.Masked()
+	size := 1 << (32 - l.network.Bits())
+	base := l.network.Addr()
+	l.server, l.beside = addrPlus(base, 1), addrPlus(base, 2)
+	switch l.topology {
+	case config.TopologyNet30:
+		l.pool = addrRange{start: addrPlus(base, 6), count: size/4 - 2, stride: 4}
+	case config.TopologyP2P:
+		l.pool = addrRange{start: addrPlus(base, 4), count: size - 8, stride: 1}
+	default:
+		l.pool = addrRange{start: addrPlus(base, 2), count: size - 3, stride: 1}
+	}
+	if pool := c.IfconfigPool; pool != nil {
+		l.pool.start = pool.Start
+		l.pool.count = (addrMinus(pool.End, pool.Start) + l.pool.stride) / l.pool.stride
+		if l.topology == config.TopologyNet30 {
+			l.pool.start = addrPlus(pool.Start, 2)
+		}
+	}
+	l.pool.count = min(l.pool.count, maxLeases)
+	if l.pool.count < 1 {
+		return fmt.Errorf("server %v: no address is left for a client in this topology; use a larger network, such as /24", l.network)
+	}
+	return nil
+}
+
+// state is what the server's host should look like.
+func (l *layout) state(device string, mtu int) hostnet.State {
+	s := hostnet.State{Device: device, MTU: mtu}
+	if l.network.IsValid() {
+		if l.topology == config.TopologySubnet {
+			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, l.network.Bits())})
+		} else {
+			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, 32), Peer: l.beside})
+			s.Routes = append(s.Routes, hostnet.Route{Dst: l.network, Via: l.beside})
+		}
+	}
+	if l.network6.IsValid() {
+		s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server6, l.network6.Bits())})
+	}
+	return s
+}
+
+// push is what every client is told of the network, before its own addresses.
+func (l *layout) push(clientToClient bool) []string {
+	if !l.network.IsValid() {
+		return nil
+	}
+	switch l.topology {
+	case config.TopologySubnet:
+		return []string{fmt.Sprintf("route-gateway %v", l.server), "topology subnet"}
+	case config.TopologyP2P:
+		options := []string{"topology p2p"}
+		if clientToClient {
+			options = append(options, "route "+networkAndMask(l.network))
+		}
+		return options
+	}
+	if clientToClient {
+		return []string{"route " + networkAndMask(l.network), "topology net30"}
+	}
+	return []string{fmt.Sprintf("route %v", l.server), "topology net30"}
+}
+
+// ifconfig is what a client is told of its lease.
+func (l *layout) ifconfig(lease *Lease) []string {
+	var options []string
+	if lease.IPv4.IsValid() {
+		second := l.server.String() // p2p
+		switch l.topology {
+		case config.TopologySubnet:
+			second = mask(l.network.Bits())
+		case config.TopologyNet30:
+			second = addrPlus(lease.IPv4, -1).String()
+		}
+		options = append(options, fmt.Sprintf("ifconfig %v %s", lease.IPv4, second))
+	}
+	if lease.IPv6.IsValid() {
+		options = append(options, fmt.Sprintf("ifconfig-ipv6 %v/%d %v", lease.IPv6, l.network6.Bits(), l.server6))
+	}
+	return options
+}
+
+func networkAndMask(p netip.Prefix) string { return p.Addr().String() + " " + mask(p.Bits()) }
+
+// mask is a prefix length in dotted form.
+func mask(bits int) string {
+	m := ^uint32(0) << (32 - bits)
+	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
+}

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"culvert/config"
+)
+
+// serverWith is a server with files of client-config-dir, as far as leases go.
+func serverWith(t *testing.T, exclusive bool, files map[string]string) *Server {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), ServerIPv6: netip.MustParsePrefix("fd00:8::/64"),
+		Topology: config.TopologySubnet, ClientConfigDir: dir, CCDExclusive: exclusive, MaxClients: 8,
+		Push: []string{"route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1"}}
+	l, err := newLayout(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Server{cfg: c, layout: l, pool: newPool(l), table: newTable(8), log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
+
+func TestPerClientFiles(t *testing.T) {
+	files := map[string]string{"anna": "push-reset\n", "off": "disable\n", "bad": "disalbe\n", "DEFAULT": "push-remove route\n"}
+	for _, test := range []struct {
+		name      string
+		exclusive bool
+		in        bool
+		reset     bool
+		removes   int
+	}{
+		{"anna", false, true, true, 0},
+		{"nobody", false, true, false, 1}, // DEFAULT
+		{"nobody", true, true, false, 1},
+		{"../anna", false, true, false, 1},
+		{"off", false, false, false, 0},
+		{"bad", false, false, false, 0},
+	} {
+		own, refusal := serverWith(t, test.exclusive, files).readPerClient(&client{name: test.name})
+		if in := refusal == ""; in != test.in || in && (own.PushReset != test.reset || len(own.PushRemove) != test.removes) {
+			t.Errorf("%q: %+v, refusal %q", test.name, own, refusal)
+		}
+	}
+	if _, refusal := serverWith(t, true, nil).readPerClient(&client{name: "nobody"}); refusal == "" {
+		t.Error("ccd-exclusive let in a client without a file")
+	}
+}
+
+func TestOwnAddresses(t *testing.T) {
+	s := serverWith(t, false, map[string]string{
+		"anna": "ifconfig-push 10.8.0.7 255.255.255.0\nifconfig-ipv6-push fd00:8::7/64\npush-remove dhcp-option\npush \"route 10.2.0.0 255.255.0.0\"\n",
+	})
+	c := &client{name: "anna"}
+	c.own, _ = s.readPerClient(c)
+	lease, err := s.lease(c, c.name)
+	if err != nil || lease.IPv4.String() != "10.8.0.7" || lease.IPv6.String() != "fd00:8::7" {
+		t.Fatalf("%+v, %v", lease, err)
+	}
+	c.lease = lease
+	want := []string{"route 10.1.0.0 255.255.0.0", "route-gateway 10.8.0.1", "topology subnet", "route 10.2.0.0 255.255.0.0",
+		"ifconfig 10.8.0.7 255.255.255.0", "ifconfig-ipv6 fd00:8::7/64 fd00:8::1"}
+	if got := s.pushList(c); !reflect.DeepEqual(got, want) {
+		t.Errorf("pushed %q, expected %q", got, want)
+	}
+	// Nobody else is leased the address.
+	for range 20 {
+		other, err := s.pool.acquire("")
+		if err != nil || other.IPv4 == lease.IPv4 {
+			t.Fatalf("%+v, %v", other, err)
+		}
+	}
+}

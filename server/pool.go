@@ -1,0 +1,225 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Lease is the addresses a client has while it is connected.
+type Lease struct {
+	IPv4, IPv6 netip.Addr // not valid where the server leases none
+	index      int
+}
+
+// ErrNoLease says that every address is in use.
+var ErrNoLease = errors.New("no address is free")
+
+// pool leases addresses, the same ones to the same name when it can: who comes
+// back finds what he had, and an address changes hands only when no unused one
+// is left, the longest unused first. It is safe for concurrent use.
+type pool struct {
+	layout *layout
+
+	mu      sync.Mutex
+	inUse   map[int]*Lease
+	byName  map[string]int // the last lease of each name
+	names   map[int]string // and the other way
+	fresh   int            // indices from here on were never leased
+	history []int          // indices with a name and not in use, longest unused first
+	changed bool           // since the last dump
+}
+
+func newPool(l *layout) *pool {
+	return &pool{layout: l, inUse: make(map[int]*Lease), byName: make(map[string]int), names: make(map[int]string)}
+}
+
+// size is how many leases there are in all. With both families a lease is a
+// pair.
+func (p *pool) size() int {
+	l := p.layout
+	if l.pool.count > 0 && l.pool6.count > 0 {
+		return min(l.pool.count, l.pool6.count)
+	}
+	return max(l.pool.count, l.pool6.count)
+}
+
+func (p *pool) lease(index int) *Lease {
+	lease := &Lease{index: index}
+	if p.layout.pool.count > 0 {
+		lease.IPv4 = p.layout.pool.at(index)
+	}
+	if p.layout.pool6.count > 0 {
+		lease.IPv6 = p.layout.pool6.at(index)
+	}
+	return lease
+}
+
+// acquire leases addresses to a name; with name "", to nobody in particular.
+// It fails with ErrNoLease.
+func (p *pool) acquire(name string) (*Lease, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	index, ok := p.byName[name]
+	if !ok || p.inUse[index] != nil || name == "" {
+		if index, ok = p.pick(); !ok {
+			return nil, fmt.Errorf("%w: all %d are leased", ErrNoLease, p.size())
+		}
+	}
+	lease := p.lease(index)
+	p.take(lease, name)
+	return lease, nil
+}
+
+// pick finds an index that is free: one never leased, else the one longest
+// unused.
+func (p *pool) pick() (int, bool) {
+	for p.fresh < p.size() {
+		index := p.fresh
+		p.fresh++
+		if _, known := p.names[index]; !known && p.inUse[index] == nil {
+			return index, true
+		}
+	}
+	if len(p.history) == 0 {
+		return 0, false
+	}
+	return p.history[0], true
+}
+
+func (p *pool) take(lease *Lease, name string) {
+	if i := slices.Index(p.history, lease.index); i >= 0 {
+		p.history = slices.Delete(p.history, i, i+1)
+	}
+	p.inUse[lease.index] = lease
+	p.assign(lease.index, name)
+}
+
+// assign remembers whose an index was last.
+func (p *pool) assign(index int, name string) {
+	if p.names[index] == name {
+		return
+	}
+	delete(p.byName, p.names[index])
+	delete(p.names, index)
+	if name != "" {
+		if before, ok := p.byName[name]; ok {
+			delete(p.names, before)
+		}
+		p.byName[name], p.names[index] = index, name
+	}
+	p.changed = true
+}
+
+// release ends a lease. A second time, or for no lease, it does nothing, even
+// when the addresses have been leased again.
+func (p *pool) release(lease *Lease) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if lease != nil && p.inUse[lease.index] == lease {
+		delete(p.inUse, lease.index)
+		p.history = append(p.history, lease.index)
+	}
+}
+
+// dump is the text of an ifconfig-pool-persist file, and whether anything
+// changed since the last dump: name, IPv4 and IPv6 address a line.
+func (p *pool) dump() (text []byte, changed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changed, p.changed = p.changed, false
+	names := make([]string, 0, len(p.byName))
+	for name := range p.byName {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if !storable(name) {
+			continue
+		}
+		lease := p.lease(p.byName[name])
+		text = fmt.Appendf(text, "%s,%s,%s\n", name, addrText(lease.IPv4), addrText(lease.IPv6))
+	}
+	return text, changed
+}
+
+// storable reports whether a name reads back as it was from a line of the
+// file: names come from certificates, which may hold anything.
+func storable(name string) bool {
+	return strings.TrimSpace(name) == name && !strings.ContainsAny(name, ",\r\n") && !strings.ContainsAny(name[:1], "#;")
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// load takes what dump wrote, or OpenVPN did. It returns the lines it could
+// not use, in words: a wrong line costs one client its old address, no more.
+func (p *pool) load(text []byte) (problems []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		if err := p.restore(line); err != nil {
+			problems = append(problems, fmt.Sprintf("line %d: %v", n, err))
+		}
+	}
+	if err := lines.Err(); err != nil {
+		problems = append(problems, err.Error())
+	}
+	p.changed = false
+	return problems
+}
+
+func (p *pool) restore(line string) error {
+	fields := strings.Split(line, ",")
+	if len(fields) < 2 || fields[0] == "" {
+		return fmt.Errorf("%.60q is not NAME,IPV4,IPV6", line)
+	}
+	index, ok := -1, false
+	for _, field := range fields[1:] {
+		addr, err := netip.ParseAddr(strings.TrimSpace(field))
+		if err != nil {
+			continue
+		}
+		if index, ok = p.indexOf(addr); ok {
+			break
+		}
+	}
+	if !ok {
+		return fmt.Errorf("%.60q names no address of this server's pool", line)
+	}
+	if _, taken := p.names[index]; taken {
+		return fmt.Errorf("%.60q names an address twice", line)
+	}
+	p.assign(index, fields[0])
+	p.history = append(p.history, index)
+	return nil
+}
+
+// indexOf finds an address in the pool. A net30 line of OpenVPN has the
+// network of the /30.
+func (p *pool) indexOf(a netip.Addr) (int, bool) {
+	for _, r := range []addrRange{p.layout.pool, p.layout.pool6} {
+		if i, ok := r.index(a); ok {
+			return i, i < p.size()
+		}
+	}
+	if p.layout.pool.stride == 4 {
+		i, ok := p.layout.pool.index(addrPlus(a, 2))
+		return i, ok && i < p.size()
+	}
+	return 0, false
+}

@@ -1,0 +1,68 @@
+package server_test
+
+import (
+	"testing"
+	"time"
+
+	"culvert/internal/simnet"
+)
+
+// TestRestartServer: after SIGUSR1 a client comes back at once, with its
+// address, on the same socket and adapter.
+func TestRestartServer(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("explicit-exit-notify 1")
+		c := w.connect("anna", "")
+		before := c.inner()
+		s.Restart()
+		c.up(5 * time.Second)
+		exchange(t, s, c)
+		if c.inner() != before {
+			t.Errorf("address %v, before %v", c.inner(), before)
+		}
+		if got := s.Server.Clients(); len(got) != 1 || got[0].ID != 1 {
+			t.Errorf("clients: %+v", got)
+		}
+	})
+}
+
+// TestRestartClient: SIGUSR1 makes a client connect anew with the adapter it
+// has.
+func TestRestartClient(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("")
+		c := w.connect("anna", "")
+		exchange(t, s, c)
+		before := c.Statistics()
+		c.Restart()
+		c.up(5 * time.Second)
+		if len(c.states) != 1 {
+			t.Errorf("the adapter was opened %d times", len(c.states))
+		}
+		if now := c.Statistics(); now != before || now.AdapterRead == 0 || now.LinkRead <= now.AdapterWritten {
+			t.Errorf("statistics %+v, before %+v", now, before)
+		}
+		exchange(t, s, c)
+	})
+}
+
+// TestClients: what the server tells of a client.
+func TestClients(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("")
+		if got := s.Server.Clients(); len(got) != 0 {
+			t.Errorf("clients before any came: %+v", got)
+		}
+		c := w.connect("anna", "")
+		exchange(t, s, c)
+		list := s.Server.Clients()
+		if len(list) != 1 {
+			t.Fatalf("clients: %+v", list)
+		}
+		got := list[0]
+		if got.Name != "anna" || got.IPv4 != c.inner() || !got.IPv6.IsValid() || got.Cipher != "AES-256-GCM" ||
+			got.Remote.Addr().String() == "" || got.BytesIn == 0 || got.BytesOut == 0 || time.Since(got.Since) > time.Minute {
+			t.Errorf("%+v", got)
+		}
+	})
+}

@@ -1,0 +1,240 @@
+// Package server is the server's role: it lets clients in, leases them
+// addresses, tells them what they need to know, and forwards between them, the
+// adapter and, through the adapter, the rest of the network.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"culvert/adapter"
+	"culvert/config"
+	"culvert/endpoint"
+	"culvert/hostnet"
+	"culvert/link"
+	"culvert/nic"
+	"culvert/process"
+	"culvert/session"
+	"culvert/session/wrap"
+	"culvert/tunnel"
+)
+
+// Options are what a server is given beside its configuration.
+type Options struct {
+	Log *slog.Logger
+	// Open brings the adapter up.
+	Open adapter.Opener
+	// Listen opens a socket for UDP; nil: link.ListenUDP.
+	Listen func(link.Options) (link.Link, error)
+	// Ask asks for the private key's password; nil: nobody can be asked.
+	Ask endpoint.Ask
+	// Forward makes the host a router that masquerades for the clients.
+	Forward bool
+	// Ready is called when clients can connect.
+	Ready func(*Server)
+}
+
+// Server is a VPN server. Make it with New and Run it once.
+type Server struct {
+	cfg     *config.Config
+	opts    Options
+	log     *slog.Logger
+	layout  *layout
+	pool    *pool
+	table   *table
+	armour  wrap.Armour
+	greeter *session.Greeter
+	session session.Config
+	logins  logins
+	// showTLS makes the TLS settings for one peer (tls-verify); nil: all
+	// have the same.
+	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
+	road    tunnel.Road
+
+	strangers strangers
+	adapter   *adapter.Adapter
+	sockets
+	streams streams
+	share   *share // nil: no port-share
+
+	numbers  atomic.Uint64 // of clients, those given so far
+	restarts chan struct{} // asked for by Restart
+	poolFile *process.File // nil: not kept
+}
+
+// New checks a configuration in full, so that what is wrong with it is said
+// before anything is opened.
+func New(c *config.Config, o Options) (*Server, error) {
+	l, err := newLayout(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
+		restarts: make(chan struct{}, 1)}
+	if err := endpoint.Unlock(c, o.Ask); err != nil {
+		return nil, err
+	}
+	if s.armour, err = endpoint.Armour(c); err != nil {
+		return nil, err
+	}
+	if s.session, err = endpoint.Session(c, true, func(text string) { o.Log.Warn(text) }); err != nil {
+		return nil, err
+	}
+	if s.logins, err = newLogins(c); err != nil {
+		return nil, err
+	}
+	if s.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c)); err != nil {
+		return nil, err
+	}
+	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
+	s.road = tunnel.Road{Role: role{s}, PacketSize: endpoint.PacketSize(c), Adapter: func() nic.NIC { return s.adapter }}
+	if s.opts.Listen == nil {
+		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
+	}
+	return s, nil
+}
+
+// Addr is the address of the first socket the server listens on, UDP first,
+// once Ready was called.
+func (s *Server) Addr() netip.AddrPort {
+	if len(s.links) > 0 {
+		return s.links[0].LocalAddr()
+	}
+	return s.listeners[0].LocalAddr()
+}
+
+// Adapter is the server's adapter, once Ready was called.
+func (s *Server) Adapter() *adapter.Adapter { return s.adapter }
+
+// Run serves until ctx ends, and then tells the clients (explicit-exit-notify)
+// and takes back what it changed on the host. The error is nil when ctx ended
+// it.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	defer s.close()
+	failed := make(chan error, 1+len(s.links)+len(s.listeners))
+	go func() { failed <- s.road.Outbound(s.adapter) }()
+	s.serve(ctx, failed)
+	defer s.keepStatus()()
+	if s.opts.Ready != nil {
+		s.opts.Ready(s)
+	}
+	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
+	persist := time.NewTicker(persistInterval(s.cfg))
+	defer persist.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.dismiss()
+			return nil
+		case err := <-failed:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("the server cannot go on: %w", err)
+		case <-persist.C:
+			s.savePool()
+		case <-s.restarts:
+			s.restart()
+		}
+	}
+}
+
+func (s *Server) open(ctx context.Context) (err error) {
+	s.loadPool()
+	if err = s.listen(ctx); err != nil {
+		return err
+	}
+	if s.adapter, err = s.opts.Open(ctx, s.state()); err != nil {
+		s.sockets.close()
+		return err
+	}
+	if s.adapter.Partial != nil {
+		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
+	}
+	return nil
+}
+
+// state is what the host should look like, with the networks behind the
+// clients (`route`) and, where wanted, forwarding.
+func (s *Server) state() hostnet.State {
+	state := s.layout.state(s.cfg.Dev, s.cfg.MTU)
+	state.TxQueueLen = s.cfg.TxQueueLen
+	for _, r := range s.cfg.Routes {
+		if r.Net.IsValid() && !s.cfg.RouteNoexec {
+			state.Routes = append(state.Routes, hostnet.Route{Dst: r.Net, Metric: max(r.Metric, 0)})
+		}
+	}
+	if !s.opts.Forward {
+		return state
+	}
+	state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
+	for _, p := range []netip.Prefix{s.layout.network, s.layout.network6} {
+		if p.IsValid() {
+			state.Forward.Masquerade = append(state.Forward.Masquerade, p)
+		}
+	}
+	return state
+}
+
+func (s *Server) close() {
+	for _, c := range s.table.all() {
+		c.Stop()
+	}
+	s.logins.end()
+	s.logins.running.Wait()
+	s.savePool()
+	if s.poolFile != nil {
+		s.poolFile.Close()
+	}
+	s.adapter.TakeDown(s.log)
+	s.sockets.close()
+	s.streams.close()
+}
+
+// Restart ends all sessions, so that the clients connect anew. Socket, adapter
+// and leases stay.
+func (s *Server) Restart() {
+	select {
+	case s.restarts <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+func (s *Server) restart() {
+	s.log.Info("restarting: all clients are to connect anew (SIGUSR1)")
+	s.dismiss()
+	for _, c := range s.table.all() {
+		c.evict()
+	}
+}
+
+// dismissTime is how long clients are given to confirm that they were told.
+const dismissTime = 2 * time.Second
+
+// dismiss tells the clients that the server goes, so that they need not wait
+// for ping-restart to notice.
+func (s *Server) dismiss() {
+	text := "RESTART"
+	switch s.cfg.ExplicitExitNotify {
+	case 0:
+		return
+	case 2:
+		text = "RESTART,[N]"
+	}
+	for _, c := range s.table.all() {
+		c.Do(func(now time.Time) { c.Session.Dismiss(now, text) })
+	}
+	deadline := time.Now().Add(dismissTime)
+	for len(s.table.all()) > 0 && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
+	}
+}

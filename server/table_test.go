@@ -1,0 +1,274 @@
+package server
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"culvert/config"
+	"culvert/internal/buf"
+	"culvert/session"
+	"culvert/session/wire"
+	"culvert/tunnel"
+)
+
+// tabled is a table with clients that were let in, made without a handshake.
+type tabled struct {
+	*table
+	t    *testing.T
+	next byte
+}
+
+func newTabled(t *testing.T, maxClients int) *tabled {
+	return &tabled{table: newTable(maxClients), t: t}
+}
+
+// enter lets a client in at 198.51.100.N:1000 with the lease 10.8.0.N and
+// fd00:8::N, N counting from 1.
+func (tb *tabled) enter(name string, unique bool) (c *client, before []*client) {
+	tb.t.Helper()
+	tb.next++
+	n := tb.next
+	id := wire.SessionID{n}
+	s := session.Accept(session.Config{}, &session.Opening{Client: id, Server: wire.SessionID{n, 1}}, time.Unix(1_800_000_000, 0))
+	c = &client{name: name, own: new(config.PerClient), lease: &Lease{index: int(n), IPv4: netip.AddrFrom4([4]byte{10, 8, 0, n}), IPv6: addrPlus(addr("fd00:8::"), int(n))}}
+	c.Peer = tunnel.NewPeer(s, nil, buf.Path{Remote: outerOf(n)}, nil)
+	c.Owner = c
+	if _, ok := tb.open(c, id, 100); !ok {
+		tb.t.Fatal("no room")
+	}
+	var ok bool
+	if c.id, ok = tb.takeID(); !ok {
+		tb.t.Fatal("no peer-id")
+	}
+	return c, tb.establish(c, unique)
+}
+
+// at is an outer address on the one socket that these tests have.
+func at(a netip.AddrPort) outer { return outer{addr: a} }
+
+func outerOf(n byte) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, n}), 1000)
+}
+
+// found is where a client can be found: the keys of every table.
+func (tb *tabled) found(c *client) (where []string) {
+	for name, is := range map[string]bool{
+		"peer-id":  tb.peerID(c.id) == c,
+		"address":  tb.addr(c.outer()) == c,
+		"session":  tb.session(sessionKey{c.Link(), c.Session.RemoteID()}) == c,
+		"IPv4":     tb.route(c.lease.IPv4) == c,
+		"IPv6":     tb.route(c.lease.IPv6) == c,
+		"name":     tb.named(c.name) == c,
+		"everyone": slices.Contains(tb.all(), c),
+	} {
+		if is {
+			where = append(where, name)
+		}
+	}
+	slices.Sort(where)
+	return where
+}
+
+func TestTableFindsAndForgets(t *testing.T) {
+	tb := newTabled(t, 3)
+	a, _ := tb.enter("a", true)
+	b, _ := tb.enter("b", true)
+	if got := tb.found(a); len(got) != 7 {
+		t.Errorf("found by %v", got)
+	}
+	tb.remove(a)
+	tb.remove(a)
+	if got := tb.found(a); len(got) != 0 {
+		t.Errorf("still found by %v", got)
+	}
+	if len(tb.freeIDs) != 2 {
+		t.Errorf("%d peer-ids free, want 2", len(tb.freeIDs))
+	}
+	if got := tb.found(b); len(got) != 7 {
+		t.Errorf("the other one is found by %v only", got)
+	}
+	for _, stranger := range []wire.PeerID{3, 1000, wire.PeerIDUnset} {
+		if tb.peerID(stranger) != nil {
+			t.Errorf("peer-id %d is somebody's", stranger)
+		}
+	}
+	if tb.route(addr("10.8.0.77")) != nil || tb.route(addr("::ffff:10.8.0.2")) != nil || tb.route(netip.Addr{}) != nil {
+		t.Error("an address of nobody is somebody's")
+	}
+}
+
+// TestTableSuccessor: who is removed late takes nothing from his successor.
+func TestTableSuccessor(t *testing.T) {
+	tb := newTabled(t, 3)
+	a, _ := tb.enter("a", true)
+	again, before := tb.enter("a", true)
+	if !slices.Equal(before, []*client{a}) {
+		t.Errorf("took the place of %v", before)
+	}
+	again.lease.IPv4, again.lease.IPv6 = a.lease.IPv4, a.lease.IPv6
+	tb.establish(again, true)
+	tb.remove(a)
+	if got := tb.found(again); len(got) != 7 {
+		t.Errorf("the successor is found by %v only", got)
+	}
+}
+
+func TestTableDuplicates(t *testing.T) {
+	tb := newTabled(t, 3)
+	a, _ := tb.enter("a", false)
+	b, before := tb.enter("a", false)
+	if len(before) != 0 {
+		t.Error("a namesake was put out though names need not be unique")
+	}
+	if tb.peerID(a.id) != a || tb.peerID(b.id) != b {
+		t.Error("namesakes took each other's place")
+	}
+	// One at the same outer address is a client that started anew.
+	b.SetPath(a.Path())
+	if before := tb.establish(b, false); !slices.Equal(before, []*client{a}) {
+		t.Errorf("took the place of %v", before)
+	}
+}
+
+func TestTableMove(t *testing.T) {
+	tb := newTabled(t, 3)
+	a, _ := tb.enter("a", true)
+	b, _ := tb.enter("b", true)
+	from, to := a.Path().Remote, outerOf(99)
+	if tb.move(a, b.Path()) {
+		t.Error("a client moved to another one's address")
+	}
+	if tb.addr(at(from)) != a || tb.addr(b.outer()) != b {
+		t.Error("the failed move changed something")
+	}
+	if !tb.move(a, buf.Path{Remote: to}) || tb.addr(at(from)) != nil || tb.addr(at(to)) != a {
+		t.Error("a client did not move")
+	}
+	if !tb.move(a, buf.Path{Remote: to}) || tb.addr(at(to)) != a {
+		t.Error("a client does not stay where it is")
+	}
+	tb.remove(a)
+	if tb.addr(at(to)) != nil {
+		t.Error("a client that moved is found after it went")
+	}
+	if !tb.move(b, buf.Path{Remote: to}) {
+		t.Error("the address of one who went is not free")
+	}
+}
+
+func TestTableIsBounded(t *testing.T) {
+	tb := newTabled(t, 1)
+	c, _ := tb.enter("a", true)
+	if _, ok := tb.takeID(); ok {
+		t.Error("more peer-ids than clients")
+	}
+	c.greeted.Store(true)
+	if _, ok := tb.open(new(client), wire.SessionID{200}, 1); ok {
+		t.Error("more sessions than the limit")
+	}
+	tb.remove(c)
+	id, ok := tb.takeID()
+	if !ok {
+		t.Error("the peer-id did not come back")
+	}
+	tb.giveBackID(id)
+	if len(tb.freeIDs) != 1 {
+		t.Errorf("%d peer-ids", len(tb.freeIDs))
+	}
+}
+
+// TestDemultiplex finds clients by peer-id, and by address where they have
+// none.
+func TestDemultiplex(t *testing.T) {
+	tb := newTabled(t, 3)
+	a, _ := tb.enter("a", true)
+	r := role{&Server{table: tb.table}}
+	v2 := func(id wire.PeerID) []byte {
+		b := make([]byte, 30)
+		wire.PutDataV2(b, 0, id)
+		return b
+	}
+	for name, c := range map[string]struct {
+		from   netip.AddrPort
+		packet []byte
+		drop   tunnel.Drop
+	}{
+		"peer-id":                {outerOf(77), v2(a.id), tunnel.Kept},
+		"peer-id of nobody":      {a.Path().Remote, v2(2), tunnel.UnknownPeer},
+		"peer-id out of range":   {a.Path().Remote, v2(1000), tunnel.UnknownPeer},
+		"V2 without peer-id":     {a.Path().Remote, v2(wire.PeerIDUnset), tunnel.Kept},
+		"V1":                     {a.Path().Remote, []byte{wire.Head(wire.PDataV1, 0)}, tunnel.Kept},
+		"V1 from a stranger":     {outerOf(77), []byte{wire.Head(wire.PDataV1, 0)}, tunnel.UnknownPeer},
+		"V2 cut in its peer-id":  {a.Path().Remote, v2(a.id)[:3], tunnel.Malformed},
+		"V2 unset, from nowhere": {outerOf(77), v2(wire.PeerIDUnset), tunnel.UnknownPeer},
+	} {
+		p := buf.New(100)
+		p.Set(c.packet)
+		p.Path.Remote = c.from
+		peer, drop := r.Demultiplex(nil, p)
+		if drop != c.drop || (peer == a.Peer) != (drop == tunnel.Kept) {
+			t.Errorf("%s: %v, %v", name, peer, drop)
+		}
+	}
+}
+
+// TestGoneClientsDoNotMove: a packet on its way while its client goes leaves
+// nothing behind.
+func TestGoneClientsDoNotMove(t *testing.T) {
+	tb := newTabled(t, 3)
+	a, _ := tb.enter("a", true)
+	tb.remove(a)
+	tb.move(a, buf.Path{Remote: outerOf(99)})
+	if n := len(tb.byAddr); n != 0 {
+		t.Errorf("%d addresses are kept of a client that went", n)
+	}
+}
+
+// TestMovesAreLoggedNowAndThen: a client that sends from many addresses, or
+// from another's, does not fill the log.
+func TestMovesAreLoggedNowAndThen(t *testing.T) {
+	tb := newTabled(t, 3)
+	a, _ := tb.enter("a", true)
+	b, _ := tb.enter("b", true)
+	var log bytes.Buffer
+	r := role{&Server{table: tb.table, log: slog.New(slog.NewTextHandler(&log, nil))}}
+	for n := range byte(100) {
+		r.Moved(a.Peer, buf.Path{Remote: outerOf(100 + n)})
+		r.Moved(a.Peer, b.Path())
+	}
+	if n := strings.Count(log.String(), "\n"); n < 1 || n > 10 {
+		t.Errorf("%d lines", n)
+	}
+	if a.Path().Remote != outerOf(199) || tb.addr(a.outer()) != a || tb.addr(b.outer()) != b {
+		t.Error("the moves were not made")
+	}
+}
+
+// TestTableFull: who stalls in a handshake gives way to who comes, the longest
+// first; who has said who he is does not.
+func TestTableFull(t *testing.T) {
+	tb := newTabled(t, 3)
+	var entered []*client
+	for n := range byte(3) {
+		c := &client{since: time.Unix(int64(n), 0), own: new(config.PerClient)}
+		s := session.Accept(session.Config{}, &session.Opening{Client: wire.SessionID{n + 1}}, c.since)
+		c.Peer = tunnel.NewPeer(s, nil, buf.Path{Remote: outerOf(n + 1)}, nil)
+		entered = append(entered, c)
+	}
+	entered[0].greeted.Store(true)
+	tb.open(entered[0], wire.SessionID{1}, 2)
+	tb.open(entered[1], wire.SessionID{2}, 2)
+	displaced, ok := tb.open(entered[2], wire.SessionID{3}, 2)
+	if !ok || displaced != entered[1] || len(tb.all()) != 2 {
+		t.Errorf("displaced %v, entered %v, %d sessions", displaced, ok, len(tb.all()))
+	}
+	entered[2].greeted.Store(true)
+	if _, ok := tb.open(entered[1], wire.SessionID{2}, 2); ok {
+		t.Error("a client that is in was displaced")
+	}
+}

@@ -1,0 +1,304 @@
+// Package service is a process at work: it runs the server, client or host of a
+// configuration, does what signals ask for, writes the log, and gives up rights
+// it does not need.
+package service
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"culvert/adapter"
+	"culvert/client"
+	"culvert/config"
+	"culvert/nic/userstack"
+	"culvert/nic/userstack/proxy"
+	"culvert/p2p"
+	"culvert/privsep"
+	"culvert/process"
+	"culvert/server"
+)
+
+// Options are the settings that OpenVPN's language has no word for.
+type Options struct {
+	// UserSpace uses no device and needs no root.
+	UserSpace bool
+	// StateDir is where undo journals are kept; "" for hostnet's default.
+	StateDir string
+	// Forward makes a server's host a router that masquerades.
+	Forward bool
+	// SOCKS and HTTP are where a tunnel without a device is offered by
+	// proxies; with neither, DefaultSOCKS.
+	SOCKS, HTTP string
+}
+
+// Proxies is whether proxies are asked for, which only a tunnel without a
+// device has.
+func (o Options) Proxies() bool { return o.SOCKS != "" || o.HTTP != "" }
+
+// tunnel is a server, a client or one of two hosts at work.
+type tunnel interface {
+	Run(ctx context.Context) error
+	Restart()
+}
+
+// life is one process from its start to its end, over any number of
+// configurations read one after the other.
+type life struct {
+	Self
+	Options
+	load func() (*config.Config, error)
+	log  *log
+	// failed ends the present service for a reason of its own.
+	failed context.CancelCauseFunc
+	enter  sync.Once
+}
+
+// Run carries out a configuration until it ends, and what it says about the
+// process: in the background, with less rights.
+func Run(ctx context.Context, load func() (*config.Config, error), o Options) error {
+	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
+	l := &life{Self: thisProcess(ctx), Options: o, load: load}
+	c, err := load()
+	if err != nil {
+		return err
+	}
+	jail, err := jail(c)
+	if err != nil {
+		return err
+	}
+	if c.Daemon && !l.background.Yes() && l.worker == nil {
+		return process.Daemonize()
+	}
+	if l.log, err = newLog(c, l.worker != nil); err != nil {
+		return err
+	}
+	err = l.inJail(ctx, c, jail)
+	if err != nil && l.background.Yes() {
+		l.log.Error(err.Error()) // nobody sees the standard error output
+	}
+	return err
+}
+
+// inJail divides the process in two where rights are to be given up.
+func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) error {
+	if l.worker != nil {
+		return l.serve(ctx, c, jail)
+	}
+	if c.WritePID != "" {
+		if err := process.WritePID(c.WritePID); err != nil {
+			return err
+		}
+	}
+	if !jail.Empty() && process.Privileged() {
+		return l.keep()
+	}
+	if !jail.Empty() {
+		l.log.Warn("user, group and chroot have no effect: this is not root, which alone can change them")
+	}
+	return l.serve(ctx, c, process.Jail{Identity: process.Identity{UID: -1, GID: -1}})
+}
+
+// keep stays root for another process that does not.
+func (l *life) keep() error {
+	return privsep.Run(privsep.Options{
+		Log:   l.log.Logger,
+		Apply: adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
+		Check: func() error { _, err := l.load(); return err },
+		Ready: func() { l.background.Report(nil) },
+	})
+}
+
+// serve runs one configuration after the other, until there is no next one.
+func (l *life) serve(ctx context.Context, c *config.Config, jail process.Jail) error {
+	events, stop := l.events()
+	defer stop()
+	for c != nil {
+		l.log.notes(c)
+		next, err := l.once(ctx, c, jail, events)
+		if err != nil {
+			return err
+		}
+		c = next
+	}
+	return nil
+}
+
+// once runs one configuration, and returns the next if a reload ended it.
+func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, events <-chan process.Event) (next *config.Config, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	l.failed = cancel
+	s, stop, err := l.open(c, jail)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	done, obeyed := make(chan struct{}), make(chan *config.Config)
+	go func() { obeyed <- l.obey(events, done, s, c) }()
+	err = s.Run(ctx)
+	close(done)
+	next = <-obeyed
+	if cause := context.Cause(ctx); err == nil && cause != nil && cause != context.Canceled {
+		err = cause
+	}
+	return next, err
+}
+
+// obey does what signals ask for until done, and returns the configuration to
+// go on with.
+func (l *life) obey(events <-chan process.Event, done <-chan struct{}, s tunnel, c *config.Config) (next *config.Config) {
+	for {
+		select {
+		case <-done:
+			return next
+		case e := <-events:
+			switch e {
+			case process.Exit:
+				l.log.Info("stopping (SIGINT or SIGTERM)")
+				next = nil
+				l.failed(context.Canceled)
+			case process.Restart:
+				s.Restart()
+			case process.Status:
+				l.log.lines(statusOf(s, c.StatusVersion))
+			case process.Reload:
+				fresh, err := l.load()
+				if err != nil {
+					l.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
+					continue
+				}
+				l.log.Info("starting over with the configuration as it is now (SIGHUP)")
+				next = fresh
+				l.failed(context.Canceled)
+			}
+		}
+	}
+}
+
+func statusOf(s tunnel, version int) []byte {
+	switch s := s.(type) {
+	case *server.Server:
+		return s.Status(version)
+	case *client.Client:
+		return s.Status()
+	}
+	return nil
+}
+
+// open makes the service of a configuration.
+func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
+	if c.Mode == config.ModeServer {
+		s, err = l.openServer(c, jail)
+		return s, func() {}, err
+	}
+	if !c.Pull {
+		return l.openHost(c, jail)
+	}
+	return l.openClient(c, jail)
+}
+
+// kernel opens a device, whose host the keeper changes if there is one.
+func (l *life) kernel() adapter.Opener {
+	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}
+	if l.worker != nil {
+		o.Apply = l.worker.Apply
+	}
+	return adapter.Kernel(o)
+}
+
+func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
+	open := l.kernel()
+	if l.UserSpace {
+		open = adapter.UserSpace(&userstack.ForwardOptions{Logger: l.log.Logger})
+	}
+	return server.New(c, server.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+		l.describe(s)
+		l.up(jail)
+		l.tell()
+	}})
+}
+
+// describe says how clients are carried, and that this host gets back what
+// hostnet says it took.
+func (l *life) describe(s *server.Server) {
+	if l.UserSpace {
+		l.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process")
+		return
+	}
+	if len(s.Adapter().Changes) > 0 {
+		l.log.Info("this host's changes above are undone on exit, or by `culvert cleanup` after a crash", "device", s.Adapter().Name())
+	}
+}
+
+func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
+	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(), Ready: func(*client.Client) { l.up(jail) }})
+	if err != nil {
+		return nil, nil, err
+	}
+	stop, err = l.offer(cl)
+	return cl, stop, err
+}
+
+// openHost is one of two hosts without server mode.
+func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
+	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(), Ready: func(*p2p.Host) { l.up(jail) }})
+	if err != nil {
+		return nil, nil, err
+	}
+	stop, err = l.offer(h)
+	return h, stop, err
+}
+
+// adapter opens what carries this host's own packets.
+func (l *life) adapter() adapter.Opener {
+	if l.UserSpace {
+		return adapter.UserSpace(nil)
+	}
+	return l.kernel()
+}
+
+// offer lets programs use a tunnel that has no device, and tells that all is
+// set up: the other side may be out of reach for long.
+func (l *life) offer(d proxy.Dialer) (stop func(), err error) {
+	stop = func() {}
+	if l.UserSpace {
+		if stop, err = serveProxies(d, l.Options, l.log.Logger); err != nil {
+			return nil, err
+		}
+	}
+	l.tell()
+	return stop, nil
+}
+
+// up gives up rights when the tunnel is up for the first time.
+func (l *life) up(jail process.Jail) {
+	if jail.Empty() {
+		return
+	}
+	l.enter.Do(func() {
+		if err := jail.Enter(); err != nil {
+			l.failed(fmt.Errorf("giving up root's rights: %w", err))
+			return
+		}
+		l.log.Info("root's rights are given up", "user", jail.Identity.UID, "group", jail.Identity.GID, "chroot", jail.Chroot)
+	})
+}
+
+// tell says that all is set up.
+func (l *life) tell() {
+	if err := l.ready(); err != nil {
+		l.failed(err)
+	}
+}
+
+// lines logs a text, whatever `verb` is.
+func (l *log) lines(text []byte) {
+	level := max(l.level.Level(), slog.LevelInfo)
+	for line := range bytes.Lines(text) {
+		l.Log(context.Background(), level, strings.TrimSpace(string(line)))
+	}
+}

@@ -1,0 +1,86 @@
+package service
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"culvert/config"
+	"culvert/internal/mute"
+)
+
+// log is where a process writes what happens. `log` and `daemon` decide where
+// once; `verb` may change with the configuration.
+type log struct {
+	*slog.Logger
+	level *slog.LevelVar
+}
+
+// newLog writes for people: to the file that `log` names, to the system's
+// logger for `daemon` and `syslog`, or to the terminal, as much as `verb` asks
+// for. A worker appends to what its keeper began.
+func newLog(c *config.Config, worker bool) (*log, error) {
+	l := &log{level: new(slog.LevelVar)}
+	l.level.Set(level(c.Verb))
+	h, err := l.handler(c, worker)
+	if err != nil {
+		return nil, err
+	}
+	l.Logger = slog.New(mute.New(h, c.Mute))
+	return l, nil
+}
+
+func (l *log) handler(c *config.Config, worker bool) (slog.Handler, error) {
+	switch {
+	case c.Log != "":
+		mode := os.O_APPEND
+		if !c.LogAppend && !worker {
+			mode |= os.O_TRUNC
+		}
+		f, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|mode, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		return l.text(f, false), nil
+	case c.Syslog != "":
+		h, err := newSyslog(c.Syslog, l.level)
+		if err == nil {
+			return h, nil
+		}
+		h = l.text(os.Stderr, false)
+		slog.New(h).Warn("the system has no logger; name a file with `log`", "error", err)
+		return h, nil
+	}
+	return l.text(os.Stderr, term.IsTerminal(int(os.Stderr.Fd()))), nil
+}
+
+func (l *log) text(w io.Writer, color bool) slog.Handler {
+	return tint.NewTextHandler(w, &tint.Options{Level: l.level, TimeFormat: time.DateTime, NoColor: !color})
+}
+
+// notes says what there is to say about a configuration, and takes its level.
+func (l *log) notes(c *config.Config) {
+	l.level.Set(level(c.Verb))
+	for _, note := range c.Notes {
+		l.Warn(fmt.Sprintf("%s:%d: %s", note.Pos.File, note.Pos.Line, note.Text))
+	}
+}
+
+// level is what `verb` means: 0 errors, 1 and 2 warnings too, 3 what happens,
+// from 4 everything.
+func level(verb int) slog.Level {
+	switch {
+	case verb <= 0:
+		return slog.LevelError
+	case verb <= 2:
+		return slog.LevelWarn
+	case verb == 3:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}

@@ -1,0 +1,89 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"culvert/config"
+	"culvert/privsep"
+	"culvert/process"
+)
+
+// Self is which process of this program this is: the one a user started, the
+// one `daemon` put in the background, or a worker without root's rights.
+type Self struct {
+	background *process.Background
+	worker     *privsep.Worker // nil: not a worker
+}
+
+// WhoAmI tells which process this is.
+func WhoAmI() (Self, error) {
+	me := Self{background: process.InBackground()}
+	var err error
+	me.worker, err = privsep.Started()
+	return me, err
+}
+
+type selfKey struct{}
+
+// In puts me into a context, for Run.
+func (me Self) In(ctx context.Context) context.Context {
+	return context.WithValue(ctx, selfKey{}, me)
+}
+
+// Worker reports a process that leaves signals to its keeper.
+func (me Self) Worker() bool { return me.worker != nil }
+
+// thisProcess is the Self that main put into ctx.
+func thisProcess(ctx context.Context) Self {
+	me, ok := ctx.Value(selfKey{}).(Self)
+	if !ok {
+		me.background = new(process.Background)
+	}
+	return me
+}
+
+// Failed tells whoever waits for this process why it ends.
+func (me Self) Failed(err error) {
+	if me.worker != nil {
+		me.worker.Failed(err)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "culvert:", err)
+	me.background.Report(err)
+}
+
+// ready tells that all is set up.
+func (me Self) ready() error {
+	if me.worker != nil {
+		return me.worker.Ready()
+	}
+	me.background.Report(nil)
+	return nil
+}
+
+// events are what signals ask for.
+func (me Self) events() (events <-chan process.Event, stop func()) {
+	if me.worker != nil {
+		return me.worker.Events(), func() {}
+	}
+	return process.Events()
+}
+
+// jail is what c wants given up.
+func jail(c *config.Config) (process.Jail, error) {
+	id, err := process.Lookup(c.User, c.Group)
+	j := process.Jail{Identity: id, Chroot: c.Chroot}
+	if c.Mode == config.ModeServer {
+		return j, err // its socket stays open
+	}
+	const firstFree = 1024 // ports from here on are anybody's
+	if !c.NoBind && c.LocalPort > 0 && c.LocalPort < firstFree {
+		j.Keep = append(j.Keep, process.NetBindService)
+	}
+	if c.Mark != 0 {
+		j.Keep = append(j.Keep, process.NetRaw)
+	}
+	return j, err
+}

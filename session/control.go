@@ -1,0 +1,169 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"culvert/session/reliable"
+	"culvert/session/wire"
+)
+
+// Input takes a control packet from the link. A packet that is damaged, not
+// authentic or of another session is counted, reported and otherwise ignored;
+// an error never ends the session.
+func (s *Session) Input(now time.Time, packet []byte) error {
+	if s.err != nil {
+		return s.err
+	}
+	c := &s.control
+	if err := s.wrapper.Unwrap(c, packet); err != nil {
+		s.stats.BadControl++
+		return err
+	}
+	g, err := s.generationFor(now, c)
+	if err != nil {
+		s.stats.Strays++
+		return err
+	}
+	s.touch(&s.lastReceived, now)
+	g.heard = true
+	g.ch.Acknowledge(now, c.Acks)
+	if c.Op != wire.PAckV1 {
+		g.ch.Receive(c.Op, c.ID, c.Payload)
+	}
+	s.process(now, g)
+	return nil
+}
+
+// generationFor finds whose packet it is: sessions ids must fit, and the key
+// id name a generation, or a new one by soft reset.
+func (s *Session) generationFor(now time.Time, c *wire.Control) (*generation, error) {
+	if s.seeksPeer() && s.remote.IsZero() && c.Op == s.peerReset() {
+		s.remote = c.Session
+	}
+	if c.Session != s.remote || len(c.Acks) > 0 && c.Peer != s.local {
+		return nil, fmt.Errorf("%w: %v from %v", ErrStray, c.Op, c.Session)
+	}
+	for _, g := range []*generation{s.next, s.active, s.old} {
+		if g != nil && g.id == c.Key && g.ch != nil {
+			return g, nil
+		}
+	}
+	if c.Op == wire.PControlSoftResetV1 && s.active != nil && s.next == nil && c.Key == s.active.id.Next() {
+		if now.Sub(s.active.installed) < minKeyAge || now.Sub(s.softened) < minKeyAge {
+			return nil, fmt.Errorf("%w: %v for key %d less than %v after the last", ErrStray, c.Op, c.Key, minKeyAge)
+		}
+		s.softReset(now)
+		return s.next, nil
+	}
+	return nil, fmt.Errorf("%w: %v for key %d", ErrStray, c.Op, c.Key)
+}
+
+// minKeyAge is how soon a peer may have keys renewed again, since every time
+// costs this side a TLS handshake and perhaps a login. One that comes earlier
+// asks again by retransmission.
+const minKeyAge = time.Second
+
+// softReset opens the next generation, whichever side began.
+func (s *Session) softReset(now time.Time) {
+	s.softened = now
+	s.next = newGeneration(s.active.id.Next(), reliable.New(0, s.cfg.TLSTimeout), now, s.cfg.HandWindow)
+	s.next.ch.Send(wire.PControlSoftResetV1, nil)
+}
+
+// process takes what has arrived in order and carries the handshake on.
+func (s *Session) process(now time.Time, g *generation) {
+	for {
+		op, payload, ok := g.ch.Next()
+		if !ok {
+			break
+		}
+		switch op {
+		case wire.PControlHardResetServerV2:
+			s.resendWKc = resetWantsWKc(payload)
+			fallthrough
+		case wire.PControlSoftResetV1, wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
+			if g.phase == phaseReset {
+				g.startTLS(s.cfg.TLS, s.cfg.Server)
+			}
+		case wire.PControlV1, wire.PControlWKcV1:
+			if g.tls != nil {
+				g.tls.Feed(payload)
+			}
+		}
+	}
+	s.step(now, g)
+}
+
+// Types in a server's reset payload (draft, "Setting up connection with cookie
+// support").
+const (
+	tlvFlags      = 1
+	flagResendWKc = 1
+)
+
+// resetWantsWKc reads the type-length-value list in a server's reset.
+func resetWantsWKc(payload []byte) bool {
+	for len(payload) >= 4 {
+		kind, length := binary.BigEndian.Uint16(payload), int(binary.BigEndian.Uint16(payload[2:]))
+		payload = payload[4:]
+		if length > len(payload) {
+			return false
+		}
+		if kind == tlvFlags && length == 2 {
+			return binary.BigEndian.Uint16(payload)&flagResendWKc != 0
+		}
+		payload = payload[length:]
+	}
+	return false
+}
+
+// Output hands every packet that is to be sent at now to emit, which must not
+// keep it.
+func (s *Session) Output(now time.Time, emit func(packet []byte)) {
+	var scratch [wire.ControlHeaderLen + 1500]byte
+	for _, g := range []*generation{s.next, s.active, s.old} {
+		if g == nil || g.ch == nil {
+			continue
+		}
+		for more := true; more; {
+			s.fill(g)
+			var p reliable.Packet
+			if p, more = g.ch.Poll(now); more {
+				s.send(now, g, p, scratch[:0], emit)
+			}
+		}
+	}
+	s.probe.output(s, now, emit)
+}
+
+// fill moves TLS output into the reliable channel while that has room.
+func (s *Session) fill(g *generation) {
+	if g.tls == nil {
+		return
+	}
+	for len(g.tls.out) > 0 && g.ch.Room() > 0 {
+		op := wire.PControlV1
+		if s.resendWKc {
+			op, s.resendWKc = wire.PControlWKcV1, false
+		}
+		n := min(len(g.tls.out), s.maxPayload(op))
+		g.ch.Send(op, g.tls.out[:n:n])
+		g.tls.out = g.tls.out[n:]
+	}
+}
+
+// maxPayload is what fits a control packet beside its headers.
+func (s *Session) maxPayload(op wire.Opcode) int {
+	const body = 1 + 4*wire.PiggybackAcks + len(wire.SessionID{}) + 4
+	return max(s.cfg.MaxPacket-wire.ControlHeaderLen-body-s.wrapper.Overhead(op), 64)
+}
+
+func (s *Session) send(now time.Time, g *generation, p reliable.Packet, scratch []byte, emit func([]byte)) {
+	s.touch(&s.lastSent, now)
+	emit(s.wrapper.Wrap(scratch, &wire.Control{
+		Op: p.Op, Key: g.id, Session: s.local,
+		Acks: p.Acks, Peer: s.remote, ID: p.ID, Payload: p.Payload,
+	}, now))
+}

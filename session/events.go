@@ -1,0 +1,126 @@
+package session
+
+import (
+	"crypto/tls"
+	"time"
+
+	"culvert/session/negotiate"
+	"culvert/session/wire"
+)
+
+// Event is something the owner of a session should know or decide.
+type Event interface{ event() }
+
+// Hello tells a server who the client is. The server answers with Admit or
+// Refuse, at once or later.
+type Hello struct {
+	TLS                tls.ConnectionState
+	PeerInfo           negotiate.PeerInfo
+	Options            string
+	Username, Password string
+}
+
+// CommonName is the client certificate's, "" without one.
+func (h *Hello) CommonName() string { return commonName(h.TLS.PeerCertificates) }
+
+// Reauth tells a server who a client is whose keys are being renewed. The
+// server answers with Readmit or Expel, at once or later; until then the old
+// keys stay in use. It is reported where Config.Reauthenticate is set.
+type Reauth struct {
+	Key wire.KeyID
+	*Hello
+}
+
+// LoginNeeded asks a client for user name and password, which the session
+// forgot (Config.ForgetLogin). The client answers with Login.
+type LoginNeeded struct{}
+
+// Token is a token that the server gave the client in place of its password,
+// and the user name to send with it. The session uses it from now on.
+type Token struct{ Username, Token string }
+
+// AuthPending tells a client that the server is still checking who it is, and
+// how long that may take.
+type AuthPending struct{ Timeout time.Duration }
+
+// InfoPre is what the user has to do before the server lets him in.
+type InfoPre struct{ negotiate.InfoPre }
+
+// ChallengeAnswered tells a server what a client answered (CR_RESPONSE): text
+// as it came, in base64 where the client keeps to the protocol.
+type ChallengeAnswered struct{ Response string }
+
+// Pushed tells a client what the server pushed, once the data channel is up.
+type Pushed struct {
+	Options []string
+	Params  negotiate.Params
+}
+
+// Established says that data can pass.
+type Established struct {
+	Params negotiate.Params
+	TLS    tls.ConnectionState
+}
+
+// Rekeyed says that a renegotiation ended and new keys are installed.
+type Rekeyed struct {
+	Key wire.KeyID
+	TLS tls.ConnectionState
+}
+
+// RekeyFailed says that a renegotiation did not end; the old keys stay and it
+// is tried again.
+type RekeyFailed struct{ Err error }
+
+// Info is a control message that this side has no use for, fit for a log.
+type Info struct{ Text string }
+
+// Remark is something about this session that whoever runs it should know, in
+// words.
+type Remark struct{ Text string }
+
+// Closed says that the session ended, and why.
+type Closed struct{ Err error }
+
+func (*Hello) event()            {}
+func (Reauth) event()            {}
+func (LoginNeeded) event()       {}
+func (Token) event()             {}
+func (AuthPending) event()       {}
+func (InfoPre) event()           {}
+func (ChallengeAnswered) event() {}
+func (Pushed) event()            {}
+func (Established) event()       {}
+func (Rekeyed) event()           {}
+func (RekeyFailed) event()       {}
+func (Info) event()              {}
+func (Remark) event()            {}
+func (Closed) event()            {}
+
+// AuthFailedError is AUTH_FAILED from a server.
+type AuthFailedError struct{ negotiate.Restart }
+
+func (e *AuthFailedError) Error() string {
+	text := "the server refused the login (AUTH_FAILED)"
+	if e.Reason != "" {
+		text += ": " + negotiate.Printable(e.Reason)
+	}
+	return text
+}
+
+// RestartError is RESTART or HALT from a server.
+type RestartError struct {
+	negotiate.Restart
+	Halt bool // do not come back
+}
+
+func (e *RestartError) Error() string {
+	text := "the server asks to reconnect (RESTART)"
+	if e.Halt {
+		text = "the server ends the session for good (HALT)"
+	}
+	if e.Reason != "" {
+		text += ": " + negotiate.Printable(e.Reason)
+	}
+	return text
+}

@@ -1,0 +1,234 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/internal/digest"
+	"culvert/session/framing"
+	"culvert/session/negotiate"
+	"culvert/session/seal"
+	"culvert/session/wire"
+	"culvert/session/wrap"
+)
+
+// TestEpochsInOneTransfer: both ends negotiate epoch keys unasked, and a
+// transfer goes on while they are renewed, without a renegotiation.
+func TestEpochsInOneTransfer(t *testing.T) {
+	p := newPair(t, path{}, func(client, server *Config, _ *wrap.Armour) {
+		client.Limits, server.Limits = seal.Limits{Packets: 20}, seal.Limits{Usage: 200}
+	})
+	p.run(time.Second, p.established)
+	if !p.client.params.Epoch || !p.server.params.Epoch {
+		t.Fatalf("no epoch keys: %+v", p.client.params)
+	}
+	var epochs []uint16
+	for range 100 {
+		packet := buf.New(1500)
+		packet.Set([]byte("an IP packet"))
+		if err := p.client.Seal(p.now, packet); err != nil {
+			t.Fatal(err)
+		}
+		epochs = append(epochs, binary.BigEndian.Uint16(packet.Bytes()[wire.DataHeaderV2:]))
+		if _, err := p.server.Open(p.now, packet); err != nil {
+			t.Fatal(err)
+		}
+		p.exchange(p.server, p.client)
+	}
+	if last := epochs[len(epochs)-1]; epochs[0] != 1 || last < 4 {
+		t.Errorf("epochs %v", epochs)
+	}
+	p.pass(10 * time.Minute)
+	if n := count[Rekeyed](p.client.events); n != 0 {
+		t.Errorf("%d renegotiations", n)
+	}
+	p.exchange(p.client, p.server)
+}
+
+// Old peers without the flag get the old format.
+func TestNoEpochsWithOlderPeers(t *testing.T) {
+	p := newPair(t, path{}, func(client, _ *Config, _ *wrap.Armour) {
+		client.PeerInfo["IV_PROTO"] = fmt.Sprint(uint64(client.PeerInfo.Proto() &^ negotiate.ProtoEpoch))
+	})
+	p.run(time.Second, p.established)
+	p.exchange(p.client, p.server)
+	if p.client.params.Epoch || p.server.params.Epoch {
+		t.Error("epoch keys all the same")
+	}
+}
+
+func TestCBCAndNone(t *testing.T) {
+	sha256 := must(digest.Lookup("SHA256"))(t)
+	for _, cipher := range []string{"AES-256-CBC", "AES-128-CBC", "NONE"} {
+		p := newPair(t, path{}, func(client, server *Config, _ *wrap.Armour) {
+			for _, c := range []*Config{client, server} {
+				c.Ciphers, c.Digest, c.Insecure = []string{cipher}, sha256, cipher == "NONE"
+			}
+			client.PeerInfo = negotiate.LocalPeerInfo("test", "linux", client.Ciphers, 1600, nil)
+		})
+		p.run(time.Second, p.established)
+		p.exchange(p.client, p.server)
+		p.exchange(p.server, p.client)
+		if p.client.params.Cipher != cipher || p.client.params.Epoch {
+			t.Errorf("%s: %+v", cipher, p.client.params)
+		}
+	}
+}
+
+// framed makes a pair whose options strings tell of framing.
+func framed(t *testing.T, client, server wire.Compression, fragment int) *pair {
+	fields := func(c wire.Compression) (f []string) {
+		if c != wire.CompressionOff {
+			f = append(f, negotiate.FieldCompression)
+		}
+		if fragment > 0 {
+			f = append(f, negotiate.FieldFragments)
+		}
+		return f
+	}
+	p := newPair(t, path{delay: time.Millisecond}, func(c, s *Config, _ *wrap.Armour) {
+		c.Compression, s.Compression = client, server
+		c.Fragment, s.Fragment = fragment, fragment
+		c.Options = negotiate.OptionsString(false, 1500, "UDPv4", "", fields(client)...)
+		s.Options = negotiate.OptionsString(true, 1500, "UDPv4", "", fields(server)...)
+		c.Ping, s.Ping = 10*time.Second, 10*time.Second
+		c.PingRestart, s.PingRestart = time.Minute, time.Minute
+	})
+	p.run(time.Second, p.established)
+	return p
+}
+
+// remarks are what an end said for people.
+func (e *end) remarks() string {
+	var all []string
+	for _, event := range e.events {
+		if r, ok := event.(Remark); ok {
+			all = append(all, r.Text)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestFramingIsAgreed(t *testing.T) {
+	for _, c := range []wire.Compression{wire.CompressionLZO, wire.CompressionStub, wire.CompressionV2} {
+		p := framed(t, c, c, 0)
+		p.exchange(p.client, p.server)
+		p.exchange(p.server, p.client)
+		p.pass(5 * time.Minute) // pings are framed too
+		if p.client.Err() != nil || p.server.Err() != nil {
+			t.Errorf("%v: %v, %v", c, p.client.Err(), p.server.Err())
+		}
+		if said := p.client.remarks() + p.server.remarks(); said != "" {
+			t.Errorf("%v: said %s", c, said)
+		}
+	}
+	p := framed(t, wire.CompressionOff, wire.CompressionLZO, 0)
+	if !strings.Contains(p.client.remarks(), "the peer uses compression framing") {
+		t.Errorf("the client says %q", p.client.remarks())
+	}
+}
+
+func TestFragmentsThroughASession(t *testing.T) {
+	p := framed(t, wire.CompressionStub, wire.CompressionStub, 300)
+	text := bytes.Repeat([]byte("E..."), 350)
+	packet, got := buf.New(1500), buf.New(1500)
+	packet.Set(text)
+	if err := p.client.Seal(p.now, packet); err != framing.ErrTooLarge {
+		t.Fatalf("1,400 bytes in one piece: %v", err)
+	}
+	pieces, err := p.client.Cut(packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; ; n++ {
+		more, err := p.client.SealPiece(p.now, &pieces, got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !more {
+			break
+		}
+		if got.Len() > 300 {
+			t.Errorf("a datagram of %d bytes", got.Len())
+		}
+		kind, err := p.server.Open(p.now, got)
+		if err != nil || (kind == KindPacket) != (n == 5) {
+			t.Errorf("piece %d: kind %v, %v", n, kind, err)
+		}
+		if kind == KindPacket && !bytes.Equal(got.Bytes(), text) {
+			t.Error("the packet changed")
+		}
+	}
+	p.exchange(p.server, p.client)
+	if n := p.client.Fit(300); n < 200 || n > 300-4-1-24 {
+		t.Errorf("%d bytes fit 300", n)
+	}
+}
+
+// A peer that frames without agreement is recognised and named, once.
+func TestUnagreedFramingIsSaid(t *testing.T) {
+	p := newPair(t, path{}, nil)
+	p.run(time.Second, p.established)
+	p.server.Malformed([]byte{wire.FramePlain, 0x45})
+	p.server.Malformed([]byte{wire.FramePlain, 0x45})
+	p.pass(5 * time.Minute)
+	if said := p.server.remarks(); strings.Count(said, "IP packet with unknown IP version=15") != 1 {
+		t.Errorf("said %q", said)
+	}
+	p = framed(t, wire.CompressionLZO, wire.CompressionLZO, 0)
+	bare := buf.New(100)
+	bare.Set([]byte("bare"))
+	p.client.ring.Seal(bare)
+	if _, err := p.server.Open(p.now, bare); err == nil || bare.Len() != 0 {
+		t.Errorf("%d bytes, %v", bare.Len(), err)
+	}
+	p.pass(5 * time.Minute)
+	if said := p.server.remarks(); strings.Count(said, "begins with 0x62") != 1 {
+		t.Errorf("said %q", said)
+	}
+}
+
+// Replays and forgeries are summed up, not told one by one.
+func TestTroubleIsSummedUp(t *testing.T) {
+	for _, mute := range []bool{false, true} {
+		p := newPair(t, path{}, func(_, server *Config, _ *wrap.Armour) { server.MuteReplays = mute })
+		p.run(time.Second, p.established)
+		p.pass(2 * time.Minute)
+		var first []byte
+		for i := range 201 {
+			packet := buf.New(1500)
+			packet.Set([]byte("an IP packet"))
+			p.client.Seal(p.now, packet)
+			if i == 0 {
+				first = bytes.Clone(packet.Bytes())
+				continue
+			}
+			again := bytes.Clone(packet.Bytes())
+			p.server.Open(p.now, packet)
+			if i == 200 {
+				packet.Set(again)
+				p.server.Open(p.now, packet)
+				again[len(again)-1] ^= 1
+				again[11]++
+				packet.Set(again)
+				p.server.Open(p.now, packet)
+				packet.Set(first)
+				p.server.Open(p.now, packet)
+			}
+		}
+		p.pass(5 * time.Minute)
+		said := p.server.remarks()
+		want := "1 seen before, 1 too late; the deepest reordering was by 200 packets, replay-window is 64; replay-window 256 would take them"
+		if n := strings.Count(said, want); n != 1 && !mute || mute && strings.Contains(said, "seen before") {
+			t.Errorf("muted %t: said %q", mute, said)
+		}
+		if n := strings.Count(said, "key 0: 1 bad, 200 good"); n != 1 {
+			t.Errorf("said %q", said)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"time"
+
+	"culvert/session/reliable"
+	"culvert/session/seal"
+	"culvert/session/wire"
+)
+
+// phase is how far a key generation's handshake has come.
+type phase int
+
+const (
+	phaseReset   phase = iota // waiting for the peer's reset
+	phaseTLS                  // TLS handshake
+	phaseKeys                 // inside TLS: exchanging key sources
+	phaseVerdict              // renegotiation on a server: may the client stay?
+	phasePush                 // first generation only: waiting for the push
+	phaseActive               // data keys installed
+)
+
+// generation is one generation of keys: its TLS connection and reliable
+// channel, and, once derived, its data keys.
+type generation struct {
+	id      wire.KeyID
+	ch      *reliable.Channel
+	tls     *tlsMachine
+	phase   phase
+	started time.Time
+	until   time.Time // the handshake must end by then
+	// pending: a login takes longer, by leave of the server (client). Silence
+	// for the time of a handshake ends it all the same.
+	pending bool
+
+	source    wire.KeySource
+	peer      *wire.KeyMethod2
+	keys      *seal.Generation
+	sending   bool // data is sealed with keys
+	reported  seal.Usage
+	installed time.Time
+	heard     bool // the peer has sent anything at all
+}
+
+func newGeneration(id wire.KeyID, ch *reliable.Channel, now time.Time, window time.Duration) *generation {
+	g := &generation{id: id, ch: ch, started: now, until: now.Add(window)}
+	rand.Read(g.source.PreMaster[:])
+	rand.Read(g.source.Random1[:])
+	rand.Read(g.source.Random2[:])
+	return g
+}
+
+// startTLS begins the handshake; as a client that queues the ClientHello.
+func (g *generation) startTLS(config *tls.Config, server bool) {
+	g.phase = phaseTLS
+	g.tls = newTLSMachine(config, server)
+	g.tls.Feed(nil)
+}
+
+func (g *generation) close() {
+	if g.tls != nil {
+		g.tls.Close()
+		g.tls = nil
+	}
+}
+
+// stage tells in words how far the handshake came, for whoever must find out
+// why it stopped.
+func (g *generation) stage() string {
+	switch {
+	case !g.heard:
+		return "nothing was received from the peer: is it running, is the address and port right, does a firewall pass packets both ways, do both sides have the same tls-auth or tls-crypt key?"
+	case g.phase == phaseReset:
+		return "the peer's packets arrive but it has not answered the reset"
+	case g.phase == phaseTLS && g.ch.Stalled() > 400:
+		return "the peer answers, but large packets are never acknowledged: the path may drop them (try max-packet-size 600)"
+	case g.phase == phaseTLS:
+		return "the peer answered the reset and TLS began, but does not finish: a peer that refused this side's certificate may fall silent here, and its log says why"
+	case g.phase == phaseKeys:
+		return "TLS is up on this side, but the peer's key exchange message does not come: a peer that refused this side's certificate may fall silent here, and its log says why"
+	case g.phase == phaseVerdict:
+		return "the peer's login has not been checked to its end"
+	case g.phase == phasePush:
+		return "the keys are exchanged, the server has not sent its push reply"
+	}
+	return "data keys are in place"
+}

@@ -1,0 +1,126 @@
+package session
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"culvert/session/wire"
+	"culvert/session/wrap"
+)
+
+// cookieSlot is how long the session id that a Greeter made stays good, at
+// least; twice as long at most.
+const cookieSlot = 30 * time.Second
+
+// ErrCookie says that a first packet named a session id that was never given
+// to its sender, or too long ago.
+var ErrCookie = errors.New("session id is not one this server gave to the sender")
+
+// Greeter answers clients that have proven nothing, and keeps nothing for
+// them: the session id in its reset is a keyed hash of the client's address
+// and session id, and whoever repeats it has shown that packets reach him. It
+// is safe for concurrent use.
+type Greeter struct {
+	armour wrap.Armour
+	key    [32]byte
+}
+
+// NewGreeter returns a Greeter for a server with this armour.
+func NewGreeter(armour wrap.Armour) *Greeter {
+	g := &Greeter{armour: armour}
+	rand.Read(g.key[:])
+	return g
+}
+
+// Opening is a client that may have a session.
+type Opening struct {
+	Client, Server wire.SessionID
+	Wrapper        wrap.Wrapper // fresh: it has seen no packet
+	Metadata       []byte       // of the client's tls-crypt-v2 key; nil without
+	// Proven: the client repeated our session id, and Packet is to be given
+	// to Input. Otherwise the packet was a reset from a client too old to
+	// prove itself without state, and Packet is that reset.
+	Proven bool
+}
+
+// Greet takes a control packet that belongs to no session. It returns a reply
+// to send, or an opening to Accept and then Input the same packet; or an error
+// that says why the packet is dropped, for the log only: an unproven sender is
+// never told.
+func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (reply []byte, in *Opening, err error) {
+	wrapper, metadata, err := g.armour.Wrapper(packet)
+	if err != nil {
+		return nil, nil, err
+	}
+	var c wire.Control
+	if err := wrapper.Unwrap(&c, packet); err != nil {
+		return nil, nil, err
+	}
+	opening := &Opening{Client: c.Session, Metadata: metadata}
+	switch c.Op {
+	case wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
+		if id, _ := wrapper.LastID(); c.Op == wire.PControlHardResetClientV3 && !wrap.EarlyNegotiation(id) {
+			opening.Server = newSessionID()
+			opening.Wrapper, _, err = g.armour.Wrapper(packet)
+			return nil, opening, err
+		}
+		return g.reset(now, from, &c, wrapper), nil, nil
+	case wire.PControlV1, wire.PAckV1, wire.PControlWKcV1:
+		if c.Key != 0 || !slices.Contains(c.Acks, 0) || !g.valid(now, from, c.Session, c.Peer) {
+			return nil, nil, fmt.Errorf("%w: %v", ErrCookie, c.Op)
+		}
+		opening.Server, opening.Proven = c.Peer, true
+		opening.Wrapper, _, err = g.armour.Wrapper(packet, wrap.FirstID(2))
+		return nil, opening, err
+	}
+	return nil, nil, fmt.Errorf("%w: %v without a session", wire.ErrMalformed, c.Op)
+}
+
+// reset is P_CONTROL_HARD_RESET_SERVER_V2 for a client, without keeping it.
+func (g *Greeter) reset(now time.Time, from netip.AddrPort, c *wire.Control, wrapper wrap.Wrapper) []byte {
+	var payload []byte
+	if c.Op == wire.PControlHardResetClientV3 {
+		payload = binary.BigEndian.AppendUint16(payload, tlvFlags)
+		payload = binary.BigEndian.AppendUint16(payload, 2)
+		payload = binary.BigEndian.AppendUint16(payload, flagResendWKc)
+	}
+	return wrapper.Wrap(nil, &wire.Control{
+		Op:      wire.PControlHardResetServerV2,
+		Session: g.cookie(slot(now), from, c.Session),
+		Acks:    []wire.PacketID{0},
+		Peer:    c.Session,
+		Payload: payload,
+	}, now)
+}
+
+func slot(now time.Time) uint64 { return uint64(now.Unix()) / uint64(cookieSlot/time.Second) }
+
+// cookie is the server's session id for a client at an address in a slot of
+// time.
+func (g *Greeter) cookie(slot uint64, from netip.AddrPort, client wire.SessionID) (id wire.SessionID) {
+	mac := hmac.New(sha256.New, g.key[:])
+	addr := from.Addr().As16()
+	message := binary.BigEndian.AppendUint64(nil, slot)
+	message = append(message, addr[:]...)
+	message = binary.BigEndian.AppendUint16(message, from.Port())
+	mac.Write(append(message, client[:]...))
+	copy(id[:], mac.Sum(nil))
+	return id
+}
+
+func (g *Greeter) valid(now time.Time, from netip.AddrPort, client, server wire.SessionID) bool {
+	for _, at := range []uint64{slot(now), slot(now) - 1} {
+		want := g.cookie(at, from, client)
+		if hmac.Equal(want[:], server[:]) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,26 @@
+package reliable
+
+import "time"
+
+// roundTrip estimates the retransmission timeout as RFC 6298 does: smoothed
+// round trip and its variation, from packets sent once only.
+type roundTrip struct {
+	initial        time.Duration
+	smoothed, vary time.Duration
+}
+
+func (r *roundTrip) measure(rtt time.Duration) {
+	if r.smoothed == 0 {
+		r.smoothed, r.vary = rtt, rtt/2
+		return
+	}
+	r.vary += ((r.smoothed - rtt).Abs() - r.vary) / 4
+	r.smoothed += (rtt - r.smoothed) / 8
+}
+
+func (r *roundTrip) value() time.Duration {
+	if r.smoothed == 0 {
+		return r.initial
+	}
+	return min(max(r.smoothed+4*r.vary, minTimeout), maxTimeout)
+}

@@ -1,0 +1,281 @@
+// Package session is one peer of a VPN: TLS over the reliable layer, the key
+// exchange, keys and their renewal, keepalive. It owns no socket, adapter or
+// clock: packets and the time are handed in, packets and events come out.
+//
+// The control side of a Session (Input, Advance, Output, Events and the calls
+// that send messages) belongs to one goroutine at a time. The data side (Seal,
+// Open) may run beside it on others: it reads the key ring's snapshot.
+package session
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"culvert/internal/digest"
+	"culvert/session/framing"
+	"culvert/session/negotiate"
+	"culvert/session/reliable"
+	"culvert/session/seal"
+	"culvert/session/wire"
+	"culvert/session/wrap"
+)
+
+// DefaultMaxPacket is the largest control packet in bytes of UDP payload. It
+// stays under the 1,250 bytes that peers expect, and fits a path of 1,000
+// bytes with its IP and UDP headers: the large certificates and post-quantum
+// shares of a handshake then pass where full-size packets are lost.
+const DefaultMaxPacket = 950
+
+// Config is what a session needs to know of its own side.
+type Config struct {
+	Server  bool // TLS server
+	P2P     bool // between two hosts without server mode; NewP2P sets it
+	TLS     *tls.Config
+	Wrapper wrap.Wrapper
+
+	// Ciphers are the data ciphers in order of preference, Fallback the one
+	// for a peer that cannot negotiate ("" for none).
+	Ciphers  []string
+	Fallback string
+
+	Options            string             // what OptionsString made
+	PeerInfo           negotiate.PeerInfo // client, P2P: sent with the keys
+	Username, Password string             // client: sent with the keys
+	// ForgetLogin makes a client forget Username and Password once they were
+	// sent, and ask for them by LoginNeeded when keys are renewed
+	// (auth-nocache). A token from the server takes their place.
+	ForgetLogin bool
+	// FilterPushed takes what a client wants of what a server pushed, or
+	// refuses it, which ends the session; nil takes all.
+	FilterPushed func(options []string) ([]string, error)
+	// Reauthenticate makes a server ask, by Reauth, whether a client whose
+	// keys are renewed may stay.
+	Reauthenticate bool
+
+	HandWindow time.Duration // a handshake must end within
+	TranWindow time.Duration // old keys open packets for so long
+	TLSTimeout time.Duration // first retransmission
+	RenegAfter time.Duration // age at which keys are renewed; 0: never
+	// RenegBytes and RenegPackets are the traffic, both ways together, at
+	// which keys are renewed; 0: never.
+	RenegBytes, RenegPackets int64
+
+	Ping        time.Duration // idle time before a ping is sent; 0: never
+	PingRestart time.Duration // silence that ends the session; 0: never
+
+	// Digest authenticates packets of ciphers that are no AEAD. Insecure
+	// allows none, and the cipher NONE.
+	Digest   digest.Digest
+	Insecure bool
+	// Compression is the framing to use when nothing else decides, and
+	// RefuseCompressed takes no packets that are compressed.
+	Compression      wire.Compression
+	RefuseCompressed bool
+	// Fragment is the longest datagram of the data channel in bytes of
+	// payload; longer ones are cut where the peer understands it. 0: no limit.
+	Fragment int
+	// MuteReplays reports no replayed packets.
+	MuteReplays bool
+
+	ReplayWindow int
+	ReplayTime   time.Duration
+	Limits       seal.Limits // of AEAD use; zero for the safe ones
+
+	MaxPacket int // control packets, bytes; 0: DefaultMaxPacket
+}
+
+// Session is one peer. Make it with NewClient, NewP2P, NewStatic or Accept.
+type Session struct {
+	cfg     Config
+	born    time.Time
+	local   wire.SessionID
+	remote  wire.SessionID
+	wrapper wrap.Wrapper
+	control wire.Control // scratch of Input
+
+	// next is the key generation in its handshake, active the newest that
+	// is done, old the one before it, kept for late packets.
+	next, active, old *generation
+	renegotiate       time.Time // when to renew keys; zero: not by time
+	softened          time.Time // when it was last begun, to whatever end
+	usageSeen         time.Time // when their use was last looked at
+	resendWKc         bool      // the server asked for the wrapped key again
+
+	identity *identity // of the peer, fixed by the first handshake
+	hello    *Hello
+	// hasToken: Password is a token. sentUsername is the last one sent.
+	hasToken     bool
+	sentUsername string
+	params       negotiate.Params
+	push         pushState
+	update       negotiate.PushReader // client: parts of a PUSH_UPDATE
+	leaving      *leaving
+
+	ring   seal.Ring
+	static *seal.Static                  // of two hosts that share a key; nil with TLS
+	stage  atomic.Pointer[framing.Stage] // nil: packets stand alone
+	probe  probe
+	report report
+	events []Event
+	err    error
+
+	lastSent, lastReceived atomic.Int64 // since born
+	stats                  Stats
+}
+
+// Stats counts what went wrong on the control channel.
+type Stats struct {
+	BadControl uint64 // packets that failed to parse or authenticate
+	Strays     uint64 // packets of another session or key
+}
+
+// Errors that end a session, or refuse a packet.
+var (
+	ErrPingTimeout = errors.New("no packet from the peer for the time of ping-restart")
+	ErrPeerExit    = errors.New("the peer said that it exits")
+	ErrExit        = errors.New("session ended by this side")
+	ErrStray       = errors.New("packet of another session")
+	ErrIdentity    = errors.New("the peer's certificate or user name changed within a session")
+	// ErrUntrusted is matched by errors of TLS settings that say that the
+	// peer's certificate is refused: such a session ends, even when its
+	// keys are only being renewed.
+	ErrUntrusted = errors.New("the peer's certificate is refused")
+)
+
+// newSession fills what every constructor needs.
+func newSession(cfg Config, now time.Time) *Session {
+	if cfg.MaxPacket == 0 {
+		cfg.MaxPacket = DefaultMaxPacket
+	}
+	s := &Session{cfg: cfg, born: now, wrapper: cfg.Wrapper}
+	s.touch(&s.lastReceived, now)
+	s.touch(&s.lastSent, now)
+	return s
+}
+
+// NewClient starts a session towards a server: Output has the hard reset.
+func NewClient(cfg Config, now time.Time) *Session {
+	s := newSession(cfg, now)
+	s.local = newSessionID()
+	reset := wire.PControlHardResetClientV2
+	if wrap.BringsKey(cfg.Wrapper) {
+		reset = wire.PControlHardResetClientV3
+	}
+	s.next = newGeneration(0, reliable.New(0, cfg.TLSTimeout), now, cfg.HandWindow)
+	s.next.ch.Send(reset, nil)
+	return s
+}
+
+// Accept makes the server's session for a client that a Greeter let in.
+func Accept(cfg Config, in *Opening, now time.Time) *Session {
+	cfg.Server, cfg.Wrapper = true, in.Wrapper
+	s := newSession(cfg, now)
+	s.local, s.remote = in.Server, in.Client
+	if in.Proven {
+		s.next = newGeneration(0, reliable.New(1, cfg.TLSTimeout), now, cfg.HandWindow)
+		s.next.startTLS(cfg.TLS, true)
+		return s
+	}
+	s.next = newGeneration(0, reliable.New(0, cfg.TLSTimeout), now, cfg.HandWindow)
+	s.next.ch.Send(wire.PControlHardResetServerV2, nil)
+	return s
+}
+
+// LocalID and RemoteID are the session ids of both ends; RemoteID is zero
+// until a server has answered.
+func (s *Session) LocalID() wire.SessionID  { return s.local }
+func (s *Session) RemoteID() wire.SessionID { return s.remote }
+
+// Err is why the session ended, nil while it lives.
+func (s *Session) Err() error { return s.err }
+
+// Stats returns the control channel's counters.
+func (s *Session) Stats() Stats { return s.stats }
+
+// Ring is the key ring, for its counters.
+func (s *Session) Ring() *seal.Ring { return &s.ring }
+
+// Established reports that data can pass.
+func (s *Session) Established() bool { return s.carries() }
+
+// Close frees what the session holds. It sends nothing.
+func (s *Session) Close() {
+	s.fail(ErrExit)
+	for _, g := range []*generation{s.next, s.active, s.old} {
+		if g != nil {
+			g.close()
+		}
+	}
+	s.next, s.active, s.old = nil, nil, nil
+}
+
+// fail ends the session; the first reason stays. What is queued, such as a TLS
+// alert, is still in the next Output.
+func (s *Session) fail(err error) {
+	s.emit(Closed{Err: err})
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// emit reports an event. Nothing follows Closed, so that its owner can let go
+// of what the session had.
+func (s *Session) emit(e Event) {
+	if s.err == nil {
+		s.events = append(s.events, e)
+	}
+}
+
+// Events returns what happened since the last call, in order.
+func (s *Session) Events() []Event {
+	events := s.events
+	s.events = nil
+	return events
+}
+
+// touch notes a time for the other side to read without a lock.
+func (s *Session) touch(at *atomic.Int64, now time.Time) { at.Store(int64(now.Sub(s.born))) }
+
+func (s *Session) since(at *atomic.Int64, now time.Time) time.Duration {
+	return now.Sub(s.born) - time.Duration(at.Load())
+}
+
+func newSessionID() (id wire.SessionID) {
+	rand.Read(id[:])
+	return id
+}
+
+// identity is what must not change when keys are renewed.
+type identity struct {
+	commonName, username string
+}
+
+func identityOf(state tls.ConnectionState, username string) identity {
+	return identity{commonName(state.PeerCertificates), username}
+}
+
+func commonName(chain []*x509.Certificate) string {
+	if len(chain) == 0 {
+		return ""
+	}
+	return chain[0].Subject.CommonName
+}
+
+// HandshakeError says why a handshake ended.
+type HandshakeError struct {
+	Stage string // how far it came, in words
+	Err   error  // what ended it; nil when time ran out
+}
+
+func (e *HandshakeError) Error() string {
+	if e.Err == nil {
+		return "handshake did not finish in time: " + e.Stage
+	}
+	return "handshake failed: " + e.Err.Error()
+}
+
+func (e *HandshakeError) Unwrap() error { return e.Err }

@@ -1,0 +1,373 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	mrand "math/rand/v2"
+	"testing"
+	"time"
+
+	"culvert/internal/digest"
+	"culvert/session/negotiate"
+	"culvert/session/seal"
+	"culvert/session/wire"
+	"culvert/session/wrap"
+)
+
+// armours are the ways to protect the control channel, set on both sides.
+var armours = map[string]func(t testing.TB) func(client, server *Config, armour *wrap.Armour){
+	"none": func(testing.TB) func(client, server *Config, armour *wrap.Armour) {
+		return func(client, server *Config, armour *wrap.Armour) {}
+	},
+	"tls-auth": func(t testing.TB) func(client, server *Config, armour *wrap.Armour) {
+		key := must(wrap.GenerateStaticKey(rand.Reader))(t)
+		sha256 := must(digest.Lookup("SHA256"))(t)
+		return func(client, _ *Config, armour *wrap.Armour) {
+			client.Wrapper = wrap.NewTLSAuth(key, wrap.Inverse, sha256)
+			armour.TLSAuth = &wrap.TLSAuthKey{Key: key, Direction: wrap.Normal, Digest: sha256}
+		}
+	},
+	"tls-crypt": func(t testing.TB) func(client, server *Config, armour *wrap.Armour) {
+		key := must(wrap.GenerateStaticKey(rand.Reader))(t)
+		return func(client, _ *Config, armour *wrap.Armour) {
+			client.Wrapper = wrap.NewTLSCrypt(key, false)
+			armour.TLSCrypt = key
+		}
+	},
+	"tls-crypt-v2": func(t testing.TB) func(client, server *Config, armour *wrap.Armour) {
+		return tlsCryptV2(t)
+	},
+	"tls-crypt-v2, client before 2.6": func(t testing.TB) func(client, server *Config, armour *wrap.Armour) {
+		return tlsCryptV2(t, wrap.FirstID(1))
+	},
+}
+
+func tlsCryptV2(t testing.TB, opts ...wrap.Option) func(client, server *Config, armour *wrap.Armour) {
+	key := must(wrap.GenerateServerKeyV2(rand.Reader))(t)
+	own := must(wrap.GenerateClientKeyV2(rand.Reader, key, wrap.UserMetadata([]byte("test"))))(t)
+	return func(client, _ *Config, armour *wrap.Armour) {
+		client.Wrapper = wrap.NewTLSCryptV2Client(own, opts...)
+		armour.V2 = key
+	}
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func TestHandshake(t *testing.T) {
+	for name, armour := range armours {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, path{delay: 10 * time.Millisecond}, armour(t))
+			p.run(time.Second, p.established)
+			p.exchange(p.client, p.server)
+			p.exchange(p.server, p.client)
+			if p.client.params.Cipher != "AES-256-GCM" || !p.client.params.TLSEKM || p.client.params.PeerID != 7 {
+				t.Errorf("params %+v", p.client.params)
+			}
+		})
+	}
+}
+
+// TestHandshakeOnBadPath is the path: a fifth of all packets lost,
+// others doubled or out of order, and nothing above 1,000 bytes passes.
+func TestHandshakeOnBadPath(t *testing.T) {
+	for name, armour := range armours {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(20) {
+				bad := path{delay: 20 * time.Millisecond, jitter: 80 * time.Millisecond, loss: 0.2, duplicate: 0.1, mtu: 1000 - 48}
+				p := newPair(t, bad, armour(t))
+				p.rand = mrand.New(mrand.NewPCG(seed, 0))
+				p.run(time.Minute, p.established)
+				p.exchange(p.client, p.server)
+			}
+		})
+	}
+}
+
+func TestPostQuantumHandshakeIsOffered(t *testing.T) {
+	p := newPair(t, path{}, nil)
+	p.run(time.Second, p.established)
+	if curve := p.server.active.tls.conn.ConnectionState().CurveID; curve != tls.X25519MLKEM768 {
+		t.Errorf("key exchange %v", curve)
+	}
+	if p.client.largest > DefaultMaxPacket || p.server.largest > DefaultMaxPacket {
+		t.Errorf("control packets of %d and %d bytes", p.client.largest, p.server.largest)
+	}
+}
+
+// TestOldPeers takes a client that knows neither P_DATA_V2 nor the exporter,
+// over TLS 1.2.
+func TestOldPeers(t *testing.T) {
+	p := newPair(t, path{}, func(client, server *Config, _ *wrap.Armour) {
+		client.PeerInfo = negotiate.PeerInfo{"IV_VER": "2.4.0", "IV_NCP": "2"}
+		client.TLS.MaxVersion = tls.VersionTLS12
+	})
+	p.run(10*time.Second, p.established)
+	p.exchange(p.client, p.server)
+	p.exchange(p.server, p.client)
+	if p.server.params.DataV2 || p.server.params.TLSEKM {
+		t.Errorf("params %+v", p.server.params)
+	}
+}
+
+func TestRenegotiation(t *testing.T) {
+	bad := path{delay: 10 * time.Millisecond, jitter: 30 * time.Millisecond, loss: 0.2, duplicate: 0.1}
+	for _, who := range []string{"client", "server", "both"} {
+		t.Run(who, func(t *testing.T) {
+			p := newPair(t, bad, func(client, server *Config, _ *wrap.Armour) {
+				if who != "server" {
+					client.RenegAfter = time.Minute
+				}
+				if who != "client" {
+					server.RenegAfter = time.Minute
+				}
+			})
+			p.run(time.Minute, p.established)
+			for range 300 { // through key id 7 and round to 1
+				p.pass(2 * time.Second)
+				p.exchange(p.client, p.server)
+				p.exchange(p.server, p.client)
+			}
+			if n := count[Rekeyed](p.client.events); n < 8 {
+				t.Errorf("%d renegotiations", n)
+			}
+		})
+	}
+}
+
+func TestRenegotiationByUse(t *testing.T) {
+	tune := map[string]func(*Config){
+		"packets": func(c *Config) { c.RenegPackets = 10 },
+		"bytes":   func(c *Config) { c.RenegBytes = 100 },
+		"limit":   func(c *Config) { c.Limits, c.PeerInfo["IV_PROTO"] = seal.Limits{Packets: 10}, "138" },
+	}
+	for name, tune := range tune {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, path{delay: time.Millisecond}, func(client, _ *Config, _ *wrap.Armour) { tune(client) })
+			p.run(time.Minute, p.established)
+			for range 12 {
+				p.exchange(p.client, p.server)
+			}
+			p.run(5*time.Second, func() bool { return p.client.active.id == 1 && p.server.active.id == 1 })
+			p.exchange(p.client, p.server)
+		})
+	}
+}
+
+// TestRekeySurvivesAnOutage loses every packet while keys are renewed: the old
+// keys go on, and a later try succeeds.
+func TestRekeySurvivesAnOutage(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, func(client, _ *Config, _ *wrap.Armour) {
+		client.RenegAfter = 10 * time.Second
+	})
+	p.run(time.Minute, p.established)
+	p.path.loss = 1
+	p.pass(75 * time.Second)
+	p.path.loss = 0
+	if count[RekeyFailed](p.client.events) == 0 {
+		t.Error("no failed renegotiation reported")
+	}
+	p.exchange(p.client, p.server)
+	p.run(3*time.Minute, func() bool { return p.client.active.id >= 1 && p.server.active.id >= 1 })
+	p.exchange(p.server, p.client)
+}
+
+func TestOldKeysRetire(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, func(client, server *Config, _ *wrap.Armour) {
+		client.RenegAfter, client.TranWindow, server.TranWindow = time.Hour, 10*time.Minute, 10*time.Minute
+	})
+	p.run(time.Minute, p.established)
+	p.pass(time.Hour + time.Minute)
+	if p.client.old == nil || p.server.old == nil {
+		t.Fatal("old keys gone before the transition window ended")
+	}
+	p.pass(10 * time.Minute)
+	if p.client.old != nil || p.server.old != nil {
+		t.Error("old keys kept past the transition window")
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, nil)
+	p.admit = func(*Hello) {
+		if err := p.server.Refuse(p.now, "no lease is free"); err != nil {
+			t.Error(err)
+		}
+	}
+	p.run(time.Second, func() bool { return p.client.Err() != nil })
+	var refused *AuthFailedError
+	if !errors.As(p.client.Err(), &refused) || refused.Reason != "no lease is free" {
+		t.Errorf("client ended with %v", p.client.Err())
+	}
+	p.run(10*time.Second, func() bool { return p.server.Err() != nil })
+}
+
+func TestLongPush(t *testing.T) {
+	var options []string
+	for i := range 200 {
+		options = append(options, fmt.Sprintf("route 10.%d.0.0 255.255.0.0", i))
+	}
+	p := newPair(t, path{delay: time.Millisecond, loss: 0.1}, nil)
+	p.admit = func(h *Hello) { p.admitHello(h, options) }
+	p.run(time.Minute, p.established)
+	pushed := find[Pushed](p.client.events)
+	if len(pushed.Options) < len(options) || pushed.Options[199] != options[199] {
+		t.Errorf("%d options arrived of %d", len(pushed.Options), len(options))
+	}
+}
+
+func TestKeepalive(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, nil)
+	p.admit = func(h *Hello) { p.admitHello(h, []string{"ping 10", "ping-restart 60"}) }
+	p.serverConfig.Ping, p.serverConfig.PingRestart = 10*time.Second, 120*time.Second
+	p.run(time.Minute, p.established)
+	p.pass(10 * time.Minute)
+	if p.client.Err() != nil || p.server.Err() != nil {
+		t.Fatalf("idle session ended: %v, %v", p.client.Err(), p.server.Err())
+	}
+	p.path.loss = 1
+	p.run(61*time.Second, func() bool { return p.client.Err() != nil })
+	if !errors.Is(p.client.Err(), ErrPingTimeout) {
+		t.Errorf("client ended with %v", p.client.Err())
+	}
+}
+
+func TestExit(t *testing.T) {
+	for _, controlChannel := range []bool{true, false} {
+		t.Run(fmt.Sprintf("control channel %v", controlChannel), func(t *testing.T) {
+			p := newPair(t, path{delay: time.Millisecond}, func(client, _ *Config, _ *wrap.Armour) {
+				if !controlChannel {
+					client.PeerInfo["IV_PROTO"] = "14" // P_DATA_V2, push, exporter
+				}
+			})
+			p.run(time.Minute, p.established)
+			p.client.Exit(p.now, 3)
+			p.run(4*time.Second, func() bool { return p.server.Err() != nil })
+			if !errors.Is(p.server.Err(), ErrPeerExit) {
+				t.Errorf("server ended with %v", p.server.Err())
+			}
+			p.run(4*time.Second, func() bool { return p.client.Err() != nil })
+		})
+	}
+}
+
+func TestDismiss(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond, loss: 0.2}, nil)
+	p.run(time.Minute, p.established)
+	p.server.Dismiss(p.now, "RESTART,[N]server moves")
+	p.run(10*time.Second, func() bool { return p.client.Err() != nil })
+	var restart *RestartError
+	if !errors.As(p.client.Err(), &restart) || restart.SameServer || restart.Reason != "server moves" {
+		t.Errorf("client ended with %v", p.client.Err())
+	}
+}
+
+// TestIdentityIsFixed renews keys under another certificate.
+func TestIdentityIsFixed(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, func(client, _ *Config, _ *wrap.Armour) {
+		client.RenegAfter = 10 * time.Second
+	})
+	p.run(time.Minute, p.established)
+	p.client.cfg.TLS = testTLS(t, true)
+	p.run(time.Minute, func() bool { return p.server.Err() != nil })
+	if !errors.Is(p.server.Err(), ErrIdentity) {
+		t.Errorf("server ended with %v", p.server.Err())
+	}
+}
+
+func TestTLSAlertSaysWhy(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, func(_, server *Config, _ *wrap.Armour) {
+		server.TLS.VerifyConnection = func(tls.ConnectionState) error { return errors.New("unknown authority") }
+	})
+	p.run(time.Minute, func() bool { return p.client.Err() != nil && p.server.Err() != nil })
+	for _, e := range []*end{p.client, p.server} {
+		var failed *HandshakeError
+		if !errors.As(e.Err(), &failed) || failed.Err == nil {
+			t.Errorf("ended with %v", e.Err())
+		}
+	}
+}
+
+// TestDamage gives both ends every kind of damaged packet while they work: it
+// is counted and nothing else happens.
+func TestDamage(t *testing.T) {
+	for name, armour := range armours {
+		if name == "none" {
+			continue // nothing authenticates the control channel
+		}
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, path{delay: time.Millisecond}, armour(t))
+			p.run(time.Minute, p.established)
+			for i := range 500 {
+				junk := make([]byte, p.rand.IntN(200))
+				rand.Read(junk)
+				if len(junk) > 8 && i%2 == 0 { // a plausible header
+					junk[0] = wire.Head(wire.PControlV1, 0)
+					copy(junk[1:], p.client.local[:])
+				}
+				if p.server.Input(p.now, junk) == nil {
+					t.Fatalf("took %x", junk)
+				}
+			}
+			p.exchange(p.client, p.server)
+			if p.server.Stats().BadControl != 500 {
+				t.Errorf("counted %d", p.server.Stats().BadControl)
+			}
+		})
+	}
+}
+
+func TestGreeterKeepsNoState(t *testing.T) {
+	p := newPair(t, path{}, nil)
+	var reset []byte
+	p.client.Output(p.now, func(b []byte) { reset = append([]byte(nil), b...) })
+	reply, in, err := p.greeter.Greet(p.now, clientAddr, reset)
+	if err != nil || in != nil || reply == nil {
+		t.Fatalf("reset: %v %v", in, err)
+	}
+	if err := p.client.Input(p.now, reply); err != nil {
+		t.Fatal(err)
+	}
+	var third []byte
+	p.client.Output(p.now, func(b []byte) {
+		if third == nil {
+			third = append([]byte(nil), b...)
+		}
+	})
+	if _, in, err := p.greeter.Greet(p.now, clientAddr, third); in == nil || !in.Proven {
+		t.Errorf("the right answer: %v", err)
+	}
+	if _, _, err := p.greeter.Greet(p.now, serverAddr, third); !errors.Is(err, ErrCookie) {
+		t.Errorf("from another address: %v", err)
+	}
+	if _, _, err := p.greeter.Greet(p.now.Add(2*cookieSlot), clientAddr, third); !errors.Is(err, ErrCookie) {
+		t.Errorf("too late: %v", err)
+	}
+}
+
+func count[T Event](events []Event) (n int) {
+	for _, e := range events {
+		if _, ok := e.(T); ok {
+			n++
+		}
+	}
+	return n
+}
+
+func find[T Event](events []Event) (found T) {
+	for _, e := range events {
+		if t, ok := e.(T); ok {
+			return t
+		}
+	}
+	return found
+}

@@ -1,0 +1,123 @@
+package session
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"iter"
+	"net"
+	"os"
+	"time"
+)
+
+// maxPlain bounds decrypted bytes nobody has taken yet: a key exchange message
+// and a control message or two.
+const maxPlain = 256 << 10
+
+// maxUnsent bounds ciphertext that the peer does not acknowledge: it can have
+// TLS answer (key updates) for as long as it likes.
+const maxUnsent = 1 << 20
+
+var errUnsent = errors.New("the peer acknowledges none of 1 MiB of control messages")
+
+var errTooMuch = errors.New("the peer sent more than 256 KiB of control messages at once")
+
+// tlsMachine is crypto/tls as a machine without I/O: ciphertext is fed in and
+// taken out, and everything happens inside Feed and Write. The library blocks
+// in Read, so it runs on a coroutine that is left whenever it wants more.
+type tlsMachine struct {
+	conn *tls.Conn
+	in   []byte // ciphertext not read yet
+	out  []byte // ciphertext to send
+	// plain is what arrived decrypted; the owner takes from its front.
+	plain       []byte
+	established bool
+	err         error // why it ended; io.EOF after close_notify
+
+	resume func() (struct{}, bool)
+	stop   func()
+	yield  func(struct{}) bool
+}
+
+func newTLSMachine(config *tls.Config, server bool) *tlsMachine {
+	m := new(tlsMachine)
+	if server {
+		m.conn = tls.Server((*memoryConn)(m), config)
+	} else {
+		m.conn = tls.Client((*memoryConn)(m), config)
+	}
+	m.resume, m.stop = iter.Pull(m.run)
+	return m
+}
+
+// run is the coroutine: the handshake, then reading for as long as the session
+// lives.
+func (m *tlsMachine) run(yield func(struct{}) bool) {
+	m.yield = yield
+	if m.err = m.conn.Handshake(); m.err != nil {
+		return
+	}
+	m.established = true
+	buffer := make([]byte, 1024)
+	for {
+		n, err := m.conn.Read(buffer)
+		m.plain = append(m.plain, buffer[:n]...)
+		if len(m.plain) > maxPlain {
+			err = errTooMuch
+		}
+		if err != nil {
+			m.err = err
+			return
+		}
+	}
+}
+
+// Feed takes ciphertext and works until it wants more.
+func (m *tlsMachine) Feed(ciphertext []byte) {
+	m.in = append(m.in, ciphertext...)
+	m.resume()
+}
+
+// Write encrypts one record. It must not be called before the handshake is
+// done.
+func (m *tlsMachine) Write(message []byte) error {
+	_, err := m.conn.Write(message)
+	return err
+}
+
+// Close ends the coroutine.
+func (m *tlsMachine) Close() { m.stop() }
+
+// memoryConn is the side of a tlsMachine that crypto/tls sees.
+type memoryConn tlsMachine
+
+func (c *memoryConn) Read(b []byte) (int, error) {
+	for len(c.in) == 0 {
+		if !c.yield(struct{}{}) {
+			return 0, io.ErrClosedPipe
+		}
+	}
+	n := copy(b, c.in)
+	c.in = c.in[n:]
+	return n, nil
+}
+
+func (c *memoryConn) Write(b []byte) (int, error) {
+	if len(c.out)+len(b) > maxUnsent {
+		return 0, errUnsent
+	}
+	c.out = append(c.out, b...)
+	return len(b), nil
+}
+
+func (c *memoryConn) Close() error                     { return nil }
+func (c *memoryConn) LocalAddr() net.Addr              { return memoryAddr{} }
+func (c *memoryConn) RemoteAddr() net.Addr             { return memoryAddr{} }
+func (c *memoryConn) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
+func (c *memoryConn) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
+func (c *memoryConn) SetWriteDeadline(time.Time) error { return nil }
+
+type memoryAddr struct{}
+
+func (memoryAddr) Network() string { return "openvpn" }
+func (memoryAddr) String() string  { return "control channel" }

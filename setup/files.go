@@ -1,0 +1,103 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// file is one file to be written.
+type file struct {
+	path string
+	data []byte
+	perm fs.FileMode
+}
+
+// writeNew writes all files, and the directories above them, or none. A file
+// that exists is left alone and the error wraps fs.ErrExist.
+//
+// Every name is taken first, exclusively and empty; then each gets its content
+// by renaming a whole file over it. So nobody's file is lost to a race, and no
+// reader sees half of one.
+func writeNew(files []file) (err error) {
+	var made []string
+	defer func() {
+		if err != nil {
+			removeAll(made)
+		}
+	}()
+	for _, f := range files {
+		dirs, err := makeDirs(filepath.Dir(f.path))
+		made = append(made, dirs...)
+		if err != nil {
+			return err
+		}
+		if err := reserve(f); err != nil {
+			return err
+		}
+		made = append(made, f.path)
+	}
+	for _, f := range files {
+		if err := fill(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeAll undoes in reverse order. Nothing is to be done about a failure: the
+// error that led here is the one to tell.
+func removeAll(paths []string) {
+	for i := len(paths) - 1; i >= 0; i-- {
+		_ = os.Remove(paths[i])
+	}
+}
+
+// makeDirs makes dir and what is missing above it, and returns what it made.
+func makeDirs(dir string) (made []string, err error) {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if made, err = makeDirs(parent); err != nil {
+			return made, err
+		}
+	}
+	if err := os.Mkdir(dir, privateDir); err != nil {
+		return made, err
+	}
+	return append(made, dir), nil
+}
+
+// reserve takes the file's name.
+func reserve(f file) error {
+	h, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.perm)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already and is never overwritten; move it away first, or choose another place: %w", f.path, fs.ErrExist)
+	}
+	if err != nil {
+		return err
+	}
+	return h.Close()
+}
+
+// fill gives a reserved file its content, on the disk before its name points
+// to it.
+func fill(f file) error {
+	h, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.path, err)
+	}
+	_, err = h.Write(f.data)
+	err = errors.Join(err, h.Chmod(f.perm), h.Sync(), h.Close())
+	if err == nil {
+		err = os.Rename(h.Name(), f.path)
+	}
+	if err != nil {
+		_ = os.Remove(h.Name())
+		return fmt.Errorf("write %s: %w", f.path, err)
+	}
+	return nil
+}

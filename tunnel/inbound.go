@@ -1,0 +1,138 @@
+package tunnel
+
+// Inbound, in packet order:
+//
+//	Inbound             a batch from the link
+//	  open              whose is it; control packets leave the road here
+//	    Session.Open
+//	    Role.Moved      the peer floated to another address
+//	  Role.Admit        may this peer send from that address; where to
+//	  clampMSS
+//	  adapter.WriteBatch, or sealFor another client
+
+import (
+	"errors"
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/nic"
+	"culvert/session"
+	"culvert/session/seal"
+	"culvert/session/wire"
+)
+
+// Inbound carries packets from a link to the adapter until the link is closed,
+// and returns the error that ended it.
+func (r *Road) Inbound(l link.Link) error {
+	batch := buf.NewBatch(batchOf(l), r.PacketSize+buf.Headroom+buf.Tailroom)
+	in := make([]*buf.Packet, 0, len(batch))
+	out := sender{counters: &r.Counters, size: r.PacketSize}
+	for {
+		n, err := l.ReadBatch(batch)
+		if err != nil && !r.passing(err) {
+			return err
+		}
+		now := time.Now()
+		in = in[:0]
+		for _, p := range batch[:n] {
+			drop := r.inbound(now, l, p, &in, &out)
+			if drop != Kept {
+				r.Counters.Add(drop)
+			}
+		}
+		out.end()
+		r.deliver(in)
+	}
+}
+
+// batchOf is how many packets to take from a link at once.
+func batchOf(l link.Link) int {
+	if s, ok := l.(interface{ BatchSize() int }); ok {
+		return s.BatchSize()
+	}
+	return batchSize
+}
+
+// inbound takes one datagram as far as the batch for the adapter, or for
+// another peer.
+func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, in *[]*buf.Packet, out *sender) Drop {
+	if p.Len() == 0 {
+		return Malformed
+	}
+	if op, _ := wire.ParseHead(p.Bytes()[0]); !r.Headless && !op.IsData() {
+		r.Role.Control(l, p)
+		return Kept
+	}
+	from, kind, drop := r.open(now, l, p)
+	if drop != Kept || kind != session.KindPacket {
+		return drop
+	}
+	to, drop := r.Role.Admit(from, p.Bytes())
+	if drop != Kept {
+		if drop == Malformed {
+			from.Session.Malformed(p.Bytes())
+		}
+		return drop
+	}
+	from.Counters.InPackets.Add(1)
+	from.Counters.InBytes.Add(uint64(p.Len()))
+	clampMSS(p.Bytes(), int(from.MaxInner.Load()))
+	if to != nil {
+		return r.sealFor(now, to, p, out)
+	}
+	*in = append(*in, p)
+	return Kept
+}
+
+// open finds the peer of a packet of the data channel and opens it.
+func (r *Road) open(now time.Time, l link.Link, p *buf.Packet) (*Peer, session.Kind, Drop) {
+	peer, drop := r.Role.Demultiplex(l, p)
+	if drop != Kept {
+		return nil, 0, drop
+	}
+	path, size := p.Path, p.Len()
+	kind, err := peer.Session.Open(now, p)
+	if err != nil {
+		peer.Counters.Refused.Add(1)
+		return nil, 0, dropOf(err)
+	}
+	peer.Counters.LinkIn.Add(uint64(size))
+	if path != *peer.path.Load() {
+		r.Role.Moved(peer, path)
+	}
+	if kind == session.KindExit {
+		peer.post(maxMail, func(time.Time) { peer.Session.PeerExited() })
+	}
+	return peer, kind, Kept
+}
+
+func dropOf(err error) Drop {
+	switch {
+	case errors.Is(err, seal.ErrReplay):
+		return Replayed
+	case errors.Is(err, seal.ErrNoKey), errors.Is(err, seal.ErrExhausted):
+		return NoKey
+	case errors.Is(err, seal.ErrAuth):
+		return Forged
+	}
+	return Malformed
+}
+
+func (r *Road) deliver(in []*buf.Packet) {
+	if len(in) == 0 {
+		return
+	}
+	var adapter nic.NIC
+	if r.Adapter != nil {
+		adapter = r.Adapter()
+	}
+	n := 0
+	if adapter != nil {
+		// A server has several links, and an adapter one writer.
+		r.delivering.Lock()
+		n, _ = adapter.WriteBatch(in)
+		r.delivering.Unlock()
+	}
+	r.Counters[Unsent].Add(uint64(len(in) - n))
+}

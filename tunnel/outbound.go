@@ -1,0 +1,125 @@
+package tunnel
+
+// Outbound, in packet order:
+//
+//	Outbound      a batch from the adapter
+//	  route       whose is it
+//	  clampMSS    keep TCP within what the path carries
+//	  Session.Seal
+//	    sealPieces  with fragment
+//	  sender.add  to the peer's link, in one call per batch
+
+import (
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/nic"
+	"culvert/session/framing"
+)
+
+// Outbound carries packets from the adapter to the peers until the adapter is
+// closed, and returns the error that ended it.
+func (r *Road) Outbound(adapter nic.NIC) error {
+	batch := buf.NewBatch(batchSize, r.PacketSize)
+	out := sender{counters: &r.Counters, size: r.PacketSize}
+	for {
+		n, err := adapter.ReadBatch(batch)
+		if err != nil && !r.passing(err) {
+			return err
+		}
+		now := time.Now()
+		for _, p := range batch[:n] {
+			peer, drop := r.Role.Route(p.Bytes())
+			if drop == Kept {
+				drop = r.sealFor(now, peer, p, &out)
+			}
+			if drop != Kept {
+				r.Counters.Add(drop)
+			}
+		}
+		out.end()
+	}
+}
+
+// sealFor makes an IP packet a packet of the peer's data channel and hands it
+// to the sender.
+func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
+	size := p.Len()
+	clampMSS(p.Bytes(), int(peer.MaxInner.Load()))
+	err := peer.Session.Seal(now, p)
+	switch {
+	case err == framing.ErrTooLarge:
+		err = r.sealPieces(now, peer, p, out)
+	case err == nil:
+		out.add(peer, p)
+	}
+	if err != nil {
+		return dropOf(err)
+	}
+	peer.Counters.OutPackets.Add(1)
+	peer.Counters.OutBytes.Add(uint64(size))
+	return Kept
+}
+
+// sealPieces sends a packet in pieces (`fragment`).
+func (r *Road) sealPieces(now time.Time, peer *Peer, p *buf.Packet, out *sender) error {
+	pieces, err := peer.Session.Cut(p)
+	if err != nil {
+		return err
+	}
+	for {
+		piece := out.spare()
+		more, err := peer.Session.SealPiece(now, &pieces, piece)
+		if err != nil || !more {
+			return err
+		}
+		out.add(peer, piece)
+	}
+}
+
+// sender gathers packets of one batch and writes them with one call for each
+// run that shares a link. Packets stay in order.
+type sender struct {
+	counters *Counters
+	link     link.Link
+	packets  []*buf.Packet
+
+	size   int           // of spares
+	spares []*buf.Packet // for pieces; the first used ones are in packets
+	used   int
+}
+
+// spare is an empty packet, good until the end of the batch.
+func (s *sender) spare() *buf.Packet {
+	if s.used == len(s.spares) {
+		s.spares = append(s.spares, buf.New(s.size))
+	}
+	s.used++
+	return s.spares[s.used-1]
+}
+
+func (s *sender) add(peer *Peer, p *buf.Packet) {
+	if peer.link != s.link {
+		s.flush()
+		s.link = peer.link
+	}
+	p.Path = peer.Path()
+	peer.Counters.LinkOut.Add(uint64(p.Len()))
+	s.packets = append(s.packets, p)
+}
+
+// end sends what is left of a batch.
+func (s *sender) end() {
+	s.flush()
+	s.used = 0
+}
+
+func (s *sender) flush() {
+	if len(s.packets) == 0 {
+		return
+	}
+	n, _ := s.link.WriteBatch(s.packets)
+	s.counters[Unsent].Add(uint64(len(s.packets) - n))
+	s.packets = s.packets[:0]
+}

@@ -1,0 +1,182 @@
+package tunnel
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/session"
+)
+
+// maxMail bounds what waits for a peer's control goroutine. A peer that sends
+// control packets faster than they are worked off loses them, as on a full
+// socket.
+const maxMail = 64
+
+// Peer is a session at work: where its packets go, and the goroutine that owns
+// its control side. That goroutine lives only while there is something to do,
+// so an idle peer costs a timer.
+type Peer struct {
+	Session *session.Session
+	// OnEvent is called for each of the session's events, on the control
+	// goroutine. It may call the session.
+	OnEvent func(now time.Time, e session.Event)
+	// Owner is what the role keeps for the peer.
+	Owner any
+
+	Counters PeerCounters
+
+	// MaxInner is the largest inner IP packet that TCP should use, bytes;
+	// 0 leaves TCP alone. It may change while packets pass.
+	MaxInner atomic.Int32
+
+	link link.Link
+	path atomic.Pointer[buf.Path]
+
+	mu      sync.Mutex
+	mail    []func(now time.Time)
+	working bool
+	timer   *time.Timer
+	ended   bool
+}
+
+// PeerCounters count what a peer's packets came to: inner packets and their
+// bytes, and the bytes of the datagrams that carried them.
+type PeerCounters struct {
+	InPackets, InBytes, OutPackets, OutBytes atomic.Uint64
+	LinkIn, LinkOut                          atomic.Uint64
+	Refused                                  atomic.Uint64 // failed to open
+}
+
+// NewPeer sets a session to work over a link. Nothing happens before the first
+// Do or Deliver.
+func NewPeer(s *session.Session, l link.Link, path buf.Path, onEvent func(*Peer, time.Time, session.Event)) *Peer {
+	p := &Peer{Session: s, link: l}
+	p.OnEvent = func(now time.Time, e session.Event) { onEvent(p, now, e) }
+	p.path.Store(&path)
+	return p
+}
+
+// Path is where the peer's packets go at present.
+func (p *Peer) Path() buf.Path { return *p.path.Load() }
+
+// SetPath sends the peer's packets elsewhere from now on (float).
+func (p *Peer) SetPath(path buf.Path) { p.path.Store(&path) }
+
+// Link is the socket the peer came in by.
+func (p *Peer) Link() link.Link { return p.link }
+
+// Deliver hands a control packet to the session. The packet is copied.
+func (p *Peer) Deliver(packet []byte, onError func(error)) {
+	packet = append([]byte(nil), packet...)
+	p.post(maxMail, func(now time.Time) {
+		if err := p.Session.Input(now, packet); err != nil {
+			onError(err)
+		}
+	})
+}
+
+// Do runs f on the control goroutine, and then whatever the session makes of
+// it. After Stop it does nothing.
+func (p *Peer) Do(f func(now time.Time)) { p.post(0, f) }
+
+// Stop ends the peer: the session is closed and nothing runs any more. Call it
+// from outside the control goroutine or within.
+func (p *Peer) Stop() {
+	p.Do(func(time.Time) {
+		p.Session.Close()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ended = true
+		if p.timer != nil {
+			p.timer.Stop()
+		}
+	})
+}
+
+// post leaves f for the control goroutine and starts one if none runs. With
+// limit, f is dropped when as many wait.
+func (p *Peer) post(limit int, f func(time.Time)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended || limit > 0 && len(p.mail) >= limit {
+		return
+	}
+	p.mail = append(p.mail, f)
+	if !p.working {
+		p.working = true
+		go p.work()
+	}
+}
+
+// work is the control goroutine: it empties the mail, lets the session say and
+// report what it has, sets the timer and ends.
+func (p *Peer) work() {
+	for {
+		p.mu.Lock()
+		mail := p.mail
+		p.mail = nil
+		if len(mail) == 0 || p.ended {
+			p.working = false
+			p.setTimer()
+			p.mu.Unlock()
+			return
+		}
+		p.mu.Unlock()
+		now := time.Now()
+		for _, f := range mail {
+			if f(now); p.ended { // by Stop, on this goroutine
+				break
+			}
+		}
+		p.settle(now)
+	}
+}
+
+// Settle lets the session say and report what it has before Do goes on. Call it
+// on the control goroutine alone: before Stop and the end of the link, it is how
+// last words get out.
+func (p *Peer) Settle(now time.Time) { p.settle(now) }
+
+// settle gives the session its turn. What it reports is acted on before what
+// it says is sent, so that a peer's answer finds the road open.
+func (p *Peer) settle(now time.Time) {
+	p.Session.Advance(now)
+	for {
+		events := p.Session.Events()
+		if len(events) == 0 {
+			break
+		}
+		for _, e := range events {
+			p.OnEvent(now, e)
+		}
+	}
+	p.Session.Output(now, p.send)
+}
+
+// setTimer asks for work at the session's deadline. The caller holds mu.
+func (p *Peer) setTimer() {
+	deadline := p.Session.Deadline()
+	if p.ended || deadline.IsZero() {
+		return
+	}
+	wait := max(time.Until(deadline), time.Millisecond)
+	if p.timer == nil {
+		p.timer = time.AfterFunc(wait, func() { p.Do(func(time.Time) {}) })
+		return
+	}
+	p.timer.Reset(wait)
+}
+
+// controlPackets are for packets that the session itself sends.
+var controlPackets = sync.Pool{New: func() any { return buf.New(buf.DefaultSize) }}
+
+func (p *Peer) send(b []byte) {
+	packet := controlPackets.Get().(*buf.Packet)
+	defer controlPackets.Put(packet)
+	packet.Set(b)
+	packet.Path = p.Path()
+	p.link.WriteBatch([]*buf.Packet{packet})
+}

@@ -1,0 +1,67 @@
+// Package tunnel is the road packets take between a virtual adapter and the
+// network: outbound.go from adapter to link, inbound.go from link to adapter.
+// Both roles use it alike; what differs, whose packet it is, they answer
+// through Role.
+package tunnel
+
+import (
+	"errors"
+	"io/fs"
+	"sync"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/nic"
+)
+
+// batchSize is how many packets are carried at once.
+const batchSize = 64
+
+// Role is what a client and a server do differently. Its methods are called
+// for every packet, from several goroutines, and must not block.
+type Role interface {
+	// Route picks the peer that an outbound IP packet is for.
+	Route(packet []byte) (*Peer, Drop)
+	// Demultiplex finds the peer that a packet of the data channel is from.
+	Demultiplex(l link.Link, p *buf.Packet) (*Peer, Drop)
+	// Control takes a packet of the control channel, and must copy it to
+	// keep it.
+	Control(l link.Link, p *buf.Packet)
+	// Admit decides about an IP packet that a peer sent: it goes to the
+	// adapter, or to another peer if that is not nil, or nowhere.
+	Admit(from *Peer, packet []byte) (to *Peer, drop Drop)
+	// Moved is told that a packet of the peer, found to be authentic, came
+	// by another path than the last.
+	Moved(p *Peer, path buf.Path)
+}
+
+// Road is what both directions share.
+type Road struct {
+	Role     Role
+	Counters Counters
+	// Adapter is where inbound packets go; nil drops them until there is
+	// one.
+	Adapter func() nic.NIC
+	// Headless says that packets have no opcode and all are of the data
+	// channel, as with a static key.
+	Headless bool
+	// PacketSize is the largest packet of adapter or link, in bytes.
+	PacketSize int
+	// OnError is told of errors that pass, such as a refusal by the peer's
+	// host; nil ignores them.
+	OnError func(error)
+
+	delivering sync.Mutex // of WriteBatch on the adapter
+}
+
+// passing tells an error that concerns single packets from the end of a link
+// or adapter.
+func (r *Road) passing(err error) bool {
+	if errors.Is(err, fs.ErrClosed) {
+		return false
+	}
+	if r.OnError != nil {
+		r.OnError(err)
+	}
+	return true
+}
