@@ -192,16 +192,18 @@ func (n *netns) device(dev string) (v4, v6 deviceAddress) {
 	return v4, v6
 }
 
-// mustRun runs a short command to its end.
+// mustRun runs a short command to its end and returns its standard output. What
+// it says beside that, as ip does while another test's namespace goes away, is
+// for the log of a failure.
 func mustRun(t *testing.T, name string, args ...string) string {
 	t.Helper()
+	var stdout, stderr strings.Builder
 	cmd := exec.Command(name, args...)
-	cmd.Env = environment()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	cmd.Env, cmd.Stdout, cmd.Stderr = environment(), &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, &stdout, &stderr)
 	}
-	return string(out)
+	return stdout.String()
 }
 
 // environment is that of everything started here. Namespaces of the network
