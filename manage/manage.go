@@ -1,0 +1,190 @@
+// Package manage is the local interface of a running process: HTTP with JSON
+// over a Unix socket that only its user can open. The command line's subcommands
+// for running processes are its clients.
+package manage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// DefaultDir is where processes of this user have their sockets:
+// /run/culvert for root, else below the user's runtime directory.
+func DefaultDir() string {
+	if os.Geteuid() == 0 {
+		return "/run/culvert"
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "culvert")
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("culvert-%d", os.Getuid()))
+}
+
+const suffix = ".sock"
+
+// Serve answers requests on the socket of a name in a directory, both made if
+// need be, until the returned function is called, which also removes the
+// socket. It fails when another process answers there.
+func Serve(dir, name string, h http.Handler) (stop func(), err error) {
+	path, err := socket(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := privateDir(dir); err != nil {
+		return nil, err
+	}
+	l, err := listen(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Serve(l)
+	}()
+	return func() {
+		s.Close()
+		<-done
+	}, nil
+}
+
+// socket is a name's path. Names come from command lines and are file names.
+func socket(dir, name string) (string, error) {
+	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
+		return "", fmt.Errorf("%q cannot name a running process: expected a plain file name", name)
+	}
+	return filepath.Join(dir, name+suffix), nil
+}
+
+// privateDir makes a directory, and refuses one that another user could have
+// laid out.
+func privateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("the directory of the local interface: %w", err)
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() || !owned(info) {
+		return fmt.Errorf("%s is not a directory of this user's: remove it, or name another", dir)
+	}
+	return nil
+}
+
+// listen opens the socket for this user alone, in place of one whose process is
+// gone.
+func listen(path string) (net.Listener, error) {
+	l, err := net.Listen("unix", path)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		c, dialErr := net.Dial("unix", path)
+		if dialErr == nil {
+			c.Close()
+			return nil, fmt.Errorf("another process is at work as %s", strings.TrimSuffix(filepath.Base(path), suffix))
+		}
+		os.Remove(path)
+		l, err = net.Listen("unix", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the local interface: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Names are the processes that have a socket in a directory, in order.
+func Names(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), suffix); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Client asks one running process.
+type Client struct {
+	name string
+	http *http.Client
+}
+
+// Dial makes a client of the process of a name, or with "" of the only one
+// there is. Prefix narrows what counts ("hub-"); "" is all.
+func Dial(dir, prefix, name string) (*Client, error) {
+	if name == "" {
+		names, err := Names(dir)
+		if err != nil {
+			return nil, err
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) })
+		switch len(names) {
+		case 0:
+			return nil, fmt.Errorf("nothing of the kind is running (no socket in %s)", dir)
+		case 1:
+			name = names[0]
+		default:
+			return nil, fmt.Errorf("several are running, name one: %s", strings.Join(names, ", "))
+		}
+	}
+	path, err := socket(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}
+	return &Client{name, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+}
+
+// Do asks for a path, with a body of JSON unless it is nil, and returns the
+// answer for the caller to read and close. An answer that is no success is an
+// error with its text.
+func (c *Client) Do(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
+	var r io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		r = strings.NewReader(string(b))
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://culvert"+path, r)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("%s is not running", c.name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", c.name, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		return nil, errors.New(strings.TrimSpace(string(text)))
+	}
+	return resp.Body, nil
+}

@@ -1,0 +1,107 @@
+package manage
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/bad" {
+		http.Error(w, "that will not do", http.StatusBadRequest)
+		return
+	}
+	body, _ := io.ReadAll(r.Body)
+	w.Write(append([]byte(r.URL.Path+" "), body...))
+}
+
+func ask(t *testing.T, c *Client, path string) string {
+	t.Helper()
+	answer, err := c.Do(t.Context(), "POST", path, map[string]int{"n": 1})
+	if err != nil {
+		return err.Error()
+	}
+	defer answer.Close()
+	text, _ := io.ReadAll(answer)
+	return string(text)
+}
+
+func TestAskAProcess(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	stop, err := Serve(dir, "hub-a", http.HandlerFunc(echo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "hub-a.sock")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("socket: %v, %v", info, err)
+	}
+	c, err := Dial(dir, "hub-", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, c, "/list"); got != `/list {"n":1}` {
+		t.Errorf("answer %q", got)
+	}
+	if got := ask(t, c, "/bad"); got != "that will not do" {
+		t.Errorf("refusal %q", got)
+	}
+	if _, err := Serve(dir, "hub-a", http.HandlerFunc(echo)); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("a second one: %v", err)
+	}
+	stop()
+	if got := ask(t, c, "/list"); got != "hub-a is not running" {
+		t.Errorf("after the end: %q", got)
+	}
+}
+
+func TestDialPicks(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Dial(dir, "hub-", ""); err == nil || !strings.Contains(err.Error(), "nothing of the kind") {
+		t.Errorf("none: %v", err)
+	}
+	for _, name := range []string{"hub-b", "hub-a", "server"} {
+		if err := os.WriteFile(filepath.Join(dir, name+suffix), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Dial(dir, "hub-", ""); err == nil || !strings.HasSuffix(err.Error(), ": hub-a, hub-b") {
+		t.Errorf("two: %v", err)
+	}
+	if c, err := Dial(dir, "", "server"); err != nil || c.name != "server" {
+		t.Errorf("by name: %v, %v", c, err)
+	}
+	for _, name := range []string{"../x", "a/b", ".."} {
+		if _, err := Dial(dir, "", name); err == nil {
+			t.Errorf("%q is a name", name)
+		}
+	}
+}
+
+// TestServeAfterACrash: a socket whose process is gone is in nobody's way.
+func TestServeAfterACrash(t *testing.T) {
+	dir := t.TempDir()
+	l, err := listen(filepath.Join(dir, "server.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
+	l.Close()
+	stop, err := Serve(dir, "server", http.HandlerFunc(echo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+}
+
+func TestForeignDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Serve(dir, "server", http.HandlerFunc(echo)); err == nil {
+		t.Error("a directory that everybody can write was taken")
+	}
+}

@@ -1,0 +1,111 @@
+// Package frame reads and rewrites Ethernet frames: addresses, type and the
+// IEEE 802.1Q tag. What an Ethernet frame carries is for others.
+package frame
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+
+	"culvert/internal/buf"
+)
+
+// Lengths in bytes.
+const (
+	HeaderLen = 14 // destination, source, type
+	TagLen    = 4  // of 802.1Q, between source and type
+)
+
+// EtherTypes (IANA, IEEE 802 Numbers).
+const (
+	TypeIPv4 = 0x0800
+	TypeARP  = 0x0806
+	TypeVLAN = 0x8100 // 802.1Q
+	TypeQinQ = 0x88a8 // 802.1ad
+	TypeIPv6 = 0x86dd
+)
+
+// MaxVLAN is the largest VLAN identifier there is; 0xfff is reserved.
+const MaxVLAN = 0xffe
+
+// MAC is an Ethernet address.
+type MAC [6]byte
+
+// Broadcast is every station.
+var Broadcast = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+// ParseMAC reads an address as net.ParseMAC does, and takes six bytes only.
+func ParseMAC(s string) (MAC, error) {
+	hw, err := net.ParseMAC(s)
+	if err != nil || len(hw) != len(MAC{}) {
+		return MAC{}, fmt.Errorf("%q is no Ethernet address; expected six bytes such as 02:00:5e:10:00:01", s)
+	}
+	return MAC(hw), nil
+}
+
+func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
+
+// IsGroup tells a multicast or broadcast address from a station's.
+func (m MAC) IsGroup() bool { return m[0]&1 != 0 }
+
+// IsStation tells whether a frame may have m as its source.
+func (m MAC) IsStation() bool { return m != MAC{} && !m.IsGroup() }
+
+// Header is the start of a frame.
+type Header struct {
+	Dst, Src MAC
+	// Tagged says that there is an 802.1Q tag, of VLAN and Priority (0 to 7).
+	// A tag of VLAN 0 has a priority only.
+	Tagged   bool
+	VLAN     uint16
+	Priority uint8
+	Type     uint16 // of the payload; below 0x600 it is a length (802.3)
+	Len      int    // of header and tag; the payload follows
+}
+
+// Parse reads the header of a frame; ok is false when it is cut short. A second
+// tag is left in the payload, and its type is Type.
+func Parse(b []byte) (h Header, ok bool) {
+	if len(b) < HeaderLen {
+		return h, false
+	}
+	h.Dst, h.Src = MAC(b[0:6]), MAC(b[6:12])
+	h.Type, h.Len = binary.BigEndian.Uint16(b[12:]), HeaderLen
+	if h.Type != TypeVLAN {
+		return h, true
+	}
+	if len(b) < HeaderLen+TagLen {
+		return h, false
+	}
+	tci := binary.BigEndian.Uint16(b[14:])
+	h.Tagged, h.VLAN, h.Priority = true, tci&0xfff, uint8(tci>>13)
+	h.Type, h.Len = binary.BigEndian.Uint16(b[16:]), HeaderLen+TagLen
+	return h, true
+}
+
+// Append adds the header to b, with its tag if Tagged. Len is not looked at.
+func (h Header) Append(b []byte) []byte {
+	b = append(append(b, h.Dst[:]...), h.Src[:]...)
+	if h.Tagged {
+		b = binary.BigEndian.AppendUint16(b, TypeVLAN)
+		b = binary.BigEndian.AppendUint16(b, uint16(h.Priority)<<13|h.VLAN)
+	}
+	return binary.BigEndian.AppendUint16(b, h.Type)
+}
+
+// Tag gives an untagged frame, at least HeaderLen long, a tag. It uses
+// headroom.
+func Tag(p *buf.Packet, vlan uint16, priority uint8) {
+	p.Prepend(TagLen)
+	b := p.Bytes()
+	copy(b, b[TagLen:TagLen+12])
+	binary.BigEndian.PutUint16(b[12:], TypeVLAN)
+	binary.BigEndian.PutUint16(b[14:], uint16(priority)<<13|vlan)
+}
+
+// Untag takes the tag off a frame that has one (Parse said so).
+func Untag(p *buf.Packet) {
+	b := p.Bytes()
+	copy(b[TagLen:], b[:12])
+	p.TrimFront(TagLen)
+}
