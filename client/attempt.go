@@ -10,6 +10,7 @@ import (
 	"culvert/endpoint"
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/endpoint/reach"
 	"culvert/session"
 	"culvert/tunnel"
 )
@@ -21,7 +22,7 @@ const explainAfter = 5 * time.Second
 type attempt struct {
 	*Client
 	*profile
-	target  target
+	target  reach.Target
 	peer    *tunnel.Peer
 	events  chan session.Event
 	done    chan struct{} // closed when nobody takes events any more
@@ -31,32 +32,32 @@ type attempt struct {
 }
 
 // connect runs one connection and returns why it ended.
-func (c *Client) connect(ctx context.Context, t target) error {
-	if err := c.keepReachable(ctx, t.near().Addr()); err != nil {
+func (c *Client) connect(ctx context.Context, t reach.Target) error {
+	if err := c.keepReachable(ctx, t.Near().Addr()); err != nil {
 		return err
 	}
-	p := c.profile(t.remote)
+	p := c.profile(t.Remote)
 	cfg := p.session
 	var err error
 	if cfg.Username, cfg.Password, err = c.login.next(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errFatal, err)
+		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
 	c.log.Info("connecting", "remote", t)
 	began := time.Now()
-	l, err := c.open(ctx, p, t)
+	l, err := c.dialer.Open(ctx, t)
 	if err != nil {
 		return err
 	}
 	if c.showTLS != nil {
-		cfg.TLS = c.showTLS(cfg.TLS, t.addr)
+		cfg.TLS = c.showTLS(cfg.TLS, t.Addr)
 	}
 	cfg.Wrapper = p.wrapper()
-	cfg.Fragment = endpoint.Fragment(p.cfg, t.addr.Addr().Is6())
-	if t.remote.Proto.TCP {
+	cfg.Fragment = endpoint.Fragment(p.cfg, t.Addr.Addr().Is6())
+	if t.Remote.Proto.TCP {
 		cfg = endpoint.OverTCP(cfg)
 	}
 	a := &attempt{began: began, Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
-	a.peer = tunnel.NewPeer(session.NewClient(cfg, time.Now()), l, buf.Path{Remote: t.addr}, a.onEvent)
+	a.peer = tunnel.NewPeer(session.NewClient(cfg, time.Now()), l, buf.Path{Remote: t.Addr}, a.onEvent)
 	c.peer.Store(a.peer)
 	c.passing.Store(nil)
 	inbound := make(chan error, 1)
@@ -109,7 +110,7 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 				return fmt.Errorf("no connection within %v (connect-timeout)", a.profile.cfg.ConnectTimeout)
 			}
 		case err := <-a.ended:
-			return fmt.Errorf("%w: the adapter: %w", errFatal, err)
+			return fmt.Errorf("%w: the adapter: %w", reach.ErrFatal, err)
 		case err := <-inbound:
 			return a.linkEnded(err)
 		case <-a.restarts:
@@ -129,7 +130,7 @@ func (a *attempt) linkEnded(err error) error {
 	switch {
 	case a.up:
 		return &lostError{err}
-	case errors.As(err, new(*link.LengthError)) || !a.target.remote.Proto.TCP:
+	case errors.As(err, new(*link.LengthError)) || !a.target.Remote.Proto.TCP:
 		return fmt.Errorf("the socket: %w", err)
 	}
 	return fmt.Errorf("the server, or something on the way, ended the connection before it was up: %w; a server does that with a client whose tls-auth or tls-crypt key or certificate it refuses, and its log says why", err)
@@ -190,12 +191,12 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 func (a *attempt) pushed(ctx context.Context, options []string) error {
 	cfg, notes, err := config.ParsePushed(a.profile.cfg, options)
 	if err != nil {
-		return fmt.Errorf("%w: the server's push: %w", errFatal, err)
+		return fmt.Errorf("%w: the server's push: %w", reach.ErrFatal, err)
 	}
 	for _, note := range notes {
 		a.log.Warn("pushed option: " + note.Text)
 	}
-	a.peer.MaxInner.Store(int32(endpoint.MaxInner(cfg, a.target.addr.Addr().Is6(), a.peer.Session)))
+	a.peer.MaxInner.Store(int32(endpoint.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Session)))
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
+	"culvert/endpoint/reach"
 	"culvert/session"
 	"culvert/session/wrap"
 	"culvert/tunnel"
@@ -48,10 +49,10 @@ type Client struct {
 	main    *profile
 	blocks  map[*config.Config]*profile // of <connection> blocks
 	road    tunnel.Road
-	remotes *remotes
+	remotes *reach.Remotes
+	dialer  reach.Dialer
 
-	login       *login
-	proxyLogins map[string][2]string // asked for, by proxy
+	login *login
 	// showTLS makes the TLS settings for one server (tls-verify); nil: they
 	// are those of the profile.
 	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
@@ -73,8 +74,8 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if !c.Pull {
 		return nil, errors.New("this configuration has no `client` (or `pull`): it is that of a server, or of one of two hosts without one")
 	}
-	cl := &Client{cfg: c, opts: o, log: o.Log, remotes: newRemotes(c, o.Resolve),
-		blocks: make(map[*config.Config]*profile), proxyLogins: make(map[string][2]string), ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
+	cl := &Client{cfg: c, opts: o, log: o.Log, dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask},
+		blocks: make(map[*config.Config]*profile), ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
 	if err := endpoint.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}
@@ -96,9 +97,10 @@ func New(c *config.Config, o Options) (*Client, error) {
 			}
 		}
 	}
-	if cl.opts.Listen == nil {
-		cl.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
+	if cl.opts.Resolve == nil {
+		cl.opts.Resolve = endpoint.SystemResolver
 	}
+	cl.remotes = reach.NewRemotes(c, cl.opts.Resolve)
 	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Adapter: cl.currentNIC, OnError: cl.passingError}
 	return cl, nil
 }
@@ -164,7 +166,7 @@ func (c *Client) Run(ctx context.Context) error {
 	defer c.keepStatus()()
 	var failures int // since the last connection that was up
 	for {
-		target, err := c.remotes.next(ctx)
+		target, err := c.remotes.Next(ctx)
 		if err == nil {
 			err = c.connect(ctx, target)
 		}
@@ -180,30 +182,17 @@ func (c *Client) Run(ctx context.Context) error {
 			failures = 0
 		}
 		if again.sameServer {
-			c.remotes.stay()
+			c.remotes.Stay()
 		}
 		if again.nextRemote {
-			c.remotes.leave()
+			c.remotes.Leave()
 		}
-		pause := max(c.retryWait(failures), again.backoff)
+		pause := max(c.remotes.Wait(failures), again.backoff)
 		c.log.Warn("not connected", "reason", err, "retry-in", pause)
 		if !c.pause(ctx, pause) {
 			return nil
 		}
 	}
-}
-
-// patientTries is after how many failures for each remote the wait between
-// tries begins to double (man page, connect-retry).
-const patientTries = 5
-
-// retryWait is how long to wait after so many failures in a row.
-func (c *Client) retryWait(failures int) time.Duration {
-	wait := c.cfg.ConnectRetry
-	for range min(failures/max(len(c.cfg.Remotes), 1)-patientTries, 20) {
-		wait *= 2
-	}
-	return min(wait, max(c.cfg.ConnectRetryMax, c.cfg.ConnectRetry))
 }
 
 // verdict is what to do after a connection ended.
@@ -234,18 +223,15 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{sameServer: restart.SameServer, established: true}
 	case errors.Is(err, session.ErrPingTimeout) && c.cfg.PingExit > 0:
 		return verdict{give: err}
-	case errors.Is(err, errFatal):
+	case errors.Is(err, reach.ErrFatal):
 		return verdict{give: err}
-	case errors.Is(err, errExhausted), errors.Is(err, errUnresolved):
+	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):
 		return verdict{give: err}
 	case errors.As(err, &lost), errors.Is(err, errRestart):
 		return verdict{sameServer: true, established: true}
 	}
 	return verdict{}
 }
-
-// errFatal is wrapped by errors that trying again would not mend.
-var errFatal = errors.New("cannot go on")
 
 // lostError is the end of a connection that was up.
 type lostError struct{ err error }

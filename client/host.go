@@ -9,17 +9,18 @@ import (
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/hostnet"
+	"culvert/endpoint/reach"
 )
 
 // bringUp opens the adapter in the state that cfg wants, or brings the one
 // that is open to it.
 func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
-	state, err := endpoint.HostState(ctx, cfg, a.target.near().Addr(), a.remotes.resolve)
+	state, err := endpoint.HostState(ctx, cfg, a.target.Near().Addr(), a.opts.Resolve)
 	if err != nil {
 		return err
 	}
 	if len(state.Addresses) == 0 {
-		return fmt.Errorf("%w: the server pushed no address (ifconfig)", errFatal)
+		return fmt.Errorf("%w: the server pushed no address (ifconfig)", reach.ErrFatal)
 	}
 	if open := a.adapter.Load(); open != nil {
 		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
@@ -30,7 +31,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	}
 	opened, err := a.opts.Open(ctx, state)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errFatal, err)
+		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
 	a.state = state
 	a.adapter.Store(opened)
@@ -46,7 +47,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 // report says what of the wanted state could not be had.
 func (a *attempt) report(err error) error {
 	if err != nil {
-		return fmt.Errorf("%w: %w", errFatal, err)
+		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
 	open := a.adapter.Load()
 	for _, change := range open.Changes {

@@ -37,7 +37,7 @@ func newLogin(c *config.Config, ask endpoint.Ask) (*login, error) {
 	if f == nil {
 		return l, nil
 	}
-	l.username, l.password = twoLines(f.Text)
+	l.username, l.password = f.TwoLines()
 	if c.AuthNoCache && f.Name != "" {
 		f.Text = nil
 	}
@@ -87,13 +87,13 @@ func (l *login) next(ctx context.Context) (username, password string, err error)
 // where they were forgotten, or by asking.
 func (l *login) complete(ctx context.Context) (err error) {
 	if f := l.cfg.AuthUserPass; l.username == "" && (f.Inline || f.Name != "") {
-		text := f.Text
-		if text == nil {
-			if text, err = os.ReadFile(l.cfg.Path(f.Name)); err != nil {
+		again := *f
+		if again.Text == nil {
+			if again.Text, err = os.ReadFile(l.cfg.Path(f.Name)); err != nil {
 				return fmt.Errorf("auth-user-pass: %w", err)
 			}
 		}
-		l.username, l.password = twoLines(text)
+		l.username, l.password = again.TwoLines()
 	}
 	if l.username == "" {
 		if l.username, err = l.answer(ctx, "User name:", true, true); err != nil {

@@ -14,6 +14,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic/nictest"
+	"culvert/endpoint/reach"
 	"culvert/session"
 	"culvert/session/wrap"
 	"culvert/tunnel"
@@ -34,10 +35,10 @@ func TestPushUpdateChangesTheHost(t *testing.T) {
 		Open: func(context.Context, hostnet.State) (*adapter.Adapter, error) {
 			return &adapter.Adapter{NIC: pipe}, nil
 		}}}
-	c.remotes = newRemotes(cfg, func(context.Context, string, string) ([]netip.Addr, error) { return nil, errors.New("no names here") })
+	c.opts.Resolve = func(context.Context, string, string) ([]netip.Addr, error) { return nil, errors.New("no names here") }
 	c.road = tunnel.Road{Role: role{c}, PacketSize: 2000}
 	s := session.NewClient(session.Config{Wrapper: wrap.None{}, TLSTimeout: time.Second, HandWindow: time.Minute}, time.Now())
-	a := &attempt{Client: c, profile: &profile{cfg: cfg}, target: target{addr: netip.MustParseAddrPort("192.0.2.1:1194")}}
+	a := &attempt{Client: c, profile: &profile{cfg: cfg}, target: reach.Target{Addr: netip.MustParseAddrPort("192.0.2.1:1194")}}
 	a.peer = tunnel.NewPeer(s, deafLink{}, buf.Path{}, func(*tunnel.Peer, time.Time, session.Event) {})
 	t.Cleanup(func() { c.closeAdapter(); a.peer.Stop() })
 

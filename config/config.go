@@ -7,6 +7,7 @@ package config
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -347,6 +348,13 @@ type File struct {
 	Inline bool
 	Text   []byte
 	Pos    Pos
+}
+
+// TwoLines are the first two lines of a file, such as user name and password.
+func (f *File) TwoLines() (first, second string) {
+	first, rest, _ := strings.Cut(string(f.Text), "\n")
+	second, _, _ = strings.Cut(rest, "\n")
+	return strings.TrimRight(first, "\r"), strings.TrimRight(second, "\r")
 }
 
 // AuthRetry is what a client does when its password was refused.

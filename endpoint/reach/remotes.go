@@ -1,4 +1,7 @@
-package client
+// Package reach finds the other end and connects to it: it goes round the
+// remotes of a configuration and their addresses, and opens links to them,
+// directly or by way of a proxy. A client and either of two hosts use it alike.
+package reach
 
 import (
 	"context"
@@ -6,55 +9,58 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"strings"
 	"time"
 
 	"culvert/config"
 	"culvert/endpoint"
 )
 
-// target is one address of a remote.
-type target struct {
-	remote config.Remote
-	// host and port are the server's, for a proxy to resolve.
+// Target is one address of a remote.
+type Target struct {
+	Remote config.Remote
+	// Settings are the configuration's, with those of the remote's own
+	// <connection> block.
+	Settings *config.Config
+	// Addr is where packets go: to the other end, or over TCP to the proxy.
+	Addr netip.AddrPort
+
+	// host and port are the other end's, for a proxy to resolve.
 	host string
 	port uint16
-	// addr is where packets go: to the server, or over TCP to the proxy.
-	addr netip.AddrPort
 	// relay is the SOCKS proxy of a target for UDP; not valid without one.
 	relay    netip.AddrPort
 	viaProxy bool
 }
 
-func (t target) String() string {
-	proto := t.remote.Proto.Transport()
+func (t Target) String() string {
+	proto := t.Remote.Proto.Transport()
 	if t.viaProxy {
-		return fmt.Sprintf("%s:%d (%s through a proxy at %v)", t.host, t.port, proto, t.near())
+		return fmt.Sprintf("%s:%d (%s through a proxy at %v)", t.host, t.port, proto, t.Near())
 	}
-	return fmt.Sprintf("%s (%s %v)", t.remote.Host, proto, t.addr)
+	return fmt.Sprintf("%s (%s %v)", t.Remote.Host, proto, t.Addr)
 }
 
-// near is the address that this host's packets go to, past the tunnel.
-func (t target) near() netip.AddrPort {
+// Near is the address that this host's packets go to, past the tunnel.
+func (t Target) Near() netip.AddrPort {
 	if t.relay.IsValid() {
 		return t.relay
 	}
-	return t.addr
+	return t.Addr
 }
 
-// errExhausted says that every remote was tried as often as
+// ErrExhausted says that every remote was tried as often as
 // connect-retry-max allows.
-var errExhausted = errors.New("every remote was tried as often as connect-retry-max allows")
+var ErrExhausted = errors.New("every remote was tried as often as connect-retry-max allows")
 
-// remotes goes round the remotes of a configuration and their addresses.
-type remotes struct {
+// Remotes goes round the remotes of a configuration and their addresses.
+type Remotes struct {
 	list    []config.Remote
 	resolve endpoint.Resolver
 	tries   int // rounds allowed; 0: no limit
 	rounds  int
 	at      int      // the next remote
-	queue   []target // addresses of the present one not tried yet
-	last    *target
+	queue   []Target // addresses of the present one not tried yet
+	last    *Target
 	again   bool
 	known   map[string][]netip.Addr // what names resolved to before
 
@@ -62,50 +68,76 @@ type remotes struct {
 	failing time.Time // since when no name has had an address; zero: not so
 }
 
-func newRemotes(c *config.Config, resolve endpoint.Resolver) *remotes {
+// NewRemotes begins a round. resolve finds addresses; nil: the system's resolver.
+func NewRemotes(c *config.Config, resolve endpoint.Resolver) *Remotes {
 	if resolve == nil {
 		resolve = endpoint.SystemResolver
 	}
-	r := &remotes{list: append([]config.Remote(nil), c.Remotes...), cfg: c, resolve: resolve, tries: c.ConnectTries, known: make(map[string][]netip.Addr)}
+	r := &Remotes{list: append([]config.Remote(nil), c.Remotes...), cfg: c, resolve: resolve, tries: c.ConnectTries, known: make(map[string][]netip.Addr)}
 	if c.RemoteRandom {
 		rand.Shuffle(len(r.list), func(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] })
 	}
 	return r
 }
 
-// stay makes next return the last target once more.
-func (r *remotes) stay() { r.again = r.last != nil }
+// Stay makes Next return the last target once more.
+func (r *Remotes) Stay() { r.again = r.last != nil }
 
-// leave skips the addresses of the present remote that were not tried.
-func (r *remotes) leave() { r.queue = nil }
+// Leave skips the addresses of the present remote that were not tried.
+func (r *Remotes) Leave() { r.queue = nil }
 
-// next is the address to try now.
-func (r *remotes) next(ctx context.Context) (target, error) {
+// Next is the address to try now.
+func (r *Remotes) Next(ctx context.Context) (Target, error) {
 	if r.again {
 		r.again = false
 		return *r.last, nil
 	}
-	if len(r.queue) == 0 {
-		if err := r.fill(ctx); err != nil {
-			return target{}, err
-		}
+	t, err := r.Peek(ctx)
+	if err != nil {
+		return t, err
 	}
-	t := r.queue[0]
 	r.queue = r.queue[1:]
 	r.last = &t
 	return t, nil
 }
 
-// errUnresolved says that no name had an address for as long as resolv-retry
+// Peek is the address that Next goes on with; it stays next.
+func (r *Remotes) Peek(ctx context.Context) (Target, error) {
+	if len(r.queue) == 0 {
+		if err := r.fill(ctx); err != nil {
+			return Target{}, err
+		}
+	}
+	return r.queue[0], nil
+}
+
+// patientTries is after how many failures for each remote the wait between
+// tries begins to double (man page, connect-retry).
+const patientTries = 5
+
+// Wait is how long to wait after so many failures in a row.
+func (r *Remotes) Wait(failures int) time.Duration {
+	cfg := r.cfg
+	if r.last != nil {
+		cfg = r.last.Settings
+	}
+	wait := cfg.ConnectRetry
+	for range min(failures/max(len(r.list), 1)-patientTries, 20) {
+		wait *= 2
+	}
+	return min(wait, max(cfg.ConnectRetryMax, cfg.ConnectRetry))
+}
+
+// ErrUnresolved says that no name had an address for as long as resolv-retry
 // allows.
-var errUnresolved = errors.New("no remote's name has had an address for the time of resolv-retry")
+var ErrUnresolved = errors.New("no remote's name has had an address for the time of resolv-retry")
 
 // fill resolves the next remote.
-func (r *remotes) fill(ctx context.Context) error {
+func (r *Remotes) fill(ctx context.Context) error {
 	if r.at == len(r.list) {
 		r.at = 0
 		if r.rounds++; r.tries > 0 && r.rounds >= r.tries {
-			return errExhausted
+			return ErrExhausted
 		}
 	}
 	remote := r.list[r.at]
@@ -120,25 +152,25 @@ func (r *remotes) fill(ctx context.Context) error {
 
 // unresolved makes the failure to resolve a remote final when all of them have
 // failed for too long.
-func (r *remotes) unresolved(err error) error {
+func (r *Remotes) unresolved(err error) error {
 	now := time.Now()
 	if r.failing.IsZero() {
 		r.failing = now
 	}
 	if limit := r.cfg.ResolvRetry; limit >= 0 && r.at == len(r.list) && now.Sub(r.failing) >= limit {
-		return fmt.Errorf("%w (%v): %w", errUnresolved, limit, err)
+		return fmt.Errorf("%w (%v): %w", ErrUnresolved, limit, err)
 	}
 	return err
 }
 
 // targets are the addresses to try for a remote: the server's, or the proxy's,
 // which finds the server itself unless it relays datagrams.
-func (r *remotes) targets(ctx context.Context, remote config.Remote) ([]target, error) {
+func (r *Remotes) targets(ctx context.Context, remote config.Remote) ([]Target, error) {
 	cfg := r.cfg
 	if remote.Settings != nil {
 		cfg = remote.Settings
 	}
-	t := target{remote: remote, host: r.serverName(remote.Host)}
+	t := Target{Remote: remote, Settings: cfg, host: r.serverName(remote.Host)}
 	var err error
 	if t.port, err = endpoint.LookupPort(ctx, remote); err != nil {
 		return nil, err
@@ -163,9 +195,9 @@ func (r *remotes) targets(ctx context.Context, remote config.Remote) ([]target, 
 }
 
 // at is a target for each address.
-func (t target) at(addrs []netip.AddrPort) (list []target) {
+func (t Target) at(addrs []netip.AddrPort) (list []Target) {
 	for _, a := range addrs {
-		t.addr = a
+		t.Addr = a
 		list = append(list, t)
 	}
 	return list
@@ -184,7 +216,7 @@ func proxyOf(c *config.Config) (host, port string) {
 
 // serverName is a remote's name to resolve: with random characters before it,
 // if so wanted, which no cache has seen.
-func (r *remotes) serverName(host string) string {
+func (r *Remotes) serverName(host string) string {
 	if _, err := netip.ParseAddr(host); err == nil || !r.cfg.RemoteRandomHostname {
 		return host
 	}
@@ -192,7 +224,7 @@ func (r *remotes) serverName(host string) string {
 }
 
 // endpoints are the addresses and the port of a host.
-func (r *remotes) endpoints(ctx context.Context, remote config.Remote, name string) ([]netip.AddrPort, error) {
+func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name string) ([]netip.AddrPort, error) {
 	port, err := endpoint.LookupPort(ctx, remote)
 	if err != nil {
 		return nil, err
@@ -209,7 +241,7 @@ func (r *remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 }
 
 // addresses resolves a remote, or falls back on what it was before.
-func (r *remotes) addresses(ctx context.Context, remote config.Remote, name string) ([]netip.Addr, error) {
+func (r *Remotes) addresses(ctx context.Context, remote config.Remote, name string) ([]netip.Addr, error) {
 	addrs, err := endpoint.LookupHost(ctx, r.resolve, remote, name)
 	if err == nil {
 		r.known[remote.Host] = addrs
@@ -219,11 +251,4 @@ func (r *remotes) addresses(ctx context.Context, remote config.Remote, name stri
 		return before, nil
 	}
 	return nil, err
-}
-
-// twoLines are the first two lines of a text.
-func twoLines(text []byte) (first, second string) {
-	first, rest, _ := strings.Cut(string(text), "\n")
-	second, _, _ = strings.Cut(rest, "\n")
-	return strings.TrimRight(first, "\r"), strings.TrimRight(second, "\r")
 }

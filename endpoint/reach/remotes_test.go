@@ -1,42 +1,38 @@
-package client
+package reach
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"culvert/config"
 	"culvert/endpoint"
-	"culvert/session"
-	"culvert/session/negotiate"
 )
 
 // remotesOf are some remotes by host, each on port 1194.
-func remotesOf(tries int, resolve endpoint.Resolver, names ...string) *remotes {
+func remotesOf(tries int, resolve endpoint.Resolver, names ...string) *Remotes {
 	c := &config.Config{ConnectTries: tries}
 	for _, name := range names {
 		c.Remotes = append(c.Remotes, config.Remote{Host: name, Port: "1194"})
 	}
-	return newRemotes(c, resolve)
+	return NewRemotes(c, resolve)
 }
 
 // tour is what next returns, n times.
-func tour(t *testing.T, r *remotes, n int) (list []string) {
+func tour(t *testing.T, r *Remotes, n int) (list []string) {
 	t.Helper()
 	for range n {
-		target, err := r.next(t.Context())
+		target, err := r.Next(t.Context())
 		switch {
-		case errors.Is(err, errExhausted):
+		case errors.Is(err, ErrExhausted):
 			list = append(list, "exhausted")
 		case err != nil:
 			list = append(list, "error")
 		default:
-			list = append(list, target.addr.Addr().String())
+			list = append(list, target.Addr.Addr().String())
 		}
 	}
 	return list
@@ -63,9 +59,9 @@ func TestRetryLimit(t *testing.T) {
 func TestStay(t *testing.T) {
 	resolve := hosts(map[string][]string{"a": {"192.0.2.1"}, "b": {"192.0.2.2"}})
 	r := remotesOf(0, resolve, "a", "b")
-	r.stay() // nothing to stay at yet
+	r.Stay() // nothing to stay at yet
 	got := tour(t, r, 1)
-	r.stay()
+	r.Stay()
 	got = append(got, tour(t, r, 2)...)
 	check(t, got, []string{"192.0.2.1", "192.0.2.1", "192.0.2.2"})
 }
@@ -95,8 +91,8 @@ func TestRemoteErrorsMend(t *testing.T) {
 		"no such port":           {config.Remote{Host: "a", Port: "no-such-port"}, `port "no-such-port"`},
 		"no such name":           {config.Remote{Host: "nowhere", Port: "1194"}, "remote nowhere: the name has no address"},
 	} {
-		r := newRemotes(&config.Config{Remotes: []config.Remote{c.remote}}, hosts(map[string][]string{"a": {"192.0.2.1"}}))
-		if _, err := r.next(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
+		r := NewRemotes(&config.Config{Remotes: []config.Remote{c.remote}}, hosts(map[string][]string{"a": {"192.0.2.1"}}))
+		if _, err := r.Next(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v does not say %q", name, err, c.want)
 		}
 	}
@@ -106,53 +102,15 @@ func TestFamilyIsAskedFor(t *testing.T) {
 	for family, want := range map[int]string{0: "ip", 4: "ip4", 6: "ip6"} {
 		asked := ""
 		c := &config.Config{Remotes: []config.Remote{{Host: "a", Port: "1194", Proto: config.Proto{Family: family}}}}
-		newRemotes(c, func(_ context.Context, network, _ string) ([]netip.Addr, error) {
+		NewRemotes(c, func(_ context.Context, network, _ string) ([]netip.Addr, error) {
 			asked = network
 			return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
-		}).next(t.Context())
+		}).Next(t.Context())
 		if asked != want {
 			t.Errorf("family %d: asked for %q", family, asked)
 		}
 	}
 }
-
-func TestAfterwards(t *testing.T) {
-	busy := negotiate.Restart{Temporary: true, SameServer: true, Backoff: 9 * time.Second}
-	lost := func(err error) error { return &lostError{err} }
-	for name, c := range map[string]struct {
-		err      error
-		pingExit bool
-		want     verdict
-	}{
-		"login refused":            {&session.AuthFailedError{Restart: negotiate.Restart{Reason: "no"}}, false, verdict{give: errAny}},
-		"login refused at a rekey": {lost(&session.AuthFailedError{}), false, verdict{give: errAny}},
-		"refused for now":          {&session.AuthFailedError{Restart: busy}, false, verdict{sameServer: true, backoff: 9 * time.Second}},
-		"restart":                  {lost(&session.RestartError{Restart: negotiate.Restart{SameServer: true}}), false, verdict{sameServer: true, established: true}},
-		"restart at the next":      {lost(&session.RestartError{}), false, verdict{established: true}},
-		"halt":                     {lost(&session.RestartError{Halt: true}), false, verdict{give: errAny}},
-		"silence":                  {lost(session.ErrPingTimeout), false, verdict{sameServer: true, established: true}},
-		"silence with ping-exit":   {lost(session.ErrPingTimeout), true, verdict{give: errAny}},
-		"adapter gone":             {fmt.Errorf("%w: the adapter", errFatal), false, verdict{give: errAny}},
-		"all tried":                {errExhausted, false, verdict{give: errAny}},
-		"handshake failed":         {&session.HandshakeError{Stage: "x"}, false, verdict{}},
-		"name without address":     {errors.New("no address"), false, verdict{}},
-	} {
-		cl := &Client{cfg: &config.Config{}, login: &login{cfg: &config.Config{}}}
-		if c.pingExit {
-			cl.cfg.PingExit = time.Minute
-		}
-		got := cl.afterwards(c.err)
-		if (got.give != nil) != (c.want.give != nil) || got.give != nil && !errors.Is(got.give, c.err) {
-			t.Errorf("%s: gives up with %v", name, got.give)
-		}
-		got.give, c.want.give = nil, nil
-		if got != c.want {
-			t.Errorf("%s: %+v, want %+v", name, got, c.want)
-		}
-	}
-}
-
-var errAny = errors.New("any")
 
 func TestLinkOptions(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")

@@ -1,7 +1,8 @@
-package client
+package reach
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,56 +13,80 @@ import (
 	"culvert/link"
 )
 
-// open makes the link to a target: UDP or TCP, directly or by way of a proxy.
-func (c *Client) open(ctx context.Context, p *profile, t target) (link.Link, error) {
-	if limit := p.cfg.ConnectTimeout; limit > 0 {
+// Dialer opens links to targets.
+type Dialer struct {
+	// Listen opens a socket for UDP; nil: link.ListenUDP.
+	Listen func(link.Options) (link.Link, error)
+	// Ask asks the user for a proxy's user name and password; nil: nobody can
+	// be asked.
+	Ask endpoint.Ask
+
+	logins map[string][2]string // asked for, by proxy
+}
+
+// ErrFatal is wrapped by errors that trying again would not mend.
+var ErrFatal = errors.New("cannot go on")
+
+// Open makes the link to a target: UDP or TCP, directly or by way of a proxy.
+// It takes no longer than connect-timeout allows.
+func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
+	cfg := t.Settings
+	if limit := cfg.ConnectTimeout; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	if t.remote.Proto.TCP {
-		return c.openTCP(ctx, p, t)
+	if t.Remote.Proto.TCP {
+		return d.openTCP(ctx, t)
 	}
-	l, err := c.opts.Listen(linkOptions(p.cfg, t.near().Addr()))
+	l, err := d.listen(linkOptions(cfg, t.Near().Addr()))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errFatal, err)
+		return nil, fmt.Errorf("%w: %w", ErrFatal, err)
 	}
-	if p.cfg.SOCKSProxy == nil {
+	if cfg.SOCKSProxy == nil {
 		return l, nil
 	}
-	proxy, err := c.socks(p.cfg)
+	proxy, err := d.socks(cfg)
 	if err == nil {
 		var control net.Conn
-		if control, err = link.DialTCP(ctx, proxyOptions(p.cfg, t.near().Addr()), t.near()); err == nil {
-			return proxy.UDP(ctx, control, l, t.addr)
+		if control, err = link.DialTCP(ctx, proxyOptions(cfg, t.Near().Addr()), t.Near()); err == nil {
+			return proxy.UDP(ctx, control, l, t.Addr)
 		}
 	}
 	l.Close()
 	return nil, err
 }
 
-func (c *Client) openTCP(ctx context.Context, p *profile, t target) (link.Link, error) {
-	dial := func(ctx context.Context) (net.Conn, error) {
-		return link.DialTCP(ctx, linkOptions(p.cfg, t.addr.Addr()), t.addr)
+func (d *Dialer) listen(o link.Options) (link.Link, error) {
+	if d.Listen != nil {
+		return d.Listen(o)
 	}
-	conn, err := c.through(ctx, p.cfg, t, dial)
+	return link.ListenUDP(o)
+}
+
+func (d *Dialer) openTCP(ctx context.Context, t Target) (link.Link, error) {
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return link.DialTCP(ctx, linkOptions(t.Settings, t.Addr.Addr()), t.Addr)
+	}
+	conn, err := d.through(ctx, t, dial)
 	if err != nil {
 		return nil, err
 	}
-	return link.NewTCP(conn, link.TCPOptions{QueueLimit: p.cfg.TCPQueueLimit}), nil
+	return link.NewTCP(conn, link.TCPOptions{QueueLimit: t.Settings.TCPQueueLimit}), nil
 }
 
 // through dials a TCP target, which is the proxy where there is one.
-func (c *Client) through(ctx context.Context, cfg *config.Config, t target, dial link.Dial) (net.Conn, error) {
+func (d *Dialer) through(ctx context.Context, t Target, dial link.Dial) (net.Conn, error) {
+	cfg := t.Settings
 	switch {
 	case cfg.HTTPProxy != nil:
-		proxy, err := c.httpProxy(cfg)
+		proxy, err := d.httpProxy(cfg)
 		if err != nil {
 			return nil, err
 		}
 		return proxy.Connect(ctx, dial, net.JoinHostPort(t.host, strconv.Itoa(int(t.port))))
 	case cfg.SOCKSProxy != nil:
-		proxy, err := c.socks(cfg)
+		proxy, err := d.socks(cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +137,7 @@ var proxyMethods = map[config.ProxyAuth]link.ProxyAuth{
 
 // httpProxy is `http-proxy`. A login without a method is the best that the
 // proxy offers.
-func (c *Client) httpProxy(cfg *config.Config) (*link.HTTPProxy, error) {
+func (d *Dialer) httpProxy(cfg *config.Config) (*link.HTTPProxy, error) {
 	p := cfg.HTTPProxy
 	h := &link.HTTPProxy{Auth: proxyMethods[p.Auth], Version: p.Version, Agent: p.Agent}
 	for _, header := range p.Headers {
@@ -125,48 +150,51 @@ func (c *Client) httpProxy(cfg *config.Config) (*link.HTTPProxy, error) {
 		return h, nil
 	}
 	var err error
-	h.Username, h.Password, err = c.proxyLogin(cfg.HTTPProxyUserPass, p.Ask, "HTTP proxy "+p.Host)
+	h.Username, h.Password, err = d.proxyLogin(cfg.HTTPProxyUserPass, p.Ask, "HTTP proxy "+p.Host)
 	return h, err
 }
 
-func (c *Client) socks(cfg *config.Config) (*link.SOCKSProxy, error) {
+func (d *Dialer) socks(cfg *config.Config) (*link.SOCKSProxy, error) {
 	p := cfg.SOCKSProxy
 	s := new(link.SOCKSProxy)
 	if p.UserPass == nil && !p.Ask {
 		return s, nil
 	}
 	var err error
-	s.Username, s.Password, err = c.proxyLogin(p.UserPass, p.Ask, "SOCKS proxy "+p.Host)
+	s.Username, s.Password, err = d.proxyLogin(p.UserPass, p.Ask, "SOCKS proxy "+p.Host)
 	return s, err
 }
 
 // proxyLogin is a proxy's user name and password, from a file or the user, who
 // is asked once for each proxy.
-func (c *Client) proxyLogin(f *config.File, ask bool, what string) (username, password string, err error) {
+func (d *Dialer) proxyLogin(f *config.File, ask bool, what string) (username, password string, err error) {
 	if f != nil {
-		username, password = twoLines(f.Text)
+		username, password = f.TwoLines()
 		if username == "" {
-			return "", "", fmt.Errorf("%w: %v: %s: expected a user name and a password on two lines", errFatal, f.Pos, what)
+			return "", "", fmt.Errorf("%w: %v: %s: expected a user name and a password on two lines", ErrFatal, f.Pos, what)
 		}
 		return username, password, nil
 	}
 	if !ask {
 		return "", "", nil
 	}
-	if known, ok := c.proxyLogins[what]; ok {
+	if known, ok := d.logins[what]; ok {
 		return known[0], known[1], nil
 	}
-	if c.opts.Ask == nil {
-		return "", "", fmt.Errorf("%w: %s: user name and password are to be asked for, and there is nobody to ask: use http-proxy-user-pass or name a file", errFatal, what)
+	if d.Ask == nil {
+		return "", "", fmt.Errorf("%w: %s: user name and password are to be asked for, and there is nobody to ask: use http-proxy-user-pass or name a file", ErrFatal, what)
 	}
 	var answers [2]string
-	answers[0], err = c.opts.Ask("User name for "+what, true)
+	answers[0], err = d.Ask("User name for "+what, true)
 	if err == nil {
-		answers[1], err = c.opts.Ask("Password for "+what, false)
+		answers[1], err = d.Ask("Password for "+what, false)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("%w: %s: %w", errFatal, what, err)
+		return "", "", fmt.Errorf("%w: %s: %w", ErrFatal, what, err)
 	}
-	c.proxyLogins[what] = answers
+	if d.logins == nil {
+		d.logins = make(map[string][2]string)
+	}
+	d.logins[what] = answers
 	return answers[0], answers[1], nil
 }

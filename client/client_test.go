@@ -1,0 +1,51 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"culvert/config"
+	"culvert/endpoint/reach"
+	"culvert/session"
+	"culvert/session/negotiate"
+)
+
+func TestAfterwards(t *testing.T) {
+	busy := negotiate.Restart{Temporary: true, SameServer: true, Backoff: 9 * time.Second}
+	lost := func(err error) error { return &lostError{err} }
+	for name, c := range map[string]struct {
+		err      error
+		pingExit bool
+		want     verdict
+	}{
+		"login refused":            {&session.AuthFailedError{Restart: negotiate.Restart{Reason: "no"}}, false, verdict{give: errAny}},
+		"login refused at a rekey": {lost(&session.AuthFailedError{}), false, verdict{give: errAny}},
+		"refused for now":          {&session.AuthFailedError{Restart: busy}, false, verdict{sameServer: true, backoff: 9 * time.Second}},
+		"restart":                  {lost(&session.RestartError{Restart: negotiate.Restart{SameServer: true}}), false, verdict{sameServer: true, established: true}},
+		"restart at the next":      {lost(&session.RestartError{}), false, verdict{established: true}},
+		"halt":                     {lost(&session.RestartError{Halt: true}), false, verdict{give: errAny}},
+		"silence":                  {lost(session.ErrPingTimeout), false, verdict{sameServer: true, established: true}},
+		"silence with ping-exit":   {lost(session.ErrPingTimeout), true, verdict{give: errAny}},
+		"adapter gone":             {fmt.Errorf("%w: the adapter", reach.ErrFatal), false, verdict{give: errAny}},
+		"all tried":                {reach.ErrExhausted, false, verdict{give: errAny}},
+		"handshake failed":         {&session.HandshakeError{Stage: "x"}, false, verdict{}},
+		"name without address":     {errors.New("no address"), false, verdict{}},
+	} {
+		cl := &Client{cfg: &config.Config{}, login: &login{cfg: &config.Config{}}}
+		if c.pingExit {
+			cl.cfg.PingExit = time.Minute
+		}
+		got := cl.afterwards(c.err)
+		if (got.give != nil) != (c.want.give != nil) || got.give != nil && !errors.Is(got.give, c.err) {
+			t.Errorf("%s: gives up with %v", name, got.give)
+		}
+		got.give, c.want.give = nil, nil
+		if got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+var errAny = errors.New("any")
