@@ -8,9 +8,9 @@ import (
 
 	"culvert/config"
 	"culvert/endpoint"
+	"culvert/endpoint/reach"
 	"culvert/internal/buf"
 	"culvert/link"
-	"culvert/endpoint/reach"
 	"culvert/session"
 	"culvert/tunnel"
 )

@@ -8,8 +8,8 @@ import (
 
 	"culvert/config"
 	"culvert/endpoint"
-	"culvert/hostnet"
 	"culvert/endpoint/reach"
+	"culvert/hostnet"
 )
 
 // bringUp opens the adapter in the state that cfg wants, or brings the one

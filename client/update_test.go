@@ -10,11 +10,11 @@ import (
 
 	"culvert/adapter"
 	"culvert/config"
+	"culvert/endpoint/reach"
 	"culvert/hostnet"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic/nictest"
-	"culvert/endpoint/reach"
 	"culvert/session"
 	"culvert/session/wrap"
 	"culvert/tunnel"

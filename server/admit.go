@@ -172,7 +172,7 @@ func (s *Server) closed(c *client, err error) {
 	case errors.Is(err, session.ErrPeerExit):
 		s.log.Info("client left", "client", c.name, "address", c.Path().Remote)
 	case c.name == "":
-		if s.strangers.failure(time.Now()) {
+		if s.strangers.Failure(time.Now()) {
 			s.log.Warn("a client did not get in", "address", c.Path().Remote, "reason", err)
 		}
 	default:

@@ -88,7 +88,8 @@ func (s *Server) serve(ctx context.Context, failed chan<- error) {
 		go func() { failed <- s.road.Inbound(l) }()
 	}
 	for _, l := range s.listeners {
-		go func() { failed <- s.accept(ctx, l) }()
+		serve := func(c *link.Stream) { s.serveStream(ctx, &stream{Stream: c}) }
+		go func() { failed <- s.streams.Serve(l, serve) }()
 	}
 }
 

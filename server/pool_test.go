@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"culvert/session"
 )
@@ -236,30 +235,6 @@ func TestPoolFromManyGoroutines(t *testing.T) {
 	work.Wait()
 	if len(p.inUse) != 0 || len(p.history) != 8 {
 		t.Errorf("in use %v, history %v", p.inUse, p.history)
-	}
-}
-
-func TestStrangers(t *testing.T) {
-	var s strangers
-	now := time.Unix(1_800_000_000, 0)
-	at := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
-	if !s.allow(now, at(0)) || s.allow(now.Add(strangerInterval-1), at(0)) {
-		t.Error("a stranger is not logged once a minute")
-	}
-	if !s.allow(now.Add(strangerInterval), at(0)) {
-		t.Error("a stranger is logged once only")
-	}
-	for i := range 200 {
-		s.allow(now.Add(strangerInterval), at(i))
-	}
-	if len(s.seen) != maxStrangers {
-		t.Errorf("%d strangers are kept", len(s.seen))
-	}
-	if s.allow(now.Add(strangerInterval), at(201)) {
-		t.Error("a flood of strangers is logged")
-	}
-	if !s.allow(now.Add(3*strangerInterval), at(201)) {
-		t.Error("nobody is logged after a flood")
 	}
 }
 

@@ -168,7 +168,7 @@ func (r role) refusedGreeting(now time.Time, p *buf.Packet, err error) {
 	r.road.Counters.Add(tunnel.UnknownPeer)
 	// Anything but a reset is a late packet of a session that is gone.
 	op, _ := wire.ParseHead(p.Bytes()[0])
-	if !op.IsHardReset() || !r.strangers.allow(now, p.Path.Remote.Addr()) {
+	if !op.IsHardReset() || !r.strangers.Allow(now, p.Path.Remote.Addr()) {
 		return
 	}
 	r.log.Warn("a packet that opens no session was dropped", "from", p.Path.Remote,

@@ -57,10 +57,10 @@ type Server struct {
 	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
 	road    tunnel.Road
 
-	strangers strangers
+	strangers tunnel.Strangers
 	adapter   *adapter.Adapter
 	sockets
-	streams streams
+	streams link.Acceptor
 	share   *share // nil: no port-share
 
 	numbers  atomic.Uint64 // of clients, those given so far
@@ -92,6 +92,9 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if s.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c)); err != nil {
 		return nil, err
 	}
+	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit, Drop: true}, OnError: func(err error) {
+		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
+	}}
 	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
 	s.road = tunnel.Road{Role: role{s}, PacketSize: endpoint.PacketSize(c), Adapter: func() nic.NIC { return s.adapter }}
 	if s.opts.Listen == nil {
@@ -197,7 +200,7 @@ func (s *Server) close() {
 	}
 	s.adapter.TakeDown(s.log)
 	s.sockets.close()
-	s.streams.close()
+	s.streams.Close()
 }
 
 // Restart ends all sessions, so that the clients connect anew. Socket, adapter

@@ -1,4 +1,4 @@
-package server
+package tunnel
 
 import (
 	"net/netip"
@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// strangers bounds what a server logs of packets from addresses it does not
-// know: one line a minute for each, and for no more than a few addresses at
+// Strangers bounds what is logged of packets from addresses that are not
+// known: one line a minute for each, and for no more than a few addresses at
 // once. The zero value is ready.
-type strangers struct {
+type Strangers struct {
 	mu   sync.Mutex
 	seen map[netip.Addr]time.Time
 
@@ -24,8 +24,8 @@ const (
 	maxFailures = 20
 )
 
-// failure counts a handshake that failed, and reports whether to log it.
-func (s *strangers) failure(now time.Time) bool {
+// Failure counts a handshake that failed, and reports whether to log it.
+func (s *Strangers) Failure(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now.Sub(s.second) >= time.Second {
@@ -35,7 +35,8 @@ func (s *strangers) failure(now time.Time) bool {
 	return s.failed <= maxFailures
 }
 
-func (s *strangers) allow(now time.Time, a netip.Addr) bool {
+// Allow reports whether to log what came from an address.
+func (s *Strangers) Allow(now time.Time, a netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if last, ok := s.seen[a]; ok && now.Sub(last) < strangerInterval {
