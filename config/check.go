@@ -18,6 +18,7 @@ func (b *builder) checkWhole() {
 		b.checkPeer()
 	}
 	b.checkAuth()
+	b.checkFragment()
 	sortByPlace(b.Notes, func(n Note) Pos { return n.Pos })
 }
 

@@ -203,7 +203,19 @@ const (
 type Proto struct {
 	TCP    bool
 	Family int // 4, 6, or 0 for either
+	// End is, of two hosts without server mode, which one calls over TCP.
+	End TCPEnd
 }
+
+// TCPEnd is an end of a TCP connection.
+type TCPEnd int
+
+// The ends. A server listens and a client calls, whatever is written.
+const (
+	AnyEnd  TCPEnd = iota
+	Calls          // tcp-client
+	Listens        // tcp-server
+)
 
 // Transport is "udp" or "tcp", as package net has it.
 func (p Proto) Transport() string {

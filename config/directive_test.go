@@ -135,13 +135,55 @@ func TestSaidWhenNotCarriedOut(t *testing.T) {
 	}
 }
 
-// TestHostsTakeNoProxy: two hosts are never joined past a proxy that was asked
-// for.
-func TestHostsTakeNoProxy(t *testing.T) {
+// TestTwoHosts: what of TCP, proxies and armour two hosts can use, each line by
+// the fault found, "" for none.
+func TestTwoHosts(t *testing.T) {
 	fingerprint := "peer-fingerprint " + strings.TrimSuffix(strings.Repeat("00:", 32), ":")
-	text := "dev tun\ntls-client\ncert c.pem\nkey k.pem\nremote 192.0.2.2\nsocks-proxy 192.0.2.9 1080\n" + fingerprint + "\n"
-	_, err := ParseFile("test.conf", []byte(text), func(string) ([]byte, error) { return []byte("-----BEGIN X-----"), nil })
-	if err == nil || !strings.Contains(err.Error(), "socks-proxy: two hosts") {
-		t.Error(err)
+	for lines, want := range map[string]string{
+		"tls-client; proto tcp-client; remote a":                                       "",
+		"tls-server; proto tcp-client; remote a":                                       "",
+		"tls-client; proto tcp-server":                                                 "",
+		"tls-client; proto tcp-server; remote a":                                       "",
+		"tls-client; remote a 443 tcp; remote a 1194 udp":                              "",
+		"tls-client; remote a; socks-proxy p":                                          "",
+		"tls-client; proto tcp-client; remote a; http-proxy p 3128":                    "",
+		"tls-client; proto tcp; remote a":                                              "which of the two hosts calls",
+		"tls-server; proto tcp":                                                        "which of the two hosts calls",
+		"tls-client; proto tcp-client":                                                 "has to know where it is",
+		"tls-client; remote a 1194 tcp-client; remote b 1194 tcp-server":               "wait for the other over TCP and call it as well",
+		"tls-client; proto tcp-server; remote a; socks-proxy p":                        "calls nobody through a proxy",
+		"tls-client; remote a; http-proxy p 3128":                                      "an HTTP proxy carries TCP only",
+		"tls-client; remote a; tls-crypt-v2 k":                                         "",
+		"tls-client; proto tcp-server; tls-crypt-v2 k":                                 "",
+		"tls-server; tls-crypt-v2 k":                                                   "",
+		"tls-client; tls-crypt-v2 k":                                                   "the host with tls-client begins",
+		"tls-server; auth-user-pass-verify p via-env":                                  "ask for no passwords",
+		"tls-server; tls-crypt-v2 k; tls-crypt-v2-verify p; script-security 2; nobind": "ask for no passwords",
+	} {
+		text := "dev tun\ncert c.pem\nkey k.pem\n" + fingerprint + "\n" + strings.ReplaceAll(lines, "; ", "\n") + "\n"
+		_, err := ParseFile("test.conf", []byte(text), func(string) ([]byte, error) { return []byte("-----BEGIN OpenVPN tls-crypt-v2 "), nil })
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", lines, err, want)
+		}
+	}
+}
+
+// TestCallersBindNoPort: as with stock OpenVPN, a host that calls over TCP takes
+// any port of its own unless told otherwise.
+func TestCallersBindNoPort(t *testing.T) {
+	fingerprint := "peer-fingerprint " + strings.TrimSuffix(strings.Repeat("00:", 32), ":")
+	for lines, want := range map[string]int{
+		"proto tcp-client\nremote a":           0,
+		"proto tcp-client\nremote a\nlport 99": 99,
+		"proto tcp-client\nremote a\nbind":     1194,
+		"proto tcp-server\nremote a":           1194,
+		"remote a":                             1194,
+		"remote a 1194 tcp\nremote a":          1194,
+	} {
+		text := "dev tun\ntls-client\ncert c.pem\nkey k.pem\n" + fingerprint + "\n" + lines + "\n"
+		c, err := ParseFile("test.conf", []byte(text), func(string) ([]byte, error) { return []byte("-----BEGIN X-----"), nil })
+		if err != nil || c.LocalPort != want {
+			t.Errorf("%q: %v, port %d, want %d", lines, err, c.LocalPort, want)
+		}
 	}
 }

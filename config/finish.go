@@ -53,6 +53,7 @@ func (b *builder) finish() (*Config, error) {
 	b.resolveLocals()
 	b.resolveTimers()
 	b.resolveRole()
+	b.Proto = b.ends(b.Proto)
 	b.resolveOuter()
 	b.resolveNames()
 	b.readFiles()
@@ -124,12 +125,13 @@ func (b *builder) resolveAddresses() error {
 }
 
 // resolvePorts combines port, lport, bind and nobind. A client binds no port
-// unless something says so, as since OpenVPN 2.6.
+// unless something says so, as since OpenVPN 2.6, nor does a host that calls
+// another over TCP.
 func (b *builder) resolvePorts() {
 	bind := b.has("bind") || b.has("lport") || b.has("local")
 	if b.isServer() {
 		b.NoBind = false
-	} else if b.Pull && !bind {
+	} else if (b.Pull || b.calls()) && !bind {
 		b.NoBind = true
 	}
 	if b.NoBind {
@@ -198,7 +200,8 @@ func (b *builder) expandKeepalive() {
 // resolveRole notes the directives meant for the other end, and takes away
 // those that would act here.
 func (b *builder) resolveRole() {
-	if !b.isServer() && !b.Pull {
+	if b.isPeer() {
+		b.refuseForPeer()
 		return
 	}
 	other, end := RoleServer, "server"

@@ -34,7 +34,11 @@ func (b *builder) resolveRemote(r remote) Remote {
 	out := Remote{Host: r.host, Port: cmp.Or(r.port, b.rport, b.port, defaultPort), Proto: b.Proto, Pos: r.Pos}
 	if r.proto != nil {
 		out.Proto = *r.proto
+		if out.Proto.TCP && out.Proto.End == AnyEnd {
+			out.Proto.End = Calls
+		}
 	}
+	out.Proto = b.ends(out.Proto)
 	return out
 }
 

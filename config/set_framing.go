@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // receiveOnly is said once for what asks for compression.
 const receiveOnly = "nothing is compressed on sending, since that gives away what is encrypted; compressed packets of the peer are taken"
 
@@ -78,6 +80,20 @@ func setFragment(b *builder, d *call) error {
 	}
 	b.Fragment = m
 	return nil
+}
+
+// checkFragment notes where no datagrams are sent that could be cut.
+func (b *builder) checkFragment() {
+	datagrams := len(b.Remotes) == 0 && !b.Proto.TCP
+	if b.isServer() {
+		datagrams = slices.ContainsFunc(b.Listens(), func(l Listen) bool { return !l.Proto.TCP })
+	}
+	for _, r := range b.Remotes {
+		datagrams = datagrams || !r.Proto.TCP
+	}
+	if b.Fragment.Bytes > 0 && !datagrams {
+		b.note(b.at("fragment"), "fragment: not used over TCP, which cuts by itself; remove it on both sides")
+	}
 }
 
 // checkNone refuses what would leave the tunnel open, or warns of it where a

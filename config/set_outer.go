@@ -253,6 +253,7 @@ func (b *builder) resolveLocals() {
 		if l.proto != nil {
 			s.Proto = *l.proto
 		}
+		s.Proto = b.ends(s.Proto)
 		if before, ok := seen[s]; ok {
 			b.fail(&Error{l.Pos, "local", l.host, "the same socket as in " + before.String(), "remove one of the two"})
 			continue

@@ -208,6 +208,12 @@ func (d *call) parseProto(s string) (Proto, error) {
 		"tcp4-client", "tcp4-server", "tcp6-client", "tcp6-server":
 		p.TCP = true
 		p.Family = family(name[3:])
+		switch {
+		case strings.HasSuffix(name, "-client"):
+			p.End = Calls
+		case strings.HasSuffix(name, "-server"):
+			p.End = Listens
+		}
 	default:
 		return p, d.expected(s, "udp, udp4, udp6, tcp, tcp4, tcp6, or tcp-client and the like")
 	}
