@@ -28,7 +28,9 @@ type attempt struct {
 	done    chan struct{} // closed when nobody takes events any more
 	up      bool
 	options []string // pushed, with changes since
-	began   time.Time
+	// pingExit: the server's silence is the end (ping-exit).
+	pingExit bool
+	began    time.Time
 }
 
 // connect runs one connection and returns why it ended.
@@ -54,7 +56,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	cfg.Wrapper = p.wrapper()
 	cfg.Fragment = endpoint.Fragment(p.cfg, t.Addr.Addr().Is6())
 	if t.Remote.Proto.TCP {
-		cfg = endpoint.OverTCP(cfg)
+		cfg = endpoint.OverTCP(cfg, false)
 	}
 	a := &attempt{began: began, Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, time.Now()), l, buf.Path{Remote: t.Addr}, a.onEvent)
@@ -77,7 +79,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 		a.peer.Settle(now)
 	})
 	<-said
-	c.traffic.ended(a.peer)
+	c.traffic.Ended(a.peer)
 	c.peer.CompareAndSwap(a.peer, nil)
 	a.peer.Stop()
 	l.Close()
@@ -179,6 +181,9 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 	case session.Info:
 		a.log.Info("message from the server", "text", e.Text)
 	case session.Closed:
+		if a.pingExit && errors.Is(e.Err, session.ErrPingTimeout) {
+			return fmt.Errorf("%w: %w (ping-exit)", reach.ErrFatal, e.Err)
+		}
 		if a.up && !errors.Is(e.Err, session.ErrExit) {
 			return &lostError{e.Err}
 		}
@@ -197,10 +202,11 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 		a.log.Warn("pushed option: " + note.Text)
 	}
 	a.peer.MaxInner.Store(int32(endpoint.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Session)))
+	a.peer.Do(func(time.Time) { a.peer.Session.SetKeepalive(cfg.Ping, cfg.Silence()) })
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
-	a.up, a.options = true, options
+	a.up, a.options, a.pingExit = true, options, cfg.PingExit > 0
 	a.log.Info("Initialization Sequence Completed", "adapter", a.Adapter().Name(), "server", a.target,
 		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))
 	if a.opts.Ready != nil {

@@ -65,7 +65,7 @@ type Client struct {
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts chan struct{} // asked for by Restart
-	traffic  traffic
+	traffic  tunnel.Traffic
 }
 
 // New checks a configuration in full, so that what is wrong with it is said
@@ -163,7 +163,7 @@ func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 // the server was told (explicit-exit-notify) and the host is as it was.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
-	defer c.keepStatus()()
+	defer endpoint.KeepStatus(c.cfg, c.log, c.Status)()
 	var failures int // since the last connection that was up
 	for {
 		target, err := c.remotes.Next(ctx)
@@ -221,8 +221,6 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.As(err, &restart):
 		return verdict{sameServer: restart.SameServer, established: true}
-	case errors.Is(err, session.ErrPingTimeout) && c.cfg.PingExit > 0:
-		return verdict{give: err}
 	case errors.Is(err, reach.ErrFatal):
 		return verdict{give: err}
 	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):
@@ -264,6 +262,9 @@ func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
+
+// Status is what was carried so far, as OpenVPN writes it.
+func (c *Client) Status() []byte { return c.traffic.With(c.peer.Load()).Status(time.Now()) }
 
 // DialContext connects through the tunnel, as net.Dialer does on a host, for a
 // client whose adapter is in user space. Names are resolved by the servers

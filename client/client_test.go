@@ -16,27 +16,22 @@ func TestAfterwards(t *testing.T) {
 	busy := negotiate.Restart{Temporary: true, SameServer: true, Backoff: 9 * time.Second}
 	lost := func(err error) error { return &lostError{err} }
 	for name, c := range map[string]struct {
-		err      error
-		pingExit bool
-		want     verdict
+		err  error
+		want verdict
 	}{
-		"login refused":            {&session.AuthFailedError{Restart: negotiate.Restart{Reason: "no"}}, false, verdict{give: errAny}},
-		"login refused at a rekey": {lost(&session.AuthFailedError{}), false, verdict{give: errAny}},
-		"refused for now":          {&session.AuthFailedError{Restart: busy}, false, verdict{sameServer: true, backoff: 9 * time.Second}},
-		"restart":                  {lost(&session.RestartError{Restart: negotiate.Restart{SameServer: true}}), false, verdict{sameServer: true, established: true}},
-		"restart at the next":      {lost(&session.RestartError{}), false, verdict{established: true}},
-		"halt":                     {lost(&session.RestartError{Halt: true}), false, verdict{give: errAny}},
-		"silence":                  {lost(session.ErrPingTimeout), false, verdict{sameServer: true, established: true}},
-		"silence with ping-exit":   {lost(session.ErrPingTimeout), true, verdict{give: errAny}},
-		"adapter gone":             {fmt.Errorf("%w: the adapter", reach.ErrFatal), false, verdict{give: errAny}},
-		"all tried":                {reach.ErrExhausted, false, verdict{give: errAny}},
-		"handshake failed":         {&session.HandshakeError{Stage: "x"}, false, verdict{}},
-		"name without address":     {errors.New("no address"), false, verdict{}},
+		"login refused":            {&session.AuthFailedError{Restart: negotiate.Restart{Reason: "no"}}, verdict{give: errAny}},
+		"login refused at a rekey": {lost(&session.AuthFailedError{}), verdict{give: errAny}},
+		"refused for now":          {&session.AuthFailedError{Restart: busy}, verdict{sameServer: true, backoff: 9 * time.Second}},
+		"restart":                  {lost(&session.RestartError{Restart: negotiate.Restart{SameServer: true}}), verdict{sameServer: true, established: true}},
+		"restart at the next":      {lost(&session.RestartError{}), verdict{established: true}},
+		"halt":                     {lost(&session.RestartError{Halt: true}), verdict{give: errAny}},
+		"silence":                  {lost(session.ErrPingTimeout), verdict{sameServer: true, established: true}},
+		"adapter gone":             {fmt.Errorf("%w: the adapter", reach.ErrFatal), verdict{give: errAny}},
+		"all tried":                {reach.ErrExhausted, verdict{give: errAny}},
+		"handshake failed":         {&session.HandshakeError{Stage: "x"}, verdict{}},
+		"name without address":     {errors.New("no address"), verdict{}},
 	} {
 		cl := &Client{cfg: &config.Config{}, login: &login{cfg: &config.Config{}}}
-		if c.pingExit {
-			cl.cfg.PingExit = time.Minute
-		}
 		got := cl.afterwards(c.err)
 		if (got.give != nil) != (c.want.give != nil) || got.give != nil && !errors.Is(got.give, c.err) {
 			t.Errorf("%s: gives up with %v", name, got.give)

@@ -362,6 +362,10 @@ type File struct {
 	Pos    Pos
 }
 
+// Silence is how long the peer may be silent, by ping-restart or ping-exit; 0
+// for ever.
+func (c *Config) Silence() time.Duration { return max(c.PingRestart, c.PingExit) }
+
 // TwoLines are the first two lines of a file, such as user name and password.
 func (f *File) TwoLines() (first, second string) {
 	first, rest, _ := strings.Cut(string(f.Text), "\n")

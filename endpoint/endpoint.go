@@ -30,7 +30,7 @@ func Session(c *config.Config, server bool, warn func(string)) (session.Config, 
 
 		HandWindow: c.HandWindow, TranWindow: c.TranWindow, TLSTimeout: c.TLSTimeout,
 		RenegAfter: c.RenegSec, RenegBytes: c.RenegBytes, RenegPackets: c.RenegPackets,
-		Ping: c.Ping, PingRestart: c.PingRestart,
+		Ping: c.Ping, PingRestart: c.Silence(),
 		ReplayWindow: c.ReplayWindow, ReplayTime: c.ReplayTime,
 		MaxPacket:      min(c.MaxPacketSize, session.DefaultMaxPacket),
 		ForgetLogin:    c.AuthNoCache,

@@ -184,7 +184,7 @@ func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 	cfg.Fragment = endpoint.Fragment(r.cfg, p.Path.Remote.Addr().Is6())
 	st, overTCP := l.(*stream)
 	if overTCP {
-		cfg = endpoint.OverTCP(cfg)
+		cfg = endpoint.OverTCP(cfg, true)
 	}
 	now := time.Now()
 	s := session.Accept(cfg, opening, now)

@@ -183,7 +183,7 @@ func statusOf(s tunnel, version int) []byte {
 	switch s := s.(type) {
 	case *server.Server:
 		return s.Status(version)
-	case *client.Client:
+	case interface{ Status() []byte }:
 		return s.Status()
 	}
 	return nil

@@ -84,7 +84,13 @@ func kindOf(b []byte) Kind {
 
 // probe sends the daemon's own packets on the data channel. The zero value is
 // ready.
-type probe struct{ packet *buf.Packet }
+type probe struct {
+	packet *buf.Packet
+	wanted bool // a ping at once
+}
+
+// Ping has the next Output send a ping, however long ago anything was sent.
+func (s *Session) Ping() { s.probe.wanted = true }
 
 // output sends a ping when nothing else was sent for a while, and exit notices.
 func (p *probe) output(s *Session, now time.Time, emit func([]byte)) {
@@ -96,7 +102,8 @@ func (p *probe) output(s *Session, now time.Time, emit func([]byte)) {
 		l.at = l.at.Add(noticeInterval)
 		p.send(s, now, append(bytes.Clone(occMagic), occExit), emit)
 	}
-	if s.err == nil && s.cfg.Ping > 0 && s.since(&s.lastSent, now) >= s.cfg.Ping {
+	if s.err == nil && (p.wanted || s.cfg.Ping > 0 && s.since(&s.lastSent, now) >= s.cfg.Ping) {
+		p.wanted = false
 		p.send(s, now, pingMagic, emit)
 	}
 }

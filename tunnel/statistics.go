@@ -1,12 +1,9 @@
-package client
+package tunnel
 
 import (
 	"fmt"
 	"sync"
 	"time"
-
-	"culvert/endpoint"
-	"culvert/tunnel"
 )
 
 // Statistics are the bytes carried since the start, over all connections.
@@ -15,22 +12,24 @@ type Statistics struct {
 	LinkRead, LinkWritten       uint64 // the same as packets of the data channel
 }
 
-// traffic adds up connections that are over.
-type traffic struct {
+// Traffic adds up what one peer after the other carried. The zero value is
+// ready.
+type Traffic struct {
 	mu    sync.Mutex
 	total Statistics
-	last  *tunnel.Peer // counted already
+	last  *Peer // counted already
 }
 
-func (t *traffic) ended(p *tunnel.Peer) {
+// Ended counts a connection that is over.
+func (t *Traffic) Ended(p *Peer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.total.add(p)
 	t.last = p
 }
 
-// with is the total with the connection at present.
-func (t *traffic) with(p *tunnel.Peer) Statistics {
+// With is the total with the connection at present.
+func (t *Traffic) With(p *Peer) Statistics {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.total
@@ -40,7 +39,7 @@ func (t *traffic) with(p *tunnel.Peer) Statistics {
 	return s
 }
 
-func (s *Statistics) add(p *tunnel.Peer) {
+func (s *Statistics) add(p *Peer) {
 	in, out := p.Counters.InBytes.Load(), p.Counters.OutBytes.Load()
 	s.AdapterRead += out
 	s.AdapterWritten += in
@@ -48,13 +47,8 @@ func (s *Statistics) add(p *tunnel.Peer) {
 	s.LinkWritten += p.Counters.LinkOut.Load()
 }
 
-// Statistics are what was carried so far.
-func (c *Client) Statistics() Statistics { return c.traffic.with(c.peer.Load()) }
-
 // Status is the statistics as OpenVPN writes them.
-func (c *Client) Status() []byte { return c.Statistics().format(time.Now()) }
-
-func (s Statistics) format(now time.Time) []byte {
+func (s Statistics) Status(now time.Time) []byte {
 	return fmt.Appendf(nil, `OpenVPN STATISTICS
 Updated,%s
 TUN/TAP read bytes,%d
@@ -64,10 +58,4 @@ TCP/UDP write bytes,%d
 Auth read bytes,%d
 END
 `, now.Format(time.DateTime), s.AdapterRead, s.AdapterWritten, s.LinkRead, s.LinkWritten, s.AdapterWritten)
-}
-
-// keepStatus writes the status file now, as often as `status` says, and, by
-// the function it returns, at the end.
-func (c *Client) keepStatus() (stop func()) {
-	return endpoint.KeepStatus(c.cfg, c.log, c.Status)
 }
