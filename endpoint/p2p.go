@@ -20,8 +20,12 @@ func P2P(c *config.Config, warn func(string)) (session.Config, error) {
 }
 
 // P2PWrapper returns what makes the control channel armour of either host, anew
-// for every session.
+// for every session; nil for a TLS server with tls-crypt-v2, whose peer brings
+// the key.
 func P2PWrapper(c *config.Config) (func() wrap.Wrapper, error) {
+	if c.TLSServer && c.TLSCryptV2 != nil {
+		return nil, nil
+	}
 	if !c.TLSServer || c.TLSCrypt == nil {
 		return ClientWrapper(c)
 	}

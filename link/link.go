@@ -24,3 +24,14 @@ type Link interface {
 	LocalAddr() netip.AddrPort
 	Close() error
 }
+
+// Try is WriteBatch of a link that may wait there for a slow peer, and does not
+// now: what there is no room for is lost.
+func Try(l Link, batch []*buf.Packet) (int, error) {
+	if t, ok := l.(interface {
+		TryBatch(batch []*buf.Packet) (int, error)
+	}); ok {
+		return t.TryBatch(batch)
+	}
+	return l.WriteBatch(batch)
+}

@@ -67,13 +67,13 @@ func (q *queue) init(conn net.Conn, o TCPOptions) {
 	q.step = q.try
 }
 
-// add queues packets and sends what can be sent. It returns how many were
-// queued.
-func (q *queue) add(batch []*buf.Packet) (n int, err error) {
+// add queues packets and sends what can be sent, where it is patient as soon as
+// there is room. It returns how many were queued.
+func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, p := range batch {
-		if q.admit(p) {
+		if q.admit(p, patient) {
 			n++
 		}
 	}
@@ -84,14 +84,14 @@ func (q *queue) add(batch []*buf.Packet) (n int, err error) {
 	return n, nil
 }
 
-// admit queues one packet if there is room, or waits for it where the queue
-// does not drop. The caller holds mu.
-func (q *queue) admit(p *buf.Packet) bool {
+// admit queues one packet if there is room, or patiently waits for it. The caller
+// holds mu.
+func (q *queue) admit(p *buf.Packet, patient bool) bool {
 	f, limit := &q.data, q.limit
 	if isControl(p.Bytes()) {
 		f, limit = &q.control, controlLimit
 	}
-	for q.waiting(f) >= limit && !q.drop && q.err == nil && !q.closing {
+	for q.waiting(f) >= limit && patient && q.err == nil && !q.closing {
 		q.send()
 		if q.waiting(f) >= limit {
 			q.change.Wait()

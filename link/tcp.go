@@ -33,8 +33,8 @@ type TCPOptions struct {
 	// QueueLimit is how many data packets may wait for a peer that is slower
 	// than what is sent to it; 0 for DefaultQueueLimit.
 	QueueLimit int
-	// Drop loses data packets when the queue is full, so that one slow peer
-	// holds up nobody. Otherwise WriteBatch waits for room.
+	// Drop loses packets when the queue is full, so that one slow peer holds
+	// up nobody. Otherwise WriteBatch waits for room; TryBatch never does.
 	Drop bool
 }
 
@@ -167,7 +167,14 @@ func (t *TCP) Detach() (conn net.Conn, read []byte) { return t.conn, t.in[t.star
 // WriteBatch queues each packet for the peer, control packets before data, and
 // sends many with one system call. See Link and TCPOptions.Drop.
 func (t *TCP) WriteBatch(batch []*buf.Packet) (int, error) {
-	n, err := t.queue.add(batch)
+	return t.write(batch, !t.queue.drop)
+}
+
+// TryBatch is WriteBatch, but loses what there is no room for. See Try.
+func (t *TCP) TryBatch(batch []*buf.Packet) (int, error) { return t.write(batch, false) }
+
+func (t *TCP) write(batch []*buf.Packet, patient bool) (int, error) {
+	n, err := t.queue.add(batch, patient)
 	if err != nil && t.closed.Load() {
 		err = errClosed
 	}

@@ -1,45 +1,14 @@
 package p2p
 
 import (
-	"context"
 	"errors"
-	"net/netip"
+	"fmt"
 	"time"
 
 	"culvert/endpoint"
-	"culvert/internal/buf"
 	"culvert/session"
 	"culvert/tunnel"
 )
-
-// begin starts a session towards the other host. It reports false when it is
-// known where that is, but not now.
-func (h *Host) begin(ctx context.Context) bool {
-	if h.static != nil {
-		return h.beginStatic(ctx)
-	}
-	if h.remotes.any() {
-		return true
-	}
-	to, err := h.remotes.next(ctx)
-	if err != nil {
-		h.log.Warn("the other host cannot be found", "error", err)
-		return false
-	}
-	h.log.Info("connecting", "remote", to)
-	h.start(h.newSide(session.NewP2P(h.sessionWith(to), time.Now()), h.link, buf.Path{Remote: to}), nil)
-	return true
-}
-
-// sessionWith is the settings for a session with a host at an address.
-func (h *Host) sessionWith(remote netip.AddrPort) session.Config {
-	cfg := h.session
-	if h.showTLS != nil {
-		cfg.TLS = h.showTLS(cfg.TLS, remote)
-	}
-	cfg.Wrapper = h.wrapper()
-	return cfg
-}
 
 // onEvent takes what a session reports, on its control goroutine.
 func (h *Host) onEvent(p *tunnel.Peer, _ time.Time, e session.Event) {
@@ -63,15 +32,10 @@ func (h *Host) onEvent(p *tunnel.Peer, _ time.Time, e session.Event) {
 
 // established makes a session the one that carries packets.
 func (h *Host) established(s *side, e session.Established) {
-	remote := s.Path().Remote
-	s.MaxInner.Store(int32(endpoint.MaxInner(h.cfg, remote.Addr().Is6(), s.Session)))
-	if before := h.sides.promote(s); before != nil {
-		h.log.Info("the other host began anew; the session before is over", "reason", errReplaced)
-		before.Stop()
-	}
+	h.promote(s)
 	h.log.Info("Control Channel: " + endpoint.Describe(e.TLS))
 	h.log.Info("Data Channel: "+e.Params.Describe(), "peer-id", e.Params.PeerID)
-	h.up(remote.String())
+	h.up(s.Path().Remote.String())
 }
 
 // up says that packets can pass.
@@ -94,15 +58,20 @@ func (h *Host) Restart() {
 // ended forgets a session.
 func (h *Host) ended(s *side, err error) {
 	wasCurrent := h.sides.drop(s)
-	s.Stop()
-	switch {
+	s.end()
+	if wasCurrent {
+		h.traffic.Ended(s.Peer)
+	}
+	switch remote := s.Path().Remote; {
 	case errors.Is(err, session.ErrExit):
 	case errors.Is(err, session.ErrPeerExit):
-		h.log.Info("the other host left", "remote", s.Path().Remote)
+		h.log.Info("the other host left", "remote", remote)
+	case wasCurrent && h.cfg.PingExit > 0 && errors.Is(err, session.ErrPingTimeout):
+		h.fail(fmt.Errorf("%w (ping-exit)", err))
 	case wasCurrent:
-		h.log.Warn("connection lost", "remote", s.Path().Remote, "reason", err)
-	default:
-		h.log.Warn("no connection", "remote", s.Path().Remote, "reason", err)
+		h.log.Warn("connection lost", "remote", remote, "reason", err)
+	case h.strangers.Failure(time.Now()):
+		h.log.Warn("no connection", "remote", remote, "reason", err)
 	}
 	h.notify()
 }

@@ -2,10 +2,10 @@
 // both have their addresses in their configurations, either may begin, and
 // nobody pushes anything.
 //
-// With TLS, a connection is a session in its handshake (next) that takes the
-// place of the one that carries packets (current) once the other end has
-// proven who it is. So whoever restarts is back at once, and a stranger's
-// handshake disturbs nobody.
+// With TLS, a session in its handshake takes the place of the one that carries
+// packets (current) once the other end has proven who it is. So whoever
+// restarts is back at once, and a stranger's handshake disturbs nobody. Sessions
+// share one socket, or over TCP and through proxies have a connection each.
 package p2p
 
 import (
@@ -14,20 +14,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
+	"culvert/endpoint/reach"
 	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/session"
 	"culvert/session/seal"
-	"culvert/session/wrap"
 	"culvert/tunnel"
 )
 
@@ -38,35 +39,56 @@ type Options struct {
 	Open adapter.Opener
 	// Listen opens the socket; nil: link.ListenUDP.
 	Listen func(link.Options) (link.Link, error)
+	// ListenTCP opens a socket for connections; nil: link.ListenTCP.
+	ListenTCP func(link.Options) (Listener, error)
+	// Dial connects over TCP; nil: link.DialTCP.
+	Dial func(context.Context, link.Options, netip.AddrPort) (net.Conn, error)
 	// Resolve finds a remote's addresses; nil: the system's resolver.
 	Resolve endpoint.Resolver
-	// Ask asks for the private key's password; nil: nobody can be asked.
+	// Ask asks for passwords, of the private key and of proxies; nil: nobody
+	// can be asked.
 	Ask endpoint.Ask
 	// Ready is called each time a connection to the other host is up.
 	Ready func(*Host)
 }
 
+// Listener is a socket for connections. *link.TCPListener is one.
+type Listener interface {
+	link.Listener
+	LocalAddr() netip.AddrPort
+	Close() error
+}
+
 // Host is one end of the tunnel. Make it with New and Run it once.
 type Host struct {
-	cfg     *config.Config
-	opts    Options
-	log     *slog.Logger
-	session session.Config
-	wrapper func() wrap.Wrapper
+	cfg    *config.Config
+	opts   Options
+	log    *slog.Logger
+	main   *profile
+	blocks map[*config.Config]*profile // of <connection> blocks
 	// showTLS makes the TLS settings for a host at one address (tls-verify);
 	// nil: they are the same for all.
 	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
 	greeter *session.Greeter // of the TLS server
 	static  *seal.Static     // with `secret`; nil with TLS
-	remotes *remotes
+	remotes *reach.Remotes   // but for Knows, for Run's goroutine
+	dialer  reach.Dialer
 	road    tunnel.Road
-	link    link.Link
 	adapter *adapter.Adapter
 	state   hostnet.State
 
-	sides   sides
-	changed chan struct{} // a connection came up or ended; capacity 1
-	once    sync.Once     // for what is said of a loop
+	link     link.Link // for datagrams, nil where none go without a proxy
+	listener Listener  // nil where the other host does not call over TCP
+	streams  link.Acceptor
+	called   atomic.Pointer[connection] // by this host, the last while it lasts
+	calls    sync.WaitGroup
+
+	sides     sides
+	strangers tunnel.Strangers
+	traffic   tunnel.Traffic
+	changed   chan struct{} // a connection came up or ended; capacity 1
+	failed    chan error    // why the tunnel cannot go on
+	once      sync.Once     // for what is said of a loop
 	// answered is when a server that began was last; it is for the goroutine
 	// that takes packets from the link.
 	answered time.Time
@@ -75,17 +97,24 @@ type Host struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Host, error) {
-	h := &Host{cfg: c, opts: o, log: o.Log, changed: make(chan struct{}, 1)}
+	h := &Host{cfg: c, opts: o, log: o.Log, changed: make(chan struct{}, 1), failed: make(chan error, 1)}
 	if err := h.prepare(); err != nil {
 		return nil, err
 	}
 	if h.opts.Listen == nil {
 		h.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
+	if h.opts.ListenTCP == nil {
+		h.opts.ListenTCP = func(o link.Options) (Listener, error) { return link.ListenTCP(o) }
+	}
 	if h.opts.Resolve == nil {
 		h.opts.Resolve = endpoint.SystemResolver
 	}
-	h.remotes = newRemotes(c, h.opts.Resolve)
+	h.remotes = reach.NewRemotes(c, h.opts.Resolve)
+	h.dialer = reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask}
+	h.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit}, OnError: func(err error) {
+		h.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
+	}}
 	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: endpoint.PacketSize(c),
 		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError}
 	return h, nil
@@ -94,19 +123,24 @@ func New(c *config.Config, o Options) (*Host, error) {
 // prepare makes what every session needs.
 func (h *Host) prepare() (err error) {
 	if h.cfg.Secret != nil {
-		h.session, h.static, err = endpoint.Static(h.cfg)
+		h.main, h.static, err = newStaticProfile(h.cfg)
+	} else {
+		err = h.prepareTLS()
+	}
+	if err != nil {
 		return err
 	}
+	return h.prepareBlocks()
+}
+
+func (h *Host) prepareTLS() (err error) {
 	if err = endpoint.Unlock(h.cfg, h.opts.Ask); err != nil {
 		return err
 	}
-	if h.session, err = endpoint.P2P(h.cfg, func(text string) { h.log.Warn(text) }); err != nil {
+	if h.main, err = newProfile(h.cfg, func(text string) { h.log.Warn(text) }); err != nil {
 		return err
 	}
 	if h.showTLS, err = endpoint.TLSVerify(h.cfg, endpoint.ProgramVariables(h.cfg)); err != nil {
-		return err
-	}
-	if h.wrapper, err = endpoint.P2PWrapper(h.cfg); err != nil {
 		return err
 	}
 	if h.cfg.TLSServer {
@@ -119,11 +153,38 @@ func (h *Host) prepare() (err error) {
 	return nil
 }
 
+// prepareBlocks makes what <connection> blocks change.
+func (h *Host) prepareBlocks() (err error) {
+	h.blocks = make(map[*config.Config]*profile)
+	for _, r := range h.cfg.Remotes {
+		switch {
+		case r.Settings == nil:
+		case h.static != nil:
+			h.blocks[r.Settings], _, err = newStaticProfile(r.Settings)
+		default:
+			h.blocks[r.Settings], err = newProfile(r.Settings, func(string) {}) // said of the whole
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Adapter is the host's adapter, once Run has opened it.
 func (h *Host) Adapter() *adapter.Adapter { return h.adapter }
 
-// Addr is the address the host listens on, once Run has opened it.
-func (h *Host) Addr() netip.AddrPort { return h.link.LocalAddr() }
+// Addr is the address the host listens on, once Run has opened it; not valid
+// where it does not.
+func (h *Host) Addr() netip.AddrPort {
+	switch {
+	case h.listener != nil:
+		return h.listener.LocalAddr()
+	case h.link != nil:
+		return h.link.LocalAddr()
+	}
+	return netip.AddrPort{}
+}
 
 // Peer is the connection to the other host, nil while there is none.
 func (h *Host) Peer() *tunnel.Peer {
@@ -133,51 +194,81 @@ func (h *Host) Peer() *tunnel.Peer {
 	return nil
 }
 
+// Status is what was carried so far, as OpenVPN writes it.
+func (h *Host) Status() []byte { return h.traffic.With(h.Peer()).Status(time.Now()) }
+
 // passingError logs what does not end the connection, such as the refusals of
 // a host on which nothing listens.
 func (h *Host) passingError(err error) { h.log.Debug("passing network error", "error", err) }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// (the error is nil then). Before it returns, the other host was told
-// (explicit-exit-notify) and this one is as it was.
+// (the error is nil then) or trying again makes no sense. Before it returns, the
+// other host was told (explicit-exit-notify) and this one is as it was.
 func (h *Host) Run(ctx context.Context) error {
 	if err := h.open(ctx); err != nil {
 		return err
 	}
 	defer h.close()
-	failed := make(chan error, 2)
-	go func() { failed <- h.road.Outbound(h.adapter) }()
-	go func() { failed <- h.road.Inbound(h.link) }()
-	h.log.Info("waiting for the other host", "listening", h.link.LocalAddr(), "adapter", h.adapter.Name())
-	return h.keep(ctx, failed)
+	defer endpoint.KeepStatus(h.cfg, h.log, h.Status)()
+	go func() { h.fail(h.road.Outbound(h.adapter)) }()
+	if h.link != nil {
+		go func() { h.fail(h.road.Inbound(h.link)) }()
+	}
+	if h.listener != nil {
+		go func() { h.fail(h.streams.Serve(h.listener, h.accepted)) }()
+	}
+	if at := h.Addr(); at.IsValid() {
+		h.log.Info("waiting for the other host", "listening", at, "adapter", h.adapter.Name())
+	}
+	return h.keep(ctx)
+}
+
+// fail ends Run for a reason, the first one.
+func (h *Host) fail(err error) {
+	select {
+	case h.failed <- err:
+	default:
+	}
 }
 
 // keep begins a connection whenever there is none and it is known where to.
-func (h *Host) keep(ctx context.Context, failed <-chan error) error {
-	wait := h.cfg.ConnectRetry
+func (h *Host) keep(ctx context.Context) error {
 	again := time.NewTimer(0)
 	defer again.Stop()
+	failures, pending := 0, true // since the last connection that was up; again is to come
 	for {
 		select {
 		case <-ctx.Done():
 			h.leave()
 			return nil
-		case err := <-failed:
+		case err := <-h.failed:
 			return fmt.Errorf("the tunnel cannot go on: %w", err)
 		case <-h.changed:
-			if h.sides.idle() {
-				again.Reset(wait)
-				wait = min(2*wait, h.cfg.ConnectRetryMax)
-				continue
-			}
-			wait = h.cfg.ConnectRetry
-			if err := h.refresh(ctx); err != nil {
-				return err
+			if current := h.sides.current.Load(); current != nil {
+				failures = 0
+				if err := h.refresh(ctx, current.nearest()); err != nil {
+					return err
+				}
+			} else if !pending && h.sides.idle() {
+				failures++
+				again.Reset(h.remotes.Wait(failures))
+				pending = true
 			}
 		case <-again.C:
-			if h.sides.idle() && !h.begin(ctx) {
+			pending = false
+			if !h.sides.idle() {
+				continue
+			}
+			err := h.call(ctx)
+			if final(err) {
+				return err
+			}
+			if err != nil && ctx.Err() == nil {
+				failures++
+				wait := h.remotes.Wait(failures)
+				h.log.Warn("not connected", "reason", err, "retry-in", wait)
 				again.Reset(wait)
-				wait = min(2*wait, h.cfg.ConnectRetryMax)
+				pending = true
 			}
 		}
 	}
@@ -189,71 +280,6 @@ func (h *Host) notify() {
 	case h.changed <- struct{}{}:
 	default:
 	}
-}
-
-func (h *Host) open(ctx context.Context) (err error) {
-	first, _ := h.remotes.peek(ctx)
-	if h.state, err = endpoint.HostState(ctx, h.cfg, first.Addr(), h.opts.Resolve); err != nil {
-		return err
-	}
-	addr, err := h.listenAddr()
-	if err != nil {
-		return err
-	}
-	o := endpoint.LinkOptions(h.cfg)
-	o.Addr, o.Refusals = addr, true
-	if h.link, err = h.opts.Listen(o); err != nil {
-		return err
-	}
-	if h.adapter, err = h.opts.Open(ctx, h.state); err != nil {
-		h.link.Close()
-		return err
-	}
-	h.reportHost()
-	return nil
-}
-
-// reportHost says what was changed on this host, and what could not be.
-func (h *Host) reportHost() {
-	for _, change := range h.adapter.Changes {
-		h.log.Debug("this host: " + change)
-	}
-	if h.adapter.Partial != nil {
-		h.log.Warn("not everything could be set up on this host", "problem", h.adapter.Partial)
-	}
-}
-
-// refresh brings this host to the state that the other's present address asks
-// for: with redirect-gateway, the way to it leads past the tunnel.
-func (h *Host) refresh(ctx context.Context) error {
-	current := h.sides.current.Load()
-	if current == nil || h.cfg.RedirectGateway == nil {
-		return nil
-	}
-	state, err := endpoint.HostState(ctx, h.cfg, current.Path().Remote.Addr(), h.opts.Resolve)
-	if err != nil || slices.Equal(state.Routes, h.state.Routes) {
-		return err
-	}
-	h.state = state
-	err = h.adapter.Update(ctx, state)
-	h.reportHost()
-	return err
-}
-
-// listenAddr is what `local`, `lport`, `nobind` and `proto` say.
-func (h *Host) listenAddr() (netip.AddrPort, error) {
-	port := uint16(h.cfg.LocalPort)
-	switch {
-	case h.cfg.Local != "":
-		addr, err := netip.ParseAddr(h.cfg.Local)
-		if err != nil {
-			return netip.AddrPort{}, fmt.Errorf("local %s: expected an IP address of this host: %w", h.cfg.Local, err)
-		}
-		return netip.AddrPortFrom(addr, port), nil
-	case h.cfg.Proto.Family == 4:
-		return netip.AddrPortFrom(netip.IPv4Unspecified(), port), nil
-	}
-	return netip.AddrPortFrom(netip.Addr{}, port), nil
 }
 
 // leaveTime is how long the other host is given to hear that this one goes.
@@ -280,10 +306,15 @@ func (h *Host) leave() {
 
 func (h *Host) close() {
 	for _, s := range h.sides.all() {
-		s.Stop()
+		s.end()
 	}
+	if c := h.called.Load(); c != nil {
+		c.Close()
+	}
+	h.closeSockets()
+	h.streams.Close()
+	h.calls.Wait()
 	h.adapter.TakeDown(h.log)
-	h.link.Close()
 }
 
 // errReplaced is why a session ends whose place another one takes.

@@ -38,23 +38,28 @@ func (r role) Route(packet []byte) (*tunnel.Peer, tunnel.Drop) {
 }
 
 // Demultiplex takes data packets from the other host's address, or with
-// `float` from any that can seal them.
+// `float` from any that can seal them; those on a connection are its session's.
 func (r role) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.Drop) {
-	current := r.sides.current.Load()
-	if current == nil || current.Link() != l || !r.from(current, p) {
+	s := r.sides.current.Load()
+	if c, ok := l.(*connection); ok {
+		s = c.side.Load()
+	}
+	if s == nil || !r.from(s, l, p) {
 		return nil, tunnel.UnknownPeer
 	}
-	return current.Peer, tunnel.Kept
+	return s.Peer, tunnel.Kept
 }
 
 // from reports whether a packet can be a side's. Which address of this host it
 // came to is of no account, once a connection is up.
-func (h *Host) from(s *side, p *buf.Packet) bool {
+func (h *Host) from(s *side, l link.Link, p *buf.Packet) bool {
 	path := s.Path()
-	if !path.Remote.IsValid() {
+	switch {
+	case s.Link() != l:
+		return false
+	case !path.Remote.IsValid():
 		return true
-	}
-	if !h.cfg.Float && p.Path.Remote != path.Remote {
+	case !h.cfg.Float && p.Path.Remote != path.Remote:
 		return false
 	}
 	p.Path.Local = path.Local
@@ -69,28 +74,35 @@ func (r role) Control(l link.Link, p *buf.Packet) {
 		r.road.Counters.Add(tunnel.Malformed)
 		return
 	}
-	s := r.sides.find(header.Session)
-	if s == nil {
-		if s = r.sides.waiting(); s != nil && !r.from(s, p) {
-			s = nil
-		}
-	} else if !r.from(s, p) {
-		r.road.Counters.Add(tunnel.UnknownPeer)
-		return
-	}
-	if s != nil {
+	s, known := r.sideOf(l, header.Session, p)
+	switch {
+	case s != nil:
 		s.deliver(p.Bytes(), r.badControl)
-		return
-	}
-	if !r.expected(p.Path.Remote) {
+	case known || !r.expected(l, p.Path.Remote):
 		r.road.Counters.Add(tunnel.UnknownPeer)
-		return
-	}
-	if r.greeter != nil {
+	case r.greeter != nil:
 		r.greet(l, p)
-	} else {
+	default:
 		r.answer(l, p)
 	}
+}
+
+// sideOf finds the side that a control packet is for, nil if there is none.
+// known says that a packet of this session id can begin none.
+func (h *Host) sideOf(l link.Link, id wire.SessionID, p *buf.Packet) (s *side, known bool) {
+	if c, ok := l.(*connection); ok {
+		s = c.side.Load()
+		return s, s != nil
+	}
+	if s = h.sides.find(id); s != nil {
+		known = true
+	} else {
+		s = h.sides.waiting()
+	}
+	if s != nil && !h.from(s, l, p) {
+		s = nil
+	}
+	return s, known
 }
 
 func (h *Host) badControl(err error) {
@@ -103,19 +115,34 @@ func (h *Host) badControl(err error) {
 // greet is the TLS server's answer to a client that begins: nothing is kept
 // before it has shown where it is.
 func (h *Host) greet(l link.Link, p *buf.Packet) {
+	c, own := l.(*connection)
 	reply, opening, err := h.greeter.Greet(time.Now(), p.Path.Remote, p.Bytes())
 	switch {
 	case err != nil:
-		h.road.Counters.Add(tunnel.UnknownPeer)
-		h.log.Debug("a packet that opens no session was dropped", "from", p.Path.Remote, "error", err)
+		h.unwelcome(p, err)
+		if own {
+			c.Close() // what follows would be no better
+		}
 	case opening != nil:
-		h.start(h.newSide(session.Accept(h.sessionWith(p.Path.Remote), opening, time.Now()), l, p.Path), p.Bytes())
+		cfg := h.main.with(p.Path.Remote, own && c.tcp, h.showTLS)
+		h.start(h.newSide(session.Accept(cfg, opening, time.Now()), l, h.main, p.Path, p.Path.Remote), p.Bytes())
 	default:
 		path := p.Path
 		p.Set(reply)
 		p.Path = path
 		l.WriteBatch([]*buf.Packet{p})
 	}
+}
+
+// unwelcome logs, at a bounded rate, why somebody's first packet was dropped.
+// The sender is never told.
+func (h *Host) unwelcome(p *buf.Packet, err error) {
+	h.road.Counters.Add(tunnel.UnknownPeer)
+	op, _ := wire.ParseHead(p.Bytes()[0])
+	if !op.IsHardReset() || !h.strangers.Allow(time.Now(), p.Path.Remote.Addr()) {
+		return
+	}
+	h.log.Warn("a packet that opens no session was dropped", "from", p.Path.Remote, "error", err)
 }
 
 // answerInterval lies between answers to servers that begin. Anybody may have
@@ -125,7 +152,7 @@ const answerInterval = time.Second
 
 // answer is the TLS client's answer to a server that begins.
 func (h *Host) answer(l link.Link, p *buf.Packet) {
-	if op, _ := wire.ParseHead(p.Bytes()[0]); op != wire.PControlHardResetServerV2 {
+	if op, _ := wire.ParseHead(p.Bytes()[0]); op != wire.PControlHardResetServerV2 || l != h.link {
 		h.road.Counters.Add(tunnel.UnknownPeer)
 		return
 	}
@@ -134,14 +161,14 @@ func (h *Host) answer(l link.Link, p *buf.Packet) {
 		h.road.Counters.Add(tunnel.UnknownPeer)
 		return
 	}
-	s := session.NewP2P(h.sessionWith(p.Path.Remote), now)
+	s := session.NewP2P(h.main.with(p.Path.Remote, false, h.showTLS), now)
 	if err := s.Input(now, p.Bytes()); err != nil {
 		s.Close()
 		h.badControl(err)
 		return
 	}
 	h.answered = now
-	h.start(h.newSide(s, l, p.Path), nil)
+	h.start(h.newSide(s, l, h.main, p.Path, p.Path.Remote), nil)
 }
 
 // Admit takes every packet the other host sends.
@@ -157,7 +184,7 @@ func (r role) Moved(p *tunnel.Peer, path buf.Path) {
 	before := p.Path().Remote
 	p.SetPath(path)
 	if !before.IsValid() {
-		r.found(p)
+		r.found(p.Owner.(*side))
 		return
 	}
 	r.log.Info("the other host moved", "from", before, "to", path.Remote)

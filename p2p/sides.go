@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/endpoint"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/session"
@@ -16,9 +17,33 @@ import (
 // side is a session with the other host.
 type side struct {
 	*tunnel.Peer
-	began time.Time
+	profile *profile
+	near    netip.AddrPort // of a proxy, or the other host where it was known
+	began   time.Time
 	// remote is the session id the other host chose, nil until it is known.
 	remote atomic.Pointer[wire.SessionID]
+}
+
+// own is the side's connection, nil when it shares the socket.
+func (s *side) own() *connection {
+	c, _ := s.Link().(*connection)
+	return c
+}
+
+// nearest is the address that packets go to, past the tunnel.
+func (s *side) nearest() netip.Addr {
+	if s.near.IsValid() {
+		return s.near.Addr()
+	}
+	return s.Path().Remote.Addr()
+}
+
+// end stops a side, and its connection with it.
+func (s *side) end() {
+	s.Stop()
+	if c := s.own(); c != nil {
+		c.Close()
+	}
 }
 
 // deliver hands over a control packet, and notes the peer's session id once a
@@ -42,20 +67,18 @@ func (s *side) is(id wire.SessionID) bool {
 }
 
 // sides are the sessions there are: current carries packets, next is in its
-// handshake.
+// handshake on the socket that all share, and apart are those in their
+// handshakes on connections of their own, which are bounded by link.Acceptor.
 type sides struct {
 	current atomic.Pointer[side]
 
-	mu   sync.Mutex
-	next *side
+	mu    sync.Mutex
+	next  *side
+	apart map[*side]bool
 }
 
-// idle reports that there is neither.
-func (s *sides) idle() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.next == nil && s.current.Load() == nil
-}
+// idle reports that there are none.
+func (s *sides) idle() bool { return len(s.all()) == 0 }
 
 func (s *sides) all() (all []*side) {
 	s.mu.Lock()
@@ -65,13 +88,18 @@ func (s *sides) all() (all []*side) {
 			all = append(all, one)
 		}
 	}
+	for one := range s.apart {
+		all = append(all, one)
+	}
 	return all
 }
 
-// find is the side whose peer chose a session id.
+// find is the side, of those on the socket, whose peer chose a session id.
 func (s *sides) find(id wire.SessionID) *side {
-	for _, one := range s.all() {
-		if one.is(id) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range []*side{s.next, s.current.Load()} {
+		if one != nil && one.is(id) {
 			return one
 		}
 	}
@@ -97,6 +125,16 @@ const handshakeTime = 10 * time.Second
 func (s *sides) enter(one *side) (before *side, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c := one.own(); c != nil {
+		if !c.side.CompareAndSwap(nil, one) {
+			return nil, false
+		}
+		if s.apart == nil {
+			s.apart = make(map[*side]bool)
+		}
+		s.apart[one] = true
+		return nil, true
+	}
 	if n := s.next; n != nil && n.remote.Load() != nil && n.Path().Remote != one.Path().Remote && one.began.Sub(n.began) < handshakeTime {
 		return nil, false
 	}
@@ -104,29 +142,37 @@ func (s *sides) enter(one *side) (before *side, ok bool) {
 	return before, true
 }
 
-// promote makes a side the current one, and returns the one before.
+// promote makes a side the current one, and returns the one before, nil if
+// there was none or one took its own place.
 func (s *sides) promote(one *side) (before *side) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forget(one)
+	if before = s.current.Swap(one); before == one {
+		return nil
+	}
+	return before
+}
+
+// forget takes a side from those in their handshakes. The caller holds mu.
+func (s *sides) forget(one *side) {
+	delete(s.apart, one)
 	if s.next == one {
 		s.next = nil
 	}
-	return s.current.Swap(one)
 }
 
 // drop forgets a side, and reports whether it was the current one.
 func (s *sides) drop(one *side) (wasCurrent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.next == one {
-		s.next = nil
-	}
+	s.forget(one)
 	return s.current.CompareAndSwap(one, nil)
 }
 
 // newSide sets a session to work. Nothing happens before its first Do.
-func (h *Host) newSide(s *session.Session, l link.Link, path buf.Path) *side {
-	one := &side{began: time.Now()}
+func (h *Host) newSide(s *session.Session, l link.Link, p *profile, path buf.Path, near netip.AddrPort) *side {
+	one := &side{profile: p, near: near, began: time.Now()}
 	one.Peer = tunnel.NewPeer(s, l, path, h.onEvent)
 	one.Owner = one
 	one.bind()
@@ -142,7 +188,7 @@ func (h *Host) start(one *side, first []byte) {
 		return
 	}
 	if before != nil {
-		before.Stop()
+		before.end()
 	}
 	if first != nil {
 		one.deliver(first, h.badControl)
@@ -151,7 +197,21 @@ func (h *Host) start(one *side, first []byte) {
 	one.Do(func(time.Time) {})
 }
 
+// promote makes a side the one that carries packets.
+func (h *Host) promote(s *side) {
+	s.MaxInner.Store(int32(endpoint.MaxInner(s.profile.cfg, s.nearest().Is6(), s.Session)))
+	if c := s.own(); c != nil {
+		c.prove()
+	}
+	if before := h.sides.promote(s); before != nil {
+		h.log.Info("the other host began anew; the session before is over", "reason", errReplaced)
+		h.traffic.Ended(before.Peer)
+		before.end()
+	}
+}
+
 // expected reports whether packets from an address can be the other host's.
-func (h *Host) expected(from netip.AddrPort) bool {
-	return h.cfg.Float || h.remotes.any() || h.remotes.has(from)
+func (h *Host) expected(l link.Link, from netip.AddrPort) bool {
+	_, own := l.(*connection)
+	return h.cfg.Float || h.remotes.None() || h.remotes.Knows(from, own)
 }

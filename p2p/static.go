@@ -1,45 +1,38 @@
 package p2p
 
 import (
-	"context"
+	"net/netip"
 	"time"
 
-	"culvert/endpoint"
 	"culvert/internal/buf"
+	"culvert/link"
 	"culvert/session"
-	"culvert/tunnel"
 )
 
-// beginStatic starts a session with a static key: to the next remote, or to
-// nowhere, until a packet that is sealed with the key tells where the other
-// host is.
-func (h *Host) beginStatic(ctx context.Context) bool {
-	var path buf.Path
-	cfg := h.session
-	if h.remotes.any() {
+// beginStatic starts a session with a static key. Where it is not known that
+// the other host is at the other end (path is not valid), a packet that is
+// sealed with the key has to tell.
+func (h *Host) beginStatic(l link.Link, p *profile, path buf.Path, near netip.AddrPort) {
+	c, own := l.(*connection)
+	cfg := p.with(path.Remote, own && c.tcp, nil)
+	if !path.Remote.IsValid() {
 		cfg.Ping, cfg.PingRestart = 0, 0
-	} else {
-		to, err := h.remotes.next(ctx)
-		if err != nil {
-			h.log.Warn("the other host cannot be found", "error", err)
-			return false
-		}
-		path.Remote = to
 	}
-	s := h.newSide(session.NewStatic(cfg, h.static, time.Now()), h.link, path)
-	s.MaxInner.Store(int32(endpoint.MaxInner(h.cfg, path.Remote.Addr().Is6(), s.Session)))
-	h.sides.promote(s)
-	s.Do(func(time.Time) {})
+	s := h.newSide(session.NewStatic(cfg, h.static, time.Now()), l, p, path, near)
+	h.start(s, nil)
 	if path.Remote.IsValid() {
-		h.log.Info("Data Channel: cipher "+h.cfg.Cipher+", auth "+h.cfg.Auth, "key", "static")
-		h.up(path.Remote.String())
+		// One that waits for a packet does not have to wait for traffic.
+		s.Do(func(time.Time) { s.Session.Ping() })
+		h.found(s)
+	} else if !own {
+		h.promote(s)
 	}
-	return true
 }
 
 // found takes note of where the other host is.
-func (h *Host) found(p *tunnel.Peer) {
+func (h *Host) found(s *side) {
+	h.promote(s)
 	h.log.Info("Data Channel: cipher "+h.cfg.Cipher+", auth "+h.cfg.Auth, "key", "static")
-	p.Do(func(time.Time) { p.Session.SetKeepalive(h.session.Ping, h.session.PingRestart) })
-	h.up(p.Path().Remote.String())
+	s.Do(func(time.Time) { s.Session.SetKeepalive(s.profile.session.Ping, s.profile.session.PingRestart) })
+	h.up(s.Path().Remote.String())
 }

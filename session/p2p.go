@@ -6,6 +6,7 @@ import (
 	"culvert/session/negotiate"
 	"culvert/session/reliable"
 	"culvert/session/wire"
+	"culvert/session/wrap"
 )
 
 // peerIDLabel names the peer-id of two hosts in the TLS exporter (draft,
@@ -21,8 +22,11 @@ func NewP2P(cfg Config, now time.Time) *Session {
 	s := newSession(cfg, now)
 	s.local = newSessionID()
 	reset := wire.PControlHardResetClientV2
-	if cfg.Server {
+	switch {
+	case cfg.Server:
 		reset = wire.PControlHardResetServerV2
+	case wrap.BringsKey(cfg.Wrapper):
+		reset = wire.PControlHardResetClientV3
 	}
 	s.next = newGeneration(0, reliable.New(0, cfg.TLSTimeout), now, cfg.HandWindow)
 	s.next.ch.Send(reset, nil)

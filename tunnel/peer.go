@@ -173,10 +173,12 @@ func (p *Peer) setTimer() {
 // controlPackets are for packets that the session itself sends.
 var controlPackets = sync.Pool{New: func() any { return buf.New(buf.DefaultSize) }}
 
+// send never waits for a slow peer: the session's clock, which notices that one
+// is gone, runs on the same goroutine.
 func (p *Peer) send(b []byte) {
 	packet := controlPackets.Get().(*buf.Packet)
 	defer controlPackets.Put(packet)
 	packet.Set(b)
 	packet.Path = p.Path()
-	p.link.WriteBatch([]*buf.Packet{packet})
+	link.Try(p.link, []*buf.Packet{packet})
 }

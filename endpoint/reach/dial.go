@@ -17,6 +17,8 @@ import (
 type Dialer struct {
 	// Listen opens a socket for UDP; nil: link.ListenUDP.
 	Listen func(link.Options) (link.Link, error)
+	// Dial connects over TCP; nil: link.DialTCP.
+	Dial func(context.Context, link.Options, netip.AddrPort) (net.Conn, error)
 	// Ask asks the user for a proxy's user name and password; nil: nobody can
 	// be asked.
 	Ask endpoint.Ask
@@ -49,7 +51,7 @@ func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	proxy, err := d.socks(cfg)
 	if err == nil {
 		var control net.Conn
-		if control, err = link.DialTCP(ctx, proxyOptions(cfg, t.Near().Addr()), t.Near()); err == nil {
+		if control, err = d.dial(ctx, proxyOptions(cfg, t.Near().Addr()), t.Near()); err == nil {
 			return proxy.UDP(ctx, control, l, t.Addr)
 		}
 	}
@@ -64,9 +66,16 @@ func (d *Dialer) listen(o link.Options) (link.Link, error) {
 	return link.ListenUDP(o)
 }
 
+func (d *Dialer) dial(ctx context.Context, o link.Options, to netip.AddrPort) (net.Conn, error) {
+	if d.Dial != nil {
+		return d.Dial(ctx, o, to)
+	}
+	return link.DialTCP(ctx, o, to)
+}
+
 func (d *Dialer) openTCP(ctx context.Context, t Target) (link.Link, error) {
 	dial := func(ctx context.Context) (net.Conn, error) {
-		return link.DialTCP(ctx, linkOptions(t.Settings, t.Addr.Addr()), t.Addr)
+		return d.dial(ctx, linkOptions(t.Settings, t.Addr.Addr()), t.Addr)
 	}
 	conn, err := d.through(ctx, t, dial)
 	if err != nil {

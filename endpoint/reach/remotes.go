@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"sync"
 	"time"
 
 	"culvert/config"
@@ -63,6 +64,9 @@ type Remotes struct {
 	last    *Target
 	again   bool
 	known   map[string][]netip.Addr // what names resolved to before
+
+	mu   sync.Mutex
+	seen map[netip.AddrPort]bool // addresses of all targets there have been
 
 	cfg     *config.Config
 	failing time.Time // since when no name has had an address; zero: not so
@@ -134,6 +138,9 @@ var ErrUnresolved = errors.New("no remote's name has had an address for the time
 
 // fill resolves the next remote.
 func (r *Remotes) fill(ctx context.Context) error {
+	if len(r.list) == 0 {
+		return errors.New("there is no remote")
+	}
 	if r.at == len(r.list) {
 		r.at = 0
 		if r.rounds++; r.tries > 0 && r.rounds >= r.tries {
@@ -147,7 +154,59 @@ func (r *Remotes) fill(ctx context.Context) error {
 		return r.unresolved(err)
 	}
 	r.failing, r.queue = time.Time{}, queue
+	r.note(queue)
 	return nil
+}
+
+// note keeps addresses for Knows.
+func (r *Remotes) note(targets []Target) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen == nil {
+		r.seen = make(map[netip.AddrPort]bool)
+	}
+	for _, t := range targets {
+		r.seen[t.Addr] = true
+	}
+}
+
+// Learn resolves all remotes for Knows, without trying any. It fails when none
+// of them has an address.
+func (r *Remotes) Learn(ctx context.Context) error {
+	var failed error
+	found := len(r.list) == 0
+	for _, remote := range r.list {
+		targets, err := r.targets(ctx, remote)
+		if err != nil {
+			failed = err
+			continue
+		}
+		found = true
+		r.note(targets)
+	}
+	if found {
+		return nil
+	}
+	return failed
+}
+
+// None reports that there are no remotes.
+func (r *Remotes) None() bool { return len(r.list) == 0 }
+
+// Knows reports an address, and with anyPort one of any port, that a remote has
+// resolved to. Any goroutine may call it.
+func (r *Remotes) Knows(a netip.AddrPort, anyPort bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !anyPort || r.seen[a] {
+		return r.seen[a]
+	}
+	for known := range r.seen {
+		if known.Addr() == a.Addr() {
+			return true
+		}
+	}
+	return false
 }
 
 // unresolved makes the failure to resolve a remote final when all of them have

@@ -1,0 +1,118 @@
+package p2p
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"culvert/endpoint"
+	"culvert/endpoint/reach"
+)
+
+// open brings up sockets and adapter, all or none.
+func (h *Host) open(ctx context.Context) (err error) {
+	var first netip.Addr
+	if t, err := h.remotes.Peek(ctx); err == nil && !h.cfg.AwaitsTCP() {
+		first = t.Near().Addr()
+	}
+	if h.state, err = endpoint.HostState(ctx, h.cfg, first, h.opts.Resolve); err != nil {
+		return err
+	}
+	if err = h.listen(); err != nil {
+		return err
+	}
+	if h.adapter, err = h.opts.Open(ctx, h.state); err != nil {
+		h.closeSockets()
+		return err
+	}
+	h.reportHost()
+	return nil
+}
+
+// listen opens what the other host can come to, and what datagrams go out by.
+func (h *Host) listen() (err error) {
+	o := endpoint.LinkOptions(h.cfg)
+	if o.Addr, err = h.listenAddr(); err != nil {
+		return err
+	}
+	if h.cfg.AwaitsTCP() {
+		h.listener, err = h.opts.ListenTCP(o)
+		return err
+	}
+	if !h.usesSocket() {
+		return nil
+	}
+	o.Refusals = true
+	h.link, err = h.opts.Listen(o)
+	return err
+}
+
+// usesSocket tells whether datagrams go without a proxy.
+func (h *Host) usesSocket() bool {
+	for _, r := range h.cfg.Remotes {
+		t := reach.Target{Remote: r, Settings: h.cfg}
+		if r.Settings != nil {
+			t.Settings = r.Settings
+		}
+		if h.shares(t) {
+			return true
+		}
+	}
+	return h.remotes.None()
+}
+
+// reportHost says what was changed on this host, and what could not be.
+func (h *Host) reportHost() {
+	for _, change := range h.adapter.Changes {
+		h.log.Debug("this host: " + change)
+	}
+	if h.adapter.Partial != nil {
+		h.log.Warn("not everything could be set up on this host", "problem", h.adapter.Partial)
+	}
+}
+
+// refresh brings this host to the state that an address to reach asks for: with
+// redirect-gateway, the way to it leads past the tunnel.
+func (h *Host) refresh(ctx context.Context, near netip.Addr) error {
+	if h.cfg.RedirectGateway == nil || !near.IsValid() {
+		return nil
+	}
+	state, err := endpoint.HostState(ctx, h.cfg, near, h.opts.Resolve)
+	if err != nil || slices.Equal(state.Routes, h.state.Routes) {
+		return err
+	}
+	h.state = state
+	err = h.adapter.Update(ctx, state)
+	h.reportHost()
+	return err
+}
+
+// listenAddr is what `local`, `lport`, `nobind` and `proto` say.
+func (h *Host) listenAddr() (netip.AddrPort, error) {
+	port := uint16(h.cfg.LocalPort)
+	proto := h.cfg.Proto
+	if len(h.cfg.Remotes) > 0 && h.cfg.AwaitsTCP() {
+		proto = h.cfg.Remotes[0].Proto
+	}
+	switch {
+	case h.cfg.Local != "":
+		addr, err := netip.ParseAddr(h.cfg.Local)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("local %s: expected an IP address of this host: %w", h.cfg.Local, err)
+		}
+		return netip.AddrPortFrom(addr, port), nil
+	case proto.Family == 4:
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), port), nil
+	}
+	return netip.AddrPortFrom(netip.Addr{}, port), nil
+}
+
+func (h *Host) closeSockets() {
+	if h.listener != nil {
+		h.listener.Close()
+	}
+	if h.link != nil {
+		h.link.Close()
+	}
+}

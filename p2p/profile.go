@@ -1,0 +1,52 @@
+package p2p
+
+import (
+	"crypto/tls"
+	"net/netip"
+
+	"culvert/config"
+	"culvert/endpoint"
+	"culvert/session"
+	"culvert/session/seal"
+	"culvert/session/wrap"
+)
+
+// profile is what one configuration makes of every session: that of the file,
+// or with a <connection> block applied.
+type profile struct {
+	cfg     *config.Config
+	session session.Config
+	wrapper func() wrap.Wrapper // nil with a static key
+}
+
+func newProfile(c *config.Config, warn func(string)) (p *profile, err error) {
+	p = &profile{cfg: c}
+	if p.session, err = endpoint.P2P(c, warn); err != nil {
+		return nil, err
+	}
+	p.wrapper, err = endpoint.P2PWrapper(c)
+	return p, err
+}
+
+func newStaticProfile(c *config.Config) (p *profile, keys *seal.Static, err error) {
+	p = &profile{cfg: c}
+	p.session, keys, err = endpoint.Static(c)
+	return p, keys, err
+}
+
+// with is the settings for a session with a host at an address. showTLS is as
+// in Host.
+func (p *profile) with(remote netip.AddrPort, tcp bool, showTLS func(*tls.Config, netip.AddrPort) *tls.Config) session.Config {
+	cfg := p.session
+	if showTLS != nil {
+		cfg.TLS = showTLS(cfg.TLS, remote)
+	}
+	if p.wrapper != nil {
+		cfg.Wrapper = p.wrapper()
+	}
+	if tcp {
+		return endpoint.OverTCP(cfg, p.cfg.AwaitsTCP())
+	}
+	cfg.Fragment = endpoint.Fragment(p.cfg, remote.Addr().Is6())
+	return cfg
+}
