@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -49,6 +50,7 @@ func newSelfSigned(name string) selfSigned {
 type p2pHost struct {
 	index     int // 0 or 1, of the addresses
 	tlsServer bool
+	proto     string     // "" for udp4
 	remote    netip.Addr // not valid: it waits
 	own, peer selfSigned
 	extra     []string
@@ -59,9 +61,12 @@ func (n *netns) p2pConfig(h p2pHost) string {
 	n.t.Helper()
 	c := new(conf)
 	other := 1 - h.index
-	c.lines("dev "+tunDevice, "dev-type tun", "proto udp4", "verb 4", "auth SHA256", "keepalive 1 4", "lport 1194",
-		fmt.Sprintf("ifconfig %v %v", p2pIPv4[h.index], p2pIPv4[other]),
+	c.lines("dev "+tunDevice, "dev-type tun", "proto "+cmp.Or(h.proto, "udp4"), "verb 4", "auth SHA256", "keepalive 1 4",
+		"connect-retry 1 1", fmt.Sprintf("ifconfig %v %v", p2pIPv4[h.index], p2pIPv4[other]),
 		fmt.Sprintf("ifconfig-ipv6 %v/64 %v", p2pIPv6[h.index], p2pIPv6[other]))
+	if h.proto != tcpCaller {
+		c.lines("lport 1194")
+	}
 	if h.tlsServer {
 		c.lines("tls-server", "dh none")
 	} else {
@@ -146,10 +151,10 @@ func TestStaticKey(t *testing.T) {
 				l := newLab(t)
 				a, b := l.host("c"), l.host("s")
 				w := l.join(a, b)
-				lines := []string{"cipher AES-256-CBC", "auth SHA256"}
+				lines := []string{"cipher AES-256-CBC", "auth SHA256", "proto udp4", "lport 1194"}
 				directions := []string{" 1", " 0"}
 				if i == 1 {
-					lines, directions = []string{"cipher AES-128-CBC", "auth SHA1"}, []string{"", ""}
+					lines, directions = append(lines, "cipher AES-128-CBC", "auth SHA1"), []string{"", ""}
 				}
 				bRemote := w.a4
 				if way == "one-waits" {
@@ -172,7 +177,7 @@ func TestStaticKey(t *testing.T) {
 func (n *netns) staticConfig(t *testing.T, who implementation, index int, remote netip.Addr, direction string, extra ...string) string {
 	t.Helper()
 	c := new(conf)
-	c.lines("dev "+tunDevice, "dev-type tun", "proto udp4", "verb 4", "keepalive 1 4", "lport 1194",
+	c.lines("dev "+tunDevice, "dev-type tun", "verb 4", "keepalive 1 4", "connect-retry 1 1",
 		fmt.Sprintf("ifconfig %v %v", p2pIPv4[index], p2pIPv4[1-index]),
 		fmt.Sprintf("ifconfig-ipv6 %v/64 %v", p2pIPv6[index], p2pIPv6[1-index]),
 		"secret "+n.file("static.key", keys(t).staticKey)+direction)

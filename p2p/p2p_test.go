@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,26 +34,59 @@ var (
 // running is a host at work on a simulated network.
 type running struct {
 	*Host
-	nic  *nictest.Pipe
-	link *simnet.Endpoint
-	stop func()
+	nic   *nictest.Pipe
+	link  *simnet.Endpoint
+	log   lines
+	ended chan error
+	stop  func()
+}
+
+// lines is a log to be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // start runs a host with a configuration of lines.
 func start(t *testing.T, n *simnet.Network, at netip.AddrPort, lines ...string) *running {
 	t.Helper()
-	text := strings.Join(append(lines, "dev tun", "keepalive 2 8", ""), "\n")
+	return startOver(t, n, nil, at, lines...)
+}
+
+// startOver is start with TCP, too.
+func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort, lines ...string) *running {
+	t.Helper()
+	text := strings.Join(append(lines, "dev tun", ""), "\n")
+	if !strings.Contains(text, "ping") {
+		text += "keepalive 2 8\n"
+	}
 	c, err := config.ParseFile("test.conf", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{nic: nictest.New("tun0", 1500)}
+	r := &running{nic: nictest.New("tun0", 1500), ended: make(chan error, 1)}
 	h, err := New(c, Options{
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 		Open: func(context.Context, hostnet.State) (*adapter.Adapter, error) {
 			return &adapter.Adapter{NIC: r.nic}, nil
 		},
-		Listen: func(link.Options) (l link.Link, err error) { r.link, err = n.Listen(at); return r.link, err },
+		Listen:    func(link.Options) (l link.Link, err error) { r.link, err = n.Listen(at); return r.link, err },
+		ListenTCP: func(link.Options) (Listener, error) { return tcp.listen(at), nil },
+		Dial: func(_ context.Context, _ link.Options, to netip.AddrPort) (net.Conn, error) {
+			return tcp.dial(at.Addr(), to)
+		},
 		Resolve: func(_ context.Context, _, host string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr(host)}, nil
 		},
@@ -61,11 +96,10 @@ func start(t *testing.T, n *simnet.Network, at netip.AddrPort, lines ...string) 
 	}
 	r.Host = h
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- h.Run(ctx) }()
+	go func() { r.ended <- h.Run(ctx) }()
 	r.stop = func() {
 		cancel()
-		if err := <-done; err != nil {
+		if err := <-r.ended; err != nil {
 			t.Error(err)
 		}
 	}
@@ -124,10 +158,13 @@ func pass(t *testing.T, from, to *running, n uint32) {
 	t.Fatal("nothing came through in two minutes")
 }
 
+const ifconfigA, ifconfigB = "ifconfig 10.9.0.1 10.9.0.2", "ifconfig 10.9.0.2 10.9.0.1"
+
+// static are the lines of a static key.
+var static = "allow-deprecated-insecure-static-crypto\ncipher AES-256-CBC\nauth SHA256\n<secret>\n-----BEGIN OpenVPN Static key V1-----\n" +
+	strings.Repeat("00112233445566778899aabbccddeeff\n", 16) + "-----END OpenVPN Static key V1-----\n</secret>"
+
 func TestHosts(t *testing.T) {
-	ifconfigA, ifconfigB := "ifconfig 10.9.0.1 10.9.0.2", "ifconfig 10.9.0.2 10.9.0.1"
-	static := "allow-deprecated-insecure-static-crypto\ncipher AES-256-CBC\nauth SHA256\n<secret>\n-----BEGIN OpenVPN Static key V1-----\n" +
-		strings.Repeat("00112233445566778899aabbccddeeff\n", 16) + "-----END OpenVPN Static key V1-----\n</secret>"
 	for name, lines := range map[string]func(t *testing.T) (a, b []string){
 		"client calls": func(t *testing.T) (a, b []string) {
 			idA, knownA := identity(t)
@@ -152,22 +189,28 @@ func TestHosts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				network := simnet.New(simnet.Options{Delay: 10 * time.Millisecond, Loss: 0.05})
 				linesA, linesB := lines(t)
-				a, b := start(t, network, addrA, linesA...), start(t, network, addrB, linesB...)
-				pass(t, a, b, 1)
-				pass(t, b, a, 2)
-				// One host begins anew, and later the other.
-				a.stop()
-				a = start(t, network, addrA, linesA...)
-				pass(t, a, b, 3)
-				b.stop()
-				b = start(t, network, addrB, linesB...)
-				pass(t, b, a, 4)
-				pass(t, a, b, 5)
-				a.stop()
-				b.stop()
+				comeAndGo(t, func(at netip.AddrPort, lines []string) *running { return start(t, network, at, lines...) }, linesA, linesB)
 			})
 		})
 	}
+}
+
+// comeAndGo has packets pass between two hosts, of which one begins anew, and
+// later the other.
+func comeAndGo(t *testing.T, start func(netip.AddrPort, []string) *running, linesA, linesB []string) {
+	t.Helper()
+	a, b := start(addrA, linesA), start(addrB, linesB)
+	pass(t, a, b, 1)
+	pass(t, b, a, 2)
+	a.stop()
+	a = start(addrA, linesA)
+	pass(t, a, b, 3)
+	b.stop()
+	b = start(addrB, linesB)
+	pass(t, b, a, 4)
+	pass(t, a, b, 5)
+	a.stop()
+	b.stop()
 }
 
 // TestStranger lets nobody in whose certificate is another, and leaves the
