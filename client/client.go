@@ -220,7 +220,7 @@ func (c *Client) afterwards(err error) verdict {
 	case errors.As(err, &restart) && restart.Halt:
 		return verdict{give: err}
 	case errors.As(err, &restart):
-		return verdict{sameServer: restart.SameServer, established: true}
+		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true}
 	case errors.Is(err, reach.ErrFatal):
 		return verdict{give: err}
 	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):

@@ -23,7 +23,7 @@ func TestAfterwards(t *testing.T) {
 		"login refused at a rekey": {lost(&session.AuthFailedError{}), verdict{give: errAny}},
 		"refused for now":          {&session.AuthFailedError{Restart: busy}, verdict{sameServer: true, backoff: 9 * time.Second}},
 		"restart":                  {lost(&session.RestartError{Restart: negotiate.Restart{SameServer: true}}), verdict{sameServer: true, established: true}},
-		"restart at the next":      {lost(&session.RestartError{}), verdict{established: true}},
+		"restart at the next":      {lost(&session.RestartError{}), verdict{nextRemote: true, established: true}},
 		"halt":                     {lost(&session.RestartError{Halt: true}), verdict{give: errAny}},
 		"silence":                  {lost(session.ErrPingTimeout), verdict{sameServer: true, established: true}},
 		"adapter gone":             {fmt.Errorf("%w: the adapter", reach.ErrFatal), verdict{give: errAny}},

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"culvert/hostnet"
 	"culvert/internal/simnet"
+	"culvert/session"
 )
 
 // inBubble runs a test on a network of its own, in virtual time. A goroutine
@@ -317,5 +319,78 @@ func TestSocketTakenAway(t *testing.T) {
 		c.link.Close()
 		c.up(time.Minute)
 		exchange(t, s, c)
+	})
+}
+
+// TestPingExit: silence ends a client for good, by its own timer or a pushed one.
+func TestPingExit(t *testing.T) {
+	for name, lines := range map[string][2]string{
+		"own":    {"", "ping-exit 20\npull-filter ignore ping-restart"},
+		"pushed": {`push "ping-exit 20"`, "pull-filter ignore ping-restart"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+				s := w.serve(lines[0])
+				c := w.connect("anna", lines[1])
+				exchange(t, s, c)
+				s.link.Close()
+				select {
+				case <-c.ended:
+				case <-time.After(30 * time.Second):
+					t.Fatal("the client goes on")
+				}
+				if !errors.Is(c.err, session.ErrPingTimeout) {
+					t.Errorf("ended with %v", c.err)
+				}
+			})
+		})
+	}
+}
+
+// TestServerSendsOn: a server that goes can send its clients to the next remote,
+// past the other addresses of its own name; or to itself.
+func TestServerSendsOn(t *testing.T) {
+	for notify, next := range map[string]string{"1": "192.0.2.1", "2": "192.0.2.7"} {
+		inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+			s := w.serve("explicit-exit-notify " + notify)
+			c := w.connect("anna", "remote second.example")
+			exchange(t, s, c)
+			s.stop()
+			w.until(10*time.Second, "another try", func() bool { return strings.Count(c.log.String(), "msg=connecting") == 2 })
+			_, after, _ := strings.Cut(c.log.String(), "RESTART")
+			if !strings.Contains(after, next+":1194") {
+				t.Errorf("explicit-exit-notify %s: not to %s:\n%s", notify, next, after)
+			}
+		})
+	}
+}
+
+// TestPushUpdate: what a server pushed is changed while clients are connected,
+// those of a name or all; others hear nothing of it.
+func TestPushUpdate(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve(`push "route 10.1.0.0 255.255.0.0"`)
+		a, b := w.connect("anna", ""), w.connect("ben", "")
+		told, err := s.PushUpdate("anna", []string{"-route", "route 10.2.0.0 255.255.0.0"})
+		if told != 1 || err != nil {
+			t.Errorf("told %d: %v", told, err)
+		}
+		const changed = "the server changed what it pushed"
+		w.until(time.Second, "told", func() bool { return logged(&a.process, changed) })
+		exchange(t, s, a)
+		if logged(&b.process, changed) {
+			t.Error("the other client was told, too")
+		}
+		if told, err = s.PushUpdate("", []string{"route 10.3.0.0 255.255.0.0"}); told != 2 || err != nil {
+			t.Errorf("told %d: %v", told, err)
+		}
+		w.until(time.Second, "both told", func() bool { return logged(&b.process, changed) })
+		if _, err := s.PushUpdate("", []string{"ifconfig 10.8.0.9 255.255.255.0"}); err == nil {
+			t.Error("another address was pushed")
+		}
+		exchange(t, s, b)
+		if a.ups+b.ups != 2 {
+			t.Error("a client had to connect anew")
+		}
 	})
 }

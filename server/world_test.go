@@ -234,8 +234,11 @@ func (w *world) dialFrom(addr netip.AddrPort, name, more string) *connected {
 		Log:    c.log.logger(),
 		Open:   opener(c.nic, &c.states),
 		Listen: w.listener(addr, &c.link),
-		Resolve: func(context.Context, string, string) ([]netip.Addr, error) {
-			return []netip.Addr{serverAddr.Addr()}, nil
+		Resolve: func(_ context.Context, _, host string) ([]netip.Addr, error) {
+			if host == "second.example" {
+				return []netip.Addr{netip.MustParseAddr("192.0.2.7")}, nil
+			}
+			return []netip.Addr{serverAddr.Addr(), netip.MustParseAddr("192.0.2.6")}, nil
 		},
 		Ready: func(*client.Client) { c.ready <- struct{}{} },
 	}))(w.t)

@@ -80,6 +80,29 @@ func TestCBCAndNone(t *testing.T) {
 	}
 }
 
+// TestOpenTunnelsAreSaid: what anybody can read or change is warned of by both
+// ends each time it comes up.
+func TestOpenTunnelsAreSaid(t *testing.T) {
+	sha256 := must(digest.Lookup("SHA256"))(t)
+	for _, c := range []struct {
+		cipher, said string
+		digest       digest.Digest
+	}{{"NONE", "IS UNENCRYPTED", sha256}, {"AES-128-CBC", "NOT AUTHENTICATED", digest.Digest{}}, {"AES-128-CBC", "", sha256}, {"AES-128-GCM", "", digest.Digest{}}} {
+		p := newPair(t, path{}, func(client, server *Config, _ *wrap.Armour) {
+			for _, s := range []*Config{client, server} {
+				s.Ciphers, s.Digest, s.Insecure = []string{c.cipher}, c.digest, true
+			}
+			client.PeerInfo = negotiate.LocalPeerInfo("test", "linux", client.Ciphers, 1600, nil)
+		})
+		p.run(time.Second, p.established)
+		for _, events := range [][]Event{p.client.events, p.server.events} {
+			if got := find[Remark](events).Text; !strings.Contains(got, c.said) || (got != "") != (c.said != "") {
+				t.Errorf("%s: said %q, want %q", c.cipher, got, c.said)
+			}
+		}
+	}
+}
+
 // framed makes a pair whose options strings tell of framing.
 func framed(t *testing.T, client, server wire.Compression, fragment int) *pair {
 	fields := func(c wire.Compression) (f []string) {

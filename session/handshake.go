@@ -161,6 +161,16 @@ func (s *Session) checkIdentity(g *generation) error {
 	return nil
 }
 
+// remarkOpenness warns of a data channel that anybody can read or change.
+func (s *Session) remarkOpenness(cipher seal.Cipher) {
+	switch {
+	case cipher == seal.None:
+		s.emit(Remark{"WARNING: THIS TUNNEL IS UNENCRYPTED (cipher NONE): anybody on the way can read what it carries"})
+	case !cipher.IsAEAD() && s.cfg.Digest.New == nil:
+		s.emit(Remark{"WARNING: THE PACKETS OF THIS TUNNEL ARE NOT AUTHENTICATED (auth NONE): anybody on the way can change what it carries"})
+	}
+}
+
 // installKeys derives g's data keys by s.params and makes g the active
 // generation.
 func (s *Session) installKeys(now time.Time, g *generation) error {
@@ -195,6 +205,7 @@ func (s *Session) installKeys(now time.Time, g *generation) error {
 	state := g.tls.conn.ConnectionState()
 	if g.id == 0 {
 		s.emit(Established{Params: s.params, TLS: state})
+		s.remarkOpenness(cipher)
 	} else {
 		s.emit(Rekeyed{Key: g.id, TLS: state})
 	}

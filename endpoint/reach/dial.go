@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,14 +31,12 @@ type Dialer struct {
 var ErrFatal = errors.New("cannot go on")
 
 // Open makes the link to a target: UDP or TCP, directly or by way of a proxy.
-// It takes no longer than connect-timeout allows.
+// It takes no longer than connect-timeout allows, or a handshake may where that
+// sets no limit.
 func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	cfg := t.Settings
-	if limit := cfg.ConnectTimeout; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(cfg.ConnectTimeout, cfg.HandWindow))
+	defer cancel()
 	if t.Remote.Proto.TCP {
 		return d.openTCP(ctx, t)
 	}

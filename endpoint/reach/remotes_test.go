@@ -1,15 +1,21 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"culvert/config"
 	"culvert/endpoint"
+	"culvert/link"
 )
 
 // remotesOf are some remotes by host, each on port 1194.
@@ -80,6 +86,123 @@ func TestNamesThatFail(t *testing.T) {
 	check(t, tour(t, r, 3), []string{"192.0.2.1", "error", "192.0.2.2"})
 	working = false
 	check(t, tour(t, r, 3), []string{"192.0.2.1", "error", "192.0.2.2"})
+}
+
+// TestRandomOrder: with remote-random every order comes about, and each round is
+// of all remotes.
+func TestRandomOrder(t *testing.T) {
+	resolve := hosts(map[string][]string{"a": {"192.0.2.1"}, "b": {"192.0.2.2"}, "c": {"192.0.2.3"}})
+	first := make(map[string]bool)
+	for range 200 {
+		c := &config.Config{RemoteRandom: true}
+		for _, name := range []string{"a", "b", "c"} {
+			c.Remotes = append(c.Remotes, config.Remote{Host: name, Port: "1194"})
+		}
+		round := tour(t, NewRemotes(c, resolve), 3)
+		first[round[0]] = true
+		slices.Sort(round)
+		check(t, round, []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"})
+	}
+	if len(first) != 3 {
+		t.Errorf("of three remotes, only %v come first", first)
+	}
+}
+
+// TestRandomHostname: each look-up is of another name below the remote's, and an
+// address stays as it is.
+func TestRandomHostname(t *testing.T) {
+	asked := make(map[string]bool)
+	c := &config.Config{RemoteRandomHostname: true, Remotes: []config.Remote{{Host: "a.example", Port: "1194"}, {Host: "192.0.2.9", Port: "1194"}}}
+	r := NewRemotes(c, func(_ context.Context, _, host string) ([]netip.Addr, error) {
+		asked[host] = true
+		return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
+	})
+	tour(t, r, 6)
+	if len(asked) != 4 || !asked["192.0.2.9"] {
+		t.Errorf("asked for %v", asked)
+	}
+	for host := range asked {
+		if host != "192.0.2.9" && (len(host) != len("0123456789ab.a.example") || !strings.HasSuffix(host, ".a.example")) {
+			t.Errorf("asked for %q", host)
+		}
+	}
+}
+
+// TestResolvRetry: names that have no address are tried for so long, or for ever.
+func TestResolvRetry(t *testing.T) {
+	for limit, final := range map[time.Duration]bool{-1: false, 0: true, time.Minute: true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &config.Config{ResolvRetry: limit, Remotes: []config.Remote{{Host: "a", Port: "1194"}, {Host: "b", Port: "1194"}}}
+			r := NewRemotes(c, hosts(nil))
+			began := time.Now()
+			for time.Since(began) < time.Hour {
+				if _, err := r.Next(t.Context()); errors.Is(err, ErrUnresolved) {
+					if took := time.Since(began); !final || took < limit || took > limit+10*time.Second {
+						t.Errorf("resolv-retry %v: given up after %v", limit, took)
+					}
+					return
+				}
+				time.Sleep(time.Second)
+			}
+			if final {
+				t.Errorf("resolv-retry %v: never given up", limit)
+			}
+		})
+	}
+}
+
+// TestWait doubles the wait after five rounds, up to its ceiling.
+func TestWait(t *testing.T) {
+	c := &config.Config{ConnectRetry: 2 * time.Second, ConnectRetryMax: 20 * time.Second, Remotes: make([]config.Remote, 2)}
+	r := NewRemotes(c, hosts(nil))
+	for failures, want := range map[int]time.Duration{0: 2, 1: 2, 11: 2, 12: 4, 14: 8, 16: 16, 18: 20, 1 << 30: 20} {
+		if got := r.Wait(failures); got != want*time.Second {
+			t.Errorf("after %d failures: %v, want %v", failures, got, want*time.Second)
+		}
+	}
+}
+
+// TestLearn: all remotes are known once learnt, or as they come up; one of them
+// is enough.
+func TestLearn(t *testing.T) {
+	r := remotesOf(0, hosts(map[string][]string{"a": {"192.0.2.1", "192.0.2.2"}}), "nowhere", "a")
+	known := netip.MustParseAddrPort("192.0.2.2:1194")
+	if r.Knows(known, true) {
+		t.Error("known from the start")
+	}
+	if err := r.Learn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !r.Knows(known, false) || !r.Knows(netip.AddrPortFrom(known.Addr(), 9), true) || r.Knows(netip.AddrPortFrom(known.Addr(), 9), false) ||
+		r.Knows(netip.MustParseAddrPort("192.0.2.3:1194"), true) {
+		t.Errorf("known are %v", r.seen)
+	}
+	if err := remotesOf(0, hosts(nil), "nowhere").Learn(t.Context()); err == nil {
+		t.Error("learnt of nothing")
+	}
+}
+
+// TestSilentProxy: a proxy that takes the connection and says nothing is left,
+// also where connect-timeout sets no limit.
+func TestSilentProxy(t *testing.T) {
+	for _, proxy := range []config.Config{
+		{HTTPProxy: &config.HTTPProxy{}, ConnectTimeout: 20 * time.Second}, {HTTPProxy: &config.HTTPProxy{}},
+		{SOCKSProxy: &config.SOCKSProxy{}, ConnectTimeout: 20 * time.Second}, {SOCKSProxy: &config.SOCKSProxy{}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			proxy.HandWindow = time.Minute
+			d := Dialer{Dial: func(context.Context, link.Options, netip.AddrPort) (net.Conn, error) {
+				near, far := net.Pipe()
+				go io.Copy(io.Discard, far)
+				return near, nil
+			}}
+			began := time.Now()
+			_, err := d.Open(t.Context(), Target{Remote: config.Remote{Proto: config.Proto{TCP: true}}, Settings: &proxy, host: "a", port: 1194})
+			if took := time.Since(began); err == nil || took != cmp.Or(proxy.ConnectTimeout, time.Minute) {
+				t.Errorf("%v after %v", err, took)
+			}
+		})
+	}
 }
 
 func TestRemoteErrorsMend(t *testing.T) {
