@@ -47,6 +47,8 @@ type Options struct {
 	Log *slog.Logger
 	// StateDir is where undo journals are kept; "" for hostnet's default.
 	StateDir string
+	// Node is the TUN driver's node; "" for tuntap's default.
+	Node string
 	// Apply brings the host to a state; nil: Here.
 	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
 }
@@ -68,7 +70,7 @@ func Kernel(o Options) Opener {
 		o.Apply = o.Here
 	}
 	return func(ctx context.Context, want hostnet.State) (*Adapter, error) {
-		device, err := tuntap.Open(tuntap.Options{Name: want.Device, MTU: want.MTU})
+		device, err := tuntap.Open(tuntap.Options{Name: want.Device, MTU: want.MTU, Node: o.Node})
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,7 @@ func (c *Client) connect(ctx context.Context, t target) error {
 		cfg.TLS = c.showTLS(cfg.TLS, t.addr)
 	}
 	cfg.Wrapper = p.wrapper()
+	cfg.PeerInfo = endpoint.WithHost(p.cfg, cfg.PeerInfo, t.near().Addr())
 	cfg.Fragment = endpoint.Fragment(p.cfg, t.addr.Addr().Is6())
 	if t.remote.Proto.TCP {
 		cfg = endpoint.OverTCP(cfg)
@@ -93,14 +95,19 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 		giveUp = time.After(time.Until(a.began.Add(t)))
 	}
 	leave := ctx.Done()
+	var left error // why this side goes, where it is not by ctx
 	for {
 		select {
 		case e := <-a.events:
 			if _, pending := e.(session.AuthPending); pending {
 				giveUp = nil
 			}
+			if _, idle := e.(session.Idle); idle && leave != nil {
+				left, leave = errInactive, nil
+				a.exit()
+			}
 			if err := a.event(ctx, e); err != nil {
-				return err
+				return cmp.Or(left, err)
 			}
 		case <-explain.C:
 			a.explain()
@@ -118,9 +125,14 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			}
 		case <-leave:
 			leave = nil
-			a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.profile.cfg.ExplicitExitNotify) })
+			a.exit()
 		}
 	}
+}
+
+// exit ends the session, once the server was told if it is to be.
+func (a *attempt) exit() {
+	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.profile.cfg.ExplicitExitNotify) })
 }
 
 // linkEnded is why the attempt ends with its link, which over TCP the server
@@ -186,6 +198,11 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 	return nil
 }
 
+// watch sets the timers that hold with what the server pushed.
+func (a *attempt) watch(cfg *config.Config) {
+	a.peer.Do(func(time.Time) { a.peer.Session.SetTimers(endpoint.Timers(cfg)) })
+}
+
 // pushed brings the adapter up in the state that the server pushed.
 func (a *attempt) pushed(ctx context.Context, options []string) error {
 	cfg, notes, err := config.ParsePushed(a.profile.cfg, options)
@@ -196,6 +213,7 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 		a.log.Warn("pushed option: " + note.Text)
 	}
 	a.peer.MaxInner.Store(int32(endpoint.MaxInner(cfg, a.target.addr.Addr().Is6(), a.peer.Session)))
+	a.watch(cfg)
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -157,7 +158,8 @@ func (c *Client) Adapter() *adapter.Adapter { return c.adapter.Load() }
 func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// (the error is nil then) or trying again makes no sense. Before it returns,
+// or the configuration says to (ping-exit, inactive; the error is nil then), or
+// trying again makes no sense. Before it returns,
 // the server was told (explicit-exit-notify) and the host is as it was.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
@@ -172,6 +174,10 @@ func (c *Client) Run(ctx context.Context) error {
 			return nil
 		}
 		again := c.afterwards(err)
+		if again.asked {
+			c.log.Warn("ending, as the configuration asks", "reason", again.give)
+			return nil
+		}
 		if again.give != nil {
 			return again.give
 		}
@@ -209,6 +215,7 @@ func (c *Client) retryWait(failures int) time.Duration {
 // verdict is what to do after a connection ended.
 type verdict struct {
 	give        error // give up, for this reason
+	asked       bool  // ... by the configuration, so that it is no failure
 	sameServer  bool
 	nextRemote  bool // not to another address of this one
 	established bool // it had worked, so that there is no reason to wait long
@@ -232,8 +239,10 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.As(err, &restart):
 		return verdict{sameServer: restart.SameServer, established: true}
-	case errors.Is(err, session.ErrPingTimeout) && c.cfg.PingExit > 0:
-		return verdict{give: err}
+	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive):
+		return verdict{give: err, asked: true}
+	case c.cfg.TLSExit && errors.As(err, new(*session.HandshakeError)):
+		return verdict{give: fmt.Errorf("%w; tls-exit forbids another try", err)}
 	case errors.Is(err, errFatal):
 		return verdict{give: err}
 	case errors.Is(err, errExhausted), errors.Is(err, errUnresolved):
@@ -252,6 +261,9 @@ type lostError struct{ err error }
 
 func (e *lostError) Error() string { return "connection lost: " + e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
+
+// errInactive ends a connection that nothing goes through.
+var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
 
 // errRestart ends a connection that Restart was called on.
 var errRestart = errors.New("a restart was asked for (SIGUSR1)")

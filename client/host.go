@@ -18,7 +18,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if len(state.Addresses) == 0 {
+	if cfg.Ifconfig == nil && cfg.IfconfigIPv6 == nil {
 		return fmt.Errorf("%w: the server pushed no address (ifconfig)", errFatal)
 	}
 	if open := a.adapter.Load(); open != nil {

@@ -120,9 +120,9 @@ func TestAfterwards(t *testing.T) {
 	busy := negotiate.Restart{Temporary: true, SameServer: true, Backoff: 9 * time.Second}
 	lost := func(err error) error { return &lostError{err} }
 	for name, c := range map[string]struct {
-		err      error
-		pingExit bool
-		want     verdict
+		err     error
+		tlsExit bool
+		want    verdict
 	}{
 		"login refused":            {&session.AuthFailedError{Restart: negotiate.Restart{Reason: "no"}}, false, verdict{give: errAny}},
 		"login refused at a rekey": {lost(&session.AuthFailedError{}), false, verdict{give: errAny}},
@@ -131,16 +131,17 @@ func TestAfterwards(t *testing.T) {
 		"restart at the next":      {lost(&session.RestartError{}), false, verdict{established: true}},
 		"halt":                     {lost(&session.RestartError{Halt: true}), false, verdict{give: errAny}},
 		"silence":                  {lost(session.ErrPingTimeout), false, verdict{sameServer: true, established: true}},
-		"silence with ping-exit":   {lost(session.ErrPingTimeout), true, verdict{give: errAny}},
+		"silence with ping-exit":   {lost(session.ErrPingExit), false, verdict{give: errAny, asked: true}},
+		"nothing ever answered":    {session.ErrPingExit, false, verdict{give: errAny, asked: true}},
+		"nothing to carry":         {errInactive, false, verdict{give: errAny, asked: true}},
+		"handshake with tls-exit":  {&session.HandshakeError{Stage: "x"}, true, verdict{give: errAny}},
+		"lost with tls-exit":       {lost(session.ErrPingTimeout), true, verdict{sameServer: true, established: true}},
 		"adapter gone":             {fmt.Errorf("%w: the adapter", errFatal), false, verdict{give: errAny}},
 		"all tried":                {errExhausted, false, verdict{give: errAny}},
 		"handshake failed":         {&session.HandshakeError{Stage: "x"}, false, verdict{}},
 		"name without address":     {errors.New("no address"), false, verdict{}},
 	} {
-		cl := &Client{cfg: &config.Config{}, login: &login{cfg: &config.Config{}}}
-		if c.pingExit {
-			cl.cfg.PingExit = time.Minute
-		}
+		cl := &Client{cfg: &config.Config{TLSExit: c.tlsExit}, login: &login{cfg: &config.Config{}}}
 		got := cl.afterwards(c.err)
 		if (got.give != nil) != (c.want.give != nil) || got.give != nil && !errors.Is(got.give, c.err) {
 			t.Errorf("%s: gives up with %v", name, got.give)

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"strings"
-	"time"
 
 	"culvert/config"
 )
@@ -25,7 +24,7 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	for _, option := range skipped {
 		a.log.Info("change passed over", "option", option)
 	}
-	a.peer.Do(func(time.Time) { a.peer.Session.SetKeepalive(cfg.Ping, cfg.PingRestart) })
+	a.watch(cfg)
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}

@@ -83,14 +83,14 @@ type Config struct {
 	ClientToClient      bool
 	DuplicateCN         bool
 	MaxClients          int // 1024
-	MaxRoutesPerClient  int
+	MaxRoutesPerClient  int // 256
 	ClientConfigDir     string
 	CCDExclusive        bool
 
 	// Keys and certificates. A File is inline text or a file's contents.
-	CA, Cert, Key, ExtraCerts, DH, PKCS12 *File
-	TLSAuth, TLSCrypt, TLSCryptV2         *File
-	KeyDirection                          *int // 0 or 1; nil: bidirectional
+	CA, Cert, Key, ExtraCerts, PKCS12 *File
+	TLSAuth, TLSCrypt, TLSCryptV2     *File
+	KeyDirection                      *int // 0 or 1; nil: bidirectional
 	// PeerFingerprints are the certificates to accept, by SHA-256 in lower
 	// case hexadecimal without colons; nil: by authority alone.
 	PeerFingerprints             []string
@@ -167,7 +167,7 @@ type Config struct {
 	StatusVersion      int
 	Verb, Mute         int
 	MuteReplayWarnings bool
-	PersistTun         bool
+	SuppressTimestamps bool
 	PushPeerInfo       bool
 	Env                map[string]string // setenv NAME VALUE
 
@@ -298,9 +298,10 @@ const (
 
 // RedirectGateway is the flags of `redirect-gateway` or `redirect-private`.
 type RedirectGateway struct {
-	Private                              bool // redirect-private: no default route
-	Local, AutoLocal, Def1, IPv6, NoIPv4 bool
-	BypassDHCP, BypassDNS, BlockLocal    bool
+	Private      bool // redirect-private: no default route
+	Local        bool
+	IPv6, NoIPv4 bool
+	BlockLocal   bool
 }
 
 // DNS is what `dns` and `dhcp-option` say together.
@@ -309,7 +310,6 @@ type DNS struct {
 	SearchDomains []string
 	Addrs         []netip.Addr // by dhcp-option DNS, DNS6
 	Domain        string       // by dhcp-option DOMAIN
-	NTP, WINS     []netip.Addr
 }
 
 // DNSServer is one `dns server N`.
@@ -317,9 +317,6 @@ type DNSServer struct {
 	Priority       int
 	Addrs          []netip.AddrPort // port 0: the default
 	ResolveDomains []string
-	DNSSEC         string // "", "yes", "no", "optional"
-	Transport      string // "", "plain", "DoH", "DoT"
-	SNI            string
 }
 
 // Pool is `ifconfig-pool`: both ends included.
@@ -340,8 +337,7 @@ type MSSFix struct {
 type Compression struct{ Directive, Algorithm string }
 
 // File is the value of a directive that names a file, or the inline block that
-// stands for one. Text is what was read, except for DH, which names a file that
-// no cipher suite of ours needs.
+// stands for one. Text is what was read.
 type File struct {
 	Name   string // "" for an inline block
 	Inline bool

@@ -69,7 +69,7 @@ func (b *builder) finish() (*Config, error) {
 // resolveNames applies `cd` to the names of what is written or looked into
 // later.
 func (b *builder) resolveNames() {
-	for _, name := range []*string{&b.Chroot, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
+	for _, name := range []*string{&b.Chroot, &b.DevNode, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
 		if *name != "" {
 			*name = b.Path(*name)
 		}

@@ -389,8 +389,6 @@ func (c *Config) clone() *Config {
 	n.Routes = slices.Clone(c.Routes)
 	n.DNS.Servers = slices.Clone(c.DNS.Servers)
 	n.DNS.Addrs = slices.Clone(c.DNS.Addrs)
-	n.DNS.NTP = slices.Clone(c.DNS.NTP)
-	n.DNS.WINS = slices.Clone(c.DNS.WINS)
 	n.Notes = slices.Clone(c.Notes)
 	n.Env = maps.Clone(c.Env)
 	return &n

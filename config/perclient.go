@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 )
@@ -21,7 +22,7 @@ type PerClient struct {
 // more than its author meant.
 func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error) {
 	b := newBuilder(nil)
-	b.Topology = server.Topology
+	b.Topology, b.MaxRoutesPerClient = server.Topology, server.MaxRoutesPerClient
 	b.perClient = new(PerClient)
 	calls, _, errs := lex(name, text, 1)
 	b.errs = append(b.errs, errs...)
@@ -29,11 +30,25 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 		b.apply(&calls[i], InCCD)
 	}
 	b.settle()
+	b.checkIRoutes()
 	if len(b.errs) > 0 {
 		return nil, joinErrors(b.errs)
 	}
 	b.perClient.Push = b.Push
 	return b.perClient, nil
+}
+
+// checkIRoutes bounds the networks behind one client (max-routes-per-client).
+func (b *builder) checkIRoutes() {
+	n, name := len(b.perClient.IRoutes), "iroute"
+	if n <= b.MaxRoutesPerClient {
+		return
+	}
+	if !b.has(name) {
+		name = "iroute-ipv6"
+	}
+	b.problem(name, fmt.Sprintf("%d networks behind one client are more than the %d of max-routes-per-client", n, b.MaxRoutesPerClient),
+		fmt.Sprintf("add the line: max-routes-per-client %d, or merge neighbouring networks", n))
 }
 
 // setIfconfigPush reads the second value as the server's topology has it: a

@@ -6,8 +6,10 @@ package config
 var legacyRows = []Directive{
 	// Nothing to do here, and nothing to say.
 	{Name: "persist-key", Where: pull, Status: Harmless, Help: "Keys are always kept across restarts."},
+	{Name: "persist-tun", Where: pull, Status: Harmless, Help: "The adapter is always kept across restarts."},
 	{Name: "persist-local-ip", Where: top, Status: Harmless, Help: "Keep the local address across restarts."},
 	{Name: "persist-remote-ip", Where: top, Role: RoleClient, Status: Harmless, Help: "Keep the server's address across restarts."},
+	{Name: "dh", Usage: "file", Where: top, Inline: true, Status: Harmless, Help: "Diffie-Hellman parameters, or none; elliptic curves are used in any case."},
 	{Name: "fast-io", Where: top, Status: Harmless, Help: "Ignored since OpenVPN 2.7."},
 	{Name: "max-routes", Usage: "n", Where: top, Status: Harmless, Help: "Ignored since OpenVPN 2.4."},
 	{Name: "prng", Usage: "[algorithm] [length]", Where: top, Status: Harmless, Help: "Removed in OpenVPN 2.6."},
@@ -22,10 +24,8 @@ var legacyRows = []Directive{
 	{Name: "tun-mtu-max", Usage: "bytes", Where: top, Status: Harmless, Help: "Room in buffers for a pushed MTU."},
 	{Name: "hash-size", Usage: "real virtual", Where: top, Role: RoleServer, Status: Harmless, Help: "The size of tables, which grow by themselves."},
 	{Name: "bcast-buffers", Usage: "n", Where: top, Role: RoleServer, Status: Harmless, Help: "Buffers for broadcasts."},
-	{Name: "max-routes-per-client", Usage: "n", Where: top | InCCD, Role: RoleServer, Status: Harmless, Help: "Addresses that may be learned of one client.", set: integer(1, 1<<24, func(c *Config) *int { return &c.MaxRoutesPerClient })},
-	{Name: "errors-to-stderr", Where: top, Status: Harmless, Help: "Write errors to the standard error output."},
-	{Name: "machine-readable-output", Where: top, Status: Harmless, Help: "Times and flags in every log line."},
-	{Name: "suppress-timestamps", Where: top, Status: Harmless, Help: "No times in log lines."},
+	{Name: "errors-to-stderr", Where: top, Status: Harmless, Help: "Errors always go to the standard error output, unless there is a log."},
+	{Name: "machine-readable-output", Where: top, Status: Harmless, Help: "Log lines always have their time and severity."},
 	{Name: "echo", Usage: "[text] ...", Where: pull, Help: "A message for the log, and for programs that read it.", set: setEcho},
 	{Name: "parameter", Usage: "[text] ...", Where: pull, Status: Harmless, Help: "A message for a program that reads the log."},
 	{Name: "use-prediction-resistance", Where: top, Status: Harmless, Help: "Removed in OpenVPN 2.8."},

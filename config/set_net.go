@@ -187,20 +187,37 @@ func redirect(private bool) setter {
 			r = *b.RedirectGateway
 			r.Private = r.Private && private
 		}
-		flags := map[string]*bool{
-			"local": &r.Local, "autolocal": &r.AutoLocal, "def1": &r.Def1, "ipv6": &r.IPv6, "!ipv4": &r.NoIPv4,
-			"bypass-dhcp": &r.BypassDHCP, "bypass-dns": &r.BypassDNS, "block-local": &r.BlockLocal,
-		}
 		for _, name := range d.args {
-			flag := flags[name]
-			if flag == nil {
+			if !r.set(name) {
 				return d.expected(name, "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-dns or block-local")
 			}
-			*flag = true
+			if strings.HasPrefix(name, "bypass-") {
+				b.remark(d, name+" only means something on Windows, ignored here")
+			}
 		}
 		b.RedirectGateway = &r
 		return nil
 	}
+}
+
+// set takes a flag. Two need nothing: no default route is ever replaced (def1),
+// and the way to a server on this host's own network is kept as it is
+// (autolocal).
+func (r *RedirectGateway) set(flag string) (known bool) {
+	switch flag {
+	case "local":
+		r.Local = true
+	case "ipv6":
+		r.IPv6 = true
+	case "!ipv4":
+		r.NoIPv4 = true
+	case "block-local":
+		r.BlockLocal = true
+	case "def1", "autolocal", "bypass-dhcp", "bypass-dns":
+	default:
+		return false
+	}
+	return true
 }
 
 // maxNames bounds each of the lists of DNS names and servers.
@@ -211,10 +228,6 @@ func setDHCPOption(b *builder, d *call) error {
 	switch kind {
 	case "DNS", "DNS6":
 		return b.dhcpAddr(d, &b.DNS.Addrs)
-	case "NTP":
-		return b.dhcpAddr(d, &b.DNS.NTP)
-	case "WINS":
-		return b.dhcpAddr(d, &b.DNS.WINS)
 	case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX", "DOMAIN-SEARCH":
 		if len(args) != 1 || !isHostName(args[0]) {
 			return d.expected(strings.Join(args, " "), "one domain such as example.org after "+kind)
@@ -224,10 +237,8 @@ func setDHCPOption(b *builder, d *call) error {
 			return nil
 		}
 		return b.addDomains(d, args)
-	case "NBDD", "NBT", "NBS", "DISABLE-NBT", "PROXY_HTTP":
-		return nil
 	}
-	b.remark(d, "nothing here makes use of "+quote(d.args[0]))
+	b.remark(d, "nothing here makes use of "+quote(d.args[0])+", ignored")
 	return nil
 }
 

@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -57,68 +56,6 @@ func setPullFilter(b *builder, d *call) error {
 	}
 	b.PullFilters = append(b.PullFilters, f)
 	return nil
-}
-
-// checkPeer is checkWhole's part for two hosts without server mode.
-func (b *builder) checkPeer() {
-	if b.Secret != nil {
-		b.checkStatic()
-	} else {
-		b.checkPeerTLS()
-	}
-	if b.peerTCP() {
-		b.problem("proto", "two hosts without server mode are joined by UDP only yet", "write proto udp, on both sides")
-	}
-	if b.SOCKSProxy != nil || b.HTTPProxy != nil {
-		name := "socks-proxy"
-		if b.HTTPProxy != nil {
-			name = "http-proxy"
-		}
-		b.problem(name, "two hosts without server mode are joined directly only", "remove the line, or make one of them a server")
-	}
-	if b.NoBind && len(b.Remotes) == 0 {
-		b.problem("nobind", "nobody could find this host: it has neither a port of its own nor a remote", "remove nobind, or add the line: remote HOST PORT")
-	}
-	if b.Ifconfig == nil && b.IfconfigIPv6 == nil && !b.IfconfigNoexec {
-		b.note(b.start(), "there is no ifconfig, so the adapter gets no address; add the line: ifconfig OURS THEIRS")
-	}
-}
-
-func (b *builder) peerTCP() bool {
-	for _, r := range b.Remotes {
-		if r.Proto.TCP {
-			return true
-		}
-	}
-	return len(b.Remotes) == 0 && b.Proto.TCP
-}
-
-func (b *builder) checkPeerTLS() {
-	if b.CA == nil && b.CAPath == "" && b.PKCS12 == nil && len(b.PeerFingerprints) == 0 {
-		b.problem(b.tlsName(), "nothing says whom to trust", "add the line: peer-fingerprint HASH, or: ca FILE")
-	}
-	if b.PKCS12 == nil && (b.Cert == nil || b.Key == nil) {
-		b.problem(b.tlsName(), "both hosts need a certificate and its key", "add the blocks <cert> and <key>")
-	}
-	if b.TLSCryptV2 != nil {
-		b.problem("tls-crypt-v2", "two hosts share one key", "write tls-crypt FILE, the same on both sides")
-	}
-	if len(b.PeerFingerprints) == 0 && b.RemoteCertTLS == AnyUsage && b.VerifyX509Name == nil {
-		b.note(b.start(), "any certificate of the authority is taken for the other host's; add the line: verify-x509-name NAME name, or: peer-fingerprint HASH")
-	}
-}
-
-// checkStatic allows `secret` where it was asked for in so many words.
-func (b *builder) checkStatic() {
-	if !b.AllowStaticCrypto {
-		b.problem("secret", "a shared static key has no forward secrecy: who gets it once can read all traffic, past and future",
-			"make a link with modern keys by `culvert pair`, or add the line: allow-deprecated-insecure-static-crypto")
-		return
-	}
-	if !strings.HasSuffix(b.Cipher, "-CBC") || !slices.Contains(supportedCiphers, b.Cipher) {
-		b.problem("secret", "a static key needs a cipher in CBC mode, the same on both hosts", "add the line: cipher AES-256-CBC")
-	}
-	b.note(b.at("secret"), "secret: who gets this key once can read all traffic, past and future; `culvert pair` makes a link with modern keys")
 }
 
 // setEcho keeps a message for the log.

@@ -26,13 +26,14 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 		return s, nil
 	}
 	for _, r := range c.Routes {
-		routes, err := hostRoutes(ctx, c, r, peer, resolve)
+		routes, err := HostRoutes(ctx, c, r, peer, resolve)
 		if err != nil {
 			return s, err
 		}
 		s.Routes = append(s.Routes, routes...)
 	}
 	s.Routes = append(s.Routes, redirect(c, peer)...)
+	s.BlockLocal = c.RedirectGateway != nil && c.RedirectGateway.BlockLocal
 	s.DNS = names(c)
 	return s, nil
 }
@@ -62,9 +63,9 @@ func gateway(c *config.Config) netip.Addr {
 	return netip.Addr{}
 }
 
-// hostRoutes are the host's routes for one `route`: several where a name has
+// HostRoutes are the host's routes for one `route`: several where a name has
 // several addresses.
-func hostRoutes(ctx context.Context, c *config.Config, r config.Route, peer netip.Addr, resolve Resolver) ([]hostnet.Route, error) {
+func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer netip.Addr, resolve Resolver) ([]hostnet.Route, error) {
 	dst, err := destinations(ctx, c, r, peer, resolve)
 	if err != nil {
 		return nil, err

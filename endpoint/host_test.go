@@ -76,6 +76,9 @@ func stateText(s hostnet.State) string {
 		}
 		b.WriteString("\n")
 	}
+	if s.BlockLocal {
+		b.WriteString("block-local\n")
+	}
 	if s.DNS != nil {
 		fmt.Fprintf(&b, "dns %v search %v domains %v\n", s.DNS.Servers, s.DNS.Search, s.DNS.Domains)
 	}
@@ -108,7 +111,9 @@ func TestHostState(t *testing.T) {
 			addr + addr6 + "route 192.0.2.1/32 bypass\nroute ::/1\nroute 8000::/1\n"},
 		"redirect, ipv6 without an address": {"", with(subnet, "redirect-gateway ipv6"),
 			addr + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
-		"redirect, local":  {"", with(subnet, "redirect-gateway local def1"), addr + "route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
+		"redirect, local": {"", with(subnet, "redirect-gateway local def1"), addr + "route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
+		"redirect, block-local": {"", with(subnet, "redirect-gateway def1 autolocal block-local"),
+			addr + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nblock-local\n"},
 		"redirect-private": {"", with(subnet, "redirect-private def1"), addr + "route 192.0.2.1/32 bypass\n"},
 		"redirect, net30": {"redirect-gateway def1", []string{"topology net30", "ifconfig 10.8.0.6 10.8.0.5"},
 			"addr 10.8.0.6/32 peer 10.8.0.5\nroute 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.5\nroute 128.0.0.0/1 via 10.8.0.5\n"},

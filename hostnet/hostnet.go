@@ -20,6 +20,7 @@ type State struct {
 	TxQueueLen int       // packets; 0 leaves it
 	Addresses  []Address // of the adapter
 	Routes     []Route   // more than those that follow from Addresses
+	BlockLocal bool      // lead the networks this host is on into the tunnel too, all but their gateways
 	DNS        *DNS      // nil leaves names alone
 	Forward    *Forward  // nil: this host is no router
 }

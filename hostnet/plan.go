@@ -98,6 +98,10 @@ func (p *planner) planRoutes() {
 			routes = append(routes, w)
 		}
 	}
+	if p.want.BlockLocal {
+		gateways, halves := p.blockLocal()
+		bypasses, routes = append(bypasses, gateways...), append(routes, halves...)
+	}
 	for _, w := range bypasses {
 		p.planRoute(w, true)
 	}

@@ -108,6 +108,19 @@ func TestPlan(t *testing.T) {
 			"set tun0 up",
 			"add route 203.0.113.5/32 via 192.168.1.1 dev wlan0, the way it goes now",
 		)},
+		{"block-local", func(k *twin) {
+			k.table = append(k.table, way{Dst: prefix("172.17.0.0/16"), Device: "docker0"})
+		}, State{Device: "tun0", BlockLocal: true, Addresses: []Address{address("10.8.0.2/24")},
+			Routes: []Route{{Dst: prefix("203.0.113.5/32"), Bypass: true}, {Dst: prefix("0.0.0.0/1")}},
+		}, lines(
+			"set tun0 up",
+			"add address 10.8.0.2/24 to tun0",
+			"add route 203.0.113.5/32 via 192.168.1.1 dev wlan0, the way it goes now",
+			"add route 192.168.1.1/32 dev wlan0, the way it goes now",
+			"add route 0.0.0.0/1 dev tun0",
+			"add route 192.168.1.0/25 dev tun0",
+			"add route 192.168.1.128/25 dev tun0",
+		)},
 		{"no way to bypass by", func(k *twin) { k.table = nil }, State{Device: "tun0", Routes: []Route{
 			{Dst: prefix("203.0.113.5/32"), Bypass: true},
 		}}, lines(

@@ -52,6 +52,8 @@ func (h *Host) onEvent(p *tunnel.Peer, _ time.Time, e session.Event) {
 		h.log.Info("keys renewed", "key", e.Key)
 	case session.RekeyFailed:
 		h.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "error", e.Err)
+	case session.Idle:
+		h.end(errInactive)
 	case session.Remark:
 		h.log.Warn(e.Text)
 	case session.Info:
@@ -104,5 +106,6 @@ func (h *Host) ended(s *side, err error) {
 	default:
 		h.log.Warn("no connection", "remote", s.Path().Remote, "reason", err)
 	}
+	h.judge(err)
 	h.notify()
 }

@@ -66,6 +66,7 @@ type Host struct {
 
 	sides   sides
 	changed chan struct{} // a connection came up or ended; capacity 1
+	finish  chan error    // there is a reason to end; capacity 1
 	once    sync.Once     // for what is said of a loop
 	// answered is when a server that began was last; it is for the goroutine
 	// that takes packets from the link.
@@ -75,7 +76,7 @@ type Host struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Host, error) {
-	h := &Host{cfg: c, opts: o, log: o.Log, changed: make(chan struct{}, 1)}
+	h := &Host{cfg: c, opts: o, log: o.Log, changed: make(chan struct{}, 1), finish: make(chan error, 1)}
 	if err := h.prepare(); err != nil {
 		return nil, err
 	}
@@ -138,7 +139,7 @@ func (h *Host) Peer() *tunnel.Peer {
 func (h *Host) passingError(err error) { h.log.Debug("passing network error", "error", err) }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// (the error is nil then). Before it returns, the other host was told
+// or the configuration says to (ping-exit, inactive; the error is nil then). Before it returns, the other host was told
 // (explicit-exit-notify) and this one is as it was.
 func (h *Host) Run(ctx context.Context) error {
 	if err := h.open(ctx); err != nil {
@@ -157,6 +158,8 @@ func (h *Host) keep(ctx context.Context, failed <-chan error) error {
 	wait := h.cfg.ConnectRetry
 	again := time.NewTimer(0)
 	defer again.Stop()
+	alone := time.NewTimer(h.patience())
+	defer alone.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -164,7 +167,15 @@ func (h *Host) keep(ctx context.Context, failed <-chan error) error {
 			return nil
 		case err := <-failed:
 			return fmt.Errorf("the tunnel cannot go on: %w", err)
+		case err := <-h.finish:
+			h.leave()
+			return h.outcome(err)
+		case <-alone.C:
+			if h.alone() {
+				return h.outcome(session.ErrPingExit)
+			}
 		case <-h.changed:
+			alone.Reset(h.patience())
 			if h.sides.idle() {
 				again.Reset(wait)
 				wait = min(2*wait, h.cfg.ConnectRetryMax)

@@ -35,12 +35,16 @@ type running struct {
 	nic  *nictest.Pipe
 	link *simnet.Endpoint
 	stop func()
+	done chan error // Run's error
 }
 
 // start runs a host with a configuration of lines.
 func start(t *testing.T, n *simnet.Network, at netip.AddrPort, lines ...string) *running {
 	t.Helper()
-	text := strings.Join(append(lines, "dev tun", "keepalive 2 8", ""), "\n")
+	text := strings.Join(append(lines, "dev tun", ""), "\n")
+	if !strings.Contains(text, "ping-exit") {
+		text += "keepalive 2 8\n"
+	}
 	c, err := config.ParseFile("test.conf", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -61,11 +65,11 @@ func start(t *testing.T, n *simnet.Network, at netip.AddrPort, lines ...string) 
 	}
 	r.Host = h
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- h.Run(ctx) }()
+	r.done = make(chan error, 1)
+	go func() { r.done <- h.Run(ctx) }()
 	r.stop = func() {
 		cancel()
-		if err := <-done; err != nil {
+		if err := <-r.done; err != nil {
 			t.Error(err)
 		}
 	}

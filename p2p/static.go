@@ -17,7 +17,7 @@ func (h *Host) beginStatic(ctx context.Context) bool {
 	var path buf.Path
 	cfg := h.session
 	if h.remotes.any() {
-		cfg.Ping, cfg.PingRestart = 0, 0
+		cfg.Timers = session.Timers{}
 	} else {
 		to, err := h.remotes.next(ctx)
 		if err != nil {
@@ -40,6 +40,6 @@ func (h *Host) beginStatic(ctx context.Context) bool {
 // found takes note of where the other host is.
 func (h *Host) found(p *tunnel.Peer) {
 	h.log.Info("Data Channel: cipher "+h.cfg.Cipher+", auth "+h.cfg.Auth, "key", "static")
-	p.Do(func(time.Time) { p.Session.SetKeepalive(h.session.Ping, h.session.PingRestart) })
+	p.Do(func(time.Time) { p.Session.SetTimers(h.session.Timers) })
 	h.up(p.Path().Remote.String())
 }

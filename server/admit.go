@@ -31,6 +31,9 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	case session.RekeyFailed:
 		c.login.stop()
 		s.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "client", c.name, "error", e.Err)
+	case session.Idle:
+		s.log.Info("client is cut off, since the tunnel carries less than `inactive` asks for", "client", c.name)
+		c.Session.Close()
 	case session.Remark:
 		s.log.Warn(e.Text, "client", c.name)
 	case session.Info:

@@ -62,7 +62,10 @@ func newLayout(c *config.Config) (*layout, error) {
 	if c.ServerIPv6.IsValid() {
 		l.divide6(c)
 	}
-	if l.pool.count == 0 && l.pool6.count == 0 {
+	if l.pool.count == 0 && l.pool6.count == 0 && c.ClientConfigDir == "" {
+		if c.ServerNoPool {
+			return nil, fmt.Errorf("server %v nopool: no client could get an address: add `ifconfig-pool START END`, or give each its own by client-config-dir and ifconfig-push", l.network)
+		}
 		return nil, fmt.Errorf("the server has no addresses to lease: give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
 	}
 	return l, nil
@@ -108,6 +111,10 @@ func (l *layout) divide(c *config.Config) error {
 		l.pool = addrRange{start: addrPlus(base, 4), count: size - 8, stride: 1}
 	default:
 		l.pool = addrRange{start: addrPlus(base, 2), count: size - 3, stride: 1}
+	}
+	if c.ServerNoPool && c.IfconfigPool == nil {
+		l.pool = addrRange{}
+		return nil
 	}
 	if pool := c.IfconfigPool; pool != nil {
 		l.pool.start = pool.Start

@@ -96,8 +96,11 @@ func (s *Server) lease(c *client, name string) (*Lease, error) {
 }
 
 // acquireNear leases the index that has an address, whoever holds it, or any
-// where it has none.
+// where it has none. Where there is no pool, an address of its own takes none.
 func (p *pool) acquireNear(name string, a netip.Addr) (*Lease, error) {
+	if p.size() == 0 && a.IsValid() {
+		return &Lease{index: unpooled}, nil
+	}
 	index, ok := p.layout.pool.index(a)
 	if !a.IsValid() || !ok {
 		return p.acquire(name)
@@ -108,6 +111,9 @@ func (p *pool) acquireNear(name string, a netip.Addr) (*Lease, error) {
 	p.take(lease, name)
 	return lease, nil
 }
+
+// unpooled is the index of leases that no pool knows of.
+const unpooled = -1
 
 // ownIfconfig is what a client is told of the addresses in its own file, in
 // place of those of its lease.

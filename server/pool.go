@@ -68,12 +68,20 @@ func (p *pool) acquire(name string) (*Lease, error) {
 	index, ok := p.byName[name]
 	if !ok || p.inUse[index] != nil || name == "" {
 		if index, ok = p.pick(); !ok {
-			return nil, fmt.Errorf("%w: all %d are leased", ErrNoLease, p.size())
+			return nil, p.exhausted()
 		}
 	}
 	lease := p.lease(index)
 	p.take(lease, name)
 	return lease, nil
+}
+
+// exhausted is why there is no lease.
+func (p *pool) exhausted() error {
+	if p.size() == 0 {
+		return fmt.Errorf("%w: there is no pool (nopool), and no ifconfig-push for this client", ErrNoLease)
+	}
+	return fmt.Errorf("%w: all %d are leased", ErrNoLease, p.size())
 }
 
 // pick finds an index that is free: one never leased, else the one longest

@@ -153,7 +153,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err = s.listen(ctx); err != nil {
 		return err
 	}
-	if s.adapter, err = s.opts.Open(ctx, s.state()); err != nil {
+	if s.adapter, err = s.opts.Open(ctx, s.state(ctx)); err != nil {
 		s.sockets.close()
 		return err
 	}
@@ -165,13 +165,16 @@ func (s *Server) open(ctx context.Context) (err error) {
 
 // state is what the host should look like, with the networks behind the
 // clients (`route`) and, where wanted, forwarding.
-func (s *Server) state() hostnet.State {
+func (s *Server) state(ctx context.Context) hostnet.State {
 	state := s.layout.state(s.cfg.Dev, s.cfg.MTU)
 	state.TxQueueLen = s.cfg.TxQueueLen
-	for _, r := range s.cfg.Routes {
-		if r.Net.IsValid() && !s.cfg.RouteNoexec {
-			state.Routes = append(state.Routes, hostnet.Route{Dst: r.Net, Metric: max(r.Metric, 0)})
-		}
+	if s.cfg.IfconfigNoexec {
+		state.Addresses = nil
+	}
+	if s.cfg.RouteNoexec {
+		state.Routes = nil
+	} else {
+		state.Routes = append(state.Routes, s.routes(ctx)...)
 	}
 	if !s.opts.Forward {
 		return state
@@ -183,6 +186,19 @@ func (s *Server) state() hostnet.State {
 		}
 	}
 	return state
+}
+
+// routes are those of `route`. One of a name that cannot be resolved is left
+// out: a server serves without it.
+func (s *Server) routes(ctx context.Context) (routes []hostnet.Route) {
+	for _, r := range s.cfg.Routes {
+		list, err := endpoint.HostRoutes(ctx, s.cfg, r, netip.Addr{}, endpoint.SystemResolver)
+		if err != nil {
+			s.log.Warn("a route is left out", "error", err)
+		}
+		routes = append(routes, list...)
+	}
+	return routes
 }
 
 func (s *Server) close() {

@@ -202,8 +202,8 @@ func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(),
 }
 
 // kernel opens a device, whose host the keeper changes if there is one.
-func (l *life) kernel() adapter.Opener {
-	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}
+func (l *life) kernel(c *config.Config) adapter.Opener {
+	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir, Node: c.DevNode}
 	if l.worker != nil {
 		o.Apply = l.worker.Apply
 	}
@@ -211,7 +211,7 @@ func (l *life) kernel() adapter.Opener {
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
-	open := l.kernel()
+	open := l.kernel(c)
 	if l.UserSpace {
 		open = adapter.UserSpace(&userstack.ForwardOptions{Logger: l.log.Logger})
 	}
@@ -235,7 +235,7 @@ func (l *life) describe(s *server.Server) {
 }
 
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(), Ready: func(*client.Client) { l.up(jail) }})
+	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(c), Ready: func(*client.Client) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -245,7 +245,7 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 
 // openHost is one of two hosts without server mode.
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(), Ready: func(*p2p.Host) { l.up(jail) }})
+	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(c), Ready: func(*p2p.Host) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -254,11 +254,11 @@ func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop fun
 }
 
 // adapter opens what carries this host's own packets.
-func (l *life) adapter() adapter.Opener {
+func (l *life) adapter(c *config.Config) adapter.Opener {
 	if l.UserSpace {
 		return adapter.UserSpace(nil)
 	}
-	return l.kernel()
+	return l.kernel(c)
 }
 
 // offer lets programs use a tunnel that has no device, and tells that all is

@@ -226,9 +226,10 @@ func TestLongPush(t *testing.T) {
 }
 
 func TestKeepalive(t *testing.T) {
-	p := newPair(t, path{delay: time.Millisecond}, nil)
-	p.admit = func(h *Hello) { p.admitHello(h, []string{"ping 10", "ping-restart 60"}) }
-	p.serverConfig.Ping, p.serverConfig.PingRestart = 10*time.Second, 120*time.Second
+	p := newPair(t, path{delay: time.Millisecond}, func(client, server *Config, _ *wrap.Armour) {
+		client.Timers = Timers{Ping: 10 * time.Second, PingRestart: time.Minute}
+		server.Timers = Timers{Ping: 10 * time.Second, PingRestart: 2 * time.Minute}
+	})
 	p.run(time.Minute, p.established)
 	p.pass(10 * time.Minute)
 	if p.client.Err() != nil || p.server.Err() != nil {

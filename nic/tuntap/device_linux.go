@@ -1,6 +1,7 @@
 package tuntap
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -44,7 +45,7 @@ func Open(o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, name, v, err := attachOffloaded(name, o.Plain)
+	fd, name, v, err := attachOffloaded(cmp.Or(o.Node, defaultNode), name, o.Plain)
 	if err != nil {
 		return nil, err
 	}
@@ -58,9 +59,9 @@ func Open(o Options) (*Device, error) {
 
 // attachOffloaded attaches for super-packets, where the driver has them and
 // unless plain.
-func attachOffloaded(name string, plain bool) (fd int, real string, v *vnet, err error) {
+func attachOffloaded(node, name string, plain bool) (fd int, real string, v *vnet, err error) {
 	if !plain {
-		fd, real, err = attach(name, driverFlags|unix.IFF_VNET_HDR)
+		fd, real, err = attach(node, name, driverFlags|unix.IFF_VNET_HDR)
 		if err == nil {
 			udp, err := setOffloads(fd)
 			if err == nil {
@@ -69,7 +70,7 @@ func attachOffloaded(name string, plain bool) (fd int, real string, v *vnet, err
 			unix.Close(fd)
 		}
 	}
-	fd, real, err = attach(name, driverFlags)
+	fd, real, err = attach(node, name, driverFlags)
 	if err == nil {
 		clearOffloads(fd)
 	}
@@ -79,7 +80,7 @@ func attachOffloaded(name string, plain bool) (fd int, real string, v *vnet, err
 // newDevice takes over fd, which is non-blocking and moves a packet per read
 // and write, or with v a super-packet.
 func newDevice(fd int, name string, mtu int, v *vnet) (*Device, error) {
-	file := os.NewFile(uintptr(fd), node)
+	file := os.NewFile(uintptr(fd), name)
 	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()

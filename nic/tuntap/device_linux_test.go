@@ -195,11 +195,12 @@ func TestErrorsTellCauses(t *testing.T) {
 		cause error
 		mend  string
 	}{
-		{nodeError(unix.ENOENT), ErrNoDriver, "modprobe tun"},
-		{nodeError(unix.ENODEV), ErrNoDriver, "modprobe tun"},
-		{nodeError(unix.ENXIO), ErrNoDriver, "--device /dev/net/tun"},
-		{nodeError(unix.EACCES), ErrNodeDenied, "chmod 0666 /dev/net/tun"},
-		{nodeError(unix.EPERM), ErrNodeDenied, "--device /dev/net/tun"},
+		{nodeError(defaultNode, unix.ENOENT), ErrNoDriver, "modprobe tun"},
+		{nodeError(defaultNode, unix.ENODEV), ErrNoDriver, "modprobe tun"},
+		{nodeError(defaultNode, unix.ENXIO), ErrNoDriver, "--device /dev/net/tun"},
+		{nodeError(defaultNode, unix.EACCES), ErrNodeDenied, "chmod 0666 /dev/net/tun"},
+		{nodeError(defaultNode, unix.EPERM), ErrNodeDenied, "--device /dev/net/tun"},
+		{nodeError("/dev/other", unix.ENOENT), ErrNoDriver, "/dev/other is not there"},
 		{attachError("tun7", false, unix.EPERM), ErrDenied, "--cap-add NET_ADMIN"},
 		{attachError("tun%d", false, unix.EPERM), ErrDenied, "a new device"},
 		{attachError("tun7", true, unix.EPERM), ErrNotOwner, "make it anew"},

@@ -15,7 +15,7 @@ func Persist(name string, owner, group int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fd, name, err := attach(name, driverFlags)
+	fd, name, err := attach(defaultNode, name, driverFlags)
 	if err != nil {
 		return "", err
 	}
@@ -47,7 +47,7 @@ func Remove(name string) error {
 	if misnamed(name) != "" || !exists(name) {
 		return fmt.Errorf("tuntap: %q: %w; `ip link` lists them", name, ErrNoDevice)
 	}
-	fd, name, err := attach(name, driverFlags)
+	fd, name, err := attach(defaultNode, name, driverFlags)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type Options struct {
 	// MTU is the largest IP packet in bytes. 0 leaves the device's own, which
 	// is 1500 on a new device.
 	MTU int
+	// Node is the driver's node; "" for /dev/net/tun.
+	Node string
 	// Plain moves single packets even where the kernel has super-packets.
 	Plain bool
 }
@@ -62,6 +64,8 @@ var errClosed = fmt.Errorf("tuntap: the device is closed: %w", fs.ErrClosed)
 
 // noDevice is the way out that needs neither device nor privileges.
 const noDevice = "or use --userspace, which needs no device"
+
+const defaultNode = "/dev/net/tun"
 
 const maxName = 15 // IFNAMSIZ without the terminating zero byte
 

@@ -269,7 +269,7 @@ func TestPersistentDeviceIsLeftPlain(t *testing.T) {
 		t.Errorf("closed: %s", f)
 	}
 	// As after a kill.
-	fd, _, _, err := attachOffloaded("keep0", false)
+	fd, _, _, err := attachOffloaded(defaultNode, "keep0", false)
 	if err != nil {
 		t.Fatal(err)
 	}
