@@ -56,7 +56,7 @@ func TestApplyAndUndo(t *testing.T) {
 			prepare(k)
 			before := k.String()
 			a := mustApply(t, newProcesses().start(k, dir, 1, nil), everything())
-			info, err := os.Stat(filepath.Join(dir, "tun0.undo.json"))
+			info, err := os.Stat(filepath.Join(dir, "tun0@1.undo.json"))
 			if err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("journal: %v, %v", info, err)
 			}
@@ -299,7 +299,7 @@ func TestFatalFailuresTakeAllBack(t *testing.T) {
 
 func TestJournalThatCannotBeWritten(t *testing.T) {
 	k, dir := newTwin(), t.TempDir()
-	check(t, os.MkdirAll(filepath.Join(dir, "tun0.undo.json.new", "full"), 0o700))
+	check(t, os.MkdirAll(filepath.Join(dir, "tun0@1.undo.json.new", "full"), 0o700))
 	_, err := newProcesses().start(k, dir, 1, nil).apply(context.Background(), redirected())
 	if err == nil || k.steps > 0 || !strings.Contains(err.Error(), "state directory") {
 		t.Errorf("%d steps, %v", k.steps, err)

@@ -21,7 +21,11 @@ func newHost(opts Options) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &host{kernel: linux{}, store: store{dir: opts.StateDir, alive: owner.alive, sync: (*os.File).Sync}, self: self, opts: opts}, nil
+	space, err := networkNamespace()
+	if err != nil {
+		return nil, err
+	}
+	return &host{kernel: linux{}, store: store{dir: opts.StateDir, space: space, alive: owner.alive, sync: (*os.File).Sync}, self: self, opts: opts}, nil
 }
 
 // linux is the kernel of the calling thread's network namespace.

@@ -286,7 +286,7 @@ func (p *processes) start(k kernel, dir string, pid int, log *strings.Builder) *
 	}
 	return &host{
 		kernel: k, self: owner{PID: pid, Start: "s"}, opts: opts,
-		store: store{dir: dir, alive: func(o owner) bool { return p.alive[o.PID] }, sync: func(*os.File) error { return nil }},
+		store: store{dir: dir, space: "1", alive: func(o owner) bool { return p.alive[o.PID] }, sync: func(*os.File) error { return nil }},
 	}
 }
 
