@@ -30,6 +30,8 @@ type Options struct {
 	StateDir string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
+	// Invite is said when clients can connect: how to make one.
+	Invite string
 	// SOCKS and HTTP are where a tunnel without a device is offered by
 	// proxies; with neither, DefaultSOCKS.
 	SOCKS, HTTP string
@@ -217,6 +219,9 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	return server.New(c, server.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
+		if l.Invite != "" {
+			l.log.Info(l.Invite)
+		}
 		l.up(jail)
 		l.tell()
 	}})

@@ -36,6 +36,10 @@ sockets of this process.`,
 				}
 				return cfg, err
 			}
+			if dir != "" {
+				o.Invite = "to connect a device, make it a profile of its own by `culvert client add NAME --dir " + dir +
+					" -o NAME.ovpn`; there, `culvert connect NAME.ovpn` or any OpenVPN client takes it"
+			}
 			if os.Geteuid() != 0 && !c.Flags().Changed("userspace") {
 				o.UserSpace = true
 			}
