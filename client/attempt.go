@@ -78,7 +78,7 @@ func (c *Client) connect(ctx context.Context, t target) error {
 		a.peer.Settle(now)
 	})
 	<-said
-	c.traffic.ended(a.peer)
+	c.traffic.Ended(a.peer)
 	c.peer.CompareAndSwap(a.peer, nil)
 	a.peer.Stop()
 	l.Close()

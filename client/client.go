@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,7 +66,7 @@ type Client struct {
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts chan struct{} // asked for by Restart
-	traffic  traffic
+	traffic  tunnel.Traffic
 }
 
 // New checks a configuration in full, so that what is wrong with it is said
@@ -230,7 +231,7 @@ func (c *Client) afterwards(err error) verdict {
 	case errors.As(err, &refused) && !refused.Temporary:
 		again, why := c.login.refused(refused, errors.As(err, &lost))
 		if !again {
-			return verdict{give: errors.Join(err, why)}
+			return verdict{give: errors.Join(c.explained(refused, err), why)}
 		}
 		return verdict{sameServer: true}
 	case errors.As(err, &refused):
@@ -251,6 +252,15 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{sameServer: true, established: true}
 	}
 	return verdict{}
+}
+
+// explained adds to a server's refusal what the user can do about it, where its
+// reason is one that stock servers give too.
+func (c *Client) explained(refused *session.AuthFailedError, err error) error {
+	if !strings.Contains(refused.Reason, "cipher negotiation failed") {
+		return err
+	}
+	return fmt.Errorf("%w; this side takes %s: ask what the server takes, and add it to `data-ciphers`", err, strings.Join(c.cfg.DataCiphers, ", "))
 }
 
 // errFatal is wrapped by errors that trying again would not mend.

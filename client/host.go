@@ -16,7 +16,7 @@ import (
 func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	state, err := endpoint.HostState(ctx, cfg, a.target.near().Addr(), a.remotes.resolve)
 	if err != nil {
-		return err
+		a.log.Warn("routes are left out", "error", err)
 	}
 	if cfg.Ifconfig == nil && cfg.IfconfigIPv6 == nil {
 		return fmt.Errorf("%w: the server pushed no address (ifconfig)", errFatal)

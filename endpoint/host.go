@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,23 +20,25 @@ var (
 
 // HostState is what a configuration, with a server's push where there is one,
 // wants of the host. peer is the outer address of the other end; it may be not
-// valid while that is not known, and then nothing is redirected.
+// valid while that is not known, and then nothing is redirected. An error names
+// routes that are left out; the rest of the state stands.
 func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve Resolver) (hostnet.State, error) {
 	s := hostnet.State{Device: c.Dev, MTU: c.MTU, TxQueueLen: c.TxQueueLen, Addresses: addresses(c)}
 	if c.RouteNoexec {
 		return s, nil
 	}
+	var left []error
 	for _, r := range c.Routes {
 		routes, err := HostRoutes(ctx, c, r, peer, resolve)
 		if err != nil {
-			return s, err
+			left = append(left, err)
 		}
 		s.Routes = append(s.Routes, routes...)
 	}
 	s.Routes = append(s.Routes, redirect(c, peer)...)
 	s.BlockLocal = c.RedirectGateway != nil && c.RedirectGateway.BlockLocal
 	s.DNS = names(c)
-	return s, nil
+	return s, errors.Join(left...)
 }
 
 func addresses(c *config.Config) (list []hostnet.Address) {

@@ -168,8 +168,11 @@ func TestHostStateOverIPv6(t *testing.T) {
 
 func TestHostStateFails(t *testing.T) {
 	server := netip.MustParseAddr(serverText)
-	_, err := HostState(t.Context(), pushed(t, "route nowhere.example.org", subnet...), server, hosts(nil))
+	state, err := HostState(t.Context(), pushed(t, "route nowhere.example.org\nroute 172.16.0.0 255.255.0.0", subnet...), server, hosts(nil))
 	if err == nil || !strings.Contains(err.Error(), "x.ovpn:") || !strings.Contains(err.Error(), "nowhere.example.org") {
 		t.Errorf("a name nobody knows: %v", err)
+	}
+	if want := "addr 10.8.0.2/24\nroute 172.16.0.0/16 via 10.8.0.1\n"; stateText(state) != want {
+		t.Errorf("the rest is\n%s", stateText(state))
 	}
 }

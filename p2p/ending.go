@@ -21,6 +21,14 @@ func (h *Host) patience() time.Duration {
 	return h.cfg.PingExit
 }
 
+// errExhausted ends a host that has tried for long enough.
+var errExhausted = errors.New("the other host was tried as often as connect-retry-max allows")
+
+// exhausted reports that so many tries in a row are more than are allowed.
+func (h *Host) exhausted(tries int) bool {
+	return h.cfg.ConnectTries > 0 && !h.remotes.any() && tries > h.cfg.ConnectTries*len(h.remotes.list)
+}
+
 // alone reports that it is not known where the other host is.
 func (h *Host) alone() bool {
 	current := h.sides.current.Load()

@@ -96,6 +96,7 @@ func (h *Host) Restart() {
 // ended forgets a session.
 func (h *Host) ended(s *side, err error) {
 	wasCurrent := h.sides.drop(s)
+	h.traffic.Ended(s.Peer)
 	s.Stop()
 	switch {
 	case errors.Is(err, session.ErrExit):

@@ -65,6 +65,7 @@ type Host struct {
 	state   hostnet.State
 
 	sides   sides
+	traffic tunnel.Traffic
 	changed chan struct{} // a connection came up or ended; capacity 1
 	finish  chan error    // there is a reason to end; capacity 1
 	once    sync.Once     // for what is said of a loop
@@ -146,6 +147,7 @@ func (h *Host) Run(ctx context.Context) error {
 		return err
 	}
 	defer h.close()
+	defer h.keepStatus()()
 	failed := make(chan error, 2)
 	go func() { failed <- h.road.Outbound(h.adapter) }()
 	go func() { failed <- h.road.Inbound(h.link) }()
@@ -155,7 +157,7 @@ func (h *Host) Run(ctx context.Context) error {
 
 // keep begins a connection whenever there is none and it is known where to.
 func (h *Host) keep(ctx context.Context, failed <-chan error) error {
-	wait := h.cfg.ConnectRetry
+	wait, tries := h.cfg.ConnectRetry, 0
 	again := time.NewTimer(0)
 	defer again.Stop()
 	alone := time.NewTimer(h.patience())
@@ -181,12 +183,18 @@ func (h *Host) keep(ctx context.Context, failed <-chan error) error {
 				wait = min(2*wait, h.cfg.ConnectRetryMax)
 				continue
 			}
-			wait = h.cfg.ConnectRetry
+			wait, tries = h.cfg.ConnectRetry, 0
 			if err := h.refresh(ctx); err != nil {
 				return err
 			}
 		case <-again.C:
-			if h.sides.idle() && !h.begin(ctx) {
+			if !h.sides.idle() {
+				continue
+			}
+			if tries++; h.exhausted(tries) {
+				return errExhausted
+			}
+			if !h.begin(ctx) {
 				again.Reset(wait)
 				wait = min(2*wait, h.cfg.ConnectRetryMax)
 			}
@@ -205,7 +213,7 @@ func (h *Host) notify() {
 func (h *Host) open(ctx context.Context) (err error) {
 	first, _ := h.remotes.peek(ctx)
 	if h.state, err = endpoint.HostState(ctx, h.cfg, first.Addr(), h.opts.Resolve); err != nil {
-		return err
+		h.log.Warn("routes are left out", "error", err)
 	}
 	addr, err := h.listenAddr()
 	if err != nil {
@@ -242,8 +250,11 @@ func (h *Host) refresh(ctx context.Context) error {
 		return nil
 	}
 	state, err := endpoint.HostState(ctx, h.cfg, current.Path().Remote.Addr(), h.opts.Resolve)
-	if err != nil || slices.Equal(state.Routes, h.state.Routes) {
-		return err
+	if err != nil {
+		h.log.Warn("routes are left out", "error", err)
+	}
+	if slices.Equal(state.Routes, h.state.Routes) {
+		return nil
 	}
 	h.state = state
 	err = h.adapter.Update(ctx, state)

@@ -159,6 +159,9 @@ func TestHosts(t *testing.T) {
 				a, b := start(t, network, addrA, linesA...), start(t, network, addrB, linesB...)
 				pass(t, a, b, 1)
 				pass(t, b, a, 2)
+				if s := string(a.Status()); strings.Contains(s, "read bytes,0\n") || strings.Contains(s, "write bytes,0\n") {
+					t.Errorf("the status after traffic both ways:\n%s", s)
+				}
 				// One host begins anew, and later the other.
 				a.stop()
 				a = start(t, network, addrA, linesA...)

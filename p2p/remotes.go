@@ -3,7 +3,9 @@ package p2p
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"culvert/config"
@@ -22,7 +24,11 @@ type remotes struct {
 }
 
 func newRemotes(c *config.Config, resolve endpoint.Resolver) *remotes {
-	return &remotes{list: c.Remotes, resolve: resolve, known: make(map[netip.AddrPort]bool)}
+	r := &remotes{list: slices.Clone(c.Remotes), resolve: resolve, known: make(map[netip.AddrPort]bool)}
+	if c.RemoteRandom {
+		rand.Shuffle(len(r.list), func(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] })
+	}
+	return r
 }
 
 // any reports that it is not known where the other host is.

@@ -187,6 +187,8 @@ func statusOf(s tunnel, version int) []byte {
 		return s.Status(version)
 	case *client.Client:
 		return s.Status()
+	case *p2p.Host:
+		return s.Status()
 	}
 	return nil
 }

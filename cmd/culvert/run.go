@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -47,6 +49,9 @@ func takeOurs(args []string) (o service.Options, rest []string, err error) {
 // loadFile reads a configuration file.
 func loadFile(name string) (*config.Config, error) {
 	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w; run this as the user who owns it, or as root", err)
+	}
 	if err != nil {
 		return nil, err
 	}

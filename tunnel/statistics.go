@@ -1,0 +1,61 @@
+package tunnel
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Statistics are the bytes that a host with one peer has carried since its
+// start, over all connections.
+type Statistics struct {
+	AdapterRead, AdapterWritten uint64 // IP packets out of and into the adapter
+	LinkRead, LinkWritten       uint64 // the same as packets of the data channel
+}
+
+// Traffic adds up connections that are over. The zero value is ready.
+type Traffic struct {
+	mu    sync.Mutex
+	total Statistics
+	last  *Peer // counted already
+}
+
+// Ended counts a connection that is over, once.
+func (t *Traffic) Ended(p *Peer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.total.add(p)
+	t.last = p
+}
+
+// With is the total with the connection at present, nil for none.
+func (t *Traffic) With(p *Peer) Statistics {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.total
+	if p != nil && p != t.last {
+		s.add(p)
+	}
+	return s
+}
+
+func (s *Statistics) add(p *Peer) {
+	in, out := p.Counters.InBytes.Load(), p.Counters.OutBytes.Load()
+	s.AdapterRead += out
+	s.AdapterWritten += in
+	s.LinkRead += p.Counters.LinkIn.Load()
+	s.LinkWritten += p.Counters.LinkOut.Load()
+}
+
+// Text is the statistics as OpenVPN writes them to a status file.
+func (s Statistics) Text(now time.Time) []byte {
+	return fmt.Appendf(nil, `OpenVPN STATISTICS
+Updated,%s
+TUN/TAP read bytes,%d
+TUN/TAP write bytes,%d
+TCP/UDP read bytes,%d
+TCP/UDP write bytes,%d
+Auth read bytes,%d
+END
+`, now.Format(time.DateTime), s.AdapterRead, s.AdapterWritten, s.LinkRead, s.LinkWritten, s.AdapterWritten)
+}
