@@ -277,10 +277,10 @@ func nodeWithMode(t *testing.T, mode uint32) {
 	if mode == 0 {
 		return
 	}
-	if err := unix.Mknod(node, unix.S_IFCHR, int(unix.Mkdev(10, 200))); err != nil {
+	if err := unix.Mknod(defaultNode, unix.S_IFCHR, int(unix.Mkdev(10, 200))); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Chmod(node, mode); err != nil {
+	if err := unix.Chmod(defaultNode, mode); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -344,7 +344,7 @@ func TestNodeErrors(t *testing.T) {
 
 func TestMultiQueueDevice(t *testing.T) {
 	namespace(t)
-	fd, err := unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(defaultNode, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
