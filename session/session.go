@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/cpu"
+
 	"culvert/internal/digest"
 	"culvert/session/framing"
 	"culvert/session/negotiate"
@@ -125,11 +127,17 @@ type Session struct {
 	report report
 	events []Event
 	err    error
+	quota  quota
+	stats  Stats
 
-	lastSent, lastReceived atomic.Int64 // since born
-	sent, received         carried
-	quota                  quota
-	stats                  Stats
+	// Each direction is written by a goroutine of its own, for every packet.
+	_            cpu.CacheLinePad
+	lastSent     atomic.Int64 // since born
+	sent         carried
+	_            cpu.CacheLinePad
+	lastReceived atomic.Int64
+	received     carried
+	_            cpu.CacheLinePad
 }
 
 // Stats counts what went wrong on the control channel.
