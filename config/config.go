@@ -90,6 +90,7 @@ type Config struct {
 	// Keys and certificates. A File is inline text or a file's contents.
 	CA, Cert, Key, ExtraCerts, PKCS12 *File
 	TLSAuth, TLSCrypt, TLSCryptV2     *File
+	TLSCryptV2ForceCookie             bool // server: no clients from before 2.6
 	KeyDirection                      *int // 0 or 1; nil: bidirectional
 	// PeerFingerprints are the certificates to accept, by SHA-256 in lower
 	// case hexadecimal without colons; nil: by authority alone.

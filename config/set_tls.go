@@ -180,13 +180,14 @@ func positive(field func(*Config) *time.Duration) setter {
 	}
 }
 
-// setTLSCryptV2 takes allow-noncookie, which names our behaviour.
+// setTLSCryptV2 takes the key, and whether clients need cookie support.
 func setTLSCryptV2(b *builder, d *call) error {
-	if !d.inline && len(d.args) > 1 && d.args[1] != "allow-noncookie" {
-		if d.args[1] == "force-cookie" {
-			return d.fault(d.args[1], "not supported yet", "write allow-noncookie, or nothing")
+	force := false
+	if !d.inline && len(d.args) > 1 {
+		if force = d.args[1] == "force-cookie"; !force && d.args[1] != "allow-noncookie" {
+			return d.expected(d.args[1], "force-cookie, allow-noncookie or nothing")
 		}
-		return d.expected(d.args[1], "allow-noncookie, or nothing")
 	}
+	b.TLSCryptV2ForceCookie = force
 	return file(func(c *Config) **File { return &c.TLSCryptV2 })(b, d)
 }

@@ -96,6 +96,7 @@ func Armour(c *config.Config) (a wrap.Armour, err error) {
 		if a.V2, err = wrap.ParseServerKeyV2(c.TLSCryptV2.Text); err != nil {
 			return a, fileError("tls-crypt-v2", c.TLSCryptV2, err)
 		}
+		a.ForceCookie = c.TLSCryptV2ForceCookie
 	}
 	return a, nil
 }

@@ -40,3 +40,14 @@ func tlsAuth(p party, digest, direction string) party {
 	}
 	return p
 }
+
+// TestForceCookie: clients of 2.6 have what it asks for.
+func TestForceCookie(t *testing.T) {
+	for _, who := range formatPairings {
+		t.Run(who.name(), func(t *testing.T) {
+			t.Parallel()
+			tun := connect(t, who, serverParty(t, plain, "tls-crypt-v2 v2.key force-cookie"), clientParty(t, plain))
+			tun.client.ping(serverIPv4)
+		})
+	}
+}

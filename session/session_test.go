@@ -355,6 +355,24 @@ func TestGreeterKeepsNoState(t *testing.T) {
 	}
 }
 
+// TestForceCookie keeps out tls-crypt-v2 clients that state would have to be
+// kept for, and no others.
+func TestForceCookie(t *testing.T) {
+	for name, old := range map[string]bool{"tls-crypt-v2": false, "tls-crypt-v2, client before 2.6": true} {
+		tune := armours[name](t)
+		p := newPair(t, path{}, func(client, server *Config, armour *wrap.Armour) {
+			tune(client, server, armour)
+			armour.ForceCookie = true
+		})
+		p.client.Output(p.now, func(reset []byte) {
+			reply, in, err := p.greeter.Greet(p.now, clientAddr, reset)
+			if in != nil || (reply == nil) != old || errors.Is(err, ErrNoCookie) != old {
+				t.Errorf("%s: reply of %d bytes, opening %v, %v", name, len(reply), in, err)
+			}
+		})
+	}
+}
+
 func count[T Event](events []Event) (n int) {
 	for _, e := range events {
 		if _, ok := e.(T); ok {
