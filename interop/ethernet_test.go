@@ -234,6 +234,33 @@ func TestVLANs(t *testing.T) {
 	}
 }
 
+// TestNativeVLAN: a client in the adapter's own VLAN meets untagged frames there,
+// or where only tagged ones are admitted, those of that VLAN.
+func TestNativeVLAN(t *testing.T) {
+	for _, who := range everyone {
+		for _, accept := range []string{"all", "untagged", "tagged"} {
+			t.Run(who.name()+"/"+accept, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t)
+				c, s := l.host("c"), l.host("s")
+				w := l.join(c, s)
+				s.run(who.server, s.tapServer("server 10.8.0.0 255.255.255.0", "vlan-tagging", "vlan-pvid 7", "vlan-accept "+accept)).up()
+				c.run(who.client, c.tapClient(keys(t).client, w.b4)).up()
+				tagged := netip.MustParseAddr("10.8.0.107")
+				s.helper("station", tapDevice, "7", tagged.String()).expect(answering, 1, patience)
+				near, far := serverIPv4, tagged
+				if accept == "tagged" {
+					near, far = far, near
+				}
+				c.ping(near)
+				if out, err := c.tryPing(far); err == nil {
+					t.Errorf("%v is reached too: %s", far, out)
+				}
+			})
+		}
+	}
+}
+
 func vlans(t *testing.T, who pairing, accept string) {
 	dir := t.TempDir()
 	for name, vlan := range map[string]int{clientName: 10, otherName: 20} {
