@@ -65,7 +65,7 @@ func TestEthernetServer(t *testing.T) {
 		if !logged(&s.process, "frames from a MAC address that is another's are dropped") {
 			t.Error("the server's log says nothing of the spoofed source")
 		}
-		if status := string(s.Status(2)); !strings.Contains(status, "ROUTING_TABLE,"+macAnna.String()+",anna,") {
+		if status := string(s.Status(2)); !strings.Contains(status, "ROUTING_TABLE,"+macAnna.String()+"@0,anna,") || strings.Contains(status, "ROUTING_TABLE,10.8") {
 			t.Errorf("status:\n%s", status)
 		}
 		// Who comes back under another name takes his address along at once.

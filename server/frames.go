@@ -91,14 +91,8 @@ func (s *Server) stationSpoofed(p *segment.Port, mac frame.MAC) {
 	}
 }
 
-// stationName is an address as OpenVPN writes it, with its VLAN where it has
-// one.
-func stationName(vlan uint16, mac frame.MAC) string {
-	if vlan == 0 {
-		return mac.String()
-	}
-	return fmt.Sprintf("%v@%d", mac, vlan)
-}
+// stationName is an address as OpenVPN writes it: VLAN 0 without tagging.
+func stationName(vlan uint16, mac frame.MAC) string { return fmt.Sprintf("%v@%d", mac, vlan) }
 
 // stations are the MAC addresses behind each client.
 func (s *Server) stations(now time.Time) map[*client][]Station {

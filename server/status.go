@@ -29,11 +29,12 @@ type ClientStatus struct {
 	// BytesIn and BytesOut are the bytes received from and sent to the client
 	// in packets of the data channel, their framing included.
 	BytesIn, BytesOut uint64
-	// Stations are the MAC addresses behind the client, with dev tap.
+	// Stations are the MAC addresses behind the client with dev tap, where they
+	// take the place of IP addresses in the routing table; else nil.
 	Stations []Station
 }
 
-// Station is an Ethernet address behind a client: MAC, or MAC@VLAN.
+// Station is an Ethernet address behind a client: MAC@VLAN, as OpenVPN has it.
 type Station struct {
 	Address string
 	LastRef time.Time
@@ -65,7 +66,9 @@ func (s *Server) Clients() []ClientStatus {
 	var list []ClientStatus
 	for _, c := range s.table.established() {
 		status := c.status(now)
-		status.Stations = stations[c]
+		if s.segment != nil {
+			status.Stations = append([]Station{}, stations[c]...)
+		}
 		list = append(list, status)
 	}
 	slices.SortFunc(list, func(a, b ClientStatus) int { return cmp.Compare(a.ID, b.ID) })
@@ -176,7 +179,7 @@ func (t *statusTable) routes(clients []ClientStatus, row func([]string)) {
 			row([]string{s.Address, c.Name, realAddress(c.Remote), clock(s.LastRef), unix(s.LastRef)})
 		}
 		for _, a := range []netip.Addr{c.IPv4, c.IPv6} {
-			if a.IsValid() {
+			if a.IsValid() && c.Stations == nil {
 				row([]string{a.String(), c.Name, realAddress(c.Remote), clock(c.LastRef), unix(c.LastRef)})
 			}
 		}
