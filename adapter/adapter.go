@@ -1,6 +1,7 @@
 // Package adapter brings a virtual adapter up in the state that a tunnel
-// wants, one of two ways: as a device of the kernel with addresses and routes
-// of this host (Kernel), or as a TCP/IP stack in this process (UserSpace).
+// wants: as a device of the kernel with addresses and routes of this host
+// (Kernel), as a TCP/IP stack in this process (UserSpace), or as nothing
+// (Null).
 package adapter
 
 import (
@@ -13,6 +14,7 @@ import (
 
 	"culvert/hostnet"
 	"culvert/nic"
+	"culvert/nic/frame"
 	"culvert/nic/tuntap"
 	"culvert/nic/userstack"
 )
@@ -22,6 +24,8 @@ type Adapter struct {
 	nic.NIC
 	// Stack is the TCP/IP stack behind it in user space, nil with a device.
 	Stack *userstack.Stack
+	// MAC is a device's Ethernet address, zero where it has none.
+	MAC frame.MAC
 	// Changes are what was changed on this host, a line each.
 	Changes []string
 	// Partial is what of the wanted state could not be had, nil when all was.
@@ -49,6 +53,8 @@ type Options struct {
 	StateDir string
 	// Node is the TUN driver's node; "" for tuntap's default.
 	Node string
+	// Kind is what the adapter carries.
+	Kind nic.Kind
 	// Apply brings the host to a state; nil: Here.
 	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
 }
@@ -63,14 +69,14 @@ func (o Options) Here(ctx context.Context, want hostnet.State) (Applied, error) 
 	return a, err
 }
 
-// Kernel opens a TUN device and changes this host's network. Close takes the
+// Kernel opens a device of the kernel and changes this host's network. Close takes the
 // changes back.
 func Kernel(o Options) Opener {
 	if o.Apply == nil {
 		o.Apply = o.Here
 	}
 	return func(ctx context.Context, want hostnet.State) (*Adapter, error) {
-		device, err := tuntap.Open(tuntap.Options{Name: want.Device, MTU: want.MTU, Node: o.Node})
+		device, err := tuntap.Open(tuntap.Options{Kind: o.Kind, Name: want.Device, MTU: want.MTU, Node: o.Node})
 		if err != nil {
 			return nil, err
 		}
@@ -81,9 +87,14 @@ func Kernel(o Options) Opener {
 			device.Close()
 			return nil, err
 		}
-		a.Changes = a.applied.Changes()
+		a.Changes, a.MAC = a.applied.Changes(), device.MAC()
 		return a, nil
 	}
+}
+
+// Null opens an adapter with nothing behind it. This host stays as it is.
+func Null(_ context.Context, want hostnet.State) (*Adapter, error) {
+	return &Adapter{NIC: nic.NewNull(want.Device, nic.IP, want.MTU)}, nil
 }
 
 // partial keeps what failed of a state that stands otherwise, and returns any

@@ -9,6 +9,7 @@ import (
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/hostnet"
+	"culvert/nic"
 )
 
 // bringUp opens the adapter in the state that cfg wants, or brings the one
@@ -18,7 +19,14 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		a.log.Warn("routes are left out", "error", err)
 	}
-	if cfg.Ifconfig == nil && cfg.IfconfigIPv6 == nil {
+	if endpoint.WithoutGateway(cfg) {
+		mend := "have the server push route-gateway ADDRESS"
+		if cfg.RouteGatewayIsDHCP {
+			mend = "the server expects it to come by DHCP; run a DHCP client on the adapter, or " + mend
+		}
+		a.log.Warn("routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " + mend)
+	}
+	if len(state.Addresses) == 0 && endpoint.Kind(cfg) == nic.IP {
 		return fmt.Errorf("%w: the server pushed no address (ifconfig)", errFatal)
 	}
 	if open := a.adapter.Load(); open != nil {

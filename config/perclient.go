@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -15,6 +16,8 @@ type PerClient struct {
 	Push         []string
 	PushReset    bool     // leave out all that is pushed in general
 	PushRemove   []string // leave out what holds one of these
+	VLANPVID     int      // 0: the server's
+	MaxRoutes    int      // max-routes-per-client; 0: the server's
 }
 
 // ParsePerClient parses a file of client-config-dir for a server. A fault in it
@@ -41,13 +44,14 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 // checkIRoutes bounds the networks behind one client (max-routes-per-client).
 func (b *builder) checkIRoutes() {
 	n, name := len(b.perClient.IRoutes), "iroute"
-	if n <= b.MaxRoutesPerClient {
+	most := cmp.Or(b.perClient.MaxRoutes, b.MaxRoutesPerClient)
+	if n <= most {
 		return
 	}
 	if !b.has(name) {
 		name = "iroute-ipv6"
 	}
-	b.problem(name, fmt.Sprintf("%d networks behind one client are more than the %d of max-routes-per-client", n, b.MaxRoutesPerClient),
+	b.problem(name, fmt.Sprintf("%d networks behind one client are more than the %d of max-routes-per-client", n, most),
 		fmt.Sprintf("add the line: max-routes-per-client %d, or merge neighbouring networks", n))
 }
 

@@ -90,6 +90,8 @@ func TestMaxInner(t *testing.T) {
 		"tun-mtu 1400\nmssfix 1300": {1276, 1276},
 		"tun-mtu 1400\nmssfix 0":    {0, 0},
 		"max-packet-size 1000":      {948, 928},
+		"dev tap":                   {1426, 1406}, // 14 of Ethernet
+		"dev tap\nmssfix 1450":      {1412, 1412},
 		"mssfix 1400\ntun-mtu 1500": {1376, 1376},
 	} {
 		c := clientConfig(t, directives)

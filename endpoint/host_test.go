@@ -159,6 +159,41 @@ func TestHostState(t *testing.T) {
 	}
 }
 
+// TestHostStateOfEthernet: routes need a gateway there, and are left out without
+// one.
+func TestHostStateOfEthernet(t *testing.T) {
+	const addr, addr6 = "addr 10.8.0.2/24\n", "addr fd00:8::2/64\n"
+	plain := []string{"ifconfig 10.8.0.2 255.255.255.0", "route 172.16.0.0 255.255.0.0"}
+	for name, c := range map[string]struct {
+		push    []string
+		want    string
+		without bool
+	}{
+		"gateway": {with(both, "route 172.16.0.0 255.255.0.0", "route-ipv6 2001:db8::/32"),
+			addr + addr6 + "route 172.16.0.0/16 via 10.8.0.1\nroute 2001:db8::/32 via fd00:8::1\n", false},
+		"redirect": {with(both, "redirect-gateway def1 ipv6"), addr + addr6 + "route 192.0.2.1/32 bypass\n" +
+			"route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nroute ::/1 via fd00:8::1\nroute 8000::/1 via fd00:8::1\n", false},
+		"by DHCP":            {with(plain, "route-gateway dhcp"), addr, true},
+		"none":               {plain, addr, true},
+		"its own":            {with(plain[:1], "route 172.16.0.0 255.255.0.0 10.8.0.9"), addr + "route 172.16.0.0/16 via 10.8.0.9\n", false},
+		"redirect, none":     {with(plain[:1], "redirect-gateway def1"), addr + "route 192.0.2.1/32 bypass\n", true},
+		"topology no matter": {[]string{"topology net30", plain[0]}, addr, false},
+	} {
+		cfg := pushed(t, "dev tap", c.push...)
+		state, err := HostState(context.Background(), cfg, netip.MustParseAddr(serverText), hosts(nil))
+		if got := stateText(state); got != c.want || err != nil || WithoutGateway(cfg) != c.without {
+			t.Errorf("%s: %v, without gateway %v\n%swant\n%s", name, err, WithoutGateway(cfg), got, c.want)
+		}
+	}
+	mac := "lladdr 02:00:5e:10:00:01"
+	if got := LLAddr(pushed(t, "dev tap", mac)); got != "02:00:5e:10:00:01" {
+		t.Errorf("MAC address %q", got)
+	}
+	if got := LLAddr(pushed(t, "", mac)); got != "" {
+		t.Errorf("a tun adapter's MAC address %q", got)
+	}
+}
+
 func TestHostStateOverIPv6(t *testing.T) {
 	state, err := HostState(t.Context(), pushed(t, "", with(both, "redirect-gateway def1 ipv6")...), netip.MustParseAddr("2001:db8::1"), nil)
 	if err != nil || !strings.Contains(stateText(state), "route 2001:db8::1/128 bypass\n") {

@@ -24,7 +24,8 @@ import (
 
 // The test binary, started again on a host of the lab with helperEnv set, is
 // the traffic: `receive ADDR`, `send ADDR BYTES`, `pace ADDR`, `serve ADDR`,
-// `fetch URL`, `echo ADDR`, `ask ADDR`, `idle ADDR COUNT`.
+// `fetch URL`, `echo ADDR`, `ask ADDR`, `idle ADDR COUNT`,
+// `station DEVICE VLAN ADDR`.
 const helperEnv = "CULVERT_INTEROP_HELPER"
 
 // helper starts the test binary as a traffic helper.
@@ -70,6 +71,8 @@ func dispatchHelper(args []string) error {
 		return echo(args[1])
 	case "ask":
 		return ask(args[1])
+	case "station":
+		return station(args[1], args[2], args[3])
 	case "idle":
 		n, err := strconv.Atoi(args[2])
 		if err != nil {

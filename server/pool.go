@@ -14,8 +14,11 @@ import (
 // Lease is the addresses a client has while it is connected.
 type Lease struct {
 	IPv4, IPv6 netip.Addr // not valid where the server leases none
-	index      int
+	index      int        // in the pool, or noIndex
 }
+
+// noIndex is that of a lease that is not the pool's.
+const noIndex = -1
 
 // ErrNoLease says that every address is in use.
 var ErrNoLease = errors.New("no address is free")
@@ -63,6 +66,9 @@ func (p *pool) lease(index int) *Lease {
 // acquire leases addresses to a name; with name "", to nobody in particular.
 // It fails with ErrNoLease.
 func (p *pool) acquire(name string) (*Lease, error) {
+	if p.layout.ethernet && p.size() == 0 { // its addresses come from elsewhere
+		return &Lease{index: noIndex}, nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	index, ok := p.byName[name]

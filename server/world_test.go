@@ -20,6 +20,7 @@ import (
 	"culvert/hostnet"
 	"culvert/internal/simnet"
 	"culvert/link"
+	"culvert/nic/frame"
 	"culvert/nic/nictest"
 	"culvert/pki"
 	"culvert/server"
@@ -28,6 +29,9 @@ import (
 
 // epoch is when a synctest bubble begins.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// deviceMAC is the address of every test's Ethernet adapter.
+var deviceMAC = frame.MAC{2, 0xde}
 
 var (
 	serverAddr = netip.MustParseAddrPort("192.0.2.1:1194")
@@ -64,7 +68,14 @@ func block(name string, text []byte) string { return fmt.Sprintf("<%s>\n%s</%s>\
 
 // serverConf is a server's configuration with directives more.
 func (s *secrets) serverConf(more string) string {
-	return "server 10.8.0.0 255.255.255.0\nserver-ipv6 fd00:8::/64\ndev tun\nport 1194\nkeepalive 10 60\n" + more + "\n" +
+	return s.serverKeys("server 10.8.0.0 255.255.255.0\nserver-ipv6 fd00:8::/64\ndev tun\n" + more)
+}
+
+// bridgeConf is that of a server on a LAN's Ethernet.
+func (s *secrets) bridgeConf(lines string) string { return s.serverKeys("dev tap\n" + lines) }
+
+func (s *secrets) serverKeys(lines string) string {
+	return "port 1194\nkeepalive 10 60\n" + lines + "\n" +
 		block("ca", s.authority.CertPEM()) + block("cert", s.server.CertPEM) + block("key", s.server.KeyPEM) +
 		block("tls-crypt-v2", s.v2.Format())
 }
@@ -170,9 +181,16 @@ type serving struct {
 
 func (w *world) serve(more string) *serving {
 	w.t.Helper()
-	s := &serving{nic: nictest.New("tun-server", 1500)}
+	return w.serveText(ours().serverConf(more))
+}
+
+// serveText is serve with a whole configuration.
+func (w *world) serveText(text string) *serving {
+	w.t.Helper()
+	cfg := parse(w.t, "server.conf", text)
+	s := &serving{nic: pipeFor(cfg, "server")}
 	ready := make(chan struct{})
-	s.Server = must(server.New(parse(w.t, "server.conf", ours().serverConf(more)), server.Options{
+	s.Server = must(server.New(cfg, server.Options{
 		Log:    s.log.logger(),
 		Open:   opener(s.nic, nil),
 		Listen: w.listener(serverAddr, &s.link),
@@ -183,13 +201,21 @@ func (w *world) serve(more string) *serving {
 	return s
 }
 
+// pipeFor is an adapter of the kind that a configuration wants.
+func pipeFor(c *config.Config, name string) *nictest.Pipe {
+	if c.DevType == config.DevTap {
+		return nictest.NewEthernet("tap-"+name, 1500)
+	}
+	return nictest.New("tun-"+name, 1500)
+}
+
 // opener brings a test's adapter up, and notes the state it was asked for.
 func opener(pipe *nictest.Pipe, states *[]hostnet.State) adapter.Opener {
 	return func(_ context.Context, want hostnet.State) (*adapter.Adapter, error) {
 		if states != nil {
 			*states = append(*states, want)
 		}
-		return &adapter.Adapter{NIC: pipe}, nil
+		return &adapter.Adapter{NIC: pipe, MAC: deviceMAC}, nil
 	}
 }
 
@@ -229,8 +255,9 @@ func (w *world) dial(name, more string) *connected {
 
 func (w *world) dialFrom(addr netip.AddrPort, name, more string) *connected {
 	w.t.Helper()
-	c := &connected{name: name, nic: nictest.New("tun-"+name, 1500), ready: make(chan struct{}, 100)}
-	c.Client = must(client.New(parse(w.t, name+".ovpn", ours().profile(w.t, name, more)), client.Options{
+	cfg := parse(w.t, name+".ovpn", ours().profile(w.t, name, more))
+	c := &connected{name: name, nic: pipeFor(cfg, name), ready: make(chan struct{}, 100)}
+	c.Client = must(client.New(cfg, client.Options{
 		Log:    c.log.logger(),
 		Open:   opener(c.nic, &c.states),
 		Listen: w.listener(addr, &c.link),

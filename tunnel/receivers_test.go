@@ -8,6 +8,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/internal/simnet"
+	"culvert/nic"
 	"culvert/session"
 )
 
@@ -15,7 +16,7 @@ import (
 func further(t *testing.T, net *simnet.Network, far *half, at string) (*half, *Peer) {
 	t.Helper()
 	client, server := sessions(t)
-	end := newHalf(t, net, netip.MustParseAddrPort(at), farAddr, client)
+	end := newHalf(t, nic.IP, net, netip.MustParseAddrPort(at), farAddr, client)
 	peer := NewPeer(server, far.link, buf.Path{Remote: end.link.LocalAddr()}, func(*Peer, time.Time, session.Event) {})
 	t.Cleanup(peer.Stop)
 	return end, peer

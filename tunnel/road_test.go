@@ -107,6 +107,7 @@ func sessions(t *testing.T) (client, server *session.Session) {
 
 // fakeRole answers what a test tells it to.
 type fakeRole struct {
+	road    *Road
 	route   func(to *Receivers) Drop
 	demux   func() (*Peer, Drop)
 	admit   func(packet []byte, to *Receivers) Drop
@@ -116,7 +117,7 @@ type fakeRole struct {
 }
 
 func (f *fakeRole) Route(_ time.Time, p *buf.Packet, to *Receivers) Drop {
-	if _, _, ok := Addresses(p.Bytes()); !ok {
+	if _, _, ok := f.road.Addresses(p.Bytes()); !ok {
 		return Malformed
 	}
 	return f.route(to)
@@ -153,10 +154,16 @@ type half struct {
 // roads is two roads that meet in one session.
 func roads(t *testing.T) (near, far *half, net *simnet.Network) {
 	t.Helper()
+	return roadsOf(t, nic.IP)
+}
+
+// roadsOf is roads whose adapters are of a kind.
+func roadsOf(t *testing.T, kind nic.Kind) (near, far *half, net *simnet.Network) {
+	t.Helper()
 	net = simnet.New(simnet.Options{})
 	client, server := sessions(t)
-	near = newHalf(t, net, nearAddr, farAddr, client)
-	far = newHalf(t, net, farAddr, nearAddr, server)
+	near = newHalf(t, kind, net, nearAddr, farAddr, client)
+	far = newHalf(t, kind, net, farAddr, nearAddr, server)
 	return near, far, net
 }
 
@@ -168,17 +175,21 @@ func only(p *Peer) func(*Receivers) Drop {
 	}
 }
 
-func newHalf(t *testing.T, net *simnet.Network, at, peer netip.AddrPort, s *session.Session) *half {
+func newHalf(t *testing.T, kind nic.Kind, net *simnet.Network, at, peer netip.AddrPort, s *session.Session) *half {
 	t.Helper()
 	l, err := net.Listen(at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &half{nic: nictest.New(at.String(), 1500), link: l, role: new(fakeRole)}
+	if kind == nic.Ethernet {
+		h.nic = nictest.NewEthernet(at.String(), 1500)
+	}
 	h.peer = NewPeer(s, l, buf.Path{Remote: peer, Local: at.Addr()}, func(*Peer, time.Time, session.Event) {})
 	h.role.demux = func() (*Peer, Drop) { return h.peer, Kept }
 	h.role.route = only(h.peer)
-	h.Road = Road{Role: h.role, PacketSize: 1800, Adapter: func() nic.NIC { return h.nic }}
+	h.Road = Road{Role: h.role, PacketSize: 1800, Ethernet: kind == nic.Ethernet, Adapter: func() nic.NIC { return h.nic }}
+	h.role.road = &h.Road
 	var ends sync.WaitGroup
 	ends.Go(func() { checkClosed(t, h.Outbound(h.nic)) })
 	ends.Go(func() { checkClosed(t, h.Inbound(l)) })
@@ -420,7 +431,7 @@ func TestBetweenPeers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, net := roads(t)
 		client, server := sessions(t)
-		third := newHalf(t, net, netip.MustParseAddrPort("192.0.2.3:1194"), farAddr, client)
+		third := newHalf(t, nic.IP, net, netip.MustParseAddrPort("192.0.2.3:1194"), farAddr, client)
 		to := NewPeer(server, far.link, buf.Path{Remote: third.link.LocalAddr()}, func(*Peer, time.Time, session.Event) {})
 		defer to.Stop()
 		far.role.admit = func(_ []byte, r *Receivers) Drop { return only(to)(r) }
