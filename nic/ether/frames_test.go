@@ -16,7 +16,6 @@ import (
 var (
 	host    = frame.MAC{2, 0, 0, 0, 0, 0x10}
 	gateway = Gateway(host)
-	own4    = netip.MustParseAddr("10.8.0.6")
 	own6    = netip.MustParseAddr("fd00:8::6")
 	ll      = netip.MustParseAddr("fe80::10")
 )
