@@ -35,6 +35,9 @@ func (a *answerer) update(now time.Time, n Network) [][]byte {
 		a.former = was.IPv4
 	}
 	a.omitted = false
+	for _, what := range n.Unsaid {
+		a.log.Warn("DHCP cannot tell this host " + what)
+	}
 	a.router.changed(now, n, was.IPv6.Address.Masked())
 	return a.tick(now)
 }

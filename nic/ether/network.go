@@ -25,6 +25,8 @@ type Network struct {
 	Search  []string
 	NTP     []netip.Addr
 	NetBIOS dhcp.NetBIOS
+	// Unsaid is, for the log, what was pushed and has no form in DHCP.
+	Unsaid []string
 }
 
 // IPv4 is the adapter's address and what lies behind it. Without Address there
