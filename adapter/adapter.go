@@ -138,6 +138,9 @@ func (a *Adapter) Close() error {
 
 // TakeDown is Close, which tells log what could not be taken back.
 func (a *Adapter) TakeDown(log *slog.Logger) {
+	if a.ethernet != nil {
+		log.Debug("frames of the Ethernet adapter that went no further", "counts", a.ethernet.Counters().Snapshot())
+	}
 	if err := a.Close(); err != nil {
 		log.Error("not everything could be taken back; `culvert cleanup` tries again", "error", err)
 	}

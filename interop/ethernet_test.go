@@ -139,6 +139,38 @@ func (n *netns) settled() {
 	}
 }
 
+// TestEthernetServer: a server's own adapter may be Ethernet too, and a stock
+// client passes over the line in a file that both read.
+func TestEthernetServer(t *testing.T) {
+	for _, topology := range topologies {
+		t.Run(topology, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			c, s := l.host("c"), l.host("s")
+			w := l.join(c, s)
+			combination := plain
+			combination.topology = topology
+			who := pairing{stock, ours}
+			tun := dial(who, c, s, serverParty(t, combination, "adapter ethernet"), clientParty(t, combination, "setenv opt adapter ethernet dhcp"), w.b4)
+			s.settled()
+			tun.check(t, who, combination, 1<<20)
+		})
+	}
+}
+
+// TestEthernetP2P: so may that of one of two hosts.
+func TestEthernetP2P(t *testing.T) {
+	l := newLab(t)
+	c, s := l.host("c"), l.host("s")
+	w := l.join(c, s)
+	cid, sid := newSelfSigned("client"), newSelfSigned("server")
+	server := s.run(stock, s.p2pConfig(p2pHost{index: 1, tlsServer: true, own: sid, peer: cid}))
+	c.run(ours, c.p2pConfig(p2pHost{index: 0, own: cid, peer: sid, remote: w.b4, extra: []string{"adapter ethernet static"}})).up()
+	server.up()
+	c.settled()
+	checkP2P(t, c, s)
+}
+
 // everythingByDHCP is what DHCP has to carry.
 var everythingByDHCP = []string{
 	`push "redirect-gateway def1 ipv6"`, "tun-mtu 1400",
@@ -164,7 +196,7 @@ func TestEthernetDHCP(t *testing.T) {
 			c := plain
 			c.topology = topology
 			server := e.serve(serverParty(t, c, everythingByDHCP...))
-			e.connect(t, topology, "adapter ethernet dhcp", "ip-win32 dynamic 0 10")
+			e.connect(t, topology, "setenv opt adapter ethernet dhcp", "ip-win32 dynamic 0 10")
 			if v4, v6 := e.client.device(tunDevice); v4.prefix.IsValid() || v6.prefix.IsValid() {
 				t.Errorf("the adapter has %v and %v before the host asked", v4, v6)
 			}

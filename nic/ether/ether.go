@@ -66,6 +66,9 @@ func Gateway(adapter frame.MAC) frame.MAC {
 	return adapter
 }
 
+// Kind is IP: the Ethernet is for the host alone.
+func (n *NIC) Kind() nic.Kind { return nic.IP }
+
 // Update makes the segment another network, as after a push. The host is told
 // at once by router advertisement, and when it renews by DHCP.
 func (n *NIC) Update(network Network) {

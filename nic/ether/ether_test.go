@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"culvert/internal/buf"
+	"culvert/nic"
 	"culvert/nic/frame"
 	"culvert/nic/nictest"
 )
@@ -39,6 +40,9 @@ func TestBothWays(t *testing.T) {
 	}
 	if answers := frames.Drain(); len(answers) != 1 || n.Counters()[AnsweredARP].Load() != 1 || n.Counters()[NotIP].Load() != 1 {
 		t.Errorf("%d answers, %v", len(answers), n.Counters().Snapshot())
+	}
+	if n.Kind() != nic.IP {
+		t.Errorf("kind %v", n.Kind())
 	}
 	wrote, err := n.WriteBatch([]*buf.Packet{pkt(plain4), pkt([]byte("rubbish")), pkt(plain6)})
 	if inside := frames.Drain(); err != nil || wrote != 2 || len(inside) != 2 || !bytes.Equal(inside[1][frame.HeaderLen:], plain6) {
