@@ -11,6 +11,7 @@ package ether
 import (
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -70,12 +71,16 @@ func Gateway(adapter frame.MAC) frame.MAC {
 func (n *NIC) Kind() nic.Kind { return nic.IP }
 
 // Update makes the segment another network, as after a push. The host is told
-// at once by router advertisement, and when it renews by DHCP.
+// at once by router advertisement, and when it renews by DHCP. The same network
+// again changes nothing.
 func (n *NIC) Update(network Network) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	// A host that has not heard of a smaller MTU may use the one before.
 	n.segment.mtu.Store(max(n.segment.mtu.Load(), int32(n.MTU()), int32(network.MTU)))
+	if reflect.DeepEqual(network, n.machine.network) {
+		return
+	}
 	n.write(n.machine.update(time.Now(), network))
 }
 

@@ -93,6 +93,10 @@ func TestTellsInTime(t *testing.T) {
 		if got := told(0); got != 1 {
 			t.Errorf("told %d times of a change", got)
 		}
+		n.Update(Network{MTU: 1300, DHCP: true, IPv6: pushed.IPv6})
+		if got := told(0); got != 0 {
+			t.Errorf("told %d times of no change", got)
+		}
 		n.Close()
 		if got := told(time.Hour); got != 0 {
 			t.Errorf("told %d times after the end", got)
