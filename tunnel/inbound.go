@@ -8,7 +8,8 @@ package tunnel
 //	    Role.Moved      the peer floated to another address
 //	  Role.Admit        may this peer send from that address; where to
 //	  clampMSS
-//	  adapter.WriteBatch, or sealFor another client
+//	  sealForAll        copies for other clients
+//	  adapter.WriteBatch
 
 import (
 	"errors"
@@ -27,7 +28,8 @@ import (
 func (r *Road) Inbound(l link.Link) error {
 	batch := buf.NewBatch(batchOf(l), r.PacketSize+buf.Headroom+buf.Tailroom)
 	in := make([]*buf.Packet, 0, len(batch))
-	out := sender{counters: &r.Counters, size: r.PacketSize}
+	out := sender{counters: &r.Counters, size: r.PacketSize + buf.Headroom + buf.Tailroom}
+	var to Receivers
 	for {
 		n, err := l.ReadBatch(batch)
 		if err != nil && !r.passing(err) {
@@ -36,7 +38,7 @@ func (r *Road) Inbound(l link.Link) error {
 		now := time.Now()
 		in = in[:0]
 		for _, p := range batch[:n] {
-			drop := r.inbound(now, l, p, &in, &out)
+			drop := r.inbound(now, l, p, &to, &in, &out)
 			if drop != Kept {
 				r.Counters.Add(drop)
 			}
@@ -54,9 +56,9 @@ func batchOf(l link.Link) int {
 	return batchSize
 }
 
-// inbound takes one datagram as far as the batch for the adapter, or for
-// another peer.
-func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, in *[]*buf.Packet, out *sender) Drop {
+// inbound takes one datagram as far as the batch for the adapter, or for other
+// peers.
+func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers, in *[]*buf.Packet, out *sender) Drop {
 	if p.Len() == 0 {
 		return Malformed
 	}
@@ -68,8 +70,8 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, in *[]*buf.Pac
 	if drop != Kept || kind != session.KindPacket {
 		return drop
 	}
-	to, drop := r.Role.Admit(from, p.Bytes())
-	if drop != Kept {
+	to.reset()
+	if drop := r.Role.Admit(now, from, p, to); drop != Kept {
 		if drop == Malformed {
 			from.Session.Malformed(p.Bytes())
 		}
@@ -78,10 +80,10 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, in *[]*buf.Pac
 	from.Counters.InPackets.Add(1)
 	from.Counters.InBytes.Add(uint64(p.Len()))
 	clampMSS(p.Bytes(), int(from.MaxInner.Load()))
-	if to != nil {
-		return r.sealFor(now, to, p, out)
+	r.sealForAll(now, to, p, out)
+	if to.Adapter {
+		*in = append(*in, p)
 	}
-	*in = append(*in, p)
 	return Kept
 }
 

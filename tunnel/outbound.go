@@ -3,7 +3,8 @@ package tunnel
 // Outbound, in packet order:
 //
 //	Outbound      a batch from the adapter
-//	  route       whose is it
+//	  Role.Route  whose is it
+//	  sealForAll  a copy for each, if it is for several
 //	  clampMSS    keep TCP within what the path carries
 //	  Session.Seal
 //	    sealPieces  with fragment
@@ -23,6 +24,7 @@ import (
 func (r *Road) Outbound(adapter nic.NIC) error {
 	batch := buf.NewBatch(batchSize, r.PacketSize)
 	out := sender{counters: &r.Counters, size: r.PacketSize}
+	var to Receivers
 	for {
 		n, err := adapter.ReadBatch(batch)
 		if err != nil && !r.passing(err) {
@@ -30,19 +32,18 @@ func (r *Road) Outbound(adapter nic.NIC) error {
 		}
 		now := time.Now()
 		for _, p := range batch[:n] {
-			peer, drop := r.Role.Route(p.Bytes())
-			if drop == Kept {
-				drop = r.sealFor(now, peer, p, &out)
-			}
-			if drop != Kept {
+			to.reset()
+			if drop := r.Role.Route(now, p, &to); drop != Kept {
 				r.Counters.Add(drop)
+				continue
 			}
+			r.sealForAll(now, &to, p, &out)
 		}
 		out.end()
 	}
 }
 
-// sealFor makes an IP packet a packet of the peer's data channel and hands it
+// sealFor makes a packet a packet of the peer's data channel and hands it
 // to the sender.
 func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	size := p.Len()
@@ -86,7 +87,7 @@ type sender struct {
 	packets  []*buf.Packet
 
 	size   int           // of spares
-	spares []*buf.Packet // for pieces; the first used ones are in packets
+	spares []*buf.Packet // for pieces and copies; the first used ones are in packets
 	used   int
 }
 
@@ -99,6 +100,17 @@ func (s *sender) spare() *buf.Packet {
 	return s.spares[s.used-1]
 }
 
+// copyOf is a copy of a packet, good until the end of the batch, or until as
+// many were made as wait at once.
+func (s *sender) copyOf(p *buf.Packet) *buf.Packet {
+	if s.used >= batchSize {
+		s.end()
+	}
+	c := s.spare()
+	c.Set(p.Bytes())
+	return c
+}
+
 func (s *sender) add(peer *Peer, p *buf.Packet) {
 	if peer.link != s.link {
 		s.flush()
@@ -109,7 +121,7 @@ func (s *sender) add(peer *Peer, p *buf.Packet) {
 	s.packets = append(s.packets, p)
 }
 
-// end sends what is left of a batch.
+// end sends what there is, and has all spares free again.
 func (s *sender) end() {
 	s.flush()
 	s.used = 0
