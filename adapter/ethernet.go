@@ -2,13 +2,10 @@ package adapter
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 
 	"culvert/nic"
 	"culvert/nic/ether"
-	"culvert/nic/frame"
 	"culvert/nic/tuntap"
 )
 
@@ -16,8 +13,8 @@ var errNoEthernet = errors.New("`adapter ethernet`: in user space the adapter is
 
 // tuntapOptions are the device that a state asks for. An Ethernet adapter that
 // has no name of its own is called as one.
-func tuntapOptions(want State) tuntap.Options {
-	o := tuntap.Options{Name: want.Device, MTU: want.MTU}
+func tuntapOptions(kind nic.Kind, want State) tuntap.Options {
+	o := tuntap.Options{Kind: kind, Name: want.Device, MTU: want.MTU}
 	if want.Ethernet == nil {
 		return o
 	}
@@ -31,20 +28,21 @@ func tuntapOptions(want State) tuntap.Options {
 // addEthernet puts the segment before a device that is up, since only then its
 // MAC is the one it keeps. Frames of the host wait in the device until now.
 func (a *Adapter) addEthernet(network ether.Network, log *slog.Logger) error {
-	device, err := net.InterfaceByName(a.Name())
-	if err != nil {
-		return fmt.Errorf("the MAC of the adapter %s: %w", a.Name(), err)
-	}
-	mac, err := frame.ParseMAC(device.HardwareAddr.String())
-	if err != nil {
-		return fmt.Errorf("the adapter %s: %w", a.Name(), err)
-	}
-	n, err := ether.New(a.NIC, ether.Options{Adapter: mac, Network: network, Log: log})
+	n, err := ether.New(a.NIC, ether.Options{Adapter: a.MAC, Network: network, Log: log})
 	if err != nil {
 		return err
 	}
 	a.NIC, a.ethernet = n, n
 	return nil
+}
+
+// refreshMAC follows the device, whose MAC a push may have changed (lladdr).
+func (a *Adapter) refreshMAC() error {
+	if a.ethernet == nil {
+		return nil
+	}
+	a.MAC = a.device.MAC()
+	return a.ethernet.SetMAC(a.MAC)
 }
 
 // updateEthernet comes before the host is changed: a new address must be known

@@ -3,373 +3,282 @@
 package interop
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
 
-// These tests put an Ethernet adapter of ours (`adapter ethernet`) over a tunnel
-// to a stock server that carries IP and knows nothing of it.
-
-// farIPv4 and farIPv6 are addresses of the server that only a default route
-// leads to.
-var (
-	farIPv4 = netip.MustParseAddr("203.0.113.1")
-	farIPv6 = netip.MustParseAddr("2001:db8::1")
+const (
+	tapDevice = "tap0"
+	otherName = "other-client"
 )
 
-// ethernetLab is a client with an Ethernet adapter and a stock server, not yet
-// started.
-type ethernetLab struct {
-	client, server *netns
-	remote         netip.Addr
-}
+// everyone is each pairing of the two implementations.
+var everyone = []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}}
 
-func newEthernetLab(t *testing.T) ethernetLab {
-	t.Helper()
-	l := newLab(t)
-	e := ethernetLab{client: l.host("c"), server: l.host("s")}
-	e.remote = l.join(e.client, e.server).b4
-	for _, far := range []netip.Addr{farIPv4, farIPv6} {
-		e.server.ip("addr", "add", netip.PrefixFrom(far, far.BitLen()).String(), "dev", "lo")
-	}
-	return e
-}
-
-func (e ethernetLab) serve(p party) *process {
-	return e.server.run(stock, e.server.serverConfig(p)).up()
-}
-
-func (e ethernetLab) connect(t *testing.T, topology string, extra ...string) *process {
-	t.Helper()
-	c := plain
-	c.topology = topology
-	p := e.client.run(ours, e.client.clientConfig(clientParty(t, c, extra...), e.remote)).up()
-	if link := e.client.ip("-d", "link", "show", "dev", tunDevice); !strings.Contains(link, "tun type tap") {
-		t.Fatalf("%s is no Ethernet adapter:\n%s", tunDevice, link)
-	}
-	return p
-}
-
-// asks tells whether a program that asks a question on the segment, and exits
-// with 0 when it is answered, did.
-func (n *netns) asks(argv ...string) (said string, answered bool) {
+// tapServer writes a TAP server's configuration and returns its path. Lines say
+// where clients get their addresses.
+func (n *netns) tapServer(lines ...string) string {
 	n.t.Helper()
-	argv = n.exec(argv)
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = environment()
-	out, err := cmd.CombinedOutput()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited {
-		n.t.Fatal(err)
-	}
-	return string(out), err == nil
+	k := keys(n.t)
+	c := new(conf)
+	c.lines("dev "+tapDevice, "proto udp4", "port 1194", "dh none", "verb 4", "keepalive 10 60",
+		"ca "+n.file("ca.crt", k.ca.cert), "cert "+n.file("server.crt", k.server.cert), "key "+n.file("server.key", k.server.key))
+	c.lines(lines...)
+	return n.file("server.conf", c.String())
 }
 
-// checkSegment asks the questions of a host of the segment.
-func (e ethernetLab) checkSegment(t *testing.T, own4, neighbour4, own6, neighbour6 netip.Addr) {
-	t.Helper()
-	for addr, want := range map[netip.Addr]bool{neighbour4: true, netip.MustParseAddr("192.0.2.77"): false, own4: false} {
-		if out, answered := e.client.asks("arping", "-I", tunDevice, "-c", "1", "-w", "2", "-s", own4.String(), addr.String()); answered != want {
-			t.Errorf("arping %v answered %v:\n%s", addr, answered, out)
-		}
-	}
-	if out, free := e.client.asks("arping", "-D", "-I", tunDevice, "-c", "1", "-w", "2", own4.String()); !free {
-		t.Errorf("the host is told that its own address is in use:\n%s", out)
-	}
-	for addr, want := range map[netip.Addr]bool{neighbour6: true, netip.MustParseAddr("2001:db8::77"): false, own6: false} {
-		if out, answered := e.client.asks("ndisc6", "-1", "-r", "1", "-w", "1000", addr.String(), tunDevice); answered != want {
-			t.Errorf("ndisc6 %v answered %v:\n%s", addr, answered, out)
-		}
-	}
-}
-
-// TestEthernetStatic: with `adapter ethernet` everything goes on as over a TUN
-// device, in every topology.
-func TestEthernetStatic(t *testing.T) {
-	for _, topology := range topologies {
-		t.Run(topology, func(t *testing.T) {
-			t.Parallel()
-			e := newEthernetLab(t)
-			c := plain
-			c.topology = topology
-			before := e.client.state()
-			server := e.serve(serverParty(t, c, `push "redirect-gateway def1 ipv6"`))
-			client := e.connect(t, topology, "adapter ethernet")
-			tun := &tunnel{client: e.client, server: e.server, clientProc: client, serverProc: server, remote: e.remote}
-			tun.clientIPv4, tun.clientIPv6 = e.client.device(tunDevice)
-			e.client.settled()
-			tun.check(t, pairing{ours, stock}, c, 8<<20)
-			e.client.ping(farIPv4)
-			e.client.ping(farIPv6)
-			neighbour := serverIPv4
-			if tun.clientIPv4.peer.IsValid() {
-				neighbour = tun.clientIPv4.peer
-			}
-			e.checkSegment(t, tun.clientIPv4.prefix.Addr(), neighbour, tun.clientIPv6.prefix.Addr(), serverIPv6)
-			if err := client.stop(syscall.SIGTERM); err != nil {
-				t.Errorf("exit status after SIGTERM: %v", err)
-			}
-			if after := e.client.state(); after != before {
-				t.Errorf("the host is not as before.\nbefore:\n%s\nafter:\n%s", before, after)
-			}
-		})
-	}
-}
-
-// settled waits until the adapter's IPv6 addresses are found to be nobody
-// else's.
-func (n *netns) settled() {
+// tapClient is tapServer's counterpart.
+func (n *netns) tapClient(who identity, remote netip.Addr, lines ...string) string {
 	n.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		if n.ip("-6", "addr", "show", "dev", tunDevice, "tentative") == "" && n.ip("-6", "addr", "show", "dev", tunDevice, "scope", "link") != "" {
-			break
-		}
-		if time.Now().After(deadline) {
-			n.t.Fatalf("IPv6 does not settle: %s", n.ip("-6", "addr", "show", "dev", tunDevice))
-		}
-	}
-	if bad := n.ip("-6", "addr", "show", "dev", tunDevice, "dadfailed"); bad != "" {
-		n.t.Errorf("an address of the host is taken: %s", bad)
+	c := new(conf)
+	c.lines("client", "dev "+tapDevice, "proto udp4", "nobind", "verb 4", "remote-cert-tls server", fmt.Sprintf("remote %v 1194", remote))
+	c.block("ca", keys(n.t).ca.cert)
+	c.block("cert", who.cert)
+	c.block("key", who.key)
+	c.lines(lines...)
+	return n.file("client.conf", c.String())
+}
+
+// inconsistent is what stock OpenVPN says of a peer configured otherwise.
+var inconsistent = regexp.MustCompile(`WARNING: '[a-z-]+' is (used inconsistently|present in)`)
+
+func consistent(t *testing.T, p *process) {
+	t.Helper()
+	if p.count(inconsistent) > 0 {
+		t.Errorf("%s: %s", p.name, inconsistent.FindString(p.log()))
 	}
 }
 
-// TestEthernetServer: a server's own adapter may be Ethernet too, and a stock
-// client passes over the line in a file that both read.
-func TestEthernetServer(t *testing.T) {
-	for _, topology := range topologies {
-		t.Run(topology, func(t *testing.T) {
+// TestEthernet joins client and server by Ethernet, with addresses from the
+// server, and a MAC address that was asked for.
+func TestEthernet(t *testing.T) {
+	const mac = "02:00:5e:10:00:07"
+	for _, who := range everyone {
+		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			c, s := l.host("c"), l.host("s")
 			w := l.join(c, s)
-			combination := plain
-			combination.topology = topology
-			who := pairing{stock, ours}
-			tun := dial(who, c, s, serverParty(t, combination, "adapter ethernet"), clientParty(t, combination, "setenv opt adapter ethernet dhcp"), w.b4)
-			s.settled()
-			tun.check(t, who, combination, 1<<20)
+			sp := s.run(who.server, s.tapServer("server 10.8.0.0 255.255.255.0", "server-ipv6 fd00:8::/64",
+				`push "route 10.99.0.0 255.255.0.0"`)).up()
+			cp := c.run(who.client, c.tapClient(keys(t).client, w.b4, "lladdr "+mac)).up()
+			v4, v6 := c.device(tapDevice)
+			if v4.prefix.Masked() != innerIPv4 || v6.prefix.Masked() != innerIPv6 {
+				t.Errorf("the client has %v and %v", v4, v6)
+			}
+			if text := c.ip("link", "show", tapDevice); !strings.Contains(text, mac) {
+				t.Errorf("the adapter is\n%s", text)
+			}
+			if routes := c.ip("route"); !strings.Contains(routes, "10.99.0.0/16 via 10.8.0.1 dev "+tapDevice) {
+				t.Errorf("routes of the client:\n%s", routes)
+			}
+			c.ping(serverIPv4)
+			c.ping(serverIPv6)
+			s.ping(v4.prefix.Addr())
+			s.ping(v6.prefix.Addr())
+			transfer(t, c, s, serverIPv4, 20<<20)
+			transfer(t, s, c, v6.prefix.Addr(), 20<<20)
+			c.pingSize(serverIPv4, 6000) // in fragments
+			consistent(t, cp)
+			consistent(t, sp)
 		})
 	}
 }
 
-// TestEthernetP2P: so may that of one of two hosts.
-func TestEthernetP2P(t *testing.T) {
-	l := newLab(t)
-	c, s := l.host("c"), l.host("s")
-	w := l.join(c, s)
-	cid, sid := newSelfSigned("client"), newSelfSigned("server")
-	server := s.run(stock, s.p2pConfig(p2pHost{index: 1, tlsServer: true, own: sid, peer: cid}))
-	c.run(ours, c.p2pConfig(p2pHost{index: 0, own: cid, peer: sid, remote: w.b4, extra: []string{"adapter ethernet static"}})).up()
-	server.up()
-	c.settled()
-	checkP2P(t, c, s)
+// The LAN behind a server: its one host, and what its DHCP server gives.
+var (
+	lanHost  = netip.MustParseAddr("10.20.0.1")
+	lanNet   = netip.MustParsePrefix("10.20.0.0/24")
+	lanLease = regexp.MustCompile(`bound to (10\.20\.0\.1[0-4][0-9]) `)
+)
+
+// lan puts a host on an Ethernet that is bridged, on s, with the TAP device
+// which a server there is to use.
+func (l *lab) lan(s *netns) *netns {
+	l.t.Helper()
+	h := l.host("l")
+	mustRun(l.t, "ip", "link", "add", "lan0", "netns", s.name, "type", "veth", "peer", "name", "lan0", "netns", h.name)
+	s.ip("link", "add", "br0", "type", "bridge")
+	s.ip("tuntap", "add", "dev", tapDevice, "mode", "tap")
+	for _, dev := range []string{"lan0", tapDevice} {
+		s.ip("link", "set", dev, "master", "br0")
+		s.ip("link", "set", dev, "up")
+	}
+	s.ip("link", "set", "br0", "up")
+	h.ip("addr", "add", lanHost.String()+"/24", "dev", "lan0")
+	h.ip("link", "set", "lan0", "up")
+	return h
 }
 
-// everythingByDHCP is what DHCP has to carry.
-var everythingByDHCP = []string{
-	`push "redirect-gateway def1 ipv6"`, "tun-mtu 1400",
-	`push "route 172.16.0.0 255.240.0.0"`, `push "route-ipv6 fd00:cafe::/64"`,
-	`push "dhcp-option DNS 10.8.0.1"`, `push "dhcp-option DNS 9.9.9.9"`, `push "dhcp-option DNS6 fd00:8::1"`,
-	`push "dhcp-option DOMAIN inside.example"`, `push "dhcp-option DOMAIN-SEARCH other.example"`,
-	`push "dhcp-option NTP 10.8.0.2"`, `push "dhcp-option WINS 10.8.0.3"`, `push "dhcp-option NBDD 10.8.0.4"`,
-	`push "dhcp-option NBT 8"`, `push "dhcp-option NBS scope"`,
-	"explicit-exit-notify 1",
+// dnsmasq leases addresses on the LAN.
+func (n *netns) dnsmasq() {
+	n.t.Helper()
+	p := n.start("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--log-dhcp", "--log-facility=-",
+		"--user=root", "--interface=lan0", "--bind-interfaces", "--pid-file="+filepath.Join(n.dir, "pid"),
+		"--dhcp-range=10.20.0.100,10.20.0.149,255.255.255.0", "--dhcp-leasefile="+filepath.Join(n.dir, "leases"))
+	p.expect(regexp.MustCompile(`DHCP, IP range`), 1, patience)
 }
 
-// TestEthernetDHCP: Debian's DHCP client gets from the adapter what the server
-// pushed, as OpenVPN's own rules have it for each topology.
-func TestEthernetDHCP(t *testing.T) {
-	for topology, want := range map[string]struct{ address, mask, server, router string }{
-		"subnet": {"10.8.0.2", "255.255.255.0", "10.8.0.254", "10.8.0.1"},
-		"net30":  {"10.8.0.6", "255.255.255.252", "10.8.0.5", "10.8.0.5"},
-		"p2p":    {"10.8.0.4", "255.255.255.255", "10.8.0.1", "10.8.0.1"},
-	} {
-		t.Run(topology, func(t *testing.T) {
+// dhclient leases an address for a device and puts it there.
+func (n *netns) dhclient(dev string) netip.Addr {
+	n.t.Helper()
+	script := n.program("dhclient-script", "#!/bin/sh\ncase $reason in\n"+
+		"PREINIT) ip link set $interface up ;;\nBOUND) ip addr add $new_ip_address/$new_subnet_mask dev $interface ;;\nesac\n")
+	p := n.start("dhclient", "dhclient", "-4", "-d", "-1", "-v", "-sf", script, "-cf", "/dev/null",
+		"-lf", filepath.Join(n.dir, "leases"), "-pf", filepath.Join(n.dir, "dhclient.pid"), dev)
+	p.expect(lanLease, 1, patience)
+	return netip.MustParseAddr(lanLease.FindStringSubmatch(p.log())[1])
+}
+
+// TestBridgeDHCP leaves the client's address to the DHCP server of the LAN
+// behind the server, reached through the tunnel.
+func TestBridgeDHCP(t *testing.T) {
+	for _, form := range []string{"server-bridge", "server-bridge nogw"} {
+		for _, who := range everyone {
+			t.Run(form+"/"+who.name(), func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t)
+				c, s := l.host("c"), l.host("s")
+				w := l.join(c, s)
+				h := l.lan(s)
+				h.dnsmasq()
+				s.run(who.server, s.tapServer(form)).up()
+				c.run(who.client, c.tapClient(keys(t).client, w.b4)).up()
+				leased := c.dhclient(tapDevice)
+				c.ping(lanHost)
+				h.ping(leased)
+				transfer(t, c, h, lanHost, 10<<20)
+				transfer(t, h, c, leased, 10<<20)
+			})
+		}
+	}
+}
+
+// TestBridgePool takes the client's address from a range of the LAN.
+func TestBridgePool(t *testing.T) {
+	for _, who := range everyone {
+		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
-			e := newEthernetLab(t)
-			c := plain
-			c.topology = topology
-			server := e.serve(serverParty(t, c, everythingByDHCP...))
-			e.connect(t, topology, "setenv opt adapter ethernet dhcp", "ip-win32 dynamic 0 10")
-			if v4, v6 := e.client.device(tunDevice); v4.prefix.IsValid() || v6.prefix.IsValid() {
-				t.Errorf("the adapter has %v and %v before the host asked", v4, v6)
+			l := newLab(t)
+			c, s := l.host("c"), l.host("s")
+			w := l.join(c, s)
+			h := l.lan(s)
+			s.run(who.server, s.tapServer("server-bridge 10.20.0.1 255.255.255.0 10.20.0.200 10.20.0.210",
+				`push "route 10.99.0.0 255.255.0.0"`)).up()
+			c.run(who.client, c.tapClient(keys(t).client, w.b4)).up()
+			v4, _ := c.device(tapDevice)
+			if v4.prefix.Masked() != lanNet || v4.prefix.Addr().Less(netip.MustParseAddr("10.20.0.200")) {
+				t.Errorf("the client has %v", v4)
 			}
-			d := e.client.dhclient(t, "-4")
-			got := d.lease(1)
-			for name, value := range map[string]string{
-				"ip_address": want.address, "subnet_mask": want.mask, "dhcp_server_identifier": want.server, "routers": want.router,
-				"dhcp_lease_time": "10", "dhcp_renewal_time": "5", "interface_mtu": "1400",
-				"domain_name_servers": "10.8.0.1 9.9.9.9", "domain_name": "inside.example", "domain_search": "inside.example. other.example.",
-				"ntp_servers": "10.8.0.2", "netbios_name_servers": "10.8.0.3", "netbios_dd_server": "10.8.0.4", "netbios_node_type": "8", "netbios_scope": "scope",
-			} {
-				if got[name] != value {
-					t.Errorf("%s is %q, not %q", name, got[name], value)
-				}
+			if routes := c.ip("route"); !strings.Contains(routes, "10.99.0.0/16 via 10.20.0.1 dev "+tapDevice) {
+				t.Errorf("routes of the client:\n%s", routes)
 			}
-			pushed := regexp.MustCompile(`ifconfig ` + regexp.QuoteMeta(want.address) + ` (` + regexp.QuoteMeta(want.server) + `|255\.255\.255\.0)\b`)
-			if server.count(pushed) == 0 {
-				t.Errorf("the server pushed another pair than the DHCP client got: %v", pushed)
-			}
-			e.checkIPv6(t)
-			e.client.ping(serverIPv4)
-			e.client.ping(farIPv4)
-			e.server.ping(netip.MustParseAddr(want.address))
-			transfer(t, e.client, e.server, serverIPv4, 4<<20)
-			e.checkSegment(t, netip.MustParseAddr(want.address), netip.MustParseAddr(want.router), netip.MustParseAddr("fd00:8::1000"), serverIPv6)
-			if renewed := d.lease(2); renewed["ip_address"] != want.address {
-				t.Errorf("renewed as %q", renewed["ip_address"])
-			}
+			c.ping(lanHost)
+			h.ping(v4.prefix.Addr())
+			transfer(t, h, c, v4.prefix.Addr(), 10<<20)
 		})
 	}
 }
 
-// checkIPv6 takes the address by DHCPv6, and the way out by advertisement.
-func (e ethernetLab) checkIPv6(t *testing.T) {
+// twoClients are connected to a TAP server.
+func twoClients(t *testing.T, who pairing, lines ...string) (a, b, s *netns) {
 	t.Helper()
-	e.client.settled()
-	ra, answered := e.client.asks("rdisc6", "-1", "-r", "3", tunDevice)
-	for _, part := range []string{"Stateful address conf.    :          Yes", "Prefix                   : fd00:8::/64", "MTU                      :         1400", "Recursive DNS server     : fd00:8::1", "from fe80::8"} {
-		if !answered || !strings.Contains(ra, part) {
-			t.Errorf("the router's advertisement lacks %q:\n%s", part, ra)
-		}
-	}
-	got := e.client.dhclient(t, "-6").lease(1)
-	for name, value := range map[string]string{"ip6_address": "fd00:8::1000", "dhcp6_name_servers": "fd00:8::1", "dhcp6_domain_search": "inside.example. other.example."} {
-		if got[name] != value {
-			t.Errorf("%s is %q, not %q", name, got[name], value)
-		}
-	}
-	e.client.settled()
-	e.client.ping(serverIPv6)
-	e.client.ping(farIPv6)
-	e.server.ping(netip.MustParseAddr("fd00:8::1000"))
-	transfer(t, e.client, e.server, serverIPv6, 1<<20)
+	l := newLab(t)
+	a, b, s = l.host("a"), l.host("b"), l.host("s")
+	wa, wb := l.join(a, s), l.join(b, s)
+	k := keys(t)
+	s.run(who.server, s.tapServer(append(lines, "server 10.8.0.0 255.255.255.0")...)).up()
+	a.run(who.client, a.tapClient(k.client, wa.b4)).up()
+	b.run(who.client, b.tapClient(k.ca.issue(otherName, time.Now().Add(-day), time.Now().Add(day)), wb.b4)).up()
+	return a, b, s
 }
 
-// TestEthernetRenewal: what a server pushes anew reaches the host when its DHCP
-// client renews, a new address included.
-func TestEthernetRenewal(t *testing.T) {
-	e := newEthernetLab(t)
-	server := e.serve(serverParty(t, plain, everythingByDHCP...))
-	client := e.connect(t, plain.topology, "adapter ethernet dhcp", "ip-win32 dynamic -3 10")
-	d := e.client.dhclient(t, "-4")
-	if got := d.lease(1); got["ip_address"] != "10.8.0.2" || got["dhcp_server_identifier"] != "10.8.0.252" {
-		t.Fatalf("first lease: %v", got)
-	}
-	if err := server.stop(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(e.server.dir, "ccd")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, clientName), []byte("ifconfig-push 10.8.0.77 255.255.255.0\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	e.serve(serverParty(t, plain, "client-config-dir "+dir, `push "dhcp-option DNS 10.8.0.53"`, "tun-mtu 1300"))
-	client.expect(initialized, 2, patience)
-	d.process.expect(regexp.MustCompile(`^DHCPNAK`), 1, patience)
-	var got map[string]string
-	for n := 2; got["ip_address"] != "10.8.0.77"; n++ {
-		got = d.lease(n)
-	}
-	if got["domain_name_servers"] != "10.8.0.53" || got["domain_name"] != "" || got["routers"] != "" || got["interface_mtu"] != "1300" {
-		t.Errorf("after the change: %v", got)
-	}
-	e.client.ping(serverIPv4)
-	if routes := e.client.ip("route", "show", "dev", tunDevice); strings.Contains(routes, "0.0.0.0/1") {
-		t.Errorf("what is not pushed any more is left:\n%s", routes)
+// TestEthernetClientToClient: clients are on one Ethernet with
+// client-to-client, and see but the server without.
+func TestEthernetClientToClient(t *testing.T) {
+	for _, who := range everyone {
+		for _, lines := range [][]string{{"client-to-client"}, nil} {
+			t.Run(fmt.Sprint(who.name(), lines), func(t *testing.T) {
+				t.Parallel()
+				a, b, _ := twoClients(t, who, lines...)
+				v4, _ := b.device(tapDevice)
+				a.ping(serverIPv4)
+				b.ping(serverIPv4)
+				if lines != nil {
+					a.ping(v4.prefix.Addr())
+					transfer(t, a, b, v4.prefix.Addr(), 10<<20)
+				} else if out, err := a.tryPing(v4.prefix.Addr()); err == nil {
+					t.Errorf("a client reaches another: %s", out)
+				}
+			})
+		}
 	}
 }
 
-// dhclient is Debian's DHCP client on the adapter of a host. Its script does
-// what Debian's does, but writes no resolv.conf and records what it was told.
-type dhclient struct {
-	*process
-	events string // file
-}
-
-func (n *netns) dhclient(t *testing.T, family string) *dhclient {
-	t.Helper()
-	file := func(name string) string { return filepath.Join(n.dir, "dhclient"+family+"."+name) }
-	events := file("events")
-	n.file("dhclient"+family+".conf", dhclientConf)
-	script := n.file("dhclient"+family+".script", strings.ReplaceAll(dhclientScript, "EVENTS", events))
-	if err := os.Chmod(script, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	p := n.start("dhclient "+family, "dhclient", family, "-d", "-v", "-cf", file("conf"), "-lf", file("leases"), "-pf", file("pid"), "-sf", script, tunDevice)
-	return &dhclient{p, events}
-}
-
-const dhclientConf = `option rfc3442-classless-static-routes code 121 = array of unsigned integer 8;
-option netbios-dd-server code 45 = array of ip-address;
-request subnet-mask, routers, rfc3442-classless-static-routes, domain-name-servers, domain-name, domain-search, interface-mtu,
-  ntp-servers, netbios-name-servers, netbios-dd-server, netbios-node-type, netbios-scope, dhcp6.name-servers, dhcp6.domain-search;
-`
-
-const dhclientScript = `#!/bin/sh
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-case $reason in
-PREINIT)
-	ip link set dev $interface up ;;
-BOUND|RENEW|REBIND|REBOOT)
-	if [ "$old_ip_address" != "$new_ip_address" ]; then ip -4 addr flush dev $interface; fi
-	ip link set dev $interface mtu ${new_interface_mtu:-1500}
-	ip addr replace $new_ip_address/$new_subnet_mask dev $interface
-	set -- $new_rfc3442_classless_static_routes
-	while [ $# -gt 4 ]; do
-		bits=$1 dst= ; shift
-		for at in 1 9 17 25; do
-			if [ $bits -ge $at ]; then dst=$dst.$1; shift; else dst=$dst.0; fi
-		done
-		via="via $1.$2.$3.$4 onlink"; [ "$1.$2.$3.$4" != 0.0.0.0 ] || via=
-		ip route replace ${dst#.}/$bits $via dev $interface
-		shift 4
-	done ;;
-EXPIRE|FAIL|STOP|RELEASE)
-	ip -4 addr flush dev $interface ;;
-BOUND6|RENEW6|REBIND6)
-	ip addr replace $new_ip6_address/$new_ip6_prefixlen dev $interface ;;
-esac
-{ echo "event $reason"; set | grep ^new_; echo "told"; } >>EVENTS
-`
-
-// lease waits until the client was told of a lease for the nth time, and
-// returns what it was told.
-func (d *dhclient) lease(n int) map[string]string {
-	d.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		text, _ := os.ReadFile(d.events)
-		var leases []string
-		for _, event := range strings.Split(string(text), "event ")[1:] {
-			if leased.MatchString(event) {
-				leases = append(leases, event)
-			}
-		}
-		if len(leases) >= n && strings.HasSuffix(leases[n-1], "\ntold\n") {
-			return variables(leases[n-1])
+// TestVLANs puts two clients in VLANs 10 and 20 of the server's adapter. Who
+// answers there, with tagged frames, is reached by the client of that VLAN.
+func TestVLANs(t *testing.T) {
+	for _, who := range everyone {
+		for _, accept := range []string{"all", "tagged"} {
+			t.Run(who.name()+"/"+accept, func(t *testing.T) {
+				t.Parallel()
+				vlans(t, who, accept)
+			})
 		}
 	}
-	d.t.Fatalf("no lease for the %d. time: %s", n, d.log())
-	return nil
 }
 
-var leased = regexp.MustCompile(`^(BOUND|RENEW|REBIND|REBOOT)`)
-
-// variables are those of a shell's set, without the prefix new_.
-func variables(event string) map[string]string {
-	found := map[string]string{}
-	for _, line := range strings.Split(event, "\n") {
-		if name, value, ok := strings.Cut(line, "="); ok {
-			found[strings.TrimPrefix(name, "new_")] = strings.Trim(value, "'")
+// TestNativeVLAN: a client in the adapter's own VLAN meets untagged frames there,
+// or where only tagged ones are admitted, those of that VLAN.
+func TestNativeVLAN(t *testing.T) {
+	for _, who := range everyone {
+		for _, accept := range []string{"all", "untagged", "tagged"} {
+			t.Run(who.name()+"/"+accept, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t)
+				c, s := l.host("c"), l.host("s")
+				w := l.join(c, s)
+				s.run(who.server, s.tapServer("server 10.8.0.0 255.255.255.0", "vlan-tagging", "vlan-pvid 7", "vlan-accept "+accept)).up()
+				c.run(who.client, c.tapClient(keys(t).client, w.b4)).up()
+				tagged := netip.MustParseAddr("10.8.0.107")
+				s.helper("station", tapDevice, "7", tagged.String()).expect(answering, 1, patience)
+				near, far := serverIPv4, tagged
+				if accept == "tagged" {
+					near, far = far, near
+				}
+				c.ping(near)
+				if out, err := c.tryPing(far); err == nil {
+					t.Errorf("%v is reached too: %s", far, out)
+				}
+			})
 		}
 	}
-	return found
+}
+
+func vlans(t *testing.T, who pairing, accept string) {
+	dir := t.TempDir()
+	for name, vlan := range map[string]int{clientName: 10, otherName: 20} {
+		text := fmt.Sprintf("vlan-pvid %d\n", vlan)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b, s := twoClients(t, who, "client-to-client", "vlan-tagging", "vlan-accept "+accept, "client-config-dir "+dir)
+	in10, in20 := netip.MustParseAddr("10.8.0.110"), netip.MustParseAddr("10.8.0.120")
+	s.helper("station", tapDevice, "10", in10.String()).expect(answering, 1, patience)
+	s.helper("station", tapDevice, "20", in20.String()).expect(answering, 1, patience)
+	a.ping(in10)
+	b.ping(in20)
+	bv4, _ := b.device(tapDevice)
+	for _, far := range []netip.Addr{in20, bv4.prefix.Addr(), serverIPv4} {
+		if out, err := a.tryPing(far); err == nil {
+			t.Errorf("VLAN 10 reaches %v: %s", far, out)
+		}
+	}
 }

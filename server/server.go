@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
@@ -20,6 +22,7 @@ import (
 	"culvert/link"
 	"culvert/nic"
 	"culvert/process"
+	"culvert/server/segment"
 	"culvert/session"
 	"culvert/session/wrap"
 	"culvert/tunnel"
@@ -56,6 +59,8 @@ type Server struct {
 	// have the same.
 	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
 	road    tunnel.Road
+	segment *segment.Segment // nil: not Ethernet
+	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
 
 	strangers strangers
 	adapter   *adapter.Adapter
@@ -93,7 +98,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
-	s.road = tunnel.Road{Role: role{s}, PacketSize: endpoint.PacketSize(c), Adapter: func() nic.NIC { return s.adapter }}
+	s.moves.Interval = time.Second
+	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter }}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
@@ -161,6 +167,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 		s.sockets.close()
 		return err
 	}
+	if s.segment != nil && s.adapter.MAC.IsStation() {
+		s.segment.SetMAC(s.adapter.MAC)
+	}
 	if s.adapter.Partial != nil {
 		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
 	}
@@ -171,7 +180,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 // clients (`route`) and, where wanted, forwarding.
 func (s *Server) state() hostnet.State {
 	state := s.layout.state(s.cfg.Dev, s.cfg.MTU)
-	state.TxQueueLen = s.cfg.TxQueueLen
+	state.TxQueueLen, state.LLAddr = s.cfg.TxQueueLen, endpoint.LLAddr(s.cfg)
 	for _, r := range s.cfg.Routes {
 		if r.Net.IsValid() && !s.cfg.RouteNoexec {
 			state.Routes = append(state.Routes, hostnet.Route{Dst: r.Net, Metric: max(r.Metric, 0)})

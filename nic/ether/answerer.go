@@ -54,7 +54,7 @@ func (a *answerer) tick(now time.Time) [][]byte {
 }
 
 func (a *answerer) advertise(to netip.Addr, host frame.MAC) [][]byte {
-	b, err := a.router.advertise(a.network, a.gateway, to, host)
+	b, err := a.router.advertise(a.network, a.macs.Load().gateway, to, host)
 	if err != nil {
 		a.log.Warn("the adapter's host is told nothing of IPv6", "error", err)
 		return nil
@@ -85,7 +85,7 @@ func (a *answerer) ask(k kind, packet []byte) [][]byte {
 
 func (a *answerer) arp(packet []byte) ([]byte, Count, bool) {
 	q, ok := neighbor.ParseARP(packet)
-	if !ok || q.SenderMAC != a.adapter {
+	if !ok || q.SenderMAC != a.macs.Load().adapter {
 		return nil, BadARP, false
 	}
 	answer, ok := q.Answer(nil, a.who)
@@ -103,8 +103,8 @@ func (a *answerer) neighbour(packet []byte) (answer [][]byte) {
 		return nil
 	}
 	if _, router := nd.Message.(*ndp.RouterSolicitation); router && a.network.IPv6.Address.IsValid() {
-		answer = a.advertise(nd.Src, a.adapter)
-	} else if b, ok := nd.Answer(nil, a.adapter, a.who); ok {
+		answer = a.advertise(nd.Src, a.macs.Load().adapter)
+	} else if b, ok := nd.Answer(nil, a.macs.Load().adapter, a.who); ok {
 		answer = [][]byte{b}
 	}
 	if answer == nil {
@@ -121,10 +121,10 @@ func (a *answerer) who(addr netip.Addr) (neighbor.Station, bool) {
 	if addr.Is4() {
 		own := addr == a.network.IPv4.Address.Addr() || addr == a.former.Address.Addr()
 		former := addr == a.former.Server || addr == a.former.Gateway
-		return neighbor.Station{MAC: a.gateway}, !own && (former || a.network.IPv4.holds(addr))
+		return neighbor.Station{MAC: a.macs.Load().gateway}, !own && (former || a.network.IPv4.holds(addr))
 	}
 	router := addr == GatewayIPv6
-	return neighbor.Station{MAC: a.gateway, Router: router}, router && a.network.IPv6.Address.IsValid() || a.network.IPv6.holds(addr)
+	return neighbor.Station{MAC: a.macs.Load().gateway, Router: router}, router && a.network.IPv6.Address.IsValid() || a.network.IPv6.holds(addr)
 }
 
 func (a *answerer) dhcp4(packet []byte) ([]byte, Count, bool) {
@@ -135,7 +135,7 @@ func (a *answerer) dhcp4(packet []byte) ([]byte, Count, bool) {
 	if !a.network.DHCP {
 		return nil, Unanswered, false
 	}
-	reply, outcome, err := a.network.lease4().Answer(d.payload, a.adapter, d.dst.Addr())
+	reply, outcome, err := a.network.lease4().Answer(d.payload, a.macs.Load().adapter, d.dst.Addr())
 	if err != nil {
 		a.log.Debug("DHCP from the adapter's host", "error", err)
 		return nil, BadDHCP, false
@@ -148,12 +148,12 @@ func (a *answerer) dhcp4(packet []byte) ([]byte, Count, bool) {
 	if reply.Message == nil {
 		return nil, Unanswered, false
 	}
-	to := a.adapter
+	to := a.macs.Load().adapter
 	if reply.Broadcast {
 		to = frame.Broadcast
 	}
 	answer := datagram{netip.AddrPortFrom(reply.From, portDHCPServer), netip.AddrPortFrom(reply.To, portDHCPClient), reply.Message}
-	return answer.append(nil, a.gateway, to), AnsweredDHCP, true
+	return answer.append(nil, a.macs.Load().gateway, to), AnsweredDHCP, true
 }
 
 func (a *answerer) dhcp6(packet []byte) ([]byte, Count, bool) {
@@ -165,7 +165,7 @@ func (a *answerer) dhcp6(packet []byte) ([]byte, Count, bool) {
 		return nil, Unanswered, false
 	}
 	n := a.network
-	l := dhcp.Lease6{Address: n.IPv6.Address.Addr(), Server: a.gateway, Time: n.Lease, DNS: n.DNS, Search: n.Search, NTP: n.NTP}
+	l := dhcp.Lease6{Address: n.IPv6.Address.Addr(), Server: a.macs.Load().gateway, Time: n.Lease, DNS: n.DNS, Search: n.Search, NTP: n.NTP}
 	reply, outcome, err := l.Answer(d.payload)
 	if err != nil {
 		a.log.Debug("DHCPv6 from the adapter's host", "error", err)
@@ -176,7 +176,7 @@ func (a *answerer) dhcp6(packet []byte) ([]byte, Count, bool) {
 		return nil, Unanswered, false
 	}
 	answer := datagram{netip.AddrPortFrom(GatewayIPv6, portDHCPv6Server), d.src, reply}
-	return answer.append(nil, a.gateway, a.adapter), AnsweredDHCPv6, true
+	return answer.append(nil, a.macs.Load().gateway, a.macs.Load().adapter), AnsweredDHCPv6, true
 }
 
 // report tells the log what the host's client made of its address.

@@ -46,17 +46,26 @@ type Options struct {
 
 // New takes over an adapter of frames. Its MTU is that of the packets in them.
 func New(frames nic.NIC, o Options) (*NIC, error) {
-	if !o.Adapter.IsStation() {
-		return nil, fmt.Errorf("ether: %s: %v is no MAC of an adapter", frames.Name(), o.Adapter)
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &NIC{NIC: frames}
-	n.segment.adapter, n.segment.gateway = o.Adapter, Gateway(o.Adapter)
+	if err := n.SetMAC(o.Adapter); err != nil {
+		return nil, err
+	}
 	n.machine = answerer{segment: &n.segment, counts: &n.counts, log: o.Log}
 	n.Update(o.Network)
 	return n, nil
+}
+
+// SetMAC says that the host's adapter has another MAC. Frames from any other
+// are dropped.
+func (n *NIC) SetMAC(adapter frame.MAC) error {
+	if !adapter.IsStation() {
+		return fmt.Errorf("ether: %s: %v is no MAC of an adapter", n.Name(), adapter)
+	}
+	n.segment.macs.Store(&macs{adapter, Gateway(adapter)})
+	return nil
 }
 
 // Gateway is the phantom gateway's MAC on the segment of an adapter: another

@@ -104,6 +104,28 @@ func TestTellsInTime(t *testing.T) {
 	})
 }
 
+// TestAnotherMAC: an adapter that was given another MAC is known by it.
+func TestAnotherMAC(t *testing.T) {
+	n, frames := newNIC(t, Network{IPv4: pushed.IPv4})
+	other := frame.MAC{2, 0, 0, 0, 0, 0x20}
+	if err := n.SetMAC(other); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.SetMAC(frame.MAC{}); err == nil {
+		t.Error("no MAC passes for one")
+	}
+	frames.Inject(framed(frame.TypeIPv4, plain4))
+	h := frame.Header{Dst: Gateway(other), Src: other, Type: frame.TypeIPv4}
+	frames.Inject(append(h.Append(nil), plain4...))
+	if got, err := n.ReadBatch(buf.NewBatch(8, buf.DefaultSize)); got != 1 || err != nil || n.Counters()[SpoofedMAC].Load() != 1 {
+		t.Errorf("%d packets, %v, %v", got, err, n.Counters().Snapshot())
+	}
+	n.WriteBatch([]*buf.Packet{pkt(plain4)})
+	if in, _ := frame.Parse(frames.Drain()[0]); in.Dst != other || in.Src != Gateway(other) {
+		t.Errorf("%+v", in)
+	}
+}
+
 func TestNewRefusesAMAC(t *testing.T) {
 	for _, mac := range []frame.MAC{{}, frame.Broadcast} {
 		if _, err := New(nictest.New("tap0", mtu), Options{Adapter: mac}); err == nil {

@@ -24,7 +24,8 @@ const mtu = 1500
 
 // newSegment is that of the tests' host.
 func newSegment() *segment {
-	s := &segment{adapter: host, gateway: gateway}
+	s := &segment{}
+	s.macs.Store(&macs{host, gateway})
 	s.mtu.Store(mtu)
 	return s
 }

@@ -11,7 +11,8 @@ import (
 // wrap puts the header of a frame from the gateway before a packet of the
 // tunnel. With false the packet is none for the host, and the count says why.
 func (s *segment) wrap(p *buf.Packet) (Count, bool) {
-	h := frame.Header{Dst: s.adapter, Src: s.gateway}
+	m := s.macs.Load()
+	h := frame.Header{Dst: m.adapter, Src: m.gateway}
 	var why Count
 	var ok bool
 	switch b := p.Bytes(); {

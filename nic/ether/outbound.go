@@ -30,15 +30,18 @@ const (
 // segment is who there is on the adapter's segment: the adapter, and the
 // phantom gateway that stands for everybody else.
 type segment struct {
-	adapter, gateway frame.MAC
-	mtu              atomic.Int32 // the largest packet in a frame
+	macs atomic.Pointer[macs]
+	mtu  atomic.Int32 // the largest packet in a frame
 }
+
+type macs struct{ adapter, gateway frame.MAC }
 
 // sort strips a frame's header off in place and says what the packet is; with
 // dropped, why.
 func (s *segment) sort(p *buf.Packet) (kind, Count) {
 	b := p.Bytes()
 	h, ok := frame.Parse(b)
+	m := s.macs.Load()
 	switch {
 	case !ok:
 		return dropped, Runt
@@ -46,9 +49,9 @@ func (s *segment) sort(p *buf.Packet) (kind, Count) {
 		return dropped, Tagged
 	case len(b)-h.Len > int(s.mtu.Load()):
 		return dropped, Jumbo
-	case h.Src != s.adapter:
+	case h.Src != m.adapter:
 		return dropped, SpoofedMAC
-	case h.Dst != s.gateway && !h.Dst.IsGroup():
+	case h.Dst != m.gateway && !h.Dst.IsGroup():
 		return dropped, ForeignMAC
 	}
 	p.TrimFront(h.Len)
