@@ -162,14 +162,14 @@ func TestAdapterServer(t *testing.T) {
 	}
 }
 
-// TestAdapterP2P: so may that of one of two hosts.
+// TestAdapterP2P: so may that of one of two hosts, which gives up root.
 func TestAdapterP2P(t *testing.T) {
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
 	cid, sid := newSelfSigned("client"), newSelfSigned("server")
 	server := s.run(stock, s.p2pConfig(p2pHost{index: 1, tlsServer: true, own: sid, peer: cid}))
-	c.run(ours, c.p2pConfig(p2pHost{index: 0, own: cid, peer: sid, remote: w.b4, extra: []string{"adapter ethernet static"}})).up()
+	c.run(ours, c.p2pConfig(p2pHost{index: 0, own: cid, peer: sid, remote: w.b4, extra: []string{"adapter ethernet static", "user nobody", "group nogroup"}})).up()
 	server.up()
 	c.settled()
 	checkP2P(t, c, s)
