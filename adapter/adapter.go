@@ -1,7 +1,8 @@
 // Package adapter brings a virtual adapter up in the state that a tunnel
 // wants: as a device of the kernel with addresses and routes of this host
 // (Kernel), as a TCP/IP stack in this process (UserSpace), or as nothing
-// (Null).
+// (Null). A device may be an Ethernet adapter over a tunnel that carries IP
+// only (ethernet.go).
 package adapter
 
 import (
@@ -14,6 +15,7 @@ import (
 
 	"culvert/hostnet"
 	"culvert/nic"
+	"culvert/nic/ether"
 	"culvert/nic/frame"
 	"culvert/nic/tuntap"
 	"culvert/nic/userstack"
@@ -31,7 +33,9 @@ type Adapter struct {
 	// Partial is what of the wanted state could not be had, nil when all was.
 	Partial *hostnet.PartialError
 
-	applied Applied
+	applied  Applied
+	device   *tuntap.Device // nil without one
+	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
 }
 
 // Applied is a state this host was brought to: *hostnet.Applied, or another
@@ -42,9 +46,17 @@ type Applied interface {
 	Changes() []string
 }
 
-// Opener brings an adapter up in a state. State.Device is the name that was
-// asked for, such as "tun"; the adapter's Name is the one it got.
-type Opener func(ctx context.Context, want hostnet.State) (*Adapter, error)
+// State is what a tunnel wants of its adapter, and of this host. Device is the
+// name that was asked for, such as "tun"; the adapter's Name is the one it got.
+type State struct {
+	hostnet.State
+	// Ethernet, if not nil, makes the device an Ethernet adapter, on whose
+	// segment the host finds this network.
+	Ethernet *ether.Network
+}
+
+// Opener brings an adapter up in a state.
+type Opener func(ctx context.Context, want State) (*Adapter, error)
 
 // Options are what both kinds of adapter take.
 type Options struct {
@@ -75,25 +87,31 @@ func Kernel(o Options) Opener {
 	if o.Apply == nil {
 		o.Apply = o.Here
 	}
-	return func(ctx context.Context, want hostnet.State) (*Adapter, error) {
-		device, err := tuntap.Open(tuntap.Options{Kind: o.Kind, Name: want.Device, MTU: want.MTU, Node: o.Node})
+	return func(ctx context.Context, want State) (*Adapter, error) {
+		device, err := tuntap.Open(o.device(want))
 		if err != nil {
 			return nil, err
 		}
 		want.Device = device.Name()
-		a := &Adapter{NIC: device}
-		a.applied, err = o.Apply(ctx, want)
+		a := &Adapter{NIC: device, device: device}
+		a.applied, err = o.Apply(ctx, want.State)
 		if err = a.partial(err); err != nil {
 			device.Close()
 			return nil, err
 		}
 		a.Changes, a.MAC = a.applied.Changes(), device.MAC()
+		if want.Ethernet != nil {
+			err = a.addEthernet(*want.Ethernet, o.Log)
+		}
+		if err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
 		return a, nil
 	}
 }
 
 // Null opens an adapter with nothing behind it. This host stays as it is.
-func Null(_ context.Context, want hostnet.State) (*Adapter, error) {
+func Null(_ context.Context, want State) (*Adapter, error) {
 	return &Adapter{NIC: nic.NewNull(want.Device, nic.IP, want.MTU)}, nil
 }
 
@@ -110,14 +128,18 @@ func (a *Adapter) partial(err error) error {
 // Update brings a device's host to another state, as after a reconnect that
 // pushed other routes. In user space only routes and names could differ, and
 // nothing is done.
-func (a *Adapter) Update(ctx context.Context, want hostnet.State) error {
+func (a *Adapter) Update(ctx context.Context, want State) error {
 	if a.applied == nil {
 		return nil
 	}
+	a.updateEthernet(want.Ethernet)
 	want.Device = a.Name()
-	err := a.partial(a.applied.Update(ctx, want))
+	err := a.partial(a.applied.Update(ctx, want.State))
 	a.Changes = a.applied.Changes()
-	return err
+	if err != nil {
+		return err
+	}
+	return a.refreshMAC()
 }
 
 // Close takes back what was changed and closes the adapter. Undoing goes on
@@ -132,6 +154,9 @@ func (a *Adapter) Close() error {
 
 // TakeDown is Close, which tells log what could not be taken back.
 func (a *Adapter) TakeDown(log *slog.Logger) {
+	if a.ethernet != nil {
+		log.Debug("frames of the Ethernet adapter that went no further", "counts", a.ethernet.Counters().Snapshot())
+	}
 	if err := a.Close(); err != nil {
 		log.Error("not everything could be taken back; `culvert cleanup` tries again", "error", err)
 	}
@@ -152,7 +177,10 @@ func (a *Adapter) DialContext(ctx context.Context, network, address string) (net
 // UserSpace opens a stack in this process. With forward set, it carries what
 // it receives on to the outside (a server).
 func UserSpace(forward *userstack.ForwardOptions) Opener {
-	return func(_ context.Context, want hostnet.State) (*Adapter, error) {
+	return func(_ context.Context, want State) (*Adapter, error) {
+		if want.Ethernet != nil {
+			return nil, errNoEthernet
+		}
 		stack, err := userstack.New(userstack.Options{
 			Name: want.Device, MTU: want.MTU,
 			Addresses: prefixes(want.Addresses), DNS: servers(want.DNS),

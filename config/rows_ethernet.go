@@ -4,7 +4,7 @@ import "time"
 
 // ethernetRows are the directives of tap adapters and of switching.
 var ethernetRows = []Directive{
-	{Name: "lladdr", Usage: "address", Where: pull, Reload: ReloadRestart, Help: "A tap adapter's MAC address.", set: setLLAddr},
+	{Name: "lladdr", Usage: "address", Where: pull, Reload: ReloadRestart, Help: "An Ethernet adapter's MAC address.", set: setLLAddr},
 	{Name: "server-bridge", Usage: "[gateway|nogw] [netmask] [start] [end]", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "Serve clients on a bridged Ethernet, with addresses from start to end, or from the DHCP server there.", set: setServerBridge},
 	{Name: "vlan-tagging", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "Switch by VLAN tags (tap).", set: on(func(c *Config) *bool { return &c.VLANTagging })},
 	{Name: "vlan-accept", Usage: "all|tagged|untagged", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "Which frames of the adapter to admit.", set: choice(func(c *Config) *VLANAccept { return &c.VLANAccept }, word[VLANAccept]{"all", VLANAll}, word[VLANAccept]{"tagged", VLANTagged}, word[VLANAccept]{"untagged", VLANUntagged})},

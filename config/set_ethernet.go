@@ -111,8 +111,8 @@ func (b *builder) checkEthernet() {
 			b.problem(name, "needs an Ethernet adapter", "write dev tap, on both sides")
 		}
 	}
-	if b.has("lladdr") {
-		b.note(b.at("lladdr"), "lladdr: only a tap adapter has a MAC address, ignored here")
+	if b.has("lladdr") && b.Adapter == AdapterIP {
+		b.note(b.at("lladdr"), "lladdr: only an Ethernet adapter has a MAC address, ignored here")
 	}
 }
 

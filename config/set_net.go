@@ -234,6 +234,10 @@ func setDHCPOption(b *builder, d *call) error {
 	switch kind {
 	case "DNS", "DNS6":
 		return b.dhcpAddr(d, &b.DNS.Addrs)
+	case "NTP", "WINS", "NBDD", "NBT", "NBS", "DISABLE-NBT":
+		if err := b.netOption(d, kind); err != nil || b.Adapter == AdapterDHCP {
+			return err
+		} // else nobody asks for it
 	case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX", "DOMAIN-SEARCH":
 		if len(args) != 1 || !isHostName(args[0]) {
 			return d.expected(strings.Join(args, " "), "one domain such as example.org after "+kind)
@@ -246,6 +250,19 @@ func setDHCPOption(b *builder, d *call) error {
 	}
 	b.remark(d, "nothing here makes use of "+quote(d.args[0])+", ignored")
 	return nil
+}
+
+// netOption is what a DHCP client may ask an Ethernet adapter for, beside DNS.
+func (b *builder) netOption(d *call, kind string) error {
+	switch kind {
+	case "NTP":
+		return b.dhcpAddr(d, &b.DNS.NTP)
+	case "WINS":
+		return b.dhcpAddr(d, &b.DNS.WINS)
+	case "NBDD":
+		return b.dhcpAddr(d, &b.DNS.NBDD)
+	}
+	return b.netBIOS(d, kind)
 }
 
 func (b *builder) dhcpAddr(d *call, list *[]netip.Addr) error {

@@ -44,7 +44,7 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 
 // LLAddr is the MAC address that c wants its adapter to have, "" for any.
 func LLAddr(c *config.Config) string {
-	if Kind(c) != nic.Ethernet {
+	if Kind(c) != nic.Ethernet && c.Adapter == config.AdapterIP {
 		return ""
 	}
 	return c.LLAddr

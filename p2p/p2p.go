@@ -22,7 +22,6 @@ import (
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
-	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/session"
@@ -62,7 +61,7 @@ type Host struct {
 	road    tunnel.Road
 	link    link.Link
 	adapter *adapter.Adapter
-	state   hostnet.State
+	state   adapter.State
 
 	sides   sides
 	traffic tunnel.Traffic
@@ -212,8 +211,8 @@ func (h *Host) notify() {
 
 func (h *Host) open(ctx context.Context) (err error) {
 	first, _ := h.remotes.peek(ctx)
-	if h.state, err = endpoint.HostState(ctx, h.cfg, first.Addr(), h.opts.Resolve); err != nil {
-		h.log.Warn("routes are left out", "error", err)
+	if h.state, err = h.wants(ctx, first.Addr()); err != nil {
+		return err
 	}
 	addr, err := h.listenAddr()
 	if err != nil {
@@ -230,6 +229,15 @@ func (h *Host) open(ctx context.Context) (err error) {
 	}
 	h.reportHost()
 	return nil
+}
+
+// wants is the state for the other host at an outer address.
+func (h *Host) wants(ctx context.Context, other netip.Addr) (s adapter.State, err error) {
+	if s.State, err = endpoint.HostState(ctx, h.cfg, other, h.opts.Resolve); err != nil {
+		h.log.Warn("routes are left out", "error", err)
+	}
+	s.Ethernet, err = endpoint.Ethernet(h.cfg, &s.State)
+	return s, err
 }
 
 // reportHost says what was changed on this host, and what could not be.
@@ -249,12 +257,9 @@ func (h *Host) refresh(ctx context.Context) error {
 	if current == nil || h.cfg.RedirectGateway == nil {
 		return nil
 	}
-	state, err := endpoint.HostState(ctx, h.cfg, current.Path().Remote.Addr(), h.opts.Resolve)
-	if err != nil {
-		h.log.Warn("routes are left out", "error", err)
-	}
-	if slices.Equal(state.Routes, h.state.Routes) {
-		return nil
+	state, err := h.wants(ctx, current.Path().Remote.Addr())
+	if err != nil || slices.Equal(state.Routes, h.state.Routes) {
+		return err
 	}
 	h.state = state
 	err = h.adapter.Update(ctx, state)

@@ -156,10 +156,14 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) open(ctx context.Context) (err error) {
 	s.loadPool()
+	want := adapter.State{State: s.state(ctx)}
+	if want.Ethernet, err = endpoint.Ethernet(s.cfg, &want.State); err != nil {
+		return err
+	}
 	if err = s.listen(ctx); err != nil {
 		return err
 	}
-	if s.adapter, err = s.opts.Open(ctx, s.state(ctx)); err != nil {
+	if s.adapter, err = s.opts.Open(ctx, want); err != nil {
 		s.sockets.close()
 		return err
 	}
