@@ -1,0 +1,14 @@
+//go:build !linux
+
+package segment
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+)
+
+// Open fails: this system has no packet sockets.
+func Open(name string, _ *slog.Logger) (*Segment, error) {
+	return nil, fmt.Errorf("%s: standing in for others on a segment works on Linux only, not on %s", name, runtime.GOOS)
+}
