@@ -219,7 +219,9 @@ var stranger6 = netip.MustParseAddr("2001:db8::77")
 
 // dhcpServer leases client4 for an hour, as long as it is willing.
 type dhcpServer struct {
-	t     *testing.T
+	t *testing.T
+
+	mu    sync.Mutex
 	deny  bool
 	mute  bool
 	kinds []dhcpv4.MessageType // of what it was sent
@@ -240,6 +242,8 @@ func (d *dhcpServer) told(w *wire, b []byte) {
 		d.t.Error(err)
 		return
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.kinds, d.last, d.to = append(d.kinds, m.MessageType()), m, h.Dst
 	kind := dhcpv4.MessageTypeAck
 	switch {
@@ -320,16 +324,20 @@ func TestLeaseTakenAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, d, l, _ := leased(t)
+				d.mu.Lock()
 				c.turn(d)
+				d.mu.Unlock()
 				select {
 				case <-l.Lost:
 				case <-time.After(c.after):
 					t.Fatal("the lease is not lost")
 				}
+				l.Release()
+				d.mu.Lock()
+				defer d.mu.Unlock()
 				if name == "silence" && d.to != frame.Broadcast {
 					t.Error("no other server was asked")
 				}
-				l.Release()
 			})
 		})
 	}

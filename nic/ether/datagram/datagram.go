@@ -47,7 +47,7 @@ func read(packet []byte) (d Datagram, udp header.UDP, ok bool) {
 		udp, src, dst = ip.Payload(), ip.SourceAddress(), ip.DestinationAddress()
 	case header.IPv6Version:
 		ip := header.IPv6(packet)
-		if !ip.IsValid(len(packet)) || ip.TransportProtocol() != header.UDPProtocolNumber {
+		if !ip.IsValid(len(packet)) || ip.NextHeader() != uint8(header.UDPProtocolNumber) {
 			return d, nil, false
 		}
 		udp, src, dst = ip.Payload(), ip.SourceAddress(), ip.DestinationAddress()

@@ -31,7 +31,7 @@ func IsND(icmpType uint8) bool { return 133 <= icmpType && icmpType <= 137 }
 // receivers drop it, such as for its hop limit or checksum, and for redirects.
 func ParseND(packet []byte) (nd ND, ok bool) {
 	ip := header.IPv6(packet)
-	if !ip.IsValid(len(packet)) || ip.TransportProtocol() != header.ICMPv6ProtocolNumber || ip.HopLimit() != hopLimit {
+	if !ip.IsValid(len(packet)) || ip.NextHeader() != uint8(header.ICMPv6ProtocolNumber) || ip.HopLimit() != hopLimit {
 		return nd, false
 	}
 	nd.Src, nd.Dst = netip.AddrFrom16(ip.SourceAddress().As16()), netip.AddrFrom16(ip.DestinationAddress().As16())
