@@ -53,23 +53,25 @@ type Config struct {
 	Dev                         string // as given: "tun", "tun3", "myvpn", "null"
 	DevType                     DevType
 	DevNode                     string
-	Topology                    Topology
-	MTU                         int // tun-mtu, 1500
+	Topology                    Topology // always TopologySubnet with DevTap
+	MTU                         int      // tun-mtu, 1500
 	MSSFix                      MSSFix
 	Fragment                    MSSFix // `fragment`: Bytes 0 for none; Outer as there, never Fixed
 	TxQueueLen                  int
 	Ifconfig                    *Ifconfig
 	IfconfigIPv6                *IfconfigIPv6
 	IfconfigNoexec, RouteNoexec bool
+	LLAddr                      string // MAC address of a tap, "" for any
 
 	// Routes and names, our own and pulled.
-	Routes          []Route
-	RouteGateway    netip.Addr
-	RouteMetric     int
-	RouteNopull     bool
-	RedirectGateway *RedirectGateway
-	DNS             DNS
-	PullFilters     []PullFilter // in file order
+	Routes             []Route
+	RouteGateway       netip.Addr
+	RouteGatewayIsDHCP bool // `route-gateway dhcp`: the one a DHCP server names
+	RouteMetric        int
+	RouteNopull        bool
+	RedirectGateway    *RedirectGateway
+	DNS                DNS
+	PullFilters        []PullFilter // in file order
 
 	// Server.
 	Server              netip.Prefix // IPv4 network of `server`
@@ -82,8 +84,12 @@ type Config struct {
 	Push                []string      // each as it goes on the wire; keepalive adds its two
 	ClientToClient      bool
 	DuplicateCN         bool
-	MaxClients          int // 1024
-	MaxRoutesPerClient  int
+	MaxClients          int           // 1024
+	MaxRoutesPerClient  int           // MAC addresses, 256
+	StaleRoutes         time.Duration // how long those are known; 0: our default
+	VLANTagging         bool
+	VLANAccept          VLANAccept
+	VLANPVID            int // 1
 	ClientConfigDir     string
 	CCDExclusive        bool
 
@@ -243,6 +249,16 @@ const (
 	DevTun DevType = iota
 	DevTap
 	DevNull
+)
+
+// VLANAccept is which frames of a server's adapter are admitted.
+type VLANAccept int
+
+// The frames. A tag of a priority alone counts as none.
+const (
+	VLANAll VLANAccept = iota
+	VLANTagged
+	VLANUntagged
 )
 
 // Topology says what the addresses of a tun adapter mean.

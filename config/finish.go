@@ -26,6 +26,7 @@ func defaults() *Config {
 		TLSCertProfile:  "legacy",
 
 		MaxRoutesPerClient: 256,
+		VLANPVID:           1,
 
 		PoolPersistInterval: 600 * time.Second,
 		RenegSec:            3600 * time.Second,
@@ -103,17 +104,13 @@ func (b *builder) resolveDev() error {
 		case b.Dev == "null":
 			b.DevType = DevNull
 		default:
-			return &Error{b.at("dev"), "dev", b.Dev, "neither tun nor tap by its name", "add the line: dev-type tun"}
+			return &Error{b.at("dev"), "dev", b.Dev, "neither tun nor tap by its name", "add the line: dev-type tun, or: dev-type tap"}
 		}
 	}
-	if b.DevType == DevTun {
-		return nil
+	if b.DevType == DevTap {
+		b.Topology = TopologySubnet // others are of tun alone
 	}
-	where := "dev"
-	if b.has("dev-type") {
-		where = "dev-type"
-	}
-	return &Error{b.at(where), where, "", "only tun adapters are supported yet", "write dev tun, on both sides"}
+	return nil
 }
 
 func (b *builder) resolveAddresses() error {

@@ -14,6 +14,8 @@ type PerClient struct {
 	Push         []string
 	PushReset    bool     // leave out all that is pushed in general
 	PushRemove   []string // leave out what holds one of these
+	VLANPVID     int      // 0: the server's
+	MaxRoutes    int      // max-routes-per-client; 0: the server's
 }
 
 // ParsePerClient parses a file of client-config-dir for a server. A fault in it

@@ -22,7 +22,6 @@ var legacyRows = []Directive{
 	{Name: "tun-mtu-max", Usage: "bytes", Where: top, Status: Harmless, Help: "Room in buffers for a pushed MTU."},
 	{Name: "hash-size", Usage: "real virtual", Where: top, Role: RoleServer, Status: Harmless, Help: "The size of tables, which grow by themselves."},
 	{Name: "bcast-buffers", Usage: "n", Where: top, Role: RoleServer, Status: Harmless, Help: "Buffers for broadcasts."},
-	{Name: "max-routes-per-client", Usage: "n", Where: top | InCCD, Role: RoleServer, Status: Harmless, Help: "Addresses that may be learned of one client.", set: integer(1, 1<<24, func(c *Config) *int { return &c.MaxRoutesPerClient })},
 	{Name: "errors-to-stderr", Where: top, Status: Harmless, Help: "Write errors to the standard error output."},
 	{Name: "machine-readable-output", Where: top, Status: Harmless, Help: "Times and flags in every log line."},
 	{Name: "suppress-timestamps", Where: top, Status: Harmless, Help: "No times in log lines."},

@@ -4,7 +4,7 @@ import "net/netip"
 
 // netRows are the directives of the virtual adapter, routes and names.
 var netRows = []Directive{
-	{Name: "dev", Usage: "name", Where: top, Reload: ReloadRestart, Help: "The adapter: tun, or a name.", set: setDev},
+	{Name: "dev", Usage: "name", Where: top, Reload: ReloadRestart, Help: "The adapter: tun, tap, null, or a name.", set: setDev},
 	{Name: "dev-type", Usage: "tun|tap|null", Where: top, Reload: ReloadRestart, Help: "The adapter's kind, when its name does not tell.", set: choice(func(c *Config) *DevType { return &c.DevType }, word[DevType]{"tun", DevTun}, word[DevType]{"tap", DevTap}, word[DevType]{"null", DevNull})},
 	{Name: "dev-node", Usage: "node", Where: top, Reload: ReloadRestart, Help: "The device node to open in place of /dev/net/tun.", set: text(func(c *Config) *string { return &c.DevNode })},
 	{Name: "topology", Usage: "subnet|net30|p2p", Where: pull, Reload: ReloadRestart, Help: "What the adapter's addresses mean.", set: choice(func(c *Config) *Topology { return &c.Topology }, word[Topology]{"subnet", TopologySubnet}, word[Topology]{"net30", TopologyNet30}, word[Topology]{"p2p", TopologyP2P})},
@@ -16,7 +16,7 @@ var netRows = []Directive{
 
 	{Name: "route", Usage: "network [netmask] [gateway] [metric]", Where: pull, Routing: true, Help: "An IPv4 route, through the tunnel unless a gateway says otherwise.", set: setRoute},
 	{Name: "route-ipv6", Usage: "network/bits [gateway] [metric]", Where: pull, Routing: true, Help: "An IPv6 route.", set: setRouteIPv6},
-	{Name: "route-gateway", Usage: "address", Where: pull, Help: "The gateway of routes that name none.", set: setRouteGateway},
+	{Name: "route-gateway", Usage: "address|dhcp", Where: pull, Help: "The gateway of routes that name none.", set: setRouteGateway},
 	{Name: "route-metric", Usage: "n", Where: pull, Routing: true, Help: "The metric of routes that name none.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.RouteMetric })},
 	{Name: "route-nopull", Where: top, Role: RoleClient, Help: "Take no routes and no DNS from the server.", set: on(func(c *Config) *bool { return &c.RouteNopull })},
 	{Name: "route-noexec", Where: top, Help: "Leave routes alone.", set: on(func(c *Config) *bool { return &c.RouteNoexec })},

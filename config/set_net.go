@@ -32,6 +32,8 @@ func (b *builder) resolveIfconfig(topologyGiven bool) error {
 	bits, isMask := parseMask(d.args[1])
 	isMask = isMask && bits > 0
 	switch {
+	case b.DevType == DevTap:
+		b.Topology = TopologySubnet
 	case topologyGiven:
 	case isMask:
 		b.Topology = TopologySubnet
@@ -41,6 +43,9 @@ func (b *builder) resolveIfconfig(topologyGiven bool) error {
 	if b.Topology != TopologySubnet {
 		b.Ifconfig = &Ifconfig{Local: local, Remote: second}
 		return nil
+	}
+	if !isMask && b.DevType == DevTap {
+		return d.fault(d.args[1], "expected a netmask, as an Ethernet adapter has", "write a netmask such as 255.255.255.0, or dev tun on both sides")
 	}
 	if !isMask {
 		return d.fault(d.args[1], "expected a netmask, since the topology is subnet",
@@ -169,11 +174,12 @@ func routeGateway(d *call, s, kind string, fits func(netip.Addr) bool) (Gateway,
 
 func setRouteGateway(b *builder, d *call) error {
 	if d.args[0] == "dhcp" {
-		return d.fault("dhcp", "not supported yet: it needs a tap adapter", "give the gateway's address")
+		b.RouteGateway, b.RouteGatewayIsDHCP = netip.Addr{}, true
+		return nil
 	}
 	a, err := d.addr4(0)
 	if err == nil {
-		b.RouteGateway = a
+		b.RouteGateway, b.RouteGatewayIsDHCP = a, false
 	}
 	return err
 }

@@ -6,12 +6,20 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"culvert/nic"
 )
 
 const node = "/dev/net/tun"
 
-// driverFlags: IP packets without the driver's four bytes before each.
-const driverFlags = unix.IFF_TUN | unix.IFF_NO_PI
+// driverFlags ask for a kind of device, without the driver's four bytes before
+// each packet.
+func driverFlags(kind nic.Kind) uint16 {
+	if kind == nic.Ethernet {
+		return unix.IFF_TAP | unix.IFF_NO_PI
+	}
+	return unix.IFF_TUN | unix.IFF_NO_PI
+}
 
 // attach opens the driver and binds it to the device of that name or pattern,
 // and returns the device's real name.

@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/nic"
 )
 
-// Device is an open TUN device. Reads and writes wait in the runtime's poller;
+// Device is an open TUN or TAP device. Reads and writes wait in the runtime's poller;
 // a batch costs one wake-up, whatever its length.
 type Device struct {
+	kind      nic.Kind
 	name      string
 	mtu       int
 	file      *os.File
@@ -40,11 +42,11 @@ type transfer struct {
 // Open attaches to the device o names, or makes it. The device is left down
 // and without addresses. The error wraps one of the causes above.
 func Open(o Options) (*Device, error) {
-	name, err := pattern(o.Name)
+	name, err := pattern(o.Kind, o.Name)
 	if err != nil {
 		return nil, err
 	}
-	fd, name, v, err := attachOffloaded(name, o.Plain)
+	fd, name, v, err := attachOffloaded(o.Kind, name, o.Plain)
 	if err != nil {
 		return nil, err
 	}
@@ -53,23 +55,23 @@ func Open(o Options) (*Device, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return newDevice(fd, name, mtu, v)
+	return newDevice(o.Kind, fd, name, mtu, v)
 }
 
 // attachOffloaded attaches for super-packets, where the driver has them and
 // unless plain.
-func attachOffloaded(name string, plain bool) (fd int, real string, v *vnet, err error) {
+func attachOffloaded(kind nic.Kind, name string, plain bool) (fd int, real string, v *vnet, err error) {
 	if !plain {
-		fd, real, err = attach(name, driverFlags|unix.IFF_VNET_HDR)
+		fd, real, err = attach(name, driverFlags(kind)|unix.IFF_VNET_HDR)
 		if err == nil {
 			udp, err := setOffloads(fd)
 			if err == nil {
-				return fd, real, newVnet(udp), nil
+				return fd, real, newVnet(kind, udp), nil
 			}
 			unix.Close(fd)
 		}
 	}
-	fd, real, err = attach(name, driverFlags)
+	fd, real, err = attach(name, driverFlags(kind))
 	if err == nil {
 		clearOffloads(fd)
 	}
@@ -78,14 +80,14 @@ func attachOffloaded(name string, plain bool) (fd int, real string, v *vnet, err
 
 // newDevice takes over fd, which is non-blocking and moves a packet per read
 // and write, or with v a super-packet.
-func newDevice(fd int, name string, mtu int, v *vnet) (*Device, error) {
+func newDevice(kind nic.Kind, fd int, name string, mtu int, v *vnet) (*Device, error) {
 	file := os.NewFile(uintptr(fd), node)
 	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("tuntap: %s: %w", name, err)
 	}
-	d := &Device{name: name, mtu: mtu, file: file, raw: raw, vnet: v}
+	d := &Device{kind: kind, name: name, mtu: mtu, file: file, raw: raw, vnet: v}
 	d.out.step, d.in.step = d.readPlain, d.writePlain
 	if v != nil {
 		d.out.step, d.in.step = d.readSuper, d.writeSuper
@@ -95,6 +97,9 @@ func newDevice(fd int, name string, mtu int, v *vnet) (*Device, error) {
 
 // Name is the device's name, such as "tun0".
 func (d *Device) Name() string { return d.name }
+
+// Kind is what the device carries.
+func (d *Device) Kind() nic.Kind { return d.kind }
 
 // MTU is the device's MTU in bytes when it was opened.
 func (d *Device) MTU() int { return d.mtu }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/nic"
 )
 
 // sockets is a pair of them. As with the driver of a TUN device, a system call
@@ -27,7 +28,7 @@ func sockets(t testing.TB) (a, b int) {
 // deviceOn takes over fd.
 func deviceOn(t testing.TB, fd int) *Device {
 	t.Helper()
-	d, err := newDevice(fd, "test0", 1500, nil)
+	d, err := newDevice(nic.IP, fd, "test0", 1500, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/nic"
 )
 
 // These tests need root. Each runs in a network namespace of its own, which
@@ -191,7 +192,7 @@ func TestOpenErrors(t *testing.T) {
 
 func TestRemovedDevice(t *testing.T) {
 	namespace(t)
-	name, err := Persist("tun4", -1, -1)
+	name, err := Persist(nic.IP, "tun4", -1, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +291,7 @@ func TestPersistentDeviceWithoutRoot(t *testing.T) {
 	nodeWithMode(t, 0o666)
 	const me = 65534
 	for name, owner := range map[string]int{"mine": me, "theirs": 1234} {
-		if got, err := Persist(name, owner, -1); got != name || err != nil {
+		if got, err := Persist(nic.IP, name, owner, -1); got != name || err != nil {
 			t.Fatal(got, err)
 		}
 	}
@@ -323,6 +324,29 @@ func TestPersistentDeviceWithoutRoot(t *testing.T) {
 	}
 }
 
+// TestPersistentTap: a device is of the kind it was made, and Remove asks for
+// none.
+func TestPersistentTap(t *testing.T) {
+	namespace(t)
+	if got, err := Persist(nic.Ethernet, "tap", -1, -1); got != "tap0" || err != nil {
+		t.Fatal(got, err)
+	}
+	if _, err := Open(Options{Name: "tap0"}); !errors.Is(err, ErrKind) {
+		t.Errorf("opened as a tun device: %v", err)
+	}
+	d := open(t, Options{Kind: nic.Ethernet, Name: "tap0"})
+	if d.Kind() != nic.Ethernet {
+		t.Errorf("of kind %v", d.Kind())
+	}
+	d.Close()
+	if err := Remove("tap0"); err != nil {
+		t.Error(err)
+	}
+	if exists("tap0") {
+		t.Error("it is still there")
+	}
+}
+
 func TestNodeErrors(t *testing.T) {
 	for _, c := range []struct {
 		mode  uint32
@@ -348,7 +372,7 @@ func TestMultiQueueDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := setIff(fd, "mq0", driverFlags|unix.IFF_MULTI_QUEUE); err != nil {
+	if _, err := setIff(fd, "mq0", driverFlags(nic.IP)|unix.IFF_MULTI_QUEUE); err != nil {
 		t.Fatal(err)
 	}
 	if err := persist(fd, -1, -1); err != nil {
