@@ -87,6 +87,7 @@ type Config struct {
 	MaxClients          int           // 1024
 	MaxRoutesPerClient  int           // MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
+	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
 	VLANTagging         bool
 	VLANAccept          VLANAccept
 	VLANPVID            int // 1
@@ -250,6 +251,12 @@ const (
 	DevTap
 	DevNull
 )
+
+// ProxyLAN is `proxy-lan`: the Ethernet segment that a server's clients are on.
+type ProxyLAN struct {
+	Interface string // of this host
+	DHCP      bool   // addresses are leased from the segment's DHCP server, else from IfconfigPool
+}
 
 // VLANAccept is which frames of a server's adapter are admitted.
 type VLANAccept int

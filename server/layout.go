@@ -17,6 +17,7 @@ import (
 //	p2p     each client has one address, facing the server's
 type layout struct {
 	topology config.Topology
+	onLAN    bool         // the network is a segment's, and this host has its addresses there
 	network  netip.Prefix // IPv4; not valid without
 	server   netip.Addr
 	beside   netip.Addr // net30, p2p: the phantom beside the server's address
@@ -51,6 +52,14 @@ func (r addrRange) index(a netip.Addr) (i int, ok bool) {
 // maxLeases bounds a pool; an IPv6 network has room for more than anyone can
 // connect.
 const maxLeases = 1 << 16
+
+// chooseLayout is that of the segment where there is one.
+func chooseLayout(c *config.Config, lan *lan) (*layout, error) {
+	if lan != nil {
+		return lan.layout(c.IfconfigPool)
+	}
+	return newLayout(c)
+}
 
 func newLayout(c *config.Config) (*layout, error) {
 	l := &layout{topology: c.Topology}
@@ -126,6 +135,9 @@ func (l *layout) divide(c *config.Config) error {
 // state is what the server's host should look like.
 func (l *layout) state(device string, mtu int) hostnet.State {
 	s := hostnet.State{Device: device, MTU: mtu}
+	if l.onLAN {
+		return s
+	}
 	if l.network.IsValid() {
 		if l.topology == config.TopologySubnet {
 			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, l.network.Bits())})

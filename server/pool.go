@@ -14,7 +14,20 @@ import (
 // Lease is the addresses a client has while it is connected.
 type Lease struct {
 	IPv4, IPv6 netip.Addr // not valid where the server leases none
-	index      int
+	index      int        // in the pool, or noIndex
+}
+
+// noIndex is that of a lease that is not the pool's.
+const noIndex = -1
+
+// addrs are those there are.
+func (l *Lease) addrs() (list []netip.Addr) {
+	for _, a := range []netip.Addr{l.IPv4, l.IPv6} {
+		if a.IsValid() {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // ErrNoLease says that every address is in use.

@@ -62,6 +62,7 @@ type Server struct {
 	sockets
 	streams streams
 	share   *share // nil: no port-share
+	lan     *lan   // nil: no proxy-lan
 
 	numbers  atomic.Uint64 // of clients, those given so far
 	restarts chan struct{} // asked for by Restart
@@ -71,11 +72,15 @@ type Server struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Server, error) {
-	l, err := newLayout(c)
+	lan, err := newLAN(c.ProxyLAN, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
+	l, err := chooseLayout(c, lan)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{lan: lan, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
 		restarts: make(chan struct{}, 1)}
 	if err := endpoint.Unlock(c, o.Ask); err != nil {
 		return nil, err
@@ -124,6 +129,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { failed <- s.road.Outbound(s.adapter) }()
 	s.serve(ctx, failed)
 	defer s.keepStatus()()
+	defer s.keepLAN(ctx)()
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
@@ -153,7 +159,11 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err = s.listen(ctx); err != nil {
 		return err
 	}
-	if s.adapter, err = s.opts.Open(ctx, s.state()); err != nil {
+	if err = s.lan.open(); err == nil {
+		s.adapter, err = s.opts.Open(ctx, s.state())
+	}
+	if err != nil {
+		s.lan.close()
 		s.sockets.close()
 		return err
 	}
@@ -172,6 +182,11 @@ func (s *Server) state() hostnet.State {
 		if r.Net.IsValid() && !s.cfg.RouteNoexec {
 			state.Routes = append(state.Routes, hostnet.Route{Dst: r.Net, Metric: max(r.Metric, 0)})
 		}
+	}
+	if s.lan != nil {
+		state.Routes = append(state.Routes, s.lan.routes()...)
+		state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
+		return state
 	}
 	if !s.opts.Forward {
 		return state
@@ -195,6 +210,7 @@ func (s *Server) close() {
 	if s.poolFile != nil {
 		s.poolFile.Close()
 	}
+	s.lan.close()
 	s.adapter.TakeDown(s.log)
 	s.sockets.close()
 	s.streams.close()

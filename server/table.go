@@ -33,6 +33,8 @@ type client struct {
 	cipher string // of its data channel
 	usage  usage
 
+	station *station // on the segment of proxy-lan, with DHCP; else nil
+
 	own          *config.PerClient // of client-config-dir; set before the lease
 	greeted      atomic.Bool       // it has said who it is
 	warnedSource atomic.Bool

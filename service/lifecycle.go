@@ -6,6 +6,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -212,6 +213,9 @@ func (l *life) kernel() adapter.Opener {
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
 	open := l.kernel()
+	if l.UserSpace && c.ProxyLAN != nil {
+		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
+	}
 	if l.UserSpace {
 		open = adapter.UserSpace(&userstack.ForwardOptions{Logger: l.log.Logger})
 	}

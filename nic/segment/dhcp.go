@@ -35,10 +35,16 @@ type Offered struct {
 // claimed and kept up until Release, or until the server takes it away.
 type Lease struct {
 	Offered
-	// Lost is closed when the address must not be used any more.
-	Lost   <-chan struct{}
 	cancel context.CancelFunc
 	ended  chan struct{}
+	lost   bool // set before ended is closed
+}
+
+// Wait returns when the lease has ended: because it is lost, so that the address
+// must not be used any more, or by Release.
+func (l *Lease) Wait() (lost bool) {
+	<-l.ended
+	return l.lost
 }
 
 // Release gives the address back.
@@ -94,8 +100,7 @@ func (s *Segment) Lease(ctx context.Context, mac frame.MAC, host string) (*Lease
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
 	keeping, cancel := context.WithCancel(context.Background())
-	lost := make(chan struct{})
-	lease := &Lease{Offered: offered(got), Lost: lost, cancel: cancel, ended: make(chan struct{})}
+	lease := &Lease{Offered: offered(got), cancel: cancel, ended: make(chan struct{})}
 	if err := s.Claim(lease.Address.Addr()); err != nil {
 		cancel()
 		s.enter(l, false)
@@ -103,9 +108,7 @@ func (s *Segment) Lease(ctx context.Context, mac frame.MAC, host string) (*Lease
 	}
 	go func() {
 		defer close(lease.ended)
-		if l.keep(keeping, got) {
-			close(lost)
-		}
+		lease.lost = l.keep(keeping, got)
 		s.Release(lease.Address.Addr())
 		s.enter(l, false)
 	}()

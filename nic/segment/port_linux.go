@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
@@ -15,17 +14,10 @@ import (
 )
 
 // Open stands in for others on the segment of an adapter of this host.
-func Open(name string, log *slog.Logger) (*Segment, error) {
-	ifi, err := net.InterfaceByName(name)
+func Open(i Interface, log *slog.Logger) (*Segment, error) {
+	ifi, err := net.InterfaceByName(i.Name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: there is no such adapter here: name one that `ip link` shows", name)
-	}
-	if len(ifi.HardwareAddr) != len(frame.MAC{}) {
-		return nil, fmt.Errorf("%s has no Ethernet address: name an Ethernet adapter or a bridge", name)
-	}
-	i := Interface{Name: name, MAC: frame.MAC(ifi.HardwareAddr)}
-	if err := i.readAddresses(ifi); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", i.Name, err)
 	}
 	program, err := bpf.Assemble(filter)
 	if err != nil {
@@ -36,31 +28,9 @@ func Open(name string, log *slog.Logger) (*Segment, error) {
 		err = fmt.Errorf("%w: it takes root, or the capability NET_RAW", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: open a packet socket: %w", name, err)
+		return nil, fmt.Errorf("%s: open a packet socket: %w", i.Name, err)
 	}
 	return newSegment(i, &socket{conn: conn, index: ifi.Index, buffer: make([]byte, maxFrame)}, log), nil
-}
-
-// readAddresses finds the networks of the segment.
-func (i *Interface) readAddresses(ifi *net.Interface) error {
-	addrs, err := ifi.Addrs()
-	if err != nil {
-		return fmt.Errorf("%s: %w", i.Name, err)
-	}
-	for _, a := range addrs {
-		p, err := netip.ParsePrefix(a.String())
-		switch {
-		case err != nil || !p.Addr().IsGlobalUnicast():
-		case p.Addr().Is4() && !i.IPv4.IsValid():
-			i.IPv4 = p
-		case p.Addr().Is6() && !i.IPv6.IsValid():
-			i.IPv6 = p
-		}
-	}
-	if !i.IPv4.IsValid() && !i.IPv6.IsValid() {
-		return fmt.Errorf("%s has no address, so that its segment's network is not known: give it one first", i.Name)
-	}
-	return nil
 }
 
 // filter is what the kernel passes on: nothing that goes out or has a tag (which

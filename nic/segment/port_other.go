@@ -9,6 +9,6 @@ import (
 )
 
 // Open fails: this system has no packet sockets.
-func Open(name string, _ *slog.Logger) (*Segment, error) {
-	return nil, fmt.Errorf("%s: standing in for others on a segment works on Linux only, not on %s", name, runtime.GOOS)
+func Open(i Interface, _ *slog.Logger) (*Segment, error) {
+	return nil, fmt.Errorf("%s: standing in for others on a segment works on Linux only, not on %s", i.Name, runtime.GOOS)
 }

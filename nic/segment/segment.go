@@ -34,15 +34,6 @@ type port interface {
 	io.Closer
 }
 
-// Interface is what is known of the adapter.
-type Interface struct {
-	Name string
-	MAC  frame.MAC
-	// IPv4 and IPv6 are its first global addresses with their networks; not
-	// valid where it has none.
-	IPv4, IPv6 netip.Prefix
-}
-
 // Segment is a segment at work. Open makes one.
 type Segment struct {
 	Interface
