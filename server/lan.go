@@ -52,7 +52,7 @@ func newLAN(c *config.ProxyLAN, log *slog.Logger) (*lan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proxy-lan: %w", err)
 	}
-	if !place.IPv4.IsValid() && c.DHCP {
+	if !place.IPv4.IsValid() {
 		return nil, fmt.Errorf("proxy-lan: %s has no IPv4 address, so that its segment's network is not known: give it one first", c.Interface)
 	}
 	return &lan{place: place, dhcp: c.DHCP, log: log, changed: make(chan struct{}, 1),
