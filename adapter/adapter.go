@@ -1,6 +1,8 @@
 // Package adapter brings a virtual adapter up in the state that a tunnel
 // wants, one of two ways: as a device of the kernel with addresses and routes
-// of this host (Kernel), or as a TCP/IP stack in this process (UserSpace).
+// of this host (Kernel), or as a TCP/IP stack in this process (UserSpace). A
+// device may be an Ethernet adapter over a tunnel that carries IP only
+// (ethernet.go).
 package adapter
 
 import (
@@ -13,6 +15,7 @@ import (
 
 	"culvert/hostnet"
 	"culvert/nic"
+	"culvert/nic/ether"
 	"culvert/nic/tuntap"
 	"culvert/nic/userstack"
 )
@@ -27,7 +30,8 @@ type Adapter struct {
 	// Partial is what of the wanted state could not be had, nil when all was.
 	Partial *hostnet.PartialError
 
-	applied Applied
+	applied  Applied
+	ethernet *ether.NIC // in NIC, for an Ethernet adapter
 }
 
 // Applied is a state this host was brought to: *hostnet.Applied, or another
@@ -38,9 +42,17 @@ type Applied interface {
 	Changes() []string
 }
 
-// Opener brings an adapter up in a state. State.Device is the name that was
-// asked for, such as "tun"; the adapter's Name is the one it got.
-type Opener func(ctx context.Context, want hostnet.State) (*Adapter, error)
+// State is what a tunnel wants of its adapter, and of this host. Device is the
+// name that was asked for, such as "tun"; the adapter's Name is the one it got.
+type State struct {
+	hostnet.State
+	// Ethernet, if not nil, makes the device an Ethernet adapter, on whose
+	// segment the host finds this network.
+	Ethernet *ether.Network
+}
+
+// Opener brings an adapter up in a state.
+type Opener func(ctx context.Context, want State) (*Adapter, error)
 
 // Options are what both kinds of adapter take.
 type Options struct {
@@ -67,19 +79,25 @@ func Kernel(o Options) Opener {
 	if o.Apply == nil {
 		o.Apply = o.Here
 	}
-	return func(ctx context.Context, want hostnet.State) (*Adapter, error) {
-		device, err := tuntap.Open(tuntap.Options{Name: want.Device, MTU: want.MTU})
+	return func(ctx context.Context, want State) (*Adapter, error) {
+		device, err := tuntap.Open(tuntapOptions(want))
 		if err != nil {
 			return nil, err
 		}
 		want.Device = device.Name()
 		a := &Adapter{NIC: device}
-		a.applied, err = o.Apply(ctx, want)
+		a.applied, err = o.Apply(ctx, want.State)
 		if err = a.partial(err); err != nil {
 			device.Close()
 			return nil, err
 		}
 		a.Changes = a.applied.Changes()
+		if want.Ethernet != nil {
+			err = a.addEthernet(*want.Ethernet, o.Log)
+		}
+		if err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
 		return a, nil
 	}
 }
@@ -97,12 +115,13 @@ func (a *Adapter) partial(err error) error {
 // Update brings a device's host to another state, as after a reconnect that
 // pushed other routes. In user space only routes and names could differ, and
 // nothing is done.
-func (a *Adapter) Update(ctx context.Context, want hostnet.State) error {
+func (a *Adapter) Update(ctx context.Context, want State) error {
 	if a.applied == nil {
 		return nil
 	}
+	a.updateEthernet(want.Ethernet)
 	want.Device = a.Name()
-	err := a.partial(a.applied.Update(ctx, want))
+	err := a.partial(a.applied.Update(ctx, want.State))
 	a.Changes = a.applied.Changes()
 	return err
 }
@@ -119,6 +138,9 @@ func (a *Adapter) Close() error {
 
 // TakeDown is Close, which tells log what could not be taken back.
 func (a *Adapter) TakeDown(log *slog.Logger) {
+	if a.ethernet != nil {
+		log.Debug("frames of the Ethernet adapter that went no further", "counts", a.ethernet.Counters().Snapshot())
+	}
 	if err := a.Close(); err != nil {
 		log.Error("not everything could be taken back; `culvert cleanup` tries again", "error", err)
 	}
@@ -139,7 +161,10 @@ func (a *Adapter) DialContext(ctx context.Context, network, address string) (net
 // UserSpace opens a stack in this process. With forward set, it carries what
 // it receives on to the outside (a server).
 func UserSpace(forward *userstack.ForwardOptions) Opener {
-	return func(_ context.Context, want hostnet.State) (*Adapter, error) {
+	return func(_ context.Context, want State) (*Adapter, error) {
+		if want.Ethernet != nil {
+			return nil, errNoEthernet
+		}
 		stack, err := userstack.New(userstack.Options{
 			Name: want.Device, MTU: want.MTU,
 			Addresses: prefixes(want.Addresses), DNS: servers(want.DNS),

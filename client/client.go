@@ -17,7 +17,6 @@ import (
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
-	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/session"
@@ -58,7 +57,7 @@ type Client struct {
 
 	peer    atomic.Pointer[tunnel.Peer]
 	adapter atomic.Pointer[adapter.Adapter]
-	state   hostnet.State // what the adapter was brought to; owned by Run
+	state   adapter.State // what the adapter was brought to; owned by Run
 	loop    sync.Once
 	passing atomic.Pointer[error] // the last network error of this connection
 	// ended has the error of the adapter's outbound road.

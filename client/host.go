@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/hostnet"
@@ -21,18 +22,23 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if len(state.Addresses) == 0 {
 		return fmt.Errorf("%w: the server pushed no address (ifconfig)", errFatal)
 	}
-	if open := a.adapter.Load(); open != nil {
-		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
-			a.state = state
-			return a.report(open.Update(ctx, state))
-		}
-		a.closeAdapter()
-	}
-	opened, err := a.opts.Open(ctx, state)
+	network, err := endpoint.Ethernet(cfg, &state)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errFatal, err)
 	}
-	a.state = state
+	want := adapter.State{State: state, Ethernet: network}
+	if open := a.adapter.Load(); open != nil {
+		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
+			a.state = want
+			return a.report(open.Update(ctx, want))
+		}
+		a.closeAdapter()
+	}
+	opened, err := a.opts.Open(ctx, want)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errFatal, err)
+	}
+	a.state = want
 	a.adapter.Store(opened)
 	go func() {
 		err := a.road.Outbound(opened)

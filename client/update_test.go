@@ -10,7 +10,6 @@ import (
 
 	"culvert/adapter"
 	"culvert/config"
-	"culvert/hostnet"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic/nictest"
@@ -31,7 +30,7 @@ func TestPushUpdateChangesTheHost(t *testing.T) {
 	cfg := &config.Config{Dev: "tun", MTU: 1500, Pull: true}
 	pipe := nictest.New("tun0", 1500)
 	c := &Client{cfg: cfg, log: log, ended: make(chan error, 1), opts: Options{Log: log,
-		Open: func(context.Context, hostnet.State) (*adapter.Adapter, error) {
+		Open: func(context.Context, adapter.State) (*adapter.Adapter, error) {
 			return &adapter.Adapter{NIC: pipe}, nil
 		}}}
 	c.remotes = newRemotes(cfg, func(context.Context, string, string) ([]netip.Addr, error) { return nil, errors.New("no names here") })

@@ -61,7 +61,9 @@ type Config struct {
 	Ifconfig                    *Ifconfig
 	IfconfigIPv6                *IfconfigIPv6
 	IfconfigNoexec, RouteNoexec bool
-	LLAddr                      string // MAC address of a tap, "" for any
+	LLAddr                      string  // MAC address of a tap, "" for any
+	Adapter                     Adapter // what this host sees of a tun adapter
+	IPWin32                     IPWin32
 
 	// Routes and names, our own and pulled.
 	Routes             []Route
@@ -268,6 +270,23 @@ const (
 	VLANUntagged
 )
 
+// Adapter is how a tun adapter looks to this host.
+type Adapter int
+
+// The looks.
+const (
+	AdapterIP     Adapter = iota // IP packets, as of a TUN device
+	AdapterStatic                // Ethernet, whose addresses are set as those of AdapterIP
+	AdapterDHCP                  // Ethernet, whose addresses are left to this host's DHCP client
+)
+
+// IPWin32 is `ip-win32 dynamic`: how the DHCP server of an Ethernet adapter
+// looks to this host.
+type IPWin32 struct {
+	Offset int           // of its address in the subnet: from the first, or if negative from the last; 0: any
+	Lease  time.Duration // 0: not given
+}
+
 // Topology says what the addresses of a tun adapter mean.
 type Topology int
 
@@ -333,6 +352,10 @@ type DNS struct {
 	Addrs         []netip.Addr // by dhcp-option DNS, DNS6
 	Domain        string       // by dhcp-option DOMAIN
 	NTP, WINS     []netip.Addr
+	NBDD          []netip.Addr // NetBIOS datagram distribution
+	NBT           int          // NetBIOS node type: 1, 2, 4, 8; 0: not given
+	NBS           string       // NetBIOS scope
+	DisableNBT    bool
 }
 
 // DNSServer is one `dns server N`.

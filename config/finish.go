@@ -49,6 +49,7 @@ func (b *builder) finish() (*Config, error) {
 	for _, step := range []func() error{b.resolveDev, b.resolveAddresses, b.resolveCiphers} {
 		b.add(step())
 	}
+	b.resolveAdapter()
 	b.resolveLocal()
 	b.resolvePorts()
 	b.resolveLocals()

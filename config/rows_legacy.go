@@ -75,7 +75,6 @@ var legacyRows = []Directive{
 	{Name: "dhcp-pre-release", Where: pull, Status: WindowsOnly, Help: "Release an address at the start."},
 	{Name: "dhcp-release", Where: pull, Status: WindowsOnly, Help: "Release an address at the end."},
 	{Name: "dhcp-renew", Where: pull, Status: WindowsOnly, Help: "Renew an address at the start."},
-	{Name: "ip-win32", Usage: "method [offset] [lease]", Where: pull, Status: WindowsOnly, Help: "How to set an address."},
 	{Name: "msg-channel", Usage: "handle", Where: top, Status: WindowsOnly, Help: "Internal."},
 	{Name: "pause-exit", Where: top, Status: WindowsOnly, Help: "Wait for a key before exiting."},
 	{Name: "register-dns", Where: pull, Routing: true, Status: WindowsOnly, Help: "Make the system notice new DNS servers."},

@@ -6,11 +6,13 @@ import "net/netip"
 var netRows = []Directive{
 	{Name: "dev", Usage: "name", Where: top, Reload: ReloadRestart, Help: "The adapter: tun, tap, null, or a name.", set: setDev},
 	{Name: "dev-type", Usage: "tun|tap|null", Where: top, Reload: ReloadRestart, Help: "The adapter's kind, when its name does not tell.", set: choice(func(c *Config) *DevType { return &c.DevType }, word[DevType]{"tun", DevTun}, word[DevType]{"tap", DevTap}, word[DevType]{"null", DevNull})},
+	{Name: "adapter", Usage: "ethernet [static|dhcp]", Where: top, Reload: ReloadRestart, Help: "Give this host an Ethernet adapter over a tunnel that carries IP, its addresses set on it or left to the DHCP client here. Not OpenVPN's: where it reads the file too, write setenv opt adapter ...", set: setAdapter},
 	{Name: "dev-node", Usage: "node", Where: top, Reload: ReloadRestart, Help: "The device node to open in place of /dev/net/tun.", set: text(func(c *Config) *string { return &c.DevNode })},
 	{Name: "topology", Usage: "subnet|net30|p2p", Where: pull, Reload: ReloadRestart, Help: "What the adapter's addresses mean.", set: choice(func(c *Config) *Topology { return &c.Topology }, word[Topology]{"subnet", TopologySubnet}, word[Topology]{"net30", TopologyNet30}, word[Topology]{"p2p", TopologyP2P})},
 	{Name: "txqueuelen", Usage: "n", Where: top, Reload: ReloadRestart, Help: "The adapter's queue length (Linux).", set: integer(0, maxSeconds, func(c *Config) *int { return &c.TxQueueLen })},
 	{Name: "ifconfig", Usage: "local remote-or-netmask", Where: pull, Reload: ReloadRestart, Help: "The adapter's IPv4 address, with a peer's address or a netmask.", set: setIfconfig},
 	{Name: "ifconfig-ipv6", Usage: "address/bits [remote]", Where: pull, Reload: ReloadRestart, Help: "The adapter's IPv6 address.", set: setIfconfigIPv6},
+	{Name: "ip-win32", Usage: "method [offset] [lease]", Where: pull, Help: "Of an Ethernet adapter: the offset of its DHCP server's address in the subnet, and the lease in seconds, both after dynamic.", set: func(b *builder, d *call) error { b.ipWin32 = d; return nil }},
 	{Name: "ifconfig-noexec", Where: top, Reload: ReloadRestart, Help: "Leave the adapter's addresses alone.", set: on(func(c *Config) *bool { return &c.IfconfigNoexec })},
 	{Name: "persist-tun", Where: pull, Help: "Keep the adapter across restarts.", set: on(func(c *Config) *bool { return &c.PersistTun })},
 

@@ -221,6 +221,10 @@ func setDHCPOption(b *builder, d *call) error {
 		return b.dhcpAddr(d, &b.DNS.NTP)
 	case "WINS":
 		return b.dhcpAddr(d, &b.DNS.WINS)
+	case "NBDD":
+		return b.dhcpAddr(d, &b.DNS.NBDD)
+	case "NBT", "NBS", "DISABLE-NBT":
+		return b.netBIOS(d, kind)
 	case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX", "DOMAIN-SEARCH":
 		if len(args) != 1 || !isHostName(args[0]) {
 			return d.expected(strings.Join(args, " "), "one domain such as example.org after "+kind)
@@ -230,7 +234,7 @@ func setDHCPOption(b *builder, d *call) error {
 			return nil
 		}
 		return b.addDomains(d, args)
-	case "NBDD", "NBT", "NBS", "DISABLE-NBT", "PROXY_HTTP":
+	case "PROXY_HTTP":
 		return nil
 	}
 	b.remark(d, "nothing here makes use of "+quote(d.args[0]))

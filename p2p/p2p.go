@@ -22,7 +22,6 @@ import (
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
-	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/session"
@@ -62,7 +61,7 @@ type Host struct {
 	road    tunnel.Road
 	link    link.Link
 	adapter *adapter.Adapter
-	state   hostnet.State
+	state   adapter.State
 
 	sides   sides
 	changed chan struct{} // a connection came up or ended; capacity 1
@@ -193,7 +192,7 @@ func (h *Host) notify() {
 
 func (h *Host) open(ctx context.Context) (err error) {
 	first, _ := h.remotes.peek(ctx)
-	if h.state, err = endpoint.HostState(ctx, h.cfg, first.Addr(), h.opts.Resolve); err != nil {
+	if h.state, err = h.wants(ctx, first.Addr()); err != nil {
 		return err
 	}
 	addr, err := h.listenAddr()
@@ -213,6 +212,15 @@ func (h *Host) open(ctx context.Context) (err error) {
 	return nil
 }
 
+// wants is the state for the other host at an outer address.
+func (h *Host) wants(ctx context.Context, other netip.Addr) (s adapter.State, err error) {
+	if s.State, err = endpoint.HostState(ctx, h.cfg, other, h.opts.Resolve); err != nil {
+		return s, err
+	}
+	s.Ethernet, err = endpoint.Ethernet(h.cfg, &s.State)
+	return s, err
+}
+
 // reportHost says what was changed on this host, and what could not be.
 func (h *Host) reportHost() {
 	for _, change := range h.adapter.Changes {
@@ -230,7 +238,7 @@ func (h *Host) refresh(ctx context.Context) error {
 	if current == nil || h.cfg.RedirectGateway == nil {
 		return nil
 	}
-	state, err := endpoint.HostState(ctx, h.cfg, current.Path().Remote.Addr(), h.opts.Resolve)
+	state, err := h.wants(ctx, current.Path().Remote.Addr())
 	if err != nil || slices.Equal(state.Routes, h.state.Routes) {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 
 	"culvert/adapter"
 	"culvert/config"
-	"culvert/hostnet"
 	"culvert/internal/buf"
 	"culvert/internal/simnet"
 	"culvert/link"
@@ -48,7 +47,7 @@ func start(t *testing.T, n *simnet.Network, at netip.AddrPort, lines ...string) 
 	r := &running{nic: nictest.New("tun0", 1500)}
 	h, err := New(c, Options{
 		Log: slog.New(slog.DiscardHandler),
-		Open: func(context.Context, hostnet.State) (*adapter.Adapter, error) {
+		Open: func(context.Context, adapter.State) (*adapter.Adapter, error) {
 			return &adapter.Adapter{NIC: r.nic}, nil
 		},
 		Listen: func(link.Options) (l link.Link, err error) { r.link, err = n.Listen(at); return r.link, err },

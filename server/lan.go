@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"culvert/adapter"
 	"culvert/config"
 	"culvert/hostnet"
 	"culvert/nic/segment"
@@ -246,7 +247,7 @@ func (s *Server) keepLAN(ctx context.Context) (stop func()) {
 		for {
 			select {
 			case <-s.lan.changed:
-				if err := s.adapter.Update(ctx, s.state()); err != nil && ctx.Err() == nil {
+				if err := s.adapter.Update(ctx, adapter.State{State: s.state()}); err != nil && ctx.Err() == nil {
 					s.log.Error("the routes to the clients could not be brought up to date", "error", err)
 				}
 			case <-ctx.Done():

@@ -156,11 +156,15 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) open(ctx context.Context) (err error) {
 	s.loadPool()
+	want := adapter.State{State: s.state()}
+	if want.Ethernet, err = endpoint.Ethernet(s.cfg, &want.State); err != nil {
+		return err
+	}
 	if err = s.listen(ctx); err != nil {
 		return err
 	}
 	if err = s.lan.open(); err == nil {
-		s.adapter, err = s.opts.Open(ctx, s.state())
+		s.adapter, err = s.opts.Open(ctx, want)
 	}
 	if err != nil {
 		s.lan.close()

@@ -17,7 +17,6 @@ import (
 	"culvert/adapter"
 	"culvert/client"
 	"culvert/config"
-	"culvert/hostnet"
 	"culvert/internal/simnet"
 	"culvert/link"
 	"culvert/nic/nictest"
@@ -184,8 +183,8 @@ func (w *world) serve(more string) *serving {
 }
 
 // opener brings a test's adapter up, and notes the state it was asked for.
-func opener(pipe *nictest.Pipe, states *[]hostnet.State) adapter.Opener {
-	return func(_ context.Context, want hostnet.State) (*adapter.Adapter, error) {
+func opener(pipe *nictest.Pipe, states *[]adapter.State) adapter.Opener {
+	return func(_ context.Context, want adapter.State) (*adapter.Adapter, error) {
 		if states != nil {
 			*states = append(*states, want)
 		}
@@ -211,7 +210,7 @@ type connected struct {
 	name   string
 	nic    *nictest.Pipe
 	link   *simnet.Endpoint
-	states []hostnet.State // asked of the adapter, one each time it was opened
+	states []adapter.State // asked of the adapter, one each time it was opened
 	ups    int             // how often the tunnel came up
 	ready  chan struct{}   // gets one each time
 }
