@@ -1,8 +1,8 @@
 // Package adapter brings a virtual adapter up in the state that a tunnel
-// wants, one of two ways: as a device of the kernel with addresses and routes
-// of this host (Kernel), or as a TCP/IP stack in this process (UserSpace). A
-// device may be an Ethernet adapter over a tunnel that carries IP only
-// (ethernet.go).
+// wants: as a device of the kernel with addresses and routes of this host
+// (Kernel), as a TCP/IP stack in this process (UserSpace), or as nothing
+// (Null). A device may be an Ethernet adapter over a tunnel that carries IP
+// only (ethernet.go).
 package adapter
 
 import (
@@ -16,6 +16,7 @@ import (
 	"culvert/hostnet"
 	"culvert/nic"
 	"culvert/nic/ether"
+	"culvert/nic/frame"
 	"culvert/nic/tuntap"
 	"culvert/nic/userstack"
 )
@@ -25,6 +26,8 @@ type Adapter struct {
 	nic.NIC
 	// Stack is the TCP/IP stack behind it in user space, nil with a device.
 	Stack *userstack.Stack
+	// MAC is a device's Ethernet address, zero where it has none.
+	MAC frame.MAC
 	// Changes are what was changed on this host, a line each.
 	Changes []string
 	// Partial is what of the wanted state could not be had, nil when all was.
@@ -59,6 +62,8 @@ type Options struct {
 	Log *slog.Logger
 	// StateDir is where undo journals are kept; "" for hostnet's default.
 	StateDir string
+	// Kind is what the adapter carries.
+	Kind nic.Kind
 	// Apply brings the host to a state; nil: Here.
 	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
 }
@@ -73,14 +78,14 @@ func (o Options) Here(ctx context.Context, want hostnet.State) (Applied, error) 
 	return a, err
 }
 
-// Kernel opens a TUN device and changes this host's network. Close takes the
+// Kernel opens a device of the kernel and changes this host's network. Close takes the
 // changes back.
 func Kernel(o Options) Opener {
 	if o.Apply == nil {
 		o.Apply = o.Here
 	}
 	return func(ctx context.Context, want State) (*Adapter, error) {
-		device, err := tuntap.Open(tuntapOptions(want))
+		device, err := tuntap.Open(o.device(want))
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +96,7 @@ func Kernel(o Options) Opener {
 			device.Close()
 			return nil, err
 		}
-		a.Changes = a.applied.Changes()
+		a.Changes, a.MAC = a.applied.Changes(), device.MAC()
 		if want.Ethernet != nil {
 			err = a.addEthernet(*want.Ethernet, o.Log)
 		}
@@ -100,6 +105,11 @@ func Kernel(o Options) Opener {
 		}
 		return a, nil
 	}
+}
+
+// Null opens an adapter with nothing behind it. This host stays as it is.
+func Null(_ context.Context, want State) (*Adapter, error) {
+	return &Adapter{NIC: nic.NewNull(want.Device, nic.IP, want.MTU)}, nil
 }
 
 // partial keeps what failed of a state that stands otherwise, and returns any

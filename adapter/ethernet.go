@@ -14,18 +14,18 @@ import (
 
 var errNoEthernet = errors.New("`adapter ethernet`: in user space the adapter is this program's own, and nobody needs the Ethernet before it; remove the line, or leave out --userspace")
 
-// tuntapOptions are the device that a state asks for. An Ethernet adapter that
-// has no name of its own is called as one.
-func tuntapOptions(want State) tuntap.Options {
-	o := tuntap.Options{Name: want.Device, MTU: want.MTU}
+// device are the settings of the device that a state asks for. An Ethernet
+// adapter over a tunnel of IP that has no name of its own is called as one.
+func (o Options) device(want State) tuntap.Options {
+	d := tuntap.Options{Kind: o.Kind, Name: want.Device, MTU: want.MTU}
 	if want.Ethernet == nil {
-		return o
+		return d
 	}
-	o.Kind = nic.Ethernet
-	if o.Name == nic.IP.String() {
-		o.Name = ""
+	d.Kind = nic.Ethernet
+	if d.Name == nic.IP.String() {
+		d.Name = ""
 	}
-	return o
+	return d
 }
 
 // addEthernet puts the segment before a device that is up, since only then its

@@ -17,11 +17,11 @@ import (
 func TestDeviceNames(t *testing.T) {
 	for name, want := range map[string]string{"tun": "", "tun3": "tun3", "office": "office"} {
 		s := State{State: hostnet.State{Device: name, MTU: 1400}, Ethernet: &ether.Network{}}
-		if o := tuntapOptions(s); o.Name != want || o.Kind != nic.Ethernet || o.MTU != 1400 {
+		if o := (Options{}).device(s); o.Name != want || o.Kind != nic.Ethernet || o.MTU != 1400 {
 			t.Errorf("%s: %+v", name, o)
 		}
 		s.Ethernet = nil
-		if o := tuntapOptions(s); o.Name != name || o.Kind != nic.IP {
+		if o := (Options{}).device(s); o.Name != name || o.Kind != nic.IP {
 			t.Errorf("%s without Ethernet: %+v", name, o)
 		}
 	}

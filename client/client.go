@@ -98,7 +98,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if cl.opts.Listen == nil {
 		cl.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
-	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Adapter: cl.currentNIC, OnError: cl.passingError}
+	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError}
 	return cl, nil
 }
 

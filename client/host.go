@@ -10,6 +10,7 @@ import (
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/hostnet"
+	"culvert/nic"
 )
 
 // bringUp opens the adapter in the state that cfg wants, or brings the one
@@ -19,7 +20,11 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if len(state.Addresses) == 0 {
+	if endpoint.WithoutGateway(cfg) {
+		a.log.Warn("routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " +
+			"the server expects it to come by DHCP; run a DHCP client on the adapter, or have the server push route-gateway ADDRESS")
+	}
+	if len(state.Addresses) == 0 && endpoint.Kind(cfg) == nic.IP {
 		return fmt.Errorf("%w: the server pushed no address (ifconfig)", errFatal)
 	}
 	network, err := endpoint.Ethernet(cfg, &state)

@@ -16,7 +16,7 @@ type role struct{ *Client }
 // Route sends every packet to the server, but for those to the server's own
 // outer address, which would go round in circles.
 func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	_, dst, ok := tunnel.Addresses(p.Bytes())
+	_, dst, ok := r.road.Addresses(p.Bytes())
 	if !ok {
 		return tunnel.Malformed
 	}
@@ -80,7 +80,7 @@ func (r role) Control(l link.Link, p *buf.Packet) {
 
 // Admit takes every packet the server sends.
 func (r role) Admit(_ time.Time, _ *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	if _, _, ok := tunnel.Addresses(p.Bytes()); !ok {
+	if _, _, ok := r.road.Addresses(p.Bytes()); !ok {
 		return tunnel.Malformed
 	}
 	to.Adapter = true

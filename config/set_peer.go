@@ -80,7 +80,11 @@ func (b *builder) checkPeer() {
 		b.problem("nobind", "nobody could find this host: it has neither a port of its own nor a remote", "remove nobind, or add the line: remote HOST PORT")
 	}
 	if b.Ifconfig == nil && b.IfconfigIPv6 == nil && !b.IfconfigNoexec {
-		b.note(b.start(), "there is no ifconfig, so the adapter gets no address; add the line: ifconfig OURS THEIRS")
+		mend := "ifconfig OURS THEIRS"
+		if b.DevType == DevTap {
+			mend = "ifconfig OURS NETMASK, or leave the address to DHCP"
+		}
+		b.note(b.start(), "there is no ifconfig, so the adapter gets no address; add the line: "+mend)
 	}
 }
 

@@ -90,7 +90,7 @@ func MaxInner(c *config.Config, outer6 bool, s fitter) int {
 	case m.Fixed:
 		return m.Bytes
 	}
-	return s.Fit(payload(m, outer6))
+	return s.Fit(payload(m, outer6)) - headerLen(c)
 }
 
 // Fragment is the longest datagram by `fragment`, in bytes of payload; 0 for

@@ -70,6 +70,7 @@ func (p *planner) fail(f Failure) { p.failures = append(p.failures, f) }
 func (p *planner) planLink() {
 	p.planProperty(propMTU, p.want.MTU)
 	p.planProperty(propTxQueueLen, p.want.TxQueueLen)
+	p.planHardware()
 	p.planProperty(propUp, 1)
 }
 

@@ -76,6 +76,15 @@ func TestPlan(t *testing.T) {
 			"add route 8000::/1 via fd00:8::1 dev tun0 metric 5",
 			"write /etc/resolv.conf: nameserver 10.8.0.1; search corp.example",
 		)},
+		{"MAC address", func(k *twin) {
+			k.links["tap0"] = link{MTU: 1500, LLAddr: "be:ef:00:00:00:01"}
+		}, State{Device: "tap0", LLAddr: "02:00:5E:10:00:01"}, lines(
+			"set the MAC address of tap0 to 02:00:5e:10:00:01 (was be:ef:00:00:00:01)",
+			"set tap0 up",
+		)},
+		{"the MAC address it has", func(k *twin) {
+			k.links["tap0"] = link{Up: true, LLAddr: "02:00:5e:10:00:01"}
+		}, State{Device: "tap0", LLAddr: "02:00:5e:10:00:01"}, ""},
 		{"server", nil, routed("tun0"), lines(
 			"set tun0 up",
 			"add address 10.8.0.1/24 to tun0",

@@ -24,7 +24,7 @@ import (
 
 // The test binary, started again on a host of the lab with helperEnv set, is
 // the traffic: `receive ADDR`, `send ADDR BYTES`, `pace ADDR`, `serve ADDR`,
-// `fetch URL`, `idle ADDR COUNT`.
+// `fetch URL`, `idle ADDR COUNT`, `station DEVICE VLAN ADDR`.
 const helperEnv = "CULVERT_INTEROP_HELPER"
 
 // helper starts the test binary as a traffic helper.
@@ -66,6 +66,8 @@ func dispatchHelper(args []string) error {
 		return serve(args[1])
 	case "fetch":
 		return fetch(args[1])
+	case "station":
+		return station(args[1], args[2], args[3])
 	case "idle":
 		n, err := strconv.Atoi(args[2])
 		if err != nil {

@@ -85,7 +85,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 		h.opts.Resolve = endpoint.SystemResolver
 	}
 	h.remotes = newRemotes(c, h.opts.Resolve)
-	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: endpoint.PacketSize(c),
+	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet,
 		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError}
 	return h, nil
 }

@@ -17,7 +17,7 @@ type role struct{ *Host }
 // Route sends every packet to the other host, but for those to its outer
 // address, which would go round in circles.
 func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	_, dst, ok := tunnel.Addresses(p.Bytes())
+	_, dst, ok := r.road.Addresses(p.Bytes())
 	if !ok {
 		return tunnel.Malformed
 	}
@@ -147,7 +147,7 @@ func (h *Host) answer(l link.Link, p *buf.Packet) {
 
 // Admit takes every packet the other host sends.
 func (r role) Admit(_ time.Time, _ *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	if _, _, ok := tunnel.Addresses(p.Bytes()); !ok {
+	if _, _, ok := r.road.Addresses(p.Bytes()); !ok {
 		return tunnel.Malformed
 	}
 	to.Adapter = true

@@ -163,6 +163,7 @@ func (s *Server) pushList(c *client) []string {
 func (s *Server) established(c *client, e session.Established) {
 	c.cipher = e.Params.Cipher
 	c.MaxInner.Store(int32(endpoint.MaxInner(s.cfg, c.Path().Remote.Addr().Is6(), c.Session)))
+	s.join(c)
 	for _, before := range s.table.establish(c, s.unique(c)) {
 		before.evict()
 	}
@@ -180,6 +181,7 @@ func (s *Server) closed(c *client, err error) {
 	if s.lan != nil {
 		s.lan.leave(c)
 	}
+	s.leave(c)
 	c.Stop()
 	if st, ok := c.Link().(*stream); ok {
 		st.Close()

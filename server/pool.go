@@ -76,6 +76,9 @@ func (p *pool) lease(index int) *Lease {
 // acquire leases addresses to a name; with name "", to nobody in particular.
 // It fails with ErrNoLease.
 func (p *pool) acquire(name string) (*Lease, error) {
+	if p.size() == 0 { // an Ethernet whose addresses come from elsewhere
+		return &Lease{index: -1}, nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	index, ok := p.byName[name]

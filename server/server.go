@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
@@ -20,6 +22,7 @@ import (
 	"culvert/link"
 	"culvert/nic"
 	"culvert/process"
+	"culvert/server/segment"
 	"culvert/session"
 	"culvert/session/wrap"
 	"culvert/tunnel"
@@ -56,13 +59,15 @@ type Server struct {
 	// have the same.
 	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
 	road    tunnel.Road
+	segment *segment.Segment // nil: not Ethernet
+	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
 
 	strangers strangers
 	adapter   *adapter.Adapter
 	sockets
 	streams streams
-	share   *share // nil: no port-share
-	lan     *lan   // nil: no proxy-lan
+	share   *share    // nil: no port-share
+	lan     *proxyLAN // nil: no proxy-lan
 
 	numbers  atomic.Uint64 // of clients, those given so far
 	restarts chan struct{} // asked for by Restart
@@ -72,15 +77,15 @@ type Server struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Server, error) {
-	lan, err := newLAN(c.ProxyLAN, o.Log)
+	behind, err := newProxyLAN(c.ProxyLAN, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	l, err := chooseLayout(c, lan)
+	l, err := chooseLayout(c, behind)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{lan: lan, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
+	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
 		restarts: make(chan struct{}, 1)}
 	if err := endpoint.Unlock(c, o.Ask); err != nil {
 		return nil, err
@@ -98,7 +103,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
-	s.road = tunnel.Road{Role: role{s}, PacketSize: endpoint.PacketSize(c), Adapter: func() nic.NIC { return s.adapter }}
+	s.moves.Interval = time.Second
+	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter }}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
@@ -171,6 +177,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 		s.sockets.close()
 		return err
 	}
+	if s.segment != nil && s.adapter.MAC.IsStation() {
+		s.segment.SetMAC(s.adapter.MAC)
+	}
 	if s.adapter.Partial != nil {
 		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
 	}
@@ -181,7 +190,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 // clients (`route`) and, where wanted, forwarding.
 func (s *Server) state() hostnet.State {
 	state := s.layout.state(s.cfg.Dev, s.cfg.MTU)
-	state.TxQueueLen = s.cfg.TxQueueLen
+	state.TxQueueLen, state.LLAddr = s.cfg.TxQueueLen, endpoint.LLAddr(s.cfg)
 	for _, r := range s.cfg.Routes {
 		if r.Net.IsValid() && !s.cfg.RouteNoexec {
 			state.Routes = append(state.Routes, hostnet.Route{Dst: r.Net, Metric: max(r.Metric, 0)})

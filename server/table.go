@@ -11,6 +11,7 @@ import (
 	"culvert/config"
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/server/segment"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )
@@ -36,7 +37,8 @@ type client struct {
 	station *station // on the segment of proxy-lan, with DHCP; else nil
 
 	own          *config.PerClient // of client-config-dir; set before the lease
-	greeted      atomic.Bool       // it has said who it is
+	port         atomic.Pointer[segment.Port]
+	greeted      atomic.Bool // it has said who it is
 	warnedSource atomic.Bool
 	takesUpdates atomic.Bool  // PUSH_UPDATE
 	moveLogged   atomic.Int64 // when one of its moves was, Unix time in nanoseconds

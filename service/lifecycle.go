@@ -15,6 +15,7 @@ import (
 	"culvert/adapter"
 	"culvert/client"
 	"culvert/config"
+	"culvert/endpoint"
 	"culvert/nic/userstack"
 	"culvert/nic/userstack/proxy"
 	"culvert/p2p"
@@ -192,6 +193,9 @@ func statusOf(s tunnel, version int) []byte {
 
 // open makes the service of a configuration.
 func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
+	if err := l.checkUserSpace(c); err != nil {
+		return nil, nil, err
+	}
 	if c.Mode == config.ModeServer {
 		s, err = l.openServer(c, jail)
 		return s, func() {}, err
@@ -203,8 +207,8 @@ func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(),
 }
 
 // kernel opens a device, whose host the keeper changes if there is one.
-func (l *life) kernel() adapter.Opener {
-	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}
+func (l *life) kernel(c *config.Config) adapter.Opener {
+	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir, Kind: endpoint.Kind(c)}
 	if l.worker != nil {
 		o.Apply = l.worker.Apply
 	}
@@ -212,13 +216,10 @@ func (l *life) kernel() adapter.Opener {
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
-	open := l.kernel()
 	if l.UserSpace && c.ProxyLAN != nil {
 		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
 	}
-	if l.UserSpace {
-		open = adapter.UserSpace(&userstack.ForwardOptions{Logger: l.log.Logger})
-	}
+	open := l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger})
 	return server.New(c, server.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
 		l.up(jail)
@@ -239,7 +240,7 @@ func (l *life) describe(s *server.Server) {
 }
 
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(), Ready: func(*client.Client) { l.up(jail) }})
+	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(c, nil), Ready: func(*client.Client) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -249,7 +250,7 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 
 // openHost is one of two hosts without server mode.
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(), Ready: func(*p2p.Host) { l.up(jail) }})
+	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(c, nil), Ready: func(*p2p.Host) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -257,12 +258,27 @@ func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop fun
 	return h, stop, err
 }
 
-// adapter opens what carries this host's own packets.
-func (l *life) adapter() adapter.Opener {
-	if l.UserSpace {
-		return adapter.UserSpace(nil)
+// adapter opens what carries packets to and from this host. In user space,
+// forward says how a server's clients go on from there.
+func (l *life) adapter(c *config.Config, forward *userstack.ForwardOptions) adapter.Opener {
+	switch {
+	case c.DevType == config.DevNull:
+		return adapter.Null
+	case l.UserSpace:
+		return adapter.UserSpace(forward)
 	}
-	return l.kernel()
+	return l.kernel(c)
+}
+
+// checkUserSpace refuses adapters that there are not in user space.
+func (l *life) checkUserSpace(c *config.Config) error {
+	switch {
+	case !l.UserSpace || c.DevType == config.DevTun:
+		return nil
+	case c.DevType == config.DevNull:
+		return errors.New("dev null carries nothing, so there is nothing for user space to do: write dev tun, or run without --userspace")
+	}
+	return errors.New("dev tap: in user space there are only IP packets, and no Ethernet: write dev tun on both sides, or run as root with a device")
 }
 
 // offer lets programs use a tunnel that has no device, and tells that all is

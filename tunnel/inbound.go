@@ -18,6 +18,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic"
+	"culvert/nic/frame"
 	"culvert/session"
 	"culvert/session/seal"
 	"culvert/session/wire"
@@ -79,9 +80,12 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers,
 	}
 	from.Counters.InPackets.Add(1)
 	from.Counters.InBytes.Add(uint64(p.Len()))
-	clampMSS(p.Bytes(), int(from.MaxInner.Load()))
+	r.clampMSS(p.Bytes(), int(from.MaxInner.Load()))
 	r.sealForAll(now, to, p, out)
 	if to.Adapter {
+		if to.Tag != 0 {
+			frame.Tag(p, to.Tag, 0)
+		}
 		*in = append(*in, p)
 	}
 	return Kept

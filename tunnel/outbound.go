@@ -47,7 +47,7 @@ func (r *Road) Outbound(adapter nic.NIC) error {
 // to the sender.
 func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	size := p.Len()
-	clampMSS(p.Bytes(), int(peer.MaxInner.Load()))
+	r.clampMSS(p.Bytes(), int(peer.MaxInner.Load()))
 	err := peer.Session.Seal(now, p)
 	switch {
 	case err == framing.ErrTooLarge:

@@ -11,12 +11,14 @@ import (
 type Receivers struct {
 	Peers   []*Peer
 	Adapter bool
+	// Tag is the VLAN that the adapter's frame is tagged with; 0 for none.
+	Tag uint16
 }
 
 // Add adds a peer.
 func (to *Receivers) Add(p *Peer) { to.Peers = append(to.Peers, p) }
 
-func (to *Receivers) reset() { to.Peers, to.Adapter = to.Peers[:0], false }
+func (to *Receivers) reset() { to.Peers, to.Adapter, to.Tag = to.Peers[:0], false, 0 }
 
 // sealForAll sends a packet to the peers among its receivers, in copies for all
 // but the last receiver, and counts those that do not get it.

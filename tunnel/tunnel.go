@@ -43,6 +43,8 @@ type Road struct {
 	// Adapter is where inbound packets go; nil drops them until there is
 	// one.
 	Adapter func() nic.NIC
+	// Ethernet says that packets are frames (TAP).
+	Ethernet bool
 	// Headless says that packets have no opcode and all are of the data
 	// channel, as with a static key.
 	Headless bool

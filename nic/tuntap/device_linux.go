@@ -11,6 +11,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // Device is an open TUN or TAP device. Reads and writes wait in the runtime's poller;
@@ -100,6 +101,14 @@ func (d *Device) Name() string { return d.name }
 
 // Kind is what the device carries.
 func (d *Device) Kind() nic.Kind { return d.kind }
+
+// MAC is the address that an Ethernet device has now, zero for others.
+func (d *Device) MAC() (m frame.MAC) {
+	if d.kind == nic.Ethernet {
+		m, _ = getMAC(d.name)
+	}
+	return m
+}
 
 // MTU is the device's MTU in bytes when it was opened.
 func (d *Device) MTU() int { return d.mtu }

@@ -8,6 +8,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // Device is a kernel device. On this system Open never returns one.
@@ -36,6 +37,9 @@ func (*Device) Name() string { return "" }
 
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
+
+// MAC is zero.
+func (*Device) MAC() (m frame.MAC) { return m }
 
 // MTU is 0.
 func (*Device) MTU() int { return 0 }

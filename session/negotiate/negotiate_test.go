@@ -139,11 +139,11 @@ func TestCipherErrorMends(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	text := OptionsString(true, 1500, "UDPv4", "AES-256-GCM")
+	text := OptionsString(true, "tun", 1500, "UDPv4", "AES-256-GCM")
 	if want := "V4,dev-type tun,tun-mtu 1500,proto UDPv4,cipher AES-256-GCM,key-method 2,tls-server"; text != want {
 		t.Errorf("%s, want %s", text, want)
 	}
-	if text := OptionsString(false, 1400, "UDPv4", ""); text != "V4,dev-type tun,tun-mtu 1400,proto UDPv4,key-method 2,tls-client" {
+	if text := OptionsString(false, "tun", 1400, "UDPv4", ""); text != "V4,dev-type tun,tun-mtu 1400,proto UDPv4,key-method 2,tls-client" {
 		t.Error(text)
 	}
 	if got := OptionValue("V4,ciphers X,cipher aes-256-gcm", "cipher"); got != "AES-256-GCM" {

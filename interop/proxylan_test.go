@@ -5,7 +5,6 @@ package interop
 import (
 	"net/netip"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -95,11 +94,7 @@ func TestProxyLANDHCP(t *testing.T) {
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
 	peer, file := segmentServer(t, l, s, "proxy-lan lan0 dhcp")
-	leases := filepath.Join(peer.dir, "leases")
-	dnsmasq := peer.start("dnsmasq", "dnsmasq", "--keep-in-foreground", "--log-facility=-", "--log-dhcp", "--port=0", "--conf-file=/dev/null",
-		"--user=root", "--interface=lan0", "--bind-interfaces", "--dhcp-range=192.0.2.50,192.0.2.60,2m", "--dhcp-leasefile="+leases,
-		"--dhcp-option=option:dns-server,192.0.2.53", "--domain=lan.example", "--pid-file="+filepath.Join(peer.dir, "pid"))
-	dnsmasq.expect(regexp.MustCompile(`DHCP, IP range`), 1, patience)
+	dnsmasq, leases := peer.dnsmasq("192.0.2.50,192.0.2.60,2m", "--dhcp-option=option:dns-server,192.0.2.53", "--domain=lan.example")
 	address, client := onSegment(t, c, s, peer, file, w.b4)
 	if lease := mustRead(t, leases); !strings.Contains(lease, address.String()+" "+clientName) {
 		t.Errorf("the DHCP server's leases do not have %v for %s:\n%s", address, clientName, lease)

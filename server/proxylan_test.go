@@ -9,15 +9,15 @@ import (
 
 	"culvert/config"
 	"culvert/nic/frame"
-	"culvert/nic/segment"
+	"culvert/nic/lan"
 )
 
-func testLAN(v4, v6 string) *lan {
-	place := segment.Interface{Name: "lan0", MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: netip.MustParsePrefix(v4)}
+func testLAN(v4, v6 string) *proxyLAN {
+	place := lan.Interface{Name: "lan0", MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: netip.MustParsePrefix(v4)}
 	if v6 != "" {
 		place.IPv6 = netip.MustParsePrefix(v6)
 	}
-	return &lan{place: place, segment: &segment.Segment{Interface: place}, log: slog.New(slog.DiscardHandler)}
+	return &proxyLAN{place: place, segment: &lan.Segment{Interface: place}, log: slog.New(slog.DiscardHandler)}
 }
 
 // TestLANLayout: clients are in the segment's network, in which this host has

@@ -1,10 +1,10 @@
-// Package segment lets this host stand in for others on an Ethernet segment
+// Package lan lets this host stand in for others on an Ethernet segment
 // that one of its adapters is on: who asks there for an address that was claimed
 // is answered with the adapter's MAC, so that packets for it come here, and an
 // address can be leased from the segment's own DHCP server for each of them.
 //
 // What packets do next is for routes. Nothing here carries any.
-package segment
+package lan
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package segment
+package lan
 
 import (
 	"fmt"

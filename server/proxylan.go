@@ -13,17 +13,17 @@ import (
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/hostnet"
-	"culvert/nic/segment"
+	"culvert/nic/lan"
 )
 
-// lan has a server's clients on an Ethernet segment of its host (`proxy-lan`).
+// proxyLAN has a server's clients on an Ethernet segment of its host (`proxy-lan`).
 // This host answers there for their addresses, routes what comes for them into
 // the tunnel, and what comes from them onto the segment.
-type lan struct {
-	place   segment.Interface
+type proxyLAN struct {
+	place   lan.Interface
 	dhcp    bool // the segment's DHCP server gives the addresses
 	log     *slog.Logger
-	segment *segment.Segment // nil until the server runs
+	segment *lan.Segment // nil until the server runs
 	// changed asks for the host's routes to follow.
 	changed chan struct{}
 
@@ -37,32 +37,32 @@ type lan struct {
 type station struct {
 	name  string
 	users map[*client]bool
-	lease *segment.Lease // nil before there is one
-	err   error          // why there is none
-	asked chan struct{}  // closed when lease or err is there
+	lease *lan.Lease    // nil before there is one
+	err   error         // why there is none
+	asked chan struct{} // closed when lease or err is there
 }
 
 // leaseTimeout is how long a client waits for the segment's DHCP server.
 const leaseTimeout = 20 * time.Second
 
-func newLAN(c *config.ProxyLAN, log *slog.Logger) (*lan, error) {
+func newProxyLAN(c *config.ProxyLAN, log *slog.Logger) (*proxyLAN, error) {
 	if c == nil {
 		return nil, nil
 	}
-	place, err := segment.Find(c.Interface)
+	place, err := lan.Find(c.Interface)
 	if err != nil {
 		return nil, fmt.Errorf("proxy-lan: %w", err)
 	}
 	if !place.IPv4.IsValid() {
 		return nil, fmt.Errorf("proxy-lan: %s has no IPv4 address, so that its segment's network is not known: give it one first", c.Interface)
 	}
-	return &lan{place: place, dhcp: c.DHCP, log: log, changed: make(chan struct{}, 1),
+	return &proxyLAN{place: place, dhcp: c.DHCP, log: log, changed: make(chan struct{}, 1),
 		held: make(map[netip.Addr]int), stations: make(map[string]*station)}, nil
 }
 
 // layout is the segment's network, in which the server's addresses are those of
 // the interface.
-func (l *lan) layout(pool *config.Pool) (*layout, error) {
+func (l *proxyLAN) layout(pool *config.Pool) (*layout, error) {
 	lay := &layout{topology: config.TopologySubnet, onLAN: true, network: l.place.IPv4.Masked(), server: l.place.IPv4.Addr()}
 	if l.place.IPv6.IsValid() && l.place.IPv6.Bits() == interfaceBits {
 		lay.network6, lay.server6 = l.place.IPv6.Masked(), l.place.IPv6.Addr()
@@ -86,7 +86,7 @@ const interfaceBits = 64
 
 // ipv6 is the address that a client's station would give itself (RFC 4291,
 // appendix A); not valid where the segment has no IPv6.
-func (l *lan) ipv6(name string, network netip.Prefix) netip.Addr {
+func (l *proxyLAN) ipv6(name string, network netip.Prefix) netip.Addr {
 	if !network.IsValid() {
 		return netip.Addr{}
 	}
@@ -124,7 +124,7 @@ func (s *Server) joinLAN(c *client, now time.Time, next func(now time.Time, err 
 
 // enter makes a client a user of the station of a name, which asks for an
 // address if it has none.
-func (l *lan) enter(c *client, name string) *station {
+func (l *proxyLAN) enter(c *client, name string) *station {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	st := l.stations[name]
@@ -139,7 +139,7 @@ func (l *lan) enter(c *client, name string) *station {
 }
 
 // ask gets a station its lease, and ends its clients' sessions if that is lost.
-func (l *lan) ask(st *station) {
+func (l *proxyLAN) ask(st *station) {
 	ctx, stop := context.WithTimeout(context.Background(), leaseTimeout)
 	defer stop()
 	lease, err := l.segment.Lease(ctx, l.segment.StationMAC(st.name), st.name)
@@ -165,7 +165,7 @@ func (l *lan) ask(st *station) {
 }
 
 // lost has a station's clients connect anew.
-func (l *lan) lost(st *station) {
+func (l *proxyLAN) lost(st *station) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stations[st.name] == st {
@@ -177,7 +177,7 @@ func (l *lan) lost(st *station) {
 }
 
 // hold has this host answer for a client's addresses.
-func (l *lan) hold(lease *Lease) error {
+func (l *proxyLAN) hold(lease *Lease) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range lease.addrs() {
@@ -191,7 +191,7 @@ func (l *lan) hold(lease *Lease) error {
 }
 
 // leave ends what there was for a client that held its lease, or got none.
-func (l *lan) leave(c *client) {
+func (l *proxyLAN) leave(c *client) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.lease != nil {
@@ -217,7 +217,7 @@ func (l *lan) leave(c *client) {
 }
 
 // follow asks for the host's routes to follow. The caller holds mu.
-func (l *lan) follow() {
+func (l *proxyLAN) follow() {
 	select {
 	case l.changed <- struct{}{}:
 	default: // they will
@@ -225,7 +225,7 @@ func (l *lan) follow() {
 }
 
 // routes lead to the clients.
-func (l *lan) routes() (routes []hostnet.Route) {
+func (l *proxyLAN) routes() (routes []hostnet.Route) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for a := range l.held {
@@ -262,18 +262,18 @@ func (s *Server) keepLAN(ctx context.Context) (stop func()) {
 }
 
 // open starts answering on the segment.
-func (l *lan) open() (err error) {
+func (l *proxyLAN) open() (err error) {
 	if l == nil {
 		return nil
 	}
-	if l.segment, err = segment.Open(l.place, l.log); err != nil {
+	if l.segment, err = lan.Open(l.place, l.log); err != nil {
 		return fmt.Errorf("proxy-lan: %w", err)
 	}
 	return nil
 }
 
 // close gives back every lease and stops answering.
-func (l *lan) close() {
+func (l *proxyLAN) close() {
 	if l == nil || l.segment == nil {
 		return
 	}
@@ -290,7 +290,7 @@ func (l *lan) close() {
 
 // push is what the segment's DHCP server says of names, unless the
 // configuration does.
-func (l *lan) push(c *client, configured []string) (options []string) {
+func (l *proxyLAN) push(c *client, configured []string) (options []string) {
 	if l == nil || c.station == nil || slices.ContainsFunc(configured, saysNames) {
 		return nil
 	}
