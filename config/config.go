@@ -89,6 +89,7 @@ type Config struct {
 	MaxClients          int           // 1024
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
+	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
 	VLANTagging         bool
 	VLANAccept          VLANAccept
 	VLANPVID            int // 1
@@ -253,6 +254,12 @@ const (
 	DevTap
 	DevNull
 )
+
+// ProxyLAN is `proxy-lan`: the Ethernet segment that a server's clients are on.
+type ProxyLAN struct {
+	Interface string // of this host
+	DHCP      bool   // addresses are leased from the segment's DHCP server, else from IfconfigPool
+}
 
 // Adapter is how a tun adapter looks to this host.
 type Adapter int

@@ -71,6 +71,22 @@ func (b *builder) bridgePool(d *call) error {
 	return nil
 }
 
+func setProxyLAN(b *builder, d *call) error {
+	lan := &ProxyLAN{Interface: d.args[0]}
+	if len(d.args) > 1 {
+		switch d.args[1] {
+		case "pool":
+		case "dhcp":
+			lan.DHCP = true
+		default:
+			return d.expected(d.args[1], "pool or dhcp")
+		}
+	}
+	b.ProxyLAN = lan
+	b.Mode, b.TLSServer = ModeServer, true
+	return nil
+}
+
 // maxVLAN is the largest VLAN identifier; 4095 is reserved (802.1Q).
 const maxVLAN = 4094
 
@@ -102,6 +118,7 @@ func setMaxRoutesPerClient(b *builder, d *call) error {
 
 // checkEthernet looks for directives of tap adapters where there is none.
 func (b *builder) checkEthernet() {
+	b.checkProxyLAN()
 	if b.DevType == DevTap {
 		b.checkBridge()
 		return
@@ -113,6 +130,32 @@ func (b *builder) checkEthernet() {
 	}
 	if b.has("lladdr") && b.Adapter == AdapterIP {
 		b.note(b.at("lladdr"), "lladdr: only an Ethernet adapter has a MAC address, ignored here")
+	}
+}
+
+// checkProxyLAN looks for what says otherwise where clients get their addresses.
+func (b *builder) checkProxyLAN() {
+	lan := b.ProxyLAN
+	if lan == nil {
+		return
+	}
+	if b.DevType != DevTun {
+		b.problem("proxy-lan", "is for tun adapters, whose clients have no Ethernet", "write dev tun; with dev tap, use server-bridge and put the tap on a bridge")
+	}
+	if b.has("topology") && b.Topology != TopologySubnet {
+		b.problem("topology", "with proxy-lan, clients are in one network", "write topology subnet")
+	}
+	for _, name := range []string{"server", "server-ipv6", "ifconfig-ipv6-pool"} {
+		if b.has(name) {
+			b.problem("proxy-lan", name+" is given too, and the network is that of "+lan.Interface, "keep one of the two")
+		}
+	}
+	switch {
+	case lan.DHCP && b.IfconfigPool != nil:
+		b.problem("ifconfig-pool", "with proxy-lan "+lan.Interface+" dhcp, the DHCP server there gives the addresses", "remove it, or write proxy-lan "+lan.Interface+" pool")
+	case !lan.DHCP && b.IfconfigPool == nil:
+		b.problem("proxy-lan", "there is no range of addresses for the clients",
+			"add the line: ifconfig-pool FIRST LAST, with addresses that nobody else there gets; or write proxy-lan "+lan.Interface+" dhcp")
 	}
 }
 

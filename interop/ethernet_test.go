@@ -116,13 +116,15 @@ func (l *lab) lan(s *netns) *netns {
 	return h
 }
 
-// dnsmasq leases addresses on the LAN.
-func (n *netns) dnsmasq() {
+// dnsmasq leases addresses of a range on the LAN.
+func (n *netns) dnsmasq(addresses string, more ...string) (p *process, leases string) {
 	n.t.Helper()
-	p := n.start("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--log-dhcp", "--log-facility=-",
-		"--user=root", "--interface=lan0", "--bind-interfaces", "--pid-file="+filepath.Join(n.dir, "pid"),
-		"--dhcp-range=10.20.0.100,10.20.0.149,255.255.255.0", "--dhcp-leasefile="+filepath.Join(n.dir, "leases"))
+	leases = filepath.Join(n.dir, "leases")
+	p = n.start("dnsmasq", append([]string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--log-dhcp", "--log-facility=-",
+		"--user=root", "--interface=lan0", "--bind-interfaces", "--pid-file=" + filepath.Join(n.dir, "pid"),
+		"--dhcp-range=" + addresses, "--dhcp-leasefile=" + leases}, more...)...)
 	p.expect(regexp.MustCompile(`DHCP, IP range`), 1, patience)
+	return p, leases
 }
 
 // dhclient leases an address for a device and puts it there.
@@ -147,7 +149,7 @@ func TestBridgeDHCP(t *testing.T) {
 				c, s := l.host("c"), l.host("s")
 				w := l.join(c, s)
 				h := l.lan(s)
-				h.dnsmasq()
+				h.dnsmasq("10.20.0.100,10.20.0.149,255.255.255.0")
 				s.run(who.server, s.tapServer(form)).up()
 				c.run(who.client, c.tapClient(keys(t).client, w.b4)).up()
 				leased := c.dhclient(tapDevice)

@@ -22,6 +22,7 @@ import (
 // and lease none: with server-bridge it is part of a LAN.
 type layout struct {
 	topology config.Topology
+	onLAN    bool // proxy-lan: the network is a segment's, and this host has its addresses there
 	ethernet bool
 	bridged  bool         // the network is a LAN's
 	network  netip.Prefix // IPv4; not valid without
@@ -58,6 +59,14 @@ func (r addrRange) index(a netip.Addr) (i int, ok bool) {
 // maxLeases bounds a pool; an IPv6 network has room for more than anyone can
 // connect.
 const maxLeases = 1 << 16
+
+// chooseLayout is that of the segment where there is one.
+func chooseLayout(c *config.Config, behind *proxyLAN) (*layout, error) {
+	if behind != nil {
+		return behind.layout(c.IfconfigPool)
+	}
+	return newLayout(c)
+}
 
 func newLayout(c *config.Config) (*layout, error) {
 	l := &layout{topology: c.Topology, ethernet: endpoint.Kind(c) == nic.Ethernet}
@@ -166,6 +175,9 @@ func (l *layout) divide(c *config.Config) error {
 // state is what the server's host should look like.
 func (l *layout) state(device string, mtu int) hostnet.State {
 	s := hostnet.State{Device: device, MTU: mtu}
+	if l.onLAN {
+		return s
+	}
 	if l.server.IsValid() {
 		if l.topology == config.TopologySubnet {
 			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, l.network.Bits())})

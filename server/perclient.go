@@ -76,7 +76,7 @@ func (s *Server) lease(c *client, name string) (*Lease, error) {
 	if i := c.own.IfconfigIPv6; i != nil {
 		fixed6 = i.Local.Addr()
 	}
-	lease, err := s.pool.acquireNear(name, fixed4)
+	lease, err := s.freeLease(c, name, fixed4)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +91,19 @@ func (s *Server) lease(c *client, name string) (*Lease, error) {
 			s.log.Warn("a client is cut off, since its address is another's by client-config-dir", "client", holder.name, "address", a, "owner", c.name)
 			holder.evict()
 		}
+	}
+	return lease, nil
+}
+
+// freeLease is of the pool, or of the segment's DHCP server.
+func (s *Server) freeLease(c *client, name string, near netip.Addr) (lease *Lease, err error) {
+	if c.station != nil {
+		lease = &Lease{IPv4: c.station.lease.Address.Addr(), index: noIndex}
+	} else if lease, err = s.pool.acquireNear(name, near); err != nil {
+		return nil, err
+	}
+	if s.lan != nil {
+		lease.IPv6 = s.lan.ipv6(s.stationName(c), s.layout.network6)
 	}
 	return lease, nil
 }

@@ -17,6 +17,16 @@ type Lease struct {
 	index      int        // in the pool, or noIndex
 }
 
+// addrs are those there are.
+func (l *Lease) addrs() (list []netip.Addr) {
+	for _, a := range []netip.Addr{l.IPv4, l.IPv6} {
+		if a.IsValid() {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
 // noIndex is that of a lease that is not the pool's.
 const noIndex = -1
 

@@ -66,7 +66,8 @@ type Server struct {
 	adapter   *adapter.Adapter
 	sockets
 	streams streams
-	share   *share // nil: no port-share
+	share   *share    // nil: no port-share
+	lan     *proxyLAN // nil: no proxy-lan
 
 	numbers  atomic.Uint64 // of clients, those given so far
 	restarts chan struct{} // asked for by Restart
@@ -76,11 +77,15 @@ type Server struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Server, error) {
-	l, err := newLayout(c)
+	behind, err := newProxyLAN(c.ProxyLAN, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
+	l, err := chooseLayout(c, behind)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
 		restarts: make(chan struct{}, 1)}
 	if err := endpoint.Unlock(c, o.Ask); err != nil {
 		return nil, err
@@ -130,6 +135,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { failed <- s.road.Outbound(s.adapter) }()
 	s.serve(ctx, failed)
 	defer s.keepStatus()()
+	defer s.keepLAN(ctx)()
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
@@ -163,7 +169,11 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if err = s.listen(ctx); err != nil {
 		return err
 	}
-	if s.adapter, err = s.opts.Open(ctx, want); err != nil {
+	if err = s.lan.open(); err == nil {
+		s.adapter, err = s.opts.Open(ctx, want)
+	}
+	if err != nil {
+		s.lan.close()
 		s.sockets.close()
 		return err
 	}
@@ -188,6 +198,11 @@ func (s *Server) state(ctx context.Context) hostnet.State {
 		state.Routes = nil
 	} else {
 		state.Routes = append(state.Routes, s.routes(ctx)...)
+	}
+	if s.lan != nil {
+		state.Routes = append(state.Routes, s.lan.routes()...)
+		state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
+		return state
 	}
 	if !s.opts.Forward {
 		return state
@@ -224,6 +239,7 @@ func (s *Server) close() {
 	if s.poolFile != nil {
 		s.poolFile.Close()
 	}
+	s.lan.close()
 	s.adapter.TakeDown(s.log)
 	s.sockets.close()
 	s.streams.close()

@@ -34,6 +34,8 @@ type client struct {
 	cipher string // of its data channel
 	usage  usage
 
+	station *station // on the segment of proxy-lan, with DHCP; else nil
+
 	own          *config.PerClient // of client-config-dir; set before the lease
 	port         atomic.Pointer[segment.Port]
 	greeted      atomic.Bool // it has said who it is

@@ -220,6 +220,9 @@ func (l *life) kernel(c *config.Config) adapter.Opener {
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
+	if l.UserSpace && c.ProxyLAN != nil {
+		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
+	}
 	open := l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger})
 	return server.New(c, server.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdlayher/ndp"
 
+	"culvert/nic/ether/datagram"
 	"culvert/nic/ether/dhcp"
 	"culvert/nic/ether/neighbor"
 	"culvert/nic/frame"
@@ -128,14 +129,14 @@ func (a *answerer) who(addr netip.Addr) (neighbor.Station, bool) {
 }
 
 func (a *answerer) dhcp4(packet []byte) ([]byte, Count, bool) {
-	d, ok := parseDatagram(packet)
+	d, ok := datagram.Parse(packet)
 	if !ok {
 		return nil, BadDHCP, false
 	}
 	if !a.network.DHCP {
 		return nil, Unanswered, false
 	}
-	reply, outcome, err := a.network.lease4().Answer(d.payload, a.macs.Load().adapter, d.dst.Addr())
+	reply, outcome, err := a.network.lease4().Answer(d.Payload, a.macs.Load().adapter, d.Dst.Addr())
 	if err != nil {
 		a.log.Debug("DHCP from the adapter's host", "error", err)
 		return nil, BadDHCP, false
@@ -152,13 +153,13 @@ func (a *answerer) dhcp4(packet []byte) ([]byte, Count, bool) {
 	if reply.Broadcast {
 		to = frame.Broadcast
 	}
-	answer := datagram{netip.AddrPortFrom(reply.From, portDHCPServer), netip.AddrPortFrom(reply.To, portDHCPClient), reply.Message}
-	return answer.append(nil, a.macs.Load().gateway, to), AnsweredDHCP, true
+	answer := datagram.Datagram{Src: netip.AddrPortFrom(reply.From, portDHCPServer), Dst: netip.AddrPortFrom(reply.To, portDHCPClient), Payload: reply.Message}
+	return answer.Append(nil, a.macs.Load().gateway, to), AnsweredDHCP, true
 }
 
 func (a *answerer) dhcp6(packet []byte) ([]byte, Count, bool) {
-	d, ok := parseDatagram(packet)
-	if !ok || !d.src.Addr().IsLinkLocalUnicast() || !d.dst.Addr().IsMulticast() {
+	d, ok := datagram.Parse(packet)
+	if !ok || !d.Src.Addr().IsLinkLocalUnicast() || !d.Dst.Addr().IsMulticast() {
 		return nil, BadDHCP, false
 	}
 	if !a.network.DHCP {
@@ -166,7 +167,7 @@ func (a *answerer) dhcp6(packet []byte) ([]byte, Count, bool) {
 	}
 	n := a.network
 	l := dhcp.Lease6{Address: n.IPv6.Address.Addr(), Server: a.macs.Load().gateway, Time: n.Lease, DNS: n.DNS, Search: n.Search, NTP: n.NTP}
-	reply, outcome, err := l.Answer(d.payload)
+	reply, outcome, err := l.Answer(d.Payload)
 	if err != nil {
 		a.log.Debug("DHCPv6 from the adapter's host", "error", err)
 		return nil, BadDHCP, false
@@ -175,8 +176,8 @@ func (a *answerer) dhcp6(packet []byte) ([]byte, Count, bool) {
 	if reply == nil {
 		return nil, Unanswered, false
 	}
-	answer := datagram{netip.AddrPortFrom(GatewayIPv6, portDHCPv6Server), d.src, reply}
-	return answer.append(nil, a.macs.Load().gateway, a.macs.Load().adapter), AnsweredDHCPv6, true
+	answer := datagram.Datagram{Src: netip.AddrPortFrom(GatewayIPv6, portDHCPv6Server), Dst: d.Src, Payload: reply}
+	return answer.Append(nil, a.macs.Load().gateway, a.macs.Load().adapter), AnsweredDHCPv6, true
 }
 
 // report tells the log what the host's client made of its address.

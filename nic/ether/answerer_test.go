@@ -14,6 +14,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"github.com/mdlayher/ndp"
 
+	"culvert/nic/ether/datagram"
 	"culvert/nic/ether/neighbor"
 	"culvert/nic/frame"
 )
@@ -246,8 +247,8 @@ func from4(src, dst string, kind dhcpv4.MessageType, set ...dhcpv4.Modifier) []b
 	for _, f := range set {
 		f(m)
 	}
-	d := datagram{netip.AddrPortFrom(netip.MustParseAddr(src), 68), netip.AddrPortFrom(netip.MustParseAddr(dst), 67), m.ToBytes()}
-	return d.append(nil, host, gateway)
+	d := datagram.Datagram{Src: netip.AddrPortFrom(netip.MustParseAddr(src), 68), Dst: netip.AddrPortFrom(netip.MustParseAddr(dst), 67), Payload: m.ToBytes()}
+	return d.Append(nil, host, gateway)
 }
 
 // discover is the packet of a client's first message.
@@ -259,14 +260,14 @@ func discover(set dhcpv4.Modifier) []byte {
 }
 
 // reply4 reads the one answer.
-func reply4(t *testing.T, frames [][]byte) (frame.Header, datagram, *dhcpv4.DHCPv4) {
+func reply4(t *testing.T, frames [][]byte) (frame.Header, datagram.Datagram, *dhcpv4.DHCPv4) {
 	t.Helper()
 	if len(frames) != 1 {
 		t.Fatalf("%d answers", len(frames))
 	}
 	h, _ := frame.Parse(frames[0])
-	d, ok := parseDatagram(frames[0][h.Len:])
-	m, err := dhcpv4.FromBytes(d.payload)
+	d, ok := datagram.Parse(frames[0][h.Len:])
+	m, err := dhcpv4.FromBytes(d.Payload)
 	if !ok || err != nil {
 		t.Fatalf("%x: %v", frames[0], err)
 	}
@@ -276,12 +277,12 @@ func reply4(t *testing.T, frames [][]byte) (frame.Header, datagram, *dhcpv4.DHCP
 func TestDHCPFrames(t *testing.T) {
 	m := newMachine(pushed)
 	h, d, offer := reply4(t, m.tell(t, framed(frame.TypeIPv4, discover(nil))))
-	if h.Dst != host || h.Src != gateway || d.src.String() != "10.8.0.254:67" || d.dst.String() != "10.8.0.6:68" || offer.MessageType() != dhcpv4.MessageTypeOffer {
+	if h.Dst != host || h.Src != gateway || d.Src.String() != "10.8.0.254:67" || d.Dst.String() != "10.8.0.6:68" || offer.MessageType() != dhcpv4.MessageTypeOffer {
 		t.Errorf("%+v %v %v", h, d, offer)
 	}
 	h, d, _ = reply4(t, m.tell(t, framed(frame.TypeIPv4, discover(dhcpv4.WithBroadcast(true)))))
-	if h.Dst != frame.Broadcast || d.dst.String() != "255.255.255.255:68" {
-		t.Errorf("to a client that asked for a broadcast: %+v %v", h, d.dst)
+	if h.Dst != frame.Broadcast || d.Dst.String() != "255.255.255.255:68" {
+		t.Errorf("to a client that asked for a broadcast: %+v %v", h, d.Dst)
 	}
 	if m := newMachine(Network{IPv4: pushed.IPv4}); len(m.tell(t, framed(frame.TypeIPv4, discover(nil)))) > 0 {
 		t.Error("answered though the host is set by other ways")
@@ -316,12 +317,12 @@ func TestChangeReachesTheHost(t *testing.T) {
 		t.Error("the host is told that an address of its own is in use")
 	}
 	_, d, nak := reply4(t, m.tell(t, from4("10.8.0.6", "10.8.0.5", dhcpv4.MessageTypeRequest, dhcpv4.WithClientIP(net.IPv4(10, 8, 0, 6)))))
-	if nak.MessageType() != dhcpv4.MessageTypeNak || d.src.Addr().String() != "10.8.0.5" {
-		t.Errorf("renewing: %v from %v", nak.MessageType(), d.src)
+	if nak.MessageType() != dhcpv4.MessageTypeNak || d.Src.Addr().String() != "10.8.0.5" {
+		t.Errorf("renewing: %v from %v", nak.MessageType(), d.Src)
 	}
 	wants := dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.IPv4(10, 8, 0, 10)))
 	_, d, ack := reply4(t, m.tell(t, from4("0.0.0.0", "255.255.255.255", dhcpv4.MessageTypeRequest, wants)))
-	if ack.MessageType() != dhcpv4.MessageTypeAck || ack.YourIPAddr.String() != "10.8.0.10" || d.src.Addr().String() != "10.8.0.9" {
+	if ack.MessageType() != dhcpv4.MessageTypeAck || ack.YourIPAddr.String() != "10.8.0.10" || d.Src.Addr().String() != "10.8.0.9" {
 		t.Errorf("asking again: %v", ack)
 	}
 	if len(m.tell(t, arp("10.8.0.10", "10.8.0.5"))) > 0 {
@@ -333,8 +334,8 @@ func from6(dst netip.Addr, kind dhcpv6.MessageType) []byte {
 	m := &dhcpv6.Message{MessageType: kind}
 	dhcpv6.WithClientID(&dhcpv6.DUIDUUID{})(m)
 	m.AddOption(&dhcpv6.OptIANA{})
-	d := datagram{netip.AddrPortFrom(ll, 546), netip.AddrPortFrom(dst, 547), m.ToBytes()}
-	return d.append(nil, host, neighbor.GroupMAC(dst))
+	d := datagram.Datagram{Src: netip.AddrPortFrom(ll, 546), Dst: netip.AddrPortFrom(dst, 547), Payload: m.ToBytes()}
+	return d.Append(nil, host, neighbor.GroupMAC(dst))
 }
 
 func solicitAddress() []byte {
@@ -345,9 +346,9 @@ func TestDHCPv6Frames(t *testing.T) {
 	m := newMachine(pushed)
 	frames := m.tell(t, framed(frame.TypeIPv6, solicitAddress()))
 	h, _ := frame.Parse(frames[0])
-	d, ok := parseDatagram(frames[0][h.Len:])
-	reply, err := dhcpv6.MessageFromBytes(d.payload)
-	if !ok || err != nil || h.Dst != host || d.src.String() != "[fe80::8]:547" || d.dst.String() != "[fe80::10]:546" ||
+	d, ok := datagram.Parse(frames[0][h.Len:])
+	reply, err := dhcpv6.MessageFromBytes(d.Payload)
+	if !ok || err != nil || h.Dst != host || d.Src.String() != "[fe80::8]:547" || d.Dst.String() != "[fe80::10]:546" ||
 		reply.MessageType != dhcpv6.MessageTypeAdvertise || reply.Options.OneIANA().Options.OneAddress().IPv6Addr.String() != "fd00:8::6" {
 		t.Errorf("%+v %v %v %v", h, d, reply, err)
 	}

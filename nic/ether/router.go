@@ -57,9 +57,12 @@ func (r *router) due(now time.Time, n Network) bool {
 	return true
 }
 
+// defaultHops is what hosts give their packets (IANA, IP Parameters).
+const defaultHops = 64
+
 // advertisement says what the network is, where the host is to hear it here.
 func (r *router) advertisement(n Network, gateway frame.MAC) *ndp.RouterAdvertisement {
-	ra := &ndp.RouterAdvertisement{CurrentHopLimit: hops, Options: []ndp.Option{
+	ra := &ndp.RouterAdvertisement{CurrentHopLimit: defaultHops, Options: []ndp.Option{
 		&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: gateway[:]},
 	}}
 	if n.MTU >= leastMTU {
