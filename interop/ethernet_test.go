@@ -284,3 +284,22 @@ func vlans(t *testing.T, who pairing, accept string) {
 		}
 	}
 }
+
+// TestNullAdapter: `dev null` connects, and touches nothing of its host.
+func TestNullAdapter(t *testing.T) {
+	null := []string{"dev null", "dev-type null"}
+	for _, who := range []pairing{{ours, stock}, {ours, ours}} {
+		t.Run(who.name(), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			c, s := l.host("c"), l.host("s")
+			w := l.join(c, s)
+			before := c.state()
+			s.run(who.server, s.serverConfig(serverParty(t, plain))).up()
+			c.run(who.client, c.clientConfig(clientParty(t, plain, null...), w.b4)).up()
+			if after := c.state(); after != before {
+				t.Errorf("the host was\n%s\nand is\n%s", before, after)
+			}
+		})
+	}
+}

@@ -126,3 +126,22 @@ func TestVLANOfClient(t *testing.T) {
 		gets(t, "bert", b.nic, arpFrame(macBert, deviceMAC))
 	})
 }
+
+// TestRoutesOfEthernetServer: the server's own routes have a next hop, as its
+// configuration or else the manual says.
+func TestRoutesOfEthernetServer(t *testing.T) {
+	for lines, want := range map[string]string{
+		"route 10.66.0.0 255.255.0.0":                                  "10.8.0.2",
+		"route 10.66.0.0 255.255.0.0\nroute-gateway 10.8.0.9":          "10.8.0.9",
+		"route 10.66.0.0 255.255.0.0 10.8.0.7\nroute-gateway 10.8.0.9": "10.8.0.7",
+		"route-ipv6 2001:db8::/32\nroute 10.66.0.0 255.255.0.0":        "10.8.0.2", // the first is left out
+		"route-ipv6 2001:db8::/32 fd00:8::7":                           "fd00:8::7",
+	} {
+		inBubble(t, simnet.Options{}, func(t *testing.T, w *world) {
+			s := w.serve(ethernet + lines)
+			if routes := s.states[0].Routes; len(routes) != 1 || routes[0].Via.String() != want {
+				t.Errorf("%q makes %v, want one by %s", lines, routes, want)
+			}
+		})
+	}
+}

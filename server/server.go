@@ -204,7 +204,7 @@ func (s *Server) state(ctx context.Context) hostnet.State {
 		state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
 		return state
 	}
-	if !s.opts.Forward {
+	if !s.opts.Forward || s.layout.bridged {
 		return state
 	}
 	state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
@@ -219,8 +219,15 @@ func (s *Server) state(ctx context.Context) hostnet.State {
 // routes are those of `route`. One of a name that cannot be resolved is left
 // out: a server serves without it.
 func (s *Server) routes(ctx context.Context) (routes []hostnet.Route) {
-	for _, r := range s.cfg.Routes {
-		list, err := endpoint.HostRoutes(ctx, s.cfg, r, netip.Addr{}, endpoint.SystemResolver)
+	cfg := *s.cfg
+	if !cfg.RouteGateway.IsValid() && s.segment != nil {
+		cfg.RouteGateway = s.layout.beside // man page, server
+	}
+	if endpoint.WithoutGateway(&cfg) {
+		s.log.Warn("routes through an Ethernet adapter need a gateway, and those without one are left out: name it in the line, or IPv4's in route-gateway")
+	}
+	for _, r := range cfg.Routes {
+		list, err := endpoint.HostRoutes(ctx, &cfg, r, netip.Addr{}, endpoint.SystemResolver)
 		if err != nil {
 			s.log.Warn("a route is left out", "error", err)
 		}

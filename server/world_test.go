@@ -174,8 +174,9 @@ func (l *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(
 type serving struct {
 	process
 	*server.Server
-	nic  *nictest.Pipe
-	link *simnet.Endpoint
+	nic    *nictest.Pipe
+	link   *simnet.Endpoint
+	states []adapter.State // asked of the adapter
 }
 
 func (w *world) serve(more string) *serving {
@@ -191,7 +192,7 @@ func (w *world) serveText(text string) *serving {
 	ready := make(chan struct{})
 	s.Server = must(server.New(cfg, server.Options{
 		Log:    s.log.logger(),
-		Open:   opener(s.nic, nil),
+		Open:   opener(s.nic, &s.states),
 		Listen: w.listener(serverAddr, &s.link),
 		Ready:  func(*server.Server) { close(ready) },
 	}))(w.t)
