@@ -36,6 +36,12 @@ var dropNames = [drops]string{
 
 func (d Drop) String() string { return dropNames[d] }
 
+// Drops are all reasons, in order.
+func Drops(yield func(Drop) bool) {
+	for d := Runt; d < drops && yield(d); d++ {
+	}
+}
+
 // Counters are what passed a port, from the hub's side: In is what came from
 // the adapter, of which the drops are a part.
 type Counters struct {
@@ -50,7 +56,7 @@ func (c *Counters) Dropped(d Drop) uint64 { return c.drops[d].Load() }
 // Drops are the counts that are not zero, by the reason's name.
 func (c *Counters) Drops() map[string]uint64 {
 	seen := make(map[string]uint64)
-	for d := Runt; d < drops; d++ {
+	for d := range Drops {
 		if n := c.drops[d].Load(); n > 0 {
 			seen[d.String()] = n
 		}

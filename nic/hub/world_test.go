@@ -140,7 +140,7 @@ func (w *world) arrived(want ...string) {
 func (s *station) dropped(want map[Drop]uint64) {
 	s.t.Helper()
 	synctest.Wait()
-	for d := Runt; d < drops; d++ {
+	for d := range Drops {
 		if got := s.port.Dropped(d); got != want[d] && d != Looped {
 			s.t.Errorf("%s dropped %d for %q, expected %d", s.port.Name(), got, d, want[d])
 		}
