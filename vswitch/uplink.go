@@ -10,6 +10,7 @@ import (
 	"culvert/client"
 	"culvert/config"
 	"culvert/hostnet"
+	"culvert/nic"
 	"culvert/nic/hub"
 )
 
@@ -93,5 +94,21 @@ func (s *Switch) plugTunnel(_ context.Context, want hostnet.State) (*bringup.Ada
 	if _, err := s.hub.Add(near, hub.PortOptions{Uplink: true}); err != nil {
 		return nil, errors.Join(err, near.Close())
 	}
-	return &bringup.Adapter{NIC: far}, nil
+	return &bringup.Adapter{NIC: plug{far, s.hub, near.Name()}}, nil
+}
+
+// plug is the tunnel's end of the pair.
+type plug struct {
+	nic.NIC
+	hub  *hub.Hub
+	port string
+}
+
+// Close returns when the hub has no uplink any more, so that there can be
+// another.
+func (p plug) Close() error {
+	if err := p.hub.Remove(p.port); !errors.Is(err, hub.ErrNoPort) {
+		return err
+	}
+	return p.NIC.Close()
 }
