@@ -43,7 +43,8 @@ func Drops(yield func(Drop) bool) {
 }
 
 // Counters are what passed a port, from the hub's side: In is what came from
-// the adapter, of which the drops are a part.
+// the adapter, of which the drops are a part. The hub's own frames are not
+// among Out.
 type Counters struct {
 	InFrames, InBytes   atomic.Uint64
 	OutFrames, OutBytes atomic.Uint64

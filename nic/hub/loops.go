@@ -96,7 +96,7 @@ func (l *loops) probe(port *Port, p *buf.Packet) {
 	for vlan := range uint16(frame.MaxVLAN + 1) {
 		if port.carries(vlan) && m.vlans.has(vlan) {
 			l.write(p, port, vlan)
-			port.send([]*buf.Packet{p})
+			port.write([]*buf.Packet{p})
 		}
 	}
 }

@@ -207,8 +207,19 @@ func (p *Port) stations() int {
 	return 0
 }
 
-// send gives frames to the adapter, as they are to be there.
+// send gives stations' frames to the adapter, as they are to be there.
 func (p *Port) send(frames []*buf.Packet) {
+	n, bytes := p.write(frames), 0
+	for _, f := range frames[:n] { // which ones, adapters do not tell
+		bytes += f.Len()
+	}
+	p.OutFrames.Add(uint64(n))
+	p.OutBytes.Add(uint64(bytes))
+	p.drops[Unsent].Add(uint64(len(frames) - n))
+}
+
+// write is send that does not count, for the hub's own frames.
+func (p *Port) write(frames []*buf.Packet) int {
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	if tap := p.Tap.Load(); tap != nil {
@@ -217,11 +228,5 @@ func (p *Port) send(frames []*buf.Packet) {
 		}
 	}
 	n, _ := p.nic.WriteBatch(frames)
-	bytes := 0
-	for _, f := range frames[:n] { // which ones, adapters do not tell
-		bytes += f.Len()
-	}
-	p.OutFrames.Add(uint64(n))
-	p.OutBytes.Add(uint64(bytes))
-	p.drops[Unsent].Add(uint64(len(frames) - n))
+	return n
 }
