@@ -127,18 +127,18 @@ func TestHubAcross(t *testing.T) {
 func TestHubBeyondTheUplink(t *testing.T) {
 	l := newLAN(t)
 	l.hub("eth0", "")
-	l.reachBeyond()
+	l.reachBeyond("eth0")
 }
 
 // reachBeyond checks that every host and the one beyond reach each other.
-func (l *lan) reachBeyond() {
+func (l *lan) reachBeyond(uplink string) {
 	l.t.Helper()
 	for i, n := range l.hosts {
 		n.ping(beyondAddr)
 		transfer(l.t, n, l.beyond, beyondAddr, lanTransfer)
 		transfer(l.t, l.beyond, n, lanAddrs[i], lanTransfer)
 	}
-	if p := l.port("eth0"); len(p.Drops) > 0 || p.InBytes < 3*lanTransfer || p.OutBytes < 3*lanTransfer {
+	if p := l.port(uplink); len(p.Drops) > 0 || p.InBytes < 3*lanTransfer || p.OutBytes < 3*lanTransfer {
 		l.t.Errorf("uplink: %+v", p)
 	}
 }
@@ -153,7 +153,26 @@ func TestHubTrunk(t *testing.T) {
 	other.expect(hubIsUp, 1, patience)
 	l.beyond.ip("addr", "add", beyondAddr.String()+"/24", "dev", "tapx")
 	l.hub("eth0", ",vlan=7")
-	l.reachBeyond()
+	l.reachBeyond("eth0")
+}
+
+// TestHubOverATunnel: the host beyond is a stock server, and the uplink a TAP
+// tunnel to it.
+func TestHubOverATunnel(t *testing.T) {
+	l := newLAN(t)
+	l.beyond.ip("addr", "flush", "dev", "eth0")
+	server, client := netip.MustParsePrefix("198.51.100.1/24"), netip.MustParsePrefix("198.51.100.2/24")
+	l.beyond.ip("addr", "add", server.String(), "dev", "eth0")
+	l.at.ip("addr", "add", client.String(), "dev", "eth0")
+	l.beyond.run(stock, l.beyond.tapServer("mode server", "tls-server", "ifconfig "+beyondAddr.String()+" 255.255.255.0")).up()
+	l.hub(l.at.tapClient(keys(t).client, server.Addr()), "").up()
+	l.reachBeyond("tunnel")
+	before := l.port("tunnel")
+	l.hosts[0].ping(lanAddrs[1])
+	transfer(t, l.hosts[0], l.hosts[1], lanAddrs[1], lanTransfer)
+	if n := l.port("tunnel").OutFrames - before.OutFrames; n > 10 { // the question for the address is one
+		t.Errorf("%d frames of a transfer across went into the tunnel", n)
+	}
 }
 
 // TestHubVLANsApart: an adapter in a VLAN and one in none do not hear each
