@@ -63,7 +63,7 @@ func (l *lan) quiet(role string) *netns {
 // the given settings, and waits until it is up.
 func (l *lan) hub(uplink string, settings string) *process {
 	l.t.Helper()
-	argv := []string{culvert(l.t), "hub", "--uplink", uplink, "--name", l.at.name, "--socket-dir", l.sockets}
+	argv := []string{culvert(l.t), "hub", "--uplink", uplink, "--name", l.at.name, "--state-dir", l.sockets}
 	for _, n := range l.hosts {
 		argv = append(argv, "--nic", l.nic(n, settings))
 	}
@@ -85,7 +85,7 @@ func (l *lan) nic(n *netns, settings string) string {
 // tell runs a subcommand of `culvert hub`.
 func (l *lan) tell(words ...string) string {
 	l.t.Helper()
-	return mustRun(l.t, culvert(l.t), append([]string{"hub", "--socket-dir", l.sockets}, words...)...)
+	return mustRun(l.t, culvert(l.t), append([]string{"hub", "--state-dir", l.sockets}, words...)...)
 }
 
 // port is one of the hub's ports as `culvert hub list` has it.
@@ -149,7 +149,7 @@ func TestHubTrunk(t *testing.T) {
 	l := newLAN(t)
 	l.beyond.ip("addr", "flush", "dev", "eth0")
 	other := l.beyond.start("hub beyond", culvert(t), "hub", "--uplink", "eth0", "--name", l.beyond.name,
-		"--socket-dir", filepath.Join(t.TempDir(), "run"), "--nic", "tapx,vlan=7", "--nic", "tapy")
+		"--state-dir", filepath.Join(t.TempDir(), "run"), "--nic", "tapx,vlan=7", "--nic", "tapy")
 	other.expect(hubIsUp, 1, patience)
 	l.beyond.ip("addr", "add", beyondAddr.String()+"/24", "dev", "tapx")
 	l.hub("eth0", ",vlan=7")

@@ -13,6 +13,7 @@ import (
 	"culvert/manage"
 	"culvert/nic/frame"
 	"culvert/nic/hub"
+	"culvert/nic/tuntap"
 )
 
 // Status is a hub as `culvert hub list --json` shows it.
@@ -48,7 +49,7 @@ func (s *Switch) Status() Status {
 		state, reason := p.State()
 		line := PortStatus{
 			Name: p.Name(), Type: string(s.kind), Uplink: p.Uplink(), State: state.String(), Reason: reason, VLAN: p.VLAN(), MTU: p.MTU(),
-			InFrames: p.InFrames.Load(), InBytes: p.InBytes.Load(), OutFrames: p.OutFrames.Load(), OutBytes: p.OutBytes.Load(), Drops: p.Drops(),
+			InFrames: p.InFrames.Load(), InBytes: p.InBytes.Load(), OutFrames: p.OutFrames.Load(), OutBytes: p.OutBytes.Load(), Drops: drops(p),
 		}
 		if mac := p.MAC(); mac != (frame.MAC{}) {
 			line.MAC = mac.String()
@@ -59,6 +60,20 @@ func (s *Switch) Status() Status {
 		status.Ports = append(status.Ports, line)
 	}
 	return status
+}
+
+// drops are a port's, with those at its device before the hub saw the frames.
+func drops(p *hub.Port) map[string]uint64 {
+	all := p.Drops()
+	if d, ok := p.NIC().(interface{ Stats() tuntap.Stats }); ok {
+		stats := d.Stats()
+		for reason, n := range map[hub.Drop]uint64{hub.Oversize: stats.Oversize, hub.Malformed: stats.Malformed} {
+			if n > 0 {
+				all[reason.String()] += n
+			}
+		}
+	}
+	return all
 }
 
 // Table writes the status for people.
@@ -167,11 +182,11 @@ func Dial(dir, name string) (Client, error) {
 		dir = manage.DefaultDir()
 	}
 	if name != "" {
-		name = socketPrefix + name
+		name = socketPrefix + strings.TrimPrefix(name, socketPrefix)
 	}
 	c, err := manage.Dial(dir, socketPrefix, name)
 	if err != nil {
-		return Client{}, fmt.Errorf("hub: %w", err)
+		return Client{}, fmt.Errorf("looking for a hub: %w", err)
 	}
 	return Client{c}, nil
 }

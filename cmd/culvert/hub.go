@@ -51,25 +51,19 @@ are gone. All that the hub makes goes with it, even when it is killed.
 	}
 	c.Flags().StringVar(&o.Uplink, "uplink", "", "adapter, configuration of a tunnel, or none")
 	c.Flags().StringArrayVar(&o.NICs, "nic", nil, "an adapter; may be repeated")
-	c.Flags().StringVar(&o.Name, "name", "", "the hub's name on this machine (default: the uplink's)")
 	c.Flags().IntVar(&o.Flood, "flood", 0, "how many frames a second a port may send to all others (default 1000)")
-	c.PersistentFlags().StringVar(&o.Dir, "socket-dir", "", "where running hubs have their sockets (default /run/culvert)")
+	c.PersistentFlags().StringVar(&o.Name, "name", "", "the hub's name on this machine (default: its uplink's; for those below, the only hub)")
+	c.PersistentFlags().StringVar(&o.Dir, "state-dir", "", "where running processes have their sockets (default /run/culvert)")
 	c.MarkFlagRequired("uplink")
 	c.AddCommand(hubListCommand(&o), hubAddCommand(&o), hubSetCommand(&o), hubRemoveCommand(&o))
 	return c
 }
 
-// hubFlag is how a subcommand says which of several hubs it means.
-func hubFlag(c *cobra.Command) *string {
-	return c.Flags().String("hub", "", "name of the hub, where several are running")
-}
-
 func hubListCommand(o *vswitch.Options) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "Show a running hub's ports: state, counters, and what was dropped and why", Args: cobra.NoArgs}
-	hub := hubFlag(c)
 	asJSON := c.Flags().Bool("json", false, "as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		client, err := vswitch.Dial(o.Dir, *hub)
+		client, err := vswitch.Dial(o.Dir, o.Name)
 		if err != nil {
 			return err
 		}
@@ -89,12 +83,11 @@ func hubListCommand(o *vswitch.Options) *cobra.Command {
 
 func hubAddCommand(o *vswitch.Options) *cobra.Command {
 	c := &cobra.Command{Use: "add NAME[,...]", Short: "Add an adapter to a running hub", Long: "Add an adapter to a running hub.\n\n" + nicHelp, Args: one("adapter")}
-	hub := hubFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if _, err := vswitch.ParseSpec(args[0]); err != nil {
 			return err
 		}
-		client, err := vswitch.Dial(o.Dir, *hub)
+		client, err := vswitch.Dial(o.Dir, o.Name)
 		if err != nil {
 			return err
 		}
@@ -117,13 +110,12 @@ move, the device's IP addresses and routes stay behind.`,
 			return nil
 		},
 	}
-	hub := hubFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		change, err := vswitch.ParseChange(args[1:])
 		if err != nil {
 			return err
 		}
-		client, err := vswitch.Dial(o.Dir, *hub)
+		client, err := vswitch.Dial(o.Dir, o.Name)
 		if err != nil {
 			return err
 		}
@@ -134,9 +126,8 @@ move, the device's IP addresses and routes stay behind.`,
 
 func hubRemoveCommand(o *vswitch.Options) *cobra.Command {
 	c := &cobra.Command{Use: "remove NAME", Short: "Remove an adapter from a running hub, and its device", Args: one("name")}
-	hub := hubFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		client, err := vswitch.Dial(o.Dir, *hub)
+		client, err := vswitch.Dial(o.Dir, o.Name)
 		if err != nil {
 			return err
 		}

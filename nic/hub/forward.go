@@ -46,12 +46,9 @@ func (h *Hub) carry(in *Port) {
 			return
 		}
 		now, m, bytes := time.Now(), h.members.Load(), 0
-		tap := in.Tap.Load()
+		in.show(In, batch[:n])
 		for _, p := range batch[:n] {
 			bytes += p.Len()
-			if tap != nil {
-				(*tap)(In, p.Bytes())
-			}
 			f := ingress{Packet: p, now: now}
 			drop := h.judge(m, in, &f)
 			if drop == Kept {

@@ -96,7 +96,7 @@ func FuzzFrames(f *testing.F) {
 			panic("a frame reached another VLAN")
 		}
 	}
-	port(2, PortOptions{VLAN: 6}).Tap.Store(&look)
+	port(2, PortOptions{VLAN: 6}).Tap(look)
 	out := &outbox{size: frameSize(1500)}
 	f.Fuzz(func(t *testing.T, b []byte, fromUplink bool) {
 		if head, ok := frame.Parse(b); fromUplink && ok && head.VLAN == 6 || len(b) > frameSize(1500) {

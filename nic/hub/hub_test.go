@@ -220,7 +220,9 @@ func TestTap(t *testing.T) {
 				seen.Store(new(append(slices.Clone(*seen.Load()), []string{"in ", "out "}[d]+describe(b))))
 			}
 		}
-		out.port.Tap.Store(&look)
+		remove := out.port.Tap(look)
+		var second atomic.Int64
+		out.port.Tap(func(Direction, []byte) { second.Add(1) })
 		a.send(out.mac, "ping")
 		synctest.Wait()
 		out.raw(frame.Header{Dst: a.mac, Src: out.mac, Tagged: true, VLAN: 7, Type: frame.TypeIPv4}, "pong")
@@ -228,6 +230,13 @@ func TestTap(t *testing.T) {
 		w.arrived("uplink: ping@7", "a: pong")
 		if got := strings.Join(*seen.Load(), ", "); got != "out ping@7, in pong@7, in runt" {
 			t.Errorf("the tap saw %q", got)
+		}
+		remove()
+		before := second.Load()
+		a.send(out.mac, "unseen")
+		w.arrived("uplink: unseen@7")
+		if got := len(*seen.Load()); got != 3 || second.Load() != before+1 {
+			t.Errorf("the tap that was removed saw %d frames, the other %d of one", got, second.Load()-before)
 		}
 	})
 }
@@ -241,6 +250,7 @@ func TestAddRefuses(t *testing.T) {
 			"address 02:00:00:00:00:01 is taken":       {MAC: mac(1)},
 			"uplink is taken already by uplink":        {Uplink: true},
 			"expected 1 to 4094":                       {VLAN: 4095},
+			"expected 1 or more":                       {Flood: -1},
 			"leave VLAN 3 out":                         {Uplink: true, VLAN: 3},
 			"first byte is even":                       {MAC: frame.Broadcast},
 			"an MTU of 67: expected 68 to":             {MTU: 67},

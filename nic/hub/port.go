@@ -33,23 +33,11 @@ type PortOptions struct {
 	Flood int
 }
 
-// Direction is that of a frame at a port.
-type Direction int
-
-// Directions.
-const (
-	In  Direction = iota // from the adapter into the hub
-	Out                  // from the hub to the adapter
-)
-
 // Port is a member of a hub.
 type Port struct {
 	Counters
 
-	// Tap, where set, is shown every frame that the adapter sent or is given,
-	// as it is there, before it is judged. It is called by several goroutines
-	// and must not keep the frame.
-	Tap atomic.Pointer[func(d Direction, frame []byte)]
+	taps atomic.Pointer[[]*TapFunc] // nil without any
 
 	name   string
 	nic    nic.NIC
@@ -109,6 +97,8 @@ func newPort(n nic.NIC, o PortOptions, flood int) (*Port, error) {
 		return nil, fmt.Errorf("%s: the uplink carries every VLAN and is in none: leave VLAN %d out", o.Name, o.VLAN)
 	case o.MAC.IsGroup():
 		return nil, fmt.Errorf("%s: %s is the address of a group: choose one whose first byte is even, such as 02:00:00:00:00:01", o.Name, o.MAC)
+	case o.Flood < 0:
+		return nil, fmt.Errorf("%s: %d frames a second to all others: expected 1 or more, or 0 for the usual", o.Name, o.Flood)
 	case o.MTU < minMTU || o.MTU > maxMTU:
 		return nil, fmt.Errorf("%s: an MTU of %d: expected %d to %d", o.Name, o.MTU, minMTU, maxMTU)
 	}
@@ -129,6 +119,9 @@ func (p *Port) VLAN() uint16 { return p.vlan }
 
 // MTU is the largest payload of a frame in bytes.
 func (p *Port) MTU() int { return p.mtu }
+
+// NIC is the adapter, which the hub alone reads, writes and closes.
+func (p *Port) NIC() nic.NIC { return p.nic }
 
 // Uplink tells whether the port leads out.
 func (p *Port) Uplink() bool { return p.uplink }
@@ -222,11 +215,7 @@ func (p *Port) send(frames []*buf.Packet) {
 func (p *Port) write(frames []*buf.Packet) int {
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if tap := p.Tap.Load(); tap != nil {
-		for _, f := range frames {
-			(*tap)(Out, f.Bytes())
-		}
-	}
+	p.show(Out, frames)
 	n, _ := p.nic.WriteBatch(frames)
 	return n
 }
