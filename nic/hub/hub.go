@@ -18,7 +18,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"culvert/nic"
 	"culvert/nic/frame"
@@ -31,9 +30,6 @@ type Options struct {
 	// Flood is how many frames a second a port may send to all others, unless
 	// the port says otherwise; 0 for DefaultFlood.
 	Flood int
-	// ReopenAfter is how long a port stays cut off after a loop was last seen
-	// there; 0 for DefaultReopenAfter.
-	ReopenAfter time.Duration
 }
 
 // Hub is a switch. Its methods may be called by any goroutine.
@@ -74,7 +70,7 @@ func Start(o Options) *Hub {
 	h := &Hub{log: o.Log, flood: o.Flood}
 	h.table = NewTable(Limits[*Port]{PortLimit: (*Port).stations})
 	h.members.Store(new(members))
-	h.loops = newLoops(h, o.ReopenAfter)
+	h.loops = newLoops(h)
 	h.running.Go(h.loops.watch)
 	return h
 }

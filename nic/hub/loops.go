@@ -19,28 +19,27 @@ import (
 // frame that comes around is dropped where it comes in. And probes find the
 // way around and cut it for good, for as long as it is there.
 
-// DefaultReopenAfter is how long a port stays cut off after a probe last came
-// around.
-const DefaultReopenAfter = 30 * time.Second
-
-// probeEvery is how long it takes at most until a loop is found.
-const probeEvery = 2 * time.Second
+const (
+	// probeEvery is how long it takes at most until a loop is found.
+	probeEvery = 2 * time.Second
+	// reopenAfter is how long a port stays cut off after a probe last came
+	// around.
+	reopenAfter = 30 * time.Second
+)
 
 // loops finds the loops of a hub.
 type loops struct {
-	hub         *Hub
-	reopenAfter time.Duration
-	mac         frame.MAC // probes' source
-	id          uint64    // of the hub in its probes
-	key         [32]byte
-	round       atomic.Uint32
-	warned      atomic.Int64 // when a loop behind the uplink was, Unix seconds
-	kick, end   chan struct{}
+	hub       *Hub
+	mac       frame.MAC // probes' source
+	id        uint64    // of the hub in its probes
+	key       [32]byte
+	round     atomic.Uint32
+	warned    atomic.Int64 // when a loop behind the uplink was, Unix seconds
+	kick, end chan struct{}
 }
 
-func newLoops(h *Hub, reopenAfter time.Duration) *loops {
-	setDefault(&reopenAfter, DefaultReopenAfter)
-	l := &loops{hub: h, reopenAfter: reopenAfter, kick: make(chan struct{}, 1), end: make(chan struct{})}
+func newLoops(h *Hub) *loops {
+	l := &loops{hub: h, kick: make(chan struct{}, 1), end: make(chan struct{})}
 	rand.Read(l.key[:])
 	sum := sha256.Sum256(l.key[:])
 	l.id = binary.LittleEndian.Uint64(sum[:])
@@ -156,9 +155,9 @@ func (l *loops) cut(now time.Time, from, to *Port, vlan uint16) {
 		victim = from
 	}
 	reason := fmt.Sprintf("loop: a probe sent by %s came back by %s", from.name, to.name)
-	if victim.block(now.Add(l.reopenAfter), reason) {
+	if victim.block(now.Add(reopenAfter), reason) {
 		l.hub.log.Warn("a port is cut off, as there is a loop: look for what joins these ports outside of the hub",
-			"port", victim.name, "sent by", from.name, "came back by", to.name, "VLAN", vlan, "opens after", l.reopenAfter)
+			"port", victim.name, "sent by", from.name, "came back by", to.name, "VLAN", vlan, "opens after", reopenAfter)
 	}
 }
 

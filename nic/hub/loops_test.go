@@ -62,14 +62,14 @@ func TestLoopIsCutAndReopened(t *testing.T) {
 			t.Errorf("b dropped %d frames, expected the one that came around", n)
 		}
 		w.arrived() // and nothing came back by the uplink
-		time.Sleep(10 * DefaultReopenAfter)
+		time.Sleep(10 * reopenAfter)
 		if state(b) != PortBlocked {
 			t.Error("b was opened though the loop is there")
 		}
 		if err := w.hub.Remove("a"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(DefaultReopenAfter + 2*probeEvery)
+		time.Sleep(reopenAfter + 2*probeEvery)
 		if s, why := b.State(); s != Forwarding || why != "" {
 			t.Errorf("without a loop b is %s (%s)", s, why)
 		}

@@ -134,6 +134,31 @@ func TestTagsArrive(t *testing.T) {
 	equalFrames(t, receiveAll(t, right, len(want)), want)
 }
 
+func TestPhysicalDoesNotAllocate(t *testing.T) {
+	left, name := wire(t)
+	right := openPhysical(t, name)
+	frames := framesOf(8, 1000)
+	batch := batchOf(frames...)
+	allocs := testing.AllocsPerRun(100, func() {
+		for i, b := range frames {
+			batch[i].Set(b)
+		}
+		if n, err := left.WriteBatch(batch); n != len(batch) {
+			t.Fatal(n, err)
+		}
+		for got := 0; got < len(batch); {
+			n, err := right.ReadBatch(batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += n
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations a batch", allocs)
+	}
+}
+
 func TestPromiscuousUntilClosed(t *testing.T) {
 	left, _ := wire(t)
 	promiscuous := func() bool {
