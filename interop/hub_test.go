@@ -138,7 +138,11 @@ func (l *lan) reachBeyond(uplink string) {
 		transfer(l.t, n, l.beyond, beyondAddr, lanTransfer)
 		transfer(l.t, l.beyond, n, lanAddrs[i], lanTransfer)
 	}
-	if p := l.port(uplink); len(p.Drops) > 0 || p.InBytes < 3*lanTransfer || p.OutBytes < 3*lanTransfer {
+	p := l.port(uplink)
+	if uplink == "tunnel" {
+		delete(p.Drops, "not sent") // TCP finds out how much a tunnel carries
+	}
+	if len(p.Drops) > 0 || p.InBytes < 3*lanTransfer || p.OutBytes < 3*lanTransfer {
 		l.t.Errorf("uplink: %+v", p)
 	}
 }

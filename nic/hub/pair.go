@@ -11,13 +11,15 @@ import (
 	"culvert/nic/frame"
 )
 
-// pairDepth is how many frames wait in each direction of a pair.
-const pairDepth = 512
+// pairDepth is how many frames wait in each direction of a pair: as many as for
+// a TAP device.
+const pairDepth = 1000
 
 // NewPair makes two adapters in memory that are each other's wire, without a
 // device or a goroutine: what is written to one is read from the other. One is
-// the port of a hub, the other whoever is behind it. A direction holds 512
-// frames, and refuses more; closing either end closes both.
+// the port of a hub, the other whoever is behind it. A direction holds
+// 1,000 frames and refuses more, since to wait would hold up other ports;
+// closing either end closes both.
 func NewPair(name, other string, mtu int) (a, b nic.NIC) {
 	x, y := newRing(mtu), newRing(mtu)
 	return &end{name, mtu, x, y}, &end{other, mtu, y, x}
