@@ -9,7 +9,6 @@ import (
 	bringup "culvert/adapter"
 	"culvert/client"
 	"culvert/config"
-	"culvert/hostnet"
 	"culvert/nic"
 	"culvert/nic/hub"
 )
@@ -85,7 +84,7 @@ func (s *Switch) openTunnel(ctx context.Context, end context.CancelCauseFunc, o 
 
 // plugTunnel brings the tunnel's adapter up. The addresses that the server
 // pushed are nobody's: each adapter has its own.
-func (s *Switch) plugTunnel(_ context.Context, want hostnet.State) (*bringup.Adapter, error) {
+func (s *Switch) plugTunnel(_ context.Context, want bringup.State) (*bringup.Adapter, error) {
 	mtu := want.MTU
 	if mtu == 0 {
 		mtu = defaultMTU

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	bringup "culvert/adapter"
 	"culvert/hostnet"
 	"culvert/nic"
 	"culvert/nic/frame"
@@ -226,7 +227,7 @@ func TestTunnelAsUplink(t *testing.T) {
 		t.Errorf("hub %s with a %s uplink", s.name, s.kind)
 	}
 	for range 2 {
-		a, err := s.plugTunnel(t.Context(), hostnet.State{MTU: 1400})
+		a, err := s.plugTunnel(t.Context(), bringup.State{State: hostnet.State{MTU: 1400}})
 		if err != nil {
 			t.Fatal(err)
 		}
