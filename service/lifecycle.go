@@ -224,7 +224,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
 	}
 	open := l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger})
-	return server.New(c, server.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+	return server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
 			l.log.Info(l.Invite)
@@ -247,7 +247,7 @@ func (l *life) describe(s *server.Server) {
 }
 
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(c, nil), Ready: func(*client.Client) { l.up(jail) }})
+	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: AskTerminal, Open: l.adapter(c, nil), Ready: func(*client.Client) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -257,7 +257,7 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 
 // openHost is one of two hosts without server mode.
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(c, nil), Ready: func(*p2p.Host) { l.up(jail) }})
+	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: l.adapter(c, nil), Ready: func(*p2p.Host) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}

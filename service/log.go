@@ -56,7 +56,7 @@ func (l *log) handler(c *config.Config, worker bool) (slog.Handler, error) {
 		slog.New(h).Warn("the system has no logger; name a file with `log`", "error", err)
 		return h, nil
 	}
-	return l.text(c, os.Stderr, term.IsTerminal(int(os.Stderr.Fd()))), nil
+	return l.terminal(c), nil
 }
 
 func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
@@ -70,6 +70,16 @@ func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
 		}
 	}
 	return tint.NewTextHandler(w, o)
+}
+
+func (l *log) terminal(c *config.Config) slog.Handler {
+	return l.text(c, os.Stderr, term.IsTerminal(int(os.Stderr.Fd())))
+}
+
+// TerminalLog is the log of a process without a configuration.
+func TerminalLog() *slog.Logger {
+	l := &log{level: new(slog.LevelVar)}
+	return slog.New(l.terminal(new(config.Config)))
 }
 
 // notes says what there is to say about a configuration, and takes its level.

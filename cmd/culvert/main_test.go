@@ -16,6 +16,13 @@ func TestMistakenCommandLines(t *testing.T) {
 		"init --host vpn.example.org":    {`"dir" not set`, "culvert init --help"},
 		"serve":                          {"either --dir D or a configuration"},
 		"serve --dir nowhere":            {"nowhere is no server's directory", "culvert init --dir nowhere"},
+		"hub":                            {`"uplink" not set`, "culvert hub --help"},
+		"hub --uplink none --nic a,x=1":  {`adapter a: unknown setting "x"`},
+		"hub add":                        {"expected one adapter, got 0", "culvert hub add --help"},
+		"hub add a,vlan=x":               {"expected a number from 1 to 4094"},
+		"hub set a":                      {"what to change"},
+		"hub set a vlan=3":               {"remove it and add it anew"},
+		"hub list --state-dir nowhere":   {"looking for a hub"},
 		"connect nowhere.ovpn":           {"nowhere.ovpn: no such file"},
 		"--config nowhere.ovpn --verb 4": {"nowhere.ovpn"},
 	} {

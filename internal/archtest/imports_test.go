@@ -33,7 +33,8 @@ var levels = map[string]int{
 	"p2p":               4,
 	"setup":             4,
 	"privsep":           4,
-	"manage":            5,
+	"manage":            4,
+	"vswitch":           5,
 	"service":           5,
 	"demo":              5,
 	"cmd":               6,
@@ -42,7 +43,7 @@ var levels = map[string]int{
 }
 
 // seesConfig are the folders that may import config.
-var seesConfig = []string{"endpoint", "client", "server", "p2p", "manage", "setup", "service", "demo", "cmd", "interop", "bench"}
+var seesConfig = []string{"endpoint", "client", "server", "p2p", "manage", "setup", "vswitch", "service", "demo", "cmd", "interop", "bench"}
 
 // strangers know nothing of each other, nor of session and config.
 var strangers = []string{"link", "nic", "hostnet"}

@@ -1,5 +1,3 @@
-// Package hub is what an Ethernet switch is made of: a forwarding database that
-// learns which port a station is behind, and a limit to what one port floods.
 package hub
 
 import (

@@ -54,6 +54,7 @@ var (
 	ErrName        = errors.New("not a device name")
 	ErrKind        = errors.New("a network device of that name is there and is of another kind")
 	ErrNoDevice    = errors.New("no such device")
+	ErrNotEthernet = errors.New("it has no Ethernet")
 	ErrUnsupported = errors.New("no kernel devices on this system yet")
 )
 

@@ -94,12 +94,23 @@ func layout(t *testing.T, kind nic.Kind, plain bool) (left, right place) {
 // segmentation (ETHTOOL_STXCSUM).
 func checksumsInSoftware(t *testing.T, name string) {
 	t.Helper()
-	value := [2]uint32{0x17, 0}
+	ethtool(t, name, 0x17, 0)
+}
+
+// settle waits until the kernel sends by an adapter that has just come up
+// (ETHTOOL_GLINK).
+func settle(t *testing.T, name string) {
+	t.Helper()
+	ethtool(t, name, 0x0a, 0)
+}
+
+func ethtool(t *testing.T, name string, value ...uint32) {
+	t.Helper()
 	request := struct {
 		name [unix.IFNAMSIZ]byte
 		data unsafe.Pointer
 		_    [16]byte
-	}{data: unsafe.Pointer(&value)}
+	}{data: unsafe.Pointer(&value[0])}
 	copy(request.name[:], name)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
