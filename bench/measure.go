@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	"culvert/bench/lab"
+	"culvert/bench/peer"
+	"culvert/bench/report"
+)
+
+// options are what to measure.
+type options struct {
+	rounds      int
+	only, peers []string
+}
+
+// bench is a run: the lab, the tunnels that stand in it, and what was found.
+type bench struct {
+	*peer.Bench
+	tunnels map[string]*peer.Tunnel
+	results *report.Results
+}
+
+// measure does the whole work.
+func measure(ctx context.Context, o options) error {
+	works, err := o.works()
+	if err != nil {
+		return err
+	}
+	l, err := lab.Open()
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	b := &bench{Bench: &peer.Bench{Lab: l}, tunnels: make(map[string]*peer.Tunnel), results: report.New(o.rounds)}
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	for round := range o.rounds {
+		for _, w := range works {
+			if err := b.take(ctx, w, round, o); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Println()
+	fmt.Print(b.results.Table())
+	return nil
+}
+
+// works are those that were asked for.
+func (o options) works() (some []work, err error) {
+	for _, name := range o.only {
+		if !slices.Contains(names(), name) {
+			return nil, fmt.Errorf("there is no measurement called %q; there are %v", name, names())
+		}
+	}
+	for _, w := range works {
+		if len(o.only) == 0 || slices.Contains(o.only, w.name) {
+			some = append(some, w)
+		}
+	}
+	return some, nil
+}
+
+func (b *bench) prepare(ctx context.Context) (err error) {
+	if b.Programs, err = peer.Build(b.Dir); err != nil {
+		return err
+	}
+	if b.Keys, err = peer.NewKeys(); err != nil {
+		return err
+	}
+	return b.startSink(ctx)
+}
+
+// take takes one measurement of every peer.
+func (b *bench) take(ctx context.Context, w work, round int, o options) error {
+	if round >= w.atMost && w.atMost > 0 {
+		return nil
+	}
+	for _, name := range w.peers {
+		if len(o.peers) > 0 && !slices.Contains(o.peers, name) {
+			continue
+		}
+		record := func(metric string, value float64) {
+			b.results.Add(metric, name, value)
+			fmt.Fprintf(os.Stderr, "round %d  %-16s %-18s %s\n", round+1, name, metric, report.Format(metric, value))
+		}
+		if err := w.measure(ctx, b, name, record); err != nil {
+			return fmt.Errorf("%s, %s: %w", w.name, name, err)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tunnel is the standing tunnel of that name; it is started when first wanted.
+func (b *bench) tunnel(ctx context.Context, name string) (*peer.Tunnel, error) {
+	if t := b.tunnels[name]; t != nil {
+		return t, nil
+	}
+	t, err := b.Start(ctx, name)
+	if err == nil {
+		b.tunnels[name] = t
+	}
+	return t, err
+}

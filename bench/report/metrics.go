@@ -1,0 +1,61 @@
+// Package report turns what the bench measured into medians, spreads and
+// ratios: a table, pictures, JSON, and the verdict on the goals.
+package report
+
+import "fmt"
+
+// Names of what is measured.
+const (
+	TCP1Up       = "tcp1-up"
+	TCP1Down     = "tcp1-down"
+	TCP4Up       = "tcp4-up"
+	TCP4Down     = "tcp4-down"
+	UDP64        = "udp64"
+	UDP1200      = "udp1200"
+	RTTIdle      = "rtt-idle"
+	RTTLoaded    = "rtt-loaded"
+	RTTLoadedP99 = "rtt-loaded-p99"
+	OuterUp      = "outertcp-up"
+	OuterDown    = "outertcp-down"
+)
+
+// metric is how a number is shown.
+type metric struct {
+	name, title, unit string
+	digits            int
+	less              bool // less is better
+}
+
+// metrics are in the order of the table.
+var metrics = []metric{
+	{TCP1Up, "One TCP stream, client to server", "Gbit/s", 2, false},
+	{TCP1Down, "One TCP stream, server to client", "Gbit/s", 2, false},
+	{TCP4Up, "Four TCP streams, client to server", "Gbit/s", 2, false},
+	{TCP4Down, "Four TCP streams, server to client", "Gbit/s", 2, false},
+	{OuterUp, "One TCP stream over outer TCP, client to server", "Gbit/s", 2, false},
+	{OuterDown, "One TCP stream over outer TCP, server to client", "Gbit/s", 2, false},
+	{UDP64, "64-byte UDP packets without loss", "thousand/s", 0, false},
+	{UDP64 + "-saturated", "64-byte UDP packets that arrive when as many as can be are sent", "thousand/s", 0, false},
+	{UDP1200, "1,200-byte UDP packets without loss", "thousand/s", 0, false},
+	{UDP1200 + "-saturated", "1,200-byte UDP packets that arrive when as many as can be are sent", "thousand/s", 0, false},
+	{RTTIdle, "Round trip, idle", "µs", 0, true},
+	{RTTLoaded, "Round trip beside a TCP stream", "µs", 0, true},
+	{RTTLoadedP99, "Round trip beside a TCP stream, 99th percentile", "µs", 0, true},
+}
+
+func lookup(name string) metric {
+	for _, m := range metrics {
+		if m.name == name {
+			return m
+		}
+	}
+	return metric{name: name, title: name, digits: 2}
+}
+
+func (m metric) format(v float64) string { return fmt.Sprintf("%.*f", m.digits, v) }
+
+// Format is a value of a metric with its unit.
+func Format(name string, v float64) string {
+	m := lookup(name)
+	return m.format(v) + " " + m.unit
+}
