@@ -19,6 +19,7 @@ var (
 	overUDP  = []string{peer.Culvert, peer.OpenVPN, peer.WireGuard}
 	ceilings = []string{peer.Null, peer.Bare}
 	overTCP  = []string{peer.CulvertTCP, peer.OpenVPNTCP}
+	servers  = []string{peer.Culvert, peer.OpenVPN}
 )
 
 // works are all measurements, in the order in which they are taken.
@@ -29,6 +30,11 @@ var works = []work{
 	{"udp1200", overUDP, 0, datagrams(1200, report.UDP1200)},
 	{"rtt", join(overUDP, ceilings[1:]), 0, roundTrip},
 	{"outertcp", overTCP, 0, bothWays(1, report.OuterUp, report.OuterDown)},
+	{"stock", servers, 0, stockClients},
+	{"handshakes", servers, 0, handshakes},
+	{"clients", servers, 0, growing(1, 10, 100, 1000)},
+	{"clients10k", servers, 1, growing(10000)},
+	{"userspace", []string{peer.Culvert}, 0, userSpace},
 }
 
 func join(a, b []string) []string { return append(append([]string(nil), a...), b...) }

@@ -48,6 +48,7 @@ func (m *member) connect(ctx context.Context, settled func()) error {
 	}
 	l := &life{member: m, settled: settled}
 	ctx, l.end = context.WithCancel(ctx)
+	l.done = ctx.Done()
 	defer l.end()
 	defer l.over()
 	c, err := l.client()
@@ -65,8 +66,8 @@ type life struct {
 	end     context.CancelFunc
 	began   time.Time
 	up      bool
-	address netip.Addr // leased
-	leaving *time.Timer
+	address netip.Addr      // leased
+	done    <-chan struct{} // closed when it is to end
 }
 
 func (l *life) client() (*client.Client, error) {
@@ -132,7 +133,23 @@ func (l *life) ready() {
 	<-l.slots
 	l.settled()
 	if l.Churn > 0 {
-		l.leaving = time.AfterFunc(time.Duration(rand.ExpFloat64()*float64(l.Churn)), l.end)
+		go l.leave()
+	}
+}
+
+// leave ends the client at its time, which begins with the traffic.
+func (l *life) leave() {
+	select {
+	case <-l.traffic:
+	case <-l.done:
+		return
+	}
+	wait := time.NewTimer(time.Duration(rand.ExpFloat64() * float64(l.Churn)))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		l.end()
+	case <-l.done:
 	}
 }
 
@@ -161,9 +178,6 @@ func (l *life) observe(e session.Event) {
 func (l *life) over() {
 	if !l.up {
 		<-l.slots
-	}
-	if l.leaving != nil {
-		l.leaving.Stop()
 	}
 	l.nic.Store(nil)
 	if l.address.IsValid() {

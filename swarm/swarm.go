@@ -81,6 +81,7 @@ type swarm struct {
 	slots   chan struct{} // a handshake under way holds one
 	members []*member
 	phase   atomic.Pointer[phase]
+	traffic chan struct{} // closed when it begins
 
 	mu        sync.Mutex
 	report    Report
@@ -95,7 +96,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, fmt.Errorf("swarm: %w", err)
 	}
 	s := &swarm{Options: o, log: slog.New(slog.DiscardHandler), began: time.Now(), slots: make(chan struct{}, o.Parallel),
-		leased: make(map[netip.Addr]bool)}
+		leased: make(map[netip.Addr]bool), traffic: make(chan struct{})}
 	s.report.Clients = o.Clients
 	s.report.Errors = make(map[string]*Errors)
 	live, leave := context.WithCancel(ctx)
@@ -108,6 +109,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	ticking := s.tick()
 	s.comeUp(ctx)
+	close(s.traffic)
 	for _, p := range o.Traffic {
 		if ctx.Err() == nil {
 			s.run(ctx, p)

@@ -43,6 +43,9 @@ const (
 	answerTime = 250 * time.Millisecond
 	graceTime  = time.Second
 	maxWindow  = 1 << 16
+	// burstsEach is how many bursts one client has on their way at most, so
+	// that its socket can hold the answers.
+	burstsEach = 4
 )
 
 // phase is a pattern at work and what came of it.
@@ -63,7 +66,7 @@ type lane struct {
 
 // run has the clients do one thing for its time.
 func (s *swarm) run(ctx context.Context, pattern Pattern) {
-	p := &phase{pattern: pattern, lanes: make([]lane, s.Window/burst)}
+	p := &phase{pattern: pattern, lanes: make([]lane, min(s.Window/burst, burstsEach*s.Clients))}
 	s.phase.Store(p)
 	s.sayf("traffic: %s", pattern)
 	began := time.Now()

@@ -57,6 +57,9 @@ func (p *Process) Expect(ctx context.Context, what *regexp.Regexp) error {
 		select {
 		case <-tick.C:
 		case <-p.done:
+			if what.Match(p.Log()) {
+				return nil
+			}
 			return fmt.Errorf("%s ended (%v) before it printed %q:\n%s", p.name, p.err, what, p.tail())
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w before it printed %q:\n%s", p.name, ctx.Err(), what, p.tail())

@@ -84,11 +84,24 @@ func (l tcpLoad) dial(i int) (net.Conn, error) {
 	if l.proxy == "" {
 		return dialer.Dial("tcp4", l.to)
 	}
-	socks, err := proxy.SOCKS5("tcp", l.proxy, nil, dialer)
+	c, err := dialer.Dial("tcp4", l.proxy)
 	if err != nil {
 		return nil, err
 	}
-	return socks.(proxy.ContextDialer).DialContext(context.Background(), "tcp", l.to)
+	return c, throughSOCKS(c, l.to)
+}
+
+// throughSOCKS has a SOCKS5 proxy connect to an address. The connection itself
+// stays as it is, so that it can be closed for writing alone.
+func throughSOCKS(c net.Conn, to string) error {
+	socks, err := proxy.SOCKS5("tcp", c.RemoteAddr().String(), nil, nil)
+	if err != nil {
+		return err
+	}
+	_, err = socks.(interface {
+		DialWithConn(ctx context.Context, c net.Conn, network, address string) (net.Addr, error)
+	}).DialWithConn(context.Background(), c, "tcp", to)
+	return err
 }
 
 // A connection begins with the number of nanoseconds for which the sink is to

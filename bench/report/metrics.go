@@ -17,6 +17,26 @@ const (
 	RTTLoadedP99 = "rtt-loaded-p99"
 	OuterUp      = "outertcp-up"
 	OuterDown    = "outertcp-down"
+
+	// With a number of clients behind.
+	StockCPU   = "stock-cpu"
+	StockRate  = "stock-rate"
+	SwarmRate  = "clients-rate"
+	UpTime     = "clients-up"
+	IdleMemory = "idle-memory"
+	IdleCPU    = "idle-cpu"
+
+	Handshakes    = "handshakes"
+	HandshakeCPU  = "handshake-cpu"
+	UserSpaceUp   = "userspace-up"
+	UserSpaceDown = "userspace-down"
+)
+
+// StockClients are how many of them there are, one measurement after another,
+// and SwarmClients how many of a swarm.
+var (
+	StockClients = []int{1, 8, 32}
+	SwarmClients = []int{1, 10, 100, 1000, 10000}
 )
 
 // metric is how a number is shown.
@@ -41,6 +61,32 @@ var metrics = []metric{
 	{RTTIdle, "Round trip, idle", "µs", 0, true},
 	{RTTLoaded, "Round trip beside a TCP stream", "µs", 0, true},
 	{RTTLoadedP99, "Round trip beside a TCP stream, 99th percentile", "µs", 0, true},
+}
+
+func init() {
+	for _, n := range StockClients {
+		add(n, StockCPU, "Server CPU with %d stock clients", "s/GB", 2, true)
+	}
+	for _, n := range StockClients {
+		add(n, StockRate, "TCP with %d stock clients, one stream each", "Gbit/s", 2, false)
+	}
+	metrics = append(metrics, metric{Handshakes, "Handshakes, 32 clients that come and leave", "1/s", 0, false},
+		metric{HandshakeCPU, "Server CPU per handshake", "ms", 2, true})
+	for _, n := range SwarmClients {
+		add(n, SwarmRate, "Echoed bursts of 1,200-byte packets, %d clients in turn, each way", "Gbit/s", 2, false)
+	}
+	for _, n := range SwarmClients[3:] {
+		add(n, UpTime, "Time for %d clients to come up", "s", 1, true)
+		add(n, IdleMemory, "Resident memory per idle client of %d", "KiB", 1, true)
+		add(n, IdleCPU, "Server CPU per idle client of %d", "µs/s", 1, true)
+	}
+	metrics = append(metrics, metric{UserSpaceUp, "User space, one TCP stream, client to server", "Gbit/s", 2, false},
+		metric{UserSpaceDown, "User space, one TCP stream, server to client", "Gbit/s", 2, false})
+}
+
+// add adds a metric that is measured with n clients.
+func add(n int, name, title, unit string, digits int, less bool) {
+	metrics = append(metrics, metric{fmt.Sprintf("%s-%d", name, n), fmt.Sprintf(title, n), unit, digits, less})
 }
 
 func lookup(name string) metric {
