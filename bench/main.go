@@ -33,6 +33,7 @@ func run(args []string) error {
 	f.IntVar(&o.rounds, "rounds", 3, "how often each measurement is taken")
 	only := f.String("only", "", "measure these alone, by name, with commas between: "+strings.Join(names(), ","))
 	peers := f.String("peers", "", "measure these peers alone, with commas between")
+	f.BoolVar(&o.publish, "publish", false, "write the results into README and bench/published")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

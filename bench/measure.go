@@ -15,6 +15,7 @@ import (
 type options struct {
 	rounds      int
 	only, peers []string
+	publish     bool // in README
 }
 
 // bench is a run: the lab, the tunnels that stand in it, and what was found.
@@ -39,6 +40,11 @@ func measure(ctx context.Context, o options) error {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
+	if len(o.only) == 0 {
+		if err := b.measureStages(ctx); err != nil {
+			return err
+		}
+	}
 	for round := range o.rounds {
 		for _, w := range works {
 			if err := b.take(ctx, w, round, o); err != nil {
@@ -46,9 +52,30 @@ func measure(ctx context.Context, o options) error {
 			}
 		}
 	}
-	fmt.Println()
-	fmt.Print(b.results.Table())
-	return nil
+	return b.finish(o)
+}
+
+// resultsDir and publishedDir are where results go, the latter with the
+// project's own files.
+const (
+	resultsDir   = "bench/results"
+	publishedDir = "bench/published"
+)
+
+// finish shows and keeps what was found.
+func (b *bench) finish(o options) error {
+	fmt.Print("\n", b.results.Text())
+	if err := b.results.Write(resultsDir); err != nil {
+		return err
+	}
+	fmt.Println("\nas JSON, text and pictures in", resultsDir)
+	if !o.publish {
+		return nil
+	}
+	if err := b.results.Write(publishedDir); err != nil {
+		return err
+	}
+	return b.results.Publish("README.md", publishedDir+"/throughput.svg")
 }
 
 // works are those that were asked for.
@@ -71,6 +98,9 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if b.Keys, err = peer.NewKeys(); err != nil {
+		return err
+	}
+	if b.results.Machine, err = report.Survey(b.Versions()); err != nil {
 		return err
 	}
 	return b.startSink(ctx)

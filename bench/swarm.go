@@ -154,6 +154,10 @@ func (b *bench) swarmOf(ctx context.Context, n int, name string, record func(str
 	if err != nil {
 		return err
 	}
+	carrying, err := s.cpuBetween(ctx, "traffic: stream", "the clients leave")
+	if err != nil {
+		return err
+	}
 	r, err := s.report(ctx)
 	if err != nil {
 		return err
@@ -161,7 +165,9 @@ func (b *bench) swarmOf(ctx context.Context, n int, name string, record func(str
 	if r.Stayed != n {
 		return fmt.Errorf("%d were up at the end", r.Stayed)
 	}
-	record(report.SwarmRate, r.Phases[1].BitsPerSecond/1e9)
+	stream := r.Phases[1]
+	record(report.SwarmRate, stream.BitsPerSecond/1e9)
+	record(report.SwarmCPU, carrying.Seconds()/(2*stream.BitsPerSecond*stream.Seconds/8e9))
 	if n >= manyClients {
 		record(report.UpTime, r.UpSeconds)
 		record(report.IdleMemory, float64(full-empty)/float64(n)/1024)

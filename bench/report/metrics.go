@@ -22,6 +22,7 @@ const (
 	StockCPU   = "stock-cpu"
 	StockRate  = "stock-rate"
 	SwarmRate  = "clients-rate"
+	SwarmCPU   = "clients-cpu"
 	UpTime     = "clients-up"
 	IdleMemory = "idle-memory"
 	IdleCPU    = "idle-cpu"
@@ -65,20 +66,23 @@ var metrics = []metric{
 
 func init() {
 	for _, n := range StockClients {
-		add(n, StockCPU, "Server CPU with %d stock clients", "s/GB", 2, true)
+		add(n, StockCPU, "Server CPU with %s stock clients", "s/GB", 2, true)
 	}
 	for _, n := range StockClients {
-		add(n, StockRate, "TCP with %d stock clients, one stream each", "Gbit/s", 2, false)
+		add(n, StockRate, "TCP with %s stock clients, one stream each", "Gbit/s", 2, false)
 	}
 	metrics = append(metrics, metric{Handshakes, "Handshakes, 32 clients that come and leave", "1/s", 0, false},
 		metric{HandshakeCPU, "Server CPU per handshake", "ms", 2, true})
 	for _, n := range SwarmClients {
-		add(n, SwarmRate, "Echoed bursts of 1,200-byte packets, %d clients in turn, each way", "Gbit/s", 2, false)
+		add(n, SwarmRate, "Echoes of 1,200 bytes, %s clients in turn, each way", "Gbit/s", 2, false)
+	}
+	for _, n := range SwarmClients {
+		add(n, SwarmCPU, "Server CPU per GB echoed for %s clients", "s/GB", 2, true)
 	}
 	for _, n := range SwarmClients[3:] {
-		add(n, UpTime, "Time for %d clients to come up", "s", 1, true)
-		add(n, IdleMemory, "Resident memory per idle client of %d", "KiB", 1, true)
-		add(n, IdleCPU, "Server CPU per idle client of %d", "µs/s", 1, true)
+		add(n, UpTime, "Time for %s clients to come up", "s", 1, true)
+		add(n, IdleMemory, "Resident memory per idle client of %s", "KiB", 1, true)
+		add(n, IdleCPU, "Server CPU per idle client of %s", "µs/s", 1, true)
 	}
 	metrics = append(metrics, metric{UserSpaceUp, "User space, one TCP stream, client to server", "Gbit/s", 2, false},
 		metric{UserSpaceDown, "User space, one TCP stream, server to client", "Gbit/s", 2, false})
@@ -86,7 +90,7 @@ func init() {
 
 // add adds a metric that is measured with n clients.
 func add(n int, name, title, unit string, digits int, less bool) {
-	metrics = append(metrics, metric{fmt.Sprintf("%s-%d", name, n), fmt.Sprintf(title, n), unit, digits, less})
+	metrics = append(metrics, metric{fmt.Sprintf("%s-%d", name, n), fmt.Sprintf(title, thousands(n)), unit, digits, less})
 }
 
 func lookup(name string) metric {
