@@ -23,7 +23,7 @@ func class(d time.Duration) int {
 	if exponent < 3 {
 		return int(n)
 	}
-	return exponent<<3 | int(n>>(exponent-3))&7
+	return (exponent-2)<<3 | int(n>>(exponent-3))&7
 }
 
 // upper is the upper bound of a class.
@@ -31,8 +31,8 @@ func upper(class int) time.Duration {
 	if class < 8 {
 		return time.Duration(class)
 	}
-	exponent, part := class>>3, class&7
-	return time.Duration(uint64(part+9)<<(exponent-3)) - 1
+	shift, part := class>>3-1, class&7
+	return time.Duration(uint64(part+9)<<shift) - 1
 }
 
 // Add counts a duration.

@@ -13,7 +13,6 @@ import (
 	"culvert/adapter"
 	"culvert/client"
 	"culvert/hostnet"
-	"culvert/link"
 	"culvert/session"
 )
 
@@ -77,7 +76,7 @@ func (l *life) client() (*client.Client, error) {
 	}
 	cfg.NoBind = true
 	return client.New(cfg, client.Options{
-		Log: l.log, Open: l.open, Listen: link.ListenSmall,
+		Log: l.log, Open: l.open, Listen: l.Listen,
 		Ready: func(*client.Client) { l.ready() }, Lost: l.lost, Observe: l.observe,
 	})
 }

@@ -10,6 +10,8 @@ import (
 func (s *swarm) sayf(format string, args ...any) { s.say(fmt.Sprintf(format, args...)) }
 
 func (s *swarm) say(text string) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	if s.Progress != nil {
 		fmt.Fprintf(s.Progress, "%5.0fs  %s\n", time.Since(s.began).Seconds(), text)
 	}

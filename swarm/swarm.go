@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/link"
 )
 
 // Options say what the swarm is and does.
@@ -43,6 +44,8 @@ type Options struct {
 	Size, Window int
 	// Progress gets a line for each second and at each turn; nil: none.
 	Progress io.Writer
+	// Listen opens a client's socket for UDP; nil: link.ListenSmall.
+	Listen func(link.Options) (link.Link, error)
 }
 
 // DefaultOptions are those of the command line.
@@ -67,6 +70,9 @@ func (o *Options) check() error {
 	case len(o.Traffic) == 0:
 		return fmt.Errorf("no traffic: expected any of %v", Patterns)
 	}
+	if o.Listen == nil {
+		o.Listen = link.ListenSmall
+	}
 	return reserveFiles(o.Clients)
 }
 
@@ -82,6 +88,8 @@ type swarm struct {
 	members []*member
 	phase   atomic.Pointer[phase]
 	traffic chan struct{} // closed when it begins
+
+	telling sync.Mutex // of Progress
 
 	mu        sync.Mutex
 	report    Report
