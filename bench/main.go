@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"culvert/bench/load"
 )
@@ -33,6 +34,7 @@ func run(args []string) error {
 	f.IntVar(&o.rounds, "rounds", 3, "how often each measurement is taken")
 	only := f.String("only", "", "measure these alone, by name, with commas between: "+strings.Join(names(), ","))
 	peers := f.String("peers", "", "measure these peers alone, with commas between")
+	f.DurationVar(&o.within, "within", 18*time.Minute, "begin no measurement later, but for those of the first round")
 	f.BoolVar(&o.publish, "publish", false, "write the results into README and bench/published")
 	if err := f.Parse(args); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"culvert/bench/lab"
 	"culvert/bench/peer"
@@ -15,7 +16,8 @@ import (
 type options struct {
 	rounds      int
 	only, peers []string
-	publish     bool // in README
+	within      time.Duration // no measurement begins later, but for the first round's
+	publish     bool          // in README
 }
 
 // bench is a run: the lab, the tunnels that stand in it, and what was found.
@@ -27,6 +29,7 @@ type bench struct {
 
 // measure does the whole work.
 func measure(ctx context.Context, o options) error {
+	began := time.Now()
 	works, err := o.works()
 	if err != nil {
 		return err
@@ -47,6 +50,10 @@ func measure(ctx context.Context, o options) error {
 	}
 	for round := range o.rounds {
 		for _, w := range works {
+			if round > 0 && time.Since(began) > o.within {
+				fmt.Fprintf(os.Stderr, "round %d: %s is left out, %v are over\n", round+1, w.name, o.within)
+				continue
+			}
 			if err := b.take(ctx, w, round, o); err != nil {
 				return err
 			}

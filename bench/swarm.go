@@ -38,10 +38,15 @@ const swarmLimit = 5 * time.Minute
 type swarm struct {
 	*lab.Process
 	server *peer.Server
+	empty  int64 // the server's memory before it had a client
 }
 
 func (b *bench) startSwarm(ctx context.Context, name string, args ...string) (*swarm, error) {
 	s, err := b.StartServer(ctx, name, "udp4")
+	if err != nil {
+		return nil, err
+	}
+	empty, err := s.Process.Resident()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +56,7 @@ func (b *bench) startSwarm(ctx context.Context, name string, args ...string) (*s
 	}
 	argv := append([]string{b.Programs.Culvert, "swarm", profile, "--json", "--within", swarmLimit.String()}, args...)
 	p, err := b.Lab.Client.Start("swarm", argv...)
-	return &swarm{p, s}, err
+	return &swarm{p, s, empty}, err
 }
 
 func (s *swarm) stop() {
@@ -133,28 +138,21 @@ const manyClients = 1000
 func (b *bench) swarmOf(ctx context.Context, n int, name string, record func(string, float64)) error {
 	ctx, cancel := context.WithTimeout(ctx, swarmLimit)
 	defer cancel()
-	length := 3 * time.Second
+	traffic, length := "stream", 3*time.Second
 	if n >= manyClients {
-		length = 6 * time.Second
+		traffic, length = "idle,stream", 6*time.Second
 	}
-	s, err := b.startSwarm(ctx, name, "--clients", fmt.Sprint(n), "--traffic", "idle,stream", "--for", length.String())
+	s, err := b.startSwarm(ctx, name, "--clients", fmt.Sprint(n), "--traffic", traffic, "--for", length.String())
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	empty, err := s.server.Process.Resident()
-	if err != nil {
-		return err
+	if n >= manyClients {
+		if err := s.idleCost(ctx, n, length, record); err != nil {
+			return err
+		}
 	}
-	spent, err := s.cpuBetween(ctx, "traffic: idle", "traffic: stream")
-	if err != nil {
-		return err
-	}
-	full, err := s.server.Process.Resident()
-	if err != nil {
-		return err
-	}
-	carrying, err := s.cpuBetween(ctx, "traffic: stream", "the clients leave")
+	spent, err := s.cpuBetween(ctx, "traffic: stream", "the clients leave")
 	if err != nil {
 		return err
 	}
@@ -165,13 +163,26 @@ func (b *bench) swarmOf(ctx context.Context, n int, name string, record func(str
 	if r.Stayed != n {
 		return fmt.Errorf("%d were up at the end", r.Stayed)
 	}
-	stream := r.Phases[1]
+	stream := r.Phases[len(r.Phases)-1]
 	record(report.SwarmRate, stream.BitsPerSecond/1e9)
-	record(report.SwarmCPU, carrying.Seconds()/(2*stream.BitsPerSecond*stream.Seconds/8e9))
+	record(report.SwarmCPU, spent.Seconds()/(2*stream.BitsPerSecond*stream.Seconds/8e9))
 	if n >= manyClients {
 		record(report.UpTime, r.UpSeconds)
-		record(report.IdleMemory, float64(full-empty)/float64(n)/1024)
-		record(report.IdleCPU, spent.Seconds()*1e6/r.Phases[0].Seconds/float64(n))
 	}
+	return nil
+}
+
+// idleCost measures what clients cost the server that do nothing.
+func (s *swarm) idleCost(ctx context.Context, n int, length time.Duration, record func(string, float64)) error {
+	spent, err := s.cpuBetween(ctx, "traffic: idle", "traffic: stream")
+	if err != nil {
+		return err
+	}
+	full, err := s.server.Process.Resident()
+	if err != nil {
+		return err
+	}
+	record(report.IdleMemory, float64(full-s.empty)/float64(n)/1024)
+	record(report.IdleCPU, spent.Seconds()*1e6/length.Seconds()/float64(n))
 	return nil
 }

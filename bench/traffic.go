@@ -13,7 +13,7 @@ import (
 )
 
 // streamLength is how long TCP sends.
-const streamLength = 3 * time.Second
+const streamLength = 2500 * time.Millisecond
 
 // startSink starts what the traffic is measured against.
 func (b *bench) startSink(ctx context.Context) error {

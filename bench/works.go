@@ -32,7 +32,7 @@ var works = []work{
 	{"outertcp", overTCP, 0, bothWays(1, report.OuterUp, report.OuterDown)},
 	{"stock", servers, 0, stockClients},
 	{"handshakes", servers, 0, handshakes},
-	{"clients", servers, 0, growing(1, 10, 100, 1000)},
+	{"clients", servers, 2, growing(1, 10, 100, 1000)},
 	{"clients10k", servers, 1, growing(10000)},
 	{"userspace", []string{peer.Culvert}, 0, userSpace},
 }

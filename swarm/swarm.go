@@ -50,7 +50,7 @@ type Options struct {
 
 // DefaultOptions are those of the command line.
 func DefaultOptions() Options {
-	return Options{Clients: 100, Parallel: 32, Within: 5 * time.Minute, Traffic: []Pattern{Ping}, For: 30 * time.Second, Size: 1200, Window: 256}
+	return Options{Clients: 100, Parallel: 32, Within: 5 * time.Minute, Traffic: []Pattern{Ping}, For: 30 * time.Second, Size: 1200, Window: 128}
 }
 
 func (o *Options) check() error {

@@ -16,12 +16,14 @@ import (
 // The search for the highest rate without loss (RFC 2544, section 26.1, with
 // short trials): an interval is halved until it is narrow. A trial counts as
 // without loss up to lossAllowed, since other work on the machine can hold up
-// any process for longer than a queue lasts; one that fails is tried again.
+// any process for longer than a queue lasts; one that fails is tried again, up
+// to tries times.
 const (
 	trialLength = 500 * time.Millisecond
 	settleTime  = 50 * time.Millisecond
 	lossAllowed = 0.001
 	steps       = 7
+	tries       = 3
 )
 
 // Rate is the result of a search, in packets per second.
@@ -81,7 +83,7 @@ func (s *search) halve(low, high, guess float64) (float64, error) {
 }
 
 func (s *search) lossless(rate float64) (bool, error) {
-	for range 2 {
+	for range tries {
 		sent, arrived, err := s.try(rate)
 		if err != nil || arrived >= sent*(1-lossAllowed) && sent >= rate*0.98 {
 			return err == nil, err
