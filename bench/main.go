@@ -42,6 +42,8 @@ func run(args []string) error {
 	o.only, o.peers = split(*only), split(*peers)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// Whoever reads the output may go before the hosts are removed.
+	signal.Ignore(syscall.SIGPIPE)
 	return measure(ctx, o)
 }
 

@@ -82,7 +82,7 @@ func (b *bench) finish(o options) error {
 	if err := b.results.Write(publishedDir); err != nil {
 		return err
 	}
-	return b.results.Publish("README.md", publishedDir+"/throughput.svg")
+	return b.results.Publish("README.md", publishedDir)
 }
 
 // works are those that were asked for.

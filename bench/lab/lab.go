@@ -9,7 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Addresses of the cable's two ends.
@@ -36,6 +39,7 @@ func Open() (l *Lab, err error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("the bench makes network namespaces and needs root")
 	}
+	sweep()
 	l = &Lab{}
 	if l.Dir, err = os.MkdirTemp("", "culvert-bench-"); err != nil {
 		return nil, err
@@ -116,9 +120,36 @@ func (l *Lab) Close() {
 		p.Stop()
 	}
 	for _, h := range []*Host{l.Client, l.Server} {
-		exec.Command("ip", "netns", "del", h.name).Run()
+		remove(h.name)
 	}
 	os.RemoveAll(l.Dir)
+}
+
+// remove deletes a namespace and ends what still runs in it.
+func remove(name string) {
+	pids, _ := exec.Command("ip", "netns", "pids", name).Output()
+	for _, field := range strings.Fields(string(pids)) {
+		if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	exec.Command("ip", "netns", "del", name).Run()
+}
+
+var ourName = regexp.MustCompile(`^cv(\d+)-b[cs]$`)
+
+// sweep removes the hosts of runs that were killed.
+func sweep() {
+	entries, _ := os.ReadDir("/run/netns")
+	for _, e := range entries {
+		m := ourName.FindStringSubmatch(e.Name())
+		if m == nil {
+			continue
+		}
+		if pid, _ := strconv.Atoi(m[1]); syscall.Kill(pid, 0) == syscall.ESRCH {
+			remove(e.Name())
+		}
+	}
 }
 
 func run(name string, args ...string) error {

@@ -43,7 +43,7 @@ func Build(dir string) (p Programs, err error) {
 func (p Programs) Versions() map[string]string {
 	// Both print their version with a failing exit status or a long text.
 	stock, _ := exec.Command(p.OpenVPN, "--version").Output()
-	stockVersion, _, _ := strings.Cut(string(stock), " [")
+	stockVersion := strings.Join(strings.Fields(string(stock) + " OpenVPN unknown")[:2], " ")
 	module, _ := output("", "go", "version", "-m", p.WireGuard)
 	return map[string]string{"openvpn": stockVersion, "wireguard-go": moduleVersion(module)}
 }

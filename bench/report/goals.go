@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"culvert/bench/peer"
 )
@@ -101,16 +100,6 @@ func verdictWord(met bool) string {
 		return "met"
 	}
 	return "not met"
-}
-
-// goalsMarkdown is the verdicts as a table.
-func (r *Results) goalsMarkdown() string {
-	var b strings.Builder
-	b.WriteString("| goal | wanted | measured | |\n|---|---|---|---|\n")
-	for _, v := range r.Verdicts() {
-		fmt.Fprintf(&b, "| %s | %s | %.2f | %s |\n", v.What, v.Goal, v.Ratio, verdictWord(v.Met))
-	}
-	return b.String()
 }
 
 // thousands writes a number with commas.

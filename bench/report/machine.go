@@ -41,14 +41,14 @@ func Survey(versions map[string]string) (m Machine, err error) {
 	return m, err
 }
 
-// String names the machine in a line.
+// String names the machine in a sentence without its stop.
 func (m Machine) String() string {
 	kind := "machine"
 	if m.Virtual {
 		kind = "virtual machine"
 	}
-	return fmt.Sprintf("%s, %d cores, %s %s, %s, beside %s and wireguard-go %s; others used %.0f %% of it just before",
-		m.System, m.Cores, m.Arch, kind, m.Date, m.Versions["openvpn"], m.Versions["wireguard-go"], 100*m.Busy)
+	return fmt.Sprintf("%s, %s %s of %d cores, both ends and the load on the same cores, %s; beside %s and wireguard-go %s; other work took %.0f %% of the machine just before",
+		m.System, m.Arch, kind, m.Cores, m.Date, m.Versions["openvpn"], m.Versions["wireguard-go"], 100*m.Busy)
 }
 
 // busy is the share of all cores that was in use for a time.
