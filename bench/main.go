@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench measures this project beside its peers, all on this machine,
 // in network namespaces of its own: `make bench`, as root.
 //

@@ -94,7 +94,7 @@ func (e *echo) parse(packet []byte) error {
 		return e.parseBody(body, byte(header.ICMPv4Echo), byte(header.ICMPv4EchoReply))
 	case header.IPv6Version:
 		ip := header.IPv6(packet)
-		if !ip.IsValid(len(packet)) || ip.TransportProtocol() != header.ICMPv6ProtocolNumber {
+		if !ip.IsValid(len(packet)) || ip.NextHeader() != uint8(header.ICMPv6ProtocolNumber) {
 			return errNoEcho
 		}
 		e.From, e.To, body = netip.AddrFrom16(ip.SourceAddress().As16()), netip.AddrFrom16(ip.DestinationAddress().As16()), ip.Payload()

@@ -115,14 +115,25 @@ func (l *life) ends(leased []hostnet.Address) (local, target netip.Addr, err err
 	return local, target, fmt.Errorf("the server leased no address of the family of %v", l.Target)
 }
 
+// lease notes that a client has an address, which no other may have.
 func (s *swarm) lease(a netip.Addr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.leased[a] {
-		return errors.New("the server leased one address to two clients at a time")
+		return errors.New("the server leased an address that another client still holds")
 	}
 	s.leased[a] = true
 	return nil
+}
+
+// release gives the address back.
+func (l *life) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.address.IsValid() {
+		delete(l.leased, l.address)
+		l.address = netip.Addr{}
+	}
 }
 
 // ready: the tunnel is up.
@@ -147,6 +158,8 @@ func (l *life) leave() {
 	defer wait.Stop()
 	select {
 	case <-wait.C:
+		// The server may lease the address anew as soon as it is told.
+		l.release()
 		l.end()
 	case <-l.done:
 	}
@@ -179,9 +192,5 @@ func (l *life) over() {
 		<-l.slots
 	}
 	l.nic.Store(nil)
-	if l.address.IsValid() {
-		l.mu.Lock()
-		delete(l.leased, l.address)
-		l.mu.Unlock()
-	}
+	l.release()
 }

@@ -88,6 +88,7 @@ type swarm struct {
 	members []*member
 	phase   atomic.Pointer[phase]
 	traffic chan struct{} // closed when it begins
+	leaving atomic.Bool   // all clients are
 
 	telling sync.Mutex // of Progress
 
@@ -107,7 +108,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		leased: make(map[netip.Addr]bool), traffic: make(chan struct{})}
 	s.report.Clients = o.Clients
 	s.report.Errors = make(map[string]*Errors)
-	live, leave := context.WithCancel(ctx)
+	// An interrupted swarm says how things stand before its clients leave.
+	live, leave := context.WithCancel(context.WithoutCancel(ctx))
 	var members sync.WaitGroup
 	for i := range o.Clients {
 		m := &member{swarm: s, number: i}
@@ -125,6 +127,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	s.note()
 	s.say("the clients leave")
+	s.leaving.Store(true)
 	leave()
 	members.Wait()
 	ticking()
@@ -171,8 +174,11 @@ func (s *swarm) note() {
 	s.report.Stayed = s.up()
 }
 
-// fail counts an error by its kind.
+// fail counts an error by its kind, but for those of clients that leave.
 func (s *swarm) fail(err error) {
+	if s.leaving.Load() {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.report.add(err)

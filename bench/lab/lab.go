@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package lab is what the bench measures in: two hosts, each a network
 // namespace of its own, joined by one virtual cable. Nothing outside them is
 // touched, and they are gone when the lab is closed.

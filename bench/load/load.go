@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package load is the traffic of the bench. The bench's own program, started
 // again on a host of the lab with the word `load`, is the traffic: a sink that
 // takes and gives whatever is asked of it, and what measures against it, which

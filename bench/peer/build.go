@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package peer brings up the tunnels that the bench compares: ours, stock
 // OpenVPN, wireguard-go, and one that does nothing but move packets.
 package peer

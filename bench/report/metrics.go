@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package report turns what the bench measured into medians, spreads and
 // ratios: a table, pictures, JSON, and the verdict on the goals.
 package report
