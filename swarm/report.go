@@ -68,6 +68,10 @@ func kindOf(err error) string {
 	var certificate *endpoint.CertificateError
 	var alert tls.AlertError
 	switch {
+	case errors.Is(err, errLate):
+		return "not up in time"
+	case errors.Is(err, errMute):
+		return "no answer"
 	case errors.As(err, new(*session.AuthFailedError)):
 		return "login refused"
 	case errors.As(err, new(*session.RestartError)):

@@ -135,6 +135,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return &s.report, nil
 }
 
+var errLate = errors.New("not all clients came up within")
+
 // comeUp waits until each client is up or has given up.
 func (s *swarm) comeUp(ctx context.Context) {
 	settled := make(chan struct{})
@@ -147,7 +149,7 @@ func (s *swarm) comeUp(ctx context.Context) {
 	select {
 	case <-settled:
 	case <-limit.C:
-		s.fail(fmt.Errorf("not all clients came up within %v", s.Within))
+		s.fail(fmt.Errorf("%w %v", errLate, s.Within))
 	case <-ctx.Done():
 	}
 	s.mu.Lock()

@@ -91,7 +91,7 @@ func (w *world) serve(more string) {
 	<-ready
 }
 
-// answer is a host's answer to echo requests over IPv4: addresses and type
+// answer is the answer of 10.8.0.1 to echo requests: addresses and type
 // change, and the checksum by as much as the type (RFC 1624).
 func answer(host *nictest.Pipe) {
 	for {
@@ -99,7 +99,7 @@ func answer(host *nictest.Pipe) {
 		if err != nil {
 			return
 		}
-		if len(p) > 28 && p[0] == 0x45 && p[9] == 1 && p[20] == 8 {
+		if len(p) > 28 && p[0] == 0x45 && p[9] == 1 && p[20] == 8 && [4]byte(p[16:20]) == [4]byte{10, 8, 0, 1} {
 			var src [4]byte
 			copy(src[:], p[12:16])
 			copy(p[12:16], p[16:20])
@@ -201,8 +201,25 @@ func TestNobodyThere(t *testing.T) {
 		o := w.options(2, swarm.Idle)
 		o.Within, o.For = 15*time.Second, time.Second
 		r := must(swarm.Run(t.Context(), o))(t)
-		if !r.Failed() || r.Up != 0 || r.Errors["handshake timed out"] == nil {
+		if !r.Failed() || r.Up != 0 || r.Errors["handshake timed out"] == nil || r.Errors["not up in time"] == nil {
 			t.Errorf("with no server:\n%s", r.Text())
+		}
+	})
+}
+
+func TestMuteTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "")
+		o := w.options(2, swarm.Ping)
+		o.For, o.Target = 2*time.Second, netip.MustParseAddr("fd00::1")
+		r := must(swarm.Run(t.Context(), o))(t)
+		if r.Up != 0 || r.Errors["other"] == nil {
+			t.Errorf("with a target of a family that is not leased:\n%s", r.Text())
+		}
+		o.Target = netip.MustParseAddr("10.8.0.200")
+		r = must(swarm.Run(t.Context(), o))(t)
+		if r.Up != 2 || r.Errors["no answer"] == nil {
+			t.Errorf("with a target that does not answer:\n%s", r.Text())
 		}
 	})
 }

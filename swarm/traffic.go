@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +65,8 @@ type lane struct {
 	done    chan struct{}
 }
 
+var errMute = errors.New("the target answered no echo request")
+
 // run has the clients do one thing for its time.
 func (s *swarm) run(ctx context.Context, pattern Pattern) {
 	p := &phase{pattern: pattern, lanes: make([]lane, min(s.Window/burst, burstsEach*s.Clients))}
@@ -85,6 +88,9 @@ func (s *swarm) run(ctx context.Context, pattern Pattern) {
 	r.Sent, r.Answered = p.sent.Load(), p.back.Load()
 	r.Lost = r.Sent - min(r.Answered, r.Sent)
 	r.Up = s.up()
+	if r.Sent > 0 && r.Answered == 0 && ctx.Err() == nil {
+		s.fail(fmt.Errorf("%w of %d; name one that does by --target", errMute, r.Sent))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.report.Phases = append(s.report.Phases, r)
