@@ -41,7 +41,7 @@ var goals = []goal{
 
 func cpuGoal(n int) goal {
 	metric := fmt.Sprintf("%s-%d", StockCPU, n)
-	return goal{what: fmt.Sprintf("Server CPU per GB with %d stock clients, against the stock server", n),
+	return goal{what: fmt.Sprintf("Server CPU per GB against the stock server, stock clients: %d", n),
 		ours: side{metric, peer.Culvert}, theirs: side{metric, peer.OpenVPN}, atMost: true, limit: 1. / 3}
 }
 

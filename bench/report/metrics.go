@@ -4,7 +4,10 @@
 // ratios: a table, pictures, JSON, and the verdict on the goals.
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Names of what is measured.
 const (
@@ -92,7 +95,11 @@ func init() {
 
 // add adds a metric that is measured with n clients.
 func add(n int, name, title, unit string, digits int, less bool) {
-	metrics = append(metrics, metric{fmt.Sprintf("%s-%d", name, n), fmt.Sprintf(title, thousands(n)), unit, digits, less})
+	title = fmt.Sprintf(title, thousands(n))
+	if n == 1 {
+		title = strings.Replace(title, "clients", "client", 1)
+	}
+	metrics = append(metrics, metric{fmt.Sprintf("%s-%d", name, n), title, unit, digits, less})
 }
 
 func lookup(name string) metric {
