@@ -163,6 +163,9 @@ func (a *attempt) explain() {
 
 // event takes what the session reports; an error ends the attempt.
 func (a *attempt) event(ctx context.Context, e session.Event) error {
+	if a.opts.Observe != nil {
+		a.opts.Observe(e)
+	}
 	switch e := e.(type) {
 	case session.Established:
 		a.log.Info("Control Channel: " + endpoint.Describe(e.TLS))

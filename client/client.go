@@ -39,6 +39,11 @@ type Options struct {
 	Ask endpoint.Ask
 	// Ready is called each time the tunnel is up.
 	Ready func(*Client)
+	// Lost, if not nil, is told each time why there is no connection, or none
+	// any more; the next try follows.
+	Lost func(error)
+	// Observe, if not nil, is told of every event of the session.
+	Observe func(session.Event)
 }
 
 // Client is a VPN client. Make it with New and Run it once.
@@ -172,6 +177,9 @@ func (c *Client) Run(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return nil
+		}
+		if c.opts.Lost != nil {
+			c.opts.Lost(err)
 		}
 		again := c.afterwards(err)
 		if again.asked {

@@ -49,9 +49,9 @@ func (r *Road) Inbound(l link.Link) error {
 	}
 }
 
-// batchOf is how many packets to take from a link at once.
-func batchOf(l link.Link) int {
-	if s, ok := l.(interface{ BatchSize() int }); ok {
+// batchOf is how many packets to take from a link or an adapter at once.
+func batchOf(source any) int {
+	if s, ok := source.(interface{ BatchSize() int }); ok {
 		return s.BatchSize()
 	}
 	return batchSize

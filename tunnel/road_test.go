@@ -56,7 +56,7 @@ func testConfig(server bool) session.Config {
 }
 
 // sessions is both ends of an established session. Whoever gets one stops it.
-func sessions(t *testing.T) (client, server *session.Session) {
+func sessions(t testing.TB) (client, server *session.Session) {
 	t.Helper()
 	greeter := session.NewGreeter(wrap.Armour{})
 	now := time.Now()
@@ -202,7 +202,7 @@ func newHalf(t *testing.T, kind nic.Kind, net *simnet.Network, at, peer netip.Ad
 	return h
 }
 
-func checkClosed(t *testing.T, err error) {
+func checkClosed(t testing.TB, err error) {
 	if !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("a road ended with %v", err)
 	}

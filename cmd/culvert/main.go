@@ -81,6 +81,7 @@ compatible with OpenVPN on the wire and in its configuration language.
   culvert connect F                    connect with a profile, any provider's
   culvert pair -o F                    join two hosts, with one line from each
   culvert hub --uplink IF --nic NAME   many adapters on one uplink
+  culvert swarm F --clients N          load a server with many clients
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
 No root? Add --userspace to serve and connect: they need no device then.`,
@@ -88,7 +89,7 @@ No root? Add --userspace to serve and connect: they need no device then.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(initCommand(), serveCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand())
+	root.AddCommand(initCommand(), serveCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), swarmCommand())
 	return root
 }
 

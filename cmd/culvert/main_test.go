@@ -25,6 +25,10 @@ func TestMistakenCommandLines(t *testing.T) {
 		"hub list --state-dir nowhere":   {"looking for a hub"},
 		"connect nowhere.ovpn":           {"nowhere.ovpn: no such file"},
 		"--config nowhere.ovpn --verb 4": {"nowhere.ovpn"},
+		"swarm":                          {"expected one profile or directory of profiles", "culvert swarm --help"},
+		"swarm .":                        {"no *.ovpn or *.conf file"},
+		"swarm main.go --traffic walk":   {"walk", "idle ping stream"},
+		"swarm main.go --target there":   {"--target", "there"},
 	} {
 		err := execute(t.Context(), strings.Fields(line))
 		if err == nil {
