@@ -56,7 +56,7 @@ func testConfig(server bool) session.Config {
 }
 
 // sessions is both ends of an established session. Whoever gets one stops it.
-func sessions(t *testing.T) (client, server *session.Session) {
+func sessions(t testing.TB) (client, server *session.Session) {
 	t.Helper()
 	greeter := session.NewGreeter(wrap.Armour{})
 	now := time.Now()
