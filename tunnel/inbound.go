@@ -49,6 +49,7 @@ func (r *Road) Inbound(l link.Link) error {
 		}
 		out.end()
 		r.deliver(in, out.watch)
+		out.watch.leave(batch[:n])
 	}
 }
 

@@ -45,6 +45,7 @@ func (r *Road) Outbound(adapter nic.NIC) error {
 			r.sealForAll(now, &to, p, &out)
 		}
 		out.end()
+		out.watch.leave(batch[:n])
 	}
 }
 

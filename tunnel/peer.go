@@ -192,7 +192,7 @@ func (p *Peer) send(b []byte) {
 	packet.Set(b)
 	packet.Path = p.Path()
 	if p.Observer != nil {
-		tell(p.Observer, p, p.link, packet)
+		tell(p.Observer, p.link, packet)
 		return
 	}
 	p.link.WriteBatch([]*buf.Packet{packet})

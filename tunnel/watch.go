@@ -23,10 +23,11 @@ const (
 	AtOpen
 	AtLink
 	AtControl
+	AtEnd // all that was to become of it has
 	stops
 )
 
-var stopNames = [stops]string{"adapter", "queue", "route", "seal", "open", "link", "control"}
+var stopNames = [stops]string{"adapter", "queue", "route", "seal", "open", "link", "control", "end"}
 
 func (s Stop) String() string { return stopNames[s] }
 
@@ -52,8 +53,8 @@ type Sight struct {
 type Observer interface {
 	// See is told of a packet at a stop, before it goes on, and must not
 	// block. At the first stop the packet has no Note; an observer that sets
-	// one sees it at the next stops too. Several goroutines call at once, but
-	// for one packet one alone.
+	// one sees it at the next stops too, and last AtEnd. Several goroutines
+	// call at once, but for one packet one alone.
 	See(s *Sight)
 }
 
@@ -83,6 +84,17 @@ func (w *watch) enter(at Stop, batch []*buf.Packet, l link.Link) {
 	for _, p := range batch {
 		p.Note = nil
 		w.see(p, Sight{Stop: at, Link: l})
+	}
+}
+
+// leave is the end of a batch: the packets' buffers are used again.
+func (w *watch) leave(batch []*buf.Packet) {
+	if w == nil {
+		return
+	}
+	for _, p := range batch {
+		w.at(AtEnd, p, nil, Kept)
+		p.Note = nil
 	}
 }
 
@@ -123,11 +135,11 @@ func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*bu
 		if run[0].Note == nil {
 			continue
 		}
-		drop := Kept
+		s := Sight{Stop: at, Bytes: bytes, Link: l}
 		if sent == 0 {
-			drop = Unsent
+			s.Drop, s.Err = Unsent, err
 		}
-		w.see(run[0], Sight{Stop: at, Bytes: bytes, Link: l, Drop: drop, Err: err})
+		w.see(run[0], s)
 	}
 	return n
 }
@@ -156,16 +168,14 @@ func (w *watch) follow(other, p *buf.Packet) {
 	}
 }
 
-// tell is a packet of our own on its way to a peer, beside the road.
-func tell(o *Watched, peer *Peer, l link.Link, p *buf.Packet) {
+// tell sends a packet that is none of the adapter's.
+func tell(o *Watched, l link.Link, p *buf.Packet) {
 	batch := []*buf.Packet{p}
 	w := watching(o, false)
-	if w != nil {
-		p.Note = nil
-		w.see(p, Sight{Stop: AtControl, Peer: peer})
-	}
+	w.enter(AtControl, batch, nil)
 	w.write(AtLink, l, batch, l.WriteBatch)
+	w.leave(batch)
 }
 
 // Reply sends a packet of the control channel that no peer's session made.
-func (r *Road) Reply(l link.Link, p *buf.Packet) { tell(&r.Observer, nil, l, p) }
+func (r *Road) Reply(l link.Link, p *buf.Packet) { tell(&r.Observer, l, p) }
