@@ -33,7 +33,7 @@ var levels = map[string]int{
 	"p2p":               4,
 	"setup":             4,
 	"privsep":           4,
-	"manage":            5,
+	"manage":            4,
 	"service":           5,
 	"demo":              5,
 	"cmd":               6,
