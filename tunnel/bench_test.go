@@ -66,8 +66,7 @@ func BenchmarkRoad(b *testing.B) {
 			s := source{left: b.N, packet: ipPacket(benchSize)}
 			l := &wireOf{source: s, from: client}
 			peer := NewPeer(server, link.Link(l), buf.Path{Remote: nearAddr}, nil)
-			mine := func() (*Peer, Drop) { return peer, Kept }
-			r := &Road{Role: &fakeRole{route: mine, demux: mine}, PacketSize: 1800, Adapter: func() nic.NIC { return &s }}
+			r := &Road{Role: &fakeRole{route: only(peer), demux: func() (*Peer, Drop) { return peer, Kept }}, PacketSize: 1800, Adapter: func() nic.NIC { return &s }}
 			b.SetBytes(benchSize)
 			b.ReportAllocs()
 			b.ResetTimer()

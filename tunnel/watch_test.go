@@ -44,6 +44,14 @@ func describeSight(s *Sight) string {
 	if s.Inbound {
 		text = "in " + text
 	}
+	if s.To != nil {
+		for _, p := range s.To.Peers {
+			text += " " + p.Name()
+		}
+		if s.To.Adapter {
+			text += " here"
+		}
+	}
 	if s.Peer != nil {
 		text += " " + s.Peer.Name()
 	}
@@ -92,7 +100,7 @@ func TestStopsBothWays(t *testing.T) {
 		out, in := near.watched(), far.watched()
 		near.nic.Inject(ipPacket(100))
 		want(t, "outbound", out.take(), "adapter 100, queue 100 1/1, route 100 192.0.2.2:1194, seal 128 192.0.2.2:1194, link 128 192.0.2.2:1194, end 128")
-		want(t, "inbound", in.take(), "in link 128 192.0.2.1:1194, in queue 128 1/1, in open 100 192.0.2.1:1194, in route 100, in adapter 100, in end 100")
+		want(t, "inbound", in.take(), "in link 128 192.0.2.1:1194, in queue 128 1/1, in open 100 192.0.2.1:1194, in route 100 here, in adapter 100, in end 100")
 		near.Road.Observer.Store(nil)
 		near.nic.Inject(ipPacket(100))
 		want(t, "nobody", out.take(), "")
@@ -107,7 +115,7 @@ func TestStopsOfDrops(t *testing.T) {
 		near, far string
 	}{
 		"no route": {near: "adapter 60, queue 60 1/1, route 60 no route, end 60", do: func(t *testing.T, near, far *half) {
-			near.role.route = func() (*Peer, Drop) { return nil, NoRoute }
+			near.role.route = func(*Receivers) Drop { return NoRoute }
 			near.nic.Inject(ipPacket(60))
 		}},
 		"not sent": {near: "adapter 60, queue 60 1/1, route 60 192.0.2.2:1194, seal 88 192.0.2.2:1194, link 88 192.0.2.2:1194 not sent", do: func(t *testing.T, near, far *half) {
@@ -115,17 +123,17 @@ func TestStopsOfDrops(t *testing.T) {
 			near.nic.Inject(ipPacket(60))
 		}},
 		"bad source": {far: "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60 bad source address, in end 60", do: func(t *testing.T, near, far *half) {
-			far.role.admit = func([]byte) (*Peer, Drop) { return nil, BadSource }
+			far.role.admit = func([]byte, *Receivers) Drop { return BadSource }
 			write(near.link, farAddr, near.sealed(t, ipPacket(60)))
 		}},
 		"replayed": {far: "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 0 192.0.2.1:1194 replayed, in end 0 | " +
-			"in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60, in adapter 60, in end 60", do: func(t *testing.T, near, far *half) {
+			"in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60 here, in adapter 60, in end 60", do: func(t *testing.T, near, far *half) {
 			b := near.sealed(t, ipPacket(60))
 			write(near.link, farAddr, b)
 			synctest.Wait()
 			write(near.link, farAddr, b)
 		}},
-		"MTU": {far: "in link 1529 192.0.2.1:1194, in queue 1529 1/1, in open 1501 192.0.2.1:1194, in route 1501, " +
+		"MTU": {far: "in link 1529 192.0.2.1:1194, in queue 1529 1/1, in open 1501 192.0.2.1:1194, in route 1501 here, " +
 			"in adapter 1501 not sent nictest: 192.0.2.2:1194: a packet of 1501 bytes, the MTU is 1500, in end 1501", do: func(t *testing.T, near, far *half) {
 			write(near.link, farAddr, near.sealed(t, ipPacket(1501)))
 		}},
@@ -135,7 +143,7 @@ func TestStopsOfDrops(t *testing.T) {
 		"empty": {far: "in link 0 192.0.2.1:1194, in queue 0 1/1, in open 0 malformed, in end 0", do: func(t *testing.T, near, far *half) {
 			write(near.link, farAddr, nil)
 		}},
-		"no adapter": {far: "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60, in adapter 60 not sent, in end 60", do: func(t *testing.T, near, far *half) {
+		"no adapter": {far: "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60 here, in adapter 60 not sent, in end 60", do: func(t *testing.T, near, far *half) {
 			far.Road.Adapter = nil
 			write(near.link, farAddr, near.sealed(t, ipPacket(60)))
 		}},
@@ -160,11 +168,19 @@ func TestStopsOfDrops(t *testing.T) {
 func TestWatchedBetweenPeers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _ := roads(t)
-		far.role.admit = func([]byte) (*Peer, Drop) { return far.peer, Kept }
+		far.role.admit = func(_ []byte, to *Receivers) Drop { to.Add(far.peer); return Kept }
 		in := far.watched()
 		write(near.link, farAddr, near.sealed(t, ipPacket(60)))
 		want(t, "far", in.take(), "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60 192.0.2.1:1194, "+
 			"in seal 88 192.0.2.1:1194, in link 88 192.0.2.1:1194, in end 88")
+		far.role.admit = func(_ []byte, to *Receivers) Drop {
+			to.Add(far.peer)
+			to.Adapter = true
+			return Kept
+		}
+		write(near.link, farAddr, near.sealed(t, ipPacket(60)))
+		want(t, "to both", in.take(), "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60 192.0.2.1:1194 here, "+
+			"in seal 88 192.0.2.1:1194, in link 88 192.0.2.1:1194, in adapter 60, in end 60")
 	})
 }
 
