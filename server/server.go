@@ -118,6 +118,9 @@ func (s *Server) Addr() netip.AddrPort {
 // Adapter is the server's adapter, once Ready was called.
 func (s *Server) Adapter() *adapter.Adapter { return s.adapter }
 
+// Road is what carries the packets, to be watched and counted.
+func (s *Server) Road() *tunnel.Road { return &s.road }
+
 // Run serves until ctx ends, and then tells the clients (explicit-exit-notify)
 // and takes back what it changed on the host. The error is nil when ctx ended
 // it.

@@ -22,14 +22,19 @@ import (
 	"culvert/privsep"
 	"culvert/process"
 	"culvert/server"
+	road "culvert/tunnel"
 )
 
 // Options are the settings that OpenVPN's language has no word for.
 type Options struct {
 	// UserSpace uses no device and needs no root.
 	UserSpace bool
-	// StateDir is where undo journals are kept; "" for hostnet's default.
+	// StateDir is where undo journals are kept and the local interface's
+	// socket is; "" for hostnet's default and manage's.
 	StateDir string
+	// Name is the process's for the local interface; "" for its role and
+	// adapter's.
+	Name string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is said when clients can connect: how to make one.
@@ -47,6 +52,7 @@ func (o Options) Proxies() bool { return o.SOCKS != "" || o.HTTP != "" }
 type tunnel interface {
 	Run(ctx context.Context) error
 	Restart()
+	Road() *road.Road
 }
 
 // life is one process from its start to its end, over any number of
@@ -59,6 +65,7 @@ type life struct {
 	// failed ends the present service for a reason of its own.
 	failed context.CancelCauseFunc
 	enter  sync.Once
+	local  local
 }
 
 // Run carries out a configuration until it ends, and what it says about the
@@ -141,6 +148,7 @@ func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, ev
 		return nil, err
 	}
 	defer stop()
+	defer l.local.close()
 	done, obeyed := make(chan struct{}), make(chan *config.Config)
 	go func() { obeyed <- l.obey(events, done, s, c) }()
 	err = s.Run(ctx)

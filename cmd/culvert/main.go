@@ -80,6 +80,7 @@ compatible with OpenVPN on the wire and in its configuration language.
   culvert client add NAME --dir D -o F make a profile for a client
   culvert connect F                    connect with a profile, any provider's
   culvert pair -o F                    join two hosts, with one line from each
+  culvert status | trace | capture     see what a running one does
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
 No root? Add --userspace to serve and connect: they need no device then.`,
@@ -87,7 +88,8 @@ No root? Add --userspace to serve and connect: they need no device then.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(initCommand(), serveCommand(), clientCommand(), connectCommand(), pairCommand(), cleanupCommand(), demoCommand())
+	root.AddCommand(initCommand(), serveCommand(), clientCommand(), connectCommand(), pairCommand(), cleanupCommand(), demoCommand(),
+		statusCommand(), traceCommand(), captureCommand())
 	return root
 }
 
