@@ -170,6 +170,9 @@ func Dial(dir, prefix, name string) (*Client, error) {
 	return &Client{name, dial, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
 }
 
+// Name is the process's.
+func (c *Client) Name() string { return c.name }
+
 // Do asks for a path, with a body of JSON unless it is nil, and returns the
 // answer for the caller to read and close. An answer that is no success is an
 // error with its text.

@@ -168,13 +168,15 @@ func (w *watch) follow(other, p *buf.Packet) {
 	}
 }
 
-// tell sends a packet that is none of the adapter's.
+// tell sends a packet that is none of the adapter's. It may be in the buffer of
+// one that is watched itself, which an answer is written over.
 func tell(o *Watched, l link.Link, p *buf.Packet) {
-	batch := []*buf.Packet{p}
+	batch, note := []*buf.Packet{p}, p.Note
 	w := watching(o, false)
 	w.enter(AtControl, batch, nil)
 	w.write(AtLink, l, batch, l.WriteBatch)
 	w.leave(batch)
+	p.Note = note
 }
 
 // Reply sends a packet of the control channel that no peer's session made.

@@ -196,8 +196,12 @@ func TestOwnPacketsAreSeen(t *testing.T) {
 		p := buf.New(100)
 		p.Set([]byte("hello"))
 		p.Path.Remote = farAddr
+		p.Note = t // of the packet that is answered
 		near.Road.Reply(near.link, p)
 		want(t, "a reply", out.take(), "control 5, link 5 192.0.2.2:1194, end 5")
+		if p.Note != t {
+			t.Error("the packet that was answered is lost sight of")
+		}
 	})
 }
 

@@ -40,6 +40,7 @@ the peer, and why a packet was dropped. It ends by Ctrl-C.`,
 				return err
 			}
 			defer answer.Body.Close()
+			fmt.Fprintf(c.ErrOrStderr(), "capturing at %s of %s, until Ctrl-C\n", at, client.Name())
 			if err := write(file, answer.Body, c.OutOrStdout()); err != nil {
 				return err
 			}

@@ -33,6 +33,7 @@ packets inside the tunnel, in the syntax of tcpdump. It ends by Ctrl-C.`,
 				return err
 			}
 			defer answer.Body.Close()
+			fmt.Fprintf(c.ErrOrStderr(), "following packets of %s, until Ctrl-C\n", client.Name())
 			out := c.OutOrStdout()
 			end, err := trace.Read(answer.Body, func(p *trace.Packet) error {
 				if asJSON {
