@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,20 +15,16 @@ func captureCommand() *cobra.Command {
 	var at, file string
 	var count uint
 	c := &cobra.Command{
-		Use:   "capture --at nic|link|hub:PORT [FILTER] -o FILE",
+		Use:   "capture --at nic|link [FILTER] -o FILE",
 		Short: "Write packets of a running process to a file for Wireshark",
 		Long: `Write the packets at one place of a running process to a pcapng file: nic is
-the virtual adapter, link the sockets, hub:PORT a port of culvert hub. The
-filter is applied to the packets there, in the syntax of tcpdump. Comments tell
-the peer, and why a packet was dropped. It ends by Ctrl-C.`,
+the virtual adapter, link the sockets. The filter is applied to the packets
+there, in the syntax of tcpdump. Comments tell the peer, and why a packet was
+dropped. It ends by Ctrl-C.`,
 		Example: `  culvert capture --at nic -o inside.pcapng
   culvert capture --at link udp -o - | wireshark -k -i -`,
 		RunE: func(c *cobra.Command, args []string) error {
-			prefix := ""
-			if strings.HasPrefix(at, "hub:") {
-				prefix = "hub-"
-			}
-			client, err := r.dial(prefix)
+			client, err := r.dial()
 			if err != nil {
 				return err
 			}
@@ -52,7 +47,7 @@ the peer, and why a packet was dropped. It ends by Ctrl-C.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&at, "at", "", "where: nic, link or hub:PORT")
+	c.Flags().StringVar(&at, "at", "", "where: nic or link")
 	c.Flags().StringVarP(&file, "output", "o", "", "the file, - for standard output")
 	c.Flags().UintVar(&count, "count", 0, "end after so many packets")
 	c.MarkFlagRequired("at")

@@ -17,8 +17,8 @@ func (r *running) flags(c *cobra.Command) {
 	c.Flags().StringVar(&r.dir, "state-dir", manage.DefaultDir(), "where running processes have their sockets")
 }
 
-func (r *running) dial(prefix string) (*manage.Client, error) {
-	return manage.Dial(r.dir, prefix, r.name)
+func (r *running) dial() (*manage.Client, error) {
+	return manage.Dial(r.dir, "", r.name)
 }
 
 func statusCommand() *cobra.Command {
@@ -32,7 +32,7 @@ func statusCommand() *cobra.Command {
 			if len(args) == 1 {
 				r.name = args[0]
 			}
-			client, err := r.dial("")
+			client, err := r.dial()
 			if err != nil {
 				return err
 			}
