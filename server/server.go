@@ -133,10 +133,10 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { failed <- s.road.Outbound(s.adapter) }()
 	s.serve(ctx, failed)
 	defer s.keepStatus()()
+	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
-	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	persist := time.NewTicker(persistInterval(s.cfg))
 	defer persist.Stop()
 	for {

@@ -228,8 +228,9 @@ func (l *life) kernel(c *config.Config) adapter.Opener {
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
-	open := l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger})
-	return server.New(c, server.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+	var s *server.Server
+	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
+	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
 			l.log.Info(l.Invite)
@@ -237,6 +238,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 		l.up(jail)
 		l.tell()
 	}})
+	return s, err
 }
 
 // describe says how clients are carried, and that this host gets back what
@@ -252,7 +254,9 @@ func (l *life) describe(s *server.Server) {
 }
 
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(c, nil), Ready: func(*client.Client) { l.up(jail) }})
+	var cl *client.Client
+	open := l.watched(c, l.adapter(c, nil), func() tunnel { return cl })
+	cl, err = client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Ready: func(*client.Client) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -262,7 +266,9 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 
 // openHost is one of two hosts without server mode.
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(c, nil), Ready: func(*p2p.Host) { l.up(jail) }})
+	var h *p2p.Host
+	open := l.watched(c, l.adapter(c, nil), func() tunnel { return h })
+	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Ready: func(*p2p.Host) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}

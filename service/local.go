@@ -1,13 +1,16 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"sync"
 	"time"
 
+	"culvert/adapter"
 	"culvert/client"
 	"culvert/config"
+	"culvert/hostnet"
 	"culvert/manage"
 	"culvert/manage/capture"
 	"culvert/manage/filter"
@@ -24,8 +27,19 @@ type local struct {
 	stop func()
 }
 
-// serveLocal opens the interface when the tunnel is up for the first time,
-// which is before rights are given up. A process goes on without.
+// watched opens the interface of a tunnel with its adapter, which is before
+// rights are given up; s is known by then.
+func (l *life) watched(c *config.Config, open adapter.Opener, s func() tunnel) adapter.Opener {
+	return func(ctx context.Context, want hostnet.State) (*adapter.Adapter, error) {
+		a, err := open(ctx, want)
+		if err == nil {
+			l.serveLocal(c, s(), a.Name())
+		}
+		return a, err
+	}
+}
+
+// serveLocal opens the interface once for a tunnel. A process goes on without.
 func (l *life) serveLocal(c *config.Config, s tunnel, adapter string) {
 	l.local.mu.Lock()
 	defer l.local.mu.Unlock()

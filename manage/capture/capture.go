@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -96,6 +97,7 @@ func (s *Source) write(ctx context.Context, w http.ResponseWriter, q *watch.Queu
 		if list == nil {
 			break
 		}
+		slices.SortStableFunc(list, func(a, b Record) int { return a.Time.Compare(b.Time) })
 		for _, p := range list {
 			if count > 0 && packets == count {
 				break

@@ -1,10 +1,12 @@
 package trace
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"culvert/manage/filter"
@@ -63,6 +65,7 @@ func (t *tracer) tell(ctx context.Context, w http.ResponseWriter, count int64, f
 		if packets == nil {
 			break
 		}
+		slices.SortFunc(packets, func(a, b *Packet) int { return cmp.Compare(a.Number, b.Number) })
 		for _, p := range packets {
 			finish(p)
 			if out.Encode(Record{Packet: p}) != nil {

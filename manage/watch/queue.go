@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // maxBytes bounds what waits for one reader.
@@ -46,19 +47,33 @@ func (q *Queue[T]) Push(item T, bytes int) {
 	}
 }
 
-// Next takes all that waits, and waits for something until ctx ends: then, when
-// nothing is left, it returns none.
+// settleTime is how long what comes is gathered: packets of several goroutines
+// that were seen at once are then together, to be put in order.
+const settleTime = 10 * time.Millisecond
+
+// Next waits for something, or until ctx ends, and takes all there is; none only
+// at the end.
 func (q *Queue[T]) Next(ctx context.Context) (items []T) {
 	q.init()
-	for {
-		if items = q.take(); items != nil {
-			return items
-		}
+	for ctx.Err() == nil {
 		select {
 		case <-q.wake:
+			wait(ctx, settleTime)
+			if items := q.take(); items != nil {
+				return items
+			}
 		case <-ctx.Done():
-			return q.take()
 		}
+	}
+	return q.take()
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
