@@ -6,7 +6,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # How long to fuzz each target.
 FUZZTIME ?= 60s
 # The packages with tests against real programs, in network namespaces.
-INTEROP  := ./interop/... ./hostnet/... ./nic/... ./setup/... ./demo/...
+INTEROP  := ./interop/... ./hostnet/... ./nic/... ./setup/... ./demo/... ./manage/...
 
 .PHONY: help build demo test check lint unit interop fuzz bench deps clean
 

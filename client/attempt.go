@@ -59,6 +59,7 @@ func (c *Client) connect(ctx context.Context, t target) error {
 	}
 	a := &attempt{began: began, Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, time.Now()), l, buf.Path{Remote: t.addr}, a.onEvent)
+	a.peer.Observer = &c.road.Observer
 	c.peer.Store(a.peer)
 	c.passing.Store(nil)
 	inbound := make(chan error, 1)

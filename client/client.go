@@ -159,6 +159,9 @@ func (c *Client) currentNIC() nic.NIC {
 // Adapter is the client's adapter, nil until the tunnel was up once.
 func (c *Client) Adapter() *adapter.Adapter { return c.adapter.Load() }
 
+// Road is what carries the packets, to be watched and counted.
+func (c *Client) Road() *tunnel.Road { return &c.road }
+
 // Server is the peer at the other end, nil while there is none.
 func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 

@@ -27,15 +27,6 @@ func segmentServer(t *testing.T, l *lab, s *netns, how ...string) (peer *netns, 
 	return peer, s.file("server.conf", text.String())
 }
 
-func mustRead(t *testing.T, file string) string {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // onSegment connects a stock client to our server and proves that both the
 // client and a host of the segment believe to be neighbours.
 func onSegment(t *testing.T, c, s, peer *netns, file string, remote netip.Addr) (client netip.Addr, proc *process) {

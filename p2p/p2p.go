@@ -126,6 +126,9 @@ func (h *Host) Adapter() *adapter.Adapter { return h.adapter }
 // Addr is the address the host listens on, once Run has opened it.
 func (h *Host) Addr() netip.AddrPort { return h.link.LocalAddr() }
 
+// Road is what carries the packets, to be watched and counted.
+func (h *Host) Road() *tunnel.Road { return &h.road }
+
 // Peer is the connection to the other host, nil while there is none.
 func (h *Host) Peer() *tunnel.Peer {
 	if s := h.sides.current.Load(); s != nil {

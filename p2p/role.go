@@ -115,7 +115,7 @@ func (h *Host) greet(l link.Link, p *buf.Packet) {
 		path := p.Path
 		p.Set(reply)
 		p.Path = path
-		l.WriteBatch([]*buf.Packet{p})
+		h.road.Reply(l, p)
 	}
 }
 

@@ -128,7 +128,7 @@ func (s *sides) drop(one *side) (wasCurrent bool) {
 func (h *Host) newSide(s *session.Session, l link.Link, path buf.Path) *side {
 	one := &side{began: time.Now()}
 	one.Peer = tunnel.NewPeer(s, l, path, h.onEvent)
-	one.Owner = one
+	one.Owner, one.Observer = one, &h.road.Observer
 	one.bind()
 	return one
 }

@@ -162,7 +162,7 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 	path := p.Path
 	p.Set(reply)
 	p.Path = path
-	l.WriteBatch([]*buf.Packet{p})
+	r.road.Reply(l, p)
 }
 
 // refusedGreeting logs, at a bounded rate, why somebody's first packet was
@@ -193,7 +193,7 @@ func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 	s := session.Accept(cfg, opening, now)
 	c := &client{number: r.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
 	c.Peer = tunnel.NewPeer(s, l, p.Path, r.onEvent)
-	c.Owner = c
+	c.Owner, c.Observer = c, &r.road.Observer
 	if overTCP && !r.admitStream(st, c) || !r.enter(c, opening.Client) {
 		r.road.Counters.Add(tunnel.UnknownPeer)
 		s.Close()

@@ -123,6 +123,9 @@ func (s *Server) Addr() netip.AddrPort {
 // Adapter is the server's adapter, once Ready was called.
 func (s *Server) Adapter() *adapter.Adapter { return s.adapter }
 
+// Road is what carries the packets, to be watched and counted.
+func (s *Server) Road() *tunnel.Road { return &s.road }
+
 // Run serves until ctx ends, and then tells the clients (explicit-exit-notify)
 // and takes back what it changed on the host. The error is nil when ctx ended
 // it.
@@ -136,10 +139,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.serve(ctx, failed)
 	defer s.keepStatus()()
 	defer s.keepLAN(ctx)()
+	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
-	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	persist := time.NewTicker(persistInterval(s.cfg))
 	defer persist.Stop()
 	for {

@@ -22,14 +22,19 @@ import (
 	"culvert/privsep"
 	"culvert/process"
 	"culvert/server"
+	road "culvert/tunnel"
 )
 
 // Options are the settings that OpenVPN's language has no word for.
 type Options struct {
 	// UserSpace uses no device and needs no root.
 	UserSpace bool
-	// StateDir is where undo journals are kept; "" for hostnet's default.
+	// StateDir is where undo journals are kept and the local interface's
+	// socket is; "" for hostnet's default and manage's.
 	StateDir string
+	// Name is the process's for the local interface; "" for its role and
+	// adapter's.
+	Name string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is said when clients can connect: how to make one.
@@ -47,6 +52,7 @@ func (o Options) Proxies() bool { return o.SOCKS != "" || o.HTTP != "" }
 type tunnel interface {
 	Run(ctx context.Context) error
 	Restart()
+	Road() *road.Road
 }
 
 // life is one process from its start to its end, over any number of
@@ -59,6 +65,7 @@ type life struct {
 	// failed ends the present service for a reason of its own.
 	failed context.CancelCauseFunc
 	enter  sync.Once
+	local  local
 }
 
 // Run carries out a configuration until it ends, and what it says about the
@@ -141,6 +148,7 @@ func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, ev
 		return nil, err
 	}
 	defer stop()
+	defer l.local.close()
 	done, obeyed := make(chan struct{}), make(chan *config.Config)
 	go func() { obeyed <- l.obey(events, done, s, c) }()
 	err = s.Run(ctx)
@@ -223,8 +231,9 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	if l.UserSpace && c.ProxyLAN != nil {
 		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
 	}
-	open := l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger})
-	return server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+	var s *server.Server
+	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
+	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
 			l.log.Info(l.Invite)
@@ -232,6 +241,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 		l.up(jail)
 		l.tell()
 	}})
+	return s, err
 }
 
 // describe says how clients are carried, and that this host gets back what
@@ -247,7 +257,9 @@ func (l *life) describe(s *server.Server) {
 }
 
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: AskTerminal, Open: l.adapter(c, nil), Ready: func(*client.Client) { l.up(jail) }})
+	var cl *client.Client
+	open := l.watched(c, l.adapter(c, nil), func() tunnel { return cl })
+	cl, err = client.New(c, client.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Ready: func(*client.Client) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -257,7 +269,9 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 
 // openHost is one of two hosts without server mode.
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: l.adapter(c, nil), Ready: func(*p2p.Host) { l.up(jail) }})
+	var h *p2p.Host
+	open := l.watched(c, l.adapter(c, nil), func() tunnel { return h })
+	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Ready: func(*p2p.Host) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -38,14 +38,18 @@ func (r *Road) Inbound(l link.Link) error {
 		}
 		now := time.Now()
 		in = in[:0]
-		for _, p := range batch[:n] {
+		out.watch = watching(&r.Observer, true)
+		out.watch.enter(AtLink, batch[:n], l)
+		for i, p := range batch[:n] {
+			out.watch.turn(p, i, n)
 			drop := r.inbound(now, l, p, &to, &in, &out)
 			if drop != Kept {
 				r.Counters.Add(drop)
 			}
 		}
 		out.end()
-		r.deliver(in)
+		r.deliver(in, out.watch)
+		out.watch.leave(batch[:n])
 	}
 }
 
@@ -61,18 +65,27 @@ func batchOf(source any) int {
 // peers.
 func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers, in *[]*buf.Packet, out *sender) Drop {
 	if p.Len() == 0 {
+		out.watch.at(AtOpen, p, nil, Malformed)
 		return Malformed
 	}
 	if op, _ := wire.ParseHead(p.Bytes()[0]); !r.Headless && !op.IsData() {
+		out.watch.at(AtControl, p, nil, Kept)
 		r.Role.Control(l, p)
 		return Kept
 	}
 	from, kind, drop := r.open(now, l, p)
-	if drop != Kept || kind != session.KindPacket {
+	out.watch.at(AtOpen, p, from, drop)
+	if drop != Kept {
 		return drop
 	}
+	if kind != session.KindPacket {
+		out.watch.at(AtControl, p, from, Kept)
+		return Kept
+	}
 	to.reset()
-	if drop := r.Role.Admit(now, from, p, to); drop != Kept {
+	drop = r.Role.Admit(now, from, p, to)
+	out.watch.route(p, to, drop)
+	if drop != Kept {
 		if drop == Malformed {
 			from.Session.Malformed(p.Bytes())
 		}
@@ -101,7 +114,7 @@ func (r *Road) open(now time.Time, l link.Link, p *buf.Packet) (*Peer, session.K
 	kind, err := peer.Session.Open(now, p)
 	if err != nil {
 		peer.Counters.Refused.Add(1)
-		return nil, 0, dropOf(err)
+		return peer, 0, dropOf(err)
 	}
 	peer.Counters.LinkIn.Add(uint64(size))
 	if path != *peer.path.Load() {
@@ -125,7 +138,7 @@ func dropOf(err error) Drop {
 	return Malformed
 }
 
-func (r *Road) deliver(in []*buf.Packet) {
+func (r *Road) deliver(in []*buf.Packet, w *watch) {
 	if len(in) == 0 {
 		return
 	}
@@ -134,10 +147,14 @@ func (r *Road) deliver(in []*buf.Packet) {
 		adapter = r.Adapter()
 	}
 	n := 0
-	if adapter != nil {
+	if adapter == nil {
+		for _, p := range in {
+			w.at(AtAdapter, p, nil, Unsent)
+		}
+	} else {
 		// A server has several links, and an adapter one writer.
 		r.delivering.Lock()
-		n, _ = adapter.WriteBatch(in)
+		n = w.write(AtAdapter, nil, in, adapter.WriteBatch)
 		r.delivering.Unlock()
 	}
 	r.Counters[Unsent].Add(uint64(len(in) - n))

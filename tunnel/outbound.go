@@ -31,15 +31,21 @@ func (r *Road) Outbound(adapter nic.NIC) error {
 			return err
 		}
 		now := time.Now()
-		for _, p := range batch[:n] {
+		out.watch = watching(&r.Observer, false)
+		out.watch.enter(AtAdapter, batch[:n], nil)
+		for i, p := range batch[:n] {
+			out.watch.turn(p, i, n)
 			to.reset()
-			if drop := r.Role.Route(now, p, &to); drop != Kept {
+			drop := r.Role.Route(now, p, &to)
+			out.watch.route(p, &to, drop)
+			if drop != Kept {
 				r.Counters.Add(drop)
 				continue
 			}
 			r.sealForAll(now, &to, p, &out)
 		}
 		out.end()
+		out.watch.leave(batch[:n])
 	}
 }
 
@@ -56,7 +62,9 @@ func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Dr
 		out.add(peer, p)
 	}
 	if err != nil {
-		return dropOf(err)
+		drop := dropOf(err)
+		out.watch.at(AtSeal, p, peer, drop)
+		return drop
 	}
 	peer.Counters.OutPackets.Add(1)
 	peer.Counters.OutBytes.Add(uint64(size))
@@ -71,6 +79,7 @@ func (r *Road) sealPieces(now time.Time, peer *Peer, p *buf.Packet, out *sender)
 	}
 	for {
 		piece := out.spare()
+		out.watch.follow(piece, p)
 		more, err := peer.Session.SealPiece(now, &pieces, piece)
 		if err != nil || !more {
 			return err
@@ -85,6 +94,7 @@ type sender struct {
 	counters *Counters
 	link     link.Link
 	packets  []*buf.Packet
+	watch    *watch // of the batch
 
 	size   int           // of spares
 	spares []*buf.Packet // for pieces and copies; the first used ones are in packets
@@ -107,6 +117,7 @@ func (s *sender) copyOf(p *buf.Packet) *buf.Packet {
 		s.end()
 	}
 	c := s.spare()
+	s.watch.follow(c, p)
 	c.Set(p.Bytes())
 	return c
 }
@@ -118,6 +129,7 @@ func (s *sender) add(peer *Peer, p *buf.Packet) {
 	}
 	p.Path = peer.Path()
 	peer.Counters.LinkOut.Add(uint64(p.Len()))
+	s.watch.at(AtSeal, p, peer, Kept)
 	s.packets = append(s.packets, p)
 }
 
@@ -131,7 +143,7 @@ func (s *sender) flush() {
 	if len(s.packets) == 0 {
 		return
 	}
-	n, _ := s.link.WriteBatch(s.packets)
+	n := s.watch.write(AtLink, s.link, s.packets, s.link.WriteBatch)
 	s.counters[Unsent].Add(uint64(len(s.packets) - n))
 	s.packets = s.packets[:0]
 }

@@ -50,6 +50,8 @@ type Road struct {
 	Headless bool
 	// PacketSize is the largest packet of adapter or link, in bytes.
 	PacketSize int
+	// Observer watches the packets.
+	Observer Watched
 	// OnError is told of errors that pass, such as a refusal by the peer's
 	// host; nil ignores them.
 	OnError func(error)

@@ -26,7 +26,7 @@ func runDirectives(ctx context.Context, args []string) error {
 
 // takeOurs takes our own flags from a command line and leaves the rest.
 func takeOurs(args []string) (o service.Options, rest []string, err error) {
-	values := map[string]*string{"--state-dir": &o.StateDir, "--socks": &o.SOCKS, "--http": &o.HTTP}
+	values := map[string]*string{"--state-dir": &o.StateDir, "--name": &o.Name, "--socks": &o.SOCKS, "--http": &o.HTTP}
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--userspace" {
 			o.UserSpace = true
