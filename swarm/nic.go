@@ -37,8 +37,9 @@ func newEchoNIC(s *swarm, local, target netip.Addr, mtu int) *echoNIC {
 	return &echoNIC{swarm: s, local: local, target: target, mtu: mtu, orders: make(chan order, 4), closed: make(chan struct{})}
 }
 
-func (n *echoNIC) Name() string { return "swarm" }
-func (n *echoNIC) MTU() int     { return n.mtu }
+func (n *echoNIC) Name() string   { return "swarm" }
+func (n *echoNIC) Kind() nic.Kind { return nic.IP }
+func (n *echoNIC) MTU() int       { return n.mtu }
 
 // BatchSize is how many packets are read at a time.
 func (n *echoNIC) BatchSize() int { return burst }

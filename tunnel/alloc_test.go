@@ -21,6 +21,7 @@ type ends struct {
 }
 
 func (e *ends) Name() string              { return "ends" }
+func (e *ends) Kind() nic.Kind            { return nic.IP }
 func (e *ends) MTU() int                  { return 1500 }
 func (e *ends) LocalAddr() netip.AddrPort { return nearAddr }
 func (e *ends) Close() error              { return nil }
@@ -56,6 +57,7 @@ func newDirection(t testing.TB, s *session.Session) *direction {
 	d.peer = NewPeer(s, d.ends, buf.Path{Remote: farAddr}, func(*Peer, time.Time, session.Event) {})
 	t.Cleanup(d.peer.Stop)
 	role := &fakeRole{route: only(d.peer), demux: func() (*Peer, Drop) { return d.peer, Kept }}
+	role.road = &d.Road
 	d.Road = Road{Role: role, PacketSize: 1800, Adapter: func() nic.NIC { return d.ends }}
 	return d
 }
