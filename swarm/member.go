@@ -12,6 +12,7 @@ import (
 
 	"culvert/adapter"
 	"culvert/client"
+	"culvert/config"
 	"culvert/hostnet"
 	"culvert/session"
 )
@@ -69,10 +70,15 @@ type life struct {
 	done    <-chan struct{} // closed when it is to end
 }
 
+var errTap = errors.New("the clients of a swarm carry IP alone: a profile of `dev tun` is needed, and a server to match")
+
 func (l *life) client() (*client.Client, error) {
 	cfg, err := l.Profiles[l.number%len(l.Profiles)]()
 	if err != nil {
 		return nil, err
+	}
+	if cfg.DevType == config.DevTap {
+		return nil, errTap
 	}
 	cfg.NoBind = true
 	return client.New(cfg, client.Options{

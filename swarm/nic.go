@@ -37,8 +37,7 @@ func newEchoNIC(s *swarm, local, target netip.Addr, mtu int) *echoNIC {
 	return &echoNIC{swarm: s, local: local, target: target, mtu: mtu, orders: make(chan order, 4), closed: make(chan struct{})}
 }
 
-func (n *echoNIC) Name() string { return "swarm" }
-
+func (n *echoNIC) Name() string   { return "swarm" }
 func (n *echoNIC) Kind() nic.Kind { return nic.IP }
 func (n *echoNIC) MTU() int       { return n.mtu }
 

@@ -223,6 +223,17 @@ func TestMuteTarget(t *testing.T) {
 	})
 }
 
+func TestTapIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "")
+		w.profile = strings.Replace(w.profile, "dev tun", "dev tap", 1)
+		r := must(swarm.Run(t.Context(), w.options(2, swarm.Idle)))(t)
+		if e := r.Errors["other"]; r.Up != 0 || e == nil || e.Count != 2 || !strings.Contains(e.Example, "dev tun") {
+			t.Errorf("with Ethernet:\n%s", r.Text())
+		}
+	})
+}
+
 func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "")
