@@ -37,7 +37,7 @@ func readPacket(fd int, p *buf.Packet) error {
 	room := p.Room()
 	// The driver cuts a packet to fit without a word. A byte of tailroom more
 	// shows it.
-	n, err := unix.Read(fd, room[:len(room)+1])
+	n, err := read(fd, room[:len(room)+1])
 	if err != nil {
 		return gone(err)
 	}
@@ -62,7 +62,7 @@ func gone(err error) error {
 func (d *Device) writePlain(fd uintptr) bool {
 	t := &d.in
 	for t.done < len(t.batch) {
-		_, err := unix.Write(int(fd), t.batch[t.done].Bytes())
+		err := write(int(fd), t.batch[t.done].Bytes())
 		switch d.wrote(err, 1) {
 		case waits:
 			return false

@@ -69,7 +69,7 @@ func (d *Device) readSuper(fd uintptr) bool {
 		if t.done == len(t.batch) {
 			return true
 		}
-		n, err := unix.Read(int(fd), v.super)
+		n, err := read(int(fd), v.super)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -146,13 +146,4 @@ func part(b []byte) unix.Iovec {
 	p := unix.Iovec{Base: unsafe.SliceData(b)}
 	p.SetLen(len(b))
 	return p
-}
-
-// writev returns a unix.Errno or nil.
-func writev(fd int, parts []unix.Iovec) error {
-	_, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&parts[0])), uintptr(len(parts)))
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }
