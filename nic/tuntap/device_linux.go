@@ -7,10 +7,12 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/internal/nap"
 	"culvert/nic"
 	"culvert/nic/frame"
 )
@@ -29,6 +31,9 @@ type Device struct {
 	oversize  atomic.Uint64
 	malformed atomic.Uint64
 	closed    atomic.Bool
+
+	opened time.Time
+	nap    nap.Policy // of reading
 }
 
 // transfer is a batch under way in one direction. It and its step function
@@ -89,7 +94,7 @@ func newDevice(kind nic.Kind, fd int, name string, mtu int, v *vnet) (*Device, e
 		file.Close()
 		return nil, fmt.Errorf("tuntap: %s: %w", name, err)
 	}
-	d := &Device{kind: kind, name: name, mtu: mtu, file: file, raw: raw, vnet: v}
+	d := &Device{kind: kind, name: name, mtu: mtu, file: file, raw: raw, vnet: v, opened: time.Now()}
 	d.out.step, d.in.step = d.readPlain, d.writePlain
 	if v != nil {
 		d.out.step, d.in.step = d.readSuper, d.writeSuper
@@ -133,6 +138,19 @@ func (d *Device) ReadBatch(batch []*buf.Packet) (int, error) {
 		return t.done, nil
 	}
 	return 0, d.final(err, t.err)
+}
+
+// empty tells whether a read that found nothing is over: with what the batch
+// has, or to wait in the poller. Otherwise it is to be tried again.
+func (d *Device) empty() (over bool) {
+	if d.out.done > 0 {
+		return true
+	}
+	if !d.nap.Nap(time.Since(d.opened)) {
+		return true
+	}
+	nap.Sleep()
+	return false
 }
 
 // WriteBatch gives inbound packets to the kernel. One it refuses is counted

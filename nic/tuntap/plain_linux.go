@@ -17,12 +17,15 @@ func (d *Device) readPlain(fd uintptr) bool {
 		err := readPacket(int(fd), t.batch[t.done])
 		switch err {
 		case nil:
+			d.nap.Read(1)
 			t.done++
 		case errOversize:
 			d.oversize.Add(1)
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return t.done > 0
+			if d.empty() {
+				return t.done > 0
+			}
 		default:
 			t.err = err
 			return true

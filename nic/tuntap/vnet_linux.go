@@ -70,10 +70,15 @@ func (d *Device) readSuper(fd uintptr) bool {
 			return true
 		}
 		n, err := read(int(fd), v.super)
+		if err == nil {
+			d.nap.Read(1)
+		}
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
-			return t.done > 0
+			if d.empty() {
+				return t.done > 0
+			}
 		case err != nil:
 			t.err = gone(err)
 			return true
