@@ -58,6 +58,7 @@ func newDirection(t testing.TB, s *session.Session) *direction {
 	t.Cleanup(d.peer.Stop)
 	role := &fakeRole{route: only(d.peer), demux: func() (*Peer, Drop) { return d.peer, Kept }}
 	d.Road = Road{Role: role, PacketSize: 1800, Adapter: func() nic.NIC { return d.ends }}
+	role.road = &d.Road
 	return d
 }
 
