@@ -71,6 +71,8 @@ func dispatchHelper(args []string) error {
 		return echo(args[1])
 	case "ask":
 		return ask(args[1])
+	case "storm":
+		return storm(args[1])
 	case "station":
 		return station(args[1], args[2], args[3])
 	case "idle":

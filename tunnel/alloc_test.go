@@ -59,6 +59,7 @@ func newDirection(t testing.TB, s *session.Session) *direction {
 	role := &fakeRole{route: only(d.peer), demux: func() (*Peer, Drop) { return d.peer, Kept }}
 	role.road = &d.Road
 	d.Road = Road{Role: role, PacketSize: 1800, Adapter: func() nic.NIC { return d.ends }}
+	role.road = &d.Road
 	return d
 }
 
