@@ -307,3 +307,51 @@ func mustRead(t *testing.T, file string) string {
 	}
 	return string(text)
 }
+
+// TestCaptureHub: the frames at one port of a hub, and at no other.
+func TestCaptureHub(t *testing.T) {
+	l := newLAN(t)
+	l.hub("none", "")
+	a, b, c := l.hosts[0], l.hosts[1], l.hosts[2]
+	c.ping(lanAddrs[0]) // so that no ARP is due later
+	file := filepath.Join(l.at.dir, "port.pcapng")
+	p := l.at.start("capture", culvert(t), "capture", "--state-dir", l.sockets, "--at", "hub:"+l.device(b), "-o", file)
+	p.expect(capturing, 1, patience)
+	c.ping(lanAddrs[0])
+	a.ping(lanAddrs[1])
+	p.captured(t)
+	got := tshark(t, file, "-T", "fields", "-e", "frame.interface_name", "-e", "_ws.col.Protocol", "-e", "ip.src", "-e", "frame.packet_flags_direction", "-Y", "arp || icmp")
+	for _, want := range []string{"\tARP\t\t0x00000001\n", "\tARP\t\t0x00000002\n", fmt.Sprintf("\tICMP\t%v\t0x00000001\n", lanAddrs[0]), fmt.Sprintf("\tICMP\t%v\t0x00000002\n", lanAddrs[1])} {
+		if !strings.Contains(got, l.device(b)+want) {
+			t.Errorf("at the port there is no %q:\n%s", l.device(b)+want, got)
+		}
+	}
+	if strings.Contains(got, lanAddrs[2].String()) {
+		t.Errorf("what the others say to each other is there too:\n%s", got)
+	}
+	trace := l.at.start("trace", culvert(t), "trace", "--state-dir", l.sockets)
+	if err := trace.wait(patience); err == nil || !strings.Contains(trace.log(), "another kind") {
+		t.Errorf("trace of a hub: %v: %s", err, trace.log())
+	}
+}
+
+// TestTraceFrames: an Ethernet tunnel's packets are frames, and filters too.
+func TestTraceFrames(t *testing.T) {
+	l := newLab(t)
+	c, s := l.host("c"), l.host("s")
+	w := l.join(c, s)
+	s.run(ours, s.tapServer("server 10.8.0.0 255.255.255.0")).up()
+	p, file := s.trace("arp"), filepath.Join(s.dir, "nic.pcapng")
+	nic := s.capture("nic", file, "ether proto arp")
+	c.run(stock, c.tapClient(keys(t).client, w.b4)).up()
+	c.ping(serverIPv4)
+	nic.captured(t)
+	for _, one := range p.traced(2) {
+		if !strings.HasSuffix(one.Summary, " ARP") || way(one) != wayIn && way(one) != wayOut {
+			t.Errorf("%s: %s", one.Summary, way(one))
+		}
+	}
+	if got := tshark(t, file, "-T", "fields", "-e", "frame.interface_name", "-e", "arp.opcode", "-e", "frame.comment"); !strings.Contains(got, "tap0\t1\tfrom interop-client\n") || !strings.Contains(got, "tap0\t2\tto interop-client\n") {
+		t.Errorf("at the adapter:\n%s", got)
+	}
+}

@@ -217,6 +217,9 @@ func (c *Client) Stream(ctx context.Context, path string) (*http.Response, error
 	return answer, nil
 }
 
+// noSuchPath is what http.NotFound says.
+const noSuchPath = "404 page not found\n"
+
 func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://culvert"+path, body)
 	if err != nil {
@@ -232,6 +235,9 @@ func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, 
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		if string(text) == noSuchPath {
+			return nil, fmt.Errorf("%s is a process of another kind, which cannot do this; name another with --name", c.name)
+		}
 		return nil, errors.New(strings.TrimSpace(string(text)))
 	}
 	return resp, nil

@@ -11,6 +11,10 @@ import (
 )
 
 func echo(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/other" {
+		http.NotFound(w, r)
+		return
+	}
 	if r.URL.Path == "/bad" {
 		http.Error(w, "that will not do", http.StatusBadRequest)
 		return
@@ -45,6 +49,9 @@ func TestAskAProcess(t *testing.T) {
 	}
 	if got := ask(t, c, "/list"); got != `/list {"n":1}` {
 		t.Errorf("answer %q", got)
+	}
+	if got := ask(t, c, "/other"); !strings.Contains(got, "another kind") {
+		t.Errorf("of another kind: %q", got)
 	}
 	if got := ask(t, c, "/bad"); got != "that will not do" {
 		t.Errorf("refusal %q", got)

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"culvert/manage"
+	"culvert/manage/capture"
 	"culvert/nic/frame"
 	"culvert/nic/hub"
 	"culvert/nic/tuntap"
@@ -127,6 +128,7 @@ func reasons(dropped map[string]uint64) string {
 //	POST   /ports         add: {"nic": "tap1,vlan=7"}
 //	PATCH  /ports/{name}  Change
 //	DELETE /ports/{name}  remove
+//	GET    /capture       capture.Handler
 func (s *Switch) Handler() *http.ServeMux {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /ports", func(w http.ResponseWriter, _ *http.Request) {
@@ -146,6 +148,7 @@ func (s *Switch) Handler() *http.ServeMux {
 	m.HandleFunc("DELETE /ports/{name}", answer(func(r *http.Request, _ struct{}) error {
 		return s.Remove(r.PathValue("name"))
 	}))
+	m.Handle("GET "+capture.Path, capture.Handler(s.source))
 	return m
 }
 

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"culvert/manage/capture"
+	"culvert/vswitch"
 )
 
 func captureCommand() *cobra.Command {
@@ -15,16 +17,20 @@ func captureCommand() *cobra.Command {
 	var at, file string
 	var count uint
 	c := &cobra.Command{
-		Use:   "capture --at nic|link [FILTER] -o FILE",
+		Use:   "capture --at nic|link|hub:PORT [FILTER] -o FILE",
 		Short: "Write packets of a running process to a file for Wireshark",
 		Long: `Write the packets at one place of a running process to a pcapng file: nic is
-the virtual adapter, link the sockets. The filter is applied to the packets
-there, in the syntax of tcpdump. Comments tell the peer, and why a packet was
-dropped. It ends by Ctrl-C.`,
+the virtual adapter, link the sockets, hub:PORT a port of culvert hub. The
+filter is applied to the packets there, in the syntax of tcpdump. Comments tell
+the peer, and why a packet was dropped. It ends by Ctrl-C.`,
 		Example: `  culvert capture --at nic -o inside.pcapng
   culvert capture --at link udp -o - | wireshark -k -i -`,
 		RunE: func(c *cobra.Command, args []string) error {
-			client, err := r.dial()
+			dial := r.dial
+			if strings.HasPrefix(at, vswitch.CaptureAt) {
+				dial = r.hub
+			}
+			client, err := dial()
 			if err != nil {
 				return err
 			}
@@ -47,7 +53,7 @@ dropped. It ends by Ctrl-C.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&at, "at", "", "where: nic or link")
+	c.Flags().StringVar(&at, "at", "", "where: nic, link or hub:PORT")
 	c.Flags().StringVarP(&file, "output", "o", "", "the file, - for standard output")
 	c.Flags().UintVar(&count, "count", 0, "end after so many packets")
 	c.MarkFlagRequired("at")

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/manage"
+	"culvert/vswitch"
 )
 
 // running is which process a command is for.
@@ -19,6 +20,12 @@ func (r *running) flags(c *cobra.Command) {
 
 func (r *running) dial() (*manage.Client, error) {
 	return manage.Dial(r.dir, "", r.name)
+}
+
+// hub is dial for a hub.
+func (r *running) hub() (*manage.Client, error) {
+	c, err := vswitch.Dial(r.dir, r.name)
+	return c.Client, err
 }
 
 func statusCommand() *cobra.Command {
