@@ -6,9 +6,9 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # How long to fuzz each target.
 FUZZTIME ?= 60s
 # The packages with tests against real programs, in network namespaces.
-INTEROP  := ./interop/... ./hostnet/... ./nic/... ./setup/... ./demo/...
+INTEROP  := ./interop/... ./hostnet/... ./nic/... ./setup/... ./demo/... ./manage/...
 
-.PHONY: help build demo test check lint unit interop fuzz deps clean
+.PHONY: help build demo test check lint unit interop fuzz bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -38,6 +38,12 @@ unit: ## unit tests, with the race detector
 interop: build ## tests against Debian's openvpn; as root
 	@if [ "$$(id -u)" != 0 ]; then echo "the interop tests make network namespaces and need root; make check runs the rest" >&2; exit 1; fi
 	$(GO) test -tags interop -count=1 -p 1 -timeout 25m $(INTEROP)
+
+# BENCH=--publish writes the results into README; BENCH="--only tcp1" takes one
+# measurement.
+bench: ## measure beside the peers, within 20 minutes; as root, Debian
+	.ci/deps
+	$(GO) run ./bench $(BENCH)
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)

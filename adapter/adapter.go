@@ -1,6 +1,8 @@
 // Package adapter brings a virtual adapter up in the state that a tunnel
-// wants, one of two ways: as a device of the kernel with addresses and routes
-// of this host (Kernel), or as a TCP/IP stack in this process (UserSpace).
+// wants: as a device of the kernel with addresses and routes of this host
+// (Kernel), as a TCP/IP stack in this process (UserSpace), or as nothing
+// (Null). A device may be an Ethernet adapter over a tunnel that carries IP
+// only (ethernet.go).
 package adapter
 
 import (
@@ -13,6 +15,8 @@ import (
 
 	"culvert/hostnet"
 	"culvert/nic"
+	"culvert/nic/ether"
+	"culvert/nic/frame"
 	"culvert/nic/tuntap"
 	"culvert/nic/userstack"
 )
@@ -22,12 +26,16 @@ type Adapter struct {
 	nic.NIC
 	// Stack is the TCP/IP stack behind it in user space, nil with a device.
 	Stack *userstack.Stack
+	// MAC is a device's Ethernet address, zero where it has none.
+	MAC frame.MAC
 	// Changes are what was changed on this host, a line each.
 	Changes []string
 	// Partial is what of the wanted state could not be had, nil when all was.
 	Partial *hostnet.PartialError
 
-	applied Applied
+	applied  Applied
+	device   *tuntap.Device // nil without one
+	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
 }
 
 // Applied is a state this host was brought to: *hostnet.Applied, or another
@@ -38,15 +46,27 @@ type Applied interface {
 	Changes() []string
 }
 
-// Opener brings an adapter up in a state. State.Device is the name that was
-// asked for, such as "tun"; the adapter's Name is the one it got.
-type Opener func(ctx context.Context, want hostnet.State) (*Adapter, error)
+// State is what a tunnel wants of its adapter, and of this host. Device is the
+// name that was asked for, such as "tun"; the adapter's Name is the one it got.
+type State struct {
+	hostnet.State
+	// Ethernet, if not nil, makes the device an Ethernet adapter, on whose
+	// segment the host finds this network.
+	Ethernet *ether.Network
+}
+
+// Opener brings an adapter up in a state.
+type Opener func(ctx context.Context, want State) (*Adapter, error)
 
 // Options are what both kinds of adapter take.
 type Options struct {
 	Log *slog.Logger
 	// StateDir is where undo journals are kept; "" for hostnet's default.
 	StateDir string
+	// Node is the TUN driver's node; "" for tuntap's default.
+	Node string
+	// Kind is what the adapter carries.
+	Kind nic.Kind
 	// Apply brings the host to a state; nil: Here.
 	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
 }
@@ -61,27 +81,38 @@ func (o Options) Here(ctx context.Context, want hostnet.State) (Applied, error) 
 	return a, err
 }
 
-// Kernel opens a TUN device and changes this host's network. Close takes the
+// Kernel opens a device of the kernel and changes this host's network. Close takes the
 // changes back.
 func Kernel(o Options) Opener {
 	if o.Apply == nil {
 		o.Apply = o.Here
 	}
-	return func(ctx context.Context, want hostnet.State) (*Adapter, error) {
-		device, err := tuntap.Open(tuntap.Options{Name: want.Device, MTU: want.MTU})
+	return func(ctx context.Context, want State) (*Adapter, error) {
+		device, err := tuntap.Open(o.device(want))
 		if err != nil {
 			return nil, err
 		}
 		want.Device = device.Name()
-		a := &Adapter{NIC: device}
-		a.applied, err = o.Apply(ctx, want)
+		a := &Adapter{NIC: device, device: device}
+		a.applied, err = o.Apply(ctx, want.State)
 		if err = a.partial(err); err != nil {
 			device.Close()
 			return nil, err
 		}
-		a.Changes = a.applied.Changes()
+		a.Changes, a.MAC = a.applied.Changes(), device.MAC()
+		if want.Ethernet != nil {
+			err = a.addEthernet(*want.Ethernet, o.Log)
+		}
+		if err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
 		return a, nil
 	}
+}
+
+// Null opens an adapter with nothing behind it. This host stays as it is.
+func Null(_ context.Context, want State) (*Adapter, error) {
+	return &Adapter{NIC: nic.NewNull(want.Device, nic.IP, want.MTU)}, nil
 }
 
 // partial keeps what failed of a state that stands otherwise, and returns any
@@ -97,14 +128,18 @@ func (a *Adapter) partial(err error) error {
 // Update brings a device's host to another state, as after a reconnect that
 // pushed other routes. In user space only routes and names could differ, and
 // nothing is done.
-func (a *Adapter) Update(ctx context.Context, want hostnet.State) error {
+func (a *Adapter) Update(ctx context.Context, want State) error {
 	if a.applied == nil {
 		return nil
 	}
+	a.updateEthernet(want.Ethernet)
 	want.Device = a.Name()
-	err := a.partial(a.applied.Update(ctx, want))
+	err := a.partial(a.applied.Update(ctx, want.State))
 	a.Changes = a.applied.Changes()
-	return err
+	if err != nil {
+		return err
+	}
+	return a.refreshMAC()
 }
 
 // Close takes back what was changed and closes the adapter. Undoing goes on
@@ -119,6 +154,9 @@ func (a *Adapter) Close() error {
 
 // TakeDown is Close, which tells log what could not be taken back.
 func (a *Adapter) TakeDown(log *slog.Logger) {
+	if a.ethernet != nil {
+		log.Debug("frames of the Ethernet adapter that went no further", "counts", a.ethernet.Counters().Snapshot())
+	}
 	if err := a.Close(); err != nil {
 		log.Error("not everything could be taken back; `culvert cleanup` tries again", "error", err)
 	}
@@ -139,7 +177,10 @@ func (a *Adapter) DialContext(ctx context.Context, network, address string) (net
 // UserSpace opens a stack in this process. With forward set, it carries what
 // it receives on to the outside (a server).
 func UserSpace(forward *userstack.ForwardOptions) Opener {
-	return func(_ context.Context, want hostnet.State) (*Adapter, error) {
+	return func(_ context.Context, want State) (*Adapter, error) {
+		if want.Ethernet != nil {
+			return nil, errNoEthernet
+		}
 		stack, err := userstack.New(userstack.Options{
 			Name: want.Device, MTU: want.MTU,
 			Addresses: prefixes(want.Addresses), DNS: servers(want.DNS),

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,9 +29,7 @@ type attempt struct {
 	done    chan struct{} // closed when nobody takes events any more
 	up      bool
 	options []string // pushed, with changes since
-	// pingExit: the server's silence is the end (ping-exit).
-	pingExit bool
-	began    time.Time
+	began   time.Time
 }
 
 // connect runs one connection and returns why it ended.
@@ -54,12 +53,14 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 		cfg.TLS = c.showTLS(cfg.TLS, t.Addr)
 	}
 	cfg.Wrapper = p.wrapper()
+	cfg.PeerInfo = endpoint.WithHost(p.cfg, cfg.PeerInfo, t.Near().Addr())
 	cfg.Fragment = endpoint.Fragment(p.cfg, t.Addr.Addr().Is6())
 	if t.Remote.Proto.TCP {
 		cfg = endpoint.OverTCP(cfg, false)
 	}
 	a := &attempt{began: began, Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, time.Now()), l, buf.Path{Remote: t.Addr}, a.onEvent)
+	a.peer.Observer = &c.road.Observer
 	c.peer.Store(a.peer)
 	c.passing.Store(nil)
 	inbound := make(chan error, 1)
@@ -96,14 +97,19 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 		giveUp = time.After(time.Until(a.began.Add(t)))
 	}
 	leave := ctx.Done()
+	var left error // why this side goes, where it is not by ctx
 	for {
 		select {
 		case e := <-a.events:
 			if _, pending := e.(session.AuthPending); pending {
 				giveUp = nil
 			}
+			if _, idle := e.(session.Idle); idle && leave != nil {
+				left, leave = errInactive, nil
+				a.exit()
+			}
 			if err := a.event(ctx, e); err != nil {
-				return err
+				return cmp.Or(left, err)
 			}
 		case <-explain.C:
 			a.explain()
@@ -121,9 +127,14 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			}
 		case <-leave:
 			leave = nil
-			a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.profile.cfg.ExplicitExitNotify) })
+			a.exit()
 		}
 	}
+}
+
+// exit ends the session, once the server was told if it is to be.
+func (a *attempt) exit() {
+	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.profile.cfg.ExplicitExitNotify) })
 }
 
 // linkEnded is why the attempt ends with its link, which over TCP the server
@@ -154,6 +165,9 @@ func (a *attempt) explain() {
 
 // event takes what the session reports; an error ends the attempt.
 func (a *attempt) event(ctx context.Context, e session.Event) error {
+	if a.opts.Observe != nil {
+		a.opts.Observe(e)
+	}
 	switch e := e.(type) {
 	case session.Established:
 		a.log.Info("Control Channel: " + endpoint.Describe(e.TLS))
@@ -181,15 +195,17 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 	case session.Info:
 		a.log.Info("message from the server", "text", e.Text)
 	case session.Closed:
-		if a.pingExit && errors.Is(e.Err, session.ErrPingTimeout) {
-			return fmt.Errorf("%w: %w (ping-exit)", reach.ErrFatal, e.Err)
-		}
 		if a.up && !errors.Is(e.Err, session.ErrExit) {
 			return &lostError{e.Err}
 		}
 		return e.Err
 	}
 	return nil
+}
+
+// watch sets the timers that hold with what the server pushed.
+func (a *attempt) watch(cfg *config.Config) {
+	a.peer.Do(func(time.Time) { a.peer.Session.SetTimers(endpoint.Timers(cfg)) })
 }
 
 // pushed brings the adapter up in the state that the server pushed.
@@ -202,11 +218,12 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 		a.log.Warn("pushed option: " + note.Text)
 	}
 	a.peer.MaxInner.Store(int32(endpoint.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Session)))
-	a.peer.Do(func(time.Time) { a.peer.Session.SetKeepalive(cfg.Ping, cfg.Silence()) })
+	a.watch(cfg)
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
-	a.up, a.options, a.pingExit = true, options, cfg.PingExit > 0
+	a.up, a.options = true, options
+	a.remotes.Reached()
 	a.log.Info("Initialization Sequence Completed", "adapter", a.Adapter().Name(), "server", a.target,
 		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))
 	if a.opts.Ready != nil {

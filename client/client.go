@@ -7,9 +7,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +20,6 @@ import (
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/endpoint/reach"
-	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/session"
@@ -39,6 +40,11 @@ type Options struct {
 	Ask endpoint.Ask
 	// Ready is called each time the tunnel is up.
 	Ready func(*Client)
+	// Lost, if not nil, is told each time why there is no connection, or none
+	// any more; the next try follows.
+	Lost func(error)
+	// Observe, if not nil, is told of every event of the session.
+	Observe func(session.Event)
 }
 
 // Client is a VPN client. Make it with New and Run it once.
@@ -59,7 +65,7 @@ type Client struct {
 
 	peer    atomic.Pointer[tunnel.Peer]
 	adapter atomic.Pointer[adapter.Adapter]
-	state   hostnet.State // what the adapter was brought to; owned by Run
+	state   adapter.State // what the adapter was brought to; owned by Run
 	loop    sync.Once
 	passing atomic.Pointer[error] // the last network error of this connection
 	// ended has the error of the adapter's outbound road.
@@ -101,7 +107,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 		cl.opts.Resolve = endpoint.SystemResolver
 	}
 	cl.remotes = reach.NewRemotes(c, cl.opts.Resolve)
-	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Adapter: cl.currentNIC, OnError: cl.passingError}
+	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError}
 	return cl, nil
 }
 
@@ -155,15 +161,19 @@ func (c *Client) currentNIC() nic.NIC {
 // Adapter is the client's adapter, nil until the tunnel was up once.
 func (c *Client) Adapter() *adapter.Adapter { return c.adapter.Load() }
 
+// Road is what carries the packets, to be watched and counted.
+func (c *Client) Road() *tunnel.Road { return &c.road }
+
 // Server is the peer at the other end, nil while there is none.
 func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// (the error is nil then) or trying again makes no sense. Before it returns,
+// or the configuration says to (ping-exit, inactive; the error is nil then), or
+// trying again makes no sense. Before it returns,
 // the server was told (explicit-exit-notify) and the host is as it was.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
-	defer endpoint.KeepStatus(c.cfg, c.log, c.Status)()
+	defer c.keepStatus()()
 	var failures int // since the last connection that was up
 	for {
 		target, err := c.remotes.Next(ctx)
@@ -173,7 +183,14 @@ func (c *Client) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		if c.opts.Lost != nil {
+			c.opts.Lost(err)
+		}
 		again := c.afterwards(err)
+		if again.asked {
+			c.log.Warn("ending, as the configuration asks", "reason", again.give)
+			return nil
+		}
 		if again.give != nil {
 			return again.give
 		}
@@ -198,6 +215,7 @@ func (c *Client) Run(ctx context.Context) error {
 // verdict is what to do after a connection ended.
 type verdict struct {
 	give        error // give up, for this reason
+	asked       bool  // ... by the configuration, so that it is no failure
 	sameServer  bool
 	nextRemote  bool // not to another address of this one
 	established bool // it had worked, so that there is no reason to wait long
@@ -212,7 +230,7 @@ func (c *Client) afterwards(err error) verdict {
 	case errors.As(err, &refused) && !refused.Temporary:
 		again, why := c.login.refused(refused, errors.As(err, &lost))
 		if !again {
-			return verdict{give: errors.Join(err, why)}
+			return verdict{give: errors.Join(c.explained(refused, err), why)}
 		}
 		return verdict{sameServer: true}
 	case errors.As(err, &refused):
@@ -221,6 +239,10 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.As(err, &restart):
 		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true}
+	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive):
+		return verdict{give: err, asked: true}
+	case c.cfg.TLSExit && errors.As(err, new(*session.HandshakeError)):
+		return verdict{give: fmt.Errorf("%w; tls-exit forbids another try", err)}
 	case errors.Is(err, reach.ErrFatal):
 		return verdict{give: err}
 	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):
@@ -231,11 +253,23 @@ func (c *Client) afterwards(err error) verdict {
 	return verdict{}
 }
 
+// explained adds to a server's refusal what the user can do about it, where its
+// reason is one that stock servers give too.
+func (c *Client) explained(refused *session.AuthFailedError, err error) error {
+	if !strings.Contains(refused.Reason, "cipher negotiation failed") {
+		return err
+	}
+	return fmt.Errorf("%w; this side takes %s: ask what the server takes, and add it to `data-ciphers`", err, strings.Join(c.cfg.DataCiphers, ", "))
+}
+
 // lostError is the end of a connection that was up.
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return "connection lost: " + e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
+
+// errInactive ends a connection that nothing goes through.
+var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
 
 // errRestart ends a connection that Restart was called on.
 var errRestart = errors.New("a restart was asked for (SIGUSR1)")
@@ -262,9 +296,6 @@ func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
-
-// Status is what was carried so far, as OpenVPN writes it.
-func (c *Client) Status() []byte { return c.traffic.With(c.peer.Load()).Status(time.Now()) }
 
 // DialContext connects through the tunnel, as net.Dialer does on a host, for a
 // client whose adapter is in user space. Names are resolved by the servers

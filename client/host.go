@@ -6,10 +6,12 @@ import (
 	"net/netip"
 	"slices"
 
+	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/endpoint/reach"
 	"culvert/hostnet"
+	"culvert/nic"
 )
 
 // bringUp opens the adapter in the state that cfg wants, or brings the one
@@ -17,23 +19,35 @@ import (
 func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	state, err := endpoint.HostState(ctx, cfg, a.target.Near().Addr(), a.opts.Resolve)
 	if err != nil {
-		return err
+		a.log.Warn("routes are left out", "error", err)
 	}
-	if len(state.Addresses) == 0 {
+	if endpoint.WithoutGateway(cfg) {
+		mend := "have the server push route-gateway ADDRESS"
+		if cfg.RouteGatewayIsDHCP {
+			mend = "the server expects it to come by DHCP; run a DHCP client on the adapter, or " + mend
+		}
+		a.log.Warn("routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " + mend)
+	}
+	if len(state.Addresses) == 0 && endpoint.Kind(cfg) == nic.IP {
 		return fmt.Errorf("%w: the server pushed no address (ifconfig)", reach.ErrFatal)
 	}
-	if open := a.adapter.Load(); open != nil {
-		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
-			a.state = state
-			return a.report(open.Update(ctx, state))
-		}
-		a.closeAdapter()
-	}
-	opened, err := a.opts.Open(ctx, state)
+	network, err := endpoint.Ethernet(cfg, &state)
 	if err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
-	a.state = state
+	want := adapter.State{State: state, Ethernet: network}
+	if open := a.adapter.Load(); open != nil {
+		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
+			a.state = want
+			return a.report(open.Update(ctx, want))
+		}
+		a.closeAdapter()
+	}
+	opened, err := a.opts.Open(ctx, want)
+	if err != nil {
+		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
+	}
+	a.state = want
 	a.adapter.Store(opened)
 	go func() {
 		err := a.road.Outbound(opened)

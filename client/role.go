@@ -15,23 +15,24 @@ type role struct{ *Client }
 
 // Route sends every packet to the server, but for those to the server's own
 // outer address, which would go round in circles.
-func (r role) Route(packet []byte) (*tunnel.Peer, tunnel.Drop) {
-	_, dst, ok := tunnel.Addresses(packet)
+func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	_, dst, ok := r.road.Addresses(p.Bytes())
 	if !ok {
-		return nil, tunnel.Malformed
+		return tunnel.Malformed
 	}
 	peer := r.peer.Load()
 	if peer == nil {
-		return nil, tunnel.NoKey
+		return tunnel.NoKey
 	}
 	if dst == peer.Path().Remote.Addr() && !r.inUserSpace() {
 		r.loop.Do(func() {
 			r.log.Warn("packets to the server's own address come out of the tunnel's adapter and are dropped: "+
 				"a route sends them into the tunnel; remove it, or leave out the `local` flag of redirect-gateway", "server", dst)
 		})
-		return nil, tunnel.NoRoute
+		return tunnel.NoRoute
 	}
-	return peer, tunnel.Kept
+	to.Add(peer)
+	return tunnel.Kept
 }
 
 // inUserSpace is whether no packet of this process can come back by the
@@ -78,11 +79,12 @@ func (r role) Control(l link.Link, p *buf.Packet) {
 }
 
 // Admit takes every packet the server sends.
-func (r role) Admit(_ *tunnel.Peer, packet []byte) (*tunnel.Peer, tunnel.Drop) {
-	if _, _, ok := tunnel.Addresses(packet); !ok {
-		return nil, tunnel.Malformed
+func (r role) Admit(_ time.Time, _ *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	if _, _, ok := r.road.Addresses(p.Bytes()); !ok {
+		return tunnel.Malformed
 	}
-	return nil, tunnel.Kept
+	to.Adapter = true
+	return tunnel.Kept
 }
 
 // Moved follows the server to another address (`float`).

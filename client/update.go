@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"strings"
-	"time"
 
 	"culvert/config"
 )
@@ -25,11 +24,11 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	for _, option := range skipped {
 		a.log.Info("change passed over", "option", option)
 	}
-	a.peer.Do(func(time.Time) { a.peer.Session.SetKeepalive(cfg.Ping, cfg.Silence()) })
+	a.watch(cfg)
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
-	a.options, a.pingExit = options, cfg.PingExit > 0
+	a.options = options
 	a.log.Info("the server changed what it pushed", "change", strings.Join(update, ", "),
 		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))
 	return nil

@@ -11,7 +11,6 @@ import (
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint/reach"
-	"culvert/hostnet"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic/nictest"
@@ -32,10 +31,11 @@ func TestPushUpdateChangesTheHost(t *testing.T) {
 	cfg := &config.Config{Dev: "tun", MTU: 1500, Pull: true}
 	pipe := nictest.New("tun0", 1500)
 	c := &Client{cfg: cfg, log: log, ended: make(chan error, 1), opts: Options{Log: log,
-		Open: func(context.Context, hostnet.State) (*adapter.Adapter, error) {
+		Open: func(context.Context, adapter.State) (*adapter.Adapter, error) {
 			return &adapter.Adapter{NIC: pipe}, nil
 		}}}
 	c.opts.Resolve = func(context.Context, string, string) ([]netip.Addr, error) { return nil, errors.New("no names here") }
+	c.remotes = reach.NewRemotes(cfg, c.opts.Resolve)
 	c.road = tunnel.Road{Role: role{c}, PacketSize: 2000}
 	s := session.NewClient(session.Config{Wrapper: wrap.None{}, TLSTimeout: time.Second, HandWindow: time.Minute}, time.Now())
 	a := &attempt{Client: c, profile: &profile{cfg: cfg}, target: reach.Target{Addr: netip.MustParseAddrPort("192.0.2.1:1194")}}

@@ -9,6 +9,7 @@ import (
 func (b *builder) checkWhole() {
 	b.checkRole()
 	b.checkWrapping()
+	b.checkEthernet()
 	switch {
 	case b.isServer():
 		b.checkServer()

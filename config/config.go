@@ -54,23 +54,27 @@ type Config struct {
 	Dev                         string // as given: "tun", "tun3", "myvpn", "null"
 	DevType                     DevType
 	DevNode                     string
-	Topology                    Topology
-	MTU                         int // tun-mtu, 1500
+	Topology                    Topology // always TopologySubnet with DevTap
+	MTU                         int      // tun-mtu, 1500
 	MSSFix                      MSSFix
 	Fragment                    MSSFix // `fragment`: Bytes 0 for none; Outer as there, never Fixed
 	TxQueueLen                  int
 	Ifconfig                    *Ifconfig
 	IfconfigIPv6                *IfconfigIPv6
 	IfconfigNoexec, RouteNoexec bool
+	Adapter                     Adapter // what this host sees of a tun adapter
+	IPWin32                     IPWin32
+	LLAddr                      string // MAC address of an Ethernet adapter, "" for any
 
 	// Routes and names, our own and pulled.
-	Routes          []Route
-	RouteGateway    netip.Addr
-	RouteMetric     int
-	RouteNopull     bool
-	RedirectGateway *RedirectGateway
-	DNS             DNS
-	PullFilters     []PullFilter // in file order
+	Routes             []Route
+	RouteGateway       netip.Addr
+	RouteGatewayIsDHCP bool // `route-gateway dhcp`: the one a DHCP server names
+	RouteMetric        int
+	RouteNopull        bool
+	RedirectGateway    *RedirectGateway
+	DNS                DNS
+	PullFilters        []PullFilter // in file order
 
 	// Server.
 	Server              netip.Prefix // IPv4 network of `server`
@@ -83,15 +87,21 @@ type Config struct {
 	Push                []string      // each as it goes on the wire; keepalive adds its two
 	ClientToClient      bool
 	DuplicateCN         bool
-	MaxClients          int // 1024
-	MaxRoutesPerClient  int
+	MaxClients          int           // 1024
+	MaxRoutesPerClient  int           // networks or MAC addresses, 256
+	StaleRoutes         time.Duration // how long those are known; 0: our default
+	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
+	VLANTagging         bool
+	VLANAccept          VLANAccept
+	VLANPVID            int // 1
 	ClientConfigDir     string
 	CCDExclusive        bool
 
 	// Keys and certificates. A File is inline text or a file's contents.
-	CA, Cert, Key, ExtraCerts, DH, PKCS12 *File
-	TLSAuth, TLSCrypt, TLSCryptV2         *File
-	KeyDirection                          *int // 0 or 1; nil: bidirectional
+	CA, Cert, Key, ExtraCerts, PKCS12 *File
+	TLSAuth, TLSCrypt, TLSCryptV2     *File
+	TLSCryptV2ForceCookie             bool // server: no clients from before 2.6
+	KeyDirection                      *int // 0 or 1; nil: bidirectional
 	// PeerFingerprints are the certificates to accept, by SHA-256 in lower
 	// case hexadecimal without colons; nil: by authority alone.
 	PeerFingerprints             []string
@@ -168,7 +178,7 @@ type Config struct {
 	StatusVersion      int
 	Verb, Mute         int
 	MuteReplayWarnings bool
-	PersistTun         bool
+	SuppressTimestamps bool
 	PushPeerInfo       bool
 	Env                map[string]string // setenv NAME VALUE
 
@@ -258,6 +268,39 @@ const (
 	DevNull
 )
 
+// ProxyLAN is `proxy-lan`: the Ethernet segment that a server's clients are on.
+type ProxyLAN struct {
+	Interface string // of this host
+	DHCP      bool   // addresses are leased from the segment's DHCP server, else from IfconfigPool
+}
+
+// Adapter is how a tun adapter looks to this host.
+type Adapter int
+
+// The looks.
+const (
+	AdapterIP     Adapter = iota // IP packets, as of a TUN device
+	AdapterStatic                // Ethernet, whose addresses are set as those of AdapterIP
+	AdapterDHCP                  // Ethernet, whose addresses are left to this host's DHCP client
+)
+
+// IPWin32 is `ip-win32 dynamic`: how the DHCP server of an Ethernet adapter
+// looks to this host.
+type IPWin32 struct {
+	Offset int           // of its address in the subnet: from the first, or if negative from the last; 0: any
+	Lease  time.Duration // 0: not given
+}
+
+// VLANAccept is which frames of a server's adapter are admitted.
+type VLANAccept int
+
+// The frames. A tag of a priority alone counts as none.
+const (
+	VLANAll VLANAccept = iota
+	VLANTagged
+	VLANUntagged
+)
+
 // Topology says what the addresses of a tun adapter mean.
 type Topology int
 
@@ -311,9 +354,10 @@ const (
 
 // RedirectGateway is the flags of `redirect-gateway` or `redirect-private`.
 type RedirectGateway struct {
-	Private                              bool // redirect-private: no default route
-	Local, AutoLocal, Def1, IPv6, NoIPv4 bool
-	BypassDHCP, BypassDNS, BlockLocal    bool
+	Private      bool // redirect-private: no default route
+	Local        bool
+	IPv6, NoIPv4 bool
+	BlockLocal   bool
 }
 
 // DNS is what `dns` and `dhcp-option` say together.
@@ -323,6 +367,10 @@ type DNS struct {
 	Addrs         []netip.Addr // by dhcp-option DNS, DNS6
 	Domain        string       // by dhcp-option DOMAIN
 	NTP, WINS     []netip.Addr
+	NBDD          []netip.Addr // NetBIOS datagram distribution
+	NBT           int          // NetBIOS node type: 1, 2, 4, 8; 0: not given
+	NBS           string       // NetBIOS scope
+	DisableNBT    bool
 }
 
 // DNSServer is one `dns server N`.
@@ -330,9 +378,6 @@ type DNSServer struct {
 	Priority       int
 	Addrs          []netip.AddrPort // port 0: the default
 	ResolveDomains []string
-	DNSSEC         string // "", "yes", "no", "optional"
-	Transport      string // "", "plain", "DoH", "DoT"
-	SNI            string
 }
 
 // Pool is `ifconfig-pool`: both ends included.
@@ -353,18 +398,13 @@ type MSSFix struct {
 type Compression struct{ Directive, Algorithm string }
 
 // File is the value of a directive that names a file, or the inline block that
-// stands for one. Text is what was read, except for DH, which names a file that
-// no cipher suite of ours needs.
+// stands for one. Text is what was read.
 type File struct {
 	Name   string // "" for an inline block
 	Inline bool
 	Text   []byte
 	Pos    Pos
 }
-
-// Silence is how long the peer may be silent, by ping-restart or ping-exit; 0
-// for ever.
-func (c *Config) Silence() time.Duration { return max(c.PingRestart, c.PingExit) }
 
 // TwoLines are the first two lines of a file, such as user name and password.
 func (f *File) TwoLines() (first, second string) {

@@ -97,7 +97,7 @@ func (d *Directive) Arity() (least, most int) {
 }
 
 var (
-	table  = slices.Concat(linkRows, outerRows, netRows, serverRows, tlsRows, authRows, processRows, peerRows, perClientRows, plannedRows, legacyRows)
+	table  = slices.Concat(linkRows, outerRows, netRows, ethernetRows, serverRows, tlsRows, authRows, processRows, peerRows, perClientRows, plannedRows, legacyRows)
 	byName = index(table)
 )
 

@@ -51,17 +51,18 @@ func TestUpdatePushed(t *testing.T) {
 func TestParsePerClient(t *testing.T) {
 	server := defaults()
 	c, err := ParsePerClient(server, "anna", []byte("# anna\nifconfig-push 10.8.0.7 255.255.255.0\nifconfig-ipv6-push fd00::7/64\n"+
-		"iroute 192.168.7.0 255.255.255.0\niroute-ipv6 fd07::/48\npush-remove route\npush \"route 10.0.0.0 255.0.0.0\"\n"))
+		"iroute 192.168.7.0 255.255.255.0\niroute-ipv6 fd07::/48\npush-remove route\nvlan-pvid 12\nmax-routes-per-client 9\npush \"route 10.0.0.0 255.0.0.0\"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Ifconfig.Local.String() != "10.8.0.7" || c.Ifconfig.Bits != 24 || c.IfconfigIPv6.Local.String() != "fd00::7/64" ||
-		len(c.IRoutes) != 2 || !reflect.DeepEqual(c.PushRemove, []string{"route"}) || len(c.Push) != 1 || c.Disable || c.PushReset {
+		len(c.IRoutes) != 2 || !reflect.DeepEqual(c.PushRemove, []string{"route"}) || len(c.Push) != 1 || c.Disable || c.PushReset || c.VLANPVID != 12 || c.MaxRoutes != 9 {
 		t.Errorf("%+v", c)
 	}
 	for text, want := range map[string]string{
 		"ifconfig-push 10.8.0.7 10.8.0.8\n": `anna:1: ifconfig-push "10.8.0.8": expected a netmask, since the server's topology is subnet; write a netmask such as 255.255.255.0, or topology net30 in the server's configuration`,
 		"iroute 10.0.0.1 255.0.0.0\n":       `anna:1: iroute "10.0.0.1 255.0.0.0": has bits beyond its length; write 10.0.0.0/8`,
+		"vlan-pvid 0\n":                     `anna:1: vlan-pvid "0": expected a whole number from 1 to 4094`,
 		"disalbe\n":                         `anna:1: disalbe: unknown directive; did you mean disable?`,
 		"max-clients 3\n":                   `anna:1: max-clients: may not stand in a file of client-config-dir; it may stand in a configuration file or on the command line`,
 	} {

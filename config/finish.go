@@ -26,6 +26,7 @@ func defaults() *Config {
 		TLSCertProfile:  "legacy",
 
 		MaxRoutesPerClient: 256,
+		VLANPVID:           1,
 
 		PoolPersistInterval: 600 * time.Second,
 		RenegSec:            3600 * time.Second,
@@ -48,6 +49,7 @@ func (b *builder) finish() (*Config, error) {
 	for _, step := range []func() error{b.resolveDev, b.resolveAddresses, b.resolveCiphers} {
 		b.add(step())
 	}
+	b.resolveAdapter()
 	b.resolveLocal()
 	b.resolvePorts()
 	b.resolveLocals()
@@ -70,7 +72,7 @@ func (b *builder) finish() (*Config, error) {
 // resolveNames applies `cd` to the names of what is written or looked into
 // later.
 func (b *builder) resolveNames() {
-	for _, name := range []*string{&b.Chroot, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
+	for _, name := range []*string{&b.Chroot, &b.DevNode, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
 		if *name != "" {
 			*name = b.Path(*name)
 		}
@@ -104,17 +106,13 @@ func (b *builder) resolveDev() error {
 		case b.Dev == "null":
 			b.DevType = DevNull
 		default:
-			return &Error{b.at("dev"), "dev", b.Dev, "neither tun nor tap by its name", "add the line: dev-type tun"}
+			return &Error{b.at("dev"), "dev", b.Dev, "neither tun nor tap by its name", "add the line: dev-type tun, or: dev-type tap"}
 		}
 	}
-	if b.DevType == DevTun {
-		return nil
+	if b.DevType == DevTap {
+		b.Topology = TopologySubnet // others are of tun alone
 	}
-	where := "dev"
-	if b.has("dev-type") {
-		where = "dev-type"
-	}
-	return &Error{b.at(where), where, "", "only tun adapters are supported yet", "write dev tun, on both sides"}
+	return nil
 }
 
 func (b *builder) resolveAddresses() error {

@@ -92,6 +92,7 @@ type builder struct {
 	protoForce         *Proto
 	tcpNoDelay         bool
 	ifconfig           *call
+	ipWin32            *call
 	cipher, fallback   *call
 	dataCiphers        *call
 	keepalive          *Pos
@@ -391,6 +392,7 @@ func (c *Config) clone() *Config {
 	n.DNS.Addrs = slices.Clone(c.DNS.Addrs)
 	n.DNS.NTP = slices.Clone(c.DNS.NTP)
 	n.DNS.WINS = slices.Clone(c.DNS.WINS)
+	n.DNS.NBDD = slices.Clone(c.DNS.NBDD)
 	n.Notes = slices.Clone(c.Notes)
 	n.Env = maps.Clone(c.Env)
 	return &n

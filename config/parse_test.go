@@ -73,15 +73,15 @@ func TestParsePushedLeavesBaseAlone(t *testing.T) {
 	base := plainest(t)
 	base.Env = map[string]string{"A": "b"}
 	base.Routes = make([]Route, 1, 8)
-	base.DNS.Servers = []DNSServer{{Priority: 1, SNI: "ours"}}
+	base.DNS.Servers = []DNSServer{{Priority: 1, ResolveDomains: []string{"ours"}}}
 	c, _, err := ParsePushed(base, []string{"route 10.0.0.0 255.0.0.0", "setenv-safe X y", "dns server 1 address 10.0.0.1", "ping 7"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(base.Routes) != 1 || base.Routes[:2][1].Net.IsValid() || len(base.Env) != 1 || base.DNS.Servers[0].SNI != "ours" || base.Ping != 0 {
+	if len(base.Routes) != 1 || base.Routes[:2][1].Net.IsValid() || len(base.Env) != 1 || base.DNS.Servers[0].ResolveDomains[0] != "ours" || base.Ping != 0 {
 		t.Errorf("base changed: %+v", base)
 	}
-	if len(c.Routes) != 2 || len(c.Env) != 2 || c.DNS.Servers[0].SNI != "" || c.Ping == 0 {
+	if len(c.Routes) != 2 || len(c.Env) != 2 || len(c.DNS.Servers[0].ResolveDomains) > 0 || c.Ping == 0 {
 		t.Errorf("not applied: %+v", c)
 	}
 }

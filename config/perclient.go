@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
 	"strings"
 )
@@ -14,6 +16,8 @@ type PerClient struct {
 	Push         []string
 	PushReset    bool     // leave out all that is pushed in general
 	PushRemove   []string // leave out what holds one of these
+	VLANPVID     int      // 0: the server's
+	MaxRoutes    int      // max-routes-per-client; 0: the server's
 }
 
 // ParsePerClient parses a file of client-config-dir for a server. A fault in it
@@ -21,7 +25,7 @@ type PerClient struct {
 // more than its author meant.
 func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error) {
 	b := newBuilder(nil)
-	b.Topology = server.Topology
+	b.Topology, b.MaxRoutesPerClient = server.Topology, server.MaxRoutesPerClient
 	b.perClient = new(PerClient)
 	calls, _, errs := lex(name, text, 1)
 	b.errs = append(b.errs, errs...)
@@ -29,11 +33,26 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 		b.apply(&calls[i], InCCD)
 	}
 	b.settle()
+	b.checkIRoutes()
 	if len(b.errs) > 0 {
 		return nil, joinErrors(b.errs)
 	}
 	b.perClient.Push = b.Push
 	return b.perClient, nil
+}
+
+// checkIRoutes bounds the networks behind one client (max-routes-per-client).
+func (b *builder) checkIRoutes() {
+	n, name := len(b.perClient.IRoutes), "iroute"
+	most := cmp.Or(b.perClient.MaxRoutes, b.MaxRoutesPerClient)
+	if n <= most {
+		return
+	}
+	if !b.has(name) {
+		name = "iroute-ipv6"
+	}
+	b.problem(name, fmt.Sprintf("%d networks behind one client are more than the %d of max-routes-per-client", n, most),
+		fmt.Sprintf("add the line: max-routes-per-client %d, or merge neighbouring networks", n))
 }
 
 // setIfconfigPush reads the second value as the server's topology has it: a

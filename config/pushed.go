@@ -27,6 +27,7 @@ func ParsePushed(base *Config, options []string) (*Config, []Note, error) {
 		b.push(&calls[i])
 	}
 	b.add(b.resolveIfconfig(b.has("topology")))
+	b.resolveIPWin32()
 	notes := b.Notes
 	sortByPlace(notes, func(n Note) Pos { return n.Pos })
 	b.Notes = base.Notes

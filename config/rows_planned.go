@@ -12,7 +12,6 @@ var plannedRows = []Directive{
 	{Name: "mlock", Where: top, Status: Planned, Reason: "turn off swap, or encrypt it", Help: "Keep memory from being swapped."},
 
 	// The adapter and routes.
-	{Name: "lladdr", Usage: "address", Where: pull, Status: Planned, Reason: "only tun adapters are supported yet", Help: "A tap adapter's MAC address."},
 	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Help: "Answer IPv6 packets as unreachable."},
 	{Name: "route-ipv6-gateway", Usage: "address", Where: pull, Status: Planned, Reason: "give the gateway in route-ipv6", Help: "The gateway of IPv6 routes that name none."},
 	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Help: "The routing table to put routes in (Linux)."},
@@ -23,14 +22,9 @@ var plannedRows = []Directive{
 	{Name: "rmtun", Where: InCommandLine, Status: Command, Help: "Remove a persistent adapter and exit."},
 
 	// The server.
-	{Name: "server-bridge", Usage: "[gateway|nogw] [netmask] [start] [end]", Where: top, Role: RoleServer, Status: Planned, Reason: "only tun adapters are supported yet", Help: "Serve clients on a bridged Ethernet."},
 	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Help: "The client's user name from here on."},
 	{Name: "connect-freq", Usage: "n seconds", Where: top, Role: RoleServer, Status: Planned, Help: "How many clients may connect in a time."},
 	{Name: "connect-freq-initial", Usage: "n seconds", Where: top, Role: RoleServer, Status: Planned, Help: "How many first packets are answered in a time."},
-	{Name: "stale-routes-check", Usage: "seconds [interval]", Where: top, Role: RoleServer, Status: Planned, Help: "Forget learned addresses after a time."},
-	{Name: "vlan-tagging", Where: top, Role: RoleServer, Status: Planned, Reason: "only tun adapters are supported yet", Help: "Switch by VLAN tags."},
-	{Name: "vlan-accept", Usage: "all|tagged|untagged", Where: top, Role: RoleServer, Status: Planned, Reason: "only tun adapters are supported yet", Help: "Which frames to admit."},
-	{Name: "vlan-pvid", Usage: "id", Where: top | InCCD, Role: RoleServer, Status: Planned, Reason: "only tun adapters are supported yet", Help: "The VLAN of a client."},
 	{Name: "force-tls-key-material-export", Where: top, Role: RoleServer, Status: Planned, Help: "Admit only clients that derive keys by RFC 5705."},
 	{Name: "plugin", Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in", Help: "A module for authentication and the like."},
 

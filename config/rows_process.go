@@ -4,7 +4,7 @@ package config
 var processRows = []Directive{
 	{Name: "client", Where: top, Role: RoleClient, Reload: ReloadRestart, Help: "Be a client: tls-client and pull.", set: setClient},
 	{Name: "pull", Where: top, Role: RoleClient, Reload: ReloadRestart, Help: "Take what the server pushes.", set: on(func(c *Config) *bool { return &c.Pull })},
-	{Name: "push-peer-info", Where: top, Role: RoleClient, Status: Harmless, Reason: "not carried out; the server is told version, platform and setenv's UV_ names, and no more of this host", Help: "Tell the server more about this host.", set: on(func(c *Config) *bool { return &c.PushPeerInfo })},
+	{Name: "push-peer-info", Where: top, Role: RoleClient, Help: "Tell the server more about this host: its MAC address, the system's version, the TLS library.", set: on(func(c *Config) *bool { return &c.PushPeerInfo })},
 	{Name: "config", Usage: "file", Where: top, Help: "Read a configuration file here.", set: func(b *builder, d *call) error { return b.include(d) }},
 	{Name: "user", Usage: "name", Where: top, Reload: ReloadRestart, Help: "Run as this user after the start.", set: text(func(c *Config) *string { return &c.User })},
 	{Name: "group", Usage: "name", Where: top, Reload: ReloadRestart, Help: "Run as this group after the start.", set: text(func(c *Config) *string { return &c.Group })},
@@ -19,7 +19,8 @@ var processRows = []Directive{
 	{Name: "status-version", Usage: "[n]", Where: top, Help: "The format of that file: 1, 2 or 3.", set: setStatusVersion},
 	{Name: "verb", Usage: "n", Where: pull, Help: "How much to log, 0 to 11.", set: integer(0, 15, func(c *Config) *int { return &c.Verb })},
 	{Name: "mute", Usage: "n", Where: pull, Help: "How many messages of one kind to log in a row.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.Mute })},
-	{Name: "setenv", Usage: "name [value] ...", Where: pull, Help: "Set a variable for scripts; UV_ names go to the server. `setenv opt DIRECTIVE` marks a directive as optional.", set: setSetenv},
+	{Name: "suppress-timestamps", Where: top, Reload: ReloadRestart, Help: "Log without times, as for a logger that adds its own.", set: on(func(c *Config) *bool { return &c.SuppressTimestamps })},
+	{Name: "setenv", Usage: "name [value] ...", Where: pull, Help: "Set a variable for scripts; with push-peer-info, UV_ names go to the server. `setenv opt DIRECTIVE` marks a directive as optional.", set: setSetenv},
 	{Name: "setenv-safe", Usage: "name [value]", Where: pull, Help: "Set a variable whose name is made to begin with OPENVPN_.", set: setSetenvSafe},
 	{Name: "ignore-unknown-option", Usage: "name ...", Where: top, Help: "Directives to leave out where they are not supported.", set: setIgnoreUnknown},
 	{Name: "compress", Usage: "[algorithm]", Where: pull, Help: "The framing of compression: lzo, lz4, lz4-v2, stub, stub-v2, migrate. What the peer compresses is taken, nothing is compressed here.", set: setCompress},

@@ -10,7 +10,6 @@ var tlsRows = []Directive{
 	{Name: "cert", Usage: "file", Where: top, Inline: true, Help: "Our certificate, in PEM.", set: file(func(c *Config) **File { return &c.Cert })},
 	{Name: "key", Usage: "file", Where: top, Inline: true, Help: "Our private key, in PEM.", set: file(func(c *Config) **File { return &c.Key })},
 	{Name: "extra-certs", Usage: "file", Where: top, Inline: true, Help: "Certificates that complete our chain.", set: file(func(c *Config) **File { return &c.ExtraCerts })},
-	{Name: "dh", Usage: "file", Where: top, Inline: true, Help: "Diffie-Hellman parameters, or none; elliptic curves are used in any case.", set: setDH},
 	{Name: "tls-auth", Usage: "file [direction]", Where: conn, Inline: true, Reload: ReloadRestart, Help: "A shared key that authenticates the control channel.", set: keyFile(func(c *Config) **File { return &c.TLSAuth })},
 	{Name: "tls-crypt", Usage: "file [direction]", Where: conn, Inline: true, Reload: ReloadRestart, Help: "A shared key that encrypts the control channel.", set: ignoreDirection(file(func(c *Config) **File { return &c.TLSCrypt }))},
 	{Name: "tls-crypt-v2", Usage: "file [allow-noncookie|force-cookie]", Where: conn, Inline: true, Reload: ReloadRestart, Help: "A key of each client's own that encrypts the control channel.", set: setTLSCryptV2},
@@ -34,5 +33,5 @@ var tlsRows = []Directive{
 	{Name: "hand-window", Usage: "seconds", Where: top, Help: "How long a handshake may take.", set: positive(func(c *Config) *time.Duration { return &c.HandWindow })},
 	{Name: "tran-window", Usage: "seconds", Where: top, Help: "How long the old key is good after a change.", set: positive(func(c *Config) *time.Duration { return &c.TranWindow })},
 	{Name: "tls-timeout", Usage: "seconds", Where: top, Help: "First wait before a control packet is sent again.", set: positive(func(c *Config) *time.Duration { return &c.TLSTimeout })},
-	{Name: "tls-exit", Where: top, Status: Harmless, Reason: "not carried out yet; it is tried again", Help: "Exit when a handshake fails.", set: on(func(c *Config) *bool { return &c.TLSExit })},
+	{Name: "tls-exit", Where: top, Help: "Exit when a handshake fails, in place of another try.", set: on(func(c *Config) *bool { return &c.TLSExit })},
 }

@@ -34,7 +34,7 @@ func (b *builder) dnsServer(d *call) error {
 	if found {
 		s = b.DNS.Servers[i]
 	}
-	if err := s.set(d, d.args[2], d.args[3:]); err != nil {
+	if err := b.setDNSServer(&s, d); err != nil {
 		return err
 	}
 	if found {
@@ -45,8 +45,10 @@ func (b *builder) dnsServer(d *call) error {
 	return nil
 }
 
-// set changes one setting.
-func (s *DNSServer) set(d *call, key string, values []string) error {
+// setDNSServer changes one setting of a server. This host's resolvers are given
+// addresses and domains; how they ask is their own business.
+func (b *builder) setDNSServer(s *DNSServer, d *call) error {
+	key, values := d.args[2], d.args[3:]
 	if key != "address" && key != "resolve-domains" && len(values) > 1 {
 		return d.expected(strings.Join(values, " "), "one value after "+key)
 	}
@@ -60,11 +62,11 @@ func (s *DNSServer) set(d *call, key string, values []string) error {
 		s.ResolveDomains = append(slices.Clip(s.ResolveDomains), values...)
 		return nil
 	case "dnssec":
-		return oneOf(d, &s.DNSSEC, values[0], "yes", "optional", "no")
+		return b.unheeded(d, "whether answers are validated is up to this host's resolver", "no", "optional", "yes")
 	case "transport":
-		return oneOf(d, &s.Transport, values[0], "DoH", "DoT", "plain")
+		return b.unheeded(d, "queries go by plain DNS, inside the tunnel", "plain", "DoH", "DoT")
 	case "sni":
-		s.SNI = values[0]
+		b.remark(d, "sni: ignored, as queries go by plain DNS, inside the tunnel")
 		return nil
 	}
 	return d.expected(key, "address, resolve-domains, dnssec, transport or sni")
@@ -89,6 +91,19 @@ func (s *DNSServer) setAddrs(d *call, values []string) error {
 		addrs = append(addrs, ap)
 	}
 	s.Addrs = addrs
+	return nil
+}
+
+// unheeded takes the last argument, one of words, and says what is done
+// instead, unless it is the first of them, which asks for nothing.
+func (b *builder) unheeded(d *call, instead string, words ...string) error {
+	var value string
+	if err := oneOf(d, &value, d.args[3], words...); err != nil {
+		return err
+	}
+	if value != words[0] {
+		b.remark(d, d.args[2]+" "+value+": ignored; "+instead)
+	}
 	return nil
 }
 

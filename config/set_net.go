@@ -32,6 +32,8 @@ func (b *builder) resolveIfconfig(topologyGiven bool) error {
 	bits, isMask := parseMask(d.args[1])
 	isMask = isMask && bits > 0
 	switch {
+	case b.DevType == DevTap:
+		b.Topology = TopologySubnet
 	case topologyGiven:
 	case isMask:
 		b.Topology = TopologySubnet
@@ -41,6 +43,9 @@ func (b *builder) resolveIfconfig(topologyGiven bool) error {
 	if b.Topology != TopologySubnet {
 		b.Ifconfig = &Ifconfig{Local: local, Remote: second}
 		return nil
+	}
+	if !isMask && b.DevType == DevTap {
+		return d.fault(d.args[1], "expected a netmask, as an Ethernet adapter has", "write a netmask such as 255.255.255.0, or dev tun on both sides")
 	}
 	if !isMask {
 		return d.fault(d.args[1], "expected a netmask, since the topology is subnet",
@@ -169,11 +174,12 @@ func routeGateway(d *call, s, kind string, fits func(netip.Addr) bool) (Gateway,
 
 func setRouteGateway(b *builder, d *call) error {
 	if d.args[0] == "dhcp" {
-		return d.fault("dhcp", "not supported yet: it needs a tap adapter", "give the gateway's address")
+		b.RouteGateway, b.RouteGatewayIsDHCP = netip.Addr{}, true
+		return nil
 	}
 	a, err := d.addr4(0)
 	if err == nil {
-		b.RouteGateway = a
+		b.RouteGateway, b.RouteGatewayIsDHCP = a, false
 	}
 	return err
 }
@@ -187,20 +193,37 @@ func redirect(private bool) setter {
 			r = *b.RedirectGateway
 			r.Private = r.Private && private
 		}
-		flags := map[string]*bool{
-			"local": &r.Local, "autolocal": &r.AutoLocal, "def1": &r.Def1, "ipv6": &r.IPv6, "!ipv4": &r.NoIPv4,
-			"bypass-dhcp": &r.BypassDHCP, "bypass-dns": &r.BypassDNS, "block-local": &r.BlockLocal,
-		}
 		for _, name := range d.args {
-			flag := flags[name]
-			if flag == nil {
+			if !r.set(name) {
 				return d.expected(name, "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-dns or block-local")
 			}
-			*flag = true
+			if strings.HasPrefix(name, "bypass-") {
+				b.remark(d, name+" only means something on Windows, ignored here")
+			}
 		}
 		b.RedirectGateway = &r
 		return nil
 	}
+}
+
+// set takes a flag. Two need nothing: no default route is ever replaced (def1),
+// and the way to a server on this host's own network is kept as it is
+// (autolocal).
+func (r *RedirectGateway) set(flag string) (known bool) {
+	switch flag {
+	case "local":
+		r.Local = true
+	case "ipv6":
+		r.IPv6 = true
+	case "!ipv4":
+		r.NoIPv4 = true
+	case "block-local":
+		r.BlockLocal = true
+	case "def1", "autolocal", "bypass-dhcp", "bypass-dns":
+	default:
+		return false
+	}
+	return true
 }
 
 // maxNames bounds each of the lists of DNS names and servers.
@@ -211,10 +234,10 @@ func setDHCPOption(b *builder, d *call) error {
 	switch kind {
 	case "DNS", "DNS6":
 		return b.dhcpAddr(d, &b.DNS.Addrs)
-	case "NTP":
-		return b.dhcpAddr(d, &b.DNS.NTP)
-	case "WINS":
-		return b.dhcpAddr(d, &b.DNS.WINS)
+	case "NTP", "WINS", "NBDD", "NBT", "NBS", "DISABLE-NBT":
+		if err := b.netOption(d, kind); err != nil || b.Adapter == AdapterDHCP {
+			return err
+		} // else nobody asks for it
 	case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX", "DOMAIN-SEARCH":
 		if len(args) != 1 || !isHostName(args[0]) {
 			return d.expected(strings.Join(args, " "), "one domain such as example.org after "+kind)
@@ -224,11 +247,22 @@ func setDHCPOption(b *builder, d *call) error {
 			return nil
 		}
 		return b.addDomains(d, args)
-	case "NBDD", "NBT", "NBS", "DISABLE-NBT", "PROXY_HTTP":
-		return nil
 	}
-	b.remark(d, "nothing here makes use of "+quote(d.args[0]))
+	b.remark(d, "nothing here makes use of "+quote(d.args[0])+", ignored")
 	return nil
+}
+
+// netOption is what a DHCP client may ask an Ethernet adapter for, beside DNS.
+func (b *builder) netOption(d *call, kind string) error {
+	switch kind {
+	case "NTP":
+		return b.dhcpAddr(d, &b.DNS.NTP)
+	case "WINS":
+		return b.dhcpAddr(d, &b.DNS.WINS)
+	case "NBDD":
+		return b.dhcpAddr(d, &b.DNS.NBDD)
+	}
+	return b.netBIOS(d, kind)
 }
 
 func (b *builder) dhcpAddr(d *call, list *[]netip.Addr) error {

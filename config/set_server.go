@@ -47,29 +47,37 @@ func networkIPv6(field func(*Config) *netip.Prefix) setter {
 }
 
 func setIfconfigPool(b *builder, d *call) error {
-	start, err := d.addr4(0)
+	p, err := d.pool(0)
 	if err != nil {
 		return err
-	}
-	end, err := d.addr4(1)
-	if err != nil {
-		return err
-	}
-	p := &Pool{Start: start, End: end}
-	if end.Less(start) {
-		return d.expected(d.args[1], "an address not below "+d.args[0])
 	}
 	if len(d.args) > 2 {
 		if p.Bits, err = d.mask(2); err != nil {
 			return err
 		}
 	}
-	const most = 1 << 16
-	if size := poolSize(start, end); size > most {
-		return d.fault(d.args[1], fmt.Sprintf("%d addresses, more than %d", size, most), "write a smaller range")
-	}
 	b.IfconfigPool = p
 	return nil
+}
+
+// pool is arguments i and i+1 as the ends of a range.
+func (d *call) pool(i int) (*Pool, error) {
+	start, err := d.addr4(i)
+	if err != nil {
+		return nil, err
+	}
+	end, err := d.addr4(i + 1)
+	if err != nil {
+		return nil, err
+	}
+	if end.Less(start) {
+		return nil, d.expected(d.args[i+1], "an address not below "+d.args[i])
+	}
+	const most = 1 << 16
+	if size := poolSize(start, end); size > most {
+		return nil, d.fault(d.args[i+1], fmt.Sprintf("%d addresses, more than %d", size, most), "write a smaller range")
+	}
+	return &Pool{Start: start, End: end}, nil
 }
 
 func poolSize(start, end netip.Addr) int {

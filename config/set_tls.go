@@ -40,38 +40,30 @@ func setDirection(b *builder, d *call, s string) error {
 	return nil
 }
 
-// setDH keeps the file's name: every suite we offer uses elliptic curves.
-func setDH(b *builder, d *call) error {
-	if !d.inline && d.args[0] == "none" {
-		b.DH = nil
-		return nil
-	}
-	return file(func(c *Config) **File { return &c.DH })(b, d)
+// digests are the HMAC digests of tls-auth and of ciphers without their own
+// authentication: those of package digest.
+var digests = []string{
+	"MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512", "SHA512-224", "SHA512-256",
+	"SHA3-224", "SHA3-256", "SHA3-384", "SHA3-512", "RIPEMD160", "BLAKE2B512", "BLAKE2S256",
 }
 
-// digests are the HMAC digests of tls-auth and of ciphers without their own
-// authentication.
-var digests = []string{"MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512"}
+// digestNames turns OpenSSL's other names of them into these.
+var digestNames = strings.NewReplacer("RSA-", "", "SSL3-", "", "SHA2-", "SHA", "SHA-", "SHA", "/", "-",
+	"RIPEMD-160", "RIPEMD160", "RMD160", "RIPEMD160", "BLAKE2B-", "BLAKE2B", "BLAKE2S-", "BLAKE2S")
 
 // setAuth takes any case, and OpenSSL's other names of the same digests.
 func setAuth(b *builder, d *call) error {
-	name := strings.ToUpper(d.args[0])
-	if name == "NONE" {
+	name := digestNames.Replace(strings.ToUpper(d.args[0]))
+	switch {
+	case name == "NONE":
 		if err := b.checkDigest(d, name); err != nil {
 			return err
 		}
-		b.Auth = name
-		return nil
-	}
-	name = strings.TrimPrefix(name, "RSA-")
-	if rest, ok := strings.CutPrefix(name, "SHA-"); ok {
-		name = "SHA" + rest
-	}
-	name = strings.TrimPrefix(name, "SHA2-")
-	if name == "256" || name == "224" || name == "384" || name == "512" {
+	case name == "RIPEMD":
+		name = "RIPEMD160"
+	case slices.Contains(digests, "SHA"+name): // such as 256
 		name = "SHA" + name
-	}
-	if !slices.Contains(digests, name) {
+	case !slices.Contains(digests, name):
 		return d.expected(d.args[0], strings.Join(digests, ", "))
 	}
 	b.Auth = name
@@ -188,13 +180,14 @@ func positive(field func(*Config) *time.Duration) setter {
 	}
 }
 
-// setTLSCryptV2 takes allow-noncookie, which names our behaviour.
+// setTLSCryptV2 takes the key, and whether clients need cookie support.
 func setTLSCryptV2(b *builder, d *call) error {
-	if !d.inline && len(d.args) > 1 && d.args[1] != "allow-noncookie" {
-		if d.args[1] == "force-cookie" {
-			return d.fault(d.args[1], "not supported yet", "write allow-noncookie, or nothing")
+	force := false
+	if !d.inline && len(d.args) > 1 {
+		if force = d.args[1] == "force-cookie"; !force && d.args[1] != "allow-noncookie" {
+			return d.expected(d.args[1], "force-cookie, allow-noncookie or nothing")
 		}
-		return d.expected(d.args[1], "allow-noncookie, or nothing")
 	}
+	b.TLSCryptV2ForceCookie = force
 	return file(func(c *Config) **File { return &c.TLSCryptV2 })(b, d)
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"culvert/adapter"
-	"culvert/hostnet"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic"
@@ -112,12 +111,12 @@ func (m *meteredLink) WriteBatch(batch []*buf.Packet) (int, error) {
 type end struct {
 	nic  *meteredNIC
 	link *meteredLink
-	want hostnet.State // what the adapter was to be brought to
+	want adapter.State // what the adapter was to be brought to
 }
 
 // open puts the meters on what next opens.
 func (e *end) open(next adapter.Opener) adapter.Opener {
-	return func(ctx context.Context, want hostnet.State) (*adapter.Adapter, error) {
+	return func(ctx context.Context, want adapter.State) (*adapter.Adapter, error) {
 		a, err := next(ctx, want)
 		if err != nil {
 			return nil, err

@@ -10,13 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+
+	proc "culvert/process"
 )
 
 // namePrefix begins the names of our namespaces; the process id follows.
@@ -122,29 +123,12 @@ func (n *namespace) up(ctx context.Context, dev string, addr netip.Prefix) error
 	return ip(ctx, "-n", n.name, "link", "set", dev, "up")
 }
 
-// inside runs f on a thread that is on the host. A socket that f opens stays
-// there for good, whoever uses it.
+// inside runs f on a thread that is on the host.
 func (n *namespace) inside(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		home, err := netns.Get()
-		if err != nil {
-			done <- err
-			return
-		}
-		defer home.Close()
-		if err := netns.Set(n.handle); err != nil {
-			done <- fmt.Errorf("namespace %s: %w", n.name, err)
-			return
-		}
-		err = f()
-		if back := netns.Set(home); back == nil {
-			runtime.UnlockOSThread() // else the thread ends with this goroutine
-		}
-		done <- err
-	}()
-	return <-done
+	if err := proc.InNamespace(n.handle, f); err != nil {
+		return fmt.Errorf("namespace %s: %w", n.name, err)
+	}
+	return nil
 }
 
 // dial connects from the host. The address is numeric, so that the one thread

@@ -43,7 +43,7 @@ func framingFields(c *config.Config) (fields []string) {
 // framings we understand, which algorithms where `compress` is given, and what
 // `setenv` has.
 func variables(c *config.Config) map[string]string {
-	told := userVariables(c.Env)
+	told := userVariables(c)
 	names := []string{"IV_COMP_STUB", "IV_COMP_STUBv2", "IV_LZO_STUB"}
 	switch c.Compression.Algorithm {
 	case "stub", "stub-v2", "migrate", "no":
@@ -90,7 +90,7 @@ func MaxInner(c *config.Config, outer6 bool, s fitter) int {
 	case m.Fixed:
 		return m.Bytes
 	}
-	return s.Fit(payload(m, outer6))
+	return s.Fit(payload(m, outer6)) - headerLen(c)
 }
 
 // Fragment is the longest datagram by `fragment`, in bytes of payload; 0 for

@@ -26,11 +26,11 @@ func Session(c *config.Config, server bool, warn func(string)) (session.Config, 
 	s := session.Config{
 		Server: server, TLS: tls,
 		Ciphers: c.DataCiphers, Fallback: c.DataCiphersFallback,
-		Options: negotiate.OptionsString(server, c.MTU, "UDPv4", c.DataCiphersFallback, framingFields(c)...),
+		Options: negotiate.OptionsString(server, Kind(c).String(), c.MTU+optionsExtra(c), "UDPv4", c.DataCiphersFallback, framingFields(c)...),
 
 		HandWindow: c.HandWindow, TranWindow: c.TranWindow, TLSTimeout: c.TLSTimeout,
-		RenegAfter: c.RenegSec, RenegBytes: c.RenegBytes, RenegPackets: c.RenegPackets,
-		Ping: c.Ping, PingRestart: c.Silence(),
+		RenegAfter: c.RenegSec, RenegLeast: c.RenegSecMin, RenegBytes: c.RenegBytes, RenegPackets: c.RenegPackets,
+		Timers:       Timers(c),
 		ReplayWindow: c.ReplayWindow, ReplayTime: c.ReplayTime,
 		MaxPacket:      min(c.MaxPacketSize, session.DefaultMaxPacket),
 		ForgetLogin:    c.AuthNoCache,
@@ -49,6 +49,15 @@ func Session(c *config.Config, server bool, warn func(string)) (session.Config, 
 	return s, nil
 }
 
+// Timers are how c has a session watch its peer. On a client they change with
+// what the server pushes.
+func Timers(c *config.Config) session.Timers {
+	return session.Timers{
+		Ping: c.Ping, PingRestart: c.PingRestart, PingExit: c.PingExit,
+		Inactive: c.Inactive, InactiveBytes: c.InactiveBytes,
+	}
+}
+
 // buffersMTU is the largest tun-mtu a server may push: what packet buffers are
 // made for.
 const buffersMTU = 1600
@@ -58,17 +67,6 @@ func platform() string {
 		return "mac"
 	}
 	return runtime.GOOS
-}
-
-// userVariables are those of `setenv` that a server is told.
-func userVariables(env map[string]string) map[string]string {
-	told := make(map[string]string)
-	for name, value := range env {
-		if len(name) > 3 && name[:3] == "UV_" {
-			told[name] = value
-		}
-	}
-	return told
 }
 
 // direction is `key-direction`, or the second argument of tls-auth.
@@ -98,6 +96,7 @@ func Armour(c *config.Config) (a wrap.Armour, err error) {
 		if a.V2, err = wrap.ParseServerKeyV2(c.TLSCryptV2.Text); err != nil {
 			return a, fileError("tls-crypt-v2", c.TLSCryptV2, err)
 		}
+		a.ForceCookie = c.TLSCryptV2ForceCookie
 	}
 	return a, nil
 }

@@ -90,6 +90,8 @@ func TestMaxInner(t *testing.T) {
 		"tun-mtu 1400\nmssfix 1300": {1276, 1276},
 		"tun-mtu 1400\nmssfix 0":    {0, 0},
 		"max-packet-size 1000":      {948, 928},
+		"dev tap":                   {1426, 1406}, // 14 of Ethernet
+		"dev tap\nmssfix 1450":      {1412, 1412},
 		"mssfix 1400\ntun-mtu 1500": {1376, 1376},
 	} {
 		c := clientConfig(t, directives)
@@ -108,7 +110,7 @@ type fit struct{}
 func (fit) Fit(size int) int { return size - 24 }
 
 func TestSession(t *testing.T) {
-	c := clientConfig(t, "setenv UV_TEAM blue\nsetenv OTHER x\nreneg-sec 100\nhand-window 30\ndata-ciphers AES-128-GCM\nreplay-window 128 20")
+	c := clientConfig(t, "setenv UV_TEAM blue\nsetenv IV_GUI_VER ours\nsetenv OTHER x\nreneg-sec 100\nhand-window 30\ndata-ciphers AES-128-GCM\nreplay-window 128 20")
 	s, err := Session(c, false, unheard)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +118,7 @@ func TestSession(t *testing.T) {
 	if s.Server || s.RenegAfter != 100*time.Second || s.HandWindow != 30*time.Second || s.ReplayWindow != 128 || s.ReplayTime != 20*time.Second {
 		t.Errorf("%+v", s)
 	}
-	if s.PeerInfo["UV_TEAM"] != "blue" || s.PeerInfo["OTHER"] != "" || s.PeerInfo["IV_CIPHERS"] != "AES-128-GCM" {
+	if s.PeerInfo["UV_TEAM"] != "" || s.PeerInfo["IV_GUI_VER"] != "ours" || s.PeerInfo["OTHER"] != "" || s.PeerInfo["IV_CIPHERS"] != "AES-128-GCM" {
 		t.Errorf("peer-info %v", s.PeerInfo)
 	}
 	if s, err = Session(serverConfig(t, ""), true, unheard); err != nil || !s.Server || s.PeerInfo != nil {

@@ -2,12 +2,14 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 
 	"culvert/config"
 	"culvert/hostnet"
+	"culvert/nic"
 )
 
 // The halves of each address space: routes to both take precedence over a
@@ -19,22 +21,33 @@ var (
 
 // HostState is what a configuration, with a server's push where there is one,
 // wants of the host. peer is the outer address of the other end; it may be not
-// valid while that is not known, and then nothing is redirected.
+// valid while that is not known, and then nothing is redirected. An error names
+// routes that are left out; the rest of the state stands.
 func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve Resolver) (hostnet.State, error) {
-	s := hostnet.State{Device: c.Dev, MTU: c.MTU, TxQueueLen: c.TxQueueLen, Addresses: addresses(c)}
+	s := hostnet.State{Device: c.Dev, MTU: c.MTU, TxQueueLen: c.TxQueueLen, LLAddr: LLAddr(c), Addresses: addresses(c)}
 	if c.RouteNoexec {
 		return s, nil
 	}
+	var left []error
 	for _, r := range c.Routes {
-		routes, err := hostRoutes(ctx, c, r, peer, resolve)
+		routes, err := HostRoutes(ctx, c, r, peer, resolve)
 		if err != nil {
-			return s, err
+			left = append(left, err)
 		}
 		s.Routes = append(s.Routes, routes...)
 	}
 	s.Routes = append(s.Routes, redirect(c, peer)...)
+	s.BlockLocal = c.RedirectGateway != nil && c.RedirectGateway.BlockLocal
 	s.DNS = names(c)
-	return s, nil
+	return s, errors.Join(left...)
+}
+
+// LLAddr is the MAC address that c wants its adapter to have, "" for any.
+func LLAddr(c *config.Config) string {
+	if Kind(c) != nic.Ethernet && c.Adapter == config.AdapterIP {
+		return ""
+	}
+	return c.LLAddr
 }
 
 func addresses(c *config.Config) (list []hostnet.Address) {
@@ -62,9 +75,38 @@ func gateway(c *config.Config) netip.Addr {
 	return netip.Addr{}
 }
 
-// hostRoutes are the host's routes for one `route`: several where a name has
+// nextHop is where routes through the tunnel lead: not valid for the adapter
+// itself, which will do but for IPv4 through a gateway. An Ethernet adapter
+// needs one; ok is false where it has none.
+func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
+	ethernet := Kind(c) == nic.Ethernet
+	switch {
+	case !ipv6:
+		via = gateway(c)
+	case ethernet && c.IfconfigIPv6 != nil:
+		via = c.IfconfigIPv6.Remote
+	}
+	return via, via.IsValid() || !ethernet
+}
+
+// WithoutGateway tells whether c wants routes through an Ethernet adapter and
+// names no gateway for them. HostState leaves those out.
+func WithoutGateway(c *config.Config) bool {
+	lacks := func(ipv6 bool) bool {
+		_, ok := nextHop(c, ipv6)
+		return !ok
+	}
+	if r := c.RedirectGateway; r != nil && !r.Private && (!r.NoIPv4 && lacks(false) || r.IPv6 && c.IfconfigIPv6 != nil && lacks(true)) {
+		return true
+	}
+	return slices.ContainsFunc(c.Routes, func(r config.Route) bool {
+		return r.Gateway.Kind == config.GatewayVPN && lacks(r.Net.Addr().Is6())
+	})
+}
+
+// HostRoutes are the host's routes for one `route`: several where a name has
 // several addresses.
-func hostRoutes(ctx context.Context, c *config.Config, r config.Route, peer netip.Addr, resolve Resolver) ([]hostnet.Route, error) {
+func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer netip.Addr, resolve Resolver) ([]hostnet.Route, error) {
 	dst, err := destinations(ctx, c, r, peer, resolve)
 	if err != nil {
 		return nil, err
@@ -80,8 +122,11 @@ func hostRoutes(ctx context.Context, c *config.Config, r config.Route, peer neti
 			route.Bypass = true
 		case r.Gateway.Kind == config.GatewayAddr:
 			route.Via = r.Gateway.Addr
-		case p.Addr().Is4():
-			route.Via = gateway(c)
+		default:
+			var ok bool
+			if route.Via, ok = nextHop(c, p.Addr().Is6()); !ok {
+				continue
+			}
 		}
 		routes = append(routes, route)
 	}
@@ -132,14 +177,14 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route) {
 	if r.Private {
 		return routes
 	}
-	if !r.NoIPv4 && c.Ifconfig != nil {
+	if via, ok := nextHop(c, false); ok && !r.NoIPv4 && c.Ifconfig != nil {
 		for _, half := range halves4 {
-			routes = append(routes, hostnet.Route{Dst: half, Via: gateway(c)})
+			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
 	}
-	if r.IPv6 && c.IfconfigIPv6 != nil {
+	if via, ok := nextHop(c, true); ok && r.IPv6 && c.IfconfigIPv6 != nil {
 		for _, half := range halves6 {
-			routes = append(routes, hostnet.Route{Dst: half})
+			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
 	}
 	return routes

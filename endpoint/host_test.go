@@ -76,6 +76,9 @@ func stateText(s hostnet.State) string {
 		}
 		b.WriteString("\n")
 	}
+	if s.BlockLocal {
+		b.WriteString("block-local\n")
+	}
 	if s.DNS != nil {
 		fmt.Fprintf(&b, "dns %v search %v domains %v\n", s.DNS.Servers, s.DNS.Search, s.DNS.Domains)
 	}
@@ -108,7 +111,9 @@ func TestHostState(t *testing.T) {
 			addr + addr6 + "route 192.0.2.1/32 bypass\nroute ::/1\nroute 8000::/1\n"},
 		"redirect, ipv6 without an address": {"", with(subnet, "redirect-gateway ipv6"),
 			addr + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
-		"redirect, local":  {"", with(subnet, "redirect-gateway local def1"), addr + "route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
+		"redirect, local": {"", with(subnet, "redirect-gateway local def1"), addr + "route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
+		"redirect, block-local": {"", with(subnet, "redirect-gateway def1 autolocal block-local"),
+			addr + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nblock-local\n"},
 		"redirect-private": {"", with(subnet, "redirect-private def1"), addr + "route 192.0.2.1/32 bypass\n"},
 		"redirect, net30": {"redirect-gateway def1", []string{"topology net30", "ifconfig 10.8.0.6 10.8.0.5"},
 			"addr 10.8.0.6/32 peer 10.8.0.5\nroute 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.5\nroute 128.0.0.0/1 via 10.8.0.5\n"},
@@ -154,6 +159,41 @@ func TestHostState(t *testing.T) {
 	}
 }
 
+// TestHostStateOfEthernet: routes need a gateway there, and are left out without
+// one.
+func TestHostStateOfEthernet(t *testing.T) {
+	const addr, addr6 = "addr 10.8.0.2/24\n", "addr fd00:8::2/64\n"
+	plain := []string{"ifconfig 10.8.0.2 255.255.255.0", "route 172.16.0.0 255.255.0.0"}
+	for name, c := range map[string]struct {
+		push    []string
+		want    string
+		without bool
+	}{
+		"gateway": {with(both, "route 172.16.0.0 255.255.0.0", "route-ipv6 2001:db8::/32"),
+			addr + addr6 + "route 172.16.0.0/16 via 10.8.0.1\nroute 2001:db8::/32 via fd00:8::1\n", false},
+		"redirect": {with(both, "redirect-gateway def1 ipv6"), addr + addr6 + "route 192.0.2.1/32 bypass\n" +
+			"route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nroute ::/1 via fd00:8::1\nroute 8000::/1 via fd00:8::1\n", false},
+		"by DHCP":            {with(plain, "route-gateway dhcp"), addr, true},
+		"none":               {plain, addr, true},
+		"its own":            {with(plain[:1], "route 172.16.0.0 255.255.0.0 10.8.0.9"), addr + "route 172.16.0.0/16 via 10.8.0.9\n", false},
+		"redirect, none":     {with(plain[:1], "redirect-gateway def1"), addr + "route 192.0.2.1/32 bypass\n", true},
+		"topology no matter": {[]string{"topology net30", plain[0]}, addr, false},
+	} {
+		cfg := pushed(t, "dev tap", c.push...)
+		state, err := HostState(context.Background(), cfg, netip.MustParseAddr(serverText), hosts(nil))
+		if got := stateText(state); got != c.want || err != nil || WithoutGateway(cfg) != c.without {
+			t.Errorf("%s: %v, without gateway %v\n%swant\n%s", name, err, WithoutGateway(cfg), got, c.want)
+		}
+	}
+	mac := "lladdr 02:00:5e:10:00:01"
+	if got := LLAddr(pushed(t, "dev tap", mac)); got != "02:00:5e:10:00:01" {
+		t.Errorf("MAC address %q", got)
+	}
+	if got := LLAddr(pushed(t, "", mac)); got != "" {
+		t.Errorf("a tun adapter's MAC address %q", got)
+	}
+}
+
 func TestHostStateOverIPv6(t *testing.T) {
 	state, err := HostState(t.Context(), pushed(t, "", with(both, "redirect-gateway def1 ipv6")...), netip.MustParseAddr("2001:db8::1"), nil)
 	if err != nil || !strings.Contains(stateText(state), "route 2001:db8::1/128 bypass\n") {
@@ -163,8 +203,11 @@ func TestHostStateOverIPv6(t *testing.T) {
 
 func TestHostStateFails(t *testing.T) {
 	server := netip.MustParseAddr(serverText)
-	_, err := HostState(t.Context(), pushed(t, "route nowhere.example.org", subnet...), server, hosts(nil))
+	state, err := HostState(t.Context(), pushed(t, "route nowhere.example.org\nroute 172.16.0.0 255.255.0.0", subnet...), server, hosts(nil))
 	if err == nil || !strings.Contains(err.Error(), "x.ovpn:") || !strings.Contains(err.Error(), "nowhere.example.org") {
 		t.Errorf("a name nobody knows: %v", err)
+	}
+	if want := "addr 10.8.0.2/24\nroute 172.16.0.0/16 via 10.8.0.1\n"; stateText(state) != want {
+		t.Errorf("the rest is\n%s", stateText(state))
 	}
 }

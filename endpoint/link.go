@@ -3,7 +3,25 @@ package endpoint
 import (
 	"culvert/config"
 	"culvert/link"
+	"culvert/nic"
+	"culvert/nic/frame"
 )
+
+// Kind is what the adapter of c carries.
+func Kind(c *config.Config) nic.Kind {
+	if c.DevType == config.DevTap {
+		return nic.Ethernet
+	}
+	return nic.IP
+}
+
+// headerLen is what stands before IP inside the tunnel, in bytes.
+func headerLen(c *config.Config) int {
+	if Kind(c) == nic.Ethernet {
+		return frame.HeaderLen
+	}
+	return 0
+}
 
 // LinkOptions are the settings of c for every outer socket, all but its
 // address.
@@ -14,3 +32,12 @@ func LinkOptions(c *config.Config) link.Options {
 // PacketSize is the largest packet of adapter or link that buffers are made
 // for: the MTU, or the largest a peer may push, and room for what is added.
 func PacketSize(c *config.Config) int { return max(c.MTU, buffersMTU) + 256 }
+
+// optionsExtra is what OpenVPN adds to the MTU it tells of in the options
+// string (tun-mtu-extra, 32 with tap).
+func optionsExtra(c *config.Config) int {
+	if Kind(c) == nic.Ethernet {
+		return 32
+	}
+	return 0
+}

@@ -12,7 +12,7 @@ import (
 // Static is the settings of c for sessions of two hosts that share a static key
 // (`secret`), and the keys.
 func Static(c *config.Config) (session.Config, *seal.Static, error) {
-	s := session.Config{Ping: c.Ping, PingRestart: c.Silence()}
+	s := session.Config{Timers: Timers(c)}
 	if err := dataChannel(c, &s); err != nil {
 		return s, nil, err
 	}

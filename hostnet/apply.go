@@ -90,7 +90,7 @@ func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) 
 	}
 	js, _ := h.store.load()
 	for _, j := range js {
-		if j.Device != device {
+		if j.Device != device || j.foreign {
 			continue
 		}
 		if h.store.alive(j.Owner) {

@@ -14,7 +14,7 @@ import (
 // everything is a State with changes of every kind.
 func everything() State {
 	s := redirected()
-	s.Forward = routed("tun0").Forward
+	s.Forward, s.LLAddr = routed("tun0").Forward, "02:00:5e:10:00:01"
 	return s
 }
 
@@ -56,7 +56,7 @@ func TestApplyAndUndo(t *testing.T) {
 			prepare(k)
 			before := k.String()
 			a := mustApply(t, newProcesses().start(k, dir, 1, nil), everything())
-			info, err := os.Stat(filepath.Join(dir, "tun0.undo.json"))
+			info, err := os.Stat(filepath.Join(dir, "tun0@1.undo.json"))
 			if err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("journal: %v, %v", info, err)
 			}
@@ -143,7 +143,7 @@ func moved() State {
 	s.Addresses[0] = address("10.9.0.2/24")
 	s.Routes[0].Dst = prefix("198.51.100.7/32")
 	s.Routes[1].Via, s.Routes[2].Via = ip("10.9.0.1"), ip("10.9.0.1")
-	s.DNS = &DNS{Servers: servers("10.9.0.1")}
+	s.DNS, s.LLAddr = &DNS{Servers: servers("10.9.0.1")}, "02:00:5e:10:00:02"
 	s.Forward.Masquerade = prefixes("10.9.0.0/24")
 	return s
 }
@@ -299,7 +299,7 @@ func TestFatalFailuresTakeAllBack(t *testing.T) {
 
 func TestJournalThatCannotBeWritten(t *testing.T) {
 	k, dir := newTwin(), t.TempDir()
-	check(t, os.MkdirAll(filepath.Join(dir, "tun0.undo.json.new", "full"), 0o700))
+	check(t, os.MkdirAll(filepath.Join(dir, "tun0@1.undo.json.new", "full"), 0o700))
 	_, err := newProcesses().start(k, dir, 1, nil).apply(context.Background(), redirected())
 	if err == nil || k.steps > 0 || !strings.Contains(err.Error(), "state directory") {
 		t.Errorf("%d steps, %v", k.steps, err)

@@ -194,6 +194,7 @@ func (n named) String() string { return string(n) }
 // kinds are the changes by their name in the journal.
 var kinds = map[string]func() change{
 	"link":     func() change { return new(linkChange) },
+	"hardware": func() change { return new(hardwareChange) },
 	"address":  func() change { return new(addressChange) },
 	"route":    func() change { return new(routeChange) },
 	"table":    func() change { return new(tableChange) },
@@ -212,6 +213,8 @@ func kindOf(c change) string {
 	switch c.(type) {
 	case *linkChange:
 		return "link"
+	case *hardwareChange:
+		return "hardware"
 	case *addressChange:
 		return "address"
 	case *routeChange:

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 )
@@ -18,8 +19,10 @@ type State struct {
 	Device     string    // the adapter's name
 	MTU        int       // bytes; 0 leaves it
 	TxQueueLen int       // packets; 0 leaves it
+	LLAddr     string    // MAC address of an Ethernet adapter, six bytes with colons; "" leaves it
 	Addresses  []Address // of the adapter
 	Routes     []Route   // more than those that follow from Addresses
+	BlockLocal bool      // lead the networks this host is on into the tunnel too, all but their gateways
 	DNS        *DNS      // nil leaves names alone
 	Forward    *Forward  // nil: this host is no router
 }
@@ -94,6 +97,9 @@ func (s State) check() error {
 	}
 	if s.MTU < 0 || s.TxQueueLen < 0 {
 		return fmt.Errorf("device %s: MTU %d and queue length %d must not be negative", s.Device, s.MTU, s.TxQueueLen)
+	}
+	if hw, err := net.ParseMAC(s.LLAddr); s.LLAddr != "" && (err != nil || len(hw) != 6) {
+		return fmt.Errorf("device %s: MAC address %q: expected six bytes such as 02:00:5e:10:00:01", s.Device, s.LLAddr)
 	}
 	var errs []error
 	for _, a := range s.Addresses {

@@ -26,18 +26,27 @@ type journal struct {
 	Records []record
 
 	changes []change
+	// foreign: of another network namespace, where devices, routes and
+	// settings are others. Only changes of files are kept.
+	foreign bool
 }
 
 const journalSuffix = ".undo.json"
 
-// store is the directory of journals.
+// store is the directory of journals. Network namespaces can share one: each
+// undoes its own.
 type store struct {
 	dir   string
+	space string // the network namespace
 	alive func(owner) bool
 	sync  func(*os.File) error // (*os.File).Sync, but in tests
 }
 
-func (s store) path(device string) string { return filepath.Join(s.dir, device+journalSuffix) }
+func (s store) path(device string) string { return s.pathIn(s.space, device) }
+
+func (s store) pathIn(space, device string) string {
+	return filepath.Join(s.dir, device+"@"+space+journalSuffix)
+}
 
 // save makes the journal last before its changes are tried: the old file
 // stands until the new one is on the disk.
@@ -102,13 +111,14 @@ func (s store) load() ([]*journal, error) {
 	var js []*journal
 	var errs []error
 	for _, e := range entries {
-		device, ok := strings.CutSuffix(e.Name(), journalSuffix)
-		if !ok {
+		name, ok := strings.CutSuffix(e.Name(), journalSuffix)
+		at := strings.LastIndexByte(name, '@')
+		if !ok || at < 0 {
 			continue
 		}
-		j, err := s.read(device)
+		j, err := s.read(name[at+1:], name[:at])
 		if err != nil {
-			errs = append(errs, fmt.Errorf("undo journal %s: %w", s.path(device), err))
+			errs = append(errs, fmt.Errorf("undo journal %s: %w", filepath.Join(s.dir, e.Name()), err))
 			continue
 		}
 		js = append(js, j)
@@ -118,12 +128,17 @@ func (s store) load() ([]*journal, error) {
 
 // read trusts only files that nobody else could have written: undoing one
 // writes files and routes with this process's rights.
-func (s store) read(device string) (*journal, error) {
-	b, err := readOwn(s.path(device))
+func (s store) read(space, device string) (*journal, error) {
+	b, err := readOwn(s.pathIn(space, device))
 	if err != nil {
 		return nil, err
 	}
-	return parseJournal(device, b)
+	j, err := parseJournal(device, b)
+	if err == nil && space != s.space {
+		j.foreign = true
+		j.changes = slices.DeleteFunc(j.changes, func(c change) bool { _, file := c.(*fileChange); return !file })
+	}
+	return j, err
 }
 
 // parseJournal takes what save writes.
@@ -167,12 +182,14 @@ func heirs(js []*journal) map[string]change {
 	return m
 }
 
-// split parts the journals of other processes into living and dead.
+// split parts the journals of other processes into living and dead. The dead of
+// other namespaces are left to these.
 func (s store) split(js []*journal) (alive, dead []*journal) {
 	for _, j := range js {
-		if s.alive(j.Owner) {
+		switch {
+		case s.alive(j.Owner):
 			alive = append(alive, j)
-		} else {
+		case !j.foreign:
 			dead = append(dead, j)
 		}
 	}
@@ -180,5 +197,5 @@ func (s store) split(js []*journal) (alive, dead []*journal) {
 }
 
 func except(js []*journal, j *journal) []*journal {
-	return slices.DeleteFunc(slices.Clone(js), func(o *journal) bool { return o.Device == j.Device })
+	return slices.DeleteFunc(slices.Clone(js), func(o *journal) bool { return o.Device == j.Device && !o.foreign })
 }

@@ -20,6 +20,7 @@ type kernel interface {
 type linkKernel interface {
 	link(device string) (link, error)
 	setLink(device string, p property, value int) error
+	setHardware(device, mac string) error
 	addresses(device string) ([]Address, error)
 	addAddress(device string, a Address) error
 	delAddress(device string, a Address) error
@@ -68,6 +69,7 @@ type resolvedKernel interface {
 type link struct {
 	MTU, TxQueueLen int
 	Up              bool
+	LLAddr          string // MAC address, "" for an adapter that has none
 }
 
 // property is one part of an adapter's state.

@@ -21,7 +21,11 @@ func newHost(opts Options) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &host{kernel: linux{}, store: store{dir: opts.StateDir, alive: owner.alive, sync: (*os.File).Sync}, self: self, opts: opts}, nil
+	space, err := networkNamespace()
+	if err != nil {
+		return nil, err
+	}
+	return &host{kernel: linux{}, store: store{dir: opts.StateDir, space: space, alive: owner.alive, sync: (*os.File).Sync}, self: self, opts: opts}, nil
 }
 
 // linux is the kernel of the calling thread's network namespace.
@@ -78,7 +82,7 @@ func (linux) link(device string) (link, error) {
 		return link{}, meaning(err)
 	}
 	a := l.Attrs()
-	return link{MTU: a.MTU, TxQueueLen: a.TxQLen, Up: a.Flags&net.FlagUp != 0}, nil
+	return link{MTU: a.MTU, TxQueueLen: a.TxQLen, Up: a.Flags&net.FlagUp != 0, LLAddr: a.HardwareAddr.String()}, nil
 }
 
 func (linux) setLink(device string, p property, value int) error {
@@ -97,6 +101,18 @@ func (linux) setLink(device string, p property, value int) error {
 		err = netlink.LinkSetDown(l)
 	}
 	return meaning(err)
+}
+
+func (linux) setHardware(device, mac string) error {
+	l, err := netlink.LinkByName(device)
+	if err != nil {
+		return meaning(err)
+	}
+	hw, err := net.ParseMAC(mac)
+	if err != nil {
+		return err
+	}
+	return meaning(netlink.LinkSetHardwareAddr(l, hw))
 }
 
 func (linux) addresses(device string) ([]Address, error) {

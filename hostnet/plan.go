@@ -70,6 +70,7 @@ func (p *planner) fail(f Failure) { p.failures = append(p.failures, f) }
 func (p *planner) planLink() {
 	p.planProperty(propMTU, p.want.MTU)
 	p.planProperty(propTxQueueLen, p.want.TxQueueLen)
+	p.planHardware()
 	p.planProperty(propUp, 1)
 }
 
@@ -97,6 +98,10 @@ func (p *planner) planRoutes() {
 		} else if w := p.wayOf(r); !p.follows(w) {
 			routes = append(routes, w)
 		}
+	}
+	if p.want.BlockLocal {
+		gateways, halves := p.blockLocal()
+		bypasses, routes = append(bypasses, gateways...), append(routes, halves...)
 	}
 	for _, w := range bypasses {
 		p.planRoute(w, true)

@@ -76,6 +76,15 @@ func TestPlan(t *testing.T) {
 			"add route 8000::/1 via fd00:8::1 dev tun0 metric 5",
 			"write /etc/resolv.conf: nameserver 10.8.0.1; search corp.example",
 		)},
+		{"MAC address", func(k *twin) {
+			k.links["tap0"] = link{MTU: 1500, LLAddr: "be:ef:00:00:00:01"}
+		}, State{Device: "tap0", LLAddr: "02:00:5E:10:00:01"}, lines(
+			"set the MAC address of tap0 to 02:00:5e:10:00:01 (was be:ef:00:00:00:01)",
+			"set tap0 up",
+		)},
+		{"the MAC address it has", func(k *twin) {
+			k.links["tap0"] = link{Up: true, LLAddr: "02:00:5e:10:00:01"}
+		}, State{Device: "tap0", LLAddr: "02:00:5e:10:00:01"}, ""},
 		{"server", nil, routed("tun0"), lines(
 			"set tun0 up",
 			"add address 10.8.0.1/24 to tun0",
@@ -107,6 +116,19 @@ func TestPlan(t *testing.T) {
 		}, State{Device: "tun0", Routes: []Route{{Dst: prefix("203.0.113.5/32"), Bypass: true}}}, lines(
 			"set tun0 up",
 			"add route 203.0.113.5/32 via 192.168.1.1 dev wlan0, the way it goes now",
+		)},
+		{"block-local", func(k *twin) {
+			k.table = append(k.table, way{Dst: prefix("172.17.0.0/16"), Device: "docker0"})
+		}, State{Device: "tun0", BlockLocal: true, Addresses: []Address{address("10.8.0.2/24")},
+			Routes: []Route{{Dst: prefix("203.0.113.5/32"), Bypass: true}, {Dst: prefix("0.0.0.0/1")}},
+		}, lines(
+			"set tun0 up",
+			"add address 10.8.0.2/24 to tun0",
+			"add route 203.0.113.5/32 via 192.168.1.1 dev wlan0, the way it goes now",
+			"add route 192.168.1.1/32 dev wlan0, the way it goes now",
+			"add route 0.0.0.0/1 dev tun0",
+			"add route 192.168.1.0/25 dev tun0",
+			"add route 192.168.1.128/25 dev tun0",
 		)},
 		{"no way to bypass by", func(k *twin) { k.table = nil }, State{Device: "tun0", Routes: []Route{
 			{Dst: prefix("203.0.113.5/32"), Bypass: true},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -48,6 +49,15 @@ func startOf(pid int) (string, error) {
 		return "", os.ErrProcessDone
 	}
 	return string(bytes.TrimSpace(boot)) + "/" + string(f[statStart]), nil
+}
+
+// networkNamespace is the number of the calling thread's.
+func networkNamespace() (string, error) {
+	link, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		return "", fmt.Errorf("tell this network namespace from others: %w; is /proc mounted?", err)
+	}
+	return strings.Trim(link, "net:[]"), nil
 }
 
 // lockDir keeps other processes off the journals and off what they share.

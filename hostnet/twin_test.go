@@ -36,7 +36,7 @@ var errCrash = errors.New("killed")
 // newTwin is a laptop: wlan0 with a default route, docker0 which forwards.
 func newTwin() *twin {
 	return &twin{
-		links: map[string]link{"tun0": {MTU: 1500, TxQueueLen: 500}, "wlan0": {MTU: 1500, TxQueueLen: 1000, Up: true}},
+		links: map[string]link{"tun0": {MTU: 1500, TxQueueLen: 500, LLAddr: "be:ef:00:00:00:01"}, "wlan0": {MTU: 1500, TxQueueLen: 1000, Up: true}},
 		addrs: map[string][]Address{"wlan0": {address("192.168.1.7/24")}},
 		table: []way{
 			{Dst: prefix("0.0.0.0/0"), Via: ip("192.168.1.1"), Device: "wlan0", Metric: 600},
@@ -86,6 +86,14 @@ func (t *twin) setLink(device string, p property, value int) error {
 		return err
 	}
 	return t.change("link", func() { l.set(p, value); t.links[device] = l })
+}
+
+func (t *twin) setHardware(device, mac string) error {
+	l, err := t.link(device)
+	if err != nil {
+		return err
+	}
+	return t.change("hardware", func() { l.LLAddr = mac; t.links[device] = l })
 }
 
 func (t *twin) addresses(device string) ([]Address, error) {
@@ -286,7 +294,7 @@ func (p *processes) start(k kernel, dir string, pid int, log *strings.Builder) *
 	}
 	return &host{
 		kernel: k, self: owner{PID: pid, Start: "s"}, opts: opts,
-		store: store{dir: dir, alive: func(o owner) bool { return p.alive[o.PID] }, sync: func(*os.File) error { return nil }},
+		store: store{dir: dir, space: "1", alive: func(o owner) bool { return p.alive[o.PID] }, sync: func(*os.File) error { return nil }},
 	}
 }
 

@@ -101,7 +101,8 @@ func (h *host) undoDead(ctx context.Context) ([]string, error) {
 	js, err := h.store.load()
 	errs := []error{err}
 	var lines []string
-	_, dead := h.store.split(js)
+	alive, dead := h.store.split(js)
+	js = slices.DeleteFunc(js, func(j *journal) bool { return j.foreign && !slices.Contains(alive, j) })
 	for _, j := range dead {
 		js = except(js, j)
 		say := func(o outcome) { lines = append(lines, j.Device+": "+o.line) }

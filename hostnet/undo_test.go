@@ -36,6 +36,28 @@ func TestNextStartUndoesWhatAKilledProcessLeft(t *testing.T) {
 	mustEqual(t, k.String(), before)
 }
 
+// TestNamespacesAreApart: two network namespaces that share a state directory
+// have the same names for different devices.
+func TestNamespacesAreApart(t *testing.T) {
+	one, two, dir, ps := newTwin(), newTwin(), t.TempDir(), newProcesses()
+	before, ctx := one.String(), context.Background()
+	a := mustApply(t, ps.start(one, dir, 1, nil), redirected())
+	h := ps.start(two, dir, 2, nil)
+	h.store.space = "2"
+	mustApply(t, h, redirected())
+	ps.alive[2] = false
+	if report, err := ps.start(one, dir, 3, nil).cleanup(ctx); len(report) > 0 || err != nil {
+		t.Errorf("undone from without: %v, %v", report, err)
+	}
+	h = ps.start(two, dir, 4, nil)
+	h.store.space = "2"
+	if report, err := h.cleanup(ctx); len(report) == 0 || err != nil {
+		t.Errorf("%v, %v", report, err)
+	}
+	mustUndo(t, a)
+	mustEqual(t, one.String(), before)
+}
+
 func TestCleanupReport(t *testing.T) {
 	k, dir, ps := newTwin(), t.TempDir(), newProcesses()
 	s := redirected()
@@ -210,7 +232,7 @@ func TestUntrustedJournals(t *testing.T) {
 		},
 		"cut off": func(t *testing.T, path string) { check(t, os.Truncate(path, 100)) },
 		"other device": func(t *testing.T, path string) {
-			check(t, os.Rename(path, filepath.Join(filepath.Dir(path), "tun9.undo.json")))
+			check(t, os.Rename(path, filepath.Join(filepath.Dir(path), "tun9@1.undo.json")))
 		},
 		"unknown kind": func(t *testing.T, path string) {
 			b, err := os.ReadFile(path)
@@ -223,7 +245,7 @@ func TestUntrustedJournals(t *testing.T) {
 			mustApply(t, ps.start(k, dir, 1, nil), redirected())
 			ps.alive[1] = false
 			applied := k.String()
-			spoil(t, filepath.Join(dir, "tun0.undo.json"))
+			spoil(t, filepath.Join(dir, "tun0@1.undo.json"))
 			lines, err := ps.start(k, dir, 2, nil).cleanup(context.Background())
 			if len(lines) > 0 || err == nil || !strings.Contains(err.Error(), "undo journal") {
 				t.Error(lines, err)
@@ -247,7 +269,7 @@ func FuzzJournal(f *testing.F) {
 	if _, err := h.apply(context.Background(), everything()); err != nil {
 		f.Fatal(err)
 	}
-	path := filepath.Join(dir, "tun0.undo.json")
+	path := filepath.Join(dir, "tun0@1.undo.json")
 	seed, err := os.ReadFile(path)
 	if err != nil {
 		f.Fatal(err)

@@ -89,19 +89,31 @@ func TestP2P(t *testing.T) {
 		for _, begins := range []string{"client", "server", "both"} {
 			t.Run(who.name()+"/"+begins+"-calls", func(t *testing.T) {
 				t.Parallel()
-				p2p(t, who, begins)
+				p2p(t, who, begins, false)
 			})
 		}
+		t.Run(who.name()+"/tap", func(t *testing.T) {
+			t.Parallel()
+			p2p(t, who, "client", true)
+		})
 	}
 }
 
-func p2p(t *testing.T, who pairing, begins string) {
+// tapLines make a host's adapter an Ethernet one.
+func tapLines(index int) []string {
+	return []string{"dev-type tap", fmt.Sprintf("ifconfig %v 255.255.255.0", p2pIPv4[index])}
+}
+
+func p2p(t *testing.T, who pairing, begins string, tap bool) {
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
 	cid, sid := newSelfSigned("client"), newSelfSigned("server")
 	client := p2pHost{index: 0, own: cid, peer: sid}
 	server := p2pHost{index: 1, tlsServer: true, own: sid, peer: cid}
+	if tap {
+		client.extra, server.extra = tapLines(0), tapLines(1)
+	}
 	if begins != "server" {
 		client.remote = w.b4
 	}
@@ -142,7 +154,7 @@ func checkP2P(t *testing.T, a, b *netns) {
 }
 
 // TestStaticKey joins two hosts by a shared key, with and without directions,
-// and with only one of them knowing where the other is.
+// with only one of them knowing where the other is, and by Ethernet.
 func TestStaticKey(t *testing.T) {
 	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}} {
 		for i, way := range []string{"both-call", "one-waits"} {
@@ -170,6 +182,17 @@ func TestStaticKey(t *testing.T) {
 				checkP2P(t, a, b)
 			})
 		}
+		t.Run(who.name()+"/tap", func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			a, b := l.host("c"), l.host("s")
+			w := l.join(a, b)
+			lines := []string{"cipher AES-256-CBC", "auth SHA256"}
+			pb := b.run(who.server, b.staticConfig(t, who.server, 1, netip.Addr{}, "", append(lines, tapLines(1)...)...))
+			a.run(who.client, a.staticConfig(t, who.client, 0, w.b4, "", append(lines, tapLines(0)...)...)).up()
+			pb.up()
+			checkP2P(t, a, b)
+		})
 	}
 }
 

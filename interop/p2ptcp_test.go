@@ -37,7 +37,7 @@ func TestP2POverTCP(t *testing.T) {
 				clientProc.up()
 				checkP2P(t, c, s)
 				clientProc.kill()
-				clientProc = c.run(who.client, c.p2pConfig(client)).up()
+				c.run(who.client, c.p2pConfig(client)).up()
 				checkP2P(t, c, s)
 				serverProc.kill()
 				s.run(who.server, s.p2pConfig(server)).up()

@@ -69,12 +69,51 @@ var refusals = []refusal{
 		stockServer: `tls-crypt unwrap error`,
 	},
 	{
+		name: "other tls-auth key",
+		disturb: func(k *credentials, server, client *party) {
+			server.armour, client.armour = "tls-auth", "tls-auth"
+			client.static = k.otherKey
+		},
+		ourServer:   `seems to use tls-auth with another key`,
+		ourClient:   `nothing was received.*same tls-auth or tls-crypt key`,
+		stockServer: `cannot locate HMAC|packet HMAC authentication failed`,
+	},
+	{
+		name: "key-direction the same",
+		disturb: func(_ *credentials, server, client *party) {
+			server.armour, client.armour = "tls-auth", "tls-auth"
+			client.extra = append(client.extra, "key-direction 0")
+		},
+		ourServer:   `the peer needs key-direction 1`,
+		ourClient:   `nothing was received.*same tls-auth or tls-crypt key`,
+		stockServer: `cannot locate HMAC|packet HMAC authentication failed`,
+	},
+	{
+		name: "other auth digest",
+		disturb: func(_ *credentials, server, client *party) {
+			server.armour, client.armour = "tls-auth", "tls-auth"
+			client.extra = append(client.extra, "auth SHA512")
+		},
+		ourServer:   `tls-auth with the same key, digest SHA512`,
+		ourClient:   `nothing was received.*same tls-auth or tls-crypt key`,
+		stockServer: `cannot locate HMAC|packet HMAC authentication failed`,
+	},
+	{
+		name: "client without armour",
+		disturb: func(_ *credentials, server, client *party) {
+			server.armour, client.armour = "tls-crypt", "none"
+		},
+		ourServer:   `control packet in clear`,
+		ourClient:   `nothing was received.*same tls-auth or tls-crypt key`,
+		stockServer: `tls-crypt unwrap error`,
+	},
+	{
 		name: "no cipher in common",
 		disturb: func(_ *credentials, server, client *party) {
 			server.ciphers, client.ciphers = "AES-256-GCM", "AES-128-GCM"
 		},
 		ourServer:   `data-ciphers.*AES-256-GCM`,
-		ourClient:   `AUTH_FAILED`,
+		ourClient:   `AUTH_FAILED.*this side takes AES-128-GCM.*data-ciphers`,
 		stockServer: `no shared cipher|common cipher`,
 	},
 }

@@ -171,6 +171,27 @@ func TestStatusFields(t *testing.T) {
 	}
 }
 
+// TestStatusOfEthernet is TestStatusFields where addresses are those of
+// Ethernet.
+func TestStatusOfEthernet(t *testing.T) {
+	var texts []string
+	for _, impl := range []implementation{stock, ours} {
+		l := newLab(t)
+		c, s := l.host("c"), l.host("s")
+		w := l.join(c, s)
+		file := filepath.Join(s.dir, "status")
+		s.run(impl, s.tapServer("server 10.8.0.0 255.255.255.0", "status "+file+" 1", "status-version 2")).up()
+		c.run(stock, c.tapClient(keys(t).client, w.b4, "lladdr 02:00:5e:10:00:07")).up()
+		c.ping(serverIPv4)
+		texts = append(texts, withoutVarying(statusWith(t, file, "02:00:5e:10:00:07")))
+	}
+	// Stock queues broadcasts, and counts the longest queue.
+	queue := regexp.MustCompile(`queue length\|\d+`)
+	if a, b := queue.ReplaceAllString(texts[0], ""), queue.ReplaceAllString(texts[1], ""); sorted(a) != sorted(b) {
+		t.Errorf("stock wrote\n%s\nours\n%s", a, b)
+	}
+}
+
 // withoutVarying masks times, the outer address and the byte counts, and
 // leaves out the title.
 func withoutVarying(text string) string {
@@ -209,9 +230,16 @@ func sorted(text string) string {
 // settledStatus is the file once it has both routes of the client.
 func settledStatus(t *testing.T, file string) string {
 	t.Helper()
+	return statusWith(t, file, "10.8.0.2", "fd00:8::")
+}
+
+// statusWith is the file once it is whole and has all these words.
+func statusWith(t *testing.T, file string, words ...string) string {
+	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		text, _ := os.ReadFile(file)
-		if strings.Contains(string(text), "10.8.0.2") && strings.Contains(string(text), "fd00:8::") && strings.HasSuffix(string(text), "END\n") {
+		missing := func(word string) bool { return !strings.Contains(string(text), word) }
+		if !slices.ContainsFunc(words, missing) && strings.HasSuffix(string(text), "END\n") {
 			return string(text)
 		}
 		if time.Now().After(end) {

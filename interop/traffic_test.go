@@ -24,7 +24,8 @@ import (
 
 // The test binary, started again on a host of the lab with helperEnv set, is
 // the traffic: `receive ADDR`, `send ADDR BYTES`, `pace ADDR`, `serve ADDR`,
-// `fetch URL`, `idle ADDR COUNT`.
+// `fetch URL`, `echo ADDR`, `ask ADDR`, `idle ADDR COUNT`,
+// `station DEVICE VLAN ADDR`.
 const helperEnv = "CULVERT_INTEROP_HELPER"
 
 // helper starts the test binary as a traffic helper.
@@ -66,6 +67,14 @@ func dispatchHelper(args []string) error {
 		return serve(args[1])
 	case "fetch":
 		return fetch(args[1])
+	case "echo":
+		return echo(args[1])
+	case "ask":
+		return ask(args[1])
+	case "storm":
+		return storm(args[1])
+	case "station":
+		return station(args[1], args[2], args[3])
 	case "idle":
 		n, err := strconv.Atoi(args[2])
 		if err != nil {
@@ -183,6 +192,42 @@ func fetch(url string) error {
 	}
 	defer resp.Body.Close()
 	_, err = io.Copy(os.Stdout, resp.Body)
+	return err
+}
+
+// echo sends UDP packets back.
+func echo(at string) error {
+	c, err := net.ListenPacket("udp", at)
+	if err != nil {
+		return err
+	}
+	fmt.Println("listening", c.LocalAddr())
+	for b := make([]byte, 2048); ; {
+		n, from, err := c.ReadFrom(b)
+		if err != nil {
+			return err
+		}
+		if _, err := c.WriteTo(b[:n], from); err != nil {
+			return err
+		}
+	}
+}
+
+// ask sends a UDP packet and wants it back.
+func ask(at string) error {
+	c, err := net.Dial("udp", at)
+	if err != nil {
+		return err
+	}
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write([]byte("question")); err != nil {
+		return err
+	}
+	b := make([]byte, 2048)
+	n, err := c.Read(b)
+	if err == nil && string(b[:n]) != "question" {
+		err = fmt.Errorf("%q came back", b[:n])
+	}
 	return err
 }
 

@@ -28,6 +28,9 @@ func newPortable(conn *net.UDPConn, o Options) *portable {
 	return &portable{conn: conn}
 }
 
+// BatchSize is how many packets are read at a time.
+func (u *portable) BatchSize() (first, most int) { return 1, 1 }
+
 // ReadBatch reads one datagram. See Link.
 func (u *portable) ReadBatch(batch []*buf.Packet) (int, error) {
 	for len(batch) > 0 {

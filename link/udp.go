@@ -52,18 +52,37 @@ var errClosed = fmt.Errorf("link: the socket is closed: %w", fs.ErrClosed)
 // ListenUDP opens a socket. The error wraps the system's, such as
 // syscall.EADDRINUSE, and names the mend.
 func ListenUDP(o Options) (*UDP, error) {
+	conn, err := o.listen()
+	if err != nil {
+		return nil, err
+	}
+	u, err := newUDP(conn, o)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return u, nil
+}
+
+// ListenSmall opens a socket that holds next to no memory and carries a
+// datagram per call, for a process that has thousands of them. Its errors are
+// as ListenUDP's.
+func ListenSmall(o Options) (Link, error) {
+	conn, err := o.listen()
+	if err != nil {
+		return nil, err
+	}
+	return newPortable(conn, o), nil
+}
+
+func (o *Options) listen() (*net.UDPConn, error) {
 	network, addr := o.network()
 	config := net.ListenConfig{Control: o.control}
 	conn, err := config.ListenPacket(context.Background(), network, addr)
 	if err != nil {
 		return nil, listenError("UDP", addr, err)
 	}
-	u, err := newUDP(conn.(*net.UDPConn), o)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return u, nil
+	return conn.(*net.UDPConn), nil
 }
 
 // network returns what to ask package net for.

@@ -7,10 +7,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/internal/nap"
 )
 
 // UDP is a socket that moves a batch of datagrams per system call. On a host
@@ -23,6 +25,7 @@ type UDP struct {
 	refusals bool
 	oversize atomic.Uint64
 	closed   atomic.Bool
+	opened   time.Time
 
 	in receiving
 	// One lock for all writers rather than scratch arrays for each: the
@@ -38,7 +41,8 @@ type receiving struct {
 	*vector
 	inbox
 	step  func(fd uintptr) bool // runs when the socket is readable; false waits
-	asked int                   // messages the vector is set for
+	nap   nap.Policy
+	asked int // messages the vector is set for
 	err   error
 }
 
@@ -60,7 +64,7 @@ func newUDP(conn *net.UDPConn, o Options) (*UDP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("link: %w", err)
 	}
-	u := &UDP{conn: conn, raw: raw, refusals: o.Refusals}
+	u := &UDP{conn: conn, raw: raw, refusals: o.Refusals, opened: time.Now()}
 	limits := runLimits{hosts: make(map[netip.Addr]int)}
 	controlErr := raw.Control(func(fd uintptr) {
 		u.ipv6, err = o.after(int(fd))
@@ -105,10 +109,14 @@ func (u *UDP) receive(fd uintptr) bool {
 		switch errno {
 		case 0:
 			r.received = n
+			r.nap.Read(n)
 			return true
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return false
+			if !r.nap.Nap(time.Since(u.opened)) {
+				return false
+			}
+			nap.Sleep()
 		default:
 			r.err = u.refusal(fd, errno)
 			return true

@@ -124,9 +124,21 @@ func Names(dir string) ([]string, error) {
 	return names, nil
 }
 
+// answers tells a process at work from the socket of one that was killed, or
+// had no right to remove it.
+func answers(dir, name string) bool {
+	conn, err := net.Dial("unix", filepath.Join(dir, name+suffix))
+	if err != nil {
+		return !errors.Is(err, syscall.ECONNREFUSED)
+	}
+	conn.Close()
+	return true
+}
+
 // Client asks one running process.
 type Client struct {
 	name string
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	http *http.Client
 }
 
@@ -138,10 +150,10 @@ func Dial(dir, prefix, name string) (*Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) })
+		names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) || !answers(dir, n) })
 		switch len(names) {
 		case 0:
-			return nil, fmt.Errorf("nothing of the kind is running (no socket in %s)", dir)
+			return nil, fmt.Errorf("nothing of the kind is running (no socket that answers in %s; processes started with --state-dir D are found with the same)", dir)
 		case 1:
 			name = names[0]
 		default:
@@ -155,8 +167,11 @@ func Dial(dir, prefix, name string) (*Client, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}
-	return &Client{name, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+	return &Client{name, dial, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
 }
+
+// Name is the process's.
+func (c *Client) Name() string { return c.name }
 
 // Do asks for a path, with a body of JSON unless it is nil, and returns the
 // answer for the caller to read and close. An answer that is no success is an
@@ -170,11 +185,47 @@ func (c *Client) Do(ctx context.Context, method, path string, body any) (io.Read
 		}
 		r = strings.NewReader(string(b))
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://culvert"+path, r)
+	resp, err := c.ask(ctx, c.http, method, path, r)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(req)
+	return resp.Body, nil
+}
+
+// endTime is how long a process may take to end an answer that it was asked to
+// end.
+const endTime = 5 * time.Second
+
+// Stream asks for a path whose answer lasts until ctx ends: then this side of
+// the connection is closed, and the process says what is left to say. The
+// caller reads the answer to its end and closes it.
+func (c *Client) Stream(ctx context.Context, path string) (*http.Response, error) {
+	var conn net.Conn
+	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var err error
+		conn, err = c.dial(ctx, "", "")
+		return conn, err
+	}}}
+	answer, err := c.ask(context.WithoutCancel(ctx), once, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() {
+		conn.SetReadDeadline(time.Now().Add(endTime))
+		conn.(*net.UnixConn).CloseWrite()
+	})
+	return answer, nil
+}
+
+// noSuchPath is what http.NotFound says.
+const noSuchPath = "404 page not found\n"
+
+func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://culvert"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := by.Do(req)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("%s is not running", c.name)
 	}
@@ -184,7 +235,10 @@ func (c *Client) Do(ctx context.Context, method, path string, body any) (io.Read
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		if string(text) == noSuchPath {
+			return nil, fmt.Errorf("%s is a process of another kind, which cannot do this; name another with --name", c.name)
+		}
 		return nil, errors.New(strings.TrimSpace(string(text)))
 	}
-	return resp.Body, nil
+	return resp, nil
 }

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"os"
@@ -10,6 +11,10 @@ import (
 )
 
 func echo(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/other" {
+		http.NotFound(w, r)
+		return
+	}
 	if r.URL.Path == "/bad" {
 		http.Error(w, "that will not do", http.StatusBadRequest)
 		return
@@ -45,6 +50,9 @@ func TestAskAProcess(t *testing.T) {
 	if got := ask(t, c, "/list"); got != `/list {"n":1}` {
 		t.Errorf("answer %q", got)
 	}
+	if got := ask(t, c, "/other"); !strings.Contains(got, "another kind") {
+		t.Errorf("of another kind: %q", got)
+	}
 	if got := ask(t, c, "/bad"); got != "that will not do" {
 		t.Errorf("refusal %q", got)
 	}
@@ -63,9 +71,15 @@ func TestDialPicks(t *testing.T) {
 		t.Errorf("none: %v", err)
 	}
 	for _, name := range []string{"hub-b", "hub-a", "server"} {
-		if err := os.WriteFile(filepath.Join(dir, name+suffix), nil, 0o600); err != nil {
+		stop, err := Serve(dir, name, http.HandlerFunc(echo))
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer stop()
+	}
+	// What a killed process left is not in the way.
+	if err := os.WriteFile(filepath.Join(dir, "hub-c"+suffix), nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := Dial(dir, "hub-", ""); err == nil || !strings.HasSuffix(err.Error(), ": hub-a, hub-b") {
 		t.Errorf("two: %v", err)
@@ -103,5 +117,39 @@ func TestForeignDirectory(t *testing.T) {
 	}
 	if _, err := Serve(dir, "server", http.HandlerFunc(echo)); err == nil {
 		t.Error("a directory that everybody can write was taken")
+	}
+}
+
+// TestStream: an answer that lasts ends in good order when its reader has had
+// enough.
+func TestStream(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	stop, err := Serve(dir, "server", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "first")
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		io.WriteString(w, " last")
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	c, err := Dial(dir, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, enough := context.WithCancel(t.Context())
+	answer, err := c.Stream(ctx, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	first := make([]byte, 5)
+	if _, err := io.ReadFull(answer.Body, first); err != nil || string(first) != "first" {
+		t.Fatalf("%q, %v", first, err)
+	}
+	enough()
+	if rest, err := io.ReadAll(answer.Body); err != nil || string(rest) != " last" {
+		t.Errorf("after the end: %q, %v", rest, err)
 	}
 }

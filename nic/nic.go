@@ -2,15 +2,32 @@
 // system, or a TCP/IP stack of our own, sees as a network card, and what the
 // tunnel reads packets from and writes packets to.
 //
-// Implementations: tuntap (devices of the kernel) and userstack (TCP/IP in
-// this process, no device and no root).
+// Implementations: tuntap (devices of the kernel), userstack (TCP/IP in this
+// process, no device and no root) and Null.
 package nic
 
 import (
 	"culvert/internal/buf"
 )
 
-// NIC is a virtual adapter carrying IP packets, in batches.
+// Kind is what an adapter carries.
+type Kind int
+
+// The kinds.
+const (
+	IP       Kind = iota // IP packets (TUN)
+	Ethernet             // Ethernet frames without checksum (TAP)
+)
+
+func (k Kind) String() string {
+	if k == Ethernet {
+		return "tap"
+	}
+	return "tun"
+}
+
+// NIC is a virtual adapter carrying packets, in batches: IP packets, or the
+// Ethernet frames around them, as its kind is.
 //
 // One goroutine reads and another writes at the same time. An error that wraps
 // fs.ErrClosed is final: the adapter was closed or taken away. Any other error
@@ -18,7 +35,10 @@ import (
 type NIC interface {
 	// Name is the device's name as the system knows it, such as "tun0".
 	Name() string
-	// MTU is the largest IP packet in bytes the adapter was made for.
+	// Kind is what the adapter carries.
+	Kind() Kind
+	// MTU is the largest IP packet in bytes the adapter was made for. A frame
+	// around one is longer by its header.
 	MTU() int
 	// ReadBatch waits until at least one packet is outbound (from the
 	// system, to the network), fills packets from the front of batch, and

@@ -22,7 +22,10 @@ type connection struct {
 }
 
 // BatchSize is as that of link.TCP.
-func (c *connection) BatchSize() int { return 16 }
+func (c *connection) BatchSize() (first, most int) { return 4, 32 }
+
+// Stream is as that of link.TCP.
+func (c *connection) Stream() bool { return c.tcp }
 
 // TryBatch is for link.Try.
 func (c *connection) TryBatch(batch []*buf.Packet) (int, error) { return link.Try(c.Link, batch) }

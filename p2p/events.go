@@ -2,7 +2,6 @@ package p2p
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"culvert/endpoint"
@@ -21,6 +20,8 @@ func (h *Host) onEvent(p *tunnel.Peer, _ time.Time, e session.Event) {
 		h.log.Info("keys renewed", "key", e.Key)
 	case session.RekeyFailed:
 		h.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "error", e.Err)
+	case session.Idle:
+		h.end(errInactive)
 	case session.Remark:
 		h.log.Warn(e.Text)
 	case session.Info:
@@ -66,12 +67,13 @@ func (h *Host) ended(s *side, err error) {
 	case errors.Is(err, session.ErrExit):
 	case errors.Is(err, session.ErrPeerExit):
 		h.log.Info("the other host left", "remote", remote)
-	case wasCurrent && h.cfg.PingExit > 0 && errors.Is(err, session.ErrPingTimeout):
-		h.fail(fmt.Errorf("%w (ping-exit)", err))
 	case wasCurrent:
 		h.log.Warn("connection lost", "remote", remote, "reason", err)
 	case h.strangers.Failure(time.Now()):
 		h.log.Warn("no connection", "remote", remote, "reason", err)
+	}
+	if wasCurrent || h.Peer() == nil {
+		h.judge(err)
 	}
 	h.notify()
 }

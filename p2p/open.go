@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"culvert/adapter"
 	"culvert/endpoint"
 	"culvert/endpoint/reach"
 )
@@ -16,7 +17,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if t, err := h.remotes.Peek(ctx); err == nil && !h.cfg.AwaitsTCP() {
 		first = t.Near().Addr()
 	}
-	if h.state, err = endpoint.HostState(ctx, h.cfg, first, h.opts.Resolve); err != nil {
+	if h.state, err = h.wants(ctx, first); err != nil {
 		return err
 	}
 	if err = h.listen(); err != nil {
@@ -28,6 +29,15 @@ func (h *Host) open(ctx context.Context) (err error) {
 	}
 	h.reportHost()
 	return nil
+}
+
+// wants is the state for the other host, or the proxy to it, at an outer address.
+func (h *Host) wants(ctx context.Context, near netip.Addr) (s adapter.State, err error) {
+	if s.State, err = endpoint.HostState(ctx, h.cfg, near, h.opts.Resolve); err != nil {
+		h.log.Warn("routes are left out", "error", err)
+	}
+	s.Ethernet, err = endpoint.Ethernet(h.cfg, &s.State)
+	return s, err
 }
 
 // listen opens what the other host can come to, and what datagrams go out by.
@@ -78,7 +88,7 @@ func (h *Host) refresh(ctx context.Context, near netip.Addr) error {
 	if h.cfg.RedirectGateway == nil || !near.IsValid() {
 		return nil
 	}
-	state, err := endpoint.HostState(ctx, h.cfg, near, h.opts.Resolve)
+	state, err := h.wants(ctx, near)
 	if err != nil || slices.Equal(state.Routes, h.state.Routes) {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -24,7 +23,6 @@ import (
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/endpoint/reach"
-	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/session"
@@ -75,7 +73,7 @@ type Host struct {
 	dialer  reach.Dialer
 	road    tunnel.Road
 	adapter *adapter.Adapter
-	state   hostnet.State
+	state   adapter.State
 
 	link     link.Link // for datagrams, nil where none go without a proxy
 	listener Listener  // nil where the other host does not call over TCP
@@ -87,7 +85,7 @@ type Host struct {
 	strangers tunnel.Strangers
 	traffic   tunnel.Traffic
 	changed   chan struct{} // a connection came up or ended; capacity 1
-	failed    chan error    // why the tunnel cannot go on
+	finish    chan error    // there is a reason to end; capacity 1
 	once      sync.Once     // for what is said of a loop
 	// answered is when a server that began was last; it is for the goroutine
 	// that takes packets from the link.
@@ -97,7 +95,7 @@ type Host struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Host, error) {
-	h := &Host{cfg: c, opts: o, log: o.Log, changed: make(chan struct{}, 1), failed: make(chan error, 1)}
+	h := &Host{cfg: c, opts: o, log: o.Log, changed: make(chan struct{}, 1), finish: make(chan error, 1)}
 	if err := h.prepare(); err != nil {
 		return nil, err
 	}
@@ -115,7 +113,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 	h.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit}, OnError: func(err error) {
 		h.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
-	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: endpoint.PacketSize(c),
+	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet,
 		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError}
 	return h, nil
 }
@@ -186,6 +184,9 @@ func (h *Host) Addr() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// Road is what carries the packets, to be watched and counted.
+func (h *Host) Road() *tunnel.Road { return &h.road }
+
 // Peer is the connection to the other host, nil while there is none.
 func (h *Host) Peer() *tunnel.Peer {
 	if s := h.sides.current.Load(); s != nil {
@@ -194,92 +195,32 @@ func (h *Host) Peer() *tunnel.Peer {
 	return nil
 }
 
-// Status is what was carried so far, as OpenVPN writes it.
-func (h *Host) Status() []byte { return h.traffic.With(h.Peer()).Status(time.Now()) }
-
 // passingError logs what does not end the connection, such as the refusals of
 // a host on which nothing listens.
 func (h *Host) passingError(err error) { h.log.Debug("passing network error", "error", err) }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// (the error is nil then) or trying again makes no sense. Before it returns, the
-// other host was told (explicit-exit-notify) and this one is as it was.
+// or the configuration says to (ping-exit, inactive; the error is nil then), or
+// trying again makes no sense. Before it returns, the other host was told
+// (explicit-exit-notify) and this one is as it was.
 func (h *Host) Run(ctx context.Context) error {
 	if err := h.open(ctx); err != nil {
 		return err
 	}
 	defer h.close()
-	defer endpoint.KeepStatus(h.cfg, h.log, h.Status)()
-	go func() { h.fail(h.road.Outbound(h.adapter)) }()
+	defer h.keepStatus()()
+	failed := make(chan error, 3)
+	go func() { failed <- h.road.Outbound(h.adapter) }()
 	if h.link != nil {
-		go func() { h.fail(h.road.Inbound(h.link)) }()
+		go func() { failed <- h.road.Inbound(h.link) }()
 	}
 	if h.listener != nil {
-		go func() { h.fail(h.streams.Serve(h.listener, h.accepted)) }()
+		go func() { failed <- h.streams.Serve(h.listener, h.accepted) }()
 	}
 	if at := h.Addr(); at.IsValid() {
 		h.log.Info("waiting for the other host", "listening", at, "adapter", h.adapter.Name())
 	}
-	return h.keep(ctx)
-}
-
-// fail ends Run for a reason, the first one.
-func (h *Host) fail(err error) {
-	select {
-	case h.failed <- err:
-	default:
-	}
-}
-
-// keep begins a connection whenever there is none and it is known where to.
-func (h *Host) keep(ctx context.Context) error {
-	again := time.NewTimer(0)
-	defer again.Stop()
-	failures, pending := 0, true // since the last connection that was up; again is to come
-	for {
-		select {
-		case <-ctx.Done():
-			h.leave()
-			return nil
-		case err := <-h.failed:
-			return fmt.Errorf("the tunnel cannot go on: %w", err)
-		case <-h.changed:
-			if current := h.sides.current.Load(); current != nil {
-				failures = 0
-				if err := h.refresh(ctx, current.nearest()); err != nil {
-					return err
-				}
-			} else if !pending && h.sides.idle() {
-				failures++
-				again.Reset(h.remotes.Wait(failures))
-				pending = true
-			}
-		case <-again.C:
-			pending = false
-			if !h.sides.idle() {
-				continue
-			}
-			err := h.call(ctx)
-			if final(err) {
-				return err
-			}
-			if err != nil && ctx.Err() == nil {
-				failures++
-				wait := h.remotes.Wait(failures)
-				h.log.Warn("not connected", "reason", err, "retry-in", wait)
-				again.Reset(wait)
-				pending = true
-			}
-		}
-	}
-}
-
-// notify wakes keep.
-func (h *Host) notify() {
-	select {
-	case h.changed <- struct{}{}:
-	default:
-	}
+	return h.keep(ctx, failed)
 }
 
 // leaveTime is how long the other host is given to hear that this one goes.

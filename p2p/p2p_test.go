@@ -17,7 +17,6 @@ import (
 
 	"culvert/adapter"
 	"culvert/config"
-	"culvert/hostnet"
 	"culvert/internal/buf"
 	"culvert/internal/simnet"
 	"culvert/link"
@@ -34,11 +33,11 @@ var (
 // running is a host at work on a simulated network.
 type running struct {
 	*Host
-	nic   *nictest.Pipe
-	link  *simnet.Endpoint
-	log   lines
-	ended chan error
-	stop  func()
+	nic  *nictest.Pipe
+	link *simnet.Endpoint
+	log  lines
+	stop func()
+	done chan error // Run's error
 }
 
 // lines is a log to be read while it is written.
@@ -69,17 +68,17 @@ func start(t *testing.T, n *simnet.Network, at netip.AddrPort, lines ...string) 
 func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort, lines ...string) *running {
 	t.Helper()
 	text := strings.Join(append(lines, "dev tun", ""), "\n")
-	if !strings.Contains(text, "ping") {
+	if !strings.Contains("\n"+text, "\nping") {
 		text += "keepalive 2 8\n"
 	}
 	c, err := config.ParseFile("test.conf", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{nic: nictest.New("tun0", 1500), ended: make(chan error, 1)}
+	r := &running{nic: nictest.New("tun0", 1500), done: make(chan error, 1)}
 	h, err := New(c, Options{
 		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
-		Open: func(context.Context, hostnet.State) (*adapter.Adapter, error) {
+		Open: func(context.Context, adapter.State) (*adapter.Adapter, error) {
 			return &adapter.Adapter{NIC: r.nic}, nil
 		},
 		Listen:    func(link.Options) (l link.Link, err error) { r.link, err = n.Listen(at); return r.link, err },
@@ -96,10 +95,10 @@ func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort,
 	}
 	r.Host = h
 	ctx, cancel := context.WithCancel(context.Background())
-	go func() { r.ended <- h.Run(ctx) }()
+	go func() { r.done <- h.Run(ctx) }()
 	r.stop = func() {
 		cancel()
-		if err := <-r.ended; err != nil {
+		if err := <-r.done; err != nil {
 			t.Error(err)
 		}
 	}
@@ -202,6 +201,9 @@ func comeAndGo(t *testing.T, start func(netip.AddrPort, []string) *running, line
 	a, b := start(addrA, linesA), start(addrB, linesB)
 	pass(t, a, b, 1)
 	pass(t, b, a, 2)
+	if s := string(a.Status()); strings.Contains(s, "read bytes,0\n") || strings.Contains(s, "write bytes,0\n") {
+		t.Errorf("the status after traffic both ways:\n%s", s)
+	}
 	a.stop()
 	a = start(addrA, linesA)
 	pass(t, a, b, 3)

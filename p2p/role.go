@@ -16,25 +16,26 @@ type role struct{ *Host }
 
 // Route sends every packet to the other host, but for those to its outer
 // address, which would go round in circles.
-func (r role) Route(packet []byte) (*tunnel.Peer, tunnel.Drop) {
-	_, dst, ok := tunnel.Addresses(packet)
+func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	_, dst, ok := r.road.Addresses(p.Bytes())
 	if !ok {
-		return nil, tunnel.Malformed
+		return tunnel.Malformed
 	}
 	current := r.sides.current.Load()
 	if current == nil {
-		return nil, tunnel.NoKey
+		return tunnel.NoKey
 	}
 	if !current.Path().Remote.IsValid() {
-		return nil, tunnel.NoKey
+		return tunnel.NoKey
 	}
 	if dst == current.Path().Remote.Addr() {
 		r.once.Do(func() {
 			r.log.Warn("packets to the other host's outer address come out of the tunnel's adapter and are dropped: a route sends them into the tunnel; remove it", "host", dst)
 		})
-		return nil, tunnel.NoRoute
+		return tunnel.NoRoute
 	}
-	return current.Peer, tunnel.Kept
+	to.Add(current.Peer)
+	return tunnel.Kept
 }
 
 // Demultiplex takes data packets from the other host's address, or with
@@ -130,7 +131,7 @@ func (h *Host) greet(l link.Link, p *buf.Packet) {
 		path := p.Path
 		p.Set(reply)
 		p.Path = path
-		l.WriteBatch([]*buf.Packet{p})
+		h.road.Reply(l, p)
 	}
 }
 
@@ -172,11 +173,12 @@ func (h *Host) answer(l link.Link, p *buf.Packet) {
 }
 
 // Admit takes every packet the other host sends.
-func (r role) Admit(_ *tunnel.Peer, packet []byte) (*tunnel.Peer, tunnel.Drop) {
-	if _, _, ok := tunnel.Addresses(packet); !ok {
-		return nil, tunnel.Malformed
+func (r role) Admit(_ time.Time, _ *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	if _, _, ok := r.road.Addresses(p.Bytes()); !ok {
+		return tunnel.Malformed
 	}
-	return nil, tunnel.Kept
+	to.Adapter = true
+	return tunnel.Kept
 }
 
 // Moved follows the other host to another address (`float`).

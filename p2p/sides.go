@@ -174,7 +174,7 @@ func (s *sides) drop(one *side) (wasCurrent bool) {
 func (h *Host) newSide(s *session.Session, l link.Link, p *profile, path buf.Path, near netip.AddrPort) *side {
 	one := &side{profile: p, near: near, began: time.Now()}
 	one.Peer = tunnel.NewPeer(s, l, path, h.onEvent)
-	one.Owner = one
+	one.Owner, one.Observer = one, &h.road.Observer
 	one.bind()
 	return one
 }

@@ -16,7 +16,7 @@ func (h *Host) beginStatic(l link.Link, p *profile, path buf.Path, near netip.Ad
 	c, own := l.(*connection)
 	cfg := p.with(path.Remote, own && c.tcp, nil)
 	if !path.Remote.IsValid() {
-		cfg.Ping, cfg.PingRestart = 0, 0
+		cfg.Timers = session.Timers{}
 	}
 	s := h.newSide(session.NewStatic(cfg, h.static, time.Now()), l, p, path, near)
 	h.start(s, nil)
@@ -33,6 +33,6 @@ func (h *Host) beginStatic(l link.Link, p *profile, path buf.Path, near netip.Ad
 func (h *Host) found(s *side) {
 	h.promote(s)
 	h.log.Info("Data Channel: cipher "+h.cfg.Cipher+", auth "+h.cfg.Auth, "key", "static")
-	s.Do(func(time.Time) { s.Session.SetKeepalive(s.profile.session.Ping, s.profile.session.PingRestart) })
+	s.Do(func(time.Time) { s.Session.SetTimers(s.profile.session.Timers) })
 	h.up(s.Path().Remote.String())
 }

@@ -1,7 +1,6 @@
 package p2p
 
 import (
-	"errors"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -200,8 +199,8 @@ func TestHalfOpen(t *testing.T) {
 			}
 		}()
 		began := time.Now()
-		err := <-a.ended
-		if !errors.Is(err, session.ErrPingTimeout) || time.Since(began) > 30*time.Second {
+		err := <-a.done
+		if err != nil || time.Since(began) > 30*time.Second || !strings.Contains(a.log.String(), session.ErrPingExit.Error()) {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		there.Close()

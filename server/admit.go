@@ -31,6 +31,9 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	case session.RekeyFailed:
 		c.login.stop()
 		s.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "client", c.name, "error", e.Err)
+	case session.Idle:
+		s.log.Info("client is cut off, since the tunnel carries less than `inactive` asks for", "client", c.name)
+		c.Session.Close()
 	case session.Remark:
 		s.log.Warn(e.Text, "client", c.name)
 	case session.Info:
@@ -53,7 +56,13 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 			c.Session.Refuse(now, v.Reason)
 			return
 		}
-		s.admit(c, now, h, s.known(c, now))
+		s.joinLAN(c, now, func(now time.Time, err error) {
+			if err != nil {
+				c.Session.Refuse(now, full(h, "the network there has no address for this client"))
+				return
+			}
+			s.admit(c, now, h, s.known(c, now))
+		})
 	})
 }
 
@@ -99,6 +108,14 @@ func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, o
 		s.table.giveBackID(id)
 		return params, nil, full(h, err.Error())
 	}
+	if s.lan != nil {
+		if err := s.lan.hold(lease); err != nil {
+			s.log.Warn("client refused", "client", c.name, "error", err)
+			s.table.giveBackID(id)
+			s.pool.release(lease)
+			return params, nil, full(h, "the network there has no address for this client")
+		}
+	}
 	c.id, c.lease = id, lease
 	params = negotiate.ServerParams(cipher, id, h.PeerInfo)
 	params.Compression = negotiate.ServerCompression(s.session.Compression, h.PeerInfo, h.Options)
@@ -140,6 +157,7 @@ func (c *client) evict() { c.Do(func(time.Time) { c.Session.Close() }) }
 // pushList is what a client is told, in the order OpenVPN has it.
 func (s *Server) pushList(c *client) []string {
 	options := slices.DeleteFunc(slices.Clone(s.cfg.Push), negotiate.IsCompression)
+	options = append(options, s.lan.push(c, options)...)
 	options = append(options, s.layout.push(s.cfg.ClientToClient)...)
 	return ownPush(c.own, options, s.ownIfconfig(c))
 }
@@ -148,6 +166,7 @@ func (s *Server) pushList(c *client) []string {
 func (s *Server) established(c *client, e session.Established) {
 	c.cipher = e.Params.Cipher
 	c.MaxInner.Store(int32(endpoint.MaxInner(s.cfg, c.Path().Remote.Addr().Is6(), c.Session)))
+	s.join(c)
 	for _, before := range s.table.establish(c, s.unique(c)) {
 		before.evict()
 	}
@@ -162,6 +181,10 @@ func (s *Server) closed(c *client, err error) {
 	c.login.end()
 	s.pool.release(c.lease)
 	s.table.remove(c)
+	if s.lan != nil {
+		s.lan.leave(c)
+	}
+	s.leave(c)
 	c.Stop()
 	if st, ok := c.Link().(*stream); ok {
 		st.Close()

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,7 +11,6 @@ import (
 
 	"culvert/hostnet"
 	"culvert/internal/simnet"
-	"culvert/session"
 )
 
 // inBubble runs a test on a network of its own, in virtual time. A goroutine
@@ -320,31 +318,6 @@ func TestSocketTakenAway(t *testing.T) {
 		c.up(time.Minute)
 		exchange(t, s, c)
 	})
-}
-
-// TestPingExit: silence ends a client for good, by its own timer or a pushed one.
-func TestPingExit(t *testing.T) {
-	for name, lines := range map[string][2]string{
-		"own":    {"", "ping-exit 20\npull-filter ignore ping-restart"},
-		"pushed": {`push "ping-exit 20"`, "pull-filter ignore ping-restart"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
-				s := w.serve(lines[0])
-				c := w.connect("anna", lines[1])
-				exchange(t, s, c)
-				s.link.Close()
-				select {
-				case <-c.ended:
-				case <-time.After(30 * time.Second):
-					t.Fatal("the client goes on")
-				}
-				if !errors.Is(c.err, session.ErrPingTimeout) {
-					t.Errorf("ended with %v", c.err)
-				}
-			})
-		})
-	}
 }
 
 // TestServerSendsOn: a server that goes can send its clients to the next remote,

@@ -5,7 +5,9 @@ import (
 	"net/netip"
 
 	"culvert/config"
+	"culvert/endpoint"
 	"culvert/hostnet"
+	"culvert/nic"
 )
 
 // layout is how a server's virtual network is divided: its own addresses, what
@@ -15,11 +17,17 @@ import (
 //	net30   each client has a /30: its address and the one beside it, which
 //	        exists nowhere and plays the gateway
 //	p2p     each client has one address, facing the server's
+//
+// An Ethernet (dev tap) is a subnet, of which the server need have no address
+// and lease none: with server-bridge it is part of a LAN.
 type layout struct {
 	topology config.Topology
+	onLAN    bool // proxy-lan: the network is a segment's, and this host has its addresses there
+	ethernet bool
+	bridged  bool         // the network is a LAN's
 	network  netip.Prefix // IPv4; not valid without
-	server   netip.Addr
-	beside   netip.Addr // net30, p2p: the phantom beside the server's address
+	server   netip.Addr   // not valid where it has none there
+	beside   netip.Addr   // net30, p2p: the phantom beside the server's address
 	pool     addrRange
 
 	network6 netip.Prefix
@@ -52,20 +60,57 @@ func (r addrRange) index(a netip.Addr) (i int, ok bool) {
 // connect.
 const maxLeases = 1 << 16
 
+// chooseLayout is that of the segment where there is one.
+func chooseLayout(c *config.Config, behind *proxyLAN) (*layout, error) {
+	if behind != nil {
+		return behind.layout(c.IfconfigPool)
+	}
+	return newLayout(c)
+}
+
 func newLayout(c *config.Config) (*layout, error) {
-	l := &layout{topology: c.Topology}
-	if c.Server.IsValid() {
+	l := &layout{topology: c.Topology, ethernet: endpoint.Kind(c) == nic.Ethernet}
+	switch {
+	case c.Server.IsValid():
 		if err := l.divide(c); err != nil {
+			return nil, err
+		}
+	case l.ethernet:
+		if err := l.bridge(c); err != nil {
 			return nil, err
 		}
 	}
 	if c.ServerIPv6.IsValid() {
 		l.divide6(c)
 	}
-	if l.pool.count == 0 && l.pool6.count == 0 {
+	if l.pool.count == 0 && l.pool6.count == 0 && c.ClientConfigDir == "" && !l.ethernet {
+		if c.ServerNoPool {
+			return nil, fmt.Errorf("server %v nopool: no client could get an address: add `ifconfig-pool START END`, or give each its own by client-config-dir and ifconfig-push", l.network)
+		}
 		return nil, fmt.Errorf("the server has no addresses to lease: give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
 	}
 	return l, nil
+}
+
+// bridge takes the addresses that are said one by one: the server's by
+// `ifconfig`, the clients' by `server-bridge` or `ifconfig-pool`.
+func (l *layout) bridge(c *config.Config) error {
+	l.bridged = true
+	if i := c.Ifconfig; i != nil {
+		l.network, l.server = netip.PrefixFrom(i.Local, i.Bits).Masked(), i.Local
+	}
+	pool := c.IfconfigPool
+	if pool == nil {
+		return nil
+	}
+	if pool.Bits != 0 {
+		l.network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
+	}
+	if !l.network.IsValid() {
+		return fmt.Errorf("ifconfig-pool: nothing says what netmask clients get; add it as the third value, or `ifconfig ADDRESS NETMASK`")
+	}
+	l.pool = addrRange{start: pool.Start, count: addrMinus(pool.End, pool.Start) + 1, stride: 1}
+	return nil
 }
 
 // divide6 cuts up the IPv6 network.
@@ -109,6 +154,10 @@ func (l *layout) divide(c *config.Config) error {
 	default:
 		l.pool = addrRange{start: addrPlus(base, 2), count: size - 3, stride: 1}
 	}
+	if c.ServerNoPool && c.IfconfigPool == nil {
+		l.pool = addrRange{}
+		return nil
+	}
 	if pool := c.IfconfigPool; pool != nil {
 		l.pool.start = pool.Start
 		l.pool.count = (addrMinus(pool.End, pool.Start) + l.pool.stride) / l.pool.stride
@@ -126,7 +175,10 @@ func (l *layout) divide(c *config.Config) error {
 // state is what the server's host should look like.
 func (l *layout) state(device string, mtu int) hostnet.State {
 	s := hostnet.State{Device: device, MTU: mtu}
-	if l.network.IsValid() {
+	if l.onLAN {
+		return s
+	}
+	if l.server.IsValid() {
 		if l.topology == config.TopologySubnet {
 			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, l.network.Bits())})
 		} else {
@@ -142,8 +194,11 @@ func (l *layout) state(device string, mtu int) hostnet.State {
 
 // push is what every client is told of the network, before its own addresses.
 func (l *layout) push(clientToClient bool) []string {
-	if !l.network.IsValid() {
+	switch {
+	case !l.server.IsValid() || l.bridged:
 		return nil
+	case l.ethernet:
+		return []string{fmt.Sprintf("route-gateway %v", l.server)}
 	}
 	switch l.topology {
 	case config.TopologySubnet:

@@ -76,7 +76,7 @@ func (s *Server) lease(c *client, name string) (*Lease, error) {
 	if i := c.own.IfconfigIPv6; i != nil {
 		fixed6 = i.Local.Addr()
 	}
-	lease, err := s.pool.acquireNear(name, fixed4)
+	lease, err := s.freeLease(c, name, fixed4)
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +95,25 @@ func (s *Server) lease(c *client, name string) (*Lease, error) {
 	return lease, nil
 }
 
+// freeLease is of the pool, or of the segment's DHCP server.
+func (s *Server) freeLease(c *client, name string, near netip.Addr) (lease *Lease, err error) {
+	if c.station != nil {
+		lease = &Lease{IPv4: c.station.lease.Address.Addr(), index: noIndex}
+	} else if lease, err = s.pool.acquireNear(name, near); err != nil {
+		return nil, err
+	}
+	if s.lan != nil {
+		lease.IPv6 = s.lan.ipv6(s.stationName(c), s.layout.network6)
+	}
+	return lease, nil
+}
+
 // acquireNear leases the index that has an address, whoever holds it, or any
-// where it has none.
+// where it has none. Where there is no pool, an address of its own takes none.
 func (p *pool) acquireNear(name string, a netip.Addr) (*Lease, error) {
+	if p.size() == 0 && a.IsValid() {
+		return &Lease{index: unpooled}, nil
+	}
 	index, ok := p.layout.pool.index(a)
 	if !a.IsValid() || !ok {
 		return p.acquire(name)
@@ -108,6 +124,9 @@ func (p *pool) acquireNear(name string, a netip.Addr) (*Lease, error) {
 	p.take(lease, name)
 	return lease, nil
 }
+
+// unpooled is the index of leases that no pool knows of.
+const unpooled = -1
 
 // ownIfconfig is what a client is told of the addresses in its own file, in
 // place of those of its lease.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"culvert/config"
@@ -22,13 +23,26 @@ func serverWith(t *testing.T, exclusive bool, files map[string]string) *Server {
 		}
 	}
 	c := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), ServerIPv6: netip.MustParsePrefix("fd00:8::/64"),
-		Topology: config.TopologySubnet, ClientConfigDir: dir, CCDExclusive: exclusive, MaxClients: 8,
+		Topology: config.TopologySubnet, ClientConfigDir: dir, CCDExclusive: exclusive, MaxClients: 8, MaxRoutesPerClient: 256,
 		Push: []string{"route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1"}}
 	l, err := newLayout(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &Server{cfg: c, layout: l, pool: newPool(l), table: newTable(8), log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
+
+// TestMaxRoutesPerClient keeps a client out with more networks behind it than
+// are allowed, unless its own file allows more.
+func TestMaxRoutesPerClient(t *testing.T) {
+	const two = "iroute 10.1.0.0 255.255.0.0\niroute-ipv6 fd00:1::/64\n"
+	s := serverWith(t, false, map[string]string{"two": two, "allowed": two + "max-routes-per-client 2\n", "one": "iroute 10.1.0.0 255.255.0.0\n"})
+	s.cfg.MaxRoutesPerClient = 1
+	for name, want := range map[string]bool{"two": false, "allowed": true, "one": true} {
+		if _, refusal := s.readPerClient(&client{name: name}); (refusal == "") != want {
+			t.Errorf("%s: refusal %q", name, refusal)
+		}
+	}
 }
 
 func TestPerClientFiles(t *testing.T) {
@@ -54,6 +68,26 @@ func TestPerClientFiles(t *testing.T) {
 	}
 	if _, refusal := serverWith(t, true, nil).readPerClient(&client{name: "nobody"}); refusal == "" {
 		t.Error("ccd-exclusive let in a client without a file")
+	}
+}
+
+// TestNoPoolSaysSo: without a pool only addresses of one's own are leased.
+func TestNoPoolSaysSo(t *testing.T) {
+	c := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), ServerNoPool: true, ClientConfigDir: "ccd"}
+	l, err := newLayout(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPool(l)
+	if lease, err := p.acquireNear("anna", netip.MustParseAddr("10.8.0.7")); err != nil || lease.IPv6.IsValid() {
+		t.Errorf("%+v, %v", lease, err)
+	}
+	if _, err := p.acquireNear("bert", netip.Addr{}); err == nil || !strings.Contains(err.Error(), "no ifconfig-push for this client") {
+		t.Errorf("%v", err)
+	}
+	c.ClientConfigDir = ""
+	if _, err := newLayout(c); err == nil || !strings.Contains(err.Error(), "add `ifconfig-pool") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -14,8 +14,21 @@ import (
 // Lease is the addresses a client has while it is connected.
 type Lease struct {
 	IPv4, IPv6 netip.Addr // not valid where the server leases none
-	index      int
+	index      int        // in the pool, or noIndex
 }
+
+// addrs are those there are.
+func (l *Lease) addrs() (list []netip.Addr) {
+	for _, a := range []netip.Addr{l.IPv4, l.IPv6} {
+		if a.IsValid() {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// noIndex is that of a lease that is not the pool's.
+const noIndex = -1
 
 // ErrNoLease says that every address is in use.
 var ErrNoLease = errors.New("no address is free")
@@ -63,17 +76,28 @@ func (p *pool) lease(index int) *Lease {
 // acquire leases addresses to a name; with name "", to nobody in particular.
 // It fails with ErrNoLease.
 func (p *pool) acquire(name string) (*Lease, error) {
+	if p.layout.ethernet && p.size() == 0 { // its addresses come from elsewhere
+		return &Lease{index: noIndex}, nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	index, ok := p.byName[name]
 	if !ok || p.inUse[index] != nil || name == "" {
 		if index, ok = p.pick(); !ok {
-			return nil, fmt.Errorf("%w: all %d are leased", ErrNoLease, p.size())
+			return nil, p.exhausted()
 		}
 	}
 	lease := p.lease(index)
 	p.take(lease, name)
 	return lease, nil
+}
+
+// exhausted is why there is no lease.
+func (p *pool) exhausted() error {
+	if p.size() == 0 {
+		return fmt.Errorf("%w: there is no pool (nopool), and no ifconfig-push for this client", ErrNoLease)
+	}
+	return fmt.Errorf("%w: all %d are leased", ErrNoLease, p.size())
 }
 
 // pick finds an index that is free: one never leased, else the one longest

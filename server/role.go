@@ -18,15 +18,16 @@ import (
 type role struct{ *Server }
 
 // Route finds the client that an outbound packet is for, by its destination.
-func (r role) Route(packet []byte) (*tunnel.Peer, tunnel.Drop) {
-	_, dst, ok := tunnel.Addresses(packet)
+func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	_, dst, ok := tunnel.Addresses(p.Bytes())
 	if !ok {
-		return nil, tunnel.Malformed
+		return tunnel.Malformed
 	}
 	if c := r.table.route(dst); c != nil {
-		return c.Peer, tunnel.Kept
+		to.Add(c.Peer)
+		return tunnel.Kept
 	}
-	return nil, tunnel.NoRoute
+	return tunnel.NoRoute
 }
 
 // Demultiplex finds the client that a data packet is from: by its peer-id, or
@@ -55,21 +56,23 @@ func (r role) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.Drop
 
 // Admit lets a packet in whose source is leased to its sender, and sends it to
 // another client if it is for one and client-to-client is given.
-func (r role) Admit(from *tunnel.Peer, packet []byte) (*tunnel.Peer, tunnel.Drop) {
-	src, dst, ok := tunnel.Addresses(packet)
+func (r role) Admit(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	src, dst, ok := tunnel.Addresses(p.Bytes())
 	if !ok {
-		return nil, tunnel.Malformed
+		return tunnel.Malformed
 	}
 	if owner := r.table.route(src); owner == nil || owner.Peer != from {
 		r.badSource(from.Owner.(*client), src)
-		return nil, tunnel.BadSource
+		return tunnel.BadSource
 	}
 	if r.cfg.ClientToClient {
-		if to := r.table.route(dst); to != nil {
-			return to.Peer, tunnel.Kept
+		if c := r.table.route(dst); c != nil {
+			to.Add(c.Peer)
+			return tunnel.Kept
 		}
 	}
-	return nil, tunnel.Kept
+	to.Adapter = true
+	return tunnel.Kept
 }
 
 // badSource says once per client that it sends from an address it was not
@@ -159,7 +162,7 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 	path := p.Path
 	p.Set(reply)
 	p.Path = path
-	l.WriteBatch([]*buf.Packet{p})
+	r.road.Reply(l, p)
 }
 
 // refusedGreeting logs, at a bounded rate, why somebody's first packet was
@@ -190,7 +193,7 @@ func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 	s := session.Accept(cfg, opening, now)
 	c := &client{number: r.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
 	c.Peer = tunnel.NewPeer(s, l, p.Path, r.onEvent)
-	c.Owner = c
+	c.Owner, c.Observer = c, &r.road.Observer
 	if overTCP && !r.admitStream(st, c) || !r.enter(c, opening.Client) {
 		r.road.Counters.Add(tunnel.UnknownPeer)
 		s.Close()

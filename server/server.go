@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/endpoint"
@@ -20,6 +22,7 @@ import (
 	"culvert/link"
 	"culvert/nic"
 	"culvert/process"
+	"culvert/server/segment"
 	"culvert/session"
 	"culvert/session/wrap"
 	"culvert/tunnel"
@@ -56,12 +59,15 @@ type Server struct {
 	// have the same.
 	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
 	road    tunnel.Road
+	segment *segment.Segment // nil: not Ethernet
+	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
 
 	strangers tunnel.Strangers
 	adapter   *adapter.Adapter
 	sockets
 	streams link.Acceptor
-	share   *share // nil: no port-share
+	share   *share    // nil: no port-share
+	lan     *proxyLAN // nil: no proxy-lan
 
 	numbers  atomic.Uint64 // of clients, those given so far
 	restarts chan struct{} // asked for by Restart
@@ -71,11 +77,15 @@ type Server struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Server, error) {
-	l, err := newLayout(c)
+	behind, err := newProxyLAN(c.ProxyLAN, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
+	l, err := chooseLayout(c, behind)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
 		restarts: make(chan struct{}, 1)}
 	if err := endpoint.Unlock(c, o.Ask); err != nil {
 		return nil, err
@@ -96,7 +106,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
 	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
-	s.road = tunnel.Road{Role: role{s}, PacketSize: endpoint.PacketSize(c), Adapter: func() nic.NIC { return s.adapter }}
+	s.moves.Interval = time.Second
+	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter }}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
@@ -115,6 +126,9 @@ func (s *Server) Addr() netip.AddrPort {
 // Adapter is the server's adapter, once Ready was called.
 func (s *Server) Adapter() *adapter.Adapter { return s.adapter }
 
+// Road is what carries the packets, to be watched and counted.
+func (s *Server) Road() *tunnel.Road { return &s.road }
+
 // Run serves until ctx ends, and then tells the clients (explicit-exit-notify)
 // and takes back what it changed on the host. The error is nil when ctx ended
 // it.
@@ -127,10 +141,11 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { failed <- s.road.Outbound(s.adapter) }()
 	s.serve(ctx, failed)
 	defer s.keepStatus()()
+	defer s.keepLAN(ctx)()
+	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
-	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	persist := time.NewTicker(persistInterval(s.cfg))
 	defer persist.Stop()
 	for {
@@ -153,12 +168,23 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) open(ctx context.Context) (err error) {
 	s.loadPool()
+	want := adapter.State{State: s.state(ctx)}
+	if want.Ethernet, err = endpoint.Ethernet(s.cfg, &want.State); err != nil {
+		return err
+	}
 	if err = s.listen(ctx); err != nil {
 		return err
 	}
-	if s.adapter, err = s.opts.Open(ctx, s.state()); err != nil {
+	if err = s.lan.open(); err == nil {
+		s.adapter, err = s.opts.Open(ctx, want)
+	}
+	if err != nil {
+		s.lan.close()
 		s.sockets.close()
 		return err
+	}
+	if s.segment != nil && s.adapter.MAC.IsStation() {
+		s.segment.SetMAC(s.adapter.MAC)
 	}
 	if s.adapter.Partial != nil {
 		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
@@ -168,15 +194,23 @@ func (s *Server) open(ctx context.Context) (err error) {
 
 // state is what the host should look like, with the networks behind the
 // clients (`route`) and, where wanted, forwarding.
-func (s *Server) state() hostnet.State {
+func (s *Server) state(ctx context.Context) hostnet.State {
 	state := s.layout.state(s.cfg.Dev, s.cfg.MTU)
-	state.TxQueueLen = s.cfg.TxQueueLen
-	for _, r := range s.cfg.Routes {
-		if r.Net.IsValid() && !s.cfg.RouteNoexec {
-			state.Routes = append(state.Routes, hostnet.Route{Dst: r.Net, Metric: max(r.Metric, 0)})
-		}
+	state.TxQueueLen, state.LLAddr = s.cfg.TxQueueLen, endpoint.LLAddr(s.cfg)
+	if s.cfg.IfconfigNoexec {
+		state.Addresses = nil
 	}
-	if !s.opts.Forward {
+	if s.cfg.RouteNoexec {
+		state.Routes = nil
+	} else {
+		state.Routes = append(state.Routes, s.routes(ctx)...)
+	}
+	if s.lan != nil {
+		state.Routes = append(state.Routes, s.lan.routes()...)
+		state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
+		return state
+	}
+	if !s.opts.Forward || s.layout.bridged {
 		return state
 	}
 	state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
@@ -186,6 +220,26 @@ func (s *Server) state() hostnet.State {
 		}
 	}
 	return state
+}
+
+// routes are those of `route`. One of a name that cannot be resolved is left
+// out: a server serves without it.
+func (s *Server) routes(ctx context.Context) (routes []hostnet.Route) {
+	cfg := *s.cfg
+	if !cfg.RouteGateway.IsValid() && s.segment != nil {
+		cfg.RouteGateway = s.layout.beside // man page, server
+	}
+	if endpoint.WithoutGateway(&cfg) {
+		s.log.Warn("routes through an Ethernet adapter need a gateway, and those without one are left out: name it in the line, or IPv4's in route-gateway")
+	}
+	for _, r := range cfg.Routes {
+		list, err := endpoint.HostRoutes(ctx, &cfg, r, netip.Addr{}, endpoint.SystemResolver)
+		if err != nil {
+			s.log.Warn("a route is left out", "error", err)
+		}
+		routes = append(routes, list...)
+	}
+	return routes
 }
 
 func (s *Server) close() {
@@ -198,6 +252,7 @@ func (s *Server) close() {
 	if s.poolFile != nil {
 		s.poolFile.Close()
 	}
+	s.lan.close()
 	s.adapter.TakeDown(s.log)
 	s.sockets.close()
 	s.streams.Close()

@@ -29,6 +29,15 @@ type ClientStatus struct {
 	// BytesIn and BytesOut are the bytes received from and sent to the client
 	// in packets of the data channel, their framing included.
 	BytesIn, BytesOut uint64
+	// Stations are the MAC addresses behind the client with dev tap, where they
+	// take the place of IP addresses in the routing table; else nil.
+	Stations []Station
+}
+
+// Station is an Ethernet address behind a client: MAC@VLAN, as OpenVPN has it.
+type Station struct {
+	Address string
+	LastRef time.Time
 }
 
 // usage notes when a client last had packets, from one snapshot to the next.
@@ -53,9 +62,14 @@ func (u *usage) seen(now, since time.Time, packets uint64) time.Time {
 // Clients are the clients that are in, in the order they came.
 func (s *Server) Clients() []ClientStatus {
 	now := time.Now()
+	stations := s.stations(now)
 	var list []ClientStatus
 	for _, c := range s.table.established() {
-		list = append(list, c.status(now))
+		status := c.status(now)
+		if s.segment != nil {
+			status.Stations = append([]Station{}, stations[c]...)
+		}
+		list = append(list, status)
 	}
 	slices.SortFunc(list, func(a, b ClientStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return list
@@ -161,8 +175,11 @@ func (t *statusTable) version2(now time.Time, clients []ClientStatus) {
 // routes gives a row for each inner address.
 func (t *statusTable) routes(clients []ClientStatus, row func([]string)) {
 	for _, c := range clients {
+		for _, s := range c.Stations {
+			row([]string{s.Address, c.Name, realAddress(c.Remote), clock(s.LastRef), unix(s.LastRef)})
+		}
 		for _, a := range []netip.Addr{c.IPv4, c.IPv6} {
-			if a.IsValid() {
+			if a.IsValid() && c.Stations == nil {
 				row([]string{a.String(), c.Name, realAddress(c.Remote), clock(c.LastRef), unix(c.LastRef)})
 			}
 		}

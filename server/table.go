@@ -11,6 +11,7 @@ import (
 	"culvert/config"
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/server/segment"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )
@@ -32,9 +33,13 @@ type client struct {
 	since  time.Time
 	cipher string // of its data channel
 	usage  usage
+	shown  atomic.Pointer[string] // a copy of name, once it is in
+
+	station *station // on the segment of proxy-lan, with DHCP; else nil
 
 	own          *config.PerClient // of client-config-dir; set before the lease
-	greeted      atomic.Bool       // it has said who it is
+	port         atomic.Pointer[segment.Port]
+	greeted      atomic.Bool // it has said who it is
 	warnedSource atomic.Bool
 	takesUpdates atomic.Bool  // PUSH_UPDATE
 	moveLogged   atomic.Int64 // when one of its moves was, Unix time in nanoseconds
@@ -69,6 +74,14 @@ type sessionKey struct {
 
 // outer is where a client is.
 func (c *client) outer() outer { return outer{c.Link(), c.Path().Remote} }
+
+// PeerName is the client's name, "" until it is in.
+func (c *client) PeerName() string {
+	if name := c.shown.Load(); name != nil {
+		return *name
+	}
+	return ""
+}
 
 // session is the client's session id.
 func (c *client) session() sessionKey { return sessionKey{c.Link(), c.Session.RemoteID()} }
@@ -199,6 +212,8 @@ func (t *table) named(name string) *client {
 func (t *table) establish(c *client, unique bool) (before []*client) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	name := c.name
+	c.shown.Store(&name)
 	t.byPeerID[c.id].Store(c)
 	t.changeRoutes(c, func(r *bart.Table[*client], p netip.Prefix) *bart.Table[*client] {
 		return r.InsertPersist(p, c)

@@ -17,9 +17,9 @@ import (
 	"culvert/adapter"
 	"culvert/client"
 	"culvert/config"
-	"culvert/hostnet"
 	"culvert/internal/simnet"
 	"culvert/link"
+	"culvert/nic/frame"
 	"culvert/nic/nictest"
 	"culvert/pki"
 	"culvert/server"
@@ -28,6 +28,9 @@ import (
 
 // epoch is when a synctest bubble begins.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// deviceMAC is the address of every test's Ethernet adapter.
+var deviceMAC = frame.MAC{2, 0xde}
 
 var (
 	serverAddr = netip.MustParseAddrPort("192.0.2.1:1194")
@@ -64,7 +67,14 @@ func block(name string, text []byte) string { return fmt.Sprintf("<%s>\n%s</%s>\
 
 // serverConf is a server's configuration with directives more.
 func (s *secrets) serverConf(more string) string {
-	return "server 10.8.0.0 255.255.255.0\nserver-ipv6 fd00:8::/64\ndev tun\nport 1194\nkeepalive 10 60\n" + more + "\n" +
+	return s.serverKeys("server 10.8.0.0 255.255.255.0\nserver-ipv6 fd00:8::/64\ndev tun\n" + more)
+}
+
+// bridgeConf is that of a server on a LAN's Ethernet.
+func (s *secrets) bridgeConf(lines string) string { return s.serverKeys("dev tap\n" + lines) }
+
+func (s *secrets) serverKeys(lines string) string {
+	return "port 1194\nkeepalive 10 60\n" + lines + "\n" +
 		block("ca", s.authority.CertPEM()) + block("cert", s.server.CertPEM) + block("key", s.server.KeyPEM) +
 		block("tls-crypt-v2", s.v2.Format())
 }
@@ -164,17 +174,25 @@ func (l *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(
 type serving struct {
 	process
 	*server.Server
-	nic  *nictest.Pipe
-	link *simnet.Endpoint
+	nic    *nictest.Pipe
+	link   *simnet.Endpoint
+	states []adapter.State // asked of the adapter
 }
 
 func (w *world) serve(more string) *serving {
 	w.t.Helper()
-	s := &serving{nic: nictest.New("tun-server", 1500)}
+	return w.serveText(ours().serverConf(more))
+}
+
+// serveText is serve with a whole configuration.
+func (w *world) serveText(text string) *serving {
+	w.t.Helper()
+	cfg := parse(w.t, "server.conf", text)
+	s := &serving{nic: pipeFor(cfg, "server")}
 	ready := make(chan struct{})
-	s.Server = must(server.New(parse(w.t, "server.conf", ours().serverConf(more)), server.Options{
+	s.Server = must(server.New(cfg, server.Options{
 		Log:    s.log.logger(),
-		Open:   opener(s.nic, nil),
+		Open:   opener(s.nic, &s.states),
 		Listen: w.listener(serverAddr, &s.link),
 		Ready:  func(*server.Server) { close(ready) },
 	}))(w.t)
@@ -183,13 +201,21 @@ func (w *world) serve(more string) *serving {
 	return s
 }
 
+// pipeFor is an adapter of the kind that a configuration wants.
+func pipeFor(c *config.Config, name string) *nictest.Pipe {
+	if c.DevType == config.DevTap {
+		return nictest.NewEthernet("tap-"+name, 1500)
+	}
+	return nictest.New("tun-"+name, 1500)
+}
+
 // opener brings a test's adapter up, and notes the state it was asked for.
-func opener(pipe *nictest.Pipe, states *[]hostnet.State) adapter.Opener {
-	return func(_ context.Context, want hostnet.State) (*adapter.Adapter, error) {
+func opener(pipe *nictest.Pipe, states *[]adapter.State) adapter.Opener {
+	return func(_ context.Context, want adapter.State) (*adapter.Adapter, error) {
 		if states != nil {
 			*states = append(*states, want)
 		}
-		return &adapter.Adapter{NIC: pipe}, nil
+		return &adapter.Adapter{NIC: pipe, MAC: deviceMAC}, nil
 	}
 }
 
@@ -211,7 +237,7 @@ type connected struct {
 	name   string
 	nic    *nictest.Pipe
 	link   *simnet.Endpoint
-	states []hostnet.State // asked of the adapter, one each time it was opened
+	states []adapter.State // asked of the adapter, one each time it was opened
 	ups    int             // how often the tunnel came up
 	ready  chan struct{}   // gets one each time
 }
@@ -229,8 +255,9 @@ func (w *world) dial(name, more string) *connected {
 
 func (w *world) dialFrom(addr netip.AddrPort, name, more string) *connected {
 	w.t.Helper()
-	c := &connected{name: name, nic: nictest.New("tun-"+name, 1500), ready: make(chan struct{}, 100)}
-	c.Client = must(client.New(parse(w.t, name+".ovpn", ours().profile(w.t, name, more)), client.Options{
+	cfg := parse(w.t, name+".ovpn", ours().profile(w.t, name, more))
+	c := &connected{name: name, nic: pipeFor(cfg, name), ready: make(chan struct{}, 100)}
+	c.Client = must(client.New(cfg, client.Options{
 		Log:    c.log.logger(),
 		Open:   opener(c.nic, &c.states),
 		Listen: w.listener(addr, &c.link),

@@ -11,8 +11,8 @@ import (
 	"culvert/endpoint"
 )
 
-// askTerminal asks the user at the terminal.
-func askTerminal(question string, echo bool) (string, error) {
+// AskTerminal asks the user at the terminal.
+func AskTerminal(question string, echo bool) (string, error) {
 	stdin := int(os.Stdin.Fd())
 	if !term.IsTerminal(stdin) {
 		return "", fmt.Errorf("%q: %w, since there is no terminal; put the answer in a file and name it: auth-user-pass FILE, askpass FILE", strings.TrimSpace(question), endpoint.ErrNobody)

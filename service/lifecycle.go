@@ -6,6 +6,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -14,22 +15,30 @@ import (
 	"culvert/adapter"
 	"culvert/client"
 	"culvert/config"
+	"culvert/endpoint"
 	"culvert/nic/userstack"
 	"culvert/nic/userstack/proxy"
 	"culvert/p2p"
 	"culvert/privsep"
 	"culvert/process"
 	"culvert/server"
+	road "culvert/tunnel"
 )
 
 // Options are the settings that OpenVPN's language has no word for.
 type Options struct {
 	// UserSpace uses no device and needs no root.
 	UserSpace bool
-	// StateDir is where undo journals are kept; "" for hostnet's default.
+	// StateDir is where undo journals are kept and the local interface's
+	// socket is; "" for hostnet's default and manage's.
 	StateDir string
+	// Name is the process's for the local interface; "" for its role and
+	// adapter's.
+	Name string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
+	// Invite is said when clients can connect: how to make one.
+	Invite string
 	// SOCKS and HTTP are where a tunnel without a device is offered by
 	// proxies; with neither, DefaultSOCKS.
 	SOCKS, HTTP string
@@ -43,6 +52,7 @@ func (o Options) Proxies() bool { return o.SOCKS != "" || o.HTTP != "" }
 type tunnel interface {
 	Run(ctx context.Context) error
 	Restart()
+	Road() *road.Road
 }
 
 // life is one process from its start to its end, over any number of
@@ -55,6 +65,7 @@ type life struct {
 	// failed ends the present service for a reason of its own.
 	failed context.CancelCauseFunc
 	enter  sync.Once
+	local  local
 }
 
 // Run carries out a configuration until it ends, and what it says about the
@@ -137,6 +148,7 @@ func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, ev
 		return nil, err
 	}
 	defer stop()
+	defer l.local.close()
 	done, obeyed := make(chan struct{}), make(chan *config.Config)
 	go func() { obeyed <- l.obey(events, done, s, c) }()
 	err = s.Run(ctx)
@@ -191,6 +203,9 @@ func statusOf(s tunnel, version int) []byte {
 
 // open makes the service of a configuration.
 func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
+	if err := l.checkUserSpace(c); err != nil {
+		return nil, nil, err
+	}
 	if c.Mode == config.ModeServer {
 		s, err = l.openServer(c, jail)
 		return s, func() {}, err
@@ -202,8 +217,8 @@ func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(),
 }
 
 // kernel opens a device, whose host the keeper changes if there is one.
-func (l *life) kernel() adapter.Opener {
-	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}
+func (l *life) kernel(c *config.Config) adapter.Opener {
+	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir, Node: c.DevNode, Kind: endpoint.Kind(c)}
 	if l.worker != nil {
 		o.Apply = l.worker.Apply
 	}
@@ -211,15 +226,20 @@ func (l *life) kernel() adapter.Opener {
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
-	open := l.kernel()
-	if l.UserSpace {
-		open = adapter.UserSpace(&userstack.ForwardOptions{Logger: l.log.Logger})
+	if l.UserSpace && c.ProxyLAN != nil {
+		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
 	}
-	return server.New(c, server.Options{Log: l.log.Logger, Ask: askTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+	var s *server.Server
+	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
+	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
+		if l.Invite != "" {
+			l.log.Info(l.Invite)
+		}
 		l.up(jail)
 		l.tell()
 	}})
+	return s, err
 }
 
 // describe says how clients are carried, and that this host gets back what
@@ -235,7 +255,9 @@ func (l *life) describe(s *server.Server) {
 }
 
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	cl, err := client.New(c, client.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(), Ready: func(*client.Client) { l.up(jail) }})
+	var cl *client.Client
+	open := l.watched(c, l.adapter(c, nil), func() tunnel { return cl })
+	cl, err = client.New(c, client.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Ready: func(*client.Client) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -245,7 +267,9 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 
 // openHost is one of two hosts without server mode.
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
-	h, err := p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: askTerminal, Open: l.adapter(), Ready: func(*p2p.Host) { l.up(jail) }})
+	var h *p2p.Host
+	open := l.watched(c, l.adapter(c, nil), func() tunnel { return h })
+	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Ready: func(*p2p.Host) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -253,12 +277,27 @@ func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop fun
 	return h, stop, err
 }
 
-// adapter opens what carries this host's own packets.
-func (l *life) adapter() adapter.Opener {
-	if l.UserSpace {
-		return adapter.UserSpace(nil)
+// adapter opens what carries packets to and from this host. In user space,
+// forward says how a server's clients go on from there.
+func (l *life) adapter(c *config.Config, forward *userstack.ForwardOptions) adapter.Opener {
+	switch {
+	case c.DevType == config.DevNull:
+		return adapter.Null
+	case l.UserSpace:
+		return adapter.UserSpace(forward)
 	}
-	return l.kernel()
+	return l.kernel(c)
+}
+
+// checkUserSpace refuses adapters that there are not in user space.
+func (l *life) checkUserSpace(c *config.Config) error {
+	switch {
+	case !l.UserSpace || c.DevType == config.DevTun:
+		return nil
+	case c.DevType == config.DevNull:
+		return errors.New("dev null carries nothing, so there is nothing for user space to do: write dev tun, or run without --userspace")
+	}
+	return errors.New("dev tap: in user space there are only IP packets, and no Ethernet: write dev tun on both sides, or run as root with a device")
 }
 
 // offer lets programs use a tunnel that has no device, and tells that all is

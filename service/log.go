@@ -46,21 +46,40 @@ func (l *log) handler(c *config.Config, worker bool) (slog.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		return l.text(f, false), nil
+		return l.text(c, f, false), nil
 	case c.Syslog != "":
 		h, err := newSyslog(c.Syslog, l.level)
 		if err == nil {
 			return h, nil
 		}
-		h = l.text(os.Stderr, false)
+		h = l.text(c, os.Stderr, false)
 		slog.New(h).Warn("the system has no logger; name a file with `log`", "error", err)
 		return h, nil
 	}
-	return l.text(os.Stderr, term.IsTerminal(int(os.Stderr.Fd()))), nil
+	return l.terminal(c), nil
 }
 
-func (l *log) text(w io.Writer, color bool) slog.Handler {
-	return tint.NewTextHandler(w, &tint.Options{Level: l.level, TimeFormat: time.DateTime, NoColor: !color})
+func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
+	o := &tint.Options{Level: l.level, TimeFormat: time.DateTime, NoColor: !color}
+	if c.SuppressTimestamps {
+		o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
+	return tint.NewTextHandler(w, o)
+}
+
+func (l *log) terminal(c *config.Config) slog.Handler {
+	return l.text(c, os.Stderr, term.IsTerminal(int(os.Stderr.Fd())))
+}
+
+// TerminalLog is the log of a process without a configuration.
+func TerminalLog() *slog.Logger {
+	l := &log{level: new(slog.LevelVar)}
+	return slog.New(l.terminal(new(config.Config)))
 }
 
 // notes says what there is to say about a configuration, and takes its level.
@@ -71,15 +90,13 @@ func (l *log) notes(c *config.Config) {
 	}
 }
 
-// level is what `verb` means: 0 errors, 1 and 2 warnings too, 3 what happens,
-// from 4 everything.
+// level is what `verb` means: 0 errors alone, 1 to 3 what happens too, from 4
+// everything.
 func level(verb int) slog.Level {
 	switch {
 	case verb <= 0:
 		return slog.LevelError
-	case verb <= 2:
-		return slog.LevelWarn
-	case verb == 3:
+	case verb <= 3:
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug

@@ -27,9 +27,7 @@ func (s *Session) Advance(now time.Time) {
 	s.advanceKeys(now)
 	s.advanceLeaving(now)
 	s.advanceReport(now)
-	if s.carries() && s.cfg.PingRestart > 0 && s.since(&s.lastReceived, now) >= s.cfg.PingRestart {
-		s.fail(ErrPingTimeout)
-	}
+	s.advanceWatch(now)
 }
 
 func (s *Session) advanceHandshake(now time.Time) {
@@ -99,14 +97,12 @@ func (s *Session) nextUsage() time.Time {
 	return s.usageSeen.Add(cipherUsageInterval)
 }
 
-// scheduleRenegotiation sets the age at which the new keys are renewed. A
-// server spreads its clients over the last tenth, so that they do not all come
-// at once.
+// scheduleRenegotiation sets the age at which the new keys are renewed.
 func (s *Session) scheduleRenegotiation(now time.Time) {
 	s.renegotiate, s.usageSeen = time.Time{}, now
 	if after := s.cfg.RenegAfter; after > 0 {
-		if s.cfg.Server {
-			after -= time.Duration(rand.Int64N(int64(after)/10 + 1))
+		if least := s.cfg.RenegLeast; least > 0 && least < after {
+			after -= time.Duration(rand.Int64N(int64(after-least) + 1))
 		}
 		s.renegotiate = now.Add(after)
 	}
@@ -137,7 +133,7 @@ func (s *Session) Deadline() time.Time {
 		}
 	}
 	s.keyDeadlines(by)
-	s.pingDeadlines(by)
+	s.watchDeadlines(by)
 	if s.leaving != nil {
 		by(s.leaving.next())
 	}
@@ -157,18 +153,6 @@ func (s *Session) keyDeadlines(by func(time.Time)) {
 			by(s.active.installed.Add(s.cfg.HandWindow))
 		}
 		by(s.active.installed.Add(s.cfg.TranWindow))
-	}
-}
-
-func (s *Session) pingDeadlines(by func(time.Time)) {
-	if !s.carries() {
-		return
-	}
-	if s.cfg.Ping > 0 {
-		by(s.born.Add(time.Duration(s.lastSent.Load()) + s.cfg.Ping))
-	}
-	if s.cfg.PingRestart > 0 {
-		by(s.born.Add(time.Duration(s.lastReceived.Load()) + s.cfg.PingRestart))
 	}
 }
 

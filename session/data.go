@@ -32,6 +32,11 @@ const occExit = 6
 // when a key was used up, and with framing.ErrTooLarge when p has to go in
 // pieces: then p is what Cut wants. Any goroutine may call it.
 func (s *Session) Seal(now time.Time, p *buf.Packet) error {
+	s.carry(&s.sent, now, p.Len())
+	return s.seal(now, p)
+}
+
+func (s *Session) seal(now time.Time, p *buf.Packet) error {
 	if stage := s.stage.Load(); stage != nil {
 		if err := stage.Wrap(p, s.pieceLimit()); err != nil {
 			return err
@@ -66,7 +71,11 @@ func (s *Session) Open(now time.Time, p *buf.Packet) (Kind, error) {
 			return KindOther, nil
 		}
 	}
-	return kindOf(p.Bytes()), nil
+	kind := kindOf(p.Bytes())
+	if kind == KindPacket {
+		s.carry(&s.received, now, p.Len())
+	}
+	return kind, nil
 }
 
 func kindOf(b []byte) Kind {
@@ -102,7 +111,7 @@ func (p *probe) output(s *Session, now time.Time, emit func([]byte)) {
 		l.at = l.at.Add(noticeInterval)
 		p.send(s, now, append(bytes.Clone(occMagic), occExit), emit)
 	}
-	if s.err == nil && (p.wanted || s.cfg.Ping > 0 && s.since(&s.lastSent, now) >= s.cfg.Ping) {
+	if s.err == nil && (p.wanted || s.cfg.Timers.Ping > 0 && s.since(&s.lastSent, now) >= s.cfg.Timers.Ping) {
 		p.wanted = false
 		p.send(s, now, pingMagic, emit)
 	}
@@ -116,7 +125,7 @@ func (p *probe) send(s *Session, now time.Time, message []byte, emit func([]byte
 	// Without a key to send with yet, the ping counts as sent all the same,
 	// so that the next one is not due at once.
 	s.touch(&s.lastSent, now)
-	if s.Seal(now, p.packet) == nil {
+	if s.seal(now, p.packet) == nil {
 		emit(p.packet.Bytes())
 	}
 }

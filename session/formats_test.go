@@ -117,10 +117,10 @@ func framed(t *testing.T, client, server wire.Compression, fragment int) *pair {
 	p := newPair(t, path{delay: time.Millisecond}, func(c, s *Config, _ *wrap.Armour) {
 		c.Compression, s.Compression = client, server
 		c.Fragment, s.Fragment = fragment, fragment
-		c.Options = negotiate.OptionsString(false, 1500, "UDPv4", "", fields(client)...)
-		s.Options = negotiate.OptionsString(true, 1500, "UDPv4", "", fields(server)...)
-		c.Ping, s.Ping = 10*time.Second, 10*time.Second
-		c.PingRestart, s.PingRestart = time.Minute, time.Minute
+		c.Options = negotiate.OptionsString(false, "tun", 1500, "UDPv4", "", fields(client)...)
+		s.Options = negotiate.OptionsString(true, "tun", 1500, "UDPv4", "", fields(server)...)
+		c.Timers = Timers{Ping: 10 * time.Second, PingRestart: time.Minute}
+		s.Timers = c.Timers
 	})
 	p.run(time.Second, p.established)
 	return p

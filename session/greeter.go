@@ -23,6 +23,10 @@ const cookieSlot = 30 * time.Second
 // to its sender, or too long ago.
 var ErrCookie = errors.New("session id is not one this server gave to the sender")
 
+// ErrNoCookie says that a client cannot prove its address without state being
+// kept for it, which the armour forbids.
+var ErrNoCookie = errors.New("a tls-crypt-v2 client from before OpenVPN 2.6, which force-cookie keeps out: update it, or write tls-crypt-v2 FILE allow-noncookie")
+
 // Greeter answers clients that have proven nothing, and keeps nothing for
 // them: the session id in its reset is a keyed hash of the client's address
 // and session id, and whoever repeats it has shown that packets reach him. It
@@ -67,6 +71,9 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 	switch c.Op {
 	case wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
 		if id, _ := wrapper.LastID(); c.Op == wire.PControlHardResetClientV3 && !wrap.EarlyNegotiation(id) {
+			if g.armour.ForceCookie {
+				return nil, nil, ErrNoCookie
+			}
 			opening.Server = newSessionID()
 			opening.Wrapper, _, err = g.armour.Wrapper(packet)
 			return nil, opening, err

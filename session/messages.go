@@ -125,12 +125,6 @@ func (s *Session) configure(now time.Time, options []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.params.Ping != 0 {
-		s.cfg.Ping = s.params.Ping
-	}
-	if s.params.PingRestart != 0 {
-		s.cfg.PingRestart = s.params.PingRestart
-	}
 	if err := s.installKeys(now, s.next); err != nil {
 		return err
 	}

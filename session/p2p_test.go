@@ -67,9 +67,9 @@ func TestP2PRenegotiatesFromBothSides(t *testing.T) {
 
 func TestP2PWithoutNegotiation(t *testing.T) {
 	p := p2pPair(t, false, path{}, func(client, server *Config) {
-		client.PeerInfo, client.Options = nil, negotiate.OptionsString(false, 1500, "UDPv4", "AES-256-GCM")
+		client.PeerInfo, client.Options = nil, negotiate.OptionsString(false, "tun", 1500, "UDPv4", "AES-256-GCM")
 		client.Ciphers = []string{"AES-256-GCM"}
-		server.PeerInfo, server.Options = nil, negotiate.OptionsString(true, 1500, "UDPv4", "AES-256-GCM")
+		server.PeerInfo, server.Options = nil, negotiate.OptionsString(true, "tun", 1500, "UDPv4", "AES-256-GCM")
 	})
 	p.run(time.Minute, p.established)
 	got := find[Established](p.client.events).Params

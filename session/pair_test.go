@@ -108,7 +108,7 @@ func testConfig(t testing.TB, server bool) Config {
 	return Config{
 		Server: server, TLS: testTLS(t, server), Wrapper: wrap.None{},
 		Ciphers:  []string{"AES-256-GCM", "AES-128-GCM", "CHACHA20-POLY1305"},
-		Options:  negotiate.OptionsString(server, 1500, "UDPv4", ""),
+		Options:  negotiate.OptionsString(server, "tun", 1500, "UDPv4", ""),
 		PeerInfo: negotiate.LocalPeerInfo("test", "linux", []string{"CHACHA20-POLY1305", "AES-256-GCM"}, 1600, nil),
 
 		HandWindow: 60 * time.Second, TranWindow: time.Hour, TLSTimeout: 2 * time.Second,

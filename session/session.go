@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/cpu"
+
 	"culvert/internal/digest"
 	"culvert/session/framing"
 	"culvert/session/negotiate"
@@ -60,12 +62,15 @@ type Config struct {
 	TranWindow time.Duration // old keys open packets for so long
 	TLSTimeout time.Duration // first retransmission
 	RenegAfter time.Duration // age at which keys are renewed; 0: never
+	// RenegLeast is the age that some of them may be renewed at already: which
+	// is drawn by lot, so that not all sessions of a server do it at once. 0
+	// is RenegAfter.
+	RenegLeast time.Duration
 	// RenegBytes and RenegPackets are the traffic, both ways together, at
 	// which keys are renewed; 0: never.
 	RenegBytes, RenegPackets int64
 
-	Ping        time.Duration // idle time before a ping is sent; 0: never
-	PingRestart time.Duration // silence that ends the session; 0: never
+	Timers Timers // of silence
 
 	// Digest authenticates packets of ciphers that are no AEAD. Insecure
 	// allows none, and the cipher NONE.
@@ -122,9 +127,17 @@ type Session struct {
 	report report
 	events []Event
 	err    error
+	quota  quota
+	stats  Stats
 
-	lastSent, lastReceived atomic.Int64 // since born
-	stats                  Stats
+	// Each direction is written by a goroutine of its own, for every packet.
+	_            cpu.CacheLinePad
+	lastSent     atomic.Int64 // since born
+	sent         carried
+	_            cpu.CacheLinePad
+	lastReceived atomic.Int64
+	received     carried
+	_            cpu.CacheLinePad
 }
 
 // Stats counts what went wrong on the control channel.
@@ -135,11 +148,10 @@ type Stats struct {
 
 // Errors that end a session, or refuse a packet.
 var (
-	ErrPingTimeout = errors.New("no packet from the peer for the time of ping-restart")
-	ErrPeerExit    = errors.New("the peer said that it exits")
-	ErrExit        = errors.New("session ended by this side")
-	ErrStray       = errors.New("packet of another session")
-	ErrIdentity    = errors.New("the peer's certificate or user name changed within a session")
+	ErrPeerExit = errors.New("the peer said that it exits")
+	ErrExit     = errors.New("session ended by this side")
+	ErrStray    = errors.New("packet of another session")
+	ErrIdentity = errors.New("the peer's certificate or user name changed within a session")
 	// ErrUntrusted is matched by errors of TLS settings that say that the
 	// peer's certificate is refused: such a session ends, even when its
 	// keys are only being renewed.

@@ -226,9 +226,10 @@ func TestLongPush(t *testing.T) {
 }
 
 func TestKeepalive(t *testing.T) {
-	p := newPair(t, path{delay: time.Millisecond}, nil)
-	p.admit = func(h *Hello) { p.admitHello(h, []string{"ping 10", "ping-restart 60"}) }
-	p.serverConfig.Ping, p.serverConfig.PingRestart = 10*time.Second, 120*time.Second
+	p := newPair(t, path{delay: time.Millisecond}, func(client, server *Config, _ *wrap.Armour) {
+		client.Timers = Timers{Ping: 10 * time.Second, PingRestart: time.Minute}
+		server.Timers = Timers{Ping: 10 * time.Second, PingRestart: 2 * time.Minute}
+	})
 	p.run(time.Minute, p.established)
 	p.pass(10 * time.Minute)
 	if p.client.Err() != nil || p.server.Err() != nil {
@@ -351,6 +352,24 @@ func TestGreeterKeepsNoState(t *testing.T) {
 	}
 	if _, _, err := p.greeter.Greet(p.now.Add(2*cookieSlot), clientAddr, third); !errors.Is(err, ErrCookie) {
 		t.Errorf("too late: %v", err)
+	}
+}
+
+// TestForceCookie keeps out tls-crypt-v2 clients that state would have to be
+// kept for, and no others.
+func TestForceCookie(t *testing.T) {
+	for name, old := range map[string]bool{"tls-crypt-v2": false, "tls-crypt-v2, client before 2.6": true} {
+		tune := armours[name](t)
+		p := newPair(t, path{}, func(client, server *Config, armour *wrap.Armour) {
+			tune(client, server, armour)
+			armour.ForceCookie = true
+		})
+		p.client.Output(p.now, func(reset []byte) {
+			reply, in, err := p.greeter.Greet(p.now, clientAddr, reset)
+			if in != nil || (reply == nil) != old || errors.Is(err, ErrNoCookie) != old {
+				t.Errorf("%s: reply of %d bytes, opening %v, %v", name, len(reply), in, err)
+			}
+		})
 	}
 }
 

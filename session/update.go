@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"time"
 
 	"culvert/session/negotiate"
 )
@@ -55,9 +54,4 @@ func (s *Session) receiveUpdate(text string) {
 		s.emit(PushUpdated{s.update.Options()})
 		s.update = negotiate.PushReader{}
 	}
-}
-
-// SetKeepalive changes ping and ping-restart; 0 turns one off.
-func (s *Session) SetKeepalive(ping, pingRestart time.Duration) {
-	s.cfg.Ping, s.cfg.PingRestart = ping, pingRestart
 }

@@ -2,8 +2,10 @@ package setup
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -75,7 +77,9 @@ func Init(o InitOptions) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
-	if err := writeNew(files); err != nil {
+	if err := writeNew(files); errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("init: %w; name a directory where you may write by --dir, or run this as root", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
 	r := &Result{

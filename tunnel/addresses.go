@@ -1,6 +1,33 @@
 package tunnel
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"culvert/nic/frame"
+)
+
+// Addresses are the IP source and destination of what the road carries; ok is
+// false when it is no packet, or no frame, that anybody could send. A sound
+// frame that is not IP has no addresses.
+func (r *Road) Addresses(packet []byte) (src, dst netip.Addr, ok bool) {
+	if !r.Ethernet {
+		return Addresses(packet)
+	}
+	h, ok := frame.Parse(packet)
+	if !ok || !h.Src.IsStation() {
+		return src, dst, false
+	}
+	src, dst, _ = Addresses(frame.IP(packet))
+	return src, dst, true
+}
+
+// clampMSS is clampMSS on the IP packet in what the road carries.
+func (r *Road) clampMSS(packet []byte, maxInner int) {
+	if r.Ethernet {
+		packet = frame.IP(packet)
+	}
+	clampMSS(packet, maxInner)
+}
 
 // Addresses are the source and destination of an IP packet; ok is false when it
 // is too short to have them or of no known version.

@@ -15,13 +15,16 @@ const (
 	Forged           // failed authentication
 	Replayed         // seen before, or too late to tell
 	BadSource        // an inner source that is not leased to the sender
+	WrongVLAN        // a VLAN that is not admitted where the frame came from
+	Storm            // more for everybody than one port may send
 	Unsent           // the socket or the adapter refused it
 	drops
 )
 
 var dropNames = [drops]string{
 	Kept: "kept", Malformed: "malformed", NoRoute: "no route", NoKey: "no key", UnknownPeer: "unknown peer",
-	Forged: "failed authentication", Replayed: "replayed", BadSource: "bad source address", Unsent: "not sent",
+	Forged: "failed authentication", Replayed: "replayed", BadSource: "bad source address",
+	WrongVLAN: "VLAN not admitted", Storm: "storm limit", Unsent: "not sent",
 }
 
 func (d Drop) String() string { return dropNames[d] }

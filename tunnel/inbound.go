@@ -8,7 +8,8 @@ package tunnel
 //	    Role.Moved      the peer floated to another address
 //	  Role.Admit        may this peer send from that address; where to
 //	  clampMSS
-//	  adapter.WriteBatch, or sealFor another client
+//	  sealForAll        copies for other clients
+//	  adapter.WriteBatch
 
 import (
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic"
+	"culvert/nic/frame"
 	"culvert/session"
 	"culvert/session/seal"
 	"culvert/session/wire"
@@ -25,9 +27,12 @@ import (
 // Inbound carries packets from a link to the adapter until the link is closed,
 // and returns the error that ended it.
 func (r *Road) Inbound(l link.Link) error {
-	batch := buf.NewBatch(batchOf(l), r.PacketSize+buf.Headroom+buf.Tailroom)
+	size := r.PacketSize + buf.Headroom + buf.Tailroom
+	first, most := batchOf(l)
+	batch := buf.NewBatch(first, size)
 	in := make([]*buf.Packet, 0, len(batch))
-	out := sender{counters: &r.Counters, size: r.PacketSize}
+	out := sender{counters: &r.Counters, size: size}
+	var to Receivers
 	for {
 		n, err := l.ReadBatch(batch)
 		if err != nil && !r.passing(err) {
@@ -35,40 +40,57 @@ func (r *Road) Inbound(l link.Link) error {
 		}
 		now := time.Now()
 		in = in[:0]
-		for _, p := range batch[:n] {
-			drop := r.inbound(now, l, p, &in, &out)
+		out.watch = watching(&r.Observer, true)
+		out.watch.enter(AtLink, batch[:n], l)
+		for i, p := range batch[:n] {
+			out.watch.turn(p, i, n)
+			drop := r.inbound(now, l, p, &to, &in, &out)
 			if drop != Kept {
 				r.Counters.Add(drop)
 			}
 		}
 		out.end()
-		r.deliver(in)
+		r.deliver(in, out.watch)
+		out.watch.leave(batch[:n])
+		if n == len(batch) && n < most {
+			batch = buf.NewBatch(min(2*n, most), size)
+		}
 	}
 }
 
-// batchOf is how many packets to take from a link at once.
-func batchOf(l link.Link) int {
-	if s, ok := l.(interface{ BatchSize() int }); ok {
+// batchOf is how many packets to take from a link or an adapter at once: at
+// first, and at most once that many keep coming.
+func batchOf(source any) (first, most int) {
+	if s, ok := source.(interface{ BatchSize() (first, most int) }); ok {
 		return s.BatchSize()
 	}
-	return batchSize
+	return batchSize, batchSize
 }
 
-// inbound takes one datagram as far as the batch for the adapter, or for
-// another peer.
-func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, in *[]*buf.Packet, out *sender) Drop {
+// inbound takes one datagram as far as the batch for the adapter, or for other
+// peers.
+func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers, in *[]*buf.Packet, out *sender) Drop {
 	if p.Len() == 0 {
+		out.watch.at(AtOpen, p, nil, Malformed)
 		return Malformed
 	}
 	if op, _ := wire.ParseHead(p.Bytes()[0]); !r.Headless && !op.IsData() {
+		out.watch.at(AtControl, p, nil, Kept)
 		r.Role.Control(l, p)
 		return Kept
 	}
 	from, kind, drop := r.open(now, l, p)
-	if drop != Kept || kind != session.KindPacket {
+	out.watch.at(AtOpen, p, from, drop)
+	if drop != Kept {
 		return drop
 	}
-	to, drop := r.Role.Admit(from, p.Bytes())
+	if kind != session.KindPacket {
+		out.watch.at(AtControl, p, from, Kept)
+		return Kept
+	}
+	to.reset()
+	drop = r.Role.Admit(now, from, p, to)
+	out.watch.route(p, to, drop)
 	if drop != Kept {
 		if drop == Malformed {
 			from.Session.Malformed(p.Bytes())
@@ -77,11 +99,14 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, in *[]*buf.Pac
 	}
 	from.Counters.InPackets.Add(1)
 	from.Counters.InBytes.Add(uint64(p.Len()))
-	clampMSS(p.Bytes(), int(from.MaxInner.Load()))
-	if to != nil {
-		return r.sealFor(now, to, p, out)
+	r.clampMSS(p.Bytes(), int(from.MaxInner.Load()))
+	r.sealForAll(now, to, p, out)
+	if to.Adapter {
+		if to.Tag != 0 {
+			frame.Tag(p, to.Tag, 0)
+		}
+		*in = append(*in, p)
 	}
-	*in = append(*in, p)
 	return Kept
 }
 
@@ -95,7 +120,7 @@ func (r *Road) open(now time.Time, l link.Link, p *buf.Packet) (*Peer, session.K
 	kind, err := peer.Session.Open(now, p)
 	if err != nil {
 		peer.Counters.Refused.Add(1)
-		return nil, 0, dropOf(err)
+		return peer, 0, dropOf(err)
 	}
 	peer.Counters.LinkIn.Add(uint64(size))
 	if path != *peer.path.Load() {
@@ -119,7 +144,7 @@ func dropOf(err error) Drop {
 	return Malformed
 }
 
-func (r *Road) deliver(in []*buf.Packet) {
+func (r *Road) deliver(in []*buf.Packet, w *watch) {
 	if len(in) == 0 {
 		return
 	}
@@ -128,10 +153,14 @@ func (r *Road) deliver(in []*buf.Packet) {
 		adapter = r.Adapter()
 	}
 	n := 0
-	if adapter != nil {
+	if adapter == nil {
+		for _, p := range in {
+			w.at(AtAdapter, p, nil, Unsent)
+		}
+	} else {
 		// A server has several links, and an adapter one writer.
 		r.delivering.Lock()
-		n, _ = adapter.WriteBatch(in)
+		n = w.write(AtAdapter, nil, in, adapter.WriteBatch)
 		r.delivering.Unlock()
 	}
 	r.Counters[Unsent].Add(uint64(len(in) - n))

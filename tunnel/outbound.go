@@ -3,7 +3,8 @@ package tunnel
 // Outbound, in packet order:
 //
 //	Outbound      a batch from the adapter
-//	  route       whose is it
+//	  Role.Route  whose is it
+//	  sealForAll  a copy for each, if it is for several
 //	  clampMSS    keep TCP within what the path carries
 //	  Session.Seal
 //	    sealPieces  with fragment
@@ -21,32 +22,39 @@ import (
 // Outbound carries packets from the adapter to the peers until the adapter is
 // closed, and returns the error that ended it.
 func (r *Road) Outbound(adapter nic.NIC) error {
-	batch := buf.NewBatch(batchSize, r.PacketSize)
+	first, _ := batchOf(adapter)
+	batch := buf.NewBatch(first, r.PacketSize)
 	out := sender{counters: &r.Counters, size: r.PacketSize}
+	var to Receivers
 	for {
 		n, err := adapter.ReadBatch(batch)
 		if err != nil && !r.passing(err) {
 			return err
 		}
 		now := time.Now()
-		for _, p := range batch[:n] {
-			peer, drop := r.Role.Route(p.Bytes())
-			if drop == Kept {
-				drop = r.sealFor(now, peer, p, &out)
-			}
+		out.watch = watching(&r.Observer, false)
+		out.watch.enter(AtAdapter, batch[:n], nil)
+		for i, p := range batch[:n] {
+			out.watch.turn(p, i, n)
+			to.reset()
+			drop := r.Role.Route(now, p, &to)
+			out.watch.route(p, &to, drop)
 			if drop != Kept {
 				r.Counters.Add(drop)
+				continue
 			}
+			r.sealForAll(now, &to, p, &out)
 		}
 		out.end()
+		out.watch.leave(batch[:n])
 	}
 }
 
-// sealFor makes an IP packet a packet of the peer's data channel and hands it
+// sealFor makes a packet a packet of the peer's data channel and hands it
 // to the sender.
 func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	size := p.Len()
-	clampMSS(p.Bytes(), int(peer.MaxInner.Load()))
+	r.clampMSS(p.Bytes(), int(peer.MaxInner.Load()))
 	err := peer.Session.Seal(now, p)
 	switch {
 	case err == framing.ErrTooLarge:
@@ -55,7 +63,9 @@ func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Dr
 		out.add(peer, p)
 	}
 	if err != nil {
-		return dropOf(err)
+		drop := dropOf(err)
+		out.watch.at(AtSeal, p, peer, drop)
+		return drop
 	}
 	peer.Counters.OutPackets.Add(1)
 	peer.Counters.OutBytes.Add(uint64(size))
@@ -70,6 +80,7 @@ func (r *Road) sealPieces(now time.Time, peer *Peer, p *buf.Packet, out *sender)
 	}
 	for {
 		piece := out.spare()
+		out.watch.follow(piece, p)
 		more, err := peer.Session.SealPiece(now, &pieces, piece)
 		if err != nil || !more {
 			return err
@@ -84,9 +95,10 @@ type sender struct {
 	counters *Counters
 	link     link.Link
 	packets  []*buf.Packet
+	watch    *watch // of the batch
 
 	size   int           // of spares
-	spares []*buf.Packet // for pieces; the first used ones are in packets
+	spares []*buf.Packet // for pieces and copies; the first used ones are in packets
 	used   int
 }
 
@@ -99,6 +111,18 @@ func (s *sender) spare() *buf.Packet {
 	return s.spares[s.used-1]
 }
 
+// copyOf is a copy of a packet, good until the end of the batch, or until as
+// many were made as wait at once.
+func (s *sender) copyOf(p *buf.Packet) *buf.Packet {
+	if s.used >= batchSize {
+		s.end()
+	}
+	c := s.spare()
+	s.watch.follow(c, p)
+	c.Set(p.Bytes())
+	return c
+}
+
 func (s *sender) add(peer *Peer, p *buf.Packet) {
 	if peer.link != s.link {
 		s.flush()
@@ -106,10 +130,11 @@ func (s *sender) add(peer *Peer, p *buf.Packet) {
 	}
 	p.Path = peer.Path()
 	peer.Counters.LinkOut.Add(uint64(p.Len()))
+	s.watch.at(AtSeal, p, peer, Kept)
 	s.packets = append(s.packets, p)
 }
 
-// end sends what is left of a batch.
+// end sends what there is, and has all spares free again.
 func (s *sender) end() {
 	s.flush()
 	s.used = 0
@@ -119,7 +144,7 @@ func (s *sender) flush() {
 	if len(s.packets) == 0 {
 		return
 	}
-	n, _ := s.link.WriteBatch(s.packets)
+	n := s.watch.write(AtLink, s.link, s.packets, s.link.WriteBatch)
 	s.counters[Unsent].Add(uint64(len(s.packets) - n))
 	s.packets = s.packets[:0]
 }

@@ -25,6 +25,8 @@ type Peer struct {
 	OnEvent func(now time.Time, e session.Event)
 	// Owner is what the role keeps for the peer.
 	Owner any
+	// Observer, if not nil, is the road's: it watches what the session sends.
+	Observer *Watched
 
 	Counters PeerCounters
 
@@ -61,6 +63,17 @@ func NewPeer(s *session.Session, l link.Link, path buf.Path, onEvent func(*Peer,
 
 // Path is where the peer's packets go at present.
 func (p *Peer) Path() buf.Path { return *p.path.Load() }
+
+// Name is what people call the peer: as its owner's PeerName says, or where it
+// is.
+func (p *Peer) Name() string {
+	if owner, ok := p.Owner.(interface{ PeerName() string }); ok {
+		if name := owner.PeerName(); name != "" {
+			return name
+		}
+	}
+	return p.Path().Remote.String()
+}
 
 // SetPath sends the peer's packets elsewhere from now on (float).
 func (p *Peer) SetPath(path buf.Path) { p.path.Store(&path) }
@@ -180,5 +193,9 @@ func (p *Peer) send(b []byte) {
 	defer controlPackets.Put(packet)
 	packet.Set(b)
 	packet.Path = p.Path()
+	if p.Observer != nil {
+		tell(p.Observer, p.link, packet)
+		return
+	}
 	link.Try(p.link, []*buf.Packet{packet})
 }

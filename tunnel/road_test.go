@@ -56,7 +56,7 @@ func testConfig(server bool) session.Config {
 }
 
 // sessions is both ends of an established session. Whoever gets one stops it.
-func sessions(t *testing.T) (client, server *session.Session) {
+func sessions(t testing.TB) (client, server *session.Session) {
 	t.Helper()
 	greeter := session.NewGreeter(wrap.Armour{})
 	now := time.Now()
@@ -107,18 +107,20 @@ func sessions(t *testing.T) (client, server *session.Session) {
 
 // fakeRole answers what a test tells it to.
 type fakeRole struct {
-	route, demux func() (*Peer, Drop)
-	admit        func(packet []byte) (*Peer, Drop)
-	mu           sync.Mutex
-	control      [][]byte
-	moves        []buf.Path
+	road    *Road
+	route   func(to *Receivers) Drop
+	demux   func() (*Peer, Drop)
+	admit   func(packet []byte, to *Receivers) Drop
+	mu      sync.Mutex
+	control [][]byte
+	moves   []buf.Path
 }
 
-func (f *fakeRole) Route(packet []byte) (*Peer, Drop) {
-	if _, _, ok := Addresses(packet); !ok {
-		return nil, Malformed
+func (f *fakeRole) Route(_ time.Time, p *buf.Packet, to *Receivers) Drop {
+	if _, _, ok := f.road.Addresses(p.Bytes()); !ok {
+		return Malformed
 	}
-	return f.route()
+	return f.route(to)
 }
 func (f *fakeRole) Demultiplex(link.Link, *buf.Packet) (*Peer, Drop) { return f.demux() }
 func (f *fakeRole) Control(_ link.Link, p *buf.Packet) {
@@ -126,11 +128,12 @@ func (f *fakeRole) Control(_ link.Link, p *buf.Packet) {
 	defer f.mu.Unlock()
 	f.control = append(f.control, bytes.Clone(p.Bytes()))
 }
-func (f *fakeRole) Admit(_ *Peer, packet []byte) (*Peer, Drop) {
+func (f *fakeRole) Admit(_ time.Time, _ *Peer, p *buf.Packet, to *Receivers) Drop {
 	if f.admit != nil {
-		return f.admit(packet)
+		return f.admit(p.Bytes(), to)
 	}
-	return nil, Kept
+	to.Adapter = true
+	return Kept
 }
 func (f *fakeRole) Moved(p *Peer, path buf.Path) {
 	f.mu.Lock()
@@ -151,24 +154,42 @@ type half struct {
 // roads is two roads that meet in one session.
 func roads(t *testing.T) (near, far *half, net *simnet.Network) {
 	t.Helper()
+	return roadsOf(t, nic.IP)
+}
+
+// roadsOf is roads whose adapters are of a kind.
+func roadsOf(t *testing.T, kind nic.Kind) (near, far *half, net *simnet.Network) {
+	t.Helper()
 	net = simnet.New(simnet.Options{})
 	client, server := sessions(t)
-	near = newHalf(t, net, nearAddr, farAddr, client)
-	far = newHalf(t, net, farAddr, nearAddr, server)
+	near = newHalf(t, kind, net, nearAddr, farAddr, client)
+	far = newHalf(t, kind, net, farAddr, nearAddr, server)
 	return near, far, net
 }
 
-func newHalf(t *testing.T, net *simnet.Network, at, peer netip.AddrPort, s *session.Session) *half {
+// only routes everything to one peer.
+func only(p *Peer) func(*Receivers) Drop {
+	return func(to *Receivers) Drop {
+		to.Add(p)
+		return Kept
+	}
+}
+
+func newHalf(t *testing.T, kind nic.Kind, net *simnet.Network, at, peer netip.AddrPort, s *session.Session) *half {
 	t.Helper()
 	l, err := net.Listen(at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &half{nic: nictest.New(at.String(), 1500), link: l, role: new(fakeRole)}
+	if kind == nic.Ethernet {
+		h.nic = nictest.NewEthernet(at.String(), 1500)
+	}
 	h.peer = NewPeer(s, l, buf.Path{Remote: peer, Local: at.Addr()}, func(*Peer, time.Time, session.Event) {})
-	mine := func() (*Peer, Drop) { return h.peer, Kept }
-	h.role.route, h.role.demux = mine, mine
-	h.Road = Road{Role: h.role, PacketSize: 1800, Adapter: func() nic.NIC { return h.nic }}
+	h.role.demux = func() (*Peer, Drop) { return h.peer, Kept }
+	h.role.route = only(h.peer)
+	h.Road = Road{Role: h.role, PacketSize: 1800, Ethernet: kind == nic.Ethernet, Adapter: func() nic.NIC { return h.nic }}
+	h.role.road = &h.Road
 	var ends sync.WaitGroup
 	ends.Go(func() { checkClosed(t, h.Outbound(h.nic)) })
 	ends.Go(func() { checkClosed(t, h.Inbound(l)) })
@@ -181,7 +202,7 @@ func newHalf(t *testing.T, net *simnet.Network, at, peer netip.AddrPort, s *sess
 	return h
 }
 
-func checkClosed(t *testing.T, err error) {
+func checkClosed(t testing.TB, err error) {
 	if !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("a road ended with %v", err)
 	}
@@ -238,12 +259,12 @@ func TestOutboundDrops(t *testing.T) {
 	for want, c := range map[Drop]func(near *half){
 		Malformed: func(near *half) { near.nic.Inject([]byte("no IP packet")) },
 		NoRoute: func(near *half) {
-			near.role.route = func() (*Peer, Drop) { return nil, NoRoute }
+			near.role.route = func(*Receivers) Drop { return NoRoute }
 			near.nic.Inject(ipPacket(100))
 		},
 		NoKey: func(near *half) {
 			young := NewPeer(session.NewClient(testConfig(false), time.Now()), near.link, near.peer.Path(), nil)
-			near.role.route = func() (*Peer, Drop) { return young, Kept }
+			near.role.route = only(young)
 			near.nic.Inject(ipPacket(100))
 		},
 		Unsent: func(near *half) {
@@ -306,13 +327,16 @@ func TestInboundDrops(t *testing.T) {
 		},
 		Replayed: func(t *testing.T, near, far *half) [][]byte {
 			b := near.sealed(t, []byte("once"))
-			far.role.admit = func([]byte) (*Peer, Drop) { return nil, Kept }
+			far.role.admit = func(_ []byte, to *Receivers) Drop {
+				to.Adapter = true
+				return Kept
+			}
 			write(near.link, farAddr, b)
 			drain(far)
 			return [][]byte{b, b}
 		},
 		BadSource: func(t *testing.T, near, far *half) [][]byte {
-			far.role.admit = func([]byte) (*Peer, Drop) { return nil, BadSource }
+			far.role.admit = func([]byte, *Receivers) Drop { return BadSource }
 			return [][]byte{near.sealed(t, ipPacket(20))}
 		},
 		Unsent: func(t *testing.T, near, far *half) [][]byte {
@@ -407,10 +431,10 @@ func TestBetweenPeers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, net := roads(t)
 		client, server := sessions(t)
-		third := newHalf(t, net, netip.MustParseAddrPort("192.0.2.3:1194"), farAddr, client)
+		third := newHalf(t, nic.IP, net, netip.MustParseAddrPort("192.0.2.3:1194"), farAddr, client)
 		to := NewPeer(server, far.link, buf.Path{Remote: third.link.LocalAddr()}, func(*Peer, time.Time, session.Event) {})
 		defer to.Stop()
-		far.role.admit = func([]byte) (*Peer, Drop) { return to, Kept }
+		far.role.admit = func(_ []byte, r *Receivers) Drop { return only(to)(r) }
 		for _, c := range []struct{ from, to int32 }{{1300, 1400}, {1400, 1300}, {1300, 0}} {
 			far.peer.MaxInner.Store(c.from)
 			to.MaxInner.Store(c.to)

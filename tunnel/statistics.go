@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Statistics are the bytes carried since the start, over all connections.
+// Statistics are the bytes that a host with one peer has carried since its
+// start, over all connections.
 type Statistics struct {
 	AdapterRead, AdapterWritten uint64 // IP packets out of and into the adapter
 	LinkRead, LinkWritten       uint64 // the same as packets of the data channel
 }
 
-// Traffic adds up what one peer after the other carried. The zero value is
-// ready.
+// Traffic adds up connections that are over. The zero value is ready.
 type Traffic struct {
 	mu    sync.Mutex
 	total Statistics
 	last  *Peer // counted already
 }
 
-// Ended counts a connection that is over.
+// Ended counts a connection that is over, once.
 func (t *Traffic) Ended(p *Peer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -28,7 +28,7 @@ func (t *Traffic) Ended(p *Peer) {
 	t.last = p
 }
 
-// With is the total with the connection at present.
+// With is the total with the connection at present, nil for none.
 func (t *Traffic) With(p *Peer) Statistics {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -47,8 +47,8 @@ func (s *Statistics) add(p *Peer) {
 	s.LinkWritten += p.Counters.LinkOut.Load()
 }
 
-// Status is the statistics as OpenVPN writes them.
-func (s Statistics) Status(now time.Time) []byte {
+// Text is the statistics as OpenVPN writes them to a status file.
+func (s Statistics) Text(now time.Time) []byte {
 	return fmt.Appendf(nil, `OpenVPN STATISTICS
 Updated,%s
 TUN/TAP read bytes,%d

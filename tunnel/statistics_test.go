@@ -14,7 +14,7 @@ func TestStatisticsAsOpenVPN(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Statistics{AdapterRead: 216, AdapterWritten: 168, LinkRead: 2677, LinkWritten: 3179}
-	if got := s.Status(time.Unix(1795399343, 0).UTC()); string(got) != string(want) {
+	if got := s.Text(time.Unix(1795399343, 0).UTC()); string(got) != string(want) {
 		t.Errorf("got\n%s\nOpenVPN wrote\n%s", got, want)
 	}
 }

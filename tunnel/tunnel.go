@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"sync"
+	"time"
 
 	"culvert/internal/buf"
 	"culvert/link"
@@ -20,16 +21,16 @@ const batchSize = 64
 // Role is what a client and a server do differently. Its methods are called
 // for every packet, from several goroutines, and must not block.
 type Role interface {
-	// Route picks the peer that an outbound IP packet is for.
-	Route(packet []byte) (*Peer, Drop)
+	// Route names the peers that an outbound packet is for.
+	Route(now time.Time, p *buf.Packet, to *Receivers) Drop
 	// Demultiplex finds the peer that a packet of the data channel is from.
 	Demultiplex(l link.Link, p *buf.Packet) (*Peer, Drop)
 	// Control takes a packet of the control channel, and must copy it to
 	// keep it.
 	Control(l link.Link, p *buf.Packet)
-	// Admit decides about an IP packet that a peer sent: it goes to the
-	// adapter, or to another peer if that is not nil, or nowhere.
-	Admit(from *Peer, packet []byte) (to *Peer, drop Drop)
+	// Admit decides about a packet that a peer sent, and names who gets it:
+	// the adapter, other peers, or both.
+	Admit(now time.Time, from *Peer, p *buf.Packet, to *Receivers) Drop
 	// Moved is told that a packet of the peer, found to be authentic, came
 	// by another path than the last.
 	Moved(p *Peer, path buf.Path)
@@ -42,11 +43,15 @@ type Road struct {
 	// Adapter is where inbound packets go; nil drops them until there is
 	// one.
 	Adapter func() nic.NIC
+	// Ethernet says that packets are frames (TAP).
+	Ethernet bool
 	// Headless says that packets have no opcode and all are of the data
 	// channel, as with a static key.
 	Headless bool
 	// PacketSize is the largest packet of adapter or link, in bytes.
 	PacketSize int
+	// Observer watches the packets.
+	Observer Watched
 	// OnError is told of errors that pass, such as a refusal by the peer's
 	// host; nil ignores them.
 	OnError func(error)

@@ -80,6 +80,9 @@ compatible with OpenVPN on the wire and in its configuration language.
   culvert client add NAME --dir D -o F make a profile for a client
   culvert connect F                    connect with a profile, any provider's
   culvert pair -o F                    join two hosts, with one line from each
+  culvert hub --uplink IF --nic NAME   many adapters on one uplink
+  culvert swarm F --clients N          load a server with many clients
+  culvert status | trace | capture     see what a running one does
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
 No root? Add --userspace to serve and connect: they need no device then.`,
@@ -87,7 +90,8 @@ No root? Add --userspace to serve and connect: they need no device then.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(initCommand(), serveCommand(), clientCommand(), connectCommand(), pairCommand(), cleanupCommand(), demoCommand())
+	root.AddCommand(initCommand(), serveCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
+		statusCommand(), traceCommand(), captureCommand(), swarmCommand())
 	return root
 }
 

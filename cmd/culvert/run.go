@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -24,7 +26,7 @@ func runDirectives(ctx context.Context, args []string) error {
 
 // takeOurs takes our own flags from a command line and leaves the rest.
 func takeOurs(args []string) (o service.Options, rest []string, err error) {
-	values := map[string]*string{"--state-dir": &o.StateDir, "--socks": &o.SOCKS, "--http": &o.HTTP}
+	values := map[string]*string{"--state-dir": &o.StateDir, "--name": &o.Name, "--socks": &o.SOCKS, "--http": &o.HTTP}
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--userspace" {
 			o.UserSpace = true
@@ -47,6 +49,9 @@ func takeOurs(args []string) (o service.Options, rest []string, err error) {
 // loadFile reads a configuration file.
 func loadFile(name string) (*config.Config, error) {
 	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w; run this as the user who owns it, or as root", err)
+	}
 	if err != nil {
 		return nil, err
 	}

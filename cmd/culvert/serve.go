@@ -36,6 +36,10 @@ sockets of this process.`,
 				}
 				return cfg, err
 			}
+			if dir != "" {
+				o.Invite = "to connect a device, make it a profile of its own by `culvert client add NAME --dir " + dir +
+					" -o NAME.ovpn`; there, `culvert connect NAME.ovpn` or any OpenVPN client takes it"
+			}
 			if os.Geteuid() != 0 && !c.Flags().Changed("userspace") {
 				o.UserSpace = true
 			}
@@ -46,7 +50,8 @@ sockets of this process.`,
 	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device (default when not root)")
 	c.Flags().BoolVar(&o.Forward, "forward", true, "be a router that masquerades for the clients")
 	c.SetFlagErrorFunc(notDirective)
-	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone (default /run/culvert)")
+	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone, and to be found by status, trace and capture (default /run/culvert)")
+	c.Flags().StringVar(&o.Name, "name", "", "this process's name for status, trace and capture (default its role and adapter)")
 	return c
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"culvert/auth"
 	"culvert/internal/digest"
+	"culvert/nic"
 	"culvert/nic/tuntap"
 	"culvert/process"
 	"culvert/session/seal"
@@ -175,40 +176,40 @@ func makeClientKey(metadata string, serverKey []string) ([]byte, error) {
 // deviceValues are those of --mktun and --rmtun.
 var deviceValues = map[string]int{"--mktun": 0, "--rmtun": 0, "--dev": 1, "--dev-type": 1, "--user": 1, "--group": 1}
 
-func device(args []string) (name string, owner process.Identity, err error) {
+func device(args []string) (kind nic.Kind, name string, owner process.Identity, err error) {
 	given, err := values(args, deviceValues)
 	if err != nil {
-		return "", owner, err
+		return kind, "", owner, err
 	}
 	one := func(directive string) string { return strings.Join(given[directive], " ") }
 	if name = one("--dev"); name == "" {
-		return "", owner, fmt.Errorf("%s: which device? add --dev NAME, such as --dev tun0", args[0])
+		return kind, "", owner, fmt.Errorf("%s: which device? add --dev NAME, such as --dev tun0", args[0])
 	}
-	if kind := one("--dev-type"); kind == "tap" || kind == "" && strings.HasPrefix(name, "tap") {
-		return "", owner, fmt.Errorf("--dev %s: only tun devices are supported yet", name)
+	if given := one("--dev-type"); given == "tap" || given == "" && strings.HasPrefix(name, "tap") {
+		kind = nic.Ethernet
 	}
 	owner, err = process.Lookup(one("--user"), "")
 	if err != nil {
-		return "", owner, err
+		return kind, "", owner, err
 	}
 	owner.GID = -1 // of a device, the user's own group has no say
 	if one("--group") != "" {
 		group, err := process.Lookup("", one("--group"))
 		if err != nil {
-			return "", owner, err
+			return kind, "", owner, err
 		}
 		owner.GID = group.GID
 	}
-	return name, owner, nil
+	return kind, name, owner, nil
 }
 
 // mktun makes a device that stays.
 func mktun(out io.Writer, args []string) error {
-	name, owner, err := device(args)
+	kind, name, owner, err := device(args)
 	if err != nil {
 		return err
 	}
-	if name, err = tuntap.Persist(name, owner.UID, owner.GID); err != nil {
+	if name, err = tuntap.Persist(kind, name, owner.UID, owner.GID); err != nil {
 		return err
 	}
 	text := "made " + name + ", which stays until --rmtun or the next boot"
@@ -221,7 +222,7 @@ func mktun(out io.Writer, args []string) error {
 
 // rmtun removes it.
 func rmtun(out io.Writer, args []string) error {
-	name, _, err := device(args)
+	_, name, _, err := device(args)
 	if err != nil {
 		return err
 	}

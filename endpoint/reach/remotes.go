@@ -57,8 +57,8 @@ var ErrExhausted = errors.New("every remote was tried as often as connect-retry-
 type Remotes struct {
 	list    []config.Remote
 	resolve endpoint.Resolver
-	tries   int // rounds allowed; 0: no limit
-	rounds  int
+	tries   int      // rounds allowed; 0: no limit
+	tried   int      // remotes, since the other end was reached
 	at      int      // the next remote
 	queue   []Target // addresses of the present one not tried yet
 	last    *Target
@@ -89,6 +89,10 @@ func (r *Remotes) Stay() { r.again = r.last != nil }
 
 // Leave skips the addresses of the present remote that were not tried.
 func (r *Remotes) Leave() { r.queue = nil }
+
+// Reached says that the other end answered: the tries that connect-retry-max
+// allows begin anew.
+func (r *Remotes) Reached() { r.tried = 0 }
 
 // Next is the address to try now.
 func (r *Remotes) Next(ctx context.Context) (Target, error) {
@@ -141,14 +145,15 @@ func (r *Remotes) fill(ctx context.Context) error {
 	if len(r.list) == 0 {
 		return errors.New("there is no remote")
 	}
+	if r.tries > 0 && r.tried >= r.tries*len(r.list) {
+		return ErrExhausted
+	}
 	if r.at == len(r.list) {
 		r.at = 0
-		if r.rounds++; r.tries > 0 && r.rounds >= r.tries {
-			return ErrExhausted
-		}
 	}
 	remote := r.list[r.at]
 	r.at++
+	r.tried++
 	queue, err := r.targets(ctx, remote)
 	if err != nil {
 		return r.unresolved(err)

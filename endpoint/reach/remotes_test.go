@@ -62,6 +62,14 @@ func TestRetryLimit(t *testing.T) {
 	check(t, tour(t, remotesOf(2, resolve, "a", "b"), 5), []string{"192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2", "exhausted"})
 }
 
+// TestReached: whoever was reached is tried as often again.
+func TestReached(t *testing.T) {
+	r := remotesOf(2, hosts(map[string][]string{"a": {"192.0.2.1"}}), "a")
+	got := tour(t, r, 2)
+	r.Reached()
+	check(t, append(got, tour(t, r, 3)...), []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1", "exhausted"})
+}
+
 func TestStay(t *testing.T) {
 	resolve := hosts(map[string][]string{"a": {"192.0.2.1"}, "b": {"192.0.2.2"}})
 	r := remotesOf(0, resolve, "a", "b")

@@ -33,16 +33,18 @@ var levels = map[string]int{
 	"p2p":               4,
 	"setup":             4,
 	"privsep":           4,
-	"manage":            5,
+	"manage":            4,
+	"vswitch":           5,
 	"service":           5,
 	"demo":              5,
+	"swarm":             5,
 	"cmd":               6,
 	"interop":           6,
 	"bench":             6,
 }
 
 // seesConfig are the folders that may import config.
-var seesConfig = []string{"endpoint", "client", "server", "p2p", "manage", "setup", "service", "demo", "cmd", "interop", "bench"}
+var seesConfig = []string{"endpoint", "client", "server", "p2p", "manage", "setup", "vswitch", "service", "demo", "swarm", "cmd", "interop", "bench"}
 
 // strangers know nothing of each other, nor of session and config.
 var strangers = []string{"link", "nic", "hostnet"}

@@ -43,6 +43,9 @@ type Packet struct {
 	// of Segment bytes each (the last may be shorter), for a system that
 	// takes or gives many in one call (UDP_SEGMENT, UDP_GRO).
 	Segment int
+	// Note is what whoever watches the packet keeps with it; nobody else reads
+	// or clears it.
+	Note any
 }
 
 // New returns an empty packet that can grow to size bytes with Headroom before

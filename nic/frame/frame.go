@@ -14,6 +14,9 @@ import (
 const (
 	HeaderLen = 14 // destination, source, type
 	TagLen    = 4  // of 802.1Q, between source and type
+	// MaxHeader is the longest header that adapters make room for: with two
+	// tags (802.1ad).
+	MaxHeader = HeaderLen + 2*TagLen
 )
 
 // EtherTypes (IANA, IEEE 802 Numbers).
@@ -81,6 +84,22 @@ func Parse(b []byte) (h Header, ok bool) {
 	h.Tagged, h.VLAN, h.Priority = true, tci&0xfff, uint8(tci>>13)
 	h.Type, h.Len = binary.BigEndian.Uint16(b[16:]), HeaderLen+TagLen
 	return h, true
+}
+
+// IP is the IP packet in a frame, behind any number of tags, with the padding
+// that may follow it; nil if the frame carries something else.
+func IP(b []byte) []byte {
+	at := HeaderLen
+	for ; len(b) > at; at += TagLen {
+		switch binary.BigEndian.Uint16(b[at-2:]) {
+		case TypeIPv4, TypeIPv6:
+			return b[at:]
+		case TypeVLAN, TypeQinQ:
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // Append adds the header to b, with its tag if Tagged. Len is not looked at.

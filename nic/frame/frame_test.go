@@ -59,10 +59,34 @@ func TestParseMAC(t *testing.T) {
 	}
 }
 
+func TestIP(t *testing.T) {
+	untagged := Header{Dst: a, Src: b, Type: TypeIPv6}.Append(nil)
+	stack := Header{Dst: a, Src: b, Type: TypeQinQ}.Append(nil)
+	stack = append(stack, 0, 1, 0x81, 0, 0, 2, 0x08, 0)
+	for _, header := range [][]byte{untagged, stack} {
+		if got := IP(append(header, "payload"...)); string(got) != "payload" {
+			t.Errorf("behind %x: %q", header, got)
+		}
+		if got := IP(header); got != nil {
+			t.Errorf("%x alone has %x", header, got)
+		}
+	}
+	arp := append(Header{Dst: a, Src: b, Type: TypeARP}.Append(nil), 1, 2, 3)
+	length := append(Header{Dst: a, Src: b, Type: 100}.Append(nil), 1, 2, 3)
+	for _, other := range [][]byte{nil, {1}, arp, length, stack[:16]} {
+		if got := IP(other); got != nil {
+			t.Errorf("%x has %x", other, got)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(Header{Dst: a, Src: b, Type: TypeIPv4}.Append(nil))
 	f.Add(Header{Dst: a, Src: b, Type: TypeVLAN, Tagged: true, VLAN: 1}.Append(nil))
 	f.Fuzz(func(t *testing.T, frame []byte) {
+		if ip := IP(frame); ip != nil && len(ip) > len(frame)-HeaderLen {
+			t.Errorf("a frame of %d has %d of IP", len(frame), len(ip))
+		}
 		h, ok := Parse(frame)
 		if !ok {
 			return

@@ -11,6 +11,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 var _ nic.NIC = (*Pipe)(nil)
@@ -20,6 +21,7 @@ var _ nic.NIC = (*Pipe)(nil)
 // receives. Its queues are unbounded. All methods may be called at once.
 type Pipe struct {
 	name string
+	kind nic.Kind
 	mtu  int
 
 	mu       sync.Mutex
@@ -37,8 +39,26 @@ func New(name string, mtu int) *Pipe {
 	return p
 }
 
+// NewEthernet is New for an adapter that carries frames.
+func NewEthernet(name string, mtu int) *Pipe {
+	p := New(name, mtu)
+	p.kind = nic.Ethernet
+	return p
+}
+
+// room is the largest packet or frame.
+func (p *Pipe) room() int {
+	if p.kind == nic.Ethernet {
+		return p.mtu + frame.MaxHeader
+	}
+	return p.mtu
+}
+
 // Name is the name given to New.
 func (p *Pipe) Name() string { return p.name }
+
+// Kind is IP, or Ethernet from NewEthernet.
+func (p *Pipe) Kind() nic.Kind { return p.kind }
 
 // MTU is the MTU given to New.
 func (p *Pipe) MTU() int { return p.mtu }
@@ -118,7 +138,7 @@ func (p *Pipe) WriteBatch(batch []*buf.Packet) (n int, err error) {
 		return 0, p.errClosed()
 	}
 	for _, packet := range batch {
-		if size := packet.Len(); size == 0 || size > p.mtu {
+		if size := packet.Len(); size == 0 || size > p.room() {
 			if err == nil {
 				err = fmt.Errorf("nictest: %s: a packet of %d bytes, the MTU is %d", p.name, size, p.mtu)
 			}

@@ -6,25 +6,35 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"culvert/nic"
 )
 
-const node = "/dev/net/tun"
+// driverFlags ask for a kind of device, without the driver's four bytes before
+// each packet.
+func driverFlags(kind nic.Kind) uint16 {
+	if kind == nic.Ethernet {
+		return unix.IFF_TAP | unix.IFF_NO_PI
+	}
+	return unix.IFF_TUN | unix.IFF_NO_PI
+}
 
-// driverFlags: IP packets without the driver's four bytes before each.
-const driverFlags = unix.IFF_TUN | unix.IFF_NO_PI
-
-// attach opens the driver and binds it to the device of that name or pattern,
+// attach opens the driver's node and binds it to the device of that name or pattern,
 // and returns the device's real name.
-func attach(name string, flags uint16) (fd int, real string, err error) {
+func attach(node, name string, flags uint16) (fd int, real string, err error) {
 	fd, err = unix.Open(node, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, "", nodeError(err)
+		return -1, "", nodeError(node, err)
 	}
 	real, err = setIff(fd, name, flags)
 	if errors.Is(err, unix.EINVAL) {
 		// A persistent device made with several queues only takes openers
 		// that say so.
 		real, err = setIff(fd, name, flags|unix.IFF_MULTI_QUEUE)
+	}
+	if errors.Is(err, unix.ENOTTY) {
+		unix.Close(fd)
+		return -1, "", fmt.Errorf("tuntap: %w behind %s: name the driver's node, usually %s, %s (%w)", ErrNoDriver, node, defaultNode, noDevice, err)
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -46,8 +56,8 @@ func setIff(fd int, name string, flags uint16) (string, error) {
 }
 
 // nodeError explains a failure to open the driver's node.
-func nodeError(err error) error {
-	const mend = "load it by `modprobe tun`; in a container add `--device /dev/net/tun`"
+func nodeError(node string, err error) error {
+	mend := "load it by `modprobe tun`; in a container add `--device " + node + "`"
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		return fmt.Errorf("tuntap: %w: %s is not there: %s, %s (%w)", ErrNoDriver, node, mend, noDevice, err)

@@ -1,20 +1,26 @@
 package tuntap
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/internal/nap"
+	"culvert/nic"
+	"culvert/nic/frame"
 )
 
-// Device is an open TUN device. Reads and writes wait in the runtime's poller;
+// Device is an open TUN or TAP device. Reads and writes wait in the runtime's poller;
 // a batch costs one wake-up, whatever its length.
 type Device struct {
+	kind      nic.Kind
 	name      string
 	mtu       int
 	file      *os.File
@@ -25,6 +31,9 @@ type Device struct {
 	oversize  atomic.Uint64
 	malformed atomic.Uint64
 	closed    atomic.Bool
+
+	opened time.Time
+	nap    nap.Policy // of reading
 }
 
 // transfer is a batch under way in one direction. It and its step function
@@ -40,11 +49,11 @@ type transfer struct {
 // Open attaches to the device o names, or makes it. The device is left down
 // and without addresses. The error wraps one of the causes above.
 func Open(o Options) (*Device, error) {
-	name, err := pattern(o.Name)
+	name, err := pattern(o.Kind, o.Name)
 	if err != nil {
 		return nil, err
 	}
-	fd, name, v, err := attachOffloaded(name, o.Plain)
+	fd, name, v, err := attachOffloaded(o.Kind, cmp.Or(o.Node, defaultNode), name, o.Plain)
 	if err != nil {
 		return nil, err
 	}
@@ -53,23 +62,23 @@ func Open(o Options) (*Device, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return newDevice(fd, name, mtu, v)
+	return newDevice(o.Kind, fd, name, mtu, v)
 }
 
 // attachOffloaded attaches for super-packets, where the driver has them and
 // unless plain.
-func attachOffloaded(name string, plain bool) (fd int, real string, v *vnet, err error) {
+func attachOffloaded(kind nic.Kind, node, name string, plain bool) (fd int, real string, v *vnet, err error) {
 	if !plain {
-		fd, real, err = attach(name, driverFlags|unix.IFF_VNET_HDR)
+		fd, real, err = attach(node, name, driverFlags(kind)|unix.IFF_VNET_HDR)
 		if err == nil {
 			udp, err := setOffloads(fd)
 			if err == nil {
-				return fd, real, newVnet(udp), nil
+				return fd, real, newVnet(kind, udp), nil
 			}
 			unix.Close(fd)
 		}
 	}
-	fd, real, err = attach(name, driverFlags)
+	fd, real, err = attach(node, name, driverFlags(kind))
 	if err == nil {
 		clearOffloads(fd)
 	}
@@ -78,14 +87,14 @@ func attachOffloaded(name string, plain bool) (fd int, real string, v *vnet, err
 
 // newDevice takes over fd, which is non-blocking and moves a packet per read
 // and write, or with v a super-packet.
-func newDevice(fd int, name string, mtu int, v *vnet) (*Device, error) {
-	file := os.NewFile(uintptr(fd), node)
+func newDevice(kind nic.Kind, fd int, name string, mtu int, v *vnet) (*Device, error) {
+	file := os.NewFile(uintptr(fd), name)
 	raw, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("tuntap: %s: %w", name, err)
 	}
-	d := &Device{name: name, mtu: mtu, file: file, raw: raw, vnet: v}
+	d := &Device{kind: kind, name: name, mtu: mtu, file: file, raw: raw, vnet: v, opened: time.Now()}
 	d.out.step, d.in.step = d.readPlain, d.writePlain
 	if v != nil {
 		d.out.step, d.in.step = d.readSuper, d.writeSuper
@@ -95,6 +104,17 @@ func newDevice(fd int, name string, mtu int, v *vnet) (*Device, error) {
 
 // Name is the device's name, such as "tun0".
 func (d *Device) Name() string { return d.name }
+
+// Kind is what the device carries.
+func (d *Device) Kind() nic.Kind { return d.kind }
+
+// MAC is the address that an Ethernet device has now, zero for others.
+func (d *Device) MAC() (m frame.MAC) {
+	if d.kind == nic.Ethernet {
+		m, _ = getMAC(d.name)
+	}
+	return m
+}
 
 // MTU is the device's MTU in bytes when it was opened.
 func (d *Device) MTU() int { return d.mtu }
@@ -118,6 +138,19 @@ func (d *Device) ReadBatch(batch []*buf.Packet) (int, error) {
 		return t.done, nil
 	}
 	return 0, d.final(err, t.err)
+}
+
+// empty tells whether a read that found nothing is over: with what the batch
+// has, or to wait in the poller. Otherwise it is to be tried again.
+func (d *Device) empty() (over bool) {
+	if d.out.done > 0 {
+		return true
+	}
+	if !d.nap.Nap(time.Since(d.opened)) {
+		return true
+	}
+	nap.Sleep()
+	return false
 }
 
 // WriteBatch gives inbound packets to the kernel. One it refuses is counted

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/nic"
 )
 
 // sockets is a pair of them. As with the driver of a TUN device, a system call
@@ -27,7 +28,7 @@ func sockets(t testing.TB) (a, b int) {
 // deviceOn takes over fd.
 func deviceOn(t testing.TB, fd int) *Device {
 	t.Helper()
-	d, err := newDevice(fd, "test0", 1500, nil)
+	d, err := newDevice(nic.IP, fd, "test0", 1500, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,11 +196,12 @@ func TestErrorsTellCauses(t *testing.T) {
 		cause error
 		mend  string
 	}{
-		{nodeError(unix.ENOENT), ErrNoDriver, "modprobe tun"},
-		{nodeError(unix.ENODEV), ErrNoDriver, "modprobe tun"},
-		{nodeError(unix.ENXIO), ErrNoDriver, "--device /dev/net/tun"},
-		{nodeError(unix.EACCES), ErrNodeDenied, "chmod 0666 /dev/net/tun"},
-		{nodeError(unix.EPERM), ErrNodeDenied, "--device /dev/net/tun"},
+		{nodeError(defaultNode, unix.ENOENT), ErrNoDriver, "modprobe tun"},
+		{nodeError(defaultNode, unix.ENODEV), ErrNoDriver, "modprobe tun"},
+		{nodeError(defaultNode, unix.ENXIO), ErrNoDriver, "--device /dev/net/tun"},
+		{nodeError(defaultNode, unix.EACCES), ErrNodeDenied, "chmod 0666 /dev/net/tun"},
+		{nodeError(defaultNode, unix.EPERM), ErrNodeDenied, "--device /dev/net/tun"},
+		{nodeError("/dev/other", unix.ENOENT), ErrNoDriver, "/dev/other is not there"},
 		{attachError("tun7", false, unix.EPERM), ErrDenied, "--cap-add NET_ADMIN"},
 		{attachError("tun%d", false, unix.EPERM), ErrDenied, "a new device"},
 		{attachError("tun7", true, unix.EPERM), ErrNotOwner, "make it anew"},

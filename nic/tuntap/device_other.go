@@ -7,6 +7,8 @@ import (
 	"runtime"
 
 	"culvert/internal/buf"
+	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // Device is a kernel device. On this system Open never returns one.
@@ -18,20 +20,26 @@ func unsupported() error {
 
 // Open returns an error that wraps ErrName or ErrUnsupported.
 func Open(o Options) (*Device, error) {
-	if _, err := pattern(o.Name); err != nil {
+	if _, err := pattern(o.Kind, o.Name); err != nil {
 		return nil, err
 	}
 	return nil, unsupported()
 }
 
 // Persist returns an error that wraps ErrUnsupported.
-func Persist(name string, owner, group int) (string, error) { return "", unsupported() }
+func Persist(kind nic.Kind, name string, owner, group int) (string, error) { return "", unsupported() }
 
 // Remove returns an error that wraps ErrUnsupported.
 func Remove(name string) error { return unsupported() }
 
 // Name is empty.
 func (*Device) Name() string { return "" }
+
+// Kind is IP.
+func (*Device) Kind() nic.Kind { return nic.IP }
+
+// MAC is zero.
+func (*Device) MAC() (m frame.MAC) { return m }
 
 // MTU is 0.
 func (*Device) MTU() int { return 0 }

@@ -4,6 +4,7 @@ import "encoding/binary"
 
 // flow is where a packet's headers are and whose it is.
 type flow struct {
+	link      int   // offset of the IP header, from which the others count
 	transport int   // offset of the transport header
 	header    int   // bytes of IP and transport header
 	protocol  uint8 // TCP or UDP

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/nic"
 )
 
 // These tests need root. Each runs in a network namespace of its own, which
@@ -191,7 +192,7 @@ func TestOpenErrors(t *testing.T) {
 
 func TestRemovedDevice(t *testing.T) {
 	namespace(t)
-	name, err := Persist("tun4", -1, -1)
+	name, err := Persist(nic.IP, "tun4", -1, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,10 +278,10 @@ func nodeWithMode(t *testing.T, mode uint32) {
 	if mode == 0 {
 		return
 	}
-	if err := unix.Mknod(node, unix.S_IFCHR, int(unix.Mkdev(10, 200))); err != nil {
+	if err := unix.Mknod(defaultNode, unix.S_IFCHR, int(unix.Mkdev(10, 200))); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Chmod(node, mode); err != nil {
+	if err := unix.Chmod(defaultNode, mode); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -290,7 +291,7 @@ func TestPersistentDeviceWithoutRoot(t *testing.T) {
 	nodeWithMode(t, 0o666)
 	const me = 65534
 	for name, owner := range map[string]int{"mine": me, "theirs": 1234} {
-		if got, err := Persist(name, owner, -1); got != name || err != nil {
+		if got, err := Persist(nic.IP, name, owner, -1); got != name || err != nil {
 			t.Fatal(got, err)
 		}
 	}
@@ -323,6 +324,29 @@ func TestPersistentDeviceWithoutRoot(t *testing.T) {
 	}
 }
 
+// TestPersistentTap: a device is of the kind it was made, and Remove asks for
+// none.
+func TestPersistentTap(t *testing.T) {
+	namespace(t)
+	if got, err := Persist(nic.Ethernet, "tap", -1, -1); got != "tap0" || err != nil {
+		t.Fatal(got, err)
+	}
+	if _, err := Open(Options{Name: "tap0"}); !errors.Is(err, ErrKind) {
+		t.Errorf("opened as a tun device: %v", err)
+	}
+	d := open(t, Options{Kind: nic.Ethernet, Name: "tap0"})
+	if d.Kind() != nic.Ethernet {
+		t.Errorf("of kind %v", d.Kind())
+	}
+	d.Close()
+	if err := Remove("tap0"); err != nil {
+		t.Error(err)
+	}
+	if exists("tap0") {
+		t.Error("it is still there")
+	}
+}
+
 func TestNodeErrors(t *testing.T) {
 	for _, c := range []struct {
 		mode  uint32
@@ -344,11 +368,11 @@ func TestNodeErrors(t *testing.T) {
 
 func TestMultiQueueDevice(t *testing.T) {
 	namespace(t)
-	fd, err := unix.Open(node, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(defaultNode, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := setIff(fd, "mq0", driverFlags|unix.IFF_MULTI_QUEUE); err != nil {
+	if _, err := setIff(fd, "mq0", driverFlags(nic.IP)|unix.IFF_MULTI_QUEUE); err != nil {
 		t.Fatal(err)
 	}
 	if err := persist(fd, -1, -1); err != nil {

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 
 	"culvert/internal/buf"
+	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // merger finds the packets of a batch that the kernel can take as one: TCP
@@ -12,8 +14,9 @@ import (
 // one size. What it joins, the kernel or a network adapter can cut into the
 // same packets again. Packets of a flow stay in order; flows may change places.
 type merger struct {
-	tcp    bool // join segments
-	udp    bool // join datagrams
+	kind   nic.Kind // of the packets
+	tcp    bool     // join segments
+	udp    bool     // join datagrams
 	batch  []*buf.Packet
 	groups []group
 	after  []int // of each packet, the next one of its group; -1 none
@@ -31,7 +34,7 @@ const (
 	// maxTCP is the most segments in one; a write takes 1,024 parts (IOV_MAX).
 	maxTCP = 512
 	// maxHeaders is the longest IPv4 and TCP headers.
-	maxHeaders = 60 + 60
+	maxHeaders = frame.MaxHeader + 60 + 60
 )
 
 // group is packets to write as one.
@@ -40,7 +43,7 @@ type group struct {
 	count       int
 	flow        flow   // of the first packet
 	segment     int    // payload bytes of the first packet
-	length      int    // bytes of all, the headers once
+	length      int    // bytes of all from IP on, the headers once
 	sequence    uint32 // TCP: the next packet's
 	verified    bool   // the first packet's checksums
 }
@@ -58,7 +61,12 @@ func (m *merger) merge(batch []*buf.Packet) []group {
 }
 
 func (m *merger) add(i int, b []byte) {
-	f, kind := parseFlow(b)
+	ip := ipPart(m.kind, b)
+	f, kind := parseFlow(ip)
+	if f.link = len(b) - len(ip); f.link > frame.MaxHeader {
+		kind = unknown
+	}
+	b = ip
 	if kind == unknown {
 		clear(m.open[:]) // perhaps a fragment of any of them
 	}
@@ -92,9 +100,10 @@ func (m *merger) joins(protocol uint8) bool {
 
 // join adds a packet to g if it goes on where g ends, and both are sound.
 func (m *merger) join(g *group, i int, b []byte, f flow) bool {
-	first := m.batch[g.first].Bytes()
+	first, link := ipOf(m.batch[g.first], f.link), m.batch[i].Bytes()[:f.link]
 	payload := len(b) - f.header
-	if payload > g.segment || g.length+payload > maxPacket || !f.follows(g, first, b) || !f.sound(b) {
+	if payload > g.segment || g.length+payload > maxPacket || !f.follows(g, first, b) || !f.sound(b) ||
+		!bytes.Equal(link, m.batch[g.first].Bytes()[:f.link]) {
 		return false
 	}
 	if !g.verified {
@@ -110,6 +119,9 @@ func (m *merger) join(g *group, i int, b []byte, f flow) bool {
 	return true
 }
 
+// ipOf is a packet without link bytes of header.
+func ipOf(p *buf.Packet, link int) []byte { return p.Bytes()[min(link, p.Len()):] }
+
 // seal makes the headers of g's first packet those of all, if there are
 // several, and returns what to tell the kernel.
 func (m *merger) seal(g *group) vnetHeader {
@@ -117,10 +129,11 @@ func (m *merger) seal(g *group) vnetHeader {
 		return vnetHeader{}
 	}
 	b, f := m.batch[g.first].Bytes(), g.flow
-	copy(m.original[:], b[:f.header])
+	copy(m.original[:], b[:f.link+f.header])
+	b = b[f.link:]
 	h := vnetHeader{
 		flags: flagChecksum, gso: gsoUDP,
-		length: uint16(f.header), segment: uint16(g.segment), start: uint16(f.transport), offset: udpChecksum,
+		length: uint16(f.link + f.header), segment: uint16(g.segment), start: uint16(f.link + f.transport), offset: udpChecksum,
 	}
 	if b[0]>>4 == 4 {
 		binary.BigEndian.PutUint16(b[2:], uint16(g.length))
@@ -134,7 +147,7 @@ func (m *merger) seal(g *group) vnetHeader {
 		if b[0]>>4 == 6 {
 			h.gso = gsoTCP6
 		}
-		t[13] |= m.batch[g.last].Bytes()[f.transport+13] & flagPSH
+		t[13] |= ipOf(m.batch[g.last], f.link)[f.transport+13] & flagPSH
 	} else {
 		binary.BigEndian.PutUint16(t[4:], uint16(g.length-f.transport))
 	}
@@ -145,7 +158,7 @@ func (m *merger) seal(g *group) vnetHeader {
 // refused undoes what seal did for g, which the kernel did not take, joins no
 // more of its protocol, and returns the packets of these groups singly.
 func (m *merger) refused(g *group, groups []group) (single []group) {
-	copy(m.batch[g.first].Bytes(), m.original[:g.flow.header])
+	copy(m.batch[g.first].Bytes(), m.original[:g.flow.link+g.flow.header])
 	if g.flow.protocol == protocolUDP {
 		m.udp = false
 	} else {

@@ -26,7 +26,7 @@ func superOf(m *merger, g *group) []byte {
 	skip := 0
 	for i := g.first; i >= 0; i = m.after[i] {
 		b = append(b, m.batch[i].Bytes()[skip:]...)
-		skip = g.flow.header
+		skip = g.flow.link + g.flow.header
 	}
 	return b
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"culvert/internal/buf"
+	"culvert/nic/frame"
 )
 
 // header is a packet but for its payload.
@@ -193,13 +194,17 @@ func batchOf(packets ...[]byte) []*buf.Packet {
 }
 
 // splitAll splits a super-packet, with batches of a few packets.
-func splitAll(t testing.TB, super []byte) (packets [][]byte) {
+func splitAll(t testing.TB, super []byte) [][]byte {
 	t.Helper()
-	var s splitter
+	return splitWith(t, new(splitter), super)
+}
+
+func splitWith(t testing.TB, s *splitter, super []byte) (packets [][]byte) {
+	t.Helper()
 	if err := s.load(append([]byte(nil), super...)); err != nil {
 		t.Fatal(err)
 	}
-	p := buf.New(maxPacket)
+	p := buf.New(maxPacket + frame.MaxHeader)
 	for s.left() {
 		if err := s.packet(p); err != nil {
 			t.Fatal(err)

@@ -1,21 +1,24 @@
 package tuntap
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"culvert/nic"
 )
 
 // Persist makes a device that stays until Remove or the next boot, and returns
 // its real name. Name is as in Options. A user who is owner, or a process in
 // group, may open it without privileges; -1 leaves the one out. The error wraps
 // one of the causes above.
-func Persist(name string, owner, group int) (string, error) {
-	name, err := pattern(name)
+func Persist(kind nic.Kind, name string, owner, group int) (string, error) {
+	name, err := pattern(kind, name)
 	if err != nil {
 		return "", err
 	}
-	fd, name, err := attach(name, driverFlags)
+	fd, name, err := attach(defaultNode, name, driverFlags(kind))
 	if err != nil {
 		return "", err
 	}
@@ -47,7 +50,10 @@ func Remove(name string) error {
 	if misnamed(name) != "" || !exists(name) {
 		return fmt.Errorf("tuntap: %q: %w; `ip link` lists them", name, ErrNoDevice)
 	}
-	fd, name, err := attach(name, driverFlags)
+	fd, _, err := attach(defaultNode, name, driverFlags(nic.IP))
+	if errors.Is(err, ErrKind) {
+		fd, _, err = attach(defaultNode, name, driverFlags(nic.Ethernet))
+	}
 	if err != nil {
 		return err
 	}

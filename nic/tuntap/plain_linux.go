@@ -17,12 +17,15 @@ func (d *Device) readPlain(fd uintptr) bool {
 		err := readPacket(int(fd), t.batch[t.done])
 		switch err {
 		case nil:
+			d.nap.Read(1)
 			t.done++
 		case errOversize:
 			d.oversize.Add(1)
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return t.done > 0
+			if d.empty() {
+				return t.done > 0
+			}
 		default:
 			t.err = err
 			return true
@@ -37,7 +40,7 @@ func readPacket(fd int, p *buf.Packet) error {
 	room := p.Room()
 	// The driver cuts a packet to fit without a word. A byte of tailroom more
 	// shows it.
-	n, err := unix.Read(fd, room[:len(room)+1])
+	n, err := read(fd, room[:len(room)+1])
 	if err != nil {
 		return gone(err)
 	}
@@ -62,7 +65,7 @@ func gone(err error) error {
 func (d *Device) writePlain(fd uintptr) bool {
 	t := &d.in
 	for t.done < len(t.batch) {
-		_, err := unix.Write(int(fd), t.batch[t.done].Bytes())
+		err := write(int(fd), t.batch[t.done].Bytes())
 		switch d.wrote(err, 1) {
 		case waits:
 			return false

@@ -4,15 +4,19 @@ import (
 	"encoding/binary"
 
 	"culvert/internal/buf"
+	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // splitter cuts what the driver gave, a packet or a super-packet, into the
 // packets that go on the wire, with their checksums complete. It keeps what a
 // batch had no room for until the next.
 type splitter struct {
-	header    []byte // IP and transport header; nil for a packet as it is
+	kind      nic.Kind // of the driver's packets
+	header    []byte   // all headers up to the payload; nil for a packet as it is
 	payload   []byte
 	segment   int    // payload bytes per packet
+	link      int    // the IP header's offset: the length of an Ethernet header
 	transport int    // the transport header's offset
 	protocol  uint8  // of the transport header
 	pseudo    uint16 // sum of the pseudo-header without its length
@@ -26,7 +30,7 @@ func (s *splitter) left() bool { return s.next < s.count }
 // load takes a virtio-net header and what follows it. Both stay in use until
 // nothing is left.
 func (s *splitter) load(b []byte) error {
-	*s = splitter{}
+	*s = splitter{kind: s.kind}
 	if len(b) < vnetHeaderLen {
 		return errMalformed
 	}
@@ -58,13 +62,16 @@ func completeChecksum(packet []byte, h vnetHeader) bool {
 }
 
 func (s *splitter) loadSuper(h vnetHeader, packet []byte) error {
-	var ok bool
-	if s.transport, ok = transportOffset(h, packet); !ok {
+	ip := ipPart(s.kind, packet)
+	s.link = len(packet) - len(ip)
+	at, ok := transportOffset(h, ip, s.link)
+	if !ok {
 		return errMalformed
 	}
+	s.transport = s.link + at
 	length, check := udpLen, udpChecksum
 	switch {
-	case h.gso&^gsoECN == gsoTCP4 && packet[0]>>4 == 4, h.gso&^gsoECN == gsoTCP6 && packet[0]>>4 == 6:
+	case h.gso&^gsoECN == gsoTCP4 && ip[0]>>4 == 4, h.gso&^gsoECN == gsoTCP6 && ip[0]>>4 == 6:
 		if len(packet) < s.transport+tcpLen {
 			return errMalformed
 		}
@@ -78,7 +85,7 @@ func (s *splitter) loadSuper(h vnetHeader, packet []byte) error {
 	default:
 		return errMalformed
 	}
-	if length += s.transport; h.segment == 0 || len(packet) < length || len(packet) > maxPacket+ipv6Len {
+	if length += s.transport; h.segment == 0 || len(packet) < length || len(ip) > maxPacket+ipv6Len {
 		return errMalformed
 	}
 	s.header, s.payload, s.segment = packet[:length], packet[length:], int(h.segment)
@@ -87,9 +94,19 @@ func (s *splitter) loadSuper(h vnetHeader, packet []byte) error {
 	return nil
 }
 
-// transportOffset is where the transport header begins: where the kernel says
-// the checksum starts, which is right behind IPv6 extension headers, too.
-func transportOffset(h vnetHeader, packet []byte) (int, bool) {
+// ipPart is the IP packet in what an adapter of a kind carries; none if it
+// carries something else.
+func ipPart(kind nic.Kind, packet []byte) []byte {
+	if kind == nic.Ethernet {
+		return frame.IP(packet)
+	}
+	return packet
+}
+
+// transportOffset is where the transport header of an IP packet begins, which
+// stands behind link bytes of header: where the kernel says the checksum
+// starts, which is right behind IPv6 extension headers, too.
+func transportOffset(h vnetHeader, packet []byte, link int) (int, bool) {
 	if len(packet) == 0 {
 		return 0, false
 	}
@@ -99,7 +116,7 @@ func transportOffset(h vnetHeader, packet []byte) (int, bool) {
 		least, at = ipv4Len, int(packet[0]&0x0f)*4
 	case 6:
 		if h.flags&flagChecksum != 0 {
-			at = int(h.start)
+			at = int(h.start) - link
 		}
 	default:
 		return 0, false
@@ -112,7 +129,7 @@ func transportOffset(h vnetHeader, packet []byte) (int, bool) {
 // kernel's knows the last destination of an IPv6 routing header.
 func (s *splitter) setPseudo(h vnetHeader, packet, check []byte) {
 	if h.flags&flagChecksum == 0 {
-		s.pseudo = pseudoHeader(packet, s.protocol)
+		s.pseudo = pseudoHeader(packet[s.link:], s.protocol)
 	} else {
 		s.pseudo = add(binary.BigEndian.Uint16(check), ^uint16(len(packet)-s.transport))
 	}
@@ -141,14 +158,14 @@ func (s *splitter) packet(p *buf.Packet) error {
 
 // finish makes the headers of a copied segment its own.
 func (s *splitter) finish(b []byte, i int) {
-	if b[0]>>4 == 4 {
-		binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
-		binary.BigEndian.PutUint16(b[4:], binary.BigEndian.Uint16(b[4:])+uint16(i))
-		setIPv4Checksum(b[:s.transport])
+	ip, t := b[s.link:], b[s.transport:]
+	if ip[0]>>4 == 4 {
+		binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
+		binary.BigEndian.PutUint16(ip[4:], binary.BigEndian.Uint16(ip[4:])+uint16(i))
+		setIPv4Checksum(b[s.link:s.transport])
 	} else {
-		binary.BigEndian.PutUint16(b[4:], uint16(len(b)-ipv6Len))
+		binary.BigEndian.PutUint16(ip[4:], uint16(len(ip)-ipv6Len))
 	}
-	t := b[s.transport:]
 	check := t[udpChecksum:]
 	if s.protocol == protocolTCP {
 		s.finishTCP(t, i)

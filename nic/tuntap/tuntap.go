@@ -1,5 +1,5 @@
 // Package tuntap opens virtual adapters of the kernel: point-to-point (TUN)
-// devices that carry IP packets.
+// devices that carry IP packets, and Ethernet (TAP) devices that carry frames.
 //
 // On Linux a device is made on opening and vanishes on closing, or it was made
 // beforehand by Persist (or `ip tuntap add`, or `openvpn --mktun`) for a user,
@@ -20,14 +20,18 @@ var _ nic.NIC = (*Device)(nil)
 
 // Options say which device to open.
 type Options struct {
-	// Name is the device's name, 1 to 15 bytes. "tun" and "" mean the next
-	// free of tun0, tun1 and so on; one "%d" in the name stands for the next
-	// free number. A persistent device of that name is attached to, any
-	// other is made.
+	// Kind is what the device carries.
+	Kind nic.Kind
+	// Name is the device's name, 1 to 15 bytes. "", and "tun" or "tap" by
+	// kind, mean the next free of tun0, tun1 and so on; one "%d" in the name
+	// stands for the next free number. A persistent device of that name is
+	// attached to, any other is made.
 	Name string
 	// MTU is the largest IP packet in bytes. 0 leaves the device's own, which
 	// is 1500 on a new device.
 	MTU int
+	// Node is the driver's node; "" for /dev/net/tun.
+	Node string
 	// Plain moves single packets even where the kernel has super-packets.
 	Plain bool
 }
@@ -48,8 +52,9 @@ var (
 	ErrNotOwner    = errors.New("the device belongs to another user")
 	ErrBusy        = errors.New("the device is in use by another process")
 	ErrName        = errors.New("not a device name")
-	ErrKind        = errors.New("a network device of that name is there and is no TUN device")
+	ErrKind        = errors.New("a network device of that name is there and is of another kind")
 	ErrNoDevice    = errors.New("no such device")
+	ErrNotEthernet = errors.New("it has no Ethernet")
 	ErrUnsupported = errors.New("no kernel devices on this system yet")
 )
 
@@ -63,15 +68,17 @@ var errClosed = fmt.Errorf("tuntap: the device is closed: %w", fs.ErrClosed)
 // noDevice is the way out that needs neither device nor privileges.
 const noDevice = "or use --userspace, which needs no device"
 
+const defaultNode = "/dev/net/tun"
+
 const maxName = 15 // IFNAMSIZ without the terminating zero byte
 
 // pattern returns the name to ask the kernel for.
-func pattern(name string) (string, error) {
-	if name == "" || name == "tun" {
-		return "tun%d", nil
+func pattern(kind nic.Kind, name string) (string, error) {
+	if name == "" || name == kind.String() {
+		return kind.String() + "%d", nil
 	}
 	if reason := misnamed(name); reason != "" {
-		return "", fmt.Errorf("tuntap: %w: %q %s; choose 1 to %d bytes such as tun0", ErrName, name, reason, maxName)
+		return "", fmt.Errorf("tuntap: %w: %q %s; choose 1 to %d bytes such as %v0", ErrName, name, reason, maxName, kind)
 	}
 	return name, nil
 }

@@ -5,6 +5,9 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // This file is how packets cross a device that takes and gives super-packets,
@@ -51,9 +54,10 @@ type vnet struct {
 	parts  []unix.Iovec // of the next group
 }
 
-func newVnet(udp bool) *vnet {
+func newVnet(kind nic.Kind, udp bool) *vnet {
 	// A byte more shows a packet that was cut.
-	return &vnet{super: make([]byte, vnetHeaderLen+1<<16+1), merger: merger{tcp: true, udp: udp}}
+	return &vnet{super: make([]byte, vnetHeaderLen+frame.MaxHeader+1<<16+1),
+		splitter: splitter{kind: kind}, merger: merger{kind: kind, tcp: true, udp: udp}}
 }
 
 // readSuper fills the batch with packets split from what the device gives. With
@@ -65,11 +69,16 @@ func (d *Device) readSuper(fd uintptr) bool {
 		if t.done == len(t.batch) {
 			return true
 		}
-		n, err := unix.Read(int(fd), v.super)
+		n, err := read(int(fd), v.super)
+		if err == nil {
+			d.nap.Read(1)
+		}
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
-			return t.done > 0
+			if d.empty() {
+				return t.done > 0
+			}
 		case err != nil:
 			t.err = gone(err)
 			return true
@@ -133,7 +142,7 @@ func (v *vnet) seal(g *group) {
 	skip := 0
 	for i := g.first; i >= 0; i = v.merger.after[i] {
 		v.parts = append(v.parts, part(v.merger.batch[i].Bytes()[skip:]))
-		skip = g.flow.header
+		skip = g.flow.link + g.flow.header
 	}
 	v.sealed = true
 }
@@ -142,13 +151,4 @@ func part(b []byte) unix.Iovec {
 	p := unix.Iovec{Base: unsafe.SliceData(b)}
 	p.SetLen(len(b))
 	return p
-}
-
-// writev returns a unix.Errno or nil.
-func writev(fd int, parts []unix.Iovec) error {
-	_, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&parts[0])), uintptr(len(parts)))
-	if errno != 0 {
-		return errno
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/nic"
 )
 
 // vnetPair is two devices that take super-packets, each the other's driver.
@@ -13,7 +14,7 @@ func vnetPair(t testing.TB) (a, b *Device) {
 	t.Helper()
 	x, y := sockets(t)
 	for _, fd := range []int{x, y} {
-		d, err := newDevice(fd, "test0", 1500, newVnet(true))
+		d, err := newDevice(nic.IP, fd, "test0", 1500, newVnet(nic.IP, true))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,7 @@ func TestSuperPacketsCross(t *testing.T) {
 func TestSuperPacketsOneWrite(t *testing.T) {
 	fd, driver := sockets(t)
 	defer unix.Close(driver)
-	d, err := newDevice(fd, "test0", 1500, newVnet(true))
+	d, err := newDevice(nic.IP, fd, "test0", 1500, newVnet(nic.IP, true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestSuperPacketsOneWrite(t *testing.T) {
 func TestMalformedSuperPacketsAreCounted(t *testing.T) {
 	fd, driver := sockets(t)
 	defer unix.Close(driver)
-	d, err := newDevice(fd, "test0", 1500, newVnet(true))
+	d, err := newDevice(nic.IP, fd, "test0", 1500, newVnet(nic.IP, true))
 	if err != nil {
 		t.Fatal(err)
 	}

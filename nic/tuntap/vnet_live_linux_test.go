@@ -20,6 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/internal/buf"
+	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // Two hosts, each in a namespace, behind two devices that this process joins:
@@ -63,14 +65,14 @@ func run(t *testing.T, commands ...string) {
 }
 
 // layout builds it all and returns left and right.
-func layout(t *testing.T, plain bool) (left, right place) {
+func layout(t *testing.T, kind nic.Kind, plain bool) (left, right place) {
 	left = newPlace(t)
-	a := open(t, Options{Name: "tun0", MTU: 1400, Plain: plain})
+	a := open(t, Options{Kind: kind, Name: "tun0", MTU: 1400, Plain: plain})
 	run(t, "ip addr add 10.9.0.1/24 dev tun0", "ip addr add fd09::1/64 dev tun0 nodad", "ip link set tun0 up",
 		"ip route add 10.9.1.0/24 via 10.9.0.2", "ip route add fd09:1::/64 via fd09::2")
 	right = newPlace(t)
 	newPlace(t)
-	b := open(t, Options{Name: "tun0", MTU: 1400, Plain: plain})
+	b := open(t, Options{Kind: kind, Name: "tun0", MTU: 1400, Plain: plain})
 	run(t, "ip addr add 10.9.0.2/24 dev tun0", "ip addr add fd09::2/64 dev tun0 nodad", "ip link set tun0 up",
 		"ip link add veth0 type veth peer name veth1 netns "+fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), int(right)))
 	checksumsInSoftware(t, "veth0")
@@ -92,12 +94,23 @@ func layout(t *testing.T, plain bool) (left, right place) {
 // segmentation (ETHTOOL_STXCSUM).
 func checksumsInSoftware(t *testing.T, name string) {
 	t.Helper()
-	value := [2]uint32{0x17, 0}
+	ethtool(t, name, 0x17, 0)
+}
+
+// settle waits until the kernel sends by an adapter that has just come up
+// (ETHTOOL_GLINK).
+func settle(t *testing.T, name string) {
+	t.Helper()
+	ethtool(t, name, 0x0a, 0)
+}
+
+func ethtool(t *testing.T, name string, value ...uint32) {
+	t.Helper()
 	request := struct {
 		name [unix.IFNAMSIZ]byte
 		data unsafe.Pointer
 		_    [16]byte
-	}{data: unsafe.Pointer(&value)}
+	}{data: unsafe.Pointer(&value[0])}
 	copy(request.name[:], name)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -111,7 +124,11 @@ func checksumsInSoftware(t *testing.T, name string) {
 
 // pump moves packets, and checks that they are no longer than the device's.
 func pump(t *testing.T, from, to *Device) {
-	batch := buf.NewBatch(64, 1400)
+	size := 1400
+	if from.Kind() == nic.Ethernet {
+		size += frame.HeaderLen
+	}
+	batch := buf.NewBatch(64, size)
 	for {
 		n, err := from.ReadBatch(batch)
 		if err != nil {
@@ -127,14 +144,16 @@ func pump(t *testing.T, from, to *Device) {
 }
 
 func TestTransfer(t *testing.T) {
-	for _, plain := range []bool{false, true} {
-		t.Run(fmt.Sprintf("plain=%v", plain), func(t *testing.T) {
-			left, right := layout(t, plain)
-			for _, addr := range []string{"10.9.1.2", "fd09:1::2"} {
-				transferTCP(t, left, right, addr)
-				transferUDP(t, left, right, addr)
-			}
-		})
+	for _, kind := range []nic.Kind{nic.IP, nic.Ethernet} {
+		for _, plain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v, plain=%v", kind, plain), func(t *testing.T) {
+				left, right := layout(t, kind, plain)
+				for _, addr := range []string{"10.9.1.2", "fd09:1::2"} {
+					transferTCP(t, left, right, addr)
+					transferUDP(t, left, right, addr)
+				}
+			})
+		}
 	}
 }
 
@@ -256,7 +275,7 @@ func features(t *testing.T, name string) string {
 // Whoever opens a persistent device after us gets packets it can read.
 func TestPersistentDeviceIsLeftPlain(t *testing.T) {
 	namespace(t)
-	if _, err := Persist("keep0", -1, -1); err != nil {
+	if _, err := Persist(nic.IP, "keep0", -1, -1); err != nil {
 		t.Fatal(err)
 	}
 	const on, off = "tcp-segmentation-offload: on", "tcp-segmentation-offload: off"
@@ -269,7 +288,7 @@ func TestPersistentDeviceIsLeftPlain(t *testing.T) {
 		t.Errorf("closed: %s", f)
 	}
 	// As after a kill.
-	fd, _, _, err := attachOffloaded("keep0", false)
+	fd, _, _, err := attachOffloaded(nic.IP, defaultNode, "keep0", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,6 +104,9 @@ func (s *Stack) Name() string { return s.name }
 // MTU is the largest IP packet in bytes.
 func (s *Stack) MTU() int { return s.mtu }
 
+// Kind is IP.
+func (s *Stack) Kind() nic.Kind { return nic.IP }
+
 // ReadBatch waits for packets the stack sends. See nic.NIC.
 func (s *Stack) ReadBatch(batch []*buf.Packet) (int, error) { return s.dev.read(batch) }
 

@@ -13,7 +13,7 @@ const plainOptions = "V4,dev-type tun,tun-mtu 1500,proto UDPv4,key-method 2,tls-
 
 func TestServerCompression(t *testing.T) {
 	modern, old := PeerInfo{"IV_COMP_STUBv2": "1", "IV_COMP_STUB": "1"}, PeerInfo{"IV_LZO": "1"}
-	framed := OptionsString(false, 1500, "UDPv4", "", FieldCompression)
+	framed := OptionsString(false, "tun", 1500, "UDPv4", "", FieldCompression)
 	for _, c := range []struct {
 		configured wire.Compression
 		client     PeerInfo
@@ -39,7 +39,7 @@ func TestServerCompression(t *testing.T) {
 }
 
 func TestAgreement(t *testing.T) {
-	framed := OptionsString(true, 1500, "UDPv4", "", FieldCompression, FieldFragments)
+	framed := OptionsString(true, "tun", 1500, "UDPv4", "", FieldCompression, FieldFragments)
 	for _, c := range []struct {
 		ours    wire.Compression
 		options string

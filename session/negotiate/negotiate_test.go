@@ -139,11 +139,11 @@ func TestCipherErrorMends(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	text := OptionsString(true, 1500, "UDPv4", "AES-256-GCM")
+	text := OptionsString(true, "tun", 1500, "UDPv4", "AES-256-GCM")
 	if want := "V4,dev-type tun,tun-mtu 1500,proto UDPv4,cipher AES-256-GCM,key-method 2,tls-server"; text != want {
 		t.Errorf("%s, want %s", text, want)
 	}
-	if text := OptionsString(false, 1400, "UDPv4", ""); text != "V4,dev-type tun,tun-mtu 1400,proto UDPv4,key-method 2,tls-client" {
+	if text := OptionsString(false, "tun", 1400, "UDPv4", ""); text != "V4,dev-type tun,tun-mtu 1400,proto UDPv4,key-method 2,tls-client" {
 		t.Error(text)
 	}
 	if got := OptionValue("V4,ciphers X,cipher aes-256-gcm", "cipher"); got != "AES-256-GCM" {
@@ -309,13 +309,13 @@ func TestParams(t *testing.T) {
 }
 
 func TestParseParams(t *testing.T) {
-	got, err := ParseParams([]string{"route 10.0.0.0", "ping 10", "ping-restart 60", "cipher", "", "peer-id 16777215", "cipher aes-128-gcm"})
-	want := Params{Cipher: "AES-128-GCM", PeerID: wire.PeerIDUnset, DataV2: true, Ping: 10 * time.Second, PingRestart: time.Minute}
+	got, err := ParseParams([]string{"route 10.0.0.0", "ping x", "cipher", "", "peer-id 16777215", "cipher aes-128-gcm"})
+	want := Params{Cipher: "AES-128-GCM", PeerID: wire.PeerIDUnset, DataV2: true}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, bad := range []string{
-		"peer-id -1", "peer-id 16777216", "peer-id x", "ping x", "ping 4294967296", "ping-restart -1",
+		"peer-id -1", "peer-id 16777216", "peer-id x",
 		"protocol-flags cc-exit dyn-tls-crypt", "key-derivation magic",
 	} {
 		if _, err := ParseParams([]string{bad}); !errors.Is(err, ErrPush) {
@@ -342,13 +342,13 @@ func FuzzPeerInfo(f *testing.F) {
 }
 
 func FuzzParams(f *testing.F) {
-	f.Add("peer-id 7,cipher AES-256-GCM,protocol-flags cc-exit tls-ekm,ping 10,ping-restart 60,key-derivation tls-ekm")
+	f.Add("peer-id 7,cipher AES-256-GCM,protocol-flags cc-exit tls-ekm,key-derivation tls-ekm")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ParseParams(strings.Split(text, ","))
 		if err != nil && !errors.Is(err, ErrPush) {
 			t.Error(err)
 		}
-		if err == nil && (p.PeerID > wire.PeerIDUnset || p.Ping < 0 || p.PingRestart < 0) {
+		if err == nil && p.PeerID > wire.PeerIDUnset {
 			t.Errorf("%+v", p)
 		}
 	})

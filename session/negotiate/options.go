@@ -15,7 +15,7 @@ const (
 // OptionsString is the text two peers compare to warn of configurations that
 // do not fit (OCC). Differences never stop a session. fields are added, such as
 // FieldCompression.
-func OptionsString(server bool, mtu int, proto, cipher string, fields ...string) string {
+func OptionsString(server bool, devType string, mtu int, proto, cipher string, fields ...string) string {
 	role := "tls-client"
 	if server {
 		role = "tls-server"
@@ -27,7 +27,7 @@ func OptionsString(server bool, mtu int, proto, cipher string, fields ...string)
 	for _, f := range fields {
 		extra += f + ","
 	}
-	return fmt.Sprintf("V4,dev-type tun,tun-mtu %d,proto %s,%s%skey-method 2,%s", mtu, proto, extra, cipher, role)
+	return fmt.Sprintf("V4,dev-type %s,tun-mtu %d,proto %s,%s%skey-method 2,%s", devType, mtu, proto, extra, cipher, role)
 }
 
 // OptionValue is the value of one name in an options string, "" if absent, in

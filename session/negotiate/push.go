@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"culvert/session/wire"
 )
@@ -113,8 +112,6 @@ type Params struct {
 	Compression    wire.Compression
 	CompressionSet bool
 	Fragments      bool // the header of `fragment`
-
-	Ping, PingRestart time.Duration // 0: not pushed
 }
 
 // ServerParams decides them for a client by its peer-info.
@@ -208,10 +205,6 @@ func (p *Params) parse(name string, args []string) (err error) {
 		if p.Compression, p.CompressionSet = wire.ParseCompression(name, args[0]); !p.CompressionSet {
 			err = errors.New("no such compression")
 		}
-	case "ping":
-		p.Ping, err = seconds(args[0])
-	case "ping-restart":
-		p.PingRestart, err = seconds(args[0])
 	}
 	return err
 }
@@ -225,9 +218,4 @@ func knownFlags(args []string, known ...string) error {
 		}
 	}
 	return nil
-}
-
-func seconds(text string) (time.Duration, error) {
-	n, err := strconv.ParseUint(text, 10, 31)
-	return time.Duration(n) * time.Second, err
 }

@@ -14,6 +14,9 @@ type Armour struct {
 	TLSAuth  *TLSAuthKey
 	TLSCrypt *StaticKey
 	V2       *ServerKeyV2
+	// ForceCookie refuses tls-crypt-v2 clients that cannot be answered without
+	// keeping state.
+	ForceCookie bool
 }
 
 // TLSAuthKey is one end's settings of tls-auth.

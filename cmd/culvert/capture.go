@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"culvert/manage/capture"
+	"culvert/vswitch"
+)
+
+func captureCommand() *cobra.Command {
+	var r running
+	var at, file string
+	var count uint
+	c := &cobra.Command{
+		Use:   "capture --at nic|link|hub:PORT [FILTER] -o FILE",
+		Short: "Write packets of a running process to a file for Wireshark",
+		Long: `Write the packets at one place of a running process to a pcapng file: nic is
+the virtual adapter, link the sockets, hub:PORT a port of culvert hub. The
+filter is applied to the packets there, in the syntax of tcpdump. Comments tell
+the peer, and why a packet was dropped. It ends by Ctrl-C.`,
+		Example: `  culvert capture --at nic -o inside.pcapng
+  culvert capture --at link udp -o - | wireshark -k -i -`,
+		RunE: func(c *cobra.Command, args []string) error {
+			dial := r.dial
+			if strings.HasPrefix(at, vswitch.CaptureAt) {
+				dial = r.hub
+			}
+			client, err := dial()
+			if err != nil {
+				return err
+			}
+			q := query(args, count)
+			q.Set("at", at)
+			answer, err := client.Stream(c.Context(), capture.Path+"?"+q.Encode())
+			if err != nil {
+				return err
+			}
+			defer answer.Body.Close()
+			fmt.Fprintf(c.ErrOrStderr(), "capturing at %s of %s, until Ctrl-C\n", at, client.Name())
+			if err := write(file, answer.Body, c.OutOrStdout()); err != nil {
+				return err
+			}
+			lost := ""
+			if n := answer.Trailer.Get(capture.LostField); n != "0" {
+				lost = fmt.Sprintf(" and %s more that came faster than they could be written; a filter makes them fewer", n)
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%s packets%s\n", answer.Trailer.Get(capture.PacketsField), lost)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&at, "at", "", "where: nic, link or hub:PORT")
+	c.Flags().StringVarP(&file, "output", "o", "", "the file, - for standard output")
+	c.Flags().UintVar(&count, "count", 0, "end after so many packets")
+	c.MarkFlagRequired("at")
+	c.MarkFlagRequired("output")
+	r.flags(c)
+	return c
+}
+
+// write copies an answer to a file that it makes, for this user alone: it has
+// what others sent.
+func write(file string, from io.Reader, stdout io.Writer) error {
+	if file == "-" {
+		_, err := io.Copy(stdout, from)
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(f, from); err != nil {
+		f.Close()
+		return fmt.Errorf("%s is incomplete: the process is gone: %w", file, err)
+	}
+	return f.Close()
+}

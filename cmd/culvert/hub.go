@@ -1,0 +1,137 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"culvert/service"
+	"culvert/vswitch"
+)
+
+const nicHelp = `An adapter is NAME[,setting...], with these settings:
+  mac=M        its Ethernet address (default: one that is always the same)
+  vlan=N       the VLAN it is in: untagged at the adapter, tagged at the uplink
+  mtu=N        its MTU (default: the uplink's)
+  netns=NS     the network namespace it is made in: a name of ip netns, or a path
+  flood=N      how many frames a second it may send to all others
+  type=T       tap, a device (default), or null, which swallows
+  down         not taking part until culvert hub set NAME up`
+
+func hubCommand() *cobra.Command {
+	var o vswitch.Options
+	c := &cobra.Command{
+		Use:   "hub --uplink IF|none|FILE --nic NAME[,...] ...",
+		Short: "Run a virtual switch: many adapters on one uplink",
+		Long: `Run a virtual switch, in the foreground and as root, until interrupted. Its
+adapters are TAP devices, which a host, a container or a virtual machine uses as
+network cards. Frames between them cross in memory; all others go by the uplink:
+
+  IF           a physical adapter, such as eth0; the host goes on using it, but
+               it and the adapters do not see each other
+  FILE         a tunnel: the configuration of a client with dev tap
+  none         nothing; the adapters are among themselves
+
+A VLAN's frames stay within it. Loops are found, and the port cut off until they
+are gone. All that the hub makes goes with it, even when it is killed.
+
+` + nicHelp,
+		Example: `  culvert hub --uplink eth0 --nic tap0 --nic tap1,vlan=7,netns=blue
+  culvert hub --uplink office.ovpn --nic tap0
+  culvert hub list
+  culvert hub add tap2,mtu=1400
+  culvert hub set tap2 netns=blue
+  culvert hub remove tap2`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.Log, o.Ask = service.TerminalLog(), service.AskTerminal
+			return vswitch.Run(c.Context(), o)
+		},
+	}
+	c.Flags().StringVar(&o.Uplink, "uplink", "", "adapter, configuration of a tunnel, or none")
+	c.Flags().StringArrayVar(&o.NICs, "nic", nil, "an adapter; may be repeated")
+	c.Flags().IntVar(&o.Flood, "flood", 0, "how many frames a second a port may send to all others (default 1000)")
+	c.PersistentFlags().StringVar(&o.Name, "name", "", "the hub's name on this machine (default: its uplink's; for those below, the only hub)")
+	c.PersistentFlags().StringVar(&o.Dir, "state-dir", "", "where running processes have their sockets (default /run/culvert)")
+	c.MarkFlagRequired("uplink")
+	c.AddCommand(hubListCommand(&o), hubAddCommand(&o), hubSetCommand(&o), hubRemoveCommand(&o))
+	return c
+}
+
+func hubListCommand(o *vswitch.Options) *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "Show a running hub's ports: state, counters, and what was dropped and why", Args: cobra.NoArgs}
+	asJSON := c.Flags().Bool("json", false, "as JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		client, err := vswitch.Dial(o.Dir, o.Name)
+		if err != nil {
+			return err
+		}
+		status, err := client.Status(c.Context())
+		if err != nil {
+			return err
+		}
+		if !*asJSON {
+			return status.Table(c.OutOrStdout())
+		}
+		e := json.NewEncoder(c.OutOrStdout())
+		e.SetIndent("", "  ")
+		return e.Encode(status)
+	}
+	return c
+}
+
+func hubAddCommand(o *vswitch.Options) *cobra.Command {
+	c := &cobra.Command{Use: "add NAME[,...]", Short: "Add an adapter to a running hub", Long: "Add an adapter to a running hub.\n\n" + nicHelp, Args: one("adapter")}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if _, err := vswitch.ParseSpec(args[0]); err != nil {
+			return err
+		}
+		client, err := vswitch.Dial(o.Dir, o.Name)
+		if err != nil {
+			return err
+		}
+		return client.Add(c.Context(), args[0])
+	}
+	return c
+}
+
+func hubSetCommand(o *vswitch.Options) *cobra.Command {
+	c := &cobra.Command{
+		Use: "set NAME up|down|netns=NS ...", Short: "Take an adapter up or down, or move it to a network namespace",
+		Long: `Take an adapter of a running hub up or down, or move it to another network
+namespace: a name of ip netns, a path, or nothing for the hub's own. As with any
+move, the device's IP addresses and routes stay behind.`,
+		Example: "  culvert hub set tap1 netns=blue",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return fmt.Errorf("expected a name and what to change, got %d words", len(args))
+			}
+			return nil
+		},
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		change, err := vswitch.ParseChange(args[1:])
+		if err != nil {
+			return err
+		}
+		client, err := vswitch.Dial(o.Dir, o.Name)
+		if err != nil {
+			return err
+		}
+		return client.Change(c.Context(), args[0], change)
+	}
+	return c
+}
+
+func hubRemoveCommand(o *vswitch.Options) *cobra.Command {
+	c := &cobra.Command{Use: "remove NAME", Short: "Remove an adapter from a running hub, and its device", Args: one("name")}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		client, err := vswitch.Dial(o.Dir, o.Name)
+		if err != nil {
+			return err
+		}
+		return client.Remove(c.Context(), args[0])
+	}
+	return c
+}

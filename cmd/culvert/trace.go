@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"culvert/manage/trace"
+)
+
+func traceCommand() *cobra.Command {
+	var r running
+	var asJSON bool
+	var count uint
+	c := &cobra.Command{
+		Use:   "trace [FILTER]",
+		Short: "Follow packets through a running server or client",
+		Long: `Follow packets through a running server or client: where each was, when, what
+was decided there, and if it was dropped why. The filter is applied to the
+packets inside the tunnel, in the syntax of tcpdump. It ends by Ctrl-C.`,
+		Example: `  culvert trace icmp
+  culvert trace 'host 10.8.0.6 and tcp port 443' --count 10 --name server-tun0`,
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := r.dial()
+			if err != nil {
+				return err
+			}
+			answer, err := client.Stream(c.Context(), trace.Path+"?"+query(args, count).Encode())
+			if err != nil {
+				return err
+			}
+			defer answer.Body.Close()
+			fmt.Fprintf(c.ErrOrStderr(), "following packets of %s, until Ctrl-C\n", client.Name())
+			out := c.OutOrStdout()
+			end, err := trace.Read(answer.Body, func(p *trace.Packet) error {
+				if asJSON {
+					return json.NewEncoder(out).Encode(p)
+				}
+				_, err := out.Write(p.Append(nil))
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("the process is gone: %w", err)
+			}
+			if end.Lost > 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "%d packets are missing here, since they came faster than they could be written; a filter makes them fewer\n", end.Lost)
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print a line of JSON for each packet")
+	c.Flags().UintVar(&count, "count", 0, "end after so many packets")
+	r.flags(c)
+	return c
+}
+
+// query is what trace and capture ask for.
+func query(filter []string, count uint) url.Values {
+	q := url.Values{"filter": {strings.Join(filter, " ")}}
+	if count > 0 {
+		q.Set("count", fmt.Sprint(count))
+	}
+	return q
+}

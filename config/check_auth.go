@@ -1,0 +1,64 @@
+package config
+
+import "strconv"
+
+// checkAuth looks whether the directives about who may in make sense together.
+func (b *builder) checkAuth() {
+	b.checkScripts()
+	if b.isServer() {
+		b.checkServerAuth()
+	}
+	if b.AuthUsernameOnly && b.StaticChallenge != nil {
+		b.problem("static-challenge", "has no password to go with, because of auth-user-pass username-only", "remove one of the two")
+	}
+	if b.AuthGenToken != nil && b.AuthGenToken.Renewal == 0 {
+		b.AuthGenToken.Renewal = b.RenegSec
+	}
+}
+
+// checkScripts refuses programs that script-security keeps from running, since
+// what they should check would go unchecked or fail for everybody.
+func (b *builder) checkScripts() {
+	for _, s := range []struct {
+		name    string
+		command []string
+		level   int
+	}{
+		{"tls-verify", b.TLSVerify, 2},
+		{"client-crresponse", b.ClientCRResponse, 2},
+		{"tls-crypt-v2-verify", b.TLSCryptV2Verify, 2},
+		{"auth-user-pass-verify", b.AuthUserPassVerify, 2},
+	} {
+		if s.name == "auth-user-pass-verify" && b.AuthViaEnv {
+			s.level = 3
+		}
+		if s.command == nil || b.ScriptSecurity >= s.level || !b.isServer() && s.name != "tls-verify" {
+			continue
+		}
+		reason := "no program may be run"
+		mend := "add the line: script-security 2"
+		if s.level == 3 {
+			reason, mend = "no password may be passed in the environment", "write via-file, or add the line: script-security 3"
+		}
+		b.problem(s.name, reason+" because of script-security "+strconv.Itoa(b.ScriptSecurity), mend)
+	}
+}
+
+func (b *builder) checkServerAuth() {
+	checked := b.AuthUserPassVerify != nil
+	if b.VerifyClientCert != ClientCertRequire && !checked {
+		name := "verify-client-cert"
+		if !b.has(name) {
+			name = "client-cert-not-required"
+		}
+		b.problem(name, "without client certificates and passwords anybody could connect", "remove the line, or check passwords by auth-user-pass-verify")
+	}
+	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional", "auth-gen-token", "client-crresponse"} {
+		if b.has(name) && !checked {
+			b.problem(name, "needs passwords that are checked", "add the line: auth-user-pass-verify PROGRAM via-file")
+		}
+	}
+	if b.has("auth-gen-token-secret") && b.AuthGenToken == nil {
+		b.note(b.at("auth-gen-token-secret"), "auth-gen-token-secret: not used without auth-gen-token")
+	}
+}

@@ -1,0 +1,104 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// setAdapter is `adapter ethernet [static|dhcp]`, static by default.
+func setAdapter(b *builder, d *call) error {
+	if d.args[0] != "ethernet" {
+		return d.expected(d.args[0], "ethernet")
+	}
+	how := "static"
+	if len(d.args) > 1 {
+		how = d.args[1]
+	}
+	switch how {
+	case "static":
+		b.Adapter = AdapterStatic
+	case "dhcp":
+		b.Adapter = AdapterDHCP
+	default:
+		return d.expected(how, "static or dhcp")
+	}
+	return nil
+}
+
+// resolveAdapter looks whether an Ethernet adapter makes sense here.
+func (b *builder) resolveAdapter() {
+	b.resolveIPWin32()
+	switch {
+	case b.Adapter == AdapterIP:
+	case b.DevType != DevTun:
+		b.problem("adapter", "is for a tunnel that carries IP, and dev-type says another", "write dev-type tun, or remove it: a tap adapter is Ethernet by itself")
+	case b.Adapter == AdapterDHCP && b.isServer():
+		b.problem("adapter", "the server's own address must not wait for a DHCP client", "write adapter ethernet static")
+	}
+}
+
+// resolveIPWin32 reads what `ip-win32` says of the DHCP server that an Ethernet
+// adapter emulates.
+func (b *builder) resolveIPWin32() {
+	d := b.ipWin32
+	if d == nil {
+		return
+	}
+	if b.Adapter != AdapterDHCP || d.args[0] != "dynamic" {
+		b.remark(d, "only for Windows, or as dynamic with adapter ethernet dhcp; ignored here")
+		return
+	}
+	set := IPWin32{}
+	err := b.ipWin32Value(d, 1, -255, 255, func(n int) { set.Offset = n })
+	if err == nil {
+		err = b.ipWin32Value(d, 2, 10, maxSeconds, func(n int) { set.Lease = time.Duration(n) * time.Second })
+	}
+	switch e := err.(type) {
+	case nil:
+		b.IPWin32 = set
+	case *Error:
+		if d.File == pushed {
+			b.note(e.Pos, "ignored: "+e.about())
+			return
+		}
+		b.fail(e)
+	}
+}
+
+// ipWin32Value reads one of the numbers, where it is given.
+func (b *builder) ipWin32Value(d *call, i, least, most int, set func(int)) error {
+	if len(d.args) <= i {
+		return nil
+	}
+	n, err := b.int(d, i, least, most)
+	if err == nil {
+		set(n)
+	}
+	return err
+}
+
+// netBIOS is what `dhcp-option` says of NetBIOS beside addresses.
+func (b *builder) netBIOS(d *call, kind string) error {
+	args := d.args[1:]
+	switch {
+	case kind == "DISABLE-NBT":
+		b.DNS.DisableNBT = true
+		return nil
+	case len(args) != 1:
+		return d.expected(strings.Join(args, " "), "one value after "+kind)
+	case kind == "NBS":
+		const most = 255
+		if len(args[0]) > most {
+			return d.expected(args[0], "a scope of at most 255 bytes")
+		}
+		b.DNS.NBS = args[0]
+		return nil
+	}
+	types := []string{"1", "2", "4", "8"}
+	if !slices.Contains(types, args[0]) {
+		return d.expected(args[0], "a node type: "+strings.Join(types, ", "))
+	}
+	b.DNS.NBT = int(args[0][0] - '0')
+	return nil
+}

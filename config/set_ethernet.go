@@ -1,0 +1,175 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// setLLAddr keeps an address as it is written in six pairs with colons.
+func setLLAddr(b *builder, d *call) error {
+	pairs := strings.FieldsFunc(strings.ToLower(d.args[0]), func(r rune) bool { return r == ':' || r == '-' })
+	const example = "an Ethernet address such as 02:00:5e:10:00:01"
+	if len(pairs) != 6 {
+		return d.expected(d.args[0], example)
+	}
+	for i, pair := range pairs {
+		n, err := strconv.ParseUint(pair, 16, 8)
+		if err != nil || len(pair) > 2 {
+			return d.expected(d.args[0], example)
+		}
+		if i == 0 && n&1 != 0 {
+			return d.fault(d.args[0], "is a group's address, which no adapter can have", "write another, such as 02:00:5e:10:00:01")
+		}
+		pairs[i] = fmt.Sprintf("%02x", n)
+	}
+	b.LLAddr = strings.Join(pairs, ":")
+	return nil
+}
+
+// setServerBridge is `server-bridge gateway netmask start end`, `nogw`, or
+// nothing, for addresses from the DHCP server of the LAN.
+func setServerBridge(b *builder, d *call) error {
+	switch {
+	case len(d.args) == 0:
+		b.Push = append(b.Push, "route-gateway dhcp")
+	case len(d.args) == 1 && d.args[0] == "nogw":
+	case len(d.args) == 4:
+		if err := b.bridgePool(d); err != nil {
+			return err
+		}
+		b.Push = append(b.Push, "route-gateway "+d.args[0])
+	default:
+		return d.expected(strings.Join(d.args, " "), "gateway, netmask, first and last address; or nogw; or nothing")
+	}
+	b.Mode, b.TLSServer = ModeServer, true
+	return nil
+}
+
+func (b *builder) bridgePool(d *call) error {
+	gateway, err := d.addr4(0)
+	if err != nil {
+		return err
+	}
+	bits, err := d.mask(1)
+	if err != nil {
+		return err
+	}
+	pool, err := d.pool(2)
+	if err != nil {
+		return err
+	}
+	network := netip.PrefixFrom(gateway, bits).Masked()
+	for i, a := range []netip.Addr{pool.Start, pool.End} {
+		if !network.Contains(a) {
+			return d.fault(d.args[2+i], "is not in the gateway's network "+network.String(), "write addresses of that network that its DHCP server gives to nobody")
+		}
+	}
+	pool.Bits = bits
+	b.IfconfigPool = pool
+	return nil
+}
+
+func setProxyLAN(b *builder, d *call) error {
+	lan := &ProxyLAN{Interface: d.args[0]}
+	if len(d.args) > 1 {
+		switch d.args[1] {
+		case "pool":
+		case "dhcp":
+			lan.DHCP = true
+		default:
+			return d.expected(d.args[1], "pool or dhcp")
+		}
+	}
+	b.ProxyLAN = lan
+	b.Mode, b.TLSServer = ModeServer, true
+	return nil
+}
+
+// maxVLAN is the largest VLAN identifier; 4095 is reserved (802.1Q).
+const maxVLAN = 4094
+
+func setVLANPVID(b *builder, d *call) error {
+	id, err := b.int(d, 0, 1, maxVLAN)
+	switch {
+	case err != nil:
+		return err
+	case b.perClient != nil:
+		b.perClient.VLANPVID = id
+	default:
+		b.VLANPVID = id
+	}
+	return nil
+}
+
+func setMaxRoutesPerClient(b *builder, d *call) error {
+	n, err := b.int(d, 0, 1, 1<<24)
+	switch {
+	case err != nil:
+		return err
+	case b.perClient != nil:
+		b.perClient.MaxRoutes = n
+	default:
+		b.MaxRoutesPerClient = n
+	}
+	return nil
+}
+
+// checkEthernet looks for directives of tap adapters where there is none.
+func (b *builder) checkEthernet() {
+	b.checkProxyLAN()
+	if b.DevType == DevTap {
+		b.checkBridge()
+		return
+	}
+	for _, name := range []string{"server-bridge", "vlan-tagging"} {
+		if b.has(name) {
+			b.problem(name, "needs an Ethernet adapter", "write dev tap, on both sides")
+		}
+	}
+	if b.has("lladdr") && b.Adapter == AdapterIP {
+		b.note(b.at("lladdr"), "lladdr: only an Ethernet adapter has a MAC address, ignored here")
+	}
+}
+
+// checkProxyLAN looks for what says otherwise where clients get their addresses.
+func (b *builder) checkProxyLAN() {
+	lan := b.ProxyLAN
+	if lan == nil {
+		return
+	}
+	if b.DevType != DevTun {
+		b.problem("proxy-lan", "is for tun adapters, whose clients have no Ethernet", "write dev tun; with dev tap, use server-bridge and put the tap on a bridge")
+	}
+	if b.has("topology") && b.Topology != TopologySubnet {
+		b.problem("topology", "with proxy-lan, clients are in one network", "write topology subnet")
+	}
+	for _, name := range []string{"server", "server-ipv6", "ifconfig-ipv6-pool"} {
+		if b.has(name) {
+			b.problem("proxy-lan", name+" is given too, and the network is that of "+lan.Interface, "keep one of the two")
+		}
+	}
+	switch {
+	case lan.DHCP && b.IfconfigPool != nil:
+		b.problem("ifconfig-pool", "with proxy-lan "+lan.Interface+" dhcp, the DHCP server there gives the addresses", "remove it, or write proxy-lan "+lan.Interface+" pool")
+	case !lan.DHCP && b.IfconfigPool == nil:
+		b.problem("proxy-lan", "there is no range of addresses for the clients",
+			"add the line: ifconfig-pool FIRST LAST, with addresses that nobody else there gets; or write proxy-lan "+lan.Interface+" dhcp")
+	}
+}
+
+func (b *builder) checkBridge() {
+	if b.has("server-bridge") {
+		for _, name := range []string{"server", "ifconfig-pool"} {
+			if b.has(name) {
+				b.problem("server-bridge", name+" is given too, and each says where clients get their addresses", "keep one of the two")
+			}
+		}
+	}
+	for _, name := range []string{"vlan-accept", "vlan-pvid"} {
+		if b.has(name) && !b.VLANTagging {
+			b.problem(name, "means something only with vlan-tagging", "add the line: vlan-tagging")
+		}
+	}
+}

@@ -1,0 +1,194 @@
+// Package ether makes an adapter for IP packets of one for Ethernet frames, and
+// keeps the host happy that believes in the Ethernet: a tunnel that carries IP
+// only has nobody at its other end who knows ARP, neighbour discovery or DHCP,
+// so they are answered here, by a phantom gateway that stands for everybody in
+// the network behind (the way of OpenVPN's TAP driver for Windows).
+//
+// Whatever is not IP, and no question with an answer here, is dropped and
+// counted.
+package ether
+
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/nic"
+	"culvert/nic/frame"
+)
+
+var _ nic.NIC = (*NIC)(nil)
+
+// NIC is an adapter that carries IP, over one that carries Ethernet.
+type NIC struct {
+	nic.NIC // of frames
+	segment segment
+	counts  Counters
+	in      []*buf.Packet // of the batch being written
+
+	writing sync.Mutex // of frames: by the tunnel, and by who answers
+	mu      sync.Mutex // of what is below
+	machine answerer
+	timer   *time.Timer // for machine.next; nil: none
+	closed  bool
+}
+
+// Options are what an adapter is made with.
+type Options struct {
+	// Adapter is the MAC of the host's adapter.
+	Adapter frame.MAC
+	Network Network
+	Log     *slog.Logger // nil: silence
+}
+
+// New takes over an adapter of frames. Its MTU is that of the packets in them.
+func New(frames nic.NIC, o Options) (*NIC, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	n := &NIC{NIC: frames}
+	if err := n.SetMAC(o.Adapter); err != nil {
+		return nil, err
+	}
+	n.machine = answerer{segment: &n.segment, counts: &n.counts, log: o.Log}
+	n.Update(o.Network)
+	return n, nil
+}
+
+// SetMAC says that the host's adapter has another MAC. Frames from any other
+// are dropped.
+func (n *NIC) SetMAC(adapter frame.MAC) error {
+	if !adapter.IsStation() {
+		return fmt.Errorf("ether: %s: %v is no MAC of an adapter", n.Name(), adapter)
+	}
+	n.segment.macs.Store(&macs{adapter, Gateway(adapter)})
+	return nil
+}
+
+// Gateway is the phantom gateway's MAC on the segment of an adapter: another
+// one, the same each time, and marked as locally administered.
+func Gateway(adapter frame.MAC) frame.MAC {
+	adapter[0] |= 2
+	adapter[5] ^= 1
+	return adapter
+}
+
+// Kind is IP: the Ethernet is for the host alone.
+func (n *NIC) Kind() nic.Kind { return nic.IP }
+
+// Update makes the segment another network, as after a push. The host is told
+// at once by router advertisement, and when it renews by DHCP. The same network
+// again changes nothing.
+func (n *NIC) Update(network Network) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	// A host that has not heard of a smaller MTU may use the one before.
+	n.segment.mtu.Store(max(n.segment.mtu.Load(), int32(n.MTU()), int32(network.MTU)))
+	if reflect.DeepEqual(network, n.machine.network) {
+		return
+	}
+	n.write(n.machine.update(time.Now(), network))
+}
+
+// Counters count what was dropped and what answered.
+func (n *NIC) Counters() *Counters { return &n.counts }
+
+// ReadBatch waits for IP packets of the host, and answers its questions
+// meanwhile. See nic.NIC.
+func (n *NIC) ReadBatch(batch []*buf.Packet) (int, error) {
+	for {
+		count, err := n.NIC.ReadBatch(batch)
+		kept := 0
+		for i, p := range batch[:count] {
+			if n.outbound(p) {
+				batch[kept], batch[i] = p, batch[kept]
+				kept++
+			}
+		}
+		if kept > 0 || err != nil || len(batch) == 0 {
+			return kept, err
+		}
+	}
+}
+
+// outbound tells whether a frame became a packet for the tunnel.
+func (n *NIC) outbound(p *buf.Packet) bool {
+	k, why := n.segment.sort(p)
+	switch k {
+	case carried:
+		return true
+	case dropped:
+		n.counts[why].Add(1)
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.write(n.machine.ask(k, p.Bytes()))
+	return false
+}
+
+// WriteBatch gives the host IP packets from the tunnel. See nic.NIC.
+func (n *NIC) WriteBatch(batch []*buf.Packet) (int, error) {
+	n.in = n.in[:0]
+	for _, p := range batch {
+		if why, ok := n.segment.wrap(p); ok {
+			n.in = append(n.in, p)
+		} else {
+			n.counts[why].Add(1)
+		}
+	}
+	if len(n.in) == 0 {
+		return 0, nil
+	}
+	n.writing.Lock()
+	defer n.writing.Unlock()
+	return n.NIC.WriteBatch(n.in)
+}
+
+// write sends frames of the machine to the host, and plans its next tick. What
+// the host does not take, as before it is up, it asks for or is told again.
+func (n *NIC) write(frames [][]byte) {
+	n.plan()
+	if len(frames) == 0 {
+		return
+	}
+	batch := make([]*buf.Packet, len(frames))
+	for i, b := range frames {
+		batch[i] = buf.New(len(b))
+		batch[i].Set(b)
+	}
+	n.writing.Lock()
+	defer n.writing.Unlock()
+	_, _ = n.NIC.WriteBatch(batch)
+}
+
+// plan sets the timer for what the machine has to say unasked.
+func (n *NIC) plan() {
+	if n.timer != nil {
+		n.timer.Stop()
+		n.timer = nil
+	}
+	if next := n.machine.next(); !next.IsZero() && !n.closed {
+		n.timer = time.AfterFunc(time.Until(next), n.tick)
+	}
+}
+
+func (n *NIC) tick() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.write(n.machine.tick(time.Now()))
+	}
+}
+
+// Close ends pending calls and frees the adapter. See nic.NIC.
+func (n *NIC) Close() error {
+	n.mu.Lock()
+	n.closed = true
+	n.plan()
+	n.mu.Unlock()
+	return n.NIC.Close()
+}

@@ -1,0 +1,108 @@
+package ether
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"culvert/nic/ether/dhcp"
+)
+
+// Network is what the host is to find on the adapter's segment: what a tunnel's
+// server pushed. The zero value is a segment with nobody on it.
+type Network struct {
+	MTU int
+	// DHCP says that the host is told its settings by DHCP, DHCPv6 and router
+	// advertisements. Else it has them from elsewhere, and advertisements say
+	// nothing that could contradict those.
+	DHCP  bool
+	Lease time.Duration // of addresses
+
+	IPv4    IPv4
+	IPv6    IPv6
+	DNS     []netip.Addr
+	Domain  string
+	Search  []string
+	NTP     []netip.Addr
+	NetBIOS dhcp.NetBIOS
+	// Unsaid is, for the log, what was pushed and has no form in DHCP.
+	Unsaid []string
+}
+
+// IPv4 is the adapter's address and what lies behind it. Without Address there
+// is none.
+type IPv4 struct {
+	Address netip.Prefix // the adapter's own, and its network
+	// Server is the address that plays DHCP server, and exists nowhere: the
+	// second of the pair.
+	Server  netip.Addr
+	Gateway netip.Addr     // the next hop of routes; not valid: Server
+	Default bool           // the default route leads here
+	Routes  []netip.Prefix // other than the default
+}
+
+// IPv6 is the same for IPv6. The next hop is always GatewayIPv6.
+type IPv6 struct {
+	Address netip.Prefix
+	Peer    netip.Addr // part of the network beside that of Address
+	Default bool
+	Routes  []netip.Prefix
+}
+
+// GatewayIPv6 is the phantom gateway's link-local address, the one that stock
+// OpenVPN names as the next hop of IPv6 routes on an Ethernet adapter.
+var GatewayIPv6 = netip.MustParseAddr("fe80::8")
+
+// next is the next hop of routes.
+func (n IPv4) next() netip.Addr {
+	if n.Gateway.IsValid() {
+		return n.Gateway
+	}
+	return n.Server
+}
+
+// holds tells whether an address other than the adapter's own is of this
+// network.
+func (n IPv4) holds(a netip.Addr) bool {
+	return n.Address.IsValid() && a != n.Address.Addr() &&
+		(n.Address.Contains(a) || a == n.Server || a == n.Gateway)
+}
+
+func (n IPv6) holds(a netip.Addr) bool {
+	return n.Address.IsValid() && a != n.Address.Addr() &&
+		(n.Address.Contains(a) || a == n.Peer)
+}
+
+// lease4 is the network as DHCP says it.
+func (n Network) lease4() dhcp.Lease4 {
+	l := dhcp.Lease4{
+		Address: n.IPv4.Address, Server: n.IPv4.Server, Time: n.Lease, MTU: n.MTU,
+		DNS: n.DNS, Domain: n.Domain, Search: n.Search, NTP: n.NTP, NetBIOS: n.NetBIOS,
+	}
+	next, routes := n.IPv4.next(), n.IPv4.Routes
+	if n.IPv4.Default {
+		l.Router, routes = next, append(halves4, routes...)
+	}
+	if len(routes) > 0 && !n.IPv4.Address.Contains(next) {
+		l.Routes = append(l.Routes, dhcp.Route{Dst: netip.PrefixFrom(next, next.BitLen())})
+	}
+	for _, dst := range routes {
+		l.Routes = append(l.Routes, dhcp.Route{Dst: dst, Via: next})
+	}
+	return l
+}
+
+// routes are those that an advertisement names.
+func (n IPv6) routes() []netip.Prefix {
+	if n.Default {
+		return append(halves6, n.Routes...)
+	}
+	return n.Routes
+}
+
+// Halves of an address space together take precedence over any default route,
+// such as the one past the tunnel. slices.Clip keeps an append from sharing.
+var (
+	halves4 = slices.Clip([]netip.Prefix{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("128.0.0.0/1")})
+	halves6 = slices.Clip([]netip.Prefix{netip.MustParsePrefix("::/1"), netip.MustParsePrefix("8000::/1")})
+)

@@ -1,0 +1,199 @@
+package ether
+
+// Outbound, in the order a frame meets it:
+//
+//	sort        an IP packet for the tunnel, a question, or nothing
+//	  sortIPv4, sortIPv6
+//	Answerer    the questions (answerer.go)
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+
+	"culvert/internal/buf"
+	"culvert/nic/ether/neighbor"
+	"culvert/nic/frame"
+)
+
+// kind is what a frame of the host is.
+type kind int
+
+const (
+	carried kind = iota // an IP packet for the tunnel
+	askARP
+	askND
+	askDHCP4
+	askDHCP6
+	dropped
+)
+
+// segment is who there is on the adapter's segment: the adapter, and the
+// phantom gateway that stands for everybody else.
+type segment struct {
+	macs atomic.Pointer[macs]
+	mtu  atomic.Int32 // the largest packet in a frame
+}
+
+type macs struct{ adapter, gateway frame.MAC }
+
+// sort strips a frame's header off in place and says what the packet is; with
+// dropped, why.
+func (s *segment) sort(p *buf.Packet) (kind, Count) {
+	b := p.Bytes()
+	h, ok := frame.Parse(b)
+	m := s.macs.Load()
+	switch {
+	case !ok:
+		return dropped, Runt
+	case h.Tagged || h.Type == frame.TypeQinQ:
+		return dropped, Tagged
+	case len(b)-h.Len > int(s.mtu.Load()):
+		return dropped, Jumbo
+	case h.Src != m.adapter:
+		return dropped, SpoofedMAC
+	case h.Dst != m.gateway && !h.Dst.IsGroup():
+		return dropped, ForeignMAC
+	}
+	p.TrimFront(h.Len)
+	switch h.Type {
+	case frame.TypeIPv4:
+		return sortIPv4(p)
+	case frame.TypeIPv6:
+		return sortIPv6(p)
+	case frame.TypeARP:
+		return askARP, 0
+	}
+	return dropped, NotIP
+}
+
+// Of RFC 791, 8200 and 768, and IANA's protocol and port numbers.
+const (
+	ipv4Len, ipv6Len, udpLen = 20, 40, 8
+
+	protocolUDP    = 17
+	protocolICMPv6 = 58
+
+	portDHCPServer, portDHCPClient     = 67, 68
+	portDHCPv6Client, portDHCPv6Server = 546, 547
+)
+
+// sortIPv4 cuts a short frame's padding off a packet.
+func sortIPv4(p *buf.Packet) (kind, Count) {
+	header, ok := ipv4Header(p)
+	if !ok {
+		return dropped, BadIP
+	}
+	if isUDP4(p.Bytes(), header, portDHCPClient, portDHCPServer) {
+		return askDHCP4, 0
+	}
+	return carried, 0
+}
+
+// ipv4Header checks a packet's lengths, trims it to its own, and returns that
+// of its header.
+func ipv4Header(p *buf.Packet) (header int, ok bool) {
+	b := p.Bytes()
+	if len(b) < ipv4Len || b[0]>>4 != 4 {
+		return 0, false
+	}
+	header = int(b[0]&0xf) * 4
+	total := int(binary.BigEndian.Uint16(b[2:]))
+	if header < ipv4Len || total < header || total > len(b) {
+		return 0, false
+	}
+	p.TrimBack(len(b) - total)
+	return header, true
+}
+
+// isUDP4 tells a datagram, or its first fragment, between two ports.
+func isUDP4(b []byte, header int, from, to uint16) bool {
+	const offset = 0x1fff
+	return b[9] == protocolUDP && binary.BigEndian.Uint16(b[6:])&offset == 0 && between(b[header:], from, to)
+}
+
+// between tells whether a UDP header has these ports.
+func between(udp []byte, from, to uint16) bool {
+	return len(udp) >= udpLen && binary.BigEndian.Uint16(udp) == from && binary.BigEndian.Uint16(udp[2:]) == to
+}
+
+func sortIPv6(p *buf.Packet) (kind, Count) {
+	protocol, header, ok := ipv6Header(p)
+	if !ok {
+		return dropped, BadIP
+	}
+	switch b := p.Bytes()[header:]; {
+	case protocol == protocolICMPv6 && len(b) > 0 && neighbor.IsND(b[0]):
+		return askND, 0
+	case protocol == protocolICMPv6 && len(b) > 0 && isMLD(b[0]):
+		return dropped, Unanswered
+	case protocol == protocolUDP && between(b, portDHCPv6Client, portDHCPv6Server):
+		return askDHCP6, 0
+	}
+	return carried, 0
+}
+
+// isMLD tells multicast listener discovery, which is for routers of the segment
+// (RFC 2710, RFC 3810).
+func isMLD(icmpType uint8) bool { return 130 <= icmpType && icmpType <= 132 || icmpType == 143 }
+
+// ipv6Header checks a packet's length, trims it to that, and returns where the
+// transport header begins. In a fragment that is not the first, protocol is the
+// fragment header's own.
+func ipv6Header(p *buf.Packet) (protocol uint8, at int, ok bool) {
+	b := p.Bytes()
+	if len(b) < ipv6Len || b[0]>>4 != 6 {
+		return 0, 0, false
+	}
+	total := ipv6Len + int(binary.BigEndian.Uint16(b[4:]))
+	if total > len(b) {
+		return 0, 0, false
+	}
+	p.TrimBack(len(b) - total)
+	return chain(b[:total])
+}
+
+// Extension headers (IANA, Protocol Numbers).
+const (
+	hopByHop    = 0
+	routing     = 43
+	fragment    = 44
+	authentic   = 51
+	destination = 60
+	mobility    = 135
+)
+
+// chain walks the extension headers of a packet.
+func chain(b []byte) (protocol uint8, at int, ok bool) {
+	protocol, at = b[6], ipv6Len
+	for {
+		length := 0
+		switch protocol {
+		case hopByHop:
+			if at != ipv6Len { // only as the first (RFC 8200 section 4.1)
+				return 0, 0, false
+			}
+			fallthrough
+		case routing, destination, mobility:
+			if at+8 > len(b) {
+				return 0, 0, false
+			}
+			length = (int(b[at+1]) + 1) * 8
+		case authentic:
+			if at+8 > len(b) {
+				return 0, 0, false
+			}
+			length = (int(b[at+1]) + 2) * 4
+		case fragment:
+			length = 8
+		default:
+			return protocol, at, true
+		}
+		if at+length > len(b) {
+			return 0, 0, false
+		}
+		if protocol == fragment && binary.BigEndian.Uint16(b[at+2:])>>3 != 0 {
+			return fragment, at, true
+		}
+		protocol, at = b[at], at+length
+	}
+}

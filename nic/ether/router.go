@@ -1,0 +1,143 @@
+package ether
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/mdlayher/ndp"
+
+	"culvert/nic/ether/dhcp"
+	"culvert/nic/ether/neighbor"
+	"culvert/nic/frame"
+)
+
+// How often the router advertises itself unasked: three times when something
+// changed, and then to keep what it said alive (RFC 4861 section 6.2).
+const (
+	advertiseSoon  = 16 * time.Second
+	advertiseOften = 10 * time.Minute
+	advertiseFor   = 3 * advertiseOften
+	advertiseFirst = 3
+)
+
+// router is the phantom gateway as an IPv6 router, which advertises itself to a
+// host that is to be told its settings.
+type router struct {
+	next   time.Time // of the next advertisement unasked; zero: none
+	soon   int       // of those in quick succession
+	former netip.Prefix
+}
+
+// changed starts over for another network; was is the prefix before.
+func (r *router) changed(now time.Time, n Network, was netip.Prefix) {
+	*r = router{}
+	if was.IsValid() && was != n.IPv6.Address.Masked() {
+		r.former = was
+	}
+	if n.DHCP && (n.IPv6.Address.IsValid() || r.former.IsValid()) {
+		r.next, r.soon = now, advertiseFirst
+	}
+}
+
+// due tells whether to advertise now, and plans the next time.
+func (r *router) due(now time.Time, n Network) bool {
+	if r.next.IsZero() || now.Before(r.next) {
+		return false
+	}
+	r.soon--
+	switch {
+	case r.soon > 0:
+		r.next = now.Add(advertiseSoon)
+	case n.IPv6.Address.IsValid():
+		r.next, r.former = now.Add(advertiseOften), netip.Prefix{}
+	default:
+		r.next = time.Time{} // the host has heard that there is none any more
+	}
+	return true
+}
+
+// defaultHops is what hosts give their packets (IANA, IP Parameters).
+const defaultHops = 64
+
+// advertisement says what the network is, where the host is to hear it here.
+func (r *router) advertisement(n Network, gateway frame.MAC) *ndp.RouterAdvertisement {
+	ra := &ndp.RouterAdvertisement{CurrentHopLimit: defaultHops, Options: []ndp.Option{
+		&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: gateway[:]},
+	}}
+	if n.MTU >= leastMTU {
+		ra.Options = append(ra.Options, ndp.NewMTU(uint32(n.MTU)))
+	}
+	if !n.DHCP {
+		return ra
+	}
+	if r.former.IsValid() {
+		ra.Options = append(ra.Options, onLink(r.former, 0))
+	}
+	if !n.IPv6.Address.IsValid() {
+		return ra
+	}
+	ra.ManagedConfiguration, ra.OtherConfiguration = true, true
+	if n.IPv6.Default {
+		ra.RouterLifetime, ra.RouterSelectionPreference = advertiseFor, ndp.High
+	}
+	ra.Options = append(ra.Options, onLink(n.IPv6.Address.Masked(), advertiseFor))
+	ra.Options = append(ra.Options, names(n)...)
+	return withRoutes(ra, n)
+}
+
+// leastMTU is that of IPv6 (RFC 8200 section 5).
+const leastMTU = 1280
+
+// onLink is the prefix for which the host asks neighbours. It makes itself no
+// address from it: it has the one that DHCPv6 gives.
+func onLink(p netip.Prefix, life time.Duration) ndp.Option {
+	return &ndp.PrefixInformation{PrefixLength: uint8(p.Bits()), OnLink: true, ValidLifetime: life, PreferredLifetime: life, Prefix: p.Addr()}
+}
+
+// names are the servers and domains, as many as leave room for more. Package
+// ndp makes options of up to 248 bytes.
+func names(n Network) (options []ndp.Option) {
+	const mostServers, mostBytes = 8, 230
+	servers := slices.DeleteFunc(slices.Clone(n.DNS), netip.Addr.Is4)
+	if servers = servers[:min(len(servers), mostServers)]; len(servers) > 0 {
+		options = append(options, &ndp.RecursiveDNSServer{Lifetime: advertiseFor, Servers: servers})
+	}
+	var domains []string
+	bytes := 0
+	for _, name := range n.Search {
+		if bytes += len(name) + 2; dhcp.HasForm(name) && bytes <= mostBytes {
+			domains = append(domains, name)
+		}
+	}
+	if len(domains) > 0 {
+		options = append(options, &ndp.DNSSearchList{Lifetime: advertiseFor, DomainNames: domains})
+	}
+	return options
+}
+
+// withRoutes adds a route information option (RFC 4191) for each route there is
+// room for in a packet that any IPv6 link carries.
+func withRoutes(ra *ndp.RouterAdvertisement, n Network) *ndp.RouterAdvertisement {
+	const headers, option = 40, 24
+	b, err := ndp.MarshalMessage(ra)
+	if err != nil {
+		return ra
+	}
+	room := (leastMTU - headers - len(b)) / option
+	routes := n.IPv6.routes()
+	for _, p := range routes[:min(len(routes), max(room, 0))] {
+		ra.Options = append(ra.Options, &ndp.RouteInformation{
+			PrefixLength: uint8(p.Bits()), Preference: ndp.High, RouteLifetime: advertiseFor, Prefix: p.Masked().Addr()})
+	}
+	return ra
+}
+
+// advertise is the frame of an advertisement, to one host or, where that has no
+// address yet, to all.
+func (r *router) advertise(n Network, gateway frame.MAC, to netip.Addr, host frame.MAC) ([]byte, error) {
+	if !to.IsValid() || to.IsUnspecified() {
+		to, host = neighbor.AllNodes, neighbor.GroupMAC(neighbor.AllNodes)
+	}
+	return neighbor.ND{Src: GatewayIPv6, Dst: to, Message: r.advertisement(n, gateway)}.Append(nil, gateway, host)
+}

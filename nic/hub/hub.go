@@ -1,0 +1,221 @@
+// Package hub is a virtual Ethernet switch: many adapters on one uplink. Frames
+// between its ports go across in memory; what it does not know goes to the
+// uplink. A port is any adapter that carries Ethernet frames: a TAP device, one
+// in memory (NewPair), one that swallows (nic.Null), a tunnel, or the packet
+// socket of a physical adapter.
+//
+// Each port has one goroutine, which carries what its adapter sends to its end,
+// a batch at a time (forward.go). They share the list of ports, replaced as a
+// whole when it changes, and the forwarding database (Table).
+package hub
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"culvert/nic"
+	"culvert/nic/frame"
+)
+
+// Options are those of a Hub.
+type Options struct {
+	// Log is told of ports cut off and taken away; nil for nobody.
+	Log *slog.Logger
+	// Flood is how many frames a second a port may send to all others, unless
+	// the port says otherwise; 0 for DefaultFlood.
+	Flood int
+}
+
+// Hub is a switch. Its methods may be called by any goroutine.
+type Hub struct {
+	log     *slog.Logger
+	flood   int
+	table   *Table[*Port]
+	members atomic.Pointer[members] // read-copy-update
+	loops   *loops
+
+	changing sync.Mutex // of members
+	ports    int        // made so far
+	closed   bool
+	running  sync.WaitGroup
+}
+
+// members are the ports at one time. They are never changed, but replaced.
+type members struct {
+	ports  []*Port
+	uplink *Port // nil without one
+	vlans  vlanSet
+}
+
+// vlanSet has a bit for each VLAN that an adapter is in.
+type vlanSet [4096 / 64]uint64
+
+func (s *vlanSet) add(vlan uint16)      { s[vlan/64] |= 1 << (vlan % 64) }
+func (s *vlanSet) has(vlan uint16) bool { return s[vlan/64]&(1<<(vlan%64)) != 0 }
+
+// uplinkStations is how many addresses the uplink may show: a LAN's.
+const uplinkStations = DefaultTotal / 2
+
+// Start makes a hub without ports. It runs until Close.
+func Start(o Options) *Hub {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &Hub{log: o.Log, flood: o.Flood}
+	h.table = NewTable(Limits[*Port]{PortLimit: (*Port).stations})
+	h.members.Store(new(members))
+	h.loops = newLoops(h)
+	h.running.Go(h.loops.watch)
+	return h
+}
+
+// Errors of Add, Port and Remove.
+var (
+	ErrTaken  = errors.New("taken already")
+	ErrNoPort = errors.New("no such port")
+	ErrClosed = errors.New("the hub is closed")
+)
+
+// Add makes an adapter a port, and owns it from then on, unless it fails.
+func (h *Hub) Add(n nic.NIC, o PortOptions) (*Port, error) {
+	p, err := newPort(n, o, h.flood)
+	if err != nil {
+		return nil, err
+	}
+	h.changing.Lock()
+	defer h.changing.Unlock()
+	if err := h.admit(p); err != nil {
+		return nil, err
+	}
+	h.ports++
+	p.id = h.ports
+	p.slot = freeSlot(h.members.Load().ports)
+	if p.mac.IsStation() {
+		h.table.Pin(p.vlan, p.mac, p)
+	}
+	h.replace(append(slices.Clone(h.members.Load().ports), p))
+	h.running.Go(func() { h.carry(p) })
+	h.loops.wake()
+	return p, nil
+}
+
+// admit tells why a port cannot join the others. The caller holds changing.
+func (h *Hub) admit(p *Port) error {
+	if h.closed {
+		return ErrClosed
+	}
+	for _, other := range h.members.Load().ports {
+		switch {
+		case other.name == p.name:
+			return fmt.Errorf("the name %s is %w: choose another, or remove that port first", p.name, ErrTaken)
+		case other.uplink && p.uplink:
+			return fmt.Errorf("the place of the uplink is %w by %s: remove it first", ErrTaken, other.name)
+		case other.mac == p.mac && p.mac.IsStation():
+			return fmt.Errorf("the address %s is %w by %s: choose another", p.mac, ErrTaken, other.name)
+		}
+	}
+	return nil
+}
+
+// freeSlot is the lowest number that no port has.
+func freeSlot(ports []*Port) (slot int) {
+	for slices.ContainsFunc(ports, func(p *Port) bool { return p.slot == slot }) {
+		slot++
+	}
+	return slot
+}
+
+// replace publishes another list of ports. The caller holds changing.
+func (h *Hub) replace(ports []*Port) {
+	m := &members{ports: ports}
+	for _, p := range ports {
+		if p.uplink {
+			m.uplink = p
+		} else {
+			m.vlans.add(p.vlan)
+		}
+	}
+	h.members.Store(m)
+}
+
+// Ports are the ports there are now, in the order they came.
+func (h *Hub) Ports() []*Port { return slices.Clone(h.members.Load().ports) }
+
+// Port finds a port by its name.
+func (h *Hub) Port(name string) (*Port, error) {
+	ports := h.members.Load().ports
+	for _, p := range ports {
+		if p.name == name {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w; there is %s", name, ErrNoPort, names(ports))
+}
+
+func names(ports []*Port) string {
+	var s []string
+	for _, p := range ports {
+		s = append(s, p.name)
+	}
+	if s == nil {
+		return "none"
+	}
+	return strings.Join(s, ", ")
+}
+
+// Remove closes a port's adapter, and returns when nothing is carried from it
+// any more.
+func (h *Hub) Remove(name string) error {
+	p, err := h.Port(name)
+	if err != nil {
+		return err
+	}
+	p.removed.Store(true)
+	err = p.nic.Close()
+	<-p.done
+	return err
+}
+
+// leave takes a port out whose adapter has ended.
+func (h *Hub) leave(p *Port, err error) {
+	if !p.removed.Load() {
+		h.log.Error("the port's adapter is gone, and the port with it", "port", p.name, "error", err)
+	}
+	p.nic.Close()
+	h.changing.Lock()
+	h.replace(slices.DeleteFunc(slices.Clone(h.members.Load().ports), func(o *Port) bool { return o == p }))
+	h.changing.Unlock()
+	h.table.Forget(p)
+	close(p.done)
+}
+
+// Close ends the hub, and closes the adapter of every port.
+func (h *Hub) Close() error {
+	h.changing.Lock()
+	h.closed = true
+	ports := h.members.Load().ports
+	h.changing.Unlock()
+	h.loops.stop()
+	var errs []error
+	for _, p := range ports {
+		p.removed.Store(true)
+		errs = append(errs, p.nic.Close())
+	}
+	h.running.Wait()
+	return errors.Join(errs...)
+}
+
+// StableMAC is an address for an adapter: always the same for these words, and
+// locally administered (IEEE 802, section 8.4).
+func StableMAC(words ...string) (m frame.MAC) {
+	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
+	copy(m[:], sum[:])
+	m[0] = m[0]&^1 | 2
+	return m
+}

@@ -1,0 +1,353 @@
+package lan
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"culvert/nic/ether/datagram"
+	"culvert/nic/frame"
+)
+
+// Ports of DHCP (RFC 2131 section 4.1).
+const (
+	portServer = 67
+	portClient = 68
+)
+
+// Offered is what a DHCP server leased.
+type Offered struct {
+	Address netip.Prefix
+	Router  netip.Addr // not valid: none
+	DNS     []netip.Addr
+	Domain  string
+}
+
+// Lease is an address that the segment's DHCP server gave to a station. It is
+// claimed and kept up until Release, or until the server takes it away.
+type Lease struct {
+	Offered
+	cancel context.CancelFunc
+	ended  chan struct{}
+	lost   bool // set before ended is closed
+}
+
+// Wait returns when the lease has ended: because it is lost, so that the address
+// must not be used any more, or by Release.
+func (l *Lease) Wait() (lost bool) {
+	<-l.ended
+	return l.lost
+}
+
+// Release gives the address back.
+func (l *Lease) Release() {
+	l.cancel()
+	<-l.ended
+}
+
+// ErrNoServer says that no DHCP server of the segment answered in time.
+var ErrNoServer = errors.New("no DHCP server answered")
+
+// StationMAC is the MAC under which an address is leased for a name: always the
+// same one, locally administered, and one that no other adapter gives it.
+func (s *Segment) StationMAC(name string) frame.MAC {
+	sum := sha256.Sum256(append(s.MAC[:], name...))
+	m := frame.MAC(sum[:6])
+	m[0] = m[0]&^0x03 | 0x02
+	return m
+}
+
+// exchange is what tells the answers to one station's questions apart.
+type exchange struct {
+	id  dhcpv4.TransactionID
+	mac frame.MAC
+}
+
+// lessee is a station that asks for an address (RFC 2131 section 4.4).
+type lessee struct {
+	*Segment
+	exchange
+	host    string
+	answers chan answer
+	server  answer // that leased the address
+}
+
+// answer is a server's message and the MAC it came from.
+type answer struct {
+	*dhcpv4.DHCPv4
+	from frame.MAC
+}
+
+// Lease asks the segment's DHCP server for an address for a station, which is
+// named to it as host, and waits for it until ctx ends.
+func (s *Segment) Lease(ctx context.Context, mac frame.MAC, host string) (*Lease, error) {
+	l := &lessee{Segment: s, exchange: exchange{mac: mac}, host: hostName(host), answers: make(chan answer, 8)}
+	for i := range l.id {
+		l.id[i] = byte(rand.Uint32())
+	}
+	s.enter(l, true)
+	got, err := l.acquire(ctx)
+	if err != nil {
+		s.enter(l, false)
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
+	keeping, cancel := context.WithCancel(context.Background())
+	lease := &Lease{Offered: offered(got), cancel: cancel, ended: make(chan struct{})}
+	if err := s.Claim(lease.Address.Addr()); err != nil {
+		cancel()
+		s.enter(l, false)
+		return nil, err
+	}
+	go func() {
+		defer close(lease.ended)
+		lease.lost = l.keep(keeping, got)
+		s.Release(lease.Address.Addr())
+		s.enter(l, false)
+	}()
+	return lease, nil
+}
+
+func (s *Segment) enter(l *lessee, in bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if in {
+		s.exchanges[l.exchange] = l
+	} else {
+		delete(s.exchanges, l.exchange)
+	}
+}
+
+// dhcp hands a server's message to the station that it is for. The checksum is
+// not looked at: where the server is on this machine, it may not be made yet.
+func (s *Segment) dhcp(h frame.Header, packet []byte) {
+	d, ok := datagram.Read(packet)
+	if !ok || d.Src.Port() != portServer || d.Dst.Port() != portClient {
+		return
+	}
+	m, err := dhcpv4.FromBytes(d.Payload)
+	if err != nil || m.OpCode != dhcpv4.OpcodeBootReply || len(m.ClientHWAddr) != len(frame.MAC{}) {
+		return
+	}
+	s.mu.RLock()
+	l := s.exchanges[exchange{m.TransactionID, frame.MAC(m.ClientHWAddr)}]
+	s.mu.RUnlock()
+	if l == nil {
+		return
+	}
+	select {
+	case l.answers <- answer{m, h.Src}:
+	default: // more than anybody waits for
+	}
+}
+
+// Times between repetitions (RFC 2131 section 4.1).
+const (
+	firstWait = 2 * time.Second
+	lastWait  = 64 * time.Second
+)
+
+// acquire is INIT to BOUND. What the server refuses at the last moment is asked
+// for anew.
+func (l *lessee) acquire(ctx context.Context) (*dhcpv4.DHCPv4, error) {
+	for {
+		offer, err := l.ask(ctx, l.discover(), frame.Broadcast, dhcpv4.MessageTypeOffer)
+		if err != nil {
+			return nil, err
+		}
+		got, err := l.ask(ctx, l.request(offer), frame.Broadcast, dhcpv4.MessageTypeAck, dhcpv4.MessageTypeNak)
+		if err != nil {
+			return nil, err
+		}
+		if got.MessageType() == dhcpv4.MessageTypeAck && usable(got.DHCPv4) {
+			l.server = got
+			return got.DHCPv4, nil
+		}
+	}
+}
+
+// usable tells whether an acknowledgement has what a lease needs.
+func usable(m *dhcpv4.DHCPv4) bool {
+	return offered(m).Address.IsValid() && m.ServerIdentifier() != nil && m.IPAddressLeaseTime(0) > 0
+}
+
+// ask sends a message, again and again, until an answer of one of the kinds
+// comes, or ctx ends.
+func (l *lessee) ask(ctx context.Context, m *dhcpv4.DHCPv4, to frame.MAC, kinds ...dhcpv4.MessageType) (answer, error) {
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		if err := l.send(m, to); err != nil {
+			return answer{}, err
+		}
+		a, err := l.await(ctx, wait, kinds)
+		if err == nil || ctx.Err() != nil {
+			return a, err
+		}
+	}
+}
+
+func (l *lessee) await(ctx context.Context, wait time.Duration, kinds []dhcpv4.MessageType) (answer, error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case a := <-l.answers:
+			for _, k := range kinds {
+				if a.MessageType() == k {
+					return a, nil
+				}
+			}
+		case <-timer.C:
+			return answer{}, ErrNoServer
+		case <-ctx.Done():
+			return answer{}, ErrNoServer
+		}
+	}
+}
+
+func (l *lessee) send(m *dhcpv4.DHCPv4, to frame.MAC) error {
+	d := datagram.Datagram{
+		Src:     netip.AddrPortFrom(netip.IPv4Unspecified(), portClient),
+		Dst:     netip.AddrPortFrom(netip.AddrFrom4([4]byte{255, 255, 255, 255}), portServer),
+		Payload: m.ToBytes(),
+	}
+	if to != frame.Broadcast {
+		d.Src = netip.AddrPortFrom(address(m.ClientIPAddr), portClient)
+		d.Dst = netip.AddrPortFrom(address(l.server.ServerIdentifier()), portServer)
+	}
+	return l.port.Send(d.Append(nil, l.MAC, to))
+}
+
+func (l *lessee) message(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
+	m := &dhcpv4.DHCPv4{OpCode: dhcpv4.OpcodeBootRequest, HWType: 1, TransactionID: l.id, ClientHWAddr: l.mac[:], Options: dhcpv4.Options{}}
+	m.SetBroadcast() // frames for the station's own MAC are not heard here
+	m.UpdateOption(dhcpv4.OptMessageType(kind))
+	m.UpdateOption(dhcpv4.OptClientIdentifier(append([]byte{1}, l.mac[:]...)))
+	if l.host != "" {
+		m.UpdateOption(dhcpv4.OptHostName(l.host))
+	}
+	m.UpdateOption(dhcpv4.OptParameterRequestList(dhcpv4.OptionSubnetMask, dhcpv4.OptionRouter,
+		dhcpv4.OptionDomainNameServer, dhcpv4.OptionDomainName))
+	return m
+}
+
+func (l *lessee) discover() *dhcpv4.DHCPv4 { return l.message(dhcpv4.MessageTypeDiscover) }
+
+func (l *lessee) request(offer answer) *dhcpv4.DHCPv4 {
+	m := l.message(dhcpv4.MessageTypeRequest)
+	m.UpdateOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr))
+	m.UpdateOption(dhcpv4.OptServerIdentifier(offer.ServerIdentifier()))
+	return m
+}
+
+// renewal is the same for renewing and rebinding: the address is in its place
+// in the header.
+func (l *lessee) renewal(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
+	m := l.message(kind)
+	m.ClientIPAddr = l.server.YourIPAddr
+	return m
+}
+
+// keep renews a lease until ctx ends, and then gives it back; or until it is
+// lost, which it returns.
+func (l *lessee) keep(ctx context.Context, got *dhcpv4.DHCPv4) (lost bool) {
+	for {
+		term := got.IPAddressLeaseTime(0)
+		if !sleep(ctx, term/2) {
+			l.giveBack()
+			return false
+		}
+		renewed, err := l.renew(ctx, term)
+		switch {
+		case ctx.Err() != nil:
+			l.giveBack()
+			return false
+		case err != nil:
+			l.log.Warn("a client's lease on the segment ended, and was not renewed", "address", l.server.YourIPAddr, "interface", l.Name, "error", err)
+			return true
+		case renewed.MessageType() == dhcpv4.MessageTypeNak || !renewed.YourIPAddr.Equal(l.server.YourIPAddr):
+			l.log.Warn("the segment's DHCP server took a client's address away", "address", l.server.YourIPAddr, "interface", l.Name)
+			return true
+		}
+		l.server, got = renewed, renewed.DHCPv4
+	}
+}
+
+// renew asks the server that leased the address (from T1), then any (from T2),
+// until the lease ends.
+func (l *lessee) renew(ctx context.Context, term time.Duration) (answer, error) {
+	kinds := []dhcpv4.MessageType{dhcpv4.MessageTypeAck, dhcpv4.MessageTypeNak}
+	renewing, stop := context.WithTimeout(ctx, term*3/8)
+	defer stop()
+	a, err := l.ask(renewing, l.renewal(dhcpv4.MessageTypeRequest), l.server.from, kinds...)
+	if err == nil || ctx.Err() != nil {
+		return a, err
+	}
+	rebinding, stop := context.WithTimeout(ctx, term/8)
+	defer stop()
+	return l.ask(rebinding, l.renewal(dhcpv4.MessageTypeRequest), frame.Broadcast, kinds...)
+}
+
+// giveBack is told once and not answered (RFC 2131 section 4.4.6).
+func (l *lessee) giveBack() {
+	m := l.renewal(dhcpv4.MessageTypeRelease)
+	m.UpdateOption(dhcpv4.OptServerIdentifier(l.server.ServerIdentifier()))
+	if err := l.send(m, l.server.from); err != nil && !closed(err) {
+		l.log.Debug("a lease was not given back", "interface", l.Name, "error", err)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// offered is what an acknowledgement says.
+func offered(m *dhcpv4.DHCPv4) Offered {
+	o := Offered{Domain: m.DomainName()}
+	if ones, bits := m.SubnetMask().Size(); bits == 32 {
+		if a := address(m.YourIPAddr); a.IsValid() && !a.IsUnspecified() {
+			o.Address = netip.PrefixFrom(a, ones)
+		}
+	}
+	for _, r := range m.Router() {
+		if o.Router = address(r); o.Router.IsValid() {
+			break
+		}
+	}
+	for _, d := range m.DNS() {
+		if a := address(d); a.IsValid() {
+			o.DNS = append(o.DNS, a)
+		}
+	}
+	return o
+}
+
+func address(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip.To4())
+	return a
+}
+
+// hostName is what of a name may be a host's (RFC 1123 section 2.1), with
+// hyphens in place of the rest.
+func hostName(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r < 128 && (r == '-' || '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z') {
+			return r
+		}
+		return '-'
+	}, name)
+	return strings.Trim(clean[:min(len(clean), 63)], "-")
+}

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package lan
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+)
+
+// Open fails: this system has no packet sockets.
+func Open(i Interface, _ *slog.Logger) (*Segment, error) {
+	return nil, fmt.Errorf("%s: standing in for others on a segment works on Linux only, not on %s", i.Name, runtime.GOOS)
+}

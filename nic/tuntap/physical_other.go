@@ -1,0 +1,14 @@
+//go:build !linux
+
+package tuntap
+
+import "culvert/nic/frame"
+
+// Physical is a physical adapter. On this system OpenPhysical never returns one.
+type Physical struct{ Device }
+
+// OpenPhysical returns an error that wraps ErrUnsupported.
+func OpenPhysical(name string) (*Physical, error) { return nil, unsupported() }
+
+// MAC is zero.
+func (*Physical) MAC() frame.MAC { return frame.MAC{} }

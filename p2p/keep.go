@@ -1,0 +1,100 @@
+package p2p
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"culvert/session"
+)
+
+// keeper begins a connection whenever there is none and it is known where to.
+type keeper struct {
+	*Host
+	again    *time.Timer // to call the other host
+	pending  bool        // again is to come
+	failures int         // since the last connection that was up
+	waiting  *time.Timer // for the other host to call
+	wasAlone bool        // when last looked
+}
+
+// keep runs the tunnel to its end.
+func (h *Host) keep(ctx context.Context, failed <-chan error) error {
+	k := &keeper{Host: h, again: time.NewTimer(0), pending: true, waiting: time.NewTimer(h.patience()), wasAlone: true}
+	defer k.again.Stop()
+	defer k.waiting.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			h.leave()
+			return nil
+		case err := <-failed:
+			return fmt.Errorf("the tunnel cannot go on: %w", err)
+		case err := <-h.finish:
+			h.leave()
+			return h.outcome(err)
+		case <-k.waiting.C:
+			if k.alone() {
+				return h.outcome(session.ErrPingExit)
+			}
+		case <-h.changed:
+			err = k.look(ctx)
+		case <-k.again.C:
+			k.pending = false
+			err = k.callAgain(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// look takes note that a connection came up or ended.
+func (k *keeper) look(ctx context.Context) error {
+	if alone := k.alone(); alone != k.wasAlone {
+		k.wasAlone = alone
+		k.waiting.Reset(k.patience())
+	}
+	if current := k.sides.current.Load(); current != nil {
+		k.failures = 0
+		k.remotes.Reached()
+		return k.refresh(ctx, current.nearest())
+	}
+	if !k.pending && k.sides.idle() {
+		k.retry()
+	}
+	return nil
+}
+
+// retry has the other host called again after a failure. It returns the wait.
+func (k *keeper) retry() time.Duration {
+	k.failures++
+	wait := k.remotes.Wait(k.failures)
+	k.again.Reset(wait)
+	k.pending = true
+	return wait
+}
+
+// callAgain calls the other host, unless there is a connection. Its error is final.
+func (k *keeper) callAgain(ctx context.Context) error {
+	if !k.sides.idle() {
+		return nil
+	}
+	err := k.call(ctx)
+	switch {
+	case final(err):
+		return err
+	case err != nil && ctx.Err() == nil:
+		k.log.Warn("not connected", "reason", err, "retry-in", k.retry())
+	}
+	return nil
+}
+
+// notify wakes keep.
+func (h *Host) notify() {
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
+}

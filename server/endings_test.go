@@ -1,0 +1,121 @@
+package server_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"culvert/internal/simnet"
+)
+
+// ends waits until a client ends by itself, without an error.
+func (c *connected) ends(limit time.Duration, why string) {
+	c.t.Helper()
+	select {
+	case <-c.ended:
+	case <-time.After(limit):
+		c.t.Fatalf("client %s still runs after %v", c.name, limit)
+	}
+	if c.err != nil || !logged(&c.process, why) {
+		c.t.Errorf("ended with %v, want none and a word of %q in the log", c.err, why)
+	}
+}
+
+// TestInactive ends a client that nothing goes through, by its own line or a
+// pushed one; the server hears of it.
+func TestInactive(t *testing.T) {
+	for name, c := range map[string]struct{ server, client string }{
+		"own line": {"keepalive 5 60", "inactive 60\nexplicit-exit-notify 1"},
+		"pushed":   {"keepalive 5 60\npush \"inactive 60\"", "explicit-exit-notify 1"},
+		"in bytes": {"keepalive 5 60", "inactive 60 10000\nexplicit-exit-notify 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+				s := w.serve(c.server)
+				a := w.connect("anna", c.client)
+				time.Sleep(40 * time.Second)
+				exchange(t, s, a)
+				a.ends(3*time.Minute, "inactive")
+				w.until(time.Second, "the server knows", func() bool { return s.Sessions() == 0 && logged(&s.process, "client left") })
+			})
+		})
+	}
+}
+
+// TestInactiveOnServer cuts off the one client that carries nothing.
+func TestInactiveOnServer(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("keepalive 5 60\ninactive 60")
+		a, b := w.connect("anna", ""), w.connect("bert", "")
+		for range 4 {
+			time.Sleep(25 * time.Second)
+			exchange(t, s, a)
+		}
+		if !strings.Contains(s.log.String(), `inactive`) || strings.Count(s.log.String(), "is cut off") != 1 {
+			t.Errorf("the server's log:\n%s", s.log.String())
+		}
+		b.up(2 * time.Minute) // it notices by itself and comes again
+	})
+}
+
+// TestPingExit ends a client when its server is silent, from the start or
+// later, by its own line or a pushed one.
+func TestPingExit(t *testing.T) {
+	const unrestarted = "pull-filter ignore ping-restart\n" // of keepalive
+	for name, c := range map[string]struct{ server, client string }{
+		"own line": {"", unrestarted + "ping-exit 20"},
+		"pushed":   {"push \"ping-exit 20\"", unrestarted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+				s := w.serve(c.server)
+				a := w.connect("anna", c.client)
+				time.Sleep(time.Minute)
+				exchange(t, s, a)
+				s.link.Close()
+				a.ends(25*time.Second, "ping-exit")
+			})
+		})
+	}
+	t.Run("no server", func(t *testing.T) {
+		inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+			w.dial("anna", "ping-exit 20").ends(25*time.Second, "ping-exit")
+		})
+	})
+}
+
+// TestTLSExit gives up at the first handshake that fails.
+func TestTLSExit(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		c := w.dial("anna", "tls-exit\nhand-window 10")
+		select {
+		case <-c.ended:
+		case <-time.After(11 * time.Second):
+			t.Fatal("it tries again")
+		}
+		if c.err == nil || !strings.Contains(c.err.Error(), "nothing was received") && !strings.Contains(c.err.Error(), "tls-exit") {
+			t.Errorf("ended with %v", c.err)
+		}
+	})
+}
+
+// TestNoPool leases IPv4 addresses of client-config-dir alone.
+func TestNoPool(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/anna", []byte("ifconfig-push 10.8.0.77 255.255.255.0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("server 10.8.0.0 255.255.255.0 nopool\nclient-config-dir " + dir)
+		a := w.connect("anna", "")
+		if a.inner().String() != "10.8.0.77" {
+			t.Errorf("leased %v", a.inner())
+		}
+		exchange(t, s, a)
+		b := w.connect("bert", "")
+		if a := b.states[0].Addresses; len(a) != 1 || !a[0].Prefix.Addr().Is6() {
+			t.Errorf("bert has %v", a)
+		}
+	})
+}

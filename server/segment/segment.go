@@ -1,0 +1,220 @@
+// Package segment is the Ethernet that a TAP server makes of its adapter and
+// its clients: a switch that decides, for each frame, who gets it. It keeps no
+// frames and runs nothing; the road calls it from several goroutines.
+//
+// Every client is a port in one VLAN, and sees untagged frames only. The
+// adapter is a port that has all VLANs, tagged but for its own (vlan.go).
+package segment
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"culvert/internal/buf"
+	"culvert/nic/frame"
+	"culvert/nic/hub"
+	"culvert/tunnel"
+)
+
+// Options say how a Segment switches.
+type Options struct {
+	VLANs VLANs
+	// ClientToClient lets frames go from one client to another. Without it,
+	// all that clients send goes to the adapter only.
+	ClientToClient bool
+	// Age is how long an address is known; 0 for hub.DefaultAge.
+	Age time.Duration
+	// Moved is told of an address that is at another port than before.
+	Moved func(vlan uint16, mac frame.MAC, before, port *Port)
+	// Spoofed is told of a frame that was dropped since its source is the
+	// adapter's, or at work behind another port.
+	Spoofed func(port *Port, mac frame.MAC)
+}
+
+// Segment is the switch.
+type Segment struct {
+	Options
+	table   *hub.Table[*Port]
+	adapter *Port
+	own     atomic.Pointer[frame.MAC] // the adapter's address; nil while not known
+
+	changing sync.Mutex
+	clients  atomic.Pointer[[]*Port] // replaced as a whole
+}
+
+// Port is a client, or the adapter.
+type Port struct {
+	Peer     *tunnel.Peer // nil of the adapter
+	vlan     uint16       // 0 without tagging
+	stations int          // addresses it may show
+	storm    *rate.Limiter
+	left     atomic.Bool
+}
+
+// adapterStations is how many addresses the adapter may show: a LAN's.
+const adapterStations = hub.DefaultTotal / 2
+
+// New makes a segment without clients.
+func New(o Options) *Segment {
+	s := &Segment{Options: o, adapter: &Port{stations: adapterStations, storm: hub.NewStorm(0)}}
+	s.table = hub.NewTable(hub.Limits[*Port]{PortLimit: func(p *Port) int { return p.stations }, Age: o.Age})
+	s.clients.Store(new([]*Port))
+	return s
+}
+
+// SetMAC says what the adapter's own address is, which no client can have.
+func (s *Segment) SetMAC(m frame.MAC) { s.own.Store(&m) }
+
+// Join makes a client a port of a VLAN, which may show so many addresses.
+func (s *Segment) Join(peer *tunnel.Peer, vlan uint16, stations int) *Port {
+	if !s.VLANs.Tagging {
+		vlan = 0
+	}
+	p := &Port{Peer: peer, vlan: vlan, stations: stations, storm: hub.NewStorm(0)}
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.replace(append(slices.Clone(*s.clients.Load()), p))
+	return p
+}
+
+// Leave forgets a client, and does nothing for nil.
+func (s *Segment) Leave(p *Port) {
+	if p == nil {
+		return
+	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	p.left.Store(true)
+	s.replace(slices.DeleteFunc(slices.Clone(*s.clients.Load()), func(o *Port) bool { return o == p }))
+	s.table.Forget(p)
+}
+
+func (s *Segment) replace(clients []*Port) { s.clients.Store(&clients) }
+
+// Stations gives the addresses known behind clients, with the time of their
+// last frame, until yield returns false.
+func (s *Segment) Stations(now time.Time, yield func(vlan uint16, mac frame.MAC, port *Port, seen time.Time) bool) {
+	s.table.Each(now, func(vlan uint16, mac frame.MAC, port *Port, seen time.Time) bool {
+		return port == s.adapter || yield(vlan, mac, port, seen)
+	})
+}
+
+// FromAdapter names who gets a frame of the adapter's, and takes off its tag.
+func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	h, ok := parse(p)
+	if !ok {
+		return tunnel.Malformed
+	}
+	vlan, drop := s.VLANs.admit(p, h)
+	if drop != tunnel.Kept {
+		return drop
+	}
+	// A client's frame may come back by a bridge that sends clients' frames to
+	// one another. It is still the client's.
+	source := s.adapter
+	if o, holder := s.table.Learn(now, vlan, h.Src, s.adapter); o == hub.Held {
+		source = holder
+	} else if o == hub.Moved {
+		s.Moved(vlan, h.Src, holder, s.adapter)
+	}
+	if !h.Dst.IsGroup() {
+		if port, known := s.table.Lookup(now, vlan, h.Dst); known {
+			return deliver(port, source, to)
+		}
+	}
+	return s.flood(now, s.adapter, vlan, source, to)
+}
+
+// FromClient names who gets a frame of a client's.
+func (s *Segment) FromClient(now time.Time, from *Port, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	h, ok := parse(p)
+	if !ok {
+		return tunnel.Malformed
+	}
+	if drop := s.VLANs.untagged(p, h); drop != tunnel.Kept {
+		return drop
+	}
+	if !s.learn(now, from, h.Src) {
+		return tunnel.BadSource
+	}
+	to.Tag = s.VLANs.tag(from.vlan)
+	if h.Dst.IsGroup() {
+		to.Adapter = true
+		return s.flood(now, from, from.vlan, from, to)
+	}
+	port, known := s.table.Lookup(now, from.vlan, h.Dst)
+	toClients := s.ClientToClient && !s.isOwn(h.Dst)
+	if toClients && known && port != s.adapter {
+		return deliver(port, from, to)
+	}
+	to.Adapter = true
+	if toClients && !known {
+		s.flood(now, from, from.vlan, from, to) // past the limit, the adapter has it still
+	}
+	return tunnel.Kept
+}
+
+// parse reads the header of a frame that anybody may send.
+func parse(p *buf.Packet) (h frame.Header, ok bool) {
+	h, ok = frame.Parse(p.Bytes())
+	return h, ok && h.Src.IsStation() && h.Dst != frame.MAC{}
+}
+
+func (s *Segment) isOwn(m frame.MAC) bool {
+	own := s.own.Load()
+	return own != nil && *own == m
+}
+
+// learn takes note of a client's address; false says that it is not the
+// client's to use.
+func (s *Segment) learn(now time.Time, from *Port, mac frame.MAC) bool {
+	if s.isOwn(mac) {
+		s.Spoofed(from, mac)
+		return false
+	}
+	o, before := s.table.Learn(now, from.vlan, mac, from)
+	switch o {
+	case hub.Held:
+		s.Spoofed(from, mac)
+		return false
+	case hub.Moved:
+		s.Moved(from.vlan, mac, before, from)
+	}
+	if o != hub.Known && from.left.Load() {
+		s.table.Forget(from) // it left while the frame was on its way
+	}
+	return true
+}
+
+// deliver gives a frame to one client, unless it is where the frame came from.
+func deliver(port, source *Port, to *tunnel.Receivers) tunnel.Drop {
+	if port == source || port.Peer == nil {
+		return tunnel.NoRoute
+	}
+	to.Add(port.Peer)
+	return tunnel.Kept
+}
+
+// flood gives a frame to every client of a VLAN but its source, as far as the
+// port it came by may do that.
+func (s *Segment) flood(now time.Time, by *Port, vlan uint16, source *Port, to *tunnel.Receivers) tunnel.Drop {
+	if !by.storm.AllowN(now, 1) {
+		return tunnel.Storm
+	}
+	if by != s.adapter && !s.ClientToClient {
+		return tunnel.Kept
+	}
+	for _, c := range *s.clients.Load() {
+		if c != source && c.vlan == vlan {
+			to.Add(c.Peer)
+		}
+	}
+	if len(to.Peers) == 0 && !to.Adapter {
+		return tunnel.NoRoute
+	}
+	return tunnel.Kept
+}

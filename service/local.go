@@ -1,0 +1,117 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"culvert/adapter"
+	"culvert/client"
+	"culvert/config"
+	"culvert/manage"
+	"culvert/manage/capture"
+	"culvert/manage/filter"
+	"culvert/manage/trace"
+	"culvert/manage/watch"
+	"culvert/p2p"
+	"culvert/server"
+	road "culvert/tunnel"
+)
+
+// local is the interface for the command line, open while a tunnel is.
+type local struct {
+	mu   sync.Mutex
+	stop func()
+}
+
+// watched opens the interface of a tunnel with its adapter, which is before
+// rights are given up; s is known by then.
+func (l *life) watched(c *config.Config, open adapter.Opener, s func() tunnel) adapter.Opener {
+	return func(ctx context.Context, want adapter.State) (*adapter.Adapter, error) {
+		a, err := open(ctx, want)
+		if err == nil {
+			l.serveLocal(c, s(), a.Name())
+		}
+		return a, err
+	}
+}
+
+// serveLocal opens the interface once for a tunnel. A process goes on without.
+func (l *life) serveLocal(c *config.Config, s tunnel, adapter string) {
+	l.local.mu.Lock()
+	defer l.local.mu.Unlock()
+	if l.local.stop != nil {
+		return
+	}
+	dir, name := l.StateDir, l.Name
+	if dir == "" {
+		dir = manage.DefaultDir()
+	}
+	if name == "" {
+		name = role(s) + "-" + adapter
+	}
+	stop, err := manage.Serve(dir, name, handler(c, s, adapter))
+	if err != nil {
+		l.log.Warn("culvert status, trace and capture will not find this process; --name gives it a name of its own", "name", name, "error", err)
+		stop = func() {}
+	}
+	l.local.stop = stop
+}
+
+func (l *local) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stop != nil {
+		l.stop()
+	}
+	l.stop = nil
+}
+
+func role(s tunnel) string {
+	switch s.(type) {
+	case *server.Server:
+		return "server"
+	case *p2p.Host:
+		return "p2p"
+	}
+	return "client"
+}
+
+func handler(c *config.Config, s tunnel, adapter string) http.Handler {
+	began, eyes, link := time.Now(), watch.New(&s.Road().Observer), filter.IP
+	if c.DevType == config.DevTap {
+		link = filter.Ethernet
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+manage.StatusPath, func(w http.ResponseWriter, r *http.Request) {
+		status := manage.Status{Role: role(s), Adapter: adapter, Since: began, Drops: s.Road().Counters.Snapshot(), Peers: peers(s)}
+		json.NewEncoder(w).Encode(status)
+	})
+	mux.Handle("GET "+trace.Path, trace.Handler(eyes, adapter, link))
+	mux.Handle("GET "+capture.Path, capture.Handler(capture.Road(eyes, role(s), adapter, link)))
+	return mux
+}
+
+// peers are who is at the other end.
+func peers(s tunnel) (list []manage.Peer) {
+	switch s := s.(type) {
+	case *server.Server:
+		for _, c := range s.Clients() {
+			list = append(list, manage.Peer{Name: c.Name, Remote: c.Remote.String(), IPv4: c.IPv4, IPv6: c.IPv6, Since: c.Since, BytesIn: c.BytesIn, BytesOut: c.BytesOut})
+		}
+	case *client.Client:
+		list = appendPeer(list, s.Server())
+	case *p2p.Host:
+		list = appendPeer(list, s.Peer())
+	}
+	return list
+}
+
+func appendPeer(list []manage.Peer, p *road.Peer) []manage.Peer {
+	if p == nil {
+		return list
+	}
+	return append(list, manage.Peer{Name: p.Name(), Remote: p.Path().Remote.String(), BytesIn: p.Counters.LinkIn.Load(), BytesOut: p.Counters.LinkOut.Load()})
+}

@@ -1,0 +1,109 @@
+package session
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// Timers are how a session watches its peer and the traffic; 0 turns one off.
+type Timers struct {
+	Ping        time.Duration // idle time before a ping is sent
+	PingRestart time.Duration // silence that ends the session
+	// PingExit is silence that ends it for good, in its handshake too.
+	PingExit time.Duration
+	// Inactive is the time in which less than InactiveBytes of packets, both
+	// ways together, make a session Idle; 0 bytes: no packet at all.
+	Inactive      time.Duration
+	InactiveBytes int64
+}
+
+// Idle says that the tunnel carried less than Timers.Inactive asks for. What
+// becomes of the session is for its owner to say.
+type Idle struct{}
+
+func (Idle) event() {}
+
+// What ends a session by its timers.
+var (
+	ErrPingTimeout = errors.New("no packet from the peer for the time of ping-restart")
+	ErrPingExit    = errors.New("no packet from the peer for the time of ping-exit")
+)
+
+// SetTimers replaces them all.
+func (s *Session) SetTimers(t Timers) { s.cfg.Timers = t }
+
+// carried is what passed in one direction, not counting what daemons tell each
+// other.
+type carried struct{ bytes, last atomic.Int64 } // last: since born
+
+func (s *Session) carry(c *carried, now time.Time, n int) {
+	c.bytes.Add(int64(n))
+	s.touch(&c.last, now)
+}
+
+// traffic is how much was carried, and how long after birth the last.
+func (s *Session) traffic() (bytes int64, last time.Duration) {
+	return s.sent.bytes.Load() + s.received.bytes.Load(), time.Duration(max(s.sent.last.Load(), s.received.last.Load()))
+}
+
+// quota is the use that was made of the tunnel when it was last looked at.
+type quota struct {
+	bytes int64
+	since time.Time
+}
+
+// advanceWatch ends a session whose peer fell silent.
+func (s *Session) advanceWatch(now time.Time) {
+	silence, t := s.since(&s.lastReceived, now), &s.cfg.Timers
+	switch {
+	case t.PingExit > 0 && silence >= t.PingExit:
+		s.fail(ErrPingExit)
+	case s.carries() && t.PingRestart > 0 && silence >= t.PingRestart:
+		s.fail(ErrPingTimeout)
+	case s.carries() && t.Inactive > 0:
+		s.advanceInactive(now)
+	}
+}
+
+func (s *Session) advanceInactive(now time.Time) {
+	if s.quota.since.IsZero() {
+		s.quota.since = now
+	}
+	if now.Before(s.inactiveAt()) {
+		return
+	}
+	bytes, _ := s.traffic()
+	if least := s.cfg.Timers.InactiveBytes; least == 0 || bytes-s.quota.bytes < least {
+		s.emit(Idle{})
+	}
+	s.quota = quota{bytes, now}
+}
+
+// inactiveAt is when the traffic has to be looked at again.
+func (s *Session) inactiveAt() time.Time {
+	at := s.quota.since
+	if _, last := s.traffic(); s.cfg.Timers.InactiveBytes == 0 && s.born.Add(last).After(at) {
+		at = s.born.Add(last)
+	}
+	return at.Add(s.cfg.Timers.Inactive)
+}
+
+func (s *Session) watchDeadlines(by func(time.Time)) {
+	heard, t := s.born.Add(time.Duration(s.lastReceived.Load())), &s.cfg.Timers
+	if t.PingExit > 0 {
+		by(heard.Add(t.PingExit))
+	}
+	if !s.carries() {
+		return
+	}
+	if t.Ping > 0 {
+		by(s.born.Add(time.Duration(s.lastSent.Load()) + t.Ping))
+	}
+	if t.PingRestart > 0 {
+		by(heard.Add(t.PingRestart))
+	}
+	if t.Inactive > 0 && !s.quota.since.IsZero() {
+		by(s.inactiveAt())
+	}
+}
