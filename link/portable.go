@@ -29,7 +29,7 @@ func newPortable(conn *net.UDPConn, o Options) *portable {
 }
 
 // BatchSize is how many packets are read at a time.
-func (u *portable) BatchSize() int { return 1 }
+func (u *portable) BatchSize() (first, most int) { return 1, 1 }
 
 // ReadBatch reads one datagram. See Link.
 func (u *portable) ReadBatch(batch []*buf.Packet) (int, error) {

@@ -27,10 +27,9 @@ type queue struct {
 
 	mu            sync.Mutex
 	change        sync.Cond // of what follows
-	control, data frames
-	spare         []byte // the buffer not in use
-	flying        int    // packets the goroutine is writing
-	busy          bool   // the goroutine runs
+	control, data *frames   // nil: none wait
+	flying        int       // packets the goroutine is writing
+	busy          bool      // the goroutine runs
 	closing       bool
 	err           error // of writing; ends everything
 }
@@ -42,10 +41,33 @@ type tried struct {
 	err   error
 }
 
-// frames are packets, each with its length before it.
+// frames are packets, each with its length before it. They are from spareFrames
+// and go back there, so that a connection with nothing to write has none.
 type frames struct {
 	bytes []byte
 	count int
+}
+
+var spareFrames = sync.Pool{New: func() any { return new(frames) }}
+
+// mostSpare is the largest buffer to keep, larger than any batch of ordinary
+// packets.
+const mostSpare = 256 << 10
+
+// release gives frames back. Nil is none.
+func (f *frames) release() {
+	if f != nil && cap(f.bytes) <= mostSpare {
+		f.bytes, f.count = f.bytes[:0], 0
+		spareFrames.Put(f)
+	}
+}
+
+// waiting is how many packets there are.
+func (f *frames) waiting() int {
+	if f == nil {
+		return 0
+	}
+	return f.count
 }
 
 // lingerTime is how long a connection being closed may take to send what is
@@ -91,29 +113,32 @@ func (q *queue) admit(p *buf.Packet) bool {
 	if isControl(p.Bytes()) {
 		f, limit = &q.control, controlLimit
 	}
-	for q.waiting(f) >= limit && !q.drop && q.err == nil && !q.closing {
+	for q.before(f) >= limit && !q.drop && q.err == nil && !q.closing {
 		q.send()
-		if q.waiting(f) >= limit {
+		if q.before(f) >= limit {
 			q.change.Wait()
 		}
 	}
 	if q.err != nil || q.closing {
 		return false
 	}
-	if q.waiting(f) >= limit {
+	if q.before(f) >= limit {
 		q.dropped.Add(1)
 		return false
 	}
-	f.add(p.Bytes())
+	if *f == nil {
+		*f = spareFrames.Get().(*frames)
+	}
+	(*f).add(p.Bytes())
 	return true
 }
 
-// waiting is how many packets stand before the next of its kind.
-func (q *queue) waiting(f *frames) int {
+// before is how many packets stand before the next of its kind.
+func (q *queue) before(f **frames) int {
 	if f == &q.control {
-		return f.count
+		return q.control.waiting()
 	}
-	return f.count + q.flying
+	return q.data.waiting() + q.flying
 }
 
 func (f *frames) add(packet []byte) {
@@ -131,49 +156,42 @@ func isControl(b []byte) bool {
 // send writes what is queued as far as the socket takes it, and leaves the
 // rest to the goroutine. The caller holds mu.
 func (q *queue) send() {
-	if q.busy || q.control.count+q.data.count == 0 {
+	if q.busy || !q.pending() {
 		return
 	}
-	out, count := q.takeAll()
+	out, sent := q.takeAll(), 0
 	if q.raw != nil {
-		q.tried = tried{bytes: out}
+		q.tried = tried{bytes: out.bytes}
 		if err := q.raw.Write(q.step); err != nil {
 			q.tried.err = err
 		}
-		sent := q.tried.n
+		sent = q.tried.n
 		q.fail(q.tried.err)
 		q.tried = tried{}
-		if sent == len(out) || q.err != nil {
-			q.keep(out)
+		if sent == len(out.bytes) || q.err != nil {
+			out.release()
 			return
 		}
-		out = out[sent:]
 	}
-	q.busy, q.flying = true, count
-	go q.flush(out)
+	q.busy, q.flying = true, out.count
+	go q.flush(out, sent)
 }
+
+func (q *queue) pending() bool { return q.control != nil || q.data != nil }
 
 // takeAll is everything that waits, control first. The caller holds mu.
-func (q *queue) takeAll() (out []byte, count int) {
-	count = q.control.count + q.data.count
-	if q.control.count == 0 {
-		out, q.data.bytes = q.data.bytes, q.spare[:0]
-	} else {
-		out = append(append(q.spare[:0], q.control.bytes...), q.data.bytes...)
-		q.control.bytes, q.data.bytes = q.control.bytes[:0], q.data.bytes[:0]
+func (q *queue) takeAll() *frames {
+	out, rest := q.control, q.data
+	q.control, q.data = nil, nil
+	if out == nil {
+		return rest
 	}
-	q.spare = nil
-	q.control.count, q.data.count = 0, 0
-	return out, count
-}
-
-// keep has a buffer used again, unless it is a large one: idle connections are
-// many. The caller holds mu.
-func (q *queue) keep(b []byte) {
-	const most = 32 << 10
-	if cap(b) <= most {
-		q.spare = b[:0]
+	if rest != nil {
+		out.bytes = append(out.bytes, rest.bytes...)
+		out.count += rest.count
+		rest.release()
 	}
+	return out
 }
 
 func (q *queue) try(fd uintptr) bool {
@@ -181,19 +199,21 @@ func (q *queue) try(fd uintptr) bool {
 	return true
 }
 
-// flush is the goroutine: it writes until nothing waits.
-func (q *queue) flush(out []byte) {
+// flush is the goroutine: it writes until nothing waits. Of out, so many bytes
+// were sent before.
+func (q *queue) flush(out *frames, sent int) {
 	for {
-		_, err := q.conn.Write(out)
+		_, err := q.conn.Write(out.bytes[sent:])
+		out.release()
 		q.mu.Lock()
 		q.fail(err)
-		q.flying = 0
+		q.flying, sent = 0, 0
 		q.change.Broadcast()
-		if q.err != nil || q.control.count+q.data.count == 0 {
+		if q.err != nil || !q.pending() {
 			break
 		}
-		q.keep(out)
-		out, q.flying = q.takeAll()
+		out = q.takeAll()
+		q.flying = out.count
 		q.mu.Unlock()
 	}
 	q.busy = false

@@ -22,10 +22,11 @@ var _ Link = (*TCP)(nil)
 const lengthSize = 2
 
 // How much is read at once. An idle connection holds the least of it; one that
-// fills its buffer gets twice as much, up to the most.
+// fills its buffer gets twice as much, up to the most, which holds the longest
+// packet and its length.
 const (
 	leastRead = 512
-	mostRead  = 64 << 10
+	mostRead  = 64<<10 + lengthSize
 )
 
 // TCPOptions say how a connection carries packets.
@@ -51,6 +52,7 @@ type TCP struct {
 	closed atomic.Bool
 	queue  queue
 
+	reading
 	in    []byte // what was read
 	start int    // of what was not taken yet
 	end   int
@@ -60,6 +62,7 @@ type TCP struct {
 func NewTCP(conn net.Conn, o TCPOptions) *TCP {
 	t := &TCP{conn: conn, path: buf.Path{Remote: tcpAddr(conn.RemoteAddr()), Local: tcpAddr(conn.LocalAddr()).Addr()}}
 	t.queue.init(conn, o)
+	t.reading.init(t.queue.raw)
 	return t
 }
 
@@ -71,9 +74,9 @@ func tcpAddr(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// BatchSize is how many packets are worth reading at a time: fewer than of
-// datagrams, since there may be thousands of connections.
-func (t *TCP) BatchSize() int { return 16 }
+// BatchSize is how many packets are worth reading at a time: few at first, since
+// there may be thousands of connections that are idle.
+func (t *TCP) BatchSize() (first, most int) { return 4, 32 }
 
 // ReadBatch takes the packets that have arrived, or waits for one. See Link.
 // A length that is 0 or larger than the packets of batch ends the connection
@@ -82,6 +85,7 @@ func (t *TCP) ReadBatch(batch []*buf.Packet) (int, error) {
 	for {
 		n, err := t.take(batch)
 		if n > 0 {
+			t.reading.took(n)
 			return n, nil
 		}
 		if err == nil {
@@ -115,23 +119,18 @@ func (t *TCP) take(batch []*buf.Packet) (n int, err error) {
 	return n, nil
 }
 
-// fill reads at least one byte more.
+// fill reads at least one byte more. A buffer that the last read filled is
+// replaced by a larger one.
 func (t *TCP) fill() error {
 	switch {
 	case t.in == nil:
 		t.in = make([]byte, leastRead)
-	case t.start == t.end:
-		if t.end == len(t.in) {
-			t.grow()
-		}
-		t.start, t.end = 0, 0
-	case t.end == len(t.in) && t.start > 0:
-		t.end = copy(t.in, t.in[t.start:t.end])
-		t.start = 0
-	case t.end == len(t.in):
-		t.grow()
+	case t.end == len(t.in) && len(t.in) < mostRead:
+		t.resize(min(2*len(t.in), mostRead))
+	case t.end == len(t.in) || t.start == t.end:
+		t.resize(len(t.in))
 	}
-	n, err := t.conn.Read(t.in[t.end:])
+	n, err := t.read(t.in[t.end:])
 	t.end += n
 	if n > 0 {
 		return nil
@@ -142,11 +141,14 @@ func (t *TCP) fill() error {
 	return err
 }
 
-// grow doubles the buffer. The longest length fits the largest.
-func (t *TCP) grow() {
-	larger := make([]byte, min(2*len(t.in), mostRead+lengthSize))
-	copy(larger, t.in[:t.end])
-	t.in = larger
+// resize moves what was not taken yet to the front, of another buffer if that is
+// to have another size.
+func (t *TCP) resize(size int) {
+	have, to := t.in[t.start:t.end], t.in
+	if size != len(t.in) {
+		to = make([]byte, size)
+	}
+	t.in, t.start, t.end = to, 0, copy(to, have)
 }
 
 // Peek waits until n bytes have arrived, n up to 512, and returns them. They

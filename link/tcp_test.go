@@ -118,6 +118,59 @@ func TestTCPSplit(t *testing.T) {
 	})
 }
 
+// TestTCPReadsMore: a connection that fills its buffer with packets that do not
+// end where it does reads more at a time.
+func TestTCPReadsMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		to := NewTCP(b, TCPOptions{})
+		go func() {
+			a.Write(bytes.Repeat(framed(strings.Repeat("x", 1000)), 500))
+			a.Close()
+		}()
+		in := buf.NewBatch(32, buf.DefaultSize)
+		for packets := 0; packets < 500; {
+			n, err := to.ReadBatch(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			packets += n
+		}
+		if len(to.in) != mostRead {
+			t.Errorf("reads %d bytes at once, not %d", len(to.in), mostRead)
+		}
+	})
+}
+
+// TestTCPDoesNotAllocate: neither do packets, nor does a queue hold memory once
+// it is empty.
+func TestTCPDoesNotAllocate(t *testing.T) {
+	a, b := tcpPair(t)
+	from, to := NewTCP(a, TCPOptions{}), NewTCP(b, TCPOptions{})
+	out, in := framePackets(dataOp, strings.Repeat("x", 1000), "short"), buf.NewBatch(2, buf.DefaultSize)
+	exchange := func() {
+		if n, err := from.WriteBatch(out); n != 2 || err != nil {
+			t.Fatal(n, err)
+		}
+		for read := 0; read < 2; {
+			n, err := to.ReadBatch(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read += n
+		}
+	}
+	for range 10 { // to the buffers' final sizes
+		exchange()
+	}
+	if allocs := testing.AllocsPerRun(100, exchange); allocs != 0 {
+		t.Errorf("%v allocations a batch", allocs)
+	}
+	if from.queue.pending() {
+		t.Error("an empty queue has frames")
+	}
+}
+
 // TestTCPSlowPeer: a peer that does not read costs a bounded queue and no
 // waiting; control packets still find room, and come first.
 func TestTCPSlowPeer(t *testing.T) {

@@ -42,7 +42,7 @@ func (n *echoNIC) Kind() nic.Kind { return nic.IP }
 func (n *echoNIC) MTU() int       { return n.mtu }
 
 // BatchSize is how many packets are read at a time.
-func (n *echoNIC) BatchSize() int { return burst }
+func (n *echoNIC) BatchSize() (first, most int) { return burst, burst }
 
 // send has packets sent, unless as many wait already as may.
 func (n *echoNIC) send(o order) bool {

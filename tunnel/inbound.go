@@ -27,9 +27,11 @@ import (
 // Inbound carries packets from a link to the adapter until the link is closed,
 // and returns the error that ended it.
 func (r *Road) Inbound(l link.Link) error {
-	batch := buf.NewBatch(batchOf(l), r.PacketSize+buf.Headroom+buf.Tailroom)
+	size := r.PacketSize + buf.Headroom + buf.Tailroom
+	first, most := batchOf(l)
+	batch := buf.NewBatch(first, size)
 	in := make([]*buf.Packet, 0, len(batch))
-	out := sender{counters: &r.Counters, size: r.PacketSize + buf.Headroom + buf.Tailroom}
+	out := sender{counters: &r.Counters, size: size}
 	var to Receivers
 	for {
 		n, err := l.ReadBatch(batch)
@@ -50,15 +52,19 @@ func (r *Road) Inbound(l link.Link) error {
 		out.end()
 		r.deliver(in, out.watch)
 		out.watch.leave(batch[:n])
+		if n == len(batch) && n < most {
+			batch = buf.NewBatch(min(2*n, most), size)
+		}
 	}
 }
 
-// batchOf is how many packets to take from a link or an adapter at once.
-func batchOf(source any) int {
-	if s, ok := source.(interface{ BatchSize() int }); ok {
+// batchOf is how many packets to take from a link or an adapter at once: at
+// first, and at most once that many keep coming.
+func batchOf(source any) (first, most int) {
+	if s, ok := source.(interface{ BatchSize() (first, most int) }); ok {
 		return s.BatchSize()
 	}
-	return batchSize
+	return batchSize, batchSize
 }
 
 // inbound takes one datagram as far as the batch for the adapter, or for other

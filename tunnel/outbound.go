@@ -22,7 +22,8 @@ import (
 // Outbound carries packets from the adapter to the peers until the adapter is
 // closed, and returns the error that ended it.
 func (r *Road) Outbound(adapter nic.NIC) error {
-	batch := buf.NewBatch(batchOf(adapter), r.PacketSize)
+	first, _ := batchOf(adapter)
+	batch := buf.NewBatch(first, r.PacketSize)
 	out := sender{counters: &r.Counters, size: r.PacketSize}
 	var to Receivers
 	for {

@@ -13,6 +13,8 @@ const (
 	// packets coming one by one. Whoever waits for an answer before the next
 	// packet is slower, on most paths.
 	quick = 100 * time.Microsecond
+	// few is how many packets a waking may bring to be one of too many.
+	few = 16
 	// A reader naps after leastStreak quick findings in a row; after up to
 	// mostStreak where naps did not pay.
 	leastStreak, mostStreak = 64, 8192
@@ -35,8 +37,8 @@ type Policy struct {
 	naps    int // since the last wait in the poller
 }
 
-// Read notes that something was read, in so many messages.
-func (p *Policy) Read(messages int) { p.packets += messages }
+// Read notes that so many packets were read, or as many as cost a packet's time.
+func (p *Policy) Read(packets int) { p.packets += packets }
 
 // Nap is asked when there is nothing to read, with the time on any monotonic
 // clock. True: sleep for Length and try again; false: wait in the poller.
@@ -53,7 +55,7 @@ func (p *Policy) Nap(now time.Duration) bool {
 }
 
 func (p *Policy) begins(packets int, took time.Duration) bool {
-	if packets == 0 || took > quick {
+	if packets == 0 || packets > few || took > quick {
 		p.streak /= 2 // a pause is no end
 		return false
 	}

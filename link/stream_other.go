@@ -1,0 +1,14 @@
+//go:build !linux
+
+package link
+
+import "syscall"
+
+// reading is how a stream's socket is read: as package net does.
+type reading struct{}
+
+func (*reading) init(syscall.RawConn) {}
+
+func (*reading) took(int) {}
+
+func (t *TCP) read(b []byte) (int, error) { return t.conn.Read(b) }
