@@ -32,6 +32,9 @@ type Options struct {
 	MTU int
 	// Node is the driver's node; "" for /dev/net/tun.
 	Node string
+	// Queues is how many queues to open (nic.Queued); 0 is one. A persistent
+	// device made for one has one.
+	Queues int
 	// Plain moves single packets even where the kernel has super-packets.
 	Plain bool
 }
