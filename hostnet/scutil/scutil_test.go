@@ -3,6 +3,7 @@ package scutil
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -47,4 +48,20 @@ func TestAnswer(t *testing.T) {
 	if err := Answer([]byte("  Permission denied\n")); err == nil || errors.Is(err, ErrGone) {
 		t.Error(err)
 	}
+}
+
+// FuzzSet: whatever a server pushes, the script has the lines it should have.
+func FuzzSet(f *testing.F) {
+	f.Add("corp.example", "a\nremove x")
+	f.Fuzz(func(t *testing.T, search, domain string) {
+		script, err := Set("utun4", DNS{Servers: []netip.Addr{netip.MustParseAddr("10.8.0.1")}, Search: []string{search}, Domains: []string{domain}})
+		if err != nil {
+			return
+		}
+		want := "d.init\nd.add ServerAddresses * 10.8.0.1\nd.add SearchDomains * " + search +
+			"\nd.add SupplementalMatchDomains * " + domain + "\nset State:/Network/Service/culvert-utun4/DNS\n"
+		if script != want || len(strings.Fields(script)) != 15 {
+			t.Errorf("%q", script)
+		}
+	})
 }
