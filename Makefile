@@ -5,10 +5,13 @@ GO      ?= go
 export PATH := $(PATH):/usr/sbin:/sbin
 # How long to fuzz each target.
 FUZZTIME ?= 60s
+# The systems vetted beside this one, and those built for.
+SYSTEMS  := darwin windows freebsd openbsd
+CROSS    := windows/amd64 windows/arm64 darwin/arm64 freebsd/amd64 linux/arm64 linux/mipsle
 # The packages with tests against real programs, in network namespaces.
 INTEROP  := ./interop/... ./hostnet/... ./nic/... ./setup/... ./demo/... ./manage/...
 
-.PHONY: help build demo test check lint unit interop fuzz bench deps clean
+.PHONY: help build demo test check lint cross unit interop fuzz bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,15 +24,18 @@ demo: build ## a tunnel on this machine, without root
 
 test: deps check interop ## everything; as root, for its network namespaces
 
-check: lint unit ## what needs no root: lint, unit tests, a short fuzz
+check: lint cross unit ## what needs no root: lint, builds, unit tests, a short fuzz
 	$(MAKE) fuzz FUZZTIME=3s
 
 lint: ## gofmt, vet for each system, staticcheck
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
 	$(GO) vet -tags interop ./...
-	GOOS=darwin $(GO) vet ./...
-	GOOS=windows $(GO) vet ./...
+	@set -e; for s in $(SYSTEMS); do echo "vet for $$s"; GOOS=$$s $(GO) vet ./...; done
 	$(GO) tool staticcheck -tags interop ./...
+
+cross: ## build for other systems and processors, and keep nothing
+	@set -e; for t in $(CROSS); do echo "build for $$t"; \
+		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./cmd/culvert; done
 
 # The race detector needs a C compiler.
 unit: ## unit tests, with the race detector

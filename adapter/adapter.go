@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 
 	"culvert/hostnet"
 	"culvert/nic"
@@ -33,6 +34,8 @@ type Adapter struct {
 	// Partial is what of the wanted state could not be had, nil when all was.
 	Partial *hostnet.PartialError
 
+	queued   sync.Once
+	queues   []nic.NIC
 	applied  Applied
 	device   *tuntap.Device // nil without one
 	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
@@ -67,6 +70,9 @@ type Options struct {
 	Node string
 	// Kind is what the adapter carries.
 	Kind nic.Kind
+	// Queues is how many queues a device has, where it can (nic.Queued); 0 is
+	// one.
+	Queues int
 	// Apply brings the host to a state; nil: Here.
 	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
 }
@@ -108,6 +114,12 @@ func Kernel(o Options) Opener {
 		}
 		return a, nil
 	}
+}
+
+// Queues are those of the device. See nic.Queued.
+func (a *Adapter) Queues() []nic.NIC {
+	a.queued.Do(func() { a.queues = nic.Queues(a.NIC) })
+	return a.queues
 }
 
 // Null opens an adapter with nothing behind it. This host stays as it is.

@@ -14,10 +14,11 @@ var errNoEthernet = errors.New("`adapter ethernet`: in user space the adapter is
 // device are the settings of the device that a state asks for. An Ethernet
 // adapter over a tunnel of IP that has no name of its own is called as one.
 func (o Options) device(want State) tuntap.Options {
-	d := tuntap.Options{Kind: o.Kind, Name: want.Device, MTU: want.MTU, Node: o.Node}
+	d := tuntap.Options{Kind: o.Kind, Name: want.Device, MTU: want.MTU, Node: o.Node, Queues: o.Queues}
 	if want.Ethernet == nil {
 		return d
 	}
+	d.Queues = 1 // the segment reads one
 	d.Kind = nic.Ethernet
 	if d.Name == nic.IP.String() {
 		d.Name = ""

@@ -62,9 +62,14 @@ func Timers(c *config.Config) session.Timers {
 // made for.
 const buffersMTU = 1600
 
+// platform is this system as IV_PLAT has it (OpenVPN's management-notes and man
+// page, push-peer-info).
 func platform() string {
-	if runtime.GOOS == "darwin" {
+	switch runtime.GOOS {
+	case "darwin":
 		return "mac"
+	case "windows":
+		return "win"
 	}
 	return runtime.GOOS
 }

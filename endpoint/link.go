@@ -5,6 +5,7 @@ import (
 	"culvert/link"
 	"culvert/nic"
 	"culvert/nic/frame"
+	"runtime"
 )
 
 // Kind is what the adapter of c carries.
@@ -26,7 +27,21 @@ func headerLen(c *config.Config) int {
 // LinkOptions are the settings of c for every outer socket, all but its
 // address.
 func LinkOptions(c *config.Config) link.Options {
-	return link.Options{Mark: uint32(c.Mark), Device: c.BindDev, ReceiveBuffer: c.ReceiveBuffer, SendBuffer: c.SendBuffer}
+	return link.Options{Mark: uint32(c.Mark), Device: c.BindDev, ReceiveBuffer: c.ReceiveBuffer, SendBuffer: c.SendBuffer,
+		Queues: Queues(c)}
+}
+
+// maxQueues bounds what each queue's buffers come to, a megabyte and a half.
+const maxQueues = 16
+
+// Queues is how many queues adapter and outer sockets have: one for each core
+// on a server. One peer's packets stay in order on one core, so that others
+// have one.
+func Queues(c *config.Config) int {
+	if c.Mode != config.ModeServer {
+		return 1
+	}
+	return min(runtime.GOMAXPROCS(0), maxQueues)
 }
 
 // PacketSize is the largest packet of adapter or link that buffers are made

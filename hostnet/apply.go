@@ -233,7 +233,7 @@ func (a *Applied) judge(c change, err error) (Failure, error) {
 		return routeFailure(c.Way.Dst, err), nil
 	case *settingChange, *tableChange:
 		return Failure{What: "forwarding", Err: fmt.Errorf("%s: %w", c, err)}, nil
-	case *fileChange, *resolvedChange:
+	case *fileChange, *linkDNSChange:
 		return Failure{What: "name resolution", Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *addressChange:
 		if errors.Is(err, errNoIPv6) {

@@ -200,7 +200,7 @@ var kinds = map[string]func() change{
 	"table":    func() change { return new(tableChange) },
 	"setting":  func() change { return new(settingChange) },
 	"file":     func() change { return new(fileChange) },
-	"resolved": func() change { return new(resolvedChange) },
+	"names":    func() change { return new(linkDNSChange) },
 }
 
 // record is a change in the journal.
@@ -226,7 +226,7 @@ func kindOf(c change) string {
 	case *fileChange:
 		return "file"
 	}
-	return "resolved"
+	return "names"
 }
 
 func encode(c change) (record, error) {

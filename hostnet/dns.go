@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -17,11 +18,39 @@ func (p *planner) planDNS() {
 	if d == nil || len(d.Servers)+len(d.Search)+len(d.Domains) == 0 {
 		return
 	}
-	if p.is.resolver.resolved {
-		p.add(&resolvedChange{Device: p.want.Device, DNS: *d})
+	if s := p.is.resolver.service; s.name != "" {
+		p.planLinkDNS(s, *d)
 		return
 	}
 	p.planResolvConf(*d)
+}
+
+// planLinkDNS leaves out what the service cannot do, and says so.
+func (p *planner) planLinkDNS(s nameService, d DNS) {
+	if len(d.Domains) > 0 && !s.split {
+		p.failDNS("%s cannot ask for %s alone, so all names are asked through the tunnel", s.name, strings.Join(d.Domains, ", "))
+		d.Search, d.Domains = slices.Concat(d.Search, d.Domains), nil
+	}
+	if !s.ports {
+		var unused []string
+		d.Servers, unused = onPort53(d.Servers)
+		if len(unused) > 0 {
+			p.failDNS("%s asks on port 53 only; not used: %s", s.name, strings.Join(unused, ", "))
+		}
+	}
+	p.add(&linkDNSChange{Device: p.want.Device, Service: s.name, DNS: d})
+}
+
+// onPort53 parts servers into those on the port of DNS, and the others.
+func onPort53(servers []netip.AddrPort) (there []netip.AddrPort, elsewhere []string) {
+	for _, s := range servers {
+		if s.Port() != 0 && s.Port() != 53 {
+			elsewhere = append(elsewhere, s.String())
+			continue
+		}
+		there = append(there, s)
+	}
+	return there, elsewhere
 }
 
 func (p *planner) planResolvConf(d DNS) {
@@ -150,18 +179,19 @@ func (c *fileChange) without(seen *observed) bool {
 	return true
 }
 
-// resolvedChange hands servers and domains of a link to systemd-resolved.
-type resolvedChange struct {
-	Device string
-	DNS    DNS
+// linkDNSChange hands servers and domains of a link to a name service.
+type linkDNSChange struct {
+	Device  string
+	Service string
+	DNS     DNS
 }
 
-func (c *resolvedChange) String() string {
+func (c *linkDNSChange) String() string {
 	var servers []string
 	for _, s := range c.DNS.Servers {
 		servers = append(servers, serverText(s))
 	}
-	text := fmt.Sprintf("have systemd-resolved ask %s through %s for ", strings.Join(servers, ", "), c.Device)
+	text := fmt.Sprintf("have %s ask %s through %s for ", c.Service, strings.Join(servers, ", "), c.Device)
 	if len(c.DNS.Domains) > 0 {
 		text += "names in " + strings.Join(c.DNS.Domains, ", ")
 	} else {
@@ -180,13 +210,13 @@ func serverText(s netip.AddrPort) string {
 	return s.String()
 }
 
-func (c *resolvedChange) apply(ctx context.Context, k kernel) error {
+func (c *linkDNSChange) apply(ctx context.Context, k kernel) error {
 	return k.setLinkDNS(ctx, c.Device, c.DNS)
 }
 
-func (c *resolvedChange) undo(ctx context.Context, k kernel, _ change) (outcome, error) {
-	return removed(named("name servers of "+c.Device+" from systemd-resolved"), k.revertLinkDNS(ctx, c.Device))
+func (c *linkDNSChange) undo(ctx context.Context, k kernel, _ change) (outcome, error) {
+	return removed(named("name servers of "+c.Device+" from "+c.Service), k.revertLinkDNS(ctx, c.Device))
 }
 
-// without takes resolved to keep what it was told while the link exists.
-func (c *resolvedChange) without(seen *observed) bool { return seen.resolver.resolved }
+// without takes the service to keep what it was told while the link exists.
+func (c *linkDNSChange) without(seen *observed) bool { return seen.resolver.service.name == c.Service }

@@ -12,8 +12,7 @@ var (
 	// ErrNoDevice: the State's adapter does not exist.
 	ErrNoDevice = errors.New("no such network device")
 	// ErrPermission: the process may not change the network.
-	ErrPermission = errors.New("not permitted: changing the network needs the capability NET_ADMIN; " +
-		"run as root, or grant it (AmbientCapabilities=CAP_NET_ADMIN in a systemd unit, --cap-add NET_ADMIN for a container)")
+	ErrPermission = errors.New("not permitted: changing the network needs " + rights)
 	// ErrBusy: another live process has the device.
 	ErrBusy = errors.New("device is in use")
 	// ErrUnsupported: this operating system cannot be changed yet.
@@ -25,7 +24,7 @@ var (
 var (
 	errGone     = errors.New("not there")
 	errExists   = errors.New("exists already")
-	errNoIPv6   = errors.New("IPv6 is switched off here; set net.ipv6.conf.all.disable_ipv6 to 0 to have it")
+	errNoIPv6   = errors.New("IPv6 is switched off here; " + mendIPv6)
 	errNoRoute  = errors.New("the host has no route to it at present; check its network connection")
 	errNextHop  = errors.New("its next hop is not reachable; an address or an earlier route has to cover it")
 	errReadOnly = errors.New("/proc/sys is read-only here; set it on the host, for a container with --sysctl")

@@ -25,6 +25,10 @@ func (p *planner) planForward() {
 	if f == nil {
 		return
 	}
+	if why := p.is.limits.forward; why != nil {
+		p.fail(Failure{What: "forwarding", Err: why})
+		return
+	}
 	if f.IPv4 {
 		p.planForwarding(forward4, conf4)
 	}

@@ -47,10 +47,11 @@ type Route struct {
 // DNS is how names are to be resolved.
 //
 // On Linux it is handed to systemd-resolved over D-Bus when resolv.conf is
-// its stub and it answers. Else resolv.conf is written in place, since in
-// containers and network namespaces it is a bind mount that cannot be renamed
-// over. resolvconf(8) and NetworkManager are not asked; what they write later
-// stays, until Update.
+// its stub and it answers, on Windows to the adapter's settings, on macOS to
+// configd as a service of its own. Else resolv.conf is written in place, since
+// in containers and network namespaces it is a bind mount that cannot be
+// renamed over. resolvconf(8), resolvd(8) and NetworkManager are not asked;
+// what they write later stays, until Update.
 type DNS struct {
 	Servers []netip.AddrPort // port 0: 53
 	Search  []string         // search domains
@@ -73,9 +74,6 @@ type Options struct {
 	ResolvConf string       // the resolver's file; "": /etc/resolv.conf
 	Logger     *slog.Logger // told each change; nil: silence
 }
-
-// DefaultStateDir holds one undo journal per device, unless Options say else.
-const DefaultStateDir = "/run/culvert"
 
 func (o Options) filled() Options {
 	if o.StateDir == "" {

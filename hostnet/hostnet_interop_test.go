@@ -43,12 +43,12 @@ func TestMain(m *testing.M) {
 // an Update or "undo", answering each with a line.
 func play(role string) {
 	if role == "device" { // of this process, gone with it
-		tun := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: "tun0"}, Mode: netlink.TUNTAP_MODE_TUN, NonPersist: true, Queues: 1}
-		if err := netlink.LinkAdd(tun); err != nil {
+		tap := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: "tun0"}, Mode: netlink.TUNTAP_MODE_TAP, NonPersist: true, Queues: 1}
+		if err := netlink.LinkAdd(tap); err != nil {
 			fmt.Println("error:", err)
 			return
 		}
-		defer tun.Fds[0].Close()
+		defer tap.Fds[0].Close()
 	}
 	a, err := Apply(context.Background(), stateOf(os.Getenv(stateVar)), Options{StateDir: os.Getenv(dirVar)})
 	fmt.Println("applied:", err)
@@ -115,7 +115,7 @@ func newNamespace(t *testing.T) *namespace {
 		"ip addr add 2001:db8:77::2/64 dev up0 nodad",
 		"ip route add default via 192.168.77.1 dev up0 metric 100",
 		"ip route add default via 2001:db8:77::1 dev up0",
-		"ip tuntap add dev tun0 mode tun",
+		"ip tuntap add dev tun0 mode tap",
 		"ip link set tun0 up",
 		"ip link set tun0 down", // has its queue discipline shown as after the test
 	)

@@ -39,6 +39,7 @@ type store struct {
 	dir   string
 	space string // the network namespace
 	alive func(owner) bool
+	claim func(owner) error    // makes the owner count as alive; nil: every process does
 	sync  func(*os.File) error // (*os.File).Sync, but in tests
 }
 
@@ -51,6 +52,9 @@ func (s store) pathIn(space, device string) string {
 // save makes the journal last before its changes are tried: the old file
 // stands until the new one is on the disk.
 func (s store) save(j *journal) error {
+	if err := s.mark(j.Owner); err != nil {
+		return fmt.Errorf("undo journal of %s: %w; nothing is changed without one", j.Device, err)
+	}
 	j.Records = j.Records[:0]
 	for _, c := range j.changes {
 		r, err := encode(c)
@@ -67,6 +71,13 @@ func (s store) save(j *journal) error {
 		return fmt.Errorf("undo journal of %s: %w; nothing is changed without one, choose a writable state directory", j.Device, err)
 	}
 	return nil
+}
+
+func (s store) mark(o owner) error {
+	if s.claim == nil {
+		return nil
+	}
+	return s.claim(o)
 }
 
 func (s store) write(path string, b []byte) error {

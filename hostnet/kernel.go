@@ -9,11 +9,20 @@ import (
 // a twin of it in memory. Failures are, or wrap, the errors of errors.go:
 // errGone for what is not there, errExists for what is there already.
 type kernel interface {
+	limits() limits
 	linkKernel
 	routeKernel
 	fileKernel
 	firewallKernel
-	resolvedKernel
+	nameKernel
+}
+
+// limits are what a system cannot have, or this package not give it there,
+// each with the reason; nil: it can.
+type limits struct {
+	forward    error // to be a router
+	metric     error // routes with a metric
+	txQueueLen error // an adapter's queue of another length
 }
 
 // linkKernel reads and changes adapters.
@@ -58,11 +67,20 @@ type firewallKernel interface {
 	forwardDrops(device string) ([]chain, error)
 }
 
-// resolvedKernel talks to systemd-resolved.
-type resolvedKernel interface {
-	hasResolved(ctx context.Context) bool
+// nameKernel talks to the service that takes name servers per link, if there
+// is one. Else names are resolved by the resolver's file.
+type nameKernel interface {
+	// nameService is given what is in the resolver's file.
+	nameService(ctx context.Context, file []byte) nameService
 	setLinkDNS(ctx context.Context, device string, d DNS) error
 	revertLinkDNS(ctx context.Context, device string) error
+}
+
+// nameService is a service that takes name servers per link, and what it can.
+type nameService struct {
+	name  string // "": there is none
+	split bool   // it asks a link's servers for some domains only
+	ports bool   // servers may have a port other than 53
 }
 
 // link is an adapter's state.
@@ -110,7 +128,8 @@ type way struct {
 	Dst    netip.Prefix
 	Via    netip.Addr // next hop; not valid: on-link
 	Device string     // "" where the kernel has none, as for blackholes
-	Metric int        // the kernel's: for IPv6, 1024 stands for 0
+	Metric int        // the kernel's, in which defaultMetric6 stands for 0 of IPv6
+	Cost   int        `json:"-"`          // what the device adds to the metric, on Windows
 	OnLink bool       `json:",omitempty"` // the next hop is reached without a route to it
 	Local  bool       `json:",omitempty"` // leads to this host itself
 }
@@ -137,10 +156,10 @@ func (w way) same(o way) bool {
 	return w.Dst == o.Dst && w.Via == o.Via && w.Device == o.Device && w.Metric == o.Metric
 }
 
-// metricOf gives a metric as the kernel keeps it: IPv6 has no metric 0.
+// metricOf gives a metric as the kernel keeps it.
 func metricOf(dst netip.Prefix, metric int) int {
 	if metric == 0 && dst.Addr().Is6() {
-		return 1024
+		return defaultMetric6
 	}
 	return metric
 }

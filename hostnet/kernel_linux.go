@@ -28,10 +28,23 @@ func newHost(opts Options) (*host, error) {
 	return &host{kernel: linux{}, store: store{dir: opts.StateDir, space: space, alive: owner.alive, sync: (*os.File).Sync}, self: self, opts: opts}, nil
 }
 
+// DefaultStateDir holds one undo journal per device, unless Options say else.
+const DefaultStateDir = "/run/culvert"
+
+const (
+	defaultMetric6 = 1024 // for routes of IPv6 without metric
+	rights         = "the capability NET_ADMIN; " +
+		"run as root, or grant it (AmbientCapabilities=CAP_NET_ADMIN in a systemd unit, --cap-add NET_ADMIN for a container)"
+	mendIPv6 = "set net.ipv6.conf.all.disable_ipv6 to 0 to have it"
+)
+
 // linux is the kernel of the calling thread's network namespace.
-type linux struct{}
+type linux struct{ files }
 
 var _ kernel = linux{}
+
+// limits: none.
+func (linux) limits() limits { return limits{} }
 
 // dumpTries is how often a listing is asked for again that the kernel says
 // was changed under way.
@@ -326,30 +339,4 @@ func meaningFile(err error) error {
 		return errReadOnly
 	}
 	return err
-}
-
-func (linux) readFile(path string) ([]byte, bool, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
-	}
-	return b, err == nil, err
-}
-
-func (linux) writeFile(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// removeFile removes what a symbolic link leads to, not the link.
-func (linux) removeFile(path string) error {
-	target, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		err = os.Remove(target)
-	}
-	return meaningFile(err)
 }

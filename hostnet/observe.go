@@ -10,7 +10,7 @@ import (
 
 // observe asks the host for what a plan for want needs.
 func (h *host) observe(ctx context.Context, want State) (observed, error) {
-	seen := observed{ways: map[netip.Prefix]way{}, settings: map[string]string{}}
+	seen := observed{limits: h.kernel.limits(), ways: map[netip.Prefix]way{}, settings: map[string]string{}}
 	var err error
 	if seen.link, err = h.kernel.link(want.Device); errors.Is(err, errGone) {
 		return seen, fmt.Errorf("device %s: %w", want.Device, ErrNoDevice)
@@ -54,7 +54,7 @@ func (h *host) observeWays(want State, seen *observed) {
 
 func (h *host) observeForward(want State, seen *observed) error {
 	f := want.Forward
-	if f == nil {
+	if f == nil || seen.limits.forward != nil {
 		return nil
 	}
 	names := []string{}
@@ -108,7 +108,7 @@ func (h *host) observeResolver(ctx context.Context, seen *observed) error {
 	if r.content, r.exists, err = h.kernel.readFile(r.path); err != nil {
 		return err
 	}
-	r.resolved = isStub(r.content) && h.kernel.hasResolved(ctx)
+	r.service = h.kernel.nameService(ctx, r.content)
 	seen.resolver = r
 	return nil
 }

@@ -30,7 +30,8 @@ func (p Plan) String() string {
 type observed struct {
 	link      link
 	addresses []Address
-	routes    []way                // of the main table
+	routes    []way // of the main table
+	limits    limits
 	ways      map[netip.Prefix]way // where the destinations to bypass lead
 	settings  map[string]string    // by path below /proc/sys
 	table     bool                 // a table of this package for the device
@@ -40,10 +41,10 @@ type observed struct {
 
 // resolver is how the host resolves names.
 type resolver struct {
-	resolved bool // by systemd-resolved, through its stub
-	path     string
-	content  []byte
-	exists   bool
+	service nameService // which takes name servers per link
+	path    string
+	content []byte
+	exists  bool
 }
 
 // planner collects a Plan.
@@ -69,7 +70,11 @@ func (p *planner) fail(f Failure) { p.failures = append(p.failures, f) }
 
 func (p *planner) planLink() {
 	p.planProperty(propMTU, p.want.MTU)
-	p.planProperty(propTxQueueLen, p.want.TxQueueLen)
+	if why := p.is.limits.txQueueLen; why != nil && p.want.TxQueueLen != 0 {
+		p.fail(Failure{What: "queue length of " + p.want.Device, Err: why})
+	} else {
+		p.planProperty(propTxQueueLen, p.want.TxQueueLen)
+	}
 	p.planHardware()
 	p.planProperty(propUp, 1)
 }
@@ -112,11 +117,24 @@ func (p *planner) planRoutes() {
 }
 
 func (p *planner) wayOf(r Route) way {
-	w := way{Dst: r.Dst.Masked(), Via: r.Via, Device: r.Device, Metric: metricOf(r.Dst, r.Metric)}
+	w := way{Dst: r.Dst.Masked(), Via: r.Via, Device: r.Device, Metric: p.metric(r)}
 	if w.Device == "" {
 		w.Device = p.want.Device
 	}
 	return w
+}
+
+// metric is what a route gets. Where there are none, the plan says so once.
+func (p *planner) metric(r Route) int {
+	why := p.is.limits.metric
+	if r.Metric == 0 || why == nil {
+		return metricOf(r.Dst, r.Metric)
+	}
+	f := Failure{What: "route metrics", Err: why}
+	if !slices.Contains(p.failures, f) {
+		p.fail(f)
+	}
+	return metricOf(r.Dst, 0)
 }
 
 // follows tells whether the kernel adds w by itself, with an address.
@@ -143,7 +161,7 @@ func (p *planner) bypass(r Route) []way {
 	if now.Local {
 		return nil
 	}
-	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Metric: metricOf(dst, r.Metric), OnLink: now.Via.IsValid()}}
+	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Metric: p.metric(r), OnLink: now.Via.IsValid()}}
 }
 
 func (p *planner) planRoute(w way, bypass bool) {
@@ -182,7 +200,7 @@ func (o *observed) longestMatch(dst netip.Addr, device string) (way, bool) {
 		if w.Device == "" || w.Device == device || !w.Dst.Contains(dst) {
 			continue
 		}
-		if best.Device == "" || w.Dst.Bits() > best.Dst.Bits() || w.Dst.Bits() == best.Dst.Bits() && w.Metric < best.Metric {
+		if best.Device == "" || w.Dst.Bits() > best.Dst.Bits() || w.Dst.Bits() == best.Dst.Bits() && w.Metric+w.Cost < best.Metric+best.Cost {
 			best = w
 		}
 	}

@@ -3,13 +3,9 @@ package hostnet
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 func thisProcess() (owner, error) {
@@ -58,43 +54,4 @@ func networkNamespace() (string, error) {
 		return "", fmt.Errorf("tell this network namespace from others: %w; is /proc mounted?", err)
 	}
 	return strings.Trim(link, "net:[]"), nil
-}
-
-// lockDir keeps other processes off the journals and off what they share.
-// The lock goes with the process.
-func lockDir(dir string) (unlock func(), err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", meaningFile(err))
-	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
-	}
-	return func() { f.Close() }, nil
-}
-
-// readOwn reads a regular file that this user or root owns and nobody else
-// may write.
-func readOwn(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 || int(st.Uid) != os.Geteuid() && st.Uid != 0 {
-		return nil, fmt.Errorf("not trusted: it must be a plain file that only its owner, this user, may write (mode %v); remove it if it is not yours", info.Mode())
-	}
-	return io.ReadAll(f)
 }

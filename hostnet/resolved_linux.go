@@ -22,6 +22,14 @@ const (
 	busTimeout      = 5 * time.Second
 )
 
+// nameService is systemd-resolved where the resolver's file leads to its stub.
+func (linux) nameService(ctx context.Context, file []byte) nameService {
+	if !isStub(file) || !(linux{}).hasResolved(ctx) {
+		return nameService{}
+	}
+	return nameService{name: "systemd-resolved", split: true, ports: true}
+}
+
 // hasResolved tells whether systemd-resolved answers and speaks of the same
 // network: in a namespace of its own, its links are not ours.
 func (linux) hasResolved(ctx context.Context) bool {

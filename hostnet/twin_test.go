@@ -24,6 +24,8 @@ type twin struct {
 	tables   map[string]string
 	drops    []chain
 	resolved map[string]string // nil: not running
+	service  nameService       // of another system than Linux
+	cannot   limits
 
 	fail    map[string]error // by the text of the operation
 	steps   int              // changes made
@@ -106,17 +108,14 @@ func (t *twin) addAddress(device string, a Address) error {
 	}
 	return t.change("address "+a.String(), func() {
 		t.addrs[device] = append(t.addrs[device], a)
-		t.table = append(t.table, connected(device, a))
+		t.table = append(t.table, connectedWay(device, a))
 	})
 }
 
-func connected(device string, a Address) way {
-	dst := a.Prefix.Masked()
-	if a.Peer.IsValid() {
-		dst = netip.PrefixFrom(a.Peer, a.Peer.BitLen())
-	}
-	w := way{Dst: dst, Device: device}
-	if dst.Addr().Is6() {
+// connectedWay is the route that Linux adds with an address.
+func connectedWay(device string, a Address) way {
+	w := connected(device, a)
+	if w.Metric = 0; w.Dst.Addr().Is6() {
 		w.Metric = 256
 	}
 	return w
@@ -128,7 +127,7 @@ func (t *twin) delAddress(device string, a Address) error {
 	}
 	return t.change("del address", func() {
 		t.addrs[device] = slices.DeleteFunc(t.addrs[device], func(o Address) bool { return o == a })
-		t.dropRoutes(func(w way) bool { return w.same(connected(device, a)) })
+		t.dropRoutes(func(w way) bool { return w.same(connectedWay(device, a)) })
 		if !slices.ContainsFunc(t.addrs[device], func(o Address) bool { return o.Prefix.Addr().Is4() }) {
 			t.dropRoutes(func(w way) bool { return w.Device == device && w.Dst.Addr().Is4() })
 		}
@@ -245,7 +244,14 @@ func (t *twin) delTable(name string) error {
 
 func (t *twin) forwardDrops(string) ([]chain, error) { return t.drops, nil }
 
-func (t *twin) hasResolved(context.Context) bool { return t.resolved != nil }
+func (t *twin) nameService(_ context.Context, file []byte) nameService {
+	if t.service.name == "" && isStub(file) && t.resolved != nil {
+		return nameService{name: "systemd-resolved", split: true, ports: true}
+	}
+	return t.service
+}
+
+func (t *twin) limits() limits { return t.cannot }
 
 func (t *twin) setLinkDNS(_ context.Context, device string, d DNS) error {
 	return t.change("resolved", func() { t.resolved[device] = fmt.Sprint(d) })

@@ -25,7 +25,7 @@ import (
 // The test binary, started again on a host of the lab with helperEnv set, is
 // the traffic: `receive ADDR`, `send ADDR BYTES`, `pace ADDR`, `serve ADDR`,
 // `fetch URL`, `echo ADDR`, `ask ADDR`, `idle ADDR COUNT`,
-// `station DEVICE VLAN ADDR`.
+// `station DEVICE VLAN ADDR`, `flood ADDR SIZE COUNT`.
 const helperEnv = "CULVERT_INTEROP_HELPER"
 
 // helper starts the test binary as a traffic helper.
@@ -73,6 +73,16 @@ func dispatchHelper(args []string) error {
 		return ask(args[1])
 	case "storm":
 		return storm(args[1])
+	case "flood":
+		size, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		count, err := strconv.Atoi(args[3])
+		if err != nil {
+			return err
+		}
+		return flood(args[1], size, count)
 	case "station":
 		return station(args[1], args[2], args[3])
 	case "idle":
@@ -227,6 +237,33 @@ func ask(at string) error {
 	n, err := c.Read(b)
 	if err == nil && string(b[:n]) != "question" {
 		err = fmt.Errorf("%q came back", b[:n])
+	}
+	return err
+}
+
+// floodFlows is how many flows a flood has.
+const floodFlows = 8
+
+// flood sends UDP packets with so many bytes as fast as it can, so many by each
+// flow.
+func flood(to string, size, count int) error {
+	ends := make(chan error)
+	for range floodFlows {
+		c, err := net.Dial("udp", to)
+		if err != nil {
+			return err
+		}
+		go func() {
+			b := make([]byte, size)
+			for range count {
+				_, _ = c.Write(b) // nobody listens, which errors tell of
+			}
+			ends <- c.Close()
+		}()
+	}
+	var err error
+	for range floodFlows {
+		err = errors.Join(err, <-ends)
 	}
 	return err
 }

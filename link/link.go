@@ -9,6 +9,34 @@ import (
 	"culvert/internal/buf"
 )
 
+// Queued is a link of several sockets with one address, for as many readers. The
+// system gives all datagrams of a remote address to the same one. What is
+// written to any leaves from that address; a writer with a queue of its own
+// shares no lock. The queues are closed by the link's Close.
+type Queued interface {
+	Link
+	// Queues returns the same queues each time.
+	Queues() []Link
+}
+
+// Queues are the queues of a link: itself, if it has one alone.
+func Queues(l Link) []Link {
+	if q, ok := l.(Queued); ok {
+		return q.Queues()
+	}
+	return []Link{l}
+}
+
+// Queue is a link's queue of that number, which may be larger than there are
+// queues.
+func Queue(l Link, number int) Link {
+	if q, ok := l.(Queued); ok {
+		all := q.Queues()
+		return all[number%len(all)]
+	}
+	return l
+}
+
 // Link is a socket in batches. One goroutine reads; any number write. An error
 // that wraps fs.ErrClosed is final: the socket was closed. Any other error
 // concerns single datagrams, and the next call goes on.

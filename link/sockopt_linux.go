@@ -14,6 +14,11 @@ func (o *Options) before(fd uintptr) error {
 			return fmt.Errorf("mark %d: needs CAP_NET_ADMIN; run as root or leave the mark out: %w", o.Mark, err)
 		}
 	}
+	if o.share {
+		if err := shareAddress(fd); err != nil {
+			return err
+		}
+	}
 	if o.Device != "" {
 		if err := unix.BindToDevice(int(fd), o.Device); err != nil {
 			return fmt.Errorf("bind to device %q: is there one of that name? `ip link` lists them: %w", o.Device, err)

@@ -41,6 +41,11 @@ type Options struct {
 	// every client that vanished. UDP on Linux only; elsewhere the system
 	// decides.
 	Refusals bool
+	// Queues is how many sockets share the address (Queued); 0 is one. UDP on
+	// Linux only.
+	Queues int
+
+	share bool // the port, with our own sockets
 }
 
 // DefaultBuffer is the size in bytes asked for a socket's buffers. It holds
@@ -59,6 +64,10 @@ func ListenUDP(o Options) (*UDP, error) {
 	u, err := newUDP(conn, o)
 	if err != nil {
 		conn.Close()
+		return nil, err
+	}
+	if err := u.addQueues(o); err != nil {
+		u.Close()
 		return nil, err
 	}
 	return u, nil

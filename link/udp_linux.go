@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -26,6 +27,7 @@ type UDP struct {
 	oversize atomic.Uint64
 	closed   atomic.Bool
 	opened   time.Time
+	queues   []Link // the first is this one
 
 	in receiving
 	// One lock for all writers rather than scratch arrays for each: the
@@ -79,6 +81,7 @@ func newUDP(conn *net.UDPConn, o Options) (*UDP, error) {
 	}
 	u.in = receiving{vector: newVector(), inbox: inbox{store: make([]byte, maxInbox*inboxStride)}, step: u.receive}
 	u.out = sending{vector: newVector(), step: u.send, limits: limits}
+	u.queues = []Link{u}
 	return u, nil
 }
 
@@ -256,5 +259,9 @@ func (u *UDP) Close() error {
 	if u.closed.Swap(true) {
 		return nil
 	}
-	return u.conn.Close()
+	err := u.conn.Close()
+	for _, q := range u.queues[1:] {
+		err = errors.Join(err, q.Close())
+	}
+	return err
 }

@@ -14,6 +14,8 @@ func newUDP(conn *net.UDPConn, o Options) (*UDP, error) {
 	return &UDP{newPortable(conn, o)}, nil
 }
 
+func (*UDP) addQueues(Options) error { return nil }
+
 // before runs on the socket before it is bound.
 func (o *Options) before(uintptr) error {
 	switch {

@@ -16,20 +16,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
+
+	"culvert/hostnet"
 )
 
 // DefaultDir is where processes of this user have their sockets:
-// /run/culvert for root, else below the user's runtime directory.
+// hostnet.DefaultStateDir for root, else below the user's runtime directory.
 func DefaultDir() string {
 	if os.Geteuid() == 0 {
-		return "/run/culvert"
+		return hostnet.DefaultStateDir
 	}
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		return filepath.Join(dir, "culvert")
 	}
-	return filepath.Join(os.TempDir(), fmt.Sprintf("culvert-%d", os.Getuid()))
+	return filepath.Join(os.TempDir(), "culvert"+userSuffix())
 }
 
 const suffix = ".sock"
@@ -89,7 +90,7 @@ func privateDir(dir string) error {
 // gone.
 func listen(path string) (net.Listener, error) {
 	l, err := net.Listen("unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if errors.Is(err, addressInUse) {
 		c, dialErr := net.Dial("unix", path)
 		if dialErr == nil {
 			c.Close()
@@ -129,7 +130,7 @@ func Names(dir string) ([]string, error) {
 func answers(dir, name string) bool {
 	conn, err := net.Dial("unix", filepath.Join(dir, name+suffix))
 	if err != nil {
-		return !errors.Is(err, syscall.ECONNREFUSED)
+		return !errors.Is(err, connectionRefused)
 	}
 	conn.Close()
 	return true
@@ -226,7 +227,7 @@ func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, 
 		return nil, err
 	}
 	resp, err := by.Do(req)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, connectionRefused) {
 		return nil, fmt.Errorf("%s is not running", c.name)
 	}
 	if err != nil {

@@ -2,7 +2,19 @@
 
 package manage
 
-import "io/fs"
+import (
+	"io/fs"
+	"syscall"
+)
+
+// Sockets of Windows have numbers of their own for these.
+const (
+	addressInUse      = syscall.Errno(10048) // WSAEADDRINUSE
+	connectionRefused = syscall.Errno(10061) // WSAECONNREFUSED
+)
+
+// userSuffix is none: each user has a temporary directory of his own.
+func userSuffix() string { return "" }
 
 // owned is left to the system's own rules for a user's temporary directory.
 func owned(fs.FileInfo) bool { return true }

@@ -26,6 +26,35 @@ func (k Kind) String() string {
 	return "tun"
 }
 
+// Queued is an adapter of several queues, each with one reader and one writer.
+// The system spreads outbound flows over all of them, so that all must be read;
+// it answers a flow by the queue that its packets are written to. The queues
+// have the adapter's name, and are closed by its Close.
+type Queued interface {
+	NIC
+	// Queues returns the same queues each time.
+	Queues() []NIC
+}
+
+// Queues are the queues of an adapter: itself, if it has one alone.
+func Queues(n NIC) []NIC {
+	if q, ok := n.(Queued); ok {
+		return q.Queues()
+	}
+	return []NIC{n}
+}
+
+// Queue is one of an adapter's queues, and which: that of a number which may be
+// larger than there are queues.
+func Queue(n NIC, number int) (NIC, int) {
+	if q, ok := n.(Queued); ok {
+		all := q.Queues()
+		number %= len(all)
+		return all[number], number
+	}
+	return n, 0
+}
+
 // NIC is a virtual adapter carrying packets, in batches: IP packets, or the
 // Ethernet frames around them, as its kind is.
 //

@@ -23,6 +23,9 @@ const readyWord = "ready"
 // what it reported, or that it ended without a word. (A Go program has threads
 // from the start, so that it cannot fork.)
 func Daemonize() error {
+	if !canDetach {
+		return fmt.Errorf("daemon: %w: leave it out, and have a service manager or the task scheduler start it", ErrUnsupported)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("daemon: %w", err)

@@ -35,9 +35,12 @@ func OpenFile(name string) (*File, error) {
 }
 
 // Replace makes text all that is in the file: in one step, so that readers see
-// the old text or the new. Where the directory is out of reach, it is written
-// in place.
+// the old text or the new. Where the directory is out of reach, or the system
+// replaces no open files, it is written in place.
 func (f *File) Replace(text []byte) error {
+	if !canReplaceOpen {
+		return f.overwrite(text)
+	}
 	err := f.swap(text)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 		return f.overwrite(text)

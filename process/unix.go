@@ -13,6 +13,10 @@ var reactions = map[os.Signal]Event{
 	syscall.SIGUSR1: Restart, syscall.SIGHUP: Reload, syscall.SIGUSR2: Status,
 }
 
+const canDetach = true
+
+const canReplaceOpen = true
+
 // detach gives a program a session of its own, which no terminal ends.
 func detach(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 

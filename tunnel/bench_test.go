@@ -66,7 +66,9 @@ func BenchmarkRoad(b *testing.B) {
 			s := source{left: b.N, packet: ipPacket(benchSize)}
 			l := &wireOf{source: s, from: client}
 			peer := NewPeer(server, link.Link(l), buf.Path{Remote: nearAddr}, nil)
-			r := &Road{Role: &fakeRole{route: only(peer), demux: func() (*Peer, Drop) { return peer, Kept }}, PacketSize: 1800, Adapter: func() nic.NIC { return &s }}
+			role := &fakeRole{route: only(peer), demux: func() (*Peer, Drop) { return peer, Kept }}
+			r := &Road{Role: role, PacketSize: 1800, Adapter: func() nic.NIC { return &s }}
+			role.road = r
 			b.SetBytes(benchSize)
 			b.ReportAllocs()
 			b.ResetTimer()

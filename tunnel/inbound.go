@@ -27,14 +27,23 @@ import (
 // Inbound carries packets from a link to the adapter until the link is closed,
 // and returns the error that ended it.
 func (r *Road) Inbound(l link.Link) error {
+	queues := link.Queues(l)
+	if len(queues) == 1 {
+		return r.inboundQueue(l, l, int(r.single.Add(1)-1))
+	}
+	return inParallel(len(queues), func(queue int) error { return r.inboundQueue(l, queues[queue], queue) })
+}
+
+// inboundQueue does it for one socket of the link, by one queue of the adapter.
+func (r *Road) inboundQueue(l, socket link.Link, queue int) error {
 	size := r.PacketSize + buf.Headroom + buf.Tailroom
-	first, most := batchOf(l)
+	first, most := batchOf(socket)
 	batch := buf.NewBatch(first, size)
 	in := make([]*buf.Packet, 0, len(batch))
-	out := sender{counters: &r.Counters, size: size}
+	out := sender{counters: &r.Counters, size: size, queue: queue}
 	var to Receivers
 	for {
-		n, err := l.ReadBatch(batch)
+		n, err := socket.ReadBatch(batch)
 		if err != nil && !r.passing(err) {
 			return err
 		}
@@ -50,7 +59,7 @@ func (r *Road) Inbound(l link.Link) error {
 			}
 		}
 		out.end()
-		r.deliver(in, out.watch)
+		r.deliver(in, queue, out.watch)
 		out.watch.leave(batch[:n])
 		if n == len(batch) && n < most {
 			batch = buf.NewBatch(min(2*n, most), size)
@@ -144,7 +153,8 @@ func dropOf(err error) Drop {
 	return Malformed
 }
 
-func (r *Road) deliver(in []*buf.Packet, w *watch) {
+// deliver gives packets to a queue of the adapter.
+func (r *Road) deliver(in []*buf.Packet, queue int, w *watch) {
 	if len(in) == 0 {
 		return
 	}
@@ -158,10 +168,15 @@ func (r *Road) deliver(in []*buf.Packet, w *watch) {
 			w.at(AtAdapter, p, nil, Unsent)
 		}
 	} else {
-		// A server has several links, and an adapter one writer.
-		r.delivering.Lock()
-		n = w.write(AtAdapter, nil, in, adapter.WriteBatch)
-		r.delivering.Unlock()
+		n = r.writeTo(adapter, queue, in, w)
 	}
 	r.Counters[Unsent].Add(uint64(len(in) - n))
+}
+
+func (r *Road) writeTo(adapter nic.NIC, queue int, in []*buf.Packet, w *watch) int {
+	to, number := nic.Queue(adapter, queue)
+	writing := &r.delivering[number%maxQueues]
+	writing.Lock()
+	defer writing.Unlock()
+	return w.write(AtAdapter, nil, in, to.WriteBatch)
 }

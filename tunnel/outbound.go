@@ -22,9 +22,15 @@ import (
 // Outbound carries packets from the adapter to the peers until the adapter is
 // closed, and returns the error that ended it.
 func (r *Road) Outbound(adapter nic.NIC) error {
+	queues := nic.Queues(adapter)
+	return inParallel(len(queues), func(queue int) error { return r.outbound(queues[queue], queue) })
+}
+
+// outbound does it for one queue of the adapter.
+func (r *Road) outbound(adapter nic.NIC, queue int) error {
 	first, _ := batchOf(adapter)
 	batch := buf.NewBatch(first, r.PacketSize)
-	out := sender{counters: &r.Counters, size: r.PacketSize}
+	out := sender{counters: &r.Counters, size: r.PacketSize, queue: queue}
 	var to Receivers
 	for {
 		n, err := adapter.ReadBatch(batch)
@@ -55,6 +61,7 @@ func (r *Road) Outbound(adapter nic.NIC) error {
 func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	size := p.Len()
 	r.clampMSS(p.Bytes(), int(peer.MaxInner.Load()))
+	out.hold(peer)
 	err := peer.Session.Seal(now, p)
 	switch {
 	case err == framing.ErrTooLarge:
@@ -90,9 +97,13 @@ func (r *Road) sealPieces(now time.Time, peer *Peer, p *buf.Packet, out *sender)
 }
 
 // sender gathers packets of one batch and writes them with one call for each
-// run that shares a link. Packets stay in order.
+// run that shares a link. Packets stay in order, and those of a peer leave in
+// the order of their packet-ids, whoever else seals for it: a receiver drops
+// what comes too far behind.
 type sender struct {
 	counters *Counters
+	queue    int     // of the links to write to
+	held     []*Peer // for which this sender alone seals, until its packets have left
 	link     link.Link
 	packets  []*buf.Packet
 	watch    *watch // of the batch
@@ -134,9 +145,35 @@ func (s *sender) add(peer *Peer, p *buf.Packet) {
 	s.packets = append(s.packets, p)
 }
 
+// hold makes this sender the only one that seals for a peer, until the end of
+// the batch. Where that means waiting for another sender, it lets go of all it
+// holds before, so that no two wait for each other.
+func (s *sender) hold(peer *Peer) {
+	if peer.sender.Load() == s {
+		return
+	}
+	if !peer.sending.TryLock() {
+		s.letGo()
+		peer.sending.Lock()
+	}
+	peer.sender.Store(s)
+	s.held = append(s.held, peer)
+}
+
+// letGo sends what there is and lets others seal.
+func (s *sender) letGo() {
+	s.flush()
+	for _, peer := range s.held {
+		peer.sender.Store(nil)
+		peer.sending.Unlock()
+	}
+	clear(s.held)
+	s.held = s.held[:0]
+}
+
 // end sends what there is, and has all spares free again.
 func (s *sender) end() {
-	s.flush()
+	s.letGo()
 	s.used = 0
 }
 
@@ -144,7 +181,7 @@ func (s *sender) flush() {
 	if len(s.packets) == 0 {
 		return
 	}
-	n := s.watch.write(AtLink, s.link, s.packets, s.link.WriteBatch)
+	n := s.watch.write(AtLink, s.link, s.packets, link.Queue(s.link, s.queue).WriteBatch)
 	s.counters[Unsent].Add(uint64(len(s.packets) - n))
 	s.packets = s.packets[:0]
 }

@@ -37,6 +37,11 @@ type Peer struct {
 	link link.Link
 	path atomic.Pointer[buf.Path]
 
+	// sending is held from the first packet that a sender seals for the peer in
+	// a batch until the batch is sent; sender is who holds it.
+	sending sync.Mutex
+	sender  atomic.Pointer[sender]
+
 	mu      sync.Mutex
 	mail    []func(now time.Time)
 	working bool

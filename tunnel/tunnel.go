@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/internal/buf"
@@ -56,7 +57,30 @@ type Road struct {
 	// host; nil ignores them.
 	OnError func(error)
 
-	delivering sync.Mutex // of WriteBatch on the adapter
+	// Several links may write to one queue of the adapter.
+	delivering [maxQueues]struct {
+		sync.Mutex
+		_ [56]byte // to the end of the cache line
+	}
+	single atomic.Uint32 // links without queues so far
+}
+
+// maxQueues bounds the queues of a link or an adapter that are told apart.
+const maxQueues = 64
+
+// inParallel runs a function for each of n queues and waits for all to end. It
+// returns the first one's error.
+func inParallel(n int, run func(queue int) error) error {
+	ends := make(chan error, n)
+	for queue := 1; queue < n; queue++ {
+		go func() { ends <- run(queue) }()
+	}
+	ends <- run(0)
+	first := <-ends
+	for range n - 1 {
+		<-ends
+	}
+	return first
 }
 
 // passing tells an error that concerns single packets from the end of a link

@@ -25,6 +25,6 @@ func cleanupCommand() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&dir, "state-dir", "", "where it was noted (default /run/culvert)")
+	c.Flags().StringVar(&dir, "state-dir", "", "where it was noted (default "+hostnet.DefaultStateDir+")")
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/config"
+	"culvert/hostnet"
 	"culvert/service"
 )
 
@@ -38,7 +39,7 @@ proxy.`,
 	c.Flags().StringVar(&o.SOCKS, "socks", "", "address of the SOCKS5 proxy; implies --userspace (default "+service.DefaultSOCKS+")")
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP proxy; implies --userspace")
 	c.SetFlagErrorFunc(notDirective)
-	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone, and to be found by status, trace and capture (default /run/culvert)")
+	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone, and to be found by status, trace and capture (default "+hostnet.DefaultStateDir+")")
 	c.Flags().StringVar(&o.Name, "name", "", "this process's name for status, trace and capture (default its role and adapter)")
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/config"
+	"culvert/hostnet"
 	"culvert/service"
 )
 
@@ -50,7 +51,7 @@ sockets of this process.`,
 	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device (default when not root)")
 	c.Flags().BoolVar(&o.Forward, "forward", true, "be a router that masquerades for the clients")
 	c.SetFlagErrorFunc(notDirective)
-	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone, and to be found by status, trace and capture (default /run/culvert)")
+	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone, and to be found by status, trace and capture (default "+hostnet.DefaultStateDir+")")
 	c.Flags().StringVar(&o.Name, "name", "", "this process's name for status, trace and capture (default its role and adapter)")
 	return c
 }

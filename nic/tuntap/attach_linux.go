@@ -29,8 +29,8 @@ func attach(node, name string, flags uint16) (fd int, real string, err error) {
 	real, err = setIff(fd, name, flags)
 	if errors.Is(err, unix.EINVAL) {
 		// A persistent device made with several queues only takes openers
-		// that say so.
-		real, err = setIff(fd, name, flags|unix.IFF_MULTI_QUEUE)
+		// that say so, and one made without only others.
+		real, err = setIff(fd, name, flags^unix.IFF_MULTI_QUEUE)
 	}
 	if errors.Is(err, unix.ENOTTY) {
 		unix.Close(fd)

@@ -32,6 +32,7 @@ type Device struct {
 	malformed atomic.Uint64
 	closed    atomic.Bool
 
+	queues []nic.NIC // the first is this one
 	opened time.Time
 	nap    nap.Policy // of reading
 }
@@ -53,7 +54,8 @@ func Open(o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, name, v, err := attachOffloaded(o.Kind, cmp.Or(o.Node, defaultNode), name, o.Plain)
+	o.Node = cmp.Or(o.Node, defaultNode)
+	fd, name, v, err := o.attach(name)
 	if err != nil {
 		return nil, err
 	}
@@ -62,23 +64,35 @@ func Open(o Options) (*Device, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return newDevice(o.Kind, fd, name, mtu, v)
+	d, err := newDevice(o.Kind, fd, name, mtu, v)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.addQueues(o); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
 }
 
-// attachOffloaded attaches for super-packets, where the driver has them and
+// attach attaches to a device for super-packets, where the driver has them and
 // unless plain.
-func attachOffloaded(kind nic.Kind, node, name string, plain bool) (fd int, real string, v *vnet, err error) {
-	if !plain {
-		fd, real, err = attach(node, name, driverFlags(kind)|unix.IFF_VNET_HDR)
+func (o *Options) attach(name string) (fd int, real string, v *vnet, err error) {
+	flags := driverFlags(o.Kind)
+	if o.Queues > 1 {
+		flags |= unix.IFF_MULTI_QUEUE
+	}
+	if !o.Plain {
+		fd, real, err = attach(o.Node, name, flags|unix.IFF_VNET_HDR)
 		if err == nil {
 			udp, err := setOffloads(fd)
 			if err == nil {
-				return fd, real, newVnet(kind, udp), nil
+				return fd, real, newVnet(o.Kind, udp), nil
 			}
 			unix.Close(fd)
 		}
 	}
-	fd, real, err = attach(node, name, driverFlags(kind))
+	fd, real, err = attach(o.Node, name, flags)
 	if err == nil {
 		clearOffloads(fd)
 	}
@@ -95,6 +109,7 @@ func newDevice(kind nic.Kind, fd int, name string, mtu int, v *vnet) (*Device, e
 		return nil, fmt.Errorf("tuntap: %s: %w", name, err)
 	}
 	d := &Device{kind: kind, name: name, mtu: mtu, file: file, raw: raw, vnet: v, opened: time.Now()}
+	d.queues = []nic.NIC{d}
 	d.out.step, d.in.step = d.readPlain, d.writePlain
 	if v != nil {
 		d.out.step, d.in.step = d.readSuper, d.writeSuper
@@ -119,9 +134,15 @@ func (d *Device) MAC() (m frame.MAC) {
 // MTU is the device's MTU in bytes when it was opened.
 func (d *Device) MTU() int { return d.mtu }
 
-// Stats are the packets lost so far.
-func (d *Device) Stats() Stats {
-	return Stats{Refused: d.refused.Load(), Oversize: d.oversize.Load(), Malformed: d.malformed.Load()}
+// Stats are the packets lost so far, by all queues.
+func (d *Device) Stats() (all Stats) {
+	for _, q := range d.queues {
+		q := q.(*Device)
+		all.Refused += q.refused.Load()
+		all.Oversize += q.oversize.Load()
+		all.Malformed += q.malformed.Load()
+	}
+	return all
 }
 
 // ReadBatch waits for an outbound packet and takes what else is waiting. A
@@ -192,5 +213,9 @@ func (d *Device) Close() error {
 	if d.vnet != nil {
 		_ = d.raw.Control(func(fd uintptr) { clearOffloads(int(fd)) })
 	}
-	return d.file.Close()
+	err := d.file.Close()
+	for _, q := range d.queues[1:] {
+		err = errors.Join(err, q.Close())
+	}
+	return err
 }

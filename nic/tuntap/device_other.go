@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows && !darwin && !freebsd && !openbsd
 
 package tuntap
 
@@ -14,23 +14,13 @@ import (
 // Device is a kernel device. On this system Open never returns one.
 type Device struct{}
 
-func unsupported() error {
-	return fmt.Errorf("tuntap: %w (%s): run on Linux, %s", ErrUnsupported, runtime.GOOS, noDevice)
-}
-
 // Open returns an error that wraps ErrName or ErrUnsupported.
 func Open(o Options) (*Device, error) {
 	if _, err := pattern(o.Kind, o.Name); err != nil {
 		return nil, err
 	}
-	return nil, unsupported()
+	return nil, fmt.Errorf("tuntap: %w (%s): run on Linux, %s", ErrUnsupported, runtime.GOOS, noDevice)
 }
-
-// Persist returns an error that wraps ErrUnsupported.
-func Persist(kind nic.Kind, name string, owner, group int) (string, error) { return "", unsupported() }
-
-// Remove returns an error that wraps ErrUnsupported.
-func Remove(name string) error { return unsupported() }
 
 // Name is empty.
 func (*Device) Name() string { return "" }

@@ -3,6 +3,7 @@
 package tuntap
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -381,6 +382,70 @@ func TestMultiQueueDevice(t *testing.T) {
 	unix.Close(fd)
 	if d := open(t, Options{Name: "mq0"}); d.Name() != "mq0" {
 		t.Errorf("opened %s", d.Name())
+	}
+}
+
+func TestQueues(t *testing.T) {
+	namespace(t)
+	d := open(t, Options{Name: "many0", Queues: 3})
+	if n := len(d.Queues()); n != 3 {
+		t.Errorf("%d queues", n)
+	}
+	for _, queues := range []int{1, 3} {
+		if other, err := Open(Options{Name: "many0", Queues: queues}); !errors.Is(err, ErrBusy) {
+			t.Errorf("shared with somebody who asks for %d: %v, %v", queues, other, err)
+		}
+	}
+	d.Close()
+	if _, err := d.Queues()[2].ReadBatch(buf.NewBatch(1, 100)); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("read from a queue after Close: %v", err)
+	}
+	if _, err := Persist(nic.IP, "single0", -1, -1); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(open(t, Options{Name: "single0", Queues: 3}).Queues()); n != 1 {
+		t.Errorf("%d queues of a device made for one", n)
+	}
+}
+
+// A flow's packets come by the queue that its answers were written to.
+func TestQueuesFollowFlows(t *testing.T) {
+	namespace(t)
+	d := open(t, Options{Queues: 4})
+	up(t, d.Name())
+	type arrival struct {
+		queue  int
+		packet []byte
+	}
+	arrivals := make(chan arrival, 100)
+	for i, q := range d.Queues() {
+		go func() {
+			batch := buf.NewBatch(1, buf.DefaultSize)
+			for {
+				n, err := q.ReadBatch(batch)
+				if err != nil {
+					return
+				}
+				if b := batch[0].Bytes(); n == 1 && b[0]>>4 == 4 && b[9] == protocolUDP {
+					arrivals <- arrival{i, bytes.Clone(b)}
+				}
+			}
+		}()
+	}
+	sock := udpSocket(t)
+	for i, q := range d.Queues() {
+		send := func() arrival {
+			if err := unix.Sendto(sock, []byte("question"), 0, &unix.SockaddrInet4{Port: 7000 + i, Addr: [4]byte{10, 9, 0, 2}}); err != nil {
+				t.Fatal(err)
+			}
+			return <-arrivals
+		}
+		if n, err := q.WriteBatch(batchOf(reversed(send().packet))); n != 1 {
+			t.Fatal(n, err)
+		}
+		if got := send(); got.queue != i {
+			t.Errorf("answered by queue %d, and the next came by %d", i, got.queue)
+		}
 	}
 }
 

@@ -4,6 +4,9 @@
 // On Linux a device is made on opening and vanishes on closing, or it was made
 // beforehand by Persist (or `ip tuntap add`, or `openvpn --mktun`) for a user,
 // who then opens it without privileges.
+//
+// On Windows (by Wintun), macOS (utun), FreeBSD and OpenBSD there are TUN
+// devices only, which vanish on closing.
 package tuntap
 
 import (
@@ -30,8 +33,11 @@ type Options struct {
 	// MTU is the largest IP packet in bytes. 0 leaves the device's own, which
 	// is 1500 on a new device.
 	MTU int
-	// Node is the driver's node; "" for /dev/net/tun.
+	// Node is the driver's node; "" for /dev/net/tun. Linux only.
 	Node string
+	// Queues is how many queues to open (nic.Queued); 0 is one. A persistent
+	// device made for one has one.
+	Queues int
 	// Plain moves single packets even where the kernel has super-packets.
 	Plain bool
 }
@@ -55,7 +61,7 @@ var (
 	ErrKind        = errors.New("a network device of that name is there and is of another kind")
 	ErrNoDevice    = errors.New("no such device")
 	ErrNotEthernet = errors.New("it has no Ethernet")
-	ErrUnsupported = errors.New("no kernel devices on this system yet")
+	ErrUnsupported = errors.New("no such device on this system")
 )
 
 // ErrRemoved is returned by reads and writes after someone else deleted the

@@ -288,7 +288,7 @@ func TestPersistentDeviceIsLeftPlain(t *testing.T) {
 		t.Errorf("closed: %s", f)
 	}
 	// As after a kill.
-	fd, _, _, err := attachOffloaded(nic.IP, defaultNode, "keep0", false)
+	fd, _, _, err := (&Options{Node: defaultNode}).attach("keep0")
 	if err != nil {
 		t.Fatal(err)
 	}

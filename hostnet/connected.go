@@ -1,0 +1,80 @@
+package hostnet
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+)
+
+// connected is the route that goes with an address of a device: to its
+// network, or to the other end.
+func connected(device string, a Address) way {
+	dst := a.Prefix.Masked()
+	if a.Peer.IsValid() {
+		dst = single(a.Peer)
+	}
+	return way{Dst: dst, Device: device, Metric: metricOf(dst, 0)}
+}
+
+// stated is an address as systems keep it that have no peers: with one, it is
+// a host's alone, and the way to the peer a route.
+func (a Address) stated() netip.Prefix {
+	if a.Peer.IsValid() {
+		return single(a.Prefix.Addr())
+	}
+	return a.Prefix
+}
+
+// addressesOf are the addresses of an adapter, by package net. Link-local ones
+// of IPv6 are the system's own business.
+func addressesOf(addrs []net.Addr) (as []Address) {
+	for _, a := range addrs {
+		n, ok := a.(*net.IPNet)
+		if !ok {
+			continue
+		}
+		bits, _ := n.Mask.Size()
+		if addr, ok := netip.AddrFromSlice(n.IP); ok && !addr.Unmap().IsLinkLocalUnicast() {
+			as = append(as, Address{Prefix: netip.PrefixFrom(addr.Unmap(), bits)})
+		}
+	}
+	return as
+}
+
+// wayIn finds the way to dst among the routes of a system that has no more
+// than these.
+func wayIn(k routeKernel, dst netip.Addr) (way, error) {
+	if own, err := isOwn(dst); own || err != nil {
+		return way{Local: true}, err
+	}
+	routes, err := k.routes()
+	if err != nil {
+		return way{}, err
+	}
+	w, ok := (&observed{routes: routes}).longestMatch(dst, "")
+	if !ok {
+		return way{}, errNoRoute
+	}
+	return w, nil
+}
+
+// isOwn tells an address of this host.
+func isOwn(dst netip.Addr) (bool, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil || dst.IsLoopback() {
+		return dst.IsLoopback(), err
+	}
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr() == dst
+	}), nil
+}
+
+// there is errGone unless the very route is.
+func there(k routeKernel, w way) error {
+	routes, err := k.routes()
+	if err == nil && !slices.ContainsFunc(routes, w.same) {
+		err = errGone
+	}
+	return err
+}

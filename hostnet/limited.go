@@ -1,0 +1,29 @@
+//go:build windows || darwin || freebsd || openbsd
+
+package hostnet
+
+import (
+	"errors"
+	"net/netip"
+)
+
+// limited is what this package does not do on systems other than Linux. The
+// plan asks for none of it there, by limits.
+type limited struct{}
+
+var errNotHere = errors.New("not done on this system")
+
+func (limited) setHardware(string, string) error                      { return errNotHere }
+func (limited) setting(string) (string, error)                        { return "", errGone }
+func (limited) setSetting(string, string) error                       { return errNotHere }
+func (limited) settingNames(string) ([]string, error)                 { return nil, errGone }
+func (limited) hasTable(string) (bool, error)                         { return false, errGone }
+func (limited) addTable(_, _ string, masquerade []netip.Prefix) error { return errNotHere }
+func (limited) delTable(string) error                                 { return errGone }
+func (limited) forwardDrops(string) ([]chain, error)                  { return nil, errGone }
+
+var (
+	errNoForwarding = errors.New("this host is not made a router on this system; run the server on Linux, " +
+		"serve with --userspace, or switch on forwarding and address translation yourself")
+	errNoQueue = errors.New("adapters of this system have no queue length to set; leave txqueuelen out")
+)

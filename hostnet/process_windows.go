@@ -1,0 +1,99 @@
+package hostnet
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/windows"
+)
+
+func thisProcess() (owner, error) {
+	pid := os.Getpid()
+	start, err := startOf(windows.CurrentProcess())
+	if err != nil {
+		return owner{}, fmt.Errorf("tell this process from others: %w", err)
+	}
+	return owner{PID: pid, Start: start}, nil
+}
+
+// alive tells whether the very process still runs.
+func (o owner) alive() bool {
+	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(o.PID))
+	if err != nil {
+		return false
+	}
+	defer windows.CloseHandle(h)
+	start, err := startOf(h)
+	return err == nil && start == o.Start
+}
+
+// startOf gives when a process was made, as long as it has not ended.
+func startOf(h windows.Handle) (string, error) {
+	const running = 259 // STILL_ACTIVE
+	var code uint32
+	if err := windows.GetExitCodeProcess(h, &code); err != nil || code != running {
+		return "", errors.Join(err, os.ErrProcessDone)
+	}
+	var made, ended, kernel, user windows.Filetime
+	if err := windows.GetProcessTimes(h, &made, &ended, &kernel, &user); err != nil {
+		return "", err
+	}
+	return strconv.FormatInt(made.Nanoseconds(), 10), nil
+}
+
+// lockDir keeps other processes off the journals and off what they share.
+// The lock goes with the process.
+func lockDir(dir string) (unlock func(), err error) {
+	if err := trusted(dir); err != nil {
+		return nil, fmt.Errorf("state directory %s: %w", dir, err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock state directory: %w", err)
+	}
+	err = windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, new(windows.Overlapped))
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// readOwn reads a file that this user or an administrator owns, in a directory
+// that is so too: in ProgramData anyone may make files, but not change others'.
+func readOwn(path string) ([]byte, error) {
+	for _, p := range []string{filepath.Dir(path), path} {
+		if err := trusted(p); err != nil {
+			return nil, err
+		}
+	}
+	return os.ReadFile(path)
+}
+
+// trusted tells whether a file belongs to this user, to administrators or to
+// the system.
+func trusted(path string) error {
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errGone
+	}
+	if err != nil {
+		return err
+	}
+	has, _, err := sd.Owner()
+	if err != nil {
+		return err
+	}
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return err
+	}
+	if has.IsWellKnown(windows.WinBuiltinAdministratorsSid) || has.IsWellKnown(windows.WinLocalSystemSid) || has.Equals(user.User.Sid) {
+		return nil
+	}
+	return fmt.Errorf("not trusted: it belongs to %s, neither this user nor an administrator; remove it if it is not yours", has)
+}
