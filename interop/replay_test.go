@@ -14,7 +14,7 @@ import (
 
 // manyCores is our program with more queues than this machine has cores.
 var manyCores = implementation{"ours", func(t *testing.T, config, stateDir string) []string {
-	return slices.Concat([]string{"env", "GOMAXPROCS=4"}, ours.command(t, config, stateDir))
+	return slices.Concat([]string{"env", "GOMAXPROCS=8"}, ours.command(t, config, stateDir))
 }}
 
 // replay is the line of a stock receiver for a packet that comes too far behind
