@@ -32,7 +32,7 @@ func TestNoReplayDrops(t *testing.T) {
 	}
 	at := netip.AddrPortFrom(tun.clientIPv4.prefix.Addr(), 9).String()
 	before := tun.clientReceived()
-	const senders, each = 3, 30_000
+	const senders, each = 3, 15_000
 	for _, size := range []int{16, 1200} {
 		var running []*process
 		for range senders {
