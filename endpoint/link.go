@@ -34,14 +34,14 @@ func LinkOptions(c *config.Config) link.Options {
 // maxQueues bounds what each queue's buffers come to, a megabyte and a half.
 const maxQueues = 16
 
-// Queues is how many queues adapter and outer sockets have: one for each core
-// on a server. One peer's packets stay in order on one core, so that others
-// have one.
+// Queues is how many queues adapter and outer sockets have: on a server one for
+// each two cores, since each has a goroutine inbound and one outbound. One
+// peer's packets stay in order on one core, so that others have one queue.
 func Queues(c *config.Config) int {
 	if c.Mode != config.ModeServer {
 		return 1
 	}
-	return min(runtime.GOMAXPROCS(0), maxQueues)
+	return min((runtime.GOMAXPROCS(0)+1)/2, maxQueues)
 }
 
 // PacketSize is the largest packet of adapter or link that buffers are made

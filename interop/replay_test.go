@@ -14,7 +14,7 @@ import (
 
 // manyCores is our program with more queues than this machine has cores.
 var manyCores = implementation{"ours", func(t *testing.T, config, stateDir string) []string {
-	return slices.Concat([]string{"env", "GOMAXPROCS=4"}, ours.command(t, config, stateDir))
+	return slices.Concat([]string{"env", "GOMAXPROCS=8"}, ours.command(t, config, stateDir))
 }}
 
 // replay is the line of a stock receiver for a packet that comes too far behind
@@ -32,7 +32,7 @@ func TestNoReplayDrops(t *testing.T) {
 	}
 	at := netip.AddrPortFrom(tun.clientIPv4.prefix.Addr(), 9).String()
 	before := tun.clientReceived()
-	const senders, each = 3, 30_000
+	const senders, each = 3, 15_000
 	for _, size := range []int{16, 1200} {
 		var running []*process
 		for range senders {

@@ -152,6 +152,9 @@ func (s *Session) fill(g *generation) {
 		g.ch.Send(op, g.tls.out[:n:n])
 		g.tls.out = g.tls.out[n:]
 	}
+	if len(g.tls.out) == 0 {
+		g.tls.out = nil // idle sessions hold no buffer
+	}
 }
 
 // maxPayload is what fits a control packet beside its headers.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,7 +19,7 @@ const (
 	epochNonce   = 12
 	maxCounter   = 1<<48 - 1      // of one epoch
 	maxEpoch     = math.MaxUint16 // the last that a packet-id can name
-	futureEpochs = 16             // keys kept ready (draft: "16 or 32")
+	futureEpochs = 16             // ahead, that packets may be (draft: "16 or 32")
 )
 
 // epochFormat is the AEAD layout with the tag at the end (draft, "AEAD epoch
@@ -28,9 +29,10 @@ const (
 //
 // Each epoch has a key of its own, derived from the one before. The sender goes
 // on to the next when one is used up; the receiver follows, keeps the epoch
-// before for late packets, and has the keys of some to come, so that it can
-// follow after a loss. What is authenticated beside the ciphertext is head,
-// epoch and counter.
+// before for late packets, and takes packets of some to come, so that it can
+// follow after a loss. Their keys are made when the first such packet comes: a
+// client would otherwise cost several times the memory. What is authenticated
+// beside the ciphertext is head, epoch and counter.
 type epochFormat struct {
 	cipher Cipher
 	limits Limits // of one epoch
@@ -66,6 +68,9 @@ type recvEpochs struct {
 	keys    []*recvEpoch // consecutive; the first is current-1, or epoch 1
 }
 
+// last is the latest epoch that packets may be of.
+func (r *recvEpochs) last() int { return min(r.current+futureEpochs, maxEpoch) }
+
 func (r *recvEpochs) find(epoch int) *recvEpoch {
 	if i := epoch - r.keys[0].epoch; i >= 0 && i < len(r.keys) {
 		return r.keys[i]
@@ -88,9 +93,8 @@ func newEpochFormat(c *GenerationConfig) (*epochFormat, error) {
 	if err != nil {
 		return nil, err
 	}
-	recv, err := f.extend(1, []*recvEpoch{{epochKey: key, guard: guard{w: f.newWin()}}})
-	f.recv.Store(recv)
-	return f, err
+	f.recv.Store(&recvEpochs{current: 1, keys: []*recvEpoch{{epochKey: key, guard: guard{w: f.newWin()}}}})
+	return f, nil
 }
 
 // newEpochKey cuts the keys of an epoch out of its secret (draft, "Epoch key
@@ -130,18 +134,25 @@ func expandLabel(secret []byte, label string, length int) ([]byte, error) {
 	return hkdf.Expand(sha256.New, secret, string(info), length)
 }
 
-// extend is the window of epochs around current, with keys added for those to
-// come.
-func (f *epochFormat) extend(current int, keys []*recvEpoch) (*recvEpochs, error) {
-	for last := keys[len(keys)-1]; last.epoch < min(current+futureEpochs, maxEpoch); {
+// derive makes the keys up to an epoch to come, which is within the window.
+func (f *epochFormat) derive(epoch int) (*recvEpoch, error) {
+	f.change.Lock()
+	defer f.change.Unlock()
+	r := f.recv.Load()
+	keys := slices.Clone(r.keys)
+	for last := keys[len(keys)-1]; last.epoch < min(epoch, r.last()); keys = append(keys, last) {
 		key, err := last.next(f.cipher)
 		if err != nil {
 			return nil, err
 		}
 		last = &recvEpoch{epochKey: key, guard: guard{w: f.newWin()}}
-		keys = append(keys, last)
 	}
-	return &recvEpochs{current: current, keys: keys}, nil
+	r = &recvEpochs{current: r.current, keys: keys}
+	f.recv.Store(r)
+	if k := r.find(epoch); k != nil {
+		return k, nil
+	}
+	return nil, errTooOld // others have followed the peer past it
 }
 
 func (f *epochFormat) overhead() (fixed, block int) { return epochIDLen + tagLen, 1 }
@@ -225,12 +236,9 @@ func (f *epochFormat) open(p *buf.Packet, headLen int, now int64) error {
 	id := binary.BigEndian.Uint64(p.Bytes()[headLen:])
 	epoch, counter := int(id>>48), id&maxCounter
 	r := f.recv.Load()
-	k := r.find(epoch)
-	if k == nil {
-		if epoch < r.current {
-			return errTooOld
-		}
-		return ErrAuth
+	k, err := f.key(r, epoch)
+	if err != nil {
+		return err
 	}
 	if err := k.check(counter, now); err != nil {
 		return err
@@ -245,6 +253,20 @@ func (f *epochFormat) open(p *buf.Packet, headLen int, now int64) error {
 	p.TrimFront(epochNonce + adLen)
 	p.TrimBack(tagLen)
 	return f.accept(r, k, counter, now)
+}
+
+// key is what packets of an epoch are opened with.
+func (f *epochFormat) key(r *recvEpochs, epoch int) (*recvEpoch, error) {
+	k := r.find(epoch)
+	switch {
+	case k != nil:
+		return k, nil
+	case epoch < r.current:
+		return nil, errTooOld
+	case epoch > r.last():
+		return nil, ErrAuth
+	}
+	return f.derive(epoch)
 }
 
 // accept notes an authentic packet, and follows the peer to its epoch.
@@ -271,12 +293,7 @@ func (f *epochFormat) follow(epoch int) error {
 	for _, k := range r.keys[:kept] {
 		f.past = f.past.and(k.reorder())
 	}
-	keys := append([]*recvEpoch(nil), r.keys[kept:]...)
-	next, err := f.extend(epoch, keys)
-	if err != nil {
-		return err
-	}
-	f.recv.Store(next)
+	f.recv.Store(&recvEpochs{current: epoch, keys: slices.Clone(r.keys[kept:])})
 	return f.sendWith(epoch)
 }
 
