@@ -49,6 +49,7 @@ type Config struct {
 	Mark              int
 	SendBuffer        int
 	ReceiveBuffer     int
+	MTUDiscovery      MTUDiscovery
 
 	// Adapter.
 	Dev                         string // as given: "tun", "tun3", "myvpn", "null"
@@ -290,6 +291,19 @@ type IPWin32 struct {
 	Offset int           // of its address in the subnet: from the first, or if negative from the last; 0: any
 	Lease  time.Duration // 0: not given
 }
+
+// MTUDiscovery is `mtu-disc`: whether outer packets forbid routers to cut them
+// (DF).
+type MTUDiscovery int
+
+// The words. MTUDiscoveryNo never forbids it, MTUDiscoveryMaybe does by what is
+// known of the path, MTUDiscoveryYes always.
+const (
+	MTUDiscoverySystem MTUDiscovery = iota // not given
+	MTUDiscoveryNo
+	MTUDiscoveryMaybe
+	MTUDiscoveryYes
+)
 
 // VLANAccept is which frames of a server's adapter are admitted.
 type VLANAccept int

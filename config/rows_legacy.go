@@ -34,7 +34,6 @@ var legacyRows = []Directive{
 	{Name: "disable-occ", Where: top, Status: Harmless, Reason: "no options are compared anyway", Help: "Do not compare options with the peer's."},
 	{Name: "link-mtu", Usage: "bytes", Where: conn, Status: Harmless, Reason: "ignored, since it depends on the cipher; set tun-mtu or mssfix instead", Help: "The largest outer packet, deprecated."},
 	{Name: "udp-mtu", Usage: "bytes", Where: conn, Status: Harmless, Reason: "ignored, since it depends on the cipher; set tun-mtu or mssfix instead", Help: "The old name of link-mtu."},
-	{Name: "mtu-disc", Usage: "no|maybe|yes", Where: conn, Status: Harmless, Reason: "ignored; the system's default stays", Help: "Path MTU discovery of outer packets."},
 	{Name: "mtu-test", Where: top, Status: Harmless, Reason: "ignored; nothing is measured", Help: "Measure the path's MTU."},
 	{Name: "mtu-dynamic", Usage: "[min] [max]", Where: conn, Status: Refused, Reason: "was removed long ago; use mssfix", Help: "The forerunner of fragment."},
 	{Name: "passtos", Where: top, Status: Harmless, Reason: "ignored; outer packets carry no type of service", Help: "Copy the type of service to outer packets."},

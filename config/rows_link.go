@@ -35,5 +35,6 @@ var linkRows = []Directive{
 	{Name: "max-packet-size", Usage: "bytes", Where: top, Help: "Keep outer packets below this size.", set: setMaxPacketSize},
 	{Name: "fragment", Usage: "bytes [mtu]", Where: conn, Help: "Cut packets so that no datagram is larger than this; needed on both sides.", set: setFragment},
 	{Name: "mssfix", Usage: "[bytes] [mtu|fixed]", Where: conn, Help: "Keep TCP inside the tunnel from making packets that do not fit.", set: setMSSFix},
+	{Name: "mtu-disc", Usage: "no|maybe|yes", Where: conn, Reload: ReloadRestart, Help: "Whether routers may cut outer packets that are too large for them: yes forbids it (Linux).", set: choice(func(c *Config) *MTUDiscovery { return &c.MTUDiscovery }, word[MTUDiscovery]{"no", MTUDiscoveryNo}, word[MTUDiscovery]{"maybe", MTUDiscoveryMaybe}, word[MTUDiscovery]{"yes", MTUDiscoveryYes})},
 	{Name: "tun-mtu", Usage: "bytes [occ-mtu]", Where: conn | InPush, Reload: ReloadRestart, Help: "The adapter's MTU.", set: setTunMTU},
 }

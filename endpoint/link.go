@@ -27,8 +27,16 @@ func headerLen(c *config.Config) int {
 // LinkOptions are the settings of c for every outer socket, all but its
 // address.
 func LinkOptions(c *config.Config) link.Options {
-	return link.Options{Mark: uint32(c.Mark), Device: c.BindDev, ReceiveBuffer: c.ReceiveBuffer, SendBuffer: c.SendBuffer,
-		Queues: Queues(c)}
+	return link.Options{
+		Mark: uint32(c.Mark), Device: c.BindDev, MTUDiscovery: mtuDiscovery[c.MTUDiscovery],
+		ReceiveBuffer: c.ReceiveBuffer, SendBuffer: c.SendBuffer, Queues: Queues(c),
+	}
+}
+
+// mtuDiscovery are the link's names for the words of `mtu-disc`.
+var mtuDiscovery = map[config.MTUDiscovery]link.MTUDiscovery{
+	config.MTUDiscoverySystem: link.SystemMTU, config.MTUDiscoveryNo: link.CutAlways,
+	config.MTUDiscoveryMaybe: link.CutHere, config.MTUDiscoveryYes: link.CutNever,
 }
 
 // maxQueues bounds what each queue's buffers come to, a megabyte and a half.

@@ -24,7 +24,37 @@ func (o *Options) before(fd uintptr) error {
 			return fmt.Errorf("bind to device %q: is there one of that name? `ip link` lists them: %w", o.Device, err)
 		}
 	}
+	return o.discoverMTU(int(fd))
+}
+
+// discoverMTU sets MTUDiscovery, which connections that are accepted inherit.
+func (o *Options) discoverMTU(fd int) error {
+	if o.MTUDiscovery == SystemMTU {
+		return nil
+	}
+	// IPV6_MTU_DISCOVER takes the same numbers.
+	value := map[MTUDiscovery]int{CutAlways: unix.IP_PMTUDISC_DONT, CutHere: unix.IP_PMTUDISC_WANT, CutNever: unix.IP_PMTUDISC_DO}[o.MTUDiscovery]
+	if err := setBoth(fd, unix.IP_MTU_DISCOVER, unix.IPV6_MTU_DISCOVER, value); err != nil {
+		return fmt.Errorf("set path MTU discovery (`mtu-disc`): %w", err)
+	}
 	return nil
+}
+
+// setBoth sets an option for each protocol that a socket carries: one of the
+// IPv6 family may carry IPv4, too.
+func setBoth(fd, option4, option6, value int) error {
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		return err
+	}
+	err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, option4, value)
+	if domain != unix.AF_INET6 {
+		return err
+	}
+	if errors.Is(err, unix.ENOPROTOOPT) {
+		err = nil // a socket for IPv6 alone
+	}
+	return errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, option6, value))
 }
 
 // after sets what a bound socket needs. It tells whether the socket is of the
@@ -42,23 +72,10 @@ func (o *Options) after(fd int) (ipv6 bool, err error) {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 	}
 	if err == nil && o.Refusals {
-		err = reportRefusals(fd, ipv6)
+		// The socket's calls fail once for each ICMP error.
+		err = setBoth(fd, unix.IP_RECVERR, unix.IPV6_RECVERR, 1)
 	}
 	return ipv6, err
-}
-
-// reportRefusals makes the socket's calls fail once for each ICMP error.
-func reportRefusals(fd int, ipv6 bool) error {
-	var err6 error
-	if ipv6 {
-		err6 = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
-	}
-	// A socket for both protocols has both options.
-	err4 := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
-	if ipv6 && errors.Is(err4, unix.ENOPROTOOPT) {
-		err4 = nil
-	}
-	return errors.Join(err4, err6)
 }
 
 // setBuffer asks for size bytes: past the host's limit, which the privileged

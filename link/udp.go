@@ -32,6 +32,9 @@ type Options struct {
 	// Mark is put on outgoing packets for the host's routing rules; 0 none.
 	// Linux only; it needs CAP_NET_ADMIN.
 	Mark uint32
+	// MTUDiscovery is whether outer packets may be cut on their way. Linux
+	// only, but for SystemMTU.
+	MTUDiscovery MTUDiscovery
 	// Device, if not "", is the only network adapter to use. Linux only.
 	Device string
 	// Refusals makes ReadBatch and WriteBatch return an error when the
@@ -47,6 +50,18 @@ type Options struct {
 
 	share bool // the port, with our own sockets
 }
+
+// MTUDiscovery is what a socket does about packets larger than the path
+// carries (Linux: IP_MTU_DISCOVER of ip(7), IPV6_MTU_DISCOVER of ipv6(7)).
+type MTUDiscovery int
+
+// The ways.
+const (
+	SystemMTU MTUDiscovery = iota // as the system's settings say
+	CutAlways                     // never forbid routers to cut packets
+	CutHere                       // forbid it, and cut what is known to be too large before it is sent
+	CutNever                      // forbid it, and refuse what is known to be too large (EMSGSIZE)
+)
 
 // DefaultBuffer is the size in bytes asked for a socket's buffers. It holds
 // what arrives at 10 Gbit/s in three milliseconds.

@@ -198,3 +198,44 @@ func TestAddressesSurviveSockaddr(t *testing.T) {
 		}
 	}
 }
+
+// TestMTUDiscovery: each protocol that a socket carries is told, of UDP and TCP.
+func TestMTUDiscovery(t *testing.T) {
+	for want, discovery := range map[int]MTUDiscovery{unix.IP_PMTUDISC_DONT: CutAlways, unix.IP_PMTUDISC_WANT: CutHere, unix.IP_PMTUDISC_DO: CutNever} {
+		for _, addr := range append(loopbacks(t), "") {
+			o := Options{MTUDiscovery: discovery}
+			if addr != "" {
+				o.Addr = addrPort(addr)
+			}
+			u := listen(t, o)
+			tcp, err := ListenTCP(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tcp.Close()
+			for kind, socket := range map[string]syscall.Conn{"UDP": u.conn, "TCP": tcp.listener} {
+				if v4, v6, ipv6 := mtuDiscovery(t, socket); v4 != want && addr != loopback6 || v6 != want && ipv6 {
+					t.Errorf("%s on %q: %d for IPv4, %d for IPv6; want %d", kind, addr, v4, v6, want)
+				}
+			}
+		}
+	}
+}
+
+// mtuDiscovery reads what a socket does; v6 is not meant where ipv6 is false.
+func mtuDiscovery(t *testing.T, socket syscall.Conn) (v4, v6 int, ipv6 bool) {
+	t.Helper()
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) {
+		domain, _ := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+		ipv6 = domain == unix.AF_INET6
+		v4, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER)
+		v6, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return v4, v6, ipv6
+}

@@ -21,6 +21,8 @@ func (o *Options) before(uintptr) error {
 	switch {
 	case o.Mark != 0:
 		return errors.New("marks on packets (`mark`) exist on Linux only: leave it out")
+	case o.MTUDiscovery != SystemMTU:
+		return errors.New("path MTU discovery is set (`mtu-disc`) on Linux only: leave it out")
 	case o.Device != "":
 		return errors.New("binding to a device (`bind-dev`) exists on Linux only: give the address to listen on")
 	}
