@@ -104,51 +104,6 @@ func TestTraceStops(t *testing.T) {
 	}
 }
 
-// TestTraceReasons: the last stop of a dropped packet names the reason.
-func TestTraceReasons(t *testing.T) {
-	tun := connect(t, pairing{ours, ours}, serverParty(t, plain), clientParty(t, plain))
-	packets := filepath.Join(tun.client.dir, "sent.pcapng")
-	for name, c := range map[string]struct {
-		filter, want string
-		do           func()
-	}{
-		"spoofed source": {"icmp and src 10.99.0.1", "link queue open route dropped: bad source address", func() {
-			tun.client.ip("addr", "add", "10.99.0.1/32", "dev", tunDevice)
-			tun.client.try("ping", "-n", "-c", "1", "-W", "1", "-I", "10.99.0.1", serverIPv4.String())
-		}},
-		"no route": {"dst 10.8.0.77", "adapter queue route dropped: no route", func() {
-			tun.server.try("ping", "-n", "-c", "1", "-W", "1", "10.8.0.77")
-		}},
-		"replay": {"", "link queue open dropped: replayed", func() {
-			p := tun.client.capture("link", packets, "src "+tun.clientOuter().String())
-			tun.client.ping(serverIPv4)
-			p.captured(t)
-			again := tshark(t, packets, "-T", "fields", "-e", "udp.payload", "-Y", "openvpn.opcode == 0x09")
-			script := fmt.Sprintf(`printf '%s' >/dev/udp/%v/1194`, hexEscapes(firstLine(again)), tun.remote)
-			tun.client.output("bash", "-c", script)
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := tun.server.trace(c.filter)
-			c.do()
-			p.expect(regexp.MustCompile(regexp.QuoteMeta(`"dropped":"`+c.want[strings.LastIndex(c.want, ": ")+2:])), 1, patience)
-			var ways []string
-			for _, packet := range p.traced(1) {
-				ways = append(ways, way(packet))
-			}
-			if !strings.Contains(strings.Join(ways, "\n")+"\n", c.want+"\n") {
-				t.Errorf("the ways are %q, want %q among them", ways, c.want)
-			}
-		})
-	}
-	status := tun.server.output(tun.server.command("status")...)
-	for _, want := range []string{"server on tun0, up ", "peers: 1\n", "  interop-client  " + tun.clientOuter().String(), "bad source address\n", "no route\n", "replayed\n"} {
-		if !strings.Contains(status, want) {
-			t.Errorf("status has no %q:\n%s", want, status)
-		}
-	}
-}
-
 // clientOuter is the client's address outside.
 func (tun *tunnel) clientOuter() netip.Addr { return tun.remote.Prev() }
 
@@ -156,20 +111,6 @@ func (tun *tunnel) clientOuter() netip.Addr { return tun.remote.Prev() }
 func (n *netns) try(argv ...string) {
 	argv = n.exec(argv)
 	exec.Command(argv[0], argv[1:]...).Run()
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
-}
-
-// hexEscapes are bytes for the shell's printf.
-func hexEscapes(hex string) string {
-	var b strings.Builder
-	for ; len(hex) >= 2; hex = hex[2:] {
-		b.WriteString(`\x` + hex[:2])
-	}
-	return b.String()
 }
 
 // capture writes a file on a host, from when it returns on.

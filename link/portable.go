@@ -54,16 +54,19 @@ func (u *portable) ReadBatch(batch []*buf.Packet) (int, error) {
 }
 
 // WriteBatch sends each packet to its Path.Remote. See Link.
-func (u *portable) WriteBatch(batch []*buf.Packet) (sent int, first error) {
+func (u *portable) WriteBatch(batch []*buf.Packet) (sent int, err error) {
+	var failures buf.Failures
 	for _, p := range batch {
 		_, err := u.conn.WriteToUDPAddrPort(p.Bytes(), p.Path.Remote)
 		if err == nil {
 			sent++
-		} else if first == nil {
-			first = u.final(err)
+		} else if u.closed.Load() {
+			return sent, errClosed
+		} else {
+			failures.Add(u.final(err), 1)
 		}
 	}
-	return sent, first
+	return sent, failures.Err()
 }
 
 func (u *portable) final(err error) error {

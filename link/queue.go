@@ -94,8 +94,11 @@ func (q *queue) init(conn net.Conn, o TCPOptions) {
 func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	var failures buf.Failures
 	for _, p := range batch {
-		if q.admit(p, patient) {
+		if p.Len() > maxLength {
+			failures.Add(errTooLong, 1)
+		} else if q.admit(p, patient) {
 			n++
 		}
 	}
@@ -103,8 +106,11 @@ func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 		return 0, q.failure()
 	}
 	q.send()
-	return n, nil
+	return n, failures.Err()
 }
+
+// errTooLong is of a packet longer than its length can say.
+var errTooLong = fmt.Errorf("link: TCP carries packets of %d bytes at most; set a smaller tun-mtu: %w", maxLength, syscall.EMSGSIZE)
 
 // admit queues one packet if there is room, or patiently waits for it. The caller
 // holds mu.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -20,6 +21,9 @@ var _ Link = (*TCP)(nil)
 // lengthSize is what stands before each packet on a stream: its length, 16
 // bits in network order (draft, "TCP").
 const lengthSize = 2
+
+// maxLength is the longest packet that it can announce.
+const maxLength = math.MaxUint16
 
 // How much is read at once. An idle connection holds the least of it; one that
 // fills its buffer gets twice as much, up to the most, which holds the longest

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,6 +92,28 @@ func TestTCPCarriesPackets(t *testing.T) {
 }
 
 // TestTCPSplit: packets that arrive byte by byte are put together.
+// TestTCPTooLong: a packet whose length has no room is refused, and the stream
+// goes on.
+func TestTCPTooLong(t *testing.T) {
+	a, b := tcpPair(t)
+	from, to := NewTCP(a, TCPOptions{}), NewTCP(b, TCPOptions{})
+	var batch []*buf.Packet
+	for _, n := range []int{maxLength, maxLength + 1, 5} {
+		p := buf.New(n)
+		p.Set(append([]byte{dataOp}, make([]byte, n-1)...))
+		batch = append(batch, p)
+	}
+	if n, err := from.WriteBatch(batch); n != 2 || !errors.Is(err, syscall.EMSGSIZE) || errors.Is(err, fs.ErrClosed) {
+		t.Fatalf("wrote %d: %v; want 2, and EMSGSIZE", n, err)
+	}
+	in := buf.NewBatch(1, maxLength)
+	for _, want := range []int{maxLength, 5} {
+		if n, err := to.ReadBatch(in); n != 1 || in[0].Len() != want {
+			t.Fatalf("%d packets, of %d bytes, %v; want %d bytes", n, in[0].Len(), err, want)
+		}
+	}
+}
+
 func TestTCPSplit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := net.Pipe()

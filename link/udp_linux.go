@@ -56,9 +56,9 @@ type sending struct {
 	count    int                   // messages in the vector
 	again    int                   // the message tried a second time, or -1
 	limits   runLimits
-	refused  bool  // the next message, as a run
-	accepted int   // by the system, in all vectors of the batch
-	err      error // the first
+	refused  bool // the next message, as a run
+	accepted int  // by the system, in all vectors of the batch
+	failures buf.Failures
 }
 
 func newUDP(conn *net.UDPConn, o Options) (*UDP, error) {
@@ -133,7 +133,7 @@ func (u *UDP) WriteBatch(batch []*buf.Packet) (int, error) {
 	u.writing.Lock()
 	defer u.writing.Unlock()
 	s := &u.out
-	s.accepted, s.err = 0, nil
+	s.accepted, s.failures = 0, nil // whoever called keeps the failures
 	var poll error
 	for len(batch) > 0 && poll == nil {
 		part := batch[:min(len(batch), vectorLen)]
@@ -141,12 +141,12 @@ func (u *UDP) WriteBatch(batch []*buf.Packet) (int, error) {
 		s.next, s.again, s.refused = 0, -1, false
 		s.count, stray = s.prepareWrite(part, u.ipv6, &s.limits)
 		if stray > 0 {
-			s.note(errNoWay)
+			s.failures.Add(errNoWay, stray)
 		}
 		poll = u.raw.Write(s.step)
 		batch = batch[s.handled(len(part)):]
 	}
-	return s.accepted, u.final(poll, s.err)
+	return s.accepted, u.final(poll, s.failures.Err())
 }
 
 // handled is how many packets of a part are dealt with: all, unless a run was
@@ -159,12 +159,6 @@ func (s *sending) handled(all int) int {
 		return 0
 	}
 	return s.runs[s.next-1].end
-}
-
-func (s *sending) note(err error) {
-	if s.err == nil {
-		s.err = err
-	}
 }
 
 func (u *UDP) send(fd uintptr) bool {
@@ -193,14 +187,14 @@ func (u *UDP) sendFailed(fd uintptr, errno syscall.Errno) {
 	if u.refusals && s.again != s.next {
 		// The error may be of an earlier datagram; then this one was not
 		// tried.
-		s.note(u.refusal(fd, errno))
+		s.failures.Add(u.refusal(fd, errno), 0)
 		s.again = s.next
 		return
 	}
 	if s.refused = s.limits.refused(&s.runs[s.next], errno); s.refused {
 		return
 	}
-	s.note(fmt.Errorf("link: send to %v: %w", s.names[s.next].addrPort(u.ipv6), errno))
+	s.failures.Add(fmt.Errorf("link: send to %v: %w", s.names[s.next].addrPort(u.ipv6), errno), s.runs[s.next].count)
 	s.next++
 }
 

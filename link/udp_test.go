@@ -185,6 +185,8 @@ func TestOneFailureDoesNotStopBatch(t *testing.T) {
 		batch[5] = big
 		if n, err := a.WriteBatch(batch); n != 4 || err == nil || errors.Is(err, fs.ErrClosed) {
 			t.Errorf("WriteBatch: %d, %v; want 4 and a passing error", n, err)
+		} else if large, others := failed(t, err, syscall.EMSGSIZE); large != 1 || others != 2 {
+			t.Errorf("%d are too large, %d fail otherwise; want 1 and 2", large, others)
 		}
 		if n, err := a.WriteBatch(batch[5:6]); n != 0 || !errors.Is(err, syscall.EMSGSIZE) {
 			t.Errorf("the large one: %d, %v; want EMSGSIZE", n, err)
@@ -193,6 +195,23 @@ func TestOneFailureDoesNotStopBatch(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
+}
+
+// failed is how many packets of a batch met an error, and another one.
+func failed(t *testing.T, err, want error) (these, others int) {
+	t.Helper()
+	var e *buf.WriteError
+	if !errors.As(err, &e) {
+		t.Fatalf("%v (%T) does not tell of each packet", err, err)
+	}
+	for _, f := range e.Failures {
+		if errors.Is(f.Err, want) {
+			these += f.Packets
+		} else {
+			others += f.Packets
+		}
+	}
+	return these, others
 }
 
 func TestManyWriters(t *testing.T) {

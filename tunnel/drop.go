@@ -1,6 +1,12 @@
 package tunnel
 
-import "sync/atomic"
+import (
+	"errors"
+	"sync/atomic"
+	"syscall"
+
+	"culvert/internal/buf"
+)
 
 // Drop is why a packet went no further.
 type Drop int
@@ -15,16 +21,23 @@ const (
 	Forged           // failed authentication
 	Replayed         // seen before, or too late to tell
 	BadSource        // an inner source that is not leased to the sender
+	SpoofedMAC       // a source that is another station's
+	UnknownMAC       // a destination that is nobody's
+	Local            // for a station behind the port it came by
 	WrongVLAN        // a VLAN that is not admitted where the frame came from
 	Storm            // more for everybody than one port may send
-	Unsent           // the socket or the adapter refused it
+	TooLarge         // the path or the adapter carries no packets of this size
+	Forbidden        // the firewall of this host did not let it out
+	Unsent           // the socket or the adapter refused it for another reason
 	drops
 )
 
 var dropNames = [drops]string{
 	Kept: "kept", Malformed: "malformed", NoRoute: "no route", NoKey: "no key", UnknownPeer: "unknown peer",
 	Forged: "failed authentication", Replayed: "replayed", BadSource: "bad source address",
-	WrongVLAN: "VLAN not admitted", Storm: "storm limit", Unsent: "not sent",
+	SpoofedMAC: "spoofed MAC", UnknownMAC: "unknown MAC", Local: "stays behind its port",
+	WrongVLAN: "VLAN not admitted", Storm: "storm limit",
+	TooLarge: "larger than the MTU", Forbidden: "refused by a firewall rule of this host", Unsent: "not sent",
 }
 
 func (d Drop) String() string { return dropNames[d] }
@@ -44,4 +57,34 @@ func (c *Counters) Snapshot() map[string]uint64 {
 		}
 	}
 	return seen
+}
+
+// refused counts the packets of a batch that a socket (AtLink) or an adapter
+// (AtAdapter) did not take, and the error says why.
+func (c *Counters) refused(at Stop, packets int, err error) {
+	if packets == 0 || c == nil {
+		return
+	}
+	var each *buf.WriteError
+	if !errors.As(err, &each) {
+		each = &buf.WriteError{Failures: buf.Failures{{Err: err, Packets: packets}}}
+	}
+	for _, f := range each.Failures {
+		c[refusal(at, f.Err)].Add(uint64(f.Packets))
+		packets -= f.Packets
+	}
+	c[Unsent].Add(uint64(packets)) // the others without a word, as by a full queue
+}
+
+// refusal is what the error of a socket or an adapter comes to. A socket fails
+// with EPERM where a filter drops or rejects what it sends, and with EACCES
+// where a route or a rule prohibits it (ip-route(8)).
+func refusal(at Stop, err error) Drop {
+	switch {
+	case errors.Is(err, syscall.EMSGSIZE):
+		return TooLarge
+	case at == AtLink && (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES)):
+		return Forbidden
+	}
+	return Unsent
 }

@@ -162,21 +162,16 @@ func (r *Road) deliver(in []*buf.Packet, queue int, w *watch) {
 	if r.Adapter != nil {
 		adapter = r.Adapter()
 	}
-	n := 0
 	if adapter == nil {
+		r.Counters[Unsent].Add(uint64(len(in)))
 		for _, p := range in {
 			w.at(AtAdapter, p, nil, Unsent)
 		}
-	} else {
-		n = r.writeTo(adapter, queue, in, w)
+		return
 	}
-	r.Counters[Unsent].Add(uint64(len(in) - n))
-}
-
-func (r *Road) writeTo(adapter nic.NIC, queue int, in []*buf.Packet, w *watch) int {
 	to, number := nic.Queue(adapter, queue)
 	writing := &r.delivering[number%maxQueues]
 	writing.Lock()
 	defer writing.Unlock()
-	return w.write(AtAdapter, nil, in, to.WriteBatch)
+	w.write(AtAdapter, nil, in, to.WriteBatch, &r.Counters)
 }

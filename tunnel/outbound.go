@@ -181,7 +181,6 @@ func (s *sender) flush() {
 	if len(s.packets) == 0 {
 		return
 	}
-	n := s.watch.write(AtLink, s.link, s.packets, link.Queue(s.link, s.queue).WriteBatch)
-	s.counters[Unsent].Add(uint64(len(s.packets) - n))
+	s.watch.write(AtLink, s.link, s.packets, link.Queue(s.link, s.queue).WriteBatch, s.counters)
 	s.packets = s.packets[:0]
 }

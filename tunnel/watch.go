@@ -46,7 +46,7 @@ type Sight struct {
 	To          *Receivers // AtRoute
 	Link        link.Link  // AtLink
 	Drop        Drop
-	Err         error // the system's, with Unsent
+	Err         error // the system's, with TooLarge, Forbidden and Unsent
 }
 
 // Observer watches packets on the road.
@@ -119,29 +119,30 @@ func (w *watch) turn(p *buf.Packet, index, batch int) {
 	}
 }
 
-// write hands packets over, by as few calls as it can. A packet that is
-// watched has a call of its own, so that what became of it is known.
-func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*buf.Packet) (int, error)) (n int) {
+// write hands packets over, by as few calls as it can, and counts those that
+// are not taken. A packet that is watched has a call of its own, so that what
+// became of it is known.
+func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*buf.Packet) (int, error), c *Counters) {
 	if w == nil {
-		n, _ = call(batch)
-		return n
+		n, err := call(batch)
+		c.refused(at, len(batch)-n, err)
+		return
 	}
 	for len(batch) > 0 {
 		run := batch[:together(batch)]
 		batch = batch[len(run):]
 		bytes := run[0].Bytes() // call may put headers of its own before it
 		sent, err := call(run)
-		n += sent
+		c.refused(at, len(run)-sent, err)
 		if run[0].Note == nil {
 			continue
 		}
 		s := Sight{Stop: at, Bytes: bytes, Link: l}
 		if sent == 0 {
-			s.Drop, s.Err = Unsent, err
+			s.Drop, s.Err = refusal(at, err), err
 		}
 		w.see(run[0], s)
 	}
-	return n
 }
 
 // together is how many packets of a batch can go by one call.
@@ -174,7 +175,7 @@ func tell(o *Watched, l link.Link, p *buf.Packet) {
 	batch, note := []*buf.Packet{p}, p.Note
 	w := watching(o, false)
 	w.enter(AtControl, batch, nil)
-	w.write(AtLink, l, batch, func(b []*buf.Packet) (int, error) { return link.Try(l, b) })
+	w.write(AtLink, l, batch, func(b []*buf.Packet) (int, error) { return link.Try(l, b) }, nil)
 	w.leave(batch)
 	p.Note = note
 }

@@ -115,8 +115,8 @@ func TestDropped(t *testing.T) {
 	for want, stops := range map[string][]tunnel.Sight{
 		"1.5 µs  route       84 bytes  dropped: no route\n": {{Stop: tunnel.AtAdapter, Bytes: echo}, {Stop: tunnel.AtRoute, Bytes: echo, To: new(tunnel.Receivers), Drop: tunnel.NoRoute}},
 		"1.5 µs  open       108 bytes  dropped: replayed\n": {{Stop: tunnel.AtLink, Bytes: sealed, Inbound: true}, {Stop: tunnel.AtOpen, Peer: phone, Drop: tunnel.Replayed}},
-		"3.0 µs  adapter     84 bytes  dropped: not sent: message too long\n": {{Stop: tunnel.AtLink, Bytes: sealed, Inbound: true},
-			{Stop: tunnel.AtOpen, Bytes: echo, Peer: phone}, {Stop: tunnel.AtAdapter, Bytes: echo, Drop: tunnel.Unsent, Err: syscall.EMSGSIZE}},
+		"3.0 µs  adapter     84 bytes  dropped: larger than the MTU: message too long\n": {{Stop: tunnel.AtLink, Bytes: sealed, Inbound: true},
+			{Stop: tunnel.AtOpen, Bytes: echo, Peer: phone}, {Stop: tunnel.AtAdapter, Bytes: echo, Drop: tunnel.TooLarge, Err: syscall.EMSGSIZE}},
 	} {
 		got, _ := ask(t, "count=1", func(r *road) { r.pass(stops[0].Inbound, stops...) })
 		if !strings.HasSuffix(got, want) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"syscall"
 
 	"culvert/internal/buf"
 	"culvert/nic"
@@ -68,7 +69,7 @@ func frameSize(mtu int) int { return mtu + frame.MaxHeader }
 var (
 	errPairClosed = fmt.Errorf("hub: the adapter is closed: %w", fs.ErrClosed)
 	errPairFull   = errors.New("hub: the other end does not keep up")
-	errPairSize   = errors.New("hub: a frame larger than the adapter's MTU")
+	errPairSize   = fmt.Errorf("hub: a frame larger than the adapter's MTU: %w", syscall.EMSGSIZE)
 )
 
 // take waits for a frame and takes what else is waiting. One too large for its
@@ -108,13 +109,14 @@ func (r *ring) put(batch []*buf.Packet) (n int, err error) {
 	if r.closed {
 		return 0, errPairClosed
 	}
-	for _, p := range batch {
+	var failures buf.Failures
+	for i, p := range batch {
 		if r.count == len(r.slots) {
-			err = errPairFull
+			failures.Add(errPairFull, len(batch)-i)
 			break
 		}
 		if move(r.slots[(r.first+r.count)%len(r.slots)], p) == 0 {
-			err = errPairSize
+			failures.Add(errPairSize, 1)
 			continue
 		}
 		r.count++
@@ -123,7 +125,7 @@ func (r *ring) put(batch []*buf.Packet) (n int, err error) {
 	if n > 0 {
 		r.filled.Signal()
 	}
-	return n, err
+	return n, failures.Err()
 }
 
 func (r *ring) close() {

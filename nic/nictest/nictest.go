@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"syscall"
 
 	"culvert/internal/buf"
 	"culvert/nic"
@@ -137,18 +138,28 @@ func (p *Pipe) WriteBatch(batch []*buf.Packet) (n int, err error) {
 	if p.closed {
 		return 0, p.errClosed()
 	}
+	var failures buf.Failures
 	for _, packet := range batch {
-		if size := packet.Len(); size == 0 || size > p.room() {
-			if err == nil {
-				err = fmt.Errorf("nictest: %s: a packet of %d bytes, the MTU is %d", p.name, size, p.mtu)
-			}
+		if err := p.refuse(packet.Len()); err != nil {
+			failures.Add(err, 1)
 			continue
 		}
 		p.inbound = append(p.inbound, slices.Clone(packet.Bytes()))
 		n++
 	}
 	p.change.Broadcast()
-	return n, err
+	return n, failures.Err()
+}
+
+// refuse is why a packet of a size is not taken.
+func (p *Pipe) refuse(size int) error {
+	switch {
+	case size == 0:
+		return fmt.Errorf("nictest: %s: an empty packet", p.name)
+	case size > p.room():
+		return fmt.Errorf("nictest: %s: a packet of %d bytes, the MTU is %d: %w", p.name, size, p.mtu, syscall.EMSGSIZE)
+	}
+	return nil
 }
 
 // Close ends pending calls. Closing twice is harmless.

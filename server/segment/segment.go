@@ -126,7 +126,11 @@ func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers
 			return deliver(port, source, to)
 		}
 	}
-	return s.flood(now, s.adapter, vlan, source, to)
+	drop = s.flood(now, s.adapter, vlan, source, to)
+	if drop == tunnel.NoRoute && !h.Dst.IsGroup() {
+		return tunnel.UnknownMAC
+	}
+	return drop
 }
 
 // FromClient names who gets a frame of a client's.
@@ -139,7 +143,7 @@ func (s *Segment) FromClient(now time.Time, from *Port, p *buf.Packet, to *tunne
 		return drop
 	}
 	if !s.learn(now, from, h.Src) {
-		return tunnel.BadSource
+		return tunnel.SpoofedMAC
 	}
 	to.Tag = s.VLANs.tag(from.vlan)
 	if h.Dst.IsGroup() {
@@ -193,7 +197,7 @@ func (s *Segment) learn(now time.Time, from *Port, mac frame.MAC) bool {
 // deliver gives a frame to one client, unless it is where the frame came from.
 func deliver(port, source *Port, to *tunnel.Receivers) tunnel.Drop {
 	if port == source || port.Peer == nil {
-		return tunnel.NoRoute
+		return tunnel.Local
 	}
 	to.Add(port.Peer)
 	return tunnel.Kept

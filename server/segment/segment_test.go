@@ -115,14 +115,14 @@ func TestLearning(t *testing.T) {
 	b.expect(0, header(station(1), station(0)), "1 2 adapter") // not known yet
 	b.expect(1, header(station(0), station(1)), "0 ")
 	b.expect(0, header(station(1), station(0)), "1 ")
-	b.expect(0, header(station(0), station(0)), tunnel.NoRoute.String())
+	b.expect(0, header(station(0), station(0)), tunnel.Local.String())
 	b.expect(0, header(adapter, station(0)), "adapter")
 	b.expect(0, header(frame.MAC{0x33, 0x33, 0, 0, 0, 1}, station(0)), "1 2 adapter") // multicast
 	b.expect(-1, header(station(0), adapter), "0 ")
 	b.expect(-1, header(frame.Broadcast, adapter), "0 1 2 ")
 	b.expect(-1, header(station(9), lan), "0 1 2 ") // unknown
 	b.expect(0, header(lan, station(0)), "adapter") // known now
-	b.expect(-1, header(lan, adapter), tunnel.NoRoute.String())
+	b.expect(-1, header(lan, adapter), tunnel.Local.String())
 	b.Leave(b.ports[1])
 	b.expect(0, header(station(1), station(0)), "2 adapter")
 	b.expect(-1, header(frame.Broadcast, adapter), "0 2 ")
@@ -130,6 +130,22 @@ func TestLearning(t *testing.T) {
 	b.expect(-1, header(station(0), adapter), "0 2 ")
 	if b.moved != nil || b.spoofed != nil {
 		t.Errorf("moved %v, spoofed %v", b.moved, b.spoofed)
+	}
+}
+
+// TestUnknown: a frame from the adapter for a station that nobody has shown is
+// for every client, and dropped where there is none. One from a client may be
+// for a station of the adapter's LAN.
+func TestUnknown(t *testing.T) {
+	for _, clientToClient := range []bool{true, false} {
+		b := newBench(t, Options{ClientToClient: clientToClient}, 1)
+		b.expect(-1, header(station(7), adapter), "0 ")
+		b.expect(0, header(station(7), station(0)), "adapter")
+		b.Leave(b.ports[0])
+		for range 10 {
+			b.expect(-1, header(station(0), adapter), tunnel.UnknownMAC.String())
+		}
+		b.expect(-1, header(frame.Broadcast, adapter), tunnel.NoRoute.String())
 	}
 }
 
@@ -152,7 +168,7 @@ func TestApart(t *testing.T) {
 // behind another port is not either, until it falls silent there.
 func TestSpoofedSources(t *testing.T) {
 	b := newBench(t, Options{ClientToClient: true}, 1, 1)
-	bad := tunnel.BadSource.String()
+	bad := tunnel.SpoofedMAC.String()
 	b.expect(0, header(frame.Broadcast, adapter), bad)
 	b.expect(0, header(frame.Broadcast, station(0)), "1 adapter")
 	b.expect(1, header(frame.Broadcast, station(0)), bad)
