@@ -115,13 +115,13 @@ type party struct {
 }
 
 // serverParty offers only the combination's cipher.
-func serverParty(t *testing.T, c combination, extra ...string) party {
+func serverParty(t testing.TB, c combination, extra ...string) party {
 	k := keys(t)
 	return party{c, k.ca.cert, k.server, k.staticKey, k.v2Server, c.cipher, extra}
 }
 
 // clientParty leaves its ciphers at the default: the server's choice rules.
-func clientParty(t *testing.T, c combination, extra ...string) party {
+func clientParty(t testing.TB, c combination, extra ...string) party {
 	k := keys(t)
 	return party{c, k.ca.cert, k.client, k.staticKey, k.v2Client, "", extra}
 }

@@ -189,7 +189,7 @@ func TestBridgePool(t *testing.T) {
 }
 
 // twoClients are connected to a TAP server.
-func twoClients(t *testing.T, who pairing, lines ...string) (a, b, s *netns) {
+func twoClients(t testing.TB, who pairing, lines ...string) (a, b, s *netns) {
 	t.Helper()
 	l := newLab(t)
 	a, b, s = l.host("a"), l.host("b"), l.host("s")

@@ -47,7 +47,7 @@ var credentialsDir = sync.OnceValue(func() string {
 })
 
 // keys returns the credentials of this run.
-func keys(t *testing.T) *credentials {
+func keys(t testing.TB) *credentials {
 	t.Helper()
 	c, err := makeCredentials()
 	if err != nil {

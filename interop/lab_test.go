@@ -20,7 +20,7 @@ import (
 // lab is a set of network namespaces that one test owns. It is gone when the
 // test ends.
 type lab struct {
-	t      *testing.T
+	t      testing.TB
 	serial int64
 	links  int
 }
@@ -31,7 +31,7 @@ const namePrefix = "cv"
 
 var labs atomic.Int64
 
-func newLab(t *testing.T) *lab {
+func newLab(t testing.TB) *lab {
 	return &lab{t: t, serial: labs.Add(1)}
 }
 
@@ -40,7 +40,7 @@ const resolvConf = "nameserver 192.0.2.53\nsearch before.example\n"
 
 // netns is one network namespace: a host of the lab.
 type netns struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	dir  string // private to this host: configurations, state
 }
@@ -195,7 +195,7 @@ func (n *netns) device(dev string) (v4, v6 deviceAddress) {
 // mustRun runs a short command to its end and returns its standard output. What
 // it says beside that, as ip does while another test's namespace goes away, is
 // for the log of a failure.
-func mustRun(t *testing.T, name string, args ...string) string {
+func mustRun(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	var stdout, stderr strings.Builder
 	cmd := exec.Command(name, args...)

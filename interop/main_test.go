@@ -34,24 +34,24 @@ type implementation struct {
 	name string
 	// command starts it on a configuration; stateDir is private to the
 	// namespace it runs in.
-	command func(t *testing.T, config, stateDir string) []string
+	command func(t testing.TB, config, stateDir string) []string
 }
 
 var (
-	stock = implementation{"stock", func(t *testing.T, config, _ string) []string {
+	stock = implementation{"stock", func(t testing.TB, config, _ string) []string {
 		path, err := exec.LookPath("openvpn")
 		if err != nil {
 			t.Fatalf("stock OpenVPN is needed: %v; install the package openvpn", err)
 		}
 		return []string{path, "--config", config}
 	}}
-	ours = implementation{"ours", func(t *testing.T, config, stateDir string) []string {
+	ours = implementation{"ours", func(t testing.TB, config, stateDir string) []string {
 		return []string{culvert(t), "--config", config, "--state-dir", stateDir}
 	}}
 )
 
 // culvert is the path of the program under test, built at the first call.
-func culvert(t *testing.T) string {
+func culvert(t testing.TB) string {
 	t.Helper()
 	path, err := build()
 	if err != nil {

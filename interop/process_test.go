@@ -21,7 +21,7 @@ const patience = 30 * time.Second
 
 // process is a program running on a host of the lab. It ends with the test.
 type process struct {
-	t     *testing.T
+	t     testing.TB
 	name  string
 	cmd   *exec.Cmd
 	stdin io.WriteCloser

@@ -13,7 +13,7 @@ import (
 )
 
 // manyCores is our program with more queues than this machine has cores.
-var manyCores = implementation{"ours", func(t *testing.T, config, stateDir string) []string {
+var manyCores = implementation{"ours", func(t testing.TB, config, stateDir string) []string {
 	return slices.Concat([]string{"env", "GOMAXPROCS=8"}, ours.command(t, config, stateDir))
 }}
 

@@ -310,7 +310,7 @@ func startFlow(from, to *netns, at netip.Addr, kind string, args ...string) flow
 
 // finish lets the flow come to its end and checks that all of it arrived,
 // unchanged.
-func (f flow) finish(t *testing.T) report {
+func (f flow) finish(t testing.TB) report {
 	t.Helper()
 	f.sender.stdin.Close()
 	sent, got := f.sender.report(2*time.Minute), f.receiver.report(patience)
@@ -321,7 +321,7 @@ func (f flow) finish(t *testing.T) report {
 }
 
 // transfer moves size random bytes to an address of another host.
-func transfer(t *testing.T, from, to *netns, at netip.Addr, size int) {
+func transfer(t testing.TB, from, to *netns, at netip.Addr, size int) {
 	t.Helper()
 	got := startFlow(from, to, at, "send", strconv.Itoa(size)).finish(t)
 	if got.Bytes != int64(size) {

@@ -45,8 +45,8 @@ type Link interface {
 	// front of batch with their Path, and returns how many.
 	ReadBatch(batch []*buf.Packet) (int, error)
 	// WriteBatch sends each packet to its Path. It returns how many were
-	// handed to the system and an error for the others, a *buf.WriteError
-	// where there can be several. A datagram that cannot be sent (unreachable,
+	// handed to the system and an error for the others: the first one's,
+	// or a *buf.WriteError with all. A datagram that cannot be sent (unreachable,
 	// too large: syscall.EMSGSIZE, no buffer) does not stop the rest.
 	WriteBatch(batch []*buf.Packet) (int, error)
 	// LocalAddr is the address the socket is bound to.

@@ -74,8 +74,8 @@ type NIC interface {
 	// returns how many. Each has the buffer's full headroom before it.
 	ReadBatch(batch []*buf.Packet) (int, error)
 	// WriteBatch gives inbound packets to the system. It returns how many
-	// it took and an error for the others, a *buf.WriteError where there
-	// can be several. A packet the system refuses (malformed, too large:
+	// it took and an error for the others: the first one's, or a
+	// *buf.WriteError with all. A packet the system refuses (malformed, too large:
 	// syscall.EMSGSIZE, no buffer space) does not stop the rest.
 	WriteBatch(batch []*buf.Packet) (int, error)
 	// Close ends pending reads and writes and frees the adapter.
