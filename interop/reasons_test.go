@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -59,8 +60,8 @@ func TestTraceReasons(t *testing.T) {
 			tun.client.ping(serverIPv4)
 			p.captured(t)
 			again := tshark(t, packets, "-T", "fields", "-e", "udp.payload", "-Y", "openvpn.opcode == 0x09")
-			script := fmt.Sprintf(`printf '%s' >/dev/udp/%v/1194`, hexEscapes(firstLine(again)), tun.remote)
-			tun.client.output("bash", "-c", script)
+			datagram := tun.client.file("again", string(must(hex.DecodeString(firstLine(again)))))
+			tun.client.output("bash", "-c", fmt.Sprintf("cat %s >/dev/udp/%v/1194", datagram, tun.remote)) // by one write
 		}},
 	} {
 		t.Run(name, func(t *testing.T) { tun.server.drops(t, c.filter, c.want, c.do) })
@@ -71,15 +72,6 @@ func TestTraceReasons(t *testing.T) {
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	return line
-}
-
-// hexEscapes are bytes for the shell's printf.
-func hexEscapes(hex string) string {
-	var b strings.Builder
-	for ; len(hex) >= 2; hex = hex[2:] {
-		b.WriteString(`\x` + hex[:2])
-	}
-	return b.String()
 }
 
 // TestTraceMTU: with `mtu-disc yes`, what a device of the path is too small for
