@@ -4,7 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/md5"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -229,5 +233,35 @@ func TestNTLMOddChallenge(t *testing.T) {
 	}
 	if !c.answer.last || len(c.answer.header) < 100 {
 		t.Errorf("answer %+v", c.answer)
+	}
+}
+
+// TestNTLMv2 checks an answer as a domain controller does, by the text of
+// MS-NLMP 3.3.2, with the values of its example (4.2.4) but for the exchange of a
+// key, which no proxy is asked for.
+func TestNTLMv2(t *testing.T) {
+	challenge := []byte("NTLMSSP\x00\x02\x00\x00\x00\x0c\x00\x0c\x00\x38\x00\x00\x00\x33\x82\x8a\xa2\x01\x23\x45\x67\x89\xab\xcd\xef" +
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x24\x00\x24\x00\x44\x00\x00\x00\x06\x00\x70\x17\x00\x00\x00\x0f" +
+		"S\x00e\x00r\x00v\x00e\x00r\x00\x02\x00\x0c\x00D\x00o\x00m\x00a\x00i\x00n\x00\x01\x00\x0c\x00S\x00e\x00r\x00v\x00e\x00r\x00\x00\x00\x00\x00")
+	c := &connecting{HTTPProxy: &HTTPProxy{Auth: AuthNTLM, Username: `Domain\User`, Password: "Password"}}
+	for range 2 {
+		if err := c.ntlm("NTLM " + base64.StdEncoding.EncodeToString(challenge)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	message, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(c.answer.header, "NTLM "))
+	if err != nil || !inside(message, 20) {
+		t.Fatalf("answer %x, %v", message, err)
+	}
+	place, size := binary.LittleEndian.Uint32(message[24:]), binary.LittleEndian.Uint16(message[20:])
+	response := message[place : int(place)+int(size)]
+	proof, rest := response[:16], response[16:]
+	// NTOWFv2 of the example's user, domain and password (4.2.4.1.1).
+	key, _ := hex.DecodeString("0c868a403bfd7a93a3001ef22ef02e3f")
+	mac := hmac.New(md5.New, key)
+	mac.Write(challenge[24:32])
+	mac.Write(rest)
+	if !hmac.Equal(mac.Sum(nil), proof) {
+		t.Errorf("the proof is %x, want %x", proof, mac.Sum(nil))
 	}
 }
