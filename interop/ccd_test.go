@@ -14,7 +14,7 @@ import (
 // the network behind it.
 func TestClientConfigDir(t *testing.T) {
 	behind := netip.MustParseAddr("192.168.77.1")
-	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}} {
+	for _, who := range everyone {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)

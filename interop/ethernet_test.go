@@ -18,9 +18,6 @@ const (
 	otherName = "other-client"
 )
 
-// everyone is each pairing of the two implementations.
-var everyone = []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}}
-
 // tapServer writes a TAP server's configuration and returns its path. Lines say
 // where clients get their addresses.
 func (n *netns) tapServer(lines ...string) string {

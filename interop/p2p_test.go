@@ -85,7 +85,7 @@ func (n *netns) p2pConfig(h p2pHost) string {
 // TestP2P joins two hosts by TLS without server mode: each role of TLS waits
 // once, calls once, and both call at once.
 func TestP2P(t *testing.T) {
-	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}} {
+	for _, who := range everyone {
 		for _, begins := range []string{"client", "server", "both"} {
 			t.Run(who.name()+"/"+begins+"-calls", func(t *testing.T) {
 				t.Parallel()
@@ -156,7 +156,7 @@ func checkP2P(t *testing.T, a, b *netns) {
 // TestStaticKey joins two hosts by a shared key, with and without directions,
 // with only one of them knowing where the other is, and by Ethernet.
 func TestStaticKey(t *testing.T) {
-	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}} {
+	for _, who := range everyone {
 		for i, way := range []string{"both-call", "one-waits"} {
 			t.Run(who.name()+"/"+way, func(t *testing.T) {
 				t.Parallel()

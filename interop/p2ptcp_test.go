@@ -14,7 +14,7 @@ const tcpCaller, tcpListener = "tcp4-client", "tcp4-server"
 // TestP2POverTCP joins two hosts by TLS over TCP: each role of TLS calls once,
 // the one that called is killed and comes back, and then the other.
 func TestP2POverTCP(t *testing.T) {
-	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}} {
+	for _, who := range everyone {
 		for _, serverCalls := range []bool{false, true} {
 			name := who.name() + "/client-calls"
 			if serverCalls {
@@ -36,7 +36,7 @@ func TestP2POverTCP(t *testing.T) {
 				serverProc.up()
 				clientProc.up()
 				checkP2P(t, c, s)
-				if who.client.name == stock.name && who.server.name == stock.name {
+				if who.isStock() {
 					return // two stock hosts that start over keep missing each other
 				}
 				clientProc.kill()
@@ -53,7 +53,7 @@ func TestP2POverTCP(t *testing.T) {
 // TestStaticKeyOverTCP: the same with a shared key. Whoever connects without it
 // takes nobody's place.
 func TestStaticKeyOverTCP(t *testing.T) {
-	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}} {
+	for _, who := range everyone {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
@@ -70,7 +70,7 @@ func TestStaticKeyOverTCP(t *testing.T) {
 				a.helper("idle", netip.AddrPortFrom(w.b4, 1194).String(), "20").expect(regexp.MustCompile(`^idle 20`), 1, patience)
 				checkP2P(t, a, b)
 			}
-			if who.client.name == stock.name && who.server.name == stock.name {
+			if who.isStock() {
 				return
 			}
 			pa.kill()
@@ -83,7 +83,7 @@ func TestStaticKeyOverTCP(t *testing.T) {
 // TestP2PBringsKey joins two hosts with tls-crypt-v2: the TLS client brings its
 // key, wrapped for the server alone.
 func TestP2PBringsKey(t *testing.T) {
-	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}} {
+	for _, who := range everyone {
 		for _, tcp := range []bool{false, true} {
 			name := who.name() + "/udp"
 			if tcp {

@@ -17,7 +17,7 @@ const renegotiations = 5
 // TestRenegotiation moves bytes both ways while one side renegotiates five
 // times: nothing may be lost, reset or held up.
 func TestRenegotiation(t *testing.T) {
-	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}} {
+	for _, who := range everyone {
 		for _, initiator := range []string{"client", "server"} {
 			t.Run(who.name()+"/by-"+initiator, func(t *testing.T) {
 				t.Parallel()

@@ -22,6 +22,12 @@ type pairing struct{ client, server implementation }
 
 func (p pairing) name() string { return p.client.name + "-client/" + p.server.name + "-server" }
 
+// everyone is each pairing of the two implementations.
+var everyone = []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ours}}
+
+// isStock tells a pairing in which nothing is ours.
+func (p pairing) isStock() bool { return p.client.name == stock.name && p.server.name == stock.name }
+
 // outer is the server's address that the client is to use.
 func (c combination) outer(v4, v6 netip.Addr) netip.Addr {
 	if c.outerIPv6 {
