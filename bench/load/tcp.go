@@ -76,13 +76,9 @@ func runTCP(l tcpLoad) (sum Amount, err error) {
 }
 
 func (l tcpLoad) dial(i int) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	if len(l.devices) > 0 {
-		device := l.devices[i%len(l.devices)]
-		dialer.Control = func(_, _ string, c syscall.RawConn) (err error) {
-			return errors.Join(c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), device) }), err)
-		}
-	}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, _ string, c syscall.RawConn) (err error) {
+		return errors.Join(c.Control(func(fd uintptr) { err = l.prepare(int(fd), i) }), err)
+	}}
 	if l.proxy == "" {
 		return dialer.Dial("tcp4", l.to)
 	}
@@ -91,6 +87,28 @@ func (l tcpLoad) dial(i int) (net.Conn, error) {
 		return nil, err
 	}
 	return c, throughSOCKS(c, l.to)
+}
+
+// prepare sets connection i up.
+func (l tcpLoad) prepare(fd, i int) error {
+	if len(l.devices) > 0 {
+		if err := unix.BindToDevice(fd, l.devices[i%len(l.devices)]); err != nil {
+			return err
+		}
+	}
+	return setCongestion(fd)
+}
+
+// Congestion is the congestion control of every stream, Linux's own default:
+// what a host has set instead, such as BBR with its timer for each few packets,
+// would be measured beside the tunnel.
+const Congestion = "cubic"
+
+func setCongestion(fd int) error {
+	if err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, Congestion); err != nil {
+		return fmt.Errorf("congestion control %s: %w", Congestion, err)
+	}
+	return nil
 }
 
 // throughSOCKS has a SOCKS5 proxy connect to an address. The connection itself
@@ -131,7 +149,14 @@ func (l tcpLoad) exchange(c net.Conn) (a Amount, err error) {
 
 func serveTCP(c *net.TCPConn) {
 	defer c.Close()
-	if err := answerTCP(c); err != nil {
+	raw, err := c.SyscallConn()
+	if err == nil {
+		err = errors.Join(raw.Control(func(fd uintptr) { err = setCongestion(int(fd)) }), err)
+	}
+	if err == nil {
+		err = answerTCP(c)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "tcp:", err)
 	}
 }

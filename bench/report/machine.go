@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"culvert/bench/load"
 )
 
 // Machine is where a run was made, in words that fit any of its kind.
@@ -49,8 +51,8 @@ func (m Machine) String() string {
 	if m.Virtual {
 		kind = "virtual machine"
 	}
-	return fmt.Sprintf("%s, %s %s of %d cores, both ends and the load on the same cores, %s; beside %s and wireguard-go %s; other work took %.0f %% of the machine just before",
-		m.System, m.Arch, kind, m.Cores, m.Date, m.Versions["openvpn"], m.Versions["wireguard-go"], 100*m.Busy)
+	return fmt.Sprintf("%s, %s %s of %d cores, both ends and the load on the same cores, TCP with %s, %s; beside %s and wireguard-go %s; other work took %.0f %% of the machine just before",
+		m.System, m.Arch, kind, m.Cores, load.Congestion, m.Date, m.Versions["openvpn"], m.Versions["wireguard-go"], 100*m.Busy)
 }
 
 // busy is the share of all cores that was in use for a time.
