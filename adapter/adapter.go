@@ -41,6 +41,15 @@ type Adapter struct {
 	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
 }
 
+// Overflow is how many super-packets a device's queue had no room for; a nil
+// adapter has none.
+func (a *Adapter) Overflow() uint64 {
+	if a == nil || a.device == nil {
+		return 0
+	}
+	return a.device.Stats().Overflow
+}
+
 // Applied is a state this host was brought to: *hostnet.Applied, or another
 // process that holds one.
 type Applied interface {

@@ -53,6 +53,7 @@ type tunnel interface {
 	Run(ctx context.Context) error
 	Restart()
 	Road() *road.Road
+	Adapter() *adapter.Adapter // nil before it is up
 }
 
 // life is one process from its start to its end, over any number of

@@ -15,6 +15,7 @@ import (
 	"culvert/manage/filter"
 	"culvert/manage/trace"
 	"culvert/manage/watch"
+	"culvert/nic/tuntap"
 	"culvert/p2p"
 	"culvert/server"
 	road "culvert/tunnel"
@@ -87,6 +88,9 @@ func handler(c *config.Config, s tunnel, adapter string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+manage.StatusPath, func(w http.ResponseWriter, r *http.Request) {
 		status := manage.Status{Role: role(s), Adapter: adapter, Since: began, Drops: s.Road().Counters.Snapshot(), Peers: peers(s)}
+		if n := s.Adapter().Overflow(); n > 0 {
+			status.Drops[tuntap.QueueFull] = n
+		}
 		json.NewEncoder(w).Encode(status)
 	})
 	mux.Handle("GET "+trace.Path, trace.Handler(eyes, adapter, link))

@@ -73,6 +73,9 @@ func drops(p *hub.Port) map[string]uint64 {
 				all[reason.String()] += n
 			}
 		}
+		if stats.Overflow > 0 {
+			all[tuntap.QueueFull] = stats.Overflow
+		}
 	}
 	return all
 }

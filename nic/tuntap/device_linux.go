@@ -30,6 +30,7 @@ type Device struct {
 	refused   atomic.Uint64
 	oversize  atomic.Uint64
 	malformed atomic.Uint64
+	overflow  atomic.Uint64
 	closed    atomic.Bool
 
 	queues []nic.NIC // the first is this one
@@ -141,6 +142,7 @@ func (d *Device) Stats() (all Stats) {
 		all.Refused += q.refused.Load()
 		all.Oversize += q.oversize.Load()
 		all.Malformed += q.malformed.Load()
+		all.Overflow += q.overflow.Load()
 	}
 	return all
 }

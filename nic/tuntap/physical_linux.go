@@ -95,6 +95,7 @@ func packetSocket(index int) (fd int, err error) {
 
 // prepare makes the message that every read uses.
 func (p *Physical) prepare() {
+	p.vnet.super = make([]byte, superRoom)
 	part := part(p.vnet.super)
 	p.message = unix.Msghdr{Iov: &part, Control: &p.controls()[0]}
 	p.message.SetIovlen(1)

@@ -47,7 +47,11 @@ type Stats struct {
 	Refused   uint64 // inbound packets the kernel did not take
 	Oversize  uint64 // outbound packets larger than the buffer given
 	Malformed uint64 // outbound super-packets not understood
+	Overflow  uint64 // outbound super-packets that found the queue full
 }
+
+// QueueFull is what Overflow is called where people read.
+const QueueFull = "adapter's queue full"
 
 // Causes of failure to open, persist or remove a device. The error returned
 // wraps one of them and the system's own, and names the mend.

@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/nic"
-	"culvert/nic/frame"
 )
 
 // This file is how packets cross a device that takes and gives super-packets,
@@ -43,7 +42,8 @@ func clearOffloads(fd int) { _ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0) }
 
 // vnet is what a device needs for super-packets.
 type vnet struct {
-	super    []byte // what the splitter works on
+	super    []byte // for a physical adapter: what the splitter works on
+	ahead    ahead  // for a device
 	splitter splitter
 
 	merger merger
@@ -55,50 +55,75 @@ type vnet struct {
 }
 
 func newVnet(kind nic.Kind, udp bool) *vnet {
-	// A byte more shows a packet that was cut.
-	return &vnet{super: make([]byte, vnetHeaderLen+frame.MaxHeader+1<<16+1),
-		splitter: splitter{kind: kind}, merger: merger{kind: kind, tcp: true, udp: udp}}
+	return &vnet{splitter: splitter{kind: kind}, merger: merger{kind: kind, tcp: true, udp: udp}}
 }
 
 // readSuper fills the batch with packets split from what the device gives. With
 // none it asks to wait.
 func (d *Device) readSuper(fd uintptr) bool {
-	t, v := &d.out, d.vnet
+	t := &d.out
 	for {
 		d.split()
 		if t.done == len(t.batch) {
 			return true
 		}
-		n, err := read(int(fd), v.super)
-		if err == nil {
-			d.nap.Read(1)
-		}
+		read, err := d.readAhead(int(fd))
 		switch {
-		case err == unix.EINTR:
+		case read > 0:
 		case err == unix.EAGAIN:
 			if d.empty() {
 				return t.done > 0
 			}
-		case err != nil:
+		default:
 			t.err = gone(err)
 			return true
-		case n == len(v.super):
-			d.oversize.Add(1)
-		case v.splitter.load(v.super[:n]) != nil:
-			d.malformed.Add(1)
 		}
 	}
 }
 
-// split moves packets from the splitter to the batch.
-func (d *Device) split() {
-	t, s := &d.out, &d.vnet.splitter
-	for t.done < len(t.batch) && s.left() {
-		if s.packet(t.batch[t.done]) != nil {
-			d.oversize.Add(1)
+// readAhead reads what the device gives and there is room for, and returns how
+// many packets that was. With none there is an error.
+func (d *Device) readAhead(fd int) (packets int, err error) {
+	a := &d.vnet.ahead
+	for room := a.room(); room != nil; room = a.room() {
+		n, err := read(fd, room)
+		if err == unix.EINTR {
 			continue
 		}
-		t.done++
+		if err != nil {
+			return packets, err
+		}
+		packets++
+		d.nap.Read(1)
+		switch a.add(n) {
+		case oversize:
+			d.oversize.Add(1)
+		case overflow:
+			d.overflow.Add(1)
+		}
+	}
+	return packets, nil
+}
+
+// split moves packets from what was read ahead to the batch.
+func (d *Device) split() {
+	t, s, a := &d.out, &d.vnet.splitter, &d.vnet.ahead
+	for t.done < len(t.batch) {
+		if s.left() {
+			if s.packet(t.batch[t.done]) == nil {
+				t.done++
+			} else {
+				d.oversize.Add(1)
+			}
+			continue
+		}
+		b := a.take()
+		if b == nil {
+			return
+		}
+		if s.load(b) != nil {
+			d.malformed.Add(1)
+		}
 	}
 }
 
