@@ -17,7 +17,7 @@ import (
 )
 
 // batchSize is how many packets are carried at once.
-const batchSize = 64
+const batchSize = 128
 
 // Role is what a client and a server do differently. Its methods are called
 // for every packet, from several goroutines, and must not block.
