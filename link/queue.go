@@ -112,18 +112,18 @@ func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 // errTooLong is of a packet longer than its length can say.
 var errTooLong = fmt.Errorf("link: TCP carries packets of %d bytes at most; set a smaller tun-mtu: %w", maxLength, syscall.EMSGSIZE)
 
-// admit queues one packet if there is room, or patiently waits for it. The caller
-// holds mu.
+// admit queues one packet if there is room or sending makes it, or patiently
+// waits for it. The caller holds mu.
 func (q *queue) admit(p *buf.Packet, patient bool) bool {
 	f, limit := &q.data, q.limit
 	if isControl(p.Bytes()) {
 		f, limit = &q.control, controlLimit
 	}
-	for q.before(f) >= limit && patient && q.err == nil && !q.closing {
-		q.send()
-		if q.before(f) >= limit {
-			q.change.Wait()
+	for q.before(f) >= limit && q.err == nil && !q.closing {
+		if q.send(); q.before(f) < limit || !patient {
+			break
 		}
+		q.change.Wait()
 	}
 	if q.err != nil || q.closing {
 		return false

@@ -232,6 +232,17 @@ func TestTCPSlowPeer(t *testing.T) {
 	})
 }
 
+// TestTCPBatchBeyondLimit: the limit is for what the socket does not take, not
+// for what is written at once.
+func TestTCPBatchBeyondLimit(t *testing.T) {
+	a, _ := tcpPair(t)
+	from := NewTCP(a, TCPOptions{QueueLimit: 3, Drop: true})
+	batch := framePackets(dataOp, strings.Split(strings.Repeat("x", 100), "")...)
+	if n, err := from.WriteBatch(batch); n != len(batch) || err != nil || from.Dropped() != 0 {
+		t.Errorf("wrote %d of %d, dropped %d: %v", n, len(batch), from.Dropped(), err)
+	}
+}
+
 // TestTCPWaits: without Drop a writer waits for a slow peer, and is let go by
 // Close.
 func TestTCPWaits(t *testing.T) {
