@@ -17,9 +17,9 @@ type ahead struct {
 }
 
 const (
-	// aheadBytes is about what a queue of 500 single packets holds. With half
-	// as much, a lone stream loses a tenth of its rate; with no limit, a ping
-	// beside it takes three times as long.
+	// aheadBytes is about what a queue of 500 single packets holds. A ping
+	// beside a stream takes a third of the time it does without a limit, for a
+	// tenth of the stream's rate at most.
 	aheadBytes = 1 << 20
 	// aheadPackets bounds what single packets wait for each other.
 	aheadPackets = 256
