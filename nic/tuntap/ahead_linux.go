@@ -14,6 +14,7 @@ type ahead struct {
 	store []byte // made when first needed
 	ends  []int  // in store, of each packet with its virtio-net header
 	next  int    // the packet to take next
+	read  int    // packets, dropped ones included
 }
 
 const (
@@ -21,7 +22,8 @@ const (
 	// beside a stream takes a third of the time it does without a limit, for a
 	// tenth of the stream's rate at most.
 	aheadBytes = 1 << 20
-	// aheadPackets bounds what single packets wait for each other.
+	// aheadPackets bounds what single packets wait for each other, and what is
+	// dropped at a time: the senders may be faster than that.
 	aheadPackets = 256
 	// superRoom holds any super-packet; a byte more shows one that was cut.
 	superRoom = vnetHeaderLen + frame.MaxHeader + 1<<16 + 1
@@ -36,7 +38,7 @@ func (a *ahead) room() []byte {
 	}
 	end := a.end()
 	switch {
-	case len(a.ends) == aheadPackets:
+	case a.read == aheadPackets:
 	case end < aheadBytes:
 		return a.store[end:][:superRoom]
 	case end+singleRoom <= len(a.store):
@@ -56,6 +58,7 @@ const (
 
 // add takes what was read into room, n bytes.
 func (a *ahead) add(n int) arrival {
+	a.read++
 	end := a.end()
 	switch full := end >= aheadBytes; {
 	case !full && n == superRoom:
@@ -71,7 +74,7 @@ func (a *ahead) add(n int) arrival {
 // is good until room is asked for.
 func (a *ahead) take() []byte {
 	if a.next == len(a.ends) {
-		a.ends, a.next = a.ends[:0], 0
+		a.ends, a.next, a.read = a.ends[:0], 0, 0
 		return nil
 	}
 	begin := 0

@@ -83,6 +83,23 @@ func TestAheadIsBounded(t *testing.T) {
 	}
 }
 
+// However fast super-packets come that find no room, reading ends.
+func TestAheadEndsWhileDropping(t *testing.T) {
+	var a ahead
+	dropped := 0
+	for a.room() != nil {
+		if a.arrive(t, gsoTCP4, 60000, 1) == overflow {
+			dropped++
+		}
+		if dropped > aheadPackets {
+			t.Fatalf("%d dropped, and there is room to read more", dropped)
+		}
+	}
+	if kept := len(a.takeAll()); kept == 0 || dropped == 0 || a.room() == nil {
+		t.Errorf("%d kept, %d dropped; room for the next: %v", kept, dropped, a.room() != nil)
+	}
+}
+
 func TestAheadTellsWhatIsTooLarge(t *testing.T) {
 	var a ahead
 	if got := a.arrive(t, gsoTCP4, 1<<17, 1); got != oversize || a.take() != nil {

@@ -26,6 +26,7 @@ type Physical struct {
 
 	message unix.Msghdr
 	control [8]uint64 // aligned as the system's are
+	super   []byte    // what the splitter works on
 	tag     auxTag    // of the super-packet being split
 }
 
@@ -95,8 +96,8 @@ func packetSocket(index int) (fd int, err error) {
 
 // prepare makes the message that every read uses.
 func (p *Physical) prepare() {
-	p.vnet.super = make([]byte, superRoom)
-	part := part(p.vnet.super)
+	p.super = make([]byte, superRoom)
+	part := part(p.super)
 	p.message = unix.Msghdr{Iov: &part, Control: &p.controls()[0]}
 	p.message.SetIovlen(1)
 }
@@ -110,7 +111,7 @@ func (p *Physical) MAC() frame.MAC { return p.mac }
 
 // read is readSuper for a packet socket.
 func (p *Physical) read(fd uintptr) bool {
-	t, v := &p.out, p.vnet
+	t := &p.out
 	for {
 		p.split()
 		if t.done == len(t.batch) {
@@ -130,9 +131,9 @@ func (p *Physical) read(fd uintptr) bool {
 		case err != nil:
 			t.err = err
 			return true
-		case n == len(v.super):
+		case n == len(p.super):
 			p.oversize.Add(1)
-		case v.splitter.load(v.super[:n]) != nil:
+		case p.vnet.splitter.load(p.super[:n]) != nil:
 			p.malformed.Add(1)
 		}
 	}

@@ -42,8 +42,7 @@ func clearOffloads(fd int) { _ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0) }
 
 // vnet is what a device needs for super-packets.
 type vnet struct {
-	super    []byte // for a physical adapter: what the splitter works on
-	ahead    ahead  // for a device
+	ahead    ahead // of a device
 	splitter splitter
 
 	merger merger
