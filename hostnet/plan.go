@@ -147,9 +147,13 @@ func (p *planner) follows(w way) bool {
 	})
 }
 
-// bypass pins a destination to the way it has now; none when it is this host.
+// bypass pins a destination to the way it has now; none when it is this host,
+// or a link-local address of IPv6, whose senders name the adapter.
 func (p *planner) bypass(r Route) []way {
 	dst := r.Dst.Masked()
+	if dst.Addr().Is6() && dst.Addr().IsLinkLocalUnicast() {
+		return nil
+	}
 	now, ok := p.is.ways[dst]
 	if !ok || now.Device == p.want.Device {
 		now, ok = p.is.longestMatch(dst.Addr(), p.want.Device)

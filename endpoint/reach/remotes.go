@@ -299,7 +299,10 @@ func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 	}
 	var list []netip.AddrPort
 	for _, a := range addrs {
-		list = append(list, netip.AddrPortFrom(a.Unmap(), port))
+		if a, err = endpoint.Scoped(r.cfg, a.Unmap()); err != nil {
+			return nil, fmt.Errorf("%v: remote %s: %w", remote.Pos, remote.Host, err)
+		}
+		list = append(list, netip.AddrPortFrom(a, port))
 	}
 	return list, nil
 }
