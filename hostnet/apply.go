@@ -22,9 +22,10 @@ type host struct {
 // Applied is a State this host was brought to. Its methods may be called
 // from several goroutines.
 type Applied struct {
-	host *host
-	mu   sync.Mutex
-	j    *journal
+	host   *host
+	before []byte // what the resolver's file said
+	mu     sync.Mutex
+	j      *journal
 }
 
 // Apply brings the host to a State. First it undoes what dead processes
@@ -71,6 +72,7 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 		return nil, err
 	}
 	a := &Applied{host: h, j: &journal{Device: want.Device, Owner: h.self}}
+	a.before, _, _ = h.kernel.readFile(h.opts.ResolvConf)
 	err = a.reach(ctx, want, others)
 	var partial *PartialError
 	if err != nil && !errors.As(err, &partial) {

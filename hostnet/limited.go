@@ -3,6 +3,7 @@
 package hostnet
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 )
@@ -21,6 +22,9 @@ func (limited) hasTable(string) (bool, error)                         { return f
 func (limited) addTable(_, _ string, masquerade []netip.Prefix) error { return errNotHere }
 func (limited) delTable(string) error                                 { return errGone }
 func (limited) forwardDrops(string) ([]chain, error)                  { return nil, errGone }
+func (limited) linkResolvers(context.Context, string, string) (Resolvers, error) {
+	return Resolvers{}, errNotHere
+}
 
 var (
 	errNoForwarding = errors.New("this host is not made a router on this system; run the server on Linux, " +
