@@ -99,8 +99,7 @@ func ownZone(c *config.Config) string {
 	return named(local).Zone()
 }
 
-// resolveTime is how long a name may take: with the tunnel down and names
-// resolved through it, nobody answers.
+// resolveTime is how long a name may take, since it may be that nobody answers.
 const resolveTime = 5 * time.Second
 
 // LookupHost finds the outer addresses of a remote under a name, one or more.
