@@ -209,7 +209,11 @@ func serverList(servers []hostnet.NameServer) string {
 
 func (n *Names) askServer(ctx context.Context, s hostnet.NameServer, network, name string) ([]netip.Addr, error) {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return n.dial(ctx, network, s)
+		conn, err := n.dial(ctx, network, s)
+		if err == nil { // who answers later than another is not waited for
+			context.AfterFunc(ctx, func() { conn.Close() })
+		}
+		return conn, err
 	}}
 	addrs, err := endpoint.Lookup(ctx, resolver, network, name)
 	var dns *net.DNSError
