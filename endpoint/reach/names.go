@@ -104,9 +104,10 @@ func (n *Names) carried(t Tunnel, servers []hostnet.NameServer) (list []netip.Ad
 
 // ask asks for a name, and for those that it may be short for.
 func (n *Names) ask(ctx context.Context, r hostnet.Resolvers, network, host string) (addrs []netip.Addr, err error) {
-	for _, name := range candidates(host, r) {
-		addrs, err = n.askServers(ctx, r, network, name)
-		if err == nil || !isNotFound(err) {
+	names := candidates(host, r)
+	for i, name := range names {
+		addrs, err = n.askServers(ctx, r, network, name, i == len(names)-1)
+		if err == nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -152,9 +153,8 @@ func localHint(servers []hostnet.NameServer) string {
 	return ""
 }
 
-// stagger is the longest time for which a server is waited for before another
-// is asked, too.
-const stagger = time.Second
+// patience is the longest time between questions to the same server.
+const patience = time.Second
 
 // answer is what a server came to.
 type answer struct {
@@ -162,41 +162,54 @@ type answer struct {
 	err   error
 }
 
-// askServers asks one server after the other, and takes the first answer of any,
-// be it that there is no such name.
-func (n *Names) askServers(ctx context.Context, r hostnet.Resolvers, network, name string) ([]netip.Addr, error) {
+// askServers asks all servers, each as often as r says, and takes the first
+// answer of any, be it that there is no such name. Where only some fail, the
+// silent others are waited for if name is the last to ask for.
+func (n *Names) askServers(ctx context.Context, r hostnet.Resolvers, network, name string, last bool) ([]netip.Addr, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	left := len(r.Servers) * max(r.Attempts, 1)
-	answers := make(chan answer, left)
-	next := time.NewTimer(0)
-	defer next.Stop()
-	err := errors.New("there is no name server")
-	for begun, ended := 0, 0; ended < left; {
+	answers := make(chan answer)
+	round := time.NewTimer(0)
+	defer round.Stop()
+	asked, waiting := 0, 0
+	var failed error
+	for {
 		select {
-		case <-next.C:
-			server := r.Servers[begun%len(r.Servers)]
-			go func() {
-				addrs, err := n.askServer(ctx, server, network, name)
-				answers <- answer{addrs, err}
-			}()
-			if begun++; begun < left {
-				next.Reset(min(r.Timeout, stagger))
+		case <-round.C:
+			if failed != nil && !last {
+				return nil, failed
 			}
+			if asked < max(r.Attempts, 1) {
+				asked++
+				waiting += len(r.Servers)
+				n.askAll(ctx, r.Servers, network, name, answers)
+			}
+			round.Reset(min(r.Timeout, patience))
 		case a := <-answers:
-			ended++
 			if a.err == nil || isNotFound(a.err) {
 				return a.addrs, a.err
 			}
-			err = a.err
-			if begun < left {
-				next.Reset(0)
+			failed = a.err
+			if waiting--; waiting == 0 {
+				return nil, failed
 			}
 		case <-ctx.Done():
 			return nil, fmt.Errorf("no answer from %s: %w", serverList(r.Servers), context.Cause(ctx))
 		}
 	}
-	return nil, err
+}
+
+// askAll asks each server once.
+func (n *Names) askAll(ctx context.Context, servers []hostnet.NameServer, network, name string, answers chan<- answer) {
+	for _, s := range servers {
+		go func() {
+			addrs, err := n.askServer(ctx, s, network, name)
+			select {
+			case answers <- answer{addrs, err}:
+			case <-ctx.Done():
+			}
+		}()
+	}
 }
 
 func serverList(servers []hostnet.NameServer) string {
