@@ -113,6 +113,7 @@ func TestServerMoves(t *testing.T) {
 		"UDP":         {dns: worldDNS},
 		"TCP":         {dns: worldDNS, tcp: true},
 		"user nobody": {dns: worldDNS, extra: []string{"user nobody"}},
+		"chroot":      {dns: worldDNS, extra: []string{"user nobody", "chroot " + t.TempDir()}},
 		"IPv6 server, the second, below a search domain": {dns: worldDNSv6, push: []string{`push "redirect-gateway def1 ipv6"`},
 			before: fmt.Sprintf("search nowhere.example\nnameserver 203.0.113.99\nnameserver %v\noptions timeout:1 ndots:2\n", worldDNSv6)},
 		"block-local":           {dns: lanDNS, push: []string{`push "redirect-gateway def1 block-local"`}},
