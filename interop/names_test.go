@@ -21,6 +21,9 @@ var (
 	lanDNS     = netip.MustParseAddr("198.18.0.53") // on the client's own network
 )
 
+// dockerDNS is where Docker's resolver is in a container.
+var dockerDNS = netip.MustParseAddr("127.0.0.11")
+
 const movingName = "vpn.example"
 
 // moving is a client whose server has a name, and goes to another address.
@@ -117,6 +120,7 @@ func TestServerMoves(t *testing.T) {
 		"IPv6 server, the second, below a search domain": {dns: worldDNSv6, push: []string{`push "redirect-gateway def1 ipv6"`},
 			before: fmt.Sprintf("search nowhere.example\nnameserver 203.0.113.99\nnameserver %v\noptions timeout:1 ndots:2\n", worldDNSv6)},
 		"block-local":           {dns: lanDNS, push: []string{`push "redirect-gateway def1 block-local"`}},
+		"Docker's resolver":     {dns: worldDNS, before: fmt.Sprintf("nameserver %v\n# ExtServers: [%v]\n", dockerDNS, worldDNS)},
 		"no name server pushed": {dns: worldDNS, extra: []string{"pull-filter ignore dhcp-option"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,6 +130,9 @@ func TestServerMoves(t *testing.T) {
 				c.before = fmt.Sprintf("nameserver %v\n", c.dns)
 			}
 			m.client.setResolvConf(c.before)
+			if strings.Contains(c.before, dockerDNS.String()) {
+				m.client.nameServer(dockerDNS, "--server="+worldDNS.String())
+			}
 			at := m.world
 			if c.dns == lanDNS {
 				at = m.router
