@@ -16,8 +16,8 @@ type Resolvers struct {
 	Servers  []NameServer  // in the order to ask them
 	Search   []string      // domains below which short names are looked for
 	Dots     int           // a name with fewer dots is short
-	Timeout  time.Duration // how long a server has before the next is asked
-	Attempts int           // how often each server is asked
+	Timeout  time.Duration // how long a server has to answer; a second or more
+	Attempts int           // how often each server is asked; 1 or more
 	// Changed says that the State changed how names are found.
 	Changed bool
 }

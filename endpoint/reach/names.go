@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,21 +104,30 @@ func (n *Names) carried(t Tunnel, servers []hostnet.NameServer) (list []netip.Ad
 }
 
 // ask asks for a name, and for those that it may be short for.
-func (n *Names) ask(ctx context.Context, r hostnet.Resolvers, network, host string) (addrs []netip.Addr, err error) {
+func (n *Names) ask(ctx context.Context, r hostnet.Resolvers, network, host string) ([]netip.Addr, error) {
 	names := candidates(host, r)
+	var a answer
 	for i, name := range names {
-		addrs, err = n.askServers(ctx, r, network, name, i == len(names)-1)
-		if err == nil || ctx.Err() != nil {
+		a = n.askServers(ctx, r, network, name, i == len(names)-1)
+		if a.err == nil || ctx.Err() != nil {
 			break
 		}
+		r.Servers = lead(r.Servers, a.from)
 	}
 	switch {
-	case err == nil:
-		return addrs, nil
-	case isNotFound(err):
-		return nil, fmt.Errorf("asked past the tunnel: %w", err)
+	case a.err == nil:
+		return a.addrs, nil
+	case isNotFound(a.err):
+		return nil, fmt.Errorf("asked past the tunnel: %w", a.err)
 	}
-	return nil, fmt.Errorf("asked past the tunnel: %w%s", err, localHint(r.Servers))
+	return nil, fmt.Errorf("asked past the tunnel: %w%s", a.err, localHint(r.Servers))
+}
+
+// lead puts the server that answered, for better or worse, before those that
+// were silent.
+func lead(servers []hostnet.NameServer, answered hostnet.NameServer) []hostnet.NameServer {
+	others := slices.DeleteFunc(slices.Clone(servers), func(s hostnet.NameServer) bool { return s == answered })
+	return append([]hostnet.NameServer{answered}, others...)
 }
 
 // candidates are the whole names that a host's may stand for, in the order to
@@ -153,62 +163,50 @@ func localHint(servers []hostnet.NameServer) string {
 	return ""
 }
 
-// patience is the longest time between questions to the same server.
+// patience is the longest time that a server has before another is asked, too, or
+// the same once more.
 const patience = time.Second
 
 // answer is what a server came to.
 type answer struct {
+	from  hostnet.NameServer
 	addrs []netip.Addr
 	err   error
 }
 
-// askServers asks all servers, each as often as r says, and takes the first
-// answer of any, be it that there is no such name. Where only some fail, the
-// silent others are waited for if name is the last to ask for.
-func (n *Names) askServers(ctx context.Context, r hostnet.Resolvers, network, name string, last bool) ([]netip.Addr, error) {
+// askServers asks the servers in turn, each as often as r says, and takes the
+// first answer of any, be it that there is no such name. A server that fails
+// makes place for the next at once. When all had their turn, and some failed, the
+// silent ones are waited for only if name is the last to ask for.
+func (n *Names) askServers(ctx context.Context, r hostnet.Resolvers, network, name string, last bool) answer {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	answers := make(chan answer)
-	round := time.NewTimer(0)
-	defer round.Stop()
-	asked, waiting := 0, 0
-	var failed error
-	for {
+	answers := make(chan answer, len(r.Servers)*r.Attempts)
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for begun, waiting := 0, 0; ; {
 		select {
-		case <-round.C:
-			if failed != nil && !last {
-				return nil, failed
+		case <-next.C:
+			if begun < cap(answers) {
+				server := r.Servers[begun%len(r.Servers)]
+				go func() { answers <- n.askServer(ctx, server, network, name) }()
+				begun++
+				waiting++
 			}
-			if asked < max(r.Attempts, 1) {
-				asked++
-				waiting += len(r.Servers)
-				n.askAll(ctx, r.Servers, network, name, answers)
-			}
-			round.Reset(min(r.Timeout, patience))
+			next.Reset(min(r.Timeout, patience))
 		case a := <-answers:
-			if a.err == nil || isNotFound(a.err) {
-				return a.addrs, a.err
-			}
-			failed = a.err
-			if waiting--; waiting == 0 {
-				return nil, failed
+			waiting--
+			switch turn := begun < len(r.Servers); {
+			case a.err == nil, isNotFound(a.err):
+				return a
+			case turn:
+				next.Reset(0)
+			case waiting == 0 || !last:
+				return a
 			}
 		case <-ctx.Done():
-			return nil, fmt.Errorf("no answer from %s: %w", serverList(r.Servers), context.Cause(ctx))
+			return answer{err: fmt.Errorf("no answer from %s: %w", serverList(r.Servers), context.Cause(ctx))}
 		}
-	}
-}
-
-// askAll asks each server once.
-func (n *Names) askAll(ctx context.Context, servers []hostnet.NameServer, network, name string, answers chan<- answer) {
-	for _, s := range servers {
-		go func() {
-			addrs, err := n.askServer(ctx, s, network, name)
-			select {
-			case answers <- answer{addrs, err}:
-			case <-ctx.Done():
-			}
-		}()
 	}
 }
 
@@ -220,7 +218,7 @@ func serverList(servers []hostnet.NameServer) string {
 	return strings.Join(list, ", ")
 }
 
-func (n *Names) askServer(ctx context.Context, s hostnet.NameServer, network, name string) ([]netip.Addr, error) {
+func (n *Names) askServer(ctx context.Context, s hostnet.NameServer, network, name string) answer {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		conn, err := n.dial(ctx, network, s)
 		if err == nil { // who answers later than another is not waited for
@@ -235,7 +233,7 @@ func (n *Names) askServer(ctx context.Context, s hostnet.NameServer, network, na
 		named.Server = s.Addr.String()
 		err = &named
 	}
-	return addrs, err
+	return answer{s, addrs, err}
 }
 
 func (n *Names) dial(ctx context.Context, network string, s hostnet.NameServer) (net.Conn, error) {
