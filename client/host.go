@@ -80,19 +80,23 @@ func (c *Client) closeAdapter() {
 }
 
 // keepReachable routes a server's address past the tunnel before it is tried,
-// where the tunnel of the connection before still has the host's routes.
+// where the tunnel of the connection before still has the host's routes, and
+// brings the ways there up to date.
 func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
 	open := c.adapter.Load()
-	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
-	if open == nil || !c.redirects() || slices.Contains(c.state.Routes, bypass) {
+	if open == nil || !c.redirects() {
 		return nil
 	}
-	c.state.Routes = append(slices.Clone(c.state.Routes), bypass)
+	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
+	if !slices.Contains(c.state.Routes, bypass) {
+		c.state.Routes = append(slices.Clone(c.state.Routes), bypass)
+	}
 	return open.Update(ctx, c.state)
 }
 
+// redirects reports whether the way to the server is pinned.
 func (c *Client) redirects() bool {
-	return slices.ContainsFunc(c.state.Routes, func(r hostnet.Route) bool { return r.Bypass })
+	return slices.ContainsFunc(c.state.Routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
 }
 
 func ifconfigText(c *config.Config) string {

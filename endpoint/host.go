@@ -119,7 +119,7 @@ func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer neti
 		}
 		switch {
 		case r.Gateway.Kind == config.GatewayNet:
-			route.Bypass = true
+			route.Bypass, route.NetGateway = true, true
 		case r.Gateway.Kind == config.GatewayAddr:
 			route.Via = r.Gateway.Addr
 		default:

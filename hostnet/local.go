@@ -13,7 +13,7 @@ func (p *planner) blockLocal() (gateways, halves []way) {
 		}
 		if via := out.Via; via.IsValid() && !via.IsLinkLocalUnicast() {
 			dst := netip.PrefixFrom(via, via.BitLen())
-			gateways = append(gateways, way{Dst: dst, Device: out.Device, Metric: metricOf(dst, 0)})
+			gateways = append(gateways, way{Dst: dst, Device: out.Device, Index: out.Index, Metric: metricOf(dst, 0)})
 		}
 		for _, w := range p.is.routes {
 			if w.Device == out.Device && isLocal(w) && w.Dst.Addr().BitLen() == out.Dst.Addr().BitLen() {

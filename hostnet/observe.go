@@ -8,8 +8,9 @@ import (
 	"path"
 )
 
-// observe asks the host for what a plan for want needs.
-func (h *host) observe(ctx context.Context, want State) (observed, error) {
+// observe asks the host for what a plan for want needs; own picks the routes
+// that are there for want alone.
+func (h *host) observe(ctx context.Context, want State, own func(way) bool) (observed, error) {
 	seen := observed{limits: h.kernel.limits(), ways: map[netip.Prefix]way{}, settings: map[string]string{}}
 	var err error
 	if seen.link, err = h.kernel.link(want.Device); errors.Is(err, errGone) {
@@ -30,15 +31,14 @@ func (h *host) observe(ctx context.Context, want State) (observed, error) {
 	if err != nil {
 		return seen, fmt.Errorf("look at this host's network: %w", err)
 	}
-	h.observeWays(want, &seen)
+	h.observeWays(want, &seen, own)
 	return seen, nil
 }
 
 // observeWays asks the kernel, which knows of policy rules and other tables.
-// Where it has no answer, the plan looks into the main table.
-func (h *host) observeWays(want State, seen *observed) {
+func (h *host) observeWays(want State, seen *observed, own func(way) bool) {
 	for _, r := range want.Routes {
-		if !r.Bypass {
+		if !r.Bypass || r.NetGateway {
 			continue
 		}
 		dst := r.Dst.Masked()
@@ -46,7 +46,7 @@ func (h *host) observeWays(want State, seen *observed) {
 		if !dst.IsSingleIP() {
 			probe = probe.Next() // a network's first address may be a broadcast
 		}
-		if w, err := h.kernel.wayTo(probe); err == nil {
+		if w, err := h.kernel.wayTo(probe, own); err == nil {
 			seen.ways[dst] = w
 		}
 	}
@@ -74,7 +74,7 @@ func (h *host) observeForward(want State, seen *observed) error {
 	}
 	var err error
 	if len(f.Masquerade) > 0 {
-		seen.table, err = h.kernel.hasTable(tableName(want.Device))
+		seen.table, err = h.kernel.hasTable(tableName(want.Device), len(f.Masquerade))
 	}
 	if err == nil {
 		seen.drops, err = h.kernel.forwardDrops(want.Device)

@@ -32,9 +32,10 @@ type observed struct {
 	addresses []Address
 	routes    []way // of the main table
 	limits    limits
-	ways      map[netip.Prefix]way // where the destinations to bypass lead
+	ways      map[netip.Prefix]way // where the destinations to bypass lead; none: nowhere
+	lost      []way                // that went with addresses which are there, and are gone
 	settings  map[string]string    // by path below /proc/sys
-	table     bool                 // a table of this package for the device
+	table     bool                 // a whole table of this package for the device
 	drops     []chain              // that drop what would be forwarded
 	resolver  resolver             // how this host resolves names
 }
@@ -96,8 +97,12 @@ func (p *planner) planAddresses() {
 // planRoutes puts the bypasses first: once the rest stands, it may lead
 // their destinations into the tunnel.
 func (p *planner) planRoutes() {
-	var bypasses, routes []way
+	var bypasses []way
+	routes := slices.Clone(p.is.lost)
 	for _, r := range p.want.Routes {
+		if r.Bypass && p.overruled(r) {
+			continue
+		}
 		if r.Bypass {
 			bypasses = append(bypasses, p.bypass(r)...)
 		} else if w := p.wayOf(r); !p.follows(w) {
@@ -137,6 +142,12 @@ func (p *planner) metric(r Route) int {
 	return metricOf(r.Dst, 0)
 }
 
+// overruled reports whether a `net_gateway` route says how r's destination is
+// to bypass the tunnel.
+func (p *planner) overruled(r Route) bool {
+	return !r.NetGateway && slices.ContainsFunc(p.want.Routes, func(o Route) bool { return o.NetGateway && o.Dst == r.Dst })
+}
+
 // follows tells whether the kernel adds w by itself, with an address.
 func (p *planner) follows(w way) bool {
 	return w.Device == p.want.Device && slices.ContainsFunc(p.want.Addresses, func(a Address) bool {
@@ -147,12 +158,13 @@ func (p *planner) follows(w way) bool {
 	})
 }
 
-// bypass pins a destination to the way it has now; none when it is this host.
+// bypass pins a destination to its way past the tunnel; none when it is this
+// host.
 func (p *planner) bypass(r Route) []way {
 	dst := r.Dst.Masked()
 	now, ok := p.is.ways[dst]
-	if !ok || now.Device == p.want.Device {
-		now, ok = p.is.longestMatch(dst.Addr(), p.want.Device)
+	if r.NetGateway {
+		now, ok = p.defaultRoute(dst)
 	}
 	if !ok {
 		p.fail(routeFailure(dst, errNoRoute))
@@ -161,7 +173,13 @@ func (p *planner) bypass(r Route) []way {
 	if now.Local {
 		return nil
 	}
-	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Metric: p.metric(r), OnLink: now.Via.IsValid()}}
+	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Index: now.Index, Metric: p.metric(r), OnLink: now.Via.IsValid()}}
+}
+
+// defaultRoute is the host's, of dst's family, whatever other routes there are.
+func (p *planner) defaultRoute(dst netip.Prefix) (way, bool) {
+	special := func(w way) bool { return w.Dst.Bits() > 0 || w.Device == p.want.Device }
+	return longestMatch(p.is.routes, dst.Addr(), special)
 }
 
 func (p *planner) planRoute(w way, bypass bool) {
@@ -193,11 +211,12 @@ func taken(w way, routes []way) (way, bool) {
 	return way{}, false
 }
 
-// longestMatch finds the way to dst in the main table, other than by device.
-func (o *observed) longestMatch(dst netip.Addr, device string) (way, bool) {
+// longestMatch finds the way to dst among the routes of a table, without those
+// that but picks.
+func longestMatch(table []way, dst netip.Addr, but func(way) bool) (way, bool) {
 	var best way
-	for _, w := range o.routes {
-		if w.Device == "" || w.Device == device || !w.Dst.Contains(dst) {
+	for _, w := range table {
+		if w.Device == "" || !w.Dst.Contains(dst) || but(w) {
 			continue
 		}
 		if best.Device == "" || w.Dst.Bits() > best.Dst.Bits() || w.Dst.Bits() == best.Dst.Bits() && w.Metric+w.Cost < best.Metric+best.Cost {

@@ -1,0 +1,205 @@
+package hostnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/mdlayher/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// routeGroups are the kinds of change of the network that matter here
+// (rtnetlink(7)).
+var routeGroups = []uint32{
+	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
+	unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
+}
+
+// watch listens to the kernel for links, addresses, routes, rules, forwarding
+// and packet filters, and for the resolver's file.
+func (linux) watch(ctx context.Context, file string) (<-chan trigger, error) {
+	w := watch{ctx: ctx, triggers: make(chan trigger, 16)}
+	return w.triggers, errors.Join(
+		w.listen(unix.NETLINK_ROUTE, routeGroups, sender),
+		w.listen(unix.NETLINK_NETFILTER, []uint32{unix.NFNLGRP_NFTABLES}, committer),
+		w.follow(file),
+	)
+}
+
+// watch is one listening.
+type watch struct {
+	ctx      context.Context
+	triggers chan trigger
+}
+
+// tell passes on that something changed. Where nobody has taken the ones before
+// yet, those will do.
+func (w *watch) tell(by string) {
+	select {
+	case w.triggers <- trigger{by}:
+	default:
+	}
+}
+
+// listen receives a family's messages until the end. by names who caused one,
+// and reports whether it counts.
+func (w *watch) listen(family int, groups []uint32, by func(netlink.Message) (string, bool)) error {
+	c, err := netlink.Dial(family, nil)
+	if err != nil {
+		return fmt.Errorf("listen to netlink: %w", err)
+	}
+	for _, g := range groups {
+		if err := c.JoinGroup(g); err != nil {
+			c.Close()
+			return fmt.Errorf("listen to netlink: %w", err)
+		}
+	}
+	context.AfterFunc(w.ctx, func() { c.Close() })
+	go func() {
+		for {
+			messages, err := c.Receive()
+			if err != nil && !errors.Is(err, unix.ENOBUFS) {
+				return
+			}
+			if err != nil { // more than there was room for
+				w.tell("")
+			}
+			for _, m := range messages {
+				if who, counts := by(m); counts {
+					w.tell(who)
+				}
+			}
+		}
+	}()
+	return nil
+}
+
+// sender is the process that had the kernel change something. The port of its
+// socket is its number, unless it has several.
+func sender(m netlink.Message) (string, bool) { return programOf(int(m.Header.PID)), true }
+
+// The attributes of a new generation of the rule set (linux/netfilter/nf_tables.h).
+const (
+	newGeneration  = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWGEN
+	genHeader      = 4 // struct nfgenmsg
+	genProcessID   = 2 // NFTA_GEN_PROC_PID
+	genProcessName = 3 // NFTA_GEN_PROC_NAME
+)
+
+// committer is who changed packet filters, of which only the end of a
+// transaction counts.
+func committer(m netlink.Message) (by string, counts bool) {
+	if m.Header.Type != newGeneration || len(m.Data) < genHeader {
+		return "", false
+	}
+	attributes, err := netlink.UnmarshalAttributes(m.Data[genHeader:])
+	if err != nil {
+		return "", true
+	}
+	for _, a := range attributes {
+		switch {
+		case a.Type == genProcessID && len(a.Data) == 4 && bigEndian(a.Data) == os.Getpid():
+			return "", true
+		case a.Type == genProcessName:
+			by = strings.TrimRight(string(a.Data), "\x00")
+		}
+	}
+	return by, true
+}
+
+func bigEndian(b []byte) (n int) {
+	for _, d := range b {
+		n = n<<8 | int(d)
+	}
+	return n
+}
+
+// programOf names a process other than this one, "" where it is gone.
+func programOf(pid int) string {
+	if pid <= 0 || pid == os.Getpid() {
+		return ""
+	}
+	name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(name))
+}
+
+// follow watches a file: itself, since it may be a mount of its own, and the
+// directories in which it, or what it is a link to, can be replaced.
+func (w *watch) follow(file string) error {
+	files, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", file, err)
+	}
+	context.AfterFunc(w.ctx, func() { files.Close() })
+	err = errors.Join(files.Add(filepath.Dir(file)), rewatch(files, file))
+	go func() {
+		for e := range files.Events {
+			real, _ := filepath.EvalSymlinks(file)
+			if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) || e.Name != file && e.Name != real {
+				continue
+			}
+			w.tell("")
+			rewatch(files, file)
+		}
+	}()
+	return err
+}
+
+// rewatch finds the file again, which may be another one by now.
+func rewatch(files *fsnotify.Watcher, file string) error {
+	real, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return nil // not there: its directory tells when it is
+	}
+	return errors.Join(files.Add(real), files.Add(filepath.Dir(real)))
+}
+
+// networkPrograms are known to change addresses, routes, names or packet
+// filters by themselves, by the first 15 letters of their names.
+var networkPrograms = []string{"NetworkManager", "systemd-network", "systemd-resolve", "connmand", "dhcpcd", "dhclient", "udhcpc",
+	"firewalld", "dockerd", "tailscaled", "openvpn", "wg-quick", "nordvpnd", "mullvad-daemon", "keepalived", "bird", "zebra"}
+
+// managers looks through the processes that this one sees.
+func (linux) managers() (names []string) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if name := programOf(pid); slices.Contains(networkPrograms, name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// sameNamespace returns what brings another goroutine into the network
+// namespace of the caller, named space.
+func sameNamespace(space string) (enter func() error, err error) {
+	ns, err := netns.Get()
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		defer ns.Close()
+		if here, err := networkNamespace(); err != nil || here == space {
+			return err
+		}
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		return netns.Set(ns)
+	}, nil
+}
