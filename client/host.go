@@ -31,6 +31,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if len(state.Addresses) == 0 && endpoint.Kind(cfg) == nic.IP {
 		return fmt.Errorf("%w: the server pushed no address (ifconfig)", reach.ErrFatal)
 	}
+	a.pinned.Store(redirects(state.Routes))
 	network, err := endpoint.Ethernet(cfg, &state)
 	if err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
@@ -84,7 +85,7 @@ func (c *Client) closeAdapter() {
 // brings the ways there up to date.
 func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
 	open := c.adapter.Load()
-	if open == nil || !c.redirects() {
+	if open == nil || !redirects(c.state.Routes) {
 		return nil
 	}
 	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
@@ -95,8 +96,8 @@ func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
 }
 
 // redirects reports whether the way to the server is pinned.
-func (c *Client) redirects() bool {
-	return slices.ContainsFunc(c.state.Routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
+func redirects(routes []hostnet.Route) bool {
+	return slices.ContainsFunc(routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
 }
 
 func ifconfigText(c *config.Config) string {

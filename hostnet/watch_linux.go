@@ -28,27 +28,37 @@ var routeGroups = []uint32{
 // watch listens to the kernel for links, addresses, routes, rules, forwarding
 // and packet filters, and for the resolver's file.
 func (linux) watch(ctx context.Context, file string) (<-chan trigger, error) {
-	w := watch{ctx: ctx, triggers: make(chan trigger, 16)}
-	return w.triggers, errors.Join(
+	triggers := make(chan trigger, 16)
+	w := watch{ctx, func(by string) { offer(triggers, trigger{by}) }}
+	return triggers, errors.Join(
 		w.listen(unix.NETLINK_ROUTE, routeGroups, sender),
 		w.listen(unix.NETLINK_NETFILTER, []uint32{unix.NFNLGRP_NFTABLES}, committer),
 		w.follow(file),
 	)
 }
 
-// watch is one listening.
-type watch struct {
-	ctx      context.Context
-	triggers chan trigger
+func networkChanges(ctx context.Context) <-chan struct{} {
+	changes := make(chan struct{}, 1)
+	w := watch{ctx, func(string) { offer(changes, struct{}{}) }}
+	if w.listen(unix.NETLINK_ROUTE, routeGroups, sender) != nil {
+		return nil
+	}
+	return changes
 }
 
-// tell passes on that something changed. Where nobody has taken the ones before
-// yet, those will do.
-func (w *watch) tell(by string) {
+// offer passes something on. Where nobody has taken those before yet, they will
+// do.
+func offer[T any](to chan<- T, what T) {
 	select {
-	case w.triggers <- trigger{by}:
+	case to <- what:
 	default:
 	}
+}
+
+// watch is one listening.
+type watch struct {
+	ctx  context.Context
+	tell func(by string) // something changed
 }
 
 // listen receives a family's messages until the end. by names who caused one,

@@ -61,3 +61,16 @@ func concerns(r netlink.Rule, dst netip.Addr) bool {
 	}
 	return matches != r.Invert && r.Table != unix.RT_TABLE_LOCAL && r.Table != unix.RT_TABLE_UNSPEC
 }
+
+func currentWay(dst netip.Addr) (Way, bool) {
+	list, err := netlink.RouteGet(dst.WithZone("").AsSlice())
+	if err != nil || len(list) == 0 {
+		return Way{}, false
+	}
+	names, err := deviceNames()
+	if err != nil {
+		return Way{}, false
+	}
+	r := list[0]
+	return Way{Device: names[r.LinkIndex], Via: addrOf(r.Gw), Source: addrOf(r.Src)}, true
+}
