@@ -110,6 +110,37 @@ func TestUplinkChanges(t *testing.T) {
 	}
 }
 
+// TestUplinkElsewhere: what a connection cannot be taken along over is made
+// anew at once, and not when timers run out: over TCP from an address that is
+// gone, and after the uplink was away for longer than ping-restart.
+func TestUplinkElsewhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		combination
+		away time.Duration
+	}{
+		"TCP from another address": {combination: combination{armour: "tls-crypt", cipher: "AES-256-GCM", topology: "subnet", tcp: true}},
+		"UDP after a long gap":     {combination: plain, away: 8 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := newInternet(t)
+			in.server.run(ours, in.server.serverConfig(serverParty(t, c.combination, `push "redirect-gateway def1"`))).up()
+			config := in.client.clientConfig(clientParty(t, c.combination, "pull-filter ignore ping", "ping 2", "ping-restart 3", "connect-retry 1 300"), in.serverIPv4)
+			p := in.client.run(ours, config).up()
+			home := uplink{"eth0", addr("198.18.%d.1", 0), addr("fd00:e%d::1", 0), addr("198.18.%d.2", 0), addr("fd00:e%d::2", 0)}
+			away := home
+			away.v4 = addr("198.18.%d.9", 0)
+			in.client.ip("link", "set", "eth0", "down")
+			time.Sleep(c.away) // the uplink is gone for this long
+			in.use(home, away)
+			t.Logf("carries again after %v", in.reaches(t, serverIPv4))
+			if t.Failed() {
+				t.Log(p.log())
+			}
+		})
+	}
+}
+
 // TestTampering: what other programs take away of a client's state, and of a
 // server's, is put back, and they are named where the kernel knows them.
 func TestTampering(t *testing.T) {
