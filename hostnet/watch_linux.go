@@ -1,7 +1,10 @@
 package hostnet
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -116,34 +119,19 @@ func committer(m netlink.Message) (by string, counts bool) {
 	if err != nil {
 		return "", true
 	}
+	pid := 0
 	for _, a := range attributes {
 		switch {
-		case a.Type == genProcessID && len(a.Data) == 4 && bigEndian(a.Data) == os.Getpid():
-			return "", true
+		case a.Type == genProcessID && len(a.Data) == 4:
+			pid = int(binary.BigEndian.Uint32(a.Data))
 		case a.Type == genProcessName:
 			by = strings.TrimRight(string(a.Data), "\x00")
 		}
 	}
-	return by, true
-}
-
-func bigEndian(b []byte) (n int) {
-	for _, d := range b {
-		n = n<<8 | int(d)
+	if isThis(pid) {
+		return "", true
 	}
-	return n
-}
-
-// programOf names a process other than this one, "" where it is gone.
-func programOf(pid int) string {
-	if pid <= 0 || pid == os.Getpid() {
-		return ""
-	}
-	name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(name))
+	return cmp.Or(programOf(pid), by), true
 }
 
 // follow watches a file: itself, since it may be a mount of its own, and the
@@ -177,6 +165,47 @@ func rewatch(files *fsnotify.Watcher, file string) error {
 	return errors.Join(files.Add(real), files.Add(filepath.Dir(real)))
 }
 
+// tools are what other programs change the network by.
+var tools = []string{"ip", "route", "ifconfig", "nft", "iptables", "ip6tables", "xtables-nft-mul", "iptables-restor", "ip6tables-resto", "sysctl", "tc"}
+
+// programOf names a process other than this one, and who started it where it
+// is but a tool; "" where it is gone.
+func programOf(pid int) string {
+	if isThis(pid) {
+		return ""
+	}
+	name, parent := statusOf(pid)
+	if !slices.Contains(tools, name) {
+		return name
+	}
+	if by, _ := statusOf(parent); by != "" {
+		return name + " of " + by
+	}
+	return name
+}
+
+// isThis reports whether a number is that of this process or one of its threads.
+func isThis(pid int) bool {
+	_, err := os.Stat(filepath.Join("/proc/self/task", strconv.Itoa(pid)))
+	return pid > 0 && err == nil
+}
+
+// statusOf is a process's name and its parent (proc(5), /proc/PID/stat).
+func statusOf(pid int) (name string, parent int) {
+	if pid <= 0 {
+		return "", 0
+	}
+	stat, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	head, tail, ok := bytes.Cut(stat, []byte(") "))
+	fields := bytes.Fields(tail)
+	if !ok || len(fields) < 2 {
+		return "", 0
+	}
+	_, name, _ = strings.Cut(string(head), "(")
+	parent, _ = strconv.Atoi(string(fields[1]))
+	return name, parent
+}
+
 // networkPrograms are known to change addresses, routes, names or packet
 // filters by themselves, by the first 15 letters of their names.
 var networkPrograms = []string{"NetworkManager", "systemd-network", "systemd-resolve", "connmand", "dhcpcd", "dhclient", "udhcpc",
@@ -190,7 +219,7 @@ func (linux) managers() (names []string) {
 		if err != nil {
 			continue
 		}
-		if name := programOf(pid); slices.Contains(networkPrograms, name) && !slices.Contains(names, name) {
+		if name, _ := statusOf(pid); slices.Contains(networkPrograms, name) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -192,7 +192,7 @@ func TestRulesFlushed(t *testing.T) {
 		in.server.becomes(before)
 		in.fetchFrom(t, in.webWire.b4, in.webWire.a4)
 	}
-	server.expect(regexp.MustCompile(`changed-by=nft`), 1, soon)
+	server.expect(regexp.MustCompile(`changed-by="nft of interop`), 1, soon)
 }
 
 // tunName is the name of the host's only TUN device.
