@@ -34,7 +34,8 @@ type Options struct {
 	Open adapter.Opener
 	// Listen opens a socket for UDP; nil: link.ListenUDP.
 	Listen func(link.Options) (link.Link, error)
-	// Resolve finds a remote's addresses; nil: the system's resolver.
+	// Resolve finds a remote's addresses where no tunnel is in the way; nil: the
+	// system's resolver.
 	Resolve endpoint.Resolver
 	// Network is listened to, so that a connection follows the ways of this
 	// host; nil: nobody listens.
@@ -109,10 +110,9 @@ func New(c *config.Config, o Options) (*Client, error) {
 			}
 		}
 	}
-	if cl.opts.Resolve == nil {
-		cl.opts.Resolve = endpoint.SystemResolver
-	}
+	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, cl.opts.Resolve)
+	cl.remotes.Log = o.Log
 	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError}
 	return cl, nil
 }
@@ -171,6 +171,14 @@ func (c *Client) adapterName() string {
 	return ""
 }
 
+// tunnel is the adapter as far as it is in the way of questions for names.
+func (c *Client) tunnel() reach.Tunnel {
+	if a := c.adapter.Load(); a != nil && a.ChangesHost() {
+		return a
+	}
+	return nil
+}
+
 // Adapter is the client's adapter, nil until the tunnel was up once.
 func (c *Client) Adapter() *adapter.Adapter { return c.adapter.Load() }
 
@@ -212,7 +220,10 @@ func (c *Client) Run(ctx context.Context) error {
 		if again.established {
 			failures = 0
 		}
-		if again.sameServer {
+		switch {
+		case again.sameServer && again.established:
+			c.remotes.StayAnew()
+		case again.sameServer:
 			c.remotes.Stay()
 		}
 		if again.nextRemote {

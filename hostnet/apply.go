@@ -23,6 +23,7 @@ type host struct {
 // methods may be called from several goroutines.
 type Applied struct {
 	host   *host
+	before []byte  // what the resolver's file said
 	keeper *keeper // nil: nobody looks after it
 
 	mu       sync.Mutex
@@ -80,6 +81,7 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 		return nil, err
 	}
 	a := &Applied{host: h, j: &journal{Device: want.Device, Owner: h.self}}
+	a.before, _, _ = h.kernel.readFile(h.opts.ResolvConf)
 	err = a.reach(ctx, want, others)
 	var partial *PartialError
 	if err != nil && !errors.As(err, &partial) {

@@ -22,6 +22,9 @@ func (limited) hasTable(string, int) (bool, error)                    { return f
 func (limited) addTable(_, _ string, masquerade []netip.Prefix) error { return errNotHere }
 func (limited) delTable(string) error                                 { return errGone }
 func (limited) forwardDrops(string) ([]chain, error)                  { return nil, errGone }
+func (limited) linkResolvers(context.Context, string, string) (Resolvers, error) {
+	return Resolvers{}, errNotHere
+}
 
 func (limited) watch(context.Context, string) (<-chan trigger, error) { return nil, errUnkept }
 func sameNamespace(string) (func() error, error)                      { return nil, errUnkept }

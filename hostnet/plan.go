@@ -159,9 +159,12 @@ func (p *planner) follows(w way) bool {
 }
 
 // bypass pins a destination to its way past the tunnel; none when it is this
-// host.
+// host, or a link-local address of IPv6, whose senders name the adapter.
 func (p *planner) bypass(r Route) []way {
 	dst := r.Dst.Masked()
+	if dst.Addr().Is6() && dst.Addr().IsLinkLocalUnicast() {
+		return nil
+	}
 	now, ok := p.is.ways[dst]
 	if r.NetGateway {
 		now, ok = p.defaultRoute(dst)

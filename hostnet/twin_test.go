@@ -272,6 +272,14 @@ func (t *twin) revertLinkDNS(_ context.Context, device string) error {
 	return t.change("revert", func() { delete(t.resolved, device) })
 }
 
+// linkResolvers are those of wlan0.
+func (t *twin) linkResolvers(_ context.Context, device, _ string) (Resolvers, error) {
+	if t.service.name != "" {
+		return Resolvers{}, ErrUnsupported
+	}
+	return Resolvers{Servers: []NameServer{{Addr: server("192.168.1.1")}}}, nil
+}
+
 // String is all of the host as text.
 func (t *twin) String() string {
 	var lines []string
