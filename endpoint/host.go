@@ -36,7 +36,11 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 		}
 		s.Routes = append(s.Routes, routes...)
 	}
-	s.Routes = append(s.Routes, redirect(c, peer)...)
+	led, err := redirect(c, peer)
+	if err != nil {
+		left = append(left, err)
+	}
+	s.Routes = append(s.Routes, led...)
 	s.BlockLocal = c.RedirectGateway != nil && c.RedirectGateway.BlockLocal
 	s.DNS = names(c)
 	return s, errors.Join(left...)
@@ -64,6 +68,12 @@ func addresses(c *config.Config) (list []hostnet.Address) {
 	return list
 }
 
+// WithoutAddress reports whether an adapter that carries IP gets no address,
+// though ifconfig-noexec does not say so.
+func WithoutAddress(c *config.Config) bool {
+	return c.DevType == config.DevTun && !c.IfconfigNoexec && len(addresses(c)) == 0
+}
+
 // gateway is the next hop inside the tunnel for IPv4, not valid without one.
 func gateway(c *config.Config) netip.Addr {
 	if c.RouteGateway.IsValid() {
@@ -87,11 +97,13 @@ func inside(c *config.Config, ipv6 bool) netip.Addr {
 }
 
 // nextHop is where routes through the tunnel lead: not valid for the adapter
-// itself, which will do but for IPv4 through a gateway. An Ethernet adapter
-// needs one; ok is false where it has none.
+// itself, which will do but for IPv4 through a gateway. That one is beyond
+// reach while the adapter has no address, which another program may set later.
+// An Ethernet adapter needs one; ok is false where it has none.
 func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
 	ethernet := Kind(c) == nic.Ethernet
-	if !ipv6 || ethernet {
+	bare := c.Adapter == config.AdapterIP && len(addresses(c)) == 0
+	if ethernet || !ipv6 && !bare {
 		via = inside(c, ipv6)
 	}
 	return via, via.IsValid() || !ethernet
@@ -229,21 +241,28 @@ func (n routeNames) fault(host string, err error) error {
 	return fmt.Errorf("%v: %s %s: %w", n.route.Pos, name, host, err)
 }
 
+// errNoGateway is why a default route for IPv4 is left out.
+var errNoGateway = errors.New("redirect-gateway: IPv4 is not led into the tunnel, which has neither an IPv4 address (ifconfig) nor a gateway (route-gateway)")
+
 // redirect is `redirect-gateway`: everything through the tunnel but the way to
 // the server. The host's own default route is never replaced, with or without
 // `def1`, so that nothing is lost when the tunnel goes.
-func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route) {
+func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err error) {
 	r := c.RedirectGateway
 	if r == nil || !peer.IsValid() {
-		return nil
+		return nil, nil
 	}
 	if !r.Local {
 		routes = append(routes, hostnet.Route{Dst: netip.PrefixFrom(peer, peer.BitLen()), Bypass: true})
 	}
 	if r.Private {
-		return routes
+		return routes, nil
 	}
-	if via, ok := nextHop(c, false); ok && !r.NoIPv4 && c.Ifconfig != nil {
+	switch via, ok := nextHop(c, false); {
+	case r.NoIPv4:
+	case c.Ifconfig == nil && !c.RouteGateway.IsValid() && Kind(c) == nic.IP:
+		err = errNoGateway
+	case ok:
 		for _, half := range halves4 {
 			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
@@ -253,7 +272,7 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route) {
 			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
 	}
-	return routes
+	return routes, err
 }
 
 // names is what `dns` says, or `dhcp-option` where it says nothing.

@@ -213,6 +213,33 @@ func TestHostStateOverIPv6(t *testing.T) {
 	}
 }
 
+// TestWithoutAddress: an adapter without addresses is worth a word where nobody
+// asked for that, and so is a default route that cannot be had.
+func TestWithoutAddress(t *testing.T) {
+	for name, c := range map[string]struct {
+		own     string
+		push    []string
+		without bool
+		err     error
+	}{
+		"pushed":          {"", subnet, false, nil},
+		"its own":         {"ifconfig 10.8.0.2 255.255.255.0\ntopology subnet", nil, false, nil},
+		"IPv6 alone":      {"", []string{"ifconfig-ipv6 fd00:8::2/64"}, false, nil},
+		"none":            {"", nil, true, nil},
+		"none, redirect":  {"redirect-gateway def1", nil, true, errNoGateway},
+		"IPv6, redirect":  {"redirect-gateway def1 ipv6", []string{"ifconfig-ipv6 fd00:8::2/64"}, false, errNoGateway},
+		"ifconfig-noexec": {"ifconfig-noexec", subnet, false, nil},
+		"Ethernet":        {"dev tap", nil, false, nil},
+		"dev null":        {"dev null", nil, false, nil},
+	} {
+		cfg := pushed(t, c.own, c.push...)
+		_, err := HostState(t.Context(), cfg, netip.MustParseAddr(serverText), hosts(nil))
+		if WithoutAddress(cfg) != c.without || !errors.Is(err, c.err) {
+			t.Errorf("%s: without address %v, %v", name, WithoutAddress(cfg), err)
+		}
+	}
+}
+
 // TestHostStateFails: a route whose name stands for nothing is left out with
 // its place, and nothing else is.
 func TestHostStateFails(t *testing.T) {
