@@ -130,10 +130,8 @@ func (b *builder) addRoute(d *call, r Route) error {
 			return err
 		}
 	}
-	for _, name := range []string{r.Host, r.Gateway.Host} {
-		if d.File == pushed && name != "" && special(name) == "" && !b.AllowPullFQDN {
-			return d.fault(name, "a server may push names in routes only where this side allows it", "add the line: allow-pull-fqdn")
-		}
+	if err := b.checkPulled(d, r); err != nil {
+		return err
 	}
 	if len(b.Routes) == maxRoutes {
 		return d.fault("", fmt.Sprintf("more than %d routes", maxRoutes), "merge neighbouring ones")

@@ -97,7 +97,7 @@ func TerminalLog() *slog.Logger {
 func (l *log) notes(c *config.Config) {
 	l.level.Set(level(c.Verb))
 	for _, note := range c.Notes {
-		l.Warn(fmt.Sprintf("%s:%d: %s", note.Pos.File, note.Pos.Line, note.Text))
+		l.Warn(note.Pos.String() + ": " + note.Text)
 	}
 }
 
