@@ -8,13 +8,19 @@ import (
 	"culvert/session/negotiate"
 )
 
-// pushInterval is how often a client asks for its push.
-const pushInterval = 5 * time.Second
+// A client asks for its push again after pushInterval, and from then on at
+// intervals that grow by it. A server older than 2.5 passes over what comes
+// before it has let the client in, which it does in the second after the keys.
+const (
+	pushInterval    = time.Second
+	maxPushInterval = 5 * time.Second
+)
 
 // pushState is the exchange of PUSH_REQUEST and PUSH_REPLY on either side.
 type pushState struct {
 	// Client.
 	nextRequest time.Time // zero: not asking
+	interval    time.Duration
 	reader      negotiate.PushReader
 	// Server.
 	requested bool
@@ -168,6 +174,17 @@ func (s *Session) awaitsVerdict() error {
 		return errNoVerdict
 	}
 	return nil
+}
+
+// askForPush sends a client's request when it is due.
+func (s *Session) askForPush(now time.Time) {
+	p := &s.push
+	if p.nextRequest.IsZero() || now.Before(p.nextRequest) {
+		return
+	}
+	p.interval = min(p.interval+pushInterval, maxPushInterval)
+	p.nextRequest = now.Add(p.interval)
+	s.Send("PUSH_REQUEST")
 }
 
 // pushRequested answers a client that asks for its push, or asks again, as one

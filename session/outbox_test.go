@@ -93,4 +93,3 @@ func checkRecords(t *testing.T, way string, packets tapped) (messages int) {
 	}
 	return messages
 }
-
