@@ -133,8 +133,10 @@ bound|renew)
 	;;
 esac`
 
-// dhclients starts Debian's, with Debian's script, for both families.
+// dhclients starts Debian's, with Debian's script, for both families. The one
+// for DHCPv6 needs a link-local address that has been checked.
 func (n *netns) dhclients() {
+	n.settled()
 	for _, family := range []string{"-4", "-6"} {
 		n.start("dhclient "+family, "dhclient", family, "-d", "-v", "-pf", filepath.Join(n.dir, "dhclient"+family+".pid"), tunDevice)
 	}
