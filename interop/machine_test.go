@@ -27,7 +27,7 @@ mount --bind "$1/rules" /lib/udev/rules.d
 mount --bind /dev/pts "$1/dev/pts"
 mount --rbind "$1/dev" /dev
 for dir in /run /var/lib/NetworkManager /var/lib/dhcpcd /var/lib/systemd /var/lib/dhcp; do mount -t tmpfs tmpfs "$dir"; done
-mkdir -p /run/dbus /run/lock
+mkdir -p /run/dbus /run/lock /run/systemd/netif
 echo ready
 exec sleep infinity
 `
@@ -60,6 +60,8 @@ func (n *netns) udev() {
 	n.t.Helper()
 	n.start("udevd", udevd, "--debug")
 	n.eventually("udevd answers", func() bool { return n.answers("udevadm", "control", "--ping") })
+	n.output("udevadm", "trigger", "--subsystem-match=net", "--action=add")
+	n.udevDone()
 }
 
 // udevDone waits until udev is done with all devices that there are.

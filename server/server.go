@@ -184,8 +184,10 @@ func (s *Server) open(ctx context.Context) (err error) {
 		s.sockets.close()
 		return err
 	}
-	if s.segment != nil && s.adapter.MAC.IsStation() {
-		s.segment.SetMAC(s.adapter.MAC)
+	if s.segment != nil && s.adapter.FollowMAC != nil {
+		if err := s.adapter.FollowMAC(s.segment.SetMAC); err != nil {
+			s.log.Warn("the adapter's MAC address is not kept from clients", "error", err)
+		}
 	}
 	if s.adapter.Partial != nil {
 		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
