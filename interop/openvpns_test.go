@@ -45,13 +45,14 @@ func openvpnEncounters() (all []*encounter) {
 	for _, r := range []role{asClient, asServer} {
 		all = append(all, &encounter{name: "epoch", peer: openvpn27, role: r, run: meetByEpochKeys, shows: []sight{epochFormat}})
 	}
-	return append(all, &encounter{name: "update", peer: openvpn27, role: asServer, run: updateFromPeer, shows: []sight{changedPush}})
+	return append(all, &encounter{name: "update", peer: openvpn27, role: asServer, run: updateFromPeer, shows: []sight{pushUpdated}})
 }
 
 // Lines of both programs about an end of the other side that was announced.
 var (
-	clientLeft = regexp.MustCompile(`client left|remote-exit|exit message received`)
-	serverLeft = regexp.MustCompile(`asks to reconnect \(RESTART\)|server-pushed-connection-reset|Connection reset command was pushed`)
+	clientJoined = regexp.MustCompile(`client connected`)
+	clientLeft   = regexp.MustCompile(`client left|remote-exit|exit message received`)
+	serverLeft   = regexp.MustCompile(`asks to reconnect \(RESTART\)|server-pushed-connection-reset|Connection reset command was pushed`)
 )
 
 // meetByInit has both sides run what `culvert init` and `culvert client add`
@@ -59,9 +60,7 @@ var (
 func meetByInit(t *testing.T, e *encounter) {
 	h := newHosts(t)
 	h.c.defaultVia(h.w.b4, h.w.b6)
-	dir, profile := filepath.Join(h.s.dir, "vpn"), filepath.Join(h.c.dir, "client.conf")
-	h.s.output(culvert(t), "init", "--dir", dir, "--host", h.w.b4.String(), "--network6", innerIPv6.String())
-	h.s.output(culvert(t), "client", "add", "phone", "--dir", dir, "-o", profile)
+	dir, profile := h.initialize(t)
 	serve := func() *process { return h.s.run(e.pairing().server, filepath.Join(dir, "server.conf")).up() }
 
 	serverProc := serve()
@@ -83,6 +82,15 @@ func meetByInit(t *testing.T, e *encounter) {
 	}
 	serverProc.expect(clientLeft, 1, patience)
 	e.saw(t, peerLeaves, weLeave)
+}
+
+// initialize makes a server's directory and a client's profile.
+func (h hosts) initialize(t *testing.T) (dir, profile string) {
+	t.Helper()
+	dir, profile = filepath.Join(h.s.dir, "vpn"), filepath.Join(h.c.dir, "client.conf")
+	h.s.output(culvert(t), "init", "--dir", dir, "--host", h.w.b4.String(), "--network6", innerIPv6.String())
+	h.s.output(culvert(t), "client", "add", "phone", "--dir", dir, "-o", profile)
+	return dir, profile
 }
 
 // exchange moves bytes both ways in both families.

@@ -3,4 +3,3 @@
 package interop
 
 func softetherEncounters() []*encounter { return nil }
-func networkManagerEncounters() []*encounter { return nil }

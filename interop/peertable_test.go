@@ -28,10 +28,10 @@ const (
 	weLeave     sight = "our exit"
 	restarted   sight = "server restarted"
 	epochFormat sight = "epoch format"
-	changedPush sight = "PUSH_UPDATE"
+	pushUpdated sight = "PUSH_UPDATE"
 )
 
-var sights = []sight{initFiles, overUDP, overTCP, innerFour, innerSix, peerRekeys, weRekey, peerLeaves, weLeave, restarted, epochFormat, changedPush}
+var sights = []sight{initFiles, overUDP, overTCP, innerFour, innerSix, peerRekeys, weRekey, peerLeaves, weLeave, restarted, epochFormat, pushUpdated}
 
 // page is where the table of peers is, between two lines.
 const (

@@ -25,7 +25,7 @@ func updateFromPeer(t *testing.T, e *encounter) {
 	m.command(`push-update-broad "-route, -route-ipv6, -dhcp-option"`)
 	tun.awaitUpdate(false)
 	tun.exchange(t)
-	e.saw(t, changedPush)
+	e.saw(t, pushUpdated)
 }
 
 // awaitUpdate waits until the client's host has, or no longer has, what the update
