@@ -23,8 +23,8 @@ var minivpn = &peer{
 
 func minivpnEncounters() []*encounter {
 	return []*encounter{
-		{name: "udp", peer: minivpn, role: asClient, shows: []sight{overUDP, innerFour}, run: meetMinivpn(false)},
-		{name: "tcp", peer: minivpn, role: asClient, shows: []sight{overTCP, innerFour}, run: meetMinivpn(true)},
+		{name: "udp", peer: minivpn, role: asClient, shows: []sight{overUDP, innerFour}, run: meetMinivpn("udp")},
+		{name: "tcp", peer: minivpn, role: asClient, shows: []sight{overTCP, innerFour}, run: meetMinivpn("tcp")},
 	}
 }
 
@@ -33,12 +33,12 @@ var minivpnUp = regexp.MustCompile(`initialization-sequence-completed`)
 // meetMinivpn connects minivpn by a configuration in its dialect. It makes a device
 // and gives it an address; the route is added here, as it would by a program
 // that this machine has no more.
-func meetMinivpn(tcp bool) func(*testing.T, *encounter) {
+func meetMinivpn(proto string) func(*testing.T, *encounter) {
 	return func(t *testing.T, e *encounter) {
 		h := newHosts(t)
 		h.c.defaultVia(h.w.b4, h.w.b6) // it ends where there is none
 		c := oldStyle
-		c.armour, c.tcp = "none", tcp
+		c.armour, c.tcp = "none", proto == "tcp"
 		h.s.run(ours, h.s.serverConfig(serverParty(t, c))).up()
 		p := h.c.run(minivpn.implementation, h.c.minivpnConfig(t, c, h.w.b4))
 		p.expect(minivpnUp, 1, patience)
@@ -50,11 +50,7 @@ func meetMinivpn(tcp bool) func(*testing.T, *encounter) {
 		}
 		transfer(t, h.c, h.s, serverIPv4, 1<<20)
 		transfer(t, h.s, h.c, v4.prefix.Addr(), 1<<20)
-		if tcp {
-			e.saw(t, overTCP, innerFour)
-		} else {
-			e.saw(t, overUDP, innerFour)
-		}
+		e.saw(t, transports[proto], innerFour)
 	}
 }
 

@@ -33,6 +33,9 @@ const (
 
 var sights = []sight{initFiles, overUDP, overTCP, innerFour, innerSix, peerRekeys, weRekey, peerLeaves, weLeave, restarted, epochFormat, pushUpdated}
 
+// transports are the sights of tunnels over them.
+var transports = map[string]sight{"udp": overUDP, "tcp": overTCP}
+
 // page is where the table of peers is, between two lines.
 const (
 	page       = "../docs/peers.md"

@@ -1,5 +1,0 @@
-//go:build interop
-
-package interop
-
-func softetherEncounters() []*encounter { return nil }
