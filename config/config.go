@@ -289,7 +289,7 @@ const (
 // IPWin32 is `ip-win32 dynamic`: how the DHCP server of an Ethernet adapter
 // looks to this host.
 type IPWin32 struct {
-	Offset int           // of its address in the subnet: from the first, or if negative from the last; 0: any
+	Offset *int          // of its address in the subnet: from the first, or if negative from the last; nil: not given
 	Lease  time.Duration // 0: not given
 }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 
 	"culvert/config"
 	"culvert/hostnet"
@@ -52,6 +55,21 @@ func LLAddr(c *config.Config) string {
 		return ""
 	}
 	return c.LLAddr
+}
+
+// Profile tells the tunnel of a configuration from others of this host: by
+// whom it connects to, or where it serves, and as whom.
+func Profile(c *config.Config) string {
+	words := []string{c.Dev, strconv.Itoa(c.LocalPort)}
+	for _, r := range c.Remotes {
+		words = append(words, net.JoinHostPort(r.Host, r.Port))
+	}
+	for _, f := range []*config.File{c.CA, c.Cert, c.PKCS12} {
+		if f != nil {
+			words = append(words, string(f.Text))
+		}
+	}
+	return strings.Join(words, "\x00")
 }
 
 func addresses(c *config.Config) (list []hostnet.Address) {

@@ -277,7 +277,9 @@ func (a *Applied) judge(c change, err error) (Failure, error) {
 	switch c := c.(type) {
 	case *routeChange:
 		return routeFailure(c.Way.Dst, err), nil
-	case *settingChange, *tableChange:
+	case *settingChange:
+		return Failure{What: c.serves(), Err: fmt.Errorf("%s: %w", c, err)}, nil
+	case *tableChange:
 		return Failure{What: "forwarding", Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *fileChange, *linkDNSChange:
 		return Failure{What: "name resolution", Err: fmt.Errorf("%s: %w", c, err)}, nil

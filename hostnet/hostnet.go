@@ -22,6 +22,7 @@ type State struct {
 	LLAddr     string    // MAC address of an Ethernet adapter, six bytes with colons; "" leaves it
 	Addresses  []Address // of the adapter
 	Routes     []Route   // more than those that follow from Addresses
+	Advertised bool      // routes that router advertisements on the adapter name (RFC 4191) are taken, where the kernel reads them
 	BlockLocal bool      // lead the networks this host is on into the tunnel too, all but their gateways
 	DNS        *DNS      // nil leaves names alone
 	Forward    *Forward  // nil: this host is no router

@@ -28,6 +28,7 @@ func (h *host) observe(ctx context.Context, want State, own func(way) bool) (obs
 	if err == nil && want.DNS != nil {
 		err = h.observeResolver(ctx, &seen)
 	}
+	h.observeAdvertised(want, &seen)
 	if err != nil {
 		return seen, fmt.Errorf("look at this host's network: %w", err)
 	}

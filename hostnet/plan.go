@@ -77,6 +77,7 @@ func (p *planner) planLink() {
 		p.planProperty(propTxQueueLen, p.want.TxQueueLen)
 	}
 	p.planHardware()
+	p.planAdvertised() // before the first advertisement comes
 	p.planProperty(propUp, 1)
 }
 

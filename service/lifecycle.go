@@ -264,7 +264,7 @@ func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(),
 
 // kernel opens a device, whose host the keeper changes if there is one.
 func (l *life) kernel(c *config.Config) adapter.Opener {
-	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir, Node: c.DevNode, Kind: endpoint.Kind(c), Queues: endpoint.Queues(c)}
+	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir, Node: c.DevNode, Kind: endpoint.Kind(c), Queues: endpoint.Queues(c), Profile: endpoint.Profile(c)}
 	if l.worker != nil {
 		o.Apply = l.worker.Apply
 	}
