@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"reflect"
 	"slices"
 	"sync"
 )
@@ -144,15 +143,18 @@ type difference struct {
 
 // stands are the changes that the State needs and the host has.
 func (d *difference) stands() []change {
-	return slices.DeleteFunc(slices.Clone(d.held), d.stale)
+	return slices.DeleteFunc(slices.Clone(d.held), d.stale())
 }
 
-// stale reports whether a change is not for this State.
-func (d *difference) stale(c change) bool { return !contains(d.plan.changes, c) }
+// stale picks the changes that are not for this State.
+func (d *difference) stale() func(change) bool {
+	planned := setOf(d.plan.changes)
+	return func(c change) bool { return !planned.has(c) }
+}
 
 // missing are the changes that are still to be made.
 func (d *difference) missing() []change {
-	return slices.DeleteFunc(slices.Clone(d.plan.changes), func(c change) bool { return contains(d.held, c) })
+	return slices.DeleteFunc(slices.Clone(d.plan.changes), setOf(d.held).has)
 }
 
 // compare plans from the host as it would be without this device's changes,
@@ -191,16 +193,13 @@ func (a *Applied) owns(w way) bool {
 	})
 }
 
-func contains(cs []change, c change) bool {
-	return slices.ContainsFunc(cs, func(o change) bool { return reflect.DeepEqual(o, c) })
-}
-
 // make tries the changes of a plan that are not held yet. An error is fatal.
 func (a *Applied) make(ctx context.Context, plan Plan) (made []change, failures []Failure, err error) {
 	failures = plan.failures
+	held := setOf(a.j.changes)
 	var cut []netip.Prefix // destinations whose bypass failed
 	for _, c := range plan.changes {
-		if contains(a.j.changes, c) {
+		if held.has(c) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -319,7 +318,7 @@ func (a *Applied) Update(ctx context.Context, want State) error {
 		return err
 	}
 	a.j.changes = d.held // what is gone already needs no undoing
-	if err := a.undo(ctx, d.stale, others, a.host.log); err != nil {
+	if err := a.undo(ctx, d.stale(), others, a.host.log); err != nil {
 		return err
 	}
 	err = a.reach(ctx, want, others)

@@ -81,11 +81,10 @@ func there(k routeKernel, w way) error {
 
 // lostRoutes are the connected routes that went with addresses of want which
 // are on the device, and are gone. Systems add them once, with the address.
-func lostRoutes(want State, addresses []Address, routes []way) (lost []way) {
+func lostRoutes(want State, addresses []Address, routes *table) (lost []way) {
 	for _, a := range addresses {
 		w := connected(want.Device, a)
-		has := func(o way) bool { return o.Dst == w.Dst && o.sameDevice(w) }
-		if w.Dst != single(a.Prefix.Addr()) && slices.Contains(want.Addresses, a) && !slices.ContainsFunc(routes, has) {
+		if w.Dst != single(a.Prefix.Addr()) && slices.Contains(want.Addresses, a) && !slices.ContainsFunc(routes.only(w.Dst), w.sameDevice) {
 			lost = append(lost, w)
 		}
 	}

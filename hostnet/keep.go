@@ -188,13 +188,14 @@ func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restore
 	if d, err = a.lost(ctx); err != nil { // others may have been at work
 		return nil, nil, err
 	}
-	refused := func(c change) bool { return !contains(d.held, c) && !allow(c) }
+	held := setOf(d.held)
+	refused := func(c change) bool { return !held.has(c) && !allow(c) }
 	if slices.ContainsFunc(d.plan.changes, refused) {
 		d.plan.changes = append(slices.DeleteFunc(d.plan.changes, refused), d.held...)
 	}
 	a.j.changes = d.held
 	quietly := func(o outcome) { a.host.opts.Logger.Debug(o.line) }
-	if err := a.undo(ctx, d.stale, a.host.living(a.j), quietly); err != nil {
+	if err := a.undo(ctx, d.stale(), a.host.living(a.j), quietly); err != nil {
 		return nil, failuresOf(d), err
 	}
 	restored, failures, err = a.make(ctx, d.plan)
@@ -208,7 +209,8 @@ func (a *Applied) lost(ctx context.Context) (*difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.plan.changes = slices.DeleteFunc(d.plan.changes, func(c change) bool { return tunes(c) && !contains(d.held, c) })
+	held := setOf(d.held)
+	d.plan.changes = slices.DeleteFunc(d.plan.changes, func(c change) bool { return tunes(c) && !held.has(c) })
 	return d, nil
 }
 

@@ -20,7 +20,9 @@ func (h *host) observe(ctx context.Context, want State, own func(way) bool) (obs
 		seen.addresses, err = h.kernel.addresses(want.Device)
 	}
 	if err == nil {
-		seen.routes, err = h.kernel.routes()
+		var ways []way
+		ways, err = h.kernel.routes()
+		seen.routes = newTable(ways)
 	}
 	if err == nil {
 		err = h.observeForward(want, &seen)

@@ -30,7 +30,7 @@ func (p Plan) String() string {
 type observed struct {
 	link      link
 	addresses []Address
-	routes    []way // of the main table
+	routes    *table // the main one
 	limits    limits
 	ways      map[netip.Prefix]way // where the destinations to bypass lead; none: nowhere
 	lost      []way                // that went with addresses which are there, and are gone
@@ -50,14 +50,15 @@ type resolver struct {
 
 // planner collects a Plan.
 type planner struct {
-	want State
-	is   observed
+	want    State
+	is      observed
+	planned map[netip.Prefix][]way
 	Plan
 }
 
 // newPlan compares without asking the host anything.
 func newPlan(want State, is observed) Plan {
-	p := &planner{want: want, is: is}
+	p := &planner{want: want, is: is, planned: map[netip.Prefix][]way{}}
 	p.planLink()
 	p.planAddresses()
 	p.planRoutes()
@@ -183,32 +184,27 @@ func (p *planner) bypass(r Route) []way {
 // defaultRoute is the host's, of dst's family, whatever other routes there are.
 func (p *planner) defaultRoute(dst netip.Prefix) (way, bool) {
 	special := func(w way) bool { return w.Dst.Bits() > 0 || w.Device == p.want.Device }
-	return longestMatch(p.is.routes, dst.Addr(), special)
+	return longestMatch(p.is.routes.all(), dst.Addr(), special)
 }
 
 func (p *planner) planRoute(w way, bypass bool) {
-	for _, c := range p.changes {
-		if r, ok := c.(*routeChange); ok && r.Way.same(w) {
-			return
-		}
+	there := p.is.routes.only(w.Dst)
+	if slices.ContainsFunc(p.planned[w.Dst], w.same) || slices.ContainsFunc(there, w.same) {
+		return
 	}
-	for _, other := range p.is.routes {
-		if w.same(other) {
-			return
-		}
-	}
-	if other, taken := taken(w, p.is.routes); taken && !bypass {
+	if other, taken := taken(w, there); taken && !bypass {
 		p.fail(clash(w, other))
 		return
 	}
+	p.planned[w.Dst] = append(p.planned[w.Dst], w)
 	p.add(&routeChange{Way: w, Bypass: bypass})
 }
 
-// taken finds the route that w would clash with: to the same destination and
-// at least as strong.
+// taken finds the route that w would clash with, among those to the same
+// destination: one at least as strong.
 func taken(w way, routes []way) (way, bool) {
 	for _, other := range routes {
-		if other.Dst == w.Dst && other.Metric <= w.Metric {
+		if other.Metric <= w.Metric {
 			return other, true
 		}
 	}
