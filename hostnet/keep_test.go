@@ -109,6 +109,19 @@ func (t *twin) set(device string, p property, value int) {
 	t.links[device] = l
 }
 
+// TestLinkServersAreKept: what somebody tells systemd-resolved of the adapter is
+// set right again.
+func TestLinkServersAreKept(t *testing.T) {
+	k := newTwin()
+	withResolved(k)
+	keeping(t, redirected(), k, func(c *kept) {
+		before := c.k.String()
+		c.change("", func(k *twin) { k.revertLinkDNS(c.Context(), "tun0") })
+		mustEqual(t, c.k.String(), before)
+		c.said("have systemd-resolved ask 10.8.0.1")
+	})
+}
+
 // TestNothingLost: as long as nothing is, nothing is changed, whatever is heard.
 func TestNothingLost(t *testing.T) {
 	keeping(t, whole(), newTwin(), func(c *kept) {

@@ -91,6 +91,8 @@ type nameKernel interface {
 	nameService(ctx context.Context, file []byte) nameService
 	setLinkDNS(ctx context.Context, device string, d DNS) error
 	revertLinkDNS(ctx context.Context, device string) error
+	// linkServers are the name servers that the service has for device.
+	linkServers(ctx context.Context, device string) ([]netip.AddrPort, error)
 	// linkResolvers are whom the service would ask for a name without device.
 	linkResolvers(ctx context.Context, device, name string) (Resolvers, error)
 }

@@ -29,6 +29,9 @@ func (limited) linkResolvers(context.Context, string, string) (Resolvers, error)
 func (limited) watch(context.Context, string) (<-chan trigger, error) { return nil, errUnkept }
 func sameNamespace(string) (func() error, error)                      { return nil, errUnkept }
 func (limited) managers() []string                                    { return nil }
+func (limited) linkServers(context.Context, string) ([]netip.AddrPort, error) {
+	return nil, errNotHere
+}
 
 var (
 	errNoForwarding = errors.New("this host is not made a router on this system; run the server on Linux, " +

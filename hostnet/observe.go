@@ -28,7 +28,7 @@ func (h *host) observe(ctx context.Context, want State, own func(way) bool) (obs
 		err = h.observeForward(want, &seen)
 	}
 	if err == nil && want.DNS != nil {
-		err = h.observeResolver(ctx, &seen)
+		err = h.observeResolver(ctx, want.Device, &seen)
 	}
 	h.observeAdvertised(want, &seen)
 	if err != nil {
@@ -105,13 +105,17 @@ func (h *host) perInterface(dir, leaf string) []string {
 	return names
 }
 
-func (h *host) observeResolver(ctx context.Context, seen *observed) error {
+func (h *host) observeResolver(ctx context.Context, device string, seen *observed) error {
 	r := resolver{path: h.opts.ResolvConf}
 	var err error
 	if r.content, r.exists, err = h.kernel.readFile(r.path); err != nil {
 		return err
 	}
 	r.service = h.kernel.nameService(ctx, r.content)
+	if r.service.name != "" {
+		servers, err := h.kernel.linkServers(ctx, device)
+		r.servers, r.known = texts(servers), err == nil
+	}
 	seen.resolver = r
 	return nil
 }

@@ -43,6 +43,8 @@ type observed struct {
 // resolver is how the host resolves names.
 type resolver struct {
 	service nameService // which takes name servers per link
+	servers []string    // that it has for the adapter, as serverText
+	known   bool        // servers says so
 	path    string
 	content []byte
 	exists  bool

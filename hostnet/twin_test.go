@@ -24,7 +24,8 @@ type twin struct {
 	tables   map[string]string
 	drops    []chain
 	resolved map[string]string // nil: not running
-	service  nameService       // of another system than Linux
+	told     map[string][]netip.AddrPort
+	service  nameService // of another system than Linux
 	cannot   limits
 	triggers chan trigger
 
@@ -262,14 +263,21 @@ func (t *twin) watch(context.Context, string) (<-chan trigger, error) { return t
 func (t *twin) managers() []string { return []string{"NetworkManager"} }
 
 func (t *twin) setLinkDNS(_ context.Context, device string, d DNS) error {
-	return t.change("resolved", func() { t.resolved[device] = fmt.Sprint(d) })
+	return t.change("resolved", func() {
+		t.resolved[device] = fmt.Sprint(d)
+		t.told = map[string][]netip.AddrPort{device: d.Servers}
+	})
 }
 
 func (t *twin) revertLinkDNS(_ context.Context, device string) error {
 	if _, ok := t.links[device]; !ok {
 		return errGone
 	}
-	return t.change("revert", func() { delete(t.resolved, device) })
+	return t.change("revert", func() { delete(t.resolved, device); delete(t.told, device) })
+}
+
+func (t *twin) linkServers(_ context.Context, device string) ([]netip.AddrPort, error) {
+	return t.told[device], nil
 }
 
 // linkResolvers are those of wlan0.
