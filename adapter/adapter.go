@@ -27,8 +27,9 @@ type Adapter struct {
 	nic.NIC
 	// Stack is the TCP/IP stack behind it in user space, nil with a device.
 	Stack *userstack.Stack
-	// MAC is a device's Ethernet address, zero where it has none.
-	MAC frame.MAC
+	// FollowMAC tells a device's Ethernet address, at once and whenever somebody
+	// gives it another one (tuntap.Device.Follow); nil without a device.
+	FollowMAC func(told func(frame.MAC)) error
 	// Changes are what was changed on this host, a line each.
 	Changes []string
 	// Partial is what of the wanted state could not be had, nil when all was.
@@ -85,6 +86,9 @@ type Options struct {
 	// Queues is how many queues a device has, where it can (nic.Queued); 0 is
 	// one.
 	Queues int
+	// Profile tells the tunnel from others of this host. With it, an Ethernet
+	// device without LLAddr has the same MAC address each time.
+	Profile string
 	// Apply brings the host to a state; nil: Here.
 	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
 }
@@ -111,13 +115,13 @@ func Kernel(o Options) Opener {
 			return nil, err
 		}
 		want.Device = device.Name()
-		a := &Adapter{NIC: device, device: device, want: want}
+		a := &Adapter{NIC: device, device: device, FollowMAC: device.Follow, want: want}
 		a.applied, err = o.Apply(ctx, want.State)
 		if err = a.partial(err); err != nil {
 			device.Close()
 			return nil, err
 		}
-		a.Changes, a.MAC = a.applied.Changes(), device.MAC()
+		a.Changes = a.applied.Changes()
 		if want.Ethernet != nil {
 			err = a.addEthernet(*want.Ethernet, o.Log)
 		}
@@ -156,15 +160,15 @@ func (a *Adapter) Update(ctx context.Context, want State) error {
 	if a.applied == nil {
 		return nil
 	}
-	a.updateEthernet(want.Ethernet)
+	changed := a.updateEthernet(want.Ethernet)
 	want.Device = a.Name()
 	a.want = want
 	err := a.partial(a.applied.Update(ctx, want.State))
 	a.Changes = a.applied.Changes()
-	if err != nil {
-		return err
+	if changed {
+		a.ethernet.Replug()
 	}
-	return a.refreshMAC()
+	return err
 }
 
 // Close takes back what was changed and closes the adapter. Undoing goes on
@@ -199,12 +203,19 @@ func (a *Adapter) DialContext(ctx context.Context, network, address string) (net
 	return a.Stack.DialContext(ctx, network, address)
 }
 
+// errNoAddress is of a stack, which no other program can give an address.
+var errNoAddress = errors.New("the tunnel has no address, and in user space nothing else can set one: " +
+	"remove ifconfig-noexec where it is given, have the server push ifconfig, or write ifconfig in this configuration")
+
 // UserSpace opens a stack in this process. With forward set, it carries what
 // it receives on to the outside (a server).
 func UserSpace(forward *userstack.ForwardOptions) Opener {
 	return func(_ context.Context, want State) (*Adapter, error) {
 		if want.Ethernet != nil {
 			return nil, errNoEthernet
+		}
+		if len(want.Addresses) == 0 {
+			return nil, errNoAddress
 		}
 		stack, err := userstack.New(userstack.Options{
 			Name: want.Device, MTU: want.MTU,

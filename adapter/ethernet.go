@@ -6,7 +6,9 @@ import (
 
 	"culvert/nic"
 	"culvert/nic/ether"
+	"culvert/nic/frame"
 	"culvert/nic/tuntap"
+	"culvert/process"
 )
 
 var errNoEthernet = errors.New("`adapter ethernet`: in user space the adapter is this program's own, and nobody needs the Ethernet before it; remove the line, or leave out --userspace")
@@ -15,6 +17,7 @@ var errNoEthernet = errors.New("`adapter ethernet`: in user space the adapter is
 // adapter over a tunnel of IP that has no name of its own is called as one.
 func (o Options) device(want State) tuntap.Options {
 	d := tuntap.Options{Kind: o.Kind, Name: want.Device, MTU: want.MTU, Node: o.Node, Queues: o.Queues}
+	d.MAC = func(name string) frame.MAC { return o.mac(want.LLAddr, name) }
 	if want.Ethernet == nil {
 		return d
 	}
@@ -26,10 +29,24 @@ func (o Options) device(want State) tuntap.Options {
 	return d
 }
 
-// addEthernet puts the segment before a device that is up, since only then its
-// MAC is the one it keeps. Frames of the host wait in the device until now.
+// mac is the address of a new Ethernet device: the one asked for, or one that
+// is the same each time for this host, name and profile. Zero: none of them is
+// known, and any will do.
+func (o Options) mac(asked, name string) frame.MAC {
+	if mac, err := frame.ParseMAC(asked); err == nil {
+		return mac
+	}
+	place, ok := process.Place()
+	if !ok || o.Profile == "" {
+		return frame.MAC{}
+	}
+	return frame.StableMAC(append(place, name, o.Profile)...)
+}
+
+// addEthernet puts the segment before a device. Frames of the host wait in the
+// device until now.
 func (a *Adapter) addEthernet(network ether.Network, log *slog.Logger) error {
-	n, err := ether.New(a.NIC, ether.Options{Adapter: a.MAC, Network: network, Log: log})
+	n, err := ether.New(a.NIC, ether.Options{FollowMAC: a.FollowMAC, Network: network, Log: log})
 	if err != nil {
 		return err
 	}
@@ -37,19 +54,9 @@ func (a *Adapter) addEthernet(network ether.Network, log *slog.Logger) error {
 	return nil
 }
 
-// refreshMAC follows the device, whose MAC a push may have changed (lladdr).
-func (a *Adapter) refreshMAC() error {
-	if a.ethernet == nil {
-		return nil
-	}
-	a.MAC = a.device.MAC()
-	return a.ethernet.SetMAC(a.MAC)
-}
-
 // updateEthernet comes before the host is changed: a new address must be known
-// as the host's own when the host asks whether anybody has it.
-func (a *Adapter) updateEthernet(network *ether.Network) {
-	if a.ethernet != nil && network != nil {
-		a.ethernet.Update(*network)
-	}
+// as the host's own when the host asks whether anybody has it. It reports
+// whether the host is to ask anew for what it is told.
+func (a *Adapter) updateEthernet(network *ether.Network) (changed bool) {
+	return a.ethernet != nil && network != nil && a.ethernet.Update(*network)
 }

@@ -37,6 +37,9 @@ type Options struct {
 	// Resolve finds a remote's addresses where no tunnel is in the way; nil: the
 	// system's resolver.
 	Resolve endpoint.Resolver
+	// Network is listened to, so that a connection follows the ways of this
+	// host; nil: nobody listens.
+	Network Network
 	// Ask asks the user for passwords and codes; nil: nobody can be asked.
 	Ask endpoint.Ask
 	// Ready is called each time the tunnel is up.
@@ -67,7 +70,9 @@ type Client struct {
 	peer    atomic.Pointer[tunnel.Peer]
 	adapter atomic.Pointer[adapter.Adapter]
 	state   adapter.State // what the adapter was brought to; owned by Run
+	uplink  uplink
 	loop    sync.Once
+	pinned  atomic.Bool           // the way to the server leads past the tunnel, or will
 	passing atomic.Pointer[error] // the last network error of this connection
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
@@ -86,6 +91,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if err := endpoint.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}
+	cl.uplink = uplink{network: o.Network, own: cl.adapterName}
 	var err error
 	if cl.login, err = newLogin(c, o.Ask); err != nil {
 		return nil, err
@@ -158,6 +164,13 @@ func (c *Client) currentNIC() nic.NIC {
 	return nil
 }
 
+func (c *Client) adapterName() string {
+	if a := c.adapter.Load(); a != nil {
+		return a.Name()
+	}
+	return ""
+}
+
 // tunnel is the adapter as far as it is in the way of questions for names.
 func (c *Client) tunnel() reach.Tunnel {
 	if a := c.adapter.Load(); a != nil && a.ChangesHost() {
@@ -182,6 +195,7 @@ func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
 	defer c.keepStatus()()
+	c.uplink.listen(ctx)
 	var failures int // since the last connection that was up
 	for {
 		target, err := c.remotes.Next(ctx)
@@ -223,6 +237,11 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
+// afterRestart is how long a server is given that said RESTART. Stock OpenVPN
+// stays for two seconds more, while 2.5 lets clients in that it then drops
+// without a word.
+const afterRestart = 3 * time.Second
+
 // verdict is what to do after a connection ended.
 type verdict struct {
 	give        error // give up, for this reason
@@ -249,7 +268,7 @@ func (c *Client) afterwards(err error) verdict {
 	case errors.As(err, &restart) && restart.Halt:
 		return verdict{give: err}
 	case errors.As(err, &restart):
-		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true}
+		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true, backoff: afterRestart}
 	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive):
 		return verdict{give: err, asked: true}
 	case c.cfg.TLSExit && errors.As(err, new(*session.HandshakeError)):
@@ -258,7 +277,7 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):
 		return verdict{give: err}
-	case errors.As(err, &lost), errors.Is(err, errRestart):
+	case errors.As(err, &lost), errors.Is(err, errRestart), errors.Is(err, errMoved):
 		return verdict{sameServer: true, established: true}
 	}
 	return verdict{}
@@ -282,6 +301,10 @@ func (e *lostError) Unwrap() error { return e.err }
 // errInactive ends a connection that nothing goes through.
 var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
 
+// errMoved ends a connection that has no way any more, since this host has
+// another one to the server.
+var errMoved = errors.New("this host reaches the server by another way now")
+
 // errRestart ends a connection that Restart was called on.
 var errRestart = errors.New("a restart was asked for (SIGUSR1)")
 
@@ -294,17 +317,24 @@ func (c *Client) Restart() {
 	}
 }
 
-// pause waits before the next connection. Restart cuts it short.
+// pause waits before the next connection. Restart cuts it short, and so does
+// another way to the server.
 func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-c.restarts:
-		return true
-	case <-ctx.Done():
-		return false
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case <-c.restarts:
+			return true
+		case <-c.uplink.changes:
+			if moved, _ := c.uplink.moved(); moved {
+				return true
+			}
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 

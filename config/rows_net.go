@@ -12,7 +12,7 @@ var netRows = []Directive{
 	{Name: "txqueuelen", Usage: "n", Where: top, Reload: ReloadRestart, Help: "The adapter's queue length (Linux).", set: integer(0, maxSeconds, func(c *Config) *int { return &c.TxQueueLen })},
 	{Name: "ifconfig", Usage: "local remote-or-netmask", Where: pull, Reload: ReloadRestart, Help: "The adapter's IPv4 address, with a peer's address or a netmask.", set: setIfconfig},
 	{Name: "ifconfig-ipv6", Usage: "address/bits [remote]", Where: pull, Reload: ReloadRestart, Help: "The adapter's IPv6 address.", set: setIfconfigIPv6},
-	{Name: "ip-win32", Usage: "method [offset] [lease]", Where: pull, Help: "Of an Ethernet adapter: the offset of its DHCP server's address in the subnet, and the lease in seconds, both after dynamic.", set: func(b *builder, d *call) error { b.ipWin32 = d; return nil }},
+	{Name: "ip-win32", Usage: "method [offset|default] [lease]", Where: pull, Help: "Of an Ethernet adapter: the offset of its DHCP server's address in the subnet, and the lease in seconds, both after dynamic.", set: func(b *builder, d *call) error { b.ipWin32 = d; return nil }},
 	{Name: "ifconfig-noexec", Where: top, Reload: ReloadRestart, Help: "Leave the adapter's addresses alone.", set: on(func(c *Config) *bool { return &c.IfconfigNoexec })},
 
 	{Name: "route", Usage: "network [netmask] [gateway] [metric]", Where: pull, Routing: true, Help: "An IPv4 route, through the tunnel unless a gateway says otherwise.", set: setRoute},
@@ -20,6 +20,7 @@ var netRows = []Directive{
 	{Name: "route-gateway", Usage: "address|dhcp", Where: pull, Help: "The gateway of routes that name none.", set: setRouteGateway},
 	{Name: "route-metric", Usage: "n", Where: pull, Routing: true, Help: "The metric of routes that name none.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.RouteMetric })},
 	{Name: "route-nopull", Where: top, Role: RoleClient, Help: "Take no routes and no DNS from the server.", set: on(func(c *Config) *bool { return &c.RouteNopull })},
+	{Name: "allow-pull-fqdn", Where: top, Role: RoleClient, Help: "Take names in the routes that the server pushes.", set: on(func(c *Config) *bool { return &c.AllowPullFQDN })},
 	{Name: "route-noexec", Where: top, Help: "Leave routes alone.", set: on(func(c *Config) *bool { return &c.RouteNoexec })},
 	{Name: "redirect-gateway", Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Send all traffic through the tunnel: def1, ipv6, !ipv4, local, autolocal, block-local; bypass-dhcp and bypass-dns mean something on Windows only.", set: redirect(false)},
 	{Name: "redirect-private", Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "The same without changing the default route.", set: redirect(true)},

@@ -49,11 +49,7 @@ func (b *builder) resolveIPWin32() {
 		b.remark(d, "only for Windows, or as dynamic with adapter ethernet dhcp; ignored here")
 		return
 	}
-	set := IPWin32{}
-	err := b.ipWin32Value(d, 1, -255, 255, func(n int) { set.Offset = n })
-	if err == nil {
-		err = b.ipWin32Value(d, 2, 10, maxSeconds, func(n int) { set.Lease = time.Duration(n) * time.Second })
-	}
+	set, err := b.ipWin32Dynamic(d)
 	switch e := err.(type) {
 	case nil:
 		b.IPWin32 = set
@@ -66,16 +62,24 @@ func (b *builder) resolveIPWin32() {
 	}
 }
 
-// ipWin32Value reads one of the numbers, where it is given.
-func (b *builder) ipWin32Value(d *call, i, least, most int, set func(int)) error {
-	if len(d.args) <= i {
-		return nil
+// ipWin32Dynamic reads `dynamic [offset|default] [lease]`.
+func (b *builder) ipWin32Dynamic(d *call) (set IPWin32, err error) {
+	const leastLease = 30 // s, as with OpenVPN
+	if len(d.args) > 1 && d.args[1] != "default" {
+		offset, err := b.int(d, 1, -255, 255)
+		if err != nil {
+			return set, err
+		}
+		set.Offset = &offset
 	}
-	n, err := b.int(d, i, least, most)
-	if err == nil {
-		set(n)
+	if len(d.args) > 2 {
+		seconds, err := b.int(d, 2, leastLease, maxSeconds)
+		if err != nil {
+			return set, err
+		}
+		set.Lease = time.Duration(seconds) * time.Second
 	}
-	return err
+	return set, nil
 }
 
 // netBIOS is what `dhcp-option` says of NetBIOS beside addresses.

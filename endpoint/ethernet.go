@@ -35,15 +35,18 @@ func Ethernet(c *config.Config, s *hostnet.State) (*ether.Network, error) {
 	setRoutes(n, s)
 	if n.DHCP {
 		setNames(n, c, s.DNS)
-		s.Addresses, s.DNS = nil, nil
+		s.Addresses, s.DNS, s.Advertised = nil, nil, true
 		s.Routes = slices.DeleteFunc(s.Routes, func(r hostnet.Route) bool { return !r.Bypass })
 	}
 	return n, nil
 }
 
-// leaseTime is that of OpenVPN's own DHCP server (man page, ip-win32). Clients
-// renew far more often, see package dhcp.
-const leaseTime = 365 * 24 * time.Hour
+// leaseTime is how long what is told holds unless `ip-win32` says another time.
+// OpenVPN's own DHCP server says a year (man page, ip-win32), for the sake of
+// hosts that sleep. But a client that goes by half of that alone, as udhcpc
+// does, would never hear of a later push; to renew costs little, since the
+// answer comes from here, whether the tunnel is up or not.
+const leaseTime = 3 * time.Minute
 
 // inner are the adapter's addresses, whoever sets them.
 func inner(c *config.Config, s *hostnet.State) []hostnet.Address {
@@ -81,14 +84,14 @@ func pair(c *config.Config, a hostnet.Address, needed bool) (ether.IPv4, error) 
 		return n, nil
 	}
 	n := ether.IPv4{Address: a.Prefix, Gateway: c.RouteGateway}
-	var ok bool
-	if n.Server, ok = phantom(a.Prefix, c.IPWin32.Offset); !ok && needed {
-		return n, fmt.Errorf("ip-win32 dynamic %d: that is no address for the DHCP server beside %v in its network: write another offset, or adapter ethernet static", c.IPWin32.Offset, a.Prefix)
+	var why string
+	if n.Server, why = phantom(a.Prefix, c.IPWin32.Offset); why != "" && needed {
+		return n, fmt.Errorf("the DHCP server beside %v: %s; name another by `ip-win32 dynamic OFFSET`, have the server give this client another address, or write adapter ethernet static", a.Prefix, why)
 	}
 	return n, nil
 }
 
-// inMiddle tells whether an address is neither the first nor the last of its
+// inMiddle reports whether an address is neither the first nor the last of its
 // network of four.
 func inMiddle(p netip.Prefix) bool {
 	last := p.Addr().As4()[3] & 3
@@ -97,17 +100,18 @@ func inMiddle(p netip.Prefix) bool {
 
 // phantom is the DHCP server's address in a subnet (man page, ip-win32
 // dynamic): so far from the network's first address, or back from its last.
-// Offset 0 leaves it to us: the one before the last, as OpenVPN's client on
+// Without an offset it is the one before the last, as OpenVPN's client on
 // Windows logs it (`DHCP-serv: 10.8.0.254`), or where that is the adapter's own
-// the next one down. ok is false when the address is not free.
-func phantom(p netip.Prefix, offset int) (server netip.Addr, ok bool) {
+// the next one down that is there. An offset that was written is kept to: why
+// says what is wrong with it, or that the network has no address to spare.
+func phantom(p netip.Prefix, offset *int) (server netip.Addr, why string) {
 	first := number(p.Masked().Addr())
 	last := first + uint64(1)<<(32-p.Bits()) - 1
 	switch {
-	case offset > 0:
-		server = address(first + uint64(offset))
-	case offset < 0:
-		server = address(last - uint64(-offset))
+	case offset != nil && *offset < 0:
+		server = address(last - uint64(-*offset))
+	case offset != nil:
+		server = address(first + uint64(*offset))
 	case p.Bits() == 31:
 		server = address(first + last - number(p.Addr()))
 	default:
@@ -116,7 +120,15 @@ func phantom(p netip.Prefix, offset int) (server netip.Addr, ok bool) {
 			server = address(last - 2)
 		}
 	}
-	return server, server != p.Addr() && p.Contains(server)
+	switch {
+	case offset == nil && (server == p.Addr() || !p.Contains(server)):
+		return server, "the network has no other address"
+	case server == p.Addr():
+		return server, fmt.Sprintf("offset %d is the adapter's own address", *offset)
+	case !p.Contains(server):
+		return server, fmt.Sprintf("offset %d leads out of the network, to %v", *offset, server)
+	}
+	return server, ""
 }
 
 func number(a netip.Addr) (n uint64) {

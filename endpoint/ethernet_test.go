@@ -47,12 +47,18 @@ func TestPairs(t *testing.T) {
 		"subnet, taken":            {"", subnet("10.8.0.254", "255.255.255.0"), "10.8.0.254/24 10.8.0.253 none"},
 		"subnet, offset":           {"ip-win32 dynamic 7", subnet("10.8.0.2", "255.255.255.0"), "10.8.0.2/24 10.8.0.7 none"},
 		"subnet, from the end":     {"ip-win32 dynamic -7", subnet("10.8.0.2", "255.255.255.0"), "10.8.0.2/24 10.8.0.248 none"},
+		"subnet, default":          {"ip-win32 dynamic default 60", subnet("10.8.0.2", "255.255.255.0"), "10.8.0.2/24 10.8.0.254 none"},
+		"subnet, offset 0":         {"ip-win32 dynamic 0", subnet("10.8.0.2", "255.255.255.0"), "10.8.0.2/24 10.8.0.0 none"},
+		"subnet, offset -1":        {"ip-win32 dynamic -1 60", subnet("10.8.0.254", "255.255.255.0"), "error"},
 		"subnet, offset taken":     {"ip-win32 dynamic 2", subnet("10.8.0.2", "255.255.255.0"), "error"},
 		"subnet, offset too far":   {"ip-win32 dynamic 200", subnet("10.8.0.2", "255.255.255.128"), "error"},
 		"subnet, too far back":     {"ip-win32 dynamic -200", subnet("10.8.0.2", "255.255.255.128"), "error"},
 		"subnet of two, first":     {"", subnet("10.8.0.2", "255.255.255.254"), "10.8.0.2/31 10.8.0.3 none"},
 		"subnet of two, second":    {"", subnet("10.8.0.3", "255.255.255.254"), "10.8.0.3/31 10.8.0.2 none"},
 		"subnet of one":            {"", subnet("10.8.0.2", "255.255.255.255"), "error"},
+		"subnet of two, offset 0":  {"ip-win32 dynamic 0", subnet("10.8.0.3", "255.255.255.254"), "10.8.0.3/31 10.8.0.2 none"},
+		"subnet of two, taken":     {"ip-win32 dynamic 0", subnet("10.8.0.2", "255.255.255.254"), "error"},
+		"subnet of four, last":     {"", subnet("10.8.0.1", "255.255.255.252"), "10.8.0.1/30 10.8.0.2 none"},
 		"subnet of four":           {"", subnet("10.8.0.2", "255.255.255.252"), "10.8.0.2/30 10.8.0.1 none"},
 		"the whole of it":          {"", subnet("192.168.1.1", "128.0.0.0"), "192.168.1.1/1 255.255.255.254 none"},
 		"net30":                    {"", []string{"topology net30", "ifconfig 10.8.0.6 10.8.0.5"}, "10.8.0.6/30 10.8.0.5 10.8.0.5"},
@@ -81,7 +87,7 @@ var names4 = []string{"dhcp-option DNS 10.8.0.1", "dhcp-option DNS6 fd00:8::1", 
 // only the ways past the tunnel are left.
 func TestLeftToDHCP(t *testing.T) {
 	push := slices.Concat(both, names4, []string{"redirect-gateway def1 ipv6", "route 172.16.0.0 255.240.0.0", "route 172.20.0.0 255.255.0.0 net_gateway", "route-ipv6 2001:db8::/32", "tun-mtu 1400"})
-	n, s, err := pushedEthernet(t, "adapter ethernet dhcp\nip-win32 dynamic 0 60", push...)
+	n, s, err := pushedEthernet(t, "adapter ethernet dhcp\nip-win32 dynamic default 60", push...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,8 @@
 // and address translation. What is wanted is declared as a State; a plan is
 // the difference to what is, readable as text; applying it writes an undo
 // journal first, so that the change is taken back on exit, and by the next
-// start (or Cleanup) when the process was killed.
+// start (or Cleanup) when the process was killed. Until then the State is kept:
+// what the host loses of it is put back.
 package hostnet
 
 import (
@@ -22,6 +23,7 @@ type State struct {
 	LLAddr     string    // MAC address of an Ethernet adapter, six bytes with colons; "" leaves it
 	Addresses  []Address // of the adapter
 	Routes     []Route   // more than those that follow from Addresses
+	Advertised bool      // routes that router advertisements on the adapter name (RFC 4191) are taken, where the kernel reads them
 	BlockLocal bool      // lead the networks this host is on into the tunnel too, all but their gateways
 	DNS        *DNS      // nil leaves names alone
 	Forward    *Forward  // nil: this host is no router
@@ -39,9 +41,13 @@ type Route struct {
 	Via    netip.Addr // next hop; not valid: the adapter itself
 	Device string     // "": State.Device. With Bypass, ignored
 	Metric int
-	// Bypass sends Dst where the host's routes led before this State was
-	// applied: the way to the server itself, and `net_gateway` routes.
+	// Bypass sends Dst where the host's routes lead without this State: the
+	// way to the server itself, and `net_gateway` routes. It follows these
+	// routes when they change.
 	Bypass bool
+	// NetGateway, with Bypass, sends Dst by the host's default route, whatever
+	// more special routes say (`net_gateway`).
+	NetGateway bool
 }
 
 // DNS is how names are to be resolved.
@@ -51,7 +57,7 @@ type Route struct {
 // configd as a service of its own. Else resolv.conf is written in place, since
 // in containers and network namespaces it is a bind mount that cannot be
 // renamed over. resolvconf(8), resolvd(8) and NetworkManager are not asked;
-// what they write later stays, until Update.
+// what they write later is what comes back at the end.
 type DNS struct {
 	Servers []netip.AddrPort // port 0: 53
 	Search  []string         // search domains

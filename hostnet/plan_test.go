@@ -36,7 +36,7 @@ func (h *host) preview(ctx context.Context, want State) (Plan, error) {
 	if err := want.check(); err != nil {
 		return Plan{}, err
 	}
-	seen, err := h.observe(ctx, want)
+	seen, err := h.observe(ctx, want, (&Applied{host: h, j: &journal{Device: want.Device}}).owns)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -76,6 +76,25 @@ func TestPlan(t *testing.T) {
 			"add route 8000::/1 via fd00:8::1 dev tun0 metric 5",
 			"write /etc/resolv.conf: nameserver 10.8.0.1; search corp.example",
 		)},
+		{"routes by advertisement", func(k *twin) {
+			k.settings["net/ipv6/conf/tun0/accept_ra_rt_info_max_plen"] = "0"
+			k.settings["net/ipv6/conf/tun0/accept_ra"] = "1"
+		}, State{Device: "tun0", Advertised: true}, lines(
+			"set net.ipv6.conf.tun0.accept_ra_rt_info_max_plen = 128 (was 0)",
+			"set tun0 up",
+		)},
+		{"routes by advertisement, on a router", func(k *twin) {
+			k.settings["net/ipv6/conf/tun0/accept_ra_rt_info_max_plen"] = "128"
+			k.settings["net/ipv6/conf/tun0/accept_ra"] = "1"
+			k.settings["net/ipv6/conf/tun0/forwarding"] = "1"
+		}, State{Device: "tun0", Advertised: true}, lines(
+			"set net.ipv6.conf.tun0.accept_ra = 2 (was 1)",
+			"set tun0 up",
+		)},
+		{"routes by advertisement, which another program reads", func(k *twin) {
+			k.settings["net/ipv6/conf/tun0/accept_ra"] = "0"
+			k.settings["net/ipv6/conf/tun0/forwarding"] = "1"
+		}, State{Device: "tun0", Advertised: true}, lines("set tun0 up")},
 		{"MAC address", func(k *twin) {
 			k.links["tap0"] = link{MTU: 1500, LLAddr: "be:ef:00:00:00:01"}
 		}, State{Device: "tap0", LLAddr: "02:00:5E:10:00:01"}, lines(

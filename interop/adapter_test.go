@@ -200,7 +200,7 @@ func TestAdapterDHCP(t *testing.T) {
 			c := plain
 			c.topology = topology
 			server := e.serve(serverParty(t, c, everythingByDHCP...))
-			e.connect(t, topology, "setenv opt adapter ethernet dhcp", "ip-win32 dynamic 0 10")
+			e.connect(t, topology, "setenv opt adapter ethernet dhcp", "ip-win32 dynamic default 30")
 			if v4, v6 := e.client.device(tunDevice); v4.prefix.IsValid() || v6.prefix.IsValid() {
 				t.Errorf("the adapter has %v and %v before the host asked", v4, v6)
 			}
@@ -208,7 +208,7 @@ func TestAdapterDHCP(t *testing.T) {
 			got := d.lease(1)
 			for name, value := range map[string]string{
 				"ip_address": want.address, "subnet_mask": want.mask, "dhcp_server_identifier": want.server, "routers": want.router,
-				"dhcp_lease_time": "10", "dhcp_renewal_time": "5", "interface_mtu": "1400",
+				"dhcp_lease_time": "30", "dhcp_renewal_time": "15", "interface_mtu": "1400",
 				"domain_name_servers": "10.8.0.1 9.9.9.9", "domain_name": "inside.example", "domain_search": "inside.example. other.example.",
 				"ntp_servers": "10.8.0.2", "netbios_name_servers": "10.8.0.3", "netbios_dd_server": "10.8.0.4", "netbios_node_type": "8", "netbios_scope": "scope",
 			} {
@@ -261,7 +261,7 @@ func (e ethernetLab) checkIPv6(t *testing.T) {
 func TestAdapterRenewal(t *testing.T) {
 	e := newEthernetLab(t)
 	server := e.serve(serverParty(t, plain, everythingByDHCP...))
-	client := e.connect(t, plain.topology, "adapter ethernet dhcp", "ip-win32 dynamic -3 10")
+	client := e.connect(t, plain.topology, "adapter ethernet dhcp", "ip-win32 dynamic -3 30")
 	d := e.client.runDhclient(t, "-4")
 	if got := d.lease(1); got["ip_address"] != "10.8.0.2" || got["dhcp_server_identifier"] != "10.8.0.252" {
 		t.Fatalf("first lease: %v", got)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -40,15 +41,17 @@ const resolvConf = "nameserver 192.0.2.53\nsearch before.example\n"
 
 // netns is one network namespace: a host of the lab.
 type netns struct {
-	t    testing.TB
-	name string
-	dir  string // private to this host: configurations, state
+	t     testing.TB
+	name  string
+	dir   string   // private to this host: configurations, state
+	enter []string // the command line before that of a program of this host
 }
 
 // host makes a namespace with its own /etc/resolv.conf and loopback up.
 func (l *lab) host(role string) *netns {
 	l.t.Helper()
-	n := &netns{l.t, fmt.Sprintf("%s%d-%d%s", namePrefix, os.Getpid(), l.serial, role), l.t.TempDir()}
+	name := fmt.Sprintf("%s%d-%d%s", namePrefix, os.Getpid(), l.serial, role)
+	n := &netns{l.t, name, l.t.TempDir(), []string{"ip", "netns", "exec", name}}
 	l.t.Cleanup(func() { removeNamespace(n.name) })
 	if err := os.MkdirAll(etcDir(n.name), 0o755); err != nil {
 		l.t.Fatal(err)
@@ -129,7 +132,7 @@ func (n *netns) output(argv ...string) string {
 
 // exec is the command line that runs argv on the host.
 func (n *netns) exec(argv []string) []string {
-	return append([]string{"ip", "netns", "exec", n.name}, argv...)
+	return append(slices.Clone(n.enter), argv...)
 }
 
 // nft loads a ruleset on the host, in one step.

@@ -25,6 +25,7 @@ type process struct {
 	name  string
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
+	out   *os.File // what it says
 
 	mu      sync.Mutex
 	lines   []string
@@ -62,13 +63,14 @@ func (p *process) launch() error {
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
-	go p.collect(r)
+	p.out = r
+	go p.collect()
 	return nil
 }
 
-func (p *process) collect(r *os.File) {
-	defer r.Close()
-	for s := bufio.NewScanner(r); s.Scan(); {
+func (p *process) collect() {
+	defer p.out.Close()
+	for s := bufio.NewScanner(p.out); s.Scan(); {
 		p.note(func() { p.lines = append(p.lines, s.Text()) })
 	}
 	err := p.cmd.Wait()
@@ -92,9 +94,12 @@ func (p *process) finish() {
 	}
 }
 
-// kill ends the process the hard way (kill -9) and waits until it is gone.
+// kill ends the process the hard way (kill -9) and waits until it is gone. Its
+// children, whose output is the same, may live on: removing their host ends
+// them.
 func (p *process) kill() {
 	p.cmd.Process.Kill()
+	p.out.SetReadDeadline(time.Now().Add(time.Second))
 	<-p.done
 }
 

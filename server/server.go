@@ -70,6 +70,7 @@ type Server struct {
 	lan     *proxyLAN // nil: no proxy-lan
 
 	numbers  atomic.Uint64 // of clients, those given so far
+	leaving  atomic.Bool   // clients are being sent away, and none is let in
 	restarts chan struct{} // asked for by Restart
 	poolFile *process.File // nil: not kept
 }
@@ -183,8 +184,10 @@ func (s *Server) open(ctx context.Context) (err error) {
 		s.sockets.close()
 		return err
 	}
-	if s.segment != nil && s.adapter.MAC.IsStation() {
-		s.segment.SetMAC(s.adapter.MAC)
+	if s.segment != nil && s.adapter.FollowMAC != nil {
+		if err := s.adapter.FollowMAC(s.segment.SetMAC); err != nil {
+			s.log.Warn("the adapter's MAC address is not kept from clients", "error", err)
+		}
 	}
 	if s.adapter.Partial != nil {
 		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
@@ -273,6 +276,7 @@ func (s *Server) restart() {
 	for _, c := range s.table.all() {
 		c.evict()
 	}
+	s.leaving.Store(false)
 }
 
 // dismissTime is how long clients are given to confirm that they were told.
@@ -280,7 +284,11 @@ const dismissTime = 2 * time.Second
 
 // dismiss tells the clients that the server goes, so that they need not wait
 // for ping-restart to notice.
+//
+// A client that comes back from now on gets no answer: it would be dropped without
+// a word. Some do not confirm, and come back at once: OpenVPN after a second.
 func (s *Server) dismiss() {
+	s.leaving.Store(true)
 	text := "RESTART"
 	switch s.cfg.ExplicitExitNotify {
 	case 0:

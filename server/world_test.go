@@ -215,7 +215,7 @@ func opener(pipe *nictest.Pipe, states *[]adapter.State) adapter.Opener {
 		if states != nil {
 			*states = append(*states, want)
 		}
-		return &adapter.Adapter{NIC: pipe, MAC: deviceMAC}, nil
+		return &adapter.Adapter{NIC: pipe, FollowMAC: func(told func(frame.MAC)) error { told(deviceMAC); return nil }}, nil
 	}
 }
 

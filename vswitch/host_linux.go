@@ -3,10 +3,7 @@ package vswitch
 import (
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -24,11 +21,7 @@ type linux struct{}
 
 func newHost() host { return linux{} }
 
-// machine is the id that systemd, too, makes addresses of (machine-id(5)).
-func (linux) machine() string {
-	id, _ := os.ReadFile("/etc/machine-id")
-	return strings.TrimSpace(string(id))
-}
+func (linux) machine() string { return process.MachineID() }
 
 func (linux) openPhysical(name string) (nic.NIC, frame.MAC, error) {
 	p, err := tuntap.OpenPhysical(name)
@@ -45,12 +38,12 @@ func (linux) openTAP(name, namespace string, mac frame.MAC, mtu int) (n nic.NIC,
 		if _, err := netlink.LinkByName(name); err == nil {
 			return fmt.Errorf("a device %s is there already: choose another name", name)
 		}
-		d, err := tuntap.Open(tuntap.Options{Kind: nic.Ethernet, Name: name, MTU: mtu})
+		d, err := tuntap.Open(tuntap.Options{Kind: nic.Ethernet, Name: name, MTU: mtu, MAC: func(string) frame.MAC { return mac }})
 		if err != nil {
 			return err
 		}
 		n = d
-		return bringUp(name, mac)
+		return bringUp(name)
 	})
 	if err != nil && n != nil {
 		return nil, errors.Join(err, n.Close())
@@ -58,14 +51,10 @@ func (linux) openTAP(name, namespace string, mac frame.MAC, mtu int) (n nic.NIC,
 	return n, err
 }
 
-// bringUp gives a device its MAC, and brings it up.
-func bringUp(name string, mac frame.MAC) error {
+func bringUp(name string) error {
 	link, err := netlink.LinkByName(name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
-	}
-	if err := netlink.LinkSetHardwareAddr(link, net.HardwareAddr(mac[:])); err != nil {
-		return fmt.Errorf("%s: giving it the address %s: %w", name, mac, err)
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
 		return fmt.Errorf("%s: bringing it up: %w", name, err)

@@ -161,7 +161,7 @@ func (s *Switch) Add(spec Spec) error {
 		return fmt.Errorf("%s is a port of this hub already: choose another name, or remove it first", spec.Name)
 	}
 	if spec.MAC == (frame.MAC{}) {
-		spec.MAC = hub.StableMAC(append(s.seed, spec.Name)...)
+		spec.MAC = frame.StableMAC(append(s.seed, spec.Name)...)
 	}
 	if spec.MTU == 0 {
 		spec.MTU = s.mtu

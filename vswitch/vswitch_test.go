@@ -125,7 +125,7 @@ func (c Client) text(t *testing.T) string {
 func TestLifeOfAHub(t *testing.T) {
 	m := new(twin)
 	c := start(t, m, Options{Uplink: "eth0", NICs: []string{"a,mac=02:00:00:00:00:01,vlan=7,netns=blue", "b,mtu=1300"}})
-	stable := hub.StableMAC("this one", "eth0", uplinkMAC.String(), "b").String()
+	stable := frame.StableMAC("this one", "eth0", uplinkMAC.String(), "b").String()
 	if got := m.all(); !slices.Equal(got, []string{"blue:a 02:00:00:00:00:01 1400", ":b " + stable + " 1300"}) {
 		t.Errorf("devices %q", got)
 	}

@@ -20,13 +20,16 @@ type answerer struct {
 	network Network
 	// former is what the host may still have the IPv4 address of. Its gateway
 	// and server are answered for until the host has asked for the new one.
-	former  IPv4
-	router  router
-	counts  *Counters
-	log     *slog.Logger
-	leased  netip.Addr // last told to the log
-	omitted bool       // told to the log
+	former IPv4
+	router router
+	counts *Counters
+	log    *slog.Logger
+	leased netip.Addr // last told to the log
+	told   remarks
 }
+
+// remarks are what the log was told of the network there is now.
+type remarks struct{ omitted, unasked, unavailable bool }
 
 // update makes the segment another one and returns what the host is to be told
 // at once.
@@ -35,11 +38,11 @@ func (a *answerer) update(now time.Time, n Network) [][]byte {
 	if a.network = n; was.IPv4.Address != n.IPv4.Address && n.DHCP {
 		a.former = was.IPv4
 	}
-	a.omitted = false
+	a.told = remarks{}
 	for _, what := range n.Unsaid {
 		a.log.Warn("DHCP cannot tell this host " + what)
 	}
-	a.router.changed(now, n, was.IPv6.Address.Masked())
+	a.router.changed(now, n, was)
 	return a.tick(now)
 }
 
@@ -65,43 +68,39 @@ func (a *answerer) advertise(to netip.Addr, host frame.MAC) [][]byte {
 
 // ask takes a question that sort found and returns the frames that answer it.
 func (a *answerer) ask(k kind, packet []byte) [][]byte {
-	var answer []byte
-	count, answered := Unanswered, false
+	var answer [][]byte
+	count := Unanswered
 	switch k {
 	case askARP:
-		answer, count, answered = a.arp(packet)
+		answer, count = a.arp(packet)
 	case askND:
-		return a.neighbour(packet)
+		answer, count = a.neighbour(packet)
 	case askDHCP4:
-		answer, count, answered = a.dhcp4(packet)
+		answer, count = a.dhcp4(packet)
 	case askDHCP6:
-		answer, count, answered = a.dhcp6(packet)
+		answer, count = a.dhcp6(packet)
 	}
 	a.counts[count].Add(1)
-	if !answered {
-		return nil
-	}
-	return [][]byte{answer}
+	return answer
 }
 
-func (a *answerer) arp(packet []byte) ([]byte, Count, bool) {
+func (a *answerer) arp(packet []byte) ([][]byte, Count) {
 	q, ok := neighbor.ParseARP(packet)
 	if !ok || q.SenderMAC != a.macs.Load().adapter {
-		return nil, BadARP, false
+		return nil, BadARP
 	}
 	answer, ok := q.Answer(nil, a.who)
 	if !ok {
-		return nil, Unanswered, false
+		return nil, Unanswered
 	}
-	return answer, AnsweredARP, true
+	return [][]byte{answer}, AnsweredARP
 }
 
 // neighbour is both of neighbours and routers.
-func (a *answerer) neighbour(packet []byte) (answer [][]byte) {
+func (a *answerer) neighbour(packet []byte) (answer [][]byte, count Count) {
 	nd, ok := neighbor.ParseND(packet)
 	if !ok {
-		a.counts[BadND].Add(1)
-		return nil
+		return nil, BadND
 	}
 	if _, router := nd.Message.(*ndp.RouterSolicitation); router && a.network.IPv6.Address.IsValid() {
 		answer = a.advertise(nd.Src, a.macs.Load().adapter)
@@ -109,75 +108,84 @@ func (a *answerer) neighbour(packet []byte) (answer [][]byte) {
 		answer = [][]byte{b}
 	}
 	if answer == nil {
-		a.counts[Unanswered].Add(1)
-		return nil
+		return nil, Unanswered
 	}
-	a.counts[AnsweredND].Add(1)
-	return answer
+	return answer, AnsweredND
 }
 
 // who is the phantom gateway for every address of the network but the
-// adapter's own, the one that the host may have had before included.
+// adapter's own, the one that the host may have had before included, and for
+// the servers that the host was told of.
 func (a *answerer) who(addr netip.Addr) (neighbor.Station, bool) {
+	gateway := neighbor.Station{MAC: a.macs.Load().gateway, Router: addr == GatewayIPv6}
 	if addr.Is4() {
 		own := addr == a.network.IPv4.Address.Addr() || addr == a.former.Address.Addr()
 		former := addr == a.former.Server || addr == a.former.Gateway
-		return neighbor.Station{MAC: a.macs.Load().gateway}, !own && (former || a.network.IPv4.holds(addr))
+		here := a.network.IPv4.holds(addr) || a.network.IPv4.Address.IsValid() && a.network.beside(addr)
+		return gateway, !own && (former || here)
 	}
-	router := addr == GatewayIPv6
-	return neighbor.Station{MAC: a.macs.Load().gateway, Router: router}, router && a.network.IPv6.Address.IsValid() || a.network.IPv6.holds(addr)
+	six := a.network.IPv6
+	return gateway, six.holds(addr) || six.Address.IsValid() && addr != six.Address.Addr() && (gateway.Router || a.network.beside(addr))
 }
 
-func (a *answerer) dhcp4(packet []byte) ([]byte, Count, bool) {
+func (a *answerer) dhcp4(packet []byte) (answer [][]byte, count Count) {
 	d, ok := datagram.Parse(packet)
 	if !ok {
-		return nil, BadDHCP, false
+		return nil, BadDHCP
 	}
 	if !a.network.DHCP {
-		return nil, Unanswered, false
+		return nil, Unanswered
 	}
 	reply, outcome, err := a.network.lease4().Answer(d.Payload, a.macs.Load().adapter, d.Dst.Addr())
 	if err != nil {
 		a.log.Debug("DHCP from the adapter's host", "error", err)
-		return nil, BadDHCP, false
+		return nil, BadDHCP
 	}
 	a.report("DHCP", outcome, a.network.IPv4.Address.Addr())
 	if outcome == dhcp.Leased {
 		a.former = IPv4{}
 	}
-	a.reportOmitted(reply.Omitted)
+	a.reportLost(reply)
 	if reply.Message == nil {
-		return nil, Unanswered, false
+		return nil, Unanswered
 	}
-	to := a.macs.Load().adapter
 	if reply.Broadcast {
-		to = frame.Broadcast
+		answer = append(answer, a.fromServer(reply, broadcast4, frame.Broadcast))
 	}
-	answer := datagram.Datagram{Src: netip.AddrPortFrom(reply.From, portDHCPServer), Dst: netip.AddrPortFrom(reply.To, portDHCPClient), Payload: reply.Message}
-	return answer.Append(nil, a.macs.Load().gateway, to), AnsweredDHCP, true
+	if reply.To.IsValid() {
+		answer = append(answer, a.fromServer(reply, reply.To, a.macs.Load().adapter))
+	}
+	return answer, AnsweredDHCP
 }
 
-func (a *answerer) dhcp6(packet []byte) ([]byte, Count, bool) {
+var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+func (a *answerer) fromServer(reply dhcp.Reply4, to netip.Addr, mac frame.MAC) []byte {
+	d := datagram.Datagram{Src: netip.AddrPortFrom(reply.From, portDHCPServer), Dst: netip.AddrPortFrom(to, portDHCPClient), Payload: reply.Message}
+	return d.Append(nil, a.macs.Load().gateway, mac)
+}
+
+func (a *answerer) dhcp6(packet []byte) ([][]byte, Count) {
 	d, ok := datagram.Parse(packet)
 	if !ok || !d.Src.Addr().IsLinkLocalUnicast() || !d.Dst.Addr().IsMulticast() {
-		return nil, BadDHCP, false
+		return nil, BadDHCP
 	}
 	if !a.network.DHCP {
-		return nil, Unanswered, false
+		return nil, Unanswered
 	}
 	n := a.network
 	l := dhcp.Lease6{Address: n.IPv6.Address.Addr(), Server: a.macs.Load().gateway, Time: n.Lease, DNS: n.DNS, Search: n.Search, NTP: n.NTP}
 	reply, outcome, err := l.Answer(d.Payload)
 	if err != nil {
 		a.log.Debug("DHCPv6 from the adapter's host", "error", err)
-		return nil, BadDHCP, false
+		return nil, BadDHCP
 	}
 	a.report("DHCPv6", outcome, l.Address)
 	if reply == nil {
-		return nil, Unanswered, false
+		return nil, Unanswered
 	}
 	answer := datagram.Datagram{Src: netip.AddrPortFrom(GatewayIPv6, portDHCPv6Server), Dst: d.Src, Payload: reply}
-	return answer.Append(nil, a.macs.Load().gateway, a.macs.Load().adapter), AnsweredDHCPv6, true
+	return [][]byte{answer.Append(nil, a.macs.Load().gateway, a.macs.Load().adapter)}, AnsweredDHCPv6
 }
 
 // report tells the log what the host's client made of its address.
@@ -193,14 +201,27 @@ func (a *answerer) report(protocol string, outcome dhcp.Outcome, addr netip.Addr
 		a.log.Warn(protocol+": this host says that the address is in use already; look for it on another adapter", "address", addr)
 	case dhcp.Refused:
 		a.log.Info(protocol+": this host asked for another address than the one there is now", "address", addr)
+	case dhcp.Unavailable:
+		if !a.told.unavailable {
+			a.told.unavailable = true
+			a.log.Info(protocol + ": this host asks for a prefix to give on to others or a temporary address, and is told that there is none: a tunnel has one address for it")
+		}
 	default:
 		a.log.Debug(protocol+": "+string(outcome), "address", addr)
 	}
 }
 
-func (a *answerer) reportOmitted(omitted []uint8) {
-	if len(omitted) > 0 && !a.omitted {
-		a.omitted = true
-		a.log.Warn("DHCP: this host's client has no room for all that was pushed; left out are the options", "numbers", omitted)
+// reportLost tells the log what of the push the host's DHCP client does not
+// learn.
+func (a *answerer) reportLost(reply dhcp.Reply4) {
+	if len(reply.Omitted) > 0 && !a.told.omitted {
+		a.told.omitted = true
+		a.log.Warn("DHCP: this host's client has no room for all that was pushed; left out are the options", "numbers", reply.Omitted)
+	}
+	if reply.RoutesUnasked && !a.told.unasked {
+		a.told.unasked = true
+		a.log.Warn("DHCP: this host's client does not ask for routes, and will not set those that were pushed: have it ask for option 121 "+
+			"(udhcpc: `-O staticroutes`, dhclient: rfc3442-classless-static-routes in `request`, dhcpcd: `option classless_static_routes`), "+
+			"or write adapter ethernet static", "routes", a.network.IPv4.Routes)
 	}
 }

@@ -26,7 +26,8 @@ var pushed = Network{
 		Routes: []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")}},
 	IPv6: IPv6{Address: netip.MustParsePrefix("fd00:8::6/64"), Peer: netip.MustParseAddr("fd00:9::1"), Default: true,
 		Routes: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}},
-	DNS:    []netip.Addr{netip.MustParseAddr("10.8.0.1"), netip.MustParseAddr("fd00:8::1")},
+	DNS:    []netip.Addr{netip.MustParseAddr("10.8.0.1"), netip.MustParseAddr("fd00:8::1"), netip.MustParseAddr("9.9.9.9"), netip.MustParseAddr("2620:fe::9")},
+	NTP:    []netip.Addr{netip.MustParseAddr("198.51.100.1")},
 	Domain: "corp.example", Search: []string{"corp.example"},
 }
 
@@ -81,6 +82,11 @@ func TestNeighbours(t *testing.T) {
 		"its own probe":         {arp("0.0.0.0", "10.8.0.6"), Unanswered},
 		"its announcement":      {arp("10.8.0.6", "10.8.0.6"), Unanswered},
 		"another network":       {arp("10.8.0.6", "192.168.1.1"), Unanswered},
+		"the network":           {arp("10.8.0.6", "10.8.0.0"), Unanswered},
+		"the broadcast address": {arp("10.8.0.6", "10.8.0.255"), Unanswered},
+		"a name server":         {arp("10.8.0.6", "9.9.9.9"), AnsweredARP},
+		"a time server":         {arp("10.8.0.6", "198.51.100.1"), AnsweredARP},
+		"a name server, 6":      {solicit(own6, "2620:fe::9"), AnsweredND},
 		"self-assigned":         {arp("0.0.0.0", "169.254.3.4"), Unanswered},
 		"forged ARP":            {with(arp("10.8.0.6", "10.8.0.1"), 22, 9), BadARP},
 		"cut ARP":               {arp("10.8.0.6", "10.8.0.1")[:30], BadARP},
@@ -165,7 +171,7 @@ func routeText(frame []byte, seen *int) string {
 }
 
 func TestRouterAnswers(t *testing.T) {
-	const full = "m true o true default 30m0s High; mtu 1400; fd00:8::/64 l true a false 30m0s; dns [fd00:8::1]; search [corp.example]; " +
+	const full = "m true o true default 30m0s High; mtu 1400; fd00:8::/64 l true a false 30m0s; dns [fd00:8::1 2620:fe::9]; search [corp.example]; " +
 		"route ::/1; route 8000::/1; route 2001:db8::/32"
 	private := pushed
 	private.IPv6.Default = false
@@ -180,7 +186,7 @@ func TestRouterAnswers(t *testing.T) {
 	}{
 		"all":               {pushed, ll, "to fe80::10 " + full},
 		"from nowhere":      {pushed, netip.IPv6Unspecified(), "to ff02::1 " + full},
-		"no default route":  {private, ll, "to fe80::10 m true o true default 0s Medium; mtu 1400; fd00:8::/64 l true a false 30m0s; dns [fd00:8::1]; search [corp.example]; route 2001:db8::/32"},
+		"no default route":  {private, ll, "to fe80::10 m true o true default 0s Medium; mtu 1400; fd00:8::/64 l true a false 30m0s; dns [fd00:8::1 2620:fe::9]; search [corp.example]; route 2001:db8::/32"},
 		"set by other ways": {static, ll, "to fe80::10 m false o false default 0s Medium; mtu 1400"},
 		"IPv4 alone":        {only4, ll, ""},
 	} {
@@ -229,7 +235,7 @@ func TestAdvertisesUnasked(t *testing.T) {
 		t.Errorf("after a change: %s", got)
 	}
 	got = raText(t, m.update(now, Network{MTU: 1400, DHCP: true}))
-	if !strings.Contains(got, "default 0s") || !strings.Contains(got, "fd00:77::/64 l true a false 0s") {
+	if !strings.Contains(got, "default 0s") || !strings.Contains(got, "fd00:77::/64 l true a false 0s") || strings.Count(got, "route ") != 3 || !strings.Contains(got, "search [corp.example]") {
 		t.Errorf("after IPv6 went: %s", got)
 	}
 	for range advertiseFirst {
@@ -237,6 +243,34 @@ func TestAdvertisesUnasked(t *testing.T) {
 	}
 	if !m.next().IsZero() {
 		t.Error("goes on about IPv6 where there is none")
+	}
+}
+
+// TestWithdraws: routes, servers and domains that are not pushed any more end
+// at once, and those that are go on.
+func TestWithdraws(t *testing.T) {
+	m := newMachine(pushed)
+	other := pushed
+	other.IPv6.Routes = []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/48")}
+	other.DNS, other.Search = []netip.Addr{netip.MustParseAddr("fd00:8::1")}, nil
+	ra := m.router
+	ra.changed(start, other, pushed)
+	var got []string
+	for _, o := range ra.advertisement(other, gateway).Options {
+		switch o := o.(type) {
+		case *ndp.RouteInformation:
+			got = append(got, fmt.Sprint(o.Prefix, " ", o.RouteLifetime))
+		case *ndp.RecursiveDNSServer:
+			got = append(got, fmt.Sprint(o.Servers, " ", o.Lifetime))
+		case *ndp.DNSSearchList:
+			got = append(got, fmt.Sprint(o.DomainNames, " ", o.Lifetime))
+		case *ndp.PrefixInformation:
+			got = append(got, fmt.Sprint(o.Prefix, " ", o.ValidLifetime))
+		}
+	}
+	want := []string{"[2620:fe::9] 0s", "[corp.example] 0s", "fd00:8:: 30m0s", "[fd00:8::1] 30m0s", ":: 30m0s", "8000:: 30m0s", "2001:db8:1:: 30m0s", "2001:db8:: 0s"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
@@ -316,9 +350,15 @@ func TestChangeReachesTheHost(t *testing.T) {
 	if len(m.tell(t, arp("0.0.0.0", "10.8.0.6"))) > 0 || len(m.tell(t, arp("0.0.0.0", "10.8.0.10"))) > 0 {
 		t.Error("the host is told that an address of its own is in use")
 	}
-	_, d, nak := reply4(t, m.tell(t, from4("10.8.0.6", "10.8.0.5", dhcpv4.MessageTypeRequest, dhcpv4.WithClientIP(net.IPv4(10, 8, 0, 6)))))
-	if nak.MessageType() != dhcpv4.MessageTypeNak || d.Src.Addr().String() != "10.8.0.5" {
-		t.Errorf("renewing: %v from %v", nak.MessageType(), d.Src)
+	naks := m.tell(t, from4("10.8.0.6", "10.8.0.5", dhcpv4.MessageTypeRequest, dhcpv4.WithClientIP(net.IPv4(10, 8, 0, 6))))
+	if len(naks) != 2 {
+		t.Fatalf("renewing: %d answers", len(naks))
+	}
+	for i, to := range []string{"255.255.255.255:68", "10.8.0.6:68"} {
+		h, d, nak := reply4(t, naks[i:i+1])
+		if nak.MessageType() != dhcpv4.MessageTypeNak || d.Src.Addr().String() != "10.8.0.5" || d.Dst.String() != to || h.Dst.IsGroup() != (i == 0) {
+			t.Errorf("renewing: %v from %v to %v at %v", nak.MessageType(), d.Src, d.Dst, h.Dst)
+		}
 	}
 	wants := dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.IPv4(10, 8, 0, 10)))
 	_, d, ack := reply4(t, m.tell(t, from4("0.0.0.0", "255.255.255.255", dhcpv4.MessageTypeRequest, wants)))
@@ -327,6 +367,29 @@ func TestChangeReachesTheHost(t *testing.T) {
 	}
 	if len(m.tell(t, arp("10.8.0.10", "10.8.0.5"))) > 0 {
 		t.Error("the former server is still there")
+	}
+}
+
+// TestSmallNetworks: which addresses are a station's.
+func TestSmallNetworks(t *testing.T) {
+	for network, want := range map[string]map[string]bool{
+		"10.8.0.1/30": {"10.8.0.0": false, "10.8.0.1": false, "10.8.0.2": true, "10.8.0.3": false},
+		"10.8.0.2/31": {"10.8.0.2": false, "10.8.0.3": true},
+		"10.8.0.2/32": {"10.8.0.2": false, "10.8.0.3": false},
+		"10.8.1.2/23": {"10.8.0.0": false, "10.8.0.255": true, "10.8.1.0": true, "10.8.1.255": false},
+		"10.8.0.1/0":  {"0.0.0.0": false, "255.255.255.255": false, "10.8.0.2": true},
+	} {
+		n := IPv4{Address: netip.MustParsePrefix(network)}
+		for addr, want := range want {
+			if got := n.holds(netip.MustParseAddr(addr)); got != want {
+				t.Errorf("%s holds %s: %v", network, addr, got)
+			}
+		}
+	}
+	// The DHCP server may be at the network's own address (ip-win32 dynamic 0).
+	n := IPv4{Address: netip.MustParsePrefix("10.8.0.2/24"), Server: netip.MustParseAddr("10.8.0.0")}
+	if !n.holds(n.Server) {
+		t.Error("the DHCP server is not there")
 	}
 }
 

@@ -33,15 +33,18 @@ type NIC struct {
 	mu      sync.Mutex // of what is below
 	machine answerer
 	timer   *time.Timer // for machine.next; nil: none
+	plug    *time.Timer // until the cable is plugged in again; nil: it is
+	strange strangers
 	closed  bool
 }
 
 // Options are what an adapter is made with.
 type Options struct {
-	// Adapter is the MAC of the host's adapter.
-	Adapter frame.MAC
-	Network Network
-	Log     *slog.Logger // nil: silence
+	// FollowMAC tells the MAC of the host's adapter, at once and whenever it is
+	// given another one. Frames from any other are dropped.
+	FollowMAC func(told func(frame.MAC)) error
+	Network   Network
+	Log       *slog.Logger // nil: silence
 }
 
 // New takes over an adapter of frames. Its MTU is that of the packets in them.
@@ -50,22 +53,35 @@ func New(frames nic.NIC, o Options) (*NIC, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &NIC{NIC: frames}
-	if err := n.SetMAC(o.Adapter); err != nil {
+	n.machine = answerer{segment: &n.segment, counts: &n.counts, log: o.Log}
+	if err := o.FollowMAC(n.setMAC); err != nil {
 		return nil, err
 	}
-	n.machine = answerer{segment: &n.segment, counts: &n.counts, log: o.Log}
+	if n.segment.macs.Load() == nil {
+		return nil, fmt.Errorf("ether: %s: the adapter has no MAC address of a station", n.Name())
+	}
 	n.Update(o.Network)
 	return n, nil
 }
 
-// SetMAC says that the host's adapter has another MAC. Frames from any other
-// are dropped.
-func (n *NIC) SetMAC(adapter frame.MAC) error {
+// setMAC says that the host's adapter has another MAC. The gateway keeps its
+// own: the host knows it by that, and its DHCPv6 client by the identifier made
+// of it.
+func (n *NIC) setMAC(adapter frame.MAC) {
 	if !adapter.IsStation() {
-		return fmt.Errorf("ether: %s: %v is no MAC of an adapter", n.Name(), adapter)
+		return
 	}
-	n.segment.macs.Store(&macs{adapter, Gateway(adapter)})
-	return nil
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := macs{adapter, Gateway(adapter)}
+	if was := n.segment.macs.Load(); was != nil {
+		n.machine.log.Info("the adapter was given another MAC address, and is known by that now", "was", was.adapter, "now", adapter)
+		if was.gateway != adapter {
+			now.gateway = was.gateway
+		}
+	}
+	n.segment.macs.Store(&now)
+	n.strange.since = time.Time{}
 }
 
 // Gateway is the phantom gateway's MAC on the segment of an adapter: another
@@ -79,18 +95,20 @@ func Gateway(adapter frame.MAC) frame.MAC {
 // Kind is IP: the Ethernet is for the host alone.
 func (n *NIC) Kind() nic.Kind { return nic.IP }
 
-// Update makes the segment another network, as after a push. The host is told
-// at once by router advertisement, and when it renews by DHCP. The same network
-// again changes nothing.
-func (n *NIC) Update(network Network) {
+// Update makes the segment another network, as after a push, and reports
+// whether the host was told something else before: it is told at once by router
+// advertisement, and by DHCP when it asks, for which Replug gives it a reason.
+// The same network again changes nothing.
+func (n *NIC) Update(network Network) (changed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	// A host that has not heard of a smaller MTU may use the one before.
 	n.segment.mtu.Store(max(n.segment.mtu.Load(), int32(n.MTU()), int32(network.MTU)))
 	if reflect.DeepEqual(network, n.machine.network) {
-		return
+		return false
 	}
 	n.write(n.machine.update(time.Now(), network))
+	return network.DHCP
 }
 
 // Counters count what was dropped and what answered.
@@ -114,7 +132,7 @@ func (n *NIC) ReadBatch(batch []*buf.Packet) (int, error) {
 	}
 }
 
-// outbound tells whether a frame became a packet for the tunnel.
+// outbound reports whether a frame became a packet for the tunnel.
 func (n *NIC) outbound(p *buf.Packet) bool {
 	k, why := n.segment.sort(p)
 	switch k {
@@ -122,6 +140,9 @@ func (n *NIC) outbound(p *buf.Packet) bool {
 		return true
 	case dropped:
 		n.counts[why].Add(1)
+		if why == SpoofedMAC {
+			n.stranger(p)
+		}
 		return false
 	}
 	n.mu.Lock()
@@ -189,6 +210,9 @@ func (n *NIC) Close() error {
 	n.mu.Lock()
 	n.closed = true
 	n.plan()
+	if n.plug != nil {
+		n.plug.Stop()
+	}
 	n.mu.Unlock()
 	return n.NIC.Close()
 }

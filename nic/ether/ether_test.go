@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,12 +19,17 @@ import (
 func newNIC(t *testing.T, network Network) (*NIC, *nictest.Pipe) {
 	t.Helper()
 	frames := nictest.New("tap0", mtu+frame.HeaderLen)
-	n, err := New(frames, Options{Adapter: host, Network: network})
+	n, err := New(frames, Options{FollowMAC: always(host), Network: network})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.Close() })
 	return n, frames
+}
+
+// always is an adapter whose MAC stays.
+func always(mac frame.MAC) func(func(frame.MAC)) error {
+	return func(told func(frame.MAC)) error { told(mac); return nil }
 }
 
 // TestBothWays: packets go through in order, and questions are answered
@@ -104,33 +111,143 @@ func TestTellsInTime(t *testing.T) {
 	})
 }
 
-// TestAnotherMAC: an adapter that was given another MAC is known by it.
+// adapter is one whose MAC the test changes.
+type adapter struct{ told func(frame.MAC) }
+
+func (a *adapter) follow(told func(frame.MAC)) error {
+	a.told = told
+	told(host)
+	return nil
+}
+
+// TestAnotherMAC: an adapter that is given another MAC is known by it at once,
+// and finds the gateway where it was.
 func TestAnotherMAC(t *testing.T) {
-	n, frames := newNIC(t, Network{IPv4: pushed.IPv4})
-	other := frame.MAC{2, 0, 0, 0, 0, 0x20}
-	if err := n.SetMAC(other); err != nil {
+	var a adapter
+	frames := nictest.New("tap0", mtu+frame.HeaderLen)
+	n, err := New(frames, Options{FollowMAC: a.follow, Network: Network{IPv4: pushed.IPv4}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.SetMAC(frame.MAC{}); err == nil {
-		t.Error("no MAC passes for one")
-	}
+	other := frame.MAC{2, 0, 0, 0, 0, 0x20}
+	a.told(other)
+	a.told(frame.MAC{}) // no adapter has it
 	frames.Inject(framed(frame.TypeIPv4, plain4))
-	h := frame.Header{Dst: Gateway(other), Src: other, Type: frame.TypeIPv4}
+	h := frame.Header{Dst: Gateway(host), Src: other, Type: frame.TypeIPv4}
 	frames.Inject(append(h.Append(nil), plain4...))
 	if got, err := n.ReadBatch(buf.NewBatch(8, buf.DefaultSize)); got != 1 || err != nil || n.Counters()[SpoofedMAC].Load() != 1 {
 		t.Errorf("%d packets, %v, %v", got, err, n.Counters().Snapshot())
 	}
 	n.WriteBatch([]*buf.Packet{pkt(plain4)})
-	if in, _ := frame.Parse(frames.Drain()[0]); in.Dst != other || in.Src != Gateway(other) {
+	if in, _ := frame.Parse(frames.Drain()[0]); in.Dst != other || in.Src != Gateway(host) {
 		t.Errorf("%+v", in)
+	}
+	a.told(Gateway(host))
+	if m := n.segment.macs.Load(); m.gateway == m.adapter {
+		t.Errorf("adapter and gateway are both %v", m.gateway)
+	}
+}
+
+// TestStrangers: frames from another address are named once, with what to do;
+// not those on their way while the address changed.
+func TestStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a adapter
+		var log bytes.Buffer
+		frames := nictest.New("tap0", mtu+frame.HeaderLen)
+		n, err := New(frames, Options{FollowMAC: a.follow, Network: pushed, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go n.ReadBatch(buf.NewBatch(8, buf.DefaultSize))
+		stranger := frame.MAC{2, 0, 0, 0, 0, 0x20}
+		send := func(after time.Duration) int {
+			time.Sleep(after)
+			frames.Inject(append(frame.Header{Dst: frame.Broadcast, Src: stranger, Type: frame.TypeARP}.Append(nil), make([]byte, 46)...))
+			synctest.Wait()
+			return strings.Count(log.String(), "frames from 02:00:00:00:00:20 are dropped, the adapter is 02:00:00:00:00:10:")
+		}
+		if got := []int{send(0), send(stray / 2)}; got[1] != 0 {
+			t.Errorf("named %v times while the address may change", got)
+		}
+		a.told(stranger)
+		a.told(host)
+		if got := []int{send(stray), send(stray), send(stray)}; got[0] != 0 || got[1] != 1 || got[2] != 1 {
+			t.Errorf("named %v times\n%s", got, log.String())
+		}
+		n.Close()
+	})
+}
+
+// plugged is an adapter of frames with a cable.
+type plugged struct {
+	*nictest.Pipe
+	unplugged bool
+	pulled    int
+}
+
+func (p *plugged) SetCarrier(on bool) error {
+	p.unplugged = !on
+	if !on {
+		p.pulled++
+	}
+	return nil
+}
+
+// TestReplug: the cable is pulled for as long as it takes the host to notice,
+// and a change while it is does not leave it so.
+func TestReplug(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &plugged{Pipe: nictest.New("tap0", mtu+frame.HeaderLen)}
+		n, err := New(p, Options{FollowMAC: always(host), Network: pushed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.pulled > 0 {
+			t.Error("pulled before anything changed")
+		}
+		n.Replug()
+		time.Sleep(unplugged / 2)
+		n.Replug()
+		time.Sleep(unplugged - 1)
+		if synctest.Wait(); !p.unplugged {
+			t.Error("plugged in before the host could notice")
+		}
+		time.Sleep(1)
+		if synctest.Wait(); p.unplugged || p.pulled != 2 {
+			t.Errorf("unplugged %v, pulled %d times", p.unplugged, p.pulled)
+		}
+		n.Replug()
+		n.Close()
+		time.Sleep(2 * unplugged)
+	})
+}
+
+// TestReplugWithoutCable: adapters that have none go on.
+func TestReplugWithoutCable(t *testing.T) {
+	n, _ := newNIC(t, pushed)
+	n.Replug()
+}
+
+// TestUpdateReports: what is worth to ask anew for.
+func TestUpdateReports(t *testing.T) {
+	n, _ := newNIC(t, pushed)
+	other, static := pushed, pushed
+	other.DNS, static.DHCP, static.MTU = nil, false, 1300
+	if n.Update(pushed) || !n.Update(other) || n.Update(other) || n.Update(static) {
+		t.Error("a host is to ask anew only when what DHCP tells it changed")
 	}
 }
 
 func TestNewRefusesAMAC(t *testing.T) {
 	for _, mac := range []frame.MAC{{}, frame.Broadcast} {
-		if _, err := New(nictest.New("tap0", mtu), Options{Adapter: mac}); err == nil {
+		if _, err := New(nictest.New("tap0", mtu), Options{FollowMAC: always(mac)}); err == nil {
 			t.Errorf("%v passes", mac)
 		}
+	}
+	failed := errors.New("no netlink")
+	if _, err := New(nictest.New("tap0", mtu), Options{FollowMAC: func(func(frame.MAC)) error { return failed }}); !errors.Is(err, failed) {
+		t.Errorf("%v", err)
 	}
 	for _, mac := range []frame.MAC{{}, {0x52, 0x54}, {2, 0, 0, 0, 0, 1}} {
 		if g := Gateway(mac); !g.IsStation() || g == mac || g[0]&2 == 0 {

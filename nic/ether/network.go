@@ -1,6 +1,8 @@
 package ether
 
 import (
+	"encoding/binary"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -61,11 +63,28 @@ func (n IPv4) next() netip.Addr {
 	return n.Server
 }
 
-// holds tells whether an address other than the adapter's own is of this
-// network.
+// holds reports whether an address other than the adapter's own is of this
+// network, and a station's.
 func (n IPv4) holds(a netip.Addr) bool {
 	return n.Address.IsValid() && a != n.Address.Addr() &&
-		(n.Address.Contains(a) || a == n.Server || a == n.Gateway)
+		(n.Address.Contains(a) && !n.reserved(a) || a == n.Server || a == n.Gateway)
+}
+
+// reserved reports whether an address of the network is its own or the
+// broadcast address, which networks of one or two addresses have not (RFC 3021).
+func (n IPv4) reserved(a netip.Addr) bool {
+	if n.Address.Bits() > 30 {
+		return false
+	}
+	host := binary.BigEndian.Uint32(a.AsSlice()) << n.Address.Bits() >> n.Address.Bits()
+	return host == 0 || host == math.MaxUint32>>n.Address.Bits()
+}
+
+// beside reports whether an address is that of a server which a DHCP client may
+// look for on the segment itself: systemd-networkd does where no router is
+// named.
+func (n Network) beside(a netip.Addr) bool {
+	return slices.Contains(n.DNS, a) || slices.Contains(n.NTP, a)
 }
 
 func (n IPv6) holds(a netip.Addr) bool {

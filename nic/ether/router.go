@@ -24,20 +24,45 @@ const (
 // router is the phantom gateway as an IPv6 router, which advertises itself to a
 // host that is to be told its settings.
 type router struct {
-	next   time.Time // of the next advertisement unasked; zero: none
-	soon   int       // of those in quick succession
-	former netip.Prefix
+	next time.Time // of the next advertisement unasked; zero: none
+	soon int       // of those in quick succession
+	gone withdrawn
 }
 
-// changed starts over for another network; was is the prefix before.
-func (r *router) changed(now time.Time, n Network, was netip.Prefix) {
+// withdrawn is what was advertised before, and is no more.
+type withdrawn struct {
+	prefix  netip.Prefix // zero: none
+	routes  []netip.Prefix
+	servers []netip.Addr
+	domains []string
+}
+
+// changed starts over for another network after the one there was.
+func (r *router) changed(now time.Time, n, was Network) {
 	*r = router{}
-	if was.IsValid() && was != n.IPv6.Address.Masked() {
-		r.former = was
+	if !n.DHCP || !n.IPv6.Address.IsValid() && !was.IPv6.Address.IsValid() {
+		return
 	}
-	if n.DHCP && (n.IPv6.Address.IsValid() || r.former.IsValid()) {
-		r.next, r.soon = now, advertiseFirst
+	r.next, r.soon = now, advertiseFirst
+	if was.IPv6.Address.IsValid() {
+		r.gone = gone(was, n)
 	}
+}
+
+func gone(was, n Network) (g withdrawn) {
+	if was.IPv6.Address.Masked() != n.IPv6.Address.Masked() {
+		g.prefix = was.IPv6.Address.Masked()
+	}
+	all := !n.IPv6.Address.IsValid()
+	g.routes = without(was.IPv6.routes(), n.IPv6.routes(), all)
+	g.servers = without(was.servers(), n.servers(), all)
+	g.domains = without(was.domains(), n.domains(), all)
+	return g
+}
+
+// without is what of a list is not on another one, or all of it.
+func without[T comparable](list, other []T, all bool) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(v T) bool { return !all && slices.Contains(other, v) })
 }
 
 // due tells whether to advertise now, and plans the next time.
@@ -50,7 +75,7 @@ func (r *router) due(now time.Time, n Network) bool {
 	case r.soon > 0:
 		r.next = now.Add(advertiseSoon)
 	case n.IPv6.Address.IsValid():
-		r.next, r.former = now.Add(advertiseOften), netip.Prefix{}
+		r.next, r.gone = now.Add(advertiseOften), withdrawn{}
 	default:
 		r.next = time.Time{} // the host has heard that there is none any more
 	}
@@ -71,19 +96,21 @@ func (r *router) advertisement(n Network, gateway frame.MAC) *ndp.RouterAdvertis
 	if !n.DHCP {
 		return ra
 	}
-	if r.former.IsValid() {
-		ra.Options = append(ra.Options, onLink(r.former, 0))
+	if r.gone.prefix.IsValid() {
+		ra.Options = append(ra.Options, onLink(r.gone.prefix, 0))
 	}
-	if !n.IPv6.Address.IsValid() {
-		return ra
+	ra.Options = append(ra.Options, names(r.gone.servers, r.gone.domains, 0)...)
+	if n.IPv6.Address.IsValid() {
+		ra.ManagedConfiguration, ra.OtherConfiguration = true, true
+		if n.IPv6.Default {
+			ra.RouterLifetime, ra.RouterSelectionPreference = advertiseFor, ndp.High
+		}
+		ra.Options = append(ra.Options, onLink(n.IPv6.Address.Masked(), advertiseFor))
+		ra.Options = append(ra.Options, names(n.servers(), n.domains(), advertiseFor)...)
+		addRoutes(ra, n.IPv6.routes(), advertiseFor)
 	}
-	ra.ManagedConfiguration, ra.OtherConfiguration = true, true
-	if n.IPv6.Default {
-		ra.RouterLifetime, ra.RouterSelectionPreference = advertiseFor, ndp.High
-	}
-	ra.Options = append(ra.Options, onLink(n.IPv6.Address.Masked(), advertiseFor))
-	ra.Options = append(ra.Options, names(n)...)
-	return withRoutes(ra, n)
+	addRoutes(ra, r.gone.routes, 0)
+	return ra
 }
 
 // leastMTU is that of IPv6 (RFC 8200 section 5).
@@ -95,42 +122,48 @@ func onLink(p netip.Prefix, life time.Duration) ndp.Option {
 	return &ndp.PrefixInformation{PrefixLength: uint8(p.Bits()), OnLink: true, ValidLifetime: life, PreferredLifetime: life, Prefix: p.Addr()}
 }
 
-// names are the servers and domains, as many as leave room for more. Package
-// ndp makes options of up to 248 bytes.
-func names(n Network) (options []ndp.Option) {
-	const mostServers, mostBytes = 8, 230
+// servers are those that an advertisement names, and domains the domains: as
+// many as leave room for more. Package ndp makes options of up to 248 bytes.
+func (n Network) servers() []netip.Addr {
+	const most = 8
 	servers := slices.DeleteFunc(slices.Clone(n.DNS), netip.Addr.Is4)
-	if servers = servers[:min(len(servers), mostServers)]; len(servers) > 0 {
-		options = append(options, &ndp.RecursiveDNSServer{Lifetime: advertiseFor, Servers: servers})
-	}
-	var domains []string
+	return servers[:min(len(servers), most)]
+}
+
+func (n Network) domains() (domains []string) {
+	const most = 230
 	bytes := 0
 	for _, name := range n.Search {
-		if bytes += len(name) + 2; dhcp.HasForm(name) && bytes <= mostBytes {
+		if bytes += len(name) + 2; dhcp.HasForm(name) && bytes <= most {
 			domains = append(domains, name)
 		}
 	}
+	return domains
+}
+
+func names(servers []netip.Addr, domains []string, life time.Duration) (options []ndp.Option) {
+	if len(servers) > 0 {
+		options = append(options, &ndp.RecursiveDNSServer{Lifetime: life, Servers: servers})
+	}
 	if len(domains) > 0 {
-		options = append(options, &ndp.DNSSearchList{Lifetime: advertiseFor, DomainNames: domains})
+		options = append(options, &ndp.DNSSearchList{Lifetime: life, DomainNames: domains})
 	}
 	return options
 }
 
-// withRoutes adds a route information option (RFC 4191) for each route there is
+// addRoutes adds a route information option (RFC 4191) for each route there is
 // room for in a packet that any IPv6 link carries.
-func withRoutes(ra *ndp.RouterAdvertisement, n Network) *ndp.RouterAdvertisement {
+func addRoutes(ra *ndp.RouterAdvertisement, routes []netip.Prefix, life time.Duration) {
 	const headers, option = 40, 24
 	b, err := ndp.MarshalMessage(ra)
 	if err != nil {
-		return ra
+		return
 	}
 	room := (leastMTU - headers - len(b)) / option
-	routes := n.IPv6.routes()
 	for _, p := range routes[:min(len(routes), max(room, 0))] {
 		ra.Options = append(ra.Options, &ndp.RouteInformation{
-			PrefixLength: uint8(p.Bits()), Preference: ndp.High, RouteLifetime: advertiseFor, Prefix: p.Masked().Addr()})
+			PrefixLength: uint8(p.Bits()), Preference: ndp.High, RouteLifetime: life, Prefix: p.Masked().Addr()})
 	}
-	return ra
 }
 
 // advertise is the frame of an advertisement, to one host or, where that has no

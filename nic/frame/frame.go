@@ -3,9 +3,11 @@
 package frame
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"net"
+	"strings"
 
 	"culvert/internal/buf"
 )
@@ -127,4 +129,13 @@ func Untag(p *buf.Packet) {
 	b := p.Bytes()
 	copy(b[TagLen:], b[:12])
 	p.TrimFront(TagLen)
+}
+
+// StableMAC is an address for an adapter: always the same for these words, and
+// locally administered (IEEE 802, section 8.4).
+func StableMAC(words ...string) (m MAC) {
+	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
+	copy(m[:], sum[:])
+	m[0] = m[0]&^1 | 2
+	return m
 }

@@ -10,7 +10,6 @@
 package hub
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,7 +19,6 @@ import (
 	"sync/atomic"
 
 	"culvert/nic"
-	"culvert/nic/frame"
 )
 
 // Options are those of a Hub.
@@ -209,13 +207,4 @@ func (h *Hub) Close() error {
 	}
 	h.running.Wait()
 	return errors.Join(errs...)
-}
-
-// StableMAC is an address for an adapter: always the same for these words, and
-// locally administered (IEEE 802, section 8.4).
-func StableMAC(words ...string) (m frame.MAC) {
-	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
-	copy(m[:], sum[:])
-	m[0] = m[0]&^1 | 2
-	return m
 }

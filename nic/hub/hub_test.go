@@ -344,13 +344,3 @@ func TestNullIsAMember(t *testing.T) {
 		}
 	})
 }
-
-func TestStableMAC(t *testing.T) {
-	a := StableMAC("machine", "hub", "a")
-	if a != StableMAC("machine", "hub", "a") || a == StableMAC("machine", "hub", "b") || a == StableMAC("machin", "ehub", "a") {
-		t.Error("not one address for one adapter")
-	}
-	if !a.IsStation() || a[0]&2 == 0 {
-		t.Errorf("%s is not locally administered", a)
-	}
-}

@@ -43,7 +43,7 @@ func newLoops(h *Hub) *loops {
 	rand.Read(l.key[:])
 	sum := sha256.Sum256(l.key[:])
 	l.id = binary.LittleEndian.Uint64(sum[:])
-	l.mac = StableMAC(string(sum[:]))
+	l.mac = frame.StableMAC(string(sum[:]))
 	return l
 }
 

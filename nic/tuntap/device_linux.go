@@ -14,7 +14,6 @@ import (
 	"culvert/internal/buf"
 	"culvert/internal/nap"
 	"culvert/nic"
-	"culvert/nic/frame"
 )
 
 // Device is an open TUN or TAP device. Reads and writes wait in the runtime's poller;
@@ -33,7 +32,8 @@ type Device struct {
 	overflow  atomic.Uint64
 	closed    atomic.Bool
 
-	queues []nic.NIC // the first is this one
+	queues []nic.NIC     // the first is this one
+	done   chan struct{} // closed with the device
 	opened time.Time
 	nap    nap.Policy // of reading
 }
@@ -56,11 +56,15 @@ func Open(o Options) (*Device, error) {
 		return nil, err
 	}
 	o.Node = cmp.Or(o.Node, defaultNode)
+	old := exists(name)
 	fd, name, v, err := o.attach(name)
 	if err != nil {
 		return nil, err
 	}
-	mtu, err := ensureMTU(name, o.MTU)
+	var mtu int
+	if err = o.ensureMAC(name, old); err == nil {
+		mtu, err = ensureMTU(name, o.MTU)
+	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, err
@@ -109,7 +113,7 @@ func newDevice(kind nic.Kind, fd int, name string, mtu int, v *vnet) (*Device, e
 		file.Close()
 		return nil, fmt.Errorf("tuntap: %s: %w", name, err)
 	}
-	d := &Device{kind: kind, name: name, mtu: mtu, file: file, raw: raw, vnet: v, opened: time.Now()}
+	d := &Device{kind: kind, name: name, mtu: mtu, file: file, raw: raw, vnet: v, opened: time.Now(), done: make(chan struct{})}
 	d.queues = []nic.NIC{d}
 	d.out.step, d.in.step = d.readPlain, d.writePlain
 	if v != nil {
@@ -123,14 +127,6 @@ func (d *Device) Name() string { return d.name }
 
 // Kind is what the device carries.
 func (d *Device) Kind() nic.Kind { return d.kind }
-
-// MAC is the address that an Ethernet device has now, zero for others.
-func (d *Device) MAC() (m frame.MAC) {
-	if d.kind == nic.Ethernet {
-		m, _ = getMAC(d.name)
-	}
-	return m
-}
 
 // MTU is the device's MTU in bytes when it was opened.
 func (d *Device) MTU() int { return d.mtu }
@@ -212,6 +208,7 @@ func (d *Device) Close() error {
 	if d.closed.Swap(true) {
 		return nil
 	}
+	close(d.done)
 	if d.vnet != nil {
 		_ = d.raw.Control(func(fd uintptr) { clearOffloads(int(fd)) })
 	}

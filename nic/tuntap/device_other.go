@@ -28,8 +28,8 @@ func (*Device) Name() string { return "" }
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
 
-// MAC is zero.
-func (*Device) MAC() (m frame.MAC) { return m }
+// Follow has no address to tell.
+func (*Device) Follow(func(frame.MAC)) error { return nil }
 
 // MTU is 0.
 func (*Device) MTU() int { return 0 }

@@ -88,8 +88,8 @@ func (d *Device) Name() string { return d.name }
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
 
-// MAC is zero.
-func (*Device) MAC() (m frame.MAC) { return m }
+// Follow has no address to tell.
+func (*Device) Follow(func(frame.MAC)) error { return nil }
 
 // MTU is the device's MTU in bytes when it was opened.
 func (d *Device) MTU() int { return d.mtu }

@@ -3,11 +3,8 @@ package tuntap
 import (
 	"errors"
 	"fmt"
-	"net"
 
 	"golang.org/x/sys/unix"
-
-	"culvert/nic/frame"
 )
 
 // ioctl asks or tells the kernel about the device named in ifr.
@@ -38,15 +35,6 @@ func getMTU(name string) (int, error) {
 		return 0, err
 	}
 	return int(ifr.Uint32()), nil
-}
-
-func getMAC(name string) (m frame.MAC, err error) {
-	l, err := net.InterfaceByName(name)
-	if err != nil {
-		return m, err
-	}
-	copy(m[:], l.HardwareAddr)
-	return m, nil
 }
 
 func setMTU(name string, mtu int) error {

@@ -17,6 +17,7 @@ import (
 	"unicode"
 
 	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 var _ nic.NIC = (*Device)(nil)
@@ -33,6 +34,11 @@ type Options struct {
 	// MTU is the largest IP packet in bytes. 0 leaves the device's own, which
 	// is 1500 on a new device.
 	MTU int
+	// MAC, if not nil, names the address of a new Ethernet device by the
+	// device's real name. Zero leaves the device a random one, which udev may
+	// replace (systemd.link(5), MACAddressPolicy). A device that was there
+	// already keeps its own.
+	MAC func(name string) frame.MAC
 	// Node is the driver's node; "" for /dev/net/tun. Linux only.
 	Node string
 	// Queues is how many queues to open (nic.Queued); 0 is one. A persistent

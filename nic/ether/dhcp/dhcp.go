@@ -29,17 +29,20 @@ const (
 	Informed Outcome = "informed"
 	Released Outcome = "released"
 	Declined Outcome = "declined" // the client found its address in use
+	// Unavailable is for a prefix to delegate, or a temporary address.
+	Unavailable Outcome = "unavailable"
 )
 
 // ErrMalformed is wrapped by errors about messages that no client may send.
 var ErrMalformed = errors.New("malformed DHCP message")
 
-// renewal is how soon a client asks again, so that it learns what was pushed
-// since. It costs a few packets that stay on the machine.
+// renewal is how soon a client asks again at the latest, so that it learns what
+// was pushed since. It costs a few packets that stay on the machine.
 const renewal = time.Minute
 
 // times are after how long a client asks this server again (T1), and any server
-// (T2).
+// (T2): by the shares of RFC 2131 section 4.4.5 and RFC 8415 section 14.2 for
+// leases of up to two minutes.
 func times(lease time.Duration) (t1, t2 time.Duration) {
 	t1 = min(lease/2, renewal)
 	return t1, min(lease/8*7, 2*t1)

@@ -45,12 +45,16 @@ type NetBIOS struct {
 
 // Reply4 is an answer on its way: from the server's port to the client's.
 type Reply4 struct {
-	Message  []byte
-	From, To netip.Addr
-	// Broadcast says that the client hears nothing else yet.
+	Message []byte
+	From    netip.Addr
+	// Broadcast and To are where it goes: to all, to one address, or both.
 	Broadcast bool
+	To        netip.Addr // not valid: to none
 	// Omitted are the numbers of the options for which the client has no room.
 	Omitted []uint8
+	// RoutesUnasked says that there are Routes beside a default one, and that
+	// the client's list of what it wants leaves them out (option 121).
+	RoutesUnasked bool
 }
 
 // Answer reads a message that the client with a MAC sent to an address, and
@@ -110,14 +114,16 @@ func (l Lease4) request(m *dhcpv4.DHCPv4, sentTo netip.Addr) (Reply4, Outcome) {
 }
 
 // refuse makes the client start over. It comes from the server that was asked,
-// which is a former one when the client renews what was pushed before.
+// which is a former one when the client renews what was pushed before. It is
+// broadcast (RFC 2131 section 4.3.2), and goes to the address that the client
+// still has: the sockets of many are bound to that, and hear no broadcast.
 func (l Lease4) refuse(m *dhcpv4.DHCPv4, sentTo netip.Addr) Reply4 {
 	from := l.Server
 	if sentTo.Is4() && !sentTo.IsMulticast() && sentTo != broadcast4 {
 		from = sentTo
 	}
 	reply := answer4(m, dhcpv4.MessageTypeNak, from)
-	return Reply4{Message: reply.ToBytes(), From: from, To: broadcast4, Broadcast: true}
+	return Reply4{Message: reply.ToBytes(), From: from, Broadcast: true, To: addr4(m.ClientIPAddr)}
 }
 
 var broadcast4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
@@ -134,9 +140,10 @@ func (l Lease4) grant(m *dhcpv4.DHCPv4, kind dhcpv4.MessageType) Reply4 {
 	if kind == dhcpv4.MessageTypeAck && !m.ClientIPAddr.IsUnspecified() {
 		reply.ClientIPAddr = m.ClientIPAddr
 	} else if m.IsBroadcast() {
-		r.To, r.Broadcast = broadcast4, true
+		r.To, r.Broadcast = netip.Addr{}, true // it hears nothing else yet
 	}
 	r.Message, r.Omitted = l.fill(reply, m)
+	r.RoutesUnasked = l.unasked(m)
 	return r
 }
 
@@ -150,6 +157,7 @@ func (l Lease4) inform(m *dhcpv4.DHCPv4) (Reply4, Outcome, error) {
 	reply.ClientIPAddr = m.ClientIPAddr
 	r := Reply4{From: l.Server, To: client}
 	r.Message, r.Omitted = l.fill(reply, m)
+	r.RoutesUnasked = l.unasked(m)
 	return r, Informed, nil
 }
 

@@ -86,9 +86,9 @@ func TestAnswers4(t *testing.T) {
 		"renew": {ask(dhcpv4.MessageTypeRequest, from("10.8.0.6")), unicast, Leased,
 			"ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
 		"renew what was pushed before": {ask(dhcpv4.MessageTypeRequest, from("10.7.0.6")), "10.7.0.254", Refused,
-			"NAK 10.7.0.254 to all"},
+			"NAK 10.7.0.254 to all and 10.7.0.6"},
 		"rebind":                       {ask(dhcpv4.MessageTypeRequest, from("10.8.0.6")), broadcast, Leased, "ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
-		"rebind another":               {ask(dhcpv4.MessageTypeRequest, from("10.8.0.7")), broadcast, Refused, "NAK 10.8.0.254 to all"},
+		"rebind another":               {ask(dhcpv4.MessageTypeRequest, from("10.8.0.7")), broadcast, Refused, "NAK 10.8.0.254 to all and 10.8.0.7"},
 		"request without an address":   {ask(dhcpv4.MessageTypeRequest), broadcast, Refused, "NAK 10.8.0.254 to all"},
 		"inform":                       {ask(dhcpv4.MessageTypeInform, from("10.8.0.77")), broadcast, Informed, "ACK 10.8.0.254 to 10.8.0.77"},
 		"release":                      {ask(dhcpv4.MessageTypeRelease, from("10.8.0.6"), server("10.8.0.254")), unicast, Released, ""},
@@ -131,11 +131,14 @@ func text4(t *testing.T, r Reply4) string {
 	if m.ServerIdentifier().String() != r.From.String() {
 		t.Errorf("server identifier %v, sent from %v", m.ServerIdentifier(), r.From)
 	}
-	to := r.To.String()
+	var to []string
 	if r.Broadcast {
-		to = "all"
+		to = append(to, "all")
 	}
-	s := fmt.Sprintf("%v %v to %v", m.MessageType(), r.From, to)
+	if r.To.IsValid() {
+		to = append(to, r.To.String())
+	}
+	s := fmt.Sprintf("%v %v to %v", m.MessageType(), r.From, strings.Join(to, " and "))
 	if !m.YourIPAddr.IsUnspecified() {
 		s += fmt.Sprintf(", yours %v for %v %v %v", m.YourIPAddr, m.IPAddressLeaseTime(0), m.IPAddressRenewalTime(0), m.IPAddressRebindingTime(0))
 	}
@@ -217,6 +220,37 @@ func TestRoom4(t *testing.T) {
 		}
 		if most := 1400 - 28; len(r.Message) > most || size >= 576 && len(r.Message) > int(size) {
 			t.Errorf("a client that takes %d: %d bytes", size, len(r.Message))
+		}
+	}
+}
+
+// TestRoutesUnasked: a client that lists what it wants, without routes, does not
+// set those that only their option carries.
+func TestRoutesUnasked(t *testing.T) {
+	list := func(codes ...dhcpv4.OptionCode) dhcpv4.Modifier {
+		return dhcpv4.WithOption(dhcpv4.OptParameterRequestList(codes...))
+	}
+	defaultOnly := pushed4
+	defaultOnly.Routes = []Route{{netip.MustParsePrefix("0.0.0.0/1"), pushed4.Router}, {netip.MustParsePrefix("128.0.0.0/1"), pushed4.Router}, pushed4.Routes[1]}
+	for name, c := range map[string]struct {
+		lease Lease4
+		list  dhcpv4.Modifier
+		want  bool
+	}{
+		"no list":       {pushed4, nil, false},
+		"asked":         {pushed4, list(dhcpv4.OptionRouter, dhcpv4.OptionClasslessStaticRoute), false},
+		"unasked":       {pushed4, list(dhcpv4.OptionRouter, dhcpv4.OptionDomainNameServer), true},
+		"default alone": {defaultOnly, list(dhcpv4.OptionRouter), false},
+	} {
+		for _, kind := range []dhcpv4.MessageType{dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeInform} {
+			set := []dhcpv4.Modifier{from("10.8.0.6")}
+			if c.list != nil {
+				set = append(set, c.list)
+			}
+			reply, _, err := c.lease.Answer(ask(kind, set...), host, broadcast4)
+			if err != nil || reply.RoutesUnasked != c.want {
+				t.Errorf("%s, %v: %v, %v", name, kind, reply.RoutesUnasked, err)
+			}
 		}
 	}
 }

@@ -99,16 +99,21 @@ func (l Lease6) answer(m, a *dhcpv6.Message) Outcome {
 
 func (l Lease6) solicit(m, a *dhcpv6.Message) Outcome {
 	outcome := l.grant(m, a)
-	if m.GetOneOption(dhcpv6.OptionRapidCommit) != nil {
+	if m.GetOneOption(dhcpv6.OptionRapidCommit) != nil && outcome != Unavailable {
 		a.AddOption(&dhcpv6.OptionGeneric{OptionCode: dhcpv6.OptionRapidCommit})
 		return outcome
 	}
 	a.MessageType = dhcpv6.MessageTypeAdvertise
+	if outcome == Unavailable {
+		return outcome
+	}
 	return Offered
 }
 
 // grant gives the address to the first identity that asks for one, and tells
-// it to drop any other it still has.
+// it to drop any other it still has. There are no prefixes and no temporary
+// addresses (RFC 8415 section 18.3.9): a client that asks for nothing else goes
+// on asking, ever more seldom.
 func (l Lease6) grant(m, a *dhcpv6.Message) Outcome {
 	outcome, given := Leased, false
 	for _, ia := range m.Options.IANA() {
@@ -129,6 +134,9 @@ func (l Lease6) grant(m, a *dhcpv6.Message) Outcome {
 	for _, ia := range m.Options.IAPD() {
 		none := dhcpv6.OptStatusCode{StatusCode: iana.StatusNoPrefixAvail}
 		a.AddOption(&dhcpv6.OptIAPD{IaId: ia.IaId, Options: dhcpv6.PDOptions{Options: dhcpv6.Options{&none}}})
+	}
+	if !given {
+		outcome = Unavailable
 	}
 	l.names(a)
 	return outcome

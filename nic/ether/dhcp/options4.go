@@ -4,6 +4,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
@@ -25,6 +26,14 @@ func (l Lease4) fill(reply, request *dhcpv4.DHCPv4) (message []byte, omitted []u
 		}
 	}
 	return reply.ToBytes(), omitted
+}
+
+// unasked reports whether a client says what it wants, and routes are pushed and
+// not among that.
+func (l Lease4) unasked(request *dhcpv4.DHCPv4) bool {
+	specific := func(r Route) bool { return r.Via.IsValid() && r.Dst.Bits() > 1 }
+	return request.Options.Has(dhcpv4.OptionParameterRequestList) && slices.ContainsFunc(l.Routes, specific) &&
+		!request.IsOptionRequested(dhcpv4.OptionClasslessStaticRoute)
 }
 
 // expendable are the options that go first when there is no room for all.
