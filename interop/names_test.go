@@ -114,7 +114,7 @@ func TestServerMoves(t *testing.T) {
 		before      string // of the resolver's file
 	}{
 		"UDP":         {dns: worldDNS},
-		"TCP":         {dns: worldDNS, tcp: true},
+		"TCP, marked": {dns: worldDNS, tcp: true, extra: []string{"mark 7", "bind-dev eth0"}},
 		"user nobody": {dns: worldDNS, extra: []string{"user nobody"}},
 		"chroot":      {dns: worldDNS, extra: []string{"user nobody", "chroot " + t.TempDir()}},
 		"IPv6 server, the second, below a search domain": {dns: worldDNSv6, push: []string{`push "redirect-gateway def1 ipv6"`},
@@ -141,11 +141,19 @@ func TestServerMoves(t *testing.T) {
 			how := plain
 			how.tcp = c.tcp
 			before := m.client.state()
-			p := m.run(t, how, c.push, c.extra, func() { m.answers(at, c.dns, movingAt[1]) }, func(config string) *process {
+			p := m.run(t, how, c.push, c.extra, func() {
+				if c.tcp { // from now on only marked questions are heard
+					m.client.nft("table inet marked { chain output { type filter hook output priority 0; udp dport 53 meta mark != 7 drop; }; }")
+				}
+				m.answers(at, c.dns, movingAt[1])
+			}, func(config string) *process {
 				return m.client.run(ours, config)
 			})
 			if err := p.stop(syscall.SIGTERM); err != nil {
 				t.Errorf("exit status: %v", err)
+			}
+			if c.tcp {
+				m.client.output("nft", "delete", "table", "inet", "marked")
 			}
 			if after := m.client.state(); after != before {
 				t.Errorf("the host is not as before.\nbefore:\n%s\nafter:\n%s", before, after)
