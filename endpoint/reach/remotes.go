@@ -4,6 +4,7 @@
 package reach
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -279,9 +280,9 @@ func (r *Remotes) targets(ctx context.Context, remote config.Remote) ([]Target, 
 		return nil, err
 	}
 	var servers, proxies []netip.AddrPort
-	if host, port := proxyOf(cfg); host != "" {
+	if proxy := proxyOf(cfg); proxy.Host != "" {
 		t.viaProxy = true
-		if proxies, err = r.endpoints(ctx, config.Remote{Host: host, Port: port, Proto: config.Proto{TCP: true}}, host); err != nil {
+		if proxies, err = r.endpoints(ctx, proxy, proxy.Host); err != nil {
 			return nil, fmt.Errorf("proxy: %w", err)
 		}
 	}
@@ -308,8 +309,8 @@ func (t Target) at(addrs []netip.AddrPort) (list []Target) {
 
 // name is that of which Addr is an address: the remote's, or over TCP its proxy's.
 func (t *Target) name() string {
-	if proxy, _ := proxyOf(t.Settings); t.viaProxy && !t.relay.IsValid() {
-		return proxy
+	if t.viaProxy && !t.relay.IsValid() {
+		return proxyOf(t.Settings).Host
 	}
 	return t.Remote.Host
 }
@@ -321,21 +322,21 @@ func (t *Target) names() map[string]netip.Addr {
 	}
 	used := map[string]netip.Addr{t.name(): t.Addr.Addr()}
 	if t.relay.IsValid() {
-		proxy, _ := proxyOf(t.Settings)
-		used[proxy] = t.relay.Addr()
+		used[proxyOf(t.Settings).Host] = t.relay.Addr()
 	}
 	return used
 }
 
-// proxyOf is the host and port of the proxy, "" without one.
-func proxyOf(c *config.Config) (host, port string) {
+// proxyOf is the proxy as what is called, with no host where there is none.
+func proxyOf(c *config.Config) config.Remote {
+	r := config.Remote{Proto: config.Proto{TCP: true}, Settings: c}
 	switch {
 	case c.HTTPProxy != nil:
-		return c.HTTPProxy.Host, c.HTTPProxy.Port
+		r.Host, r.Port, r.Pos = c.HTTPProxy.Host, c.HTTPProxy.Port, c.HTTPProxy.Pos
 	case c.SOCKSProxy != nil:
-		return c.SOCKSProxy.Host, c.SOCKSProxy.Port
+		r.Host, r.Port, r.Pos = c.SOCKSProxy.Host, c.SOCKSProxy.Port, c.SOCKSProxy.Pos
 	}
-	return "", ""
+	return r
 }
 
 // serverName is a remote's name to resolve: with random characters before it,
@@ -359,8 +360,8 @@ func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 	}
 	var list []netip.AddrPort
 	for _, a := range addrs {
-		if a, err = endpoint.Scoped(r.cfg, a.Unmap()); err != nil {
-			return nil, fmt.Errorf("%v: remote %s: %w", remote.Pos, remote.Host, err)
+		if a, err = endpoint.Scoped(cmp.Or(remote.Settings, r.cfg), a.Unmap()); err != nil {
+			return nil, fmt.Errorf("%v: %w", remote.Pos, err)
 		}
 		list = append(list, netip.AddrPortFrom(a, port))
 	}

@@ -328,3 +328,31 @@ func TestWhatWasKnown(t *testing.T) {
 		check(t, tour(t, r, 2), []string{"192.0.2.3", "192.0.2.3"}) // 192.0.2.1 is forgotten, too
 	})
 }
+
+// TestLinkLocalTargets name the adapter that leads to them: a remote's, a
+// proxy's, or that of our own sockets.
+func TestLinkLocalTargets(t *testing.T) {
+	adapters, err := net.Interfaces()
+	if err != nil || len(adapters) == 0 {
+		t.Fatalf("this machine has no adapter: %v", err)
+	}
+	zone := adapters[0].Name
+	want := netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone(zone), 1194)
+	for name, c := range map[string]*config.Config{
+		"remote":        {Remotes: []config.Remote{{Host: "fe80::1%" + zone, Port: "1194"}}},
+		"bind-dev":      {Remotes: []config.Remote{{Host: "fe80::1", Port: "1194"}}, BindDev: zone},
+		"in a block":    {Remotes: []config.Remote{{Host: "fe80::1", Port: "1194", Settings: &config.Config{BindDev: zone}}}},
+		"HTTP proxy":    {Remotes: []config.Remote{{Host: "192.0.2.1", Port: "1194", Proto: config.Proto{TCP: true}}}, HTTPProxy: &config.HTTPProxy{Host: "fe80::1%" + zone, Port: "1194"}},
+		"SOCKS for UDP": {Remotes: []config.Remote{{Host: "192.0.2.1", Port: "1194"}}, SOCKSProxy: &config.SOCKSProxy{Host: "fe80::1%" + zone, Port: "1194"}},
+	} {
+		r := NewRemotes(c, nil)
+		target, err := r.Next(t.Context())
+		if err != nil || target.Near() != want || c.HTTPProxy == nil && c.SOCKSProxy == nil && !r.Knows(want, false) {
+			t.Errorf("%s: %v, %v; want %v", name, target.Near(), err, want)
+		}
+	}
+	r := NewRemotes(&config.Config{Remotes: []config.Remote{{Host: "fe80::1", Port: "1194", Pos: config.Pos{File: "a.ovpn", Line: 3}}}}, nil)
+	if _, err := r.Next(t.Context()); err == nil || !strings.Contains(err.Error(), "a.ovpn:3: fe80::1 is a link-local address") {
+		t.Errorf("without an adapter: %v", err)
+	}
+}
