@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // upperStack is what configures the network of a host: what finds our Ethernet
@@ -23,17 +24,20 @@ type upperStack struct {
 	after func(n *netns)
 	// dns are the name servers that it has now.
 	dns func(n *netns) []string
+	// renews says that it asks anew when its lease is to be renewed and not
+	// before, whatever the adapter's carrier does.
+	renews bool
 	// lacks is what it does not do, whatever it is answered, with the reason.
 	lacks map[feature]string
 }
 
 var upperStacks = []upperStack{
 	{name: "systemd-networkd", before: (*netns).networkd, dns: (*netns).networkdDNS},
-	{name: "NetworkManager", before: (*netns).networkManager, dns: (*netns).resolvers},
+	{name: "NetworkManager", before: (*netns).networkManager, dns: (*netns).resolvers, renews: true},
 	{name: "dhcpcd", before: (*netns).dhcpcd, dns: (*netns).resolvers},
-	{name: "udhcpc", after: (*netns).udhcpcDaemon, dns: (*netns).resolvers,
+	{name: "udhcpc", after: (*netns).udhcpcDaemon, dns: (*netns).resolvers, renews: true,
 		lacks: map[feature]string{ipv6Address: "it has no DHCPv6"}},
-	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers},
+	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers, renews: true},
 }
 
 // networkd starts systemd-networkd.
@@ -106,7 +110,7 @@ func (n *netns) dhcpcd() {
 	n.start("dhcpcd", "dhcpcd", "-B", "-d")
 }
 
-const dhcpcdConf = "\nallowinterfaces " + tunDevice + "\ninterface " + tunDevice + "\n"
+const dhcpcdConf = "\nallowinterfaces " + tunDevice + "\ninterface " + tunDevice + "\nnoipv6rs\nia_na 1\n"
 
 // udhcpcDaemon starts udhcpc for the adapter.
 func (n *netns) udhcpcDaemon() {
@@ -193,7 +197,7 @@ func pushes(topology string) (first, second push) {
 		reach4: []netip.Addr{serverIPv4, farIPv4}, reach6: []netip.Addr{serverIPv6, farIPv6},
 	}
 	second = push{
-		lines: []string{"explicit-exit-notify 1", `push "redirect-gateway def1 ipv6"`, `push "dhcp-option DNS 10.8.0.53"`},
+		lines:   []string{"explicit-exit-notify 1", `push "redirect-gateway def1 ipv6"`, `push "dhcp-option DNS 10.8.0.53"`},
 		routes4: []string{"0.0.0.0/1", "128.0.0.0/1"}, routes6: []string{"::/1", "8000::/1"},
 		dns:    []string{"10.8.0.53"},
 		reach4: []netip.Addr{serverIPv4, farIPv4}, reach6: []netip.Addr{serverIPv6, farIPv6},
@@ -247,7 +251,11 @@ func TestStacks(t *testing.T) {
 				c := plain
 				c.topology = topology
 				server := e.serve(serverParty(t, c, first.lines...))
-				client := e.connect(t, topology, "adapter ethernet dhcp")
+				options := []string{"adapter ethernet dhcp"}
+				if stack.renews {
+					options = append(options, "ip-win32 dynamic 0 30")
+				}
+				client := e.connect(t, topology, options...)
 				if stack.after != nil {
 					stack.after(e.client)
 				}
@@ -317,16 +325,13 @@ func (u underStack) check(t *testing.T, f feature, want push) {
 
 func (u underStack) eventually(t *testing.T, f feature, got *string, holds func() bool) {
 	t.Helper()
-	for range 75 {
-		if holds() {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("%s: %s", f, *got)
 			return
 		}
-		u.client.pause()
 	}
-	t.Errorf("%s: %s", f, *got)
 }
-
-func (n *netns) pause() { n.try("sleep", "0.2") }
 
 // routed reports whether routes to all destinations are shown.
 func routed(shown string, destinations []string) bool {
