@@ -75,4 +75,3 @@ func moduleVersion(t testing.TB, program string) string {
 	t.Fatalf("%s does not say what it was built of", program)
 	return ""
 }
-

@@ -199,7 +199,7 @@ func pushes(topology string) (first, second push) {
 		reach4: []netip.Addr{serverIPv4, farIPv4}, reach6: []netip.Addr{serverIPv6, farIPv6},
 	}
 	second = push{
-		lines: []string{"explicit-exit-notify 1", `push "redirect-gateway def1 ipv6"`, `push "dhcp-option DNS 10.8.0.53"`},
+		lines:   []string{"explicit-exit-notify 1", `push "redirect-gateway def1 ipv6"`, `push "dhcp-option DNS 10.8.0.53"`},
 		routes4: []string{"0.0.0.0/1", "128.0.0.0/1"}, routes6: []string{"::/1", "8000::/1"},
 		dns:    []string{"10.8.0.53"},
 		reach4: []netip.Addr{serverIPv4, farIPv4}, reach6: []netip.Addr{serverIPv6, farIPv6},
