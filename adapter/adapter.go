@@ -199,12 +199,19 @@ func (a *Adapter) DialContext(ctx context.Context, network, address string) (net
 	return a.Stack.DialContext(ctx, network, address)
 }
 
+// errNoAddress is of a stack, which no other program can give an address.
+var errNoAddress = errors.New("the tunnel has no address, and in user space nothing else can set one: " +
+	"remove ifconfig-noexec where it is given, have the server push ifconfig, or write ifconfig in this configuration")
+
 // UserSpace opens a stack in this process. With forward set, it carries what
 // it receives on to the outside (a server).
 func UserSpace(forward *userstack.ForwardOptions) Opener {
 	return func(_ context.Context, want State) (*Adapter, error) {
 		if want.Ethernet != nil {
 			return nil, errNoEthernet
+		}
+		if len(want.Addresses) == 0 {
+			return nil, errNoAddress
 		}
 		stack, err := userstack.New(userstack.Options{
 			Name: want.Device, MTU: want.MTU,

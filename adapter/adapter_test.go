@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -18,4 +19,19 @@ func TestServersHaveAPort(t *testing.T) {
 	if got := servers(nil); len(got) > 0 {
 		t.Errorf("%v without names", got)
 	}
+}
+
+// TestUserSpaceWithoutAddress: a stack without an address would be dead, and
+// nothing else can give it one.
+func TestUserSpaceWithoutAddress(t *testing.T) {
+	want := State{State: hostnet.State{Device: "tun", MTU: 1500}}
+	if _, err := UserSpace(nil)(t.Context(), want); !errors.Is(err, errNoAddress) {
+		t.Errorf("without an address: %v", err)
+	}
+	want.Addresses = []hostnet.Address{{Prefix: netip.MustParsePrefix("10.8.0.2/24")}}
+	a, err := UserSpace(nil)(t.Context(), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
 }

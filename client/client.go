@@ -212,6 +212,11 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
+// afterRestart is how long a server is given that said RESTART. Stock OpenVPN
+// stays for two seconds more, while 2.5 lets clients in that it then drops
+// without a word.
+const afterRestart = 3 * time.Second
+
 // verdict is what to do after a connection ended.
 type verdict struct {
 	give        error // give up, for this reason
@@ -238,7 +243,7 @@ func (c *Client) afterwards(err error) verdict {
 	case errors.As(err, &restart) && restart.Halt:
 		return verdict{give: err}
 	case errors.As(err, &restart):
-		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true}
+		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true, backoff: afterRestart}
 	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive):
 		return verdict{give: err, asked: true}
 	case c.cfg.TLSExit && errors.As(err, new(*session.HandshakeError)):

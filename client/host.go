@@ -11,7 +11,6 @@ import (
 	"culvert/endpoint"
 	"culvert/endpoint/reach"
 	"culvert/hostnet"
-	"culvert/nic"
 )
 
 // bringUp opens the adapter in the state that cfg wants, or brings the one
@@ -28,8 +27,8 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 		}
 		a.log.Warn("routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " + mend)
 	}
-	if len(state.Addresses) == 0 && endpoint.Kind(cfg) == nic.IP {
-		return fmt.Errorf("%w: the server pushed no address (ifconfig)", reach.ErrFatal)
+	if endpoint.WithoutAddress(cfg) {
+		a.log.Warn("the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration")
 	}
 	network, err := endpoint.Ethernet(cfg, &state)
 	if err != nil {

@@ -52,11 +52,27 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
+// FaultsError is a configuration's: one *Error for each fault.
+type FaultsError struct {
+	Faults []error
+	// Understood is what was understood all the same, such as where to log.
+	Understood *Config
+}
+
+func (e *FaultsError) Error() string { return errors.Join(e.Faults...).Error() }
+
+// Unwrap gives the faults.
+func (e *FaultsError) Unwrap() []error { return e.Faults }
+
 // maxErrors bounds how many faults one parse reports.
 const maxErrors = 100
 
-// joinErrors sorts faults by line within each file and joins them.
-func joinErrors(errs []*Error) error {
+// joinErrors is sorted, in one.
+func joinErrors(errs []*Error) error { return errors.Join(sorted(errs)...) }
+
+// sorted sorts faults by line within each file, and leaves out those that are
+// too many.
+func sorted(errs []*Error) []error {
 	sortByPlace(errs, func(e *Error) Pos { return e.Pos })
 	var all []error
 	for i, e := range errs {
@@ -66,7 +82,7 @@ func joinErrors(errs []*Error) error {
 		}
 		all = append(all, e)
 	}
-	return errors.Join(all...)
+	return all
 }
 
 // sortByPlace sorts by line within each file, files in the order they come up.

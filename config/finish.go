@@ -64,7 +64,7 @@ func (b *builder) finish() (*Config, error) {
 		b.checkWhole()
 	}
 	if len(b.errs) > 0 {
-		return nil, joinErrors(b.errs)
+		return nil, &FaultsError{sorted(b.errs), b.Config}
 	}
 	return b.Config, nil
 }

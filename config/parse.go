@@ -27,8 +27,7 @@ const maxFiles = 100
 // that is no configuration at all is full of.
 const maxSuggestions = 20
 
-// ParseFile parses a configuration file. The error joins one *Error for each
-// fault found.
+// ParseFile parses a configuration file. The error is a *FaultsError.
 func ParseFile(name string, text []byte, read ReadFile) (*Config, error) {
 	b := newBuilder(read)
 	b.text(name, text)
@@ -36,8 +35,8 @@ func ParseFile(name string, text []byte, read ReadFile) (*Config, error) {
 }
 
 // ParseArgs parses OpenVPN's command line, without the program's name: one
-// configuration file, or directives that each begin with "--". The error joins
-// one *Error for each fault found.
+// configuration file, or directives that each begin with "--". The error is a
+// *FaultsError.
 func ParseArgs(args []string, read ReadFile) (*Config, error) {
 	b := newBuilder(read)
 	if len(args) == 1 && !strings.HasPrefix(args[0], "--") {

@@ -74,6 +74,17 @@ func (b *builder) push(d *call) {
 	}
 }
 
+// checkPulled refuses names in a pushed route, unless the user lets the server
+// have this side look them up.
+func (b *builder) checkPulled(d *call, r Route) error {
+	for _, name := range []string{r.Host, r.Gateway.Host} {
+		if d.File == pushed && name != "" && special(name) == "" && !b.AllowPullFQDN {
+			return d.fault(name, "a server may push names in routes only where this side allows it", "add the line: allow-pull-fqdn")
+		}
+	}
+	return nil
+}
+
 // tolerate applies an option of which faults are only noted.
 func (b *builder) tolerate(d *call) {
 	errs := b.errs

@@ -20,6 +20,7 @@ var netRows = []Directive{
 	{Name: "route-gateway", Usage: "address|dhcp", Where: pull, Help: "The gateway of routes that name none.", set: setRouteGateway},
 	{Name: "route-metric", Usage: "n", Where: pull, Routing: true, Help: "The metric of routes that name none.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.RouteMetric })},
 	{Name: "route-nopull", Where: top, Role: RoleClient, Help: "Take no routes and no DNS from the server.", set: on(func(c *Config) *bool { return &c.RouteNopull })},
+	{Name: "allow-pull-fqdn", Where: top, Role: RoleClient, Help: "Take names in the routes that the server pushes.", set: on(func(c *Config) *bool { return &c.AllowPullFQDN })},
 	{Name: "route-noexec", Where: top, Help: "Leave routes alone.", set: on(func(c *Config) *bool { return &c.RouteNoexec })},
 	{Name: "redirect-gateway", Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Send all traffic through the tunnel: def1, ipv6, !ipv4, local, autolocal, block-local; bypass-dhcp and bypass-dns mean something on Windows only.", set: redirect(false)},
 	{Name: "redirect-private", Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "The same without changing the default route.", set: redirect(true)},

@@ -15,7 +15,6 @@ var plannedRows = []Directive{
 	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Help: "Answer IPv6 packets as unreachable."},
 	{Name: "route-ipv6-gateway", Usage: "address", Where: pull, Status: Planned, Reason: "give the gateway in route-ipv6", Help: "The gateway of IPv6 routes that name none."},
 	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Help: "The routing table to put routes in (Linux)."},
-	{Name: "allow-pull-fqdn", Where: top, Role: RoleClient, Status: Planned, Help: "Take names in pushed routes."},
 	{Name: "allow-recursive-routing", Where: top, Status: Planned, Help: "Let packets to the server itself into the tunnel."},
 	{Name: "client-nat", Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Status: Planned, Help: "Translate addresses inside the tunnel."},
 	{Name: "mktun", Where: InCommandLine, Status: Command, Help: "Make a persistent adapter and exit."},

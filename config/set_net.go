@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -79,35 +80,48 @@ const maxRoutes = 100_000
 
 func setRoute(b *builder, d *call) error {
 	r := Route{Metric: -1, Pos: d.Pos}
-	var err error
-	if r.Host, r.Net, err = routeTarget(b, d); err != nil {
+	if err := routeTarget(b, d, &r); err != nil {
 		return err
 	}
-	if d.File == pushed && r.Host != "" && !isSpecialHost(r.Host) {
-		return d.fault(r.Host, "a server may push addresses only", "allow-pull-fqdn is not supported yet")
-	}
-	return b.addRoute(d, r, "IPv4", func(a netip.Addr) bool { return a.Is4() })
+	return b.addRoute(d, r)
 }
 
-// setRouteIPv6 takes an address without a length for a single host.
+// setRouteIPv6 takes an address or a name without a length for a single host.
 func setRouteIPv6(b *builder, d *call) error {
-	if a, err := netip.ParseAddr(d.args[0]); err == nil && a.Is6() {
+	r := Route{IPv6: true, Metric: -1, Pos: d.Pos}
+	if !strings.Contains(d.args[0], "/") {
 		d.args[0] += "/128"
 	}
-	net, err := d.prefix6(0)
-	if err != nil {
-		return err
+	host, length, _ := strings.Cut(d.args[0], "/")
+	if isRouteName(host) {
+		bits, err := strconv.Atoi(length)
+		if err != nil || bits < 0 || bits > 128 {
+			return d.expected(d.args[0], "a host's name with a prefix length from 0 to 128, such as "+host+"/128")
+		}
+		r.Host, r.Bits = host, bits
+	} else {
+		net, err := d.prefix6(0)
+		if err != nil {
+			return err
+		}
+		r.Net = net.Masked()
 	}
 	d.args = slices.Insert(d.args, 1, "")
-	r := Route{Net: net.Masked(), Metric: -1, Pos: d.Pos}
-	return b.addRoute(d, r, "IPv6", func(a netip.Addr) bool { return a.Is6() && !a.Is4In6() })
+	return b.addRoute(d, r)
+}
+
+// isRouteName reports whether s may be a host's name. One that ends in a number
+// is an IPv4 address with a fault in it.
+func isRouteName(s string) bool {
+	_, err := strconv.Atoi(s[strings.LastIndexByte(s, '.')+1:])
+	return isHostName(s) && err != nil
 }
 
 // addRoute reads gateway and metric, arguments 2 and 3, and keeps the route.
-func (b *builder) addRoute(d *call, r Route, kind string, fits func(netip.Addr) bool) error {
+func (b *builder) addRoute(d *call, r Route) error {
 	var err error
 	if len(d.args) > 2 {
-		if r.Gateway, err = routeGateway(d, d.args[2], kind, fits); err != nil {
+		if r.Gateway, err = routeGateway(d, d.args[2], r.IPv6); err != nil {
 			return err
 		}
 	}
@@ -115,6 +129,9 @@ func (b *builder) addRoute(d *call, r Route, kind string, fits func(netip.Addr) 
 		if r.Metric, err = b.int(d, 3, 0, maxSeconds); err != nil {
 			return err
 		}
+	}
+	if err := b.checkPulled(d, r); err != nil {
+		return err
 	}
 	if len(b.Routes) == maxRoutes {
 		return d.fault("", fmt.Sprintf("more than %d routes", maxRoutes), "merge neighbouring ones")
@@ -125,51 +142,56 @@ func (b *builder) addRoute(d *call, r Route, kind string, fits func(netip.Addr) 
 
 // routeTarget reads network and netmask: an address, a name, one of the special
 // names, or, beyond OpenVPN, a network with its prefix length.
-func routeTarget(b *builder, d *call) (host string, net netip.Prefix, err error) {
+func routeTarget(b *builder, d *call, r *Route) (err error) {
 	bits := 32
 	if len(d.args) > 1 && !isDefault(d.args[1]) {
 		if bits, err = d.mask(1); err != nil {
-			return "", net, err
+			return err
 		}
 	}
 	if p, err := netip.ParsePrefix(d.args[0]); err == nil && p.Addr().Is4() && len(d.args) == 1 {
-		return "", p.Masked(), nil
+		r.Net = p.Masked()
+		return nil
 	}
 	a, err := netip.ParseAddr(d.args[0])
 	if err == nil && a.Is4() {
-		net = netip.PrefixFrom(a, bits)
-		if net.Masked() != net {
-			b.remark(d, "read as "+net.Masked().String()+", since "+d.args[0]+" has bits beyond the netmask")
+		net := netip.PrefixFrom(a, bits)
+		if r.Net = net.Masked(); r.Net != net {
+			b.remark(d, "read as "+r.Net.String()+", since "+d.args[0]+" has bits beyond the netmask")
 		}
-		return "", net.Masked(), nil
+		return nil
 	}
-	if !isHostName(d.args[0]) || bits != 32 {
-		return "", net, d.expected(d.args[0], "an IPv4 network such as 10.0.0.0, or a host's name")
+	if err == nil || !isRouteName(d.args[0]) {
+		return d.expected(d.args[0], "an IPv4 network such as 10.0.0.0, or a host's name")
 	}
-	return d.args[0], net, nil
-}
-
-// isSpecialHost tells the names that stand for an address of the connection.
-func isSpecialHost(s string) bool {
-	return s == "remote_host" || s == "vpn_gateway" || s == "net_gateway"
+	r.Host, r.Bits = d.args[0], bits
+	return nil
 }
 
 func isDefault(s string) bool { return s == "" || s == "default" }
 
-func routeGateway(d *call, s, kind string, fits func(netip.Addr) bool) (Gateway, error) {
-	switch s {
-	case "", "default", "vpn_gateway":
+// routeGateway reads a gateway, which for IPv4 may be a host's name.
+func routeGateway(d *call, s string, ipv6 bool) (Gateway, error) {
+	switch special(s) {
+	case VPNGateway:
 		return Gateway{Kind: GatewayVPN}, nil
-	case "net_gateway", "net_gateway_ipv6":
+	case NetGateway:
 		return Gateway{Kind: GatewayNet}, nil
-	case "remote_host", "remote_host_ipv6":
+	case RemoteHost:
 		return Gateway{Kind: GatewayRemoteHost}, nil
 	}
 	a, err := netip.ParseAddr(s)
-	if err != nil || !fits(a) {
-		return Gateway{}, d.expected(s, "vpn_gateway, net_gateway, remote_host or an "+kind+" address")
+	switch {
+	case isDefault(s):
+		return Gateway{Kind: GatewayVPN}, nil
+	case err == nil && a.Unmap() == a && a.Is6() == ipv6:
+		return Gateway{Kind: GatewayAddr, Addr: a}, nil
+	case ipv6:
+		return Gateway{}, d.expected(s, "vpn_gateway_ipv6, net_gateway_ipv6, remote_host_ipv6 or an IPv6 address")
+	case err != nil && isRouteName(s):
+		return Gateway{Kind: GatewayHost, Host: s}, nil
 	}
-	return Gateway{Kind: GatewayAddr, Addr: a}, nil
+	return Gateway{}, d.expected(s, "vpn_gateway, net_gateway, remote_host, an IPv4 address or a host's name")
 }
 
 func setRouteGateway(b *builder, d *call) error {

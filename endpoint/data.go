@@ -7,6 +7,7 @@ import (
 	"culvert/internal/digest"
 	"culvert/session"
 	"culvert/session/negotiate"
+	"culvert/session/seal"
 	"culvert/session/wire"
 )
 
@@ -28,15 +29,25 @@ func dataChannel(c *config.Config, s *session.Config) (err error) {
 	return nil
 }
 
-// framingFields are those of the options string that tell of framing.
-func framingFields(c *config.Config) (fields []string) {
+// optionFields are those of the options string about framing and the digest, by
+// which servers that negotiate no cipher, such as SoftEther's, choose theirs.
+func optionFields(c *config.Config) (fields []string) {
 	if c.Compression.Directive != "" && c.Compression.Algorithm != "migrate" {
 		fields = append(fields, negotiate.FieldCompression)
 	}
 	if c.Fragment.Bytes > 0 {
 		fields = append(fields, negotiate.FieldFragments)
 	}
-	return fields
+	return append(fields, "auth "+digestOption(c))
+}
+
+// digestOption is the digest of the data channel as an options string has it.
+func digestOption(c *config.Config) string {
+	fallback, err := seal.LookupCipher(c.DataCiphersFallback)
+	if c.Auth == "NONE" || err == nil && fallback.IsAEAD() {
+		return "[null-digest]"
+	}
+	return c.Auth
 }
 
 // variables are what a server is told beside the version and the like: the

@@ -26,7 +26,7 @@ func Session(c *config.Config, server bool, warn func(string)) (session.Config, 
 	s := session.Config{
 		Server: server, TLS: tls,
 		Ciphers: c.DataCiphers, Fallback: c.DataCiphersFallback,
-		Options: negotiate.OptionsString(server, Kind(c).String(), c.MTU+optionsExtra(c), "UDPv4", c.DataCiphersFallback, framingFields(c)...),
+		Options: negotiate.OptionsString(server, Kind(c).String(), c.MTU+optionsExtra(c), "UDPv4", c.DataCiphersFallback, optionFields(c)...),
 
 		HandWindow: c.HandWindow, TranWindow: c.TranWindow, TLSTimeout: c.TLSTimeout,
 		RenegAfter: c.RenegSec, RenegLeast: c.RenegSecMin, RenegBytes: c.RenegBytes, RenegPackets: c.RenegPackets,

@@ -39,7 +39,11 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 		}
 		s.Routes = append(s.Routes, routes...)
 	}
-	s.Routes = append(s.Routes, redirect(c, peer)...)
+	led, err := redirect(c, peer)
+	if err != nil {
+		left = append(left, err)
+	}
+	s.Routes = append(s.Routes, led...)
 	s.BlockLocal = c.RedirectGateway != nil && c.RedirectGateway.BlockLocal
 	s.DNS = names(c)
 	return s, errors.Join(left...)
@@ -82,6 +86,12 @@ func addresses(c *config.Config) (list []hostnet.Address) {
 	return list
 }
 
+// WithoutAddress reports whether an adapter that carries IP gets no address,
+// though ifconfig-noexec does not say so.
+func WithoutAddress(c *config.Config) bool {
+	return c.DevType == config.DevTun && !c.IfconfigNoexec && len(addresses(c)) == 0
+}
+
 // gateway is the next hop inside the tunnel for IPv4, not valid without one.
 func gateway(c *config.Config) netip.Addr {
 	if c.RouteGateway.IsValid() {
@@ -93,16 +103,26 @@ func gateway(c *config.Config) netip.Addr {
 	return netip.Addr{}
 }
 
+// inside is the gateway inside the tunnel, not valid without one.
+func inside(c *config.Config, ipv6 bool) netip.Addr {
+	if !ipv6 {
+		return gateway(c)
+	}
+	if c.IfconfigIPv6 != nil {
+		return c.IfconfigIPv6.Remote
+	}
+	return netip.Addr{}
+}
+
 // nextHop is where routes through the tunnel lead: not valid for the adapter
-// itself, which will do but for IPv4 through a gateway. An Ethernet adapter
-// needs one; ok is false where it has none.
+// itself, which will do but for IPv4 through a gateway. That one is beyond
+// reach while the adapter has no address, which another program may set later.
+// An Ethernet adapter needs one; ok is false where it has none.
 func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
 	ethernet := Kind(c) == nic.Ethernet
-	switch {
-	case !ipv6:
-		via = gateway(c)
-	case ethernet && c.IfconfigIPv6 != nil:
-		via = c.IfconfigIPv6.Remote
+	bare := c.Adapter == config.AdapterIP && len(addresses(c)) == 0
+	if ethernet || !ipv6 && !bare {
+		via = inside(c, ipv6)
 	}
 	return via, via.IsValid() || !ethernet
 }
@@ -118,84 +138,149 @@ func WithoutGateway(c *config.Config) bool {
 		return true
 	}
 	return slices.ContainsFunc(c.Routes, func(r config.Route) bool {
-		return r.Gateway.Kind == config.GatewayVPN && lacks(r.Net.Addr().Is6())
+		return r.Gateway.Kind == config.GatewayVPN && lacks(r.IPv6)
 	})
 }
 
 // HostRoutes are the host's routes for one `route`: several where a name has
 // several addresses.
 func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer netip.Addr, resolve Resolver) ([]hostnet.Route, error) {
-	dst, err := destinations(ctx, c, r, peer, resolve)
+	w := routeNames{ctx: ctx, route: r, resolve: resolve}
+	dst, err := w.destinations(c, peer)
 	if err != nil {
 		return nil, err
 	}
+	route := hostnet.Route{Metric: max(r.Metric, 0)}
+	if r.Metric < 0 {
+		route.Metric = c.RouteMetric
+	}
+	ok := true
+	switch r.Gateway.Kind {
+	case config.GatewayNet:
+		route.Bypass = true
+	case config.GatewayAddr:
+		route.Via = r.Gateway.Addr
+	case config.GatewayRemoteHost:
+		if peer.IsValid() && peer.Is6() != r.IPv6 {
+			return nil, w.fault("remote_host", errors.New("as the gateway it has to be of the same address family, and the server is "+peer.String()))
+		}
+		route.Via, ok = peer, peer.IsValid()
+	case config.GatewayHost:
+		if route.Via, err = w.gateway(); err != nil {
+			return nil, err
+		}
+	default:
+		route.Via, ok = nextHop(c, r.IPv6)
+	}
 	var routes []hostnet.Route
-	for _, p := range dst {
-		route := hostnet.Route{Dst: p, Metric: max(r.Metric, 0)}
-		if r.Metric < 0 {
-			route.Metric = c.RouteMetric
+	for _, route.Dst = range dst {
+		if ok {
+			routes = append(routes, route)
 		}
-		switch {
-		case r.Gateway.Kind == config.GatewayNet:
-			route.Bypass = true
-		case r.Gateway.Kind == config.GatewayAddr:
-			route.Via = r.Gateway.Addr
-		default:
-			var ok bool
-			if route.Via, ok = nextHop(c, p.Addr().Is6()); !ok {
-				continue
-			}
-		}
-		routes = append(routes, route)
 	}
 	return routes, nil
 }
 
-// destinations are the networks that a route names: itself, or the addresses
-// of a special or a real name.
-func destinations(ctx context.Context, c *config.Config, r config.Route, peer netip.Addr, resolve Resolver) ([]netip.Prefix, error) {
+// routeNames looks up the names of one `route`.
+type routeNames struct {
+	ctx     context.Context
+	route   config.Route
+	resolve Resolver
+}
+
+// destinations are the networks that the route names: itself, or those of the
+// addresses of a special or a real name.
+func (n routeNames) destinations(c *config.Config, peer netip.Addr) (list []netip.Prefix, err error) {
+	r := n.route
 	if r.Net.IsValid() {
 		return []netip.Prefix{r.Net.Masked()}, nil
 	}
-	switch r.Host {
-	case "remote_host":
-		if !peer.IsValid() {
-			return nil, nil
+	var addrs []netip.Addr
+	switch r.Special() {
+	case config.RemoteHost:
+		addrs = []netip.Addr{peer}
+	case config.VPNGateway:
+		if addrs = []netip.Addr{inside(c, r.IPv6)}; !addrs[0].IsValid() {
+			return nil, n.fault(r.Host, errors.New("the tunnel has no gateway of that kind"))
 		}
-		return []netip.Prefix{netip.PrefixFrom(peer, peer.BitLen())}, nil
-	case "vpn_gateway":
-		if g := gateway(c); g.IsValid() {
-			return []netip.Prefix{netip.PrefixFrom(g, g.BitLen())}, nil
+	case config.NetGateway:
+		return nil, n.fault(r.Host, errors.New("as a destination it is not supported yet; write the address of this host's gateway"))
+	default:
+		if addrs, err = n.lookup(r.Host); err != nil {
+			return nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, resolveTime)
-	defer cancel()
-	addrs, err := resolve(ctx, "ip", r.Host)
-	if err != nil {
-		return nil, fmt.Errorf("%v: route %s: %w", r.Pos, r.Host, err)
-	}
-	var list []netip.Prefix
 	for _, a := range addrs {
-		list = append(list, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
+		if a.IsValid() && a.Is6() == r.IPv6 {
+			list = append(list, netip.PrefixFrom(a, r.Bits).Masked())
+		}
 	}
 	return list, nil
 }
 
+// gateway is the first address of the gateway's name.
+func (n routeNames) gateway() (netip.Addr, error) {
+	addrs, err := n.lookup(n.route.Gateway.Host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return addrs[0], nil
+}
+
+// lookup finds the addresses of a name, of the route's own family: one or more.
+func (n routeNames) lookup(host string) ([]netip.Addr, error) {
+	network := "ip4"
+	if n.route.IPv6 {
+		network = "ip6"
+	}
+	ctx, cancel := context.WithTimeout(n.ctx, resolveTime)
+	defer cancel()
+	addrs, err := n.resolve(ctx, network, host)
+	var list []netip.Addr
+	for _, a := range addrs {
+		if a = a.Unmap(); a.Is6() == n.route.IPv6 {
+			list = append(list, a)
+		}
+	}
+	if err == nil && len(list) == 0 {
+		err = errors.New("the name has no address of that kind")
+	}
+	if err != nil {
+		return nil, n.fault(host, err)
+	}
+	return list, nil
+}
+
+func (n routeNames) fault(host string, err error) error {
+	name := "route"
+	if n.route.IPv6 {
+		name = "route-ipv6"
+	}
+	return fmt.Errorf("%v: %s %s: %w", n.route.Pos, name, host, err)
+}
+
+// errNoGateway is why a default route for IPv4 is left out.
+var errNoGateway = errors.New("redirect-gateway: IPv4 is not led into the tunnel, which has neither an IPv4 address (ifconfig) nor a gateway (route-gateway)")
+
 // redirect is `redirect-gateway`: everything through the tunnel but the way to
 // the server. The host's own default route is never replaced, with or without
 // `def1`, so that nothing is lost when the tunnel goes.
-func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route) {
+func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err error) {
 	r := c.RedirectGateway
 	if r == nil || !peer.IsValid() {
-		return nil
+		return nil, nil
 	}
 	if !r.Local {
 		routes = append(routes, hostnet.Route{Dst: netip.PrefixFrom(peer, peer.BitLen()), Bypass: true})
 	}
 	if r.Private {
-		return routes
+		return routes, nil
 	}
-	if via, ok := nextHop(c, false); ok && !r.NoIPv4 && c.Ifconfig != nil {
+	switch via, ok := nextHop(c, false); {
+	case r.NoIPv4:
+	case c.Ifconfig == nil && !c.RouteGateway.IsValid() && Kind(c) == nic.IP:
+		err = errNoGateway
+	case ok:
 		for _, half := range halves4 {
 			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
@@ -205,7 +290,7 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route) {
 			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
 	}
-	return routes
+	return routes, err
 }
 
 // names is what `dns` says, or `dhcp-option` where it says nothing.

@@ -125,10 +125,19 @@ func TestHostState(t *testing.T) {
 		"route, remote_host":   {"", with(subnet, "route remote_host 255.255.255.255 net_gateway"), addr + "route 192.0.2.1/32 bypass\n"},
 		"route to the gateway": {"", with(subnet, "route vpn_gateway 255.255.255.255"), addr + "route 10.8.0.1/32 via 10.8.0.1\n"},
 		"route of a name":      {"route intra.example.org", subnet, addr + "route 172.20.0.1/32 via 10.8.0.1\nroute 172.20.0.2/32 via 10.8.0.1\n"},
-		"route, own metric":    {"route-metric 7\nroute 172.16.0.0 255.255.0.0\nroute 172.17.0.0 255.255.0.0 vpn_gateway 3", subnet, addr + "route 172.16.0.0/16 via 10.8.0.1 metric 7\nroute 172.17.0.0/16 via 10.8.0.1 metric 3\n"},
-		"route-ipv6":           {"", with(both, "route-ipv6 2001:db8::/32"), addr + addr6 + "route 2001:db8::/32\n"},
-		"route-nopull":         {"route-nopull\nroute 172.18.0.0 255.255.0.0", with(subnet, "route 172.16.0.0 255.255.0.0"), ""},
-		"route-noexec":         {"route-noexec\nroute 172.18.0.0 255.255.0.0", subnet, addr},
+		"route of a name past the tunnel": {"route files.example.org 255.255.255.255 net_gateway 5\nroute-ipv6 files.example.org/128 net_gateway_ipv6 6", both,
+			addr + addr6 + "route 172.21.0.1/32 bypass metric 5\nroute 2001:db8:21::1/128 bypass metric 6\n"},
+		"route of a name's network": {"route files.example.org 255.255.0.0\nroute-ipv6 files.example.org/48", both, addr + addr6 + "route 172.21.0.0/16 via 10.8.0.1\nroute 2001:db8:21::/48\n"},
+		"route-ipv6 of a bare name": {"route-ipv6 files.example.org", both, addr + addr6 + "route 2001:db8:21::1/128\n"},
+		"route by a named gateway":  {"route 172.16.0.0 255.255.0.0 intra.example.org", subnet, addr + "route 172.16.0.0/16 via 172.20.0.1\n"},
+		"route by the remote host":  {"route 172.16.0.0 255.255.0.0 remote_host", subnet, addr + "route 172.16.0.0/16 via 192.0.2.1\n"},
+		"route-ipv6, special names": {"", with(both, "route-ipv6 2001:db8:1::/48 vpn_gateway_ipv6 8", "route-ipv6 2001:db8:2::/48 net_gateway", "route-ipv6 vpn_gateway_ipv6/128", "route-ipv6 remote_host_ipv6/128 net_gateway_ipv6"),
+			addr + addr6 + "route 2001:db8:1::/48 metric 8\nroute 2001:db8:2::/48 bypass\nroute fd00:8::1/128\n"},
+		"pushed names, allowed": {"allow-pull-fqdn", with(both, "route files.example.org", "route-ipv6 files.example.org/128"), addr + addr6 + "route 172.21.0.1/32 via 10.8.0.1\nroute 2001:db8:21::1/128\n"},
+		"route, own metric":     {"route-metric 7\nroute 172.16.0.0 255.255.0.0\nroute 172.17.0.0 255.255.0.0 vpn_gateway 3", subnet, addr + "route 172.16.0.0/16 via 10.8.0.1 metric 7\nroute 172.17.0.0/16 via 10.8.0.1 metric 3\n"},
+		"route-ipv6":            {"", with(both, "route-ipv6 2001:db8::/32"), addr + addr6 + "route 2001:db8::/32\n"},
+		"route-nopull":          {"route-nopull\nroute 172.18.0.0 255.255.0.0", with(subnet, "route 172.16.0.0 255.255.0.0"), ""},
+		"route-noexec":          {"route-noexec\nroute 172.18.0.0 255.255.0.0", subnet, addr},
 
 		"dhcp-option":        {"", with(subnet, "dhcp-option DNS 10.8.0.1", "dhcp-option DNS 9.9.9.9", "dhcp-option DOMAIN corp.example"), addr + "dns [10.8.0.1:0 9.9.9.9:0] search [corp.example] domains []\n"},
 		"dns server":         {"", with(subnet, "dns server 2 address 10.8.0.53", "dns server 1 address 10.8.0.54:5353", "dns server 1 resolve-domains corp.example"), addr + "dns [10.8.0.54:5353] search [] domains [corp.example]\n"},
@@ -147,7 +156,10 @@ func TestHostState(t *testing.T) {
 				return
 			}
 			cfg := pushed(t, c.own, c.push...)
-			resolve := hosts(map[string][]string{"intra.example.org": {"172.20.0.1", "172.20.0.2"}})
+			resolve := hosts(map[string][]string{
+				"intra.example.org": {"172.20.0.1", "172.20.0.2"},
+				"files.example.org": {"2001:db8:21::1", "172.21.0.1"},
+			})
 			state, err := HostState(t.Context(), cfg, netip.MustParseAddr(serverText), resolve)
 			if err != nil {
 				t.Fatal(err)
@@ -201,13 +213,54 @@ func TestHostStateOverIPv6(t *testing.T) {
 	}
 }
 
+// TestWithoutAddress: an adapter without addresses is worth a word where nobody
+// asked for that, and so is a default route that cannot be had.
+func TestWithoutAddress(t *testing.T) {
+	for name, c := range map[string]struct {
+		own     string
+		push    []string
+		without bool
+		err     error
+	}{
+		"pushed":          {"", subnet, false, nil},
+		"its own":         {"ifconfig 10.8.0.2 255.255.255.0\ntopology subnet", nil, false, nil},
+		"IPv6 alone":      {"", []string{"ifconfig-ipv6 fd00:8::2/64"}, false, nil},
+		"none":            {"", nil, true, nil},
+		"none, redirect":  {"redirect-gateway def1", nil, true, errNoGateway},
+		"IPv6, redirect":  {"redirect-gateway def1 ipv6", []string{"ifconfig-ipv6 fd00:8::2/64"}, false, errNoGateway},
+		"ifconfig-noexec": {"ifconfig-noexec", subnet, false, nil},
+		"Ethernet":        {"dev tap", nil, false, nil},
+		"dev null":        {"dev null", nil, false, nil},
+	} {
+		cfg := pushed(t, c.own, c.push...)
+		_, err := HostState(t.Context(), cfg, netip.MustParseAddr(serverText), hosts(nil))
+		if WithoutAddress(cfg) != c.without || !errors.Is(err, c.err) {
+			t.Errorf("%s: without address %v, %v", name, WithoutAddress(cfg), err)
+		}
+	}
+}
+
+// TestHostStateFails: a route whose name stands for nothing is left out with
+// its place, and nothing else is.
 func TestHostStateFails(t *testing.T) {
 	server := netip.MustParseAddr(serverText)
-	state, err := HostState(t.Context(), pushed(t, "route nowhere.example.org\nroute 172.16.0.0 255.255.0.0", subnet...), server, hosts(nil))
-	if err == nil || !strings.Contains(err.Error(), "x.ovpn:") || !strings.Contains(err.Error(), "nowhere.example.org") {
-		t.Errorf("a name nobody knows: %v", err)
-	}
-	if want := "addr 10.8.0.2/24\nroute 172.16.0.0/16 via 10.8.0.1\n"; stateText(state) != want {
-		t.Errorf("the rest is\n%s", stateText(state))
+	for _, route := range []string{
+		"route nowhere.example.org",
+		"route-ipv6 nowhere.example.org/128",
+		"route-ipv6 four.example.org/128",
+		"route 172.17.0.0 255.255.0.0 nowhere.example.org",
+		"route net_gateway",
+		"route-ipv6 vpn_gateway_ipv6/128",
+		"route-ipv6 fd00::/64 remote_host_ipv6",
+	} {
+		resolve := hosts(map[string][]string{"four.example.org": {"172.20.0.1"}})
+		state, err := HostState(t.Context(), pushed(t, route+"\nroute 172.16.0.0 255.255.0.0", subnet...), server, resolve)
+		name, _, _ := strings.Cut(route, " ")
+		if err == nil || !strings.Contains(err.Error(), "x.ovpn:7: "+name+" ") {
+			t.Errorf("%s: %v", route, err)
+		}
+		if want := "addr 10.8.0.2/24\nroute 172.16.0.0/16 via 10.8.0.1\n"; stateText(state) != want {
+			t.Errorf("%s: the rest is\n%s", route, stateText(state))
+		}
 	}
 }

@@ -30,9 +30,12 @@ func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) 
 	t := &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		SessionTicketsDisabled: true,
-		InsecureSkipVerify:     true, // by VerifyConnection instead
-		ClientAuth:             clientAuth(c.VerifyClientCert),
-		ClientCAs:              x509.NewCertPool(),
+		// A message of the control channel is one record, as other TLS
+		// libraries make it: some peers read no more than one at a time.
+		DynamicRecordSizingDisabled: true,
+		InsecureSkipVerify:          true, // by VerifyConnection instead
+		ClientAuth:                  clientAuth(c.VerifyClientCert),
+		ClientCAs:                   x509.NewCertPool(),
 	}
 	for _, root := range trust.roots {
 		t.ClientCAs.AddCert(root)

@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"bytes"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -270,9 +271,67 @@ func TestDaemon(t *testing.T) {
 	if second := n.run(ours, config); second.wait(patience) == nil || !strings.Contains(second.log(), "port") {
 		t.Errorf("a second one on the same port: log %q", second.log())
 	}
+	if text, _ := os.ReadFile(log); !strings.Contains(string(text), "another process has the port") {
+		t.Errorf("why the second one ended is not in its log:\n%s", text)
+	}
+	if now, _ := os.ReadFile(pidFile); !bytes.Equal(now, number) {
+		t.Errorf("the second one made %q of the pid file with %q", now, number)
+	}
 	syscall.Kill(pid, syscall.SIGTERM)
 	gone(t, pid)
+	if _, err := os.Stat(pidFile); err == nil {
+		t.Error("the pid file is left behind")
+	}
 	if after := n.state(); after != before {
 		t.Errorf("the host is not as before.\nbefore:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+// TestPIDFile: `writepid` is there while the process is, over a reload that
+// names another file, and gone after every end.
+func TestPIDFile(t *testing.T) {
+	l := newLab(t)
+	c, s := l.host("c"), l.host("s")
+	w := l.join(c, s)
+	s.run(stock, s.serverConfig(serverParty(t, plain))).up()
+	first, second := filepath.Join(c.dir, "first.pid"), filepath.Join(c.dir, "second.pid")
+	for name, extra := range map[string][]string{"root": {"writepid first.pid"}, "nobody": {"writepid first.pid", "user nobody"}} {
+		config := c.clientConfig(clientParty(t, plain, extra...), w.b4)
+		p := c.run(ours, config).up()
+		holds := func(file string) {
+			t.Helper()
+			number, err := os.ReadFile(file)
+			pid, _ := strconv.Atoi(strings.TrimSpace(string(number)))
+			if err != nil || pid != p.cmd.Process.Pid {
+				t.Errorf("%s: %s has %q (%v), and the process is %d", name, file, number, err, p.cmd.Process.Pid)
+			}
+		}
+		missing := func(file string) {
+			t.Helper()
+			if _, err := os.Stat(file); err == nil {
+				t.Errorf("%s: %s is left behind", name, file)
+			}
+		}
+		holds(first)
+		text := strings.Replace(string(must(os.ReadFile(config))), "first.pid", "second.pid", 1)
+		c.file("client.conf", text)
+		p.cmd.Process.Signal(syscall.SIGHUP)
+		p.expect(initialized, 2, patience)
+		holds(second)
+		missing(first)
+		if err := p.stop(syscall.SIGTERM); err != nil {
+			t.Errorf("%s: exit status: %v", name, err)
+		}
+		missing(second)
+	}
+	config := c.clientConfig(clientParty(t, plain, "writepid first.pid", "log log", "verb 0", "dev-node /nonexistent"), w.b4)
+	if c.run(ours, config).wait(patience) == nil {
+		t.Error("a device that is not there is no fault")
+	}
+	if text := mustRead(t, filepath.Join(c.dir, "log")); !strings.Contains(text, "/nonexistent") {
+		t.Errorf("why it ended is not in the log: %q", text)
+	}
+	if _, err := os.Stat(first); err == nil {
+		t.Error("after an error the pid file is left behind")
 	}
 }

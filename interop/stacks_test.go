@@ -70,6 +70,12 @@ func (n *netns) networkdDNS() []string {
 func (n *netns) networkManager() {
 	n.put("/etc/NetworkManager/NetworkManager.conf", networkManagerConf)
 	n.put("/etc/NetworkManager/system-connections/vpn.nmconnection", networkManagerConnection)
+	n.startNetworkManager()
+}
+
+// startNetworkManager starts it with the files that it has been given.
+func (n *netns) startNetworkManager() {
+	n.t.Helper()
 	n.start("bus", "dbus-daemon", "--system", "--nofork", "--nopidfile")
 	n.eventually("the bus answers", func() bool {
 		return n.answers("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId")

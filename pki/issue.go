@@ -25,14 +25,45 @@ func (a *Authority) IssueServer(rand io.Reader, now time.Time, name string, life
 		// fits an elliptic curve key (RFC 5480, section 3).
 		t.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		for _, h := range hosts {
-			if ip, err := netip.ParseAddr(h); err == nil {
-				t.IPAddresses = append(t.IPAddresses, ip.AsSlice())
-			} else {
-				t.DNSNames = append(t.DNSNames, h)
-			}
-		}
+		addNames(t, hosts)
 	})
+}
+
+// addNames adds the alternative names that t does not have.
+func addNames(t *x509.Certificate, hosts []string) {
+	for _, h := range hosts {
+		ip, err := netip.ParseAddr(h)
+		switch {
+		case t.VerifyHostname(h) == nil: // it is there
+		case err == nil:
+			t.IPAddresses = append(t.IPAddresses, ip.AsSlice())
+		default:
+			t.DNSNames = append(t.DNSNames, h)
+		}
+	}
+}
+
+// Renew makes a certificate like one that this authority issued, with further
+// hosts as alternative names. Its key stays the same, so the Pair holds none. A
+// lifetime of 0 means LeafLifetime; it is cut to the authority's own end.
+func (a *Authority) Renew(rand io.Reader, now time.Time, old *x509.Certificate, lifetime time.Duration, hosts ...string) (Pair, error) {
+	name := old.Subject.CommonName
+	if err := old.CheckSignatureFrom(a.cert); err != nil {
+		return Pair{}, fmt.Errorf("pki: renew %q: the certificate is not of %s: %w", name, quoteSubject(a.cert), err)
+	}
+	t, err := a.template(rand, now, name, lifetime)
+	if err != nil {
+		return Pair{}, err
+	}
+	t.Subject = old.Subject
+	t.SubjectKeyId, t.KeyUsage, t.ExtKeyUsage = old.SubjectKeyId, old.KeyUsage, old.ExtKeyUsage
+	t.DNSNames, t.IPAddresses = old.DNSNames, old.IPAddresses
+	addNames(t, hosts)
+	cert, err := sign(rand, t, a.cert, old.PublicKey, a.key)
+	if err != nil {
+		return Pair{}, fmt.Errorf("pki: renew %q: %w", name, err)
+	}
+	return Pair{CertPEM: certPEM(cert), NotAfter: cert.NotAfter}, nil
 }
 
 // IssueClient makes a client's key and certificate with common name name. A
@@ -45,17 +76,10 @@ func (a *Authority) IssueClient(rand io.Reader, now time.Time, name string, life
 }
 
 func (a *Authority) issue(rand io.Reader, now time.Time, name string, lifetime time.Duration, shape func(*x509.Certificate)) (Pair, error) {
-	if err := checkTime(a.cert, now); err != nil {
-		return Pair{}, fmt.Errorf("pki: the authority cannot sign: %s", Explain(err, now))
-	}
-	t, err := newTemplate(rand, now, name, orDefault(lifetime, LeafLifetime))
+	t, err := a.template(rand, now, name, lifetime)
 	if err != nil {
-		return Pair{}, fmt.Errorf("pki: issue %q: %w", name, err)
+		return Pair{}, err
 	}
-	if t.NotAfter.After(a.cert.NotAfter) {
-		t.NotAfter = a.cert.NotAfter
-	}
-	t.BasicConstraintsValid = true
 	shape(t)
 	key, err := newKey(rand, t)
 	if err != nil {
@@ -70,4 +94,20 @@ func (a *Authority) issue(rand io.Reader, now time.Time, name string, lifetime t
 		return Pair{}, err
 	}
 	return Pair{CertPEM: certPEM(cert), KeyPEM: pemKey, NotAfter: cert.NotAfter}, nil
+}
+
+// template is a certificate to be, without usages and key.
+func (a *Authority) template(rand io.Reader, now time.Time, name string, lifetime time.Duration) (*x509.Certificate, error) {
+	if err := checkTime(a.cert, now); err != nil {
+		return nil, fmt.Errorf("pki: the authority cannot sign: %s", Explain(err, now))
+	}
+	t, err := newTemplate(rand, now, name, orDefault(lifetime, LeafLifetime))
+	if err != nil {
+		return nil, fmt.Errorf("pki: issue %q: %w", name, err)
+	}
+	if t.NotAfter.After(a.cert.NotAfter) {
+		t.NotAfter = a.cert.NotAfter
+	}
+	t.BasicConstraintsValid = true
+	return t, nil
 }

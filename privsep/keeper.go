@@ -20,7 +20,7 @@ type Keeper struct {
 	ctx    context.Context
 	log    *slog.Logger
 	apply  func(ctx context.Context, want hostnet.State) (adapter.Applied, error)
-	ready  func()
+	ready  func() error
 	events <-chan process.Event
 	gone   chan struct{} // closed when the worker is
 
@@ -95,10 +95,7 @@ func (k *Keeper) Undo(Empty, *Empty) error {
 }
 
 // Ready is told that the tunnel is up.
-func (k *Keeper) Ready(Empty, *Empty) error {
-	k.ready()
-	return nil
-}
+func (k *Keeper) Ready(Empty, *Empty) error { return k.ready() }
 
 // Failed is told why the worker ends.
 func (k *Keeper) Failed(why string, _ *Empty) error {

@@ -42,7 +42,7 @@ func pair(t *testing.T, h *fakeHost) (*Worker, *Keeper, chan process.Event) {
 	t.Helper()
 	near, far := net.Pipe()
 	events := make(chan process.Event)
-	k := &Keeper{ctx: t.Context(), log: slog.New(slog.DiscardHandler), apply: h.apply, ready: func() {}, events: events, gone: make(chan struct{})}
+	k := &Keeper{ctx: t.Context(), log: slog.New(slog.DiscardHandler), apply: h.apply, ready: func() error { return nil }, events: events, gone: make(chan struct{})}
 	served := make(chan struct{})
 	go func() { k.serve(near); close(served) }()
 	w := newWorker(far)

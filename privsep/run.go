@@ -22,8 +22,8 @@ type Options struct {
 	// Check reads the configuration again and tells what is wrong with it, so
 	// that a reload does not end a tunnel that works.
 	Check func() error
-	// Ready is called when the worker's tunnel is up.
-	Ready func()
+	// Ready is called when the worker's tunnel is up. An error ends the worker.
+	Ready func() error
 }
 
 // Run starts this program again as a worker and keeps it until it ends. What

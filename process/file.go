@@ -2,20 +2,10 @@ package process
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 )
-
-// WritePID writes this process's number to a file.
-func WritePID(name string) error {
-	if err := os.WriteFile(name, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
-		return fmt.Errorf("writepid: %w", err)
-	}
-	return nil
-}
 
 // File is a file that is rewritten now and then as a whole, even when the
 // right to make files beside it was given up in the meantime (Jail), for which

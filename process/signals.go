@@ -45,6 +45,7 @@ func pass(signals <-chan os.Signal, out chan<- Event, done <-chan struct{}) {
 		case s := <-signals:
 			e := reactions[s]
 			if exiting && s == os.Interrupt {
+				PIDFile.Remove()
 				os.Exit(130)
 			}
 			exiting = exiting || e == Exit

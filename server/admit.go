@@ -120,7 +120,7 @@ func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, o
 	params = negotiate.ServerParams(cipher, id, h.PeerInfo)
 	params.Compression = negotiate.ServerCompression(s.session.Compression, h.PeerInfo, h.Options)
 	params.CompressionSet = true
-	return params, s.pushList(c), ""
+	return params, s.pushList(c, h.PeerInfo), ""
 }
 
 // full is a refusal for lack of room, which a client that understands it takes
@@ -154,11 +154,19 @@ func (s *Server) evictNamesake(c *client) {
 // evict ends a client's session without a word to it.
 func (c *client) evict() { c.Do(func(time.Time) { c.Session.Close() }) }
 
-// pushList is what a client is told, in the order OpenVPN has it.
-func (s *Server) pushList(c *client) []string {
+// tunIPv6 is what clients before OpenVPN 2.4 need for IPv6 (Changes.rst of 2.4);
+// later ones know no such option or warn that they ignore it.
+const tunIPv6 = "tun-ipv6"
+
+// pushList is what a client that announces some capabilities is told, in the
+// order OpenVPN has it.
+func (s *Server) pushList(c *client, told negotiate.PeerInfo) []string {
 	options := slices.DeleteFunc(slices.Clone(s.cfg.Push), negotiate.IsCompression)
 	options = append(options, s.lan.push(c, options)...)
 	options = append(options, s.layout.push(s.cfg.ClientToClient)...)
+	if (c.lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
+		options = append(options, tunIPv6)
+	}
 	return ownPush(c.own, options, s.ownIfconfig(c))
 }
 

@@ -184,7 +184,7 @@ func TestPushListKeepsOrder(t *testing.T) {
 	c := &client{lease: newPool(l).lease(3), own: new(config.PerClient)}
 	want := []string{"route 192.168.0.0 255.255.0.0", "ping 10", "route-gateway 10.8.0.1", "topology subnet",
 		"ifconfig 10.8.0.5 255.255.255.0", "ifconfig-ipv6 fd00:8::1003/64 fd00:8::1"}
-	if got := s.pushList(c); !slices.Equal(got, want) {
+	if got := s.pushList(c, modern); !slices.Equal(got, want) {
 		t.Errorf("pushed %q", got)
 	}
 }

@@ -11,7 +11,11 @@ import (
 	"testing"
 
 	"culvert/config"
+	"culvert/session/negotiate"
 )
+
+// modern is the peer-info of a client that needs nothing special.
+var modern = negotiate.PeerInfo{"IV_VER": "2.6.14"}
 
 // serverWith is a server with files of client-config-dir, as far as leases go.
 func serverWith(t *testing.T, exclusive bool, files map[string]string) *Server {
@@ -104,7 +108,7 @@ func TestOwnAddresses(t *testing.T) {
 	c.lease = lease
 	want := []string{"route 10.1.0.0 255.255.0.0", "route-gateway 10.8.0.1", "topology subnet", "route 10.2.0.0 255.255.0.0",
 		"ifconfig 10.8.0.7 255.255.255.0", "ifconfig-ipv6 fd00:8::7/64 fd00:8::1"}
-	if got := s.pushList(c); !reflect.DeepEqual(got, want) {
+	if got := s.pushList(c, modern); !reflect.DeepEqual(got, want) {
 		t.Errorf("pushed %q, expected %q", got, want)
 	}
 	// Nobody else is leased the address.
@@ -112,6 +116,43 @@ func TestOwnAddresses(t *testing.T) {
 		other, err := s.pool.acquire("")
 		if err != nil || other.IPv4 == lease.IPv4 {
 			t.Fatalf("%+v, %v", other, err)
+		}
+	}
+}
+
+// TestTunIPv6: clients from before OpenVPN 2.4 are told to carry IPv6 where
+// they get an address of it, once; others would warn of it.
+func TestTunIPv6(t *testing.T) {
+	old := negotiate.PeerInfo{"IV_VER": "2.3.18"}
+	with := func(ipv6 netip.Prefix, push ...string) *config.Config {
+		return &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), ServerIPv6: ipv6, Push: push, Topology: config.TopologySubnet}
+	}
+	fd := netip.MustParsePrefix("fd00:8::/64")
+	for name, c := range map[string]struct {
+		cfg  *config.Config
+		own  config.PerClient
+		told negotiate.PeerInfo
+		want int
+	}{
+		"2.3":              {with(fd), config.PerClient{}, old, 1},
+		"silent":           {with(fd), config.PerClient{}, negotiate.PeerInfo{}, 1},
+		"2.6":              {with(fd), config.PerClient{}, modern, 0},
+		"3":                {with(fd), config.PerClient{}, negotiate.PeerInfo{"IV_VER": "3.8.2"}, 0},
+		"IPv4 alone":       {with(netip.Prefix{}), config.PerClient{}, old, 0},
+		"its own address":  {with(netip.Prefix{}), config.PerClient{IfconfigIPv6: &config.IfconfigIPv6{Local: netip.MustParsePrefix("fd00:8::7/64")}}, old, 1},
+		"pushed to all":    {with(fd, "tun-ipv6"), config.PerClient{}, old, 1},
+		"pushed to newer":  {with(fd, "tun-ipv6"), config.PerClient{}, modern, 1},
+		"push-remove":      {with(fd), config.PerClient{PushRemove: []string{"tun-ipv6"}}, old, 0},
+		"push-reset as is": {with(fd), config.PerClient{PushReset: true}, old, 0},
+	} {
+		l, err := newLayout(c.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Server{cfg: c.cfg, layout: l}
+		pushed := s.pushList(&client{lease: newPool(l).lease(3), own: &c.own}, c.told)
+		if got := strings.Count(strings.Join(pushed, "\n"), "tun-ipv6"); got != c.want {
+			t.Errorf("%s: pushed %q", name, pushed)
 		}
 	}
 }

@@ -26,6 +26,24 @@ func TestRestartServer(t *testing.T) {
 	})
 }
 
+// TestNobodyEntersWhileLeaving: a client that confirms nothing keeps a server that
+// restarts busy for a while. Whoever comes meanwhile is let in afterwards.
+func TestNobodyEntersWhileLeaving(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("explicit-exit-notify 1")
+		silent := w.connect("anna", "")
+		silent.link.Close()
+		s.Restart()
+		w.until(time.Second, "restarting", func() bool { return logged(&s.process, "restarting") })
+		c := w.dial("ben", "")
+		c.up(10 * time.Second)
+		if took := time.Since(epoch); took < 2*time.Second {
+			t.Errorf("let in after %v, while others were sent away", took)
+		}
+		exchange(t, s, c)
+	})
+}
+
 // TestRestartClient: SIGUSR1 makes a client connect anew with the adapter it
 // has.
 func TestRestartClient(t *testing.T) {

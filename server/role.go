@@ -146,13 +146,16 @@ func (r role) badControl(c *client, err error) {
 // greet answers a packet of no session, and opens one for a client that has
 // shown where it is.
 func (r role) greet(l link.Link, p *buf.Packet) {
+	if r.leaving.Load() {
+		r.road.Counters.Add(tunnel.UnknownPeer)
+		turnAway(l)
+		return
+	}
 	now := time.Now()
-	reply, opening, err := r.greeter.Greet(now, p.Path.Remote, p.Bytes())
+	reply, opening, err := r.firstPacket(now, l, p)
 	if err != nil {
 		r.refusedGreeting(now, p, err)
-		if c, ok := l.(*stream); ok {
-			c.Close() // what follows would be no better
-		}
+		turnAway(l)
 		return
 	}
 	if opening != nil {
@@ -163,6 +166,24 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 	p.Set(reply)
 	p.Path = path
 	r.road.Reply(l, p)
+}
+
+// firstPacket is what a packet of no session is: reason for a reply, or the opening
+// of a session.
+func (r role) firstPacket(now time.Time, l link.Link, p *buf.Packet) (reply []byte, opening *session.Opening, err error) {
+	if _, connected := l.(*stream); connected {
+		opening, err = r.greeter.GreetConnected(p.Bytes())
+		return nil, opening, err
+	}
+	return r.greeter.Greet(now, p.Path.Remote, p.Bytes())
+}
+
+// turnAway closes the connection of a client whose first packet was no good, or
+// came at the wrong time: what follows would be no better.
+func turnAway(l link.Link) {
+	if c, ok := l.(*stream); ok {
+		c.Close()
+	}
 }
 
 // refusedGreeting logs, at a bounded rate, why somebody's first packet was

@@ -70,6 +70,7 @@ type Server struct {
 	lan     *proxyLAN // nil: no proxy-lan
 
 	numbers  atomic.Uint64 // of clients, those given so far
+	leaving  atomic.Bool   // clients are being sent away, and none is let in
 	restarts chan struct{} // asked for by Restart
 	poolFile *process.File // nil: not kept
 }
@@ -275,6 +276,7 @@ func (s *Server) restart() {
 	for _, c := range s.table.all() {
 		c.evict()
 	}
+	s.leaving.Store(false)
 }
 
 // dismissTime is how long clients are given to confirm that they were told.
@@ -282,7 +284,11 @@ const dismissTime = 2 * time.Second
 
 // dismiss tells the clients that the server goes, so that they need not wait
 // for ping-restart to notice.
+//
+// A client that comes back from now on gets no answer: it would be dropped without
+// a word. Some do not confirm, and come back at once: OpenVPN after a second.
 func (s *Server) dismiss() {
+	s.leaving.Store(true)
 	text := "RESTART"
 	switch s.cfg.ExplicitExitNotify {
 	case 0:

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"culvert/adapter"
 	"culvert/client"
@@ -67,44 +68,78 @@ type life struct {
 	failed context.CancelCauseFunc
 	enter  sync.Once
 	local  local
+	// pidFile is where this process's number goes (`writepid`); never nil but
+	// in a worker.
+	pidFile atomic.Pointer[string]
 }
 
 // Run carries out a configuration until it ends, and what it says about the
-// process: in the background, with less rights.
+// process: in the background, with less rights. The error is in its log, too,
+// where that is not the standard error output.
 func Run(ctx context.Context, load func() (*config.Config, error), o Options) error {
 	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
 	l := &life{Self: thisProcess(ctx), Options: o, load: load}
 	c, err := load()
-	if err != nil {
-		return err
+	var jail process.Jail
+	if err == nil {
+		jail, err = giveUp(c)
 	}
-	jail, err := jail(c)
-	if err != nil {
-		return err
-	}
-	if c.Daemon && !l.background.Yes() && l.worker == nil {
+	switch {
+	case err != nil:
+		c = understood(c, err)
+	case c.Daemon && !l.background.Yes() && l.worker == nil:
 		return process.Daemonize()
+	default:
+		err = l.inJail(ctx, c, jail)
 	}
-	if l.log, err = newLog(c, l.worker != nil); err != nil {
-		return err
-	}
-	err = l.inJail(ctx, c, jail)
-	if err != nil && l.background.Yes() {
-		l.log.Error(err.Error()) // nobody sees the standard error output
+	if err != nil {
+		l.lastWords(c, err)
 	}
 	return err
 }
 
-// inJail divides the process in two where rights are to be given up.
-func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) error {
+// understood is what was understood of a configuration with faults.
+func understood(c *config.Config, err error) *config.Config {
+	var faults *config.FaultsError
+	switch {
+	case c != nil:
+		return c
+	case errors.As(err, &faults):
+		return faults.Understood
+	}
+	return new(config.Config)
+}
+
+// lastWords logs why this process ends where only the log might be read. A
+// worker's are its keeper's.
+func (l *life) lastWords(c *config.Config, err error) {
+	if l.worker != nil {
+		return
+	}
+	if l.log == nil {
+		var none error
+		if l.log, none = newLog(c, false); none != nil {
+			return
+		}
+	}
+	l.log.lastWords(err)
+}
+
+// inJail opens the log, and divides the process in two where rights are to be
+// given up.
+func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) (err error) {
+	if l.log, err = newLog(c, l.worker != nil); err != nil {
+		return err
+	}
 	if l.worker != nil {
 		return l.serve(ctx, c, jail)
 	}
-	if c.WritePID != "" {
-		if err := process.WritePID(c.WritePID); err != nil {
-			return err
+	l.pidFile.Store(&c.WritePID)
+	defer func() {
+		if err := process.PIDFile.Remove(); err != nil {
+			l.log.Warn(err.Error())
 		}
-	}
+	}()
 	if !jail.Empty() && process.Privileged() {
 		return l.keep()
 	}
@@ -119,9 +154,18 @@ func (l *life) keep() error {
 	return privsep.Run(privsep.Options{
 		Log:   l.log.Logger,
 		Apply: adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
-		Check: func() error { _, err := l.load(); return err },
-		Ready: func() { l.background.Report(nil) },
+		Check: func() error { _, err := l.reload(); return err },
+		Ready: l.isUp,
 	})
+}
+
+// reload reads the configuration again, for this process or its worker.
+func (l *life) reload() (*config.Config, error) {
+	c, err := l.load()
+	if err == nil {
+		l.pidFile.Store(&c.WritePID)
+	}
+	return c, err
 }
 
 // serve runs one configuration after the other, until there is no next one.
@@ -179,7 +223,7 @@ func (l *life) obey(events <-chan process.Event, done <-chan struct{}, s tunnel,
 			case process.Status:
 				l.log.lines(statusOf(s, c.StatusVersion))
 			case process.Reload:
-				fresh, err := l.load()
+				fresh, err := l.reload()
 				if err != nil {
 					l.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
 					continue
@@ -330,9 +374,23 @@ func (l *life) up(jail process.Jail) {
 
 // tell says that all is set up.
 func (l *life) tell() {
-	if err := l.ready(); err != nil {
+	up := l.isUp
+	if l.worker != nil {
+		up = l.worker.Ready
+	}
+	if err := up(); err != nil {
 		l.failed(err)
 	}
+}
+
+// isUp makes this process known, once nothing keeps it from being at work: one
+// that finds its port taken has to leave the other's file alone.
+func (l *life) isUp() error {
+	if err := process.PIDFile.Move(*l.pidFile.Load()); err != nil {
+		return err
+	}
+	l.background.Report(nil)
+	return nil
 }
 
 // lines logs a text, whatever `verb` is.

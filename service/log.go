@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -19,17 +21,20 @@ import (
 type log struct {
 	*slog.Logger
 	level *slog.LevelVar
+	// alone is the log without `mute` where it is the only one that a reader
+	// may have: not the standard error output.
+	alone *slog.Logger
 }
 
 // newLog writes for people: to the file that `log` names, to the system's
 // logger for `daemon` and `syslog`, or to the terminal, as much as `verb` asks
-// for. A worker appends to what its keeper began.
+// for. A file also gets what a crash of this program prints. A worker appends to what its keeper began.
 func newLog(c *config.Config, worker bool) (*log, error) {
 	l := &log{level: new(slog.LevelVar)}
 	l.level.Set(level(c.Verb))
 	h, err := l.handler(c, worker)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("log: %w", err)
 	}
 	l.Logger = slog.New(mute.New(h, c.Mute))
 	return l, nil
@@ -46,10 +51,16 @@ func (l *log) handler(c *config.Config, worker bool) (slog.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		return l.text(c, f, false), nil
+		if err := debug.SetCrashOutput(f, debug.CrashOptions{}); err != nil {
+			return nil, err
+		}
+		h := l.text(c, f, false)
+		l.alone = slog.New(h)
+		return h, nil
 	case c.Syslog != "":
 		h, err := newSyslog(c.Syslog, l.level)
 		if err == nil {
+			l.alone = slog.New(h)
 			return h, nil
 		}
 		h = l.text(c, os.Stderr, false)
@@ -86,7 +97,17 @@ func TerminalLog() *slog.Logger {
 func (l *log) notes(c *config.Config) {
 	l.level.Set(level(c.Verb))
 	for _, note := range c.Notes {
-		l.Warn(fmt.Sprintf("%s:%d: %s", note.Pos.File, note.Pos.Line, note.Text))
+		l.Warn(note.Pos.String() + ": " + note.Text)
+	}
+}
+
+// lastWords says why the process ends, a line each for several faults.
+func (l *log) lastWords(err error) {
+	if l.alone == nil {
+		return // main says it
+	}
+	for line := range strings.Lines(err.Error()) {
+		l.alone.Error(strings.TrimSpace(line))
 	}
 }
 

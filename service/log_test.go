@@ -3,8 +3,10 @@ package service
 import (
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"culvert/config"
@@ -39,5 +41,52 @@ func TestLogOfFile(t *testing.T) {
 		if err != nil || !regexp.MustCompile(c.want).Match(text) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
+	}
+}
+
+// TestLastWords: why a process ends is in its log, whatever `verb` and `mute`
+// are, for several faults a line each.
+func TestLastWords(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "log")
+	conf := filepath.Join(dir, "c.conf")
+	for what, c := range map[string]struct {
+		text string
+		want string
+	}{
+		"faults":       {"verb 0\nlog " + name + "\nclient\nproto sctp\nnonsense\n", `^.* ERR .*c\.conf:4: proto .*\n.* ERR .*c\.conf:5: nonsense.*\n$`},
+		"one":          {"log-append " + name + "\nremote\n", `^.* ERR .*c\.conf:2: remote: .*\n$`},
+		"of the whole": {"log " + name + "\nclient\ndev tun\n", `ERR .*a client needs a server`},
+		"no such user": {"log " + name + "\nserver 10.8.0.0 255.255.255.0\nca x\ncert x\nkey x\nuser no-such-user-here\n", `^.* ERR .*no-such-user-here.*\n$`},
+		"at work":      {"verb 0\nmute 1\nlog " + name + "\nserver 10.8.0.0 255.255.255.0\nca x\ncert x\nkey x\n", `^.* ERR .*c\.conf:5: ca: .*\n$`},
+	} {
+		os.Remove(name)
+		read := func(string) ([]byte, error) { return []byte("-----BEGIN x"), nil }
+		err := Run(t.Context(), func() (*config.Config, error) { return config.ParseFile(conf, []byte(c.text), read) }, Options{UserSpace: true, StateDir: dir})
+		text, _ := os.ReadFile(name)
+		if err == nil || !regexp.MustCompile(c.want).Match(text) {
+			t.Errorf("%s: %v\nlog:\n%s", what, err, text)
+		}
+	}
+}
+
+// crashLog makes the test binary a process that crashes.
+const crashLog = "CULVERT_TEST_CRASH_LOG"
+
+// TestCrashIsLogged: a file's log has what a crash prints.
+func TestCrashIsLogged(t *testing.T) {
+	if name := os.Getenv(crashLog); name != "" {
+		if _, err := newLog(&config.Config{Log: name}, false); err != nil {
+			t.Fatal(err)
+		}
+		go panic("a fault of the program")
+		select {}
+	}
+	name := filepath.Join(t.TempDir(), "log")
+	c := exec.Command(os.Args[0], "-test.run=^TestCrashIsLogged$")
+	c.Env = append(os.Environ(), crashLog+"="+name)
+	err := c.Run()
+	if text, _ := os.ReadFile(name); err == nil || !strings.Contains(string(text), "panic: a fault of the program") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }

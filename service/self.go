@@ -54,15 +54,6 @@ func (me Self) Failed(err error) {
 	me.background.Report(err)
 }
 
-// ready tells that all is set up.
-func (me Self) ready() error {
-	if me.worker != nil {
-		return me.worker.Ready()
-	}
-	me.background.Report(nil)
-	return nil
-}
-
 // events are what signals ask for.
 func (me Self) events() (events <-chan process.Event, stop func()) {
 	if me.worker != nil {
@@ -71,8 +62,8 @@ func (me Self) events() (events <-chan process.Event, stop func()) {
 	return process.Events()
 }
 
-// jail is what c wants given up.
-func jail(c *config.Config) (process.Jail, error) {
+// giveUp is what c wants given up.
+func giveUp(c *config.Config) (process.Jail, error) {
 	id, err := process.Lookup(c.User, c.Group)
 	j := process.Jail{Identity: id, Chroot: c.Chroot}
 	if c.Mode == config.ModeServer {

@@ -35,12 +35,13 @@ func (s *Session) advanceHandshake(now time.Time) {
 	if g == nil {
 		return
 	}
-	if g.phase == phasePush && !s.push.nextRequest.IsZero() && !now.Before(s.push.nextRequest) {
-		s.push.nextRequest = now.Add(pushInterval)
-		s.Send("PUSH_REQUEST")
+	if g.phase == phasePush {
+		s.askForPush(now)
 	}
-	if !now.Before(g.until) || g.pending && s.since(&s.lastReceived, now) >= s.cfg.HandWindow {
+	if !now.Before(g.until) {
 		s.failGeneration(g, nil)
+	} else if limit := s.silenceLimit(g); limit > 0 && s.since(&s.lastReceived, now) >= limit {
+		s.failGeneration(g, errFellSilent)
 	}
 }
 
@@ -49,7 +50,7 @@ func (s *Session) advanceKeys(now time.Time) {
 	if g == nil {
 		return
 	}
-	if !g.sending && (g.ch.Idle() && len(g.tls.out) == 0 || g.keys.Received() > 0) {
+	if !g.sending && (g.ch.Idle() && g.tls.out.empty() || g.keys.Received() > 0) {
 		s.startSending(g)
 	}
 	if s.old != nil {
@@ -122,8 +123,8 @@ func (s *Session) Deadline() time.Time {
 	}
 	if g := s.next; g != nil {
 		by(g.until)
-		if g.pending {
-			by(s.born.Add(time.Duration(s.lastReceived.Load()) + s.cfg.HandWindow))
+		if limit := s.silenceLimit(g); limit > 0 {
+			by(s.born.Add(time.Duration(s.lastReceived.Load()) + limit))
 		}
 		by(s.push.nextRequest)
 	}

@@ -84,16 +84,30 @@ func (s *Session) process(now time.Time, g *generation) {
 			s.resendWKc = resetWantsWKc(payload)
 			fallthrough
 		case wire.PControlSoftResetV1, wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
-			if g.phase == phaseReset {
-				g.startTLS(s.cfg.TLS, s.cfg.Server)
-			}
+			s.startTLS(g)
 		case wire.PControlV1, wire.PControlWKcV1:
+			if g.renews() {
+				s.startTLS(g)
+			}
 			if g.tls != nil {
 				g.tls.Feed(payload)
 			}
 		}
 	}
+	if g.renews() && g.ch.Idle() {
+		s.startTLS(g)
+	}
 	s.step(now, g)
+}
+
+// startTLS begins a generation's TLS when the peer has taken the generation up.
+// To a soft reset OpenVPN answers with one of its own, but OpenVPN 3 with an
+// acknowledgement, behind which a TLS client's ClientHello comes at once: so
+// either of these begins it, too.
+func (s *Session) startTLS(g *generation) {
+	if g.phase == phaseReset {
+		g.startTLS(s.cfg.TLS, s.cfg.Server)
+	}
 }
 
 // Types in a server's reset payload (draft, "Setting up connection with cookie
@@ -143,17 +157,12 @@ func (s *Session) fill(g *generation) {
 	if g.tls == nil {
 		return
 	}
-	for len(g.tls.out) > 0 && g.ch.Room() > 0 {
+	for !g.tls.out.empty() && g.ch.Room() > 0 {
 		op := wire.PControlV1
 		if s.resendWKc {
 			op, s.resendWKc = wire.PControlWKcV1, false
 		}
-		n := min(len(g.tls.out), s.maxPayload(op))
-		g.ch.Send(op, g.tls.out[:n:n])
-		g.tls.out = g.tls.out[n:]
-	}
-	if len(g.tls.out) == 0 {
-		g.tls.out = nil // idle sessions hold no buffer
+		g.ch.Send(op, g.tls.out.next(s.maxPayload(op)))
 	}
 }
 

@@ -52,6 +52,10 @@ func newGeneration(id wire.KeyID, ch *reliable.Channel, now time.Time, window ti
 	return g
 }
 
+// renews reports a generation that began with a soft reset, which is the first
+// packet of its channel: with that channel idle, the peer has acknowledged it.
+func (g *generation) renews() bool { return g.id != 0 }
+
 // startTLS begins the handshake; as a client that queues the ClientHello.
 func (g *generation) startTLS(config *tls.Config, server bool) {
 	g.phase = phaseTLS

@@ -22,8 +22,9 @@ var brokenRecord = append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...)
 func breakAfter(p *pair, who **end, key wire.KeyID, at phase) {
 	done := false
 	p.meddle = func(e *end) {
-		if g := e.next; e == *who && !done && g != nil && g.id == key && g.phase == at && len(g.tls.out) > 0 {
-			g.tls.out = append(g.tls.out, brokenRecord...)
+		if g := e.next; e == *who && !done && g != nil && g.id == key && g.phase == at && !g.tls.out.empty() {
+			g.tls.out.writes[0] = append(g.tls.out.writes[0], brokenRecord...)
+			g.tls.out.size += len(brokenRecord)
 			done = true
 		}
 	}
@@ -333,10 +334,11 @@ func TestRenegotiationFlood(t *testing.T) {
 				if e != p.client {
 					return
 				}
-				if g := e.next; g != nil && broken && g.tls != nil && len(g.tls.out) > 0 {
-					g.tls.out = append(g.tls.out[:0], brokenRecord...)
+				if g := e.next; g != nil && broken && g.tls != nil && !g.tls.out.empty() {
+					g.tls.out = outbox{}
+					g.tls.out.add(brokenRecord)
 				}
-				if e.next == nil || broken && e.next.tls != nil && len(e.next.tls.out) == 0 {
+				if e.next == nil || broken && e.next.tls != nil && e.next.tls.out.empty() {
 					e.softReset(p.now)
 				}
 			}
@@ -360,6 +362,6 @@ func TestUnsentIsBounded(t *testing.T) {
 		p.server.Send("INFO," + strings.Repeat("x", 50_000))
 	}
 	if p.server.Err() == nil {
-		t.Errorf("%d bytes wait for a peer that takes none", len(p.server.active.tls.out))
+		t.Errorf("%d bytes wait for a peer that takes none", p.server.active.tls.out.size)
 	}
 }

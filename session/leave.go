@@ -61,7 +61,7 @@ func (s *Session) advanceLeaving(now time.Time) {
 // delivered reports that every control message was acknowledged.
 func (s *Session) delivered() bool {
 	g := s.talking()
-	return g == nil || len(g.tls.out) == 0 && g.ch.Idle()
+	return g == nil || g.tls.out.empty() && g.ch.Idle()
 }
 
 // next is when the session wants to be asked again.

@@ -162,7 +162,10 @@ func (s *Session) reauthenticating(key wire.KeyID) *generation {
 }
 
 // GiveToken pushes a token, anew, to a client that is in.
-func (s *Session) GiveToken(token string) { s.Send("PUSH_REPLY,auth-token " + token) }
+func (s *Session) GiveToken(token string) {
+	s.forgetReply()
+	s.Send("PUSH_REPLY,auth-token " + token)
+}
 
 func authFailed(reason string) string {
 	if reason == "" {

@@ -8,18 +8,24 @@ import (
 	"culvert/session/negotiate"
 )
 
-// pushInterval is how often a client asks for its push.
-const pushInterval = 5 * time.Second
+// A client asks for its push again after pushInterval, and from then on at
+// intervals that grow by it. A server older than 2.5 passes over what comes
+// before it has let the client in, which it does in the second after the keys.
+const (
+	pushInterval    = time.Second
+	maxPushInterval = 5 * time.Second
+)
 
 // pushState is the exchange of PUSH_REQUEST and PUSH_REPLY on either side.
 type pushState struct {
 	// Client.
 	nextRequest time.Time // zero: not asking
+	interval    time.Duration
 	reader      negotiate.PushReader
 	// Server.
 	requested bool
 	decided   bool     // by Admit or Refuse
-	reply     []string // decided, not sent yet
+	reply     []string // decided; kept for a client that asks again
 	admitted  bool
 }
 
@@ -46,8 +52,7 @@ func (s *Session) receiveMessage(now time.Time, verb, rest string) {
 	case s.cfg.P2P && verb == "PUSH_REQUEST":
 		s.emit(Info{"the peer asks for a push: it is set up as a client, and this side is no server; write the addresses (ifconfig) into its configuration, without client or pull"})
 	case s.cfg.Server && verb == "PUSH_REQUEST":
-		s.push.requested = true
-		s.sendReply(now)
+		s.pushRequested(now)
 	case s.pulls() && verb == "PUSH_UPDATE":
 		s.receiveUpdate(rest)
 	case s.pulls() && verb == "PUSH_REPLY":
@@ -171,17 +176,38 @@ func (s *Session) awaitsVerdict() error {
 	return nil
 }
 
+// askForPush sends a client's request when it is due.
+func (s *Session) askForPush(now time.Time) {
+	p := &s.push
+	if p.nextRequest.IsZero() || now.Before(p.nextRequest) {
+		return
+	}
+	p.interval = min(p.interval+pushInterval, maxPushInterval)
+	p.nextRequest = now.Add(p.interval)
+	s.Send("PUSH_REQUEST")
+}
+
+// pushRequested answers a client that asks for its push, or asks again, as one
+// does that lost the first reply above the reliable layer. A reply that is
+// still on its way answers a request that crossed it.
+func (s *Session) pushRequested(now time.Time) {
+	s.push.requested = true
+	switch {
+	case s.active == nil:
+		s.sendReply(now)
+	case s.leaving == nil && s.delivered():
+		s.sendAll(s.push.reply)
+	}
+}
+
 // sendReply sends what Admit or Refuse decided, when the client has asked or
 // takes it unasked, and installs the keys that go with it.
 func (s *Session) sendReply(now time.Time) {
 	unasked := s.hello != nil && s.hello.PeerInfo.Has(negotiate.ProtoRequestPush)
-	if s.push.reply == nil || s.next == nil || !(s.push.requested || unasked) {
+	if s.push.reply == nil || s.leaving != nil || s.next == nil || !(s.push.requested || unasked) {
 		return
 	}
-	for _, part := range s.push.reply {
-		s.Send(part)
-	}
-	s.push.reply = nil
+	s.sendAll(s.push.reply)
 	if s.err != nil {
 		return
 	}
@@ -191,5 +217,15 @@ func (s *Session) sendReply(now time.Time) {
 	}
 	if err := s.installKeys(now, s.next); err != nil {
 		s.fail(err)
+	}
+}
+
+// forgetReply is called when a client is told something that its push reply,
+// given again, would take back.
+func (s *Session) forgetReply() { s.push.reply = nil }
+
+func (s *Session) sendAll(messages []string) {
+	for _, m := range messages {
+		s.Send(m)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	mrand "math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,8 @@ type pair struct {
 	admit func(*Hello)
 	// meddle, if any, may change an end before it sends.
 	meddle func(*end)
+	// tap, if any, sees every packet that is sent.
+	tap func(from *end, packet []byte)
 }
 
 var (
@@ -177,12 +180,21 @@ func (p *pair) next() time.Time {
 	return first
 }
 
-// turn advances one end and sends what it has to say.
+// turn advances one end, acts on what it reports, as a tunnel does, and then sends
+// what it has to say.
 func (p *pair) turn(e *end) {
 	if e.Session == nil {
 		return
 	}
 	e.Advance(p.now)
+	for events := e.Events(); len(events) > 0; events = e.Events() {
+		for _, event := range events {
+			e.events = append(e.events, event)
+			if hello, ok := event.(*Hello); ok {
+				p.decide(hello)
+			}
+		}
+	}
 	if p.meddle != nil {
 		p.meddle(e)
 	}
@@ -190,13 +202,7 @@ func (p *pair) turn(e *end) {
 		e.largest = max(e.largest, len(b))
 		p.transmit(e, b)
 	})
-	for _, event := range e.Events() {
-		e.events = append(e.events, event)
-		if hello, ok := event.(*Hello); ok {
-			p.decide(hello)
-			p.turn(e)
-		}
-	}
+	e.events = append(e.events, e.Events()...)
 }
 
 func (p *pair) decide(hello *Hello) {
@@ -223,6 +229,9 @@ func (p *pair) transmit(from *end, b []byte) {
 	to := p.server
 	if from == p.server {
 		to = p.client
+	}
+	if p.tap != nil {
+		p.tap(from, b)
 	}
 	if p.path.mtu > 0 && len(b) > p.path.mtu || p.rand.Float64() < p.path.loss {
 		return
@@ -295,15 +304,20 @@ func (p *pair) exchange(from, to *end) {
 // other takes unseen: who is who is not this package's affair.
 func testTLS(t testing.TB, server bool) *tls.Config {
 	t.Helper()
-	name := "client"
 	if server {
-		name = "server"
+		return namedTLS(t, "server", 0)
 	}
+	return namedTLS(t, "client", 0)
+}
+
+// namedTLS is testTLS with a certificate that is longer by padding.
+func namedTLS(t testing.TB, name string, padding int) *tls.Config {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name, Organization: []string{strings.Repeat("x", padding)}},
 		NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -313,7 +327,7 @@ func testTLS(t testing.TB, server bool) *tls.Config {
 		Certificates:           []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
 		InsecureSkipVerify:     true,
 		ClientAuth:             tls.RequireAnyClientCert,
-		SessionTicketsDisabled: true,
-		MinVersion:             tls.VersionTLS12,
+		SessionTicketsDisabled: true, DynamicRecordSizingDisabled: true,
+		MinVersion: tls.VersionTLS12,
 	}
 }

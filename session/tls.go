@@ -28,7 +28,7 @@ var errTooMuch = errors.New("the peer sent more than 256 KiB of control messages
 type tlsMachine struct {
 	conn *tls.Conn
 	in   []byte // ciphertext not read yet
-	out  []byte // ciphertext to send
+	out  outbox // ciphertext to send
 	// plain is what arrived decrypted; the owner takes from its front.
 	plain       []byte
 	established bool
@@ -103,10 +103,10 @@ func (c *memoryConn) Read(b []byte) (int, error) {
 }
 
 func (c *memoryConn) Write(b []byte) (int, error) {
-	if len(c.out)+len(b) > maxUnsent {
+	if c.out.size+len(b) > maxUnsent {
 		return 0, errUnsent
 	}
-	c.out = append(c.out, b...)
+	c.out.add(b)
 	return len(b), nil
 }
 

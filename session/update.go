@@ -34,9 +34,8 @@ func (s *Session) PushUpdate(options []string) error {
 	if err != nil {
 		return err
 	}
-	for _, part := range parts {
-		s.Send(part)
-	}
+	s.forgetReply()
+	s.sendAll(parts)
 	return nil
 }
 

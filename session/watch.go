@@ -8,8 +8,10 @@ import (
 
 // Timers are how a session watches its peer and the traffic; 0 turns one off.
 type Timers struct {
-	Ping        time.Duration // idle time before a ping is sent
-	PingRestart time.Duration // silence that ends the session
+	Ping time.Duration // idle time before a ping is sent
+	// PingRestart is silence that ends the session, for a client in its
+	// handshake too.
+	PingRestart time.Duration
 	// PingExit is silence that ends it for good, in its handshake too.
 	PingExit time.Duration
 	// Inactive is the time in which less than InactiveBytes of packets, both
@@ -53,13 +55,36 @@ type quota struct {
 	since time.Time
 }
 
+// minds reports whether ping-restart holds by now: for a client, it does from
+// the start.
+func (s *Session) minds() bool { return s.carries() || s.pulls() }
+
+// pushSilence is how long a server may say nothing at all while it is asked for
+// a push, which it would acknowledge. It is longer than what a server's slow
+// login script holds it up for, if that runs in the foreground.
+const pushSilence = 15 * time.Second
+
+var errFellSilent = errors.New("the server fell silent while it was asked for its push; it may have been started anew, and no longer know of this session")
+
+// silenceLimit is how long a client in its first handshake waits while nothing
+// is heard; 0: for as long as the handshake may take.
+func (s *Session) silenceLimit(g *generation) time.Duration {
+	switch {
+	case g.pending:
+		return s.cfg.HandWindow
+	case g.phase == phasePush && s.pulls():
+		return min(pushSilence, s.cfg.HandWindow)
+	}
+	return 0
+}
+
 // advanceWatch ends a session whose peer fell silent.
 func (s *Session) advanceWatch(now time.Time) {
 	silence, t := s.since(&s.lastReceived, now), &s.cfg.Timers
 	switch {
 	case t.PingExit > 0 && silence >= t.PingExit:
 		s.fail(ErrPingExit)
-	case s.carries() && t.PingRestart > 0 && silence >= t.PingRestart:
+	case s.minds() && t.PingRestart > 0 && silence >= t.PingRestart:
 		s.fail(ErrPingTimeout)
 	case s.carries() && t.Inactive > 0:
 		s.advanceInactive(now)
@@ -94,14 +119,14 @@ func (s *Session) watchDeadlines(by func(time.Time)) {
 	if t.PingExit > 0 {
 		by(heard.Add(t.PingExit))
 	}
+	if s.minds() && t.PingRestart > 0 {
+		by(heard.Add(t.PingRestart))
+	}
 	if !s.carries() {
 		return
 	}
 	if t.Ping > 0 {
 		by(s.born.Add(time.Duration(s.lastSent.Load()) + t.Ping))
-	}
-	if t.PingRestart > 0 {
-		by(heard.Add(t.PingRestart))
 	}
 	if t.Inactive > 0 && !s.quota.since.IsZero() {
 		by(s.inactiveAt())

@@ -1,7 +1,7 @@
 // Package setup is the first minutes of a VPN: Init makes a server's directory
 // with its authority, keys and configuration, and AddClient issues a client and
-// writes its profile. Nothing that exists is ever overwritten, and a call that
-// fails leaves nothing behind.
+// writes its profile. Nothing that exists is ever overwritten, but by Renew the
+// server's certificate, and a call that fails leaves nothing behind.
 //
 // A server's directory holds:
 //

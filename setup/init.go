@@ -15,8 +15,9 @@ import (
 	"culvert/session/wrap"
 )
 
-// serverName is the common name in the server's certificate. It is not the
-// host's: that may change, and profiles hold on to this one.
+// serverName is the common name in the server's certificate, and an alternative
+// name too, for clients that look at those alone. It is not the host's: that
+// may change, and profiles hold on to this one.
 const serverName = "culvert-server"
 
 // defaultNetwork is the network of OpenVPN's own examples.
@@ -151,7 +152,7 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	server, err := authority.IssueServer(o.Rand, o.Now, serverName, 0, o.Host)
+	server, err := authority.IssueServer(o.Rand, o.Now, serverName, 0, o.Host, serverName)
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -118,6 +118,9 @@ func (l *life) ends(leased []hostnet.Address) (local, target netip.Addr, err err
 			return local, target, nil
 		}
 	}
+	if !l.Target.IsValid() {
+		return local, target, errors.New("the server leased no address")
+	}
 	return local, target, fmt.Errorf("the server leased no address of the family of %v", l.Target)
 }
 

@@ -30,6 +30,9 @@ func clientAddCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if advice := setup.Advice(o.Dir); advice != "" {
+				fmt.Fprintln(c.ErrOrStderr(), "warning:", advice)
+			}
 			if o.Out == "" {
 				_, err = c.OutOrStdout().Write(profile)
 				return err

@@ -78,6 +78,7 @@ compatible with OpenVPN on the wire and in its configuration language.
   culvert init --dir D --host NAME     make a server's keys and configuration
   culvert serve --dir D                run it
   culvert client add NAME --dir D -o F make a profile for a client
+  culvert renew --dir D                issue the server's certificate again
   culvert connect F                    connect with a profile, any provider's
   culvert pair -o F                    join two hosts, with one line from each
   culvert hub --uplink IF --nic NAME   many adapters on one uplink
@@ -90,7 +91,7 @@ No root? Add --userspace to serve and connect: they need no device then.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(initCommand(), serveCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
+	root.AddCommand(initCommand(), serveCommand(), renewCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
 		statusCommand(), traceCommand(), captureCommand(), swarmCommand())
 	return root
 }

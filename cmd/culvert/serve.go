@@ -12,6 +12,7 @@ import (
 	"culvert/config"
 	"culvert/hostnet"
 	"culvert/service"
+	"culvert/setup"
 )
 
 func serveCommand() *cobra.Command {
@@ -34,6 +35,9 @@ sockets of this process.`,
 				cfg, err := loadFile(file)
 				if err == nil && cfg.Mode != config.ModeServer {
 					err = fmt.Errorf("%s is not a server's configuration: it has no `server` line; for a client's, use `culvert connect`", file)
+				}
+				if advice := setup.Advice(dir); err == nil && dir != "" && advice != "" {
+					cfg.Notes = append(cfg.Notes, config.Note{Pos: config.Pos{File: dir}, Text: advice})
 				}
 				return cfg, err
 			}

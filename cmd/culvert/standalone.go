@@ -108,17 +108,30 @@ func genkey(out io.Writer, args []string) error {
 	return writeNew(want[1], key)
 }
 
-// writeNew writes a file that only its owner reads, and never over another.
+// writeNew writes a file that only its owner reads, and never over another. A
+// device or a pipe, such as /dev/stdout may be, is written to.
 func writeNew(name string, text []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	const owner = 0o600
+	mode := os.O_CREATE | os.O_EXCL
+	if info, err := os.Stat(name); err == nil && (!info.Mode().IsRegular() || isStdout(info)) {
+		mode = os.O_APPEND
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|mode, owner)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is there already, and a key is never overwritten: name another file, or remove it", name)
+		return fmt.Errorf("%s is there already, and a key is never overwritten, since all who have that key would be locked out: "+
+			"name another file; or, where the key is to go for good, remove the file (rm %s) and give the command again", name, name)
 	}
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Close())
+}
+
+// isStdout reports whether a file is what the standard output was sent to.
+func isStdout(info os.FileInfo) bool {
+	out, err := os.Stdout.Stat()
+	return err == nil && os.SameFile(info, out)
 }
 
 func makeKey(kind, metadata string, serverKey []string) ([]byte, error) {

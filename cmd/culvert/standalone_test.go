@@ -40,8 +40,15 @@ func TestGenkeyStatic(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if _, err := invoke(t, "--genkey", "secret", file); err == nil {
+	before, _ := os.ReadFile(file)
+	_, err := invoke(t, "--genkey", "secret", file)
+	if after, _ := os.ReadFile(file); err == nil || !bytes.Equal(before, after) {
 		t.Error("a key was overwritten")
+	} else if !strings.Contains(err.Error(), "rm "+file) {
+		t.Errorf("it does not say how to go on: %v", err)
+	}
+	if _, err := invoke(t, "--genkey", "secret", os.DevNull); err != nil {
+		t.Errorf("a device is not written to: %v", err)
 	}
 }
 

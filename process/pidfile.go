@@ -1,0 +1,82 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// PIDFile is the file with this process's number (`writepid`), from Move until
+// Remove or the end at once that a second interrupt asks for.
+var PIDFile pidFile
+
+type pidFile struct {
+	mu   sync.Mutex
+	name string // "" for none
+}
+
+// number is what the file holds.
+func number() string { return strconv.Itoa(os.Getpid()) + "\n" }
+
+// Move writes the file under a name, "" for none, and removes the one before.
+func (f *pidFile) Move(name string) (err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if name != "" {
+		if name, err = filepath.Abs(name); err != nil {
+			return fmt.Errorf("writepid: %w", err)
+		}
+	}
+	if name == f.name {
+		return nil
+	}
+	if name != "" {
+		if err := os.WriteFile(name, []byte(number()), 0o644); err != nil {
+			return fmt.Errorf("writepid: %w", err)
+		}
+	}
+	before := f.name
+	f.name = name
+	return remove(before)
+}
+
+// Remove removes the file, unless another process wrote its own number to it
+// meanwhile.
+func (f *pidFile) Remove() error { return f.Move("") }
+
+// remove leaves devices and pipes alone, and follows a link. Where the right to
+// remove a file is missing, it is emptied: a number that is left behind is soon
+// another process's.
+func remove(name string) error {
+	if name == "" {
+		return nil
+	}
+	real, err := filepath.EvalSymlinks(name)
+	if err == nil {
+		var info fs.FileInfo
+		if info, err = os.Lstat(real); err == nil && !info.Mode().IsRegular() {
+			return nil
+		}
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(real)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && strings.TrimSpace(string(text)) != strings.TrimSpace(number()):
+		return nil
+	case err == nil:
+		if err = os.Remove(real); err != nil && os.Truncate(real, 0) == nil {
+			err = nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("writepid: the file with the number of this process, which ends, stays behind: %w", err)
+	}
+	return nil
+}
