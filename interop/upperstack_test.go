@@ -165,8 +165,8 @@ func (n *netns) resolvers() (servers []string) {
 	return servers
 }
 
-// udhcpc leases the address of the adapter, puts it there, and ends.
-func (n *netns) udhcpc(t *testing.T) {
+// udhcpc leases an address for a device, puts it there, and ends.
+func (n *netns) udhcpc(t *testing.T, dev string) {
 	t.Helper()
-	n.output("busybox", "udhcpc", "-f", "-q", "-n", "-t", "10", "-T", "1", "-i", tunDevice, "-s", n.program("udhcpc.script", udhcpcScript))
+	n.output("busybox", "udhcpc", "-f", "-q", "-n", "-t", "10", "-T", "1", "-i", dev, "-s", n.program("udhcpc.script", udhcpcScript))
 }
