@@ -152,7 +152,7 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 		return
 	}
 	now := time.Now()
-	reply, opening, err := r.greeter.Greet(now, p.Path.Remote, p.Bytes())
+	reply, opening, err := r.firstPacket(now, l, p)
 	if err != nil {
 		r.refusedGreeting(now, p, err)
 		turnAway(l)
@@ -166,6 +166,16 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 	p.Set(reply)
 	p.Path = path
 	r.road.Reply(l, p)
+}
+
+// firstPacket is what a packet of no session is: reason for a reply, or the opening
+// of a session.
+func (r role) firstPacket(now time.Time, l link.Link, p *buf.Packet) (reply []byte, opening *session.Opening, err error) {
+	if _, connected := l.(*stream); connected {
+		opening, err = r.greeter.GreetConnected(p.Bytes())
+		return nil, opening, err
+	}
+	return r.greeter.Greet(now, p.Path.Remote, p.Bytes())
 }
 
 // turnAway closes the connection of a client whose first packet was no good, or

@@ -126,5 +126,9 @@ func FuzzGreet(f *testing.F) {
 		if in != nil && in.Proven {
 			t.Errorf("%x proves nothing", packet)
 		}
+		in, err = greeters[int(armour)%len(greeters)].GreetConnected(packet)
+		if (err == nil) != (in != nil) || !bytes.Equal(packet, before) {
+			t.Errorf("connected: opening %v, error %v, packet now %x", in, err, packet)
+		}
 	})
 }

@@ -49,8 +49,8 @@ type Opening struct {
 	Wrapper        wrap.Wrapper // fresh: it has seen no packet
 	Metadata       []byte       // of the client's tls-crypt-v2 key; nil without
 	// Proven: the client repeated our session id, and Packet is to be given
-	// to Input. Otherwise the packet was a reset from a client too old to
-	// prove itself without state, and Packet is that reset.
+	// to Input. Otherwise the packet was a reset, from a client that needs no
+	// proof or is too old to give one, and Packet is that reset.
 	Proven bool
 }
 
@@ -59,26 +59,19 @@ type Opening struct {
 // that says why the packet is dropped, for the log only: an unproven sender is
 // never told.
 func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (reply []byte, in *Opening, err error) {
-	wrapper, metadata, err := g.armour.Wrapper(packet)
+	c, wrapper, opening, err := g.unwrap(packet)
 	if err != nil {
 		return nil, nil, err
 	}
-	var c wire.Control
-	if err := wrapper.Unwrap(&c, packet); err != nil {
-		return nil, nil, err
-	}
-	opening := &Opening{Client: c.Session, Metadata: metadata}
 	switch c.Op {
 	case wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
 		if id, _ := wrapper.LastID(); c.Op == wire.PControlHardResetClientV3 && !wrap.EarlyNegotiation(id) {
 			if g.armour.ForceCookie {
 				return nil, nil, ErrNoCookie
 			}
-			opening.Server = newSessionID()
-			opening.Wrapper, _, err = g.armour.Wrapper(packet)
-			return nil, opening, err
+			return nil, opening, g.openAfresh(opening, packet)
 		}
-		return g.reset(now, from, &c, wrapper), nil, nil
+		return g.reset(now, from, c, wrapper), nil, nil
 	case wire.PControlV1, wire.PAckV1, wire.PControlWKcV1:
 		if c.Key != 0 || !slices.Contains(c.Acks, 0) || !g.valid(now, from, c.Session, c.Peer) {
 			return nil, nil, fmt.Errorf("%w: %v", ErrCookie, c.Op)
@@ -88,6 +81,43 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 		return nil, opening, err
 	}
 	return nil, nil, fmt.Errorf("%w: %v without a session", wire.ErrMalformed, c.Op)
+}
+
+// GreetConnected is Greet for a client whose TCP connection has shown where it is:
+// its reset opens a session. Greet would have it acknowledge our reset first,
+// which some clients do late.
+func (g *Greeter) GreetConnected(packet []byte) (*Opening, error) {
+	c, _, opening, err := g.unwrap(packet)
+	if err != nil {
+		return nil, err
+	}
+	if c.Op != wire.PControlHardResetClientV2 && c.Op != wire.PControlHardResetClientV3 {
+		return nil, fmt.Errorf("%w: %v without a session", wire.ErrMalformed, c.Op)
+	}
+	if err := g.openAfresh(opening, packet); err != nil {
+		return nil, err
+	}
+	return opening, nil
+}
+
+// unwrap takes the armour off a first packet.
+func (g *Greeter) unwrap(packet []byte) (*wire.Control, wrap.Wrapper, *Opening, error) {
+	wrapper, metadata, err := g.armour.Wrapper(packet)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var c wire.Control
+	if err := wrapper.Unwrap(&c, packet); err != nil {
+		return nil, nil, nil, err
+	}
+	return &c, wrapper, &Opening{Client: c.Session, Metadata: metadata}, nil
+}
+
+// openAfresh makes an opening of a reset, which is to be given to Input again.
+func (g *Greeter) openAfresh(in *Opening, packet []byte) (err error) {
+	in.Server = newSessionID()
+	in.Wrapper, _, err = g.armour.Wrapper(packet)
+	return err
 }
 
 // reset is P_CONTROL_HARD_RESET_SERVER_V2 for a client, without keeping it.

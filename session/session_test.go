@@ -355,6 +355,41 @@ func TestGreeterKeepsNoState(t *testing.T) {
 	}
 }
 
+// TestGreetConnected: a reset is enough where the address is proven, and nothing
+// else is.
+func TestGreetConnected(t *testing.T) {
+	for name, armour := range armours {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, path{}, armour(t))
+			var reset []byte
+			p.client.Output(p.now, func(b []byte) { reset = append([]byte(nil), b...) })
+			in, err := p.greeter.GreetConnected(reset)
+			if err != nil || in.Proven || in.Client != p.client.LocalID() {
+				t.Fatalf("reset: %+v, %v", in, err)
+			}
+			server := Accept(p.serverConfig, in, p.now)
+			if err := server.Input(p.now, reset); err != nil {
+				t.Fatal(err)
+			}
+			server.Output(p.now, func(b []byte) { err = p.client.Input(p.now, b) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.client.Output(p.now, func(b []byte) {
+				if _, err := p.greeter.GreetConnected(b); err == nil {
+					t.Errorf("a session for %x", b)
+				}
+				if err := server.Input(p.now, b); err != nil {
+					t.Error(err)
+				}
+			})
+			if server.next.tls == nil {
+				t.Error("TLS has not begun")
+			}
+		})
+	}
+}
+
 // TestForceCookie keeps out tls-crypt-v2 clients that state would have to be
 // kept for, and no others.
 func TestForceCookie(t *testing.T) {
