@@ -38,6 +38,7 @@ type Adapter struct {
 	queued   sync.Once
 	queues   []nic.NIC
 	applied  Applied
+	want     State          // that was applied
 	device   *tuntap.Device // nil without one
 	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
 }
@@ -57,6 +58,8 @@ type Applied interface {
 	Update(ctx context.Context, want hostnet.State) error
 	Undo(ctx context.Context) error
 	Changes() []string
+	// Resolvers are whom to ask for a name past the tunnel.
+	Resolvers(ctx context.Context, name string) (hostnet.Resolvers, error)
 }
 
 // State is what a tunnel wants of its adapter, and of this host. Device is the
@@ -112,7 +115,7 @@ func Kernel(o Options) Opener {
 			return nil, err
 		}
 		want.Device = device.Name()
-		a := &Adapter{NIC: device, device: device, FollowMAC: device.Follow}
+		a := &Adapter{NIC: device, device: device, FollowMAC: device.Follow, want: want}
 		a.applied, err = o.Apply(ctx, want.State)
 		if err = a.partial(err); err != nil {
 			device.Close()
@@ -159,6 +162,7 @@ func (a *Adapter) Update(ctx context.Context, want State) error {
 	}
 	changed := a.updateEthernet(want.Ethernet)
 	want.Device = a.Name()
+	a.want = want
 	err := a.partial(a.applied.Update(ctx, want.State))
 	a.Changes = a.applied.Changes()
 	if changed {

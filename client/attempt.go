@@ -37,6 +37,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	if err := c.keepReachable(ctx, t.Near().Addr()); err != nil {
 		return err
 	}
+	c.uplink.to(t.Near().Addr())
 	p := c.profile(t.Remote)
 	cfg := p.session
 	var err error
@@ -125,11 +126,32 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			if leave != nil {
 				return errRestart
 			}
+		case <-a.uplink.changes:
+			if err := a.follow(); err != nil && leave != nil {
+				return err
+			}
 		case <-leave:
 			leave = nil
 			a.exit()
 		}
 	}
+}
+
+// follow takes the connection along when this host reaches the server by another
+// way: the server hears of the new address at once. Where it cannot be taken
+// along, or is not up yet, a new one is the shorter way.
+func (a *attempt) follow() error {
+	moved, gone := a.uplink.moved()
+	switch {
+	case !moved:
+		return nil
+	case !a.up:
+		return errMoved
+	case gone && a.target.Remote.Proto.TCP:
+		return &lostError{errMoved}
+	}
+	a.peer.Do(func(time.Time) { a.peer.Session.Ping() })
+	return nil
 }
 
 // exit ends the session, once the server was told if it is to be.

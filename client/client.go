@@ -34,8 +34,12 @@ type Options struct {
 	Open adapter.Opener
 	// Listen opens a socket for UDP; nil: link.ListenUDP.
 	Listen func(link.Options) (link.Link, error)
-	// Resolve finds a remote's addresses; nil: the system's resolver.
+	// Resolve finds a remote's addresses where no tunnel is in the way; nil: the
+	// system's resolver.
 	Resolve endpoint.Resolver
+	// Network is listened to, so that a connection follows the ways of this
+	// host; nil: nobody listens.
+	Network Network
 	// Ask asks the user for passwords and codes; nil: nobody can be asked.
 	Ask endpoint.Ask
 	// Ready is called each time the tunnel is up.
@@ -66,7 +70,9 @@ type Client struct {
 	peer    atomic.Pointer[tunnel.Peer]
 	adapter atomic.Pointer[adapter.Adapter]
 	state   adapter.State // what the adapter was brought to; owned by Run
+	uplink  uplink
 	loop    sync.Once
+	pinned  atomic.Bool           // the way to the server leads past the tunnel, or will
 	passing atomic.Pointer[error] // the last network error of this connection
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
@@ -85,6 +91,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if err := endpoint.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}
+	cl.uplink = uplink{network: o.Network, own: cl.adapterName}
 	var err error
 	if cl.login, err = newLogin(c, o.Ask); err != nil {
 		return nil, err
@@ -103,10 +110,9 @@ func New(c *config.Config, o Options) (*Client, error) {
 			}
 		}
 	}
-	if cl.opts.Resolve == nil {
-		cl.opts.Resolve = endpoint.SystemResolver
-	}
+	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, cl.opts.Resolve)
+	cl.remotes.Log = o.Log
 	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError}
 	return cl, nil
 }
@@ -158,6 +164,21 @@ func (c *Client) currentNIC() nic.NIC {
 	return nil
 }
 
+func (c *Client) adapterName() string {
+	if a := c.adapter.Load(); a != nil {
+		return a.Name()
+	}
+	return ""
+}
+
+// tunnel is the adapter as far as it is in the way of questions for names.
+func (c *Client) tunnel() reach.Tunnel {
+	if a := c.adapter.Load(); a != nil && a.ChangesHost() {
+		return a
+	}
+	return nil
+}
+
 // Adapter is the client's adapter, nil until the tunnel was up once.
 func (c *Client) Adapter() *adapter.Adapter { return c.adapter.Load() }
 
@@ -174,6 +195,7 @@ func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
 	defer c.keepStatus()()
+	c.uplink.listen(ctx)
 	var failures int // since the last connection that was up
 	for {
 		target, err := c.remotes.Next(ctx)
@@ -198,7 +220,10 @@ func (c *Client) Run(ctx context.Context) error {
 		if again.established {
 			failures = 0
 		}
-		if again.sameServer {
+		switch {
+		case again.sameServer && again.established:
+			c.remotes.StayAnew()
+		case again.sameServer:
 			c.remotes.Stay()
 		}
 		if again.nextRemote {
@@ -252,7 +277,7 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):
 		return verdict{give: err}
-	case errors.As(err, &lost), errors.Is(err, errRestart):
+	case errors.As(err, &lost), errors.Is(err, errRestart), errors.Is(err, errMoved):
 		return verdict{sameServer: true, established: true}
 	}
 	return verdict{}
@@ -276,6 +301,10 @@ func (e *lostError) Unwrap() error { return e.err }
 // errInactive ends a connection that nothing goes through.
 var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
 
+// errMoved ends a connection that has no way any more, since this host has
+// another one to the server.
+var errMoved = errors.New("this host reaches the server by another way now")
+
 // errRestart ends a connection that Restart was called on.
 var errRestart = errors.New("a restart was asked for (SIGUSR1)")
 
@@ -288,17 +317,24 @@ func (c *Client) Restart() {
 	}
 }
 
-// pause waits before the next connection. Restart cuts it short.
+// pause waits before the next connection. Restart cuts it short, and so does
+// another way to the server.
 func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-c.restarts:
-		return true
-	case <-ctx.Done():
-		return false
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case <-c.restarts:
+			return true
+		case <-c.uplink.changes:
+			if moved, _ := c.uplink.moved(); moved {
+				return true
+			}
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 

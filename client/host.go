@@ -30,6 +30,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if endpoint.WithoutAddress(cfg) {
 		a.log.Warn("the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration")
 	}
+	a.pinned.Store(redirects(state.Routes))
 	network, err := endpoint.Ethernet(cfg, &state)
 	if err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
@@ -79,19 +80,23 @@ func (c *Client) closeAdapter() {
 }
 
 // keepReachable routes a server's address past the tunnel before it is tried,
-// where the tunnel of the connection before still has the host's routes.
+// where the tunnel of the connection before still has the host's routes, and
+// brings the ways there up to date.
 func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
 	open := c.adapter.Load()
-	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
-	if open == nil || !c.redirects() || slices.Contains(c.state.Routes, bypass) {
+	if open == nil || !redirects(c.state.Routes) {
 		return nil
 	}
-	c.state.Routes = append(slices.Clone(c.state.Routes), bypass)
+	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
+	if !slices.Contains(c.state.Routes, bypass) {
+		c.state.Routes = append(slices.Clone(c.state.Routes), bypass)
+	}
 	return open.Update(ctx, c.state)
 }
 
-func (c *Client) redirects() bool {
-	return slices.ContainsFunc(c.state.Routes, func(r hostnet.Route) bool { return r.Bypass })
+// redirects reports whether the way to the server is pinned.
+func redirects(routes []hostnet.Route) bool {
+	return slices.ContainsFunc(routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
 }
 
 func ifconfigText(c *config.Config) string {

@@ -25,6 +25,9 @@ func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Dro
 		return tunnel.NoKey
 	}
 	if dst == peer.Path().Remote.Addr() && !r.inUserSpace() {
+		if r.pinned.Load() { // while the host has no way there
+			return tunnel.NoRoute
+		}
 		r.loop.Do(func() {
 			r.log.Warn("packets to the server's own address come out of the tunnel's adapter and are dropped: "+
 				"a route sends them into the tunnel; remove it, or leave out the `local` flag of redirect-gateway", "server", dst)

@@ -157,7 +157,7 @@ func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer neti
 	ok := true
 	switch r.Gateway.Kind {
 	case config.GatewayNet:
-		route.Bypass = true
+		route.Bypass, route.NetGateway = true, true
 	case config.GatewayAddr:
 		route.Via = r.Gateway.Addr
 	case config.GatewayRemoteHost:

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,13 +19,87 @@ import (
 // SystemResolver is one.
 type Resolver func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-// SystemResolver asks as this system is set up to.
+// SystemResolver asks as this system is set up to. Link-local addresses keep
+// their zone, by name.
 func SystemResolver(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	return net.DefaultResolver.LookupNetIP(ctx, network, host)
+	return Lookup(ctx, net.DefaultResolver, network, host)
 }
 
-// resolveTime is how long a name may take: with the tunnel down and names
-// resolved through it, nobody answers.
+// Lookup is LookupNetIP of r, which would lose the zones of link-local addresses.
+func Lookup(ctx context.Context, r *net.Resolver, network, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return ofFamily([]netip.Addr{named(a)}, network, host)
+	}
+	if network == "ip4" {
+		return r.LookupNetIP(ctx, network, host)
+	}
+	answers, err := r.LookupIPAddr(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	var addrs []netip.Addr
+	for _, ip := range answers {
+		if a, ok := netip.AddrFromSlice(ip.IP); ok {
+			addrs = append(addrs, named(a.Unmap().WithZone(ip.Zone)))
+		}
+	}
+	return ofFamily(addrs, network, host)
+}
+
+// ofFamily leaves those of the family of network.
+func ofFamily(addrs []netip.Addr, network, host string) ([]netip.Addr, error) {
+	other := func(a netip.Addr) bool {
+		return network == "ip4" && !a.Unmap().Is4() || network == "ip6" && a.Unmap().Is4()
+	}
+	if addrs = slices.DeleteFunc(addrs, other); len(addrs) == 0 {
+		family := map[string]string{"ip4": "IPv4", "ip6": "IPv6"}[network]
+		return nil, fmt.Errorf("%s has no %s address, which is what `proto` asks for", host, family)
+	}
+	return addrs, nil
+}
+
+// named has an adapter's name as its zone, where that was its index: as package
+// link gives the addresses of packets.
+func named(a netip.Addr) netip.Addr {
+	index, err := strconv.Atoi(a.Zone())
+	if err != nil {
+		return a
+	}
+	adapter, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return a
+	}
+	return a.WithZone(adapter.Name)
+}
+
+// Scoped has the zone that a link-local address needs to be sent to. One that
+// has none gets that of c's own sockets, by `bind-dev` or `local`.
+func Scoped(c *config.Config, a netip.Addr) (netip.Addr, error) {
+	if !a.Is6() || !a.IsLinkLocalUnicast() {
+		return a, nil
+	}
+	if a.Zone() == "" {
+		a = a.WithZone(ownZone(c))
+	}
+	if a.Zone() == "" {
+		return a, fmt.Errorf("%v is a link-local address, which each network can have: add the adapter that leads there, as in %v%%eth0", a, a)
+	}
+	if _, err := net.InterfaceByName(a.Zone()); err != nil {
+		return a, fmt.Errorf("%v: this host has no adapter %s now: correct what stands behind the %%, or connect it", a, a.Zone())
+	}
+	return a, nil
+}
+
+// ownZone is the adapter that c binds its sockets to, "" for none.
+func ownZone(c *config.Config) string {
+	if c.BindDev != "" {
+		return c.BindDev
+	}
+	local, _ := netip.ParseAddr(c.Local)
+	return named(local).Zone()
+}
+
+// resolveTime is how long a name may take, since it may be that nobody answers.
 const resolveTime = 5 * time.Second
 
 // LookupHost finds the outer addresses of a remote under a name, one or more.

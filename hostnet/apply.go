@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"reflect"
 	"slices"
 	"sync"
 )
@@ -19,16 +18,22 @@ type host struct {
 	opts   Options
 }
 
-// Applied is a State this host was brought to. Its methods may be called
-// from several goroutines.
+// Applied is a State this host was brought to, and is kept in until Undo. Its
+// methods may be called from several goroutines.
 type Applied struct {
-	host *host
-	mu   sync.Mutex
-	j    *journal
+	host   *host
+	before []byte  // what the resolver's file said
+	keeper *keeper // nil: nobody looks after it
+
+	mu       sync.Mutex
+	want     State
+	j        *journal
+	failures []Failure // of want, the last time it was reached
 }
 
 // Apply brings the host to a State. First it undoes what dead processes
-// left. Each change is in the journal before it is made.
+// left. Each change is in the journal before it is made. What the host loses
+// of the State later is put back (see keeper).
 //
 // With a *PartialError the State stands but for single routes, names or
 // forwarding, and Applied is valid. With any other error everything was taken
@@ -39,7 +44,11 @@ func Apply(ctx context.Context, want State, opts Options) (*Applied, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.apply(ctx, want)
+	a, err := h.apply(ctx, want)
+	if a != nil {
+		a.keep()
+	}
+	return a, err
 }
 
 // Cleanup undoes what killed processes left, according to the journals in
@@ -71,6 +80,7 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 		return nil, err
 	}
 	a := &Applied{host: h, j: &journal{Device: want.Device, Owner: h.self}}
+	a.before, _, _ = h.kernel.readFile(h.opts.ResolvConf)
 	err = a.reach(ctx, want, others)
 	var partial *PartialError
 	if err != nil && !errors.As(err, &partial) {
@@ -105,78 +115,114 @@ func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) 
 // reach makes the changes between the host, less what this Applied holds
 // already, and want.
 func (a *Applied) reach(ctx context.Context, want State, others []*journal) error {
-	base, held, err := a.base(ctx, want, others)
+	d, err := a.compare(ctx, want, others)
 	if err != nil {
 		return err
 	}
-	plan := newPlan(want, base)
-	a.j.changes = slices.DeleteFunc(held, func(c change) bool { return !contains(plan.changes, c) })
-	failures, err := a.make(ctx, plan)
+	a.want = want
+	a.j.changes = d.stands()
+	made, failures, err := a.make(ctx, d.plan)
+	for _, c := range made {
+		a.host.opts.Logger.Info(c.String())
+	}
 	if err != nil {
 		return err
 	}
+	a.failures = failures
 	if len(failures) > 0 {
 		return &PartialError{Routes: len(want.Routes), Failures: failures}
 	}
 	return nil
 }
 
-// base is the host as it would be without this device's changes, and which
-// of them it still has. What living processes share is taken out as well, so
+// difference is between a host and a State.
+type difference struct {
+	plan Plan     // the whole way to the State
+	held []change // made before, and in force
+}
+
+// stands are the changes that the State needs and the host has.
+func (d *difference) stands() []change {
+	return slices.DeleteFunc(slices.Clone(d.held), d.stale())
+}
+
+// stale picks the changes that are not for this State.
+func (d *difference) stale() func(change) bool {
+	planned := setOf(d.plan.changes)
+	return func(c change) bool { return !planned.has(c) }
+}
+
+// missing are the changes that are still to be made.
+func (d *difference) missing() []change {
+	return slices.DeleteFunc(slices.Clone(d.plan.changes), setOf(d.held).has)
+}
+
+// compare plans from the host as it would be without this device's changes,
+// and finds which of them it still has. What living processes share is taken out as well, so
 // that the last of them puts back what was there before the first.
-func (a *Applied) base(ctx context.Context, want State, others []*journal) (observed, []change, error) {
-	seen, err := a.host.observe(ctx, want)
+func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*difference, error) {
+	seen, err := a.host.observe(ctx, want, a.owns)
 	if err != nil {
-		return seen, nil, err
+		return nil, err
 	}
-	if len(a.j.changes) > 0 {
-		seen.ways = nil // may lead through this device's own routes
-	}
-	var held []change
+	up, addresses := seen.link.Up, slices.Clone(seen.addresses)
+	d := new(difference)
+	above := heirs(others)
 	for _, c := range slices.Backward(a.j.changes) {
-		if c.without(&seen) {
-			held = append(held, c)
+		heir := heirOf(c, above)
+		if c.without(&seen) || heir != nil && heir.without(&seen) {
+			d.held = append(d.held, c)
 		}
 	}
-	slices.Reverse(held)
+	slices.Reverse(d.held)
 	for _, c := range sharedChanges(others) {
 		c.without(&seen)
 	}
-	return seen, held, nil
+	if up && seen.limits.unkept == nil {
+		seen.lost = lostRoutes(want, addresses, seen.routes)
+	}
+	d.plan = newPlan(want, seen)
+	return d, nil
 }
 
-func contains(cs []change, c change) bool {
-	return slices.ContainsFunc(cs, func(o change) bool { return reflect.DeepEqual(o, c) })
+// owns reports whether a route is this State's.
+func (a *Applied) owns(w way) bool {
+	return w.Device == a.j.Device || slices.ContainsFunc(a.j.changes, func(c change) bool {
+		r, ok := c.(*routeChange)
+		return ok && r.Way.same(w)
+	})
 }
 
-// make tries the changes of a plan that are not held yet.
-func (a *Applied) make(ctx context.Context, plan Plan) ([]Failure, error) {
-	failures := plan.failures
+// make tries the changes of a plan that are not held yet. An error is fatal.
+func (a *Applied) make(ctx context.Context, plan Plan) (made []change, failures []Failure, err error) {
+	failures = plan.failures
+	held := setOf(a.j.changes)
 	var cut []netip.Prefix // destinations whose bypass failed
 	for _, c := range plan.changes {
-		if contains(a.j.changes, c) {
+		if held.has(c) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
+			return made, nil, context.Cause(ctx)
 		}
 		err := cutsOff(c, cut)
 		if err == nil {
 			err = a.one(ctx, c)
 		}
 		if err == nil {
+			made = append(made, c)
 			continue
 		}
 		f, fatal := a.judge(c, err)
 		if fatal != nil {
-			return nil, fatal
+			return made, nil, fatal
 		}
 		if r, ok := c.(*routeChange); ok && r.Bypass {
 			cut = append(cut, r.Way.Dst)
 		}
 		failures = append(failures, f)
 	}
-	return failures, nil
+	return made, failures, nil
 }
 
 // cutsOff refuses a route that would lead a destination into the tunnel
@@ -209,7 +255,6 @@ func (a *Applied) one(ctx context.Context, c change) error {
 		a.j.changes = a.j.changes[:len(a.j.changes)-1]
 		return errors.Join(err, a.takeBackHalf(ctx, c))
 	}
-	a.host.opts.Logger.Info(c.String())
 	return nil
 }
 
@@ -268,13 +313,12 @@ func (a *Applied) Update(ctx context.Context, want State) error {
 	}
 	defer unlock()
 	others := a.host.living(a.j)
-	base, _, err := a.base(ctx, want, others)
+	d, err := a.compare(ctx, want, others)
 	if err != nil {
 		return err
 	}
-	plan := newPlan(want, base)
-	drop := func(c change) bool { return !contains(plan.changes, c) }
-	if err := a.undo(ctx, drop, others, a.host.log); err != nil {
+	a.j.changes = d.held // what is gone already needs no undoing
+	if err := a.undo(ctx, d.stale(), others, a.host.log); err != nil {
 		return err
 	}
 	err = a.reach(ctx, want, others)

@@ -186,7 +186,7 @@ func TestUpdateAfterRoaming(t *testing.T) {
 	if err := a.Update(context.Background(), redirected()); err != nil {
 		t.Fatal(err)
 	}
-	w, err := k.wayTo(ip("203.0.113.5"))
+	w, err := k.wayTo(ip("203.0.113.5"), none)
 	if err != nil || w.Via != ip("100.64.0.1") {
 		t.Errorf("way to the server: %v, %v", w, err)
 	}
@@ -209,7 +209,7 @@ func TestUpdateFollowsABetterWay(t *testing.T) {
 	if err := a.Update(context.Background(), redirected()); err != nil {
 		t.Fatal(err)
 	}
-	if w, _ := k.wayTo(ip("203.0.113.5")); w.Device != "eth0" {
+	if w, _ := k.wayTo(ip("203.0.113.5"), none); w.Device != "eth0" {
 		t.Errorf("the server is still reached by %v", w)
 	}
 }
@@ -257,10 +257,10 @@ func TestFailedBypassKeepsTheServerReachable(t *testing.T) {
 	k := newTwin()
 	k.fail["route 203.0.113.5/32"] = errors.New("out of memory")
 	_, err := newProcesses().start(k, t.TempDir(), 1, nil).apply(context.Background(), redirected())
-	if w, _ := k.wayTo(ip("203.0.113.5")); w.Device != "wlan0" {
+	if w, _ := k.wayTo(ip("203.0.113.5"), none); w.Device != "wlan0" {
 		t.Errorf("the server's packets go to %v", w)
 	}
-	if w, _ := k.wayTo(ip("1.1.1.1")); w.Device != "tun0" {
+	if w, _ := k.wayTo(ip("1.1.1.1"), none); w.Device != "tun0" {
 		t.Errorf("other packets go to %v", w)
 	}
 	if err == nil || !strings.Contains(err.Error(), "2 of 5 routes failed") {

@@ -146,7 +146,7 @@ func (c *routeChange) apply(_ context.Context, k kernel) error {
 		return err
 	}
 	if routes, lerr := k.routes(); lerr == nil {
-		if other, ok := taken(c.Way, routes); ok {
+		if other, ok := taken(c.Way, newTable(routes).only(c.Way.Dst)); ok {
 			return clash(c.Way, other).Err
 		}
 	}
@@ -158,9 +158,7 @@ func (c *routeChange) undo(_ context.Context, k kernel, _ change) (outcome, erro
 }
 
 func (c *routeChange) without(seen *observed) bool {
-	n := len(seen.routes)
-	seen.routes = slices.DeleteFunc(seen.routes, c.Way.same)
-	return len(seen.routes) < n
+	return seen.routes.remove(c.Way)
 }
 
 // tableChange adds this package's own packet filter table for a device.

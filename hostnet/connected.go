@@ -42,8 +42,8 @@ func addressesOf(addrs []net.Addr) (as []Address) {
 }
 
 // wayIn finds the way to dst among the routes of a system that has no more
-// than these.
-func wayIn(k routeKernel, dst netip.Addr) (way, error) {
+// than these, without those that but picks.
+func wayIn(k routeKernel, dst netip.Addr, but func(way) bool) (way, error) {
 	if own, err := isOwn(dst); own || err != nil {
 		return way{Local: true}, err
 	}
@@ -51,7 +51,7 @@ func wayIn(k routeKernel, dst netip.Addr) (way, error) {
 	if err != nil {
 		return way{}, err
 	}
-	w, ok := (&observed{routes: routes}).longestMatch(dst, "")
+	w, ok := longestMatch(routes, dst, but)
 	if !ok {
 		return way{}, errNoRoute
 	}
@@ -77,4 +77,16 @@ func there(k routeKernel, w way) error {
 		err = errGone
 	}
 	return err
+}
+
+// lostRoutes are the connected routes that went with addresses of want which
+// are on the device, and are gone. Systems add them once, with the address.
+func lostRoutes(want State, addresses []Address, routes *table) (lost []way) {
+	for _, a := range addresses {
+		w := connected(want.Device, a)
+		if w.Dst != single(a.Prefix.Addr()) && slices.Contains(want.Addresses, a) && !slices.ContainsFunc(routes.only(w.Dst), w.sameDevice) {
+			lost = append(lost, w)
+		}
+	}
+	return lost
 }

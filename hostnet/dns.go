@@ -187,11 +187,7 @@ type linkDNSChange struct {
 }
 
 func (c *linkDNSChange) String() string {
-	var servers []string
-	for _, s := range c.DNS.Servers {
-		servers = append(servers, serverText(s))
-	}
-	text := fmt.Sprintf("have %s ask %s through %s for ", c.Service, strings.Join(servers, ", "), c.Device)
+	text := fmt.Sprintf("have %s ask %s through %s for ", c.Service, strings.Join(texts(c.DNS.Servers), ", "), c.Device)
 	if len(c.DNS.Domains) > 0 {
 		text += "names in " + strings.Join(c.DNS.Domains, ", ")
 	} else {
@@ -201,6 +197,13 @@ func (c *linkDNSChange) String() string {
 		text += ", search " + strings.Join(c.DNS.Search, ", ")
 	}
 	return text
+}
+
+func texts(servers []netip.AddrPort) (list []string) {
+	for _, s := range servers {
+		list = append(list, serverText(s))
+	}
+	return list
 }
 
 func serverText(s netip.AddrPort) string {
@@ -218,5 +221,9 @@ func (c *linkDNSChange) undo(ctx context.Context, k kernel, _ change) (outcome, 
 	return removed(named("name servers of "+c.Device+" from "+c.Service), k.revertLinkDNS(ctx, c.Device))
 }
 
-// without takes the service to keep what it was told while the link exists.
-func (c *linkDNSChange) without(seen *observed) bool { return seen.resolver.service.name == c.Service }
+// without takes a service that does not say which servers it has to keep what
+// it was told while the link exists.
+func (c *linkDNSChange) without(seen *observed) bool {
+	r := &seen.resolver
+	return r.service.name == c.Service && (!r.known || slices.Equal(r.servers, texts(c.DNS.Servers)))
+}

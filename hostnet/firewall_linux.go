@@ -15,15 +15,19 @@ func ownTable(name string) *nftables.Table {
 	return &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 }
 
-func (linux) hasTable(name string) (bool, error) {
+// postrouting is the one chain of a table of this package.
+const postrouting = "postrouting"
+
+func (linux) hasTable(name string, rules int) (bool, error) {
 	c, err := nftables.New()
 	if err != nil {
 		return false, meaning(err)
 	}
-	tables, err := c.ListTablesOfFamily(nftables.TableFamilyINet)
-	for _, t := range tables {
-		if t.Name == name {
-			return true, nil
+	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyINet)
+	for _, ch := range chains {
+		if ch.Table.Name == name && ch.Name == postrouting {
+			list, err := c.GetRules(ownTable(name), ch)
+			return len(list) == rules, meaningFilter(err)
 		}
 	}
 	return false, meaningFilter(err)
@@ -49,7 +53,7 @@ func (linux) addTable(name, device string, masquerade []netip.Prefix) error {
 	c.DelTable(t)
 	c.AddTable(t)
 	nat := c.AddChain(&nftables.Chain{
-		Name: "postrouting", Table: t, Type: nftables.ChainTypeNAT,
+		Name: postrouting, Table: t, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
 	})
 	for _, p := range masquerade {

@@ -40,9 +40,13 @@ type Route struct {
 	Via    netip.Addr // next hop; not valid: the adapter itself
 	Device string     // "": State.Device. With Bypass, ignored
 	Metric int
-	// Bypass sends Dst where the host's routes led before this State was
-	// applied: the way to the server itself, and `net_gateway` routes.
+	// Bypass sends Dst where the host's routes lead without this State: the
+	// way to the server itself, and `net_gateway` routes. It follows these
+	// routes when they change.
 	Bypass bool
+	// NetGateway, with Bypass, sends Dst by the host's default route, whatever
+	// more special routes say (`net_gateway`).
+	NetGateway bool
 }
 
 // DNS is how names are to be resolved.

@@ -10,6 +10,7 @@ import (
 // errGone for what is not there, errExists for what is there already.
 type kernel interface {
 	limits() limits
+	watchKernel
 	linkKernel
 	routeKernel
 	fileKernel
@@ -23,7 +24,21 @@ type limits struct {
 	forward    error // to be a router
 	metric     error // routes with a metric
 	txQueueLen error // an adapter's queue of another length
+	unkept     error // to put back what is lost of a State
 }
+
+// watchKernel says when somebody changed the network.
+type watchKernel interface {
+	// watch reports changes until ctx ends, those of the file included. An
+	// error says what is not heard of; the channel is valid all the same.
+	watch(ctx context.Context, file string) (<-chan trigger, error)
+	// managers names the programs at work that are known to change networks.
+	managers() []string
+}
+
+// trigger says that something was changed, and who did it, as far as known:
+// "" is nobody in particular, as the kernel itself.
+type trigger struct{ by string }
 
 // linkKernel reads and changes adapters.
 type linkKernel interface {
@@ -38,7 +53,8 @@ type linkKernel interface {
 // routeKernel reads and changes the main routing table.
 type routeKernel interface {
 	routes() ([]way, error)
-	wayTo(dst netip.Addr) (way, error)
+	// wayTo is how dst would be reached without the routes that but picks.
+	wayTo(dst netip.Addr, but func(way) bool) (way, error)
 	addRoute(w way) error
 	delRoute(w way) error
 }
@@ -58,7 +74,8 @@ type fileKernel interface {
 
 // firewallKernel changes this package's own tables and looks at others.
 type firewallKernel interface {
-	hasTable(name string) (bool, error)
+	// hasTable reports whether the table is there with as many rules.
+	hasTable(name string, rules int) (bool, error)
 	// addTable replaces a table of that name.
 	addTable(name, device string, masquerade []netip.Prefix) error
 	delTable(name string) error
@@ -74,6 +91,10 @@ type nameKernel interface {
 	nameService(ctx context.Context, file []byte) nameService
 	setLinkDNS(ctx context.Context, device string, d DNS) error
 	revertLinkDNS(ctx context.Context, device string) error
+	// linkServers are the name servers that the service has for device.
+	linkServers(ctx context.Context, device string) ([]netip.AddrPort, error)
+	// linkResolvers are whom the service would ask for a name without device.
+	linkResolvers(ctx context.Context, device, name string) (Resolvers, error)
 }
 
 // nameService is a service that takes name servers per link, and what it can.
@@ -128,6 +149,7 @@ type way struct {
 	Dst    netip.Prefix
 	Via    netip.Addr // next hop; not valid: on-link
 	Device string     // "" where the kernel has none, as for blackholes
+	Index  int        `json:",omitempty"` // the device's, which outlasts its name; 0: not known
 	Metric int        // the kernel's, in which defaultMetric6 stands for 0 of IPv6
 	Cost   int        `json:"-"`          // what the device adds to the metric, on Windows
 	OnLink bool       `json:",omitempty"` // the next hop is reached without a route to it
@@ -151,9 +173,16 @@ func (w way) how() string {
 	return s
 }
 
-// same tells whether the kernel would take both for one route.
+// same reports whether the kernel would take both for one route.
 func (w way) same(o way) bool {
-	return w.Dst == o.Dst && w.Via == o.Via && w.Device == o.Device && w.Metric == o.Metric
+	return w.Dst == o.Dst && w.Via == o.Via && w.sameDevice(o) && w.Metric == o.Metric
+}
+
+func (w way) sameDevice(o way) bool {
+	if w.Index != 0 && o.Index != 0 {
+		return w.Index == o.Index
+	}
+	return w.Device == o.Device
 }
 
 // metricOf gives a metric as the kernel keeps it.

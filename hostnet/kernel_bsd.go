@@ -49,7 +49,7 @@ var _ kernel = bsdKernel{}
 var errNoMetric = errors.New("routes of this system have none, so they were added without; the longest prefix still goes first")
 
 func (bsdKernel) limits() limits {
-	return limits{forward: errNoForwarding, metric: errNoMetric, txQueueLen: errNoQueue}
+	return limits{forward: errNoForwarding, metric: errNoMetric, txQueueLen: errNoQueue, unkept: errUnkept}
 }
 
 // meaning puts the kernel's error numbers into this package's errors.
@@ -134,7 +134,9 @@ func (bsdKernel) routes() ([]way, error) {
 }
 
 // wayTo needs no question: there are no rules beside the routes.
-func (k bsdKernel) wayTo(dst netip.Addr) (way, error) { return wayIn(k, dst) }
+func (k bsdKernel) wayTo(dst netip.Addr, but func(way) bool) (way, error) {
+	return wayIn(k, dst, but)
+}
 
 func (bsdKernel) addRoute(w way) error {
 	return meaning(bsd.AddRoute(bsd.Route{Dst: w.Dst, Via: w.Via, Device: w.Device}))

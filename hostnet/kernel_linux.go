@@ -188,17 +188,24 @@ func (linux) routes() ([]way, error) {
 	}
 	var ways []way
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		list, err := dump(func() ([]netlink.Route, error) {
-			return netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
-		})
+		list, err := tableOf(family, unix.RT_TABLE_MAIN, names)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range list {
-			ways = append(ways, wayOf(r, family, names))
-		}
+		ways = append(ways, list...)
 	}
 	return ways, nil
+}
+
+// tableOf lists one routing table.
+func tableOf(family, table int, names map[int]string) (ways []way, err error) {
+	list, err := dump(func() ([]netlink.Route, error) {
+		return netlink.RouteListFiltered(family, &netlink.Route{Table: table}, netlink.RT_FILTER_TABLE)
+	})
+	for _, r := range list {
+		ways = append(ways, wayOf(r, family, names))
+	}
+	return ways, err
 }
 
 func deviceNames() (map[int]string, error) {
@@ -214,12 +221,13 @@ func deviceNames() (map[int]string, error) {
 }
 
 func wayOf(r netlink.Route, family int, names map[int]string) way {
-	w := way{Dst: prefixOf(r.Dst), Via: addrOf(r.Gw), Device: names[r.LinkIndex], Metric: r.Priority, Local: r.Type == unix.RTN_LOCAL}
+	w := way{Dst: prefixOf(r.Dst), Via: addrOf(r.Gw), Device: names[r.LinkIndex], Index: r.LinkIndex, Metric: r.Priority, Local: r.Type == unix.RTN_LOCAL}
 	if v, ok := r.Via.(*netlink.Via); ok {
 		w.Via = addrOf(v.Addr)
 	}
 	if len(r.MultiPath) > 0 {
-		w.Device, w.Via = names[r.MultiPath[0].LinkIndex], addrOf(r.MultiPath[0].Gw)
+		first := r.MultiPath[0]
+		w.Device, w.Index, w.Via = names[first.LinkIndex], first.LinkIndex, addrOf(first.Gw)
 	}
 	if !w.Dst.IsValid() {
 		w.Dst = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
@@ -227,29 +235,11 @@ func wayOf(r netlink.Route, family int, names map[int]string) way {
 			w.Dst = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 		}
 	}
+	if r.Type != unix.RTN_UNICAST && !w.Local {
+		w.Device = "" // a blackhole and its like, which may have a device for form's sake
+	}
 	w.OnLink = r.Flags&int(netlink.FLAG_ONLINK) != 0
 	return w
-}
-
-func (linux) wayTo(dst netip.Addr) (way, error) {
-	list, err := netlink.RouteGet(dst.AsSlice())
-	if err != nil {
-		return way{}, meaning(err)
-	}
-	names, err := deviceNames()
-	if err != nil {
-		return way{}, err
-	}
-	family := netlink.FAMILY_V4
-	if dst.Is6() {
-		family = netlink.FAMILY_V6
-	}
-	for _, r := range list {
-		w := wayOf(r, family, names)
-		w.Local = w.Local || dst.IsLoopback()
-		return w, nil
-	}
-	return way{}, errNoRoute
 }
 
 func (linux) addRoute(w way) error {
@@ -269,12 +259,12 @@ func (linux) delRoute(w way) error {
 }
 
 func netlinkRoute(w way) (*netlink.Route, error) {
-	l, err := netlink.LinkByName(w.Device)
+	index, err := indexOf(w)
 	if err != nil {
-		return nil, meaning(err)
+		return nil, err
 	}
 	r := &netlink.Route{
-		LinkIndex: l.Attrs().Index, Dst: ipNet(w.Dst), Priority: w.Metric,
+		LinkIndex: index, Dst: ipNet(w.Dst), Priority: w.Metric,
 		Table: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_STATIC,
 	}
 	switch {
@@ -291,6 +281,18 @@ func netlinkRoute(w way) (*netlink.Route, error) {
 		r.Flags = int(netlink.FLAG_ONLINK)
 	}
 	return r, nil
+}
+
+// indexOf is the device of a route, which may have another name by now.
+func indexOf(w way) (int, error) {
+	if w.Index != 0 {
+		return w.Index, nil
+	}
+	l, err := netlink.LinkByName(w.Device)
+	if err != nil {
+		return 0, meaning(err)
+	}
+	return l.Attrs().Index, nil
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

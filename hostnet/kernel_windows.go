@@ -52,7 +52,7 @@ type windowsKernel struct {
 var _ kernel = windowsKernel{}
 
 func (windowsKernel) limits() limits {
-	return limits{forward: errNoForwarding, txQueueLen: errNoQueue}
+	return limits{forward: errNoForwarding, txQueueLen: errNoQueue, unkept: errUnkept}
 }
 
 // meaning puts the system's error numbers into this package's errors.
@@ -230,7 +230,9 @@ func interfaceMetrics() (map[costKey]int, error) {
 }
 
 // wayTo needs no question: there are no rules beside the routes.
-func (k windowsKernel) wayTo(dst netip.Addr) (way, error) { return wayIn(k, dst) }
+func (k windowsKernel) wayTo(dst netip.Addr, but func(way) bool) (way, error) {
+	return wayIn(k, dst, but)
+}
 
 func (windowsKernel) addRoute(w way) error {
 	_, luid, err := byName(w.Device)

@@ -3,6 +3,7 @@
 package hostnet
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 )
@@ -17,13 +18,27 @@ func (limited) setHardware(string, string) error                      { return e
 func (limited) setting(string) (string, error)                        { return "", errGone }
 func (limited) setSetting(string, string) error                       { return errNotHere }
 func (limited) settingNames(string) ([]string, error)                 { return nil, errGone }
-func (limited) hasTable(string) (bool, error)                         { return false, errGone }
+func (limited) hasTable(string, int) (bool, error)                    { return false, errGone }
 func (limited) addTable(_, _ string, masquerade []netip.Prefix) error { return errNotHere }
 func (limited) delTable(string) error                                 { return errGone }
 func (limited) forwardDrops(string) ([]chain, error)                  { return nil, errGone }
+func (limited) linkResolvers(context.Context, string, string) (Resolvers, error) {
+	return Resolvers{}, errNotHere
+}
+
+func (limited) watch(context.Context, string) (<-chan trigger, error) { return nil, errUnkept }
+func sameNamespace(string) (func() error, error)                      { return nil, errUnkept }
+func (limited) managers() []string                                    { return nil }
+func (limited) linkServers(context.Context, string) ([]netip.AddrPort, error) {
+	return nil, errNotHere
+}
 
 var (
 	errNoForwarding = errors.New("this host is not made a router on this system; run the server on Linux, " +
 		"serve with --userspace, or switch on forwarding and address translation yourself")
+	errUnkept  = errors.New("what other programs change of the tunnel's addresses, routes and names is not put back on this system before the next connection")
 	errNoQueue = errors.New("adapters of this system have no queue length to set; leave txqueuelen out")
 )
+
+func networkChanges(context.Context) <-chan struct{} { return nil }
+func currentWay(netip.Addr) (Way, bool)              { return Way{}, false }

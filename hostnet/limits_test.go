@@ -97,14 +97,14 @@ func TestCostOfDevice(t *testing.T) {
 		{Dst: prefix("0.0.0.0/0"), Via: ip("192.168.1.1"), Device: "wlan0", Cost: 50},
 		{Dst: prefix("0.0.0.0/0"), Via: ip("10.1.1.1"), Device: "eth0", Metric: 5, Cost: 25},
 	}
-	w, err := wayIn(k, ip("203.0.113.5"))
+	w, err := wayIn(k, ip("203.0.113.5"), none)
 	if w.Device != "eth0" || err != nil {
 		t.Errorf("%v, %v", w, err)
 	}
-	if w, err := wayIn(k, ip("127.0.0.1")); !w.Local || err != nil {
+	if w, err := wayIn(k, ip("127.0.0.1"), none); !w.Local || err != nil {
 		t.Errorf("this host: %v, %v", w, err)
 	}
-	if _, err := wayIn(k, ip("2001:db8::1")); !errors.Is(err, errNoRoute) {
+	if _, err := wayIn(k, ip("2001:db8::1"), none); !errors.Is(err, errNoRoute) {
 		t.Error(err)
 	}
 	if err := there(k, way{Dst: prefix("0.0.0.0/0"), Via: ip("10.1.1.1"), Device: "wlan0"}); err != errGone {

@@ -7,15 +7,15 @@ import "net/netip"
 // gateways keep their way. Networks of a family without an address in the
 // tunnel are left alone, and so are link-local ones, which IPv6 lives on.
 func (p *planner) blockLocal() (gateways, halves []way) {
-	for _, out := range p.is.routes {
+	for _, out := range p.is.routes.all() {
 		if out.Dst.Bits() != 0 || out.Device == "" || out.Device == p.want.Device || !p.carries(out.Dst.Addr()) {
 			continue
 		}
 		if via := out.Via; via.IsValid() && !via.IsLinkLocalUnicast() {
 			dst := netip.PrefixFrom(via, via.BitLen())
-			gateways = append(gateways, way{Dst: dst, Device: out.Device, Metric: metricOf(dst, 0)})
+			gateways = append(gateways, way{Dst: dst, Device: out.Device, Index: out.Index, Metric: metricOf(dst, 0)})
 		}
-		for _, w := range p.is.routes {
+		for _, w := range p.is.routes.all() {
 			if w.Device == out.Device && isLocal(w) && w.Dst.Addr().BitLen() == out.Dst.Addr().BitLen() {
 				halves = append(halves, p.half(w.Dst, false), p.half(w.Dst, true))
 			}

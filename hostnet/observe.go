@@ -8,8 +8,9 @@ import (
 	"path"
 )
 
-// observe asks the host for what a plan for want needs.
-func (h *host) observe(ctx context.Context, want State) (observed, error) {
+// observe asks the host for what a plan for want needs; own picks the routes
+// that are there for want alone.
+func (h *host) observe(ctx context.Context, want State, own func(way) bool) (observed, error) {
 	seen := observed{limits: h.kernel.limits(), ways: map[netip.Prefix]way{}, settings: map[string]string{}}
 	var err error
 	if seen.link, err = h.kernel.link(want.Device); errors.Is(err, errGone) {
@@ -19,27 +20,28 @@ func (h *host) observe(ctx context.Context, want State) (observed, error) {
 		seen.addresses, err = h.kernel.addresses(want.Device)
 	}
 	if err == nil {
-		seen.routes, err = h.kernel.routes()
+		var ways []way
+		ways, err = h.kernel.routes()
+		seen.routes = newTable(ways)
 	}
 	if err == nil {
 		err = h.observeForward(want, &seen)
 	}
 	if err == nil && want.DNS != nil {
-		err = h.observeResolver(ctx, &seen)
+		err = h.observeResolver(ctx, want.Device, &seen)
 	}
 	h.observeAdvertised(want, &seen)
 	if err != nil {
 		return seen, fmt.Errorf("look at this host's network: %w", err)
 	}
-	h.observeWays(want, &seen)
+	h.observeWays(want, &seen, own)
 	return seen, nil
 }
 
 // observeWays asks the kernel, which knows of policy rules and other tables.
-// Where it has no answer, the plan looks into the main table.
-func (h *host) observeWays(want State, seen *observed) {
+func (h *host) observeWays(want State, seen *observed, own func(way) bool) {
 	for _, r := range want.Routes {
-		if !r.Bypass {
+		if !r.Bypass || r.NetGateway {
 			continue
 		}
 		dst := r.Dst.Masked()
@@ -47,7 +49,7 @@ func (h *host) observeWays(want State, seen *observed) {
 		if !dst.IsSingleIP() {
 			probe = probe.Next() // a network's first address may be a broadcast
 		}
-		if w, err := h.kernel.wayTo(probe); err == nil {
+		if w, err := h.kernel.wayTo(probe, own); err == nil {
 			seen.ways[dst] = w
 		}
 	}
@@ -75,7 +77,7 @@ func (h *host) observeForward(want State, seen *observed) error {
 	}
 	var err error
 	if len(f.Masquerade) > 0 {
-		seen.table, err = h.kernel.hasTable(tableName(want.Device))
+		seen.table, err = h.kernel.hasTable(tableName(want.Device), len(f.Masquerade))
 	}
 	if err == nil {
 		seen.drops, err = h.kernel.forwardDrops(want.Device)
@@ -103,13 +105,17 @@ func (h *host) perInterface(dir, leaf string) []string {
 	return names
 }
 
-func (h *host) observeResolver(ctx context.Context, seen *observed) error {
+func (h *host) observeResolver(ctx context.Context, device string, seen *observed) error {
 	r := resolver{path: h.opts.ResolvConf}
 	var err error
 	if r.content, r.exists, err = h.kernel.readFile(r.path); err != nil {
 		return err
 	}
 	r.service = h.kernel.nameService(ctx, r.content)
+	if r.service.name != "" {
+		servers, err := h.kernel.linkServers(ctx, device)
+		r.servers, r.known = texts(servers), err == nil
+	}
 	seen.resolver = r
 	return nil
 }

@@ -30,11 +30,12 @@ func (p Plan) String() string {
 type observed struct {
 	link      link
 	addresses []Address
-	routes    []way // of the main table
+	routes    *table // the main one
 	limits    limits
-	ways      map[netip.Prefix]way // where the destinations to bypass lead
+	ways      map[netip.Prefix]way // where the destinations to bypass lead; none: nowhere
+	lost      []way                // that went with addresses which are there, and are gone
 	settings  map[string]string    // by path below /proc/sys
-	table     bool                 // a table of this package for the device
+	table     bool                 // a whole table of this package for the device
 	drops     []chain              // that drop what would be forwarded
 	resolver  resolver             // how this host resolves names
 }
@@ -42,6 +43,8 @@ type observed struct {
 // resolver is how the host resolves names.
 type resolver struct {
 	service nameService // which takes name servers per link
+	servers []string    // that it has for the adapter, as serverText
+	known   bool        // servers says so
 	path    string
 	content []byte
 	exists  bool
@@ -49,14 +52,15 @@ type resolver struct {
 
 // planner collects a Plan.
 type planner struct {
-	want State
-	is   observed
+	want    State
+	is      observed
+	planned map[netip.Prefix][]way
 	Plan
 }
 
 // newPlan compares without asking the host anything.
 func newPlan(want State, is observed) Plan {
-	p := &planner{want: want, is: is}
+	p := &planner{want: want, is: is, planned: map[netip.Prefix][]way{}}
 	p.planLink()
 	p.planAddresses()
 	p.planRoutes()
@@ -97,8 +101,12 @@ func (p *planner) planAddresses() {
 // planRoutes puts the bypasses first: once the rest stands, it may lead
 // their destinations into the tunnel.
 func (p *planner) planRoutes() {
-	var bypasses, routes []way
+	var bypasses []way
+	routes := slices.Clone(p.is.lost)
 	for _, r := range p.want.Routes {
+		if r.Bypass && p.overruled(r) {
+			continue
+		}
 		if r.Bypass {
 			bypasses = append(bypasses, p.bypass(r)...)
 		} else if w := p.wayOf(r); !p.follows(w) {
@@ -138,6 +146,12 @@ func (p *planner) metric(r Route) int {
 	return metricOf(r.Dst, 0)
 }
 
+// overruled reports whether a `net_gateway` route says how r's destination is
+// to bypass the tunnel.
+func (p *planner) overruled(r Route) bool {
+	return !r.NetGateway && slices.ContainsFunc(p.want.Routes, func(o Route) bool { return o.NetGateway && o.Dst == r.Dst })
+}
+
 // follows tells whether the kernel adds w by itself, with an address.
 func (p *planner) follows(w way) bool {
 	return w.Device == p.want.Device && slices.ContainsFunc(p.want.Addresses, func(a Address) bool {
@@ -148,12 +162,16 @@ func (p *planner) follows(w way) bool {
 	})
 }
 
-// bypass pins a destination to the way it has now; none when it is this host.
+// bypass pins a destination to its way past the tunnel; none when it is this
+// host, or a link-local address of IPv6, whose senders name the adapter.
 func (p *planner) bypass(r Route) []way {
 	dst := r.Dst.Masked()
+	if dst.Addr().Is6() && dst.Addr().IsLinkLocalUnicast() {
+		return nil
+	}
 	now, ok := p.is.ways[dst]
-	if !ok || now.Device == p.want.Device {
-		now, ok = p.is.longestMatch(dst.Addr(), p.want.Device)
+	if r.NetGateway {
+		now, ok = p.defaultRoute(dst)
 	}
 	if !ok {
 		p.fail(routeFailure(dst, errNoRoute))
@@ -162,43 +180,45 @@ func (p *planner) bypass(r Route) []way {
 	if now.Local {
 		return nil
 	}
-	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Metric: p.metric(r), OnLink: now.Via.IsValid()}}
+	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Index: now.Index, Metric: p.metric(r), OnLink: now.Via.IsValid()}}
+}
+
+// defaultRoute is the host's, of dst's family, whatever other routes there are.
+func (p *planner) defaultRoute(dst netip.Prefix) (way, bool) {
+	special := func(w way) bool { return w.Dst.Bits() > 0 || w.Device == p.want.Device }
+	return longestMatch(p.is.routes.all(), dst.Addr(), special)
 }
 
 func (p *planner) planRoute(w way, bypass bool) {
-	for _, c := range p.changes {
-		if r, ok := c.(*routeChange); ok && r.Way.same(w) {
-			return
-		}
+	there := p.is.routes.only(w.Dst)
+	if slices.ContainsFunc(p.planned[w.Dst], w.same) || slices.ContainsFunc(there, w.same) {
+		return
 	}
-	for _, other := range p.is.routes {
-		if w.same(other) {
-			return
-		}
-	}
-	if other, taken := taken(w, p.is.routes); taken && !bypass {
+	if other, taken := taken(w, there); taken && !bypass {
 		p.fail(clash(w, other))
 		return
 	}
+	p.planned[w.Dst] = append(p.planned[w.Dst], w)
 	p.add(&routeChange{Way: w, Bypass: bypass})
 }
 
-// taken finds the route that w would clash with: to the same destination and
-// at least as strong.
+// taken finds the route that w would clash with, among those to the same
+// destination: one at least as strong.
 func taken(w way, routes []way) (way, bool) {
 	for _, other := range routes {
-		if other.Dst == w.Dst && other.Metric <= w.Metric {
+		if other.Metric <= w.Metric {
 			return other, true
 		}
 	}
 	return way{}, false
 }
 
-// longestMatch finds the way to dst in the main table, other than by device.
-func (o *observed) longestMatch(dst netip.Addr, device string) (way, bool) {
+// longestMatch finds the way to dst among the routes of a table, without those
+// that but picks.
+func longestMatch(table []way, dst netip.Addr, but func(way) bool) (way, bool) {
 	var best way
-	for _, w := range o.routes {
-		if w.Device == "" || w.Device == device || !w.Dst.Contains(dst) {
+	for _, w := range table {
+		if w.Device == "" || !w.Dst.Contains(dst) || but(w) {
 			continue
 		}
 		if best.Device == "" || w.Dst.Bits() > best.Dst.Bits() || w.Dst.Bits() == best.Dst.Bits() && w.Metric+w.Cost < best.Metric+best.Cost {

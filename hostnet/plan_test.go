@@ -36,7 +36,7 @@ func (h *host) preview(ctx context.Context, want State) (Plan, error) {
 	if err := want.check(); err != nil {
 		return Plan{}, err
 	}
-	seen, err := h.observe(ctx, want)
+	seen, err := h.observe(ctx, want, (&Applied{host: h, j: &journal{Device: want.Device}}).owns)
 	if err != nil {
 		return Plan{}, err
 	}

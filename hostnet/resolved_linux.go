@@ -143,6 +143,27 @@ func resolvedDomains(d DNS) []resolvedDomain {
 	return out
 }
 
+func (linux) linkServers(ctx context.Context, device string) (servers []netip.AddrPort, err error) {
+	l, err := net.InterfaceByName(device)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errGone, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, busTimeout)
+	defer cancel()
+	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("%w: D-Bus: %w", errGone, err)
+	}
+	defer bus.Close()
+	managed, err := managedServers(ctx, bus.Object(resolvedName, resolvedPath))
+	for _, s := range managed {
+		if a, ok := netip.AddrFromSlice(s.Addr); ok && int(s.Index) == l.Index {
+			servers = append(servers, netip.AddrPortFrom(a, s.Port))
+		}
+	}
+	return servers, err
+}
+
 func (linux) revertLinkDNS(ctx context.Context, device string) error {
 	l, err := net.InterfaceByName(device)
 	if err != nil {

@@ -24,8 +24,10 @@ type twin struct {
 	tables   map[string]string
 	drops    []chain
 	resolved map[string]string // nil: not running
-	service  nameService       // of another system than Linux
+	told     map[string][]netip.AddrPort
+	service  nameService // of another system than Linux
 	cannot   limits
+	triggers chan trigger
 
 	fail    map[string]error // by the text of the operation
 	steps   int              // changes made
@@ -145,11 +147,14 @@ func (t *twin) removeDevice(device string) {
 
 func (t *twin) routes() ([]way, error) { return slices.Clone(t.table), nil }
 
-func (t *twin) wayTo(dst netip.Addr) (way, error) {
+// none leaves no route out.
+func none(way) bool { return false }
+
+func (t *twin) wayTo(dst netip.Addr, but func(way) bool) (way, error) {
 	if dst.IsLoopback() {
 		return way{Device: "lo", Local: true}, nil
 	}
-	w, ok := (&observed{routes: t.table}).longestMatch(dst, "")
+	w, ok := longestMatch(t.table, dst, but)
 	if !ok {
 		return w, errNoRoute
 	}
@@ -226,7 +231,7 @@ func (t *twin) removeFile(path string) error {
 	return t.change("remove", func() { delete(t.files, path) })
 }
 
-func (t *twin) hasTable(name string) (bool, error) {
+func (t *twin) hasTable(name string, _ int) (bool, error) {
 	_, ok := t.tables[name]
 	return ok, nil
 }
@@ -253,15 +258,34 @@ func (t *twin) nameService(_ context.Context, file []byte) nameService {
 
 func (t *twin) limits() limits { return t.cannot }
 
+func (t *twin) watch(context.Context, string) (<-chan trigger, error) { return t.triggers, nil }
+
+func (t *twin) managers() []string { return []string{"NetworkManager"} }
+
 func (t *twin) setLinkDNS(_ context.Context, device string, d DNS) error {
-	return t.change("resolved", func() { t.resolved[device] = fmt.Sprint(d) })
+	return t.change("resolved", func() {
+		t.resolved[device] = fmt.Sprint(d)
+		t.told = map[string][]netip.AddrPort{device: d.Servers}
+	})
 }
 
 func (t *twin) revertLinkDNS(_ context.Context, device string) error {
 	if _, ok := t.links[device]; !ok {
 		return errGone
 	}
-	return t.change("revert", func() { delete(t.resolved, device) })
+	return t.change("revert", func() { delete(t.resolved, device); delete(t.told, device) })
+}
+
+func (t *twin) linkServers(_ context.Context, device string) ([]netip.AddrPort, error) {
+	return t.told[device], nil
+}
+
+// linkResolvers are those of wlan0.
+func (t *twin) linkResolvers(_ context.Context, device, _ string) (Resolvers, error) {
+	if t.service.name != "" {
+		return Resolvers{}, ErrUnsupported
+	}
+	return Resolvers{Servers: []NameServer{{Addr: server("192.168.1.1")}}}, nil
 }
 
 // String is all of the host as text.

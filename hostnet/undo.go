@@ -12,6 +12,7 @@ import (
 // left and logged. After an error the rest is still undone, and what could
 // not be is kept for another Undo or Cleanup.
 func (a *Applied) Undo(ctx context.Context) error {
+	a.release()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	unlock, err := lockDir(a.host.store.dir)

@@ -18,6 +18,10 @@ func (o *Options) control(_, _ string, raw syscall.RawConn) error {
 	return err
 }
 
+// Dialer dials with what the options say of mark and device: for what belongs to
+// a link and is none, such as the question for its remote's name.
+func (o Options) Dialer() *net.Dialer { return &net.Dialer{Control: o.control} }
+
 // DialTCP connects to remote. Options.Addr is our end, its port 0 for any.
 // The error names the mend where there is one.
 func DialTCP(ctx context.Context, o Options, remote netip.AddrPort) (net.Conn, error) {

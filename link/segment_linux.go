@@ -133,7 +133,7 @@ func (x *inbox) cut(v *vector, batch []*buf.Packet, ipv6 bool) (n, oversize int)
 func (x *inbox) cutMessage(v *vector, batch []*buf.Packet, ipv6 bool) (n, oversize int) {
 	h := &v.headers[x.at]
 	b := x.message(x.at)[:h.n]
-	path := buf.Path{Remote: v.names[x.at].addrPort(ipv6)}
+	path := buf.Path{Remote: v.names[x.at].addrPort(ipv6, &v.zones)}
 	var segment int
 	path.Local, segment = v.controls[x.at].parse(int(h.Controllen))
 	if segment <= 0 {

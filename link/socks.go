@@ -66,8 +66,11 @@ func (s *SOCKSProxy) associate(ctx context.Context, conn net.Conn) (relay netip.
 	if err != nil {
 		return relay, fmt.Errorf("SOCKS proxy: %w", err)
 	}
-	if relay.Addr().IsUnspecified() {
+	switch a := relay.Addr(); {
+	case a.IsUnspecified():
 		relay = netip.AddrPortFrom(proxy, relay.Port())
+	case a.Is6() && a.IsLinkLocalUnicast(): // on the network that the proxy is on
+		relay = netip.AddrPortFrom(a.WithZone(proxy.Zone()), relay.Port())
 	}
 	return relay, nil
 }

@@ -65,7 +65,7 @@ func (u *socksUDP) strip(p *buf.Packet) bool {
 		return false
 	}
 	n, from, ok := parseSOCKSHeader(p.Bytes())
-	if !ok || from != u.server {
+	if !ok || from != netip.AddrPortFrom(u.server.Addr().WithZone(""), u.server.Port()) {
 		return false
 	}
 	p.TrimFront(n)

@@ -194,7 +194,7 @@ func (u *UDP) sendFailed(fd uintptr, errno syscall.Errno) {
 	if s.refused = s.limits.refused(&s.runs[s.next], errno); s.refused {
 		return
 	}
-	s.failures.Add(fmt.Errorf("link: send to %v: %w", s.names[s.next].addrPort(u.ipv6), errno), s.runs[s.next].count)
+	s.failures.Add(fmt.Errorf("link: send to %v: %w", s.names[s.next].addrPort(u.ipv6, &s.zones), errno), s.runs[s.next].count)
 	s.next++
 }
 

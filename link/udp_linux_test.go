@@ -183,17 +183,18 @@ func TestAddressesSurviveSockaddr(t *testing.T) {
 		{"192.0.2.1:1194", true, "192.0.2.1:1194"},
 		{"[::ffff:192.0.2.1]:1194", false, "192.0.2.1:1194"},
 		{"[2001:db8::1]:1194", true, "[2001:db8::1]:1194"},
-		{"[fe80::1%7]:1194", true, "[fe80::1%7]:1194"},
-		{"[fe80::1%lo]:1194", true, "[fe80::1%1]:1194"},
+		{"[fe80::1%1000007]:1194", true, "[fe80::1%1000007]:1194"},
+		{"[fe80::1%lo]:1194", true, "[fe80::1%lo]:1194"},
+		{"[fe80::1%1]:1194", true, "[fe80::1%lo]:1194"},
 		{"[2001:db8::1]:1194", false, ""},
 		{"192.0.2.1:0", false, ""},
 	} {
 		var s sockaddr
-		size := s.set(addrPort(c.addr), c.ipv6)
+		size := s.set(addrPort(c.addr), c.ipv6, new(zones))
 		if (size == 0) != (c.want == "") {
 			t.Errorf("%s: length %d", c.addr, size)
 		}
-		if got := s.addrPort(c.ipv6); size != 0 && got != addrPort(c.want) {
+		if got := s.addrPort(c.ipv6, new(zones)); size != 0 && got != addrPort(c.want) {
 			t.Errorf("%s became %v, want %s", c.addr, got, c.want)
 		}
 	}

@@ -3,9 +3,7 @@ package link
 import (
 	"encoding/binary"
 	"errors"
-	"net"
 	"net/netip"
-	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -25,6 +23,7 @@ type vector struct {
 	names    [vectorLen]sockaddr
 	controls [vectorLen]control
 	runs     [vectorLen]run // when sending
+	zones    zones
 }
 
 // message is the kernel's struct mmsghdr.
@@ -77,7 +76,7 @@ func (v *vector) prepareWrite(batch []*buf.Packet, ipv6 bool, limits *runLimits)
 			continue
 		}
 		h := &v.headers[n]
-		if h.Namelen = v.names[n].set(p.Path.Remote, ipv6); h.Namelen == 0 {
+		if h.Namelen = v.names[n].set(p.Path.Remote, ipv6, &v.zones); h.Namelen == 0 {
 			stray++
 			continue
 		}
@@ -114,7 +113,7 @@ func (v *vector) setControl(i, size int) {
 }
 
 // addrPort reads the address of a socket of the given family.
-func (s *sockaddr) addrPort(ipv6 bool) netip.AddrPort {
+func (s *sockaddr) addrPort(ipv6 bool, z *zones) netip.AddrPort {
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&s.Port))[:])
 	if !ipv6 {
 		s4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(s))
@@ -122,14 +121,14 @@ func (s *sockaddr) addrPort(ipv6 bool) netip.AddrPort {
 	}
 	addr := netip.AddrFrom16(s.Addr).Unmap()
 	if s.Scope_id != 0 && addr.Is6() {
-		addr = addr.WithZone(strconv.Itoa(int(s.Scope_id)))
+		addr = addr.WithZone(z.name(s.Scope_id))
 	}
 	return netip.AddrPortFrom(addr, port)
 }
 
 // set writes an address for a socket of the given family and returns its
 // length in bytes, or 0 when the socket cannot send there.
-func (s *sockaddr) set(to netip.AddrPort, ipv6 bool) uint32 {
+func (s *sockaddr) set(to netip.AddrPort, ipv6 bool, z *zones) uint32 {
 	addr := to.Addr()
 	port := (*[2]byte)(unsafe.Pointer(&s.Port))
 	switch {
@@ -141,23 +140,9 @@ func (s *sockaddr) set(to netip.AddrPort, ipv6 bool) uint32 {
 		binary.BigEndian.PutUint16(port[:], to.Port())
 		return unix.SizeofSockaddrInet4
 	}
-	*s = sockaddr{Family: unix.AF_INET6, Addr: addr.As16(), Scope_id: scope(addr.Zone())}
+	*s = sockaddr{Family: unix.AF_INET6, Addr: addr.As16(), Scope_id: z.index(addr.Zone())}
 	binary.BigEndian.PutUint16(port[:], to.Port())
 	return unix.SizeofSockaddrInet6
-}
-
-// scope is the index of the adapter that an IPv6 zone names, or 0.
-func scope(zone string) uint32 {
-	if zone == "" {
-		return 0
-	}
-	if i, err := strconv.ParseUint(zone, 10, 32); err == nil {
-		return uint32(i)
-	}
-	if adapter, err := net.InterfaceByName(zone); err == nil {
-		return uint32(adapter.Index)
-	}
-	return 0
 }
 
 // The socket never blocks, so the runtime is not told of these calls: it would

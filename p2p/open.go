@@ -111,6 +111,9 @@ func (h *Host) listenAddr() (netip.AddrPort, error) {
 		if err != nil {
 			return netip.AddrPort{}, fmt.Errorf("local %s: expected an IP address of this host: %w", h.cfg.Local, err)
 		}
+		if addr, err = endpoint.Scoped(h.cfg, addr.Unmap()); err != nil {
+			return netip.AddrPort{}, fmt.Errorf("local: %w", err)
+		}
 		return netip.AddrPortFrom(addr, port), nil
 	case proto.Family == 4:
 		return netip.AddrPortFrom(netip.IPv4Unspecified(), port), nil

@@ -41,7 +41,8 @@ type Options struct {
 	ListenTCP func(link.Options) (Listener, error)
 	// Dial connects over TCP; nil: link.DialTCP.
 	Dial func(context.Context, link.Options, netip.AddrPort) (net.Conn, error)
-	// Resolve finds a remote's addresses; nil: the system's resolver.
+	// Resolve finds a remote's addresses where no tunnel is in the way; nil: the
+	// system's resolver.
 	Resolve endpoint.Resolver
 	// Ask asks for passwords, of the private key and of proxies; nil: nobody
 	// can be asked.
@@ -105,10 +106,9 @@ func New(c *config.Config, o Options) (*Host, error) {
 	if h.opts.ListenTCP == nil {
 		h.opts.ListenTCP = func(o link.Options) (Listener, error) { return link.ListenTCP(o) }
 	}
-	if h.opts.Resolve == nil {
-		h.opts.Resolve = endpoint.SystemResolver
-	}
+	h.opts.Resolve = reach.NewNames(c, o.Resolve, h.tunnel, o.Log).Lookup
 	h.remotes = reach.NewRemotes(c, h.opts.Resolve)
+	h.remotes.Log = o.Log
 	h.dialer = reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask}
 	h.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit}, OnError: func(err error) {
 		h.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
@@ -165,6 +165,14 @@ func (h *Host) prepareBlocks() (err error) {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// tunnel is the adapter as far as it is in the way of questions for names.
+func (h *Host) tunnel() reach.Tunnel {
+	if h.adapter != nil && h.adapter.ChangesHost() {
+		return h.adapter
 	}
 	return nil
 }

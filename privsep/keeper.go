@@ -80,6 +80,20 @@ func (k *Keeper) Update(want hostnet.State, r *Result) error {
 	return answer(k.applied, k.applied.Update(k.ctx, want), r)
 }
 
+// Resolvers are whom to ask for a name past the tunnel. The worker may have
+// neither the file nor the bus that say so (`chroot`).
+func (k *Keeper) Resolvers(name string, r *hostnet.Resolvers) error {
+	k.mu.Lock()
+	applied := k.applied
+	k.mu.Unlock()
+	if applied == nil {
+		return errors.New("no state is applied")
+	}
+	var err error
+	*r, err = applied.Resolvers(k.ctx, name)
+	return err
+}
+
 // Undo takes back what was changed.
 func (k *Keeper) Undo(Empty, *Empty) error {
 	k.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"testing"
+	"time"
 
 	"culvert/adapter"
 	"culvert/hostnet"
@@ -33,6 +34,10 @@ func (h *fakeHost) apply(_ context.Context, want hostnet.State) (adapter.Applied
 func (h *fakeHost) Update(_ context.Context, want hostnet.State) error {
 	h.state = want
 	return h.fail
+}
+func (h *fakeHost) Resolvers(_ context.Context, name string) (hostnet.Resolvers, error) {
+	return hostnet.Resolvers{Servers: []hostnet.NameServer{{Addr: netip.MustParseAddrPort("[fe80::1%eth0]:853"), TLS: true, Name: name}},
+		Search: []string{"home"}, Dots: 2, Timeout: time.Second, Attempts: 3, Changed: true}, h.fail
 }
 func (h *fakeHost) Undo(context.Context) error { h.undone++; return nil }
 func (h *fakeHost) Changes() []string          { return []string{"set " + h.state.Device} }
@@ -120,6 +125,23 @@ func TestOtherDevice(t *testing.T) {
 	a.Undo(t.Context())
 	if _, err := w.Apply(t.Context(), other); err == nil {
 		t.Error("another device was taken after an undo")
+	}
+}
+
+// TestResolversGoWhole: so do they, and there are none before a State.
+func TestResolversGoWhole(t *testing.T) {
+	h := new(fakeHost)
+	w, _, _ := pair(t, h)
+	if _, err := (&remote{worker: w}).Resolvers(t.Context(), "vpn.example"); err == nil {
+		t.Error("answered without a state")
+	}
+	a, err := w.Apply(t.Context(), wholeState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := h.Resolvers(t.Context(), "vpn.example")
+	if got, err := a.Resolvers(t.Context(), "vpn.example"); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 }
 

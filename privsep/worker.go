@@ -95,6 +95,11 @@ func (a *remote) call(method string, want hostnet.State) error {
 
 func (a *remote) Update(_ context.Context, want hostnet.State) error { return a.call("Update", want) }
 
+func (a *remote) Resolvers(_ context.Context, name string) (r hostnet.Resolvers, err error) {
+	err = a.worker.client.Call(service+".Resolvers", name, &r)
+	return r, err
+}
+
 func (a *remote) Undo(context.Context) error {
 	return a.worker.client.Call(service+".Undo", Empty{}, &Empty{})
 }

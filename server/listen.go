@@ -1,11 +1,8 @@
 package server
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 
@@ -57,11 +54,15 @@ func listenAddr(ctx context.Context, c *config.Config, at config.Listen) (netip.
 	port := uint16(at.Port)
 	switch {
 	case at.Host != "":
-		addrs, err := net.DefaultResolver.LookupNetIP(ctx, at.Proto.Network(), at.Host)
-		if err != nil || len(addrs) == 0 {
-			return netip.AddrPort{}, fmt.Errorf("local %s: %w", at.Host, cmp.Or(err, errors.New("no address of this kind")))
+		addrs, err := endpoint.SystemResolver(ctx, at.Proto.Network(), at.Host)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%v: local %s: %w", at.Pos, at.Host, err)
 		}
-		return netip.AddrPortFrom(addrs[0].Unmap(), port), nil
+		addr, err := endpoint.Scoped(c, addrs[0].Unmap())
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%v: local: %w", at.Pos, err)
+		}
+		return netip.AddrPortFrom(addr, port), nil
 	case at.Proto.Family == 4:
 		return netip.AddrPortFrom(netip.IPv4Unspecified(), port), nil
 	case at.Proto.Family == 6 && ipv6Only(c, at):

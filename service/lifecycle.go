@@ -17,6 +17,7 @@ import (
 	"culvert/client"
 	"culvert/config"
 	"culvert/endpoint"
+	"culvert/hostnet"
 	"culvert/nic/userstack"
 	"culvert/nic/userstack/proxy"
 	"culvert/p2p"
@@ -302,7 +303,7 @@ func (l *life) describe(s *server.Server) {
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
 	var cl *client.Client
 	open := l.watched(c, l.adapter(c, nil), func() tunnel { return cl })
-	cl, err = client.New(c, client.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Ready: func(*client.Client) { l.up(jail) }})
+	cl, err = client.New(c, client.Options{Log: l.log.Logger, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Ready: func(*client.Client) { l.up(jail) }})
 	if err != nil {
 		return nil, nil, err
 	}

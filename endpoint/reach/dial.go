@@ -132,6 +132,9 @@ func proxyOptions(c *config.Config, remote netip.Addr) link.Options {
 	}
 	if a, err := netip.ParseAddr(c.Local); err == nil && a.Is4() == remote.Is4() {
 		local = a
+		if a.IsLinkLocalUnicast() && a.Zone() == "" {
+			local = a.WithZone(remote.Zone())
+		}
 	}
 	o.Addr = netip.AddrPortFrom(local, 0)
 	return o

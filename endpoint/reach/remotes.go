@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +57,9 @@ var ErrExhausted = errors.New("every remote was tried as often as connect-retry-
 
 // Remotes goes round the remotes of a configuration and their addresses.
 type Remotes struct {
+	// Log is told of addresses that are used for want of an answer.
+	Log *slog.Logger
+
 	list    []config.Remote
 	resolve endpoint.Resolver
 	tries   int      // rounds allowed; 0: no limit
@@ -62,8 +67,9 @@ type Remotes struct {
 	at      int      // the next remote
 	queue   []Target // addresses of the present one not tried yet
 	last    *Target
-	again   bool
-	known   map[string][]netip.Addr // what names resolved to before
+	stay    bool // at the last target
+	anew    bool // ask anew for its remote
+	memory
 
 	mu   sync.Mutex
 	seen map[netip.AddrPort]bool // addresses of all targets there have been
@@ -77,7 +83,7 @@ func NewRemotes(c *config.Config, resolve endpoint.Resolver) *Remotes {
 	if resolve == nil {
 		resolve = endpoint.SystemResolver
 	}
-	r := &Remotes{list: append([]config.Remote(nil), c.Remotes...), cfg: c, resolve: resolve, tries: c.ConnectTries, known: make(map[string][]netip.Addr)}
+	r := &Remotes{Log: slog.New(slog.DiscardHandler), list: append([]config.Remote(nil), c.Remotes...), cfg: c, resolve: resolve, tries: c.ConnectTries}
 	if c.RemoteRandom {
 		rand.Shuffle(len(r.list), func(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] })
 	}
@@ -85,20 +91,31 @@ func NewRemotes(c *config.Config, resolve endpoint.Resolver) *Remotes {
 }
 
 // Stay makes Next return the last target once more.
-func (r *Remotes) Stay() { r.again = r.last != nil }
+func (r *Remotes) Stay() { r.stay = r.last != nil }
+
+// StayAnew makes Next ask again for the addresses of the last target's remote,
+// which may have moved, and go on with the target if it is still one of them.
+func (r *Remotes) StayAnew() { r.anew = r.last != nil }
 
 // Leave skips the addresses of the present remote that were not tried.
 func (r *Remotes) Leave() { r.queue = nil }
 
 // Reached says that the other end answered: the tries that connect-retry-max
 // allows begin anew.
-func (r *Remotes) Reached() { r.tried = 0 }
+func (r *Remotes) Reached() {
+	r.tried = 0
+	r.memory.reached(r.last.names())
+}
 
 // Next is the address to try now.
 func (r *Remotes) Next(ctx context.Context) (Target, error) {
-	if r.again {
-		r.again = false
+	if r.stay {
+		r.stay = false
 		return *r.last, nil
+	}
+	if r.anew {
+		r.anew = false
+		r.askAnew(ctx)
 	}
 	t, err := r.Peek(ctx)
 	if err != nil {
@@ -107,6 +124,28 @@ func (r *Remotes) Next(ctx context.Context) (Target, error) {
 	r.queue = r.queue[1:]
 	r.last = &t
 	return t, nil
+}
+
+// briefly is how long a remote's name is asked for where its address was right
+// until now, and may well be yet.
+const briefly = 2 * time.Second
+
+// askAnew puts the addresses of the last target's remote in the queue, that of
+// the target first.
+func (r *Remotes) askAnew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, briefly)
+	defer cancel()
+	queue, err := r.targets(ctx, r.last.Remote)
+	if err != nil {
+		queue = []Target{*r.last}
+	}
+	name, addr := r.last.name(), r.last.Addr
+	at := slices.IndexFunc(queue, func(t Target) bool { return t.Addr == addr })
+	if at > 0 && r.current(name, addr.Addr()) {
+		queue[0], queue[at] = queue[at], queue[0]
+	}
+	r.queue = queue
+	r.note(queue)
 }
 
 // Peek is the address that Next goes on with; it stays next.
@@ -267,6 +306,27 @@ func (t Target) at(addrs []netip.AddrPort) (list []Target) {
 	return list
 }
 
+// name is that of which Addr is an address: the remote's, or over TCP its proxy's.
+func (t *Target) name() string {
+	if proxy, _ := proxyOf(t.Settings); t.viaProxy && !t.relay.IsValid() {
+		return proxy
+	}
+	return t.Remote.Host
+}
+
+// names are the names that were used, and their addresses; nil for no target.
+func (t *Target) names() map[string]netip.Addr {
+	if t == nil {
+		return nil
+	}
+	used := map[string]netip.Addr{t.name(): t.Addr.Addr()}
+	if t.relay.IsValid() {
+		proxy, _ := proxyOf(t.Settings)
+		used[proxy] = t.relay.Addr()
+	}
+	return used
+}
+
 // proxyOf is the host and port of the proxy, "" without one.
 func proxyOf(c *config.Config) (host, port string) {
 	switch {
@@ -299,7 +359,10 @@ func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 	}
 	var list []netip.AddrPort
 	for _, a := range addrs {
-		list = append(list, netip.AddrPortFrom(a.Unmap(), port))
+		if a, err = endpoint.Scoped(r.cfg, a.Unmap()); err != nil {
+			return nil, fmt.Errorf("%v: remote %s: %w", remote.Pos, remote.Host, err)
+		}
+		list = append(list, netip.AddrPortFrom(a, port))
 	}
 	return list, nil
 }
@@ -308,10 +371,10 @@ func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 func (r *Remotes) addresses(ctx context.Context, remote config.Remote, name string) ([]netip.Addr, error) {
 	addrs, err := endpoint.LookupHost(ctx, r.resolve, remote, name)
 	if err == nil {
-		r.known[remote.Host] = addrs
-		return addrs, nil
+		return r.learn(remote.Host, addrs, time.Now()), nil
 	}
-	if before := r.known[remote.Host]; before != nil {
+	if before := r.recall(remote.Host, time.Now()); before != nil {
+		r.Log.Warn("no answer for a name, so what it meant before is tried", "name", name, "addresses", before, "reason", err)
 		return before, nil
 	}
 	return nil, err

@@ -274,3 +274,57 @@ func hosts(known map[string][]string) endpoint.Resolver {
 		return list, nil
 	}
 }
+
+// moving is a resolver whose answers a test changes; "" is no answer.
+type moving map[string]string
+
+func (m moving) resolve(_ context.Context, _, host string) (list []netip.Addr, err error) {
+	for a := range strings.FieldsSeq(m[host]) {
+		list = append(list, netip.MustParseAddr(a))
+	}
+	if list == nil {
+		return nil, errors.New("no answer")
+	}
+	return list, nil
+}
+
+// TestStayAnew: the same remote once more, at the address that worked while it
+// is one of its own, and where it is now otherwise.
+func TestStayAnew(t *testing.T) {
+	for name, c := range map[string]struct{ answer, want string }{
+		"still one of them": {"192.0.2.2 192.0.2.1", "192.0.2.1 192.0.2.2 192.0.2.9"},
+		"moved":             {"192.0.2.3", "192.0.2.3 192.0.2.1 192.0.2.9"},
+		"no answer":         {"", "192.0.2.1 192.0.2.9 192.0.2.1"},
+	} {
+		m := moving{"a": "192.0.2.1", "b": "192.0.2.9"}
+		r := remotesOf(0, m.resolve, "a", "b")
+		r.StayAnew() // nothing to stay at yet
+		check(t, tour(t, r, 1), []string{"192.0.2.1"})
+		r.Reached()
+		m["a"] = c.answer
+		r.StayAnew()
+		t.Log(name)
+		check(t, tour(t, r, 3), strings.Fields(c.want))
+	}
+}
+
+// TestWhatWasKnown helps while a name has no answer, or a wrong one, and no
+// longer than that, however long the connection was up before.
+func TestWhatWasKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := moving{"a": "192.0.2.1 192.0.2.2"}
+		r := remotesOf(0, m.resolve, "a")
+		check(t, tour(t, r, 1), []string{"192.0.2.1"})
+		r.Reached()
+		time.Sleep(100 * time.Hour)
+		r.Leave()
+		m["a"] = ""
+		check(t, tour(t, r, 2), []string{"192.0.2.1", "192.0.2.2"})
+		time.Sleep(believed)
+		check(t, tour(t, r, 2), []string{"192.0.2.1", "192.0.2.2"})
+		time.Sleep(time.Second)
+		check(t, tour(t, r, 1), []string{"error"})
+		m["a"] = "192.0.2.3"
+		check(t, tour(t, r, 2), []string{"192.0.2.3", "192.0.2.3"}) // 192.0.2.1 is forgotten, too
+	})
+}

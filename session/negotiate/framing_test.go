@@ -26,6 +26,9 @@ func TestServerCompression(t *testing.T) {
 		{wire.CompressionOff, modern, framed, wire.CompressionV2, "compress stub-v2"},
 		{wire.CompressionOff, old, framed, wire.CompressionLZO, "comp-lzo no"},
 		{wire.CompressionStub, old, "", wire.CompressionStub, "compress stub"},
+		{wire.CompressionOff, PeerInfo{}, plainOptions + ",compress", wire.CompressionOff, ""},
+		{wire.CompressionStub, PeerInfo{}, plainOptions + ",compress", wire.CompressionOff, ""},
+		{wire.CompressionOff, PeerInfo{}, plainOptions + ",compress stub", wire.CompressionLZO, "comp-lzo no"},
 	} {
 		got := ServerCompression(c.configured, c.client, c.options)
 		if got != c.want {

@@ -153,7 +153,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("cipher %q", got)
 	}
 	for text, want := range map[string]bool{
-		"V4,comp-lzo": true, "V4,comp-lzo yes,x": true, "compress lz4": true, "compress": true, "V4": false, "V4,no-comp-lzo": false,
+		"V4,comp-lzo": true, "V4,comp-lzo yes,x": true, "compress lz4": true, "V4,compress": false, "V4": false, "V4,no-comp-lzo": false,
 	} {
 		if HasCompression(text) != want {
 			t.Errorf("%s: %v", text, !want)

@@ -42,10 +42,11 @@ func OptionValue(options, name string) string {
 }
 
 // HasCompression reports whether an options string speaks of compression
-// framing.
+// framing. OpenVPN writes "comp-lzo" for each of them. minivpn writes its
+// `compress` line as it is, of which a lone one stands for no framing.
 func HasCompression(options string) bool {
 	for field := range strings.SplitSeq(options, ",") {
-		if field == "comp-lzo" || strings.HasPrefix(field, "comp-lzo ") || strings.HasPrefix(field, "compress") {
+		if field == FieldCompression || strings.HasPrefix(field, FieldCompression+" ") || strings.HasPrefix(field, "compress ") {
 			return true
 		}
 	}

@@ -1,0 +1,70 @@
+package endpoint
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"culvert/config"
+)
+
+// anyAdapter is one that this machine has.
+func anyAdapter(t *testing.T) net.Interface {
+	t.Helper()
+	all, err := net.Interfaces()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("this machine has no adapter: %v", err)
+	}
+	return all[0]
+}
+
+// TestZonesStay: an address is what was written, with its adapter by name.
+func TestZonesStay(t *testing.T) {
+	adapter := anyAdapter(t)
+	for written, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::1", "fe80::1": "fe80::1", "fe80::1%no-such-if": "fe80::1%no-such-if",
+		"fe80::1%" + adapter.Name:                "fe80::1%" + adapter.Name,
+		"fe80::1%" + strconv.Itoa(adapter.Index): "fe80::1%" + adapter.Name,
+	} {
+		got, err := SystemResolver(t.Context(), "ip", written)
+		if err != nil || !slices.Equal(got, []netip.Addr{netip.MustParseAddr(want)}) {
+			t.Errorf("%s: %v, %v; want %s", written, got, err, want)
+		}
+	}
+}
+
+func TestFamilyOfAddresses(t *testing.T) {
+	for network, address := range map[string]string{"ip4": "2001:db8::1", "ip6": "192.0.2.1"} {
+		if got, err := SystemResolver(t.Context(), network, address); err == nil || !strings.Contains(err.Error(), "`proto`") {
+			t.Errorf("%s of %s: %v, %v", network, address, got, err)
+		}
+	}
+}
+
+// TestScoped: a link-local address has the adapter that leads to it, from
+// itself or what our sockets are bound to; no other address needs one.
+func TestScoped(t *testing.T) {
+	name := anyAdapter(t).Name
+	for _, c := range []struct {
+		cfg        config.Config
+		addr, want string // want "" with an error
+	}{
+		{config.Config{}, "192.0.2.1", "192.0.2.1"},
+		{config.Config{}, "169.254.0.1", "169.254.0.1"},
+		{config.Config{}, "2001:db8::1", "2001:db8::1"},
+		{config.Config{}, "fe80::1%" + name, "fe80::1%" + name},
+		{config.Config{BindDev: name}, "fe80::1", "fe80::1%" + name},
+		{config.Config{Local: "fe80::2%" + name}, "fe80::1", "fe80::1%" + name},
+		{config.Config{Local: "192.0.2.1"}, "fe80::1", ""},
+		{config.Config{}, "fe80::1", ""},
+		{config.Config{}, "fe80::1%no-such-if", ""},
+	} {
+		got, err := Scoped(&c.cfg, netip.MustParseAddr(c.addr))
+		if (err != nil) != (c.want == "") || err == nil && got.String() != c.want {
+			t.Errorf("%s with bind-dev %q, local %q: %v, %v; want %q", c.addr, c.cfg.BindDev, c.cfg.Local, got, err, c.want)
+		}
+	}
+}

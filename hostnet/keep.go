@@ -1,0 +1,233 @@
+package hostnet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// keeper keeps the State that was applied, until it is stopped: when somebody
+// has changed the network, and every now and then, it looks for what the host
+// has lost of it, puts that back, and says so. Where the host's own routes have
+// changed, the routes past the tunnel follow.
+type keeper struct {
+	*Applied
+	stop context.CancelFunc
+	done chan struct{} // closed when it no longer changes anything
+
+	losses losses
+	said   []string // failures that were told
+	by     []string // who changed something since the last look
+}
+
+const (
+	// settle is how long further changes are waited for after one, since
+	// programs make several of them in a row.
+	settle = 200 * time.Millisecond
+	// lookEvery is how often there is a look although nothing was heard.
+	lookEvery = 30 * time.Second
+	// restful is how many times as long as a look takes there is none after it:
+	// listing the routes of a large router takes its time.
+	restful = 20
+)
+
+// keep begins to keep the State, where this system can.
+func (a *Applied) keep() {
+	if a.host.kernel.limits().unkept != nil {
+		return
+	}
+	enter, err := sameNamespace(a.host.store.space)
+	if err != nil {
+		a.unkept(err)
+		return
+	}
+	a.keepFrom(enter)
+}
+
+func (a *Applied) unkept(why error) {
+	a.host.opts.Logger.Warn("what other programs change of the tunnel's addresses and routes is not put back", "error", why)
+}
+
+// keepFrom keeps the State from a goroutine that calls enter first.
+func (a *Applied) keepFrom(enter func() error) {
+	ctx, stop := context.WithCancel(context.Background())
+	k := &keeper{Applied: a, stop: stop, done: make(chan struct{}), losses: losses{}}
+	for _, f := range a.failures {
+		k.said = append(k.said, f.Error())
+	}
+	a.keeper = k
+	go func() {
+		defer close(k.done)
+		if err := enter(); err != nil {
+			a.unkept(err)
+			return
+		}
+		triggers, err := a.host.kernel.watch(ctx, a.host.opts.ResolvConf)
+		if err != nil {
+			a.host.opts.Logger.Info("not all changes of the network are heard of, so they are looked for", "every", lookEvery, "error", err)
+		}
+		k.run(ctx, triggers)
+	}()
+}
+
+// release ends the keeping.
+func (a *Applied) release() {
+	if a.keeper != nil {
+		a.keeper.stop()
+		<-a.keeper.done
+	}
+}
+
+// run looks at the host until ctx ends.
+func (k *keeper) run(ctx context.Context, triggers <-chan trigger) {
+	next := time.Now().Add(lookEvery)
+	timer := time.NewTimer(lookEvery)
+	defer timer.Stop()
+	var rested time.Time // no look before
+	at := func(t time.Time) {
+		if next = t; next.Before(rested) {
+			next = rested
+		}
+		timer.Reset(time.Until(next))
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case t := <-triggers:
+			k.heard(t)
+			if soon := time.Now().Add(settle); soon.Before(next) {
+				at(soon)
+			}
+		case <-timer.C:
+			began := time.Now()
+			k.look(ctx, began)
+			now := time.Now()
+			rested = now.Add(restful * now.Sub(began))
+			at(k.losses.due(now, now.Add(lookEvery)))
+		}
+	}
+}
+
+func (k *keeper) heard(t trigger) {
+	if t.by != "" && !slices.Contains(k.by, t.by) {
+		k.by = append(k.by, t.by)
+	}
+}
+
+// look compares the host with the State and makes up the difference.
+func (k *keeper) look(ctx context.Context, now time.Time) {
+	by := k.by
+	k.by = nil
+	log := k.host.opts.Logger
+	restored, failures, err := k.restore(ctx, func(c change) bool { return k.losses.ready(c, now) })
+	k.tell(now, restored, by)
+	if ctx.Err() == nil && err != nil {
+		failures = append(failures, Failure{What: "keeping the tunnel's addresses and routes", Err: err})
+	}
+	var said []string
+	for _, f := range failures {
+		said = append(said, f.Error())
+		if !slices.Contains(k.said, f.Error()) {
+			log.Warn("of the tunnel's state this cannot be had now: " + f.Error())
+		}
+	}
+	k.said = said
+}
+
+// tell says what was put back, and once who insists on the contrary.
+func (k *keeper) tell(now time.Time, restored []change, by []string) {
+	var lines []string
+	log := k.host.opts.Logger
+	for _, c := range restored {
+		l := k.losses.count(c, now)
+		switch {
+		case l.quick < insisting:
+			line := c.String()
+			if l.times > 1 {
+				line += fmt.Sprintf(" (%d times by now)", l.times)
+			}
+			lines = append(lines, line)
+		case l.quick == insisting:
+			who := k.culprits(c, by)
+			log.Warn("another program undoes this again and again; from now on it is put back without a word, and less and less often",
+				"change", c.String(), "times", l.times, "likely", strings.Join(who, ", "), "mend", mendFor(who, k.j.Device))
+		default:
+			log.Debug("put back what this host had lost", "change", c.String(), "times", l.times)
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	args := []any{"changes", strings.Join(lines, "; ")}
+	if len(by) > 0 {
+		args = append(args, "changed-by", strings.Join(by, ", "))
+	}
+	log.Warn("put back what this host had lost of the tunnel's state", args...)
+}
+
+// restore makes the changes that the State needs, the host lacks and allow
+// permits. What it returns was made; failures are of the State as a whole.
+func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restored []change, failures []Failure, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, nil, nil
+	}
+	d, err := a.lost(ctx)
+	if err != nil || len(d.missing()) == 0 && len(d.stands()) == len(a.j.changes) {
+		return nil, failuresOf(d), err
+	}
+	unlock, err := lockDir(a.host.store.dir)
+	if err != nil {
+		return nil, failuresOf(d), err
+	}
+	defer unlock()
+	if d, err = a.lost(ctx); err != nil { // others may have been at work
+		return nil, nil, err
+	}
+	held := setOf(d.held)
+	refused := func(c change) bool { return !held.has(c) && !allow(c) }
+	if slices.ContainsFunc(d.plan.changes, refused) {
+		d.plan.changes = append(slices.DeleteFunc(d.plan.changes, refused), d.held...)
+	}
+	a.j.changes = d.held
+	quietly := func(o outcome) { a.host.opts.Logger.Debug(o.line) }
+	if err := a.undo(ctx, d.stale(), a.host.living(a.j), quietly); err != nil {
+		return nil, failuresOf(d), err
+	}
+	restored, failures, err = a.make(ctx, d.plan)
+	return restored, failures, err
+}
+
+// lost is the difference to the State applied, but for settings of the adapter
+// that an administrator may tune.
+func (a *Applied) lost(ctx context.Context) (*difference, error) {
+	d, err := a.compare(ctx, a.want, a.host.living(a.j))
+	if err != nil {
+		return nil, err
+	}
+	held := setOf(d.held)
+	d.plan.changes = slices.DeleteFunc(d.plan.changes, func(c change) bool { return tunes(c) && !held.has(c) })
+	return d, nil
+}
+
+// tunes reports whether a change is one of MTU, queue length or MAC address.
+func tunes(c change) bool {
+	switch c := c.(type) {
+	case *hardwareChange:
+		return true
+	case *linkChange:
+		return c.Property != propUp
+	}
+	return false
+}
+
+func failuresOf(d *difference) []Failure {
+	if d == nil {
+		return nil
+	}
+	return d.plan.failures
+}

@@ -1,0 +1,134 @@
+package hostnet
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"time"
+)
+
+// losses are how often each part of a State was lost and put back.
+type losses map[string]*loss
+
+type loss struct {
+	times int // in all
+	quick int // in a row, each soon after it was put back
+	last  time.Time
+	next  time.Time // not put back before
+}
+
+const (
+	// soonAgain is how soon after it was put back a change counts as undone by
+	// a program that watches for it.
+	soonAgain = 5 * time.Second
+	// insisting is after how many quick losses a program is said to insist.
+	insisting = 5
+	// patient is after how many the changes are put back less often, from
+	// firstPause on to lastPause.
+	patient    = 25
+	firstPause = 2 * time.Second
+	lastPause  = 5 * time.Minute
+)
+
+// count notes that c was put back.
+func (ls losses) count(c change, now time.Time) loss {
+	l := ls[part(c)]
+	if l == nil {
+		l = new(loss)
+		ls[part(c)] = l
+	}
+	if l.quick == 0 || now.Sub(latest(l.last, l.next)) > soonAgain {
+		l.quick = 0
+	}
+	l.times++
+	l.quick++
+	l.last, l.next = now, now
+	if l.quick > patient {
+		l.next = now.Add(min(firstPause<<min(l.quick-patient-1, 10), lastPause))
+	}
+	return *l
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// ready reports whether c may be put back at now.
+func (ls losses) ready(c change, now time.Time) bool {
+	l := ls[part(c)]
+	return l == nil || !now.Before(l.next)
+}
+
+// due is when the next part may be put back that was not ready at now, limit at
+// the latest.
+func (ls losses) due(now, limit time.Time) time.Time {
+	for _, l := range ls {
+		if l.next.After(now) && l.next.Before(limit) {
+			limit = l.next
+		}
+	}
+	return limit
+}
+
+// part is what of a State a change is for, whatever its value.
+func part(c change) string {
+	switch c := c.(type) {
+	case shared:
+		return c.sharedKey()
+	case *routeChange:
+		return "route " + c.Way.Dst.String()
+	case *tableChange:
+		return "table " + c.Table
+	case *linkDNSChange:
+		return "names"
+	}
+	return c.String()
+}
+
+// culprits are who most likely undid c: who was seen to change something, who
+// signed the file, or else the programs at work that are known to.
+func (k *keeper) culprits(c change, seen []string) []string {
+	if f, ok := c.(*fileChange); ok {
+		if who := signature(f.Was); who != "" {
+			return []string{who}
+		}
+	}
+	if len(seen) > 0 {
+		return seen
+	}
+	if known := k.host.kernel.managers(); len(known) > 0 {
+		return known
+	}
+	return []string{"unknown"}
+}
+
+// signature is the first comment of a file, in which programs name themselves.
+func signature(content []byte) string {
+	for line := range bytes.Lines(content) {
+		if text, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("#")); ok && len(text) > 0 {
+			return string(bytes.TrimSpace(text))
+		}
+	}
+	return ""
+}
+
+// mends are how to keep a program off a device, by a part of its name.
+var mends = []struct{ program, mend string }{
+	{"NetworkManager", "have it leave the device alone: unmanaged-devices=interface-name:DEVICE in [keyfile] of NetworkManager.conf"},
+	{"systemd-network", "set ManageForeignRoutes=no and ManageForeignRoutingPolicyRules=no in networkd.conf"},
+	{"dhc", "have it leave the device alone: denyinterfaces DEVICE in dhcpcd.conf, or an interface named on dhclient's command line"},
+	{"conn", "have it leave the device alone: NetworkInterfaceBlacklist=DEVICE in main.conf of ConnMan"},
+}
+
+// mendFor is what to do about programs that insist.
+func mendFor(who []string, device string) string {
+	for _, m := range mends {
+		if slices.ContainsFunc(who, func(name string) bool { return strings.Contains(name, m.program) }) {
+			return strings.ReplaceAll(m.mend, "DEVICE", device)
+		}
+	}
+	return "end that program, or have it leave " + device + " alone"
+}

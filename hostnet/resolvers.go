@@ -1,0 +1,152 @@
+package hostnet
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Resolvers are how this host found names before a State was applied: whom to
+// ask for what must not go through the tunnel.
+type Resolvers struct {
+	Servers  []NameServer  // in the order to ask them
+	Search   []string      // domains below which short names are looked for
+	Dots     int           // a name with fewer dots is short
+	Timeout  time.Duration // how long a server has before the next is asked
+	Attempts int           // how often each server is asked
+	// Changed says that the State changed how names are found.
+	Changed bool
+}
+
+// NameServer is one that answers DNS questions.
+type NameServer struct {
+	Addr netip.AddrPort
+	// TLS says to ask by DNS over TLS (RFC 7858) alone. Name is in the server's
+	// certificate; "": its address.
+	TLS  bool
+	Name string
+}
+
+// Resolvers are those for a name. They are read anew each time, since the host
+// may have come to another network. Where this package does not know them, on
+// macOS and Windows, the error is one.
+func (a *Applied) Resolvers(ctx context.Context, name string) (Resolvers, error) {
+	files, changed, err := a.resolverFiles()
+	if err != nil {
+		return Resolvers{}, err
+	}
+	var r Resolvers
+	if s := a.host.kernel.nameService(ctx, files[0]); s.name != "" {
+		r, err = a.host.kernel.linkResolvers(ctx, a.j.Device, name)
+	} else {
+		r = parseResolvConf(files[0])
+		for _, f := range files[1:] {
+			r.Servers = append(r.Servers, parseResolvConf(f).Servers...)
+		}
+		r.Servers = unique(r.Servers)
+	}
+	r.Changed = changed
+	return r, err
+}
+
+func unique(servers []NameServer) (list []NameServer) {
+	for _, s := range servers {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// resolverFiles is what the resolver's file said without this State, the most
+// likely to be right first, and whether the State changed how names are found.
+// A file that somebody else has written meanwhile may be of another network
+// that the host has come to, or of a DHCP client on the tunnel's own adapter.
+func (a *Applied) resolverFiles() (files [][]byte, changed bool, err error) {
+	now, _, err := a.host.kernel.readFile(a.host.opts.ResolvConf)
+	if err != nil {
+		return nil, false, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before, ours := a.before, false
+	for _, c := range a.j.changes {
+		switch c := c.(type) {
+		case *linkDNSChange:
+			changed = true
+		case *fileChange:
+			if c.Path == a.host.opts.ResolvConf {
+				before, ours, changed = a.inherited(c), bytes.Equal(now, c.Set), true
+			}
+		}
+	}
+	if !ours && !bytes.Equal(now, before) {
+		files = append(files, now)
+	}
+	return append(files, before), changed, nil
+}
+
+// inherited is what a file would say without c: what another tunnel that is up
+// wrote, or what was there before.
+func (a *Applied) inherited(c *fileChange) []byte {
+	if heir, ok := heirOf(c, heirs(a.host.living(a.j))).(*fileChange); ok {
+		return heir.Set
+	}
+	return c.Was
+}
+
+// What resolv.conf(5) says of what is not in the file, and of its limits.
+const (
+	defaultDots, maxDots         = 1, 15
+	defaultTimeout, maxTimeout   = 5, 30 // seconds
+	defaultAttempts, maxAttempts = 2, 5
+)
+
+// parseResolvConf reads resolv.conf(5). What makes no sense is left out, as by
+// the C library.
+func parseResolvConf(content []byte) Resolvers {
+	r := Resolvers{Dots: defaultDots, Timeout: defaultTimeout * time.Second, Attempts: defaultAttempts}
+	for line := range strings.Lines(string(content)) {
+		f := strings.Fields(line)
+		if len(f) < 2 {
+			continue
+		}
+		switch f[0] {
+		case "nameserver":
+			if a, err := netip.ParseAddr(f[1]); err == nil && len(r.Servers) < maxServers {
+				r.Servers = append(r.Servers, NameServer{Addr: netip.AddrPortFrom(a.Unmap(), dnsPort)})
+			}
+		case "domain":
+			r.Search = f[1:2]
+		case "search":
+			r.Search = f[1:]
+		case "options":
+			for _, o := range f[1:] {
+				r.option(o)
+			}
+		}
+	}
+	return r
+}
+
+const dnsPort, dnsOverTLSPort = 53, 853
+
+func (r *Resolvers) option(o string) {
+	name, value, _ := strings.Cut(o, ":")
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		return
+	}
+	switch name {
+	case "ndots":
+		r.Dots = min(n, maxDots)
+	case "timeout":
+		r.Timeout = time.Duration(min(max(n, 1), maxTimeout)) * time.Second
+	case "attempts":
+		r.Attempts = min(max(n, 1), maxAttempts)
+	}
+}

@@ -1,0 +1,244 @@
+package hostnet
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/mdlayher/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// routeGroups are the kinds of change of the network that matter here
+// (rtnetlink(7)).
+var routeGroups = []uint32{
+	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
+	unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
+}
+
+// watch listens to the kernel for links, addresses, routes, rules, forwarding
+// and packet filters, and for the resolver's file.
+func (linux) watch(ctx context.Context, file string) (<-chan trigger, error) {
+	triggers := make(chan trigger, 16)
+	w := watch{ctx, func(by string) { offer(triggers, trigger{by}) }}
+	return triggers, errors.Join(
+		w.listen(unix.NETLINK_ROUTE, routeGroups, sender),
+		w.listen(unix.NETLINK_NETFILTER, []uint32{unix.NFNLGRP_NFTABLES}, committer),
+		w.follow(file),
+	)
+}
+
+func networkChanges(ctx context.Context) <-chan struct{} {
+	changes := make(chan struct{}, 1)
+	w := watch{ctx, func(string) { offer(changes, struct{}{}) }}
+	if w.listen(unix.NETLINK_ROUTE, routeGroups, sender) != nil {
+		return nil
+	}
+	return changes
+}
+
+// offer passes something on. Where nobody has taken those before yet, they will
+// do.
+func offer[T any](to chan<- T, what T) {
+	select {
+	case to <- what:
+	default:
+	}
+}
+
+// watch is one listening.
+type watch struct {
+	ctx  context.Context
+	tell func(by string) // something changed
+}
+
+// listen receives a family's messages until the end. by names who caused one,
+// and reports whether it counts.
+func (w *watch) listen(family int, groups []uint32, by func(netlink.Message) (string, bool)) error {
+	c, err := netlink.Dial(family, nil)
+	if err != nil {
+		return fmt.Errorf("listen to netlink: %w", err)
+	}
+	for _, g := range groups {
+		if err := c.JoinGroup(g); err != nil {
+			c.Close()
+			return fmt.Errorf("listen to netlink: %w", err)
+		}
+	}
+	context.AfterFunc(w.ctx, func() { c.Close() })
+	go func() {
+		for {
+			messages, err := c.Receive()
+			if err != nil && !errors.Is(err, unix.ENOBUFS) {
+				return
+			}
+			if err != nil { // more than there was room for
+				w.tell("")
+			}
+			for _, m := range messages {
+				if who, counts := by(m); counts {
+					w.tell(who)
+				}
+			}
+		}
+	}()
+	return nil
+}
+
+// sender is the process that had the kernel change something. The port of its
+// socket is its number, unless it has several.
+func sender(m netlink.Message) (string, bool) { return programOf(int(m.Header.PID)), true }
+
+// The attributes of a new generation of the rule set (linux/netfilter/nf_tables.h).
+const (
+	newGeneration  = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWGEN
+	genHeader      = 4 // struct nfgenmsg
+	genProcessID   = 2 // NFTA_GEN_PROC_PID
+	genProcessName = 3 // NFTA_GEN_PROC_NAME
+)
+
+// committer is who changed packet filters, of which only the end of a
+// transaction counts.
+func committer(m netlink.Message) (by string, counts bool) {
+	if m.Header.Type != newGeneration || len(m.Data) < genHeader {
+		return "", false
+	}
+	attributes, err := netlink.UnmarshalAttributes(m.Data[genHeader:])
+	if err != nil {
+		return "", true
+	}
+	pid := 0
+	for _, a := range attributes {
+		switch {
+		case a.Type == genProcessID && len(a.Data) == 4:
+			pid = int(binary.BigEndian.Uint32(a.Data))
+		case a.Type == genProcessName:
+			by = strings.TrimRight(string(a.Data), "\x00")
+		}
+	}
+	if isThis(pid) {
+		return "", true
+	}
+	return cmp.Or(programOf(pid), by), true
+}
+
+// follow watches a file: itself, since it may be a mount of its own, and the
+// directories in which it, or what it is a link to, can be replaced.
+func (w *watch) follow(file string) error {
+	files, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", file, err)
+	}
+	context.AfterFunc(w.ctx, func() { files.Close() })
+	err = errors.Join(files.Add(filepath.Dir(file)), rewatch(files, file))
+	go func() {
+		for e := range files.Events {
+			real, _ := filepath.EvalSymlinks(file)
+			if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) || e.Name != file && e.Name != real {
+				continue
+			}
+			w.tell("")
+			rewatch(files, file)
+		}
+	}()
+	return err
+}
+
+// rewatch finds the file again, which may be another one by now.
+func rewatch(files *fsnotify.Watcher, file string) error {
+	real, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return nil // not there: its directory tells when it is
+	}
+	return errors.Join(files.Add(real), files.Add(filepath.Dir(real)))
+}
+
+// tools are what other programs change the network by.
+var tools = []string{"ip", "route", "ifconfig", "nft", "iptables", "ip6tables", "xtables-nft-mul", "iptables-restor", "ip6tables-resto", "sysctl", "tc"}
+
+// programOf names a process other than this one, and who started it where it
+// is but a tool; "" where it is gone.
+func programOf(pid int) string {
+	if isThis(pid) {
+		return ""
+	}
+	name, parent := statusOf(pid)
+	if !slices.Contains(tools, name) {
+		return name
+	}
+	if by, _ := statusOf(parent); by != "" {
+		return name + " of " + by
+	}
+	return name
+}
+
+// isThis reports whether a number is that of this process or one of its threads.
+func isThis(pid int) bool {
+	_, err := os.Stat(filepath.Join("/proc/self/task", strconv.Itoa(pid)))
+	return pid > 0 && err == nil
+}
+
+// statusOf is a process's name and its parent (proc(5), /proc/PID/stat).
+func statusOf(pid int) (name string, parent int) {
+	if pid <= 0 {
+		return "", 0
+	}
+	stat, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	head, tail, ok := bytes.Cut(stat, []byte(") "))
+	fields := bytes.Fields(tail)
+	if !ok || len(fields) < 2 {
+		return "", 0
+	}
+	_, name, _ = strings.Cut(string(head), "(")
+	parent, _ = strconv.Atoi(string(fields[1]))
+	return name, parent
+}
+
+// networkPrograms are known to change addresses, routes, names or packet
+// filters by themselves, by the first 15 letters of their names.
+var networkPrograms = []string{"NetworkManager", "systemd-network", "systemd-resolve", "connmand", "dhcpcd", "dhclient", "udhcpc",
+	"firewalld", "dockerd", "tailscaled", "openvpn", "wg-quick", "nordvpnd", "mullvad-daemon", "keepalived", "bird", "zebra"}
+
+// managers looks through the processes that this one sees.
+func (linux) managers() (names []string) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if name, _ := statusOf(pid); slices.Contains(networkPrograms, name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// sameNamespace returns what brings another goroutine into the network
+// namespace of the caller, named space.
+func sameNamespace(space string) (enter func() error, err error) {
+	ns, err := netns.Get()
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		defer ns.Close()
+		if here, err := networkNamespace(); err != nil || here == space {
+			return err
+		}
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		return netns.Set(ns)
+	}, nil
+}

@@ -1,0 +1,31 @@
+package hostnet
+
+import (
+	"context"
+	"net/netip"
+)
+
+// Way is how this host reaches an address.
+type Way struct {
+	Device string
+	Via    netip.Addr // next hop; not valid: on-link
+	Source netip.Addr // the address packets go out with
+}
+
+// Network is what this host's network does by itself. Its methods need no
+// rights.
+type Network struct{}
+
+// Changes receives when links, addresses, routes or rules of this host were
+// changed, until ctx ends; several at once count as one. It is nil where the
+// system is not listened to (any but Linux).
+func (Network) Changes(ctx context.Context) <-chan struct{} { return networkChanges(ctx) }
+
+// WayTo is how this host reaches an address now; ok is false where it does not.
+func (Network) WayTo(dst netip.Addr) (w Way, ok bool) { return currentWay(dst) }
+
+// Has reports whether an address is one of this host's.
+func (Network) Has(a netip.Addr) bool {
+	own, err := isOwn(a)
+	return own || err != nil
+}
