@@ -2,7 +2,8 @@
 // and address translation. What is wanted is declared as a State; a plan is
 // the difference to what is, readable as text; applying it writes an undo
 // journal first, so that the change is taken back on exit, and by the next
-// start (or Cleanup) when the process was killed.
+// start (or Cleanup) when the process was killed. Until then the State is kept:
+// what the host loses of it is put back.
 package hostnet
 
 import (
@@ -56,7 +57,7 @@ type Route struct {
 // configd as a service of its own. Else resolv.conf is written in place, since
 // in containers and network namespaces it is a bind mount that cannot be
 // renamed over. resolvconf(8), resolvd(8) and NetworkManager are not asked;
-// what they write later stays, until Update.
+// what they write later is what comes back at the end.
 type DNS struct {
 	Servers []netip.AddrPort // port 0: 53
 	Search  []string         // search domains

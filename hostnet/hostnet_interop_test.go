@@ -361,6 +361,32 @@ func TestLiveWithoutPermission(t *testing.T) {
 	mustEqual(t, n.look(), before)
 }
 
+// TestLivePolicyRules: a pinned way is the one that the host's rules give, also
+// when it is looked for anew while the tunnel's own routes are in place.
+func TestLivePolicyRules(t *testing.T) {
+	n := newNamespace(t)
+	n.in("ip link add up1 type veth peer name far1", "ip link set up1 up", "ip link set far1 up", "ip addr add 10.7.0.2/24 dev up1",
+		"ip route add default dev up1 table 51820", "ip route add default via 10.7.0.1 table 77")
+	a, answer := n.start("apply", redirected())
+	mustEqual(t, answer, "applied: <nil>")
+	pinned := func(want string) {
+		t.Helper()
+		mustEqual(t, a.ask(textOf(redirected())), "updated: <nil>")
+		mustEqual(t, strings.TrimSpace(n.in("ip route show 203.0.113.5")), want+" proto static onlink")
+	}
+	pinned("203.0.113.5 via 192.168.77.1 dev up0")
+	// The rules that wg-quick(8) makes.
+	n.in("ip rule add not fwmark 51820 table 51820 pref 200", "ip rule add table main suppress_prefixlength 0 pref 100")
+	mustEqual(t, a.ask(textOf(redirected())), "updated: <nil>")
+	n.expect("ip route", n.in("ip route show 203.0.113.5"), "203.0.113.5 dev up1")
+	mustEqual(t, a.ask(textOf(redirected())), "updated: <nil>")
+	n.expect("ip route", n.in("ip route show 203.0.113.5"), "203.0.113.5 dev up1")
+	n.in("ip rule add to 203.0.113.0/24 table 77 pref 90", "ip rule add from 192.0.2.1 table 88 pref 80", "ip rule add iif up0 table 88 pref 81")
+	pinned("203.0.113.5 via 10.7.0.1 dev up1")
+	n.in("ip rule del pref 90", "ip rule del pref 100", "ip rule del pref 200")
+	pinned("203.0.113.5 via 192.168.77.1 dev up0")
+}
+
 func TestLiveResolvConfThroughSymlinks(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(dir, "resolv.conf")

@@ -14,7 +14,7 @@ import (
 // behind it, and a web server that only the VPN server can reach.
 type internet struct {
 	client, router, server, web *netns
-	serverIPv4                  netip.Addr // outer
+	serverIPv4, serverIPv6      netip.Addr // outer
 	webWire                     wire       // a: the server, b: the web server
 }
 
@@ -24,7 +24,7 @@ func newInternet(t *testing.T) *internet {
 	in := &internet{client: l.host("c"), router: l.host("r"), server: l.host("s"), web: l.host("w")}
 	left, right := l.join(in.client, in.router), l.join(in.router, in.server)
 	in.webWire = l.join(in.server, in.web)
-	in.serverIPv4 = right.b4
+	in.serverIPv4, in.serverIPv6 = right.b4, right.b6
 	in.client.defaultVia(left.b4, left.b6)
 	in.server.defaultVia(right.a4, right.a6)
 	in.router.forward()

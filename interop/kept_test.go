@@ -73,13 +73,26 @@ func (n *netns) becomes(want string) {
 // and comes back, gets another name and another address, and each time the
 // tunnel soon carries on; at the end the host is as it was.
 func TestUplinkChanges(t *testing.T) {
-	for name, connect := range map[string]func(*testing.T, *internet) *process{
-		"root":   func(t *testing.T, in *internet) *process { return in.redirect(t, ours) },
-		"nobody": func(t *testing.T, in *internet) *process { return in.asNobody(t) },
+	overIPv6 := combination{armour: "tls-auth", cipher: "AES-128-GCM", topology: "net30", outerIPv6: true}
+	newOverIPv6 := func(t *testing.T) *internet {
+		in := newInternet(t)
+		in.server.run(ours, in.server.serverConfig(serverParty(t, overIPv6, everythingPushed...))).up()
+		return in
+	}
+	for name, c := range map[string]struct {
+		lab     func(*testing.T) *internet
+		connect func(*testing.T, *internet) *process
+		rounds  int
+	}{
+		"root":   {newRedirected, func(t *testing.T, in *internet) *process { return in.redirect(t, ours) }, 20},
+		"nobody": {newRedirected, func(t *testing.T, in *internet) *process { return in.asNobody(t) }, 8},
+		"over IPv6": {newOverIPv6, func(t *testing.T, in *internet) *process {
+			return in.client.run(ours, in.client.clientConfig(clientParty(t, overIPv6), in.serverIPv6)).up()
+		}, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in := newRedirected(t)
+			in := c.lab(t)
 			home := uplink{"eth0", addr("198.18.%d.1", 0), addr("fd00:e%d::1", 0), addr("198.18.%d.2", 0), addr("fd00:e%d::2", 0)}
 			away := home
 			away.v4, away.v6, away.r4, away.r6 = addr("198.18.%d.1", 100), addr("fd00:e%d::1", 100), addr("198.18.%d.2", 100), addr("fd00:e%d::2", 100)
@@ -89,18 +102,18 @@ func TestUplinkChanges(t *testing.T) {
 			renamed.dev = "wan0"
 			in.use(home, home)
 			before := in.client.state()
-			p := connect(t, in)
+			p := c.connect(t, in)
 			now := home
 			var slowest time.Duration
-			for round := range 20 {
+			for round := range c.rounds {
 				next := []uplink{now, renamed, away, home}[round%4]
 				in.use(now, next)
 				slowest = max(slowest, in.reaches(t, serverIPv4))
 				now = next
 			}
-			t.Logf("after 20 changes of the uplink the tunnel carried again within %v", slowest)
-			if n := p.count(putBack); n == 0 || n > 20 {
-				t.Errorf("20 losses, and %d times it is said that they were put back:\n%s", n, p.log())
+			t.Logf("after %d changes of the uplink the tunnel carried again within %v", c.rounds, slowest)
+			if n := p.count(putBack); n == 0 || n > c.rounds {
+				t.Errorf("%d losses, and %d times it is said that they were put back:\n%s", c.rounds, n, p.log())
 			}
 			if err := p.stop(syscall.SIGTERM); err != nil {
 				t.Errorf("exit status: %v", err)

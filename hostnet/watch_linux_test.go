@@ -1,0 +1,93 @@
+package hostnet
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/netlink"
+)
+
+// TestWatchedFile: whatever way a file gets other content, it is heard of, and
+// nothing of its neighbours is.
+func TestWatchedFile(t *testing.T) {
+	dir := t.TempDir()
+	file, other := filepath.Join(dir, "resolv.conf"), filepath.Join(dir, "other")
+	write := func(path, text string) error { return os.WriteFile(path, []byte(text), 0o644) }
+	check(t, write(file, "one"))
+	heard := make(chan struct{}, 100)
+	w := watch{t.Context(), func(string) { heard <- struct{}{} }}
+	check(t, w.follow(file))
+	real := filepath.Join(t.TempDir(), "stub-resolv.conf")
+	check(t, write(real, "three"))
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{"written in place", func() error { return write(file, "two") }},
+		{"replaced", func() error { check(t, write(other, "three")); return os.Rename(other, file) }},
+		{"written after it was replaced", func() error { return write(file, "four") }},
+		{"removed", func() error { return os.Remove(file) }},
+		{"made again, as a link", func() error { return os.Symlink(real, file) }},
+		{"what it is a link to, in place", func() error { return write(real, "five") }},
+		{"what it is a link to, replaced", func() error { check(t, write(other, "six")); return os.Rename(other, real) }},
+		{"and written once more", func() error { return write(real, "seven") }},
+	} {
+		for len(heard) > 0 {
+			<-heard
+		}
+		check(t, step.do())
+		select {
+		case <-heard:
+		case <-time.After(10 * time.Second):
+			t.Fatal("not heard of: ", step.what)
+		}
+		settled(heard)
+	}
+	check(t, write(other, "of no concern"))
+	if settled(heard) {
+		t.Error("a neighbour's change counts")
+	}
+}
+
+// settled waits until nothing more is heard, and reports whether anything was.
+func settled(heard <-chan struct{}) (any bool) {
+	for {
+		select {
+		case <-heard:
+			any = true
+		case <-time.After(50 * time.Millisecond):
+			return any
+		}
+	}
+}
+
+// TestCommitter: who changed packet rules is in the message at the end of it.
+func TestCommitter(t *testing.T) {
+	message := func(kind netlink.HeaderType, data string) netlink.Message {
+		return netlink.Message{Header: netlink.Header{Type: kind}, Data: []byte(data)}
+	}
+	const end = newGeneration
+	for name, c := range map[string]struct {
+		m      netlink.Message
+		by     string
+		counts bool
+	}{
+		"a program that is gone": {message(end, "\x00\x00\x00\x07"+"\x08\x00\x01\x00\x00\x00\x00\x07"+"\x08\x00\x02\x00\x7f\xff\xff\xff"+"\x08\x00\x03\x00nft\x00"), "nft", true},
+		"without attributes":     {message(end, "\x00\x00\x00\x07"), "", true},
+		"damaged":                {message(end, "\x00\x00\x00\x07\xff\xff"), "", true},
+		"short":                  {message(end, "\x00"), "", false},
+		"under way":              {message(end-1, "\x00\x00\x00\x07"), "", false},
+	} {
+		if by, counts := committer(c.m); by != c.by || counts != c.counts {
+			t.Errorf("%s: %q, %v", name, by, counts)
+		}
+	}
+	if by, _ := sender(netlink.Message{Header: netlink.Header{PID: uint32(os.Getpid())}}); by != "" {
+		t.Errorf("this process is taken for %q", by)
+	}
+	if by, _ := sender(netlink.Message{Header: netlink.Header{PID: uint32(os.Getppid())}}); by == "" {
+		t.Error("the parent has no name")
+	}
+}
