@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // softether is SoftEther's server, which takes clients of OpenVPN by name and
@@ -94,7 +95,9 @@ func meetSoftether(proto string) func(*testing.T, *encounter) {
 
 		flow := startFlow(h.c, h.s, behindNAT, "pace")
 		p.expect(handshake, p.count(handshake)+2, patience)
-		flow.finish(t)
+		if got := flow.finish(t); got.Longest > time.Second {
+			t.Errorf("a stall of %v", got.Longest)
+		}
 		e.saw(t, weRekey)
 		if proto == "tcp" {
 			h.leaveSoftether(t, e, p)
