@@ -161,7 +161,7 @@ func (d *difference) missing() []change {
 // and finds which of them it still has. What living processes share is taken out as well, so
 // that the last of them puts back what was there before the first.
 func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*difference, error) {
-	seen, err := a.host.observe(ctx, want, a.owns)
+	seen, err := a.host.observe(ctx, a.lookedAt(want), a.owns)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +183,19 @@ func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*
 	}
 	d.plan = newPlan(want, seen)
 	return d, nil
+}
+
+// lookedAt is want with what only the State before has: of that, too, it has to be
+// seen what the host still has, or it would pass for lost and stay.
+func (a *Applied) lookedAt(want State) State {
+	if want.DNS == nil {
+		want.DNS = a.want.DNS
+	}
+	if want.Forward == nil {
+		want.Forward = a.want.Forward
+	}
+	want.Advertised = want.Advertised || a.want.Advertised
+	return want
 }
 
 // owns reports whether a route is this State's.

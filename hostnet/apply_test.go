@@ -173,6 +173,20 @@ func TestUpdateChangesOnlyWhatDiffers(t *testing.T) {
 	mustEqual(t, k.String(), before)
 }
 
+// What a later State has no more of at all is taken back: names, forwarding,
+// routes and addresses.
+func TestUpdateTakesBack(t *testing.T) {
+	least := func() State { return State{Device: "tun0"} }
+	k := newTwin()
+	a := mustApply(t, newProcesses().start(k, t.TempDir(), 1, nil), everything())
+	if err := a.Update(context.Background(), least()); err != nil {
+		t.Fatal(err)
+	}
+	other := newTwin()
+	mustApply(t, newProcesses().start(other, t.TempDir(), 1, nil), least())
+	mustEqual(t, k.String(), other.String())
+}
+
 // A laptop that leaves its wireless network for another loses the bypass
 // with its route; the one pinned anew leads through the new network.
 func TestUpdateAfterRoaming(t *testing.T) {

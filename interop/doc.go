@@ -6,8 +6,8 @@
 //	go test -tags interop -run 'TestStockAlone|Test(Renegotiation|Float)/stock-client/stock-server|TestRefusals//stock-client/stock-server|TestCleanExit/stock' ./interop  # the harness itself, stock against stock
 //	go test -tags interop -v -run 'TestStockClientOurServer/tls-crypt$/AES-128-GCM/p2p' ./interop
 //
-// Needed: root, /dev/net/tun, and Debian's openvpn, iproute2, iputils-ping and
-// nftables. The program under test is built by the tests into bin/culvert.
+// Needed: root, /dev/net/tun, and what .ci/deps installs and unpacks. The program
+// under test is built by the tests into bin/culvert.
 //
 // A test lays out a lab (namespaces joined by veth pairs), starts processes in
 // it, waits for lines in their logs and moves bytes through the tunnel with

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 const networkManagerPlugin = "/usr/lib/NetworkManager/nm-openvpn-service"
@@ -26,7 +27,9 @@ func networkManagerEncounters() []*encounter {
 	return []*encounter{
 		{name: "init", peer: networkManagerVPN, role: asClient, run: meetNetworkManager,
 			shows: []sight{initFiles, overUDP, innerFour, innerSix, peerLeaves, weLeave, restarted}},
-		{name: "tcp", peer: networkManagerVPN, role: asClient, run: meetNetworkManagerByTCP,
+		{name: "udp", peer: networkManagerVPN, role: asClient, run: rekeyWithNetworkManager("udp", asClient),
+			shows: []sight{overUDP, innerFour, innerSix, peerRekeys}},
+		{name: "tcp", peer: networkManagerVPN, role: asClient, run: rekeyWithNetworkManager("tcp", asServer),
 			shows: []sight{overTCP, innerFour, innerSix, weRekey}},
 	}
 }
@@ -54,26 +57,26 @@ func meetNetworkManager(t *testing.T, e *encounter) {
 	e.saw(t, peerLeaves)
 }
 
-// meetNetworkManagerByTCP has it use a profile of the old style, over TCP, while
-// this program renews keys.
-func meetNetworkManagerByTCP(t *testing.T, e *encounter) {
-	h := newManagedClient(t)
-	c := oldStyle
-	c.tcp = true
-	server, client := serverParty(t, c), clientParty(t, c)
-	begins(&server, &client, asServer)
-	serverProc := h.s.run(ours, h.s.serverConfig(server)).up()
-	h.c.importVPN(h.c.clientConfig(client, h.w.b4))
-	tun := h.tunnelByManager(t)
-	tun.exchange(t)
-	e.saw(t, overTCP, innerFour, innerSix)
+// rekeyWithNetworkManager has it use a profile of the old style, while one side
+// renews keys.
+func rekeyWithNetworkManager(proto string, by role) func(*testing.T, *encounter) {
+	return func(t *testing.T, e *encounter) {
+		h := newManagedClient(t)
+		c := oldStyle
+		c.tcp = proto == "tcp"
+		server, client := serverParty(t, c), clientParty(t, c)
+		begins(&server, &client, by)
+		serverProc := h.s.run(ours, h.s.serverConfig(server)).up()
+		h.c.importVPN(h.c.clientConfig(client, h.w.b4))
+		tun := h.tunnelByManager(t)
+		tun.exchange(t)
+		e.saw(t, transports[proto], innerFour, innerSix)
 
-	flows := tun.pace()
-	serverProc.expect(handshake, serverProc.count(handshake)+2, patience)
-	flows.up.finish(t)
-	flows.down.finish(t)
-	flows.beside.finish(t)
-	e.saw(t, weRekey)
+		flows := tun.pace()
+		serverProc.expect(handshake, serverProc.count(handshake)+2, patience)
+		flows.finish(t, time.Second)
+		e.saw(t, renewals[by == e.role])
+	}
 }
 
 // newManagedClient makes two hosts, of which NetworkManager manages the client.

@@ -32,6 +32,9 @@ var sights = []sight{initFiles, overUDP, overTCP, innerFour, innerSix, peerRekey
 // transports are the sights of tunnels over them.
 var transports = map[string]sight{"udp": overUDP, "tcp": overTCP}
 
+// renewals are the sights of keys that the peer, or this program, renews.
+var renewals = map[bool]sight{true: peerRekeys, false: weRekey}
+
 // page is where the table of peers is.
 var page = docPage{"../docs/peers.md", "TestPeers"}
 

@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // softether is SoftEther's server, which takes clients of OpenVPN by name and
@@ -27,7 +30,7 @@ var softether = &peer{
 func softetherEncounters() []*encounter {
 	return []*encounter{
 		{name: "udp", peer: softether, role: asServer, run: meetSoftether("udp"), shows: []sight{overUDP, innerFour, weRekey}},
-		{name: "tcp", peer: softether, role: asServer, run: meetSoftether("tcp"), shows: []sight{overTCP, innerFour, weRekey}},
+		{name: "tcp", peer: softether, role: asServer, run: meetSoftether("tcp"), shows: []sight{overTCP, innerFour, weRekey, restarted, weLeave}},
 	}
 }
 
@@ -92,7 +95,36 @@ func meetSoftether(proto string) func(*testing.T, *encounter) {
 
 		flow := startFlow(h.c, h.s, behindNAT, "pace")
 		p.expect(handshake, p.count(handshake)+2, patience)
-		flow.finish(t)
+		if got := flow.finish(t); got.Longest > time.Second {
+			t.Errorf("a stall of %v", got.Longest)
+		}
 		e.saw(t, weRekey)
+		if proto == "tcp" {
+			h.leaveSoftether(t, e, p)
+		}
 	}
+}
+
+// leaveSoftether has the server restart, and then the client go.
+func (h hosts) leaveSoftether(t *testing.T, e *encounter, p *process) {
+	t.Helper()
+	h.softetherCommand(t, "Reboot")
+	p.expect(initialized, 2, patience)
+	h.c.ping(softetherHost)
+	e.saw(t, restarted)
+
+	if sessions := h.softetherCommand(t, "SessionList"); !strings.Contains(sessions, "ada") {
+		t.Fatalf("the client is not among the sessions: %s", sessions)
+	}
+	if err := p.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("exit status: %v", err)
+	}
+	h.s.eventually("the session has ended", func() bool { return !strings.Contains(h.softetherCommand(t, "SessionList"), "ada") })
+	e.saw(t, weLeave)
+}
+
+// softetherCommand is what the server answers its administrator.
+func (h hosts) softetherCommand(t *testing.T, command string) string {
+	t.Helper()
+	return h.s.output(unpacked(t, "softether-command"), "localhost:5555", "/SERVER", "/PASSWORD:", "/ADMINHUB:VPN", "/CMD", command)
 }

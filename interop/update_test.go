@@ -35,7 +35,8 @@ func (tun *tunnel) awaitUpdate(there bool) {
 	n.t.Helper()
 	n.eventually(fmt.Sprintf("the update in effect: %v", there), func() bool {
 		return strings.Contains(n.ip("route"), "172.21.0.0/16 ") == there &&
-			strings.Contains(n.ip("-6", "route"), "fd00:21::/48 ") == there
+			strings.Contains(n.ip("-6", "route"), "fd00:21::/48 ") == there &&
+			strings.Contains(n.resolvConf(), "192.0.2.21") == there
 	})
 }
 
