@@ -54,9 +54,9 @@ func (a *Adapter) Carries(to netip.Addr) bool {
 	return carries
 }
 
-// Past calls do while packets to some addresses go past the tunnel. Those that
-// have no way there may still go into it.
-func (a *Adapter) Past(ctx context.Context, to []netip.Addr, do func() error) (err error) {
+// Past calls do while packets to some addresses go past the tunnel, and tells it
+// which do: not those that have no way there now.
+func (a *Adapter) Past(ctx context.Context, to []netip.Addr, do func(past []netip.Addr) error) (err error) {
 	with := a.want.State
 	with.Routes = slices.Clone(with.Routes)
 	for _, addr := range to {
@@ -68,8 +68,17 @@ func (a *Adapter) Past(ctx context.Context, to []netip.Addr, do func() error) (e
 			err = errors.Join(err, back)
 		}
 	}()
-	if err := a.applied.Update(ctx, with); err != nil && !errors.As(err, new(*hostnet.PartialError)) {
+	err = a.applied.Update(ctx, with)
+	var partial *hostnet.PartialError
+	if err != nil && !errors.As(err, &partial) {
 		return err
 	}
-	return do()
+	return do(slices.DeleteFunc(slices.Clone(to), func(addr netip.Addr) bool { return fails(partial, addr) }))
+}
+
+// fails reports that the route to an address is among what could not be had.
+func fails(p *hostnet.PartialError, to netip.Addr) bool {
+	return p != nil && slices.ContainsFunc(p.Failures, func(f hostnet.Failure) bool {
+		return f.Route.IsValid() && f.Route.IsSingleIP() && f.Route.Addr() == to
+	})
 }

@@ -61,11 +61,15 @@ func TestCarries(t *testing.T) {
 // them cannot be had, and are gone after.
 func TestPast(t *testing.T) {
 	want := State{State: hostnet.State{Device: "tun0", Routes: []hostnet.Route{route("0.0.0.0/1", false)}}}
-	for _, fail := range []error{nil, &hostnet.PartialError{}} {
+	six := netip.MustParsePrefix("2001:db8::1/128")
+	for _, fail := range []error{nil, &hostnet.PartialError{Failures: []hostnet.Failure{{What: "name resolution"}, {Route: six}}}} {
 		h := &host{fail: fail}
 		a := &Adapter{NIC: nic.NewNull("tun0", nic.IP, 1500), applied: h, want: want}
 		failed := errors.New("not answered")
-		err := a.Past(t.Context(), []netip.Addr{ip("192.0.2.1"), ip("2001:db8::1")}, func() error {
+		err := a.Past(t.Context(), []netip.Addr{ip("192.0.2.1"), ip("2001:db8::1")}, func(past []netip.Addr) error {
+			if !slices.Contains(past, ip("192.0.2.1")) || slices.Contains(past, six.Addr()) == (fail != nil) {
+				t.Errorf("%v are past the tunnel with %v", past, fail)
+			}
 			now := h.states[len(h.states)-1]
 			if len(h.states) != 1 || !slices.Contains(now.Routes, route("192.0.2.1/32", true)) || !slices.Contains(now.Routes, route("2001:db8::1/128", true)) {
 				t.Errorf("asked in %+v", h.states)
@@ -81,7 +85,7 @@ func TestPast(t *testing.T) {
 	}
 	h := &host{fail: hostnet.ErrPermission}
 	a := &Adapter{NIC: nic.NewNull("tun0", nic.IP, 1500), applied: h, want: want}
-	err := a.Past(t.Context(), nil, func() error { t.Error("asked without routes"); return nil })
+	err := a.Past(t.Context(), nil, func([]netip.Addr) error { t.Error("asked without routes"); return nil })
 	if !errors.Is(err, hostnet.ErrPermission) || len(h.states) != 2 {
 		t.Errorf("%v, %d states", err, len(h.states))
 	}

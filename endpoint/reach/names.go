@@ -25,8 +25,9 @@ type Tunnel interface {
 	Resolvers(ctx context.Context, name string) (hostnet.Resolvers, error)
 	// Carries reports whether packets of this host to an address go into it.
 	Carries(to netip.Addr) bool
-	// Past calls do while packets to some addresses go past it.
-	Past(ctx context.Context, to []netip.Addr, do func() error) error
+	// Past calls do while packets to some addresses go past it, and tells it
+	// which do: not those that have no way there now.
+	Past(ctx context.Context, to []netip.Addr, do func(past []netip.Addr) error) error
 }
 
 // Names finds the addresses of what a tunnel is reached by. While one holds the
@@ -77,12 +78,19 @@ func (n *Names) Lookup(ctx context.Context, network, host string) ([]netip.Addr,
 		return n.ask(ctx, r, network, host)
 	}
 	var addrs []netip.Addr
-	err = t.Past(ctx, carried, func() (err error) {
+	err = t.Past(ctx, carried, func(past []netip.Addr) (err error) {
+		r.Servers = slices.DeleteFunc(r.Servers, func(s hostnet.NameServer) bool {
+			a := s.Addr.Addr()
+			return slices.Contains(carried, a) && !slices.Contains(past, a)
+		})
 		addrs, err = n.ask(ctx, r, network, host)
 		return err
 	})
 	return addrs, err
 }
+
+// errNoWay says that the host has no network now, or not that of its name servers.
+var errNoWay = errors.New("no way past the tunnel to any name server")
 
 // inFiles are a host's addresses in this host's own file of hosts.
 func inFiles(ctx context.Context, network, host string) []netip.Addr {
@@ -105,6 +113,9 @@ func (n *Names) carried(t Tunnel, servers []hostnet.NameServer) (list []netip.Ad
 
 // ask asks for a name, and for those that it may be short for.
 func (n *Names) ask(ctx context.Context, r hostnet.Resolvers, network, host string) ([]netip.Addr, error) {
+	if len(r.Servers) == 0 {
+		return nil, errNoWay
+	}
 	names := candidates(host, r)
 	var a answer
 	for i, name := range names {

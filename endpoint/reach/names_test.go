@@ -35,6 +35,7 @@ type fakeTunnel struct {
 	unknown error        // in place of those
 	past    []netip.Addr // now
 	pasts   int          // how often
+	noWay   bool         // there is none past it
 }
 
 // newTunnel has changed this host's names, which were of these servers.
@@ -54,13 +55,16 @@ func (f *fakeTunnel) Carries(to netip.Addr) bool {
 	return netip.MustParsePrefix("203.0.113.0/24").Contains(to)
 }
 
-func (f *fakeTunnel) Past(_ context.Context, to []netip.Addr, do func() error) error {
+func (f *fakeTunnel) Past(_ context.Context, to []netip.Addr, do func([]netip.Addr) error) error {
 	f.past, f.pasts = to, f.pasts+1
+	if f.noWay {
+		f.past = nil
+	}
 	defer func() {
 		synctest.Wait() // for those who ask yet
 		f.past = nil
 	}()
-	return do()
+	return do(f.past)
 }
 
 // nameServer is one of a simulated network: a name's addresses, "" for a name
@@ -192,6 +196,7 @@ func TestNamesPastTheTunnel(t *testing.T) {
 			want: "192.0.2.8", asked: []string{onLAN + " vpn.", onLAN + " vpn.home."}},
 		"whole by a dot":    {tunnel: newTunnel(onLAN), before: func(r *hostnet.Resolvers) { r.Search = []string{"home"} }, ask: "vpn.", want: "no such host", asked: []string{onLAN + " vpn."}},
 		"nobody answers":    {tunnel: newTunnel(other), want: "no answer from 192.0.2.54:53", asked: []string{other + " vpn.test."}},
+		"no way past it":    {tunnel: &fakeTunnel{noWay: true, before: newTunnel(inTunnel).before}, want: "no way past the tunnel", pasts: 1, asked: []string{}},
 		"all refuse":        {tunnel: newTunnel("192.0.2.1"), want: "connection refused"},
 		"a local forwarder": {tunnel: newTunnel("127.0.0.1"), want: "net_gateway"},
 	} {
