@@ -107,6 +107,9 @@ func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) 
 	if l.worker != nil {
 		return l.serve(ctx, c, jail)
 	}
+	if err := process.CheckPIDFile(c.WritePID); err != nil {
+		return err
+	}
 	l.pidFile.Store(&c.WritePID)
 	defer func() {
 		if err := process.PIDFile.Remove(); err != nil {
@@ -135,6 +138,9 @@ func (l *life) keep() error {
 // reload reads the configuration again, for this process or its worker.
 func (l *life) reload() (*config.Config, error) {
 	c, err := l.load()
+	if err == nil {
+		err = process.CheckPIDFile(c.WritePID)
+	}
 	if err == nil {
 		l.pidFile.Store(&c.WritePID)
 	}
