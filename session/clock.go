@@ -56,6 +56,7 @@ func (s *Session) advanceKeys(now time.Time) {
 	if s.old != nil {
 		s.advanceOld(now)
 	}
+	s.advanceWaning(now)
 	if s.next == nil && s.due(now) {
 		s.softReset(now)
 	}
@@ -148,6 +149,9 @@ func (s *Session) keyDeadlines(by func(time.Time)) {
 	if s.next == nil {
 		by(s.renegotiate)
 		by(s.nextUsage())
+	}
+	if len(s.waning) > 0 {
+		by(s.waning[0].until)
 	}
 	if s.old != nil {
 		if s.old.tls != nil {

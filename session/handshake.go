@@ -196,7 +196,8 @@ func (s *Session) installKeys(now time.Time, g *generation) error {
 	}
 	g.phase, g.installed = phaseActive, now
 	s.ring.Install(g.keys)
-	s.retire(s.old)
+	s.revive(g.id)
+	s.wane(s.old)
 	s.old, s.active, s.next = s.active, g, nil
 	if !s.cfg.Server || s.old == nil {
 		s.startSending(g)

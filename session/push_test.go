@@ -78,3 +78,39 @@ func TestPingRestartInTheHandshake(t *testing.T) {
 		t.Errorf("ended after %v with %v", took, p.client.Err())
 	}
 }
+
+// TestPushIsAnsweredAgain each time it is asked for, with all its parts, but not
+// while a reply is still on its way.
+func TestPushIsAnsweredAgain(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, nil)
+	p.admit = func(h *Hello) { p.admitHello(h, longPush()) }
+	p.run(time.Second, p.established)
+	parts := len(p.server.push.reply)
+	if parts < 3 {
+		t.Fatalf("%d parts", parts)
+	}
+	for range 3 {
+		p.pass(time.Second)
+		queued := 0
+		p.meddle = func(e *end) {
+			if e == p.server {
+				queued += len(e.active.tls.out.writes)
+				p.meddle = nil
+			}
+		}
+		for range 1000 {
+			p.server.receiveMessage(p.now, "PUSH_REQUEST", "")
+		}
+		if p.pass(time.Second); queued != parts {
+			t.Errorf("%d messages answer a thousand requests, expected the %d of the first reply", queued, parts)
+		}
+	}
+	if err := p.server.PushUpdate([]string{"-route"}); err != nil {
+		t.Fatal(err)
+	}
+	p.pass(time.Second)
+	p.server.receiveMessage(p.now, "PUSH_REQUEST", "")
+	if !p.server.active.tls.out.empty() {
+		t.Error("the push is given again as it was before it was changed")
+	}
+}

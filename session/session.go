@@ -105,6 +105,7 @@ type Session struct {
 	// next is the key generation in its handshake, active the newest that
 	// is done, old the one before it, kept for late packets.
 	next, active, old *generation
+	waning            []waning  // the ones before that, oldest first
 	renegotiate       time.Time // when to renew keys; zero: not by time
 	softened          time.Time // when it was last begun, to whatever end
 	usageSeen         time.Time // when their use was last looked at
