@@ -105,6 +105,10 @@ func (b *builder) checkClashes() {
 		b.problem("tls-version-max", "is below tls-version-min "+least, "remove one of the two lines")
 	}
 	b.checkFragment()
+	if b.has("mtu-test") && b.streams() {
+		b.problem("mtu-test", "there are no datagrams to try over TCP", "remove the line")
+	}
+	b.checkInner()
 	for _, r := range b.Remotes {
 		if c := r.Settings; c != nil {
 			b.checkLocalFamily(r.Pos, c.Local, r.Proto)
@@ -114,6 +118,35 @@ func (b *builder) checkClashes() {
 	}
 	if b.isServer() {
 		b.checkServersOwn()
+	}
+}
+
+// streams reports whether a connection is by TCP, of a server all.
+func (b *builder) streams() bool {
+	if len(b.Remotes) > 0 {
+		return slices.ContainsFunc(b.Remotes, func(r Remote) bool { return r.Proto.TCP })
+	}
+	return !slices.ContainsFunc(b.Listens(), func(l Listen) bool { return !l.Proto.TCP })
+}
+
+// checkInner wants the addresses inside the tunnel to be others than those
+// outside, and than each other.
+func (b *builder) checkInner() {
+	i := b.Ifconfig
+	if i == nil {
+		return
+	}
+	if i.Local == i.Remote {
+		b.problem("ifconfig", "both ends of the tunnel have the same address", "write two different ones")
+	}
+	outer := []string{b.Local}
+	for _, r := range b.Remotes {
+		outer = append(outer, r.Host)
+	}
+	for _, host := range outer {
+		if a, err := netip.ParseAddr(host); err == nil && (a == i.Local || a == i.Remote) {
+			b.problem("ifconfig", host+" is an address outside the tunnel", "write another one, of a network that is used nowhere else")
+		}
 	}
 }
 

@@ -46,6 +46,7 @@ func defaults() *Config {
 // and checks that the whole makes sense.
 func (b *builder) finish() (*Config, error) {
 	b.settle()
+	b.resolveMode()
 	for _, step := range []func() error{b.resolveDev, b.resolveAddresses, b.resolveCiphers} {
 		b.add(step())
 	}
@@ -105,6 +106,16 @@ func (b *builder) holds(name string) bool {
 }
 
 func (b *builder) isServer() bool { return b.Mode == ModeServer }
+
+// resolveMode has what makes a server stand above `mode`, wherever that is
+// written.
+func (b *builder) resolveMode() {
+	for _, name := range []string{"server", "server-bridge", "proxy-lan"} {
+		if b.has(name) {
+			b.Mode = ModeServer
+		}
+	}
+}
 
 // resolveDev works out the adapter's kind from its name, unless dev-type says.
 func (b *builder) resolveDev() error {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // setLLAddr keeps an address as it is written in six pairs with colons.
@@ -172,4 +173,15 @@ func (b *builder) checkBridge() {
 			b.problem(name, "means something only with vlan-tagging", "add the line: vlan-tagging")
 		}
 	}
+}
+
+// setStaleRoutes takes how old an address may be; how often that is looked at
+// is not for the user to say.
+func setStaleRoutes(b *builder, d *call) error {
+	for i := range d.args {
+		if _, err := b.int(d, i, 1, maxSeconds); err != nil {
+			return err
+		}
+	}
+	return positive(func(c *Config) *time.Duration { return &c.StaleRoutes })(b, d)
 }

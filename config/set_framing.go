@@ -1,7 +1,5 @@
 package config
 
-import "slices"
-
 // receiveOnly is said once for what asks for compression.
 const receiveOnly = "nothing is compressed on sending, since that gives away what is encrypted; compressed packets of the peer are taken"
 
@@ -96,8 +94,7 @@ func setFragment(b *builder, d *call) error {
 // checkFragment refuses to cut datagrams where there are none.
 func (b *builder) checkFragment() {
 	const reason = "there are no datagrams to cut over TCP, which cuts by itself"
-	datagrams := slices.ContainsFunc(b.Listens(), func(l Listen) bool { return !l.Proto.TCP })
-	if b.Fragment.Bytes > 0 && len(b.Remotes) == 0 && !datagrams {
+	if b.Fragment.Bytes > 0 && len(b.Remotes) == 0 && b.streams() {
 		b.problem("fragment", reason, "remove it on both sides")
 	}
 	for _, r := range b.Remotes {
