@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -182,14 +183,13 @@ func TestStrangers(t *testing.T) {
 // plugged is an adapter of frames with a cable.
 type plugged struct {
 	*nictest.Pipe
-	unplugged bool
-	pulled    int
+	unplugged atomic.Bool
+	pulled    atomic.Int32
 }
 
 func (p *plugged) SetCarrier(on bool) error {
-	p.unplugged = !on
-	if !on {
-		p.pulled++
+	if p.unplugged.Store(!on); !on {
+		p.pulled.Add(1)
 	}
 	return nil
 }
@@ -203,19 +203,19 @@ func TestReplug(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.pulled > 0 {
+		if p.pulled.Load() > 0 {
 			t.Error("pulled before anything changed")
 		}
 		n.Replug()
 		time.Sleep(unplugged / 2)
 		n.Replug()
 		time.Sleep(unplugged - 1)
-		if synctest.Wait(); !p.unplugged {
+		if synctest.Wait(); !p.unplugged.Load() {
 			t.Error("plugged in before the host could notice")
 		}
 		time.Sleep(time.Nanosecond)
-		if synctest.Wait(); p.unplugged || p.pulled != 2 {
-			t.Errorf("unplugged %v, pulled %d times", p.unplugged, p.pulled)
+		if synctest.Wait(); p.unplugged.Load() || p.pulled.Load() != 2 {
+			t.Errorf("unplugged %v, pulled %d times", p.unplugged.Load(), p.pulled.Load())
 		}
 		n.Replug()
 		n.Close()
