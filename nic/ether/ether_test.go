@@ -180,6 +180,27 @@ func TestStrangers(t *testing.T) {
 	})
 }
 
+// TestVLANOnTop: frames of a VLAN are explained, once.
+func TestVLANOnTop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		frames := nictest.New("tap0", mtu+frame.HeaderLen)
+		n, err := New(frames, Options{FollowMAC: always(host), Network: pushed, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go n.ReadBatch(buf.NewBatch(8, buf.DefaultSize))
+		for range 3 {
+			frames.Inject(framed(frame.TypeVLAN, make([]byte, 46)))
+			synctest.Wait()
+		}
+		if got := strings.Count(log.String(), "frames with a VLAN tag are dropped"); got != 1 || n.Counters()[Tagged].Load() != 3 {
+			t.Errorf("said %d times of %v", got, n.Counters().Snapshot())
+		}
+		n.Close()
+	})
+}
+
 // plugged is an adapter of frames with a cable.
 type plugged struct {
 	*nictest.Pipe
