@@ -31,8 +31,9 @@ var upperStacks = []upperStack{
 	{name: "NetworkManager", before: (*netns).networkManager, dns: (*netns).resolvers, renews: true},
 	{name: "dhcpcd", before: (*netns).dhcpcd, dns: (*netns).resolvers},
 	{name: "udhcpc", after: (*netns).udhcpcDaemon, dns: (*netns).resolvers, renews: true,
-		lacks: map[feature]string{ipv6Address: "it has no DHCPv6"}},
-	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers, renews: true},
+		lacks: map[feature]string{ipv6Address: "it has no DHCPv6", names6: "it has no DHCPv6"}},
+	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers, renews: true,
+		lacks: map[feature]string{names6: "they take the others' place"}},
 }
 
 // options are those of an adapter for the stack.
