@@ -85,7 +85,11 @@ func pair(c *config.Config, a hostnet.Address, needed bool) (ether.IPv4, error) 
 	}
 	n := ether.IPv4{Address: a.Prefix, Gateway: c.RouteGateway}
 	var why string
-	if n.Server, why = phantom(a.Prefix, c.IPWin32.Offset); why != "" && needed {
+	n.Server, why = phantom(a.Prefix, c.IPWin32.Offset)
+	if a.Prefix.IsSingleIP() && c.IPWin32.Offset == nil && n.Gateway.IsValid() && n.Gateway != a.Prefix.Addr() {
+		n.Server, why = n.Gateway, "" // reached as the other end of p2p is
+	}
+	if why != "" && needed {
 		return n, fmt.Errorf("the DHCP server beside %v: %s; name another by `ip-win32 dynamic OFFSET`, have the server give this client another address, or write adapter ethernet static", a.Prefix, why)
 	}
 	return n, nil

@@ -58,6 +58,7 @@ func TestPairs(t *testing.T) {
 		"subnet of one":            {"", subnet("10.8.0.2", "255.255.255.255"), "error"},
 		"subnet of two, offset 0":  {"ip-win32 dynamic 0", subnet("10.8.0.3", "255.255.255.254"), "10.8.0.3/31 10.8.0.2 none"},
 		"subnet of two, taken":     {"ip-win32 dynamic 0", subnet("10.8.0.2", "255.255.255.254"), "error"},
+		"subnet of one, a gateway": {"", append(subnet("10.8.0.2", "255.255.255.255"), "route-gateway 10.8.0.1"), "10.8.0.2/32 10.8.0.1 10.8.0.1"},
 		"subnet of four, last":     {"", subnet("10.8.0.1", "255.255.255.252"), "10.8.0.1/30 10.8.0.2 none"},
 		"subnet of four":           {"", subnet("10.8.0.2", "255.255.255.252"), "10.8.0.2/30 10.8.0.1 none"},
 		"the whole of it":          {"", subnet("192.168.1.1", "128.0.0.0"), "192.168.1.1/1 255.255.255.254 none"},

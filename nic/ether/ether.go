@@ -140,9 +140,7 @@ func (n *NIC) outbound(p *buf.Packet) bool {
 		return true
 	case dropped:
 		n.counts[why].Add(1)
-		if why == SpoofedMAC {
-			n.stranger(p)
-		}
+		n.explain(why, p)
 		return false
 	}
 	n.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,17 +180,37 @@ func TestStrangers(t *testing.T) {
 	})
 }
 
+// TestVLANOnTop: frames of a VLAN are explained, once.
+func TestVLANOnTop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		frames := nictest.New("tap0", mtu+frame.HeaderLen)
+		n, err := New(frames, Options{FollowMAC: always(host), Network: pushed, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go n.ReadBatch(buf.NewBatch(8, buf.DefaultSize))
+		for range 3 {
+			frames.Inject(framed(frame.TypeVLAN, make([]byte, 46)))
+			synctest.Wait()
+		}
+		if got := strings.Count(log.String(), "frames with a VLAN tag are dropped"); got != 1 || n.Counters()[Tagged].Load() != 3 {
+			t.Errorf("said %d times of %v", got, n.Counters().Snapshot())
+		}
+		n.Close()
+	})
+}
+
 // plugged is an adapter of frames with a cable.
 type plugged struct {
 	*nictest.Pipe
-	unplugged bool
-	pulled    int
+	unplugged atomic.Bool
+	pulled    atomic.Int32
 }
 
 func (p *plugged) SetCarrier(on bool) error {
-	p.unplugged = !on
-	if !on {
-		p.pulled++
+	if p.unplugged.Store(!on); !on {
+		p.pulled.Add(1)
 	}
 	return nil
 }
@@ -203,19 +224,19 @@ func TestReplug(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.pulled > 0 {
+		if p.pulled.Load() > 0 {
 			t.Error("pulled before anything changed")
 		}
 		n.Replug()
 		time.Sleep(unplugged / 2)
 		n.Replug()
 		time.Sleep(unplugged - 1)
-		if synctest.Wait(); !p.unplugged {
+		if synctest.Wait(); !p.unplugged.Load() {
 			t.Error("plugged in before the host could notice")
 		}
-		time.Sleep(1)
-		if synctest.Wait(); p.unplugged || p.pulled != 2 {
-			t.Errorf("unplugged %v, pulled %d times", p.unplugged, p.pulled)
+		time.Sleep(time.Nanosecond)
+		if synctest.Wait(); p.unplugged.Load() || p.pulled.Load() != 2 {
+			t.Errorf("unplugged %v, pulled %d times", p.unplugged.Load(), p.pulled.Load())
 		}
 		n.Replug()
 		n.Close()

@@ -8,37 +8,49 @@ import (
 	"culvert/nic/frame"
 )
 
-// strangers are who sends frames by the adapter that are not from it.
+// strangers are who sends frames by the adapter that are not from it, or that
+// are of a VLAN.
 type strangers struct {
-	since time.Time // of the first frame; zero: none yet
-	told  bool
+	since      time.Time // of the first frame from another address; zero: none yet
+	told, vlan bool      // what the log has
 }
 
 // stray is for how long frames from another address may be ones that were on
 // their way when the adapter's address changed.
 const stray = time.Second
 
-// stranger takes note of a frame that was dropped for its source, and says once
-// what that means.
-func (n *NIC) stranger(p *buf.Packet) {
+// explain says, once for each, what to do about devices on top of the adapter
+// whose frames are dropped.
+func (n *NIC) explain(why Count, p *buf.Packet) {
+	if why != SpoofedMAC && why != Tagged {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s := &n.strange
-	if s.told {
-		return
+	switch s := &n.strange; {
+	case why == SpoofedMAC && !s.told:
+		s.told = n.stranger(p)
+	case why == Tagged && !s.vlan:
+		s.vlan = true
+		n.machine.log.Warn("frames with a VLAN tag are dropped: the tunnel behind the adapter carries IP, and knows of no VLANs; remove the VLAN device from the adapter, or use a tunnel of Ethernet (`dev tap`)", "adapter", n.Name())
 	}
+}
+
+// stranger takes note of a frame from another address, and reports whether the
+// log was told what that means.
+func (n *NIC) stranger(p *buf.Packet) (told bool) {
 	now := time.Now()
-	if s.since.IsZero() {
-		s.since = now
+	if n.strange.since.IsZero() {
+		n.strange.since = now
 	}
-	if now.Sub(s.since) < stray {
-		return
+	if now.Sub(n.strange.since) < stray {
+		return false
 	}
-	s.told = true
 	h, _ := frame.Parse(p.Bytes())
 	adapter := n.segment.macs.Load().adapter
 	n.machine.log.Warn(fmt.Sprintf("frames from %v are dropped, the adapter is %v: the tunnel behind it carries IP, for this host alone. "+
 		"A bridge that the adapter is a port of needs the adapter's address (`ip link set dev BRIDGE address %v`) or the adapter the bridge's (`lladdr %v`); "+
-		"instead of a macvlan on top, use an ipvlan, which has the adapter's address; machines behind a bridge need a tunnel of Ethernet (`dev tap`)",
+		"a macvlan on top needs mode passthru, which has the adapter's address; machines behind a bridge need a tunnel of Ethernet (`dev tap`)",
 		h.Src, adapter, adapter, h.Src), "adapter", n.Name())
+	return true
 }
