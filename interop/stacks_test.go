@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -23,64 +22,79 @@ const (
 	names       feature = "DNS"
 	ipv6Address feature = "IPv6 address"
 	ipv6Routes  feature = "IPv6 routes"
+	names6      feature = "DNS, IPv6"
 	changedPush feature = "changed push"
 )
 
-var features = []feature{ipv4Lease, ipv4Routes, names, ipv6Address, ipv6Routes, changedPush}
+var features = []feature{ipv4Lease, ipv4Routes, names, ipv6Address, ipv6Routes, names6, changedPush}
 
 // otherDNS is the name server that is pushed anew.
 var otherDNS = netip.MustParseAddr("192.0.2.99")
 
 // push is what a server pushes, and what a stack is to have of it.
 type push struct {
-	lines          []string
+	lines          []string // of the server
+	ccd            string   // what it has for the client alone, if anything
 	address4       netip.Prefix
 	address6       netip.Addr
 	routes4        []string // destinations
 	routes6        []string
-	dns            []string
-	reach4, reach6 []netip.Addr // that answer pings from the client
+	dns, dns6      []string
+	reach4, reach6 []netip.Addr // that answer pings from the client, the server first
 }
 
-// pushes are what is pushed first, and after the server's restart.
-func pushes(topology string) (first, second push) {
-	first = push{
+// firstPush has routes, and name servers of which one lies beyond them.
+func firstPush(topology string) push {
+	return push{
 		lines: []string{"explicit-exit-notify 1",
 			`push "route 203.0.113.0 255.255.255.0"`, `push "route 172.16.0.0 255.240.0.0"`, `push "route-ipv6 2001:db8::/32"`,
 			`push "dhcp-option DNS 10.8.0.1"`, `push "dhcp-option DNS 203.0.113.1"`, `push "dhcp-option DOMAIN inside.example"`},
-		routes4: []string{"203.0.113.0/24", "172.16.0.0/12"}, routes6: []string{"2001:db8::/32"},
-		dns:    []string{"10.8.0.1", "203.0.113.1"},
+		address4: map[string]netip.Prefix{
+			"subnet": netip.MustParsePrefix("10.8.0.2/24"), "net30": netip.MustParsePrefix("10.8.0.6/30"), "p2p": netip.MustParsePrefix("10.8.0.4/32"),
+		}[topology],
+		address6: netip.MustParseAddr("fd00:8::1000"),
+		routes4:  []string{"203.0.113.0/24", "172.16.0.0/12"}, routes6: []string{"2001:db8::/32"},
+		dns: []string{"10.8.0.1", "203.0.113.1"}, dns6: []string{"fd00:8::1"},
 		reach4: []netip.Addr{serverIPv4, farIPv4}, reach6: []netip.Addr{serverIPv6, farIPv6},
 	}
-	second = push{
-		lines:   []string{"explicit-exit-notify 1", `push "redirect-gateway def1 ipv6"`, `push "dhcp-option DNS ` + otherDNS.String() + `"`},
-		routes4: []string{"0.0.0.0/1", "128.0.0.0/1"}, routes6: []string{"::/1", "8000::/1"},
-		dns:    []string{otherDNS.String()},
-		reach4: []netip.Addr{serverIPv4, farIPv4, otherDNS}, reach6: []netip.Addr{serverIPv6, farIPv6},
-	}
-	first.address6 = netip.MustParseAddr("fd00:8::1000")
-	second.address6 = netip.MustParseAddr("fd00:8::1077")
-	switch topology {
-	case "subnet":
-		first.address4, second.address4 = netip.MustParsePrefix("10.8.0.2/24"), netip.MustParsePrefix("10.8.0.77/24")
-	case "net30":
-		first.address4, second.address4 = netip.MustParsePrefix("10.8.0.6/30"), netip.MustParsePrefix("10.8.0.78/30")
-	case "p2p":
-		first.address4, second.address4 = netip.MustParsePrefix("10.8.0.4/32"), netip.MustParsePrefix("10.8.0.77/32")
-	}
-	return first, second
 }
 
-// ccd is the file that gives a client the second push's addresses.
-func (p push) ccd(topology string) string {
-	peer := "255.255.255.0"
-	switch topology {
-	case "net30":
-		peer = "10.8.0.77"
-	case "p2p":
-		peer = serverIPv4.String()
+// secondPush has another address, of the same network in one topology and of
+// another one in the others, everything routed into the tunnel, and another
+// name server.
+func secondPush(topology string) push {
+	p := push{
+		lines:   []string{"explicit-exit-notify 1", `push "redirect-gateway def1 ipv6"`, `push "dhcp-option DNS ` + otherDNS.String() + `"`},
+		routes4: []string{"0.0.0.0/1", "128.0.0.0/1"}, routes6: []string{"::/1", "8000::/1"},
+		dns: []string{otherDNS.String()}, dns6: []string{"2001:db8::1"},
+		reach4: []netip.Addr{serverIPv4, farIPv4, otherDNS}, reach6: []netip.Addr{serverIPv6, farIPv6},
 	}
-	return fmt.Sprintf("ifconfig-push %v %s\nifconfig-ipv6-push %v/64 %v\n", p.address4.Addr(), peer, p.address6, serverIPv6)
+	if topology == "subnet" {
+		p.address4, p.address6 = netip.MustParsePrefix("10.8.0.77/24"), netip.MustParseAddr("fd00:8::1077")
+		p.ccd = "ifconfig-push 10.8.0.77 255.255.255.0\nifconfig-ipv6-push fd00:8::1077/64 fd00:8::1\n"
+		return p
+	}
+	p.lines = append(p.lines, "server 10.9.0.0 255.255.255.0", "server-ipv6 fd00:9::/64") // of two, the last counts
+	p.address4, p.address6 = netip.MustParsePrefix("10.9.0.6/30"), netip.MustParseAddr("fd00:9::1000")
+	if topology == "p2p" {
+		p.address4 = netip.MustParsePrefix("10.9.0.4/32")
+	}
+	p.reach4[0], p.reach6[0] = netip.MustParseAddr("10.9.0.1"), netip.MustParseAddr("fd00:9::1")
+	return p
+}
+
+// from are the server's lines for a stack.
+func (p push) from(n *netns, stack upperStack) []string {
+	lines := p.lines
+	if stack.lacks[names6] == "" {
+		for _, server := range p.dns6 {
+			lines = append(lines, `push "dhcp-option DNS6 `+server+`"`)
+		}
+	}
+	if p.ccd != "" {
+		lines = append(lines, "client-config-dir "+n.ccd(p.ccd))
+	}
+	return lines
 }
 
 // TestStacks: what a server pushes arrives where a host's own network
@@ -120,10 +134,10 @@ func stackMeets(t *testing.T, stack upperStack, topology string) (seen []feature
 	if stack.before != nil {
 		stack.before(u.client)
 	}
-	first, second := pushes(topology)
+	first, second := firstPush(topology), secondPush(topology)
 	c := plain
 	c.topology = topology
-	server := u.serve(serverParty(t, c, first.lines...))
+	server := u.serve(serverParty(t, c, first.from(u.server, stack)...))
 	client := u.connect(t, topology, stack.options()...)
 	if stack.after != nil {
 		stack.after(u.client)
@@ -134,7 +148,7 @@ func stackMeets(t *testing.T, stack upperStack, topology string) (seen []feature
 	if err := server.stop(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	u.serve(serverParty(t, c, append(second.lines, "client-config-dir "+u.server.ccd(second.ccd(topology)))...))
+	u.serve(serverParty(t, c, second.from(u.server, stack)...))
 	client.expect(initialized, 2, patience)
 	if u.check(t, second); !t.Failed() {
 		seen = append(seen, changedPush)
@@ -191,11 +205,8 @@ func (u underStack) looks(want push) map[feature]func() (got string, ok bool) {
 			got := u.client.ip("-4", "route", "show", "dev", tunDevice)
 			return got, routed(got, want.routes4) && u.reaches(want.reach4)
 		},
-		names: func() (string, bool) {
-			servers := u.dns(u.client)
-			missing := func(s string) bool { return !slices.Contains(servers, s) }
-			return strings.Join(servers, " "), !slices.ContainsFunc(want.dns, missing)
-		},
+		names:  u.asks(want.dns),
+		names6: u.asks(want.dns6),
 		ipv6Address: func() (string, bool) {
 			_, v6 := u.client.device(tunDevice)
 			return v6.prefix.String(), v6.prefix.Addr() == want.address6 && u.reaches(want.reach6[:1])
@@ -204,6 +215,15 @@ func (u underStack) looks(want push) map[feature]func() (got string, ok bool) {
 			got := u.client.ip("-6", "route", "show", "dev", tunDevice)
 			return got, routed(got, want.routes6) && (u.lacks[ipv6Address] != "" || u.reaches(want.reach6))
 		},
+	}
+}
+
+// asks is how to see whether the stack has name servers.
+func (u underStack) asks(want []string) func() (got string, ok bool) {
+	return func() (string, bool) {
+		servers := u.dns(u.client)
+		missing := func(s string) bool { return !slices.Contains(servers, s) }
+		return strings.Join(servers, " "), !slices.ContainsFunc(want, missing)
 	}
 }
 

@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -136,12 +137,25 @@ func (s *sightings) lie(stack upperStack, f feature, said string) (lies []string
 	return lies
 }
 
+// TestDocsShowWhatWasTried: what docs/adapter.md gives for a stack is what
+// TestStacks ran it with.
+func TestDocsShowWhatWasTried(t *testing.T) {
+	before, _, after := stackPage.cut(t)
+	for _, text := range []string{networkdConf, networkManagerConnection, dhcpcdConf, "#!/bin/sh\n" + udhcpcScript} {
+		indented := regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(strings.TrimSpace(text), "    $1")
+		if !strings.Contains(before+after, indented+"\n") {
+			t.Errorf("%s lacks\n%s", stackPage.path, indented)
+		}
+	}
+}
+
 // versions are those of the packages that were tried.
 func versions(t *testing.T) string {
 	t.Helper()
 	packages := []string{"udev", "systemd", "network-manager", "dhcpcd-base", "udhcpc", "isc-dhcp-client"}
 	list := strings.Fields(mustRun(t, "dpkg-query", append([]string{"-W", "-f", "${Package}_${Version} "}, packages...)...))
-	return "Debian's " + strings.ReplaceAll(strings.Join(list, ", "), "_", " ") + "; each in the topologies subnet, net30 and p2p\nunless a cell names fewer."
+	return "In Debian's " + strings.ReplaceAll(strings.Join(list, ", "), "_", " ") + ".\n" +
+		"Each in the topologies subnet, net30 and p2p, unless a cell names fewer."
 }
 
 // TestStackTableSaysNoMore: what is claimed and was not seen is found.

@@ -31,8 +31,9 @@ var upperStacks = []upperStack{
 	{name: "NetworkManager", before: (*netns).networkManager, dns: (*netns).resolvers, renews: true},
 	{name: "dhcpcd", before: (*netns).dhcpcd, dns: (*netns).resolvers},
 	{name: "udhcpc", after: (*netns).udhcpcDaemon, dns: (*netns).resolvers, renews: true,
-		lacks: map[feature]string{ipv6Address: "it has no DHCPv6"}},
-	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers, renews: true},
+		lacks: map[feature]string{ipv6Address: "it has no DHCPv6", names6: "it has no DHCPv6"}},
+	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers, renews: true,
+		lacks: map[feature]string{names6: "they take the others' place"}},
 }
 
 // options are those of an adapter for the stack.
@@ -76,15 +77,23 @@ func (n *netns) networkManager() {
 	n.startNetworkManager()
 }
 
-// startNetworkManager starts it with the files that it has been given.
-func (n *netns) startNetworkManager() {
+// startNetworkManager starts a bus, and it with the files that it has been
+// given.
+func (n *netns) startNetworkManager() *process {
 	n.t.Helper()
 	n.start("bus", "dbus-daemon", "--system", "--nofork", "--nopidfile")
 	n.eventually("the bus answers", func() bool {
 		return n.answers("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId")
 	})
-	n.start("NetworkManager", "NetworkManager", "--debug", "--log-level=DEBUG")
+	return n.manager()
+}
+
+// manager starts NetworkManager alone.
+func (n *netns) manager() *process {
+	n.t.Helper()
+	p := n.start("NetworkManager", "NetworkManager", "--debug", "--log-level=DEBUG")
 	n.eventually("NetworkManager has started", func() bool { return n.answers("nmcli", "-w", "5", "general", "status") })
+	return p
 }
 
 const (

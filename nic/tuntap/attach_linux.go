@@ -85,8 +85,8 @@ func attachError(name string, exists bool, err error) error {
 		return fmt.Errorf("tuntap: %s: %w: stop that process or choose another name, such as tun for the next free (%w)",
 			name, ErrBusy, err)
 	case errors.Is(err, unix.EINVAL) && exists:
-		return fmt.Errorf("tuntap: %s: %w: choose another name, such as tun for the next free (%w)",
-			name, ErrKind, err)
+		return fmt.Errorf("tuntap: %s: %w: choose another name, such as tun for the next free, or make it anew for what is to be carried: "+
+			"mode tun for IP, tap for Ethernet, in `ip tuntap add` as in NetworkManager's tun.mode (1, 2) (%w)", name, ErrKind, err)
 	case errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("tuntap: %w: %q: choose one such as tun0 (%w)", ErrName, name, err)
 	}
