@@ -7,6 +7,8 @@ import (
 	"culvert/hostnet"
 	"culvert/nic"
 	"culvert/nic/ether"
+	"culvert/nic/frame"
+	"culvert/process"
 )
 
 // TestDeviceNames: a device that was to be the next free tun is the next free
@@ -21,6 +23,29 @@ func TestDeviceNames(t *testing.T) {
 		if o := (Options{}).device(s); o.Name != name || o.Kind != nic.IP {
 			t.Errorf("%s without Ethernet: %+v", name, o)
 		}
+	}
+}
+
+// TestMAC: a device's address is the one that is asked for, or the same each
+// time for this machine, name and profile.
+func TestMAC(t *testing.T) {
+	o := Options{Profile: "office"}
+	if got := o.mac("02:00:5e:10:00:01", "tap0").String(); got != "02:00:5e:10:00:01" {
+		t.Errorf("lladdr does not win: %s", got)
+	}
+	if got := (Options{}).mac("", "tap0"); got != (frame.MAC{}) {
+		t.Errorf("%v for nobody's profile", got)
+	}
+	first := o.mac("", "tap0")
+	if _, known := process.Place(); !known {
+		if first != (frame.MAC{}) {
+			t.Errorf("%v on a machine that cannot be told from others", first)
+		}
+		return
+	}
+	other := Options{Profile: "home"}
+	if !first.IsStation() || first != o.mac("", "tap0") || first == o.mac("", "tap1") || first == other.mac("", "tap0") {
+		t.Errorf("%v again %v, another name %v, another profile %v", first, o.mac("", "tap0"), o.mac("", "tap1"), other.mac("", "tap0"))
 	}
 }
 

@@ -46,7 +46,7 @@ func Ethernet(c *config.Config, s *hostnet.State) (*ether.Network, error) {
 // hosts that sleep. But a client that goes by half of that alone, as udhcpc
 // does, would never hear of a later push; to renew costs little, since the
 // answer comes from here, whether the tunnel is up or not.
-const leaseTime = 3 * time.Minute
+const leaseTime = 2 * time.Minute
 
 // inner are the adapter's addresses, whoever sets them.
 func inner(c *config.Config, s *hostnet.State) []hostnet.Address {

@@ -206,6 +206,18 @@ func TestHostStateOfEthernet(t *testing.T) {
 	}
 }
 
+// TestProfile: other ends, and other certificates, are other tunnels; a push
+// makes none.
+func TestProfile(t *testing.T) {
+	base := pushed(t, "", both...)
+	elsewhere, other := *base, *base
+	elsewhere.Remotes = []config.Remote{{Host: "b.example", Port: "1194"}}
+	other.Cert = &config.File{Text: []byte("another")}
+	if Profile(base) != Profile(pushed(t, "", "tun-mtu 1300")) || Profile(base) == Profile(&elsewhere) || Profile(base) == Profile(&other) {
+		t.Errorf("%q, elsewhere %q, of another %q", Profile(base), Profile(&elsewhere), Profile(&other))
+	}
+}
+
 func TestHostStateOverIPv6(t *testing.T) {
 	state, err := HostState(t.Context(), pushed(t, "", with(both, "redirect-gateway def1 ipv6")...), netip.MustParseAddr("2001:db8::1"), nil)
 	if err != nil || !strings.Contains(stateText(state), "route 2001:db8::1/128 bypass\n") {

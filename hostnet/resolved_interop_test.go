@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/godbus/dbus/v5/prop"
 )
 
 // fakeResolved answers as systemd-resolved's manager and notes the calls.
@@ -90,4 +91,57 @@ func TestLiveResolvedCalls(t *testing.T) {
 		"SetLinkDefaultRoute 1 true",
 		"RevertLink 1",
 	))
+}
+
+// TestLiveResolvedLinks: of the servers that systemd-resolved has, those of other
+// links are read, newer and older ways, and how they are to be asked.
+func TestLiveResolvedLinks(t *testing.T) {
+	startBus(t)
+	ctx, k := context.Background(), linux{}
+	if _, err := k.linkResolvers(ctx, "lo", "vpn.example"); err == nil {
+		t.Error("answered without a bus")
+	}
+	bus, err := dbus.ConnectSystemBus()
+	check(t, err)
+	defer bus.Close()
+	export := func(path dbus.ObjectPath, kind string, values map[string]any) {
+		t.Helper()
+		props := make(map[string]*prop.Prop)
+		for name, value := range values {
+			props[name] = &prop.Prop{Value: value}
+		}
+		_, err := prop.Export(bus, path, prop.Map{resolvedName + "." + kind: props})
+		check(t, err)
+	}
+	check(t, bus.Export(fakeLinks{}, resolvedPath, resolvedName+".Manager"))
+	_, err = bus.RequestName(resolvedName, dbus.NameFlagDoNotQueue)
+	check(t, err)
+	tunnel, wlan, other := []byte{10, 8, 0, 1}, []byte{192, 168, 1, 1}, []byte{192, 0, 2, 2}
+	export("/link/_70001", "Link", map[string]any{"DefaultRoute": true, "DNSOverTLS": "yes"})
+	export("/link/_70002", "Link", map[string]any{"DefaultRoute": false, "DNSOverTLS": "opportunistic"})
+	ask := func(name string) string {
+		t.Helper()
+		r, err := k.linkResolvers(ctx, "lo", name)
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprintf("%v search %v", r.Servers, r.Search)
+	}
+	domains := []managedDomain{{1, ".", true}, {70002, "corp.example", true}, {70001, "home", false}}
+	export(resolvedPath, "Manager", map[string]any{"DNSOverTLS": "no", "Domains": domains, "DNSEx": []managedServer{
+		{1, 2, tunnel, 0, ""}, {70001, 2, wlan, 0, "dns.example"}, {70002, 2, other, 5353, ""}}})
+	mustEqual(t, ask("vpn.example"), "[{192.168.1.1:853 true dns.example}] search [home]")
+	mustEqual(t, ask("a.corp.example"), "[{192.0.2.2:5353 false }] search [home]")
+	export(resolvedPath, "Manager", map[string]any{"DNSOverTLS": "yes", "Domains": domains, "DNS": []managedServerOld{
+		{1, 2, tunnel}, {0, 2, other}}})
+	mustEqual(t, ask("vpn.example"), "[{192.0.2.2:853 true }] search []")
+	export(resolvedPath, "Manager", map[string]any{"DNSOverTLS": "no", "Domains": domains, "DNS": []managedServerOld{{1, 2, tunnel}}})
+	mustEqual(t, ask("vpn.example"), errNoServers.Error())
+}
+
+// fakeLinks has any link.
+type fakeLinks struct{}
+
+func (fakeLinks) GetLink(index int32) (dbus.ObjectPath, *dbus.Error) {
+	return dbus.ObjectPath(fmt.Sprintf("/link/_%d", index)), nil
 }

@@ -59,7 +59,7 @@ func (linux) linkResolvers(ctx context.Context, device, name string) (Resolvers,
 	r.Servers = serversFor(name, links)
 	for _, l := range links {
 		for _, d := range l.domains {
-			if !d.RouteOnly {
+			if !d.RouteOnly && len(l.servers) > 0 {
 				r.Search = append(r.Search, d.Name)
 			}
 		}

@@ -16,8 +16,8 @@ type Resolvers struct {
 	Servers  []NameServer  // in the order to ask them
 	Search   []string      // domains below which short names are looked for
 	Dots     int           // a name with fewer dots is short
-	Timeout  time.Duration // how long a server has before the next is asked
-	Attempts int           // how often each server is asked
+	Timeout  time.Duration // how long a server has to answer; a second or more
+	Attempts int           // how often each server is asked; 1 or more
 	// Changed says that the State changed how names are found.
 	Changed bool
 }
@@ -117,8 +117,8 @@ func parseResolvConf(content []byte) Resolvers {
 		}
 		switch f[0] {
 		case "nameserver":
-			if a, err := netip.ParseAddr(f[1]); err == nil && len(r.Servers) < maxServers {
-				r.Servers = append(r.Servers, NameServer{Addr: netip.AddrPortFrom(a.Unmap(), dnsPort)})
+			if len(r.Servers) < maxServers {
+				r.add(f[1])
 			}
 		case "domain":
 			r.Search = f[1:2]
@@ -128,9 +128,30 @@ func parseResolvConf(content []byte) Resolvers {
 			for _, o := range f[1:] {
 				r.option(o)
 			}
+		case "#":
+			if f[1] == "ExtServers:" {
+				r.behindDocker(f[2:])
+			}
 		}
 	}
 	return r
+}
+
+func (r *Resolvers) add(server string) {
+	if a, err := netip.ParseAddr(server); err == nil {
+		r.Servers = append(r.Servers, NameServer{Addr: netip.AddrPortFrom(a.Unmap(), dnsPort)})
+	}
+}
+
+// behindDocker adds the servers that Docker's resolver of a container, at
+// 127.0.0.11, asks from the container's own network, as Docker Engine notes them
+// in the file. Those in host(), which it asks from its host's, have no use here.
+func (r *Resolvers) behindDocker(servers []string) {
+	for _, s := range servers {
+		if len(r.Servers) < 2*maxServers {
+			r.add(strings.Trim(s, "[]"))
+		}
+	}
 }
 
 const dnsPort, dnsOverTLSPort = 53, 853

@@ -99,6 +99,7 @@ func TestParseResolvConf(t *testing.T) {
 		"nameserver fe80::1%eth0":       "[[fe80::1%eth0]:53] " + standard,
 		"nameserver\nnameserver home\n": "[] " + standard,
 		"#nameserver 192.0.2.1\nnameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\nnameserver 4.4.4.4": "[1.1.1.1:53 2.2.2.2:53 3.3.3.3:53] " + standard,
+		"nameserver 127.0.0.11\n# ExtServers: [192.0.2.1 host(127.0.0.53) 192.0.2.2]\n# ExtServers:":            "[127.0.0.11:53 192.0.2.1:53 192.0.2.2:53] " + standard,
 		"search a b\ndomain c d": "[] search [c] dots 1 timeout 5s attempts 2",
 		"domain c\nsearch a b":   "[] search [a b] dots 1 timeout 5s attempts 2",
 		"options ndots:3 timeout:1 attempts:4 rotate\noptions edns0":    "[] search [] dots 3 timeout 1s attempts 4",
@@ -118,10 +119,11 @@ func TestParseResolvConf(t *testing.T) {
 }
 
 func FuzzParseResolvConf(f *testing.F) {
+	f.Add([]byte("nameserver 127.0.0.11\n# ExtServers: [192.0.2.1 host(127.0.0.53)]\n"))
 	f.Add([]byte("nameserver 192.0.2.1\nsearch a b\noptions ndots:2 timeout:1\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		r := parseResolvConf(content)
-		if len(r.Servers) > maxServers || r.Dots < 0 || r.Timeout < time.Second || r.Attempts < 1 {
+		if len(r.Servers) > 2*maxServers || r.Dots < 0 || r.Timeout < time.Second || r.Attempts < 1 {
 			t.Errorf("%q: %+v", content, r)
 		}
 		for _, s := range r.Servers {

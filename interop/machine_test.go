@@ -19,6 +19,8 @@ mkdir -p "$1/etc" "$1/rules" "$1/dev/net" "$1/dev/pts" "$1/dev/shm"
 cp -a /etc/. "$1/etc"
 rm -rf "$1/etc/NetworkManager" "$1/etc/udev/rules.d" "$1/etc/systemd/network" "$1/etc/netns"
 mkdir -p "$1/etc/NetworkManager/system-connections" "$1/etc/udev/rules.d" "$1/etc/systemd/network"
+tr -d - </proc/sys/kernel/random/uuid >"$1/machine-id"
+cp "$1/machine-id" "$1/etc/machine-id"
 cp /lib/udev/rules.d/*net* /lib/udev/rules.d/*nm-* /lib/udev/rules.d/99-systemd.rules "$1/rules"
 for node in null zero full random urandom tty net/tun; do cp -a "/dev/$node" "$1/dev/$node"; done
 umount /etc/resolv.conf
@@ -27,7 +29,7 @@ mount --bind "$1/rules" /lib/udev/rules.d
 mount --bind /dev/pts "$1/dev/pts"
 mount --rbind "$1/dev" /dev
 for dir in /run /var/lib/NetworkManager /var/lib/dhcpcd /var/lib/systemd /var/lib/dhcp; do mount -t tmpfs tmpfs "$dir"; done
-mkdir -p /run/dbus /run/lock /run/systemd/netif
+mkdir -p /run/dbus /run/lock /run/systemd
 echo ready
 exec sleep infinity
 `

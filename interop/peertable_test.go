@@ -3,15 +3,11 @@
 package interop
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 )
-
-var updateDocs = flag.Bool("update-docs", false, "write what TestPeers saw into docs/peers.md")
 
 // A sight is what the table of peers has a column for.
 type sight string
@@ -39,13 +35,10 @@ var transports = map[string]sight{"udp": overUDP, "tcp": overTCP}
 // renewals are the sights of keys that the peer, or this program, renews.
 var renewals = map[bool]sight{true: peerRekeys, false: weRekey}
 
-// page is where the table of peers is, between two lines.
-const (
-	page       = "../docs/peers.md"
-	tableBegin = "<!-- written by TestPeers -->"
-	tableEnd   = "<!-- end of what TestPeers writes -->"
-	seenMark   = "yes"
-)
+// page is where the table of peers is.
+var page = docPage{"../docs/peers.md", "TestPeers"}
+
+const seenMark = "yes"
 
 // row is a line of the table: a peer in a role.
 type row struct {
@@ -118,41 +111,17 @@ func parseTable(text string) (rows []*row, err error) {
 	return rows, nil
 }
 
-// cutPage is the page before, in and after its table.
-func cutPage(t *testing.T) (before, table, after string) {
-	t.Helper()
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok1 := strings.Cut(string(text), tableBegin+"\n")
-	table, after, ok2 := strings.Cut(rest, tableEnd)
-	if !ok1 || !ok2 {
-		t.Fatalf("%s has no lines %q and %q, between which the table is", page, tableBegin, tableEnd)
-	}
-	return before, table, after
-}
-
-// publish writes the table into the page.
-func publish(t *testing.T, rows []*row) {
-	t.Helper()
-	before, _, after := cutPage(t)
-	if err := os.WriteFile(page, []byte(before+tableBegin+"\n"+markdown(rows)+tableEnd+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // checkPublished fails the test for each claim of the page that no encounter
 // shows, and for each that was to be seen by those that were run and was not.
 func checkPublished(t *testing.T, all, met []*encounter) {
 	t.Helper()
-	_, table, _ := cutPage(t)
+	_, table, _ := page.cut(t)
 	rows, err := parseTable(table)
 	if err != nil {
-		t.Fatalf("%s: %v", page, err)
+		t.Fatalf("%s: %v", page.path, err)
 	}
 	if len(rows) == 0 {
-		t.Fatalf("%s has no table; -update-docs writes it", page)
+		t.Fatalf("%s has no table; -update-docs writes it", page.path)
 	}
 	for _, r := range rows {
 		for _, claim := range r.seen {
@@ -160,9 +129,9 @@ func checkPublished(t *testing.T, all, met []*encounter) {
 			saw := func(e *encounter) bool { return shows(e) && slices.Contains(e.seen, claim) }
 			switch {
 			case !slices.ContainsFunc(all, shows):
-				t.Errorf("%s: no test shows %q of %s as %s", page, claim, r.peer, r.role)
+				t.Errorf("%s: no test shows %q of %s as %s", page.path, claim, r.peer, r.role)
 			case slices.ContainsFunc(met, shows) && !slices.ContainsFunc(met, saw):
-				t.Errorf("%s says %q of %s as %s, which was not seen", page, claim, r.peer, r.role)
+				t.Errorf("%s says %q of %s as %s, which was not seen", page.path, claim, r.peer, r.role)
 			}
 		}
 	}

@@ -9,159 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
-
-// upperStack is what configures the network of a host: what finds our Ethernet
-// adapter and asks there for addresses, routes and names.
-type upperStack struct {
-	name string
-	// before starts it before the adapter is there, as a host does when it
-	// boots; nil: it is for one device.
-	before func(n *netns)
-	// after starts it once the adapter is there.
-	after func(n *netns)
-	// dns are the name servers that it has now.
-	dns func(n *netns) []string
-	// lacks is what it does not do, whatever it is answered, with the reason.
-	lacks map[feature]string
-}
-
-var upperStacks = []upperStack{
-	{name: "systemd-networkd", before: (*netns).networkd, dns: (*netns).networkdDNS},
-	{name: "NetworkManager", before: (*netns).networkManager, dns: (*netns).resolvers},
-	{name: "dhcpcd", before: (*netns).dhcpcd, dns: (*netns).resolvers},
-	{name: "udhcpc", after: (*netns).udhcpcDaemon, dns: (*netns).resolvers,
-		lacks: map[feature]string{ipv6Address: "it has no DHCPv6"}},
-	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers},
-}
-
-// networkd starts systemd-networkd.
-func (n *netns) networkd() {
-	n.put("/etc/systemd/network/50-vpn.network", networkdConf)
-	n.output("chmod", "644", "/etc/systemd/network/50-vpn.network")
-	n.start("networkd", "env", "SYSTEMD_LOG_LEVEL=debug", "/lib/systemd/systemd-networkd")
-	n.eventually("networkd has started", func() bool { return n.answers("test", "-e", "/run/systemd/netif/state") })
-}
-
-const networkdConf = `[Match]
-Name=` + tunDevice + `
-
-[Network]
-DHCP=yes
-IPv6AcceptRA=yes
-`
-
-func (n *netns) networkdDNS() []string {
-	text, _ := n.asks("sh", "-c", "cat /run/systemd/netif/links/$(cat /sys/class/net/"+tunDevice+"/ifindex)")
-	for _, line := range strings.Split(text, "\n") {
-		if list, ok := strings.CutPrefix(line, "DNS="); ok {
-			return strings.Fields(list)
-		}
-	}
-	return nil
-}
-
-// networkManager starts NetworkManager on a bus of the machine's own.
-func (n *netns) networkManager() {
-	n.put("/etc/NetworkManager/NetworkManager.conf", networkManagerConf)
-	n.put("/etc/NetworkManager/system-connections/vpn.nmconnection", networkManagerConnection)
-	n.startNetworkManager()
-}
-
-// startNetworkManager starts it with the files that it has been given.
-func (n *netns) startNetworkManager() {
-	n.t.Helper()
-	n.start("bus", "dbus-daemon", "--system", "--nofork", "--nopidfile")
-	n.eventually("the bus answers", func() bool {
-		return n.answers("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId")
-	})
-	n.start("NetworkManager", "NetworkManager", "--debug", "--log-level=DEBUG")
-	n.eventually("NetworkManager has started", func() bool { return n.answers("nmcli", "-w", "5", "general", "status") })
-}
-
-const (
-	networkManagerConf = `[main]
-plugins=keyfile
-auth-polkit=false
-
-[keyfile]
-unmanaged-devices=interface-name:eth*
-`
-	networkManagerConnection = `[connection]
-id=vpn
-uuid=6d3b7c9e-0f0a-4c3e-9a55-3f6d0c1e7a10
-type=tun
-interface-name=` + tunDevice + `
-
-[tun]
-mode=2
-vnet-hdr=true
-
-[ipv4]
-method=auto
-
-[ipv6]
-method=auto
-`
-)
-
-// dhcpcd starts it for all devices there will be.
-func (n *netns) dhcpcd() {
-	n.output("sh", "-c", "printf '"+strings.ReplaceAll(dhcpcdConf, "\n", "\\n")+"' >>/etc/dhcpcd.conf")
-	n.start("dhcpcd", "dhcpcd", "-B", "-d")
-}
-
-const dhcpcdConf = "\nallowinterfaces " + tunDevice + "\ninterface " + tunDevice + "\n"
-
-// udhcpcDaemon starts udhcpc for the adapter.
-func (n *netns) udhcpcDaemon() {
-	script := n.program("udhcpc.script", udhcpcScript)
-	n.start("udhcpc", "busybox", "udhcpc", "-f", "-i", tunDevice, "-O", "staticroutes", "-O", "search", "-s", script)
-}
-
-const udhcpcScript = `case $1 in
-deconfig)
-	ip link set dev $interface up
-	ip -4 addr flush dev $interface
-	;;
-bound|renew)
-	ip -4 addr flush dev $interface
-	ip addr add $ip/$mask dev $interface
-	set -- ${staticroutes:-${router:+0.0.0.0/0 $router}}
-	while [ $# -gt 1 ]; do
-		via="via $2 onlink"
-		[ $2 != 0.0.0.0 ] || via=
-		ip route replace $1 $via dev $interface
-		shift 2
-	done
-	for server in $dns; do echo nameserver $server; done >/etc/resolv.conf
-	;;
-esac`
-
-// dhclients starts Debian's, with Debian's script, for both families. The one
-// for DHCPv6 needs a link-local address that has been checked.
-func (n *netns) dhclients() {
-	n.settled()
-	for _, family := range []string{"-4", "-6"} {
-		n.start("dhclient "+family, "dhclient", family, "-d", "-v", "-pf", filepath.Join(n.dir, "dhclient"+family+".pid"), tunDevice)
-	}
-}
-
-func (n *netns) resolvers() (servers []string) {
-	for _, line := range strings.Split(n.resolvConf(), "\n") {
-		if server, ok := strings.CutPrefix(line, "nameserver "); ok {
-			servers = append(servers, server)
-		}
-	}
-	return servers
-}
-
-// udhcpc leases the address of the adapter, puts it there, and ends.
-func (n *netns) udhcpc(t *testing.T) {
-	t.Helper()
-	n.output("busybox", "udhcpc", "-f", "-q", "-n", "-t", "10", "-T", "1", "-i", tunDevice, "-s", n.program("udhcpc.script", udhcpcScript))
-}
 
 // feature is what a stack can have of the adapter: a column of the table.
 type feature string
@@ -176,6 +27,9 @@ const (
 )
 
 var features = []feature{ipv4Lease, ipv4Routes, names, ipv6Address, ipv6Routes, changedPush}
+
+// otherDNS is the name server that is pushed anew.
+var otherDNS = netip.MustParseAddr("192.0.2.99")
 
 // push is what a server pushes, and what a stack is to have of it.
 type push struct {
@@ -199,10 +53,10 @@ func pushes(topology string) (first, second push) {
 		reach4: []netip.Addr{serverIPv4, farIPv4}, reach6: []netip.Addr{serverIPv6, farIPv6},
 	}
 	second = push{
-		lines:   []string{"explicit-exit-notify 1", `push "redirect-gateway def1 ipv6"`, `push "dhcp-option DNS 10.8.0.53"`},
+		lines:   []string{"explicit-exit-notify 1", `push "redirect-gateway def1 ipv6"`, `push "dhcp-option DNS ` + otherDNS.String() + `"`},
 		routes4: []string{"0.0.0.0/1", "128.0.0.0/1"}, routes6: []string{"::/1", "8000::/1"},
-		dns:    []string{"10.8.0.53"},
-		reach4: []netip.Addr{serverIPv4, farIPv4}, reach6: []netip.Addr{serverIPv6, farIPv6},
+		dns:    []string{otherDNS.String()},
+		reach4: []netip.Addr{serverIPv4, farIPv4, otherDNS}, reach6: []netip.Addr{serverIPv6, farIPv6},
 	}
 	first.address6 = netip.MustParseAddr("fd00:8::1000")
 	second.address6 = netip.MustParseAddr("fd00:8::1077")
@@ -229,59 +83,77 @@ func (p push) ccd(topology string) string {
 	return fmt.Sprintf("ifconfig-push %v %s\nifconfig-ipv6-push %v/64 %v\n", p.address4.Addr(), peer, p.address6, serverIPv6)
 }
 
-// seen is what stacks had: by stack, feature and topology.
-type seen map[string]map[feature][]string
-
 // TestStacks: what a server pushes arrives where a host's own network
-// configuration asks the adapter, and again when the server pushes anew.
+// configuration asks the adapter, and again when the server pushes anew. It
+// holds docs/adapter.md against what was seen.
 func TestStacks(t *testing.T) {
+	culvert(t) // building it takes time that stacks would spend asking
+	met := newSightings()
+	together := make(chan struct{}, 8) // they wait more than they work
+	var all sync.WaitGroup
 	for _, stack := range upperStacks {
 		for _, topology := range topologies {
-			t.Run(stack.name+"/"+topology, func(t *testing.T) {
-				t.Parallel()
-				l := newLab(t)
-				e := ethernetLab{client: l.machine("c"), server: l.host("s")}
-				e.remote = l.join(e.client, e.server).b4
-				for _, far := range []netip.Addr{farIPv4, farIPv6, netip.MustParseAddr("10.8.0.53")} {
-					e.server.ip("addr", "add", netip.PrefixFrom(far, far.BitLen()).String(), "dev", "lo")
-				}
-				e.client.udev()
-				if stack.before != nil {
-					stack.before(e.client)
-				}
-				first, second := pushes(topology)
-				c := plain
-				c.topology = topology
-				server := e.serve(serverParty(t, c, first.lines...))
-				client := e.connect(t, topology, "adapter ethernet dhcp")
-				if stack.after != nil {
-					stack.after(e.client)
-				}
-				u := underStack{stack, e}
-				for _, f := range features[:5] {
-					u.check(t, f, first)
-				}
-				if t.Failed() {
-					return
-				}
-				dir := filepath.Join(e.server.dir, "ccd")
-				if err := os.Mkdir(dir, 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(dir, clientName), []byte(second.ccd(topology)), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				if err := server.stop(os.Interrupt); err != nil {
-					t.Fatal(err)
-				}
-				e.serve(serverParty(t, c, append(second.lines, "client-config-dir "+dir)...))
-				client.expect(initialized, 2, patience)
-				for _, f := range features[:5] {
-					u.check(t, f, second)
-				}
+			all.Go(func() {
+				together <- struct{}{}
+				defer func() { <-together }()
+				t.Run(stack.name+"/"+topology, func(t *testing.T) {
+					met.add(stack.name, topology, stackMeets(t, stack, topology))
+				})
 			})
 		}
 	}
+	all.Wait()
+	met.publish(t)
+}
+
+// stackMeets is the features of a stack that were seen; the test fails for each
+// of the others that the stack is to have.
+func stackMeets(t *testing.T, stack upperStack, topology string) (seen []feature) {
+	t.Helper()
+	l := newLab(t)
+	u := underStack{stack, ethernetLab{client: l.machine("c"), server: l.host("s")}}
+	u.remote = l.join(u.client, u.server).b4
+	for _, far := range []netip.Addr{farIPv4, farIPv6, otherDNS} {
+		u.server.ip("addr", "add", netip.PrefixFrom(far, far.BitLen()).String(), "dev", "lo")
+	}
+	u.client.udev()
+	if stack.before != nil {
+		stack.before(u.client)
+	}
+	first, second := pushes(topology)
+	c := plain
+	c.topology = topology
+	server := u.serve(serverParty(t, c, first.lines...))
+	client := u.connect(t, topology, stack.options()...)
+	if stack.after != nil {
+		stack.after(u.client)
+	}
+	if seen = u.check(t, first); t.Failed() {
+		return seen
+	}
+	if err := server.stop(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	u.serve(serverParty(t, c, append(second.lines, "client-config-dir "+u.server.ccd(second.ccd(topology)))...))
+	client.expect(initialized, 2, patience)
+	if u.check(t, second); !t.Failed() {
+		seen = append(seen, changedPush)
+	}
+	return seen
+}
+
+// ccd makes a directory with what the server has for the client alone.
+func (n *netns) ccd(text string) (dir string) {
+	n.t.Helper()
+	dir = filepath.Join(n.dir, "ccd")
+	err := os.Mkdir(dir, 0o755)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, clientName), []byte(text), 0o644)
+	}
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return dir
 }
 
 // underStack is a host whose adapter a stack has taken.
@@ -290,49 +162,59 @@ type underStack struct {
 	ethernetLab
 }
 
-// check waits until a feature of a push is there.
-func (u underStack) check(t *testing.T, f feature, want push) {
+// check waits for the features of a push, and returns those that came; the
+// test fails for each of the others that the stack is to have.
+func (u underStack) check(t *testing.T, want push) (seen []feature) {
 	t.Helper()
-	if u.lacks[f] != "" {
-		return
+	for _, f := range features {
+		look := u.looks(want)[f]
+		if look == nil || u.lacks[f] != "" {
+			continue
+		}
+		if got, ok := soon(look); ok {
+			seen = append(seen, f)
+		} else {
+			t.Errorf("%s, %v later: %s", f, patience, got)
+		}
 	}
-	var got string
-	u.eventually(t, f, &got, func() bool {
-		switch f {
-		case ipv4Lease:
+	return seen
+}
+
+// looks are how to see whether a feature of a push is there, and what there is.
+func (u underStack) looks(want push) map[feature]func() (got string, ok bool) {
+	return map[feature]func() (string, bool){
+		ipv4Lease: func() (string, bool) {
 			v4, _ := u.client.device(tunDevice)
-			got = fmt.Sprint(v4.prefix)
-			return v4.prefix == want.address4 && u.reaches(want.reach4[:1])
-		case ipv4Routes:
-			got = u.client.ip("-4", "route", "show", "dev", tunDevice)
-			return routed(got, want.routes4) && u.reaches(want.reach4)
-		case names:
+			return v4.prefix.String(), v4.prefix == want.address4 && u.reaches(want.reach4[:1])
+		},
+		ipv4Routes: func() (string, bool) {
+			got := u.client.ip("-4", "route", "show", "dev", tunDevice)
+			return got, routed(got, want.routes4) && u.reaches(want.reach4)
+		},
+		names: func() (string, bool) {
 			servers := u.dns(u.client)
-			got = strings.Join(servers, " ")
-			return !slices.ContainsFunc(want.dns, func(s string) bool { return !slices.Contains(servers, s) })
-		case ipv6Address:
+			missing := func(s string) bool { return !slices.Contains(servers, s) }
+			return strings.Join(servers, " "), !slices.ContainsFunc(want.dns, missing)
+		},
+		ipv6Address: func() (string, bool) {
 			_, v6 := u.client.device(tunDevice)
-			got = fmt.Sprint(v6.prefix)
-			return v6.prefix.Addr() == want.address6 && u.reaches(want.reach6[:1])
-		default:
-			got = u.client.ip("-6", "route", "show", "dev", tunDevice)
-			return routed(got, want.routes6) && (u.lacks[ipv6Address] != "" || u.reaches(want.reach6))
-		}
-	})
-}
-
-func (u underStack) eventually(t *testing.T, f feature, got *string, holds func() bool) {
-	t.Helper()
-	for range 75 {
-		if holds() {
-			return
-		}
-		u.client.pause()
+			return v6.prefix.String(), v6.prefix.Addr() == want.address6 && u.reaches(want.reach6[:1])
+		},
+		ipv6Routes: func() (string, bool) {
+			got := u.client.ip("-6", "route", "show", "dev", tunDevice)
+			return got, routed(got, want.routes6) && (u.lacks[ipv6Address] != "" || u.reaches(want.reach6))
+		},
 	}
-	t.Errorf("%s: %s", f, *got)
 }
 
-func (n *netns) pause() { n.try("sleep", "0.2") }
+// soon looks until what it looks for is there, or patience ends.
+func soon(look func() (got string, ok bool)) (got string, ok bool) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		if got, ok = look(); ok || time.Now().After(deadline) {
+			return got, ok
+		}
+	}
+}
 
 // routed reports whether routes to all destinations are shown.
 func routed(shown string, destinations []string) bool {

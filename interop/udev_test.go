@@ -59,7 +59,7 @@ func TestUdevAdapter(t *testing.T) {
 				client := e.connect(t, plain.topology, "adapter ethernet "+mode)
 				mac := e.client.mac(tunDevice)
 				if mode == "dhcp" {
-					e.client.udhcpc(t)
+					e.client.udhcpc(t, tunDevice)
 				}
 				e.client.ping(serverIPv4)
 				e.client.sameMAC(t, tunDevice, mac)

@@ -16,6 +16,7 @@ type keeper struct {
 	failures int         // since the last connection that was up
 	waiting  *time.Timer // for the other host to call
 	wasAlone bool        // when last looked
+	wasUp    bool
 }
 
 // keep runs the tunnel to its end.
@@ -56,7 +57,12 @@ func (k *keeper) look(ctx context.Context) error {
 		k.wasAlone = alone
 		k.waiting.Reset(k.patience())
 	}
-	if current := k.sides.current.Load(); current != nil {
+	current := k.sides.current.Load()
+	if current == nil && k.wasUp {
+		k.remotes.StayAnew() // it may have moved
+	}
+	k.wasUp = current != nil
+	if current != nil {
 		k.failures = 0
 		k.remotes.Reached()
 		return k.refresh(ctx, current.nearest())

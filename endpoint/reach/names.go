@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,20 +104,30 @@ func (n *Names) carried(t Tunnel, servers []hostnet.NameServer) (list []netip.Ad
 }
 
 // ask asks for a name, and for those that it may be short for.
-func (n *Names) ask(ctx context.Context, r hostnet.Resolvers, network, host string) (addrs []netip.Addr, err error) {
-	for _, name := range candidates(host, r) {
-		addrs, err = n.askServers(ctx, r, network, name)
-		if err == nil || !isNotFound(err) {
+func (n *Names) ask(ctx context.Context, r hostnet.Resolvers, network, host string) ([]netip.Addr, error) {
+	names := candidates(host, r)
+	var a answer
+	for i, name := range names {
+		a = n.askServers(ctx, r, network, name, i == len(names)-1)
+		if a.err == nil || ctx.Err() != nil {
 			break
 		}
+		r.Servers = lead(r.Servers, a.from)
 	}
 	switch {
-	case err == nil:
-		return addrs, nil
-	case isNotFound(err):
-		return nil, fmt.Errorf("asked past the tunnel: %w", err)
+	case a.err == nil:
+		return a.addrs, nil
+	case isNotFound(a.err):
+		return nil, fmt.Errorf("asked past the tunnel: %w", a.err)
 	}
-	return nil, fmt.Errorf("asked past the tunnel: %w%s", err, localHint(r.Servers))
+	return nil, fmt.Errorf("asked past the tunnel: %w%s", a.err, localHint(r.Servers))
+}
+
+// lead puts the server that answered, for better or worse, before those that
+// were silent.
+func lead(servers []hostnet.NameServer, answered hostnet.NameServer) []hostnet.NameServer {
+	others := slices.DeleteFunc(slices.Clone(servers), func(s hostnet.NameServer) bool { return s == answered })
+	return append([]hostnet.NameServer{answered}, others...)
 }
 
 // candidates are the whole names that a host's may stand for, in the order to
@@ -152,51 +163,51 @@ func localHint(servers []hostnet.NameServer) string {
 	return ""
 }
 
-// stagger is the longest time for which a server is waited for before another
-// is asked, too.
-const stagger = time.Second
+// patience is the longest time that a server has before another is asked, too, or
+// the same once more.
+const patience = time.Second
 
 // answer is what a server came to.
 type answer struct {
+	from  hostnet.NameServer
 	addrs []netip.Addr
 	err   error
 }
 
-// askServers asks one server after the other, and takes the first answer of any,
-// be it that there is no such name.
-func (n *Names) askServers(ctx context.Context, r hostnet.Resolvers, network, name string) ([]netip.Addr, error) {
+// askServers asks the servers in turn, each as often as r says, and takes the
+// first answer of any, be it that there is no such name. A server that fails
+// makes place for the next at once. When all had their turn, and some failed, the
+// silent ones are waited for only if name is the last to ask for.
+func (n *Names) askServers(ctx context.Context, r hostnet.Resolvers, network, name string, last bool) answer {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	left := len(r.Servers) * max(r.Attempts, 1)
-	answers := make(chan answer, left)
+	answers := make(chan answer, len(r.Servers)*r.Attempts)
 	next := time.NewTimer(0)
 	defer next.Stop()
-	err := errors.New("there is no name server")
-	for begun, ended := 0, 0; ended < left; {
+	for begun, waiting := 0, 0; ; {
 		select {
 		case <-next.C:
-			server := r.Servers[begun%len(r.Servers)]
-			go func() {
-				addrs, err := n.askServer(ctx, server, network, name)
-				answers <- answer{addrs, err}
-			}()
-			if begun++; begun < left {
-				next.Reset(min(r.Timeout, stagger))
+			if begun < cap(answers) {
+				server := r.Servers[begun%len(r.Servers)]
+				go func() { answers <- n.askServer(ctx, server, network, name) }()
+				begun++
+				waiting++
 			}
+			next.Reset(min(r.Timeout, patience))
 		case a := <-answers:
-			ended++
-			if a.err == nil || isNotFound(a.err) {
-				return a.addrs, a.err
-			}
-			err = a.err
-			if begun < left {
+			waiting--
+			switch turn := begun < len(r.Servers); {
+			case a.err == nil, isNotFound(a.err):
+				return a
+			case turn:
 				next.Reset(0)
+			case waiting == 0 || !last:
+				return a
 			}
 		case <-ctx.Done():
-			return nil, fmt.Errorf("no answer from %s: %w", serverList(r.Servers), context.Cause(ctx))
+			return answer{err: fmt.Errorf("no answer from %s: %w", serverList(r.Servers), context.Cause(ctx))}
 		}
 	}
-	return nil, err
 }
 
 func serverList(servers []hostnet.NameServer) string {
@@ -207,7 +218,7 @@ func serverList(servers []hostnet.NameServer) string {
 	return strings.Join(list, ", ")
 }
 
-func (n *Names) askServer(ctx context.Context, s hostnet.NameServer, network, name string) ([]netip.Addr, error) {
+func (n *Names) askServer(ctx context.Context, s hostnet.NameServer, network, name string) answer {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		conn, err := n.dial(ctx, network, s)
 		if err == nil { // who answers later than another is not waited for
@@ -222,7 +233,7 @@ func (n *Names) askServer(ctx context.Context, s hostnet.NameServer, network, na
 		named.Server = s.Addr.String()
 		err = &named
 	}
-	return addrs, err
+	return answer{s, addrs, err}
 }
 
 func (n *Names) dial(ctx context.Context, network string, s hostnet.NameServer) (net.Conn, error) {

@@ -223,8 +223,15 @@ func FuzzFrame(f *testing.F) {
 	} {
 		f.Add(b)
 	}
+	_, real := readRecordings(f)
+	for _, r := range real {
+		f.Add(r.frame)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := newMachine(pushed)
+		if len(b) >= frame.HeaderLen {
+			m.macs.Store(&macs{frame.MAC(b[6:]), gateway})
+		}
 		p := pkt(b)
 		switch k, _ := m.sort(p); k {
 		case carried:

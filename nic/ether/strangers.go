@@ -39,6 +39,6 @@ func (n *NIC) stranger(p *buf.Packet) {
 	adapter := n.segment.macs.Load().adapter
 	n.machine.log.Warn(fmt.Sprintf("frames from %v are dropped, the adapter is %v: the tunnel behind it carries IP, for this host alone. "+
 		"A bridge that the adapter is a port of needs the adapter's address (`ip link set dev BRIDGE address %v`) or the adapter the bridge's (`lladdr %v`); "+
-		"instead of a macvlan on top, use an ipvlan, which has the adapter's address; machines behind a bridge need a tunnel of Ethernet (`dev tap`)",
+		"a macvlan on top needs mode passthru, which has the adapter's address; machines behind a bridge need a tunnel of Ethernet (`dev tap`)",
 		h.Src, adapter, adapter, h.Src), "adapter", n.Name())
 }

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"time"
+	"syscall"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"culvert/nic"
@@ -51,71 +52,85 @@ func (d *Device) Follow(told func(frame.MAC)) error {
 	if d.kind != nic.Ethernet {
 		return nil
 	}
-	link, err := netlink.LinkByName(d.name)
-	if err != nil {
-		return fmt.Errorf("tuntap: %s: read its MAC address: %w", d.name, err)
-	}
-	f := &follower{index: link.Attrs().Index, told: told, done: d.done}
-	changes, err := f.subscribe()
+	f, err := follow(d.name, told)
 	if err != nil {
 		return fmt.Errorf("tuntap: %s: follow its MAC address: %w", d.name, err)
 	}
-	go f.run(changes)
+	go f.run()
+	go func() {
+		<-d.done
+		f.close()
+	}()
 	return nil
 }
 
-// follower passes on the address of a device.
+// follower passes on the address of a device. Its sockets stay in the network
+// namespace of the goroutine that made them.
 type follower struct {
-	index int
-	told  func(frame.MAC)
-	last  frame.MAC
-	done  <-chan struct{}
+	index   int
+	told    func(frame.MAC)
+	last    frame.MAC
+	changes *nl.NetlinkSocket
+	asking  *netlink.Handle
 }
 
-// subscribe asks for changes, and then tells what there is, so that nothing in
+// follow asks for changes, and then tells what there is, so that nothing in
 // between is missed.
-func (f *follower) subscribe() (<-chan netlink.LinkUpdate, error) {
-	changes := make(chan netlink.LinkUpdate)
-	if err := netlink.LinkSubscribe(changes, f.done); err != nil {
+func follow(name string, told func(frame.MAC)) (f *follower, err error) {
+	f = &follower{told: told}
+	if f.changes, err = nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK); err != nil {
 		return nil, err
 	}
-	if link, err := netlink.LinkByIndex(f.index); err == nil { // else it is gone
-		f.tell(link.Attrs())
+	if f.asking, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+		f.changes.Close()
+		return nil, err
 	}
-	return changes, nil
+	link, err := f.asking.LinkByName(name)
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	f.index = link.Attrs().Index
+	f.tell(link)
+	return f, nil
 }
 
-// run passes on changes until the device is closed. A subscription ends before
-// that where the kernel had more to say than there was room for.
-func (f *follower) run(changes <-chan netlink.LinkUpdate) {
+func (f *follower) close() {
+	f.changes.Close()
+	f.asking.Close()
+}
+
+// run passes on changes until the sockets are closed.
+func (f *follower) run() {
 	for {
-		for c := range changes {
-			if c.Header.Type == unix.RTM_NEWLINK {
-				f.tell(c.Attrs())
+		messages, from, err := f.changes.Receive()
+		switch {
+		case errors.Is(err, unix.ENOBUFS): // some were lost
+			if link, err := f.asking.LinkByIndex(f.index); err == nil {
+				f.tell(link)
+			}
+		case err != nil:
+			return
+		case from.Pid == nl.PidKernel:
+			for _, m := range messages {
+				f.read(m)
 			}
 		}
-		if changes = f.renew(); changes == nil {
-			return
-		}
 	}
 }
 
-// renew subscribes again, nil when the device was closed.
-func (f *follower) renew() <-chan netlink.LinkUpdate {
-	const pause = 200 * time.Millisecond
-	for {
-		select {
-		case <-f.done:
-			return nil
-		case <-time.After(pause):
-		}
-		if changes, err := f.subscribe(); err == nil {
-			return changes
-		}
+func (f *follower) read(m syscall.NetlinkMessage) {
+	header := unix.NlMsghdr(m.Header)
+	if header.Type != unix.RTM_NEWLINK {
+		return
+	}
+	if link, err := netlink.LinkDeserialize(&header, m.Data); err == nil {
+		f.tell(link)
 	}
 }
 
-func (f *follower) tell(a *netlink.LinkAttrs) {
+func (f *follower) tell(link netlink.Link) {
+	a := link.Attrs()
 	if a.Index != f.index || len(a.HardwareAddr) != len(f.last) {
 		return
 	}

@@ -37,12 +37,13 @@ const (
 var ErrMalformed = errors.New("malformed DHCP message")
 
 // renewal is how soon a client asks again at the latest, so that it learns what
-// was pushed since. It costs a few packets that stay on the machine.
-const renewal = time.Minute
+// was pushed since, where it takes no note of the carrier (NetworkManager of a
+// TAP device, dhclient). It costs a few packets that stay on the machine.
+const renewal = 30 * time.Second
 
 // times are after how long a client asks this server again (T1), and any server
 // (T2): by the shares of RFC 2131 section 4.4.5 and RFC 8415 section 14.2 for
-// leases of up to two minutes.
+// leases of up to a minute.
 func times(lease time.Duration) (t1, t2 time.Duration) {
 	t1 = min(lease/2, renewal)
 	return t1, min(lease/8*7, 2*t1)

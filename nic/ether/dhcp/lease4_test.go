@@ -71,31 +71,31 @@ func TestAnswers4(t *testing.T) {
 		reply   string // kind, addresses, times
 	}{
 		"discover": {ask(dhcpv4.MessageTypeDiscover), broadcast, Offered,
-			"OFFER 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
+			"OFFER 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 30s 1m0s"},
 		"discover, deaf to unicast": {ask(dhcpv4.MessageTypeDiscover, dhcpv4.WithBroadcast(true)), broadcast, Offered,
-			"OFFER 10.8.0.254 to all, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
+			"OFFER 10.8.0.254 to all, yours 10.8.0.6 for 1h0m0s 30s 1m0s"},
 		"discover another": {ask(dhcpv4.MessageTypeDiscover, wants("10.8.0.7")), broadcast, Offered,
-			"OFFER 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
+			"OFFER 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 30s 1m0s"},
 		"select": {ask(dhcpv4.MessageTypeRequest, server("10.8.0.254"), wants("10.8.0.6")), broadcast, Leased,
-			"ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
+			"ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 30s 1m0s"},
 		"select a wrong address": {ask(dhcpv4.MessageTypeRequest, server("10.8.0.254"), wants("10.8.0.7")), broadcast, Refused,
 			"NAK 10.8.0.254 to all"},
 		"select another server": {ask(dhcpv4.MessageTypeRequest, server("10.8.0.9"), wants("10.8.0.6")), broadcast, Ignored, ""},
-		"reboot":                {ask(dhcpv4.MessageTypeRequest, wants("10.8.0.6")), broadcast, Leased, "ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
+		"reboot":                {ask(dhcpv4.MessageTypeRequest, wants("10.8.0.6")), broadcast, Leased, "ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 30s 1m0s"},
 		"reboot elsewhere":      {ask(dhcpv4.MessageTypeRequest, wants("192.168.1.9")), broadcast, Refused, "NAK 10.8.0.254 to all"},
 		"renew": {ask(dhcpv4.MessageTypeRequest, from("10.8.0.6")), unicast, Leased,
-			"ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
+			"ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 30s 1m0s"},
 		"renew what was pushed before": {ask(dhcpv4.MessageTypeRequest, from("10.7.0.6")), "10.7.0.254", Refused,
 			"NAK 10.7.0.254 to all and 10.7.0.6"},
-		"rebind":                       {ask(dhcpv4.MessageTypeRequest, from("10.8.0.6")), broadcast, Leased, "ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
+		"rebind":                       {ask(dhcpv4.MessageTypeRequest, from("10.8.0.6")), broadcast, Leased, "ACK 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 30s 1m0s"},
 		"rebind another":               {ask(dhcpv4.MessageTypeRequest, from("10.8.0.7")), broadcast, Refused, "NAK 10.8.0.254 to all and 10.8.0.7"},
 		"request without an address":   {ask(dhcpv4.MessageTypeRequest), broadcast, Refused, "NAK 10.8.0.254 to all"},
 		"inform":                       {ask(dhcpv4.MessageTypeInform, from("10.8.0.77")), broadcast, Informed, "ACK 10.8.0.254 to 10.8.0.77"},
 		"release":                      {ask(dhcpv4.MessageTypeRelease, from("10.8.0.6"), server("10.8.0.254")), unicast, Released, ""},
 		"decline":                      {ask(dhcpv4.MessageTypeDecline, wants("10.8.0.6"), server("10.8.0.254")), broadcast, Declined, ""},
 		"decline another server":       {ask(dhcpv4.MessageTypeDecline, wants("10.8.0.6"), server("10.8.0.9")), broadcast, Ignored, ""},
-		"discover with an identifier":  {ask(dhcpv4.MessageTypeDiscover, dhcpv4.WithOption(dhcpv4.OptClientIdentifier([]byte{1, 9}))), broadcast, Offered, "OFFER 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s id 0109"},
-		"discover, nobody's parameter": {ask(dhcpv4.MessageTypeDiscover, dhcpv4.WithRequestedOptions()), broadcast, Offered, "OFFER 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 1m0s 2m0s"},
+		"discover with an identifier":  {ask(dhcpv4.MessageTypeDiscover, dhcpv4.WithOption(dhcpv4.OptClientIdentifier([]byte{1, 9}))), broadcast, Offered, "OFFER 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 30s 1m0s id 0109"},
+		"discover, nobody's parameter": {ask(dhcpv4.MessageTypeDiscover, dhcpv4.WithRequestedOptions()), broadcast, Offered, "OFFER 10.8.0.254 to 10.8.0.6, yours 10.8.0.6 for 1h0m0s 30s 1m0s"},
 	} {
 		reply, outcome, err := pushed4.Answer(c.message, host, netip.MustParseAddr(c.sentTo))
 		if err != nil || outcome != c.outcome {
@@ -257,7 +257,7 @@ func TestRoutesUnasked(t *testing.T) {
 
 func TestShortLeases(t *testing.T) {
 	for lease, want := range map[time.Duration][2]time.Duration{
-		10 * time.Second: {5 * time.Second, 8750 * time.Millisecond}, time.Minute: {30 * time.Second, 52500 * time.Millisecond}, 365 * 24 * time.Hour: {time.Minute, 2 * time.Minute},
+		10 * time.Second: {5 * time.Second, 8750 * time.Millisecond}, time.Minute: {30 * time.Second, 52500 * time.Millisecond}, 365 * 24 * time.Hour: {30 * time.Second, time.Minute},
 	} {
 		if t1, t2 := times(lease); t1 != want[0] || t2 != want[1] {
 			t.Errorf("%v: %v %v, want %v", lease, t1, t2, want)

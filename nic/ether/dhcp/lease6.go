@@ -92,10 +92,13 @@ func (l Lease6) answer(m, a *dhcpv6.Message) Outcome {
 		a.AddOption(&dhcpv6.OptStatusCode{StatusCode: iana.StatusSuccess})
 		return Declined
 	}
-	a.AddOption(dhcpv6.OptInformationRefreshTime(renewal * 10)) // the least there is (RFC 8415 section 7.6)
+	a.AddOption(dhcpv6.OptInformationRefreshTime(leastRefresh))
 	l.names(a)
 	return Informed
 }
+
+// leastRefresh is the shortest there is (IRT_MINIMUM, RFC 8415 section 7.6).
+const leastRefresh = 10 * time.Minute
 
 func (l Lease6) solicit(m, a *dhcpv6.Message) Outcome {
 	outcome := l.grant(m, a)

@@ -76,7 +76,7 @@ func text6(t *testing.T, b []byte) string {
 
 func TestAnswers6(t *testing.T) {
 	ours, theirs := dhcpv6.WithServerID(pushed6.duid()), dhcpv6.WithServerID(&dhcpv6.DUIDUUID{UUID: [16]byte{1}})
-	const given = "fd00:8::6 1h0m0s 1h0m0s t 1m0s 2m0s"
+	const given = "fd00:8::6 1h0m0s 1h0m0s t 30s 1m0s"
 	const names = " dns [fd00:8::1] search [corp.example] ntp [fd00:8::2]"
 	pd := dhcpv6.WithOption(&dhcpv6.OptIAPD{})
 	for name, c := range map[string]struct {
@@ -95,7 +95,7 @@ func TestAnswers6(t *testing.T) {
 		"request":               {ask6(dhcpv6.MessageTypeRequest, clientID, ours, identity(1, "fd00:8::6")), Leased, "REPLY ia 1: " + given + names},
 		"request of another":    {ask6(dhcpv6.MessageTypeRequest, clientID, theirs, identity(1)), Ignored, ""},
 		"renew":                 {ask6(dhcpv6.MessageTypeRenew, clientID, ours, identity(1, "fd00:8::6")), Leased, "REPLY ia 1: " + given + names},
-		"renew a former":        {ask6(dhcpv6.MessageTypeRenew, clientID, ours, identity(1, "fd00:7::6")), Refused, "REPLY ia 1: " + given + " fd00:7::6 0s 0s t 1m0s 2m0s" + names},
+		"renew a former":        {ask6(dhcpv6.MessageTypeRenew, clientID, ours, identity(1, "fd00:7::6")), Refused, "REPLY ia 1: " + given + " fd00:7::6 0s 0s t 30s 1m0s" + names},
 		"rebind":                {ask6(dhcpv6.MessageTypeRebind, clientID, identity(1, "fd00:8::6")), Leased, "REPLY ia 1: " + given + names},
 		"confirm":               {ask6(dhcpv6.MessageTypeConfirm, clientID, identity(1, "fd00:8::6")), Leased, "REPLY Success"},
 		"confirm a former":      {ask6(dhcpv6.MessageTypeConfirm, clientID, identity(1, "fd00:7::6")), Refused, "REPLY NotOnLink"},

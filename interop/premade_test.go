@@ -1,0 +1,138 @@
+//go:build interop
+
+package interop
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// These tests put our Ethernet adapter on a device that is there already, or
+// another device on top of it.
+
+// TestAdapterPremade: a TAP device that stays when nobody has it open is taken
+// over whatever it was made for.
+func TestAdapterPremade(t *testing.T) {
+	for _, flags := range []string{"", "vnet_hdr", "multi_queue", "pi", "multi_queue vnet_hdr pi"} {
+		for _, mode := range []string{"adapter ethernet dhcp", "dev-type tap"} {
+			t.Run(mode+"/"+flags, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t)
+				e := ethernetLab{client: l.machine("c"), server: l.host("s")}
+				e.remote = l.join(e.client, e.server).b4
+				e.client.udev()
+				e.client.ip(append([]string{"tuntap", "add", "dev", tunDevice, "mode", "tap"}, strings.Fields(flags)...)...)
+				dev := tunDevice
+				if mode == "dev-type tap" {
+					dev = tapDevice
+					e.server.run(ours, e.server.tapServer("server 10.8.0.0 255.255.255.0")).up()
+					e.client.ip("link", "set", tunDevice, "name", tapDevice)
+					e.client.run(ours, e.client.tapClient(keys(t).client, e.remote)).up()
+				} else {
+					e.serve(serverParty(t, plain))
+					e.connect(t, plain.topology, mode)
+					e.client.udhcpc(t, tunDevice)
+				}
+				e.client.ping(serverIPv4)
+				e.client.udevDone()
+				e.client.ping(serverIPv4)
+				transfer(t, e.client, e.server, serverIPv4, 4<<20)
+				own, _ := e.client.device(dev)
+				transfer(t, e.server, e.client, own.prefix.Addr(), 4<<20)
+			})
+		}
+	}
+}
+
+// TestNetworkManagerTAP: NetworkManager keeps its connection on the device it
+// made, whatever it made it for.
+func TestNetworkManagerTAP(t *testing.T) {
+	for _, set := range []string{"", "vnet-hdr=true", "multi-queue=true", "pi=true", "multi-queue=true\nvnet-hdr=true\npi=true"} {
+		t.Run(set, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			e := ethernetLab{client: l.machine("c"), server: l.host("s")}
+			e.remote = l.join(e.client, e.server).b4
+			e.client.udev()
+			e.client.put("/etc/NetworkManager/NetworkManager.conf", networkManagerConf)
+			e.client.put("/etc/NetworkManager/system-connections/vpn.nmconnection", strings.Replace(networkManagerConnection, "vnet-hdr=true", set, 1))
+			e.client.startNetworkManager()
+			e.serve(serverParty(t, plain))
+			e.connect(t, plain.topology, "adapter ethernet dhcp")
+			if got, ok := soon(func() (string, bool) {
+				v4, _ := e.client.device(tunDevice)
+				return v4.prefix.String(), v4.prefix.IsValid()
+			}); !ok {
+				t.Fatalf("no address: %s", got)
+			}
+			e.client.ping(serverIPv4)
+			transfer(t, e.client, e.server, serverIPv4, 4<<20)
+			if out, _ := e.client.asks("nmcli", "-g", "GENERAL.STATE", "device", "show", tunDevice); !strings.HasPrefix(out, "100 ") {
+				t.Errorf("NetworkManager says %q of the device", out)
+			}
+		})
+	}
+}
+
+var strange = regexp.MustCompile(`WRN frames from [0-9a-f:]{17} are dropped, the adapter is [0-9a-f:]{17}`)
+
+// TestAdapterStrangers: of a bridge or macvlan on top, whose frames have
+// another address, the log says once why nothing comes through; and what it
+// says to do helps.
+func TestAdapterStrangers(t *testing.T) {
+	for name, c := range map[string]struct {
+		dev  string
+		make []string
+	}{
+		"macvlan": {"mv0", []string{"link add link " + tunDevice + " name mv0 type macvlan mode bridge"}},
+		"bridge":  {"br0", []string{"link add br0 address 02:00:5e:10:00:77 type bridge", "link set " + tunDevice + " master br0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			e := ethernetLab{client: l.machine("c"), server: l.host("s")}
+			e.remote = l.join(e.client, e.server).b4
+			e.client.udev()
+			e.serve(serverParty(t, plain))
+			client := e.connect(t, plain.topology, "adapter ethernet dhcp")
+			for _, command := range append(c.make, "link set "+c.dev+" up") {
+				e.client.ip(strings.Fields(command)...)
+			}
+			if out, answered := e.client.asks("busybox", "udhcpc", "-f", "-q", "-n", "-t", "4", "-T", "1", "-i", c.dev, "-s", "/bin/true"); answered {
+				t.Errorf("another address than the adapter's is served: %s", out)
+			}
+			client.expect(strange, 1, patience)
+			if name == "bridge" {
+				e.client.ip("link", "set", "dev", c.dev, "address", e.client.mac(tunDevice))
+				e.client.udhcpc(t, c.dev)
+				e.client.ping(serverIPv4)
+			}
+			if n := client.count(strange); n != 1 {
+				t.Errorf("said %d times", n)
+			}
+		})
+	}
+}
+
+// TestAdapterBridgeAddress: an adapter with the address of a bridge works as
+// its port.
+func TestAdapterBridgeAddress(t *testing.T) {
+	const mac = "02:00:5e:10:00:77"
+	l := newLab(t)
+	e := ethernetLab{client: l.machine("c"), server: l.host("s")}
+	e.remote = l.join(e.client, e.server).b4
+	e.client.udev()
+	e.client.ip("link", "add", "br0", "address", mac, "type", "bridge")
+	e.client.ip("link", "set", "br0", "up")
+	e.serve(serverParty(t, plain))
+	client := e.connect(t, plain.topology, "adapter ethernet dhcp", "lladdr "+mac)
+	e.client.ip("link", "set", tunDevice, "master", "br0")
+	e.client.udhcpc(t, "br0")
+	e.client.ping(serverIPv4)
+	e.client.udevDone()
+	e.client.ping(serverIPv4)
+	if n := client.count(strange); n != 0 {
+		t.Errorf("said %d times", n)
+	}
+}

@@ -1,0 +1,129 @@
+//go:build interop
+
+package tuntap
+
+import (
+	"net"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"culvert/nic"
+	"culvert/nic/frame"
+)
+
+var wanted = frame.MAC{2, 0, 0x5e, 0x10, 0, 1}
+
+func attributes(t *testing.T, name string) *netlink.LinkAttrs {
+	t.Helper()
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.Attrs()
+}
+
+// TestMAC: a new Ethernet device has the address it was named; one that was
+// there keeps its own.
+func TestMAC(t *testing.T) {
+	namespace(t)
+	var asked []string
+	o := Options{Kind: nic.Ethernet, Name: "tap%d", MAC: func(name string) frame.MAC { asked = append(asked, name); return wanted }}
+	if d := open(t, o); attributes(t, d.Name()).HardwareAddr.String() != wanted.String() || len(asked) != 1 || asked[0] != d.Name() {
+		t.Errorf("%s has %v; asked for %v", d.Name(), attributes(t, d.Name()).HardwareAddr, asked)
+	}
+	if _, err := Persist(nic.Ethernet, "mine", -1, -1); err != nil {
+		t.Fatal(err)
+	}
+	was := attributes(t, "mine").HardwareAddr.String()
+	o.Name = "mine"
+	if open(t, o); attributes(t, "mine").HardwareAddr.String() != was {
+		t.Error("a device that was there was given another address")
+	}
+	o = Options{Kind: nic.Ethernet, MAC: func(string) frame.MAC { return frame.MAC{} }}
+	if d := open(t, o); len(attributes(t, d.Name()).HardwareAddr) != 6 {
+		t.Error("no address where any would do")
+	}
+	o = Options{Kind: nic.Ethernet, MAC: func(string) frame.MAC { return frame.Broadcast }}
+	if d, err := Open(o); err == nil {
+		t.Errorf("%s has the address of a group", d.Name())
+	}
+}
+
+// TestFollow: an address is told at once, and whenever it changes, until the
+// device is closed; that of no other device.
+func TestFollow(t *testing.T) {
+	namespace(t)
+	d := open(t, Options{Kind: nic.Ethernet, MAC: func(string) frame.MAC { return wanted }})
+	told := make(chan frame.MAC, 10)
+	if err := d.Follow(func(m frame.MAC) { told <- m }); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-told; got != wanted {
+		t.Errorf("told of %v", got)
+	}
+	open(t, Options{Kind: nic.Ethernet})
+	for i := range byte(3) {
+		mac := frame.MAC{2, 0, 0x5e, 0x10, 1, i}
+		l, _ := netlink.LinkByName(d.Name())
+		if err := netlink.LinkSetHardwareAddr(l, net.HardwareAddr(mac[:])); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-told; got != mac {
+			t.Errorf("told of %v, not %v", got, mac)
+		}
+	}
+	if err := open(t, Options{Kind: nic.IP}).Follow(func(frame.MAC) { t.Error("told of an address without Ethernet") }); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFollowsOn: where the kernel had more to say than there was room for, the
+// address there is in the end is told.
+func TestFollowsOn(t *testing.T) {
+	namespace(t)
+	d := open(t, Options{Kind: nic.Ethernet, MAC: func(string) frame.MAC { return wanted }})
+	told, first, wait := make(chan frame.MAC, 10), true, make(chan struct{})
+	if err := d.Follow(func(m frame.MAC) {
+		if !first && m[4] == 1 {
+			<-wait
+		}
+		first = false
+		told <- m
+	}); err != nil {
+		t.Fatal(err)
+	}
+	<-told
+	l, _ := netlink.LinkByName(d.Name())
+	for i := range 3000 {
+		mac := frame.MAC{2, 0, 0x5e, 0x10, 1, byte(i)}
+		if err := netlink.LinkSetHardwareAddr(l, net.HardwareAddr(mac[:])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := frame.MAC{2, 0, 0x5e, 0x10, 9, 9}
+	if err := netlink.LinkSetHardwareAddr(l, net.HardwareAddr(last[:])); err != nil {
+		t.Fatal(err)
+	}
+	close(wait)
+	for m := range told {
+		if m == last {
+			break
+		}
+	}
+}
+
+func TestCarrier(t *testing.T) {
+	namespace(t)
+	d := open(t, Options{Kind: nic.Ethernet})
+	up(t, d.Name())
+	for _, on := range []bool{false, true, false, true} {
+		if err := d.SetCarrier(on); err != nil {
+			t.Fatal(err)
+		}
+		if got := attributes(t, d.Name()).RawFlags&unix.IFF_LOWER_UP != 0; got != on {
+			t.Errorf("plugged in %v, not %v", got, on)
+		}
+	}
+}
