@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"culvert/session/negotiate"
+	"culvert/session/wire"
 )
 
 // StatusPath is where a process is asked for its Status, by GET.
@@ -26,13 +27,14 @@ type Status struct {
 // Peer is one that is connected. Bytes are those of the data channel, from and
 // to the peer.
 type Peer struct {
-	Name     string     `json:"name"`
-	Remote   string     `json:"remote"`
-	IPv4     netip.Addr `json:"ipv4,omitzero"`
-	IPv6     netip.Addr `json:"ipv6,omitzero"`
-	Since    time.Time  `json:"since,omitzero"`
-	BytesIn  uint64     `json:"bytes_in"`
-	BytesOut uint64     `json:"bytes_out"`
+	Name     string       `json:"name"`
+	PeerID   *wire.PeerID `json:"peer_id,omitempty"` // of a server's client
+	Remote   string       `json:"remote"`
+	IPv4     netip.Addr   `json:"ipv4,omitzero"`
+	IPv6     netip.Addr   `json:"ipv6,omitzero"`
+	Since    time.Time    `json:"since,omitzero"`
+	BytesIn  uint64       `json:"bytes_in"`
+	BytesOut uint64       `json:"bytes_out"`
 }
 
 // Append appends the status as text, as it is at a time.
@@ -46,7 +48,11 @@ func (s *Status) Append(b []byte, now time.Time) []byte {
 				b = fmt.Appendf(b, "  %v", a)
 			}
 		}
-		b = fmt.Appendf(b, "  %d bytes in, %d out\n", p.BytesIn, p.BytesOut)
+		b = fmt.Appendf(b, "  %d bytes in, %d out", p.BytesIn, p.BytesOut)
+		if p.PeerID != nil {
+			b = fmt.Appendf(b, "  peer-id %d", *p.PeerID)
+		}
+		b = append(b, '\n')
 	}
 	if len(s.Drops) == 0 {
 		return append(b, "dropped: nothing\n"...)

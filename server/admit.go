@@ -48,7 +48,6 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 	c.greeted.Store(true)
 	c.name = s.certificateName(h)
 	c.certName = c.name
-	c.takesUpdates.Store(h.PeerInfo.Has(negotiate.ProtoPushUpdate))
 	c.agent = negotiate.Printable(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
 	s.check(c, now, h, func(now time.Time, v auth.Verdict) {
 		if !v.OK {

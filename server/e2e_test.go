@@ -337,33 +337,3 @@ func TestServerSendsOn(t *testing.T) {
 		})
 	}
 }
-
-// TestPushUpdate: what a server pushed is changed while clients are connected,
-// those of a name or all; others hear nothing of it.
-func TestPushUpdate(t *testing.T) {
-	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
-		s := w.serve(`push "route 10.1.0.0 255.255.0.0"`)
-		a, b := w.connect("anna", ""), w.connect("ben", "")
-		told, err := s.PushUpdate("anna", []string{"-route", "route 10.2.0.0 255.255.0.0"})
-		if told != 1 || err != nil {
-			t.Errorf("told %d: %v", told, err)
-		}
-		const changed = "the server changed what it pushed"
-		w.until(time.Second, "told", func() bool { return logged(&a.process, changed) })
-		exchange(t, s, a)
-		if logged(&b.process, changed) {
-			t.Error("the other client was told, too")
-		}
-		if told, err = s.PushUpdate("", []string{"route 10.3.0.0 255.255.0.0"}); told != 2 || err != nil {
-			t.Errorf("told %d: %v", told, err)
-		}
-		w.until(time.Second, "both told", func() bool { return logged(&b.process, changed) })
-		if _, err := s.PushUpdate("", []string{"ifconfig 10.8.0.9 255.255.255.0"}); err == nil {
-			t.Error("another address was pushed")
-		}
-		exchange(t, s, b)
-		if a.ups+b.ups != 2 {
-			t.Error("a client had to connect anew")
-		}
-	})
-}

@@ -41,7 +41,6 @@ type client struct {
 	port         atomic.Pointer[segment.Port]
 	greeted      atomic.Bool // it has said who it is
 	warnedSource atomic.Bool
-	takesUpdates atomic.Bool  // PUSH_UPDATE
 	moveLogged   atomic.Int64 // when one of its moves was, Unix time in nanoseconds
 }
 

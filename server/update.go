@@ -1,53 +1,149 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"culvert/config"
+	"culvert/session"
 	"culvert/session/negotiate"
+	"culvert/session/wire"
+)
+
+// Update changes what was pushed to clients while they are connected
+// (PUSH_UPDATE). Each option takes the place of all of its name; "-name" takes
+// them back; with "?" ("?name value", "-?name") clients that cannot do so go on,
+// where others connect anew.
+//
+// Clients that connect later get what the configuration says.
+type Update struct {
+	Names   []string      // clients with one of these names, or
+	PeerIDs []wire.PeerID // one of these peer-ids
+	All     bool          // or all there are
+	Options []string
+}
+
+// Updated is whom an Update reached, by name.
+type Updated struct {
+	Told []string
+	// Unable do not take changes while connected: theirs is what the
+	// configuration says, once they connect again.
+	Unable []string
+	// Missing are names and peer-ids of which no client is connected.
+	Missing []string
+}
+
+// errNoOption, errNoClient: what an Update lacks.
+var (
+	errNoOption = errors.New(`no option given; write such as "route 10.1.0.0 255.255.0.0" or "-route"`)
+	errNoClient = errors.New("no client given: name some, or say that all are meant, but not both")
 )
 
 // leased are what a client is pushed of its lease: another address would be
 // one it is not known by.
 var leased = []string{"ifconfig", "ifconfig-ipv6"}
 
-// PushUpdate changes what was pushed to the clients of a name, all of them
-// where name is "", while they are connected (PUSH_UPDATE). Each option takes
-// the place of all of its name; "-name" takes them back; with "?" ("-?name")
-// clients that cannot do so go on, others connect anew. It returns how many
-// clients are told; those that do not take changes are left out. It fails when
-// an option cannot be sent, and then nobody is told.
-//
-// Clients that connect later get what the configuration says.
-func (s *Server) PushUpdate(name string, options []string) (told int, err error) {
-	if len(options) == 0 {
-		return 0, fmt.Errorf("push update: no option given; write such as \"route 10.1.0.0 255.255.0.0\" or \"-route\"")
+// check reports what a push update cannot carry, and why.
+func (u *Update) check() error {
+	if u.All == (len(u.Names)+len(u.PeerIDs) > 0) {
+		return errNoClient
 	}
-	for _, option := range options {
+	if len(u.Options) == 0 {
+		return errNoOption
+	}
+	for _, option := range u.Options {
 		first, _, _ := strings.Cut(strings.TrimLeft(option, "-?"), " ")
 		if slices.Contains(leased, first) {
-			return 0, fmt.Errorf("push update: %s: a client's address is leased when it connects; give it another by client-config-dir", first)
+			return fmt.Errorf("%s: a client's address is leased when it connects; give it another by client-config-dir", first)
+		}
+		if err := config.CheckUpdate(option); err != nil {
+			return err
 		}
 	}
-	if _, err := negotiate.PushUpdate(options); err != nil {
-		return 0, fmt.Errorf("push update: %w", err)
+	_, err := negotiate.PushUpdate(u.Options)
+	return err
+}
+
+// updateTime is how long clients may take to be told. Only one that is leaving
+// needs any of it.
+const updateTime = 2 * time.Second
+
+// PushUpdate tells clients of a change. It fails when an option cannot be sent,
+// and then nobody is told.
+func (s *Server) PushUpdate(u Update) (Updated, error) {
+	if err := u.check(); err != nil {
+		return Updated{}, fmt.Errorf("push update: %w", err)
 	}
-	for _, c := range s.table.established() {
-		if name != "" && c.name != name {
-			continue
-		}
-		if !c.takesUpdates.Load() {
-			s.log.Warn("the client does not take changes while it is connected; they reach it when it connects again", "client", c.name)
-			continue
-		}
-		told++
-		c.Do(func(time.Time) {
-			if err := c.Session.PushUpdate(options); err != nil {
-				s.log.Warn("the change could not be told", "client", c.name, "error", err)
+	clients, missing := s.meant(u)
+	done := Updated{Told: []string{}, Unable: []string{}, Missing: missing}
+	type answer struct {
+		from *client
+		err  error
+	}
+	waiting, answers := make(map[*client]bool), make(chan answer, len(clients))
+	for _, c := range clients {
+		waiting[c] = true
+		c.Do(func(time.Time) { answers <- answer{c, c.Session.PushUpdate(u.Options)} })
+	}
+	for limit := time.After(updateTime); len(waiting) > 0; {
+		select {
+		case a := <-answers:
+			delete(waiting, a.from)
+			done.add(a.from, a.err)
+		case <-limit:
+			for c := range waiting {
+				done.add(c, session.ErrNotIn)
 			}
-		})
+			clear(waiting)
+		}
 	}
-	return told, nil
+	done.sort()
+	s.log.Info("push update", "options", strings.Join(u.Options, ", "),
+		"told", len(done.Told), "unable", len(done.Unable), "missing", len(done.Missing))
+	return done, nil
+}
+
+// meant finds the clients of an update, and what it names that no client has.
+func (s *Server) meant(u Update) (clients []*client, missing []string) {
+	missing = []string{}
+	names, ids := make(map[string]bool), make(map[wire.PeerID]bool)
+	for _, c := range s.table.established() {
+		byName, byID := slices.Contains(u.Names, c.PeerName()), slices.Contains(u.PeerIDs, c.id)
+		names[c.PeerName()], ids[c.id] = true, true
+		if u.All || byName || byID {
+			clients = append(clients, c)
+		}
+	}
+	for _, name := range u.Names {
+		if !names[name] {
+			missing = append(missing, name)
+		}
+	}
+	for _, id := range u.PeerIDs {
+		if !ids[id] {
+			missing = append(missing, fmt.Sprint("peer-id ", id))
+		}
+	}
+	return clients, missing
+}
+
+// add notes what came of telling a client.
+func (u *Updated) add(c *client, err error) {
+	switch {
+	case err == nil:
+		u.Told = append(u.Told, c.PeerName())
+	case errors.Is(err, session.ErrNoUpdate):
+		u.Unable = append(u.Unable, c.PeerName())
+	default: // it is leaving
+		u.Missing = append(u.Missing, c.PeerName())
+	}
+}
+
+func (u *Updated) sort() {
+	for _, list := range [][]string{u.Told, u.Unable, u.Missing} {
+		slices.Sort(list)
+	}
 }

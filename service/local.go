@@ -95,6 +95,12 @@ func handler(c *config.Config, s tunnel, adapter string) http.Handler {
 	})
 	mux.Handle("GET "+trace.Path, trace.Handler(eyes, adapter, link))
 	mux.Handle("GET "+capture.Path, capture.Handler(capture.Road(eyes, role(s), adapter, link)))
+	if s, ok := s.(*server.Server); ok {
+		mux.Handle("POST "+manage.UpdatePath, manage.UpdateHandler(func(u manage.Update) (manage.Updated, error) {
+			done, err := s.PushUpdate(server.Update(u))
+			return manage.Updated(done), err
+		}))
+	}
 	return mux
 }
 
@@ -103,7 +109,7 @@ func peers(s tunnel) (list []manage.Peer) {
 	switch s := s.(type) {
 	case *server.Server:
 		for _, c := range s.Clients() {
-			list = append(list, manage.Peer{Name: c.Name, Remote: c.Remote.String(), IPv4: c.IPv4, IPv6: c.IPv6, Since: c.Since, BytesIn: c.BytesIn, BytesOut: c.BytesOut})
+			list = append(list, manage.Peer{Name: c.Name, PeerID: &c.PeerID, Remote: c.Remote.String(), IPv4: c.IPv4, IPv6: c.IPv6, Since: c.Since, BytesIn: c.BytesIn, BytesOut: c.BytesOut})
 		}
 	case *client.Client:
 		list = appendPeer(list, s.Server())

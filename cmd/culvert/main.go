@@ -84,6 +84,7 @@ compatible with OpenVPN on the wire and in its configuration language.
   culvert hub --uplink IF --nic NAME   many adapters on one uplink
   culvert swarm F --clients N          load a server with many clients
   culvert status | trace | capture     see what a running one does
+  culvert push-update --to NAME OPTION change what a running server pushed
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
 No root? Add --userspace to serve and connect: they need no device then.`,
@@ -92,7 +93,7 @@ No root? Add --userspace to serve and connect: they need no device then.`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(initCommand(), serveCommand(), renewCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
-		statusCommand(), traceCommand(), captureCommand(), swarmCommand())
+		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand())
 	return root
 }
 

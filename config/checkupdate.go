@@ -1,0 +1,65 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// CheckUpdate checks one option of a PUSH_UPDATE that a server is to send, such
+// as "route 10.1.0.0 255.255.0.0", "-route", "?tun-mtu 1400" or "-?dns": that a
+// client can change it while connected, and what it says. The error names what
+// was expected.
+func CheckUpdate(option string) error {
+	text, remove := strings.CutPrefix(option, "-")
+	text, optional := strings.CutPrefix(text, "?")
+	name, value, _ := strings.Cut(text, " ")
+	switch {
+	case name == "":
+		return fmt.Errorf("%s: an option has a name, such as in %s or %s", quote(option), quote("route 10.1.0.0 255.255.0.0"), quote("-route"))
+	case strings.ContainsFunc(option, unicode.IsControl):
+		return fmt.Errorf("%s: an option is one line of text", quote(option))
+	case optional && strings.HasPrefix(text, "-"):
+		return fmt.Errorf("%s: to take back what may be passed over, write %s", quote(option), quote("-?"+text[1:]))
+	case slices.Contains(keepaliveParts, name):
+		return fmt.Errorf("%s: clients change it as a part of keepalive: write such as %s", name, quote("keepalive 10 60"))
+	case !slices.Contains(updatable, name):
+		return fmt.Errorf("%s cannot change while a client is connected; these can: %s. All others reach clients by `push` when they connect again",
+			clip(name), strings.Join(without(updatable, keepaliveParts), ", "))
+	case remove && value != "":
+		return fmt.Errorf("%s: what is taken back is all of a name, without values: write %s", quote(option), quote("-"+name))
+	case remove:
+		return nil
+	}
+	return checkPushed(name, text)
+}
+
+// keepaliveParts stand in a push for keepalive, which an update has in one.
+var keepaliveParts = []string{"ping", "ping-restart"}
+
+func without(list, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(some, s) })
+}
+
+// checkPushed tries out what an option says. What this side does not support,
+// a client may.
+func checkPushed(name, option string) error {
+	options := expandPushed(option)
+	if name == "keepalive" && len(options) != 2 {
+		return fmt.Errorf("%s: expected two numbers of seconds, as in %s", quote(option), quote("keepalive 10 60"))
+	}
+	b := newBuilder(nil)
+	calls := b.lexPushed(options)
+	for _, note := range b.Notes {
+		return errors.New(note.Text)
+	}
+	for i := range calls {
+		b.apply(&calls[i], InPush)
+	}
+	for _, e := range b.errs {
+		return errors.New(e.about())
+	}
+	return nil
+}
