@@ -15,9 +15,9 @@ import (
 
 var putBack = regexp.MustCompile(`put back what this host had lost`)
 
-// soon is how long what was lost may stay so. It is far more than it takes, for
+// backAgain is how long what was lost may stay so. It is far more than it takes, for
 // machines that are busy.
-const soon = 10 * time.Second
+const backAgain = 10 * time.Second
 
 // uplink is the client's way out: its device, its addresses, and the router's
 // at the other end of the wire.
@@ -43,14 +43,14 @@ func (in *internet) use(was, is uplink) {
 func (in *internet) reaches(t *testing.T, at netip.Addr) time.Duration {
 	t.Helper()
 	began := time.Now()
-	for time.Since(began) < soon {
+	for time.Since(began) < backAgain {
 		argv := in.client.exec([]string{"ping", "-n", "-q", "-c", "1", "-W", "0.2", at.String()})
 		if exec.Command(argv[0], argv[1:]...).Run() == nil {
 			return time.Since(began)
 		}
 	}
-	t.Errorf("the tunnel does not carry %v after the uplink came back; routes:\n%s", soon, in.client.ip("route"))
-	return soon
+	t.Errorf("the tunnel does not carry %v after the uplink came back; routes:\n%s", backAgain, in.client.ip("route"))
+	return backAgain
 }
 
 // whoMade is what a route does not keep that somebody else makes again.
@@ -61,7 +61,7 @@ func (n *netns) becomes(want string) {
 	n.t.Helper()
 	var got string
 	want = whoMade.ReplaceAllString(want, "")
-	for began := time.Now(); time.Since(began) < soon; time.Sleep(50 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < backAgain; time.Sleep(50 * time.Millisecond) {
 		if got = whoMade.ReplaceAllString(n.state(), ""); got == want {
 			return
 		}
@@ -179,7 +179,7 @@ func TestTampering(t *testing.T) {
 	} {
 		before := step.host.state()
 		step.host.output(step.do...)
-		step.p.expect(regexp.MustCompile(putBack.String()+`.*`+step.said), 1, soon)
+		step.p.expect(regexp.MustCompile(putBack.String()+`.*`+step.said), 1, backAgain)
 		step.host.becomes(before)
 		if t.Failed() {
 			t.Fatalf("after %s:\n%s", what, step.p.log())
@@ -201,11 +201,11 @@ func TestRulesFlushed(t *testing.T) {
 	before := in.server.state()
 	for n, do := range [][]string{{"nft", "flush", "ruleset"}, {"nft", "flush", "table", "inet", "culvert-" + strings.TrimSpace(tunName(in.server))}, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}} {
 		in.server.output(do...)
-		server.expect(putBack, n+1, soon)
+		server.expect(putBack, n+1, backAgain)
 		in.server.becomes(before)
 		in.fetchFrom(t, in.webWire.b4, in.webWire.a4)
 	}
-	server.expect(regexp.MustCompile(`changed-by="nft of interop`), 1, soon)
+	server.expect(regexp.MustCompile(`changed-by="nft of interop`), 1, backAgain)
 }
 
 // tunName is the name of the host's only TUN device.
