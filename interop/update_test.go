@@ -38,11 +38,13 @@ func updateFromPeer(t *testing.T, e *encounter) {
 }
 
 // updateToPeer has this program's server do the same to a client of OpenVPN. That
-// one leaves names to a script, which is not there.
+// one makes its device anew each time, and leaves names to a script that is not
+// there.
 func updateToPeer(t *testing.T, e *encounter) {
 	tun := connect(t, e.pairing(), serverParty(t, plain), clientParty(t, plain))
-	for _, there := range []bool{true, false} {
+	for i, there := range []bool{true, false} {
 		tun.server.output(tun.server.command("push-update", append([]string{"--all", "--"}, update(there)...)...)...)
+		tun.clientProc.expect(initialized, 2+i, patience)
 		tun.client.awaitRoutes(there)
 	}
 	tun.exchange(t)
