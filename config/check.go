@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 )
 
 // checkWhole looks for settings that make no sense together. It runs when each
@@ -19,17 +20,25 @@ func (b *builder) checkWhole() {
 		b.checkPeer()
 	}
 	b.checkAuth()
-	b.checkFragment()
+	b.checkClashes()
 	sortByPlace(b.Notes, func(n Note) Pos { return n.Pos })
 }
 
-// problem reports a fault of the whole, at the directive most to do with it.
+// problem reports a fault of the whole, once, at the directive most to do with
+// it.
 func (b *builder) problem(directive, reason, mend string) {
 	pos, ok := b.given[directive]
+	if !ok && b.outer != nil {
+		b.outer.problem(directive, reason, mend)
+		return
+	}
 	if !ok {
 		pos, directive = b.start(), ""
 	}
-	b.fail(&Error{pos, directive, "", reason, mend})
+	fault := Error{pos, directive, "", reason, mend}
+	if !slices.ContainsFunc(b.errs, func(e *Error) bool { return *e == fault }) {
+		b.fail(&fault)
+	}
 }
 
 // start is the first file, or the command line where there is none.

@@ -156,5 +156,6 @@ func (b *builder) checkStatic() {
 	if !strings.HasSuffix(b.Cipher, "-CBC") || !slices.Contains(supportedCiphers, b.Cipher) {
 		b.problem("secret", "a static key needs a cipher in CBC mode, the same on both hosts", "add the line: cipher AES-256-CBC")
 	}
+	b.checkNoTLS()
 	b.note(b.at("secret"), "secret: who gets this key once can read all traffic, past and future; `culvert pair` makes a link with modern keys")
 }

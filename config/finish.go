@@ -54,6 +54,10 @@ func (b *builder) finish() (*Config, error) {
 	b.resolvePorts()
 	b.resolveLocals()
 	b.resolveTimers()
+	if len(b.errs) == 0 {
+		b.checkOtherRole()
+		b.checkWrittenEnds()
+	}
 	b.resolveRole()
 	b.Proto = b.ends(b.Proto)
 	b.resolveOuter()
@@ -94,6 +98,12 @@ func (b *builder) has(name string) bool {
 	return ok
 }
 
+// holds is has, and for a <connection> block whether the directive is in force
+// there.
+func (b *builder) holds(name string) bool {
+	return b.has(name) || b.outer != nil && b.outer.has(name)
+}
+
 func (b *builder) isServer() bool { return b.Mode == ModeServer }
 
 // resolveDev works out the adapter's kind from its name, unless dev-type says.
@@ -126,15 +136,13 @@ func (b *builder) resolveAddresses() error {
 // unless something says so, as since OpenVPN 2.6, nor does a host that calls
 // another over TCP.
 func (b *builder) resolvePorts() {
-	bind := b.has("bind") || b.has("lport") || b.has("local")
-	if b.isServer() {
-		b.NoBind = false
-	} else if (b.Pull || b.calls()) && !bind {
-		b.NoBind = true
-	}
+	bind := b.holds("bind") || b.holds("lport") || b.holds("local")
+	b.NoBind = !b.isServer() && (b.holds("nobind") || (b.Pull || b.calls()) && !bind)
 	if b.NoBind {
-		if b.has("lport") {
-			b.note(b.at("lport"), "lport: not used, because of nobind")
+		for _, name := range []string{"lport", "bind", "local"} {
+			if b.holds(name) {
+				b.problem(name, "asks for a way out of its own, and nobind for any", "keep one of the two")
+			}
 		}
 		b.LocalPort = 0
 		return

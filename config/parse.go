@@ -78,6 +78,7 @@ type builder struct {
 	first string // the first file
 	errs  []*Error
 	given map[string]Pos // where each directive stood last
+	outer *builder       // of a <connection> block: the rest
 
 	unknown  []refusal       // names without a row, planned ones: until the last line is read
 	optional map[string]bool // ignore-unknown-option

@@ -47,7 +47,7 @@ func (b *builder) resolveBlock(block connection) {
 	s := newBuilder(b.read)
 	whole := *b.Config
 	whole.Remotes, whole.Notes = nil, nil
-	s.Config = whole.clone()
+	s.Config, s.outer = whole.clone(), b
 	s.port, s.rport, s.lport = b.port, b.rport, b.lport
 	s.optional, s.forward, s.loaded = b.optional, b.forward, b.loaded
 	own := false

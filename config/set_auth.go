@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -178,6 +179,11 @@ func setAuthGenToken(b *builder, d *call) error {
 // setTLSCiphersuites keeps nothing: TLS 1.3 has only safe suites, and our TLS
 // does not let them be chosen.
 func setTLSCiphersuites(b *builder, d *call) error {
+	names := []string{"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"}
+	given := strings.Split(d.args[0], ":")
+	if !slices.ContainsFunc(given, func(name string) bool { return slices.Contains(names, strings.ToUpper(name)) }) {
+		return d.expected(d.args[0], "suites of TLS 1.3 with colons between, such as "+names[0])
+	}
 	b.remark(d, "not used: the suites of TLS 1.3 are all safe, and every common one is taken")
 	return nil
 }

@@ -129,7 +129,7 @@ func (b *builder) checkEthernet() {
 		}
 	}
 	if b.has("lladdr") && b.Adapter == AdapterIP {
-		b.note(b.at("lladdr"), "lladdr: only an Ethernet adapter has a MAC address, ignored here")
+		b.problem("lladdr", "only an Ethernet adapter has a MAC address", "remove the line, or write dev tap on both sides; or, over a tunnel that carries IP, adapter ethernet")
 	}
 }
 

@@ -37,6 +37,17 @@ func setCompLZO(b *builder, d *call) error {
 	return nil
 }
 
+// compresses reports whether a peer that follows it compresses what it sends.
+func (c Compression) compresses() bool {
+	switch c.Directive {
+	case "comp-lzo":
+		return c.Algorithm != "no"
+	case "compress":
+		return c.Algorithm == "lzo" || c.Algorithm == "lz4" || c.Algorithm == "lz4-v2"
+	}
+	return false
+}
+
 // remarkCompression speaks up about our own lines; a server pushes what others
 // need too.
 func (b *builder) remarkCompression(d *call) {
@@ -82,17 +93,21 @@ func setFragment(b *builder, d *call) error {
 	return nil
 }
 
-// checkFragment notes where no datagrams are sent that could be cut.
+// checkFragment refuses to cut datagrams where there are none.
 func (b *builder) checkFragment() {
-	datagrams := len(b.Remotes) == 0 && !b.Proto.TCP
-	if b.isServer() {
-		datagrams = slices.ContainsFunc(b.Listens(), func(l Listen) bool { return !l.Proto.TCP })
+	const reason = "there are no datagrams to cut over TCP, which cuts by itself"
+	datagrams := slices.ContainsFunc(b.Listens(), func(l Listen) bool { return !l.Proto.TCP })
+	if b.Fragment.Bytes > 0 && len(b.Remotes) == 0 && !datagrams {
+		b.problem("fragment", reason, "remove it on both sides")
 	}
 	for _, r := range b.Remotes {
-		datagrams = datagrams || !r.Proto.TCP
-	}
-	if b.Fragment.Bytes > 0 && !datagrams {
-		b.note(b.at("fragment"), "fragment: not used over TCP, which cuts by itself; remove it on both sides")
+		c := b.Config
+		if r.Settings != nil {
+			c = r.Settings
+		}
+		if c.Fragment.Bytes > 0 && r.Proto.TCP {
+			b.fail(&Error{r.Pos, "remote", r.Host, "cannot go with fragment: " + reason, "remove fragment on both sides, or write proto udp"})
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -270,15 +271,27 @@ func (b *builder) resolveOuter() {
 	if b.tcpNoDelay && b.isServer() {
 		b.Push = append(b.Push, "socket-flags TCP_NODELAY")
 	}
-	if b.PortShare != nil && b.isServer() && !b.listensTCP() {
-		b.note(b.at("port-share"), "port-share: there is no TCP port to share")
-	}
-	if p := b.HTTPProxy; p != nil && p.Host == "" {
-		b.note(b.at("http-proxy-option"), "http-proxy-option: not used, since there is no http-proxy")
-		b.HTTPProxy = nil
-	}
+	b.checkProxyDetails()
 	if b.HTTPProxy != nil && b.SOCKSProxy != nil {
 		b.fail(&Error{b.SOCKSProxy.Pos, "socks-proxy", "", "http-proxy is given too", "keep one of the two"})
+	}
+}
+
+// checkProxyDetails refuses details of an HTTP proxy where none is named, not
+// even in a <connection> block.
+func (b *builder) checkProxyDetails() {
+	named := slices.ContainsFunc(b.blocks, func(c connection) bool {
+		return slices.ContainsFunc(c.calls, func(d call) bool { return d.name == "http-proxy" })
+	})
+	const reason, mend = "there is no http-proxy that it could be of", "add the line: http-proxy HOST PORT; or remove this one"
+	if p := b.HTTPProxy; p != nil && p.Host == "" {
+		b.HTTPProxy = nil
+		if !named && b.has("http-proxy-option") {
+			b.problem("http-proxy-option", reason, mend)
+		}
+	}
+	if b.HTTPProxy == nil && !named && b.has("http-proxy-user-pass") {
+		b.problem("http-proxy-user-pass", reason, mend)
 	}
 }
 

@@ -2,10 +2,14 @@ package endpoint
 
 import (
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -366,5 +370,33 @@ func TestBadArmour(t *testing.T) {
 	}
 	if _, err := ClientWrapper(clientConfig(t, "auth SHA256\n"+block("tls-auth", test().static))); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOwnCertificateByProfile: a side whose own certificate is not of its
+// tls-cert-profile does not begin, since TLS would fail with every peer that
+// has the same.
+func TestOwnCertificateByProfile(t *testing.T) {
+	rsaKey := func(bits int) (key, cert string) {
+		k := must(rsa.GenerateKey(rand.Reader, bits))
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "rsa"}, NotAfter: time.Now().Add(time.Hour)}
+		der := must(x509.CreateCertificate(rand.Reader, template, template, k.Public(), k))
+		return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(k))})),
+			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	key, cert := rsaKey(2048)
+	for profile, good := range map[string]bool{"legacy": true, "preferred": true, "insecure": true, "suiteb": false} {
+		c := serverConfig(t, "tls-cert-profile "+profile)
+		if _, err := TLS(c, true, nil); err != nil {
+			t.Errorf("%s, ECDSA on P-256: %v", profile, err)
+		}
+		c.Key.Text, c.Cert.Text = []byte(key), []byte(cert)
+		_, err := TLS(c, true, nil)
+		if (err == nil) != good {
+			t.Errorf("%s, RSA of 2048 bits: %v", profile, err)
+		}
+		if err != nil && !(strings.Contains(err.Error(), "test.conf:") && strings.Contains(err.Error(), "`tls-cert-profile suiteb` demands ECDSA")) {
+			t.Errorf("%s: %v", profile, err)
+		}
 	}
 }

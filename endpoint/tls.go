@@ -73,6 +73,9 @@ func loadIdentity(c *config.Config) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fileError("cert", c.Cert, err)
 	}
+	if err := pki.CheckProfile([]*x509.Certificate{identity.Leaf}, c.TLSCertProfile); err != nil {
+		return tls.Certificate{}, fileError("cert", c.Cert, err) // what this side refuses, the other will
+	}
 	return identity, nil
 }
 

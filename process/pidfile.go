@@ -23,6 +23,22 @@ type pidFile struct {
 // number is what the file holds.
 func number() string { return strconv.Itoa(os.Getpid()) + "\n" }
 
+// CheckPIDFile reports that there is no directory for a file of a name, which
+// may be "".
+func CheckPIDFile(name string) error {
+	if name == "" {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(name))
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("not a directory")}
+	}
+	if err != nil {
+		return fmt.Errorf("writepid: %w; name a file in a directory that is there", err)
+	}
+	return nil
+}
+
 // Move writes the file under a name, "" for none, and removes the one before.
 func (f *pidFile) Move(name string) (err error) {
 	f.mu.Lock()

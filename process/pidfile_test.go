@@ -26,6 +26,11 @@ func TestPIDFile(t *testing.T) {
 	if err := PIDFile.Move(filepath.Join(t.TempDir(), "none", "c.pid")); err == nil {
 		t.Error("a directory that is not there is no fault")
 	}
+	for name, good := range map[string]bool{"": true, a: true, filepath.Join(a, "x"): false, filepath.Join(t.TempDir(), "none", "c.pid"): false} {
+		if err := CheckPIDFile(name); (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 }
 
 // TestPIDFileOfOthers: what is not this process's own is left alone, and what

@@ -80,9 +80,7 @@ func newLayout(c *config.Config) (*layout, error) {
 			return nil, err
 		}
 	}
-	if c.ServerIPv6.IsValid() {
-		l.divide6(c)
-	}
+	l.divide6(c)
 	if l.pool.count == 0 && l.pool6.count == 0 && c.ClientConfigDir == "" && !l.ethernet {
 		if c.ServerNoPool {
 			return nil, fmt.Errorf("server %v nopool: no client could get an address: add `ifconfig-pool START END`, or give each its own by client-config-dir and ifconfig-push", l.network)
@@ -113,12 +111,16 @@ func (l *layout) bridge(c *config.Config) error {
 	return nil
 }
 
-// divide6 cuts up the IPv6 network.
+// divide6 cuts up the IPv6 network, or takes the server's address and the pool
+// that are said one by one.
 func (l *layout) divide6(c *config.Config) {
-	l.network6 = c.ServerIPv6.Masked()
-	l.server6 = addrPlus(l.network6.Addr(), 1)
-	l.pool6 = range6(netip.PrefixFrom(addrPlus(l.network6.Addr(), firstIPv6(l.network6.Bits())), l.network6.Bits()))
-	if c.IfconfigPoolIPv6.IsValid() {
+	switch own := c.IfconfigIPv6; {
+	case c.ServerIPv6.IsValid():
+		l.network6 = c.ServerIPv6.Masked()
+		l.server6 = addrPlus(l.network6.Addr(), 1)
+		l.pool6 = range6(netip.PrefixFrom(addrPlus(l.network6.Addr(), firstIPv6(l.network6.Bits())), l.network6.Bits()))
+	case own != nil && c.IfconfigPoolIPv6.IsValid():
+		l.network6, l.server6 = own.Local.Masked(), own.Local.Addr()
 		l.pool6 = range6(c.IfconfigPoolIPv6)
 	}
 }

@@ -188,3 +188,14 @@ func TestPushListKeepsOrder(t *testing.T) {
 		t.Errorf("pushed %q", got)
 	}
 }
+
+// TestOwnPoolIPv6: the server's address and the clients' are said one by one.
+func TestOwnPoolIPv6(t *testing.T) {
+	l, err := layoutOf(t, "server 10.8.0.0 255.255.255.0\nifconfig-ipv6 fd00:8::5/64 fd00:8::6\nifconfig-ipv6-pool fd00:8::2000/64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.server6 != addr("fd00:8::5") || l.network6.String() != "fd00:8::/64" || newPool(l).lease(1).IPv6 != addr("fd00:8::2001") {
+		t.Errorf("server %v in %v, lease %v", l.server6, l.network6, newPool(l).lease(1).IPv6)
+	}
+}

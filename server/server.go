@@ -86,6 +86,9 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkDirs(c); err != nil {
+		return nil, err
+	}
 	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
 		restarts: make(chan struct{}, 1)}
 	if err := endpoint.Unlock(c, o.Ask); err != nil {

@@ -99,33 +99,6 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 	return err
 }
 
-// understood is what was understood of a configuration with faults.
-func understood(c *config.Config, err error) *config.Config {
-	var faults *config.FaultsError
-	switch {
-	case c != nil:
-		return c
-	case errors.As(err, &faults):
-		return faults.Understood
-	}
-	return new(config.Config)
-}
-
-// lastWords logs why this process ends where only the log might be read. A
-// worker's are its keeper's.
-func (l *life) lastWords(c *config.Config, err error) {
-	if l.worker != nil {
-		return
-	}
-	if l.log == nil {
-		var none error
-		if l.log, none = newLog(c, false); none != nil {
-			return
-		}
-	}
-	l.log.lastWords(err)
-}
-
 // inJail opens the log, and divides the process in two where rights are to be
 // given up.
 func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) (err error) {
@@ -134,6 +107,9 @@ func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) 
 	}
 	if l.worker != nil {
 		return l.serve(ctx, c, jail)
+	}
+	if err := process.CheckPIDFile(c.WritePID); err != nil {
+		return err
 	}
 	l.pidFile.Store(&c.WritePID)
 	defer func() {
@@ -163,6 +139,9 @@ func (l *life) keep() error {
 // reload reads the configuration again, for this process or its worker.
 func (l *life) reload() (*config.Config, error) {
 	c, err := l.load()
+	if err == nil {
+		err = process.CheckPIDFile(c.WritePID)
+	}
 	if err == nil {
 		l.pidFile.Store(&c.WritePID)
 	}
@@ -371,27 +350,6 @@ func (l *life) up(jail process.Jail) {
 		}
 		l.log.Info("root's rights are given up", "user", jail.Identity.UID, "group", jail.Identity.GID, "chroot", jail.Chroot)
 	})
-}
-
-// tell says that all is set up.
-func (l *life) tell() {
-	up := l.isUp
-	if l.worker != nil {
-		up = l.worker.Ready
-	}
-	if err := up(); err != nil {
-		l.failed(err)
-	}
-}
-
-// isUp makes this process known, once nothing keeps it from being at work: one
-// that finds its port taken has to leave the other's file alone.
-func (l *life) isUp() error {
-	if err := process.PIDFile.Move(*l.pidFile.Load()); err != nil {
-		return err
-	}
-	l.background.Report(nil)
-	return nil
 }
 
 // lines logs a text, whatever `verb` is.

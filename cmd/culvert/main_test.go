@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,6 +32,9 @@ func TestMistakenCommandLines(t *testing.T) {
 		"swarm main.go --target there":        {"--target", "there"},
 		"capture":                             {`"at", "output" not set`, "culvert capture --help"},
 		"status nowhere --state-dir /nowhere": {"nowhere is not running"},
+		"push-update --all -route":            {"-- -route", "culvert push-update --help"},
+		"push-update --peer-id 16777216 dns":  {"--peer-id 16777216", "culvert status"},
+		"push-update --state-dir /nowhere a":  {"nothing of the kind is running"},
 		"trace icmp --state-dir /nowhere":     {"nothing of the kind is running", "--state-dir"},
 	} {
 		err := execute(t.Context(), strings.Fields(line))
@@ -56,5 +60,12 @@ func TestOurFlagsAmongDirectives(t *testing.T) {
 	}
 	if o, _, _ := takeOurs(strings.Fields("--config a.ovpn")); o.UserSpace {
 		t.Error("no device, though no proxy was asked for")
+	}
+}
+
+func TestOptionsOfPushUpdate(t *testing.T) {
+	got := splitOptions([]string{"-route, route 10.1.0.0 255.255.0.0", "?tun-mtu 1400"})
+	if want := []string{"-route", "route 10.1.0.0 255.255.0.0", "?tun-mtu 1400"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -1,0 +1,166 @@
+package config
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+)
+
+// What follows refuses directives that another one leaves without effect, or
+// that would each want something else: those that OpenVPN 2.6 or 2.7 refuse, as
+// seen by running them.
+
+// serversAlone are the directives of a server that no other process may have.
+// Others of a server are noted.
+var serversAlone = []string{"auth-gen-token", "auth-user-pass-optional", "auth-user-pass-verify", "ccd-exclusive", "client-cert-not-required",
+	"client-config-dir", "client-crresponse", "client-to-client", "duplicate-cn", "hash-size", "ifconfig-ipv6-pool", "ifconfig-pool",
+	"ifconfig-pool-persist", "port-share", "server-ipv6", "stale-routes-check", "username-as-common-name", "verify-client-cert", "vlan-pvid", "vlan-tagging"}
+
+// notServers are the directives that a server may not have, with what it can
+// have instead, "" for nothing.
+var notServers = map[string]string{
+	"auth-user-pass":       "; to check the clients' passwords write auth-user-pass-verify PROGRAM via-file",
+	"http-proxy":           "",
+	"http-proxy-option":    "",
+	"http-proxy-user-pass": "",
+	"nobind":               "",
+	"redirect-gateway":     `; for the clients write push "redirect-gateway def1"`,
+	"redirect-private":     `; for the clients write push "redirect-private"`,
+	"remote":               "",
+	"route-delay":          "",
+	"socks-proxy":          "",
+}
+
+// checkOtherRole refuses what another role alone may have. A configuration of
+// two roles has one fault, which is reported elsewhere.
+func (b *builder) checkOtherRole() {
+	switch {
+	case b.isServer() && b.Pull:
+	case b.isServer():
+		for _, name := range slices.Sorted(maps.Keys(notServers)) {
+			if b.has(name) {
+				b.problem(name, "is of clients alone, and this is a server's configuration", "remove the line"+notServers[name])
+			}
+		}
+		for _, block := range b.blocks {
+			b.fail(&Error{block.Pos, "<connection>", "", "is of clients alone, and this is a server's configuration", "remove the block"})
+		}
+	default:
+		for _, name := range serversAlone {
+			if b.has(name) && !(b.isPeer() && slices.Contains(letsIn, name)) {
+				b.problem(name, "is of servers alone, and this is no server's configuration", "remove the line, or write it in the server's configuration")
+			}
+		}
+	}
+}
+
+// checkWrittenEnds looks for the end of a TCP connection that a role cannot be.
+// Protocols still have what was written then.
+func (b *builder) checkWrittenEnds() {
+	wrong, mend := Listens, "a client calls its server: write tcp-client, or tcp"
+	switch {
+	case b.isPeer():
+		return
+	case b.isServer():
+		wrong, mend = Calls, "a server waits for its clients: write tcp-server, or tcp"
+	}
+	check := func(pos Pos, directive string, p Proto) {
+		if p.TCP && p.End == wrong {
+			b.fail(&Error{pos, directive, "", "is for the other end of the connection", mend})
+		}
+	}
+	check(b.at("proto"), "proto", b.Proto)
+	for _, l := range b.locals {
+		if l.proto != nil {
+			check(l.Pos, "local", *l.proto)
+		}
+	}
+	for _, r := range b.remotes {
+		if r.proto != nil && !b.isServer() {
+			check(r.Pos, "remote", *r.proto)
+		}
+	}
+}
+
+// checkClashes is checkWhole's part for settings of any role.
+func (b *builder) checkClashes() {
+	for _, c := range []struct {
+		name, other  string // both are given
+		reason, mend string
+	}{
+		{"link-mtu", "tun-mtu", "tun-mtu is given too, and each says how large packets may be", "keep tun-mtu"},
+		{"udp-mtu", "tun-mtu", "tun-mtu is given too, and each says how large packets may be", "keep tun-mtu"},
+		{"cert", "pkcs12", "pkcs12 is given too, and its file has a certificate", "keep one of the two"},
+		{"key", "pkcs12", "pkcs12 is given too, and its file has a key", "keep one of the two"},
+	} {
+		if b.has(c.name) && b.has(c.other) {
+			b.problem(c.name, c.reason, c.mend)
+		}
+	}
+	if b.RefuseCompressed && b.Compression.compresses() {
+		b.problem(b.Compression.Directive, "asks for packets that allow-compression no refuses", "remove one of the two; stub, or comp-lzo no, keeps the framing alone")
+	}
+	if least, most := b.TLSVersionMin, b.TLSVersionMax; most != "" && cmp.Compare(most, least) < 0 {
+		b.problem("tls-version-max", "is below tls-version-min "+least, "remove one of the two lines")
+	}
+	b.checkFragment()
+	for _, r := range b.Remotes {
+		if c := r.Settings; c != nil {
+			b.checkLocalFamily(r.Pos, c.Local, r.Proto)
+		} else {
+			b.checkLocalFamily(b.at("local"), b.Local, r.Proto)
+		}
+	}
+	if b.isServer() {
+		b.checkServersOwn()
+	}
+}
+
+// checkLocalFamily refuses an address to bind that a protocol cannot use.
+func (b *builder) checkLocalFamily(pos Pos, host string, p Proto) {
+	a, err := netip.ParseAddr(host)
+	if err == nil && (p.Family == 4 && a.Is6() || p.Family == 6 && a.Is4()) {
+		b.fail(&Error{pos, "local", host, "is of another address family than the protocol", "write another address, or a protocol without 4 or 6 in its name"})
+	}
+}
+
+// checkServersOwn looks for what a server's other settings leave without
+// effect.
+func (b *builder) checkServersOwn() {
+	if b.PortShare != nil && !b.listensTCP() {
+		b.problem("port-share", "there is no TCP port to share", "write proto tcp-server, or remove the line")
+	}
+	if b.CCDExclusive && b.ClientConfigDir == "" {
+		b.problem("ccd-exclusive", "there is no directory that a client could have a file in", "add the line: client-config-dir DIR")
+	}
+	for _, l := range b.Listens() {
+		b.checkLocalFamily(l.Pos, l.Host, l.Proto)
+	}
+	pooled := b.Server.IsValid() && !b.ServerNoPool || b.ServerIPv6.IsValid() || b.IfconfigPool != nil || b.IfconfigPoolIPv6.IsValid()
+	if b.PoolPersist != "" && !pooled && b.ProxyLAN == nil {
+		b.problem("ifconfig-pool-persist", "no addresses are set aside whose clients could be remembered", "remove the line, or add: ifconfig-pool START END")
+	}
+	switch {
+	case !b.IfconfigPoolIPv6.IsValid():
+	case b.ServerIPv6.IsValid():
+		b.problem("ifconfig-ipv6-pool", "server-ipv6 already sets aside a pool", "remove the line, or write ifconfig-ipv6 ADDRESS/BITS REMOTE in place of server-ipv6")
+	case b.IfconfigIPv6 == nil:
+		b.problem("ifconfig-ipv6-pool", "the server has no IPv6 address beside its clients'", "add the line: ifconfig-ipv6 ADDRESS/BITS REMOTE")
+	}
+}
+
+// ofTLS are the directives that mean nothing with a static key, whose hosts
+// speak no TLS.
+var ofTLS = []string{"ca", "capath", "cert", "crl-verify", "hand-window", "key", "ns-cert-type", "pkcs12", "push-peer-info",
+	"remote-cert-eku", "remote-cert-ku", "remote-cert-tls", "reneg-bytes", "reneg-pkts", "reneg-sec", "tls-auth", "tls-cert-profile",
+	"tls-cipher", "tls-ciphersuites", "tls-crypt", "tls-crypt-v2", "tls-exit", "tls-timeout", "tls-verify", "tran-window", "verify-x509-name"}
+
+// checkNoTLS refuses what would seem to protect a tunnel with a static key.
+func (b *builder) checkNoTLS() {
+	for _, name := range ofTLS {
+		if b.has(name) {
+			b.problem(name, "is of TLS, which a static key (secret) takes the place of", "remove one of the two")
+		}
+	}
+}
