@@ -45,7 +45,9 @@ func openvpnEncounters() (all []*encounter) {
 	for _, r := range []role{asClient, asServer} {
 		all = append(all, &encounter{name: "epoch", peer: openvpn27, role: r, run: meetByEpochKeys, shows: []sight{epochFormat}})
 	}
-	return append(all, &encounter{name: "update", peer: openvpn27, role: asServer, run: updateFromPeer, shows: []sight{pushUpdated}})
+	return append(all,
+		&encounter{name: "update", peer: openvpn27, role: asClient, run: updateToPeer, shows: []sight{pushUpdated}},
+		&encounter{name: "update", peer: openvpn27, role: asServer, run: updateFromPeer, shows: []sight{pushUpdated}})
 }
 
 // Lines of both programs about an end of the other side that was announced.

@@ -13,6 +13,12 @@ import (
 	"time"
 )
 
+// updated is what the updates of these tests bring, and takenBack the end of it.
+var (
+	updated   = []string{"route 172.21.0.0 255.255.0.0", "route-ipv6 fd00:21::/48", "dhcp-option DNS 192.0.2.21"}
+	takenBack = []string{"-route", "-route-ipv6", "-dhcp-option"}
+)
+
 // updateFromPeer has a server of OpenVPN change what it pushed, and take it back.
 func updateFromPeer(t *testing.T, e *encounter) {
 	dir := must(os.MkdirTemp("", "mgmt")) // a socket's path has to be short
@@ -20,23 +26,44 @@ func updateFromPeer(t *testing.T, e *encounter) {
 	socket := filepath.Join(dir, "s")
 	tun := connect(t, e.pairing(), serverParty(t, plain, "management "+socket+" unix"), clientParty(t, plain))
 	m := manageOpenVPN(t, socket)
-	m.command(`push-update-broad "route 172.21.0.0 255.255.0.0, route-ipv6 fd00:21::/48, dhcp-option DNS 192.0.2.21"`)
-	tun.awaitUpdate(true)
-	m.command(`push-update-broad "-route, -route-ipv6, -dhcp-option"`)
-	tun.awaitUpdate(false)
+	for _, there := range []bool{true, false} {
+		m.command(`push-update-broad "` + strings.Join(update(there), ", ") + `"`)
+		tun.client.awaitRoutes(there)
+		tun.client.eventually("names are asked as the server says", func() bool {
+			return strings.Contains(tun.client.resolvConf(), "192.0.2.21") == there
+		})
+	}
 	tun.exchange(t)
 	e.saw(t, pushUpdated)
 }
 
-// awaitUpdate waits until the client's host has, or no longer has, what the update
-// in these tests brings.
-func (tun *tunnel) awaitUpdate(there bool) {
-	n := tun.client
+// updateToPeer has this program's server do the same to a client of OpenVPN. That
+// one makes its device anew each time, and leaves names to a script that is not
+// there.
+func updateToPeer(t *testing.T, e *encounter) {
+	tun := connect(t, e.pairing(), serverParty(t, plain), clientParty(t, plain))
+	for i, there := range []bool{true, false} {
+		tun.server.output(tun.server.command("push-update", append([]string{"--all", "--"}, update(there)...)...)...)
+		tun.clientProc.expect(initialized, 2+i, patience)
+		tun.client.awaitRoutes(there)
+	}
+	tun.exchange(t)
+	e.saw(t, pushUpdated)
+}
+
+func update(there bool) []string {
+	if there {
+		return updated
+	}
+	return takenBack
+}
+
+// awaitRoutes waits until the host has, or no longer has, the routes of updated.
+func (n *netns) awaitRoutes(there bool) {
 	n.t.Helper()
-	n.eventually(fmt.Sprintf("the update in effect: %v", there), func() bool {
+	n.eventually(fmt.Sprintf("the routes are there: %v", there), func() bool {
 		return strings.Contains(n.ip("route"), "172.21.0.0/16 ") == there &&
-			strings.Contains(n.ip("-6", "route"), "fd00:21::/48 ") == there &&
-			strings.Contains(n.resolvConf(), "192.0.2.21") == there
+			strings.Contains(n.ip("-6", "route"), "fd00:21::/48 ") == there
 	})
 }
 
