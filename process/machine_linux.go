@@ -7,11 +7,14 @@ import (
 
 // Place is what tells this machine, and the network namespace of the calling
 // thread, from others: the machine's id, of which systemd makes addresses too
-// (machine-id(5)), and the namespace's number, which for the first one stays
-// the same over boots of one kernel. ok is false where a machine has no id, as
+// (machine-id(5)), and the namespace's number, but for the machine's first one,
+// which has another with each kernel. ok is false where a machine has no id, as
 // in many containers.
 func Place() (words []string, ok bool) {
 	space, err := os.Readlink("/proc/thread-self/ns/net")
+	if first, err := os.Readlink("/proc/1/ns/net"); err == nil && first == space {
+		space = ""
+	}
 	id := MachineID()
 	return []string{id, space}, err == nil && id != ""
 }
