@@ -15,7 +15,7 @@ import (
 // Others of a server are noted.
 var serversAlone = []string{"auth-gen-token", "auth-user-pass-optional", "auth-user-pass-verify", "ccd-exclusive", "client-cert-not-required",
 	"client-config-dir", "client-crresponse", "client-to-client", "duplicate-cn", "hash-size", "ifconfig-ipv6-pool", "ifconfig-pool",
-	"ifconfig-pool-persist", "port-share", "server-ipv6", "stale-routes-check", "username-as-common-name", "verify-client-cert", "vlan-pvid", "vlan-tagging"}
+	"ifconfig-pool-persist", "port-share", "stale-routes-check", "username-as-common-name", "verify-client-cert", "vlan-pvid", "vlan-tagging"}
 
 // notServers are the directives that a server may not have, with what it can
 // have instead, "" for nothing.

@@ -110,7 +110,7 @@ func (b *builder) isServer() bool { return b.Mode == ModeServer }
 // resolveMode has what makes a server stand above `mode`, wherever that is
 // written.
 func (b *builder) resolveMode() {
-	for _, name := range []string{"server", "server-bridge", "proxy-lan"} {
+	for _, name := range []string{"server", "server-ipv6", "server-bridge", "proxy-lan"} {
 		if b.has(name) {
 			b.Mode = ModeServer
 		}

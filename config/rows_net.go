@@ -32,7 +32,7 @@ var netRows = []Directive{
 var serverRows = []Directive{
 	{Name: "mode", Usage: "p2p|server", Where: top, Reload: ReloadRestart, Help: "p2p, or server for many clients.", set: choice(func(c *Config) *Mode { return &c.Mode }, word[Mode]{"p2p", ModeP2P}, word[Mode]{"server", ModeServer})},
 	{Name: "server", Usage: "network netmask [nopool]", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "Serve clients, with addresses from this network.", set: setServer},
-	{Name: "server-ipv6", Usage: "network/bits", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "Give clients IPv6 addresses from this network too.", set: networkIPv6(func(c *Config) *netip.Prefix { return &c.ServerIPv6 })},
+	{Name: "server-ipv6", Usage: "network/bits", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "Serve clients, with IPv6 addresses from this network, too or alone.", set: setServerIPv6},
 	{Name: "ifconfig-pool", Usage: "start end [netmask]", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "The range of addresses for clients.", set: setIfconfigPool},
 	{Name: "ifconfig-ipv6-pool", Usage: "network/bits", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "The range of IPv6 addresses for clients.", set: networkIPv6(func(c *Config) *netip.Prefix { return &c.IfconfigPoolIPv6 })},
 	{Name: "ifconfig-pool-persist", Usage: "file [seconds]", Where: top, Role: RoleServer, Help: "Remember which client had which address.", set: setPoolPersist},

@@ -225,7 +225,7 @@ func (b *builder) resolveLocal() {
 	}
 	last := b.locals[len(b.locals)-1]
 	if len(b.locals) > 1 {
-		b.note(last.Pos, "local: given before; only a server has several sockets, so the last one counts")
+		b.fail(&Error{last.Pos, "local", last.host, "given before, and only a server has several sockets", "keep one of the lines"})
 	}
 	b.Local = last.host
 	if last.port != "" {

@@ -31,7 +31,7 @@ func setServer(b *builder, d *call) error {
 	return nil
 }
 
-// networkIPv6 is the setter of server-ipv6 and ifconfig-ipv6-pool.
+// networkIPv6 is the setter of an IPv6 network of a server.
 func networkIPv6(field func(*Config) *netip.Prefix) setter {
 	return func(b *builder, d *call) error {
 		p, err := d.prefix6(0)
@@ -44,6 +44,16 @@ func networkIPv6(field func(*Config) *netip.Prefix) setter {
 		*field(b.Config) = p
 		return nil
 	}
+}
+
+// setServerIPv6 makes this process a server too, of IPv6 alone where there is no
+// `server`.
+func setServerIPv6(b *builder, d *call) error {
+	err := networkIPv6(func(c *Config) *netip.Prefix { return &c.ServerIPv6 })(b, d)
+	if err == nil {
+		b.Mode, b.TLSServer = ModeServer, true
+	}
+	return err
 }
 
 func setIfconfigPool(b *builder, d *call) error {

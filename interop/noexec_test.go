@@ -88,3 +88,23 @@ func TestP2PNoexec(t *testing.T) {
 	c.ip("addr", "add", p2pIPv4[1].String(), "peer", p2pIPv4[0].String(), "dev", tunDevice)
 	c.ping(p2pIPv4[0])
 }
+
+// TestIPv6Alone: a server of IPv6 alone, by server-ipv6 without server.
+func TestIPv6Alone(t *testing.T) {
+	for _, who := range []pairing{{stock, stock}, {ours, stock}, {stock, ours}} {
+		t.Run(who.name(), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			c, s := l.host("c"), l.host("s")
+			w := l.join(c, s)
+			config := s.serverConfig(serverParty(t, plain))
+			text := strings.Replace(string(must(os.ReadFile(config))), "server 10.8.0.0 255.255.255.0\n", "", 1)
+			s.run(who.server, s.file("server.conf", text)).up()
+			c.run(who.client, c.clientConfig(clientParty(t, plain), w.b4)).up()
+			if v4, v6 := c.device(tunDevice); v4.prefix.IsValid() || v6.prefix.Masked() != innerIPv6 {
+				t.Errorf("the adapter has %v, %v", v4, v6)
+			}
+			c.ping(serverIPv6)
+		})
+	}
+}

@@ -7,21 +7,37 @@ import (
 	"path/filepath"
 
 	"culvert/config"
+	"culvert/process"
 )
 
 // checkDirs looks whether the directories are there that are needed when
-// clients come, which is in a chroot where one is to be entered.
-func checkDirs(c *config.Config) error {
+// clients come: below root, which is where a chroot is to be entered, or "".
+func checkDirs(c *config.Config, root string) error {
 	for _, d := range []struct{ directive, name string }{
 		{"client-config-dir", c.ClientConfigDir},
 		{"tmp-dir", c.TmpDir},
 	} {
-		if d.name == "" || isDir(d.name) == nil || c.Chroot != "" && isDir(filepath.Join(c.Chroot, d.name)) == nil {
+		if d.name == "" {
 			continue
 		}
-		return fmt.Errorf("%s: %w; make the directory, or remove the line", d.directive, isDir(d.name))
+		name := d.name
+		if root != "" {
+			name = filepath.Join(root, name)
+		}
+		if err := isDir(name); err != nil {
+			return fmt.Errorf("%s: %w; make the directory, or remove the line", d.directive, err)
+		}
 	}
 	return nil
+}
+
+// rootOf is the directory that a server's names will begin in, "" for the
+// system's.
+func rootOf(c *config.Config) string {
+	if process.Privileged() {
+		return c.Chroot
+	}
+	return "" // nobody else can enter it
 }
 
 func isDir(name string) error {

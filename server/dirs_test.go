@@ -21,16 +21,18 @@ func TestDirsAreThere(t *testing.T) {
 	}
 	for what, c := range map[string]struct {
 		config config.Config
+		root   string
 		want   string // "" for good
 	}{
-		"none":         {config.Config{}, ""},
-		"there":        {config.Config{ClientConfigDir: dir, TmpDir: dir}, ""},
-		"in a chroot":  {config.Config{ClientConfigDir: "/ccd", Chroot: dir}, ""},
-		"missing":      {config.Config{ClientConfigDir: filepath.Join(dir, "none")}, "client-config-dir: "},
-		"a file":       {config.Config{ClientConfigDir: file}, "not a directory; make the directory"},
-		"missing, too": {config.Config{TmpDir: filepath.Join(dir, "none")}, "tmp-dir: "},
+		"none":         {config.Config{}, "", ""},
+		"there":        {config.Config{ClientConfigDir: dir, TmpDir: dir}, "", ""},
+		"in a chroot":  {config.Config{ClientConfigDir: "/ccd"}, dir, ""},
+		"outside it":   {config.Config{ClientConfigDir: filepath.Join(dir, "ccd")}, dir, "client-config-dir: "},
+		"missing":      {config.Config{ClientConfigDir: filepath.Join(dir, "none")}, "", "client-config-dir: "},
+		"a file":       {config.Config{ClientConfigDir: file}, "", "not a directory; make the directory"},
+		"missing, too": {config.Config{TmpDir: filepath.Join(dir, "none")}, "", "tmp-dir: "},
 	} {
-		err := checkDirs(&c.config)
+		err := checkDirs(&c.config, c.root)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -86,7 +86,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDirs(c); err != nil {
+	if err := checkDirs(c, rootOf(c)); err != nil {
 		return nil, err
 	}
 	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),

@@ -17,3 +17,15 @@ func TestBefore(t *testing.T) {
 		t.Error("a peer without IV_VER is not taken for an old one")
 	}
 }
+
+func FuzzBefore(f *testing.F) {
+	for _, version := range []string{"2.3.18", "2.4_rc1", "", "v1", "2.", "99999999999999999999.1"} {
+		f.Add(version)
+	}
+	f.Fuzz(func(t *testing.T, version string) {
+		p := PeerInfo{"IV_VER": version}
+		if p.Before(2, 4) && !p.Before(2, 5) || p.Before(2, 5) && !p.Before(3, 0) {
+			t.Errorf("%q is older than an older version alone", version)
+		}
+	})
+}
