@@ -33,7 +33,7 @@ var upperStacks = []upperStack{
 	{name: "udhcpc", after: (*netns).udhcpcDaemon, dns: (*netns).resolvers, renews: true,
 		lacks: map[feature]string{ipv6Address: "it has no DHCPv6", names6: "it has no DHCPv6"}},
 	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers, renews: true,
-		lacks: map[feature]string{names6: "they take the others' place"}},
+		lacks: map[feature]string{names6: "its script lets one take the other's place"}},
 }
 
 // options are those of an adapter for the stack.
