@@ -70,6 +70,7 @@ type follower struct {
 	index   int
 	told    func(frame.MAC)
 	last    frame.MAC
+	gone    bool
 	changes *nl.NetlinkSocket
 	asking  *netlink.Handle
 }
@@ -100,9 +101,10 @@ func (f *follower) close() {
 	f.asking.Close()
 }
 
-// run passes on changes until the sockets are closed.
+// run passes on changes until the sockets are closed, or the device leaves the
+// network namespace, where another may get its number.
 func (f *follower) run() {
-	for {
+	for !f.gone {
 		messages, from, err := f.changes.Receive()
 		switch {
 		case errors.Is(err, unix.ENOBUFS): // some were lost
@@ -121,11 +123,13 @@ func (f *follower) run() {
 
 func (f *follower) read(m syscall.NetlinkMessage) {
 	header := unix.NlMsghdr(m.Header)
-	if header.Type != unix.RTM_NEWLINK {
-		return
-	}
-	if link, err := netlink.LinkDeserialize(&header, m.Data); err == nil {
+	link, err := netlink.LinkDeserialize(&header, m.Data)
+	switch {
+	case err != nil || f.gone || m.Data[0] != unix.AF_UNSPEC: // a bridge's word of its ports
+	case header.Type == unix.RTM_NEWLINK:
 		f.tell(link)
+	case header.Type == unix.RTM_DELLINK:
+		f.gone = link.Attrs().Index == f.index
 	}
 }
 

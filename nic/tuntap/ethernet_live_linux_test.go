@@ -3,6 +3,7 @@
 package tuntap
 
 import (
+	"errors"
 	"net"
 	"testing"
 
@@ -64,6 +65,11 @@ func TestFollow(t *testing.T) {
 		t.Errorf("told of %v", got)
 	}
 	open(t, Options{Kind: nic.Ethernet})
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br0"}}
+	port, _ := netlink.LinkByName(d.Name())
+	if err := errors.Join(netlink.LinkAdd(bridge), netlink.LinkSetMaster(port, bridge), netlink.LinkSetNoMaster(port), netlink.LinkDel(bridge)); err != nil {
+		t.Fatal(err)
+	}
 	for i := range byte(3) {
 		mac := frame.MAC{2, 0, 0x5e, 0x10, 1, i}
 		l, _ := netlink.LinkByName(d.Name())
