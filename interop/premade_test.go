@@ -78,6 +78,32 @@ func TestNetworkManagerTAP(t *testing.T) {
 	}
 }
 
+// TestNetworkManagerBeforeUdev: NetworkManager, which asks by DHCP as soon as it
+// has made the device, goes on under the address that it had before udev gave it
+// another.
+func TestNetworkManagerBeforeUdev(t *testing.T) {
+	l := newLab(t)
+	e := ethernetLab{client: l.machine("c"), server: l.host("s")}
+	e.remote = l.join(e.client, e.server).b4
+	culvert(t) // building it takes time that NetworkManager would spend asking
+	e.client.busyUdev()("0.5")
+	e.client.networkManager()
+	was := e.client.mac(tunDevice)
+	e.client.udevDone()
+	if e.client.mac(tunDevice) == was {
+		t.Fatal("udev left the device alone; this test wants it to come late")
+	}
+	e.serve(serverParty(t, plain))
+	e.connect(t, plain.topology, "adapter ethernet dhcp")
+	if got, ok := soon(func() (string, bool) {
+		v4, _ := e.client.device(tunDevice)
+		return v4.prefix.String(), v4.prefix.IsValid()
+	}); !ok {
+		t.Fatalf("no address: %s", got)
+	}
+	e.client.ping(serverIPv4)
+}
+
 // restart restarts NetworkManager, which goes on with its connection.
 func (n *netns) restart(t *testing.T, manager *process) {
 	t.Helper()

@@ -138,7 +138,7 @@ func stackMeets(t *testing.T, stack upperStack, topology string) (seen []feature
 	c := plain
 	c.topology = topology
 	server := u.serve(serverParty(t, c, first.from(u.server, stack)...))
-	client := u.connect(t, topology, stack.options()...)
+	client := u.connect(t, topology, stack.options(topology)...)
 	if stack.after != nil {
 		stack.after(u.client)
 	}

@@ -131,7 +131,7 @@ func (s *sightings) lie(stack upperStack, f feature, said string) (lies []string
 			lies = append(lies, fmt.Sprintf("%q of %s with %s was not seen in topology %s", said, f, stack.name, topology))
 		}
 		if strings.Contains(said, "at once") && (stack.renews || f != changedPush) {
-			lies = append(lies, fmt.Sprintf("%q of %s with %s, which is shown to follow when it renews", said, f, stack.name))
+			lies = append(lies, fmt.Sprintf("%q of %s with %s: it says that of a changed push, of stacks that need not renew first", said, f, stack.name))
 		}
 	}
 	return lies

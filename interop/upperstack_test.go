@@ -33,15 +33,20 @@ var upperStacks = []upperStack{
 	{name: "udhcpc", after: (*netns).udhcpcDaemon, dns: (*netns).resolvers, renews: true,
 		lacks: map[feature]string{ipv6Address: "it has no DHCPv6", names6: "it has no DHCPv6"}},
 	{name: "dhclient", after: (*netns).dhclients, dns: (*netns).resolvers, renews: true,
-		lacks: map[feature]string{names6: "they take the others' place"}},
+		lacks: map[feature]string{names6: "its script lets one take the other's place"}},
 }
 
-// options are those of an adapter for the stack.
-func (s upperStack) options() []string {
+// options are those of an adapter for the stack. In one topology our program
+// gives up root.
+func (s upperStack) options(topology string) []string {
+	options := []string{"adapter ethernet dhcp"}
 	if s.renews {
-		return []string{"adapter ethernet dhcp", "ip-win32 dynamic 0 30"}
+		options = append(options, "ip-win32 dynamic 0 30")
 	}
-	return []string{"adapter ethernet dhcp"}
+	if topology == "p2p" {
+		options = append(options, "user nobody", "group nogroup")
+	}
+	return options
 }
 
 // networkd starts systemd-networkd.

@@ -136,7 +136,7 @@ func (a *answerer) dhcp4(packet []byte) (answer [][]byte, count Count) {
 	if !a.network.DHCP {
 		return nil, Unanswered
 	}
-	reply, outcome, err := a.network.lease4().Answer(d.Payload, a.macs.Load().adapter, d.Dst.Addr())
+	reply, outcome, err := a.network.lease4().Answer(d.Payload, d.Dst.Addr())
 	if err != nil {
 		a.log.Debug("DHCP from the adapter's host", "error", err)
 		return nil, BadDHCP

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -57,14 +56,13 @@ type Reply4 struct {
 	RoutesUnasked bool
 }
 
-// Answer reads a message that the client with a MAC sent to an address, and
-// answers it. Reply.Message is nil where there is nothing to say.
-func (l Lease4) Answer(message []byte, client frame.MAC, sentTo netip.Addr) (Reply4, Outcome, error) {
+// Answer reads a message that the client sent to an address, and answers it. Reply.Message is nil where there is nothing to say.
+func (l Lease4) Answer(message []byte, sentTo netip.Addr) (Reply4, Outcome, error) {
 	m, err := dhcpv4.FromBytes(message)
 	if err != nil {
 		return Reply4{}, Ignored, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if err := check4(m, client); err != nil {
+	if err := check4(m); err != nil {
 		return Reply4{}, Ignored, err
 	}
 	server := addr4(m.ServerIdentifier())
@@ -87,13 +85,16 @@ func (l Lease4) Answer(message []byte, client frame.MAC, sentTo netip.Addr) (Rep
 	return Reply4{}, Ignored, fmt.Errorf("%w: a client sends no %v", ErrMalformed, m.MessageType())
 }
 
-// check4 refuses what is no question of this client's, by this segment.
-func check4(m *dhcpv4.DHCPv4, client frame.MAC) error {
+// check4 refuses what is no question of a client on this segment. Which MAC
+// address the message names is the client's affair: one that began before its
+// device was given another, as NetworkManager may before udev, goes on with the
+// first.
+func check4(m *dhcpv4.DHCPv4) error {
 	switch {
 	case m.OpCode != dhcpv4.OpcodeBootRequest:
 		return fmt.Errorf("%w: no request", ErrMalformed)
-	case m.HWType != iana.HWTypeEthernet || !slices.Equal(m.ClientHWAddr, client[:]):
-		return fmt.Errorf("%w: for a client at %v", ErrMalformed, m.ClientHWAddr)
+	case m.HWType != iana.HWTypeEthernet || len(m.ClientHWAddr) != len(frame.MAC{}):
+		return fmt.Errorf("%w: for a client at %v of type %v", ErrMalformed, m.ClientHWAddr, m.HWType)
 	case !m.GatewayIPAddr.IsUnspecified():
 		return fmt.Errorf("%w: by a relay", ErrMalformed)
 	}
