@@ -128,9 +128,22 @@ func (p *planner) planRoutes() {
 func (p *planner) wayOf(r Route) way {
 	w := way{Dst: r.Dst.Masked(), Via: r.Via, Device: r.Device, Metric: p.metric(r)}
 	if w.Device == "" {
-		w.Device = p.want.Device
+		w.Device, w.Index = p.towards(r.Via)
 	}
 	return w
+}
+
+// towards is the device of a next hop: another one than the adapter, with its
+// index, where the next hop is on a network of the host's and not of the tunnel's.
+func (p *planner) towards(hop netip.Addr) (device string, index int) {
+	inside := func(a Address) bool { return a.Prefix.Masked().Contains(hop) || a.Peer == hop }
+	if hop.IsValid() && !slices.ContainsFunc(p.want.Addresses, inside) {
+		own := func(w way) bool { return w.Device == p.want.Device }
+		if w, ok := longestMatch(p.is.routes.all(), hop, own); ok && isLocal(w) {
+			return w.Device, w.Index
+		}
+	}
+	return p.want.Device, 0
 }
 
 // metric is what a route gets. Where there are none, the plan says so once.

@@ -95,6 +95,17 @@ func TestPlan(t *testing.T) {
 			k.settings["net/ipv6/conf/tun0/accept_ra"] = "0"
 			k.settings["net/ipv6/conf/tun0/forwarding"] = "1"
 		}, State{Device: "tun0", Advertised: true}, lines("set tun0 up")},
+		{"next hops inside and outside of the tunnel", func(*twin) {}, State{Device: "tun0", Addresses: []Address{{Prefix: prefix("10.8.0.6/32"), Peer: ip("10.8.0.5")}}, Routes: []Route{
+			{Dst: prefix("10.1.0.0/16"), Via: ip("10.8.0.5")},
+			{Dst: prefix("10.2.0.0/16"), Via: ip("192.168.1.9")},
+			{Dst: prefix("10.3.0.0/16"), Via: ip("172.16.0.1")},
+		}}, lines(
+			"set tun0 up",
+			"add address 10.8.0.6 peer 10.8.0.5 to tun0",
+			"add route 10.1.0.0/16 via 10.8.0.5 dev tun0",
+			"add route 10.2.0.0/16 via 192.168.1.9 dev wlan0",
+			"add route 10.3.0.0/16 via 172.16.0.1 dev tun0",
+		)},
 		{"MAC address", func(k *twin) {
 			k.links["tap0"] = link{MTU: 1500, LLAddr: "be:ef:00:00:00:01"}
 		}, State{Device: "tap0", LLAddr: "02:00:5E:10:00:01"}, lines(
