@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"net/netip"
 	"regexp"
 	"strings"
 	"syscall"
@@ -179,4 +180,34 @@ func TestAdapterBridgeAddress(t *testing.T) {
 	if n := client.count(strange); n != 0 {
 		t.Errorf("said %d times", n)
 	}
+}
+
+// TestAdapterOfAnotherKind: a TUN device in the adapter's place is named, with
+// what to do, wherever it was made.
+func TestAdapterOfAnotherKind(t *testing.T) {
+	e := newEthernetLab(t)
+	e.client.ip("tuntap", "add", "dev", tunDevice, "mode", "tun")
+	e.serve(serverParty(t, plain))
+	p := e.client.run(ours, e.client.clientConfig(clientParty(t, plain, "adapter ethernet dhcp"), e.remote))
+	if err := p.wait(patience); err == nil {
+		t.Error("ends as if all were well")
+	}
+	p.expect(regexp.MustCompile(tunDevice+`: .* of another kind: .*ip tuntap add.*NetworkManager's tun\.mode`), 1, patience)
+}
+
+// TestTAPMacvlan: over a tunnel that carries Ethernet a macvlan is a host of
+// its own.
+func TestTAPMacvlan(t *testing.T) {
+	l := newLab(t)
+	c, s := l.machine("c"), l.host("s")
+	w := l.join(c, s)
+	c.udev()
+	s.run(ours, s.tapServer("server 10.8.0.0 255.255.255.0")).up()
+	c.run(ours, c.tapClient(keys(t).client, w.b4)).up()
+	c.ip("addr", "flush", "dev", tapDevice)
+	c.ip("link", "add", "link", tapDevice, "name", "mv0", "type", "macvlan", "mode", "bridge")
+	c.ip("link", "set", "mv0", "up")
+	c.ip("addr", "add", "10.8.0.200/24", "dev", "mv0")
+	c.ping(serverIPv4)
+	s.ping(netip.MustParseAddr("10.8.0.200"))
 }
