@@ -43,7 +43,7 @@ unit: ## unit tests, with the race detector
 
 interop: build ## tests against Debian's openvpn; as root
 	@if [ "$$(id -u)" != 0 ]; then echo "the interop tests make network namespaces and need root; make check runs the rest" >&2; exit 1; fi
-	$(GO) test -tags interop -count=1 -p 1 -timeout 25m $(INTEROP)
+	$(GO) test -tags interop -count=1 -p 1 -timeout 35m $(INTEROP)
 
 # BENCH=--publish writes the results into README; BENCH="--only tcp1" takes one
 # measurement.
