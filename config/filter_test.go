@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -64,6 +65,7 @@ func TestParsePerClient(t *testing.T) {
 		"iroute 10.0.0.1 255.0.0.0\n":              `anna:1: iroute "10.0.0.1 255.0.0.0": has bits beyond its length; write 10.0.0.0/8`,
 		"vlan-pvid 0\n":                            `anna:1: vlan-pvid "0": expected a whole number from 1 to 4094`,
 		"push \"dhcp-option DOMAIN-SEARCH a,b\"\n": `anna:1: push "dhcp-option DOMAIN-SEARCH a,b": has a comma, which ends an option on the way to clients, so none could connect; write a line for each option`,
+		"push " + strings.Repeat("x", 961) + "\n":  `anna:1: push "` + strings.Repeat("x", 80) + `...": is longer than the 960 bytes that clients take; push less, or several lines`,
 		"disalbe\n":       `anna:1: disalbe: unknown directive; did you mean disable?`,
 		"max-clients 3\n": `anna:1: max-clients: may not stand in a file of client-config-dir; it may stand in a configuration file or on the command line`,
 	} {

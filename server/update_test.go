@@ -93,3 +93,13 @@ func TestPushUpdateRefuses(t *testing.T) {
 		}
 	})
 }
+
+// TestLongestPush: the longest option that a configuration may push reaches
+// clients.
+func TestLongestPush(t *testing.T) {
+	const start, most = "setenv-safe LONG ", 960
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve(`push "` + start + strings.Repeat("x", most-len(start)) + `"`)
+		exchange(t, s, w.connect("anna", ""))
+	})
+}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"culvert/manage"
 	"culvert/session/wire"
@@ -71,10 +70,7 @@ clients that connect later.`,
 	c.Flags().BoolVar(&u.All, "all", false, "all clients")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		if unknown := new(pflag.NotExistError); !errors.As(err, &unknown) {
-			return err
-		}
-		return fmt.Errorf("%w (an option that begins with - goes behind --, as in: culvert push-update --all -- -route)", err)
+		return ifUnknown(err, "an option that begins with - goes behind --, as in: culvert push-update --all -- -route")
 	})
 	r.flags(c)
 	return c
