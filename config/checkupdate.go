@@ -25,9 +25,11 @@ func CheckUpdate(option string) error {
 		return fmt.Errorf("%s: to take back what may be passed over, write %s", quote(option), quote("-?"+text[1:]))
 	case slices.Contains(keepaliveParts, name):
 		return fmt.Errorf("%s: clients change it as a part of keepalive: write such as %s", name, quote("keepalive 10 60"))
+	case slices.Contains(leaseParts, name):
+		return fmt.Errorf("%s: a client's address is leased when it connects; give it another by client-config-dir, or all by server and topology", name)
 	case !slices.Contains(updatable, name):
 		return fmt.Errorf("%s cannot change while a client is connected; these can: %s. All others reach clients by `push` when they connect again",
-			clip(name), strings.Join(without(updatable, keepaliveParts), ", "))
+			clip(name), strings.Join(without(updatable, slices.Concat(keepaliveParts, leaseParts)), ", "))
 	case remove && value != "":
 		return fmt.Errorf("%s: what is taken back is all of a name, without values: write %s", quote(option), quote("-"+name))
 	case remove:
@@ -35,6 +37,10 @@ func CheckUpdate(option string) error {
 	}
 	return checkPushed(name, text)
 }
+
+// leaseParts are what a client is told of its lease: the server knows it by no
+// other address, and by another topology the address would mean something else.
+var leaseParts = []string{"ifconfig", "ifconfig-ipv6", "topology"}
 
 // keepaliveParts stand in a push for keepalive, which an update has in one.
 var keepaliveParts = []string{"ping", "ping-restart"}

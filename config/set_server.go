@@ -112,6 +112,10 @@ func setPoolPersist(b *builder, d *call) error {
 }
 
 // setPush also takes an option that was not put in quotes.
+// maxPush is the length of an option, in bytes, that fits a control message
+// which every client can take, beside what surrounds it.
+const maxPush = 960
+
 func setPush(b *builder, d *call) error {
 	if len(d.args) > 1 {
 		b.remark(d, "read as one option; OpenVPN wants it in quotes")
@@ -119,6 +123,12 @@ func setPush(b *builder, d *call) error {
 	option := strings.Join(d.args, " ")
 	if strings.TrimSpace(option) == "" {
 		return d.expected(option, "an option to push")
+	}
+	switch {
+	case strings.Contains(option, ","):
+		return d.fault(option, "has a comma, which ends an option on the way to clients, so none could connect", "write a line for each option")
+	case len(option) > maxPush:
+		return d.fault(option, fmt.Sprintf("is longer than the %d bytes that clients take", maxPush), "push less, or several lines")
 	}
 	b.Push = append(b.Push, option)
 	return nil

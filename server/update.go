@@ -42,10 +42,6 @@ var (
 	errNoClient = errors.New("no client given: name some, or say that all are meant, but not both")
 )
 
-// leased are what a client is pushed of its lease: another address would be
-// one it is not known by.
-var leased = []string{"ifconfig", "ifconfig-ipv6"}
-
 // check reports what a push update cannot carry, and why.
 func (u *Update) check() error {
 	if u.All == (len(u.Names)+len(u.PeerIDs) > 0) {
@@ -55,10 +51,6 @@ func (u *Update) check() error {
 		return errNoOption
 	}
 	for _, option := range u.Options {
-		first, _, _ := strings.Cut(strings.TrimLeft(option, "-?"), " ")
-		if slices.Contains(leased, first) {
-			return fmt.Errorf("%s: a client's address is leased when it connects; give it another by client-config-dir", first)
-		}
 		if err := config.CheckUpdate(option); err != nil {
 			return err
 		}

@@ -76,6 +76,9 @@ func TestPushUpdateRefuses(t *testing.T) {
 			{server.Update{All: true, Names: []string{"anna"}, Options: []string{"-route"}}, "not both"},
 			{server.Update{All: true, Options: []string{"ifconfig 10.8.0.9 255.255.255.0"}}, "client-config-dir"},
 			{server.Update{All: true, Options: []string{"-?ifconfig-ipv6"}}, "client-config-dir"},
+			{server.Update{All: true, Options: []string{"topology net30"}}, "is leased"},
+			{server.Update{All: true, Options: []string{"-topology"}}, "is leased"},
+			{server.Update{All: true, Options: slices.Repeat([]string{"route 10.1.0.0 255.255.0.0"}, 3000)}, "more than 65536 bytes"},
 			{server.Update{All: true, Options: []string{"-route", "cipher AES-128-GCM"}}, "cipher cannot change"},
 			{server.Update{All: true, Options: []string{"route 10.1.0.0 255.255.0.0 " + strings.Repeat("0", 2000)}}, "route"},
 			{server.Update{All: true, Options: []string{"redirect-gateway def1,ipv6"}}, "def1,ipv6"},
@@ -88,5 +91,15 @@ func TestPushUpdateRefuses(t *testing.T) {
 		if logged(&a.process, changed) {
 			t.Error("the client was told")
 		}
+	})
+}
+
+// TestLongestPush: the longest option that a configuration may push reaches
+// clients.
+func TestLongestPush(t *testing.T) {
+	const start, most = "setenv-safe LONG ", 960
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve(`push "` + start + strings.Repeat("x", most-len(start)) + `"`)
+		exchange(t, s, w.connect("anna", ""))
 	})
 }

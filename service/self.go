@@ -62,8 +62,14 @@ func (me Self) events() (events <-chan process.Event, stop func()) {
 	return process.Events()
 }
 
-// giveUp is what c wants given up.
+// giveUp is what c wants given up. It fails where that will not do, before
+// there is a tunnel that would end by it.
 func giveUp(c *config.Config) (process.Jail, error) {
+	if c.Chroot != "" {
+		if info, err := os.Stat(c.Chroot); err != nil || !info.IsDir() {
+			return process.Jail{}, fmt.Errorf("chroot %s: there is no such directory: make it, or name one that is there", c.Chroot)
+		}
+	}
 	id, err := process.Lookup(c.User, c.Group)
 	j := process.Jail{Identity: id, Chroot: c.Chroot}
 	if c.Mode == config.ModeServer {

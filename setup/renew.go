@@ -60,7 +60,7 @@ func serverCertificate(dir string) (path string, cert *x509.Certificate, err err
 	path = filepath.Join(dir, serverCertFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return path, nil, err
+		return path, nil, fmt.Errorf("%w; put the file back from your copy of %s", err, dir)
 	}
 	certs, err := pki.ParseCertificates(text)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 
 func clientCommand() *cobra.Command {
 	c := &cobra.Command{Use: "client", Short: "Manage the clients of a server", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, // what is wrong is the command before them
+		RunE:               func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(clientAddCommand())
 	return c
 }

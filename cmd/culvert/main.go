@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"culvert/service"
 )
@@ -109,7 +110,16 @@ func one(what string) cobra.PositionalArgs {
 
 // notDirective helps those who give OpenVPN's directives to a subcommand.
 func notDirective(_ *cobra.Command, err error) error {
-	return fmt.Errorf("%w (OpenVPN's directives, such as --verb 4, go with: culvert --config FILE)", err)
+	return ifUnknown(err, "OpenVPN's directives, such as --verb 4, go with: culvert --config FILE")
+}
+
+// ifUnknown adds a hint to what is wrong with a flag, where there is no such
+// flag.
+func ifUnknown(err error, hint string) error {
+	if unknown := new(pflag.NotExistError); !errors.As(err, &unknown) {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, hint)
 }
 
 // errUsage marks a command line that cannot be understood.

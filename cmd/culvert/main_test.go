@@ -10,6 +10,7 @@ func TestMistakenCommandLines(t *testing.T) {
 	for line, wants := range map[string][]string{
 		"conect":                              {"connect", "its use: culvert --help"},
 		"client foo":                          {"unknown command", "culvert client --help"},
+		"client remove anna --dir nowhere":    {`unknown command "remove"`, "culvert client --help"},
 		"client add --dir nowhere":            {"expected one name, got 0", "culvert client add --help"},
 		"connect":                             {"expected one profile, got 0", "culvert connect --help"},
 		"connect a b":                         {"expected one profile, got 2"},
@@ -33,6 +34,8 @@ func TestMistakenCommandLines(t *testing.T) {
 		"capture":                             {`"at", "output" not set`, "culvert capture --help"},
 		"status nowhere --state-dir /nowhere": {"nowhere is not running"},
 		"push-update --all -route":            {"-- -route", "culvert push-update --help"},
+		"push-update --peer-id x dns":         {"invalid syntax\nits use"},
+		"swarm main.go --clients x":           {"invalid syntax\nits use"},
 		"push-update --peer-id 16777216 dns":  {"--peer-id 16777216", "culvert status"},
 		"push-update --state-dir /nowhere a":  {"nothing of the kind is running"},
 		"trace icmp --state-dir /nowhere":     {"nothing of the kind is running", "--state-dir"},

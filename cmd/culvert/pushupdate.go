@@ -34,7 +34,7 @@ between them:
 
 What can change: routes (route, route-ipv6, route-gateway, route-metric,
 redirect-gateway, redirect-private, block-ipv6), names (dns, dhcp-option,
-block-outside-dns), tun-mtu, topology and keepalive.
+block-outside-dns), tun-mtu and keepalive.
 
 The server's configuration stays as it is: write the change into it as well, for
 clients that connect later.`,
@@ -70,7 +70,7 @@ clients that connect later.`,
 	c.Flags().BoolVar(&u.All, "all", false, "all clients")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fmt.Errorf("%w (an option that begins with - goes behind --, as in: culvert push-update --all -- -route)", err)
+		return ifUnknown(err, "an option that begins with - goes behind --, as in: culvert push-update --all -- -route")
 	})
 	r.flags(c)
 	return c

@@ -32,12 +32,24 @@ const (
 // ErrPush is wrapped by what is wrong with a pushed list.
 var ErrPush = errors.New("bad push reply")
 
+var errTooManyPushed = fmt.Errorf("%w: more than %d bytes of options", ErrPush, maxPushed)
+
 // PushReply turns options into one message or several. It fails when a single
 // option is too long for a message or holds a comma.
 func PushReply(options []string) ([]string, error) { return messages(pushReply, options) }
 
-// PushUpdate does the same for PUSH_UPDATE.
-func PushUpdate(options []string) ([]string, error) { return messages(pushUpdate, options) }
+// PushUpdate does the same for PUSH_UPDATE. It fails, too, when the list is
+// larger than a client gathers.
+func PushUpdate(options []string) ([]string, error) {
+	size := 0
+	for _, option := range options {
+		size += len(option) + 1
+	}
+	if size > maxPushed {
+		return nil, errTooManyPushed
+	}
+	return messages(pushUpdate, options)
+}
 
 func messages(verb string, options []string) ([]string, error) {
 	const full = maxMessage - len(",") - len(moreFollows)
@@ -89,7 +101,7 @@ func (r *PushReader) Add(text string) (complete bool, err error) {
 		}
 	}
 	if r.size > maxPushed {
-		return false, fmt.Errorf("%w: more than %d bytes of options", ErrPush, maxPushed)
+		return false, errTooManyPushed
 	}
 	return complete, nil
 }
