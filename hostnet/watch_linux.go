@@ -182,6 +182,10 @@ func committer(m netlink.Message) (by string, counts bool) {
 	return cmp.Or(programOf(pid), by), true
 }
 
+// resolvedLinks is where systemd-resolved keeps what it was told of links, so
+// that it is changed with that.
+const resolvedLinks = "/run/systemd/resolve/netif"
+
 // follow watches a file: itself, since it may be a mount of its own, and the
 // directories in which it, or what it is a link to, can be replaced.
 func (w *watch) follow(file string) error {
@@ -191,13 +195,18 @@ func (w *watch) follow(file string) error {
 	}
 	context.AfterFunc(w.ctx, func() { files.Close() })
 	err = errors.Join(files.Add(filepath.Dir(file)), rewatch(files, file))
+	_ = files.Add(resolvedLinks) // not there without systemd-resolved
 	go func() {
 		for e := range files.Events {
 			real, _ := filepath.EvalSymlinks(file)
-			if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) || e.Name != file && e.Name != real {
+			ofLink := filepath.Dir(e.Name) == resolvedLinks
+			if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) || e.Name != file && e.Name != real && !ofLink {
 				continue
 			}
 			w.tell("")
+			if ofLink {
+				continue
+			}
 			rewatch(files, file)
 		}
 	}()
