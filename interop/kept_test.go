@@ -53,6 +53,18 @@ func (in *internet) reaches(t *testing.T, at netip.Addr) time.Duration {
 	return backAgain
 }
 
+// restingState is the host's state when the kernel has added all that goes with a
+// device that came up, some of which it does a little later.
+func (n *netns) restingState() string {
+	n.t.Helper()
+	before, now := "", n.state()
+	for began := time.Now(); now != before && time.Since(began) < backAgain; {
+		time.Sleep(100 * time.Millisecond)
+		before, now = now, n.state()
+	}
+	return now
+}
+
 // whoMade is what a route does not keep that somebody else makes again.
 var whoMade = regexp.MustCompile(` proto (kernel|static)| src [0-9.]+`)
 
@@ -101,7 +113,7 @@ func TestUplinkChanges(t *testing.T) {
 			renamed := home
 			renamed.dev = "wan0"
 			in.use(home, home)
-			before := in.client.state()
+			before := in.client.restingState()
 			p := c.connect(t, in)
 			now := home
 			var slowest time.Duration
