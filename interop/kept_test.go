@@ -166,6 +166,29 @@ func TestUplinkElsewhere(t *testing.T) {
 	}
 }
 
+// TestLaterTunnel: another VPN that takes all traffic by policy rules, as wg-quick
+// does, and whose own packets go through this tunnel, leaves it alive, also when
+// the uplink comes and goes.
+func TestLaterTunnel(t *testing.T) {
+	in := newRedirected(t)
+	p := in.redirect(t, ours)
+	for _, command := range []string{
+		"tuntap add dev above0 mode tun", "link set above0 up", "route add default dev above0 table 51820",
+		"rule add not fwmark 51820 table 51820", "rule add table main suppress_prefixlength 0",
+	} {
+		in.client.ip(strings.Fields(command)...)
+	}
+	home := uplink{"eth0", addr("198.18.%d.1", 0), addr("fd00:e%d::1", 0), addr("198.18.%d.2", 0), addr("fd00:e%d::2", 0)}
+	for range 2 {
+		in.use(home, home)
+		in.reaches(t, serverIPv4)
+		p.expect(putBack, 1, backAgain)
+		if got := in.client.ip("route", "get", in.serverIPv4.String()); !strings.Contains(got, "dev eth0") {
+			t.Errorf("the way to the server leads elsewhere: %s", got)
+		}
+	}
+}
+
 // TestTampering: what other programs take away of a client's state, and of a
 // server's, is put back, and they are named where the kernel knows them.
 func TestTampering(t *testing.T) {
