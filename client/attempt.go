@@ -46,7 +46,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	}
 	c.log.Info("connecting", "remote", t)
 	began := time.Now()
-	l, err := c.dialer.Open(ctx, t)
+	l, err := c.open(ctx, t, c.dialer.Open)
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,34 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	l.Close()
 	<-inbound
 	return err
+}
+
+// open has dial open a link. Over TCP that takes as long as nobody answers; it
+// ends where this host reaches the server by another way, since the connection
+// goes on from an address of the former, and when a restart is asked for.
+func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Context, reach.Target) (link.Link, error)) (l link.Link, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l, err = dial(ctx, t)
+	}()
+	for {
+		select {
+		case <-c.uplink.changes:
+			if moved, _ := c.uplink.moved(); moved {
+				cancel(errMoved)
+			}
+		case <-c.restarts:
+			cancel(errRestart)
+		case <-done:
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return l, err
+		}
+	}
 }
 
 // run waits for the session's events until it ends.

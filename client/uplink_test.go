@@ -12,6 +12,7 @@ import (
 	"culvert/config"
 	"culvert/endpoint/reach"
 	"culvert/hostnet"
+	"culvert/link"
 	"culvert/session"
 	"culvert/tunnel"
 )
@@ -138,5 +139,44 @@ func TestFollow(t *testing.T) {
 		if err := a.follow(); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestOpenFollows: a connection that is still being dialled is given up for
+// another way, or a restart, and not for what changes nothing.
+func TestOpenFollows(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Client, *fakeNetwork)
+		want   error
+	}{
+		"another way":    {func(_ *Client, n *fakeNetwork) { n.set(mobile) }, errMoved},
+		"a way again":    {func(_ *Client, n *fakeNetwork) { n.set(wifi) }, errMoved},
+		"no way":         {func(_ *Client, n *fakeNetwork) { n.set(inside) }, context.DeadlineExceeded},
+		"restart":        {func(c *Client, _ *fakeNetwork) { c.Restart() }, errRestart},
+		"end of program": {func(c *Client, _ *fakeNetwork) {}, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := &fakeNetwork{way: inside, changes: make(chan struct{}, 1)}
+				if name == "another way" {
+					n.way = wifi
+				}
+				cl := &Client{uplink: newUplink(n), restarts: make(chan struct{}, 1)}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				go func() {
+					time.Sleep(time.Second)
+					c.change(cl, n)
+					n.changes <- struct{}{}
+				}()
+				silent := func(ctx context.Context, _ reach.Target) (link.Link, error) {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				if _, err := cl.open(ctx, reach.Target{}, silent); !errors.Is(err, c.want) {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/hostnet"
 )
 
 // Resolver finds the addresses of a host; network is "ip", "ip4" or "ip6".
@@ -22,7 +23,25 @@ type Resolver func(ctx context.Context, network, host string) ([]netip.Addr, err
 // SystemResolver asks as this system is set up to. Link-local addresses keep
 // their zone, by name.
 func SystemResolver(ctx context.Context, network, host string) ([]netip.Addr, error) {
-	return Lookup(ctx, net.DefaultResolver, network, host)
+	return Lookup(ctx, &net.Resolver{Dial: presentServer("/etc/resolv.conf").dial}, network, host)
+}
+
+// presentServer is the resolver's file. Package net looks at it every five seconds
+// only, and until then asks the name servers of a tunnel that is gone.
+type presentServer string
+
+func (file presentServer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, file.instead(address))
+}
+
+// instead is a server that the file names now: that of the address if it is one.
+func (file presentServer) instead(address string) string {
+	servers := hostnet.NameServers(string(file))
+	asked, err := netip.ParseAddrPort(address)
+	if err != nil || len(servers) == 0 || slices.Contains(servers, netip.AddrPortFrom(asked.Addr().Unmap(), asked.Port())) {
+		return address
+	}
+	return servers[0].String()
 }
 
 // Lookup is LookupNetIP of r, which would lose the zones of link-local addresses.

@@ -3,6 +3,8 @@ package endpoint
 import (
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,5 +68,26 @@ func TestScoped(t *testing.T) {
 		if (err != nil) != (c.want == "") || err == nil && got.String() != c.want {
 			t.Errorf("%s with bind-dev %q, local %q: %v, %v; want %q", c.addr, c.cfg.BindDev, c.cfg.Local, got, err, c.want)
 		}
+	}
+}
+
+// TestPresentServer: who is asked is in the file now, whoever was before.
+func TestPresentServer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	for _, c := range []struct{ now, asked, want string }{
+		{"nameserver 192.0.2.1\nnameserver 2001:db8::1\n", "10.8.0.1:53", "192.0.2.1:53"},
+		{"nameserver 192.0.2.1\nnameserver 2001:db8::1\n", "[2001:db8::1]:53", "[2001:db8::1]:53"},
+		{"nameserver fe80::1%eth0\n", "[fe80::1%eth0]:53", "[fe80::1%eth0]:53"},
+		{"", "127.0.0.1:53", "127.0.0.1:53"},
+	} {
+		if err := os.WriteFile(file, []byte(c.now), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := presentServer(file).instead(c.asked); got != c.want {
+			t.Errorf("%q, %s: %s, want %s", c.now, c.asked, got, c.want)
+		}
+	}
+	if got := presentServer(file + ".not").instead("10.8.0.1:53"); got != "10.8.0.1:53" {
+		t.Errorf("without a file: %s", got)
 	}
 }

@@ -26,6 +26,7 @@ type Applied struct {
 	keeper *keeper // nil: nobody looks after it
 
 	mu       sync.Mutex
+	nested   nested
 	want     State
 	j        *journal
 	failures []Failure // of want, the last time it was reached
@@ -81,6 +82,9 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 	}
 	a := &Applied{host: h, j: &journal{Device: want.Device, Owner: h.self}}
 	a.before, _, _ = h.kernel.readFile(h.opts.ResolvConf)
+	if err := a.nested.since(h.kernel); err != nil {
+		return nil, fmt.Errorf("look at this host's network: %w", err)
+	}
 	err = a.reach(ctx, want, others)
 	var partial *PartialError
 	if err != nil && !errors.As(err, &partial) {
@@ -161,15 +165,20 @@ func (d *difference) missing() []change {
 // and finds which of them it still has. What living processes share is taken out as well, so
 // that the last of them puts back what was there before the first.
 func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*difference, error) {
-	seen, err := a.host.observe(ctx, a.lookedAt(want), a.owns)
+	above, err := a.nested.list(a.host.kernel, a.j.Device, others)
+	if err != nil {
+		return nil, fmt.Errorf("look at this host's network: %w", err)
+	}
+	notPast := func(w way) bool { return a.owns(w) || slices.Contains(above, w.Device) }
+	seen, err := a.host.observe(ctx, a.lookedAt(want), notPast)
 	if err != nil {
 		return nil, err
 	}
 	up, addresses := seen.link.Up, slices.Clone(seen.addresses)
 	d := new(difference)
-	above := heirs(others)
+	later := heirs(others)
 	for _, c := range slices.Backward(a.j.changes) {
-		heir := heirOf(c, above)
+		heir := heirOf(c, later)
 		if c.without(&seen) || heir != nil && heir.without(&seen) {
 			d.held = append(d.held, c)
 		}
@@ -209,33 +218,63 @@ func (a *Applied) owns(w way) bool {
 // make tries the changes of a plan that are not held yet. An error is fatal.
 func (a *Applied) make(ctx context.Context, plan Plan) (made []change, failures []Failure, err error) {
 	failures = plan.failures
-	held := setOf(a.j.changes)
+	missing := slices.DeleteFunc(slices.Clone(plan.changes), setOf(a.j.changes).has)
 	var cut []netip.Prefix // destinations whose bypass failed
-	for _, c := range plan.changes {
-		if held.has(c) {
-			continue
-		}
+	for n := 0; len(missing) > 0; missing = missing[n:] {
+		n = together(missing)
 		if err := ctx.Err(); err != nil {
 			return made, nil, context.Cause(ctx)
 		}
-		err := cutsOff(c, cut)
-		if err == nil {
-			err = a.one(ctx, c)
+		if err := a.announce(missing[:n]); err != nil {
+			return made, nil, fmt.Errorf("%s: %w", missing[0], err)
 		}
-		if err == nil {
-			made = append(made, c)
-			continue
+		for _, c := range missing[:n] {
+			err := cutsOff(c, cut)
+			if err == nil {
+				err = a.one(ctx, c)
+			}
+			if err == nil {
+				made = append(made, c)
+				a.nested.leads(c)
+				continue
+			}
+			f, fatal := a.judge(c, err)
+			if fatal != nil {
+				return made, nil, fatal
+			}
+			if r, ok := c.(*routeChange); ok && r.Bypass {
+				cut = append(cut, r.Way.Dst)
+			}
+			failures = append(failures, f)
 		}
-		f, fatal := a.judge(c, err)
-		if fatal != nil {
-			return made, nil, fatal
-		}
-		if r, ok := c.(*routeChange); ok && r.Bypass {
-			cut = append(cut, r.Way.Dst)
-		}
-		failures = append(failures, f)
 	}
 	return made, failures, nil
+}
+
+// maxTogether is how many routes are journalled at once, before the first of
+// them is made: writing the journal for each of thousands takes long.
+const maxTogether = 256
+
+// together is how many of the next changes are journalled at once.
+func together(changes []change) int {
+	n := 0
+	for n < min(len(changes), maxTogether) {
+		if _, ok := changes[n].(*routeChange); !ok {
+			break
+		}
+		n++
+	}
+	return max(n, 1)
+}
+
+// announce journals changes that are about to be made.
+func (a *Applied) announce(changes []change) error {
+	with := *a.j
+	with.changes = slices.Concat(a.j.changes, changes)
+	if err := a.host.store.save(&with); err != nil {
+		return fmt.Errorf("%w: %w", errJournal, err)
+	}
+	return nil
 }
 
 // cutsOff refuses a route that would lead a destination into the tunnel
@@ -256,18 +295,13 @@ func cutsOff(c change, cut []netip.Prefix) error {
 // errJournal marks a change that was not tried, for want of a journal.
 var errJournal = errors.New("not changed")
 
-// one journals a change and makes it. A change that failed leaves the
-// journal with the next save.
+// one makes a change that is journalled. One that failed leaves the journal with
+// the next save.
 func (a *Applied) one(ctx context.Context, c change) error {
-	a.j.changes = append(a.j.changes, c)
-	if err := a.host.store.save(a.j); err != nil {
-		a.j.changes = a.j.changes[:len(a.j.changes)-1]
-		return fmt.Errorf("%w: %w", errJournal, err)
-	}
 	if err := c.apply(ctx, a.host.kernel); err != nil {
-		a.j.changes = a.j.changes[:len(a.j.changes)-1]
 		return errors.Join(err, a.takeBackHalf(ctx, c))
 	}
+	a.j.changes = append(a.j.changes, c)
 	return nil
 }
 
@@ -283,7 +317,7 @@ func (a *Applied) takeBackHalf(ctx context.Context, c change) error {
 
 // judge tells a failure that leaves a working tunnel from a fatal one.
 func (a *Applied) judge(c change, err error) (Failure, error) {
-	if errors.Is(err, errJournal) || errors.Is(err, ErrPermission) {
+	if errors.Is(err, ErrPermission) {
 		return Failure{}, fmt.Errorf("%s: %w", c, err)
 	}
 	switch c := c.(type) {

@@ -154,6 +154,8 @@ func (c *fileChange) undo(_ context.Context, k kernel, heir change) (outcome, er
 		return outcome{}, nil
 	case !there && !exists:
 		return outcome{}, nil
+	case c.editedIn(now) && !halfWritten(now, c.Set):
+		err = k.writeFile(c.Path, c.takenOut(now, want))
 	case !there || !halfWritten(now, c.Set) && !halfWritten(now, want):
 		return left("left %s as it is: it was changed meanwhile, and what was there before is not put back", c.Path), nil
 	case exists:
@@ -172,11 +174,45 @@ func (c *fileChange) undo(_ context.Context, k kernel, heir change) (outcome, er
 func halfWritten(now, content []byte) bool { return bytes.HasPrefix(content, now) }
 
 func (c *fileChange) without(seen *observed) bool {
-	if !bytes.Equal(seen.resolver.content, c.Set) || seen.resolver.path != c.Path {
-		return false
+	r := &seen.resolver
+	switch {
+	case r.path != c.Path:
+	case bytes.Equal(r.content, c.Set):
+		r.content, r.exists = c.Was, c.Existed
+		return true
+	case c.editedIn(r.content):
+		r.content = c.takenOut(r.content, c.Was)
 	}
-	seen.resolver.content, seen.resolver.exists = c.Was, c.Existed
-	return true
+	return false
+}
+
+// editedIn reports whether a file is Set with lines that somebody added or
+// removed: its first line is there, which names the adapter.
+func (c *fileChange) editedIn(content []byte) bool {
+	first, _, ok := bytes.Cut(c.Set, []byte("\n"))
+	return ok && bytes.HasPrefix(first, []byte("#")) && bytes.Contains(content, append(first, '\n'))
+}
+
+// takenOut is what an edited file says but for the lines of Set. Where that is
+// no name server, it goes behind what the file said before.
+func (c *fileChange) takenOut(content, before []byte) []byte {
+	ours := map[string]bool{}
+	for line := range strings.Lines(string(c.Set)) {
+		ours[strings.TrimSpace(line)] = true
+	}
+	var added []byte
+	named := false
+	for line := range strings.Lines(string(content)) {
+		if ours[strings.TrimSpace(line)] {
+			continue
+		}
+		added = append(added, line...)
+		named = named || strings.HasPrefix(line, "nameserver")
+	}
+	if named {
+		return added
+	}
+	return append(slices.Clone(before), added...)
 }
 
 // linkDNSChange hands servers and domains of a link to a name service.

@@ -28,9 +28,11 @@ const (
 	settle = 200 * time.Millisecond
 	// lookEvery is how often there is a look although nothing was heard.
 	lookEvery = 30 * time.Second
-	// restful is how many times as long as a look takes there is none after it:
-	// listing the routes of a large router takes its time.
+	// restful is how many times as long as looks take there is to be none, in
+	// the long run: listing the routes of a large router takes its time. credit
+	// is by how much that may be put off for what happens now and then.
 	restful = 20
+	credit  = 20 * time.Second
 )
 
 // keep begins to keep the State, where this system can.
@@ -85,11 +87,9 @@ func (k *keeper) run(ctx context.Context, triggers <-chan trigger) {
 	next := time.Now().Add(lookEvery)
 	timer := time.NewTimer(lookEvery)
 	defer timer.Stop()
-	var rested time.Time // no look before
+	var rested time.Time // when the looks so far are made up for
 	at := func(t time.Time) {
-		if next = t; next.Before(rested) {
-			next = rested
-		}
+		next = latest(t, rested.Add(-credit))
 		timer.Reset(time.Until(next))
 	}
 	for {
@@ -103,9 +103,11 @@ func (k *keeper) run(ctx context.Context, triggers <-chan trigger) {
 			}
 		case <-timer.C:
 			began := time.Now()
-			k.look(ctx, began)
+			lost := k.look(ctx, began)
 			now := time.Now()
-			rested = now.Add(restful * now.Sub(began))
+			if !lost {
+				rested = latest(rested, now).Add(restful * now.Sub(began))
+			}
 			at(k.losses.due(now, now.Add(lookEvery)))
 		}
 	}
@@ -117,8 +119,9 @@ func (k *keeper) heard(t trigger) {
 	}
 }
 
-// look compares the host with the State and makes up the difference.
-func (k *keeper) look(ctx context.Context, now time.Time) {
+// look compares the host with the State and makes up the difference, if there
+// was one.
+func (k *keeper) look(ctx context.Context, now time.Time) (lost bool) {
 	by := k.by
 	k.by = nil
 	log := k.host.opts.Logger
@@ -129,13 +132,18 @@ func (k *keeper) look(ctx context.Context, now time.Time) {
 	}
 	var said []string
 	for _, f := range failures {
+		k.losses.forgive(f)
 		said = append(said, f.Error())
 		if !slices.Contains(k.said, f.Error()) {
 			log.Warn("of the tunnel's state this cannot be had now: " + f.Error())
 		}
 	}
 	k.said = said
+	return len(restored) > 0
 }
+
+// maxListed is how many changes a line of the log lists.
+const maxListed = 10
 
 // tell says what was put back, and once who insists on the contrary.
 func (k *keeper) tell(now time.Time, restored []change, by []string) {
@@ -160,6 +168,9 @@ func (k *keeper) tell(now time.Time, restored []change, by []string) {
 	}
 	if len(lines) == 0 {
 		return
+	}
+	if more := len(lines) - maxListed; more > 1 {
+		lines = append(lines[:maxListed], fmt.Sprintf("and %d more", more))
 	}
 	args := []any{"changes", strings.Join(lines, "; ")}
 	if len(by) > 0 {

@@ -1,6 +1,7 @@
 package hostnet
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -279,5 +280,76 @@ func TestKeptBesideEachOther(t *testing.T) {
 		mustUndo(t, second)
 		mustUndo(t, first)
 		mustEqual(t, k.files["/etc/resolv.conf"], newTwin().files["/etc/resolv.conf"])
+	})
+}
+
+// TestUplinkThatComesAndGoes: nobody is said to insist where it is the host's
+// own network that is lost, and its way is put back at once each time.
+func TestUplinkThatComesAndGoes(t *testing.T) {
+	keeping(t, redirected(), newTwin(), func(c *kept) {
+		for range 40 {
+			var uplink []way
+			c.change("", func(k *twin) {
+				for _, w := range k.table {
+					if w.Device == "wlan0" && w.Dst != prefix("203.0.113.5/32") {
+						uplink = append(uplink, w)
+					}
+				}
+				k.dropRoutes(func(w way) bool { return w.Device == "wlan0" })
+			})
+			c.change("", func(k *twin) { k.table = append(k.table, uplink...) })
+			if pinnedTo(c.k) != "wlan0" {
+				t.Fatal("the way to the server is not back")
+			}
+		}
+		if c.times("undoes this") > 0 {
+			t.Errorf("said:\n%s", c.log.String())
+		}
+	})
+}
+
+// TestEditedNames: a line that somebody adds to the names of the tunnel is no
+// reason to take these for what was there before.
+func TestEditedNames(t *testing.T) {
+	const path = "/etc/resolv.conf"
+	before := newTwin().files[path]
+	for _, c := range []struct{ name, added, want string }{
+		{"option", "options rotate\n", before + "options rotate\n"},
+		{"name server", "nameserver 9.9.9.9 # wlan1\n", "nameserver 9.9.9.9 # wlan1\n"},
+		{"nothing", "", before},
+	} {
+		for _, when := range []string{"while it is kept", "at the end"} {
+			t.Run(c.name+" "+when, func(t *testing.T) {
+				k := newTwin()
+				keeping(t, redirected(), k, func(k *kept) {
+					edit := func(k *twin) { k.files[path] = strings.Replace(k.files[path], "search corp.example\n", c.added, 1) }
+					if strings.Contains(when, "end") {
+						k.quietly(edit)
+						return
+					}
+					ours := k.k.files[path]
+					k.change("", edit)
+					mustEqual(t, k.k.files[path], ours)
+				})
+				mustEqual(t, k.files[path], c.want)
+			})
+		}
+	}
+}
+
+// TestManyLosses: thousands of routes are put back with a line of the log that
+// can be read.
+func TestManyLosses(t *testing.T) {
+	want := redirected()
+	for i := range 3000 {
+		want.Routes = append(want.Routes, Route{Dst: netip.PrefixFrom(netip.AddrFrom4([4]byte{172, byte(16 + i>>8), byte(i), 0}), 24), Via: ip("10.8.0.1")})
+	}
+	keeping(t, want, newTwin(), func(c *kept) {
+		before := c.k.String()
+		c.change("", func(k *twin) {
+			k.dropRoutes(func(w way) bool { return w.Device == "tun0" && w.Dst.Bits() == 24 && w.Dst.Addr().As4()[0] == 172 })
+		})
+		mustEqual(t, c.k.String(), before)
+		c.said("and 2990 more")
 	})
 }

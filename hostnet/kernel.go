@@ -48,6 +48,9 @@ type linkKernel interface {
 	addresses(device string) ([]Address, error)
 	addAddress(device string, a Address) error
 	delAddress(device string, a Address) error
+	// tunnels are the adapters whose packets other packets carry, with numbers
+	// that grow in the order they came up.
+	tunnels() (map[string]int, error)
 }
 
 // routeKernel reads and changes the main routing table.

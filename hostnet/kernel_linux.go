@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -206,6 +207,24 @@ func tableOf(family, table int, names map[int]string) (ways []way, err error) {
 		ways = append(ways, wayOf(r, family, names))
 	}
 	return ways, err
+}
+
+// tunnelKinds are the kinds of link that are carried by other packets
+// (IFLA_INFO_KIND, ip-link(8)). PPP is not among them: most often it is a line.
+var tunnelKinds = []string{"tun", "tuntap", "wireguard", "ovpn", "ovpn-dco", "ipip", "sit", "gre", "gretap", "ip6gre", "ip6gretap", "ip6tnl", "vti", "vti6", "xfrm"}
+
+func (linux) tunnels() (map[string]int, error) {
+	links, err := dump(netlink.LinkList)
+	if err != nil {
+		return nil, err
+	}
+	list := map[string]int{}
+	for _, l := range links {
+		if slices.Contains(tunnelKinds, l.Type()) {
+			list[l.Attrs().Name] = l.Attrs().Index
+		}
+	}
+	return list, nil
 }
 
 func deviceNames() (map[int]string, error) {

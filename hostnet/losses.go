@@ -2,6 +2,7 @@ package hostnet
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -11,8 +12,9 @@ import (
 type losses map[string]*loss
 
 type loss struct {
-	times int // in all
-	quick int // in a row, each soon after it was put back
+	times int    // in all
+	quick int    // in a row, each soon after it was put back
+	what  string // put back last
 	last  time.Time
 	next  time.Time // not put back before
 }
@@ -37,16 +39,24 @@ func (ls losses) count(c change, now time.Time) loss {
 		l = new(loss)
 		ls[part(c)] = l
 	}
-	if l.quick == 0 || now.Sub(latest(l.last, l.next)) > soonAgain {
+	if l.what != c.String() || now.Sub(latest(l.last, l.next)) > soonAgain {
 		l.quick = 0
 	}
 	l.times++
 	l.quick++
-	l.last, l.next = now, now
+	l.what, l.last, l.next = c.String(), now, now
 	if l.quick > patient {
 		l.next = now.Add(min(firstPause<<min(l.quick-patient-1, 10), lastPause))
 	}
 	return *l
+}
+
+// forgive has a route that the host itself cannot have now not count as one that
+// somebody takes away: its network comes and goes.
+func (ls losses) forgive(f Failure) {
+	if l := ls["route "+f.Route.String()]; l != nil && errors.Is(f.Err, errNoRoute) {
+		l.quick = 0
+	}
 }
 
 func latest(a, b time.Time) time.Time {

@@ -8,9 +8,9 @@ import (
 	"path"
 )
 
-// observe asks the host for what a plan for want needs; own picks the routes
-// that are there for want alone.
-func (h *host) observe(ctx context.Context, want State, own func(way) bool) (observed, error) {
+// observe asks the host for what a plan for want needs; but picks the routes
+// that do not lead past want's tunnel.
+func (h *host) observe(ctx context.Context, want State, but func(way) bool) (observed, error) {
 	seen := observed{limits: h.kernel.limits(), ways: map[netip.Prefix]way{}, settings: map[string]string{}}
 	var err error
 	if seen.link, err = h.kernel.link(want.Device); errors.Is(err, errGone) {
@@ -34,12 +34,12 @@ func (h *host) observe(ctx context.Context, want State, own func(way) bool) (obs
 	if err != nil {
 		return seen, fmt.Errorf("look at this host's network: %w", err)
 	}
-	h.observeWays(want, &seen, own)
+	h.observeWays(want, &seen, but)
 	return seen, nil
 }
 
 // observeWays asks the kernel, which knows of policy rules and other tables.
-func (h *host) observeWays(want State, seen *observed, own func(way) bool) {
+func (h *host) observeWays(want State, seen *observed, but func(way) bool) {
 	for _, r := range want.Routes {
 		if !r.Bypass || r.NetGateway {
 			continue
@@ -49,7 +49,7 @@ func (h *host) observeWays(want State, seen *observed, own func(way) bool) {
 		if !dst.IsSingleIP() {
 			probe = probe.Next() // a network's first address may be a broadcast
 		}
-		if w, err := h.kernel.wayTo(probe, own); err == nil {
+		if w, err := h.kernel.wayTo(probe, but); err == nil {
 			seen.ways[dst] = w
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,6 +136,16 @@ func parseResolvConf(content []byte) Resolvers {
 		}
 	}
 	return r
+}
+
+// NameServers are those that a resolver's file names now; none where it cannot be
+// read.
+func NameServers(file string) (list []netip.AddrPort) {
+	content, _ := os.ReadFile(file)
+	for _, s := range parseResolvConf(content).Servers {
+		list = append(list, s.Addr)
+	}
+	return list
 }
 
 func (r *Resolvers) add(server string) {

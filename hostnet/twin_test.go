@@ -23,6 +23,7 @@ type twin struct {
 	files    map[string]string
 	tables   map[string]string
 	drops    []chain
+	virtual  map[string]int    // tunnels
 	resolved map[string]string // nil: not running
 	told     map[string][]netip.AddrPort
 	service  nameService // of another system than Linux
@@ -259,6 +260,8 @@ func (t *twin) nameService(_ context.Context, file []byte) nameService {
 func (t *twin) limits() limits { return t.cannot }
 
 func (t *twin) watch(context.Context, string) (<-chan trigger, error) { return t.triggers, nil }
+
+func (t *twin) tunnels() (map[string]int, error) { return t.virtual, nil }
 
 func (t *twin) managers() []string { return []string{"NetworkManager"} }
 

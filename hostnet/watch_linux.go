@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/mdlayher/netlink"
@@ -32,6 +33,7 @@ var routeGroups = []uint32{
 // and packet filters, and for the resolver's file.
 func (linux) watch(ctx context.Context, file string) (<-chan trigger, error) {
 	triggers := make(chan trigger, 16)
+	sender := new(senders).of
 	w := watch{ctx, func(by string) { offer(triggers, trigger{by}) }}
 	return triggers, errors.Join(
 		w.listen(unix.NETLINK_ROUTE, routeGroups, sender),
@@ -41,12 +43,34 @@ func (linux) watch(ctx context.Context, file string) (<-chan trigger, error) {
 }
 
 func networkChanges(ctx context.Context) <-chan struct{} {
-	changes := make(chan struct{}, 1)
-	w := watch{ctx, func(string) { offer(changes, struct{}{}) }}
-	if w.listen(unix.NETLINK_ROUTE, routeGroups, sender) != nil {
+	heard, changes := make(chan struct{}, 1), make(chan struct{}, 1)
+	w := watch{ctx, func(string) { offer(heard, struct{}{}) }}
+	anybody := func(netlink.Message) (string, bool) { return "", true }
+	if w.listen(unix.NETLINK_ROUTE, routeGroups, anybody) != nil {
 		return nil
 	}
+	go paced(ctx, heard, changes)
 	return changes
+}
+
+// pace is the least time between two changes that Network.Changes reports.
+const pace = 100 * time.Millisecond
+
+// paced passes on what is heard, the first at once.
+func paced(ctx context.Context, heard <-chan struct{}, changes chan<- struct{}) {
+	for {
+		select {
+		case <-heard:
+			offer(changes, struct{}{})
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(pace):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // offer passes something on. Where nobody has taken those before yet, they will
@@ -64,6 +88,13 @@ type watch struct {
 	tell func(by string) // something changed
 }
 
+// A host that changes its routes thousands of times a second is not read to all
+// of it: after each burst of messages the kernel may drop those that find no room.
+const (
+	burst    = 128
+	breather = 50 * time.Millisecond
+)
+
 // listen receives a family's messages until the end. by names who caused one,
 // and reports whether it counts.
 func (w *watch) listen(family int, groups []uint32, by func(netlink.Message) (string, bool)) error {
@@ -79,7 +110,10 @@ func (w *watch) listen(family int, groups []uint32, by func(netlink.Message) (st
 	}
 	context.AfterFunc(w.ctx, func() { c.Close() })
 	go func() {
-		for {
+		for n := 1; ; n++ {
+			if n%burst == 0 {
+				time.Sleep(breather)
+			}
 			messages, err := c.Receive()
 			if err != nil && !errors.Is(err, unix.ENOBUFS) {
 				return
@@ -97,9 +131,23 @@ func (w *watch) listen(family int, groups []uint32, by func(netlink.Message) (st
 	return nil
 }
 
-// sender is the process that had the kernel change something. The port of its
-// socket is its number, unless it has several.
-func sender(m netlink.Message) (string, bool) { return programOf(int(m.Header.PID)), true }
+// senders are the processes that had the kernel change something. The port of a
+// process's socket is its number, unless it has several.
+type senders struct {
+	last uint32 // whose name is known
+	name string
+	seen time.Time
+}
+
+// known is how long a number is taken to be of the same process.
+const known = time.Second
+
+func (s *senders) of(m netlink.Message) (string, bool) {
+	if now := time.Now(); m.Header.PID != s.last || now.Sub(s.seen) > known {
+		*s = senders{last: m.Header.PID, name: programOf(int(m.Header.PID)), seen: now}
+	}
+	return s.name, true
+}
 
 // The attributes of a new generation of the rule set (linux/netfilter/nf_tables.h).
 const (
@@ -134,6 +182,10 @@ func committer(m netlink.Message) (by string, counts bool) {
 	return cmp.Or(programOf(pid), by), true
 }
 
+// resolvedLinks is where systemd-resolved keeps what it was told of links, so
+// that it is changed with that.
+const resolvedLinks = "/run/systemd/resolve/netif"
+
 // follow watches a file: itself, since it may be a mount of its own, and the
 // directories in which it, or what it is a link to, can be replaced.
 func (w *watch) follow(file string) error {
@@ -143,13 +195,18 @@ func (w *watch) follow(file string) error {
 	}
 	context.AfterFunc(w.ctx, func() { files.Close() })
 	err = errors.Join(files.Add(filepath.Dir(file)), rewatch(files, file))
+	_ = files.Add(resolvedLinks) // not there without systemd-resolved
 	go func() {
 		for e := range files.Events {
 			real, _ := filepath.EvalSymlinks(file)
-			if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) || e.Name != file && e.Name != real {
+			ofLink := filepath.Dir(e.Name) == resolvedLinks
+			if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) || e.Name != file && e.Name != real && !ofLink {
 				continue
 			}
 			w.tell("")
+			if ofLink {
+				continue
+			}
 			rewatch(files, file)
 		}
 	}()
@@ -211,15 +268,20 @@ func statusOf(pid int) (name string, parent int) {
 var networkPrograms = []string{"NetworkManager", "systemd-network", "systemd-resolve", "connmand", "dhcpcd", "dhclient", "udhcpc",
 	"firewalld", "dockerd", "tailscaled", "openvpn", "wg-quick", "nordvpnd", "mullvad-daemon", "keepalived", "bird", "zebra"}
 
-// managers looks through the processes that this one sees.
+// managers looks through the processes that this one sees, in its network.
 func (linux) managers() (names []string) {
 	entries, _ := os.ReadDir("/proc")
+	here, _ := os.Readlink("/proc/thread-self/ns/net")
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
-		if name, _ := statusOf(pid); slices.Contains(networkPrograms, name) && !slices.Contains(names, name) {
+		name, _ := statusOf(pid)
+		if !slices.Contains(networkPrograms, name) || slices.Contains(names, name) {
+			continue
+		}
+		if there, _ := os.Readlink(filepath.Join("/proc", e.Name(), "ns/net")); there == here {
 			names = append(names, name)
 		}
 	}

@@ -84,6 +84,7 @@ func TestCommitter(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, by, counts)
 		}
 	}
+	sender := new(senders).of
 	if by, _ := sender(netlink.Message{Header: netlink.Header{PID: uint32(os.Getpid())}}); by != "" {
 		t.Errorf("this process is taken for %q", by)
 	}

@@ -67,10 +67,10 @@ func currentWay(dst netip.Addr) (Way, bool) {
 	if err != nil || len(list) == 0 {
 		return Way{}, false
 	}
-	names, err := deviceNames()
+	r := list[0]
+	device, err := netlink.LinkByIndex(r.LinkIndex)
 	if err != nil {
 		return Way{}, false
 	}
-	r := list[0]
-	return Way{Device: names[r.LinkIndex], Via: addrOf(r.Gw), Source: addrOf(r.Src)}, true
+	return Way{Device: device.Attrs().Name, Via: addrOf(r.Gw), Source: addrOf(r.Src)}, true
 }

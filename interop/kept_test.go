@@ -53,6 +53,18 @@ func (in *internet) reaches(t *testing.T, at netip.Addr) time.Duration {
 	return backAgain
 }
 
+// restingState is the host's state when the kernel has added all that goes with a
+// device that came up, some of which it does a little later.
+func (n *netns) restingState() string {
+	n.t.Helper()
+	before, now := "", n.state()
+	for began := time.Now(); now != before && time.Since(began) < backAgain; {
+		time.Sleep(100 * time.Millisecond)
+		before, now = now, n.state()
+	}
+	return now
+}
+
 // whoMade is what a route does not keep that somebody else makes again.
 var whoMade = regexp.MustCompile(` proto (kernel|static)| src [0-9.]+`)
 
@@ -101,7 +113,7 @@ func TestUplinkChanges(t *testing.T) {
 			renamed := home
 			renamed.dev = "wan0"
 			in.use(home, home)
-			before := in.client.state()
+			before := in.client.restingState()
 			p := c.connect(t, in)
 			now := home
 			var slowest time.Duration
@@ -151,6 +163,29 @@ func TestUplinkElsewhere(t *testing.T) {
 				t.Log(p.log())
 			}
 		})
+	}
+}
+
+// TestLaterTunnel: another VPN that takes all traffic by policy rules, as wg-quick
+// does, and whose own packets go through this tunnel, leaves it alive, also when
+// the uplink comes and goes.
+func TestLaterTunnel(t *testing.T) {
+	in := newRedirected(t)
+	p := in.redirect(t, ours)
+	for _, command := range []string{
+		"tuntap add dev above0 mode tun", "link set above0 up", "route add default dev above0 table 51820",
+		"rule add not fwmark 51820 table 51820", "rule add table main suppress_prefixlength 0",
+	} {
+		in.client.ip(strings.Fields(command)...)
+	}
+	home := uplink{"eth0", addr("198.18.%d.1", 0), addr("fd00:e%d::1", 0), addr("198.18.%d.2", 0), addr("fd00:e%d::2", 0)}
+	for range 2 {
+		in.use(home, home)
+		in.reaches(t, serverIPv4)
+		p.expect(putBack, 1, backAgain)
+		if got := in.client.ip("route", "get", in.serverIPv4.String()); !strings.Contains(got, "dev eth0") {
+			t.Errorf("the way to the server leads elsewhere: %s", got)
+		}
 	}
 }
 
