@@ -122,6 +122,7 @@ func Kernel(o Options) Opener {
 			return nil, err
 		}
 		a.Changes = a.applied.Changes()
+		device.RegainMAC()
 		if want.Ethernet != nil {
 			err = a.addEthernet(*want.Ethernet, o.Log)
 		}

@@ -26,6 +26,9 @@ func setLLAddr(b *builder, d *call) error {
 		pairs[i] = fmt.Sprintf("%02x", n)
 	}
 	b.LLAddr = strings.Join(pairs, ":")
+	if b.LLAddr == "00:00:00:00:00:00" {
+		return d.fault(d.args[0], "is no adapter's address", "write another, such as 02:00:5e:10:00:01")
+	}
 	return nil
 }
 

@@ -41,7 +41,7 @@ var upperStacks = []upperStack{
 func (s upperStack) options(topology string) []string {
 	options := []string{"adapter ethernet dhcp"}
 	if s.renews {
-		options = append(options, "ip-win32 dynamic 0 30")
+		options = append(options, "ip-win32 dynamic default 30")
 	}
 	if topology == "p2p" {
 		options = append(options, "user nobody", "group nogroup")

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"encoding/hex"
 	"os"
 	"strings"
 )
@@ -21,6 +22,16 @@ func Place() (words []string, ok bool) {
 
 // MachineID is what tells this machine from others, "" if nothing does.
 func MachineID() string {
-	id, _ := os.ReadFile("/etc/machine-id")
-	return strings.TrimSpace(string(id))
+	text, _ := os.ReadFile("/etc/machine-id")
+	return machineID(string(text))
+}
+
+// machineID reads /etc/machine-id (machine-id(5)): 32 hexadecimal digits, not
+// all zero. Images for many machines have nothing there, or "uninitialized".
+func machineID(text string) string {
+	id := strings.TrimSpace(text)
+	if b, err := hex.DecodeString(id); err != nil || len(b) != 16 || [16]byte(b) == [16]byte{} {
+		return ""
+	}
+	return id
 }

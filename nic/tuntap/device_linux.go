@@ -14,6 +14,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/internal/nap"
 	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // Device is an open TUN or TAP device. Reads and writes wait in the runtime's poller;
@@ -22,6 +23,7 @@ type Device struct {
 	kind      nic.Kind
 	name      string
 	mtu       int
+	mac       frame.MAC // that it was given; zero: none
 	file      *os.File
 	raw       syscall.RawConn
 	in, out   transfer // in: packets we write; out: packets we read
@@ -62,7 +64,8 @@ func Open(o Options) (*Device, error) {
 		return nil, err
 	}
 	var mtu int
-	if err = o.ensureMAC(name, old); err == nil {
+	mac := o.newMAC(name, old)
+	if err = ensureMAC(name, mac); err == nil {
 		mtu, err = ensureMTU(name, o.MTU)
 	}
 	if err != nil {
@@ -73,6 +76,7 @@ func Open(o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.mac = mac
 	if err := d.addQueues(o); err != nil {
 		d.Close()
 		return nil, err

@@ -28,6 +28,9 @@ func (*Device) Name() string { return "" }
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
 
+// RegainMAC has no address to give.
+func (*Device) RegainMAC() {}
+
 // Follow has no address to tell.
 func (*Device) Follow(func(frame.MAC)) error { return nil }
 

@@ -88,6 +88,9 @@ func (d *Device) Name() string { return d.name }
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
 
+// RegainMAC has no address to give.
+func (*Device) RegainMAC() {}
+
 // Follow has no address to tell.
 func (*Device) Follow(func(frame.MAC)) error { return nil }
 

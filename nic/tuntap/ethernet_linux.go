@@ -1,6 +1,7 @@
 package tuntap
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -14,18 +15,24 @@ import (
 	"culvert/nic/frame"
 )
 
-// ensureMAC gives a new device the address wanted. The kernel then knows it as
-// set by somebody, and udev leaves it alone, unless udev had looked before.
-func (o *Options) ensureMAC(name string, old bool) error {
-	if o.MAC == nil || old || o.Kind != nic.Ethernet {
-		return nil
+// newMAC is the address for a device, zero where any will do or where it was
+// there before.
+func (o *Options) newMAC(name string, old bool) (mac frame.MAC) {
+	if o.MAC != nil && !old && o.Kind == nic.Ethernet {
+		mac = o.MAC(name)
 	}
-	mac := o.MAC(name)
+	return mac
+}
+
+// ensureMAC gives a device the address, unless that is zero. The kernel then
+// knows it as set by somebody, and udev leaves it alone, unless udev had looked
+// before.
+func ensureMAC(name string, mac frame.MAC) error {
 	if mac == (frame.MAC{}) {
 		return nil
 	}
 	link, err := netlink.LinkByName(name)
-	if err == nil {
+	if err == nil && !bytes.Equal(link.Attrs().HardwareAddr, mac[:]) {
 		err = netlink.LinkSetHardwareAddr(link, net.HardwareAddr(mac[:]))
 	}
 	if err != nil {
@@ -33,6 +40,12 @@ func (o *Options) ensureMAC(name string, old bool) error {
 	}
 	return nil
 }
+
+// RegainMAC gives an Ethernet device again the address that it was given when it
+// was opened: udev may have looked before that and replaced it after, as an idle
+// one does in one of fifty openings. It is for a few milliseconds later; without
+// the right to, the device keeps what it has.
+func (d *Device) RegainMAC() { _ = ensureMAC(d.name, d.mac) }
 
 // SetCarrier says whether a cable is plugged in, as the host sees it. Kernels
 // before Linux 5.0 always see one, and return an error.

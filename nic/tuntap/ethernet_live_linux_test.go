@@ -52,6 +52,27 @@ func TestMAC(t *testing.T) {
 	}
 }
 
+// TestRegainMAC: an address that udev put in the place of the one that a new
+// device was given does not stay; that of a device that was there does.
+func TestRegainMAC(t *testing.T) {
+	namespace(t)
+	if _, err := Persist(nic.Ethernet, "mine", -1, -1); err != nil {
+		t.Fatal(err)
+	}
+	udevs := frame.MAC{2, 0, 0x5e, 0x10, 7, 7}
+	for name, want := range map[string]frame.MAC{"new0": wanted, "mine": udevs} {
+		d := open(t, Options{Kind: nic.Ethernet, Name: name, MAC: func(string) frame.MAC { return wanted }})
+		l, _ := netlink.LinkByName(name)
+		if err := netlink.LinkSetHardwareAddr(l, net.HardwareAddr(udevs[:])); err != nil {
+			t.Fatal(err)
+		}
+		d.RegainMAC()
+		if got := attributes(t, name).HardwareAddr.String(); got != want.String() {
+			t.Errorf("%s has %v, expected %v", name, got, want)
+		}
+	}
+}
+
 // TestFollow: an address is told at once, and whenever it changes, until the
 // device is closed; that of no other device.
 func TestFollow(t *testing.T) {
