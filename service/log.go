@@ -28,7 +28,8 @@ type log struct {
 
 // newLog writes for people: to the file that `log` names, to the system's
 // logger for `daemon` and `syslog`, or to the terminal, as much as `verb` asks
-// for. A file also gets what a crash of this program prints. A worker appends to what its keeper began.
+// for. A file also gets what a crash of this program prints. A worker appends to
+// what its keeper began.
 func newLog(c *config.Config, worker bool) (*log, error) {
 	l := &log{level: new(slog.LevelVar)}
 	l.level.Set(level(c.Verb))

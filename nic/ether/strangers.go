@@ -2,6 +2,7 @@ package ether
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"culvert/internal/buf"
@@ -11,8 +12,8 @@ import (
 // strangers are who sends frames by the adapter that are not from it, or that
 // are of a VLAN.
 type strangers struct {
-	since      time.Time // of the first frame from another address; zero: none yet
-	told, vlan bool      // what the log has
+	since      time.Time   // of the first frame from another address; zero: none yet
+	told, vlan atomic.Bool // what the log has; read without a lock, for each such frame
 }
 
 // stray is for how long frames from another address may be ones that were on
@@ -22,16 +23,16 @@ const stray = time.Second
 // explain says, once for each, what to do about devices on top of the adapter
 // whose frames are dropped.
 func (n *NIC) explain(why Count, p *buf.Packet) {
-	if why != SpoofedMAC && why != Tagged {
+	s := &n.strange
+	if !(why == SpoofedMAC && !s.told.Load() || why == Tagged && !s.vlan.Load()) {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	switch s := &n.strange; {
-	case why == SpoofedMAC && !s.told:
-		s.told = n.stranger(p)
-	case why == Tagged && !s.vlan:
-		s.vlan = true
+	switch {
+	case why == SpoofedMAC && !s.told.Load():
+		s.told.Store(n.stranger(p))
+	case why == Tagged && s.vlan.CompareAndSwap(false, true):
 		n.machine.log.Warn("frames with a VLAN tag are dropped: the tunnel behind the adapter carries IP, and knows of no VLANs; remove the VLAN device from the adapter, or use a tunnel of Ethernet (`dev tap`)", "adapter", n.Name())
 	}
 }
