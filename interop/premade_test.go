@@ -63,12 +63,7 @@ func TestNetworkManagerTAP(t *testing.T) {
 			manager := e.client.startNetworkManager()
 			e.serve(serverParty(t, plain))
 			e.connect(t, plain.topology, "adapter ethernet dhcp")
-			if got, ok := soon(func() (string, bool) {
-				v4, _ := e.client.device(tunDevice)
-				return v4.prefix.String(), v4.prefix.IsValid()
-			}); !ok {
-				t.Fatalf("no address: %s", got)
-			}
+			e.client.leased(t)
 			e.client.ping(serverIPv4)
 			transfer(t, e.client, e.server, serverIPv4, 4<<20)
 			if set == "vnet-hdr=true" {
@@ -76,6 +71,17 @@ func TestNetworkManagerTAP(t *testing.T) {
 			}
 			e.client.ping(serverIPv4)
 		})
+	}
+}
+
+// leased waits until a DHCP client has given the adapter its address.
+func (n *netns) leased(t *testing.T) {
+	t.Helper()
+	if got, ok := soon(func() (string, bool) {
+		v4, _ := n.device(tunDevice)
+		return v4.prefix.String(), v4.prefix.IsValid()
+	}); !ok {
+		t.Fatalf("no address: %s", got)
 	}
 }
 
@@ -96,12 +102,7 @@ func TestNetworkManagerBeforeUdev(t *testing.T) {
 	}
 	e.serve(serverParty(t, plain))
 	e.connect(t, plain.topology, "adapter ethernet dhcp")
-	if got, ok := soon(func() (string, bool) {
-		v4, _ := e.client.device(tunDevice)
-		return v4.prefix.String(), v4.prefix.IsValid()
-	}); !ok {
-		t.Fatalf("no address: %s", got)
-	}
+	e.client.leased(t)
 	e.client.ping(serverIPv4)
 }
 
