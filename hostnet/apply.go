@@ -29,7 +29,7 @@ type Applied struct {
 	nested   nested
 	want     State
 	j        *journal
-	failures []Failure // of want, the last time it was reached
+	failures []Failure // of want, that were told
 }
 
 // Apply brings the host to a State. First it undoes what dead processes
@@ -161,9 +161,9 @@ func (d *difference) missing() []change {
 	return slices.DeleteFunc(slices.Clone(d.plan.changes), setOf(d.held).has)
 }
 
-// compare plans from the host as it would be without this device's changes,
-// and finds which of them it still has. What living processes share is taken out as well, so
-// that the last of them puts back what was there before the first.
+// compare plans from the host as it would be without this device's changes, and
+// finds which of them it still has. What living processes share is taken out as
+// well, so that the last of them puts back what was there before the first.
 func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*difference, error) {
 	above, err := a.nested.list(a.host.kernel, a.j.Device, others)
 	if err != nil {

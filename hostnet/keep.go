@@ -18,7 +18,6 @@ type keeper struct {
 	done chan struct{} // closed when it no longer changes anything
 
 	losses losses
-	said   []string // failures that were told
 	by     []string // who changed something since the last look
 }
 
@@ -56,9 +55,6 @@ func (a *Applied) unkept(why error) {
 func (a *Applied) keepFrom(enter func() error) {
 	ctx, stop := context.WithCancel(context.Background())
 	k := &keeper{Applied: a, stop: stop, done: make(chan struct{}), losses: losses{}}
-	for _, f := range a.failures {
-		k.said = append(k.said, f.Error())
-	}
 	a.keeper = k
 	go func() {
 		defer close(k.done)
@@ -130,16 +126,24 @@ func (k *keeper) look(ctx context.Context, now time.Time) (lost bool) {
 	if ctx.Err() == nil && err != nil {
 		failures = append(failures, Failure{What: "keeping the tunnel's addresses and routes", Err: err})
 	}
-	var said []string
 	for _, f := range failures {
 		k.losses.forgive(f)
-		said = append(said, f.Error())
-		if !slices.Contains(k.said, f.Error()) {
-			log.Warn("of the tunnel's state this cannot be had now: " + f.Error())
-		}
 	}
-	k.said = said
+	for _, f := range k.news(failures) {
+		log.Warn("of the tunnel's state this cannot be had now: " + f.Error())
+	}
 	return len(restored) > 0
+}
+
+// news are the failures that nobody was told of, by now or by Apply or Update.
+func (a *Applied) news(failures []Failure) []Failure {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	told := a.failures
+	a.failures = failures
+	return slices.DeleteFunc(slices.Clone(failures), func(f Failure) bool {
+		return slices.ContainsFunc(told, func(o Failure) bool { return o.Error() == f.Error() })
+	})
 }
 
 // maxListed is how many changes a line of the log lists.

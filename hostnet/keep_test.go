@@ -1,6 +1,7 @@
 package hostnet
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -108,6 +109,28 @@ func (t *twin) set(device string, p property, value int) {
 	l := t.links[device]
 	l.set(p, value)
 	t.links[device] = l
+}
+
+// TestToldOnce: what Update said that it could not do is not said again.
+func TestToldOnce(t *testing.T) {
+	keeping(t, redirected(), newTwin(), func(c *kept) {
+		want := redirected()
+		want.Routes = append(want.Routes, Route{Dst: prefix("192.168.1.0/24"), Via: ip("10.8.0.1"), Metric: 600})
+		if err := c.a.Update(c.Context(), want); !errors.As(err, new(*PartialError)) {
+			t.Fatal(err)
+		}
+		c.change("", func(*twin) {})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if c.times("cannot be had now") != 0 {
+			t.Errorf("said:\n%s", c.log.String())
+		}
+		c.change("", func(k *twin) { k.lose("0.0.0.0/0") })
+		c.said("route 203.0.113.5/32: the host has no route to it at present")
+		if c.times("cannot be had now") != 1 {
+			t.Errorf("said:\n%s", c.log.String())
+		}
+	})
 }
 
 // TestLinkServersAreKept: what somebody tells systemd-resolved of the adapter is

@@ -130,7 +130,7 @@ var mends = []struct{ program, mend string }{
 	{"NetworkManager", "have it leave the device alone: unmanaged-devices=interface-name:DEVICE in [keyfile] of NetworkManager.conf"},
 	{"systemd-network", "set ManageForeignRoutes=no and ManageForeignRoutingPolicyRules=no in networkd.conf"},
 	{"dhc", "have it leave the device alone: denyinterfaces DEVICE in dhcpcd.conf, or an interface named on dhclient's command line"},
-	{"conn", "have it leave the device alone: NetworkInterfaceBlacklist=DEVICE in main.conf of ConnMan"},
+	{"connman", "have it leave the device alone: NetworkInterfaceBlacklist=DEVICE in main.conf of ConnMan"},
 }
 
 // mendFor is what to do about programs that insist.

@@ -196,21 +196,43 @@ func (w *watch) follow(file string) error {
 	context.AfterFunc(w.ctx, func() { files.Close() })
 	err = errors.Join(files.Add(filepath.Dir(file)), rewatch(files, file))
 	_ = files.Add(resolvedLinks) // not there without systemd-resolved
-	go func() {
-		for e := range files.Events {
-			real, _ := filepath.EvalSymlinks(file)
-			ofLink := filepath.Dir(e.Name) == resolvedLinks
-			if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) || e.Name != file && e.Name != real && !ofLink {
-				continue
-			}
-			w.tell("")
-			if ofLink {
-				continue
-			}
-			rewatch(files, file)
-		}
-	}()
+	go w.read(files, file)
 	return err
+}
+
+// read takes events until the end. Errors say that some were lost, and have to be
+// taken, or no more events come.
+func (w *watch) read(files *fsnotify.Watcher, file string) {
+	for {
+		select {
+		case e, ok := <-files.Events:
+			if !ok {
+				return
+			}
+			if !isAbout(e, file) {
+				continue
+			}
+		case _, ok := <-files.Errors:
+			if !ok {
+				return
+			}
+		}
+		w.tell("")
+		rewatch(files, file)
+	}
+}
+
+// isAbout reports whether an event changed the file, or what systemd-resolved was
+// told of a link.
+func isAbout(e fsnotify.Event, file string) bool {
+	if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) {
+		return false
+	}
+	if e.Name == file || filepath.Dir(e.Name) == resolvedLinks {
+		return true
+	}
+	real, _ := filepath.EvalSymlinks(file)
+	return e.Name == real
 }
 
 // rewatch finds the file again, which may be another one by now.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/mdlayher/netlink"
 )
 
@@ -91,4 +92,21 @@ func TestCommitter(t *testing.T) {
 	if by, _ := sender(netlink.Message{Header: netlink.Header{PID: uint32(os.Getppid())}}); by == "" {
 		t.Error("the parent has no name")
 	}
+}
+
+// TestLostEvents: what was lost counts as a change, and more is heard after it.
+func TestLostEvents(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	check(t, os.WriteFile(file, nil, 0o644))
+	files, err := fsnotify.NewWatcher()
+	check(t, err)
+	heard, ended := make(chan struct{}, 100), make(chan struct{})
+	w := watch{t.Context(), func(string) { heard <- struct{}{} }}
+	go func() { defer close(ended); w.read(files, file) }()
+	files.Errors <- fsnotify.ErrEventOverflow
+	<-heard
+	files.Errors <- fsnotify.ErrEventOverflow
+	<-heard
+	check(t, files.Close())
+	<-ended
 }
