@@ -249,3 +249,44 @@ func tunName(n *netns) string {
 	name, _, _ := strings.Cut(out, " ")
 	return name
 }
+
+// uplinkConf has systemd-networkd keep the client's uplink, and take away the
+// routes on it that it did not make (networkd.conf(5), ManageForeignRoutes).
+const uplinkConf = `[Match]
+Name=eth0
+
+[Network]
+Address=198.18.0.1/24
+Gateway=198.18.0.2
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+`
+
+// TestNetworkdUplink: a network manager that starts over tidies the uplink up,
+// our route to the server included, and the tunnel carries on.
+func TestNetworkdUplink(t *testing.T) {
+	l := newLab(t)
+	in := &internet{client: l.machine("c"), router: l.host("r"), server: l.host("s")}
+	l.join(in.client, in.router)
+	right := l.join(in.router, in.server)
+	in.router.forward()
+	in.server.defaultVia(right.a4, right.a6)
+	in.client.udev()
+	in.client.put("/etc/systemd/network/10-uplink.network", uplinkConf)
+	in.client.output("chmod", "644", "/etc/systemd/network/10-uplink.network")
+	start := func() *process { return in.client.start("networkd", "/lib/systemd/systemd-networkd") }
+	manager := start()
+	in.client.eventually("the uplink is up", func() bool { return strings.Contains(in.client.ip("route"), "default via 198.18.0.2") })
+	in.server.run(stock, in.server.serverConfig(serverParty(t, plain, everythingPushed[0]))).up()
+	p := in.client.run(ours, in.client.clientConfig(clientParty(t, plain), right.b4)).up()
+	in.reaches(t, serverIPv4)
+	tidied := regexp.MustCompile(putBack.String() + `.*add route ` + right.b4.String() + `/32 .*changed-by=systemd-network`)
+	for n := range 3 {
+		if err := manager.stop(syscall.SIGTERM); err != nil {
+			t.Errorf("networkd: %v", err)
+		}
+		manager = start()
+		p.expect(tidied, n+1, backAgain)
+		in.reaches(t, serverIPv4)
+	}
+}
