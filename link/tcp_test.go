@@ -186,7 +186,13 @@ func TestTCPDoesNotAllocate(t *testing.T) {
 	for range 10 { // to the buffers' final sizes
 		exchange()
 	}
-	if allocs := testing.AllocsPerRun(100, exchange); allocs != 0 {
+	// The race detector has sync.Pool lose some of what it is given, by chance. An
+	// allocation of ours would be in every run.
+	allocs := testing.AllocsPerRun(100, exchange)
+	for range 9 {
+		allocs = min(allocs, testing.AllocsPerRun(100, exchange))
+	}
+	if allocs != 0 {
 		t.Errorf("%v allocations a batch", allocs)
 	}
 	if from.queue.pending() {
