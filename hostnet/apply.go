@@ -126,9 +126,7 @@ func (a *Applied) reach(ctx context.Context, want State, others []*journal) erro
 	a.want = want
 	a.j.changes = d.stands()
 	made, failures, err := a.make(ctx, d.plan)
-	for _, c := range made {
-		a.host.opts.Logger.Info(c.String())
-	}
+	a.host.log(toldOf(made))
 	if err != nil {
 		return err
 	}
@@ -251,18 +249,12 @@ func (a *Applied) make(ctx context.Context, plan Plan) (made []change, failures 
 	return made, failures, nil
 }
 
-// maxTogether is how many routes are journalled at once, before the first of
-// them is made: writing the journal for each of thousands takes long.
-const maxTogether = 256
-
-// together is how many of the next changes are journalled at once.
+// together is how many of the next changes are journalled at once: one, or
+// all the routes that come next, since writing the journal takes as long as it is.
 func together(changes []change) int {
-	n := 0
-	for n < min(len(changes), maxTogether) {
-		if _, ok := changes[n].(*routeChange); !ok {
-			break
-		}
-		n++
+	n := slices.IndexFunc(changes, func(c change) bool { _, ok := c.(*routeChange); return !ok })
+	if n < 0 {
+		n = len(changes)
 	}
 	return max(n, 1)
 }

@@ -53,6 +53,7 @@ func play(role string) {
 	a, err := Apply(context.Background(), stateOf(os.Getenv(stateVar)), Options{StateDir: os.Getenv(dirVar)})
 	fmt.Println("applied:", err)
 	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 1<<24)
 	for in.Scan() {
 		if in.Text() == "undo" {
 			fmt.Println("undone:", a.Undo(context.Background()))
@@ -80,12 +81,12 @@ func textOf(s State) string {
 // namespace is a host of its own: up0 leads to the world, tun0 is a tunnel's
 // device, made before and kept by the kernel.
 type namespace struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	dir  string // state directory
 }
 
-func newNamespace(t *testing.T) *namespace {
+func newNamespace(t testing.TB) *namespace {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("network namespaces need root; run as root, or without -tags interop")
@@ -402,5 +403,20 @@ func TestLiveResolvConfThroughSymlinks(t *testing.T) {
 	}
 	if _, err := os.Lstat(link); err != nil {
 		t.Error("the link itself is gone:", err)
+	}
+}
+
+// BenchmarkRoutes brings a real host from a State to one with 10,000 routes more,
+// and back.
+func BenchmarkRoutes(b *testing.B) {
+	n, few := newNamespace(b), textOf(redirected())
+	many := textOf(manyRoutes(10_000))
+	a, line := n.start("client", redirected())
+	for b.Loop() {
+		for _, s := range []string{many, few} {
+			if line = a.ask(s); line != "updated: <nil>" {
+				b.Fatal(line)
+			}
+		}
 	}
 }
