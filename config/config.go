@@ -162,7 +162,7 @@ type Config struct {
 	TranWindow                  time.Duration // 3600 s
 	TLSTimeout                  time.Duration // 2 s
 	TLSExit                     bool
-	ReplayWindow                int           // 64
+	ReplayWindow                int           // packets, at least 1; 8,192
 	ReplayTime                  time.Duration // 15 s
 	MaxPacketSize               int           // control packets, bytes
 	ExplicitExitNotify          int           // 0: off

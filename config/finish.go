@@ -33,7 +33,7 @@ func defaults() *Config {
 		HandWindow:          60 * time.Second,
 		TranWindow:          3600 * time.Second,
 		TLSTimeout:          2 * time.Second,
-		ReplayWindow:        64,
+		ReplayWindow:        8192,
 		ReplayTime:          15 * time.Second,
 		MaxPacketSize:       1250,
 		StatusInterval:      60 * time.Second,

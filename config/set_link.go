@@ -203,7 +203,7 @@ func setReplayWindow(b *builder, d *call) error {
 		}
 		b.ReplayTime = time.Duration(t) * time.Second
 	}
-	b.ReplayWindow = n
+	b.ReplayWindow = max(n, 1) // 0, as 1, takes ascending packets only
 	return nil
 }
 

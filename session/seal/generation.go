@@ -40,7 +40,7 @@ type GenerationConfig struct {
 	V2     bool
 	PeerID wire.PeerID
 
-	// Window is how far packets may be reordered, 1 to 65,536; 0 is 64.
+	// Window is how far packets may be reordered, 1 to 65,536; 0 is 8,192.
 	Window int
 	// ReplayTime is how long after a later packet one may come; 0 is no limit.
 	ReplayTime time.Duration
