@@ -23,40 +23,39 @@ func toldOf(made []change) (ts []told) {
 	return ts
 }
 
-// summary is the same with one line for each run of more than maxListed routes
-// that go the same way. Those go to each one by one.
-func summary(ts []told, each func(line string)) (short []outcome) {
-	for len(ts) > 0 {
-		run := ts[:alike(ts)]
-		ts = ts[len(run):]
-		if len(run) > maxListed {
-			short = append(short, did("%s", lineOf(run)))
-		}
-		for _, t := range run {
-			if len(run) > maxListed {
-				each(t.line)
-			} else {
-				short = append(short, t.outcome)
-			}
-		}
-	}
-	return short
+// group is what routes have in common that one line can tell of.
+type group struct {
+	how    string // "": not a route, or one that leads all traffic
+	bypass bool
 }
 
-// alike is how many of ts, at least one, begin it as routes that go the same way.
-func alike(ts []told) int {
-	first, ok := ts[0].of.(*routeChange)
-	if !ok || ts[0].left {
-		return 1
+func (t told) group() group {
+	r, ok := t.of.(*routeChange)
+	if !ok || t.left || r.Way.Dst.Bits() <= 1 {
+		return group{}
 	}
-	differs := slices.IndexFunc(ts, func(t told) bool {
-		r, ok := t.of.(*routeChange)
-		return !ok || t.left || r.Bypass != first.Bypass || r.Way.how() != first.Way.how()
-	})
-	if differs < 0 {
-		return len(ts)
+	return group{r.Way.how(), r.Bypass}
+}
+
+// summary is the same with one line, where the first would be, for more than
+// maxListed routes that go the same way. Those go to each one by one.
+func summary(ts []told, each func(line string)) (short []outcome) {
+	groups := map[group][]told{}
+	for _, t := range ts {
+		groups[t.group()] = append(groups[t.group()], t)
 	}
-	return differs
+	for _, t := range ts {
+		g := t.group()
+		switch {
+		case g == group{} || len(groups[g]) <= maxListed:
+			short = append(short, t.outcome)
+			continue
+		case t == groups[g][0]:
+			short = append(short, did("%s", lineOf(groups[g])))
+		}
+		each(t.line)
+	}
+	return short
 }
 
 // lineOf reads such as "add 3000 routes via 10.8.0.1 dev tun0, 21.0.0.0/24 to

@@ -37,6 +37,19 @@ func TestManyRoutesAreOneLine(t *testing.T) {
 	})
 }
 
+// Those past the tunnel may lie between.
+func TestManyRoutesOfTwoWaysAreTwoLines(t *testing.T) {
+	var log bytes.Buffer
+	h := newProcesses().start(newTwin(), t.TempDir(), 1, nil)
+	h.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	s := manyRoutes(100)
+	for i := range s.Routes {
+		s.Routes[i].Bypass = i%2 == 0
+	}
+	mustApply(t, h, s)
+	expectLines(t, log.String(), map[string]int{"add 50 routes via 10.8.0.1 dev tun0": 1, " routes via 192.168.1.1 dev wlan0": 1, "add route 10.1": 0})
+}
+
 func TestCleanupOfManyRoutesIsOneLine(t *testing.T) {
 	k, dir, ps := newTwin(), t.TempDir(), newProcesses()
 	mustApply(t, ps.start(k, dir, 1, nil), manyRoutes(3000))
