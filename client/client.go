@@ -113,7 +113,8 @@ func New(c *config.Config, o Options) (*Client, error) {
 	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, cl.opts.Resolve)
 	cl.remotes.Log = o.Log
-	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError}
+	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError,
+		OnPath: tunnel.LogPaths(cl.log)}
 	return cl, nil
 }
 

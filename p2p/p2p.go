@@ -114,7 +114,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 		h.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
 	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet,
-		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError}
+		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError, OnPath: tunnel.LogPaths(h.log)}
 	return h, nil
 }
 

@@ -111,7 +111,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 	}}
 	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
 	s.moves.Interval = time.Second
-	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter }}
+	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter },
+		OnPath: tunnel.LogPaths(s.log)}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
