@@ -17,10 +17,13 @@ func TestNarrowPath(t *testing.T) {
 	for name, c := range map[string]struct {
 		line   string
 		silent bool // the router says nothing
+		ipv6   bool // outside
 	}{
 		"cut":          {},
 		"cut silently": {silent: true},
 		"forbidden":    {line: "mtu-disc yes"},
+		"cut, IPv6":    {ipv6: true}, // by the host itself, which the router told
+		"forbid, IPv6": {line: "mtu-disc yes", ipv6: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,9 +38,12 @@ func TestNarrowPath(t *testing.T) {
 			if c.silent {
 				r.nft("table ip silent { chain out { type filter hook output priority 0; icmp type destination-unreachable drop; }\n}\n")
 			}
-			tun := dial(pairing{ours, ours}, c0, s, serverParty(t, plain, c.line), clientParty(t, plain, c.line), far.b4)
+			how := plain
+			how.outerIPv6 = c.ipv6
+			server, client := serverParty(t, how, c.line), clientParty(t, how, c.line)
+			tun := dial(pairing{ours, ours}, c0, s, server, client, server.outer(far.b4, far.b6))
 			for from, to := range map[*netns]netip.Addr{c0: serverIPv4, s: tun.clientIPv4.prefix.Addr()} {
-				if c.line != "" { // the first that are too large find out, and are lost
+				if c.line != "" || c.ipv6 { // the first that are too large find out, and are lost
 					from.try("ping", "-n", "-c", "8", "-i", "0.2", "-w", "5", "-s", "1472", to.String())
 					from.try("ping", "-n", "-c", "3", "-i", "0.2", "-w", "5", "-s", "1230", to.String())
 				}
