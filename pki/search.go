@@ -137,7 +137,7 @@ func (v Verifier) check(way []*x509.Certificate, now time.Time, usage Usage) err
 		if err := checkTime(way[i+1], now); err != nil {
 			return err
 		}
-		if errors.As(cert.CheckSignatureFrom(under[i+1]), new(x509.ConstraintSignatureError)) {
+		if errors.As(cert.CheckSignatureFrom(under[i+1]), new(x509.ConstraintViolationError)) {
 			return x509.CertificateInvalidError{Cert: way[i+1], Reason: x509.NotAuthorizedToSign}
 		}
 	}
