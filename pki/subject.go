@@ -80,6 +80,25 @@ func subjectRDNs(cert *x509.Certificate) (pkix.RDNSequence, error) {
 	return parseName(cert.RawSubject)
 }
 
+// NameString is a distinguished name in DER, such as TLS sends those of
+// authorities, as Subject writes it; "" where it is none.
+func NameString(der []byte) string {
+	name, err := parseName(der)
+	if err != nil {
+		return ""
+	}
+	return nameString(name)
+}
+
+// IssuerOf is the issuer of a certificate, as it stands and as Subject writes it.
+func IssuerOf(der []byte) (raw []byte, name string) {
+	o, err := parseOutline(der)
+	if err != nil {
+		return nil, ""
+	}
+	return o.issuer, NameString(o.issuer)
+}
+
 func attributeName(oid asn1.ObjectIdentifier) string {
 	if name, ok := attributeNames[oid.String()]; ok {
 		return name
