@@ -180,6 +180,9 @@ func (e *CertificateError) Error() string { return "certificate refused: " + e.T
 
 func (e *CertificateError) Unwrap() error { return e.Err }
 
+// Alert is what tells the peer, as crypto/tls numbers alerts.
+func (e *CertificateError) Alert() uint8 { return pki.Alert(e.Err) }
+
 // Is makes it end a session even when keys are only being renewed.
 func (e *CertificateError) Is(target error) bool { return target == session.ErrUntrusted }
 

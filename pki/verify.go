@@ -112,7 +112,7 @@ type Verifier struct {
 // Chain is VerifiedChain for v.
 func (v Verifier) Chain(chain []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {
 	if len(chain) == 0 {
-		return nil, fmt.Errorf("pki: the peer showed no certificate; it needs `cert` and `key` in its configuration")
+		return nil, errNoCertificate
 	}
 	way, err := libraryChain(chain, v.Roots, now, usage)
 	if errors.As(err, new(x509.UnknownAuthorityError)) {
