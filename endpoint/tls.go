@@ -64,7 +64,7 @@ func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) 
 		}
 		show(t, identity, warn)
 	}
-	v := verifier{config: c, trust: trust, server: server, profile: profile, warn: warn}
+	v := verifier{config: c, trust: trust, server: server, profile: profile}
 	t.VerifyConnection = v.verify
 	return t, nil
 }
@@ -103,7 +103,6 @@ type verifier struct {
 	trust   *trust
 	server  bool
 	profile string // tls-cert-profile, or what tls-cipher says of it
-	warn    func(string)
 }
 
 func (v *verifier) verify(state tls.ConnectionState) error {

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto/ecdsa"
+	"encoding/asn1"
 	"errors"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -42,4 +43,26 @@ func parseExplicitKey(der []byte) (*ecdsa.PrivateKey, error) {
 		return nil, errNoExplicitKey
 	}
 	return ecdsa.ParseRawPrivateKey(curve, number)
+}
+
+// keyAlgorithm is the kind of a private key, or the curve of one on an elliptic
+// curve; nil where it is not said.
+func keyAlgorithm(der []byte) (id asn1.ObjectIdentifier) {
+	var fields, algorithm cryptobyte.String
+	all := cryptobyte.String(der)
+	if !all.ReadASN1(&fields, tags.SEQUENCE) || !fields.SkipASN1(tags.INTEGER) {
+		return nil
+	}
+	switch {
+	case fields.PeekASN1Tag(tags.SEQUENCE): // PKCS #8
+		if !fields.ReadASN1(&algorithm, tags.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&id) {
+			return nil
+		}
+		if id.Equal(ecKeyOID) {
+			algorithm.ReadASN1ObjectIdentifier(&id)
+		}
+	case fields.SkipASN1(tags.OCTET_STRING) && fields.ReadASN1(&algorithm, tags.Tag(0).ContextSpecific().Constructed()):
+		algorithm.ReadASN1ObjectIdentifier(&id)
+	}
+	return id
 }

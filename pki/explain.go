@@ -28,6 +28,8 @@ func Explain(err error, now time.Time) string {
 		return weak.Error()
 	case errors.As(err, &unchecked):
 		return unchecked.Error()
+	case errors.As(err, new(x509.UnhandledCriticalExtension)):
+		return explainCritical(err)
 	case errors.As(err, &usage):
 		return explainUsage(usage)
 	case errors.As(err, &name):
@@ -38,6 +40,15 @@ func Explain(err error, now time.Time) string {
 		return explainUnknown(err, unknown)
 	}
 	return err.Error()
+}
+
+func explainCritical(err error) string {
+	who, which := "of the peer, or of an authority between,", ""
+	var chain *ChainError
+	if errors.As(err, &chain) && len(chain.Leaf.UnhandledCriticalExtensions) > 0 {
+		who, which = "of "+quoteSubject(chain.Leaf), fmt.Sprintf(" (%v)", chain.Leaf.UnhandledCriticalExtensions[0])
+	}
+	return fmt.Sprintf("the certificate %s has an extension%s that is marked critical and not known here, so that it must be refused; issue it again without the extension, or with it not critical", who, which)
 }
 
 func explainInvalid(e x509.CertificateInvalidError, now time.Time) string {

@@ -18,9 +18,9 @@ var errInstant = errors.New("a date that is none: expected UTCTime or Generalize
 func readInstant(der *cryptobyte.String) (time.Time, error) {
 	var text cryptobyte.String
 	switch {
-	case der.ReadASN1(&text, asn1.UTCTime):
+	case der.PeekASN1Tag(asn1.UTCTime) && der.ReadASN1(&text, asn1.UTCTime):
 		return parseInstant(string(text), "060102")
-	case der.ReadASN1(&text, asn1.GeneralizedTime):
+	case der.PeekASN1Tag(asn1.GeneralizedTime) && der.ReadASN1(&text, asn1.GeneralizedTime):
 		return parseInstant(string(text), "20060102")
 	}
 	return time.Time{}, errInstant
@@ -64,6 +64,9 @@ func cutZone(text string) (rest, offset string) {
 // unusualInstant reports whether the next element of der is a date that DER
 // does not allow.
 func unusualInstant(der cryptobyte.String) bool {
-	strict, t := der, time.Time{}
-	return !strict.ReadASN1UTCTime(&t) && !strict.ReadASN1GeneralizedTime(&t)
+	var t time.Time
+	if der.PeekASN1Tag(asn1.UTCTime) {
+		return !der.ReadASN1UTCTime(&t)
+	}
+	return !der.ReadASN1GeneralizedTime(&t)
 }

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
@@ -99,8 +100,36 @@ func misfit(tag tags.Tag, value []byte) string {
 	case tags.UTF8String:
 		kind, allowed = "UTF8String", func(c rune) bool { return c != '\uFFFD' }
 	}
+	switch tag {
+	case tags.PrintableString, tags.IA5String, tags.UTF8String, tags.T61String, numericString, bmpString:
+	default:
+		return "of a string type that is not read here"
+	}
 	if i := strings.IndexFunc(string(value), func(c rune) bool { return !allowed(c) }); i >= 0 {
 		return fmt.Sprintf("a %s with the character %q, which that type does not allow", kind, []rune(string(value[i:]))[0])
 	}
 	return ""
+}
+
+// sameName compares two names as OpenSSL does, by what they say: tools differ in
+// the string types, the case and the blanks of one name (RFC 5280, section 7.1).
+func sameName(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, err := parseName(a)
+	y, bad := parseName(b)
+	return err == nil && bad == nil && canonical(x) == canonical(y)
+}
+
+func canonical(name pkix.RDNSequence) string {
+	var b strings.Builder
+	for _, part := range name {
+		for _, a := range part {
+			text := strings.ToLower(strings.Join(strings.Fields(a.Value.(string)), " "))
+			fmt.Fprintf(&b, "%v=%q,", a.Type, text)
+		}
+		b.WriteByte(';')
+	}
+	return b.String()
 }

@@ -1,6 +1,9 @@
 package pki
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 
@@ -74,7 +77,7 @@ func readCertificate(der []byte) (*x509.Certificate, error) {
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err == nil {
-		return cert, nil
+		return cert, checkKind(cert)
 	}
 	o, badly := parseOutline(der)
 	if badly != nil {
@@ -94,4 +97,15 @@ func readCertificate(der []byte) (*x509.Certificate, error) {
 	cert.Raw, cert.RawTBSCertificate = der, o.content
 	cert.RawIssuer, cert.RawSubject, cert.RawSubjectPublicKeyInfo = o.issuer, o.subject, o.key
 	return cert, nil
+}
+
+// checkKind refuses a key that crypto/x509 reads, or does not look at, and that
+// nothing can be checked with.
+func checkKind(cert *x509.Certificate) error {
+	switch publicKey(cert).(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		return nil
+	}
+	o := outline{key: cert.RawSubjectPublicKeyInfo, subject: cert.RawSubject}
+	return refusal(&o, errors.New("unsupported public key"))
 }

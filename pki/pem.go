@@ -103,6 +103,9 @@ func ParseKey(text []byte) (crypto.Signer, error) {
 		}
 		key, err := parseKeyDER(b)
 		if err != nil {
+			if id := keyAlgorithm(b.Bytes); id != nil && algorithmNames[id.String()] != "" {
+				return nil, fmt.Errorf("the %s is of a kind that is not supported here, %s; %s", b.Type, algorithmName(id), otherKey)
+			}
 			return nil, fmt.Errorf("the %s is damaged or of a kind not supported: %w; expected RSA, ECDSA or Ed25519", b.Type, err)
 		}
 		return key, nil

@@ -68,7 +68,13 @@ func refusal(o *outline, err error) error {
 func keyRefusal(key cryptobyte.String) string {
 	var algorithm cryptobyte.String
 	var id, curve asn1.ObjectIdentifier
-	if !key.ReadASN1(&key, tags.SEQUENCE) || !key.ReadASN1(&algorithm, tags.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&id) || !id.Equal(ecKeyOID) {
+	if !key.ReadASN1(&key, tags.SEQUENCE) || !key.ReadASN1(&algorithm, tags.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&id) {
+		return ""
+	}
+	if name := algorithmNames[id.String()]; name != "" {
+		return "its key is of the kind " + name + ", which is not supported here; " + otherKey
+	}
+	if !id.Equal(ecKeyOID) {
 		return ""
 	}
 	switch {

