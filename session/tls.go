@@ -34,6 +34,7 @@ type tlsMachine struct {
 	established bool
 	err         error // why it ended; io.EOF after close_notify
 	answered    bool  // the peer has sent anything of TLS
+	server      bool
 	alert       alertWriter
 	offer       func() string // what of TLS this side offers, in words
 
@@ -43,7 +44,7 @@ type tlsMachine struct {
 }
 
 func newTLSMachine(config *tls.Config, server bool) *tlsMachine {
-	m := new(tlsMachine)
+	m := &tlsMachine{server: server}
 	m.offer = func() string { return offer(config) }
 	watched := m.alert.watch(config, server)
 	if server {
