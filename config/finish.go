@@ -2,8 +2,11 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -277,6 +280,17 @@ func (b *builder) dhParameters() *File {
 
 const staticKeyMarker = "-----BEGIN OpenVPN Static key V1-----"
 
+// mendOf is what to do where a file cannot be read.
+func mendOf(err error, name string) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !path.IsAbs(name):
+		return "a relative name is looked up in the working directory"
+	case errors.Is(err, fs.ErrPermission):
+		return "run this as the user who may read it, or as root"
+	}
+	return ""
+}
+
 func (b *builder) readFile(name, marker string, f *File) {
 	switch {
 	case f.Name == "[inline]":
@@ -285,7 +299,7 @@ func (b *builder) readFile(name, marker string, f *File) {
 	case !f.Inline && f.Name != "":
 		text, err := b.read(b.Path(f.Name))
 		if err != nil {
-			b.fail(&Error{f.Pos, name, f.Name, "cannot be read: " + err.Error(), "a relative name is looked up in the working directory"})
+			b.fail(&Error{f.Pos, name, f.Name, "cannot be read: " + err.Error(), mendOf(err, f.Name)})
 			return
 		}
 		f.Text = text

@@ -262,7 +262,7 @@ func (b *builder) include(d *call) error {
 	}
 	text, err := b.read(b.Path(d.args[0]))
 	if err != nil {
-		return d.fault(d.args[0], "cannot be read: "+err.Error(), "")
+		return d.fault(d.args[0], "cannot be read: "+err.Error(), mendOf(err, d.args[0]))
 	}
 	b.depth++
 	b.text(d.args[0], text)

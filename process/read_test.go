@@ -75,3 +75,14 @@ func TestReadGiven(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// TestPIDFileOfPipe: a pipe that nobody reads is an error, and not waited for.
+func TestPIDFileOfPipe(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := new(pidFile).Move(name); err == nil || !strings.Contains(err.Error(), "writepid") {
+		t.Error(err)
+	}
+}
