@@ -56,11 +56,11 @@ func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, ev
 	}
 	close(o.done)
 	next = <-result
-	switch cause := context.Cause(ctx); {
-	case cause == context.Canceled && err == context.Canceled:
-		err = nil // as a signal asked
-	case err == nil && cause != nil && cause != context.Canceled:
+	if cause := context.Cause(ctx); cause != nil && (err == nil || err == context.Canceled) {
 		err = cause
+	}
+	if err == context.Canceled { // as a signal asked
+		err = nil
 	}
 	return next, err
 }
