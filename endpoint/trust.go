@@ -13,6 +13,7 @@ import (
 
 	"culvert/config"
 	"culvert/pki"
+	"culvert/process"
 )
 
 // trust is whom a side trusts: authorities, and the lists of what they took
@@ -84,7 +85,7 @@ func (t *trust) readDir(dir string) error {
 			continue
 		}
 		name := filepath.Join(dir, e.Name())
-		text, err := os.ReadFile(name)
+		text, err := process.ReadFile(name)
 		if err != nil {
 			return err
 		}
@@ -156,7 +157,7 @@ func (t *trust) reload() {
 	}
 	var text []byte
 	if err == nil {
-		text, err = os.ReadFile(t.crl)
+		text, err = process.ReadFile(t.crl)
 	}
 	var lists []*x509.RevocationList
 	if err == nil {

@@ -27,10 +27,7 @@ func TestLogOfFile(t *testing.T) {
 		"a logger adds times": {config.Config{Verb: 1, SuppressTimestamps: true}, `^INF connected\nWRN odd\nERR error\n$`},
 	} {
 		c.config.Log = filepath.Join(t.TempDir(), "log")
-		l, err := newLog(&c.config, false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := newLog(&c.config, false)
 		for _, m := range []struct {
 			level slog.Level
 			text  string
@@ -40,6 +37,25 @@ func TestLogOfFile(t *testing.T) {
 		text, err := os.ReadFile(c.config.Log)
 		if err != nil || !regexp.MustCompile(c.want).Match(text) {
 			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}
+
+// TestLogThatCannotBeWritten goes where it would without a file, and says so.
+func TestLogThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	for what, name := range map[string]string{"a directory is missing": filepath.Join(dir, "none", "log"), "it is one": dir} {
+		screen, err := os.Create(filepath.Join(dir, "screen"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stderr := os.Stderr
+		os.Stderr = screen
+		newLog(&config.Config{Log: name, Verb: 1}, false).Info("connected")
+		os.Stderr = stderr
+		text, err := os.ReadFile(screen.Name())
+		if want := regexp.MustCompile(`(?s)WRN the log file cannot be written.*` + regexp.QuoteMeta(name) + `.*INF connected`); err != nil || !want.Match(text) {
+			t.Errorf("%s: %v\n%s", what, err, text)
 		}
 	}
 }
@@ -76,9 +92,7 @@ const crashLog = "CULVERT_TEST_CRASH_LOG"
 // TestCrashIsLogged: a file's log has what a crash prints.
 func TestCrashIsLogged(t *testing.T) {
 	if name := os.Getenv(crashLog); name != "" {
-		if _, err := newLog(&config.Config{Log: name}, false); err != nil {
-			t.Fatal(err)
-		}
+		newLog(&config.Config{Log: name}, false)
 		go panic("a fault of the program")
 		select {}
 	}

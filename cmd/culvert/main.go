@@ -24,6 +24,7 @@ func main() {
 		var stop func()
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 		defer stop()
+		context.AfterFunc(ctx, stop) // a second one ends what the first did not
 	}
 	if err == nil {
 		err = execute(me.In(ctx), os.Args[1:])
