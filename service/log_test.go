@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -102,5 +103,39 @@ func TestCrashIsLogged(t *testing.T) {
 	err := c.Run()
 	if text, _ := os.ReadFile(name); err == nil || !strings.Contains(string(text), "panic: a fault of the program") {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestStrangersTextIsOneLine: whatever a stranger named goes to the log as part
+// of one line, without escape sequences.
+func TestStrangersTextIsOneLine(t *testing.T) {
+	c := &config.Config{Verb: 3, Log: filepath.Join(t.TempDir(), "log"), SuppressTimestamps: true}
+	l := newLog(c, false)
+	evil := "x\nERR forged \x1b[2J\u009b31m\u202e"
+	l.Info("SOCKS: lookup "+evil, "name", evil)
+	l.With("client", evil).Warn("refused", "error", errors.New(evil))
+	l.alone.Error(evil)
+	text, err := os.ReadFile(c.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), "\n") != 3 || strings.ContainsAny(string(text), "\x1b\u009b\u202e") {
+		t.Errorf("%q", text)
+	}
+}
+
+// TestEchoIsPrintable: what a server has a client show cannot drive the terminal,
+// nor begin a line of its own.
+func TestEchoIsPrintable(t *testing.T) {
+	_, notes, err := config.ParsePushed(new(config.Config), []string{"echo \"hello\x1b]0;owned\a\r\n2026-01-01 00:00:00 INF all is well\u202e\""})
+	if err != nil || len(notes) != 1 {
+		t.Fatal(notes, err)
+	}
+	name := filepath.Join(t.TempDir(), "log")
+	l := newLog(&config.Config{Log: name, Verb: 3}, false)
+	l.notes(&config.Config{Verb: 3, Notes: notes})
+	text, _ := os.ReadFile(name)
+	if !strings.Contains(string(text), "hello") || strings.Count(string(text), "\n") != 1 || strings.ContainsAny(string(text), "\x1b\a\r\u202e") {
+		t.Errorf("log: %q", text)
 	}
 }
