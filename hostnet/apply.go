@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 )
@@ -68,10 +67,10 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 	if err := want.check(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(h.store.dir, 0o755); err != nil {
+	if err := PrivateDir(h.store.dir); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	unlock, err := lockDir(h.store.dir)
+	unlock, err := h.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +90,11 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 		return nil, errors.Join(err, a.undoAll(context.WithoutCancel(ctx), others))
 	}
 	return a, err
+}
+
+// lock keeps other processes off the state directory.
+func (h *host) lock(ctx context.Context) (unlock func(), err error) {
+	return lockDir(ctx, h.store.dir, h.opts.Logger)
 }
 
 // takeOver cleans up after the dead and gives the journals of the living.
@@ -346,7 +350,7 @@ func (a *Applied) Update(ctx context.Context, want State) error {
 	if want.Device != a.j.Device {
 		return fmt.Errorf("update of %s: the State is for device %s; undo this one and apply that", a.j.Device, want.Device)
 	}
-	unlock, err := lockDir(a.host.store.dir)
+	unlock, err := a.host.lock(ctx)
 	if err != nil {
 		return err
 	}

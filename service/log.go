@@ -14,6 +14,7 @@ import (
 
 	"culvert/config"
 	"culvert/internal/mute"
+	"culvert/process"
 )
 
 // log is where a process writes what happens. `log` and `daemon` decide where
@@ -48,7 +49,7 @@ func (l *log) handler(c *config.Config, worker bool) (slog.Handler, error) {
 		if !c.LogAppend && !worker {
 			mode |= os.O_TRUNC
 		}
-		f, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|mode, 0o600)
+		f, err := process.Create(c.Log, os.O_WRONLY|os.O_CREATE|mode, 0o600)
 		if err != nil {
 			return nil, err
 		}
