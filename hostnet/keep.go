@@ -233,7 +233,7 @@ func tunes(c change) bool {
 	case *hardwareChange:
 		return true
 	case *linkChange:
-		return c.Property != propUp
+		return c.Property != propUp && c.Property != propGroup
 	}
 	return false
 }

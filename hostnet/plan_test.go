@@ -119,15 +119,22 @@ func TestPlan(t *testing.T) {
 			"set tun0 up",
 			"add address 10.8.0.1/24 to tun0",
 			"add address fd00:8::1/64 to tun0",
+			"set group of tun0 to 1194 (was 0)",
+			"add nftables table inet culvert-tun0: masquerade 10.8.0.0/24, fd00:8::/64",
 			"set net.ipv4.ip_forward = 1 (was 0)",
 			"set net.ipv6.conf.wlan0.accept_ra = 2 (was 1)",
 			"set net.ipv6.conf.all.forwarding = 1 (was 0)",
-			"add nftables table inet culvert-tun0: masquerade 10.8.0.0/24, fd00:8::/64",
+		)},
+		{"clients kept apart", func(k *twin) {
+			k.settings[forward4], k.links["tun0"] = "1", link{Up: true, Group: routedGroup}
+		}, State{Device: "tun0", Forward: &Forward{IPv4: true, Apart: true}}, lines(
+			"add nftables table inet culvert-tun0: drop packets from client to client",
 		)},
 		{"forwarding dropped elsewhere", func(k *twin) {
 			k.settings[forward4], k.links["tun0"] = "1", link{Up: true}
 			k.drops = []chain{{"ip", "filter", "FORWARD"}, {"ip6", "filter", "FORWARD"}, {"inet", "fw", "fwd"}}
 		}, State{Device: "tun0", Forward: &Forward{IPv4: true}}, lines(
+			"set group of tun0 to 1194 (was 0)",
 			"not possible: forwarding: chain FORWARD of table ip filter drops what no rule accepts, and none accepts tun0; allow it with: iptables -I FORWARD -i tun0 -j ACCEPT; iptables -I FORWARD -o tun0 -j ACCEPT",
 			`not possible: forwarding: chain fwd of table inet fw drops what no rule accepts, and none accepts tun0; allow it with: nft insert rule inet fw fwd iifname "tun0" accept; nft insert rule inet fw fwd oifname "tun0" accept`,
 		)},

@@ -213,19 +213,25 @@ func (s *Server) state(ctx context.Context) hostnet.State {
 	}
 	if s.lan != nil {
 		state.Routes = append(state.Routes, s.lan.routes()...)
-		state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
+		state.Forward = s.forward()
 		return state
 	}
 	if !s.opts.Forward || s.layout.bridged {
 		return state
 	}
-	state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
+	state.Forward = s.forward()
 	for _, p := range []netip.Prefix{s.layout.network, s.layout.network6} {
 		if p.IsValid() {
 			state.Forward.Masquerade = append(state.Forward.Masquerade, p)
 		}
 	}
 	return state
+}
+
+// forward makes this host a router, which leads from client to client only with
+// `client-to-client`, as where it is none.
+func (s *Server) forward() *hostnet.Forward {
+	return &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid(), Apart: !s.cfg.ClientToClient}
 }
 
 // routes are those of `route`. One of a name that cannot be resolved is left
