@@ -10,6 +10,7 @@ import (
 
 	"culvert/config"
 	"culvert/endpoint"
+	"culvert/internal/printable"
 	"culvert/session"
 	"culvert/session/negotiate"
 )
@@ -104,7 +105,7 @@ func (l *login) complete(ctx context.Context) (err error) {
 		l.password = blank
 	}
 	if l.password == "" {
-		l.password, err = l.answer(ctx, "Password for "+negotiate.Printable(l.username)+":", true, false)
+		l.password, err = l.answer(ctx, "Password for "+printable.Name(l.username)+":", true, false)
 	}
 	return err
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"culvert/session/negotiate"
+	"culvert/internal/printable"
 	"culvert/session/wire"
 )
 
@@ -42,7 +42,7 @@ func (s *Status) Append(b []byte, now time.Time) []byte {
 	b = fmt.Appendf(b, "%s on %s, up %v\n", s.Role, s.Adapter, now.Sub(s.Since).Round(time.Second))
 	b = fmt.Appendf(b, "peers: %d\n", len(s.Peers))
 	for _, p := range s.Peers {
-		b = fmt.Appendf(b, "  %s  %s", negotiate.Printable(p.Name), p.Remote)
+		b = fmt.Appendf(b, "  %s  %s", printable.Name(p.Name), p.Remote)
 		for _, a := range []netip.Addr{p.IPv4, p.IPv6} {
 			if a.IsValid() {
 				b = fmt.Appendf(b, "  %v", a)

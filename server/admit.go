@@ -7,6 +7,7 @@ import (
 
 	"culvert/auth"
 	"culvert/endpoint"
+	"culvert/internal/printable"
 	"culvert/session"
 	"culvert/session/negotiate"
 	"culvert/tunnel"
@@ -48,7 +49,7 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 	c.greeted.Store(true)
 	c.name = s.certificateName(h)
 	c.certName = c.name
-	c.agent = negotiate.Printable(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
+	c.agent = printable.Name(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
 	s.check(c, now, h, func(now time.Time, v auth.Verdict) {
 		if !v.OK {
 			s.refusedLogin(c, v)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"culvert/endpoint"
+	"culvert/internal/printable"
 )
 
 // AskTerminal asks the user at the terminal.
@@ -17,7 +18,7 @@ func AskTerminal(question string, echo bool) (string, error) {
 	if !term.IsTerminal(stdin) {
 		return "", fmt.Errorf("%q: %w, since there is no terminal; put the answer in a file and name it: auth-user-pass FILE, askpass FILE", strings.TrimSpace(question), endpoint.ErrNobody)
 	}
-	fmt.Fprint(os.Stderr, question)
+	fmt.Fprint(os.Stderr, printable.Lines(question))
 	if echo {
 		return readLine(os.Stdin)
 	}

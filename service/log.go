@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/lmittmann/tint"
-	"golang.org/x/term"
 
 	"culvert/config"
 	"culvert/internal/mute"
+	"culvert/internal/printable"
 	"culvert/process"
 )
 
@@ -62,6 +62,7 @@ func (l *log) handler(c *config.Config, worker bool) (slog.Handler, error) {
 	case c.Syslog != "":
 		h, err := newSyslog(c.Syslog, l.level)
 		if err == nil {
+			h = printable.NewHandler(h)
 			l.alone = slog.New(h)
 			return h, nil
 		}
@@ -82,11 +83,11 @@ func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
 			return a
 		}
 	}
-	return tint.NewTextHandler(w, o)
+	return printable.NewHandler(tint.NewTextHandler(w, o))
 }
 
 func (l *log) terminal(c *config.Config) slog.Handler {
-	return l.text(c, os.Stderr, term.IsTerminal(int(os.Stderr.Fd())))
+	return l.text(c, os.Stderr, process.Colors(os.Stderr))
 }
 
 // TerminalLog is the log of a process without a configuration.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -88,5 +89,26 @@ func TestCrashIsLogged(t *testing.T) {
 	err := c.Run()
 	if text, _ := os.ReadFile(name); err == nil || !strings.Contains(string(text), "panic: a fault of the program") {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestStrangersTextIsOneLine: whatever a stranger named goes to the log as part
+// of one line, without escape sequences.
+func TestStrangersTextIsOneLine(t *testing.T) {
+	c := &config.Config{Verb: 3, Log: filepath.Join(t.TempDir(), "log"), SuppressTimestamps: true}
+	l, err := newLog(c, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	evil := "x\nERR forged \x1b[2J\u009b31m\u202e"
+	l.Info("SOCKS: lookup "+evil, "name", evil)
+	l.With("client", evil).Warn("refused", "error", errors.New(evil))
+	l.alone.Error(evil)
+	text, err := os.ReadFile(c.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), "\n") != 3 || strings.ContainsAny(string(text), "\x1b\u009b\u202e") {
+		t.Errorf("%q", text)
 	}
 }

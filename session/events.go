@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"time"
 
+	"culvert/internal/printable"
 	"culvert/session/negotiate"
 	"culvert/session/wire"
 )
@@ -103,7 +104,7 @@ type AuthFailedError struct{ negotiate.Restart }
 func (e *AuthFailedError) Error() string {
 	text := "the server refused the login (AUTH_FAILED)"
 	if e.Reason != "" {
-		text += ": " + negotiate.Printable(e.Reason)
+		text += ": " + printable.Name(e.Reason)
 	}
 	return text
 }
@@ -120,7 +121,7 @@ func (e *RestartError) Error() string {
 		text = "the server ends the session for good (HALT)"
 	}
 	if e.Reason != "" {
-		text += ": " + negotiate.Printable(e.Reason)
+		text += ": " + printable.Name(e.Reason)
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"culvert/internal/printable"
 	"culvert/session/negotiate"
 )
 
@@ -70,7 +71,7 @@ func (s *Session) receiveMessage(now time.Time, verb, rest string) {
 	case s.pulls() && verb == "HALT":
 		s.fail(&RestartError{Restart: negotiate.ParseRestart(rest), Halt: true})
 	default:
-		s.emit(Info{negotiate.Printable(verb + "," + rest)})
+		s.emit(Info{printable.Name(verb + "," + rest)})
 	}
 }
 
