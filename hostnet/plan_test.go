@@ -2,6 +2,7 @@ package hostnet
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -256,5 +257,36 @@ func TestStub(t *testing.T) {
 func TestDottedNames(t *testing.T) {
 	if got := dotted("net/ipv6/conf/eth0.7/accept_ra"); !strings.Contains(got, "conf.eth0/7.accept_ra") {
 		t.Error(got)
+	}
+}
+
+// TestDomainsAreChecked: whatever asked for a State, only names reach the
+// resolver; and where none of those is left that alone are to be asked for,
+// nothing is asked in their place.
+func TestDomainsAreChecked(t *testing.T) {
+	const injected = "evil.example\nnameserver 6.6.6.6"
+	for name, prepare := range map[string]func(*twin){"resolv.conf": func(*twin) {}, "resolved": withResolved} {
+		t.Run(name, func(t *testing.T) {
+			k := newTwin()
+			prepare(k)
+			before := k.files["/etc/resolv.conf"]
+			s := State{Device: "tun0", DNS: &DNS{Servers: servers("10.8.0.1"), Search: []string{injected, "good.example"}}}
+			h := newProcesses().start(k, t.TempDir(), 1, nil)
+			a, err := h.apply(t.Context(), s)
+			if partial := new(PartialError); !errors.As(err, &partial) || !strings.Contains(err.Error(), "is no domain") {
+				t.Error(err)
+			}
+			if text := k.String(); strings.Contains(text, "6.6.6.6") || !strings.Contains(text, "good.example") {
+				t.Errorf("the host:\n%s", text)
+			}
+			s.DNS = &DNS{Servers: servers("10.8.0.1"), Domains: []string{injected}}
+			if err := a.Update(t.Context(), s); err == nil {
+				t.Error("no word of the domain")
+			}
+			if now := k.files["/etc/resolv.conf"]; now != before || len(k.resolved) > 0 {
+				t.Errorf("all names are asked: %q, %v", now, k.resolved)
+			}
+			mustUndo(t, a)
+		})
 	}
 }

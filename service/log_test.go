@@ -112,3 +112,22 @@ func TestStrangersTextIsOneLine(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+// TestEchoIsPrintable: what a server has a client show cannot drive the terminal,
+// nor begin a line of its own.
+func TestEchoIsPrintable(t *testing.T) {
+	_, notes, err := config.ParsePushed(new(config.Config), []string{"echo \"hello\x1b]0;owned\a\r\n2026-01-01 00:00:00 INF all is well\u202e\""})
+	if err != nil || len(notes) != 1 {
+		t.Fatal(notes, err)
+	}
+	name := filepath.Join(t.TempDir(), "log")
+	l, err := newLog(&config.Config{Log: name, Verb: 3}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.notes(&config.Config{Verb: 3, Notes: notes})
+	text, _ := os.ReadFile(name)
+	if !strings.Contains(string(text), "hello") || strings.Count(string(text), "\n") != 1 || strings.ContainsAny(string(text), "\x1b\a\r\u202e") {
+		t.Errorf("log: %q", text)
+	}
+}
