@@ -37,6 +37,12 @@ type Options struct {
 	// Name is the process's for the local interface; "" for its role and
 	// adapter's.
 	Name string
+	// Stranger is the file of a configuration that may be a stranger's; "" where
+	// whoever wrote it could as well start programs here.
+	Stranger string
+	// AllowScripts allows a stranger's configuration what it would otherwise be
+	// asked about.
+	AllowScripts bool
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is said when clients can connect: how to make one.
@@ -69,6 +75,8 @@ type life struct {
 	failed context.CancelCauseFunc
 	enter  sync.Once
 	local  local
+	// allowed are the lines that the user allows a stranger's configuration.
+	allowed []string
 	// pidFile is where this process's number goes (`writepid`); never nil but
 	// in a worker.
 	pidFile atomic.Pointer[string]
@@ -78,10 +86,14 @@ type life struct {
 // process: in the background, with less rights. The error is in its log, too,
 // where that is not the standard error output.
 func Run(ctx context.Context, load func() (*config.Config, error), o Options) error {
+	asked := ctx
 	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
 	l := &life{Self: thisProcess(ctx), Options: o, load: load}
 	c, err := load()
 	var jail process.Jail
+	if err == nil {
+		err = l.consent(asked, c, AskTerminal)
+	}
 	if err == nil {
 		jail, err = giveUp(c)
 	}
@@ -108,6 +120,7 @@ func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) 
 	if l.worker != nil {
 		return l.serve(ctx, c, jail)
 	}
+	l.programs(c)
 	if err := process.CheckPIDFile(c.WritePID); err != nil {
 		return err
 	}
@@ -139,6 +152,9 @@ func (l *life) keep() error {
 // reload reads the configuration again, for this process or its worker.
 func (l *life) reload() (*config.Config, error) {
 	c, err := l.load()
+	if err == nil {
+		err = l.stillAllowed(c)
+	}
 	if err == nil {
 		err = process.CheckPIDFile(c.WritePID)
 	}
