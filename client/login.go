@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/internal/printable"
+	"culvert/process"
 	"culvert/session"
 	"culvert/session/negotiate"
 )
@@ -90,7 +90,7 @@ func (l *login) complete(ctx context.Context) (err error) {
 	if f := l.cfg.AuthUserPass; l.username == "" && (f.Inline || f.Name != "") {
 		again := *f
 		if again.Text == nil {
-			if again.Text, err = os.ReadFile(l.cfg.Path(f.Name)); err != nil {
+			if again.Text, err = process.ReadFile(l.cfg.Path(f.Name)); err != nil {
 				return fmt.Errorf("auth-user-pass: %w", err)
 			}
 		}

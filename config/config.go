@@ -85,6 +85,7 @@ type Config struct {
 	IfconfigPool        *Pool // explicit `ifconfig-pool`
 	IfconfigPoolIPv6    netip.Prefix
 	PoolPersist         string        // file name
+	ReplayPersist       string        // file name; looked for, never written
 	PoolPersistInterval time.Duration // 600 s; 0: read only
 	Push                []string      // each as it goes on the wire; keepalive adds its two
 	ClientToClient      bool

@@ -77,7 +77,7 @@ func (b *builder) finish() (*Config, error) {
 // resolveNames applies `cd` to the names of what is written or looked into
 // later.
 func (b *builder) resolveNames() {
-	for _, name := range []*string{&b.Chroot, &b.DevNode, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
+	for _, name := range []*string{&b.Chroot, &b.DevNode, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ReplayPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
 		if *name != "" {
 			*name = b.Path(*name)
 		}
@@ -257,12 +257,22 @@ func (b *builder) readFiles() {
 		{"socks-proxy", "", b.SOCKSProxy.login()},
 		{"crl-verify", "-----BEGIN X509 CRL-----", b.CRLVerify},
 		{"secret", staticKeyMarker, b.Secret},
+		{"dh", "DH PARAMETERS-----", b.dhParameters()},
 	} {
 		if f.file != nil && !b.loaded[f.file] {
 			b.loaded[f.file] = true
 			b.readFile(f.name, f.marker, f.file)
 		}
 	}
+}
+
+// dhParameters are those that a TLS server must have, though it uses them for
+// nothing, unless it says that there are none.
+func (b *builder) dhParameters() *File {
+	if !b.TLSServer {
+		return nil
+	}
+	return b.dh
 }
 
 const staticKeyMarker = "-----BEGIN OpenVPN Static key V1-----"

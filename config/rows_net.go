@@ -15,17 +15,17 @@ var netRows = []Directive{
 	{Name: "ip-win32", Usage: "method [offset|default] [lease]", Where: pull, Help: "Of an Ethernet adapter: the offset of its DHCP server's address in the subnet, and the lease in seconds, both after dynamic.", set: func(b *builder, d *call) error { b.ipWin32 = d; return nil }},
 	{Name: "ifconfig-noexec", Where: top, Reload: ReloadRestart, Help: "Leave the adapter's addresses alone.", set: on(func(c *Config) *bool { return &c.IfconfigNoexec })},
 
-	{Name: "route", Usage: "network [netmask] [gateway] [metric]", Where: pull, Routing: true, Help: "An IPv4 route, through the tunnel unless a gateway says otherwise.", set: setRoute},
-	{Name: "route-ipv6", Usage: "network/bits [gateway] [metric]", Where: pull, Routing: true, Help: "An IPv6 route.", set: setRouteIPv6},
+	{Name: "route", Adds: true, Usage: "network [netmask] [gateway] [metric]", Where: pull, Routing: true, Help: "An IPv4 route, through the tunnel unless a gateway says otherwise.", set: setRoute},
+	{Name: "route-ipv6", Adds: true, Usage: "network/bits [gateway] [metric]", Where: pull, Routing: true, Help: "An IPv6 route.", set: setRouteIPv6},
 	{Name: "route-gateway", Usage: "address|dhcp", Where: pull, Help: "The gateway of routes that name none.", set: setRouteGateway},
 	{Name: "route-metric", Usage: "n", Where: pull, Routing: true, Help: "The metric of routes that name none.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.RouteMetric })},
 	{Name: "route-nopull", Where: top, Role: RoleClient, Help: "Take no routes and no DNS from the server.", set: on(func(c *Config) *bool { return &c.RouteNopull })},
 	{Name: "allow-pull-fqdn", Where: top, Role: RoleClient, Help: "Take names in the routes that the server pushes.", set: on(func(c *Config) *bool { return &c.AllowPullFQDN })},
 	{Name: "route-noexec", Where: top, Help: "Leave routes alone.", set: on(func(c *Config) *bool { return &c.RouteNoexec })},
-	{Name: "redirect-gateway", Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Send all traffic through the tunnel: def1, ipv6, !ipv4, local, autolocal, block-local; bypass-dhcp and bypass-dns mean something on Windows only.", set: redirect(false)},
-	{Name: "redirect-private", Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "The same without changing the default route.", set: redirect(true)},
-	{Name: "dhcp-option", Usage: "kind [value] ...", Where: pull, Routing: true, Help: "DNS servers, domains and the like for this host.", set: setDHCPOption},
-	{Name: "dns", Usage: "server|search-domains value ...", Where: pull, Routing: true, Help: "DNS servers and search domains for this host.", set: setDNS},
+	{Name: "redirect-gateway", Adds: true, Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Send all traffic through the tunnel: def1, ipv6, !ipv4, local, autolocal, block-local; bypass-dhcp and bypass-dns mean something on Windows only.", set: redirect(false)},
+	{Name: "redirect-private", Adds: true, Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "The same without changing the default route.", set: redirect(true)},
+	{Name: "dhcp-option", Adds: true, Usage: "kind [value] ...", Where: pull, Routing: true, Help: "DNS servers, domains and the like for this host.", set: setDHCPOption},
+	{Name: "dns", Adds: true, Usage: "server|search-domains value ...", Where: pull, Routing: true, Help: "DNS servers and search domains for this host.", set: setDNS},
 }
 
 // serverRows are the directives of a server and its clients.
@@ -36,7 +36,7 @@ var serverRows = []Directive{
 	{Name: "ifconfig-pool", Usage: "start end [netmask]", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "The range of addresses for clients.", set: setIfconfigPool},
 	{Name: "ifconfig-ipv6-pool", Usage: "network/bits", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "The range of IPv6 addresses for clients.", set: networkIPv6(func(c *Config) *netip.Prefix { return &c.IfconfigPoolIPv6 })},
 	{Name: "ifconfig-pool-persist", Usage: "file [seconds]", Where: top, Role: RoleServer, Touches: TouchWrites, Help: "Remember which client had which address.", set: setPoolPersist},
-	{Name: "push", Usage: "option ...", Where: top | InCCD, Role: RoleServer, Help: "An option for clients.", set: setPush},
+	{Name: "push", Adds: true, Usage: "option ...", Where: top | InCCD, Role: RoleServer, Help: "An option for clients.", set: setPush},
 	{Name: "client-to-client", Where: top, Role: RoleServer, Help: "Let clients reach one another.", set: on(func(c *Config) *bool { return &c.ClientToClient })},
 	{Name: "duplicate-cn", Where: top, Role: RoleServer, Help: "Let several clients share one name.", set: on(func(c *Config) *bool { return &c.DuplicateCN })},
 	{Name: "max-clients", Usage: "n", Where: top, Role: RoleServer, Help: "Clients at one time.", set: integer(1, 1<<24, func(c *Config) *int { return &c.MaxClients })},

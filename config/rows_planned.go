@@ -24,8 +24,8 @@ var plannedRows = []Directive{
 	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Help: "The client's user name from here on."},
 	{Name: "connect-freq", Usage: "n seconds", Where: top, Role: RoleServer, Status: Planned, Help: "How many clients may connect in a time."},
 	{Name: "connect-freq-initial", Usage: "n seconds", Where: top, Role: RoleServer, Status: Planned, Help: "How many first packets are answered in a time."},
-	{Name: "force-tls-key-material-export", Where: top, Role: RoleServer, Status: Planned, Help: "Admit only clients that derive keys by RFC 5705."},
-	{Name: "plugin", Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in", Touches: TouchRuns, Help: "A module for authentication and the like."},
+	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Status: Planned, Help: "Admit only clients that derive keys by RFC 5705."},
+	{Name: "plugin", Guards: true, Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in", Touches: TouchRuns, Help: "A module for authentication and the like."},
 
 	// Keys and certificates.
 	{Name: "verify-hash", Usage: "hash [algorithm]", Where: top, Inline: true, Status: Refused, Reason: "refused, as it was deprecated: it compares the authority's certificate only; name that authority alone with ca, or the peer's own certificate with peer-fingerprint", Help: "The authority to accept, by hash."},
@@ -33,7 +33,6 @@ var plannedRows = []Directive{
 	{Name: "x509-track", Usage: "attribute", Where: top, Status: Planned, Help: "Attributes of certificates for programs."},
 	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Planned, Help: "Key material for plugins."},
 	{Name: "engine", Usage: "[name]", Where: top, Status: Planned, Reason: "keys in hardware are not supported", Touches: TouchRuns, Help: "An OpenSSL engine."},
-	{Name: "providers", Usage: "name ...", Where: top, Status: Planned, Reason: "there is no OpenSSL here; ciphers and keys need no provider", Help: "OpenSSL providers."},
 	{Name: "compat-mode", Usage: "version", Where: top, Status: Planned, Reason: "peers from OpenVPN 2.4 on need none; write data-ciphers to add a cipher", Help: "Defaults of an older version."},
 	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Planned, Touches: TouchRuns, Help: "Modules for keys in hardware."},
 	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Planned, Help: "A key in hardware."},
@@ -52,15 +51,15 @@ var plannedRows = []Directive{
 	{Name: "route-up", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when routes are added."},
 	{Name: "route-pre-down", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run before routes are removed."},
 	{Name: "ipchange", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when the peer's address is known."},
-	{Name: "client-connect", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Touches: TouchRuns, Help: "Run when a client connects."},
+	{Name: "client-connect", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Touches: TouchRuns, Help: "Run when a client connects."},
 	{Name: "client-disconnect", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Touches: TouchRuns, Help: "Run when a client disconnects."},
-	{Name: "learn-address", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Touches: TouchRuns, Help: "Run when a client's address is learned."},
+	{Name: "learn-address", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Touches: TouchRuns, Help: "Run when a client's address is learned."},
 	{Name: "dns-updown", Usage: "command", Where: top, Role: RoleClient, Status: Planned, Reason: "names are set without a program", Touches: TouchRuns, Help: "Run to set up DNS."},
 
 	// Management.
 	{Name: "management", Usage: "address port|unix [password-file]", Where: top, Status: Planned, Touches: TouchWrites, Help: "Open the management interface."},
 	{Name: "management-client", Where: top, Status: Planned, Help: "Connect to a management client."},
-	{Name: "management-client-auth", Where: top, Role: RoleServer, Status: Planned, Reason: "skipping it would let anybody in", Help: "Let the management client check passwords."},
+	{Name: "management-client-auth", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "skipping it would let anybody in", Help: "Let the management client check passwords."},
 	{Name: "management-client-group", Usage: "group", Where: top, Status: Planned, Help: "Who may use the management socket."},
 	{Name: "management-client-user", Usage: "user", Where: top, Status: Planned, Help: "Who may use the management socket."},
 	{Name: "management-external-cert", Usage: "hint", Where: top, Status: Planned, Help: "Ask the management client for the certificate."},
@@ -74,7 +73,7 @@ var plannedRows = []Directive{
 	{Name: "management-signal", Where: top, Status: Planned, Help: "Stop when the management client leaves."},
 	{Name: "management-up-down", Where: top, Status: Planned, Help: "Tell the management client of up and down."},
 	{Name: "remap-usr1", Usage: "signal", Where: top, Status: Planned, Help: "What SIGUSR1 means: SIGHUP or SIGTERM."},
-	{Name: "setcon", Usage: "context", Where: top, Status: Planned, Help: "The SELinux context to run in."},
+	{Name: "setcon", Guards: true, Usage: "context", Where: top, Status: Planned, Help: "The SELinux context to run in."},
 
 	// Commands of their own.
 	{Name: "help", Where: InCommandLine, Status: Command, Help: "Show all directives."},

@@ -208,8 +208,11 @@ func setRouteGateway(b *builder, d *call) error {
 	return err
 }
 
+// redirectFlags are those of redirect-gateway and redirect-private.
+const redirectFlags = "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-dns or block-local"
+
 // redirect is the setter of redirect-gateway and redirect-private. Flags of
-// several lines add up.
+// several lines add up. A server may know more of them than this side does.
 func redirect(private bool) setter {
 	return func(b *builder, d *call) error {
 		r := RedirectGateway{Private: private}
@@ -219,7 +222,10 @@ func redirect(private bool) setter {
 		}
 		for _, name := range d.args {
 			if !r.set(name) {
-				return d.expected(name, "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-dns or block-local")
+				if d.File != pushed || b.sending {
+					return d.expected(name, redirectFlags)
+				}
+				b.remark(d, clip(name)+" is not known here, ignored; known are "+redirectFlags)
 			}
 			if strings.HasPrefix(name, "bypass-") {
 				b.remark(d, name+" only means something on Windows, ignored here")

@@ -31,7 +31,7 @@ func (k TouchKind) String() string {
 }
 
 // sentFile is which argument of a directive names the file that is sent.
-var sentFile = map[string]int{"auth-user-pass": 0, "http-proxy": 2, "socks-proxy": 2}
+var sentFile = map[string]int{"auth-user-pass": 0, "http-proxy-user-pass": 0, "http-proxy": 2, "socks-proxy": 2}
 
 // noFile are the words that stand in place of one.
 var noFile = []string{"username-only", "auto", "auto-nct", "stdin", "[inline]"}

@@ -179,7 +179,8 @@ func (d *call) parsePort(s string) (string, error) {
 	if err == nil && 1 <= n && n <= 65535 {
 		return s, nil
 	}
-	if err == nil || s == "" || !domain.Valid(s) {
+	isName := domain.Valid(s) && (s[0] < '0' || '9' < s[0])
+	if err == nil || !isName {
 		return "", d.expected(s, "a port from 1 to 65535")
 	}
 	return s, nil

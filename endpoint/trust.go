@@ -12,6 +12,7 @@ import (
 
 	"culvert/config"
 	"culvert/pki"
+	"culvert/process"
 )
 
 // trust is whom a side trusts: authorities, and the lists of what they took
@@ -81,7 +82,7 @@ func (t *trust) readDir(dir string) error {
 			continue
 		}
 		name := filepath.Join(dir, e.Name())
-		text, err := os.ReadFile(name)
+		text, err := process.ReadFile(name)
 		if err != nil {
 			return err
 		}
@@ -152,7 +153,7 @@ func (t *trust) reload() {
 	}
 	var text []byte
 	if err == nil {
-		text, err = os.ReadFile(t.crl)
+		text, err = process.ReadFile(t.crl)
 	}
 	var lists []*x509.RevocationList
 	if err == nil {

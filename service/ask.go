@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/term"
 
@@ -22,9 +23,32 @@ func AskTerminal(question string, echo bool) (string, error) {
 	if echo {
 		return readLine(os.Stdin)
 	}
-	secret, err := term.ReadPassword(stdin)
+	secret, err := readSecret(stdin)
 	fmt.Fprintln(os.Stderr)
 	return string(secret), err
+}
+
+// hidden is the terminal's state from before a password is asked for, which is
+// not shown; nil while none is.
+var hidden atomic.Pointer[term.State]
+
+// readSecret is term.ReadPassword, which showTyping can undo meanwhile.
+func readSecret(stdin int) ([]byte, error) {
+	state, err := term.GetState(stdin)
+	if err != nil {
+		return nil, err
+	}
+	hidden.Store(state)
+	defer hidden.Store(nil)
+	return term.ReadPassword(stdin)
+}
+
+// showTyping leaves the terminal as it was, for a process that ends while a
+// password is asked for.
+func showTyping() {
+	if state := hidden.Swap(nil); state != nil {
+		_ = term.Restore(int(os.Stdin.Fd()), state)
+	}
 }
 
 // readLine takes no more than one line from r.

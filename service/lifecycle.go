@@ -86,14 +86,18 @@ type life struct {
 // process: in the background, with less rights. The error is in its log, too,
 // where that is not the standard error output.
 func Run(ctx context.Context, load func() (*config.Config, error), o Options) error {
-	asked := ctx
-	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
+	defer process.SurviveBrokenPipes()()
+	defer showTyping()
 	l := &life{Self: thisProcess(ctx), Options: o, load: load}
-	c, err := load()
-	var jail process.Jail
-	if err == nil {
-		err = l.consent(asked, c, AskTerminal)
+	c, err := await(ctx, load)
+	if ctx.Err() != nil {
+		return errors.New("stopped by a signal, while the configuration was being read")
 	}
+	if err == nil {
+		err = l.consent(ctx, c, AskTerminal)
+	}
+	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
+	var jail process.Jail
 	if err == nil {
 		jail, err = giveUp(c)
 	}
@@ -114,9 +118,7 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 // inJail opens the log, and divides the process in two where rights are to be
 // given up.
 func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) (err error) {
-	if l.log, err = newLog(c, l.worker != nil); err != nil {
-		return err
-	}
+	l.log = newLog(c, l.worker != nil)
 	if l.worker != nil {
 		return l.serve(ctx, c, jail)
 	}
@@ -177,59 +179,6 @@ func (l *life) serve(ctx context.Context, c *config.Config, jail process.Jail) e
 		c = next
 	}
 	return nil
-}
-
-// once runs one configuration, and returns the next if a reload ended it.
-func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, events <-chan process.Event) (next *config.Config, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	l.failed = cancel
-	s, stop, err := l.open(c, jail)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	defer l.local.close()
-	done, obeyed := make(chan struct{}), make(chan *config.Config)
-	go func() { obeyed <- l.obey(events, done, s, c) }()
-	err = s.Run(ctx)
-	close(done)
-	next = <-obeyed
-	if cause := context.Cause(ctx); err == nil && cause != nil && cause != context.Canceled {
-		err = cause
-	}
-	return next, err
-}
-
-// obey does what signals ask for until done, and returns the configuration to
-// go on with.
-func (l *life) obey(events <-chan process.Event, done <-chan struct{}, s tunnel, c *config.Config) (next *config.Config) {
-	for {
-		select {
-		case <-done:
-			return next
-		case e := <-events:
-			switch e {
-			case process.Exit:
-				l.log.Info("stopping (SIGINT or SIGTERM)")
-				next = nil
-				l.failed(context.Canceled)
-			case process.Restart:
-				s.Restart()
-			case process.Status:
-				l.log.lines(statusOf(s, c.StatusVersion))
-			case process.Reload:
-				fresh, err := l.reload()
-				if err != nil {
-					l.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
-					continue
-				}
-				l.log.Info("starting over with the configuration as it is now (SIGHUP)")
-				next = fresh
-				l.failed(context.Canceled)
-			}
-		}
-	}
 }
 
 func statusOf(s tunnel, version int) []byte {

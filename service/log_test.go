@@ -28,10 +28,7 @@ func TestLogOfFile(t *testing.T) {
 		"a logger adds times": {config.Config{Verb: 1, SuppressTimestamps: true}, `^INF connected\nWRN odd\nERR error\n$`},
 	} {
 		c.config.Log = filepath.Join(t.TempDir(), "log")
-		l, err := newLog(&c.config, false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := newLog(&c.config, false)
 		for _, m := range []struct {
 			level slog.Level
 			text  string
@@ -41,6 +38,25 @@ func TestLogOfFile(t *testing.T) {
 		text, err := os.ReadFile(c.config.Log)
 		if err != nil || !regexp.MustCompile(c.want).Match(text) {
 			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}
+
+// TestLogThatCannotBeWritten goes where it would without a file, and says so.
+func TestLogThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	for what, name := range map[string]string{"a directory is missing": filepath.Join(dir, "none", "log"), "it is one": dir} {
+		screen, err := os.Create(filepath.Join(dir, "screen"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stderr := os.Stderr
+		os.Stderr = screen
+		newLog(&config.Config{Log: name, Verb: 1}, false).Info("connected")
+		os.Stderr = stderr
+		text, err := os.ReadFile(screen.Name())
+		if want := regexp.MustCompile(`(?s)WRN the log file cannot be written.*` + regexp.QuoteMeta(name) + `.*INF connected`); err != nil || !want.Match(text) {
+			t.Errorf("%s: %v\n%s", what, err, text)
 		}
 	}
 }
@@ -77,9 +93,7 @@ const crashLog = "CULVERT_TEST_CRASH_LOG"
 // TestCrashIsLogged: a file's log has what a crash prints.
 func TestCrashIsLogged(t *testing.T) {
 	if name := os.Getenv(crashLog); name != "" {
-		if _, err := newLog(&config.Config{Log: name}, false); err != nil {
-			t.Fatal(err)
-		}
+		newLog(&config.Config{Log: name}, false)
 		go panic("a fault of the program")
 		select {}
 	}
@@ -96,10 +110,7 @@ func TestCrashIsLogged(t *testing.T) {
 // of one line, without escape sequences.
 func TestStrangersTextIsOneLine(t *testing.T) {
 	c := &config.Config{Verb: 3, Log: filepath.Join(t.TempDir(), "log"), SuppressTimestamps: true}
-	l, err := newLog(c, false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLog(c, false)
 	evil := "x\nERR forged \x1b[2J\u009b31m\u202e"
 	l.Info("SOCKS: lookup "+evil, "name", evil)
 	l.With("client", evil).Warn("refused", "error", errors.New(evil))
@@ -121,10 +132,7 @@ func TestEchoIsPrintable(t *testing.T) {
 		t.Fatal(notes, err)
 	}
 	name := filepath.Join(t.TempDir(), "log")
-	l, err := newLog(&config.Config{Log: name, Verb: 3}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newLog(&config.Config{Log: name, Verb: 3}, false)
 	l.notes(&config.Config{Verb: 3, Notes: notes})
 	text, _ := os.ReadFile(name)
 	if !strings.Contains(string(text), "hello") || strings.Count(string(text), "\n") != 1 || strings.ContainsAny(string(text), "\x1b\a\r\u202e") {

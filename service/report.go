@@ -50,10 +50,7 @@ func (l *life) lastWords(c *config.Config, err error) {
 		return // its log may be what the user would not have written
 	}
 	if l.log == nil {
-		var none error
-		if l.log, none = newLog(c, false); none != nil {
-			return
-		}
+		l.log = newLog(c, false)
 	}
 	l.log.lastWords(err)
 }

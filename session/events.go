@@ -55,6 +55,7 @@ type ChallengeAnswered struct{ Response string }
 type Pushed struct {
 	Options []string
 	Params  negotiate.Params
+	Ignored []string // what was pushed of Params in a way that makes no sense
 }
 
 // Established says that data can pass.

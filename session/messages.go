@@ -124,9 +124,8 @@ func (s *Session) configure(now time.Time, options []string) (err error) {
 			return err
 		}
 	}
-	if s.params, err = negotiate.ParseParams(options); err != nil {
-		return err
-	}
+	params, ignored := negotiate.ParseParams(options)
+	s.params = params
 	s.params.Cipher, err = negotiate.AcceptCipher(s.cfg.Ciphers, s.cfg.Fallback, s.params.Cipher, s.next.peer.Options)
 	if err != nil {
 		return err
@@ -135,7 +134,7 @@ func (s *Session) configure(now time.Time, options []string) (err error) {
 		return err
 	}
 	s.takeToken(options)
-	s.emit(Pushed{Options: options, Params: s.params})
+	s.emit(Pushed{Options: options, Params: s.params, Ignored: ignored})
 	return nil
 }
 

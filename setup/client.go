@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"culvert/pki"
+	"culvert/process"
 	"culvert/session/wrap"
 )
 
@@ -99,7 +100,7 @@ func loadServer(dir string) (s server, err error) {
 	}
 	var text [3][]byte
 	for i, name := range []string{caCertFile, caKeyFile, wrapKeyFile} {
-		if text[i], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+		if text[i], err = process.ReadFile(filepath.Join(dir, name)); err != nil {
 			return s, fmt.Errorf("%w; put the file back from your copy of %s", err, dir)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	bringup "culvert/adapter"
 	"culvert/client"
@@ -12,6 +11,7 @@ import (
 	"culvert/endpoint"
 	"culvert/nic"
 	"culvert/nic/hub"
+	"culvert/process"
 )
 
 // uplinkKind is what an uplink is.
@@ -60,11 +60,11 @@ func (s *Switch) openPhysical(name string) error {
 // openTunnel starts the client of a TAP tunnel. What it brings up is a pair of
 // adapters in memory, one its own and one the uplink.
 func (s *Switch) openTunnel(ctx context.Context, end context.CancelCauseFunc, o Options) error {
-	text, err := os.ReadFile(o.Uplink)
+	text, err := process.ReadFile(o.Uplink)
 	if err != nil {
 		return err
 	}
-	cfg, err := config.ParseFile(o.Uplink, text, os.ReadFile)
+	cfg, err := config.ParseFile(o.Uplink, text, process.ReadFile)
 	if err != nil {
 		return err
 	}

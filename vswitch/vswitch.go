@@ -19,6 +19,7 @@ import (
 	"culvert/nic"
 	"culvert/nic/frame"
 	"culvert/nic/hub"
+	"culvert/process"
 )
 
 // Options are a hub's.
@@ -84,7 +85,10 @@ type host interface {
 }
 
 // Run runs a hub until ctx ends, or its uplink's tunnel does.
-func Run(ctx context.Context, o Options) error { return run(ctx, o, newHost()) }
+func Run(ctx context.Context, o Options) error {
+	defer process.SurviveBrokenPipes()()
+	return run(ctx, o, newHost())
+}
 
 func run(ctx context.Context, o Options, h host) error {
 	specs, err := parseAll(o.NICs)
