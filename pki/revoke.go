@@ -86,3 +86,6 @@ func listNumber(list *x509.RevocationList) *big.Int {
 	}
 	return new(big.Int)
 }
+
+// EncodeCertificate is a certificate as PEM.
+func EncodeCertificate(cert *x509.Certificate) []byte { return certPEM(cert) }
