@@ -11,15 +11,6 @@ import (
 // clock is how messages write a time.
 const clock = "2006-01-02 15:04:05 UTC"
 
-// insecure are the signatures crypto/x509 takes for those of an unknown
-// authority.
-var insecure = map[x509.SignatureAlgorithm]bool{
-	x509.MD5WithRSA:    true,
-	x509.SHA1WithRSA:   true,
-	x509.DSAWithSHA1:   true,
-	x509.ECDSAWithSHA1: true,
-}
-
 // Explain says in words what a certificate error means and what to do. now is
 // this host's time, named where the clocks may be at fault. An error it has
 // nothing to add to comes back as its own text.
@@ -28,9 +19,15 @@ func Explain(err error, now time.Time) string {
 	var name *NameError
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
+	var weak *WeakError
+	var unchecked *UncheckedError
 	switch {
 	case err == nil:
 		return ""
+	case errors.As(err, &weak):
+		return weak.Error()
+	case errors.As(err, &unchecked):
+		return unchecked.Error()
 	case errors.As(err, &usage):
 		return explainUsage(usage)
 	case errors.As(err, &name):
@@ -69,10 +66,6 @@ func explainUnknown(err error, e x509.UnknownAuthorityError) string {
 	var chain *ChainError
 	if !errors.As(err, &chain) {
 		return fmt.Sprintf("the peer's certificate was signed by %s, which this host does not trust; put that authority's certificate in `ca`", issuer)
-	}
-	if e.Cert != nil && insecure[e.Cert.SignatureAlgorithm] {
-		return fmt.Sprintf("the certificate of %s is signed with %v, which can be forged and is refused; issue it again with SHA-256",
-			quoteSubject(e.Cert), e.Cert.SignatureAlgorithm)
 	}
 	trusted, sameName := describeRoots(chain, e)
 	if sameName {

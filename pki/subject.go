@@ -46,6 +46,10 @@ func Subject(cert *x509.Certificate) string {
 	if err != nil {
 		return ""
 	}
+	return nameString(rdns)
+}
+
+func nameString(rdns pkix.RDNSequence) string {
 	parts := make([]string, 0, len(rdns))
 	for _, rdn := range rdns {
 		attributes := make([]string, 0, len(rdn))
@@ -73,9 +77,7 @@ func CommonName(cert *x509.Certificate) string {
 }
 
 func subjectRDNs(cert *x509.Certificate) (pkix.RDNSequence, error) {
-	var rdns pkix.RDNSequence
-	_, err := asn1.Unmarshal(cert.RawSubject, &rdns)
-	return rdns, err
+	return parseName(cert.RawSubject)
 }
 
 func attributeName(oid asn1.ObjectIdentifier) string {

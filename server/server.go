@@ -37,6 +37,9 @@ type Options struct {
 	Listen func(link.Options) (link.Link, error)
 	// Ask asks for the private key's password; nil: nobody can be asked.
 	Ask endpoint.Ask
+	// Lists is where revocation lists are read from again; nil: from the files
+	// that the configuration names.
+	Lists endpoint.ListSource
 	// Forward makes the host a router that masquerades for the clients.
 	Forward bool
 	// Ready is called when clients can connect.
@@ -53,6 +56,7 @@ type Server struct {
 	table   *table
 	armour  wrap.Armour
 	greeter *session.Greeter
+	trust   *endpoint.Trust
 	session session.Config
 	logins  logins
 	// showTLS makes the TLS settings for one peer (tls-verify); nil: all
@@ -97,7 +101,10 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if s.armour, err = endpoint.Armour(c); err != nil {
 		return nil, err
 	}
-	if s.session, err = endpoint.Session(c, true, func(text string) { o.Log.Warn(text) }); err != nil {
+	if s.trust, err = endpoint.NewTrust(c, func(text string) { o.Log.Warn(text) }, o.Lists); err != nil {
+		return nil, err
+	}
+	if s.session, err = s.trust.Session(c, true); err != nil {
 		return nil, err
 	}
 	if s.logins, err = newLogins(c); err != nil {
@@ -145,6 +152,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { failed <- s.road.Outbound(s.adapter) }()
 	s.serve(ctx, failed)
 	defer s.keepStatus()()
+	defer s.keepLists(ctx)()
 	defer s.keepLAN(ctx)()
 	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {

@@ -160,6 +160,10 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	list, err := authority.Revoke(o.Now, nil)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	conf, err := serverConf{Dir: o.Dir, Port: o.Port, Network: o.Network, Network6: o.Network6, DNS: o.DNS}.text()
 	if err != nil {
 		return nil, time.Time{}, err
@@ -175,6 +179,7 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 		{in(serverCertFile), server.CertPEM, publicFile},
 		{in(serverKeyFile), server.KeyPEM, privateFile},
 		{in(wrapKeyFile), wrapKey.Format(), privateFile},
+		{in(listFile), list, publicFile},
 		{in(serverConfFile), conf, publicFile},
 		{in(reachFile), way, publicFile},
 	}, server.NotAfter, nil
