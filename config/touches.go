@@ -67,3 +67,13 @@ func (c *Config) Touches() []Touch {
 	}
 	return all
 }
+
+// Programs are those that the configuration has run.
+func (c *Config) Programs() (paths []string) {
+	for _, command := range [][]string{c.TLSVerify, c.AuthUserPassVerify, c.TLSCryptV2Verify} {
+		if len(command) > 0 {
+			paths = append(paths, command[0])
+		}
+	}
+	return paths
+}

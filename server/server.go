@@ -42,6 +42,9 @@ type Options struct {
 	Lists endpoint.ListSource
 	// Forward makes the host a router that masquerades for the clients.
 	Forward bool
+	// Opened, if not nil, is called when all is open that takes rights, and before
+	// the first packet of a stranger is read. An error ends the server.
+	Opened func() error
 	// Ready is called when clients can connect.
 	Ready func(*Server)
 }
@@ -148,10 +151,15 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
+	defer s.keepStatus()()
+	if s.opts.Opened != nil {
+		if err := s.opts.Opened(); err != nil {
+			return err
+		}
+	}
 	failed := make(chan error, 1+len(s.links)+len(s.listeners))
 	go func() { failed <- s.road.Outbound(s.adapter) }()
 	s.serve(ctx, failed)
-	defer s.keepStatus()()
 	defer s.keepLists(ctx)()
 	defer s.keepLAN(ctx)()
 	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())

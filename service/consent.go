@@ -3,10 +3,12 @@ package service
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"culvert/config"
 	"culvert/endpoint"
+	"culvert/process"
 )
 
 // consent asks the user for what a stranger's configuration does on this machine
@@ -40,6 +42,13 @@ func (l *life) stillAllowed(c *config.Config) error {
 // programs says which programs a configuration that nobody is asked about has
 // run, as far as script-security lets it.
 func (l *life) programs(c *config.Config) {
+	if id, err := process.Lookup(c.User, c.Group); err == nil && id.UID > 0 && process.Privileged() {
+		for _, program := range c.Programs() {
+			if !process.MayRun(filepath.Join(c.Chroot, program), id) {
+				l.log.Warn("the user that this configuration names cannot run its program, so nobody will be let in by it; let that user run it", "user", c.User, "program", program)
+			}
+		}
+	}
 	for _, t := range c.Touches() {
 		if t.Kind == config.TouchRuns {
 			l.log.Warn("this configuration runs a program, which script-security allows", "line", fmt.Sprintf("%s: %s", t.Pos, t.Line))

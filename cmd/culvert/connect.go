@@ -11,7 +11,7 @@ import (
 )
 
 func connectCommand() *cobra.Command {
-	var o service.Options
+	o := service.Options{Unprivileged: true}
 	c := &cobra.Command{
 		Use:   "connect FILE",
 		Short: "Connect with a profile",
