@@ -42,6 +42,9 @@ type Options struct {
 	Network Network
 	// Ask asks the user for passwords and codes; nil: nobody can be asked.
 	Ask endpoint.Ask
+	// Opened, if not nil, is called when all is open that takes rights but for the
+	// adapter, and before anything is sent. An error ends the client.
+	Opened func() error
 	// Ready is called each time the tunnel is up.
 	Ready func(*Client)
 	// Lost, if not nil, is told each time why there is no connection, or none
@@ -197,6 +200,11 @@ func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
 	defer c.keepStatus()()
 	c.uplink.listen(ctx)
+	if c.opts.Opened != nil {
+		if err := c.opts.Opened(); err != nil {
+			return err
+		}
+	}
 	var failures int // since the last connection that was up
 	for {
 		target, err := c.remotes.Next(ctx)

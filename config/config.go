@@ -189,7 +189,8 @@ type Config struct {
 	// Notes are what the reader of the log should know about this
 	// configuration: directives ignored because they are harmless here,
 	// spellings translated, defaults that changed.
-	Notes []Note
+	Notes   []Note
+	touches []Touch
 }
 
 // Note is one remark on a configuration, with its place.

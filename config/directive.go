@@ -32,6 +32,8 @@ type Directive struct {
 
 	// Routing marks what route-nopull keeps a server from pushing.
 	Routing bool
+	// Touches is what the directive does on its reader's machine beyond a tunnel.
+	Touches TouchKind
 
 	set setter
 }

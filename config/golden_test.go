@@ -142,6 +142,9 @@ func dump(s *strings.Builder, path string, v, base reflect.Value) {
 		dump(s, path, v.Elem(), old)
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			name := v.Type().Field(i).Name
 			dump(s, strings.TrimPrefix(path+"."+name, "."), v.Field(i), base.Field(i))
 		}

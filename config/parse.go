@@ -198,6 +198,7 @@ func (b *builder) run(row *Directive, d *call) {
 	case row.Status == Harmless && row.Reason != "":
 		b.remark(d, row.Reason)
 	}
+	b.touch(row, d)
 	if row.set == nil {
 		return
 	}
@@ -345,6 +346,7 @@ func (c *Config) clone() *Config {
 	n.DNS.WINS = slices.Clone(c.DNS.WINS)
 	n.DNS.NBDD = slices.Clone(c.DNS.NBDD)
 	n.Notes = slices.Clone(c.Notes)
+	n.touches = slices.Clone(c.touches)
 	n.Env = maps.Clone(c.Env)
 	return &n
 }

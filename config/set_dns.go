@@ -56,6 +56,9 @@ func (b *builder) setDNSServer(s *DNSServer, d *call) error {
 	case "address":
 		return s.setAddrs(d, values)
 	case "resolve-domains":
+		if err := checkDomains(d, values); err != nil {
+			return err
+		}
 		if len(s.ResolveDomains)+len(values) > maxNames {
 			return d.fault("", fmt.Sprintf("more than %d domains for one server", maxNames), "")
 		}

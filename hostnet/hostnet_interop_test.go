@@ -224,6 +224,7 @@ func (n *namespace) expect(where, text string, parts ...string) {
 // live is a State with all a host can be asked for.
 func live() State {
 	s := everything()
+	s.Forward.Apart = true
 	s.Routes = append(s.Routes, Route{Dst: prefix("2001:db8:9::5/128"), Bypass: true},
 		Route{Dst: prefix("192.168.77.9/32"), Bypass: true}, Route{Dst: prefix("127.0.0.5/32"), Bypass: true},
 		Route{Dst: prefix("10.8.0.0/24"), Via: netipNone})
@@ -242,7 +243,8 @@ func (n *namespace) expectLive() {
 	n.expect("way to others", n.in("ip route get 1.1.1.1", "ip route get 2001:db8:1::1"), "1.1.1.1 via 10.8.0.1 dev tun0", "via fd00:8::1 dev tun0")
 	n.expect("ip addr", n.in("ip addr show tun0"), "mtu 1420", "qlen 1000", "inet 10.8.0.2/24", "inet6 fd00:8::2/64")
 	n.expect("nft", n.in("nft list ruleset"), "table inet culvert-tun0", "type nat hook postrouting priority srcnat",
-		`oifname != "tun0" ip saddr 10.8.0.0/24 masquerade`, `oifname != "tun0" ip6 saddr fd00:8::/64 masquerade`)
+		`oifname != "tun0" ip saddr 10.8.0.0/24 masquerade`, `oifname != "tun0" ip6 saddr fd00:8::/64 masquerade`,
+		"type filter hook forward priority filter", `iifname "tun0" oifname "tun0" drop`, `iifname "tun0" oifgroup 1194 drop`, `iifgroup 1194 oifname "tun0" drop`)
 	n.expect("resolv.conf", n.in("cat /etc/resolv.conf"), "nameserver 10.8.0.1\nsearch corp.example\n")
 	n.expect("sysctl", n.look(), "net.ipv4.ip_forward = 1", "net.ipv6.conf.all.forwarding = 1", "up0/accept_ra:2")
 }

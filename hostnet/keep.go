@@ -189,7 +189,7 @@ func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restore
 	if err != nil || len(d.missing()) == 0 && len(d.stands()) == len(a.j.changes) {
 		return nil, failuresOf(d), err
 	}
-	unlock, err := lockDir(a.host.store.dir)
+	unlock, err := a.host.lock(ctx)
 	if err != nil {
 		return nil, failuresOf(d), err
 	}
@@ -233,7 +233,7 @@ func tunes(c change) bool {
 	case *hardwareChange:
 		return true
 	case *linkChange:
-		return c.Property != propUp
+		return c.Property != propUp && c.Property != propGroup
 	}
 	return false
 }

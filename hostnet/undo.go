@@ -15,7 +15,7 @@ func (a *Applied) Undo(ctx context.Context) error {
 	a.release()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	unlock, err := lockDir(a.host.store.dir)
+	unlock, err := a.host.lock(ctx)
 	if err != nil && !errors.Is(err, errGone) { // a directory that was removed must not keep the changes
 		return err
 	}
@@ -89,7 +89,7 @@ func (h *host) living(j *journal) []*journal {
 }
 
 func (h *host) cleanup(ctx context.Context) ([]string, error) {
-	unlock, err := lockDir(h.store.dir)
+	unlock, err := h.lock(ctx)
 	if errors.Is(err, errGone) {
 		return nil, nil // no directory, no journals
 	}

@@ -85,7 +85,10 @@ func (o *Options) after(fd int) (ipv6 bool, err error) {
 // setBuffer asks for size bytes: past the host's limit, which the privileged
 // may, or else up to it. Less is not an error.
 func setBuffer(fd, size, force, ordinary int) {
-	if size > 0 && unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) != nil {
+	if size <= 0 || unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) == nil {
+		return
+	}
+	if Enlarge == nil || Enlarge(fd, force == unix.SO_RCVBUFFORCE, size) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, ordinary, size)
 	}
 }

@@ -67,6 +67,11 @@ const (
 	CutNever               // forbid it, and refuse what is known to be too large (EMSGSIZE)
 )
 
+// Enlarge has a process with the right to give a socket larger buffers than the
+// host's limit do so for this one; nil: there is none. Set it before a socket is
+// opened. Linux only.
+var Enlarge func(socket int, receive bool, size int) error
+
 // DefaultBuffer is the size in bytes asked for a socket's buffers. It holds
 // what arrives at 10 Gbit/s in three milliseconds.
 const DefaultBuffer = 4 << 20

@@ -63,7 +63,7 @@ func (f *pidFile) Move(name string) (err error) {
 
 // writeNumber waits for no reader where the name is a pipe's.
 func writeNumber(name string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|NonBlocking, 0o644)
+	f, err := Create(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|NonBlocking, 0o644)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	case session.Established:
 		s.established(c, e)
 	case session.Rekeyed:
+		s.rekeyed(c, now, e)
 		s.log.Info("Control Channel: "+endpoint.Describe(e.TLS), "client", c.name)
 		s.log.Info("keys renewed", "client", c.name, "key", e.Key)
 	case session.RekeyFailed:
@@ -50,6 +51,9 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 	c.name = s.certificateName(h)
 	c.certName = c.name
 	c.agent = printable.Name(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
+	if s.shows(c, now, h.TLS) {
+		return
+	}
 	s.check(c, now, h, func(now time.Time, v auth.Verdict) {
 		if !v.OK {
 			s.refusedLogin(c, v)

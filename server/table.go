@@ -24,10 +24,11 @@ type client struct {
 	id   wire.PeerID
 	name string // common name, or user name
 	// certName is the certificate's name, "UNDEF" without one.
-	certName string
-	login    login
-	lease    *Lease // nil until it is let in; id is its own as long
-	agent    string // the client's version and platform
+	certName  string
+	presented presented
+	login     login
+	lease     *Lease // nil until it is let in; id is its own as long
+	agent     string // the client's version and platform
 
 	number uint64 // no other client of this server has had it
 	since  time.Time

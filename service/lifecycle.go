@@ -7,10 +7,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"culvert/adapter"
@@ -37,6 +35,15 @@ type Options struct {
 	// Name is the process's for the local interface; "" for its role and
 	// adapter's.
 	Name string
+	// Stranger is the file of a configuration that may be a stranger's; "" where
+	// whoever wrote it could as well start programs here.
+	Stranger string
+	// AllowScripts allows a stranger's configuration what it would otherwise be
+	// asked about.
+	AllowScripts bool
+	// Unprivileged gives up root's rights where the configuration does not say
+	// as whom to go on.
+	Unprivileged bool
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is said when clients can connect: how to make one.
@@ -67,8 +74,10 @@ type life struct {
 	log  *log
 	// failed ends the present service for a reason of its own.
 	failed context.CancelCauseFunc
-	enter  sync.Once
 	local  local
+	config atomic.Pointer[config.Config] // that was read last, of a keeper
+	// allowed are the lines that the user allows a stranger's configuration.
+	allowed []string
 	// pidFile is where this process's number goes (`writepid`); never nil but
 	// in a worker.
 	pidFile atomic.Pointer[string]
@@ -82,8 +91,15 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 	defer showTyping()
 	l := &life{Self: thisProcess(ctx), Options: o, load: load}
 	c, err := await(ctx, load)
+	stays := ""
+	if err == nil {
+		stays = o.chooseUser(c)
+	}
 	if ctx.Err() != nil {
 		return errors.New("stopped by a signal, while the configuration was being read")
+	}
+	if err == nil {
+		err = l.consent(ctx, c, AskTerminal)
 	}
 	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
 	var jail process.Jail
@@ -96,7 +112,7 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 	case c.Daemon && !l.background.Yes() && l.worker == nil:
 		return process.Daemonize()
 	default:
-		err = l.inJail(ctx, c, jail)
+		err = l.inJail(ctx, c, jail, stays)
 	}
 	if err != nil {
 		l.lastWords(c, err)
@@ -106,11 +122,15 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 
 // inJail opens the log, and divides the process in two where rights are to be
 // given up.
-func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) (err error) {
+func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail, stays string) (err error) {
 	l.log = newLog(c, l.worker != nil)
 	if l.worker != nil {
 		return l.serve(ctx, c, jail)
 	}
+	if stays != "" {
+		l.log.Warn(stays)
+	}
+	l.programs(c)
 	if err := process.CheckPIDFile(c.WritePID); err != nil {
 		return err
 	}
@@ -121,6 +141,7 @@ func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) 
 		}
 	}()
 	if !jail.Empty() && process.Privileged() {
+		l.config.Store(c)
 		return l.keep()
 	}
 	if !jail.Empty() {
@@ -136,6 +157,7 @@ func (l *life) keep() error {
 		Apply: adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
 		Check: func() error { _, err := l.reload(); return err },
 		Ready: l.isUp,
+		Reads: func() privsep.Reads { return reads(l.config.Load()) }, Forget: l.forget,
 	})
 }
 
@@ -143,10 +165,14 @@ func (l *life) keep() error {
 func (l *life) reload() (*config.Config, error) {
 	c, err := l.load()
 	if err == nil {
+		err = l.stillAllowed(c)
+	}
+	if err == nil {
 		err = process.CheckPIDFile(c.WritePID)
 	}
 	if err == nil {
 		l.pidFile.Store(&c.WritePID)
+		l.config.Store(c)
 	}
 	return c, err
 }
@@ -192,12 +218,14 @@ func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(),
 }
 
 // kernel opens a device, whose host the keeper changes if there is one.
-func (l *life) kernel(c *config.Config) adapter.Opener {
+func (l *life) kernel(c *config.Config) adapter.Opener { return adapter.Kernel(l.deviceOptions(c)) }
+
+func (l *life) deviceOptions(c *config.Config) adapter.Options {
 	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir, Node: c.DevNode, Kind: endpoint.Kind(c), Queues: endpoint.Queues(c), Profile: endpoint.Profile(c)}
 	if l.worker != nil {
 		o.Apply = l.worker.Apply
 	}
-	return adapter.Kernel(o)
+	return o
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
@@ -206,14 +234,18 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	var s *server.Server
 	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
-	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Opened: l.opened(jail)}
+	if l.worker != nil && c.Chroot == "" {
+		o.Lists = l.worker.Lists
+	}
+	o.Ready = func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
 			l.log.Info(l.Invite)
 		}
-		l.up(jail)
 		l.tell()
-	}})
+	}
+	s, err := server.New(c, o)
 	return s, err
 }
 
@@ -231,11 +263,18 @@ func (l *life) describe(s *server.Server) {
 
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
 	var cl *client.Client
-	open := l.watched(c, l.adapter(c, nil), func() tunnel { return cl })
-	cl, err = client.New(c, client.Options{Log: l.log.Logger, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Ready: func(*client.Client) { l.up(jail) }})
+	open, show, err := l.clientAdapter(c, func() tunnel { return cl })
 	if err != nil {
 		return nil, nil, err
 	}
+	o := client.Options{Log: l.log.Logger, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Opened: l.opened(jail)}
+	if c.Chroot != "" {
+		o.Opened, o.Ready = nil, l.whenUp(jail)
+	}
+	if cl, err = client.New(c, o); err != nil {
+		return nil, nil, err
+	}
+	show()
 	stop, err = l.offer(cl)
 	return cl, stop, err
 }
@@ -244,7 +283,7 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
 	var h *p2p.Host
 	open := l.watched(c, l.adapter(c, nil), func() tunnel { return h })
-	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Ready: func(*p2p.Host) { l.up(jail) }})
+	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Opened: l.opened(jail)})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -286,20 +325,6 @@ func (l *life) offer(d proxy.Dialer) (stop func(), err error) {
 	}
 	l.tell()
 	return stop, nil
-}
-
-// up gives up rights when the tunnel is up for the first time.
-func (l *life) up(jail process.Jail) {
-	if jail.Empty() {
-		return
-	}
-	l.enter.Do(func() {
-		if err := jail.Enter(); err != nil {
-			l.failed(fmt.Errorf("giving up root's rights: %w", err))
-			return
-		}
-		l.log.Info("root's rights are given up", "user", jail.Identity.UID, "group", jail.Identity.GID, "chroot", jail.Chroot)
-	})
 }
 
 // lines logs a text, whatever `verb` is.

@@ -46,19 +46,27 @@ func (l *life) serveLocal(c *config.Config, s tunnel, adapter string) {
 	if l.local.stop != nil {
 		return
 	}
-	dir, name := l.StateDir, l.Name
-	if dir == "" {
-		dir = manage.DefaultDir()
-	}
+	name := l.Name
 	if name == "" {
 		name = role(s) + "-" + adapter
 	}
-	stop, err := manage.Serve(dir, name, handler(c, s, adapter))
+	stop, err := manage.Serve(l.localDir(), name, handler(c, s, adapter))
+	if err == nil && l.worker != nil {
+		err = l.worker.Local(name)
+	}
 	if err != nil {
 		l.log.Warn("culvert status, trace and capture will not find this process; --name gives it a name of its own", "name", name, "error", err)
 		stop = func() {}
 	}
 	l.local.stop = stop
+}
+
+// localDir is where the sockets are.
+func (l *life) localDir() string {
+	if l.StateDir != "" {
+		return l.StateDir
+	}
+	return manage.DefaultDir()
 }
 
 func (l *local) close() {

@@ -59,7 +59,7 @@ func openLog(c *config.Config, worker bool) (*os.File, error) {
 	if !c.LogAppend && !worker {
 		mode |= os.O_TRUNC
 	}
-	f, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|mode|process.NonBlocking, 0o600)
+	f, err := process.Create(c.Log, os.O_WRONLY|os.O_CREATE|mode|process.NonBlocking, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ func (l *life) lastWords(c *config.Config, err error) {
 	if l.worker != nil {
 		return
 	}
+	if l.log == nil && l.Stranger != "" && !l.AllowScripts {
+		return // its log may be what the user would not have written
+	}
 	if l.log == nil {
 		l.log = newLog(c, false)
 	}

@@ -8,6 +8,7 @@ import (
 	bringup "culvert/adapter"
 	"culvert/client"
 	"culvert/config"
+	"culvert/endpoint"
 	"culvert/nic"
 	"culvert/nic/hub"
 	"culvert/process"
@@ -69,6 +70,11 @@ func (s *Switch) openTunnel(ctx context.Context, end context.CancelCauseFunc, o 
 	}
 	if cfg.DevType != config.DevTap {
 		return fmt.Errorf("%s: a tunnel of IP packets cannot carry a hub's frames: both ends need `dev tap`", o.Uplink)
+	}
+	if !o.AllowScripts {
+		if err := endpoint.Consent(ctx, cfg, o.Uplink, o.Ask); err != nil {
+			return err
+		}
 	}
 	cl, err := client.New(cfg, client.Options{Log: s.log, Ask: o.Ask, Open: s.plugTunnel})
 	if err != nil {

@@ -40,6 +40,9 @@ type Options struct {
 	Log *slog.Logger
 	// Ask asks the user for what the tunnel's configuration leaves out.
 	Ask endpoint.Ask
+	// AllowScripts allows that configuration what the user would otherwise be
+	// asked about (endpoint.Consent).
+	AllowScripts bool
 }
 
 const none = "none"

@@ -16,6 +16,7 @@ import (
 // take no lock that a change of keys holds.
 type Ring struct {
 	change sync.Mutex
+	closed bool
 	keys   atomic.Pointer[ringKeys]
 }
 
@@ -44,6 +45,12 @@ func (r *Ring) SendWith(key wire.KeyID) {
 // nothing when there is none.
 func (r *Ring) Retire(key wire.KeyID) {
 	r.update(func(k *ringKeys) { k.retire(key) })
+}
+
+// Close forgets every generation, and those that are installed later: from now
+// on Seal and Open fail with ErrNoKey.
+func (r *Ring) Close() {
+	r.update(func(k *ringKeys) { r.closed = true })
 }
 
 func (k *ringKeys) retire(key wire.KeyID) {
@@ -76,7 +83,9 @@ func (r *Ring) update(change func(*ringKeys)) {
 	if k := r.keys.Load(); k != nil {
 		next = *k
 	}
-	change(&next)
+	if change(&next); r.closed {
+		next = ringKeys{}
+	}
 	r.keys.Store(&next)
 }
 
