@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -251,6 +253,23 @@ func (r *revoked) announce(now time.Time) {
 
 // WatchInterval is how often files of revocation lists are looked at.
 const WatchInterval = 400 * time.Millisecond
+
+// ListFiles are the paths of files and directories that are read again when they
+// change, in order.
+func (t *Trust) ListFiles() (names []string) {
+	t.revoked.mu.Lock()
+	defer t.revoked.mu.Unlock()
+	names = slices.Sorted(maps.Keys(t.revoked.lists))
+	if t.revoked.dir != "" {
+		names = append(names, t.revoked.dir)
+	}
+	for i, name := range names {
+		if abs, err := filepath.Abs(name); err == nil {
+			names[i] = abs
+		}
+	}
+	return names
+}
 
 // Watch calls changed each time the lists did, until ctx ends. A file's time is
 // looked at, which works on every file system and within a chroot.

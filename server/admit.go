@@ -51,9 +51,13 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 	c.name = s.certificateName(h)
 	c.certName = c.name
 	c.agent = printable.Name(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
+	if s.logins.checker != nil { // nobody else looks whether it is true
+		c.login.user = h.Username
+	}
 	if s.shows(c, now, h.TLS) {
 		return
 	}
+	c.introduce()
 	s.check(c, now, h, func(now time.Time, v auth.Verdict) {
 		if !v.OK {
 			s.refusedLogin(c, v)
@@ -178,6 +182,7 @@ func (s *Server) pushList(c *client, told negotiate.PeerInfo) []string {
 func (s *Server) established(c *client, e session.Established) {
 	c.cipher = e.Params.Cipher
 	c.MaxInner.Store(int32(endpoint.MaxInner(s.cfg, c.Path().Remote.Addr().Is6(), c.Session)))
+	c.introduce()
 	s.join(c)
 	for _, before := range s.table.establish(c, s.unique(c)) {
 		before.evict()

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"sync"
 	"time"
@@ -14,7 +15,7 @@ import (
 // presented is the certificate that a client showed last, with those above it. It
 // belongs to the client's control goroutine.
 type presented struct {
-	state    tls.ConnectionState
+	chain    []*x509.Certificate
 	verified time.Time
 }
 
@@ -40,13 +41,13 @@ func (s *Server) keepLists(ctx context.Context) (stop func()) {
 // changed between that and now, when whoever looked for clients to shut out did
 // not know this one.
 func (s *Server) shows(c *client, now time.Time, state tls.ConnectionState) (revoked bool) {
-	c.presented = presented{state, now}
+	c.presented = presented{state.PeerCertificates, now}
 	return s.recheck(c, now)
 }
 
 // recheck shuts a client out whose certificate, or one above it, is revoked.
 func (s *Server) recheck(c *client, now time.Time) (revoked bool) {
-	err := s.trust.Revoked(c.presented.state.PeerCertificates, c.presented.verified, now)
+	err := s.trust.Revoked(c.presented.chain, c.presented.verified, now)
 	if err == nil || !errors.As(err, new(*pki.RevokedError)) || c.Session.Err() != nil {
 		return false
 	}
@@ -63,3 +64,6 @@ const revokedReason = "the certificate was revoked"
 func (s *Server) rekeyed(c *client, now time.Time, e session.Rekeyed) {
 	s.shows(c, now, e.TLS)
 }
+
+// Lists are the files that revocation lists are read from again.
+func (s *Server) Lists() []string { return s.trust.ListFiles() }

@@ -35,6 +35,7 @@ type client struct {
 	cipher string // of its data channel
 	usage  usage
 	shown  atomic.Pointer[string] // a copy of name, once it is in
+	who    atomic.Pointer[who]    // nil before it has said
 
 	station *station // on the segment of proxy-lan, with DHCP; else nil
 

@@ -80,6 +80,7 @@ compatible with OpenVPN on the wire and in its configuration language.
   culvert init --dir D --host NAME     make a server's keys and configuration
   culvert serve --dir D                run it
   culvert client add NAME --dir D -o F make a profile for a client
+  culvert client list --dir D          who there is; also revoke NAME, renew NAME
   culvert renew --dir D                issue the server's certificate again
   culvert connect F                    connect with a profile, any provider's
   culvert pair -o F                    join two hosts, with one line from each

@@ -89,6 +89,7 @@ type Usage struct {
 // of it; its own methods may be called at any time.
 type Generation struct {
 	key    wire.KeyID
+	cipher Cipher
 	header header
 	format format
 	limits Limits
@@ -113,6 +114,7 @@ func NewGeneration(c GenerationConfig) (*Generation, error) {
 	}
 	g := &Generation{
 		key:    c.KeyID,
+		cipher: c.Cipher,
 		header: newHeader(c.V2, c.KeyID, c.PeerID),
 		format: f,
 		limits: c.Limits.orSafe(c.Cipher),

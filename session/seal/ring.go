@@ -60,6 +60,14 @@ func (k *ringKeys) retire(key wire.KeyID) {
 	k.byID[key&7] = nil
 }
 
+// Cipher is that of the generation in use, 0 without one.
+func (r *Ring) Cipher() Cipher {
+	if k := r.keys.Load(); k != nil && k.send != nil {
+		return k.send.cipher
+	}
+	return 0
+}
+
 // Fit is the longest plaintext whose packet is no longer than size bytes, under
 // the generation in use, or else any that is installed; ok is false when there
 // is none.
