@@ -254,6 +254,7 @@ func (h *Host) leave() {
 }
 
 func (h *Host) close() {
+	h.strangers.Stop()
 	for _, s := range h.sides.all() {
 		s.end()
 	}

@@ -116,7 +116,8 @@ func (c *client) logsMove(now time.Time) bool {
 }
 
 // Control takes a control packet: to its session, or to the greeter if it has
-// none.
+// none. It is a session's only where it comes from the session's address: what
+// moves a client is a packet of the data channel, which nobody else can seal.
 func (r role) Control(l link.Link, p *buf.Packet) {
 	if c, ok := l.(*stream); ok {
 		r.streamControl(c, p)
@@ -128,7 +129,7 @@ func (r role) Control(l link.Link, p *buf.Packet) {
 		r.road.Counters.Add(tunnel.Malformed)
 		return
 	}
-	if c := r.table.session(sessionKey{l, header.Session}); c != nil {
+	if c := r.table.session(sessionKey{outer{l, p.Path.Remote}, header.Session}); c != nil {
 		c.Deliver(packet, func(err error) { r.badControl(c, err) })
 		return
 	}
@@ -215,7 +216,7 @@ func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 	c := &client{number: r.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
 	c.Peer = tunnel.NewPeer(s, l, p.Path, r.onEvent)
 	c.Owner, c.Observer = c, &r.road.Observer
-	if overTCP && !r.admitStream(st, c) || !r.enter(c, opening.Client) {
+	if overTCP && !r.admitStream(st, c) || !r.enter(c) {
 		r.road.Counters.Add(tunnel.UnknownPeer)
 		s.Close()
 		if overTCP {
@@ -230,8 +231,8 @@ func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 }
 
 // enter makes a client known, in place of one that stalls if there are too many.
-func (r role) enter(c *client, id wire.SessionID) bool {
-	displaced, ok := r.table.open(c, id, r.maxSessions())
+func (r role) enter(c *client) bool {
+	displaced, ok := r.table.open(c, r.maxSessions())
 	if displaced != nil {
 		displaced.evict()
 	}

@@ -63,6 +63,7 @@ type Server struct {
 	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
 
 	strangers tunnel.Strangers
+	displaced tunnel.Tally // clients that made room for others
 	adapter   *adapter.Adapter
 	sockets
 	streams link.Acceptor
@@ -252,6 +253,8 @@ func (s *Server) close() {
 	for _, c := range s.table.all() {
 		c.Stop()
 	}
+	s.strangers.Stop()
+	s.displaced.Stop()
 	s.logins.end()
 	s.logins.running.Wait()
 	s.savePool()
