@@ -39,10 +39,7 @@ func (s *Session) Input(now time.Time, packet []byte) error {
 // generationFor finds whose packet it is: sessions ids must fit, and the key
 // id name a generation, or a new one by soft reset.
 func (s *Session) generationFor(now time.Time, c *wire.Control) (*generation, error) {
-	if s.seeksPeer() && s.remote.IsZero() && c.Op == s.peerReset() {
-		s.remote = c.Session
-	}
-	if c.Session != s.remote || len(c.Acks) > 0 && c.Peer != s.local {
+	if !s.isPeers(now, c) {
 		return nil, fmt.Errorf("%w: %v from %v", ErrStray, c.Op, c.Session)
 	}
 	for _, g := range []*generation{s.next, s.active, s.old} {
@@ -58,6 +55,31 @@ func (s *Session) generationFor(now time.Time, c *wire.Control) (*generation, er
 		return s.next, nil
 	}
 	return nil, fmt.Errorf("%w: %v for key %d", ErrStray, c.Op, c.Key)
+}
+
+// isPeers reports whether a packet's session ids are the peer's and this side's.
+// Where this side began, the peer names its own with its reset. One that
+// acknowledges nothing may be left over from a session before: the first that
+// does acknowledge this side's reset takes its place.
+func (s *Session) isPeers(now time.Time, c *wire.Control) bool {
+	acknowledges := len(c.Acks) > 0
+	if acknowledges && c.Peer != s.local {
+		return false
+	}
+	if s.seeksPeer() && c.Op == s.peerReset() && s.next != nil && s.active == nil {
+		switch {
+		case s.remote.IsZero():
+			s.remote = c.Session
+		case !s.confirmed && acknowledges && c.Session != s.remote:
+			s.remote = c.Session
+			s.next.ch.Resend(now)
+		}
+	}
+	if c.Session != s.remote {
+		return false
+	}
+	s.confirmed = s.confirmed || acknowledges
+	return true
 }
 
 // minKeyAge is how soon a peer may have keys renewed again, since every time

@@ -95,12 +95,14 @@ type Config struct {
 
 // Session is one peer. Make it with NewClient, NewP2P, NewStatic or Accept.
 type Session struct {
-	cfg     Config
-	born    time.Time
-	local   wire.SessionID
-	remote  wire.SessionID
-	wrapper wrap.Wrapper
-	control wire.Control // scratch of Input
+	cfg    Config
+	born   time.Time
+	local  wire.SessionID
+	remote wire.SessionID
+	// confirmed: the peer has acknowledged something to this session.
+	confirmed bool
+	wrapper   wrap.Wrapper
+	control   wire.Control // scratch of Input
 
 	// next is the key generation in its handshake, active the newest that
 	// is done, old the one before it, kept for late packets.

@@ -120,6 +120,13 @@ func (o *outgoing) transmit(now time.Time, timeout time.Duration) {
 	o.overtaken = 0
 }
 
+// Resend makes everything due that was not acknowledged.
+func (c *Channel) Resend(now time.Time) {
+	for i := range c.inFlight {
+		c.inFlight[i].due = now
+	}
+}
+
 // Deadline is when to Poll again; the zero time when only new packets matter.
 func (c *Channel) Deadline() time.Time {
 	var first time.Time
