@@ -50,7 +50,7 @@ func (s *Session) advanceKeys(now time.Time) {
 	if g == nil {
 		return
 	}
-	if !g.sending && (g.ch.Idle() && g.tls.out.empty() || g.keys.Received() > 0) {
+	if !g.sending && (g.ch.Idle() && (g.tls == nil || g.tls.out.empty()) || g.keys.Received() > 0) {
 		s.startSending(g)
 	}
 	if s.old != nil {

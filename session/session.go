@@ -111,6 +111,7 @@ type Session struct {
 	renegotiate       time.Time // when to renew keys; zero: not by time
 	softened          time.Time // when it was last begun, to whatever end
 	usageSeen         time.Time // when their use was last looked at
+	forged            time.Time // when forged control packets were last spoken of
 	resendWKc         bool      // the server asked for the wrapped key again
 
 	identity *identity // of the peer, fixed by the first handshake

@@ -72,6 +72,16 @@ func (m *tlsMachine) run(yield func(struct{}) bool) {
 	}
 }
 
+// garbled reports an end for what came and was none of TLS, or did not
+// authenticate: not for what the peer said.
+func (m *tlsMachine) garbled() bool {
+	var alert *net.OpError
+	if errors.As(m.err, &alert) {
+		return alert.Op == "local error"
+	}
+	return errors.As(m.err, new(tls.RecordHeaderError))
+}
+
 // Feed takes ciphertext and works until it wants more.
 func (m *tlsMachine) Feed(ciphertext []byte) {
 	m.in = append(m.in, ciphertext...)
