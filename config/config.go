@@ -90,6 +90,8 @@ type Config struct {
 	ClientToClient      bool
 	DuplicateCN         bool
 	MaxClients          int           // 1024
+	ConnectFreq         Rate          // sessions begun, of all clients; zero: no limit
+	ConnectFreqInitial  Rate          // first packets answered, of each source; 1,000 in 10 s
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
 	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
@@ -160,7 +162,7 @@ type Config struct {
 	RenegBytes, RenegPackets    int64         // 0: off
 	HandWindow                  time.Duration // 60 s
 	TranWindow                  time.Duration // 3600 s
-	TLSTimeout                  time.Duration // 2 s
+	TLSTimeout                  time.Duration // 1 s (RFC 6298)
 	TLSExit                     bool
 	ReplayWindow                int           // 64
 	ReplayTime                  time.Duration // 15 s

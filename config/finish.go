@@ -20,6 +20,8 @@ func defaults() *Config {
 		Dev:             "tun",
 		MTU:             1500,
 		MaxClients:      1024,
+
+		ConnectFreqInitial: Rate{1000, 10 * time.Second},
 		TCPQueueLimit:   64,
 		Auth:            "SHA1",
 		ScriptSecurity:  1,
@@ -32,7 +34,7 @@ func defaults() *Config {
 		RenegSec:            3600 * time.Second,
 		HandWindow:          60 * time.Second,
 		TranWindow:          3600 * time.Second,
-		TLSTimeout:          2 * time.Second,
+		TLSTimeout:          time.Second,
 		ReplayWindow:        64,
 		ReplayTime:          15 * time.Second,
 		MaxPacketSize:       1250,

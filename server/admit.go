@@ -223,3 +223,8 @@ func (s *Server) sayDisplaced(n int) {
 	s.log.Warn("clients in their handshake had to make room for newcomers, since as many as there is room for have not said who they are: "+
 		"many begin a session and do not go on with it; connect-freq limits how many may begin", "how-many", n, "room", s.maxSessions())
 }
+
+func (s *Server) sayRefused(n int) {
+	s.log.Warn("clients that wanted to begin a session have to try again, since more came than connect-freq allows", "how-many", n,
+		"limit", s.cfg.ConnectFreq.N, "in", s.cfg.ConnectFreq.Per)
+}

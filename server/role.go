@@ -160,6 +160,12 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 		return
 	}
 	if opening != nil {
+		if r.newcomers != nil && !r.newcomers.AllowN(now, 1) {
+			r.road.Counters.Add(tunnel.Crowd)
+			r.refused.Count(r.sayRefused)
+			turnAway(l)
+			return
+		}
 		r.open(l, p, opening)
 		return
 	}
@@ -190,6 +196,13 @@ func turnAway(l link.Link) {
 // refusedGreeting logs, at a bounded rate, why somebody's first packet was
 // dropped. The sender is never told.
 func (r role) refusedGreeting(now time.Time, p *buf.Packet, err error) {
+	if errors.Is(err, session.ErrTooMany) {
+		r.road.Counters.Add(tunnel.Crowd)
+		if r.strangers.Allow(now, p.Path.Remote.Addr()) {
+			r.log.Warn("first packets are dropped", "from", session.Source(p.Path.Remote.Addr()), "reason", err)
+		}
+		return
+	}
 	r.road.Counters.Add(tunnel.UnknownPeer)
 	// Anything but a reset is a late packet of a session that is gone.
 	op, _ := wire.ParseHead(p.Bytes()[0])

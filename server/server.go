@@ -63,7 +63,9 @@ type Server struct {
 	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
 
 	strangers tunnel.Strangers
-	displaced tunnel.Tally // clients that made room for others
+	displaced tunnel.Tally  // clients that made room for others
+	newcomers *rate.Limiter // connect-freq; nil: no limit
+	refused   tunnel.Tally  // newcomers beyond it
 	adapter   *adapter.Adapter
 	sockets
 	streams link.Acceptor
@@ -110,8 +112,11 @@ func New(c *config.Config, o Options) (*Server, error) {
 	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
-	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
+	s.greeter, s.share = session.NewGreeter(s.armour, session.Rate(c.ConnectFreqInitial)), newShare(c.PortShare, o.Log)
 	s.moves.Interval = time.Second
+	if f := c.ConnectFreq; f.N > 0 {
+		s.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
+	}
 	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter }}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
@@ -255,6 +260,7 @@ func (s *Server) close() {
 	}
 	s.strangers.Stop()
 	s.displaced.Stop()
+	s.refused.Stop()
 	s.logins.end()
 	s.logins.running.Wait()
 	s.savePool()

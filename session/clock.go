@@ -130,7 +130,7 @@ func (s *Session) Deadline() time.Time {
 		by(s.push.nextRequest)
 	}
 	for _, g := range []*generation{s.next, s.active, s.old} {
-		if g != nil && g.ch != nil {
+		if g != nil && g.ch != nil && s.maySend() {
 			by(g.ch.Deadline())
 		}
 	}

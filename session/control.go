@@ -27,6 +27,7 @@ func (s *Session) Input(now time.Time, packet []byte) error {
 		return err
 	}
 	s.touch(&s.lastReceived, now)
+	s.unproven.received(len(packet), len(c.Acks) > 0)
 	g.heard = true
 	g.ch.Acknowledge(now, c.Acks)
 	if c.Op != wire.PAckV1 {
@@ -91,6 +92,7 @@ const minKeyAge = time.Second
 func (s *Session) softReset(now time.Time) {
 	s.softened = now
 	s.next = newGeneration(s.active.id.Next(), reliable.New(0, s.cfg.TLSTimeout), now, s.cfg.HandWindow)
+	s.next.ch.Follow(s.active.ch)
 	s.next.ch.Send(wire.PControlSoftResetV1, nil)
 }
 
@@ -163,7 +165,7 @@ func (s *Session) Output(now time.Time, emit func(packet []byte)) {
 		if g == nil || g.ch == nil {
 			continue
 		}
-		for more := true; more; {
+		for more := true; more && s.maySend(); {
 			s.fill(g)
 			var p reliable.Packet
 			if p, more = g.ch.Poll(now); more {
@@ -196,8 +198,10 @@ func (s *Session) maxPayload(op wire.Opcode) int {
 
 func (s *Session) send(now time.Time, g *generation, p reliable.Packet, scratch []byte, emit func([]byte)) {
 	s.touch(&s.lastSent, now)
-	emit(s.wrapper.Wrap(scratch, &wire.Control{
+	packet := s.wrapper.Wrap(scratch, &wire.Control{
 		Op: p.Op, Key: g.id, Session: s.local,
 		Acks: p.Acks, Peer: s.remote, ID: p.ID, Payload: p.Payload,
-	}, now))
+	}, now)
+	s.unproven.sent(len(packet))
+	emit(packet)
 }

@@ -60,7 +60,7 @@ type Config struct {
 
 	HandWindow time.Duration // a handshake must end within
 	TranWindow time.Duration // old keys open packets for so long
-	TLSTimeout time.Duration // first retransmission
+	TLSTimeout time.Duration // first retransmission, until a round trip was measured
 	RenegAfter time.Duration // age at which keys are renewed; 0: never
 	// RenegLeast is the age that some of them may be renewed at already: which
 	// is drawn by lot, so that not all sessions of a server do it at once. 0
@@ -101,6 +101,7 @@ type Session struct {
 	remote wire.SessionID
 	// confirmed: the peer has acknowledged something to this session.
 	confirmed bool
+	unproven  unproven
 	wrapper   wrap.Wrapper
 	control   wire.Control // scratch of Input
 
@@ -190,9 +191,12 @@ func NewClient(cfg Config, now time.Time) *Session {
 func Accept(cfg Config, in *Opening, now time.Time) *Session {
 	cfg.Server, cfg.Wrapper = true, in.Wrapper
 	s := newSession(cfg, now)
-	s.local, s.remote = in.Server, in.Client
+	s.local, s.remote, s.unproven.holds = in.Server, in.Client, in.Unproven
 	if in.Proven {
 		s.next = newGeneration(0, reliable.New(1, cfg.TLSTimeout), now, cfg.HandWindow)
+		if in.RoundTrip > 0 {
+			s.next.ch.Measured(in.RoundTrip)
+		}
 		s.next.startTLS(cfg.TLS, true)
 		return s
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"hash/maphash"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -25,30 +26,29 @@ type Rate struct {
 	Per time.Duration
 }
 
-// DefaultAnswers is how many first packets of one source a Greeter answers.
-var DefaultAnswers = Rate{N: 1000, Per: 10 * time.Second}
-
 // sourceSlots is how many sources are counted apart. Where there are more, some
 // share a count, and a sender does not know which.
 const sourceSlots = 8192
 
 // limiter bounds events of each source by a rate, in a fixed room, by the
 // generic cell rate algorithm (ITU-T I.371): a slot holds when its next event
-// would be due, were they evenly spaced, in nanoseconds since the limiter was
-// made. It is safe for concurrent use.
+// would be due, were they evenly spaced, in nanoseconds since the first event of
+// all. It is safe for concurrent use.
 type limiter struct {
 	interval, burst time.Duration
+	begin           sync.Once
 	born            time.Time
 	seed            maphash.Seed
 	slots           [sourceSlots]atomic.Int64
 }
 
-func newLimiter(r Rate, now time.Time) *limiter {
-	return &limiter{interval: r.Per / time.Duration(r.N), burst: r.Per, born: now, seed: maphash.MakeSeed()}
+func newLimiter(r Rate) *limiter {
+	return &limiter{interval: r.Per / time.Duration(r.N), burst: r.Per, seed: maphash.MakeSeed()}
 }
 
 // allow counts an event of a source, and reports whether it is within the rate.
 func (l *limiter) allow(now time.Time, from netip.Addr) bool {
+	l.begin.Do(func() { l.born = now })
 	at := Source(from).Addr().As16()
 	slot := &l.slots[maphash.Bytes(l.seed, at[:])%sourceSlots]
 	elapsed := int64(now.Sub(l.born))

@@ -19,7 +19,7 @@ const (
 	// receiveWindow is how far ahead of the next expected packet one is kept.
 	receiveWindow = 12
 
-	minTimeout = 500 * time.Millisecond
+	minMargin  = 200 * time.Millisecond
 	maxTimeout = 8 * time.Second
 	// overtakenLimit later packets acknowledged mean that one was lost
 	// (fast retransmission).
@@ -152,11 +152,32 @@ func (c *Channel) acknowledge(now time.Time, id wire.PacketID) {
 			continue
 		}
 		if o.tries == 1 {
-			c.timeout.measure(now.Sub(o.sent))
+			c.Measured(now.Sub(o.sent))
 		}
 		c.inFlight = append(c.inFlight[:i], c.inFlight[i+1:]...)
 		c.overtake(now, id)
 		return
+	}
+}
+
+// Measured takes a round trip into account, also of one that was measured before
+// the channel began. What is under way for the first time is due by the new
+// estimate, if that is sooner.
+func (c *Channel) Measured(rtt time.Duration) {
+	c.timeout.measure(rtt)
+	for i := range c.inFlight {
+		if o := &c.inFlight[i]; o.tries == 1 {
+			if due := o.sent.Add(c.timeout.value()); due.Before(o.due) {
+				o.due = due
+			}
+		}
+	}
+}
+
+// Follow takes over what another channel on the same path has measured.
+func (c *Channel) Follow(before *Channel) {
+	if before != nil && before.timeout.smoothed > 0 {
+		c.timeout = before.timeout
 	}
 }
 
