@@ -22,10 +22,10 @@ func defaults() *Config {
 		MaxClients:      1024,
 
 		ConnectFreqInitial: Rate{1000, 10 * time.Second},
-		TCPQueueLimit:   64,
-		Auth:            "SHA1",
-		ScriptSecurity:  1,
-		TLSCertProfile:  "legacy",
+		TCPQueueLimit:      64,
+		Auth:               "SHA1",
+		ScriptSecurity:     1,
+		TLSCertProfile:     "legacy",
 
 		MaxRoutesPerClient: 256,
 		VLANPVID:           1,
