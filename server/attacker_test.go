@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -218,15 +219,11 @@ func TestQuickerObserver(t *testing.T) {
 		t.Run(a.name, func(t *testing.T) {
 			inBubble(t, simnet.Options{Delay: 10 * time.Millisecond}, func(t *testing.T, w *world) {
 				x := w.attack(a)
-				first := true
+				var begun atomic.Bool
 				x.hold = func(from, _ netip.AddrPort, datagram []byte) bool {
 					// The client's answer is lost, so that the attacker's is first.
 					op, _ := wire.ParseHead(datagram[0])
-					if from == victimAddr && op == wire.PControlV1 && first {
-						first = false
-						return false
-					}
-					return true
+					return from != victimAddr || op != wire.PControlV1 || begun.Load()
 				}
 				s := a.serve(w, "")
 				c := a.dial(w, "anna", "")
@@ -236,6 +233,8 @@ func TestQuickerObserver(t *testing.T) {
 				answer := x.receive()
 				ack := wire.Control{Op: wire.PAckV1, Session: client, Acks: []wire.PacketID{0}, Peer: answer.Session}
 				x.send(serverAddr, x.asClient.Wrap(nil, &ack, time.Now()))
+				time.Sleep(50 * time.Millisecond)
+				begun.Store(true)
 				c.up(5 * time.Second)
 				exchange(t, s, c)
 			})
