@@ -70,6 +70,7 @@ type attacker struct {
 	link     *simnet.Endpoint
 	asClient wrap.Wrapper
 	asServer wrap.Wrapper
+	inbox    chan []byte
 
 	mu             sync.Mutex
 	client, server wire.SessionID // the newest
@@ -79,11 +80,29 @@ type attacker struct {
 
 func (w *world) attack(a armoured) *attacker {
 	w.t.Helper()
-	x := &attacker{w: w, armour: a, asClient: a.asClient(), asServer: a.asServer()}
+	x := &attacker{w: w, armour: a, asClient: a.asClient(), asServer: a.asServer(), inbox: make(chan []byte, 5000)}
 	x.link = must(w.net.Listen(attackerAddr))(w.t)
 	w.net.Change(func(o *simnet.Options) { o.Filter = x.watch })
 	w.t.Cleanup(func() { x.link.Close() })
+	go x.read()
 	return x
+}
+
+// read takes what is sent to the attacker.
+func (x *attacker) read() {
+	batch := buf.NewBatch(32, 2000)
+	for {
+		n, err := x.link.ReadBatch(batch)
+		if err != nil {
+			return
+		}
+		for _, p := range batch[:n] {
+			select {
+			case x.inbox <- bytes.Clone(p.Bytes()):
+			default:
+			}
+		}
+	}
 }
 
 // watch reads session ids, which every armour leaves in clear.
@@ -242,19 +261,31 @@ func TestQuickerObserver(t *testing.T) {
 	}
 }
 
-// receive is the next packet that the server sent to the attacker.
-func (x *attacker) receive() *wire.Control {
+// receive waits for a packet that the server sent to the attacker.
+func (x *attacker) receive() (c *wire.Control) {
 	x.w.t.Helper()
-	batch := buf.NewBatch(1, 2000)
-	if _, err := x.link.ReadBatch(batch); err != nil {
-		x.w.t.Fatal(err)
-	}
-	c := new(wire.Control)
-	if _, err := c.ParseHeader(batch[0].Bytes()); err != nil {
-		x.w.t.Fatal(err)
-	}
+	x.w.until(time.Second, "an answer to the attacker", func() bool { c = x.pending(); return c != nil })
 	return c
 }
+
+// pending is the next packet that the server sent to the attacker, nil if there
+// is none.
+func (x *attacker) pending() *wire.Control {
+	select {
+	case b := <-x.inbox:
+		c := new(wire.Control)
+		if err := x.reader().Unwrap(c, b); err != nil {
+			x.w.t.Error(err)
+		}
+		return c
+	default:
+		return nil
+	}
+}
+
+// reader reads one packet of the server's. Of those that keep nothing each has
+// the same replay id.
+func (x *attacker) reader() wrap.Wrapper { return x.armour.asClient() }
 
 // TestFloatInTheMidstOfRekey: a client's address changes with its keys half
 // renewed, and nothing but its control packets and pings go out. The ping moves
