@@ -21,7 +21,6 @@ import (
 	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
-	"culvert/process"
 	"culvert/server/segment"
 	"culvert/session"
 	"culvert/session/wrap"
@@ -75,7 +74,7 @@ type Server struct {
 	numbers  atomic.Uint64 // of clients, those given so far
 	leaving  atomic.Bool   // clients are being sent away, and none is let in
 	restarts chan struct{} // asked for by Restart
-	poolFile *process.File // nil: not kept
+	poolFile poolFile
 }
 
 // New checks a configuration in full, so that what is wrong with it is said
@@ -264,8 +263,8 @@ func (s *Server) close() {
 	s.logins.end()
 	s.logins.running.Wait()
 	s.savePool()
-	if s.poolFile != nil {
-		s.poolFile.Close()
+	if s.poolFile.file != nil {
+		s.poolFile.file.Close()
 	}
 	s.lan.close()
 	s.adapter.TakeDown(s.log)
