@@ -142,8 +142,8 @@ func (x *attacker) send(to netip.AddrPort, b []byte) {
 // it has seen of the client again.
 func (x *attacker) garbage() {
 	client, server := x.ids()
-	for key := range wire.KeyID(3) {
-		for id := range wire.PacketID(12) {
+	for key := range wire.KeyID(2) {
+		for id := range wire.PacketID(8) {
 			for _, op := range []wire.Opcode{wire.PControlV1, wire.PAckV1, wire.PControlSoftResetV1, wire.PControlHardResetServerV2, wire.PControlHardResetClientV2} {
 				c := wire.Control{Op: op, Key: key, Session: client, ID: id, Acks: []wire.PacketID{id}, Peer: server, Payload: []byte("GARBAGE")}
 				if op == wire.PAckV1 {
@@ -158,7 +158,7 @@ func (x *attacker) garbage() {
 	x.mu.Lock()
 	seen := x.seen
 	x.mu.Unlock()
-	for _, packet := range seen[:min(len(seen), 200)] {
+	for _, packet := range seen[:min(len(seen), 40)] {
 		x.send(serverAddr, packet)
 	}
 }
@@ -172,17 +172,17 @@ func TestGarbageIntoSession(t *testing.T) {
 			t.Run(a.name+" "+float, func(t *testing.T) {
 				inBubble(t, simnet.Options{Delay: 10 * time.Millisecond}, func(t *testing.T, w *world) {
 					x := w.attack(a)
-					s := a.serve(w, "reneg-sec 20")
+					s := a.serve(w, "reneg-sec 8")
 					c := a.dial(w, "anna", float)
 					c.up(10 * time.Second)
 					exchange(t, s, c)
-					for range 60 {
+					for range 25 {
 						x.garbage()
 						time.Sleep(time.Second)
 					}
 					exchange(t, s, c)
 					if n := strings.Count(s.log.String(), "keys renewed"); n < 2 {
-						t.Errorf("keys were renewed %d times in a minute, under reneg-sec 20", n)
+						t.Errorf("keys were renewed %d times in 25 s, under reneg-sec 8", n)
 					}
 					for _, p := range []*process{&s.process, &c.process} {
 						if logged(p, "renewing keys failed") || logged(p, "client lost") || logged(p, "not connected") {
@@ -208,7 +208,7 @@ func TestGarbageIntoHandshake(t *testing.T) {
 					c := a.dial(w, "anna", float)
 					stop := time.After(3 * time.Second)
 					for up := false; !up; {
-						time.Sleep(time.Millisecond)
+						time.Sleep(4 * time.Millisecond)
 						if client, server := x.ids(); !client.IsZero() && (float == "" || !server.IsZero()) {
 							x.garbage()
 						}
