@@ -120,6 +120,7 @@ type Config struct {
 	RefuseCompressed             bool        // allow-compression no
 	TLSVersionMin, TLSVersionMax string      // "1.2"; "" for our default
 	TLSCipher, TLSGroups         []string
+	ECDHCurve                    string // a group where TLSGroups names none
 	RemoteCertTLS                CertUsage
 	VerifyX509Name               *X509Name
 	VerifyClientCert             ClientCert

@@ -38,7 +38,7 @@ func (s *Session) step(now time.Time, g *generation) {
 	case g == s.active && g.tls.garbled():
 		s.abandonTLS(now, g)
 	default:
-		s.failGeneration(g, fmt.Errorf("TLS: %w", g.tls.err))
+		s.failGeneration(g, fmt.Errorf("TLS: %w", inWords(g.tls.err, s.cfg.TLS)))
 	}
 }
 
@@ -81,10 +81,10 @@ func (s *Session) exchangeKeys(now time.Time, g *generation) error {
 // of the keys in use; a failed renegotiation only drops its generation.
 func (s *Session) failGeneration(g *generation, err error) {
 	if g == s.next && s.active != nil && !errors.Is(err, ErrIdentity) && !errors.Is(err, ErrUntrusted) {
+		s.emit(RekeyFailed{&HandshakeError{Stage: g.stage(), Err: err}})
 		g.close()
 		s.next = nil
 		s.renegotiate = g.until
-		s.emit(RekeyFailed{&HandshakeError{Stage: g.stage(), Err: err}})
 		return
 	}
 	if g == s.old {

@@ -39,6 +39,7 @@ type Packet struct {
 type Channel struct {
 	nextID   wire.PacketID
 	inFlight []outgoing
+	passed   int // size of the largest packet acknowledged
 
 	expected wire.PacketID
 	early    map[wire.PacketID]received
@@ -154,6 +155,7 @@ func (c *Channel) acknowledge(now time.Time, id wire.PacketID) {
 		if o.tries == 1 {
 			c.Measured(now.Sub(o.sent))
 		}
+		c.passed = max(c.passed, len(o.payload))
 		c.inFlight = append(c.inFlight[:i], c.inFlight[i+1:]...)
 		c.overtake(now, id)
 		return
@@ -241,6 +243,10 @@ func (c *Channel) Stalled() int {
 	}
 	return size
 }
+
+// Passed returns the size of the largest packet that was acknowledged: the path
+// has room for it.
+func (c *Channel) Passed() int { return c.passed }
 
 func (c *Channel) owe(id wire.PacketID) {
 	if !slices.Contains(c.owed, id) && len(c.owed) < 2*receiveWindow {
