@@ -13,6 +13,8 @@ import (
 func (h *Host) onEvent(p *tunnel.Peer, _ time.Time, e session.Event) {
 	s := p.Owner.(*side)
 	switch e := e.(type) {
+	case session.Delayed:
+		h.log.Warn("still connecting: "+e.Stage, "remote", s.Path().Remote)
 	case session.Established:
 		h.established(s, e)
 	case session.Rekeyed:

@@ -23,6 +23,10 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 		s.reauth(c, now, e)
 	case session.ChallengeAnswered:
 		c.login.answered(e.Response)
+	case session.Delayed:
+		if s.strangers.Allow(now, c.Path().Remote.Addr()) {
+			s.log.Warn("a client does not get on: "+e.Stage, "address", c.Path().Remote)
+		}
 	case session.Established:
 		s.established(c, e)
 	case session.Rekeyed:

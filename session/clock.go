@@ -38,11 +38,29 @@ func (s *Session) advanceHandshake(now time.Time) {
 	if g.phase == phasePush {
 		s.askForPush(now)
 	}
+	if s.takesLong(g) && !now.Before(g.started.Add(explainAfter)) {
+		g.explained = true
+		s.emit(Delayed{g.stage()})
+	}
 	if !now.Before(g.until) {
 		s.failGeneration(g, nil)
 	} else if limit := s.silenceLimit(g); limit > 0 && s.since(&s.lastReceived, now) >= limit {
 		s.failGeneration(g, errFellSilent)
 	}
+}
+
+// explainAfter is when a handshake that does not end is explained.
+const explainAfter = 5 * time.Second
+
+// takesLong reports a first handshake that is to be explained once it has gone on
+// for explainAfter: one that waits for the path or the peer's program, not for a
+// login.
+func (s *Session) takesLong(g *generation) bool {
+	last := phasePush
+	if s.cfg.Server {
+		last = phaseKeys
+	}
+	return s.active == nil && !g.explained && g.phase <= last && !g.pending
 }
 
 func (s *Session) advanceKeys(now time.Time) {
@@ -124,6 +142,9 @@ func (s *Session) Deadline() time.Time {
 	}
 	if g := s.next; g != nil {
 		by(g.until)
+		if s.takesLong(g) {
+			by(g.started.Add(explainAfter))
+		}
 		if limit := s.silenceLimit(g); limit > 0 {
 			by(s.born.Add(time.Duration(s.lastReceived.Load()) + limit))
 		}

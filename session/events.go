@@ -56,6 +56,10 @@ type Pushed struct {
 	Params  negotiate.Params
 }
 
+// Delayed says that a first handshake takes long, and in words how far it came.
+// It is reported once.
+type Delayed struct{ Stage string }
+
 // Established says that data can pass.
 type Established struct {
 	Params negotiate.Params
@@ -90,6 +94,7 @@ func (AuthPending) event()       {}
 func (InfoPre) event()           {}
 func (ChallengeAnswered) event() {}
 func (Pushed) event()            {}
+func (Delayed) event()           {}
 func (Established) event()       {}
 func (Rekeyed) event()           {}
 func (RekeyFailed) event()       {}

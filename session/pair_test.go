@@ -77,6 +77,8 @@ type pair struct {
 	meddle func(*end)
 	// tap, if any, sees every packet that is sent.
 	tap func(from *end, packet []byte)
+	// drop, if any, says which packets are lost beside what path loses.
+	drop func(from *end, packet []byte) bool
 }
 
 var (
@@ -232,6 +234,9 @@ func (p *pair) transmit(from *end, b []byte) {
 	}
 	if p.tap != nil {
 		p.tap(from, b)
+	}
+	if p.drop != nil && p.drop(from, b) {
+		return
 	}
 	if p.path.mtu > 0 && len(b) > p.path.mtu || p.rand.Float64() < p.path.loss {
 		return

@@ -46,6 +46,7 @@ type Channel struct {
 	ready    []received
 
 	owed   []wire.PacketID // acknowledgements not sent yet
+	alone  bool            // they go alone: what they rode on may have been too large for the path
 	recent []wire.PacketID // sent before, repeated where there is room
 
 	timeout roundTrip
@@ -99,6 +100,10 @@ func (c *Channel) Send(op wire.Opcode, payload []byte) wire.PacketID {
 // Poll returns the next packet to send at now, if there is one: a queued or
 // lost packet with acknowledgements on it, or acknowledgements alone.
 func (c *Channel) Poll(now time.Time) (Packet, bool) {
+	if c.alone {
+		c.alone = false
+		return Packet{Op: wire.PAckV1, Acks: c.takeAcks(wire.MaxAcks)}, true
+	}
 	for i := range c.inFlight {
 		o := &c.inFlight[i]
 		if !o.sent.IsZero() && now.Before(o.due) {
@@ -205,6 +210,7 @@ func (c *Channel) Receive(op wire.Opcode, id wire.PacketID, payload []byte) {
 	}
 	c.owe(id)
 	if id < c.expected {
+		c.alone = true
 		return
 	}
 	if _, twice := c.early[id]; twice {
@@ -243,6 +249,9 @@ func (c *Channel) Stalled() int {
 	}
 	return size
 }
+
+// Gap reports whether packets have arrived that wait for one before them.
+func (c *Channel) Gap() bool { return len(c.early) > 0 }
 
 // Passed returns the size of the largest packet that was acknowledged: the path
 // has room for it.
