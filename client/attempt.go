@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"culvert/config"
@@ -192,12 +193,18 @@ func (a *attempt) linkEnded(err error) error {
 	return fmt.Errorf("the server, or something on the way, ended the connection before it was up: %w; a server does that with a client whose tls-auth or tls-crypt key or certificate it refuses, and its log says why", err)
 }
 
-// explain says how far a handshake has come that should have ended.
+// explain says how far a handshake has come that should have ended; once, if
+// those that follow stop at the same.
 func (a *attempt) explain(why string) {
 	if err := a.passing.Load(); err != nil {
 		why = (*err).Error() + "; " + why
 	}
-	a.log.Warn("still connecting: "+why, "remote", a.target)
+	level := slog.LevelWarn
+	if why == a.explained {
+		level = slog.LevelDebug
+	}
+	a.explained = why
+	a.log.Log(context.Background(), level, "still connecting: "+why, "remote", a.target)
 }
 
 // event takes what the session reports; an error ends the attempt.
@@ -261,7 +268,7 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
-	a.up, a.options = true, options
+	a.up, a.options, a.explained = true, options, ""
 	a.remotes.Reached()
 	a.log.Info("Initialization Sequence Completed", "adapter", a.Adapter().Name(), "server", a.target,
 		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))

@@ -299,3 +299,10 @@ func (e *HandshakeError) Error() string {
 }
 
 func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// Permanent reports an end that comes again until people mend something: the
+// peer, or this side, has said no. Silence may be over the next time, and so may
+// damage on the way.
+func (e *HandshakeError) Permanent() bool {
+	return e.Err != nil && !errors.Is(e.Err, errFellSilent) && !garbled(e.Err)
+}

@@ -163,14 +163,22 @@ func (r *Remotes) Peek(ctx context.Context) (Target, error) {
 // tries begins to double (man page, connect-retry).
 const patientTries = 5
 
-// Wait is how long to wait after so many failures in a row.
-func (r *Remotes) Wait(failures int) time.Duration {
+// permanentRetry is the first wait after a failure that people have to mend.
+const permanentRetry = 5 * time.Second
+
+// Wait is how long to wait after so many failures in a row; permanent says that
+// the last is one that comes again until people mend something.
+func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
 	cfg := r.cfg
 	if r.last != nil {
 		cfg = r.last.Settings
 	}
 	wait := cfg.ConnectRetry
-	for range min(failures/max(len(r.list), 1)-patientTries, 20) {
+	each, patient := failures/max(len(r.list), 1), patientTries
+	if permanent {
+		wait, patient = max(wait, permanentRetry), 1
+	}
+	for range min(each-patient, 20) {
 		wait *= 2
 	}
 	return min(wait, max(cfg.ConnectRetryMax, cfg.ConnectRetry))

@@ -164,7 +164,7 @@ func TestWait(t *testing.T) {
 	c := &config.Config{ConnectRetry: 2 * time.Second, ConnectRetryMax: 20 * time.Second, Remotes: make([]config.Remote, 2)}
 	r := NewRemotes(c, hosts(nil))
 	for failures, want := range map[int]time.Duration{0: 2, 1: 2, 11: 2, 12: 4, 14: 8, 16: 16, 18: 20, 1 << 30: 20} {
-		if got := r.Wait(failures); got != want*time.Second {
+		if got := r.Wait(failures, false); got != want*time.Second {
 			t.Errorf("after %d failures: %v, want %v", failures, got, want*time.Second)
 		}
 	}
