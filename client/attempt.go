@@ -200,10 +200,10 @@ func (a *attempt) explain(why string) {
 		why = (*err).Error() + "; " + why
 	}
 	level := slog.LevelWarn
-	if why == a.explained {
+	if why == a.stoppedAt {
 		level = slog.LevelDebug
 	}
-	a.explained = why
+	a.stoppedAt = why
 	a.log.Log(context.Background(), level, "still connecting: "+why, "remote", a.target)
 }
 
@@ -268,7 +268,7 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
-	a.up, a.options, a.explained = true, options, ""
+	a.up, a.options, a.stoppedAt = true, options, ""
 	a.remotes.Reached()
 	a.log.Info("Initialization Sequence Completed", "adapter", a.Adapter().Name(), "server", a.target,
 		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))

@@ -71,8 +71,8 @@ type Client struct {
 	adapter atomic.Pointer[adapter.Adapter]
 	state   adapter.State // what the adapter was brought to; owned by Run
 	uplink  uplink
-	// explained is what a handshake stopped at that took long; owned by Run.
-	explained string
+	// stoppedAt is where a handshake stopped that took long; owned by Run.
+	stoppedAt string
 	loop      sync.Once
 	pinned    atomic.Bool           // the way to the server leads past the tunnel, or will
 	passing   atomic.Pointer[error] // the last network error of this connection

@@ -51,7 +51,7 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 	s.table.greeted(c)
 	c.name = s.certificateName(h)
-	c.certName = c.name
+	c.certName, c.staysAway = c.name, h.PeerInfo.Has(negotiate.ProtoAuthTemp)
 	c.agent = negotiate.Printable(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
 	s.check(c, now, h, func(now time.Time, v auth.Verdict) {
 		if !v.OK {
@@ -154,8 +154,27 @@ func (s *Server) evictNamesake(c *client) {
 		"client", c.name, "from", before.Path().Remote, "now", c.Path().Remote)
 	s.pool.release(before.lease)
 	s.table.remove(before)
-	before.evict()
+	before.giveWay()
 }
+
+// giveWay ends the session of a client whose place another one of its name took.
+// It is told, if it understands to stay away for a while: two devices with one
+// profile that came back at once would put each other out all the time.
+func (c *client) giveWay() {
+	if !c.staysAway {
+		c.evict()
+		return
+	}
+	c.Do(func(now time.Time) {
+		c.Session.Dismiss(now, takenOver)
+		c.Settle(now)
+		c.Session.Close()
+	})
+}
+
+// takenOver lets a client try again after as long as its own watch over a
+// silent server would take, mostly.
+const takenOver = "AUTH_FAILED,TEMP[backoff 60,advance no]:another connection with this client's name took the place of this one; give each device a profile of its own"
 
 // evict ends a client's session without a word to it.
 func (c *client) evict() { c.Do(func(time.Time) { c.Session.Close() }) }

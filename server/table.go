@@ -29,6 +29,8 @@ type client struct {
 	login    login
 	lease    *Lease // nil until it is let in; id is its own as long
 	agent    string // the client's version and platform
+	// staysAway: it understands to come back after a while.
+	staysAway bool
 
 	number uint64 // no other client of this server has had it
 	since  time.Time
