@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"culvert/config"
@@ -15,9 +16,6 @@ import (
 	"culvert/session"
 	"culvert/tunnel"
 )
-
-// explainAfter is when a handshake that does not end is explained.
-const explainAfter = 5 * time.Second
 
 // attempt is one connection to one address, from its first packet to its end.
 type attempt struct {
@@ -119,8 +117,6 @@ func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Con
 
 // run waits for the session's events until it ends.
 func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
-	explain := time.NewTimer(explainAfter)
-	defer explain.Stop()
 	var giveUp <-chan time.Time
 	if t := a.profile.cfg.ConnectTimeout; t > 0 && t < a.profile.cfg.HandWindow {
 		giveUp = time.After(time.Until(a.began.Add(t)))
@@ -140,8 +136,6 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			if err := a.event(ctx, e); err != nil {
 				return cmp.Or(left, err)
 			}
-		case <-explain.C:
-			a.explain()
 		case <-giveUp:
 			if !a.up {
 				return fmt.Errorf("no connection within %v (connect-timeout)", a.profile.cfg.ConnectTimeout)
@@ -199,18 +193,18 @@ func (a *attempt) linkEnded(err error) error {
 	return fmt.Errorf("the server, or something on the way, ended the connection before it was up: %w; a server does that with a client whose tls-auth or tls-crypt key or certificate it refuses, and its log says why", err)
 }
 
-// explain says how far a handshake has come that should have ended.
-func (a *attempt) explain() {
-	if a.up {
-		return
+// explain says how far a handshake has come that should have ended; once, if
+// those that follow stop at the same.
+func (a *attempt) explain(why string) {
+	if err := a.passing.Load(); err != nil {
+		why = (*err).Error() + "; " + why
 	}
-	a.peer.Do(func(time.Time) {
-		why := a.peer.Session.Stage()
-		if err := a.passing.Load(); err != nil {
-			why = (*err).Error() + "; " + why
-		}
-		a.log.Warn("still connecting: "+why, "remote", a.target)
-	})
+	level := slog.LevelWarn
+	if why == a.stoppedAt {
+		level = slog.LevelDebug
+	}
+	a.stoppedAt = why
+	a.log.Log(context.Background(), level, "still connecting: "+why, "remote", a.target)
 }
 
 // event takes what the session reports; an error ends the attempt.
@@ -219,6 +213,8 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 		a.opts.Observe(e)
 	}
 	switch e := e.(type) {
+	case session.Delayed:
+		a.explain(e.Stage)
 	case session.Established:
 		a.log.Info("Control Channel: " + endpoint.Describe(e.TLS))
 		a.log.Info("Data Channel: "+e.Params.Describe(), "peer-id", e.Params.PeerID)
@@ -275,7 +271,7 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
-	a.up, a.options = true, options
+	a.up, a.options, a.stoppedAt = true, options, ""
 	a.remotes.Reached()
 	a.log.Info("Initialization Sequence Completed", "adapter", a.Adapter().Name(), "server", a.target,
 		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))

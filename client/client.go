@@ -74,9 +74,11 @@ type Client struct {
 	adapter atomic.Pointer[adapter.Adapter]
 	state   adapter.State // what the adapter was brought to; owned by Run
 	uplink  uplink
-	loop    sync.Once
-	pinned  atomic.Bool           // the way to the server leads past the tunnel, or will
-	passing atomic.Pointer[error] // the last network error of this connection
+	// stoppedAt is where a handshake stopped that took long; owned by Run.
+	stoppedAt string
+	loop      sync.Once
+	pinned    atomic.Bool           // the way to the server leads past the tunnel, or will
+	passing   atomic.Pointer[error] // the last network error of this connection
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts chan struct{} // asked for by Restart
@@ -206,6 +208,7 @@ func (c *Client) Run(ctx context.Context) error {
 		}
 	}
 	var failures int // since the last connection that was up
+	var told complaints
 	for {
 		target, err := c.remotes.Next(ctx)
 		if err == nil {
@@ -227,7 +230,7 @@ func (c *Client) Run(ctx context.Context) error {
 		}
 		failures++
 		if again.established {
-			failures = 0
+			failures, told = 0, nil
 		}
 		switch {
 		case again.sameServer && again.established:
@@ -238,8 +241,8 @@ func (c *Client) Run(ctx context.Context) error {
 		if again.nextRemote {
 			c.remotes.Leave()
 		}
-		pause := max(c.remotes.Wait(failures), again.backoff)
-		c.log.Warn("not connected", "reason", err, "retry-in", pause)
+		pause := max(c.remotes.Wait(failures, again.permanent), again.backoff)
+		told.tell(c.log, time.Now(), err, pause)
 		if !c.pause(ctx, pause) {
 			return nil
 		}
@@ -259,6 +262,7 @@ type verdict struct {
 	nextRemote  bool // not to another address of this one
 	established bool // it had worked, so that there is no reason to wait long
 	backoff     time.Duration
+	permanent   bool // people have to mend something first
 }
 
 func (c *Client) afterwards(err error) verdict {
@@ -289,7 +293,8 @@ func (c *Client) afterwards(err error) verdict {
 	case errors.As(err, &lost), errors.Is(err, errRestart), errors.Is(err, errMoved):
 		return verdict{sameServer: true, established: true}
 	}
-	return verdict{}
+	var handshake *session.HandshakeError
+	return verdict{permanent: errors.As(err, &handshake) && handshake.Permanent()}
 }
 
 // explained adds to a server's refusal what the user can do about it, where its

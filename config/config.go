@@ -91,6 +91,8 @@ type Config struct {
 	ClientToClient      bool
 	DuplicateCN         bool
 	MaxClients          int           // 1024
+	ConnectFreq         Rate          // sessions begun, of all clients; zero: no limit
+	ConnectFreqInitial  Rate          // first packets answered, of each source; 1,000 in 10 s
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
 	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
@@ -162,7 +164,7 @@ type Config struct {
 	RenegBytes, RenegPackets    int64         // 0: off
 	HandWindow                  time.Duration // 60 s
 	TranWindow                  time.Duration // 3600 s
-	TLSTimeout                  time.Duration // 2 s
+	TLSTimeout                  time.Duration // 1 s (RFC 6298)
 	TLSExit                     bool
 	ReplayWindow                int           // packets, at least 1; 8,192
 	ReplayTime                  time.Duration // 15 s

@@ -20,7 +20,7 @@ func TestStatusText(t *testing.T) {
 	}}
 	const want = `server on tun0, up 1m0s
 peers: 1, and 1 connecting
-  anna  user ann?[2J  192.0.2.7:1194  10.8.0.2  5 bytes in, 6 out  AES-256-GCM  heard 4s ago  peer-id 3
+  anna  user ann\x1b[2J  192.0.2.7:1194  10.8.0.2  5 bytes in, 6 out  AES-256-GCM  heard 4s ago  peer-id 3
   UNDEF  192.0.2.8:1194  connecting  0 bytes in, 0 out  heard 0s ago
 dropped: nothing
 `

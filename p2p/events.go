@@ -13,6 +13,8 @@ import (
 func (h *Host) onEvent(p *tunnel.Peer, _ time.Time, e session.Event) {
 	s := p.Owner.(*side)
 	switch e := e.(type) {
+	case session.Delayed:
+		h.log.Warn("still connecting: "+e.Stage, "remote", s.Path().Remote)
 	case session.Established:
 		h.established(s, e)
 	case session.Rekeyed:
@@ -69,11 +71,15 @@ func (h *Host) ended(s *side, err error) {
 		h.log.Info("the other host left", "remote", remote)
 	case wasCurrent:
 		h.log.Warn("connection lost", "remote", remote, "reason", err)
-	case h.strangers.Failure(time.Now()):
+	case h.strangers.Failure(time.Now(), h.sayFailures):
 		h.log.Warn("no connection", "remote", remote, "reason", err)
 	}
 	if wasCurrent || h.Peer() == nil {
 		h.judge(err)
 	}
 	h.notify()
+}
+
+func (h *Host) sayFailures(n int) {
+	h.log.Warn("more connections did not come up, beside those named above", "how-many", n)
 }

@@ -76,7 +76,7 @@ func (k *keeper) look(ctx context.Context) error {
 // retry has the other host called again after a failure. It returns the wait.
 func (k *keeper) retry() time.Duration {
 	k.failures++
-	wait := k.remotes.Wait(k.failures)
+	wait := k.remotes.Wait(k.failures, false)
 	k.again.Reset(wait)
 	k.pending = true
 	return wait

@@ -149,7 +149,7 @@ func (h *Host) prepareTLS() (err error) {
 		if err != nil {
 			return err
 		}
-		h.greeter = session.NewGreeter(armour)
+		h.greeter = session.NewGreeter(armour, session.DefaultAnswers)
 	}
 	return nil
 }
@@ -262,6 +262,7 @@ func (h *Host) leave() {
 }
 
 func (h *Host) close() {
+	h.strangers.Stop()
 	for _, s := range h.sides.all() {
 		s.end()
 	}

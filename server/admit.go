@@ -24,6 +24,10 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 		s.reauth(c, now, e)
 	case session.ChallengeAnswered:
 		c.login.answered(e.Response)
+	case session.Delayed:
+		if s.strangers.Allow(now, c.Path().Remote.Addr()) {
+			s.log.Warn("a client does not get on: "+e.Stage, "address", c.Path().Remote)
+		}
 	case session.Established:
 		s.established(c, e)
 	case session.Rekeyed:
@@ -47,9 +51,9 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 
 // hello decides whether a client may come in, and with what.
 func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
-	c.greeted.Store(true)
+	s.table.greeted(c)
 	c.name = s.certificateName(h)
-	c.certName = c.name
+	c.certName, c.staysAway = c.name, h.PeerInfo.Has(negotiate.ProtoAuthTemp)
 	c.agent = printable.Name(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
 	if s.logins.checker != nil { // nobody else looks whether it is true
 		c.login.user = h.Username
@@ -77,6 +81,9 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 // admit lets a client in whose user is good, if there is room; extra is pushed
 // to it beside the rest.
 func (s *Server) admit(c *client, now time.Time, h *session.Hello, extra []string) {
+	if !s.table.admit(c) {
+		return // its session ends
+	}
 	params, options, refusal := s.decide(c, h)
 	options = append(options, extra...)
 	if refusal != "" {
@@ -156,8 +163,27 @@ func (s *Server) evictNamesake(c *client) {
 		"client", c.name, "from", before.Path().Remote, "now", c.Path().Remote)
 	s.pool.release(before.lease)
 	s.table.remove(before)
-	before.evict()
+	before.giveWay()
 }
+
+// giveWay ends the session of a client whose place another one of its name took.
+// It is told, if it understands to stay away for a while: two devices with one
+// profile that came back at once would put each other out all the time.
+func (c *client) giveWay() {
+	if !c.staysAway {
+		c.evict()
+		return
+	}
+	c.Do(func(now time.Time) {
+		c.Session.Dismiss(now, takenOver)
+		c.Settle(now)
+		c.Session.Close()
+	})
+}
+
+// takenOver lets a client try again after as long as its own watch over a
+// silent server would take, mostly.
+const takenOver = "AUTH_FAILED,TEMP[backoff 60,advance no]:another connection with this client's name took the place of this one; give each device a profile of its own"
 
 // evict ends a client's session without a word to it.
 func (c *client) evict() { c.Do(func(time.Time) { c.Session.Close() }) }
@@ -207,15 +233,31 @@ func (s *Server) closed(c *client, err error) {
 		st.Close()
 	}
 	switch {
+	case c.displaced.Load():
+		s.displaced.Count(s.sayDisplaced)
 	case errors.Is(err, session.ErrExit):
 		s.log.Info("client's session ended", "client", c.name, "address", c.Path().Remote)
 	case errors.Is(err, session.ErrPeerExit):
 		s.log.Info("client left", "client", c.name, "address", c.Path().Remote)
 	case c.name == "":
-		if s.strangers.Failure(time.Now()) {
+		if s.strangers.Failure(time.Now(), s.sayFailures) {
 			s.log.Warn("a client did not get in", "address", c.Path().Remote, "reason", err)
 		}
 	default:
 		s.log.Warn("client lost", "client", c.name, "address", c.Path().Remote, "reason", err)
 	}
+}
+
+func (s *Server) sayFailures(n int) {
+	s.log.Warn("more clients did not get in, beside those named above", "how-many", n)
+}
+
+func (s *Server) sayDisplaced(n int) {
+	s.log.Warn("clients in their handshake had to make room for newcomers, since as many as there is room for have not said who they are: "+
+		"many begin a session and do not go on with it; connect-freq limits how many may begin", "how-many", n, "room", s.maxSessions())
+}
+
+func (s *Server) sayRefused(n int) {
+	s.log.Warn("clients that wanted to begin a session have to try again, since more came than connect-freq allows", "how-many", n,
+		"limit", s.cfg.ConnectFreq.N, "in", s.cfg.ConnectFreq.Per)
 }

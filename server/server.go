@@ -21,7 +21,6 @@ import (
 	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
-	"culvert/process"
 	"culvert/server/segment"
 	"culvert/session"
 	"culvert/session/wrap"
@@ -70,6 +69,9 @@ type Server struct {
 	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
 
 	strangers tunnel.Strangers
+	displaced tunnel.Tally  // clients that made room for others
+	newcomers *rate.Limiter // connect-freq; nil: no limit
+	refused   tunnel.Tally  // newcomers beyond it
 	adapter   *adapter.Adapter
 	sockets
 	streams link.Acceptor
@@ -79,7 +81,7 @@ type Server struct {
 	numbers  atomic.Uint64 // of clients, those given so far
 	leaving  atomic.Bool   // clients are being sent away, and none is let in
 	restarts chan struct{} // asked for by Restart
-	poolFile *process.File // nil: not kept
+	poolFile poolFile
 }
 
 // New checks a configuration in full, so that what is wrong with it is said
@@ -119,8 +121,11 @@ func New(c *config.Config, o Options) (*Server, error) {
 	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
-	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
+	s.greeter, s.share = session.NewGreeter(s.armour, session.Rate(c.ConnectFreqInitial)), newShare(c.PortShare, o.Log)
 	s.moves.Interval = time.Second
+	if f := c.ConnectFreq; f.N > 0 {
+		s.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
+	}
 	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter },
 		OnPath: tunnel.LogPaths(s.log)}
 	if s.opts.Listen == nil {
@@ -275,11 +280,14 @@ func (s *Server) close() {
 	for _, c := range s.table.all() {
 		c.Stop()
 	}
+	s.strangers.Stop()
+	s.displaced.Stop()
+	s.refused.Stop()
 	s.logins.end()
 	s.logins.running.Wait()
 	s.savePool()
-	if s.poolFile != nil {
-		s.poolFile.Close()
+	if s.poolFile.file != nil {
+		s.poolFile.file.Close()
 	}
 	s.lan.close()
 	s.adapter.TakeDown(s.log)

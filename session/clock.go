@@ -38,6 +38,10 @@ func (s *Session) advanceHandshake(now time.Time) {
 	if g.phase == phasePush {
 		s.askForPush(now)
 	}
+	if s.takesLong(g) && !now.Before(g.started.Add(explainAfter)) {
+		g.explained = true
+		s.emit(Delayed{g.stage()})
+	}
 	if !now.Before(g.until) {
 		s.failGeneration(g, nil)
 	} else if limit := s.silenceLimit(g); limit > 0 && s.since(&s.lastReceived, now) >= limit {
@@ -45,12 +49,26 @@ func (s *Session) advanceHandshake(now time.Time) {
 	}
 }
 
+// explainAfter is when a handshake that does not end is explained.
+const explainAfter = 5 * time.Second
+
+// takesLong reports a first handshake that is to be explained once it has gone on
+// for explainAfter: one that waits for the path or the peer's program, not for a
+// login.
+func (s *Session) takesLong(g *generation) bool {
+	last := phasePush
+	if s.cfg.Server {
+		last = phaseKeys
+	}
+	return s.active == nil && !g.explained && g.phase <= last && !g.pending
+}
+
 func (s *Session) advanceKeys(now time.Time) {
 	g := s.active
 	if g == nil {
 		return
 	}
-	if !g.sending && (g.ch.Idle() && g.tls.out.empty() || g.keys.Received() > 0) {
+	if !g.sending && (g.ch.Idle() && (g.tls == nil || g.tls.out.empty()) || g.keys.Received() > 0) {
 		s.startSending(g)
 	}
 	if s.old != nil {
@@ -124,13 +142,16 @@ func (s *Session) Deadline() time.Time {
 	}
 	if g := s.next; g != nil {
 		by(g.until)
+		if s.takesLong(g) {
+			by(g.started.Add(explainAfter))
+		}
 		if limit := s.silenceLimit(g); limit > 0 {
 			by(s.born.Add(time.Duration(s.lastReceived.Load()) + limit))
 		}
 		by(s.push.nextRequest)
 	}
 	for _, g := range []*generation{s.next, s.active, s.old} {
-		if g != nil && g.ch != nil {
+		if g != nil && g.ch != nil && s.maySend() {
 			by(g.ch.Deadline())
 		}
 	}

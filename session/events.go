@@ -58,6 +58,10 @@ type Pushed struct {
 	Ignored []string // what was pushed of Params in a way that makes no sense
 }
 
+// Delayed says that a first handshake takes long, and in words how far it came.
+// It is reported once.
+type Delayed struct{ Stage string }
+
 // Established says that data can pass.
 type Established struct {
 	Params negotiate.Params
@@ -92,6 +96,7 @@ func (AuthPending) event()       {}
 func (InfoPre) event()           {}
 func (ChallengeAnswered) event() {}
 func (Pushed) event()            {}
+func (Delayed) event()           {}
 func (Established) event()       {}
 func (Rekeyed) event()           {}
 func (RekeyFailed) event()       {}

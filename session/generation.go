@@ -42,6 +42,7 @@ type generation struct {
 	reported  seal.Usage
 	installed time.Time
 	heard     bool // the peer has sent anything at all
+	explained bool // that it takes long was said
 }
 
 func newGeneration(id wire.KeyID, ch *reliable.Channel, now time.Time, window time.Duration) *generation {
@@ -68,46 +69,4 @@ func (g *generation) close() {
 		g.tls.Close()
 		g.tls = nil
 	}
-}
-
-// stage tells in words how far the handshake came, for whoever must find out
-// why it stopped.
-func (g *generation) stage() string {
-	switch {
-	case !g.heard:
-		return "nothing was received from the peer: is it running, is the address and port right, does a firewall pass packets both ways, do both sides have the same tls-auth or tls-crypt key?"
-	case g.phase == phaseReset:
-		return "the peer's packets arrive but it has not answered the reset"
-	case g.phase == phaseTLS && g.tls != nil:
-		return g.stageTLS()
-	case g.phase == phaseTLS:
-		return "the peer answered the reset and TLS began, but does not finish: a peer that refused this side's certificate may fall silent here, and its log says why"
-	case g.phase == phaseKeys:
-		return "TLS is up on this side, but the peer's key exchange message does not come: a peer that refused this side's certificate may fall silent here, and its log says why"
-	case g.phase == phaseVerdict:
-		return "the peer's login has not been checked to its end"
-	case g.phase == phasePush:
-		return "the keys are exchanged, the server has not sent its push reply"
-	}
-	return "data keys are in place"
-}
-
-// largePacket is what a path may have no room for that lets small ones through.
-const largePacket = 400
-
-// stageTLS is stage for a TLS handshake under way.
-func (g *generation) stageTLS() string {
-	large := g.ch.Stalled() > max(largePacket, g.ch.Passed())
-	narrow := "the peer answers, but large packets are never acknowledged: the path may drop them (try max-packet-size 600)"
-	switch {
-	case large && (g.tls.answered || g.tls.server):
-		return narrow
-	case large:
-		return narrow + ", or the peer finds nothing of TLS in common and falls silent; this side offers " + g.tls.offer()
-	case !g.tls.answered && g.tls.server:
-		return "the peer answered the reset, but its TLS hello does not come"
-	case !g.tls.answered:
-		return "the peer answered the reset, and falls silent at the TLS hello: most likely it finds no version or cipher suite in common (tls-version-min, tls-cipher), and its log says so; this side offers " + g.tls.offer()
-	}
-	return "the peer answered the reset and TLS began, but does not finish: a peer that refused this side's certificate may fall silent here, and its log says why"
 }

@@ -77,6 +77,8 @@ type pair struct {
 	meddle func(*end)
 	// tap, if any, sees every packet that is sent.
 	tap func(from *end, packet []byte)
+	// drop, if any, says which packets are lost beside what path loses.
+	drop func(from *end, packet []byte) bool
 }
 
 var (
@@ -94,7 +96,7 @@ func newPair(t testing.TB, p path, tune func(client, server *Config, armour *wra
 	sim := &pair{
 		t: t, now: time.Unix(1_800_000_000, 0), path: p,
 		rand:    mrand.New(mrand.NewPCG(1, 2)),
-		greeter: NewGreeter(armour), serverConfig: server,
+		greeter: NewGreeter(armour, DefaultAnswers), serverConfig: server,
 	}
 	sim.client = &end{Session: NewClient(client, sim.now), addr: clientAddr}
 	sim.server = &end{addr: serverAddr}
@@ -114,7 +116,7 @@ func testConfig(t testing.TB, server bool) Config {
 		Options:  negotiate.OptionsString(server, "tun", 1500, "UDPv4", ""),
 		PeerInfo: negotiate.LocalPeerInfo("test", "linux", []string{"CHACHA20-POLY1305", "AES-256-GCM"}, 1600, nil),
 
-		HandWindow: 60 * time.Second, TranWindow: time.Hour, TLSTimeout: 2 * time.Second,
+		HandWindow: 60 * time.Second, TranWindow: time.Hour, TLSTimeout: time.Second,
 		ReplayWindow: 64, ReplayTime: 15 * time.Second,
 	}
 }
@@ -232,6 +234,9 @@ func (p *pair) transmit(from *end, b []byte) {
 	}
 	if p.tap != nil {
 		p.tap(from, b)
+	}
+	if p.drop != nil && p.drop(from, b) {
+		return
 	}
 	if p.path.mtu > 0 && len(b) > p.path.mtu || p.rand.Float64() < p.path.loss {
 		return

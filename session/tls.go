@@ -80,6 +80,17 @@ func (m *tlsMachine) run(yield func(struct{}) bool) {
 	}
 }
 
+// garbled reports an end for what came and was none of TLS, or did not
+// authenticate: not for what the peer said.
+func (m *tlsMachine) garbled() bool { return garbled(m.err) }
+
+func garbled(err error) bool {
+	if alert, ok := errors.AsType[*net.OpError](err); ok {
+		return alert.Op == "local error"
+	}
+	return errors.As(err, new(tls.RecordHeaderError))
+}
+
 // Feed takes ciphertext and works until it wants more.
 func (m *tlsMachine) Feed(ciphertext []byte) {
 	m.in = append(m.in, ciphertext...)

@@ -167,14 +167,22 @@ const patientTries = 5
 // that refuses at once does not keep a processor busy.
 const leastWait = 50 * time.Millisecond
 
-// Wait is how long to wait after so many failures in a row.
-func (r *Remotes) Wait(failures int) time.Duration {
+// permanentRetry is the first wait after a failure that people have to mend.
+const permanentRetry = 5 * time.Second
+
+// Wait is how long to wait after so many failures in a row; permanent says that
+// the last is one that comes again until people mend something.
+func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
 	cfg := r.cfg
 	if r.last != nil {
 		cfg = r.last.Settings
 	}
 	wait := cfg.ConnectRetry
-	impatient := failures/max(len(r.list), 1) - patientTries
+	each, patient := failures/max(len(r.list), 1), patientTries
+	if permanent {
+		wait, patient = max(wait, permanentRetry), 1
+	}
+	impatient := each - patient
 	if impatient > 0 && wait == 0 {
 		wait = leastWait
 	}

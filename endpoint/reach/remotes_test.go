@@ -164,7 +164,7 @@ func TestWait(t *testing.T) {
 	c := &config.Config{ConnectRetry: 2 * time.Second, ConnectRetryMax: 20 * time.Second, Remotes: make([]config.Remote, 2)}
 	r := NewRemotes(c, hosts(nil))
 	for failures, want := range map[int]time.Duration{0: 2, 1: 2, 11: 2, 12: 4, 14: 8, 16: 16, 18: 20, 1 << 30: 20} {
-		if got := r.Wait(failures); got != want*time.Second {
+		if got := r.Wait(failures, false); got != want*time.Second {
 			t.Errorf("after %d failures: %v, want %v", failures, got, want*time.Second)
 		}
 	}
@@ -175,7 +175,7 @@ func TestWait(t *testing.T) {
 func TestWaitOfNothing(t *testing.T) {
 	r := NewRemotes(&config.Config{ConnectRetryMax: time.Second, Remotes: make([]config.Remote, 1)}, hosts(nil))
 	for failures, want := range map[int]time.Duration{1: 0, 5: 0, 6: 100 * time.Millisecond, 7: 200 * time.Millisecond, 1 << 30: time.Second} {
-		if got := r.Wait(failures); got != want {
+		if got := r.Wait(failures, false); got != want {
 			t.Errorf("after %d failures: %v, want %v", failures, got, want)
 		}
 	}

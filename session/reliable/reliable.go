@@ -19,7 +19,7 @@ const (
 	// receiveWindow is how far ahead of the next expected packet one is kept.
 	receiveWindow = 12
 
-	minTimeout = 500 * time.Millisecond
+	minMargin  = 200 * time.Millisecond
 	maxTimeout = 8 * time.Second
 	// overtakenLimit later packets acknowledged mean that one was lost
 	// (fast retransmission).
@@ -46,6 +46,7 @@ type Channel struct {
 	ready    []received
 
 	owed   []wire.PacketID // acknowledgements not sent yet
+	alone  bool            // they go alone: what they rode on may have been too large for the path
 	recent []wire.PacketID // sent before, repeated where there is room
 
 	timeout roundTrip
@@ -99,6 +100,10 @@ func (c *Channel) Send(op wire.Opcode, payload []byte) wire.PacketID {
 // Poll returns the next packet to send at now, if there is one: a queued or
 // lost packet with acknowledgements on it, or acknowledgements alone.
 func (c *Channel) Poll(now time.Time) (Packet, bool) {
+	if c.alone {
+		c.alone = false
+		return Packet{Op: wire.PAckV1, Acks: c.takeAcks(wire.MaxAcks)}, true
+	}
 	for i := range c.inFlight {
 		o := &c.inFlight[i]
 		if !o.sent.IsZero() && now.Before(o.due) {
@@ -119,6 +124,13 @@ func (o *outgoing) transmit(now time.Time, timeout time.Duration) {
 	o.sent = now
 	o.tries++
 	o.overtaken = 0
+}
+
+// Resend makes everything due that was not acknowledged.
+func (c *Channel) Resend(now time.Time) {
+	for i := range c.inFlight {
+		c.inFlight[i].due = now
+	}
 }
 
 // Deadline is when to Poll again; the zero time when only new packets matter.
@@ -146,12 +158,33 @@ func (c *Channel) acknowledge(now time.Time, id wire.PacketID) {
 			continue
 		}
 		if o.tries == 1 {
-			c.timeout.measure(now.Sub(o.sent))
+			c.Measured(now.Sub(o.sent))
 		}
 		c.passed = max(c.passed, len(o.payload))
 		c.inFlight = append(c.inFlight[:i], c.inFlight[i+1:]...)
 		c.overtake(now, id)
 		return
+	}
+}
+
+// Measured takes a round trip into account, also of one that was measured before
+// the channel began. What is under way for the first time is due by the new
+// estimate, if that is sooner.
+func (c *Channel) Measured(rtt time.Duration) {
+	c.timeout.measure(rtt)
+	for i := range c.inFlight {
+		if o := &c.inFlight[i]; o.tries == 1 {
+			if due := o.sent.Add(c.timeout.value()); due.Before(o.due) {
+				o.due = due
+			}
+		}
+	}
+}
+
+// Follow takes over what another channel on the same path has measured.
+func (c *Channel) Follow(before *Channel) {
+	if before != nil && before.timeout.smoothed > 0 {
+		c.timeout = before.timeout
 	}
 }
 
@@ -177,6 +210,7 @@ func (c *Channel) Receive(op wire.Opcode, id wire.PacketID, payload []byte) {
 	}
 	c.owe(id)
 	if id < c.expected {
+		c.alone = true
 		return
 	}
 	if _, twice := c.early[id]; twice {
@@ -215,6 +249,9 @@ func (c *Channel) Stalled() int {
 	}
 	return size
 }
+
+// Gap reports whether packets have arrived that wait for one before them.
+func (c *Channel) Gap() bool { return len(c.early) > 0 }
 
 // Passed returns the size of the largest packet that was acknowledged: the path
 // has room for it.

@@ -1,0 +1,52 @@
+package client
+
+import (
+	"log/slog"
+	"time"
+)
+
+// complaints are the reasons for which there has been no connection since the
+// last one: each is told in full once, and from then on once a minute in a line
+// that says how often.
+type complaints map[string]*complaint
+
+type complaint struct {
+	tries int
+	told  time.Time
+}
+
+const (
+	complaintInterval = time.Minute
+	// maxComplaints bounds reasons that are never the same.
+	maxComplaints = 32
+)
+
+func (c *complaints) tell(log *slog.Logger, now time.Time, why error, pause time.Duration) {
+	if *c == nil || len(*c) > maxComplaints {
+		*c = make(complaints)
+	}
+	text := why.Error()
+	known := (*c)[text]
+	switch {
+	case known == nil:
+		known = new(complaint)
+		(*c)[text] = known
+		known.told = now
+		log.Warn("not connected", "reason", why, "retry-in", pause)
+	case now.Sub(known.told) >= complaintInterval:
+		known.told = now
+		log.Warn("still not connected, for a reason given above", "tries", known.tries+1, "reason", brief(text), "retry-in", pause)
+	default:
+		log.Debug("not connected", "reason", why, "retry-in", pause)
+	}
+	known.tries++
+}
+
+// brief is the beginning of a reason, by which it is found again.
+func brief(text string) string {
+	const most = 60
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return text
+}
