@@ -11,7 +11,7 @@ CROSS    := windows/amd64 windows/arm64 darwin/arm64 freebsd/amd64 linux/arm64 l
 # The packages with tests against real programs, in network namespaces.
 INTEROP  := ./interop/... ./hostnet/... ./nic/... ./setup/... ./demo/... ./manage/...
 
-.PHONY: help build demo test check lint cross unit interop fuzz bench deps clean
+.PHONY: help build demo test check lint cross unit interop fuzz mutate bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -53,6 +53,9 @@ bench: ## measure beside the peers, within 20 minutes; as root, Debian
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
+
+mutate: ## do the tests notice changed code, where it is one of security: an hour
+	.ci/mutate/run $(MUTATE)
 
 deps: ## the programs that tests run, on Debian
 	.ci/deps

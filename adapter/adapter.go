@@ -114,23 +114,29 @@ func Kernel(o Options) Opener {
 		if err != nil {
 			return nil, err
 		}
-		want.Device = device.Name()
-		a := &Adapter{NIC: device, device: device, FollowMAC: device.Follow, want: want}
-		a.applied, err = o.Apply(ctx, want.State)
-		if err = a.partial(err); err != nil {
-			device.Close()
-			return nil, err
-		}
-		a.Changes = a.applied.Changes()
-		device.RegainMAC()
-		if want.Ethernet != nil {
-			err = a.addEthernet(*want.Ethernet, o.Log)
-		}
-		if err != nil {
-			return nil, errors.Join(err, a.Close())
-		}
-		return a, nil
+		return o.bringUp(ctx, device, want)
 	}
+}
+
+// bringUp brings the host to a state with a device that is open, and closes that
+// with an error.
+func (o Options) bringUp(ctx context.Context, device *tuntap.Device, want State) (a *Adapter, err error) {
+	want.Device = device.Name()
+	a = &Adapter{NIC: device, device: device, FollowMAC: device.Follow, want: want}
+	a.applied, err = o.Apply(ctx, want.State)
+	if err = a.partial(err); err != nil {
+		device.Close()
+		return nil, err
+	}
+	a.Changes = a.applied.Changes()
+	device.RegainMAC()
+	if want.Ethernet != nil {
+		err = a.addEthernet(*want.Ethernet, o.Log)
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
 }
 
 // Queues are those of the device. See nic.Queued.

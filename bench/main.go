@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"culvert/bench/load"
+	"culvert/bench/path"
 )
 
 func main() {
@@ -28,13 +29,19 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) > 0 && args[0] == "load" {
-		return load.Main(args[1:])
+	if len(args) > 0 {
+		switch args[0] {
+		case "load":
+			return load.Main(args[1:])
+		case "path":
+			return path.Main(args[1:])
+		}
 	}
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.BoolVar(&o.paths, "paths", false, "measure on long, lossy, reordering and narrow paths instead: "+strings.Join(names(pathWorks), ","))
 	f.IntVar(&o.rounds, "rounds", 3, "how often each measurement is taken")
-	only := f.String("only", "", "measure these alone, by name, with commas between: "+strings.Join(names(), ","))
+	only := f.String("only", "", "measure these alone, by name, with commas between: "+strings.Join(names(mainWorks), ","))
 	peers := f.String("peers", "", "measure these peers alone, with commas between")
 	f.DurationVar(&o.within, "within", 18*time.Minute, "begin no measurement later, but for those of the first round")
 	f.BoolVar(&o.publish, "publish", false, "write the results into README and bench/published")

@@ -16,6 +16,7 @@ import (
 
 // options are what to measure.
 type options struct {
+	paths       bool
 	rounds      int
 	only, peers []string
 	within      time.Duration // no measurement begins later, but for the first round's
@@ -25,6 +26,7 @@ type options struct {
 // bench is a run: the lab, the tunnels that stand in it, and what was found.
 type bench struct {
 	*peer.Bench
+	path    *lab.Path // nil on a cable
 	tunnels map[string]*peer.Tunnel
 	results *report.Results
 }
@@ -36,16 +38,15 @@ func measure(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	l, err := lab.Open()
+	b, err := open(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	b := &bench{Bench: &peer.Bench{Lab: l}, tunnels: make(map[string]*peer.Tunnel), results: report.New(o.rounds)}
+	defer b.Lab.Close()
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	if len(o.only) == 0 {
+	if len(o.only) == 0 && !o.paths {
 		if err := b.measureStages(ctx); err != nil {
 			return err
 		}
@@ -64,37 +65,63 @@ func measure(ctx context.Context, o options) error {
 	return b.finish(o)
 }
 
-// resultsDir and publishedDir are where results go, the latter with the
-// project's own files.
-const (
-	resultsDir   = "bench/results"
-	publishedDir = "bench/published"
+// open makes the lab.
+func open(ctx context.Context, o options) (b *bench, err error) {
+	b = &bench{Bench: new(peer.Bench), tunnels: make(map[string]*peer.Tunnel), results: report.New(o.rounds)}
+	if !o.paths {
+		b.Lab, err = lab.Open()
+		return b, err
+	}
+	if b.path, err = lab.OpenPath(ctx); err != nil {
+		return nil, err
+	}
+	b.Lab = b.path.Lab
+	return b, nil
+}
+
+// kept is where results go: for whoever ran it, and with the project's own files.
+type kept struct {
+	results, published string
+	section            report.Section // of README
+}
+
+var (
+	keptMain  = kept{"bench/results", "bench/published", report.MainSection}
+	keptPaths = kept{"bench/results/paths", "bench/published/paths", report.PathSection}
 )
 
 // finish shows and keeps what was found.
 func (b *bench) finish(o options) error {
+	to := keptMain
+	if o.paths {
+		to = keptPaths
+	}
 	fmt.Print("\n", b.results.Text())
-	if err := b.results.Write(resultsDir); err != nil {
+	if err := b.results.Write(to.results); err != nil {
 		return err
 	}
-	fmt.Println("\nas JSON, text and pictures in", resultsDir)
+	fmt.Println("\nas JSON, text and pictures in", to.results)
 	if !o.publish {
 		return nil
 	}
-	if err := b.results.Write(publishedDir); err != nil {
+	if err := b.results.Write(to.published); err != nil {
 		return err
 	}
-	return b.results.Publish("README.md", publishedDir)
+	return b.results.Publish("README.md", to.published, to.section)
 }
 
 // works are those that were asked for.
 func (o options) works() (some []work, err error) {
+	all := mainWorks
+	if o.paths {
+		all = pathWorks
+	}
 	for _, name := range o.only {
-		if !slices.Contains(names(), name) {
-			return nil, fmt.Errorf("there is no measurement called %q; there are %v", name, names())
+		if !slices.Contains(names(all), name) {
+			return nil, fmt.Errorf("there is no measurement called %q; there are %v", name, names(all))
 		}
 	}
-	for _, w := range works {
+	for _, w := range all {
 		if len(o.only) == 0 || slices.Contains(o.only, w.name) {
 			some = append(some, w)
 		}

@@ -31,9 +31,14 @@ func TestOptionsNameWorks(t *testing.T) {
 	if err != nil || len(some) != 2 || some[0].name != "tcp1" {
 		t.Errorf("%v, %v", some, err)
 	}
-	all := names()
-	slices.Sort(all)
-	if len(slices.Compact(all)) != len(works) {
-		t.Error("two measurements have one name")
+	if _, err := (options{paths: true, only: []string{"path-20"}}).works(); err != nil {
+		t.Error(err)
+	}
+	for _, works := range [][]work{mainWorks, pathWorks} {
+		all := names(works)
+		slices.Sort(all)
+		if len(slices.Compact(all)) != len(works) {
+			t.Error("two measurements have one name")
+		}
 	}
 }

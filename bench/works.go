@@ -24,8 +24,8 @@ var (
 	servers  = []string{peer.Culvert, peer.OpenVPN}
 )
 
-// works are all measurements, in the order in which they are taken.
-var works = []work{
+// mainWorks are the measurements on a cable, in the order in which they are taken.
+var mainWorks = []work{
 	{"tcp1", join(overUDP, ceilings), 0, bothWays(1, report.TCP1Up, report.TCP1Down)},
 	{"tcp4", join(overUDP, ceilings), 0, bothWays(4, report.TCP4Up, report.TCP4Down)},
 	{"udp64", overUDP, 0, datagrams(64, report.UDP64)},
@@ -41,7 +41,7 @@ var works = []work{
 
 func join(a, b []string) []string { return append(append([]string(nil), a...), b...) }
 
-func names() (all []string) {
+func names(works []work) (all []string) {
 	for _, w := range works {
 		all = append(all, w.name)
 	}

@@ -223,6 +223,9 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 		a.log.Info("Control Channel: " + endpoint.Describe(e.TLS))
 		a.log.Info("Data Channel: "+e.Params.Describe(), "peer-id", e.Params.PeerID)
 	case session.Pushed:
+		for _, option := range e.Ignored {
+			a.log.Warn("pushed option: ignored: " + option)
+		}
 		return a.pushed(ctx, e.Options)
 	case session.PushUpdated:
 		return a.updated(ctx, e.Options)

@@ -42,6 +42,9 @@ type Options struct {
 	Network Network
 	// Ask asks the user for passwords and codes; nil: nobody can be asked.
 	Ask endpoint.Ask
+	// Opened, if not nil, is called when all is open that takes rights but for the
+	// adapter, and before anything is sent. An error ends the client.
+	Opened func() error
 	// Ready is called each time the tunnel is up.
 	Ready func(*Client)
 	// Lost, if not nil, is told each time why there is no connection, or none
@@ -113,7 +116,8 @@ func New(c *config.Config, o Options) (*Client, error) {
 	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, cl.opts.Resolve)
 	cl.remotes.Log = o.Log
-	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError}
+	cl.road = tunnel.Road{Role: role{cl}, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError,
+		OnPath: tunnel.LogPaths(cl.log)}
 	return cl, nil
 }
 
@@ -196,6 +200,11 @@ func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
 	defer c.keepStatus()()
 	c.uplink.listen(ctx)
+	if c.opts.Opened != nil {
+		if err := c.opts.Opened(); err != nil {
+			return err
+		}
+	}
 	var failures int // since the last connection that was up
 	for {
 		target, err := c.remotes.Next(ctx)

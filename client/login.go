@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"culvert/config"
 	"culvert/endpoint"
+	"culvert/internal/printable"
+	"culvert/process"
 	"culvert/session"
 	"culvert/session/negotiate"
 )
@@ -89,7 +90,7 @@ func (l *login) complete(ctx context.Context) (err error) {
 	if f := l.cfg.AuthUserPass; l.username == "" && (f.Inline || f.Name != "") {
 		again := *f
 		if again.Text == nil {
-			if again.Text, err = os.ReadFile(l.cfg.Path(f.Name)); err != nil {
+			if again.Text, err = process.ReadFile(l.cfg.Path(f.Name)); err != nil {
 				return fmt.Errorf("auth-user-pass: %w", err)
 			}
 		}
@@ -104,7 +105,7 @@ func (l *login) complete(ctx context.Context) (err error) {
 		l.password = blank
 	}
 	if l.password == "" {
-		l.password, err = l.answer(ctx, "Password for "+negotiate.Printable(l.username)+":", true, false)
+		l.password, err = l.answer(ctx, "Password for "+printable.Name(l.username)+":", true, false)
 	}
 	return err
 }

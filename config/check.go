@@ -20,6 +20,7 @@ func (b *builder) checkWhole() {
 		b.checkPeer()
 	}
 	b.checkAuth()
+	b.checkDNS()
 	b.checkClashes()
 	sortByPlace(b.Notes, func(n Note) Pos { return n.Pos })
 }

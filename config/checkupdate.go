@@ -57,6 +57,7 @@ func checkPushed(name, option string) error {
 		return fmt.Errorf("%s: expected two numbers of seconds, as in %s", quote(option), quote("keepalive 10 60"))
 	}
 	b := newBuilder(nil)
+	b.sending = true
 	calls := b.lexPushed(options)
 	for _, note := range b.Notes {
 		return errors.New(note.Text)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -34,14 +35,22 @@ func setNCPDisable(b *builder, d *call) error {
 	return nil
 }
 
-// isWeak tells the ciphers with blocks of 64 bits and their contemporaries.
-func isWeak(name string) bool {
-	for _, family := range []string{"BF-", "DES-", "DESX-", "RC2-", "RC5-", "CAST5-", "IDEA-"} {
-		if strings.HasPrefix(name, family) {
-			return true
-		}
+// otherCipher are the names of ciphers that OpenVPN's builds know or knew, and
+// that are not here: OpenSSL's, with blocks of 64 bits or another mode.
+var otherCipher = regexp.MustCompile(`^((AES|ARIA|CAMELLIA)-(128|192|256)|SEED|SM4|BF|CAST5|DES(-EDE3?)?|IDEA|RC2(-40|-64)?|RC5)(-(CBC|CFB|CFB1|CFB8|CFB64|OFB|OFB64|CTR|CCM|OCB|GCM|ECB))?$|^DES(X-CBC|3)$|^RC4(-40)?$|^CHACHA20$`)
+
+// isCipher reports whether a name is any cipher's.
+func isCipher(name string) bool {
+	return slices.Contains(supportedCiphers, name) || otherCipher.MatchString(name)
+}
+
+// noCipher is the fault of a name that is no cipher's.
+func (b *builder) noCipher(d *call, name string) *Error {
+	mend := "write such as AES-256-GCM"
+	if like := nearestOf(slices.Values(supportedCiphers), name); like != "" {
+		mend = "did you mean " + like + "?"
 	}
-	return false
+	return b.runTogether(d, d.fault(name, "no cipher has this name", mend))
 }
 
 // resolveCiphers combines data-ciphers, cipher and data-ciphers-fallback into
@@ -53,7 +62,9 @@ func (b *builder) resolveCiphers() error {
 		return err
 	}
 	if b.fallback != nil {
-		b.resolveFallback(b.fallback)
+		if err := b.resolveFallback(b.fallback); err != nil {
+			return err
+		}
 	}
 	if b.cipher == nil {
 		return nil
@@ -74,6 +85,8 @@ func (b *builder) resolveList(d *call) error {
 			return b.checkCipher(d, name)
 		case slices.Contains(supportedCiphers, name):
 			b.addCiphers(name)
+		case name != "" && !optional && !isCipher(name):
+			return b.noCipher(d, name)
 		case name != "" && !optional:
 			b.remark(d, clip(name)+" is left out, since it is not supported")
 		}
@@ -92,13 +105,16 @@ func (b *builder) addCiphers(names ...string) {
 	}
 }
 
-func (b *builder) resolveFallback(d *call) {
-	name := strings.ToUpper(d.args[0])
-	if !slices.Contains(supportedCiphers, name) {
-		b.remark(d, clip(name)+" is not supported yet; peers that cannot negotiate a cipher will be refused")
-		return
+func (b *builder) resolveFallback(d *call) error {
+	switch name := strings.ToUpper(d.args[0]); {
+	case slices.Contains(supportedCiphers, name):
+		b.DataCiphersFallback = name
+	case !isCipher(name):
+		return b.noCipher(d, name)
+	default:
+		b.remark(d, clip(name)+" is not supported; peers that cannot negotiate a cipher will be refused")
 	}
-	b.DataCiphersFallback = name
+	return nil
 }
 
 // resolveCipher takes `cipher`, once the only way to choose one, as what older
@@ -116,13 +132,13 @@ func (b *builder) resolveCipher(d *call) error {
 		if b.DataCiphersFallback == "" {
 			b.DataCiphersFallback = name
 		}
+	case !isCipher(name):
+		return b.noCipher(d, name)
 	case b.dataCiphers != nil:
-	case isWeak(name):
-		return d.fault(d.args[0], "refused: this cipher is weak", "write data-ciphers "+defaultCiphers+" instead; peers from OpenVPN 2.4 on negotiate it")
 	case b.ncpDisable:
-		return d.fault(d.args[0], "not supported yet, and ncp-disable leaves no other", "remove ncp-disable, or write cipher AES-256-GCM")
+		return d.fault(d.args[0], "not supported, and ncp-disable leaves no other", "remove ncp-disable, or write cipher AES-256-GCM")
 	default:
-		b.remark(d, clip(name)+" is not supported yet; one of "+strings.Join(b.DataCiphers, ":")+" is negotiated instead, which peers from OpenVPN 2.4 on do")
+		b.remark(d, clip(name)+" is not supported; one of "+strings.Join(b.DataCiphers, ":")+" is negotiated instead, which peers from OpenVPN 2.4 on do")
 	}
 	return nil
 }

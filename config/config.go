@@ -85,6 +85,7 @@ type Config struct {
 	IfconfigPool        *Pool // explicit `ifconfig-pool`
 	IfconfigPoolIPv6    netip.Prefix
 	PoolPersist         string        // file name
+	ReplayPersist       string        // file name; looked for, never written
 	PoolPersistInterval time.Duration // 600 s; 0: read only
 	Push                []string      // each as it goes on the wire; keepalive adds its two
 	ClientToClient      bool
@@ -163,7 +164,7 @@ type Config struct {
 	TranWindow                  time.Duration // 3600 s
 	TLSTimeout                  time.Duration // 2 s
 	TLSExit                     bool
-	ReplayWindow                int           // 64
+	ReplayWindow                int           // packets, at least 1; 8,192
 	ReplayTime                  time.Duration // 15 s
 	MaxPacketSize               int           // control packets, bytes
 	ExplicitExitNotify          int           // 0: off
@@ -188,7 +189,8 @@ type Config struct {
 	// Notes are what the reader of the log should know about this
 	// configuration: directives ignored because they are harmless here,
 	// spellings translated, defaults that changed.
-	Notes []Note
+	Notes   []Note
+	touches []Touch
 }
 
 // Note is one remark on a configuration, with its place.

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -17,8 +19,21 @@ type Directive struct {
 	Reason string // why it is not honoured, and what to do instead; "" if that needs no word
 	Help   string
 
+	// Adds marks what may be given several times, each adding to the others or
+	// changing a part. Of others, the last one counts.
+	Adds bool
+	// Same is the name of the directive that sets the same, "" for none: of the
+	// two, the last one counts.
+	Same string
+	// Guards marks what nobody may leave out where it is not honoured, not
+	// even by saying that unknown directives do not matter: it decides who may
+	// in, or keeps something from others.
+	Guards bool
+
 	// Routing marks what route-nopull keeps a server from pushing.
 	Routing bool
+	// Touches is what the directive does on its reader's machine beyond a tunnel.
+	Touches TouchKind
 
 	set setter
 }
@@ -119,17 +134,21 @@ func Directives() []Directive {
 // nearest returns the directive whose name is most like name, or "" when none
 // is like it.
 func nearest(rows map[string]*Directive, name string) string {
+	return nearestOf(maps.Keys(rows), strings.ReplaceAll(strings.ToLower(name), "_", "-"))
+}
+
+// nearestOf returns the candidate that is most like name, or "".
+func nearestOf(candidates iter.Seq[string], name string) string {
 	const longest = 64
 	if len(name) > longest {
 		return ""
 	}
-	lower := strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	best, least := "", 2+len(name)/6
-	for candidate := range rows {
-		if len(candidate) > len(lower)+least || len(lower) > len(candidate)+least {
+	for candidate := range candidates {
+		if len(candidate) > len(name)+least || len(name) > len(candidate)+least {
 			continue
 		}
-		n := distance(lower, candidate)
+		n := distance(name, candidate)
 		if n < least || n == least && best != "" && candidate < best {
 			best, least = candidate, n
 		}

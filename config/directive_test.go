@@ -125,11 +125,11 @@ func TestNearest(t *testing.T) {
 func TestSaidWhenNotCarriedOut(t *testing.T) {
 	for line, want := range map[string]string{
 		"link-mtu 1400": "ignored",
-		"redirect-gateway def1 bypass-dns autolocal": "bypass-dns only means something on Windows",
-		"dhcp-option NTP 192.0.2.1":                  "nothing here makes use",
-		"dns server 0 transport DoT":                 "queries go by plain DNS",
-		"dns server 0 dnssec yes":                    "up to this host's resolver",
-		"dns server 0 sni dns.example.org":           "queries go by plain DNS",
+		"redirect-gateway def1 bypass-dns autolocal":                        "bypass-dns only means something on Windows",
+		"dhcp-option NTP 192.0.2.1":                                         "nothing here makes use",
+		"dns server 0 address 192.0.2.53\ndns server 0 transport DoT":       "queries go by plain DNS",
+		"dns server 0 address 192.0.2.53\ndns server 0 dnssec yes":          "up to this host's resolver",
+		"dns server 0 address 192.0.2.53\ndns server 0 sni dns.example.org": "queries go by plain DNS",
 	} {
 		c, err := ParseFile("test.conf", []byte("client\nremote a\nca ca.pem\nauth-user-pass\nremote-cert-tls server\n"+line+"\n"),
 			func(string) ([]byte, error) { return []byte("-----BEGIN CERTIFICATE-----"), nil })

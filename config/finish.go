@@ -2,8 +2,11 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +36,7 @@ func defaults() *Config {
 		HandWindow:          60 * time.Second,
 		TranWindow:          3600 * time.Second,
 		TLSTimeout:          2 * time.Second,
-		ReplayWindow:        64,
+		ReplayWindow:        8192,
 		ReplayTime:          15 * time.Second,
 		MaxPacketSize:       1250,
 		StatusInterval:      60 * time.Second,
@@ -77,7 +80,7 @@ func (b *builder) finish() (*Config, error) {
 // resolveNames applies `cd` to the names of what is written or looked into
 // later.
 func (b *builder) resolveNames() {
-	for _, name := range []*string{&b.Chroot, &b.DevNode, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
+	for _, name := range []*string{&b.Chroot, &b.DevNode, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ReplayPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
 		if *name != "" {
 			*name = b.Path(*name)
 		}
@@ -257,6 +260,7 @@ func (b *builder) readFiles() {
 		{"socks-proxy", "", b.SOCKSProxy.login()},
 		{"crl-verify", "-----BEGIN X509 CRL-----", b.CRLVerify},
 		{"secret", staticKeyMarker, b.Secret},
+		{"dh", "DH PARAMETERS-----", b.dhParameters()},
 	} {
 		if f.file != nil && !b.loaded[f.file] {
 			b.loaded[f.file] = true
@@ -265,7 +269,27 @@ func (b *builder) readFiles() {
 	}
 }
 
+// dhParameters are those that a TLS server must have, though it uses them for
+// nothing, unless it says that there are none.
+func (b *builder) dhParameters() *File {
+	if !b.TLSServer {
+		return nil
+	}
+	return b.dh
+}
+
 const staticKeyMarker = "-----BEGIN OpenVPN Static key V1-----"
+
+// mendOf is what to do where a file cannot be read.
+func mendOf(err error, name string) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !path.IsAbs(name):
+		return "a relative name is looked up in the working directory"
+	case errors.Is(err, fs.ErrPermission):
+		return "run this as the user who may read it, or as root"
+	}
+	return ""
+}
 
 func (b *builder) readFile(name, marker string, f *File) {
 	switch {
@@ -275,7 +299,7 @@ func (b *builder) readFile(name, marker string, f *File) {
 	case !f.Inline && f.Name != "":
 		text, err := b.read(b.Path(f.Name))
 		if err != nil {
-			b.fail(&Error{f.Pos, name, f.Name, "cannot be read: " + err.Error(), "a relative name is looked up in the working directory"})
+			b.fail(&Error{f.Pos, name, f.Name, "cannot be read: " + err.Error(), mendOf(err, f.Name)})
 			return
 		}
 		f.Text = text

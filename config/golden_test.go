@@ -28,19 +28,20 @@ func readTest(name string) ([]byte, error) {
 const pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 var testFiles = map[string]string{
-	"ca.crt":             pem,
-	"server.crt":         pem,
-	"server.key":         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-	"client.crt":         pem,
-	"client.key":         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-	"ta.key":             "#\n# 2048 bit OpenVPN static key\n#\n" + staticKeyMarker + "\n00\n-----END OpenVPN Static key V1-----\n",
-	"pass.txt":           "user\nword\n",
-	"/server.crt":        pem,
-	"/server.key":        pem,
-	"/ta.key":            staticKeyMarker,
-	"/etc/openvpn/ca.pm": pem,
-	"common.conf":        "verb 4\nca ca.crt\n",
-	"loop.conf":          "config loop.conf\n",
+	"ca.crt":              pem,
+	"server.crt":          pem,
+	"server.key":          "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+	"client.crt":          pem,
+	"client.key":          "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+	"ta.key":              "#\n# 2048 bit OpenVPN static key\n#\n" + staticKeyMarker + "\n00\n-----END OpenVPN Static key V1-----\n",
+	"pass.txt":            "user\nword\n",
+	"/server.crt":         pem,
+	"/server.key":         pem,
+	"/ta.key":             staticKeyMarker,
+	"/etc/openvpn/ca.pm":  pem,
+	"/etc/openvpn/dh.pem": "-----BEGIN DH PARAMETERS-----\nAAAA\n-----END DH PARAMETERS-----\n",
+	"common.conf":         "verb 4\nca ca.crt\n",
+	"loop.conf":           "config loop.conf\n",
 }
 
 // TestGolden parses each testdata/*.conf and *.ovpn and compares what differs
@@ -141,6 +142,9 @@ func dump(s *strings.Builder, path string, v, base reflect.Value) {
 		dump(s, path, v.Elem(), old)
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			name := v.Type().Field(i).Name
 			dump(s, strings.TrimPrefix(path+"."+name, "."), v.Field(i), base.Field(i))
 		}

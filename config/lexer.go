@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,6 +14,7 @@ type call struct {
 	args   []string
 	inline bool   // given as a block
 	body   []byte // the block's text
+	glued  bool   // to the end of a block, on one line with its closing tag
 }
 
 // lexer cuts a configuration file into calls.
@@ -22,24 +24,22 @@ type call struct {
 // any length, text on the same line as a block's tags, single backslashes.
 type lexer struct {
 	file  string
+	first int // the number of the first line
 	lines [][]byte
 	at    int // lines taken so far
+	glued int // the line that is the rest of another one, counted likewise
 	notes []Note
 	errs  []*Error
 }
 
 // lex cuts text into calls. first is the number of its first line.
 func lex(file string, text []byte, first int) ([]call, []Note, []*Error) {
-	x := &lexer{file: file}
-	if bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff}) {
-		x.fail(Pos{file, first}, "the file is UTF-16", "save it as UTF-8")
+	x := &lexer{file: file, first: first}
+	if problem := otherFormat(text); problem != nil {
+		x.fail(Pos{file, first}, problem.reason, problem.mend)
 		return nil, nil, x.errs
 	}
-	if isBinary(text) {
-		x.fail(Pos{file, first}, "the file is no text", "expected a configuration in OpenVPN's language; a PKCS#12 file is named by `pkcs12`, an archive is to be unpacked first")
-		return nil, nil, x.errs
-	}
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	text = bytes.TrimPrefix(text, []byte(utf8BOM))
 	text = bytes.TrimRight(text, "\x1a\x00")
 	x.lines = splitLines(text)
 	var calls []call
@@ -52,19 +52,6 @@ func lex(file string, text []byte, first int) ([]call, []Note, []*Error) {
 		}
 	}
 	return calls, x.notes, x.errs
-}
-
-// isBinary tells what is no text by its control characters. A few are no proof,
-// nor is text in another character set.
-func isBinary(text []byte) bool {
-	head := text[:min(len(text), 1024)]
-	controls := 0
-	for _, c := range head {
-		if c < ' ' && !strings.ContainsRune("\t\r\n\f\v", rune(c)) {
-			controls++
-		}
-	}
-	return controls > 5 && controls > len(head)/50
 }
 
 // splitLines splits at LF, CRLF and CR alike.
@@ -97,8 +84,42 @@ func (x *lexer) line(pos Pos, line []byte) (call, bool) {
 		return call{}, false
 	case trimmed[0] == '<':
 		return x.block(pos, trimmed)
+	case strings.HasPrefix(trimmed, "-----BEGIN "):
+		x.fail(pos, "a certificate or a key outside of a block", "put it between <ca> and </ca>, <cert> and </cert>, or what else it is")
+		x.skipPEM()
+		return call{}, false
 	}
-	return x.directive(pos, trimmed)
+	return x.directive(pos, x.beforeBlock(pos, trimmed))
+}
+
+// skipPEM passes over the rest of a certificate or key.
+func (x *lexer) skipPEM() {
+	for i, line := range x.lines[x.at:] {
+		if bytes.HasPrefix(line, []byte("-----END ")) {
+			x.at += i + 1
+			return
+		}
+	}
+}
+
+// beforeBlock is a directive's line without the block's tag that was run
+// together with it, which is then the next line. It is a block's if it is closed
+// further down.
+func (x *lexer) beforeBlock(pos Pos, line string) string {
+	before, tag, ok := strings.Cut(line, "<")
+	name, isTag := strings.CutSuffix(tag, ">")
+	if !ok || !isTag || strings.ContainsAny(before, "\"'#;") || strings.ContainsAny(name, "/<> \t") || !x.closesBelow(name) {
+		return line
+	}
+	x.at--
+	x.lines[x.at] = []byte("<" + tag)
+	x.note(pos, "<"+name+"> is taken as a line of its own")
+	return before
+}
+
+func (x *lexer) closesBelow(name string) bool {
+	end := []byte("</" + name + ">")
+	return slices.ContainsFunc(x.lines[x.at:], func(line []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(line), end) })
 }
 
 // isConflictMarker recognises what a version control system leaves behind.
@@ -113,6 +134,9 @@ func isConflictMarker(line string) bool {
 
 func (x *lexer) directive(pos Pos, line string) (call, bool) {
 	words, literal, problem := splitWords(line)
+	if problem == nil {
+		problem = curlyQuotes(words)
+	}
 	if problem != nil {
 		x.fail(pos, problem.reason, problem.mend)
 		return call{}, false
@@ -123,7 +147,7 @@ func (x *lexer) directive(pos Pos, line string) (call, bool) {
 	if len(words) == 0 {
 		return call{}, false
 	}
-	return call{Pos: pos, name: strings.TrimPrefix(words[0], "--"), args: words[1:]}, true
+	return call{Pos: pos, name: strings.TrimPrefix(words[0], "--"), args: words[1:], glued: x.glued == x.at}, true
 }
 
 // block lexes from the opening tag to the closing one.
@@ -137,12 +161,13 @@ func (x *lexer) block(pos Pos, line string) (call, bool) {
 		x.fail(pos, "</"+name[1:]+"> closes a block that is not open", "open it with <"+name[1:]+">")
 		return call{}, false
 	}
-	d := call{Pos: pos, name: name, inline: true}
+	d := call{Pos: pos, name: name, inline: true, glued: x.glued == x.at}
 	rest = strings.TrimLeftFunc(rest, isBlank)
 	if rest != "" && rest[0] != '#' && rest[0] != ';' {
 		x.note(pos, "text on the line of <"+name+"> is taken as the block's first line")
-		if before, _, closed := strings.Cut(rest, "</"+name+">"); closed {
+		if before, after, closed := strings.Cut(rest, "</"+name+">"); closed {
 			d.body = []byte(before + "\n")
+			x.again(d, after)
 			return d, true
 		}
 		d.body = append(d.body, rest+"\n"...)
@@ -156,7 +181,7 @@ func (x *lexer) body(d *call) bool {
 	for x.at < len(x.lines) {
 		line := x.lines[x.at]
 		x.at++
-		before, _, closed := bytes.Cut(line, end)
+		before, after, closed := bytes.Cut(line, end)
 		if !closed || bytes.HasPrefix(bytes.TrimSpace(before), []byte("#")) {
 			d.body = append(append(d.body, line...), '\n')
 			continue
@@ -165,15 +190,51 @@ func (x *lexer) body(d *call) bool {
 			x.note(d.Pos, "text on the line of </"+d.name+"> is taken as the block's last line")
 			d.body = append(append(d.body, text...), '\n')
 		}
+		x.again(*d, string(after))
 		return true
 	}
 	x.fail(d.Pos, "<"+d.name+"> is never closed", "end it with a line </"+d.name+">")
 	return false
 }
 
-// isBlank includes the no-break space, which editors of web pages leave.
+// again has what follows a block's closing tag in its line read as the next
+// line: two lines may have been run together there.
+func (x *lexer) again(d call, after string) {
+	after = strings.TrimFunc(after, isBlank)
+	if after == "" || after[0] == '#' || after[0] == ';' {
+		return
+	}
+	x.at--
+	x.lines[x.at] = []byte(after)
+	x.glued = x.at + 1
+}
+
+// isBlank includes what editors of web pages leave: the no-break space, and two
+// that have no width.
 func isBlank(r rune) bool {
-	return r == ' ' || r == '\t' || r == '\v' || r == '\f' || r == 0xa0
+	return r == ' ' || r == '\t' || r == '\v' || r == '\f' || r == 0xa0 || r == 0x200b || r == 0xfeff
+}
+
+// curly are the quotation marks that word processors and web pages put in the
+// place of straight ones.
+const curly = "“”„‟‘’‚‛«»"
+
+// freeText are the directives whose values are words for people.
+var freeText = []string{"echo", "parameter", "setenv", "setenv-safe", "static-challenge"}
+
+// curlyQuotes finds a value in such marks, which quote nothing.
+func curlyQuotes(words []string) *lexProblem {
+	if len(words) == 0 || slices.Contains(freeText, words[0]) {
+		return nil
+	}
+	for _, word := range words[1:] {
+		first, _ := utf8.DecodeRuneInString(word)
+		last, _ := utf8.DecodeLastRuneInString(word)
+		if strings.ContainsRune(curly, first) || strings.ContainsRune(curly, last) {
+			return &lexProblem{quote(word) + " has curly quotes, which are part of the value here", `write straight ones, " or '`}
+		}
+	}
+	return nil
 }
 
 // lexProblem is why a line cannot be cut into words.
@@ -209,9 +270,17 @@ func splitWords(line string) (words []string, literal bool, problem *lexProblem)
 func singleQuoted(s string) (word, rest string, problem *lexProblem) {
 	word, rest, ok := strings.Cut(s, "'")
 	if !ok {
-		return "", "", &lexProblem{"a single quote is never closed", "end the value with '"}
+		return "", "", neverClosed("a single quote", "'", s)
 	}
 	return word, rest, nil
+}
+
+// neverClosed also sees a curly quote where the straight one should be.
+func neverClosed(what, mark, s string) *lexProblem {
+	if strings.ContainsAny(s, curly) {
+		return &lexProblem{what + " is never closed: the quotes after it are curly", "write straight ones, " + mark}
+	}
+	return &lexProblem{what + " is never closed", "end the value with " + mark}
 }
 
 // escaped takes one word in which \\, \" and \blank stand for the second
@@ -241,7 +310,7 @@ func escaped(s string, quoted bool) (word, rest string, literal bool, problem *l
 		i += n
 	}
 	if quoted {
-		return "", "", false, &lexProblem{"a double quote is never closed", "end the value with \""}
+		return "", "", false, neverClosed("a double quote", `"`, s)
 	}
 	return w.String(), "", literal, nil
 }

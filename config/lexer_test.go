@@ -45,7 +45,7 @@ func TestLexBlocks(t *testing.T) {
 		next       bool // a directive follows
 	}{
 		"plain":       {"<ca>\nx\n</ca>\nverb 3", "x\n", true},
-		"indented":    {"  <ca>  \n x\n  </ca> rest\nverb 3", " x\n", true},
+		"indented":    {"  <ca>  \n x\n  </ca> # rest\nverb 3", " x\n", true},
 		"comment":     {"<ca> # here\nx\n</ca>\nverb 3", "x\n", true},
 		"CRLF":        {"<ca>\r\nx\r\n</ca>\r\nverb 3", "x\n", true},
 		"no newline":  {"<ca>\nx\n</ca>", "x\n", false},

@@ -77,12 +77,14 @@ type builder struct {
 	files int    // included so far
 	first string // the first file
 	errs  []*Error
-	given map[string]Pos // where each directive stood last
-	outer *builder       // of a <connection> block: the rest
+	given map[string]Pos   // where each directive stood last
+	last  map[string]*call // each setting as it was given last
+	outer *builder         // of a <connection> block: the rest
 
 	unknown  []refusal       // names without a row, planned ones: until the last line is read
 	optional map[string]bool // ignore-unknown-option
 	forward  bool            // setenv FORWARD_COMPATIBLE 1
+	sending  bool            // what is pushed is this side's to send
 
 	loaded             map[*File]bool
 	blocks             []connection
@@ -98,6 +100,7 @@ type builder struct {
 	keepalive          *Pos
 	interval, timeout  int // keepalive's
 	ncpDisable         bool
+	dh                 *File
 	perClient          *PerClient // while a file of client-config-dir is parsed
 }
 
@@ -116,9 +119,10 @@ type remote struct {
 
 // refusal is an error that a later line may turn into a note.
 type refusal struct {
-	err   *Error
-	name  string
-	known bool // it has a row
+	err    *Error
+	name   string
+	known  bool // it has a row
+	guards bool // the row's Guards
 }
 
 func newBuilder(read ReadFile) *builder {
@@ -127,6 +131,7 @@ func newBuilder(read ReadFile) *builder {
 		read:     read,
 		rows:     byName,
 		given:    map[string]Pos{},
+		last:     map[string]*call{},
 		optional: map[string]bool{},
 		loaded:   map[*File]bool{},
 	}
@@ -154,23 +159,32 @@ func (b *builder) text(file string, text []byte) {
 
 // apply checks one directive against its row and carries it out.
 func (b *builder) apply(d *call, place Where) {
-	if d.name == "connection" && d.inline && place == InFile {
+	isConnection := d.name == "connection" && d.inline && place == InFile
+	row := b.rows[d.name]
+	switch {
+	case d.glued && (row != nil || isConnection):
+		b.note(d.Pos, "what follows the end of a block is taken as a line of its own: "+d.name)
+	case d.glued && !d.inline:
+		b.note(d.Pos, "what follows the end of a block in its line is ignored: "+clip(d.name))
+		return
+	}
+	if isConnection {
 		b.connection(d)
 		return
 	}
-	row := b.rows[d.name]
 	if row == nil {
-		b.unknown = append(b.unknown, refusal{b.unknownName(d), d.name, false})
+		b.unknown = append(b.unknown, refusal{err: b.unknownName(d), name: d.name})
 		return
 	}
 	if err := b.check(row, d, place); err != nil {
 		if row.Status == Planned || row.Status == Refused {
-			b.unknown = append(b.unknown, refusal{err, d.name, true})
+			b.unknown = append(b.unknown, refusal{err, d.name, true, row.Guards})
 		} else {
-			b.fail(err)
+			b.fail(b.runTogether(d, err))
 		}
 		return
 	}
+	b.again(row, d, place)
 	b.given[d.name] = d.Pos
 	b.run(row, d)
 }
@@ -184,6 +198,7 @@ func (b *builder) run(row *Directive, d *call) {
 	case row.Status == Harmless && row.Reason != "":
 		b.remark(d, row.Reason)
 	}
+	b.touch(row, d)
 	if row.set == nil {
 		return
 	}
@@ -192,77 +207,8 @@ func (b *builder) run(row *Directive, d *call) {
 		if !errors.As(err, &e) {
 			e = d.fault("", err.Error(), "")
 		}
-		b.fail(e)
+		b.fail(b.runTogether(d, e))
 	}
-}
-
-// check tells whether a directive may stand here, in this shape.
-func (b *builder) check(row *Directive, d *call, place Where) *Error {
-	switch {
-	case row.Status == Planned:
-		return d.fault("", "not supported yet"+because(row.Reason), "")
-	case row.Status == Refused:
-		return d.fault("", row.Reason, "")
-	case row.Status == Command:
-		return d.fault("", "is a command of its own"+because(row.Reason), "give it on the command line: --"+usage(row))
-	case row.Status == WindowsOnly:
-		return nil
-	case row.Where&place == 0:
-		return d.fault("", "may not stand "+place.phrase(), "it may stand "+row.Where.phrase())
-	case d.inline && !row.Inline:
-		return d.fault("", "cannot be given as a block", "write it in one line: "+usage(row))
-	case d.inline:
-		return nil
-	}
-	return arity(row, d)
-}
-
-// arity tells whether a directive has as many arguments as its row says.
-func arity(row *Directive, d *call) *Error {
-	least, most := row.Arity()
-	n := len(d.args)
-	for n > least && d.args[n-1] == "" {
-		n--
-	}
-	d.args = d.args[:n]
-	switch {
-	case n < least:
-		return d.fault("", "a value is missing", "write it as: "+usage(row))
-	case most == 0 && n > 0:
-		return d.fault(strings.Join(d.args, " "), "takes no value", "write it as: "+usage(row))
-	case most >= 0 && n > most:
-		return d.fault(strings.Join(d.args[most:], " "), "more values than it takes", "write it as: "+usage(row)+" (a value with blanks goes in quotes)")
-	}
-	return nil
-}
-
-func usage(row *Directive) string { return strings.TrimSpace(row.Name + " " + row.Usage) }
-
-func because(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return ": " + reason
-}
-
-// phrase says where, in words.
-func (w Where) phrase() string {
-	var places []string
-	for _, p := range []struct {
-		bit  Where
-		text string
-	}{
-		{InFile, "in a configuration file"},
-		{InCommandLine, "on the command line"},
-		{InConnection, "in a <connection> block"},
-		{InPush, "in what a server pushes"},
-		{InCCD, "in a file of client-config-dir"},
-	} {
-		if w&p.bit != 0 {
-			places = append(places, p.text)
-		}
-	}
-	return strings.Join(places, " or ")
 }
 
 // unknownName is the error for a name without a row.
@@ -276,6 +222,10 @@ func (b *builder) unknownName(d *call) *Error {
 	}
 	e := &Error{Pos: d.Pos, Directive: clip(name), Reason: "unknown directive"}
 	if len(b.unknown) > maxSuggestions {
+		return e
+	}
+	if first, second := b.twoNames(d.name); second != "" && !d.inline {
+		e.Mend = "two lines seem to be run together here: end the first after " + first + ", and begin the next with " + second
 		return e
 	}
 	if like := nearest(b.rows, d.name); like != "" {
@@ -313,7 +263,7 @@ func (b *builder) include(d *call) error {
 	}
 	text, err := b.read(b.Path(d.args[0]))
 	if err != nil {
-		return d.fault(d.args[0], "cannot be read: "+err.Error(), "")
+		return d.fault(d.args[0], "cannot be read: "+err.Error(), mendOf(err, d.args[0]))
 	}
 	b.depth++
 	b.text(d.args[0], text)
@@ -329,19 +279,21 @@ func (c *Config) Path(name string) string {
 	return path.Join(c.Cd, name)
 }
 
-// attempt applies a directive marked as optional by `setenv opt`: what is wrong
-// with it becomes a note.
+// attempt applies a directive marked as optional by `setenv opt`: one that is
+// unknown becomes a note. What is wrong with a known one stays an error, since
+// what it asks for may be what keeps others out.
 func (b *builder) attempt(d *call, place Where) {
-	errs, unknown := b.errs, b.unknown
-	b.errs, b.unknown = nil, nil
+	unknown := b.unknown
+	b.unknown = nil
 	b.apply(d, place)
 	for _, r := range b.unknown {
-		b.errs = append(b.errs, r.err)
+		if r.guards {
+			b.fail(r.err)
+		} else {
+			b.note(r.err.Pos, "optional, so ignored: "+r.err.about())
+		}
 	}
-	for _, e := range b.errs {
-		b.note(e.Pos, "optional, so ignored: "+e.about())
-	}
-	b.errs, b.unknown = errs, unknown
+	b.unknown = unknown
 }
 
 // about is the error without its place, for a note that has one.
@@ -353,7 +305,7 @@ func (e *Error) about() string {
 // and the others into errors.
 func (b *builder) settle() {
 	for _, r := range b.unknown {
-		if b.optional[r.name] || b.forward && !r.known {
+		if !r.guards && (b.optional[r.name] || b.forward && !r.known) {
 			b.note(r.err.Pos, "ignored, as this configuration asks: "+r.err.about())
 		} else {
 			b.fail(r.err)
@@ -394,6 +346,7 @@ func (c *Config) clone() *Config {
 	n.DNS.WINS = slices.Clone(c.DNS.WINS)
 	n.DNS.NBDD = slices.Clone(c.DNS.NBDD)
 	n.Notes = slices.Clone(c.Notes)
+	n.touches = slices.Clone(c.touches)
 	n.Env = maps.Clone(c.Env)
 	return &n
 }

@@ -8,15 +8,11 @@ import (
 // pushed is the Pos.File of options that a server pushed.
 const pushed = "pushed"
 
-// essential are the pushed directives without which the tunnel would carry
-// nothing, or carry it elsewhere: a fault in one of them is an error.
-var essential = []string{"ifconfig", "ifconfig-ipv6", "topology", "tun-mtu", "redirect-gateway", "comp-lzo", "compress"}
-
 // ParsePushed applies what a server pushed, one option each as split at the
 // commas of PUSH_REPLY, to a copy of base. Only directives whose row allows it
 // are taken. As in OpenVPN, one that is unknown, not allowed or malformed is
-// left out with a note; but it is an error when the tunnel would not work
-// without it. The notes are those of the options alone.
+// left out with a note. It fails when the addresses cannot be made sense of.
+// The notes are those of the options alone.
 func ParsePushed(base *Config, options []string) (*Config, []Note, error) {
 	b := newBuilder(nil)
 	b.Config = base.clone()
@@ -28,6 +24,7 @@ func ParsePushed(base *Config, options []string) (*Config, []Note, error) {
 	}
 	b.add(b.resolveIfconfig(b.has("topology")))
 	b.resolveIPWin32()
+	b.dropUnreachable()
 	notes := b.Notes
 	sortByPlace(notes, func(n Note) Pos { return n.Pos })
 	b.Notes = base.Notes
@@ -63,12 +60,6 @@ func (b *builder) push(d *call) {
 	case row.Status == Negotiated || d.name == "cipher": // the session's negotiation reads these
 	case row.Routing && b.RouteNopull:
 		b.note(d.Pos, d.name+": ignored, as route-nopull asks")
-	case slices.Contains(essential, d.name):
-		b.apply(d, InPush)
-		for _, r := range b.unknown {
-			b.fail(r.err)
-		}
-		b.unknown = nil
 	default:
 		b.tolerate(d)
 	}

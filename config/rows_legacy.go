@@ -9,7 +9,7 @@ var legacyRows = []Directive{
 	{Name: "persist-tun", Where: pull, Status: Harmless, Help: "The adapter is always kept across restarts."},
 	{Name: "persist-local-ip", Where: top, Status: Harmless, Help: "Keep the local address across restarts."},
 	{Name: "persist-remote-ip", Where: top, Role: RoleClient, Status: Harmless, Help: "Keep the server's address across restarts."},
-	{Name: "dh", Usage: "file", Where: top, Inline: true, Status: Harmless, Help: "Diffie-Hellman parameters, or none; elliptic curves are used in any case."},
+	{Name: "dh", Usage: "file|none", Where: top, Inline: true, Status: Harmless, Help: "Diffie-Hellman parameters, or none; elliptic curves are used in any case.", set: setDH},
 	{Name: "fast-io", Where: top, Status: Harmless, Help: "Ignored since OpenVPN 2.7."},
 	{Name: "max-routes", Usage: "n", Where: top, Status: Harmless, Help: "Ignored since OpenVPN 2.4."},
 	{Name: "prng", Usage: "[algorithm] [length]", Where: top, Status: Harmless, Help: "Removed in OpenVPN 2.6."},
@@ -22,12 +22,12 @@ var legacyRows = []Directive{
 	{Name: "ifconfig-nowarn", Where: pull, Status: Harmless, Help: "Do not compare addresses with the peer's."},
 	{Name: "tun-mtu-extra", Usage: "bytes", Where: conn, Status: Harmless, Help: "Room in buffers, for tap adapters."},
 	{Name: "tun-mtu-max", Usage: "bytes", Where: top, Status: Harmless, Help: "Room in buffers for a pushed MTU."},
-	{Name: "hash-size", Usage: "real virtual", Where: top, Role: RoleServer, Status: Harmless, Help: "The size of tables, which grow by themselves."},
+	{Name: "hash-size", Usage: "real virtual", Where: top, Role: RoleServer, Status: Harmless, Help: "The size of tables, which grow by themselves.", set: setHashSize},
 	{Name: "bcast-buffers", Usage: "n", Where: top, Role: RoleServer, Status: Harmless, Help: "Buffers for broadcasts."},
 	{Name: "errors-to-stderr", Where: top, Status: Harmless, Help: "Errors always go to the standard error output, unless there is a log."},
 	{Name: "machine-readable-output", Where: top, Status: Harmless, Help: "Log lines always have their time and severity."},
-	{Name: "echo", Usage: "[text] ...", Where: pull, Help: "A message for the log, and for programs that read it.", set: setEcho},
-	{Name: "parameter", Usage: "[text] ...", Where: pull, Status: Harmless, Help: "A message for a program that reads the log."},
+	{Name: "echo", Adds: true, Usage: "[text] ...", Where: pull, Help: "A message for the log, and for programs that read it.", set: setEcho},
+	{Name: "parameter", Adds: true, Usage: "[text] ...", Where: pull, Status: Harmless, Help: "A message for a program that reads the log."},
 	{Name: "use-prediction-resistance", Where: top, Status: Harmless, Help: "Removed in OpenVPN 2.8."},
 
 	// Nothing to do here, but worth a word.
@@ -37,7 +37,7 @@ var legacyRows = []Directive{
 	{Name: "mtu-test", Where: top, Status: Harmless, Reason: "ignored; nothing is measured", Help: "Measure the path's MTU."},
 	{Name: "mtu-dynamic", Usage: "[min] [max]", Where: conn, Status: Refused, Reason: "was removed long ago; use mssfix", Help: "The forerunner of fragment."},
 	{Name: "passtos", Where: top, Status: Harmless, Reason: "ignored; outer packets carry no type of service", Help: "Copy the type of service to outer packets."},
-	{Name: "replay-persist", Usage: "file", Where: top, Status: Harmless, Reason: "ignored; nothing is kept across restarts", Help: "Keep the replay window across restarts."},
+	{Name: "replay-persist", Usage: "file", Where: top, Status: Harmless, Reason: "ignored; nothing is kept across restarts", Help: "Keep the replay window across restarts.", set: text(func(c *Config) *string { return &c.ReplayPersist })},
 	{Name: "nice", Usage: "n", Where: top, Status: Harmless, Reason: "ignored; start it with nice", Help: "The process' priority."},
 	{Name: "iproute", Usage: "command", Where: top, Status: Harmless, Reason: "ignored; no program is needed to set addresses and routes", Help: "The program that sets addresses and routes."},
 	{Name: "http-proxy-retry", Usage: "[value]", Where: conn, Role: RoleClient, Status: Harmless, Reason: "ignored since OpenVPN 2.4; see connect-retry-max", Help: "Removed in OpenVPN 2.4."},
@@ -47,10 +47,12 @@ var legacyRows = []Directive{
 	{Name: "mptcp", Where: top, Status: Harmless, Reason: "ignored; not part of OpenVPN", Help: "A patch for multipath TCP."},
 	{Name: "enable-dco", Where: top, Status: Harmless, Reason: "ignored; no kernel module is used", Help: "A patch for kernel offload."},
 
+	{Name: "providers", Usage: "name ...", Where: top, Status: Harmless, Reason: "ignored; there is no OpenSSL here, and ciphers and keys need no provider", Help: "OpenSSL providers."},
+
 	// Translated.
-	{Name: "ecdh-curve", Usage: "name", Where: top, Help: "The forerunner of tls-groups.", set: setECDHCurve},
-	{Name: "tls-remote", Usage: "name", Where: top, Help: "The forerunner of verify-x509-name, removed in OpenVPN 2.4.", set: setTLSRemote},
-	{Name: "client-cert-not-required", Where: top, Role: RoleServer, Help: "The forerunner of verify-client-cert none, removed in OpenVPN 2.5.", set: setClientCertNotRequired},
+	{Name: "ecdh-curve", Same: "tls-groups", Usage: "name", Where: top, Help: "The forerunner of tls-groups.", set: setECDHCurve},
+	{Name: "tls-remote", Same: "verify-x509-name", Usage: "name", Where: top, Help: "The forerunner of verify-x509-name, removed in OpenVPN 2.4.", set: setTLSRemote},
+	{Name: "client-cert-not-required", Same: "verify-client-cert", Where: top, Role: RoleServer, Help: "The forerunner of verify-client-cert none, removed in OpenVPN 2.5.", set: setClientCertNotRequired},
 	{Name: "ncp-disable", Where: top, Help: "Offer only one cipher, removed in OpenVPN 2.6.", set: setNCPDisable},
 	{Name: "key-method", Usage: "n", Where: top, Help: "Removed in OpenVPN 2.5.", set: setKeyMethod},
 

@@ -4,18 +4,18 @@ import "time"
 
 // linkRows are the directives of the outer connection and its timers.
 var linkRows = []Directive{
-	{Name: "remote", Usage: "host [port] [proto]", Where: conn, Role: RoleClient, Help: "A server to connect to; several are tried in turn.", set: setRemote},
+	{Name: "remote", Adds: true, Usage: "host [port] [proto]", Where: conn, Role: RoleClient, Help: "A server to connect to; several are tried in turn.", set: setRemote},
 	{Name: "remote-random", Where: top, Role: RoleClient, Help: "Try the servers in random order.", set: on(func(c *Config) *bool { return &c.RemoteRandom })},
 	{Name: "resolv-retry", Usage: "seconds", Where: top, Role: RoleClient, Help: "How long to go on resolving a server's name, or infinite.", set: setResolvRetry},
 	{Name: "connect-retry", Usage: "seconds [max]", Where: conn, Role: RoleClient, Help: "Wait between attempts to connect, and the ceiling as it doubles.", set: setConnectRetry},
-	{Name: "connect-retry-max", Usage: "n", Where: conn, Role: RoleClient, Help: "Attempts per server before giving up.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.ConnectTries })},
+	{Name: "connect-retry-max", Usage: "n|unlimited", Where: conn, Role: RoleClient, Help: "Attempts per server before giving up.", set: setConnectRetryMax},
 	{Name: "connect-timeout", Usage: "seconds", Where: conn, Role: RoleClient, Help: "How long to wait for a server before trying the next.", set: seconds(maxSeconds, func(c *Config) *time.Duration { return &c.ConnectTimeout })},
-	{Name: "server-poll-timeout", Usage: "seconds", Where: conn, Role: RoleClient, Help: "The same as connect-timeout.", set: seconds(maxSeconds, func(c *Config) *time.Duration { return &c.ConnectTimeout })},
+	{Name: "server-poll-timeout", Same: "connect-timeout", Usage: "seconds", Where: conn, Role: RoleClient, Help: "The same as connect-timeout.", set: seconds(maxSeconds, func(c *Config) *time.Duration { return &c.ConnectTimeout })},
 	{Name: "proto", Usage: "proto", Where: conn, Reload: ReloadRestart, Help: "The outer protocol: udp, udp4, udp6, tcp and the like.", set: setProto},
 	{Name: "port", Usage: "port", Where: conn, Reload: ReloadRestart, Help: "The port on both ends.", set: port(func(b *builder) *string { return &b.port }, 1)},
 	{Name: "lport", Usage: "port", Where: conn, Reload: ReloadRestart, Help: "The port on this end; 0 for any.", set: port(func(b *builder) *string { return &b.lport }, 0)},
 	{Name: "rport", Usage: "port", Where: conn, Role: RoleClient, Help: "The server's port.", set: port(func(b *builder) *string { return &b.rport }, 1)},
-	{Name: "local", Usage: "host [port] [proto]", Where: conn, Reload: ReloadRestart, Help: "The address to listen on or to connect from.", set: setLocal},
+	{Name: "local", Adds: true, Usage: "host [port] [proto]", Where: conn, Reload: ReloadRestart, Help: "The address to listen on or to connect from.", set: setLocal},
 	{Name: "bind", Usage: "[ipv6only]", Where: conn, Reload: ReloadRestart, Help: "Use a fixed local port.", set: setBind},
 	{Name: "nobind", Where: conn, Role: RoleClient, Help: "Use any free local port.", set: on(func(c *Config) *bool { return &c.NoBind })},
 	{Name: "float", Where: conn, Help: "Let the peer change its address.", set: on(func(c *Config) *bool { return &c.Float })},

@@ -18,7 +18,7 @@ var tlsRows = []Directive{
 	{Name: "allow-insecure-none", Where: top, Help: "Take cipher none and auth none, which leave the tunnel open to anybody on the way.", set: on(func(c *Config) *bool { return &c.AllowInsecureNone })},
 	{Name: "cipher", Usage: "name", Where: pull, Help: "The data channel's cipher before negotiation existed; see data-ciphers.", set: setCipher},
 	{Name: "data-ciphers", Usage: "list", Where: top, Help: "The data channel's ciphers to negotiate from, in order, with colons between.", set: setCiphers},
-	{Name: "ncp-ciphers", Usage: "list", Where: top, Help: "The old name of data-ciphers.", set: setCiphers},
+	{Name: "ncp-ciphers", Same: "data-ciphers", Usage: "list", Where: top, Help: "The old name of data-ciphers.", set: setCiphers},
 	{Name: "data-ciphers-fallback", Usage: "name", Where: top, Help: "The cipher for peers that cannot negotiate.", set: setFallback},
 	{Name: "tls-version-min", Usage: "version [or-highest]", Where: top, Help: "The oldest TLS version to speak: 1.2 or 1.3.", set: setTLSVersionMin},
 	{Name: "tls-version-max", Usage: "version", Where: top, Help: "The newest TLS version to speak.", set: setTLSVersionMax},

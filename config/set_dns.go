@@ -56,6 +56,9 @@ func (b *builder) setDNSServer(s *DNSServer, d *call) error {
 	case "address":
 		return s.setAddrs(d, values)
 	case "resolve-domains":
+		if err := checkDomains(d, values); err != nil {
+			return err
+		}
 		if len(s.ResolveDomains)+len(values) > maxNames {
 			return d.fault("", fmt.Sprintf("more than %d domains for one server", maxNames), "")
 		}
@@ -70,6 +73,25 @@ func (b *builder) setDNSServer(s *DNSServer, d *call) error {
 		return nil
 	}
 	return d.expected(key, "address, resolve-domains, dnssec, transport or sni")
+}
+
+// checkDNS wants an address of each server.
+func (b *builder) checkDNS() {
+	for _, s := range b.DNS.Servers {
+		if len(s.Addrs) == 0 {
+			b.problem("dns", fmt.Sprintf("server %d has no address", s.Priority), fmt.Sprintf("add the line: dns server %d address ADDRESS", s.Priority))
+		}
+	}
+}
+
+// dropUnreachable leaves out, with a note, pushed servers without an address.
+func (b *builder) dropUnreachable() {
+	b.DNS.Servers = slices.DeleteFunc(b.DNS.Servers, func(s DNSServer) bool {
+		if len(s.Addrs) == 0 {
+			b.note(Pos{File: pushed}, fmt.Sprintf("dns: ignored: server %d has no address", s.Priority))
+		}
+		return len(s.Addrs) == 0
+	})
 }
 
 // setAddrs takes up to eight addresses, each alone or with a port.

@@ -110,19 +110,44 @@ func setResolvRetry(b *builder, d *call) error {
 }
 
 func setConnectRetry(b *builder, d *call) error {
-	wait, err := b.int(d, 0, 1, 65535)
+	wait, err := b.wait(d, 0)
 	if err != nil {
 		return err
 	}
-	most := 0
 	if len(d.args) > 1 {
-		if most, err = b.int(d, 1, 1, 65535); err != nil {
+		most, err := b.wait(d, 1)
+		if err != nil {
 			return err
 		}
 		b.ConnectRetryMax = time.Duration(most) * time.Second
 	}
 	b.ConnectRetry = time.Duration(wait) * time.Second
 	b.ConnectRetryMax = max(b.ConnectRetryMax, b.ConnectRetry)
+	return nil
+}
+
+// wait is argument i as seconds between attempts; what is longer than OpenVPN
+// waits is cut off, as it does.
+func (b *builder) wait(d *call, i int) (seconds int, err error) {
+	const most = 65535
+	n, err := b.int(d, i, 0, maxSeconds)
+	if n > most {
+		b.remark(d, fmt.Sprintf("%d is longer than the longest wait, %d s, which is taken instead", n, most))
+	}
+	return min(n, most), err
+}
+
+// setConnectRetryMax takes words for no limit, too.
+func setConnectRetryMax(b *builder, d *call) error {
+	if d.args[0] == "infinite" || d.args[0] == "unlimited" {
+		b.ConnectTries = 0
+		return nil
+	}
+	n, err := b.int(d, 0, 0, maxSeconds)
+	if err != nil {
+		return d.expected(d.args[0], "a whole number of attempts, or unlimited")
+	}
+	b.ConnectTries = n
 	return nil
 }
 
@@ -203,7 +228,7 @@ func setReplayWindow(b *builder, d *call) error {
 		}
 		b.ReplayTime = time.Duration(t) * time.Second
 	}
-	b.ReplayWindow = n
+	b.ReplayWindow = max(n, 1) // 0, as 1, takes ascending packets only
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"culvert/internal/domain"
 )
 
 // setIfconfig keeps the arguments: what the second one means depends on the
@@ -114,7 +116,7 @@ func setRouteIPv6(b *builder, d *call) error {
 // is an IPv4 address with a fault in it.
 func isRouteName(s string) bool {
 	_, err := strconv.Atoi(s[strings.LastIndexByte(s, '.')+1:])
-	return isHostName(s) && err != nil
+	return domain.Valid(s) && err != nil
 }
 
 // addRoute reads gateway and metric, arguments 2 and 3, and keeps the route.
@@ -206,8 +208,11 @@ func setRouteGateway(b *builder, d *call) error {
 	return err
 }
 
+// redirectFlags are those of redirect-gateway and redirect-private.
+const redirectFlags = "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-dns or block-local"
+
 // redirect is the setter of redirect-gateway and redirect-private. Flags of
-// several lines add up.
+// several lines add up. A server may know more of them than this side does.
 func redirect(private bool) setter {
 	return func(b *builder, d *call) error {
 		r := RedirectGateway{Private: private}
@@ -217,7 +222,10 @@ func redirect(private bool) setter {
 		}
 		for _, name := range d.args {
 			if !r.set(name) {
-				return d.expected(name, "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-dns or block-local")
+				if d.File != pushed || b.sending {
+					return d.expected(name, redirectFlags)
+				}
+				b.remark(d, clip(name)+" is not known here, ignored; known are "+redirectFlags)
 			}
 			if strings.HasPrefix(name, "bypass-") {
 				b.remark(d, name+" only means something on Windows, ignored here")
@@ -261,7 +269,7 @@ func setDHCPOption(b *builder, d *call) error {
 			return err
 		} // else nobody asks for it
 	case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX", "DOMAIN-SEARCH":
-		if len(args) != 1 || !isHostName(args[0]) {
+		if len(args) != 1 || !domain.Valid(args[0]) {
 			return d.expected(strings.Join(args, " "), "one domain such as example.org after "+kind)
 		}
 		if kind != "DOMAIN-SEARCH" && b.DNS.Domain == "" {
@@ -302,11 +310,19 @@ func (b *builder) dhcpAddr(d *call, list *[]netip.Addr) error {
 	return nil
 }
 
-func (b *builder) addDomains(d *call, names []string) error {
+// checkDomains refuses what is no domain: it would go on into files and programs.
+func checkDomains(d *call, names []string) error {
 	for _, n := range names {
-		if !isHostName(n) {
+		if !domain.Valid(n) {
 			return d.expected(n, "a domain such as example.org")
 		}
+	}
+	return nil
+}
+
+func (b *builder) addDomains(d *call, names []string) error {
+	if err := checkDomains(d, names); err != nil {
+		return err
 	}
 	if len(b.DNS.SearchDomains)+len(names) > maxNames {
 		return d.fault("", fmt.Sprintf("more than %d search domains", maxNames), "")

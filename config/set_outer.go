@@ -149,6 +149,20 @@ func setProtoForce(b *builder, d *call) error {
 	return err
 }
 
+// setTCPQueueLimit takes what is beyond what a queue can be for that.
+func setTCPQueueLimit(b *builder, d *call) error {
+	const most = 1 << 16
+	n, err := b.int(d, 0, 1, maxSeconds)
+	if err != nil {
+		return err
+	}
+	if n > most {
+		b.remark(d, fmt.Sprintf("%d packets are more than a queue takes here, so it is %d", n, most))
+	}
+	b.TCPQueueLimit = min(n, most)
+	return nil
+}
+
 // setTCPNoDelay tells clients before OpenVPN 2.7.6.
 func setTCPNoDelay(b *builder, _ *call) error {
 	b.tcpNoDelay = true
@@ -224,8 +238,8 @@ func (b *builder) resolveLocal() {
 		return
 	}
 	last := b.locals[len(b.locals)-1]
-	if len(b.locals) > 1 {
-		b.fail(&Error{last.Pos, "local", last.host, "given before, and only a server has several sockets", "keep one of the lines"})
+	if n := len(b.locals); n > 1 {
+		b.note(last.Pos, "local: given before, in "+b.locals[n-2].String()+"; this one counts, since only a server has several sockets")
 	}
 	b.Local = last.host
 	if last.port != "" {

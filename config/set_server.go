@@ -111,26 +111,36 @@ func setPoolPersist(b *builder, d *call) error {
 	return nil
 }
 
-// setPush also takes an option that was not put in quotes.
 // maxPush is the length of an option, in bytes, that fits a control message
 // which every client can take, beside what surrounds it.
 const maxPush = 960
 
+// setPush also takes an option that was not put in quotes.
 func setPush(b *builder, d *call) error {
 	if len(d.args) > 1 {
 		b.remark(d, "read as one option; OpenVPN wants it in quotes")
 	}
 	option := strings.Join(d.args, " ")
-	if strings.TrimSpace(option) == "" {
-		return d.expected(option, "an option to push")
-	}
 	switch {
+	case strings.TrimSpace(option) == "":
+		b.remark(d, "has no option to push, so nothing is pushed for it")
+		return nil
 	case strings.Contains(option, ","):
 		return d.fault(option, "has a comma, which ends an option on the way to clients, so none could connect", "write a line for each option")
 	case len(option) > maxPush:
 		return d.fault(option, fmt.Sprintf("is longer than the %d bytes that clients take", maxPush), "push less, or several lines")
 	}
 	b.Push = append(b.Push, option)
+	return nil
+}
+
+// setHashSize takes the sizes that OpenVPN takes.
+func setHashSize(b *builder, d *call) error {
+	for i := range d.args {
+		if _, err := b.int(d, i, 1, maxSeconds); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

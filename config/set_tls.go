@@ -29,6 +29,19 @@ func ignoreDirection(set setter) setter {
 	}
 }
 
+// setDH keeps the file to look for; nothing uses what is in it.
+func setDH(b *builder, d *call) error {
+	switch {
+	case d.inline:
+		b.dh = &File{Inline: true, Text: d.body, Pos: d.Pos}
+	case d.args[0] == "none":
+		b.dh = nil
+	default:
+		b.dh = &File{Name: d.args[0], Pos: d.Pos}
+	}
+	return nil
+}
+
 func setKeyDirection(b *builder, d *call) error { return setDirection(b, d, d.args[0]) }
 
 func setDirection(b *builder, d *call, s string) error {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"culvert/internal/domain"
 )
 
 // on is the setter of a directive without a value.
@@ -159,25 +161,10 @@ func (d *call) prefix6(i int) (netip.Prefix, error) {
 	return p, nil
 }
 
-// isHostName tells whether s may be a host's name: letters, digits, dots,
-// hyphens and underscores.
-func isHostName(s string) bool {
-	if s == "" || len(s) > 253 || s[0] == '-' || s[0] == '.' {
-		return false
-	}
-	for _, r := range s {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		if !letter && !strings.ContainsRune("-._", r) && r < 0x80 {
-			return false
-		}
-	}
-	return true
-}
-
 // parseHost accepts a host's name or address, an IPv6 one also in brackets.
 func parseHost(s string) (string, bool) {
 	if !strings.Contains(s, ":") {
-		return s, isHostName(s)
+		return s, domain.Valid(s)
 	}
 	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	if err != nil {
@@ -192,7 +179,8 @@ func (d *call) parsePort(s string) (string, error) {
 	if err == nil && 1 <= n && n <= 65535 {
 		return s, nil
 	}
-	if err == nil || s == "" || !isHostName(s) {
+	isName := domain.Valid(s) && (s[0] < '0' || '9' < s[0])
+	if err == nil || !isName {
 		return "", d.expected(s, "a port from 1 to 65535")
 	}
 	return s, nil

@@ -19,7 +19,16 @@ const Version = "culvert_1"
 // Session is the settings of c for every session, all but the Wrapper.
 // warn is as in TLS.
 func Session(c *config.Config, server bool, warn func(string)) (session.Config, error) {
-	tls, err := TLS(c, server, warn)
+	trust, err := NewTrust(c, warn, nil)
+	if err != nil {
+		return session.Config{}, err
+	}
+	return trust.Session(c, server)
+}
+
+// Session is the settings of c, the configuration of this trust.
+func (trust *Trust) Session(c *config.Config, server bool) (session.Config, error) {
+	tls, err := trust.TLS(c, server)
 	if err != nil {
 		return session.Config{}, err
 	}

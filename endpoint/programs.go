@@ -61,7 +61,7 @@ func TLSVerify(c *config.Config, env []string) (func(t *tls.Config, peer netip.A
 	if err != nil {
 		return nil, err
 	}
-	trust, err := newTrust(c, nil)
+	trust, err := NewTrust(c, nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -20,17 +20,20 @@ import (
 // warn is told what a person should know of the settings, and from then on of
 // revocation lists and of certificates; nil drops it.
 func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) {
-	if warn == nil {
-		warn = func(string) {}
-	}
-	trust, err := newTrust(c, warn)
+	trust, err := NewTrust(c, warn, nil)
 	if err != nil {
 		return nil, err
 	}
+	return trust.TLS(c, server)
+}
+
+// TLS is the TLS settings of c, the configuration of this trust.
+func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error) {
+	warn := trust.warn
 	if len(trust.roots) == 0 && len(c.PeerFingerprints) == 0 {
 		return nil, errors.New("no `ca`: the certificate of the authority that signed the other side's is needed to know it")
 	}
-	t := &tls.Config{
+	t = &tls.Config{
 		MinVersion:             tls.VersionTLS12,
 		SessionTicketsDisabled: true,
 		// A message of the control channel is one record, as other TLS
@@ -100,7 +103,7 @@ func clientAuth(want config.ClientCert) tls.ClientAuthType {
 // verifier checks the peer's certificate at the end of a TLS handshake.
 type verifier struct {
 	config  *config.Config
-	trust   *trust
+	trust   *Trust
 	server  bool
 	profile string // tls-cert-profile, or what tls-cipher says of it
 }
@@ -135,7 +138,8 @@ func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
 	if err := v.demands(way); err != nil {
 		return err
 	}
-	return v.trust.checkRevoked(way, now)
+	v.trust.revoked.refresh(now)
+	return v.trust.revoked.check(way, now)
 }
 
 // demands are what directives ask of the peer's certificate beyond its

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 )
@@ -68,10 +67,10 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 	if err := want.check(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(h.store.dir, 0o755); err != nil {
+	if err := PrivateDir(h.store.dir); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
-	unlock, err := lockDir(h.store.dir)
+	unlock, err := h.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +90,11 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 		return nil, errors.Join(err, a.undoAll(context.WithoutCancel(ctx), others))
 	}
 	return a, err
+}
+
+// lock keeps other processes off the state directory.
+func (h *host) lock(ctx context.Context) (unlock func(), err error) {
+	return lockDir(ctx, h.store.dir, h.opts.Logger)
 }
 
 // takeOver cleans up after the dead and gives the journals of the living.
@@ -126,9 +130,7 @@ func (a *Applied) reach(ctx context.Context, want State, others []*journal) erro
 	a.want = want
 	a.j.changes = d.stands()
 	made, failures, err := a.make(ctx, d.plan)
-	for _, c := range made {
-		a.host.opts.Logger.Info(c.String())
-	}
+	a.host.log(toldOf(made))
 	if err != nil {
 		return err
 	}
@@ -229,7 +231,7 @@ func (a *Applied) make(ctx context.Context, plan Plan) (made []change, failures 
 			return made, nil, fmt.Errorf("%s: %w", missing[0], err)
 		}
 		for _, c := range missing[:n] {
-			err := cutsOff(c, cut)
+			err := errors.Join(cutsOff(c, cut), mixes(c, failures, plan))
 			if err == nil {
 				err = a.one(ctx, c)
 			}
@@ -251,18 +253,12 @@ func (a *Applied) make(ctx context.Context, plan Plan) (made []change, failures 
 	return made, failures, nil
 }
 
-// maxTogether is how many routes are journalled at once, before the first of
-// them is made: writing the journal for each of thousands takes long.
-const maxTogether = 256
-
-// together is how many of the next changes are journalled at once.
+// together is how many of the next changes are journalled at once: one, or
+// all the routes that come next, since writing the journal takes as long as it is.
 func together(changes []change) int {
-	n := 0
-	for n < min(len(changes), maxTogether) {
-		if _, ok := changes[n].(*routeChange); !ok {
-			break
-		}
-		n++
+	n := slices.IndexFunc(changes, func(c change) bool { _, ok := c.(*routeChange); return !ok })
+	if n < 0 {
+		n = len(changes)
 	}
 	return max(n, 1)
 }
@@ -273,6 +269,22 @@ func (a *Applied) announce(changes []change) error {
 	with.changes = slices.Concat(a.j.changes, changes)
 	if err := a.host.store.save(&with); err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
+	}
+	return nil
+}
+
+// mixes refuses to have packets forwarded that a table was to keep apart, which
+// is not there.
+func mixes(c change, failures []Failure, plan Plan) error {
+	if s, ok := c.(*settingChange); !ok || s.Name != forward4 && s.Name != forward6 {
+		return nil
+	}
+	for _, o := range plan.changes {
+		t, ok := o.(*tableChange)
+		failed := func(f Failure) bool { return f.What == tableFailure }
+		if ok && t.Apart && slices.ContainsFunc(failures, failed) {
+			return errors.New("not switched on, since clients could not be kept apart; write client-to-client where they need not be")
+		}
 	}
 	return nil
 }
@@ -291,6 +303,9 @@ func cutsOff(c change, cut []netip.Prefix) error {
 	}
 	return nil
 }
+
+// tableFailure is what has failed without a table.
+const tableFailure = "packet rules"
 
 // errJournal marks a change that was not tried, for want of a journal.
 var errJournal = errors.New("not changed")
@@ -326,7 +341,7 @@ func (a *Applied) judge(c change, err error) (Failure, error) {
 	case *settingChange:
 		return Failure{What: c.serves(), Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *tableChange:
-		return Failure{What: "forwarding", Err: fmt.Errorf("%s: %w", c, err)}, nil
+		return Failure{What: tableFailure, Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *fileChange, *linkDNSChange:
 		return Failure{What: "name resolution", Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *addressChange:
@@ -354,7 +369,7 @@ func (a *Applied) Update(ctx context.Context, want State) error {
 	if want.Device != a.j.Device {
 		return fmt.Errorf("update of %s: the State is for device %s; undo this one and apply that", a.j.Device, want.Device)
 	}
-	unlock, err := lockDir(a.host.store.dir)
+	unlock, err := a.host.lock(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 )
 
@@ -162,18 +161,11 @@ func (c *routeChange) without(seen *observed) bool {
 }
 
 // tableChange adds this package's own packet filter table for a device.
-type tableChange struct {
-	Table, Device string
-	Masquerade    []netip.Prefix
-}
+type tableChange struct{ ruleTable }
 
-func (c *tableChange) String() string {
-	return "add nftables table inet " + c.Table + ": masquerade " + join(c.Masquerade)
-}
+func (c *tableChange) String() string { return "add nftables table inet " + c.ruleTable.String() }
 
-func (c *tableChange) apply(_ context.Context, k kernel) error {
-	return k.addTable(c.Table, c.Device, c.Masquerade)
-}
+func (c *tableChange) apply(_ context.Context, k kernel) error { return k.addTable(c.ruleTable) }
 
 func (c *tableChange) undo(_ context.Context, k kernel, _ change) (outcome, error) {
 	return removed(named("nftables table inet "+c.Table), k.delTable(c.Table))

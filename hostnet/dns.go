@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"culvert/internal/domain"
 )
 
 // maxServers is how many name servers resolv.conf(5) may list.
@@ -18,11 +20,33 @@ func (p *planner) planDNS() {
 	if d == nil || len(d.Servers)+len(d.Search)+len(d.Domains) == 0 {
 		return
 	}
-	if s := p.is.resolver.service; s.name != "" {
-		p.planLinkDNS(s, *d)
+	names, ok := p.checkNames(*d)
+	if !ok {
 		return
 	}
-	p.planResolvConf(*d)
+	if s := p.is.resolver.service; s.name != "" {
+		p.planLinkDNS(s, names)
+		return
+	}
+	p.planResolvConf(names)
+}
+
+// checkNames leaves out what is no domain and could be more to the resolver. It
+// is not ok where that were all the domains to ask for: the rest is not to be
+// asked in their place.
+func (p *planner) checkNames(d DNS) (left DNS, ok bool) {
+	asked := len(d.Domains)
+	valid := func(names []string) []string {
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+			if domain.Valid(name) {
+				return false
+			}
+			p.failDNS("%.80q is no domain: expected letters, digits, hyphens and dots; it is left out", name)
+			return true
+		})
+	}
+	d.Search, d.Domains = valid(d.Search), valid(d.Domains)
+	return d, asked == 0 || len(d.Domains) > 0
 }
 
 // planLinkDNS leaves out what the service cannot do, and says so.

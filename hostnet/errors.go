@@ -60,7 +60,7 @@ func (e *PartialError) Error() string {
 		}
 	}
 	if len(routes) > 0 {
-		rest = append([]string{fmt.Sprintf("%d of %d routes failed: %s", len(routes), e.Routes, strings.Join(routes, "; "))}, rest...)
+		rest = append([]string{fmt.Sprintf("%d of %d routes failed: %s", len(routes), e.Routes, strings.Join(shortened(routes), "; "))}, rest...)
 	}
 	return strings.Join(rest, "; ")
 }

@@ -3,10 +3,13 @@ package hostnet
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
@@ -15,22 +18,42 @@ func ownTable(name string) *nftables.Table {
 	return &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 }
 
-// postrouting is the one chain of a table of this package.
-const postrouting = "postrouting"
+// The chains of a table of this package.
+const (
+	postrouting = "postrouting"
+	forwarding  = "forward"
+)
 
-func (linux) hasTable(name string, rules int) (bool, error) {
+// rules are those of each chain of a table; a chain without is not there.
+func (t ruleTable) rules() map[string][][]expr.Any {
+	rules := map[string][][]expr.Any{}
+	for _, p := range t.Masquerade {
+		rules[postrouting] = append(rules[postrouting], masqueradeRule(t.Device, p))
+	}
+	if t.Apart {
+		rules[forwarding] = apartRules(t.Device)
+	}
+	return rules
+}
+
+func (linux) hasTable(want ruleTable) (bool, error) {
 	c, err := nftables.New()
 	if err != nil {
 		return false, meaning(err)
 	}
+	missing := want.rules()
 	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyINet)
 	for _, ch := range chains {
-		if ch.Table.Name == name && ch.Name == postrouting {
-			list, err := c.GetRules(ownTable(name), ch)
-			return len(list) == rules, meaningFilter(err)
+		if ch.Table.Name != want.Table {
+			continue
 		}
+		list, err := c.GetRules(ownTable(want.Table), ch)
+		if err != nil || len(list) != len(missing[ch.Name]) {
+			return false, meaningFilter(err)
+		}
+		delete(missing, ch.Name)
 	}
-	return false, meaningFilter(err)
+	return len(missing) == 0, meaningFilter(err)
 }
 
 // meaningFilter adds how a kernel without nftables answers.
@@ -43,23 +66,49 @@ func meaningFilter(err error) error {
 
 // addTable sends everything as one transaction, so that the table is there
 // whole or not at all. Adding before deleting makes the deletion succeed.
-func (linux) addTable(name, device string, masquerade []netip.Prefix) error {
+func (linux) addTable(add ruleTable) error {
 	c, err := nftables.New()
 	if err != nil {
 		return meaning(err)
 	}
-	t := ownTable(name)
+	t := ownTable(add.Table)
 	c.AddTable(t)
 	c.DelTable(t)
 	c.AddTable(t)
-	nat := c.AddChain(&nftables.Chain{
-		Name: postrouting, Table: t, Type: nftables.ChainTypeNAT,
-		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
-	})
-	for _, p := range masquerade {
-		c.AddRule(&nftables.Rule{Table: t, Chain: nat, Exprs: masqueradeRule(device, p)})
+	rules := add.rules()
+	for _, name := range slices.Sorted(maps.Keys(rules)) {
+		ch := c.AddChain(baseChain(t, name))
+		for _, r := range rules[name] {
+			c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r})
+		}
 	}
 	return meaning(c.Flush())
+}
+
+func baseChain(t *nftables.Table, name string) *nftables.Chain {
+	if name == forwarding {
+		return &nftables.Chain{Name: name, Table: t, Type: nftables.ChainTypeFilter,
+			Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter}
+	}
+	return &nftables.Chain{Name: name, Table: t, Type: nftables.ChainTypeNAT,
+		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource}
+}
+
+// apartRules are: iifname device oifname device drop; and the same where one of
+// the two is in the group of adapters like it.
+func apartRules(device string) [][]expr.Any {
+	name := func(key expr.MetaKey) []expr.Any { return metaIs(key, interfaceName(device)) }
+	group := func(key expr.MetaKey) []expr.Any { return metaIs(key, binaryutil.NativeEndian.PutUint32(routedGroup)) }
+	drop := []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
+	return [][]expr.Any{
+		slices.Concat(name(expr.MetaKeyIIFNAME), name(expr.MetaKeyOIFNAME), drop),
+		slices.Concat(name(expr.MetaKeyIIFNAME), group(expr.MetaKeyOIFGROUP), drop),
+		slices.Concat(group(expr.MetaKeyIIFGROUP), name(expr.MetaKeyOIFNAME), drop),
+	}
+}
+
+func metaIs(key expr.MetaKey, data []byte) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: key, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data}}
 }
 
 // masqueradeRule is: oifname != device ip saddr net masquerade.

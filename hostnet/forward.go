@@ -29,15 +29,16 @@ func (p *planner) planForward() {
 		p.fail(Failure{What: "forwarding", Err: why})
 		return
 	}
+	p.planProperty(propGroup, routedGroup)
+	if t := ruleTableOf(p.want.Device, f); !t.empty() {
+		p.add(&tableChange{t}) // first, so that nothing is forwarded that is to be kept apart
+	}
 	if f.IPv4 {
 		p.planForwarding(forward4, conf4)
 	}
 	if f.IPv6 {
 		p.keepAdvertisements()
 		p.planForwarding(forward6, conf6)
-	}
-	if len(f.Masquerade) > 0 {
-		p.add(&tableChange{Table: tableName(p.want.Device), Device: p.want.Device, Masquerade: f.Masquerade})
 	}
 	for _, c := range p.is.drops {
 		if c.Family == "ip" && !f.IPv4 || c.Family == "ip6" && !f.IPv6 {
@@ -47,7 +48,34 @@ func (p *planner) planForward() {
 	}
 }
 
-func tableName(device string) string { return "culvert-" + device }
+// routedGroup is the group of the adapters that this package makes their host a
+// router for, of all processes: OpenVPN's port.
+const routedGroup = 1194
+
+// ruleTable is this package's own packet filter table for a device.
+type ruleTable struct {
+	Table, Device string
+	Masquerade    []netip.Prefix
+	Apart         bool `json:",omitempty"`
+}
+
+func ruleTableOf(device string, f *Forward) ruleTable {
+	return ruleTable{Table: "culvert-" + device, Device: device, Masquerade: f.Masquerade, Apart: f.Apart}
+}
+
+func (t ruleTable) empty() bool { return len(t.Masquerade) == 0 && !t.Apart }
+
+// String is what the table does.
+func (t ruleTable) String() string {
+	var does []string
+	if len(t.Masquerade) > 0 {
+		does = append(does, "masquerade "+join(t.Masquerade))
+	}
+	if t.Apart {
+		does = append(does, "drop packets from client to client")
+	}
+	return t.Table + ": " + strings.Join(does, ", ")
+}
 
 // planForwarding switches a family's forwarding on. The kernel copies the
 // switch to every interface, so what those had is kept for the undo.

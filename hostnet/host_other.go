@@ -2,7 +2,11 @@
 
 package hostnet
 
-import "os"
+import (
+	"context"
+	"log/slog"
+	"os"
+)
 
 // DefaultStateDir holds one undo journal per device, unless Options say else.
 const DefaultStateDir = "/var/run/culvert"
@@ -15,6 +19,14 @@ const (
 
 func newHost(Options) (*host, error) { return nil, ErrUnsupported }
 
-func lockDir(string) (unlock func(), err error) { return nil, ErrUnsupported }
+func lockDir(context.Context, string, *slog.Logger) (unlock func(), err error) {
+	return nil, ErrUnsupported
+}
+
+// PrivateDir makes a directory for this user alone.
+func PrivateDir(dir string) error { return os.MkdirAll(dir, 0o700) }
 
 func readOwn(path string) ([]byte, error) { return os.ReadFile(path) }
+
+// TrustDir reports why a directory could be laid out by another user.
+func TrustDir(string) error { return nil }

@@ -72,6 +72,9 @@ type Forward struct {
 	// Masquerade are the inner networks whose packets leave with this
 	// host's own address.
 	Masquerade []netip.Prefix
+	// Apart keeps those behind the adapter from each other, and from those
+	// behind other adapters that this package makes their host a router for.
+	Apart bool
 }
 
 // Options say where this package keeps its own things.

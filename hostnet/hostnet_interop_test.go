@@ -53,6 +53,7 @@ func play(role string) {
 	a, err := Apply(context.Background(), stateOf(os.Getenv(stateVar)), Options{StateDir: os.Getenv(dirVar)})
 	fmt.Println("applied:", err)
 	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 1<<24)
 	for in.Scan() {
 		if in.Text() == "undo" {
 			fmt.Println("undone:", a.Undo(context.Background()))
@@ -80,12 +81,12 @@ func textOf(s State) string {
 // namespace is a host of its own: up0 leads to the world, tun0 is a tunnel's
 // device, made before and kept by the kernel.
 type namespace struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	dir  string // state directory
 }
 
-func newNamespace(t *testing.T) *namespace {
+func newNamespace(t testing.TB) *namespace {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("network namespaces need root; run as root, or without -tags interop")
@@ -223,6 +224,7 @@ func (n *namespace) expect(where, text string, parts ...string) {
 // live is a State with all a host can be asked for.
 func live() State {
 	s := everything()
+	s.Forward.Apart = true
 	s.Routes = append(s.Routes, Route{Dst: prefix("2001:db8:9::5/128"), Bypass: true},
 		Route{Dst: prefix("192.168.77.9/32"), Bypass: true}, Route{Dst: prefix("127.0.0.5/32"), Bypass: true},
 		Route{Dst: prefix("10.8.0.0/24"), Via: netipNone})
@@ -241,7 +243,8 @@ func (n *namespace) expectLive() {
 	n.expect("way to others", n.in("ip route get 1.1.1.1", "ip route get 2001:db8:1::1"), "1.1.1.1 via 10.8.0.1 dev tun0", "via fd00:8::1 dev tun0")
 	n.expect("ip addr", n.in("ip addr show tun0"), "mtu 1420", "qlen 1000", "inet 10.8.0.2/24", "inet6 fd00:8::2/64")
 	n.expect("nft", n.in("nft list ruleset"), "table inet culvert-tun0", "type nat hook postrouting priority srcnat",
-		`oifname != "tun0" ip saddr 10.8.0.0/24 masquerade`, `oifname != "tun0" ip6 saddr fd00:8::/64 masquerade`)
+		`oifname != "tun0" ip saddr 10.8.0.0/24 masquerade`, `oifname != "tun0" ip6 saddr fd00:8::/64 masquerade`,
+		"type filter hook forward priority filter", `iifname "tun0" oifname "tun0" drop`, `iifname "tun0" oifgroup 1194 drop`, `iifgroup 1194 oifname "tun0" drop`)
 	n.expect("resolv.conf", n.in("cat /etc/resolv.conf"), "nameserver 10.8.0.1\nsearch corp.example\n")
 	n.expect("sysctl", n.look(), "net.ipv4.ip_forward = 1", "net.ipv6.conf.all.forwarding = 1", "up0/accept_ra:2")
 }
@@ -402,5 +405,20 @@ func TestLiveResolvConfThroughSymlinks(t *testing.T) {
 	}
 	if _, err := os.Lstat(link); err != nil {
 		t.Error("the link itself is gone:", err)
+	}
+}
+
+// BenchmarkRoutes brings a real host from a State to one with 10,000 routes more,
+// and back.
+func BenchmarkRoutes(b *testing.B) {
+	n, few := newNamespace(b), textOf(redirected())
+	many := textOf(manyRoutes(10_000))
+	a, line := n.start("client", redirected())
+	for b.Loop() {
+		for _, s := range []string{many, few} {
+			if line = a.ask(s); line != "updated: <nil>" {
+				b.Fatal(line)
+			}
+		}
 	}
 }

@@ -146,9 +146,6 @@ func (a *Applied) news(failures []Failure) []Failure {
 	})
 }
 
-// maxListed is how many changes a line of the log lists.
-const maxListed = 10
-
 // tell says what was put back, and once who insists on the contrary.
 func (k *keeper) tell(now time.Time, restored []change, by []string) {
 	var lines []string
@@ -173,10 +170,7 @@ func (k *keeper) tell(now time.Time, restored []change, by []string) {
 	if len(lines) == 0 {
 		return
 	}
-	if more := len(lines) - maxListed; more > 1 {
-		lines = append(lines[:maxListed], fmt.Sprintf("and %d more", more))
-	}
-	args := []any{"changes", strings.Join(lines, "; ")}
+	args := []any{"changes", strings.Join(shortened(lines), "; ")}
 	if len(by) > 0 {
 		args = append(args, "changed-by", strings.Join(by, ", "))
 	}
@@ -195,7 +189,7 @@ func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restore
 	if err != nil || len(d.missing()) == 0 && len(d.stands()) == len(a.j.changes) {
 		return nil, failuresOf(d), err
 	}
-	unlock, err := lockDir(a.host.store.dir)
+	unlock, err := a.host.lock(ctx)
 	if err != nil {
 		return nil, failuresOf(d), err
 	}
@@ -209,7 +203,11 @@ func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restore
 		d.plan.changes = append(slices.DeleteFunc(d.plan.changes, refused), d.held...)
 	}
 	a.j.changes = d.held
-	quietly := func(o outcome) { a.host.opts.Logger.Debug(o.line) }
+	quietly := func(ts []told) {
+		for _, t := range ts {
+			a.host.opts.Logger.Debug(t.line)
+		}
+	}
 	if err := a.undo(ctx, d.stale(), a.host.living(a.j), quietly); err != nil {
 		return nil, failuresOf(d), err
 	}
@@ -235,7 +233,7 @@ func tunes(c change) bool {
 	case *hardwareChange:
 		return true
 	case *linkChange:
-		return c.Property != propUp
+		return c.Property != propUp && c.Property != propGroup
 	}
 	return false
 }

@@ -78,9 +78,9 @@ type fileKernel interface {
 // firewallKernel changes this package's own tables and looks at others.
 type firewallKernel interface {
 	// hasTable reports whether the table is there with as many rules.
-	hasTable(name string, rules int) (bool, error)
+	hasTable(t ruleTable) (bool, error)
 	// addTable replaces a table of that name.
-	addTable(name, device string, masquerade []netip.Prefix) error
+	addTable(t ruleTable) error
 	delTable(name string) error
 	// forwardDrops lists chains that drop forwarded packets by policy and
 	// have no rule that accepts those of device.
@@ -112,6 +112,7 @@ type link struct {
 	MTU, TxQueueLen int
 	Up              bool
 	LLAddr          string // MAC address, "" for an adapter that has none
+	Group           int
 }
 
 // property is one part of an adapter's state.
@@ -120,7 +121,8 @@ type property string
 const (
 	propMTU        property = "mtu"
 	propTxQueueLen property = "txqueuelen"
-	propUp         property = "up" // 0 or 1
+	propUp         property = "up"    // 0 or 1
+	propGroup      property = "group" // a number that packet rules can ask for
 )
 
 func (l link) value(p property) int {
@@ -129,6 +131,8 @@ func (l link) value(p property) int {
 		return l.MTU
 	case propTxQueueLen:
 		return l.TxQueueLen
+	case propGroup:
+		return l.Group
 	}
 	if l.Up {
 		return 1
@@ -142,6 +146,8 @@ func (l *link) set(p property, value int) {
 		l.MTU = value
 	case propTxQueueLen:
 		l.TxQueueLen = value
+	case propGroup:
+		l.Group = value
 	case propUp:
 		l.Up = value != 0
 	}

@@ -96,7 +96,7 @@ func (linux) link(device string) (link, error) {
 		return link{}, meaning(err)
 	}
 	a := l.Attrs()
-	return link{MTU: a.MTU, TxQueueLen: a.TxQLen, Up: a.Flags&net.FlagUp != 0, LLAddr: a.HardwareAddr.String()}, nil
+	return link{MTU: a.MTU, TxQueueLen: a.TxQLen, Up: a.Flags&net.FlagUp != 0, LLAddr: a.HardwareAddr.String(), Group: int(a.Group)}, nil
 }
 
 func (linux) setLink(device string, p property, value int) error {
@@ -109,6 +109,8 @@ func (linux) setLink(device string, p property, value int) error {
 		err = netlink.LinkSetMTU(l, value)
 	case p == propTxQueueLen:
 		err = netlink.LinkSetTxQLen(l, value)
+	case p == propGroup:
+		err = netlink.LinkSetGroup(l, value)
 	case value != 0:
 		err = netlink.LinkSetUp(l)
 	default:

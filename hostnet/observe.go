@@ -76,8 +76,8 @@ func (h *host) observeForward(want State, seen *observed) error {
 		}
 	}
 	var err error
-	if len(f.Masquerade) > 0 {
-		seen.table, err = h.kernel.hasTable(tableName(want.Device), len(f.Masquerade))
+	if t := ruleTableOf(want.Device, f); !t.empty() {
+		seen.table, err = h.kernel.hasTable(t)
 	}
 	if err == nil {
 		seen.drops, err = h.kernel.forwardDrops(want.Device)

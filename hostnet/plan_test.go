@@ -2,6 +2,7 @@ package hostnet
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -119,15 +120,22 @@ func TestPlan(t *testing.T) {
 			"set tun0 up",
 			"add address 10.8.0.1/24 to tun0",
 			"add address fd00:8::1/64 to tun0",
+			"set group of tun0 to 1194 (was 0)",
+			"add nftables table inet culvert-tun0: masquerade 10.8.0.0/24, fd00:8::/64",
 			"set net.ipv4.ip_forward = 1 (was 0)",
 			"set net.ipv6.conf.wlan0.accept_ra = 2 (was 1)",
 			"set net.ipv6.conf.all.forwarding = 1 (was 0)",
-			"add nftables table inet culvert-tun0: masquerade 10.8.0.0/24, fd00:8::/64",
+		)},
+		{"clients kept apart", func(k *twin) {
+			k.settings[forward4], k.links["tun0"] = "1", link{Up: true, Group: routedGroup}
+		}, State{Device: "tun0", Forward: &Forward{IPv4: true, Apart: true}}, lines(
+			"add nftables table inet culvert-tun0: drop packets from client to client",
 		)},
 		{"forwarding dropped elsewhere", func(k *twin) {
 			k.settings[forward4], k.links["tun0"] = "1", link{Up: true}
 			k.drops = []chain{{"ip", "filter", "FORWARD"}, {"ip6", "filter", "FORWARD"}, {"inet", "fw", "fwd"}}
 		}, State{Device: "tun0", Forward: &Forward{IPv4: true}}, lines(
+			"set group of tun0 to 1194 (was 0)",
 			"not possible: forwarding: chain FORWARD of table ip filter drops what no rule accepts, and none accepts tun0; allow it with: iptables -I FORWARD -i tun0 -j ACCEPT; iptables -I FORWARD -o tun0 -j ACCEPT",
 			`not possible: forwarding: chain fwd of table inet fw drops what no rule accepts, and none accepts tun0; allow it with: nft insert rule inet fw fwd iifname "tun0" accept; nft insert rule inet fw fwd oifname "tun0" accept`,
 		)},
@@ -249,5 +257,36 @@ func TestStub(t *testing.T) {
 func TestDottedNames(t *testing.T) {
 	if got := dotted("net/ipv6/conf/eth0.7/accept_ra"); !strings.Contains(got, "conf.eth0/7.accept_ra") {
 		t.Error(got)
+	}
+}
+
+// TestDomainsAreChecked: whatever asked for a State, only names reach the
+// resolver; and where none of those is left that alone are to be asked for,
+// nothing is asked in their place.
+func TestDomainsAreChecked(t *testing.T) {
+	const injected = "evil.example\nnameserver 6.6.6.6"
+	for name, prepare := range map[string]func(*twin){"resolv.conf": func(*twin) {}, "resolved": withResolved} {
+		t.Run(name, func(t *testing.T) {
+			k := newTwin()
+			prepare(k)
+			before := k.files["/etc/resolv.conf"]
+			s := State{Device: "tun0", DNS: &DNS{Servers: servers("10.8.0.1"), Search: []string{injected, "good.example"}}}
+			h := newProcesses().start(k, t.TempDir(), 1, nil)
+			a, err := h.apply(t.Context(), s)
+			if partial := new(PartialError); !errors.As(err, &partial) || !strings.Contains(err.Error(), "is no domain") {
+				t.Error(err)
+			}
+			if text := k.String(); strings.Contains(text, "6.6.6.6") || !strings.Contains(text, "good.example") {
+				t.Errorf("the host:\n%s", text)
+			}
+			s.DNS = &DNS{Servers: servers("10.8.0.1"), Domains: []string{injected}}
+			if err := a.Update(t.Context(), s); err == nil {
+				t.Error("no word of the domain")
+			}
+			if now := k.files["/etc/resolv.conf"]; now != before || len(k.resolved) > 0 {
+				t.Errorf("all names are asked: %q, %v", now, k.resolved)
+			}
+			mustUndo(t, a)
+		})
 	}
 }

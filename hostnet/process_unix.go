@@ -3,7 +3,6 @@
 package hostnet
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,27 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockDir keeps other processes off the journals and off what they share.
-// The lock goes with the process.
-func lockDir(dir string) (unlock func(), err error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = errGone
-		}
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
-	}
-	return func() { f.Close() }, nil
+// owned reports a file of this user's or root's.
+func owned(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (int(st.Uid) == os.Geteuid() || st.Uid == 0)
 }
 
 // readOwn reads a regular file that this user or root owns and nobody else
@@ -48,8 +30,7 @@ func readOwn(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 || int(st.Uid) != os.Geteuid() && st.Uid != 0 {
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 || !owned(info) {
 		return nil, fmt.Errorf("not trusted: it must be a plain file that only its owner, this user, may write (mode %v); remove it if it is not yours", info.Mode())
 	}
 	return io.ReadAll(f)

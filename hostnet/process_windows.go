@@ -45,24 +45,6 @@ func startOf(h windows.Handle) (string, error) {
 	return strconv.FormatInt(made.Nanoseconds(), 10), nil
 }
 
-// lockDir keeps other processes off the journals and off what they share.
-// The lock goes with the process.
-func lockDir(dir string) (unlock func(), err error) {
-	if err := trusted(dir); err != nil {
-		return nil, fmt.Errorf("state directory %s: %w", dir, err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock state directory: %w", err)
-	}
-	err = windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, new(windows.Overlapped))
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
-	}
-	return func() { f.Close() }, nil
-}
-
 // readOwn reads a file that this user or an administrator owns, in a directory
 // that is so too: in ProgramData anyone may make files, but not change others'.
 func readOwn(path string) ([]byte, error) {

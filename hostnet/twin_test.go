@@ -232,13 +232,13 @@ func (t *twin) removeFile(path string) error {
 	return t.change("remove", func() { delete(t.files, path) })
 }
 
-func (t *twin) hasTable(name string, _ int) (bool, error) {
-	_, ok := t.tables[name]
+func (t *twin) hasTable(want ruleTable) (bool, error) {
+	_, ok := t.tables[want.Table]
 	return ok, nil
 }
 
-func (t *twin) addTable(name, device string, masquerade []netip.Prefix) error {
-	return t.change("table", func() { t.tables[name] = device + ": " + join(masquerade) })
+func (t *twin) addTable(add ruleTable) error {
+	return t.change("table", func() { t.tables[add.Table] = add.Device + ": " + add.String() })
 }
 
 func (t *twin) delTable(name string) error {

@@ -15,7 +15,7 @@ func (a *Applied) Undo(ctx context.Context) error {
 	a.release()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	unlock, err := lockDir(a.host.store.dir)
+	unlock, err := a.host.lock(ctx)
 	if err != nil && !errors.Is(err, errGone) { // a directory that was removed must not keep the changes
 		return err
 	}
@@ -31,12 +31,13 @@ func (a *Applied) undoAll(ctx context.Context, others []*journal) error {
 
 // undo takes back the changes that drop picks and brings the journal up to
 // date with what is left.
-func (a *Applied) undo(ctx context.Context, drop func(change) bool, others []*journal, say func(outcome)) error {
+func (a *Applied) undo(ctx context.Context, drop func(change) bool, others []*journal, say func([]told)) error {
 	return a.host.undo(ctx, a.j, drop, heirs(others), say)
 }
 
-func (h *host) undo(ctx context.Context, j *journal, drop func(change) bool, heirs map[string]change, say func(outcome)) error {
+func (h *host) undo(ctx context.Context, j *journal, drop func(change) bool, heirs map[string]change, say func([]told)) error {
 	var kept []change
+	var done []told
 	var errs []error
 	for _, c := range slices.Backward(j.changes) {
 		if !drop(c) {
@@ -49,9 +50,10 @@ func (h *host) undo(ctx context.Context, j *journal, drop func(change) bool, hei
 			errs = append(errs, err)
 		}
 		if o.line != "" {
-			say(o)
+			done = append(done, told{outcome: o, of: c})
 		}
 	}
+	say(done)
 	slices.Reverse(kept)
 	j.changes = kept
 	if len(kept) == 0 {
@@ -67,13 +69,15 @@ func heirOf(c change, heirs map[string]change) change {
 	return nil
 }
 
-// log tells of one thing undone, or left.
-func (h *host) log(o outcome) {
-	if o.left {
-		h.opts.Logger.Warn(o.line)
-		return
+// log tells of changes made, undone or left.
+func (h *host) log(ts []told) {
+	for _, o := range summary(ts, func(line string) { h.opts.Logger.Debug(line) }) {
+		if o.left {
+			h.opts.Logger.Warn(o.line)
+		} else {
+			h.opts.Logger.Info(o.line)
+		}
 	}
-	h.opts.Logger.Info(o.line)
 }
 
 // living are the other live processes' journals. One that cannot be read
@@ -85,7 +89,7 @@ func (h *host) living(j *journal) []*journal {
 }
 
 func (h *host) cleanup(ctx context.Context) ([]string, error) {
-	unlock, err := lockDir(h.store.dir)
+	unlock, err := h.lock(ctx)
 	if errors.Is(err, errGone) {
 		return nil, nil // no directory, no journals
 	}
@@ -106,7 +110,11 @@ func (h *host) undoDead(ctx context.Context) ([]string, error) {
 	js = slices.DeleteFunc(js, func(j *journal) bool { return j.foreign && !slices.Contains(alive, j) })
 	for _, j := range dead {
 		js = except(js, j)
-		say := func(o outcome) { lines = append(lines, j.Device+": "+o.line) }
+		say := func(ts []told) {
+			for _, o := range summary(ts, func(string) {}) {
+				lines = append(lines, j.Device+": "+o.line)
+			}
+		}
 		all := func(change) bool { return true }
 		if err := h.undo(ctx, j, all, heirs(js), say); err != nil {
 			errs = append(errs, fmt.Errorf("device %s: %w", j.Device, err))

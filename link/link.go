@@ -64,3 +64,10 @@ func Try(l Link, batch []*buf.Packet) (int, error) {
 	}
 	return l.WriteBatch(batch)
 }
+
+// Path is a link that knows what its system has learnt of the path to a host.
+type Path interface {
+	// PathMTU is the largest IP packet in bytes that the path is known to
+	// carry: the network adapter's, or what a router told (RFC 1191, RFC 8201).
+	PathMTU(remote netip.AddrPort) (bytes int, ok bool)
+}

@@ -29,11 +29,15 @@ func (o *Options) before(fd uintptr) error {
 
 // discoverMTU sets MTUDiscovery, which connections that are accepted inherit.
 func (o *Options) discoverMTU(fd int) error {
-	if o.MTUDiscovery == SystemMTU {
-		return nil
-	}
 	// IPV6_MTU_DISCOVER takes the same numbers.
 	value := map[MTUDiscovery]int{CutAlways: unix.IP_PMTUDISC_DONT, CutHere: unix.IP_PMTUDISC_WANT, CutNever: unix.IP_PMTUDISC_DO}[o.MTUDiscovery]
+	if o.MTUDiscovery == SystemMTU {
+		kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+		if err != nil || kind != unix.SOCK_DGRAM {
+			return err
+		}
+		value = unix.IP_PMTUDISC_DONT
+	}
 	if err := setBoth(fd, unix.IP_MTU_DISCOVER, unix.IPV6_MTU_DISCOVER, value); err != nil {
 		return fmt.Errorf("set path MTU discovery (`mtu-disc`): %w", err)
 	}
@@ -81,7 +85,10 @@ func (o *Options) after(fd int) (ipv6 bool, err error) {
 // setBuffer asks for size bytes: past the host's limit, which the privileged
 // may, or else up to it. Less is not an error.
 func setBuffer(fd, size, force, ordinary int) {
-	if size > 0 && unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) != nil {
+	if size <= 0 || unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) == nil {
+		return
+	}
+	if Enlarge == nil || Enlarge(fd, force == unix.SO_RCVBUFFORCE, size) != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, ordinary, size)
 	}
 }

@@ -57,11 +57,20 @@ type MTUDiscovery int
 
 // The ways.
 const (
-	SystemMTU MTUDiscovery = iota // as the system's settings say
-	CutAlways                     // never forbid routers to cut packets
-	CutHere                       // forbid it, and cut what is known to be too large before it is sent
-	CutNever                      // forbid it, and refuse what is known to be too large (EMSGSIZE)
+	// SystemMTU: on Linux, datagrams may be cut, as with CutAlways, and
+	// connections go by the system's settings; elsewhere all do. Linux by
+	// itself forbids cutting for a lone datagram and allows it for runs, so
+	// that a path would carry one and lose the other.
+	SystemMTU MTUDiscovery = iota
+	CutAlways              // never forbid routers to cut packets
+	CutHere                // forbid it, and cut what is known to be too large before it is sent
+	CutNever               // forbid it, and refuse what is known to be too large (EMSGSIZE)
 )
+
+// Enlarge has a process with the right to give a socket larger buffers than the
+// host's limit do so for this one; nil: there is none. Set it before a socket is
+// opened. Linux only.
+var Enlarge func(socket int, receive bool, size int) error
 
 // DefaultBuffer is the size in bytes asked for a socket's buffers. It holds
 // what arrives at 10 Gbit/s in three milliseconds.

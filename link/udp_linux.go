@@ -27,7 +27,8 @@ type UDP struct {
 	oversize atomic.Uint64
 	closed   atomic.Bool
 	opened   time.Time
-	queues   []Link // the first is this one
+	route    Options // what its packets' way depends on
+	queues   []Link  // the first is this one
 
 	in receiving
 	// One lock for all writers rather than scratch arrays for each: the
@@ -66,7 +67,7 @@ func newUDP(conn *net.UDPConn, o Options) (*UDP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("link: %w", err)
 	}
-	u := &UDP{conn: conn, raw: raw, refusals: o.Refusals, opened: time.Now()}
+	u := &UDP{conn: conn, raw: raw, refusals: o.Refusals, route: o, opened: time.Now()}
 	limits := runLimits{hosts: make(map[netip.Addr]int)}
 	controlErr := raw.Control(func(fd uintptr) {
 		u.ipv6, err = o.after(int(fd))

@@ -2,6 +2,8 @@ package link
 
 import (
 	"errors"
+	"math"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -219,6 +221,35 @@ func TestMTUDiscovery(t *testing.T) {
 					t.Errorf("%s on %q: %d for IPv4, %d for IPv6; want %d", kind, addr, v4, v6, want)
 				}
 			}
+		}
+	}
+}
+
+// TestDatagramsMayBeCut: without a word on it, too, for lone ones as for runs.
+func TestDatagramsMayBeCut(t *testing.T) {
+	for _, addr := range append(loopbacks(t), "") {
+		var o Options
+		if addr != "" {
+			o.Addr = addrPort(addr)
+		}
+		u := listen(t, o)
+		if v4, v6, ipv6 := mtuDiscovery(t, u.conn); v4 != unix.IP_PMTUDISC_DONT && addr != loopback6 || v6 != unix.IP_PMTUDISC_DONT && ipv6 {
+			t.Errorf("on %q: %d for IPv4, %d for IPv6; want %d", addr, v4, v6, unix.IP_PMTUDISC_DONT)
+		}
+	}
+}
+
+// TestPathMTU: of a host's own addresses it is the loopback device's, and for IPv4
+// what a packet's length can say.
+func TestPathMTU(t *testing.T) {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := listen(t, Options{})
+	for _, addr := range append(loopbacks(t), "[::ffff:127.0.0.1]:9") {
+		if mtu, ok := u.PathMTU(addrPort(addr)); !ok || mtu != lo.MTU && mtu != min(lo.MTU, math.MaxUint16) {
+			t.Errorf("to %s: %d, %t; want %d", addr, mtu, ok, lo.MTU)
 		}
 	}
 }

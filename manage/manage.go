@@ -22,7 +22,9 @@ import (
 )
 
 // DefaultDir is where processes of this user have their sockets:
-// hostnet.DefaultStateDir for root, else below the user's runtime directory.
+// hostnet.DefaultStateDir for root, else below the user's runtime directory, or
+// cache. A directory that all users share is the last resort: any of them could
+// take the name there first.
 func DefaultDir() string {
 	if os.Geteuid() == 0 {
 		return hostnet.DefaultStateDir
@@ -30,7 +32,19 @@ func DefaultDir() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		return filepath.Join(dir, "culvert")
 	}
+	if dir, err := os.UserCacheDir(); err == nil && hasHome() {
+		return filepath.Join(dir, "culvert")
+	}
 	return filepath.Join(os.TempDir(), "culvert"+userSuffix())
+}
+
+// hasHome tells users from the accounts of services, whose home need not be.
+func hasHome() bool {
+	home, err := os.UserHomeDir()
+	if err == nil {
+		_, err = os.Stat(home)
+	}
+	return err == nil
 }
 
 const suffix = ".sock"
@@ -43,8 +57,8 @@ func Serve(dir, name string, h http.Handler) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := privateDir(dir); err != nil {
-		return nil, err
+	if err := hostnet.PrivateDir(dir); err != nil {
+		return nil, fmt.Errorf("the directory of the local interface: %w", err)
 	}
 	l, err := listen(path)
 	if err != nil {
@@ -70,18 +84,15 @@ func socket(dir, name string) (string, error) {
 	return filepath.Join(dir, name+suffix), nil
 }
 
-// privateDir makes a directory, and refuses one that another user could have
-// laid out.
-func privateDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("the directory of the local interface: %w", err)
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
+// Forget removes the socket of a name that a process left which ended without
+// the right to. One that answers stays.
+func Forget(dir, name string) error {
+	path, err := socket(dir, name)
+	if err != nil || answers(dir, name) {
 		return err
 	}
-	if !info.IsDir() || !owned(info) {
-		return fmt.Errorf("%s is not a directory of this user's: remove it, or name another", dir)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the local interface: %w", err)
 	}
 	return nil
 }
@@ -91,10 +102,9 @@ func privateDir(dir string) error {
 func listen(path string) (net.Listener, error) {
 	l, err := net.Listen("unix", path)
 	if errors.Is(err, addressInUse) {
-		c, dialErr := net.Dial("unix", path)
-		if dialErr == nil {
-			c.Close()
-			return nil, fmt.Errorf("another process is at work as %s", strings.TrimSuffix(filepath.Base(path), suffix))
+		dir, name := filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), suffix)
+		if answers(dir, name) {
+			return nil, fmt.Errorf("another process is at work as %s", name)
 		}
 		os.Remove(path)
 		l, err = net.Listen("unix", path)
@@ -125,12 +135,16 @@ func Names(dir string) ([]string, error) {
 	return names, nil
 }
 
+// answerTime is how long a process may take to notice a connection. One that is
+// stopped does not.
+const answerTime = 2 * time.Second
+
 // answers tells a process at work from the socket of one that was killed, or
 // had no right to remove it.
 func answers(dir, name string) bool {
-	conn, err := net.Dial("unix", filepath.Join(dir, name+suffix))
+	conn, err := net.DialTimeout("unix", filepath.Join(dir, name+suffix), answerTime)
 	if err != nil {
-		return !errors.Is(err, connectionRefused)
+		return !errors.Is(err, connectionRefused) && !errors.Is(err, fs.ErrNotExist)
 	}
 	conn.Close()
 	return true
@@ -144,8 +158,12 @@ type Client struct {
 }
 
 // Dial makes a client of the process of a name, or with "" of the only one
-// there is. Prefix narrows what counts ("hub-"); "" is all.
+// there is. Prefix narrows what counts ("hub-"); "" is all. A directory that
+// another user could have laid out is refused: so could what answers there.
 func Dial(dir, prefix, name string) (*Client, error) {
+	if err := hostnet.TrustDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	if name == "" {
 		names, err := Names(dir)
 		if err != nil {

@@ -3,6 +3,7 @@ package manage
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -151,5 +152,57 @@ func TestStream(t *testing.T) {
 	enough()
 	if rest, err := io.ReadAll(answer.Body); err != nil || string(rest) != " last" {
 		t.Errorf("after the end: %q, %v", rest, err)
+	}
+}
+
+// TestUntrustedDirectory: where another user may write, nothing is asked: the
+// answer could be that user's.
+func TestUntrustedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	stop, err := Serve(dir, "server", http.HandlerFunc(echo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dial(dir, "", "server"); err == nil || !strings.Contains(err.Error(), "not trusted") {
+		t.Errorf("asking there: %v", err)
+	}
+	if stop, err := Serve(dir, "other", http.HandlerFunc(echo)); err == nil {
+		stop()
+		t.Error("a socket was made there")
+	}
+}
+
+// TestForget: the socket of a process that is gone is removed, and no other.
+func TestForget(t *testing.T) {
+	dir := t.TempDir()
+	stop, err := Serve(dir, "server", http.HandlerFunc(echo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Forget(dir, "server"); err != nil {
+		t.Error(err)
+	}
+	if names, _ := Names(dir); len(names) != 1 {
+		t.Error("the socket of a process at work was removed")
+	}
+	stop()
+	l, err := net.Listen("unix", filepath.Join(dir, "dead.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	l.Close()
+	if err := Forget(dir, "dead"); err != nil {
+		t.Error(err)
+	}
+	if err := Forget(dir, "../dead"); err == nil {
+		t.Error("a name led out of the directory")
+	}
+	if names, _ := Names(dir); len(names) != 0 {
+		t.Errorf("left: %q", names)
 	}
 }

@@ -2,10 +2,7 @@
 
 package manage
 
-import (
-	"io/fs"
-	"syscall"
-)
+import "syscall"
 
 // Sockets of Windows have numbers of their own for these.
 const (
@@ -15,6 +12,3 @@ const (
 
 // userSuffix is none: each user has a temporary directory of his own.
 func userSuffix() string { return "" }
-
-// owned is left to the system's own rules for a user's temporary directory.
-func owned(fs.FileInfo) bool { return true }

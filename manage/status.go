@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"culvert/session/negotiate"
+	"culvert/internal/printable"
 	"culvert/session/wire"
 )
 
@@ -22,37 +22,78 @@ type Status struct {
 	Since   time.Time         `json:"since"`
 	Peers   []Peer            `json:"peers"`
 	Drops   map[string]uint64 `json:"drops"` // packets, by reason
+	// Lists are the files of revocation lists that a server reads again when
+	// they change.
+	Lists []string `json:"revocation_lists,omitempty"`
 }
 
-// Peer is one that is connected. Bytes are those of the data channel, from and
-// to the peer.
+// Peer is one that is connected, or is connecting. Bytes are those of the data
+// channel, from and to the peer.
 type Peer struct {
-	Name     string       `json:"name"`
-	PeerID   *wire.PeerID `json:"peer_id,omitempty"` // of a server's client
-	Remote   string       `json:"remote"`
-	IPv4     netip.Addr   `json:"ipv4,omitzero"`
-	IPv6     netip.Addr   `json:"ipv6,omitzero"`
-	Since    time.Time    `json:"since,omitzero"`
-	BytesIn  uint64       `json:"bytes_in"`
-	BytesOut uint64       `json:"bytes_out"`
+	Name       string       `json:"name"`
+	User       string       `json:"user,omitempty"`
+	Connecting bool         `json:"connecting,omitempty"` // not in yet
+	PeerID     *wire.PeerID `json:"peer_id,omitempty"`    // of a server's client
+	Remote     string       `json:"remote"`
+	IPv4       netip.Addr   `json:"ipv4,omitzero"`
+	IPv6       netip.Addr   `json:"ipv6,omitzero"`
+	Cipher     string       `json:"cipher,omitempty"` // of the data channel
+	Serial     string       `json:"serial,omitempty"` // of its certificate, in hex
+	Since      time.Time    `json:"since,omitzero"`
+	LastHeard  time.Time    `json:"last_heard,omitzero"` // the last authentic packet from it
+	BytesIn    uint64       `json:"bytes_in"`
+	BytesOut   uint64       `json:"bytes_out"`
+}
+
+// append appends the peer as a line of text.
+func (p *Peer) append(b []byte, now time.Time) []byte {
+	b = fmt.Appendf(b, "  %s", printable.Name(p.Name))
+	if p.User != "" && p.User != p.Name {
+		b = fmt.Appendf(b, "  user %s", printable.Name(p.User))
+	}
+	b = fmt.Appendf(b, "  %s", p.Remote)
+	if p.Connecting {
+		b = append(b, "  connecting"...)
+	}
+	for _, a := range []netip.Addr{p.IPv4, p.IPv6} {
+		if a.IsValid() {
+			b = fmt.Appendf(b, "  %v", a)
+		}
+	}
+	b = fmt.Appendf(b, "  %d bytes in, %d out", p.BytesIn, p.BytesOut)
+	if p.Cipher != "" {
+		b = fmt.Appendf(b, "  %s", p.Cipher)
+	}
+	if !p.LastHeard.IsZero() {
+		b = fmt.Appendf(b, "  heard %v ago", max(0, now.Sub(p.LastHeard)).Round(time.Second))
+	}
+	if p.PeerID != nil {
+		b = fmt.Appendf(b, "  peer-id %d", *p.PeerID)
+	}
+	return append(b, '\n')
+}
+
+// connecting is how many of the peers are not in yet.
+func (s *Status) connecting() (n int) {
+	for _, p := range s.Peers {
+		if p.Connecting {
+			n++
+		}
+	}
+	return n
 }
 
 // Append appends the status as text, as it is at a time.
 func (s *Status) Append(b []byte, now time.Time) []byte {
 	b = fmt.Appendf(b, "%s on %s, up %v\n", s.Role, s.Adapter, now.Sub(s.Since).Round(time.Second))
-	b = fmt.Appendf(b, "peers: %d\n", len(s.Peers))
+	n := s.connecting()
+	b = fmt.Appendf(b, "peers: %d", len(s.Peers)-n)
+	if n > 0 {
+		b = fmt.Appendf(b, ", and %d connecting", n)
+	}
+	b = append(b, '\n')
 	for _, p := range s.Peers {
-		b = fmt.Appendf(b, "  %s  %s", negotiate.Printable(p.Name), p.Remote)
-		for _, a := range []netip.Addr{p.IPv4, p.IPv6} {
-			if a.IsValid() {
-				b = fmt.Appendf(b, "  %v", a)
-			}
-		}
-		b = fmt.Appendf(b, "  %d bytes in, %d out", p.BytesIn, p.BytesOut)
-		if p.PeerID != nil {
-			b = fmt.Appendf(b, "  peer-id %d", *p.PeerID)
-		}
-		b = append(b, '\n')
+		b = p.append(b, now)
 	}
 	if len(s.Drops) == 0 {
 		return append(b, "dropped: nothing\n"...)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"culvert/session/negotiate"
+	"culvert/internal/printable"
 	"culvert/session/wire"
 )
 
@@ -90,7 +90,7 @@ func appendNames(b []byte, before string, names []string) []byte {
 			b = fmt.Appendf(b, " and %d more", len(names)-i)
 			break
 		}
-		b = append(append(b, before...), negotiate.Printable(name)...)
+		b = append(append(b, before...), printable.Name(name)...)
 		before = ", "
 	}
 	return append(b, '\n')

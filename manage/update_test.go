@@ -56,7 +56,7 @@ func TestPushUpdate(t *testing.T) {
 
 func TestUpdatedText(t *testing.T) {
 	u := Updated{Told: []string{"a\x1b", "b"}, Unable: []string{"c"}}
-	if got, want := string(u.Append(nil)), "told 2: a?, b\ntake no changes while connected (PUSH_UPDATE), only when they connect again 1: c\n"; got != want {
+	if got, want := string(u.Append(nil)), "told 2: a\\x1b, b\ntake no changes while connected (PUSH_UPDATE), only when they connect again 1: c\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := string(new(Updated).Append(nil)); got != "told 0\n" {

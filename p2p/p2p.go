@@ -47,6 +47,9 @@ type Options struct {
 	// Ask asks for passwords, of the private key and of proxies; nil: nobody
 	// can be asked.
 	Ask endpoint.Ask
+	// Opened, if not nil, is called when all is open that takes rights, and before
+	// the first packet of a stranger is read. An error ends the host.
+	Opened func() error
 	// Ready is called each time a connection to the other host is up.
 	Ready func(*Host)
 }
@@ -114,7 +117,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 		h.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
 	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: endpoint.PacketSize(c), Ethernet: endpoint.Kind(c) == nic.Ethernet,
-		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError}
+		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError, OnPath: tunnel.LogPaths(h.log)}
 	return h, nil
 }
 
@@ -217,6 +220,11 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	defer h.close()
 	defer h.keepStatus()()
+	if h.opts.Opened != nil {
+		if err := h.opts.Opened(); err != nil {
+			return err
+		}
+	}
 	failed := make(chan error, 3)
 	go func() { failed <- h.road.Outbound(h.adapter) }()
 	if h.link != nil {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/rpc"
 	"sync"
+	"time"
 
 	"culvert/adapter"
 	"culvert/hostnet"
@@ -21,13 +23,17 @@ type Keeper struct {
 	log    *slog.Logger
 	apply  func(ctx context.Context, want hostnet.State) (adapter.Applied, error)
 	ready  func() error
+	reads  Reads
 	events <-chan process.Event
 	gone   chan struct{} // closed when the worker is
+
+	listing sync.Mutex // calls of reads.Lists
 
 	mu      sync.Mutex
 	device  string // the only one it may have changed
 	applied adapter.Applied
 	failure error
+	local   string // the worker's name for the command line
 }
 
 // Apply brings the host to a State. The device of the first one is the only
@@ -104,6 +110,40 @@ func (k *Keeper) Undo(Empty, *Empty) error {
 	err := k.applied.Undo(context.WithoutCancel(k.ctx))
 	if err == nil {
 		k.applied = nil
+	}
+	return err
+}
+
+// Local is told the worker's name for the command line, whose socket it will have
+// no right to remove. Only the first counts: it is told before rights are given up.
+func (k *Keeper) Local(name string, _ *Empty) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.local == "" {
+		k.local = name
+	}
+	return nil
+}
+
+// Lists are the revocation lists where they changed since the texts of a number.
+func (k *Keeper) Lists(since uint64, r *ListsResult) error {
+	k.listing.Lock()
+	defer k.listing.Unlock()
+	if k.reads.Lists != nil {
+		r.Texts = k.reads.Lists(time.Now(), since)
+	}
+	return nil
+}
+
+// Read reads one of the files that the worker needs again and may have no right
+// to.
+func (k *Keeper) Read(name string, r *ReadResult) error {
+	if k.reads.File == nil {
+		return fmt.Errorf("%s: %w", name, fs.ErrPermission)
+	}
+	var err error
+	if r.Text, err = k.reads.File(name); errors.Is(err, fs.ErrNotExist) {
+		r.Missing, err = true, nil
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package privsep
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"culvert/adapter"
+	"culvert/endpoint"
 	"culvert/hostnet"
 	"culvert/process"
 )
@@ -163,5 +165,57 @@ func TestKeeperGone(t *testing.T) {
 	near.Close()
 	if e := <-w.Events(); e != process.Exit {
 		t.Errorf("got %v", e)
+	}
+}
+
+// TestReads: a worker has read what its configuration names and no more, and
+// learns that a file is missing.
+func TestReads(t *testing.T) {
+	w, k, _ := pair(t, new(fakeHost))
+	if _, err := w.read("/etc/shadow"); err == nil {
+		t.Error("a file was read that nobody allowed")
+	}
+	if w.Lists(time.Now(), 0) != nil {
+		t.Error("there are lists that nobody reads")
+	}
+	k.reads = Reads{
+		Lists: func(_ time.Time, since uint64) *endpoint.ListTexts {
+			if since == 7 {
+				return nil
+			}
+			return &endpoint.ListTexts{Number: 7, Files: map[string][]byte{"/etc/vpn/crl.pem": []byte("list")}, Failed: map[string]string{"a": "b"}}
+		},
+		File: func(name string) ([]byte, error) {
+			if name != "/etc/vpn/ccd/anna" {
+				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+			}
+			return []byte("disable"), nil
+		},
+	}
+	if text, err := w.read("/etc/vpn/ccd/anna"); err != nil || string(text) != "disable" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := w.read("/etc/vpn/ccd/bert"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+	if lists := w.Lists(time.Now(), 0); lists == nil || lists.Number != 7 || string(lists.Files["/etc/vpn/crl.pem"]) != "list" || lists.Failed["a"] != "b" {
+		t.Errorf("%+v", lists)
+	}
+	if lists := w.Lists(time.Now(), 7); lists != nil {
+		t.Errorf("lists that did not change: %+v", lists)
+	}
+}
+
+// TestLocalOnce: the name of the socket to remove is the first one told, since
+// later ones may be whoever's who took the worker over.
+func TestLocalOnce(t *testing.T) {
+	w, k, _ := pair(t, new(fakeHost))
+	for _, name := range []string{"client-tun0", "other"} {
+		if err := w.Local(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if k.local != "client-tun0" {
+		t.Errorf("to remove: %q", k.local)
 	}
 }

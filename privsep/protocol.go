@@ -1,23 +1,29 @@
 // Package privsep divides a process that is to give up root (`user`, `group`,
 // `chroot`) in two. The worker carries the tunnel: it opens adapter and socket,
-// and gives up every right it does not need once the tunnel is up. Its keeper
-// stays root, listens to no network, and does the one thing that needs root for
-// as long as the tunnel lasts: to change addresses, routes and names of this
-// host when the worker asks, and to take that back when it ends in whatever
-// way.
+// and gives up every right it does not need before the first packet of a stranger
+// is read. Its keeper stays root, listens to no network, and does what needs root
+// for as long as the tunnel lasts: to change addresses, routes and names of this
+// host when the worker asks, and to take that back when it ends in whatever way;
+// and to read again what the configuration names and only root can read.
 //
 // So a worker taken over from the network has neither the right to configure
 // networks nor a file of root's to write to: the undo journals are root's, as
 // is resolv.conf. All it can ask for is another State of its own device.
 package privsep
 
-import "culvert/hostnet"
+import (
+	"culvert/endpoint"
+	"culvert/hostnet"
+)
 
-// mark in the environment tells a worker that it is one; descriptor 3 is then
-// its end of the socket to the keeper.
+// mark in the environment tells a worker that it is one; descriptors 3 and 4 are
+// then its ends of the sockets to the keeper.
 const mark = "CULVERT_WORKER"
 
-const socketFD = 3
+const (
+	socketFD = 3
+	loansFD  = 4 // see enlargeAll
+)
 
 // service is the name of the keeper's methods in net/rpc.
 const service = "Keeper"
@@ -32,6 +38,15 @@ type Result struct {
 	Partial  bool
 	Routes   int
 	Failures []Failure
+}
+
+// ListsResult are revocation lists; nil: they are as before.
+type ListsResult struct{ Texts *endpoint.ListTexts }
+
+// ReadResult is what a file holds, if it is there.
+type ReadResult struct {
+	Text    []byte
+	Missing bool
 }
 
 // Failure is hostnet.Failure with its cause in words.

@@ -9,4 +9,10 @@ import (
 	"culvert/process"
 )
 
-func socketPair() (net.Conn, *os.File, error) { return nil, nil, process.ErrUnsupported }
+// The kinds of socket pairs.
+const (
+	stream = iota
+	packets
+)
+
+func socketPair(int) (net.Conn, *os.File, error) { return nil, nil, process.ErrUnsupported }

@@ -8,10 +8,16 @@ import (
 	"syscall"
 )
 
-// socketPair makes two ends of a stream, the far one to be inherited.
-func socketPair() (near net.Conn, far *os.File, err error) {
+// The kinds of socket pairs.
+const (
+	stream  = syscall.SOCK_STREAM
+	packets = syscall.SOCK_DGRAM
+)
+
+// socketPair makes two ends, the far one to be inherited.
+func socketPair(kind int) (near net.Conn, far *os.File, err error) {
 	syscall.ForkLock.RLock()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, kind, 0)
 	if err == nil {
 		syscall.CloseOnExec(fds[0])
 		syscall.CloseOnExec(fds[1])

@@ -3,12 +3,15 @@ package privsep
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/rpc"
 	"os"
 	"sync"
+	"time"
 
 	"culvert/adapter"
+	"culvert/endpoint"
 	"culvert/hostnet"
 	"culvert/process"
 )
@@ -28,13 +31,28 @@ func Started() (w *Worker, err error) {
 	}
 	os.Unsetenv(mark)
 	process.IgnoreSignals()
-	file := os.NewFile(socketFD, "keeper")
+	conn, err := inherited(socketFD)
+	if err != nil {
+		return nil, err
+	}
+	loans, err := inherited(loansFD)
+	if err != nil {
+		return nil, err
+	}
+	w = newWorker(conn)
+	process.Lend.Read = w.read
+	borrow(loans)
+	return w, nil
+}
+
+func inherited(fd uintptr) (net.Conn, error) {
+	file := os.NewFile(fd, "keeper")
+	defer file.Close()
 	conn, err := net.FileConn(file)
-	file.Close()
 	if err != nil {
 		return nil, fmt.Errorf("the process that started this one is out of reach: %w", err)
 	}
-	return newWorker(conn), nil
+	return conn, nil
 }
 
 func newWorker(conn net.Conn) *Worker { return &Worker{rpc.NewClient(conn)} }
@@ -57,6 +75,31 @@ func (w *Worker) Events() <-chan process.Event {
 		}
 	}()
 	return events
+}
+
+// Lists are the revocation lists where they changed since the texts of a number.
+// See endpoint.ListSource.
+func (w *Worker) Lists(_ time.Time, since uint64) *endpoint.ListTexts {
+	var r ListsResult
+	if w.client.Call(service+".Lists", since, &r) != nil {
+		return nil
+	}
+	return r.Texts
+}
+
+// read has the keeper read a file.
+func (w *Worker) read(name string) ([]byte, error) {
+	var r ReadResult
+	err := w.client.Call(service+".Read", name, &r)
+	if err == nil && r.Missing {
+		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return r.Text, err
+}
+
+// Local tells this process's name for the command line.
+func (w *Worker) Local(name string) error {
+	return w.client.Call(service+".Local", name, &Empty{})
 }
 
 // Ready tells that the tunnel is up.

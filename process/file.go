@@ -17,7 +17,7 @@ type File struct {
 
 // OpenFile opens or makes a file that File.Replace will rewrite.
 func OpenFile(name string) (*File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := Create(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -52,13 +52,23 @@ func (f *pidFile) Move(name string) (err error) {
 		return nil
 	}
 	if name != "" {
-		if err := os.WriteFile(name, []byte(number()), 0o644); err != nil {
+		if err := writeNumber(name); err != nil {
 			return fmt.Errorf("writepid: %w", err)
 		}
 	}
 	before := f.name
 	f.name = name
 	return remove(before)
+}
+
+// writeNumber waits for no reader where the name is a pipe's.
+func writeNumber(name string) error {
+	f, err := Create(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|NonBlocking, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(number())
+	return errors.Join(err, f.Close())
 }
 
 // Remove removes the file, unless another process wrote its own number to it

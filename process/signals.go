@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"syscall"
 )
 
 // Event is what a signal asks for.
@@ -58,6 +59,15 @@ func pass(signals <-chan os.Signal, out chan<- Event, done <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// SurviveBrokenPipes has a write to a pipe that nobody reads any more fail, in
+// place of ending the process, until undo is called: a log's reader may go where
+// the tunnel is to stay. Programs that this process starts are left as they are.
+func SurviveBrokenPipes() (undo func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGPIPE)
+	return func() { signal.Stop(c) }
 }
 
 // IgnoreSignals leaves all of them to another process that passes them on.

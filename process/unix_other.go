@@ -28,3 +28,6 @@ const canReplaceOpen = false
 func detach(*exec.Cmd) {}
 
 func closeOnExec(int) {}
+
+// MayRun is true: nobody gives rights up here.
+func MayRun(string, Identity) bool { return true }

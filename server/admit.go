@@ -7,6 +7,7 @@ import (
 
 	"culvert/auth"
 	"culvert/endpoint"
+	"culvert/internal/printable"
 	"culvert/session"
 	"culvert/session/negotiate"
 	"culvert/tunnel"
@@ -26,6 +27,7 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	case session.Established:
 		s.established(c, e)
 	case session.Rekeyed:
+		s.rekeyed(c, now, e)
 		s.log.Info("Control Channel: "+endpoint.Describe(e.TLS), "client", c.name)
 		s.log.Info("keys renewed", "client", c.name, "key", e.Key)
 	case session.RekeyFailed:
@@ -48,7 +50,14 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 	c.greeted.Store(true)
 	c.name = s.certificateName(h)
 	c.certName = c.name
-	c.agent = negotiate.Printable(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
+	c.agent = printable.Name(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
+	if s.logins.checker != nil { // nobody else looks whether it is true
+		c.login.user = h.Username
+	}
+	if s.shows(c, now, h.TLS) {
+		return
+	}
+	c.introduce()
 	s.check(c, now, h, func(now time.Time, v auth.Verdict) {
 		if !v.OK {
 			s.refusedLogin(c, v)
@@ -173,6 +182,7 @@ func (s *Server) pushList(c *client, told negotiate.PeerInfo) []string {
 func (s *Server) established(c *client, e session.Established) {
 	c.cipher = e.Params.Cipher
 	c.MaxInner.Store(int32(endpoint.MaxInner(s.cfg, c.Path().Remote.Addr().Is6(), c.Session)))
+	c.introduce()
 	s.join(c)
 	for _, before := range s.table.establish(c, s.unique(c)) {
 		before.evict()

@@ -10,6 +10,7 @@ import (
 	"culvert/auth"
 	"culvert/config"
 	"culvert/endpoint"
+	"culvert/internal/printable"
 	"culvert/pki"
 	"culvert/session"
 	"culvert/session/negotiate"
@@ -245,15 +246,15 @@ func (s *Server) rejudge(c *client, now time.Time, key wire.KeyID, v auth.Verdic
 // refusedLogin logs a refusal: why, but never with what.
 func (s *Server) refusedLogin(c *client, v auth.Verdict) {
 	if v.Err != nil {
-		s.log.Error("a login could not be checked and is refused", "client", c.name, "user", negotiate.Printable(c.login.user), "error", v.Err)
+		s.log.Error("a login could not be checked and is refused", "client", c.name, "user", printable.Name(c.login.user), "error", v.Err)
 		return
 	}
 	reason := v.Reason
 	if negotiate.IsChallenge(reason) {
 		reason = "a challenge"
 	}
-	s.log.Warn("login refused", "client", c.name, "user", negotiate.Printable(c.login.user),
-		"address", c.Path().Remote, "reason", negotiate.Printable(reason))
+	s.log.Warn("login refused", "client", c.name, "user", printable.Name(c.login.user),
+		"address", c.Path().Remote, "reason", printable.Name(reason))
 }
 
 // certificateName is what a client's certificate calls it, "UNDEF" without one.

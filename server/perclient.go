@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"culvert/config"
+	"culvert/process"
 )
 
 // anyClient is the file of client-config-dir for clients without their own.
@@ -59,7 +59,7 @@ func (s *Server) perClientFile(name string) (path string, text []byte, err error
 	err = fs.ErrNotExist
 	for _, n := range names {
 		path = filepath.Join(dir, n)
-		if text, err = os.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
+		if text, err = process.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
 			return path, text, err
 		}
 	}

@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"time"
 
 	"culvert/config"
@@ -23,7 +22,7 @@ func (s *Server) loadPool() {
 		return
 	}
 	defer s.openPool()
-	text, err := os.ReadFile(s.cfg.PoolPersist)
+	text, err := process.ReadFile(s.cfg.PoolPersist)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}

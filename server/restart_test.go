@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,33 @@ func TestClients(t *testing.T) {
 		if got.Name != "anna" || got.IPv4 != c.inner() || !got.IPv6.IsValid() || got.Cipher != "AES-256-GCM" ||
 			got.Remote.Addr().String() == "" || got.BytesIn == 0 || got.BytesOut == 0 || time.Since(got.Since) > time.Minute {
 			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// TestConnectingClientIsListed, and what is known of it, before it is in and then.
+func TestConnectingClientIsListed(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: 100 * time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("")
+		c := w.dial("anna", "")
+		w.until(2*time.Second, "listed", func() bool { return len(s.Everybody()) == 1 })
+		got := s.Everybody()[0]
+		if !got.Connecting || got.Name != "UNDEF" || got.Serial != "" || len(s.Server.Clients()) != 0 {
+			t.Errorf("%+v", got)
+		}
+		if text := string(s.Status(2)); !strings.Contains(text, "CLIENT_LIST,UNDEF,"+got.Remote.String()+",") {
+			t.Error(text)
+		}
+		c.up(5 * time.Second)
+		time.Sleep(time.Second)
+		heard := time.Now()
+		exchange(t, s, c)
+		list := s.Everybody()
+		if len(list) != 1 || list[0].Connecting || list[0].Name != "anna" || len(list[0].Serial) < 20 || list[0].LastHeard.Before(heard) {
+			t.Errorf("%+v", list)
+		}
+		if p := c.Server(); p.Session.CipherName() != "AES-256-GCM" || p.Session.LastReceived().Before(heard) {
+			t.Errorf("the client's: cipher %q, heard %v", p.Session.CipherName(), p.Session.LastReceived())
 		}
 	})
 }

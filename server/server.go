@@ -37,8 +37,14 @@ type Options struct {
 	Listen func(link.Options) (link.Link, error)
 	// Ask asks for the private key's password; nil: nobody can be asked.
 	Ask endpoint.Ask
+	// Lists is where revocation lists are read from again; nil: from the files
+	// that the configuration names.
+	Lists endpoint.ListSource
 	// Forward makes the host a router that masquerades for the clients.
 	Forward bool
+	// Opened, if not nil, is called when all is open that takes rights, and before
+	// the first packet of a stranger is read. An error ends the server.
+	Opened func() error
 	// Ready is called when clients can connect.
 	Ready func(*Server)
 }
@@ -53,6 +59,7 @@ type Server struct {
 	table   *table
 	armour  wrap.Armour
 	greeter *session.Greeter
+	trust   *endpoint.Trust
 	session session.Config
 	logins  logins
 	// showTLS makes the TLS settings for one peer (tls-verify); nil: all
@@ -97,7 +104,10 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if s.armour, err = endpoint.Armour(c); err != nil {
 		return nil, err
 	}
-	if s.session, err = endpoint.Session(c, true, func(text string) { o.Log.Warn(text) }); err != nil {
+	if s.trust, err = endpoint.NewTrust(c, func(text string) { o.Log.Warn(text) }, o.Lists); err != nil {
+		return nil, err
+	}
+	if s.session, err = s.trust.Session(c, true); err != nil {
 		return nil, err
 	}
 	if s.logins, err = newLogins(c); err != nil {
@@ -111,7 +121,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 	}}
 	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
 	s.moves.Interval = time.Second
-	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter }}
+	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter },
+		OnPath: tunnel.LogPaths(s.log)}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
@@ -141,10 +152,16 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
+	defer s.keepStatus()()
+	if s.opts.Opened != nil {
+		if err := s.opts.Opened(); err != nil {
+			return err
+		}
+	}
 	failed := make(chan error, 1+len(s.links)+len(s.listeners))
 	go func() { failed <- s.road.Outbound(s.adapter) }()
 	s.serve(ctx, failed)
-	defer s.keepStatus()()
+	defer s.keepLists(ctx)()
 	defer s.keepLAN(ctx)()
 	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
@@ -213,19 +230,25 @@ func (s *Server) state(ctx context.Context) hostnet.State {
 	}
 	if s.lan != nil {
 		state.Routes = append(state.Routes, s.lan.routes()...)
-		state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
+		state.Forward = s.forward()
 		return state
 	}
 	if !s.opts.Forward || s.layout.bridged {
 		return state
 	}
-	state.Forward = &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid()}
+	state.Forward = s.forward()
 	for _, p := range []netip.Prefix{s.layout.network, s.layout.network6} {
 		if p.IsValid() {
 			state.Forward.Masquerade = append(state.Forward.Masquerade, p)
 		}
 	}
 	return state
+}
+
+// forward makes this host a router, which leads from client to client only with
+// `client-to-client`, as where it is none.
+func (s *Server) forward() *hostnet.Forward {
+	return &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid(), Apart: !s.cfg.ClientToClient}
 }
 
 // routes are those of `route`. One of a name that cannot be resolved is left

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/process"
 	"culvert/session/wire"
 )
 
@@ -102,8 +105,17 @@ func (s *share) note(there net.Conn, c *stream) (remove func()) {
 		return func() {}
 	}
 	name := filepath.Join(s.dir, there.LocalAddr().String())
-	if err := os.WriteFile(name, []byte(c.RemoteAddr().String()+"\n"), 0o644); err != nil {
+	if err := noteConnection(name, c); err != nil {
 		s.log.Warn("port-share: the file about a connection cannot be written", "error", err)
 	}
 	return func() { os.Remove(name) }
+}
+
+func noteConnection(name string, c *stream) error {
+	f, err := process.Create(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, c.RemoteAddr())
+	return errors.Join(err, f.Close())
 }

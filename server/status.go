@@ -20,12 +20,16 @@ import (
 type ClientStatus struct {
 	ID             uint64 // its number on this server, which no other client has had
 	PeerID         wire.PeerID
-	Name           string
+	Connecting     bool   // it is not in yet; it has neither peer-id, addresses nor cipher
+	Name           string // "UNDEF" before it has said
+	Username       string // "" without
+	Serial         string // of its certificate, in hex; "" without
 	Agent          string // version and platform
 	Remote         netip.AddrPort
 	IPv4, IPv6     netip.Addr // not valid: none
 	Cipher         string
-	Since, LastRef time.Time // connected; a packet seen, as exact as snapshots are frequent
+	Since, LastRef time.Time // it came; a packet seen, as exact as snapshots are frequent
+	LastHeard      time.Time // the last authentic packet from it, of either channel
 	// BytesIn and BytesOut are the bytes received from and sent to the client
 	// in packets of the data channel, their framing included.
 	BytesIn, BytesOut uint64
@@ -71,16 +75,21 @@ func (s *Server) Clients() []ClientStatus {
 		}
 		list = append(list, status)
 	}
-	slices.SortFunc(list, func(a, b ClientStatus) int { return cmp.Compare(a.ID, b.ID) })
+	sortClients(list)
 	return list
 }
 
+func sortClients(list []ClientStatus) {
+	slices.SortFunc(list, func(a, b ClientStatus) int { return cmp.Compare(a.ID, b.ID) })
+}
+
 func (c *client) status(now time.Time) ClientStatus {
+	w := c.who.Load()
 	in, out := c.Counters.InPackets.Load(), c.Counters.OutPackets.Load()
 	return ClientStatus{
-		ID: c.number, PeerID: c.id, Name: c.name, Agent: c.agent, Remote: c.Path().Remote,
+		ID: c.number, PeerID: c.id, Name: w.name, Username: w.user, Serial: w.serial, Agent: w.agent, Remote: c.Path().Remote,
 		IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher,
-		Since: c.since, LastRef: c.usage.seen(now, c.since, in+out),
+		Since: c.since, LastRef: c.usage.seen(now, c.since, in+out), LastHeard: c.Session.LastReceived(),
 		BytesIn: c.Counters.LinkIn.Load(), BytesOut: c.Counters.LinkOut.Load(),
 	}
 }
@@ -88,7 +97,7 @@ func (c *client) status(now time.Time) ClientStatus {
 // Status is the state of the server in one of OpenVPN's formats (man page,
 // --status-version): 1, 2 or 3.
 func (s *Server) Status(version int) []byte {
-	return formatStatus(time.Now(), version, s.Clients())
+	return formatStatus(time.Now(), version, s.Everybody())
 }
 
 // keepStatus writes the status file now, as often as `status` says, and, by
@@ -164,7 +173,7 @@ func (t *statusTable) version2(now time.Time, clients []ClientStatus) {
 	t.line(append([]string{"HEADER", "CLIENT_LIST"}, clientColumns...)...)
 	for _, c := range clients {
 		t.line("CLIENT_LIST", c.Name, realAddress(c.Remote), address(c.IPv4), address(c.IPv6), number(c.BytesIn), number(c.BytesOut),
-			clock(c.Since), unix(c.Since), nameless, number(c.ID), strconv.Itoa(int(c.PeerID)), c.Cipher)
+			clock(c.Since), unix(c.Since), cmp.Or(c.Username, nameless), number(c.ID), strconv.Itoa(int(c.PeerID)), c.Cipher)
 	}
 	t.line(append([]string{"HEADER", "ROUTING_TABLE"}, routeColumns...)...)
 	t.routes(clients, func(fields []string) { t.line(append([]string{"ROUTING_TABLE"}, fields...)...) })

@@ -46,6 +46,30 @@ func withoutTitle(text string) string {
 	return text
 }
 
+// TestStatusOfUsers: as OpenVPN 2.6.14 wrote of one client that is in with user
+// name "fast", and two that connect, of which one has said who it is. Their peer-id
+// and cipher are none yet; OpenVPN has numbers of its own there, and BF-CBC.
+func TestStatusOfUsers(t *testing.T) {
+	clients := []ClientStatus{
+		{ID: 0, Name: "lap", Username: "fast", Remote: netip.MustParseAddrPort("127.0.0.1:50201"), IPv4: netip.MustParseAddr("10.8.2.2"),
+			Cipher: "AES-256-GCM", Since: moment, LastRef: moment, BytesIn: 1910, BytesOut: 2024},
+		{ID: 1, Connecting: true, PeerID: 16777215, Name: "ph", Username: "slow", Remote: netip.MustParseAddrPort("127.0.0.1:39565"), Since: moment},
+		{ID: 2, Connecting: true, PeerID: 16777215, Name: "UNDEF", Remote: netip.MustParseAddrPort("127.0.0.1:57024"), Since: moment},
+	}
+	for version, want := range map[int]string{
+		1: "lap,127.0.0.1:50201,1910,2024,2026-11-23 02:02:27\nph,127.0.0.1:39565,0,0,2026-11-23 02:02:27\nUNDEF,127.0.0.1:57024,0,0,2026-11-23 02:02:27\n" +
+			"ROUTING TABLE\nVirtual Address,Common Name,Real Address,Last Ref\n10.8.2.2,lap,127.0.0.1:50201,2026-11-23 02:02:27\nGLOBAL",
+		2: "CLIENT_LIST,lap,127.0.0.1:50201,10.8.2.2,,1910,2024,2026-11-23 02:02:27,1795399347,fast,0,0,AES-256-GCM\n" +
+			"CLIENT_LIST,ph,127.0.0.1:39565,,,0,0,2026-11-23 02:02:27,1795399347,slow,1,16777215,\n" +
+			"CLIENT_LIST,UNDEF,127.0.0.1:57024,,,0,0,2026-11-23 02:02:27,1795399347,UNDEF,2,16777215,\nHEADER",
+		3: "CLIENT_LIST\tph\t127.0.0.1:39565\t\t\t0\t0\t2026-11-23 02:02:27\t1795399347\tslow\t1\t16777215\t\n",
+	} {
+		if got := string(formatStatus(moment, version, clients)); !strings.Contains(got, want) {
+			t.Errorf("version %d: got\n%s\nwant\n%s", version, got, want)
+		}
+	}
+}
+
 // TestStatusForgery: a name cannot become two fields or lines.
 func TestStatusForgery(t *testing.T) {
 	c := referenceClients()

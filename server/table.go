@@ -24,16 +24,18 @@ type client struct {
 	id   wire.PeerID
 	name string // common name, or user name
 	// certName is the certificate's name, "UNDEF" without one.
-	certName string
-	login    login
-	lease    *Lease // nil until it is let in; id is its own as long
-	agent    string // the client's version and platform
+	certName  string
+	presented presented
+	login     login
+	lease     *Lease // nil until it is let in; id is its own as long
+	agent     string // the client's version and platform
 
 	number uint64 // no other client of this server has had it
 	since  time.Time
 	cipher string // of its data channel
 	usage  usage
 	shown  atomic.Pointer[string] // a copy of name, once it is in
+	who    atomic.Pointer[who]    // nil before it has said
 
 	station *station // on the segment of proxy-lan, with DHCP; else nil
 

@@ -5,10 +5,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/term"
 
 	"culvert/endpoint"
+	"culvert/internal/printable"
 )
 
 // AskTerminal asks the user at the terminal.
@@ -17,13 +19,36 @@ func AskTerminal(question string, echo bool) (string, error) {
 	if !term.IsTerminal(stdin) {
 		return "", fmt.Errorf("%q: %w, since there is no terminal; put the answer in a file and name it: auth-user-pass FILE, askpass FILE", strings.TrimSpace(question), endpoint.ErrNobody)
 	}
-	fmt.Fprint(os.Stderr, question)
+	fmt.Fprint(os.Stderr, printable.Lines(question))
 	if echo {
 		return readLine(os.Stdin)
 	}
-	secret, err := term.ReadPassword(stdin)
+	secret, err := readSecret(stdin)
 	fmt.Fprintln(os.Stderr)
 	return string(secret), err
+}
+
+// hidden is the terminal's state from before a password is asked for, which is
+// not shown; nil while none is.
+var hidden atomic.Pointer[term.State]
+
+// readSecret is term.ReadPassword, which showTyping can undo meanwhile.
+func readSecret(stdin int) ([]byte, error) {
+	state, err := term.GetState(stdin)
+	if err != nil {
+		return nil, err
+	}
+	hidden.Store(state)
+	defer hidden.Store(nil)
+	return term.ReadPassword(stdin)
+}
+
+// showTyping leaves the terminal as it was, for a process that ends while a
+// password is asked for.
+func showTyping() {
+	if state := hidden.Swap(nil); state != nil {
+		_ = term.Restore(int(os.Stdin.Fd()), state)
+	}
 }
 
 // readLine takes no more than one line from r.

@@ -7,10 +7,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"culvert/adapter"
@@ -37,6 +35,15 @@ type Options struct {
 	// Name is the process's for the local interface; "" for its role and
 	// adapter's.
 	Name string
+	// Stranger is the file of a configuration that may be a stranger's; "" where
+	// whoever wrote it could as well start programs here.
+	Stranger string
+	// AllowScripts allows a stranger's configuration what it would otherwise be
+	// asked about.
+	AllowScripts bool
+	// Unprivileged gives up root's rights where the configuration does not say
+	// as whom to go on.
+	Unprivileged bool
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is said when clients can connect: how to make one.
@@ -67,8 +74,10 @@ type life struct {
 	log  *log
 	// failed ends the present service for a reason of its own.
 	failed context.CancelCauseFunc
-	enter  sync.Once
 	local  local
+	config atomic.Pointer[config.Config] // that was read last, of a keeper
+	// allowed are the lines that the user allows a stranger's configuration.
+	allowed []string
 	// pidFile is where this process's number goes (`writepid`); never nil but
 	// in a worker.
 	pidFile atomic.Pointer[string]
@@ -78,9 +87,21 @@ type life struct {
 // process: in the background, with less rights. The error is in its log, too,
 // where that is not the standard error output.
 func Run(ctx context.Context, load func() (*config.Config, error), o Options) error {
-	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
+	defer process.SurviveBrokenPipes()()
+	defer showTyping()
 	l := &life{Self: thisProcess(ctx), Options: o, load: load}
-	c, err := load()
+	c, err := await(ctx, load)
+	stays := ""
+	if err == nil {
+		stays = o.chooseUser(c)
+	}
+	if ctx.Err() != nil {
+		return errors.New("stopped by a signal, while the configuration was being read")
+	}
+	if err == nil {
+		err = l.consent(ctx, c, AskTerminal)
+	}
+	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
 	var jail process.Jail
 	if err == nil {
 		jail, err = giveUp(c)
@@ -91,7 +112,7 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 	case c.Daemon && !l.background.Yes() && l.worker == nil:
 		return process.Daemonize()
 	default:
-		err = l.inJail(ctx, c, jail)
+		err = l.inJail(ctx, c, jail, stays)
 	}
 	if err != nil {
 		l.lastWords(c, err)
@@ -101,13 +122,15 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 
 // inJail opens the log, and divides the process in two where rights are to be
 // given up.
-func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) (err error) {
-	if l.log, err = newLog(c, l.worker != nil); err != nil {
-		return err
-	}
+func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail, stays string) (err error) {
+	l.log = newLog(c, l.worker != nil)
 	if l.worker != nil {
 		return l.serve(ctx, c, jail)
 	}
+	if stays != "" {
+		l.log.Warn(stays)
+	}
+	l.programs(c)
 	if err := process.CheckPIDFile(c.WritePID); err != nil {
 		return err
 	}
@@ -118,6 +141,7 @@ func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail) 
 		}
 	}()
 	if !jail.Empty() && process.Privileged() {
+		l.config.Store(c)
 		return l.keep()
 	}
 	if !jail.Empty() {
@@ -133,6 +157,7 @@ func (l *life) keep() error {
 		Apply: adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
 		Check: func() error { _, err := l.reload(); return err },
 		Ready: l.isUp,
+		Reads: func() privsep.Reads { return reads(l.config.Load()) }, Forget: l.forget,
 	})
 }
 
@@ -140,10 +165,14 @@ func (l *life) keep() error {
 func (l *life) reload() (*config.Config, error) {
 	c, err := l.load()
 	if err == nil {
+		err = l.stillAllowed(c)
+	}
+	if err == nil {
 		err = process.CheckPIDFile(c.WritePID)
 	}
 	if err == nil {
 		l.pidFile.Store(&c.WritePID)
+		l.config.Store(c)
 	}
 	return c, err
 }
@@ -161,59 +190,6 @@ func (l *life) serve(ctx context.Context, c *config.Config, jail process.Jail) e
 		c = next
 	}
 	return nil
-}
-
-// once runs one configuration, and returns the next if a reload ended it.
-func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, events <-chan process.Event) (next *config.Config, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	l.failed = cancel
-	s, stop, err := l.open(c, jail)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	defer l.local.close()
-	done, obeyed := make(chan struct{}), make(chan *config.Config)
-	go func() { obeyed <- l.obey(events, done, s, c) }()
-	err = s.Run(ctx)
-	close(done)
-	next = <-obeyed
-	if cause := context.Cause(ctx); err == nil && cause != nil && cause != context.Canceled {
-		err = cause
-	}
-	return next, err
-}
-
-// obey does what signals ask for until done, and returns the configuration to
-// go on with.
-func (l *life) obey(events <-chan process.Event, done <-chan struct{}, s tunnel, c *config.Config) (next *config.Config) {
-	for {
-		select {
-		case <-done:
-			return next
-		case e := <-events:
-			switch e {
-			case process.Exit:
-				l.log.Info("stopping (SIGINT or SIGTERM)")
-				next = nil
-				l.failed(context.Canceled)
-			case process.Restart:
-				s.Restart()
-			case process.Status:
-				l.log.lines(statusOf(s, c.StatusVersion))
-			case process.Reload:
-				fresh, err := l.reload()
-				if err != nil {
-					l.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
-					continue
-				}
-				l.log.Info("starting over with the configuration as it is now (SIGHUP)")
-				next = fresh
-				l.failed(context.Canceled)
-			}
-		}
-	}
 }
 
 func statusOf(s tunnel, version int) []byte {
@@ -242,12 +218,14 @@ func (l *life) open(c *config.Config, jail process.Jail) (s tunnel, stop func(),
 }
 
 // kernel opens a device, whose host the keeper changes if there is one.
-func (l *life) kernel(c *config.Config) adapter.Opener {
+func (l *life) kernel(c *config.Config) adapter.Opener { return adapter.Kernel(l.deviceOptions(c)) }
+
+func (l *life) deviceOptions(c *config.Config) adapter.Options {
 	o := adapter.Options{Log: l.log.Logger, StateDir: l.StateDir, Node: c.DevNode, Kind: endpoint.Kind(c), Queues: endpoint.Queues(c), Profile: endpoint.Profile(c)}
 	if l.worker != nil {
 		o.Apply = l.worker.Apply
 	}
-	return adapter.Kernel(o)
+	return o
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
@@ -256,14 +234,18 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	var s *server.Server
 	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
-	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Opened: l.opened(jail)}
+	if l.worker != nil && c.Chroot == "" {
+		o.Lists = l.worker.Lists
+	}
+	o.Ready = func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
 			l.log.Info(l.Invite)
 		}
-		l.up(jail)
 		l.tell()
-	}})
+	}
+	s, err := server.New(c, o)
 	return s, err
 }
 
@@ -281,11 +263,18 @@ func (l *life) describe(s *server.Server) {
 
 func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
 	var cl *client.Client
-	open := l.watched(c, l.adapter(c, nil), func() tunnel { return cl })
-	cl, err = client.New(c, client.Options{Log: l.log.Logger, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Ready: func(*client.Client) { l.up(jail) }})
+	open, show, err := l.clientAdapter(c, func() tunnel { return cl })
 	if err != nil {
 		return nil, nil, err
 	}
+	o := client.Options{Log: l.log.Logger, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Opened: l.opened(jail)}
+	if c.Chroot != "" {
+		o.Opened, o.Ready = nil, l.whenUp(jail)
+	}
+	if cl, err = client.New(c, o); err != nil {
+		return nil, nil, err
+	}
+	show()
 	stop, err = l.offer(cl)
 	return cl, stop, err
 }
@@ -294,7 +283,7 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
 	var h *p2p.Host
 	open := l.watched(c, l.adapter(c, nil), func() tunnel { return h })
-	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Ready: func(*p2p.Host) { l.up(jail) }})
+	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Opened: l.opened(jail)})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -336,20 +325,6 @@ func (l *life) offer(d proxy.Dialer) (stop func(), err error) {
 	}
 	l.tell()
 	return stop, nil
-}
-
-// up gives up rights when the tunnel is up for the first time.
-func (l *life) up(jail process.Jail) {
-	if jail.Empty() {
-		return
-	}
-	l.enter.Do(func() {
-		if err := jail.Enter(); err != nil {
-			l.failed(fmt.Errorf("giving up root's rights: %w", err))
-			return
-		}
-		l.log.Info("root's rights are given up", "user", jail.Identity.UID, "group", jail.Identity.GID, "chroot", jail.Chroot)
-	})
 }
 
 // lines logs a text, whatever `verb` is.

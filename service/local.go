@@ -46,19 +46,27 @@ func (l *life) serveLocal(c *config.Config, s tunnel, adapter string) {
 	if l.local.stop != nil {
 		return
 	}
-	dir, name := l.StateDir, l.Name
-	if dir == "" {
-		dir = manage.DefaultDir()
-	}
+	name := l.Name
 	if name == "" {
 		name = role(s) + "-" + adapter
 	}
-	stop, err := manage.Serve(dir, name, handler(c, s, adapter))
+	stop, err := manage.Serve(l.localDir(), name, handler(c, s, adapter))
+	if err == nil && l.worker != nil {
+		err = l.worker.Local(name)
+	}
 	if err != nil {
 		l.log.Warn("culvert status, trace and capture will not find this process; --name gives it a name of its own", "name", name, "error", err)
 		stop = func() {}
 	}
 	l.local.stop = stop
+}
+
+// localDir is where the sockets are.
+func (l *life) localDir() string {
+	if l.StateDir != "" {
+		return l.StateDir
+	}
+	return manage.DefaultDir()
 }
 
 func (l *local) close() {
@@ -88,6 +96,9 @@ func handler(c *config.Config, s tunnel, adapter string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+manage.StatusPath, func(w http.ResponseWriter, r *http.Request) {
 		status := manage.Status{Role: role(s), Adapter: adapter, Since: began, Drops: s.Road().Counters.Snapshot(), Peers: peers(s)}
+		if s, ok := s.(*server.Server); ok {
+			status.Lists = s.Lists()
+		}
 		if n := s.Adapter().Overflow(); n > 0 {
 			status.Drops[tuntap.QueueFull] = n
 		}
@@ -108,8 +119,8 @@ func handler(c *config.Config, s tunnel, adapter string) http.Handler {
 func peers(s tunnel) (list []manage.Peer) {
 	switch s := s.(type) {
 	case *server.Server:
-		for _, c := range s.Clients() {
-			list = append(list, manage.Peer{Name: c.Name, PeerID: &c.PeerID, Remote: c.Remote.String(), IPv4: c.IPv4, IPv6: c.IPv6, Since: c.Since, BytesIn: c.BytesIn, BytesOut: c.BytesOut})
+		for _, c := range s.Everybody() {
+			list = append(list, clientPeer(c))
 		}
 	case *client.Client:
 		list = appendPeer(list, s.Server())
@@ -119,9 +130,23 @@ func peers(s tunnel) (list []manage.Peer) {
 	return list
 }
 
+func clientPeer(c server.ClientStatus) manage.Peer {
+	p := manage.Peer{
+		Name: c.Name, User: c.Username, Connecting: c.Connecting, Remote: c.Remote.String(), IPv4: c.IPv4, IPv6: c.IPv6,
+		Cipher: c.Cipher, Serial: c.Serial, Since: c.Since, LastHeard: c.LastHeard, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
+	}
+	if !c.Connecting {
+		p.PeerID = &c.PeerID
+	}
+	return p
+}
+
 func appendPeer(list []manage.Peer, p *road.Peer) []manage.Peer {
 	if p == nil {
 		return list
 	}
-	return append(list, manage.Peer{Name: p.Name(), Remote: p.Path().Remote.String(), BytesIn: p.Counters.LinkIn.Load(), BytesOut: p.Counters.LinkOut.Load()})
+	return append(list, manage.Peer{
+		Name: p.Name(), Remote: p.Path().Remote.String(), Cipher: p.Session.CipherName(), LastHeard: p.Session.LastReceived(),
+		BytesIn: p.Counters.LinkIn.Load(), BytesOut: p.Counters.LinkOut.Load(),
+	})
 }

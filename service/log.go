@@ -1,7 +1,6 @@
 package service
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -10,10 +9,11 @@ import (
 	"time"
 
 	"github.com/lmittmann/tint"
-	"golang.org/x/term"
 
 	"culvert/config"
 	"culvert/internal/mute"
+	"culvert/internal/printable"
+	"culvert/process"
 )
 
 // log is where a process writes what happens. `log` and `daemon` decide where
@@ -30,45 +30,60 @@ type log struct {
 // logger for `daemon` and `syslog`, or to the terminal, as much as `verb` asks
 // for. A file also gets what a crash of this program prints. A worker appends to
 // what its keeper began.
-func newLog(c *config.Config, worker bool) (*log, error) {
+func newLog(c *config.Config, worker bool) *log {
 	l := &log{level: new(slog.LevelVar)}
 	l.level.Set(level(c.Verb))
-	h, err := l.handler(c, worker)
-	if err != nil {
-		return nil, fmt.Errorf("log: %w", err)
-	}
-	l.Logger = slog.New(mute.New(h, c.Mute))
-	return l, nil
+	l.Logger = slog.New(mute.New(l.handler(c, worker), c.Mute))
+	return l
 }
 
-func (l *log) handler(c *config.Config, worker bool) (slog.Handler, error) {
-	switch {
-	case c.Log != "":
-		mode := os.O_APPEND
-		if !c.LogAppend && !worker {
-			mode |= os.O_TRUNC
-		}
-		f, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|mode, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		if err := debug.SetCrashOutput(f, debug.CrashOptions{}); err != nil {
-			return nil, err
-		}
-		h := l.text(c, f, false)
-		l.alone = slog.New(h)
-		return h, nil
-	case c.Syslog != "":
-		h, err := newSyslog(c.Syslog, l.level)
-		if err == nil {
-			l.alone = slog.New(h)
-			return h, nil
-		}
-		h = l.text(c, os.Stderr, false)
-		slog.New(h).Warn("the system has no logger; name a file with `log`", "error", err)
-		return h, nil
+// handler is that of the file, if one is named. Where it cannot be written, the
+// log goes where it would without one, as with OpenVPN.
+func (l *log) handler(c *config.Config, worker bool) slog.Handler {
+	if c.Log == "" {
+		return l.unfiled(c)
 	}
-	return l.terminal(c), nil
+	f, err := openLog(c, worker)
+	if err != nil {
+		h := l.unfiled(c)
+		slog.New(h).Warn("the log file cannot be written, so the log goes here; name a file in a directory that is there", "error", err)
+		return h
+	}
+	h := l.text(c, f, false)
+	l.alone = slog.New(h)
+	return h
+}
+
+func openLog(c *config.Config, worker bool) (*os.File, error) {
+	mode := os.O_APPEND
+	if !c.LogAppend && !worker {
+		mode |= os.O_TRUNC
+	}
+	f, err := process.Create(c.Log, os.O_WRONLY|os.O_CREATE|mode|process.NonBlocking, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := debug.SetCrashOutput(f, debug.CrashOptions{}); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// unfiled is the system's logger, or the standard error output.
+func (l *log) unfiled(c *config.Config) slog.Handler {
+	if c.Syslog == "" {
+		return l.terminal(c)
+	}
+	h, err := newSyslog(c.Syslog, l.level)
+	if err == nil {
+		h = printable.NewHandler(h)
+		l.alone = slog.New(h)
+		return h
+	}
+	h = l.text(c, os.Stderr, false)
+	slog.New(h).Warn("the system has no logger; name a file with `log`", "error", err)
+	return h
 }
 
 func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
@@ -81,11 +96,11 @@ func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
 			return a
 		}
 	}
-	return tint.NewTextHandler(w, o)
+	return printable.NewHandler(tint.NewTextHandler(w, o))
 }
 
 func (l *log) terminal(c *config.Config) slog.Handler {
-	return l.text(c, os.Stderr, term.IsTerminal(int(os.Stderr.Fd())))
+	return l.text(c, os.Stderr, process.Colors(os.Stderr))
 }
 
 // TerminalLog is the log of a process without a configuration.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -27,10 +28,7 @@ func TestLogOfFile(t *testing.T) {
 		"a logger adds times": {config.Config{Verb: 1, SuppressTimestamps: true}, `^INF connected\nWRN odd\nERR error\n$`},
 	} {
 		c.config.Log = filepath.Join(t.TempDir(), "log")
-		l, err := newLog(&c.config, false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := newLog(&c.config, false)
 		for _, m := range []struct {
 			level slog.Level
 			text  string
@@ -40,6 +38,25 @@ func TestLogOfFile(t *testing.T) {
 		text, err := os.ReadFile(c.config.Log)
 		if err != nil || !regexp.MustCompile(c.want).Match(text) {
 			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}
+
+// TestLogThatCannotBeWritten goes where it would without a file, and says so.
+func TestLogThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	for what, name := range map[string]string{"a directory is missing": filepath.Join(dir, "none", "log"), "it is one": dir} {
+		screen, err := os.Create(filepath.Join(dir, "screen"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stderr := os.Stderr
+		os.Stderr = screen
+		newLog(&config.Config{Log: name, Verb: 1}, false).Info("connected")
+		os.Stderr = stderr
+		text, err := os.ReadFile(screen.Name())
+		if want := regexp.MustCompile(`(?s)WRN the log file cannot be written.*` + regexp.QuoteMeta(name) + `.*INF connected`); err != nil || !want.Match(text) {
+			t.Errorf("%s: %v\n%s", what, err, text)
 		}
 	}
 }
@@ -76,9 +93,7 @@ const crashLog = "CULVERT_TEST_CRASH_LOG"
 // TestCrashIsLogged: a file's log has what a crash prints.
 func TestCrashIsLogged(t *testing.T) {
 	if name := os.Getenv(crashLog); name != "" {
-		if _, err := newLog(&config.Config{Log: name}, false); err != nil {
-			t.Fatal(err)
-		}
+		newLog(&config.Config{Log: name}, false)
 		go panic("a fault of the program")
 		select {}
 	}
@@ -88,5 +103,39 @@ func TestCrashIsLogged(t *testing.T) {
 	err := c.Run()
 	if text, _ := os.ReadFile(name); err == nil || !strings.Contains(string(text), "panic: a fault of the program") {
 		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestStrangersTextIsOneLine: whatever a stranger named goes to the log as part
+// of one line, without escape sequences.
+func TestStrangersTextIsOneLine(t *testing.T) {
+	c := &config.Config{Verb: 3, Log: filepath.Join(t.TempDir(), "log"), SuppressTimestamps: true}
+	l := newLog(c, false)
+	evil := "x\nERR forged \x1b[2J\u009b31m\u202e"
+	l.Info("SOCKS: lookup "+evil, "name", evil)
+	l.With("client", evil).Warn("refused", "error", errors.New(evil))
+	l.alone.Error(evil)
+	text, err := os.ReadFile(c.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), "\n") != 3 || strings.ContainsAny(string(text), "\x1b\u009b\u202e") {
+		t.Errorf("%q", text)
+	}
+}
+
+// TestEchoIsPrintable: what a server has a client show cannot drive the terminal,
+// nor begin a line of its own.
+func TestEchoIsPrintable(t *testing.T) {
+	_, notes, err := config.ParsePushed(new(config.Config), []string{"echo \"hello\x1b]0;owned\a\r\n2026-01-01 00:00:00 INF all is well\u202e\""})
+	if err != nil || len(notes) != 1 {
+		t.Fatal(notes, err)
+	}
+	name := filepath.Join(t.TempDir(), "log")
+	l := newLog(&config.Config{Log: name, Verb: 3}, false)
+	l.notes(&config.Config{Verb: 3, Notes: notes})
+	text, _ := os.ReadFile(name)
+	if !strings.Contains(string(text), "hello") || strings.Count(string(text), "\n") != 1 || strings.ContainsAny(string(text), "\x1b\a\r\u202e") {
+		t.Errorf("log: %q", text)
 	}
 }

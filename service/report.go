@@ -46,11 +46,11 @@ func (l *life) lastWords(c *config.Config, err error) {
 	if l.worker != nil {
 		return
 	}
+	if l.log == nil && l.Stranger != "" && !l.AllowScripts {
+		return // its log may be what the user would not have written
+	}
 	if l.log == nil {
-		var none error
-		if l.log, none = newLog(c, false); none != nil {
-			return
-		}
+		l.log = newLog(c, false)
 	}
 	l.log.lastWords(err)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"culvert/config"
+	"culvert/internal/printable"
 	"culvert/privsep"
 	"culvert/process"
 )
@@ -50,7 +51,7 @@ func (me Self) Failed(err error) {
 		me.worker.Failed(err)
 		return
 	}
-	fmt.Fprintln(os.Stderr, "culvert:", err)
+	fmt.Fprintln(os.Stderr, "culvert:", printable.Lines(err.Error()))
 	me.background.Report(err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"time"
 
+	"culvert/internal/printable"
 	"culvert/session/negotiate"
 	"culvert/session/wire"
 )
@@ -54,6 +55,7 @@ type ChallengeAnswered struct{ Response string }
 type Pushed struct {
 	Options []string
 	Params  negotiate.Params
+	Ignored []string // what was pushed of Params in a way that makes no sense
 }
 
 // Established says that data can pass.
@@ -103,7 +105,7 @@ type AuthFailedError struct{ negotiate.Restart }
 func (e *AuthFailedError) Error() string {
 	text := "the server refused the login (AUTH_FAILED)"
 	if e.Reason != "" {
-		text += ": " + negotiate.Printable(e.Reason)
+		text += ": " + printable.Name(e.Reason)
 	}
 	return text
 }
@@ -120,7 +122,7 @@ func (e *RestartError) Error() string {
 		text = "the server ends the session for good (HALT)"
 	}
 	if e.Reason != "" {
-		text += ": " + negotiate.Printable(e.Reason)
+		text += ": " + printable.Name(e.Reason)
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"culvert/internal/printable"
 	"culvert/session/negotiate"
 )
 
@@ -70,7 +71,7 @@ func (s *Session) receiveMessage(now time.Time, verb, rest string) {
 	case s.pulls() && verb == "HALT":
 		s.fail(&RestartError{Restart: negotiate.ParseRestart(rest), Halt: true})
 	default:
-		s.emit(Info{negotiate.Printable(verb + "," + rest)})
+		s.emit(Info{printable.Name(verb + "," + rest)})
 	}
 }
 
@@ -123,9 +124,8 @@ func (s *Session) configure(now time.Time, options []string) (err error) {
 			return err
 		}
 	}
-	if s.params, err = negotiate.ParseParams(options); err != nil {
-		return err
-	}
+	params, ignored := negotiate.ParseParams(options)
+	s.params = params
 	s.params.Cipher, err = negotiate.AcceptCipher(s.cfg.Ciphers, s.cfg.Fallback, s.params.Cipher, s.next.peer.Options)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (s *Session) configure(now time.Time, options []string) (err error) {
 		return err
 	}
 	s.takeToken(options)
-	s.emit(Pushed{Options: options, Params: s.params})
+	s.emit(Pushed{Options: options, Params: s.params, Ignored: ignored})
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"culvert/pki"
+	"culvert/process"
 	"culvert/session/wrap"
 )
 
@@ -51,24 +52,32 @@ func (o ClientOptions) files() (text []byte, files []file, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := s.authority.IssueClient(o.Rand, o.Now, o.Name, 0)
+	text, client, err := o.issue(s)
 	if err != nil {
 		return nil, nil, err
 	}
+	files = []file{{record, client.CertPEM, publicFile}}
+	if o.Out != "" {
+		files = append(files, file{o.Out, text, privateFile})
+	}
+	return text, files, nil
+}
+
+// issue makes a certificate, and the profile that holds it.
+func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error) {
+	if client, err = s.authority.IssueClient(o.Rand, o.Now, o.Name, 0); err != nil {
+		return nil, client, err
+	}
 	wrapKey, err := wrap.GenerateClientKeyV2(o.Rand, s.wrapKey, wrap.TimestampMetadata(o.Now))
 	if err != nil {
-		return nil, nil, err
+		return nil, client, err
 	}
 	text, err = profile{
 		reach: s.reach, Name: o.Name, Expires: client.NotAfter,
 		CA: string(s.authority.CertPEM()), Cert: string(client.CertPEM), Key: string(client.KeyPEM),
 		WrapKey: string(wrapKey.Format()),
 	}.text()
-	files = []file{{record, client.CertPEM, publicFile}}
-	if o.Out != "" {
-		files = append(files, file{o.Out, text, privateFile})
-	}
-	return text, files, err
+	return text, client, err
 }
 
 // record is where the client's certificate goes, if its name is good and free.
@@ -79,9 +88,10 @@ func (o ClientOptions) record() (string, error) {
 	if o.Name == serverName {
 		return "", fmt.Errorf("name %q is the server's own; choose another", o.Name)
 	}
-	path := filepath.Join(o.Dir, clientsDir, o.Name+".crt")
+	path := recordPath(o.Dir, o.Name)
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("client %q is there already (%s); choose another name, one for each device, such as %s-2: %w", o.Name, path, o.Name, fs.ErrExist)
+		return "", fmt.Errorf("client %q is there already (%s); choose another name, one for each device, such as %s-2, or give this one a new profile by: culvert client renew %s --dir %s: %w",
+			o.Name, path, o.Name, o.Name, shell(o.Dir), fs.ErrExist)
 	}
 	return path, nil
 }
@@ -99,7 +109,7 @@ func loadServer(dir string) (s server, err error) {
 	}
 	var text [3][]byte
 	for i, name := range []string{caCertFile, caKeyFile, wrapKeyFile} {
-		if text[i], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+		if text[i], err = process.ReadFile(filepath.Join(dir, name)); err != nil {
 			return s, fmt.Errorf("%w; put the file back from your copy of %s", err, dir)
 		}
 	}

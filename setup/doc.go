@@ -1,7 +1,9 @@
 // Package setup is the first minutes of a VPN: Init makes a server's directory
 // with its authority, keys and configuration, and AddClient issues a client and
-// writes its profile. Nothing that exists is ever overwritten, but by Renew the
-// server's certificate, and a call that fails leaves nothing behind.
+// writes its profile. Revoke shuts a client out, and Clients lists them. Nothing
+// that exists is ever overwritten, but by Renew the server's certificate, by
+// RenewClient a client's profile and by Revoke the revocation list, each in one
+// step; and a call that fails leaves nothing behind.
 //
 // A server's directory holds:
 //
@@ -12,8 +14,9 @@
 //	culvert.json        how clients reach the server: host, port and the name
 //	                    in its certificate. It stands apart from server.conf
 //	                    because a router may map another outer port to it
-//	clients/NAME.crt    the certificate of each client; its key is only in its
-//	                    profile
+//	clients/NAME.crt    the certificates of each client, the newest first; its
+//	                    key is only in its profile
+//	crl.pem             the revocation list: who was shut out
 //	ipp.txt             who had which address, kept by the running server
 package setup
 
@@ -27,6 +30,7 @@ const (
 	serverConfFile = "server.conf"
 	reachFile      = "culvert.json"
 	clientsDir     = "clients"
+	listFile       = "crl.pem"
 )
 
 // Permissions: what holds a private key is its owner's alone.

@@ -42,6 +42,7 @@ type InitOptions struct {
 	Network  netip.Prefix // IPv4 inside, /8 to /29; zero: 10.8.0.0/24
 	Network6 netip.Prefix // IPv6 inside, /64 to /112; zero: a random local /64 (RFC 4193)
 	DNS      []netip.Addr // for clients; nil: DefaultDNS
+	User     string       // as whom the server reads packets; "": as who starts it
 }
 
 // Result is what Init made.
@@ -160,7 +161,11 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	conf, err := serverConf{Dir: o.Dir, Port: o.Port, Network: o.Network, Network6: o.Network6, DNS: o.DNS}.text()
+	list, err := authority.Revoke(o.Now, nil)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	conf, err := serverConf{Dir: o.Dir, Port: o.Port, Network: o.Network, Network6: o.Network6, DNS: o.DNS, User: o.User}.text()
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -175,6 +180,7 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 		{in(serverCertFile), server.CertPEM, publicFile},
 		{in(serverKeyFile), server.KeyPEM, privateFile},
 		{in(wrapKeyFile), wrapKey.Format(), privateFile},
+		{in(listFile), list, publicFile},
 		{in(serverConfFile), conf, publicFile},
 		{in(reachFile), way, publicFile},
 	}, server.NotAfter, nil

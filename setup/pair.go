@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"culvert/pki"
+	"culvert/process"
 )
 
 //go:embed pair.conf.tmpl
@@ -238,7 +239,7 @@ func (o *PairOptions) complete(theirs *pairLine) (*Pairing, error) {
 }
 
 func (o *PairOptions) loadPending() (*pending, error) {
-	text, err := os.ReadFile(o.pendingFile())
+	text, err := process.ReadFile(o.pendingFile())
 	if err != nil {
 		return nil, err
 	}

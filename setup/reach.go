@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"culvert/process"
 )
 
 // DefaultPort is OpenVPN's registered port.
@@ -75,7 +76,7 @@ func (r reach) encode() ([]byte, error) {
 func loadReach(dir string) (reach, error) {
 	var r reach
 	path := filepath.Join(dir, reachFile)
-	text, err := os.ReadFile(path)
+	text, err := process.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("%s is no server's directory: it has no %s; make one by: culvert init --dir %s --host NAME", dir, reachFile, dir)
 	}

@@ -4,11 +4,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"culvert/pki"
+	"culvert/process"
 )
 
 // RenewOptions say which server's certificate to renew.
@@ -58,7 +58,7 @@ func Advice(dir string) string {
 
 func serverCertificate(dir string) (path string, cert *x509.Certificate, err error) {
 	path = filepath.Join(dir, serverCertFile)
-	text, err := os.ReadFile(path)
+	text, err := process.ReadFile(path)
 	if err != nil {
 		return path, nil, fmt.Errorf("%w; put the file back from your copy of %s", err, dir)
 	}

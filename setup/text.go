@@ -26,6 +26,7 @@ type serverConf struct {
 	Port              int
 	Network, Network6 netip.Prefix
 	DNS               []netip.Addr
+	User              string
 }
 
 func (c serverConf) text() ([]byte, error) {

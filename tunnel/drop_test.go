@@ -41,8 +41,8 @@ func (closedDoor) LocalAddr() netip.AddrPort { return netip.AddrPort{} }
 func TestRefusalsAreCounted(t *testing.T) {
 	names := strings.Fields("sent large filtered full large sent prohibited queue unreachable sent")
 	for _, watched := range []bool{false, true} {
-		var counters Counters
-		o, s := new(seen), sender{counters: &counters, link: closedDoor{}}
+		var r Road
+		o, s := new(seen), sender{road: &r, link: closedDoor{}}
 		if watched {
 			s.watch = &watch{Observer: o}
 		}
@@ -57,7 +57,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 		}
 		s.flush()
 		want := map[string]uint64{TooLarge.String(): 2, Forbidden.String(): 2, Unsent.String(): 3}
-		if got := counters.Snapshot(); fmt.Sprint(got) != fmt.Sprint(want) {
+		if got := r.Counters.Snapshot(); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("watched %v: counted %v, want %v", watched, got, want)
 		}
 		if got := fmt.Sprint(o.packets); watched && (!strings.Contains(got, "larger than the MTU door: message too long") || !strings.Contains(got, "not sent door: no buffer")) {

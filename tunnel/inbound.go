@@ -40,7 +40,7 @@ func (r *Road) inboundQueue(l, socket link.Link, queue int) error {
 	first, most := batchOf(socket)
 	batch := buf.NewBatch(first, size)
 	in := make([]*buf.Packet, 0, len(batch))
-	out := sender{counters: &r.Counters, size: size, queue: queue}
+	out := sender{road: r, size: size, queue: queue}
 	var to Receivers
 	for {
 		n, err := socket.ReadBatch(batch)
@@ -108,7 +108,7 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers,
 	}
 	from.Counters.InPackets.Add(1)
 	from.Counters.InBytes.Add(uint64(p.Len()))
-	r.clampMSS(p.Bytes(), int(from.MaxInner.Load()))
+	r.clampMSS(p.Bytes(), from.maxInner())
 	r.sealForAll(now, to, p, out)
 	if to.Adapter {
 		if to.Tag != 0 {

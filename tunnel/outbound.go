@@ -5,7 +5,8 @@ package tunnel
 //	Outbound      a batch from the adapter
 //	  Role.Route  whose is it
 //	  sealForAll  a copy for each, if it is for several
-//	  clampMSS    keep TCP within what the path carries
+//	  tooLong     cut or refuse what the path does not carry
+//	  clampMSS    keep TCP within what it does
 //	  Session.Seal
 //	    sealPieces  with fragment
 //	  sender.add  to the peer's link, in one call per batch
@@ -30,7 +31,7 @@ func (r *Road) Outbound(adapter nic.NIC) error {
 func (r *Road) outbound(adapter nic.NIC, queue int) error {
 	first, _ := batchOf(adapter)
 	batch := buf.NewBatch(first, r.PacketSize)
-	out := sender{counters: &r.Counters, size: r.PacketSize, queue: queue}
+	out := sender{road: r, size: r.PacketSize, queue: queue}
 	var to Receivers
 	for {
 		n, err := adapter.ReadBatch(batch)
@@ -60,7 +61,10 @@ func (r *Road) outbound(adapter nic.NIC, queue int) error {
 // to the sender.
 func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	size := p.Len()
-	r.clampMSS(p.Bytes(), int(peer.MaxInner.Load()))
+	if !r.Ethernet && peer.tooNarrow(now, size, r.OnPath) {
+		return r.tooLong(now, peer, p, out)
+	}
+	r.clampMSS(p.Bytes(), peer.maxInner())
 	out.hold(peer)
 	err := peer.Session.Seal(now, p)
 	switch {
@@ -101,12 +105,12 @@ func (r *Road) sealPieces(now time.Time, peer *Peer, p *buf.Packet, out *sender)
 // the order of their packet-ids, whoever else seals for it: a receiver drops
 // what comes too far behind.
 type sender struct {
-	counters *Counters
-	queue    int     // of the links to write to
-	held     []*Peer // for which this sender alone seals, until its packets have left
-	link     link.Link
-	packets  []*buf.Packet
-	watch    *watch // of the batch
+	road    *Road
+	queue   int     // of the links to write to
+	held    []*Peer // for which this sender alone seals, until its packets have left
+	link    link.Link
+	packets []*buf.Packet
+	watch   *watch // of the batch
 
 	size   int           // of spares
 	spares []*buf.Packet // for pieces and copies; the first used ones are in packets
@@ -181,6 +185,10 @@ func (s *sender) flush() {
 	if len(s.packets) == 0 {
 		return
 	}
-	s.watch.write(AtLink, s.link, s.packets, link.Queue(s.link, s.queue).WriteBatch, s.counters)
+	refused := s.road.Counters[TooLarge].Load()
+	s.watch.write(AtLink, s.link, s.packets, link.Queue(s.link, s.queue).WriteBatch, &s.road.Counters)
 	s.packets = s.packets[:0]
+	if s.road.Counters[TooLarge].Load() != refused { // by this sender or another: to look once more does no harm
+		s.lookAtPaths()
+	}
 }

@@ -34,8 +34,9 @@ type Peer struct {
 	// 0 leaves TCP alone. It may change while packets pass.
 	MaxInner atomic.Int32
 
-	link link.Link
-	path atomic.Pointer[buf.Path]
+	link  link.Link
+	path  atomic.Pointer[buf.Path]
+	width width
 
 	// sending is held from the first packet that a sender seals for the peer in
 	// a batch until the batch is sent; sender is who holds it.
@@ -81,7 +82,10 @@ func (p *Peer) Name() string {
 }
 
 // SetPath sends the peer's packets elsewhere from now on (float).
-func (p *Peer) SetPath(path buf.Path) { p.path.Store(&path) }
+func (p *Peer) SetPath(path buf.Path) {
+	p.path.Store(&path)
+	p.width.forget()
+}
 
 // Link is the socket the peer came in by.
 func (p *Peer) Link() link.Link { return p.link }

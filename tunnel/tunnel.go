@@ -53,6 +53,9 @@ type Road struct {
 	PacketSize int
 	// Observer watches the packets.
 	Observer Watched
+	// OnPath, if not nil, is told when the path to a peer was found to carry IP
+	// packets of mtu bytes at most, and so no packets inside longer than inner.
+	OnPath func(p *Peer, mtu, inner int)
 	// OnError is told of errors that pass, such as a refusal by the peer's
 	// host; nil ignores them.
 	OnError func(error)

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	bringup "culvert/adapter"
 	"culvert/client"
 	"culvert/config"
+	"culvert/endpoint"
 	"culvert/nic"
 	"culvert/nic/hub"
+	"culvert/process"
 )
 
 // uplinkKind is what an uplink is.
@@ -59,16 +60,21 @@ func (s *Switch) openPhysical(name string) error {
 // openTunnel starts the client of a TAP tunnel. What it brings up is a pair of
 // adapters in memory, one its own and one the uplink.
 func (s *Switch) openTunnel(ctx context.Context, end context.CancelCauseFunc, o Options) error {
-	text, err := os.ReadFile(o.Uplink)
+	text, err := process.ReadFile(o.Uplink)
 	if err != nil {
 		return err
 	}
-	cfg, err := config.ParseFile(o.Uplink, text, os.ReadFile)
+	cfg, err := config.ParseFile(o.Uplink, text, process.ReadFile)
 	if err != nil {
 		return err
 	}
 	if cfg.DevType != config.DevTap {
 		return fmt.Errorf("%s: a tunnel of IP packets cannot carry a hub's frames: both ends need `dev tap`", o.Uplink)
+	}
+	if !o.AllowScripts {
+		if err := endpoint.Consent(ctx, cfg, o.Uplink, o.Ask); err != nil {
+			return err
+		}
 	}
 	cl, err := client.New(cfg, client.Options{Log: s.log, Ask: o.Ask, Open: s.plugTunnel})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"culvert/nic"
 	"culvert/nic/frame"
 	"culvert/nic/hub"
+	"culvert/process"
 )
 
 // Options are a hub's.
@@ -39,6 +40,9 @@ type Options struct {
 	Log *slog.Logger
 	// Ask asks the user for what the tunnel's configuration leaves out.
 	Ask endpoint.Ask
+	// AllowScripts allows that configuration what the user would otherwise be
+	// asked about (endpoint.Consent).
+	AllowScripts bool
 }
 
 const none = "none"
@@ -81,7 +85,10 @@ type host interface {
 }
 
 // Run runs a hub until ctx ends, or its uplink's tunnel does.
-func Run(ctx context.Context, o Options) error { return run(ctx, o, newHost()) }
+func Run(ctx context.Context, o Options) error {
+	defer process.SurviveBrokenPipes()()
+	return run(ctx, o, newHost())
+}
 
 func run(ctx context.Context, o Options, h host) error {
 	specs, err := parseAll(o.NICs)

@@ -1,8 +1,8 @@
 //go:build linux
 
 // Package lab is what the bench measures in: two hosts, each a network
-// namespace of its own, joined by one virtual cable. Nothing outside them is
-// touched, and they are gone when the lab is closed.
+// namespace of its own, joined by one virtual cable or by a path with a router.
+// Nothing outside them is touched, and they are gone when the lab is closed.
 package lab
 
 import (
@@ -17,16 +17,17 @@ import (
 	"syscall"
 )
 
-// Addresses of the cable's two ends.
+// Addresses of the two hosts.
 var (
 	ClientOuter = netip.MustParseAddr("198.18.0.1")
 	ServerOuter = netip.MustParseAddr("198.18.0.2")
 )
 
-// Lab is the two hosts and the processes started on them.
+// Lab is the hosts and the processes started on them.
 type Lab struct {
 	Client, Server *Host
 	Dir            string // for configurations, keys and logs
+	hosts          []*Host
 	processes      []*Process
 }
 
@@ -37,7 +38,10 @@ type Host struct {
 }
 
 // Open makes the hosts and the cable. It needs root.
-func Open() (l *Lab, err error) {
+func Open() (*Lab, error) { return open((*Lab).cable) }
+
+// open makes the hosts, joined by join.
+func open(join func(*Lab) error) (l *Lab, err error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("the bench makes network namespaces and needs root")
 	}
@@ -46,24 +50,31 @@ func Open() (l *Lab, err error) {
 	if l.Dir, err = os.MkdirTemp("", "culvert-bench-"); err != nil {
 		return nil, err
 	}
-	prefix := fmt.Sprintf("cv%d-b", os.Getpid())
-	l.Client, l.Server = &Host{l, prefix + "c"}, &Host{l, prefix + "s"}
-	if err = l.build(); err != nil {
+	if l.Client, err = l.host("c"); err == nil {
+		l.Server, err = l.host("s")
+	}
+	if err == nil {
+		err = join(l)
+	}
+	if err != nil {
 		l.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *Lab) build() error {
-	for _, h := range []*Host{l.Client, l.Server} {
-		if err := run("ip", "netns", "add", h.name); err != nil {
-			return err
-		}
-		if err := h.IP("link", "set", "lo", "up"); err != nil {
-			return err
-		}
+// host makes a host.
+func (l *Lab) host(role string) (*Host, error) {
+	h := &Host{l, fmt.Sprintf("cv%d-b%s", os.Getpid(), role)}
+	l.hosts = append(l.hosts, h)
+	if err := run("ip", "netns", "add", h.name); err != nil {
+		return nil, err
 	}
+	return h, h.IP("link", "set", "lo", "up")
+}
+
+// cable joins the two hosts.
+func (l *Lab) cable() error {
 	if err := run("ip", "link", "add", "eth0", "netns", l.Client.name, "type", "veth", "peer", "name", "eth0", "netns", l.Server.name); err != nil {
 		return err
 	}
@@ -121,7 +132,7 @@ func (l *Lab) Close() {
 	for _, p := range l.processes {
 		p.Stop()
 	}
-	for _, h := range []*Host{l.Client, l.Server} {
+	for _, h := range l.hosts {
 		remove(h.name)
 	}
 	os.RemoveAll(l.Dir)
@@ -138,7 +149,7 @@ func remove(name string) {
 	exec.Command("ip", "netns", "del", name).Run()
 }
 
-var ourName = regexp.MustCompile(`^cv(\d+)-b[cs]$`)
+var ourName = regexp.MustCompile(`^cv(\d+)-b[csr]$`)
 
 // sweep removes the hosts of runs that were killed.
 func sweep() {

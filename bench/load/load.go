@@ -35,8 +35,9 @@ func Main(args []string) error {
 	proxy := f.String("proxy", "", "connect through this SOCKS5 proxy")
 	length := f.Duration("for", 3*time.Second, "how long")
 	size := f.Int("size", 64, "bytes in a UDP packet")
+	rate := f.Int("rate", 1000, "UDP packets a second, of a measurement of loss")
 	if len(args) == 0 {
-		return fmt.Errorf("load: expected serve, tcp, udp or ping")
+		return fmt.Errorf("load: expected serve, tcp, udp, loss or ping")
 	}
 	if err := f.Parse(args[1:]); err != nil {
 		return err
@@ -46,16 +47,19 @@ func Main(args []string) error {
 		return serve()
 	case "tcp":
 		return report(runTCP(tcpLoad{at(*to, tcpPort), *proxy, *down, *streams, splitList(*devices), *length}))
-	case "udp":
+	case "udp", "loss":
 		addr, err := netip.ParseAddrPort(at(*to, udpPort))
 		if err != nil {
 			return err
+		}
+		if args[0] == "loss" {
+			return report(measureLoss(addr, at(*control, controlPort), *size, *rate, *length))
 		}
 		return report(searchRate(addr, at(*control, controlPort), *size))
 	case "ping":
 		return report(ping(at(*to, udpPort), *length))
 	}
-	return fmt.Errorf("load: %q is none of serve, tcp, udp, ping", args[0])
+	return fmt.Errorf("load: %q is none of serve, tcp, udp, loss, ping", args[0])
 }
 
 func report(result any, err error) error {

@@ -42,16 +42,8 @@ type search struct {
 }
 
 func searchRate(to netip.AddrPort, control string, size int) (r Rate, err error) {
-	// One thread with fine timers keeps the pace.
-	runtime.LockOSThread()
-	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
-		return r, err
-	}
-	s := &search{control: control, out: newVector(32, size), trial: uint32(time.Now().UnixNano()) % (maxTrials / 2)}
-	if s.fd, err = openUDP(0); err != nil {
-		return r, err
-	}
-	if err := unix.Connect(s.fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}); err != nil {
+	s, err := newSearch(to, control, size)
+	if err != nil {
 		return r, err
 	}
 	sent, arrived, err := s.try(0)
@@ -61,6 +53,55 @@ func searchRate(to netip.AddrPort, control string, size int) (r Rate, err error)
 	r.Saturated = arrived
 	r.Lossless, err = s.halve(0, sent, min(arrived, sent))
 	return r, err
+}
+
+// newSearch is ready to send.
+func newSearch(to netip.AddrPort, control string, size int) (*search, error) {
+	// One thread with fine timers keeps the pace.
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
+		return nil, err
+	}
+	s := &search{control: control, out: newVector(32, size), trial: uint32(time.Now().UnixNano()) % (maxTrials / 2)}
+	var err error
+	if s.fd, err = openUDP(0); err != nil {
+		return nil, err
+	}
+	return s, unix.Connect(s.fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+}
+
+// Loss is what became of a number of packets.
+type Loss struct{ Sent, Arrived uint64 }
+
+// Share is how many of them were lost, 0 to 1.
+func (l Loss) Share() float64 { return 1 - float64(l.Arrived)/float64(l.Sent) }
+
+// longestPath is how long a packet may be on its way.
+const longestPath = time.Second
+
+// measureLoss sends packets at a rate for a time.
+func measureLoss(to netip.AddrPort, control string, size, rate int, length time.Duration) (l Loss, err error) {
+	s, err := newSearch(to, control, size)
+	if err != nil {
+		return l, err
+	}
+	s.mark()
+	n, err := s.pace(float64(rate), length)
+	if err != nil {
+		return l, err
+	}
+	time.Sleep(longestPath)
+	l.Sent = uint64(n)
+	l.Arrived, err = s.count()
+	return l, err
+}
+
+// mark gives the packets a trial of their own.
+func (s *search) mark() {
+	s.trial = s.trial%(maxTrials-1) + 1
+	for _, packet := range s.out.store {
+		binary.BigEndian.PutUint32(packet, s.trial)
+	}
 }
 
 // halve narrows the interval from low, without loss, to high, beginning at
@@ -97,16 +138,13 @@ func (s *search) lossless(rate float64) (bool, error) {
 // try sends for the length of a trial, as fast as can be with rate 0, and
 // returns what was sent and what arrived, in packets per second.
 func (s *search) try(rate float64) (sent, arrived float64, err error) {
-	s.trial = s.trial%(maxTrials-1) + 1
-	for _, packet := range s.out.store {
-		binary.BigEndian.PutUint32(packet, s.trial)
-	}
+	s.mark()
 	before, err := s.count()
 	if err != nil {
 		return 0, 0, err
 	}
 	began := time.Now()
-	n, err := s.pace(rate)
+	n, err := s.pace(rate, trialLength)
 	length := time.Since(began).Seconds()
 	if err != nil {
 		return 0, 0, err
@@ -117,11 +155,11 @@ func (s *search) try(rate float64) (sent, arrived float64, err error) {
 }
 
 // pace sends what is due, in small batches, and sleeps between.
-func (s *search) pace(rate float64) (sent int, err error) {
+func (s *search) pace(rate float64, length time.Duration) (sent int, err error) {
 	began := time.Now()
 	for {
 		elapsed := time.Since(began)
-		if elapsed >= trialLength {
+		if elapsed >= length {
 			return sent, nil
 		}
 		due := len(s.out.messages)

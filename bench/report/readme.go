@@ -10,48 +10,56 @@ import (
 	"culvert/bench/peer"
 )
 
-// Lines of README between which the bench writes.
-const (
-	begin = "<!-- written by make bench -->"
-	end   = "<!-- end of what make bench writes -->"
-)
+// Section is a part of README that the bench writes: between two lines, a table
+// with columns for some peers and rows for some metrics.
+type Section struct {
+	begin, end     string
+	columns, shown []string
+	picture        string // a file beside the results; "": none
+}
 
-// columns are the peers of README's table, and shown its metrics.
-var (
-	columns = []string{peer.Culvert, peer.OpenVPN, peer.WireGuard, peer.Null}
-	shown   = []string{TCP1Up, TCP1Down, TCP4Up, TCP4Down, OuterUp, OuterDown, UDP64, UDP1200, RTTIdle, RTTLoaded,
+// MainSection is README's part on one machine without a path.
+var MainSection = Section{
+	begin: "<!-- written by make bench -->", end: "<!-- end of what make bench writes -->",
+	columns: []string{peer.Culvert, peer.OpenVPN, peer.WireGuard, peer.Null},
+	shown: []string{TCP1Up, TCP1Down, TCP4Up, TCP4Down, OuterUp, OuterDown, UDP64, UDP1200, RTTIdle, RTTLoaded,
 		StockCPU + "-1", StockCPU + "-32", Handshakes, UpTime + "-1000", IdleMemory + "-1000", IdleMemory + "-10000",
-		SwarmRate + "-10", SwarmRate + "-1000", UserSpaceUp, UserSpaceDown}
-)
+		SwarmRate + "-10", SwarmRate + "-1000", UserSpaceUp, UserSpaceDown},
+	picture: "throughput.svg",
+}
 
-// Publish writes the table into a README, with the picture and the whole text
+// Publish writes a section of a README, with the picture and the whole text
 // that Write left in a directory beside it.
-func (r *Results) Publish(readme, dir string) error {
+func (r *Results) Publish(readme, dir string, s Section) error {
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		return err
 	}
-	before, rest, ok1 := strings.Cut(string(text), begin)
-	_, after, ok2 := strings.Cut(rest, end)
+	before, rest, ok1 := strings.Cut(string(text), s.begin)
+	_, after, ok2 := strings.Cut(rest, s.end)
 	if !ok1 || !ok2 {
-		return fmt.Errorf("%s has no lines %q and %q to write between", readme, begin, end)
+		return fmt.Errorf("%s has no lines %q and %q to write between", readme, s.begin, s.end)
 	}
-	section := fmt.Sprintf("%s\n%s\n![Throughput beside peers](%s/throughput.svg)\n\n%s. Medians of %d rounds;\n[all of it](%s/results.txt), with spreads and goals.\n",
-		begin, r.markdown(), dir, r.Machine, r.Rounds, dir)
-	return os.WriteFile(readme, []byte(before+section+end+after), 0o644)
+	picture := ""
+	if s.picture != "" {
+		picture = fmt.Sprintf("\n![Throughput beside peers](%s/%s)\n", dir, s.picture)
+	}
+	section := fmt.Sprintf("%s\n%s%s\n%s. Medians of %d rounds;\n[all of it](%s/results.txt), with spreads and goals.\n",
+		s.begin, r.markdown(s), picture, r.Machine, r.Rounds, dir)
+	return os.WriteFile(readme, []byte(before+section+s.end+after), 0o644)
 }
 
-// markdown is the metrics as a table, a column for each peer.
-func (r *Results) markdown() string {
+// markdown is a section's metrics as a table, a column for each peer.
+func (r *Results) markdown(s Section) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
-	for _, name := range shown {
+	fmt.Fprintf(&b, "| | %s |\n|---|%s\n", strings.Join(s.columns, " | "), strings.Repeat("---:|", len(s.columns)))
+	for _, name := range s.shown {
 		m, rows := lookup(name), r.rows(name)
 		if len(rows) == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "| %s, %s |", m.title, m.unit)
-		for _, column := range columns {
+		for _, column := range s.columns {
 			fmt.Fprintf(&b, " %s |", cell(m, rows, column))
 		}
 		b.WriteString("\n")

@@ -100,12 +100,13 @@ func TestWritten(t *testing.T) {
 }
 
 func TestPublish(t *testing.T) {
+	begin, end := MainSection.begin, MainSection.end
 	readme := filepath.Join(t.TempDir(), "README.md")
 	if err := os.WriteFile(readme, []byte("before\n"+begin+"\nold\n"+end+"\nafter\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time over the first
-		if err := measured().Publish(readme, "pictures"); err != nil {
+		if err := measured().Publish(readme, "pictures", MainSection); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,14 +121,14 @@ func TestPublish(t *testing.T) {
 	if err := os.WriteFile(readme, []byte("nothing to write between"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := measured().Publish(readme, "pictures"); err == nil {
+	if err := measured().Publish(readme, "pictures", MainSection); err == nil {
 		t.Error("wrote into a README that has no place for it")
 	}
 }
 
 // TestMetricsAreKnown: what goals and README name is in the table of metrics.
 func TestMetricsAreKnown(t *testing.T) {
-	names := append([]string(nil), shown...)
+	names := append(MainSection.shown, PathSection.shown...)
 	for _, g := range goals {
 		names = append(names, g.ours.metric, g.theirs.metric)
 	}

@@ -14,7 +14,7 @@ func clientCommand() *cobra.Command {
 	c := &cobra.Command{Use: "client", Short: "Manage the clients of a server", Args: cobra.NoArgs,
 		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, // what is wrong is the command before them
 		RunE:               func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(clientAddCommand())
+	c.AddCommand(clientAddCommand(), clientListCommand(), clientRevokeCommand(), clientRenewCommand())
 	return c
 }
 

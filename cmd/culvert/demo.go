@@ -5,9 +5,9 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"culvert/demo"
+	"culvert/process"
 )
 
 func demoCommand() *cobra.Command {
@@ -24,7 +24,7 @@ root, it runs between network namespaces with TUN devices, and shows the
 client's routes before, during and after. This host's own are not touched.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			o := demo.Options{Out: c.OutOrStdout(), Terminal: term.IsTerminal(int(os.Stdout.Fd())), Size: mib << 20}
+			o := demo.Options{Out: c.OutOrStdout(), Terminal: process.Paints(os.Stdout), Size: mib << 20}
 			if mib < 1 || mib > 1<<20 {
 				return fmt.Errorf("--size %d: expected 1 to %d MiB: %w", mib, 1<<20, errUsage)
 			}

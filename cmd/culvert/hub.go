@@ -51,6 +51,7 @@ are gone. All that the hub makes goes with it, even when it is killed.
 	}
 	c.Flags().StringVar(&o.Uplink, "uplink", "", "adapter, configuration of a tunnel, or none")
 	c.Flags().StringArrayVar(&o.NICs, "nic", nil, "an adapter; may be repeated")
+	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "carry out lines of a tunnel's configuration that run programs, write files or send what files hold, without asking")
 	c.Flags().IntVar(&o.Flood, "flood", 0, "how many frames a second a port may send to all others (default 1000)")
 	c.PersistentFlags().StringVar(&o.Name, "name", "", "the hub's name on this machine (default: its uplink's; for those below, the only hub)")
 	c.PersistentFlags().StringVar(&o.Dir, "state-dir", "", "where running processes have their sockets (default /run/culvert)")

@@ -4,10 +4,12 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"culvert/service"
 	"culvert/setup"
 )
 
@@ -36,6 +38,9 @@ func initCommand() *cobra.Command {
 				o.DNS = append(o.DNS, addr)
 			}
 			o.Now = time.Now()
+			if os.Geteuid() == 0 {
+				o.User = service.DefaultUser()
+			}
 			result, err := setup.Init(o)
 			if err != nil {
 				return err

@@ -24,6 +24,7 @@ func main() {
 		var stop func()
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 		defer stop()
+		context.AfterFunc(ctx, stop) // a second one ends what the first did not
 	}
 	if err == nil {
 		err = execute(me.In(ctx), os.Args[1:])
@@ -79,6 +80,7 @@ compatible with OpenVPN on the wire and in its configuration language.
   culvert init --dir D --host NAME     make a server's keys and configuration
   culvert serve --dir D                run it
   culvert client add NAME --dir D -o F make a profile for a client
+  culvert client list --dir D          who there is; also revoke NAME, renew NAME
   culvert renew --dir D                issue the server's certificate again
   culvert connect F                    connect with a profile, any provider's
   culvert pair -o F                    join two hosts, with one line from each

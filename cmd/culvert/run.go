@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"culvert/config"
+	"culvert/process"
 	"culvert/service"
 )
 
@@ -21,7 +22,7 @@ func runDirectives(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return service.Run(ctx, func() (*config.Config, error) { return config.ParseArgs(args, os.ReadFile) }, o)
+	return service.Run(ctx, func() (*config.Config, error) { return config.ParseArgs(args, process.ReadFile) }, o)
 }
 
 // takeOurs takes our own flags from a command line and leaves the rest.
@@ -48,12 +49,12 @@ func takeOurs(args []string) (o service.Options, rest []string, err error) {
 
 // loadFile reads a configuration file.
 func loadFile(name string) (*config.Config, error) {
-	text, err := os.ReadFile(name)
+	text, err := process.ReadFile(name)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("%w; run this as the user who owns it, or as root", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return config.ParseFile(name, text, os.ReadFile)
+	return config.ParseFile(name, text, process.ReadFile)
 }

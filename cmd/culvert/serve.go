@@ -17,7 +17,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	var dir string
-	o := service.Options{Forward: true}
+	o := service.Options{Forward: true, Unprivileged: true}
 	c := &cobra.Command{
 		Use:   "serve {--dir D | FILE}",
 		Short: "Run a server, with forwarding and masquerading set up",

@@ -163,7 +163,7 @@ func makeClientKey(metadata string, serverKey []string) ([]byte, error) {
 	if len(serverKey) != 1 {
 		return nil, fmt.Errorf("--genkey tls-crypt-v2-client: the server's key is needed: add --tls-crypt-v2 FILE")
 	}
-	text, err := os.ReadFile(serverKey[0])
+	text, err := process.ReadFile(serverKey[0])
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/config"
+	"culvert/process"
 	"culvert/swarm"
 )
 
@@ -107,11 +108,11 @@ func profiles(path string) (list []func() (*config.Config, error), err error) {
 		}
 	}
 	for _, name := range names {
-		text, err := os.ReadFile(name)
+		text, err := process.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, func() (*config.Config, error) { return config.ParseFile(name, text, os.ReadFile) })
+		list = append(list, func() (*config.Config, error) { return config.ParseFile(name, text, process.ReadFile) })
 	}
 	return list, nil
 }

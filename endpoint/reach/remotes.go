@@ -163,6 +163,10 @@ func (r *Remotes) Peek(ctx context.Context) (Target, error) {
 // tries begins to double (man page, connect-retry).
 const patientTries = 5
 
+// leastWait is what begins to double where connect-retry is 0, so that a server
+// that refuses at once does not keep a processor busy.
+const leastWait = 50 * time.Millisecond
+
 // Wait is how long to wait after so many failures in a row.
 func (r *Remotes) Wait(failures int) time.Duration {
 	cfg := r.cfg
@@ -170,10 +174,14 @@ func (r *Remotes) Wait(failures int) time.Duration {
 		cfg = r.last.Settings
 	}
 	wait := cfg.ConnectRetry
-	for range min(failures/max(len(r.list), 1)-patientTries, 20) {
+	impatient := failures/max(len(r.list), 1) - patientTries
+	if impatient > 0 && wait == 0 {
+		wait = leastWait
+	}
+	for range min(impatient, 20) {
 		wait *= 2
 	}
-	return min(wait, max(cfg.ConnectRetryMax, cfg.ConnectRetry))
+	return min(wait, max(cfg.ConnectRetryMax, cfg.ConnectRetry, leastWait))
 }
 
 // ErrUnresolved says that no name had an address for as long as resolv-retry

@@ -170,6 +170,17 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// TestWaitOfNothing: connect-retry 0 waits for nothing at first, and keeps no
+// processor busy later.
+func TestWaitOfNothing(t *testing.T) {
+	r := NewRemotes(&config.Config{ConnectRetryMax: time.Second, Remotes: make([]config.Remote, 1)}, hosts(nil))
+	for failures, want := range map[int]time.Duration{1: 0, 5: 0, 6: 100 * time.Millisecond, 7: 200 * time.Millisecond, 1 << 30: time.Second} {
+		if got := r.Wait(failures); got != want {
+			t.Errorf("after %d failures: %v, want %v", failures, got, want)
+		}
+	}
+}
+
 // TestLearn: all remotes are known once learnt, or as they come up; one of them
 // is enough.
 func TestLearn(t *testing.T) {

@@ -10,10 +10,10 @@ import (
 	"sync"
 
 	"culvert/internal/buf"
+	"culvert/internal/printable"
 	"culvert/link"
 	"culvert/manage/filter"
 	"culvert/manage/watch"
-	"culvert/session/negotiate"
 	"culvert/tunnel"
 )
 
@@ -131,7 +131,7 @@ func (f *follower) comment(r Record) string {
 	if f.fate != "" {
 		parts = append(parts, f.fate)
 	}
-	return negotiate.Printable(strings.Join(parts, "; "))
+	return printable.Name(strings.Join(parts, "; "))
 }
 
 // outer is how a packet crosses the network.

@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/internal/printable"
 	"culvert/manage/filter"
 	"culvert/manage/watch"
-	"culvert/session/negotiate"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )
@@ -122,7 +122,7 @@ func (f *follower) add(s *tunnel.Sight) {
 	if s.Stop == tunnel.AtLink && len(f.packet.Stops) > 0 { // one of several, perhaps
 		f.peer = ""
 	}
-	stop := Stop{At: s.Stop.String(), Micros: micros(s.Time.Sub(f.packet.Time)), Bytes: f.size, Peer: negotiate.Printable(f.peer), Decision: negotiate.Printable(f.decision(s))}
+	stop := Stop{At: s.Stop.String(), Micros: micros(s.Time.Sub(f.packet.Time)), Bytes: f.size, Peer: printable.Name(f.peer), Decision: printable.Name(f.decision(s))}
 	if s.Drop != tunnel.Kept {
 		stop.Dropped = s.Drop.String()
 		f.packet.Dropped = stop.Dropped

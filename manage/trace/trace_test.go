@@ -95,13 +95,13 @@ func TestWholeWays(t *testing.T) {
 	want := `03:04:05.000000  #1 outbound  10.8.0.6 → 10.8.0.1 ICMP EchoRequest
        0.0 µs  adapter     84 bytes  read from tun0
        1.5 µs  queue       84 bytes  number 1 of 1 that came at once
-       3.0 µs  route       84 bytes  for pho?ne
-       4.5 µs  seal       108 bytes  sealed for pho?ne
+       3.0 µs  route       84 bytes  for pho\x1bne
+       4.5 µs  seal       108 bytes  sealed for pho\x1bne
        6.0 µs  link       108 bytes  sent to 192.0.2.7:1194
 03:04:05.000000  #2 inbound  10.8.0.6 → 10.8.0.1 ICMP EchoRequest
        0.0 µs  link       108 bytes  received from 192.0.2.7:1194
        1.5 µs  queue      108 bytes  number 2 of 3 that came at once
-       3.0 µs  open        84 bytes  opened, from pho?ne
+       3.0 µs  open        84 bytes  opened, from pho\x1bne
        4.5 µs  route       84 bytes  for tun0
        6.0 µs  adapter     84 bytes  written to tun0
 `

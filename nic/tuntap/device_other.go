@@ -28,6 +28,9 @@ func (*Device) Name() string { return "" }
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
 
+// MAC is none here.
+func (*Device) MAC() string { return "" }
+
 // RegainMAC has no address to give.
 func (*Device) RegainMAC() {}
 

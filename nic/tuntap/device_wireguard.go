@@ -88,6 +88,9 @@ func (d *Device) Name() string { return d.name }
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
 
+// MAC is none here.
+func (*Device) MAC() string { return "" }
+
 // RegainMAC has no address to give.
 func (*Device) RegainMAC() {}
 

@@ -47,6 +47,15 @@ func ensureMAC(name string, mac frame.MAC) error {
 // the right to, the device keeps what it has.
 func (d *Device) RegainMAC() { _ = ensureMAC(d.name, d.mac) }
 
+// MAC is the Ethernet address that the device was given when it was opened; "" for
+// none.
+func (d *Device) MAC() string {
+	if d.mac == (frame.MAC{}) {
+		return ""
+	}
+	return d.mac.String()
+}
+
 // SetCarrier says whether a cable is plugged in, as the host sees it. Kernels
 // before Linux 5.0 always see one, and return an error.
 func (d *Device) SetCarrier(on bool) error {

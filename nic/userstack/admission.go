@@ -1,6 +1,8 @@
 package userstack
 
 import (
+	"container/list"
+	"context"
 	"net/netip"
 	"sync"
 )
@@ -10,89 +12,183 @@ type verdict int
 const (
 	admitted verdict = iota
 	underWay         // the same connection is being opened
-	tooFast          // its client has too many half-open
-	tooMany          // its client, or all together, have too many
+	tooFast          // its client opens them faster than it may
+	tooMany          // its client, or all together, have too many or too much memory
 )
+
+// connection is one TCP connection of a client, from its SYN on.
+type connection struct {
+	flow
+	seq     uint32          // of its SYN
+	opening context.Context // ends when the attempt is displaced
+	cancel  context.CancelFunc
+	account *account
+	abort   func()        // of an open one
+	place   *list.Element // in one of its client's lists, nil in none
+}
 
 // admission bounds TCP connections, each client's apart from the others'.
 type admission struct {
 	halfPerClient, perClient, limit int
+	pace                            *pace
+	budget                          *budget
 
-	mu     sync.Mutex
-	half   map[flow]uint32 // half-open, with the sequence number of their SYN
-	client map[netip.Addr]*tally
-	total  int // half-open and open
+	mu      sync.Mutex
+	pending map[flow]*connection // being opened, displaced ones included
+	client  map[netip.Addr]*tally
+	total   int // being opened and open
 }
 
-// tally counts one client's connections; half is part of total.
-type tally struct{ half, total int }
+// tally is one client's connections. Of its lists, what is displaced first comes
+// first: attempts that were asked for longest ago, which are those that a program
+// has given up, since one that waits repeats its SYN; and open connections that
+// have been half-closed longest.
+type tally struct {
+	total            int
+	half, halfClosed list.List
+}
 
-func newAdmission(halfPerClient, perClient, limit int) *admission {
+func newAdmission(halfPerClient, perClient, limit int, p *pace, b *budget) *admission {
 	return &admission{
-		halfPerClient: halfPerClient, perClient: perClient, limit: limit,
-		half: make(map[flow]uint32), client: make(map[netip.Addr]*tally),
+		halfPerClient: halfPerClient, perClient: perClient, limit: limit, pace: p, budget: b,
+		pending: make(map[flow]*connection), client: make(map[netip.Addr]*tally),
 	}
 }
 
-// begin counts a connection as half-open, if admitted.
-func (a *admission) begin(fl flow, seq uint32) verdict {
+// begin counts a connection as half-open, if admitted. It makes room by
+// displacing an attempt or a half-closed connection of the same client.
+func (a *admission) begin(ctx context.Context, fl flow, seq uint32) verdict {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, ok := a.half[fl]; ok {
+	if c := a.pending[fl]; c != nil {
+		if c.place != nil {
+			a.tally(fl).half.MoveToBack(c.place)
+		}
 		return underWay
 	}
-	t := a.client[fl.src.Addr()]
-	if t == nil {
-		t = new(tally)
-	}
-	switch {
-	case t.half >= a.halfPerClient:
+	if !a.pace.allow(fl.src.Addr()) {
 		return tooFast
-	case t.total >= a.perClient || a.total >= a.limit:
+	}
+	t := a.tally(fl)
+	defer a.forget(fl, t)
+	if (t.total >= a.perClient || a.total >= a.limit) && !t.endHalfClosed() {
 		return tooMany
 	}
-	a.half[fl] = seq
-	a.client[fl.src.Addr()] = t
-	t.half++
+	account := a.open(t, fl)
+	if account == nil {
+		return tooMany
+	}
+	if t.half.Len() >= a.halfPerClient {
+		t.displace()
+	}
+	c := &connection{flow: fl, seq: seq, account: account}
+	c.opening, c.cancel = context.WithCancel(ctx)
+	c.place = t.half.PushBack(c)
+	a.pending[fl] = c
 	t.total++
 	a.total++
 	return admitted
 }
 
-// syn is the sequence number of a half-open connection's SYN.
-func (a *admission) syn(fl flow) uint32 {
+func (a *admission) tally(fl flow) *tally {
+	t := a.client[fl.src.Addr()]
+	if t == nil {
+		t = new(tally)
+		a.client[fl.src.Addr()] = t
+	}
+	return t
+}
+
+// open takes what a connection costs, from one that is half-closed if need be.
+func (a *admission) open(t *tally, fl flow) *account {
+	account := openAccount(a.budget, fl.src.Addr(), connCost)
+	if account == nil && t.endHalfClosed() {
+		account = openAccount(a.budget, fl.src.Addr(), connCost)
+	}
+	return account
+}
+
+// displace ends the attempt that was asked for longest ago.
+func (t *tally) displace() {
+	c := t.half.Remove(t.half.Front()).(*connection)
+	c.place = nil
+	c.cancel()
+}
+
+// endHalfClosed ends the connection that has been half-closed longest, if there
+// is one.
+func (t *tally) endHalfClosed() bool {
+	if t.halfClosed.Len() == 0 {
+		return false
+	}
+	c := t.halfClosed.Remove(t.halfClosed.Front()).(*connection)
+	c.place = nil
+	c.account.close()
+	go c.abort() // not from inside the stack
+	return true
+}
+
+// attempt is the connection that is being opened as fl.
+func (a *admission) attempt(fl flow) *connection {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.half[fl]
+	return a.pending[fl]
 }
 
 // opened moves a connection from half-open to open.
-func (a *admission) opened(fl flow) {
+func (a *admission) opened(c *connection, abort func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.half, fl)
-	a.client[fl.src.Addr()].half--
+	delete(a.pending, c.flow)
+	a.unlist(c)
+	c.abort = abort
 }
 
-// closed forgets an open connection.
-func (a *admission) closed(fl flow) {
+// halfClosed makes an open connection one that others may displace.
+func (a *admission) halfClosed(c *connection) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if c.place == nil {
+		c.place = a.tally(c.flow).halfClosed.PushBack(c)
+	}
+}
+
+// ended forgets a connection, which was opened or not.
+func (a *admission) ended(c *connection) {
+	c.cancel()
+	c.account.close()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.pending[c.flow] == c {
+		delete(a.pending, c.flow)
+	}
+	a.unlist(c)
+	t := a.tally(c.flow)
+	t.total--
 	a.total--
-	t := a.client[fl.src.Addr()]
-	if t.total--; t.total == 0 {
+	a.forget(c.flow, t)
+}
+
+// unlist takes a connection out of the list it is in.
+func (a *admission) unlist(c *connection) {
+	if c.place != nil {
+		t := a.tally(c.flow)
+		t.half.Remove(c.place)
+		t.halfClosed.Remove(c.place)
+		c.place = nil
+	}
+}
+
+// forget drops the tally of a client without connections.
+func (a *admission) forget(fl flow, t *tally) {
+	if t.total == 0 {
 		delete(a.client, fl.src.Addr())
 	}
 }
 
-// failed forgets a half-open connection.
-func (a *admission) failed(fl flow) {
-	a.opened(fl)
-	a.closed(fl)
-}
-
+// count is how many are open.
 func (a *admission) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.total - len(a.half)
+	return a.total - len(a.pending)
 }

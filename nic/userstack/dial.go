@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -112,7 +113,23 @@ func inFamily(family string, a netip.Addr) bool {
 	return family == "ip" || (family == "ip4") == a.Unmap().Is4()
 }
 
+// errMemory says that this process's connections take all that they may.
+var errMemory = fmt.Errorf("too many connections for the memory that they may take: %w", syscall.ENOBUFS)
+
 func (s *Stack) dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	account := openAccount(s.own, netip.Addr{}, connCost)
+	if account == nil {
+		return nil, errMemory
+	}
+	conn, err := s.dialEndpoint(ctx, to, account)
+	if err != nil {
+		account.close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (s *Stack) dialEndpoint(ctx context.Context, to netip.AddrPort, a *account) (net.Conn, error) {
 	wq := new(waiter.Queue)
 	ep, terr := s.ip.NewEndpoint(tcp.ProtocolNumber, protocolOf(to.Addr()), wq)
 	if terr != nil {
@@ -125,7 +142,7 @@ func (s *Stack) dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error
 		ep.Close()
 		return nil, err
 	}
-	return gonet.NewTCPConn(wq, ep), nil
+	return newConn(wq, ep, a), nil
 }
 
 func (s *Stack) connect(ctx context.Context, ep tcpip.Endpoint, to netip.AddrPort, connected <-chan struct{}) error {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
@@ -30,20 +31,30 @@ type ForwardOptions struct {
 	// the stack's own address. It is asked first, for every destination.
 	Local func(netip.AddrPort) (netip.AddrPort, bool)
 
+	// Access is what of this host's surroundings clients may reach.
+	Access Access
+
 	// DialTimeout bounds an outer TCP connection attempt (15 s).
 	DialTimeout time.Duration
 	// UDPIdle ends a UDP flow that is silent (60 s; 10 s to port 53).
 	UDPIdle time.Duration
 	// HalfOpenPerClient bounds TCP connections of one client address that
-	// are being opened (128). More are ignored, so that the client retries.
+	// are being opened (128). One more ends the attempt that was asked for
+	// longest ago.
 	HalfOpenPerClient int
 	// ConnsPerClient bounds open TCP connections of one client address
-	// (1024), and Conns those of all (8192). More are reset.
+	// (1024), and Conns those of all (8192). One more ends the client's that
+	// has been half-closed longest, and is answered with ICMP unreachable if
+	// there is none. So is one that the stack's memory has no room for.
 	ConnsPerClient, Conns int
 	// FlowsPerClient bounds UDP flows of one client address (256), and Flows
 	// those of all (4096). A new one ends the idlest of its client, or of the
 	// client with most flows.
 	FlowsPerClient, Flows int
+	// OpenRate is how many TCP connections, and how many UDP flows, one client
+	// address may open a second (256), after a burst of four times as many.
+	// More are ignored, as if lost on the way.
+	OpenRate int
 }
 
 // Forwarder carries what a stack receives for other hosts on to them, by
@@ -51,8 +62,11 @@ type ForwardOptions struct {
 type Forwarder struct {
 	o     ForwardOptions
 	stack *Stack
+	gate  *gate
 	tcp   *admission
 	flows *flowTable
+	paced *pace // new UDP flows
+	full  *pace // words about clients that have too many connections
 	echo4 *echoer
 	echo6 *echoer
 
@@ -85,9 +99,8 @@ var errRefused = errors.New("clients may not reach this destination")
 // to any destination on to it. What the stack itself serves (listeners, ping
 // to its own addresses) stays with it.
 //
-// Refused are, unless Local maps them: the stack's own addresses, and
-// loopback, unspecified, link-local, multicast and broadcast addresses. A
-// connection is accepted once the outer one is; it is reset when that is
+// Refused are, unless Local maps them: the stack's own addresses, and what
+// Access keeps from clients. A connection is accepted once the outer one is; it is reset when that is
 // refused, and answered with ICMP unreachable when the host cannot be reached.
 //
 // It fails when s already forwards or is closed.
@@ -117,6 +130,7 @@ func (o ForwardOptions) withDefaults() ForwardOptions {
 	o.UDPIdle = cmp.Or(o.UDPIdle, time.Minute)
 	o.HalfOpenPerClient = cmp.Or(o.HalfOpenPerClient, 128)
 	o.ConnsPerClient, o.Conns = cmp.Or(o.ConnsPerClient, 1024), cmp.Or(o.Conns, 8192)
+	o.OpenRate = cmp.Or(o.OpenRate, 256)
 	o.FlowsPerClient, o.Flows = cmp.Or(o.FlowsPerClient, 256), cmp.Or(o.Flows, 4096)
 	return o
 }
@@ -125,8 +139,11 @@ func newForwarder(s *Stack, o ForwardOptions) *Forwarder {
 	f := &Forwarder{
 		o:     o,
 		stack: s,
-		tcp:   newAdmission(o.HalfOpenPerClient, o.ConnsPerClient, o.Conns),
+		gate:  newGate(o.Access, o.Logger),
+		tcp:   newAdmission(o.HalfOpenPerClient, o.ConnsPerClient, o.Conns, newPace(rate.Limit(o.OpenRate), 4*o.OpenRate), s.clients),
 		flows: newFlowTable(o.FlowsPerClient, o.Flows),
+		paced: newPace(rate.Limit(o.OpenRate), 4*o.OpenRate),
+		full:  newPace(rate.Every(time.Minute), 1),
 	}
 	f.echo4 = &echoer{open: openEcho4, denied: f.warnNoPing, reply: s.dev.sendRaw}
 	f.echo6 = &echoer{open: openEcho6, denied: f.warnNoPing, reply: s.dev.sendRaw}
@@ -151,7 +168,7 @@ func (f *Forwarder) attach() error {
 	if err := ip.SetSpoofing(nicID, true); err != nil {
 		return fmt.Errorf("userstack: forward: send from all addresses: %s", err)
 	}
-	requests := tcp.NewForwarder(ip, 0, f.o.Conns, f.serveTCP)
+	requests := tcp.NewForwarder(ip, bufferBase, f.o.Conns, f.serveTCP)
 	ip.SetTransportProtocolHandler(tcp.ProtocolNumber, func(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
 		return f.admitTCP(requests, id, pkt)
 	})
@@ -180,42 +197,18 @@ func (f *Forwarder) wait() {
 	f.running.Wait()
 }
 
-// target is what to dial for a destination, or errRefused.
-func (f *Forwarder) target(dst netip.AddrPort) (netip.AddrPort, error) {
+// target is what to dial for a client's destination, or errRefused.
+func (f *Forwarder) target(fl flow) (netip.AddrPort, error) {
 	if f.o.Local != nil {
-		if to, ok := f.o.Local(dst); ok {
+		if to, ok := f.o.Local(fl.dst); ok {
 			return to, nil
 		}
 	}
-	if f.stack.owns(dst.Addr()) || !reachable(dst.Addr()) {
+	if f.stack.owns(fl.dst.Addr()) || !f.gate.pass(fl.src.Addr(), fl.dst) {
 		f.refused.Add(1)
 		return netip.AddrPort{}, errRefused
 	}
-	return dst, nil
-}
-
-var thisNetwork = netip.MustParsePrefix("0.0.0.0/8") // RFC 1122: this host
-
-// reachable reports whether clients may reach an address: a unicast address
-// that does not name this host or its link.
-func reachable(a netip.Addr) bool {
-	a = a.Unmap()
-	return !a.IsLoopback() && !a.IsLinkLocalUnicast() && !isGroup(a) && !a.IsUnspecified() && !thisNetwork.Contains(a)
-}
-
-// isGroup reports whether an address names several hosts.
-func isGroup(a netip.Addr) bool {
-	return a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
-}
-
-func (f *Forwarder) dial(network string, dst netip.AddrPort) (net.Conn, error) {
-	to, err := f.target(dst)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(f.ctx, f.o.DialTimeout)
-	defer cancel()
-	return f.o.DialContext(ctx, network, to.String())
+	return fl.dst, nil
 }
 
 func flowOf(id stack.TransportEndpointID) flow {

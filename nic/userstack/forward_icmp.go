@@ -22,7 +22,7 @@ func (f *Forwarder) serveEcho(id stack.TransportEndpointID, pkt *stack.PacketBuf
 	if !ok {
 		return false
 	}
-	if !reachable(fl.dst.Addr()) {
+	if !f.gate.pass(fl.src.Addr(), fl.dst) {
 		f.refused.Add(1)
 		return true
 	}

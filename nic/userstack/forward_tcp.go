@@ -3,14 +3,13 @@ package userstack
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
-	"sync"
 	"syscall"
 	"time"
 
+	"culvert/nic/userstack/relay"
+
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
@@ -33,111 +32,91 @@ func (f *Forwarder) admitTCP(requests *tcp.Forwarder, id stack.TransportEndpoint
 		return false
 	}
 	fl := flowOf(id)
-	switch f.tcp.begin(fl, segment.SequenceNumber()) {
+	switch f.tcp.begin(f.ctx, fl, segment.SequenceNumber()) {
 	case underWay:
 		return true
 	case tooFast:
 		f.ignored.Add(1)
 		return true
 	case tooMany:
-		f.refused.Add(1)
-		return false
+		f.refuseMore(fl, segment.SequenceNumber())
+		return true
 	}
 	f.running.Add(1)
 	if !requests.HandlePacket(id, pkt) { // malformed
 		f.running.Done()
-		f.tcp.failed(fl)
+		f.tcp.ended(f.tcp.attempt(fl))
 		return false
 	}
 	return true
+}
+
+// refuseMore answers a client that has all the connections it may have, and
+// says so once a minute.
+func (f *Forwarder) refuseMore(fl flow, seq uint32) {
+	f.refused.Add(1)
+	f.stack.dev.sendRaw(unreachableTCP(fl, seq))
+	if f.full.allow(fl.src.Addr()) {
+		f.o.Logger.Warn("a client has all the TCP connections that it may have, or that there is memory for; more are answered with \"host unreachable\" until some end",
+			"client", fl.src.Addr(), "limit of a client", f.o.ConnsPerClient, "limit of all", f.o.Conns, "open now", f.tcp.count())
+	}
 }
 
 // serveTCP connects outside, then completes the handshake inside, then carries
 // bytes both ways. It runs in a goroutine of its own.
 func (f *Forwarder) serveTCP(r *tcp.ForwarderRequest) {
 	defer f.running.Done()
-	fl := flowOf(r.ID())
-	outer, err := f.dial("tcp", fl.dst)
+	c := f.tcp.attempt(flowOf(r.ID()))
+	defer f.tcp.ended(c)
+	outer, err := f.dialTCP(c)
 	if err != nil {
-		f.rejectTCP(r, fl, err)
-		f.tcp.failed(fl)
+		f.rejectTCP(r, c, err)
 		return
 	}
 	defer outer.Close()
-	inner, err := acceptTCP(r)
+	inner, err := acceptTCP(r, c.account)
 	if err != nil {
-		f.tcp.failed(fl)
 		return
 	}
-	f.tcp.opened(fl)
-	defer f.tcp.closed(fl)
 	defer inner.Close()
-	defer context.AfterFunc(f.ctx, func() { abort(inner, outer) })()
-	relay(inner, outer)
+	abort := func() { relay.Abort(inner); relay.Abort(outer) }
+	f.tcp.opened(c, abort)
+	defer context.AfterFunc(f.ctx, abort)()
+	relay.Run(inner, outer, func() { f.tcp.halfClosed(c) })
 }
 
-// rejectTCP tells the client why its connection failed.
-func (f *Forwarder) rejectTCP(r *tcp.ForwarderRequest, fl flow, err error) {
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errRefused) {
-		r.Complete(true)
-		return
+func (f *Forwarder) dialTCP(c *connection) (net.Conn, error) {
+	to, err := f.target(c.flow)
+	if err != nil {
+		return nil, err
 	}
-	r.Complete(false)
-	f.stack.dev.sendRaw(unreachableTCP(fl, f.tcp.syn(fl)))
+	ctx, cancel := context.WithTimeout(c.opening, f.o.DialTimeout)
+	defer cancel()
+	return f.o.DialContext(ctx, "tcp", to.String())
 }
 
-// innerConn is a client's connection. Unlike gonet's it can be reset.
-type innerConn struct {
-	*gonet.TCPConn
-	ep tcpip.Endpoint
+// rejectTCP tells the client why its connection failed; but nothing where the
+// attempt was displaced, so that the client asks again if it still wants to.
+func (f *Forwarder) rejectTCP(r *tcp.ForwarderRequest, c *connection, err error) {
+	refused := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errRefused)
+	r.Complete(refused)
+	if !refused && c.opening.Err() == nil {
+		f.stack.dev.sendRaw(unreachableTCP(c.flow, c.seq))
+	}
 }
 
-func (c innerConn) abort() { c.ep.Abort() }
-
-func acceptTCP(r *tcp.ForwarderRequest) (innerConn, error) {
+// acceptTCP completes the handshake. The connection has the account.
+func acceptTCP(r *tcp.ForwarderRequest, a *account) (*conn, error) {
 	wq := new(waiter.Queue)
 	ep, err := r.CreateEndpoint(wq)
 	r.Complete(err != nil)
 	if err != nil {
-		return innerConn{}, asError(err)
+		return nil, asError(err)
 	}
 	idle, interval := tcpip.KeepaliveIdleOption(keepaliveIdle), tcpip.KeepaliveIntervalOption(keepaliveInterval)
 	ep.SetSockOpt(&idle)
 	ep.SetSockOpt(&interval)
 	ep.SetSockOptInt(tcpip.KeepaliveCountOption, keepaliveCount)
 	ep.SocketOptions().SetKeepAlive(true)
-	return innerConn{gonet.NewTCPConn(wq, ep), ep}, nil
-}
-
-var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
-
-// relay carries bytes both ways until both ends have closed their half, or one
-// fails: then the other is reset too.
-func relay(inner innerConn, outer net.Conn) {
-	var back sync.WaitGroup
-	back.Go(func() { carry(inner, outer, inner, outer) })
-	carry(outer, inner, inner, outer)
-	back.Wait()
-}
-
-func carry(dst, src net.Conn, inner innerConn, outer net.Conn) {
-	buffer := copyBuffers.Get().(*[64 << 10]byte)
-	defer copyBuffers.Put(buffer)
-	// The wrappers hide ReadFrom and WriteTo, which would not use buffer.
-	_, err := io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, buffer[:])
-	if half, ok := dst.(interface{ CloseWrite() error }); ok && err == nil {
-		err = half.CloseWrite()
-	}
-	if err != nil {
-		abort(inner, outer)
-	}
-}
-
-// abort resets both connections.
-func abort(inner innerConn, outer net.Conn) {
-	inner.abort()
-	if c, ok := outer.(interface{ SetLinger(int) error }); ok {
-		c.SetLinger(0)
-	}
-	outer.Close()
+	return newConn(wq, ep, a), nil
 }

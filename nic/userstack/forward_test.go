@@ -240,33 +240,6 @@ func TestForwardUDPEndsFlows(t *testing.T) {
 	}
 }
 
-func TestForwardHalfOpenLimit(t *testing.T) {
-	dialling := make(chan struct{}, 3)
-	client, f := forwarding(t, ForwardOptions{
-		HalfOpenPerClient: 2,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			dialling <- struct{}{}
-			<-ctx.Done()
-			return nil, ctx.Err()
-		},
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	for range 2 {
-		go client.DialContext(ctx, "tcp", "198.51.100.7:80")
-		<-dialling
-	}
-	go client.DialContext(ctx, "tcp", "198.51.100.7:80")
-	for deadline := time.Now().Add(5 * time.Second); f.Stats().Ignored == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the third attempt was not ignored")
-		}
-	}
-	if len(dialling) != 0 {
-		t.Fatal("a third connection is being opened")
-	}
-}
-
 func TestCloseEndsForwarding(t *testing.T) {
 	l := loopbackTCP(t)
 	server := newStack(t, Options{Addresses: serverPrefixes})
@@ -415,34 +388,6 @@ func (c countEcho) LocalAddr() net.Addr              { return nil }
 func (c countEcho) SetDeadline(time.Time) error      { return nil }
 func (c countEcho) SetReadDeadline(time.Time) error  { return nil }
 func (c countEcho) SetWriteDeadline(time.Time) error { return nil }
-
-func TestAdmission(t *testing.T) {
-	a := newAdmission(2, 3, 4)
-	at := func(client string, port uint16) flow {
-		return flow{src: netip.AddrPortFrom(netip.MustParseAddr(client), port)}
-	}
-	check := func(client string, port uint16, want verdict) {
-		t.Helper()
-		if got := a.begin(at(client, port), 7); got != want {
-			t.Fatalf("%s port %d: %d, want %d", client, port, got, want)
-		}
-	}
-	check("10.8.0.2", 1, admitted)
-	check("10.8.0.2", 1, underWay)
-	check("10.8.0.2", 2, admitted)
-	check("10.8.0.2", 3, tooFast)
-	a.opened(at("10.8.0.2", 1))
-	check("10.8.0.2", 3, admitted)
-	a.opened(at("10.8.0.2", 2))
-	check("10.8.0.2", 4, tooMany)
-	check("10.8.0.3", 1, admitted)
-	check("10.8.0.4", 1, tooMany)
-	a.failed(at("10.8.0.2", 3))
-	check("10.8.0.4", 1, admitted)
-	if a.count() != 2 || a.syn(at("10.8.0.4", 1)) != 7 {
-		t.Errorf("%d open", a.count())
-	}
-}
 
 func TestFlowTableIsFair(t *testing.T) {
 	table := newFlowTable(3, 4)

@@ -9,15 +9,16 @@ import (
 	"syscall"
 	"time"
 
-	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
-	"gvisor.dev/gvisor/pkg/waiter"
 )
 
 const (
 	dnsPort = 53
 	dnsIdle = 10 * time.Second
 )
+
+// datagrams is room for one each, of those that are on their way.
+var datagrams = sync.Pool{New: func() any { return new([maxMTU]byte) }}
 
 // serveUDP sees each datagram that belongs to no flow. False lets the stack
 // answer it with ICMP port unreachable.
@@ -27,17 +28,19 @@ func (f *Forwarder) serveUDP(r *udp.ForwarderRequest) bool {
 		f.refused.Add(1)
 		return true
 	}
-	to, err := f.target(fl.dst)
+	to, err := f.target(fl)
 	if err != nil {
 		return false
 	}
-	wq := new(waiter.Queue)
-	ep, terr := r.CreateEndpoint(wq)
+	if !f.paced.allow(fl.src.Addr()) {
+		f.ignored.Add(1)
+		return true
+	}
+	inner, terr := acceptUDP(r)
 	if terr != nil {
 		return true
 	}
-	inner := gonet.NewUDPConn(wq, ep)
-	u := &udpFlow{flow: fl, end: func() { inner.Close() }}
+	u := &udpFlow{flow: fl, end: inner.close}
 	u.touch()
 	f.flows.add(u)
 	f.running.Go(func() { f.runUDP(u, inner, to.String()) })
@@ -45,10 +48,10 @@ func (f *Forwarder) serveUDP(r *udp.ForwarderRequest) bool {
 }
 
 // runUDP carries datagrams both ways until the flow is idle or ended.
-func (f *Forwarder) runUDP(u *udpFlow, inner net.Conn, to string) {
-	defer inner.Close()
+func (f *Forwarder) runUDP(u *udpFlow, inner *udpConn, to string) {
+	defer inner.close()
 	defer f.flows.remove(u)
-	defer context.AfterFunc(f.ctx, func() { inner.Close() })()
+	defer context.AfterFunc(f.ctx, inner.close)()
 	ctx, cancel := context.WithTimeout(f.ctx, f.o.DialTimeout)
 	defer cancel()
 	outer, err := f.o.DialContext(ctx, "udp", to)
@@ -58,7 +61,7 @@ func (f *Forwarder) runUDP(u *udpFlow, inner net.Conn, to string) {
 	}
 	var back sync.WaitGroup
 	back.Go(func() {
-		defer inner.Close()
+		defer inner.close()
 		f.udpInbound(u, inner, outer)
 	})
 	f.udpOutbound(u, outer, inner)
@@ -68,35 +71,34 @@ func (f *Forwarder) runUDP(u *udpFlow, inner net.Conn, to string) {
 
 // udpOutbound sends what the client sends until inner is closed. What the
 // system refuses to send is lost, as datagrams may be.
-func (f *Forwarder) udpOutbound(u *udpFlow, outer, inner net.Conn) {
-	b := make([]byte, maxMTU)
-	for {
-		n, err := inner.Read(b)
-		if err != nil {
-			return
+func (f *Forwarder) udpOutbound(u *udpFlow, outer net.Conn, inner *udpConn) {
+	for inner.wait() {
+		b := datagrams.Get().(*[maxMTU]byte)
+		for n, ok := inner.read(b[:]); ok; n, ok = inner.read(b[:]) {
+			u.touch()
+			if _, err := outer.Write(b[:n]); errors.Is(err, syscall.ECONNREFUSED) {
+				f.stack.dev.sendRaw(unreachableUDP(u.flow))
+			}
 		}
-		u.touch()
-		if _, err := outer.Write(b[:n]); errors.Is(err, syscall.ECONNREFUSED) {
-			f.stack.dev.sendRaw(unreachableUDP(u.flow))
-		}
+		datagrams.Put(b)
 	}
 }
 
 // udpInbound returns answers to the client until outer is closed or the flow
 // idle. An ICMP port unreachable is an answer too and does not end the flow.
-func (f *Forwarder) udpInbound(u *udpFlow, inner, outer net.Conn) {
+func (f *Forwarder) udpInbound(u *udpFlow, inner *udpConn, outer net.Conn) {
 	limit := f.o.UDPIdle
 	if u.dst.Port() == dnsPort {
 		limit = min(limit, dnsIdle)
 	}
-	b := make([]byte, maxMTU)
 	for left := limit; left > 0; left = limit - u.idle() {
 		outer.SetReadDeadline(time.Now().Add(left))
-		n, err := outer.Read(b)
+		err := receive(outer, func(datagram []byte) {
+			u.touch()
+			inner.write(datagram)
+		})
 		switch {
 		case err == nil:
-			u.touch()
-			inner.Write(b[:n])
 		case errors.Is(err, syscall.ECONNREFUSED):
 			f.stack.dev.sendRaw(unreachableUDP(u.flow))
 		case !errors.Is(err, os.ErrDeadlineExceeded):

@@ -21,13 +21,8 @@ import (
 
 const nicID tcpip.NICID = 1
 
-// Buffer sizes in bytes. TCP starts at the default and tunes itself up to the
-// maximum: 8 MiB carry 600 Mbit/s over a path of 100 ms.
-const (
-	tcpBufferDefault = 1 << 20
-	tcpBufferMax     = 8 << 20
-	udpBuffer        = 256 << 10
-)
+// udpBuffer is how many bytes of datagrams wait for a reader.
+const udpBuffer = 256 << 10
 
 // gVisor logs what a stranger's packets provoke to standard error.
 var quietLog = sync.OnceFunc(func() { log.SetTarget(log.GoogleEmitter{Writer: &log.Writer{Next: io.Discard}}) })
@@ -67,14 +62,14 @@ func tune(s *stack.Stack) error {
 	noRACK := tcpip.TCPRecovery(0)
 	for _, o := range []tcpip.SettableTransportProtocolOption{
 		&sack, &moderate, &cubic, &noRACK,
-		&tcpip.TCPReceiveBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: tcpBufferDefault, Max: tcpBufferMax},
-		&tcpip.TCPSendBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: tcpBufferDefault, Max: tcpBufferMax},
+		&tcpip.TCPReceiveBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: bufferBase, Max: bufferMax},
+		&tcpip.TCPSendBufferSizeRangeOption{Min: tcp.MinBufferSize, Default: bufferBase, Max: bufferMax},
 	} {
 		if err := s.SetTransportProtocolOption(tcp.ProtocolNumber, o); err != nil {
 			return fmt.Errorf("set TCP option %T: %s", o, err)
 		}
 	}
-	if err := s.SetOption(tcpip.ReceiveBufferSizeOption{Min: 4096, Default: udpBuffer, Max: tcpBufferMax}); err != nil {
+	if err := s.SetOption(tcpip.ReceiveBufferSizeOption{Min: 4096, Default: udpBuffer, Max: bufferMax}); err != nil {
 		return fmt.Errorf("set receive buffers: %s", err)
 	}
 	return nil

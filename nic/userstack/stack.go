@@ -7,6 +7,7 @@
 package userstack
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -44,7 +45,13 @@ type Options struct {
 	// SystemDNS lets this host's own resolver answer names instead of DNS.
 	// The names then do not go through the tunnel.
 	SystemDNS bool
+	// Memory is how many bytes TCP connections may take for what is under way,
+	// and those of one client of a server a quarter of it. 0 is 512 MiB.
+	Memory int64
 }
+
+// defaultMemory is for hosts that do not limit it.
+const defaultMemory = 512 << 20
 
 // Stack is an adapter with a TCP/IP stack behind it. All methods are safe for
 // concurrent use, ReadBatch and WriteBatch by one goroutine each.
@@ -55,6 +62,9 @@ type Stack struct {
 	dev       *device
 	ip        *stack.Stack
 	lookup    lookupFunc
+	own       *budget        // of what is dialled here
+	clients   *budget        // of what is forwarded
+	networks  []netip.Prefix // with the addresses
 
 	closed    atomic.Bool
 	closeOnce sync.Once
@@ -72,8 +82,11 @@ func New(o Options) (*Stack, error) {
 		o.Name = "userstack"
 	}
 	s := &Stack{name: o.Name, mtu: o.MTU, dev: newDevice(o.MTU)}
+	memory := cmp.Or(o.Memory, defaultMemory)
+	s.own, s.clients = newBudget(memory, memory), newBudget(memory/4, memory)
 	for _, p := range o.Addresses {
 		s.addresses = append(s.addresses, p.Addr().Unmap())
+		s.networks = append(s.networks, p)
 	}
 	s.lookup = newLookup(o, s.DialContext)
 	var err error

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"culvert/internal/printable"
 )
 
 // CipherError says that two peers have no data cipher in common, with both
@@ -20,11 +22,11 @@ func (e *CipherError) Error() string {
 	mend := "give `data-ciphers-fallback` the cipher the peer is configured with"
 	switch {
 	case len(e.Theirs) > 0:
-		theirs = "the peer takes " + Printable(strings.Join(e.Theirs, ":"))
+		theirs = "the peer takes " + printable.Name(strings.Join(e.Theirs, ":"))
 		mend = fmt.Sprintf("add `data-ciphers %s` on this side, or one of ours on the other",
-			strings.Join(append(slices.Clone(e.Ours), Printable(e.Theirs[0])), ":"))
+			strings.Join(append(slices.Clone(e.Ours), printable.Name(e.Theirs[0])), ":"))
 	case e.Fallback != "":
-		cipher := Printable(e.Fallback)
+		cipher := printable.Name(e.Fallback)
 		theirs = "the peer uses " + cipher + " and cannot negotiate"
 		mend = fmt.Sprintf("add `data-ciphers-fallback %s` on this side, or update the peer", cipher)
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"culvert/internal/printable"
 )
 
 // ErrChallenge is wrapped by what is wrong with a challenge.
@@ -42,7 +44,7 @@ type InfoPre struct {
 
 // ParseInfoPre reads the text after "INFO_PRE,".
 func ParseInfoPre(text string) InfoPre {
-	i := InfoPre{Text: Printable(text)}
+	i := InfoPre{Text: printable.Name(text)}
 	kind, rest, _ := strings.Cut(text, ":")
 	switch kind {
 	case "OPEN_URL":
@@ -54,7 +56,7 @@ func ParseInfoPre(text string) InfoPre {
 		}
 	case "CR_TEXT":
 		flags, challenge, _ := strings.Cut(rest, ":")
-		i.Challenge = Printable(challenge)
+		i.Challenge = printable.Name(challenge)
 		i.Answer, i.Echo = hasFlag(flags, "R"), hasFlag(flags, "E")
 	}
 	return i
@@ -99,7 +101,7 @@ func ParseChallenge(reason string) (*Challenge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the user name is not in base64", ErrChallenge)
 	}
-	return &Challenge{State: fields[2], Username: string(name), Text: Printable(fields[4]),
+	return &Challenge{State: fields[2], Username: string(name), Text: printable.Name(fields[4]),
 		Answer: hasFlag(fields[1], "R"), Echo: hasFlag(fields[1], "E")}, nil
 }
 

@@ -39,7 +39,7 @@ func TestInfoPre(t *testing.T) {
 		"WEB_AUTH:hidden,external:http://sso:8080":                   {URL: "http://sso:8080"},
 		"WEB_AUTH:proxy=[fd00::1];3128;;,x:https://sso.example:443/": {URL: "https://sso.example:443/"},
 		"CR_TEXT:R:Code?":                                            {Challenge: "Code?", Answer: true},
-		"CR_TEXT:E,R:\x1b[2JNow":                                     {Challenge: "?[2JNow", Answer: true, Echo: true},
+		"CR_TEXT:E,R:\x1b[2JNow":                                     {Challenge: `\x1b[2JNow`, Answer: true, Echo: true},
 		"CR_TEXT::Wait":                                              {Challenge: "Wait"},
 		"OTHER:x":                                                    {},
 	} {

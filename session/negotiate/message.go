@@ -79,17 +79,3 @@ func bracketed(text string) (inside, rest string) {
 	}
 	return "", text
 }
-
-// Printable makes a peer's text fit for a log: control characters and anything
-// outside ASCII become '?', and it is cut at 256 bytes.
-func Printable(text string) string {
-	if len(text) > 256 {
-		text = text[:256] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r > 0x7e && r != '…' {
-			return '?'
-		}
-		return r
-	}, text)
-}

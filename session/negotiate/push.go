@@ -173,9 +173,10 @@ func (p Params) flags() []string {
 }
 
 // ParseParams picks the properties of the data channel out of pushed options.
-// Cipher is "" where the server pushed none. It fails with ErrPush.
-func ParseParams(options []string) (Params, error) {
-	p := Params{PeerID: wire.PeerIDUnset}
+// Cipher is "" where the server pushed none. As with stock OpenVPN, what cannot
+// be made sense of changes nothing, and is returned in words.
+func ParseParams(options []string) (p Params, ignored []string) {
+	p.PeerID = wire.PeerIDUnset
 	for _, option := range options {
 		words := strings.Fields(option)
 		if len(words) == 1 && isCompression(words[0]) {
@@ -185,10 +186,10 @@ func ParseParams(options []string) (Params, error) {
 			continue
 		}
 		if err := p.parse(words[0], words[1:]); err != nil {
-			return p, fmt.Errorf("%w: %q: %w", ErrPush, option, err)
+			ignored = append(ignored, fmt.Sprintf("%.80q: %v", option, err))
 		}
 	}
-	return p, nil
+	return p, ignored
 }
 
 // flags that protocol-flags may name here.
@@ -203,26 +204,31 @@ func (p *Params) parse(name string, args []string) (err error) {
 	case "cipher":
 		p.Cipher = strings.ToUpper(args[0])
 	case "peer-id":
-		var id uint64
-		id, err = strconv.ParseUint(args[0], 10, 24)
+		id, wrong := strconv.ParseUint(args[0], 10, 24)
+		if wrong != nil {
+			return errors.New("expected a number below 16777216")
+		}
 		p.PeerID, p.DataV2 = wire.PeerID(id), true
 	case "key-derivation":
-		p.TLSEKM, err = true, knownFlags(args, flagTLSEKM)
+		p.TLSEKM = p.TLSEKM || slices.Contains(args, flagTLSEKM)
+		err = knownFlags(args, flagTLSEKM)
 	case "protocol-flags":
 		p.TLSEKM = p.TLSEKM || slices.Contains(args, flagTLSEKM)
 		p.CCExit = slices.Contains(args, flagCCExit)
 		p.Epoch = slices.Contains(args, flagEpoch)
 		err = knownFlags(args, flagTLSEKM, flagCCExit, flagEpoch)
 	case "compress", "comp-lzo":
-		if p.Compression, p.CompressionSet = wire.ParseCompression(name, args[0]); !p.CompressionSet {
-			err = errors.New("no such compression")
+		c, known := wire.ParseCompression(name, args[0])
+		if !known {
+			return errors.New("no such compression")
 		}
+		p.Compression, p.CompressionSet = c, true
 	}
 	return err
 }
 
-// knownFlags refuses what was not announced, since not doing it would break
-// the session later, in a way nobody could read.
+// knownFlags names what was not announced: a session that depends on it breaks
+// later, in a way nobody could read.
 func knownFlags(args []string, known ...string) error {
 	for _, arg := range args {
 		if !slices.Contains(known, arg) {

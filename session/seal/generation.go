@@ -40,7 +40,7 @@ type GenerationConfig struct {
 	V2     bool
 	PeerID wire.PeerID
 
-	// Window is how far packets may be reordered, 1 to 65,536; 0 is 64.
+	// Window is how far packets may be reordered, 1 to 65,536; 0 is 8,192.
 	Window int
 	// ReplayTime is how long after a later packet one may come; 0 is no limit.
 	ReplayTime time.Duration
@@ -89,6 +89,7 @@ type Usage struct {
 // of it; its own methods may be called at any time.
 type Generation struct {
 	key    wire.KeyID
+	cipher Cipher
 	header header
 	format format
 	limits Limits
@@ -113,6 +114,7 @@ func NewGeneration(c GenerationConfig) (*Generation, error) {
 	}
 	g := &Generation{
 		key:    c.KeyID,
+		cipher: c.Cipher,
 		header: newHeader(c.V2, c.KeyID, c.PeerID),
 		format: f,
 		limits: c.Limits.orSafe(c.Cipher),

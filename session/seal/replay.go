@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	defaultWindow = 64
+	defaultWindow = 8192
 	maxWindow     = 65536
 )
 
@@ -29,7 +29,7 @@ const ticks = 8
 //   - not behind an id that was accepted longer ago than the time span. This is
 //     enforced at the latest an eighth of the span after it is over.
 //
-// The zero value is a window of 64 ids without a time rule. It is not safe for
+// The zero value is a window of 8,192 ids without a time rule. It is not safe for
 // concurrent use.
 type window struct {
 	size uint64

@@ -108,9 +108,9 @@ func TestReplayZeroValue(t *testing.T) {
 		id   uint64
 		want error
 	}{
-		{0, errZeroID}, {1, nil}, {1, errReplayed}, {65, nil}, {1, errTooOld},
-		{2, nil}, {2, errReplayed}, {64, nil}, {1 << 40, nil}, {65, errTooOld},
-		{1<<40 - 63, nil}, {1<<40 - 64, errTooOld}, {1 << 40, errReplayed},
+		{0, errZeroID}, {1, nil}, {1, errReplayed}, {8193, nil}, {1, errTooOld},
+		{2, nil}, {2, errReplayed}, {8192, nil}, {1 << 40, nil}, {8193, errTooOld},
+		{1<<40 - 8191, nil}, {1<<40 - 8192, errTooOld}, {1 << 40, errReplayed},
 	} {
 		if got := w.accept(step.id, 0); got != step.want {
 			t.Errorf("accept(%d) = %v, want %v", step.id, got, step.want)
@@ -119,8 +119,8 @@ func TestReplayZeroValue(t *testing.T) {
 			t.Errorf("%v is not ErrReplay", step.want)
 		}
 	}
-	if w.deepest != 63 {
-		t.Errorf("deepest %d, want 63", w.deepest)
+	if w.deepest != 8191 {
+		t.Errorf("deepest %d, want 8191", w.deepest)
 	}
 }
 

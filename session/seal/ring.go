@@ -16,6 +16,7 @@ import (
 // take no lock that a change of keys holds.
 type Ring struct {
 	change sync.Mutex
+	closed bool
 	keys   atomic.Pointer[ringKeys]
 }
 
@@ -46,11 +47,25 @@ func (r *Ring) Retire(key wire.KeyID) {
 	r.update(func(k *ringKeys) { k.retire(key) })
 }
 
+// Close forgets every generation, and those that are installed later: from now
+// on Seal and Open fail with ErrNoKey.
+func (r *Ring) Close() {
+	r.update(func(k *ringKeys) { r.closed = true })
+}
+
 func (k *ringKeys) retire(key wire.KeyID) {
 	if k.send != nil && k.send == k.byID[key&7] {
 		k.send = nil
 	}
 	k.byID[key&7] = nil
+}
+
+// Cipher is that of the generation in use, 0 without one.
+func (r *Ring) Cipher() Cipher {
+	if k := r.keys.Load(); k != nil && k.send != nil {
+		return k.send.cipher
+	}
+	return 0
 }
 
 // Fit is the longest plaintext whose packet is no longer than size bytes, under
@@ -76,7 +91,9 @@ func (r *Ring) update(change func(*ringKeys)) {
 	if k := r.keys.Load(); k != nil {
 		next = *k
 	}
-	change(&next)
+	if change(&next); r.closed {
+		next = ringKeys{}
+	}
 	r.keys.Store(&next)
 }
 

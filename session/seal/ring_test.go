@@ -294,6 +294,23 @@ func TestReplayAndReorder(t *testing.T) {
 }
 
 // A forged packet-id must not move the window.
+// A path whose delay varies by 60 ms reorders a stream of 1 Gbit/s by 5,000 packets.
+func TestDeepReorderingIsTakenWithoutASetting(t *testing.T) {
+	const depth = 5000
+	everyFormat(t, func(t *testing.T, c GenerationConfig) {
+		client, server := newPair(t, c)
+		late := client.sealed(t, []byte("late"))
+		for range depth - 1 {
+			client.sealed(t, nil)
+		}
+		server.mustOpen(t, client.sealed(t, []byte("newest")), []byte("newest"))
+		server.mustOpen(t, late, []byte("late"))
+		if _, err := server.opened(late); !errors.Is(err, ErrReplay) {
+			t.Errorf("again: %v, want ErrReplay", err)
+		}
+	})
+}
+
 func TestForgeryLeavesWindowAlone(t *testing.T) {
 	client, server := newPair(t, GenerationConfig{Cipher: AES128GCM})
 	b := client.sealed(t, []byte("x"))

@@ -60,6 +60,23 @@ func TestStatic(t *testing.T) {
 	}
 }
 
+func TestStaticTakesDeepReorderingWithoutASetting(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	a, b := staticPair(t, "AES-256-CBC", "SHA256")
+	late := packetOf([]byte("late"))
+	a.Seal(now, late)
+	for range 5000 {
+		p := packetOf(nil)
+		a.Seal(now, p)
+		if err := b.Open(p, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Open(late, 0); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStaticRefuses(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	a, b := staticPair(t, "AES-256-CBC", "SHA256")

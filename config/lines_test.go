@@ -1,0 +1,288 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// clientLines and serverLines are right by themselves.
+const (
+	clientLines = "client\ndev tun\nremote a\nca ca.crt\ncert client.crt\nkey client.key\nremote-cert-tls server\n"
+	serverLines = "dev tun\nserver 10.8.0.0 255.255.255.0\nca ca.crt\ncert server.crt\nkey server.key\ndh none\n"
+)
+
+// line is a line added to a configuration, and what is said of it: part of a
+// note, or of an error; with neither, nothing.
+type line struct{ text, note, fault string }
+
+func (l line) try(t *testing.T, base string) {
+	t.Helper()
+	c, err := ParseFile("x.conf", []byte(base+l.text+"\n"), readTest)
+	switch {
+	case l.fault != "":
+		if err == nil || !strings.Contains(err.Error(), l.fault) {
+			t.Errorf("%s: fault %v, want %q", l.text, err, l.fault)
+		}
+		return
+	case err != nil:
+		t.Errorf("%s: %v", l.text, err)
+		return
+	}
+	var said []string
+	for _, n := range c.Notes {
+		said = append(said, n.Pos.String()+": "+n.Text)
+	}
+	if all := strings.Join(said, "\n"); l.note == "" && all != "" || !strings.Contains(all, l.note) {
+		t.Errorf("%s: noted %q, want %q", l.text, all, l.note)
+	}
+}
+
+// TestHarmlessLines: what OpenVPN 2.6 starts with, as seen by running it, is no
+// reason not to start.
+func TestHarmlessLines(t *testing.T) {
+	for _, l := range []line{
+		{text: "connect-retry 0"},
+		{text: "connect-retry 0 0"},
+		{text: "connect-retry 10 5"},
+		{text: "connect-retry 99999", note: "65535 s"},
+		{text: "connect-retry 5 99999", note: "65535 s"},
+		{text: "connect-retry-max infinite"},
+		{text: "connect-retry-max unlimited"},
+		{text: "providers legacy default", note: "no OpenSSL here"},
+		{text: "cipher BF-CBC", note: "is negotiated instead"},
+		{text: "cipher DES-EDE3-CBC", note: "is negotiated instead"},
+		{text: "cipher camellia-256-cbc", note: "is negotiated instead"},
+		{text: "cipher BF-CBC\ndata-ciphers AES-256-GCM"},
+		{text: "data-ciphers AES-256-GCM:BF-CBC", note: "BF-CBC is left out"},
+		{text: "data-ciphers AES-256-GCM:?FOO"},
+		{text: "data-ciphers-fallback BF-CBC", note: "will be refused"},
+		{text: "local 192.0.2.1\nlocal 192.0.2.2", note: "x.conf:9: local: given before, in x.conf:8; this one counts"},
+		{text: "persist-key yes", note: `takes no value, so "yes" is ignored`},
+		{text: "persist-tun a b", note: `takes no value, so "a b" is ignored`},
+		{text: "float yes", note: `takes no value, so "yes" is ignored`},
+		{text: "nobind 1", note: "takes no value"},
+		{text: "max-routes 100 200", note: "takes one value"},
+		{text: "dh missing.pem"},
+	} {
+		l.try(t, clientLines)
+	}
+	for _, l := range []line{
+		{text: `push ""`, note: "nothing is pushed"},
+		{text: `push "  "`, note: "nothing is pushed"},
+		{text: "tcp-queue-limit 100000", note: "65536"},
+		{text: "hash-size 256 256"},
+		{text: "persist-key yes", note: "takes no value"},
+	} {
+		l.try(t, serverLines)
+	}
+}
+
+// TestHarmfulLines: what OpenVPN 2.6 does not start with, nor should anybody.
+func TestHarmfulLines(t *testing.T) {
+	for _, l := range []line{
+		{text: "float no", fault: "takes no value"},
+		{text: "route-nopull 0", fault: "takes no value"},
+		{text: "connect-retry -1", fault: "0 or more"},
+		{text: "connect-retry abc", fault: "0 or more"},
+		{text: "connect-retry-max many", fault: "or unlimited"},
+		{text: "cipher FOO-BAR", fault: "no cipher has this name"},
+		{text: "cipher AES-256-GCN", fault: "did you mean AES-256-GCM?"},
+		{text: "cipher FOO\ndata-ciphers AES-256-GCM", fault: "no cipher has this name"},
+		{text: "data-ciphers AES-256-GCM:FOO", fault: "no cipher has this name"},
+		{text: "data-ciphers AES-256-GCM,AES-128-GCM", fault: "no cipher has this name"},
+		{text: "ncp-ciphers FOO:AES-256-GCM", fault: "no cipher has this name"},
+		{text: "data-ciphers-fallback FOO", fault: "no cipher has this name"},
+		{text: "cipher BF-CBC\nncp-disable", fault: "leaves no other"},
+		{text: "auth FOO", fault: "expected MD5"},
+		{text: "dns server 0 resolve-domains a.example", fault: "server 0 has no address; add the line: dns server 0 address ADDRESS"},
+	} {
+		l.try(t, clientLines)
+	}
+	for _, l := range []line{
+		{text: "tcp-queue-limit 0", fault: "1 or more"},
+		{text: "hash-size 0 0", fault: "1 or more"},
+		{text: "hash-size 0", fault: "a value is missing"},
+		{text: "hash-size a b", fault: "1 or more"},
+		{text: "dh missing.pem", fault: `x.conf:7: dh "missing.pem": cannot be read`},
+		{text: "dh ca.crt", fault: "DH PARAMETERS"},
+		{text: `push "route 10.0.0.0 255.0.0.0,route 11.0.0.0 255.0.0.0"`, fault: "has a comma"},
+		{text: `setenv opt push "echo a,b"`, fault: "has a comma"},
+		{text: "push", fault: "a value is missing"},
+	} {
+		l.try(t, serverLines)
+	}
+}
+
+// TestOptionalMeansUnknown: `setenv opt` and ignore-unknown-option are for
+// directives that are unknown, not for a check that is written wrongly.
+func TestOptionalMeansUnknown(t *testing.T) {
+	for _, l := range []line{
+		{text: "setenv opt nosuch x", note: "optional, so ignored: nosuch: unknown"},
+		{text: "setenv opt --nosuch x", note: "optional, so ignored: nosuch: unknown"},
+		{text: "setenv opt up /bin/true", note: "optional, so ignored: up"},
+		{text: "ignore-unknown-option nosuch\nnosuch x", note: "nosuch: unknown"},
+		{text: "setenv FORWARD_COMPATIBLE 1\nnosuch x", note: "nosuch: unknown"},
+		{text: "setenv opt verify-x509-name srv neme", fault: `verify-x509-name "neme"`},
+		{text: "setenv opt remote-cert-tls servr", fault: `remote-cert-tls "servr"`},
+		{text: "setenv opt remote-cert-tls server now", fault: `remote-cert-tls "now"`},
+		{text: "setenv opt tls-version-min 1.9", fault: `tls-version-min "1.9"`},
+		{text: "setenv opt ifconfig-push 10.8.0.2 10.8.0.1", fault: "may not stand"},
+		{text: "setenv opt auth none", fault: "not be authenticated"},
+		{text: "setenv opt ca missing", fault: `ca "missing": cannot be read`},
+		{text: "ignore-unknown-option remote-cert-tls\nremote-cert-tls servr", fault: `remote-cert-tls "servr"`},
+		{text: "setenv FORWARD_COMPATIBLE 1\nremote-cert-tls servr", fault: `remote-cert-tls "servr"`},
+	} {
+		l.try(t, clientLines)
+	}
+	for _, l := range []line{
+		{text: "setenv opt plugin auth.so", fault: "would let anybody in"},
+		{text: "ignore-unknown-option plugin\nplugin auth.so", fault: "would let anybody in"},
+		{text: "ignore-unknown-option client-connect\nclient-connect check.sh", fault: "client-connect: not supported"},
+		{text: "ignore-unknown-option shaper\nshaper 1000", note: "shaper: not supported"},
+	} {
+		l.try(t, serverLines)
+	}
+}
+
+// TestGivenTwice: of two lines that say different things about one setting, it
+// is said which counts.
+func TestGivenTwice(t *testing.T) {
+	const counts = "; this one counts"
+	for _, l := range []line{
+		{text: "verb 4\nverb 3", note: "x.conf:9: verb: given before, in x.conf:8" + counts},
+		{text: "dev tun1", note: "x.conf:8: dev: given before, in x.conf:2" + counts},
+		{text: "data-ciphers AES-256-GCM\nncp-ciphers AES-128-GCM", note: "ncp-ciphers: given before, in x.conf:8, as data-ciphers" + counts},
+		{text: "<ca>\n" + pem + "#\n</ca>", note: "x.conf:8: ca: given before, in x.conf:4" + counts},
+		{text: "<ca>\n" + pem + "</ca>\n<ca>\n" + pem + "#\n</ca>", note: "x.conf:13: ca: given before, in x.conf:8" + counts},
+		{text: "verb 3\nverb 3"},
+		{text: "data-ciphers AES-256-GCM\nncp-ciphers AES-256-GCM"},
+		{text: "float\nfloat"},
+		{text: "remote b\nremote c 443 tcp"},
+		{text: "route 10.1.0.0 255.255.0.0\nroute 10.2.0.0 255.255.0.0"},
+		{text: "tls-auth [inline] 1\n<tls-auth>\n" + testFiles["ta.key"] + "</tls-auth>"},
+		{text: "persist-key\npersist-key"},
+	} {
+		l.try(t, clientLines)
+	}
+	c, err := ParseArgs([]string{"--config", "common.conf", "--verb", "5", "--client", "--remote", "a", "--cert", "client.crt", "--key", "client.key", "--remote-cert-tls", "server"}, readTest)
+	if err != nil || len(c.Notes) > 0 {
+		t.Errorf("what the command line says after a file is meant: %v", err)
+	}
+}
+
+// TestRunTogether: where a line break was lost, it is said, or the meaning is
+// plain and taken.
+func TestRunTogether(t *testing.T) {
+	before := func(name string) string {
+		return "two lines seem to be run together here: begin a new one before " + name
+	}
+	for _, l := range []line{
+		{text: "remote b 1194proto udp", fault: before("proto")},
+		{text: "verb 3mute 20", fault: before("mute")},
+		{text: "dev tunproto udp", fault: before("proto")},
+		{text: "cipher AES-256-GCMauth SHA256", fault: before("auth")},
+		{text: "cipher AES-256-GCMnobind", fault: before("nobind")},
+		{text: "resolv-retry infinitenobind", fault: before("nobind")},
+		{text: "persist-keypersist-tun", fault: "end the first after persist-key, and begin the next with persist-tun"},
+		{text: "nobindca ca.crt", fault: "end the first after nobind, and begin the next with ca"},
+		{text: "verb 3 mute 20", fault: before("mute")},
+		{text: "remote-cert-tls servr", fault: "expected server or client"},
+		{text: "<tls-auth>\n" + testFiles["ta.key"] + "</tls-auth>key-direction 1", note: "taken as a line of its own: key-direction"},
+		{text: "<tls-auth>\n" + testFiles["ta.key"] + "</tls-auth><extra-certs>\n" + pem + "</extra-certs>", note: "taken as a line of its own: extra-certs"},
+		{text: "verb 3<tls-auth>\n" + testFiles["ta.key"] + "</tls-auth>", note: "<tls-auth> is taken as a line of its own"},
+		{text: "<tls-auth>\n" + testFiles["ta.key"] + "</tls-auth> and more", note: "ignored: and"},
+		{text: "<tls-auth>\n" + testFiles["ta.key"] + "</tls-auth><tsl>\n</tsl>", fault: "<tsl>: unknown directive"},
+		{text: pem, fault: "x.conf:8: a certificate or a key outside of a block"},
+	} {
+		l.try(t, clientLines)
+	}
+}
+
+// TestCurlyQuotes: word processors put them where they quote nothing.
+func TestCurlyQuotes(t *testing.T) {
+	for _, l := range []line{
+		{text: "ca “ca.crt”", fault: "curly quotes"},
+		{text: "verify-x509-name ‘server’ name", fault: "curly quotes"},
+		{text: "remote “vpn.example.org” 1194", fault: "curly quotes"},
+		{text: "auth-user-pass “pass.txt", fault: "curly quotes"},
+		{text: "pull-filter ignore \"route”", fault: "the quotes after it are curly"},
+		{text: "setenv NOTE “hello”"},
+		{text: "verify-x509-name \"Mike’s server\" name"},
+	} {
+		l.try(t, clientLines)
+	}
+	line{text: "push “route 10.0.0.0 255.0.0.0”", fault: "curly quotes"}.try(t, serverLines)
+}
+
+// TestOtherFormats: a file that is something else has one fault, which says
+// what it is.
+func TestOtherFormats(t *testing.T) {
+	for text, want := range map[string]string{
+		"<!DOCTYPE html>\n<html><head><title>Log in</title></head>\n<body>\n": "a web page",
+		"\n\n  <html lang=en>\n<p>\n":                                         "a web page",
+		"\xef\xbb\xbf<!doctype html>\n":                                       "a web page",
+		"<?xml version=\"1.0\"?>\n<Error>\n":                                  "an XML document",
+		"{\"error\": \"not found\"}\n":                                        "JSON",
+		"[Interface]\nPrivateKey = x\n":                                       "of another program",
+		"PK\x03\x04\x14\x00\x08\x00":                                          "a ZIP archive",
+		"\x1f\x8b\x08\x00\x00\x00":                                            "packed by gzip",
+		"\xff\xfec\x00l\x00i\x00":                                             "UTF-16",
+		"\xfe\xff\x00c\x00l\x00i":                                             "UTF-16",
+		"c\x00l\x00i\x00e\x00n\x00t\x00\n\x00d\x00":                           "UTF-16",
+		"\x00c\x00l\x00i\x00e\x00n\x00t\x00\n\x00d":                           "UTF-16",
+		"%PDF-1.7\n":    "a PDF",
+		"{\\rtf1\\ansi": "word processor",
+		pem:             "a certificate or a key",
+	} {
+		_, err := ParseFile("x.ovpn", []byte(text), readTest)
+		var all *FaultsError
+		if !errors.As(err, &all) || !strings.Contains(all.Faults[0].Error(), want) || !strings.HasPrefix(err.Error(), "x.ovpn:1: ") {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+		if all != nil && len(all.Faults) != 1 {
+			t.Errorf("%q: %d faults: %v", text, len(all.Faults), err)
+		}
+	}
+}
+
+// TestPushedFaultsEndNothing: as with OpenVPN 2.6, no option that a server
+// pushes wrongly keeps a client from what the others ask for.
+func TestPushedFaultsEndNothing(t *testing.T) {
+	base := plainest(t)
+	for option, want := range map[string]string{
+		"redirect-gateway def1 some-new-flag":    `some-new-flag is not known here`,
+		"redirect-gateway some-new-flag def1":    `some-new-flag is not known here`,
+		"redirect-private foo":                   "foo is not known here",
+		"topology foo":                           `topology "foo"`,
+		"tun-mtu 50":                             `tun-mtu "50"`,
+		"tun-mtu abc":                            `tun-mtu "abc"`,
+		"tun-mtu 1400 x y":                       `tun-mtu "y"`,
+		"comp-lzo foo":                           `comp-lzo "foo"`,
+		"compress lz5":                           `compress "lz5"`,
+		"ifconfig-ipv6 foo":                      "ifconfig-ipv6",
+		"ifconfig-ipv6 fd00::2/64 bar":           "ifconfig-ipv6",
+		"ifconfig foo bar":                       "ifconfig",
+		"ifconfig 10.8.0.2":                      "ifconfig",
+		"dns server 0 resolve-domains a.example": "server 0 has no address",
+		"dns server 0 address foo":               `dns "foo"`,
+		"block-ipv6":                             "block-ipv6",
+		"persist-key yes":                        "takes no value",
+	} {
+		options := []string{"topology subnet", "ifconfig 10.8.0.6 255.255.255.0", option}
+		c, notes, err := ParsePushed(base, options)
+		if err != nil || c.Ifconfig == nil || c.Ifconfig.Local.String() != "10.8.0.6" {
+			t.Errorf("%s: %v", option, err)
+			continue
+		}
+		if len(notes) != 1 || !strings.Contains(notes[0].Text, want) {
+			t.Errorf("%s: %v, want %q", option, notes, want)
+		}
+		if redirects := strings.Contains(option, "redirect"); redirects != (c.RedirectGateway != nil) {
+			t.Errorf("%s: redirect-gateway is %+v", option, c.RedirectGateway)
+		}
+		if len(c.DNS.Servers) != 0 {
+			t.Errorf("%s: %+v", option, c.DNS.Servers)
+		}
+	}
+}

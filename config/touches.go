@@ -1,0 +1,79 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Touch is a line of a configuration that makes use of its reader's machine
+// beyond a tunnel: nothing to take from a stranger unseen.
+type Touch struct {
+	Pos  Pos
+	Line string // as it is understood
+	Kind TouchKind
+	File string // with TouchSends, the file as the configuration names it
+}
+
+// TouchKind is what a line does.
+type TouchKind uint8
+
+// The kinds.
+const (
+	TouchNothing TouchKind = iota
+	TouchRuns              // runs a program
+	TouchWrites            // writes to a file or device of the configuration's choice
+	TouchSends             // sends what a file holds to a server or proxy
+)
+
+// String says what a line does, after "it".
+func (k TouchKind) String() string {
+	return [...]string{"does nothing", "runs a program", "writes to a file", "sends what the file holds"}[k]
+}
+
+// sentFile is which argument of a directive names the file that is sent.
+var sentFile = map[string]int{"auth-user-pass": 0, "http-proxy-user-pass": 0, "http-proxy": 2, "socks-proxy": 2}
+
+// noFile are the words that stand in place of one.
+var noFile = []string{"username-only", "auto", "auto-nct", "stdin", "[inline]"}
+
+// touch notes a line that its row says to.
+func (b *builder) touch(row *Directive, d *call) {
+	t := Touch{Pos: d.Pos, Line: strings.Join(append([]string{d.name}, d.args...), " "), Kind: row.Touches}
+	if t.Kind == TouchSends {
+		i := sentFile[d.name]
+		if d.inline || len(d.args) <= i || slices.Contains(noFile, d.args[i]) {
+			return
+		}
+		t.File = d.args[i]
+	}
+	if t.Kind != TouchNothing {
+		b.touches = append(b.touches, t)
+	}
+}
+
+// Touches are the lines to look at before the configuration of a stranger is
+// carried out, those of <connection> blocks too.
+func (c *Config) Touches() []Touch {
+	all := slices.Clone(c.touches)
+	for _, r := range c.Remotes {
+		if r.Settings == nil {
+			continue
+		}
+		for _, t := range r.Settings.touches {
+			if !slices.Contains(all, t) {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+// Programs are those that the configuration has run.
+func (c *Config) Programs() (paths []string) {
+	for _, command := range [][]string{c.TLSVerify, c.AuthUserPassVerify, c.TLSCryptV2Verify} {
+		if len(command) > 0 {
+			paths = append(paths, command[0])
+		}
+	}
+	return paths
+}

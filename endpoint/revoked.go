@@ -1,0 +1,320 @@
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"culvert/config"
+	"culvert/pki"
+)
+
+// ListSource gives the revocation lists where they changed since the texts of a
+// number, else nil.
+type ListSource func(now time.Time, since uint64) *ListTexts
+
+// revoked is what the authorities took back: the lists in force. They are read
+// again when their files change. Of a file that became unreadable, was removed,
+// or is no list of the authority that it names, the list before stays in force:
+// to let nobody in would make a slip of the pen an outage, and to let everybody
+// in would let the revoked in. It is safe for concurrent use.
+type revoked struct {
+	source ListSource // nil: nothing to read
+	roots  []*x509.Certificate
+	warn   func(string)
+	dir    string // of serial numbers; "" without
+
+	mu       sync.Mutex
+	number   uint64 // of the texts that were read last
+	version  uint64 // of what is in force
+	fixed    []*x509.RevocationList
+	lists    map[string][]*x509.RevocationList // by the file they are from
+	serials  map[string]bool
+	troubles map[string]*trouble
+	warned   time.Time // when the end of a list was last announced
+}
+
+// trouble is a file whose list before stays in force.
+type trouble struct {
+	text  string
+	since time.Time
+	said  bool
+}
+
+// graceTime is how long a file may be broken without a word: somebody writes it.
+const graceTime = time.Second
+
+// start reads what there is at the start, where a fault is an error.
+func (r *revoked) start(c *config.Config) error {
+	if f := c.CRLVerify; f != nil {
+		lists, err := pki.ParseRevocationLists(f.Text)
+		if err != nil {
+			return fileError("crl-verify", f, err)
+		}
+		if f.Inline || isPipe(c.Path(f.Name)) {
+			r.fixed = lists
+		} else {
+			r.lists[c.Path(f.Name)] = lists
+		}
+	}
+	if files := NewListFiles(c); !files.Any() {
+		r.source = nil
+		return nil
+	} else if r.source == nil {
+		r.source = files.Read
+	}
+	now := time.Now()
+	if texts := r.source(now, 0); texts != nil {
+		r.take(texts, now, false)
+	}
+	for path, t := range r.troubles {
+		if r.lists[path] == nil {
+			return fmt.Errorf("revocation lists: %s: %s", path, t.text)
+		}
+	}
+	return nil
+}
+
+// refresh reads the lists again that changed, and returns the version of what is
+// in force.
+func (r *revoked) refresh(now time.Time) (version uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.source != nil {
+		if texts := r.source(now, r.number); texts != nil && r.take(texts, now, true) {
+			r.version++
+		}
+	}
+	r.complain(now)
+	r.announce(now)
+	return r.version
+}
+
+// take puts lists in force, at the start whatever they are: what is wrong with
+// them is said to whoever comes. It reports whether any changed.
+func (r *revoked) take(texts *ListTexts, now time.Time, said bool) (changed bool) {
+	r.number = texts.Number
+	wrong := make(map[string]string, len(texts.Failed))
+	for path, text := range texts.Failed {
+		wrong[path] = text
+	}
+	for path, text := range texts.Files {
+		if wrong[path] != "" {
+			continue
+		}
+		lists, err := r.parse(text, now, said)
+		if err != nil {
+			wrong[path] = err.Error()
+			continue
+		}
+		if sameLists(lists, r.lists[path]) {
+			continue
+		}
+		r.lists[path], changed = lists, true
+		if said {
+			r.warn(fmt.Sprintf("crl-verify %s: read again, %d revoked", path, entries(lists)))
+		}
+	}
+	changed = r.takeSerials(texts, said && wrong[r.dir] == "") || changed
+	for path := range r.lists {
+		if _, there := texts.Files[path]; !there && wrong[path] == "" {
+			wrong[path] = "the file is gone"
+		}
+	}
+	r.note(wrong, now)
+	if changed {
+		r.warned = time.Time{}
+	}
+	return changed
+}
+
+func (r *revoked) takeSerials(texts *ListTexts, said bool) (changed bool) {
+	if r.dir == "" || texts.Failed[r.dir] != "" {
+		return false
+	}
+	serials := make(map[string]bool, len(texts.Serials))
+	for _, name := range texts.Serials {
+		serials[name] = true
+		changed = changed || !r.serials[name]
+	}
+	changed = changed || len(serials) != len(r.serials)
+	r.serials = serials
+	if changed && said {
+		r.warn(fmt.Sprintf("crl-verify %s: read again, %d revoked", r.dir, len(serials)))
+	}
+	return changed
+}
+
+// parse reads lists, which strict wants to be able to take the place of others.
+func (r *revoked) parse(text []byte, now time.Time, strict bool) ([]*x509.RevocationList, error) {
+	lists, err := pki.ParseRevocationLists(text)
+	if err != nil || !strict {
+		return lists, err
+	}
+	for _, l := range lists {
+		if err := pki.CheckList(l, r.roots, now); err != nil {
+			return nil, err
+		}
+	}
+	return lists, nil
+}
+
+func sameLists(a, b []*x509.RevocationList) bool {
+	return slices.EqualFunc(a, b, func(x, y *x509.RevocationList) bool { return slices.Equal(x.Raw, y.Raw) })
+}
+
+func entries(lists []*x509.RevocationList) (n int) {
+	for _, l := range lists {
+		n += len(l.RevokedCertificateEntries)
+	}
+	return n
+}
+
+// note keeps what is wrong with files.
+func (r *revoked) note(wrong map[string]string, now time.Time) {
+	for path := range r.troubles {
+		if wrong[path] == "" {
+			delete(r.troubles, path)
+		}
+	}
+	for path, text := range wrong {
+		if t := r.troubles[path]; t == nil || t.text != text {
+			r.troubles[path] = &trouble{text: text, since: now}
+		}
+	}
+}
+
+// complain says once of each broken file that it is.
+func (r *revoked) complain(now time.Time) {
+	for path, t := range r.troubles {
+		if t.said || now.Sub(t.since) < graceTime {
+			continue
+		}
+		t.said = true
+		what, stays := "list", "the list before stays in force, so whoever was revoked since gets in"
+		if path == r.dir {
+			what = "directory"
+		} else if r.lists[path] == nil {
+			stays = "it is not in force"
+		}
+		r.warn(fmt.Sprintf("crl-verify %s: THE %s CANNOT BE USED, and %s until it is mended: %s", path, strings.ToUpper(what), stays, t.text))
+	}
+}
+
+// all are the lists in force. The caller holds mu.
+func (r *revoked) all() []*x509.RevocationList {
+	all := slices.Clone(r.fixed)
+	for _, lists := range r.lists {
+		all = append(all, lists...)
+	}
+	return all
+}
+
+// check looks whether a certificate of a verified chain was taken back.
+func (r *revoked) check(chain []*x509.Certificate, now time.Time) error {
+	r.mu.Lock()
+	lists, serials := r.all(), r.serials
+	r.mu.Unlock()
+	for _, cert := range chain[:max(1, len(chain)-1)] {
+		if serials[cert.SerialNumber.String()] {
+			return &pki.RevokedError{Cert: cert}
+		}
+	}
+	return pki.CheckRevoked(chain, lists, now, r.roots...)
+}
+
+// Lists that end within endsSoon are announced, once a day.
+const (
+	endsSoon         = 30 * 24 * time.Hour
+	announceInterval = 24 * time.Hour
+)
+
+func (r *revoked) announce(now time.Time) {
+	if now.Sub(r.warned) < announceInterval {
+		return
+	}
+	for _, l := range r.all() {
+		left := l.NextUpdate.Sub(now)
+		if l.NextUpdate.IsZero() || left >= endsSoon {
+			continue
+		}
+		r.warned = now
+		r.warn(endOf(l, left))
+	}
+}
+
+// WatchInterval is how often files of revocation lists are looked at.
+const WatchInterval = 400 * time.Millisecond
+
+// ListFiles are the paths of files and directories that are read again when they
+// change, in order.
+func (t *Trust) ListFiles() (names []string) {
+	t.revoked.mu.Lock()
+	defer t.revoked.mu.Unlock()
+	names = slices.Sorted(maps.Keys(t.revoked.lists))
+	if t.revoked.dir != "" {
+		names = append(names, t.revoked.dir)
+	}
+	for i, name := range names {
+		if abs, err := filepath.Abs(name); err == nil {
+			names[i] = abs
+		}
+	}
+	return names
+}
+
+// Watch calls changed each time the lists did, until ctx ends. A file's time is
+// looked at, which works on every file system and within a chroot.
+func (t *Trust) Watch(ctx context.Context, changed func()) {
+	if t.revoked.source == nil {
+		return
+	}
+	version := uint64(0)
+	ticker := time.NewTicker(WatchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			if v := t.revoked.refresh(now); v != version {
+				version = v
+				changed()
+			}
+		}
+	}
+}
+
+// Revoked looks a peer's certificates up anew, which were verified at a time;
+// it returns a *pki.RevokedError when one of the chain is taken back since.
+// What else became of them counts when keys are renewed.
+func (t *Trust) Revoked(shown []*x509.Certificate, verified, now time.Time) error {
+	if len(shown) == 0 {
+		return nil
+	}
+	if chain, err := pki.VerifiedChain(shown, t.roots, verified, pki.AnyUsage); err == nil {
+		return t.revoked.check(chain, now)
+	}
+	// Known by its fingerprint, or by signatures taken in another way.
+	for _, cert := range shown {
+		if err := t.revoked.check([]*x509.Certificate{cert}, now); err != nil {
+			return err
+		}
+		for _, issuer := range slices.Concat(shown, t.roots) {
+			if bytes.Equal(cert.RawIssuer, issuer.RawSubject) && issuer != cert {
+				if err := t.revoked.check([]*x509.Certificate{cert, issuer}, now); errors.As(err, new(*pki.RevokedError)) {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

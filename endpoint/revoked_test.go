@@ -1,0 +1,208 @@
+package endpoint
+
+import (
+	"crypto/x509"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"culvert/pki"
+)
+
+const long = 100 * 24 * time.Hour
+
+// trust is w's configuration as a server has it.
+func (w *world) trust() *Trust {
+	w.t.Helper()
+	trust, err := NewTrust(w.config, func(text string) { w.remembers = append(w.remembers, text) }, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return trust
+}
+
+// isRevoked reports whether w's client is, once the lists were read at a time.
+func (w *world) isRevoked(trust *Trust, now time.Time) bool {
+	w.t.Helper()
+	trust.revoked.refresh(now)
+	err := trust.Revoked([]*x509.Certificate{w.leaf}, time.Now(), time.Now())
+	if err != nil && !errors.As(err, new(*pki.RevokedError)) {
+		w.t.Errorf("revoked: %v", err)
+	}
+	return err != nil
+}
+
+func (w *world) log() string { return strings.Join(w.remembers, "\n") }
+
+// TestBrokenListKeepsTheOld: whatever is wrong with a new list, the one before
+// counts, and the log says so, once, but not while somebody writes it.
+func TestBrokenListKeepsTheOld(t *testing.T) {
+	other := newWorld(t)
+	for name, spoil := range map[string]func(*world) (want string){
+		"cut":     func(w *world) string { w.write("crl.pem", []byte("half a fi")); return "CERTIFICATE" },
+		"empty":   func(w *world) string { w.write("crl.pem", nil); return "CERTIFICATE" },
+		"expired": func(w *world) string { w.list("crl.pem", time.Now().Add(-time.Minute)); return "expired" },
+		"another key's": func(w *world) string {
+			text, _ := os.ReadFile(other.list("crl.pem", time.Now().Add(long)))
+			w.write("crl.pem", text)
+			return "not signed by"
+		},
+		"removed":   func(w *world) string { os.Remove(filepath.Join(w.dir, "crl.pem")); return "no such file" },
+		"no file":   func(w *world) string { w.write("crl.pem", nil); w.device("crl.pem"); return "not a regular file" },
+		"too large": func(w *world) string { w.sparse("crl.pem", maxList+1); return "larger than" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long), 42))
+			trust := w.trust()
+			want, now := spoil(w), time.Now()
+			if !w.isRevoked(trust, now) || w.log() != "" {
+				t.Errorf("at once: let in, or a word before the file is written: %s", w.log())
+			}
+			for i := range 3 {
+				if !w.isRevoked(trust, now.Add(time.Duration(i+1)*time.Second)) {
+					t.Error("let in")
+				}
+			}
+			if !strings.Contains(w.log(), "stays in force") || name != "cut" && name != "empty" && !strings.Contains(w.log(), want) || len(w.remembers) != 1 {
+				t.Errorf("want a word of %q, once; the log has:\n%s", want, w.log())
+			}
+			w.list("crl.pem", time.Now().Add(long), 7)
+			if w.isRevoked(trust, now.Add(time.Hour)) {
+				t.Error("a list that is mended is not taken")
+			}
+		})
+	}
+}
+
+// device makes a name one that never ends.
+func (w *world) device(name string) {
+	path := filepath.Join(w.dir, name)
+	os.Remove(path)
+	if err := os.Symlink("/dev/zero", path); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) sparse(name string, size int64) {
+	if err := os.Truncate(w.write(name, nil), size); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestListChangedWithinItsTime: a list of the same size, written in place
+// within one tick of the file system's clock, is seen all the same.
+func TestListChangedWithinItsTime(t *testing.T) {
+	w := newWorld(t)
+	path := w.list("crl.pem", time.Now().Add(long), 43)
+	w.config.CRLVerify = w.file(path)
+	trust := w.trust()
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for w.list("other.pem", time.Now().Add(long), 42); ; w.list("other.pem", time.Now().Add(long), 42) {
+		text, _ := os.ReadFile(filepath.Join(w.dir, "other.pem")) // signatures differ in length
+		if int64(len(text)) != before.Size() {
+			continue
+		}
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	if err := os.Chtimes(path, time.Time{}, before.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if !w.isRevoked(trust, time.Now()) {
+		t.Error("let in")
+	}
+}
+
+// TestHashedListsReadAgain: the lists of capath are followed, new ones too.
+func TestHashedListsReadAgain(t *testing.T) {
+	w := newWorld(t)
+	w.config.CA, w.config.CAPath = nil, w.dir
+	w.write("0a1b2c3d.0", certPEM(w.ca))
+	trust := w.trust()
+	if w.isRevoked(trust, time.Now()) {
+		t.Error("revoked without a list")
+	}
+	w.list("0a1b2c3d.r0", time.Now().Add(long), 42)
+	if !w.isRevoked(trust, time.Now()) {
+		t.Error("a new list is not read")
+	}
+	w.list("0a1b2c3d.r0", time.Now().Add(long), 43)
+	if w.isRevoked(trust, time.Now()) {
+		t.Error("a changed list is not read")
+	}
+	w.list("0a1b2c3d.r1", time.Now().Add(long), 42)
+	os.Remove(filepath.Join(w.dir, "0a1b2c3d.r1"))
+	if w.isRevoked(trust, time.Now()) {
+		t.Error("a list counts that was never seen")
+	}
+}
+
+// TestRevokedAuthorityShutsOut: the whole chain of whoever is in is looked up.
+func TestRevokedAuthorityShutsOut(t *testing.T) {
+	w := newWorld(t)
+	sub := w.sign(&x509.Certificate{SerialNumber: w.leaf.SerialNumber, Subject: w.leaf.Subject, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	root := w.ca
+	w.ca = sub
+	leaf := w.sign(&x509.Certificate{SerialNumber: root.SerialNumber})
+	w.ca = root
+	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+	trust := w.trust()
+	shown := []*x509.Certificate{leaf, sub}
+	if err := trust.Revoked(shown, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.list("crl.pem", time.Now().Add(long), 42)
+	trust.revoked.refresh(time.Now())
+	if err := trust.Revoked(shown, time.Now(), time.Now()); !errors.As(err, new(*pki.RevokedError)) {
+		t.Errorf("an authority of the chain is revoked: %v", err)
+	}
+	// So is one whose certificate ended since, when it was in already.
+	if err := trust.Revoked(shown, time.Now().Add(-24*time.Hour), time.Now()); !errors.As(err, new(*pki.RevokedError)) {
+		t.Errorf("verified in another way: %v", err)
+	}
+}
+
+// TestWatchTellsOfEachChange: also of one that a handshake read first.
+func TestWatchTellsOfEachChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t) // at the bubble's own time, as is what it signs
+		w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+		trust := w.trust()
+		told := 0
+		go trust.Watch(t.Context(), func() { told++ })
+		for i := range 3 {
+			w.list("crl.pem", time.Now().Add(long), int64(50+i))
+			if i == 1 {
+				trust.revoked.refresh(time.Now())
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if told != i+1 {
+				t.Fatalf("told %d times of %d changes", told, i+1)
+			}
+		}
+	})
+}
+
+// TestListsAreAnnounced before they end, and when they have.
+func TestListsAreAnnounced(t *testing.T) {
+	w := newWorld(t)
+	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(24*time.Hour)))
+	trust := w.trust()
+	for _, at := range []time.Duration{0, time.Hour, 25 * time.Hour} {
+		trust.revoked.refresh(time.Now().Add(at))
+	}
+	if len(w.remembers) != 2 || !strings.Contains(w.remembers[0], "ends at") || !strings.Contains(w.remembers[1], "ended at") {
+		t.Errorf("the log has:\n%s", w.log())
+	}
+}

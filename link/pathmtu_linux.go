@@ -1,0 +1,38 @@
+package link
+
+import (
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// PathMTU implements Path: it asks for the route that a socket of the same
+// options, connected to the address, has (IP_MTU of ip(7), IPV6_MTU of ipv6(7)).
+func (u *UDP) PathMTU(remote netip.AddrPort) (bytes int, ok bool) {
+	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			// Without the right to, the answer is of the route without them.
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(u.route.Mark))
+			if u.route.Device != "" {
+				_ = unix.BindToDevice(int(fd), u.route.Device)
+			}
+		})
+	}}
+	conn, err := dialer.Dial("udp", unmap(remote).String())
+	if err != nil {
+		return 0, false
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UDPConn).SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	level, option := unix.IPPROTO_IP, unix.IP_MTU
+	if unmap(remote).Addr().Is6() {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_MTU
+	}
+	controlErr := raw.Control(func(fd uintptr) { bytes, err = unix.GetsockoptInt(int(fd), level, option) })
+	return bytes, err == nil && controlErr == nil
+}

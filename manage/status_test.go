@@ -1,0 +1,30 @@
+package manage
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"culvert/session/wire"
+)
+
+// TestStatusText: who is in, who is connecting, and nothing of a terminal's that
+// a name brings.
+func TestStatusText(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	id := wire.PeerID(3)
+	s := Status{Role: "server", Adapter: "tun0", Since: now.Add(-time.Minute), Peers: []Peer{
+		{Name: "anna", User: "ann\x1b[2J", Remote: "192.0.2.7:1194", PeerID: &id, IPv4: netip.MustParseAddr("10.8.0.2"), Cipher: "AES-256-GCM",
+			LastHeard: now.Add(-4 * time.Second), BytesIn: 5, BytesOut: 6},
+		{Name: "UNDEF", Connecting: true, Remote: "192.0.2.8:1194", LastHeard: now},
+	}}
+	const want = `server on tun0, up 1m0s
+peers: 1, and 1 connecting
+  anna  user ann?[2J  192.0.2.7:1194  10.8.0.2  5 bytes in, 6 out  AES-256-GCM  heard 4s ago  peer-id 3
+  UNDEF  192.0.2.8:1194  connecting  0 bytes in, 0 out  heard 0s ago
+dropped: nothing
+`
+	if got := string(s.Append(nil, now)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

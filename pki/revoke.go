@@ -1,0 +1,91 @@
+package pki
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+)
+
+// CheckList checks that a list can take the place of another: where one of
+// authorities has the name of its issuer, one of that name signed it, and its
+// time is not over. The error is a *ListError.
+func CheckList(list *x509.RevocationList, authorities []*x509.Certificate, now time.Time) error {
+	if !list.NextUpdate.IsZero() && now.After(list.NextUpdate) || now.Before(list.ThisUpdate) {
+		return &ListError{List: list, Now: now}
+	}
+	var wrong error
+	for _, a := range authorities {
+		if !bytes.Equal(list.RawIssuer, a.RawSubject) {
+			continue
+		}
+		err := checkListSignature(list, a)
+		if err == nil {
+			return nil
+		}
+		wrong = &ListError{List: list, Now: now, Err: err}
+	}
+	return wrong
+}
+
+// Revoke returns a's list with more certificates on it, as PEM: what before has,
+// which is a's own list or nil, and certs, each once. It is in force until the
+// authority ends, since whoever reads it has it from the one who signs it: an
+// earlier end would shut everybody out one day, and no one sooner.
+func (a *Authority) Revoke(now time.Time, before *x509.RevocationList, certs ...*x509.Certificate) ([]byte, error) {
+	if err := checkTime(a.cert, now); err != nil {
+		return nil, fmt.Errorf("pki: the authority cannot sign: %s", Explain(err, now))
+	}
+	if a.cert.KeyUsage != 0 && a.cert.KeyUsage&x509.KeyUsageCRLSign == 0 {
+		return nil, errors.New("pki: the authority's certificate does not allow it to sign revocation lists (key usage cRLSign)")
+	}
+	now = now.UTC().Truncate(time.Second)
+	next := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-backdate), NextUpdate: a.cert.NotAfter}
+	if before != nil {
+		if err := checkListSignature(before, a.cert); err != nil {
+			return nil, fmt.Errorf("pki: the list there is not of %s: %w", quoteSubject(a.cert), err)
+		}
+		next.Number = listNumber(before)
+		next.Number.Add(next.Number, big.NewInt(1))
+		next.RevokedCertificateEntries = slices.Clone(before.RevokedCertificateEntries)
+	}
+	for _, c := range certs {
+		if !Listed(next, c.SerialNumber) {
+			next.RevokedCertificateEntries = append(next.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: now})
+		}
+	}
+	for i := range next.RevokedCertificateEntries {
+		next.RevokedCertificateEntries[i].Extensions = nil // made anew of the reason
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, next, a.cert, a.key)
+	if err != nil {
+		return nil, fmt.Errorf("pki: sign the revocation list: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: typeCRL, Bytes: der}), nil
+}
+
+// Listed reports that a list, or nil, takes a serial number back.
+func Listed(list *x509.RevocationList, serial *big.Int) bool {
+	return list != nil && slices.ContainsFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool {
+		return e.ReasonCode != removeFromCRL && e.SerialNumber.Cmp(serial) == 0
+	})
+}
+
+// listNumber is the number of a list (RFC 5280, section 5.2.3), 0 without.
+func listNumber(list *x509.RevocationList) *big.Int {
+	if list.Number != nil {
+		return new(big.Int).Set(list.Number)
+	}
+	if full, err := x509.ParseRevocationList(list.Raw); err == nil && full.Number != nil {
+		return full.Number
+	}
+	return new(big.Int)
+}
+
+// EncodeCertificate is a certificate as PEM.
+func EncodeCertificate(cert *x509.Certificate) []byte { return certPEM(cert) }

@@ -1,0 +1,75 @@
+package privsep
+
+import (
+	"encoding/binary"
+	"net"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"culvert/link"
+)
+
+// loanPair is both ends of the socket for loans, in one process.
+func loanPair(t *testing.T) (keeper, worker net.Conn) {
+	t.Helper()
+	near, file, err := socketPair(packets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	far, err := net.FileConn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { near.Close(); far.Close() })
+	return near, far
+}
+
+// TestEnlarge: a socket handed over gets the buffers that were asked for, by one
+// who may; and refused where not, so that the worker takes what it can have.
+func TestEnlarge(t *testing.T) {
+	keeper, worker := loanPair(t)
+	go enlargeAll(keeper)
+	borrow(worker)
+	defer func() { link.Enlarge = nil }()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	const size = 3 << 20
+	for option, receive := range map[int]bool{unix.SO_RCVBUF: true, unix.SO_SNDBUF: false} {
+		err := link.Enlarge(fd, receive, size)
+		if got, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option); (err == nil) != (os.Geteuid() == 0) || err == nil && got < size {
+			t.Errorf("receive %v: %v, %d bytes", receive, err, got)
+		}
+	}
+}
+
+// TestEnlargeWhatever: nothing that a worker may send disturbs its keeper.
+func TestEnlargeWhatever(t *testing.T) {
+	keeper, worker := loanPair(t)
+	go enlargeAll(keeper)
+	conn := worker.(*net.UnixConn)
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	huge := make([]byte, requestSize)
+	binary.NativeEndian.PutUint32(huge[4:], 1<<32-1)
+	for _, request := range []struct{ text, oob []byte }{
+		{nil, nil}, {[]byte{1}, unix.UnixRights(int(file.Fd()))}, {huge, nil}, {huge, unix.UnixRights(int(file.Fd()))},
+		{huge, unix.UnixRights(int(file.Fd()), int(file.Fd()))}, {make([]byte, 99), []byte{}},
+	} {
+		if _, _, err := conn.WriteMsgUnix(request.text, request.oob, nil); err != nil {
+			t.Fatal(err)
+		}
+		answer := make([]byte, 2)
+		if n, err := conn.Read(answer); err != nil || n != 1 || answer[0] == 0 {
+			t.Errorf("%v: answer %v, %v", request, answer[:n], err)
+		}
+	}
+}

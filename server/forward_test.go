@@ -1,0 +1,24 @@
+package server
+
+import (
+	"net/netip"
+	"testing"
+
+	"culvert/config"
+)
+
+// TestClientsAreKeptApart: a host that is made a router does not lead from
+// client to client, unless the configuration says so.
+func TestClientsAreKeptApart(t *testing.T) {
+	for _, together := range []bool{false, true} {
+		c := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), Topology: config.TopologySubnet, ClientToClient: together}
+		l, err := newLayout(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Server{cfg: c, layout: l, opts: Options{Forward: true}}
+		if f := s.state(t.Context()).Forward; f == nil || f.Apart == together {
+			t.Errorf("client-to-client %v: %+v", together, f)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"sync"
+	"time"
+
+	"culvert/pki"
+	"culvert/session"
+)
+
+// presented is the certificate that a client showed last, with those above it. It
+// belongs to the client's control goroutine.
+type presented struct {
+	chain    []*x509.Certificate
+	verified time.Time
+}
+
+// keepLists has the revocation lists read again as they change, and whoever is
+// in looked up in them, until the function it returns is called.
+func (s *Server) keepLists(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		s.trust.Watch(ctx, func() {
+			for _, c := range s.table.all() {
+				c.Do(func(now time.Time) { s.recheck(c, now) })
+			}
+		})
+	})
+	return func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
+// shows notes a client's certificate, which TLS found good. Lists may have
+// changed between that and now, when whoever looked for clients to shut out did
+// not know this one.
+func (s *Server) shows(c *client, now time.Time, state tls.ConnectionState) (revoked bool) {
+	c.presented = presented{state.PeerCertificates, now}
+	return s.recheck(c, now)
+}
+
+// recheck shuts a client out whose certificate, or one above it, is revoked.
+func (s *Server) recheck(c *client, now time.Time) (revoked bool) {
+	err := s.trust.Revoked(c.presented.chain, c.presented.verified, now)
+	if err == nil || !errors.As(err, new(*pki.RevokedError)) || c.Session.Err() != nil {
+		return false
+	}
+	s.log.Warn("client is shut out", "client", c.name, "address", c.Path().Remote, "reason", err)
+	c.login.stop()
+	c.Session.ShutOut(now, revokedReason)
+	return true
+}
+
+// revokedReason is what a client is told that is shut out.
+const revokedReason = "the certificate was revoked"
+
+// rekeyed notes that a client renewed its keys.
+func (s *Server) rekeyed(c *client, now time.Time, e session.Rekeyed) {
+	s.shows(c, now, e.TLS)
+}
+
+// Lists are the files that revocation lists are read from again.
+func (s *Server) Lists() []string { return s.trust.ListFiles() }

@@ -1,0 +1,125 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"culvert/config"
+	"culvert/process"
+)
+
+// TestSignalWhileReading: a configuration that never comes is not waited for
+// when a signal asks for the end.
+func TestSignalWhileReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, signal := context.WithCancel(t.Context())
+		never := make(chan struct{})
+		defer close(never)
+		ended := make(chan error)
+		go func() {
+			ended <- Run(ctx, func() (*config.Config, error) {
+				<-never
+				return nil, errors.New("it came")
+			}, Options{})
+		}()
+		synctest.Wait()
+		signal()
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "stopped by a signal") {
+			t.Error(err)
+		}
+	})
+}
+
+// fakeTunnel counts what it is asked.
+type fakeTunnel struct {
+	tunnel
+	restarts int
+}
+
+func (f *fakeTunnel) Restart() { f.restarts++ }
+
+// TestObeyed: an exit is obeyed while files are read and passwords asked for,
+// and while the configuration is read again; what else is asked waits for the
+// tunnel.
+func TestObeyed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan struct{})
+		l := &life{log: newLog(&config.Config{Verb: -1}, false), load: func() (*config.Config, error) {
+			<-never
+			return nil, errors.New("it came")
+		}}
+		run := func() (o obeyed, events chan process.Event, next chan *config.Config, ctx context.Context) {
+			ctx, l.failed = context.WithCancelCause(t.Context())
+			o = obeyed{life: l, ready: make(chan tunnel, 1), done: make(chan struct{})}
+			events, next = make(chan process.Event), make(chan *config.Config, 1)
+			go func() { next <- o.obey(ctx, events) }()
+			return o, events, next, ctx
+		}
+
+		o, events, next, ctx := run()
+		events <- process.Exit
+		<-ctx.Done()
+		close(o.done)
+		if c := <-next; c != nil {
+			t.Error("there is a next configuration after an exit")
+		}
+
+		o, events, next, ctx = run()
+		s := new(fakeTunnel)
+		events <- process.Restart
+		o.ready <- s
+		synctest.Wait()
+		if s.restarts != 1 {
+			t.Errorf("%d restarts of a tunnel that was asked once before it was there", s.restarts)
+		}
+		events <- process.Reload
+		events <- process.Restart
+		events <- process.Exit
+		<-ctx.Done()
+		close(o.done)
+		if c := <-next; c != nil || s.restarts != 2 {
+			t.Errorf("next %v, %d restarts", c, s.restarts)
+		}
+		close(never)
+	})
+}
+
+// writer makes the test binary a process whose standard error output is a pipe
+// that nobody reads.
+const writer = "CULVERT_TEST_BROKEN_PIPE"
+
+// TestBrokenPipe: who reads the log may go without ending this process.
+func TestBrokenPipe(t *testing.T) {
+	if os.Getenv(writer) != "" {
+		defer process.SurviveBrokenPipes()()
+		os.Stdin.Read(make([]byte, 1)) // until the pipe is broken
+		log := newLog(&config.Config{Verb: 1}, false)
+		log.Info("nobody reads this")
+		log.Info("nor this")
+		os.Exit(7)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(os.Args[0], "-test.run=^TestBrokenPipe$")
+	c.Env, c.Stderr = append(os.Environ(), writer+"=1"), w
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	r.Close()
+	in.Close()
+	if err := c.Wait(); c.ProcessState.ExitCode() != 7 {
+		t.Errorf("the process ended: %v", err)
+	}
+}

@@ -1,0 +1,259 @@
+package tunnel
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/manage/packettest"
+)
+
+// narrowLink is a link whose path carries IP packets of mtu bytes, as its
+// system knows.
+type narrowLink struct {
+	link.Link
+	mtu   int
+	asked int
+}
+
+func (l *narrowLink) PathMTU(netip.AddrPort) (int, bool) {
+	l.asked++
+	return l.mtu, l.mtu > 0
+}
+
+func (l *narrowLink) WriteBatch(batch []*buf.Packet) (n int, err error) {
+	var failures buf.Failures
+	for _, p := range batch {
+		if p.Len()+outerIPv4+outerUDP > l.mtu {
+			failures.Add(fmt.Errorf("narrow: %w", syscall.EMSGSIZE), 1)
+			continue
+		}
+		sent, err := l.Link.WriteBatch([]*buf.Packet{p})
+		n += sent
+		if err != nil {
+			failures.Add(err, 1)
+		}
+	}
+	return n, failures.Err()
+}
+
+// narrowed is two roads, of which near's path carries 1,300 bytes and knows it.
+// inner is what that leaves for packets inside.
+func narrowed(t *testing.T) (near, far *half, l *narrowLink, inner int) {
+	t.Helper()
+	near, far, _ = roads(t)
+	l = &narrowLink{Link: near.link, mtu: 1300}
+	near.peer.link = l
+	near.peer.MaxInner.Store(1400)
+	near.OnPath = func(p *Peer, mtu, most int) { inner = most }
+	near.nic.Inject(packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400))
+	if got := drain(far); len(got) > 0 || inner == 0 {
+		t.Fatalf("%d packets arrived of the first, which finds out; %d bytes fit inside", len(got), inner)
+	}
+	return near, far, l, inner
+}
+
+// fragmentable lets routers cut an IPv4 packet, or forbids it.
+func fragmentable(packet []byte, allowed bool) []byte {
+	packet[6] = 0
+	if !allowed {
+		packet[6] = dontFragment >> 8
+	}
+	packet[10], packet[11] = 0, 0
+	sum := internetChecksum(packet[:20], 0)
+	packet[10], packet[11] = byte(sum>>8), byte(sum)
+	return packet
+}
+
+func TestFragmentsOnANarrowPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _, inner := narrowed(t)
+		packet := fragmentable(packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400), true)
+		for i := range packet[28:] {
+			packet[28+i] = byte(i * 7)
+		}
+		near.nic.Inject(packet)
+		pieces := drain(far)
+		if len(pieces) != 2 {
+			t.Fatalf("%d pieces", len(pieces))
+		}
+		var payload []byte
+		for i, b := range pieces {
+			var ip layers.IPv4
+			if err := ip.DecodeFromBytes(b, gopacket.NilDecodeFeedback); err != nil {
+				t.Fatal(err)
+			}
+			if len(b) > inner || int(ip.FragOffset)*8 != len(payload) || ip.Flags&layers.IPv4MoreFragments != 0 != (i == 0) || internetChecksum(b[:20], 0) != 0 {
+				t.Errorf("piece %d: %d bytes, %+v", i, len(b), ip)
+			}
+			payload = append(payload, ip.Payload...)
+		}
+		if !bytes.Equal(payload, packet[20:]) {
+			t.Error("the pieces are not the packet")
+		}
+	})
+}
+
+func TestFragmentsOfFragmentsAndOptions(t *testing.T) {
+	options := []byte{0x07, 3, 4, optionNop, 0x94, 4, 0, 0} // record route, which is not copied; router alert, which is
+	packet := slices.Concat(make([]byte, 20), options, bytes.Repeat([]byte{9}, 1448))
+	packet[0], packet[9] = 0x47, 17
+	packet[6], packet[7] = moreFragments>>8, 100 // itself in the middle, at 800
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _, _ := narrowed(t)
+		near.nic.Inject(packet)
+		pieces := drain(far)
+		if len(pieces) != 2 {
+			t.Fatalf("%d pieces", len(pieces))
+		}
+		first := (len(pieces[0]) - 28) / 8
+		if want := []byte{moreFragments >> 8, 100}; !bytes.Equal(pieces[0][6:8], want) || !bytes.Equal(pieces[0][20:28], options) {
+			t.Errorf("first: % x", pieces[0][:28])
+		}
+		want := []byte{1, 1, 1, 1, 0x94, 4, 0, 0}
+		at := 100 + first
+		if b := pieces[1]; b[6] != moreFragments>>8|byte(at>>8) || b[7] != byte(at) || !bytes.Equal(b[20:28], want) || internetChecksum(b[:28], 0) != 0 {
+			t.Errorf("second: % x, at %d", b[:28], at)
+		}
+	})
+}
+
+// Whoever forbids to cut is told how much goes, in the name of the destination.
+func TestSenderIsToldOfANarrowPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _, inner := narrowed(t)
+		near.nic.Inject(fragmentable(packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400), false))
+		if n := len(drain(far)); n > 0 {
+			t.Errorf("%d packets arrived", n)
+		}
+		answers := near.nic.Drain()
+		if len(answers) != 1 {
+			t.Fatalf("%d answers", len(answers))
+		}
+		p := gopacket.NewPacket(answers[0], layers.LayerTypeIPv4, gopacket.Default)
+		ip, icmp := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4), p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4)
+		if ip.SrcIP.String() != "10.8.0.1" || ip.DstIP.String() != "10.8.0.2" ||
+			icmp.TypeCode != layers.CreateICMPv4TypeCode(3, 4) || int(icmp.Seq) != inner ||
+			internetChecksum(answers[0][:20], 0) != 0 || internetChecksum(answers[0][20:], 0) != 0 {
+			t.Errorf("%v %+v %+v", p, ip, icmp)
+		}
+
+		near.nic.Inject(packettest.UDP("[fd00:8::2]:1", "[fd00:8::1]:2", 1400))
+		synctest.Wait()
+		answers = near.nic.Drain()
+		if len(answers) != 1 {
+			t.Fatalf("IPv6: %d answers", len(answers))
+		}
+		p = gopacket.NewPacket(answers[0], layers.LayerTypeIPv6, gopacket.Default)
+		ip6, icmp6 := p.Layer(layers.LayerTypeIPv6).(*layers.IPv6), p.Layer(layers.LayerTypeICMPv6).(*layers.ICMPv6)
+		if ip6.SrcIP.String() != "fd00:8::1" || icmp6.TypeCode != layers.CreateICMPv6TypeCode(2, 0) || !bytes.Equal(icmp6.Payload[:4], []byte{0, 0, byte(inner >> 8), byte(inner)}) {
+			t.Errorf("%v", p)
+		}
+		if err := icmp6.SetNetworkLayerForChecksum(ip6); err != nil {
+			t.Fatal(err)
+		}
+		if err, mismatches := p.VerifyChecksums(); err != nil || len(mismatches) > 0 {
+			t.Error(err, mismatches)
+		}
+	})
+}
+
+func TestTCPIsClampedToANarrowPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _, inner := narrowed(t)
+		near.nic.Inject(segment(false, flagSYN, 0, mss(1460)))
+		got := drain(far)
+		if len(got) != 1 || !bytes.Contains(got[0], mss(uint16(inner-40))) {
+			t.Errorf("% x, want an MSS of %d", got, inner-40)
+		}
+	})
+}
+
+// A path that widens is found again, and one of another way is not limited.
+func TestNarrowPathIsForgotten(t *testing.T) {
+	large := fragmentable(packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400), false)
+	for name, widen := range map[string]func(near *half){
+		"after a minute": func(*half) { time.Sleep(believeFor) },
+		"float":          func(near *half) { near.peer.SetPath(near.peer.Path()) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far, l, _ := narrowed(t)
+			l.mtu = 1500
+			near.nic.Inject(bytes.Clone(large))
+			if n := len(drain(far)); n > 0 {
+				t.Errorf("%s: it was not believed", name)
+			}
+			widen(near)
+			near.nic.Inject(bytes.Clone(large))
+			if n := len(drain(far)); n != 1 {
+				t.Errorf("%s: %d packets arrived", name, n)
+			}
+		})
+	}
+}
+
+// However many packets are too large, the system is asked seldom.
+func TestSystemIsAskedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, _, l, _ := narrowed(t)
+		before := l.asked
+		near.peer.width.inner.Store(0)
+		for range 50 {
+			near.nic.Inject(packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400))
+		}
+		drain(near)
+		if l.asked != before {
+			t.Errorf("asked %d times more", l.asked-before)
+		}
+	})
+}
+
+func TestTooBigIsNotAnswered(t *testing.T) {
+	icmpError := packettest.Echo("10.8.0.2", "10.8.0.1", 1400)
+	icmpError[20] = icmpUnreachable
+	fragment := packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400)
+	fragment[7] = 9
+	icmp6Error := packettest.Echo("fd00::2", "fd00::1", 1400)
+	icmp6Error[40] = icmpv6PacketTooBig
+	for name, packet := range map[string][]byte{
+		"an ICMP error": icmpError, "a later fragment": fragment, "an ICMPv6 error": icmp6Error,
+		"multicast":  packettest.UDP("10.8.0.2:1", "224.0.0.9:2", 1400),
+		"no address": packettest.UDP("0.0.0.0:1", "10.8.0.1:2", 1400),
+		"multicast6": packettest.UDP("[fd00::2]:1", "[ff02::5]:2", 1400),
+		"short":      {0x45},
+	} {
+		if tooBig(buf.New(2000), packet, 1200) {
+			t.Error("answered:", name)
+		}
+	}
+	if !tooBig(buf.New(2000), packettest.Echo("10.8.0.2", "10.8.0.1", 1400), 1200) {
+		t.Error("not answered: a ping")
+	}
+}
+
+func FuzzTooLong(f *testing.F) {
+	f.Add(packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400), uint16(1200))
+	f.Add(packettest.UDP("[fd00::2]:1", "[fd00::1]:2", 1400), uint16(1200))
+	f.Fuzz(func(t *testing.T, packet []byte, mtu uint16) {
+		if len(packet) > 4000 {
+			return
+		}
+		tooBig(buf.New(4000), packet, int(mtu))
+		if len(packet) >= ipv4HeaderLen {
+			header := int(packet[0]&0x0f) * 4
+			if header >= ipv4HeaderLen && header < len(packet) {
+				setFragment(bytes.Clone(packet), header, 8, true)
+			}
+		}
+	})
+}

@@ -1,0 +1,108 @@
+package tunnel
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"culvert/link"
+)
+
+// Outer header lengths in bytes, of RFC 791, 8200 and 768.
+const (
+	outerIPv4 = 20
+	outerIPv6 = 40
+	outerUDP  = 8
+)
+
+const (
+	// lookEvery is how often the system is asked about a path at most.
+	lookEvery = 100 * time.Millisecond
+	// believeFor is how long its answer is believed before a packet that is
+	// too long for it: routes change, and the system forgets after some minutes.
+	believeFor = time.Minute
+)
+
+// width is what the path to a peer was found to carry, after the system had
+// refused a datagram as too large (`mtu-disc yes`).
+type width struct {
+	inner atomic.Int32 // the longest packet inside, bytes; 0: not known to be limited
+	asked atomic.Int64 // when the system was, in Unix nanoseconds
+}
+
+func (w *width) forget() {
+	w.inner.Store(0)
+	w.asked.Store(0)
+}
+
+// due reports whether the system may be asked again, by this caller.
+func (w *width) due(now time.Time, after time.Duration) bool {
+	asked := w.asked.Load()
+	return now.UnixNano()-asked >= int64(after) && w.asked.CompareAndSwap(asked, now.UnixNano())
+}
+
+// maxInner is the largest inner IP packet that TCP should use, bytes; 0 leaves
+// TCP alone.
+func (p *Peer) maxInner() int {
+	most := int(p.MaxInner.Load())
+	if inner := int(p.width.inner.Load()); most > 0 && inner > 0 {
+		return min(most, inner)
+	}
+	return most
+}
+
+// tooNarrow reports whether the peer's path is known not to carry a packet of
+// size bytes. It may have to ask the system, as look does.
+func (p *Peer) tooNarrow(now time.Time, size int, changed func(p *Peer, mtu, inner int)) bool {
+	inner := int(p.width.inner.Load())
+	if inner == 0 || size <= inner {
+		return false
+	}
+	if p.width.due(now, believeFor) {
+		p.look(changed)
+	}
+	return size > int(p.width.inner.Load())
+}
+
+// lookAtPaths finds out what the paths of those carry that the batch is for,
+// after the link refused a packet of it as too large.
+func (s *sender) lookAtPaths() {
+	now := time.Now()
+	for _, peer := range s.held {
+		if peer.link == s.link && peer.width.due(now, lookEvery) {
+			peer.look(s.road.OnPath)
+		}
+	}
+}
+
+// look asks the system what the peer's path carries.
+func (p *Peer) look(changed func(p *Peer, mtu, inner int)) {
+	path, ok := p.link.(link.Path)
+	if !ok {
+		return
+	}
+	remote := p.Path().Remote
+	mtu, ok := path.PathMTU(remote)
+	if !ok {
+		return
+	}
+	headers := outerIPv6 + outerUDP
+	if remote.Addr().Unmap().Is4() {
+		headers = outerIPv4 + outerUDP
+	}
+	inner := p.Session.Fit(mtu - headers)
+	if inner <= 0 {
+		return
+	}
+	if before := p.width.inner.Swap(int32(inner)); before != int32(inner) && changed != nil {
+		changed(p, mtu, inner)
+	}
+}
+
+// LogPaths is an OnPath for the log.
+func LogPaths(log *slog.Logger) func(p *Peer, mtu, inner int) {
+	return func(p *Peer, mtu, inner int) {
+		log.Warn("the path to the peer is narrow and `mtu-disc yes` forbids to cut packets on it: those inside are kept to what it carries",
+			"peer", p.Name(), "path-bytes", mtu, "inside-bytes", inner)
+	}
+}
