@@ -47,8 +47,8 @@ func parseCiphers(names []string) cipherList {
 	}
 	var chosen, banned []suite
 	var missing []string
-	if strings.HasPrefix(names[0], "!") || strings.HasPrefix(names[0], "-") || strings.HasPrefix(names[0], "@") {
-		chosen = matching("DEFAULT")
+	if !slices.ContainsFunc(names, func(name string) bool { return !strings.ContainsRune("!-+@", rune(name[0])) }) {
+		chosen = matching("DEFAULT") // there are exclusions alone
 	}
 	for _, name := range split(names) {
 		switch term := strings.TrimLeft(name, "!-+"); {
