@@ -40,6 +40,9 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	if !o.Unprivileged || o.UserSpace || c.User != "" || c.Group != "" || !process.Privileged() {
 		return ""
 	}
+	if err := process.CanEnter(); err != nil {
+		return fmt.Sprintf("it stays root: %v", err)
+	}
 	name := DefaultUser()
 	if name == "" {
 		return fmt.Sprintf("it stays root, since there is no user %s; make one, such as by useradd --system culvert", strings.Join(defaultUsers, " or "))

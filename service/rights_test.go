@@ -46,7 +46,7 @@ func TestChooseUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root = root && process.CanBecome(id)
+	root = root && process.CanBecome(id) && process.CanEnter() == nil
 	locked := filepath.Join(t.TempDir(), "locked", "program")
 	if err := errors.Join(os.Mkdir(filepath.Dir(locked), 0o700), os.WriteFile(locked, []byte("#!/bin/sh\n"), 0o700)); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestChooseUser(t *testing.T) {
 		{"a program of root's", Options{Unprivileged: true}, config.Config{TLSVerify: []string{locked}}, "", true},
 	} {
 		if !root {
-			test.why = false
+			test.why = process.Privileged() && test.o.Unprivileged && !test.o.UserSpace && test.c.User == "" && test.c.Group == ""
 			if test.c.User == "" {
 				test.user = ""
 			}
