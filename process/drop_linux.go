@@ -22,6 +22,11 @@ func (j Jail) Enter() error {
 	return everyThread("no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0)
 }
 
+// CanEnter reports why no process of this program could enter a jail.
+func CanEnter() error {
+	return everyThread("giving up rights", unix.SYS_PRCTL, unix.PR_GET_NO_NEW_PRIVS, 0, 0)
+}
+
 func (j Jail) changeIdentity() error {
 	kept := len(j.Keep) > 0 && j.Identity.UID > 0
 	if kept {

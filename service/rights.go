@@ -40,11 +40,17 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	if !o.Unprivileged || o.UserSpace || c.User != "" || c.Group != "" || !process.Privileged() {
 		return ""
 	}
+	if err := process.CanEnter(); err != nil {
+		return fmt.Sprintf("it stays root: %v", err)
+	}
 	name := DefaultUser()
 	if name == "" {
 		return fmt.Sprintf("it stays root, since there is no user %s; make one, such as by useradd --system culvert", strings.Join(defaultUsers, " or "))
 	}
 	id, _ := process.Lookup(name, "")
+	if !process.CanBecome(id) {
+		return "it stays root, which is that of a user namespace without user " + name
+	}
 	for _, program := range c.Programs() {
 		if !process.MayRun(filepath.Join(c.Chroot, program), id) {
 			return fmt.Sprintf("it stays root, since user %s cannot run %s; let that user run it and write: user %[1]s, or write: user root", name, program)
