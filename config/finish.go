@@ -143,7 +143,8 @@ func (b *builder) resolveAddresses() error {
 	if !b.isServer() {
 		return b.resolveIfconfig(b.has("topology"))
 	}
-	return b.resolveIfconfig(true)
+	said := !b.has("topology") && !b.Server.IsValid() && b.DevType == DevTun // what it means is said by its form
+	return b.resolveIfconfig(!said)
 }
 
 // resolvePorts combines port, lport, bind and nobind. A client binds no port
