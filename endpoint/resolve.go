@@ -127,7 +127,7 @@ func LocalAddr(ctx context.Context, network, local string) (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("local %s: expected an address of this host, or a name that has one: %w", local, err)
 	}
-	return addrs[0], nil
+	return addrs[0].Unmap(), nil
 }
 
 // resolveTime is how long a name may take, since it may be that nobody answers.
