@@ -38,7 +38,11 @@ func newTrust(c *config.Config, warn func(string)) (*trust, error) {
 	}
 	t := &trust{warn: warn, serials: c.CRLVerifyDir}
 	if t.serials != "" {
-		if _, err := os.ReadDir(t.serials); err != nil {
+		_, err := os.ReadDir(t.serials)
+		if err != nil && c.Chroot != "" { // where it is looked into later
+			_, err = os.ReadDir(filepath.Join(c.Chroot, t.serials))
+		}
+		if err != nil {
 			return nil, fmt.Errorf("crl-verify: %w", err)
 		}
 	}
