@@ -189,7 +189,12 @@ type Config struct {
 	// configuration: directives ignored because they are harmless here,
 	// spellings translated, defaults that changed.
 	Notes []Note
+
+	given map[string]Pos // where each directive stood last
 }
+
+// At is where a directive stood last; not set where it did not.
+func (c *Config) At(directive string) Pos { return c.given[directive] }
 
 // Note is one remark on a configuration, with its place.
 type Note struct {

@@ -48,6 +48,7 @@ func defaults() *Config {
 // finish resolves what had to wait for the last line, reads the files named,
 // and checks that the whole makes sense.
 func (b *builder) finish() (*Config, error) {
+	b.Config.given = b.given
 	b.settle()
 	b.resolveMode()
 	for _, step := range []func() error{b.resolveDev, b.resolveAddresses, b.resolveCiphers} {

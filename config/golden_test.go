@@ -144,6 +144,9 @@ func dump(s *strings.Builder, path string, v, base reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			name := v.Type().Field(i).Name
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			dump(s, strings.TrimPrefix(path+"."+name, "."), v.Field(i), base.Field(i))
 		}
 	case reflect.Slice:

@@ -80,8 +80,8 @@ type life struct {
 func Run(ctx context.Context, load func() (*config.Config, error), o Options) error {
 	defer process.SurviveBrokenPipes()()
 	defer showTyping()
-	l := &life{Self: thisProcess(ctx), Options: o, load: load}
-	c, err := await(ctx, load)
+	l := &life{Self: thisProcess(ctx), Options: o, load: checked(load)}
+	c, err := await(ctx, l.load)
 	if ctx.Err() != nil {
 		return errors.New("stopped by a signal, while the configuration was being read")
 	}
