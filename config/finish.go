@@ -50,6 +50,7 @@ func defaults() *Config {
 // finish resolves what had to wait for the last line, reads the files named,
 // and checks that the whole makes sense.
 func (b *builder) finish() (*Config, error) {
+	b.Config.given = b.given
 	b.settle()
 	b.resolveMode()
 	for _, step := range []func() error{b.resolveDev, b.resolveAddresses, b.resolveCiphers} {
@@ -145,7 +146,8 @@ func (b *builder) resolveAddresses() error {
 	if !b.isServer() {
 		return b.resolveIfconfig(b.has("topology"))
 	}
-	return b.resolveIfconfig(true)
+	said := !b.has("topology") && !b.Server.IsValid() && b.DevType == DevTun // what it means is said by its form
+	return b.resolveIfconfig(!said)
 }
 
 // resolvePorts combines port, lport, bind and nobind. A client binds no port
@@ -282,6 +284,17 @@ func (b *builder) dhParameters() *File {
 
 const staticKeyMarker = "-----BEGIN OpenVPN Static key V1-----"
 
+// readNamed looks for a revocation list below the directory of `chroot` first,
+// where it is read again later, as with OpenVPN.
+func (b *builder) readNamed(directive, name string) ([]byte, error) {
+	if directive == "crl-verify" && b.Chroot != "" {
+		if text, err := b.read(path.Join(b.Chroot, name)); err == nil {
+			return text, nil
+		}
+	}
+	return b.read(name)
+}
+
 // mendOf is what to do where a file cannot be read.
 func mendOf(err error, name string) string {
 	switch {
@@ -299,7 +312,7 @@ func (b *builder) readFile(name, marker string, f *File) {
 		b.fail(&Error{f.Pos, name, f.Name, "there is no <" + name + "> block", "add it, or name a file"})
 		return
 	case !f.Inline && f.Name != "":
-		text, err := b.read(b.Path(f.Name))
+		text, err := b.readNamed(name, b.Path(f.Name))
 		if err != nil {
 			b.fail(&Error{f.Pos, name, f.Name, "cannot be read: " + err.Error(), mendOf(err, f.Name)})
 			return

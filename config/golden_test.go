@@ -40,6 +40,7 @@ var testFiles = map[string]string{
 	"/ta.key":             staticKeyMarker,
 	"/etc/openvpn/ca.pm":  pem,
 	"/etc/openvpn/dh.pem": "-----BEGIN DH PARAMETERS-----\nAAAA\n-----END DH PARAMETERS-----\n",
+	"/jail/crl.pem":       "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
 	"common.conf":         "verb 4\nca ca.crt\n",
 	"loop.conf":           "config loop.conf\n",
 }
@@ -146,6 +147,9 @@ func dump(s *strings.Builder, path string, v, base reflect.Value) {
 				continue
 			}
 			name := v.Type().Field(i).Name
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			dump(s, strings.TrimPrefix(path+"."+name, "."), v.Field(i), base.Field(i))
 		}
 	case reflect.Slice:

@@ -72,6 +72,8 @@ func TestHarmlessLines(t *testing.T) {
 		{text: `push "  "`, note: "nothing is pushed"},
 		{text: "tcp-queue-limit 100000", note: "65536"},
 		{text: "hash-size 256 256"},
+		{text: "chroot /jail\ncrl-verify crl.pem"},
+		{text: "crl-verify /crl.pem\nchroot /jail"},
 		{text: "persist-key yes", note: "takes no value"},
 	} {
 		l.try(t, serverLines)
@@ -101,6 +103,7 @@ func TestHarmfulLines(t *testing.T) {
 	}
 	for _, l := range []line{
 		{text: "tcp-queue-limit 0", fault: "1 or more"},
+		{text: "chroot /other\ncrl-verify crl.pem", fault: "crl-verify \"crl.pem\": cannot be read"},
 		{text: "hash-size 0 0", fault: "1 or more"},
 		{text: "hash-size 0", fault: "a value is missing"},
 		{text: "hash-size a b", fault: "1 or more"},

@@ -101,6 +101,7 @@ type builder struct {
 	interval, timeout  int // keepalive's
 	ncpDisable         bool
 	dh                 *File
+	netmask            int        // of the server, likewise
 	perClient          *PerClient // while a file of client-config-dir is parsed
 }
 

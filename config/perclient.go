@@ -18,6 +18,7 @@ type PerClient struct {
 	PushRemove   []string // leave out what holds one of these
 	VLANPVID     int      // 0: the server's
 	MaxRoutes    int      // max-routes-per-client; 0: the server's
+	Notes        []Note   // what is to be known of the file, for its author
 }
 
 // ParsePerClient parses a file of client-config-dir for a server. A fault in it
@@ -25,9 +26,10 @@ type PerClient struct {
 // more than its author meant.
 func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error) {
 	b := newBuilder(nil)
-	b.Topology, b.MaxRoutesPerClient = server.Topology, server.MaxRoutesPerClient
+	b.Topology, b.MaxRoutesPerClient, b.netmask = server.Topology, server.MaxRoutesPerClient, server.netmask()
 	b.perClient = new(PerClient)
-	calls, _, errs := lex(name, text, 1)
+	calls, notes, errs := lex(name, text, 1)
+	b.Notes = append(b.Notes, notes...)
 	b.errs = append(b.errs, errs...)
 	for i := range calls {
 		b.apply(&calls[i], InCCD)
@@ -37,7 +39,7 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 	if len(b.errs) > 0 {
 		return nil, joinErrors(b.errs)
 	}
-	b.perClient.Push = b.Push
+	b.perClient.Push, b.perClient.Notes = b.Push, b.Notes
 	return b.perClient, nil
 }
 
@@ -68,15 +70,44 @@ func setIfconfigPush(b *builder, d *call) error {
 	}
 	i := &Ifconfig{Local: local, Remote: second}
 	if b.Topology == TopologySubnet {
-		bits, ok := parseMask(d.args[1])
-		if !ok || bits == 0 {
-			return d.fault(d.args[1], "expected a netmask, since the server's topology is subnet",
-				"write a netmask such as 255.255.255.0, or topology net30 in the server's configuration")
+		bits, err := b.pushedBits(d, local, second)
+		if err != nil {
+			return err
 		}
 		i = &Ifconfig{Local: local, Bits: bits}
 	}
 	b.perClient.Ifconfig = i
 	return nil
+}
+
+// pushedBits reads a netmask, or takes the server's where a pair of addresses of
+// topology net30 is written.
+func (b *builder) pushedBits(d *call, local, second netip.Addr) (int, error) {
+	bits, ok := parseMask(d.args[1])
+	if ok && bits > 0 {
+		return bits, nil
+	}
+	pair := netip.PrefixFrom(local, 30).Masked()
+	if b.netmask > 0 && pair.Contains(second) {
+		b.remark(d, fmt.Sprintf("%s is the other end of a pair, as in topology net30, and the topology is subnet: the server's netmask is pushed; write ifconfig-push %v %s",
+			d.args[1], local, maskText(b.netmask)))
+		return b.netmask, nil
+	}
+	return 0, d.fault(d.args[1], "expected a netmask, since the server's topology is subnet",
+		"write a netmask such as 255.255.255.0, or topology net30 in the server's configuration")
+}
+
+// netmask is the length of that of a server's network, 0 where it has none.
+func (c *Config) netmask() int {
+	switch {
+	case c.Server.IsValid():
+		return c.Server.Bits()
+	case c.IfconfigPool != nil && c.IfconfigPool.Bits > 0:
+		return c.IfconfigPool.Bits
+	case c.Ifconfig != nil:
+		return c.Ifconfig.Bits
+	}
+	return 0
 }
 
 func setIfconfigIPv6Push(b *builder, d *call) error {
@@ -141,4 +172,10 @@ func setPushRemove(b *builder, d *call) error {
 func setDisable(b *builder, _ *call) error {
 	b.perClient.Disable = true
 	return nil
+}
+
+// maskText is a prefix length in dotted form.
+func maskText(bits int) string {
+	m := ^uint32(0) << (32 - bits)
+	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
 }

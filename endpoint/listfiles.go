@@ -31,6 +31,7 @@ type ListFiles struct {
 	file    string // crl-verify FILE; "" without
 	serials string // crl-verify DIR dir; "" without
 	capath  string // "" without
+	chroot  string // where file and serials are looked for first; "" without
 
 	names, hashed listDir
 	files         map[string]*listFile
@@ -40,7 +41,7 @@ type ListFiles struct {
 
 // NewListFiles returns what reads the lists of c.
 func NewListFiles(c *config.Config) *ListFiles {
-	f := &ListFiles{serials: c.CRLVerifyDir, capath: c.CAPath, files: make(map[string]*listFile), failed: make(map[string]string)}
+	f := &ListFiles{serials: c.CRLVerifyDir, capath: c.CAPath, chroot: c.Chroot, files: make(map[string]*listFile), failed: make(map[string]string)}
 	if c.CRLVerify != nil && !c.CRLVerify.Inline && !isPipe(c.Path(c.CRLVerify.Name)) {
 		f.file = c.Path(c.CRLVerify.Name)
 	}
@@ -76,10 +77,10 @@ func (f *ListFiles) Read(now time.Time, since uint64) *ListTexts {
 
 func (f *ListFiles) refresh(now time.Time) (changed bool) {
 	if f.file != "" {
-		changed = f.readFile(f.file, now)
+		changed = f.readFile(f.file, f.place(f.file), now)
 	}
 	if f.serials != "" {
-		again, err := f.names.read(f.serials, now)
+		again, err := f.names.read(f.place(f.serials), now)
 		changed = f.note(f.serials, err) || again || changed
 	}
 	if f.capath != "" {
@@ -87,20 +88,36 @@ func (f *ListFiles) refresh(now time.Time) (changed bool) {
 		changed = f.note(f.capath, err) || again || changed
 		for _, name := range f.hashed.names {
 			if m := hashed.FindStringSubmatch(name); m != nil && m[1] == "r" {
-				changed = f.readFile(filepath.Join(f.capath, name), now) || changed
+				path := filepath.Join(f.capath, name)
+				changed = f.readFile(path, path, now) || changed
 			}
 		}
 	}
 	return changed
 }
 
-func (f *ListFiles) readFile(path string, now time.Time) (changed bool) {
+// place is where something is that the configuration has by path: below the
+// directory of `chroot`, as with OpenVPN, if it is there, for a process that has
+// not gone in.
+func (f *ListFiles) place(path string) string {
+	if f.chroot == "" {
+		return path
+	}
+	inside := filepath.Join(f.chroot, path)
+	if _, err := os.Stat(inside); err != nil {
+		return path
+	}
+	return inside
+}
+
+// readFile reads what the configuration has by path, at its place.
+func (f *ListFiles) readFile(path, place string, now time.Time) (changed bool) {
 	file := f.files[path]
 	if file == nil {
 		file = new(listFile)
 		f.files[path] = file
 	}
-	changed, err := file.read(path, now)
+	changed, err := file.read(place, now)
 	return f.note(path, err) || changed
 }
 

@@ -118,6 +118,18 @@ func ownZone(c *config.Config) string {
 	return named(local).Zone()
 }
 
+// LocalAddr is the first address of what `local` says: an address of this host,
+// or a name that has one.
+func LocalAddr(ctx context.Context, network, local string) (netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
+	addrs, err := SystemResolver(ctx, network, local)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("local %s: expected an address of this host, or a name that has one: %w", local, err)
+	}
+	return addrs[0].Unmap(), nil
+}
+
 // resolveTime is how long a name may take, since it may be that nobody answers.
 const resolveTime = 5 * time.Second
 

@@ -20,7 +20,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if h.state, err = h.wants(ctx, first); err != nil {
 		return err
 	}
-	if err = h.listen(); err != nil {
+	if err = h.listen(ctx); err != nil {
 		return err
 	}
 	if h.adapter, err = h.opts.Open(ctx, h.state); err != nil {
@@ -41,9 +41,9 @@ func (h *Host) wants(ctx context.Context, near netip.Addr) (s adapter.State, err
 }
 
 // listen opens what the other host can come to, and what datagrams go out by.
-func (h *Host) listen() (err error) {
+func (h *Host) listen(ctx context.Context) (err error) {
 	o := endpoint.LinkOptions(h.cfg)
-	if o.Addr, err = h.listenAddr(); err != nil {
+	if o.Addr, err = h.listenAddr(ctx); err != nil {
 		return err
 	}
 	if h.cfg.AwaitsTCP() {
@@ -99,7 +99,7 @@ func (h *Host) refresh(ctx context.Context, near netip.Addr) error {
 }
 
 // listenAddr is what `local`, `lport`, `nobind` and `proto` say.
-func (h *Host) listenAddr() (netip.AddrPort, error) {
+func (h *Host) listenAddr(ctx context.Context) (netip.AddrPort, error) {
 	port := uint16(h.cfg.LocalPort)
 	proto := h.cfg.Proto
 	if len(h.cfg.Remotes) > 0 && h.cfg.AwaitsTCP() {
@@ -107,9 +107,9 @@ func (h *Host) listenAddr() (netip.AddrPort, error) {
 	}
 	switch {
 	case h.cfg.Local != "":
-		addr, err := netip.ParseAddr(h.cfg.Local)
+		addr, err := endpoint.LocalAddr(ctx, proto.Network(), h.cfg.Local)
 		if err != nil {
-			return netip.AddrPort{}, fmt.Errorf("local %s: expected an IP address of this host: %w", h.cfg.Local, err)
+			return netip.AddrPort{}, err
 		}
 		if addr, err = endpoint.Scoped(h.cfg, addr.Unmap()); err != nil {
 			return netip.AddrPort{}, fmt.Errorf("local: %w", err)

@@ -197,7 +197,7 @@ const tunIPv6 = "tun-ipv6"
 func (s *Server) pushList(c *client, told negotiate.PeerInfo) []string {
 	options := slices.DeleteFunc(slices.Clone(s.cfg.Push), negotiate.IsCompression)
 	options = append(options, s.lan.push(c, options)...)
-	options = append(options, s.layout.push(s.cfg.ClientToClient)...)
+	options = append(options, s.layout.pushBeside(s.cfg)...)
 	if (c.lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
 		options = append(options, tunIPv6)
 	}

@@ -25,6 +25,7 @@ type layout struct {
 	onLAN    bool // proxy-lan: the network is a segment's, and this host has its addresses there
 	ethernet bool
 	bridged  bool         // the network is a LAN's
+	routed   bool         // addresses and routes are said one by one, without `server`
 	network  netip.Prefix // IPv4; not valid without
 	server   netip.Addr   // not valid where it has none there
 	beside   netip.Addr   // net30, p2p: the phantom beside the server's address
@@ -77,6 +78,10 @@ func newLayout(c *config.Config) (*layout, error) {
 		}
 	case l.ethernet:
 		if err := l.bridge(c); err != nil {
+			return nil, err
+		}
+	case c.Ifconfig != nil || c.IfconfigPool != nil:
+		if err := l.said(c); err != nil {
 			return nil, err
 		}
 	}
@@ -185,7 +190,9 @@ func (l *layout) state(device string, mtu int) hostnet.State {
 			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, l.network.Bits())})
 		} else {
 			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, 32), Peer: l.beside})
-			s.Routes = append(s.Routes, hostnet.Route{Dst: l.network, Via: l.beside})
+			if !l.routed {
+				s.Routes = append(s.Routes, hostnet.Route{Dst: l.network, Via: l.beside})
+			}
 		}
 	}
 	if l.network6.IsValid() {
@@ -197,6 +204,8 @@ func (l *layout) state(device string, mtu int) hostnet.State {
 // push is what every client is told of the network, before its own addresses.
 func (l *layout) push(clientToClient bool) []string {
 	switch {
+	case l.routed:
+		return l.pushSaid()
 	case !l.server.IsValid() || l.bridged:
 		return nil
 	case l.ethernet:

@@ -14,12 +14,17 @@ import (
 // layoutOf divides the networks of some directives.
 func layoutOf(t *testing.T, directives string) (*layout, error) {
 	t.Helper()
+	return newLayout(configOf(t, directives))
+}
+
+func configOf(t *testing.T, directives string) *config.Config {
+	t.Helper()
 	text := "mode server\ntls-server\n" + directives + "\ndev tun\nca x\ncert x\nkey x\n"
 	c, err := config.ParseFile("server.conf", []byte(text), func(string) ([]byte, error) { return []byte("-----BEGIN x"), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newLayout(c)
+	return c
 }
 
 func addr(s string) netip.Addr {
@@ -53,9 +58,22 @@ func TestLayout(t *testing.T) {
 			"ifconfig 10.8.0.100 255.255.255.0", "route-gateway 10.8.0.1,topology subnet", "10.8.0.1/24"},
 		"server 10.8.0.0 255.255.255.0 nopool\nifconfig-pool 10.8.0.100 10.8.0.111\ntopology net30": {3, "10.8.0.102", "10.8.0.106", "10.8.0.110",
 			"ifconfig 10.8.0.102 10.8.0.101", "route 10.8.0.1,topology net30", "10.8.0.1/32 peer 10.8.0.2, 10.8.0.0/24 via 10.8.0.2"},
+		"ifconfig 10.8.0.1 10.8.0.2\nifconfig-pool 10.8.0.4 10.8.0.251": {62, "10.8.0.6", "10.8.0.10", "10.8.0.250",
+			"ifconfig 10.8.0.6 10.8.0.5", "topology net30", "10.8.0.1/32 peer 10.8.0.2"},
+		"topology net30\nifconfig 10.8.0.1 10.8.0.2\nifconfig-pool 10.8.0.5 10.8.0.21": {3, "10.8.0.10", "10.8.0.14", "10.8.0.18",
+			"ifconfig 10.8.0.10 10.8.0.9", "topology net30", "10.8.0.1/32 peer 10.8.0.2"},
+		"topology p2p\nifconfig 10.8.0.1 10.8.0.2\nifconfig-pool 10.8.0.4 10.8.0.251": {248, "10.8.0.4", "10.8.0.5", "10.8.0.251",
+			"ifconfig 10.8.0.4 10.8.0.1", "topology p2p", "10.8.0.1/32 peer 10.8.0.2"},
+		"topology subnet\nifconfig 10.8.0.1 255.255.255.0\nifconfig-pool 10.8.0.2 10.8.0.253": {252, "10.8.0.2", "10.8.0.3", "10.8.0.253",
+			"ifconfig 10.8.0.2 255.255.255.0", "route-gateway 10.8.0.1,topology subnet", "10.8.0.1/24"},
+		"ifconfig 10.8.0.1 255.255.255.0\nifconfig-pool 10.8.0.2 10.8.0.253\npush \"topology subnet\"\npush \"route-gateway 10.8.0.1\"": {252, "10.8.0.2", "10.8.0.3", "10.8.0.253",
+			"ifconfig 10.8.0.2 255.255.255.0", "", "10.8.0.1/24"},
+		"ifconfig-pool 10.8.0.2 10.8.0.253 255.255.255.0": {252, "10.8.0.2", "10.8.0.3", "10.8.0.253",
+			"ifconfig 10.8.0.2 255.255.255.0", "topology subnet", ""},
 	} {
 		t.Run(directives, func(t *testing.T) {
-			l, err := layoutOf(t, directives)
+			c := configOf(t, directives)
+			l, err := newLayout(c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +92,7 @@ func TestLayout(t *testing.T) {
 			if got := strings.Join(l.ifconfig(newPool(l).lease(0)), ","); got != want.ifconfig {
 				t.Errorf("pushed %s, want %s", got, want.ifconfig)
 			}
-			if got := strings.Join(l.push(false), ","); got != want.push {
+			if got := strings.Join(l.pushBeside(c), ","); got != want.push {
 				t.Errorf("pushed %s, want %s", got, want.push)
 			}
 			if got := stateText(l.state("tun0", 1500)); got != want.state {
@@ -172,6 +190,19 @@ func TestLayoutSaysWhatIsMissing(t *testing.T) {
 	small := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/29"), Topology: config.TopologyNet30}
 	if _, err := newLayout(small); err == nil || !strings.Contains(err.Error(), "larger network") {
 		t.Errorf("small network: %v", err)
+	}
+}
+
+// TestSaidPoolRefuses: a pool without `server` has to say what its addresses mean.
+func TestSaidPoolRefuses(t *testing.T) {
+	for directives, want := range map[string]string{
+		"topology p2p\nifconfig-pool 10.8.0.4 10.8.0.251":                              "ifconfig ADDRESS PEER",
+		"topology subnet\nifconfig-pool 10.8.0.4 10.8.0.251":                           "what netmask clients get",
+		"topology net30\nifconfig 10.8.0.1 10.8.0.2\nifconfig-pool 10.8.0.5 10.8.0.10": "no client's four addresses",
+	} {
+		if _, err := layoutOf(t, directives); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", directives, err, want)
+		}
 	}
 }
 

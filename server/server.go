@@ -100,6 +100,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	}
 	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
 		restarts: make(chan struct{}, 1)}
+	s.checkPerClients()
 	if err := endpoint.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}

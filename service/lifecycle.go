@@ -89,8 +89,8 @@ type life struct {
 func Run(ctx context.Context, load func() (*config.Config, error), o Options) error {
 	defer process.SurviveBrokenPipes()()
 	defer showTyping()
-	l := &life{Self: thisProcess(ctx), Options: o, load: load}
-	c, err := await(ctx, load)
+	l := &life{Self: thisProcess(ctx), Options: o, load: checked(load)}
+	c, err := await(ctx, l.load)
 	stays := ""
 	if err == nil {
 		stays = o.chooseUser(c)

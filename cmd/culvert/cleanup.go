@@ -11,9 +11,10 @@ import (
 func cleanupCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use:   "cleanup",
-		Short: "Take back what a killed culvert left on this host",
-		Args:  cobra.NoArgs,
+		Use:     "cleanup",
+		Example: "  culvert cleanup",
+		Short:   "Take back what a killed culvert left on this host",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			lines, err := hostnet.Cleanup(c.Context(), dir)
 			for _, line := range lines {

@@ -14,8 +14,9 @@ func demoCommand() *cobra.Command {
 	var kernel bool
 	var mib int64
 	c := &cobra.Command{
-		Use:   "demo",
-		Short: "Show a tunnel at work on this machine",
+		Use:     "demo",
+		Example: "  culvert demo",
+		Short:   "Show a tunnel at work on this machine",
 		Long: `Start a web server, a server and a client, fetch a page and a large file through
 the tunnel, compare their hashes, and draw the way with what each stop saw.
 

@@ -61,7 +61,7 @@ are gone. All that the hub makes goes with it, even when it is killed.
 }
 
 func hubListCommand(o *vswitch.Options) *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "Show a running hub's ports: state, counters, and what was dropped and why", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "list", Example: "  culvert hub list", Short: "Show a running hub's ports: state, counters, and what was dropped and why", Args: cobra.NoArgs}
 	asJSON := c.Flags().Bool("json", false, "as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		client, err := vswitch.Dial(o.Dir, o.Name)
@@ -83,7 +83,7 @@ func hubListCommand(o *vswitch.Options) *cobra.Command {
 }
 
 func hubAddCommand(o *vswitch.Options) *cobra.Command {
-	c := &cobra.Command{Use: "add NAME[,...]", Short: "Add an adapter to a running hub", Long: "Add an adapter to a running hub.\n\n" + nicHelp, Args: one("adapter")}
+	c := &cobra.Command{Use: "add NAME[,...]", Example: "  culvert hub add tap2,vlan=7", Short: "Add an adapter to a running hub", Long: "Add an adapter to a running hub.\n\n" + nicHelp, Args: one("adapter")}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if _, err := vswitch.ParseSpec(args[0]); err != nil {
 			return err
@@ -126,7 +126,7 @@ move, the device's IP addresses and routes stay behind.`,
 }
 
 func hubRemoveCommand(o *vswitch.Options) *cobra.Command {
-	c := &cobra.Command{Use: "remove NAME", Short: "Remove an adapter from a running hub, and its device", Args: one("name")}
+	c := &cobra.Command{Use: "remove NAME", Example: "  culvert hub remove tap2", Short: "Remove an adapter from a running hub, and its device", Args: one("name")}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		client, err := vswitch.Dial(o.Dir, o.Name)
 		if err != nil {

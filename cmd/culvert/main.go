@@ -53,10 +53,22 @@ func execute(ctx context.Context, args []string) error {
 		return err
 	}
 	c, err := root.ExecuteContextC(ctx)
-	if err != nil && !understood {
-		return fmt.Errorf("%w\nits use: %s --help", err, c.CommandPath())
+	if err != nil && (!understood || errors.Is(err, errUsage)) {
+		return fmt.Errorf("%w\n%s", err, howTo(c))
 	}
 	return err
+}
+
+// howTo is what to write for a command: where its help is, its form, and a line
+// that is right.
+func howTo(c *cobra.Command) string {
+	form := strings.TrimSuffix(c.UseLine(), " [flags]")
+	text := fmt.Sprintf("its use: %s --help\nwrite it as: %s", c.CommandPath(), form)
+	if at := strings.Index(c.Example, "culvert "); at >= 0 {
+		example, _, _ := strings.Cut(c.Example[at:], "\n")
+		text += "\nsuch as: " + example
+	}
+	return text
 }
 
 func isDirectives(args []string) bool {
@@ -72,8 +84,9 @@ func isDirectives(args []string) bool {
 
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "culvert",
-		Short: "A virtual private network, compatible with OpenVPN on both ends",
+		Use:     "culvert COMMAND",
+		Example: "  culvert connect laptop.ovpn",
+		Short:   "A virtual private network, compatible with OpenVPN on both ends",
 		Long: `culvert is a virtual private network: server and client in one program,
 compatible with OpenVPN on the wire and in its configuration language.
 

@@ -13,8 +13,9 @@ import (
 func renewCommand() *cobra.Command {
 	o := setup.RenewOptions{Rand: rand.Reader}
 	c := &cobra.Command{
-		Use:   "renew --dir D",
-		Short: "Issue a server's certificate again, before it expires or with the names that clients expect",
+		Use:     "renew --dir D",
+		Example: "  culvert renew --dir /etc/culvert",
+		Short:   "Issue a server's certificate again, before it expires or with the names that clients expect",
 		Long: `Issue a server's certificate again: for the same key, valid for as long as a new
 server's, with its own name among its alternative names. Profiles that were
 given out stay good.`,

@@ -39,7 +39,7 @@ func takeOurs(args []string) (o service.Options, rest []string, err error) {
 			continue
 		}
 		if i++; i == len(args) || strings.HasPrefix(args[i], "--") {
-			return o, nil, fmt.Errorf("%s needs a value: %w", args[i-1], errUsage)
+			return o, nil, fmt.Errorf("%s needs a value: write it as %s VALUE", args[i-1], args[i-1])
 		}
 		*value = args[i]
 	}

@@ -32,9 +32,10 @@ func statusCommand() *cobra.Command {
 	var r running
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "status [NAME]",
-		Short: "Peers and dropped packets of a running server or client",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "status [NAME]",
+		Example: "  culvert status",
+		Short:   "Peers and dropped packets of a running server or client",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				r.name = args[0]

@@ -19,8 +19,9 @@ func serveCommand() *cobra.Command {
 	var dir string
 	o := service.Options{Forward: true, Unprivileged: true}
 	c := &cobra.Command{
-		Use:   "serve {--dir D | FILE}",
-		Short: "Run a server, with forwarding and masquerading set up",
+		Use:     "serve {--dir D | FILE}",
+		Example: "  culvert serve --dir /etc/culvert",
+		Short:   "Run a server, with forwarding and masquerading set up",
 		Long: `Run a server. As root it makes a TUN device, switches forwarding on and
 masquerades for the clients with nftables; all of it is undone on exit.
 Without root it needs no device: the clients' connections go out by ordinary

@@ -37,6 +37,11 @@ func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	cfg := t.Settings
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(cfg.ConnectTimeout, cfg.HandWindow))
 	defer cancel()
+	cfg, err := localKnown(ctx, cfg, t.Near().Addr())
+	if err != nil {
+		return nil, err
+	}
+	t.Settings = cfg
 	if t.Remote.Proto.TCP {
 		return d.openTCP(ctx, t)
 	}
@@ -56,6 +61,22 @@ func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	}
 	l.Close()
 	return nil, err
+}
+
+// localKnown is c with the address of the family of remote in place of a name
+// that `local` gives.
+func localKnown(ctx context.Context, c *config.Config, remote netip.Addr) (*config.Config, error) {
+	if _, err := netip.ParseAddr(c.Local); err == nil || c.Local == "" {
+		return c, nil
+	}
+	network := "ip4"
+	if remote.Is6() {
+		network = "ip6"
+	}
+	a, err := endpoint.LocalAddr(ctx, network, c.Local)
+	known := *c
+	known.Local = a.String()
+	return &known, err
 }
 
 func (d *Dialer) listen(o link.Options) (link.Link, error) {

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestUsageErrorsSayWhatToWrite: for every command there is, with its form and a
+// line that is right.
+func TestUsageErrorsSayWhatToWrite(t *testing.T) {
+	for _, words := range commands(rootCommand()) {
+		if len(words) == 0 || slices.Equal(words, []string{"client"}) {
+			continue // what is wrong there is the word behind
+		}
+		line := strings.Join(words, " ")
+		err := execute(t.Context(), append(slices.Clone(words), "--no-such-flag"))
+		if err == nil {
+			t.Errorf("culvert %s --no-such-flag: no error", line)
+			continue
+		}
+		for _, want := range []string{"no-such-flag", "\nits use: culvert " + line + " --help", "\nwrite it as: culvert " + line, "\nsuch as: culvert " + words[0]} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("culvert %s --no-such-flag: %v; expected %q in it", line, err, want)
+			}
+		}
+	}
+	for _, line := range []string{"serve", "client add", "nosuch"} {
+		if err := execute(t.Context(), strings.Fields(line)); err == nil || !strings.Contains(err.Error(), "\nsuch as: culvert ") {
+			t.Errorf("culvert %s: %v", line, err)
+		}
+	}
+}
+
+// commands are the words of each command below c, and of c.
+func commands(c *cobra.Command) [][]string {
+	words := [][]string{strings.Fields(c.CommandPath())[1:]}
+	for _, sub := range c.Commands() {
+		if sub.Name() != "help" && sub.Name() != "completion" {
+			words = append(words, commands(sub)...)
+		}
+	}
+	return words
+}

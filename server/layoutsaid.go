@@ -1,0 +1,100 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"culvert/config"
+)
+
+// said takes the IPv4 addresses that are said one by one in place of `server`:
+// the server's by `ifconfig`, the clients' by `ifconfig-pool`, as in the manual's
+// expansion of `server`. Routes are those that are said, too.
+func (l *layout) said(c *config.Config) error {
+	l.routed = true
+	if i := c.Ifconfig; i != nil {
+		l.server, l.beside = i.Local, i.Remote
+		if l.topology == config.TopologySubnet {
+			l.network = netip.PrefixFrom(i.Local, i.Bits).Masked()
+		}
+	}
+	pool := c.IfconfigPool
+	if pool == nil {
+		return nil
+	}
+	l.pool = addrRange{start: pool.Start, count: addrMinus(pool.End, pool.Start) + 1, stride: 1}
+	switch l.topology {
+	case config.TopologyNet30:
+		l.pool = quarters(pool)
+		l.network = covering(pool)
+	case config.TopologyP2P:
+		if !l.server.IsValid() {
+			return fmt.Errorf("ifconfig-pool: nothing says which address clients face; add the line: ifconfig ADDRESS PEER, or write topology subnet")
+		}
+		l.network = covering(pool)
+	default:
+		if pool.Bits != 0 {
+			l.network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
+		}
+		if !l.network.IsValid() {
+			return fmt.Errorf("ifconfig-pool: nothing says what netmask clients get; add it as the third value, or `ifconfig ADDRESS NETMASK`")
+		}
+	}
+	l.pool.count = min(l.pool.count, maxLeases)
+	if l.pool.count < 1 {
+		return fmt.Errorf("ifconfig-pool %v %v: no client's four addresses fit in it; write a larger range, or topology subnet", pool.Start, pool.End)
+	}
+	return nil
+}
+
+// quarters is the pool of net30: each lease is the third address of four.
+func quarters(pool *config.Pool) addrRange {
+	const four = 4
+	last := pool.Start.As4()[3] % four
+	first := addrPlus(pool.Start, (four-int(last))%four)
+	return addrRange{start: addrPlus(first, 2), count: (addrMinus(pool.End, first) + 1) / four, stride: four}
+}
+
+// covering is the smallest network that a pool is in.
+func covering(pool *config.Pool) netip.Prefix {
+	for bits := 32; ; bits-- {
+		if p := netip.PrefixFrom(pool.Start, bits).Masked(); p.Contains(pool.End) {
+			return p
+		}
+	}
+}
+
+// pushSaid is what clients are told of a network that is said one by one, unless
+// `push` does: what their addresses mean.
+func (l *layout) pushSaid() []string {
+	switch {
+	case l.pool.count == 0:
+		return nil
+	case l.topology == config.TopologyP2P:
+		return []string{"topology p2p"}
+	case l.topology == config.TopologyNet30:
+		return []string{"topology net30"}
+	case l.server.IsValid():
+		return []string{fmt.Sprintf("route-gateway %v", l.server), "topology subnet"}
+	}
+	return []string{"topology subnet"}
+}
+
+// pushBeside is push beside what the configuration pushes.
+func (l *layout) pushBeside(c *config.Config) []string {
+	options := l.push(c.ClientToClient)
+	if l.routed {
+		options = withoutSaid(options, c.Push)
+	}
+	return options
+}
+
+// withoutSaid leaves out the options that own has by the same name.
+func withoutSaid(options, own []string) []string {
+	return slices.DeleteFunc(options, func(option string) bool {
+		name, _, _ := strings.Cut(option, " ")
+		return slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(o, name+" ") })
+	})
+}
