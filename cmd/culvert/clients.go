@@ -27,7 +27,7 @@ func clientListCommand() *cobra.Command {
 		Long: `The clients that were added to a server's directory: valid, expiring (within 30
 days), expired or revoked; and whether one that runs on this host has them
 connected now.`,
-		Example: "culvert client list --dir /etc/culvert/office",
+		Example: "  culvert client list --dir /etc/culvert",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
@@ -147,7 +147,6 @@ func clientRevokeCommand() *cobra.Command {
 list (crl-verify). A server that runs reads the list by itself and cuts off within
 a second whoever is in with one of them.`,
 		Example: "  culvert client revoke phone --dir /etc/culvert",
-		Example: "culvert client revoke anna --dir /etc/culvert/office",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Now = args[0], time.Now()
@@ -220,7 +219,6 @@ device to have in place of the old one. The old one stays good until it expires,
 so that the device can connect meanwhile; --revoke-old shuts it out at once. One
 that was revoked stays so.`,
 		Example: "  culvert client renew phone --dir /etc/culvert -o phone.ovpn",
-		Example: "culvert client renew anna --dir /etc/culvert/office",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Now = args[0], time.Now()
