@@ -92,6 +92,7 @@ type Config struct {
 	MaxClients          int           // 1024
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
+	OwnMACOnly          bool          // a client has one MAC address, the first that it uses
 	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
 	VLANTagging         bool
 	VLANAccept          VLANAccept

@@ -18,6 +18,8 @@ type PerClient struct {
 	PushRemove   []string // leave out what holds one of these
 	VLANPVID     int      // 0: the server's
 	MaxRoutes    int      // max-routes-per-client; 0: the server's
+	OwnMACOnly   bool     // own-mac-only; or the server's
+	OwnMACs      []string // the client's, which nobody else may use
 }
 
 // ParsePerClient parses a file of client-config-dir for a server. A fault in it

@@ -21,6 +21,7 @@ import (
 	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
+	"culvert/nic/hub"
 	"culvert/process"
 	"culvert/server/segment"
 	"culvert/session"
@@ -61,6 +62,8 @@ type Server struct {
 	road    tunnel.Road
 	segment *segment.Segment // nil: not Ethernet
 	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
+	// contests does so of addresses that two ports show.
+	contests rate.Sometimes
 
 	strangers tunnel.Strangers
 	adapter   *adapter.Adapter
@@ -110,7 +113,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
 	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
-	s.moves.Interval = time.Second
+	s.moves.Interval, s.contests.Interval = time.Second, hub.ContestInterval
 	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter }}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
