@@ -41,6 +41,7 @@ type client struct {
 	port         atomic.Pointer[segment.Port]
 	greeted      atomic.Bool // it has said who it is
 	warnedSource atomic.Bool
+	shun         atomic.Bool  // its address is another station's, too (proxy-lan)
 	moveLogged   atomic.Int64 // when one of its moves was, Unix time in nanoseconds
 }
 
