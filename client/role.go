@@ -69,16 +69,16 @@ func (r role) from(l link.Link, p *buf.Packet) *tunnel.Peer {
 // Control hands control packets to the session.
 func (r role) Control(l link.Link, p *buf.Packet) {
 	peer := r.from(l, p)
-	if peer == nil {
+	if peer == nil || !peer.DeliverFrom(p.Path, r.cfg.Float, p.Bytes(), r.badControl) {
 		r.road.Counters.Add(tunnel.UnknownPeer)
-		return
 	}
-	peer.Deliver(p.Bytes(), func(err error) {
-		if !errors.Is(err, session.ErrStray) {
-			r.road.Counters.Add(tunnel.Forged)
-			r.log.Debug("control packet dropped", "error", err)
-		}
-	})
+}
+
+func (r role) badControl(err error) {
+	if !errors.Is(err, session.ErrStray) {
+		r.road.Counters.Add(tunnel.Forged)
+		r.log.Debug("control packet dropped", "error", err)
+	}
 }
 
 // Admit takes every packet the server sends.

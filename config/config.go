@@ -90,6 +90,8 @@ type Config struct {
 	ClientToClient      bool
 	DuplicateCN         bool
 	MaxClients          int           // 1024
+	ConnectFreq         Rate          // sessions begun, of all clients; zero: no limit
+	ConnectFreqInitial  Rate          // first packets answered, of each source; 1,000 in 10 s
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
 	OwnMACOnly          bool          // a client has one MAC address, the first that it uses
@@ -119,6 +121,7 @@ type Config struct {
 	RefuseCompressed             bool        // allow-compression no
 	TLSVersionMin, TLSVersionMax string      // "1.2"; "" for our default
 	TLSCipher, TLSGroups         []string
+	ECDHCurve                    string // a group where TLSGroups names none
 	RemoteCertTLS                CertUsage
 	VerifyX509Name               *X509Name
 	VerifyClientCert             ClientCert
@@ -161,7 +164,7 @@ type Config struct {
 	RenegBytes, RenegPackets    int64         // 0: off
 	HandWindow                  time.Duration // 60 s
 	TranWindow                  time.Duration // 3600 s
-	TLSTimeout                  time.Duration // 2 s
+	TLSTimeout                  time.Duration // 1 s (RFC 6298)
 	TLSExit                     bool
 	ReplayWindow                int           // 64
 	ReplayTime                  time.Duration // 15 s

@@ -22,8 +22,6 @@ var plannedRows = []Directive{
 
 	// The server.
 	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Help: "The client's user name from here on."},
-	{Name: "connect-freq", Usage: "n seconds", Where: top, Role: RoleServer, Status: Planned, Help: "How many clients may connect in a time."},
-	{Name: "connect-freq-initial", Usage: "n seconds", Where: top, Role: RoleServer, Status: Planned, Help: "How many first packets are answered in a time."},
 	{Name: "force-tls-key-material-export", Where: top, Role: RoleServer, Status: Planned, Help: "Admit only clients that derive keys by RFC 5705."},
 	{Name: "plugin", Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in", Help: "A module for authentication and the like."},
 

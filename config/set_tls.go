@@ -137,7 +137,7 @@ func setTLSRemote(b *builder, d *call) error {
 
 func setECDHCurve(b *builder, d *call) error {
 	b.remark(d, "read as tls-groups "+d.args[0])
-	b.TLSGroups = []string{d.args[0]}
+	b.ECDHCurve = d.args[0]
 	return nil
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -35,6 +36,27 @@ func integer(least, most int, field func(*Config) *int) setter {
 		n, err := b.int(d, 0, least, most)
 		if err == nil {
 			*field(b.Config) = n
+		}
+		return err
+	}
+}
+
+// Rate is a number of events in a time.
+type Rate struct {
+	N   int
+	Per time.Duration
+}
+
+// rate takes a number of events and the seconds they may come in.
+func rate(field func(*Config) *Rate) setter {
+	return func(b *builder, d *call) error {
+		n, err := b.int(d, 0, 1, math.MaxInt32)
+		if err != nil {
+			return err
+		}
+		seconds, err := b.int(d, 1, 1, maxSeconds)
+		if err == nil {
+			*field(b.Config) = Rate{n, time.Duration(seconds) * time.Second}
 		}
 		return err
 	}

@@ -186,7 +186,7 @@ func TestBadSettings(t *testing.T) {
 		want   []string
 	}{
 		"group":        {clientConfig(t, "tls-groups zzz"), []string{"tls-groups zzz", "X25519"}},
-		"suite":        {clientConfig(t, "tls-cipher TLS-NONE"), []string{"tls-cipher TLS-NONE", "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256"}},
+		"suite":        {clientConfig(t, "tls-cipher TLS-NONE\ntls-version-max 1.2"), []string{"tls-cipher TLS-NONE", "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256"}},
 		"version":      {change(func(c *config.Config) { c.TLSVersionMax = "1.1" }), []string{"tls-version-max 1.1", "1.2"}},
 		"version name": {change(func(c *config.Config) { c.TLSVersionMin = "2" }), []string{`"2"`, "1.3"}},
 		"no ca":        {change(func(c *config.Config) { c.CA = nil }), []string{"no `ca`"}},

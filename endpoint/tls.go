@@ -17,9 +17,12 @@ import (
 // OpenVPN does: by authority, usage and verify-x509-name, never by the host
 // name it was reached under.
 //
-// warn is told what a person should know of revocation lists, from then on; nil
-// drops it.
+// warn is told what a person should know of the settings, and from then on of
+// revocation lists and of certificates; nil drops it.
 func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) {
+	if warn == nil {
+		warn = func(string) {}
+	}
 	trust, err := newTrust(c, warn)
 	if err != nil {
 		return nil, err
@@ -43,25 +46,30 @@ func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) 
 	if err := setVersions(t, c); err != nil {
 		return nil, err
 	}
-	if t.CipherSuites, err = cipherSuites(c.TLSCipher); err != nil {
+	level, err := setCiphers(t, c.TLSCipher, warn)
+	if err != nil {
 		return nil, err
 	}
-	if t.CurvePreferences, err = groups(c.TLSGroups); err != nil {
+	if t.CurvePreferences, err = groups(c.TLSGroups, warn); err != nil {
 		return nil, err
 	}
+	if c.TLSGroups == nil {
+		t.CurvePreferences = curve(c.ECDHCurve, warn)
+	}
+	profile := certProfile(c.TLSCertProfile, level, warn)
 	if c.Cert != nil {
-		identity, err := loadIdentity(c)
+		identity, err := loadIdentity(c, profile)
 		if err != nil {
 			return nil, err
 		}
-		t.Certificates = []tls.Certificate{identity}
+		show(t, identity, warn)
 	}
-	v := verifier{config: c, trust: trust, server: server}
+	v := verifier{config: c, trust: trust, server: server, profile: profile}
 	t.VerifyConnection = v.verify
 	return t, nil
 }
 
-func loadIdentity(c *config.Config) (tls.Certificate, error) {
+func loadIdentity(c *config.Config, profile string) (tls.Certificate, error) {
 	if c.Key == nil {
 		return tls.Certificate{}, fileError("cert", c.Cert, errors.New("there is no `key` beside it"))
 	}
@@ -73,7 +81,7 @@ func loadIdentity(c *config.Config) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fileError("cert", c.Cert, err)
 	}
-	if err := pki.CheckProfile([]*x509.Certificate{identity.Leaf}, c.TLSCertProfile); err != nil {
+	if err := pki.CheckProfile([]*x509.Certificate{identity.Leaf}, profile); err != nil {
 		return tls.Certificate{}, fileError("cert", c.Cert, err) // what this side refuses, the other will
 	}
 	return identity, nil
@@ -91,9 +99,10 @@ func clientAuth(want config.ClientCert) tls.ClientAuthType {
 
 // verifier checks the peer's certificate at the end of a TLS handshake.
 type verifier struct {
-	config *config.Config
-	trust  *trust
-	server bool
+	config  *config.Config
+	trust   *trust
+	server  bool
+	profile string // tls-cert-profile, or what tls-cipher says of it
 }
 
 func (v *verifier) verify(state tls.ConnectionState) error {
@@ -116,7 +125,7 @@ func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
 	if err := pki.CheckFingerprint(chain, v.config.PeerFingerprints); err != nil {
 		return err
 	}
-	way, err := pki.VerifiedChain(chain, v.trust.roots, now, usage)
+	way, err := pki.Verifier{Roots: v.trust.roots, Weak: v.profile == insecure}.Chain(chain, now, usage)
 	if err != nil && v.trust.roots != nil {
 		return err
 	}
@@ -133,7 +142,7 @@ func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
 // signature.
 func (v *verifier) demands(chain []*x509.Certificate) error {
 	c, leaf := v.config, chain[0]
-	if err := pki.CheckProfile(chain, c.TLSCertProfile); err != nil {
+	if err := pki.CheckProfile(chain, v.profile); err != nil {
 		return err
 	}
 	if c.RemoteCertKU != nil {
@@ -170,6 +179,9 @@ func (e *CertificateError) Error() string { return "certificate refused: " + e.T
 
 func (e *CertificateError) Unwrap() error { return e.Err }
 
+// Alert is what tells the peer, as crypto/tls numbers alerts.
+func (e *CertificateError) Alert() uint8 { return pki.Alert(e.Err) }
+
 // Is makes it end a session even when keys are only being renewed.
 func (e *CertificateError) Is(target error) bool { return target == session.ErrUntrusted }
 
@@ -191,60 +203,6 @@ func setVersions(t *tls.Config, c *config.Config) error {
 		return fmt.Errorf("tls-version-max %s: TLS before 1.2 is not spoken here; leave the line out", c.TLSVersionMax)
 	}
 	return nil
-}
-
-// cipherSuites are the TLS 1.2 suites of `tls-cipher`, by their names in the
-// IANA registry. Those of TLS 1.3 cannot be chosen in crypto/tls.
-func cipherSuites(names []string) ([]uint16, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	var ids, known []string
-	var suites []uint16
-	for _, suite := range tls.CipherSuites() {
-		ids = append(ids, strings.ReplaceAll(suite.Name, "_", "-"))
-	}
-	for i, suite := range tls.CipherSuites() {
-		for _, name := range names {
-			if strings.EqualFold(strings.ReplaceAll(name, "_", "-"), ids[i]) {
-				suites = append(suites, suite.ID)
-				known = append(known, ids[i])
-			}
-		}
-	}
-	if len(known) == 0 && !usesDefaults(names) {
-		return nil, fmt.Errorf("tls-cipher %s: none of these is available; available are %s",
-			strings.Join(names, ":"), strings.Join(ids, ":"))
-	}
-	return suites, nil
-}
-
-// usesDefaults reports lists that name classes of suites, as OpenSSL takes
-// them, where our own defaults are as strict.
-func usesDefaults(names []string) bool {
-	return strings.HasPrefix(names[0], "DEFAULT") || strings.HasPrefix(names[0], "HIGH")
-}
-
-var groupIDs = map[string]tls.CurveID{
-	"x25519": tls.X25519, "x25519mlkem768": tls.X25519MLKEM768,
-	"prime256v1": tls.CurveP256, "secp256r1": tls.CurveP256, "p-256": tls.CurveP256,
-	"secp384r1": tls.CurveP384, "p-384": tls.CurveP384,
-	"secp521r1": tls.CurveP521, "p-521": tls.CurveP521,
-}
-
-// groups are the key exchanges of `tls-groups` in order.
-func groups(names []string) ([]tls.CurveID, error) {
-	var ids []tls.CurveID
-	for _, name := range names {
-		if id, ok := groupIDs[strings.ToLower(name)]; ok {
-			ids = append(ids, id)
-		}
-	}
-	if len(names) > 0 && len(ids) == 0 {
-		return nil, fmt.Errorf("tls-groups %s: none is available; use X25519MLKEM768, X25519, secp256r1, secp384r1 or secp521r1",
-			strings.Join(names, ":"))
-	}
-	return ids, nil
 }
 
 // Describe is a TLS connection in a line for the log.

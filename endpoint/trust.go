@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,11 +43,12 @@ func newTrust(c *config.Config, warn func(string)) (*trust, error) {
 		}
 	}
 	if c.CA != nil {
-		roots, err := pki.ParseCertificates(c.CA.Text)
+		roots, faults, err := pki.ParseAuthorities(c.CA.Text)
 		if err != nil {
 			return nil, fileError("ca", c.CA, err)
 		}
 		t.roots = roots
+		t.warnLeftOut(fileError("ca", c.CA, errLeftOut).Error(), faults)
 	}
 	if c.CAPath != "" {
 		if err := t.readDir(c.CAPath); err != nil {
@@ -64,6 +66,7 @@ func newTrust(c *config.Config, warn func(string)) (*trust, error) {
 			t.seen, _ = os.Stat(t.crl)
 		}
 	}
+	t.warnUnlisted(append(slices.Clone(t.listed), t.lists...))
 	return t, nil
 }
 
@@ -93,11 +96,12 @@ func (t *trust) readDir(dir string) error {
 			t.lists = append(t.lists, lists...)
 			continue
 		}
-		roots, err := pki.ParseCertificates(text)
+		roots, faults, err := pki.ParseAuthorities(text)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			faults = []error{err}
 		}
 		t.roots = append(t.roots, roots...)
+		t.warnLeftOut(fmt.Sprintf("capath: %s: %v", name, errLeftOut), faults)
 	}
 	if len(t.roots) == 0 {
 		return fmt.Errorf("%s has no authority in it: files are found by names such as 0a1b2c3d.0; run: openssl rehash %s", dir, dir)
@@ -113,7 +117,7 @@ func (t *trust) checkRevoked(chain []*x509.Certificate, now time.Time) error {
 		}
 	}
 	lists := append(t.current(now), t.lists...)
-	return pki.CheckRevoked(chain, lists, now)
+	return pki.CheckRevoked(chain, lists, now, t.roots...)
 }
 
 // checkSerials looks for files named by serial numbers.
@@ -186,8 +190,7 @@ func (t *trust) announce(now time.Time) {
 	for _, l := range append(append([]*x509.RevocationList(nil), t.listed...), t.lists...) {
 		if left := l.NextUpdate.Sub(now); !l.NextUpdate.IsZero() && left < endsSoon {
 			t.warned = now
-			t.warn(fmt.Sprintf("crl-verify: the revocation list of %q ends at %s, in %d days; from then on nobody is let in: sign it anew before",
-				l.Issuer, l.NextUpdate.UTC().Format(time.DateTime), int(left.Hours()/24)))
+			t.warn(endOf(l, left))
 		}
 	}
 }

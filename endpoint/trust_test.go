@@ -149,7 +149,7 @@ func TestListReloaded(t *testing.T) {
 	w.expect(verify(), "")
 	w.list("crl.pem", time.Now().Add(-time.Minute))
 	w.expect(verify(), "expired")
-	if all := strings.Join(w.remembers, "\n"); !strings.Contains(all, "cannot be read, the one before stays") || !strings.Contains(all, "ends at") {
+	if all := strings.Join(w.remembers, "\n"); !strings.Contains(all, "cannot be read, the one before stays") || !strings.Contains(all, "ended at") {
 		t.Errorf("the log says only:\n%s", all)
 	}
 }

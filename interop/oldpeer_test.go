@@ -107,7 +107,7 @@ func oldServer(file, at string) error {
 	if err != nil {
 		return err
 	}
-	greeter := session.NewGreeter(armour)
+	greeter := session.NewGreeter(armour, session.DefaultAnswers)
 	p := &oldPeer{conn: conn, cipher: c.DataCiphers[0]}
 	for b := make([]byte, 2000); p.s == nil; {
 		n, from, err := conn.ReadFromUDPAddrPort(b)

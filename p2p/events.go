@@ -69,11 +69,15 @@ func (h *Host) ended(s *side, err error) {
 		h.log.Info("the other host left", "remote", remote)
 	case wasCurrent:
 		h.log.Warn("connection lost", "remote", remote, "reason", err)
-	case h.strangers.Failure(time.Now()):
+	case h.strangers.Failure(time.Now(), h.sayFailures):
 		h.log.Warn("no connection", "remote", remote, "reason", err)
 	}
 	if wasCurrent || h.Peer() == nil {
 		h.judge(err)
 	}
 	h.notify()
+}
+
+func (h *Host) sayFailures(n int) {
+	h.log.Warn("more connections did not come up, beside those named above", "how-many", n)
 }

@@ -146,7 +146,7 @@ func (h *Host) prepareTLS() (err error) {
 		if err != nil {
 			return err
 		}
-		h.greeter = session.NewGreeter(armour)
+		h.greeter = session.NewGreeter(armour, session.DefaultAnswers)
 	}
 	return nil
 }
@@ -254,6 +254,7 @@ func (h *Host) leave() {
 }
 
 func (h *Host) close() {
+	h.strangers.Stop()
 	for _, s := range h.sides.all() {
 		s.end()
 	}

@@ -78,7 +78,13 @@ func (r role) Control(l link.Link, p *buf.Packet) {
 	s, known := r.sideOf(l, header.Session, p)
 	switch {
 	case s != nil:
-		s.deliver(p.Bytes(), r.badControl)
+		path := p.Path
+		if s.own() != nil {
+			path = s.Path() // nobody else can send on its connection
+		}
+		if !s.deliver(path, r.cfg.Float, p.Bytes(), r.badControl) {
+			r.road.Counters.Add(tunnel.UnknownPeer)
+		}
 	case known || !r.expected(l, p.Path.Remote):
 		r.road.Counters.Add(tunnel.UnknownPeer)
 	case r.greeter != nil:
@@ -95,7 +101,7 @@ func (h *Host) sideOf(l link.Link, id wire.SessionID, p *buf.Packet) (s *side, k
 		s = c.side.Load()
 		return s, s != nil
 	}
-	if s = h.sides.find(id); s != nil {
+	if s = h.sides.find(id, p.Path.Remote); s != nil {
 		known = true
 	} else {
 		s = h.sides.waiting()

@@ -46,13 +46,17 @@ func (s *side) end() {
 	}
 }
 
-// deliver hands over a control packet, and notes the peer's session id once a
-// packet that names it has proven authentic.
-func (s *side) deliver(packet []byte, onError func(error)) {
-	s.Deliver(packet, onError)
+// deliver hands over a control packet that came by path, and notes the peer's
+// session id once a packet that names it has proven authentic. It reports false
+// where the packet came from elsewhere.
+func (s *side) deliver(path buf.Path, float bool, packet []byte, onError func(error)) bool {
+	if !s.DeliverFrom(path, float, packet, onError) {
+		return false
+	}
 	if s.remote.Load() == nil {
 		s.Do(func(time.Time) { s.bind() })
 	}
+	return true
 }
 
 func (s *side) bind() {
@@ -94,12 +98,13 @@ func (s *sides) all() (all []*side) {
 	return all
 }
 
-// find is the side, of those on the socket, whose peer chose a session id.
-func (s *sides) find(id wire.SessionID) *side {
+// find is the side, of those on the socket, whose peer is at an address and
+// chose a session id.
+func (s *sides) find(id wire.SessionID, at netip.AddrPort) *side {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, one := range []*side{s.next, s.current.Load()} {
-		if one != nil && one.is(id) {
+		if one != nil && one.is(id) && one.Path().Remote == at {
 			return one
 		}
 	}
@@ -191,7 +196,7 @@ func (h *Host) start(one *side, first []byte) {
 		before.end()
 	}
 	if first != nil {
-		one.deliver(first, h.badControl)
+		one.deliver(one.Path(), false, first, h.badControl)
 		return
 	}
 	one.Do(func(time.Time) {})

@@ -129,7 +129,8 @@ func CheckNsCertType(cert *x509.Certificate, want Usage) error {
 }
 
 // CheckProfile is `tls-cert-profile` over a verified chain. Signatures by SHA-1
-// and MD5 never come as far as here. The error is a *DemandError.
+// and MD5 come as far as here only where Verifier.Weak took them. The error is a
+// *DemandError.
 func CheckProfile(chain []*x509.Certificate, profile string) error {
 	for i, cert := range chain {
 		got, ok := keyAllowed(cert, profile)
@@ -152,7 +153,7 @@ var profiles = map[string]string{
 }
 
 func keyAllowed(cert *x509.Certificate, profile string) (got string, ok bool) {
-	switch key := cert.PublicKey.(type) {
+	switch key := publicKey(cert).(type) {
 	case *rsa.PublicKey:
 		bits := key.N.BitLen()
 		got = fmt.Sprintf("RSA of %d bits", bits)

@@ -11,15 +11,6 @@ import (
 // clock is how messages write a time.
 const clock = "2006-01-02 15:04:05 UTC"
 
-// insecure are the signatures crypto/x509 takes for those of an unknown
-// authority.
-var insecure = map[x509.SignatureAlgorithm]bool{
-	x509.MD5WithRSA:    true,
-	x509.SHA1WithRSA:   true,
-	x509.DSAWithSHA1:   true,
-	x509.ECDSAWithSHA1: true,
-}
-
 // Explain says in words what a certificate error means and what to do. now is
 // this host's time, named where the clocks may be at fault. An error it has
 // nothing to add to comes back as its own text.
@@ -28,9 +19,17 @@ func Explain(err error, now time.Time) string {
 	var name *NameError
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
+	var weak *WeakError
+	var unchecked *UncheckedError
 	switch {
 	case err == nil:
 		return ""
+	case errors.As(err, &weak):
+		return weak.Error()
+	case errors.As(err, &unchecked):
+		return unchecked.Error()
+	case errors.As(err, new(x509.UnhandledCriticalExtension)):
+		return explainCritical(err)
 	case errors.As(err, &usage):
 		return explainUsage(usage)
 	case errors.As(err, &name):
@@ -41,6 +40,15 @@ func Explain(err error, now time.Time) string {
 		return explainUnknown(err, unknown)
 	}
 	return err.Error()
+}
+
+func explainCritical(err error) string {
+	who, which := "of the peer, or of an authority between,", ""
+	var chain *ChainError
+	if errors.As(err, &chain) && len(chain.Leaf.UnhandledCriticalExtensions) > 0 {
+		who, which = "of "+quoteSubject(chain.Leaf), fmt.Sprintf(" (%v)", chain.Leaf.UnhandledCriticalExtensions[0])
+	}
+	return fmt.Sprintf("the certificate %s has an extension%s that is marked critical and not known here, so that it must be refused; issue it again without the extension, or with it not critical", who, which)
 }
 
 func explainInvalid(e x509.CertificateInvalidError, now time.Time) string {
@@ -69,10 +77,6 @@ func explainUnknown(err error, e x509.UnknownAuthorityError) string {
 	var chain *ChainError
 	if !errors.As(err, &chain) {
 		return fmt.Sprintf("the peer's certificate was signed by %s, which this host does not trust; put that authority's certificate in `ca`", issuer)
-	}
-	if e.Cert != nil && insecure[e.Cert.SignatureAlgorithm] {
-		return fmt.Sprintf("the certificate of %s is signed with %v, which can be forged and is refused; issue it again with SHA-256",
-			quoteSubject(e.Cert), e.Cert.SignatureAlgorithm)
 	}
 	trusted, sameName := describeRoots(chain, e)
 	if sameName {

@@ -9,6 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	tags "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // The types of PEM block read and written here.
@@ -25,22 +28,67 @@ var ErrEncryptedKey = errors.New("the private key is protected by a password")
 // `openssl x509 -text` writes, indented lines, either line ending and blocks
 // of other types are skipped. The error says what was found instead.
 func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
-	var certs []*x509.Certificate
-	blocks := decodeAll(text)
-	for _, b := range blocks {
-		if b.Type != typeCertificate && b.Type != "X509 CERTIFICATE" {
+	certs, faults, err := ParseAuthorities(text)
+	if err == nil && len(faults) > 0 {
+		return nil, faults[0]
+	}
+	return certs, err
+}
+
+// ParseAuthorities is ParseCertificates for a bundle in which some may be of no
+// use here: faults says which were left out and why. It fails where none is
+// left, or where the text itself is damaged.
+func ParseAuthorities(text []byte) (certs []*x509.Certificate, faults []error, err error) {
+	blocks := 0
+	for _, b := range decodeAll(text) {
+		der, err := certificateDER(b)
+		if der == nil {
 			continue
 		}
-		cert, err := x509.ParseCertificate(b.Bytes)
+		blocks++
+		var cert *x509.Certificate
+		if err == nil {
+			cert, err = readCertificate(der)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("certificate %d of the bundle is damaged or of a kind not supported: %w; get a fresh copy", len(certs)+1, err)
+			faults = append(faults, fmt.Errorf("certificate %d of the bundle: %w", blocks, err))
+			continue
 		}
 		certs = append(certs, cert)
 	}
-	if err := complete(text, typeCertificate, len(certs)); err != nil {
-		return nil, err
+	if err := complete(text, typeCertificate, blocks); err != nil {
+		return nil, nil, err
 	}
-	return certs, nil
+	if len(certs) == 0 && len(faults) > 1 {
+		return nil, nil, fmt.Errorf("none of the %d certificates can be used; %w", len(faults), faults[0])
+	}
+	if len(certs) == 0 {
+		return nil, nil, faults[0]
+	}
+	return certs, faults, nil
+}
+
+// certificateDER is the certificate in a block, nil where it is none. What
+// OpenSSL calls a trusted certificate has its settings for trust behind it.
+func certificateDER(b *pem.Block) ([]byte, error) {
+	switch b.Type {
+	case typeCertificate, "X509 CERTIFICATE":
+		return b.Bytes, nil
+	case "TRUSTED CERTIFICATE":
+		_, settings, err := parseSigned(b.Bytes)
+		if err == nil && limitsTrust(settings) {
+			err = errors.New("it says what it is to be trusted for (TRUSTED CERTIFICATE), which is not looked at here; to trust it for all, write it anew: openssl x509 -in FILE -out NEWFILE")
+		}
+		return b.Bytes, err
+	}
+	return nil, nil
+}
+
+// limitsTrust reports whether settings (X509_CERT_AUX in OpenSSL's manual,
+// x509(1)) name what a certificate is trusted for, or is not.
+func limitsTrust(settings cryptobyte.String) bool {
+	settings.ReadASN1(&settings, tags.SEQUENCE)
+	return settings.PeekASN1Tag(tags.SEQUENCE) || settings.PeekASN1Tag(tags.Tag(0).ContextSpecific().Constructed())
 }
 
 // ParseKey reads the first private key of a PEM text: PKCS #8, SEC 1 or
@@ -55,6 +103,9 @@ func ParseKey(text []byte) (crypto.Signer, error) {
 		}
 		key, err := parseKeyDER(b)
 		if err != nil {
+			if id := keyAlgorithm(b.Bytes); id != nil && algorithmNames[id.String()] != "" {
+				return nil, fmt.Errorf("the %s is of a kind that is not supported here, %s; %s", b.Type, algorithmName(id), otherKey)
+			}
 			return nil, fmt.Errorf("the %s is damaged or of a kind not supported: %w; expected RSA, ECDSA or Ed25519", b.Type, err)
 		}
 		return key, nil
@@ -74,6 +125,9 @@ func parseKeyDER(b *pem.Block) (crypto.Signer, error) {
 		key, err = x509.ParsePKCS1PrivateKey(b.Bytes)
 	default:
 		return nil, errors.New("unknown format")
+	}
+	if explicit, err := parseExplicitKey(b.Bytes); err == nil {
+		return explicit, nil
 	}
 	if err != nil {
 		return nil, err
@@ -129,20 +183,32 @@ func decodeAll(text []byte) []*pem.Block {
 	}
 }
 
-// tidy strips blanks at both ends of every line.
+// tidy strips blanks at both ends of every line, byte order marks, and what
+// follows an END line on it: often the next BEGIN, where files were joined of
+// which one had no line ending.
 func tidy(text []byte) []byte {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	text = bytes.ReplaceAll(text, []byte("\ufeff"), nil)
+	text = bytes.ReplaceAll(text, []byte("----------BEGIN "), []byte("-----\n-----BEGIN "))
 	out := make([]byte, 0, len(text)+1)
 	for line := range bytes.Lines(text) {
-		out = append(out, bytes.Trim(line, " \t\r\n")...)
-		out = append(out, '\n')
+		line = bytes.Trim(line, " \t\r\n")
+		if kind, isEnd := bytes.CutPrefix(line, []byte("-----END ")); isEnd {
+			if i := bytes.Index(kind, []byte("-----")); i >= 0 {
+				line = line[:len(line)-len(kind)+i+5]
+			}
+		}
+		out = append(append(out, line...), '\n')
 	}
 	return out
 }
 
 // complete explains why fewer blocks of a type were read than text begins.
 func complete(text []byte, want string, got int) error {
-	begun := bytes.Count(tidy(text), []byte("-----BEGIN "+want+"-----"))
+	tidied := tidy(text)
+	begun := bytes.Count(tidied, []byte("-----BEGIN "+want+"-----"))
+	if want == typeCertificate {
+		begun += bytes.Count(tidied, []byte("-----BEGIN TRUSTED CERTIFICATE-----")) + bytes.Count(tidied, []byte("-----BEGIN X509 CERTIFICATE-----"))
+	}
 	switch {
 	case begun > got:
 		return fmt.Errorf("%s %d of %d is cut short or damaged: no whole block from its BEGIN line to its END line; copy it again, with both lines", want, got+1, begun)

@@ -1,9 +1,10 @@
 package pki
 
 import (
-	"bytes"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -27,7 +28,7 @@ func (e *ListError) Error() string {
 	who := e.List.Issuer.String()
 	switch {
 	case e.Err != nil:
-		return fmt.Sprintf("the revocation list (crl-verify) of %q is not signed by the authority of that name: %v; make it anew with that authority's key", who, e.Err)
+		return fmt.Sprintf("the revocation list (crl-verify) of %q is not signed by the authority of that name: %v; make it anew with that authority's key; where several authorities bear the name, the file holds a list of each", who, e.Err)
 	case e.Now.Before(e.List.ThisUpdate):
 		return fmt.Sprintf("the revocation list (crl-verify) of %q is not yet valid: this host's clock says %s, the list begins at %s; set the clock that is wrong",
 			who, stamp(e.Now), stamp(e.List.ThisUpdate))
@@ -38,17 +39,21 @@ func (e *ListError) Error() string {
 
 func (e *ListError) Unwrap() error { return e.Err }
 
-// ParseRevocationLists reads every revocation list of a PEM text; there is at
-// least one where it returns no error.
+// ParseRevocationLists reads every revocation list of a PEM text, or the one of
+// a DER file; there is at least one where it returns no error.
 func ParseRevocationLists(text []byte) ([]*x509.RevocationList, error) {
+	if s, rest, err := parseSigned(text); err == nil && len(s.signature) > 0 {
+		list, err := parseList(text[:len(text)-len(rest)])
+		return []*x509.RevocationList{list}, unreadable(1, err)
+	}
 	var lists []*x509.RevocationList
 	for _, b := range decodeAll(text) {
 		if b.Type != typeCRL {
 			continue
 		}
-		list, err := x509.ParseRevocationList(b.Bytes)
+		list, err := parseList(b.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("revocation list %d is damaged: %w; make it anew", len(lists)+1, err)
+			return nil, unreadable(len(lists)+1, err)
 		}
 		lists = append(lists, list)
 	}
@@ -58,35 +63,104 @@ func ParseRevocationLists(text []byte) ([]*x509.RevocationList, error) {
 	return lists, nil
 }
 
-// CheckRevoked looks every certificate of a verified chain up in the list of
+func unreadable(n int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("revocation list %d cannot be used: %w", n, err)
+}
+
+// CheckRevoked looks every certificate of a verified chain up in the lists of
 // its issuer, the certificate after it; the last one is trusted by itself. A
-// certificate whose issuer has no list passes. The error is a *RevokedError or
-// a *ListError.
-func CheckRevoked(chain []*x509.Certificate, lists []*x509.RevocationList, now time.Time) error {
+// certificate whose issuer has no list passes. Authorities may share a name:
+// whose a list is, its signature says, and one that an authority of others
+// signed is nobody else's. The error is a *RevokedError or a *ListError.
+func CheckRevoked(chain []*x509.Certificate, lists []*x509.RevocationList, now time.Time, others ...*x509.Certificate) error {
 	for i := 0; i+1 < len(chain); i++ {
-		for _, list := range lists {
-			if !bytes.Equal(list.RawIssuer, chain[i+1].RawSubject) {
-				continue
-			}
-			if err := checkList(chain[i], chain[i+1], list, now); err != nil {
-				return err
-			}
+		own, err := listsOf(chain[i+1], lists, now, others)
+		if err != nil {
+			return err
+		}
+		if err := lookUp(chain[i], own, now); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func checkList(cert, issuer *x509.Certificate, list *x509.RevocationList, now time.Time) error {
-	if err := list.CheckSignatureFrom(issuer); err != nil {
-		return &ListError{List: list, Now: now, Err: err}
-	}
-	for _, entry := range list.RevokedCertificateEntries {
-		if entry.SerialNumber.Cmp(cert.SerialNumber) == 0 {
-			return &RevokedError{Cert: cert}
+// listsOf are the lists that issuer signed. It fails where there is none, but
+// one of its name that none of others signed either.
+func listsOf(issuer *x509.Certificate, lists []*x509.RevocationList, now time.Time, others []*x509.Certificate) (own []*x509.RevocationList, err error) {
+	for _, list := range lists {
+		if !sameName(list.RawIssuer, issuer.RawSubject) {
+			continue
+		}
+		switch wrong := checkListSignature(list, issuer); {
+		case wrong == nil:
+			own = append(own, list)
+		case !signedByOne(list, others):
+			err = &ListError{List: list, Now: now, Err: wrong}
 		}
 	}
-	if now.Before(list.ThisUpdate) || !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
-		return &ListError{List: list, Now: now}
+	if len(own) > 0 {
+		return own, nil
 	}
-	return nil
+	return nil, err
+}
+
+func signedByOne(list *x509.RevocationList, authorities []*x509.Certificate) bool {
+	return slices.ContainsFunc(authorities, func(a *x509.Certificate) bool {
+		return sameName(list.RawIssuer, a.RawSubject) && checkListSignature(list, a) == nil
+	})
+}
+
+// Unlisted are the authorities that signed none of lists, so that nothing they
+// issued counts as revoked.
+func Unlisted(authorities []*x509.Certificate, lists []*x509.RevocationList) []*x509.Certificate {
+	return slices.DeleteFunc(slices.Clone(authorities), func(a *x509.Certificate) bool {
+		return slices.ContainsFunc(lists, func(l *x509.RevocationList) bool { return signedByOne(l, []*x509.Certificate{a}) })
+	})
+}
+
+// checkListSignature takes signatures over SHA-1 and MD5, too: the list is this
+// host's own file, and OpenSSL takes them.
+func checkListSignature(list *x509.RevocationList, issuer *x509.Certificate) error {
+	envelope, _, err := parseSigned(list.Raw)
+	if err != nil {
+		return err
+	}
+	if issuer.KeyUsage != 0 && issuer.KeyUsage&x509.KeyUsageCRLSign == 0 {
+		return errors.New("the authority's certificate does not allow it to sign lists (key usage cRLSign)")
+	}
+	s, err := parseScheme(envelope.algorithm)
+	if err != nil {
+		return err
+	}
+	return s.verify(publicKey(issuer), envelope.content, envelope.signature)
+}
+
+// removeFromCRL is the reason of an entry that takes a revocation back
+// (RFC 5280, section 5.3.1).
+const removeFromCRL = 8
+
+// lookUp fails where none of the lists is in force now.
+func lookUp(cert *x509.Certificate, lists []*x509.RevocationList, now time.Time) error {
+	var late error
+	current := false
+	for _, list := range lists {
+		for _, entry := range list.RevokedCertificateEntries {
+			if entry.SerialNumber.Cmp(cert.SerialNumber) == 0 && entry.ReasonCode != removeFromCRL {
+				return &RevokedError{Cert: cert}
+			}
+		}
+		if now.Before(list.ThisUpdate) || !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
+			late = &ListError{List: list, Now: now}
+		} else {
+			current = true
+		}
+	}
+	if current {
+		return nil
+	}
+	return late
 }

@@ -119,10 +119,17 @@ func TestParseRevocationLists(t *testing.T) {
 }
 
 func FuzzRevocationLists(f *testing.F) {
+	f.Add(fixture(f, "version1.crl"))
+	f.Add(decodeAll(fixture(f, "version1.crl"))[0].Bytes)
+	ca := fixtureCert(f, "rsa.crt")
 	f.Add([]byte("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if lists, err := ParseRevocationLists(text); err == nil && len(lists) == 0 {
+		lists, err := ParseRevocationLists(text)
+		if err == nil && len(lists) == 0 {
 			t.Error("no list and no error")
+		}
+		if err == nil {
+			CheckRevoked([]*x509.Certificate{ca, ca}, lists, noon)
 		}
 	})
 }

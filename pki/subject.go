@@ -46,6 +46,10 @@ func Subject(cert *x509.Certificate) string {
 	if err != nil {
 		return ""
 	}
+	return nameString(rdns)
+}
+
+func nameString(rdns pkix.RDNSequence) string {
 	parts := make([]string, 0, len(rdns))
 	for _, rdn := range rdns {
 		attributes := make([]string, 0, len(rdn))
@@ -73,9 +77,26 @@ func CommonName(cert *x509.Certificate) string {
 }
 
 func subjectRDNs(cert *x509.Certificate) (pkix.RDNSequence, error) {
-	var rdns pkix.RDNSequence
-	_, err := asn1.Unmarshal(cert.RawSubject, &rdns)
-	return rdns, err
+	return parseName(cert.RawSubject)
+}
+
+// NameString is a distinguished name in DER, such as TLS sends those of
+// authorities, as Subject writes it; "" where it is none.
+func NameString(der []byte) string {
+	name, err := parseName(der)
+	if err != nil {
+		return ""
+	}
+	return nameString(name)
+}
+
+// IssuerOf is the issuer of a certificate, as it stands and as Subject writes it.
+func IssuerOf(der []byte) (raw []byte, name string) {
+	o, err := parseOutline(der)
+	if err != nil {
+		return nil, ""
+	}
+	return o.issuer, NameString(o.issuer)
 }
 
 func attributeName(oid asn1.ObjectIdentifier) string {

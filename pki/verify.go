@@ -99,9 +99,36 @@ func Verify(chain, roots []*x509.Certificate, now time.Time, usage Usage) error 
 // VerifiedChain is Verify, and returns the way it found from the peer's
 // certificate to one of roots, both included.
 func VerifiedChain(chain, roots []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {
+	return Verifier{Roots: roots}.Chain(chain, now, usage)
+}
+
+// Verifier is whom to trust and how far.
+type Verifier struct {
+	Roots []*x509.Certificate
+	// Weak has signatures over SHA-1 and MD5 taken, which can be forged.
+	Weak bool
+}
+
+// Chain is VerifiedChain for v.
+func (v Verifier) Chain(chain []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {
 	if len(chain) == 0 {
-		return nil, fmt.Errorf("pki: the peer showed no certificate; it needs `cert` and `key` in its configuration")
+		return nil, errNoCertificate
 	}
+	way, err := libraryChain(chain, v.Roots, now, usage)
+	if errors.As(err, new(x509.UnknownAuthorityError)) {
+		if found, why := v.search(chain); found != nil {
+			way, err = found, v.check(found, now, usage)
+		} else if why != nil {
+			err = why
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("pki: %w", &ChainError{Leaf: chain[0], Roots: v.Roots, Err: err})
+	}
+	return way, nil
+}
+
+func libraryChain(chain, roots []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {
 	ways, err := chain[0].Verify(x509.VerifyOptions{
 		Roots:         pool(roots),
 		Intermediates: pool(chain[1:]),
@@ -109,7 +136,7 @@ func VerifiedChain(chain, roots []*x509.Certificate, now time.Time, usage Usage)
 		KeyUsages:     []x509.ExtKeyUsage{usage.eku()},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("pki: %w", &ChainError{Leaf: chain[0], Roots: roots, Err: err})
+		return nil, err
 	}
 	return ways[0], nil
 }

@@ -137,13 +137,3 @@ func TestExplain(t *testing.T) {
 		t.Errorf("no error explained as %q", got)
 	}
 }
-
-func TestExplainInsecureSignature(t *testing.T) {
-	a := newAuthority(t, "A")
-	leaf := *issueServer(t, a, "old")
-	leaf.SignatureAlgorithm = x509.SHA1WithRSA
-	err := &ChainError{Leaf: &leaf, Err: x509.UnknownAuthorityError{Cert: &leaf}}
-	if got := Explain(err, epoch); !strings.Contains(got, "SHA1-RSA") || !strings.Contains(got, "issue it again") {
-		t.Error(got)
-	}
-}

@@ -45,7 +45,7 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 
 // hello decides whether a client may come in, and with what.
 func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
-	c.greeted.Store(true)
+	s.table.greeted(c)
 	c.name = s.certificateName(h)
 	c.certName = c.name
 	c.agent = negotiate.Printable(h.PeerInfo["IV_VER"] + " " + h.PeerInfo["IV_PLAT"])
@@ -68,6 +68,9 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 // admit lets a client in whose user is good, if there is room; extra is pushed
 // to it beside the rest.
 func (s *Server) admit(c *client, now time.Time, h *session.Hello, extra []string) {
+	if !s.table.admit(c) {
+		return // its session ends
+	}
 	params, options, refusal := s.decide(c, h)
 	options = append(options, extra...)
 	if refusal != "" {
@@ -200,15 +203,31 @@ func (s *Server) closed(c *client, err error) {
 		st.Close()
 	}
 	switch {
+	case c.displaced.Load():
+		s.displaced.Count(s.sayDisplaced)
 	case errors.Is(err, session.ErrExit):
 		s.log.Info("client's session ended", "client", c.name, "address", c.Path().Remote)
 	case errors.Is(err, session.ErrPeerExit):
 		s.log.Info("client left", "client", c.name, "address", c.Path().Remote)
 	case c.name == "":
-		if s.strangers.Failure(time.Now()) {
+		if s.strangers.Failure(time.Now(), s.sayFailures) {
 			s.log.Warn("a client did not get in", "address", c.Path().Remote, "reason", err)
 		}
 	default:
 		s.log.Warn("client lost", "client", c.name, "address", c.Path().Remote, "reason", err)
 	}
+}
+
+func (s *Server) sayFailures(n int) {
+	s.log.Warn("more clients did not get in, beside those named above", "how-many", n)
+}
+
+func (s *Server) sayDisplaced(n int) {
+	s.log.Warn("clients in their handshake had to make room for newcomers, since as many as there is room for have not said who they are: "+
+		"many begin a session and do not go on with it; connect-freq limits how many may begin", "how-many", n, "room", s.maxSessions())
+}
+
+func (s *Server) sayRefused(n int) {
+	s.log.Warn("clients that wanted to begin a session have to try again, since more came than connect-freq allows", "how-many", n,
+		"limit", s.cfg.ConnectFreq.N, "in", s.cfg.ConnectFreq.Per)
 }

@@ -45,7 +45,7 @@ type pool struct {
 	names   map[int]string // and the other way
 	fresh   int            // indices from here on were never leased
 	history []int          // indices with a name and not in use, longest unused first
-	changed bool           // since the last dump
+	changes int            // so far
 }
 
 func newPool(l *layout) *pool {
@@ -137,7 +137,7 @@ func (p *pool) assign(index int, name string) {
 		}
 		p.byName[name], p.names[index] = index, name
 	}
-	p.changed = true
+	p.changes++
 }
 
 // release ends a lease. A second time, or for no lease, it does nothing, even
@@ -151,12 +151,11 @@ func (p *pool) release(lease *Lease) {
 	}
 }
 
-// dump is the text of an ifconfig-pool-persist file, and whether anything
-// changed since the last dump: name, IPv4 and IPv6 address a line.
-func (p *pool) dump() (text []byte, changed bool) {
+// dump is the text of an ifconfig-pool-persist file, and how many changes are in
+// it: name, IPv4 and IPv6 address a line.
+func (p *pool) dump() (text []byte, changes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	changed, p.changed = p.changed, false
 	names := make([]string, 0, len(p.byName))
 	for name := range p.byName {
 		names = append(names, name)
@@ -169,7 +168,7 @@ func (p *pool) dump() (text []byte, changed bool) {
 		lease := p.lease(p.byName[name])
 		text = fmt.Appendf(text, "%s,%s,%s\n", name, addrText(lease.IPv4), addrText(lease.IPv6))
 	}
-	return text, changed
+	return text, p.changes
 }
 
 // storable reports whether a name reads back as it was from a line of the
@@ -203,7 +202,7 @@ func (p *pool) load(text []byte) (problems []string) {
 	if err := lines.Err(); err != nil {
 		problems = append(problems, err.Error())
 	}
-	p.changed = false
+	p.changes = 0
 	return problems
 }
 

@@ -18,6 +18,28 @@ func persistInterval(c *config.Config) time.Duration {
 	return 10 * time.Minute
 }
 
+// poolFile is where the pool is saved (ifconfig-pool-persist). The zero value
+// saves nothing.
+type poolFile struct {
+	name    string
+	file    *process.File // nil: it could not be opened yet
+	saved   int           // changes that are in it
+	failing bool
+}
+
+// write makes text, with so many changes, what is in the file.
+func (f *poolFile) write(text []byte, changes int) (err error) {
+	if f.file == nil {
+		if f.file, err = process.OpenFile(f.name); err != nil {
+			return err
+		}
+	}
+	if err = f.file.Replace(text); err == nil {
+		f.saved = changes
+	}
+	return err
+}
+
 func (s *Server) loadPool() {
 	if s.cfg.PoolPersist == "" || s.cfg.DuplicateCN {
 		return
@@ -36,27 +58,38 @@ func (s *Server) loadPool() {
 	}
 }
 
-// openPool opens the file to write to, unless it is only to be read.
+// openPool opens the file to write to, while this process may, unless it is only
+// to be read.
 func (s *Server) openPool() {
 	if s.cfg.PoolPersistInterval == 0 {
 		return
 	}
+	s.poolFile.name = s.cfg.PoolPersist
 	var err error
-	if s.poolFile, err = process.OpenFile(s.cfg.PoolPersist); err != nil {
-		s.log.Warn("ifconfig-pool-persist cannot be written; after a restart clients may get other addresses", "error", err)
+	if s.poolFile.file, err = process.OpenFile(s.poolFile.name); err != nil {
+		s.poolSaved(err)
 	}
 }
 
-// savePool writes down who has which addresses.
+// savePool writes down who has which addresses. What could not be written is
+// tried again the next time.
 func (s *Server) savePool() {
-	if s.poolFile == nil {
+	if s.poolFile.name == "" {
 		return
 	}
-	text, changed := s.pool.dump()
-	if !changed {
-		return
+	if text, changes := s.pool.dump(); changes != s.poolFile.saved {
+		s.poolSaved(s.poolFile.write(text, changes))
 	}
-	if err := s.poolFile.Replace(text); err != nil {
-		s.log.Warn("ifconfig-pool-persist cannot be written; after a restart clients may get other addresses", "error", err)
+}
+
+// poolSaved says once that the file cannot be written, and once that it can be
+// again.
+func (s *Server) poolSaved(err error) {
+	switch {
+	case err != nil && !s.poolFile.failing:
+		s.log.Warn("ifconfig-pool-persist cannot be written, and is tried again; after a restart clients may get other addresses", "error", err)
+	case err == nil && s.poolFile.failing:
+		s.log.Info("ifconfig-pool-persist is written again", "file", s.poolFile.name)
 	}
+	s.poolFile.failing = err != nil
 }

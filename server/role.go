@@ -116,7 +116,8 @@ func (c *client) logsMove(now time.Time) bool {
 }
 
 // Control takes a control packet: to its session, or to the greeter if it has
-// none.
+// none. It is a session's only where it comes from the session's address: what
+// moves a client is a packet of the data channel, which nobody else can seal.
 func (r role) Control(l link.Link, p *buf.Packet) {
 	if c, ok := l.(*stream); ok {
 		r.streamControl(c, p)
@@ -128,7 +129,7 @@ func (r role) Control(l link.Link, p *buf.Packet) {
 		r.road.Counters.Add(tunnel.Malformed)
 		return
 	}
-	if c := r.table.session(sessionKey{l, header.Session}); c != nil {
+	if c := r.table.session(sessionKey{outer{l, p.Path.Remote}, header.Session}); c != nil {
 		c.Deliver(packet, func(err error) { r.badControl(c, err) })
 		return
 	}
@@ -159,6 +160,12 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 		return
 	}
 	if opening != nil {
+		if r.newcomers != nil && !r.newcomers.AllowN(now, 1) {
+			r.road.Counters.Add(tunnel.Crowd)
+			r.refused.Count(r.sayRefused)
+			turnAway(l)
+			return
+		}
 		r.open(l, p, opening)
 		return
 	}
@@ -189,6 +196,13 @@ func turnAway(l link.Link) {
 // refusedGreeting logs, at a bounded rate, why somebody's first packet was
 // dropped. The sender is never told.
 func (r role) refusedGreeting(now time.Time, p *buf.Packet, err error) {
+	if errors.Is(err, session.ErrTooMany) {
+		r.road.Counters.Add(tunnel.Crowd)
+		if r.strangers.Allow(now, p.Path.Remote.Addr()) {
+			r.log.Warn("first packets are dropped", "from", session.Source(p.Path.Remote.Addr()), "reason", err)
+		}
+		return
+	}
 	r.road.Counters.Add(tunnel.UnknownPeer)
 	// Anything but a reset is a late packet of a session that is gone.
 	op, _ := wire.ParseHead(p.Bytes()[0])
@@ -215,7 +229,7 @@ func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 	c := &client{number: r.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
 	c.Peer = tunnel.NewPeer(s, l, p.Path, r.onEvent)
 	c.Owner, c.Observer = c, &r.road.Observer
-	if overTCP && !r.admitStream(st, c) || !r.enter(c, opening.Client) {
+	if overTCP && !r.admitStream(st, c) || !r.enter(c) {
 		r.road.Counters.Add(tunnel.UnknownPeer)
 		s.Close()
 		if overTCP {
@@ -230,8 +244,8 @@ func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 }
 
 // enter makes a client known, in place of one that stalls if there are too many.
-func (r role) enter(c *client, id wire.SessionID) bool {
-	displaced, ok := r.table.open(c, id, r.maxSessions())
+func (r role) enter(c *client) bool {
+	displaced, ok := r.table.open(c, r.maxSessions())
 	if displaced != nil {
 		displaced.evict()
 	}

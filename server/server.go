@@ -22,7 +22,6 @@ import (
 	"culvert/link"
 	"culvert/nic"
 	"culvert/nic/hub"
-	"culvert/process"
 	"culvert/server/segment"
 	"culvert/session"
 	"culvert/session/wrap"
@@ -66,6 +65,9 @@ type Server struct {
 	contests rate.Sometimes
 
 	strangers tunnel.Strangers
+	displaced tunnel.Tally  // clients that made room for others
+	newcomers *rate.Limiter // connect-freq; nil: no limit
+	refused   tunnel.Tally  // newcomers beyond it
 	adapter   *adapter.Adapter
 	sockets
 	streams link.Acceptor
@@ -75,7 +77,7 @@ type Server struct {
 	numbers  atomic.Uint64 // of clients, those given so far
 	leaving  atomic.Bool   // clients are being sent away, and none is let in
 	restarts chan struct{} // asked for by Restart
-	poolFile *process.File // nil: not kept
+	poolFile poolFile
 }
 
 // New checks a configuration in full, so that what is wrong with it is said
@@ -112,8 +114,11 @@ func New(c *config.Config, o Options) (*Server, error) {
 	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
-	s.greeter, s.share = session.NewGreeter(s.armour), newShare(c.PortShare, o.Log)
 	s.moves.Interval, s.contests.Interval = time.Second, hub.ContestInterval
+	s.greeter, s.share = session.NewGreeter(s.armour, session.Rate(c.ConnectFreqInitial)), newShare(c.PortShare, o.Log)
+	if f := c.ConnectFreq; f.N > 0 {
+		s.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
+	}
 	s.road = tunnel.Road{Role: s.newRole(), PacketSize: endpoint.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter }}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
@@ -255,11 +260,14 @@ func (s *Server) close() {
 	for _, c := range s.table.all() {
 		c.Stop()
 	}
+	s.strangers.Stop()
+	s.displaced.Stop()
+	s.refused.Stop()
 	s.logins.end()
 	s.logins.running.Wait()
 	s.savePool()
-	if s.poolFile != nil {
-		s.poolFile.Close()
+	if s.poolFile.file != nil {
+		s.poolFile.file.Close()
 	}
 	s.lan.close()
 	s.adapter.TakeDown(s.log)

@@ -22,7 +22,7 @@ func crowd(tb testing.TB, n int) role {
 		c.Peer = tunnel.NewPeer(session.Accept(session.Config{}, &session.Opening{Client: id, Server: id}, time.Now()), nil,
 			buf.Path{Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), 1000)}, nil)
 		c.Owner = c
-		if _, ok := s.table.open(c, id, n); !ok {
+		if _, ok := s.table.open(c, n); !ok || !s.table.admit(c) {
 			tb.Fatal("no room")
 		}
 		if c.id, _ = s.table.takeID(); int(c.id) != i {

@@ -12,6 +12,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/server/segment"
+	"culvert/session"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )
@@ -39,15 +40,21 @@ type client struct {
 
 	own          *config.PerClient // of client-config-dir; set before the lease
 	port         atomic.Pointer[segment.Port]
-	greeted      atomic.Bool // it has said who it is
 	warnedSource atomic.Bool
 	shun         atomic.Bool  // its address is another station's, too (proxy-lan)
 	moveLogged   atomic.Int64 // when one of its moves was, Unix time in nanoseconds
+
+	// The table's lock guards these.
+	place place
+	gone  bool // out of the table, for good
+
+	displaced atomic.Bool // by a newcomer, while it waited
 }
 
 // table finds clients: by peer-id and by inner address without a lock, for
-// every packet; by outer address for peers without peer-id; by session id for
-// control packets.
+// every packet; by outer address for peers without peer-id; by outer address and
+// session id for control packets, so that whoever reads a session id on its way
+// can do nothing with it from elsewhere.
 type table struct {
 	byPeerID []atomic.Pointer[client]
 	routes   atomic.Pointer[bart.Table[*client]]
@@ -57,6 +64,8 @@ type table struct {
 	bySession map[sessionKey]*client
 	byName    map[string]*client
 	freeIDs   []wire.PeerID
+	strangers waiting // have not said who they are
+	pending   waiting // have, and wait to be let in
 }
 
 // outer is an outer address as one socket sees it: behind a translator, two
@@ -66,10 +75,10 @@ type outer struct {
 	addr netip.AddrPort
 }
 
-// sessionKey is a client's session id on one socket.
+// sessionKey is a client's session id, and where it is.
 type sessionKey struct {
-	link link.Link
-	id   wire.SessionID
+	outer
+	id wire.SessionID
 }
 
 // outer is where a client is.
@@ -83,8 +92,8 @@ func (c *client) PeerName() string {
 	return ""
 }
 
-// session is the client's session id.
-func (c *client) session() sessionKey { return sessionKey{c.Link(), c.Session.RemoteID()} }
+// session is the client's session id, and where it is.
+func (c *client) session() sessionKey { return sessionKey{c.outer(), c.Session.RemoteID()} }
 
 func newTable(maxClients int) *table {
 	t := &table{
@@ -115,7 +124,7 @@ func (t *table) addr(a outer) *client {
 	return t.byAddr[a]
 }
 
-// session finds a client by the session id it chose.
+// session finds a client by where it is and the session id it chose.
 func (t *table) session(id sessionKey) *client {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -140,33 +149,50 @@ func (t *table) all() []*client {
 }
 
 // open enters a client whose handshake begins. When limit sessions are known
-// already, it takes the place of the one that has been longest without saying
-// who it is, so that senders who stall keep nobody out; ok is false when there
-// is none.
-func (t *table) open(c *client, id wire.SessionID, limit int) (displaced *client, ok bool) {
+// already, it takes the place of one that has not got in, so that senders who
+// stall keep nobody out; ok is false when there is none.
+func (t *table) open(c *client, limit int) (displaced *client, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	from := session.Source(c.Path().Remote.Addr())
 	if len(t.bySession) >= limit {
-		key, found := t.stalest()
-		if !found {
+		if displaced = t.longestWaiting(from); displaced == nil {
 			return nil, false
 		}
-		displaced = t.bySession[key]
-		delete(t.bySession, key)
+		displaced.displaced.Store(true)
+		t.forget(displaced)
 	}
-	t.bySession[sessionKey{c.Link(), id}] = c
+	t.bySession[c.session()] = c
+	t.strangers.add(c, from)
 	return displaced, true
 }
 
-// stalest is the session longest in its handshake. The caller holds mu.
-func (t *table) stalest() (key sessionKey, found bool) {
-	var since time.Time
-	for k, c := range t.bySession {
-		if !c.greeted.Load() && (!found || c.since.Before(since)) {
-			key, since, found = k, c.since, true
-		}
+// longestWaiting is who makes room for a newcomer from a source: a stranger if
+// there is one. The caller holds mu.
+func (t *table) longestWaiting(from netip.Prefix) *client {
+	if c := t.strangers.longest(from); c != nil {
+		return c
 	}
-	return key, found
+	return t.pending.longest(from)
+}
+
+// greeted notes that a client has said who it is.
+func (t *table) greeted(c *client) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if from := c.place.from; c.place.in != nil {
+		c.stopWaiting()
+		t.pending.add(c, from)
+	}
+}
+
+// admit notes that a client gets in, whose place nobody may take from now on. It
+// reports false for one whose place was taken.
+func (t *table) admit(c *client) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.stopWaiting()
+	return !c.gone
 }
 
 // takeID gives a client a peer-id; ok is false when all are taken.
@@ -261,8 +287,10 @@ func (t *table) move(c *client, path buf.Path) bool {
 	if t.byAddr[was] == c {
 		delete(t.byAddr, was)
 	}
-	t.byAddr[is] = c
+	delete(t.bySession, c.session())
 	c.SetPath(path)
+	t.byAddr[is] = c
+	t.bySession[c.session()] = c
 	return true
 }
 
@@ -271,10 +299,10 @@ func (t *table) move(c *client, path buf.Path) bool {
 func (t *table) remove(c *client) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.bySession[c.session()] != c {
+	if c.gone {
 		return
 	}
-	delete(t.bySession, c.session())
+	t.forget(c)
 	if t.byAddr[c.outer()] == c {
 		delete(t.byAddr, c.outer())
 	}
@@ -292,4 +320,14 @@ func (t *table) remove(c *client) {
 		}
 		return r.DeletePersist(p)
 	})
+}
+
+// forget takes a client out of where control packets find it. The caller holds
+// mu.
+func (t *table) forget(c *client) {
+	c.gone = true
+	c.stopWaiting()
+	if t.bySession[c.session()] == c {
+		delete(t.bySession, c.session())
+	}
 }

@@ -2,9 +2,11 @@ package server
 
 import (
 	"bytes"
+	"encoding/binary"
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +40,7 @@ func (tb *tabled) enter(name string, unique bool) (c *client, before []*client) 
 	c = &client{name: name, own: new(config.PerClient), lease: &Lease{index: int(n), IPv4: netip.AddrFrom4([4]byte{10, 8, 0, n}), IPv6: addrPlus(addr("fd00:8::"), int(n))}}
 	c.Peer = tunnel.NewPeer(s, nil, buf.Path{Remote: outerOf(n)}, nil)
 	c.Owner = c
-	if _, ok := tb.open(c, id, 100); !ok {
+	if _, ok := tb.open(c, 100); !ok || !tb.admit(c) {
 		tb.t.Fatal("no room")
 	}
 	var ok bool
@@ -60,7 +62,7 @@ func (tb *tabled) found(c *client) (where []string) {
 	for name, is := range map[string]bool{
 		"peer-id":  tb.peerID(c.id) == c,
 		"address":  tb.addr(c.outer()) == c,
-		"session":  tb.session(sessionKey{c.Link(), c.Session.RemoteID()}) == c,
+		"session":  tb.session(c.session()) == c,
 		"IPv4":     tb.route(c.lease.IPv4) == c,
 		"IPv6":     tb.route(c.lease.IPv6) == c,
 		"name":     tb.named(c.name) == c,
@@ -167,8 +169,7 @@ func TestTableIsBounded(t *testing.T) {
 	if _, ok := tb.takeID(); ok {
 		t.Error("more peer-ids than clients")
 	}
-	c.greeted.Store(true)
-	if _, ok := tb.open(new(client), wire.SessionID{200}, 1); ok {
+	if _, ok := tb.open(newcomer(200), 1); ok {
 		t.Error("more sessions than the limit")
 	}
 	tb.remove(c)
@@ -249,26 +250,120 @@ func TestMovesAreLoggedNowAndThen(t *testing.T) {
 	}
 }
 
-// TestTableFull: who stalls in a handshake gives way to who comes, the longest
-// first; who has said who he is does not.
+// newcomer is a client at 198.51.100.N that has not got in.
+func newcomer(n byte) *client { return newcomerAt(outerOf(n), wire.SessionID{n, 2}) }
+
+func newcomerAt(at netip.AddrPort, id wire.SessionID) *client {
+	c := &client{own: new(config.PerClient)}
+	s := session.Accept(session.Config{}, &session.Opening{Client: id}, time.Time{})
+	c.Peer = tunnel.NewPeer(s, nil, buf.Path{Remote: at}, nil)
+	c.Owner = c
+	return c
+}
+
+// TestTableFull: who stalls in a handshake gives way to who comes: one from the
+// same place if there is one, else the longest, and one that has said who it is
+// only where nobody else is left. Who gets in does not.
 func TestTableFull(t *testing.T) {
 	tb := newTabled(t, 3)
-	var entered []*client
-	for n := range byte(3) {
-		c := &client{since: time.Unix(int64(n), 0), own: new(config.PerClient)}
-		s := session.Accept(session.Config{}, &session.Opening{Client: wire.SessionID{n + 1}}, c.since)
-		c.Peer = tunnel.NewPeer(s, nil, buf.Path{Remote: outerOf(n + 1)}, nil)
-		entered = append(entered, c)
+	crowd := []*client{newcomer(1), newcomer(2), newcomerAt(outerOf(2), wire.SessionID{9}), newcomer(3)}
+	for _, c := range crowd {
+		tb.open(c, len(crowd))
 	}
-	entered[0].greeted.Store(true)
-	tb.open(entered[0], wire.SessionID{1}, 2)
-	tb.open(entered[1], wire.SessionID{2}, 2)
-	displaced, ok := tb.open(entered[2], wire.SessionID{3}, 2)
-	if !ok || displaced != entered[1] || len(tb.all()) != 2 {
-		t.Errorf("displaced %v, entered %v, %d sessions", displaced, ok, len(tb.all()))
+	tb.greeted(crowd[3])
+	again := newcomerAt(netip.AddrPortFrom(outerOf(2).Addr(), 2), wire.SessionID{10})
+	for _, c := range []struct {
+		who, for_ *client
+	}{
+		{crowd[1], again},
+		{crowd[0], newcomer(4)},
+		{crowd[2], newcomer(5)},
+		{again, newcomer(6)},
+	} {
+		displaced, ok := tb.open(c.for_, len(crowd))
+		if !ok || displaced != c.who || !c.who.displaced.Load() || tb.session(c.who.session()) != nil {
+			t.Fatalf("for %v, %v made room, want %v", c.for_.Path().Remote, displaced, c.who)
+		}
+		if tb.admit(c.who) {
+			t.Error("one that was displaced is let in")
+		}
 	}
-	entered[2].greeted.Store(true)
-	if _, ok := tb.open(entered[1], wire.SessionID{2}, 2); ok {
+	for i := range 3 {
+		tb.open(newcomer(byte(20+i)), len(crowd))
+	}
+	if crowd[3].displaced.Load() {
+		t.Error("a client that said who it is made room while others had not")
+	}
+	for c := range tb.bySession {
+		tb.greeted(tb.bySession[c])
+	}
+	for _, c := range tb.all()[:3] {
+		tb.admit(c)
+	}
+	if displaced, ok := tb.open(newcomer(30), len(crowd)); !ok || displaced == nil {
+		t.Error("nobody made room, though one was not in")
+	}
+	for _, c := range tb.all() {
+		tb.admit(c)
+	}
+	if _, ok := tb.open(newcomer(31), len(crowd)); ok {
 		t.Error("a client that is in was displaced")
+	}
+	if len(tb.strangers.source)+len(tb.pending.source)+tb.strangers.all.Len()+tb.pending.all.Len() != 0 {
+		t.Error("somebody waits for ever")
+	}
+}
+
+// TestTableByAddress: a session id is worth nothing at another address, and
+// goes along when its client moves.
+func TestTableByAddress(t *testing.T) {
+	tb := newTabled(t, 3)
+	a, _ := tb.enter("a", true)
+	id, elsewhere := a.Session.RemoteID(), outerOf(66)
+	if tb.session(sessionKey{at(elsewhere), id}) != nil {
+		t.Error("a session id from elsewhere finds its client")
+	}
+	thief := newcomerAt(elsewhere, id)
+	if _, ok := tb.open(thief, 100); !ok || tb.session(a.session()) != a || tb.session(thief.session()) != thief {
+		t.Error("one session id at two addresses is not two sessions")
+	}
+	from := a.session()
+	if !tb.move(a, buf.Path{Remote: elsewhere}) || tb.session(sessionKey{at(elsewhere), id}) != a || tb.session(from) != nil {
+		t.Error("the session did not move with its client")
+	}
+	tb.remove(thief)
+	if got := tb.found(a); len(got) != 7 {
+		t.Errorf("after the other one went, found by %v", got)
+	}
+}
+
+// BenchmarkTableFull opens a session in a table that is full, for each of two
+// numbers of clients.
+func BenchmarkTableFull(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			table := newTable(1)
+			next := uint32(0)
+			come := func() *client {
+				next++
+				return newcomerAt(netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, byte(next >> 16), byte(next >> 8), byte(next)}), 1000),
+					wire.SessionID(binary.BigEndian.AppendUint64(nil, uint64(next))))
+			}
+			for range n {
+				table.open(come(), n)
+			}
+			comers := make([]*client, 10_000)
+			for b.Loop() {
+				b.StopTimer()
+				for i := range comers {
+					comers[i] = come()
+				}
+				b.StartTimer()
+				for _, c := range comers {
+					table.open(c, n)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(comers)), "ns/session")
+		})
 	}
 }

@@ -255,7 +255,13 @@ func (w *world) dial(name, more string) *connected {
 
 func (w *world) dialFrom(addr netip.AddrPort, name, more string) *connected {
 	w.t.Helper()
-	cfg := parse(w.t, name+".ovpn", ours().profile(w.t, name, more))
+	return w.dialText(addr, name, ours().profile(w.t, name, more))
+}
+
+// dialText is dialFrom with a whole profile.
+func (w *world) dialText(addr netip.AddrPort, name, text string) *connected {
+	w.t.Helper()
+	cfg := parse(w.t, name+".ovpn", text)
 	c := &connected{name: name, nic: pipeFor(cfg, name), ready: make(chan struct{}, 100)}
 	c.Client = must(client.New(cfg, client.Options{
 		Log:    c.log.logger(),

@@ -50,7 +50,7 @@ func (s *Session) advanceKeys(now time.Time) {
 	if g == nil {
 		return
 	}
-	if !g.sending && (g.ch.Idle() && g.tls.out.empty() || g.keys.Received() > 0) {
+	if !g.sending && (g.ch.Idle() && (g.tls == nil || g.tls.out.empty()) || g.keys.Received() > 0) {
 		s.startSending(g)
 	}
 	if s.old != nil {
@@ -130,7 +130,7 @@ func (s *Session) Deadline() time.Time {
 		by(s.push.nextRequest)
 	}
 	for _, g := range []*generation{s.next, s.active, s.old} {
-		if g != nil && g.ch != nil {
+		if g != nil && g.ch != nil && s.maySend() {
 			by(g.ch.Deadline())
 		}
 	}

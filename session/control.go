@@ -27,6 +27,7 @@ func (s *Session) Input(now time.Time, packet []byte) error {
 		return err
 	}
 	s.touch(&s.lastReceived, now)
+	s.unproven.received(len(packet), len(c.Acks) > 0)
 	g.heard = true
 	g.ch.Acknowledge(now, c.Acks)
 	if c.Op != wire.PAckV1 {
@@ -39,10 +40,7 @@ func (s *Session) Input(now time.Time, packet []byte) error {
 // generationFor finds whose packet it is: sessions ids must fit, and the key
 // id name a generation, or a new one by soft reset.
 func (s *Session) generationFor(now time.Time, c *wire.Control) (*generation, error) {
-	if s.seeksPeer() && s.remote.IsZero() && c.Op == s.peerReset() {
-		s.remote = c.Session
-	}
-	if c.Session != s.remote || len(c.Acks) > 0 && c.Peer != s.local {
+	if !s.isPeers(now, c) {
 		return nil, fmt.Errorf("%w: %v from %v", ErrStray, c.Op, c.Session)
 	}
 	for _, g := range []*generation{s.next, s.active, s.old} {
@@ -60,6 +58,31 @@ func (s *Session) generationFor(now time.Time, c *wire.Control) (*generation, er
 	return nil, fmt.Errorf("%w: %v for key %d", ErrStray, c.Op, c.Key)
 }
 
+// isPeers reports whether a packet's session ids are the peer's and this side's.
+// Where this side began, the peer names its own with its reset. One that
+// acknowledges nothing may be left over from a session before: the first that
+// does acknowledge this side's reset takes its place.
+func (s *Session) isPeers(now time.Time, c *wire.Control) bool {
+	acknowledges := len(c.Acks) > 0
+	if acknowledges && c.Peer != s.local {
+		return false
+	}
+	if s.seeksPeer() && c.Op == s.peerReset() && s.next != nil && s.active == nil {
+		switch {
+		case s.remote.IsZero():
+			s.remote = c.Session
+		case !s.confirmed && acknowledges && c.Session != s.remote:
+			s.remote = c.Session
+			s.next.ch.Resend(now)
+		}
+	}
+	if c.Session != s.remote {
+		return false
+	}
+	s.confirmed = s.confirmed || acknowledges
+	return true
+}
+
 // minKeyAge is how soon a peer may have keys renewed again, since every time
 // costs this side a TLS handshake and perhaps a login. One that comes earlier
 // asks again by retransmission.
@@ -69,6 +92,7 @@ const minKeyAge = time.Second
 func (s *Session) softReset(now time.Time) {
 	s.softened = now
 	s.next = newGeneration(s.active.id.Next(), reliable.New(0, s.cfg.TLSTimeout), now, s.cfg.HandWindow)
+	s.next.ch.Follow(s.active.ch)
 	s.next.ch.Send(wire.PControlSoftResetV1, nil)
 }
 
@@ -141,7 +165,7 @@ func (s *Session) Output(now time.Time, emit func(packet []byte)) {
 		if g == nil || g.ch == nil {
 			continue
 		}
-		for more := true; more; {
+		for more := true; more && s.maySend(); {
 			s.fill(g)
 			var p reliable.Packet
 			if p, more = g.ch.Poll(now); more {
@@ -174,8 +198,10 @@ func (s *Session) maxPayload(op wire.Opcode) int {
 
 func (s *Session) send(now time.Time, g *generation, p reliable.Packet, scratch []byte, emit func([]byte)) {
 	s.touch(&s.lastSent, now)
-	emit(s.wrapper.Wrap(scratch, &wire.Control{
+	packet := s.wrapper.Wrap(scratch, &wire.Control{
 		Op: p.Op, Key: g.id, Session: s.local,
 		Acks: p.Acks, Peer: s.remote, ID: p.ID, Payload: p.Payload,
-	}, now))
+	}, now)
+	s.unproven.sent(len(packet))
+	emit(packet)
 }

@@ -78,8 +78,8 @@ func (g *generation) stage() string {
 		return "nothing was received from the peer: is it running, is the address and port right, does a firewall pass packets both ways, do both sides have the same tls-auth or tls-crypt key?"
 	case g.phase == phaseReset:
 		return "the peer's packets arrive but it has not answered the reset"
-	case g.phase == phaseTLS && g.ch.Stalled() > 400:
-		return "the peer answers, but large packets are never acknowledged: the path may drop them (try max-packet-size 600)"
+	case g.phase == phaseTLS && g.tls != nil && g.ch.Stalled() > 0:
+		return g.stalled()
 	case g.phase == phaseTLS:
 		return "the peer answered the reset and TLS began, but does not finish: a peer that refused this side's certificate may fall silent here, and its log says why"
 	case g.phase == phaseKeys:
@@ -90,4 +90,22 @@ func (g *generation) stage() string {
 		return "the keys are exchanged, the server has not sent its push reply"
 	}
 	return "data keys are in place"
+}
+
+// largePacket is what a path may have no room for that lets small ones through.
+const largePacket = 400
+
+// stalled says why the peer may acknowledge nothing more of this side's TLS.
+func (g *generation) stalled() string {
+	large := g.ch.Stalled() > max(largePacket, g.ch.Passed())
+	narrow := "the peer answers, but large packets are never acknowledged: the path may drop them (try max-packet-size 600)"
+	switch {
+	case large && g.tls.answered:
+		return narrow
+	case large:
+		return narrow + ", or the peer finds nothing of TLS in common and falls silent; this side offers " + g.tls.offer()
+	case !g.tls.answered:
+		return "the peer answered the reset, and falls silent at the TLS hello: most likely it finds no version or cipher suite in common (tls-version-min, tls-cipher), and its log says so; this side offers " + g.tls.offer()
+	}
+	return "the peer answered the reset and TLS began, but does not finish: a peer that refused this side's certificate may fall silent here, and its log says why"
 }

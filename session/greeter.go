@@ -27,18 +27,30 @@ var ErrCookie = errors.New("session id is not one this server gave to the sender
 // kept for it, which the armour forbids.
 var ErrNoCookie = errors.New("a tls-crypt-v2 client from before OpenVPN 2.6, which force-cookie keeps out: update it, or write tls-crypt-v2 FILE allow-noncookie")
 
+// ErrTooMany says that a source has sent more first packets than are answered.
+// Anybody may have sent them in its name: the limit is so that no more of answers
+// goes there, and clients elsewhere notice nothing of it.
+var ErrTooMany = errors.New("more first packets came from there than are answered (connect-freq-initial)")
+
+// DefaultAnswers is how many first packets of one source are answered: a large
+// office whose clients all come back at once.
+var DefaultAnswers = Rate{N: 1000, Per: 10 * time.Second}
+
 // Greeter answers clients that have proven nothing, and keeps nothing for
 // them: the session id in its reset is a keyed hash of the client's address
 // and session id, and whoever repeats it has shown that packets reach him. It
 // is safe for concurrent use.
 type Greeter struct {
-	armour wrap.Armour
-	key    [32]byte
+	armour   wrap.Armour
+	key      [32]byte
+	limit    *limiter
+	answered answered
 }
 
-// NewGreeter returns a Greeter for a server with this armour.
-func NewGreeter(armour wrap.Armour) *Greeter {
-	g := &Greeter{armour: armour}
+// NewGreeter returns a Greeter for a server with this armour, which answers as
+// many first packets of each source (Source) as answers says.
+func NewGreeter(armour wrap.Armour, answers Rate) *Greeter {
+	g := &Greeter{armour: armour, limit: newLimiter(answers)}
 	rand.Read(g.key[:])
 	return g
 }
@@ -52,12 +64,18 @@ type Opening struct {
 	// to Input. Otherwise the packet was a reset, from a client that needs no
 	// proof or is too old to give one, and Packet is that reset.
 	Proven bool
+	// Unproven: over a path that shows nothing of who is at the other end.
+	// Such a session sends no more bytes than it received, before the client
+	// has acknowledged its reset.
+	Unproven bool
+	// RoundTrip is how long the client's answer took, 0 where that is not known.
+	RoundTrip time.Duration
 }
 
 // Greet takes a control packet that belongs to no session. It returns a reply
-// to send, or an opening to Accept and then Input the same packet; or an error
-// that says why the packet is dropped, for the log only: an unproven sender is
-// never told.
+// to send, or an opening to Accept and then Input the same packet; or an error,
+// such as ErrTooMany, that says why the packet is dropped, for the log only: an
+// unproven sender is never told.
 func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (reply []byte, in *Opening, err error) {
 	c, wrapper, opening, err := g.unwrap(packet)
 	if err != nil {
@@ -65,18 +83,24 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 	}
 	switch c.Op {
 	case wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
+		if !g.limit.allow(now, from.Addr()) {
+			return nil, nil, ErrTooMany
+		}
 		if id, _ := wrapper.LastID(); c.Op == wire.PControlHardResetClientV3 && !wrap.EarlyNegotiation(id) {
 			if g.armour.ForceCookie {
 				return nil, nil, ErrNoCookie
 			}
+			opening.Unproven = true
 			return nil, opening, g.openAfresh(opening, packet)
 		}
+		g.answered.note(now, from, c.Session)
 		return g.reset(now, from, c, wrapper), nil, nil
 	case wire.PControlV1, wire.PAckV1, wire.PControlWKcV1:
 		if c.Key != 0 || !slices.Contains(c.Acks, 0) || !g.valid(now, from, c.Session, c.Peer) {
 			return nil, nil, fmt.Errorf("%w: %v", ErrCookie, c.Op)
 		}
 		opening.Server, opening.Proven = c.Peer, true
+		opening.RoundTrip = g.answered.roundTrip(now, from, c.Session)
 		opening.Wrapper, _, err = g.armour.Wrapper(packet, wrap.FirstID(2))
 		return nil, opening, err
 	}

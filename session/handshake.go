@@ -33,8 +33,30 @@ func (s *Session) step(now time.Time, g *generation) {
 	if g.phase >= phasePush {
 		s.receiveMessages(now, g)
 	}
-	if g.tls != nil && g.tls.err != nil {
-		s.failGeneration(g, fmt.Errorf("TLS: %w", g.tls.err))
+	switch {
+	case g.tls == nil || g.tls.err == nil:
+	case g == s.active && g.tls.garbled():
+		s.abandonTLS(now, g)
+	default:
+		s.failGeneration(g, fmt.Errorf("TLS: %w", inWords(g.tls.err, s.cfg.TLS)))
+	}
+}
+
+// abandonTLS gives up the TLS connection of the keys in use, into which somebody
+// has put what the peer did not say: without control channel armour that takes no
+// more than the peer's address and session id, and with tls-auth or tls-crypt a
+// key that all clients have. Data goes on, and new keys bring another connection.
+func (s *Session) abandonTLS(now time.Time, g *generation) {
+	if s.forged.IsZero() || now.Sub(s.forged) >= reportInterval {
+		s.forged = now
+		s.remark("a control packet of this session was forged or damaged (" + g.tls.err.Error() + "): its data goes on, and the keys are renewed")
+	}
+	g.close()
+	if s.next == nil {
+		s.renegotiate = now
+		if soon := s.softened.Add(minKeyAge); soon.After(now) {
+			s.renegotiate = soon
+		}
 	}
 }
 
@@ -59,10 +81,10 @@ func (s *Session) exchangeKeys(now time.Time, g *generation) error {
 // of the keys in use; a failed renegotiation only drops its generation.
 func (s *Session) failGeneration(g *generation, err error) {
 	if g == s.next && s.active != nil && !errors.Is(err, ErrIdentity) && !errors.Is(err, ErrUntrusted) {
+		s.emit(RekeyFailed{&HandshakeError{Stage: g.stage(), Err: err}})
 		g.close()
 		s.next = nil
 		s.renegotiate = g.until
-		s.emit(RekeyFailed{&HandshakeError{Stage: g.stage(), Err: err}})
 		return
 	}
 	if g == s.old {

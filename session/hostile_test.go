@@ -365,3 +365,22 @@ func TestUnsentIsBounded(t *testing.T) {
 		t.Errorf("%d bytes wait for a peer that takes none", p.server.active.tls.out.size)
 	}
 }
+
+// TestStaleReset has a client get a server's reset that is none of its own
+// before the server's: for a session before it, or from a server that repeats
+// its reset without an acknowledgement.
+func TestStaleReset(t *testing.T) {
+	for name, c := range map[string]wire.Control{
+		"acknowledges another session": {Session: wire.SessionID{9}, Acks: []wire.PacketID{0}, Peer: wire.SessionID{8}},
+		"acknowledges nothing":         {Session: wire.SessionID{9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, path{delay: 20 * time.Millisecond}, nil)
+			p.pass(time.Millisecond)
+			c.Op = wire.PControlHardResetServerV2
+			_ = p.client.Input(p.now, wrap.None{}.Wrap(nil, &c, p.now))
+			p.run(time.Second, p.established)
+			p.exchange(p.client, p.server)
+		})
+	}
+}

@@ -94,7 +94,7 @@ func newPair(t testing.TB, p path, tune func(client, server *Config, armour *wra
 	sim := &pair{
 		t: t, now: time.Unix(1_800_000_000, 0), path: p,
 		rand:    mrand.New(mrand.NewPCG(1, 2)),
-		greeter: NewGreeter(armour), serverConfig: server,
+		greeter: NewGreeter(armour, DefaultAnswers), serverConfig: server,
 	}
 	sim.client = &end{Session: NewClient(client, sim.now), addr: clientAddr}
 	sim.server = &end{addr: serverAddr}
@@ -114,7 +114,7 @@ func testConfig(t testing.TB, server bool) Config {
 		Options:  negotiate.OptionsString(server, "tun", 1500, "UDPv4", ""),
 		PeerInfo: negotiate.LocalPeerInfo("test", "linux", []string{"CHACHA20-POLY1305", "AES-256-GCM"}, 1600, nil),
 
-		HandWindow: 60 * time.Second, TranWindow: time.Hour, TLSTimeout: 2 * time.Second,
+		HandWindow: 60 * time.Second, TranWindow: time.Hour, TLSTimeout: time.Second,
 		ReplayWindow: 64, ReplayTime: 15 * time.Second,
 	}
 }

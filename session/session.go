@@ -60,7 +60,7 @@ type Config struct {
 
 	HandWindow time.Duration // a handshake must end within
 	TranWindow time.Duration // old keys open packets for so long
-	TLSTimeout time.Duration // first retransmission
+	TLSTimeout time.Duration // first retransmission, until a round trip was measured
 	RenegAfter time.Duration // age at which keys are renewed; 0: never
 	// RenegLeast is the age that some of them may be renewed at already: which
 	// is drawn by lot, so that not all sessions of a server do it at once. 0
@@ -95,12 +95,15 @@ type Config struct {
 
 // Session is one peer. Make it with NewClient, NewP2P, NewStatic or Accept.
 type Session struct {
-	cfg     Config
-	born    time.Time
-	local   wire.SessionID
-	remote  wire.SessionID
-	wrapper wrap.Wrapper
-	control wire.Control // scratch of Input
+	cfg    Config
+	born   time.Time
+	local  wire.SessionID
+	remote wire.SessionID
+	// confirmed: the peer has acknowledged something to this session.
+	confirmed bool
+	unproven  unproven
+	wrapper   wrap.Wrapper
+	control   wire.Control // scratch of Input
 
 	// next is the key generation in its handshake, active the newest that
 	// is done, old the one before it, kept for late packets.
@@ -109,6 +112,7 @@ type Session struct {
 	renegotiate       time.Time // when to renew keys; zero: not by time
 	softened          time.Time // when it was last begun, to whatever end
 	usageSeen         time.Time // when their use was last looked at
+	forged            time.Time // when forged control packets were last spoken of
 	resendWKc         bool      // the server asked for the wrapped key again
 
 	identity *identity // of the peer, fixed by the first handshake
@@ -187,9 +191,12 @@ func NewClient(cfg Config, now time.Time) *Session {
 func Accept(cfg Config, in *Opening, now time.Time) *Session {
 	cfg.Server, cfg.Wrapper = true, in.Wrapper
 	s := newSession(cfg, now)
-	s.local, s.remote = in.Server, in.Client
+	s.local, s.remote, s.unproven.holds = in.Server, in.Client, in.Unproven
 	if in.Proven {
 		s.next = newGeneration(0, reliable.New(1, cfg.TLSTimeout), now, cfg.HandWindow)
+		if in.RoundTrip > 0 {
+			s.next.ch.Measured(in.RoundTrip)
+		}
 		s.next.startTLS(cfg.TLS, true)
 		return s
 	}

@@ -33,6 +33,9 @@ type tlsMachine struct {
 	plain       []byte
 	established bool
 	err         error // why it ended; io.EOF after close_notify
+	answered    bool  // the peer has sent anything of TLS
+	alert       alertWriter
+	offer       func() string // what of TLS this side offers, in words
 
 	resume func() (struct{}, bool)
 	stop   func()
@@ -41,10 +44,12 @@ type tlsMachine struct {
 
 func newTLSMachine(config *tls.Config, server bool) *tlsMachine {
 	m := new(tlsMachine)
+	m.offer = func() string { return offer(config) }
+	watched := m.alert.watch(config, server)
 	if server {
-		m.conn = tls.Server((*memoryConn)(m), config)
+		m.conn = tls.Server((*memoryConn)(m), watched)
 	} else {
-		m.conn = tls.Client((*memoryConn)(m), config)
+		m.conn = tls.Client((*memoryConn)(m), watched)
 	}
 	m.resume, m.stop = iter.Pull(m.run)
 	return m
@@ -54,7 +59,9 @@ func newTLSMachine(config *tls.Config, server bool) *tlsMachine {
 // lives.
 func (m *tlsMachine) run(yield func(struct{}) bool) {
 	m.yield = yield
-	if m.err = m.conn.Handshake(); m.err != nil {
+	m.err = m.conn.Handshake()
+	m.alert.forget()
+	if m.err != nil {
 		return
 	}
 	m.established = true
@@ -72,9 +79,20 @@ func (m *tlsMachine) run(yield func(struct{}) bool) {
 	}
 }
 
+// garbled reports an end for what came and was none of TLS, or did not
+// authenticate: not for what the peer said.
+func (m *tlsMachine) garbled() bool {
+	var alert *net.OpError
+	if errors.As(m.err, &alert) {
+		return alert.Op == "local error"
+	}
+	return errors.As(m.err, new(tls.RecordHeaderError))
+}
+
 // Feed takes ciphertext and works until it wants more.
 func (m *tlsMachine) Feed(ciphertext []byte) {
 	m.in = append(m.in, ciphertext...)
+	m.answered = m.answered || len(ciphertext) > 0
 	m.resume()
 }
 
@@ -107,6 +125,9 @@ func (c *memoryConn) Write(b []byte) (int, error) {
 		return 0, errUnsent
 	}
 	c.out.add(b)
+	if n := len(c.out.writes); n > 0 {
+		c.alert.fit(c.out.writes[n-1])
+	}
 	return len(b), nil
 }
 

@@ -18,6 +18,7 @@ const (
 	NoRoute          // no peer has this destination
 	NoKey            // the session cannot send yet
 	UnknownPeer      // a datagram of no session
+	Crowd            // more newcomers than are let begin (connect-freq and -initial)
 	Forged           // failed authentication
 	Replayed         // seen before, or too late to tell
 	BadSource        // an inner source that is not leased to the sender
@@ -33,7 +34,7 @@ const (
 )
 
 var dropNames = [drops]string{
-	Kept: "kept", Malformed: "malformed", NoRoute: "no route", NoKey: "no key", UnknownPeer: "unknown peer",
+	Kept: "kept", Malformed: "malformed", NoRoute: "no route", NoKey: "no key", UnknownPeer: "unknown peer", Crowd: "too many newcomers",
 	Forged: "failed authentication", Replayed: "replayed", BadSource: "bad source address",
 	SpoofedMAC: "spoofed MAC", UnknownMAC: "unknown MAC", Local: "stays behind its port",
 	WrongVLAN: "VLAN not admitted", Storm: "storm limit",

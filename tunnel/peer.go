@@ -36,6 +36,8 @@ type Peer struct {
 
 	link link.Link
 	path atomic.Pointer[buf.Path]
+	// answered: the other end has said which its session id is (DeliverFrom).
+	answered atomic.Bool
 
 	// sending is held from the first packet that a sender seals for the peer in
 	// a batch until the batch is sent; sender is who holds it.
@@ -94,6 +96,32 @@ func (p *Peer) Deliver(packet []byte, onError func(error)) {
 			onError(err)
 		}
 	})
+}
+
+// DeliverFrom is Deliver for a session that this end began, with a packet that
+// came by path: it is taken from the peer's address alone, since whoever sees a
+// session id on its way can send one. With float the first answer may come from
+// any address, and is where the peer is from then on. It reports false, and does
+// nothing, where the packet came from elsewhere.
+func (p *Peer) DeliverFrom(path buf.Path, float bool, packet []byte, onError func(error)) bool {
+	elsewhere := path.Remote != p.Path().Remote
+	if elsewhere && (!float || p.answered.Load()) {
+		return false
+	}
+	packet = append([]byte(nil), packet...)
+	p.post(maxMail, func(now time.Time) {
+		if elsewhere && p.answered.Load() {
+			return // another one was first
+		}
+		if err := p.Session.Input(now, packet); err != nil {
+			onError(err)
+			return
+		}
+		if !p.answered.Swap(true) && elsewhere {
+			p.SetPath(path)
+		}
+	})
+	return true
 }
 
 // Do runs f on the control goroutine, and then whatever the session makes of

@@ -58,7 +58,7 @@ func testConfig(server bool) session.Config {
 // sessions is both ends of an established session. Whoever gets one stops it.
 func sessions(t testing.TB) (client, server *session.Session) {
 	t.Helper()
-	greeter := session.NewGreeter(wrap.Armour{})
+	greeter := session.NewGreeter(wrap.Armour{}, session.DefaultAnswers)
 	now := time.Now()
 	client = session.NewClient(testConfig(false), now)
 	for round := 0; server == nil || !client.Established() || !server.Established(); round++ {

@@ -13,27 +13,36 @@ type Strangers struct {
 	mu   sync.Mutex
 	seen map[netip.Addr]time.Time
 
-	second time.Time // when failures began to be counted
+	minute time.Time // when failures began to be counted
 	failed int       // handshakes, since then
+	more   Tally     // that were not logged
 }
 
 const (
 	strangerInterval = time.Minute
 	maxStrangers     = 64
-	// maxFailures is how many handshakes that failed are logged in a second.
+	// maxFailures is how many handshakes that failed are logged in a minute, one
+	// by one.
 	maxFailures = 20
 )
 
-// Failure counts a handshake that failed, and reports whether to log it.
-func (s *Strangers) Failure(now time.Time) bool {
+// Failure counts a handshake that failed, and reports whether to log it. Those
+// that are not are summed up for more.
+func (s *Strangers) Failure(now time.Time, more func(n int)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Sub(s.second) >= time.Second {
-		s.second, s.failed = now, 0
+	if now.Sub(s.minute) >= time.Minute {
+		s.minute, s.failed = now, 0
 	}
-	s.failed++
-	return s.failed <= maxFailures
+	if s.failed++; s.failed <= maxFailures {
+		return true
+	}
+	s.more.Count(more)
+	return false
 }
+
+// Stop ends the summing up.
+func (s *Strangers) Stop() { s.more.Stop() }
 
 // Allow reports whether to log what came from an address.
 func (s *Strangers) Allow(now time.Time, a netip.Addr) bool {

@@ -27,8 +27,9 @@ how fast they come in, what traffic it carries, and what went wrong. They need
 neither root nor device. PROFILE is a file, or a directory of *.ovpn and *.conf
 files that are dealt to the clients in turn.
 
-With one profile for all, the server needs duplicate-cn. OpenVPN's own server
-answers 100 newcomers in ten seconds unless it has connect-freq-initial.
+With one profile for all, the server needs duplicate-cn. For more than 1,000
+clients from one address, ours needs connect-freq-initial; OpenVPN's own server
+answers 100 newcomers in ten seconds without.
 
 --traffic is any of these, with commas between, each --for so long:
   idle    keepalive alone

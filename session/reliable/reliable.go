@@ -19,7 +19,7 @@ const (
 	// receiveWindow is how far ahead of the next expected packet one is kept.
 	receiveWindow = 12
 
-	minTimeout = 500 * time.Millisecond
+	minMargin  = 200 * time.Millisecond
 	maxTimeout = 8 * time.Second
 	// overtakenLimit later packets acknowledged mean that one was lost
 	// (fast retransmission).
@@ -39,6 +39,7 @@ type Packet struct {
 type Channel struct {
 	nextID   wire.PacketID
 	inFlight []outgoing
+	passed   int // size of the largest packet acknowledged
 
 	expected wire.PacketID
 	early    map[wire.PacketID]received
@@ -120,6 +121,13 @@ func (o *outgoing) transmit(now time.Time, timeout time.Duration) {
 	o.overtaken = 0
 }
 
+// Resend makes everything due that was not acknowledged.
+func (c *Channel) Resend(now time.Time) {
+	for i := range c.inFlight {
+		c.inFlight[i].due = now
+	}
+}
+
 // Deadline is when to Poll again; the zero time when only new packets matter.
 func (c *Channel) Deadline() time.Time {
 	var first time.Time
@@ -145,11 +153,33 @@ func (c *Channel) acknowledge(now time.Time, id wire.PacketID) {
 			continue
 		}
 		if o.tries == 1 {
-			c.timeout.measure(now.Sub(o.sent))
+			c.Measured(now.Sub(o.sent))
 		}
+		c.passed = max(c.passed, len(o.payload))
 		c.inFlight = append(c.inFlight[:i], c.inFlight[i+1:]...)
 		c.overtake(now, id)
 		return
+	}
+}
+
+// Measured takes a round trip into account, also of one that was measured before
+// the channel began. What is under way for the first time is due by the new
+// estimate, if that is sooner.
+func (c *Channel) Measured(rtt time.Duration) {
+	c.timeout.measure(rtt)
+	for i := range c.inFlight {
+		if o := &c.inFlight[i]; o.tries == 1 {
+			if due := o.sent.Add(c.timeout.value()); due.Before(o.due) {
+				o.due = due
+			}
+		}
+	}
+}
+
+// Follow takes over what another channel on the same path has measured.
+func (c *Channel) Follow(before *Channel) {
+	if before != nil && before.timeout.smoothed > 0 {
+		c.timeout = before.timeout
 	}
 }
 
@@ -213,6 +243,10 @@ func (c *Channel) Stalled() int {
 	}
 	return size
 }
+
+// Passed returns the size of the largest packet that was acknowledged: the path
+// has room for it.
+func (c *Channel) Passed() int { return c.passed }
 
 func (c *Channel) owe(id wire.PacketID) {
 	if !slices.Contains(c.owed, id) && len(c.owed) < 2*receiveWindow {

@@ -200,8 +200,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 	send(c, 30, 1)
 	poll(c, now)
-	if wait := c.Deadline().Sub(now); wait != minTimeout {
-		t.Errorf("timeout %v after steady round trips of 200 ms, want the least", wait)
+	if wait := c.Deadline().Sub(now).Round(time.Millisecond); wait != 200*time.Millisecond+minMargin {
+		t.Errorf("timeout %v after steady round trips of 200 ms, want the least margin", wait)
 	}
 	// What was sent twice says nothing about the path (Karn's algorithm).
 	now = c.Deadline()
@@ -215,13 +215,55 @@ func TestRoundTrip(t *testing.T) {
 
 func TestTimeoutIsBounded(t *testing.T) {
 	for rtt, want := range map[time.Duration]time.Duration{
-		time.Microsecond: minTimeout, time.Second: 3 * time.Second, time.Hour: maxTimeout,
+		time.Microsecond: time.Microsecond + minMargin, time.Second: 3 * time.Second, time.Hour: maxTimeout,
 	} {
 		r := roundTrip{initial: timeout}
 		r.measure(rtt)
 		if got := r.value(); got != want {
 			t.Errorf("round trip %v: timeout %v, want %v", rtt, got, want)
 		}
+	}
+}
+
+// TestMeasuredMeanwhile: an estimate that comes while packets are under way holds
+// for them, and for a channel that follows; not for what was sent twice.
+func TestMeasuredMeanwhile(t *testing.T) {
+	c := New(0, 2*time.Second)
+	send(c, 0, 2)
+	poll(c, start)
+	now := start.Add(20 * time.Millisecond)
+	c.Acknowledge(now, []wire.PacketID{0})
+	want := start.Add(20*time.Millisecond + minMargin)
+	if got := c.Deadline(); !got.Equal(want) {
+		t.Errorf("due after %v, want %v", got.Sub(start), want.Sub(start))
+	}
+	poll(c, want)
+	twice := c.Deadline()
+	c.Measured(time.Millisecond)
+	if !c.Deadline().Equal(twice) {
+		t.Error("what was sent twice is due by another estimate")
+	}
+	next := New(0, 2*time.Second)
+	next.Follow(nil)
+	next.Follow(New(0, time.Hour))
+	next.Follow(c)
+	send(next, 0, 1)
+	poll(next, now)
+	if wait := next.Deadline().Sub(now); wait > 300*time.Millisecond {
+		t.Errorf("a channel that follows waits %v", wait)
+	}
+}
+
+// TestResend makes due what was not acknowledged.
+func TestResend(t *testing.T) {
+	c := New(0, time.Second)
+	send(c, 0, 3)
+	poll(c, start)
+	now := start.Add(time.Millisecond)
+	c.Acknowledge(now, []wire.PacketID{1})
+	c.Resend(now)
+	if got := ids(poll(c, now)); len(got) != 2 || got[0] != 0 || got[1] != 2 {
+		t.Errorf("sent again: %v", got)
 	}
 }
 

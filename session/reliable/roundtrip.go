@@ -3,7 +3,10 @@ package reliable
 import "time"
 
 // roundTrip estimates the retransmission timeout as RFC 6298 does: smoothed
-// round trip and its variation, from packets sent once only.
+// round trip and its variation, from packets sent once only. In place of the RFC's
+// least timeout of a second there is a least margin over the round trip, as in
+// Linux's TCP: what is sent once too often costs little here, and people wait
+// for a handshake.
 type roundTrip struct {
 	initial        time.Duration
 	smoothed, vary time.Duration
@@ -22,5 +25,5 @@ func (r *roundTrip) value() time.Duration {
 	if r.smoothed == 0 {
 		return r.initial
 	}
-	return min(max(r.smoothed+4*r.vary, minTimeout), maxTimeout)
+	return min(r.smoothed+max(4*r.vary, minMargin), maxTimeout)
 }

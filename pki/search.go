@@ -1,0 +1,160 @@
+package pki
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// crypto/x509 finds no way over a signature that it does not check: RSA-PSS with
+// the salt that OpenSSL takes by default, SHA-224, an authority's key that is
+// for RSA-PSS alone, SHA-1, and an authority whose name is spelt otherwise in
+// what it signed. For these the way is searched here, over
+// signatures checked here, and what else a way must fulfil is left to the
+// library.
+
+// Bounds of a search: what a peer shows can have many certificates of one name.
+const (
+	maxWay    = 10
+	maxChecks = 100 // of signatures
+)
+
+// WeakError says that a certificate is refused for the hash of its signature.
+type WeakError struct {
+	Cert *x509.Certificate
+	Hash crypto.Hash
+}
+
+func (e *WeakError) Error() string {
+	return fmt.Sprintf("the certificate of %s is signed over %v, which can be forged and is refused; issue it again with SHA-256. Until then `tls-cert-profile insecure` takes it",
+		quoteSubject(e.Cert), e.Hash)
+}
+
+// UncheckedError says that the signature of a certificate cannot be checked.
+type UncheckedError struct {
+	Cert *x509.Certificate
+	Err  error
+}
+
+func (e *UncheckedError) Error() string {
+	return fmt.Sprintf("the certificate of %s is refused, since %v", quoteSubject(e.Cert), e.Err)
+}
+
+// Unwrap is the reason, usually a *SchemeError.
+func (e *UncheckedError) Unwrap() error { return e.Err }
+
+// search finds a way from chain's first certificate to one of the roots by
+// names and signatures alone. Where there is none, the error says which
+// signature could not be checked, or is nil.
+func (v Verifier) search(chain []*x509.Certificate) ([]*x509.Certificate, error) {
+	s := searcher{Verifier: v, between: chain[1:], left: maxChecks}
+	return s.from([]*x509.Certificate{chain[0]}), s.why
+}
+
+type searcher struct {
+	Verifier
+	between []*x509.Certificate
+	left    int
+	why     error
+}
+
+func (s *searcher) from(way []*x509.Certificate) []*x509.Certificate {
+	last := way[len(way)-1]
+	for _, root := range s.Roots {
+		if s.signed(last, root) {
+			return append(way, root)
+		}
+	}
+	if len(way) == maxWay {
+		return nil
+	}
+	for _, c := range s.between {
+		if slices.Contains(way, c) || !s.signed(last, c) {
+			continue
+		}
+		if found := s.from(append(slices.Clip(way), c)); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// signed reports whether by signed cert.
+func (s *searcher) signed(cert, by *x509.Certificate) bool {
+	if s.left == 0 || !sameName(cert.RawIssuer, by.RawSubject) {
+		return false
+	}
+	s.left--
+	err := checkSignature(cert, by, s.Weak)
+	switch err.(type) {
+	case *WeakError:
+		s.why = err
+	case *SchemeError:
+		s.why = &UncheckedError{Cert: cert, Err: err}
+	}
+	return err == nil
+}
+
+// checkSignature checks that by's key signed cert.
+func checkSignature(cert, by *x509.Certificate, weak bool) error {
+	envelope, _, err := parseSigned(cert.Raw)
+	if err != nil {
+		return err
+	}
+	scheme, err := parseScheme(envelope.algorithm)
+	if err != nil {
+		return err
+	}
+	if err := scheme.verify(publicKey(by), envelope.content, envelope.signature); err != nil {
+		return err
+	}
+	if scheme.weak() && !weak {
+		return &WeakError{Cert: cert, Hash: scheme.hash}
+	}
+	return nil
+}
+
+// check has the library check all of a way but its signatures: dates, usages,
+// which certificates may sign others, and how far names may go. It is given the
+// same certificates under keys made for the purpose.
+func (v Verifier) check(way []*x509.Certificate, now time.Time, usage Usage) error {
+	under := make([]*x509.Certificate, len(way))
+	for i, cert := range way {
+		under[i] = new(*cert)
+	}
+	for i, cert := range under[:len(way)-1] {
+		if err := countersign(cert, under[i+1]); err != nil {
+			return err
+		}
+		// The library reports these two as an unknown authority.
+		if err := checkTime(way[i+1], now); err != nil {
+			return err
+		}
+		if errors.As(cert.CheckSignatureFrom(under[i+1]), new(x509.ConstraintViolationError)) {
+			return x509.CertificateInvalidError{Cert: way[i+1], Reason: x509.NotAuthorizedToSign}
+		}
+	}
+	last := len(way) - 1
+	_, err := libraryChain(under[:last], under[last:], now, usage)
+	return err
+}
+
+// countersign gives by a new key and has it sign cert. Both are copies.
+func countersign(cert, by *x509.Certificate) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(cert.RawTBSCertificate)
+	by.PublicKey, by.PublicKeyAlgorithm = &key.PublicKey, x509.ECDSA
+	cert.RawIssuer, cert.SignatureAlgorithm = by.RawSubject, x509.ECDSAWithSHA256
+	cert.Signature, err = ecdsa.SignASN1(rand.Reader, key, digest[:])
+	return err
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"container/list"
+	"net/netip"
+)
+
+// waiting are clients that have not got in yet, in the order they came: all
+// together, and those of each source (session.Source) apart. The zero value is
+// ready. The table's lock guards it.
+type waiting struct {
+	all    list.List
+	source map[netip.Prefix]*list.List
+}
+
+// place is where a client waits.
+type place struct {
+	in          *waiting // nil: it does not
+	from        netip.Prefix
+	all, source *list.Element
+}
+
+func (w *waiting) add(c *client, from netip.Prefix) {
+	if w.source == nil {
+		w.source = make(map[netip.Prefix]*list.List)
+	}
+	same := w.source[from]
+	if same == nil {
+		same = list.New()
+		w.source[from] = same
+	}
+	c.place = place{w, from, w.all.PushBack(c), same.PushBack(c)}
+}
+
+// longest is who has waited longest of a source, or of all where nobody of that
+// source waits: whoever opens sessions without end displaces his own. It is nil
+// when nobody waits.
+func (w *waiting) longest(from netip.Prefix) *client {
+	queue := w.source[from]
+	if queue == nil {
+		queue = &w.all
+	}
+	if first := queue.Front(); first != nil {
+		return first.Value.(*client)
+	}
+	return nil
+}
+
+// stopWaiting takes a client out of where it waits, if it does.
+func (c *client) stopWaiting() {
+	w := c.place.in
+	if w == nil {
+		return
+	}
+	w.all.Remove(c.place.all)
+	same := w.source[c.place.from]
+	same.Remove(c.place.source)
+	if same.Len() == 0 {
+		delete(w.source, c.place.from)
+	}
+	c.place = place{}
+}

@@ -1,0 +1,63 @@
+package session
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+
+	"culvert/session/wire"
+)
+
+// answeredSlots is of how many answers to first packets the time is remembered.
+// Beyond that, a new one takes an old one's place, which costs nothing but an
+// estimate.
+const answeredSlots = 4096
+
+// answered remembers when first packets were answered, in a fixed room: the
+// client's answer to that is the first measure of the round trip. The zero value
+// is ready, and safe for concurrent use.
+type answered struct {
+	seed  maphash.Seed
+	begin sync.Once
+	mu    sync.Mutex
+	slots [answeredSlots]struct {
+		key uint64
+		at  time.Time // zero: answered more than once, so that nobody knows which it was
+	}
+}
+
+func (a *answered) key(from netip.AddrPort, client wire.SessionID) uint64 {
+	a.begin.Do(func() { a.seed = maphash.MakeSeed() })
+	var h maphash.Hash
+	h.SetSeed(a.seed)
+	at := from.Addr().As16()
+	h.Write(at[:])
+	h.Write([]byte{byte(from.Port() >> 8), byte(from.Port())})
+	h.Write(client[:])
+	return h.Sum64()
+}
+
+// note remembers an answer.
+func (a *answered) note(now time.Time, from netip.AddrPort, client wire.SessionID) {
+	key := a.key(from, client)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if slot := &a.slots[key%answeredSlots]; slot.key == key {
+		slot.at = time.Time{}
+	} else {
+		slot.key, slot.at = key, now
+	}
+}
+
+// roundTrip is how long ago the one answer to a client was, 0 where that is not
+// known.
+func (a *answered) roundTrip(now time.Time, from netip.AddrPort, client wire.SessionID) time.Duration {
+	key := a.key(from, client)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if slot := &a.slots[key%answeredSlots]; slot.key == key && !slot.at.IsZero() {
+		return now.Sub(slot.at)
+	}
+	return 0
+}

@@ -1,0 +1,65 @@
+package session
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Source is whom limits take for one sender: an IPv4 address, or what an IPv6
+// site is commonly given (RFC 6177: a /56).
+func Source(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := 32
+	if a.Is6() {
+		bits = 56
+	}
+	p, _ := a.Prefix(bits)
+	return p
+}
+
+// Rate is a number of events in a time: as many at once at most.
+type Rate struct {
+	N   int
+	Per time.Duration
+}
+
+// sourceSlots is how many sources are counted apart. Where there are more, some
+// share a count, and a sender does not know which.
+const sourceSlots = 8192
+
+// limiter bounds events of each source by a rate, in a fixed room, by the
+// generic cell rate algorithm (ITU-T I.371): a slot holds when its next event
+// would be due, were they evenly spaced, in nanoseconds since the first event of
+// all. It is safe for concurrent use.
+type limiter struct {
+	interval, burst time.Duration
+	begin           sync.Once
+	born            time.Time
+	seed            maphash.Seed
+	slots           [sourceSlots]atomic.Int64
+}
+
+func newLimiter(r Rate) *limiter {
+	return &limiter{interval: r.Per / time.Duration(r.N), burst: r.Per, seed: maphash.MakeSeed()}
+}
+
+// allow counts an event of a source, and reports whether it is within the rate.
+func (l *limiter) allow(now time.Time, from netip.Addr) bool {
+	l.begin.Do(func() { l.born = now })
+	at := Source(from).Addr().As16()
+	slot := &l.slots[maphash.Bytes(l.seed, at[:])%sourceSlots]
+	elapsed := int64(now.Sub(l.born))
+	for {
+		was := slot.Load()
+		due := max(was, elapsed) + int64(l.interval)
+		if due-elapsed > int64(l.burst) {
+			return false
+		}
+		if slot.CompareAndSwap(was, due) {
+			return true
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package session
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"culvert/session/wire"
+	"culvert/session/wrap"
+)
+
+func TestSource(t *testing.T) {
+	for a, want := range map[string]string{
+		"192.0.2.7":              "192.0.2.7/32",
+		"::ffff:192.0.2.7":       "192.0.2.7/32",
+		"2001:db8:1:2345:6::7":   "2001:db8:1:2300::/56",
+		"fe80::1%eth0":           "fe80::/56",
+		"2001:db8:1:23ff:ffff::": "2001:db8:1:2300::/56",
+	} {
+		if got := Source(netip.MustParseAddr(a)); got != netip.MustParsePrefix(want) {
+			t.Errorf("%s: %v, want %v", a, got, want)
+		}
+	}
+}
+
+// knock sends first packets from an address, as anybody can in its name, and
+// returns how many bytes went in and came out.
+func knock(t *testing.T, g *Greeter, now time.Time, from netip.AddrPort, n int) (in, out, answers int) {
+	t.Helper()
+	for i := range n {
+		reset := wrap.None{}.Wrap(nil, &wire.Control{Op: wire.PControlHardResetClientV2, Session: wire.SessionID{1, byte(i), byte(i >> 8)}}, now)
+		reply, _, err := g.Greet(now, from, reset)
+		if (err != nil) != (reply == nil) {
+			t.Fatal(reply, err)
+		}
+		in += len(reset)
+		if err == nil {
+			out += len(reply)
+			answers++
+		}
+	}
+	return in, out, answers
+}
+
+// TestAnswersAreLimited: a flood in the name of one address gets what one
+// address gets, and a client elsewhere is answered as if there were none; one
+// that shares the limit is, as soon as the flood ends.
+func TestAnswersAreLimited(t *testing.T) {
+	g := NewGreeter(wrap.Armour{}, Rate{N: 100, Per: 10 * time.Second})
+	now := time.Unix(1_800_000_000, 0)
+	victim := netip.MustParseAddrPort("[2001:db8:0:100::1]:7")
+	answers := 0
+	for second := range 60 {
+		for ms := range 10 {
+			at := now.Add(time.Duration(second)*time.Second + time.Duration(ms)*100*time.Millisecond)
+			_, _, n := knock(t, g, at, victim, 100)
+			answers += n
+		}
+	}
+	if answers < 690 || answers > 700 { // 100 at once, and 10 a second
+		t.Errorf("%d answers in a minute", answers)
+	}
+	now = now.Add(time.Minute)
+	if _, _, n := knock(t, g, now, netip.MustParseAddrPort("192.0.2.9:1000"), 100); n != 100 {
+		t.Errorf("%d of 100 answered elsewhere", n)
+	}
+	for site, want := range map[string]int{"[2001:db8:0:1ff::2]:9": 1, "[2001:db8:0:200::2]:9": 1} {
+		if _, _, n := knock(t, g, now.Add(time.Second), netip.MustParseAddrPort(site), 1); n != want {
+			t.Errorf("%s: %d answers", site, n)
+		}
+	}
+}
+
+// TestAnswersAreLimitedForAll sprays sources: each is answered, and the room for
+// them does not grow.
+func TestAnswersAreLimitedForAll(t *testing.T) {
+	g := NewGreeter(wrap.Armour{}, DefaultAnswers)
+	now := time.Unix(1_800_000_000, 0)
+	for i := range 100_000 {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1)
+		if _, _, n := knock(t, g, now, from, 1); n != 1 {
+			t.Fatalf("the source number %d is not answered", i)
+		}
+	}
+	if in, out, _ := knock(t, g, now, netip.MustParseAddrPort("192.0.2.9:1000"), 1); out > 2*in {
+		t.Errorf("%d bytes are answered with %d", in, out)
+	}
+}
+
+// TestUnprovenSendsNoMore: a tls-crypt-v2 client from before OpenVPN 2.6 cannot
+// show where it is before a session is kept. Whoever repeats one's reset in
+// another's name has the server send there what came in its name, and no more,
+// however long it waits; the client itself gets in.
+func TestUnprovenSendsNoMore(t *testing.T) {
+	old := armours["tls-crypt-v2, client before 2.6"](t)
+	p := newPair(t, path{delay: 10 * time.Millisecond}, old)
+	in, out := 0, 0
+	p.tap = func(from *end, packet []byte) {
+		if from == p.client {
+			in += len(packet)
+		} else {
+			out += len(packet)
+		}
+	}
+	p.pass(time.Millisecond)
+	p.client.Close() // it was never there
+	p.pass(2 * time.Minute)
+	if out == 0 || out > in {
+		t.Errorf("%d bytes came, and %d went", in, out)
+	}
+	p = newPair(t, path{delay: 10 * time.Millisecond, loss: 0.2}, old)
+	p.run(time.Minute, p.established)
+	p.exchange(p.client, p.server)
+}
+
+// TestRoundTripByReset: a server knows the round trip from the client's answer to
+// its reset, and sends its first flight again by that; not from an answer that
+// was given twice.
+func TestRoundTripByReset(t *testing.T) {
+	for name, twice := range map[string]bool{"answered once": false, "answered twice": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, path{delay: 30 * time.Millisecond, duplicate: map[bool]float64{true: 1}[twice]}, nil)
+			p.run(time.Second, func() bool { return p.server.Session != nil })
+			at := p.now
+			p.path.loss = 1
+			sent := 0
+			p.tap = func(from *end, packet []byte) {
+				if from == p.server && packet[0]>>3 == byte(wire.PControlV1) && len(packet) > 500 {
+					sent++
+				}
+			}
+			p.pass(0)
+			first := sent
+			p.pass(500 * time.Millisecond)
+			if again := sent > first; again == twice {
+				t.Errorf("%v after the client answered, %d packets were sent, %d at first", p.now.Sub(at), sent, first)
+			}
+		})
+	}
+}

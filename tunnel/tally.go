@@ -1,0 +1,57 @@
+package tunnel
+
+import (
+	"sync"
+	"time"
+)
+
+// How long events are summed up: the first ones, so that a log has them soon,
+// and those that follow.
+const (
+	tallyFirst = time.Second
+	tallyRest  = time.Minute
+)
+
+// Tally sums up what may happen at any rate, for a log. The zero value is
+// ready.
+type Tally struct {
+	mu    sync.Mutex
+	n     int
+	timer *time.Timer // nil: nothing happened lately
+}
+
+// Count counts one event. Say is told how many there were: a second after the
+// first, then once a minute while there are any.
+func (t *Tally) Count(say func(n int)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+	if t.timer == nil {
+		t.timer = time.AfterFunc(tallyFirst, func() { t.flush(say) })
+	}
+}
+
+func (t *Tally) flush(say func(n int)) {
+	t.mu.Lock()
+	n := t.n
+	t.n = 0
+	if n == 0 {
+		t.timer = nil
+	} else if t.timer != nil {
+		t.timer.Reset(tallyRest)
+	}
+	t.mu.Unlock()
+	if n > 0 {
+		say(n)
+	}
+}
+
+// Stop ends it. What was not said is forgotten.
+func (t *Tally) Stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n = 0
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+}
