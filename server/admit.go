@@ -148,8 +148,19 @@ func (s *Server) evictNamesake(c *client) {
 	before.evict()
 }
 
+// abandon ends the programs that run for a client, for one of which its control
+// goroutine may wait.
+func (c *client) abandon() {
+	if c.end != nil {
+		c.end()
+	}
+}
+
 // evict ends a client's session without a word to it.
-func (c *client) evict() { c.Do(func(time.Time) { c.Session.Close() }) }
+func (c *client) evict() {
+	c.abandon()
+	c.Do(func(time.Time) { c.Session.Close() })
+}
 
 // tunIPv6 is what clients before OpenVPN 2.4 need for IPv6 (Changes.rst of 2.4);
 // later ones know no such option or warn that they ignore it.
@@ -196,6 +207,7 @@ func (s *Server) forget(c *client) {
 
 // closed forgets a client.
 func (s *Server) closed(c *client, err error) {
+	c.abandon()
 	c.login.end()
 	s.forget(c)
 	c.Stop()

@@ -127,4 +127,3 @@ func TestConnectFreq(t *testing.T) {
 		}
 	})
 }
-

@@ -5,7 +5,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -57,7 +56,7 @@ type Server struct {
 	logins  logins
 	// showTLS makes the TLS settings for one peer (tls-verify); nil: all
 	// have the same.
-	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
+	showTLS endpoint.ShowTLS
 	road    tunnel.Road
 	segment *segment.Segment // nil: not Ethernet
 	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
@@ -108,7 +107,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if s.logins, err = newLogins(c); err != nil {
 		return nil, err
 	}
-	if s.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c)); err != nil {
+	if s.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c), s.logins.slots); err != nil {
 		return nil, err
 	}
 	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit, Drop: true}, OnError: func(err error) {
@@ -257,13 +256,13 @@ func (s *Server) routes(ctx context.Context) (routes []hostnet.Route) {
 }
 
 func (s *Server) close() {
+	s.logins.end() // before all, since a program may keep a client from ending
 	for _, c := range s.table.all() {
 		c.Stop()
 	}
 	s.strangers.Stop()
 	s.displaced.Stop()
 	s.refused.Stop()
-	s.logins.end()
 	s.logins.running.Wait()
 	s.savePool()
 	if s.poolFile.file != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -27,8 +28,12 @@ type client struct {
 	// certName is the certificate's name, "UNDEF" without one.
 	certName string
 	login    login
-	lease    *Lease // nil until it is let in; id is its own as long
-	agent    string // the client's version and platform
+	// ctx ends with the session, or when that is to end: what runs for it must
+	// not keep its control goroutine from doing so.
+	ctx   context.Context
+	end   context.CancelFunc
+	lease *Lease // nil until it is let in; id is its own as long
+	agent string // the client's version and platform
 
 	number uint64 // no other client of this server has had it
 	since  time.Time
