@@ -6,6 +6,7 @@ package auth
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -13,6 +14,8 @@ import (
 // Request is a client that wants in.
 type Request struct {
 	Username, Password string
+	// Source is where the client is, for whom programs take turns.
+	Source netip.Prefix
 	// Methods are the further steps of a login that the client can take
 	// (IV_SSO): crtext, openurl, webauth.
 	Methods []string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,13 @@ type Program struct {
 	kind    string // the directive, which the program learns as script_type
 	command []string
 	common  []string // variables for every run
+	slots   *Slots   // nil: any number run at the same time
+}
+
+// Within has the program run only when one of the slots is its own.
+func (p *Program) Within(s *Slots) *Program {
+	p.slots = s
+	return p
 }
 
 // NewProgram looks whether a program is there to run. kind is the directive
@@ -32,21 +40,42 @@ func NewProgram(kind string, command, env []string) (*Program, error) {
 	return &Program{kind: kind, command: append([]string{path}, command[1:]...), common: common}, nil
 }
 
-// Run runs the program with further arguments and variables and returns its
-// exit status. The error says that it could not run to its end.
-func (p *Program) Run(ctx context.Context, env []string, args ...string) (status int, err error) {
+// Run runs the program for a source, when it is its turn, with further arguments
+// and variables, and returns its exit status. The error says that it could not
+// run to its end. When ctx ends, the program is killed with all that it started.
+func (p *Program) Run(ctx context.Context, source netip.Prefix, env []string, args ...string) (status int, err error) {
+	status, _, err = p.run(ctx, source, env, args)
+	return status, err
+}
+
+// run is Run; leader is the number of the program's process group, 0 if it was
+// not started.
+func (p *Program) run(ctx context.Context, source netip.Prefix, env, args []string) (status, leader int, err error) {
+	if p.slots != nil {
+		release, err := p.slots.Acquire(ctx, source)
+		if err != nil {
+			return -1, 0, fmt.Errorf("%s %s: not run, since many others were to be first: %w", p.kind, p.command[0], err)
+		}
+		defer release()
+	}
 	cmd := exec.CommandContext(ctx, p.command[0], append(append([]string(nil), p.command[1:]...), args...)...)
+	group(cmd)
 	cmd.Env = append(append([]string(nil), p.common...), env...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	err = cmd.Run()
+	if cmd.Process != nil {
+		leader = cmd.Process.Pid
+	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Exited() {
-		return exit.ExitCode(), nil
+	switch {
+	case errors.As(err, &exit) && exit.Exited():
+		return exit.ExitCode(), leader, nil
+	case err != nil && ctx.Err() != nil:
+		return -1, leader, fmt.Errorf("%s %s: ended before it had decided: %w", p.kind, p.command[0], ctx.Err())
+	case err != nil:
+		return -1, leader, fmt.Errorf("%s %s: %w", p.kind, p.command[0], err)
 	}
-	if err != nil {
-		return -1, fmt.Errorf("%s %s: %w", p.kind, p.command[0], err)
-	}
-	return 0, nil
+	return 0, leader, nil
 }
 
 // Scratch is a directory of files for one run of a program, which nobody else

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -21,13 +22,6 @@ type Script struct {
 	// file of two lines.
 	ViaEnv bool
 	TmpDir string // "" for the system's
-	slots  chan struct{}
-}
-
-// NewScript bounds how many programs run at the same time.
-func NewScript(s Script, atOnce int) *Script {
-	s.slots = make(chan struct{}, atOnce)
-	return &s
 }
 
 // The files of one check, and the variables that name them.
@@ -62,7 +56,7 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 		}
 		env = append(env, name+"="+scratch.Path(name))
 	}
-	status, err := s.ask(ctx, scratch, r, env)
+	status, leader, err := s.ask(ctx, scratch, r, env)
 	switch {
 	case err != nil:
 		return Verdict{Err: err}
@@ -71,6 +65,8 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 	case status != statusDeferred:
 		return Verdict{Reason: reason(scratch)}
 	}
+	// What the program left to decide later ends with the one it is about.
+	defer context.AfterFunc(ctx, func() { killGroup(leader) })()
 	if refusal, err := s.pending(scratch, r, pend); refusal != "" || err != nil {
 		return Verdict{Reason: refusal, Err: err}
 	}
@@ -78,27 +74,16 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 }
 
 // ask runs the program with what the client says of itself.
-func (s *Script) ask(ctx context.Context, scratch Scratch, r *Request, env []string) (int, error) {
+func (s *Script) ask(ctx context.Context, scratch Scratch, r *Request, env []string) (status, leader int, err error) {
 	username, password := SafeUsername(r.Username), safePassword(r.Password)
 	if s.ViaEnv {
-		return s.run(ctx, s.Program, append(env, "username="+username, "password="+password))
+		return s.Program.run(ctx, r.Source, append(env, "username="+username, "password="+password), nil)
 	}
 	if err := scratch.Write(loginFile, username+"\n"+password+"\n"); err != nil {
-		return -1, err
+		return -1, 0, err
 	}
 	defer os.Remove(scratch.Path(loginFile))
-	return s.run(ctx, s.Program, env, scratch.Path(loginFile))
-}
-
-// run runs a program when it is its turn.
-func (s *Script) run(ctx context.Context, p *Program, env []string, args ...string) (int, error) {
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return -1, ctx.Err()
-	}
-	defer func() { <-s.slots }()
-	return p.Run(ctx, env, args...)
+	return s.Program.run(ctx, r.Source, env, []string{scratch.Path(loginFile)})
 }
 
 // pending reads auth_pending_file, which a program may have filled: seconds,
@@ -155,7 +140,7 @@ func (s *Script) await(ctx context.Context, scratch Scratch, r *Request, env []s
 		case <-ctx.Done():
 			return Verdict{Err: ctx.Err()}
 		case answer := <-r.Answers:
-			if err := s.pass(ctx, scratch, env, answer); err != nil {
+			if err := s.pass(ctx, scratch, r.Source, env, answer); err != nil {
 				return Verdict{Err: err}
 			}
 		case <-tick.C:
@@ -163,7 +148,7 @@ func (s *Script) await(ctx context.Context, scratch Scratch, r *Request, env []s
 	}
 }
 
-func (s *Script) pass(ctx context.Context, scratch Scratch, env []string, answer string) error {
+func (s *Script) pass(ctx context.Context, scratch Scratch, source netip.Prefix, env []string, answer string) error {
 	if s.Answer == nil {
 		return nil
 	}
@@ -171,7 +156,7 @@ func (s *Script) pass(ctx context.Context, scratch Scratch, env []string, answer
 		return err
 	}
 	defer os.Remove(scratch.Path(answerFile))
-	_, err := s.run(ctx, s.Answer, env, scratch.Path(answerFile))
+	_, err := s.Answer.Run(ctx, source, env, scratch.Path(answerFile))
 	return err
 }
 

@@ -12,7 +12,7 @@ import (
 // script writes a shell script and returns a checker that runs it.
 func script(t *testing.T, viaEnv bool, text string) *Script {
 	t.Helper()
-	return NewScript(Script{Program: program(t, "auth-user-pass-verify", text), ViaEnv: viaEnv, TmpDir: t.TempDir()}, 4)
+	return &Script{Program: program(t, "auth-user-pass-verify", text).Within(NewSlots(4)), ViaEnv: viaEnv, TmpDir: t.TempDir()}
 }
 
 func program(t *testing.T, kind, text string) *Program {
@@ -129,23 +129,4 @@ func FuzzPending(f *testing.F) {
 			t.Errorf("%+v", p)
 		}
 	})
-}
-
-// TestAnswersTakeTurns: what clients answer runs no more programs at a time
-// than their logins do.
-func TestAnswersTakeTurns(t *testing.T) {
-	s := NewScript(Script{TmpDir: t.TempDir()}, 1)
-	s.Answer = program(t, "client-crresponse", "exit 0")
-	s.slots <- struct{}{}
-	done := make(chan error, 1)
-	go func() { done <- s.pass(t.Context(), Scratch(s.TmpDir), nil, "NDcxMQ==") }()
-	select {
-	case <-done:
-		t.Fatal("an answer did not wait for its turn")
-	case <-time.After(100 * time.Millisecond):
-	}
-	<-s.slots
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
 }

@@ -49,7 +49,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 		return err
 	}
 	if c.showTLS != nil {
-		cfg.TLS = c.showTLS(cfg.TLS, t.Addr)
+		cfg.TLS = c.showTLS(ctx, cfg.TLS, t.Addr)
 	}
 	cfg.Wrapper = p.wrapper()
 	cfg.PeerInfo = endpoint.WithHost(p.cfg, cfg.PeerInfo, t.Near().Addr())

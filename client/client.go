@@ -5,18 +5,17 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"culvert/adapter"
+	"culvert/auth"
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/endpoint/reach"
@@ -68,7 +67,7 @@ type Client struct {
 	login *login
 	// showTLS makes the TLS settings for one server (tls-verify); nil: they
 	// are those of the profile.
-	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
+	showTLS endpoint.ShowTLS
 
 	peer    atomic.Pointer[tunnel.Peer]
 	adapter atomic.Pointer[adapter.Adapter]
@@ -101,7 +100,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if cl.login, err = newLogin(c, o.Ask); err != nil {
 		return nil, err
 	}
-	if cl.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c)); err != nil {
+	if cl.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c), auth.NewSlots(endpoint.ProgramsAtOnce)); err != nil {
 		return nil, err
 	}
 	warn := func(text string) { o.Log.Warn(text) }

@@ -95,6 +95,7 @@ type Config struct {
 	ConnectFreqInitial  Rate          // first packets answered, of each source; 1,000 in 10 s
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
+	OwnMACOnly          bool          // a client has one MAC address, the first that it uses
 	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
 	VLANTagging         bool
 	VLANAccept          VLANAccept

@@ -19,6 +19,8 @@ type PerClient struct {
 	VLANPVID     int      // 0: the server's
 	MaxRoutes    int      // max-routes-per-client; 0: the server's
 	Notes        []Note   // what is to be known of the file, for its author
+	OwnMACOnly   bool     // own-mac-only; or the server's
+	OwnMACs      []string // the client's, which nobody else may use
 }
 
 // ParsePerClient parses a file of client-config-dir for a server. A fault in it

@@ -9,5 +9,6 @@ var ethernetRows = []Directive{
 	{Name: "vlan-accept", Usage: "all|tagged|untagged", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "Which frames of the adapter to admit.", set: choice(func(c *Config) *VLANAccept { return &c.VLANAccept }, word[VLANAccept]{"all", VLANAll}, word[VLANAccept]{"tagged", VLANTagged}, word[VLANAccept]{"untagged", VLANUntagged})},
 	{Name: "vlan-pvid", Usage: "id", Where: top | InCCD, Role: RoleServer, Reload: ReloadRestart, Help: "The VLAN of untagged frames: of the adapter, or of a client.", set: setVLANPVID},
 	{Name: "max-routes-per-client", Usage: "n", Where: top | InCCD, Role: RoleServer, Help: "Networks that one client may have behind it (iroute), or with tap MAC addresses.", set: setMaxRoutesPerClient},
+	{Name: "own-mac-only", Usage: "[address] ...", Where: top | InCCD, Role: RoleServer, Reload: ReloadRestart, Help: "Let a client send from its own MAC addresses only (tap): those named in its file of client-config-dir, or the first that it uses (not OpenVPN's).", set: setOwnMACOnly},
 	{Name: "stale-routes-check", Usage: "seconds [interval]", Where: top, Role: RoleServer, Reload: ReloadRestart, Help: "How long a client's MAC address is known after its last frame (tap).", set: setStaleRoutes},
 }

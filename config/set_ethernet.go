@@ -8,28 +8,34 @@ import (
 	"time"
 )
 
-// setLLAddr keeps an address as it is written in six pairs with colons.
-func setLLAddr(b *builder, d *call) error {
-	pairs := strings.FieldsFunc(strings.ToLower(d.args[0]), func(r rune) bool { return r == ':' || r == '-' })
+func setLLAddr(b *builder, d *call) (err error) {
+	b.LLAddr, err = d.station(0)
+	return err
+}
+
+// station is an adapter's address, as it is written in six pairs with colons.
+func (d *call) station(i int) (string, error) {
+	arg := d.args[i]
+	pairs := strings.FieldsFunc(strings.ToLower(arg), func(r rune) bool { return r == ':' || r == '-' })
 	const example = "an Ethernet address such as 02:00:5e:10:00:01"
 	if len(pairs) != 6 {
-		return d.expected(d.args[0], example)
+		return "", d.expected(arg, example)
 	}
 	for i, pair := range pairs {
 		n, err := strconv.ParseUint(pair, 16, 8)
 		if err != nil || len(pair) > 2 {
-			return d.expected(d.args[0], example)
+			return "", d.expected(arg, example)
 		}
 		if i == 0 && n&1 != 0 {
-			return d.fault(d.args[0], "is a group's address, which no adapter can have", "write another, such as 02:00:5e:10:00:01")
+			return "", d.fault(arg, "is a group's address, which no adapter can have", "write another, such as 02:00:5e:10:00:01")
 		}
 		pairs[i] = fmt.Sprintf("%02x", n)
 	}
-	b.LLAddr = strings.Join(pairs, ":")
-	if b.LLAddr == "00:00:00:00:00:00" {
-		return d.fault(d.args[0], "is no adapter's address", "write another, such as 02:00:5e:10:00:01")
+	address := strings.Join(pairs, ":")
+	if address == "00:00:00:00:00:00" {
+		return "", d.fault(arg, "is no adapter's address", "write another, such as 02:00:5e:10:00:01")
 	}
-	return nil
+	return address, nil
 }
 
 // setServerBridge is `server-bridge gateway netmask start end`, `nogw`, or
@@ -120,6 +126,33 @@ func setMaxRoutesPerClient(b *builder, d *call) error {
 	return nil
 }
 
+// maxOwnMACs bounds the addresses of one client's adapters.
+const maxOwnMACs = 64
+
+// setOwnMACOnly takes addresses in one client's file only, where they are known
+// to be that client's.
+func setOwnMACOnly(b *builder, d *call) error {
+	if b.perClient == nil {
+		if len(d.args) > 0 {
+			return d.fault(d.args[0], "is one client's address, and this line is for all of them", "write it into that client's file of client-config-dir, and here own-mac-only alone")
+		}
+		b.OwnMACOnly = true
+		return nil
+	}
+	if len(d.args) > maxOwnMACs {
+		return d.fault(d.args[maxOwnMACs], fmt.Sprintf("is one more than the %d addresses that a client may have here", maxOwnMACs), "leave own-mac-only out for a client that has a network behind it")
+	}
+	own := make([]string, len(d.args))
+	for i := range d.args {
+		var err error
+		if own[i], err = d.station(i); err != nil {
+			return err
+		}
+	}
+	b.perClient.OwnMACOnly, b.perClient.OwnMACs = true, own
+	return nil
+}
+
 // checkEthernet looks for directives of tap adapters where there is none.
 func (b *builder) checkEthernet() {
 	b.checkProxyLAN()
@@ -127,7 +160,7 @@ func (b *builder) checkEthernet() {
 		b.checkBridge()
 		return
 	}
-	for _, name := range []string{"server-bridge", "vlan-tagging"} {
+	for _, name := range []string{"server-bridge", "vlan-tagging", "own-mac-only"} {
 		if b.has(name) {
 			b.problem(name, "needs an Ethernet adapter", "write dev tap, on both sides")
 		}

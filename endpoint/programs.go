@@ -16,6 +16,7 @@ import (
 	"culvert/auth"
 	"culvert/config"
 	"culvert/pki"
+	"culvert/session"
 	"culvert/session/wrap"
 )
 
@@ -50,10 +51,18 @@ func withColons(hash []byte) string {
 	return strings.Join(parts, ":")
 }
 
+// ShowTLS makes TLS settings those for a peer at an address, for as long as ctx
+// lasts.
+type ShowTLS func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.Config
+
+// ProgramsAtOnce bounds the programs that run for peers at the same time.
+const ProgramsAtOnce = 128
+
 // TLSVerify is `tls-verify`: it returns the TLS settings with which a peer at
 // an address is also shown to the program, from the authority down to its own
-// certificate. Without the directive it returns nil.
-func TLSVerify(c *config.Config, env []string) (func(t *tls.Config, peer netip.AddrPort) *tls.Config, error) {
+// certificate, when one of the slots is free. Without the directive it returns
+// nil.
+func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, error) {
 	if c.TLSVerify == nil {
 		return nil, nil
 	}
@@ -61,18 +70,19 @@ func TLSVerify(c *config.Config, env []string) (func(t *tls.Config, peer netip.A
 	if err != nil {
 		return nil, err
 	}
+	program.Within(slots)
 	trust, err := NewTrust(c, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return func(t *tls.Config, peer netip.AddrPort) *tls.Config {
+	return func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.Config {
 		verify := t.VerifyConnection
 		t = t.Clone()
 		t.VerifyConnection = func(state tls.ConnectionState) error {
 			if err := verify(state); err != nil || len(state.PeerCertificates) == 0 {
 				return err
 			}
-			if err := showChain(c, program, trust.roots, state.PeerCertificates, peer); err != nil {
+			if err := showChain(ctx, c, program, trust.roots, state.PeerCertificates, peer); err != nil {
 				return &CertificateError{Text: err.Error(), Err: err}
 			}
 			return nil
@@ -81,7 +91,7 @@ func TLSVerify(c *config.Config, env []string) (func(t *tls.Config, peer netip.A
 	}, nil
 }
 
-func showChain(c *config.Config, program *auth.Program, roots, shown []*x509.Certificate, peer netip.AddrPort) error {
+func showChain(ctx context.Context, c *config.Config, program *auth.Program, roots, shown []*x509.Certificate, peer netip.AddrPort) error {
 	chain, err := pki.Verifier{Roots: roots, Weak: true}.Chain(shown, time.Now(), pki.AnyUsage) // checked before
 	if err != nil {
 		chain = shown[:1] // known by its fingerprint
@@ -94,10 +104,10 @@ func showChain(c *config.Config, program *auth.Program, roots, shown []*x509.Cer
 			env.Set(v.Name, v.Value)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.HandWindow)
+	ctx, cancel := context.WithTimeout(ctx, c.HandWindow)
 	defer cancel()
 	for depth := len(chain) - 1; depth >= 0; depth-- {
-		status, err := program.Run(ctx, env, fmt.Sprint(depth), pki.Subject(chain[depth]))
+		status, err := program.Run(ctx, session.Source(peer.Addr()), env, fmt.Sprint(depth), pki.Subject(chain[depth]))
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,6 +22,7 @@ import (
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
 
+	"culvert/auth"
 	"culvert/config"
 	"culvert/pki"
 	"culvert/session"
@@ -199,7 +201,7 @@ func TestTLSVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.config.TLSVerify = []string{script}
-	show, err := TLSVerify(w.config, []string{"custom=yes"})
+	show, err := TLSVerify(w.config, []string{"custom=yes"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +209,7 @@ func TestTLSVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings = show(settings, netip.MustParseAddrPort("192.0.2.7:5000"))
+	settings = show(t.Context(), settings, netip.MustParseAddrPort("192.0.2.7:5000"))
 	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}}), "")
 	seen := string(w.file(filepath.Join(w.dir, "seen")).Text)
 	if want := "1 CN=CA 192.0.2.7 5000 42 ada CA yes\n0 CN=ada 192.0.2.7 5000 42 ada CA yes\n"; seen != want {
@@ -215,6 +217,28 @@ func TestTLSVerify(t *testing.T) {
 	}
 	eve := w.sign(&x509.Certificate{SerialNumber: big.NewInt(43), Subject: pkix.Name{CommonName: "eve"}})
 	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{eve}}), "ended with 1")
+}
+
+// TestTLSVerifyEnds with the peer's session, while it runs.
+func TestTLSVerifyEnds(t *testing.T) {
+	w := newWorld(t)
+	script := w.write("slow", []byte("#!/bin/sh\nexec sleep 1000\n"))
+	if err := os.Chmod(script, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.config.TLSVerify, w.config.HandWindow = []string{script}, time.Hour
+	show, err := TLSVerify(w.config, nil, auth.NewSlots(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := TLS(w.config, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	settings = show(ctx, settings, netip.MustParseAddrPort("192.0.2.7:5000"))
+	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}}), "ended before it had decided")
 }
 
 func TestUnlock(t *testing.T) {

@@ -64,17 +64,18 @@ func (n *netns) fails(argv ...string) {
 }
 
 // TestProxyLANPool: a client without Ethernet is on the segment of its server,
-// with an address set aside for it.
+// with an address set aside for it that nobody there has.
 func TestProxyLANPool(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
 	peer, file := segmentServer(t, l, s, "proxy-lan lan0 pool", "ifconfig-pool 192.0.2.100 192.0.2.110")
-	if got, _ := onSegment(t, c, s, peer, file, w.b4); got != netip.MustParseAddr("192.0.2.100") {
+	peer.ip("addr", "add", "192.0.2.100/24", "dev", "lan0")
+	if got, _ := onSegment(t, c, s, peer, file, w.b4); got != netip.MustParseAddr("192.0.2.101") {
 		t.Errorf("the client has %v", got)
 	}
-	peer.output("arping", "-q", "-D", "-c", "1", "-w", "2", "-I", "lan0", "192.0.2.101") // nobody's
+	peer.output("arping", "-q", "-D", "-c", "1", "-w", "2", "-I", "lan0", "192.0.2.102") // nobody's
 }
 
 // TestProxyLANDHCP has the segment's own DHCP server lease the client's

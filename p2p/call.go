@@ -88,7 +88,7 @@ func (h *Host) begin(l link.Link, p *profile, path buf.Path, near netip.AddrPort
 		return
 	}
 	c, own := l.(*connection)
-	s := h.newSide(session.NewP2P(p.with(path.Remote, own && c.tcp, h.showTLS), time.Now()), l, p, path, near)
+	s := h.newSide(session.NewP2P(p.with(h.ctx, path.Remote, own && c.tcp, h.showTLS), time.Now()), l, p, path, near)
 	h.start(s, nil)
 	if limit := p.cfg.ConnectTimeout; limit > 0 && limit < p.cfg.HandWindow {
 		time.AfterFunc(limit, func() { h.giveUp(s, limit) })

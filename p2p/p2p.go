@@ -10,7 +10,6 @@ package p2p
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"culvert/adapter"
+	"culvert/auth"
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/endpoint/reach"
@@ -70,7 +70,8 @@ type Host struct {
 	blocks map[*config.Config]*profile // of <connection> blocks
 	// showTLS makes the TLS settings for a host at one address (tls-verify);
 	// nil: they are the same for all.
-	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
+	showTLS endpoint.ShowTLS
+	ctx     context.Context  // Run's, for as long as sessions last
 	greeter *session.Greeter // of the TLS server
 	static  *seal.Static     // with `secret`; nil with TLS
 	remotes *reach.Remotes   // but for Knows, for Run's goroutine
@@ -141,7 +142,7 @@ func (h *Host) prepareTLS() (err error) {
 	if h.main, err = newProfile(h.cfg, func(text string) { h.log.Warn(text) }); err != nil {
 		return err
 	}
-	if h.showTLS, err = endpoint.TLSVerify(h.cfg, endpoint.ProgramVariables(h.cfg)); err != nil {
+	if h.showTLS, err = endpoint.TLSVerify(h.cfg, endpoint.ProgramVariables(h.cfg), auth.NewSlots(endpoint.ProgramsAtOnce)); err != nil {
 		return err
 	}
 	if h.cfg.TLSServer {
@@ -215,6 +216,7 @@ func (h *Host) passingError(err error) { h.log.Debug("passing network error", "e
 // trying again makes no sense. Before it returns, the other host was told
 // (explicit-exit-notify) and this one is as it was.
 func (h *Host) Run(ctx context.Context) error {
+	h.ctx = ctx
 	if err := h.open(ctx); err != nil {
 		return err
 	}

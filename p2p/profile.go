@@ -1,7 +1,7 @@
 package p2p
 
 import (
-	"crypto/tls"
+	"context"
 	"net/netip"
 
 	"culvert/config"
@@ -36,10 +36,10 @@ func newStaticProfile(c *config.Config) (p *profile, keys *seal.Static, err erro
 
 // with is the settings for a session with a host at an address. showTLS is as
 // in Host.
-func (p *profile) with(remote netip.AddrPort, tcp bool, showTLS func(*tls.Config, netip.AddrPort) *tls.Config) session.Config {
+func (p *profile) with(ctx context.Context, remote netip.AddrPort, tcp bool, showTLS endpoint.ShowTLS) session.Config {
 	cfg := p.session
 	if showTLS != nil {
-		cfg.TLS = showTLS(cfg.TLS, remote)
+		cfg.TLS = showTLS(ctx, cfg.TLS, remote)
 	}
 	if p.wrapper != nil {
 		cfg.Wrapper = p.wrapper()

@@ -131,7 +131,7 @@ func (h *Host) greet(l link.Link, p *buf.Packet) {
 			c.Close() // what follows would be no better
 		}
 	case opening != nil:
-		cfg := h.main.with(p.Path.Remote, own && c.tcp, h.showTLS)
+		cfg := h.main.with(h.ctx, p.Path.Remote, own && c.tcp, h.showTLS)
 		h.start(h.newSide(session.Accept(cfg, opening, time.Now()), l, h.main, p.Path, p.Path.Remote), p.Bytes())
 	default:
 		path := p.Path
@@ -168,7 +168,7 @@ func (h *Host) answer(l link.Link, p *buf.Packet) {
 		h.road.Counters.Add(tunnel.UnknownPeer)
 		return
 	}
-	s := session.NewP2P(h.main.with(p.Path.Remote, false, h.showTLS), now)
+	s := session.NewP2P(h.main.with(h.ctx, p.Path.Remote, false, h.showTLS), now)
 	if err := s.Input(now, p.Bytes()); err != nil {
 		s.Close()
 		h.badControl(err)

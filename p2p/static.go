@@ -14,7 +14,7 @@ import (
 // sealed with the key has to tell.
 func (h *Host) beginStatic(l link.Link, p *profile, path buf.Path, near netip.AddrPort) {
 	c, own := l.(*connection)
-	cfg := p.with(path.Remote, own && c.tcp, nil)
+	cfg := p.with(h.ctx, path.Remote, own && c.tcp, nil)
 	if !path.Remote.IsValid() {
 		cfg.Timers = session.Timers{}
 	}

@@ -118,18 +118,13 @@ func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, o
 	if !ok {
 		return params, nil, full(h, "the server is full (max-clients)")
 	}
-	lease, err := s.lease(c, name)
+	lease, err := s.leaseHeld(c, name)
 	if err != nil {
 		s.table.giveBackID(id)
-		return params, nil, full(h, err.Error())
-	}
-	if s.lan != nil {
-		if err := s.lan.hold(lease); err != nil {
-			s.log.Warn("client refused", "client", c.name, "error", err)
-			s.table.giveBackID(id)
-			s.pool.release(lease)
+		if s.lan != nil && !errors.Is(err, ErrNoLease) {
 			return params, nil, full(h, "the network there has no address for this client")
 		}
+		return params, nil, full(h, err.Error())
 	}
 	c.id, c.lease = id, lease
 	params = negotiate.ServerParams(cipher, id, h.PeerInfo)
@@ -174,6 +169,7 @@ func (c *client) giveWay() {
 		c.evict()
 		return
 	}
+	c.abandon()
 	c.Do(func(now time.Time) {
 		c.Session.Dismiss(now, takenOver)
 		c.Settle(now)
@@ -185,8 +181,19 @@ func (c *client) giveWay() {
 // silent server would take, mostly.
 const takenOver = "AUTH_FAILED,TEMP[backoff 60,advance no]:another connection with this client's name took the place of this one; give each device a profile of its own"
 
+// abandon ends the programs that run for a client, for one of which its control
+// goroutine may wait.
+func (c *client) abandon() {
+	if c.end != nil {
+		c.end()
+	}
+}
+
 // evict ends a client's session without a word to it.
-func (c *client) evict() { c.Do(func(time.Time) { c.Session.Close() }) }
+func (c *client) evict() {
+	c.abandon()
+	c.Do(func(time.Time) { c.Session.Close() })
+}
 
 // tunIPv6 is what clients before OpenVPN 2.4 need for IPv6 (Changes.rst of 2.4);
 // later ones know no such option or warn that they ignore it.
@@ -219,15 +226,24 @@ func (s *Server) established(c *client, e session.Established) {
 		"ipv4", c.lease.IPv4, "ipv6", c.lease.IPv6, "agent", c.agent)
 }
 
-// closed forgets a client.
-func (s *Server) closed(c *client, err error) {
-	c.login.end()
+// forget gives back all that a client had.
+func (s *Server) forget(c *client) {
+	if c.shun.Load() {
+		s.pool.shun(c.lease, shunned)
+	}
 	s.pool.release(c.lease)
 	s.table.remove(c)
 	if s.lan != nil {
 		s.lan.leave(c)
 	}
 	s.leave(c)
+}
+
+// closed forgets a client.
+func (s *Server) closed(c *client, err error) {
+	c.abandon()
+	c.login.end()
+	s.forget(c)
 	c.Stop()
 	if st, ok := c.Link().(*stream); ok {
 		st.Close()

@@ -42,6 +42,7 @@ func (s *Server) newRole() tunnel.Role {
 		ClientToClient: s.cfg.ClientToClient,
 		Age:            s.cfg.StaleRoutes,
 		Moved:          s.stationMoved,
+		Contested:      s.stationContested,
 		Spoofed:        s.stationSpoofed,
 	})
 	return frames{role{s}}
@@ -59,7 +60,18 @@ func (s *Server) join(c *client) {
 	if c.own.MaxRoutes != 0 {
 		stations = c.own.MaxRoutes
 	}
-	c.port.Store(s.segment.Join(c.Peer, uint16(vlan), stations))
+	c.port.Store(s.segment.Join(c.Peer, uint16(vlan), stations, s.ownMACs(c)))
+}
+
+// ownMACs are the addresses that are a client's to use (own-mac-only).
+func (s *Server) ownMACs(c *client) segment.Own {
+	own := segment.Own{Only: s.cfg.OwnMACOnly || c.own.OwnMACOnly}
+	for _, text := range c.own.OwnMACs {
+		if mac, err := frame.ParseMAC(text); err == nil { // config has seen to that
+			own.MACs = append(own.MACs, mac)
+		}
+	}
+	return own
 }
 
 // leave takes a client off the segment.
@@ -83,9 +95,17 @@ func (s *Server) stationMoved(vlan uint16, mac frame.MAC, before, port *segment.
 	})
 }
 
+func (s *Server) stationContested(vlan uint16, mac frame.MAC, port, taker *segment.Port) {
+	s.contests.Do(func() {
+		s.log.Warn("a client had taken the MAC address of a station elsewhere, which shows it again and has it back: "+
+			"two stations have one address, or one poses as the other; `own-mac-only` keeps clients to their own",
+			"address", stationName(vlan, mac), "station of", holder(port), "taken by", holder(taker))
+	})
+}
+
 func (s *Server) stationSpoofed(p *segment.Port, mac frame.MAC) {
 	if c := p.Peer.Owner.(*client); !c.warnedSource.Swap(true) {
-		s.log.Warn("frames from a MAC address that is another's are dropped: it is the server's adapter's own or at work behind another client; "+
+		s.log.Warn("frames from a MAC address that is another's are dropped: it is the server's adapter's own, at work behind another client, or not this client's to use (own-mac-only); "+
 			"either two have the same address, or the client sends back what it receives, as two bridges between the same networks do",
 			"client", c.name, "address", mac)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"culvert/auth"
 	"culvert/endpoint"
+	"culvert/session"
 )
 
 // requireKey ends a client whose tls-crypt-v2 key is refused. It is not told.
@@ -15,7 +16,7 @@ func (s *Server) requireKey(c *client, metadata []byte) {
 		return
 	}
 	c.Do(func(now time.Time) {
-		if err := s.checkKey(metadata, now); err != nil {
+		if err := s.checkKey(c, metadata, now); err != nil {
 			s.log.Warn("client refused before TLS", "address", c.Path().Remote, "reason", err)
 			c.Session.Close()
 		}
@@ -24,7 +25,7 @@ func (s *Server) requireKey(c *client, metadata []byte) {
 
 // checkKey judges the metadata of a client's tls-crypt-v2 key, before TLS. It
 // may take its time: it runs on the control goroutine of that client alone.
-func (s *Server) checkKey(metadata []byte, now time.Time) error {
+func (s *Server) checkKey(c *client, metadata []byte, now time.Time) error {
 	if days := s.cfg.TLSCryptV2MaxAge; days > 0 {
 		if err := endpoint.CheckKeyAge(metadata, time.Duration(days)*24*time.Hour, now); err != nil {
 			return err
@@ -44,9 +45,9 @@ func (s *Server) checkKey(metadata []byte, now time.Time) error {
 	if err := scratch.Write("metadata", string(metadata[1:])); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(s.logins.ctx, s.cfg.HandWindow)
+	ctx, cancel := context.WithTimeout(c.ctx, s.cfg.HandWindow)
 	defer cancel()
-	status, err := s.logins.keyCheck.Run(ctx, []string{fmt.Sprintf("metadata_type=%d", metadata[0]), "metadata_file=" + scratch.Path("metadata")})
+	status, err := s.logins.keyCheck.Run(ctx, session.Source(c.Path().Remote.Addr()), []string{fmt.Sprintf("metadata_type=%d", metadata[0]), "metadata_file=" + scratch.Path("metadata")})
 	if err == nil && status != 0 {
 		err = fmt.Errorf("tls-crypt-v2-verify refused the client's key: %s ended with %d", s.cfg.TLSCryptV2Verify[0], status)
 	}

@@ -26,6 +26,7 @@ type logins struct {
 	optional bool         // ask it even about clients without a password
 
 	keyCheck *auth.Program // tls-crypt-v2-verify
+	slots    *auth.Slots   // of all programs that run for clients
 
 	// ctx ends every check, and running has those that are not over.
 	ctx     context.Context
@@ -33,17 +34,16 @@ type logins struct {
 	running *sync.WaitGroup
 }
 
-// scriptsAtOnce bounds the programs that check passwords at the same time.
-const scriptsAtOnce = 128
-
 func newLogins(c *config.Config) (l logins, err error) {
 	l.running = new(sync.WaitGroup)
 	l.ctx, l.end = context.WithCancel(context.Background())
+	l.slots = auth.NewSlots(endpoint.ProgramsAtOnce)
 	env := endpoint.ProgramVariables(c)
 	if c.TLSCryptV2Verify != nil {
 		if l.keyCheck, err = auth.NewProgram("tls-crypt-v2-verify", c.TLSCryptV2Verify, nil); err != nil {
 			return l, err
 		}
+		l.keyCheck.Within(l.slots)
 	}
 	if c.AuthUserPassVerify == nil {
 		return l, nil
@@ -52,12 +52,14 @@ func newLogins(c *config.Config) (l logins, err error) {
 	if script.Program, err = auth.NewProgram("auth-user-pass-verify", c.AuthUserPassVerify, env); err != nil {
 		return l, err
 	}
+	script.Program.Within(l.slots)
 	if c.ClientCRResponse != nil {
 		if script.Answer, err = auth.NewProgram("client-crresponse", c.ClientCRResponse, env); err != nil {
 			return l, err
 		}
+		script.Answer.Within(l.slots)
 	}
-	l.checker, l.optional = auth.NewScript(script, scriptsAtOnce), c.AuthUserPassOptional
+	l.checker, l.optional = &script, c.AuthUserPassOptional
 	if policy := c.AuthGenToken; policy != nil {
 		key := auth.NewTokenKey()
 		if f := c.AuthGenTokenSecret; f != nil {
@@ -109,12 +111,12 @@ func (s *Server) check(c *client, now time.Time, h *session.Hello, done func(now
 // ask hands the question to the checker, on a goroutine of its own.
 func (s *Server) ask(c *client, h *session.Hello, state auth.TokenState, done func(time.Time, auth.Verdict)) {
 	c.login.stop()
-	ctx, cancel := context.WithCancel(s.logins.ctx)
+	ctx, cancel := context.WithCancel(c.ctx)
 	c.login.cancel, c.login.answers = cancel, make(chan string, 4)
 	c.login.serial++
 	serial := c.login.serial
 	request := &auth.Request{
-		Username: h.Username, Password: h.Password, Answers: c.login.answers,
+		Username: h.Username, Password: h.Password, Source: session.Source(c.Path().Remote.Addr()), Answers: c.login.answers,
 		Methods: strings.Split(h.PeerInfo["IV_SSO"], ","),
 		Env:     s.clientEnv(c, h, state),
 	}

@@ -13,6 +13,7 @@ import (
 	"culvert/adapter"
 	"culvert/config"
 	"culvert/hostnet"
+	"culvert/nic/frame"
 	"culvert/nic/lan"
 )
 
@@ -23,13 +24,21 @@ type proxyLAN struct {
 	place   lan.Interface
 	dhcp    bool // the segment's DHCP server gives the addresses
 	log     *slog.Logger
-	segment *lan.Segment // nil until the server runs
+	segment onSegment // nil until the server runs
 	// changed asks for the host's routes to follow.
 	changed chan struct{}
 
 	mu       sync.Mutex
-	held     map[netip.Addr]int  // clients that have an address; two while one takes the other's place
+	held     map[netip.Addr]*held
 	stations map[string]*station // by client's name
+}
+
+// onSegment is what of lan.Segment is of use here.
+type onSegment interface {
+	Claim(ctx context.Context, a netip.Addr, lost func()) (release func(), err error)
+	Lease(ctx context.Context, mac frame.MAC, host string) (*lan.Lease, error)
+	StationMAC(name string) frame.MAC
+	Close() error
 }
 
 // station is a client as the segment's DHCP server knows it. It outlives the
@@ -57,7 +66,7 @@ func newProxyLAN(c *config.ProxyLAN, log *slog.Logger) (*proxyLAN, error) {
 		return nil, fmt.Errorf("proxy-lan: %s has no IPv4 address, so that its segment's network is not known: give it one first", c.Interface)
 	}
 	return &proxyLAN{place: place, dhcp: c.DHCP, log: log, changed: make(chan struct{}, 1),
-		held: make(map[netip.Addr]int), stations: make(map[string]*station)}, nil
+		held: make(map[netip.Addr]*held), stations: make(map[string]*station)}, nil
 }
 
 // layout is the segment's network, in which the server's addresses are those of
@@ -76,6 +85,11 @@ func (l *proxyLAN) layout(pool *config.Pool) (*layout, error) {
 	lay.pool = addrRange{start: pool.Start, count: addrMinus(pool.End, pool.Start) + 1, stride: 1}
 	if _, ours := lay.pool.index(lay.server); ours {
 		return nil, fmt.Errorf("ifconfig-pool: %v is this host's own on %s: leave it out of the range", lay.server, l.place.Name)
+	}
+	for _, a := range []netip.Addr{pool.Start, pool.End} {
+		if lan.IsReserved(lay.network, a) {
+			return nil, fmt.Errorf("ifconfig-pool: %v is the first or the last of %v, which no host can have: leave it out of the range", a, lay.network)
+		}
 	}
 	return lay, nil
 }
@@ -171,23 +185,14 @@ func (l *proxyLAN) lost(st *station) {
 	if l.stations[st.name] == st {
 		delete(l.stations, st.name)
 	}
-	for c := range st.users {
-		c.Do(func(now time.Time) { c.Session.Dismiss(now, "RESTART") })
-	}
+	connectAnew(st.users)
 }
 
-// hold has this host answer for a client's addresses.
-func (l *proxyLAN) hold(lease *Lease) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, a := range lease.addrs() {
-		if err := l.segment.Claim(a); err != nil {
-			return err
-		}
-		l.held[a]++
+// connectAnew has clients come back for another address.
+func connectAnew(clients map[*client]bool) {
+	for c := range clients {
+		c.Do(func(now time.Time) { c.Session.Dismiss(now, "RESTART") })
 	}
-	l.follow()
-	return nil
 }
 
 // leave ends what there was for a client that held its lease, or got none.
@@ -195,12 +200,7 @@ func (l *proxyLAN) leave(c *client) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.lease != nil {
-		for _, a := range c.lease.addrs() {
-			if l.held[a]--; l.held[a] <= 0 {
-				delete(l.held, a)
-				l.segment.Release(a)
-			}
-		}
+		l.drop(c, c.lease.addrs())
 		l.follow()
 	}
 	st := c.station

@@ -17,7 +17,7 @@ func testLAN(v4, v6 string) *proxyLAN {
 	if v6 != "" {
 		place.IPv6 = netip.MustParsePrefix(v6)
 	}
-	return &proxyLAN{place: place, segment: &lan.Segment{Interface: place}, log: slog.New(slog.DiscardHandler)}
+	return &proxyLAN{place: place, held: make(map[netip.Addr]*held), changed: make(chan struct{}, 1), segment: &lan.Segment{Interface: place}, log: slog.New(slog.DiscardHandler)}
 }
 
 // TestLANLayout: clients are in the segment's network, in which this host has
@@ -47,6 +47,8 @@ func TestLANPoolElsewhere(t *testing.T) {
 	for mend, pool := range map[string][2]string{
 		"is not within 192.0.2.0/24": {"192.0.2.200", "192.0.3.5"},
 		"leave it out of the range":  {"192.0.2.1", "192.0.2.9"},
+		"192.0.2.0 is the first or":  {"192.0.2.0", "192.0.2.1"},
+		"192.0.2.255 is the first":   {"192.0.2.250", "192.0.2.255"},
 	} {
 		_, err := testLAN("192.0.2.2/24", "").layout(&config.Pool{Start: addr(pool[0]), End: addr(pool[1])})
 		if err == nil || !strings.Contains(err.Error(), mend) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"time"
@@ -216,8 +217,9 @@ func (r role) refusedGreeting(now time.Time, p *buf.Packet, err error) {
 // open starts a session for a client and hands it its first packet.
 func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 	cfg := r.session
+	ctx, end := context.WithCancel(r.logins.ctx)
 	if r.showTLS != nil {
-		cfg.TLS = r.showTLS(cfg.TLS, p.Path.Remote)
+		cfg.TLS = r.showTLS(ctx, cfg.TLS, p.Path.Remote)
 	}
 	cfg.Fragment = endpoint.Fragment(r.cfg, p.Path.Remote.Addr().Is6())
 	st, overTCP := l.(*stream)
@@ -226,12 +228,13 @@ func (r role) open(l link.Link, p *buf.Packet, opening *session.Opening) {
 	}
 	now := time.Now()
 	s := session.Accept(cfg, opening, now)
-	c := &client{number: r.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
+	c := &client{number: r.numbers.Add(1) - 1, since: now, own: new(config.PerClient), ctx: ctx, end: end}
 	c.Peer = tunnel.NewPeer(s, l, p.Path, r.onEvent)
 	c.Owner, c.Observer = c, &r.road.Observer
 	if overTCP && !r.admitStream(st, c) || !r.enter(c) {
 		r.road.Counters.Add(tunnel.UnknownPeer)
 		s.Close()
+		end()
 		if overTCP {
 			st.Close()
 		}

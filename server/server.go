@@ -5,7 +5,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -21,6 +20,7 @@ import (
 	"culvert/hostnet"
 	"culvert/link"
 	"culvert/nic"
+	"culvert/nic/hub"
 	"culvert/server/segment"
 	"culvert/session"
 	"culvert/session/wrap"
@@ -63,10 +63,12 @@ type Server struct {
 	logins  logins
 	// showTLS makes the TLS settings for one peer (tls-verify); nil: all
 	// have the same.
-	showTLS func(*tls.Config, netip.AddrPort) *tls.Config
+	showTLS endpoint.ShowTLS
 	road    tunnel.Road
 	segment *segment.Segment // nil: not Ethernet
 	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
+	// contests does so of addresses that two ports show.
+	contests rate.Sometimes
 
 	strangers tunnel.Strangers
 	displaced tunnel.Tally  // clients that made room for others
@@ -116,14 +118,14 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if s.logins, err = newLogins(c); err != nil {
 		return nil, err
 	}
-	if s.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c)); err != nil {
+	if s.showTLS, err = endpoint.TLSVerify(c, endpoint.ProgramVariables(c), s.logins.slots); err != nil {
 		return nil, err
 	}
 	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
+	s.moves.Interval, s.contests.Interval = time.Second, hub.ContestInterval
 	s.greeter, s.share = session.NewGreeter(s.armour, session.Rate(c.ConnectFreqInitial)), newShare(c.PortShare, o.Log)
-	s.moves.Interval = time.Second
 	if f := c.ConnectFreq; f.N > 0 {
 		s.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
 	}
@@ -278,13 +280,13 @@ func (s *Server) routes(ctx context.Context) (routes []hostnet.Route) {
 }
 
 func (s *Server) close() {
+	s.logins.end() // before all, since a program may keep a client from ending
 	for _, c := range s.table.all() {
 		c.Stop()
 	}
 	s.strangers.Stop()
 	s.displaced.Stop()
 	s.refused.Stop()
-	s.logins.end()
 	s.logins.running.Wait()
 	s.savePool()
 	if s.poolFile.file != nil {

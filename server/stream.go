@@ -26,6 +26,7 @@ func (s *Server) serveStream(ctx context.Context, c *stream) {
 	}
 	err := s.road.Inbound(c)
 	if cl := c.client.Load(); cl != nil {
+		cl.abandon()
 		cl.Do(func(time.Time) { cl.Session.LinkClosed(err) })
 		return
 	}

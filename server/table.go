@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -28,8 +29,12 @@ type client struct {
 	certName  string
 	presented presented
 	login     login
-	lease     *Lease // nil until it is let in; id is its own as long
-	agent     string // the client's version and platform
+	// ctx ends with the session, or when that is to end: what runs for it must
+	// not keep its control goroutine from doing so.
+	ctx   context.Context
+	end   context.CancelFunc
+	lease *Lease // nil until it is let in; id is its own as long
+	agent string // the client's version and platform
 	// staysAway: it understands to come back after a while.
 	staysAway bool
 
@@ -45,6 +50,7 @@ type client struct {
 	own          *config.PerClient // of client-config-dir; set before the lease
 	port         atomic.Pointer[segment.Port]
 	warnedSource atomic.Bool
+	shun         atomic.Bool  // its address is another station's, too (proxy-lan)
 	moveLogged   atomic.Int64 // when one of its moves was, Unix time in nanoseconds
 
 	// The table's lock guards these.

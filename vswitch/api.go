@@ -31,6 +31,7 @@ type PortStatus struct {
 	State     string            `json:"state"` // up, down or blocked
 	Reason    string            `json:"reason,omitempty"`
 	MAC       string            `json:"mac,omitempty"`
+	OwnMAC    bool              `json:"own_mac_only,omitempty"`
 	VLAN      uint16            `json:"vlan,omitempty"`
 	MTU       int               `json:"mtu"`
 	Netns     string            `json:"netns,omitempty"`
@@ -49,7 +50,7 @@ func (s *Switch) Status() Status {
 	for _, p := range s.hub.Ports() {
 		state, reason := p.State()
 		line := PortStatus{
-			Name: p.Name(), Type: string(s.kind), Uplink: p.Uplink(), State: state.String(), Reason: reason, VLAN: p.VLAN(), MTU: p.MTU(),
+			Name: p.Name(), Type: string(s.kind), Uplink: p.Uplink(), State: state.String(), Reason: reason, VLAN: p.VLAN(), MTU: p.MTU(), OwnMAC: p.OwnMAC(),
 			InFrames: p.InFrames.Load(), InBytes: p.InBytes.Load(), OutFrames: p.OutFrames.Load(), OutBytes: p.OutBytes.Load(), Drops: drops(p),
 		}
 		if mac := p.MAC(); mac != (frame.MAC{}) {

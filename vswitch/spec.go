@@ -20,7 +20,7 @@ const (
 )
 
 // Spec is an adapter as users write it: NAME[,mac=M][,vlan=N][,mtu=N]
-// [,netns=NS][,flood=N][,type=tap|null][,down].
+// [,netns=NS][,flood=N][,type=tap|null][,ownmac][,down].
 type Spec struct {
 	Name  string
 	Type  Type
@@ -29,7 +29,9 @@ type Spec struct {
 	MTU   int    // 0: the uplink's
 	Netns string // a name, as of `ip netns`, or a path; "" for the hub's own
 	Flood int    // frames a second to all others; 0: the hub's
-	Down  bool
+	// OwnMAC has the adapter send from its own address only.
+	OwnMAC bool
+	Down   bool
 }
 
 // keys are what may stand behind the name, each with how it is read.
@@ -66,12 +68,21 @@ var keys = []struct {
 		}
 		return nil
 	}},
-	{"down", func(s *Spec, v string) error {
-		if s.Down = true; v != "" {
-			return errors.New("takes no value")
-		}
-		return nil
+	{"ownmac", func(s *Spec, v string) error {
+		s.OwnMAC = true
+		return valueless(v)
 	}},
+	{"down", func(s *Spec, v string) error {
+		s.Down = true
+		return valueless(v)
+	}},
+}
+
+func valueless(s string) error {
+	if s != "" {
+		return errors.New("takes no value")
+	}
+	return nil
 }
 
 func number(s string, least, most int) (int, error) {
@@ -136,6 +147,9 @@ func (s Spec) String() string {
 	add(s.Netns != "", "netns", s.Netns)
 	add(s.Flood != 0, "flood", s.Flood)
 	add(s.Type != TAP, "type", s.Type)
+	if s.OwnMAC {
+		b = append(b, "ownmac")
+	}
 	if s.Down {
 		b = append(b, "down")
 	}

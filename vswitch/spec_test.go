@@ -10,8 +10,8 @@ import (
 func TestSpec(t *testing.T) {
 	for text, want := range map[string]Spec{
 		"tap0": {Name: "tap0", Type: TAP},
-		"a,mac=02:00:00:00:00:01,vlan=4094,mtu=9000,netns=/proc/1/ns/net,flood=5,type=null,down": {
-			Name: "a", Type: Null, MAC: frame.MAC{2, 5: 1}, VLAN: 4094, MTU: 9000, Netns: "/proc/1/ns/net", Flood: 5, Down: true},
+		"a,mac=02:00:00:00:00:01,vlan=4094,mtu=9000,netns=/proc/1/ns/net,flood=5,type=null,ownmac,down": {
+			Name: "a", Type: Null, MAC: frame.MAC{2, 5: 1}, VLAN: 4094, MTU: 9000, Netns: "/proc/1/ns/net", Flood: 5, OwnMAC: true, Down: true},
 	} {
 		if got, err := ParseSpec(text); err != nil || got != want || got.String() != text {
 			t.Errorf("%s: %+v (%s), %v", text, got, got, err)
@@ -26,7 +26,7 @@ func TestSpecFaults(t *testing.T) {
 		"a-name-of-16-byte":       "1 to 15 bytes",
 		"a/b":                     "expected a device's name",
 		"a,":                      `unknown setting ""`,
-		"a,colour=red":            "expected mac, vlan, mtu, netns, flood, type, down",
+		"a,colour=red":            "expected mac, vlan, mtu, netns, flood, type, ownmac, down",
 		"a,mac=1":                 "no Ethernet address",
 		"a,mac=ff:ff:ff:ff:ff:ff": "whose first byte is even",
 		"a,vlan=0":                "expected a number from 1 to 4094",
@@ -34,6 +34,7 @@ func TestSpecFaults(t *testing.T) {
 		"a,netns=":                "a value is missing",
 		"a,type=tun":              "expected tap or null",
 		"a,down=1":                "takes no value",
+		"a,ownmac=1":              "takes no value",
 	} {
 		if _, err := ParseSpec(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, expected %q", text, err, want)
@@ -42,7 +43,7 @@ func TestSpecFaults(t *testing.T) {
 }
 
 func FuzzSpec(f *testing.F) {
-	f.Add("a,mac=02:00:00:00:00:01,vlan=4094,mtu=9000,netns=blue,flood=5,type=null,down")
+	f.Add("a,mac=02:00:00:00:00:01,vlan=4094,mtu=9000,netns=blue,flood=5,type=null,ownmac,down")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := ParseSpec(text)
 		if err != nil {

@@ -177,7 +177,7 @@ func (s *Switch) Add(spec Spec) error {
 	if err != nil {
 		return err
 	}
-	port, err := s.hub.Add(n, hub.PortOptions{Name: spec.Name, MAC: spec.MAC, VLAN: spec.VLAN, MTU: spec.MTU, Flood: spec.Flood})
+	port, err := s.hub.Add(n, hub.PortOptions{Name: spec.Name, MAC: spec.MAC, OwnMAC: spec.OwnMAC, VLAN: spec.VLAN, MTU: spec.MTU, Flood: spec.Flood})
 	if err != nil {
 		return errors.Join(err, n.Close())
 	}

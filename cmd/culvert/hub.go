@@ -17,6 +17,8 @@ const nicHelp = `An adapter is NAME[,setting...], with these settings:
   netns=NS     the network namespace it is made in: a name of ip netns, or a path
   flood=N      how many frames a second it may send to all others
   type=T       tap, a device (default), or null, which swallows
+  ownmac       frames from its own address only: it cannot take another
+               station's, nor have stations behind it
   down         not taking part until culvert hub set NAME up`
 
 func hubCommand() *cobra.Command {

@@ -16,6 +16,7 @@ const (
 	NoVLAN         // a VLAN that no adapter is in
 	Reserved       // for the next bridge only (802.1Q, table 8-1)
 	Spoofed        // another adapter's address as its source
+	NotOwn         // a source that is not the adapter's, at a port that may have no other
 	InUse          // a source that is at work behind another port: a loop, or a theft
 	Storm          // flooded more than a port may
 	Local          // for a station behind the port it came by
@@ -30,7 +31,7 @@ const (
 
 var dropNames = [drops]string{
 	Kept: "kept", Runt: "runt", Malformed: "malformed", Stacked: "VLAN stack", Tagged: "tagged", NoVLAN: "no adapter in this VLAN",
-	Reserved: "reserved destination", Spoofed: "spoofed source", InUse: "source in use at another port", Storm: "storm",
+	Reserved: "reserved destination", Spoofed: "spoofed source", NotOwn: "source not the adapter's own", InUse: "source in use at another port", Storm: "storm",
 	Local: "stays behind its port", Looped: "own loop probe", Oversize: "oversize", Blocked: "port blocked", Down: "port down", Unsent: "not sent",
 }
 

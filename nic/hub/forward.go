@@ -130,14 +130,44 @@ func isReserved(m frame.MAC) bool {
 
 // learn takes note of where the source is, unless it is known to be elsewhere.
 func (h *Hub) learn(in *Port, f *ingress) Drop {
-	outcome, before := h.table.Learn(f.now, f.vlan, f.src, in)
-	if outcome != Held {
-		return Kept
+	if in.own && f.src != in.mac {
+		return NotOwn
 	}
-	if before.mac == f.src {
+	outcome, before := h.table.Learn(f.now, f.vlan, f.src, in)
+	switch {
+	case outcome == Returned, outcome == Held && h.isFromOutside(in, f) && h.table.Take(f.now, f.vlan, f.src, in):
+		h.contested(in, before, f)
+		return Kept
+	case outcome != Held:
+		return Kept
+	case before.mac == f.src:
 		return Spoofed
 	}
 	return InUse
+}
+
+// isFromOutside reports whether a frame cannot be one that the hub sent out by
+// the uplink and the LAN sends back: it is for a station behind another port,
+// to which the hub would have given it. Its source is behind the uplink, then,
+// whoever else shows that address.
+func (h *Hub) isFromOutside(in *Port, f *ingress) bool {
+	if !in.uplink || f.dst.IsGroup() {
+		return false
+	}
+	to, ok := h.table.Lookup(f.now, f.vlan, f.dst)
+	return ok && to != in
+}
+
+// ContestInterval lies between the lines that a log has of contests.
+const ContestInterval = 10 * time.Second
+
+// contested says that a port has an address back which another had taken.
+func (h *Hub) contested(owner, taker *Port, f *ingress) {
+	h.contests.Do(func() {
+		h.log.Warn("a port had taken the MAC address of a station behind another, which shows it again and has it back: "+
+			"two stations have one address, or one poses as the other; an adapter with `ownmac` can only use its own",
+			"address", f.src, "VLAN", f.vlan, "port", owner.name, "taken by", taker.name)
+	})
 }
 
 // forward puts a frame in the outbox for the port that its destination is

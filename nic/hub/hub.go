@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/time/rate"
+
 	"culvert/nic"
 )
 
@@ -37,6 +39,8 @@ type Hub struct {
 	table   *Table[*Port]
 	members atomic.Pointer[members] // read-copy-update
 	loops   *loops
+
+	contests rate.Sometimes // lets the log have one at a time
 
 	changing sync.Mutex // of members
 	ports    int        // made so far
@@ -66,7 +70,8 @@ func Start(o Options) *Hub {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Hub{log: o.Log, flood: o.Flood}
-	h.table = NewTable(Limits[*Port]{PortLimit: (*Port).stations})
+	h.table = NewTable(Limits[*Port]{PortLimit: (*Port).stations, Rank: (*Port).rank})
+	h.contests.Interval = ContestInterval
 	h.members.Store(new(members))
 	h.loops = newLoops(h)
 	h.running.Go(h.loops.watch)

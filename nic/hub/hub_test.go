@@ -251,6 +251,7 @@ func TestAddRefuses(t *testing.T) {
 			"uplink is taken already by uplink":        {Uplink: true},
 			"expected 1 to 4094":                       {VLAN: 4095},
 			"expected 1 or more":                       {Flood: -1},
+			"but has none: give it one":                {OwnMAC: true},
 			"leave VLAN 3 out":                         {Uplink: true, VLAN: 3},
 			"first byte is even":                       {MAC: frame.Broadcast},
 			"an MTU of 67: expected 68 to":             {MTU: 67},

@@ -20,6 +20,9 @@ type PortOptions struct {
 	// MAC is the adapter's address, which no other port may use as a source.
 	// Zero is for an adapter that has none of its own.
 	MAC frame.MAC
+	// OwnMAC says that the adapter may send from MAC only, so that it can take
+	// no other station's address, nor have stations behind it.
+	OwnMAC bool
 	// VLAN is the one the adapter is in, without knowing: frames are untagged
 	// at the adapter and tagged at the uplink. 0 is the LAN without a tag.
 	VLAN uint16
@@ -42,6 +45,7 @@ type Port struct {
 	name   string
 	nic    nic.NIC
 	mac    frame.MAC
+	own    bool // may send from mac only
 	vlan   uint16
 	mtu    int
 	uplink bool
@@ -97,13 +101,15 @@ func newPort(n nic.NIC, o PortOptions, flood int) (*Port, error) {
 		return nil, fmt.Errorf("%s: the uplink carries every VLAN and is in none: leave VLAN %d out", o.Name, o.VLAN)
 	case o.MAC.IsGroup():
 		return nil, fmt.Errorf("%s: %s is the address of a group: choose one whose first byte is even, such as 02:00:00:00:00:01", o.Name, o.MAC)
+	case o.OwnMAC && !o.MAC.IsStation():
+		return nil, fmt.Errorf("%s may send from its own address only, but has none: give it one", o.Name)
 	case o.Flood < 0:
 		return nil, fmt.Errorf("%s: %d frames a second to all others: expected 1 or more, or 0 for the usual", o.Name, o.Flood)
 	case o.MTU < minMTU || o.MTU > maxMTU:
 		return nil, fmt.Errorf("%s: an MTU of %d: expected %d to %d", o.Name, o.MTU, minMTU, maxMTU)
 	}
 	return &Port{
-		name: o.Name, nic: n, mac: o.MAC, vlan: o.VLAN, mtu: o.MTU, uplink: o.Uplink,
+		name: o.Name, nic: n, mac: o.MAC, own: o.OwnMAC, vlan: o.VLAN, mtu: o.MTU, uplink: o.Uplink,
 		storm: NewStorm(o.Flood), done: make(chan struct{}),
 	}, nil
 }
@@ -113,6 +119,9 @@ func (p *Port) Name() string { return p.name }
 
 // MAC is the adapter's address, zero if it has none.
 func (p *Port) MAC() frame.MAC { return p.mac }
+
+// OwnMAC reports whether the adapter may send from its own address only.
+func (p *Port) OwnMAC() bool { return p.own }
 
 // VLAN is the one the adapter is in, 0 for none.
 func (p *Port) VLAN() uint16 { return p.vlan }
@@ -196,6 +205,14 @@ func (p *Port) carries(vlan uint16) bool { return p.uplink || p.vlan == vlan }
 func (p *Port) stations() int {
 	if p.uplink {
 		return uplinkStations
+	}
+	return 0
+}
+
+// rank has the uplink before adapters, where both show an address.
+func (p *Port) rank() int {
+	if p.uplink {
+		return 1
 	}
 	return 0
 }

@@ -24,8 +24,12 @@ type Limits[P comparable] struct {
 	Age time.Duration
 	// Hold is how long a port must have been silent with an address before
 	// another port can have it. It keeps an address that is in use from being
-	// taken, and cuts a frame that comes back by a loop.
+	// taken, and cuts a frame that comes back by a loop. The port that had the
+	// address before, within its age, need not wait: it gets it back.
 	Hold time.Duration
+	// Rank, where given, orders ports: one of a lower rank gets nothing back
+	// from one of a higher, but has to wait for Hold as anybody.
+	Rank func(port P) int
 }
 
 // The defaults. The age is that of IEEE 802.1Q, table 8-6; 256 addresses behind
@@ -46,17 +50,22 @@ type Outcome int
 
 // Outcomes.
 const (
-	Known Outcome = iota // behind this port already
-	New                  // seen for the first time
-	Moved                // was behind another port
-	Held                 // another port's, and in use there or pinned: drop the frame
-	Full                 // no room, since every port has one address only
+	Known    Outcome = iota // behind this port already
+	New                     // seen for the first time
+	Moved                   // was behind another port, which had been silent with it
+	Returned                // was taken by another port, and is given back to the earlier one
+	Held                    // another port's, and in use there or pinned: drop the frame
+	Full                    // no room, since every port has one address only
 )
 
 // Table is a forwarding database: which port a station of a VLAN is behind. It
 // is bounded: a port that shows more addresses than it may, or that one more
 // would be too many for, loses its own oldest. Only a port that has none takes
 // room from another, the one with the most. No port loses its last to that.
+//
+// An address that another port takes is still remembered of the earlier one,
+// for as long as it would have been without that: a frame by the earlier port,
+// or the end of what the other one has, gives it back.
 //
 // Any number of goroutines may use it. Lookup, and Learn of an address that
 // stays where it is, take no lock.
@@ -69,20 +78,16 @@ type Table[P comparable] struct {
 	swept time.Time
 }
 
-// holding is what is behind one port.
-type holding[P comparable] struct {
-	learned list.List // of *entry[P], the oldest in front
-	pinned  []*entry[P]
-}
-
-// entry is one address behind one port. One that moves is replaced.
+// entry is one address behind one port. One that moves gets another, and the
+// first may wait there to be given back.
 type entry[P comparable] struct {
 	key  uint64
 	port P
 	seen atomic.Int64 // Unix time of its last frame, nanoseconds
 
-	place  *list.Element // among what its port learned; nil if pinned
-	placed int64         // what seen was when it was put there
+	earlier *entry[P]     // the port that it was taken from; nil: none. Under mu
+	place   *list.Element // among what its port learned; nil if pinned
+	placed  int64         // what seen was when it was put there
 }
 
 // NewTable makes an empty table.
@@ -127,8 +132,8 @@ func (t *Table[P]) expired(e *entry[P], now time.Time) bool {
 	return e.place != nil && now.UnixNano()-e.seen.Load() > int64(t.limits.Age)
 }
 
-// Learn takes note that a frame of a station came by a port. When it Moved, or
-// is Held, before is the port the table had.
+// Learn takes note that a frame of a station came by a port. When it Moved, was
+// Returned, or is Held, before is the port the table had.
 func (t *Table[P]) Learn(now time.Time, vlan uint16, mac frame.MAC, port P) (o Outcome, before P) {
 	key := keyOf(vlan, mac)
 	e, ok := t.byAddr.Load(key)
@@ -147,12 +152,27 @@ func (t *Table[P]) Pin(vlan uint16, mac frame.MAC, port P) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := &entry[P]{key: keyOf(vlan, mac), port: port}
-	if old, ok := t.byAddr.Load(e.key); ok {
+	for old, ok := t.byAddr.Load(e.key); ok; old, ok = t.byAddr.Load(e.key) {
 		t.drop(old)
 	}
 	h := t.holding(port)
 	h.pinned = append(h.pinned, e)
 	t.byAddr.Store(e.key, e)
+}
+
+// Take gives a port an address that another port has, in use or not, and reports
+// whether it did: not one that is pinned. The caller knows better than Learn.
+func (t *Table[P]) Take(now time.Time, vlan uint16, mac frame.MAC, port P) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e, ok := t.byAddr.Load(keyOf(vlan, mac))
+	if !ok || e.place == nil || e.port == port {
+		return false
+	}
+	if !t.giveBack(now, e, port) {
+		t.move(now, e, port)
+	}
+	return true
 }
 
 // Forget takes out everything behind a port.
@@ -163,10 +183,9 @@ func (t *Table[P]) Forget(port P) {
 	if h == nil {
 		return
 	}
-	for e := range h.all {
-		t.byAddr.Delete(e.key)
+	for _, e := range slices.Collect(h.all) {
+		t.drop(e)
 	}
-	delete(t.ports, port)
 }
 
 // Each gives every address that has not aged, in no order, with the time of its
@@ -189,14 +208,18 @@ func (t *Table[P]) change(now time.Time, key uint64, port P) (Outcome, P) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e, ok := t.byAddr.Load(key)
+	if ok && e.earlier != nil && t.expired(e.earlier, now) {
+		t.drop(e.earlier)
+	}
 	switch {
 	case ok && e.port == port: // in the meantime
 		return Known, port
+	case ok && t.giveBack(now, e, port):
+		return Returned, e.port
 	case ok && (e.place == nil || now.UnixNano()-e.seen.Load() < int64(t.limits.Hold)):
 		return Held, e.port
 	case ok:
-		t.drop(e)
-		t.add(now, key, port)
+		t.move(now, e, port)
 		return Moved, e.port
 	case !t.makeRoom(now, port):
 		return Full, port
@@ -205,8 +228,43 @@ func (t *Table[P]) change(now time.Time, key uint64, port P) (Outcome, P) {
 	return New, port
 }
 
-// add enters an address. The caller holds mu.
-func (t *Table[P]) add(now time.Time, key uint64, port P) {
+// giveBack ends what another port has of an address that a port had earlier, and
+// reports whether it did. The caller holds mu.
+func (t *Table[P]) giveBack(now time.Time, e *entry[P], port P) bool {
+	if e.earlier == nil || e.earlier.port != port {
+		return false
+	}
+	e.earlier.seen.Store(now.UnixNano())
+	t.drop(e)
+	return true
+}
+
+// move puts an address behind another port. Of those that had it, the first is
+// kept to have it back, unless that port is of a lower rank than the new one.
+// The caller holds mu.
+func (t *Table[P]) move(now time.Time, e *entry[P], port P) {
+	first := e
+	if e.earlier != nil {
+		first, e.earlier = e.earlier, nil
+		t.unlist(e)
+	}
+	moved := t.add(now, e.key, port)
+	if t.rank(first.port) < t.rank(port) || t.expired(first, now) {
+		t.unlist(first)
+	} else {
+		moved.earlier = first
+	}
+}
+
+func (t *Table[P]) rank(port P) int {
+	if t.limits.Rank == nil {
+		return 0
+	}
+	return t.limits.Rank(port)
+}
+
+// add enters an address, in place of what there is of it. The caller holds mu.
+func (t *Table[P]) add(now time.Time, key uint64, port P) *entry[P] {
 	if t.count(port) >= t.portLimit(port) {
 		t.drop(t.ports[port].oldest())
 	}
@@ -214,6 +272,7 @@ func (t *Table[P]) add(now time.Time, key uint64, port P) {
 	e.seen.Store(e.placed)
 	e.place = t.holding(port).learned.PushBack(e)
 	t.byAddr.Store(key, e)
+	return e
 }
 
 // makeRoom sees to it that one more address fits in all. The caller holds mu.
@@ -221,58 +280,17 @@ func (t *Table[P]) makeRoom(now time.Time, port P) bool {
 	if t.byAddr.Size() >= t.limits.Total {
 		t.sweep(now)
 	}
-	if t.byAddr.Size() < t.limits.Total {
-		return true
+	for t.byAddr.Size() >= t.limits.Total { // again where an address went back
+		loser := t.ports[port]
+		if t.count(port) == 0 {
+			loser = t.fullest()
+		}
+		if loser == nil {
+			return false
+		}
+		t.drop(loser.oldest())
 	}
-	loser := t.ports[port]
-	if t.count(port) == 0 {
-		loser = t.fullest()
-	}
-	if loser == nil {
-		return false
-	}
-	t.drop(loser.oldest())
 	return true
-}
-
-// holding is what is behind a port, made if there is nothing yet. The caller
-// holds mu.
-func (t *Table[P]) holding(port P) *holding[P] {
-	h := t.ports[port]
-	if h == nil {
-		h = new(holding[P])
-		t.ports[port] = h
-	}
-	return h
-}
-
-// count is how many addresses a port has shown. The caller holds mu.
-func (t *Table[P]) count(port P) int {
-	if h := t.ports[port]; h != nil {
-		return h.learned.Len()
-	}
-	return 0
-}
-
-func (t *Table[P]) portLimit(port P) int {
-	if t.limits.PortLimit != nil {
-		if n := t.limits.PortLimit(port); n > 0 {
-			return n
-		}
-	}
-	return t.limits.PerPort
-}
-
-// fullest is what is behind the port with the most addresses, nil if none has
-// more than one. The caller holds mu.
-func (t *Table[P]) fullest() (most *holding[P]) {
-	n := 1
-	for _, h := range t.ports {
-		if h.learned.Len() > n {
-			most, n = h, h.learned.Len()
-		}
-	}
-	return most
 }
 
 // sweep takes out what has aged, but not each time it is asked. The caller
@@ -283,15 +301,31 @@ func (t *Table[P]) sweep(now time.Time) {
 	}
 	t.swept = now
 	for _, e := range t.byAddr.All() {
+		if e.earlier != nil && t.expired(e.earlier, now) {
+			t.drop(e.earlier)
+		}
 		if t.expired(e, now) {
 			t.drop(e)
 		}
 	}
 }
 
-// drop takes an address out. The caller holds mu.
+// drop takes an address of a port's out, and gives it back to the port it was
+// taken from, if there is one. The caller holds mu.
 func (t *Table[P]) drop(e *entry[P]) {
-	t.byAddr.Delete(e.key)
+	switch current, _ := t.byAddr.Load(e.key); {
+	case current != e:
+		current.earlier = nil // that was e
+	case e.earlier != nil:
+		t.byAddr.Store(e.key, e.earlier)
+	default:
+		t.byAddr.Delete(e.key)
+	}
+	t.unlist(e)
+}
+
+// unlist takes an address out of what its port has. The caller holds mu.
+func (t *Table[P]) unlist(e *entry[P]) {
 	h := t.ports[e.port]
 	if e.place != nil {
 		h.learned.Remove(e.place)
@@ -300,35 +334,5 @@ func (t *Table[P]) drop(e *entry[P]) {
 	}
 	if h.learned.Len() == 0 && len(h.pinned) == 0 {
 		delete(t.ports, e.port)
-	}
-}
-
-// oldest is the learned address that has been silent longest, of at least one.
-// The list has them by when they were last looked at; those seen since then go
-// to the back.
-func (h *holding[P]) oldest() *entry[P] {
-	for range h.learned.Len() {
-		e := h.learned.Front().Value.(*entry[P])
-		seen := e.seen.Load()
-		if seen == e.placed {
-			return e
-		}
-		e.placed = seen
-		h.learned.MoveToBack(e.place)
-	}
-	return h.learned.Front().Value.(*entry[P])
-}
-
-// all is every address behind the port.
-func (h *holding[P]) all(yield func(*entry[P]) bool) {
-	for at := h.learned.Front(); at != nil; at = at.Next() {
-		if !yield(at.Value.(*entry[P])) {
-			return
-		}
-	}
-	for _, e := range h.pinned {
-		if !yield(e) {
-			return
-		}
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/netip"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -35,7 +34,7 @@ type Offered struct {
 // claimed and kept up until Release, or until the server takes it away.
 type Lease struct {
 	Offered
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	ended  chan struct{}
 	lost   bool // set before ended is closed
 }
@@ -49,7 +48,7 @@ func (l *Lease) Wait() (lost bool) {
 
 // Release gives the address back.
 func (l *Lease) Release() {
-	l.cancel()
+	l.cancel(nil)
 	<-l.ended
 }
 
@@ -94,23 +93,20 @@ func (s *Segment) Lease(ctx context.Context, mac frame.MAC, host string) (*Lease
 		l.id[i] = byte(rand.Uint32())
 	}
 	s.enter(l, true)
-	got, err := l.acquire(ctx)
+	keeping, cancel := context.WithCancelCause(context.Background())
+	got, release, err := l.acquire(ctx, func() { cancel(ErrTaken) })
 	if err != nil {
+		cancel(nil)
 		s.enter(l, false)
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
-	keeping, cancel := context.WithCancel(context.Background())
 	lease := &Lease{Offered: offered(got), cancel: cancel, ended: make(chan struct{})}
-	if err := s.Claim(lease.Address.Addr()); err != nil {
-		cancel()
-		s.enter(l, false)
-		return nil, err
-	}
 	go func() {
 		defer close(lease.ended)
 		lease.lost = l.keep(keeping, got)
-		s.Release(lease.Address.Addr())
+		release()
 		s.enter(l, false)
+		cancel(nil)
 	}()
 	return lease, nil
 }
@@ -154,40 +150,49 @@ const (
 	lastWait  = 64 * time.Second
 )
 
-// acquire is INIT to BOUND. What the server refuses at the last moment is asked
-// for anew.
-func (l *lessee) acquire(ctx context.Context) (*dhcpv4.DHCPv4, error) {
+// acquire is INIT to BOUND, with the address claimed. What comes to nothing at
+// the last moment is asked for anew, after a while.
+func (l *lessee) acquire(ctx context.Context, lost func()) (got *dhcpv4.DHCPv4, release func(), err error) {
 	for {
+		if refused := l.cooled(ctx, l.mac); refused != nil {
+			return nil, nil, refused
+		}
 		offer, err := l.ask(ctx, l.discover(), frame.Broadcast, dhcpv4.MessageTypeOffer)
 		if err != nil {
-			return nil, err
+			if !errors.Is(err, ErrNoServer) {
+				l.useless(err)
+			}
+			return nil, nil, err
 		}
 		got, err := l.ask(ctx, l.request(offer), frame.Broadcast, dhcpv4.MessageTypeAck, dhcpv4.MessageTypeNak)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if got.MessageType() == dhcpv4.MessageTypeAck && usable(got.DHCPv4) {
-			l.server = got
-			return got.DHCPv4, nil
+		if release, err = l.accept(ctx, got, lost); err == nil {
+			l.accepted(l.mac)
+			return got.DHCPv4, release, nil
 		}
+		l.useless(err)
 	}
 }
 
-// usable tells whether an acknowledgement has what a lease needs.
-func usable(m *dhcpv4.DHCPv4) bool {
-	return offered(m).Address.IsValid() && m.ServerIdentifier() != nil && m.IPAddressLeaseTime(0) > 0
-}
-
 // ask sends a message, again and again, until an answer of one of the kinds
-// comes, or ctx ends.
-func (l *lessee) ask(ctx context.Context, m *dhcpv4.DHCPv4, to frame.MAC, kinds ...dhcpv4.MessageType) (answer, error) {
+// comes, or ctx ends. What is wrong with answers on the way is then the error.
+func (l *lessee) ask(ctx context.Context, m *dhcpv4.DHCPv4, to frame.MAC, kinds ...dhcpv4.MessageType) (a answer, err error) {
+	wrong := ErrNoServer
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		if err := l.send(m, to); err != nil {
 			return answer{}, err
 		}
 		a, err := l.await(ctx, wait, kinds)
-		if err == nil || ctx.Err() != nil {
-			return a, err
+		if err == nil {
+			return a, nil
+		}
+		if !errors.Is(err, ErrNoServer) {
+			wrong = err
+		}
+		if ctx.Err() != nil {
+			return answer{}, wrong
 		}
 	}
 }
@@ -195,18 +200,23 @@ func (l *lessee) ask(ctx context.Context, m *dhcpv4.DHCPv4, to frame.MAC, kinds 
 func (l *lessee) await(ctx context.Context, wait time.Duration, kinds []dhcpv4.MessageType) (answer, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	wrong := ErrNoServer
 	for {
 		select {
 		case a := <-l.answers:
-			for _, k := range kinds {
-				if a.MessageType() == k {
-					return a, nil
-				}
+			if !slices.Contains(kinds, a.MessageType()) {
+				continue
+			}
+			if a.MessageType() != dhcpv4.MessageTypeOffer {
+				return a, nil
+			}
+			if wrong = l.fitting(a.DHCPv4); wrong == nil {
+				return a, nil
 			}
 		case <-timer.C:
-			return answer{}, ErrNoServer
+			return answer{}, wrong
 		case <-ctx.Done():
-			return answer{}, ErrNoServer
+			return answer{}, wrong
 		}
 	}
 }
@@ -254,17 +264,21 @@ func (l *lessee) renewal(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
 	return m
 }
 
-// keep renews a lease until ctx ends, and then gives it back; or until it is
-// lost, which it returns.
+// keep renews a lease until ctx ends, and then gives it back, or declines it if
+// another station uses the address; or until it is lost, as it then is, too.
 func (l *lessee) keep(ctx context.Context, got *dhcpv4.DHCPv4) (lost bool) {
 	for {
 		term := got.IPAddressLeaseTime(0)
-		if !sleep(ctx, term/2) {
-			l.giveBack()
-			return false
+		slept := sleep(ctx, term/2)
+		var renewed answer
+		var err error
+		if slept {
+			renewed, err = l.renew(ctx, term)
 		}
-		renewed, err := l.renew(ctx, term)
 		switch {
+		case errors.Is(context.Cause(ctx), ErrTaken):
+			l.decline(l.server)
+			return true
 		case ctx.Err() != nil:
 			l.giveBack()
 			return false
@@ -273,6 +287,10 @@ func (l *lessee) keep(ctx context.Context, got *dhcpv4.DHCPv4) (lost bool) {
 			return true
 		case renewed.MessageType() == dhcpv4.MessageTypeNak || !renewed.YourIPAddr.Equal(l.server.YourIPAddr):
 			l.log.Warn("the segment's DHCP server took a client's address away", "address", l.server.YourIPAddr, "interface", l.Name)
+			return true
+		case renewed.IPAddressLeaseTime(0) < minLease:
+			l.log.Warn("the segment's DHCP server renewed a client's lease for less than can be kept up", "address", l.server.YourIPAddr,
+				"interface", l.Name, "lease", renewed.IPAddressLeaseTime(0), "least", minLease)
 			return true
 		}
 		l.server, got = renewed, renewed.DHCPv4
@@ -303,6 +321,18 @@ func (l *lessee) giveBack() {
 	}
 }
 
+// decline tells a server that another station has the address it gave (RFC 2131
+// sections 3.1 and 4.4.4).
+func (l *lessee) decline(given answer) {
+	m := l.request(given)
+	m.UpdateOption(dhcpv4.OptMessageType(dhcpv4.MessageTypeDecline))
+	m.Options.Del(dhcpv4.OptionHostName)
+	m.Options.Del(dhcpv4.OptionParameterRequestList)
+	if err := l.send(m, frame.Broadcast); err != nil && !closed(err) {
+		l.log.Debug("a lease was not declined", "interface", l.Name, "error", err)
+	}
+}
+
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -312,42 +342,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// offered is what an acknowledgement says.
-func offered(m *dhcpv4.DHCPv4) Offered {
-	o := Offered{Domain: m.DomainName()}
-	if ones, bits := m.SubnetMask().Size(); bits == 32 {
-		if a := address(m.YourIPAddr); a.IsValid() && !a.IsUnspecified() {
-			o.Address = netip.PrefixFrom(a, ones)
-		}
-	}
-	for _, r := range m.Router() {
-		if o.Router = address(r); o.Router.IsValid() {
-			break
-		}
-	}
-	for _, d := range m.DNS() {
-		if a := address(d); a.IsValid() {
-			o.DNS = append(o.DNS, a)
-		}
-	}
-	return o
-}
-
-func address(ip net.IP) netip.Addr {
-	a, _ := netip.AddrFromSlice(ip.To4())
-	return a
-}
-
-// hostName is what of a name may be a host's (RFC 1123 section 2.1), with
-// hyphens in place of the rest.
-func hostName(name string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < 128 && (r == '-' || '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z') {
-			return r
-		}
-		return '-'
-	}, name)
-	return strings.Trim(clean[:min(len(clean), 63)], "-")
 }

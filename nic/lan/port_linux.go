@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 
 	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
@@ -84,6 +85,16 @@ func (s *socket) Send(b []byte) error {
 }
 
 func (s *socket) Close() error { return s.conn.Close() }
+
+func (s *socket) Own() (own []netip.Addr, err error) {
+	addrs, err := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, p.Addr())
+		}
+	}
+	return own, err
+}
 
 func (s *socket) Listen(group frame.MAC, on bool) error {
 	option := unix.PACKET_DROP_MEMBERSHIP

@@ -1,6 +1,10 @@
 package tuntap
 
-import "culvert/nic/frame"
+import (
+	"sync"
+
+	"culvert/nic/frame"
+)
 
 // ahead is what has been read from a device and waits to be split.
 //
@@ -11,7 +15,7 @@ import "culvert/nic/frame"
 // for which there is no room are dropped, from which their senders learn.
 // Single packets of up to 2 KiB never are.
 type ahead struct {
-	store []byte // made when first needed
+	store *store // nil while nothing is to be read
 	ends  []int  // in store, of each packet with its virtio-net header
 	next  int    // the packet to take next
 	read  int    // packets, dropped ones included
@@ -31,10 +35,16 @@ const (
 	singlesPast, singleRoom = 64, 2 << 10
 )
 
+// store has room for what is read ahead.
+type store [aheadBytes + superRoom + singlesPast*singleRoom]byte
+
+// stores are those of all devices: one that is idle holds none.
+var stores = sync.Pool{New: func() any { return new(store) }}
+
 // room is where to read the next packet; none if there is no room left.
 func (a *ahead) room() []byte {
 	if a.store == nil {
-		a.store = make([]byte, aheadBytes+superRoom+singlesPast*singleRoom)
+		a.store = stores.Get().(*store)
 	}
 	end := a.end()
 	switch {
@@ -83,6 +93,14 @@ func (a *ahead) take() []byte {
 	}
 	a.next++
 	return a.store[begin:a.ends[a.next-1]]
+}
+
+// rest gives the store back, if there is nothing in it.
+func (a *ahead) rest() {
+	if a.store != nil && len(a.ends) == 0 {
+		stores.Put(a.store)
+		a.store = nil
+	}
 }
 
 // end is where the last packet ends.

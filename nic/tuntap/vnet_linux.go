@@ -71,6 +71,7 @@ func (d *Device) readSuper(fd uintptr) bool {
 		case read > 0:
 		case err == unix.EAGAIN:
 			if d.empty() {
+				d.vnet.ahead.rest()
 				return t.done > 0
 			}
 		default:

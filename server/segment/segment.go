@@ -30,8 +30,11 @@ type Options struct {
 	Age time.Duration
 	// Moved is told of an address that is at another port than before.
 	Moved func(vlan uint16, mac frame.MAC, before, port *Port)
+	// Contested is told of an address that is back at a port, from which
+	// another had taken it.
+	Contested func(vlan uint16, mac frame.MAC, port, taker *Port)
 	// Spoofed is told of a frame that was dropped since its source is the
-	// adapter's, or at work behind another port.
+	// adapter's, at work behind another port, or not the client's to use.
 	Spoofed func(port *Port, mac frame.MAC)
 }
 
@@ -51,6 +54,7 @@ type Port struct {
 	Peer     *tunnel.Peer // nil of the adapter
 	vlan     uint16       // 0 without tagging
 	stations int          // addresses it may show
+	own      owned
 	storm    *rate.Limiter
 	left     atomic.Bool
 }
@@ -61,22 +65,34 @@ const adapterStations = hub.DefaultTotal / 2
 // New makes a segment without clients.
 func New(o Options) *Segment {
 	s := &Segment{Options: o, adapter: &Port{stations: adapterStations, storm: hub.NewStorm(0)}}
-	s.table = hub.NewTable(hub.Limits[*Port]{PortLimit: func(p *Port) int { return p.stations }, Age: o.Age})
+	s.table = hub.NewTable(hub.Limits[*Port]{PortLimit: func(p *Port) int { return p.stations }, Rank: (*Port).rank, Age: o.Age})
 	s.clients.Store(new([]*Port))
 	return s
+}
+
+// rank has the adapter before clients, where both show an address.
+func (p *Port) rank() int {
+	if p.Peer == nil {
+		return 1
+	}
+	return 0
 }
 
 // SetMAC says what the adapter's own address is, which no client can have.
 func (s *Segment) SetMAC(m frame.MAC) { s.own.Store(&m) }
 
-// Join makes a client a port of a VLAN, which may show so many addresses.
-func (s *Segment) Join(peer *tunnel.Peer, vlan uint16, stations int) *Port {
+// Join makes a client a port of a VLAN, which may show so many addresses. Those
+// that it owns nobody else can have.
+func (s *Segment) Join(peer *tunnel.Peer, vlan uint16, stations int, own Own) *Port {
 	if !s.VLANs.Tagging {
 		vlan = 0
 	}
-	p := &Port{Peer: peer, vlan: vlan, stations: stations, storm: hub.NewStorm(0)}
+	p := &Port{Peer: peer, vlan: vlan, stations: stations, own: owned{Own: own}, storm: hub.NewStorm(0)}
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	for _, mac := range own.MACs {
+		s.table.Pin(vlan, mac, p)
+	}
 	s.replace(append(slices.Clone(*s.clients.Load()), p))
 	return p
 }
@@ -116,10 +132,13 @@ func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers
 	// A client's frame may come back by a bridge that sends clients' frames to
 	// one another. It is still the client's.
 	source := s.adapter
-	if o, holder := s.table.Learn(now, vlan, h.Src, s.adapter); o == hub.Held {
-		source = holder
-	} else if o == hub.Moved {
+	switch o, holder := s.table.Learn(now, vlan, h.Src, s.adapter); {
+	case o == hub.Moved:
 		s.Moved(vlan, h.Src, holder, s.adapter)
+	case o == hub.Returned, o == hub.Held && s.isFromOutside(now, vlan, h.Dst) && s.table.Take(now, vlan, h.Src, s.adapter):
+		s.Contested(vlan, h.Src, s.adapter, holder)
+	case o == hub.Held:
+		source = holder
 	}
 	if !h.Dst.IsGroup() {
 		if port, known := s.table.Lookup(now, vlan, h.Dst); known {
@@ -131,6 +150,17 @@ func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers
 		return tunnel.UnknownMAC
 	}
 	return drop
+}
+
+// isFromOutside reports whether a frame of the adapter's for dst cannot be a
+// client's that a bridge sends back: it is for a client, to which the segment
+// would have given it.
+func (s *Segment) isFromOutside(now time.Time, vlan uint16, dst frame.MAC) bool {
+	if !s.ClientToClient || dst.IsGroup() {
+		return false
+	}
+	to, known := s.table.Lookup(now, vlan, dst)
+	return known && to != s.adapter
 }
 
 // FromClient names who gets a frame of a client's.
@@ -176,7 +206,7 @@ func (s *Segment) isOwn(m frame.MAC) bool {
 // learn takes note of a client's address; false says that it is not the
 // client's to use.
 func (s *Segment) learn(now time.Time, from *Port, mac frame.MAC) bool {
-	if s.isOwn(mac) {
+	if s.isOwn(mac) || !from.own.allows(mac) {
 		s.Spoofed(from, mac)
 		return false
 	}
@@ -187,7 +217,10 @@ func (s *Segment) learn(now time.Time, from *Port, mac frame.MAC) bool {
 		return false
 	case hub.Moved:
 		s.Moved(from.vlan, mac, before, from)
+	case hub.Returned:
+		s.Contested(from.vlan, mac, from, before)
 	}
+	from.own.uses(mac)
 	if o != hub.Known && from.left.Load() {
 		s.table.Forget(from) // it left while the frame was on its way
 	}

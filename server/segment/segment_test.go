@@ -28,6 +28,7 @@ type bench struct {
 	ports          []*Port
 	now            time.Time
 	moved, spoofed []string
+	contested      []string
 	out            *buf.Packet // the last frame, as the road left it
 }
 
@@ -40,10 +41,13 @@ func newBench(t *testing.T, o Options, vlans ...uint16) *bench {
 	o.Spoofed = func(port *Port, mac frame.MAC) {
 		b.spoofed = append(b.spoofed, fmt.Sprintf("%v by %s", mac, b.name(port)))
 	}
+	o.Contested = func(vlan uint16, mac frame.MAC, port, taker *Port) {
+		b.contested = append(b.contested, fmt.Sprintf("%v@%d %s, not %s", mac, vlan, b.name(port), b.name(taker)))
+	}
 	b.Segment = New(o)
 	b.SetMAC(adapter)
 	for _, vlan := range vlans {
-		b.ports = append(b.ports, b.Join(new(tunnel.Peer), vlan, 10))
+		b.ports = append(b.ports, b.Join(new(tunnel.Peer), vlan, 10, Own{}))
 	}
 	return b
 }

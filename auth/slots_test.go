@@ -1,0 +1,165 @@
+//go:build unix
+
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func source(n byte) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, 100, n}), 32)
+}
+
+// TestSlotsAreBounded: no more run at a time than there are slots, and no more
+// for a source than a quarter.
+func TestSlotsAreBounded(t *testing.T) {
+	for sources, want := range map[int]int32{1: 4, 3: 12, 10: 16} {
+		synctest.Test(t, func(t *testing.T) {
+			s := NewSlots(16)
+			var now, most atomic.Int32
+			for i := range 890 {
+				go func() {
+					release, err := s.Acquire(t.Context(), source(byte(i%sources)))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					most.Store(max(most.Load(), now.Add(1)))
+					time.Sleep(time.Second)
+					now.Add(-1)
+					release()
+				}()
+			}
+			time.Sleep(time.Hour)
+			if most.Load() != want || now.Load() != 0 || s.free != 16 || len(s.running)+len(s.waiting) > 0 {
+				t.Errorf("%d sources: %d ran at a time, want %d; left %+v", sources, most.Load(), want, s)
+			}
+		})
+	}
+}
+
+// TestSlotsAreFair: who comes last waits neither for the flood of one nor for
+// those of four that have all slots between them.
+func TestSlotsAreFair(t *testing.T) {
+	for floods, longest := range map[int]time.Duration{1: 0, 4: time.Second, 8: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			s := NewSlots(16)
+			for i := range 900 {
+				go func() {
+					release, _ := s.Acquire(t.Context(), source(byte(i%floods)))
+					time.Sleep(time.Second)
+					release()
+				}()
+			}
+			synctest.Wait()
+			began := time.Now()
+			release, err := s.Acquire(t.Context(), source(200))
+			if err != nil || time.Since(began) > longest {
+				t.Errorf("%d floods: %v, after %v", floods, err, time.Since(began))
+			}
+			release()
+			time.Sleep(time.Hour)
+		})
+	}
+}
+
+// TestWaitEnds with its context, and leaves nothing taken.
+func TestWaitEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSlots(1)
+		release, err := s.Acquire(t.Context(), source(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := s.Acquire(ctx, source(2)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if _, err := s.Acquire(ctx, source(2)); err == nil {
+			t.Error("begun after the end")
+		}
+		release()
+		if s.free != 1 || len(s.waiting)+len(s.running) > 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// child is the process that a program noted in a file.
+func child(t *testing.T, file string) int {
+	t.Helper()
+	for range 1000 {
+		if text, err := os.ReadFile(file); err == nil && strings.HasSuffix(string(text), "\n") {
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the program did not begin")
+	return 0
+}
+
+// ends fails unless a process goes away.
+func ends(t *testing.T, pid int) {
+	t.Helper()
+	for range 1000 {
+		if err := syscall.Kill(pid, 0); err != nil || isZombie(pid) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("process %d is there still", pid)
+}
+
+// isZombie reports whether a process has ended, though nobody has asked how.
+func isZombie(pid int) bool {
+	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(state, "Z")
+}
+
+// TestGroupEnds: with a program ends all that it has started.
+func TestGroupEnds(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "child")
+	p := program(t, "tls-verify", "sleep 1000 & echo $! > "+file+"; wait")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { _, err := p.Run(ctx, source(1), nil); done <- err }()
+	pid := child(t, file)
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	ends(t, pid)
+}
+
+// TestDeferredEnds: what was left to decide later ends with the client.
+func TestDeferredEnds(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "child")
+	s := script(t, false, "sleep 1000 & echo $! > "+file+"; exit 2")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan Verdict, 1)
+	go func() { done <- s.Check(ctx, new(Request), noPending(t)) }()
+	pid := child(t, file)
+	time.Sleep(3 * pollInterval / 2)
+	cancel()
+	if v := <-done; v.OK || v.Err == nil {
+		t.Errorf("%+v", v)
+	}
+	ends(t, pid)
+}
