@@ -32,6 +32,7 @@ func (r *Road) outbound(adapter nic.NIC, queue int) error {
 	batch := buf.NewBatch(first, r.PacketSize)
 	out := sender{counters: &r.Counters, size: r.PacketSize, queue: queue}
 	var to Receivers
+	var others turns
 	for {
 		n, err := adapter.ReadBatch(batch)
 		if err != nil && !r.passing(err) {
@@ -53,6 +54,7 @@ func (r *Road) outbound(adapter nic.NIC, queue int) error {
 		}
 		out.end()
 		out.watch.leave(batch[:n])
+		others.give(now)
 	}
 }
 
