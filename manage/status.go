@@ -22,6 +22,8 @@ type Status struct {
 	Since   time.Time         `json:"since"`
 	Peers   []Peer            `json:"peers"`
 	Drops   map[string]uint64 `json:"drops"` // packets, by reason
+	// Marked is packets that were told of congestion where others are dropped.
+	Marked uint64 `json:"marked,omitempty"`
 }
 
 // Peer is one that is connected. Bytes are those of the data channel, from and
@@ -53,6 +55,9 @@ func (s *Status) Append(b []byte, now time.Time) []byte {
 			b = fmt.Appendf(b, "  peer-id %d", *p.PeerID)
 		}
 		b = append(b, '\n')
+	}
+	if s.Marked > 0 {
+		b = fmt.Appendf(b, "marked for congestion (ECN): %d packets\n", s.Marked)
 	}
 	if len(s.Drops) == 0 {
 		return append(b, "dropped: nothing\n"...)
