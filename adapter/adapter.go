@@ -43,13 +43,21 @@ type Adapter struct {
 	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
 }
 
-// Overflow is how many super-packets a device's queue had no room for; a nil
-// adapter has none.
+// Overflow is how many packets waited too long in a device's queue, or found it
+// full; a nil adapter has none.
 func (a *Adapter) Overflow() uint64 {
 	if a == nil || a.device == nil {
 		return 0
 	}
 	return a.device.Stats().Overflow
+}
+
+// Marked is how many waited too long and were marked instead of dropped (ECN).
+func (a *Adapter) Marked() uint64 {
+	if a == nil || a.device == nil {
+		return 0
+	}
+	return a.device.Stats().Marked
 }
 
 // Applied is a state this host was brought to: *hostnet.Applied, or another

@@ -89,8 +89,9 @@ func (r *run) joins(p *buf.Packet) bool {
 
 const (
 	// maxInbox is how many messages a read takes at most, and inboxSize what
-	// each may hold: all that the kernel joins.
-	maxInbox  = 16
+	// each may hold: all that the kernel joins. Where it joins none, only each
+	// one's first page is ever touched, and takes memory.
+	maxInbox  = 64
 	inboxSize = 1 << 16
 	// inboxStride keeps the buffers' fronts out of each other's cache lines.
 	inboxStride = inboxSize + 5*64

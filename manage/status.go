@@ -25,6 +25,8 @@ type Status struct {
 	// Lists are the files of revocation lists that a server reads again when
 	// they change.
 	Lists []string `json:"revocation_lists,omitempty"`
+	// Marked is packets that were told of congestion where others are dropped.
+	Marked uint64 `json:"marked,omitempty"`
 }
 
 // Peer is one that is connected, or is connecting. Bytes are those of the data
@@ -94,6 +96,9 @@ func (s *Status) Append(b []byte, now time.Time) []byte {
 	b = append(b, '\n')
 	for _, p := range s.Peers {
 		b = p.append(b, now)
+	}
+	if s.Marked > 0 {
+		b = fmt.Appendf(b, "marked for congestion (ECN): %d packets\n", s.Marked)
 	}
 	if len(s.Drops) == 0 {
 		return append(b, "dropped: nothing\n"...)

@@ -102,6 +102,7 @@ func handler(c *config.Config, s tunnel, adapter string) http.Handler {
 		if n := s.Adapter().Overflow(); n > 0 {
 			status.Drops[tuntap.QueueFull] = n
 		}
+		status.Marked = s.Adapter().Marked()
 		json.NewEncoder(w).Encode(status)
 	})
 	mux.Handle("GET "+trace.Path, trace.Handler(eyes, adapter, link))

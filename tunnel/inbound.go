@@ -42,6 +42,7 @@ func (r *Road) inboundQueue(l, socket link.Link, queue int) error {
 	in := make([]*buf.Packet, 0, len(batch))
 	out := sender{road: r, size: size, queue: queue}
 	var to Receivers
+	var others turns
 	for {
 		n, err := socket.ReadBatch(batch)
 		if err != nil && !r.passing(err) {
@@ -61,6 +62,7 @@ func (r *Road) inboundQueue(l, socket link.Link, queue int) error {
 		out.end()
 		r.deliver(in, queue, out.watch)
 		out.watch.leave(batch[:n])
+		others.give(now)
 		if n == len(batch) && n < most {
 			batch = buf.NewBatch(min(2*n, most), size)
 		}

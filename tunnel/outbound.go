@@ -33,6 +33,7 @@ func (r *Road) outbound(adapter nic.NIC, queue int) error {
 	batch := buf.NewBatch(first, r.PacketSize)
 	out := sender{road: r, size: r.PacketSize, queue: queue}
 	var to Receivers
+	var others turns
 	for {
 		n, err := adapter.ReadBatch(batch)
 		if err != nil && !r.passing(err) {
@@ -54,6 +55,7 @@ func (r *Road) outbound(adapter nic.NIC, queue int) error {
 		}
 		out.end()
 		out.watch.leave(batch[:n])
+		others.give(now)
 	}
 }
 

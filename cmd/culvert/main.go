@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -18,6 +19,7 @@ import (
 )
 
 func main() {
+	twoProcessors()
 	me, err := service.WhoAmI()
 	ctx := context.Background()
 	if !me.Worker() { // a worker leaves signals to its keeper
@@ -35,6 +37,14 @@ func main() {
 			os.Exit(1)
 		}
 		os.Exit(130)
+	}
+}
+
+// twoProcessors lets the runtime ask its poller while it carries packets, where
+// the machine has one processor (tunnel/turns.go).
+func twoProcessors() {
+	if runtime.GOMAXPROCS(0) == 1 && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2)
 	}
 }
 

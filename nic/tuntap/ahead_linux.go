@@ -1,112 +1,104 @@
 package tuntap
 
 import (
-	"sync"
+	"sync/atomic"
+	"time"
 
+	"culvert/nic"
 	"culvert/nic/frame"
 )
 
 // ahead is what has been read from a device and waits to be split.
 //
 // The kernel's queue of a device counts packets, 500 of them, be they single or
-// super-packets of 64 KiB. That is room for 32 MB, which a fast sender fills as
-// far as its window goes, and everybody else's packets wait behind it. So the
-// queue is emptied before anything from it is carried on, and super-packets
-// for which there is no room are dropped, from which their senders learn.
-// Single packets of up to 2 KiB never are.
+// super-packets of 64 KiB: room for 32 MB, in which all wait behind the fastest
+// sender. So it is emptied before each batch, and what was in it waits here, in
+// a queue for each flow. Flows take turns, and one whose packets wait too long,
+// for too long, learns of it by a packet lost or marked (FQ-CoDel, RFC 8290).
 type ahead struct {
-	store *store // nil while nothing is to be read
-	ends  []int  // in store, of each packet with its virtio-net header
-	next  int    // the packet to take next
-	read  int    // packets, dropped ones included
+	kind   nic.Kind
+	store  chunks
+	flows  flowQueues
+	taken  *chunk // of the packet taken last
+	lost   atomic.Uint64
+	marked atomic.Uint64
 }
 
 const (
-	// aheadBytes is about what a queue of 500 single packets holds. A ping
-	// beside a stream takes a third of the time it does without a limit, for a
-	// tenth of the stream's rate at most.
-	aheadBytes = 1 << 20
-	// aheadPackets bounds what single packets wait for each other, and what is
-	// dropped at a time: the senders may be faster than that.
+	// maxWaiting bounds how many packets wait. More stay in the device's
+	// queue, where it costs least to drop them: a flood of single packets had
+	// a fifth of its rate less with 1024.
+	maxWaiting = 256
+	// aheadPackets bounds how many packets are read before a batch: the
+	// senders may be faster.
 	aheadPackets = 256
 	// superRoom holds any super-packet; a byte more shows one that was cut.
 	superRoom = vnetHeaderLen + frame.MaxHeader + 1<<16 + 1
-	// Past aheadBytes there is room for so many single packets of that size.
-	singlesPast, singleRoom = 64, 2 << 10
 )
 
-// store has room for what is read ahead.
-type store [aheadBytes + superRoom + singlesPast*singleRoom]byte
-
-// stores are those of all devices: one that is idle holds none.
-var stores = sync.Pool{New: func() any { return new(store) }}
-
-// room is where to read the next packet; none if there is no room left.
+// room is where to read the next packet; none if enough are waiting. It makes
+// room at the expense of who has most of it.
 func (a *ahead) room() []byte {
-	if a.store == nil {
-		a.store = stores.Get().(*store)
-	}
-	end := a.end()
-	switch {
-	case a.read == aheadPackets:
-	case end < aheadBytes:
-		return a.store[end:][:superRoom]
-	case end+singleRoom <= len(a.store):
-		return a.store[end:][:singleRoom]
+	for a.flows.count < maxWaiting {
+		if room := a.store.room(); room != nil {
+			return room
+		}
+		w, ok := a.flows.shed()
+		if !ok {
+			break
+		}
+		a.drop(w)
 	}
 	return nil
 }
 
-// What became of a packet that was read.
-type arrival int
-
-const (
-	queued   arrival = iota
-	oversize         // larger than any packet
-	overflow         // too large for the room that is left
-)
-
-// add takes what was read into room, n bytes.
-func (a *ahead) add(n int) arrival {
-	a.read++
-	end := a.end()
-	switch full := end >= aheadBytes; {
-	case !full && n == superRoom:
-		return oversize
-	case full && (n == singleRoom || n >= vnetHeaderLen && parseVnetHeader(a.store[end:]).gso != 0):
-		return overflow
+// add takes what was read into room, n bytes, at the time now. It reports whether
+// that is a whole packet.
+func (a *ahead) add(n int, now time.Duration) bool {
+	if n == superRoom {
+		return false
 	}
-	a.ends = append(a.ends, end+n)
-	return queued
+	in, packet := a.store.keep(n)
+	a.flows.push(waiting{packet: packet, in: in, since: now}, flowOf(ipPart(a.kind, payloadOf(packet)), payloadOf(packet)))
+	return true
 }
 
-// take is the next packet with its virtio-net header, nil if there is none. It
-// is good until room is asked for.
-func (a *ahead) take() []byte {
-	if a.next == len(a.ends) {
-		a.ends, a.next, a.read = a.ends[:0], 0, 0
-		return nil
+// take is the next packet with its virtio-net header, nil if there is none, and
+// how many of its first segments are lost. It is good until the next is taken.
+func (a *ahead) take(now time.Duration) (packet []byte, lost int) {
+	if a.taken != nil {
+		a.store.free(a.taken)
+		a.taken = nil
 	}
-	begin := 0
-	if a.next > 0 {
-		begin = a.ends[a.next-1]
-	}
-	a.next++
-	return a.store[begin:a.ends[a.next-1]]
-}
-
-// rest gives the store back, if there is nothing in it.
-func (a *ahead) rest() {
-	if a.store != nil && len(a.ends) == 0 {
-		stores.Put(a.store)
-		a.store = nil
+	for {
+		w, late, ok := a.flows.pop(now)
+		switch {
+		case !ok:
+			return nil, 0
+		case late && markCongestion(ipPart(a.kind, payloadOf(w.packet))):
+			a.marked.Add(1)
+		case late && !isSuper(w.packet):
+			a.drop(w)
+			continue
+		case late:
+			// One segment tells the sender as much as all would, and
+			// those behind it tell at once that it is gone.
+			a.lost.Add(1)
+			lost = 1
+		}
+		a.taken = w.in
+		return w.packet, lost
 	}
 }
 
-// end is where the last packet ends.
-func (a *ahead) end() int {
-	if len(a.ends) == 0 {
-		return 0
-	}
-	return a.ends[len(a.ends)-1]
+func (a *ahead) drop(w waiting) {
+	a.lost.Add(1)
+	a.store.free(w.in)
+}
+
+// payloadOf is what follows the virtio-net header.
+func payloadOf(packet []byte) []byte { return packet[min(vnetHeaderLen, len(packet)):] }
+
+func isSuper(packet []byte) bool {
+	return len(packet) >= vnetHeaderLen && parseVnetHeader(packet).gso != 0
 }

@@ -31,7 +31,6 @@ type Device struct {
 	refused   atomic.Uint64
 	oversize  atomic.Uint64
 	malformed atomic.Uint64
-	overflow  atomic.Uint64
 	closed    atomic.Bool
 
 	queues []nic.NIC     // the first is this one
@@ -142,7 +141,10 @@ func (d *Device) Stats() (all Stats) {
 		all.Refused += q.refused.Load()
 		all.Oversize += q.oversize.Load()
 		all.Malformed += q.malformed.Load()
-		all.Overflow += q.overflow.Load()
+		if q.vnet != nil {
+			all.Overflow += q.vnet.ahead.lost.Load()
+			all.Marked += q.vnet.ahead.marked.Load()
+		}
 	}
 	return all
 }

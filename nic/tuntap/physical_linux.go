@@ -113,7 +113,7 @@ func (p *Physical) MAC() frame.MAC { return p.mac }
 func (p *Physical) read(fd uintptr) bool {
 	t := &p.out
 	for {
-		p.split()
+		p.cut()
 		if t.done == len(t.batch) {
 			return true
 		}
@@ -157,11 +157,11 @@ func (p *Physical) there() bool {
 	return !errors.As(err, new(netlink.LinkNotFoundError))
 }
 
-// split moves frames from the splitter to the batch, and gives them the tag
-// again that the super-packet had.
-func (p *Physical) split() {
+// cut moves frames from the splitter to the batch, and gives them the tag again
+// that the super-packet had.
+func (p *Physical) cut() {
 	first := p.out.done
-	p.Device.split()
+	p.Device.cut()
 	if !p.tag.there {
 		return
 	}

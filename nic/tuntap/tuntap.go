@@ -53,7 +53,8 @@ type Stats struct {
 	Refused   uint64 // inbound packets the kernel did not take
 	Oversize  uint64 // outbound packets larger than the buffer given
 	Malformed uint64 // outbound super-packets not understood
-	Overflow  uint64 // outbound super-packets that found the queue full
+	Overflow  uint64 // outbound packets, or parts of super-packets, that waited too long or found the queue full
+	Marked    uint64 // outbound packets that waited too long, marked instead (ECN)
 }
 
 // QueueFull is what Overflow is called where people read.

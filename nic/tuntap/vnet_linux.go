@@ -2,6 +2,7 @@ package tuntap
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -42,7 +43,7 @@ func clearOffloads(fd int) { _ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0) }
 
 // vnet is what a device needs for super-packets.
 type vnet struct {
-	ahead    ahead // of a device
+	ahead    ahead
 	splitter splitter
 
 	merger merger
@@ -54,7 +55,7 @@ type vnet struct {
 }
 
 func newVnet(kind nic.Kind, udp bool) *vnet {
-	return &vnet{splitter: splitter{kind: kind}, merger: merger{kind: kind, tcp: true, udp: udp}}
+	return &vnet{ahead: ahead{kind: kind}, splitter: splitter{kind: kind}, merger: merger{kind: kind, tcp: true, udp: udp}}
 }
 
 // readSuper fills the batch with packets split from what the device gives. With
@@ -62,67 +63,72 @@ func newVnet(kind nic.Kind, udp bool) *vnet {
 func (d *Device) readSuper(fd uintptr) bool {
 	t := &d.out
 	for {
-		d.split()
-		if t.done == len(t.batch) {
-			return true
-		}
-		read, err := d.readAhead(int(fd))
+		now := time.Since(d.opened)
+		err := d.readAhead(int(fd), now)
+		d.split(now)
 		switch {
-		case read > 0:
+		case t.done == len(t.batch):
+			return true
 		case err == unix.EAGAIN:
 			if d.empty() {
-				d.vnet.ahead.rest()
+				if t.done == 0 {
+					d.vnet.ahead.store.rest()
+				}
 				return t.done > 0
 			}
-		default:
+		case err != nil:
 			t.err = gone(err)
 			return true
 		}
 	}
 }
 
-// readAhead reads what the device gives and there is room for, and returns how
-// many packets that was. With none there is an error.
-func (d *Device) readAhead(fd int) (packets int, err error) {
+// readAhead reads what the device gives, as far as there is room. The error is
+// nil if there may be more.
+func (d *Device) readAhead(fd int, now time.Duration) error {
 	a := &d.vnet.ahead
-	for room := a.room(); room != nil; room = a.room() {
+	for range aheadPackets {
+		room := a.room()
+		if room == nil {
+			break
+		}
 		n, err := read(fd, room)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
-			return packets, err
+			return err
 		}
-		packets++
 		d.nap.Read(1)
-		switch a.add(n) {
-		case oversize:
+		if !a.add(n, now) {
 			d.oversize.Add(1)
-		case overflow:
-			d.overflow.Add(1)
 		}
 	}
-	return packets, nil
+	return nil
 }
 
 // split moves packets from what was read ahead to the batch.
-func (d *Device) split() {
-	t, s, a := &d.out, &d.vnet.splitter, &d.vnet.ahead
-	for t.done < len(t.batch) {
-		if s.left() {
-			if s.packet(t.batch[t.done]) == nil {
-				t.done++
-			} else {
-				d.oversize.Add(1)
-			}
-			continue
-		}
-		b := a.take()
+func (d *Device) split(now time.Duration) {
+	for d.cut(); d.out.done < len(d.out.batch); d.cut() {
+		b, lost := d.vnet.ahead.take(now)
 		if b == nil {
 			return
 		}
-		if s.load(b) != nil {
+		if d.vnet.splitter.load(b) != nil {
 			d.malformed.Add(1)
+		}
+		d.vnet.splitter.next = lost
+	}
+}
+
+// cut moves packets from the splitter to the batch.
+func (d *Device) cut() {
+	t, s := &d.out, &d.vnet.splitter
+	for s.left() && t.done < len(t.batch) {
+		if s.packet(t.batch[t.done]) == nil {
+			t.done++
+		} else {
+			d.oversize.Add(1)
 		}
 	}
 }

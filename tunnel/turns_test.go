@@ -1,0 +1,29 @@
+package tunnel
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A loop that never waits lets others run, and not for every batch.
+func TestTurns(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var others turns
+	now := time.Now()
+	others.give(now)
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{turn - 1, false}, {turn, true}, {turn + turn/2, false}, {2 * turn, true}} {
+		ran := false
+		go func() { ran = true }()
+		others.give(now.Add(c.after))
+		if ran != c.want {
+			t.Errorf("after %v: others ran %v", c.after, ran)
+		}
+		for !ran {
+			runtime.Gosched()
+		}
+	}
+}
