@@ -93,6 +93,7 @@ type Config struct {
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
 	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
+	AllowLAN            bool          // in user space, clients reach the networks of the host's interfaces
 	VLANTagging         bool
 	VLANAccept          VLANAccept
 	VLANPVID            int // 1

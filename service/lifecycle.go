@@ -79,6 +79,7 @@ type life struct {
 // where that is not the standard error output.
 func Run(ctx context.Context, load func() (*config.Config, error), o Options) error {
 	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
+	boundMemory()
 	l := &life{Self: thisProcess(ctx), Options: o, load: load}
 	c, err := load()
 	var jail process.Jail
@@ -255,7 +256,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
 	}
 	var s *server.Server
-	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
+	open := l.watched(c, l.adapter(c, l.forwardOptions(c)), func() tunnel { return s })
 	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
@@ -271,7 +272,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 // hostnet says it took.
 func (l *life) describe(s *server.Server) {
 	if l.UserSpace {
-		l.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process")
+		l.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process; they reach what this host reaches, but for cloud metadata and, without allow-lan or a pushed route, the networks of its own interfaces")
 		return
 	}
 	if len(s.Adapter().Changes) > 0 {
@@ -309,7 +310,7 @@ func (l *life) adapter(c *config.Config, forward *userstack.ForwardOptions) adap
 	case c.DevType == config.DevNull:
 		return adapter.Null
 	case l.UserSpace:
-		return adapter.UserSpace(forward)
+		return adapter.UserSpace(forward, streamMemory())
 	}
 	return l.kernel(c)
 }
