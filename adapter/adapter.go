@@ -223,8 +223,9 @@ var errNoAddress = errors.New("the tunnel has no address, and in user space noth
 	"remove ifconfig-noexec where it is given, have the server push ifconfig, or write ifconfig in this configuration")
 
 // UserSpace opens a stack in this process. With forward set, it carries what
-// it receives on to the outside (a server).
-func UserSpace(forward *userstack.ForwardOptions) Opener {
+// it receives on to the outside (a server). Connections take up to memory bytes;
+// 0 is userstack's default.
+func UserSpace(forward *userstack.ForwardOptions, memory int64) Opener {
 	return func(_ context.Context, want State) (*Adapter, error) {
 		if want.Ethernet != nil {
 			return nil, errNoEthernet
@@ -234,7 +235,7 @@ func UserSpace(forward *userstack.ForwardOptions) Opener {
 		}
 		stack, err := userstack.New(userstack.Options{
 			Name: want.Device, MTU: want.MTU,
-			Addresses: prefixes(want.Addresses), DNS: servers(want.DNS),
+			Addresses: prefixes(want.Addresses), DNS: servers(want.DNS), Memory: memory,
 		})
 		if err != nil {
 			return nil, err

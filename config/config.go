@@ -97,6 +97,7 @@ type Config struct {
 	StaleRoutes         time.Duration // how long those are known; 0: our default
 	OwnMACOnly          bool          // a client has one MAC address, the first that it uses
 	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
+	AllowLAN            bool          // in user space, clients reach the networks of the host's interfaces
 	VLANTagging         bool
 	VLANAccept          VLANAccept
 	VLANPVID            int // 1

@@ -413,10 +413,10 @@ func TestLiveResolvConfThroughSymlinks(t *testing.T) {
 func BenchmarkRoutes(b *testing.B) {
 	n, few := newNamespace(b), textOf(redirected())
 	many := textOf(manyRoutes(10_000))
-	a, line := n.start("client", redirected())
+	a, _ := n.start("client", redirected())
 	for b.Loop() {
 		for _, s := range []string{many, few} {
-			if line = a.ask(s); line != "updated: <nil>" {
+			if line := a.ask(s); line != "updated: <nil>" {
 				b.Fatal(line)
 			}
 		}

@@ -54,6 +54,7 @@ func TestUserSpaceServer(t *testing.T) {
 		line := regexp.MustCompile(`(?m)^` + name + ` .*$`)
 		config = line.ReplaceAllLiteral(config, []byte("<"+name+">\n"+text+"</"+name+">"))
 	}
+	config = append(config, "\nallow-lan\n"...) // the web server is on a wire of its host's
 	conf := forNobody(t, in.server.file("inline.conf", string(config)))
 	in.server.start("culvert serve", append(asNobody, program(t), "serve", conf)...).up()
 	client := in.client.run(stock, in.client.clientConfig(clientParty(t, plain), in.serverIPv4)).up()

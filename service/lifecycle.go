@@ -102,6 +102,7 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 		err = l.consent(ctx, c, AskTerminal)
 	}
 	ctx = context.WithoutCancel(ctx) // signals are obeyed one by one
+	boundMemory()
 	var jail process.Jail
 	if err == nil {
 		jail, err = giveUp(c)
@@ -233,7 +234,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
 	}
 	var s *server.Server
-	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
+	open := l.watched(c, l.adapter(c, l.forwardOptions(c)), func() tunnel { return s })
 	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Opened: l.opened(jail)}
 	if l.worker != nil && c.Chroot == "" {
 		o.Lists = l.worker.Lists
@@ -253,7 +254,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 // hostnet says it took.
 func (l *life) describe(s *server.Server) {
 	if l.UserSpace {
-		l.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process")
+		l.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process; they reach what this host reaches, but for cloud metadata and, without allow-lan or a pushed route, the networks of its own interfaces")
 		return
 	}
 	if len(s.Adapter().Changes) > 0 {
@@ -298,7 +299,7 @@ func (l *life) adapter(c *config.Config, forward *userstack.ForwardOptions) adap
 	case c.DevType == config.DevNull:
 		return adapter.Null
 	case l.UserSpace:
-		return adapter.UserSpace(forward)
+		return adapter.UserSpace(forward, streamMemory())
 	}
 	return l.kernel(c)
 }

@@ -70,7 +70,7 @@ func (b *Bench) StartUserSpaceServer(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Process, err = b.Lab.Server.Start("userspace-server", b.Programs.Culvert, "serve", config, "--userspace"); err != nil {
+	if s.Process, err = b.Lab.Server.Start("userspace-server", b.Programs.Culvert, "serve", config, "--userspace", "--allow-lan"); err != nil {
 		return nil, err
 	}
 	return s, Up(ctx, s.Process)

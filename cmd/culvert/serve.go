@@ -17,6 +17,7 @@ import (
 
 func serveCommand() *cobra.Command {
 	var dir string
+	var allowLAN bool
 	o := service.Options{Forward: true, Unprivileged: true}
 	c := &cobra.Command{
 		Use:     "serve {--dir D | FILE}",
@@ -37,6 +38,9 @@ sockets of this process.`,
 				if err == nil && cfg.Mode != config.ModeServer {
 					err = fmt.Errorf("%s is not a server's configuration: it has no `server` line; for a client's, use `culvert connect`", file)
 				}
+				if err == nil {
+					cfg.AllowLAN = cfg.AllowLAN || allowLAN
+				}
 				if advice := setup.Advice(dir); err == nil && dir != "" && advice != "" {
 					cfg.Notes = append(cfg.Notes, config.Note{Pos: config.Pos{File: dir}, Text: advice})
 				}
@@ -54,6 +58,7 @@ sockets of this process.`,
 	}
 	c.Flags().StringVar(&dir, "dir", "", "directory that culvert init made")
 	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device (default when not root)")
+	c.Flags().BoolVar(&allowLAN, "allow-lan", false, "in user space, let clients reach the networks of this host's own interfaces")
 	c.Flags().BoolVar(&o.Forward, "forward", true, "be a router that masquerades for the clients")
 	c.SetFlagErrorFunc(notDirective)
 	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone, and to be found by status, trace and capture (default "+hostnet.DefaultStateDir+")")

@@ -86,8 +86,31 @@ func (s *Stack) targets(ctx context.Context, network, address string) ([]netip.A
 	targets := make([]netip.AddrPort, len(addrs))
 	for i, a := range addrs {
 		targets[i] = netip.AddrPortFrom(a.Unmap(), uint16(port))
+		if err := s.check(network, a.Unmap()); err != nil {
+			return nil, err
+		}
 	}
 	return targets, nil
+}
+
+// check refuses at once what no tunnel leads to: addresses of whoever asks, with
+// EACCES, and for TCP those of several hosts, with ENETUNREACH.
+func (s *Stack) check(network string, a netip.Addr) error {
+	switch {
+	case a.IsLoopback() || a.IsUnspecified() || thisNetwork.Contains(a):
+		return fmt.Errorf("%v names the host that asks for it, and is not behind the tunnel: %w", a, syscall.EACCES)
+	case strings.HasPrefix(network, "tcp") && (isGroup(a) || s.broadcast(a)):
+		return fmt.Errorf("%v names several hosts, which TCP does not connect to: %w", a, syscall.ENETUNREACH)
+	}
+	return nil
+}
+
+// broadcast reports whether an address is that of all hosts of an own network:
+// the last one of an IPv4 network with more than two (RFC 919, RFC 3021).
+func (s *Stack) broadcast(a netip.Addr) bool {
+	return slices.ContainsFunc(s.networks, func(p netip.Prefix) bool {
+		return a.Is4() && p.Bits() < 31 && p.Contains(a) && !p.Contains(a.Next())
+	})
 }
 
 func (s *Stack) addrs(ctx context.Context, network, host string) ([]netip.Addr, error) {

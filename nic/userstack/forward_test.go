@@ -121,7 +121,7 @@ func TestForwardKeepsClientsOffTheHost(t *testing.T) {
 			return nil, syscall.ECONNREFUSED
 		},
 	})
-	for i, a := range []string{"10.8.0.1", "fd00::1", "169.254.169.254", "0.1.2.3"} {
+	for i, a := range []string{"10.8.0.1", "fd00::1", "169.254.169.254"} {
 		if _, err := dialOutside(t, client, "tcp", netip.MustParseAddr(a)); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("dial %s: %v", a, err)
 		}

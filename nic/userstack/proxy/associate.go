@@ -20,6 +20,8 @@ const (
 	// udpQueue is how many datagrams wait for a destination being resolved.
 	udpQueue = 16
 	udpIdle  = time.Minute
+	// udpWaiting is how many bytes wait for all destinations of an association.
+	udpWaiting = 256 << 10
 )
 
 var errFragment = errors.New("fragmented datagram")
@@ -35,7 +37,8 @@ type association struct {
 
 	mu      sync.Mutex
 	program net.Addr // where it sent from last
-	flows   map[string]chan []byte
+	flows   map[string]*dialogue
+	waiting int // bytes that wait for destinations
 }
 
 // associate serves UDP until the program closes its TCP connection.
@@ -51,7 +54,7 @@ func (s *SOCKS) associate(conn net.Conn) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(s.ctx)
-	a := &association{dialer: s.dialer, conn: udp, host: remote, ctx: ctx, flows: make(map[string]chan []byte)}
+	a := &association{dialer: s.dialer, conn: udp, host: remote, ctx: ctx, flows: make(map[string]*dialogue)}
 	defer a.running.Wait()
 	defer udp.Close()
 	defer cancel()
@@ -108,41 +111,64 @@ func parseDatagram(b []byte) (target string, payload []byte, err error) {
 	return target, b[len(b)-r.Len():], nil
 }
 
-// pass gives a datagram to its destination's flow, and starts that if needed.
+// dialogue is what goes between the program and one destination.
+type dialogue struct {
+	queue  chan []byte
+	cancel context.CancelFunc // ends it, be it still resolving a name
+	used   time.Time
+}
+
+// pass gives a datagram to its destination's dialogue, and starts that if
+// needed.
 func (a *association) pass(from net.Addr, target string, payload []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.program = from
-	queue := a.flows[target]
-	if queue == nil {
+	e := a.flows[target]
+	if e == nil {
 		a.makeRoom()
-		queue = make(chan []byte, udpQueue)
-		a.flows[target] = queue
-		a.running.Go(func() { a.run(target, queue) })
+		e = a.start(target)
+	}
+	e.used = time.Now()
+	if a.waiting+len(payload) > udpWaiting {
+		return // lost, as datagrams may be
 	}
 	select {
-	case queue <- payload:
-	default: // lost, as datagrams may be
+	case e.queue <- payload:
+		a.waiting += len(payload)
+	default:
 	}
 }
 
-// makeRoom ends any flow when there are too many.
+func (a *association) start(target string) *dialogue {
+	ctx, cancel := context.WithCancel(a.ctx)
+	e := &dialogue{queue: make(chan []byte, udpQueue), cancel: cancel}
+	a.flows[target] = e
+	a.running.Go(func() { a.run(ctx, target, e) })
+	return e
+}
+
+// makeRoom ends the dialogue that was used longest ago when there are too many.
 func (a *association) makeRoom() {
-	for target, queue := range a.flows {
-		if len(a.flows) < udpFlows {
-			return
-		}
-		delete(a.flows, target)
-		close(queue)
+	if len(a.flows) < udpFlows {
+		return
 	}
+	var oldest string
+	for target, e := range a.flows {
+		if oldest == "" || e.used.Before(a.flows[oldest].used) {
+			oldest = target
+		}
+	}
+	a.flows[oldest].cancel()
+	delete(a.flows, oldest)
 }
 
-// run connects a flow and carries its datagrams until it is idle or ended.
-func (a *association) run(target string, queue chan []byte) {
-	defer a.forget(target, queue)
-	ctx, cancel := context.WithTimeout(a.ctx, dialTimeout)
+// run connects an dialogue and carries its datagrams until it is idle or ended.
+func (a *association) run(ctx context.Context, target string, e *dialogue) {
+	defer a.forget(target, e)
+	dialling, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	outer, err := a.dialer.DialContext(ctx, "udp", target)
+	outer, err := a.dialer.DialContext(dialling, "udp", target)
 	if err != nil {
 		return
 	}
@@ -154,26 +180,36 @@ func (a *association) run(target string, queue chan []byte) {
 	})
 	for {
 		select {
-		case payload, ok := <-queue:
-			if !ok {
-				return
-			}
+		case payload := <-e.queue:
+			a.left(len(payload))
 			outer.Write(payload)
 		case <-time.After(udpIdle):
 			return
 		case <-ended:
 			return
-		case <-a.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (a *association) forget(target string, queue chan []byte) {
+// left notes that n bytes wait no more.
+func (a *association) left(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.flows[target] == queue {
+	a.waiting -= n
+}
+
+// forget drops an dialogue with all that waits for it.
+func (a *association) forget(target string, e *dialogue) {
+	e.cancel()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.flows[target] == e {
 		delete(a.flows, target)
+	}
+	for len(e.queue) > 0 {
+		a.waiting -= len(<-e.queue)
 	}
 }
 

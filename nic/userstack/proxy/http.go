@@ -9,7 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"syscall"
 	"time"
+
+	"culvert/nic/userstack/relay"
 )
 
 // HTTP is an HTTP proxy: CONNECT for anything, and plain requests with an
@@ -64,7 +67,18 @@ func (p *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func badGateway(w http.ResponseWriter, host string, err error) {
-	http.Error(w, fmt.Sprintf("cannot reach %s through the tunnel: %v", host, err), http.StatusBadGateway)
+	http.Error(w, fmt.Sprintf("cannot reach %s through the tunnel: %v", host, err), statusOf(err))
+}
+
+// statusOf is what RFC 9110 has for the reason that something was not reached.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return http.StatusForbidden
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusBadGateway
 }
 
 func (p *HTTP) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -98,7 +112,7 @@ func tunnel(inner, outer net.Conn) {
 	if _, err := inner.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
 		return
 	}
-	relay(inner, outer)
+	relay.Run(inner, outer, nil)
 }
 
 // bufferedConn gives first what the HTTP server had already read.

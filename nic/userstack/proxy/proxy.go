@@ -24,26 +24,6 @@ type Dialer interface {
 // dialTimeout bounds how long a program waits for a connection.
 const dialTimeout = 30 * time.Second
 
-// relay carries bytes both ways until both halves are closed or one fails.
-func relay(a, b net.Conn) {
-	var back sync.WaitGroup
-	back.Go(func() { carry(a, b) })
-	carry(b, a)
-	back.Wait()
-}
-
-func carry(dst, src net.Conn) {
-	_, err := io.Copy(dst, src)
-	half, ok := dst.(interface{ CloseWrite() error })
-	if err == nil && ok {
-		err = half.CloseWrite()
-	}
-	if err != nil || !ok {
-		dst.Close()
-		src.Close()
-	}
-}
-
 // connSet runs work on connections and can end all of it.
 type connSet struct {
 	mu      sync.Mutex

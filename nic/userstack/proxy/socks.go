@@ -9,6 +9,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"culvert/nic/userstack/relay"
 )
 
 // Values of RFC 1928.
@@ -23,6 +25,7 @@ const (
 
 	replySucceeded          = 0
 	replyFailure            = 1
+	replyNotAllowed         = 2
 	replyNetworkUnreachable = 3
 	replyHostUnreachable    = 4
 	replyRefused            = 5
@@ -34,7 +37,7 @@ const (
 // names. It has no authentication.
 type SOCKS struct {
 	dialer Dialer
-	logger *slog.Logger
+	words  *words
 	conns  connSet
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -46,7 +49,7 @@ func NewSOCKS(d Dialer, logger *slog.Logger) *SOCKS {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	s := &SOCKS{dialer: d, logger: logger}
+	s := &SOCKS{dialer: d, words: &words{log: logger}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -64,7 +67,7 @@ func (s *SOCKS) Serve(l net.Listener) error {
 		case s.ctx.Err() != nil:
 			return net.ErrClosed
 		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
-			s.logger.Warn("SOCKS: too many open files; raise the limit (ulimit -n)", "error", err)
+			s.words.log.Warn("SOCKS: too many open files; raise the limit (ulimit -n)", "error", err)
 			time.Sleep(100 * time.Millisecond)
 		default:
 			return err
@@ -76,12 +79,13 @@ func (s *SOCKS) Serve(l net.Listener) error {
 func (s *SOCKS) Close() error {
 	s.cancel()
 	s.conns.close()
+	s.words.sum()
 	return nil
 }
 
 func (s *SOCKS) serve(conn net.Conn) {
 	if err := s.handle(conn); err != nil && s.ctx.Err() == nil {
-		s.logger.Info("SOCKS: "+err.Error(), "program", conn.RemoteAddr())
+		s.words.say("SOCKS: "+err.Error(), "program", conn.RemoteAddr())
 	}
 }
 
@@ -159,7 +163,7 @@ func (s *SOCKS) connect(conn net.Conn, target string) error {
 	if err := reply(conn, replySucceeded, outer.LocalAddr()); err != nil {
 		return err
 	}
-	relay(conn, outer)
+	relay.Run(conn, outer, nil)
 	return nil
 }
 
@@ -170,6 +174,8 @@ func reply(w io.Writer, code byte, bound net.Addr) error {
 
 func replyCode(err error) byte {
 	switch {
+	case errors.Is(err, syscall.EACCES):
+		return replyNotAllowed
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return replyRefused
 	case errors.Is(err, syscall.ENETUNREACH):
