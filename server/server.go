@@ -40,6 +40,8 @@ type Options struct {
 	// Lists is where revocation lists are read from again; nil: from the files
 	// that the configuration names.
 	Lists endpoint.ListSource
+	// KeysDir is where keys are kept over a restart, sealed; "": they are not.
+	KeysDir string
 	// Forward makes the host a router that masquerades for the clients.
 	Forward bool
 	// Ready is called when clients can connect.
@@ -180,6 +182,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) open(ctx context.Context) (err error) {
 	s.loadPool()
+	s.takeKeys(time.Now())
 	want := adapter.State{State: s.state(ctx)}
 	if want.Ethernet, err = endpoint.Ethernet(s.cfg, &want.State); err != nil {
 		return err

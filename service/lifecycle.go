@@ -5,6 +5,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/hostnet"
+	"culvert/manage"
 	"culvert/nic/userstack"
 	"culvert/nic/userstack/proxy"
 	"culvert/p2p"
@@ -37,6 +39,9 @@ type Options struct {
 	// Name is the process's for the local interface; "" for its role and
 	// adapter's.
 	Name string
+	// KeysDir is where a server keeps keys over a restart, sealed; "" for where
+	// the socket is.
+	KeysDir string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is said when clients can connect: how to make one.
@@ -256,7 +261,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	var s *server.Server
 	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
-	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, KeysDir: l.keysDir(), Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
 			l.log.Info(l.Invite)
@@ -265,6 +270,11 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 		l.tell()
 	}})
 	return s, err
+}
+
+// keysDir is where a server keeps keys.
+func (l *life) keysDir() string {
+	return cmp.Or(l.KeysDir, l.StateDir, manage.DefaultDir())
 }
 
 // describe says how clients are carried, and that this host gets back what
