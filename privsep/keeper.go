@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/rpc"
 	"sync"
+	"time"
 
 	"culvert/adapter"
+	"culvert/endpoint"
 	"culvert/hostnet"
 	"culvert/process"
 )
@@ -21,6 +23,7 @@ type Keeper struct {
 	log    *slog.Logger
 	apply  func(ctx context.Context, want hostnet.State) (adapter.Applied, error)
 	ready  func() error
+	lists  endpoint.ListSource // nil: there are none
 	events <-chan process.Event
 	gone   chan struct{} // closed when the worker is
 
@@ -92,6 +95,20 @@ func (k *Keeper) Resolvers(name string, r *hostnet.Resolvers) error {
 	var err error
 	*r, err = applied.Resolvers(k.ctx, name)
 	return err
+}
+
+// Lists are the revocation lists of the configuration, which the worker may have
+// no right to read when they change; none where they did not since a number.
+func (k *Keeper) Lists(since uint64, r *endpoint.ListTexts) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.lists == nil {
+		return errors.New("there are no revocation lists")
+	}
+	if texts := k.lists(time.Now(), since); texts != nil {
+		*r = *texts
+	}
+	return nil
 }
 
 // Undo takes back what was changed.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"culvert/adapter"
+	"culvert/endpoint"
 	"culvert/hostnet"
 	"culvert/process"
 )
@@ -19,6 +20,8 @@ type Options struct {
 	Log *slog.Logger
 	// Apply changes this host.
 	Apply func(ctx context.Context, want hostnet.State) (adapter.Applied, error)
+	// Lists reads the revocation lists for a new worker; nil: there are none.
+	Lists func() endpoint.ListSource
 	// Check reads the configuration again and tells what is wrong with it, so
 	// that a reload does not end a tunnel that works.
 	Check func() error
@@ -50,6 +53,9 @@ func once(o Options, events <-chan process.Event) (again bool, err error) {
 	}
 	forward := make(chan process.Event)
 	k := &Keeper{ctx: context.Background(), log: o.Log, apply: o.Apply, ready: o.Ready, events: forward, gone: make(chan struct{})}
+	if o.Lists != nil {
+		k.lists = o.Lists()
+	}
 	served := make(chan struct{})
 	go func() { defer close(served); k.serve(conn) }()
 	ended := make(chan error, 1)

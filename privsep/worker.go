@@ -7,8 +7,10 @@ import (
 	"net/rpc"
 	"os"
 	"sync"
+	"time"
 
 	"culvert/adapter"
+	"culvert/endpoint"
 	"culvert/hostnet"
 	"culvert/process"
 )
@@ -64,6 +66,16 @@ func (w *Worker) Ready() error { return w.client.Call(service+".Ready", Empty{},
 
 // Failed tells why this process ends.
 func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", err.Error(), &Empty{}) }
+
+// Lists is an endpoint.ListSource: the keeper reads. One that is out of reach
+// changes nothing: this process ends soon.
+func (w *Worker) Lists(_ time.Time, since uint64) *endpoint.ListTexts {
+	var texts endpoint.ListTexts
+	if err := w.client.Call(service+".Lists", since, &texts); err != nil || texts.Number == 0 {
+		return nil
+	}
+	return &texts
+}
 
 // Apply is for adapter.Options: the keeper does it.
 func (w *Worker) Apply(_ context.Context, want hostnet.State) (adapter.Applied, error) {

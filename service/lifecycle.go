@@ -136,6 +136,13 @@ func (l *life) keep() error {
 	return privsep.Run(privsep.Options{
 		Log:   l.log.Logger,
 		Apply: adapter.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
+		Lists: func() endpoint.ListSource {
+			c, err := l.load()
+			if err != nil {
+				return nil // the worker says what is wrong
+			}
+			return endpoint.NewListFiles(c).Read
+		},
 		Check: func() error { _, err := l.reload(); return err },
 		Ready: l.isUp,
 	})
@@ -261,7 +268,11 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	var s *server.Server
 	open := l.watched(c, l.adapter(c, &userstack.ForwardOptions{Logger: l.log.Logger}), func() tunnel { return s })
-	s, err := server.New(c, server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, KeysDir: l.keysDir(), Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
+	var lists endpoint.ListSource
+	if l.worker != nil {
+		lists = l.worker.Lists
+	}
+	s, err := server.New(c, server.Options{Lists: lists, Log: l.log.Logger, Ask: AskTerminal, Open: open, KeysDir: l.keysDir(), Forward: l.Forward && !l.UserSpace, Ready: func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
 			l.log.Info(l.Invite)
