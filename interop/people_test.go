@@ -18,12 +18,6 @@ func TestLostPhone(t *testing.T) {
 	t.Parallel()
 	h := newHosts(t)
 	dir, profile := h.initialize(t)
-	// Without root's rights from then on, as the list's directory is root's.
-	conf := filepath.Join(dir, "server.conf")
-	text := must(os.ReadFile(conf))
-	if err := os.WriteFile(conf, append(text, "user nobody\n"...), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	state := []string{"--dir", dir, "--state-dir", filepath.Join(h.s.dir, "state")}
 	ask := func(words ...string) string {
 		return h.s.output(append([]string{culvert(t), "client"}, append(words, state...)...)...)

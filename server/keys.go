@@ -33,21 +33,27 @@ type tokenKey struct {
 	Made time.Time `json:"made"`
 }
 
-// tokenKeyAge is how long tokens are made with a key; they are taken for as long
-// again. It grows with the longest that a login may last.
+// tokenKeyAge is how long a process may run before the next one makes tokens with
+// another key, and how long a key is taken after another took its place, by which
+// time every token was renewed or is over. It grows with the longest that a login
+// may last.
 const tokenKeyAge = 30 * 24 * time.Hour
 
-// renew drops keys that are too old, and adds what is missing. It reports whether
-// anything changed.
+// renew drops keys whose place another took too long ago, and adds what is
+// missing. It reports whether anything changed. The newest key is as good as new
+// however old it is: the process before may have made tokens with it to its end.
 func (k *keptKeys) renew(now time.Time, lifetime time.Duration) (changed bool) {
 	age := max(tokenKeyAge, lifetime)
 	var good []tokenKey
 	for _, t := range k.Tokens {
-		if since := now.Sub(t.Made); since >= 0 && since < 2*age && len(t.Key) > 0 {
+		if t.Made.After(now) { // the clock was wrong then, or is now
+			t.Made, changed = now, true
+		}
+		if len(t.Key) > 0 && (len(good) == 0 || now.Sub(good[len(good)-1].Made) < age) {
 			good = append(good, t)
 		}
 	}
-	changed = len(good) != len(k.Tokens)
+	changed = changed || len(good) != len(k.Tokens)
 	if len(good) == 0 || now.Sub(good[0].Made) >= age {
 		good = append([]tokenKey{{auth.NewTokenKey(), now}}, good...)
 		changed = true
@@ -67,12 +73,12 @@ func (s *Server) takeKeys(now time.Time) {
 	}
 	seal, path, err := s.keySeal()
 	if err != nil {
-		s.log.Warn("keys are not kept; after a restart users are asked for their passwords again", "error", err)
+		s.log.Warn("keys are not kept; after a restart "+s.unkept(), "error", err)
 		return
 	}
 	keys := new(keptKeys)
 	if err := seal.load(path, keys); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.log.Warn("the keys that were kept cannot be used, and are made anew: users are asked for their passwords again", "file", path, "error", err)
+		s.log.Warn("the keys that were kept cannot be used, and are made anew: "+s.unkept(), "file", path, "error", err)
 		keys = new(keptKeys)
 	}
 	lifetime := time.Duration(0)
@@ -81,7 +87,7 @@ func (s *Server) takeKeys(now time.Time) {
 	}
 	if keys.renew(now, lifetime) {
 		if err := seal.save(path, keys); err != nil {
-			s.log.Warn("keys cannot be kept; after a restart users are asked for their passwords again", "error", err)
+			s.log.Warn("keys cannot be kept; after a restart "+s.unkept(), "error", err)
 		}
 	}
 	s.greeter.UseKey([session.CookieKeyLen]byte(keys.Cookie))
@@ -91,6 +97,14 @@ func (s *Server) takeKeys(now time.Time) {
 			t.Older = append(t.Older, old.Key)
 		}
 	}
+}
+
+// unkept is what becomes of clients when keys are others.
+func (s *Server) unkept() string {
+	if s.logins.tokens != nil && s.cfg.AuthGenTokenSecret == nil {
+		return "users are asked for their passwords again"
+	}
+	return "handshakes that are under way begin anew"
 }
 
 // keySeal is what opens this server's keys, and their file. Only who has its

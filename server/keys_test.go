@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// TestKeysAreRenewed: made with one for 30 days, taken for 60, longer where a login
-// lasts longer.
+// TestKeysAreRenewed: the first start after 30 days makes another, later where a
+// login lasts longer; the one before is taken for 30 days more, however long the
+// process ran that made tokens with it.
 func TestKeysAreRenewed(t *testing.T) {
 	const day = 24 * time.Hour
 	now := time.Unix(1_800_000_000, 0)
@@ -24,17 +25,31 @@ func TestKeysAreRenewed(t *testing.T) {
 	if k.renew(now.Add(31*day), 40*day) {
 		t.Error("renewed within a login's time")
 	}
-	if !k.renew(now.Add(31*day), 0) || len(k.Tokens) != 2 || bytes.Equal(first, k.Tokens[0].Key) || !bytes.Equal(first, k.Tokens[1].Key) {
-		t.Error("not renewed after 31 days")
+	if !k.renew(now.Add(100*day), 0) || len(k.Tokens) != 2 || bytes.Equal(first, k.Tokens[0].Key) || !bytes.Equal(first, k.Tokens[1].Key) {
+		t.Error("the key of a process that ran for 100 days is not taken, or was not renewed")
 	}
-	if !k.renew(now.Add(60*day), 0) || len(k.Tokens) != 1 || bytes.Equal(first, k.Tokens[0].Key) {
-		t.Error("kept for 60 days")
+	if k.renew(now.Add(129*day), 0) || len(k.Tokens) != 2 {
+		t.Error("not taken for 29 days after another took its place")
+	}
+	if !k.renew(now.Add(131*day), 0) || len(k.Tokens) != 2 || bytes.Equal(first, k.Tokens[1].Key) {
+		t.Error("taken for 31 days after another took its place")
 	}
 	if !bytes.Equal(cookie, k.Cookie) {
 		t.Error("another key of cookies")
 	}
-	if k.renew(now, 0); len(k.Tokens) != 1 || !k.Tokens[0].Made.Equal(now) {
-		t.Error("a key of the future is taken")
+}
+
+// TestKeysAndAWrongClock: a host without a clock of its own begins in 1970, and
+// comes to its time later; its users are not asked again for that.
+func TestKeysAndAWrongClock(t *testing.T) {
+	k, now := new(keptKeys), time.Unix(1_800_000_000, 0)
+	k.renew(now, 0)
+	first := k.Tokens[0].Key
+	for _, at := range []time.Time{time.Unix(60, 0), now} {
+		k.renew(at, 0)
+		if last := k.Tokens[len(k.Tokens)-1]; !bytes.Equal(last.Key, first) || last.Made.After(at) {
+			t.Errorf("at %v: %+v", at, last)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ package service
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,7 +16,6 @@ import (
 	"culvert/config"
 	"culvert/endpoint"
 	"culvert/hostnet"
-	"culvert/manage"
 	"culvert/nic/userstack"
 	"culvert/nic/userstack/proxy"
 	"culvert/p2p"
@@ -46,8 +44,9 @@ type Options struct {
 	// Unprivileged gives up root's rights where the configuration does not say
 	// as whom to go on.
 	Unprivileged bool
-	// KeysDir is where a server keeps keys over a restart, sealed; "" for where
-	// the socket is.
+	// KeysDir is where a server keeps keys over a restart, sealed; "" for StateDir
+	// where that is another than by default, and else for a directory that
+	// outlives a restart of the machine.
 	KeysDir string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
@@ -240,7 +239,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	var s *server.Server
 	open := l.watched(c, l.adapter(c, l.forwardOptions(c)), func() tunnel { return s })
-	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, KeysDir: l.keysDir(), Opened: l.opened(jail)}
+	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Opened: l.opened(jail), KeysDir: l.keysDir()}
 	if l.worker != nil && c.Chroot == "" {
 		o.Lists = l.worker.Lists
 	}
@@ -253,11 +252,6 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	s, err := server.New(c, o)
 	return s, err
-}
-
-// keysDir is where a server keeps keys.
-func (l *life) keysDir() string {
-	return cmp.Or(l.KeysDir, l.StateDir, manage.DefaultDir())
 }
 
 // describe says how clients are carried, and that this host gets back what
