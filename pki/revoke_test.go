@@ -143,7 +143,8 @@ func TestListParsing(t *testing.T) {
 	if list := theList(t, append(bytes.Clone(block.Bytes), "\n\n"...), nil); !bytes.Equal(list.Raw, block.Bytes) {
 		t.Error("what follows a list in DER is taken for a part of it")
 	}
-	unsigned := element(tags.SEQUENCE, element(tags.SEQUENCE), ecdsaSHA256, element(tags.BIT_STRING, []byte{0}))
+	content := element(tags.SEQUENCE, ecdsaSHA256, ca.cert.RawSubject, utc("260601110000Z"))
+	unsigned := element(tags.SEQUENCE, content, ecdsaSHA256, element(tags.BIT_STRING, []byte{0}))
 	if _, err := ParseRevocationLists(unsigned); err == nil {
 		t.Error("a list without a signature was taken")
 	}
