@@ -94,6 +94,15 @@ func TestClampMSS(t *testing.T) {
 	}
 }
 
+// TestChecksumCarriesTwice: where the first carry makes another.
+func TestChecksumCarriesTwice(t *testing.T) {
+	sum := []byte{0, 0}
+	adjustChecksum(sum, 0, 1, false)
+	if want := []byte{0xff, 0xfe}; !bytes.Equal(sum, want) {
+		t.Errorf("% x, want % x", sum, want)
+	}
+}
+
 func TestClampLeavesAlone(t *testing.T) {
 	syn := segment(false, flagSYN, 0, mss(1460))
 	change := func(p []byte, f func(p []byte)) []byte {
@@ -173,6 +182,8 @@ func TestAddresses(t *testing.T) {
 	}{
 		"IPv4":           {v4, "0.0.0.1", "0.0.0.2"},
 		"IPv6":           {v6, "::1", "::2"},
+		"IPv4 alone":     {v4[:20], "0.0.0.1", "0.0.0.2"},
+		"IPv6 alone":     {v6[:40], "::1", "::2"},
 		"IPv4 too short": {v4[:19], "", ""},
 		"IPv6 too short": {v6[:39], "", ""},
 		"version 5":      {append([]byte{0x55}, v4[1:]...), "", ""},

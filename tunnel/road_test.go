@@ -58,9 +58,18 @@ func testConfig(server bool) session.Config {
 // sessions is both ends of an established session. Whoever gets one stops it.
 func sessions(t testing.TB) (client, server *session.Session) {
 	t.Helper()
+	return sessionsOf(t, func(*session.Config) {})
+}
+
+// sessionsOf is sessions with a setting that both ends have.
+func sessionsOf(t testing.TB, set func(*session.Config)) (client, server *session.Session) {
+	t.Helper()
 	greeter := session.NewGreeter(wrap.Armour{}, session.DefaultAnswers)
 	now := time.Now()
-	client = session.NewClient(testConfig(false), now)
+	ours, theirs := testConfig(false), testConfig(true)
+	set(&ours)
+	set(&theirs)
+	client = session.NewClient(ours, now)
 	for round := 0; server == nil || !client.Established() || !server.Established(); round++ {
 		if round > 50 {
 			t.Fatalf("no session: %s", client.Stage())
@@ -81,7 +90,7 @@ func sessions(t testing.TB) (client, server *session.Session) {
 					client.Input(now, reply)
 					continue
 				}
-				server = session.Accept(testConfig(true), in, now)
+				server = session.Accept(theirs, in, now)
 			}
 			server.Input(now, b)
 		}

@@ -25,7 +25,28 @@ func TestStrangers(t *testing.T) {
 	if s.Allow(now.Add(strangerInterval), at(201)) {
 		t.Error("a flood of strangers is logged")
 	}
-	if !s.Allow(now.Add(3*strangerInterval), at(201)) {
+	if s.Allow(now.Add(2*strangerInterval-1), at(201)) {
+		t.Error("a stranger is forgotten before its minute is over")
+	}
+	if !s.Allow(now.Add(2*strangerInterval), at(201)) {
 		t.Error("nobody is logged after a flood")
+	}
+}
+
+// TestFailures: so many failed handshakes are logged in a minute one by one, and
+// the others summed up.
+func TestFailures(t *testing.T) {
+	var s Strangers
+	defer s.Stop()
+	begin := time.Unix(1_800_000_000, 0)
+	for _, now := range []time.Time{begin, begin.Add(time.Minute)} {
+		for i := range 2 * maxFailures {
+			if got := s.Failure(now.Add(time.Duration(i)), func(int) {}); got != (i < maxFailures) {
+				t.Errorf("failure %d is logged: %v", i+1, got)
+			}
+		}
+		if s.Failure(now.Add(time.Minute-1), func(int) {}) {
+			t.Error("the minute was over too soon")
+		}
 	}
 }

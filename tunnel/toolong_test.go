@@ -263,8 +263,90 @@ func TestTooBigIsNotAnswered(t *testing.T) {
 			t.Error("answered:", name)
 		}
 	}
-	if !tooBig(buf.New(2000), packettest.Echo("10.8.0.2", "10.8.0.1", 1400), 1200) {
-		t.Error("not answered: a ping")
+	bare, bare6 := bytes.Clone(icmpError[:20]), bytes.Clone(icmp6Error[:40]) // without what tells an error from a ping
+	last6Error := bytes.Clone(icmp6Error)
+	last6Error[40] = icmpv6Informational - 1
+	for _, packet := range [][]byte{bare, bare6, last6Error} {
+		if tooBig(buf.New(2000), packet, 1200) {
+			t.Errorf("answered: % x", packet[:20])
+		}
+	}
+	for _, packet := range [][]byte{packettest.Echo("10.8.0.2", "10.8.0.1", 1400), packettest.Echo("fd00::2", "fd00::1", 1400)} {
+		if !tooBig(buf.New(2000), packet, 1200) {
+			t.Errorf("not answered: % x", packet[:20])
+		}
+	}
+}
+
+// TestTooBigQuotes: the beginning of the packet, whatever the buffer had in it.
+func TestTooBigQuotes(t *testing.T) {
+	for _, size := range []int{100, 128, 129, 512, 513, 1400} {
+		for most, packet := range map[int][]byte{
+			quotedIPv4: packettest.UDP("10.8.0.2:1", "10.8.0.1:2", size), quotedIPv6: packettest.UDP("[fd00::2]:1", "[fd00::1]:2", size),
+		} {
+			clean, used := buf.New(2000), buf.New(2000)
+			used.Set(bytes.Repeat([]byte{0xff}, 1900))
+			tooBig(clean, packet, 1200)
+			tooBig(used, packet, 1200)
+			header := ipv4HeaderLen
+			if most == quotedIPv6 {
+				header = ipv6HeaderLen
+			}
+			if !bytes.Equal(clean.Bytes()[header+icmpHeaderLen:], packet[:min(len(packet), most)]) || !bytes.Equal(clean.Bytes(), used.Bytes()) {
+				t.Errorf("%d bytes: % x, or % x", len(packet), clean.Bytes(), used.Bytes())
+			}
+		}
+	}
+}
+
+// TestFragmentBounds: what is cut to no rest, what there is no room for, and
+// what has no payload.
+func TestFragmentBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _ := roads(t)
+		for _, c := range []struct {
+			payload, size int // of the packet, and of the fragments
+			want          []int
+		}{
+			{160, 20 + 80, []int{100, 100}}, {161, 20 + 80, []int{100, 100, 21}}, {16, 20 + 15, []int{28, 28}},
+			{16, 20 + 8, []int{28, 28}}, {16, 20 + 7, nil}, {16, 20, nil}, {0, 28, nil},
+		} {
+			p := buf.New(2000)
+			p.Set(ipPacket(20 + c.payload))
+			out := sender{road: &near.Road, size: 1800}
+			drop := near.sealFragments(time.Now(), near.peer, p, c.size, &out)
+			out.end()
+			var sizes []int
+			for _, b := range drain(far) {
+				sizes = append(sizes, len(b))
+			}
+			if !slices.Equal(sizes, c.want) || (drop == Malformed) != (c.want == nil) {
+				t.Errorf("%d bytes cut to %d: %v, %v", 20+c.payload, c.size, sizes, drop)
+			}
+		}
+	})
+}
+
+// TestBlankOptions: those that only the first fragment has are blanked, as far
+// as the options can be read.
+func TestBlankOptions(t *testing.T) {
+	for options, want := range map[string]string{
+		"": "", "\x07\x03\x04": "\x01\x01\x01", "\x07\x02": "\x01\x01", "\x01\x07\x02": "\x01\x01\x01", "\x94\x04\x00\x00": "\x94\x04\x00\x00",
+		"\x94\x03\x00\x07\x02": "\x94\x03\x00\x01\x01", "\x00\x07\x02": "\x00\x07\x02",
+		"\x07": "\x07", "\x07\x01": "\x07\x01", "\x07\x00": "\x07\x00", "\x07\x04\x00": "\x07\x04\x00",
+	} {
+		b := []byte(options)
+		if blankOptions(b); string(b) != want {
+			t.Errorf("% x became % x, want % x", options, b, want)
+		}
+	}
+}
+
+func TestInternetChecksum(t *testing.T) {
+	for text, want := range map[string]uint16{"": 0xffff, "\x01": 0xfeff, "\x01\x02": 0xfefd, "\x01\x02\x03": 0xfbfd, "\x01\x02\x03\x04": 0xfbf9, "\xff\xff\x00\x01": 0xfffe} {
+		if got := internetChecksum([]byte(text), 0); got != want {
+			t.Errorf("% x: %#x, want %#x", text, got, want)
+		}
 	}
 }
 

@@ -280,7 +280,8 @@ func TestVLANs(t *testing.T) {
 		h.VLAN = 10
 		b.expect(-1, h, tunnel.Malformed.String())
 	}
-	b.expect(-1, tagged(broadcast, 4095, 0), tunnel.Malformed.String())
+	b.expect(-1, tagged(broadcast, frame.MaxVLAN, 0), tunnel.NoRoute.String())
+	b.expect(-1, tagged(broadcast, frame.MaxVLAN+1, 0), tunnel.Malformed.String())
 }
 
 func TestVLANAccept(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"time"
 
 	"culvert/internal/buf"
 )
@@ -127,5 +128,86 @@ func TestPaddingLeavesThePacketID(t *testing.T) {
 		if _, err := server.opened(p.Bytes()); err != want {
 			t.Errorf("padding %d: %v, want %v", pad, err, want)
 		}
+	}
+}
+
+// Without a time rule, packets may be as late as they like.
+func TestLatenessWithoutATimeRule(t *testing.T) {
+	for span, want := range map[time.Duration]error{0: nil, time.Second: errLate} {
+		w := newWindow(64, span)
+		for i, id := range []uint64{10, 11} {
+			if err := w.accept(id, int64(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.accept(9, int64(time.Hour)); err != want {
+			t.Errorf("span %v: %v, want %v", span, err, want)
+		}
+	}
+}
+
+// A bitmap has the words that its window can touch, in a power of two.
+func TestBitmapLength(t *testing.T) {
+	for size, want := range map[int]int{1: 1, 2: 2, 65: 2, 66: 4, 193: 4, 194: 8, 8192: 256, 65536: 2048} {
+		if got := len(makeWords(size)); got != want {
+			t.Errorf("a window of %d has %d words, want %d", size, got, want)
+		}
+	}
+}
+
+func TestNoCipher(t *testing.T) {
+	for c := range None + 3 {
+		if got, want := c.valid(), c >= AES256GCM && c <= None; got != want {
+			t.Errorf("cipher %d is valid: %v", c, got)
+		}
+	}
+}
+
+// A ring says what it has: a cipher once there is one to send with, and how much
+// fits as soon as there is any.
+func TestRingWithoutKeys(t *testing.T) {
+	var r Ring
+	if n, ok := r.Fit(1000); ok || n != 0 || r.Cipher() != 0 {
+		t.Errorf("an empty ring: fit %d, %v, cipher %v", n, ok, r.Cipher())
+	}
+	client, _ := newPair(t, GenerationConfig{Cipher: AES256GCM})
+	k := new(ringKeys)
+	r.keys.Store(k)
+	if _, ok := r.Fit(1000); ok || r.Cipher() != 0 {
+		t.Error("a ring with no generation has one")
+	}
+	k.byID[3] = client.gen
+	if n, ok := r.Fit(1000); !ok || n != client.gen.Fit(1000) || r.Cipher() != 0 {
+		t.Errorf("installed: fit %d, %v, cipher %v", n, ok, r.Cipher())
+	}
+	k.send = client.gen
+	if n, ok := r.Fit(1000); !ok || n != client.gen.Fit(1000) || r.Cipher() != AES256GCM {
+		t.Errorf("in use: fit %d, %v, cipher %v", n, ok, r.Cipher())
+	}
+}
+
+// The replay window of a static key has bounds, and its shortest packet is one
+// block.
+func TestStaticBounds(t *testing.T) {
+	for window, ok := range map[int]bool{-1: false, 0: true, 1: true, maxWindow: true, maxWindow + 1: false} {
+		c := StaticConfig{Cipher: AES256CBC, Digest: mustDigest(t, "SHA256"), Window: window}
+		if _, err := NewStatic(c); (err == nil) != ok {
+			t.Errorf("a window of %d: %v", window, err)
+		}
+	}
+	a, b := staticPair(t, "AES-256-CBC", "SHA256")
+	for n := range 200 {
+		want := ErrAuth
+		if n < 32+16+longIDLen {
+			want = ErrShort
+		}
+		if err := b.Open(packetOf(make([]byte, n)), 0); err != want {
+			t.Errorf("%d bytes: %v, want %v", n, err, want)
+		}
+	}
+	p := packetOf(nil)
+	a.Seal(time.Unix(1_800_000_000, 0), p)
+	if err := b.Open(p, 0); err != nil || p.Len() != 0 {
+		t.Errorf("the shortest: %d bytes, %v", p.Len(), err)
 	}
 }

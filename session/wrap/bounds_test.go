@@ -82,3 +82,40 @@ func TestLooksClear(t *testing.T) {
 		}
 	}
 }
+
+// TestDataKeys: each end of `secret` sends with the half that the other receives
+// with, and both with the first where there is no direction.
+func TestDataKeys(t *testing.T) {
+	k := testKey(3)
+	half := [2][2 * keyPartLen]byte{[2 * keyPartLen]byte(k.raw[:128]), [2 * keyPartLen]byte(k.raw[128:])}
+	for d, want := range map[Direction][2]int{Bidirectional: {0, 0}, Normal: {0, 1}, Inverse: {1, 0}} {
+		if send, receive := k.DataKeys(d); send != half[want[0]] || receive != half[want[1]] {
+			t.Errorf("%v: other halves than %v", d, want)
+		}
+	}
+}
+
+// TestShortestArmoured: a packet of armour alone is authentic, and refused for
+// its body.
+func TestShortestArmoured(t *testing.T) {
+	key, d := stockKey(t), must(digest.Lookup("SHA256"))
+	header := reset(wire.PControlV1).AppendHeader(nil)
+	clear := append(append(bytes.Clone(header), make([]byte, d.Size())...), 0, 0, 0, 1, 0, 0, 0, 1)
+	p := splitAuth(clear, d.Size())
+	copy(p.tag, p.sum(newAuthHash(key, 0, d)))
+	ad := append(bytes.Clone(header), 0, 0, 0, 1, 0, 0, 0, 1)
+	for name, c := range map[string]struct {
+		w      Wrapper
+		packet []byte
+	}{
+		"tls-auth":  {NewTLSAuth(key, Bidirectional, d), clear},
+		"tls-crypt": {NewTLSCrypt(key, true), halfSIV(key, Normal.receive()).seal(bytes.Clone(ad), ad, nil)},
+	} {
+		if err := c.w.Unwrap(new(wire.Control), c.packet); err == nil || strings.HasPrefix(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := c.w.Unwrap(new(wire.Control), c.packet[:len(c.packet)-1]); err == nil || !strings.HasPrefix(err.Error(), name) {
+			t.Errorf("%s, one byte less: %v", name, err)
+		}
+	}
+}
