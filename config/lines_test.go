@@ -50,6 +50,7 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "connect-retry-max infinite"},
 		{text: "connect-retry-max unlimited"},
 		{text: "providers legacy default", note: "no OpenSSL here"},
+		{text: "tls-cert-profile insecure"}, // endpoint says what it means
 		{text: "cipher BF-CBC", note: "is negotiated instead"},
 		{text: "cipher DES-EDE3-CBC", note: "is negotiated instead"},
 		{text: "cipher camellia-256-cbc", note: "is negotiated instead"},
@@ -140,6 +141,9 @@ func TestOptionalMeansUnknown(t *testing.T) {
 	}
 	for _, l := range []line{
 		{text: "setenv opt plugin auth.so", fault: "would let anybody in"},
+		{text: "setenv opt verify-hash 00:11", fault: "verify-hash: refused"},
+		{text: "ignore-unknown-option verify-hash\nverify-hash 00:11", fault: "verify-hash: refused"},
+		{text: "setenv opt management-client-pf", fault: "filter packets in the firewall"},
 		{text: "ignore-unknown-option plugin\nplugin auth.so", fault: "would let anybody in"},
 		{text: "ignore-unknown-option client-connect\nclient-connect check.sh", fault: "client-connect: not supported"},
 		{text: "ignore-unknown-option shaper\nshaper 1000", note: "shaper: not supported"},
