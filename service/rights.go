@@ -35,9 +35,10 @@ func DefaultUser() string {
 }
 
 // chooseUser has a process of root's give that up although its configuration does
-// not say so, as whoever is not sure. It returns why it does not.
+// not say so, or names a group alone, with which it would stay the user root. It
+// returns why it does not.
 func (o Options) chooseUser(c *config.Config) (why string) {
-	if !o.Unprivileged || o.UserSpace || c.User != "" || c.Group != "" || !process.Privileged() {
+	if !o.Unprivileged || o.UserSpace || c.User != "" || !process.Privileged() {
 		return ""
 	}
 	if err := process.CanEnter(); err != nil {
@@ -47,7 +48,10 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	if name == "" {
 		return fmt.Sprintf("it stays root, since there is no user %s; make one, such as by useradd --system culvert", strings.Join(defaultUsers, " or "))
 	}
-	id, _ := process.Lookup(name, "")
+	id, err := process.Lookup(name, c.Group)
+	if err != nil {
+		return "" // giveUp refuses the group
+	}
 	if !process.CanBecome(id) {
 		return "it stays root, which is that of a user namespace without user " + name
 	}
