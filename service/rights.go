@@ -24,8 +24,17 @@ import (
 var defaultUsers = []string{"culvert", "nobody"}
 
 // DefaultUser is the one that a worker of this machine runs as by default; "" for
-// none.
+// none, such as in a container that has nobody beside its root.
 func DefaultUser() string {
+	name := leastUser()
+	if id, err := process.Lookup(name, ""); err != nil || !process.CanBecome(id) {
+		return ""
+	}
+	return name
+}
+
+// leastUser is the first of defaultUsers that this machine knows, "" for none.
+func leastUser() string {
 	for _, name := range defaultUsers {
 		if _, err := process.Lookup(name, ""); err == nil {
 			return name
@@ -44,7 +53,7 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	if err := process.CanEnter(); err != nil {
 		return fmt.Sprintf("it stays root: %v", err)
 	}
-	name := DefaultUser()
+	name := leastUser()
 	if name == "" {
 		return fmt.Sprintf("it stays root, since there is no user %s; make one, such as by useradd --system culvert", strings.Join(defaultUsers, " or "))
 	}
