@@ -366,3 +366,51 @@ func FuzzTooLong(f *testing.F) {
 		}
 	})
 }
+
+// TestWidthBounds: what is asked of the system for packets that just fit and
+// just do not, over IPv4 and IPv6.
+func TestWidthBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, _, _ := roads(t)
+		p, l := near.peer, &narrowLink{Link: near.link, mtu: 1300}
+		p.link = l
+		for _, c := range []struct {
+			headers int
+			remote  string
+		}{{28, "192.0.2.9:1"}, {48, "[2001:db8::9]:1"}} {
+			p.SetPath(buf.Path{Remote: netip.MustParseAddrPort(c.remote)})
+			var told []int
+			for range 2 { // told of a change alone
+				p.look(func(_ *Peer, mtu, inner int) { told = append(told, mtu, inner) })
+			}
+			if want := []int{1300, p.Session.Fit(1300 - c.headers)}; !slices.Equal(told, want) {
+				t.Errorf("%s: told %v, want %v", c.remote, told, want)
+			}
+		}
+		inner := int(p.width.inner.Load())
+		l.asked = 0
+		if p.tooNarrow(time.Now(), inner, nil) || l.asked != 0 {
+			t.Errorf("%d bytes do not fit, or the system was asked", inner)
+		}
+		l.mtu++ // room for a byte more
+		p.width.asked.Store(0)
+		if wide := p.Session.Fit(l.mtu - 48); wide != inner+1 {
+			t.Fatalf("%d bytes fit", wide)
+		}
+		if p.tooNarrow(time.Now(), inner+1, nil) || l.asked != 1 {
+			t.Errorf("the path is not found to have widened; asked %d times", l.asked)
+		}
+		for mtu := range 100 { // less than the headers take says nothing
+			l.mtu = mtu
+			p.width.inner.Store(1)
+			p.look(func(_ *Peer, _, inner int) {
+				if inner <= 0 {
+					t.Errorf("a path of %d bytes carries %d inside", mtu, inner)
+				}
+			})
+			if p.width.inner.Load() <= 0 {
+				t.Fatalf("a path of %d bytes has no limit", mtu)
+			}
+		}
+	})
+}

@@ -5,7 +5,7 @@ import "testing"
 func TestBefore(t *testing.T) {
 	for version, want := range map[string]bool{
 		"": true, "2.3.18": true, "2.3": true, "2.3_git": true, "2.0.9": true, "1.6.0": true,
-		"2.4.0": false, "2.4_rc1": false, "2.6.14": false, "2.10": false, "3.8": false, "10.0.1": false,
+		"1.9": true, "2.0": true, "2.4.0": false, "2.4_rc1": false, "2.6.14": false, "2.10": false, "3.8": false, "10.0.1": false,
 		"v0.4.1": false, "devel": false, "2": false, "2.": false, "2.x": false, ".": false,
 		"99999999999999999999.1": false,
 	} {
