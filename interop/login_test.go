@@ -307,7 +307,7 @@ func revoke(t *testing.T, who pairing) {
 	s.output("mv", list+".new", list)
 	tun.serverProc.expect(regexp.MustCompile(`(?i)revoked`), 2, patience)
 	if who.server.name == ours.name {
-		tun.serverProc.expect(regexp.MustCompile(`client lost.*revoked-client.*is revoked`), 1, patience)
+		tun.serverProc.expect(regexp.MustCompile(`client is shut out.*revoked-client.*is revoked`), 1, patience)
 		if out, err := other.tryPing(serverIPv4); err == nil {
 			t.Errorf("the revoked client still gets through: %s", out)
 		}
