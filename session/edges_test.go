@@ -345,3 +345,118 @@ func TestPermanentFailures(t *testing.T) {
 		}
 	}
 }
+
+// TestForgeriesAreReportedSeldom: once in the interval of reports.
+func TestForgeriesAreReportedSeldom(t *testing.T) {
+	for ago, want := range map[time.Duration]int{0: 0, reportInterval - 1: 0, reportInterval: 1} {
+		p := newPair(t, path{delay: time.Millisecond}, nil)
+		p.run(time.Second, p.established)
+		s := p.server.Session
+		s.active.tls.err, s.forged = errors.New("noise"), p.now.Add(-ago)
+		s.Events()
+		s.abandonTLS(p.now, s.active)
+		if n := count[Remark](s.Events()); n != want {
+			t.Errorf("%v after the last: %d remarks", ago, n)
+		}
+		p.exchange(p.client, p.server)
+	}
+}
+
+// TestLoginThatCannotBeSent ends the handshake at once.
+func TestLoginThatCannotBeSent(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, func(client, _ *Config, _ *wrap.Armour) { client.Username = "a\x00b" })
+	p.run(time.Second, func() bool { return p.client.Err() != nil })
+	if !errors.Is(p.client.Err(), wire.ErrMalformed) {
+		t.Errorf("ended with %v", p.client.Err())
+	}
+}
+
+// TestFirstKeysServeAtOnce: a server sends with them before it hears any more,
+// and with later ones not before the client has shown that it has them.
+func TestFirstKeysServeAtOnce(t *testing.T) {
+	p := newPair(t, path{delay: 10 * time.Millisecond}, nil)
+	p.run(time.Second, func() bool { return p.server.Session != nil && p.server.Established() })
+	if !p.server.active.sending {
+		t.Error("the first keys wait")
+	}
+	p.run(time.Second, p.established)
+	p.pass(2 * minKeyAge)
+	p.client.softReset(p.now)
+	p.run(time.Second, func() bool { return count[Rekeyed](p.server.events) == 1 })
+	if p.server.active.sending {
+		t.Error("the second are used before the client has shown to have them")
+	}
+	p.run(time.Second, p.established)
+}
+
+// TestReadmitted: a client that may stay does, and nothing else is reported.
+func TestReadmitted(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, func(_, server *Config, _ *wrap.Armour) { server.Reauthenticate = true })
+	p.run(time.Second, p.established)
+	p.pass(2 * minKeyAge)
+	p.client.softReset(p.now)
+	p.run(time.Second, func() bool { return count[Reauth](p.server.events) == 1 })
+	p.server.Readmit(p.now, p.server.active.id) // not the key that is asked for
+	if p.server.next == nil {
+		t.Fatal("the keys in use are readmitted")
+	}
+	p.server.Readmit(p.now, p.server.next.id)
+	p.run(time.Second, func() bool { return p.client.active.id == 1 && p.established() })
+	if n := count[Closed](p.server.events) + count[RekeyFailed](p.server.events); n != 0 || p.server.active.id != 1 {
+		t.Errorf("%d ends are reported, key %d is in use", n, p.server.active.id)
+	}
+	p.exchange(p.server, p.client)
+}
+
+// TestLongestChallengeAnswer: the most that a client may answer, and a byte more.
+func TestLongestChallengeAnswer(t *testing.T) {
+	s := newSession(Config{Server: true}, time.Unix(1_800_000_000, 0))
+	for _, c := range []struct {
+		text string
+		want int
+	}{{strings.Repeat("x", maxChallengeAnswer), 1}, {strings.Repeat("x", maxChallengeAnswer+1), 0}, {"a\nb", 0}, {"a\rb", 0}, {"", 1}} {
+		if s.challengeAnswered(c.text); count[ChallengeAnswered](s.Events()) != c.want {
+			t.Errorf("%d bytes: want %d events", len(c.text), c.want)
+		}
+	}
+}
+
+// TestPushRequestWithoutServerMode is explained, and nothing else is.
+func TestPushRequestWithoutServerMode(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for _, c := range []struct {
+		p2p  bool
+		verb string
+		want string // what is said; "" for nothing
+	}{{true, "PUSH_REQUEST", "the peer asks for a push"}, {true, "INFO", "INFO,x"}, {false, "PUSH_REQUEST", ""}, {false, "INFO", "INFO,x"}} {
+		s := newSession(Config{Server: true, P2P: c.p2p}, now)
+		s.receiveMessage(now, c.verb, "x")
+		said := ""
+		for _, e := range s.Events() {
+			if info, ok := e.(Info); ok {
+				said += info.Text
+			}
+		}
+		if !strings.HasPrefix(said, c.want) || (said == "") != (c.want == "") {
+			t.Errorf("p2p %v, %s: %q", c.p2p, c.verb, said)
+		}
+	}
+}
+
+// TestFilterPushed: what the filter leaves is what is pushed, and what it refuses
+// ends the session.
+func TestFilterPushed(t *testing.T) {
+	refusal := errors.New("not this")
+	for _, want := range []error{nil, refusal} {
+		p := newPair(t, path{delay: time.Millisecond}, func(client, _ *Config, _ *wrap.Armour) {
+			client.FilterPushed = func(options []string) ([]string, error) { return options[1:], want }
+		})
+		p.run(time.Second, func() bool { return p.client.Err() != nil || p.client.Established() })
+		if !errors.Is(p.client.Err(), want) || (p.client.Err() == nil) != (want == nil) {
+			t.Errorf("ended with %v, want %v", p.client.Err(), want)
+		}
+		if want == nil && find[Pushed](p.client.events).Options[0] != "topology subnet" {
+			t.Errorf("pushed %q", find[Pushed](p.client.events).Options)
+		}
+	}
+}
