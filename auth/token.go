@@ -79,13 +79,25 @@ func (t *Token) SessionID() string { return hex.EncodeToString(t.Session[:]) }
 //
 //	SESS_ID_AT_ base64( session 12 | began 8 | renewed 8 | HMAC-SHA256 32 )
 //
-// with Unix seconds, and the HMAC over the user name, a NUL and what stands
-// before it. The prefix tells clients that it is a token.
+// with Unix seconds, and the HMAC over the user name, a NUL, what stands before
+// it, and what the token is bound to. The prefix tells clients that it is a token.
 type Tokens struct {
 	Key []byte
+	// Older are keys that tokens may have been made with before.
+	Older [][]byte
 	// Lifetime ends a login, 0 for never. A token that was not renewed for
 	// twice Renewal has expired too; 0 for no such limit.
 	Lifetime, Renewal time.Duration
+
+	bind string
+}
+
+// For makes and checks tokens that are good only together with something else,
+// such as the certificate of whoever shows them.
+func (t *Tokens) For(bind string) *Tokens {
+	bound := *t
+	bound.bind = bind
+	return &bound
 }
 
 const (
@@ -107,14 +119,24 @@ func (t *Tokens) Issue(now time.Time, username string, token *Token) string {
 	b := append(make([]byte, 0, tokenLen), token.Session[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(token.Began.Unix()))
 	b = binary.BigEndian.AppendUint64(b, uint64(token.Renewed.Unix()))
-	return tokenPrefix + base64.StdEncoding.EncodeToString(append(b, t.mac(username, b)...))
+	return tokenPrefix + base64.StdEncoding.EncodeToString(append(b, t.mac(t.Key, username, b)...))
 }
 
-func (t *Tokens) mac(username string, body []byte) []byte {
-	h := hmac.New(sha256.New, t.Key)
+func (t *Tokens) mac(key []byte, username string, body []byte) []byte {
+	h := hmac.New(sha256.New, key)
 	io.WriteString(h, username+"\x00")
 	h.Write(body)
+	io.WriteString(h, t.bind)
 	return h.Sum(nil)
+}
+
+// made reports that a token is of this server, by any of its keys.
+func (t *Tokens) made(username string, body, mac []byte) bool {
+	ok := hmac.Equal(mac, t.mac(t.Key, username, body))
+	for _, key := range t.Older {
+		ok = hmac.Equal(mac, t.mac(key, username, body)) || ok
+	}
+	return ok
 }
 
 // Check tells what a user's password is worth as a token, and whose login it
@@ -129,7 +151,7 @@ func (t *Tokens) Check(now time.Time, username, password string) (TokenState, *T
 		return TokenInvalid, nil
 	}
 	body, mac := b[:tokenBody], b[tokenBody:]
-	named, nameless := hmac.Equal(mac, t.mac(username, body)), hmac.Equal(mac, t.mac("", body))
+	named, nameless := t.made(username, body, mac), t.made("", body, mac)
 	if !named && !nameless {
 		return TokenInvalid, nil
 	}

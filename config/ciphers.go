@@ -47,6 +47,12 @@ func isCipher(name string) bool {
 // noCipher is the fault of a name that is no cipher's.
 func (b *builder) noCipher(d *call, name string) *Error {
 	mend := "write such as AES-256-GCM"
+	switch {
+	case strings.Contains(name, ","):
+		mend = "write colons between ciphers, no commas"
+	case strings.Contains(name, ":"):
+		mend = "write a list with data-ciphers"
+	}
 	if like := nearestOf(slices.Values(supportedCiphers), name); like != "" {
 		mend = "did you mean " + like + "?"
 	}

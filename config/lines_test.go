@@ -50,6 +50,8 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "connect-retry-max infinite"},
 		{text: "connect-retry-max unlimited"},
 		{text: "providers legacy default", note: "no OpenSSL here"},
+		{text: "verb 99", note: "99 is more than there is, so it is 15"},
+		{text: "tls-cert-profile insecure"}, // endpoint says what it means
 		{text: "cipher BF-CBC", note: "is negotiated instead"},
 		{text: "cipher DES-EDE3-CBC", note: "is negotiated instead"},
 		{text: "cipher camellia-256-cbc", note: "is negotiated instead"},
@@ -92,7 +94,8 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "cipher AES-256-GCN", fault: "did you mean AES-256-GCM?"},
 		{text: "cipher FOO\ndata-ciphers AES-256-GCM", fault: "no cipher has this name"},
 		{text: "data-ciphers AES-256-GCM:FOO", fault: "no cipher has this name"},
-		{text: "data-ciphers AES-256-GCM,AES-128-GCM", fault: "no cipher has this name"},
+		{text: "data-ciphers AES-256-GCM,AES-128-GCM", fault: "write colons between ciphers, no commas"},
+		{text: "cipher AES-256-GCM:AES-128-GCM", fault: "write a list with data-ciphers"},
 		{text: "ncp-ciphers FOO:AES-256-GCM", fault: "no cipher has this name"},
 		{text: "data-ciphers-fallback FOO", fault: "no cipher has this name"},
 		{text: "cipher BF-CBC\nncp-disable", fault: "leaves no other"},
@@ -140,6 +143,9 @@ func TestOptionalMeansUnknown(t *testing.T) {
 	}
 	for _, l := range []line{
 		{text: "setenv opt plugin auth.so", fault: "would let anybody in"},
+		{text: "setenv opt verify-hash 00:11", fault: "verify-hash: refused"},
+		{text: "ignore-unknown-option verify-hash\nverify-hash 00:11", fault: "verify-hash: refused"},
+		{text: "setenv opt management-client-pf", fault: "filter packets in the firewall"},
 		{text: "ignore-unknown-option plugin\nplugin auth.so", fault: "would let anybody in"},
 		{text: "ignore-unknown-option client-connect\nclient-connect check.sh", fault: "client-connect: not supported"},
 		{text: "ignore-unknown-option shaper\nshaper 1000", note: "shaper: not supported"},

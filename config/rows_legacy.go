@@ -64,7 +64,7 @@ var legacyRows = []Directive{
 	{Name: "memstats", Usage: "file", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.7; write status FILE", Help: "Removed in OpenVPN 2.7."},
 	{Name: "inetd", Usage: "[mode] [name]", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.7; run it as a service of its own", Help: "Removed in OpenVPN 2.7."},
 	{Name: "ifconfig-pool-linear", Where: top, Role: RoleServer, Status: Refused, Reason: "was removed in OpenVPN 2.5; write topology p2p", Help: "Removed in OpenVPN 2.5."},
-	{Name: "management-client-pf", Where: top, Role: RoleServer, Status: Refused, Reason: "was removed in OpenVPN 2.6; filter packets in the firewall", Help: "Removed in OpenVPN 2.6."},
+	{Name: "management-client-pf", Guards: true, Where: top, Role: RoleServer, Status: Refused, Reason: "was removed in OpenVPN 2.6; filter packets in the firewall", Help: "Removed in OpenVPN 2.6."},
 	{Name: "cryptoapicert", Usage: "selector", Where: top, Status: Refused, Reason: "the certificate is in the Windows store, which is not here; export it and name it with cert and key", Help: "A certificate of the Windows store."},
 	{Name: "auth-federate", Usage: "[argument] ...", Where: top, Role: RoleClient, Status: Refused, Reason: "this profile signs on by SAML, which only the AWS client does; ask for a profile with certificates", Help: "Sign on by SAML, of the AWS client."},
 	{Name: "scramble", Usage: "[argument] ...", Where: top, Status: Refused, Reason: "a patch that changes what goes over the wire; remove it on both ends", Help: "Obfuscation, of a patched OpenVPN."},

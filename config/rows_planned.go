@@ -26,7 +26,7 @@ var plannedRows = []Directive{
 	{Name: "plugin", Guards: true, Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in", Touches: TouchRuns, Help: "A module for authentication and the like."},
 
 	// Keys and certificates.
-	{Name: "verify-hash", Usage: "hash [algorithm]", Where: top, Inline: true, Status: Refused, Reason: "refused, as it was deprecated: it compares the authority's certificate only; name that authority alone with ca, or the peer's own certificate with peer-fingerprint", Help: "The authority to accept, by hash."},
+	{Name: "verify-hash", Guards: true, Usage: "hash [algorithm]", Where: top, Inline: true, Status: Refused, Reason: "refused, as it was deprecated: it compares the authority's certificate only; name that authority alone with ca, or the peer's own certificate with peer-fingerprint", Help: "The authority to accept, by hash."},
 	{Name: "tls-export-cert", Usage: "dir", Where: top, Status: Planned, Touches: TouchWrites, Help: "Where to write the peer's certificate for programs."},
 	{Name: "x509-track", Usage: "attribute", Where: top, Status: Planned, Help: "Attributes of certificates for programs."},
 	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Planned, Help: "Key material for plugins."},

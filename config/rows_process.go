@@ -17,7 +17,7 @@ var processRows = []Directive{
 	{Name: "log-append", Same: "log", Usage: "file", Where: top, Reload: ReloadRestart, Touches: TouchWrites, Help: "Append the log to a file.", set: logTo(true)},
 	{Name: "status", Usage: "file [seconds]", Where: top, Touches: TouchWrites, Help: "Write the state of all connections to a file.", set: setStatus},
 	{Name: "status-version", Usage: "[n]", Where: top, Help: "The format of that file: 1, 2 or 3.", set: setStatusVersion},
-	{Name: "verb", Usage: "n", Where: pull, Help: "How much to log, 0 to 11.", set: integer(0, 15, func(c *Config) *int { return &c.Verb })},
+	{Name: "verb", Usage: "n", Where: pull, Help: "How much to log, 0 to 11.", set: setVerb},
 	{Name: "mute", Usage: "n", Where: pull, Help: "How many messages of one kind to log in a row.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.Mute })},
 	{Name: "suppress-timestamps", Where: top, Reload: ReloadRestart, Help: "Log without times, as for a logger that adds its own.", set: on(func(c *Config) *bool { return &c.SuppressTimestamps })},
 	{Name: "setenv", Adds: true, Usage: "name [value] ...", Where: pull, Help: "Set a variable for scripts; with push-peer-info, UV_ names go to the server. `setenv opt DIRECTIVE` marks a directive as optional.", set: setSetenv},

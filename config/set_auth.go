@@ -85,13 +85,7 @@ func setNsCertType(b *builder, d *call) error {
 }
 
 func setCertProfile(b *builder, d *call) error {
-	if err := oneOf(d, &b.TLSCertProfile, d.args[0], "legacy", "preferred", "insecure", "suiteb"); err != nil {
-		return err
-	}
-	if d.args[0] == "insecure" {
-		b.remark(d, "certificates signed with SHA-1 or MD5 are refused all the same")
-	}
-	return nil
+	return oneOf(d, &b.TLSCertProfile, d.args[0], "legacy", "preferred", "insecure", "suiteb")
 }
 
 func setUsernameField(b *builder, d *call) error {

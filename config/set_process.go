@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -113,6 +114,20 @@ func (b *builder) setEnv(d *call, prefix string) error {
 		b.Env = map[string]string{}
 	}
 	b.Env[prefix+name] = value
+	return nil
+}
+
+// setVerb takes more than there is as the most.
+func setVerb(b *builder, d *call) error {
+	const most = 15
+	n, err := b.int(d, 0, 0, maxSeconds)
+	if err != nil {
+		return err
+	}
+	if n > most {
+		b.remark(d, fmt.Sprintf("%d is more than there is, so it is %d", n, most))
+	}
+	b.Verb = min(n, most)
 	return nil
 }
 

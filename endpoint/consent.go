@@ -65,8 +65,23 @@ func Doubtful(c *config.Config, file string) (lines []string) {
 			lines = append(lines, fmt.Sprintf("%s: %s (%v)", t.Pos, printable.Name(t.Line), t.Kind))
 		}
 	}
+	return append(lines, rootLines(c)...)
+}
+
+// rootLines are those of a configuration with which packets of strangers are read
+// with rights of root's.
+func rootLines(c *config.Config) (lines []string) {
+	say := func(directive, value, what string) {
+		lines = append(lines, fmt.Sprintf("%v: %s %s (%s)", c.At(directive), directive, printable.Name(value), what))
+	}
 	if id, err := process.Lookup(c.User, ""); err == nil && id.UID == 0 {
-		lines = append(lines, "user "+printable.Name(c.User)+" (keeps root's rights)")
+		say("user", c.User, "keeps root's rights")
+	}
+	if id, err := process.Lookup("", c.Group); err == nil && id.GID == 0 {
+		say("group", c.Group, "keeps the rights of root's group")
+	}
+	if c.Chroot != "" {
+		say("chroot", c.Chroot, "keeps root's rights until the tunnel is up")
 	}
 	return lines
 }

@@ -1,11 +1,14 @@
 package endpoint
 
 import (
+	"crypto"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"culvert/pki"
 )
@@ -28,6 +31,34 @@ func show(t *tls.Config, identity tls.Certificate, warn func(string)) {
 		last = text
 		return &identity, nil
 	}
+}
+
+// unfit says why peers will refuse this side's own certificate now, whichever
+// they trust; "" where nothing is known against it. Its issuer's signature means
+// nothing where it is its own.
+func unfit(own *x509.Certificate, now time.Time) string {
+	var why error
+	selfSigned := string(own.RawSubject) == string(own.RawIssuer)
+	switch hash := weakHash(own.SignatureAlgorithm); {
+	case now.Before(own.NotBefore) || now.After(own.NotAfter):
+		why = x509.CertificateInvalidError{Cert: own, Reason: x509.Expired}
+	case hash != 0 && !selfSigned:
+		why = &pki.WeakError{Cert: own, Hash: hash}
+	default:
+		return ""
+	}
+	return "this side's own certificate, which peers will refuse: " + pki.Explain(why, now)
+}
+
+// weakHash is the hash of a signature that can be forged, 0 of another.
+func weakHash(a x509.SignatureAlgorithm) crypto.Hash {
+	switch a {
+	case x509.MD5WithRSA:
+		return crypto.MD5
+	case x509.SHA1WithRSA, x509.ECDSAWithSHA1:
+		return crypto.SHA1
+	}
+	return 0
 }
 
 // unnamed says that none of the certificates of identity was issued by one of

@@ -111,6 +111,9 @@ func (r *revoked) take(texts *ListTexts, now time.Time, said bool) (changed bool
 			continue
 		}
 		lists, err := r.parse(text, now, said)
+		if err == nil && said {
+			err = r.lost(r.lists[path], lists)
+		}
 		if err != nil {
 			wrong[path] = err.Error()
 			continue
@@ -165,6 +168,28 @@ func (r *revoked) parse(text []byte, now time.Time, strict bool) ([]*x509.Revoca
 		}
 	}
 	return lists, nil
+}
+
+// lost refuses lists that would let in whom those before shut out, since an
+// authority that had one has none: another authority's file was put there, or a
+// part of several is missing. An intermediate authority is known by its name
+// alone. Lists before of no authority that is trusted were a mistake to be mended.
+func (r *revoked) lost(before, after []*x509.RevocationList) error {
+	without := pki.Unlisted(r.roots, before)
+	had := slices.DeleteFunc(slices.Clone(r.roots), func(a *x509.Certificate) bool { return slices.Contains(without, a) })
+	missing := pki.Unlisted(had, after)
+	if len(missing) > 0 {
+		return fmt.Errorf("it has no list of %q any more; put one of that authority in it, or restart the server if nobody whom it shut out matters", missing[0].Subject.String())
+	}
+	if len(had) == 0 && len(pki.Unlisted(r.roots, after)) < len(r.roots) {
+		return nil
+	}
+	for _, b := range before {
+		if len(b.RevokedCertificateEntries) > 0 && !slices.ContainsFunc(after, func(a *x509.RevocationList) bool { return bytes.Equal(a.RawIssuer, b.RawIssuer) }) {
+			return fmt.Errorf("it has no list of %q any more; put one of that authority in it, or restart the server if nobody whom it shut out matters", b.Issuer.String())
+		}
+	}
+	return nil
 }
 
 func sameLists(a, b []*x509.RevocationList) bool {

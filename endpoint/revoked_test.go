@@ -2,7 +2,9 @@ package endpoint
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +52,13 @@ func TestBrokenListKeepsTheOld(t *testing.T) {
 			text, _ := os.ReadFile(other.list("crl.pem", time.Now().Add(long)))
 			w.write("crl.pem", text)
 			return "not signed by"
+		},
+		"another authority's": func(w *world) string {
+			stranger := newWorld(t)
+			stranger.ca = stranger.sign(&x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Another"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCRLSign})
+			text, _ := os.ReadFile(stranger.list("crl.pem", time.Now().Add(long)))
+			w.write("crl.pem", text)
+			return "has no list of"
 		},
 		"removed":   func(w *world) string { os.Remove(filepath.Join(w.dir, "crl.pem")); return "no such file" },
 		"no file":   func(w *world) string { w.write("crl.pem", nil); w.device("crl.pem"); return "not a regular file" },

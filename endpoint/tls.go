@@ -65,6 +65,9 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 		if err != nil {
 			return nil, err
 		}
+		if text := unfit(identity.Leaf, time.Now()); text != "" {
+			warn(text)
+		}
 		show(t, identity, warn)
 	}
 	v := verifier{config: c, trust: trust, server: server, profile: profile}

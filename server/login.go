@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"strings"
 	"sync"
@@ -93,7 +95,7 @@ func (s *Server) check(c *client, now time.Time, h *session.Hello, done func(now
 	}
 	state, token := auth.TokenInitial, (*auth.Token)(nil)
 	if t := s.logins.tokens; t != nil {
-		state, token = t.Check(now, h.Username, h.Password)
+		state, token = t.For(boundTo(h.TLS.PeerCertificates)).Check(now, h.Username, h.Password)
 	}
 	c.login.user, c.login.token = h.Username, token
 	switch {
@@ -211,7 +213,17 @@ func (s *Server) issueToken(c *client, now time.Time) string {
 	if t.Renewal > 0 && t.Renewal < s.cfg.RenegSec {
 		s.renewLater(c, t.Renewal)
 	}
-	return t.Issue(now, c.login.user, c.login.token)
+	return t.For(boundTo(c.presented.chain)).Issue(now, c.login.user, c.login.token)
+}
+
+// boundTo is what a token is good with: the certificate of the client that it was
+// given to. So a token does not outlive a revocation.
+func boundTo(chain []*x509.Certificate) string {
+	if len(chain) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(chain[0].Raw)
+	return string(sum[:])
 }
 
 func (s *Server) renewLater(c *client, after time.Duration) {
@@ -229,6 +241,9 @@ func (s *Server) renewLater(c *client, after time.Duration) {
 
 // reauth decides whether a client may stay whose keys are renewed.
 func (s *Server) reauth(c *client, now time.Time, r session.Reauth) {
+	if s.shows(c, now, r.TLS) {
+		return
+	}
 	s.check(c, now, r.Hello, func(now time.Time, v auth.Verdict) { s.rejudge(c, now, r.Key, v) })
 }
 

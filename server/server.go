@@ -39,6 +39,8 @@ type Options struct {
 	// Lists is where revocation lists are read from again; nil: from the files
 	// that the configuration names.
 	Lists endpoint.ListSource
+	// KeysDir is where keys are kept over a restart, sealed; "": they are not.
+	KeysDir string
 	// Forward makes the host a router that masquerades for the clients.
 	Forward bool
 	// Opened, if not nil, is called when all is open that takes rights, and before
@@ -197,6 +199,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) open(ctx context.Context) (err error) {
 	s.loadPool()
+	s.takeKeys(time.Now())
 	want := adapter.State{State: s.state(ctx)}
 	if want.Ethernet, err = endpoint.Ethernet(s.cfg, &want.State); err != nil {
 		return err

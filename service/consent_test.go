@@ -47,6 +47,7 @@ func TestStrangersLinesAreAsked(t *testing.T) {
 		"auth-user-pass\nscript-security 2\ntls-verify /bin/true": true,
 		"auth-user-pass\nlog /etc/cron.d/x":                       true, "auth-user-pass\nlog-append x": true, "auth-user-pass\nstatus /etc/x 1": true,
 		"auth-user-pass\nwritepid /etc/x": true, "auth-user-pass\ndev-node /dev/watchdog": true, "auth-user-pass\nuser root": true, "auth-user-pass\nuser 0": true,
+		"auth-user-pass\ngroup 0": true, "auth-user-pass\nuser nobody\ngroup root": true, "auth-user-pass\nuser nobody\nchroot /": true, "auth-user-pass\ngroup nogroup": false,
 		"auth-user-pass ELSEWHERE": true, "auth-user-pass /etc/passwd": true, "auth-user-pass DIR/link": true, "cd /etc\nauth-user-pass passwd": true, "auth-user-pass DIR/../x": true,
 		"auth-user-pass\nproto tcp\nhttp-proxy p.example 80 ELSEWHERE basic": true, "auth-user-pass\nsocks-proxy p.example 80 ELSEWHERE": true,
 		"auth-user-pass\n<connection>\nremote a.example\nproto tcp\nhttp-proxy p.example 80 ELSEWHERE basic\n</connection>": true,

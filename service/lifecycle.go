@@ -44,6 +44,10 @@ type Options struct {
 	// Unprivileged gives up root's rights where the configuration does not say
 	// as whom to go on.
 	Unprivileged bool
+	// KeysDir is where a server keeps keys over a restart, sealed; "" for StateDir
+	// where that is another than by default, and else for a directory that
+	// outlives a restart of the machine.
+	KeysDir string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is said when clients can connect: how to make one.
@@ -235,7 +239,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	var s *server.Server
 	open := l.watched(c, l.adapter(c, l.forwardOptions(c)), func() tunnel { return s })
-	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Opened: l.opened(jail)}
+	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Opened: l.opened(jail), KeysDir: l.keysDir()}
 	if l.worker != nil && c.Chroot == "" {
 		o.Lists = l.worker.Lists
 	}

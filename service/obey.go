@@ -30,8 +30,8 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 
 // opened is a tunnel that can run, and what ends what came with it.
 type opened struct {
-	tunnel
-	stop func()
+	tunnel tunnel // by name, so that this is not taken for one: statusOf looks at its type
+	stop   func()
 }
 
 // once runs one configuration, and returns the next if a reload ended it.
@@ -50,8 +50,8 @@ func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, ev
 		return opened{t, stop}, err
 	})
 	if err == nil {
-		o.ready <- s
-		err = s.Run(ctx)
+		o.ready <- s.tunnel
+		err = s.tunnel.Run(ctx)
 		s.stop()
 	}
 	close(o.done)

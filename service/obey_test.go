@@ -3,11 +3,13 @@ package service
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"culvert/config"
 	"culvert/process"
@@ -87,6 +89,55 @@ func TestObeyed(t *testing.T) {
 		}
 		close(never)
 	})
+}
+
+// TestStatusToLog: SIGUSR2 writes down what a tunnel is doing, whatever carries it
+// from where it was opened.
+func TestStatusToLog(t *testing.T) {
+	c, err := config.ParseFile("a.conf", []byte("dev null\nproto udp\nnobind\nremote 127.0.0.1 9\nsecret k\nifconfig 10.8.0.1 10.8.0.2\ncipher AES-256-CBC\nallow-deprecated-insecure-static-crypto\n"), func(string) ([]byte, error) {
+		return []byte("-----BEGIN OpenVPN Static key V1-----\n" + strings.Repeat(strings.Repeat("5a", 16)+"\n", 16) + "-----END OpenVPN Static key V1-----\n"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := make(lines, 64)
+	said := newLog(c, false)
+	said.Logger = slog.New(slog.NewTextHandler(written, nil))
+	l := &life{Self: thisProcess(t.Context()), log: said, Options: Options{StateDir: t.TempDir()}}
+	l.pidFile.Store(new(string))
+	events := make(chan process.Event)
+	go func() {
+		events <- process.Status
+		if !written.until("TUN/TAP read bytes", 10*time.Second) {
+			t.Error("no status in the log")
+		}
+		events <- process.Exit
+	}()
+	if _, err := l.once(t.Context(), c, process.Jail{Identity: process.Identity{UID: -1, GID: -1}}, events); err != nil {
+		t.Error(err)
+	}
+}
+
+// lines are what is written to a log.
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
+}
+
+// until reports whether a line with some words came in time.
+func (l lines) until(words string, patience time.Duration) bool {
+	for late := time.After(patience); ; {
+		select {
+		case line := <-l:
+			if strings.Contains(line, words) {
+				return true
+			}
+		case <-late:
+			return false
+		}
+	}
 }
 
 // writer makes the test binary a process whose standard error output is a pipe

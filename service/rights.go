@@ -24,8 +24,17 @@ import (
 var defaultUsers = []string{"culvert", "nobody"}
 
 // DefaultUser is the one that a worker of this machine runs as by default; "" for
-// none.
+// none, such as in a container that has nobody beside its root.
 func DefaultUser() string {
+	name := leastUser()
+	if id, err := process.Lookup(name, ""); err != nil || !process.CanBecome(id) {
+		return ""
+	}
+	return name
+}
+
+// leastUser is the first of defaultUsers that this machine knows, "" for none.
+func leastUser() string {
 	for _, name := range defaultUsers {
 		if _, err := process.Lookup(name, ""); err == nil {
 			return name
@@ -35,19 +44,23 @@ func DefaultUser() string {
 }
 
 // chooseUser has a process of root's give that up although its configuration does
-// not say so, as whoever is not sure. It returns why it does not.
+// not say so, or names a group alone, with which it would stay the user root. It
+// returns why it does not.
 func (o Options) chooseUser(c *config.Config) (why string) {
-	if !o.Unprivileged || o.UserSpace || c.User != "" || c.Group != "" || !process.Privileged() {
+	if !o.Unprivileged || o.UserSpace || c.User != "" || !process.Privileged() {
 		return ""
 	}
 	if err := process.CanEnter(); err != nil {
 		return fmt.Sprintf("it stays root: %v", err)
 	}
-	name := DefaultUser()
+	name := leastUser()
 	if name == "" {
 		return fmt.Sprintf("it stays root, since there is no user %s; make one, such as by useradd --system culvert", strings.Join(defaultUsers, " or "))
 	}
-	id, _ := process.Lookup(name, "")
+	id, err := process.Lookup(name, c.Group)
+	if err != nil {
+		return "" // giveUp refuses the group
+	}
 	if !process.CanBecome(id) {
 		return "it stays root, which is that of a user namespace without user " + name
 	}

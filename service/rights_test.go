@@ -42,7 +42,7 @@ func TestNamed(t *testing.T) {
 // nobody else.
 func TestChooseUser(t *testing.T) {
 	root := process.Privileged()
-	id, err := process.Lookup(DefaultUser(), "")
+	id, err := process.Lookup(leastUser(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,16 +58,17 @@ func TestChooseUser(t *testing.T) {
 		user string
 		why  bool
 	}{
-		{"nothing said", Options{Unprivileged: true}, config.Config{}, DefaultUser(), false},
+		{"nothing said", Options{Unprivileged: true}, config.Config{}, leastUser(), false},
 		{"a user", Options{Unprivileged: true}, config.Config{User: "root"}, "root", false},
-		{"a group", Options{Unprivileged: true}, config.Config{Group: "root"}, "", false},
+		{"a group, with which root would stay", Options{Unprivileged: true}, config.Config{Group: "0"}, leastUser(), false},
+		{"a group that there is not", Options{Unprivileged: true}, config.Config{Group: "no-such-group"}, "", false},
 		{"as OpenVPN does", Options{}, config.Config{}, "", false},
 		{"user space", Options{Unprivileged: true, UserSpace: true}, config.Config{}, "", false},
-		{"a program for all", Options{Unprivileged: true}, config.Config{TLSVerify: []string{"/bin/sh"}}, DefaultUser(), false},
+		{"a program for all", Options{Unprivileged: true}, config.Config{TLSVerify: []string{"/bin/sh"}}, leastUser(), false},
 		{"a program of root's", Options{Unprivileged: true}, config.Config{TLSVerify: []string{locked}}, "", true},
 	} {
 		if !root {
-			test.why = process.Privileged() && test.o.Unprivileged && !test.o.UserSpace && test.c.User == "" && test.c.Group == ""
+			test.why = process.Privileged() && test.o.Unprivileged && !test.o.UserSpace && test.c.User == ""
 			if test.c.User == "" {
 				test.user = ""
 			}

@@ -72,6 +72,9 @@ func giveUp(c *config.Config) (process.Jail, error) {
 		}
 	}
 	id, err := process.Lookup(c.User, c.Group)
+	if err == nil && c.User != "" && process.Privileged() && !process.CanBecome(id) {
+		id, err = inNamespace(c, id)
+	}
 	j := process.Jail{Identity: id, Chroot: c.Chroot}
 	if c.Mode == config.ModeServer {
 		return j, err // its socket stays open
@@ -84,4 +87,12 @@ func giveUp(c *config.Config) (process.Jail, error) {
 		j.Keep = append(j.Keep, process.NetRaw)
 	}
 	return j, err
+}
+
+// inNamespace is whom root of a user namespace that has nobody else goes on as.
+func inNamespace(c *config.Config, id process.Identity) (process.Identity, error) {
+	if id.UID == 0 {
+		return process.Identity{UID: -1, GID: -1}, nil // it stays what it is
+	}
+	return id, fmt.Errorf("%v: user %s: root of this user namespace (a container) cannot become another user; remove the line, or give the namespace that user", c.At("user"), c.User)
 }

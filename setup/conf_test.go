@@ -39,6 +39,20 @@ func TestCulvertReadsServerConf(t *testing.T) {
 	}
 }
 
+func TestForceCookie(t *testing.T) {
+	for _, forced := range []bool{false, true} {
+		o := initOptions(filepath.Join(t.TempDir(), "vpn"))
+		o.ForceCookie = forced
+		r, err := Init(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := parseConf(t, r.Config, read(t, r.Config)); c.TLSCryptV2ForceCookie != forced {
+			t.Errorf("asked for %t, the file says %t", forced, c.TLSCryptV2ForceCookie)
+		}
+	}
+}
+
 func TestCulvertReadsProfile(t *testing.T) {
 	for _, host := range []string{"vpn.example.org", "192.0.2.1", "2001:db8::1"} {
 		o := initOptions(filepath.Join(t.TempDir(), "vpn"))

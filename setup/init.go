@@ -43,6 +43,10 @@ type InitOptions struct {
 	Network6 netip.Prefix // IPv6 inside, /64 to /112; zero: a random local /64 (RFC 4193)
 	DNS      []netip.Addr // for clients; nil: DefaultDNS
 	User     string       // as whom the server reads packets; "": as who starts it
+
+	// ForceCookie shuts out clients older than OpenVPN 2.6, and keeps nothing for
+	// anybody who has not shown where they are.
+	ForceCookie bool
 }
 
 // Result is what Init made.
@@ -165,7 +169,7 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	conf, err := serverConf{Dir: o.Dir, Port: o.Port, Network: o.Network, Network6: o.Network6, DNS: o.DNS, User: o.User}.text()
+	conf, err := serverConf{Dir: o.Dir, Port: o.Port, Network: o.Network, Network6: o.Network6, DNS: o.DNS, User: o.User, ForceCookie: o.ForceCookie}.text()
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -27,6 +27,7 @@ type serverConf struct {
 	Network, Network6 netip.Prefix
 	DNS               []netip.Addr
 	User              string
+	ForceCookie       bool
 }
 
 func (c serverConf) text() ([]byte, error) {

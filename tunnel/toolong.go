@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"time"
 
@@ -53,7 +54,7 @@ func (r *Road) sealFragments(now time.Time, peer *Peer, p *buf.Packet, size int,
 	packet := p.Bytes()
 	header := int(packet[0]&0x0f) * 4
 	room := (size - header) / fragmentUnit * fragmentUnit
-	if header < ipv4HeaderLen || header >= len(packet) || room <= 0 {
+	if header < ipv4HeaderLen || header >= len(packet) || room <= 0 || beyondOffsets(packet) {
 		return Malformed
 	}
 	for at := header; at < len(packet); at += room {
@@ -68,6 +69,13 @@ func (r *Road) sealFragments(now time.Time, peer *Peer, p *buf.Packet, size int,
 		}
 	}
 	return Kept
+}
+
+// beyondOffsets reports whether an IPv4 packet is a fragment that ends behind
+// the largest packet: the offsets of its pieces could begin anew, at the ports.
+func beyondOffsets(packet []byte) bool {
+	offset := int(binary.BigEndian.Uint16(packet[6:])&offsetMask) * fragmentUnit
+	return offset+len(packet) > math.MaxUint16
 }
 
 // setFragment makes the copy of a packet's header that of its fragment at an

@@ -218,6 +218,33 @@ func TestSystemIsAskedSeldom(t *testing.T) {
 	})
 }
 
+// TestSystemIsAskedAfterTheClockWentBack: it is no reason to believe an answer
+// longer.
+func TestSystemIsAskedAfterTheClockWentBack(t *testing.T) {
+	var w width
+	now := time.Unix(1e9, 0)
+	if !w.due(now, believeFor) || w.due(now.Add(time.Second), believeFor) {
+		t.Fatal("asked at first, and then not for a while")
+	}
+	if !w.due(now.Add(-time.Hour), believeFor) || w.due(now.Add(-time.Hour), believeFor) {
+		t.Error("not asked again, once, after the clock went back")
+	}
+}
+
+// TestFragmentBeyondAllOffsets: it is not cut into pieces of which one poses as
+// the first of its packet.
+func TestFragmentBeyondAllOffsets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _, _ := narrowed(t)
+		packet := packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400)
+		packet[6], packet[7] = 0x1f, 0xff
+		near.nic.Inject(packet)
+		if got := drain(far); len(got) > 0 {
+			t.Errorf("%d pieces: %x", len(got), got)
+		}
+	})
+}
+
 func TestTooBigIsNotAnswered(t *testing.T) {
 	icmpError := packettest.Echo("10.8.0.2", "10.8.0.1", 1400)
 	icmpError[20] = icmpUnreachable

@@ -35,10 +35,11 @@ func (w *width) forget() {
 	w.asked.Store(0)
 }
 
-// due reports whether the system may be asked again, by this caller.
+// due reports whether the system may be asked again, by this caller. It may, too,
+// where its clock was set back.
 func (w *width) due(now time.Time, after time.Duration) bool {
 	asked := w.asked.Load()
-	return now.UnixNano()-asked >= int64(after) && w.asked.CompareAndSwap(asked, now.UnixNano())
+	return time.Duration(now.UnixNano()-asked).Abs() >= after && w.asked.CompareAndSwap(asked, now.UnixNano())
 }
 
 // maxInner is the largest inner IP packet that TCP should use, bytes; 0 leaves

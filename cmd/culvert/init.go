@@ -54,6 +54,7 @@ func initCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&dns, "dns", nil, "resolvers for the clients (default 9.9.9.9, 149.112.112.112)")
 	c.Flags().StringVar(&network, "network", "", "IPv4 network inside (default 10.8.0.0/24)")
 	c.Flags().StringVar(&network6, "network6", "", "IPv6 network inside (default a random local /64)")
+	c.Flags().BoolVar(&o.ForceCookie, "force-cookie", false, "keep nothing for strangers who have not shown where they are; no client may be older than OpenVPN 2.6")
 	c.MarkFlagRequired("dir")
 	c.MarkFlagRequired("host")
 	return c

@@ -47,6 +47,7 @@ sockets of this process.`,
 				return cfg, err
 			}
 			if dir != "" {
+				o.KeysDir = dir
 				o.Invite = "to connect a device, make it a profile of its own by `culvert client add NAME --dir " + dir +
 					" -o NAME.ovpn`; there, `culvert connect NAME.ovpn` or any OpenVPN client takes it"
 			}

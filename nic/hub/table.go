@@ -129,7 +129,13 @@ func (t *Table[P]) Lookup(now time.Time, vlan uint16, mac frame.MAC) (port P, ok
 }
 
 func (t *Table[P]) expired(e *entry[P], now time.Time) bool {
-	return e.place != nil && now.UnixNano()-e.seen.Load() > int64(t.limits.Age)
+	return e.place != nil && e.silent(now) > t.limits.Age
+}
+
+// silent is how long an address has shown no frame. Where the system's clock was
+// set back it is how far, so that nothing is believed until it has caught up.
+func (e *entry[P]) silent(now time.Time) time.Duration {
+	return time.Duration(now.UnixNano() - e.seen.Load()).Abs()
 }
 
 // Learn takes note that a frame of a station came by a port. When it Moved, was
@@ -140,8 +146,8 @@ func (t *Table[P]) Learn(now time.Time, vlan uint16, mac frame.MAC, port P) (o O
 	if !ok || e.port != port {
 		return t.change(now, key, port)
 	}
-	if at := now.UnixNano(); at-e.seen.Load() > int64(refresh) {
-		e.seen.Store(at)
+	if e.silent(now) > refresh {
+		e.seen.Store(now.UnixNano())
 	}
 	return Known, port
 }
@@ -216,7 +222,7 @@ func (t *Table[P]) change(now time.Time, key uint64, port P) (Outcome, P) {
 		return Known, port
 	case ok && t.giveBack(now, e, port):
 		return Returned, e.port
-	case ok && (e.place == nil || now.UnixNano()-e.seen.Load() < int64(t.limits.Hold)):
+	case ok && (e.place == nil || e.silent(now) < t.limits.Hold):
 		return Held, e.port
 	case ok:
 		t.move(now, e, port)

@@ -82,6 +82,20 @@ func TestMoves(t *testing.T) {
 	learned(t, table, now, 1, "b", New)
 }
 
+// TestClockSetBack: no address is kept from its station until the clock has caught
+// up, nor thought to be where it was.
+func TestClockSetBack(t *testing.T) {
+	table := NewTable(Limits[string]{})
+	learned(t, table, start, 1, "a", New)
+	learned(t, table, start, 2, "a", New)
+	back := start.Add(-time.Hour)
+	behind(t, table, back, 1, "")
+	learned(t, table, back, 1, "b", Moved)
+	learned(t, table, back, 2, "a", Known)
+	learned(t, table, back.Add(time.Second), 2, "b", Held)
+	learned(t, table, back.Add(time.Second-time.Millisecond), 2, "b", Held) // of a batch begun before
+}
+
 // TestFloodOfAddresses: a port that shows more than it may loses its own
 // oldest, by use and not by age alone, and no other port's.
 func TestFloodOfAddresses(t *testing.T) {

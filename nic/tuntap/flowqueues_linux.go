@@ -1,6 +1,7 @@
 package tuntap
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"time"
 
@@ -170,6 +171,7 @@ var flowSeed = maphash.MakeSeed()
 func flowOf(ip, packet []byte) uint64 {
 	var key [37]byte
 	n := 0
+	ip = unpadded(ip)
 	switch {
 	case len(ip) >= ipv4Len && ip[0]>>4 == 4:
 		n = copy(key[:], ip[12:20])
@@ -183,4 +185,16 @@ func flowOf(ip, packet []byte) uint64 {
 		n += 1 + copy(key[n+1:], ip[at:at+4])
 	}
 	return maphash.Bytes(flowSeed, key[:n])
+}
+
+// unpadded is an IP packet without what fills a short frame, which only some
+// packets of a flow have.
+func unpadded(ip []byte) []byte {
+	switch {
+	case len(ip) >= ipv4Len && ip[0]>>4 == 4:
+		return ip[:min(len(ip), max(ipv4Len, int(binary.BigEndian.Uint16(ip[2:]))))]
+	case len(ip) >= ipv6Len && ip[0]>>4 == 6:
+		return ip[:min(len(ip), ipv6Len+int(binary.BigEndian.Uint16(ip[4:])))]
+	}
+	return ip
 }

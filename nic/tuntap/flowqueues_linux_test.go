@@ -135,6 +135,9 @@ func TestFlowOf(t *testing.T) {
 		if flowOf(p, p) != flowOf(bytes.Clone(p), p) || flowOf(p, p) == flowOf(other, other) {
 			t.Errorf("%x: a flow is told by addresses, protocol and ports", p)
 		}
+		if padded := append(bytes.Clone(p), 0, 0, 0); flowOf(p, p) != flowOf(padded, padded) {
+			t.Errorf("%x: short packets of a flow, padded in their frames, may pass the others", p)
+		}
 	}
 	first, later := bytes.Clone(v4), bytes.Clone(v4)
 	first[6] = 0x20 // more fragments

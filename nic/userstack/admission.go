@@ -153,12 +153,15 @@ func (a *admission) halfClosed(c *connection) {
 	}
 }
 
-// ended forgets a connection, which was opened or not.
+// ended forgets a connection, which was opened or not. The account of an open
+// one ends with its endpoint (conn.Close).
 func (a *admission) ended(c *connection) {
 	c.cancel()
-	c.account.close()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if c.abort == nil {
+		c.account.close()
+	}
 	if a.pending[c.flow] == c {
 		delete(a.pending, c.flow)
 	}

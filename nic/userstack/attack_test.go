@@ -49,10 +49,11 @@ type rawClient struct {
 	t      testing.TB
 	server *Stack
 	batch  []*buf.Packet
+	ends   bool // closes its half of what is accepted
 }
 
 func newRawClient(t testing.TB, server *Stack) *rawClient {
-	return &rawClient{t, server, buf.NewBatch(1, buf.DefaultSize)}
+	return &rawClient{t: t, server: server, batch: buf.NewBatch(1, buf.DefaultSize)}
 }
 
 func (c *rawClient) send(packet []byte) {
@@ -81,7 +82,11 @@ func (c *rawClient) answer(packet []byte) (accepted bool) {
 	src, _ := netip.AddrFromSlice(packet[16:20])
 	dst, _ := netip.AddrFromSlice(packet[12:16])
 	fl := flow{netip.AddrPortFrom(src, h.DestinationPort()), netip.AddrPortFrom(dst, h.SourcePort())}
-	c.send(segment(fl, header.TCPFlagAck, h.AckNumber(), h.SequenceNumber()+1, 0))
+	flags := header.TCPFlagAck
+	if c.ends {
+		flags |= header.TCPFlagFin
+	}
+	c.send(segment(fl, flags, h.AckNumber(), h.SequenceNumber()+1, 0))
 	return true
 }
 

@@ -4,8 +4,11 @@ import (
 	"sync"
 	"time"
 
+	"culvert/nic/userstack/relay"
+
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
@@ -19,6 +22,10 @@ const (
 	connCost = 2*bufferBase + 32<<10
 )
 
+// closingTime is how long a connection that is closed here may go on for what
+// its other end has not taken: as long as one that is half-closed may be silent.
+const closingTime = relay.HalfClosedIdle
+
 // conn is a TCP connection of the stack. Its buffers start small and double
 // while what they hold passes within a second, as far as its account goes: what
 // grows is read by somebody, and what nobody reads stays small. Unlike gonet's,
@@ -28,6 +35,9 @@ type conn struct {
 	ep      tcpip.Endpoint
 	account *account
 	in, out gauge
+	pieces  pieces // of what was written
+	wq      *waiter.Queue
+	once    sync.Once // begins to close
 }
 
 // newConn takes over an endpoint that is connected, and the account.
@@ -35,7 +45,7 @@ func newConn(wq *waiter.Queue, ep tcpip.Endpoint, a *account) *conn {
 	// By setting sizes, gVisor's own growth ends, which knows no budget.
 	ep.SocketOptions().SetReceiveBufferSize(bufferBase, true)
 	ep.SocketOptions().SetSendBufferSize(bufferBase, true)
-	return &conn{TCPConn: gonet.NewTCPConn(wq, ep), ep: ep, account: a, in: gauge{size: bufferBase}, out: gauge{size: bufferBase}}
+	return &conn{TCPConn: gonet.NewTCPConn(wq, ep), wq: wq, ep: ep, account: a, in: gauge{size: bufferBase}, out: gauge{size: bufferBase}}
 }
 
 // Read is that of net.Conn.
@@ -50,17 +60,32 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // Write is that of net.Conn.
 func (c *conn) Write(b []byte) (int, error) {
-	n, err := c.TCPConn.Write(b)
-	if size := c.out.passed(int64(n), time.Now(), c.account); size > 0 {
-		c.ep.SocketOptions().SetSendBufferSize(size, true)
+	if len(b) > 0 {
+		c.ep.SocketOptions().SetSendBufferSize(c.pieces.next(len(b), c.out.now()), false)
 	}
+	n, err := c.TCPConn.Write(b)
+	c.out.passed(int64(n), time.Now(), c.account)
 	return n, err
 }
 
-// Close is that of net.Conn.
+// Close is that of net.Conn. What the other end has not taken yet is kept for it,
+// and reckoned, for closingTime at most.
 func (c *conn) Close() error {
-	defer c.account.close()
+	c.once.Do(c.settle)
 	return c.TCPConn.Close()
+}
+
+// settle closes the account once the endpoint holds nothing any more.
+func (c *conn) settle() {
+	late := time.AfterFunc(closingTime, c.ep.Abort)
+	done := func() { late.Stop(); c.account.close() }
+	entry := waiter.NewFunctionEntry(waiter.EventHUp, func(waiter.EventMask) { done() })
+	c.wq.EventRegister(&entry)
+	// What ended before is not told again.
+	switch tcp.EndpointState(c.ep.State()) {
+	case tcp.StateTimeWait, tcp.StateClose, tcp.StateError:
+		done()
+	}
 }
 
 // Grown reports whether its buffers are larger than at first.
@@ -99,8 +124,11 @@ func (g *gauge) passed(n int64, now time.Time, a *account) int64 {
 	return g.size
 }
 
-func (g *gauge) grown() bool {
+// now is the buffer's size.
+func (g *gauge) now() int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.size > bufferBase
+	return g.size
 }
+
+func (g *gauge) grown() bool { return g.now() > bufferBase }
