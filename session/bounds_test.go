@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -256,6 +257,15 @@ func TestOldKeysEnd(t *testing.T) {
 		if s.old == nil {
 			break
 		}
+	}
+	p.client.ring.SendWith(0)
+	packet := buf.New(1500)
+	packet.Set([]byte("an IP packet"))
+	if err := p.client.Seal(p.now, packet); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
+		t.Errorf("a packet by keys that have ended: %v", err)
 	}
 }
 

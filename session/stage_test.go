@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"culvert/session/reliable"
 	"culvert/session/wire"
 	"culvert/session/wrap"
 )
@@ -49,5 +50,37 @@ func TestDelayedIsExplained(t *testing.T) {
 				t.Errorf("the client said %q", got)
 			}
 		})
+	}
+}
+
+// TestStages: each says what is waited for.
+func TestStages(t *testing.T) {
+	for p, want := range map[phase]string{
+		phaseReset: "has not answered the reset", phaseVerdict: "login has not been checked", phasePush: "has not sent its push reply", phaseActive: "data keys are in place",
+	} {
+		g := generation{heard: true, phase: p}
+		if got := g.stage(); !strings.Contains(got, want) {
+			t.Errorf("phase %d: %q, want %q", p, got, want)
+		}
+		if g.heard = false; !strings.HasPrefix(g.stage(), "nothing was received") {
+			t.Errorf("phase %d, nothing heard: %q", p, g.stage())
+		}
+	}
+}
+
+// TestLargePackets: what a path that lets small packets through may have no room
+// for.
+func TestLargePackets(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for size, want := range map[int]bool{largePacket: false, largePacket + 1: true} {
+		g := generation{heard: true, phase: phaseTLS, tls: &tlsMachine{answered: true}, ch: reliable.New(0, time.Second)}
+		g.ch.Send(wire.PControlV1, make([]byte, size))
+		for range 2 {
+			g.ch.Poll(now)
+			now = now.Add(time.Minute)
+		}
+		if got := strings.Contains(g.stage(), narrowOut); got != want {
+			t.Errorf("%d bytes are blamed: %v", size, got)
+		}
 	}
 }

@@ -100,3 +100,17 @@ func TestRenegotiationAgeIsDrawn(t *testing.T) {
 		t.Errorf("drawn early %v, late %v", early, late)
 	}
 }
+
+// TestNoInactiveTimer: without one nobody is idle.
+func TestNoInactiveTimer(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, nil)
+	p.run(time.Second, p.established)
+	p.client.events = nil
+	for range 3 {
+		p.now = p.now.Add(time.Hour)
+		p.client.advanceWatch(p.now)
+	}
+	if n := count[Idle](p.client.Events()); n != 0 || p.client.Err() != nil {
+		t.Errorf("%d times idle, %v", n, p.client.Err())
+	}
+}

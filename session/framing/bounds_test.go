@@ -18,7 +18,7 @@ func TestPieceSizes(t *testing.T) {
 		want        []int // with their headers; nil: it cannot be cut
 	}{
 		{1200, 604, []int{604, 604}}, {1201, 604, []int{408, 408, 397}}, {1199, 607, []int{604, 603}}, {600, 604, []int{604}},
-		{32 * 8, 12, slices.Repeat([]int{12}, 32)}, {32*8 + 1, 12, nil}, {4, 8, []int{8}}, {4, 7, nil}, {4, 4, nil}, {4, 1, nil},
+		{32 * 8, 12, slices.Repeat([]int{12}, 32)}, {32*8 + 1, 12, nil}, {4, 8, []int{8}}, {4, 7, nil}, {4, 4, nil}, {4, 1, nil}, {0, 4, nil},
 	} {
 		cut, err := New(Config{Fragments: true}).Cut(packet(make([]byte, c.text)), c.limit)
 		var got []int

@@ -35,6 +35,15 @@ func TestLongestKeyStrings(t *testing.T) {
 	}
 }
 
+// TestNULInKeyStrings: there is none, wherever.
+func TestNULInKeyStrings(t *testing.T) {
+	for _, text := range []string{"\x00", "\x00x", "x\x00"} {
+		if _, err := AppendKeyMethod2(nil, &KeyMethod2{Password: text}, true); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestEveryOpcodePrints(t *testing.T) {
 	for o := range Opcode(32) {
 		known := int(o) < len(opcodeNames) && opcodeNames[o] != ""
