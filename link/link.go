@@ -65,6 +65,15 @@ func Try(l Link, batch []*buf.Packet) (int, error) {
 	return l.WriteBatch(batch)
 }
 
+// Crowded reports whether a link has so much to send that only what belongs to
+// somebody who is known should be added: the system keeps datagrams to hosts of
+// its own network that do not answer, in the one buffer for all. False where the
+// system does not say.
+func Crowded(l Link) bool {
+	c, ok := l.(interface{ Crowded() bool })
+	return ok && c.Crowded()
+}
+
 // Path is a link that knows what its system has learnt of the path to a host.
 type Path interface {
 	// PathMTU is the largest IP packet in bytes that the path is known to

@@ -127,3 +127,24 @@ func TestConnectFreq(t *testing.T) {
 		}
 	})
 }
+
+// TestCrowdedSocket: while much waits to be sent, as answers to a network's own
+// hosts that are not there, strangers get none, and whoever is in goes on.
+func TestCrowdedSocket(t *testing.T) {
+	a := armours(t)[0]
+	inBubble(t, simnet.Options{Delay: 10 * time.Millisecond}, func(t *testing.T, w *world) {
+		s := a.serve(w, "")
+		in := a.dial(w, "anna", "")
+		in.up(time.Second)
+		w.crowded.Store(true)
+		x := w.attack(a)
+		if n := x.begin(0, 5); n != 0 {
+			t.Errorf("%d strangers were answered", n)
+		}
+		exchange(t, s, in)
+		w.crowded.Store(false)
+		if n := x.begin(5, 5); n != 5 {
+			t.Errorf("%d of 5 were answered when there was room again", n)
+		}
+	})
+}

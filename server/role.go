@@ -170,6 +170,10 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 		r.open(l, p, opening)
 		return
 	}
+	if link.Crowded(l) {
+		r.road.Counters.Add(tunnel.Crowd)
+		return
+	}
 	path := p.Path
 	p.Set(reply)
 	p.Path = path

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,8 +119,9 @@ func parse(t testing.TB, name, text string) *config.Config {
 // world is a network with a server and clients on it, in one process. It must
 // be made within a synctest bubble, and ends with the test.
 type world struct {
-	t   *testing.T
-	net *simnet.Network
+	crowded atomic.Bool // its sockets have much to send
+	t       *testing.T
+	net     *simnet.Network
 }
 
 func newWorld(t *testing.T, o simnet.Options) *world { return &world{t: t, net: simnet.New(o)} }
@@ -231,9 +233,17 @@ func (w *world) listener(addr netip.AddrPort, to **simnet.Endpoint) func(link.Op
 			return nil, err
 		}
 		*to = e
-		return e, nil
+		return crowdable{e, &w.crowded}, nil
 	}
 }
+
+// crowdable is a socket whose send buffer is said to be full.
+type crowdable struct {
+	*simnet.Endpoint
+	full *atomic.Bool
+}
+
+func (c crowdable) Crowded() bool { return c.full.Load() }
 
 // connected is a client at work.
 type connected struct {
