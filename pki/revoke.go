@@ -16,7 +16,10 @@ import (
 // authorities has the name of its issuer, one of that name signed it, and its
 // time is not over. The error is a *ListError.
 func CheckList(list *x509.RevocationList, authorities []*x509.Certificate, now time.Time) error {
-	if !list.NextUpdate.IsZero() && now.After(list.NextUpdate) || now.Before(list.ThisUpdate) {
+	if !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
+		return fmt.Errorf("it expired at %s: sign it anew (culvert client revoke, easyrsa gen-crl, openssl ca -gencrl)", stamp(list.NextUpdate))
+	}
+	if now.Before(list.ThisUpdate) {
 		return &ListError{List: list, Now: now}
 	}
 	var wrong error
