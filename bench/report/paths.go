@@ -50,6 +50,7 @@ func pathsOf(paths []Path) []Path {
 // PathSection is README's part on paths.
 var PathSection = Section{
 	begin: "<!-- written by make bench BENCH=--paths -->", end: "<!-- end of what make bench BENCH=--paths writes -->",
+	intro:   "On paths that are not a cable, between namespaces of one machine, behind a relay that sees single packets:",
 	columns: []string{peer.Culvert, peer.OpenVPN, peer.WireGuard, peer.Bare}, shown: pathNames(),
 }
 

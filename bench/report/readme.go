@@ -14,6 +14,7 @@ import (
 // with columns for some peers and rows for some metrics.
 type Section struct {
 	begin, end     string
+	intro          string // before the table; "": none
 	columns, shown []string
 	picture        string // a file beside the results; "": none
 }
@@ -44,8 +45,12 @@ func (r *Results) Publish(readme, dir string, s Section) error {
 	if s.picture != "" {
 		picture = fmt.Sprintf("\n![Throughput beside peers](%s/%s)\n", dir, s.picture)
 	}
-	section := fmt.Sprintf("%s\n%s%s\n%s. Medians of %d rounds;\n[all of it](%s/results.txt), with spreads and goals.\n",
-		s.begin, r.markdown(s), picture, r.Machine, r.Rounds, dir)
+	intro := ""
+	if s.intro != "" {
+		intro = s.intro + "\n\n"
+	}
+	section := fmt.Sprintf("%s\n%s%s%s\n%s. Medians of %d rounds;\n[all of it](%s/results.txt), with spreads and goals.\n",
+		s.begin, intro, r.markdown(s), picture, r.Machine, r.Rounds, dir)
 	return os.WriteFile(readme, []byte(before+section+s.end+after), 0o644)
 }
 
