@@ -42,6 +42,9 @@ func TestSlotsAreBounded(t *testing.T) {
 				}()
 			}
 			time.Sleep(time.Hour)
+			synctest.Wait()
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			if most.Load() != want || now.Load() != 0 || s.free != 16 || len(s.running)+len(s.waiting) > 0 {
 				t.Errorf("%d sources: %d ran at a time, want %d; left %+v", sources, most.Load(), want, s)
 			}

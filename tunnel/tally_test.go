@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,12 +15,18 @@ func TestTally(t *testing.T) {
 		var said []int
 		new(Tally).Stop() // nothing was counted
 		var tally Tally
-		say := func(n int) { said = append(said, n) }
+		var mu sync.Mutex
+		say := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			said = append(said, n)
+		}
 		for range 12_000 {
 			tally.Count(say)
 			time.Sleep(10 * time.Millisecond)
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		sum := 0
 		for _, n := range said {
 			sum += n
@@ -29,12 +36,14 @@ func TestTally(t *testing.T) {
 		}
 		tally.Count(say)
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if !slices.Equal(said[3:], []int{1}) {
 			t.Errorf("one event after a while: said %v", said[3:])
 		}
 		tally.Count(say)
 		tally.Stop()
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if len(said) != 4 {
 			t.Errorf("said after the end: %v", said[4:])
 		}

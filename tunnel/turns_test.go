@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -16,13 +17,13 @@ func TestTurns(t *testing.T) {
 		after time.Duration
 		want  bool
 	}{{turn - 1, false}, {turn, true}, {turn + turn/2, false}, {2 * turn, true}} {
-		ran := false
-		go func() { ran = true }()
+		var ran atomic.Bool
+		go ran.Store(true)
 		others.give(now.Add(c.after))
-		if ran != c.want {
-			t.Errorf("after %v: others ran %v", c.after, ran)
+		if got := ran.Load(); got != c.want {
+			t.Errorf("after %v: others ran %v", c.after, got)
 		}
-		for !ran {
+		for !ran.Load() {
 			runtime.Gosched()
 		}
 	}
