@@ -66,7 +66,11 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 		return Verdict{Reason: reason(scratch)}
 	}
 	// What the program left to decide later ends with the one it is about.
-	defer context.AfterFunc(ctx, func() { killGroup(leader) })()
+	defer func() {
+		if ctx.Err() != nil {
+			killGroup(leader)
+		}
+	}()
 	if refusal, err := s.pending(scratch, r, pend); refusal != "" || err != nil {
 		return Verdict{Reason: refusal, Err: err}
 	}
