@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -318,28 +317,28 @@ func (t *Trust) Watch(ctx context.Context, changed func()) {
 	}
 }
 
-// Revoked looks a peer's certificates up anew, which were verified at a time;
-// it returns a *pki.RevokedError when one of the chain is taken back since.
-// What else became of them counts when keys are renewed.
-func (t *Trust) Revoked(shown []*x509.Certificate, verified, now time.Time) error {
-	if len(shown) == 0 {
+// Way leads from the certificate that a peer showed, and TLS took, to one of the
+// roots, both included. Of one that is known by its fingerprint it is what the
+// peer showed.
+func (t *Trust) Way(shown []*x509.Certificate) []*x509.Certificate {
+	if way := wayTo(t.roots, shown); way != nil {
+		return way
+	}
+	return shown
+}
+
+// wayTo is nil where nobody of roots has signed it. Whether a signature over SHA-1
+// is good enough was asked before.
+func wayTo(roots, shown []*x509.Certificate) []*x509.Certificate {
+	return pki.Verifier{Roots: roots, Weak: true}.Way(shown)
+}
+
+// Revoked looks a Way up anew; it returns a *pki.RevokedError when one of its
+// certificates is taken back since. What else became of them counts when keys
+// are renewed.
+func (t *Trust) Revoked(way []*x509.Certificate, now time.Time) error {
+	if len(way) == 0 {
 		return nil
 	}
-	if chain, err := pki.VerifiedChain(shown, t.roots, verified, pki.AnyUsage); err == nil {
-		return t.revoked.check(chain, now)
-	}
-	// Known by its fingerprint, or by signatures taken in another way.
-	for _, cert := range shown {
-		if err := t.revoked.check([]*x509.Certificate{cert}, now); err != nil {
-			return err
-		}
-		for _, issuer := range slices.Concat(shown, t.roots) {
-			if bytes.Equal(cert.RawIssuer, issuer.RawSubject) && issuer != cert {
-				if err := t.revoked.check([]*x509.Certificate{cert, issuer}, now); errors.As(err, new(*pki.RevokedError)) {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+	return t.revoked.check(way, now)
 }

@@ -31,7 +31,7 @@ func (w *world) trust() *Trust {
 func (w *world) isRevoked(trust *Trust, now time.Time) bool {
 	w.t.Helper()
 	trust.revoked.refresh(now)
-	err := trust.Revoked([]*x509.Certificate{w.leaf}, time.Now(), time.Now())
+	err := trust.Revoked(trust.Way([]*x509.Certificate{w.leaf}), time.Now())
 	if err != nil && !errors.As(err, new(*pki.RevokedError)) {
 		w.t.Errorf("revoked: %v", err)
 	}
@@ -163,20 +163,21 @@ func TestRevokedAuthorityShutsOut(t *testing.T) {
 	root := w.ca
 	w.ca = sub
 	leaf := w.sign(&x509.Certificate{SerialNumber: root.SerialNumber})
+	ended := w.sign(&x509.Certificate{SerialNumber: root.SerialNumber, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-24 * time.Hour)})
 	w.ca = root
 	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
 	trust := w.trust()
 	shown := []*x509.Certificate{leaf, sub}
-	if err := trust.Revoked(shown, time.Now(), time.Now()); err != nil {
+	if err := trust.Revoked(trust.Way(shown), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	w.list("crl.pem", time.Now().Add(long), 42)
 	trust.revoked.refresh(time.Now())
-	if err := trust.Revoked(shown, time.Now(), time.Now()); !errors.As(err, new(*pki.RevokedError)) {
+	if err := trust.Revoked(trust.Way(shown), time.Now()); !errors.As(err, new(*pki.RevokedError)) {
 		t.Errorf("an authority of the chain is revoked: %v", err)
 	}
 	// So is one whose certificate ended since, when it was in already.
-	if err := trust.Revoked(shown, time.Now().Add(-24*time.Hour), time.Now()); !errors.As(err, new(*pki.RevokedError)) {
+	if err := trust.Revoked(trust.Way([]*x509.Certificate{ended, sub}), time.Now()); !errors.As(err, new(*pki.RevokedError)) {
 		t.Errorf("verified in another way: %v", err)
 	}
 }

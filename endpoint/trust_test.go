@@ -58,7 +58,9 @@ func certPEM(c *x509.Certificate) []byte {
 
 func (w *world) sign(template *x509.Certificate) *x509.Certificate {
 	w.t.Helper()
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	}
 	parent := w.ca
 	if parent == nil {
 		parent = template

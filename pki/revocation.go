@@ -148,10 +148,8 @@ func lookUp(cert *x509.Certificate, lists []*x509.RevocationList, now time.Time)
 	var late error
 	current := false
 	for _, list := range lists {
-		for _, entry := range list.RevokedCertificateEntries {
-			if entry.SerialNumber.Cmp(cert.SerialNumber) == 0 && entry.ReasonCode != removeFromCRL {
-				return &RevokedError{Cert: cert}
-			}
+		if Listed(list, cert.SerialNumber) {
+			return &RevokedError{Cert: cert}
 		}
 		if now.Before(list.ThisUpdate) || !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
 			late = &ListError{List: list, Now: now}

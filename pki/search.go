@@ -58,6 +58,17 @@ func (v Verifier) search(chain []*x509.Certificate) ([]*x509.Certificate, error)
 	return s.from([]*x509.Certificate{chain[0]}), s.why
 }
 
+// Way is a way from a peer's certificate, the first of chain, to one of the
+// roots, both included, by names and signatures alone: of one whose certificate
+// was good, but may have ended since. It is nil where there is none.
+func (v Verifier) Way(chain []*x509.Certificate) []*x509.Certificate {
+	if len(chain) == 0 {
+		return nil
+	}
+	way, _ := v.search(chain)
+	return way
+}
+
 type searcher struct {
 	Verifier
 	between []*x509.Certificate

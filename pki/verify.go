@@ -92,14 +92,8 @@ var errNoCertificate = errors.New("pki: the peer showed no certificate; it needs
 // roots, and that nothing on the way forbids the usage. A certificate that
 // states no usage passes: CheckUsage demands one. Errors wrap *ChainError.
 func Verify(chain, roots []*x509.Certificate, now time.Time, usage Usage) error {
-	_, err := VerifiedChain(chain, roots, now, usage)
+	_, err := Verifier{Roots: roots}.Chain(chain, now, usage)
 	return err
-}
-
-// VerifiedChain is Verify, and returns the way it found from the peer's
-// certificate to one of roots, both included.
-func VerifiedChain(chain, roots []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {
-	return Verifier{Roots: roots}.Chain(chain, now, usage)
 }
 
 // Verifier is whom to trust and how far.
@@ -109,7 +103,8 @@ type Verifier struct {
 	Weak bool
 }
 
-// Chain is VerifiedChain for v.
+// Chain is Verify for v, and returns the way it found from the peer's certificate
+// to one of the roots, both included.
 func (v Verifier) Chain(chain []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {
 	if len(chain) == 0 {
 		return nil, errNoCertificate

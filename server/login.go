@@ -213,7 +213,7 @@ func (s *Server) issueToken(c *client, now time.Time) string {
 	if t.Renewal > 0 && t.Renewal < s.cfg.RenegSec {
 		s.renewLater(c, t.Renewal)
 	}
-	return t.For(boundTo(c.presented.chain)).Issue(now, c.login.user, c.login.token)
+	return t.For(boundTo(c.presented)).Issue(now, c.login.user, c.login.token)
 }
 
 // boundTo is what a token is good with: the certificate of the client that it was

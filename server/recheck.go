@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"sync"
 	"time"
@@ -11,13 +10,6 @@ import (
 	"culvert/pki"
 	"culvert/session"
 )
-
-// presented is the certificate that a client showed last, with those above it. It
-// belongs to the client's control goroutine.
-type presented struct {
-	chain    []*x509.Certificate
-	verified time.Time
-}
 
 // keepLists has the revocation lists read again as they change, and whoever is
 // in looked up in them, until the function it returns is called.
@@ -41,13 +33,13 @@ func (s *Server) keepLists(ctx context.Context) (stop func()) {
 // changed between that and now, when whoever looked for clients to shut out did
 // not know this one.
 func (s *Server) shows(c *client, now time.Time, state tls.ConnectionState) (revoked bool) {
-	c.presented = presented{state.PeerCertificates, now}
+	c.presented = s.trust.Way(state.PeerCertificates)
 	return s.recheck(c, now)
 }
 
 // recheck shuts a client out whose certificate, or one above it, is revoked.
 func (s *Server) recheck(c *client, now time.Time) (revoked bool) {
-	err := s.trust.Revoked(c.presented.chain, c.presented.verified, now)
+	err := s.trust.Revoked(c.presented, now)
 	if err == nil || !errors.As(err, new(*pki.RevokedError)) || c.Session.Err() != nil {
 		return false
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -26,8 +27,10 @@ type client struct {
 	id   wire.PeerID
 	name string // common name, or user name
 	// certName is the certificate's name, "UNDEF" without one.
-	certName  string
-	presented presented
+	certName string
+	// presented is the way from the certificate that the client showed last, if
+	// any, up to its authority. It belongs to the control goroutine.
+	presented []*x509.Certificate
 	login     login
 	// ctx ends with the session, or when that is to end: what runs for it must
 	// not keep its control goroutine from doing so.

@@ -19,8 +19,8 @@ type who struct {
 // introduce makes known who a client is, as far as it has said.
 func (c *client) introduce() {
 	w := &who{name: c.name, user: c.login.user, agent: c.agent}
-	if len(c.presented.chain) > 0 {
-		w.serial = pki.SerialHex(c.presented.chain[0])
+	if len(c.presented) > 0 {
+		w.serial = pki.SerialHex(c.presented[0])
 	}
 	c.who.Store(w)
 }
