@@ -1,6 +1,10 @@
 package tunnel
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"culvert/internal/checksum"
+)
 
 // Header lengths and offsets of RFC 791, 8200 and 9293.
 const (
@@ -76,8 +80,5 @@ func adjustChecksum(sum []byte, old, now uint16, odd bool) {
 	if odd {
 		old, now = old<<8|old>>8, now<<8|now>>8
 	}
-	s := uint32(^binary.BigEndian.Uint16(sum)) + uint32(^old) + uint32(now)
-	s = s&0xffff + s>>16
-	s = s&0xffff + s>>16
-	binary.BigEndian.PutUint16(sum, ^uint16(s))
+	binary.BigEndian.PutUint16(sum, ^checksum.Add(^binary.BigEndian.Uint16(sum), ^old, now))
 }

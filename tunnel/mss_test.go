@@ -29,13 +29,13 @@ func segment(v6 bool, flags byte, ipOptions int, options []byte) []byte {
 		binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)+len(tcp)))
 	}
 	packet := append(ip, tcp...)
-	binary.BigEndian.PutUint16(packet[len(ip)+16:], checksum(packet, len(ip)))
+	binary.BigEndian.PutUint16(packet[len(ip)+16:], checksumOf(packet, len(ip)))
 	return packet
 }
 
-// checksum is that of the TCP segment at an offset of a packet, computed in
+// checksumOf is that of the TCP segment at an offset of a packet, computed in
 // full (RFC 9293, section 3.1). With a right checksum in place it is 0.
-func checksum(packet []byte, at int) uint16 {
+func checksumOf(packet []byte, at int) uint16 {
 	addresses := packet[12:20]
 	if packet[0]>>4 == 6 {
 		addresses = packet[8:40]
@@ -79,7 +79,7 @@ func TestClampMSS(t *testing.T) {
 						packet := segment(v6, flagSYN, ipOptions, c.options(asked))
 						expected := segment(v6, flagSYN, ipOptions, c.options(min(asked, want)))
 						clampMSS(packet, 1400)
-						if sum := checksum(packet, header); sum != 0 {
+						if sum := checksumOf(packet, header); sum != 0 {
 							t.Errorf("MSS %d: the checksum is off by %#x", asked, sum)
 						}
 						clear(packet[header+16 : header+18]) // zero has two spellings
@@ -168,7 +168,7 @@ func FuzzClampMSS(f *testing.F) {
 		if bytes.Equal(before, packet) {
 			return
 		}
-		if was, is := checksum(before, header), checksum(packet, header); was%0xffff != is%0xffff {
+		if was, is := checksumOf(before, header), checksumOf(packet, header); was%0xffff != is%0xffff {
 			t.Errorf("limit %d: the checksum was off by %#x and is off by %#x\n%x\n%x", maxInner, was, is, before, packet)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/internal/buf"
+	"culvert/internal/checksum"
 )
 
 // Of RFC 791, 792, 1191, 4443 and 8200.
@@ -91,7 +92,7 @@ func setFragment(b []byte, header, offset int, more bool) {
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	binary.BigEndian.PutUint16(b[6:], word)
 	binary.BigEndian.PutUint16(b[10:], 0)
-	binary.BigEndian.PutUint16(b[10:], internetChecksum(b[:header], 0))
+	binary.BigEndian.PutUint16(b[10:], ^checksum.Sum(b[:header]))
 }
 
 // blankOptions makes those options no-operations that only the first fragment
@@ -142,12 +143,12 @@ func tooBigIPv4(answer *buf.Packet, packet []byte, mtu int) bool {
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	copy(b[12:16], packet[16:20])
 	copy(b[16:20], packet[12:16])
-	binary.BigEndian.PutUint16(b[10:], internetChecksum(b[:ipv4HeaderLen], 0))
+	binary.BigEndian.PutUint16(b[10:], ^checksum.Sum(b[:ipv4HeaderLen]))
 	m := b[ipv4HeaderLen:]
 	m[0], m[1] = icmpUnreachable, icmpNeedsFragments
 	binary.BigEndian.PutUint16(m[6:], uint16(mtu))
 	copy(m[icmpHeaderLen:], quoted)
-	binary.BigEndian.PutUint16(m[2:], internetChecksum(m, 0))
+	binary.BigEndian.PutUint16(m[2:], ^checksum.Sum(m))
 	return true
 }
 
@@ -175,24 +176,6 @@ func tooBigIPv6(answer *buf.Packet, packet []byte, mtu int) bool {
 	m[0] = icmpv6PacketTooBig
 	binary.BigEndian.PutUint32(m[4:], uint32(mtu))
 	copy(m[icmpHeaderLen:], quoted)
-	pseudo := uint32(len(m)) + protocolICMPv6
-	for at := 8; at < ipv6HeaderLen; at += 2 {
-		pseudo += uint32(binary.BigEndian.Uint16(b[at:]))
-	}
-	binary.BigEndian.PutUint16(m[2:], internetChecksum(m, pseudo))
+	binary.BigEndian.PutUint16(m[2:], ^checksum.Add(checksum.PseudoHeader(b, protocolICMPv6), uint16(len(m)), checksum.Sum(m)))
 	return true
-}
-
-// internetChecksum is the Internet checksum of b (RFC 1071), begun with a sum of words.
-func internetChecksum(b []byte, sum uint32) uint16 {
-	for ; len(b) >= 2; b = b[2:] {
-		sum += uint32(binary.BigEndian.Uint16(b))
-	}
-	if len(b) == 1 {
-		sum += uint32(b[0]) << 8
-	}
-	for sum > 0xffff {
-		sum = sum&0xffff + sum>>16
-	}
-	return ^uint16(sum)
 }

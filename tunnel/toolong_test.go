@@ -14,6 +14,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 
 	"culvert/internal/buf"
+	"culvert/internal/checksum"
 	"culvert/link"
 	"culvert/manage/packettest"
 )
@@ -70,7 +71,7 @@ func fragmentable(packet []byte, allowed bool) []byte {
 		packet[6] = dontFragment >> 8
 	}
 	packet[10], packet[11] = 0, 0
-	sum := internetChecksum(packet[:20], 0)
+	sum := ^checksum.Sum(packet[:20])
 	packet[10], packet[11] = byte(sum>>8), byte(sum)
 	return packet
 }
@@ -93,7 +94,7 @@ func TestFragmentsOnANarrowPath(t *testing.T) {
 			if err := ip.DecodeFromBytes(b, gopacket.NilDecodeFeedback); err != nil {
 				t.Fatal(err)
 			}
-			if len(b) > inner || int(ip.FragOffset)*8 != len(payload) || ip.Flags&layers.IPv4MoreFragments != 0 != (i == 0) || internetChecksum(b[:20], 0) != 0 {
+			if len(b) > inner || int(ip.FragOffset)*8 != len(payload) || ip.Flags&layers.IPv4MoreFragments != 0 != (i == 0) || ^checksum.Sum(b[:20]) != 0 {
 				t.Errorf("piece %d: %d bytes, %+v", i, len(b), ip)
 			}
 			payload = append(payload, ip.Payload...)
@@ -122,7 +123,7 @@ func TestFragmentsOfFragmentsAndOptions(t *testing.T) {
 		}
 		want := []byte{1, 1, 1, 1, 0x94, 4, 0, 0}
 		at := 100 + first
-		if b := pieces[1]; b[6] != moreFragments>>8|byte(at>>8) || b[7] != byte(at) || !bytes.Equal(b[20:28], want) || internetChecksum(b[:28], 0) != 0 {
+		if b := pieces[1]; b[6] != moreFragments>>8|byte(at>>8) || b[7] != byte(at) || !bytes.Equal(b[20:28], want) || ^checksum.Sum(b[:28]) != 0 {
 			t.Errorf("second: % x, at %d", b[:28], at)
 		}
 	})
@@ -144,7 +145,7 @@ func TestSenderIsToldOfANarrowPath(t *testing.T) {
 		ip, icmp := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4), p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4)
 		if ip.SrcIP.String() != "10.8.0.1" || ip.DstIP.String() != "10.8.0.2" ||
 			icmp.TypeCode != layers.CreateICMPv4TypeCode(3, 4) || int(icmp.Seq) != inner ||
-			internetChecksum(answers[0][:20], 0) != 0 || internetChecksum(answers[0][20:], 0) != 0 {
+			^checksum.Sum(answers[0][:20]) != 0 || ^checksum.Sum(answers[0][20:]) != 0 {
 			t.Errorf("%v %+v %+v", p, ip, icmp)
 		}
 
@@ -344,7 +345,7 @@ func TestBlankOptions(t *testing.T) {
 
 func TestInternetChecksum(t *testing.T) {
 	for text, want := range map[string]uint16{"": 0xffff, "\x01": 0xfeff, "\x01\x02": 0xfefd, "\x01\x02\x03": 0xfbfd, "\x01\x02\x03\x04": 0xfbf9, "\xff\xff\x00\x01": 0xfffe} {
-		if got := internetChecksum([]byte(text), 0); got != want {
+		if got := ^checksum.Sum([]byte(text)); got != want {
 			t.Errorf("% x: %#x, want %#x", text, got, want)
 		}
 	}

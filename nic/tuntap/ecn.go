@@ -1,6 +1,10 @@
 package tuntap
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"culvert/internal/checksum"
+)
 
 const congestion = 3 // the codepoint CE, all bits of the field (RFC 3168 section 5)
 
@@ -15,7 +19,7 @@ func markCongestion(ip []byte) bool {
 		before := binary.BigEndian.Uint16(ip)
 		ip[1] |= congestion
 		check := ^binary.BigEndian.Uint16(ip[10:]) // RFC 1624 section 3
-		binary.BigEndian.PutUint16(ip[10:], ^add(check, ^before, binary.BigEndian.Uint16(ip)))
+		binary.BigEndian.PutUint16(ip[10:], ^checksum.Add(check, ^before, binary.BigEndian.Uint16(ip)))
 		return true
 	case len(ip) >= ipv6Len && ip[0]>>4 == 6:
 		if ip[1]>>4&congestion == 0 {

@@ -1,6 +1,10 @@
 package tuntap
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"culvert/internal/checksum"
+)
 
 // flow is where a packet's headers are and whose it is.
 type flow struct {
@@ -110,8 +114,8 @@ func (f *flow) follows(g *group, first, b []byte) bool {
 // sound tells whether the checksums of b are right. Joined packets are not
 // checked by the kernel any more.
 func (f *flow) sound(b []byte) bool {
-	if b[0]>>4 == 4 && sum(b[:f.transport]) != 0xffff {
+	if b[0]>>4 == 4 && checksum.Sum(b[:f.transport]) != 0xffff {
 		return false
 	}
-	return add(pseudoHeader(b, f.protocol), uint16(len(b)-f.transport), sum(b[f.transport:])) == 0xffff
+	return checksum.Add(checksum.PseudoHeader(b, f.protocol), uint16(len(b)-f.transport), checksum.Sum(b[f.transport:])) == 0xffff
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"culvert/internal/buf"
+	"culvert/internal/checksum"
 	"culvert/nic"
 	"culvert/nic/frame"
 )
@@ -151,7 +152,7 @@ func (m *merger) seal(g *group) vnetHeader {
 	} else {
 		binary.BigEndian.PutUint16(t[4:], uint16(g.length-f.transport))
 	}
-	binary.BigEndian.PutUint16(t[h.offset:], add(pseudoHeader(b, f.protocol), uint16(g.length-f.transport)))
+	binary.BigEndian.PutUint16(t[h.offset:], checksum.Add(checksum.PseudoHeader(b, f.protocol), uint16(g.length-f.transport)))
 	return h
 }
 

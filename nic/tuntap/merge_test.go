@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"culvert/internal/checksum"
 )
 
 // writes are what a merger makes of packets: what each write would carry.
@@ -301,7 +303,7 @@ func mend(b []byte, wanted bool) []byte {
 	}
 	if len(b) >= least {
 		b[at], b[at+1] = 0, 0
-		c := ^add(pseudoHeader(b, protocol), uint16(len(b)-transport), sum(b[transport:]))
+		c := ^checksum.Add(checksum.PseudoHeader(b, protocol), uint16(len(b)-transport), checksum.Sum(b[transport:]))
 		b[at], b[at+1] = byte(c>>8), byte(c)
 	}
 	return b

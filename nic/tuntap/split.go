@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"culvert/internal/buf"
+	"culvert/internal/checksum"
 	"culvert/nic"
 	"culvert/nic/frame"
 )
@@ -53,7 +54,7 @@ func completeChecksum(packet []byte, h vnetHeader) bool {
 	if at+2 > len(packet) {
 		return false
 	}
-	check := ^sum(packet[start:])
+	check := ^checksum.Sum(packet[start:])
 	if h.offset == udpChecksum && check == 0 {
 		check = 0xffff // 0 would mean none
 	}
@@ -129,9 +130,9 @@ func transportOffset(h vnetHeader, packet []byte, link int) (int, bool) {
 // kernel's knows the last destination of an IPv6 routing header.
 func (s *splitter) setPseudo(h vnetHeader, packet, check []byte) {
 	if h.flags&flagChecksum == 0 {
-		s.pseudo = pseudoHeader(packet[s.link:], s.protocol)
+		s.pseudo = checksum.PseudoHeader(packet[s.link:], s.protocol)
 	} else {
-		s.pseudo = add(binary.BigEndian.Uint16(check), ^uint16(len(packet)-s.transport))
+		s.pseudo = checksum.Add(binary.BigEndian.Uint16(check), ^uint16(len(packet)-s.transport))
 	}
 	check[0], check[1] = 0, 0 // part of no packet's sum
 }
@@ -173,7 +174,7 @@ func (s *splitter) finish(b []byte, i int) {
 	} else {
 		binary.BigEndian.PutUint16(t[4:], uint16(len(t)))
 	}
-	c := ^add(s.pseudo, uint16(len(t)), sum(t))
+	c := ^checksum.Add(s.pseudo, uint16(len(t)), checksum.Sum(t))
 	if c == 0 && s.protocol == protocolUDP {
 		c = 0xffff // 0 would mean none
 	}
@@ -194,5 +195,5 @@ func (s *splitter) finishTCP(t []byte, i int) {
 
 func setIPv4Checksum(header []byte) {
 	header[10], header[11] = 0, 0
-	binary.BigEndian.PutUint16(header[10:], ^sum(header))
+	binary.BigEndian.PutUint16(header[10:], ^checksum.Sum(header))
 }

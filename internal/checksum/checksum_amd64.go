@@ -1,4 +1,4 @@
-package tuntap
+package checksum
 
 import "golang.org/x/sys/cpu"
 

@@ -1,14 +1,15 @@
-package tuntap
+// Package checksum computes the Internet checksum.
+package checksum
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-// sum is the ones' complement sum of b as big-endian 16-bit words, an odd last
+// Sum is the ones' complement sum of b as big-endian 16-bit words, an odd last
 // byte padded with zero (RFC 1071). It adds wider words, which the RFC
 // allows, and in little-endian order, which only swaps the result.
-func sum(b []byte) uint16 {
+func Sum(b []byte) uint16 {
 	s, n := sumBlocks(b)
 	b = b[n:]
 	var c uint64
@@ -53,8 +54,8 @@ func fold(s uint64) uint16 {
 	return uint16(s)
 }
 
-// add is the ones' complement sum of words.
-func add(words ...uint16) uint16 {
+// Add is the ones' complement sum of words.
+func Add(words ...uint16) uint16 {
 	var s uint64
 	for _, w := range words {
 		s += uint64(w)
@@ -62,11 +63,11 @@ func add(words ...uint16) uint16 {
 	return fold(s)
 }
 
-// pseudoHeader is the sum of the addresses of an IP packet and a transport
+// PseudoHeader is the sum of the addresses of an IP packet and a transport
 // protocol, without the length (RFC 9293 section 3.1, RFC 8200 section 8.1).
-func pseudoHeader(packet []byte, protocol uint8) uint16 {
+func PseudoHeader(packet []byte, protocol uint8) uint16 {
 	if packet[0]>>4 == 4 {
-		return add(sum(packet[12:20]), uint16(protocol))
+		return Add(Sum(packet[12:20]), uint16(protocol))
 	}
-	return add(sum(packet[8:40]), uint16(protocol))
+	return Add(Sum(packet[8:40]), uint16(protocol))
 }

@@ -1,6 +1,6 @@
 //go:build !amd64
 
-package tuntap
+package checksum
 
 // sumBlocks sums whole blocks at the front of b, as little-endian words, and
 // returns how many bytes they are.
