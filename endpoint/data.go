@@ -5,6 +5,7 @@ import (
 
 	"culvert/config"
 	"culvert/internal/digest"
+	"culvert/link"
 	"culvert/session"
 	"culvert/session/negotiate"
 	"culvert/session/seal"
@@ -69,13 +70,6 @@ func variables(c *config.Config) map[string]string {
 	return told
 }
 
-// Outer header lengths, bytes.
-const (
-	outerIPv4 = 20
-	outerIPv6 = 40
-	outerUDP  = 8
-)
-
 // fitter knows the longest IP packet that a datagram of so many bytes carries.
 // A session is one.
 type fitter interface{ Fit(size int) int }
@@ -110,11 +104,8 @@ func Fragment(c *config.Config, outer6 bool) int { return payload(c.Fragment, ou
 
 // payload is a limit in bytes of UDP payload.
 func payload(m config.MSSFix, outer6 bool) int {
-	switch {
-	case !m.Outer:
+	if !m.Outer {
 		return m.Bytes
-	case outer6:
-		return m.Bytes - outerUDP - outerIPv6
 	}
-	return m.Bytes - outerUDP - outerIPv4
+	return m.Bytes - link.DatagramOverhead(outer6)
 }

@@ -80,3 +80,13 @@ type Path interface {
 	// carry: the network adapter's, or what a router told (RFC 1191, RFC 8201).
 	PathMTU(remote netip.AddrPort) (bytes int, ok bool)
 }
+
+// DatagramOverhead is the length of the IP and UDP headers of a datagram, in
+// bytes (RFC 791, 8200 and 768).
+func DatagramOverhead(ipv6 bool) int {
+	const headerIPv4, headerIPv6, headerUDP = 20, 40, 8
+	if ipv6 {
+		return headerIPv6 + headerUDP
+	}
+	return headerIPv4 + headerUDP
+}

@@ -63,7 +63,7 @@ func (r *Road) outbound(adapter nic.NIC, queue int) error {
 // to the sender.
 func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	size := p.Len()
-	if !r.Ethernet && peer.tooNarrow(now, size, r.OnPath) {
+	if !r.Ethernet && r.tooNarrow(now, peer, size) {
 		return r.tooLong(now, peer, p, out)
 	}
 	r.clampMSS(p.Bytes(), peer.maxInner())

@@ -17,6 +17,8 @@ import (
 	"culvert/internal/checksum"
 	"culvert/link"
 	"culvert/manage/packettest"
+	"culvert/nic"
+	"culvert/nic/frame"
 )
 
 // narrowLink is a link whose path carries IP packets of mtu bytes, as its
@@ -35,7 +37,7 @@ func (l *narrowLink) PathMTU(netip.AddrPort) (int, bool) {
 func (l *narrowLink) WriteBatch(batch []*buf.Packet) (n int, err error) {
 	var failures buf.Failures
 	for _, p := range batch {
-		if p.Len()+outerIPv4+outerUDP > l.mtu {
+		if p.Len()+link.DatagramOverhead(false) > l.mtu {
 			failures.Add(fmt.Errorf("narrow: %w", syscall.EMSGSIZE), 1)
 			continue
 		}
@@ -176,6 +178,34 @@ func TestTCPIsClampedToANarrowPath(t *testing.T) {
 		got := drain(far)
 		if len(got) != 1 || !bytes.Contains(got[0], mss(uint16(inner-40))) {
 			t.Errorf("% x, want an MSS of %d", got, inner-40)
+		}
+	})
+}
+
+// In frames, TCP leaves room for their header: a full segment arrives.
+func TestFramesAreClampedToANarrowPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _ := roadsOf(t, nic.Ethernet)
+		near.peer.link = &narrowLink{Link: near.link, mtu: 1300}
+		near.peer.MaxInner.Store(1400)
+		inner := 0
+		near.OnPath = func(_ *Peer, _, most int) { inner = most }
+		h := frame.Header{Type: frame.TypeIPv4}
+		near.nic.Inject(framed(h, ipPacket(1400)))
+		if got := drain(far); len(got) > 0 || inner == 0 {
+			t.Fatalf("%d frames arrived of the first; %d bytes fit inside", len(got), inner)
+		}
+		near.nic.Inject(framed(h, segment(false, flagSYN, 0, mss(1460))))
+		if got := drain(far); len(got) != 1 || !bytes.Contains(got[0], mss(uint16(inner-40))) {
+			t.Errorf("% x, want an MSS of %d", got, inner-40)
+		}
+		near.nic.Inject(framed(h, ipPacket(inner)))
+		if n := len(drain(far)); n != 1 {
+			t.Errorf("%d of one full segment arrived", n)
+		}
+		near.nic.Inject(framed(h, ipPacket(inner+1)))
+		if n := len(drain(far)); n != 0 {
+			t.Errorf("%d arrived that are longer: the segments could be", n)
 		}
 	})
 }
@@ -381,8 +411,9 @@ func TestWidthBounds(t *testing.T) {
 		}{{28, "192.0.2.9:1"}, {48, "[2001:db8::9]:1"}} {
 			p.SetPath(buf.Path{Remote: netip.MustParseAddrPort(c.remote)})
 			var told []int
+			near.OnPath = func(_ *Peer, mtu, inner int) { told = append(told, mtu, inner) }
 			for range 2 { // told of a change alone
-				p.look(func(_ *Peer, mtu, inner int) { told = append(told, mtu, inner) })
+				near.look(p)
 			}
 			if want := []int{1300, p.Session.Fit(1300 - c.headers)}; !slices.Equal(told, want) {
 				t.Errorf("%s: told %v, want %v", c.remote, told, want)
@@ -390,7 +421,7 @@ func TestWidthBounds(t *testing.T) {
 		}
 		inner := int(p.width.inner.Load())
 		l.asked = 0
-		if p.tooNarrow(time.Now(), inner, nil) || l.asked != 0 {
+		if near.tooNarrow(time.Now(), p, inner) || l.asked != 0 {
 			t.Errorf("%d bytes do not fit, or the system was asked", inner)
 		}
 		l.mtu++ // room for a byte more
@@ -398,17 +429,18 @@ func TestWidthBounds(t *testing.T) {
 		if wide := p.Session.Fit(l.mtu - 48); wide != inner+1 {
 			t.Fatalf("%d bytes fit", wide)
 		}
-		if p.tooNarrow(time.Now(), inner+1, nil) || l.asked != 1 {
+		if near.tooNarrow(time.Now(), p, inner+1) || l.asked != 1 {
 			t.Errorf("the path is not found to have widened; asked %d times", l.asked)
+		}
+		near.OnPath = func(_ *Peer, mtu, inner int) {
+			if inner <= 0 {
+				t.Errorf("a path of %d bytes carries %d inside", mtu, inner)
+			}
 		}
 		for mtu := range 100 { // less than the headers take says nothing
 			l.mtu = mtu
 			p.width.inner.Store(1)
-			p.look(func(_ *Peer, _, inner int) {
-				if inner <= 0 {
-					t.Errorf("a path of %d bytes carries %d inside", mtu, inner)
-				}
-			})
+			near.look(p)
 			if p.width.inner.Load() <= 0 {
 				t.Fatalf("a path of %d bytes has no limit", mtu)
 			}

@@ -6,13 +6,7 @@ import (
 	"time"
 
 	"culvert/link"
-)
-
-// Outer header lengths in bytes, of RFC 791, 8200 and 768.
-const (
-	outerIPv4 = 20
-	outerIPv6 = 40
-	outerUDP  = 8
+	"culvert/nic/frame"
 )
 
 const (
@@ -52,15 +46,15 @@ func (p *Peer) maxInner() int {
 	return most
 }
 
-// tooNarrow reports whether the peer's path is known not to carry a packet of
-// size bytes. It may have to ask the system, as look does.
-func (p *Peer) tooNarrow(now time.Time, size int, changed func(p *Peer, mtu, inner int)) bool {
+// tooNarrow reports whether the path to a peer is known not to carry an IP packet
+// of size bytes. It may have to ask the system, as look does.
+func (r *Road) tooNarrow(now time.Time, p *Peer, size int) bool {
 	inner := int(p.width.inner.Load())
 	if inner == 0 || size <= inner {
 		return false
 	}
 	if p.width.due(now, believeFor) {
-		p.look(changed)
+		r.look(p)
 	}
 	return size > int(p.width.inner.Load())
 }
@@ -71,13 +65,13 @@ func (s *sender) lookAtPaths() {
 	now := time.Now()
 	for _, peer := range s.held {
 		if peer.link == s.link && peer.width.due(now, lookEvery) {
-			peer.look(s.road.OnPath)
+			s.road.look(peer)
 		}
 	}
 }
 
-// look asks the system what the peer's path carries.
-func (p *Peer) look(changed func(p *Peer, mtu, inner int)) {
+// look asks the system what the path to a peer carries.
+func (r *Road) look(p *Peer) {
 	path, ok := p.link.(link.Path)
 	if !ok {
 		return
@@ -87,16 +81,15 @@ func (p *Peer) look(changed func(p *Peer, mtu, inner int)) {
 	if !ok {
 		return
 	}
-	headers := outerIPv6 + outerUDP
-	if remote.Addr().Unmap().Is4() {
-		headers = outerIPv4 + outerUDP
+	inner := p.Session.Fit(mtu - link.DatagramOverhead(!remote.Addr().Unmap().Is4()))
+	if r.Ethernet {
+		inner -= frame.HeaderLen
 	}
-	inner := p.Session.Fit(mtu - headers)
 	if inner <= 0 {
 		return
 	}
-	if before := p.width.inner.Swap(int32(inner)); before != int32(inner) && changed != nil {
-		changed(p, mtu, inner)
+	if before := p.width.inner.Swap(int32(inner)); before != int32(inner) && r.OnPath != nil {
+		r.OnPath(p, mtu, inner)
 	}
 }
 
