@@ -4,16 +4,16 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
-	"hash"
 
 	"golang.org/x/crypto/chacha20poly1305"
 	"golang.org/x/crypto/cryptobyte"
+
+	"culvert/session/seal"
 )
 
 // alerter is an error of TLS settings that knows which alert tells the peer
@@ -126,11 +126,11 @@ func (w *alertWriter) keys() (cipher.AEAD, []byte) {
 	case tls.TLS_AES_256_GCM_SHA384:
 		h = sha512.New384
 	}
-	key, err := expand(h, w.secret, "key", size)
+	key, err := seal.ExpandLabel(h, w.secret, "tls13 key", size)
 	if err != nil || len(w.secret) == 0 {
 		return nil, nil
 	}
-	nonce, err := expand(h, w.secret, "iv", 12)
+	nonce, err := seal.ExpandLabel(h, w.secret, "tls13 iv", 12)
 	if err != nil {
 		return nil, nil
 	}
@@ -150,13 +150,4 @@ func (w *alertWriter) keys() (cipher.AEAD, []byte) {
 		return nil, nil
 	}
 	return aead, nonce
-}
-
-// expand is HKDF-Expand-Label without context (RFC 8446, section 7.1).
-func expand(h func() hash.Hash, secret []byte, label string, size int) ([]byte, error) {
-	var b cryptobyte.Builder
-	b.AddUint16(uint16(size))
-	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte("tls13 " + label)) })
-	b.AddUint8(0)
-	return hkdf.Expand(h, secret, string(b.BytesOrPanic()), size)
 }

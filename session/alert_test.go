@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"culvert/session/seal"
 )
 
 // refusal is an error of TLS settings with an alert.
@@ -83,7 +85,7 @@ func TestRecordKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for label, want := range map[string]string{"key": "dbfaa693d1762c5b666af5d950258d01", "iv": "5bd3c71b836e0b76bb73265f"} {
-		got, err := expand(sha256.New, secret, label, len(want)/2)
+		got, err := seal.ExpandLabel(sha256.New, secret, "tls13 "+label, len(want)/2)
 		if err != nil || hex.EncodeToString(got) != want {
 			t.Errorf("%s: %x, %v", label, got, err)
 		}

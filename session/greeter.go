@@ -48,8 +48,12 @@ type Greeter struct {
 }
 
 // NewGreeter returns a Greeter for a server with this armour, which answers as
-// many first packets of each source (Source) as answers says.
+// many first packets of each source (Source) as answers says; of the zero Rate,
+// DefaultAnswers.
 func NewGreeter(armour wrap.Armour, answers Rate) *Greeter {
+	if answers == (Rate{}) {
+		answers = DefaultAnswers
+	}
 	g := &Greeter{armour: armour, limit: newLimiter(answers)}
 	rand.Read(g.key[:])
 	return g

@@ -5,6 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"math"
 	"slices"
 	"sync"
@@ -123,15 +124,19 @@ func (k *epochKey) next(c Cipher) (epochKey, error) {
 	return newEpochKey(c, k.epoch+1, secret)
 }
 
-// expandLabel is OVPN-Expand-Label with an empty context: that of TLS 1.3 (RFC
-// 8446, section 7.1) with another prefix.
+// expandLabel is OVPN-Expand-Label with an empty context.
 func expandLabel(secret []byte, label string, length int) ([]byte, error) {
-	const prefix = "ovpn "
+	return ExpandLabel(sha256.New, secret, "ovpn "+label, length)
+}
+
+// ExpandLabel is HKDF-Expand-Label of TLS 1.3 with an empty context (RFC 8446,
+// section 7.1); label is the whole one, with its prefix ("tls13 " there).
+func ExpandLabel(h func() hash.Hash, secret []byte, label string, length int) ([]byte, error) {
 	info := binary.BigEndian.AppendUint16(nil, uint16(length))
-	info = append(info, byte(len(prefix)+len(label)))
-	info = append(info, prefix+label...)
+	info = append(info, byte(len(label)))
+	info = append(info, label...)
 	info = append(info, 0)
-	return hkdf.Expand(sha256.New, secret, string(info), length)
+	return hkdf.Expand(h, secret, string(info), length)
 }
 
 // derive makes the keys up to an epoch to come, which is within the window.
