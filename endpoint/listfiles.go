@@ -3,8 +3,6 @@ package endpoint
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/process"
 )
 
 // ListTexts are the files of crl-verify and capath at one time, as they are.
@@ -152,10 +151,6 @@ func (s *stamp) set(info os.FileInfo, now time.Time) {
 	s.seen, s.settled = info, now.Sub(info.ModTime()) > settleTime
 }
 
-// maxList is the most bytes of a file of lists: a million entries of one list,
-// and some.
-const maxList = 64 << 20
-
 var errNoList = errors.New("not a regular file")
 
 // listFile is the text of one file of lists.
@@ -172,7 +167,7 @@ func (f *listFile) read(path string, now time.Time) (changed bool, err error) {
 	if !info.Mode().IsRegular() {
 		return false, &os.PathError{Op: "open", Path: path, Err: errNoList}
 	}
-	text, err := readAtMost(path, maxList)
+	text, err := process.ReadFile(path)
 	if err != nil {
 		return false, err
 	}
@@ -180,19 +175,6 @@ func (f *listFile) read(path string, now time.Time) (changed bool, err error) {
 	changed = f.text == nil || !bytes.Equal(text, f.text)
 	f.text = text
 	return changed, nil
-}
-
-func readAtMost(path string, most int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, most+1))
-	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("%s is larger than %d MB, the most that a revocation list may be", path, most>>20)
-	}
-	return text, err
 }
 
 // listDir is the names in a directory.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"culvert/pki"
+	"culvert/process"
 )
 
 const long = 100 * 24 * time.Hour
@@ -62,7 +63,7 @@ func TestBrokenListKeepsTheOld(t *testing.T) {
 		},
 		"removed":   func(w *world) string { os.Remove(filepath.Join(w.dir, "crl.pem")); return "no such file" },
 		"no file":   func(w *world) string { w.write("crl.pem", nil); w.device("crl.pem"); return "not a regular file" },
-		"too large": func(w *world) string { w.sparse("crl.pem", maxList+1); return "larger than" },
+		"too large": func(w *world) string { w.sparse("crl.pem", process.MaxFile+1); return "larger than" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -22,25 +22,15 @@ type Trust struct {
 
 // NewTrust reads ca, capath and crl-verify. warn is told what a person should
 // know of the settings, and from then on of revocation lists and of certificates;
-// nil drops it. lists is where these are
-// read from again; nil: the files that c names.
+// nil drops it. lists is where these are read from again; nil: the files that c
+// names.
 func NewTrust(c *config.Config, warn func(string), lists ListSource) (*Trust, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
 	t := &Trust{warn: warn}
-	if c.CA != nil {
-		roots, faults, err := pki.ParseAuthorities(c.CA.Text)
-		if err != nil {
-			return nil, fileError("ca", c.CA, err)
-		}
-		t.roots = roots
-		t.warnLeftOut(fileError("ca", c.CA, errLeftOut).Error(), faults)
-	}
-	if c.CAPath != "" {
-		if err := t.readDir(c.CAPath); err != nil {
-			return nil, fmt.Errorf("capath: %w", err)
-		}
+	if err := t.readRoots(c); err != nil {
+		return nil, err
 	}
 	t.revoked = revoked{
 		source: lists, roots: t.roots, warn: warn, dir: c.CRLVerifyDir,
@@ -51,6 +41,24 @@ func NewTrust(c *config.Config, warn func(string), lists ListSource) (*Trust, er
 	}
 	t.warnUnlisted(t.revoked.all())
 	return t, nil
+}
+
+// readRoots reads ca and capath.
+func (t *Trust) readRoots(c *config.Config) error {
+	if c.CA != nil {
+		roots, faults, err := pki.ParseAuthorities(c.CA.Text)
+		if err != nil {
+			return fileError("ca", c.CA, err)
+		}
+		t.roots = roots
+		t.warnLeftOut(fileError("ca", c.CA, errLeftOut).Error(), faults)
+	}
+	if c.CAPath != "" {
+		if err := t.readDir(c.CAPath); err != nil {
+			return fmt.Errorf("capath: %w", err)
+		}
+	}
+	return nil
 }
 
 // hashed are the names that `openssl rehash` gives authorities and lists.

@@ -138,18 +138,8 @@ func (k keySeal) aead() (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// maxKeys is the most bytes of a file of keys.
-const maxKeys = 64 << 10
-
 func (k keySeal) load(path string, to *keptKeys) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxKeys {
-		return fmt.Errorf("%s is no file of keys", path)
-	}
-	sealed, err := os.ReadFile(path)
+	sealed, err := process.ReadFile(path)
 	if err != nil {
 		return err
 	}
