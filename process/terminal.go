@@ -15,7 +15,7 @@ func Paints(f *os.File) bool {
 // Colors reports whether what is written to a file may be coloured: it is a
 // terminal that can, and NO_COLOR is not set (https://no-color.org).
 func Colors(f *os.File) bool {
-	return term.IsTerminal(int(f.Fd())) && obeys(os.Getenv) && wantsColor(os.Getenv)
+	return Paints(f) && wantsColor(os.Getenv)
 }
 
 func obeys(env func(string) string) bool { return env("TERM") != "dumb" }
