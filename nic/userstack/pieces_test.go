@@ -2,6 +2,7 @@ package userstack
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -9,7 +10,7 @@ import (
 	"time"
 )
 
-// dripping gives one byte at a time, until limit bytes in all.
+// dripping gives at most chunk bytes at a time.
 type dripping struct {
 	*endless
 	chunk int
@@ -20,31 +21,11 @@ func (d *dripping) Read(b []byte) (int, error) { return d.endless.Read(b[:min(le
 // TestSmallWritesNothingRead: senders of small pieces to a client that reads
 // nothing make the server hold no more than connections are reckoned at.
 func TestSmallWritesNothingRead(t *testing.T) {
-	const conns = 50
 	for _, chunk := range []int{1, 65, 700} {
-		server := newStack(t, Options{Addresses: serverPrefixes})
-		var given atomic.Int64
-		if _, err := Forward(server, ForwardOptions{
-			OpenRate: conns, HalfOpenPerClient: conns,
-			DialContext: func(context.Context, string, string) (net.Conn, error) {
-				return &dripping{newEndless(&given), chunk}, nil
-			},
-		}); err != nil {
-			t.Fatal(err)
-		}
-		before := heap()
-		if n := newRawClient(t, server).openAll(conns, conns); n != conns {
-			t.Fatalf("%d connections accepted", n)
-		}
-		for last := int64(-1); given.Load() != last; time.Sleep(50 * time.Millisecond) {
-			last = given.Load()
-		}
-		each := (heap() - before) / conns
-		t.Logf("pieces of %d bytes: %d KiB a connection, %d bytes given to each", chunk, each>>10, given.Load()/conns)
-		if each > connCost {
-			t.Errorf("pieces of %d bytes: a connection that nobody reads holds %d KiB; it is reckoned at %d", chunk, each>>10, connCost>>10)
-		}
-		server.Close()
+		t.Run(fmt.Sprint(chunk), func(t *testing.T) {
+			var given atomic.Int64
+			holdsLittle(t, 50, &given, func() net.Conn { return &dripping{newEndless(&given), chunk} })
+		})
 	}
 }
 
