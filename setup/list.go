@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"culvert/pki"
+	"culvert/process"
 )
 
 // expiringSoon is how long before its end a certificate is called expiring.
@@ -101,7 +102,7 @@ func loadRecord(dir, name string) ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("name %.80q: expected that of a client, as `culvert client list --dir %s` shows it", name, shell(dir))
 	}
 	path := recordPath(dir, name)
-	text, err := os.ReadFile(path)
+	text, err := process.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no client %q (no %s); those there are: culvert client list --dir %s", name, path, shell(dir))
 	}

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"culvert/pki"
+	"culvert/process"
 )
 
 // Renewal is what RenewClient did.
@@ -87,7 +87,7 @@ func (o ClientOptions) checkOut(s server) error {
 	if o.Out == "" {
 		return nil
 	}
-	text, err := os.ReadFile(o.Out)
+	text, err := process.ReadFile(o.Out)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

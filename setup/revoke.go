@@ -11,6 +11,7 @@ import (
 
 	"culvert/config"
 	"culvert/pki"
+	"culvert/process"
 )
 
 // RevokeOptions say which client to shut out.
@@ -100,10 +101,10 @@ func listPlace(dir string) place {
 	if abs, err := filepath.Abs(p.path); err == nil {
 		p.path = abs
 	}
-	text, err := os.ReadFile(conf)
+	text, err := process.ReadFile(conf)
 	var c *config.Config
 	if err == nil {
-		c, err = config.ParseFile(conf, text, os.ReadFile)
+		c, err = config.ParseFile(conf, text, process.ReadFile)
 	}
 	switch {
 	case err != nil:
@@ -120,7 +121,7 @@ func listPlace(dir string) place {
 
 // load reads the list; nil: there is none.
 func (p place) load() (*x509.RevocationList, error) {
-	text, err := os.ReadFile(p.path)
+	text, err := process.ReadFile(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -140,7 +141,7 @@ func (p place) load() (*x509.RevocationList, error) {
 // nameList has server.conf name the list.
 func nameList(dir, list string) error {
 	path := filepath.Join(dir, serverConfFile)
-	text, err := os.ReadFile(path)
+	text, err := process.ReadFile(path)
 	if err != nil {
 		return err
 	}
