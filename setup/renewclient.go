@@ -40,10 +40,11 @@ func (o ClientOptions) renew(revokeOld bool) (*Renewal, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := loadRecord(o.Dir, o.Name)
+	before, unlock, err := lockRecord(o.Dir, o.Name)
 	if err != nil {
 		return nil, err
 	}
+	defer unlock()
 	if err := o.checkOut(s); err != nil {
 		return nil, err
 	}

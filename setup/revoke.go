@@ -41,10 +41,11 @@ func Revoke(o RevokeOptions) (*Revocation, error) {
 	if err != nil {
 		return fail(err)
 	}
-	certs, err := loadRecord(o.Dir, o.Name)
+	certs, unlock, err := lockRecord(o.Dir, o.Name)
 	if err != nil {
 		return fail(err)
 	}
+	defer unlock()
 	r, err := revoke(o.Dir, s, o.Now, certs)
 	if err != nil {
 		return fail(err)
@@ -55,7 +56,7 @@ func Revoke(o RevokeOptions) (*Revocation, error) {
 func revoke(dir string, s server, now time.Time, certs []*x509.Certificate) (*Revocation, error) {
 	place := listPlace(dir)
 	r := &Revocation{List: place.path, Already: true}
-	unlock, err := lockList(place.path, time.Now)
+	unlock, err := lockFile(place.path, time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -156,16 +157,32 @@ func nameList(dir, list string) error {
 	return fill(file{path, text, info.Mode().Perm()})
 }
 
-// A list's lock is a file beside it, there while somebody writes a new one. It
-// is waited for, and one older than staleLock was left by a process that died.
+// lockRecord is loadRecord for who goes on to change it, or to revoke all of it.
+func lockRecord(dir, name string) (certs []*x509.Certificate, unlock func(), err error) {
+	if _, err := loadRecord(dir, name); err != nil { // no lock beside what is no record
+		return nil, nil, err
+	}
+	if unlock, err = lockFile(recordPath(dir, name), time.Now); err != nil {
+		return nil, nil, err
+	}
+	if certs, err = loadRecord(dir, name); err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return certs, unlock, nil
+}
+
+// The lock of a list or a record is a file beside it, there while somebody writes
+// a new one. It is waited for, and one older than staleLock was left by a process
+// that died.
 const (
 	lockSuffix = ".lock"
 	lockWait   = 5 * time.Second
 	staleLock  = time.Minute
 )
 
-func lockList(list string, clock func() time.Time) (unlock func(), err error) {
-	path := list + lockSuffix
+func lockFile(file string, clock func() time.Time) (unlock func(), err error) {
+	path := file + lockSuffix
 	for end := clock().Add(lockWait); ; time.Sleep(20 * time.Millisecond) {
 		h, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, privateFile)
 		if err == nil {
@@ -178,7 +195,7 @@ func lockList(list string, clock func() time.Time) (unlock func(), err error) {
 		if info, err := os.Lstat(path); err == nil && clock().Sub(info.ModTime()) > staleLock {
 			_ = os.Remove(path)
 		} else if clock().After(end) {
-			return nil, fmt.Errorf("another process is writing %s (%s is there); try again when it is done, or remove that file if there is none", list, path)
+			return nil, fmt.Errorf("another process is writing %s (%s is there); try again when it is done, or remove that file if there is none", file, path)
 		}
 	}
 }

@@ -209,17 +209,35 @@ func TestRevokeAtOnce(t *testing.T) {
 	}
 }
 
+// TestRenewAtOnce: of a client's certificates that are made at the same time none
+// is forgotten, so that a revocation is of them all.
+func TestRenewAtOnce(t *testing.T) {
+	r := withClients(t, "anna")
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() {
+			if _, err := RenewClient(clientOptions(r.Dir, "anna"), false); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got := revokeClient(t, r.Dir, "anna").Serials; len(got) != 11 {
+		t.Errorf("%d certificates are revoked, 11 were made", len(got))
+	}
+}
+
 // TestLockLeftBehind: a process that died holds nobody up for long.
 func TestLockLeftBehind(t *testing.T) {
 	list := filepath.Join(t.TempDir(), listFile)
-	if _, err := lockList(list, time.Now); err != nil {
+	if _, err := lockFile(list, time.Now); err != nil {
 		t.Fatal(err)
 	}
 	later := time.Now()
-	if _, err := lockList(list, func() time.Time { later = later.Add(time.Second); return later }); err == nil || !strings.Contains(err.Error(), listFile+lockSuffix) {
+	if _, err := lockFile(list, func() time.Time { later = later.Add(time.Second); return later }); err == nil || !strings.Contains(err.Error(), listFile+lockSuffix) {
 		t.Errorf("taken twice: %v", err)
 	}
-	unlock, err := lockList(list, func() time.Time { return time.Now().Add(2 * staleLock) })
+	unlock, err := lockFile(list, func() time.Time { return time.Now().Add(2 * staleLock) })
 	if err != nil {
 		t.Fatal(err)
 	}
