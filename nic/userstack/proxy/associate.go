@@ -163,7 +163,7 @@ func (a *association) makeRoom() {
 	delete(a.flows, oldest)
 }
 
-// run connects an dialogue and carries its datagrams until it is idle or ended.
+// run connects a dialogue and carries its datagrams until it is idle or ended.
 func (a *association) run(ctx context.Context, target string, e *dialogue) {
 	defer a.forget(target, e)
 	dialling, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -200,7 +200,7 @@ func (a *association) left(n int) {
 	a.waiting -= n
 }
 
-// forget drops an dialogue with all that waits for it.
+// forget drops a dialogue with all that waits for it.
 func (a *association) forget(target string, e *dialogue) {
 	e.cancel()
 	a.mu.Lock()
