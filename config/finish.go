@@ -213,10 +213,6 @@ func (b *builder) expandKeepalive() {
 	if !b.isServer() {
 		return
 	}
-	const most = maxPing / 2
-	if b.timeout > most {
-		b.fail(&Error{*b.keepalive, "keepalive", strconv.Itoa(b.timeout), fmt.Sprintf("expected a timeout up to %d on a server, which doubles it", most), ""})
-	}
 	b.PingRestart *= 2
 	b.Push = append(b.Push, fmt.Sprintf("ping %d", b.interval), fmt.Sprintf("ping-restart %d", b.timeout))
 }

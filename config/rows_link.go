@@ -23,7 +23,7 @@ var linkRows = []Directive{
 	{Name: "sndbuf", Usage: "bytes", Where: pull, Help: "The socket's send buffer.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.SendBuffer })},
 	{Name: "rcvbuf", Usage: "bytes", Where: pull, Help: "The socket's receive buffer.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.ReceiveBuffer })},
 
-	{Name: "ping", Usage: "seconds", Where: pull, Help: "Send a ping after this long without a packet sent.", set: seconds(maxPing, func(c *Config) *time.Duration { return &c.Ping })},
+	{Name: "ping", Usage: "seconds", Where: pull, Help: "Send a ping after this long without a packet sent.", set: seconds(longest, func(c *Config) *time.Duration { return &c.Ping })},
 	{Name: "ping-restart", Usage: "seconds", Where: pull, Help: "Restart after this long without a packet received.", set: setPingRestart},
 	{Name: "ping-exit", Usage: "seconds", Where: pull, Help: "Exit after this long without a packet received.", set: setPingExit},
 	{Name: "ping-timer-rem", Where: pull, Help: "Do not count the time until a peer calls as silence (ping-exit).", set: on(func(c *Config) *bool { return &c.PingTimerRem })},

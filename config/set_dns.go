@@ -21,13 +21,12 @@ func setDNS(b *builder, d *call) error {
 
 // dnsServer changes one setting of the server with the number given.
 func (b *builder) dnsServer(d *call) error {
-	least := -128
-	if d.File == pushed {
-		least = 0
-	}
-	n, err := b.int(d, 1, least, 127)
+	n, err := b.int(d, 1, -128, 127)
 	if err != nil {
 		return err
+	}
+	if n < 0 && d.File == pushed {
+		return d.expected(d.args[1], span(0, 127))
 	}
 	s := DNSServer{Priority: n}
 	i, found := slices.BinarySearchFunc(b.DNS.Servers, n, func(s DNSServer, n int) int { return cmp.Compare(s.Priority, n) })

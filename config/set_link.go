@@ -152,7 +152,6 @@ func setConnectRetryMax(b *builder, d *call) error {
 }
 
 func setKeepalive(b *builder, d *call) error {
-	const longest = 86400
 	interval, err := b.int(d, 0, 1, longest)
 	if err != nil {
 		return err
@@ -169,12 +168,9 @@ func setKeepalive(b *builder, d *call) error {
 	return nil
 }
 
-// maxPing is the longest time of ping and its kin, from the manual.
-const maxPing = 86400
-
 // setPingRestart and setPingExit exclude each other; the last one counts.
 func setPingRestart(b *builder, d *call) error {
-	n, err := b.int(d, 0, 0, maxPing)
+	n, err := b.int(d, 0, 0, longest)
 	if err == nil {
 		b.PingRestart, b.PingExit = time.Duration(n)*time.Second, 0
 	}
@@ -182,7 +178,7 @@ func setPingRestart(b *builder, d *call) error {
 }
 
 func setPingExit(b *builder, d *call) error {
-	n, err := b.int(d, 0, 0, maxPing)
+	n, err := b.int(d, 0, 0, longest)
 	if err == nil {
 		b.PingExit, b.PingRestart = time.Duration(n)*time.Second, 0
 	}
@@ -205,7 +201,7 @@ func setInactive(b *builder, d *call) error {
 }
 
 func setExplicitExitNotify(b *builder, d *call) error {
-	if len(d.args) == 0 {
+	if len(d.args) == 0 || d.args[0] == "yes" {
 		b.ExplicitExitNotify = 1
 		return nil
 	}

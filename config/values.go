@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,8 +65,12 @@ func rate(field func(*Config) *Rate) setter {
 	}
 }
 
-// maxSeconds keeps a time.Duration from overflowing: some 68 years.
-const maxSeconds = 1<<31 - 1
+// maxSeconds keeps a time.Duration from overflowing: some 68 years. Of times that
+// are added up, as that of ping-restart, longest is the most.
+const (
+	maxSeconds = 1<<31 - 1
+	longest    = maxSeconds / 4
+)
 
 // seconds is the setter of a directive whose value is a time.
 func seconds(most int, field func(*Config) *time.Duration) setter {
@@ -96,22 +101,44 @@ func (b *builder) int(d *call, i, least, most int) (int, error) {
 	return int(n), err
 }
 
-// int64 is argument i as a whole number between least and most. A comment
-// glued to the number is cut off with a note, as OpenVPN 2.6 did.
+// int64 is argument i as a whole number between least and most, as OpenVPN 2.6
+// reads it: whatever follows its digits is left out, and what is negative is 0.
+// What is beyond a limit that is ours alone is that limit. Each is noted.
 func (b *builder) int64(d *call, i int, least, most int64) (int64, error) {
 	s := d.args[i]
-	if at := strings.IndexAny(s, "#;"); at > 0 {
-		b.remark(d, "what follows the number in "+quote(s)+" is taken as a comment; put a blank before it")
-		s = s[:at]
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
+	digits := wholeNumber.FindString(s)
+	n, _ := strconv.ParseInt(digits, 10, 64) // the largest there is, for what is larger
+	rest := s[len(digits):]
 	switch {
-	case err != nil && most == maxSeconds || err == nil && n < least && most >= maxSeconds:
-		return 0, d.expected(d.args[i], fmt.Sprintf("a whole number, %d or more", least))
-	case err != nil || n < least || n > most:
-		return 0, d.expected(d.args[i], fmt.Sprintf("a whole number from %d to %d", least, most))
+	case digits == "" && least == 0 && slices.Contains(wordsForNone, s):
+		b.remark(d, quote(s)+" is taken as 0, which is how OpenVPN reads it; write 0")
+		return 0, nil
+	case digits == "" || n < least && (n >= 0 || least != 0) || n > most && most < longest:
+		return 0, d.expected(s, span(least, most))
+	case strings.HasPrefix(rest, "#") || strings.HasPrefix(rest, ";"):
+		b.remark(d, "what follows the number in "+quote(s)+" is taken as a comment; put a blank before it")
+	case rest != "":
+		b.remark(d, fmt.Sprintf("what follows the number in %s is ignored, as OpenVPN 2.6 does; write %d", quote(s), n))
+	}
+	if taken := max(least, min(n, most)); taken != n {
+		b.remark(d, fmt.Sprintf("%s is taken as %d", quote(s), taken))
+		return taken, nil
 	}
 	return n, nil
+}
+
+// wordsForNone are what people write in the place of the 0 that stands for no
+// limit, or for none at all.
+var wordsForNone = []string{"never", "no", "none", "off", "infinite", "unlimited", "disable", "disabled", "false", "auto", "default"}
+
+var wholeNumber = regexp.MustCompile(`^[+-]?[0-9]+`)
+
+// span names the numbers that are expected. A limit of ours alone is not told.
+func span(least, most int64) string {
+	if most >= longest {
+		return fmt.Sprintf("a whole number, %d or more", least)
+	}
+	return fmt.Sprintf("a whole number from %d to %d", least, most)
 }
 
 // choice is the setter of a directive whose value is one of a few words.
