@@ -46,7 +46,7 @@ func (o Options) mac(asked, name string) frame.MAC {
 // addEthernet puts the segment before a device. Frames of the host wait in the
 // device until now.
 func (a *Adapter) addEthernet(network ether.Network, log *slog.Logger) error {
-	n, err := ether.New(a.NIC, ether.Options{FollowMAC: a.FollowMAC, Network: network, Log: log})
+	n, err := ether.New(a.NIC, ether.Options{FollowMAC: a.FollowMAC, FormerMACs: a.device.FormerMACs(), Network: network, Log: log})
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (a *answerer) ask(k kind, packet []byte) [][]byte {
 
 func (a *answerer) arp(packet []byte) ([][]byte, Count) {
 	q, ok := neighbor.ParseARP(packet)
-	if !ok || q.SenderMAC != a.macs.Load().adapter {
+	if !ok || !a.macs.Load().host(q.SenderMAC) {
 		return nil, BadARP
 	}
 	answer, ok := q.Answer(nil, a.who)

@@ -122,7 +122,7 @@ func (r recording) machine(log *bytes.Buffer) *answerer {
 	n.DNS = append(n.DNS, netip.MustParseAddr("203.0.113.1"))
 	m := newMachine(n)
 	adapter := frame.MAC(r.frame[6:])
-	m.macs.Store(&macs{adapter, Gateway(adapter)})
+	m.macs.Store(&macs{adapter: adapter, gateway: Gateway(adapter)})
 	short := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.MessageKey {
 			a.Value = slog.StringValue(strings.SplitN(a.Value.String(), ":", 3)[1])

@@ -41,10 +41,14 @@ type NIC struct {
 // Options are what an adapter is made with.
 type Options struct {
 	// FollowMAC tells the MAC of the host's adapter, at once and whenever it is
-	// given another one. Frames from any other are dropped.
+	// given another one. Frames from one that it never had are dropped.
 	FollowMAC func(told func(frame.MAC)) error
-	Network   Network
-	Log       *slog.Logger // nil: silence
+	// FormerMACs are what the adapter had before. Who looked at it then, as a
+	// DHCP client may before udev, sends from there: such frames are the
+	// adapter's own, like those from any that it had since.
+	FormerMACs []frame.MAC
+	Network    Network
+	Log        *slog.Logger // nil: silence
 }
 
 // New takes over an adapter of frames. Its MTU is that of the packets in them.
@@ -54,10 +58,11 @@ func New(frames nic.NIC, o Options) (*NIC, error) {
 	}
 	n := &NIC{NIC: frames}
 	n.machine = answerer{segment: &n.segment, counts: &n.counts, log: o.Log}
+	n.segment.macs.Store(&macs{former: o.FormerMACs})
 	if err := o.FollowMAC(n.setMAC); err != nil {
 		return nil, err
 	}
-	if n.segment.macs.Load() == nil {
+	if n.segment.macs.Load().adapter == (frame.MAC{}) {
 		return nil, fmt.Errorf("ether: %s: the adapter has no MAC address of a station", n.Name())
 	}
 	n.Update(o.Network)
@@ -73,14 +78,11 @@ func (n *NIC) setMAC(adapter frame.MAC) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	now := macs{adapter, Gateway(adapter)}
-	if was := n.segment.macs.Load(); was != nil {
+	was := n.segment.macs.Load()
+	if was.adapter != (frame.MAC{}) {
 		n.machine.log.Info("the adapter was given another MAC address, and is known by that now", "was", was.adapter, "now", adapter)
-		if was.gateway != adapter {
-			now.gateway = was.gateway
-		}
 	}
-	n.segment.macs.Store(&now)
+	n.segment.macs.Store(was.changed(adapter))
 	n.strange.since = time.Time{}
 }
 

@@ -122,30 +122,44 @@ func (a *adapter) follow(told func(frame.MAC)) error {
 }
 
 // TestAnotherMAC: an adapter that is given another MAC is known by it at once,
-// and finds the gateway where it was.
+// and finds the gateway where it was. Who sends from one that it had before is
+// heard.
 func TestAnotherMAC(t *testing.T) {
 	var a adapter
 	frames := nictest.New("tap0", mtu+frame.HeaderLen)
-	n, err := New(frames, Options{FollowMAC: a.follow, Network: Network{IPv4: pushed.IPv4}})
+	born := frame.MAC{2, 0, 0, 0, 0, 0x30}
+	n, err := New(frames, Options{FollowMAC: a.follow, FormerMACs: []frame.MAC{born}, Network: Network{IPv4: pushed.IPv4}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := frame.MAC{2, 0, 0, 0, 0, 0x20}
 	a.told(other)
 	a.told(frame.MAC{}) // no adapter has it
-	frames.Inject(framed(frame.TypeIPv4, plain4))
-	h := frame.Header{Dst: Gateway(host), Src: other, Type: frame.TypeIPv4}
-	frames.Inject(append(h.Append(nil), plain4...))
-	if got, err := n.ReadBatch(buf.NewBatch(8, buf.DefaultSize)); got != 1 || err != nil || n.Counters()[SpoofedMAC].Load() != 1 {
-		t.Errorf("%d packets, %v, %v", got, err, n.Counters().Snapshot())
+	send := func(from ...frame.MAC) (carried int, spoofed uint64) {
+		for _, mac := range from {
+			h := frame.Header{Dst: Gateway(host), Src: mac, Type: frame.TypeIPv4}
+			frames.Inject(append(h.Append(nil), plain4...))
+		}
+		carried, _ = n.ReadBatch(buf.NewBatch(8, buf.DefaultSize))
+		return carried, n.Counters()[SpoofedMAC].Load()
+	}
+	if carried, spoofed := send(born, host, other, Gateway(host), frame.MAC{2, 0, 0, 0, 0, 0x40}); carried != 3 || spoofed != 2 {
+		t.Errorf("%d packets, %d spoofed", carried, spoofed)
 	}
 	n.WriteBatch([]*buf.Packet{pkt(plain4)})
 	if in, _ := frame.Parse(frames.Drain()[0]); in.Dst != other || in.Src != Gateway(host) {
 		t.Errorf("%+v", in)
 	}
 	a.told(Gateway(host))
+	a.told(host)
 	if m := n.segment.macs.Load(); m.gateway == m.adapter {
 		t.Errorf("adapter and gateway are both %v", m.gateway)
+	}
+	for i := range byte(2 * maxFormer) {
+		a.told(frame.MAC{2, 0, 0, 1, 0, i})
+	}
+	if m := n.segment.macs.Load(); len(m.former) != maxFormer || !m.host(frame.MAC{2, 0, 0, 1, 0, 2*maxFormer - 2}) || m.host(born) {
+		t.Errorf("of %d former addresses %v", 2*maxFormer, m.former)
 	}
 }
 
@@ -171,7 +185,7 @@ func TestStrangers(t *testing.T) {
 		if got := []int{send(0), send(stray / 2)}; got[1] != 0 {
 			t.Errorf("named %v times while the address may change", got)
 		}
-		a.told(stranger)
+		a.told(frame.MAC{2, 0, 0, 0, 0, 0x30})
 		a.told(host)
 		if got := []int{send(stray), send(stray), send(stray)}; got[0] != 0 || got[1] != 1 || got[2] != 1 {
 			t.Errorf("named %v times\n%s", got, log.String())

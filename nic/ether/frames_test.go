@@ -25,7 +25,7 @@ const mtu = 1500
 // newSegment is that of the tests' host.
 func newSegment() *segment {
 	s := &segment{}
-	s.macs.Store(&macs{host, gateway})
+	s.macs.Store(&macs{adapter: host, gateway: gateway})
 	s.mtu.Store(mtu)
 	return s
 }
@@ -230,7 +230,7 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := newMachine(pushed)
 		if len(b) >= frame.HeaderLen {
-			m.macs.Store(&macs{frame.MAC(b[6:]), gateway})
+			m.macs.Store(&macs{adapter: frame.MAC(b[6:]), gateway: gateway})
 		}
 		p := pkt(b)
 		switch k, _ := m.sort(p); k {

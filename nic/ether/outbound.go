@@ -8,6 +8,7 @@ package ether
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync/atomic"
 
 	"culvert/internal/buf"
@@ -34,7 +35,34 @@ type segment struct {
 	mtu  atomic.Int32 // the largest packet in a frame
 }
 
-type macs struct{ adapter, gateway frame.MAC }
+type macs struct {
+	adapter, gateway frame.MAC
+	former           []frame.MAC // of the adapter, the last maxFormer
+}
+
+// maxFormer bounds how many addresses of an adapter are remembered.
+const maxFormer = 16
+
+// changed is the segment once the adapter has another address. The gateway keeps
+// its own, unless the adapter has that now.
+func (m *macs) changed(adapter frame.MAC) *macs {
+	now := &macs{adapter: adapter, gateway: m.gateway, former: m.former}
+	if m.adapter == (frame.MAC{}) || m.gateway == adapter {
+		now.gateway = Gateway(adapter)
+	}
+	if m.adapter != (frame.MAC{}) && !slices.Contains(m.former, m.adapter) {
+		now.former = append(slices.Clone(m.former), m.adapter)
+		now.former = now.former[max(0, len(now.former)-maxFormer):]
+	}
+	return now
+}
+
+// host reports whether frames from an address are the host's: whoever began to
+// send while the adapter had another address may go on from that one, as DHCP
+// clients do.
+func (m *macs) host(from frame.MAC) bool {
+	return from == m.adapter || from != m.gateway && slices.Contains(m.former, from)
+}
 
 // sort strips a frame's header off in place and says what the packet is; with
 // dropped, why.
@@ -49,7 +77,7 @@ func (s *segment) sort(p *buf.Packet) (kind, Count) {
 		return dropped, Tagged
 	case len(b)-h.Len > int(s.mtu.Load()):
 		return dropped, Jumbo
-	case h.Src != m.adapter:
+	case !m.host(h.Src):
 		return dropped, SpoofedMAC
 	case h.Dst != m.gateway && !h.Dst.IsGroup():
 		return dropped, ForeignMAC

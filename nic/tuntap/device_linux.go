@@ -24,6 +24,7 @@ type Device struct {
 	name      string
 	mtu       int
 	mac       frame.MAC // that it was given; zero: none
+	former    []frame.MAC
 	file      *os.File
 	raw       syscall.RawConn
 	in, out   transfer // in: packets we write; out: packets we read
@@ -64,7 +65,8 @@ func Open(o Options) (*Device, error) {
 	}
 	var mtu int
 	mac := o.newMAC(name, old)
-	if err = ensureMAC(name, mac); err == nil {
+	born, err := ensureMAC(name, mac)
+	if err == nil {
 		mtu, err = ensureMTU(name, o.MTU)
 	}
 	if err != nil {
@@ -76,6 +78,7 @@ func Open(o Options) (*Device, error) {
 		return nil, err
 	}
 	d.mac = mac
+	d.replaced(born)
 	if err := d.addQueues(o); err != nil {
 		d.Close()
 		return nil, err

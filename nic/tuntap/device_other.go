@@ -34,6 +34,9 @@ func (*Device) MAC() string { return "" }
 // RegainMAC has no address to give.
 func (*Device) RegainMAC() {}
 
+// FormerMACs are none here.
+func (*Device) FormerMACs() []frame.MAC { return nil }
+
 // Follow has no address to tell.
 func (*Device) Follow(func(frame.MAC)) error { return nil }
 

@@ -24,28 +24,44 @@ func (o *Options) newMAC(name string, old bool) (mac frame.MAC) {
 	return mac
 }
 
-// ensureMAC gives a device the address, unless that is zero. The kernel then
-// knows it as set by somebody, and udev leaves it alone, unless udev had looked
-// before.
-func ensureMAC(name string, mac frame.MAC) error {
+// ensureMAC gives a device the address, unless that is zero, and returns the one
+// that it replaced, zero for none. The kernel then knows it as set by somebody,
+// and udev leaves it alone, unless udev had looked before.
+func ensureMAC(name string, mac frame.MAC) (was frame.MAC, err error) {
 	if mac == (frame.MAC{}) {
-		return nil
+		return was, nil
 	}
 	link, err := netlink.LinkByName(name)
 	if err == nil && !bytes.Equal(link.Attrs().HardwareAddr, mac[:]) {
+		copy(was[:], link.Attrs().HardwareAddr)
 		err = netlink.LinkSetHardwareAddr(link, net.HardwareAddr(mac[:]))
 	}
 	if err != nil {
-		return fmt.Errorf("tuntap: %s: give it the MAC address %v: %w", name, mac, err)
+		return was, fmt.Errorf("tuntap: %s: give it the MAC address %v: %w", name, mac, err)
 	}
-	return nil
+	return was, nil
 }
 
 // RegainMAC gives an Ethernet device again the address that it was given when it
 // was opened: udev may have looked before that and replaced it after, as an idle
 // one does in one of fifty openings. It is for a few milliseconds later; without
 // the right to, the device keeps what it has.
-func (d *Device) RegainMAC() { _ = ensureMAC(d.name, d.mac) }
+func (d *Device) RegainMAC() {
+	was, _ := ensureMAC(d.name, d.mac)
+	d.replaced(was)
+}
+
+// replaced takes note of an address that the device had; zero is none.
+func (d *Device) replaced(mac frame.MAC) {
+	if mac != (frame.MAC{}) {
+		d.former = append(d.former, mac)
+	}
+}
+
+// FormerMACs are the Ethernet addresses that Open and RegainMAC replaced: the one
+// the device was made with, and udev's. A program that looked before that may
+// send by them.
+func (d *Device) FormerMACs() []frame.MAC { return d.former }
 
 // MAC is the Ethernet address that the device was given when it was opened; "" for
 // none.

@@ -70,6 +70,9 @@ func TestRegainMAC(t *testing.T) {
 		if got := attributes(t, name).HardwareAddr.String(); got != want.String() {
 			t.Errorf("%s has %v, expected %v", name, got, want)
 		}
+		if got := d.FormerMACs(); want == wanted && (len(got) != 2 || !got[0].IsStation() || got[0] == wanted || got[1] != udevs) || want != wanted && len(got) != 0 {
+			t.Errorf("%s had %v", name, got)
+		}
 	}
 }
 
