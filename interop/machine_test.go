@@ -10,14 +10,15 @@ import (
 )
 
 // machineScript makes the files of a machine, below a directory of its own, and
-// stays as what the programs of that machine are started beside. Rules of udev
+// stays as what the programs of that machine are started beside. /etc/netns is
+// left out: hosts of other tests come and go there. Rules of udev
 // are those for network devices: events of this computer's other devices reach
 // every namespace, and are none of the machine's.
 const machineScript = `set -e
 mount -t tmpfs tmpfs "$1"
 mkdir -p "$1/etc" "$1/rules" "$1/dev/net" "$1/dev/pts" "$1/dev/shm"
-cp -a /etc/. "$1/etc"
-rm -rf "$1/etc/NetworkManager" "$1/etc/udev/rules.d" "$1/etc/systemd/network" "$1/etc/netns"
+for file in /etc/* /etc/.[!.]*; do [ "$file" = /etc/netns ] || [ ! -e "$file" ] || cp -a "$file" "$1/etc"; done
+rm -rf "$1/etc/NetworkManager" "$1/etc/udev/rules.d" "$1/etc/systemd/network"
 mkdir -p "$1/etc/NetworkManager/system-connections" "$1/etc/udev/rules.d" "$1/etc/systemd/network"
 tr -d - </proc/sys/kernel/random/uuid >"$1/machine-id"
 cp "$1/machine-id" "$1/etc/machine-id"
