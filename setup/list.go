@@ -34,9 +34,11 @@ type ClientInfo struct {
 	Serials []string  `json:"serials"` // of its certificates, in hex, the newest first
 }
 
-// Clients are the clients that were added to a server's directory, by name.
-func Clients(dir string, now time.Time) ([]ClientInfo, error) {
-	fail := func(err error) ([]ClientInfo, error) { return nil, fmt.Errorf("client list: %w", err) }
+// Clients are the clients that were added to a server's directory, by name, with
+// their states by the revocation list there. problem is why a server does not go
+// by that list; "" when it does.
+func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, err error) {
+	fail := func(err error) ([]ClientInfo, string, error) { return nil, "", fmt.Errorf("client list: %w", err) }
 	if _, err := loadReach(dir); err != nil {
 		return fail(err)
 	}
@@ -49,7 +51,7 @@ func Clients(dir string, now time.Time) ([]ClientInfo, error) {
 	if err != nil {
 		return fail(err)
 	}
-	clients := []ClientInfo{}
+	clients = []ClientInfo{}
 	for _, name := range names {
 		certs, err := loadRecord(dir, name)
 		if err != nil {
@@ -57,7 +59,11 @@ func Clients(dir string, now time.Time) ([]ClientInfo, error) {
 		}
 		clients = append(clients, clientInfo(name, certs, list, now))
 	}
-	return clients, nil
+	problem, err = place.unheeded(dir, list, now)
+	if err != nil {
+		return fail(err)
+	}
+	return clients, problem, nil
 }
 
 func clientInfo(name string, certs []*x509.Certificate, list *x509.RevocationList, now time.Time) ClientInfo {

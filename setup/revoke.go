@@ -139,6 +139,32 @@ func (p place) load() (*x509.RevocationList, error) {
 	return lists[0], nil
 }
 
+// unheeded is why a server does not go by the list there, nil for none; "" when it
+// does.
+func (p place) unheeded(dir string, list *x509.RevocationList, now time.Time) (problem string, err error) {
+	if p.problem != "" || list == nil {
+		return p.problem, nil
+	}
+	if !p.named {
+		return fmt.Sprintf("%s does not name it; add the line: crl-verify %s", filepath.Join(dir, serverConfFile), quote(p.path)), nil
+	}
+	text, err := process.ReadFile(filepath.Join(dir, caCertFile))
+	if err != nil {
+		return "", err
+	}
+	authority, err := pki.ParseCertificates(text)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", filepath.Join(dir, caCertFile), err)
+	}
+	if len(pki.Unlisted(authority, []*x509.RevocationList{list})) > 0 {
+		return fmt.Sprintf("%s is not of the authority in %s: put the list back from your copy", p.path, dir), nil
+	}
+	if err := pki.CheckList(list, authority, now); err != nil {
+		return fmt.Sprintf("%s: %v", p.path, err), nil
+	}
+	return "", nil
+}
+
 // nameList has server.conf name the list.
 func nameList(dir, list string) error {
 	path := filepath.Join(dir, serverConfFile)

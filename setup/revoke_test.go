@@ -40,7 +40,7 @@ func revokeClient(t *testing.T, dir, name string) *Revocation {
 // states are the clients of a directory with their states.
 func states(t *testing.T, dir string, now time.Time) string {
 	t.Helper()
-	clients, err := Clients(dir, now)
+	clients, _, err := Clients(dir, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +88,41 @@ func TestClientStates(t *testing.T) {
 	}
 }
 
-func TestNoClients(t *testing.T) {
-	if got, err := Clients(newServer(t).Dir, epoch); err != nil || got == nil || len(got) != 0 {
-		t.Errorf("%v, %v: want a list with nobody on it", got, err)
+// TestListUnheeded: a list that a server does not go by is no news to believe
+// without a word.
+func TestListUnheeded(t *testing.T) {
+	r, other := withClients(t, "anna"), withClients(t, "ben")
+	revokeClient(t, r.Dir, "anna")
+	revokeClient(t, other.Dir, "ben")
+	list, conf := filepath.Join(r.Dir, listFile), string(read(t, r.Config))
+	own := read(t, list)
+	line := "crl-verify " + list
+	for _, c := range []struct {
+		what, conf string
+		list       []byte
+		now        time.Time
+		want       string
+	}{
+		{"all is well", conf, own, epoch.Add(2 * time.Hour), ""},
+		{"not named", strings.Replace(conf, line, "", 1), own, epoch.Add(2 * time.Hour), "add the line: " + line},
+		{"named in another way", strings.Replace(conf, line, "crl-verify "+r.Dir+" dir", 1), own, epoch.Add(2 * time.Hour), "name that in its place"},
+		{"of another authority", conf, read(t, other.Dir, listFile), epoch.Add(2 * time.Hour), "is not of the authority in " + r.Dir},
+		{"expired", conf, own, epoch.AddDate(100, 0, 0), "expired"},
+		{"of tomorrow", conf, own, epoch.AddDate(0, 0, -2), "not yet"},
+	} {
+		os.WriteFile(r.Config, []byte(c.conf), 0o600)
+		os.WriteFile(list, c.list, 0o644)
+		if _, problem, err := Clients(r.Dir, c.now); err != nil || (problem == "") != (c.want == "") || !strings.Contains(problem, c.want) {
+			t.Errorf("%s: %q, %v; want %q", c.what, problem, err, c.want)
+		}
 	}
-	if _, err := Clients(t.TempDir(), epoch); err == nil || !strings.Contains(err.Error(), "culvert init") {
+}
+
+func TestNoClients(t *testing.T) {
+	if got, problem, err := Clients(newServer(t).Dir, epoch); err != nil || got == nil || len(got) != 0 || problem != "" {
+		t.Errorf("%v, %q, %v; want a list with nobody on it", got, problem, err)
+	}
+	if _, _, err := Clients(t.TempDir(), epoch); err == nil || !strings.Contains(err.Error(), "culvert init") {
 		t.Error(err)
 	}
 }

@@ -31,9 +31,12 @@ connected now.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
-			clients, err := setup.Clients(dir, now)
+			clients, problem, err := setup.Clients(dir, now)
 			if err != nil {
 				return err
+			}
+			if problem != "" {
+				fmt.Fprintln(c.ErrOrStderr(), "warning: a server does not go by the revocation list:", problem)
 			}
 			list := r.ask(c.Context()).join(clients)
 			if asJSON {
