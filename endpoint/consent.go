@@ -87,7 +87,8 @@ func rootLines(c *config.Config) (lines []string) {
 }
 
 // beside reports whether a file lies in the folder of a configuration, or below,
-// whatever links lead to it.
+// whatever links lead to it. What is hidden there was not put beside it: in a home
+// directory that is where other programs keep their secrets.
 func beside(configuration, file string) bool {
 	real := func(name string) (string, error) {
 		name, err := filepath.Abs(name)
@@ -104,5 +105,6 @@ func beside(configuration, file string) bool {
 		return false
 	}
 	below, err := filepath.Rel(filepath.Dir(at), file)
-	return err == nil && filepath.IsLocal(below)
+	hidden := strings.Contains(string(filepath.Separator)+below, string(filepath.Separator)+".")
+	return err == nil && filepath.IsLocal(below) && !hidden
 }

@@ -18,7 +18,12 @@ import (
 func strange(t *testing.T, lines ...string) (c *config.Config, name string) {
 	t.Helper()
 	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "shadow")
-	for _, file := range []string{filepath.Join(dir, "creds"), elsewhere} {
+	for _, folder := range []string{"sub", ".ssh"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{filepath.Join(dir, "creds"), filepath.Join(dir, "sub", "creds"), filepath.Join(dir, ".ssh", "id"), filepath.Join(dir, ".netrc"), elsewhere} {
 		if err := os.WriteFile(file, []byte("user\nword\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -49,6 +54,7 @@ func TestStrangersLinesAreAsked(t *testing.T) {
 		"auth-user-pass\nwritepid /etc/x": true, "auth-user-pass\ndev-node /dev/watchdog": true, "auth-user-pass\nuser root": true, "auth-user-pass\nuser 0": true,
 		"auth-user-pass\ngroup 0": true, "auth-user-pass\nuser nobody\ngroup root": true, "auth-user-pass\nuser nobody\nchroot /": true, "auth-user-pass\ngroup nogroup": false,
 		"auth-user-pass ELSEWHERE": true, "auth-user-pass /etc/passwd": true, "auth-user-pass DIR/link": true, "cd /etc\nauth-user-pass passwd": true, "auth-user-pass DIR/../x": true,
+		"auth-user-pass DIR/.ssh/id": true, "auth-user-pass DIR/.netrc": true, "auth-user-pass DIR/sub/../.netrc": true, "auth-user-pass DIR/sub/creds": false,
 		"auth-user-pass\nproto tcp\nhttp-proxy p.example 80 ELSEWHERE basic": true, "auth-user-pass\nsocks-proxy p.example 80 ELSEWHERE": true,
 		"auth-user-pass\n<connection>\nremote a.example\nproto tcp\nhttp-proxy p.example 80 ELSEWHERE basic\n</connection>": true,
 		"auth-user-pass\nsetenv opt log /etc/x": true,
