@@ -103,24 +103,35 @@ func TestOpenTunnelsAreSaid(t *testing.T) {
 	}
 }
 
-// framed makes a pair whose options strings tell of framing.
-func framed(t *testing.T, client, server wire.Compression, fragment int) *pair {
-	fields := func(c wire.Compression) (f []string) {
-		if c != wire.CompressionOff {
-			f = append(f, negotiate.FieldCompression)
-		}
-		if fragment > 0 {
-			f = append(f, negotiate.FieldFragments)
-		}
-		return f
+// frames are what an end is configured to put before packets.
+type frames struct {
+	compression wire.Compression
+	fragment    int
+}
+
+// fields are those of the options string that tell of it.
+func (f frames) fields() (fields []string) {
+	if f.compression != wire.CompressionOff {
+		fields = append(fields, negotiate.FieldCompression)
 	}
+	if f.fragment > 0 {
+		fields = append(fields, negotiate.FieldFragments)
+	}
+	return fields
+}
+
+// framed makes a pair whose options strings tell of framing.
+func framed(t *testing.T, client, server frames, adjust ...func(c, s *Config)) *pair {
 	p := newPair(t, path{delay: time.Millisecond}, func(c, s *Config, _ *wrap.Armour) {
-		c.Compression, s.Compression = client, server
-		c.Fragment, s.Fragment = fragment, fragment
-		c.Options = negotiate.OptionsString(false, "tun", 1500, "UDPv4", "", fields(client)...)
-		s.Options = negotiate.OptionsString(true, "tun", 1500, "UDPv4", "", fields(server)...)
+		c.Compression, s.Compression = client.compression, server.compression
+		c.Fragment, s.Fragment = client.fragment, server.fragment
+		c.Options = negotiate.OptionsString(false, "tun", 1500, "UDPv4", "", client.fields()...)
+		s.Options = negotiate.OptionsString(true, "tun", 1500, "UDPv4", "", server.fields()...)
 		c.Timers = Timers{Ping: 10 * time.Second, PingRestart: time.Minute}
 		s.Timers = c.Timers
+		for _, a := range adjust {
+			a(c, s)
+		}
 	})
 	p.run(time.Second, p.established)
 	return p
@@ -139,7 +150,7 @@ func (e *end) remarks() string {
 
 func TestFramingIsAgreed(t *testing.T) {
 	for _, c := range []wire.Compression{wire.CompressionLZO, wire.CompressionStub, wire.CompressionV2} {
-		p := framed(t, c, c, 0)
+		p := framed(t, frames{c, 0}, frames{c, 0})
 		p.exchange(p.client, p.server)
 		p.exchange(p.server, p.client)
 		p.pass(5 * time.Minute) // pings are framed too
@@ -150,14 +161,33 @@ func TestFramingIsAgreed(t *testing.T) {
 			t.Errorf("%v: said %s", c, said)
 		}
 	}
-	p := framed(t, wire.CompressionOff, wire.CompressionLZO, 0)
+	tellsNothing := func(c, _ *Config) { c.Options = "" } // so the server goes by its own
+	p := framed(t, frames{}, frames{wire.CompressionLZO, 0}, tellsNothing)
 	if !strings.Contains(p.client.remarks(), "the peer uses compression framing") {
 		t.Errorf("the client says %q", p.client.remarks())
 	}
 }
 
+// TestFramingOfOneSide: of two ends that are configured otherwise one gives way,
+// not both.
+func TestFramingOfOneSide(t *testing.T) {
+	for _, client := range []frames{{}, {wire.CompressionLZO, 0}, {wire.CompressionOff, 1300}, {wire.CompressionLZO, 1300}} {
+		for _, server := range []frames{{}, {wire.CompressionLZO, 0}, {wire.CompressionOff, 1300}, {wire.CompressionLZO, 1300}} {
+			p := framed(t, client, server)
+			p.exchange(p.client, p.server)
+			p.exchange(p.server, p.client)
+			if said := p.client.remarks(); said != "" {
+				t.Errorf("client %v, server %v: the client says %s", client, server, said)
+			}
+			if said := p.server.remarks(); (said != "") != (client != server) {
+				t.Errorf("client %v, server %v: the server says %q", client, server, said)
+			}
+		}
+	}
+}
+
 func TestFragmentsThroughASession(t *testing.T) {
-	p := framed(t, wire.CompressionStub, wire.CompressionStub, 300)
+	p := framed(t, frames{wire.CompressionStub, 300}, frames{wire.CompressionStub, 300})
 	text := bytes.Repeat([]byte("E..."), 350)
 	packet, got := buf.New(1500), buf.New(1500)
 	packet.Set(text)
@@ -203,7 +233,7 @@ func TestUnagreedFramingIsSaid(t *testing.T) {
 	if said := p.server.remarks(); strings.Count(said, "IP packet with unknown IP version=15") != 1 {
 		t.Errorf("said %q", said)
 	}
-	p = framed(t, wire.CompressionLZO, wire.CompressionLZO, 0)
+	p = framed(t, frames{wire.CompressionLZO, 0}, frames{wire.CompressionLZO, 0})
 	bare := buf.New(100)
 	bare.Set([]byte("bare"))
 	p.client.ring.Seal(bare)

@@ -100,6 +100,9 @@ func (s *Session) failGeneration(g *generation, err error) {
 // sendKeys sends this side's key exchange message.
 func (s *Session) sendKeys(g *generation) error {
 	m := &wire.KeyMethod2{Source: g.source, Options: s.cfg.Options}
+	if s.cfg.Server {
+		m.Options = negotiate.FramedAs(g.peer.Options, s.cfg.Options)
+	}
 	if s.cfg.P2P {
 		m.PeerInfo = s.cfg.PeerInfo.String()
 	}

@@ -100,6 +100,32 @@ func AgreeFragments(configured bool, options string) (use bool, remark string) {
 	return false, "the peer does not use `fragment`, so no packet is cut; give it on both sides"
 }
 
+// FramedAs is a server's options string with the client's own word on framing, by
+// which the server goes: a client that would go by the server's instead is told
+// that there is nothing to change. One that tells no options is told the server's.
+func FramedAs(client, server string) string {
+	if !hasOptions(client) {
+		return server
+	}
+	var fields []string
+	for field := range strings.SplitSeq(server, ",") {
+		if field == FieldCompression || field == FieldFragments {
+			continue
+		}
+		fields = append(fields, field)
+		if !strings.HasPrefix(field, "proto ") {
+			continue
+		}
+		if HasCompression(client) {
+			fields = append(fields, FieldCompression)
+		}
+		if HasFragments(client) {
+			fields = append(fields, FieldFragments)
+		}
+	}
+	return strings.Join(fields, ",")
+}
+
 // Describe is the data channel in a line for the log.
 func (p Params) Describe() string {
 	text := "cipher " + p.Cipher

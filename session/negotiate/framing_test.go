@@ -76,6 +76,27 @@ func TestAgreement(t *testing.T) {
 	}
 }
 
+// TestFramedAs: of two ends of ours that differ, one gives way.
+func TestFramedAs(t *testing.T) {
+	of := func(server bool, fields ...string) string {
+		return OptionsString(server, "tun", 1500, "UDPv4", "", fields...)
+	}
+	kinds := [][]string{{"auth SHA1"}, {FieldCompression, "auth SHA1"}, {FieldFragments, "auth SHA1"}, {FieldCompression, FieldFragments, "auth SHA1"}}
+	for _, client := range kinds {
+		for _, server := range kinds {
+			if got := FramedAs(of(false, client...), of(true, server...)); got != of(true, client...) {
+				t.Errorf("client %v, server %v: %s", client, server, got)
+			}
+		}
+	}
+	if got := FramedAs("", of(true, FieldCompression)); got != of(true, FieldCompression) {
+		t.Errorf("to a client that tells nothing: %s", got)
+	}
+	if got := FramedAs(plainOptions+",compress stub", of(true)); !HasCompression(got) {
+		t.Errorf("to one that frames by another name: %s", got)
+	}
+}
+
 func TestPushedFraming(t *testing.T) {
 	for option, want := range map[string]wire.Compression{
 		"compress": wire.CompressionStub, "compress stub-v2": wire.CompressionV2, "compress lzo": wire.CompressionLZO,
