@@ -70,7 +70,7 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 		}
 		s.joinLAN(c, now, func(now time.Time, err error) {
 			if err != nil {
-				c.Session.Refuse(now, full(h, "the network there has no address for this client"))
+				c.Session.Refuse(now, noneThere.text(h))
 				return
 			}
 			s.admit(c, now, h, s.known(c, now))
@@ -84,11 +84,11 @@ func (s *Server) admit(c *client, now time.Time, h *session.Hello, extra []strin
 	if !s.table.admit(c) {
 		return // its session ends
 	}
-	params, options, refusal := s.decide(c, h)
+	params, options, refused := s.decide(c, h)
 	options = append(options, extra...)
-	if refusal != "" {
-		s.log.Warn("client refused", "client", c.name, "address", c.Path().Remote, "reason", refusal)
-		c.Session.Refuse(now, refusal)
+	if refused.reason != "" {
+		s.log.Warn("client refused", "client", c.name, "address", c.Path().Remote, "reason", refused.reason)
+		c.Session.Refuse(now, refused.text(h))
 		return
 	}
 	if err := c.Session.Admit(now, params, options); err != nil {
@@ -98,15 +98,15 @@ func (s *Server) admit(c *client, now time.Time, h *session.Hello, extra []strin
 }
 
 // decide finds cipher, peer-id and addresses for a client, and what it is to
-// be told; or why it cannot come in, in words for its user.
-func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, options []string, refusal string) {
+// be told; or why it cannot come in.
+func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, options []string, refused refusal) {
 	cipher, err := negotiate.ChooseCipher(s.session.Ciphers, s.session.Fallback, h.PeerInfo, h.Options)
 	if err != nil {
 		s.log.Warn(err.Error(), "client", c.name)
-		return params, nil, "Data channel cipher negotiation failed (no shared cipher)"
+		return params, nil, refusal{reason: "Data channel cipher negotiation failed (no shared cipher)"}
 	}
-	if c.own, refusal = s.readPerClient(c); refusal != "" {
-		return params, nil, refusal
+	if c.own, refused.reason = s.readPerClient(c); refused.reason != "" {
+		return params, nil, refused
 	}
 	name := c.name
 	if !s.unique(c) {
@@ -116,30 +116,40 @@ func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, o
 	}
 	id, ok := s.table.takeID()
 	if !ok {
-		return params, nil, full(h, "the server is full (max-clients)")
+		return params, nil, refusal{"the server is full (max-clients)", true}
 	}
 	lease, err := s.leaseHeld(c, name)
 	if err != nil {
 		s.table.giveBackID(id)
 		if s.lan != nil && !errors.Is(err, ErrNoLease) {
-			return params, nil, full(h, "the network there has no address for this client")
+			return params, nil, noneThere
 		}
-		return params, nil, full(h, err.Error())
+		return params, nil, refusal{err.Error(), true}
 	}
 	c.id, c.lease = id, lease
 	params = negotiate.ServerParams(cipher, id, h.PeerInfo)
 	params.Compression = negotiate.ServerCompression(s.session.Compression, h.PeerInfo, h.Options)
 	params.CompressionSet = true
-	return params, s.pushList(c, h.PeerInfo), ""
+	return params, s.pushList(c, h.PeerInfo), refusal{}
 }
 
-// full is a refusal for lack of room, which a client that understands it takes
-// for a reason to come back later.
-func full(h *session.Hello, reason string) string {
-	if h.PeerInfo.Has(negotiate.ProtoAuthTemp) {
-		return "TEMP[backoff 30,advance remote]:" + reason
+// refusal is why a client cannot come in, in words for its user; the zero value
+// is none. One for lack of room is a reason to come back later.
+type refusal struct {
+	reason string
+	full   bool
+}
+
+// noneThere is for want of an address on the network that clients share with the
+// server (proxy-lan).
+var noneThere = refusal{"the network there has no address for this client", true}
+
+// text is what a client is told: to come back later, if it understands that.
+func (r refusal) text(h *session.Hello) string {
+	if r.full && h.PeerInfo.Has(negotiate.ProtoAuthTemp) {
+		return "TEMP[backoff 30,advance remote]:" + r.reason
 	}
-	return reason
+	return r.reason
 }
 
 // unique reports that no other client may have the name of this one: it has one,

@@ -152,6 +152,9 @@ func TestRefusalReachesTheClient(t *testing.T) {
 				a := w.connect("anna", "")
 				b := w.dial("bert", "")
 				w.until(time.Minute, "client told why", func() bool { return logged(&b.process, reason) })
+				if log := s.log.String(); !strings.Contains(log, reason) || strings.Contains(log, "TEMP[") {
+					t.Error("the server's log does not have the reason alone")
+				}
 				exchange(t, s, a)
 				w.until(time.Minute, "refused client forgotten", func() bool { return s.Sessions() == 1 })
 

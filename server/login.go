@@ -270,8 +270,11 @@ func (s *Server) refusedLogin(c *client, v auth.Verdict) {
 	if negotiate.IsChallenge(reason) {
 		reason = "a challenge"
 	}
-	s.log.Warn("login refused", "client", c.name, "user", printable.Name(c.login.user),
-		"address", c.Path().Remote, "reason", printable.Name(reason))
+	about := []any{"client", c.name, "user", printable.Name(c.login.user), "address", c.Path().Remote}
+	if reason != "" {
+		about = append(about, "reason", printable.Name(reason))
+	}
+	s.log.Warn("login refused", about...)
 }
 
 // certificateName is what a client's certificate calls it, "UNDEF" without one.

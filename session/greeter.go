@@ -32,6 +32,10 @@ var ErrNoCookie = errors.New("a tls-crypt-v2 client from before OpenVPN 2.6, whi
 // goes there, and clients elsewhere notice nothing of it.
 var ErrTooMany = errors.New("more first packets came from there than are answered (connect-freq-initial)")
 
+// ErrNoReset says that a first packet has more in it than a reset does. Armour that
+// this server does not have looks so.
+var ErrNoReset = errors.New("the packet is no client's reset: more stands in it than in one")
+
 // DefaultAnswers is how many first packets of one source are answered: a large
 // office whose clients all come back at once.
 var DefaultAnswers = Rate{N: 1000, Per: 10 * time.Second}
@@ -137,6 +141,9 @@ func (g *Greeter) unwrap(packet []byte) (*wire.Control, wrap.Wrapper, *Opening, 
 	var c wire.Control
 	if err := wrapper.Unwrap(&c, packet); err != nil {
 		return nil, nil, nil, err
+	}
+	if c.Op == wire.PControlHardResetClientV2 && len(c.Payload) > 0 {
+		return nil, nil, nil, ErrNoReset
 	}
 	return &c, wrapper, &Opening{Client: c.Session, Metadata: metadata}, nil
 }

@@ -355,6 +355,24 @@ func TestGreeterKeepsNoState(t *testing.T) {
 	}
 }
 
+// TestGreeterKnowsAReset: a server without armour takes a reset that has some for
+// none, over either kind of link, and has no answer that the client could read.
+func TestGreeterKnowsAReset(t *testing.T) {
+	for name, armour := range armours {
+		p := newPair(t, path{}, armour(t))
+		bare := NewGreeter(wrap.Armour{}, Rate{})
+		p.client.Output(p.now, func(reset []byte) {
+			reply, in, err := bare.Greet(p.now, clientAddr, reset)
+			if taken := reply != nil || in != nil; taken != (name == "none") || taken != (err == nil) {
+				t.Errorf("%s: reply %x, %v", name, reply, err)
+			}
+			if _, err := bare.GreetConnected(reset); (err == nil) != (name == "none") {
+				t.Errorf("%s over TCP: %v", name, err)
+			}
+		})
+	}
+}
+
 // TestGreetConnected: a reset is enough where the address is proven, and nothing
 // else is.
 func TestGreetConnected(t *testing.T) {

@@ -182,18 +182,18 @@ func looksTLS(b []byte) bool {
 
 // diagnoseShape is for packets that no key at hand fits.
 func (a *Armour) diagnoseShape(c wire.Control, body []byte) string {
-	mend := "give it the key file of this server"
+	another, mend := " with another key", "give it the key file of this server"
 	if *a == (Armour{}) {
-		mend = "this server has none: give it the key, or take it from the peer's profile"
+		another, mend = "", "this server has none: give the server the line and the key file, or remove both from the peer's profile"
 	}
 	for _, d := range digest.All() {
 		if n := d.Size() + replayLen; len(body) >= n && looksClear(c, body[n:]) {
-			return fmt.Sprintf("the peer seems to use tls-auth with another key, by a digest of %d bytes; %s", d.Size(), mend)
+			return fmt.Sprintf("the peer seems to use tls-auth%s, by a digest of %d bytes; %s", another, d.Size(), mend)
 		}
 	}
 	const reset = 5 // no acknowledgements and a packet-id
 	if c.Op.IsHardReset() && len(body) == cryptOverhead+reset {
-		return "the peer seems to use tls-crypt with another key; " + mend
+		return "the peer seems to use tls-crypt" + another + "; " + mend
 	}
 	return "no armour with the keys of this server fits: another key, a damaged packet or noise"
 }

@@ -59,8 +59,8 @@ func TestDiagnose(t *testing.T) {
 
 		{"other tls-crypt key", crypt, by(NewTLSCrypt(other, false)), "tls-crypt with another key; give it the key file"},
 		{"other tls-auth key", auth, by(NewTLSAuth(other, Inverse, sha1)), "tls-auth with another key, by a digest of 20 bytes; give it"},
-		{"tls-auth at none", none, by(NewTLSAuth(key, Inverse, sha256)), "tls-auth with another key, by a digest of 32 bytes; this server has none"},
-		{"tls-crypt at none", none, by(NewTLSCrypt(key, false)), "this server has none"},
+		{"tls-auth at none", none, by(NewTLSAuth(key, Inverse, sha256)), "seems to use tls-auth, by a digest of 32 bytes; this server has none"},
+		{"tls-crypt at none", none, by(NewTLSCrypt(key, false)), "seems to use tls-crypt; this server has none"},
 		{"noise", crypt, append([]byte{wire.Head(wire.PControlV1, 0)}, bytes.Repeat([]byte{0xa7}, 90)...), "no armour with the keys of this server fits"},
 
 		{"v2 at tls-crypt", crypt, v2Reset, "this server has no tls-crypt-v2 key"},
