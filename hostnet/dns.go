@@ -56,25 +56,46 @@ func (p *planner) planLinkDNS(s nameService, d DNS) {
 		d.Search, d.Domains = slices.Concat(d.Search, d.Domains), nil
 	}
 	if !s.ports {
-		var unused []string
+		var unused []netip.AddrPort
 		d.Servers, unused = onPort53(d.Servers)
 		if len(unused) > 0 {
-			p.failDNS("%s asks on port 53 only; not used: %s", s.name, strings.Join(unused, ", "))
+			p.failDNS("%s asks on port 53 only; not used: %s", s.name, some(unused))
 		}
 	}
 	p.add(&linkDNSChange{Device: p.want.Device, Service: s.name, DNS: d})
 }
 
 // onPort53 parts servers into those on the port of DNS, and the others.
-func onPort53(servers []netip.AddrPort) (there []netip.AddrPort, elsewhere []string) {
+func onPort53(servers []netip.AddrPort) (there, elsewhere []netip.AddrPort) {
 	for _, s := range servers {
-		if s.Port() != 0 && s.Port() != 53 {
-			elsewhere = append(elsewhere, s.String())
+		if !isPort53(s) {
+			elsewhere = append(elsewhere, s)
 			continue
 		}
 		there = append(there, s)
 	}
 	return there, elsewhere
+}
+
+// isPort53 reports a server on the port of DNS, which need not be written.
+func isPort53(s netip.AddrPort) bool { return s.Port() == 0 || s.Port() == 53 }
+
+// some names a few servers and says how many more there are.
+func some(servers []netip.AddrPort) string {
+	const few = 4
+	var names []string
+	for _, s := range servers[:min(few, len(servers))] {
+		if isPort53(s) {
+			names = append(names, s.Addr().String())
+			continue
+		}
+		names = append(names, s.String())
+	}
+	text := strings.Join(names, ", ")
+	if more := len(servers) - few; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func (p *planner) planResolvConf(d DNS) {
@@ -85,7 +106,7 @@ func (p *planner) planResolvConf(d DNS) {
 	r := p.is.resolver
 	set, unused := resolvConf(p.want.Device, d, r.content)
 	if len(unused) > 0 {
-		p.failDNS("%s takes %d name servers, all on port 53; not used: %s", r.path, maxServers, strings.Join(unused, ", "))
+		p.failDNS("%s takes %d name servers, all on port 53; not used: %s", r.path, maxServers, some(unused))
 	}
 	if !bytes.Equal(set, r.content) {
 		p.add(&fileChange{Path: r.path, Set: set, Was: r.content, Existed: r.exists})
@@ -97,13 +118,13 @@ func (p *planner) failDNS(format string, args ...any) {
 }
 
 // resolvConf composes the file, and lists the servers that it cannot hold.
-func resolvConf(device string, d DNS, was []byte) (set []byte, unused []string) {
+func resolvConf(device string, d DNS, was []byte) (set []byte, unused []netip.AddrPort) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Written by culvert for %s; what was here comes back when it ends,\n# or by `culvert cleanup`, unless this file is changed meanwhile.\n", device)
 	n := 0
 	for _, s := range d.Servers {
-		if n == maxServers || s.Port() != 0 && s.Port() != 53 {
-			unused = append(unused, s.String())
+		if n == maxServers || !isPort53(s) {
+			unused = append(unused, s)
 			continue
 		}
 		fmt.Fprintf(&b, "nameserver %s\n", s.Addr())

@@ -207,7 +207,14 @@ func TestPlan(t *testing.T) {
 			"set tun0 up",
 			"write /etc/resolv.conf: nameserver 10.8.0.1; nameserver 10.8.0.2; nameserver 10.8.0.3; search corp.example",
 			"not possible: name resolution: this host's resolver cannot ask for corp.example alone, so all names are asked through the tunnel; systemd-resolved can",
-			"not possible: name resolution: /etc/resolv.conf takes 3 name servers, all on port 53; not used: 10.8.0.4:53",
+			"not possible: name resolution: /etc/resolv.conf takes 3 name servers, all on port 53; not used: 10.8.0.4",
+		)},
+		{"many name servers", nil, State{Device: "tun0", DNS: &DNS{
+			Servers: servers("10.8.0.1", "10.8.0.2", "10.8.0.3", "10.8.0.4", "10.8.0.5", "10.8.0.6", "10.8.0.7", "10.8.0.8"),
+		}}, lines(
+			"set tun0 up",
+			"write /etc/resolv.conf: nameserver 10.8.0.1; nameserver 10.8.0.2; nameserver 10.8.0.3",
+			"not possible: name resolution: /etc/resolv.conf takes 3 name servers, all on port 53; not used: 10.8.0.4, 10.8.0.5, 10.8.0.6, 10.8.0.7 and 1 more",
 		)},
 		{"search only", nil, State{Device: "tun0", DNS: &DNS{Search: []string{"corp.example"}}}, lines(
 			"set tun0 up",
