@@ -158,12 +158,12 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestKeeperGone: a worker whose keeper is gone ends.
+// TestKeeperGone: the events of a worker end with its keeper.
 func TestKeeperGone(t *testing.T) {
 	near, far := net.Pipe()
 	w := newWorker(far)
 	near.Close()
-	if e := <-w.Events(); e != process.Exit {
+	if e, more := <-w.Events(); more {
 		t.Errorf("got %v", e)
 	}
 }

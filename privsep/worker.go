@@ -57,21 +57,18 @@ func inherited(fd uintptr) (net.Conn, error) {
 
 func newWorker(conn net.Conn) *Worker { return &Worker{rpc.NewClient(conn)} }
 
-// Events gives what the keeper's signals ask for, and Exit when the keeper is
+// Events gives what the keeper's signals ask for, and is closed when the keeper is
 // gone.
 func (w *Worker) Events() <-chan process.Event {
 	events := make(chan process.Event)
 	go func() {
+		defer close(events)
 		for {
 			var e process.Event
-			err := w.client.Call(service+".Event", Empty{}, &e)
-			if err != nil {
-				e = process.Exit
-			}
-			events <- e
-			if err != nil {
+			if w.client.Call(service+".Event", Empty{}, &e) != nil {
 				return
 			}
+			events <- e
 		}
 	}()
 	return events

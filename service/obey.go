@@ -75,10 +75,11 @@ type obeyed struct {
 
 // obey does what signals ask for until done, and returns the configuration to
 // go on with. What is asked of a tunnel that is not open yet is done when it is,
-// and an exit at once.
+// and an exit at once. The end of events is that of this process's keeper.
 func (o obeyed) obey(ctx context.Context, events <-chan process.Event) (next *config.Config) {
 	var s tunnel
 	var waiting []process.Event
+	stopping := false
 	fresh := make(chan *config.Config, 1)
 	for {
 		select {
@@ -91,11 +92,17 @@ func (o obeyed) obey(ctx context.Context, events <-chan process.Event) (next *co
 		case next = <-fresh:
 			o.log.Info("starting over with the configuration as it is now (SIGHUP)")
 			o.failed(context.Canceled)
-		case e := <-events:
+		case e, more := <-events:
 			switch {
+			case !more:
+				o.log.Error("stopping, since the process that kept root's rights for this one is gone: what it changed on this host may stay; " +
+					"`culvert cleanup` as root takes it back")
+				events, next, fresh = nil, nil, nil
+				o.failed(context.Canceled)
+			case e == process.Exit && stopping: // asked again
 			case e == process.Exit:
 				o.log.Info("stopping (SIGINT or SIGTERM)")
-				next, fresh = nil, nil
+				stopping, next, fresh = true, nil, nil
 				o.failed(context.Canceled)
 			case s == nil:
 				waiting = append(waiting, e)

@@ -91,6 +91,44 @@ func TestObeyed(t *testing.T) {
 	})
 }
 
+// TestWhyItStops: the log says once that a signal asks for the end, and where it
+// was none but the keeper's end, what is to be done about this host.
+func TestWhyItStops(t *testing.T) {
+	for _, tt := range []struct {
+		why          string
+		exits        int
+		signal, gone int
+	}{{"a signal, and another", 2, 1, 0}, {"keeper gone", 0, 0, 1}, {"a signal, keeper gone", 1, 1, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			var written strings.Builder
+			said := newLog(&config.Config{}, false)
+			said.Logger = slog.New(slog.NewTextHandler(&written, nil))
+			ctx, cancel := context.WithCancelCause(t.Context())
+			o := obeyed{life: &life{log: said, failed: cancel}, ready: make(chan tunnel, 1), done: make(chan struct{})}
+			events, ended := make(chan process.Event), make(chan struct{})
+			go func() { defer close(ended); o.obey(ctx, events) }()
+			for range tt.exits {
+				events <- process.Exit
+			}
+			if tt.gone > 0 {
+				close(events)
+			}
+			synctest.Wait()
+			if ctx.Err() == nil {
+				t.Errorf("%s: it goes on", tt.why)
+			}
+			close(o.done)
+			<-ended
+			if n := strings.Count(written.String(), "SIGTERM"); n != tt.signal {
+				t.Errorf("%s: %d signals said", tt.why, n)
+			}
+			if n := strings.Count(written.String(), "culvert cleanup"); n != tt.gone {
+				t.Errorf("%s: the keeper's end said %d times", tt.why, n)
+			}
+		})
+	}
+}
+
 // TestStatusToLog: SIGUSR2 writes down what a tunnel is doing, whatever carries it
 // from where it was opened.
 func TestStatusToLog(t *testing.T) {

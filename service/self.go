@@ -55,7 +55,7 @@ func (me Self) Failed(err error) {
 	me.background.Report(err)
 }
 
-// events are what signals ask for.
+// events are what signals ask for; they end where the keeper of this process does.
 func (me Self) events() (events <-chan process.Event, stop func()) {
 	if me.worker != nil {
 		return me.worker.Events(), func() {}
