@@ -27,17 +27,31 @@ func (p *Program) Within(s *Slots) *Program {
 }
 
 // NewProgram looks whether a program is there to run. kind is the directive
-// that names it; env is added to the environment of every run.
+// that names it; env is added to the environment of every run. As with OpenVPN,
+// a relative name starts from the working directory, and is never looked for in
+// $PATH.
 func NewProgram(kind string, command, env []string) (*Program, error) {
-	path, err := exec.LookPath(command[0])
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w; give the path of a program that this user may run", kind, command[0], err)
+	path, err := filepath.Abs(command[0])
+	if err == nil {
+		_, err = exec.LookPath(path)
 	}
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, fmt.Errorf("%s %s: %w", kind, command[0], err)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w; %s", kind, command[0], err, whichProgram(command[0]))
 	}
 	common := append([]string{"PATH=" + os.Getenv("PATH"), "script_type=" + kind}, env...)
 	return &Program{kind: kind, command: append([]string{path}, command[1:]...), common: common}, nil
+}
+
+// whichProgram is what to write in place of the name of a program that is not
+// there to run.
+func whichProgram(name string) string {
+	if path, err := exec.LookPath(name); err == nil && filepath.IsAbs(path) && path != name {
+		return "a name is that of a file in the working directory: write " + path
+	}
+	if filepath.IsAbs(name) {
+		return "write the path of a program that this user may run"
+	}
+	return "a relative name starts from the working directory: write the whole path, of a program that this user may run"
 }
 
 // Run runs the program for a source, when it is its turn, with further arguments

@@ -80,12 +80,17 @@ func (b *builder) finish() (*Config, error) {
 	return b.Config, nil
 }
 
-// resolveNames applies `cd` to the names of what is written or looked into
-// later.
+// resolveNames applies `cd` to the names of what is written, looked into or run
+// later; what runs below `chroot` is found from there.
 func (b *builder) resolveNames() {
 	for _, name := range []*string{&b.Chroot, &b.DevNode, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ReplayPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
 		if *name != "" {
 			*name = b.Path(*name)
+		}
+	}
+	for _, command := range [][]string{b.TLSVerify, b.AuthUserPassVerify, b.TLSCryptV2Verify, b.ClientCRResponse} {
+		if len(command) > 0 && b.Chroot == "" {
+			command[0] = b.Path(command[0])
 		}
 	}
 }

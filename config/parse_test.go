@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path"
 	"strings"
 	"testing"
 )
@@ -108,6 +109,23 @@ func TestNothingElseIsPushed(t *testing.T) {
 		c, notes, err := ParsePushed(base, []string{row.Name + " 1 2"})
 		if err != nil || len(notes) != 1 || outcome(c, base, nil, nil) != "" {
 			t.Errorf("%s: %v %v\n%s", row.Name, notes, err, outcome(c, base, nil, nil))
+		}
+	}
+}
+
+// TestProgramsStartFromCd: their relative names are of the directory of `cd`,
+// but for those that are run below another root.
+func TestProgramsStartFromCd(t *testing.T) {
+	for lines, want := range map[string]string{
+		"cd /etc/vpn\ntls-verify check.sh":               "/etc/vpn/check.sh",
+		"tls-verify /usr/bin/check\ncd /etc/vpn":         "/usr/bin/check",
+		"tls-verify check.sh":                            "check.sh",
+		"cd /etc/vpn\ntls-verify check.sh\nchroot /jail": "check.sh",
+	} {
+		read := func(name string) ([]byte, error) { return readTest(path.Base(name)) }
+		c, err := ParseFile("x.conf", []byte(clientLines+"script-security 2\n"+lines+"\n"), read)
+		if err != nil || c.TLSVerify[0] != want {
+			t.Errorf("%q: %v, want %s", lines, err, want)
 		}
 	}
 }
