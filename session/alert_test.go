@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,11 +120,15 @@ func TestTLSWords(t *testing.T) {
 	}{
 		"suites": {func(c *tls.Config) {
 			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_256_GCM_SHA384}
-		}, plain, "nothing of TLS in common with this side (handshake_failure), which offers TLS 1.2 with the cipher suites TLS-RSA-WITH-AES-256-GCM-SHA384", "this side takes TLS 1.3, and TLS 1.2 with key exchange by ECDHE"},
+		}, plain, "or it wants other versions or cipher suites; this side offers TLS 1.2 with the cipher suites TLS-RSA-WITH-AES-256-GCM-SHA384", "this side takes TLS 1.3, and TLS 1.2 with key exchange by ECDHE"},
 		"versions": {func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 },
 			"none of the versions of TLS of this side (protocol_version), which offers TLS 1.2", "this side takes only TLS 1.3"},
 		"no certificate": {func(c *tls.Config) { c.Certificates = nil }, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert },
-			"was shown none (certificate_required)", "the client showed no certificate"},
+			"was shown none (certificate_required)", "the client showed no certificate: it has no `cert` and `key`, or its certificate, or the signature on it, is of a kind that is not taken here"},
+		"a kind that is not offered": {plain, func(c *tls.Config) {
+			c.Certificates = slices.Clone(c.Certificates)
+			c.Certificates[0].SupportedSignatureAlgorithms = []tls.SignatureScheme{tls.PKCS1WithSHA1}
+		}, "(handshake_failure): its certificate is of a kind that is not taken here (keys RSA", "the certificate custom signature algorithms"},
 	} {
 		clientConfig, serverConfig := limited(false, c.client), limited(true, c.server)
 		client, server := newTLSMachine(clientConfig, false), newTLSMachine(serverConfig, true)
@@ -149,7 +154,7 @@ func TestSilentHello(t *testing.T) {
 		}
 	}
 	p.run(time.Minute, func() bool { return p.now.Sub(p.client.born) > 10*time.Second })
-	if got := p.client.Stage(); !strings.Contains(got, "falls silent at the TLS hello") || !strings.Contains(got, "TLS 1.3, and TLS 1.2") || strings.Contains(got, "max-packet-size") {
+	if got := p.client.Stage(); !strings.Contains(got, "falls silent at the TLS hello: its certificate is of a kind that is not taken here (keys RSA") || strings.Contains(got, "TLS-RSA") || !strings.Contains(got, "TLS 1.3, and TLS 1.2") || strings.Contains(got, "max-packet-size") {
 		t.Error(got)
 	}
 	p = newPair(t, path{delay: time.Millisecond, mtu: 700}, nil)
