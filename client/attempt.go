@@ -28,6 +28,7 @@ type attempt struct {
 	up      bool
 	options []string // pushed, with changes since
 	began   time.Time
+	started time.Time // when the session did
 }
 
 // connect runs one connection and returns why it ended.
@@ -57,8 +58,8 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	if t.Remote.Proto.TCP {
 		cfg = endpoint.OverTCP(cfg, false)
 	}
-	a := &attempt{began: began, Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
-	a.peer = tunnel.NewPeer(session.NewClient(cfg, time.Now()), l, buf.Path{Remote: t.Addr}, a.onEvent)
+	a := &attempt{began: began, started: time.Now(), Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
+	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
 	a.peer.Observer = &c.road.Observer
 	c.peer.Store(a.peer)
 	c.passing.Store(nil)
@@ -190,8 +191,15 @@ func (a *attempt) linkEnded(err error) error {
 	case errors.As(err, new(*link.LengthError)) || !a.target.Remote.Proto.TCP:
 		return fmt.Errorf("the socket: %w", err)
 	}
-	return fmt.Errorf("the server, or something on the way, ended the connection before it was up: %w; a server does that with a client whose tls-auth or tls-crypt key or certificate it refuses, and its log says why", err)
+	if !a.heard() {
+		return fmt.Errorf("what listens at %v, or something on the way, ended the connection without an answer: %w; a server does that with a client whose tls-auth or tls-crypt key it refuses, "+
+			"and its log says why; an HTTPS server or another that speaks TLS does it too: check host and port (`openssl s_client -connect %[1]v` shows whether it does)", a.target.Addr, err)
+	}
+	return fmt.Errorf("the server, or something on the way, ended the connection before it was up: %w; a server does that with a client whose certificate it refuses, and its log says why", err)
 }
+
+// heard reports whether the peer has sent anything that is of this session.
+func (a *attempt) heard() bool { return a.peer.Session.LastReceived().After(a.started) }
 
 // explain says how far a handshake has come that should have ended; once, if
 // those that follow stop at the same.

@@ -14,6 +14,11 @@ type LengthError struct {
 	Most  int    // the largest length there can be
 }
 
+// lengthError is that of a stream that goes on with have.
+func lengthError(have []byte, most int) *LengthError {
+	return &LengthError{Start: append([]byte(nil), have[:min(len(have), 16)]...), Most: most}
+}
+
 func (e *LengthError) Unwrap() error { return fs.ErrClosed }
 
 func (e *LengthError) Error() string {

@@ -112,7 +112,7 @@ func (t *TCP) take(batch []*buf.Packet) (n int, err error) {
 		room := p.Room()
 		length := int(binary.BigEndian.Uint16(have))
 		if length == 0 || length > len(room) {
-			return n, &LengthError{Start: append([]byte(nil), have[:min(len(have), 16)]...), Most: len(room)}
+			return n, lengthError(have, len(room))
 		}
 		if len(have) < lengthSize+length {
 			break
@@ -199,6 +199,8 @@ func (t *TCP) final(err error) error {
 		return &ClosedError{Text: "the connection broke", Err: t.queue.broken()}
 	case errors.As(err, new(*LengthError)):
 		return err
+	case Foreign(t.in[t.start:t.end]) != "":
+		return lengthError(t.in[t.start:t.end], 0)
 	case errors.Is(err, io.EOF):
 		return &ClosedError{Text: "the peer closed the connection"}
 	case errors.Is(err, os.ErrDeadlineExceeded):

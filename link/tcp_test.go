@@ -338,6 +338,21 @@ func TestTCPForeign(t *testing.T) {
 	}
 }
 
+// TestTCPForeignEnds: what is no OpenVPN is named where its first bytes could be
+// the length of a large packet, too, and then the stream ends.
+func TestTCPForeignEnds(t *testing.T) {
+	a, b := net.Pipe()
+	defer b.Close()
+	go func() {
+		a.Write([]byte("\x15\x03\x01\x00\x02\x02\x46"))
+		a.Close()
+	}()
+	_, err := NewTCP(b, TCPOptions{}).ReadBatch(buf.NewBatch(1, 9000))
+	if !errors.As(err, new(*LengthError)) || !strings.Contains(err.Error(), "a TLS alert") {
+		t.Error(err)
+	}
+}
+
 func TestTCPDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := net.Pipe()
