@@ -72,7 +72,7 @@ func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, erro
 	}
 	program.Within(slots)
 	trust := Trust{warn: func(string) {}} // whoever checks before has warned
-	if err := trust.readRoots(c); err != nil {
+	if err := trust.readAuthorities(c); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.Config {
@@ -82,7 +82,7 @@ func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, erro
 			if err := verify(state); err != nil || len(state.PeerCertificates) == 0 {
 				return err
 			}
-			if err := showChain(ctx, c, program, trust.roots, state.PeerCertificates, peer); err != nil {
+			if err := showChain(ctx, c, program, trust.authorities, state.PeerCertificates, peer); err != nil {
 				return &CertificateError{Text: err.Error(), Err: err}
 			}
 			return nil
@@ -91,8 +91,8 @@ func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, erro
 	}, nil
 }
 
-func showChain(ctx context.Context, c *config.Config, program *auth.Program, roots, shown []*x509.Certificate, peer netip.AddrPort) error {
-	chain := wayTo(roots, shown)
+func showChain(ctx context.Context, c *config.Config, program *auth.Program, authorities, shown []*x509.Certificate, peer netip.AddrPort) error {
+	chain := wayTo(authorities, shown)
 	if chain == nil {
 		chain = shown[:1] // known by its fingerprint
 	}

@@ -324,16 +324,16 @@ func (t *Trust) Way(shown []*x509.Certificate) []*x509.Certificate {
 	if t.revoked.source == nil {
 		return shown
 	}
-	if way := wayTo(t.roots, shown); way != nil {
+	if way := wayTo(t.authorities, shown); way != nil {
 		return way
 	}
 	return shown
 }
 
-// wayTo is nil where nobody of roots has signed it. Whether a signature over SHA-1
-// is good enough was asked before.
-func wayTo(roots, shown []*x509.Certificate) []*x509.Certificate {
-	return pki.Verifier{Roots: roots, Weak: true}.Way(shown)
+// wayTo is nil where none of authorities has signed it. Whether a signature over
+// SHA-1 is good enough was asked before.
+func wayTo(authorities, shown []*x509.Certificate) []*x509.Certificate {
+	return pki.Verifier{Authorities: authorities, Weak: true}.Way(shown)
 }
 
 // Revoked looks a Way up anew; it returns a *pki.RevokedError when one of its

@@ -157,8 +157,16 @@ func TestHashedListsReadAgain(t *testing.T) {
 	}
 }
 
-// TestRevokedAuthorityShutsOut: the whole chain of whoever is in is looked up.
+// TestRevokedAuthorityShutsOut: the whole chain of whoever is in is looked up,
+// whether it was shown or an authority of it stands in `ca`.
 func TestRevokedAuthorityShutsOut(t *testing.T) {
+	for _, inCA := range []bool{false, true} {
+		revokedAuthorityShutsOut(t, inCA)
+	}
+}
+
+func revokedAuthorityShutsOut(t *testing.T, inCA bool) {
+	t.Helper()
 	w := newWorld(t)
 	sub := w.sign(&x509.Certificate{SerialNumber: w.leaf.SerialNumber, Subject: w.leaf.Subject, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
 	root := w.ca
@@ -167,8 +175,13 @@ func TestRevokedAuthorityShutsOut(t *testing.T) {
 	ended := w.sign(&x509.Certificate{SerialNumber: root.SerialNumber, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-24 * time.Hour)})
 	w.ca = root
 	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+	between := []*x509.Certificate{sub}
+	if inCA {
+		w.config.CA.Text = append(certPEM(sub), certPEM(root)...)
+		between = nil
+	}
 	trust := w.trust()
-	shown := []*x509.Certificate{leaf, sub}
+	shown := append([]*x509.Certificate{leaf}, between...)
 	if err := trust.Revoked(trust.Way(shown), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +191,7 @@ func TestRevokedAuthorityShutsOut(t *testing.T) {
 		t.Errorf("an authority of the chain is revoked: %v", err)
 	}
 	// So is one whose certificate ended since, when it was in already.
-	if err := trust.Revoked(trust.Way([]*x509.Certificate{ended, sub}), time.Now()); !errors.As(err, new(*pki.RevokedError)) {
+	if err := trust.Revoked(trust.Way(append([]*x509.Certificate{ended}, between...)), time.Now()); !errors.As(err, new(*pki.RevokedError)) {
 		t.Errorf("verified in another way: %v", err)
 	}
 }

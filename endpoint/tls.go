@@ -30,8 +30,11 @@ func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) 
 // TLS is the TLS settings of c, the configuration of this trust.
 func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error) {
 	warn := trust.warn
-	if len(trust.roots) == 0 && len(c.PeerFingerprints) == 0 {
+	if len(trust.authorities) == 0 && len(c.PeerFingerprints) == 0 {
 		return nil, errors.New("no `ca`: the certificate of the authority that signed the other side's is needed to know it")
+	}
+	if len(trust.authorities) > 0 && len(pki.Roots(trust.authorities)) == 0 {
+		return nil, fmt.Errorf("ca: %w", &pki.IssuerMissingError{Cert: trust.authorities[0]})
 	}
 	t = &tls.Config{
 		MinVersion:             tls.VersionTLS12,
@@ -43,7 +46,7 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 		ClientAuth:                  clientAuth(c.VerifyClientCert),
 		ClientCAs:                   x509.NewCertPool(),
 	}
-	for _, root := range trust.roots {
+	for _, root := range trust.authorities {
 		t.ClientCAs.AddCert(root)
 	}
 	if err := setVersions(t, c); err != nil {
@@ -131,12 +134,17 @@ func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
 	if err := pki.CheckFingerprint(chain, v.config.PeerFingerprints); err != nil {
 		return err
 	}
-	way, err := pki.Verifier{Roots: v.trust.roots, Weak: v.profile == insecure}.Chain(chain, now, usage)
-	if err != nil && v.trust.roots != nil {
+	way, err := pki.Verifier{Authorities: v.trust.authorities, Weak: v.profile == insecure}.Chain(chain, now, usage)
+	if err != nil && v.trust.authorities != nil {
 		return err
 	}
 	if way == nil {
 		way = chain[:1]
+	} else if err := pki.CheckPurpose(way[0], usage); err != nil {
+		return err
+	}
+	if pki.Username(way[0], v.config.X509UsernameField) == "" {
+		return &pki.NamelessError{Cert: way[0], Fields: v.config.X509UsernameField}
 	}
 	if err := v.demands(way); err != nil {
 		return err

@@ -15,9 +15,9 @@ import (
 // Trust is whom a side trusts: authorities, and what they took back. It is safe
 // for concurrent use.
 type Trust struct {
-	roots   []*x509.Certificate
-	revoked revoked
-	warn    func(string)
+	authorities []*x509.Certificate
+	revoked     revoked
+	warn        func(string)
 }
 
 // NewTrust reads ca, capath and crl-verify. warn is told what a person should
@@ -29,11 +29,11 @@ func NewTrust(c *config.Config, warn func(string), lists ListSource) (*Trust, er
 		warn = func(string) {}
 	}
 	t := &Trust{warn: warn}
-	if err := t.readRoots(c); err != nil {
+	if err := t.readAuthorities(c); err != nil {
 		return nil, err
 	}
 	t.revoked = revoked{
-		source: lists, roots: t.roots, warn: warn, dir: c.CRLVerifyDir,
+		source: lists, roots: t.authorities, warn: warn, dir: c.CRLVerifyDir,
 		lists: make(map[string][]*x509.RevocationList), troubles: make(map[string]*trouble),
 	}
 	if err := t.revoked.start(c); err != nil {
@@ -43,14 +43,14 @@ func NewTrust(c *config.Config, warn func(string), lists ListSource) (*Trust, er
 	return t, nil
 }
 
-// readRoots reads ca and capath.
-func (t *Trust) readRoots(c *config.Config) error {
+// readAuthorities reads ca and capath.
+func (t *Trust) readAuthorities(c *config.Config) error {
 	if c.CA != nil {
 		roots, faults, err := pki.ParseAuthorities(c.CA.Text)
 		if err != nil {
 			return fileError("ca", c.CA, err)
 		}
-		t.roots = roots
+		t.authorities = roots
 		t.warnLeftOut(fileError("ca", c.CA, errLeftOut).Error(), faults)
 	}
 	if c.CAPath != "" {
@@ -83,10 +83,10 @@ func (t *Trust) readDir(dir string) error {
 		if err != nil {
 			faults = []error{err}
 		}
-		t.roots = append(t.roots, roots...)
+		t.authorities = append(t.authorities, roots...)
 		t.warnLeftOut(fmt.Sprintf("capath: %s: %v", name, errLeftOut), faults)
 	}
-	if len(t.roots) == 0 {
+	if len(t.authorities) == 0 {
 		return fmt.Errorf("%s has no authority in it: files are found by names such as 0a1b2c3d.0; run: openssl rehash %s", dir, dir)
 	}
 	return nil

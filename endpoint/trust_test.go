@@ -182,6 +182,31 @@ func TestCAPath(t *testing.T) {
 	w.expect(w.server()(), "is revoked")
 }
 
+// TestNoRootInCA: an authority that another one signed is nobody to begin with.
+func TestNoRootInCA(t *testing.T) {
+	w := newWorld(t)
+	sub := w.sign(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Between"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	w.config.CA.Text = certPEM(sub)
+	if _, err := TLS(w.config, true, nil); err == nil || !strings.Contains(err.Error(), `"CN=Between", but not "CN=CA" that issued it`) {
+		t.Error(err)
+	}
+}
+
+// TestWhoIsNoClient: a certificate that the authority did not mean for a client,
+// or that names nobody, lets nobody in.
+func TestWhoIsNoClient(t *testing.T) {
+	for want, template := range map[string]x509.Certificate{
+		"an extended key usage": {Subject: pkix.Name{CommonName: "ada"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}},
+		"has key usage 20":      {Subject: pkix.Name{CommonName: "ada"}, KeyUsage: x509.KeyUsageKeyEncipherment},
+		"no common name":        {Subject: pkix.Name{Organization: []string{"Ada"}}},
+	} {
+		w := newWorld(t)
+		template.SerialNumber = big.NewInt(43)
+		w.leaf = w.sign(&template)
+		w.expect(w.server()(), want)
+	}
+}
+
 func TestDemandsOfConfiguration(t *testing.T) {
 	for want, change := range map[string]func(*config.Config){
 		"remote-cert-ku":        func(c *config.Config) { c.RemoteCertKU = []uint16{} },

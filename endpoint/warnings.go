@@ -27,7 +27,7 @@ func (t *Trust) warnUnlisted(lists []*x509.RevocationList) {
 		return
 	}
 	var names []string
-	for _, root := range pki.Unlisted(t.roots, lists) {
+	for _, root := range pki.Unlisted(t.authorities, lists) {
 		names = append(names, fmt.Sprintf("%q", pki.Subject(root)))
 	}
 	if len(names) > 0 {

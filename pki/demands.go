@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -107,18 +108,8 @@ func CheckExtendedUsage(cert *x509.Certificate, usage string) error {
 // CheckNsCertType is `ns-cert-type`: the Netscape certificate type, or the
 // extended key usage that took its place. The error is a *DemandError.
 func CheckNsCertType(cert *x509.Certificate, want Usage) error {
-	bit := 1 // server
-	if want == ClientUsage {
-		bit = 0
-	}
-	for _, e := range cert.Extensions {
-		var types asn1.BitString
-		if !e.Id.Equal(nsCertTypeOID) {
-			continue
-		}
-		if _, err := asn1.Unmarshal(e.Value, &types); err == nil && types.At(bit) == 1 {
-			return nil
-		}
+	if _, is := nsCertType(cert, want); is {
+		return nil
 	}
 	for _, u := range cert.ExtKeyUsage {
 		if u == want.eku() {
@@ -126,6 +117,70 @@ func CheckNsCertType(cert *x509.Certificate, want Usage) error {
 		}
 	}
 	return &DemandError{Cert: cert, Directive: "ns-cert-type", Got: "neither that Netscape type nor the extended key usage", Want: want.String()}
+}
+
+// nsCertType reports whether a certificate states a Netscape certificate type,
+// and whether that is for the usage.
+func nsCertType(cert *x509.Certificate, want Usage) (stated, is bool) {
+	bit := 1 // server
+	if want == ClientUsage {
+		bit = 0
+	}
+	for _, e := range cert.Extensions {
+		var types asn1.BitString
+		if e.Id.Equal(nsCertTypeOID) {
+			_, err := asn1.Unmarshal(e.Value, &types)
+			return true, err == nil && types.At(bit) == 1
+		}
+	}
+	return false, false
+}
+
+// PurposeError says that what a certificate states it is for rules out the end it
+// is used at.
+type PurposeError struct {
+	Cert      *x509.Certificate
+	Got, Want string
+}
+
+func (e *PurposeError) Error() string {
+	return fmt.Sprintf("the certificate of %s has %s, which rules it out here; issue it again with %s", quoteSubject(e.Cert), e.Got, e.Want)
+}
+
+// CheckPurpose checks that nothing a certificate states of its key (RFC 5280,
+// sections 4.2.1.3 and 4.2.1.12, and the Netscape type) rules out the usage. What
+// is for any extended key usage is for neither end of TLS, as with OpenSSL. The
+// error is a *PurposeError.
+func CheckPurpose(cert *x509.Certificate, want Usage) error {
+	keys, bits := "key usage digitalSignature", x509.KeyUsageDigitalSignature|x509.KeyUsageKeyAgreement
+	if want == ServerUsage {
+		bits |= x509.KeyUsageKeyEncipherment
+	}
+	extended := len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) > 0
+	stated, is := nsCertType(cert, want)
+	switch {
+	case cert.KeyUsage != 0 && cert.KeyUsage&bits == 0:
+		return &PurposeError{cert, fmt.Sprintf("key usage %02x", keyUsageBits(cert.KeyUsage)), keys}
+	case extended && !slices.Contains(cert.ExtKeyUsage, want.eku()):
+		return &PurposeError{cert, "an extended key usage for " + usages(cert), fmt.Sprintf("that of a %v", want)}
+	case stated && !is:
+		return &PurposeError{cert, "another Netscape certificate type", fmt.Sprintf("that of a %v, or without", want)}
+	}
+	return nil
+}
+
+// NamelessError says that a certificate has no name to know its peer by.
+type NamelessError struct {
+	Cert   *x509.Certificate
+	Fields []string // of x509-username-field
+}
+
+func (e *NamelessError) Error() string {
+	field := "common name (CN)"
+	if len(e.Fields) > 0 {
+		field = strings.Join(e.Fields, " ") + " (x509-username-field)"
+	}
+	return fmt.Sprintf("the certificate with serial number %x has no %s, by which a peer is known; issue it again with one", e.Cert.SerialNumber, field)
 }
 
 // CheckProfile is `tls-cert-profile` over a verified chain. Signatures by SHA-1

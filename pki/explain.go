@@ -21,6 +21,7 @@ func Explain(err error, now time.Time) string {
 	var unknown x509.UnknownAuthorityError
 	var weak *WeakError
 	var unchecked *UncheckedError
+	var missing *IssuerMissingError
 	switch {
 	case err == nil:
 		return ""
@@ -28,6 +29,8 @@ func Explain(err error, now time.Time) string {
 		return weak.Error()
 	case errors.As(err, &unchecked):
 		return unchecked.Error()
+	case errors.As(err, &missing):
+		return missing.Error()
 	case errors.As(err, new(x509.UnhandledCriticalExtension)):
 		return explainCritical(err)
 	case errors.As(err, &usage):
@@ -78,7 +81,7 @@ func explainUnknown(err error, e x509.UnknownAuthorityError) string {
 	if !errors.As(err, &chain) {
 		return fmt.Sprintf("the peer's certificate was signed by %s, which this host does not trust; put that authority's certificate in `ca`", issuer)
 	}
-	trusted, sameName := describeRoots(chain, e)
+	trusted, sameName := describeAuthorities(chain, e)
 	if sameName {
 		return fmt.Sprintf("the certificate of %s names %s as its authority, but its signature is not from the authority of that name in `ca`: the authority was made anew, or another bears the same name; issue the certificate by the authority in `ca`, or replace `ca`",
 			quoteSubject(chain.Leaf), issuer)
@@ -87,18 +90,18 @@ func explainUnknown(err error, e x509.UnknownAuthorityError) string {
 		quoteSubject(chain.Leaf), issuer, trusted)
 }
 
-// describeRoots lists the authorities of c.Roots, and says whether one has the
+// describeAuthorities lists the authorities of c, and says whether one has the
 // name of the issuer that e missed.
-func describeRoots(c *ChainError, e x509.UnknownAuthorityError) (list string, sameName bool) {
+func describeAuthorities(c *ChainError, e x509.UnknownAuthorityError) (list string, sameName bool) {
 	const most = 5
 	var names []string
-	for i, r := range c.Roots {
+	for i, r := range c.Authorities {
 		sameName = sameName || e.Cert != nil && string(r.RawSubject) == string(e.Cert.RawIssuer)
 		if i < most {
 			names = append(names, quoteSubject(r))
 		}
 	}
-	if more := len(c.Roots) - most; more > 0 {
+	if more := len(c.Authorities) - most; more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
 	}
 	if len(names) == 0 {

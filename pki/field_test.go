@@ -340,7 +340,7 @@ func TestSignaturesOfTheField(t *testing.T) {
 		{"sha1-leaf.crt", "psskey.crt", true, "was signed by"},
 	} {
 		leaf, ca := fixtureCert(t, c.leaf), fixtureCert(t, c.ca)
-		way, err := Verifier{Roots: []*x509.Certificate{ca}, Weak: c.weak}.Chain([]*x509.Certificate{leaf}, later, ClientUsage)
+		way, err := Verifier{Authorities: []*x509.Certificate{ca}, Weak: c.weak}.Chain([]*x509.Certificate{leaf}, later, ClientUsage)
 		if got := Explain(err, later); c.want != "" && !strings.Contains(got, c.want) || (c.want == "") != (err == nil) {
 			t.Errorf("%s, weak %v: %s", c.leaf, c.weak, got)
 		}
@@ -361,7 +361,7 @@ func TestFieldSignaturesForged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := Verifier{Roots: []*x509.Certificate{ca}, Weak: true}
+		v := Verifier{Authorities: []*x509.Certificate{ca}, Weak: true}
 		if _, err := v.Chain([]*x509.Certificate{forged}, later, ClientUsage); err == nil {
 			t.Errorf("%s: a forged signature was taken", name)
 		}
@@ -372,7 +372,7 @@ func TestFieldSignaturesForged(t *testing.T) {
 		if _, err := v.Chain([]*x509.Certificate{good}, later.AddDate(200, 0, 0), ClientUsage); Alert(err) != alertExpired {
 			t.Errorf("%s: after its end: %v", name, err)
 		}
-		if _, err := (Verifier{Roots: []*x509.Certificate{good}, Weak: true}).Chain([]*x509.Certificate{fixtureCert(t, "psskey-leaf.crt")}, later, ClientUsage); err == nil {
+		if _, err := (Verifier{Authorities: []*x509.Certificate{good}, Weak: true}).Chain([]*x509.Certificate{fixtureCert(t, "psskey-leaf.crt")}, later, ClientUsage); err == nil {
 			t.Errorf("%s: another authority's certificate was taken", name)
 		}
 	}

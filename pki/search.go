@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -50,12 +51,26 @@ func (e *UncheckedError) Error() string {
 // Unwrap is the reason, usually a *SchemeError.
 func (e *UncheckedError) Unwrap() error { return e.Err }
 
+// IssuerMissingError says that a way leads to one of the authorities that is no
+// root, and whose issuer is not among them.
+type IssuerMissingError struct{ Cert *x509.Certificate }
+
+func (e *IssuerMissingError) Error() string {
+	return fmt.Sprintf("`ca` has %s, but not %s that issued it: add the certificate of that one too, up to one that signed itself",
+		quoteSubject(e.Cert), strconv.Quote(e.Cert.Issuer.String()))
+}
+
 // search finds a way from chain's first certificate to one of the roots by
 // names and signatures alone. Where there is none, the error says which
-// signature could not be checked, or is nil.
+// signature could not be checked, or which of the authorities has no issuer
+// among them; it is nil where the way leads to none of them.
 func (v Verifier) search(chain []*x509.Certificate) ([]*x509.Certificate, error) {
-	s := searcher{Verifier: v, between: chain[1:], left: maxChecks}
-	return s.from([]*x509.Certificate{chain[0]}), s.why
+	s := searcher{Verifier: v, roots: Roots(v.Authorities), between: v.known(chain)[1:], left: maxChecks}
+	way := s.from([]*x509.Certificate{chain[0]})
+	if way == nil && s.why == nil && s.end != nil {
+		s.why = &IssuerMissingError{Cert: s.end}
+	}
+	return way, s.why
 }
 
 // Way is a way from a peer's certificate, the first of chain, to one of the
@@ -71,14 +86,18 @@ func (v Verifier) Way(chain []*x509.Certificate) []*x509.Certificate {
 
 type searcher struct {
 	Verifier
-	between []*x509.Certificate
-	left    int
-	why     error
+	roots, between []*x509.Certificate
+	left           int
+	why            error
+	end            *x509.Certificate // of the authorities, the last that a way led to
 }
 
 func (s *searcher) from(way []*x509.Certificate) []*x509.Certificate {
 	last := way[len(way)-1]
-	for _, root := range s.Roots {
+	if slices.Contains(s.Authorities, last) {
+		s.end = last
+	}
+	for _, root := range s.roots {
 		if s.signed(last, root) {
 			return append(way, root)
 		}
@@ -135,7 +154,7 @@ func checkSignature(cert, by *x509.Certificate, weak bool) error {
 // check has the library check all of a way but its signatures: dates, usages,
 // which certificates may sign others, and how far names may go. It is given the
 // same certificates under keys made for the purpose.
-func (v Verifier) check(way []*x509.Certificate, now time.Time, usage Usage) error {
+func check(way []*x509.Certificate, now time.Time, usage Usage) error {
 	under := make([]*x509.Certificate, len(way))
 	for i, cert := range way {
 		under[i] = new(*cert)

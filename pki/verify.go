@@ -1,9 +1,11 @@
 package pki
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -75,9 +77,9 @@ var nameKinds = map[string]string{
 
 // ChainError says that no trusted authority vouches for a certificate.
 type ChainError struct {
-	Leaf  *x509.Certificate
-	Roots []*x509.Certificate
-	Err   error // of crypto/x509
+	Leaf        *x509.Certificate
+	Authorities []*x509.Certificate
+	Err         error // of crypto/x509
 }
 
 func (e *ChainError) Error() string { return e.Err.Error() }
@@ -88,19 +90,35 @@ func (e *ChainError) Unwrap() error { return e.Err }
 var errNoCertificate = errors.New("pki: the peer showed no certificate; it needs `cert` and `key` in its configuration")
 
 // Verify checks that the first certificate of chain, a peer's as TLS brought
-// it, leads to one of roots at the time now, by way of the rest of chain or of
-// roots, and that nothing on the way forbids the usage. A certificate that
-// states no usage passes: CheckUsage demands one. Errors wrap *ChainError.
-func Verify(chain, roots []*x509.Certificate, now time.Time, usage Usage) error {
-	_, err := Verifier{Roots: roots}.Chain(chain, now, usage)
+// it, leads to a root among authorities at the time now, by way of the rest of
+// chain or of authorities, and that nothing on the way forbids the usage. A
+// certificate that states no usage passes: CheckUsage demands one. Errors wrap
+// *ChainError.
+func Verify(chain, authorities []*x509.Certificate, now time.Time, usage Usage) error {
+	_, err := Verifier{Authorities: authorities}.Chain(chain, now, usage)
 	return err
 }
 
 // Verifier is whom to trust and how far.
 type Verifier struct {
-	Roots []*x509.Certificate
+	// Authorities are those of `ca`. A way ends at a root among them, one that
+	// signed itself; the others may stand on it, so that what the root says of
+	// them counts, as with OpenSSL.
+	Authorities []*x509.Certificate
 	// Weak has signatures over SHA-1 and MD5 taken, which can be forged.
 	Weak bool
+}
+
+// Roots are the authorities that signed themselves.
+func Roots(authorities []*x509.Certificate) []*x509.Certificate {
+	return slices.DeleteFunc(slices.Clone(authorities), func(c *x509.Certificate) bool { return !isRoot(c) })
+}
+
+// isRoot goes by names and key identifiers (RFC 5280, section 4.2.1.1): an
+// authority that was given a new key may have signed that with the old one.
+func isRoot(c *x509.Certificate) bool {
+	return sameName(c.RawIssuer, c.RawSubject) &&
+		(len(c.AuthorityKeyId) == 0 || len(c.SubjectKeyId) == 0 || bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId))
 }
 
 // Chain is Verify for v, and returns the way it found from the peer's certificate
@@ -109,18 +127,31 @@ func (v Verifier) Chain(chain []*x509.Certificate, now time.Time, usage Usage) (
 	if len(chain) == 0 {
 		return nil, errNoCertificate
 	}
-	way, err := libraryChain(chain, v.Roots, now, usage)
+	roots, known := Roots(v.Authorities), v.known(chain)
+	way, err := libraryChain(known, roots, now, usage)
 	if errors.As(err, new(x509.UnknownAuthorityError)) {
 		if found, why := v.search(chain); found != nil {
-			way, err = found, v.check(found, now, usage)
+			way, err = found, check(found, now, usage)
 		} else if why != nil {
 			err = why
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("pki: %w", &ChainError{Leaf: chain[0], Roots: v.Roots, Err: err})
+		return nil, fmt.Errorf("pki: %w", &ChainError{Leaf: chain[0], Authorities: v.Authorities, Err: err})
 	}
 	return way, nil
+}
+
+// known is what a way may lead over: what the peer showed, its own certificate
+// first, and the authorities that are no roots.
+func (v Verifier) known(chain []*x509.Certificate) []*x509.Certificate {
+	known := slices.Clone(chain)
+	for _, a := range v.Authorities {
+		if !isRoot(a) {
+			known = append(known, a)
+		}
+	}
+	return known
 }
 
 func libraryChain(chain, roots []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {

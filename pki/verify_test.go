@@ -137,3 +137,44 @@ func TestExplain(t *testing.T) {
 		t.Errorf("no error explained as %q", got)
 	}
 }
+
+// TestCheckPurpose: what a certificate states of its key must allow the end that
+// it is used at; what it does not state rules nothing out.
+func TestCheckPurpose(t *testing.T) {
+	netscape := func(bits byte) []pkix.Extension {
+		value, err := asn1.Marshal(asn1.BitString{Bytes: []byte{bits}, BitLength: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []pkix.Extension{{Id: nsCertTypeOID, Value: value}}
+	}
+	eku := func(u ...x509.ExtKeyUsage) x509.Certificate { return x509.Certificate{ExtKeyUsage: u} }
+	for _, c := range []struct {
+		what           string
+		template       x509.Certificate
+		client, server bool
+	}{
+		{"nothing stated", x509.Certificate{}, true, true},
+		{"digitalSignature", x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}, true, true},
+		{"keyAgreement", x509.Certificate{KeyUsage: x509.KeyUsageKeyAgreement}, true, true},
+		{"keyEncipherment", x509.Certificate{KeyUsage: x509.KeyUsageKeyEncipherment}, false, true},
+		{"keyCertSign", x509.Certificate{KeyUsage: x509.KeyUsageCertSign}, false, false},
+		{"clientAuth", eku(x509.ExtKeyUsageClientAuth), true, false},
+		{"serverAuth", eku(x509.ExtKeyUsageServerAuth), false, true},
+		{"both", eku(x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth), true, true},
+		{"any", eku(x509.ExtKeyUsageAny), false, false},
+		{"any and clientAuth", eku(x509.ExtKeyUsageAny, x509.ExtKeyUsageClientAuth), true, false},
+		{"an unknown one", x509.Certificate{UnknownExtKeyUsage: []asn1.ObjectIdentifier{{1, 2, 3}}}, false, false},
+		{"Netscape client", x509.Certificate{ExtraExtensions: netscape(0x80)}, true, false},
+		{"Netscape server", x509.Certificate{ExtraExtensions: netscape(0x40)}, false, true},
+	} {
+		c.template.Subject.CommonName = "peer"
+		cert := selfSigned(t, c.template)
+		for usage, ok := range map[Usage]bool{ClientUsage: c.client, ServerUsage: c.server} {
+			err := CheckPurpose(cert, usage)
+			if (err == nil) != ok || err != nil && !errors.As(err, new(*PurposeError)) {
+				t.Errorf("%s for a %v: %v", c.what, usage, err)
+			}
+		}
+	}
+}
