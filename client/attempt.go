@@ -29,6 +29,7 @@ type attempt struct {
 	options []string // pushed, with changes since
 	began   time.Time
 	started time.Time // when the session did
+	hearsay *hearsay
 }
 
 // connect runs one connection and returns why it ended.
@@ -58,11 +59,11 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	if t.Remote.Proto.TCP {
 		cfg = endpoint.OverTCP(cfg, false)
 	}
-	a := &attempt{began: began, started: time.Now(), Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
+	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
-	a.peer.Observer = &c.road.Observer
+	a.peer.Observer, a.peer.OnError = &c.road.Observer, c.passingError
+	c.present.Store(a.hearsay)
 	c.peer.Store(a.peer)
-	c.passing.Store(nil)
 	inbound := make(chan error, 1)
 	go func() {
 		defer close(inbound)
@@ -143,6 +144,14 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			}
 		case err := <-a.ended:
 			return fmt.Errorf("%w: the adapter: %w", reach.ErrFatal, err)
+		case err := <-a.hearsay.noRoute:
+			if !a.heard() {
+				return err
+			}
+		case err := <-a.hearsay.absent:
+			if !a.heard() && !a.remotes.Alone() {
+				return err
+			}
 		case err := <-inbound:
 			return a.linkEnded(err)
 		case <-a.restarts:
@@ -204,9 +213,7 @@ func (a *attempt) heard() bool { return a.peer.Session.LastReceived().After(a.st
 // explain says how far a handshake has come that should have ended; once, if
 // those that follow stop at the same.
 func (a *attempt) explain(why string) {
-	if err := a.passing.Load(); err != nil {
-		why = (*err).Error() + "; " + why
-	}
+	why = a.hearsay.before(why)
 	level := slog.LevelWarn
 	if why == a.stoppedAt {
 		level = slog.LevelDebug
@@ -255,7 +262,7 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 		if a.up && !errors.Is(e.Err, session.ErrExit) {
 			return &lostError{e.Err}
 		}
-		return e.Err
+		return a.hearsay.explain(e.Err)
 	}
 	return nil
 }

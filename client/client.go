@@ -76,8 +76,8 @@ type Client struct {
 	// stoppedAt is where a handshake stopped that took long; owned by Run.
 	stoppedAt string
 	loop      sync.Once
-	pinned    atomic.Bool           // the way to the server leads past the tunnel, or will
-	passing   atomic.Pointer[error] // the last network error of this connection
+	pinned    atomic.Bool             // the way to the server leads past the tunnel, or will
+	present   atomic.Pointer[hearsay] // of the attempt at hand
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts chan struct{} // asked for by Restart
@@ -158,7 +158,9 @@ func (c *Client) profile(r config.Remote) *profile {
 // passingError logs what does not end the connection, such as the refusals of
 // a host on which nothing listens.
 func (c *Client) passingError(err error) {
-	c.passing.Store(&err)
+	if h := c.present.Load(); h != nil {
+		h.hear(err)
+	}
 	c.log.Debug("passing network error", "error", err)
 }
 

@@ -65,6 +65,8 @@ func dialError(remote netip.AddrPort, err error) error {
 		return fmt.Errorf("link: %v refuses TCP connections: nothing listens there, or it listens on UDP only (%w)", remote, err)
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("link: connect to %v: our own address or port cannot be had: correct local, lport or bind, or leave them out (%w)", remote, err)
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN):
+		return &NoRouteError{To: remote.Addr(), Err: rootCause(err)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("link: %v does not answer over TCP: check host and port, and that no firewall drops it (%w)", remote, err)
 	}

@@ -63,7 +63,7 @@ func (u *portable) WriteBatch(batch []*buf.Packet) (sent int, err error) {
 		} else if u.closed.Load() {
 			return sent, errClosed
 		} else {
-			failures.Add(u.final(err), 1)
+			failures.Add(sendError(p.Path.Remote, err), 1)
 		}
 	}
 	return sent, failures.Err()

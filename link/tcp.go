@@ -196,7 +196,7 @@ func (t *TCP) final(err error) error {
 	case t.closed.Load():
 		return errClosed
 	case t.queue.broken() != nil:
-		return &ClosedError{Text: "the connection broke", Err: t.queue.broken()}
+		return &ClosedError{Text: "the connection broke", Err: rootCause(t.queue.broken())}
 	case errors.As(err, new(*LengthError)):
 		return err
 	case Foreign(t.in[t.start:t.end]) != "":
@@ -206,7 +206,7 @@ func (t *TCP) final(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &ClosedError{Text: "nothing useful arrived in time", Err: err}
 	}
-	return &ClosedError{Text: "the connection broke", Err: err}
+	return &ClosedError{Text: "the connection broke", Err: rootCause(err)}
 }
 
 // ClosedError is the end of a connection. It wraps fs.ErrClosed.

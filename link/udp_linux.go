@@ -195,7 +195,7 @@ func (u *UDP) sendFailed(fd uintptr, errno syscall.Errno) {
 	if s.refused = s.limits.refused(&s.runs[s.next], errno); s.refused {
 		return
 	}
-	s.failures.Add(fmt.Errorf("link: send to %v: %w", s.names[s.next].addrPort(u.ipv6, &s.zones), errno), s.runs[s.next].count)
+	s.failures.Add(sendError(s.names[s.next].addrPort(u.ipv6, &s.zones), errno), s.runs[s.next].count)
 	s.next++
 }
 
@@ -215,6 +215,9 @@ func (u *UDP) refusal(fd uintptr, errno syscall.Errno) error {
 	}
 	if !to.IsValid() {
 		return fmt.Errorf("link: %w", errno)
+	}
+	if errno == unix.ECONNREFUSED {
+		return fmt.Errorf("link: nothing listens at %v over UDP, or a firewall answers for it (%w)", to, errno)
 	}
 	return fmt.Errorf("link: %v cannot be reached: %w", to, errno)
 }

@@ -25,6 +25,9 @@ type Peer struct {
 	OnEvent func(now time.Time, e session.Event)
 	// Owner is what the role keeps for the peer.
 	Owner any
+	// OnError, if not nil, is told what the system says of packets that the session
+	// sends and it does not take.
+	OnError func(error)
 	// Observer, if not nil, is the road's: it watches what the session sends.
 	Observer *Watched
 
@@ -230,9 +233,7 @@ func (p *Peer) send(b []byte) {
 	defer controlPackets.Put(packet)
 	packet.Set(b)
 	packet.Path = p.Path()
-	if p.Observer != nil {
-		tell(p.Observer, p.link, packet)
-		return
+	if err := tell(p.Observer, p.link, packet); err != nil && p.OnError != nil {
+		p.OnError(err)
 	}
-	link.Try(p.link, []*buf.Packet{packet})
 }

@@ -169,16 +169,25 @@ func (w *watch) follow(other, p *buf.Packet) {
 	}
 }
 
-// tell sends a packet that is none of the adapter's. It may be in the buffer of
-// one that is watched itself, which an answer is written over.
-func tell(o *Watched, l link.Link, p *buf.Packet) {
+// tell sends a packet that is none of the adapter's, for o to see if that is not
+// nil. It may be in the buffer of one that is watched itself, which an answer is
+// written over.
+func tell(o *Watched, l link.Link, p *buf.Packet) (err error) {
 	batch, note := []*buf.Packet{p}, p.Note
+	if o == nil {
+		_, err = link.Try(l, batch)
+		return err
+	}
 	w := watching(o, false)
 	w.enter(AtControl, batch, nil)
-	w.write(AtLink, l, batch, func(b []*buf.Packet) (int, error) { return link.Try(l, b) }, nil)
+	w.write(AtLink, l, batch, func(b []*buf.Packet) (n int, _ error) {
+		n, err = link.Try(l, b)
+		return n, err
+	}, nil)
 	w.leave(batch)
 	p.Note = note
+	return err
 }
 
 // Reply sends a packet of the control channel that no peer's session made.
-func (r *Road) Reply(l link.Link, p *buf.Packet) { tell(&r.Observer, l, p) }
+func (r *Road) Reply(l link.Link, p *buf.Packet) { _ = tell(&r.Observer, l, p) }

@@ -251,6 +251,14 @@ func (r *Remotes) Learn(ctx context.Context) error {
 	return failed
 }
 
+// Alone reports that there is no address to go on to but the one being tried, as
+// far as is known.
+func (r *Remotes) Alone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.list) <= 1 && len(r.seen) <= 1
+}
+
 // None reports that there are no remotes.
 func (r *Remotes) None() bool { return len(r.list) == 0 }
 

@@ -1,0 +1,50 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+)
+
+// NoRouteError says that nothing left this host, which has no way to an address.
+type NoRouteError struct {
+	To  netip.Addr
+	Err error // the system's
+}
+
+func (e *NoRouteError) Error() string {
+	mend := "is there a network?"
+	if e.To.Is6() {
+		mend = "is there a network, and does it have IPv6?"
+	}
+	return fmt.Sprintf("this host has no route to %v (%v): %s", e.To, e.Err, mend)
+}
+
+func (e *NoRouteError) Unwrap() error { return e.Err }
+
+// sendError is why a datagram was not sent.
+func sendError(to netip.AddrPort, err error) error {
+	for _, none := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN} {
+		if errors.Is(err, none) {
+			return &NoRouteError{To: to.Addr(), Err: rootCause(err)}
+		}
+	}
+	return fmt.Errorf("link: send to %v: %w", to, rootCause(err))
+}
+
+// rootCause is an error of package net without what it was about: that is said
+// better, or changes with each try, such as our own port.
+func rootCause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	return err
+}
