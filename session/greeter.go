@@ -32,6 +32,10 @@ var ErrNoCookie = errors.New("a tls-crypt-v2 client from before OpenVPN 2.6, whi
 // goes there, and clients elsewhere notice nothing of it.
 var ErrTooMany = errors.New("more first packets came from there than are answered (connect-freq-initial)")
 
+// ErrOver says that a packet acknowledges more than the one that a client was sent
+// which has no session: it is a late one of a session that is over.
+var ErrOver = errors.New("the session is over")
+
 // ErrNoReset says that a first packet has more in it than a reset does. Armour that
 // this server does not have looks so.
 var ErrNoReset = errors.New("the packet is no client's reset: more stands in it than in one")
@@ -106,6 +110,9 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 	case wire.PControlV1, wire.PAckV1, wire.PControlWKcV1:
 		if c.Key != 0 || !slices.Contains(c.Acks, 0) || !g.valid(now, from, c.Session, c.Peer) {
 			return nil, nil, fmt.Errorf("%w: %v", ErrCookie, c.Op)
+		}
+		if slices.Max(c.Acks) > 0 {
+			return nil, nil, fmt.Errorf("%w: %v", ErrOver, c.Op)
 		}
 		opening.Server, opening.Proven = c.Peer, true
 		opening.RoundTrip = g.answered.roundTrip(now, from, c.Session)

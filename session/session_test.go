@@ -353,6 +353,21 @@ func TestGreeterKeepsNoState(t *testing.T) {
 	if _, _, err := p.greeter.Greet(p.now.Add(2*cookieSlot), clientAddr, third); !errors.Is(err, ErrCookie) {
 		t.Errorf("too late: %v", err)
 	}
+	// A late packet, such as the answer to the alert that ended the session.
+	wrapper, _, err := new(wrap.Armour).Wrapper(third)
+	var c wire.Control
+	if err == nil {
+		err = wrapper.Unwrap(&c, third)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range []wire.Opcode{wire.PAckV1, wire.PControlV1} {
+		c.Op, c.Acks = op, []wire.PacketID{2, 1, 0}
+		if _, in, err := p.greeter.Greet(p.now, clientAddr, wrapper.Wrap(nil, &c, p.now)); in != nil || !errors.Is(err, ErrOver) {
+			t.Errorf("%v of a session that is over: %v", op, err)
+		}
+	}
 }
 
 // TestGreeterKnowsAReset: a server without armour takes a reset that has some for
