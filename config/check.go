@@ -103,6 +103,9 @@ func (b *builder) checkServer() {
 	if b.Server.IsValid() {
 		b.checkPrefix()
 	}
+	if b.ServerNoPool && !b.pooled() && b.ClientConfigDir == "" && b.ProxyLAN == nil && b.DevType != DevTap {
+		b.problem("server", "with nopool no client could get an address", "add the line: ifconfig-pool START END; or give each client its own by client-config-dir and ifconfig-push; or remove nopool")
+	}
 	if b.DuplicateCN && b.PoolPersist != "" {
 		b.note(b.at("ifconfig-pool-persist"), "ifconfig-pool-persist: addresses are kept per name, so clients that share one by duplicate-cn get any")
 	}

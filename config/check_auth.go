@@ -5,6 +5,7 @@ import "strconv"
 // checkAuth looks whether the directives about who may in make sense together.
 func (b *builder) checkAuth() {
 	b.checkScripts()
+	b.checkTracked()
 	if b.isServer() {
 		b.checkServerAuth()
 	}
@@ -44,6 +45,19 @@ func (b *builder) checkScripts() {
 	}
 }
 
+// checkTracked is about variables that programs do not find. Without programs
+// nobody misses them.
+func (b *builder) checkTracked() {
+	const name = "x509-track"
+	switch {
+	case !b.has(name):
+	case len(b.Programs()) > 0:
+		b.problem(name, "not supported yet, and "+b.Programs()[0]+" may want its variables", "if the program has enough in tls_id_0, tls_digest_sha256_0, X509_0_CN and the like, remove the line")
+	default:
+		b.note(b.at(name), name+": ignored; it is for programs, and none is run")
+	}
+}
+
 func (b *builder) checkServerAuth() {
 	checked := b.AuthUserPassVerify != nil
 	if b.VerifyClientCert != ClientCertRequire && !checked {
@@ -53,12 +67,16 @@ func (b *builder) checkServerAuth() {
 		}
 		b.problem(name, "without client certificates and passwords anybody could connect", "remove the line, or check passwords by auth-user-pass-verify")
 	}
-	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional", "auth-gen-token", "client-crresponse"} {
+	if b.AuthGenToken != nil && !checked {
+		b.note(b.at("auth-gen-token"), "auth-gen-token: not used, since no passwords are checked that a token could take the place of; for that, add the line: auth-user-pass-verify PROGRAM via-file")
+		b.AuthGenToken = nil
+	}
+	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional", "client-crresponse"} {
 		if b.has(name) && !checked {
 			b.problem(name, "needs passwords that are checked", "add the line: auth-user-pass-verify PROGRAM via-file")
 		}
 	}
-	if b.has("auth-gen-token-secret") && b.AuthGenToken == nil {
+	if b.has("auth-gen-token-secret") && !b.has("auth-gen-token") {
 		b.note(b.at("auth-gen-token-secret"), "auth-gen-token-secret: not used without auth-gen-token")
 	}
 }

@@ -14,8 +14,8 @@ import (
 // serversAlone are the directives of a server that no other process may have.
 // Others of a server are noted.
 var serversAlone = []string{"auth-gen-token", "auth-user-pass-optional", "auth-user-pass-verify", "ccd-exclusive", "client-cert-not-required",
-	"client-config-dir", "client-crresponse", "client-to-client", "duplicate-cn", "hash-size", "ifconfig-ipv6-pool", "ifconfig-pool",
-	"ifconfig-pool-persist", "port-share", "stale-routes-check", "username-as-common-name", "verify-client-cert", "vlan-pvid", "vlan-tagging"}
+	"client-config-dir", "client-crresponse", "client-to-client", "duplicate-cn", "ifconfig-ipv6-pool", "ifconfig-pool",
+	"ifconfig-pool-persist", "port-share", "stale-routes-check", "username-as-common-name", "verify-client-cert", "vlan-tagging"}
 
 // notServers are the directives that a server may not have, with what it can
 // have instead, "" for nothing.
@@ -48,11 +48,17 @@ func (b *builder) checkOtherRole() {
 		}
 	default:
 		for _, name := range serversAlone {
-			if b.has(name) && !(b.isPeer() && slices.Contains(letsIn, name)) {
+			if b.has(name) && !b.isDefault(name) && !(b.isPeer() && slices.Contains(letsIn, name)) {
 				b.problem(name, "is of servers alone, and this is no server's configuration", "remove the line, or write it in the server's configuration")
 			}
 		}
 	}
+}
+
+// isDefault reports whether a line of a server asks for no more than every end
+// does: a certificate of the other.
+func (b *builder) isDefault(name string) bool {
+	return name == "verify-client-cert" && b.VerifyClientCert == ClientCertRequire
 }
 
 // checkWrittenEnds looks for the end of a TCP connection that a role cannot be.
@@ -170,8 +176,7 @@ func (b *builder) checkServersOwn() {
 	for _, l := range b.Listens() {
 		b.checkLocalFamily(l.Pos, l.Host, l.Proto)
 	}
-	pooled := b.Server.IsValid() && !b.ServerNoPool || b.ServerIPv6.IsValid() || b.IfconfigPool != nil || b.IfconfigPoolIPv6.IsValid()
-	if b.PoolPersist != "" && !pooled && b.ProxyLAN == nil {
+	if b.PoolPersist != "" && !b.pooled() && b.ProxyLAN == nil {
 		b.problem("ifconfig-pool-persist", "no addresses are set aside whose clients could be remembered", "remove the line, or add: ifconfig-pool START END")
 	}
 	switch {
@@ -181,6 +186,11 @@ func (b *builder) checkServersOwn() {
 	case b.IfconfigIPv6 == nil:
 		b.problem("ifconfig-ipv6-pool", "the server has no IPv6 address beside its clients'", "add the line: ifconfig-ipv6 ADDRESS/BITS REMOTE")
 	}
+}
+
+// pooled reports whether a server has addresses set aside for clients.
+func (b *builder) pooled() bool {
+	return b.Server.IsValid() && !b.ServerNoPool || b.ServerIPv6.IsValid() || b.IfconfigPool != nil || b.IfconfigPoolIPv6.IsValid()
 }
 
 // ofTLS are the directives that mean nothing with a static key, whose hosts

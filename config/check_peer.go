@@ -107,15 +107,16 @@ func (b *builder) refuseForPeer() {
 	for _, name := range slices.Sorted(maps.Keys(b.given)) {
 		row := b.rows[name]
 		switch {
-		case slices.Contains(letsIn, name):
+		case slices.Contains(letsIn, name) && !b.isDefault(name):
 			b.problem(name, "two hosts without server mode know each other by certificate or key alone, and ask for no passwords",
 				"remove the line, or make one of them a server")
-		case row.Role == RoleServer && row.Status == Supported && name != "tcp-queue-limit":
+		case row.isFor(RoleServer) && name != "tcp-queue-limit":
 			b.note(b.given[name], name+": only means something on a server, ignored here")
 		case slices.Contains(pulled, name):
 			b.note(b.given[name], name+": only means something on a client of a server, ignored here")
 		}
 	}
+	b.AuthGenTokenSecret = nil
 }
 
 func (b *builder) checkPeerTLS() {

@@ -129,7 +129,7 @@ func (b *builder) resolveCipher(d *call) error {
 	name := b.Cipher
 	switch {
 	case slices.Contains(supportedCiphers, name):
-		if b.dataCiphers == nil {
+		if b.dataCiphers == nil || b.offerCipher {
 			b.addCiphers(name)
 		}
 		if b.ncpDisable {

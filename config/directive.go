@@ -96,6 +96,12 @@ const (
 	Command
 )
 
+// isFor reports whether a directive is worth a note where its role is not there:
+// one that is taken, and not noted anyway.
+func (d *Directive) isFor(role Role) bool {
+	return d.Role == role && (d.Status == Supported || d.Status == Harmless && d.Reason == "")
+}
+
 // Arity is the least and the greatest number of arguments, the latter -1 for
 // any number.
 func (d *Directive) Arity() (least, most int) {

@@ -207,8 +207,12 @@ func (b *builder) resolveTimers() {
 // expandKeepalive sets our own timers. A server waits twice as long, so that
 // its clients notice first, and pushes theirs.
 func (b *builder) expandKeepalive() {
-	for _, name := range []string{"ping", "ping-restart", "ping-exit"} {
-		if b.has(name) {
+	for name, value := range map[string]time.Duration{"ping": b.Ping, "ping-restart": b.PingRestart, "ping-exit": b.PingExit} {
+		switch {
+		case !b.has(name):
+		case value == 0:
+			b.note(b.at(name), name+": 0 is ignored, since keepalive is given too, in "+b.keepalive.String())
+		default:
 			b.fail(&Error{*b.keepalive, "keepalive", "", "conflicts with " + name + " in " + b.at(name).String(), "keep one of the two"})
 			return
 		}
@@ -234,12 +238,15 @@ func (b *builder) resolveRole() {
 		other, end = RoleClient, "client"
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.given)) {
-		if row := b.rows[name]; row.Role == other && row.Status == Supported {
+		if row := b.rows[name]; row.isFor(other) {
 			b.note(b.given[name], name+": only means something on a "+end+", ignored here")
 		}
 	}
+	b.touches = slices.DeleteFunc(b.touches, func(t Touch) bool { return b.rows[t.name].Role == other })
 	if b.isServer() {
 		b.remotes, b.blocks, b.AuthUserPass, b.RedirectGateway = nil, nil, nil, nil
+	} else {
+		b.AuthGenTokenSecret, b.TLSCryptV2Verify = nil, nil
 	}
 }
 
@@ -320,7 +327,30 @@ func (b *builder) readFile(name, marker string, f *File) {
 		}
 		f.Text = text
 	}
+	if fault := b.emptyFile(name, f); fault != nil {
+		b.fail(fault)
+		return
+	}
 	if !bytes.Contains(f.Text, []byte(marker)) {
 		b.fail(&Error{f.Pos, name, f.Name, "expected a line that begins " + strings.TrimSpace(marker), "put the whole file there, with its BEGIN and END lines"})
 	}
+}
+
+// emptyFile is the fault of a file or block without what it is for.
+func (b *builder) emptyFile(name string, f *File) *Error {
+	if !f.Inline && f.Name == "" {
+		return nil
+	}
+	what := "the file"
+	if f.Inline {
+		what = "the block"
+	}
+	first, _ := f.TwoLines()
+	switch {
+	case name == "auth-user-pass" && first == "":
+		return &Error{f.Pos, name, f.Name, what + " begins with no user name", "write the user name in its first line and the password in its second; or remove it and write auth-user-pass alone, to be asked"}
+	case name == "crl-verify" && len(bytes.TrimSpace(f.Text)) == 0:
+		return &Error{f.Pos, name, f.Name, what + " is empty, so nobody could be checked by it", "put a revocation list there, which may list nobody; or remove it, if none is to be checked"}
+	}
+	return nil
 }

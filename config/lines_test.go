@@ -82,6 +82,25 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "nobind 1", note: "takes no value"},
 		{text: "max-routes 100 200", note: "takes one value"},
 		{text: "dh missing.pem"},
+		{text: "compat-mode 2.4.0", note: "nothing of their own"},
+		{text: "compat-mode 2.6.14", note: "nothing of their own"},
+		{text: "up-delay\nup-restart\ndown-pre", note: "none is run"},
+		{text: "remap-usr1 SIGHUP", note: "on SIGHUP"},
+		{text: "x509-track +CN", note: "none is run"},
+		{text: "keying-material-exporter EXPORTER-x 16", note: "plugins"},
+		{text: "pkcs11-pin-cache 300", note: "keys in hardware"},
+		{text: "machine-readable-output", note: "as ever"},
+		{text: "verify-client-cert require", note: "only means something on a server"},
+		{text: "vlan-pvid 5", note: "only means something on a server"},
+		{text: "hash-size 256 256", note: "only means something on a server"},
+		{text: "bcast-buffers 256", note: "only means something on a server"},
+		{text: "auth-gen-token-secret missing.key", note: "only means something on a server"},
+		{text: "script-security 2\ntls-crypt-v2-verify check.sh", note: "only means something on a server"},
+		{text: "reneg-sec 0 3600"},
+		{text: "keepalive 0 0", note: "as if the line was not there"},
+		{text: "keepalive 10 60\nping-restart 0", note: "x.conf:9: ping-restart: 0 is ignored"},
+		{text: "port 0\nrport 1194"},
+		{text: "<connection>\nremote b 443 tcp\nremote c\n</connection>", note: "given before in this block, in x.conf:9"},
 	} {
 		l.try(t, clientLines)
 	}
@@ -90,6 +109,11 @@ func TestHarmlessLines(t *testing.T) {
 		{text: `push "  "`, note: "nothing is pushed"},
 		{text: "tcp-queue-limit 100000", note: "65536"},
 		{text: "hash-size 256 256"},
+		{text: "reneg-sec 0 3600"},
+		{text: "port 0"},
+		{text: "connect-freq 0 0", note: "without a limit"},
+		{text: "keepalive 10 60\nping-restart 0", note: "0 is ignored"},
+		{text: "auth-gen-token", note: "no passwords are checked"},
 		{text: "chroot /jail\ncrl-verify crl.pem"},
 		{text: "crl-verify /crl.pem\nchroot /jail"},
 		{text: "persist-key yes", note: "takes no value"},
@@ -122,11 +146,34 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "data-ciphers-fallback FOO", fault: "no cipher has this name"},
 		{text: "cipher BF-CBC\nncp-disable", fault: "leaves no other"},
 		{text: "auth FOO", fault: "expected MD5"},
+		{text: "compat-mode 2.3.18", fault: "write data-ciphers-fallback"},
+		{text: "compat-mode old", fault: "such as 2.4.0"},
+		{text: "remap-usr1 SIGTERM", fault: "write ping-exit"},
+		{text: "remap-usr1 SIGUSR2", fault: "SIGHUP or SIGTERM"},
+		{text: "script-security 2\ntls-verify check.sh\nx509-track CN", fault: "check.sh may want its variables"},
+		{text: "setenv GENERIC_CONFIG 1", fault: "ask whoever runs the server"},
+		{text: "setenv GENERIC_CONFIG", fault: "ask whoever runs the server"},
+		{text: "setenv opt setenv GENERIC_CONFIG 1", fault: "ask whoever runs the server"},
+		{text: "verify-client-cert none", fault: "is of servers alone"},
+		{text: "reneg-sec 60 3600", fault: "from 0 to 60"},
+		{text: "keepalive 10 0", fault: "1 or more"},
+		{text: "keepalive 10 60\nping-restart 30", fault: "keep one of the two"},
+		{text: "remote b 0", fault: "from 1 to 65535"},
+		{text: "port 0", fault: "write remote a PORT"},
+		{text: "<connection>\nport 443\n</connection>", fault: "add the line: remote"},
+		{text: "<auth-user-pass>\n</auth-user-pass>", fault: "x.conf:8: auth-user-pass: the block begins with no user name"},
+		{text: "<crl-verify>\n</crl-verify>", fault: "x.conf:8: crl-verify: the block is empty"},
+		{text: "<peer-fingerprint>\n</peer-fingerprint>", fault: "or remove the block"},
+		{text: "single-session", fault: "remove the line"},
+		{text: "client-nat snat 10.1.0.0 255.255.0.0 10.2.0.0", fault: "the firewall can translate"},
+		{text: "pkcs11-id x", fault: "by cert and key"},
 		{text: "dns server 0 resolve-domains a.example", fault: "server 0 has no address; add the line: dns server 0 address ADDRESS"},
 	} {
 		l.try(t, clientLines)
 	}
 	for _, l := range []line{
+		{text: "server 10.9.0.0 255.255.255.0 nopool", fault: "add the line: ifconfig-pool"},
+		{text: "connect-freq 0 10", fault: "1 or more"},
 		{text: "tcp-queue-limit 0", fault: "1 or more"},
 		{text: "chroot /other\ncrl-verify crl.pem", fault: "crl-verify \"crl.pem\": cannot be read"},
 		{text: "hash-size 0 0", fault: "1 or more"},
@@ -139,6 +186,25 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "push", fault: "a value is missing"},
 	} {
 		l.try(t, serverLines)
+	}
+}
+
+// TestWhatIsIgnoredDoesNothing: a server's program is not a client's, and not
+// asked about.
+func TestWhatIsIgnoredDoesNothing(t *testing.T) {
+	c, err := ParseFile("x.conf", []byte(clientLines+"script-security 2\ntls-crypt-v2-verify check.sh\n"), readTest)
+	if err != nil || len(c.Touches()) > 0 || len(c.Programs()) > 0 {
+		t.Errorf("%v, touches %v, programs %v", err, c.Touches(), c.Programs())
+	}
+}
+
+// TestCompatMode: as OpenVPN's manual has it, up to 2.4 `cipher` is offered too.
+func TestCompatMode(t *testing.T) {
+	for version, want := range map[string]int{"2.4.0": 2, "2.5.0": 1, "3.0": 1} {
+		c, err := ParseFile("x.conf", []byte(clientLines+"data-ciphers AES-256-GCM\ncipher AES-256-CBC\ncompat-mode "+version+"\n"), readTest)
+		if err != nil || len(c.DataCiphers) != want {
+			t.Errorf("%s: %v, ciphers %v", version, err, c.DataCiphers)
+		}
 	}
 }
 

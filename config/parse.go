@@ -100,6 +100,7 @@ type builder struct {
 	keepalive          *Pos
 	interval, timeout  int // keepalive's
 	ncpDisable         bool
+	offerCipher        bool // `cipher` beside data-ciphers
 	dh                 *File
 	netmask            int        // of the server, likewise
 	perClient          *PerClient // while a file of client-config-dir is parsed

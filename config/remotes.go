@@ -32,6 +32,9 @@ func (b *builder) resolveRemotes() {
 
 func (b *builder) resolveRemote(r remote) Remote {
 	out := Remote{Host: r.host, Port: cmp.Or(r.port, b.rport, b.port, defaultPort), Proto: b.Proto, Pos: r.Pos}
+	if out.Port == "0" {
+		b.fail(&Error{r.Pos, "remote", r.host, "no port to call: port is 0, which is any free one of this end", "write remote " + r.host + " PORT, such as 1194"})
+	}
 	if r.proto != nil {
 		out.Proto = *r.proto
 		if out.Proto.TCP && out.Proto.End == AnyEnd {
@@ -63,15 +66,27 @@ func (b *builder) resolveBlock(block connection) {
 	if s.has("nobind") || s.has("lport") || s.has("bind") || s.has("local") {
 		s.resolvePorts()
 	}
+	if len(s.remotes) == 0 {
+		s.fail(&Error{block.Pos, "<connection>", "", "the block has no server to connect to", "add the line: remote HOST PORT"})
+	} else {
+		r := s.resolveRemote(s.lastRemote())
+		if own {
+			r.Settings = s.Config
+		}
+		b.Remotes = append(b.Remotes, r)
+	}
 	b.Notes = append(b.Notes, s.Notes...)
 	b.errs = append(b.errs, s.errs...)
-	if len(s.remotes) != 1 {
-		b.fail(&Error{block.Pos, "<connection>", "", "expected exactly one remote in the block", ""})
-		return
+}
+
+// lastRemote is the one that counts in a block. What it does not say of its port
+// and protocol those before it say.
+func (b *builder) lastRemote() remote {
+	last := b.remotes[0]
+	for _, r := range b.remotes[1:] {
+		b.note(r.Pos, "remote: given before in this block, in "+last.String()+"; this one counts. For both, write a block for each")
+		r.port, r.proto = cmp.Or(r.port, last.port), cmp.Or(r.proto, last.proto)
+		last = r
 	}
-	r := s.resolveRemote(s.remotes[0])
-	if own {
-		r.Settings = s.Config
-	}
-	b.Remotes = append(b.Remotes, r)
+	return last
 }

@@ -1,5 +1,9 @@
 package config
 
+// notHardware is said of details of keys in hardware. What names such a key is
+// refused.
+const notHardware = "ignored; it is about keys in hardware, which are not supported"
+
 // legacyRows are the directives that change nothing here, those that other
 // systems or products take, those of OpenVPN's past, and what only a server's
 // push may hold.
@@ -25,7 +29,6 @@ var legacyRows = []Directive{
 	{Name: "hash-size", Usage: "real virtual", Where: top, Role: RoleServer, Status: Harmless, Help: "The size of tables, which grow by themselves.", set: setHashSize},
 	{Name: "bcast-buffers", Usage: "n", Where: top, Role: RoleServer, Status: Harmless, Help: "Buffers for broadcasts."},
 	{Name: "errors-to-stderr", Where: top, Status: Harmless, Help: "Errors always go to the standard error output, unless there is a log."},
-	{Name: "machine-readable-output", Where: top, Status: Harmless, Help: "Log lines always have their time and severity."},
 	{Name: "echo", Adds: true, Usage: "[text] ...", Where: pull, Help: "A message for the log, and for programs that read it.", set: setEcho},
 	{Name: "parameter", Adds: true, Usage: "[text] ...", Where: pull, Status: Harmless, Help: "A message for a program that reads the log."},
 	{Name: "use-prediction-resistance", Where: top, Status: Harmless, Help: "Removed in OpenVPN 2.8."},
@@ -38,6 +41,7 @@ var legacyRows = []Directive{
 	{Name: "mtu-dynamic", Usage: "[min] [max]", Where: conn, Status: Refused, Reason: "was removed long ago; use mssfix", Help: "The forerunner of fragment."},
 	{Name: "passtos", Where: top, Status: Harmless, Reason: "ignored; outer packets carry no type of service", Help: "Copy the type of service to outer packets."},
 	{Name: "replay-persist", Usage: "file", Where: top, Status: Harmless, Reason: "ignored; nothing is kept across restarts", Help: "Keep the replay window across restarts.", set: text(func(c *Config) *string { return &c.ReplayPersist })},
+	{Name: "machine-readable-output", Where: top, Status: Harmless, Reason: "ignored; lines of the log have their time and severity as ever", Help: "Another form of the log, for programs that read it."},
 	{Name: "nice", Usage: "n", Where: top, Status: Harmless, Reason: "ignored; start it with nice", Help: "The process' priority."},
 	{Name: "iproute", Usage: "command", Where: top, Status: Harmless, Reason: "ignored; no program is needed to set addresses and routes", Help: "The program that sets addresses and routes."},
 	{Name: "http-proxy-retry", Usage: "[value]", Where: conn, Role: RoleClient, Status: Harmless, Reason: "ignored since OpenVPN 2.4; see connect-retry-max", Help: "Removed in OpenVPN 2.4."},
@@ -48,8 +52,19 @@ var legacyRows = []Directive{
 	{Name: "enable-dco", Where: top, Status: Harmless, Reason: "ignored; no kernel module is used", Help: "A patch for kernel offload."},
 
 	{Name: "providers", Usage: "name ...", Where: top, Status: Harmless, Reason: "ignored; there is no OpenSSL here, and ciphers and keys need no provider", Help: "OpenSSL providers."},
+	{Name: "up-delay", Where: top, Status: Harmless, Reason: "ignored; it is about the program of up, and none is run", Help: "Open the adapter when the peer is connected."},
+	{Name: "up-restart", Where: top, Status: Harmless, Reason: "ignored; it is about the programs of up and down, and none is run", Help: "Run up and down at restarts too."},
+	{Name: "down-pre", Where: top, Status: Harmless, Reason: "ignored; it is about the program of down, and none is run", Help: "Run down before the adapter is down."},
+	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Harmless, Reason: "ignored; it is about plugins, and none is loaded", Help: "Key material for plugins."},
+	{Name: "pkcs11-pin-cache", Usage: "seconds", Where: top, Status: Harmless, Reason: notHardware, Help: "How long to remember a PIN."},
+	{Name: "pkcs11-private-mode", Usage: "mode ...", Where: top, Status: Harmless, Reason: notHardware, Help: "How to use a key in hardware."},
+	{Name: "pkcs11-protected-authentication", Usage: "flag ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Enter the PIN on the device."},
+	{Name: "pkcs11-cert-private", Usage: "flag ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Whether reading certificates needs a PIN."},
+	{Name: "x509-track", Adds: true, Usage: "attribute", Where: top, Help: "Attributes of certificates for programs.", set: func(*builder, *call) error { return nil }},
+	{Name: "remap-usr1", Usage: "SIGHUP|SIGTERM", Where: top, Help: "What becomes of a restart: SIGHUP reads the configuration again, SIGTERM ends.", set: setRemapUsr1},
 
 	// Translated.
+	{Name: "compat-mode", Usage: "version", Where: top, Help: "Defaults of an older version.", set: setCompatMode},
 	{Name: "ecdh-curve", Same: "tls-groups", Usage: "name", Where: top, Help: "The forerunner of tls-groups.", set: setECDHCurve},
 	{Name: "tls-remote", Same: "verify-x509-name", Usage: "name", Where: top, Help: "The forerunner of verify-x509-name, removed in OpenVPN 2.4.", set: setTLSRemote},
 	{Name: "client-cert-not-required", Same: "verify-client-cert", Where: top, Role: RoleServer, Help: "The forerunner of verify-client-cert none, removed in OpenVPN 2.5.", set: setClientCertNotRequired},

@@ -12,7 +12,7 @@ var linkRows = []Directive{
 	{Name: "connect-timeout", Usage: "seconds", Where: conn, Role: RoleClient, Help: "How long to wait for a server before trying the next.", set: seconds(maxSeconds, func(c *Config) *time.Duration { return &c.ConnectTimeout })},
 	{Name: "server-poll-timeout", Same: "connect-timeout", Usage: "seconds", Where: conn, Role: RoleClient, Help: "The same as connect-timeout.", set: seconds(maxSeconds, func(c *Config) *time.Duration { return &c.ConnectTimeout })},
 	{Name: "proto", Usage: "proto", Where: conn, Reload: ReloadRestart, Help: "The outer protocol: udp, udp4, udp6, tcp and the like.", set: setProto},
-	{Name: "port", Usage: "port", Where: conn, Reload: ReloadRestart, Help: "The port on both ends.", set: port(func(b *builder) *string { return &b.port }, 1)},
+	{Name: "port", Usage: "port", Where: conn, Reload: ReloadRestart, Help: "The port on both ends.", set: port(func(b *builder) *string { return &b.port }, 0)},
 	{Name: "lport", Usage: "port", Where: conn, Reload: ReloadRestart, Help: "The port on this end; 0 for any.", set: port(func(b *builder) *string { return &b.lport }, 0)},
 	{Name: "rport", Usage: "port", Where: conn, Role: RoleClient, Help: "The server's port.", set: port(func(b *builder) *string { return &b.rport }, 1)},
 	{Name: "local", Adds: true, Usage: "host [port] [proto]", Where: conn, Reload: ReloadRestart, Help: "The address to listen on or to connect from.", set: setLocal},

@@ -40,7 +40,7 @@ var serverRows = []Directive{
 	{Name: "client-to-client", Where: top, Role: RoleServer, Help: "Let clients reach one another.", set: on(func(c *Config) *bool { return &c.ClientToClient })},
 	{Name: "duplicate-cn", Where: top, Role: RoleServer, Help: "Let several clients share one name.", set: on(func(c *Config) *bool { return &c.DuplicateCN })},
 	{Name: "max-clients", Usage: "n", Where: top, Role: RoleServer, Help: "Clients at one time.", set: integer(1, 1<<24, func(c *Config) *int { return &c.MaxClients })},
-	{Name: "connect-freq", Usage: "n seconds", Where: top, Role: RoleServer, Help: "How many sessions may begin in a time, of all clients together; more have to wait.", set: rate(func(c *Config) *Rate { return &c.ConnectFreq })},
+	{Name: "connect-freq", Usage: "n seconds", Where: top, Role: RoleServer, Help: "How many sessions may begin in a time, of all clients together; more have to wait.", set: setConnectFreq},
 	{Name: "connect-freq-initial", Usage: "n seconds", Where: top, Role: RoleServer, Help: "How many first packets of one source (an IPv4 address, an IPv6 /56) are answered in a time over UDP. It is for each, so that clients elsewhere do not wait.", set: rate(func(c *Config) *Rate { return &c.ConnectFreqInitial })},
 	{Name: "verify-client-cert", Usage: "none|optional|require", Where: top, Role: RoleServer, Help: "Whether clients need a certificate.", set: choice(func(c *Config) *ClientCert { return &c.VerifyClientCert }, word[ClientCert]{"none", ClientCertNone}, word[ClientCert]{"optional", ClientCertOptional}, word[ClientCert]{"require", ClientCertRequire})},
 }

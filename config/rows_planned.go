@@ -5,47 +5,37 @@ package config
 // Status and give it a setter.
 var plannedRows = []Directive{
 	// The link.
-	{Name: "http-proxy-override", Usage: "host port ...", Where: conn, Role: RoleClient, Status: Planned, Help: "The HTTP proxy of all connections."},
-	{Name: "single-session", Where: top, Status: Planned, Help: "Take one connection only."},
-	{Name: "session-timeout", Usage: "seconds", Where: pull | InCCD, Status: Planned, Help: "End sessions after this time."},
-	{Name: "shaper", Usage: "bytes", Where: pull, Status: Planned, Help: "Send no more than this per second."},
+	{Name: "http-proxy-override", Usage: "host port ...", Where: conn, Role: RoleClient, Status: Planned, Reason: "write http-proxy HOST PORT in its place", Help: "The HTTP proxy of all connections."},
+	{Name: "single-session", Where: top, Status: Planned, Reason: "remove the line; the other host can then connect again after it left, by its certificate or key", Help: "Take one connection only."},
+	{Name: "session-timeout", Usage: "seconds", Where: pull | InCCD, Status: Planned, Reason: "without it a session lasts until one end leaves, or is idle (inactive SECONDS)", Help: "End sessions after this time."},
+	{Name: "shaper", Usage: "bytes", Where: pull, Status: Planned, Reason: "the system can limit the rate instead, such as by: tc qdisc add dev tun0 root tbf rate 1mbit burst 32k latency 400ms", Help: "Send no more than this per second."},
 	{Name: "mlock", Where: top, Status: Planned, Reason: "turn off swap, or encrypt it", Help: "Keep memory from being swapped."},
 
 	// The adapter and routes.
-	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Help: "Answer IPv6 packets as unreachable."},
+	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Reason: "IPv6 can be refused in the firewall instead, such as by: nft add rule inet filter output oifname tun0 meta nfproto ipv6 reject", Help: "Answer IPv6 packets as unreachable."},
 	{Name: "route-ipv6-gateway", Usage: "address", Where: pull, Status: Planned, Reason: "give the gateway in route-ipv6", Help: "The gateway of IPv6 routes that name none."},
-	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Help: "The routing table to put routes in (Linux)."},
-	{Name: "allow-recursive-routing", Where: top, Status: Planned, Help: "Let packets to the server itself into the tunnel."},
-	{Name: "client-nat", Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Status: Planned, Help: "Translate addresses inside the tunnel."},
+	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Reason: "write route-noexec, and add the routes by: ip route add NETWORK dev tun0 table ID", Help: "The routing table to put routes in (Linux)."},
+	{Name: "allow-recursive-routing", Where: top, Status: Planned, Reason: "remove the line; packets to the server's own address that a route sends into the tunnel are then dropped, since they would go round in circles", Help: "Let packets to the server itself into the tunnel."},
+	{Name: "client-nat", Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Status: Planned, Reason: "the firewall can translate instead, such as by: nft add rule ip nat postrouting oifname tun0 snat prefix to ADDRESS/BITS", Help: "Translate addresses inside the tunnel."},
 	{Name: "mktun", Where: InCommandLine, Status: Command, Help: "Make a persistent adapter and exit."},
 	{Name: "rmtun", Where: InCommandLine, Status: Command, Help: "Remove a persistent adapter and exit."},
 
 	// The server.
-	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Help: "The client's user name from here on."},
-	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Status: Planned, Help: "Admit only clients that derive keys by RFC 5705."},
+	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Reason: "remove the line; the client is then known by the name that it gives", Help: "The client's user name from here on."},
+	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line; clients from OpenVPN 2.6 on derive keys so in any case, and older ones are then let in too", Help: "Admit only clients that derive keys by RFC 5705."},
 	{Name: "plugin", Guards: true, Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in", Touches: TouchRuns, Help: "A module for authentication and the like."},
 
 	// Keys and certificates.
 	{Name: "verify-hash", Guards: true, Usage: "hash [algorithm]", Where: top, Inline: true, Status: Refused, Reason: "refused, as it was deprecated: it compares the authority's certificate only; name that authority alone with ca, or the peer's own certificate with peer-fingerprint", Help: "The authority to accept, by hash."},
-	{Name: "tls-export-cert", Usage: "dir", Where: top, Status: Planned, Touches: TouchWrites, Help: "Where to write the peer's certificate for programs."},
-	{Name: "x509-track", Usage: "attribute", Where: top, Status: Planned, Help: "Attributes of certificates for programs."},
-	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Planned, Help: "Key material for plugins."},
+	{Name: "tls-export-cert", Usage: "dir", Where: top, Status: Planned, Reason: "remove the line; a program of tls-verify finds what the certificate says in its environment", Touches: TouchWrites, Help: "Where to write the peer's certificate for programs."},
 	{Name: "engine", Usage: "[name]", Where: top, Status: Planned, Reason: "keys in hardware are not supported", Touches: TouchRuns, Help: "An OpenSSL engine."},
-	{Name: "compat-mode", Usage: "version", Where: top, Status: Planned, Reason: "peers from OpenVPN 2.4 on need none; write data-ciphers to add a cipher", Help: "Defaults of an older version."},
-	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Planned, Touches: TouchRuns, Help: "Modules for keys in hardware."},
-	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Planned, Help: "A key in hardware."},
-	{Name: "pkcs11-id-management", Where: top, Status: Planned, Help: "Let the management interface choose the key."},
-	{Name: "pkcs11-pin-cache", Usage: "seconds", Where: top, Status: Planned, Help: "How long to remember a PIN."},
-	{Name: "pkcs11-private-mode", Usage: "mode ...", Where: top, Status: Planned, Help: "How to use a key in hardware."},
-	{Name: "pkcs11-protected-authentication", Usage: "flag ...", Where: top, Status: Planned, Help: "Enter the PIN on the device."},
-	{Name: "pkcs11-cert-private", Usage: "flag ...", Where: top, Status: Planned, Help: "Whether reading certificates needs a PIN."},
+	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Planned, Reason: "keys in hardware are not supported; name a certificate and its key in files, by cert and key", Touches: TouchRuns, Help: "Modules for keys in hardware."},
+	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Planned, Reason: "keys in hardware are not supported; name a certificate and its key in files, by cert and key", Help: "A key in hardware."},
+	{Name: "pkcs11-id-management", Where: top, Status: Planned, Reason: "keys in hardware are not supported; name a certificate and its key in files, by cert and key", Help: "Let the management interface choose the key."},
 
 	// Programs to run.
 	{Name: "up", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when the adapter is up."},
-	{Name: "up-delay", Where: top, Status: Planned, Help: "Open the adapter when the peer is connected."},
-	{Name: "up-restart", Where: top, Status: Planned, Help: "Run up and down at restarts too."},
 	{Name: "down", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when the adapter is down."},
-	{Name: "down-pre", Where: top, Status: Planned, Help: "Run down before the adapter is down."},
 	{Name: "route-up", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when routes are added."},
 	{Name: "route-pre-down", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run before routes are removed."},
 	{Name: "ipchange", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when the peer's address is known."},
@@ -70,7 +60,6 @@ var plannedRows = []Directive{
 	{Name: "management-query-remote", Where: top, Status: Planned, Help: "Ask the management client for the server."},
 	{Name: "management-signal", Where: top, Status: Planned, Help: "Stop when the management client leaves."},
 	{Name: "management-up-down", Where: top, Status: Planned, Help: "Tell the management client of up and down."},
-	{Name: "remap-usr1", Usage: "signal", Where: top, Status: Planned, Help: "What SIGUSR1 means: SIGHUP or SIGTERM."},
 	{Name: "setcon", Guards: true, Usage: "context", Where: top, Status: Planned, Help: "The SELinux context to run in."},
 
 	// Commands of their own.

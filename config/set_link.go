@@ -60,7 +60,8 @@ func setProto(b *builder, d *call) error {
 	return err
 }
 
-// port is the setter of port, lport and rport, which finish combines.
+// port is the setter of port, lport and rport, which finish combines. Port 0 is
+// any of this end's, and none of the other's.
 func port(field func(*builder) *string, least int) setter {
 	return func(b *builder, d *call) error {
 		if d.args[0] == "0" && least == 0 {
@@ -151,7 +152,13 @@ func setConnectRetryMax(b *builder, d *call) error {
 	return nil
 }
 
+// setKeepalive takes 0 0 for no keepalive.
 func setKeepalive(b *builder, d *call) error {
+	if d.args[0] == "0" && d.args[1] == "0" {
+		b.keepalive = nil
+		b.remark(d, "0 0 is as if the line was not there; an end that vanishes may go unnoticed, so write such as keepalive 10 60")
+		return nil
+	}
 	interval, err := b.int(d, 0, 1, longest)
 	if err != nil {
 		return err

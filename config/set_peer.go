@@ -22,7 +22,7 @@ func setPeerFingerprint(b *builder, d *call) error {
 			words = append(words, strings.Fields(line)...)
 		}
 		if len(words) == 0 {
-			return d.fault("", "the block names no certificate", "write one SHA-256 fingerprint in each line")
+			return d.fault("", "the block names no certificate, so nobody could be known by it", "write one SHA-256 fingerprint in each line; or remove the block, to go by the authority (ca) alone")
 		}
 	}
 	if len(b.PeerFingerprints)+len(words) > maxFingerprints {

@@ -72,10 +72,13 @@ func setScriptSecurity(b *builder, d *call) error {
 	return nil
 }
 
-// setSetenv sets a variable, and carries the two requests made through it: opt,
-// which marks a directive as optional, and FORWARD_COMPATIBLE.
+// setSetenv sets a variable, and carries the requests made through it: opt,
+// which marks a directive as optional, FORWARD_COMPATIBLE, and GENERIC_CONFIG,
+// which asks not to be used as it is.
 func setSetenv(b *builder, d *call) error {
 	switch {
+	case d.args[0] == "GENERIC_CONFIG" && d.File != pushed:
+		return d.fault("", "GENERIC_CONFIG marks a profile for everybody, without the certificate of a user", "ask whoever runs the server for a profile of your own; or put your cert and key in, and remove this line")
 	case d.args[0] == "opt" && len(d.args) > 1:
 		place := InFile
 		if d.File == pushed {

@@ -149,3 +149,13 @@ func setClientCertNotRequired(b *builder, d *call) error {
 	b.VerifyClientCert = ClientCertNone
 	return nil
 }
+
+// setConnectFreq takes no seconds for no limit.
+func setConnectFreq(b *builder, d *call) error {
+	if d.args[1] == "0" {
+		b.ConnectFreq = Rate{}
+		b.remark(d, "in 0 seconds is without a limit, as if the line was not there")
+		return nil
+	}
+	return rate(func(c *Config) *Rate { return &c.ConnectFreq })(b, d)
+}

@@ -154,7 +154,8 @@ func setECDHCurve(b *builder, d *call) error {
 	return nil
 }
 
-// setRenegSec takes the longest time and, optionally, the shortest.
+// setRenegSec takes the longest time and, optionally, the shortest, which means
+// nothing where the longest is 0, for never.
 func setRenegSec(b *builder, d *call) error {
 	longest, err := b.int(d, 0, 0, maxSeconds)
 	if err != nil {
@@ -162,11 +163,15 @@ func setRenegSec(b *builder, d *call) error {
 	}
 	b.RenegSecMin = 0
 	if len(d.args) > 1 {
-		least, err := b.int(d, 1, 0, longest)
+		most := longest
+		if longest == 0 {
+			most = maxSeconds
+		}
+		least, err := b.int(d, 1, 0, most)
 		if err != nil {
 			return err
 		}
-		b.RenegSecMin = time.Duration(least) * time.Second
+		b.RenegSecMin = time.Duration(min(least, longest)) * time.Second
 	}
 	b.RenegSec = time.Duration(longest) * time.Second
 	return nil

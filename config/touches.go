@@ -12,6 +12,7 @@ type Touch struct {
 	Line string // as it is understood
 	Kind TouchKind
 	File string // with TouchSends, the file as the configuration names it
+	name string // of the directive
 }
 
 // TouchKind is what a line does.
@@ -38,7 +39,7 @@ var noFile = []string{"username-only", "auto", "auto-nct", "stdin", "[inline]"}
 
 // touch notes a line that its row says to.
 func (b *builder) touch(row *Directive, d *call) {
-	t := Touch{Pos: d.Pos, Line: strings.Join(append([]string{d.name}, d.args...), " "), Kind: row.Touches}
+	t := Touch{name: d.name, Pos: d.Pos, Line: strings.Join(append([]string{d.name}, d.args...), " "), Kind: row.Touches}
 	if t.Kind == TouchSends {
 		i := sentFile[d.name]
 		if d.inline || len(d.args) <= i || slices.Contains(noFile, d.args[i]) {

@@ -50,7 +50,8 @@ type Rate struct {
 	Per time.Duration
 }
 
-// rate takes a number of events and the seconds they may come in.
+// rate takes a number of events and the seconds they may come in, more than 0
+// of each.
 func rate(field func(*Config) *Rate) setter {
 	return func(b *builder, d *call) error {
 		n, err := b.int(d, 0, 1, math.MaxInt32)

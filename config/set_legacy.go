@@ -1,0 +1,40 @@
+package config
+
+import (
+	"regexp"
+	"strconv"
+)
+
+// version is one of OpenVPN's, its first two numbers.
+var version = regexp.MustCompile(`^([0-9]{1,4})\.([0-9]{1,4})(\.[0-9]{1,4})?$`)
+
+// setCompatMode takes the versions whose peers need little (manual,
+// "compat-mode"): up to 2.4 the cipher of `cipher` is offered beside others.
+func setCompatMode(b *builder, d *call) error {
+	parts := version.FindStringSubmatch(d.args[0])
+	if parts == nil {
+		return d.expected(d.args[0], "a version such as 2.4.0")
+	}
+	major, _ := strconv.Atoi(parts[1])
+	minor, _ := strconv.Atoi(parts[2])
+	if major < 2 || major == 2 && minor < 4 {
+		return d.fault(d.args[0], "peers from before OpenVPN 2.4 do not negotiate a cipher",
+			"remove the line, and write data-ciphers-fallback with the cipher of such peers, such as AES-256-CBC; they need TLS 1.2 too")
+	}
+	b.offerCipher = major == 2 && minor == 4
+	b.remark(d, "peers from OpenVPN 2.4 on need nothing of their own but their cipher among data-ciphers")
+	return nil
+}
+
+// setRemapUsr1 takes what changes little: the configuration is read again only
+// when somebody asks for it.
+func setRemapUsr1(b *builder, d *call) error {
+	switch d.args[0] {
+	case "SIGHUP":
+		b.remark(d, "ignored; the configuration is not read again for a new connection, but on SIGHUP")
+		return nil
+	case "SIGTERM":
+		return d.fault(d.args[0], "not supported yet", "to end when the peer is silent, write ping-exit SECONDS in place of ping-restart; when the handshake fails, tls-exit; after attempts to connect, connect-retry-max N")
+	}
+	return d.expected(d.args[0], "SIGHUP or SIGTERM")
+}
