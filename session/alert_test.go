@@ -128,7 +128,7 @@ func TestTLSWords(t *testing.T) {
 		"a kind that is not offered": {plain, func(c *tls.Config) {
 			c.Certificates = slices.Clone(c.Certificates)
 			c.Certificates[0].SupportedSignatureAlgorithms = []tls.SignatureScheme{tls.PKCS1WithSHA1}
-		}, "(handshake_failure): its certificate is of a kind that is not taken here (keys RSA", "the certificate custom signature algorithms"},
+		}, "(handshake_failure): its certificate is of a kind that is not taken here (taken are keys of RSA", "the certificate custom signature algorithms"},
 	} {
 		clientConfig, serverConfig := limited(false, c.client), limited(true, c.server)
 		client, server := newTLSMachine(clientConfig, false), newTLSMachine(serverConfig, true)
@@ -154,7 +154,7 @@ func TestSilentHello(t *testing.T) {
 		}
 	}
 	p.run(time.Minute, func() bool { return p.now.Sub(p.client.born) > 10*time.Second })
-	if got := p.client.Stage(); !strings.Contains(got, "falls silent at the TLS hello: its certificate is of a kind that is not taken here (keys RSA") || strings.Contains(got, "TLS-RSA") || !strings.Contains(got, "TLS 1.3, and TLS 1.2") || strings.Contains(got, "max-packet-size") {
+	if got := p.client.Stage(); !strings.Contains(got, "falls silent at the TLS hello: its certificate is of a kind that is not taken here (taken are keys of RSA") || strings.Contains(got, "TLS-RSA") || !strings.Contains(got, "TLS 1.3, and TLS 1.2") || strings.Contains(got, "max-packet-size") {
 		t.Error(got)
 	}
 	p = newPair(t, path{delay: time.Millisecond, mtu: 700}, nil)

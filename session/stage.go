@@ -37,11 +37,11 @@ func (g *generation) halfway() string {
 	case large && g.tls.answered:
 		return "the peer answers, but " + narrowOut
 	case large:
-		return "the peer answered the reset, but " + narrowOut + ", or the peer has a certificate of a kind that is not taken here (" + kindsTaken + " are), or finds nothing else of TLS in common, and falls silent; this side offers " + g.tls.offer()
+		return "the peer answered the reset, but " + narrowOut + ", or the peer has a certificate of a kind that is not taken here (" + kindsTaken + "), or finds nothing else of TLS in common, and falls silent; this side offers " + g.tls.offer()
 	case !g.tls.answered && g.tls.server:
 		return "the peer answered the reset, but its TLS hello does not come"
 	case !g.tls.answered:
-		return "the peer answered the reset, and falls silent at the TLS hello: its certificate is of a kind that is not taken here (" + kindsTaken + " are), or it finds no version or cipher suite in common (tls-version-min, tls-cipher), and its log says which; this side offers " + g.tls.offer() +
+		return "the peer answered the reset, and falls silent at the TLS hello: its certificate is of a kind that is not taken here (" + kindsTaken + "), or it finds no version or cipher suite in common (tls-version-min, tls-cipher), and its log says which; this side offers " + g.tls.offer() +
 			". Or the path loses what the peer answers, as one does that drops large packets"
 	case stalled > 0:
 		return "TLS began, and then the peer stopped acknowledging what this side sends: it ended the session, or refused this side's certificate, without saying so, and its log says why; or the path is gone"

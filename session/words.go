@@ -22,7 +22,7 @@ func (e *tlsError) Unwrap() error { return e.err }
 // kindsTaken are the certificates that crypto/tls can prove or check. A peer that
 // keeps to what is offered shows none of another kind: a client shows none at
 // all, and a server does not answer.
-const kindsTaken = "keys RSA (not for PSS alone), ECDSA on P-256, P-384 or P-521, and Ed25519; signatures over SHA-256, SHA-384 and SHA-512"
+const kindsTaken = "taken are keys of RSA (not for PSS alone), ECDSA on P-256, P-384 or P-521, and Ed25519, and signatures over SHA-256, SHA-384 and SHA-512"
 
 // alerts are those that a peer ends a handshake with (RFC 8446, section 6.2), by
 // the words of crypto/tls; "%s" stands for what this side offers.
@@ -36,7 +36,7 @@ var alerts = map[string]string{
 	"tls: certificate required":           "the peer wants a certificate and was shown none (certificate_required): give `cert` and `key`",
 	"tls: access denied":                  "the peer knows this side's certificate and does not let it in (access_denied); its log says why",
 	"tls: error decoding message":         "the peer cannot read what this side sent (decode_error), often its certificate; its log says why",
-	"tls: handshake failure":              "the peer finds nothing of TLS in common with this side (handshake_failure): its certificate is of a kind that is not taken here (" + kindsTaken + " are), or it wants other versions or cipher suites; this side offers %s",
+	"tls: handshake failure":              "the peer finds nothing of TLS in common with this side (handshake_failure): its certificate is of a kind that is not taken here (" + kindsTaken + "), or it wants other versions or cipher suites; this side offers %s",
 	"tls: insufficient security level":    "what this side offers is too weak for the peer (insufficient_security): %s",
 	"tls: protocol version not supported": "the peer speaks none of the versions of TLS of this side (protocol_version), which offers %s",
 	"tls: error decrypting message":       "the peer cannot verify what this side signed (decrypt_error): `cert` and `key` do not belong together, or the way damages packets",
@@ -62,7 +62,7 @@ func inWords(err error, config *tls.Config) error {
 		strings.Contains(text, "protocol version not supported"), strings.Contains(text, "no ECDHE curve supported by both"):
 		return &tlsError{err, text + "; this side takes " + offer(config) + olderPeers(text)}
 	case strings.Contains(text, "didn't provide a certificate"):
-		return &tlsError{err, "the client showed no certificate: it has no `cert` and `key`, or its certificate, or the signature on it, is of a kind that is not taken here (" + kindsTaken + " are): issue it again with such a key and signature"}
+		return &tlsError{err, "the client showed no certificate: it has no `cert` and `key`, or its certificate, or the signature on it, is of a kind that is not taken here (" + kindsTaken + "): issue it again with such a key and signature"}
 	}
 	return err
 }
