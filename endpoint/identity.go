@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -33,32 +32,30 @@ func show(t *tls.Config, identity tls.Certificate, warn func(string)) {
 	}
 }
 
-// unfit says why peers will refuse this side's own certificate now, whichever
-// they trust; "" where nothing is known against it. Its issuer's signature means
-// nothing where it is its own.
-func unfit(own *x509.Certificate, now time.Time) string {
-	var why error
-	selfSigned := string(own.RawSubject) == string(own.RawIssuer)
-	switch hash := weakHash(own.SignatureAlgorithm); {
-	case now.Before(own.NotBefore) || now.After(own.NotAfter):
-		why = x509.CertificateInvalidError{Cert: own, Reason: x509.Expired}
-	case hash != 0 && !selfSigned:
-		why = &pki.WeakError{Cert: own, Hash: hash}
-	default:
+// unfit says why peers will refuse this side's own certificate now, or those that
+// it leads to by way of others, whichever they trust; "" where nothing is known
+// against it.
+func unfit(own *x509.Certificate, others []*x509.Certificate, server bool, now time.Time) string {
+	usage := pki.ClientUsage
+	if server {
+		usage = pki.ServerUsage
+	}
+	err := pki.CheckOwn(own, others, usage, now)
+	if err == nil {
 		return ""
 	}
-	return "this side's own certificate, which peers will refuse: " + pki.Explain(why, now)
+	return "this side's own certificate, which peers will refuse: " + pki.Explain(err, now)
 }
 
-// weakHash is the hash of a signature that can be forged, 0 of another.
-func weakHash(a x509.SignatureAlgorithm) crypto.Hash {
-	switch a {
-	case x509.MD5WithRSA:
-		return crypto.MD5
-	case x509.SHA1WithRSA, x509.ECDSAWithSHA1:
-		return crypto.SHA1
+// shownWith are the certificates that identity shows beside its own. One that
+// cannot be read is for the peer to judge.
+func shownWith(identity tls.Certificate) (others []*x509.Certificate) {
+	for _, der := range identity.Certificate[1:] {
+		if cert, err := x509.ParseCertificate(der); err == nil {
+			others = append(others, cert)
+		}
 	}
-	return 0
+	return others
 }
 
 // unnamed says that none of the certificates of identity was issued by one of

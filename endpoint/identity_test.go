@@ -46,15 +46,23 @@ func TestOwnCertificateUnfit(t *testing.T) {
 	}
 }
 
-// TestOwnCertificateOverSHA1: likewise of its signature, unless it is its own.
-func TestOwnCertificateOverSHA1(t *testing.T) {
-	now := time.Now()
-	own := &x509.Certificate{RawIssuer: []byte("a"), RawSubject: []byte("b"), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), SignatureAlgorithm: x509.SHA1WithRSA}
-	if text := unfit(own, now); !strings.Contains(text, "SHA-1") {
-		t.Errorf("signed over SHA-1: %q", text)
-	}
-	own.RawSubject = own.RawIssuer
-	if text := unfit(own, now); text != "" {
-		t.Errorf("its own authority: %q", text)
+// TestOwnAuthorityEnded: likewise of the authority that issued it, where it is at
+// hand, and of what the certificate is for at this end.
+func TestOwnAuthorityEnded(t *testing.T) {
+	w := newWorld(t)
+	ended := *w.ca
+	ended.NotAfter = time.Now().Add(-time.Minute)
+	for _, c := range []struct {
+		others []*x509.Certificate
+		server bool
+		want   string
+	}{
+		{[]*x509.Certificate{w.ca}, false, ""},
+		{[]*x509.Certificate{&ended}, false, `"CN=CA" expired at`},
+		{nil, true, "it is for TLS client, and this end needs one for a TLS server"},
+	} {
+		if text := unfit(w.leaf, c.others, c.server, time.Now()); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
+			t.Errorf("server %v: %q, want %q", c.server, text, c.want)
+		}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 )
 
-// insecure is the certificate profile that takes signatures over SHA-1 and MD5
+// insecure is the certificate profile that takes signatures over SHA-1
 // and keys of any length.
 const insecure = "insecure"
 
@@ -23,7 +23,7 @@ func certProfile(profile string, level int, warn func(string)) string {
 		}
 	}
 	if profile == insecure {
-		warn("WARNING: CERTIFICATES SIGNED OVER SHA-1 OR MD5, AND SHORT KEYS, ARE TAKEN (tls-cert-profile insecure, or @SECLEVEL=0 in tls-cipher): such signatures can be forged, so that somebody else may pose as the peer; have certificates issued with SHA-256 and drop the line")
+		warn("WARNING: CERTIFICATES SIGNED OVER SHA-1, AND SHORT KEYS, ARE TAKEN (tls-cert-profile insecure, or @SECLEVEL=0 in tls-cipher): such signatures can be forged, so that somebody else may pose as the peer; have certificates issued with SHA-256 and drop the line. A peer whose certificate is signed over MD5, or by RSA-PSS over SHA-1, does not come in all the same: TLS here does not offer these")
 	}
 	return profile
 }

@@ -68,7 +68,7 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 		if err != nil {
 			return nil, err
 		}
-		if text := unfit(identity.Leaf, time.Now()); text != "" {
+		if text := unfit(identity.Leaf, append(shownWith(identity), trust.authorities...), server, time.Now()); text != "" {
 			warn(text)
 		}
 		show(t, identity, warn)

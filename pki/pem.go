@@ -153,6 +153,9 @@ func ParseIdentity(certPEM, keyPEM []byte) (tls.Certificate, error) {
 	if err := matchKey(certs[0], key); err != nil {
 		return tls.Certificate{}, err
 	}
+	if err := checkCurve(certs[0]); err != nil {
+		return tls.Certificate{}, err
+	}
 	id := tls.Certificate{PrivateKey: key, Leaf: certs[0]}
 	for _, c := range certs {
 		id.Certificate = append(id.Certificate, c.Raw)

@@ -34,8 +34,25 @@ type WeakError struct {
 }
 
 func (e *WeakError) Error() string {
-	return fmt.Sprintf("the certificate of %s is signed over %v, which can be forged and is refused; issue it again with SHA-256. Until then `tls-cert-profile insecure` takes it",
-		quoteSubject(e.Cert), e.Hash)
+	text := fmt.Sprintf("the certificate of %s is signed over %v, which can be forged and is refused; issue it again with SHA-256", quoteSubject(e.Cert), e.Hash)
+	if !e.offered() {
+		return text
+	}
+	return text + ". Until then `tls-cert-profile insecure` takes it"
+}
+
+// offered reports whether a peer can be had to show such a certificate:
+// crypto/tls offers neither MD5 nor RSA-PSS over SHA-1.
+func (e *WeakError) offered() bool {
+	return e.Hash == crypto.SHA1 && e.Cert.SignatureAlgorithm != x509.UnknownSignatureAlgorithm
+}
+
+// taker is who can be had to take such a certificate.
+func (e *WeakError) taker() string {
+	if e.offered() {
+		return "of either program"
+	}
+	return "that is OpenVPN"
 }
 
 // UncheckedError says that the signature of a certificate cannot be checked.

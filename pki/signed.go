@@ -146,6 +146,19 @@ func parsePSS(der []byte) (scheme, error) {
 	return s, nil
 }
 
+// CheckHash fails with a *WeakError where the signature on a certificate is over
+// a hash for which it can be forged.
+func CheckHash(cert *x509.Certificate) error {
+	envelope, _, err := parseSigned(cert.Raw)
+	if err != nil {
+		return nil
+	}
+	if s, err := parseScheme(envelope.algorithm); err == nil && s.weak() {
+		return &WeakError{Cert: cert, Hash: s.hash}
+	}
+	return nil
+}
+
 // verify checks that signature is that of content by key.
 func (s scheme) verify(key crypto.PublicKey, content, signature []byte) error {
 	digest := content
