@@ -22,7 +22,7 @@ func runDirectives(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return service.Run(ctx, func() (*config.Config, error) { return config.ParseArgs(args, process.ReadFile) }, o)
+	return service.Run(ctx, func() (*config.Config, error) { return noted(config.ParseArgs(args, process.ReadFile)) }, o)
 }
 
 // takeOurs takes our own flags from a command line and leaves the rest.
@@ -56,5 +56,5 @@ func loadFile(name string) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return config.ParseFile(name, text, process.ReadFile)
+	return noted(config.ParseFile(name, text, process.ReadFile))
 }
