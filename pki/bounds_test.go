@@ -287,7 +287,7 @@ func TestBundles(t *testing.T) {
 		}
 	}
 	for n, want := range map[int]string{59: "a PEM block of type", 60: "bytes of other text"} {
-		if got := found([]byte("-----BEGIN " + strings.Repeat("K", n) + "-----\n")); !strings.Contains(got, want) {
+		if got := found([]byte("-----BEGIN " + strings.Repeat("K", n) + "-----\n"), typeCertificate); !strings.Contains(got, want) {
 			t.Errorf("a type of %d characters: found %s", n, got)
 		}
 	}
@@ -312,6 +312,15 @@ func TestExplainBounds(t *testing.T) {
 	for leaf, want := range map[*x509.Certificate]string{odd: `"CN=ada" has an extension (1.2.3)`, peer: "of the peer, or of an authority between, has an extension that"} {
 		if got := Explain(&ChainError{Leaf: leaf, Err: x509.UnhandledCriticalExtension{}}, noon); !strings.Contains(got, want) {
 			t.Errorf("%s", got)
+		}
+	}
+	for want, cert := range map[string]*x509.Certificate{
+		"lacks basicConstraints CA:TRUE": {Version: 3, KeyUsage: x509.KeyUsageCertSign},
+		"lacks keyCertSign":              {Version: 3, BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageDigitalSignature},
+		"is no authority":                {Version: 3, KeyUsage: x509.KeyUsageDigitalSignature},
+	} {
+		if got := Explain(x509.CertificateInvalidError{Cert: cert, Reason: x509.NotAuthorizedToSign}, noon); !strings.Contains(got, want) {
+			t.Errorf("%s, want %q", got, want)
 		}
 	}
 	if got := refusal(&outline{subject: element(tags.SEQUENCE)}, errors.New("x")).Error(); !strings.HasPrefix(got, "it cannot be used") {

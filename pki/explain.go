@@ -67,9 +67,21 @@ func explainInvalid(e x509.CertificateInvalidError, now time.Time) string {
 		return fmt.Sprintf("the certificate of %s is for %s and may not be used at this end; a server needs one issued for a server (EKU serverAuth), a client one issued for a client (EKU clientAuth)",
 			who, usages(e.Cert))
 	case e.Reason == x509.NotAuthorizedToSign:
-		return fmt.Sprintf("%s signed a certificate but is no authority; put the authority's own certificate in `ca`", who)
+		return fmt.Sprintf("%s signed a certificate but %s", who, whyNoAuthority(e.Cert))
 	}
 	return fmt.Sprintf("the certificate of %s is refused: %v; issue it again", who, e)
+}
+
+// whyNoAuthority says what keeps a certificate from signing others, and what to
+// do: one that may sign by its key usage is an authority's that was issued wrongly.
+func whyNoAuthority(cert *x509.Certificate) string {
+	switch {
+	case cert.IsCA && cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0:
+		return "its key usage lacks keyCertSign; issue the authority's certificate again with that"
+	case !cert.BasicConstraintsValid && (cert.Version < 3 || cert.KeyUsage&x509.KeyUsageCertSign != 0):
+		return "lacks basicConstraints CA:TRUE, by which an authority is known; issue the authority's certificate again with that, over the same key and name (what it signed stays good)"
+	}
+	return "is no authority; put the authority's own certificate in `ca`"
 }
 
 func explainUnknown(err error, e x509.UnknownAuthorityError) string {

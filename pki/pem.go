@@ -218,12 +218,12 @@ func complete(text []byte, want string, got int) error {
 	case got > 0:
 		return nil
 	}
-	return fmt.Errorf("expected a PEM block \"-----BEGIN %s-----\", found %s", want, found(text))
+	return fmt.Errorf("expected a PEM block \"-----BEGIN %s-----\", found %s", want, found(text, want))
 }
 
-// found names what stands in text where PEM of another kind was expected. It
-// quotes nothing of it: it may be a secret.
-func found(text []byte) string {
+// found names what stands in text where PEM of type want was expected. It quotes
+// nothing of it: it may be a secret.
+func found(text []byte, want string) string {
 	text = bytes.TrimSpace(text)
 	_, begin, isPEM := bytes.Cut(tidy(text), []byte("-----BEGIN "))
 	kind, _, whole := bytes.Cut(begin, []byte("-----"))
@@ -233,13 +233,22 @@ func found(text []byte) string {
 	case isPEM && whole && len(kind) < 60:
 		return fmt.Sprintf("a PEM block of type %q", kind)
 	case text[0] == 0x30 && !isText(text):
-		return "binary data (DER or PKCS #12); convert it to PEM by openssl x509 -inform der, openssl pkey -inform der or openssl pkcs12"
+		return "binary data (DER or PKCS #12); convert it to PEM: " + converters[want] + ", or openssl pkcs12"
+	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")), bytes.HasPrefix(text, []byte("-\x00")), bytes.HasPrefix(text, []byte("\x00-")):
+		return "text in UTF-16; save it as UTF-8"
 	case text[0] == '<':
 		return "HTML or XML: a web page was saved in its place"
 	case isText(text):
 		return fmt.Sprintf("%d bytes of other text", len(text))
 	}
 	return fmt.Sprintf("%d bytes of binary data", len(text))
+}
+
+// converters make PEM of DER, by the type of the block.
+var converters = map[string]string{
+	typeCertificate: "openssl x509 -inform DER -in FILE -out NEWFILE",
+	typeKey:         "openssl pkey -inform DER -in FILE -out NEWFILE",
+	typeCRL:         "openssl crl -inform DER -in FILE -out NEWFILE",
 }
 
 func isText(b []byte) bool {

@@ -3,6 +3,7 @@ package pki
 import (
 	"crypto"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"errors"
@@ -88,7 +89,7 @@ func decryptPKCS8(der, password []byte) (text []byte, err error) {
 	key, _, err := pkcs8.ParsePrivateKey(der, password)
 	if err != nil {
 		if strings.Contains(err.Error(), "unsupported") || strings.Contains(err.Error(), "only PBES2") {
-			return nil, fmt.Errorf("%w; write it anew: openssl pkcs8 -topk8 -v2 aes256 -in KEY -out NEWKEY", err)
+			return nil, errors.New("the key is protected in a way that is not read here, where only PBES2 with PBKDF2 or scrypt is; write it anew: " + rewrite(outer.Algorithm.FullBytes))
 		}
 		return nil, ErrPassword
 	}
@@ -97,6 +98,23 @@ func decryptPKCS8(der, password []byte) (text []byte, err error) {
 		return nil, err
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: typeKey, Bytes: plain}), nil
+}
+
+// rewrite is the command that protects a key anew which is under the scheme of an
+// AlgorithmIdentifier. OpenSSL 3 keeps those apart whose ciphers are RC2, RC4 and
+// single DES.
+func rewrite(algorithm []byte) string {
+	const command = "openssl pkcs8 -topk8 -v2 aes256 -in KEY -out NEWKEY"
+	var id pkix.AlgorithmIdentifier
+	if _, err := asn1.Unmarshal(algorithm, &id); err != nil {
+		return command
+	}
+	switch id.Algorithm.String() {
+	case "1.2.840.113549.1.5.13", // PBES2
+		"1.2.840.113549.1.12.1.3", "1.2.840.113549.1.12.1.4": // triple DES
+		return command
+	}
+	return command + " -provider legacy -provider default (OpenSSL before 3: without the providers)"
 }
 
 // maxWork bounds what a key file can make us compute: iterations of PBKDF2, or

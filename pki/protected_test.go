@@ -5,12 +5,16 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/youmark/pkcs8"
+	tags "golang.org/x/crypto/cryptobyte/asn1"
 	"software.sslmate.com/src/go-pkcs12"
 )
 
@@ -81,6 +85,39 @@ func TestDecryptOpenSSLKeys(t *testing.T) {
 			t.Errorf("%v: %v", algorithm, err)
 		}
 	}
+}
+
+// TestOldProtection: a key under a scheme that is not read comes with the command
+// that works for it.
+func TestOldProtection(t *testing.T) {
+	for scheme, legacy := range map[string]bool{
+		"1.2.840.113549.1.5.3":    true,  // MD5 and DES
+		"1.2.840.113549.1.12.1.3": false, // SHA-1 and triple DES
+		"1.2.840.113549.1.12.1.6": true,  // SHA-1 and RC2
+	} {
+		id, err := asn1.Marshal(parseOID(t, scheme))
+		if err != nil {
+			t.Fatal(err)
+		}
+		algorithm := element(tags.SEQUENCE, id, element(tags.SEQUENCE, element(tags.OCTET_STRING, []byte("saltsalt")), number(2048)))
+		text := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: element(tags.SEQUENCE, algorithm, element(tags.OCTET_STRING, make([]byte, 64)))})
+		_, err = DecryptKey(text, []byte("word"))
+		if err == nil || !strings.Contains(err.Error(), "openssl pkcs8 -topk8 -v2 aes256") || strings.Contains(err.Error(), "-provider legacy") != legacy {
+			t.Errorf("%s: %v", scheme, err)
+		}
+	}
+}
+
+func parseOID(t *testing.T, text string) (id asn1.ObjectIdentifier) {
+	t.Helper()
+	for _, part := range strings.Split(text, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = append(id, n)
+	}
+	return id
 }
 
 func FuzzDecryptKey(f *testing.F) {
