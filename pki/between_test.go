@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"math/big"
 	"strings"
@@ -87,5 +88,53 @@ func TestRoots(t *testing.T) {
 	leaf := after.client(&x509.Certificate{Subject: pkix.Name{CommonName: "ada"}})
 	if _, err := (Verifier{Authorities: []*x509.Certificate{before.cert, after.cert}}).Chain([]*x509.Certificate{leaf}, noon, ClientUsage); err != nil {
 		t.Error(err)
+	}
+}
+
+// scoped is a list of some serials for part of what its authority issued.
+func (m maker) scoped(s scope, serials ...int64) []byte {
+	m.t.Helper()
+	value, err := asn1.Marshal(s)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: noon.Add(-time.Hour), NextUpdate: noon.Add(time.Hour),
+		ExtraExtensions: []pkix.Extension{{Id: scopeOID, Critical: true, Value: value}}}
+	for _, serial := range serials {
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(serial), RevocationTime: noon})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, list, m.cert, m.key)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return listPEM(der)
+}
+
+// TestListForSome: a list that is not for a certificate's kind does not make it
+// good, and revokes it when it names it.
+func TestListForSome(t *testing.T) {
+	ca := newMaker(t, "CA")
+	chain := []*x509.Certificate{ca.client(&x509.Certificate{Subject: pkix.Name{CommonName: "ada"}}), ca.cert} // serial number 42
+	all := ca.list(noon.Add(-time.Hour), noon.Add(time.Hour))
+	for _, c := range []struct {
+		name, want string
+		text       []byte
+	}{
+		{"for users", "", ca.scoped(scope{Users: true})},
+		{"for users, named", "is revoked", ca.scoped(scope{Users: true}, 42)},
+		{"for authorities", "add the list that is", ca.scoped(scope{CAs: true})},
+		{"for authorities, named", "is revoked", ca.scoped(scope{CAs: true}, 42)},
+		{"for authorities, and one for all", "", append(ca.scoped(scope{CAs: true}), all...)},
+		{"for both apart", "", append(ca.scoped(scope{CAs: true}), ca.scoped(scope{Users: true})...)},
+		{"for some reasons", "add the list that is", ca.scoped(scope{Reasons: asn1.BitString{Bytes: []byte{0x60}, BitLength: 3}})},
+	} {
+		lists, err := ParseRevocationLists(c.text)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		err = CheckRevoked(chain, lists, noon)
+		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "not signed")) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
 	}
 }

@@ -190,26 +190,45 @@ func keyID(der []byte) []byte {
 	return id.Key
 }
 
-// checkScope reads an issuing distribution point (RFC 5280, section 5.2.5). A
-// list for users or authorities alone, or for some reasons, revokes what it
-// names all the same.
+// scope is an issuing distribution point (RFC 5280, section 5.2.5): which
+// certificates of its authority a list is for.
+type scope struct {
+	Point      asn1.RawValue  `asn1:"optional,tag:0"`
+	Users      bool           `asn1:"optional,tag:1"`
+	CAs        bool           `asn1:"optional,tag:2"`
+	Reasons    asn1.BitString `asn1:"optional,tag:3"`
+	Indirect   bool           `asn1:"optional,tag:4"`
+	Attributes bool           `asn1:"optional,tag:5"`
+}
+
+// checkScope refuses lists that are for other things than certificates of their
+// authority.
 func checkScope(der []byte) error {
-	var scope struct {
-		Point      asn1.RawValue  `asn1:"optional,tag:0"`
-		Users      bool           `asn1:"optional,tag:1"`
-		CAs        bool           `asn1:"optional,tag:2"`
-		Reasons    asn1.BitString `asn1:"optional,tag:3"`
-		Indirect   bool           `asn1:"optional,tag:4"`
-		Attributes bool           `asn1:"optional,tag:5"`
-	}
-	if _, err := asn1.Unmarshal(der, &scope); err != nil {
+	var s scope
+	if _, err := asn1.Unmarshal(der, &s); err != nil {
 		return fmt.Errorf("what it is for (issuing distribution point) cannot be read: %w", err)
 	}
-	if scope.Indirect {
+	if s.Indirect {
 		return errIndirect
 	}
-	if scope.Attributes {
+	if s.Attributes {
 		return errors.New("it is for attribute certificates, which are not used here")
 	}
 	return nil
+}
+
+// covers reports whether a certificate is good when a list of its authority does
+// not name it: one for users alone, for authorities alone or for some reasons
+// says nothing of the others. What it names is revoked all the same.
+func covers(list *x509.RevocationList, cert *x509.Certificate) bool {
+	for _, x := range list.Extensions {
+		var s scope
+		if !x.Id.Equal(scopeOID) {
+			continue
+		}
+		if _, err := asn1.Unmarshal(x.Value, &s); err != nil || s.Users && cert.IsCA || s.CAs && !cert.IsCA || s.Reasons.BitLength > 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -21,12 +21,14 @@ func (e *RevokedError) Error() string {
 type ListError struct {
 	List *x509.RevocationList
 	Now  time.Time
-	Err  error // its signature is wrong; nil: its time is
+	Err  error // its signature is wrong, or what it is for; nil: its time is
 }
 
 func (e *ListError) Error() string {
 	who := e.List.Issuer.String()
 	switch {
+	case errors.Is(e.Err, errScope):
+		return fmt.Sprintf("the revocation list (crl-verify) of %q: %v", who, e.Err)
 	case e.Err != nil:
 		return fmt.Sprintf("the revocation list (crl-verify) of %q is not signed by the authority of that name: %v; make it anew with that authority's key; where several authorities bear the name, the file holds a list of each", who, e.Err)
 	case e.Now.Before(e.List.ThisUpdate):
@@ -143,6 +145,9 @@ func checkListSignature(list *x509.RevocationList, issuer *x509.Certificate) err
 // (RFC 5280, section 5.3.1).
 const removeFromCRL = 8
 
+// errScope is about a list beside which another is needed.
+var errScope = errors.New("it is not for certificates of this kind, or not for all reasons (issuing distribution point), so that it does not say whether this one is good; add the list that is")
+
 // lookUp fails where none of the lists is in force now.
 func lookUp(cert *x509.Certificate, lists []*x509.RevocationList, now time.Time) error {
 	var late error
@@ -153,6 +158,8 @@ func lookUp(cert *x509.Certificate, lists []*x509.RevocationList, now time.Time)
 		}
 		if now.Before(list.ThisUpdate) || !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
 			late = &ListError{List: list, Now: now}
+		} else if !covers(list, cert) {
+			late = &ListError{List: list, Now: now, Err: errScope}
 		} else {
 			current = true
 		}
