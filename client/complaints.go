@@ -3,6 +3,9 @@ package client
 import (
 	"log/slog"
 	"time"
+
+	"culvert/internal/mute"
+	"culvert/internal/printable"
 )
 
 // complaints are the reasons for which there has been no connection since the
@@ -25,28 +28,19 @@ func (c *complaints) tell(log *slog.Logger, now time.Time, why error, pause time
 	if *c == nil || len(*c) > maxComplaints {
 		*c = make(complaints)
 	}
-	text := why.Error()
-	known := (*c)[text]
+	kind := mute.Kind(why)
+	known := (*c)[kind]
 	switch {
 	case known == nil:
 		known = new(complaint)
-		(*c)[text] = known
+		(*c)[kind] = known
 		known.told = now
 		log.Warn("not connected", "reason", why, "retry-in", pause)
 	case now.Sub(known.told) >= complaintInterval:
 		known.told = now
-		log.Warn("still not connected, for a reason given above", "tries", known.tries+1, "reason", brief(text), "retry-in", pause)
+		log.Warn("still not connected, for a reason given above", "tries", known.tries+1, "reason", printable.Brief(why.Error()), "retry-in", pause)
 	default:
 		log.Debug("not connected", "reason", why, "retry-in", pause)
 	}
 	known.tries++
-}
-
-// brief is the beginning of a reason, by which it is found again.
-func brief(text string) string {
-	const most = 60
-	if r := []rune(text); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return text
 }

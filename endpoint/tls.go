@@ -194,6 +194,11 @@ func (e *CertificateError) Error() string { return "certificate refused: " + e.T
 
 func (e *CertificateError) Unwrap() error { return e.Err }
 
+// Kind is its text whatever the clock says. See mute.Kind.
+func (e *CertificateError) Kind() string {
+	return "certificate refused: " + pki.Explain(e.Err, time.Time{})
+}
+
 // Alert is what tells the peer, as crypto/tls numbers alerts.
 func (e *CertificateError) Alert() uint8 { return pki.Alert(e.Err) }
 

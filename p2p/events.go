@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"culvert/endpoint"
+	"culvert/internal/mute"
 	"culvert/session"
 	"culvert/tunnel"
 )
@@ -71,7 +72,7 @@ func (h *Host) ended(s *side, err error) {
 		h.log.Info("the other host left", "remote", remote)
 	case wasCurrent:
 		h.log.Warn("connection lost", "remote", remote, "reason", err)
-	case h.strangers.Failure(time.Now(), h.sayFailures):
+	case h.strangers.Failure(time.Now(), remote.Addr(), mute.Kind(err), h.sayFailures) > 0:
 		h.log.Warn("no connection", "remote", remote, "reason", err)
 	}
 	if wasCurrent || h.Peer() == nil {

@@ -2,11 +2,13 @@ package server
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 
 	"culvert/auth"
 	"culvert/endpoint"
+	"culvert/internal/mute"
 	"culvert/internal/printable"
 	"culvert/session"
 	"culvert/session/negotiate"
@@ -266,11 +268,20 @@ func (s *Server) closed(c *client, err error) {
 	case errors.Is(err, session.ErrPeerExit):
 		s.log.Info("client left", "client", c.name, "address", c.Path().Remote)
 	case c.name == "":
-		if s.strangers.Failure(time.Now(), s.sayFailures) {
-			s.log.Warn("a client did not get in", "address", c.Path().Remote, "reason", err)
-		}
+		s.sayFailure(c.Path().Remote, err)
 	default:
 		s.log.Warn("client lost", "client", c.name, "address", c.Path().Remote, "reason", err)
+	}
+}
+
+// sayFailure says why a client did not get in, once a minute for each address and
+// reason.
+func (s *Server) sayFailure(from netip.AddrPort, err error) {
+	switch times := s.strangers.Failure(time.Now(), from.Addr(), mute.Kind(err), s.sayFailures); {
+	case times == 1:
+		s.log.Warn("a client did not get in", "address", from, "reason", err)
+	case times > 1:
+		s.log.Warn("a client still does not get in, for a reason given above", "address", from, "times", times, "reason", printable.Brief(err.Error()))
 	}
 }
 

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,36 @@ func TestPermanentFault(t *testing.T) {
 		}
 		if n := strings.Count(log, "msg=connecting"); n < 6 || n > 9 {
 			t.Errorf("%d tries in ten minutes", n)
+		}
+	})
+}
+
+// TestReasonWithAClock: a reason that names the time is the same the next time.
+func TestReasonWithAClock(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: 10 * time.Millisecond}, func(t *testing.T, w *world) {
+		old := must(ours().authority.IssueServer(rand.Reader, epoch, "server", 24*time.Hour))(t)
+		time.Sleep(48 * time.Hour)
+		w.serveText(strings.NewReplacer(string(ours().server.CertPEM), string(old.CertPEM), string(ours().server.KeyPEM), string(old.KeyPEM)).Replace(ours().serverConf("")))
+		c := w.dial("anna", "connect-retry 1 5")
+		time.Sleep(10 * time.Minute)
+		log := c.log.String()
+		if full, brief := strings.Count(log, "expired at"), strings.Count(log, "certificate refused"); full != 1 || brief < 3 {
+			t.Errorf("told %d times in full that the certificate expired, and %d times at all", full, brief)
+		}
+	})
+}
+
+// TestServerSumsUp: a server says once why a client does not get in that tries
+// again and again, and then once a minute how often.
+func TestServerSumsUp(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: 10 * time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("tls-version-min 1.3")
+		w.dial("anna", "tls-version-max 1.2\nconnect-retry 1 5")
+		time.Sleep(3 * time.Minute)
+		log := s.log.String()
+		full, more := strings.Count(log, "a client did not get in"), strings.Count(log, "a client still does not get in")
+		if full != 1 || more < 1 || more > 3 || !strings.Contains(log, "times=") {
+			t.Errorf("told %d times in full and %d in brief", full, more)
 		}
 	})
 }

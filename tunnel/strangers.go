@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -13,32 +14,78 @@ type Strangers struct {
 	mu   sync.Mutex
 	seen map[netip.Addr]time.Time
 
-	minute time.Time // when failures began to be counted
-	failed int       // handshakes, since then
-	more   Tally     // that were not logged
+	failures map[failure]*repeated
+	minute   time.Time // when failures began to be counted
+	failed   int       // handshakes, since then
+	more     Tally     // that were not logged
+}
+
+// failure is a kind of fault of an address.
+type failure struct {
+	from netip.Addr
+	kind string
+}
+
+// repeated is how often a failure came, and when it was logged last.
+type repeated struct {
+	logged time.Time
+	times  int
 }
 
 const (
 	strangerInterval = time.Minute
-	maxStrangers     = 64
+	// strangerForgotten is after how long a failure is news again: more than the
+	// longest wait between two tries of a client.
+	strangerForgotten = 10 * time.Minute
+	maxStrangers      = 64
 	// maxFailures is how many handshakes that failed are logged in a minute, one
 	// by one.
 	maxFailures = 20
 )
 
-// Failure counts a handshake that failed, and reports whether to log it. Those
-// that are not are summed up for more.
-func (s *Strangers) Failure(now time.Time, more func(n int)) bool {
+// Failure counts a handshake of an address that failed, by the kind of its fault
+// (mute.Kind). It returns 0 where that is not to be logged: the same was less than
+// a minute ago, or there are too many, which are summed up for more. Else it
+// returns how often it came so far: 1 for the first time.
+func (s *Strangers) Failure(now time.Time, from netip.Addr, kind string, more func(n int)) (times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	known := s.failures[failure{from, kind}]
+	if known != nil && now.Sub(known.logged) >= strangerForgotten {
+		known = nil
+	}
+	if known != nil {
+		known.times++
+		if now.Sub(known.logged) < strangerInterval {
+			return 0
+		}
+	}
 	if now.Sub(s.minute) >= time.Minute {
 		s.minute, s.failed = now, 0
 	}
-	if s.failed++; s.failed <= maxFailures {
-		return true
+	if s.failed++; s.failed > maxFailures {
+		s.more.Count(more)
+		return 0
 	}
-	s.more.Count(more)
-	return false
+	if known == nil {
+		known = &repeated{times: 1}
+		s.keep(now, failure{from, kind}, known)
+	}
+	known.logged = now
+	return known.times
+}
+
+// keep remembers a failure, if there are not too many. It forgets old ones then.
+func (s *Strangers) keep(now time.Time, f failure, r *repeated) {
+	if len(s.failures) >= maxStrangers {
+		maps.DeleteFunc(s.failures, func(_ failure, old *repeated) bool { return now.Sub(old.logged) >= strangerForgotten })
+	}
+	if s.failures == nil {
+		s.failures = make(map[failure]*repeated)
+	}
+	if len(s.failures) < maxStrangers {
+		s.failures[f] = r
+	}
 }
 
 // Stop ends the summing up.

@@ -63,6 +63,13 @@ func escape(text string, limit int) string {
 	return b.String() + rest
 }
 
+// Brief is the beginning of a text, by which it is found again.
+func Brief(text string) string {
+	const most = 60
+	short, rest := cut(text, most)
+	return short + rest
+}
+
 // cut shortens a text between two characters; rest is a mark that it did.
 func cut(text string, limit int) (short, rest string) {
 	if len(text) <= limit {
