@@ -145,7 +145,39 @@ func LookupHost(ctx context.Context, resolve Resolver, remote config.Remote, nam
 	if host, port, ok := strings.Cut(remote.Host, ":"); ok && !strings.Contains(port, ":") {
 		hint = fmt.Sprintf(" (write the port after a blank: `remote %s %s`)", host, port)
 	}
-	return nil, fmt.Errorf("remote %s: the name has no address%s: %w", remote.Host, hint, cmp.Or(err, errors.New("the answer is empty")))
+	err = cmp.Or(err, errors.New("the answer is empty"))
+	fault := "the name has no address"
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		if !dns.IsNotFound {
+			fault = "the name could not be looked up"
+		}
+		err = &lookupError{text: strings.Replace(err.Error(), dns.Error(), unanswered(dns), 1), err: err}
+	}
+	return nil, fmt.Errorf("remote %s: %s%s: %w", remote.Host, fault, hint, err)
+}
+
+// lookupError is an error of the resolver in other words.
+type lookupError struct {
+	text string
+	err  error
+}
+
+func (e *lookupError) Error() string { return e.text }
+func (e *lookupError) Unwrap() error { return e.err }
+
+// unanswered says why a name has no address, and what to look at. It says the same
+// each time: package net names the port that was asked from, too.
+func unanswered(e *net.DNSError) string {
+	server := "the name server " + e.Server
+	if e.Server == "" {
+		server = "this host's resolver"
+	}
+	if e.IsNotFound {
+		return server + " knows no such name: is it written right?"
+	}
+	cause := e.Err[strings.LastIndex(e.Err, ": ")+1:]
+	return fmt.Sprintf("%s gives no answer (%s): is there a network, and is that the right name server for it?", server, strings.TrimSpace(cause))
 }
 
 // LookupPort finds the number of a remote's port.

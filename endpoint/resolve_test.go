@@ -1,6 +1,9 @@
 package endpoint
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -42,6 +45,28 @@ func TestFamilyOfAddresses(t *testing.T) {
 	for network, address := range map[string]string{"ip4": "2001:db8::1", "ip6": "192.0.2.1"} {
 		if got, err := SystemResolver(t.Context(), network, address); err == nil || !strings.Contains(err.Error(), "`proto`") {
 			t.Errorf("%s of %s: %v, %v", network, address, got, err)
+		}
+	}
+}
+
+// TestUnanswered: the words for a name without an address say who was asked and
+// what to look at, and nothing that differs with each try.
+func TestUnanswered(t *testing.T) {
+	remote := config.Remote{Host: "vpn.example", Port: "1194"}
+	for want, dns := range map[string]*net.DNSError{
+		"the name could not be looked up: the name server 192.0.2.53:53 gives no answer (i/o timeout): is there a network": {
+			Err: "read udp 127.0.0.1:53656->192.0.2.53:53: i/o timeout", Server: "192.0.2.53:53", IsTimeout: true},
+		"the name server 192.0.2.53:53 gives no answer (connection refused)": {Err: "read udp 127.0.0.1:5->192.0.2.53:53: read: connection refused", Server: "192.0.2.53:53"},
+		"this host's resolver gives no answer (server misbehaving)":          {Err: "server misbehaving"},
+		"the name has no address: the name server 192.0.2.53:53 knows no such name: is it written right": {
+			Err: "no such host", Server: "192.0.2.53:53", IsNotFound: true},
+	} {
+		_, err := LookupHost(t.Context(), func(context.Context, string, string) ([]netip.Addr, error) {
+			return nil, fmt.Errorf("asked past the tunnel: %w", dns)
+		}, remote, remote.Host)
+		text := strings.Replace(err.Error(), "asked past the tunnel: ", "", 1)
+		if !strings.HasPrefix(err.Error(), "remote vpn.example: ") || !strings.Contains(text, want) || strings.Contains(text, "->") || !errors.As(err, &dns) {
+			t.Errorf("%v: %v, want %q", dns, err, want)
 		}
 	}
 }

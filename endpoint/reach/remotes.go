@@ -76,7 +76,8 @@ type Remotes struct {
 	seen map[netip.AddrPort]bool // addresses of all targets there have been
 
 	cfg     *config.Config
-	failing time.Time // since when no name has had an address; zero: not so
+	failing time.Time         // since when no name has had an address; zero: not so
+	recalls map[string]string // why memory is used in place of an answer, by name, as it was said
 }
 
 // NewRemotes begins a round. resolve finds addresses; nil: the system's resolver.
@@ -396,11 +397,25 @@ func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 func (r *Remotes) addresses(ctx context.Context, remote config.Remote, name string) ([]netip.Addr, error) {
 	addrs, err := endpoint.LookupHost(ctx, r.resolve, remote, name)
 	if err == nil {
+		delete(r.recalls, remote.Host)
 		return r.learn(remote.Host, addrs, time.Now()), nil
 	}
 	if before := r.recall(remote.Host, time.Now()); before != nil {
-		r.Log.Warn("no answer for a name, so what it meant before is tried", "name", name, "addresses", before, "reason", err)
+		r.sayRecalled(ctx, remote.Host, before, err)
 		return before, nil
 	}
 	return nil, err
+}
+
+// sayRecalled says why what a name meant before is tried: once for each reason.
+func (r *Remotes) sayRecalled(ctx context.Context, host string, before []netip.Addr, why error) {
+	level := slog.LevelWarn
+	if r.recalls[host] == why.Error() {
+		level = slog.LevelDebug
+	}
+	if r.recalls == nil {
+		r.recalls = make(map[string]string)
+	}
+	r.recalls[host] = why.Error()
+	r.Log.Log(ctx, level, "no answer for a name, so what it meant before is tried", "name", host, "addresses", before, "reason", why)
 }

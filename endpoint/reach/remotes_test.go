@@ -1,10 +1,12 @@
 package reach
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -325,6 +327,8 @@ func TestWhatWasKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := moving{"a": "192.0.2.1 192.0.2.2"}
 		r := remotesOf(0, m.resolve, "a")
+		var log bytes.Buffer
+		r.Log = slog.New(slog.NewTextHandler(&log, nil))
 		check(t, tour(t, r, 1), []string{"192.0.2.1"})
 		r.Reached()
 		time.Sleep(100 * time.Hour)
@@ -337,6 +341,9 @@ func TestWhatWasKnown(t *testing.T) {
 		check(t, tour(t, r, 1), []string{"error"})
 		m["a"] = "192.0.2.3"
 		check(t, tour(t, r, 2), []string{"192.0.2.3", "192.0.2.3"}) // 192.0.2.1 is forgotten, too
+		if n := strings.Count(log.String(), "what it meant before"); n != 1 {
+			t.Errorf("said %d times that there is no answer", n)
+		}
 	})
 }
 

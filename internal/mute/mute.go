@@ -1,4 +1,5 @@
-// Package mute keeps a log from repeating itself (`mute`).
+// Package mute keeps a log from repeating itself: messages in a row (`mute`), and
+// reasons that come again (Kind).
 package mute
 
 import (
