@@ -134,21 +134,36 @@ func (f *ListFiles) note(path string, err error) (changed bool) {
 }
 
 // settleTime is how old a change must be before another one is sure to show in
-// the file's time and size.
+// the file's times and size.
 const settleTime = 2 * time.Second
+
+// state is what shows that a file was changed.
+type state struct {
+	os.FileInfo
+	changed time.Time
+}
+
+// look returns the state of a file. The time of its last change is asked for
+// first, so that a later change shows the next time.
+func look(path string) (now state, err error) {
+	now.changed = changeTime(path)
+	now.FileInfo, err = os.Stat(path)
+	return now, err
+}
 
 // stamp reports whether a file is as it was when it was last looked at.
 type stamp struct {
-	seen    os.FileInfo
+	seen    state
 	settled bool
 }
 
-func (s *stamp) same(info os.FileInfo) bool {
-	return s.settled && s.seen != nil && os.SameFile(info, s.seen) && info.ModTime().Equal(s.seen.ModTime()) && info.Size() == s.seen.Size()
+func (s *stamp) same(as state) bool {
+	return s.settled && os.SameFile(as.FileInfo, s.seen.FileInfo) && as.ModTime().Equal(s.seen.ModTime()) &&
+		as.changed.Equal(s.seen.changed) && as.Size() == s.seen.Size()
 }
 
-func (s *stamp) set(info os.FileInfo, now time.Time) {
-	s.seen, s.settled = info, now.Sub(info.ModTime()) > settleTime
+func (s *stamp) set(as state, now time.Time) {
+	s.seen, s.settled = as, now.Sub(as.ModTime()) > settleTime && now.Sub(as.changed) > settleTime
 }
 
 var errNoList = errors.New("not a regular file")
@@ -160,7 +175,7 @@ type listFile struct {
 }
 
 func (f *listFile) read(path string, now time.Time) (changed bool, err error) {
-	info, err := os.Stat(path)
+	info, err := look(path)
 	if err != nil || f.same(info) {
 		return false, err
 	}
@@ -184,7 +199,7 @@ type listDir struct {
 }
 
 func (d *listDir) read(path string, now time.Time) (changed bool, err error) {
-	info, err := os.Stat(path)
+	info, err := look(path)
 	if err != nil || d.same(info) {
 		return false, err
 	}

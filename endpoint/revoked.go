@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"math/big"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,6 +145,9 @@ func (r *revoked) takeSerials(texts *ListTexts, said bool) (changed bool) {
 	}
 	serials := make(map[string]bool, len(texts.Serials))
 	for _, name := range texts.Serials {
+		if !isSerial(name) {
+			continue
+		}
 		serials[name] = true
 		changed = changed || !r.serials[name]
 	}
@@ -153,6 +157,13 @@ func (r *revoked) takeSerials(texts *ListTexts, said bool) (changed bool) {
 		r.warn(fmt.Sprintf("crl-verify %s: read again, %d revoked", r.dir, len(serials)))
 	}
 	return changed
+}
+
+// isSerial reports whether the name of a file is a serial number as it is compared:
+// in decimal, without zeros before it.
+func isSerial(name string) bool {
+	n, ok := new(big.Int).SetString(name, 10)
+	return ok && n.String() == name
 }
 
 // parse reads lists, which strict wants to be able to take the place of others.

@@ -169,6 +169,25 @@ func TestRevokedByFileName(t *testing.T) {
 	w.expect(verify(), "is revoked") // what was listed counts until there is a list again
 }
 
+// TestStraysInDirectory: what is no serial number revokes nobody, and is not
+// counted.
+func TestStraysInDirectory(t *testing.T) {
+	w := newWorld(t)
+	w.config.CRLVerifyDir = filepath.Join(w.dir, "revoked")
+	if err := os.Mkdir(w.config.CRLVerifyDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	trust := w.trust()
+	for _, name := range []string{"README", "0x22", "042", "+7", "", "7", "-8"} {
+		if name != "" {
+			w.write("revoked/"+name, nil)
+		}
+	}
+	if w.isRevoked(trust, time.Now()); !strings.Contains(w.log(), "read again, 2 revoked") {
+		t.Error(w.log())
+	}
+}
+
 func TestCAPath(t *testing.T) {
 	w := newWorld(t)
 	w.config.CA, w.config.CAPath = nil, w.dir
