@@ -218,6 +218,7 @@ func (c *Client) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		err = c.login.explain(err)
 		if c.opts.Lost != nil {
 			c.opts.Lost(err)
 		}
@@ -272,11 +273,11 @@ func (c *Client) afterwards(err error) verdict {
 	var lost *lostError
 	switch {
 	case errors.As(err, &refused) && !refused.Temporary:
-		again, why := c.login.refused(refused, errors.As(err, &lost))
+		again, same, why := c.login.refused(refused, errors.As(err, &lost))
 		if !again {
 			return verdict{give: errors.Join(c.explained(refused, err), why)}
 		}
-		return verdict{sameServer: true}
+		return verdict{sameServer: true, permanent: same}
 	case errors.As(err, &refused):
 		return verdict{sameServer: refused.SameServer, nextRemote: refused.NextRemote, backoff: refused.Backoff}
 	case errors.As(err, &restart) && restart.Halt:

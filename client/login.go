@@ -24,6 +24,7 @@ type login struct {
 	mu                 sync.Mutex
 	username, password string // as given; "" while not known
 	tokenUser, token   string // from the server, in their place
+	said               string // the user name given to the server last
 	challenge          *negotiate.Challenge
 }
 
@@ -56,6 +57,7 @@ func newLogin(c *config.Config, ask endpoint.Ask) (*login, error) {
 func (l *login) next(ctx context.Context) (username, password string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer func() { l.said = username }()
 	if c := l.challenge; c != nil {
 		l.challenge = nil
 		answer, err := l.answer(ctx, c.Text, c.Answer, c.Echo)
@@ -144,22 +146,41 @@ func (l *login) setToken(t session.Token) {
 }
 
 // refused tells whether to try again after the server refused a login, with
-// something else where there is something else.
-func (l *login) refused(e *session.AuthFailedError, established bool) (again bool, err error) {
+// something else where there is something else; same says that there is not.
+func (l *login) refused(e *session.AuthFailedError, established bool) (again, same bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	hadToken := l.token != ""
 	l.tokenUser, l.token = "", ""
 	switch {
 	case negotiate.IsChallenge(e.Reason):
-		return l.challenged(e.Reason)
+		again, err = l.challenged(e.Reason)
+		return again, false, err
 	case hadToken || e.SessionOver && established:
-		return true, nil
+		return true, false, nil
 	case l.cfg.AuthRetry == config.AuthRetryInteract:
 		l.username, l.password = "", ""
-		return true, nil
+		return true, false, nil
+	case l.cfg.AuthRetry == config.AuthRetryNoInteract:
+		l.readAgain()
+		return true, true, nil
 	}
-	return l.cfg.AuthRetry == config.AuthRetryNoInteract, nil
+	return false, false, nil
+}
+
+// readAgain takes what the file says now, which may have been corrected.
+func (l *login) readAgain() {
+	f := l.cfg.AuthUserPass
+	if f == nil || f.Name == "" || f.Inline {
+		return
+	}
+	text, err := process.ReadFile(l.cfg.Path(f.Name))
+	if err != nil {
+		return
+	}
+	if username, password := (&config.File{Text: text}).TwoLines(); username != "" && password != "" {
+		l.username, l.password = username, password
+	}
 }
 
 func (l *login) challenged(reason string) (again bool, err error) {

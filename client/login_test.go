@@ -64,7 +64,7 @@ func refusal(reason string) *session.AuthFailedError {
 
 func (l *login) refuse(t *testing.T, reason string, again bool) {
 	t.Helper()
-	if got, err := l.refused(refusal(reason), false); got != again {
+	if got, _, err := l.refused(refusal(reason), false); got != again {
 		t.Errorf("after %q again: %v, %v", reason, got, err)
 	}
 }
@@ -120,6 +120,63 @@ func TestAuthRetry(t *testing.T) {
 	l.expect(t, "ada", "wrong")
 	l.refuse(t, "", true)
 	l.expect(t, "ada", "right")
+}
+
+// TestSameAgain: a password that was refused is tried again as it is in the file by
+// then, and as what people have to mend.
+func TestSameAgain(t *testing.T) {
+	dir := t.TempDir()
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(dir, "up"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := &config.Config{Cd: dir, AuthUserPass: &config.File{Name: "up", Text: []byte("ada\nwrong\n")}, AuthRetry: config.AuthRetryNoInteract}
+	l := newTestLogin(t, cfg)
+	for _, half := range []string{"ada\n", ""} { // while somebody writes it
+		write(half)
+		l.refuse(t, "", true)
+		l.expect(t, "ada", "wrong")
+	}
+	write("ada\nright\n")
+	c := &Client{cfg: cfg, login: l}
+	if v := c.afterwards(refusal("")); v != (verdict{sameServer: true, permanent: true}) {
+		t.Errorf("%+v", v)
+	}
+	l.expect(t, "ada", "right")
+}
+
+// TestRefusalInWords: who was refused, by what, and what to do about it; but for
+// refusals that are no verdict on a password.
+func TestRefusalInWords(t *testing.T) {
+	named := &config.Config{AuthUserPass: &config.File{Name: "up", Text: []byte("joe\nsecret")}}
+	typed := &config.Config{AuthUserPass: new(config.File)}
+	for _, tt := range []struct {
+		cfg          *config.Config
+		reason, want string
+	}{
+		{named, "", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): wrong name or password, or a one-time code that was used or is over; correct up,`},
+		{named, "locked", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): the server says: locked`},
+		{&config.Config{AuthUserPass: inline("joe\nsecret")}, "", "correct the lines at"},
+		{typed, "", "type both anew"},
+		{new(config.Config), "", "the server refused the login of this client's certificate (AUTH_FAILED): the server gives no reason"},
+		{named, "TEMP:later", refusal("TEMP:later").Error()},
+		{named, "SESSION:over", refusal("SESSION:over").Error()},
+		{named, "CRV1:R:id:am9l:PIN", refusal("CRV1:R:id:am9l:PIN").Error()},
+	} {
+		var answers [][2]string
+		if tt.cfg == typed {
+			answers = [][2]string{{"User name", "joe"}, {"Password", "secret"}}
+		}
+		l := newTestLogin(t, tt.cfg, answers...)
+		if tt.cfg.AuthUserPass != nil {
+			l.expect(t, "joe", "secret")
+		}
+		err := l.explain(&lostError{refusal(tt.reason)})
+		if !strings.HasPrefix(err.Error(), "connection lost: ") || !strings.Contains(err.Error(), tt.want) || !errors.As(err, new(*session.AuthFailedError)) {
+			t.Errorf("%q: %v\nwant %s", tt.reason, err, tt.want)
+		}
+	}
 }
 
 func TestChallenges(t *testing.T) {

@@ -183,6 +183,9 @@ func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
 	if permanent {
 		wait, patient = max(wait, permanentRetry), 1
 	}
+	if permanent && r.stay { // no other has its turn
+		each = failures
+	}
 	impatient := each - patient
 	if impatient > 0 && wait == 0 {
 		wait = leastWait

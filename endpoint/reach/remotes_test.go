@@ -172,6 +172,21 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// TestWaitAtOne: what people must mend at one remote is not tried more often for
+// there being others.
+func TestWaitAtOne(t *testing.T) {
+	r := remotesOf(0, hosts(map[string][]string{"a": {"192.0.2.1"}}), "a", "b", "c")
+	tour(t, r, 1)
+	r.cfg.ConnectRetryMax = time.Minute
+	r.last.Settings = r.cfg
+	r.Stay()
+	for failures, want := range map[int]time.Duration{1: 5, 2: 10, 3: 20, 4: 40, 5: 60} {
+		if got := r.Wait(failures, true); got != want*time.Second {
+			t.Errorf("after %d failures: %v, want %v", failures, got, want*time.Second)
+		}
+	}
+}
+
 // TestWaitOfNothing: connect-retry 0 waits for nothing at first, and keeps no
 // processor busy later.
 func TestWaitOfNothing(t *testing.T) {
