@@ -28,9 +28,10 @@ type ListSource func(now time.Time, since uint64) *ListTexts
 // in would let the revoked in. It is safe for concurrent use.
 type revoked struct {
 	source ListSource // nil: nothing to read
-	roots  []*x509.Certificate
 	warn   func(string)
 	dir    string // of serial numbers; "" without
+	// authorities are those of `ca`; a peer may show others that stand between.
+	authorities []*x509.Certificate
 
 	mu       sync.Mutex
 	number   uint64 // of the texts that were read last
@@ -39,14 +40,16 @@ type revoked struct {
 	lists    map[string][]*x509.RevocationList // by the file they are from
 	serials  map[string]bool
 	troubles map[string]*trouble
-	warned   time.Time // when the end of a list was last announced
+	begins   time.Time       // of a list that was refused because it is not yet valid
+	looked   time.Time       // when it was last looked for lists that end
+	unlisted map[string]bool // keys of authorities between, of which it was said
 }
 
 // trouble is a file whose list before stays in force.
 type trouble struct {
 	text  string
 	since time.Time
-	said  bool
+	said  time.Time // last; zero: never
 }
 
 // graceTime is how long a file may be broken without a word: somebody writes it.
@@ -88,6 +91,9 @@ func (r *revoked) start(c *config.Config) error {
 func (r *revoked) refresh(now time.Time) (version uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.begins.IsZero() && !now.Before(r.begins) {
+		r.number = 0 // read all again
+	}
 	if r.source != nil {
 		if texts := r.source(now, r.number); texts != nil && r.take(texts, now, true) {
 			r.version++
@@ -101,7 +107,7 @@ func (r *revoked) refresh(now time.Time) (version uint64) {
 // take puts lists in force, at the start whatever they are: what is wrong with
 // them is said to whoever comes. It reports whether any changed.
 func (r *revoked) take(texts *ListTexts, now time.Time, said bool) (changed bool) {
-	r.number = texts.Number
+	r.number, r.begins = texts.Number, time.Time{}
 	wrong := make(map[string]string, len(texts.Failed))
 	for path, text := range texts.Failed {
 		wrong[path] = text
@@ -119,6 +125,7 @@ func (r *revoked) take(texts *ListTexts, now time.Time, said bool) (changed bool
 			continue
 		}
 		if sameLists(lists, r.lists[path]) {
+			r.mended(path, entries(lists))
 			continue
 		}
 		r.lists[path], changed = lists, true
@@ -134,7 +141,7 @@ func (r *revoked) take(texts *ListTexts, now time.Time, said bool) (changed bool
 	}
 	r.note(wrong, now)
 	if changed {
-		r.warned = time.Time{}
+		r.looked = time.Time{}
 	}
 	return changed
 }
@@ -153,8 +160,11 @@ func (r *revoked) takeSerials(texts *ListTexts, said bool) (changed bool) {
 	}
 	changed = changed || len(serials) != len(r.serials)
 	r.serials = serials
-	if changed && said {
+	switch {
+	case changed && said:
 		r.warn(fmt.Sprintf("crl-verify %s: read again, %d revoked", r.dir, len(serials)))
+	case !changed:
+		r.mended(r.dir, len(serials))
 	}
 	return changed
 }
@@ -173,7 +183,10 @@ func (r *revoked) parse(text []byte, now time.Time, strict bool) ([]*x509.Revoca
 		return lists, err
 	}
 	for _, l := range lists {
-		if err := pki.CheckList(l, r.roots, now); err != nil {
+		if err := pki.CheckList(l, r.authorities, now); err != nil {
+			if now.Before(l.ThisUpdate) && (r.begins.IsZero() || l.ThisUpdate.Before(r.begins)) {
+				r.begins = l.ThisUpdate
+			}
 			return nil, err
 		}
 	}
@@ -185,13 +198,13 @@ func (r *revoked) parse(text []byte, now time.Time, strict bool) ([]*x509.Revoca
 // part of several is missing. An intermediate authority is known by its name
 // alone. Lists before of no authority that is trusted were a mistake to be mended.
 func (r *revoked) lost(before, after []*x509.RevocationList) error {
-	without := pki.Unlisted(r.roots, before)
-	had := slices.DeleteFunc(slices.Clone(r.roots), func(a *x509.Certificate) bool { return slices.Contains(without, a) })
+	without := pki.Unlisted(r.authorities, before)
+	had := slices.DeleteFunc(slices.Clone(r.authorities), func(a *x509.Certificate) bool { return slices.Contains(without, a) })
 	missing := pki.Unlisted(had, after)
 	if len(missing) > 0 {
 		return fmt.Errorf("it has no list of %q any more; put one of that authority in it, or restart the server if nobody whom it shut out matters", missing[0].Subject.String())
 	}
-	if len(had) == 0 && len(pki.Unlisted(r.roots, after)) < len(r.roots) {
+	if len(had) == 0 && len(pki.Unlisted(r.authorities, after)) < len(r.authorities) {
 		return nil
 	}
 	for _, b := range before {
@@ -227,13 +240,21 @@ func (r *revoked) note(wrong map[string]string, now time.Time) {
 	}
 }
 
-// complain says once of each broken file that it is.
+// mended says of a broken file that it is in order again, with what was in force
+// all the while.
+func (r *revoked) mended(path string, revoked int) {
+	if t := r.troubles[path]; t != nil && !t.said.IsZero() {
+		r.warn(fmt.Sprintf("crl-verify %s: in order again, as it was before, %d revoked", path, revoked))
+	}
+}
+
+// complain says of each broken file that it is, and again once a day.
 func (r *revoked) complain(now time.Time) {
 	for path, t := range r.troubles {
-		if t.said || now.Sub(t.since) < graceTime {
+		if now.Sub(t.said) < announceInterval || now.Sub(t.since) < graceTime {
 			continue
 		}
-		t.said = true
+		t.said = now
 		what, stays := "list", "the list before stays in force, so whoever was revoked since gets in"
 		if path == r.dir {
 			what = "directory"
@@ -263,27 +284,13 @@ func (r *revoked) check(chain []*x509.Certificate, now time.Time) error {
 			return &pki.RevokedError{Cert: cert}
 		}
 	}
-	return pki.CheckRevoked(chain, lists, now, r.roots...)
-}
-
-// Lists that end within endsSoon are announced, once a day.
-const (
-	endsSoon         = 30 * 24 * time.Hour
-	announceInterval = 24 * time.Hour
-)
-
-func (r *revoked) announce(now time.Time) {
-	if now.Sub(r.warned) < announceInterval {
-		return
+	if err := pki.CheckRevoked(chain, lists, now, r.authorities...); err != nil {
+		return err
 	}
-	for _, l := range r.all() {
-		left := l.NextUpdate.Sub(now)
-		if l.NextUpdate.IsZero() || left >= endsSoon {
-			continue
-		}
-		r.warned = now
-		r.warn(endOf(l, left))
+	if len(lists) > 0 && r.dir == "" {
+		r.warnBetween(chain, lists, now)
 	}
+	return nil
 }
 
 // WatchInterval is how often files of revocation lists are looked at.

@@ -243,15 +243,121 @@ func TestWatchTellsOfEachChange(t *testing.T) {
 	})
 }
 
-// TestListsAreAnnounced before they end, and when they have.
+// TestListsAreAnnounced before they end, and at the moment that they have.
 func TestListsAreAnnounced(t *testing.T) {
 	w := newWorld(t)
 	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(24*time.Hour)))
 	trust := w.trust()
-	for _, at := range []time.Duration{0, time.Hour, 25 * time.Hour} {
+	for _, at := range []time.Duration{0, 23 * time.Hour, 24*time.Hour + time.Minute, 25 * time.Hour} {
 		trust.revoked.refresh(time.Now().Add(at))
 	}
 	if len(w.remembers) != 2 || !strings.Contains(w.remembers[0], "ends at") || !strings.Contains(w.remembers[1], "ended at") {
 		t.Errorf("the log has:\n%s", w.log())
+	}
+}
+
+// TestWordsAtTheStart: of lists it is said whom they shut out, once, and nothing
+// of those that shut nobody out.
+func TestWordsAtTheStart(t *testing.T) {
+	read := func(w *world, end time.Duration, serials ...int64) string {
+		text, err := os.ReadFile(w.list("one.pem", time.Now().Add(end), serials...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	named := func(name string) *world {
+		w := newWorld(t)
+		w.ca = nil
+		w.ca = w.sign(&x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign})
+		return w
+	}
+	for name, c := range map[string]struct {
+		lists func(*world) string
+		want  []string
+	}{
+		"good and an old one": {func(w *world) string { return read(w, -time.Minute) + read(w, long) }, nil},
+		"ended":               {func(w *world) string { return read(w, -time.Minute) }, []string{"ended at", "nobody with a certificate of that authority is let in"}},
+		"another's that ended": {func(w *world) string { return read(w, long) + read(named("Another"), -time.Minute) },
+			[]string{`of "CN=Another" ended at`, "nobody who shows that authority, which is not in `ca`"}},
+		"signed by another key": {func(w *world) string { return read(named("CA"), long) }, []string{"is not signed by the authority of that name", "nobody with a certificate of that authority is let in"}},
+		"of another alone":      {func(w *world) string { return read(named("Another"), long) }, []string{`there is no list signed by "CN=CA"`}},
+	} {
+		w := newWorld(t)
+		w.config.CRLVerify = w.file(w.write("crl.pem", []byte(c.lists(w))))
+		w.trust().revoked.refresh(time.Now())
+		if len(w.remembers) != min(len(c.want), 1) {
+			t.Errorf("%s: %d lines:\n%s", name, len(w.remembers), w.log())
+		}
+		for _, want := range c.want {
+			if !strings.Contains(w.log(), want) {
+				t.Errorf("%s: want %q:\n%s", name, want, w.log())
+			}
+		}
+	}
+}
+
+// TestAuthorityBetweenWithoutList: that those whom it certified cannot be shut out
+// is said when the first of them comes.
+func TestAuthorityBetweenWithoutList(t *testing.T) {
+	w := newWorld(t)
+	root := w.ca
+	sub := w.sign(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Between"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	w.ca = sub
+	leaf := w.sign(&x509.Certificate{SerialNumber: big.NewInt(3)})
+	w.ca = root
+	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+	trust := w.trust()
+	for range 2 {
+		if err := trust.revoked.check([]*x509.Certificate{w.leaf, root}, time.Now()); err != nil || strings.Contains(w.log(), "Between") {
+			t.Errorf("one of the root: %v, %s", err, w.log())
+		}
+	}
+	for range 2 {
+		if err := trust.revoked.check([]*x509.Certificate{leaf, sub, root}, time.Now()); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(w.remembers) != 1 || !strings.Contains(w.log(), `no list signed by "CN=Between"`) {
+		t.Errorf("the log has:\n%s", w.log())
+	}
+}
+
+// TestListMended: that a list is in order again is said where its loss was, and of
+// the loss there is a reminder each day.
+func TestListMended(t *testing.T) {
+	w := newWorld(t)
+	path := w.list("crl.pem", time.Now().Add(long), 42)
+	w.config.CRLVerify = w.file(path)
+	trust := w.trust()
+	w.write("crl.pem", []byte("half a fi"))
+	for _, at := range []time.Duration{0, 2 * time.Second, time.Hour, 25 * time.Hour, 26 * time.Hour} {
+		trust.revoked.refresh(time.Now().Add(at))
+	}
+	if n := strings.Count(w.log(), "CANNOT BE USED"); n != 2 {
+		t.Errorf("said %d times within a day and an hour:\n%s", n, w.log())
+	}
+	w.write("crl.pem", w.config.CRLVerify.Text)
+	for range 2 {
+		trust.revoked.refresh(time.Now().Add(27 * time.Hour))
+	}
+	if len(w.remembers) != 3 || !strings.Contains(w.remembers[2], "in order again, as it was before, 1 revoked") {
+		t.Errorf("the log has:\n%s", w.log())
+	}
+}
+
+// TestListBeginsLater: one by a clock that is ahead counts as soon as it begins,
+// without a change of the file.
+func TestListBeginsLater(t *testing.T) {
+	w := newWorld(t)
+	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+	trust := w.trust()
+	w.list("crl.pem", time.Now().Add(long), 42)
+	before := time.Now().Add(-2 * time.Hour) // by a clock that is behind
+	if w.isRevoked(trust, before) || w.isRevoked(trust, before.Add(time.Minute)) {
+		t.Error("a list counts before it begins")
+	}
+	if !w.isRevoked(trust, time.Now()) {
+		t.Error("a list that has begun does not count")
 	}
 }

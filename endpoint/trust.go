@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"culvert/config"
 	"culvert/pki"
@@ -33,13 +34,13 @@ func NewTrust(c *config.Config, warn func(string), lists ListSource) (*Trust, er
 		return nil, err
 	}
 	t.revoked = revoked{
-		source: lists, roots: t.authorities, warn: warn, dir: c.CRLVerifyDir,
-		lists: make(map[string][]*x509.RevocationList), troubles: make(map[string]*trouble),
+		source: lists, authorities: t.authorities, warn: warn, dir: c.CRLVerifyDir,
+		lists: make(map[string][]*x509.RevocationList), troubles: make(map[string]*trouble), unlisted: make(map[string]bool),
 	}
 	if err := t.revoked.start(c); err != nil {
 		return nil, err
 	}
-	t.warnUnlisted(t.revoked.all())
+	t.warnUnlisted(t.revoked.all(), time.Now())
 	return t, nil
 }
 

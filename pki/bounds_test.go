@@ -287,7 +287,7 @@ func TestBundles(t *testing.T) {
 		}
 	}
 	for n, want := range map[int]string{59: "a PEM block of type", 60: "bytes of other text"} {
-		if got := found([]byte("-----BEGIN " + strings.Repeat("K", n) + "-----\n"), typeCertificate); !strings.Contains(got, want) {
+		if got := found([]byte("-----BEGIN "+strings.Repeat("K", n)+"-----\n"), typeCertificate); !strings.Contains(got, want) {
 			t.Errorf("a type of %d characters: found %s", n, got)
 		}
 	}

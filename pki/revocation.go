@@ -35,7 +35,7 @@ func (e *ListError) Error() string {
 		return fmt.Sprintf("the revocation list (crl-verify) of %q is not yet valid: this host's clock says %s, the list begins at %s; set the clock that is wrong",
 			who, stamp(e.Now), stamp(e.List.ThisUpdate))
 	}
-	return fmt.Sprintf("the revocation list (crl-verify) of %q expired at %s: it is the list that is too old, not the peer's certificate, and nobody is let in until it is signed anew (easyrsa gen-crl, openssl ca -gencrl) and put in its place; no restart is needed",
+	return fmt.Sprintf("the revocation list (crl-verify) of %q expired at %s: it is the list that is too old, not the peer's certificate, and nobody with a certificate of that authority is let in until it is signed anew (easyrsa gen-crl, openssl ca -gencrl) and put in its place; no restart is needed",
 		who, stamp(e.List.NextUpdate))
 }
 
@@ -79,7 +79,7 @@ func unreadable(n int, err error) error {
 // signed is nobody else's. The error is a *RevokedError or a *ListError.
 func CheckRevoked(chain []*x509.Certificate, lists []*x509.RevocationList, now time.Time, others ...*x509.Certificate) error {
 	for i := 0; i+1 < len(chain); i++ {
-		own, err := listsOf(chain[i+1], lists, now, others)
+		own, err := ListsOf(chain[i+1], lists, now, others)
 		if err != nil {
 			return err
 		}
@@ -90,9 +90,9 @@ func CheckRevoked(chain []*x509.Certificate, lists []*x509.RevocationList, now t
 	return nil
 }
 
-// listsOf are the lists that issuer signed. It fails where there is none, but
-// one of its name that none of others signed either.
-func listsOf(issuer *x509.Certificate, lists []*x509.RevocationList, now time.Time, others []*x509.Certificate) (own []*x509.RevocationList, err error) {
+// ListsOf are the lists that issuer signed. It fails, with a *ListError, where
+// there is none, but one of its name that none of others signed either.
+func ListsOf(issuer *x509.Certificate, lists []*x509.RevocationList, now time.Time, others []*x509.Certificate) (own []*x509.RevocationList, err error) {
 	for _, list := range lists {
 		if !sameName(list.RawIssuer, issuer.RawSubject) {
 			continue
@@ -108,6 +108,23 @@ func listsOf(issuer *x509.Certificate, lists []*x509.RevocationList, now time.Ti
 		return own, nil
 	}
 	return nil, err
+}
+
+// ListsOfOthers are the lists whose issuer bears the name of none of authorities,
+// by issuer.
+func ListsOfOthers(lists []*x509.RevocationList, authorities []*x509.Certificate) (all [][]*x509.RevocationList) {
+	lists = slices.DeleteFunc(slices.Clone(lists), func(l *x509.RevocationList) bool {
+		return slices.ContainsFunc(authorities, func(a *x509.Certificate) bool { return sameName(l.RawIssuer, a.RawSubject) })
+	})
+	for _, l := range lists {
+		i := slices.IndexFunc(all, func(own []*x509.RevocationList) bool { return sameName(own[0].RawIssuer, l.RawIssuer) })
+		if i < 0 {
+			all = append(all, []*x509.RevocationList{l})
+			continue
+		}
+		all[i] = append(all[i], l)
+	}
+	return all
 }
 
 func signedByOne(list *x509.RevocationList, authorities []*x509.Certificate) bool {
