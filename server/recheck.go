@@ -43,9 +43,10 @@ func (s *Server) recheck(c *client, now time.Time) (revoked bool) {
 	if err == nil || !errors.As(err, new(*pki.RevokedError)) || c.Session.Err() != nil {
 		return false
 	}
-	s.log.Warn("client is shut out", "client", c.name, "address", c.Path().Remote, "reason", err)
 	c.login.stop()
-	c.Session.ShutOut(now, revokedReason)
+	if c.Session.ShutOut(now, revokedReason) {
+		s.log.Warn("client is shut out", "client", c.name, "address", c.Path().Remote, "reason", err)
+	}
 	return true
 }
 

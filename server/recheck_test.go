@@ -89,6 +89,11 @@ func TestRevokedClientThatHearsNothing(t *testing.T) {
 		if after := s.Server.Clients(); len(after) > 0 && after[0].BytesOut != before[0].BytesOut {
 			t.Error("a packet went to a client that is shut out")
 		}
+		lists.revoke("ben")
+		time.Sleep(time.Second)
+		if n := strings.Count(s.log.String(), "client is shut out"); n != 1 {
+			t.Errorf("said %d times", n)
+		}
 		w.until(10*time.Second, "forgotten", func() bool { return len(s.Server.Clients()) == 0 })
 	})
 }

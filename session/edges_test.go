@@ -27,13 +27,17 @@ func TestShutOut(t *testing.T) {
 	if err := p.server.Seal(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
 		t.Errorf("data is sent still: %v", err)
 	}
-	p.server.ShutOut(p.now, "twice")
+	if p.server.ShutOut(p.now, "twice") {
+		t.Error("shut out twice")
+	}
 	p.run(time.Second, func() bool { return p.client.Err() != nil && p.server.Err() != nil })
 	var failed *AuthFailedError
 	if !errors.As(p.client.Err(), &failed) || failed.Reason != "revoked" || p.server.Err() != ErrExit {
 		t.Errorf("ended with %v and %v", p.client.Err(), p.server.Err())
 	}
-	p.server.ShutOut(p.now, "at the end")
+	if p.server.ShutOut(p.now, "at the end") {
+		t.Error("shut out at the end")
+	}
 
 	deaf := newPair(t, path{delay: time.Millisecond}, nil)
 	deaf.run(time.Second, deaf.established)
