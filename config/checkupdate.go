@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,17 +57,53 @@ func checkPushed(name, option string) error {
 	if name == "keepalive" && len(options) != 2 {
 		return fmt.Errorf("%s: expected two numbers of seconds, as in %s", quote(option), quote("keepalive 10 60"))
 	}
-	b := newBuilder(nil)
+	return newBuilder(nil).tryPushed(options, (*builder).take)
+}
+
+// tryPushed has options taken as by a client, and returns the first fault.
+func (b *builder) tryPushed(options []string, take func(*builder, *call)) error {
 	b.sending = true
 	calls := b.lexPushed(options)
 	for _, note := range b.Notes {
 		return errors.New(note.Text)
 	}
 	for i := range calls {
-		b.apply(&calls[i], InPush)
+		take(b, &calls[i])
 	}
 	for _, e := range b.errs {
 		return errors.New(e.about())
 	}
 	return nil
+}
+
+func (b *builder) take(d *call) { b.apply(d, InPush) }
+
+// checkPush tries out an option of `push`. The error says why clients pass it
+// over, and what to write.
+func checkPush(rows map[string]*Directive, option string) error {
+	return builderOf(rows, nil).tryPushed([]string{option}, func(b *builder, d *call) {
+		switch row := b.rows[d.name]; {
+		case row == nil:
+			e := b.unknownName(d)
+			e.Mend = cmp.Or(e.Mend, "remove the line, unless your clients are of a kind that knows it")
+			b.fail(e)
+		case row.Where&InPush == 0:
+			b.fail(d.fault("", "a server may not set it on its clients", b.inPlaceOf(d.name)))
+		case row.Status != Negotiated && d.name != "cipher":
+			b.take(d)
+		}
+	})
+}
+
+// inPlaceOf is what to write where a directive is pushed that cannot be.
+func (b *builder) inPlaceOf(name string) string {
+	switch row := b.rows[name]; {
+	case name == "keepalive":
+		return "write keepalive without push: the server then pushes its part"
+	case row.Where&InFile == 0:
+		return "write it where it may stand: " + row.Where.phrase()
+	case row.Role == RoleServer:
+		return "write it without push, if it is for the server"
+	}
+	return "write it in the clients' own profiles"
 }

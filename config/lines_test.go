@@ -107,6 +107,19 @@ func TestHarmlessLines(t *testing.T) {
 	for _, l := range []line{
 		{text: `push ""`, note: "nothing is pushed"},
 		{text: `push "  "`, note: "nothing is pushed"},
+		{text: `push "foo bar"`, note: `clients will not take "foo bar": foo: unknown directive`},
+		{text: `push "rout 10.1.0.0 255.255.0.0"`, note: "did you mean route?"},
+		{text: `push "route 10.52.0.0/16"`, note: "write route 10.52.0.0 255.255.0.0"},
+		{text: `push "route files.example.org"`, note: "write an address"},
+		{text: `push "redirect-gateway def1 frobnicate"`, note: "frobnicate"},
+		{text: `push "keepalive 10 60"`, note: "write keepalive without push"},
+		{text: `push "remote-cert-tls server"`, note: "the clients' own profiles"},
+		{text: "push \"route 10.1.0.0\t255.255.0.0\"", note: "a tab is pushed as a blank"},
+		{text: `push "redirect-gateway def1 bypass-dhcp"`},
+		{text: `push "block-outside-dns"`},
+		{text: `push "block-ipv6"`},
+		{text: `push "dhcp-option DNS 10.8.0.1"`},
+		{text: `push "echo grüße"`},
 		{text: "tcp-queue-limit 100000", note: "65536"},
 		{text: "hash-size 256 256"},
 		{text: "reneg-sec 0 3600"},
@@ -119,6 +132,18 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "persist-key yes", note: "takes no value"},
 	} {
 		l.try(t, serverLines)
+	}
+}
+
+// TestPushOfOneClient: what is pushed by a file of client-config-dir is looked at
+// as that of the server.
+func TestPushOfOneClient(t *testing.T) {
+	c, err := ParsePerClient(new(Config), "ccd/anna", []byte(`push "route 10.52.0.0/16"`))
+	if err != nil || len(c.Notes) != 1 || !strings.Contains(c.Notes[0].Text, "write route 10.52.0.0 255.255.0.0") {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := ParsePerClient(new(Config), "ccd/anna", []byte("push \"echo \x1b\"")); err == nil || !strings.Contains(err.Error(), "ccd/anna:1: push") {
+		t.Error(err)
 	}
 }
 
@@ -183,6 +208,8 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "dh ca.crt", fault: "DH PARAMETERS"},
 		{text: `push "route 10.0.0.0 255.0.0.0,route 11.0.0.0 255.0.0.0"`, fault: "has a comma"},
 		{text: `setenv opt push "echo a,b"`, fault: "has a comma"},
+		{text: "push \"echo a\x1b[1mb\"", fault: "x.conf:7: push \"echo a\\x1b[1mb\": has a control character"},
+		{text: "push \"echo a\x07\"", fault: "has a control character"},
 		{text: "push", fault: "a value is missing"},
 	} {
 		l.try(t, serverLines)

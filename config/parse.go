@@ -127,11 +127,14 @@ type refusal struct {
 	guards bool // the row's Guards
 }
 
-func newBuilder(read ReadFile) *builder {
+func newBuilder(read ReadFile) *builder { return builderOf(byName, read) }
+
+// builderOf is newBuilder for setters, which the table itself leads to.
+func builderOf(rows map[string]*Directive, read ReadFile) *builder {
 	return &builder{
 		Config:   defaults(),
 		read:     read,
-		rows:     byName,
+		rows:     rows,
 		given:    map[string]Pos{},
 		last:     map[string]*call{},
 		optional: map[string]bool{},

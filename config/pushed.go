@@ -69,9 +69,13 @@ func (b *builder) push(d *call) {
 // have this side look them up.
 func (b *builder) checkPulled(d *call, r Route) error {
 	for _, name := range []string{r.Host, r.Gateway.Host} {
-		if d.File == pushed && name != "" && special(name) == "" && !b.AllowPullFQDN {
-			return d.fault(name, "a server may push names in routes only where this side allows it", "add the line: allow-pull-fqdn")
+		if d.File != pushed || name == "" || special(name) != "" || b.AllowPullFQDN {
+			continue
 		}
+		if b.sending {
+			return d.fault(name, "clients take names in pushed routes only where they have allow-pull-fqdn", "write an address")
+		}
+		return d.fault(name, "a server may push names in routes only where this side allows it", "add the line: allow-pull-fqdn")
 	}
 	return nil
 }

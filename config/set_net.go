@@ -152,6 +152,9 @@ func routeTarget(b *builder, d *call, r *Route) (err error) {
 		}
 	}
 	if p, err := netip.ParsePrefix(d.args[0]); err == nil && p.Addr().Is4() && len(d.args) == 1 {
+		if b.sending {
+			return d.fault(d.args[0], "clients want a netmask in place of a prefix length", "write route "+p.Masked().Addr().String()+" "+maskText(p.Bits()))
+		}
 		r.Net = p.Masked()
 		return nil
 	}

@@ -115,23 +115,40 @@ func setPoolPersist(b *builder, d *call) error {
 // which every client can take, beside what surrounds it.
 const maxPush = 960
 
-// setPush also takes an option that was not put in quotes.
+// setPush also takes an option that was not put in quotes. One that clients
+// would not take is noted; one that keeps them out altogether is refused.
 func setPush(b *builder, d *call) error {
 	if len(d.args) > 1 {
 		b.remark(d, "read as one option; OpenVPN wants it in quotes")
 	}
-	option := strings.Join(d.args, " ")
+	option := b.withoutTabs(d, strings.Join(d.args, " "))
 	switch {
 	case strings.TrimSpace(option) == "":
 		b.remark(d, "has no option to push, so nothing is pushed for it")
 		return nil
 	case strings.Contains(option, ","):
 		return d.fault(option, "has a comma, which ends an option on the way to clients, so none could connect", "write a line for each option")
+	case strings.ContainsFunc(option, isControl):
+		return d.fault(option, "has a control character, upon which clients drop all that is pushed, so none could connect", "write it without")
 	case len(option) > maxPush:
 		return d.fault(option, fmt.Sprintf("is longer than the %d bytes that clients take", maxPush), "push less, or several lines")
 	}
+	if err := checkPush(b.rows, option); err != nil {
+		b.remark(d, "clients will not take "+quote(option)+": "+err.Error())
+	}
 	b.Push = append(b.Push, option)
 	return nil
+}
+
+// isControl reports whether clients of OpenVPN 2.6 drop a message with c in it.
+func isControl(c rune) bool { return c < ' ' || c == 0x7f }
+
+// withoutTabs writes blanks in place of tabs, which are control characters.
+func (b *builder) withoutTabs(d *call, option string) string {
+	if strings.Contains(option, "\t") {
+		b.remark(d, "a tab is pushed as a blank, since clients take no control characters")
+	}
+	return strings.ReplaceAll(option, "\t", " ")
 }
 
 // setHashSize takes the sizes that OpenVPN takes.
