@@ -111,6 +111,10 @@ func (o Options) Here(ctx context.Context, want hostnet.State) (Applied, error) 
 	return a, err
 }
 
+// CheckRights says why a device could not be opened in a state, as far as that
+// shows before: for want of a driver or of rights.
+func (o Options) CheckRights(want State) error { return tuntap.CheckRights(o.device(want)) }
+
 // Kernel opens a device of the kernel and changes this host's network. Close takes the
 // changes back.
 func Kernel(o Options) Opener {

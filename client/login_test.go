@@ -155,7 +155,7 @@ func TestRefusalInWords(t *testing.T) {
 		cfg          *config.Config
 		reason, want string
 	}{
-		{named, "", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): wrong name or password, or a one-time code that was used or is over; correct up,`},
+		{named, "", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): wrong name or password, or a one-time code that was used or is over; correct the file up,`},
 		{named, "locked", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): the server says: locked`},
 		{&config.Config{AuthUserPass: inline("joe\nsecret")}, "", "correct the lines at"},
 		{typed, "", "type both anew"},

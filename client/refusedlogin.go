@@ -42,7 +42,7 @@ func (l *login) refusal(reason string) string {
 			mend += "correct the lines at " + f.Pos.String()
 		case f.Name != "":
 			source += " " + f.Name
-			mend += "correct " + f.Name
+			mend += "correct the file " + f.Name
 		default:
 			mend += "start again and type both anew (`auth-retry interact` asks again by itself)"
 		}

@@ -136,14 +136,18 @@ func (l *life) whenUp(jail process.Jail) func(*client.Client) {
 }
 
 // clientAdapter is adapter for a client. A worker's device is opened at once,
-// with its interface for the command line: later it has no right to.
+// with its interface for the command line: later it has no right to. Others' comes
+// with what the server pushes; a login should not be spent where it could not.
 func (l *life) clientAdapter(c *config.Config, s func() tunnel) (open adapter.Opener, show func(), err error) {
-	if l.worker == nil || l.UserSpace || c.DevType == config.DevNull || c.Chroot != "" {
+	if l.UserSpace || c.DevType == config.DevNull {
 		return l.watched(c, l.adapter(c, nil), s), func() {}, nil
 	}
 	want := adapter.State{State: hostnet.State{Device: c.Dev, MTU: c.MTU, LLAddr: endpoint.LLAddr(c)}}
 	if c.Adapter != config.AdapterIP {
 		want.Ethernet = new(ether.Network)
+	}
+	if l.worker == nil || c.Chroot != "" {
+		return l.watched(c, l.adapter(c, nil), s), func() {}, l.deviceOptions(c).CheckRights(want)
 	}
 	open, name, err := adapter.Reserve(l.deviceOptions(c), want)
 	return open, func() { l.serveLocal(c, s(), name) }, err

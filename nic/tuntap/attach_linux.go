@@ -64,7 +64,7 @@ func nodeError(node string, err error) error {
 	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
 		return fmt.Errorf("tuntap: %w behind %s: %s, %s (%w)", ErrNoDriver, node, mend, noDevice, err)
 	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("tuntap: %w: run as root, or let users open it by `chmod 0666 %s`, %s (%w)",
+		return fmt.Errorf("tuntap: %w: run as root (sudo), or let users open it by `chmod 0666 %s`, %s (%w)",
 			ErrNodeDenied, node, noDevice, err)
 	case errors.Is(err, unix.EPERM):
 		return fmt.Errorf("tuntap: %w: a device rule (cgroup) forbids %s; in a container add `--device %s`, %s (%w)",
@@ -97,6 +97,6 @@ func deniedError(name, way string, err error) error {
 	if strings.Contains(name, "%") { // the kernel was to choose one
 		name = "a new device"
 	}
-	return fmt.Errorf("tuntap: %s: %w: run as root or with CAP_NET_ADMIN (in a container `--cap-add NET_ADMIN`), or %s, %s (%w)",
+	return fmt.Errorf("tuntap: %s: %w: run as root (sudo) or with CAP_NET_ADMIN (in a container `--cap-add NET_ADMIN`), or %s, %s (%w)",
 		name, ErrDenied, way, noDevice, err)
 }
