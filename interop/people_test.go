@@ -43,7 +43,7 @@ func TestLostPhone(t *testing.T) {
 	if said := ask("list"); !strings.Contains(said, "revoked") || strings.Contains(said, "from ") {
 		t.Errorf("client list:\n%s", said)
 	}
-	h.s.output(culvert(t), "client", "renew", "phone", "--dir", dir, "-o", profile)
+	h.s.output(culvert(t), "client", "renew", "phone", "--dir", dir, "-o", profile, "--let-in-again")
 	h.c.run(stock, profile).up()
 }
 

@@ -35,10 +35,10 @@ var clientName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
 func AddClient(o ClientOptions) ([]byte, error) {
 	text, files, err := o.files()
 	if err != nil {
-		return nil, fmt.Errorf("client add: %w", err)
+		return nil, fmt.Errorf("client add: %w", denied(err))
 	}
 	if err := writeNew(files); err != nil {
-		return nil, fmt.Errorf("client add: %w", err)
+		return nil, fmt.Errorf("client add: %w", denied(err))
 	}
 	return text, nil
 }
@@ -89,7 +89,11 @@ func (o ClientOptions) record() (string, error) {
 		return "", fmt.Errorf("name %q is the server's own; choose another", o.Name)
 	}
 	path := recordPath(o.Dir, o.Name)
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+	_, err := os.Lstat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if err == nil {
 		return "", fmt.Errorf("client %q is there already (%s); choose another name, one for each device, such as %s-2, or give this one a new profile by: culvert client renew %s --dir %s: %w",
 			o.Name, path, o.Name, o.Name, shell(o.Dir), fs.ErrExist)
 	}
@@ -110,7 +114,7 @@ func loadServer(dir string) (s server, err error) {
 	var text [3][]byte
 	for i, name := range []string{caCertFile, caKeyFile, wrapKeyFile} {
 		if text[i], err = process.ReadFile(filepath.Join(dir, name)); err != nil {
-			return s, fmt.Errorf("%w; put the file back from your copy of %s", err, dir)
+			return s, lost(err, dir)
 		}
 	}
 	if s.authority, err = pki.LoadAuthority(text[0], text[1]); err != nil {

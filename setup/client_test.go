@@ -25,6 +25,25 @@ func block(t *testing.T, profile []byte, name string) []byte {
 	return body
 }
 
+// TestNoRightToTheDirectory: what cannot be looked at is not taken for there, and
+// who may look is said.
+func TestNoRightToTheDirectory(t *testing.T) {
+	if os.Geteuid() == 0 {
+		if err := denied(&fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}); !strings.Contains(err.Error(), "run this as root") {
+			t.Error(err)
+		}
+		t.Skip("root may look at everything")
+	}
+	r := newServer(t)
+	clients := filepath.Join(r.Dir, clientsDir)
+	os.MkdirAll(clients, 0o700)
+	os.Chmod(clients, 0)
+	t.Cleanup(func() { os.Chmod(clients, 0o700) })
+	if _, err := AddClient(clientOptions(r.Dir, "anna")); errors.Is(err, fs.ErrExist) || err == nil || !strings.Contains(err.Error(), "run this as root") {
+		t.Error(err)
+	}
+}
+
 func TestAddClientProfile(t *testing.T) {
 	r := newServer(t)
 	text, err := AddClient(clientOptions(r.Dir, "anna-phone"))

@@ -101,3 +101,19 @@ func fill(f file) error {
 	}
 	return nil
 }
+
+// denied says what to do where the right to a file is missing.
+func denied(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; run this as root or as the directory's owner, such as by sudo", err)
+	}
+	return err
+}
+
+// lost says what to do where a file of a server's directory is not there.
+func lost(err error, dir string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; put the file back from your copy of %s", err, dir)
+	}
+	return err
+}

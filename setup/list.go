@@ -38,7 +38,9 @@ type ClientInfo struct {
 // their states by the revocation list there. problem is why a server does not go
 // by that list; "" when it does.
 func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, err error) {
-	fail := func(err error) ([]ClientInfo, string, error) { return nil, "", fmt.Errorf("client list: %w", err) }
+	fail := func(err error) ([]ClientInfo, string, error) {
+		return nil, "", fmt.Errorf("client list: %w", denied(err))
+	}
 	if _, err := loadReach(dir); err != nil {
 		return fail(err)
 	}

@@ -22,7 +22,7 @@ type RenewOptions struct {
 // for what profiles call it, in place of the one that is there. Profiles that
 // were given out stay good. It returns the last moment the new one is valid.
 func Renew(o RenewOptions) (expires time.Time, err error) {
-	fail := func(err error) (time.Time, error) { return time.Time{}, fmt.Errorf("renew: %w", err) }
+	fail := func(err error) (time.Time, error) { return time.Time{}, fmt.Errorf("renew: %w", denied(err)) }
 	s, err := loadServer(o.Dir)
 	if err != nil {
 		return fail(err)
@@ -60,7 +60,7 @@ func serverCertificate(dir string) (path string, cert *x509.Certificate, err err
 	path = filepath.Join(dir, serverCertFile)
 	text, err := process.ReadFile(path)
 	if err != nil {
-		return path, nil, fmt.Errorf("%w; put the file back from your copy of %s", err, dir)
+		return path, nil, lost(err, dir)
 	}
 	certs, err := pki.ParseCertificates(text)
 	if err != nil {

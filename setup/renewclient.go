@@ -12,6 +12,13 @@ import (
 	"culvert/process"
 )
 
+// RenewClientOptions say how to give a client a new profile.
+type RenewClientOptions struct {
+	ClientOptions
+	RevokeOld  bool // shut the profiles before out at once
+	LetInAgain bool // also where the client was revoked
+}
+
 // Renewal is what RenewClient did.
 type Renewal struct {
 	Profile []byte
@@ -25,17 +32,18 @@ type Renewal struct {
 
 // RenewClient makes a client a new profile, with a key and certificate of its
 // own. The one before stays as good as it was until its end, since the device
-// has to get the new one first, unless revokeOld says else. The file named Out is
-// replaced if it is a profile of this client, and never if it is anything else.
-func RenewClient(o ClientOptions, revokeOld bool) (*Renewal, error) {
-	r, err := o.renew(revokeOld)
+// has to get the new one first, unless RevokeOld says else. A client that was
+// revoked is refused unless LetInAgain says else. The file named Out is replaced
+// if it is a profile of this client, and never if it is anything else.
+func RenewClient(o RenewClientOptions) (*Renewal, error) {
+	r, err := o.renew()
 	if err != nil {
-		return nil, fmt.Errorf("client renew: %w", err)
+		return nil, fmt.Errorf("client renew: %w", denied(err))
 	}
 	return r, nil
 }
 
-func (o ClientOptions) renew(revokeOld bool) (*Renewal, error) {
+func (o RenewClientOptions) renew() (*Renewal, error) {
 	s, err := loadServer(o.Dir)
 	if err != nil {
 		return nil, err
@@ -52,11 +60,16 @@ func (o ClientOptions) renew(revokeOld bool) (*Renewal, error) {
 	if err != nil {
 		return nil, err
 	}
+	revoked := pki.Listed(list, before[0].SerialNumber)
+	if revoked && !o.LetInAgain {
+		return nil, fmt.Errorf("%s was revoked, and a new profile would let it in again: if that is meant, give this command again with --let-in-again; else add a client of another name, such as by: culvert client add %[1]s-2 --dir %[2]s",
+			o.Name, shell(o.Dir))
+	}
 	text, client, err := o.issue(s)
 	if err != nil {
 		return nil, err
 	}
-	r := &Renewal{Profile: text, Expires: client.NotAfter, Before: before[0].NotAfter, WasRevoked: pki.Listed(list, before[0].SerialNumber)}
+	r := &Renewal{Profile: text, Expires: client.NotAfter, Before: before[0].NotAfter, WasRevoked: revoked}
 	if err := fill(file{recordPath(o.Dir, o.Name), record(client.CertPEM, before, o.Now), publicFile}); err != nil {
 		return nil, err
 	}
@@ -65,7 +78,7 @@ func (o ClientOptions) renew(revokeOld bool) (*Renewal, error) {
 			return nil, err
 		}
 	}
-	if revokeOld {
+	if o.RevokeOld {
 		r.Revocation, err = revoke(o.Dir, s, o.Now, before)
 	}
 	return r, err

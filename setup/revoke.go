@@ -36,7 +36,7 @@ type Revocation struct {
 // Revoke puts every certificate that a client was given on the revocation list,
 // signs the list anew, and sees to it that the server's configuration names it.
 func Revoke(o RevokeOptions) (*Revocation, error) {
-	fail := func(err error) (*Revocation, error) { return nil, fmt.Errorf("client revoke: %w", err) }
+	fail := func(err error) (*Revocation, error) { return nil, fmt.Errorf("client revoke: %w", denied(err)) }
 	s, err := loadServer(o.Dir)
 	if err != nil {
 		return fail(err)

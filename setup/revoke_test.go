@@ -246,7 +246,7 @@ func TestRenewAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 10 {
 		all.Go(func() {
-			if _, err := RenewClient(clientOptions(r.Dir, "anna"), false); err != nil {
+			if _, err := RenewClient(RenewClientOptions{ClientOptions: clientOptions(r.Dir, "anna")}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -286,7 +286,7 @@ func TestRenewClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Now = epoch.Add(time.Hour)
-	got, err := RenewClient(o, false)
+	got, err := RenewClient(RenewClientOptions{ClientOptions: o})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,14 +307,17 @@ func TestRenewClient(t *testing.T) {
 	if in(t, r.Dir, first) || in(t, r.Dir, got.Profile) {
 		t.Error("a revoked client has a profile that is good")
 	}
-	again, err := RenewClient(o, false)
+	if _, err := RenewClient(RenewClientOptions{ClientOptions: o}); err == nil || !strings.Contains(err.Error(), "--let-in-again") {
+		t.Errorf("a revoked client gets a profile unasked: %v", err)
+	}
+	again, err := RenewClient(RenewClientOptions{ClientOptions: o, LetInAgain: true})
 	if err != nil || !again.WasRevoked {
 		t.Fatalf("%+v, %v", again, err)
 	}
 	if in(t, r.Dir, got.Profile) || !in(t, r.Dir, again.Profile) || states(t, r.Dir, epoch) != "anna valid" {
 		t.Errorf("after a renewal: %s", states(t, r.Dir, epoch))
 	}
-	last, err := RenewClient(o, true)
+	last, err := RenewClient(RenewClientOptions{ClientOptions: o, RevokeOld: true})
 	if err != nil || last.Revocation == nil || in(t, r.Dir, again.Profile) || !in(t, r.Dir, last.Profile) {
 		t.Errorf("%+v, %v", last, err)
 	}
@@ -323,7 +326,7 @@ func TestRenewClient(t *testing.T) {
 func TestRenewOverwritesNothingElse(t *testing.T) {
 	r := withClients(t, "anna", "ben")
 	o := clientOptions(r.Dir, "anna")
-	ben, err := RenewClient(clientOptions(r.Dir, "ben"), false)
+	ben, err := RenewClient(RenewClientOptions{ClientOptions: clientOptions(r.Dir, "ben")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +338,7 @@ func TestRenewOverwritesNothingElse(t *testing.T) {
 	for name, text := range map[string][]byte{"another's": ben.Profile, "another server's": strange, "text": []byte("hello"), "empty": nil} {
 		o.Out = filepath.Join(t.TempDir(), "x.ovpn")
 		os.WriteFile(o.Out, text, 0o600)
-		if _, err := RenewClient(o, false); !errors.Is(err, fs.ErrExist) || !bytes.Equal(read(t, o.Out), text) {
+		if _, err := RenewClient(RenewClientOptions{ClientOptions: o}); !errors.Is(err, fs.ErrExist) || !bytes.Equal(read(t, o.Out), text) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

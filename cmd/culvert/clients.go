@@ -211,22 +211,23 @@ func (e *everyServer) follow(c *cobra.Command, done *setup.Revocation, before se
 }
 
 func clientRenewCommand() *cobra.Command {
-	o := setup.ClientOptions{Rand: rand.Reader}
-	var revoke bool
+	o := setup.RenewClientOptions{ClientOptions: setup.ClientOptions{Rand: rand.Reader}}
 	r := everyServer{}
 	c := &cobra.Command{
 		Use:   "renew NAME --dir D -o FILE",
-		Short: "Make a client a new profile, before the old one expires or after it was revoked",
+		Short: "Make a client a new profile, before the old one expires",
 		Long: `Make a client a new profile, with a certificate and keys of its own, for the
 device to have in place of the old one. The old one stays good until it expires,
-so that the device can connect meanwhile; --revoke-old shuts it out at once. One
-that was revoked stays so.`,
+so that the device can connect meanwhile; --revoke-old shuts it out at once.
+
+A client that was revoked gets a new profile only with --let-in-again. The old
+one stays revoked.`,
 		Example: "  culvert client renew phone --dir /etc/culvert -o phone.ovpn",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name, o.Now = args[0], time.Now()
 			before := r.ask(c.Context())
-			done, err := setup.RenewClient(o, revoke)
+			done, err := setup.RenewClient(o)
 			if err != nil {
 				return err
 			}
@@ -255,7 +256,8 @@ that was revoked stays so.`,
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file, replaced if it is one of this client (default: standard output)")
-	c.Flags().BoolVar(&revoke, "revoke-old", false, "shut the profiles before out at once")
+	c.Flags().BoolVar(&o.RevokeOld, "revoke-old", false, "shut the profiles before out at once")
+	c.Flags().BoolVar(&o.LetInAgain, "let-in-again", false, "make the profile also where the client was revoked")
 	r.flags(c)
 	c.MarkFlagRequired("dir")
 	return c
