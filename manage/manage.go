@@ -166,13 +166,16 @@ func Dial(dir, prefix, name string) (*Client, error) {
 	}
 	if name == "" {
 		names, err := Names(dir)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("%w; run this as root, or as the user who started the process", err)
+		}
 		if err != nil {
 			return nil, err
 		}
 		names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) || !answers(dir, n) })
 		switch len(names) {
 		case 0:
-			return nil, fmt.Errorf("nothing of the kind is running (no socket that answers in %s; processes started with --state-dir D are found with the same)", dir)
+			return nil, noneRunning(dir, prefix)
 		case 1:
 			name = names[0]
 		default:
@@ -187,6 +190,16 @@ func Dial(dir, prefix, name string) (*Client, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}
 	return &Client{name, dial, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+}
+
+// noneRunning says what was looked for, where, and how to have it.
+func noneRunning(dir, prefix string) error {
+	what, start := "server or client", "culvert serve or culvert connect"
+	if prefix != "" {
+		what = strings.TrimSuffix(prefix, "-")
+		start = "culvert " + what
+	}
+	return fmt.Errorf("no running %s was found in %s: start one by %s; one that was started with --state-dir D is found with the same", what, dir, start)
 }
 
 // Name is the process's.

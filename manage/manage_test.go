@@ -68,7 +68,7 @@ func TestAskAProcess(t *testing.T) {
 
 func TestDialPicks(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Dial(dir, "hub-", ""); err == nil || !strings.Contains(err.Error(), "nothing of the kind") {
+	if _, err := Dial(dir, "hub-", ""); err == nil || !strings.Contains(err.Error(), "no running hub was found") {
 		t.Errorf("none: %v", err)
 	}
 	for _, name := range []string{"hub-b", "hub-a", "server"} {

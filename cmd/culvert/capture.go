@@ -26,6 +26,9 @@ the peer, and why a packet was dropped. It ends by Ctrl-C.`,
 		Example: `  culvert capture --at nic -o inside.pcapng
   culvert capture --at link udp -o - | wireshark -k -i -`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkFilter(args); err != nil {
+				return err
+			}
 			dial := r.dial
 			if strings.HasPrefix(at, vswitch.CaptureAt) {
 				dial = r.hub

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +21,9 @@ func cleanupCommand() *cobra.Command {
 			lines, err := hostnet.Cleanup(c.Context(), dir)
 			for _, line := range lines {
 				fmt.Fprintln(c.OutOrStdout(), line)
+			}
+			if errors.Is(err, fs.ErrPermission) {
+				err = fmt.Errorf("%w; run this as root, or as the user whose processes they were", err)
 			}
 			if err == nil && len(lines) == 0 {
 				fmt.Fprintln(c.OutOrStdout(), "nothing to clean up")

@@ -10,6 +10,8 @@ import (
 	"culvert/service"
 )
 
+const aProfile = "a profile, such as laptop.ovpn"
+
 func connectCommand() *cobra.Command {
 	o := service.Options{Unprivileged: true}
 	c := &cobra.Command{
@@ -30,7 +32,7 @@ OpenVPN does.`,
 		Args: one("profile"),
 		RunE: func(c *cobra.Command, args []string) error {
 			load := func() (*config.Config, error) {
-				cfg, err := loadFile(args[0])
+				cfg, err := loadFile(args[0], aProfile)
 				if err == nil && cfg.Mode == config.ModeServer {
 					err = fmt.Errorf("%s is a server's configuration; use `culvert serve`", args[0])
 				}

@@ -64,7 +64,7 @@ func execute(ctx context.Context, args []string) error {
 	}
 	c, err := root.ExecuteContextC(ctx)
 	if err != nil && (!understood || errors.Is(err, errUsage)) {
-		return fmt.Errorf("%w\n%s", err, howTo(c))
+		return fmt.Errorf("%w\n%s", inPlainWords(c, err), howTo(c))
 	}
 	return err
 }
@@ -117,6 +117,8 @@ No root? Add --userspace to serve and connect: they need no device then.`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		DisableSuggestions: true, // inPlainWords makes them
 	}
 	root.AddCommand(initCommand(), serveCommand(), renewCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
 		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand())

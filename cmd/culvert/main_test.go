@@ -8,9 +8,9 @@ import (
 
 func TestMistakenCommandLines(t *testing.T) {
 	for line, wants := range map[string][]string{
-		"conect":                              {"connect", "its use: culvert --help"},
+		"conect x":                            {`unknown command "conect" for "culvert"; did you mean connect?`, "its use: culvert --help"},
 		"client foo":                          {"unknown command", "culvert client --help"},
-		"client remove anna --dir nowhere":    {`unknown command "remove"`, "culvert client --help"},
+		"client remove anna --dir nowhere":    {`unknown command "remove"`, "did you mean revoke?", "culvert client --help"},
 		"client add --dir nowhere":            {"expected one name, got 0", "culvert client add --help"},
 		"connect":                             {"expected one profile, got 0", "culvert connect --help"},
 		"connect a b":                         {"expected one profile, got 2"},
@@ -34,11 +34,20 @@ func TestMistakenCommandLines(t *testing.T) {
 		"capture":                             {`"at", "output" not set`, "culvert capture --help"},
 		"status nowhere --state-dir /nowhere": {"nowhere is not running"},
 		"push-update --all -route":            {"-- -route", "culvert push-update --help"},
-		"push-update --peer-id x dns":         {"invalid syntax\nits use"},
-		"swarm main.go --clients x":           {"invalid syntax\nits use"},
+		"push-update --peer-id x dns":         {`--peer-id "x": expected a whole number, or several`},
+		"swarm main.go --clients x":           {`--clients "x": expected a whole number`},
+		"swarm main.go --for x":               {`--for "x": expected a time such as 30s`},
 		"push-update --peer-id 16777216 dns":  {"--peer-id 16777216", "culvert status"},
-		"push-update --state-dir /nowhere a":  {"nothing of the kind is running"},
-		"trace icmp --state-dir /nowhere":     {"nothing of the kind is running", "--state-dir"},
+		"push-update":                         {"write --to NAME, --peer-id N or --all", "culvert push-update --help"},
+		"push-update --all":                   {"write an option behind", "culvert push-update --help"},
+		"push-update --all nosuch":            {"nosuch cannot change"},
+		"push-update --state-dir /nowhere --all -- -route": {"no running server or client was found in /nowhere", "start one by"},
+		"trace icmp --state-dir /nowhere":                  {"no running server or client was found in /nowhere", "--state-dir"},
+		"trace nosuch --state-dir /nowhere":                {"nosuch", "culvert trace --help"},
+		"connect nowhere":                                  {"nowhere: no such file: expected a profile", "looked for as /"},
+		"serve nowhere":                                    {"nowhere: no such file: expected a server's configuration"},
+		"swarm nowhere":                                    {"nowhere: no such file: expected a profile"},
+		"--genkey secret /nowhere/x":                       {"there is no directory /nowhere"},
 	} {
 		err := execute(t.Context(), strings.Fields(line))
 		if err == nil {

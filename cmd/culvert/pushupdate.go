@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"culvert/config"
 	"culvert/manage"
 	"culvert/session/wire"
 )
@@ -49,6 +50,9 @@ clients that connect later.`,
 				}
 				u.PeerIDs = append(u.PeerIDs, wire.PeerID(id))
 			}
+			if err := checkUpdate(u); err != nil {
+				return err
+			}
 			client, err := r.dial()
 			if err != nil {
 				return err
@@ -74,6 +78,22 @@ clients that connect later.`,
 	})
 	r.flags(c)
 	return c
+}
+
+// checkUpdate wants clients, and something to tell them that they can take.
+func checkUpdate(u manage.Update) error {
+	switch {
+	case !u.All && len(u.Names) == 0 && len(u.PeerIDs) == 0:
+		return fmt.Errorf("which clients? write --to NAME, --peer-id N or --all: %w", errUsage)
+	case len(u.Options) == 0:
+		return fmt.Errorf("nothing to tell them: write an option behind, such as 'dhcp-option DNS 10.8.0.53': %w", errUsage)
+	}
+	for _, option := range u.Options {
+		if err := config.CheckUpdate(option); err != nil {
+			return fmt.Errorf("%w: %w", err, errUsage)
+		}
+	}
+	return nil
 }
 
 // splitOptions takes arguments apart that have several options.

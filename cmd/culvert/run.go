@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -47,14 +45,11 @@ func takeOurs(args []string) (o service.Options, rest []string, err error) {
 	return o, rest, nil
 }
 
-// loadFile reads a configuration file.
-func loadFile(name string) (*config.Config, error) {
+// loadFile reads a configuration file. expected says what it should be.
+func loadFile(name, expected string) (*config.Config, error) {
 	text, err := process.ReadFile(name)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%w; run this as the user who owns it, or as root", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, unread(err, name, expected)
 	}
 	return noted(config.ParseFile(name, text, process.ReadFile))
 }

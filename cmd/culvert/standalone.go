@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,6 +122,13 @@ func writeNew(name string, text []byte) error {
 		return fmt.Errorf("%s is there already, and a key is never overwritten, since all who have that key would be locked out: "+
 			"name another file; or, where the key is to go for good, remove the file (rm %s) and give the command again", name, name)
 	}
+	if errors.Is(err, os.ErrNotExist) {
+		dir := filepath.Dir(name)
+		return fmt.Errorf("%s: there is no directory %s: make it (mkdir -p %[2]s), or name a file elsewhere", name, dir)
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w; name a file where you may write, or run this as root", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -165,7 +173,7 @@ func makeClientKey(metadata string, serverKey []string) ([]byte, error) {
 	}
 	text, err := process.ReadFile(serverKey[0])
 	if err != nil {
-		return nil, err
+		return nil, unread(err, serverKey[0], "the server's key, as made by --genkey tls-crypt-v2-server FILE")
 	}
 	server, err := wrap.ParseServerKeyV2(text)
 	if err != nil {

@@ -51,7 +51,7 @@ names another. The exit status is 0 if every client came up and none failed.`,
 			}
 			if target != "" {
 				if o.Target, err = netip.ParseAddr(target); err != nil {
-					return fmt.Errorf("--target: %w", err)
+					return fmt.Errorf("--target %s: expected an address inside the tunnel, such as 10.8.0.1: %w", target, errUsage)
 				}
 			}
 			if !quiet {
@@ -100,7 +100,7 @@ func printReport(c *cobra.Command, report *swarm.Report, asJSON bool) error {
 func profiles(path string) (list []func() (*config.Config, error), err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, unread(err, path, aProfile+", or a directory of them")
 	}
 	names := []string{path}
 	if info.IsDir() {
@@ -111,7 +111,7 @@ func profiles(path string) (list []func() (*config.Config, error), err error) {
 	for _, name := range names {
 		text, err := process.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return nil, unread(err, name, aProfile)
 		}
 		list = append(list, func() (*config.Config, error) { return config.ParseFile(name, text, process.ReadFile) })
 	}

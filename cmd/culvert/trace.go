@@ -24,6 +24,9 @@ packets inside the tunnel, in the syntax of tcpdump. It ends by Ctrl-C.`,
 		Example: `  culvert trace icmp
   culvert trace 'host 10.8.0.6 and tcp port 443' --count 10 --name server-tun0`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkFilter(args); err != nil {
+				return err
+			}
 			client, err := r.dial()
 			if err != nil {
 				return err

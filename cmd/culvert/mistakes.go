@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"culvert/manage/filter"
+)
+
+// inPlainWords is what is wrong with a command line, as its writer would say it:
+// with the command that is like the one that there is not, and what a flag takes.
+func inPlainWords(c *cobra.Command, err error) error {
+	if value := new(pflag.InvalidValueError); errors.As(err, &value) {
+		if takes := takes[value.GetFlag().Value.Type()]; takes != "" {
+			return fmt.Errorf("--%s %q: expected %s", value.GetFlag().Name, value.GetValue(), takes)
+		}
+		return err
+	}
+	word, unknown := strings.CutPrefix(err.Error(), `unknown command "`)
+	word, _, _ = strings.Cut(word, `"`)
+	if c.SuggestionsMinimumDistance = 2; unknown && len(c.SuggestionsFor(word)) > 0 {
+		return fmt.Errorf("%w; did you mean %s?", err, strings.Join(c.SuggestionsFor(word), " or "))
+	}
+	return err
+}
+
+// takes is what flags of a type take.
+var takes = map[string]string{
+	"bool":      "true or false",
+	"duration":  "a time such as 30s or 5m",
+	"int":       "a whole number",
+	"uint":      "a whole number, 0 or more",
+	"uintSlice": "a whole number, or several with commas between",
+}
+
+// unread says what a file should have been that cannot be read.
+func unread(err error, name, expected string) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: no such file: expected %s%s", name, expected, lookedUp(name))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; run this as the user who owns it, or as root", err)
+	}
+	return fmt.Errorf("%w; expected %s", err, expected)
+}
+
+// lookedUp is where a relative name was looked for.
+func lookedUp(name string) string {
+	path, err := filepath.Abs(name)
+	if err != nil || path == name {
+		return ""
+	}
+	return "; it was looked for as " + path
+}
+
+// checkFilter refuses what no place of a process could take for a filter.
+func checkFilter(words []string) error {
+	text := strings.Join(words, " ")
+	_, err := filter.Parse(text, filter.Ethernet)
+	if err != nil {
+		_, err = filter.Parse(text, filter.IP)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, errUsage)
+	}
+	return nil
+}
