@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"culvert/config"
@@ -202,7 +203,7 @@ func (a *attempt) linkEnded(err error) error {
 	}
 	if !a.heard() {
 		return fmt.Errorf("what listens at %v, or something on the way, ended the connection without an answer: %w; a server does that with a client whose tls-auth or tls-crypt key it refuses, "+
-			"and its log says why; an HTTPS server or another that speaks TLS does it too: check host and port (`openssl s_client -connect %[1]v` shows whether it does)", a.target.Addr, err)
+			"and its log says why; an HTTPS server or another that speaks TLS does it too: check host and port (`openssl s_client -connect %[1]v` shows whether it does)", net.JoinHostPort(a.target.Remote.Host, a.target.Remote.Port), err)
 	}
 	return fmt.Errorf("the server, or something on the way, ended the connection before it was up: %w; a server does that with a client whose certificate it refuses, and its log says why", err)
 }

@@ -108,6 +108,16 @@ var refusals = []refusal{
 		stockServer: `tls-crypt unwrap error`,
 	},
 	{
+		name:      "server without tls-crypt",
+		disturb:   func(_ *credentials, server, client *party) { server.armour, client.armour = "none", "tls-crypt" },
+		ourServer: `seems to use tls-crypt; this server has none`,
+	},
+	{
+		name:      "server without tls-auth",
+		disturb:   func(_ *credentials, server, client *party) { server.armour, client.armour = "none", "tls-auth" },
+		ourServer: `seems to use tls-auth, by a digest of [0-9]+ bytes; this server has none`,
+	},
+	{
 		name: "no cipher in common",
 		disturb: func(_ *credentials, server, client *party) {
 			server.ciphers, client.ciphers = "AES-256-GCM", "AES-128-GCM"
