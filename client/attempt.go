@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,10 @@ type attempt struct {
 	began   time.Time
 	started time.Time // when the session did
 	hearsay *hearsay
+	// presented is the way from the certificate that the server showed last up to
+	// its authority. It belongs to the control goroutine.
+	presented []*x509.Certificate
+	revoked   chan error // that one of these is; capacity 1
 }
 
 // connect runs one connection and returns why it ended.
@@ -60,7 +65,8 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	if t.Remote.Proto.TCP {
 		cfg = endpoint.OverTCP(cfg, false)
 	}
-	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{})}
+	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, profile: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{}),
+		revoked: make(chan error, 1)}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
 	a.peer.Observer, a.peer.OnError = &c.road.Observer, c.passingError
 	c.present.Store(a.hearsay)
@@ -72,8 +78,10 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	}()
 
 	a.peer.Do(func(time.Time) {})
+	stop := a.keepLists(ctx)
 	err = a.run(ctx, inbound)
 	close(a.done)
+	stop()
 	// Where this side gave up, the server need not wait for its silence.
 	said := make(chan struct{})
 	a.peer.Do(func(now time.Time) {
@@ -155,6 +163,8 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			}
 		case err := <-inbound:
 			return a.linkEnded(err)
+		case err := <-a.revoked:
+			return &lostError{err}
 		case <-a.restarts:
 			if leave != nil {
 				return errRestart

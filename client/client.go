@@ -49,6 +49,9 @@ type Options struct {
 	// Lost, if not nil, is told each time why there is no connection, or none
 	// any more; the next try follows.
 	Lost func(error)
+	// Lists is where revocation lists are read from again; nil: from the files
+	// of the configuration.
+	Lists endpoint.ListSource
 	// Observe, if not nil, is told of every event of the session.
 	Observe func(session.Event)
 }
@@ -104,12 +107,12 @@ func New(c *config.Config, o Options) (*Client, error) {
 		return nil, err
 	}
 	warn := func(text string) { o.Log.Warn(text) }
-	if cl.main, err = newProfile(c, warn); err != nil {
+	if cl.main, err = newProfile(c, warn, o.Lists); err != nil {
 		return nil, err
 	}
 	for _, remote := range c.Remotes {
 		if block := remote.Settings; block != nil {
-			if cl.blocks[block], err = newProfile(block, warn); err != nil {
+			if cl.blocks[block], err = newProfile(block, warn, o.Lists); err != nil {
 				return nil, err
 			}
 		}
@@ -128,15 +131,19 @@ type profile struct {
 	cfg     *config.Config
 	session session.Config
 	wrapper func() wrap.Wrapper
+	trust   *endpoint.Trust
 }
 
-func newProfile(c *config.Config, warn func(string)) (*profile, error) {
+func newProfile(c *config.Config, warn func(string), lists endpoint.ListSource) (*profile, error) {
 	p := &profile{cfg: c}
 	var err error
+	if p.trust, err = endpoint.NewTrust(c, warn, lists); err != nil {
+		return nil, err
+	}
 	if p.wrapper, err = endpoint.ClientWrapper(c); err != nil {
 		return nil, err
 	}
-	if p.session, err = endpoint.Session(c, false, warn); err != nil {
+	if p.session, err = p.trust.Session(c, false); err != nil {
 		return nil, err
 	}
 	p.session.PeerInfo["IV_SSO"] = loginSteps

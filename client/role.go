@@ -97,7 +97,8 @@ func (r role) Moved(p *tunnel.Peer, path buf.Path) {
 }
 
 // onEvent passes what the session reports to the attempt that started it.
-func (a *attempt) onEvent(_ *tunnel.Peer, _ time.Time, e session.Event) {
+func (a *attempt) onEvent(_ *tunnel.Peer, now time.Time, e session.Event) {
+	a.noteShown(now, e)
 	select {
 	case a.events <- e:
 	case <-a.done:

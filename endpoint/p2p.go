@@ -7,10 +7,10 @@ import (
 	"culvert/session/wrap"
 )
 
-// P2P is the settings of c for every session of two hosts without server mode,
-// all but the Wrapper. warn is as in TLS.
-func P2P(c *config.Config, warn func(string)) (session.Config, error) {
-	s, err := Session(c, c.TLSServer, warn)
+// P2P is the settings of c, the configuration of this trust, for every session of
+// two hosts without server mode, all but the Wrapper.
+func (trust *Trust) P2P(c *config.Config) (session.Config, error) {
+	s, err := trust.Session(c, c.TLSServer)
 	if err != nil {
 		return s, err
 	}

@@ -11,14 +11,15 @@ import (
 )
 
 // onEvent takes what a session reports, on its control goroutine.
-func (h *Host) onEvent(p *tunnel.Peer, _ time.Time, e session.Event) {
+func (h *Host) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	s := p.Owner.(*side)
 	switch e := e.(type) {
 	case session.Delayed:
 		h.log.Warn("still connecting: "+e.Stage, "remote", s.Path().Remote)
 	case session.Established:
-		h.established(s, e)
+		h.established(s, now, e)
 	case session.Rekeyed:
+		h.shows(s, now, e.TLS)
 		h.log.Info("Control Channel: " + endpoint.Describe(e.TLS))
 		h.log.Info("keys renewed", "key", e.Key)
 	case session.RekeyFailed:
@@ -35,7 +36,10 @@ func (h *Host) onEvent(p *tunnel.Peer, _ time.Time, e session.Event) {
 }
 
 // established makes a session the one that carries packets.
-func (h *Host) established(s *side, e session.Established) {
+func (h *Host) established(s *side, now time.Time, e session.Established) {
+	if h.shows(s, now, e.TLS) {
+		return
+	}
 	h.promote(s)
 	h.log.Info("Control Channel: " + endpoint.Describe(e.TLS))
 	h.log.Info("Data Channel: "+e.Params.Describe(), "peer-id", e.Params.PeerID)

@@ -47,6 +47,9 @@ type Options struct {
 	// Ask asks for passwords, of the private key and of proxies; nil: nobody
 	// can be asked.
 	Ask endpoint.Ask
+	// Lists is where revocation lists are read from again; nil: from the files
+	// of the configuration.
+	Lists endpoint.ListSource
 	// Opened, if not nil, is called when all is open that takes rights, and before
 	// the first packet of a stranger is read. An error ends the host.
 	Opened func() error
@@ -139,7 +142,7 @@ func (h *Host) prepareTLS() (err error) {
 	if err = endpoint.Unlock(h.cfg, h.opts.Ask); err != nil {
 		return err
 	}
-	if h.main, err = newProfile(h.cfg, func(text string) { h.log.Warn(text) }); err != nil {
+	if h.main, err = newProfile(h.cfg, func(text string) { h.log.Warn(text) }, h.opts.Lists); err != nil {
 		return err
 	}
 	if h.showTLS, err = endpoint.TLSVerify(h.cfg, endpoint.ProgramVariables(h.cfg), auth.NewSlots(endpoint.ProgramsAtOnce)); err != nil {
@@ -164,7 +167,7 @@ func (h *Host) prepareBlocks() (err error) {
 		case h.static != nil:
 			h.blocks[r.Settings], _, err = newStaticProfile(r.Settings)
 		default:
-			h.blocks[r.Settings], err = newProfile(r.Settings, func(string) {}) // said of the whole
+			h.blocks[r.Settings], err = newProfile(r.Settings, func(string) {}, h.opts.Lists) // said of the whole
 		}
 		if err != nil {
 			return err
@@ -222,6 +225,7 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	defer h.close()
 	defer h.keepStatus()()
+	defer h.keepLists(ctx)()
 	if h.opts.Opened != nil {
 		if err := h.opts.Opened(); err != nil {
 			return err

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -71,7 +73,7 @@ func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort,
 	if !strings.Contains("\n"+text, "\nping") {
 		text += "keepalive 2 8\n"
 	}
-	c, err := config.ParseFile("test.conf", []byte(text), nil)
+	c, err := config.ParseFile("test.conf", []byte(text), os.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +260,11 @@ func tlsVerify(t *testing.T, program, role string) {
 	network := simnet.New(simnet.Options{Delay: 10 * time.Millisecond})
 	idA, knownA := identity(t)
 	idB, knownB := identity(t)
-	lines := map[string][]string{role: {"script-security 2", "tls-verify " + program}}
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string][]string{role: {"script-security 2", "tls-verify " + path}}
 	b := start(t, network, addrB, append(lines["tls-server"], "tls-server", idB, knownA)...)
 	a := start(t, network, addrA, append(lines["tls-client"], "tls-client", idA, knownB, "remote 192.0.2.2")...)
 	time.Sleep(30 * time.Second)

@@ -17,11 +17,15 @@ type profile struct {
 	cfg     *config.Config
 	session session.Config
 	wrapper func() wrap.Wrapper // nil with a static key
+	trust   *endpoint.Trust     // the same
 }
 
-func newProfile(c *config.Config, warn func(string)) (p *profile, err error) {
+func newProfile(c *config.Config, warn func(string), lists endpoint.ListSource) (p *profile, err error) {
 	p = &profile{cfg: c}
-	if p.session, err = endpoint.P2P(c, warn); err != nil {
+	if p.trust, err = endpoint.NewTrust(c, warn, lists); err != nil {
+		return nil, err
+	}
+	if p.session, err = p.trust.P2P(c); err != nil {
 		return nil, err
 	}
 	p.wrapper, err = endpoint.P2PWrapper(c)

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,9 @@ type side struct {
 	profile *profile
 	near    netip.AddrPort // of a proxy, or the other host where it was known
 	began   time.Time
+	// presented is the way from the certificate that the other host showed last up
+	// to its authority. It belongs to the control goroutine.
+	presented []*x509.Certificate
 	// remote is the session id the other host chose, nil until it is known.
 	remote atomic.Pointer[wire.SessionID]
 }

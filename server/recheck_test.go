@@ -35,6 +35,12 @@ func (l *list) revoke(names ...string) {
 		_, text, _ = strings.Cut(text, "<cert>\n")
 		certs = append(certs, must(pki.ParseCertificates([]byte(text[:strings.Index(text, "</cert>")])))(l.t)...)
 	}
+	l.put(certs...)
+}
+
+// put has certificates on the list, too.
+func (l *list) put(certs ...*x509.Certificate) {
+	l.t.Helper()
 	text := must(ours().authority.Revoke(time.Now(), l.now, certs...))(l.t)
 	block, _ := pem.Decode(text)
 	l.now = must(x509.ParseRevocationList(block.Bytes))(l.t)
@@ -95,5 +101,25 @@ func TestRevokedClientThatHearsNothing(t *testing.T) {
 			t.Errorf("said %d times", n)
 		}
 		w.until(10*time.Second, "forgotten", func() bool { return len(s.Server.Clients()) == 0 })
+	})
+}
+
+// TestRevokedServerIsLeft: a client with a list of its own leaves a server that is
+// on it, within a second, and does not come back.
+func TestRevokedServerIsLeft(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		lists := newList(t)
+		s := w.serve("")
+		c := w.connect("anna", "crl-verify "+lists.path)
+		exchange(t, s, c)
+		lists.put(must(pki.ParseCertificates(ours().server.CertPEM))(t)...)
+		time.Sleep(time.Second)
+		if c.Server() != nil && c.Server().Session.Established() || !logged(&c.process, "connection lost: the certificate of") {
+			t.Errorf("still there after a second:\n%s", c.log.String())
+		}
+		time.Sleep(time.Minute)
+		if !logged(&c.process, "certificate refused: the certificate of") || len(s.Server.Clients()) > 0 || c.ups > 1 {
+			t.Errorf("came back:\n%s", c.log.String())
+		}
 	})
 }

@@ -240,9 +240,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	var s *server.Server
 	open := l.watched(c, l.adapter(c, l.forwardOptions(c)), func() tunnel { return s })
 	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Opened: l.opened(jail), KeysDir: l.keysDir()}
-	if l.worker != nil && c.Chroot == "" {
-		o.Lists = l.worker.Lists
-	}
+	o.Lists = l.lists(c)
 	o.Ready = func(s *server.Server) {
 		l.describe(s)
 		if l.Invite != "" {
@@ -252,6 +250,14 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 	}
 	s, err := server.New(c, o)
 	return s, err
+}
+
+// lists is where revocation lists are read from again; nil: from their files.
+func (l *life) lists(c *config.Config) endpoint.ListSource {
+	if l.worker == nil || c.Chroot != "" {
+		return nil
+	}
+	return l.worker.Lists
 }
 
 // describe says how clients are carried, and that this host gets back what
@@ -272,7 +278,7 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 	if err != nil {
 		return nil, nil, err
 	}
-	o := client.Options{Log: l.log.Logger, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Opened: l.opened(jail)}
+	o := client.Options{Log: l.log.Logger, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Opened: l.opened(jail), Lists: l.lists(c)}
 	if c.Chroot != "" {
 		o.Opened, o.Ready = nil, l.whenUp(jail)
 	}
@@ -288,7 +294,7 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s tunnel, stop f
 func (l *life) openHost(c *config.Config, jail process.Jail) (s tunnel, stop func(), err error) {
 	var h *p2p.Host
 	open := l.watched(c, l.adapter(c, nil), func() tunnel { return h })
-	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Opened: l.opened(jail)})
+	h, err = p2p.New(c, p2p.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Opened: l.opened(jail), Lists: l.lists(c)})
 	if err != nil {
 		return nil, nil, err
 	}

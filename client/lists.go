@@ -1,0 +1,55 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"sync"
+	"time"
+
+	"culvert/pki"
+	"culvert/session"
+)
+
+// keepLists has the revocation lists read again as they change, and the server
+// looked up in them, until the function it returns is called.
+func (a *attempt) keepLists(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		a.trust.Watch(ctx, func() { a.peer.Do(a.recheck) })
+	})
+	return func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
+// noteShown takes note of the server's certificate, which TLS found good. Lists
+// may have changed between that and now.
+func (a *attempt) noteShown(now time.Time, e session.Event) {
+	var state tls.ConnectionState
+	switch e := e.(type) {
+	case session.Established:
+		state = e.TLS
+	case session.Rekeyed:
+		state = e.TLS
+	default:
+		return
+	}
+	a.presented = a.trust.Way(state.PeerCertificates)
+	a.recheck(now)
+}
+
+// recheck ends the connection to a server whose certificate, or one above it, is
+// revoked.
+func (a *attempt) recheck(now time.Time) {
+	err := a.trust.Revoked(a.presented, now)
+	if !errors.As(err, new(*pki.RevokedError)) {
+		return
+	}
+	select {
+	case a.revoked <- err:
+	default: // one is enough
+	}
+}

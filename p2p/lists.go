@@ -1,0 +1,54 @@
+package p2p
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"sync"
+	"time"
+
+	"culvert/pki"
+)
+
+// keepLists has the revocation lists read again as they change, and the other
+// host looked up in them, until the function it returns is called.
+func (h *Host) keepLists(ctx context.Context) (stop func()) {
+	if h.main.trust == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		h.main.trust.Watch(ctx, func() {
+			for _, s := range h.sides.all() {
+				s.Do(func(now time.Time) { h.recheck(s, now) })
+			}
+		})
+	})
+	return func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
+// shows notes the other host's certificate, which TLS found good. Lists may have
+// changed between that and now.
+func (h *Host) shows(s *side, now time.Time, state tls.ConnectionState) (revoked bool) {
+	if h.main.trust == nil {
+		return false
+	}
+	s.presented = h.main.trust.Way(state.PeerCertificates)
+	return h.recheck(s, now)
+}
+
+// recheck ends a session with a host whose certificate, or one above it, is
+// revoked. It is refused from then on, until a list says otherwise.
+func (h *Host) recheck(s *side, now time.Time) (revoked bool) {
+	err := h.main.trust.Revoked(s.presented, now)
+	if !errors.As(err, new(*pki.RevokedError)) || s.Session.Err() != nil {
+		return false
+	}
+	h.log.Warn("the other host is shut out", "remote", s.Path().Remote, "reason", err)
+	s.Session.Close()
+	return true
+}
