@@ -34,18 +34,18 @@ var plannedRows = []Directive{
 	{Name: "pkcs11-id-management", Where: top, Status: Planned, Reason: "keys in hardware are not supported; name a certificate and its key in files, by cert and key", Help: "Let the management interface choose the key."},
 
 	// Programs to run.
-	{Name: "up", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when the adapter is up."},
-	{Name: "down", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when the adapter is down."},
-	{Name: "route-up", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when routes are added."},
-	{Name: "route-pre-down", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run before routes are removed."},
-	{Name: "ipchange", Usage: "command", Where: top, Status: Planned, Touches: TouchRuns, Help: "Run when the peer's address is known."},
-	{Name: "client-connect", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Touches: TouchRuns, Help: "Run when a client connects."},
-	{Name: "client-disconnect", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Touches: TouchRuns, Help: "Run when a client disconnects."},
-	{Name: "learn-address", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Touches: TouchRuns, Help: "Run when a client's address is learned."},
+	{Name: "up", Usage: "command", Where: top, Status: Planned, Reason: "no program is needed for addresses, routes and names (DNS); where it does no more, remove the line", Touches: TouchRuns, Help: "Run when the adapter is up."},
+	{Name: "down", Usage: "command", Where: top, Status: Planned, Reason: "no program is needed for addresses, routes and names (DNS); where it does no more, remove the line", Touches: TouchRuns, Help: "Run when the adapter is down."},
+	{Name: "route-up", Usage: "command", Where: top, Status: Planned, Reason: "no program is needed for addresses, routes and names (DNS); where it does no more, remove the line", Touches: TouchRuns, Help: "Run when routes are added."},
+	{Name: "route-pre-down", Usage: "command", Where: top, Status: Planned, Reason: "no program is needed for addresses, routes and names (DNS); where it does no more, remove the line", Touches: TouchRuns, Help: "Run before routes are removed."},
+	{Name: "ipchange", Usage: "command", Where: top, Status: Planned, Reason: "remove the line; the log says where the peer is", Touches: TouchRuns, Help: "Run when the peer's address is known."},
+	{Name: "client-connect", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "a program that decides who may in can be that of auth-user-pass-verify or tls-verify; settings of one client go in client-config-dir", Touches: TouchRuns, Help: "Run when a client connects."},
+	{Name: "client-disconnect", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line; the log says who left, and culvert status who is in", Touches: TouchRuns, Help: "Run when a client disconnects."},
+	{Name: "learn-address", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line where the program only keeps a list; culvert status shows the addresses", Touches: TouchRuns, Help: "Run when a client's address is learned."},
 	{Name: "dns-updown", Usage: "command", Where: top, Role: RoleClient, Status: Planned, Reason: "names are set without a program", Touches: TouchRuns, Help: "Run to set up DNS."},
 
 	// Management.
-	{Name: "management", Usage: "address port|unix [password-file]", Where: top, Status: Planned, Touches: TouchWrites, Help: "Open the management interface."},
+	{Name: "management", Usage: "address port|unix [password-file]", Where: top, Status: Planned, Reason: "remove the line; culvert status, trace and push-update ask a running process", Touches: TouchWrites, Help: "Open the management interface."},
 	{Name: "management-client", Where: top, Status: Planned, Help: "Connect to a management client."},
 	{Name: "management-client-auth", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "skipping it would let anybody in", Help: "Let the management client check passwords."},
 	{Name: "management-client-group", Usage: "group", Where: top, Status: Planned, Help: "Who may use the management socket."},
