@@ -207,13 +207,17 @@ func (b *builder) resolveTimers() {
 // expandKeepalive sets our own timers. A server waits twice as long, so that
 // its clients notice first, and pushes theirs.
 func (b *builder) expandKeepalive() {
-	for name, value := range map[string]time.Duration{"ping": b.Ping, "ping-restart": b.PingRestart, "ping-exit": b.PingExit} {
+	for _, other := range []struct {
+		name  string
+		value time.Duration
+	}{{"ping", b.Ping}, {"ping-restart", b.PingRestart}, {"ping-exit", b.PingExit}} {
+		at := b.at(other.name)
 		switch {
-		case !b.has(name):
-		case value == 0:
-			b.note(b.at(name), name+": 0 is ignored, since keepalive is given too, in "+b.keepalive.String())
+		case !b.has(other.name):
+		case other.value == 0:
+			b.note(at, other.name+": 0 is ignored, since keepalive is given too, in "+b.keepalive.String())
 		default:
-			b.fail(&Error{*b.keepalive, "keepalive", "", "conflicts with " + name + " in " + b.at(name).String(), "keep one of the two"})
+			b.fail(&Error{*b.keepalive, "keepalive", "", "conflicts with " + other.name + " in " + at.String(), "keep one of the two"})
 			return
 		}
 	}

@@ -169,7 +169,7 @@ func setClientCertNotRequired(b *builder, d *call) error {
 
 // setConnectFreq takes no seconds for no limit.
 func setConnectFreq(b *builder, d *call) error {
-	if d.args[1] == "0" {
+	if _, err := b.int(d, 0, 0, maxSeconds); err == nil && d.args[1] == "0" {
 		b.ConnectFreq = Rate{}
 		b.remark(d, "in 0 seconds is without a limit, as if the line was not there")
 		return nil
