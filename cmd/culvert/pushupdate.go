@@ -84,7 +84,7 @@ clients that connect later.`,
 func checkUpdate(u manage.Update) error {
 	switch {
 	case !u.All && len(u.Names) == 0 && len(u.PeerIDs) == 0:
-		return fmt.Errorf("which clients? write --to NAME, --peer-id N or --all: %w", errUsage)
+		return fmt.Errorf("no client given: write --to NAME, --peer-id N or --all: %w", errUsage)
 	case len(u.Options) == 0:
 		return fmt.Errorf("nothing to tell them: write an option behind, such as 'dhcp-option DNS 10.8.0.53': %w", errUsage)
 	}
