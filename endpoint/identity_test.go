@@ -59,7 +59,7 @@ func TestOwnAuthorityEnded(t *testing.T) {
 	}{
 		{[]*x509.Certificate{w.ca}, false, ""},
 		{[]*x509.Certificate{&ended}, false, `"CN=CA" expired at`},
-		{nil, true, "it is for TLS client, and this end needs one for a TLS server"},
+		{nil, true, "has an extended key usage for TLS client, which rules it out here"},
 	} {
 		if text := unfit(w.leaf, c.others, c.server, time.Now()); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
 			t.Errorf("server %v: %q, want %q", c.server, text, c.want)

@@ -144,6 +144,8 @@ func usages(cert *x509.Certificate) string {
 			names = append(names, ServerUsage.String())
 		case x509.ExtKeyUsageClientAuth:
 			names = append(names, ClientUsage.String())
+		case x509.ExtKeyUsageAny:
+			names = append(names, "any purpose (neither end of TLS takes that for its own)")
 		default:
 			names = append(names, "another purpose")
 		}

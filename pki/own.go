@@ -6,38 +6,54 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/crypto/cryptobyte"
-	tags "golang.org/x/crypto/cryptobyte/asn1"
 )
-
-// OwnError says what OpenVPN, with OpenSSL, refuses of a certificate that is
-// read here.
-type OwnError struct {
-	Cert *x509.Certificate
-	Why  string // and what to do
-}
-
-func (e *OwnError) Error() string {
-	return fmt.Sprintf("the certificate of %s: %s", quoteSubject(e.Cert), e.Why)
-}
 
 // CheckOwn looks for what peers will refuse of a certificate that is shown to
 // them, whichever authority they trust, and of those of others that it leads to.
+// Its issuer's signature means nothing where it is its own.
 func CheckOwn(own *x509.Certificate, others []*x509.Certificate, usage Usage, now time.Time) error {
-	if err := checkTime(own, now); err != nil {
+	var weak *WeakError
+	switch {
+	case checkTime(own, now) != nil:
+		return checkTime(own, now)
+	case string(own.RawSubject) != string(own.RawIssuer) && errors.As(CheckHash(own), &weak):
+		return &ownWeakError{weak}
+	case CommonName(own) == "":
+		return &NamelessError{Cert: own}
+	}
+	if err := readByNone(own); err != nil {
 		return err
 	}
-	if why := ownFault(own, usage); why != "" {
-		return &OwnError{own, why}
+	if err := CheckPurpose(own, usage); err != nil {
+		return err
 	}
 	if issuer := signerOf(own, others); issuer != nil && issuer != own {
 		return checkTime(issuer, now)
 	}
 	return nil
+}
+
+// ownWeakError is a WeakError of a certificate that is shown to peers.
+type ownWeakError struct{ weak *WeakError }
+
+func (e *ownWeakError) Error() string {
+	who := "of either program"
+	if !e.weak.offered() {
+		who = "that is OpenVPN"
+	}
+	return fmt.Sprintf("the certificate of %s is signed over %v, which can be forged and is refused; issue it again with SHA-256. Until then a peer %s with `tls-cert-profile insecure` takes it",
+		quoteSubject(e.weak.Cert), e.weak.Hash, who)
+}
+
+// readByNone fails with what crypto/x509 refuses and OpenSSL, too, does not read.
+func readByNone(own *x509.Certificate) error {
+	_, err := x509.ParseCertificate(own.Raw)
+	if err == nil || !strings.Contains(err.Error(), "invalid ECDSA parameters") && !strings.Contains(err.Error(), "invalid UTF-8 string") {
+		return nil
+	}
+	return fmt.Errorf("the certificate of %s is read by none: %s", quoteSubject(own), Reason(err))
 }
 
 // signerOf is the certificate of others whose key signed cert, the one that ends
@@ -52,50 +68,6 @@ func signerOf(cert *x509.Certificate, others []*x509.Certificate) (signer *x509.
 		}
 	}
 	return signer
-}
-
-// ownFault says what is wrong with how a certificate was made; "" where nothing
-// is. Its issuer's signature means nothing where it is its own.
-func ownFault(own *x509.Certificate, usage Usage) string {
-	var weak *WeakError
-	switch {
-	case string(own.RawSubject) != string(own.RawIssuer) && errors.As(CheckHash(own), &weak):
-		return fmt.Sprintf("it is signed over %v, which can be forged and is refused; issue it again with SHA-256. Until then a peer %s with `tls-cert-profile insecure` takes it", weak.Hash, weak.taker())
-	case emptyName(own.RawSubject):
-		return "its subject is empty; issue it again with a common name"
-	case len(own.ExtKeyUsage)+len(own.UnknownExtKeyUsage) > 0 && !slices.Contains(own.ExtKeyUsage, usage.eku()):
-		return fmt.Sprintf("it is for %s, and this end needs one for a %v; issue it again with EKU %s", statedUsages(own), usage, ekuName(usage))
-	}
-	return unreadByAll(own)
-}
-
-// unreadByAll says what OpenSSL, too, does not read of what crypto/x509 refuses.
-func unreadByAll(own *x509.Certificate) string {
-	_, err := x509.ParseCertificate(own.Raw)
-	if err == nil || !strings.Contains(err.Error(), "invalid ECDSA parameters") && !strings.Contains(err.Error(), "invalid UTF-8 string") {
-		return ""
-	}
-	return Reason(err)
-}
-
-// statedUsages is usages, but for one that OpenSSL does not count.
-func statedUsages(own *x509.Certificate) string {
-	if slices.Contains(own.ExtKeyUsage, x509.ExtKeyUsageAny) {
-		return "any purpose (which OpenVPN does not count)"
-	}
-	return usages(own)
-}
-
-func ekuName(usage Usage) string {
-	if usage == ServerUsage {
-		return "serverAuth"
-	}
-	return "clientAuth"
-}
-
-func emptyName(der []byte) bool {
-	name := cryptobyte.String(der)
-	return name.ReadASN1(&name, tags.SEQUENCE) && name.Empty()
 }
 
 // checkCurve refuses a key of a peer that TLS does not offer.

@@ -47,14 +47,6 @@ func (e *WeakError) offered() bool {
 	return e.Hash == crypto.SHA1 && e.Cert.SignatureAlgorithm != x509.UnknownSignatureAlgorithm
 }
 
-// taker is who can be had to take such a certificate.
-func (e *WeakError) taker() string {
-	if e.offered() {
-		return "of either program"
-	}
-	return "that is OpenVPN"
-}
-
 // UncheckedError says that the signature of a certificate cannot be checked.
 type UncheckedError struct {
 	Cert *x509.Certificate
