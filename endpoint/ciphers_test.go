@@ -89,9 +89,13 @@ func TestCertProfile(t *testing.T) {
 		{"legacy", -1, "legacy", false}, {"legacy", 1, "legacy", false}, {"legacy", 0, "insecure", true}, {"insecure", -1, "insecure", true},
 		{"legacy", 2, "preferred", false}, {"legacy", 3, "preferred", true}, {"preferred", 0, "preferred", false}, {"suiteb", 0, "suiteb", false},
 	} {
-		said := 0
-		if got := certProfile(c.profile, c.level, func(string) { said++ }); got != c.want || (said > 0) != c.loud {
-			t.Errorf("%s at level %d: %s, %d warnings", c.profile, c.level, got, said)
+		said := ""
+		got := certProfile(c.profile, c.level, func(text string) { said += text })
+		if got != c.want || (said != "") != c.loud {
+			t.Errorf("%s at level %d: %s, warned %q", c.profile, c.level, got, said)
+		}
+		if got == insecure && !strings.Contains(said, "over MD5, or by RSA-PSS over SHA-1, does not come in") {
+			t.Errorf("what is not taken all the same: %q", said)
 		}
 	}
 }
