@@ -86,7 +86,7 @@ func TestPasswordAndToken(t *testing.T) {
 			flows := tun.pace()
 			clientProc.expect(handshake, 3, patience)
 			serverProc.expect(handshake, 3, patience)
-			flows.finish(t, time.Second)
+			flows.finish(t, longStall)
 			if text := string(must(os.ReadFile(filepath.Join(h.s.dir, "checked")))); text != "x\n" {
 				t.Errorf("the password was checked %d times", len(text)/2)
 			}
@@ -276,7 +276,7 @@ test "$(sed -n 1p "$1")" = slower && sleep 4; exit 0`
 	for _, p := range late {
 		p.up()
 	}
-	flows.finish(t, time.Second)
+	flows.finish(t, longStall)
 }
 
 // TestRevocation: a list that is replaced while the server serves takes effect
@@ -315,7 +315,7 @@ func revoke(t *testing.T, who pairing) {
 	if n := badProc.count(initialized); n > 1 {
 		t.Errorf("the revoked client came in again")
 	}
-	flows.finish(t, time.Second)
+	flows.finish(t, longStall)
 }
 
 // TestExpiredList: a list that is too old lets nobody in, as with stock; ours

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 const networkManagerPlugin = "/usr/lib/NetworkManager/nm-openvpn-service"
@@ -74,7 +73,7 @@ func rekeyWithNetworkManager(proto string, by role) func(*testing.T, *encounter)
 
 		flows := tun.pace()
 		serverProc.expect(handshake, serverProc.count(handshake)+2, patience)
-		flows.finish(t, time.Second)
+		flows.finish(t, longStall)
 		e.saw(t, renewals[by == e.role])
 	}
 }

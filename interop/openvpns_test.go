@@ -144,7 +144,7 @@ func (tun *tunnel) rekeys(t *testing.T) {
 	for i, p := range []*process{tun.clientProc, tun.serverProc} {
 		p.expect(handshake, before[i]+2, patience)
 	}
-	flows.finish(t, time.Second)
+	flows.finish(t, longStall)
 }
 
 // meetByTCP moves bytes while this program renews keys. Then the server goes

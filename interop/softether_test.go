@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // softether is SoftEther's server, which takes clients of OpenVPN by name and
@@ -95,7 +94,7 @@ func meetSoftether(proto string) func(*testing.T, *encounter) {
 
 		flow := startFlow(h.c, h.s, behindNAT, "pace")
 		p.expect(handshake, p.count(handshake)+2, patience)
-		if got := flow.finish(t); got.Longest > time.Second {
+		if got := flow.finish(t); got.Longest > longStall {
 			t.Errorf("a stall of %v", got.Longest)
 		}
 		e.saw(t, weRekey)
