@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // The versions of OpenVPN beside Debian 12's, with data channels in user space.
