@@ -35,7 +35,7 @@ func (s Stop) String() string { return stopNames[s] }
 type Sight struct {
 	Stop    Stop
 	Inbound bool // on its way from link to adapter, or on to another peer
-	Time    time.Time
+	Time    time.Time // where it is handed over, before that
 	// Packet is what an observer keeps its Note with. Bytes are the packet as
 	// it is at this stop, for the length of the call.
 	Packet *buf.Packet
@@ -132,12 +132,13 @@ func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*bu
 		run := batch[:together(batch)]
 		batch = batch[len(run):]
 		bytes := run[0].Bytes() // call may put headers of its own before it
+		begun := time.Now()     // what answers it comes later, if seen sooner
 		sent, err := call(run)
 		c.refused(at, len(run)-sent, err)
 		if run[0].Note == nil {
 			continue
 		}
-		s := Sight{Stop: at, Bytes: bytes, Link: l}
+		s := Sight{Stop: at, Time: begun, Bytes: bytes, Link: l}
 		if sent == 0 {
 			s.Drop, s.Err = refusal(at, err), err
 		}
@@ -155,7 +156,10 @@ func together(batch []*buf.Packet) int {
 }
 
 func (w *watch) see(p *buf.Packet, s Sight) {
-	s.Inbound, s.Time, s.Packet = w.inbound, time.Now(), p
+	s.Inbound, s.Packet = w.inbound, p
+	if s.Time.IsZero() {
+		s.Time = time.Now()
+	}
 	if s.Bytes == nil {
 		s.Bytes = p.Bytes()
 	}

@@ -19,6 +19,7 @@ import (
 type seen struct {
 	mu      sync.Mutex
 	packets [][]string
+	last    time.Time
 	skip    func(*Sight) bool // true: look no further
 }
 
@@ -29,6 +30,7 @@ func (o *seen) See(s *Sight) {
 		o.packets = append(o.packets, nil)
 		s.Packet.Note = len(o.packets) - 1
 	}
+	o.last = s.Time
 	at := s.Packet.Note.(int)
 	o.packets[at] = append(o.packets[at], describeSight(s))
 	if o.skip != nil && o.skip(s) {
@@ -255,6 +257,25 @@ func TestWatchedAreWrittenAlone(t *testing.T) {
 	if got := counters[TooLarge].Load(); got != 4 {
 		t.Errorf("%d counted as too large of 2 each time", got)
 	}
+}
+
+// TestHandedOverBeforeItsAnswer: a packet's time is that before it is handed
+// over, so that in order of time it stands before what answers it.
+func TestHandedOverBeforeItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &seen{packets: make([][]string, 1)}
+		p := buf.New(100)
+		p.Set([]byte("ping"))
+		p.Note = 0
+		began := time.Now()
+		(&watch{Observer: o}).write(AtAdapter, nil, []*buf.Packet{p}, func([]*buf.Packet) (int, error) {
+			time.Sleep(time.Millisecond)
+			return 1, nil
+		}, nil)
+		if !o.last.Equal(began) {
+			t.Errorf("seen at %v, handed over at %v", o.last, began)
+		}
+	})
 }
 
 // TestSkipped: a packet that an observer has seen enough of is not shown again.
