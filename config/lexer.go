@@ -222,6 +222,9 @@ const curly = "“”„‟‘’‚‛«»"
 // freeText are the directives whose values are words for people.
 var freeText = []string{"echo", "parameter", "setenv", "setenv-safe", "static-challenge"}
 
+// dashes are those put in the place of the hyphens that may stand before a name.
+const dashes = "‐‑‒–—―−"
+
 // curlyQuotes finds a value in such marks, which quote nothing.
 func curlyQuotes(words []string) *lexProblem {
 	if len(words) == 0 || slices.Contains(freeText, words[0]) {

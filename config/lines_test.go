@@ -153,6 +153,8 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "float no", fault: "takes no value"},
 		{text: "route-nopull 0", fault: "takes no value"},
 		{text: "connect-retry abc", fault: "0 or more"},
+		{text: "“nobind”", fault: "write nobind"},
+		{text: "–verb 1", fault: "write verb"},
 		{text: "connect-retry -", fault: "0 or more"},
 		{text: `connect-retry ""`, fault: "0 or more"},
 		{text: "keepalive ten sixty", fault: "1 or more"},

@@ -233,6 +233,10 @@ func (b *builder) unknownName(d *call) *Error {
 		e.Mend = "two lines seem to be run together here: end the first after " + first + ", and begin the next with " + second
 		return e
 	}
+	if bare := strings.Trim(d.name, curly+dashes); bare != d.name {
+		e.Mend = "it has quotes or dashes of a word processor or web page around it: write " + clip(bare)
+		return e
+	}
 	if like := nearest(b.rows, d.name); like != "" {
 		e.Mend = "did you mean " + strings.Replace(name, d.name, like, 1) + "?"
 	}

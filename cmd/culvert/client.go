@@ -18,6 +18,14 @@ func clientCommand() *cobra.Command {
 	return c
 }
 
+// file is the name of an output file, "" for standard output.
+func file(output string) string {
+	if output == "-" {
+		return ""
+	}
+	return output
+}
+
 func clientAddCommand() *cobra.Command {
 	o := setup.ClientOptions{Rand: rand.Reader}
 	c := &cobra.Command{
@@ -26,7 +34,7 @@ func clientAddCommand() *cobra.Command {
 		Example: "  culvert client add laptop --dir /etc/culvert -o laptop.ovpn",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Name, o.Now = args[0], time.Now()
+			o.Name, o.Now, o.Out = args[0], time.Now(), file(o.Out)
 			profile, err := setup.AddClient(o)
 			if err != nil {
 				return err
@@ -44,7 +52,7 @@ func clientAddCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
-	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file (default: standard output)")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file (default, or -: standard output)")
 	c.MarkFlagRequired("dir")
 	return c
 }

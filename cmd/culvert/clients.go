@@ -225,7 +225,7 @@ one stays revoked.`,
 		Example: "  culvert client renew phone --dir /etc/culvert -o phone.ovpn",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Name, o.Now = args[0], time.Now()
+			o.Name, o.Now, o.Out = args[0], time.Now(), file(o.Out)
 			before := r.ask(c.Context())
 			done, err := setup.RenewClient(o)
 			if err != nil {
@@ -255,7 +255,7 @@ one stays revoked.`,
 		},
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
-	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file, replaced if it is one of this client (default: standard output)")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file, replaced if it is one of this client (default, or -: standard output)")
 	c.Flags().BoolVar(&o.RevokeOld, "revoke-old", false, "shut the profiles before out at once")
 	c.Flags().BoolVar(&o.LetInAgain, "let-in-again", false, "make the profile also where the client was revoked")
 	r.flags(c)
