@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"sync"
 	"time"
 
 	"culvert/pki"
@@ -14,15 +13,7 @@ import (
 // keepLists has the revocation lists read again as they change, and the server
 // looked up in them, until the function it returns is called.
 func (a *attempt) keepLists(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		a.trust.Watch(ctx, func() { a.peer.Do(a.recheck) })
-	})
-	return func() {
-		cancel()
-		watching.Wait()
-	}
+	return a.trust.Keep(ctx, func() { a.peer.Do(a.recheck) })
 }
 
 // noteShown takes note of the server's certificate, which TLS found good. Lists

@@ -335,6 +335,21 @@ func (t *Trust) Watch(ctx context.Context, changed func()) {
 	}
 }
 
+// Keep is Watch beside its caller, until the function it returns is called. A nil
+// Trust has no lists.
+func (t *Trust) Keep(ctx context.Context, changed func()) (stop func()) {
+	if t == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { t.Watch(ctx, changed) })
+	return func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
 // Way is what Revoked looks up of the certificates that a peer showed, and TLS
 // took: from its own to one of the roots, both included. Of one that is known by
 // its fingerprint, or where no list can change, it is what the peer showed.

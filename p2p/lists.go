@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"sync"
 	"time"
 
 	"culvert/pki"
@@ -13,22 +12,11 @@ import (
 // keepLists has the revocation lists read again as they change, and the other
 // host looked up in them, until the function it returns is called.
 func (h *Host) keepLists(ctx context.Context) (stop func()) {
-	if h.main.trust == nil {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		h.main.trust.Watch(ctx, func() {
-			for _, s := range h.sides.all() {
-				s.Do(func(now time.Time) { h.recheck(s, now) })
-			}
-		})
+	return h.main.trust.Keep(ctx, func() {
+		for _, s := range h.sides.all() {
+			s.Do(func(now time.Time) { h.recheck(s, now) })
+		}
 	})
-	return func() {
-		cancel()
-		watching.Wait()
-	}
 }
 
 // shows notes the other host's certificate, which TLS found good. Lists may have

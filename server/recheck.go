@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"sync"
 	"time"
 
 	"culvert/pki"
@@ -14,19 +13,11 @@ import (
 // keepLists has the revocation lists read again as they change, and whoever is
 // in looked up in them, until the function it returns is called.
 func (s *Server) keepLists(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		s.trust.Watch(ctx, func() {
-			for _, c := range s.table.all() {
-				c.Do(func(now time.Time) { s.recheck(c, now) })
-			}
-		})
+	return s.trust.Keep(ctx, func() {
+		for _, c := range s.table.all() {
+			c.Do(func(now time.Time) { s.recheck(c, now) })
+		}
 	})
-	return func() {
-		cancel()
-		watching.Wait()
-	}
 }
 
 // shows notes a client's certificate, which TLS found good. Lists may have
