@@ -34,7 +34,7 @@ func (s Stop) String() string { return stopNames[s] }
 // Sight is a packet at a stop.
 type Sight struct {
 	Stop    Stop
-	Inbound bool // on its way from link to adapter, or on to another peer
+	Inbound bool      // on its way from link to adapter, or on to another peer
 	Time    time.Time // where it is handed over, before that
 	// Packet is what an observer keeps its Note with. Bytes are the packet as
 	// it is at this stop, for the length of the call.
