@@ -69,7 +69,9 @@ func address(a netip.AddrPort) tcpip.Address { return tcpip.AddrFromSlice(a.Addr
 // hops is enough for one segment.
 const hops = 64
 
-// Append adds the datagram in a frame from one MAC to another.
+// Append adds the datagram in a frame from one MAC to another. A checksum that
+// comes out as 0 stands for none, which IPv4 allows (RFC 768): DHCP clients that
+// compare it with their own, such as udhcpc and dhclient, take 0xffff for wrong.
 func (d Datagram) Append(b []byte, src, dst frame.MAC) []byte {
 	from, to := address(d.Src), address(d.Dst)
 	length := uint16(header.UDPMinimumSize + len(d.Payload))
@@ -88,8 +90,8 @@ func (d Datagram) Append(b []byte, src, dst frame.MAC) []byte {
 	udp := header.UDP(b[len(b)-header.UDPMinimumSize:])
 	udp.Encode(&header.UDPFields{SrcPort: d.Src.Port(), DstPort: d.Dst.Port(), Length: length})
 	sum := checksum.Checksum(d.Payload, header.PseudoHeaderChecksum(header.UDPProtocolNumber, from, to, length))
-	if sum = ^udp.CalculateChecksum(sum); sum == 0 {
-		sum = 0xffff // 0 would mean none
+	if sum = ^udp.CalculateChecksum(sum); sum == 0 && d.Dst.Addr().Is6() {
+		sum = 0xffff
 	}
 	udp.SetChecksum(sum)
 	return append(b, d.Payload...)
