@@ -3,10 +3,7 @@ package p2p
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"time"
-
-	"culvert/pki"
 )
 
 // keepLists has the revocation lists read again as they change, and the other
@@ -33,7 +30,7 @@ func (h *Host) shows(s *side, now time.Time, state tls.ConnectionState) (revoked
 // revoked. It is refused from then on, until a list says otherwise.
 func (h *Host) recheck(s *side, now time.Time) (revoked bool) {
 	err := h.main.trust.Revoked(s.presented, now)
-	if !errors.As(err, new(*pki.RevokedError)) || s.Session.Err() != nil {
+	if err == nil || s.Session.Err() != nil {
 		return false
 	}
 	h.log.Warn("the other host is shut out", "remote", s.Path().Remote, "reason", err)

@@ -14,10 +14,11 @@ import (
 // them, whichever authority they trust, and of those of others that it leads to.
 // Its issuer's signature means nothing where it is its own.
 func CheckOwn(own *x509.Certificate, others []*x509.Certificate, usage Usage, now time.Time) error {
+	if err := checkTime(own, now); err != nil {
+		return err
+	}
 	var weak *WeakError
 	switch {
-	case checkTime(own, now) != nil:
-		return checkTime(own, now)
 	case string(own.RawSubject) != string(own.RawIssuer) && errors.As(CheckHash(own), &weak):
 		return &ownWeakError{weak}
 	case CommonName(own) == "":

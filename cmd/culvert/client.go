@@ -18,8 +18,8 @@ func clientCommand() *cobra.Command {
 	return c
 }
 
-// file is the name of an output file, "" for standard output.
-func file(output string) string {
+// outputFile is the name of an output file, "" for standard output.
+func outputFile(output string) string {
 	if output == "-" {
 		return ""
 	}
@@ -34,7 +34,7 @@ func clientAddCommand() *cobra.Command {
 		Example: "  culvert client add laptop --dir /etc/culvert -o laptop.ovpn",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Name, o.Now, o.Out = args[0], time.Now(), file(o.Out)
+			o.Name, o.Now, o.Out = args[0], time.Now(), outputFile(o.Out)
 			profile, err := setup.AddClient(o)
 			if err != nil {
 				return err

@@ -225,7 +225,7 @@ one stays revoked.`,
 		Example: "  culvert client renew phone --dir /etc/culvert -o phone.ovpn",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.Name, o.Now, o.Out = args[0], time.Now(), file(o.Out)
+			o.Name, o.Now, o.Out = args[0], time.Now(), outputFile(o.Out)
 			before := r.ask(c.Context())
 			done, err := setup.RenewClient(o)
 			if err != nil {
