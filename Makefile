@@ -9,7 +9,7 @@ FUZZTIME ?= 60s
 SYSTEMS  := darwin windows freebsd openbsd
 CROSS    := windows/amd64 windows/arm64 darwin/arm64 freebsd/amd64 linux/arm64 linux/mipsle
 # The packages with tests against real programs, in network namespaces.
-INTEROP  := ./interop/... ./hostnet/... ./nic/... ./setup/... ./demo/... ./manage/...
+INTEROP  := ./lab/interop/... ./host/hostnet/... ./nic/... ./operate/...
 
 .PHONY: help build demo test check lint cross unit interop fuzz mutate bench deps clean
 
@@ -49,7 +49,7 @@ interop: build ## tests against Debian's openvpn; as root
 # measurement.
 bench: ## measure beside the peers, within 20 minutes; as root, Debian
 	.ci/deps
-	$(GO) run ./bench $(BENCH)
+	$(GO) run ./lab/bench $(BENCH)
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
@@ -61,4 +61,4 @@ deps: ## the programs that tests run, on Debian
 	.ci/deps
 
 clean: ## what was built
-	rm -rf bin interop/out
+	rm -rf bin lab/interop/out

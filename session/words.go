@@ -7,7 +7,7 @@ import (
 	"net"
 	"strings"
 
-	"culvert/pki"
+	"culvert/access/pki"
 )
 
 // tlsError is an error of crypto/tls with what it means and what to do.

@@ -16,9 +16,9 @@ import (
 	"culvert/internal/buf"
 	"culvert/internal/checksum"
 	"culvert/link"
-	"culvert/manage/packettest"
 	"culvert/nic"
 	"culvert/nic/frame"
+	"culvert/operate/manage/packettest"
 )
 
 // narrowLink is a link whose path carries IP packets of mtu bytes, as its

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/manage/capture"
-	"culvert/vswitch"
+	"culvert/operate/hub"
+	"culvert/operate/manage/capture"
 )
 
 func captureCommand() *cobra.Command {
@@ -30,7 +30,7 @@ the peer, and why a packet was dropped. It ends by Ctrl-C.`,
 				return err
 			}
 			dial := r.dial
-			if strings.HasPrefix(at, vswitch.CaptureAt) {
+			if strings.HasPrefix(at, hub.CaptureAt) {
 				dial = r.hub
 			}
 			client, err := dial()

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/hostnet"
+	"culvert/host/hostnet"
 )
 
 func cleanupCommand() *cobra.Command {

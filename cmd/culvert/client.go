@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/setup"
+	"culvert/operate/setup"
 )
 
 func clientCommand() *cobra.Command {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/manage"
-	"culvert/setup"
+	"culvert/operate/manage"
+	"culvert/operate/setup"
 )
 
 func clientListCommand() *cobra.Command {

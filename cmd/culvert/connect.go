@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/config"
-	"culvert/hostnet"
-	"culvert/service"
+	"culvert/host/hostnet"
+	"culvert/operate/service"
 )
 
 const aProfile = "a profile, such as laptop.ovpn"

@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/demo"
-	"culvert/process"
+	"culvert/host/process"
+	"culvert/operate/demo"
 )
 
 func demoCommand() *cobra.Command {

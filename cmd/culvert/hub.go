@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/service"
-	"culvert/vswitch"
+	"culvert/operate/hub"
+	"culvert/operate/service"
 )
 
 const nicHelp = `An adapter is NAME[,setting...], with these settings:
@@ -22,7 +22,7 @@ const nicHelp = `An adapter is NAME[,setting...], with these settings:
   down         not taking part until culvert hub set NAME up`
 
 func hubCommand() *cobra.Command {
-	var o vswitch.Options
+	var o hub.Options
 	c := &cobra.Command{
 		Use:   "hub --uplink IF|none|FILE --nic NAME[,...] ...",
 		Short: "Run a virtual switch: many adapters on one uplink",
@@ -48,7 +48,7 @@ are gone. All that the hub makes goes with it, even when it is killed.
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Log, o.Ask = service.TerminalLog(), service.AskTerminal
-			return vswitch.Run(c.Context(), o)
+			return hub.Run(c.Context(), o)
 		},
 	}
 	c.Flags().StringVar(&o.Uplink, "uplink", "", "adapter, configuration of a tunnel, or none")
@@ -62,11 +62,11 @@ are gone. All that the hub makes goes with it, even when it is killed.
 	return c
 }
 
-func hubListCommand(o *vswitch.Options) *cobra.Command {
+func hubListCommand(o *hub.Options) *cobra.Command {
 	c := &cobra.Command{Use: "list", Example: "  culvert hub list", Short: "Show a running hub's ports: state, counters, and what was dropped and why", Args: cobra.NoArgs}
 	asJSON := c.Flags().Bool("json", false, "as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		client, err := vswitch.Dial(o.Dir, o.Name)
+		client, err := hub.Dial(o.Dir, o.Name)
 		if err != nil {
 			return err
 		}
@@ -84,13 +84,13 @@ func hubListCommand(o *vswitch.Options) *cobra.Command {
 	return c
 }
 
-func hubAddCommand(o *vswitch.Options) *cobra.Command {
+func hubAddCommand(o *hub.Options) *cobra.Command {
 	c := &cobra.Command{Use: "add NAME[,...]", Example: "  culvert hub add tap2,vlan=7", Short: "Add an adapter to a running hub", Long: "Add an adapter to a running hub.\n\n" + nicHelp, Args: one("adapter")}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if _, err := vswitch.ParseSpec(args[0]); err != nil {
+		if _, err := hub.ParseSpec(args[0]); err != nil {
 			return err
 		}
-		client, err := vswitch.Dial(o.Dir, o.Name)
+		client, err := hub.Dial(o.Dir, o.Name)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func hubAddCommand(o *vswitch.Options) *cobra.Command {
 	return c
 }
 
-func hubSetCommand(o *vswitch.Options) *cobra.Command {
+func hubSetCommand(o *hub.Options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "set NAME up|down|netns=NS ...", Short: "Take an adapter up or down, or move it to a network namespace",
 		Long: `Take an adapter of a running hub up or down, or move it to another network
@@ -114,11 +114,11 @@ move, the device's IP addresses and routes stay behind.`,
 		},
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		change, err := vswitch.ParseChange(args[1:])
+		change, err := hub.ParseChange(args[1:])
 		if err != nil {
 			return err
 		}
-		client, err := vswitch.Dial(o.Dir, o.Name)
+		client, err := hub.Dial(o.Dir, o.Name)
 		if err != nil {
 			return err
 		}
@@ -127,10 +127,10 @@ move, the device's IP addresses and routes stay behind.`,
 	return c
 }
 
-func hubRemoveCommand(o *vswitch.Options) *cobra.Command {
+func hubRemoveCommand(o *hub.Options) *cobra.Command {
 	c := &cobra.Command{Use: "remove NAME", Example: "  culvert hub remove tap2", Short: "Remove an adapter from a running hub, and its device", Args: one("name")}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		client, err := vswitch.Dial(o.Dir, o.Name)
+		client, err := hub.Dial(o.Dir, o.Name)
 		if err != nil {
 			return err
 		}

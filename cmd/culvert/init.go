@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/service"
-	"culvert/setup"
+	"culvert/operate/service"
+	"culvert/operate/setup"
 )
 
 func initCommand() *cobra.Command {

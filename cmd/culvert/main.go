@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"culvert/service"
+	"culvert/operate/service"
 )
 
 func main() {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"culvert/manage/filter"
+	"culvert/operate/manage/filter"
 )
 
 // inPlainWords is what is wrong with a command line, as its writer would say it:

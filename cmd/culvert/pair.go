@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/hostnet"
-	"culvert/setup"
+	"culvert/host/hostnet"
+	"culvert/operate/setup"
 )
 
 func pairCommand() *cobra.Command {

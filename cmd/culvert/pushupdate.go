@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/config"
-	"culvert/manage"
+	"culvert/operate/manage"
 	"culvert/session/wire"
 )
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"culvert/config"
-	"culvert/process"
-	"culvert/service"
+	"culvert/host/process"
+	"culvert/operate/service"
 )
 
 // runDirectives is OpenVPN's own command line.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/manage"
-	"culvert/vswitch"
+	"culvert/operate/hub"
+	"culvert/operate/manage"
 )
 
 // running is which process a command is for.
@@ -24,7 +24,7 @@ func (r *running) dial() (*manage.Client, error) {
 
 // hub is dial for a hub.
 func (r *running) hub() (*manage.Client, error) {
-	c, err := vswitch.Dial(r.dir, r.name)
+	c, err := hub.Dial(r.dir, r.name)
 	return c.Client, err
 }
 

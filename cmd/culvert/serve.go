@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/config"
-	"culvert/hostnet"
-	"culvert/service"
-	"culvert/setup"
+	"culvert/host/hostnet"
+	"culvert/operate/service"
+	"culvert/operate/setup"
 )
 
 func serveCommand() *cobra.Command {

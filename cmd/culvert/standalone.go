@@ -15,11 +15,11 @@ import (
 	"strings"
 	"time"
 
-	"culvert/auth"
+	"culvert/access/auth"
+	"culvert/host/process"
 	"culvert/internal/digest"
 	"culvert/nic"
 	"culvert/nic/tuntap"
-	"culvert/process"
 	"culvert/session/seal"
 	"culvert/session/wrap"
 )

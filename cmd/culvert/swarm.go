@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/config"
-	"culvert/process"
-	"culvert/swarm"
+	"culvert/host/process"
+	"culvert/operate/swarm"
 )
 
 func swarmCommand() *cobra.Command {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"culvert/manage/trace"
+	"culvert/operate/manage/trace"
 )
 
 func traceCommand() *cobra.Command {

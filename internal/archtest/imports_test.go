@@ -19,36 +19,35 @@ var levels = map[string]int{
 	"session/seal":      1,
 	"session/framing":   1,
 	"session/negotiate": 1,
-	"pki":               1,
+	"access/pki":        1,
 	"session":           2,
 	"link":              2,
 	"nic":               2,
-	"hostnet":           2,
-	"process":           2,
+	"access/auth":       2, // password checks and tokens
+	"host/hostnet":      2,
+	"host/process":      2,
 	"tunnel":            3,
-	"endpoint":          3, // config to session settings, for both roles
-	"auth":              2, // password checks and tokens
-	"adapter":           3, // an adapter brought up, for both roles
-	"client":            4,
-	"server":            4,
-	"p2p":               4,
-	"setup":             4,
-	"privsep":           4,
-	"manage":            4,
-	"vswitch":           5,
-	"service":           5,
-	"demo":              5,
-	"swarm":             5,
+	"host/bringup":      3, // an adapter brought up, for all roles
+	"role/profile":      3, // configuration to session settings, for all roles
+	"host/privsep":      4,
+	"role/client":       4,
+	"role/server":       4,
+	"role/p2p":          4,
+	"operate/manage":    4,
+	"operate/setup":     4,
+	"operate/hub":       5,
+	"operate/service":   5,
+	"operate/demo":      5,
+	"operate/swarm":     5,
 	"cmd":               6,
-	"interop":           6,
-	"bench":             6,
+	"lab":               6,
 }
 
 // seesConfig are the folders that may import config.
-var seesConfig = []string{"endpoint", "client", "server", "p2p", "manage", "setup", "vswitch", "service", "demo", "swarm", "cmd", "interop", "bench"}
+var seesConfig = []string{"role", "operate", "cmd", "lab"}
 
 // strangers know nothing of each other, nor of session and config.
-var strangers = []string{"link", "nic", "hostnet"}
+var strangers = []string{"link", "nic", "host/hostnet"}
 
 // row is the row of levels that a folder falls under, "" for none.
 func row(dir string) string {
@@ -81,9 +80,9 @@ func mayImport(from, to string) string {
 		return "a folder without a level: give it a row in internal/archtest"
 	case to == "config" && !slices.Contains(seesConfig, top(from)):
 		return "only " + strings.Join(seesConfig, ", ") + " see config: hand in plain values"
-	case slices.Contains(strangers, top(from)) && top(from) != top(to) &&
-		(slices.Contains(strangers, top(to)) || top(to) == "session"):
-		return "link, nic and hostnet know nothing of each other and of session: let tunnel, client or server join them"
+	case slices.Contains(strangers, fromRow) && fromRow != toRow &&
+		(slices.Contains(strangers, toRow) || top(to) == "session"):
+		return "link, nic and hostnet know nothing of each other and of session: let tunnel or a role join them"
 	case fromRow == toRow:
 		return "" // parts of one whole; the compiler refuses cycles
 	case levels[fromRow] <= levels[toRow]:
@@ -118,12 +117,12 @@ func TestRules(t *testing.T) {
 		from, to string
 		ok       bool
 	}{
-		{"client", "config", true}, {"tunnel", "config", false}, {"nic", "config", false},
+		{"role/client", "config", true}, {"tunnel", "config", false}, {"nic", "config", false},
 		{"session", "session/seal", true}, {"session/seal", "session", false}, {"session/seal", "session/wrap", false},
-		{"session/seal", "session/wire", true}, {"pki", "internal/buf", true}, {"internal/simnet", "internal/buf", true},
-		{"nic/tuntap", "nic", true}, {"nic/userstack", "link", false}, {"link", "hostnet", false}, {"hostnet", "session/wire", false},
-		{"tunnel", "link", true}, {"tunnel", "client", false}, {"client", "server", false}, {"cmd/culvert", "setup", true},
-		{"setup", "pki", true}, {"internal/buf", "config", false}, {"config", "internal/buf", false}, {"new", "pki", false},
+		{"session/seal", "session/wire", true}, {"access/pki", "internal/buf", true}, {"internal/simnet", "internal/buf", true},
+		{"nic/tuntap", "nic", true}, {"nic/userstack", "link", false}, {"link", "host/hostnet", false}, {"host/hostnet", "session/wire", false},
+		{"tunnel", "link", true}, {"tunnel", "role/client", false}, {"role/client", "role/server", false}, {"cmd/culvert", "operate/setup", true},
+		{"operate/setup", "access/pki", true}, {"internal/buf", "config", false}, {"config", "internal/buf", false}, {"new", "access/pki", false},
 	} {
 		if why := mayImport(c.from, c.to); (why == "") != c.ok {
 			t.Errorf("%s imports %s: %q", c.from, c.to, why)

@@ -1,6 +1,0 @@
-//go:build !unix && !windows
-
-package endpoint
-
-// systemVersion is not known here.
-func systemVersion() string { return "" }

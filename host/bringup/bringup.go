@@ -1,0 +1,276 @@
+// Package bringup brings a virtual adapter up in the state that a tunnel
+// wants: as a device of the kernel with addresses and routes of this host
+// (Kernel), as a TCP/IP stack in this process (UserSpace), or as nothing
+// (Null). A device may be an Ethernet adapter over a tunnel that carries IP
+// only (ethernet.go).
+package bringup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+
+	"culvert/host/hostnet"
+	"culvert/nic"
+	"culvert/nic/ether"
+	"culvert/nic/frame"
+	"culvert/nic/tuntap"
+	"culvert/nic/userstack"
+)
+
+// Adapter is a virtual adapter that is up.
+type Adapter struct {
+	nic.NIC
+	// Stack is the TCP/IP stack behind it in user space, nil with a device.
+	Stack *userstack.Stack
+	// FollowMAC tells a device's Ethernet address, at once and whenever somebody
+	// gives it another one (tuntap.Device.Follow); nil without a device.
+	FollowMAC func(told func(frame.MAC)) error
+	// Changes are what was changed on this host, a line each.
+	Changes []string
+	// Partial is what of the wanted state could not be had, nil when all was.
+	Partial *hostnet.PartialError
+
+	queued   sync.Once
+	queues   []nic.NIC
+	applied  Applied
+	want     State          // that was applied
+	device   *tuntap.Device // nil without one
+	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
+}
+
+// Overflow is how many packets waited too long in a device's queue, or found it
+// full; a nil adapter has none.
+func (a *Adapter) Overflow() uint64 {
+	if a == nil || a.device == nil {
+		return 0
+	}
+	return a.device.Stats().Overflow
+}
+
+// Marked is how many waited too long and were marked instead of dropped (ECN).
+func (a *Adapter) Marked() uint64 {
+	if a == nil || a.device == nil {
+		return 0
+	}
+	return a.device.Stats().Marked
+}
+
+// Applied is a state this host was brought to: *hostnet.Applied, or another
+// process that holds one.
+type Applied interface {
+	Update(ctx context.Context, want hostnet.State) error
+	Undo(ctx context.Context) error
+	Changes() []string
+	// Resolvers are whom to ask for a name past the tunnel.
+	Resolvers(ctx context.Context, name string) (hostnet.Resolvers, error)
+}
+
+// State is what a tunnel wants of its adapter, and of this host. Device is the
+// name that was asked for, such as "tun"; the adapter's Name is the one it got.
+type State struct {
+	hostnet.State
+	// Ethernet, if not nil, makes the device an Ethernet adapter, on whose
+	// segment the host finds this network.
+	Ethernet *ether.Network
+}
+
+// Opener brings an adapter up in a state.
+type Opener func(ctx context.Context, want State) (*Adapter, error)
+
+// Options are what both kinds of adapter take.
+type Options struct {
+	Log *slog.Logger
+	// StateDir is where undo journals are kept; "" for hostnet's default.
+	StateDir string
+	// Node is the TUN driver's node; "" for tuntap's default.
+	Node string
+	// Kind is what the adapter carries.
+	Kind nic.Kind
+	// Queues is how many queues a device has, where it can (nic.Queued); 0 is
+	// one.
+	Queues int
+	// Profile tells the tunnel from others of this host. With it, an Ethernet
+	// device without LLAddr has the same MAC address each time.
+	Profile string
+	// Apply brings the host to a state; nil: Here.
+	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
+}
+
+// Here brings the host to a state in this process, by hostnet.Apply. Applied
+// is nil with an error that is no PartialError.
+func (o Options) Here(ctx context.Context, want hostnet.State) (Applied, error) {
+	a, err := hostnet.Apply(ctx, want, hostnet.Options{StateDir: o.StateDir, Logger: o.Log})
+	if a == nil {
+		return nil, err
+	}
+	return a, err
+}
+
+// CheckRights says why a device could not be opened in a state, as far as that
+// shows before: for want of a driver or of rights.
+func (o Options) CheckRights(want State) error { return tuntap.CheckRights(o.device(want)) }
+
+// Kernel opens a device of the kernel and changes this host's network. Close takes the
+// changes back.
+func Kernel(o Options) Opener {
+	if o.Apply == nil {
+		o.Apply = o.Here
+	}
+	return func(ctx context.Context, want State) (*Adapter, error) {
+		device, err := tuntap.Open(o.device(want))
+		if err != nil {
+			return nil, err
+		}
+		return o.bringUp(ctx, device, want)
+	}
+}
+
+// bringUp brings the host to a state with a device that is open, and closes that
+// with an error.
+func (o Options) bringUp(ctx context.Context, device *tuntap.Device, want State) (a *Adapter, err error) {
+	want.Device = device.Name()
+	a = &Adapter{NIC: device, device: device, FollowMAC: device.Follow, want: want}
+	a.applied, err = o.Apply(ctx, want.State)
+	if err = a.partial(err); err != nil {
+		device.Close()
+		return nil, err
+	}
+	a.Changes = a.applied.Changes()
+	device.RegainMAC()
+	if want.Ethernet != nil {
+		err = a.addEthernet(*want.Ethernet, o.Log)
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// Queues are those of the device. See nic.Queued.
+func (a *Adapter) Queues() []nic.NIC {
+	a.queued.Do(func() { a.queues = nic.Queues(a.NIC) })
+	return a.queues
+}
+
+// Null opens an adapter with nothing behind it. This host stays as it is.
+func Null(_ context.Context, want State) (*Adapter, error) {
+	return &Adapter{NIC: nic.NewNull(want.Device, nic.IP, want.MTU)}, nil
+}
+
+// partial keeps what failed of a state that stands otherwise, and returns any
+// other error.
+func (a *Adapter) partial(err error) error {
+	a.Partial = nil
+	if errors.As(err, &a.Partial) {
+		return nil
+	}
+	return err
+}
+
+// Update brings a device's host to another state, as after a reconnect that
+// pushed other routes. In user space only routes and names could differ, and
+// nothing is done.
+func (a *Adapter) Update(ctx context.Context, want State) error {
+	if a.applied == nil {
+		return nil
+	}
+	changed := a.updateEthernet(want.Ethernet)
+	want.Device = a.Name()
+	a.want = want
+	err := a.partial(a.applied.Update(ctx, want.State))
+	a.Changes = a.applied.Changes()
+	if changed {
+		a.ethernet.Replug()
+	}
+	return err
+}
+
+// Close takes back what was changed and closes the adapter. Undoing goes on
+// when ctx has ended long ago: it is not asked.
+func (a *Adapter) Close() error {
+	var undone error
+	if a.applied != nil {
+		undone = a.applied.Undo(context.Background())
+	}
+	return errors.Join(undone, a.NIC.Close())
+}
+
+// TakeDown is Close, which tells log what could not be taken back.
+func (a *Adapter) TakeDown(log *slog.Logger) {
+	if a.ethernet != nil {
+		log.Debug("frames of the Ethernet adapter that went no further", "counts", a.ethernet.Counters().Snapshot())
+	}
+	if err := a.Close(); err != nil {
+		log.Error("not everything could be taken back; `culvert cleanup` tries again", "error", err)
+	}
+}
+
+// ErrNotConnected says that there is no tunnel to connect through.
+var ErrNotConnected = errors.New("the tunnel is not up")
+
+// DialContext connects through the tunnel, as net.Dialer does on a host, where
+// the adapter is in user space.
+func (a *Adapter) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if a.Stack == nil {
+		return nil, fmt.Errorf("the adapter %s is the system's: connect as if there were no tunnel", a.Name())
+	}
+	return a.Stack.DialContext(ctx, network, address)
+}
+
+// errNoAddress is of a stack, which no other program can give an address.
+var errNoAddress = errors.New("the tunnel has no address, and in user space nothing else can set one: " +
+	"remove ifconfig-noexec where it is given, have the server push ifconfig, or write ifconfig in this configuration")
+
+// UserSpace opens a stack in this process. With forward set, it carries what
+// it receives on to the outside (a server). Connections take up to memory bytes;
+// 0 is userstack's default.
+func UserSpace(forward *userstack.ForwardOptions, memory int64) Opener {
+	return func(_ context.Context, want State) (*Adapter, error) {
+		if want.Ethernet != nil {
+			return nil, errNoEthernet
+		}
+		if len(want.Addresses) == 0 {
+			return nil, errNoAddress
+		}
+		stack, err := userstack.New(userstack.Options{
+			Name: want.Device, MTU: want.MTU,
+			Addresses: prefixes(want.Addresses), DNS: servers(want.DNS), Memory: memory,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if forward != nil {
+			if _, err := userstack.Forward(stack, *forward); err != nil {
+				stack.Close()
+				return nil, err
+			}
+		}
+		return &Adapter{NIC: stack, Stack: stack}, nil
+	}
+}
+
+func prefixes(addresses []hostnet.Address) (p []netip.Prefix) {
+	for _, a := range addresses {
+		p = append(p, a.Prefix)
+	}
+	return p
+}
+
+// servers are the resolvers with the port that hostnet leaves out.
+func servers(dns *hostnet.DNS) (s []netip.AddrPort) {
+	if dns == nil {
+		return nil
+	}
+	for _, server := range dns.Servers {
+		if server.Port() == 0 {
+			server = netip.AddrPortFrom(server.Addr(), 53)
+		}
+		s = append(s, server)
+	}
+	return s
+}

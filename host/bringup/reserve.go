@@ -1,0 +1,35 @@
+package bringup
+
+import (
+	"context"
+	"errors"
+
+	"culvert/nic/tuntap"
+)
+
+// Reserve opens a device of the kernel now, for a process that will have given up
+// the right to when its state is known. Of want, Device, MTU, LLAddr, and whether
+// there is Ethernet, count. The Opener works once; name is the device's.
+func Reserve(o Options, want State) (open Opener, name string, err error) {
+	if o.Apply == nil {
+		o.Apply = o.Here
+	}
+	device, err := tuntap.Open(o.device(want))
+	if err != nil {
+		return nil, "", err
+	}
+	free := device
+	return func(ctx context.Context, want State) (*Adapter, error) {
+		if free == nil {
+			return nil, errReserved
+		}
+		device := free
+		free = nil
+		if mac := device.MAC(); want.LLAddr == "" && mac != "" {
+			want.LLAddr = mac // in case that udev replaced it meanwhile
+		}
+		return o.bringUp(ctx, device, want)
+	}, device.Name(), nil
+}
+
+var errReserved = errors.New("the device that was opened at the start is closed, and without root's rights there is no other: start again")

@@ -1,0 +1,177 @@
+package privsep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/rpc"
+	"sync"
+	"time"
+
+	"culvert/host/bringup"
+	"culvert/host/hostnet"
+	"culvert/host/process"
+)
+
+// Keeper is the part that stays root. Its exported methods are the worker's
+// calls.
+type Keeper struct {
+	ctx    context.Context
+	log    *slog.Logger
+	apply  func(ctx context.Context, want hostnet.State) (bringup.Applied, error)
+	ready  func() error
+	reads  Reads
+	events <-chan process.Event
+	gone   chan struct{} // closed when the worker is
+
+	listing sync.Mutex // calls of reads.Lists
+
+	mu      sync.Mutex
+	device  string // the only one it may have changed
+	applied bringup.Applied
+	failure error
+	local   string // the worker's name for the command line
+}
+
+// Apply brings the host to a State. The device of the first one is the only
+// one from then on.
+func (k *Keeper) Apply(want hostnet.State, r *Result) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.applied != nil {
+		return errors.New("a state is applied already; update that")
+	}
+	if err := k.same(want); err != nil {
+		return err
+	}
+	applied, err := k.apply(k.ctx, want)
+	if err := answer(applied, err, r); err != nil {
+		return err
+	}
+	k.applied = applied
+	return nil
+}
+
+// same pins the device.
+func (k *Keeper) same(want hostnet.State) error {
+	if k.device != "" && k.device != want.Device {
+		return fmt.Errorf("device %s: this tunnel's is %s", want.Device, k.device)
+	}
+	k.device = want.Device
+	return nil
+}
+
+func answer(applied bringup.Applied, err error, r *Result) error {
+	var partial *hostnet.PartialError
+	if err != nil && !errors.As(err, &partial) {
+		return err
+	}
+	*r = result(applied.Changes(), partial)
+	return nil
+}
+
+// Update brings the host to another State of the same device.
+func (k *Keeper) Update(want hostnet.State, r *Result) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.applied == nil {
+		return errors.New("no state is applied")
+	}
+	if err := k.same(want); err != nil {
+		return err
+	}
+	return answer(k.applied, k.applied.Update(k.ctx, want), r)
+}
+
+// Resolvers are whom to ask for a name past the tunnel. The worker may have
+// neither the file nor the bus that say so (`chroot`).
+func (k *Keeper) Resolvers(name string, r *hostnet.Resolvers) error {
+	k.mu.Lock()
+	applied := k.applied
+	k.mu.Unlock()
+	if applied == nil {
+		return errors.New("no state is applied")
+	}
+	var err error
+	*r, err = applied.Resolvers(k.ctx, name)
+	return err
+}
+
+// Undo takes back what was changed.
+func (k *Keeper) Undo(Empty, *Empty) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.applied == nil {
+		return nil
+	}
+	err := k.applied.Undo(context.WithoutCancel(k.ctx))
+	if err == nil {
+		k.applied = nil
+	}
+	return err
+}
+
+// Local is told the worker's name for the command line, whose socket it will have
+// no right to remove. Only the first counts: it is told before rights are given up.
+func (k *Keeper) Local(name string, _ *Empty) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.local == "" {
+		k.local = name
+	}
+	return nil
+}
+
+// Lists are the revocation lists where they changed since the texts of a number.
+func (k *Keeper) Lists(since uint64, r *ListsResult) error {
+	k.listing.Lock()
+	defer k.listing.Unlock()
+	if k.reads.Lists != nil {
+		r.Texts = k.reads.Lists(time.Now(), since)
+	}
+	return nil
+}
+
+// Read reads one of the files that the worker needs again and may have no right
+// to.
+func (k *Keeper) Read(name string, r *ReadResult) error {
+	if k.reads.File == nil {
+		return fmt.Errorf("%s: %w", name, fs.ErrPermission)
+	}
+	var err error
+	if r.Text, err = k.reads.File(name); errors.Is(err, fs.ErrNotExist) {
+		r.Missing, err = true, nil
+	}
+	return err
+}
+
+// Ready is told that the tunnel is up.
+func (k *Keeper) Ready(Empty, *Empty) error { return k.ready() }
+
+// Failed is told why the worker ends.
+func (k *Keeper) Failed(why string, _ *Empty) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.failure = said(why)
+	return nil
+}
+
+// Event waits for what a signal to the keeper asks of the worker.
+func (k *Keeper) Event(_ Empty, e *process.Event) error {
+	select {
+	case *e = <-k.events:
+		return nil
+	case <-k.gone:
+		return errors.New("the worker is gone")
+	}
+}
+
+// serve answers a worker until it closes the connection.
+func (k *Keeper) serve(conn net.Conn) {
+	s := rpc.NewServer()
+	s.RegisterName(service, k)
+	s.ServeConn(conn)
+}

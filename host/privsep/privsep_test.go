@@ -1,0 +1,221 @@
+package privsep
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"culvert/host/bringup"
+	"culvert/host/hostnet"
+	"culvert/host/process"
+	"culvert/role/profile"
+)
+
+// fakeHost is a host that takes every State.
+type fakeHost struct {
+	state  hostnet.State
+	undone int
+	fail   error
+}
+
+func (h *fakeHost) apply(_ context.Context, want hostnet.State) (bringup.Applied, error) {
+	h.state = want
+	var partial *hostnet.PartialError
+	if h.fail != nil && !errors.As(h.fail, &partial) {
+		return nil, h.fail
+	}
+	return h, h.fail
+}
+
+func (h *fakeHost) Update(_ context.Context, want hostnet.State) error {
+	h.state = want
+	return h.fail
+}
+func (h *fakeHost) Resolvers(_ context.Context, name string) (hostnet.Resolvers, error) {
+	return hostnet.Resolvers{Servers: []hostnet.NameServer{{Addr: netip.MustParseAddrPort("[fe80::1%eth0]:853"), TLS: true, Name: name}},
+		Search: []string{"home"}, Dots: 2, Timeout: time.Second, Attempts: 3, Changed: true}, h.fail
+}
+func (h *fakeHost) Undo(context.Context) error { h.undone++; return nil }
+func (h *fakeHost) Changes() []string          { return []string{"set " + h.state.Device} }
+
+// pair is a worker and its keeper with no process between them.
+func pair(t *testing.T, h *fakeHost) (*Worker, *Keeper, chan process.Event) {
+	t.Helper()
+	near, far := net.Pipe()
+	events := make(chan process.Event)
+	k := &Keeper{ctx: t.Context(), log: slog.New(slog.DiscardHandler), apply: h.apply, ready: func() error { return nil }, events: events, gone: make(chan struct{})}
+	served := make(chan struct{})
+	go func() { k.serve(near); close(served) }()
+	w := newWorker(far)
+	t.Cleanup(func() { close(k.gone); w.client.Close(); <-served })
+	return w, k, events
+}
+
+// wholeState has every field set, and those not valid left so.
+var wholeState = hostnet.State{
+	Device: "tun0", MTU: 1400, TxQueueLen: 5,
+	Addresses: []hostnet.Address{{Prefix: netip.MustParsePrefix("10.8.0.2/24")}, {Prefix: netip.MustParsePrefix("10.9.0.1/32"), Peer: netip.MustParseAddr("10.9.0.2")}},
+	Routes:    []hostnet.Route{{Dst: netip.MustParsePrefix("0.0.0.0/1")}, {Dst: netip.MustParsePrefix("fd00::/64"), Via: netip.MustParseAddr("fe80::1"), Device: "eth0", Metric: 3, Bypass: true}},
+	DNS:       &hostnet.DNS{Servers: []netip.AddrPort{netip.MustParseAddrPort("9.9.9.9:0")}, Search: []string{"a.example"}, Domains: []string{"b.example"}},
+	Forward:   &hostnet.Forward{IPv4: true, Masquerade: []netip.Prefix{netip.MustParsePrefix("10.8.0.0/24")}},
+}
+
+func TestStateGoesWhole(t *testing.T) {
+	h := new(fakeHost)
+	w, _, _ := pair(t, h)
+	a, err := w.Apply(t.Context(), wholeState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(h.state, wholeState) {
+		t.Errorf("the keeper was asked for\n%+v\nwanted\n%+v", h.state, wholeState)
+	}
+	if got := a.Changes(); len(got) != 1 || got[0] != "set tun0" {
+		t.Errorf("changes: %q", got)
+	}
+	if err := a.Undo(t.Context()); err != nil || h.undone != 1 {
+		t.Errorf("undo: %v, %d times", err, h.undone)
+	}
+}
+
+// TestPartial: what failed of a State is told whole, and the State stands.
+func TestPartial(t *testing.T) {
+	route := netip.MustParsePrefix("10.0.0.0/8")
+	h := &fakeHost{fail: &hostnet.PartialError{Routes: 4, Failures: []hostnet.Failure{
+		{Route: route, What: "route 10.0.0.0/8", Err: errors.New("exists")}, {What: "name resolution", Err: errors.New("no")}}}}
+	w, _, _ := pair(t, h)
+	a, err := w.Apply(t.Context(), wholeState)
+	var partial *hostnet.PartialError
+	if a == nil || !errors.As(err, &partial) || partial.Error() != h.fail.Error() || partial.Failures[0].Route != route {
+		t.Fatalf("%v, %v", a, err)
+	}
+	if err := a.Update(t.Context(), wholeState); !errors.As(err, &partial) {
+		t.Errorf("update: %v", err)
+	}
+}
+
+func TestFatal(t *testing.T) {
+	h := &fakeHost{fail: errors.New("device is in use")}
+	w, _, _ := pair(t, h)
+	if a, err := w.Apply(t.Context(), wholeState); a != nil || err == nil || err.Error() != "device is in use" {
+		t.Errorf("%v, %v", a, err)
+	}
+}
+
+// TestOtherDevice: a worker has one device, and is refused any other.
+func TestOtherDevice(t *testing.T) {
+	h := new(fakeHost)
+	w, _, _ := pair(t, h)
+	a, err := w.Apply(t.Context(), wholeState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := wholeState
+	other.Device = "eth0"
+	if err := a.Update(t.Context(), other); err == nil || h.state.Device != "tun0" {
+		t.Errorf("%v, device %s", err, h.state.Device)
+	}
+	if _, err := w.Apply(t.Context(), wholeState); err == nil {
+		t.Error("a second State was applied beside the first")
+	}
+	a.Undo(t.Context())
+	if _, err := w.Apply(t.Context(), other); err == nil {
+		t.Error("another device was taken after an undo")
+	}
+}
+
+// TestResolversGoWhole: so do they, and there are none before a State.
+func TestResolversGoWhole(t *testing.T) {
+	h := new(fakeHost)
+	w, _, _ := pair(t, h)
+	if _, err := (&remote{worker: w}).Resolvers(t.Context(), "vpn.example"); err == nil {
+		t.Error("answered without a state")
+	}
+	a, err := w.Apply(t.Context(), wholeState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := h.Resolvers(t.Context(), "vpn.example")
+	if got, err := a.Resolvers(t.Context(), "vpn.example"); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	w, _, events := pair(t, new(fakeHost))
+	got := w.Events()
+	for _, want := range []process.Event{process.Status, process.Restart, process.Exit} {
+		events <- want
+		if e := <-got; e != want {
+			t.Errorf("got %v, want %v", e, want)
+		}
+	}
+}
+
+// TestKeeperGone: the events of a worker end with its keeper.
+func TestKeeperGone(t *testing.T) {
+	near, far := net.Pipe()
+	w := newWorker(far)
+	near.Close()
+	if e, more := <-w.Events(); more {
+		t.Errorf("got %v", e)
+	}
+}
+
+// TestReads: a worker has read what its configuration names and no more, and
+// learns that a file is missing.
+func TestReads(t *testing.T) {
+	w, k, _ := pair(t, new(fakeHost))
+	if _, err := w.read("/etc/shadow"); err == nil {
+		t.Error("a file was read that nobody allowed")
+	}
+	if w.Lists(time.Now(), 0) != nil {
+		t.Error("there are lists that nobody reads")
+	}
+	k.reads = Reads{
+		Lists: func(_ time.Time, since uint64) *profile.ListTexts {
+			if since == 7 {
+				return nil
+			}
+			return &profile.ListTexts{Number: 7, Files: map[string][]byte{"/etc/vpn/crl.pem": []byte("list")}, Failed: map[string]string{"a": "b"}}
+		},
+		File: func(name string) ([]byte, error) {
+			if name != "/etc/vpn/ccd/anna" {
+				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+			}
+			return []byte("disable"), nil
+		},
+	}
+	if text, err := w.read("/etc/vpn/ccd/anna"); err != nil || string(text) != "disable" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := w.read("/etc/vpn/ccd/bert"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+	if lists := w.Lists(time.Now(), 0); lists == nil || lists.Number != 7 || string(lists.Files["/etc/vpn/crl.pem"]) != "list" || lists.Failed["a"] != "b" {
+		t.Errorf("%+v", lists)
+	}
+	if lists := w.Lists(time.Now(), 7); lists != nil {
+		t.Errorf("lists that did not change: %+v", lists)
+	}
+}
+
+// TestLocalOnce: the name of the socket to remove is the first one told, since
+// later ones may be whoever's who took the worker over.
+func TestLocalOnce(t *testing.T) {
+	w, k, _ := pair(t, new(fakeHost))
+	for _, name := range []string{"client-tun0", "other"} {
+		if err := w.Local(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if k.local != "client-tun0" {
+		t.Errorf("to remove: %q", k.local)
+	}
+}

@@ -1,0 +1,97 @@
+// Package privsep divides a process that is to give up root (`user`, `group`,
+// `chroot`) in two. The worker carries the tunnel: it opens adapter and socket,
+// and gives up every right it does not need before the first packet of a stranger
+// is read. Its keeper stays root, listens to no network, and does what needs root
+// for as long as the tunnel lasts: to change addresses, routes and names of this
+// host when the worker asks, and to take that back when it ends in whatever way;
+// and to read again what the configuration names and only root can read.
+//
+// So a worker taken over from the network has neither the right to configure
+// networks nor a file of root's to write to: the undo journals are root's, as
+// is resolv.conf. All it can ask for is another State of its own device.
+package privsep
+
+import (
+	"culvert/host/hostnet"
+	"culvert/role/profile"
+)
+
+// mark in the environment tells a worker that it is one; descriptors 3 and 4 are
+// then its ends of the sockets to the keeper.
+const mark = "CULVERT_WORKER"
+
+const (
+	socketFD = 3
+	loansFD  = 4 // see enlargeAll
+)
+
+// service is the name of the keeper's methods in net/rpc.
+const service = "Keeper"
+
+// Empty is for calls that tell nothing.
+type Empty struct{}
+
+// Result is what a State came to.
+type Result struct {
+	Changes []string
+	// Partial is set with what failed of a State that stands otherwise.
+	Partial  bool
+	Routes   int
+	Failures []Failure
+}
+
+// ListsResult are revocation lists; nil: they are as before.
+type ListsResult struct{ Texts *profile.ListTexts }
+
+// ReadResult is what a file holds, if it is there.
+type ReadResult struct {
+	Text    []byte
+	Missing bool
+}
+
+// Failure is hostnet.Failure with its cause in words.
+type Failure struct {
+	Route []byte // netip.Prefix as text, empty for none
+	What  string
+	Err   string
+}
+
+// said is an error of the other process.
+type said string
+
+func (s said) Error() string { return string(s) }
+
+// result packs what Apply or Update returned.
+func result(changes []string, partial *hostnet.PartialError) Result {
+	r := Result{Changes: changes}
+	if partial == nil {
+		return r
+	}
+	r.Partial, r.Routes = true, partial.Routes
+	for _, f := range partial.Failures {
+		p := Failure{What: f.What, Err: f.Err.Error()}
+		if f.Route.IsValid() {
+			p.Route, _ = f.Route.MarshalText()
+		}
+		r.Failures = append(r.Failures, p)
+	}
+	return r
+}
+
+// err is the *hostnet.PartialError in a Result, or nil.
+func (r *Result) err() error {
+	if !r.Partial {
+		return nil
+	}
+	e := &hostnet.PartialError{Routes: r.Routes}
+	for _, f := range r.Failures {
+		g := hostnet.Failure{What: f.What, Err: said(f.Err)}
+		if len(f.Route) > 0 {
+			if g.Route.UnmarshalText(f.Route) != nil {
+				continue
+			}
+		}
+		e.Failures = append(e.Failures, g)
+	}
+	return e
+}

@@ -1,0 +1,151 @@
+package privsep
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/rpc"
+	"os"
+	"sync"
+	"time"
+
+	"culvert/host/bringup"
+	"culvert/host/hostnet"
+	"culvert/host/process"
+	"culvert/role/profile"
+)
+
+// Worker is the worker's way to its keeper.
+type Worker struct {
+	client *rpc.Client
+}
+
+// Started tells whether this process was started as a worker, and connects it
+// to its keeper. Signals are the keeper's from then on. Call it once, before
+// other descriptors are opened or programs are started; w is nil in any other
+// process.
+func Started() (w *Worker, err error) {
+	if os.Getenv(mark) == "" {
+		return nil, nil
+	}
+	os.Unsetenv(mark)
+	process.IgnoreSignals()
+	conn, err := inherited(socketFD)
+	if err != nil {
+		return nil, err
+	}
+	loans, err := inherited(loansFD)
+	if err != nil {
+		return nil, err
+	}
+	w = newWorker(conn)
+	process.Lend.Read = w.read
+	borrow(loans)
+	return w, nil
+}
+
+func inherited(fd uintptr) (net.Conn, error) {
+	file := os.NewFile(fd, "keeper")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("the process that started this one is out of reach: %w", err)
+	}
+	return conn, nil
+}
+
+func newWorker(conn net.Conn) *Worker { return &Worker{rpc.NewClient(conn)} }
+
+// Events gives what the keeper's signals ask for, and is closed when the keeper is
+// gone.
+func (w *Worker) Events() <-chan process.Event {
+	events := make(chan process.Event)
+	go func() {
+		defer close(events)
+		for {
+			var e process.Event
+			if w.client.Call(service+".Event", Empty{}, &e) != nil {
+				return
+			}
+			events <- e
+		}
+	}()
+	return events
+}
+
+// Lists are the revocation lists where they changed since the texts of a number.
+// See endpoint.ListSource.
+func (w *Worker) Lists(_ time.Time, since uint64) *profile.ListTexts {
+	var r ListsResult
+	if w.client.Call(service+".Lists", since, &r) != nil {
+		return nil
+	}
+	return r.Texts
+}
+
+// read has the keeper read a file.
+func (w *Worker) read(name string) ([]byte, error) {
+	var r ReadResult
+	err := w.client.Call(service+".Read", name, &r)
+	if err == nil && r.Missing {
+		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return r.Text, err
+}
+
+// Local tells this process's name for the command line.
+func (w *Worker) Local(name string) error {
+	return w.client.Call(service+".Local", name, &Empty{})
+}
+
+// Ready tells that the tunnel is up.
+func (w *Worker) Ready() error { return w.client.Call(service+".Ready", Empty{}, &Empty{}) }
+
+// Failed tells why this process ends.
+func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", err.Error(), &Empty{}) }
+
+// Apply is for adapter.Options: the keeper does it.
+func (w *Worker) Apply(_ context.Context, want hostnet.State) (bringup.Applied, error) {
+	a := &remote{worker: w}
+	err := a.call("Apply", want)
+	if err != nil && !a.result.Partial {
+		return nil, err
+	}
+	return a, err
+}
+
+// remote is a State that the keeper holds.
+type remote struct {
+	worker *Worker
+	mu     sync.Mutex
+	result Result
+}
+
+func (a *remote) call(method string, want hostnet.State) error {
+	var r Result
+	if err := a.worker.client.Call(service+"."+method, want, &r); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.result = r
+	return r.err()
+}
+
+func (a *remote) Update(_ context.Context, want hostnet.State) error { return a.call("Update", want) }
+
+func (a *remote) Resolvers(_ context.Context, name string) (r hostnet.Resolvers, err error) {
+	err = a.worker.client.Call(service+".Resolvers", name, &r)
+	return r, err
+}
+
+func (a *remote) Undo(context.Context) error {
+	return a.worker.client.Call(service+".Undo", Empty{}, &Empty{})
+}
+
+func (a *remote) Changes() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.result.Changes
+}

@@ -1,0 +1,140 @@
+package demo
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"culvert/host/bringup"
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/nic"
+	"culvert/session/wire"
+)
+
+// traffic counts one direction at one stop. It is read while it counts.
+type traffic struct {
+	packets, bytes atomic.Uint64
+	nanos          atomic.Int64 // wall time in the calls that moved them
+}
+
+func (t *traffic) add(batch []*buf.Packet) {
+	var packets, bytes int
+	for _, p := range batch {
+		bytes += p.Len()
+		if p.Segment > 0 && p.Len() > 0 {
+			packets += (p.Len() + p.Segment - 1) / p.Segment
+		} else {
+			packets++
+		}
+	}
+	t.packets.Add(uint64(packets))
+	t.bytes.Add(uint64(bytes))
+}
+
+// each is the time per packet, when all of them took d.
+func (t *traffic) each(d time.Duration) time.Duration {
+	return d / time.Duration(max(t.packets.Load(), 1))
+}
+
+func (t *traffic) spent() time.Duration { return time.Duration(t.nanos.Load()) }
+
+// reader measures what happens between reads: all the work that the goroutine
+// which reads does with what it read. Waiting in the read does not count.
+type reader struct {
+	traffic // nanos: between reads
+	since   time.Time
+}
+
+func (r *reader) read(next func([]*buf.Packet) (int, error), batch []*buf.Packet) (int, error) {
+	if !r.since.IsZero() {
+		r.nanos.Add(int64(time.Since(r.since)))
+	}
+	n, err := next(batch)
+	r.add(batch[:n])
+	r.since = time.Now()
+	return n, err
+}
+
+// writer measures the calls that write.
+type writer struct{ traffic }
+
+func (w *writer) write(next func([]*buf.Packet) (int, error), batch []*buf.Packet) (took time.Duration, n int, err error) {
+	w.add(batch)
+	start := time.Now()
+	n, err = next(batch)
+	took = time.Since(start)
+	w.nanos.Add(int64(took))
+	return took, n, err
+}
+
+// meteredNIC is an adapter with meters: out of it, and in.
+type meteredNIC struct {
+	nic.NIC
+	out reader
+	in  writer
+}
+
+func (m *meteredNIC) ReadBatch(batch []*buf.Packet) (int, error) {
+	return m.out.read(m.NIC.ReadBatch, batch)
+}
+
+func (m *meteredNIC) WriteBatch(batch []*buf.Packet) (int, error) {
+	_, n, err := m.in.write(m.NIC.WriteBatch, batch)
+	return n, err
+}
+
+// meteredLink is a socket with meters: out of it, to the network, and in.
+type meteredLink struct {
+	link.Link
+	out writer
+	in  reader
+	// road is the part of out's time that the data channel took: the rest
+	// are control packets, sent from another goroutine.
+	road atomic.Int64
+}
+
+func (m *meteredLink) ReadBatch(batch []*buf.Packet) (int, error) {
+	return m.in.read(m.Link.ReadBatch, batch)
+}
+
+func (m *meteredLink) WriteBatch(batch []*buf.Packet) (int, error) {
+	op, _ := wire.ParseHead(batch[0].Bytes()[0])
+	took, n, err := m.out.write(m.Link.WriteBatch, batch)
+	if op.IsData() {
+		m.road.Add(int64(took))
+	}
+	return n, err
+}
+
+// end is one end of the tunnel with meters on both sides of it.
+type end struct {
+	nic  *meteredNIC
+	link *meteredLink
+	want bringup.State // what the adapter was to be brought to
+}
+
+// open puts the meters on what next opens.
+func (e *end) open(next bringup.Opener) bringup.Opener {
+	return func(ctx context.Context, want bringup.State) (*bringup.Adapter, error) {
+		a, err := next(ctx, want)
+		if err != nil {
+			return nil, err
+		}
+		e.want, e.nic = want, &meteredNIC{NIC: a.NIC}
+		a.NIC = e.nic
+		return a, nil
+	}
+}
+
+// seal is the time from adapter to socket without the call to the socket:
+// finding the peer and sealing.
+func (e *end) seal() time.Duration {
+	return e.nic.out.each(e.nic.out.spent() - time.Duration(e.link.road.Load()))
+}
+
+// unseal is the time from socket to adapter without the call to the adapter:
+// finding the peer, opening and checking the source.
+func (e *end) unseal() time.Duration {
+	return e.link.in.each(e.link.in.spent() - e.nic.in.spent())
+}

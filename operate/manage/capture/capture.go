@@ -1,0 +1,147 @@
+// Package capture writes packets as they are at one place of a running process
+// in the pcapng format, which Wireshark and tcpdump read.
+package capture
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"culvert/operate/manage/filter"
+	"culvert/operate/manage/watch"
+)
+
+// Source is a place whose packets can be captured.
+type Source struct {
+	// Name and Description are what the file calls it.
+	Name, Description string
+	Link              filter.Link
+	// Open has each packet that a filter chooses handed to keep, until stop is
+	// called. Keep may be called by several goroutines, and never waits.
+	Open func(f *filter.Filter, keep func(Record)) (stop func())
+}
+
+// Record is a packet.
+type Record struct {
+	Time    time.Time
+	Bytes   []byte // for keep to keep
+	Inbound bool
+	Comment string // "" for none
+
+	outer *outer // has Bytes as its payload
+}
+
+// Path is where a process is asked for a file: by GET, with `at`, `filter` and
+// `count`. The file ends when the asking side has closed its half of the
+// connection, or has count packets. Trailers tell how many packets it has, and
+// how many it lacks because the reader was too slow.
+const (
+	Path         = "/capture"
+	PacketsField = "Culvert-Packets"
+	LostField    = "Culvert-Lost"
+)
+
+// Handler answers for the places that find knows; its error says which there
+// are.
+func Handler(find func(at string) (*Source, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		source, err := find(r.FormValue("at"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		f, err := filter.Parse(r.FormValue("filter"), source.Link)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		count, err := strconv.ParseUint(r.FormValue("count"), 10, 64)
+		if r.FormValue("count") != "" && (err != nil || count < 1) {
+			http.Error(w, "count: expected a number from 1 on", http.StatusBadRequest)
+			return
+		}
+		var q watch.Queue[Record]
+		defer source.Open(f, func(p Record) { q.Push(p, len(p.Bytes)+overhead) })()
+		w.Header().Set("Trailer", PacketsField+", "+LostField)
+		w.Header().Set("Content-Type", "application/x-pcapng")
+		packets, _ := source.write(r.Context(), w, &q, r.FormValue("filter"), count)
+		w.Header().Set(PacketsField, strconv.FormatUint(packets, 10))
+		w.Header().Set(LostField, strconv.FormatUint(q.Lost(), 10))
+	})
+}
+
+// overhead is what a record takes beside its bytes, about.
+const overhead = 300
+
+// write makes the file, and returns how many packets it has.
+func (s *Source) write(ctx context.Context, w http.ResponseWriter, q *watch.Queue[Record], expression string, count uint64) (packets uint64, err error) {
+	file, err := s.begin(w, expression)
+	if err != nil {
+		return 0, err
+	}
+	var streams streams
+	began := time.Now()
+	for count == 0 || packets < count {
+		if err := flush(file, w); err != nil {
+			return packets, err
+		}
+		list := q.Next(ctx)
+		if list == nil {
+			break
+		}
+		slices.SortStableFunc(list, func(a, b Record) int { return a.Time.Compare(b.Time) })
+		for _, p := range list {
+			if count > 0 && packets == count {
+				break
+			}
+			if err := add(file, p, &streams); err != nil {
+				return packets, err
+			}
+			packets++
+		}
+	}
+	file.WriteInterfaceStats(0, pcapgo.NgInterfaceStatistics{LastUpdate: time.Now(), StartTime: began, EndTime: time.Now(),
+		PacketsReceived: packets + q.Lost(), PacketsDropped: q.Lost()})
+	return packets, flush(file, w)
+}
+
+func flush(file *pcapgo.NgWriter, w http.ResponseWriter) error {
+	if err := file.Flush(); err != nil {
+		return err
+	}
+	return http.NewResponseController(w).Flush()
+}
+
+// begin writes the headers of section and interface.
+func (s *Source) begin(w io.Writer, expression string) (*pcapgo.NgWriter, error) {
+	link := layers.LinkTypeRaw
+	if s.Link == filter.Ethernet {
+		link = layers.LinkTypeEthernet
+	}
+	return pcapgo.NewNgWriterInterface(w,
+		pcapgo.NgInterface{Name: s.Name, Description: s.Description, Filter: expression, LinkType: link},
+		pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Hardware: runtime.GOARCH, OS: runtime.GOOS, Application: "culvert"}})
+}
+
+func add(file *pcapgo.NgWriter, p Record, streams *streams) error {
+	if p.outer != nil {
+		p.Bytes = p.outer.packet(p.Bytes, streams)
+	}
+	direction := pcapgo.NgEpbFlagDirectionOutbound
+	if p.Inbound {
+		direction = pcapgo.NgEpbFlagDirectionInbound
+	}
+	o := pcapgo.NgPacketOptions{Flags: &pcapgo.NgEpbFlags{Direction: direction}}
+	if p.Comment != "" {
+		o.Comments = []string{p.Comment}
+	}
+	return file.WritePacketWithOptions(gopacket.CaptureInfo{Timestamp: p.Time, CaptureLength: len(p.Bytes), Length: len(p.Bytes)}, p.Bytes, o)
+}

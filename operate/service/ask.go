@@ -1,0 +1,67 @@
+package service
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/term"
+
+	"culvert/internal/printable"
+	"culvert/role/profile"
+)
+
+// AskTerminal asks the user at the terminal.
+func AskTerminal(question string, echo bool) (string, error) {
+	stdin := int(os.Stdin.Fd())
+	if !term.IsTerminal(stdin) {
+		return "", fmt.Errorf("%q: %w, since there is no terminal; put the answer in a file and name it: auth-user-pass FILE, askpass FILE", strings.TrimSpace(question), profile.ErrNobody)
+	}
+	fmt.Fprint(os.Stderr, printable.Lines(question))
+	if echo {
+		return readLine(os.Stdin)
+	}
+	secret, err := readSecret(stdin)
+	fmt.Fprintln(os.Stderr)
+	return string(secret), err
+}
+
+// hidden is the terminal's state from before a password is asked for, which is
+// not shown; nil while none is.
+var hidden atomic.Pointer[term.State]
+
+// readSecret is term.ReadPassword, which showTyping can undo meanwhile.
+func readSecret(stdin int) ([]byte, error) {
+	state, err := term.GetState(stdin)
+	if err != nil {
+		return nil, err
+	}
+	hidden.Store(state)
+	defer hidden.Store(nil)
+	return term.ReadPassword(stdin)
+}
+
+// showTyping leaves the terminal as it was, for a process that ends while a
+// password is asked for.
+func showTyping() {
+	if state := hidden.Swap(nil); state != nil {
+		_ = term.Restore(int(os.Stdin.Fd()), state)
+	}
+}
+
+// readLine takes no more than one line from r.
+func readLine(r io.Reader) (string, error) {
+	var line []byte
+	for b := make([]byte, 1); ; {
+		n, err := r.Read(b)
+		if n == 1 && b[0] == '\n' || err == io.EOF && len(line) > 0 {
+			return strings.TrimRight(string(line), "\r"), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		line = append(line, b[:n]...)
+	}
+}

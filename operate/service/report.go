@@ -1,0 +1,56 @@
+package service
+
+import (
+	"errors"
+
+	"culvert/config"
+	"culvert/host/process"
+)
+
+// tell says that all is set up.
+func (l *life) tell() {
+	up := l.isUp
+	if l.worker != nil {
+		up = l.worker.Ready
+	}
+	if err := up(); err != nil {
+		l.failed(err)
+	}
+}
+
+// isUp makes this process known, once nothing keeps it from being at work: one
+// that finds its port taken has to leave the other's file alone.
+func (l *life) isUp() error {
+	if err := process.PIDFile.Move(*l.pidFile.Load()); err != nil {
+		return err
+	}
+	l.background.Report(nil)
+	return nil
+}
+
+// understood is what was understood of a configuration with faults.
+func understood(c *config.Config, err error) *config.Config {
+	var faults *config.FaultsError
+	switch {
+	case c != nil:
+		return c
+	case errors.As(err, &faults):
+		return faults.Understood
+	}
+	return new(config.Config)
+}
+
+// lastWords logs why this process ends where only the log might be read. A
+// worker's are its keeper's.
+func (l *life) lastWords(c *config.Config, err error) {
+	if l.worker != nil {
+		return
+	}
+	if l.log == nil && l.Stranger != "" && !l.AllowScripts {
+		return // its log may be what the user would not have written
+	}
+	if l.log == nil {
+		l.log = newLog(c, false)
+	}
+	l.log.lastWords(err)
+}

@@ -1,0 +1,154 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/host/hostnet"
+	"culvert/host/privsep"
+	"culvert/host/process"
+	"culvert/nic/ether"
+	"culvert/operate/manage"
+	"culvert/role/client"
+	"culvert/role/profile"
+)
+
+// defaultUsers are whom a worker runs as where nothing else is said, the first
+// that there is.
+var defaultUsers = []string{"culvert", "nobody"}
+
+// DefaultUser is the one that a worker of this machine runs as by default; "" for
+// none, such as in a container that has nobody beside its root.
+func DefaultUser() string {
+	name := leastUser()
+	if id, err := process.Lookup(name, ""); err != nil || !process.CanBecome(id) {
+		return ""
+	}
+	return name
+}
+
+// leastUser is the first of defaultUsers that this machine knows, "" for none.
+func leastUser() string {
+	for _, name := range defaultUsers {
+		if _, err := process.Lookup(name, ""); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
+// chooseUser has a process of root's give that up although its configuration does
+// not say so, or names a group alone, with which it would stay the user root. It
+// returns why it does not.
+func (o Options) chooseUser(c *config.Config) (why string) {
+	if !o.Unprivileged || o.UserSpace || c.User != "" || !process.Privileged() {
+		return ""
+	}
+	if err := process.CanEnter(); err != nil {
+		return fmt.Sprintf("it stays root: %v", err)
+	}
+	name := leastUser()
+	if name == "" {
+		return fmt.Sprintf("it stays root, since there is no user %s; make one, such as by useradd --system culvert", strings.Join(defaultUsers, " or "))
+	}
+	id, err := process.Lookup(name, c.Group)
+	if err != nil {
+		return "" // giveUp refuses the group
+	}
+	if !process.CanBecome(id) {
+		return "it stays root, which is that of a user namespace without user " + name
+	}
+	for _, program := range c.Programs() {
+		if !process.MayRun(filepath.Join(c.Chroot, program), id) {
+			return fmt.Sprintf("it stays root, since user %s cannot run %s; let that user run it and write: user %[1]s, or write: user root", name, program)
+		}
+	}
+	c.User = name
+	return ""
+}
+
+// reads is what the worker of a configuration may have read: with `chroot`,
+// nothing, since names lead elsewhere there.
+func reads(c *config.Config) privsep.Reads {
+	if c.Chroot != "" {
+		return privsep.Reads{}
+	}
+	lists := profile.NewListFiles(c)
+	return privsep.Reads{Lists: lists.Read, File: func(name string) ([]byte, error) {
+		if !named(c, name) {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+		}
+		return process.ReadFile(name)
+	}}
+}
+
+// named reports a file that c's role reads again: those of client-config-dir,
+// and the login that auth-nocache has it forget.
+func named(c *config.Config, name string) bool {
+	if dir := c.ClientConfigDir; dir != "" && filepath.Dir(name) == filepath.Clean(dir) {
+		info, err := os.Lstat(name)
+		return errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular()
+	}
+	f := c.AuthUserPass
+	return f != nil && f.Name != "" && !f.Inline && name == c.Path(f.Name)
+}
+
+// forget removes the socket that a worker left.
+func (l *life) forget(name string) {
+	if err := manage.Forget(l.localDir(), name); err != nil {
+		l.log.Warn(err.Error())
+	}
+}
+
+// opened gives up rights once all is open, before a stranger's first packet.
+func (l *life) opened(jail process.Jail) func() error {
+	if jail.Empty() {
+		return nil
+	}
+	return func() error {
+		if err := jail.Enter(); err != nil {
+			return fmt.Errorf("giving up root's rights: %w", err)
+		}
+		l.log.Info("root's rights are given up", "user", jail.Identity.UID, "group", jail.Identity.GID, "chroot", jail.Chroot)
+		return nil
+	}
+}
+
+// whenUp gives up a client's rights when the tunnel is up for the first time, as
+// OpenVPN does: before that, the server's name could not be found in a chroot.
+func (l *life) whenUp(jail process.Jail) func(*client.Client) {
+	enter := l.opened(jail)
+	return func(*client.Client) {
+		if enter == nil {
+			return
+		}
+		if err := enter(); err != nil {
+			l.failed(err)
+		}
+		enter = nil
+	}
+}
+
+// clientAdapter is adapter for a client. A worker's device is opened at once,
+// with its interface for the command line: later it has no right to. Others' comes
+// with what the server pushes; a login should not be spent where it could not.
+func (l *life) clientAdapter(c *config.Config, s func() role) (open bringup.Opener, show func(), err error) {
+	if l.UserSpace || c.DevType == config.DevNull {
+		return l.watched(c, l.adapter(c, nil), s), func() {}, nil
+	}
+	want := bringup.State{State: hostnet.State{Device: c.Dev, MTU: c.MTU, LLAddr: profile.LLAddr(c)}}
+	if c.Adapter != config.AdapterIP {
+		want.Ethernet = new(ether.Network)
+	}
+	if l.worker == nil || c.Chroot != "" {
+		return l.watched(c, l.adapter(c, nil), s), func() {}, l.deviceOptions(c).CheckRights(want)
+	}
+	open, name, err := bringup.Reserve(l.deviceOptions(c), want)
+	return open, func() { l.serveLocal(c, s(), name) }, err
+}

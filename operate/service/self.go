@@ -1,0 +1,98 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"culvert/config"
+	"culvert/host/privsep"
+	"culvert/host/process"
+	"culvert/internal/printable"
+)
+
+// Self is which process of this program this is: the one a user started, the
+// one `daemon` put in the background, or a worker without root's rights.
+type Self struct {
+	background *process.Background
+	worker     *privsep.Worker // nil: not a worker
+}
+
+// WhoAmI tells which process this is.
+func WhoAmI() (Self, error) {
+	me := Self{background: process.InBackground()}
+	var err error
+	me.worker, err = privsep.Started()
+	return me, err
+}
+
+type selfKey struct{}
+
+// In puts me into a context, for Run.
+func (me Self) In(ctx context.Context) context.Context {
+	return context.WithValue(ctx, selfKey{}, me)
+}
+
+// Worker reports a process that leaves signals to its keeper.
+func (me Self) Worker() bool { return me.worker != nil }
+
+// thisProcess is the Self that main put into ctx.
+func thisProcess(ctx context.Context) Self {
+	me, ok := ctx.Value(selfKey{}).(Self)
+	if !ok {
+		me.background = new(process.Background)
+	}
+	return me
+}
+
+// Failed tells whoever waits for this process why it ends.
+func (me Self) Failed(err error) {
+	if me.worker != nil {
+		me.worker.Failed(err)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "culvert:", printable.Lines(err.Error()))
+	me.background.Report(err)
+}
+
+// events are what signals ask for; they end where the keeper of this process does.
+func (me Self) events() (events <-chan process.Event, stop func()) {
+	if me.worker != nil {
+		return me.worker.Events(), func() {}
+	}
+	return process.Events()
+}
+
+// giveUp is what c wants given up. It fails where that will not do, before
+// there is a tunnel that would end by it.
+func giveUp(c *config.Config) (process.Jail, error) {
+	if c.Chroot != "" {
+		if info, err := os.Stat(c.Chroot); err != nil || !info.IsDir() {
+			return process.Jail{}, fmt.Errorf("chroot %s: there is no such directory: make it, or name one that is there", c.Chroot)
+		}
+	}
+	id, err := process.Lookup(c.User, c.Group)
+	if err == nil && c.User != "" && process.Privileged() && !process.CanBecome(id) {
+		id, err = inNamespace(c, id)
+	}
+	j := process.Jail{Identity: id, Chroot: c.Chroot}
+	if c.Mode == config.ModeServer {
+		return j, err // its socket stays open
+	}
+	const firstFree = 1024 // ports from here on are anybody's
+	if !c.NoBind && c.LocalPort > 0 && c.LocalPort < firstFree {
+		j.Keep = append(j.Keep, process.NetBindService)
+	}
+	if c.Mark != 0 {
+		j.Keep = append(j.Keep, process.NetRaw)
+	}
+	return j, err
+}
+
+// inNamespace is whom root of a user namespace that has nobody else goes on as.
+func inNamespace(c *config.Config, id process.Identity) (process.Identity, error) {
+	if id.UID == 0 {
+		return process.Identity{UID: -1, GID: -1}, nil // it stays what it is
+	}
+	return id, fmt.Errorf("%v: user %s: root of this user namespace (a container) cannot become another user; remove the line, or give the namespace that user", c.At("user"), c.User)
+}

@@ -1,0 +1,127 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/host/process"
+	"culvert/session/wrap"
+)
+
+// ClientOptions say what client to add.
+type ClientOptions struct {
+	Dir  string // the server's, as Init made it
+	Name string // 1 to 64 of letters, digits and ._@-; the first a letter or digit
+	Out  string // the profile's file, made 0600; "": none is written
+	Now  time.Time
+	Rand io.Reader // cryptographically secure
+}
+
+// clientName keeps a name safe as a file's name, in a shell and in a log.
+var clientName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
+
+// AddClient issues a client's certificate and control-channel key, records the
+// certificate in the server's directory, and returns the complete profile, the
+// only place of the client's private key. A name in use or a profile file that
+// exists is refused by an error that wraps fs.ErrExist; then nothing is
+// recorded.
+func AddClient(o ClientOptions) ([]byte, error) {
+	text, files, err := o.files()
+	if err != nil {
+		return nil, fmt.Errorf("client add: %w", denied(err))
+	}
+	if err := writeNew(files); err != nil {
+		return nil, fmt.Errorf("client add: %w", denied(err))
+	}
+	return text, nil
+}
+
+func (o ClientOptions) files() (text []byte, files []file, err error) {
+	record, err := o.record()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := loadServer(o.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, client, err := o.issue(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	files = []file{{record, client.CertPEM, publicFile}}
+	if o.Out != "" {
+		files = append(files, file{o.Out, text, privateFile})
+	}
+	return text, files, nil
+}
+
+// issue makes a certificate, and the profile that holds it.
+func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error) {
+	if client, err = s.authority.IssueClient(o.Rand, o.Now, o.Name, 0); err != nil {
+		return nil, client, err
+	}
+	wrapKey, err := wrap.GenerateClientKeyV2(o.Rand, s.wrapKey, wrap.TimestampMetadata(o.Now))
+	if err != nil {
+		return nil, client, err
+	}
+	text, err = profile{
+		reach: s.reach, Name: o.Name, Expires: client.NotAfter,
+		CA: string(s.authority.CertPEM()), Cert: string(client.CertPEM), Key: string(client.KeyPEM),
+		WrapKey: string(wrapKey.Format()),
+	}.text()
+	return text, client, err
+}
+
+// record is where the client's certificate goes, if its name is good and free.
+func (o ClientOptions) record() (string, error) {
+	if !clientName.MatchString(o.Name) {
+		return "", fmt.Errorf("name %.80q: expected 1 to 64 letters, digits or any of . _ @ -, the first a letter or digit; such as anna-phone", o.Name)
+	}
+	if o.Name == serverName {
+		return "", fmt.Errorf("name %q is the server's own; choose another", o.Name)
+	}
+	path := recordPath(o.Dir, o.Name)
+	_, err := os.Lstat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if err == nil {
+		return "", fmt.Errorf("client %q is there already (%s); choose another name, one for each device, such as %s-2, or give this one a new profile by: culvert client renew %s --dir %s: %w",
+			o.Name, path, o.Name, o.Name, shell(o.Dir), fs.ErrExist)
+	}
+	return path, nil
+}
+
+// server is what AddClient needs of a server's directory.
+type server struct {
+	reach     reach
+	authority *pki.Authority
+	wrapKey   *wrap.ServerKeyV2
+}
+
+func loadServer(dir string) (s server, err error) {
+	if s.reach, err = loadReach(dir); err != nil {
+		return s, err
+	}
+	var text [3][]byte
+	for i, name := range []string{caCertFile, caKeyFile, wrapKeyFile} {
+		if text[i], err = process.ReadFile(filepath.Join(dir, name)); err != nil {
+			return s, lost(err, dir)
+		}
+	}
+	if s.authority, err = pki.LoadAuthority(text[0], text[1]); err != nil {
+		return s, fmt.Errorf("%s: %w", dir, err)
+	}
+	if s.wrapKey, err = wrap.ParseServerKeyV2(text[2]); err != nil {
+		return s, fmt.Errorf("%s: %w", filepath.Join(dir, wrapKeyFile), err)
+	}
+	return s, nil
+}

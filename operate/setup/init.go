@@ -1,0 +1,201 @@
+package setup
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/session/wrap"
+)
+
+// serverName is the common name in the server's certificate, and an alternative
+// name too, for clients that look at those alone. It is not the host's: that
+// may change, and profiles hold on to this one.
+const serverName = "culvert-server"
+
+// defaultNetwork is the network of OpenVPN's own examples.
+var defaultNetwork = netip.MustParsePrefix("10.8.0.0/24")
+
+// DefaultDNS are the resolvers clients are given where none are named: those
+// of Quad9, which check DNSSEC and keep no addresses. The host's own cannot be
+// passed on, since they are often reachable from the host alone.
+var DefaultDNS = []netip.Addr{
+	netip.AddrFrom4([4]byte{9, 9, 9, 9}),
+	netip.AddrFrom4([4]byte{149, 112, 112, 112}),
+}
+
+// InitOptions say what server to make.
+type InitOptions struct {
+	Dir  string // made if missing, 0700
+	Host string // what clients connect to: DNS name or IP address
+	Port int    // UDP, 0: DefaultPort
+	Now  time.Time
+	Rand io.Reader // cryptographically secure
+
+	Network  netip.Prefix // IPv4 inside, /8 to /29; zero: 10.8.0.0/24
+	Network6 netip.Prefix // IPv6 inside, /64 to /112; zero: a random local /64 (RFC 4193)
+	DNS      []netip.Addr // for clients; nil: DefaultDNS
+	User     string       // as whom the server reads packets; "": as who starts it
+
+	// ForceCookie shuts out clients older than OpenVPN 2.6, and keeps nothing for
+	// anybody who has not shown where they are.
+	ForceCookie bool
+}
+
+// Result is what Init made.
+type Result struct {
+	Dir               string // absolute
+	Config            string // path of server.conf
+	Files             []string
+	Host              string
+	Port              int
+	Network, Network6 netip.Prefix
+	Expires           time.Time // of the server's certificate
+}
+
+// Summary says in plain words what was made and what to do next.
+func (r *Result) Summary() string {
+	return fmt.Sprintf(`Made a server for %s, UDP port %d, in %s:
+  its networks are %v and %v; its certificate is valid until %s.
+  %s is yours to edit. Keep a copy of the directory in a safe place:
+  who has ca.key can let anyone in, and without it no client can be added.
+
+Next:
+  culvert serve --dir %s
+  culvert client add NAME --dir %s -o NAME.ovpn
+`, r.Host, r.Port, r.Dir, r.Network, r.Network6, r.Expires.Format(time.DateOnly), r.Config, shell(r.Dir), shell(r.Dir))
+}
+
+// Init makes a server's directory. It refuses, with an error that wraps
+// fs.ErrExist, if any of its files is there already.
+func Init(o InitOptions) (*Result, error) {
+	if err := o.complete(); err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	files, expires, err := o.files()
+	if err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	if err := writeNew(files); errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("init: %w; name a directory where you may write by --dir, or run this as root", err)
+	} else if err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	r := &Result{
+		Dir: o.Dir, Config: filepath.Join(o.Dir, serverConfFile), Host: o.Host, Port: o.Port,
+		Network: o.Network, Network6: o.Network6, Expires: expires,
+	}
+	for _, f := range files {
+		r.Files = append(r.Files, f.path)
+	}
+	return r, nil
+}
+
+// complete fills in defaults and checks the rest.
+func (o *InitOptions) complete() (err error) {
+	if o.Dir == "" || strings.ContainsAny(o.Dir, "\r\n\x00") {
+		return fmt.Errorf("directory %q: expected a path on one line; give it by --dir", o.Dir)
+	}
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return err
+	}
+	if o.Port == 0 {
+		o.Port = DefaultPort
+	}
+	if err := (reach{Host: o.Host, Port: o.Port}).check(); err != nil {
+		return err
+	}
+	if o.DNS == nil {
+		o.DNS = DefaultDNS
+	}
+	return o.completeNetworks()
+}
+
+func (o *InitOptions) completeNetworks() (err error) {
+	if !o.Network.IsValid() {
+		o.Network = defaultNetwork
+	}
+	if !o.Network6.IsValid() {
+		if o.Network6, err = randomNetwork6(o.Rand); err != nil {
+			return err
+		}
+	}
+	if n := o.Network; !n.Addr().Is4() || n.Bits() < 8 || n.Bits() > 29 || n != n.Masked() {
+		return fmt.Errorf("network %v: expected IPv4 from /8 to /29 with no bits past its length, such as %v", n, defaultNetwork)
+	}
+	if n := o.Network6; !n.Addr().Is6() || n.Addr().Is4In6() || n.Bits() < 64 || n.Bits() > 112 || n != n.Masked() {
+		return fmt.Errorf("network %v: expected IPv6 from /64 to /112 with no bits past its length, such as fd12:3456:789a::/64", n)
+	}
+	return nil
+}
+
+// randomNetwork6 is the first /64 of a unique local network (RFC 4193,
+// section 3.2: fd and 40 random bits).
+func randomNetwork6(rand io.Reader) (netip.Prefix, error) {
+	a := [16]byte{0: 0xfd}
+	if _, err := io.ReadFull(rand, a[1:6]); err != nil {
+		return netip.Prefix{}, fmt.Errorf("random network: %w", err)
+	}
+	return netip.PrefixFrom(netip.AddrFrom16(a), 64), nil
+}
+
+// files makes the contents of the directory, and says when the server's
+// certificate expires.
+func (o *InitOptions) files() ([]file, time.Time, error) {
+	authority, err := o.authority()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	caKey, err := authority.KeyPEM()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	server, err := authority.IssueServer(o.Rand, o.Now, serverName, 0, o.Host, serverName)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	wrapKey, err := wrap.GenerateServerKeyV2(o.Rand)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	list, err := authority.Revoke(o.Now, nil)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	conf, err := serverConf{Dir: o.Dir, Port: o.Port, Network: o.Network, Network6: o.Network6, DNS: o.DNS, User: o.User, ForceCookie: o.ForceCookie}.text()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	way, err := reach{Host: o.Host, Port: o.Port, ServerName: serverName}.encode()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	in := func(name string) string { return filepath.Join(o.Dir, name) }
+	return []file{
+		{in(caCertFile), authority.CertPEM(), publicFile},
+		{in(caKeyFile), caKey, privateFile},
+		{in(serverCertFile), server.CertPEM, publicFile},
+		{in(serverKeyFile), server.KeyPEM, privateFile},
+		{in(wrapKeyFile), wrapKey.Format(), privateFile},
+		{in(listFile), list, publicFile},
+		{in(serverConfFile), conf, publicFile},
+		{in(reachFile), way, publicFile},
+	}, server.NotAfter, nil
+}
+
+// authority makes the authority, under a name of its own: two of one name are
+// told apart by nobody.
+func (o *InitOptions) authority() (*pki.Authority, error) {
+	var id [4]byte
+	if _, err := io.ReadFull(o.Rand, id[:]); err != nil {
+		return nil, fmt.Errorf("authority's name: %w", err)
+	}
+	return pki.NewAuthority(o.Rand, o.Now, pki.Options{Name: "Culvert CA " + hex.EncodeToString(id[:])})
+}

@@ -1,0 +1,125 @@
+package setup
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/host/process"
+)
+
+// expiringSoon is how long before its end a certificate is called expiring.
+const expiringSoon = 30 * 24 * time.Hour
+
+// The states of a client.
+const (
+	Valid    = "valid"
+	Expiring = "expiring" // within 30 days
+	Expired  = "expired"
+	Revoked  = "revoked"
+)
+
+// ClientInfo is a client of a server's directory.
+type ClientInfo struct {
+	Name    string    `json:"name"`
+	State   string    `json:"state"`
+	Expires time.Time `json:"expires"` // the last moment of its newest certificate
+	Serials []string  `json:"serials"` // of its certificates, in hex, the newest first
+}
+
+// Clients are the clients that were added to a server's directory, by name, with
+// their states by the revocation list there. problem is why a server does not go
+// by that list; "" when it does.
+func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, err error) {
+	fail := func(err error) ([]ClientInfo, string, error) {
+		return nil, "", fmt.Errorf("client list: %w", denied(err))
+	}
+	if _, err := loadReach(dir); err != nil {
+		return fail(err)
+	}
+	place := listPlace(dir)
+	list, err := place.load()
+	if err != nil {
+		return fail(err)
+	}
+	names, err := clientNames(dir)
+	if err != nil {
+		return fail(err)
+	}
+	clients = []ClientInfo{}
+	for _, name := range names {
+		certs, err := loadRecord(dir, name)
+		if err != nil {
+			return fail(err)
+		}
+		clients = append(clients, clientInfo(name, certs, list, now))
+	}
+	problem, err = place.unheeded(dir, list, now)
+	if err != nil {
+		return fail(err)
+	}
+	return clients, problem, nil
+}
+
+func clientInfo(name string, certs []*x509.Certificate, list *x509.RevocationList, now time.Time) ClientInfo {
+	newest := certs[0]
+	c := ClientInfo{Name: name, State: Valid, Expires: newest.NotAfter}
+	switch left := newest.NotAfter.Sub(now); {
+	case pki.Listed(list, newest.SerialNumber):
+		c.State = Revoked
+	case left < 0:
+		c.State = Expired
+	case left < expiringSoon:
+		c.State = Expiring
+	}
+	for _, cert := range certs {
+		c.Serials = append(c.Serials, pki.SerialHex(cert))
+	}
+	return c
+}
+
+// clientNames are the names of the records in a server's directory, in order.
+func clientNames(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(dir, clientsDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), recordSuffix); ok && clientName.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+const recordSuffix = ".crt"
+
+func recordPath(dir, name string) string { return filepath.Join(dir, clientsDir, name+recordSuffix) }
+
+// loadRecord reads the certificates that a client was given, the newest first.
+func loadRecord(dir, name string) ([]*x509.Certificate, error) {
+	if !clientName.MatchString(name) {
+		return nil, fmt.Errorf("name %.80q: expected that of a client, as `culvert client list --dir %s` shows it", name, shell(dir))
+	}
+	path := recordPath(dir, name)
+	text, err := process.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no client %q (no %s); those there are: culvert client list --dir %s", name, path, shell(dir))
+	}
+	if err != nil {
+		return nil, err
+	}
+	certs, err := pki.ParseCertificates(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return certs, nil
+}

@@ -1,0 +1,70 @@
+package setup
+
+import (
+	"crypto/x509"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/host/process"
+)
+
+// RenewOptions say which server's certificate to renew.
+type RenewOptions struct {
+	Dir  string // the server's, as Init made it
+	Now  time.Time
+	Rand io.Reader // cryptographically secure
+}
+
+// Renew issues the server's certificate again, for the same key and names and
+// for what profiles call it, in place of the one that is there. Profiles that
+// were given out stay good. It returns the last moment the new one is valid.
+func Renew(o RenewOptions) (expires time.Time, err error) {
+	fail := func(err error) (time.Time, error) { return time.Time{}, fmt.Errorf("renew: %w", denied(err)) }
+	s, err := loadServer(o.Dir)
+	if err != nil {
+		return fail(err)
+	}
+	path, old, err := serverCertificate(o.Dir)
+	if err != nil {
+		return fail(err)
+	}
+	renewed, err := s.authority.Renew(o.Rand, o.Now, old, 0, s.reach.Host, s.reach.ServerName)
+	if err != nil {
+		return fail(err)
+	}
+	if err := fill(file{path, renewed.CertPEM, publicFile}); err != nil {
+		return fail(err)
+	}
+	return renewed.NotAfter, nil
+}
+
+// Advice is what is to be done about a server's directory that an earlier
+// version made; "" for nothing, and where that cannot be known.
+func Advice(dir string) string {
+	r, err := loadReach(dir)
+	if err != nil {
+		return ""
+	}
+	path, cert, err := serverCertificate(dir)
+	if err != nil || cert.VerifyHostname(r.ServerName) == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s has the name %s as its common name alone, and clients that look at alternative names only, such as go-openvpn, refuse it; mend that by: culvert renew --dir %s",
+		path, r.ServerName, shell(dir))
+}
+
+func serverCertificate(dir string) (path string, cert *x509.Certificate, err error) {
+	path = filepath.Join(dir, serverCertFile)
+	text, err := process.ReadFile(path)
+	if err != nil {
+		return path, nil, lost(err, dir)
+	}
+	certs, err := pki.ParseCertificates(text)
+	if err != nil {
+		return path, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return path, certs[0], nil
+}

@@ -1,0 +1,118 @@
+package setup
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/host/process"
+)
+
+// RenewClientOptions say how to give a client a new profile.
+type RenewClientOptions struct {
+	ClientOptions
+	RevokeOld  bool // shut the profiles before out at once
+	LetInAgain bool // also where the client was revoked
+}
+
+// Renewal is what RenewClient did.
+type Renewal struct {
+	Profile []byte
+	Expires time.Time // of the new certificate
+	Before  time.Time // of the one before
+	// WasRevoked: the client had been shut out, and the new profile lets it in.
+	WasRevoked bool
+	// Revocation is that of the certificates before; nil: they stay good.
+	Revocation *Revocation
+}
+
+// RenewClient makes a client a new profile, with a key and certificate of its
+// own. The one before stays as good as it was until its end, since the device
+// has to get the new one first, unless RevokeOld says else. A client that was
+// revoked is refused unless LetInAgain says else. The file named Out is replaced
+// if it is a profile of this client, and never if it is anything else.
+func RenewClient(o RenewClientOptions) (*Renewal, error) {
+	r, err := o.renew()
+	if err != nil {
+		return nil, fmt.Errorf("client renew: %w", denied(err))
+	}
+	return r, nil
+}
+
+func (o RenewClientOptions) renew() (*Renewal, error) {
+	s, err := loadServer(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	before, unlock, err := lockRecord(o.Dir, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := o.checkOut(s); err != nil {
+		return nil, err
+	}
+	list, err := listPlace(o.Dir).load()
+	if err != nil {
+		return nil, err
+	}
+	revoked := pki.Listed(list, before[0].SerialNumber)
+	if revoked && !o.LetInAgain {
+		return nil, fmt.Errorf("%s was revoked, and a new profile would let it in again: if that is meant, give this command again with --let-in-again; else add a client of another name, such as by: culvert client add %[1]s-2 --dir %[2]s",
+			o.Name, shell(o.Dir))
+	}
+	text, client, err := o.issue(s)
+	if err != nil {
+		return nil, err
+	}
+	r := &Renewal{Profile: text, Expires: client.NotAfter, Before: before[0].NotAfter, WasRevoked: revoked}
+	if err := fill(file{recordPath(o.Dir, o.Name), record(client.CertPEM, before, o.Now), publicFile}); err != nil {
+		return nil, err
+	}
+	if o.Out != "" {
+		if err := fill(file{o.Out, text, privateFile}); err != nil {
+			return nil, err
+		}
+	}
+	if o.RevokeOld {
+		r.Revocation, err = revoke(o.Dir, s, o.Now, before)
+	}
+	return r, err
+}
+
+// record is a client's new certificate and those before that are not over, which
+// a revocation is of, too.
+func record(newest []byte, before []*x509.Certificate, now time.Time) []byte {
+	text := bytes.Clone(newest)
+	for _, c := range before {
+		if now.Before(c.NotAfter) {
+			text = append(text, pki.EncodeCertificate(c)...)
+		}
+	}
+	return text
+}
+
+// checkOut refuses to overwrite what is no profile of this client.
+func (o ClientOptions) checkOut(s server) error {
+	if o.Out == "" {
+		return nil
+	}
+	text, err := process.ReadFile(o.Out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, rest, _ := bytes.Cut(text, []byte("\n<cert>\n"))
+	cert, _, _ := bytes.Cut(rest, []byte("</cert>"))
+	certs, err := pki.ParseCertificates(cert)
+	if err != nil || certs[0].Subject.CommonName != o.Name || certs[0].CheckSignatureFrom(s.authority.Certificate()) != nil {
+		return fmt.Errorf("%s is there already and is no profile of %s, so it is not overwritten; choose another file: %w", o.Out, o.Name, fs.ErrExist)
+	}
+	return nil
+}

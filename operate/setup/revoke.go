@@ -1,0 +1,227 @@
+package setup
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/config"
+	"culvert/host/process"
+)
+
+// RevokeOptions say which client to shut out.
+type RevokeOptions struct {
+	Dir  string // the server's, as Init made it
+	Name string
+	Now  time.Time
+}
+
+// Revocation is what Revoke did.
+type Revocation struct {
+	List    string   // the revocation list's file
+	Serials []string // that are revoked, in hex
+	Already bool     // they were before, and nothing was written
+	// LineAdded: server.conf had no crl-verify, and got the line. A server that
+	// runs has to read it.
+	LineAdded bool
+	// Problem is why the server will not heed the list; "" when it will.
+	Problem string
+}
+
+// Revoke puts every certificate that a client was given on the revocation list,
+// signs the list anew, and sees to it that the server's configuration names it.
+func Revoke(o RevokeOptions) (*Revocation, error) {
+	fail := func(err error) (*Revocation, error) { return nil, fmt.Errorf("client revoke: %w", denied(err)) }
+	s, err := loadServer(o.Dir)
+	if err != nil {
+		return fail(err)
+	}
+	certs, unlock, err := lockRecord(o.Dir, o.Name)
+	if err != nil {
+		return fail(err)
+	}
+	defer unlock()
+	r, err := revoke(o.Dir, s, o.Now, certs)
+	if err != nil {
+		return fail(err)
+	}
+	return r, nil
+}
+
+func revoke(dir string, s server, now time.Time, certs []*x509.Certificate) (*Revocation, error) {
+	place := listPlace(dir)
+	r := &Revocation{List: place.path, Already: true}
+	unlock, err := lockFile(place.path, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	list, err := place.load()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range certs {
+		r.Serials = append(r.Serials, pki.SerialHex(c))
+		r.Already = r.Already && pki.Listed(list, c.SerialNumber)
+	}
+	if !r.Already || !place.named {
+		text, err := s.authority.Revoke(now, list, certs...)
+		if err != nil {
+			return nil, err
+		}
+		if err := fill(file{place.path, text, publicFile}); err != nil {
+			return nil, err
+		}
+	}
+	if place = listPlace(dir); place.problem == "" && !place.named {
+		if err := nameList(dir, place.path); err != nil {
+			return nil, err
+		}
+		r.LineAdded = true
+	}
+	r.Problem = place.problem
+	return r, nil
+}
+
+// place is where a server's directory has its revocation list.
+type place struct {
+	path    string
+	named   bool   // server.conf names it
+	problem string // why the server does not heed it, beside that it is not named
+}
+
+// listPlace is the file that server.conf names, or else the one it would.
+func listPlace(dir string) place {
+	conf := filepath.Join(dir, serverConfFile)
+	p := place{path: filepath.Join(dir, listFile)}
+	if abs, err := filepath.Abs(p.path); err == nil {
+		p.path = abs
+	}
+	text, err := process.ReadFile(conf)
+	var c *config.Config
+	if err == nil {
+		c, err = config.ParseFile(conf, text, process.ReadFile)
+	}
+	switch {
+	case err != nil:
+		p.problem = fmt.Sprintf("%s cannot be read, so that it is not known whether it has the line `crl-verify %s`: %v", conf, quote(p.path), err)
+	case c.CRLVerifyDir != "":
+		p.problem = fmt.Sprintf("%s has `crl-verify %s dir`, and the list is in %s: name that in its place", conf, c.CRLVerifyDir, p.path)
+	case c.CRLVerify != nil && c.CRLVerify.Inline:
+		p.problem = fmt.Sprintf("%s has an inline list, which nothing changes: write `crl-verify %s` in its place", conf, quote(p.path))
+	case c.CRLVerify != nil:
+		p.path, p.named = c.Path(c.CRLVerify.Name), true
+	}
+	return p
+}
+
+// load reads the list; nil: there is none.
+func (p place) load() (*x509.RevocationList, error) {
+	text, err := process.ReadFile(p.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	lists, err := pki.ParseRevocationLists(text)
+	if err == nil && len(lists) != 1 {
+		err = fmt.Errorf("expected one list, there are %d", len(lists))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; put it back from your copy, or move it away to begin a new list, on which nobody is who was revoked before", p.path, err)
+	}
+	return lists[0], nil
+}
+
+// unheeded is why a server does not go by the list there, nil for none; "" when it
+// does.
+func (p place) unheeded(dir string, list *x509.RevocationList, now time.Time) (problem string, err error) {
+	if p.problem != "" || list == nil {
+		return p.problem, nil
+	}
+	if !p.named {
+		return fmt.Sprintf("%s does not name it; add the line: crl-verify %s", filepath.Join(dir, serverConfFile), quote(p.path)), nil
+	}
+	text, err := process.ReadFile(filepath.Join(dir, caCertFile))
+	if err != nil {
+		return "", err
+	}
+	authority, err := pki.ParseCertificates(text)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", filepath.Join(dir, caCertFile), err)
+	}
+	if len(pki.Unlisted(authority, []*x509.RevocationList{list})) > 0 {
+		return fmt.Sprintf("%s is not of the authority in %s: put the list back from your copy", p.path, dir), nil
+	}
+	if err := pki.CheckList(list, authority, now); err != nil {
+		return fmt.Sprintf("%s: %v", p.path, err), nil
+	}
+	return "", nil
+}
+
+// nameList has server.conf name the list.
+func nameList(dir, list string) error {
+	path := filepath.Join(dir, serverConfFile)
+	text, err := process.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if n := len(text); n > 0 && text[n-1] != '\n' {
+		text = append(text, '\n')
+	}
+	text = append(text, "\n# Who was shut out by: culvert client revoke\ncrl-verify "+quote(list)+"\n"...)
+	return fill(file{path, text, info.Mode().Perm()})
+}
+
+// lockRecord is loadRecord for who goes on to change it, or to revoke all of it.
+func lockRecord(dir, name string) (certs []*x509.Certificate, unlock func(), err error) {
+	if _, err := loadRecord(dir, name); err != nil { // no lock beside what is no record
+		return nil, nil, err
+	}
+	if unlock, err = lockFile(recordPath(dir, name), time.Now); err != nil {
+		return nil, nil, err
+	}
+	if certs, err = loadRecord(dir, name); err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return certs, unlock, nil
+}
+
+// The lock of a list or a record is a file beside it, there while somebody writes
+// a new one. It is waited for, and one older than staleLock was left by a process
+// that died.
+const (
+	lockSuffix = ".lock"
+	lockWait   = 5 * time.Second
+	staleLock  = time.Minute
+)
+
+func lockFile(file string, clock func() time.Time) (unlock func(), err error) {
+	path := file + lockSuffix
+	for end := clock().Add(lockWait); ; time.Sleep(20 * time.Millisecond) {
+		h, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, privateFile)
+		if err == nil {
+			h.Close()
+			return func() { _ = os.Remove(path) }, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		if info, err := os.Lstat(path); err == nil && clock().Sub(info.ModTime()) > staleLock {
+			_ = os.Remove(path)
+		} else if clock().After(end) {
+			return nil, fmt.Errorf("another process is writing %s (%s is there); try again when it is done, or remove that file if there is none", file, path)
+		}
+	}
+}

@@ -1,0 +1,308 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"culvert/config"
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/role/profile"
+	"culvert/role/profile/reach"
+	"culvert/session"
+	"culvert/tunnel"
+)
+
+// attempt is one connection to one address, from its first packet to its end.
+type attempt struct {
+	*Client
+	*settings
+	target  reach.Target
+	peer    *tunnel.Peer
+	events  chan session.Event
+	done    chan struct{} // closed when nobody takes events any more
+	up      bool
+	options []string // pushed, with changes since
+	began   time.Time
+	started time.Time // when the session did
+	hearsay *hearsay
+	// presented is the way from the certificate that the server showed last up to
+	// its authority. It belongs to the control goroutine.
+	presented []*x509.Certificate
+	revoked   chan error // that one of these is; capacity 1
+}
+
+// connect runs one connection and returns why it ended.
+func (c *Client) connect(ctx context.Context, t reach.Target) error {
+	if err := c.keepReachable(ctx, t.Near().Addr()); err != nil {
+		return err
+	}
+	c.uplink.to(t.Near().Addr())
+	p := c.settings(t.Remote)
+	cfg := p.session
+	var err error
+	if cfg.Username, cfg.Password, err = c.login.next(ctx); err != nil {
+		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
+	}
+	c.log.Info("connecting", "remote", t)
+	began := time.Now()
+	l, err := c.open(ctx, t, c.dialer.Open)
+	if err != nil {
+		return err
+	}
+	if c.showTLS != nil {
+		cfg.TLS = c.showTLS(ctx, cfg.TLS, t.Addr)
+	}
+	cfg.Wrapper = p.wrapper()
+	cfg.PeerInfo = profile.WithHost(p.cfg, cfg.PeerInfo, t.Near().Addr())
+	cfg.Fragment = profile.Fragment(p.cfg, t.Addr.Addr().Is6())
+	if t.Remote.Proto.TCP {
+		cfg = profile.OverTCP(cfg, false)
+	}
+	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, settings: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{}),
+		revoked: make(chan error, 1)}
+	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
+	a.peer.Observer, a.peer.OnError = &c.road.Observer, c.passingError
+	c.present.Store(a.hearsay)
+	c.peer.Store(a.peer)
+	inbound := make(chan error, 1)
+	go func() {
+		defer close(inbound)
+		inbound <- c.road.Inbound(l)
+	}()
+
+	a.peer.Do(func(time.Time) {})
+	stop := a.keepLists(ctx)
+	err = a.run(ctx, inbound)
+	close(a.done)
+	stop()
+	// Where this side gave up, the server need not wait for its silence.
+	said := make(chan struct{})
+	a.peer.Do(func(now time.Time) {
+		defer close(said)
+		a.peer.Session.Exit(now, 1)
+		a.peer.Settle(now)
+	})
+	<-said
+	c.traffic.Ended(a.peer)
+	c.peer.CompareAndSwap(a.peer, nil)
+	a.peer.Stop()
+	l.Close()
+	<-inbound
+	return err
+}
+
+// open has dial open a link. Over TCP that takes as long as nobody answers; it
+// ends where this host reaches the server by another way, since the connection
+// goes on from an address of the former, and when a restart is asked for.
+func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Context, reach.Target) (link.Link, error)) (l link.Link, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l, err = dial(ctx, t)
+	}()
+	for {
+		select {
+		case <-c.uplink.changes:
+			if moved, _ := c.uplink.moved(); moved {
+				cancel(errMoved)
+			}
+		case <-c.restarts:
+			cancel(errRestart)
+		case <-done:
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return l, err
+		}
+	}
+}
+
+// run waits for the session's events until it ends.
+func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
+	var giveUp <-chan time.Time
+	if t := a.settings.cfg.ConnectTimeout; t > 0 && t < a.settings.cfg.HandWindow {
+		giveUp = time.After(time.Until(a.began.Add(t)))
+	}
+	leave := ctx.Done()
+	var left error // why this side goes, where it is not by ctx
+	for {
+		select {
+		case e := <-a.events:
+			if _, pending := e.(session.AuthPending); pending {
+				giveUp = nil
+			}
+			if _, idle := e.(session.Idle); idle && leave != nil {
+				left, leave = errInactive, nil
+				a.exit()
+			}
+			if err := a.event(ctx, e); err != nil {
+				return cmp.Or(left, err)
+			}
+		case <-giveUp:
+			if !a.up {
+				return fmt.Errorf("no connection within %v (connect-timeout)", a.settings.cfg.ConnectTimeout)
+			}
+		case err := <-a.ended:
+			return fmt.Errorf("%w: the adapter: %w", reach.ErrFatal, err)
+		case err := <-a.hearsay.noRoute:
+			if !a.heard() {
+				return err
+			}
+		case err := <-a.hearsay.absent:
+			if !a.heard() && !a.remotes.Alone() {
+				return err
+			}
+		case err := <-inbound:
+			return a.linkEnded(err)
+		case err := <-a.revoked:
+			return &lostError{err}
+		case <-a.restarts:
+			if leave != nil {
+				return errRestart
+			}
+		case <-a.uplink.changes:
+			if err := a.follow(); err != nil && leave != nil {
+				return err
+			}
+		case <-leave:
+			leave = nil
+			a.exit()
+		}
+	}
+}
+
+// follow takes the connection along when this host reaches the server by another
+// way: the server hears of the new address at once. Where it cannot be taken
+// along, or is not up yet, a new one is the shorter way.
+func (a *attempt) follow() error {
+	moved, gone := a.uplink.moved()
+	switch {
+	case !moved:
+		return nil
+	case !a.up:
+		return errMoved
+	case gone && a.target.Remote.Proto.TCP:
+		return &lostError{errMoved}
+	}
+	a.peer.Do(func(time.Time) { a.peer.Session.Ping() })
+	return nil
+}
+
+// exit ends the session, once the server was told if it is to be.
+func (a *attempt) exit() {
+	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.settings.cfg.ExplicitExitNotify) })
+}
+
+// linkEnded is why the attempt ends with its link, which over TCP the server
+// can close.
+func (a *attempt) linkEnded(err error) error {
+	switch {
+	case a.up:
+		return &lostError{err}
+	case errors.As(err, new(*link.LengthError)) || !a.target.Remote.Proto.TCP:
+		return fmt.Errorf("the socket: %w", err)
+	}
+	if !a.heard() {
+		return fmt.Errorf("what listens at %v, or something on the way, ended the connection without an answer: %w; a server does that with a client whose tls-auth or tls-crypt key it refuses, "+
+			"and its log says why; an HTTPS server or another that speaks TLS does it too: check host and port (`openssl s_client -connect %[1]v` shows whether it does)", net.JoinHostPort(a.target.Remote.Host, a.target.Remote.Port), err)
+	}
+	return fmt.Errorf("the server, or something on the way, ended the connection before it was up: %w; a server does that with a client whose certificate it refuses, and its log says why", err)
+}
+
+// heard reports whether the peer has sent anything that is of this session.
+func (a *attempt) heard() bool { return a.peer.Session.LastReceived().After(a.started) }
+
+// explain says how far a handshake has come that should have ended; once, if
+// those that follow stop at the same.
+func (a *attempt) explain(why string) {
+	why = a.hearsay.before(why)
+	level := slog.LevelWarn
+	if why == a.stoppedAt {
+		level = slog.LevelDebug
+	}
+	a.stoppedAt = why
+	a.log.Log(context.Background(), level, "still connecting: "+why, "remote", a.target)
+}
+
+// event takes what the session reports; an error ends the attempt.
+func (a *attempt) event(ctx context.Context, e session.Event) error {
+	if a.opts.Observe != nil {
+		a.opts.Observe(e)
+	}
+	switch e := e.(type) {
+	case session.Delayed:
+		a.explain(e.Stage)
+	case session.Established:
+		a.log.Info("Control Channel: " + profile.Describe(e.TLS))
+		a.log.Info("Data Channel: "+e.Params.Describe(), "peer-id", e.Params.PeerID)
+	case session.Pushed:
+		for _, option := range e.Ignored {
+			a.log.Warn("pushed option: ignored: " + option)
+		}
+		return a.pushed(ctx, e.Options)
+	case session.PushUpdated:
+		return a.updated(ctx, e.Options)
+	case session.Token:
+		a.login.setToken(e)
+		a.log.Debug("the server gave a token in place of the password")
+	case session.LoginNeeded:
+		go a.loginNeeded(ctx)
+	case session.AuthPending:
+		a.log.Info("the server is still checking the login", "timeout", e.Timeout)
+	case session.InfoPre:
+		go a.infoPre(ctx, e)
+	case session.Rekeyed:
+		a.log.Info("Control Channel: " + profile.Describe(e.TLS))
+		a.log.Info("keys renewed", "key", e.Key)
+	case session.RekeyFailed:
+		a.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "error", e.Err)
+	case session.Remark:
+		a.log.Warn(e.Text)
+	case session.Info:
+		a.log.Info("message from the server", "text", e.Text)
+	case session.Closed:
+		if a.up && !errors.Is(e.Err, session.ErrExit) {
+			return &lostError{e.Err}
+		}
+		return a.hearsay.explain(e.Err)
+	}
+	return nil
+}
+
+// watch sets the timers that hold with what the server pushed.
+func (a *attempt) watch(cfg *config.Config) {
+	a.peer.Do(func(time.Time) { a.peer.Session.SetTimers(profile.Timers(cfg)) })
+}
+
+// pushed brings the adapter up in the state that the server pushed.
+func (a *attempt) pushed(ctx context.Context, options []string) error {
+	cfg, notes, err := config.ParsePushed(a.settings.cfg, options)
+	if err != nil {
+		return fmt.Errorf("%w: the server's push: %w", reach.ErrFatal, err)
+	}
+	for _, note := range notes {
+		a.log.Warn("pushed option: " + note.Text)
+	}
+	a.peer.MaxInner.Store(int32(profile.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Session)))
+	a.watch(cfg)
+	if err := a.bringUp(ctx, cfg); err != nil {
+		return err
+	}
+	a.up, a.options, a.stoppedAt = true, options, ""
+	a.remotes.Reached()
+	a.log.Info("Initialization Sequence Completed", "adapter", a.Adapter().Name(), "server", a.target,
+		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))
+	if a.opts.Ready != nil {
+		a.opts.Ready(a.Client)
+	}
+	return nil
+}

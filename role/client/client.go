@@ -1,0 +1,374 @@
+// Package client is the client's role: it finds a server among the remotes of
+// its configuration, brings up an adapter in the state the server pushed, and
+// keeps the connection up.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"culvert/access/auth"
+	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/link"
+	"culvert/nic"
+	"culvert/role/profile"
+	"culvert/role/profile/reach"
+	"culvert/session"
+	"culvert/session/wrap"
+	"culvert/tunnel"
+)
+
+// Options are what a client is given beside its configuration.
+type Options struct {
+	Log *slog.Logger
+	// Open brings the adapter up, once a server has pushed what it needs.
+	Open bringup.Opener
+	// Listen opens a socket for UDP; nil: link.ListenUDP.
+	Listen func(link.Options) (link.Link, error)
+	// Resolve finds a remote's addresses where no tunnel is in the way; nil: the
+	// system's resolver.
+	Resolve profile.Resolver
+	// Network is listened to, so that a connection follows the ways of this
+	// host; nil: nobody listens.
+	Network Network
+	// Ask asks the user for passwords and codes; nil: nobody can be asked.
+	Ask profile.Ask
+	// Opened, if not nil, is called when all is open that takes rights but for the
+	// adapter, and before anything is sent. An error ends the client.
+	Opened func() error
+	// Ready is called each time the tunnel is up.
+	Ready func(*Client)
+	// Lost, if not nil, is told each time why there is no connection, or none
+	// any more; the next try follows.
+	Lost func(error)
+	// Lists is where revocation lists are read from again; nil: from the files
+	// of the configuration.
+	Lists profile.ListSource
+	// Observe, if not nil, is told of every event of the session.
+	Observe func(session.Event)
+}
+
+// Client is a VPN client. Make it with New and Run it once.
+type Client struct {
+	cfg     *config.Config
+	opts    Options
+	log     *slog.Logger
+	main    *settings
+	blocks  map[*config.Config]*settings // of <connection> blocks
+	road    tunnel.Road
+	remotes *reach.Remotes
+	dialer  reach.Dialer
+
+	login *login
+	// showTLS makes the TLS settings for one server (tls-verify); nil: they
+	// are those of the profile.
+	showTLS profile.ShowTLS
+
+	peer    atomic.Pointer[tunnel.Peer]
+	adapter atomic.Pointer[bringup.Adapter]
+	state   bringup.State // what the adapter was brought to; owned by Run
+	uplink  uplink
+	// stoppedAt is where a handshake stopped that took long; owned by Run.
+	stoppedAt string
+	loop      sync.Once
+	pinned    atomic.Bool             // the way to the server leads past the tunnel, or will
+	present   atomic.Pointer[hearsay] // of the attempt at hand
+	// ended has the error of the adapter's outbound road.
+	ended    chan error
+	restarts chan struct{} // asked for by Restart
+	traffic  tunnel.Traffic
+}
+
+// New checks a configuration in full, so that what is wrong with it is said
+// before anything is opened.
+func New(c *config.Config, o Options) (*Client, error) {
+	if !c.Pull {
+		return nil, errors.New("this configuration has no `client` (or `pull`): it is that of a server, or of one of two hosts without one")
+	}
+	cl := &Client{cfg: c, opts: o, log: o.Log, dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask},
+		blocks: make(map[*config.Config]*settings), ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
+	if err := profile.Unlock(c, o.Ask); err != nil {
+		return nil, err
+	}
+	cl.uplink = uplink{network: o.Network, own: cl.adapterName}
+	var err error
+	if cl.login, err = newLogin(c, o.Ask); err != nil {
+		return nil, err
+	}
+	if cl.showTLS, err = profile.TLSVerify(c, profile.ProgramVariables(c), auth.NewSlots(profile.ProgramsAtOnce)); err != nil {
+		return nil, err
+	}
+	warn := func(text string) { o.Log.Warn(text) }
+	if cl.main, err = newSettings(c, warn, o.Lists); err != nil {
+		return nil, err
+	}
+	for _, remote := range c.Remotes {
+		if block := remote.Settings; block != nil {
+			if cl.blocks[block], err = newSettings(block, warn, o.Lists); err != nil {
+				return nil, err
+			}
+		}
+	}
+	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
+	cl.remotes = reach.NewRemotes(c, cl.opts.Resolve)
+	cl.remotes.Log = o.Log
+	cl.road = tunnel.Road{Role: role{cl}, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError,
+		OnPath: tunnel.LogPaths(cl.log)}
+	return cl, nil
+}
+
+// settings is what one configuration makes of every session: that of the file,
+// or with a <connection> block applied.
+type settings struct {
+	cfg     *config.Config
+	session session.Config
+	wrapper func() wrap.Wrapper
+	trust   *profile.Trust
+}
+
+func newSettings(c *config.Config, warn func(string), lists profile.ListSource) (*settings, error) {
+	p := &settings{cfg: c}
+	var err error
+	if p.trust, err = profile.NewTrust(c, warn, lists); err != nil {
+		return nil, err
+	}
+	if p.wrapper, err = profile.ClientWrapper(c); err != nil {
+		return nil, err
+	}
+	if p.session, err = p.trust.Session(c, false); err != nil {
+		return nil, err
+	}
+	p.session.PeerInfo["IV_SSO"] = loginSteps
+	return p, nil
+}
+
+// loginSteps are the further steps of a login that a server may ask for
+// (IV_SSO): opening a page, and answering a question.
+const loginSteps = "webauth,openurl,crtext"
+
+// settings is the settings to use for a remote.
+func (c *Client) settings(r config.Remote) *settings {
+	if p := c.blocks[r.Settings]; p != nil {
+		return p
+	}
+	return c.main
+}
+
+// passingError logs what does not end the connection, such as the refusals of
+// a host on which nothing listens.
+func (c *Client) passingError(err error) {
+	if h := c.present.Load(); h != nil {
+		h.hear(err)
+	}
+	c.log.Debug("passing network error", "error", err)
+}
+
+func (c *Client) currentNIC() nic.NIC {
+	if a := c.adapter.Load(); a != nil {
+		return a
+	}
+	return nil
+}
+
+func (c *Client) adapterName() string {
+	if a := c.adapter.Load(); a != nil {
+		return a.Name()
+	}
+	return ""
+}
+
+// tunnel is the adapter as far as it is in the way of questions for names.
+func (c *Client) tunnel() reach.Tunnel {
+	if a := c.adapter.Load(); a != nil && a.ChangesHost() {
+		return a
+	}
+	return nil
+}
+
+// Adapter is the client's adapter, nil until the tunnel was up once.
+func (c *Client) Adapter() *bringup.Adapter { return c.adapter.Load() }
+
+// Road is what carries the packets, to be watched and counted.
+func (c *Client) Road() *tunnel.Road { return &c.road }
+
+// Server is the peer at the other end, nil while there is none.
+func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
+
+// Run connects, and connects again when the connection is lost, until ctx ends
+// or the configuration says to (ping-exit, inactive; the error is nil then), or
+// trying again makes no sense. Before it returns,
+// the server was told (explicit-exit-notify) and the host is as it was.
+func (c *Client) Run(ctx context.Context) error {
+	defer c.closeAdapter()
+	defer c.keepStatus()()
+	c.uplink.listen(ctx)
+	if c.opts.Opened != nil {
+		if err := c.opts.Opened(); err != nil {
+			return err
+		}
+	}
+	var failures int // since the last connection that was up
+	var told complaints
+	for {
+		target, err := c.remotes.Next(ctx)
+		if err == nil {
+			err = c.connect(ctx, target)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		err = c.login.explain(err)
+		if c.opts.Lost != nil {
+			c.opts.Lost(err)
+		}
+		again := c.afterwards(err)
+		if again.asked {
+			c.log.Warn("ending, as the configuration asks", "reason", again.give)
+			return nil
+		}
+		if again.give != nil {
+			return again.give
+		}
+		failures++
+		if again.established {
+			failures, told = 0, nil
+		}
+		switch {
+		case again.sameServer && again.established:
+			c.remotes.StayAnew()
+		case again.sameServer:
+			c.remotes.Stay()
+		}
+		if again.nextRemote {
+			c.remotes.Leave()
+		}
+		pause := max(c.remotes.Wait(failures, again.permanent), again.backoff)
+		told.tell(c.log, time.Now(), err, pause)
+		if !c.pause(ctx, pause) {
+			return nil
+		}
+	}
+}
+
+// afterRestart is how long a server is given that said RESTART. Stock OpenVPN
+// stays for two seconds more, while 2.5 lets clients in that it then drops
+// without a word.
+const afterRestart = 3 * time.Second
+
+// verdict is what to do after a connection ended.
+type verdict struct {
+	give        error // give up, for this reason
+	asked       bool  // ... by the configuration, so that it is no failure
+	sameServer  bool
+	nextRemote  bool // not to another address of this one
+	established bool // it had worked, so that there is no reason to wait long
+	backoff     time.Duration
+	permanent   bool // people have to mend something first
+}
+
+func (c *Client) afterwards(err error) verdict {
+	var refused *session.AuthFailedError
+	var restart *session.RestartError
+	var lost *lostError
+	switch {
+	case errors.As(err, &refused) && !refused.Temporary:
+		again, same, why := c.login.refused(refused, errors.As(err, &lost))
+		if !again {
+			return verdict{give: errors.Join(c.explained(refused, err), why)}
+		}
+		return verdict{sameServer: true, permanent: same}
+	case errors.As(err, &refused):
+		return verdict{sameServer: refused.SameServer, nextRemote: refused.NextRemote, backoff: refused.Backoff}
+	case errors.As(err, &restart) && restart.Halt:
+		return verdict{give: err}
+	case errors.As(err, &restart):
+		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true, backoff: afterRestart}
+	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive):
+		return verdict{give: err, asked: true}
+	case c.cfg.TLSExit && errors.As(err, new(*session.HandshakeError)):
+		return verdict{give: fmt.Errorf("%w; tls-exit forbids another try", err)}
+	case errors.Is(err, reach.ErrFatal):
+		return verdict{give: err}
+	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):
+		return verdict{give: err}
+	case errors.As(err, &lost), errors.Is(err, errRestart), errors.Is(err, errMoved):
+		return verdict{sameServer: true, established: true}
+	}
+	var handshake *session.HandshakeError
+	return verdict{permanent: errors.As(err, &handshake) && handshake.Permanent()}
+}
+
+// explained adds to a server's refusal what the user can do about it, where its
+// reason is one that stock servers give too.
+func (c *Client) explained(refused *session.AuthFailedError, err error) error {
+	if !strings.Contains(refused.Reason, "cipher negotiation failed") {
+		return err
+	}
+	return fmt.Errorf("%w; this side takes %s: ask what the server takes, and add it to `data-ciphers`", err, strings.Join(c.cfg.DataCiphers, ", "))
+}
+
+// lostError is the end of a connection that was up.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string { return "connection lost: " + e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
+
+// errInactive ends a connection that nothing goes through.
+var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
+
+// errMoved ends a connection that has no way any more, since this host has
+// another one to the server.
+var errMoved = errors.New("this host reaches the server by another way now")
+
+// errRestart ends a connection that Restart was called on.
+var errRestart = errors.New("a restart was asked for (SIGUSR1)")
+
+// Restart connects anew with the same configuration and adapter. The routes
+// stay meanwhile, so that nothing leaks past the tunnel.
+func (c *Client) Restart() {
+	select {
+	case c.restarts <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+// pause waits before the next connection. Restart cuts it short, and so does
+// another way to the server.
+func (c *Client) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case <-c.restarts:
+			return true
+		case <-c.uplink.changes:
+			if moved, _ := c.uplink.moved(); moved {
+				return true
+			}
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// DialContext connects through the tunnel, as net.Dialer does on a host, for a
+// client whose adapter is in user space. Names are resolved by the servers
+// that were pushed. It fails with adapter.ErrNotConnected while the
+// tunnel is down.
+func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	a := c.adapter.Load()
+	if a == nil {
+		return nil, bringup.ErrNotConnected
+	}
+	return a.DialContext(ctx, network, address)
+}

@@ -1,0 +1,114 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/host/hostnet"
+	"culvert/role/profile"
+	"culvert/role/profile/reach"
+)
+
+// bringUp opens the adapter in the state that cfg wants, or brings the one
+// that is open to it.
+func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
+	state, err := profile.HostState(ctx, cfg, a.target.Near().Addr(), a.opts.Resolve)
+	if err != nil {
+		a.log.Warn("routes are left out", "error", err)
+	}
+	if profile.WithoutGateway(cfg) {
+		mend := "have the server push route-gateway ADDRESS"
+		if cfg.RouteGatewayIsDHCP {
+			mend = "the server expects it to come by DHCP; run a DHCP client on the adapter, or " + mend
+		}
+		a.log.Warn("routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " + mend)
+	}
+	if profile.WithoutAddress(cfg) {
+		a.log.Warn("the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration")
+	}
+	a.pinned.Store(redirects(state.Routes))
+	network, err := profile.Ethernet(cfg, &state)
+	if err != nil {
+		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
+	}
+	want := bringup.State{State: state, Ethernet: network}
+	if open := a.adapter.Load(); open != nil {
+		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
+			a.state = want
+			return a.report(open.Update(ctx, want))
+		}
+		a.closeAdapter()
+	}
+	opened, err := a.opts.Open(ctx, want)
+	if err != nil {
+		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
+	}
+	a.state = want
+	a.adapter.Store(opened)
+	go func() {
+		err := a.road.Outbound(opened)
+		if a.adapter.Load() == opened {
+			a.ended <- err
+		}
+	}()
+	return a.report(nil)
+}
+
+// report says what of the wanted state could not be had.
+func (a *attempt) report(err error) error {
+	if err != nil {
+		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
+	}
+	open := a.adapter.Load()
+	for _, change := range open.Changes {
+		a.log.Debug("this host: " + change)
+	}
+	if open.Partial != nil {
+		a.log.Warn("connected, but: " + open.Partial.Error())
+	}
+	return nil
+}
+
+func (c *Client) closeAdapter() {
+	if open := c.adapter.Swap(nil); open != nil {
+		open.TakeDown(c.log)
+	}
+}
+
+// keepReachable routes a server's address past the tunnel before it is tried,
+// where the tunnel of the connection before still has the host's routes, and
+// brings the ways there up to date.
+func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
+	open := c.adapter.Load()
+	if open == nil || !redirects(c.state.Routes) {
+		return nil
+	}
+	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
+	if !slices.Contains(c.state.Routes, bypass) {
+		c.state.Routes = append(slices.Clone(c.state.Routes), bypass)
+	}
+	return open.Update(ctx, c.state)
+}
+
+// redirects reports whether the way to the server is pinned.
+func redirects(routes []hostnet.Route) bool {
+	return slices.ContainsFunc(routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
+}
+
+func ifconfigText(c *config.Config) string {
+	if c.Ifconfig == nil {
+		return "none"
+	}
+	return c.Ifconfig.Local.String()
+}
+
+func ifconfigIPv6Text(c *config.Config) string {
+	if c.IfconfigIPv6 == nil {
+		return "none"
+	}
+	return c.IfconfigIPv6.Local.Addr().String()
+}

@@ -1,0 +1,221 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"culvert/config"
+	"culvert/host/process"
+	"culvert/internal/printable"
+	"culvert/role/profile"
+	"culvert/session"
+	"culvert/session/negotiate"
+)
+
+// login is what a client says of its user, from one connection to the next. It
+// is safe for concurrent use.
+type login struct {
+	cfg *config.Config
+	ask profile.Ask
+
+	mu                 sync.Mutex
+	username, password string // as given; "" while not known
+	tokenUser, token   string // from the server, in their place
+	said               string // the user name given to the server last
+	challenge          *negotiate.Challenge
+}
+
+// blank is the password where none is asked for (manual, auth-user-pass
+// username-only).
+const blank = "[[BLANK]]"
+
+// newLogin looks whether user name and password can be had when needed.
+func newLogin(c *config.Config, ask profile.Ask) (*login, error) {
+	l := &login{cfg: c, ask: ask}
+	f := c.AuthUserPass
+	if f == nil {
+		return l, nil
+	}
+	l.username, l.password = f.TwoLines()
+	if c.AuthNoCache && f.Name != "" {
+		f.Text = nil
+	}
+	if ask == nil && (l.username == "" || l.password == "") {
+		return nil, fmt.Errorf("%v: auth-user-pass: no user name and password in it, and nobody to ask; put them in a file of two lines and name it", f.Pos)
+	}
+	if ask == nil && c.StaticChallenge != nil {
+		return nil, fmt.Errorf("%v: auth-user-pass: static-challenge asks for a code, and there is nobody to ask", f.Pos)
+	}
+	return l, nil
+}
+
+// next is the user name and password for the next handshake: the answer to a
+// challenge, a token, or what was given or is asked for now.
+func (l *login) next(ctx context.Context) (username, password string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer func() { l.said = username }()
+	if c := l.challenge; c != nil {
+		l.challenge = nil
+		answer, err := l.answer(ctx, c.Text, c.Answer, c.Echo)
+		return c.Username, c.Password(answer), err
+	}
+	if l.token != "" {
+		return l.tokenUser, l.token, nil
+	}
+	if l.cfg.AuthUserPass == nil {
+		return "", "", nil
+	}
+	if err := l.complete(ctx); err != nil {
+		return "", "", err
+	}
+	username, password = l.username, l.password
+	if l.cfg.AuthNoCache {
+		l.username, l.password = "", ""
+	}
+	if s := l.cfg.StaticChallenge; s != nil {
+		answer, err := l.answer(ctx, s.Text, true, s.Echo)
+		if s.Concat {
+			return username, password + answer, err
+		}
+		return username, negotiate.StaticResponse(password, answer), err
+	}
+	return username, password, nil
+}
+
+// complete finds what is missing of user name and password: in the file again,
+// where they were forgotten, or by asking.
+func (l *login) complete(ctx context.Context) (err error) {
+	if f := l.cfg.AuthUserPass; l.username == "" && (f.Inline || f.Name != "") {
+		again := *f
+		if again.Text == nil {
+			if again.Text, err = process.ReadFile(l.cfg.Path(f.Name)); err != nil {
+				return fmt.Errorf("auth-user-pass: %w", err)
+			}
+		}
+		l.username, l.password = again.TwoLines()
+	}
+	if l.username == "" {
+		if l.username, err = l.answer(ctx, "User name:", true, true); err != nil {
+			return err
+		}
+	}
+	if l.cfg.AuthUsernameOnly {
+		l.password = blank
+	}
+	if l.password == "" {
+		l.password, err = l.answer(ctx, "Password for "+printable.Name(l.username)+":", true, false)
+	}
+	return err
+}
+
+// answer asks the user, where an answer is wanted. It returns early when ctx
+// ends.
+func (l *login) answer(ctx context.Context, question string, wanted, echo bool) (string, error) {
+	if !wanted {
+		return "", nil
+	}
+	if l.ask == nil {
+		return "", fmt.Errorf("%w: the server asks: %s", profile.ErrNobody, question)
+	}
+	type reply struct {
+		text string
+		err  error
+	}
+	replies := make(chan reply, 1)
+	go func() {
+		text, err := l.ask(question+" ", echo)
+		replies <- reply{text, err}
+	}()
+	select {
+	case r := <-replies:
+		return r.text, r.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// setToken keeps what the server gave in place of the password.
+func (l *login) setToken(t session.Token) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tokenUser, l.token = t.Username, t.Token
+}
+
+// refused tells whether to try again after the server refused a login, with
+// something else where there is something else; same says that there is not.
+func (l *login) refused(e *session.AuthFailedError, established bool) (again, same bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	hadToken := l.token != ""
+	l.tokenUser, l.token = "", ""
+	switch {
+	case negotiate.IsChallenge(e.Reason):
+		again, err = l.challenged(e.Reason)
+		return again, false, err
+	case hadToken || e.SessionOver && established:
+		return true, false, nil
+	case l.cfg.AuthRetry == config.AuthRetryInteract:
+		l.username, l.password = "", ""
+		return true, false, nil
+	case l.cfg.AuthRetry == config.AuthRetryNoInteract:
+		l.readAgain()
+		return true, true, nil
+	}
+	return false, false, nil
+}
+
+// readAgain takes what the file says now, which may have been corrected.
+func (l *login) readAgain() {
+	f := l.cfg.AuthUserPass
+	if f == nil || f.Name == "" || f.Inline {
+		return
+	}
+	text, err := process.ReadFile(l.cfg.Path(f.Name))
+	if err != nil {
+		return
+	}
+	if username, password := (&config.File{Text: text}).TwoLines(); username != "" && password != "" {
+		l.username, l.password = username, password
+	}
+}
+
+func (l *login) challenged(reason string) (again bool, err error) {
+	if l.cfg.AuthRetry != config.AuthRetryInteract || l.ask == nil {
+		return false, errors.New("the server asks for a code to go with the password: add the line `auth-retry interact`, and start this where it can ask")
+	}
+	l.challenge, err = negotiate.ParseChallenge(reason)
+	return err == nil, err
+}
+
+// loginNeeded gives the session what it forgot.
+func (a *attempt) loginNeeded(ctx context.Context) {
+	username, password, err := a.login.next(ctx)
+	if err != nil {
+		a.log.Error("no user name and password to renew the keys with", "error", err)
+		return
+	}
+	a.peer.Do(func(time.Time) { a.peer.Session.Login(username, password) })
+}
+
+// infoPre shows the user what he has to do before the server lets him in.
+func (a *attempt) infoPre(ctx context.Context, i session.InfoPre) {
+	switch {
+	case i.URL != "":
+		a.log.Warn("to log in, open this page in a browser: " + i.URL)
+	case i.Challenge != "" && i.Answer:
+		answer, err := a.login.answer(ctx, i.Challenge, true, i.Echo)
+		if err != nil {
+			a.log.Error("the server's question is not answered", "error", err)
+			return
+		}
+		a.peer.Do(func(time.Time) { a.peer.Session.Answer(answer) })
+	case i.Challenge != "":
+		a.log.Warn("the server says: " + i.Challenge)
+	default:
+		a.log.Warn("the server asks for a step of the login that is not known here", "text", i.Text)
+	}
+}

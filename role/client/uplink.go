@@ -1,0 +1,69 @@
+package client
+
+import (
+	"context"
+	"net/netip"
+
+	"culvert/host/hostnet"
+)
+
+// Network is what a client hears and asks of its host's network:
+// hostnet.Network.
+type Network interface {
+	Changes(ctx context.Context) <-chan struct{}
+	WayTo(dst netip.Addr) (hostnet.Way, bool)
+	Has(a netip.Addr) bool
+}
+
+// uplink is the way past the tunnel to the server. It belongs to Run.
+type uplink struct {
+	network Network // nil: nobody is asked
+	changes <-chan struct{}
+	own     func() string // the tunnel's adapter, "" without one
+
+	server netip.Addr
+	source netip.Addr  // packets went out with last
+	way    hostnet.Way // when last looked; zero: there was none
+}
+
+// listen begins to hear of changes, until ctx ends.
+func (u *uplink) listen(ctx context.Context) {
+	if u.network != nil {
+		u.changes = u.network.Changes(ctx)
+	}
+}
+
+// to is for the server tried from now on.
+func (u *uplink) to(server netip.Addr) {
+	u.server, u.source = server, netip.Addr{}
+	u.way = u.look()
+}
+
+// moved is called when changes has received. It reports whether the server is
+// reached again or by another way, and whether the address of before is gone,
+// and with it every connection from there. While the server is not reached at
+// all, nothing has moved.
+func (u *uplink) moved() (moved, gone bool) {
+	before, now := u.way, u.look()
+	u.way = now
+	if before.Source.IsValid() {
+		u.source = before.Source
+	}
+	if now == (hostnet.Way{}) || now == before {
+		return false, false
+	}
+	return true, u.source.IsValid() && !u.network.Has(u.source)
+}
+
+// look is the way to the server, none where that leads into the tunnel, as it
+// does while a route past it is missing.
+func (u *uplink) look() (way hostnet.Way) {
+	if u.network == nil || !u.server.IsValid() {
+		return way
+	}
+	way, ok := u.network.WayTo(u.server)
+	if !ok || way.Device == u.own() {
+		return hostnet.Way{}
+	}
+	return way
+}

@@ -1,0 +1,226 @@
+package p2p
+
+import (
+	"crypto/x509"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/role/profile"
+	"culvert/session"
+	"culvert/session/wire"
+	"culvert/tunnel"
+)
+
+// side is a session with the other host.
+type side struct {
+	*tunnel.Peer
+	settings *settings
+	near     netip.AddrPort // of a proxy, or the other host where it was known
+	began    time.Time
+	// presented is the way from the certificate that the other host showed last up
+	// to its authority. It belongs to the control goroutine.
+	presented []*x509.Certificate
+	// remote is the session id the other host chose, nil until it is known.
+	remote atomic.Pointer[wire.SessionID]
+}
+
+// own is the side's connection, nil when it shares the socket.
+func (s *side) own() *connection {
+	c, _ := s.Link().(*connection)
+	return c
+}
+
+// nearest is the address that packets go to, past the tunnel.
+func (s *side) nearest() netip.Addr {
+	if s.near.IsValid() {
+		return s.near.Addr()
+	}
+	return s.Path().Remote.Addr()
+}
+
+// end stops a side, and its connection with it.
+func (s *side) end() {
+	s.Stop()
+	if c := s.own(); c != nil {
+		c.Close()
+	}
+}
+
+// deliver hands over a control packet that came by path, and notes the peer's
+// session id once a packet that names it has proven authentic. It reports false
+// where the packet came from elsewhere.
+func (s *side) deliver(path buf.Path, float bool, packet []byte, onError func(error)) bool {
+	if !s.DeliverFrom(path, float, packet, onError) {
+		return false
+	}
+	if s.remote.Load() == nil {
+		s.Do(func(time.Time) { s.bind() })
+	}
+	return true
+}
+
+func (s *side) bind() {
+	if id := s.Session.RemoteID(); !id.IsZero() {
+		s.remote.Store(&id)
+	}
+}
+
+func (s *side) is(id wire.SessionID) bool {
+	remote := s.remote.Load()
+	return remote != nil && *remote == id
+}
+
+// sides are the sessions there are: current carries packets, next is in its
+// handshake on the socket that all share, and apart are those in their
+// handshakes on connections of their own, which are bounded by link.Acceptor.
+type sides struct {
+	current atomic.Pointer[side]
+
+	mu    sync.Mutex
+	next  *side
+	apart map[*side]bool
+}
+
+// idle reports that there are none.
+func (s *sides) idle() bool { return len(s.all()) == 0 }
+
+func (s *sides) all() (all []*side) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range []*side{s.next, s.current.Load()} {
+		if one != nil {
+			all = append(all, one)
+		}
+	}
+	for one := range s.apart {
+		all = append(all, one)
+	}
+	return all
+}
+
+// find is the side, of those on the socket, whose peer is at an address and
+// chose a session id.
+func (s *sides) find(id wire.SessionID, at netip.AddrPort) *side {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range []*side{s.next, s.current.Load()} {
+		if one != nil && one.is(id) && one.Path().Remote == at {
+			return one
+		}
+	}
+	return nil
+}
+
+// waiting is the side that this host began and nobody has answered yet.
+func (s *sides) waiting() *side {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == nil || s.next.remote.Load() != nil {
+		return nil
+	}
+	return s.next
+}
+
+// handshakeTime is how long a handshake under way is left alone before one
+// from another address may take its place.
+const handshakeTime = 10 * time.Second
+
+// enter makes a side the next, unless a handshake with somebody else is under
+// way. It returns the one whose place it took.
+func (s *sides) enter(one *side) (before *side, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := one.own(); c != nil {
+		if !c.side.CompareAndSwap(nil, one) {
+			return nil, false
+		}
+		if s.apart == nil {
+			s.apart = make(map[*side]bool)
+		}
+		s.apart[one] = true
+		return nil, true
+	}
+	if n := s.next; n != nil && n.remote.Load() != nil && n.Path().Remote != one.Path().Remote && one.began.Sub(n.began) < handshakeTime {
+		return nil, false
+	}
+	before, s.next = s.next, one
+	return before, true
+}
+
+// promote makes a side the current one, and returns the one before, nil if
+// there was none or one took its own place.
+func (s *sides) promote(one *side) (before *side) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(one)
+	if before = s.current.Swap(one); before == one {
+		return nil
+	}
+	return before
+}
+
+// forget takes a side from those in their handshakes. The caller holds mu.
+func (s *sides) forget(one *side) {
+	delete(s.apart, one)
+	if s.next == one {
+		s.next = nil
+	}
+}
+
+// drop forgets a side, and reports whether it was the current one.
+func (s *sides) drop(one *side) (wasCurrent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(one)
+	return s.current.CompareAndSwap(one, nil)
+}
+
+// newSide sets a session to work. Nothing happens before its first Do.
+func (h *Host) newSide(s *session.Session, l link.Link, p *settings, path buf.Path, near netip.AddrPort) *side {
+	one := &side{settings: p, near: near, began: time.Now()}
+	one.Peer = tunnel.NewPeer(s, l, path, h.onEvent)
+	one.Owner, one.Observer = one, &h.road.Observer
+	one.bind()
+	return one
+}
+
+// start enters a side and lets it speak.
+func (h *Host) start(one *side, first []byte) {
+	before, ok := h.sides.enter(one)
+	if !ok {
+		one.Session.Close()
+		h.road.Counters.Add(tunnel.UnknownPeer)
+		return
+	}
+	if before != nil {
+		before.end()
+	}
+	if first != nil {
+		one.deliver(one.Path(), false, first, h.badControl)
+		return
+	}
+	one.Do(func(time.Time) {})
+}
+
+// promote makes a side the one that carries packets.
+func (h *Host) promote(s *side) {
+	s.MaxInner.Store(int32(profile.MaxInner(s.settings.cfg, s.nearest().Is6(), s.Session)))
+	if c := s.own(); c != nil {
+		c.prove()
+	}
+	if before := h.sides.promote(s); before != nil {
+		h.log.Info("the other host began anew; the session before is over", "reason", errReplaced)
+		h.traffic.Ended(before.Peer)
+		before.end()
+	}
+}
+
+// expected reports whether packets from an address can be the other host's.
+func (h *Host) expected(l link.Link, from netip.AddrPort) bool {
+	_, own := l.(*connection)
+	return h.cfg.Float || h.remotes.None() || h.remotes.Knows(from, own)
+}

@@ -1,0 +1,16 @@
+package p2p
+
+import (
+	"time"
+
+	"culvert/role/profile"
+)
+
+// Status is what was carried so far, as OpenVPN writes it.
+func (h *Host) Status() []byte { return h.traffic.With(h.Peer()).Text(time.Now()) }
+
+// keepStatus writes the status file now, as often as `status` says, and, by
+// the function it returns, at the end.
+func (h *Host) keepStatus() (stop func()) {
+	return profile.KeepStatus(h.cfg, h.log, h.Status)
+}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package profile
+
+import "time"
+
+// changeTime is not known here.
+func changeTime(string) time.Time { return time.Time{} }

@@ -1,0 +1,110 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"culvert/config"
+	"culvert/host/process"
+	"culvert/internal/printable"
+)
+
+// Consent asks the user for what a stranger's configuration does on this machine
+// beyond a tunnel, and is nil when that is allowed, or nothing. file is where the
+// configuration was read.
+func Consent(ctx context.Context, c *config.Config, file string, ask Ask) error {
+	lines := Doubtful(c, file)
+	if len(lines) == 0 {
+		return nil
+	}
+	list := fmt.Sprintf("%s does more on this machine than a tunnel needs:\n  %s\n", printable.Name(file), strings.Join(lines, "\n  "))
+	answer, err := askUntil(ctx, ask, list+"Allow that? [y/N] ")
+	switch {
+	case errors.Is(err, ErrNobody):
+		return fmt.Errorf("%sit is not carried out unasked: look at these lines, and remove them, or allow them by --allow-scripts", list)
+	case err != nil:
+		return err
+	case !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))):
+		return fmt.Errorf("%s was not allowed what it asks for, so nothing was done; remove the lines from it to connect without them", printable.Name(file))
+	}
+	return nil
+}
+
+// askUntil asks for a word. It returns early when ctx ends.
+func askUntil(ctx context.Context, ask Ask, question string) (string, error) {
+	if ask == nil {
+		return "", ErrNobody
+	}
+	type result struct {
+		text string
+		err  error
+	}
+	answered := make(chan result, 1)
+	go func() {
+		text, err := ask(question, true)
+		answered <- result{text, err}
+	}()
+	select {
+	case r := <-answered:
+		return r.text, r.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// Doubtful are the lines of a configuration to be asked about, in words. To send
+// what a file holds that lies beside the configuration, as user name and password
+// do, is what it was given for.
+func Doubtful(c *config.Config, file string) (lines []string) {
+	for _, t := range c.Touches() {
+		if t.Kind != config.TouchSends || !beside(file, c.Path(t.File)) {
+			lines = append(lines, fmt.Sprintf("%s: %s (%v)", t.Pos, printable.Name(t.Line), t.Kind))
+		}
+	}
+	return append(lines, rootLines(c)...)
+}
+
+// rootLines are those of a configuration with which packets of strangers are read
+// with rights of root's.
+func rootLines(c *config.Config) (lines []string) {
+	say := func(directive, value, what string) {
+		lines = append(lines, fmt.Sprintf("%v: %s %s (%s)", c.At(directive), directive, printable.Name(value), what))
+	}
+	if id, err := process.Lookup(c.User, ""); err == nil && id.UID == 0 {
+		say("user", c.User, "keeps root's rights")
+	}
+	if id, err := process.Lookup("", c.Group); err == nil && id.GID == 0 {
+		say("group", c.Group, "keeps the rights of root's group")
+	}
+	if c.Chroot != "" {
+		say("chroot", c.Chroot, "keeps root's rights until the tunnel is up")
+	}
+	return lines
+}
+
+// beside reports whether a file lies in the folder of a configuration, or below,
+// whatever links lead to it. What is hidden there was not put beside it: in a home
+// directory that is where other programs keep their secrets.
+func beside(configuration, file string) bool {
+	real := func(name string) (string, error) {
+		name, err := filepath.Abs(name)
+		if err == nil {
+			name, err = filepath.EvalSymlinks(name)
+		}
+		return name, err
+	}
+	at, err := real(configuration)
+	if err != nil {
+		return false
+	}
+	if file, err = real(file); err != nil {
+		return false
+	}
+	below, err := filepath.Rel(filepath.Dir(at), file)
+	hidden := strings.Contains(string(filepath.Separator)+below, string(filepath.Separator)+".")
+	return err == nil && filepath.IsLocal(below) && !hidden
+}

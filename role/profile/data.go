@@ -1,0 +1,111 @@
+package profile
+
+import (
+	"fmt"
+
+	"culvert/config"
+	"culvert/internal/digest"
+	"culvert/link"
+	"culvert/session"
+	"culvert/session/negotiate"
+	"culvert/session/seal"
+	"culvert/session/wire"
+)
+
+// dataChannel fills in what c says of the data channel.
+func dataChannel(c *config.Config, s *session.Config) (err error) {
+	if c.Auth != "NONE" {
+		if s.Digest, err = digest.Lookup(c.Auth); err != nil {
+			return fmt.Errorf("auth: %w", err)
+		}
+	}
+	s.Insecure = c.AllowInsecureNone
+	s.Compression, _ = wire.ParseCompression(c.Compression.Directive, c.Compression.Algorithm)
+	if c.Compression.Directive == "" {
+		s.Compression = wire.CompressionOff
+	}
+	s.RefuseCompressed = c.RefuseCompressed
+	s.Fragment = Fragment(c, true)
+	s.MuteReplays = c.MuteReplayWarnings
+	return nil
+}
+
+// optionFields are those of the options string about framing and the digest, by
+// which servers that negotiate no cipher, such as SoftEther's, choose theirs.
+func optionFields(c *config.Config) (fields []string) {
+	if c.Compression.Directive != "" && c.Compression.Algorithm != "migrate" {
+		fields = append(fields, negotiate.FieldCompression)
+	}
+	if c.Fragment.Bytes > 0 {
+		fields = append(fields, negotiate.FieldFragments)
+	}
+	return append(fields, "auth "+digestOption(c))
+}
+
+// digestOption is the digest of the data channel as an options string has it.
+func digestOption(c *config.Config) string {
+	fallback, err := seal.LookupCipher(c.DataCiphersFallback)
+	if c.Auth == "NONE" || err == nil && fallback.IsAEAD() {
+		return "[null-digest]"
+	}
+	return c.Auth
+}
+
+// variables are what a server is told beside the version and the like: the
+// framings we understand, which algorithms where `compress` is given, and what
+// `setenv` has.
+func variables(c *config.Config) map[string]string {
+	told := userVariables(c)
+	names := []string{"IV_COMP_STUB", "IV_COMP_STUBv2", "IV_LZO_STUB"}
+	switch c.Compression.Algorithm {
+	case "stub", "stub-v2", "migrate", "no":
+	default:
+		if c.Compression.Directive != "" && !c.RefuseCompressed {
+			names = []string{"IV_COMP_STUB", "IV_COMP_STUBv2", "IV_LZO", "IV_LZ4", "IV_LZ4v2"}
+		}
+	}
+	for _, name := range names {
+		told[name] = "1"
+	}
+	return told
+}
+
+// fitter knows the longest IP packet that a datagram of so many bytes carries.
+// A session is one.
+type fitter interface{ Fit(size int) int }
+
+// MaxInner is the largest inner IP packet that TCP should use by `mssfix`, in
+// bytes, with the data channel as s has it; 0 for no limit, and before there
+// is one.
+func MaxInner(c *config.Config, outer6 bool, s fitter) int {
+	m := c.MSSFix
+	if !m.Off && m.Bytes == 0 {
+		switch {
+		case c.Fragment.Bytes > 0:
+			m = c.Fragment
+		case c.MTU != 1500:
+			return c.MTU
+		default:
+			m = config.MSSFix{Bytes: 1492, Outer: true}
+		}
+	}
+	switch {
+	case m.Off:
+		return 0
+	case m.Fixed:
+		return m.Bytes
+	}
+	return s.Fit(payload(m, outer6)) - headerLen(c)
+}
+
+// Fragment is the longest datagram by `fragment`, in bytes of payload; 0 for
+// any.
+func Fragment(c *config.Config, outer6 bool) int { return payload(c.Fragment, outer6) }
+
+// payload is a limit in bytes of UDP payload.
+func payload(m config.MSSFix, outer6 bool) int {
+	if !m.Outer {
+		return m.Bytes
+	}
+	return m.Bytes - link.DatagramOverhead(outer6)
+}

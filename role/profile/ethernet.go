@@ -1,0 +1,197 @@
+package profile
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"culvert/config"
+	"culvert/host/hostnet"
+	"culvert/nic/ether"
+	"culvert/nic/ether/dhcp"
+)
+
+// Ethernet is the network on the segment of an Ethernet adapter (`adapter
+// ethernet`), nil where the adapter carries IP itself. It takes out of the
+// host's state what the host's DHCP client is to set, and leads the rest by way
+// of the segment's gateway.
+func Ethernet(c *config.Config, s *hostnet.State) (*ether.Network, error) {
+	if c.Adapter == config.AdapterIP {
+		return nil, nil
+	}
+	n := &ether.Network{
+		MTU: c.MTU, DHCP: c.Adapter == config.AdapterDHCP, Lease: leaseTime,
+		NTP: c.DNS.NTP, NetBIOS: dhcp.NetBIOS{Names: c.DNS.WINS, Distributions: c.DNS.NBDD,
+			NodeType: uint8(c.DNS.NBT), Scope: c.DNS.NBS, Disable: c.DNS.DisableNBT},
+	}
+	if c.IPWin32.Lease > 0 {
+		n.Lease = c.IPWin32.Lease
+	}
+	if err := setAddresses(n, c, inner(c, s)); err != nil {
+		return nil, err
+	}
+	setRoutes(n, s)
+	if n.DHCP {
+		setNames(n, c, s.DNS)
+		s.Addresses, s.DNS, s.Advertised = nil, nil, true
+		s.Routes = slices.DeleteFunc(s.Routes, func(r hostnet.Route) bool { return !r.Bypass })
+	}
+	return n, nil
+}
+
+// leaseTime is how long what is told holds unless `ip-win32` says another time.
+// OpenVPN's own DHCP server says a year (man page, ip-win32), for the sake of
+// hosts that sleep. But a client that goes by half of that alone, as udhcpc
+// does, would never hear of a later push; to renew costs little, since the
+// answer comes from here, whether the tunnel is up or not.
+const leaseTime = 2 * time.Minute
+
+// inner are the adapter's addresses, whoever sets them.
+func inner(c *config.Config, s *hostnet.State) []hostnet.Address {
+	if c.IfconfigNoexec {
+		with := *c
+		with.IfconfigNoexec = false
+		return addresses(&with)
+	}
+	return s.Addresses
+}
+
+func setAddresses(n *ether.Network, c *config.Config, list []hostnet.Address) (err error) {
+	for _, a := range list {
+		if a.Prefix.Addr().Is4() {
+			n.IPv4, err = pair(c, a, n.DHCP)
+			continue
+		}
+		n.IPv6.Address = a.Prefix
+		if c.IfconfigIPv6 != nil {
+			n.IPv6.Peer = c.IfconfigIPv6.Remote
+		}
+	}
+	return err
+}
+
+// pair is an address with the one that plays gateway and DHCP server beside it:
+// the other end where the topology has one (net30, p2p), else one of the
+// subnet.
+func pair(c *config.Config, a hostnet.Address, needed bool) (ether.IPv4, error) {
+	if a.Peer.IsValid() {
+		n := ether.IPv4{Address: a.Prefix, Server: a.Peer, Gateway: a.Peer}
+		if quad := netip.PrefixFrom(a.Prefix.Addr(), 30); inMiddle(quad) && inMiddle(netip.PrefixFrom(a.Peer, 30)) && quad.Contains(a.Peer) {
+			n.Address = quad
+		}
+		return n, nil
+	}
+	n := ether.IPv4{Address: a.Prefix, Gateway: c.RouteGateway}
+	var why string
+	n.Server, why = phantom(a.Prefix, c.IPWin32.Offset)
+	if a.Prefix.IsSingleIP() && c.IPWin32.Offset == nil && n.Gateway.IsValid() && n.Gateway != a.Prefix.Addr() {
+		n.Server, why = n.Gateway, "" // reached as the other end of p2p is
+	}
+	if why != "" && needed {
+		return n, fmt.Errorf("the DHCP server beside %v: %s; name another by `ip-win32 dynamic OFFSET`, have the server give this client another address, or write adapter ethernet static", a.Prefix, why)
+	}
+	return n, nil
+}
+
+// inMiddle reports whether an address is neither the first nor the last of its
+// network of four.
+func inMiddle(p netip.Prefix) bool {
+	last := p.Addr().As4()[3] & 3
+	return last == 1 || last == 2
+}
+
+// phantom is the DHCP server's address in a subnet (man page, ip-win32
+// dynamic): so far from the network's first address, or back from its last.
+// Without an offset it is the one before the last, as OpenVPN's client on
+// Windows logs it (`DHCP-serv: 10.8.0.254`), or where that is the adapter's own
+// the next one down that is there. An offset that was written is kept to: why
+// says what is wrong with it, or that the network has no address to spare.
+func phantom(p netip.Prefix, offset *int) (server netip.Addr, why string) {
+	first := number(p.Masked().Addr())
+	last := first + uint64(1)<<(32-p.Bits()) - 1
+	switch {
+	case offset != nil && *offset < 0:
+		server = address(last - uint64(-*offset))
+	case offset != nil:
+		server = address(first + uint64(*offset))
+	case p.Bits() == 31:
+		server = address(first + last - number(p.Addr()))
+	default:
+		server = address(last - 1)
+		if server == p.Addr() {
+			server = address(last - 2)
+		}
+	}
+	switch {
+	case offset == nil && (server == p.Addr() || !p.Contains(server)):
+		return server, "the network has no other address"
+	case server == p.Addr():
+		return server, fmt.Sprintf("offset %d is the adapter's own address", *offset)
+	case !p.Contains(server):
+		return server, fmt.Sprintf("offset %d leads out of the network, to %v", *offset, server)
+	}
+	return server, ""
+}
+
+func number(a netip.Addr) (n uint64) {
+	for _, b := range a.As4() {
+		n = n<<8 | uint64(b)
+	}
+	return n
+}
+
+func address(n uint64) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+}
+
+// setRoutes names the routes into the tunnel, and gives those of the host the
+// gateway as next hop that need none without an Ethernet.
+func setRoutes(n *ether.Network, s *hostnet.State) {
+	next4 := n.IPv4.Gateway
+	if !next4.IsValid() {
+		next4 = n.IPv4.Server
+	}
+	for i, r := range s.Routes {
+		switch {
+		case r.Bypass:
+			continue
+		case slices.Contains(halves4, r.Dst):
+			n.IPv4.Default = true
+		case slices.Contains(halves6, r.Dst):
+			n.IPv6.Default = true
+		case r.Dst.Addr().Is4():
+			n.IPv4.Routes = append(n.IPv4.Routes, r.Dst)
+		default:
+			n.IPv6.Routes = append(n.IPv6.Routes, r.Dst)
+		}
+		switch {
+		case r.Via.IsValid():
+		case r.Dst.Addr().Is4():
+			s.Routes[i].Via = next4
+		default:
+			s.Routes[i].Via = ether.GatewayIPv6
+		}
+	}
+}
+
+// setNames takes over what DHCP can say of names: neither another port than
+// DNS's own, nor that some names only are asked for here.
+func setNames(n *ether.Network, c *config.Config, dns *hostnet.DNS) {
+	if dns == nil {
+		return
+	}
+	const port = 53
+	for _, s := range dns.Servers {
+		if s.Port() != 0 && s.Port() != port {
+			n.Unsaid = append(n.Unsaid, "the name server "+s.String()+", for its port")
+			continue
+		}
+		n.DNS = append(n.DNS, s.Addr())
+	}
+	if len(dns.Domains) > 0 {
+		n.Unsaid = append(n.Unsaid, "that only names in "+strings.Join(dns.Domains, ", ")+" are asked for here")
+	}
+	n.Domain, n.Search = c.DNS.Domain, dns.Search
+}

@@ -1,0 +1,315 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"culvert/config"
+	"culvert/host/hostnet"
+	"culvert/nic"
+)
+
+// The halves of each address space: routes to both take precedence over a
+// default route without replacing it.
+var (
+	halves4 = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("128.0.0.0/1")}
+	halves6 = []netip.Prefix{netip.MustParsePrefix("::/1"), netip.MustParsePrefix("8000::/1")}
+)
+
+// HostState is what a configuration, with a server's push where there is one,
+// wants of the host. peer is the outer address of the other end; it may be not
+// valid while that is not known, and then nothing is redirected. An error names
+// routes that are left out; the rest of the state stands.
+func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve Resolver) (hostnet.State, error) {
+	s := hostnet.State{Device: c.Dev, MTU: c.MTU, TxQueueLen: c.TxQueueLen, LLAddr: LLAddr(c), Addresses: addresses(c)}
+	if c.RouteNoexec {
+		return s, nil
+	}
+	var left []error
+	for _, r := range c.Routes {
+		routes, err := HostRoutes(ctx, c, r, peer, resolve)
+		if err != nil {
+			left = append(left, err)
+		}
+		s.Routes = append(s.Routes, routes...)
+	}
+	led, err := redirect(c, peer)
+	if err != nil {
+		left = append(left, err)
+	}
+	s.Routes = append(s.Routes, led...)
+	s.BlockLocal = c.RedirectGateway != nil && c.RedirectGateway.BlockLocal
+	s.DNS = names(c)
+	return s, errors.Join(left...)
+}
+
+// LLAddr is the MAC address that c wants its adapter to have, "" for any.
+func LLAddr(c *config.Config) string {
+	if Kind(c) != nic.Ethernet && c.Adapter == config.AdapterIP {
+		return ""
+	}
+	return c.LLAddr
+}
+
+// Profile tells the tunnel of a configuration from others of this host: by
+// whom it connects to, or where it serves, and as whom.
+func Profile(c *config.Config) string {
+	words := []string{c.Dev, strconv.Itoa(c.LocalPort)}
+	for _, r := range c.Remotes {
+		words = append(words, net.JoinHostPort(r.Host, r.Port))
+	}
+	for _, f := range []*config.File{c.CA, c.Cert, c.PKCS12} {
+		if f != nil {
+			words = append(words, string(f.Text))
+		}
+	}
+	return strings.Join(words, "\x00")
+}
+
+func addresses(c *config.Config) (list []hostnet.Address) {
+	if i := c.Ifconfig; i != nil && !c.IfconfigNoexec {
+		a := hostnet.Address{Prefix: netip.PrefixFrom(i.Local, i.Bits)}
+		if i.Remote.IsValid() {
+			a = hostnet.Address{Prefix: netip.PrefixFrom(i.Local, 32), Peer: i.Remote}
+		}
+		list = append(list, a)
+	}
+	if i := c.IfconfigIPv6; i != nil && !c.IfconfigNoexec {
+		list = append(list, hostnet.Address{Prefix: i.Local})
+	}
+	return list
+}
+
+// WithoutAddress reports whether an adapter that carries IP gets no address,
+// though ifconfig-noexec does not say so.
+func WithoutAddress(c *config.Config) bool {
+	return c.DevType == config.DevTun && !c.IfconfigNoexec && len(addresses(c)) == 0
+}
+
+// gateway is the next hop inside the tunnel for IPv4, not valid without one.
+func gateway(c *config.Config) netip.Addr {
+	if c.RouteGateway.IsValid() {
+		return c.RouteGateway
+	}
+	if c.Ifconfig != nil {
+		return c.Ifconfig.Remote
+	}
+	return netip.Addr{}
+}
+
+// inside is the gateway inside the tunnel, not valid without one.
+func inside(c *config.Config, ipv6 bool) netip.Addr {
+	if !ipv6 {
+		return gateway(c)
+	}
+	if c.IfconfigIPv6 != nil {
+		return c.IfconfigIPv6.Remote
+	}
+	return netip.Addr{}
+}
+
+// nextHop is where routes through the tunnel lead: not valid for the adapter
+// itself, which will do but for IPv4 through a gateway. That one is beyond
+// reach while the adapter has no address, which another program may set later.
+// An Ethernet adapter needs one; ok is false where it has none.
+func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
+	ethernet := Kind(c) == nic.Ethernet
+	bare := c.Adapter == config.AdapterIP && len(addresses(c)) == 0
+	if ethernet || !ipv6 && !bare {
+		via = inside(c, ipv6)
+	}
+	return via, via.IsValid() || !ethernet
+}
+
+// WithoutGateway tells whether c wants routes through an Ethernet adapter and
+// names no gateway for them. HostState leaves those out.
+func WithoutGateway(c *config.Config) bool {
+	lacks := func(ipv6 bool) bool {
+		_, ok := nextHop(c, ipv6)
+		return !ok
+	}
+	if r := c.RedirectGateway; r != nil && !r.Private && (!r.NoIPv4 && lacks(false) || r.IPv6 && c.IfconfigIPv6 != nil && lacks(true)) {
+		return true
+	}
+	return slices.ContainsFunc(c.Routes, func(r config.Route) bool {
+		return r.Gateway.Kind == config.GatewayVPN && lacks(r.IPv6)
+	})
+}
+
+// HostRoutes are the host's routes for one `route`: several where a name has
+// several addresses.
+func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer netip.Addr, resolve Resolver) ([]hostnet.Route, error) {
+	w := routeNames{ctx: ctx, route: r, resolve: resolve}
+	dst, err := w.destinations(c, peer)
+	if err != nil {
+		return nil, err
+	}
+	route := hostnet.Route{Metric: max(r.Metric, 0)}
+	if r.Metric < 0 {
+		route.Metric = c.RouteMetric
+	}
+	ok := true
+	switch r.Gateway.Kind {
+	case config.GatewayNet:
+		route.Bypass, route.NetGateway = true, true
+	case config.GatewayAddr:
+		route.Via = r.Gateway.Addr
+	case config.GatewayRemoteHost:
+		if peer.IsValid() && peer.Is6() != r.IPv6 {
+			return nil, w.fault("remote_host", errors.New("as the gateway it has to be of the same address family, and the server is "+peer.String()))
+		}
+		route.Via, ok = peer, peer.IsValid()
+	case config.GatewayHost:
+		if route.Via, err = w.gateway(); err != nil {
+			return nil, err
+		}
+	default:
+		route.Via, ok = nextHop(c, r.IPv6)
+	}
+	var routes []hostnet.Route
+	for _, route.Dst = range dst {
+		if ok {
+			routes = append(routes, route)
+		}
+	}
+	return routes, nil
+}
+
+// routeNames looks up the names of one `route`.
+type routeNames struct {
+	ctx     context.Context
+	route   config.Route
+	resolve Resolver
+}
+
+// destinations are the networks that the route names: itself, or those of the
+// addresses of a special or a real name.
+func (n routeNames) destinations(c *config.Config, peer netip.Addr) (list []netip.Prefix, err error) {
+	r := n.route
+	if r.Net.IsValid() {
+		return []netip.Prefix{r.Net.Masked()}, nil
+	}
+	var addrs []netip.Addr
+	switch r.Special() {
+	case config.RemoteHost:
+		addrs = []netip.Addr{peer}
+	case config.VPNGateway:
+		if addrs = []netip.Addr{inside(c, r.IPv6)}; !addrs[0].IsValid() {
+			return nil, n.fault(r.Host, errors.New("the tunnel has no gateway of that kind"))
+		}
+	case config.NetGateway:
+		return nil, n.fault(r.Host, errors.New("as a destination it is not supported yet; write the address of this host's gateway"))
+	default:
+		if addrs, err = n.lookup(r.Host); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range addrs {
+		if a.IsValid() && a.Is6() == r.IPv6 {
+			list = append(list, netip.PrefixFrom(a, r.Bits).Masked())
+		}
+	}
+	return list, nil
+}
+
+// gateway is the first address of the gateway's name.
+func (n routeNames) gateway() (netip.Addr, error) {
+	addrs, err := n.lookup(n.route.Gateway.Host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return addrs[0], nil
+}
+
+// lookup finds the addresses of a name, of the route's own family: one or more.
+func (n routeNames) lookup(host string) ([]netip.Addr, error) {
+	network := "ip4"
+	if n.route.IPv6 {
+		network = "ip6"
+	}
+	ctx, cancel := context.WithTimeout(n.ctx, resolveTime)
+	defer cancel()
+	addrs, err := n.resolve(ctx, network, host)
+	var list []netip.Addr
+	for _, a := range addrs {
+		if a = a.Unmap(); a.Is6() == n.route.IPv6 {
+			list = append(list, a)
+		}
+	}
+	if err == nil && len(list) == 0 {
+		err = errors.New("the name has no address of that kind")
+	}
+	if err != nil {
+		return nil, n.fault(host, err)
+	}
+	return list, nil
+}
+
+func (n routeNames) fault(host string, err error) error {
+	name := "route"
+	if n.route.IPv6 {
+		name = "route-ipv6"
+	}
+	return fmt.Errorf("%v: %s %s: %w", n.route.Pos, name, host, err)
+}
+
+// errNoGateway is why a default route for IPv4 is left out.
+var errNoGateway = errors.New("redirect-gateway: IPv4 is not led into the tunnel, which has neither an IPv4 address (ifconfig) nor a gateway (route-gateway)")
+
+// redirect is `redirect-gateway`: everything through the tunnel but the way to
+// the server. The host's own default route is never replaced, with or without
+// `def1`, so that nothing is lost when the tunnel goes.
+func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err error) {
+	r := c.RedirectGateway
+	if r == nil || !peer.IsValid() {
+		return nil, nil
+	}
+	if !r.Local {
+		routes = append(routes, hostnet.Route{Dst: netip.PrefixFrom(peer, peer.BitLen()), Bypass: true})
+	}
+	if r.Private {
+		return routes, nil
+	}
+	switch via, ok := nextHop(c, false); {
+	case r.NoIPv4:
+	case c.Ifconfig == nil && !c.RouteGateway.IsValid() && Kind(c) == nic.IP:
+		err = errNoGateway
+	case ok:
+		for _, half := range halves4 {
+			routes = append(routes, hostnet.Route{Dst: half, Via: via})
+		}
+	}
+	if via, ok := nextHop(c, true); ok && r.IPv6 && c.IfconfigIPv6 != nil {
+		for _, half := range halves6 {
+			routes = append(routes, hostnet.Route{Dst: half, Via: via})
+		}
+	}
+	return routes, err
+}
+
+// names is what `dns` says, or `dhcp-option` where it says nothing.
+func names(c *config.Config) *hostnet.DNS {
+	d := &hostnet.DNS{Search: slices.Clone(c.DNS.SearchDomains)}
+	if len(c.DNS.Servers) > 0 {
+		// Only one is used at a time; the list is in order of priority.
+		d.Servers = c.DNS.Servers[0].Addrs
+		d.Domains = c.DNS.Servers[0].ResolveDomains
+	} else {
+		for _, a := range c.DNS.Addrs {
+			d.Servers = append(d.Servers, netip.AddrPortFrom(a, 0))
+		}
+	}
+	if c.DNS.Domain != "" && !slices.Contains(d.Search, c.DNS.Domain) {
+		d.Search = append([]string{c.DNS.Domain}, d.Search...)
+	}
+	if len(d.Servers) == 0 && len(d.Search) == 0 {
+		return nil
+	}
+	return d
+}

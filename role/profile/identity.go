@@ -1,0 +1,86 @@
+package profile
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"culvert/access/pki"
+)
+
+// show has this side's certificate shown to every peer, also to one whose list
+// of authorities does not name its issuer: the list is advice (RFC 8446, section
+// 4.2.4), and without a certificate neither side would learn what is wrong. warn
+// hears of that once for each list.
+func show(t *tls.Config, identity tls.Certificate, warn func(string)) {
+	t.Certificates = []tls.Certificate{identity}
+	var mu sync.Mutex
+	var last string
+	t.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		text := unnamed(identity, request.AcceptableCAs)
+		mu.Lock()
+		defer mu.Unlock()
+		if text != "" && text != last {
+			warn(text)
+		}
+		last = text
+		return &identity, nil
+	}
+}
+
+// unfit says why peers will refuse this side's own certificate now, or those that
+// it leads to by way of others, whichever they trust; "" where nothing is known
+// against it.
+func unfit(own *x509.Certificate, others []*x509.Certificate, server bool, now time.Time) string {
+	usage := pki.ClientUsage
+	if server {
+		usage = pki.ServerUsage
+	}
+	err := pki.CheckOwn(own, others, usage, now)
+	if err == nil {
+		return ""
+	}
+	return "this side's own certificate, which peers will refuse: " + pki.Explain(err, now)
+}
+
+// shownWith are the certificates that identity shows beside its own. One that
+// cannot be read is for the peer to judge.
+func shownWith(identity tls.Certificate) (others []*x509.Certificate) {
+	for _, der := range identity.Certificate[1:] {
+		if cert, err := x509.ParseCertificate(der); err == nil {
+			others = append(others, cert)
+		}
+	}
+	return others
+}
+
+// unnamed says that none of the certificates of identity was issued by one of
+// the authorities, given by their names as they stand; "" where one was, or
+// where none is named, which means any.
+func unnamed(identity tls.Certificate, authorities [][]byte) string {
+	if len(authorities) == 0 {
+		return ""
+	}
+	issuer := ""
+	for _, der := range identity.Certificate {
+		raw, name := pki.IssuerOf(der)
+		if slices.ContainsFunc(authorities, func(a []byte) bool { return string(a) == string(raw) }) {
+			return ""
+		}
+		issuer = name
+	}
+	var names []string
+	const most = 5
+	for _, a := range authorities[:min(len(authorities), most)] {
+		names = append(names, fmt.Sprintf("%q", pki.NameString(a)))
+	}
+	if more := len(authorities) - most; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("this side's certificate is of the authority %q, and the peer takes those of %s: it will most likely refuse it, perhaps without a word; give `cert` and `key` that were issued for this peer",
+		issuer, strings.Join(names, ", "))
+}

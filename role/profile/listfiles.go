@@ -1,0 +1,218 @@
+package profile
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"culvert/config"
+	"culvert/host/process"
+)
+
+// ListTexts are the files of crl-verify and capath at one time, as they are.
+type ListTexts struct {
+	Number uint64 // of the texts: others have a larger one
+	// Files are the texts of revocation lists, by the files' paths.
+	Files map[string][]byte
+	// Serials are the names in the directory of `crl-verify DIR dir`.
+	Serials []string
+	// Failed says of each file or directory that cannot be read, why.
+	Failed map[string]string
+}
+
+// ListFiles reads the files of crl-verify and capath, again when they change. A
+// process that gives up root has it in the part that stays root.
+type ListFiles struct {
+	file    string // crl-verify FILE; "" without
+	serials string // crl-verify DIR dir; "" without
+	capath  string // "" without
+	chroot  string // where file and serials are looked for first; "" without
+
+	names, hashed listDir
+	files         map[string]*listFile
+	failed        map[string]string
+	now           ListTexts
+}
+
+// NewListFiles returns what reads the lists of c.
+func NewListFiles(c *config.Config) *ListFiles {
+	f := &ListFiles{serials: c.CRLVerifyDir, capath: c.CAPath, chroot: c.Chroot, files: make(map[string]*listFile), failed: make(map[string]string)}
+	if c.CRLVerify != nil && !c.CRLVerify.Inline && !isPipe(c.Path(c.CRLVerify.Name)) {
+		f.file = c.Path(c.CRLVerify.Name)
+	}
+	return f
+}
+
+// isPipe reports that a name was good for reading once.
+func isPipe(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
+}
+
+// Any reports that there is something to read.
+func (f *ListFiles) Any() bool { return f.file != "" || f.serials != "" || f.capath != "" }
+
+// Read reads again what changed since the texts numbered since, 0 for none; nil
+// says that nothing did. It is for one goroutine at a time.
+func (f *ListFiles) Read(now time.Time, since uint64) *ListTexts {
+	if f.refresh(now) || f.now.Number == 0 {
+		f.now = ListTexts{Number: f.now.Number + 1, Files: make(map[string][]byte), Serials: slices.Clone(f.names.names), Failed: maps.Clone(f.failed)}
+		for path, file := range f.files {
+			if file.text != nil {
+				f.now.Files[path] = file.text
+			}
+		}
+	}
+	if f.now.Number == since {
+		return nil
+	}
+	texts := f.now
+	return &texts
+}
+
+func (f *ListFiles) refresh(now time.Time) (changed bool) {
+	if f.file != "" {
+		changed = f.readFile(f.file, f.place(f.file), now)
+	}
+	if f.serials != "" {
+		again, err := f.names.read(f.place(f.serials), now)
+		changed = f.note(f.serials, err) || again || changed
+	}
+	if f.capath != "" {
+		again, err := f.hashed.read(f.capath, now)
+		changed = f.note(f.capath, err) || again || changed
+		for _, name := range f.hashed.names {
+			if m := hashed.FindStringSubmatch(name); m != nil && m[1] == "r" {
+				path := filepath.Join(f.capath, name)
+				changed = f.readFile(path, path, now) || changed
+			}
+		}
+	}
+	return changed
+}
+
+// place is where something is that the configuration has by path: below the
+// directory of `chroot`, as with OpenVPN, if it is there, for a process that has
+// not gone in.
+func (f *ListFiles) place(path string) string {
+	if f.chroot == "" {
+		return path
+	}
+	inside := filepath.Join(f.chroot, path)
+	if _, err := os.Stat(inside); err != nil {
+		return path
+	}
+	return inside
+}
+
+// readFile reads what the configuration has by path, at its place.
+func (f *ListFiles) readFile(path, place string, now time.Time) (changed bool) {
+	file := f.files[path]
+	if file == nil {
+		file = new(listFile)
+		f.files[path] = file
+	}
+	changed, err := file.read(place, now)
+	return f.note(path, err) || changed
+}
+
+// note keeps what is wrong with a file or directory, and reports that it is
+// something else than before.
+func (f *ListFiles) note(path string, err error) (changed bool) {
+	before, text := f.failed[path], ""
+	if err != nil {
+		text = err.Error()
+	}
+	if f.failed[path] = text; text == "" {
+		delete(f.failed, path)
+	}
+	return text != before
+}
+
+// settleTime is how old a change must be before another one is sure to show in
+// the file's times and size.
+const settleTime = 2 * time.Second
+
+// state is what shows that a file was changed.
+type state struct {
+	os.FileInfo
+	changed time.Time
+}
+
+// look returns the state of a file. The time of its last change is asked for
+// first, so that a later change shows the next time.
+func look(path string) (now state, err error) {
+	now.changed = changeTime(path)
+	now.FileInfo, err = os.Stat(path)
+	return now, err
+}
+
+// stamp reports whether a file is as it was when it was last looked at.
+type stamp struct {
+	seen    state
+	settled bool
+}
+
+func (s *stamp) same(as state) bool {
+	return s.settled && os.SameFile(as.FileInfo, s.seen.FileInfo) && as.ModTime().Equal(s.seen.ModTime()) &&
+		as.changed.Equal(s.seen.changed) && as.Size() == s.seen.Size()
+}
+
+func (s *stamp) set(as state, now time.Time) {
+	s.seen, s.settled = as, now.Sub(as.ModTime()) > settleTime && now.Sub(as.changed) > settleTime
+}
+
+var errNoList = errors.New("not a regular file")
+
+// listFile is the text of one file of lists.
+type listFile struct {
+	stamp
+	text []byte // the last that could be read; nil before
+}
+
+func (f *listFile) read(path string, now time.Time) (changed bool, err error) {
+	info, err := look(path)
+	if err != nil || f.same(info) {
+		return false, err
+	}
+	if !info.Mode().IsRegular() {
+		return false, &os.PathError{Op: "open", Path: path, Err: errNoList}
+	}
+	text, err := process.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	f.set(info, now)
+	changed = f.text == nil || !bytes.Equal(text, f.text)
+	f.text = text
+	return changed, nil
+}
+
+// listDir is the names in a directory.
+type listDir struct {
+	stamp
+	names []string
+}
+
+func (d *listDir) read(path string, now time.Time) (changed bool, err error) {
+	info, err := look(path)
+	if err != nil || d.same(info) {
+		return false, err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return false, err
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	d.set(info, now)
+	changed = !slices.Equal(names, d.names)
+	d.names = names
+	return changed, nil
+}

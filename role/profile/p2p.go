@@ -1,0 +1,34 @@
+package profile
+
+import (
+	"culvert/config"
+	"culvert/session"
+	"culvert/session/negotiate"
+	"culvert/session/wrap"
+)
+
+// P2P is the settings of c, the configuration of this trust, for every session of
+// two hosts without server mode, all but the Wrapper.
+func (trust *Trust) P2P(c *config.Config) (session.Config, error) {
+	s, err := trust.Session(c, c.TLSServer)
+	if err != nil {
+		return s, err
+	}
+	s.P2P = true
+	s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.DataCiphers, buffersMTU, variables(c)).ForP2P()
+	return s, nil
+}
+
+// P2PWrapper returns what makes the control channel armour of either host, anew
+// for every session; nil for a TLS server with tls-crypt-v2, whose peer brings
+// the key.
+func P2PWrapper(c *config.Config) (func() wrap.Wrapper, error) {
+	if c.TLSServer && c.TLSCryptV2 != nil {
+		return nil, nil
+	}
+	if !c.TLSServer || c.TLSCrypt == nil {
+		return ClientWrapper(c)
+	}
+	a, err := Armour(c)
+	return func() wrap.Wrapper { return wrap.NewTLSCrypt(a.TLSCrypt, true) }, err
+}

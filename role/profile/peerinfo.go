@@ -1,0 +1,75 @@
+package profile
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+
+	"culvert/config"
+	"culvert/session/negotiate"
+)
+
+// userVariables are those of `setenv` that a server is told: who shows the
+// tunnel to its user, and with push-peer-info what is said of this host.
+func userVariables(c *config.Config) map[string]string {
+	told := make(map[string]string)
+	for name, value := range c.Env {
+		switch {
+		case name == "IV_GUI_VER",
+			c.PushPeerInfo && (name == "IV_HWADDR" || name == "IV_PLAT_VER" || strings.HasPrefix(name, "UV_")):
+			told[name] = value
+		}
+	}
+	return told
+}
+
+// WithHost is what c has a server told, with what push-peer-info adds of this
+// host, which reaches the server from one of its interfaces (man page,
+// push-peer-info). What `setenv` says instead stays.
+func WithHost(c *config.Config, told negotiate.PeerInfo, server netip.Addr) negotiate.PeerInfo {
+	if !c.PushPeerInfo {
+		return told
+	}
+	info := negotiate.PeerInfo{"IV_SSL": "crypto/tls of " + runtime.Version()}
+	if v := systemVersion(); v != "" {
+		info["IV_PLAT_VER"] = v
+	}
+	if a := hardwareAddr(server); a != nil {
+		info["IV_HWADDR"] = a.String()
+	}
+	maps.Copy(info, told)
+	return info
+}
+
+// hardwareAddr is the MAC address of the interface on the way to a server, nil
+// where it has none. No packet is sent to find it.
+func hardwareAddr(server netip.Addr) net.HardwareAddr {
+	const discard = 9
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(server, discard)))
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	own := conn.LocalAddr().(*net.UDPAddr).IP
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	for _, i := range interfaces {
+		if addrs, err := i.Addrs(); err == nil && len(i.HardwareAddr) > 0 && holds(addrs, own) {
+			return i.HardwareAddr
+		}
+	}
+	return nil
+}
+
+func holds(addrs []net.Addr, ip net.IP) bool {
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(ip) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,424 @@
+// Package reach finds the other end and connects to it: it goes round the
+// remotes of a configuration and their addresses, and opens links to them,
+// directly or by way of a proxy. A client and either of two hosts use it alike.
+package reach
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"culvert/config"
+	"culvert/role/profile"
+)
+
+// Target is one address of a remote.
+type Target struct {
+	Remote config.Remote
+	// Settings are the configuration's, with those of the remote's own
+	// <connection> block.
+	Settings *config.Config
+	// Addr is where packets go: to the other end, or over TCP to the proxy.
+	Addr netip.AddrPort
+
+	// host and port are the other end's, for a proxy to resolve.
+	host string
+	port uint16
+	// relay is the SOCKS proxy of a target for UDP; not valid without one.
+	relay    netip.AddrPort
+	viaProxy bool
+}
+
+func (t Target) String() string {
+	proto := t.Remote.Proto.Transport()
+	if t.viaProxy {
+		return fmt.Sprintf("%s:%d (%s through a proxy at %v)", t.host, t.port, proto, t.Near())
+	}
+	return fmt.Sprintf("%s (%s %v)", t.Remote.Host, proto, t.Addr)
+}
+
+// Near is the address that this host's packets go to, past the tunnel.
+func (t Target) Near() netip.AddrPort {
+	if t.relay.IsValid() {
+		return t.relay
+	}
+	return t.Addr
+}
+
+// ErrExhausted says that every remote was tried as often as
+// connect-retry-max allows.
+var ErrExhausted = errors.New("every remote was tried as often as connect-retry-max allows")
+
+// Remotes goes round the remotes of a configuration and their addresses.
+type Remotes struct {
+	// Log is told of addresses that are used for want of an answer.
+	Log *slog.Logger
+
+	list    []config.Remote
+	resolve profile.Resolver
+	tries   int      // rounds allowed; 0: no limit
+	tried   int      // remotes, since the other end was reached
+	at      int      // the next remote
+	queue   []Target // addresses of the present one not tried yet
+	last    *Target
+	stay    bool // at the last target
+	anew    bool // ask anew for its remote
+	memory
+
+	mu   sync.Mutex
+	seen map[netip.AddrPort]bool // addresses of all targets there have been
+
+	cfg     *config.Config
+	failing time.Time         // since when no name has had an address; zero: not so
+	recalls map[string]string // why memory is used in place of an answer, by name, as it was said
+}
+
+// NewRemotes begins a round. resolve finds addresses; nil: the system's resolver.
+func NewRemotes(c *config.Config, resolve profile.Resolver) *Remotes {
+	if resolve == nil {
+		resolve = profile.SystemResolver
+	}
+	r := &Remotes{Log: slog.New(slog.DiscardHandler), list: append([]config.Remote(nil), c.Remotes...), cfg: c, resolve: resolve, tries: c.ConnectTries}
+	if c.RemoteRandom {
+		rand.Shuffle(len(r.list), func(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] })
+	}
+	return r
+}
+
+// Stay makes Next return the last target once more.
+func (r *Remotes) Stay() { r.stay = r.last != nil }
+
+// StayAnew makes Next ask again for the addresses of the last target's remote,
+// which may have moved, and go on with the target if it is still one of them.
+func (r *Remotes) StayAnew() { r.anew = r.last != nil }
+
+// Leave skips the addresses of the present remote that were not tried.
+func (r *Remotes) Leave() { r.queue = nil }
+
+// Reached says that the other end answered: the tries that connect-retry-max
+// allows begin anew.
+func (r *Remotes) Reached() {
+	r.tried = 0
+	r.memory.reached(r.last.names())
+}
+
+// Next is the address to try now.
+func (r *Remotes) Next(ctx context.Context) (Target, error) {
+	if r.stay {
+		r.stay = false
+		return *r.last, nil
+	}
+	if r.anew {
+		r.anew = false
+		r.askAnew(ctx)
+	}
+	t, err := r.Peek(ctx)
+	if err != nil {
+		return t, err
+	}
+	r.queue = r.queue[1:]
+	r.last = &t
+	return t, nil
+}
+
+// briefly is how long a remote's name is asked for where its address was right
+// until now, and may well be yet.
+const briefly = 2 * time.Second
+
+// askAnew puts the addresses of the last target's remote in the queue, that of
+// the target first.
+func (r *Remotes) askAnew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, briefly)
+	defer cancel()
+	queue, err := r.targets(ctx, r.last.Remote)
+	if err != nil {
+		queue = []Target{*r.last}
+	}
+	name, addr := r.last.name(), r.last.Addr
+	at := slices.IndexFunc(queue, func(t Target) bool { return t.Addr == addr })
+	if at > 0 && r.current(name, addr.Addr()) {
+		queue[0], queue[at] = queue[at], queue[0]
+	}
+	r.queue = queue
+	r.note(queue)
+}
+
+// Peek is the address that Next goes on with; it stays next.
+func (r *Remotes) Peek(ctx context.Context) (Target, error) {
+	if len(r.queue) == 0 {
+		if err := r.fill(ctx); err != nil {
+			return Target{}, err
+		}
+	}
+	return r.queue[0], nil
+}
+
+// patientTries is after how many failures for each remote the wait between
+// tries begins to double (man page, connect-retry).
+const patientTries = 5
+
+// leastWait is what begins to double where connect-retry is 0, so that a server
+// that refuses at once does not keep a processor busy.
+const leastWait = 50 * time.Millisecond
+
+// permanentRetry is the first wait after a failure that people have to mend.
+const permanentRetry = 5 * time.Second
+
+// Wait is how long to wait after so many failures in a row; permanent says that
+// the last is one that comes again until people mend something.
+func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
+	cfg := r.cfg
+	if r.last != nil {
+		cfg = r.last.Settings
+	}
+	wait := cfg.ConnectRetry
+	each, patient := failures/max(len(r.list), 1), patientTries
+	if permanent {
+		wait, patient = max(wait, permanentRetry), 1
+	}
+	if permanent && r.stay { // no other has its turn
+		each = failures
+	}
+	impatient := each - patient
+	if impatient > 0 && wait == 0 {
+		wait = leastWait
+	}
+	for range min(impatient, 20) {
+		wait *= 2
+	}
+	return min(wait, max(cfg.ConnectRetryMax, cfg.ConnectRetry, leastWait))
+}
+
+// ErrUnresolved says that no name had an address for as long as resolv-retry
+// allows.
+var ErrUnresolved = errors.New("no remote's name has had an address for the time of resolv-retry")
+
+// fill resolves the next remote.
+func (r *Remotes) fill(ctx context.Context) error {
+	if len(r.list) == 0 {
+		return errors.New("there is no remote")
+	}
+	if r.tries > 0 && r.tried >= r.tries*len(r.list) {
+		return ErrExhausted
+	}
+	if r.at == len(r.list) {
+		r.at = 0
+	}
+	remote := r.list[r.at]
+	r.at++
+	r.tried++
+	queue, err := r.targets(ctx, remote)
+	if err != nil {
+		return r.unresolved(err)
+	}
+	r.failing, r.queue = time.Time{}, queue
+	r.note(queue)
+	return nil
+}
+
+// note keeps addresses for Knows.
+func (r *Remotes) note(targets []Target) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen == nil {
+		r.seen = make(map[netip.AddrPort]bool)
+	}
+	for _, t := range targets {
+		r.seen[t.Addr] = true
+	}
+}
+
+// Learn resolves all remotes for Knows, without trying any. It fails when none
+// of them has an address.
+func (r *Remotes) Learn(ctx context.Context) error {
+	var failed error
+	found := len(r.list) == 0
+	for _, remote := range r.list {
+		targets, err := r.targets(ctx, remote)
+		if err != nil {
+			failed = err
+			continue
+		}
+		found = true
+		r.note(targets)
+	}
+	if found {
+		return nil
+	}
+	return failed
+}
+
+// Alone reports that there is no address to go on to but the one being tried, as
+// far as is known.
+func (r *Remotes) Alone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.list) <= 1 && len(r.seen) <= 1
+}
+
+// None reports that there are no remotes.
+func (r *Remotes) None() bool { return len(r.list) == 0 }
+
+// Knows reports an address, and with anyPort one of any port, that a remote has
+// resolved to. Any goroutine may call it.
+func (r *Remotes) Knows(a netip.AddrPort, anyPort bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !anyPort || r.seen[a] {
+		return r.seen[a]
+	}
+	for known := range r.seen {
+		if known.Addr() == a.Addr() {
+			return true
+		}
+	}
+	return false
+}
+
+// unresolved makes the failure to resolve a remote final when all of them have
+// failed for too long.
+func (r *Remotes) unresolved(err error) error {
+	now := time.Now()
+	if r.failing.IsZero() {
+		r.failing = now
+	}
+	if limit := r.cfg.ResolvRetry; limit >= 0 && r.at == len(r.list) && now.Sub(r.failing) >= limit {
+		return fmt.Errorf("%w (%v): %w", ErrUnresolved, limit, err)
+	}
+	return err
+}
+
+// targets are the addresses to try for a remote: the server's, or the proxy's,
+// which finds the server itself unless it relays datagrams.
+func (r *Remotes) targets(ctx context.Context, remote config.Remote) ([]Target, error) {
+	cfg := r.cfg
+	if remote.Settings != nil {
+		cfg = remote.Settings
+	}
+	t := Target{Remote: remote, Settings: cfg, host: r.serverName(remote.Host)}
+	var err error
+	if t.port, err = profile.LookupPort(ctx, remote); err != nil {
+		return nil, err
+	}
+	var servers, proxies []netip.AddrPort
+	if proxy := proxyOf(cfg); proxy.Host != "" {
+		t.viaProxy = true
+		if proxies, err = r.endpoints(ctx, proxy, proxy.Host); err != nil {
+			return nil, fmt.Errorf("proxy: %w", err)
+		}
+	}
+	if t.viaProxy && remote.Proto.TCP {
+		return t.at(proxies), nil
+	}
+	if servers, err = r.endpoints(ctx, remote, t.host); err != nil {
+		return nil, err
+	}
+	if t.viaProxy {
+		t.relay = proxies[0]
+	}
+	return t.at(servers), nil
+}
+
+// at is a target for each address.
+func (t Target) at(addrs []netip.AddrPort) (list []Target) {
+	for _, a := range addrs {
+		t.Addr = a
+		list = append(list, t)
+	}
+	return list
+}
+
+// name is that of which Addr is an address: the remote's, or over TCP its proxy's.
+func (t *Target) name() string {
+	if t.viaProxy && !t.relay.IsValid() {
+		return proxyOf(t.Settings).Host
+	}
+	return t.Remote.Host
+}
+
+// names are the names that were used, and their addresses; nil for no target.
+func (t *Target) names() map[string]netip.Addr {
+	if t == nil {
+		return nil
+	}
+	used := map[string]netip.Addr{t.name(): t.Addr.Addr()}
+	if t.relay.IsValid() {
+		used[proxyOf(t.Settings).Host] = t.relay.Addr()
+	}
+	return used
+}
+
+// proxyOf is the proxy as what is called, with no host where there is none.
+func proxyOf(c *config.Config) config.Remote {
+	r := config.Remote{Proto: config.Proto{TCP: true}, Settings: c}
+	switch {
+	case c.HTTPProxy != nil:
+		r.Host, r.Port, r.Pos = c.HTTPProxy.Host, c.HTTPProxy.Port, c.HTTPProxy.Pos
+	case c.SOCKSProxy != nil:
+		r.Host, r.Port, r.Pos = c.SOCKSProxy.Host, c.SOCKSProxy.Port, c.SOCKSProxy.Pos
+	}
+	return r
+}
+
+// serverName is a remote's name to resolve: with random characters before it,
+// if so wanted, which no cache has seen.
+func (r *Remotes) serverName(host string) string {
+	if _, err := netip.ParseAddr(host); err == nil || !r.cfg.RemoteRandomHostname {
+		return host
+	}
+	return fmt.Sprintf("%012x.%s", rand.Uint64()>>16, host)
+}
+
+// endpoints are the addresses and the port of a host.
+func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name string) ([]netip.AddrPort, error) {
+	port, err := profile.LookupPort(ctx, remote)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := r.addresses(ctx, remote, name)
+	if err != nil {
+		return nil, err
+	}
+	var list []netip.AddrPort
+	for _, a := range addrs {
+		if a, err = profile.Scoped(cmp.Or(remote.Settings, r.cfg), a.Unmap()); err != nil {
+			return nil, fmt.Errorf("%v: %w", remote.Pos, err)
+		}
+		list = append(list, netip.AddrPortFrom(a, port))
+	}
+	return list, nil
+}
+
+// addresses resolves a remote, or falls back on what it was before.
+func (r *Remotes) addresses(ctx context.Context, remote config.Remote, name string) ([]netip.Addr, error) {
+	addrs, err := profile.LookupHost(ctx, r.resolve, remote, name)
+	if err == nil {
+		delete(r.recalls, remote.Host)
+		return r.learn(remote.Host, addrs, time.Now()), nil
+	}
+	if before := r.recall(remote.Host, time.Now()); before != nil {
+		r.sayRecalled(ctx, remote.Host, before, err)
+		return before, nil
+	}
+	return nil, err
+}
+
+// sayRecalled says why what a name meant before is tried: once for each reason.
+func (r *Remotes) sayRecalled(ctx context.Context, host string, before []netip.Addr, why error) {
+	level := slog.LevelWarn
+	if r.recalls[host] == why.Error() {
+		level = slog.LevelDebug
+	}
+	if r.recalls == nil {
+		r.recalls = make(map[string]string)
+	}
+	r.recalls[host] = why.Error()
+	r.Log.Log(ctx, level, "no answer for a name, so what it meant before is tried", "name", host, "addresses", before, "reason", why)
+}

@@ -1,0 +1,163 @@
+// Package profile makes of a configuration what both roles need for their
+// sessions: control channel keys, TLS with certificates, ciphers and timers.
+package profile
+
+import (
+	"fmt"
+	"runtime"
+
+	"culvert/config"
+	"culvert/internal/digest"
+	"culvert/session"
+	"culvert/session/negotiate"
+	"culvert/session/wrap"
+)
+
+// Version is how this program names itself to its peers.
+const Version = "culvert_1"
+
+// Session is the settings of c for every session, all but the Wrapper.
+// warn is as in TLS.
+func Session(c *config.Config, server bool, warn func(string)) (session.Config, error) {
+	trust, err := NewTrust(c, warn, nil)
+	if err != nil {
+		return session.Config{}, err
+	}
+	return trust.Session(c, server)
+}
+
+// Session is the settings of c, the configuration of this trust.
+func (trust *Trust) Session(c *config.Config, server bool) (session.Config, error) {
+	tls, err := trust.TLS(c, server)
+	if err != nil {
+		return session.Config{}, err
+	}
+	s := session.Config{
+		Server: server, TLS: tls,
+		Ciphers: c.DataCiphers, Fallback: c.DataCiphersFallback,
+		Options: negotiate.OptionsString(server, Kind(c).String(), c.MTU+optionsExtra(c), "UDPv4", c.DataCiphersFallback, optionFields(c)...),
+
+		HandWindow: c.HandWindow, TranWindow: c.TranWindow, TLSTimeout: c.TLSTimeout,
+		RenegAfter: c.RenegSec, RenegLeast: c.RenegSecMin, RenegBytes: c.RenegBytes, RenegPackets: c.RenegPackets,
+		Timers:       Timers(c),
+		ReplayWindow: c.ReplayWindow, ReplayTime: c.ReplayTime,
+		MaxPacket:      min(c.MaxPacketSize, session.DefaultMaxPacket),
+		ForgetLogin:    c.AuthNoCache,
+		Reauthenticate: server && c.AuthUserPassVerify != nil,
+	}
+	if err := dataChannel(c, &s); err != nil {
+		return s, err
+	}
+	if !server {
+		s.FilterPushed = func(options []string) ([]string, error) {
+			kept, _, err := c.FilterPushed(options)
+			return kept, err
+		}
+		s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.DataCiphers, buffersMTU, variables(c))
+	}
+	return s, nil
+}
+
+// Timers are how c has a session watch its peer. On a client they change with
+// what the server pushes.
+func Timers(c *config.Config) session.Timers {
+	return session.Timers{
+		Ping: c.Ping, PingRestart: c.PingRestart, PingExit: c.PingExit,
+		Inactive: c.Inactive, InactiveBytes: c.InactiveBytes,
+	}
+}
+
+// buffersMTU is the largest tun-mtu a server may push: what packet buffers are
+// made for.
+const buffersMTU = 1600
+
+// platform is this system as IV_PLAT has it (OpenVPN's management-notes and man
+// page, push-peer-info).
+func platform() string {
+	switch runtime.GOOS {
+	case "darwin":
+		return "mac"
+	case "windows":
+		return "win"
+	}
+	return runtime.GOOS
+}
+
+// direction is `key-direction`, or the second argument of tls-auth.
+func direction(c *config.Config) wrap.Direction {
+	switch {
+	case c.KeyDirection == nil:
+		return wrap.Bidirectional
+	case *c.KeyDirection == 1:
+		return wrap.Inverse
+	}
+	return wrap.Normal
+}
+
+// Armour is the control channel keys of a server.
+func Armour(c *config.Config) (a wrap.Armour, err error) {
+	if c.TLSAuth != nil {
+		if a.TLSAuth, err = tlsAuth(c); err != nil {
+			return a, err
+		}
+	}
+	if c.TLSCrypt != nil {
+		if a.TLSCrypt, err = wrap.ParseStaticKey(c.TLSCrypt.Text); err != nil {
+			return a, fileError("tls-crypt", c.TLSCrypt, err)
+		}
+	}
+	if c.TLSCryptV2 != nil {
+		if a.V2, err = wrap.ParseServerKeyV2(c.TLSCryptV2.Text); err != nil {
+			return a, fileError("tls-crypt-v2", c.TLSCryptV2, err)
+		}
+		a.ForceCookie = c.TLSCryptV2ForceCookie
+	}
+	return a, nil
+}
+
+func tlsAuth(c *config.Config) (*wrap.TLSAuthKey, error) {
+	key, err := wrap.ParseStaticKey(c.TLSAuth.Text)
+	if err != nil {
+		return nil, fileError("tls-auth", c.TLSAuth, err)
+	}
+	hash, err := digest.Lookup(c.Auth)
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	return &wrap.TLSAuthKey{Key: key, Direction: direction(c), Digest: hash}, nil
+}
+
+// ClientWrapper returns what makes the control channel armour of a client,
+// anew for every session.
+func ClientWrapper(c *config.Config) (func() wrap.Wrapper, error) {
+	switch {
+	case c.TLSCryptV2 != nil:
+		key, err := wrap.ParseClientKeyV2(c.TLSCryptV2.Text)
+		if err != nil {
+			return nil, fileError("tls-crypt-v2", c.TLSCryptV2, err)
+		}
+		return func() wrap.Wrapper { return wrap.NewTLSCryptV2Client(key) }, nil
+	case c.TLSCrypt != nil:
+		key, err := wrap.ParseStaticKey(c.TLSCrypt.Text)
+		if err != nil {
+			return nil, fileError("tls-crypt", c.TLSCrypt, err)
+		}
+		return func() wrap.Wrapper { return wrap.NewTLSCrypt(key, false) }, nil
+	case c.TLSAuth != nil:
+		a, err := tlsAuth(c)
+		if err != nil {
+			return nil, err
+		}
+		return func() wrap.Wrapper { return wrap.NewTLSAuth(a.Key, a.Direction, a.Digest) }, nil
+	}
+	return func() wrap.Wrapper { return wrap.None{} }, nil
+}
+
+// fileError names the place where a bad file or block was given.
+func fileError(directive string, f *config.File, err error) error {
+	what := f.Name
+	if f.Inline {
+		what = "the inline block"
+	}
+	return fmt.Errorf("%v: %s: %s: %w", f.Pos, directive, what, err)
+}

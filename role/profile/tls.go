@@ -1,0 +1,236 @@
+package profile
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/config"
+	"culvert/session"
+)
+
+// TLS is the TLS settings of c. Each side checks the other's certificate as
+// OpenVPN does: by authority, usage and verify-x509-name, never by the host
+// name it was reached under.
+//
+// warn is told what a person should know of the settings, and from then on of
+// revocation lists and of certificates; nil drops it.
+func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) {
+	trust, err := NewTrust(c, warn, nil)
+	if err != nil {
+		return nil, err
+	}
+	return trust.TLS(c, server)
+}
+
+// TLS is the TLS settings of c, the configuration of this trust.
+func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error) {
+	warn := trust.warn
+	if len(trust.authorities) == 0 && len(c.PeerFingerprints) == 0 {
+		return nil, errors.New("no `ca`: the certificate of the authority that signed the other side's is needed to know it")
+	}
+	if len(trust.authorities) > 0 && len(pki.Roots(trust.authorities)) == 0 {
+		return nil, fmt.Errorf("ca: %w", &pki.IssuerMissingError{Cert: trust.authorities[0]})
+	}
+	t = &tls.Config{
+		MinVersion:             tls.VersionTLS12,
+		SessionTicketsDisabled: true,
+		// A message of the control channel is one record, as other TLS
+		// libraries make it: some peers read no more than one at a time.
+		DynamicRecordSizingDisabled: true,
+		InsecureSkipVerify:          true, // by VerifyConnection instead
+		ClientAuth:                  clientAuth(c.VerifyClientCert),
+		ClientCAs:                   x509.NewCertPool(),
+	}
+	for _, root := range trust.authorities {
+		t.ClientCAs.AddCert(root)
+	}
+	if err := setVersions(t, c); err != nil {
+		return nil, err
+	}
+	level, err := setCiphers(t, c.TLSCipher, warn)
+	if err != nil {
+		return nil, err
+	}
+	if t.CurvePreferences, err = groups(c.TLSGroups, warn); err != nil {
+		return nil, err
+	}
+	if c.TLSGroups == nil {
+		t.CurvePreferences = curve(c.ECDHCurve, warn)
+	}
+	profile := certProfile(c.TLSCertProfile, level, warn)
+	if c.Cert != nil {
+		identity, err := loadIdentity(c, profile)
+		if err != nil {
+			return nil, err
+		}
+		if text := unfit(identity.Leaf, append(shownWith(identity), trust.authorities...), server, time.Now()); text != "" {
+			warn(text)
+		}
+		show(t, identity, warn)
+	}
+	v := verifier{config: c, trust: trust, server: server, profile: profile}
+	t.VerifyConnection = v.verify
+	return t, nil
+}
+
+func loadIdentity(c *config.Config, profile string) (tls.Certificate, error) {
+	if c.Key == nil {
+		return tls.Certificate{}, fileError("cert", c.Cert, errors.New("there is no `key` beside it"))
+	}
+	chain := c.Cert.Text
+	if c.ExtraCerts != nil {
+		chain = append(append(chain[:len(chain):len(chain)], '\n'), c.ExtraCerts.Text...)
+	}
+	identity, err := pki.ParseIdentity(chain, c.Key.Text)
+	if err != nil {
+		return tls.Certificate{}, fileError("cert", c.Cert, err)
+	}
+	if err := pki.CheckProfile([]*x509.Certificate{identity.Leaf}, profile); err != nil {
+		return tls.Certificate{}, fileError("cert", c.Cert, err) // what this side refuses, the other will
+	}
+	return identity, nil
+}
+
+func clientAuth(want config.ClientCert) tls.ClientAuthType {
+	switch want {
+	case config.ClientCertNone:
+		return tls.NoClientCert
+	case config.ClientCertOptional:
+		return tls.RequestClientCert
+	}
+	return tls.RequireAnyClientCert
+}
+
+// verifier checks the peer's certificate at the end of a TLS handshake.
+type verifier struct {
+	config  *config.Config
+	trust   *Trust
+	server  bool
+	profile string // tls-cert-profile, or what tls-cipher says of it
+}
+
+func (v *verifier) verify(state tls.ConnectionState) error {
+	chain := state.PeerCertificates
+	if v.server && len(chain) == 0 && v.config.VerifyClientCert != config.ClientCertRequire {
+		return nil
+	}
+	now := time.Now()
+	if err := v.check(chain, now); err != nil {
+		return &CertificateError{Text: pki.Explain(err, now), Err: err}
+	}
+	return nil
+}
+
+func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
+	usage := pki.ServerUsage
+	if v.server {
+		usage = pki.ClientUsage
+	}
+	if err := pki.CheckFingerprint(chain, v.config.PeerFingerprints); err != nil {
+		return err
+	}
+	way, err := pki.Verifier{Authorities: v.trust.authorities, Weak: v.profile == insecure}.Chain(chain, now, usage)
+	if err != nil && v.trust.authorities != nil {
+		return err
+	}
+	if way == nil {
+		way = chain[:1]
+	} else if err := pki.CheckPurpose(way[0], usage); err != nil {
+		return err
+	}
+	if pki.Username(way[0], v.config.X509UsernameField) == "" {
+		return &pki.NamelessError{Cert: way[0], Fields: v.config.X509UsernameField}
+	}
+	if err := v.demands(way); err != nil {
+		return err
+	}
+	v.trust.revoked.refresh(now)
+	return v.trust.revoked.check(way, now)
+}
+
+// demands are what directives ask of the peer's certificate beyond its
+// signature.
+func (v *verifier) demands(chain []*x509.Certificate) error {
+	c, leaf := v.config, chain[0]
+	if err := pki.CheckProfile(chain, v.profile); err != nil {
+		return err
+	}
+	if c.RemoteCertKU != nil {
+		if err := pki.CheckKeyUsage(leaf, c.RemoteCertKU); err != nil {
+			return err
+		}
+	}
+	if c.RemoteCertEKU != "" {
+		if err := pki.CheckExtendedUsage(leaf, c.RemoteCertEKU); err != nil {
+			return err
+		}
+	}
+	if c.NsCertType != config.AnyUsage {
+		if err := pki.CheckNsCertType(leaf, pki.Usage(c.NsCertType)); err != nil {
+			return err
+		}
+	}
+	if err := pki.CheckUsage(leaf, pki.Usage(c.RemoteCertTLS)); err != nil {
+		return err
+	}
+	if want := c.VerifyX509Name; want != nil {
+		return pki.CheckName(leaf, want.Name, want.Type, c.X509UsernameField...)
+	}
+	return nil
+}
+
+// CertificateError is a peer's certificate refused, with what to do.
+type CertificateError struct {
+	Text string
+	Err  error
+}
+
+func (e *CertificateError) Error() string { return "certificate refused: " + e.Text }
+
+func (e *CertificateError) Unwrap() error { return e.Err }
+
+// Kind is its text whatever the clock says. See mute.Kind.
+func (e *CertificateError) Kind() string {
+	return "certificate refused: " + pki.Explain(e.Err, time.Time{})
+}
+
+// Alert is what tells the peer, as crypto/tls numbers alerts.
+func (e *CertificateError) Alert() uint8 { return pki.Alert(e.Err) }
+
+// Is makes it end a session even when keys are only being renewed.
+func (e *CertificateError) Is(target error) bool { return target == session.ErrUntrusted }
+
+var versions = map[string]uint16{
+	"": 0, "1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
+}
+
+func setVersions(t *tls.Config, c *config.Config) error {
+	least, ok := versions[c.TLSVersionMin]
+	if !ok {
+		return fmt.Errorf("tls-version-min %q: expected 1.0, 1.1, 1.2 or 1.3", c.TLSVersionMin)
+	}
+	if t.MaxVersion, ok = versions[c.TLSVersionMax]; !ok {
+		return fmt.Errorf("tls-version-max %q: expected 1.2 or 1.3", c.TLSVersionMax)
+	}
+	// Below 1.2 data keys cannot be had safely; peers that old are refused.
+	t.MinVersion = max(least, tls.VersionTLS12)
+	if t.MaxVersion != 0 && t.MaxVersion < t.MinVersion {
+		return fmt.Errorf("tls-version-max %s: TLS before 1.2 is not spoken here; leave the line out", c.TLSVersionMax)
+	}
+	return nil
+}
+
+// Describe is a TLS connection in a line for the log.
+func Describe(state tls.ConnectionState) string {
+	text := strings.Replace(tls.VersionName(state.Version), "TLS ", "TLSv", 1) + ", " + tls.CipherSuiteName(state.CipherSuite) +
+		", " + state.CurveID.String()
+	if len(state.PeerCertificates) > 0 {
+		text += ", peer certificate " + pki.Subject(state.PeerCertificates[0])
+	}
+	return text
+}

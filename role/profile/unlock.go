@@ -1,0 +1,116 @@
+package profile
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"culvert/access/pki"
+	"culvert/config"
+)
+
+// Ask asks the user for something; echo shows it as it is typed.
+type Ask func(question string, echo bool) (string, error)
+
+// ErrNobody says that there is nobody to ask.
+var ErrNobody = errors.New("there is nobody to ask")
+
+// asks is how often a password is asked for.
+const asks = 3
+
+// Unlock opens the private key of c where it is under a password, by `askpass`
+// or by asking, and takes a `pkcs12` file apart: afterwards CA, Cert and Key
+// are as if they had been given in PEM. ask may be nil: nobody can be asked.
+func Unlock(c *config.Config, ask Ask) error {
+	switch {
+	case c.PKCS12 != nil && c.Key == nil:
+		return unlockPKCS12(c, ask)
+	case c.Key != nil && pki.KeyEncrypted(c.Key.Text):
+		err := withPassword(c, ask, c.Key, func(password string) error {
+			text, err := pki.DecryptKey(c.Key.Text, []byte(password))
+			if err == nil {
+				c.Key.Text = text
+			}
+			return err
+		})
+		if err != nil {
+			return fileError("key", c.Key, err)
+		}
+	}
+	return nil
+}
+
+// withPassword tries the password of askpass, or asks for one a few times.
+func withPassword(c *config.Config, ask Ask, of *config.File, open func(password string) error) error {
+	if f := c.AskPass; f != nil && (f.Inline || f.Name != "") {
+		password, _, _ := strings.Cut(string(f.Text), "\n")
+		f.Text = nil
+		return open(strings.TrimRight(password, "\r"))
+	}
+	if ask == nil {
+		return fmt.Errorf("it is under a password: %w; put the password in a file and write: askpass FILE", ErrNobody)
+	}
+	name := of.Name
+	if of.Inline {
+		name = "the configuration"
+	}
+	var err error
+	for range asks {
+		var password string
+		if password, err = ask("Password of the private key in "+name+": ", false); err != nil {
+			return err
+		}
+		if err = open(password); !errors.Is(err, pki.ErrPassword) {
+			return err
+		}
+	}
+	return err
+}
+
+// unlockPKCS12 first tries it without a password.
+func unlockPKCS12(c *config.Config, ask Ask) error {
+	f := c.PKCS12
+	der := f.Text
+	if f.Inline {
+		var err error
+		if der, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(f.Text)), "")); err != nil {
+			return fileError("pkcs12", f, fmt.Errorf("expected base64 in the block: %w", err))
+		}
+	}
+	open := func(password string) error { return takePKCS12(c, der, password) }
+	err := open("")
+	if errors.Is(err, pki.ErrPassword) {
+		err = withPassword(c, ask, f, open)
+	}
+	if err != nil {
+		return fileError("pkcs12", f, err)
+	}
+	for _, r := range c.Remotes {
+		if s := r.Settings; s != nil {
+			s.Key, s.Cert, s.CA, s.ExtraCerts = c.Key, c.Cert, c.CA, c.ExtraCerts
+		}
+	}
+	return nil
+}
+
+// takePKCS12 uses the authorities within as `ca`, unless one was given; then
+// they complete our chain.
+func takePKCS12(c *config.Config, der []byte, password string) error {
+	key, cert, authorities, err := pki.ParsePKCS12(der, password)
+	if err != nil {
+		return err
+	}
+	part := func(text []byte) *config.File {
+		return &config.File{Name: c.PKCS12.Name, Inline: c.PKCS12.Inline, Text: text, Pos: c.PKCS12.Pos}
+	}
+	c.Key, c.Cert = part(key), part(cert)
+	switch {
+	case len(authorities) == 0:
+	case c.CA == nil && c.CAPath == "":
+		c.CA = part(authorities)
+	case c.ExtraCerts == nil:
+		c.ExtraCerts = part(authorities)
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"culvert/config"
+	"culvert/host/process"
+)
+
+// checkDirs looks whether the directories are there that are needed when
+// clients come: below root, which is where a chroot is to be entered, or "".
+func checkDirs(c *config.Config, root string) error {
+	for _, d := range []struct{ directive, name string }{
+		{"client-config-dir", c.ClientConfigDir},
+		{"tmp-dir", c.TmpDir},
+	} {
+		if d.name == "" {
+			continue
+		}
+		name := d.name
+		if root != "" {
+			name = filepath.Join(root, name)
+		}
+		if err := isDir(name); err != nil {
+			return fmt.Errorf("%s: %w; make the directory, or remove the line", d.directive, err)
+		}
+	}
+	return nil
+}
+
+// rootOf is the directory that a server's names will begin in, "" for the
+// system's.
+func rootOf(c *config.Config) string {
+	if process.Privileged() {
+		return c.Chroot
+	}
+	return "" // nobody else can enter it
+}
+
+func isDir(name string) error {
+	info, err := os.Stat(name)
+	if err == nil && !info.IsDir() {
+		err = &os.PathError{Op: "open", Path: name, Err: errors.New("not a directory")}
+	}
+	return err
+}

@@ -1,0 +1,255 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+
+	"culvert/config"
+	"culvert/host/hostnet"
+	"culvert/nic"
+	"culvert/role/profile"
+)
+
+// layout is how a server's virtual network is divided: its own addresses, what
+// clients are leased and what they are told of it, by topology.
+//
+//	subnet  10.8.0.1/24 is the server, .2 and up are clients'
+//	net30   each client has a /30: its address and the one beside it, which
+//	        exists nowhere and plays the gateway
+//	p2p     each client has one address, facing the server's
+//
+// An Ethernet (dev tap) is a subnet, of which the server need have no address
+// and lease none: with server-bridge it is part of a LAN.
+type layout struct {
+	topology config.Topology
+	onLAN    bool // proxy-lan: the network is a segment's, and this host has its addresses there
+	ethernet bool
+	bridged  bool         // the network is a LAN's
+	routed   bool         // addresses and routes are said one by one, without `server`
+	network  netip.Prefix // IPv4; not valid without
+	server   netip.Addr   // not valid where it has none there
+	beside   netip.Addr   // net30, p2p: the phantom beside the server's address
+	pool     addrRange
+
+	network6 netip.Prefix
+	server6  netip.Addr
+	pool6    addrRange
+}
+
+// addrRange is addresses from start, count of them, stride apart.
+type addrRange struct {
+	start  netip.Addr
+	count  int
+	stride int
+}
+
+func (r addrRange) at(i int) netip.Addr { return addrPlus(r.start, i*r.stride) }
+
+// index is the inverse of at; ok is false for an address that is none of r's.
+func (r addrRange) index(a netip.Addr) (i int, ok bool) {
+	if !r.start.IsValid() || a.BitLen() != r.start.BitLen() {
+		return 0, false
+	}
+	d := addrMinus(a, r.start)
+	if d < 0 || d%r.stride != 0 || d/r.stride >= r.count {
+		return 0, false
+	}
+	return d / r.stride, true
+}
+
+// maxLeases bounds a pool; an IPv6 network has room for more than anyone can
+// connect.
+const maxLeases = 1 << 16
+
+// chooseLayout is that of the segment where there is one.
+func chooseLayout(c *config.Config, behind *proxyLAN) (*layout, error) {
+	if behind != nil {
+		return behind.layout(c.IfconfigPool)
+	}
+	return newLayout(c)
+}
+
+func newLayout(c *config.Config) (*layout, error) {
+	l := &layout{topology: c.Topology, ethernet: profile.Kind(c) == nic.Ethernet}
+	switch {
+	case c.Server.IsValid():
+		if err := l.divide(c); err != nil {
+			return nil, err
+		}
+	case l.ethernet:
+		if err := l.bridge(c); err != nil {
+			return nil, err
+		}
+	case c.Ifconfig != nil || c.IfconfigPool != nil:
+		if err := l.said(c); err != nil {
+			return nil, err
+		}
+	}
+	l.divide6(c)
+	if l.pool.count == 0 && l.pool6.count == 0 && c.ClientConfigDir == "" && !l.ethernet {
+		if c.ServerNoPool {
+			return nil, fmt.Errorf("server %v nopool: no client could get an address: add `ifconfig-pool START END`, or give each its own by client-config-dir and ifconfig-push", l.network)
+		}
+		return nil, fmt.Errorf("the server has no addresses to lease: give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
+	}
+	return l, nil
+}
+
+// bridge takes the addresses that are said one by one: the server's by
+// `ifconfig`, the clients' by `server-bridge` or `ifconfig-pool`.
+func (l *layout) bridge(c *config.Config) error {
+	l.bridged = true
+	if i := c.Ifconfig; i != nil {
+		l.network, l.server = netip.PrefixFrom(i.Local, i.Bits).Masked(), i.Local
+	}
+	pool := c.IfconfigPool
+	if pool == nil {
+		return nil
+	}
+	if pool.Bits != 0 {
+		l.network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
+	}
+	if !l.network.IsValid() {
+		return fmt.Errorf("ifconfig-pool: nothing says what netmask clients get; add it as the third value, or `ifconfig ADDRESS NETMASK`")
+	}
+	l.pool = addrRange{start: pool.Start, count: addrMinus(pool.End, pool.Start) + 1, stride: 1}
+	return nil
+}
+
+// divide6 cuts up the IPv6 network, or takes the server's address and the pool
+// that are said one by one.
+func (l *layout) divide6(c *config.Config) {
+	switch own := c.IfconfigIPv6; {
+	case c.ServerIPv6.IsValid():
+		l.network6 = c.ServerIPv6.Masked()
+		l.server6 = addrPlus(l.network6.Addr(), 1)
+		l.pool6 = range6(netip.PrefixFrom(addrPlus(l.network6.Addr(), firstIPv6(l.network6.Bits())), l.network6.Bits()))
+	case own != nil && c.IfconfigPoolIPv6.IsValid():
+		l.network6, l.server6 = own.Local.Masked(), own.Local.Addr()
+		l.pool6 = range6(c.IfconfigPoolIPv6)
+	}
+}
+
+// firstIPv6 is where IPv6 leases start in their network.
+func firstIPv6(bits int) int {
+	if bits < 112 {
+		return 0x1000
+	}
+	return 2
+}
+
+// range6 is the addresses from p's own to the end of its network.
+func range6(p netip.Prefix) addrRange {
+	r := addrRange{start: p.Addr(), count: maxLeases, stride: 1}
+	if free := 128 - p.Bits(); free < 31 {
+		r.count = min(maxLeases, 1<<free-addrMinus(p.Addr(), p.Masked().Addr()))
+	}
+	return r
+}
+
+// divide cuts up the IPv4 network.
+func (l *layout) divide(c *config.Config) error {
+	l.network = c.Server.Masked()
+	size := 1 << (32 - l.network.Bits())
+	base := l.network.Addr()
+	l.server, l.beside = addrPlus(base, 1), addrPlus(base, 2)
+	switch l.topology {
+	case config.TopologyNet30:
+		l.pool = addrRange{start: addrPlus(base, 6), count: size/4 - 2, stride: 4}
+	case config.TopologyP2P:
+		l.pool = addrRange{start: addrPlus(base, 4), count: size - 8, stride: 1}
+	default:
+		l.pool = addrRange{start: addrPlus(base, 2), count: size - 3, stride: 1}
+	}
+	if c.ServerNoPool && c.IfconfigPool == nil {
+		l.pool = addrRange{}
+		return nil
+	}
+	if pool := c.IfconfigPool; pool != nil {
+		l.pool.start = pool.Start
+		l.pool.count = (addrMinus(pool.End, pool.Start) + l.pool.stride) / l.pool.stride
+		if l.topology == config.TopologyNet30 {
+			l.pool.start = addrPlus(pool.Start, 2)
+		}
+	}
+	l.pool.count = min(l.pool.count, maxLeases)
+	if l.pool.count < 1 {
+		return fmt.Errorf("server %v: no address is left for a client in this topology; use a larger network, such as /24", l.network)
+	}
+	return nil
+}
+
+// state is what the server's host should look like.
+func (l *layout) state(device string, mtu int) hostnet.State {
+	s := hostnet.State{Device: device, MTU: mtu}
+	if l.onLAN {
+		return s
+	}
+	if l.server.IsValid() {
+		if l.topology == config.TopologySubnet {
+			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, l.network.Bits())})
+		} else {
+			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, 32), Peer: l.beside})
+			if !l.routed {
+				s.Routes = append(s.Routes, hostnet.Route{Dst: l.network, Via: l.beside})
+			}
+		}
+	}
+	if l.network6.IsValid() {
+		s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server6, l.network6.Bits())})
+	}
+	return s
+}
+
+// push is what every client is told of the network, before its own addresses.
+func (l *layout) push(clientToClient bool) []string {
+	switch {
+	case l.routed:
+		return l.pushSaid()
+	case !l.server.IsValid() || l.bridged:
+		return nil
+	case l.ethernet:
+		return []string{fmt.Sprintf("route-gateway %v", l.server)}
+	}
+	switch l.topology {
+	case config.TopologySubnet:
+		return []string{fmt.Sprintf("route-gateway %v", l.server), "topology subnet"}
+	case config.TopologyP2P:
+		options := []string{"topology p2p"}
+		if clientToClient {
+			options = append(options, "route "+networkAndMask(l.network))
+		}
+		return options
+	}
+	if clientToClient {
+		return []string{"route " + networkAndMask(l.network), "topology net30"}
+	}
+	return []string{fmt.Sprintf("route %v", l.server), "topology net30"}
+}
+
+// ifconfig is what a client is told of its lease.
+func (l *layout) ifconfig(lease *Lease) []string {
+	var options []string
+	if lease.IPv4.IsValid() {
+		second := l.server.String() // p2p
+		switch l.topology {
+		case config.TopologySubnet:
+			second = mask(l.network.Bits())
+		case config.TopologyNet30:
+			second = addrPlus(lease.IPv4, -1).String()
+		}
+		options = append(options, fmt.Sprintf("ifconfig %v %s", lease.IPv4, second))
+	}
+	if lease.IPv6.IsValid() {
+		options = append(options, fmt.Sprintf("ifconfig-ipv6 %v/%d %v", lease.IPv6, l.network6.Bits(), l.server6))
+	}
+	return options
+}
+
+func networkAndMask(p netip.Prefix) string { return p.Addr().String() + " " + mask(p.Bits()) }
+
+// mask is a prefix length in dotted form.
+func mask(bits int) string {
+	m := ^uint32(0) << (32 - bits)
+	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
+}

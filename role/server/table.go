@@ -1,0 +1,345 @@
+package server
+
+import (
+	"context"
+	"crypto/x509"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gaissmai/bart"
+
+	"culvert/config"
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/role/server/segment"
+	"culvert/session"
+	"culvert/session/wire"
+	"culvert/tunnel"
+)
+
+// client is one client in the server's tables. What a handshake decides is
+// written once, on the peer's control goroutine, before the client is entered
+// where packets find it.
+type client struct {
+	*tunnel.Peer
+	id   wire.PeerID
+	name string // common name, or user name
+	// certName is the certificate's name, "UNDEF" without one.
+	certName string
+	// presented is the way from the certificate that the client showed last, if
+	// any, up to its authority. It belongs to the control goroutine.
+	presented []*x509.Certificate
+	login     login
+	// ctx ends with the session, or when that is to end: what runs for it must
+	// not keep its control goroutine from doing so.
+	ctx   context.Context
+	end   context.CancelFunc
+	lease *Lease // nil until it is let in; id is its own as long
+	agent string // the client's version and platform
+	// staysAway: it understands to come back after a while.
+	staysAway bool
+
+	number uint64 // no other client of this server has had it
+	since  time.Time
+	cipher string // of its data channel
+	usage  usage
+	shown  atomic.Pointer[string] // a copy of name, once it is in
+	who    atomic.Pointer[who]    // nil before it has said
+
+	station *station // on the segment of proxy-lan, with DHCP; else nil
+
+	own          *config.PerClient // of client-config-dir; set before the lease
+	port         atomic.Pointer[segment.Port]
+	warnedSource atomic.Bool
+	shun         atomic.Bool  // its address is another station's, too (proxy-lan)
+	moveLogged   atomic.Int64 // when one of its moves was, Unix time in nanoseconds
+
+	// The table's lock guards these.
+	place place
+	gone  bool // out of the table, for good
+
+	displaced atomic.Bool // by a newcomer, while it waited
+}
+
+// table finds clients: by peer-id and by inner address without a lock, for
+// every packet; by outer address for peers without peer-id; by outer address and
+// session id for control packets, so that whoever reads a session id on its way
+// can do nothing with it from elsewhere.
+type table struct {
+	byPeerID []atomic.Pointer[client]
+	routes   atomic.Pointer[bart.Table[*client]]
+
+	mu        sync.RWMutex
+	byAddr    map[outer]*client // of UDP
+	bySession map[sessionKey]*client
+	byName    map[string]*client
+	freeIDs   []wire.PeerID
+	strangers waiting // have not said who they are
+	pending   waiting // have, and wait to be let in
+}
+
+// outer is an outer address as one socket sees it: behind a translator, two
+// clients of two sockets may have the same.
+type outer struct {
+	link link.Link
+	addr netip.AddrPort
+}
+
+// sessionKey is a client's session id, and where it is.
+type sessionKey struct {
+	outer
+	id wire.SessionID
+}
+
+// outer is where a client is.
+func (c *client) outer() outer { return outer{c.Link(), c.Path().Remote} }
+
+// PeerName is the client's name, "" until it is in.
+func (c *client) PeerName() string {
+	if name := c.shown.Load(); name != nil {
+		return *name
+	}
+	return ""
+}
+
+// session is the client's session id, and where it is.
+func (c *client) session() sessionKey { return sessionKey{c.outer(), c.Session.RemoteID()} }
+
+func newTable(maxClients int) *table {
+	t := &table{
+		byPeerID:  make([]atomic.Pointer[client], maxClients),
+		byAddr:    make(map[outer]*client),
+		bySession: make(map[sessionKey]*client),
+		byName:    make(map[string]*client),
+	}
+	t.routes.Store(new(bart.Table[*client]))
+	for id := maxClients - 1; id >= 0; id-- {
+		t.freeIDs = append(t.freeIDs, wire.PeerID(id))
+	}
+	return t
+}
+
+// peerID finds a client by the peer-id of a packet.
+func (t *table) peerID(id wire.PeerID) *client {
+	if int(id) >= len(t.byPeerID) {
+		return nil
+	}
+	return t.byPeerID[id].Load()
+}
+
+// addr finds a client by the outer address it sends from.
+func (t *table) addr(a outer) *client {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.byAddr[a]
+}
+
+// session finds a client by where it is and the session id it chose.
+func (t *table) session(id sessionKey) *client {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.bySession[id]
+}
+
+// route finds the client an inner address belongs to.
+func (t *table) route(a netip.Addr) *client {
+	c, _ := t.routes.Load().Lookup(a)
+	return c
+}
+
+// all returns every client, those in their handshake included.
+func (t *table) all() []*client {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	all := make([]*client, 0, len(t.bySession))
+	for _, c := range t.bySession {
+		all = append(all, c)
+	}
+	return all
+}
+
+// open enters a client whose handshake begins. When limit sessions are known
+// already, it takes the place of one that has not got in, so that senders who
+// stall keep nobody out; ok is false when there is none.
+func (t *table) open(c *client, limit int) (displaced *client, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	from := session.Source(c.Path().Remote.Addr())
+	if len(t.bySession) >= limit {
+		if displaced = t.longestWaiting(from); displaced == nil {
+			return nil, false
+		}
+		displaced.displaced.Store(true)
+		t.forget(displaced)
+	}
+	t.bySession[c.session()] = c
+	t.strangers.add(c, from)
+	return displaced, true
+}
+
+// longestWaiting is who makes room for a newcomer from a source: a stranger if
+// there is one. The caller holds mu.
+func (t *table) longestWaiting(from netip.Prefix) *client {
+	if c := t.strangers.longest(from); c != nil {
+		return c
+	}
+	return t.pending.longest(from)
+}
+
+// greeted notes that a client has said who it is.
+func (t *table) greeted(c *client) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if from := c.place.from; c.place.in != nil {
+		c.stopWaiting()
+		t.pending.add(c, from)
+	}
+}
+
+// admit notes that a client gets in, whose place nobody may take from now on. It
+// reports false for one whose place was taken.
+func (t *table) admit(c *client) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.stopWaiting()
+	return !c.gone
+}
+
+// takeID gives a client a peer-id; ok is false when all are taken.
+func (t *table) takeID() (id wire.PeerID, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.freeIDs) == 0 {
+		return 0, false
+	}
+	id = t.freeIDs[len(t.freeIDs)-1]
+	t.freeIDs = t.freeIDs[:len(t.freeIDs)-1]
+	return id, true
+}
+
+// giveBackID is for a client that took an id and was not let in after all.
+func (t *table) giveBackID(id wire.PeerID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.freeIDs = append(t.freeIDs, id)
+}
+
+// established returns every client that is in.
+func (t *table) established() []*client {
+	var in []*client
+	for i := range t.byPeerID {
+		if c := t.byPeerID[i].Load(); c != nil {
+			in = append(in, c)
+		}
+	}
+	return in
+}
+
+// named finds the established client of a name.
+func (t *table) named(name string) *client {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.byName[name]
+}
+
+// establish enters what data packets need. It returns the clients it takes the
+// place of: one of the same name, where names are unique, and one that had the
+// outer address.
+func (t *table) establish(c *client, unique bool) (before []*client) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	name := c.name
+	c.shown.Store(&name)
+	t.byPeerID[c.id].Store(c)
+	t.changeRoutes(c, func(r *bart.Table[*client], p netip.Prefix) *bart.Table[*client] {
+		return r.InsertPersist(p, c)
+	})
+	if other := t.byAddr[c.outer()]; other != nil && other != c {
+		before = append(before, other)
+	}
+	t.byAddr[c.outer()] = c
+	if other := t.byName[c.name]; unique && other != nil && other != c {
+		before = append(before, other)
+	}
+	t.byName[c.name] = c
+	return before
+}
+
+// changeRoutes replaces the route table by one with other entries for what
+// leads to a client: its lease, and the networks behind it (iroute).
+// The caller holds mu.
+func (t *table) changeRoutes(c *client, change func(*bart.Table[*client], netip.Prefix) *bart.Table[*client]) {
+	routes := t.routes.Load()
+	for _, a := range []netip.Addr{c.lease.IPv4, c.lease.IPv6} {
+		if a.IsValid() {
+			routes = change(routes, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	for _, p := range c.own.IRoutes {
+		routes = change(routes, p)
+	}
+	t.routes.Store(routes)
+}
+
+// move enters a client's new outer address, and has its packets go there from
+// now on. One that is gone goes nowhere. It reports false when another client
+// has the address.
+func (t *table) move(c *client, path buf.Path) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bySession[c.session()] != c {
+		return true
+	}
+	was, is := c.outer(), outer{c.Link(), path.Remote}
+	if other := t.byAddr[is]; other != nil && other != c {
+		return false
+	}
+	if t.byAddr[was] == c {
+		delete(t.byAddr, was)
+	}
+	delete(t.bySession, c.session())
+	c.SetPath(path)
+	t.byAddr[is] = c
+	t.bySession[c.session()] = c
+	return true
+}
+
+// remove takes a client out of every table it is in. A second time it does
+// nothing.
+func (t *table) remove(c *client) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.gone {
+		return
+	}
+	t.forget(c)
+	if t.byAddr[c.outer()] == c {
+		delete(t.byAddr, c.outer())
+	}
+	if t.byName[c.name] == c {
+		delete(t.byName, c.name)
+	}
+	if c.lease == nil {
+		return
+	}
+	t.freeIDs = append(t.freeIDs, c.id)
+	t.byPeerID[c.id].CompareAndSwap(c, nil)
+	t.changeRoutes(c, func(r *bart.Table[*client], p netip.Prefix) *bart.Table[*client] {
+		if owner, _ := r.Get(p); owner != c {
+			return r
+		}
+		return r.DeletePersist(p)
+	})
+}
+
+// forget takes a client out of where control packets find it. The caller holds
+// mu.
+func (t *table) forget(c *client) {
+	c.gone = true
+	c.stopWaiting()
+	if t.bySession[c.session()] == c {
+		delete(t.bySession, c.session())
+	}
+}
