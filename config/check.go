@@ -16,7 +16,7 @@ func (b *builder) checkWhole() {
 		b.checkServer()
 	case b.Pull:
 		b.checkClient()
-	case b.TLSServer || b.TLSClient || b.Secret != nil:
+	case b.TLSServer || b.TLSClient || b.Trust.Secret != nil:
 		b.checkPeer()
 	}
 	b.checkAuth()
@@ -60,9 +60,9 @@ func (b *builder) checkRole() {
 		b.problem("mode", "mode server needs tls-server", "add the line: tls-server")
 	case b.Pull && !b.TLSClient:
 		b.problem("pull", "pull needs tls-client", "add the line: client")
-	case b.Secret != nil && (b.TLSServer || b.TLSClient || b.isServer()):
+	case b.Trust.Secret != nil && (b.TLSServer || b.TLSClient || b.isServer()):
 		b.problem("secret", "a static key takes the place of TLS, between two hosts", "remove secret, or client, server and the like")
-	case !b.isServer() && !b.Pull && !b.TLSClient && !b.TLSServer && b.Secret == nil:
+	case !b.isServer() && !b.Pull && !b.TLSClient && !b.TLSServer && b.Trust.Secret == nil:
 		b.problem("", "neither client nor server", "add the line: client, or server 10.8.0.0 255.255.255.0")
 	}
 }
@@ -80,7 +80,7 @@ func (b *builder) checkWrapping() {
 	for _, w := range []struct {
 		name string
 		file *File
-	}{{"tls-auth", b.TLSAuth}, {"tls-crypt", b.TLSCrypt}, {"tls-crypt-v2", b.TLSCryptV2}} {
+	}{{"tls-auth", b.Trust.TLSAuth}, {"tls-crypt", b.Trust.TLSCrypt}, {"tls-crypt-v2", b.Trust.TLSCryptV2}} {
 		switch {
 		case w.file == nil:
 		case one == "":
@@ -95,18 +95,18 @@ func (b *builder) checkServer() {
 	for _, f := range []struct {
 		name string
 		file *File
-	}{{"ca", b.CA}, {"cert", b.Cert}, {"key", b.Key}} {
-		if f.file == nil && b.PKCS12 == nil && !(f.name == "ca" && (len(b.PeerFingerprints) > 0 || b.CAPath != "")) {
+	}{{"ca", b.Trust.CA}, {"cert", b.Trust.Cert}, {"key", b.Trust.Key}} {
+		if f.file == nil && b.Trust.PKCS12 == nil && !(f.name == "ca" && (len(b.Trust.PeerFingerprints) > 0 || b.Trust.CAPath != "")) {
 			b.problem("server", "a server needs "+f.name, "add the line: "+f.name+" FILE, or a block <"+f.name+">")
 		}
 	}
-	if b.Server.IsValid() {
+	if b.Server.Network.IsValid() {
 		b.checkPrefix()
 	}
-	if b.ServerNoPool && !b.pooled() && b.ClientConfigDir == "" && b.ProxyLAN == nil && b.DevType != DevTap {
+	if b.Server.NoPool && !b.pooled() && b.Server.ClientConfigDir == "" && b.Server.ProxyLAN == nil && b.Adapter.DevType != DevTap {
 		b.problem("server", "with nopool no client could get an address", "add the line: ifconfig-pool START END; or give each client its own by client-config-dir and ifconfig-push; or remove nopool")
 	}
-	if b.DuplicateCN && b.PoolPersist != "" {
+	if b.Server.DuplicateCN && b.Server.PoolPersist != "" {
 		b.note(b.at("ifconfig-pool-persist"), "ifconfig-pool-persist: addresses are kept per name, so clients that share one by duplicate-cn get any")
 	}
 }
@@ -117,32 +117,32 @@ func (b *builder) checkPrefix() {
 	const largest, smallest = 16, 29
 	const mend = "write another network, such as 10.8.0.0 255.255.255.0"
 	switch {
-	case b.Server.Bits() > smallest:
-		b.problem("server", fmt.Sprintf("%s has too few addresses; /%d is the smallest", b.Server, smallest), mend)
-	case b.Server.Bits() < largest:
-		b.problem("server", fmt.Sprintf("%s has too many addresses; /%d is the largest", b.Server, largest), mend)
+	case b.Server.Network.Bits() > smallest:
+		b.problem("server", fmt.Sprintf("%s has too few addresses; /%d is the smallest", b.Server.Network, smallest), mend)
+	case b.Server.Network.Bits() < largest:
+		b.problem("server", fmt.Sprintf("%s has too many addresses; /%d is the largest", b.Server.Network, largest), mend)
 	}
-	if b.IfconfigPool != nil && !b.ServerNoPool {
+	if b.Server.Pool != nil && !b.Server.NoPool {
 		b.problem("ifconfig-pool", "server already sets aside a pool", "write server NETWORK NETMASK nopool, or remove ifconfig-pool")
 	}
 }
 
 func (b *builder) checkClient() {
-	if len(b.Remotes) == 0 {
+	if len(b.Link.Remotes) == 0 {
 		b.problem("client", "a client needs a server to connect to", "add the line: remote HOST PORT")
 	}
-	if b.CA == nil && b.CAPath == "" && b.PKCS12 == nil && len(b.PeerFingerprints) == 0 {
+	if b.Trust.CA == nil && b.Trust.CAPath == "" && b.Trust.PKCS12 == nil && len(b.Trust.PeerFingerprints) == 0 {
 		b.problem("client", "a client needs ca to know its server", "add the line: ca FILE, or a block <ca>")
 	}
 	switch {
-	case b.Cert != nil && b.Key == nil:
+	case b.Trust.Cert != nil && b.Trust.Key == nil:
 		b.problem("cert", "there is a certificate but no key", "add the line: key FILE, or a block <key>")
-	case b.Key != nil && b.Cert == nil:
+	case b.Trust.Key != nil && b.Trust.Cert == nil:
 		b.problem("key", "there is a key but no certificate", "add the line: cert FILE, or a block <cert>")
-	case b.Cert == nil && b.PKCS12 == nil && b.AuthUserPass == nil:
+	case b.Trust.Cert == nil && b.Trust.PKCS12 == nil && b.Login.UserPass == nil:
 		b.problem("client", "a client needs cert and key, or auth-user-pass", "add the blocks <cert> and <key>, or the line: auth-user-pass")
 	}
-	if b.RemoteCertTLS == AnyUsage && b.NsCertType == AnyUsage && b.RemoteCertEKU == "" && b.VerifyX509Name == nil && len(b.PeerFingerprints) == 0 {
+	if b.Trust.RemoteCertTLS == AnyUsage && b.Trust.NsCertType == AnyUsage && b.Trust.RemoteCertEKU == "" && b.Trust.VerifyX509Name == nil && len(b.Trust.PeerFingerprints) == 0 {
 		b.note(b.start(), "nothing tells the server's certificate from another client's; add the line: remote-cert-tls server")
 	}
 }

@@ -9,11 +9,11 @@ func (b *builder) checkAuth() {
 	if b.isServer() {
 		b.checkServerAuth()
 	}
-	if b.AuthUsernameOnly && b.StaticChallenge != nil {
+	if b.Login.UsernameOnly && b.Login.StaticChallenge != nil {
 		b.problem("static-challenge", "has no password to go with, because of auth-user-pass username-only", "remove one of the two")
 	}
-	if b.AuthGenToken != nil && b.AuthGenToken.Renewal == 0 {
-		b.AuthGenToken.Renewal = b.RenegSec
+	if b.Login.GenToken != nil && b.Login.GenToken.Renewal == 0 {
+		b.Login.GenToken.Renewal = b.Timers.RenegSec
 	}
 }
 
@@ -25,15 +25,15 @@ func (b *builder) checkScripts() {
 		command []string
 		level   int
 	}{
-		{"tls-verify", b.TLSVerify, 2},
-		{"client-crresponse", b.ClientCRResponse, 2},
-		{"tls-crypt-v2-verify", b.TLSCryptV2Verify, 2},
-		{"auth-user-pass-verify", b.AuthUserPassVerify, 2},
+		{"tls-verify", b.Trust.TLSVerify, 2},
+		{"client-crresponse", b.Login.ClientCRResponse, 2},
+		{"tls-crypt-v2-verify", b.Trust.TLSCryptV2Verify, 2},
+		{"auth-user-pass-verify", b.Login.UserPassVerify, 2},
 	} {
-		if s.name == "auth-user-pass-verify" && b.AuthViaEnv {
+		if s.name == "auth-user-pass-verify" && b.Login.ViaEnv {
 			s.level = 3
 		}
-		if s.command == nil || b.ScriptSecurity >= s.level || !b.isServer() && s.name != "tls-verify" {
+		if s.command == nil || b.Process.ScriptSecurity >= s.level || !b.isServer() && s.name != "tls-verify" {
 			continue
 		}
 		reason := "no program may be run"
@@ -41,7 +41,7 @@ func (b *builder) checkScripts() {
 		if s.level == 3 {
 			reason, mend = "no password may be passed in the environment", "write via-file, or add the line: script-security 3"
 		}
-		b.problem(s.name, reason+" because of script-security "+strconv.Itoa(b.ScriptSecurity), mend)
+		b.problem(s.name, reason+" because of script-security "+strconv.Itoa(b.Process.ScriptSecurity), mend)
 	}
 }
 
@@ -59,17 +59,17 @@ func (b *builder) checkTracked() {
 }
 
 func (b *builder) checkServerAuth() {
-	checked := b.AuthUserPassVerify != nil
-	if b.VerifyClientCert != ClientCertRequire && !checked {
+	checked := b.Login.UserPassVerify != nil
+	if b.Trust.VerifyClientCert != ClientCertRequire && !checked {
 		name := "verify-client-cert"
 		if !b.has(name) {
 			name = "client-cert-not-required"
 		}
 		b.problem(name, "without client certificates and passwords anybody could connect", "remove the line, or check passwords by auth-user-pass-verify")
 	}
-	if b.AuthGenToken != nil && !checked {
+	if b.Login.GenToken != nil && !checked {
 		b.note(b.at("auth-gen-token"), "auth-gen-token: not used, since no passwords are checked that a token could take the place of; for that, add the line: auth-user-pass-verify PROGRAM via-file")
-		b.AuthGenToken = nil
+		b.Login.GenToken = nil
 	}
 	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional", "client-crresponse"} {
 		if b.has(name) && !checked {

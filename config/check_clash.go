@@ -58,7 +58,7 @@ func (b *builder) checkOtherRole() {
 // isDefault reports whether a line of a server asks for no more than every end
 // does: a certificate of the other.
 func (b *builder) isDefault(name string) bool {
-	return name == "verify-client-cert" && b.VerifyClientCert == ClientCertRequire
+	return name == "verify-client-cert" && b.Trust.VerifyClientCert == ClientCertRequire
 }
 
 // checkWrittenEnds looks for the end of a TCP connection that a role cannot be.
@@ -76,7 +76,7 @@ func (b *builder) checkWrittenEnds() {
 			b.fail(&Error{pos, directive, "", "is for the other end of the connection", mend})
 		}
 	}
-	check(b.at("proto"), "proto", b.Proto)
+	check(b.at("proto"), "proto", b.Link.Proto)
 	for _, l := range b.locals {
 		if l.proto != nil {
 			check(l.Pos, "local", *l.proto)
@@ -104,10 +104,10 @@ func (b *builder) checkClashes() {
 			b.problem(c.name, c.reason, c.mend)
 		}
 	}
-	if b.RefuseCompressed && b.Compression.compresses() {
-		b.problem(b.Compression.Directive, "asks for packets that allow-compression no refuses", "remove one of the two; stub, or comp-lzo no, keeps the framing alone")
+	if b.Data.RefuseCompressed && b.Data.Compression.compresses() {
+		b.problem(b.Data.Compression.Directive, "asks for packets that allow-compression no refuses", "remove one of the two; stub, or comp-lzo no, keeps the framing alone")
 	}
-	if least, most := b.TLSVersionMin, b.TLSVersionMax; most != "" && cmp.Compare(most, least) < 0 {
+	if least, most := b.Trust.TLSVersionMin, b.Trust.TLSVersionMax; most != "" && cmp.Compare(most, least) < 0 {
 		b.problem("tls-version-max", "is below tls-version-min "+least, "remove one of the two lines")
 	}
 	b.checkFragment()
@@ -115,11 +115,11 @@ func (b *builder) checkClashes() {
 		b.problem("mtu-test", "there are no datagrams to try over TCP", "remove the line")
 	}
 	b.checkInner()
-	for _, r := range b.Remotes {
+	for _, r := range b.Link.Remotes {
 		if c := r.Settings; c != nil {
-			b.checkLocalFamily(r.Pos, c.Local, r.Proto)
+			b.checkLocalFamily(r.Pos, c.Link.Local, r.Proto)
 		} else {
-			b.checkLocalFamily(b.at("local"), b.Local, r.Proto)
+			b.checkLocalFamily(b.at("local"), b.Link.Local, r.Proto)
 		}
 	}
 	if b.isServer() {
@@ -129,8 +129,8 @@ func (b *builder) checkClashes() {
 
 // streams reports whether a connection is by TCP, of a server all.
 func (b *builder) streams() bool {
-	if len(b.Remotes) > 0 {
-		return slices.ContainsFunc(b.Remotes, func(r Remote) bool { return r.Proto.TCP })
+	if len(b.Link.Remotes) > 0 {
+		return slices.ContainsFunc(b.Link.Remotes, func(r Remote) bool { return r.Proto.TCP })
 	}
 	return !slices.ContainsFunc(b.Listens(), func(l Listen) bool { return !l.Proto.TCP })
 }
@@ -138,15 +138,15 @@ func (b *builder) streams() bool {
 // checkInner wants the addresses inside the tunnel to be others than those
 // outside, and than each other.
 func (b *builder) checkInner() {
-	i := b.Ifconfig
+	i := b.Adapter.Ifconfig
 	if i == nil {
 		return
 	}
 	if i.Local == i.Remote {
 		b.problem("ifconfig", "both ends of the tunnel have the same address", "write two different ones")
 	}
-	outer := []string{b.Local}
-	for _, r := range b.Remotes {
+	outer := []string{b.Link.Local}
+	for _, r := range b.Link.Remotes {
 		outer = append(outer, r.Host)
 	}
 	for _, host := range outer {
@@ -167,30 +167,30 @@ func (b *builder) checkLocalFamily(pos Pos, host string, p Proto) {
 // checkServersOwn looks for what a server's other settings leave without
 // effect.
 func (b *builder) checkServersOwn() {
-	if b.PortShare != nil && !b.listensTCP() {
+	if b.Link.PortShare != nil && !b.listensTCP() {
 		b.problem("port-share", "there is no TCP port to share", "write proto tcp-server, or remove the line")
 	}
-	if b.CCDExclusive && b.ClientConfigDir == "" {
+	if b.Server.CCDExclusive && b.Server.ClientConfigDir == "" {
 		b.problem("ccd-exclusive", "there is no directory that a client could have a file in", "add the line: client-config-dir DIR")
 	}
 	for _, l := range b.Listens() {
 		b.checkLocalFamily(l.Pos, l.Host, l.Proto)
 	}
-	if b.PoolPersist != "" && !b.pooled() && b.ProxyLAN == nil {
+	if b.Server.PoolPersist != "" && !b.pooled() && b.Server.ProxyLAN == nil {
 		b.problem("ifconfig-pool-persist", "no addresses are set aside whose clients could be remembered", "remove the line, or add: ifconfig-pool START END")
 	}
 	switch {
-	case !b.IfconfigPoolIPv6.IsValid():
-	case b.ServerIPv6.IsValid():
+	case !b.Server.PoolIPv6.IsValid():
+	case b.Server.NetworkIPv6.IsValid():
 		b.problem("ifconfig-ipv6-pool", "server-ipv6 already sets aside a pool", "remove the line, or write ifconfig-ipv6 ADDRESS/BITS REMOTE in place of server-ipv6")
-	case b.IfconfigIPv6 == nil:
+	case b.Adapter.IfconfigIPv6 == nil:
 		b.problem("ifconfig-ipv6-pool", "the server has no IPv6 address beside its clients'", "add the line: ifconfig-ipv6 ADDRESS/BITS REMOTE")
 	}
 }
 
 // pooled reports whether a server has addresses set aside for clients.
 func (b *builder) pooled() bool {
-	return b.Server.IsValid() && !b.ServerNoPool || b.ServerIPv6.IsValid() || b.IfconfigPool != nil || b.IfconfigPoolIPv6.IsValid()
+	return b.Server.Network.IsValid() && !b.Server.NoPool || b.Server.NetworkIPv6.IsValid() || b.Server.Pool != nil || b.Server.PoolIPv6.IsValid()
 }
 
 // ofTLS are the directives that mean nothing with a static key, whose hosts

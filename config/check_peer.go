@@ -8,18 +8,18 @@ import (
 
 // checkPeer is checkWhole's part for two hosts without server mode.
 func (b *builder) checkPeer() {
-	if b.Secret != nil {
+	if b.Trust.Secret != nil {
 		b.checkStatic()
 	} else {
 		b.checkPeerTLS()
 	}
 	b.checkEnds()
-	if b.NoBind && len(b.Remotes) == 0 {
+	if b.Link.NoBind && len(b.Link.Remotes) == 0 {
 		b.problem("nobind", "nobody could find this host: it has neither a port of its own nor a remote", "remove nobind, or add the line: remote HOST PORT")
 	}
-	if b.Ifconfig == nil && b.IfconfigIPv6 == nil && !b.IfconfigNoexec {
+	if b.Adapter.Ifconfig == nil && b.Adapter.IfconfigIPv6 == nil && !b.Adapter.IfconfigNoexec {
 		mend := "ifconfig OURS THEIRS"
-		if b.DevType == DevTap {
+		if b.Adapter.DevType == DevTap {
 			mend = "ifconfig OURS NETMASK, or leave the address to DHCP"
 		}
 		b.note(b.start(), "there is no ifconfig, so the adapter gets no address; add the line: "+mend)
@@ -41,7 +41,7 @@ func (b *builder) ends(p Proto) Proto {
 // are resolved.
 func (b *builder) calls() bool {
 	for _, r := range b.remotes {
-		p := b.Proto
+		p := b.Link.Proto
 		if r.proto != nil {
 			p = *r.proto
 		}
@@ -55,23 +55,23 @@ func (b *builder) calls() bool {
 // AwaitsTCP tells one of two hosts that the other connects to over TCP. Its
 // remotes are those that may.
 func (c *Config) AwaitsTCP() bool {
-	if len(c.Remotes) > 0 {
-		return c.Remotes[0].Proto.End == Listens
+	if len(c.Link.Remotes) > 0 {
+		return c.Link.Remotes[0].Proto.End == Listens
 	}
-	return c.Proto.End == Listens
+	return c.Link.Proto.End == Listens
 }
 
 // checkEnds sees to it that over TCP one host calls and the other listens.
 func (b *builder) checkEnds() {
-	protos := []Proto{b.Proto}
+	protos := []Proto{b.Link.Proto}
 	switch {
-	case len(b.Remotes) > 0:
+	case len(b.Link.Remotes) > 0:
 		protos = nil
-	case b.Proto.End == Calls:
+	case b.Link.Proto.End == Calls:
 		b.problem("proto", "a host that calls the other over TCP has to know where it is", "add the line: remote HOST PORT")
 		return
 	}
-	for _, r := range b.Remotes {
+	for _, r := range b.Link.Remotes {
 		protos = append(protos, r.Proto)
 	}
 	for _, p := range protos {
@@ -84,9 +84,9 @@ func (b *builder) checkEnds() {
 			return
 		}
 	}
-	if b.AwaitsTCP() && (b.SOCKSProxy != nil || b.HTTPProxy != nil) {
+	if b.AwaitsTCP() && (b.Link.SOCKSProxy != nil || b.Link.HTTPProxy != nil) {
 		name := "socks-proxy"
-		if b.HTTPProxy != nil {
+		if b.Link.HTTPProxy != nil {
 			name = "http-proxy"
 		}
 		b.problem(name, "a host that waits for the other over TCP calls nobody through a proxy", "remove the line, or write proto tcp-client")
@@ -116,18 +116,18 @@ func (b *builder) refuseForPeer() {
 			b.note(b.given[name], name+": only means something on a client of a server, ignored here")
 		}
 	}
-	b.AuthGenTokenSecret = nil
+	b.Login.GenTokenSecret = nil
 }
 
 func (b *builder) checkPeerTLS() {
-	if b.CA == nil && b.CAPath == "" && b.PKCS12 == nil && len(b.PeerFingerprints) == 0 {
+	if b.Trust.CA == nil && b.Trust.CAPath == "" && b.Trust.PKCS12 == nil && len(b.Trust.PeerFingerprints) == 0 {
 		b.problem(b.tlsName(), "nothing says whom to trust", "add the line: peer-fingerprint HASH, or: ca FILE")
 	}
-	if b.PKCS12 == nil && (b.Cert == nil || b.Key == nil) {
+	if b.Trust.PKCS12 == nil && (b.Trust.Cert == nil || b.Trust.Key == nil) {
 		b.problem(b.tlsName(), "both hosts need a certificate and its key", "add the blocks <cert> and <key>")
 	}
 	b.checkPeerV2()
-	if len(b.PeerFingerprints) == 0 && b.RemoteCertTLS == AnyUsage && b.VerifyX509Name == nil {
+	if len(b.Trust.PeerFingerprints) == 0 && b.Trust.RemoteCertTLS == AnyUsage && b.Trust.VerifyX509Name == nil {
 		b.note(b.start(), "any certificate of the authority is taken for the other host's; add the line: verify-x509-name NAME name, or: peer-fingerprint HASH")
 	}
 }
@@ -135,26 +135,26 @@ func (b *builder) checkPeerTLS() {
 // checkPeerV2 sees to it that the host whose key the other one has to learn can
 // begin.
 func (b *builder) checkPeerV2() {
-	if b.TLSCryptV2 == nil || b.AwaitsTCP() {
+	if b.Trust.TLSCryptV2 == nil || b.AwaitsTCP() {
 		return
 	}
 	const begins = "with tls-crypt-v2 the host with tls-client begins, since it brings the key"
 	switch {
-	case b.TLSClient && len(b.Remotes) == 0:
+	case b.TLSClient && len(b.Link.Remotes) == 0:
 		b.problem("tls-crypt-v2", begins, "add the line: remote HOST PORT; or use tls-crypt FILE, the same on both sides")
-	case b.TLSServer && len(b.Remotes) > 0 && !b.Remotes[0].Proto.TCP:
+	case b.TLSServer && len(b.Link.Remotes) > 0 && !b.Link.Remotes[0].Proto.TCP:
 		b.note(b.at("tls-crypt-v2"), "tls-crypt-v2: "+begins+"; it needs the line: remote HOST PORT")
 	}
 }
 
 // checkStatic allows `secret` where it was asked for in so many words.
 func (b *builder) checkStatic() {
-	if !b.AllowStaticCrypto {
+	if !b.Data.AllowStaticCrypto {
 		b.problem("secret", "a shared static key has no forward secrecy: who gets it once can read all traffic, past and future",
 			"make a link with modern keys by `culvert pair`, or add the line: allow-deprecated-insecure-static-crypto")
 		return
 	}
-	if !strings.HasSuffix(b.Cipher, "-CBC") || !slices.Contains(supportedCiphers, b.Cipher) {
+	if !strings.HasSuffix(b.Data.Cipher, "-CBC") || !slices.Contains(supportedCiphers, b.Data.Cipher) {
 		b.problem("secret", "a static key needs a cipher in CBC mode, the same on both hosts", "add the line: cipher AES-256-CBC")
 	}
 	b.checkNoTLS()

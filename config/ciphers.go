@@ -20,8 +20,8 @@ func setCiphers(b *builder, d *call) error {
 }
 
 func setCipher(b *builder, d *call) error {
-	b.Cipher, b.cipher = strings.ToUpper(d.args[0]), d
-	return b.checkCipher(d, b.Cipher)
+	b.Data.Cipher, b.cipher = strings.ToUpper(d.args[0]), d
+	return b.checkCipher(d, b.Data.Cipher)
 }
 
 func setFallback(b *builder, d *call) error {
@@ -63,7 +63,7 @@ func (b *builder) noCipher(d *call, name string) *Error {
 // the list to negotiate from.
 func (b *builder) resolveCiphers() error {
 	if b.dataCiphers == nil {
-		b.DataCiphers = strings.Split(defaultCiphers, ":")
+		b.Data.Ciphers = strings.Split(defaultCiphers, ":")
 	} else if err := b.resolveList(b.dataCiphers); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (b *builder) resolveCiphers() error {
 
 // resolveList reads data-ciphers, without what is not supported.
 func (b *builder) resolveList(d *call) error {
-	b.DataCiphers = nil
+	b.Data.Ciphers = nil
 	list := strings.ToUpper(d.args[0])
 	for _, name := range strings.Split(list, ":") {
 		name, optional := strings.CutPrefix(name, "?")
@@ -97,7 +97,7 @@ func (b *builder) resolveList(d *call) error {
 			b.remark(d, clip(name)+" is left out, since it is not supported")
 		}
 	}
-	if len(b.DataCiphers) == 0 {
+	if len(b.Data.Ciphers) == 0 {
 		return d.fault(d.args[0], "none of these ciphers is supported", "write data-ciphers "+defaultCiphers)
 	}
 	return nil
@@ -105,8 +105,8 @@ func (b *builder) resolveList(d *call) error {
 
 func (b *builder) addCiphers(names ...string) {
 	for _, n := range names {
-		if !slices.Contains(b.DataCiphers, n) {
-			b.DataCiphers = append(b.DataCiphers, n)
+		if !slices.Contains(b.Data.Ciphers, n) {
+			b.Data.Ciphers = append(b.Data.Ciphers, n)
 		}
 	}
 }
@@ -114,7 +114,7 @@ func (b *builder) addCiphers(names ...string) {
 func (b *builder) resolveFallback(d *call) error {
 	switch name := strings.ToUpper(d.args[0]); {
 	case slices.Contains(supportedCiphers, name):
-		b.DataCiphersFallback = name
+		b.Data.Fallback = name
 	case !isCipher(name):
 		return b.noCipher(d, name)
 	default:
@@ -126,17 +126,17 @@ func (b *builder) resolveFallback(d *call) error {
 // resolveCipher takes `cipher`, once the only way to choose one, as what older
 // configurations mean by it: a cipher to offer, and the one to fall back to.
 func (b *builder) resolveCipher(d *call) error {
-	name := b.Cipher
+	name := b.Data.Cipher
 	switch {
 	case slices.Contains(supportedCiphers, name):
 		if b.dataCiphers == nil || b.offerCipher {
 			b.addCiphers(name)
 		}
 		if b.ncpDisable {
-			b.DataCiphers = []string{name}
+			b.Data.Ciphers = []string{name}
 		}
-		if b.DataCiphersFallback == "" {
-			b.DataCiphersFallback = name
+		if b.Data.Fallback == "" {
+			b.Data.Fallback = name
 		}
 	case !isCipher(name):
 		return b.noCipher(d, name)
@@ -144,7 +144,7 @@ func (b *builder) resolveCipher(d *call) error {
 	case b.ncpDisable:
 		return d.fault(d.args[0], "not supported, and ncp-disable leaves no other", "remove ncp-disable, or write cipher AES-256-GCM")
 	default:
-		b.remark(d, clip(name)+" is not supported; one of "+strings.Join(b.DataCiphers, ":")+" is negotiated instead, which peers from OpenVPN 2.4 on do")
+		b.remark(d, clip(name)+" is not supported; one of "+strings.Join(b.Data.Ciphers, ":")+" is negotiated instead, which peers from OpenVPN 2.4 on do")
 	}
 	return nil
 }

@@ -189,8 +189,8 @@ func TestCallersBindNoPort(t *testing.T) {
 	} {
 		text := "dev tun\ntls-client\ncert c.pem\nkey k.pem\n" + fingerprint + "\n" + lines + "\n"
 		c, err := ParseFile("test.conf", []byte(text), func(string) ([]byte, error) { return []byte("-----BEGIN X-----"), nil })
-		if err != nil || c.LocalPort != want {
-			t.Errorf("%q: %v, port %d, want %d", lines, err, c.LocalPort, want)
+		if err != nil || c.Link.LocalPort != want {
+			t.Errorf("%q: %v, port %d, want %d", lines, err, c.Link.LocalPort, want)
 		}
 	}
 }

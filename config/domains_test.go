@@ -24,7 +24,7 @@ func TestDomainsAreNames(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if text := fmt.Sprint(c.DNS); strings.Contains(text, name) {
+			if text := fmt.Sprint(c.Routing.DNS); strings.Contains(text, name) {
 				t.Errorf("pushed %q is taken: %s", line, text)
 			}
 			if len(notes) == 0 {

@@ -34,7 +34,7 @@ func (c *Config) FilterPushed(options []string) (kept, ignored []string, err err
 
 // filterFor is the first filter that fits an option, or none.
 func (c *Config) filterFor(option string) PullFilter {
-	for _, f := range c.PullFilters {
+	for _, f := range c.Routing.PullFilters {
 		if strings.HasPrefix(option, f.Text) {
 			return f
 		}

@@ -9,9 +9,11 @@ import (
 )
 
 func TestFilterPushed(t *testing.T) {
-	c := &Config{PullFilters: []PullFilter{
-		{"accept", "route 192.168.1."}, {"ignore", "route "}, {"reject", "redirect-gateway"},
-	}}
+	c := &Config{
+		Routing: Routing{PullFilters: []PullFilter{
+			{"accept", "route 192.168.1."}, {"ignore", "route "}, {"reject", "redirect-gateway"},
+		}},
+	}
 	kept, ignored, err := c.FilterPushed([]string{"route 192.168.1.0 255.255.255.0", "route 10.0.0.0 255.0.0.0", "route-gateway 10.8.0.1"})
 	if err != nil ||
 		!reflect.DeepEqual(kept, []string{"route 192.168.1.0 255.255.255.0", "route-gateway 10.8.0.1"}) ||

@@ -16,34 +16,13 @@ import (
 // defaults is the configuration of an empty file.
 func defaults() *Config {
 	return &Config{
-		ResolvRetry:     -1,
-		ConnectRetry:    time.Second,
-		ConnectRetryMax: 300 * time.Second,
-		ConnectTimeout:  120 * time.Second,
-		Dev:             "tun",
-		MTU:             1500,
-		MaxClients:      1024,
-
-		ConnectFreqInitial: Rate{1000, 10 * time.Second},
-		TCPQueueLimit:      64,
-		Auth:               "SHA1",
-		ScriptSecurity:     1,
-		TLSCertProfile:     "legacy",
-
-		MaxRoutesPerClient: 256,
-		VLANPVID:           1,
-
-		PoolPersistInterval: 600 * time.Second,
-		RenegSec:            3600 * time.Second,
-		HandWindow:          60 * time.Second,
-		TranWindow:          3600 * time.Second,
-		TLSTimeout:          time.Second,
-		ReplayWindow:        8192,
-		ReplayTime:          15 * time.Second,
-		MaxPacketSize:       1250,
-		StatusInterval:      60 * time.Second,
-		StatusVersion:       1,
-		Verb:                1,
+		Link:    Link{ResolvRetry: -1, ConnectRetry: time.Second, ConnectRetryMax: 300 * time.Second, ConnectTimeout: 120 * time.Second, TCPQueueLimit: 64},
+		Adapter: Adapter{Dev: "tun", MTU: 1500},
+		Server:  Server{MaxClients: 1024, ConnectFreqInitial: Rate{1000, 10 * time.Second}, MaxRoutesPerClient: 256, VLANPVID: 1, PoolPersistInterval: 600 * time.Second},
+		Trust:   Trust{TLSCertProfile: "legacy"},
+		Data:    Data{Auth: "SHA1", ReplayWindow: 8192, ReplayTime: 15 * time.Second},
+		Timers:  Timers{RenegSec: 3600 * time.Second, HandWindow: 60 * time.Second, TranWindow: 3600 * time.Second, TLSTimeout: time.Second, MaxPacketSize: 1250},
+		Process: Process{ScriptSecurity: 1, StatusInterval: 60 * time.Second, StatusVersion: 1, Verb: 1},
 	}
 }
 
@@ -66,7 +45,7 @@ func (b *builder) finish() (*Config, error) {
 		b.checkWrittenEnds()
 	}
 	b.resolveRole()
-	b.Proto = b.ends(b.Proto)
+	b.Link.Proto = b.ends(b.Link.Proto)
 	b.resolveOuter()
 	b.resolveNames()
 	b.readFiles()
@@ -83,13 +62,13 @@ func (b *builder) finish() (*Config, error) {
 // resolveNames applies `cd` to the names of what is written, looked into or run
 // later; what runs below `chroot` is found from there.
 func (b *builder) resolveNames() {
-	for _, name := range []*string{&b.Chroot, &b.DevNode, &b.WritePID, &b.Log, &b.Status, &b.PoolPersist, &b.ReplayPersist, &b.ClientConfigDir, &b.CAPath, &b.CRLVerifyDir, &b.TmpDir} {
+	for _, name := range []*string{&b.Process.Chroot, &b.Adapter.DevNode, &b.Process.WritePID, &b.Process.Log, &b.Process.Status, &b.Server.PoolPersist, &b.Trust.ReplayPersist, &b.Server.ClientConfigDir, &b.Trust.CAPath, &b.Trust.CRLVerifyDir, &b.Process.TmpDir} {
 		if *name != "" {
 			*name = b.Path(*name)
 		}
 	}
-	for _, command := range [][]string{b.TLSVerify, b.AuthUserPassVerify, b.TLSCryptV2Verify, b.ClientCRResponse} {
-		if len(command) > 0 && b.Chroot == "" {
+	for _, command := range [][]string{b.Trust.TLSVerify, b.Login.UserPassVerify, b.Trust.TLSCryptV2Verify, b.Login.ClientCRResponse} {
+		if len(command) > 0 && b.Process.Chroot == "" {
 			command[0] = b.Path(command[0])
 		}
 	}
@@ -132,17 +111,17 @@ func (b *builder) resolveMode() {
 func (b *builder) resolveDev() error {
 	if !b.has("dev-type") {
 		switch {
-		case len(b.Dev) >= 3 && b.Dev[:3] == "tun":
-		case len(b.Dev) >= 3 && b.Dev[:3] == "tap":
-			b.DevType = DevTap
-		case b.Dev == "null":
-			b.DevType = DevNull
+		case len(b.Adapter.Dev) >= 3 && b.Adapter.Dev[:3] == "tun":
+		case len(b.Adapter.Dev) >= 3 && b.Adapter.Dev[:3] == "tap":
+			b.Adapter.DevType = DevTap
+		case b.Adapter.Dev == "null":
+			b.Adapter.DevType = DevNull
 		default:
-			return &Error{b.at("dev"), "dev", b.Dev, "neither tun nor tap by its name", "add the line: dev-type tun, or: dev-type tap"}
+			return &Error{b.at("dev"), "dev", b.Adapter.Dev, "neither tun nor tap by its name", "add the line: dev-type tun, or: dev-type tap"}
 		}
 	}
-	if b.DevType == DevTap {
-		b.Topology = TopologySubnet // others are of tun alone
+	if b.Adapter.DevType == DevTap {
+		b.Adapter.Topology = TopologySubnet // others are of tun alone
 	}
 	return nil
 }
@@ -151,7 +130,7 @@ func (b *builder) resolveAddresses() error {
 	if !b.isServer() {
 		return b.resolveIfconfig(b.has("topology"))
 	}
-	said := !b.has("topology") && !b.Server.IsValid() && b.DevType == DevTun // what it means is said by its form
+	said := !b.has("topology") && !b.Server.Network.IsValid() && b.Adapter.DevType == DevTun // what it means is said by its form
 	return b.resolveIfconfig(!said)
 }
 
@@ -160,17 +139,17 @@ func (b *builder) resolveAddresses() error {
 // another over TCP.
 func (b *builder) resolvePorts() {
 	bind := b.holds("bind") || b.holds("lport") || b.holds("local")
-	b.NoBind = !b.isServer() && (b.holds("nobind") || (b.Pull || b.calls()) && !bind)
-	if b.NoBind {
+	b.Link.NoBind = !b.isServer() && (b.holds("nobind") || (b.Pull || b.calls()) && !bind)
+	if b.Link.NoBind {
 		for _, name := range []string{"lport", "bind", "local"} {
 			if b.holds(name) {
 				b.problem(name, "asks for a way out of its own, and nobind for any", "keep one of the two")
 			}
 		}
-		b.LocalPort = 0
+		b.Link.LocalPort = 0
 		return
 	}
-	b.LocalPort = 1194
+	b.Link.LocalPort = 1194
 	name, port := "lport", b.lport
 	if port == "" {
 		name, port = "port", b.port
@@ -182,7 +161,7 @@ func (b *builder) resolvePorts() {
 	if err != nil {
 		b.fail(&Error{b.at(name), name, port, "expected a port's number to listen on", "write a number such as 1194"})
 	}
-	b.LocalPort = n
+	b.Link.LocalPort = n
 }
 
 // defaultPingRestart holds on a client until the server pushes another.
@@ -190,17 +169,17 @@ const defaultPingRestart = 120 * time.Second
 
 // resolveTimers expands keepalive and the defaults that depend on the role.
 func (b *builder) resolveTimers() {
-	if b.RenegSecMin == 0 {
-		b.RenegSecMin = b.RenegSec
+	if b.Timers.RenegSecMin == 0 {
+		b.Timers.RenegSecMin = b.Timers.RenegSec
 		if b.isServer() {
-			b.RenegSecMin = b.RenegSec / 10 * 9
+			b.Timers.RenegSecMin = b.Timers.RenegSec / 10 * 9
 		}
 	}
 	if b.keepalive != nil {
 		b.expandKeepalive()
 	}
 	if b.Pull && b.keepalive == nil && !b.has("ping-restart") && !b.has("ping-exit") {
-		b.PingRestart = defaultPingRestart
+		b.Timers.PingRestart = defaultPingRestart
 	}
 }
 
@@ -210,7 +189,7 @@ func (b *builder) expandKeepalive() {
 	for _, other := range []struct {
 		name  string
 		value time.Duration
-	}{{"ping", b.Ping}, {"ping-restart", b.PingRestart}, {"ping-exit", b.PingExit}} {
+	}{{"ping", b.Timers.Ping}, {"ping-restart", b.Timers.PingRestart}, {"ping-exit", b.Timers.PingExit}} {
 		at := b.at(other.name)
 		switch {
 		case !b.has(other.name):
@@ -221,13 +200,13 @@ func (b *builder) expandKeepalive() {
 			return
 		}
 	}
-	b.Ping = time.Duration(b.interval) * time.Second
-	b.PingRestart = time.Duration(b.timeout) * time.Second
+	b.Timers.Ping = time.Duration(b.interval) * time.Second
+	b.Timers.PingRestart = time.Duration(b.timeout) * time.Second
 	if !b.isServer() {
 		return
 	}
-	b.PingRestart *= 2
-	b.Push = append(b.Push, fmt.Sprintf("ping %d", b.interval), fmt.Sprintf("ping-restart %d", b.timeout))
+	b.Timers.PingRestart *= 2
+	b.Server.Push = append(b.Server.Push, fmt.Sprintf("ping %d", b.interval), fmt.Sprintf("ping-restart %d", b.timeout))
 }
 
 // resolveRole notes the directives meant for the other end, and takes away
@@ -248,9 +227,9 @@ func (b *builder) resolveRole() {
 	}
 	b.touches = slices.DeleteFunc(b.touches, func(t Touch) bool { return b.rows[t.name].Role == other })
 	if b.isServer() {
-		b.remotes, b.blocks, b.AuthUserPass, b.RedirectGateway = nil, nil, nil, nil
+		b.remotes, b.blocks, b.Login.UserPass, b.Routing.RedirectGateway = nil, nil, nil, nil
 	} else {
-		b.AuthGenTokenSecret, b.TLSCryptV2Verify = nil, nil
+		b.Login.GenTokenSecret, b.Trust.TLSCryptV2Verify = nil, nil
 	}
 }
 
@@ -261,21 +240,21 @@ func (b *builder) readFiles() {
 		name, marker string
 		file         *File
 	}{
-		{"ca", "-----BEGIN ", b.CA},
-		{"cert", "-----BEGIN ", b.Cert},
-		{"key", "-----BEGIN ", b.Key},
-		{"extra-certs", "-----BEGIN ", b.ExtraCerts},
-		{"pkcs12", "", b.PKCS12},
-		{"tls-auth", staticKeyMarker, b.TLSAuth},
-		{"tls-crypt", staticKeyMarker, b.TLSCrypt},
-		{"tls-crypt-v2", "-----BEGIN OpenVPN tls-crypt-v2 ", b.TLSCryptV2},
-		{"auth-user-pass", "", b.AuthUserPass},
-		{"auth-gen-token-secret", "-----BEGIN OpenVPN auth-token server key-----", b.AuthGenTokenSecret},
-		{"askpass", "", b.AskPass},
-		{"http-proxy-user-pass", "", b.HTTPProxyUserPass},
-		{"socks-proxy", "", b.SOCKSProxy.login()},
-		{"crl-verify", "-----BEGIN X509 CRL-----", b.CRLVerify},
-		{"secret", staticKeyMarker, b.Secret},
+		{"ca", "-----BEGIN ", b.Trust.CA},
+		{"cert", "-----BEGIN ", b.Trust.Cert},
+		{"key", "-----BEGIN ", b.Trust.Key},
+		{"extra-certs", "-----BEGIN ", b.Trust.ExtraCerts},
+		{"pkcs12", "", b.Trust.PKCS12},
+		{"tls-auth", staticKeyMarker, b.Trust.TLSAuth},
+		{"tls-crypt", staticKeyMarker, b.Trust.TLSCrypt},
+		{"tls-crypt-v2", "-----BEGIN OpenVPN tls-crypt-v2 ", b.Trust.TLSCryptV2},
+		{"auth-user-pass", "", b.Login.UserPass},
+		{"auth-gen-token-secret", "-----BEGIN OpenVPN auth-token server key-----", b.Login.GenTokenSecret},
+		{"askpass", "", b.Trust.AskPass},
+		{"http-proxy-user-pass", "", b.Link.HTTPProxyUserPass},
+		{"socks-proxy", "", b.Link.SOCKSProxy.login()},
+		{"crl-verify", "-----BEGIN X509 CRL-----", b.Trust.CRLVerify},
+		{"secret", staticKeyMarker, b.Trust.Secret},
 		{"dh", "DH PARAMETERS-----", b.dhParameters()},
 	} {
 		if f.file != nil && !b.loaded[f.file] {
@@ -299,8 +278,8 @@ const staticKeyMarker = "-----BEGIN OpenVPN Static key V1-----"
 // readNamed looks for a revocation list below the directory of `chroot` first,
 // where it is read again later, as with OpenVPN.
 func (b *builder) readNamed(directive, name string) ([]byte, error) {
-	if directive == "crl-verify" && b.Chroot != "" {
-		if text, err := b.read(path.Join(b.Chroot, name)); err == nil {
+	if directive == "crl-verify" && b.Process.Chroot != "" {
+		if text, err := b.read(path.Join(b.Process.Chroot, name)); err == nil {
 			return text, nil
 		}
 	}

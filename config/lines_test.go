@@ -231,8 +231,8 @@ func TestWhatIsIgnoredDoesNothing(t *testing.T) {
 func TestCompatMode(t *testing.T) {
 	for version, want := range map[string]int{"2.4.0": 2, "2.5.0": 1, "3.0": 1} {
 		c, err := ParseFile("x.conf", []byte(clientLines+"data-ciphers AES-256-GCM\ncipher AES-256-CBC\ncompat-mode "+version+"\n"), readTest)
-		if err != nil || len(c.DataCiphers) != want {
-			t.Errorf("%s: %v, ciphers %v", version, err, c.DataCiphers)
+		if err != nil || len(c.Data.Ciphers) != want {
+			t.Errorf("%s: %v, ciphers %v", version, err, c.Data.Ciphers)
 		}
 	}
 }
@@ -397,18 +397,18 @@ func TestPushedFaultsEndNothing(t *testing.T) {
 	} {
 		options := []string{"topology subnet", "ifconfig 10.8.0.6 255.255.255.0", option}
 		c, notes, err := ParsePushed(base, options)
-		if err != nil || c.Ifconfig == nil || c.Ifconfig.Local.String() != "10.8.0.6" {
+		if err != nil || c.Adapter.Ifconfig == nil || c.Adapter.Ifconfig.Local.String() != "10.8.0.6" {
 			t.Errorf("%s: %v", option, err)
 			continue
 		}
 		if len(notes) != 1 || !strings.Contains(notes[0].Text, want) {
 			t.Errorf("%s: %v, want %q", option, notes, want)
 		}
-		if redirects := strings.Contains(option, "redirect"); redirects != (c.RedirectGateway != nil) {
-			t.Errorf("%s: redirect-gateway is %+v", option, c.RedirectGateway)
+		if redirects := strings.Contains(option, "redirect"); redirects != (c.Routing.RedirectGateway != nil) {
+			t.Errorf("%s: redirect-gateway is %+v", option, c.Routing.RedirectGateway)
 		}
-		if len(c.DNS.Servers) != 0 {
-			t.Errorf("%s: %+v", option, c.DNS.Servers)
+		if len(c.Routing.DNS.Servers) != 0 {
+			t.Errorf("%s: %+v", option, c.Routing.DNS.Servers)
 		}
 	}
 }

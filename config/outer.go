@@ -61,8 +61,8 @@ type PortShare struct {
 // Listens are the sockets of a server: one for each `local`, or one by `port`
 // and `proto`.
 func (c *Config) Listens() []Listen {
-	if len(c.Locals) > 0 {
-		return c.Locals
+	if len(c.Link.Locals) > 0 {
+		return c.Link.Locals
 	}
-	return []Listen{{Host: c.Local, Port: c.LocalPort, Proto: c.Proto}}
+	return []Listen{{Host: c.Link.Local, Port: c.Link.LocalPort, Proto: c.Link.Proto}}
 }

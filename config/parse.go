@@ -282,10 +282,10 @@ func (b *builder) include(d *call) error {
 
 // Path is where a file is that c names: `cd` is applied to it.
 func (c *Config) Path(name string) string {
-	if c.Cd == "" || path.IsAbs(name) {
+	if c.Process.Cd == "" || path.IsAbs(name) {
 		return name
 	}
-	return path.Join(c.Cd, name)
+	return path.Join(c.Process.Cd, name)
 }
 
 // attempt applies a directive marked as optional by `setenv opt`: one that is
@@ -344,18 +344,18 @@ func file(field func(*Config) **File) setter {
 // append to slices and write to maps, and replace whatever a pointer leads to.
 func (c *Config) clone() *Config {
 	n := *c
-	for _, s := range []*[]string{&n.Push, &n.DataCiphers, &n.TLSCipher, &n.TLSGroups, &n.DNS.SearchDomains, &n.PeerFingerprints} {
+	for _, s := range []*[]string{&n.Server.Push, &n.Data.Ciphers, &n.Trust.TLSCipher, &n.Trust.TLSGroups, &n.Routing.DNS.SearchDomains, &n.Trust.PeerFingerprints} {
 		*s = slices.Clone(*s)
 	}
-	n.Remotes = slices.Clone(c.Remotes)
-	n.Routes = slices.Clone(c.Routes)
-	n.DNS.Servers = slices.Clone(c.DNS.Servers)
-	n.DNS.Addrs = slices.Clone(c.DNS.Addrs)
-	n.DNS.NTP = slices.Clone(c.DNS.NTP)
-	n.DNS.WINS = slices.Clone(c.DNS.WINS)
-	n.DNS.NBDD = slices.Clone(c.DNS.NBDD)
+	n.Link.Remotes = slices.Clone(c.Link.Remotes)
+	n.Routing.Routes = slices.Clone(c.Routing.Routes)
+	n.Routing.DNS.Servers = slices.Clone(c.Routing.DNS.Servers)
+	n.Routing.DNS.Addrs = slices.Clone(c.Routing.DNS.Addrs)
+	n.Routing.DNS.NTP = slices.Clone(c.Routing.DNS.NTP)
+	n.Routing.DNS.WINS = slices.Clone(c.Routing.DNS.WINS)
+	n.Routing.DNS.NBDD = slices.Clone(c.Routing.DNS.NBDD)
 	n.Notes = slices.Clone(c.Notes)
 	n.touches = slices.Clone(c.touches)
-	n.Env = maps.Clone(c.Env)
+	n.Process.Env = maps.Clone(c.Process.Env)
 	return &n
 }

@@ -12,10 +12,10 @@ func TestParseArgs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Verb != 4 || c.RedirectGateway == nil || c.Remotes[0].Port != "443" {
+	if c.Process.Verb != 4 || c.Routing.RedirectGateway == nil || c.Link.Remotes[0].Port != "443" {
 		t.Errorf("got %+v", c)
 	}
-	if c, err = ParseArgs([]string{"--config", "common.conf", "--verb", "5", "--server", "10.8.0.0", "255.255.255.0", "--cert", "server.crt", "--key", "server.key"}, readTest); err != nil || c.Verb != 5 || c.CA == nil {
+	if c, err = ParseArgs([]string{"--config", "common.conf", "--verb", "5", "--server", "10.8.0.0", "255.255.255.0", "--cert", "server.crt", "--key", "server.key"}, readTest); err != nil || c.Process.Verb != 5 || c.Trust.CA == nil {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for want, args := range map[string][]string{
@@ -72,29 +72,29 @@ func TestNoSecretsInErrors(t *testing.T) {
 
 func TestParsePushedLeavesBaseAlone(t *testing.T) {
 	base := plainest(t)
-	base.Env = map[string]string{"A": "b"}
-	base.Routes = make([]Route, 1, 8)
-	base.DNS.Servers = []DNSServer{{Priority: 1, ResolveDomains: []string{"ours"}}}
+	base.Process.Env = map[string]string{"A": "b"}
+	base.Routing.Routes = make([]Route, 1, 8)
+	base.Routing.DNS.Servers = []DNSServer{{Priority: 1, ResolveDomains: []string{"ours"}}}
 	c, _, err := ParsePushed(base, []string{"route 10.0.0.0 255.0.0.0", "setenv-safe X y", "dns server 1 address 10.0.0.1", "ping 7"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(base.Routes) != 1 || base.Routes[:2][1].Net.IsValid() || len(base.Env) != 1 || base.DNS.Servers[0].ResolveDomains[0] != "ours" || base.Ping != 0 {
+	if len(base.Routing.Routes) != 1 || base.Routing.Routes[:2][1].Net.IsValid() || len(base.Process.Env) != 1 || base.Routing.DNS.Servers[0].ResolveDomains[0] != "ours" || base.Timers.Ping != 0 {
 		t.Errorf("base changed: %+v", base)
 	}
-	if len(c.Routes) != 2 || len(c.Env) != 2 || len(c.DNS.Servers[0].ResolveDomains) > 0 || c.Ping == 0 {
+	if len(c.Routing.Routes) != 2 || len(c.Process.Env) != 2 || len(c.Routing.DNS.Servers[0].ResolveDomains) > 0 || c.Timers.Ping == 0 {
 		t.Errorf("not applied: %+v", c)
 	}
 }
 
 func TestRouteNopull(t *testing.T) {
 	base := plainest(t)
-	base.RouteNopull = true
+	base.Routing.NoPull = true
 	c, notes, err := ParsePushed(base, []string{"route 10.0.0.0 255.0.0.0", "redirect-gateway def1", "dhcp-option DNS 10.0.0.1", "dns server 1 address 10.0.0.1", "block-outside-dns", "route-ipv6 ::/0", "route-metric 5", "ifconfig 10.8.0.2 255.255.255.0", "ping 7"})
 	if err != nil || len(notes) != 7 {
 		t.Errorf("%v %v", notes, err)
 	}
-	if len(c.Routes) > 0 || c.RedirectGateway != nil || len(c.DNS.Addrs)+len(c.DNS.Servers) > 0 || c.Ifconfig == nil || c.Ping == 0 {
+	if len(c.Routing.Routes) > 0 || c.Routing.RedirectGateway != nil || len(c.Routing.DNS.Addrs)+len(c.Routing.DNS.Servers) > 0 || c.Adapter.Ifconfig == nil || c.Timers.Ping == 0 {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -124,7 +124,7 @@ func TestProgramsStartFromCd(t *testing.T) {
 	} {
 		read := func(name string) ([]byte, error) { return readTest(path.Base(name)) }
 		c, err := ParseFile("x.conf", []byte(clientLines+"script-security 2\n"+lines+"\n"), read)
-		if err != nil || c.TLSVerify[0] != want {
+		if err != nil || c.Trust.TLSVerify[0] != want {
 			t.Errorf("%q: %v, want %s", lines, err, want)
 		}
 	}

@@ -28,7 +28,7 @@ type PerClient struct {
 // more than its author meant.
 func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error) {
 	b := newBuilder(nil)
-	b.Topology, b.MaxRoutesPerClient, b.netmask = server.Topology, server.MaxRoutesPerClient, server.netmask()
+	b.Adapter.Topology, b.Server.MaxRoutesPerClient, b.netmask = server.Adapter.Topology, server.Server.MaxRoutesPerClient, server.netmask()
 	b.perClient = new(PerClient)
 	calls, notes, errs := lex(name, text, 1)
 	b.Notes = append(b.Notes, notes...)
@@ -41,14 +41,14 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 	if len(b.errs) > 0 {
 		return nil, joinErrors(b.errs)
 	}
-	b.perClient.Push, b.perClient.Notes = b.Push, b.Notes
+	b.perClient.Push, b.perClient.Notes = b.Server.Push, b.Notes
 	return b.perClient, nil
 }
 
 // checkIRoutes bounds the networks behind one client (max-routes-per-client).
 func (b *builder) checkIRoutes() {
 	n, name := len(b.perClient.IRoutes), "iroute"
-	most := cmp.Or(b.perClient.MaxRoutes, b.MaxRoutesPerClient)
+	most := cmp.Or(b.perClient.MaxRoutes, b.Server.MaxRoutesPerClient)
 	if n <= most {
 		return
 	}
@@ -71,7 +71,7 @@ func setIfconfigPush(b *builder, d *call) error {
 		return d.expected(d.args[1], "the peer's IPv4 address, or a netmask")
 	}
 	i := &Ifconfig{Local: local, Remote: second}
-	if b.Topology == TopologySubnet {
+	if b.Adapter.Topology == TopologySubnet {
 		bits, err := b.pushedBits(d, local, second)
 		if err != nil {
 			return err
@@ -102,12 +102,12 @@ func (b *builder) pushedBits(d *call, local, second netip.Addr) (int, error) {
 // netmask is the length of that of a server's network, 0 where it has none.
 func (c *Config) netmask() int {
 	switch {
-	case c.Server.IsValid():
-		return c.Server.Bits()
-	case c.IfconfigPool != nil && c.IfconfigPool.Bits > 0:
-		return c.IfconfigPool.Bits
-	case c.Ifconfig != nil:
-		return c.Ifconfig.Bits
+	case c.Server.Network.IsValid():
+		return c.Server.Network.Bits()
+	case c.Server.Pool != nil && c.Server.Pool.Bits > 0:
+		return c.Server.Pool.Bits
+	case c.Adapter.Ifconfig != nil:
+		return c.Adapter.Ifconfig.Bits
 	}
 	return 0
 }

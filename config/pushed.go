@@ -58,7 +58,7 @@ func (b *builder) push(d *call) {
 	case row.Where&InPush == 0:
 		b.note(d.Pos, d.name+": ignored: a server may not set it")
 	case row.Status == Negotiated || d.name == "cipher": // the session's negotiation reads these
-	case row.Routing && b.RouteNopull:
+	case row.Routing && b.Routing.NoPull:
 		b.note(d.Pos, d.name+": ignored, as route-nopull asks")
 	default:
 		b.tolerate(d)
@@ -69,7 +69,7 @@ func (b *builder) push(d *call) {
 // have this side look them up.
 func (b *builder) checkPulled(d *call, r Route) error {
 	for _, name := range []string{r.Host, r.Gateway.Host} {
-		if d.File != pushed || name == "" || special(name) != "" || b.AllowPullFQDN {
+		if d.File != pushed || name == "" || special(name) != "" || b.Routing.AllowPullFQDN {
 			continue
 		}
 		if b.sending {
@@ -97,11 +97,11 @@ func (b *builder) tolerate(d *call) {
 // replaceDNS drops our own settings of the servers that the server describes.
 func (b *builder) replaceDNS(calls []call) {
 	for _, d := range calls {
-		if d.name != "dns" || len(d.args) < 2 || d.args[0] != "server" || b.RouteNopull {
+		if d.name != "dns" || len(d.args) < 2 || d.args[0] != "server" || b.Routing.NoPull {
 			continue
 		}
 		if n, err := strconv.Atoi(d.args[1]); err == nil && n >= 0 {
-			b.DNS.Servers = slices.DeleteFunc(b.DNS.Servers, func(s DNSServer) bool { return s.Priority == n })
+			b.Routing.DNS.Servers = slices.DeleteFunc(b.Routing.DNS.Servers, func(s DNSServer) bool { return s.Priority == n })
 		}
 	}
 }

@@ -20,7 +20,7 @@ func (b *builder) resolveRemotes() {
 		remotes = nil
 	}
 	for _, r := range remotes {
-		b.Remotes = append(b.Remotes, b.resolveRemote(r))
+		b.Link.Remotes = append(b.Link.Remotes, b.resolveRemote(r))
 	}
 	for _, block := range b.blocks {
 		b.resolveBlock(block)
@@ -31,7 +31,7 @@ func (b *builder) resolveRemotes() {
 }
 
 func (b *builder) resolveRemote(r remote) Remote {
-	out := Remote{Host: r.host, Port: cmp.Or(r.port, b.rport, b.port, defaultPort), Proto: b.Proto, Pos: r.Pos}
+	out := Remote{Host: r.host, Port: cmp.Or(r.port, b.rport, b.port, defaultPort), Proto: b.Link.Proto, Pos: r.Pos}
 	if out.Port == "0" {
 		b.fail(&Error{r.Pos, "remote", r.host, "no port to call: port is 0, which is any free one of this end", "write remote " + r.host + " PORT, such as 1194"})
 	}
@@ -49,7 +49,7 @@ func (b *builder) resolveRemote(r remote) Remote {
 func (b *builder) resolveBlock(block connection) {
 	s := newBuilder(b.read)
 	whole := *b.Config
-	whole.Remotes, whole.Notes = nil, nil
+	whole.Link.Remotes, whole.Notes = nil, nil
 	s.Config, s.outer = whole.clone(), b
 	s.port, s.rport, s.lport = b.port, b.rport, b.lport
 	s.optional, s.forward, s.loaded = b.optional, b.forward, b.loaded
@@ -73,7 +73,7 @@ func (b *builder) resolveBlock(block connection) {
 		if own {
 			r.Settings = s.Config
 		}
-		b.Remotes = append(b.Remotes, r)
+		b.Link.Remotes = append(b.Link.Remotes, r)
 	}
 	b.Notes = append(b.Notes, s.Notes...)
 	b.errs = append(b.errs, s.errs...)

@@ -40,7 +40,7 @@ var legacyRows = []Directive{
 	{Name: "mtu-test", Where: top, Status: Harmless, Reason: "ignored; nothing is measured", Help: "Measure the path's MTU."},
 	{Name: "mtu-dynamic", Usage: "[min] [max]", Where: conn, Status: Refused, Reason: "was removed long ago; use mssfix", Help: "The forerunner of fragment."},
 	{Name: "passtos", Where: top, Status: Harmless, Reason: "ignored; outer packets carry no type of service", Help: "Copy the type of service to outer packets."},
-	{Name: "replay-persist", Usage: "file", Where: top, Status: Harmless, Reason: "ignored; nothing is kept across restarts", Help: "Keep the replay window across restarts.", set: text(func(c *Config) *string { return &c.ReplayPersist })},
+	{Name: "replay-persist", Usage: "file", Where: top, Status: Harmless, Reason: "ignored; nothing is kept across restarts", Help: "Keep the replay window across restarts.", set: text(func(c *Config) *string { return &c.Trust.ReplayPersist })},
 	{Name: "machine-readable-output", Where: top, Status: Harmless, Reason: "ignored; lines of the log have their time and severity as ever", Help: "Another form of the log, for programs that read it."},
 	{Name: "nice", Usage: "n", Where: top, Status: Harmless, Reason: "ignored; start it with nice", Help: "The process' priority."},
 	{Name: "iproute", Usage: "command", Where: top, Status: Harmless, Reason: "ignored; no program is needed to set addresses and routes", Help: "The program that sets addresses and routes."},

@@ -11,7 +11,7 @@ type Secret struct {
 func (c *Config) Secrets() (all []Secret) {
 	seen := map[string]bool{}
 	configs := []*Config{c}
-	for _, r := range c.Remotes {
+	for _, r := range c.Link.Remotes {
 		if r.Settings != nil {
 			configs = append(configs, r.Settings)
 		}
@@ -21,8 +21,8 @@ func (c *Config) Secrets() (all []Secret) {
 			directive string
 			file      *File
 		}{
-			{"key", c.Key}, {"pkcs12", c.PKCS12}, {"askpass", c.AskPass}, {"auth-user-pass", c.AuthUserPass}, {"auth-gen-token-secret", c.AuthGenTokenSecret},
-			{"tls-auth", c.TLSAuth}, {"tls-crypt", c.TLSCrypt}, {"tls-crypt-v2", c.TLSCryptV2}, {"secret", c.Secret},
+			{"key", c.Trust.Key}, {"pkcs12", c.Trust.PKCS12}, {"askpass", c.Trust.AskPass}, {"auth-user-pass", c.Login.UserPass}, {"auth-gen-token-secret", c.Login.GenTokenSecret},
+			{"tls-auth", c.Trust.TLSAuth}, {"tls-crypt", c.Trust.TLSCrypt}, {"tls-crypt-v2", c.Trust.TLSCryptV2}, {"secret", c.Trust.Secret},
 		} {
 			if s.file == nil || s.file.Inline || s.file.Name == "" {
 				continue

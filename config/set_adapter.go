@@ -17,9 +17,9 @@ func setAdapter(b *builder, d *call) error {
 	}
 	switch how {
 	case "static":
-		b.Adapter = AdapterStatic
+		b.Adapter.Look = AdapterStatic
 	case "dhcp":
-		b.Adapter = AdapterDHCP
+		b.Adapter.Look = AdapterDHCP
 	default:
 		return d.expected(how, "static or dhcp")
 	}
@@ -30,10 +30,10 @@ func setAdapter(b *builder, d *call) error {
 func (b *builder) resolveAdapter() {
 	b.resolveIPWin32()
 	switch {
-	case b.Adapter == AdapterIP:
-	case b.DevType != DevTun:
+	case b.Adapter.Look == AdapterIP:
+	case b.Adapter.DevType != DevTun:
 		b.problem("adapter", "is for a tunnel that carries IP, and dev-type says another", "write dev-type tun, or remove it: a tap adapter is Ethernet by itself")
-	case b.Adapter == AdapterDHCP && b.isServer():
+	case b.Adapter.Look == AdapterDHCP && b.isServer():
 		b.problem("adapter", "the server's own address must not wait for a DHCP client", "write adapter ethernet static")
 	}
 }
@@ -45,14 +45,14 @@ func (b *builder) resolveIPWin32() {
 	if d == nil {
 		return
 	}
-	if b.Adapter != AdapterDHCP || d.args[0] != "dynamic" {
+	if b.Adapter.Look != AdapterDHCP || d.args[0] != "dynamic" {
 		b.remark(d, "only for Windows, or as dynamic with adapter ethernet dhcp; ignored here")
 		return
 	}
 	set, err := b.ipWin32Dynamic(d)
 	switch e := err.(type) {
 	case nil:
-		b.IPWin32 = set
+		b.Adapter.IPWin32 = set
 	case *Error:
 		if d.File == pushed {
 			b.note(e.Pos, "ignored: "+e.about())
@@ -87,7 +87,7 @@ func (b *builder) netBIOS(d *call, kind string) error {
 	args := d.args[1:]
 	switch {
 	case kind == "DISABLE-NBT":
-		b.DNS.DisableNBT = true
+		b.Routing.DNS.DisableNBT = true
 		return nil
 	case len(args) != 1:
 		return d.expected(strings.Join(args, " "), "one value after "+kind)
@@ -96,13 +96,13 @@ func (b *builder) netBIOS(d *call, kind string) error {
 		if len(args[0]) > most {
 			return d.expected(args[0], "a scope of at most 255 bytes")
 		}
-		b.DNS.NBS = args[0]
+		b.Routing.DNS.NBS = args[0]
 		return nil
 	}
 	types := []string{"1", "2", "4", "8"}
 	if !slices.Contains(types, args[0]) {
 		return d.expected(args[0], "a node type: "+strings.Join(types, ", "))
 	}
-	b.DNS.NBT = int(args[0][0] - '0')
+	b.Routing.DNS.NBT = int(args[0][0] - '0')
 	return nil
 }

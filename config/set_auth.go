@@ -33,10 +33,10 @@ func (d *call) command(i int) ([]string, error) {
 
 func setAskPass(b *builder, d *call) error {
 	if len(d.args) == 0 {
-		b.AskPass = &File{Pos: d.Pos}
+		b.Trust.AskPass = &File{Pos: d.Pos}
 		return nil
 	}
-	return file(func(c *Config) **File { return &c.AskPass })(b, d)
+	return file(func(c *Config) **File { return &c.Trust.AskPass })(b, d)
 }
 
 func setCRLVerify(b *builder, d *call) error {
@@ -44,11 +44,11 @@ func setCRLVerify(b *builder, d *call) error {
 		if d.args[1] != "dir" {
 			return d.expected(d.args[1], "dir, or nothing")
 		}
-		b.CRLVerify, b.CRLVerifyDir = nil, d.args[0]
+		b.Trust.CRLVerify, b.Trust.CRLVerifyDir = nil, d.args[0]
 		return nil
 	}
-	b.CRLVerifyDir = ""
-	return file(func(c *Config) **File { return &c.CRLVerify })(b, d)
+	b.Trust.CRLVerifyDir = ""
+	return file(func(c *Config) **File { return &c.Trust.CRLVerify })(b, d)
 }
 
 func setRemoteCertKU(b *builder, d *call) error {
@@ -60,7 +60,7 @@ func setRemoteCertKU(b *builder, d *call) error {
 		}
 		usages = append(usages, uint16(n))
 	}
-	b.RemoteCertKU = usages
+	b.Trust.RemoteCertKU = usages
 	return nil
 }
 
@@ -71,12 +71,12 @@ func setRemoteCertEKU(b *builder, d *call) error {
 	if strings.TrimSpace(usage) == "" {
 		return d.expected(usage, `an extended key usage, such as "TLS Web Server Authentication"`)
 	}
-	b.RemoteCertEKU = usage
+	b.Trust.RemoteCertEKU = usage
 	return nil
 }
 
 func setNsCertType(b *builder, d *call) error {
-	err := choice(func(c *Config) *CertUsage { return &c.NsCertType },
+	err := choice(func(c *Config) *CertUsage { return &c.Trust.NsCertType },
 		word[CertUsage]{"server", ServerUsage}, word[CertUsage]{"client", ClientUsage})(b, d)
 	if err == nil {
 		b.remark(d, "is deprecated; write remote-cert-tls "+d.args[0])
@@ -85,7 +85,7 @@ func setNsCertType(b *builder, d *call) error {
 }
 
 func setCertProfile(b *builder, d *call) error {
-	return oneOf(d, &b.TLSCertProfile, d.args[0], "legacy", "preferred", "insecure", "suiteb")
+	return oneOf(d, &b.Trust.TLSCertProfile, d.args[0], "legacy", "preferred", "insecure", "suiteb")
 }
 
 func setUsernameField(b *builder, d *call) error {
@@ -94,27 +94,27 @@ func setUsernameField(b *builder, d *call) error {
 			return d.fault(field, "only the extension subjectAltName is supported", "write ext:subjectAltName, or the name of a subject's attribute")
 		}
 	}
-	b.X509UsernameField = d.args
+	b.Trust.X509UsernameField = d.args
 	return nil
 }
 
 func setAuthUserPass(b *builder, d *call) error {
 	switch {
 	case d.inline:
-		b.AuthUserPass = &File{Inline: true, Text: d.body, Pos: d.Pos}
+		b.Login.UserPass = &File{Inline: true, Text: d.body, Pos: d.Pos}
 	case len(d.args) == 0:
-		if b.AuthUserPass == nil {
-			b.AuthUserPass = &File{Pos: d.Pos}
+		if b.Login.UserPass == nil {
+			b.Login.UserPass = &File{Pos: d.Pos}
 		}
 	case d.args[0] == "username-only":
-		b.AuthUserPass, b.AuthUsernameOnly = &File{Pos: d.Pos}, true
+		b.Login.UserPass, b.Login.UsernameOnly = &File{Pos: d.Pos}, true
 	default:
-		return file(func(c *Config) **File { return &c.AuthUserPass })(b, d)
+		return file(func(c *Config) **File { return &c.Login.UserPass })(b, d)
 	}
 	return nil
 }
 
-var setAuthRetry = choice(func(c *Config) *AuthRetry { return &c.AuthRetry },
+var setAuthRetry = choice(func(c *Config) *AuthRetry { return &c.Login.Retry },
 	word[AuthRetry]{"none", AuthRetryNone}, word[AuthRetry]{"nointeract", AuthRetryNoInteract}, word[AuthRetry]{"interact", AuthRetryInteract})
 
 func setStaticChallenge(b *builder, d *call) error {
@@ -128,7 +128,7 @@ func setStaticChallenge(b *builder, d *call) error {
 		}
 		s.Concat = d.args[2] == "concat"
 	}
-	b.StaticChallenge = s
+	b.Login.StaticChallenge = s
 	return nil
 }
 
@@ -142,7 +142,7 @@ func setAuthUserPassVerify(b *builder, d *call) error {
 	default:
 		return d.expected(d.args[1], "via-file or via-env")
 	}
-	b.AuthUserPassVerify, b.AuthViaEnv = words, d.args[1] == "via-env"
+	b.Login.UserPassVerify, b.Login.ViaEnv = words, d.args[1] == "via-env"
 	return nil
 }
 
@@ -166,7 +166,7 @@ func setAuthGenToken(b *builder, d *call) error {
 	if len(args) > 2 {
 		return d.expected(args[2], "external-auth, or nothing")
 	}
-	b.AuthGenToken = t
+	b.Login.GenToken = t
 	return nil
 }
 

@@ -29,17 +29,17 @@ func (b *builder) dnsServer(d *call) error {
 		return d.expected(d.args[1], span(0, 127))
 	}
 	s := DNSServer{Priority: n}
-	i, found := slices.BinarySearchFunc(b.DNS.Servers, n, func(s DNSServer, n int) int { return cmp.Compare(s.Priority, n) })
+	i, found := slices.BinarySearchFunc(b.Routing.DNS.Servers, n, func(s DNSServer, n int) int { return cmp.Compare(s.Priority, n) })
 	if found {
-		s = b.DNS.Servers[i]
+		s = b.Routing.DNS.Servers[i]
 	}
 	if err := b.setDNSServer(&s, d); err != nil {
 		return err
 	}
 	if found {
-		b.DNS.Servers[i] = s
+		b.Routing.DNS.Servers[i] = s
 	} else {
-		b.DNS.Servers = slices.Insert(b.DNS.Servers, i, s)
+		b.Routing.DNS.Servers = slices.Insert(b.Routing.DNS.Servers, i, s)
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (b *builder) setDNSServer(s *DNSServer, d *call) error {
 
 // checkDNS wants an address of each server.
 func (b *builder) checkDNS() {
-	for _, s := range b.DNS.Servers {
+	for _, s := range b.Routing.DNS.Servers {
 		if len(s.Addrs) == 0 {
 			b.problem("dns", fmt.Sprintf("server %d has no address", s.Priority), fmt.Sprintf("add the line: dns server %d address ADDRESS", s.Priority))
 		}
@@ -85,7 +85,7 @@ func (b *builder) checkDNS() {
 
 // dropUnreachable leaves out, with a note, pushed servers without an address.
 func (b *builder) dropUnreachable() {
-	b.DNS.Servers = slices.DeleteFunc(b.DNS.Servers, func(s DNSServer) bool {
+	b.Routing.DNS.Servers = slices.DeleteFunc(b.Routing.DNS.Servers, func(s DNSServer) bool {
 		if len(s.Addrs) == 0 {
 			b.note(Pos{File: pushed}, fmt.Sprintf("dns: ignored: server %d has no address", s.Priority))
 		}

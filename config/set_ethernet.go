@@ -9,7 +9,7 @@ import (
 )
 
 func setLLAddr(b *builder, d *call) (err error) {
-	b.LLAddr, err = d.station(0)
+	b.Adapter.LLAddr, err = d.station(0)
 	return err
 }
 
@@ -43,13 +43,13 @@ func (d *call) station(i int) (string, error) {
 func setServerBridge(b *builder, d *call) error {
 	switch {
 	case len(d.args) == 0:
-		b.Push = append(b.Push, "route-gateway dhcp")
+		b.Server.Push = append(b.Server.Push, "route-gateway dhcp")
 	case len(d.args) == 1 && d.args[0] == "nogw":
 	case len(d.args) == 4:
 		if err := b.bridgePool(d); err != nil {
 			return err
 		}
-		b.Push = append(b.Push, "route-gateway "+d.args[0])
+		b.Server.Push = append(b.Server.Push, "route-gateway "+d.args[0])
 	default:
 		return d.expected(strings.Join(d.args, " "), "gateway, netmask, first and last address; or nogw; or nothing")
 	}
@@ -77,7 +77,7 @@ func (b *builder) bridgePool(d *call) error {
 		}
 	}
 	pool.Bits = bits
-	b.IfconfigPool = pool
+	b.Server.Pool = pool
 	return nil
 }
 
@@ -92,7 +92,7 @@ func setProxyLAN(b *builder, d *call) error {
 			return d.expected(d.args[1], "pool or dhcp")
 		}
 	}
-	b.ProxyLAN = lan
+	b.Server.ProxyLAN = lan
 	b.Mode, b.TLSServer = ModeServer, true
 	return nil
 }
@@ -108,7 +108,7 @@ func setVLANPVID(b *builder, d *call) error {
 	case b.perClient != nil:
 		b.perClient.VLANPVID = id
 	default:
-		b.VLANPVID = id
+		b.Server.VLANPVID = id
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func setMaxRoutesPerClient(b *builder, d *call) error {
 	case b.perClient != nil:
 		b.perClient.MaxRoutes = n
 	default:
-		b.MaxRoutesPerClient = n
+		b.Server.MaxRoutesPerClient = n
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func setOwnMACOnly(b *builder, d *call) error {
 		if len(d.args) > 0 {
 			return d.fault(d.args[0], "is one client's address, and this line is for all of them", "write it into that client's file of client-config-dir, and here own-mac-only alone")
 		}
-		b.OwnMACOnly = true
+		b.Server.OwnMACOnly = true
 		return nil
 	}
 	if len(d.args) > maxOwnMACs {
@@ -156,7 +156,7 @@ func setOwnMACOnly(b *builder, d *call) error {
 // checkEthernet looks for directives of tap adapters where there is none.
 func (b *builder) checkEthernet() {
 	b.checkProxyLAN()
-	if b.DevType == DevTap {
+	if b.Adapter.DevType == DevTap {
 		b.checkBridge()
 		return
 	}
@@ -165,21 +165,21 @@ func (b *builder) checkEthernet() {
 			b.problem(name, "needs an Ethernet adapter", "write dev tap, on both sides")
 		}
 	}
-	if b.has("lladdr") && b.Adapter == AdapterIP {
+	if b.has("lladdr") && b.Adapter.Look == AdapterIP {
 		b.problem("lladdr", "only an Ethernet adapter has a MAC address", "remove the line, or write dev tap on both sides; or, over a tunnel that carries IP, adapter ethernet")
 	}
 }
 
 // checkProxyLAN looks for what says otherwise where clients get their addresses.
 func (b *builder) checkProxyLAN() {
-	lan := b.ProxyLAN
+	lan := b.Server.ProxyLAN
 	if lan == nil {
 		return
 	}
-	if b.DevType != DevTun {
+	if b.Adapter.DevType != DevTun {
 		b.problem("proxy-lan", "is for tun adapters, whose clients have no Ethernet", "write dev tun; with dev tap, use server-bridge and put the tap on a bridge")
 	}
-	if b.has("topology") && b.Topology != TopologySubnet {
+	if b.has("topology") && b.Adapter.Topology != TopologySubnet {
 		b.problem("topology", "with proxy-lan, clients are in one network", "write topology subnet")
 	}
 	for _, name := range []string{"server", "server-ipv6", "ifconfig-ipv6-pool"} {
@@ -188,9 +188,9 @@ func (b *builder) checkProxyLAN() {
 		}
 	}
 	switch {
-	case lan.DHCP && b.IfconfigPool != nil:
+	case lan.DHCP && b.Server.Pool != nil:
 		b.problem("ifconfig-pool", "with proxy-lan "+lan.Interface+" dhcp, the DHCP server there gives the addresses", "remove it, or write proxy-lan "+lan.Interface+" pool")
-	case !lan.DHCP && b.IfconfigPool == nil:
+	case !lan.DHCP && b.Server.Pool == nil:
 		b.problem("proxy-lan", "there is no range of addresses for the clients",
 			"add the line: ifconfig-pool FIRST LAST, with addresses that nobody else there gets; or write proxy-lan "+lan.Interface+" dhcp")
 	}
@@ -205,7 +205,7 @@ func (b *builder) checkBridge() {
 		}
 	}
 	for _, name := range []string{"vlan-accept", "vlan-pvid"} {
-		if b.has(name) && !b.VLANTagging {
+		if b.has(name) && !b.Server.VLANTagging {
 			b.problem(name, "means something only with vlan-tagging", "add the line: vlan-tagging")
 		}
 	}
@@ -219,5 +219,5 @@ func setStaleRoutes(b *builder, d *call) error {
 			return err
 		}
 	}
-	return positive(func(c *Config) *time.Duration { return &c.StaleRoutes })(b, d)
+	return positive(func(c *Config) *time.Duration { return &c.Server.StaleRoutes })(b, d)
 }

@@ -15,7 +15,7 @@ func setCompress(b *builder, d *call) error {
 	default:
 		return d.expected(algorithm, "lzo, lz4, lz4-v2, stub, stub-v2, migrate, or nothing")
 	}
-	b.Compression = Compression{d.name, algorithm}
+	b.Data.Compression = Compression{d.name, algorithm}
 	return nil
 }
 
@@ -31,7 +31,7 @@ func setCompLZO(b *builder, d *call) error {
 	default:
 		return d.expected(mode, "yes, no or adaptive, or nothing")
 	}
-	b.Compression = Compression{d.name, mode}
+	b.Data.Compression = Compression{d.name, mode}
 	return nil
 }
 
@@ -57,11 +57,11 @@ func (b *builder) remarkCompression(d *call) {
 func setAllowCompression(b *builder, d *call) error {
 	switch d.args[0] {
 	case "no":
-		b.RefuseCompressed = true
+		b.Data.RefuseCompressed = true
 	case "asym":
-		b.RefuseCompressed = false
+		b.Data.RefuseCompressed = false
 	case "yes":
-		b.RefuseCompressed = false
+		b.Data.RefuseCompressed = false
 		b.remark(d, "the same as asym: "+receiveOnly)
 	default:
 		return d.expected(d.args[0], "no, asym or yes")
@@ -73,7 +73,7 @@ func setAllowCompression(b *builder, d *call) error {
 func setFragment(b *builder, d *call) error {
 	const least = 68
 	if d.args[0] == "0" {
-		b.Fragment = MSSFix{}
+		b.Data.Fragment = MSSFix{}
 		return nil
 	}
 	n, err := b.int(d, 0, least, 65535)
@@ -87,22 +87,22 @@ func setFragment(b *builder, d *call) error {
 		}
 		m.Outer = true
 	}
-	b.Fragment = m
+	b.Data.Fragment = m
 	return nil
 }
 
 // checkFragment refuses to cut datagrams where there are none.
 func (b *builder) checkFragment() {
 	const reason = "there are no datagrams to cut over TCP, which cuts by itself"
-	if b.Fragment.Bytes > 0 && len(b.Remotes) == 0 && b.streams() {
+	if b.Data.Fragment.Bytes > 0 && len(b.Link.Remotes) == 0 && b.streams() {
 		b.problem("fragment", reason, "remove it on both sides")
 	}
-	for _, r := range b.Remotes {
+	for _, r := range b.Link.Remotes {
 		c := b.Config
 		if r.Settings != nil {
 			c = r.Settings
 		}
-		if c.Fragment.Bytes > 0 && r.Proto.TCP {
+		if c.Data.Fragment.Bytes > 0 && r.Proto.TCP {
 			b.fail(&Error{r.Pos, "remote", r.Host, "cannot go with fragment: " + reason, "remove fragment on both sides, or write proto udp"})
 		}
 	}
@@ -114,7 +114,7 @@ func (b *builder) checkNone(d *call, name, refusal, good, warning string) error 
 	if name != "NONE" {
 		return nil
 	}
-	if !b.AllowInsecureNone {
+	if !b.Data.AllowInsecureNone {
 		return d.fault(d.args[0], "refused: "+refusal, "write "+good+", on both sides; or, if anybody on the way may read and change what is carried, allow-insecure-none above this line")
 	}
 	b.remark(d, "WARNING: "+warning)

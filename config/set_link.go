@@ -55,7 +55,7 @@ func (r *remote) splitPort(b *builder, d *call) {
 func setProto(b *builder, d *call) error {
 	p, err := d.parseProto(d.args[0])
 	if err == nil {
-		b.Proto = p
+		b.Link.Proto = p
 	}
 	return err
 }
@@ -81,9 +81,9 @@ func setBind(b *builder, d *call) error {
 		if d.args[0] != "ipv6only" {
 			return d.expected(d.args[0], "ipv6only, or nothing")
 		}
-		b.BindIPv6Only = true
+		b.Link.BindIPv6Only = true
 	}
-	b.NoBind = false
+	b.Link.NoBind = false
 	return nil
 }
 
@@ -93,20 +93,20 @@ func setMark(b *builder, d *call) error {
 	if err != nil {
 		return d.expected(d.args[0], "a whole number, 0 or more")
 	}
-	b.Mark = int(n)
+	b.Link.Mark = int(n)
 	return nil
 }
 
 func setResolvRetry(b *builder, d *call) error {
 	if d.args[0] == "infinite" {
-		b.ResolvRetry = -1
+		b.Link.ResolvRetry = -1
 		return nil
 	}
 	n, err := b.int(d, 0, 0, maxSeconds)
 	if err != nil {
 		return d.expected(d.args[0], "a whole number of seconds, or infinite")
 	}
-	b.ResolvRetry = time.Duration(n) * time.Second
+	b.Link.ResolvRetry = time.Duration(n) * time.Second
 	return nil
 }
 
@@ -120,10 +120,10 @@ func setConnectRetry(b *builder, d *call) error {
 		if err != nil {
 			return err
 		}
-		b.ConnectRetryMax = time.Duration(most) * time.Second
+		b.Link.ConnectRetryMax = time.Duration(most) * time.Second
 	}
-	b.ConnectRetry = time.Duration(wait) * time.Second
-	b.ConnectRetryMax = max(b.ConnectRetryMax, b.ConnectRetry)
+	b.Link.ConnectRetry = time.Duration(wait) * time.Second
+	b.Link.ConnectRetryMax = max(b.Link.ConnectRetryMax, b.Link.ConnectRetry)
 	return nil
 }
 
@@ -141,14 +141,14 @@ func (b *builder) wait(d *call, i int) (seconds int, err error) {
 // setConnectRetryMax takes words for no limit, too.
 func setConnectRetryMax(b *builder, d *call) error {
 	if d.args[0] == "infinite" || d.args[0] == "unlimited" {
-		b.ConnectTries = 0
+		b.Link.ConnectTries = 0
 		return nil
 	}
 	n, err := b.int(d, 0, 0, maxSeconds)
 	if err != nil {
 		return d.expected(d.args[0], "a whole number of attempts, or unlimited")
 	}
-	b.ConnectTries = n
+	b.Link.ConnectTries = n
 	return nil
 }
 
@@ -179,7 +179,7 @@ func setKeepalive(b *builder, d *call) error {
 func setPingRestart(b *builder, d *call) error {
 	n, err := b.int(d, 0, 0, longest)
 	if err == nil {
-		b.PingRestart, b.PingExit = time.Duration(n)*time.Second, 0
+		b.Timers.PingRestart, b.Timers.PingExit = time.Duration(n)*time.Second, 0
 	}
 	return err
 }
@@ -187,7 +187,7 @@ func setPingRestart(b *builder, d *call) error {
 func setPingExit(b *builder, d *call) error {
 	n, err := b.int(d, 0, 0, longest)
 	if err == nil {
-		b.PingExit, b.PingRestart = time.Duration(n)*time.Second, 0
+		b.Timers.PingExit, b.Timers.PingRestart = time.Duration(n)*time.Second, 0
 	}
 	return err
 }
@@ -203,18 +203,18 @@ func setInactive(b *builder, d *call) error {
 			return err
 		}
 	}
-	b.Inactive, b.InactiveBytes = time.Duration(n)*time.Second, bytes
+	b.Timers.Inactive, b.Timers.InactiveBytes = time.Duration(n)*time.Second, bytes
 	return nil
 }
 
 func setExplicitExitNotify(b *builder, d *call) error {
 	if len(d.args) == 0 || d.args[0] == "yes" {
-		b.ExplicitExitNotify = 1
+		b.Timers.ExplicitExitNotify = 1
 		return nil
 	}
 	n, err := b.int(d, 0, 0, maxSeconds)
 	if err == nil {
-		b.ExplicitExitNotify = n
+		b.Timers.ExplicitExitNotify = n
 	}
 	return err
 }
@@ -229,9 +229,9 @@ func setReplayWindow(b *builder, d *call) error {
 		if err != nil {
 			return err
 		}
-		b.ReplayTime = time.Duration(t) * time.Second
+		b.Data.ReplayTime = time.Duration(t) * time.Second
 	}
-	b.ReplayWindow = max(n, 1) // 0, as 1, takes ascending packets only
+	b.Data.ReplayWindow = max(n, 1) // 0, as 1, takes ascending packets only
 	return nil
 }
 
@@ -239,15 +239,15 @@ func setReplayWindow(b *builder, d *call) error {
 func setMaxPacketSize(b *builder, d *call) error {
 	n, err := b.int(d, 0, 154, 2048)
 	if err == nil {
-		b.MaxPacketSize = n
-		b.MSSFix = MSSFix{Bytes: n, Outer: true}
+		b.Timers.MaxPacketSize = n
+		b.Data.MSSFix = MSSFix{Bytes: n, Outer: true}
 	}
 	return err
 }
 
 func setMSSFix(b *builder, d *call) error {
 	if len(d.args) == 0 {
-		b.MSSFix = MSSFix{}
+		b.Data.MSSFix = MSSFix{}
 		return nil
 	}
 	n, err := b.int(d, 0, 0, 65535)
@@ -265,7 +265,7 @@ func setMSSFix(b *builder, d *call) error {
 			return d.expected(d.args[1], "mtu or fixed")
 		}
 	}
-	b.MSSFix = m
+	b.Data.MSSFix = m
 	return nil
 }
 
@@ -274,7 +274,7 @@ func setMSSFix(b *builder, d *call) error {
 func setTunMTU(b *builder, d *call) error {
 	n, err := b.int(d, 0, 100, 65535)
 	if err == nil {
-		b.MTU = n
+		b.Adapter.MTU = n
 	}
 	return err
 }

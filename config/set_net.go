@@ -35,26 +35,26 @@ func (b *builder) resolveIfconfig(topologyGiven bool) error {
 	bits, isMask := parseMask(d.args[1])
 	isMask = isMask && bits > 0
 	switch {
-	case b.DevType == DevTap:
-		b.Topology = TopologySubnet
+	case b.Adapter.DevType == DevTap:
+		b.Adapter.Topology = TopologySubnet
 	case topologyGiven:
 	case isMask:
-		b.Topology = TopologySubnet
-	case b.Topology == TopologySubnet:
-		b.Topology = TopologyNet30
+		b.Adapter.Topology = TopologySubnet
+	case b.Adapter.Topology == TopologySubnet:
+		b.Adapter.Topology = TopologyNet30
 	}
-	if b.Topology != TopologySubnet {
-		b.Ifconfig = &Ifconfig{Local: local, Remote: second}
+	if b.Adapter.Topology != TopologySubnet {
+		b.Adapter.Ifconfig = &Ifconfig{Local: local, Remote: second}
 		return nil
 	}
-	if !isMask && b.DevType == DevTap {
+	if !isMask && b.Adapter.DevType == DevTap {
 		return d.fault(d.args[1], "expected a netmask, as an Ethernet adapter has", "write a netmask such as 255.255.255.0, or dev tun on both sides")
 	}
 	if !isMask {
 		return d.fault(d.args[1], "expected a netmask, since the topology is subnet",
 			"write a netmask such as 255.255.255.0, or topology net30")
 	}
-	b.Ifconfig = &Ifconfig{Local: local, Bits: bits}
+	b.Adapter.Ifconfig = &Ifconfig{Local: local, Bits: bits}
 	return nil
 }
 
@@ -73,7 +73,7 @@ func setIfconfigIPv6(b *builder, d *call) error {
 			return err
 		}
 	}
-	b.IfconfigIPv6 = i
+	b.Adapter.IfconfigIPv6 = i
 	return nil
 }
 
@@ -135,10 +135,10 @@ func (b *builder) addRoute(d *call, r Route) error {
 	if err := b.checkPulled(d, r); err != nil {
 		return err
 	}
-	if len(b.Routes) == maxRoutes {
+	if len(b.Routing.Routes) == maxRoutes {
 		return d.fault("", fmt.Sprintf("more than %d routes", maxRoutes), "merge neighbouring ones")
 	}
-	b.Routes = append(b.Routes, r)
+	b.Routing.Routes = append(b.Routing.Routes, r)
 	return nil
 }
 
@@ -201,12 +201,12 @@ func routeGateway(d *call, s string, ipv6 bool) (Gateway, error) {
 
 func setRouteGateway(b *builder, d *call) error {
 	if d.args[0] == "dhcp" {
-		b.RouteGateway, b.RouteGatewayIsDHCP = netip.Addr{}, true
+		b.Routing.Gateway, b.Routing.GatewayIsDHCP = netip.Addr{}, true
 		return nil
 	}
 	a, err := d.addr4(0)
 	if err == nil {
-		b.RouteGateway, b.RouteGatewayIsDHCP = a, false
+		b.Routing.Gateway, b.Routing.GatewayIsDHCP = a, false
 	}
 	return err
 }
@@ -219,8 +219,8 @@ const redirectFlags = "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-
 func redirect(private bool) setter {
 	return func(b *builder, d *call) error {
 		r := RedirectGateway{Private: private}
-		if b.RedirectGateway != nil {
-			r = *b.RedirectGateway
+		if b.Routing.RedirectGateway != nil {
+			r = *b.Routing.RedirectGateway
 			r.Private = r.Private && private
 		}
 		for _, name := range d.args {
@@ -234,7 +234,7 @@ func redirect(private bool) setter {
 				b.remark(d, name+" only means something on Windows, ignored here")
 			}
 		}
-		b.RedirectGateway = &r
+		b.Routing.RedirectGateway = &r
 		return nil
 	}
 }
@@ -266,17 +266,17 @@ func setDHCPOption(b *builder, d *call) error {
 	kind, args := strings.ToUpper(d.args[0]), d.args[1:]
 	switch kind {
 	case "DNS", "DNS6":
-		return b.dhcpAddr(d, &b.DNS.Addrs)
+		return b.dhcpAddr(d, &b.Routing.DNS.Addrs)
 	case "NTP", "WINS", "NBDD", "NBT", "NBS", "DISABLE-NBT":
-		if err := b.netOption(d, kind); err != nil || b.Adapter == AdapterDHCP {
+		if err := b.netOption(d, kind); err != nil || b.Adapter.Look == AdapterDHCP {
 			return err
 		} // else nobody asks for it
 	case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX", "DOMAIN-SEARCH":
 		if len(args) != 1 || !domain.Valid(args[0]) {
 			return d.expected(strings.Join(args, " "), "one domain such as example.org after "+kind)
 		}
-		if kind != "DOMAIN-SEARCH" && b.DNS.Domain == "" {
-			b.DNS.Domain = args[0]
+		if kind != "DOMAIN-SEARCH" && b.Routing.DNS.Domain == "" {
+			b.Routing.DNS.Domain = args[0]
 			return nil
 		}
 		return b.addDomains(d, args)
@@ -289,11 +289,11 @@ func setDHCPOption(b *builder, d *call) error {
 func (b *builder) netOption(d *call, kind string) error {
 	switch kind {
 	case "NTP":
-		return b.dhcpAddr(d, &b.DNS.NTP)
+		return b.dhcpAddr(d, &b.Routing.DNS.NTP)
 	case "WINS":
-		return b.dhcpAddr(d, &b.DNS.WINS)
+		return b.dhcpAddr(d, &b.Routing.DNS.WINS)
 	case "NBDD":
-		return b.dhcpAddr(d, &b.DNS.NBDD)
+		return b.dhcpAddr(d, &b.Routing.DNS.NBDD)
 	}
 	return b.netBIOS(d, kind)
 }
@@ -327,9 +327,9 @@ func (b *builder) addDomains(d *call, names []string) error {
 	if err := checkDomains(d, names); err != nil {
 		return err
 	}
-	if len(b.DNS.SearchDomains)+len(names) > maxNames {
+	if len(b.Routing.DNS.SearchDomains)+len(names) > maxNames {
 		return d.fault("", fmt.Sprintf("more than %d search domains", maxNames), "")
 	}
-	b.DNS.SearchDomains = append(b.DNS.SearchDomains, names...)
+	b.Routing.DNS.SearchDomains = append(b.Routing.DNS.SearchDomains, names...)
 	return nil
 }

@@ -49,13 +49,13 @@ func setHTTPProxy(b *builder, d *call) error {
 		}
 		p.Auth = method
 	}
-	if b.HTTPProxy != nil { // options may stand before
-		p.Version, p.Agent, p.Headers = b.HTTPProxy.Version, b.HTTPProxy.Agent, b.HTTPProxy.Headers
+	if b.Link.HTTPProxy != nil { // options may stand before
+		p.Version, p.Agent, p.Headers = b.Link.HTTPProxy.Version, b.Link.HTTPProxy.Agent, b.Link.HTTPProxy.Headers
 	}
 	if file != "" {
-		b.HTTPProxyUserPass = &File{Name: file, Pos: d.Pos}
+		b.Link.HTTPProxyUserPass = &File{Name: file, Pos: d.Pos}
 	}
-	b.HTTPProxy = &p
+	b.Link.HTTPProxy = &p
 	return nil
 }
 
@@ -66,8 +66,8 @@ const maxHeaders = 64
 // connections share it.
 func setHTTPProxyOption(b *builder, d *call) error {
 	p := HTTPProxy{}
-	if b.HTTPProxy != nil {
-		p = *b.HTTPProxy
+	if b.Link.HTTPProxy != nil {
+		p = *b.Link.HTTPProxy
 	}
 	name, values := d.args[0], d.args[1:]
 	switch {
@@ -97,7 +97,7 @@ func setHTTPProxyOption(b *builder, d *call) error {
 	default:
 		return d.expected(name, "VERSION, AGENT or CUSTOM-HEADER")
 	}
-	b.HTTPProxy = &p
+	b.Link.HTTPProxy = &p
 	return nil
 }
 
@@ -136,7 +136,7 @@ func setSOCKSProxy(b *builder, d *call) error {
 			p.UserPass = &File{Name: d.args[2], Pos: d.Pos}
 		}
 	}
-	b.SOCKSProxy = &p
+	b.Link.SOCKSProxy = &p
 	return nil
 }
 
@@ -159,7 +159,7 @@ func setTCPQueueLimit(b *builder, d *call) error {
 	if n > most {
 		b.remark(d, fmt.Sprintf("%d packets are more than a queue takes here, so it is %d", n, most))
 	}
-	b.TCPQueueLimit = min(n, most)
+	b.Link.TCPQueueLimit = min(n, most)
 	return nil
 }
 
@@ -187,7 +187,7 @@ func setPortShare(b *builder, d *call) error {
 	if len(d.args) > 2 {
 		s.Dir = d.args[2]
 	}
-	b.PortShare = &s
+	b.Link.PortShare = &s
 	return nil
 }
 
@@ -241,12 +241,12 @@ func (b *builder) resolveLocal() {
 	if n := len(b.locals); n > 1 {
 		b.note(last.Pos, "local: given before, in "+b.locals[n-2].String()+"; this one counts, since only a server has several sockets")
 	}
-	b.Local = last.host
+	b.Link.Local = last.host
 	if last.port != "" {
 		b.lport = last.port
 	}
 	if last.proto != nil {
-		b.Proto = *last.proto
+		b.Link.Proto = *last.proto
 	}
 }
 
@@ -257,7 +257,7 @@ func (b *builder) resolveLocals() {
 	}
 	seen := make(map[Listen]Pos)
 	for _, l := range b.locals {
-		s := Listen{Host: l.host, Port: b.LocalPort, Proto: b.Proto}
+		s := Listen{Host: l.host, Port: b.Link.LocalPort, Proto: b.Link.Proto}
 		if l.port != "" {
 			n, err := strconv.Atoi(l.port)
 			if err != nil {
@@ -275,7 +275,7 @@ func (b *builder) resolveLocals() {
 		}
 		seen[s] = l.Pos
 		s.Pos = l.Pos // after, since places differ where sockets are the same
-		b.Locals = append(b.Locals, s)
+		b.Link.Locals = append(b.Link.Locals, s)
 	}
 }
 
@@ -283,11 +283,11 @@ func (b *builder) resolveLocals() {
 // clients of TCP_NODELAY.
 func (b *builder) resolveOuter() {
 	if b.tcpNoDelay && b.isServer() {
-		b.Push = append(b.Push, "socket-flags TCP_NODELAY")
+		b.Server.Push = append(b.Server.Push, "socket-flags TCP_NODELAY")
 	}
 	b.checkProxyDetails()
-	if b.HTTPProxy != nil && b.SOCKSProxy != nil {
-		b.fail(&Error{b.SOCKSProxy.Pos, "socks-proxy", "", "http-proxy is given too", "keep one of the two"})
+	if b.Link.HTTPProxy != nil && b.Link.SOCKSProxy != nil {
+		b.fail(&Error{b.Link.SOCKSProxy.Pos, "socks-proxy", "", "http-proxy is given too", "keep one of the two"})
 	}
 }
 
@@ -298,13 +298,13 @@ func (b *builder) checkProxyDetails() {
 		return slices.ContainsFunc(c.calls, func(d call) bool { return d.name == "http-proxy" })
 	})
 	const reason, mend = "there is no http-proxy that it could be of", "add the line: http-proxy HOST PORT; or remove this one"
-	if p := b.HTTPProxy; p != nil && p.Host == "" {
-		b.HTTPProxy = nil
+	if p := b.Link.HTTPProxy; p != nil && p.Host == "" {
+		b.Link.HTTPProxy = nil
 		if !named && b.has("http-proxy-option") {
 			b.problem("http-proxy-option", reason, mend)
 		}
 	}
-	if b.HTTPProxy == nil && !named && b.has("http-proxy-user-pass") {
+	if b.Link.HTTPProxy == nil && !named && b.has("http-proxy-user-pass") {
 		b.problem("http-proxy-user-pass", reason, mend)
 	}
 }
@@ -328,7 +328,7 @@ func (b *builder) unfit(r Remote) (reason, mend string) {
 	switch {
 	case b.protoForce != nil && b.protoForce.TCP != r.Proto.TCP:
 		return "proto-force asks for another protocol", "give a remote with that protocol, or remove proto-force"
-	case c.HTTPProxy != nil && !r.Proto.TCP:
+	case c.Link.HTTPProxy != nil && !r.Proto.TCP:
 		return "an HTTP proxy carries TCP only", "write proto tcp, if the server offers it"
 	}
 	return "", ""
@@ -337,12 +337,12 @@ func (b *builder) unfit(r Remote) (reason, mend string) {
 // dropUnfit leaves out the remotes that cannot be used, as long as one can.
 func (b *builder) dropUnfit() {
 	var fit []Remote
-	for _, r := range b.Remotes {
+	for _, r := range b.Link.Remotes {
 		if reason, _ := b.unfit(r); reason == "" {
 			fit = append(fit, r)
 		}
 	}
-	for _, r := range b.Remotes {
+	for _, r := range b.Link.Remotes {
 		reason, mend := b.unfit(r)
 		switch {
 		case reason == "":
@@ -352,5 +352,5 @@ func (b *builder) dropUnfit() {
 			b.note(r.Pos, "remote "+clip(r.Host)+": left out, since "+reason)
 		}
 	}
-	b.Remotes = fit
+	b.Link.Remotes = fit
 }

@@ -25,7 +25,7 @@ func setPeerFingerprint(b *builder, d *call) error {
 			return d.fault("", "the block names no certificate, so nobody could be known by it", "write one SHA-256 fingerprint in each line; or remove the block, to go by the authority (ca) alone")
 		}
 	}
-	if len(b.PeerFingerprints)+len(words) > maxFingerprints {
+	if len(b.Trust.PeerFingerprints)+len(words) > maxFingerprints {
 		return d.fault("", fmt.Sprintf("more than %d fingerprints", maxFingerprints), "use an authority: ca FILE")
 	}
 	for _, word := range words {
@@ -33,7 +33,7 @@ func setPeerFingerprint(b *builder, d *call) error {
 		if err != nil {
 			return err
 		}
-		b.PeerFingerprints = append(b.PeerFingerprints, hash)
+		b.Trust.PeerFingerprints = append(b.Trust.PeerFingerprints, hash)
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func setPullFilter(b *builder, d *call) error {
 	if err := oneOf(d, &f.Action, d.args[0], "accept", "ignore", "reject"); err != nil {
 		return err
 	}
-	b.PullFilters = append(b.PullFilters, f)
+	b.Routing.PullFilters = append(b.Routing.PullFilters, f)
 	return nil
 }
 

@@ -18,7 +18,7 @@ func setDev(b *builder, d *call) error {
 	if d.args[0] == "" || len(d.args[0]) > longest || strings.ContainsAny(d.args[0], "/ \t") {
 		return d.expected(d.args[0], "tun, tun0, or an adapter's name of up to 15 characters")
 	}
-	b.Dev = d.args[0]
+	b.Adapter.Dev = d.args[0]
 	return nil
 }
 
@@ -30,22 +30,22 @@ func setStatus(b *builder, d *call) error {
 			return err
 		}
 	}
-	b.Status, b.StatusInterval = d.args[0], time.Duration(interval)*time.Second
+	b.Process.Status, b.Process.StatusInterval = d.args[0], time.Duration(interval)*time.Second
 	return nil
 }
 
 // setDaemon is also `syslog`, which is where a daemon logs unless `log` says
 // otherwise.
 func setDaemon(b *builder, d *call) error {
-	b.Daemon = true
+	b.Process.Daemon = true
 	return setSyslog(b, d)
 }
 
 // setSyslog takes the name to log under.
 func setSyslog(b *builder, d *call) error {
-	b.Syslog = "culvert"
+	b.Process.Syslog = "culvert"
 	if len(d.args) > 0 {
-		b.Syslog = d.args[0]
+		b.Process.Syslog = d.args[0]
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func setSyslog(b *builder, d *call) error {
 // logTo is the setter of log and log-append.
 func logTo(appending bool) setter {
 	return func(b *builder, d *call) error {
-		b.Log, b.LogAppend = d.args[0], appending
+		b.Process.Log, b.Process.LogAppend = d.args[0], appending
 		return nil
 	}
 }
@@ -65,7 +65,7 @@ func setScriptSecurity(b *builder, d *call) error {
 	if err != nil {
 		return err
 	}
-	b.ScriptSecurity = n
+	b.Process.ScriptSecurity = n
 	if len(d.args) > 1 {
 		b.remark(d, quote(d.args[1])+" is a leftover of OpenVPN 2.2 and ignored")
 	}
@@ -110,13 +110,13 @@ func (b *builder) setEnv(d *call, prefix string) error {
 	if name == "" || strings.Contains(name, "=") {
 		return d.expected(name, "a variable's name")
 	}
-	if len(b.Env) >= most {
+	if len(b.Process.Env) >= most {
 		return d.fault(name, "more variables than are kept", "")
 	}
-	if b.Env == nil {
-		b.Env = map[string]string{}
+	if b.Process.Env == nil {
+		b.Process.Env = map[string]string{}
 	}
-	b.Env[prefix+name] = value
+	b.Process.Env[prefix+name] = value
 	return nil
 }
 
@@ -130,7 +130,7 @@ func setVerb(b *builder, d *call) error {
 	if n > most {
 		b.remark(d, fmt.Sprintf("%d is more than there is, so it is %d", n, most))
 	}
-	b.Verb = min(n, most)
+	b.Process.Verb = min(n, most)
 	return nil
 }
 
@@ -146,12 +146,12 @@ func setIgnoreUnknown(b *builder, d *call) error {
 // setStatusVersion takes no value for 1, as OpenVPN does.
 func setStatusVersion(b *builder, d *call) error {
 	if len(d.args) == 0 {
-		b.StatusVersion = 1
+		b.Process.StatusVersion = 1
 		return nil
 	}
 	n, err := b.int(d, 0, 1, 3)
 	if err == nil {
-		b.StatusVersion = n
+		b.Process.StatusVersion = n
 	}
 	return err
 }

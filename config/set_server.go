@@ -26,7 +26,7 @@ func setServer(b *builder, d *call) error {
 	if noPool && d.args[2] != "nopool" {
 		return d.expected(d.args[2], "nopool, or nothing")
 	}
-	b.Server, b.ServerNoPool = p, noPool
+	b.Server.Network, b.Server.NoPool = p, noPool
 	b.Mode, b.TLSServer = ModeServer, true
 	return nil
 }
@@ -49,7 +49,7 @@ func networkIPv6(field func(*Config) *netip.Prefix) setter {
 // setServerIPv6 makes this process a server too, of IPv6 alone where there is no
 // `server`.
 func setServerIPv6(b *builder, d *call) error {
-	err := networkIPv6(func(c *Config) *netip.Prefix { return &c.ServerIPv6 })(b, d)
+	err := networkIPv6(func(c *Config) *netip.Prefix { return &c.Server.NetworkIPv6 })(b, d)
 	if err == nil {
 		b.Mode, b.TLSServer = ModeServer, true
 	}
@@ -66,7 +66,7 @@ func setIfconfigPool(b *builder, d *call) error {
 			return err
 		}
 	}
-	b.IfconfigPool = p
+	b.Server.Pool = p
 	return nil
 }
 
@@ -107,7 +107,7 @@ func setPoolPersist(b *builder, d *call) error {
 			return err
 		}
 	}
-	b.PoolPersist, b.PoolPersistInterval = d.args[0], time.Duration(interval)*time.Second
+	b.Server.PoolPersist, b.Server.PoolPersistInterval = d.args[0], time.Duration(interval)*time.Second
 	return nil
 }
 
@@ -136,7 +136,7 @@ func setPush(b *builder, d *call) error {
 	if err := checkPush(b.rows, option); err != nil {
 		b.remark(d, "clients will not take "+quote(option)+": "+err.Error())
 	}
-	b.Push = append(b.Push, option)
+	b.Server.Push = append(b.Server.Push, option)
 	return nil
 }
 
@@ -163,16 +163,16 @@ func setHashSize(b *builder, d *call) error {
 
 func setClientCertNotRequired(b *builder, d *call) error {
 	b.remark(d, "read as verify-client-cert none")
-	b.VerifyClientCert = ClientCertNone
+	b.Trust.VerifyClientCert = ClientCertNone
 	return nil
 }
 
 // setConnectFreq takes no seconds for no limit.
 func setConnectFreq(b *builder, d *call) error {
 	if _, err := b.int(d, 0, 0, maxSeconds); err == nil && d.args[1] == "0" {
-		b.ConnectFreq = Rate{}
+		b.Server.ConnectFreq = Rate{}
 		b.remark(d, "in 0 seconds is without a limit, as if the line was not there")
 		return nil
 	}
-	return rate(func(c *Config) *Rate { return &c.ConnectFreq })(b, d)
+	return rate(func(c *Config) *Rate { return &c.Server.ConnectFreq })(b, d)
 }

@@ -49,7 +49,7 @@ func setDirection(b *builder, d *call, s string) error {
 		return d.expected(s, "0 or 1, the server 0 and the client 1")
 	}
 	n := int(s[0] - '0')
-	b.KeyDirection = &n
+	b.Trust.KeyDirection = &n
 	return nil
 }
 
@@ -79,7 +79,7 @@ func setAuth(b *builder, d *call) error {
 	case !slices.Contains(digests, name):
 		return d.expected(d.args[0], strings.Join(digests, ", "))
 	}
-	b.Auth = name
+	b.Data.Auth = name
 	return nil
 }
 
@@ -91,11 +91,11 @@ func setTLSVersionMin(b *builder, d *call) error {
 	switch v := d.args[0]; {
 	case v == "1.0" || v == "1.1":
 		b.remark(d, "TLS "+v+" is not spoken here; 1.2 is the least")
-		b.TLSVersionMin = "1.2"
+		b.Trust.TLSVersionMin = "1.2"
 	case v == "1.2" || v == "1.3":
-		b.TLSVersionMin = v
+		b.Trust.TLSVersionMin = v
 	case highest:
-		b.TLSVersionMin = "1.3"
+		b.Trust.TLSVersionMin = "1.3"
 	default:
 		return d.expected(v, "1.2 or 1.3")
 	}
@@ -106,11 +106,11 @@ func setTLSVersionMax(b *builder, d *call) error {
 	if d.args[0] != "1.2" && d.args[0] != "1.3" {
 		return d.fault(d.args[0], "expected 1.2 or 1.3; older versions are not spoken here", "remove the line")
 	}
-	b.TLSVersionMax = d.args[0]
+	b.Trust.TLSVersionMax = d.args[0]
 	return nil
 }
 
-var certUsage = choice(func(c *Config) *CertUsage { return &c.RemoteCertTLS },
+var certUsage = choice(func(c *Config) *CertUsage { return &c.Trust.RemoteCertTLS },
 	word[CertUsage]{"server", ServerUsage}, word[CertUsage]{"client", ClientUsage})
 
 func setVerifyX509Name(b *builder, d *call) error {
@@ -123,7 +123,7 @@ func setVerifyX509Name(b *builder, d *call) error {
 			return err
 		}
 	}
-	b.VerifyX509Name = n
+	b.Trust.VerifyX509Name = n
 	return nil
 }
 
@@ -143,14 +143,14 @@ func setTLSRemote(b *builder, d *call) error {
 	if n.Name == "" {
 		return d.expected(name, "a certificate's name")
 	}
-	b.VerifyX509Name = n
+	b.Trust.VerifyX509Name = n
 	b.remark(d, "read as verify-x509-name "+quote(n.Name)+" "+n.Type)
 	return nil
 }
 
 func setECDHCurve(b *builder, d *call) error {
 	b.remark(d, "read as tls-groups "+d.args[0])
-	b.ECDHCurve = d.args[0]
+	b.Trust.ECDHCurve = d.args[0]
 	return nil
 }
 
@@ -161,7 +161,7 @@ func setRenegSec(b *builder, d *call) error {
 	if err != nil {
 		return err
 	}
-	b.RenegSecMin = 0
+	b.Timers.RenegSecMin = 0
 	if len(d.args) > 1 {
 		most := longest
 		if longest == 0 {
@@ -171,9 +171,9 @@ func setRenegSec(b *builder, d *call) error {
 		if err != nil {
 			return err
 		}
-		b.RenegSecMin = time.Duration(min(least, longest)) * time.Second
+		b.Timers.RenegSecMin = time.Duration(min(least, longest)) * time.Second
 	}
-	b.RenegSec = time.Duration(longest) * time.Second
+	b.Timers.RenegSec = time.Duration(longest) * time.Second
 	return nil
 }
 
@@ -206,6 +206,6 @@ func setTLSCryptV2(b *builder, d *call) error {
 			return d.expected(d.args[1], "force-cookie, allow-noncookie or nothing")
 		}
 	}
-	b.TLSCryptV2ForceCookie = force
-	return file(func(c *Config) **File { return &c.TLSCryptV2 })(b, d)
+	b.Trust.TLSCryptV2ForceCookie = force
+	return file(func(c *Config) **File { return &c.Trust.TLSCryptV2 })(b, d)
 }

@@ -56,7 +56,7 @@ func (b *builder) touch(row *Directive, d *call) {
 // carried out, those of <connection> blocks too.
 func (c *Config) Touches() []Touch {
 	all := slices.Clone(c.touches)
-	for _, r := range c.Remotes {
+	for _, r := range c.Link.Remotes {
 		if r.Settings == nil {
 			continue
 		}
@@ -71,7 +71,7 @@ func (c *Config) Touches() []Touch {
 
 // Programs are those that the configuration has run.
 func (c *Config) Programs() (paths []string) {
-	for _, command := range [][]string{c.TLSVerify, c.AuthUserPassVerify, c.TLSCryptV2Verify} {
+	for _, command := range [][]string{c.Trust.TLSVerify, c.Login.UserPassVerify, c.Trust.TLSCryptV2Verify} {
 		if len(command) > 0 {
 			paths = append(paths, command[0])
 		}

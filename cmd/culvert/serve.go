@@ -39,7 +39,7 @@ sockets of this process.`,
 					err = fmt.Errorf("%s is not a server's configuration: it has no `server` line; for a client's, use `culvert connect`", file)
 				}
 				if err == nil {
-					cfg.AllowLAN = cfg.AllowLAN || allowLAN
+					cfg.Server.AllowLAN = cfg.Server.AllowLAN || allowLAN
 				}
 				if advice := setup.Advice(dir); err == nil && dir != "" && advice != "" {
 					cfg.Notes = append(cfg.Notes, config.Note{Pos: config.Pos{File: dir}, Text: advice})

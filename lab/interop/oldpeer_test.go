@@ -108,7 +108,7 @@ func oldServer(file, at string) error {
 		return err
 	}
 	greeter := session.NewGreeter(armour, session.DefaultAnswers)
-	p := &oldPeer{conn: conn, cipher: c.DataCiphers[0]}
+	p := &oldPeer{conn: conn, cipher: c.Data.Ciphers[0]}
 	for b := make([]byte, 2000); p.s == nil; {
 		n, from, err := conn.ReadFromUDPAddrPort(b)
 		if err != nil {

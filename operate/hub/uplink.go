@@ -68,7 +68,7 @@ func (s *Switch) openTunnel(ctx context.Context, end context.CancelCauseFunc, o 
 	if err != nil {
 		return err
 	}
-	if cfg.DevType != config.DevTap {
+	if cfg.Adapter.DevType != config.DevTap {
 		return fmt.Errorf("%s: a tunnel of IP packets cannot carry a hub's frames: both ends need `dev tap`", o.Uplink)
 	}
 	if !o.AllowScripts {

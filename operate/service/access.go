@@ -15,18 +15,18 @@ func (l *life) forwardOptions(c *config.Config) *userstack.ForwardOptions {
 // access is what clients may reach of this host's surroundings: what the server
 // has them route through the tunnel is meant to be reached.
 func access(c *config.Config) userstack.Access {
-	a := userstack.Access{LAN: c.AllowLAN}
-	told, _, err := config.ParsePushed(new(config.Config), c.Push)
+	a := userstack.Access{LAN: c.Server.AllowLAN}
+	told, _, err := config.ParsePushed(new(config.Config), c.Server.Push)
 	if err != nil {
 		return a // the client that is told so says why
 	}
-	for _, r := range told.Routes {
+	for _, r := range told.Routing.Routes {
 		if r.Net.IsValid() && !wide(r.Net) {
 			a.Networks = append(a.Networks, r.Net.Masked())
 		}
 	}
-	a.DNS = append(a.DNS, told.DNS.Addrs...)
-	for _, s := range told.DNS.Servers {
+	a.DNS = append(a.DNS, told.Routing.DNS.Addrs...)
+	for _, s := range told.Routing.DNS.Servers {
 		for _, at := range s.Addrs {
 			a.DNS = append(a.DNS, at.Addr())
 		}

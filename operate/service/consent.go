@@ -42,10 +42,10 @@ func (l *life) stillAllowed(c *config.Config) error {
 // programs says which programs a configuration that nobody is asked about has
 // run, as far as script-security lets it.
 func (l *life) programs(c *config.Config) {
-	if id, err := process.Lookup(c.User, c.Group); err == nil && id.UID > 0 && process.Privileged() {
+	if id, err := process.Lookup(c.Process.User, c.Process.Group); err == nil && id.UID > 0 && process.Privileged() {
 		for _, program := range c.Programs() {
-			if !process.MayRun(filepath.Join(c.Chroot, program), id) {
-				l.log.Warn("the user that this configuration names cannot run its program, so nobody will be let in by it; let that user run it", "user", c.User, "program", program)
+			if !process.MayRun(filepath.Join(c.Process.Chroot, program), id) {
+				l.log.Warn("the user that this configuration names cannot run its program, so nobody will be let in by it; let that user run it", "user", c.Process.User, "program", program)
 			}
 		}
 	}

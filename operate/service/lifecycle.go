@@ -114,7 +114,7 @@ func Run(ctx context.Context, load func() (*config.Config, error), o Options) er
 	switch {
 	case err != nil:
 		c = understood(c, err)
-	case c.Daemon && !l.background.Yes() && l.worker == nil:
+	case c.Process.Daemon && !l.background.Yes() && l.worker == nil:
 		return process.Daemonize()
 	default:
 		err = l.inJail(ctx, c, jail, stays)
@@ -136,10 +136,10 @@ func (l *life) inJail(ctx context.Context, c *config.Config, jail process.Jail, 
 		l.log.Warn(stays)
 	}
 	l.programs(c)
-	if err := process.CheckPIDFile(c.WritePID); err != nil {
+	if err := process.CheckPIDFile(c.Process.WritePID); err != nil {
 		return err
 	}
-	l.pidFile.Store(&c.WritePID)
+	l.pidFile.Store(&c.Process.WritePID)
 	defer func() {
 		if err := process.PIDFile.Remove(); err != nil {
 			l.log.Warn(err.Error())
@@ -173,10 +173,10 @@ func (l *life) reload() (*config.Config, error) {
 		err = l.stillAllowed(c)
 	}
 	if err == nil {
-		err = process.CheckPIDFile(c.WritePID)
+		err = process.CheckPIDFile(c.Process.WritePID)
 	}
 	if err == nil {
-		l.pidFile.Store(&c.WritePID)
+		l.pidFile.Store(&c.Process.WritePID)
 		l.config.Store(c)
 	}
 	return c, err
@@ -226,7 +226,7 @@ func (l *life) open(c *config.Config, jail process.Jail) (s role, stop func(), e
 func (l *life) kernel(c *config.Config) bringup.Opener { return bringup.Kernel(l.deviceOptions(c)) }
 
 func (l *life) deviceOptions(c *config.Config) bringup.Options {
-	o := bringup.Options{Log: l.log.Logger, StateDir: l.StateDir, Node: c.DevNode, Kind: profile.Kind(c), Queues: profile.Queues(c), Profile: profile.Profile(c)}
+	o := bringup.Options{Log: l.log.Logger, StateDir: l.StateDir, Node: c.Adapter.DevNode, Kind: profile.Kind(c), Queues: profile.Queues(c), Profile: profile.Profile(c)}
 	if l.worker != nil {
 		o.Apply = l.worker.Apply
 	}
@@ -234,7 +234,7 @@ func (l *life) deviceOptions(c *config.Config) bringup.Options {
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
-	if l.UserSpace && c.ProxyLAN != nil {
+	if l.UserSpace && c.Server.ProxyLAN != nil {
 		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
 	}
 	var s *server.Server
@@ -254,7 +254,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 
 // lists is where revocation lists are read from again; nil: from their files.
 func (l *life) lists(c *config.Config) profile.ListSource {
-	if l.worker == nil || c.Chroot != "" {
+	if l.worker == nil || c.Process.Chroot != "" {
 		return nil
 	}
 	return l.worker.Lists
@@ -279,7 +279,7 @@ func (l *life) openClient(c *config.Config, jail process.Jail) (s role, stop fun
 		return nil, nil, err
 	}
 	o := client.Options{Log: l.log.Logger, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Opened: l.opened(jail), Lists: l.lists(c)}
-	if c.Chroot != "" {
+	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, l.whenUp(jail)
 	}
 	if cl, err = client.New(c, o); err != nil {
@@ -306,7 +306,7 @@ func (l *life) openHost(c *config.Config, jail process.Jail) (s role, stop func(
 // forward says how a server's clients go on from there.
 func (l *life) adapter(c *config.Config, forward *userstack.ForwardOptions) bringup.Opener {
 	switch {
-	case c.DevType == config.DevNull:
+	case c.Adapter.DevType == config.DevNull:
 		return bringup.Null
 	case l.UserSpace:
 		return bringup.UserSpace(forward, streamMemory())
@@ -317,9 +317,9 @@ func (l *life) adapter(c *config.Config, forward *userstack.ForwardOptions) brin
 // checkUserSpace refuses adapters that there are not in user space.
 func (l *life) checkUserSpace(c *config.Config) error {
 	switch {
-	case !l.UserSpace || c.DevType == config.DevTun:
+	case !l.UserSpace || c.Adapter.DevType == config.DevTun:
 		return nil
-	case c.DevType == config.DevNull:
+	case c.Adapter.DevType == config.DevNull:
 		return errors.New("dev null carries nothing, so there is nothing for user space to do: write dev tun, or run without --userspace")
 	}
 	return errors.New("dev tap: in user space there are only IP packets, and no Ethernet: write dev tun on both sides, or run as root with a device")

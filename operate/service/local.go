@@ -90,7 +90,7 @@ func roleName(s role) string {
 
 func handler(c *config.Config, s role, adapter string) http.Handler {
 	began, eyes, link := time.Now(), watch.New(&s.Road().Observer), filter.IP
-	if c.DevType == config.DevTap {
+	if c.Adapter.DevType == config.DevTap {
 		link = filter.Ethernet
 	}
 	mux := http.NewServeMux()

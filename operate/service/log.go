@@ -32,15 +32,15 @@ type log struct {
 // what its keeper began.
 func newLog(c *config.Config, worker bool) *log {
 	l := &log{level: new(slog.LevelVar)}
-	l.level.Set(level(c.Verb))
-	l.Logger = slog.New(mute.New(l.handler(c, worker), c.Mute))
+	l.level.Set(level(c.Process.Verb))
+	l.Logger = slog.New(mute.New(l.handler(c, worker), c.Process.Mute))
 	return l
 }
 
 // handler is that of the file, if one is named. Where it cannot be written, the
 // log goes where it would without one, as with OpenVPN.
 func (l *log) handler(c *config.Config, worker bool) slog.Handler {
-	if c.Log == "" {
+	if c.Process.Log == "" {
 		return l.unfiled(c)
 	}
 	f, err := openLog(c, worker)
@@ -56,10 +56,10 @@ func (l *log) handler(c *config.Config, worker bool) slog.Handler {
 
 func openLog(c *config.Config, worker bool) (*os.File, error) {
 	mode := os.O_APPEND
-	if !c.LogAppend && !worker {
+	if !c.Process.LogAppend && !worker {
 		mode |= os.O_TRUNC
 	}
-	f, err := process.Create(c.Log, os.O_WRONLY|os.O_CREATE|mode|process.NonBlocking, 0o600)
+	f, err := process.Create(c.Process.Log, os.O_WRONLY|os.O_CREATE|mode|process.NonBlocking, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +72,10 @@ func openLog(c *config.Config, worker bool) (*os.File, error) {
 
 // unfiled is the system's logger, or the standard error output.
 func (l *log) unfiled(c *config.Config) slog.Handler {
-	if c.Syslog == "" {
+	if c.Process.Syslog == "" {
 		return l.terminal(c)
 	}
-	h, err := newSyslog(c.Syslog, l.level)
+	h, err := newSyslog(c.Process.Syslog, l.level)
 	if err == nil {
 		h = printable.NewHandler(h)
 		l.alone = slog.New(h)
@@ -88,7 +88,7 @@ func (l *log) unfiled(c *config.Config) slog.Handler {
 
 func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
 	o := &tint.Options{Level: l.level, TimeFormat: time.DateTime, NoColor: !color}
-	if c.SuppressTimestamps {
+	if c.Process.SuppressTimestamps {
 		o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
 				return slog.Attr{}
@@ -111,7 +111,7 @@ func TerminalLog() *slog.Logger {
 
 // notes says what there is to say about a configuration, and takes its level.
 func (l *log) notes(c *config.Config) {
-	l.level.Set(level(c.Verb))
+	l.level.Set(level(c.Process.Verb))
 	for _, note := range c.Notes {
 		l.Warn(note.Pos.String() + ": " + note.Text)
 	}

@@ -21,13 +21,13 @@ func TestLogOfFile(t *testing.T) {
 		config config.Config
 		want   string
 	}{
-		"nothing but errors":  {config.Config{Verb: 0}, `^` + when + `ERR error\n$`},
-		"by default":          {config.Config{Verb: 1}, `^` + when + `INF connected\n` + when + `WRN odd\n` + when + `ERR error\n$`},
-		"as recommended":      {config.Config{Verb: 3}, `^` + when + `INF connected\n` + when + `WRN odd\n` + when + `ERR error\n$`},
-		"everything":          {config.Config{Verb: 4}, `^` + when + `DBG detail\n(` + when + `.*\n){3}$`},
-		"a logger adds times": {config.Config{Verb: 1, SuppressTimestamps: true}, `^INF connected\nWRN odd\nERR error\n$`},
+		"nothing but errors":  {config.Config{Process: config.Process{Verb: 0}}, `^` + when + `ERR error\n$`},
+		"by default":          {config.Config{Process: config.Process{Verb: 1}}, `^` + when + `INF connected\n` + when + `WRN odd\n` + when + `ERR error\n$`},
+		"as recommended":      {config.Config{Process: config.Process{Verb: 3}}, `^` + when + `INF connected\n` + when + `WRN odd\n` + when + `ERR error\n$`},
+		"everything":          {config.Config{Process: config.Process{Verb: 4}}, `^` + when + `DBG detail\n(` + when + `.*\n){3}$`},
+		"a logger adds times": {config.Config{Process: config.Process{Verb: 1, SuppressTimestamps: true}}, `^INF connected\nWRN odd\nERR error\n$`},
 	} {
-		c.config.Log = filepath.Join(t.TempDir(), "log")
+		c.config.Process.Log = filepath.Join(t.TempDir(), "log")
 		l := newLog(&c.config, false)
 		for _, m := range []struct {
 			level slog.Level
@@ -35,7 +35,7 @@ func TestLogOfFile(t *testing.T) {
 		}{{slog.LevelDebug, "detail"}, {slog.LevelInfo, "connected"}, {slog.LevelWarn, "odd"}, {slog.LevelError, "error"}} {
 			l.Log(t.Context(), m.level, m.text)
 		}
-		text, err := os.ReadFile(c.config.Log)
+		text, err := os.ReadFile(c.config.Process.Log)
 		if err != nil || !regexp.MustCompile(c.want).Match(text) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
@@ -52,7 +52,7 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 		}
 		stderr := os.Stderr
 		os.Stderr = screen
-		newLog(&config.Config{Log: name, Verb: 1}, false).Info("connected")
+		newLog(&config.Config{Process: config.Process{Log: name, Verb: 1}}, false).Info("connected")
 		os.Stderr = stderr
 		text, err := os.ReadFile(screen.Name())
 		if want := regexp.MustCompile(`(?s)WRN the log file cannot be written.*` + regexp.QuoteMeta(name) + `.*INF connected`); err != nil || !want.Match(text) {
@@ -93,7 +93,7 @@ const crashLog = "CULVERT_TEST_CRASH_LOG"
 // TestCrashIsLogged: a file's log has what a crash prints.
 func TestCrashIsLogged(t *testing.T) {
 	if name := os.Getenv(crashLog); name != "" {
-		newLog(&config.Config{Log: name}, false)
+		newLog(&config.Config{Process: config.Process{Log: name}}, false)
 		go panic("a fault of the program")
 		select {}
 	}
@@ -109,13 +109,13 @@ func TestCrashIsLogged(t *testing.T) {
 // TestStrangersTextIsOneLine: whatever a stranger named goes to the log as part
 // of one line, without escape sequences.
 func TestStrangersTextIsOneLine(t *testing.T) {
-	c := &config.Config{Verb: 3, Log: filepath.Join(t.TempDir(), "log"), SuppressTimestamps: true}
+	c := &config.Config{Process: config.Process{Verb: 3, Log: filepath.Join(t.TempDir(), "log"), SuppressTimestamps: true}}
 	l := newLog(c, false)
 	evil := "x\nERR forged \x1b[2J\u009b31m\u202e"
 	l.Info("SOCKS: lookup "+evil, "name", evil)
 	l.With("client", evil).Warn("refused", "error", errors.New(evil))
 	l.alone.Error(evil)
-	text, err := os.ReadFile(c.Log)
+	text, err := os.ReadFile(c.Process.Log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +132,8 @@ func TestEchoIsPrintable(t *testing.T) {
 		t.Fatal(notes, err)
 	}
 	name := filepath.Join(t.TempDir(), "log")
-	l := newLog(&config.Config{Log: name, Verb: 3}, false)
-	l.notes(&config.Config{Verb: 3, Notes: notes})
+	l := newLog(&config.Config{Process: config.Process{Log: name, Verb: 3}}, false)
+	l.notes(&config.Config{Notes: notes, Process: config.Process{Verb: 3}})
 	text, _ := os.ReadFile(name)
 	if !strings.Contains(string(text), "hello") || strings.Count(string(text), "\n") != 1 || strings.ContainsAny(string(text), "\x1b\a\r\u202e") {
 		t.Errorf("log: %q", text)

@@ -20,11 +20,11 @@ func TestContainer(t *testing.T) {
 		if name := DefaultUser(); name != "" {
 			t.Errorf("user %s is proposed", name)
 		}
-		_, err := giveUp(&config.Config{User: leastUser()})
+		_, err := giveUp(&config.Config{Process: config.Process{User: leastUser()}})
 		if err == nil || !strings.Contains(err.Error(), "remove the line") {
 			t.Error(err)
 		}
-		if _, err := giveUp(&config.Config{User: "root"}); err != nil {
+		if _, err := giveUp(&config.Config{Process: config.Process{User: "root"}}); err != nil {
 			t.Error(err)
 		}
 		return

@@ -42,7 +42,7 @@ func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, ev
 	defer cancel(nil)
 	l.failed = cancel
 	defer l.local.close()
-	o := obeyed{life: l, version: c.StatusVersion, ready: make(chan role, 1), done: make(chan struct{})}
+	o := obeyed{life: l, version: c.Process.StatusVersion, ready: make(chan role, 1), done: make(chan struct{})}
 	result := make(chan *config.Config)
 	go func() { result <- o.obey(ctx, events) }()
 	s, err := await(ctx, func() (opened, error) {

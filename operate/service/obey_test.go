@@ -51,7 +51,7 @@ func (f *fakeTunnel) Restart() { f.restarts++ }
 func TestObeyed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		never := make(chan struct{})
-		l := &life{log: newLog(&config.Config{Verb: -1}, false), load: func() (*config.Config, error) {
+		l := &life{log: newLog(&config.Config{Process: config.Process{Verb: -1}}, false), load: func() (*config.Config, error) {
 			<-never
 			return nil, errors.New("it came")
 		}}
@@ -187,7 +187,7 @@ func TestBrokenPipe(t *testing.T) {
 	if os.Getenv(writer) != "" {
 		defer process.SurviveBrokenPipes()()
 		os.Stdin.Read(make([]byte, 1)) // until the pipe is broken
-		log := newLog(&config.Config{Verb: 1}, false)
+		log := newLog(&config.Config{Process: config.Process{Verb: 1}}, false)
 		log.Info("nobody reads this")
 		log.Info("nor this")
 		os.Exit(7)

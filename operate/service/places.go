@@ -15,13 +15,13 @@ func checked(load func() (*config.Config, error)) func() (*config.Config, error)
 	return func() (*config.Config, error) {
 		c, err := load()
 		u := understood(c, err)
-		if wrong := checkPlace(u, "cd", u.Cd); wrong != nil {
+		if wrong := checkPlace(u, "cd", u.Process.Cd); wrong != nil {
 			return nil, found(u, wrong) // other files are not found, for that
 		}
 		for _, p := range []struct{ directive, dir string }{
-			{"tmp-dir", u.TmpDir}, {"status", dirOf(u.Status)}, {"replay-persist", dirOf(u.ReplayPersist)},
+			{"tmp-dir", u.Process.TmpDir}, {"status", dirOf(u.Process.Status)}, {"replay-persist", dirOf(u.Trust.ReplayPersist)},
 		} {
-			if u.Chroot == "" || p.directive != "tmp-dir" {
+			if u.Process.Chroot == "" || p.directive != "tmp-dir" {
 				err = joined(u, err, checkPlace(u, p.directive, p.dir))
 			}
 		}

@@ -47,7 +47,7 @@ func leastUser() string {
 // not say so, or names a group alone, with which it would stay the user root. It
 // returns why it does not.
 func (o Options) chooseUser(c *config.Config) (why string) {
-	if !o.Unprivileged || o.UserSpace || c.User != "" || !process.Privileged() {
+	if !o.Unprivileged || o.UserSpace || c.Process.User != "" || !process.Privileged() {
 		return ""
 	}
 	if err := process.CanEnter(); err != nil {
@@ -57,7 +57,7 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	if name == "" {
 		return fmt.Sprintf("it stays root, since there is no user %s; make one, such as by useradd --system culvert", strings.Join(defaultUsers, " or "))
 	}
-	id, err := process.Lookup(name, c.Group)
+	id, err := process.Lookup(name, c.Process.Group)
 	if err != nil {
 		return "" // giveUp refuses the group
 	}
@@ -65,18 +65,18 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 		return "it stays root, which is that of a user namespace without user " + name
 	}
 	for _, program := range c.Programs() {
-		if !process.MayRun(filepath.Join(c.Chroot, program), id) {
+		if !process.MayRun(filepath.Join(c.Process.Chroot, program), id) {
 			return fmt.Sprintf("it stays root, since user %s cannot run %s; let that user run it and write: user %[1]s, or write: user root", name, program)
 		}
 	}
-	c.User = name
+	c.Process.User = name
 	return ""
 }
 
 // reads is what the worker of a configuration may have read: with `chroot`,
 // nothing, since names lead elsewhere there.
 func reads(c *config.Config) privsep.Reads {
-	if c.Chroot != "" {
+	if c.Process.Chroot != "" {
 		return privsep.Reads{}
 	}
 	lists := profile.NewListFiles(c)
@@ -91,11 +91,11 @@ func reads(c *config.Config) privsep.Reads {
 // named reports a file that c's role reads again: those of client-config-dir,
 // and the login that auth-nocache has it forget.
 func named(c *config.Config, name string) bool {
-	if dir := c.ClientConfigDir; dir != "" && filepath.Dir(name) == filepath.Clean(dir) {
+	if dir := c.Server.ClientConfigDir; dir != "" && filepath.Dir(name) == filepath.Clean(dir) {
 		info, err := os.Lstat(name)
 		return errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular()
 	}
-	f := c.AuthUserPass
+	f := c.Login.UserPass
 	return f != nil && f.Name != "" && !f.Inline && name == c.Path(f.Name)
 }
 
@@ -139,14 +139,14 @@ func (l *life) whenUp(jail process.Jail) func(*client.Client) {
 // with its interface for the command line: later it has no right to. Others' comes
 // with what the server pushes; a login should not be spent where it could not.
 func (l *life) clientAdapter(c *config.Config, s func() role) (open bringup.Opener, show func(), err error) {
-	if l.UserSpace || c.DevType == config.DevNull {
+	if l.UserSpace || c.Adapter.DevType == config.DevNull {
 		return l.watched(c, l.adapter(c, nil), s), func() {}, nil
 	}
-	want := bringup.State{State: hostnet.State{Device: c.Dev, MTU: c.MTU, LLAddr: profile.LLAddr(c)}}
-	if c.Adapter != config.AdapterIP {
+	want := bringup.State{State: hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, LLAddr: profile.LLAddr(c)}}
+	if c.Adapter.Look != config.AdapterIP {
 		want.Ethernet = new(ether.Network)
 	}
-	if l.worker == nil || c.Chroot != "" {
+	if l.worker == nil || c.Process.Chroot != "" {
 		return l.watched(c, l.adapter(c, nil), s), func() {}, l.deviceOptions(c).CheckRights(want)
 	}
 	open, name, err := bringup.Reserve(l.deviceOptions(c), want)

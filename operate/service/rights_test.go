@@ -20,7 +20,7 @@ func TestNamed(t *testing.T) {
 		os.WriteFile(secret, []byte("key"), 0o600), os.Symlink(secret, filepath.Join(ccd, "link"))); err != nil {
 		t.Fatal(err)
 	}
-	c := &config.Config{ClientConfigDir: ccd, AuthUserPass: &config.File{Name: login}}
+	c := &config.Config{Server: config.Server{ClientConfigDir: ccd}, Login: config.Login{UserPass: &config.File{Name: login}}}
 	for name, want := range map[string]bool{
 		filepath.Join(ccd, "anna"): true, login: true,
 		secret: false, filepath.Join(ccd, "link"): false, ccd + "/../secret": false, ccd: false, ccd + "/sub/x": false, "/etc/shadow": false, "": false, ".": false,
@@ -33,7 +33,7 @@ func TestNamed(t *testing.T) {
 	if _, err := reads(c).File(filepath.Join(ccd, "bert")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a client without a file: %v", err)
 	}
-	if reads(&config.Config{Chroot: dir, ClientConfigDir: "/ccd"}).File != nil {
+	if reads(&config.Config{Server: config.Server{ClientConfigDir: "/ccd"}, Process: config.Process{Chroot: dir}}).File != nil {
 		t.Error("names of a chroot are read outside of it")
 	}
 }
@@ -59,23 +59,23 @@ func TestChooseUser(t *testing.T) {
 		why  bool
 	}{
 		{"nothing said", Options{Unprivileged: true}, config.Config{}, leastUser(), false},
-		{"a user", Options{Unprivileged: true}, config.Config{User: "root"}, "root", false},
-		{"a group, with which root would stay", Options{Unprivileged: true}, config.Config{Group: "0"}, leastUser(), false},
-		{"a group that there is not", Options{Unprivileged: true}, config.Config{Group: "no-such-group"}, "", false},
+		{"a user", Options{Unprivileged: true}, config.Config{Process: config.Process{User: "root"}}, "root", false},
+		{"a group, with which root would stay", Options{Unprivileged: true}, config.Config{Process: config.Process{Group: "0"}}, leastUser(), false},
+		{"a group that there is not", Options{Unprivileged: true}, config.Config{Process: config.Process{Group: "no-such-group"}}, "", false},
 		{"as OpenVPN does", Options{}, config.Config{}, "", false},
 		{"user space", Options{Unprivileged: true, UserSpace: true}, config.Config{}, "", false},
-		{"a program for all", Options{Unprivileged: true}, config.Config{TLSVerify: []string{"/bin/sh"}}, leastUser(), false},
-		{"a program of root's", Options{Unprivileged: true}, config.Config{TLSVerify: []string{locked}}, "", true},
+		{"a program for all", Options{Unprivileged: true}, config.Config{Trust: config.Trust{TLSVerify: []string{"/bin/sh"}}}, leastUser(), false},
+		{"a program of root's", Options{Unprivileged: true}, config.Config{Trust: config.Trust{TLSVerify: []string{locked}}}, "", true},
 	} {
 		if !root {
-			test.why = process.Privileged() && test.o.Unprivileged && !test.o.UserSpace && test.c.User == ""
-			if test.c.User == "" {
+			test.why = process.Privileged() && test.o.Unprivileged && !test.o.UserSpace && test.c.Process.User == ""
+			if test.c.Process.User == "" {
 				test.user = ""
 			}
 		}
 		why := test.o.chooseUser(&test.c)
-		if test.c.User != test.user || (why != "") != test.why {
-			t.Errorf("%s: user %q, %s", test.what, test.c.User, why)
+		if test.c.Process.User != test.user || (why != "") != test.why {
+			t.Errorf("%s: user %q, %s", test.what, test.c.Process.User, why)
 		}
 	}
 }

@@ -66,24 +66,24 @@ func (me Self) events() (events <-chan process.Event, stop func()) {
 // giveUp is what c wants given up. It fails where that will not do, before
 // there is a tunnel that would end by it.
 func giveUp(c *config.Config) (process.Jail, error) {
-	if c.Chroot != "" {
-		if info, err := os.Stat(c.Chroot); err != nil || !info.IsDir() {
-			return process.Jail{}, fmt.Errorf("chroot %s: there is no such directory: make it, or name one that is there", c.Chroot)
+	if c.Process.Chroot != "" {
+		if info, err := os.Stat(c.Process.Chroot); err != nil || !info.IsDir() {
+			return process.Jail{}, fmt.Errorf("chroot %s: there is no such directory: make it, or name one that is there", c.Process.Chroot)
 		}
 	}
-	id, err := process.Lookup(c.User, c.Group)
-	if err == nil && c.User != "" && process.Privileged() && !process.CanBecome(id) {
+	id, err := process.Lookup(c.Process.User, c.Process.Group)
+	if err == nil && c.Process.User != "" && process.Privileged() && !process.CanBecome(id) {
 		id, err = inNamespace(c, id)
 	}
-	j := process.Jail{Identity: id, Chroot: c.Chroot}
+	j := process.Jail{Identity: id, Chroot: c.Process.Chroot}
 	if c.Mode == config.ModeServer {
 		return j, err // its socket stays open
 	}
 	const firstFree = 1024 // ports from here on are anybody's
-	if !c.NoBind && c.LocalPort > 0 && c.LocalPort < firstFree {
+	if !c.Link.NoBind && c.Link.LocalPort > 0 && c.Link.LocalPort < firstFree {
 		j.Keep = append(j.Keep, process.NetBindService)
 	}
-	if c.Mark != 0 {
+	if c.Link.Mark != 0 {
 		j.Keep = append(j.Keep, process.NetRaw)
 	}
 	return j, err
@@ -94,5 +94,5 @@ func inNamespace(c *config.Config, id process.Identity) (process.Identity, error
 	if id.UID == 0 {
 		return process.Identity{UID: -1, GID: -1}, nil // it stays what it is
 	}
-	return id, fmt.Errorf("%v: user %s: root of this user namespace (a container) cannot become another user; remove the line, or give the namespace that user", c.At("user"), c.User)
+	return id, fmt.Errorf("%v: user %s: root of this user namespace (a container) cannot become another user; remove the line, or give the namespace that user", c.At("user"), c.Process.User)
 }

@@ -13,7 +13,7 @@ func TestUserSpaceNeedsTun(t *testing.T) {
 	for kind, want := range map[config.DevType]string{config.DevTun: "", config.DevTap: "write dev tun on both sides", config.DevNull: "carries nothing"} {
 		for _, userSpace := range []bool{true, false} {
 			l := &life{Options: Options{UserSpace: userSpace}}
-			err := l.checkUserSpace(&config.Config{DevType: kind})
+			err := l.checkUserSpace(&config.Config{Adapter: config.Adapter{DevType: kind}})
 			if refused := err != nil; refused != (userSpace && want != "") || refused && !strings.Contains(err.Error(), want) {
 				t.Errorf("dev type %d, user space %v: %v", kind, userSpace, err)
 			}

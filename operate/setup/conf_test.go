@@ -31,11 +31,11 @@ func TestCulvertReadsServerConf(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := parseConf(t, r.Config, read(t, r.Config))
-	if !c.TLSServer || c.LocalPort != 443 || c.Server != r.Network || c.ServerIPv6 != r.Network6 {
-		t.Errorf("server %v, port %d, networks %v and %v", c.TLSServer, c.LocalPort, c.Server, c.ServerIPv6)
+	if !c.TLSServer || c.Link.LocalPort != 443 || c.Server.Network != r.Network || c.Server.NetworkIPv6 != r.Network6 {
+		t.Errorf("server %v, port %d, networks %v and %v", c.TLSServer, c.Link.LocalPort, c.Server.Network, c.Server.NetworkIPv6)
 	}
-	if c.RemoteCertTLS != config.ClientUsage || c.TLSCryptV2 == nil || c.PoolPersist != filepath.Join(r.Dir, "ipp.txt") {
-		t.Errorf("usage %v, tls-crypt-v2 %v, pool %q", c.RemoteCertTLS, c.TLSCryptV2, c.PoolPersist)
+	if c.Trust.RemoteCertTLS != config.ClientUsage || c.Trust.TLSCryptV2 == nil || c.Server.PoolPersist != filepath.Join(r.Dir, "ipp.txt") {
+		t.Errorf("usage %v, tls-crypt-v2 %v, pool %q", c.Trust.RemoteCertTLS, c.Trust.TLSCryptV2, c.Server.PoolPersist)
 	}
 }
 
@@ -47,8 +47,8 @@ func TestForceCookie(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := parseConf(t, r.Config, read(t, r.Config)); c.TLSCryptV2ForceCookie != forced {
-			t.Errorf("asked for %t, the file says %t", forced, c.TLSCryptV2ForceCookie)
+		if c := parseConf(t, r.Config, read(t, r.Config)); c.Trust.TLSCryptV2ForceCookie != forced {
+			t.Errorf("asked for %t, the file says %t", forced, c.Trust.TLSCryptV2ForceCookie)
 		}
 	}
 }
@@ -66,11 +66,11 @@ func TestCulvertReadsProfile(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := parseConf(t, "anna.ovpn", text)
-		if !c.TLSClient || !c.Pull || len(c.Remotes) != 1 || c.Remotes[0].Host != host || c.Remotes[0].Port != "1194" {
-			t.Errorf("%s: client %v, remotes %v", host, c.TLSClient, c.Remotes)
+		if !c.TLSClient || !c.Pull || len(c.Link.Remotes) != 1 || c.Link.Remotes[0].Host != host || c.Link.Remotes[0].Port != "1194" {
+			t.Errorf("%s: client %v, remotes %v", host, c.TLSClient, c.Link.Remotes)
 		}
-		if c.RemoteCertTLS != config.ServerUsage || c.VerifyX509Name == nil || c.VerifyX509Name.Name != serverName {
-			t.Errorf("usage %v, name %v", c.RemoteCertTLS, c.VerifyX509Name)
+		if c.Trust.RemoteCertTLS != config.ServerUsage || c.Trust.VerifyX509Name == nil || c.Trust.VerifyX509Name.Name != serverName {
+			t.Errorf("usage %v, name %v", c.Trust.RemoteCertTLS, c.Trust.VerifyX509Name)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestNetworksAsGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := parseConf(t, r.Config, read(t, r.Config)); c.Server != o.Network || c.ServerIPv6 != o.Network6 {
-		t.Errorf("networks %v and %v", c.Server, c.ServerIPv6)
+	if c := parseConf(t, r.Config, read(t, r.Config)); c.Server.Network != o.Network || c.Server.NetworkIPv6 != o.Network6 {
+		t.Errorf("networks %v and %v", c.Server.Network, c.Server.NetworkIPv6)
 	}
 }

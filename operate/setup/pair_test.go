@@ -67,26 +67,26 @@ func TestPair(t *testing.T) {
 		t.Errorf("%v is in a network in use", done.Our4)
 	}
 	ca, cb := pairConfig(t, a), pairConfig(t, b)
-	if !ca.TLSServer || ca.LocalPort != 5000 || len(ca.Remotes) != 0 {
+	if !ca.TLSServer || ca.Link.LocalPort != 5000 || len(ca.Link.Remotes) != 0 {
 		t.Errorf("A: %+v", ca)
 	}
-	if !cb.TLSClient || len(cb.Remotes) != 1 || cb.Remotes[0].Host != "203.0.113.1" || cb.Remotes[0].Port != "5000" || !cb.NoBind {
+	if !cb.TLSClient || len(cb.Link.Remotes) != 1 || cb.Link.Remotes[0].Host != "203.0.113.1" || cb.Link.Remotes[0].Port != "5000" || !cb.Link.NoBind {
 		t.Errorf("B: %+v", cb)
 	}
-	if ca.Ifconfig.Local != cb.Ifconfig.Remote || ca.Ifconfig.Remote != cb.Ifconfig.Local {
-		t.Errorf("inner addresses %+v and %+v", ca.Ifconfig, cb.Ifconfig)
+	if ca.Adapter.Ifconfig.Local != cb.Adapter.Ifconfig.Remote || ca.Adapter.Ifconfig.Remote != cb.Adapter.Ifconfig.Local {
+		t.Errorf("inner addresses %+v and %+v", ca.Adapter.Ifconfig, cb.Adapter.Ifconfig)
 	}
 	for _, side := range [][2]*config.Config{{ca, cb}, {cb, ca}} {
-		sum, err := fingerprintPEM(side[0].Cert.Text)
-		if err != nil || fmt.Sprintf("%x", sum) != side[1].PeerFingerprints[0] {
-			t.Errorf("fingerprint %x is not %v: %v", sum, side[1].PeerFingerprints, err)
+		sum, err := fingerprintPEM(side[0].Trust.Cert.Text)
+		if err != nil || fmt.Sprintf("%x", sum) != side[1].Trust.PeerFingerprints[0] {
+			t.Errorf("fingerprint %x is not %v: %v", sum, side[1].Trust.PeerFingerprints, err)
 		}
 	}
 	if _, err := os.Stat(a.pendingFile()); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the pending key was left behind")
 	}
 	for _, line := range []string{invited.Line, answered.Line} {
-		if strings.Contains(line, string(ca.Key.Text)) || len(line) > 200 {
+		if strings.Contains(line, string(ca.Trust.Key.Text)) || len(line) > 200 {
 			t.Errorf("line of %d characters", len(line))
 		}
 	}

@@ -110,12 +110,12 @@ func listPlace(dir string) place {
 	switch {
 	case err != nil:
 		p.problem = fmt.Sprintf("%s cannot be read, so that it is not known whether it has the line `crl-verify %s`: %v", conf, quote(p.path), err)
-	case c.CRLVerifyDir != "":
-		p.problem = fmt.Sprintf("%s has `crl-verify %s dir`, and the list is in %s: name that in its place", conf, c.CRLVerifyDir, p.path)
-	case c.CRLVerify != nil && c.CRLVerify.Inline:
+	case c.Trust.CRLVerifyDir != "":
+		p.problem = fmt.Sprintf("%s has `crl-verify %s dir`, and the list is in %s: name that in its place", conf, c.Trust.CRLVerifyDir, p.path)
+	case c.Trust.CRLVerify != nil && c.Trust.CRLVerify.Inline:
 		p.problem = fmt.Sprintf("%s has an inline list, which nothing changes: write `crl-verify %s` in its place", conf, quote(p.path))
-	case c.CRLVerify != nil:
-		p.path, p.named = c.Path(c.CRLVerify.Name), true
+	case c.Trust.CRLVerify != nil:
+		p.path, p.named = c.Path(c.Trust.CRLVerify.Name), true
 	}
 	return p
 }

@@ -180,7 +180,7 @@ func TestRevokeInADirectoryOfBefore(t *testing.T) {
 	if info, err := os.Stat(r.Config); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("server.conf has become %v, %v", info.Mode(), err)
 	}
-	if c.CRLVerify == nil || c.CRLVerify.Name != filepath.Join(r.Dir, listFile) || !bytes.HasPrefix(read(t, r.Config), conf) {
+	if c.Trust.CRLVerify == nil || c.Trust.CRLVerify.Name != filepath.Join(r.Dir, listFile) || !bytes.HasPrefix(read(t, r.Config), conf) {
 		t.Errorf("server.conf:\n%s", read(t, r.Config))
 	}
 	if got := revokeClient(t, r.Dir, "anna"); got.LineAdded || !got.Already {

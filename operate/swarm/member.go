@@ -77,10 +77,10 @@ func (l *life) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.DevType == config.DevTap {
+	if cfg.Adapter.DevType == config.DevTap {
 		return nil, errTap
 	}
-	cfg.NoBind = true
+	cfg.Link.NoBind = true
 	return client.New(cfg, client.Options{
 		Log: l.log, Open: l.open, Listen: l.Listen,
 		Ready: func(*client.Client) { l.ready() }, Lost: l.lost, Observe: l.observe,

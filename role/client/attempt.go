@@ -129,7 +129,7 @@ func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Con
 // run waits for the session's events until it ends.
 func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 	var giveUp <-chan time.Time
-	if t := a.settings.cfg.ConnectTimeout; t > 0 && t < a.settings.cfg.HandWindow {
+	if t := a.settings.cfg.Link.ConnectTimeout; t > 0 && t < a.settings.cfg.Timers.HandWindow {
 		giveUp = time.After(time.Until(a.began.Add(t)))
 	}
 	leave := ctx.Done()
@@ -149,7 +149,7 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			}
 		case <-giveUp:
 			if !a.up {
-				return fmt.Errorf("no connection within %v (connect-timeout)", a.settings.cfg.ConnectTimeout)
+				return fmt.Errorf("no connection within %v (connect-timeout)", a.settings.cfg.Link.ConnectTimeout)
 			}
 		case err := <-a.ended:
 			return fmt.Errorf("%w: the adapter: %w", reach.ErrFatal, err)
@@ -199,7 +199,7 @@ func (a *attempt) follow() error {
 
 // exit ends the session, once the server was told if it is to be.
 func (a *attempt) exit() {
-	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.settings.cfg.ExplicitExitNotify) })
+	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.settings.cfg.Timers.ExplicitExitNotify) })
 }
 
 // linkEnded is why the attempt ends with its link, which over TCP the server

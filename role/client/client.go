@@ -110,7 +110,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if cl.main, err = newSettings(c, warn, o.Lists); err != nil {
 		return nil, err
 	}
-	for _, remote := range c.Remotes {
+	for _, remote := range c.Link.Remotes {
 		if block := remote.Settings; block != nil {
 			if cl.blocks[block], err = newSettings(block, warn, o.Lists); err != nil {
 				return nil, err
@@ -293,7 +293,7 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true, backoff: afterRestart}
 	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive):
 		return verdict{give: err, asked: true}
-	case c.cfg.TLSExit && errors.As(err, new(*session.HandshakeError)):
+	case c.cfg.Timers.TLSExit && errors.As(err, new(*session.HandshakeError)):
 		return verdict{give: fmt.Errorf("%w; tls-exit forbids another try", err)}
 	case errors.Is(err, reach.ErrFatal):
 		return verdict{give: err}
@@ -312,7 +312,7 @@ func (c *Client) explained(refused *session.AuthFailedError, err error) error {
 	if !strings.Contains(refused.Reason, "cipher negotiation failed") {
 		return err
 	}
-	return fmt.Errorf("%w; this side takes %s: ask what the server takes, and add it to `data-ciphers`", err, strings.Join(c.cfg.DataCiphers, ", "))
+	return fmt.Errorf("%w; this side takes %s: ask what the server takes, and add it to `data-ciphers`", err, strings.Join(c.cfg.Data.Ciphers, ", "))
 }
 
 // lostError is the end of a connection that was up.

@@ -37,7 +37,7 @@ func TestAfterwards(t *testing.T) {
 		"handshake failed":         {&session.HandshakeError{Stage: "x"}, false, verdict{}},
 		"name without address":     {errors.New("no address"), false, verdict{}},
 	} {
-		cl := &Client{cfg: &config.Config{TLSExit: c.tlsExit}, login: &login{cfg: &config.Config{}}}
+		cl := &Client{cfg: &config.Config{Timers: config.Timers{TLSExit: c.tlsExit}}, login: &login{cfg: &config.Config{}}}
 		got := cl.afterwards(c.err)
 		if (got.give != nil) != (c.want.give != nil) || got.give != nil && !errors.Is(got.give, c.err) {
 			t.Errorf("%s: gives up with %v", name, got.give)

@@ -22,7 +22,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	}
 	if profile.WithoutGateway(cfg) {
 		mend := "have the server push route-gateway ADDRESS"
-		if cfg.RouteGatewayIsDHCP {
+		if cfg.Routing.GatewayIsDHCP {
 			mend = "the server expects it to come by DHCP; run a DHCP client on the adapter, or " + mend
 		}
 		a.log.Warn("routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " + mend)
@@ -100,15 +100,15 @@ func redirects(routes []hostnet.Route) bool {
 }
 
 func ifconfigText(c *config.Config) string {
-	if c.Ifconfig == nil {
+	if c.Adapter.Ifconfig == nil {
 		return "none"
 	}
-	return c.Ifconfig.Local.String()
+	return c.Adapter.Ifconfig.Local.String()
 }
 
 func ifconfigIPv6Text(c *config.Config) string {
-	if c.IfconfigIPv6 == nil {
+	if c.Adapter.IfconfigIPv6 == nil {
 		return "none"
 	}
-	return c.IfconfigIPv6.Local.Addr().String()
+	return c.Adapter.IfconfigIPv6.Local.Addr().String()
 }

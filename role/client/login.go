@@ -35,18 +35,18 @@ const blank = "[[BLANK]]"
 // newLogin looks whether user name and password can be had when needed.
 func newLogin(c *config.Config, ask profile.Ask) (*login, error) {
 	l := &login{cfg: c, ask: ask}
-	f := c.AuthUserPass
+	f := c.Login.UserPass
 	if f == nil {
 		return l, nil
 	}
 	l.username, l.password = f.TwoLines()
-	if c.AuthNoCache && f.Name != "" {
+	if c.Login.NoCache && f.Name != "" {
 		f.Text = nil
 	}
 	if ask == nil && (l.username == "" || l.password == "") {
 		return nil, fmt.Errorf("%v: auth-user-pass: no user name and password in it, and nobody to ask; put them in a file of two lines and name it", f.Pos)
 	}
-	if ask == nil && c.StaticChallenge != nil {
+	if ask == nil && c.Login.StaticChallenge != nil {
 		return nil, fmt.Errorf("%v: auth-user-pass: static-challenge asks for a code, and there is nobody to ask", f.Pos)
 	}
 	return l, nil
@@ -66,17 +66,17 @@ func (l *login) next(ctx context.Context) (username, password string, err error)
 	if l.token != "" {
 		return l.tokenUser, l.token, nil
 	}
-	if l.cfg.AuthUserPass == nil {
+	if l.cfg.Login.UserPass == nil {
 		return "", "", nil
 	}
 	if err := l.complete(ctx); err != nil {
 		return "", "", err
 	}
 	username, password = l.username, l.password
-	if l.cfg.AuthNoCache {
+	if l.cfg.Login.NoCache {
 		l.username, l.password = "", ""
 	}
-	if s := l.cfg.StaticChallenge; s != nil {
+	if s := l.cfg.Login.StaticChallenge; s != nil {
 		answer, err := l.answer(ctx, s.Text, true, s.Echo)
 		if s.Concat {
 			return username, password + answer, err
@@ -89,7 +89,7 @@ func (l *login) next(ctx context.Context) (username, password string, err error)
 // complete finds what is missing of user name and password: in the file again,
 // where they were forgotten, or by asking.
 func (l *login) complete(ctx context.Context) (err error) {
-	if f := l.cfg.AuthUserPass; l.username == "" && (f.Inline || f.Name != "") {
+	if f := l.cfg.Login.UserPass; l.username == "" && (f.Inline || f.Name != "") {
 		again := *f
 		if again.Text == nil {
 			if again.Text, err = process.ReadFile(l.cfg.Path(f.Name)); err != nil {
@@ -103,7 +103,7 @@ func (l *login) complete(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if l.cfg.AuthUsernameOnly {
+	if l.cfg.Login.UsernameOnly {
 		l.password = blank
 	}
 	if l.password == "" {
@@ -158,10 +158,10 @@ func (l *login) refused(e *session.AuthFailedError, established bool) (again, sa
 		return again, false, err
 	case hadToken || e.SessionOver && established:
 		return true, false, nil
-	case l.cfg.AuthRetry == config.AuthRetryInteract:
+	case l.cfg.Login.Retry == config.AuthRetryInteract:
 		l.username, l.password = "", ""
 		return true, false, nil
-	case l.cfg.AuthRetry == config.AuthRetryNoInteract:
+	case l.cfg.Login.Retry == config.AuthRetryNoInteract:
 		l.readAgain()
 		return true, true, nil
 	}
@@ -170,7 +170,7 @@ func (l *login) refused(e *session.AuthFailedError, established bool) (again, sa
 
 // readAgain takes what the file says now, which may have been corrected.
 func (l *login) readAgain() {
-	f := l.cfg.AuthUserPass
+	f := l.cfg.Login.UserPass
 	if f == nil || f.Name == "" || f.Inline {
 		return
 	}
@@ -184,7 +184,7 @@ func (l *login) readAgain() {
 }
 
 func (l *login) challenged(reason string) (again bool, err error) {
-	if l.cfg.AuthRetry != config.AuthRetryInteract || l.ask == nil {
+	if l.cfg.Login.Retry != config.AuthRetryInteract || l.ask == nil {
 		return false, errors.New("the server asks for a code to go with the password: add the line `auth-retry interact`, and start this where it can ask")
 	}
 	l.challenge, err = negotiate.ParseChallenge(reason)

@@ -71,18 +71,18 @@ func (l *login) refuse(t *testing.T, reason string, again bool) {
 
 func TestLoginSources(t *testing.T) {
 	newTestLogin(t, new(config.Config)).expect(t, "", "")
-	newTestLogin(t, &config.Config{AuthUserPass: inline("ada\r\npass word\r\n")}).expect(t, "ada", "pass word")
-	l := newTestLogin(t, &config.Config{AuthUserPass: inline("ada\n")}, [2]string{"ada", "secret"})
+	newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\r\npass word\r\n")}}).expect(t, "ada", "pass word")
+	l := newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\n")}}, [2]string{"ada", "secret"})
 	l.expect(t, "ada", "secret")
 	l.expect(t, "ada", "secret")
-	newTestLogin(t, &config.Config{AuthUserPass: new(config.File), AuthUsernameOnly: true}, [2]string{"User name", "ada"}).expect(t, "ada", "[[BLANK]]")
-	if _, err := newLogin(&config.Config{AuthUserPass: new(config.File)}, nil); err == nil {
+	newTestLogin(t, &config.Config{Login: config.Login{UserPass: new(config.File), UsernameOnly: true}}, [2]string{"User name", "ada"}).expect(t, "ada", "[[BLANK]]")
+	if _, err := newLogin(&config.Config{Login: config.Login{UserPass: new(config.File)}}, nil); err == nil {
 		t.Error("nobody to ask, and no word of it")
 	}
 }
 
 func TestLoginNotCached(t *testing.T) {
-	l := newTestLogin(t, &config.Config{AuthUserPass: new(config.File), AuthNoCache: true},
+	l := newTestLogin(t, &config.Config{Login: config.Login{UserPass: new(config.File), NoCache: true}},
 		[2]string{"User name", "ada"}, [2]string{"Password", "one"}, [2]string{"User name", "ada"}, [2]string{"Password", "two"})
 	l.expect(t, "ada", "one")
 	l.expect(t, "ada", "two")
@@ -92,7 +92,7 @@ func TestLoginNotCached(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &config.File{Name: "up", Text: []byte("ada\nthree\n")}
-	l = newTestLogin(t, &config.Config{Cd: dir, AuthUserPass: f, AuthNoCache: true})
+	l = newTestLogin(t, &config.Config{Login: config.Login{UserPass: f, NoCache: true}, Process: config.Process{Cd: dir}})
 	for range 2 {
 		l.expect(t, "ada", "three")
 		if l.password != "" || f.Text != nil {
@@ -102,7 +102,7 @@ func TestLoginNotCached(t *testing.T) {
 }
 
 func TestTokenAndFallback(t *testing.T) {
-	l := newTestLogin(t, &config.Config{AuthUserPass: inline("ada\nsecret")})
+	l := newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\nsecret")}})
 	l.expect(t, "ada", "secret")
 	l.setToken(session.Token{Username: "ada", Token: "T1"})
 	l.expect(t, "ada", "T1")
@@ -112,10 +112,10 @@ func TestTokenAndFallback(t *testing.T) {
 }
 
 func TestAuthRetry(t *testing.T) {
-	l := newTestLogin(t, &config.Config{AuthUserPass: inline("ada\nsecret"), AuthRetry: config.AuthRetryNoInteract})
+	l := newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\nsecret"), Retry: config.AuthRetryNoInteract}})
 	l.refuse(t, "wrong", true)
 	l.expect(t, "ada", "secret")
-	l = newTestLogin(t, &config.Config{AuthUserPass: new(config.File), AuthRetry: config.AuthRetryInteract},
+	l = newTestLogin(t, &config.Config{Login: config.Login{UserPass: new(config.File), Retry: config.AuthRetryInteract}},
 		[2]string{"User name", "ada"}, [2]string{"Password", "wrong"}, [2]string{"User name", "ada"}, [2]string{"Password", "right"})
 	l.expect(t, "ada", "wrong")
 	l.refuse(t, "", true)
@@ -131,7 +131,7 @@ func TestSameAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg := &config.Config{Cd: dir, AuthUserPass: &config.File{Name: "up", Text: []byte("ada\nwrong\n")}, AuthRetry: config.AuthRetryNoInteract}
+	cfg := &config.Config{Login: config.Login{UserPass: &config.File{Name: "up", Text: []byte("ada\nwrong\n")}, Retry: config.AuthRetryNoInteract}, Process: config.Process{Cd: dir}}
 	l := newTestLogin(t, cfg)
 	for _, half := range []string{"ada\n", ""} { // while somebody writes it
 		write(half)
@@ -149,15 +149,15 @@ func TestSameAgain(t *testing.T) {
 // TestRefusalInWords: who was refused, by what, and what to do about it; but for
 // refusals that are no verdict on a password.
 func TestRefusalInWords(t *testing.T) {
-	named := &config.Config{AuthUserPass: &config.File{Name: "up", Text: []byte("joe\nsecret")}}
-	typed := &config.Config{AuthUserPass: new(config.File)}
+	named := &config.Config{Login: config.Login{UserPass: &config.File{Name: "up", Text: []byte("joe\nsecret")}}}
+	typed := &config.Config{Login: config.Login{UserPass: new(config.File)}}
 	for _, tt := range []struct {
 		cfg          *config.Config
 		reason, want string
 	}{
 		{named, "", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): wrong name or password, or a one-time code that was used or is over; correct the file up,`},
 		{named, "locked", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): the server says: locked`},
-		{&config.Config{AuthUserPass: inline("joe\nsecret")}, "", "correct the lines at"},
+		{&config.Config{Login: config.Login{UserPass: inline("joe\nsecret")}}, "", "correct the lines at"},
 		{typed, "", "type both anew"},
 		{new(config.Config), "", "the server refused the login of this client's certificate (AUTH_FAILED): the server gives no reason"},
 		{named, "TEMP:later", refusal("TEMP:later").Error()},
@@ -169,7 +169,7 @@ func TestRefusalInWords(t *testing.T) {
 			answers = [][2]string{{"User name", "joe"}, {"Password", "secret"}}
 		}
 		l := newTestLogin(t, tt.cfg, answers...)
-		if tt.cfg.AuthUserPass != nil {
+		if tt.cfg.Login.UserPass != nil {
 			l.expect(t, "joe", "secret")
 		}
 		err := l.explain(&lostError{refusal(tt.reason)})
@@ -180,21 +180,21 @@ func TestRefusalInWords(t *testing.T) {
 }
 
 func TestChallenges(t *testing.T) {
-	l := newTestLogin(t, &config.Config{AuthUserPass: inline("ada\nsecret"), StaticChallenge: &config.StaticChallenge{Text: "The code?", Echo: true}},
+	l := newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\nsecret"), StaticChallenge: &config.StaticChallenge{Text: "The code?", Echo: true}}},
 		[2]string{"The code?", "1"}, [2]string{"The code?", "2"})
 	l.expect(t, "ada", "SCRV1:c2VjcmV0:MQ==")
 	l.expect(t, "ada", "SCRV1:c2VjcmV0:Mg==")
-	l = newTestLogin(t, &config.Config{AuthUserPass: inline("ada\nsecret"), StaticChallenge: &config.StaticChallenge{Text: "The code?", Echo: true, Concat: true}},
+	l = newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\nsecret"), StaticChallenge: &config.StaticChallenge{Text: "The code?", Echo: true, Concat: true}}},
 		[2]string{"The code?", "99"})
 	l.expect(t, "ada", "secret99")
 
-	l = newTestLogin(t, &config.Config{AuthUserPass: inline("ada\nsecret"), AuthRetry: config.AuthRetryInteract}, [2]string{"Your PIN", "4711"})
+	l = newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\nsecret"), Retry: config.AuthRetryInteract}}, [2]string{"Your PIN", "4711"})
 	l.expect(t, "ada", "secret")
 	l.refuse(t, "CRV1:R,E:state:YWRhMg==:Your PIN", true)
 	l.expect(t, "ada2", "CRV1::state::4711")
 	l.expect(t, "ada", "secret")
 	l.refuse(t, "CRV1:nonsense", false)
-	l = newTestLogin(t, &config.Config{AuthUserPass: inline("ada\nsecret")})
+	l = newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\nsecret")}})
 	l.refuse(t, "CRV1:R,E:state:YWRhMg==:Your PIN", false)
 }
 
@@ -204,7 +204,7 @@ func TestNobodyAnswers(t *testing.T) {
 	block := make(chan struct{})
 	defer close(block)
 	var ask profile.Ask = func(string, bool) (string, error) { <-block; return "", nil }
-	l, err := newLogin(&config.Config{AuthUserPass: new(config.File)}, ask)
+	l, err := newLogin(&config.Config{Login: config.Login{UserPass: new(config.File)}}, ask)
 	if err != nil {
 		t.Fatal(err)
 	}

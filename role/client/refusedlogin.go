@@ -34,7 +34,7 @@ func (l *login) explain(err error) error {
 // refusal is what to say of one, with the server's reason, "" for none.
 func (l *login) refusal(reason string) string {
 	whose, source, mend := "of this client's certificate", "", "the server gives no reason: its log has it"
-	if f := l.cfg.AuthUserPass; f != nil {
+	if f := l.cfg.Login.UserPass; f != nil {
 		whose, source = `of user "`+printable.Name(l.said)+`"`, "; auth-user-pass"
 		mend = "wrong name or password, or a one-time code that was used or is over; "
 		switch {

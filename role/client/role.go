@@ -58,7 +58,7 @@ func (r role) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.Drop
 // from is the server's peer if a packet can be from it.
 func (r role) from(l link.Link, p *buf.Packet) *tunnel.Peer {
 	peer := r.peer.Load()
-	if peer == nil || peer.Link() != l || !r.cfg.Float && p.Path.Remote != peer.Path().Remote {
+	if peer == nil || peer.Link() != l || !r.cfg.Link.Float && p.Path.Remote != peer.Path().Remote {
 		return nil
 	}
 	// A client's way out may change; the system chooses it anew each time.
@@ -69,7 +69,7 @@ func (r role) from(l link.Link, p *buf.Packet) *tunnel.Peer {
 // Control hands control packets to the session.
 func (r role) Control(l link.Link, p *buf.Packet) {
 	peer := r.from(l, p)
-	if peer == nil || !peer.DeliverFrom(p.Path, r.cfg.Float, p.Bytes(), r.badControl) {
+	if peer == nil || !peer.DeliverFrom(p.Path, r.cfg.Link.Float, p.Bytes(), r.badControl) {
 		r.road.Counters.Add(tunnel.UnknownPeer)
 	}
 }

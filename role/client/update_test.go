@@ -28,7 +28,7 @@ func (deafLink) WriteBatch(batch []*buf.Packet) (int, error) { return len(batch)
 // the tunnel is up.
 func TestPushUpdateChangesTheHost(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	cfg := &config.Config{Dev: "tun", MTU: 1500, Pull: true}
+	cfg := &config.Config{Pull: true, Adapter: config.Adapter{Dev: "tun", MTU: 1500}}
 	pipe := nictest.New("tun0", 1500)
 	c := &Client{cfg: cfg, log: log, ended: make(chan error, 1), opts: Options{Log: log,
 		Open: func(context.Context, bringup.State) (*bringup.Adapter, error) {

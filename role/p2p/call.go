@@ -53,7 +53,7 @@ func (h *Host) callTo(ctx context.Context, t reach.Target) error {
 	if err != nil {
 		return err
 	}
-	c := calling(l, t.Addr, p.cfg.HandWindow)
+	c := calling(l, t.Addr, p.cfg.Timers.HandWindow)
 	h.called.Store(c)
 	h.calls.Go(func() {
 		defer c.Close()
@@ -66,12 +66,12 @@ func (h *Host) callTo(ctx context.Context, t reach.Target) error {
 
 // shares reports a target that the one socket for datagrams leads to.
 func (h *Host) shares(t reach.Target) bool {
-	return !t.Remote.Proto.TCP && t.Settings.SOCKSProxy == nil
+	return !t.Remote.Proto.TCP && t.Settings.Link.SOCKSProxy == nil
 }
 
 // awaitsKey reports a host that has no key for the control channel before the
 // other one has brought it.
-func (h *Host) awaitsKey() bool { return h.greeter != nil && h.cfg.TLSCryptV2 != nil }
+func (h *Host) awaitsKey() bool { return h.greeter != nil && h.cfg.Trust.TLSCryptV2 != nil }
 
 // settingsOf is the settings to use for a target.
 func (h *Host) settingsOf(t reach.Target) *settings {
@@ -90,7 +90,7 @@ func (h *Host) begin(l link.Link, p *settings, path buf.Path, near netip.AddrPor
 	c, own := l.(*connection)
 	s := h.newSide(session.NewP2P(p.with(h.ctx, path.Remote, own && c.tcp, h.showTLS), time.Now()), l, p, path, near)
 	h.start(s, nil)
-	if limit := p.cfg.ConnectTimeout; limit > 0 && limit < p.cfg.HandWindow {
+	if limit := p.cfg.Link.ConnectTimeout; limit > 0 && limit < p.cfg.Timers.HandWindow {
 		time.AfterFunc(limit, func() { h.giveUp(s, limit) })
 	}
 }

@@ -15,10 +15,10 @@ var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
 // patience is how long this host waits to be called before it ends
 // (ping-exit): for ever with ping-timer-rem, or where it calls itself.
 func (h *Host) patience() time.Duration {
-	if h.cfg.PingExit == 0 || h.cfg.PingTimerRem || h.begins() {
+	if h.cfg.Timers.PingExit == 0 || h.cfg.Timers.PingTimerRem || h.begins() {
 		return math.MaxInt64
 	}
-	return h.cfg.PingExit
+	return h.cfg.Timers.PingExit
 }
 
 // begins reports a host that does not wait for the other one.
@@ -43,7 +43,7 @@ func (h *Host) judge(err error) {
 	switch {
 	case errors.Is(err, session.ErrPingExit):
 		h.end(err)
-	case h.cfg.TLSExit && errors.As(err, new(*session.HandshakeError)):
+	case h.cfg.Timers.TLSExit && errors.As(err, new(*session.HandshakeError)):
 		h.end(fmt.Errorf("%w; tls-exit forbids another try", err))
 	}
 }

@@ -60,7 +60,7 @@ func (h *Host) listen(ctx context.Context) (err error) {
 
 // usesSocket tells whether datagrams go without a proxy.
 func (h *Host) usesSocket() bool {
-	for _, r := range h.cfg.Remotes {
+	for _, r := range h.cfg.Link.Remotes {
 		t := reach.Target{Remote: r, Settings: h.cfg}
 		if r.Settings != nil {
 			t.Settings = r.Settings
@@ -85,7 +85,7 @@ func (h *Host) reportHost() {
 // refresh brings this host to the state that an address to reach asks for: with
 // redirect-gateway, the way to it leads past the tunnel.
 func (h *Host) refresh(ctx context.Context, near netip.Addr) error {
-	if h.cfg.RedirectGateway == nil || !near.IsValid() {
+	if h.cfg.Routing.RedirectGateway == nil || !near.IsValid() {
 		return nil
 	}
 	state, err := h.wants(ctx, near)
@@ -100,14 +100,14 @@ func (h *Host) refresh(ctx context.Context, near netip.Addr) error {
 
 // listenAddr is what `local`, `lport`, `nobind` and `proto` say.
 func (h *Host) listenAddr(ctx context.Context) (netip.AddrPort, error) {
-	port := uint16(h.cfg.LocalPort)
-	proto := h.cfg.Proto
-	if len(h.cfg.Remotes) > 0 && h.cfg.AwaitsTCP() {
-		proto = h.cfg.Remotes[0].Proto
+	port := uint16(h.cfg.Link.LocalPort)
+	proto := h.cfg.Link.Proto
+	if len(h.cfg.Link.Remotes) > 0 && h.cfg.AwaitsTCP() {
+		proto = h.cfg.Link.Remotes[0].Proto
 	}
 	switch {
-	case h.cfg.Local != "":
-		addr, err := profile.LocalAddr(ctx, proto.Network(), h.cfg.Local)
+	case h.cfg.Link.Local != "":
+		addr, err := profile.LocalAddr(ctx, proto.Network(), h.cfg.Link.Local)
 		if err != nil {
 			return netip.AddrPort{}, err
 		}

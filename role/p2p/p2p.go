@@ -117,7 +117,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 	h.remotes = reach.NewRemotes(c, h.opts.Resolve)
 	h.remotes.Log = o.Log
 	h.dialer = reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask}
-	h.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit}, OnError: func(err error) {
+	h.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit}, OnError: func(err error) {
 		h.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
 	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet,
@@ -127,7 +127,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 
 // prepare makes what every session needs.
 func (h *Host) prepare() (err error) {
-	if h.cfg.Secret != nil {
+	if h.cfg.Trust.Secret != nil {
 		h.main, h.static, err = newStaticSettings(h.cfg)
 	} else {
 		err = h.prepareTLS()
@@ -161,7 +161,7 @@ func (h *Host) prepareTLS() (err error) {
 // prepareBlocks makes what <connection> blocks change.
 func (h *Host) prepareBlocks() (err error) {
 	h.blocks = make(map[*config.Config]*settings)
-	for _, r := range h.cfg.Remotes {
+	for _, r := range h.cfg.Link.Remotes {
 		switch {
 		case r.Settings == nil:
 		case h.static != nil:
@@ -255,7 +255,7 @@ func (h *Host) leave() {
 	if current == nil {
 		return
 	}
-	current.Do(func(now time.Time) { current.Session.Exit(now, h.cfg.ExplicitExitNotify) })
+	current.Do(func(now time.Time) { current.Session.Exit(now, h.cfg.Timers.ExplicitExitNotify) })
 	limit := time.NewTimer(leaveTime)
 	defer limit.Stop()
 	for h.sides.current.Load() == current {

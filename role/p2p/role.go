@@ -60,7 +60,7 @@ func (h *Host) from(s *side, l link.Link, p *buf.Packet) bool {
 		return false
 	case !path.Remote.IsValid():
 		return true
-	case !h.cfg.Float && p.Path.Remote != path.Remote:
+	case !h.cfg.Link.Float && p.Path.Remote != path.Remote:
 		return false
 	}
 	p.Path.Local = path.Local
@@ -82,7 +82,7 @@ func (r role) Control(l link.Link, p *buf.Packet) {
 		if s.own() != nil {
 			path = s.Path() // nobody else can send on its connection
 		}
-		if !s.deliver(path, r.cfg.Float, p.Bytes(), r.badControl) {
+		if !s.deliver(path, r.cfg.Link.Float, p.Bytes(), r.badControl) {
 			r.road.Counters.Add(tunnel.UnknownPeer)
 		}
 	case known || !r.expected(l, p.Path.Remote):

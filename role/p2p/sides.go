@@ -222,5 +222,5 @@ func (h *Host) promote(s *side) {
 // expected reports whether packets from an address can be the other host's.
 func (h *Host) expected(l link.Link, from netip.AddrPort) bool {
 	_, own := l.(*connection)
-	return h.cfg.Float || h.remotes.None() || h.remotes.Knows(from, own)
+	return h.cfg.Link.Float || h.remotes.None() || h.remotes.Knows(from, own)
 }

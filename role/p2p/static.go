@@ -32,7 +32,7 @@ func (h *Host) beginStatic(l link.Link, p *settings, path buf.Path, near netip.A
 // found takes note of where the other host is.
 func (h *Host) found(s *side) {
 	h.promote(s)
-	h.log.Info("Data Channel: cipher "+h.cfg.Cipher+", auth "+h.cfg.Auth, "key", "static")
+	h.log.Info("Data Channel: cipher "+h.cfg.Data.Cipher+", auth "+h.cfg.Data.Auth, "key", "static")
 	s.Do(func(time.Time) { s.Session.SetTimers(s.settings.session.Timers) })
 	h.up(s.Path().Remote.String())
 }

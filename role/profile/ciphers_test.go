@@ -131,12 +131,12 @@ func TestCertificateAlwaysShown(t *testing.T) {
 func TestAuthorityOfNoUse(t *testing.T) {
 	w := newWorld(t)
 	bad := []byte("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
-	w.config.CA = &config.File{Inline: true, Text: append(bad, certPEM(w.ca)...), Pos: config.Pos{File: "x.conf", Line: 3}}
+	w.config.Trust.CA = &config.File{Inline: true, Text: append(bad, certPEM(w.ca)...), Pos: config.Pos{File: "x.conf", Line: 3}}
 	w.expect(w.server()(), "")
 	if text := strings.Join(w.remembers, "\n"); !strings.Contains(text, "x.conf:3: ca: the inline block: an authority is left out") {
 		t.Errorf("heard %q", text)
 	}
-	w.config.CA.Text = bad
+	w.config.Trust.CA.Text = bad
 	_, err := TLS(w.config, true, nil)
 	w.expect(err, "x.conf:3: ca")
 }

@@ -74,14 +74,14 @@ func rootLines(c *config.Config) (lines []string) {
 	say := func(directive, value, what string) {
 		lines = append(lines, fmt.Sprintf("%v: %s %s (%s)", c.At(directive), directive, printable.Name(value), what))
 	}
-	if id, err := process.Lookup(c.User, ""); err == nil && id.UID == 0 {
-		say("user", c.User, "keeps root's rights")
+	if id, err := process.Lookup(c.Process.User, ""); err == nil && id.UID == 0 {
+		say("user", c.Process.User, "keeps root's rights")
 	}
-	if id, err := process.Lookup("", c.Group); err == nil && id.GID == 0 {
-		say("group", c.Group, "keeps the rights of root's group")
+	if id, err := process.Lookup("", c.Process.Group); err == nil && id.GID == 0 {
+		say("group", c.Process.Group, "keeps the rights of root's group")
 	}
-	if c.Chroot != "" {
-		say("chroot", c.Chroot, "keeps root's rights until the tunnel is up")
+	if c.Process.Chroot != "" {
+		say("chroot", c.Process.Chroot, "keeps root's rights until the tunnel is up")
 	}
 	return lines
 }

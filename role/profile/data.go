@@ -14,29 +14,29 @@ import (
 
 // dataChannel fills in what c says of the data channel.
 func dataChannel(c *config.Config, s *session.Config) (err error) {
-	if c.Auth != "NONE" {
-		if s.Digest, err = digest.Lookup(c.Auth); err != nil {
+	if c.Data.Auth != "NONE" {
+		if s.Digest, err = digest.Lookup(c.Data.Auth); err != nil {
 			return fmt.Errorf("auth: %w", err)
 		}
 	}
-	s.Insecure = c.AllowInsecureNone
-	s.Compression, _ = wire.ParseCompression(c.Compression.Directive, c.Compression.Algorithm)
-	if c.Compression.Directive == "" {
+	s.Insecure = c.Data.AllowInsecureNone
+	s.Compression, _ = wire.ParseCompression(c.Data.Compression.Directive, c.Data.Compression.Algorithm)
+	if c.Data.Compression.Directive == "" {
 		s.Compression = wire.CompressionOff
 	}
-	s.RefuseCompressed = c.RefuseCompressed
+	s.RefuseCompressed = c.Data.RefuseCompressed
 	s.Fragment = Fragment(c, true)
-	s.MuteReplays = c.MuteReplayWarnings
+	s.MuteReplays = c.Process.MuteReplayWarnings
 	return nil
 }
 
 // optionFields are those of the options string about framing and the digest, by
 // which servers that negotiate no cipher, such as SoftEther's, choose theirs.
 func optionFields(c *config.Config) (fields []string) {
-	if c.Compression.Directive != "" && c.Compression.Algorithm != "migrate" {
+	if c.Data.Compression.Directive != "" && c.Data.Compression.Algorithm != "migrate" {
 		fields = append(fields, negotiate.FieldCompression)
 	}
-	if c.Fragment.Bytes > 0 {
+	if c.Data.Fragment.Bytes > 0 {
 		fields = append(fields, negotiate.FieldFragments)
 	}
 	return append(fields, "auth "+digestOption(c))
@@ -44,11 +44,11 @@ func optionFields(c *config.Config) (fields []string) {
 
 // digestOption is the digest of the data channel as an options string has it.
 func digestOption(c *config.Config) string {
-	fallback, err := seal.LookupCipher(c.DataCiphersFallback)
-	if c.Auth == "NONE" || err == nil && fallback.IsAEAD() {
+	fallback, err := seal.LookupCipher(c.Data.Fallback)
+	if c.Data.Auth == "NONE" || err == nil && fallback.IsAEAD() {
 		return "[null-digest]"
 	}
-	return c.Auth
+	return c.Data.Auth
 }
 
 // variables are what a server is told beside the version and the like: the
@@ -57,10 +57,10 @@ func digestOption(c *config.Config) string {
 func variables(c *config.Config) map[string]string {
 	told := userVariables(c)
 	names := []string{"IV_COMP_STUB", "IV_COMP_STUBv2", "IV_LZO_STUB"}
-	switch c.Compression.Algorithm {
+	switch c.Data.Compression.Algorithm {
 	case "stub", "stub-v2", "migrate", "no":
 	default:
-		if c.Compression.Directive != "" && !c.RefuseCompressed {
+		if c.Data.Compression.Directive != "" && !c.Data.RefuseCompressed {
 			names = []string{"IV_COMP_STUB", "IV_COMP_STUBv2", "IV_LZO", "IV_LZ4", "IV_LZ4v2"}
 		}
 	}
@@ -78,13 +78,13 @@ type fitter interface{ Fit(size int) int }
 // bytes, with the data channel as s has it; 0 for no limit, and before there
 // is one.
 func MaxInner(c *config.Config, outer6 bool, s fitter) int {
-	m := c.MSSFix
+	m := c.Data.MSSFix
 	if !m.Off && m.Bytes == 0 {
 		switch {
-		case c.Fragment.Bytes > 0:
-			m = c.Fragment
-		case c.MTU != 1500:
-			return c.MTU
+		case c.Data.Fragment.Bytes > 0:
+			m = c.Data.Fragment
+		case c.Adapter.MTU != 1500:
+			return c.Adapter.MTU
 		default:
 			m = config.MSSFix{Bytes: 1492, Outer: true}
 		}
@@ -100,7 +100,7 @@ func MaxInner(c *config.Config, outer6 bool, s fitter) int {
 
 // Fragment is the longest datagram by `fragment`, in bytes of payload; 0 for
 // any.
-func Fragment(c *config.Config, outer6 bool) int { return payload(c.Fragment, outer6) }
+func Fragment(c *config.Config, outer6 bool) int { return payload(c.Data.Fragment, outer6) }
 
 // payload is a limit in bytes of UDP payload.
 func payload(m config.MSSFix, outer6 bool) int {

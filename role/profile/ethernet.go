@@ -18,16 +18,16 @@ import (
 // host's state what the host's DHCP client is to set, and leads the rest by way
 // of the segment's gateway.
 func Ethernet(c *config.Config, s *hostnet.State) (*ether.Network, error) {
-	if c.Adapter == config.AdapterIP {
+	if c.Adapter.Look == config.AdapterIP {
 		return nil, nil
 	}
 	n := &ether.Network{
-		MTU: c.MTU, DHCP: c.Adapter == config.AdapterDHCP, Lease: leaseTime,
-		NTP: c.DNS.NTP, NetBIOS: dhcp.NetBIOS{Names: c.DNS.WINS, Distributions: c.DNS.NBDD,
-			NodeType: uint8(c.DNS.NBT), Scope: c.DNS.NBS, Disable: c.DNS.DisableNBT},
+		MTU: c.Adapter.MTU, DHCP: c.Adapter.Look == config.AdapterDHCP, Lease: leaseTime,
+		NTP: c.Routing.DNS.NTP, NetBIOS: dhcp.NetBIOS{Names: c.Routing.DNS.WINS, Distributions: c.Routing.DNS.NBDD,
+			NodeType: uint8(c.Routing.DNS.NBT), Scope: c.Routing.DNS.NBS, Disable: c.Routing.DNS.DisableNBT},
 	}
-	if c.IPWin32.Lease > 0 {
-		n.Lease = c.IPWin32.Lease
+	if c.Adapter.IPWin32.Lease > 0 {
+		n.Lease = c.Adapter.IPWin32.Lease
 	}
 	if err := setAddresses(n, c, inner(c, s)); err != nil {
 		return nil, err
@@ -50,9 +50,9 @@ const leaseTime = 2 * time.Minute
 
 // inner are the adapter's addresses, whoever sets them.
 func inner(c *config.Config, s *hostnet.State) []hostnet.Address {
-	if c.IfconfigNoexec {
+	if c.Adapter.IfconfigNoexec {
 		with := *c
-		with.IfconfigNoexec = false
+		with.Adapter.IfconfigNoexec = false
 		return addresses(&with)
 	}
 	return s.Addresses
@@ -65,8 +65,8 @@ func setAddresses(n *ether.Network, c *config.Config, list []hostnet.Address) (e
 			continue
 		}
 		n.IPv6.Address = a.Prefix
-		if c.IfconfigIPv6 != nil {
-			n.IPv6.Peer = c.IfconfigIPv6.Remote
+		if c.Adapter.IfconfigIPv6 != nil {
+			n.IPv6.Peer = c.Adapter.IfconfigIPv6.Remote
 		}
 	}
 	return err
@@ -83,10 +83,10 @@ func pair(c *config.Config, a hostnet.Address, needed bool) (ether.IPv4, error) 
 		}
 		return n, nil
 	}
-	n := ether.IPv4{Address: a.Prefix, Gateway: c.RouteGateway}
+	n := ether.IPv4{Address: a.Prefix, Gateway: c.Routing.Gateway}
 	var why string
-	n.Server, why = phantom(a.Prefix, c.IPWin32.Offset)
-	if a.Prefix.IsSingleIP() && c.IPWin32.Offset == nil && n.Gateway.IsValid() && n.Gateway != a.Prefix.Addr() {
+	n.Server, why = phantom(a.Prefix, c.Adapter.IPWin32.Offset)
+	if a.Prefix.IsSingleIP() && c.Adapter.IPWin32.Offset == nil && n.Gateway.IsValid() && n.Gateway != a.Prefix.Addr() {
 		n.Server, why = n.Gateway, "" // reached as the other end of p2p is
 	}
 	if why != "" && needed {
@@ -193,5 +193,5 @@ func setNames(n *ether.Network, c *config.Config, dns *hostnet.DNS) {
 	if len(dns.Domains) > 0 {
 		n.Unsaid = append(n.Unsaid, "that only names in "+strings.Join(dns.Domains, ", ")+" are asked for here")
 	}
-	n.Domain, n.Search = c.DNS.Domain, dns.Search
+	n.Domain, n.Search = c.Routing.DNS.Domain, dns.Search
 }

@@ -27,12 +27,12 @@ var (
 // valid while that is not known, and then nothing is redirected. An error names
 // routes that are left out; the rest of the state stands.
 func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve Resolver) (hostnet.State, error) {
-	s := hostnet.State{Device: c.Dev, MTU: c.MTU, TxQueueLen: c.TxQueueLen, LLAddr: LLAddr(c), Addresses: addresses(c)}
-	if c.RouteNoexec {
+	s := hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, TxQueueLen: c.Adapter.TxQueueLen, LLAddr: LLAddr(c), Addresses: addresses(c)}
+	if c.Routing.NoExec {
 		return s, nil
 	}
 	var left []error
-	for _, r := range c.Routes {
+	for _, r := range c.Routing.Routes {
 		routes, err := HostRoutes(ctx, c, r, peer, resolve)
 		if err != nil {
 			left = append(left, err)
@@ -44,27 +44,27 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 		left = append(left, err)
 	}
 	s.Routes = append(s.Routes, led...)
-	s.BlockLocal = c.RedirectGateway != nil && c.RedirectGateway.BlockLocal
+	s.BlockLocal = c.Routing.RedirectGateway != nil && c.Routing.RedirectGateway.BlockLocal
 	s.DNS = names(c)
 	return s, errors.Join(left...)
 }
 
 // LLAddr is the MAC address that c wants its adapter to have, "" for any.
 func LLAddr(c *config.Config) string {
-	if Kind(c) != nic.Ethernet && c.Adapter == config.AdapterIP {
+	if Kind(c) != nic.Ethernet && c.Adapter.Look == config.AdapterIP {
 		return ""
 	}
-	return c.LLAddr
+	return c.Adapter.LLAddr
 }
 
 // Profile tells the tunnel of a configuration from others of this host: by
 // whom it connects to, or where it serves, and as whom.
 func Profile(c *config.Config) string {
-	words := []string{c.Dev, strconv.Itoa(c.LocalPort)}
-	for _, r := range c.Remotes {
+	words := []string{c.Adapter.Dev, strconv.Itoa(c.Link.LocalPort)}
+	for _, r := range c.Link.Remotes {
 		words = append(words, net.JoinHostPort(r.Host, r.Port))
 	}
-	for _, f := range []*config.File{c.CA, c.Cert, c.PKCS12} {
+	for _, f := range []*config.File{c.Trust.CA, c.Trust.Cert, c.Trust.PKCS12} {
 		if f != nil {
 			words = append(words, string(f.Text))
 		}
@@ -73,14 +73,14 @@ func Profile(c *config.Config) string {
 }
 
 func addresses(c *config.Config) (list []hostnet.Address) {
-	if i := c.Ifconfig; i != nil && !c.IfconfigNoexec {
+	if i := c.Adapter.Ifconfig; i != nil && !c.Adapter.IfconfigNoexec {
 		a := hostnet.Address{Prefix: netip.PrefixFrom(i.Local, i.Bits)}
 		if i.Remote.IsValid() {
 			a = hostnet.Address{Prefix: netip.PrefixFrom(i.Local, 32), Peer: i.Remote}
 		}
 		list = append(list, a)
 	}
-	if i := c.IfconfigIPv6; i != nil && !c.IfconfigNoexec {
+	if i := c.Adapter.IfconfigIPv6; i != nil && !c.Adapter.IfconfigNoexec {
 		list = append(list, hostnet.Address{Prefix: i.Local})
 	}
 	return list
@@ -89,16 +89,16 @@ func addresses(c *config.Config) (list []hostnet.Address) {
 // WithoutAddress reports whether an adapter that carries IP gets no address,
 // though ifconfig-noexec does not say so.
 func WithoutAddress(c *config.Config) bool {
-	return c.DevType == config.DevTun && !c.IfconfigNoexec && len(addresses(c)) == 0
+	return c.Adapter.DevType == config.DevTun && !c.Adapter.IfconfigNoexec && len(addresses(c)) == 0
 }
 
 // gateway is the next hop inside the tunnel for IPv4, not valid without one.
 func gateway(c *config.Config) netip.Addr {
-	if c.RouteGateway.IsValid() {
-		return c.RouteGateway
+	if c.Routing.Gateway.IsValid() {
+		return c.Routing.Gateway
 	}
-	if c.Ifconfig != nil {
-		return c.Ifconfig.Remote
+	if c.Adapter.Ifconfig != nil {
+		return c.Adapter.Ifconfig.Remote
 	}
 	return netip.Addr{}
 }
@@ -108,8 +108,8 @@ func inside(c *config.Config, ipv6 bool) netip.Addr {
 	if !ipv6 {
 		return gateway(c)
 	}
-	if c.IfconfigIPv6 != nil {
-		return c.IfconfigIPv6.Remote
+	if c.Adapter.IfconfigIPv6 != nil {
+		return c.Adapter.IfconfigIPv6.Remote
 	}
 	return netip.Addr{}
 }
@@ -120,7 +120,7 @@ func inside(c *config.Config, ipv6 bool) netip.Addr {
 // An Ethernet adapter needs one; ok is false where it has none.
 func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
 	ethernet := Kind(c) == nic.Ethernet
-	bare := c.Adapter == config.AdapterIP && len(addresses(c)) == 0
+	bare := c.Adapter.Look == config.AdapterIP && len(addresses(c)) == 0
 	if ethernet || !ipv6 && !bare {
 		via = inside(c, ipv6)
 	}
@@ -134,10 +134,10 @@ func WithoutGateway(c *config.Config) bool {
 		_, ok := nextHop(c, ipv6)
 		return !ok
 	}
-	if r := c.RedirectGateway; r != nil && !r.Private && (!r.NoIPv4 && lacks(false) || r.IPv6 && c.IfconfigIPv6 != nil && lacks(true)) {
+	if r := c.Routing.RedirectGateway; r != nil && !r.Private && (!r.NoIPv4 && lacks(false) || r.IPv6 && c.Adapter.IfconfigIPv6 != nil && lacks(true)) {
 		return true
 	}
-	return slices.ContainsFunc(c.Routes, func(r config.Route) bool {
+	return slices.ContainsFunc(c.Routing.Routes, func(r config.Route) bool {
 		return r.Gateway.Kind == config.GatewayVPN && lacks(r.IPv6)
 	})
 }
@@ -152,7 +152,7 @@ func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer neti
 	}
 	route := hostnet.Route{Metric: max(r.Metric, 0)}
 	if r.Metric < 0 {
-		route.Metric = c.RouteMetric
+		route.Metric = c.Routing.Metric
 	}
 	ok := true
 	switch r.Gateway.Kind {
@@ -266,7 +266,7 @@ var errNoGateway = errors.New("redirect-gateway: IPv4 is not led into the tunnel
 // the server. The host's own default route is never replaced, with or without
 // `def1`, so that nothing is lost when the tunnel goes.
 func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err error) {
-	r := c.RedirectGateway
+	r := c.Routing.RedirectGateway
 	if r == nil || !peer.IsValid() {
 		return nil, nil
 	}
@@ -278,14 +278,14 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err er
 	}
 	switch via, ok := nextHop(c, false); {
 	case r.NoIPv4:
-	case c.Ifconfig == nil && !c.RouteGateway.IsValid() && Kind(c) == nic.IP:
+	case c.Adapter.Ifconfig == nil && !c.Routing.Gateway.IsValid() && Kind(c) == nic.IP:
 		err = errNoGateway
 	case ok:
 		for _, half := range halves4 {
 			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
 	}
-	if via, ok := nextHop(c, true); ok && r.IPv6 && c.IfconfigIPv6 != nil {
+	if via, ok := nextHop(c, true); ok && r.IPv6 && c.Adapter.IfconfigIPv6 != nil {
 		for _, half := range halves6 {
 			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
@@ -295,18 +295,18 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err er
 
 // names is what `dns` says, or `dhcp-option` where it says nothing.
 func names(c *config.Config) *hostnet.DNS {
-	d := &hostnet.DNS{Search: slices.Clone(c.DNS.SearchDomains)}
-	if len(c.DNS.Servers) > 0 {
+	d := &hostnet.DNS{Search: slices.Clone(c.Routing.DNS.SearchDomains)}
+	if len(c.Routing.DNS.Servers) > 0 {
 		// Only one is used at a time; the list is in order of priority.
-		d.Servers = c.DNS.Servers[0].Addrs
-		d.Domains = c.DNS.Servers[0].ResolveDomains
+		d.Servers = c.Routing.DNS.Servers[0].Addrs
+		d.Domains = c.Routing.DNS.Servers[0].ResolveDomains
 	} else {
-		for _, a := range c.DNS.Addrs {
+		for _, a := range c.Routing.DNS.Addrs {
 			d.Servers = append(d.Servers, netip.AddrPortFrom(a, 0))
 		}
 	}
-	if c.DNS.Domain != "" && !slices.Contains(d.Search, c.DNS.Domain) {
-		d.Search = append([]string{c.DNS.Domain}, d.Search...)
+	if c.Routing.DNS.Domain != "" && !slices.Contains(d.Search, c.Routing.DNS.Domain) {
+		d.Search = append([]string{c.Routing.DNS.Domain}, d.Search...)
 	}
 	if len(d.Servers) == 0 && len(d.Search) == 0 {
 		return nil

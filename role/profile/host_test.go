@@ -150,8 +150,8 @@ func TestHostState(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(cfg.Routes) != 1 || cfg.Routes[0].Net != netip.MustParsePrefix("172.18.0.0/16") {
-					t.Errorf("routes %v", cfg.Routes)
+				if len(cfg.Routing.Routes) != 1 || cfg.Routing.Routes[0].Net != netip.MustParsePrefix("172.18.0.0/16") {
+					t.Errorf("routes %v", cfg.Routing.Routes)
 				}
 				return
 			}
@@ -211,8 +211,8 @@ func TestHostStateOfEthernet(t *testing.T) {
 func TestProfile(t *testing.T) {
 	base := pushed(t, "", both...)
 	elsewhere, other := *base, *base
-	elsewhere.Remotes = []config.Remote{{Host: "b.example", Port: "1194"}}
-	other.Cert = &config.File{Text: []byte("another")}
+	elsewhere.Link.Remotes = []config.Remote{{Host: "b.example", Port: "1194"}}
+	other.Trust.Cert = &config.File{Text: []byte("another")}
 	if Profile(base) != Profile(pushed(t, "", "tun-mtu 1300")) || Profile(base) == Profile(&elsewhere) || Profile(base) == Profile(&other) {
 		t.Errorf("%q, elsewhere %q, of another %q", Profile(base), Profile(&elsewhere), Profile(&other))
 	}

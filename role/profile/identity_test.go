@@ -36,8 +36,8 @@ func TestOwnCertificateUnfit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.config.Cert = &config.File{Text: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
-		w.config.Key = &config.File{Text: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})}
+		w.config.Trust.Cert = &config.File{Text: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+		w.config.Trust.Key = &config.File{Text: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})}
 		w.remembers = nil
 		w.server()
 		if all := strings.Join(w.remembers, "\n"); c.want == "" && all != "" || !strings.Contains(all, c.want) {

@@ -10,7 +10,7 @@ import (
 
 // Kind is what the adapter of c carries.
 func Kind(c *config.Config) nic.Kind {
-	if c.DevType == config.DevTap {
+	if c.Adapter.DevType == config.DevTap {
 		return nic.Ethernet
 	}
 	return nic.IP
@@ -28,8 +28,8 @@ func headerLen(c *config.Config) int {
 // address.
 func LinkOptions(c *config.Config) link.Options {
 	return link.Options{
-		Mark: uint32(c.Mark), Device: c.BindDev, MTUDiscovery: mtuDiscovery[c.MTUDiscovery],
-		ReceiveBuffer: c.ReceiveBuffer, SendBuffer: c.SendBuffer, Queues: Queues(c),
+		Mark: uint32(c.Link.Mark), Device: c.Link.BindDev, MTUDiscovery: mtuDiscovery[c.Link.MTUDiscovery],
+		ReceiveBuffer: c.Link.ReceiveBuffer, SendBuffer: c.Link.SendBuffer, Queues: Queues(c),
 	}
 }
 
@@ -54,7 +54,7 @@ func Queues(c *config.Config) int {
 
 // PacketSize is the largest packet of adapter or link that buffers are made
 // for: the MTU, or the largest a peer may push, and room for what is added.
-func PacketSize(c *config.Config) int { return max(c.MTU, buffersMTU) + 256 }
+func PacketSize(c *config.Config) int { return max(c.Adapter.MTU, buffersMTU) + 256 }
 
 // optionsExtra is what OpenVPN adds to the MTU it tells of in the options
 // string (tun-mtu-extra, 32 with tap).

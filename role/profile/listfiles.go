@@ -40,9 +40,9 @@ type ListFiles struct {
 
 // NewListFiles returns what reads the lists of c.
 func NewListFiles(c *config.Config) *ListFiles {
-	f := &ListFiles{serials: c.CRLVerifyDir, capath: c.CAPath, chroot: c.Chroot, files: make(map[string]*listFile), failed: make(map[string]string)}
-	if c.CRLVerify != nil && !c.CRLVerify.Inline && !isPipe(c.Path(c.CRLVerify.Name)) {
-		f.file = c.Path(c.CRLVerify.Name)
+	f := &ListFiles{serials: c.Trust.CRLVerifyDir, capath: c.Trust.CAPath, chroot: c.Process.Chroot, files: make(map[string]*listFile), failed: make(map[string]string)}
+	if c.Trust.CRLVerify != nil && !c.Trust.CRLVerify.Inline && !isPipe(c.Path(c.Trust.CRLVerify.Name)) {
+		f.file = c.Path(c.Trust.CRLVerify.Name)
 	}
 	return f
 }

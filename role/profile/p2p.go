@@ -15,7 +15,7 @@ func (trust *Trust) P2P(c *config.Config) (session.Config, error) {
 		return s, err
 	}
 	s.P2P = true
-	s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.DataCiphers, buffersMTU, variables(c)).ForP2P()
+	s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.Data.Ciphers, buffersMTU, variables(c)).ForP2P()
 	return s, nil
 }
 
@@ -23,10 +23,10 @@ func (trust *Trust) P2P(c *config.Config) (session.Config, error) {
 // for every session; nil for a TLS server with tls-crypt-v2, whose peer brings
 // the key.
 func P2PWrapper(c *config.Config) (func() wrap.Wrapper, error) {
-	if c.TLSServer && c.TLSCryptV2 != nil {
+	if c.TLSServer && c.Trust.TLSCryptV2 != nil {
 		return nil, nil
 	}
-	if !c.TLSServer || c.TLSCrypt == nil {
+	if !c.TLSServer || c.Trust.TLSCrypt == nil {
 		return ClientWrapper(c)
 	}
 	a, err := Armour(c)

@@ -15,10 +15,10 @@ import (
 // tunnel to its user, and with push-peer-info what is said of this host.
 func userVariables(c *config.Config) map[string]string {
 	told := make(map[string]string)
-	for name, value := range c.Env {
+	for name, value := range c.Process.Env {
 		switch {
 		case name == "IV_GUI_VER",
-			c.PushPeerInfo && (name == "IV_HWADDR" || name == "IV_PLAT_VER" || strings.HasPrefix(name, "UV_")):
+			c.Process.PushPeerInfo && (name == "IV_HWADDR" || name == "IV_PLAT_VER" || strings.HasPrefix(name, "UV_")):
 			told[name] = value
 		}
 	}
@@ -29,7 +29,7 @@ func userVariables(c *config.Config) map[string]string {
 // host, which reaches the server from one of its interfaces (man page,
 // push-peer-info). What `setenv` says instead stays.
 func WithHost(c *config.Config, told negotiate.PeerInfo, server netip.Addr) negotiate.PeerInfo {
-	if !c.PushPeerInfo {
+	if !c.Process.PushPeerInfo {
 		return told
 	}
 	info := negotiate.PeerInfo{"IV_SSL": "crypto/tls of " + runtime.Version()}

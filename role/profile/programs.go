@@ -63,10 +63,10 @@ const ProgramsAtOnce = 128
 // certificate, when one of the slots is free. Without the directive it returns
 // nil.
 func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, error) {
-	if c.TLSVerify == nil {
+	if c.Trust.TLSVerify == nil {
 		return nil, nil
 	}
-	program, err := auth.NewProgram("tls-verify", c.TLSVerify, env)
+	program, err := auth.NewProgram("tls-verify", c.Trust.TLSVerify, env)
 	if err != nil {
 		return nil, err
 	}
@@ -98,13 +98,13 @@ func showChain(ctx context.Context, c *config.Config, program *auth.Program, aut
 	}
 	var env auth.Variables
 	AddressVariables(&env, "untrusted", peer)
-	env.Set("common_name", pki.Username(chain[0], c.X509UsernameField))
+	env.Set("common_name", pki.Username(chain[0], c.Trust.X509UsernameField))
 	for depth, cert := range chain {
 		for _, v := range CertificateVariables(depth, cert) {
 			env.Set(v.Name, v.Value)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.HandWindow)
+	ctx, cancel := context.WithTimeout(ctx, c.Timers.HandWindow)
 	defer cancel()
 	for depth := len(chain) - 1; depth >= 0; depth-- {
 		status, err := program.Run(ctx, session.Source(peer.Addr()), env, fmt.Sprint(depth), pki.Subject(chain[depth]))
@@ -112,7 +112,7 @@ func showChain(ctx context.Context, c *config.Config, program *auth.Program, aut
 			return err
 		}
 		if status != 0 {
-			return fmt.Errorf("tls-verify: %s ended with %d for the certificate of %q at depth %d", c.TLSVerify[0], status, pki.Subject(chain[depth]), depth)
+			return fmt.Errorf("tls-verify: %s ended with %d for the certificate of %q at depth %d", c.Trust.TLSVerify[0], status, pki.Subject(chain[depth]), depth)
 		}
 	}
 	return nil
@@ -132,7 +132,7 @@ func AddressVariables(env *auth.Variables, kind string, a netip.AddrPort) {
 // ProgramVariables are those that every program of the configuration gets.
 func ProgramVariables(c *config.Config) []string {
 	var env auth.Variables
-	for name, value := range c.Env {
+	for name, value := range c.Process.Env {
 		env.Set(name, value)
 	}
 	return env

@@ -111,10 +111,10 @@ func Scoped(c *config.Config, a netip.Addr) (netip.Addr, error) {
 
 // ownZone is the adapter that c binds its sockets to, "" for none.
 func ownZone(c *config.Config) string {
-	if c.BindDev != "" {
-		return c.BindDev
+	if c.Link.BindDev != "" {
+		return c.Link.BindDev
 	}
-	local, _ := netip.ParseAddr(c.Local)
+	local, _ := netip.ParseAddr(c.Link.Local)
 	return named(local).Zone()
 }
 

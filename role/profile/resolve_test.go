@@ -83,15 +83,15 @@ func TestScoped(t *testing.T) {
 		{config.Config{}, "169.254.0.1", "169.254.0.1"},
 		{config.Config{}, "2001:db8::1", "2001:db8::1"},
 		{config.Config{}, "fe80::1%" + name, "fe80::1%" + name},
-		{config.Config{BindDev: name}, "fe80::1", "fe80::1%" + name},
-		{config.Config{Local: "fe80::2%" + name}, "fe80::1", "fe80::1%" + name},
-		{config.Config{Local: "192.0.2.1"}, "fe80::1", ""},
+		{config.Config{Link: config.Link{BindDev: name}}, "fe80::1", "fe80::1%" + name},
+		{config.Config{Link: config.Link{Local: "fe80::2%" + name}}, "fe80::1", "fe80::1%" + name},
+		{config.Config{Link: config.Link{Local: "192.0.2.1"}}, "fe80::1", ""},
 		{config.Config{}, "fe80::1", ""},
 		{config.Config{}, "fe80::1%no-such-if", ""},
 	} {
 		got, err := Scoped(&c.cfg, netip.MustParseAddr(c.addr))
 		if (err != nil) != (c.want == "") || err == nil && got.String() != c.want {
-			t.Errorf("%s with bind-dev %q, local %q: %v, %v; want %q", c.addr, c.cfg.BindDev, c.cfg.Local, got, err, c.want)
+			t.Errorf("%s with bind-dev %q, local %q: %v, %v; want %q", c.addr, c.cfg.Link.BindDev, c.cfg.Link.Local, got, err, c.want)
 		}
 	}
 }

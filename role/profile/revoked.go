@@ -58,7 +58,7 @@ const graceTime = time.Second
 
 // start reads what there is at the start, where a fault is an error.
 func (r *revoked) start(c *config.Config) error {
-	if f := c.CRLVerify; f != nil {
+	if f := c.Trust.CRLVerify; f != nil {
 		lists, err := pki.ParseRevocationLists(f.Text)
 		if err != nil {
 			return fileError("crl-verify", f, err)

@@ -67,7 +67,7 @@ func TestBrokenListKeepsTheOld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long), 42))
+			w.config.Trust.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long), 42))
 			trust := w.trust()
 			want, now := spoil(w), time.Now()
 			if !w.isRevoked(trust, now) || w.log() != "" {
@@ -109,7 +109,7 @@ func (w *world) sparse(name string, size int64) {
 func TestListChangedWithinItsTime(t *testing.T) {
 	w := newWorld(t)
 	path := w.list("crl.pem", time.Now().Add(long), 43)
-	w.config.CRLVerify = w.file(path)
+	w.config.Trust.CRLVerify = w.file(path)
 	trust := w.trust()
 	w.rewrite(path, 42)
 	if !w.isRevoked(trust, time.Now()) {
@@ -142,7 +142,7 @@ func (w *world) rewrite(path string, serial int64) {
 func TestListSetBack(t *testing.T) {
 	w := newWorld(t)
 	path := w.list("crl.pem", time.Now().Add(long), 43)
-	w.config.CRLVerify = w.file(path)
+	w.config.Trust.CRLVerify = w.file(path)
 	trust := w.trust()
 	later := time.Now().Add(time.Hour)
 	trust.revoked.refresh(later)
@@ -161,7 +161,7 @@ func TestListSetBack(t *testing.T) {
 // TestHashedListsReadAgain: the lists of capath are followed, new ones too.
 func TestHashedListsReadAgain(t *testing.T) {
 	w := newWorld(t)
-	w.config.CA, w.config.CAPath = nil, w.dir
+	w.config.Trust.CA, w.config.Trust.CAPath = nil, w.dir
 	w.write("0a1b2c3d.0", certPEM(w.ca))
 	trust := w.trust()
 	if w.isRevoked(trust, time.Now()) {
@@ -199,10 +199,10 @@ func revokedAuthorityShutsOut(t *testing.T, inCA bool) {
 	leaf := w.sign(&x509.Certificate{SerialNumber: root.SerialNumber})
 	ended := w.sign(&x509.Certificate{SerialNumber: root.SerialNumber, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-24 * time.Hour)})
 	w.ca = root
-	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+	w.config.Trust.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
 	between := []*x509.Certificate{sub}
 	if inCA {
-		w.config.CA.Text = append(certPEM(sub), certPEM(root)...)
+		w.config.Trust.CA.Text = append(certPEM(sub), certPEM(root)...)
 		between = nil
 	}
 	trust := w.trust()
@@ -225,7 +225,7 @@ func revokedAuthorityShutsOut(t *testing.T, inCA bool) {
 func TestWatchTellsOfEachChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t) // at the bubble's own time, as is what it signs
-		w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+		w.config.Trust.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
 		trust := w.trust()
 		told := 0
 		go trust.Watch(t.Context(), func() { told++ })
@@ -246,7 +246,7 @@ func TestWatchTellsOfEachChange(t *testing.T) {
 // TestListsAreAnnounced before they end, and at the moment that they have.
 func TestListsAreAnnounced(t *testing.T) {
 	w := newWorld(t)
-	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(24*time.Hour)))
+	w.config.Trust.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(24*time.Hour)))
 	trust := w.trust()
 	for _, at := range []time.Duration{0, 23 * time.Hour, 24*time.Hour + time.Minute, 25 * time.Hour} {
 		trust.revoked.refresh(time.Now().Add(at))
@@ -284,7 +284,7 @@ func TestWordsAtTheStart(t *testing.T) {
 		"of another alone":      {func(w *world) string { return read(named("Another"), long) }, []string{`there is no list signed by "CN=CA"`}},
 	} {
 		w := newWorld(t)
-		w.config.CRLVerify = w.file(w.write("crl.pem", []byte(c.lists(w))))
+		w.config.Trust.CRLVerify = w.file(w.write("crl.pem", []byte(c.lists(w))))
 		w.trust().revoked.refresh(time.Now())
 		if len(w.remembers) != min(len(c.want), 1) {
 			t.Errorf("%s: %d lines:\n%s", name, len(w.remembers), w.log())
@@ -306,7 +306,7 @@ func TestAuthorityBetweenWithoutList(t *testing.T) {
 	w.ca = sub
 	leaf := w.sign(&x509.Certificate{SerialNumber: big.NewInt(3)})
 	w.ca = root
-	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+	w.config.Trust.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
 	trust := w.trust()
 	for range 2 {
 		if err := trust.revoked.check([]*x509.Certificate{w.leaf, root}, time.Now()); err != nil || strings.Contains(w.log(), "Between") {
@@ -328,7 +328,7 @@ func TestAuthorityBetweenWithoutList(t *testing.T) {
 func TestListMended(t *testing.T) {
 	w := newWorld(t)
 	path := w.list("crl.pem", time.Now().Add(long), 42)
-	w.config.CRLVerify = w.file(path)
+	w.config.Trust.CRLVerify = w.file(path)
 	trust := w.trust()
 	w.write("crl.pem", []byte("half a fi"))
 	for _, at := range []time.Duration{0, 2 * time.Second, time.Hour, 25 * time.Hour, 26 * time.Hour} {
@@ -337,7 +337,7 @@ func TestListMended(t *testing.T) {
 	if n := strings.Count(w.log(), "CANNOT BE USED"); n != 2 {
 		t.Errorf("said %d times within a day and an hour:\n%s", n, w.log())
 	}
-	w.write("crl.pem", w.config.CRLVerify.Text)
+	w.write("crl.pem", w.config.Trust.CRLVerify.Text)
 	for range 2 {
 		trust.revoked.refresh(time.Now().Add(27 * time.Hour))
 	}
@@ -350,7 +350,7 @@ func TestListMended(t *testing.T) {
 // without a change of the file.
 func TestListBeginsLater(t *testing.T) {
 	w := newWorld(t)
-	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
+	w.config.Trust.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(long)))
 	trust := w.trust()
 	w.list("crl.pem", time.Now().Add(long), 42)
 	before := time.Now().Add(-2 * time.Hour) // by a clock that is behind

@@ -34,16 +34,16 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 	}
 	s := session.Config{
 		Server: server, TLS: tls,
-		Ciphers: c.DataCiphers, Fallback: c.DataCiphersFallback,
-		Options: negotiate.OptionsString(server, Kind(c).String(), c.MTU+optionsExtra(c), "UDPv4", c.DataCiphersFallback, optionFields(c)...),
+		Ciphers: c.Data.Ciphers, Fallback: c.Data.Fallback,
+		Options: negotiate.OptionsString(server, Kind(c).String(), c.Adapter.MTU+optionsExtra(c), "UDPv4", c.Data.Fallback, optionFields(c)...),
 
-		HandWindow: c.HandWindow, TranWindow: c.TranWindow, TLSTimeout: c.TLSTimeout,
-		RenegAfter: c.RenegSec, RenegLeast: c.RenegSecMin, RenegBytes: c.RenegBytes, RenegPackets: c.RenegPackets,
+		HandWindow: c.Timers.HandWindow, TranWindow: c.Timers.TranWindow, TLSTimeout: c.Timers.TLSTimeout,
+		RenegAfter: c.Timers.RenegSec, RenegLeast: c.Timers.RenegSecMin, RenegBytes: c.Timers.RenegBytes, RenegPackets: c.Timers.RenegPackets,
 		Timers:       Timers(c),
-		ReplayWindow: c.ReplayWindow, ReplayTime: c.ReplayTime,
-		MaxPacket:      min(c.MaxPacketSize, session.DefaultMaxPacket),
-		ForgetLogin:    c.AuthNoCache,
-		Reauthenticate: server && c.AuthUserPassVerify != nil,
+		ReplayWindow: c.Data.ReplayWindow, ReplayTime: c.Data.ReplayTime,
+		MaxPacket:      min(c.Timers.MaxPacketSize, session.DefaultMaxPacket),
+		ForgetLogin:    c.Login.NoCache,
+		Reauthenticate: server && c.Login.UserPassVerify != nil,
 	}
 	if err := dataChannel(c, &s); err != nil {
 		return s, err
@@ -53,7 +53,7 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 			kept, _, err := c.FilterPushed(options)
 			return kept, err
 		}
-		s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.DataCiphers, buffersMTU, variables(c))
+		s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.Data.Ciphers, buffersMTU, variables(c))
 	}
 	return s, nil
 }
@@ -62,8 +62,8 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 // what the server pushes.
 func Timers(c *config.Config) session.Timers {
 	return session.Timers{
-		Ping: c.Ping, PingRestart: c.PingRestart, PingExit: c.PingExit,
-		Inactive: c.Inactive, InactiveBytes: c.InactiveBytes,
+		Ping: c.Timers.Ping, PingRestart: c.Timers.PingRestart, PingExit: c.Timers.PingExit,
+		Inactive: c.Timers.Inactive, InactiveBytes: c.Timers.InactiveBytes,
 	}
 }
 
@@ -86,9 +86,9 @@ func platform() string {
 // direction is `key-direction`, or the second argument of tls-auth.
 func direction(c *config.Config) wrap.Direction {
 	switch {
-	case c.KeyDirection == nil:
+	case c.Trust.KeyDirection == nil:
 		return wrap.Bidirectional
-	case *c.KeyDirection == 1:
+	case *c.Trust.KeyDirection == 1:
 		return wrap.Inverse
 	}
 	return wrap.Normal
@@ -96,31 +96,31 @@ func direction(c *config.Config) wrap.Direction {
 
 // Armour is the control channel keys of a server.
 func Armour(c *config.Config) (a wrap.Armour, err error) {
-	if c.TLSAuth != nil {
+	if c.Trust.TLSAuth != nil {
 		if a.TLSAuth, err = tlsAuth(c); err != nil {
 			return a, err
 		}
 	}
-	if c.TLSCrypt != nil {
-		if a.TLSCrypt, err = wrap.ParseStaticKey(c.TLSCrypt.Text); err != nil {
-			return a, fileError("tls-crypt", c.TLSCrypt, err)
+	if c.Trust.TLSCrypt != nil {
+		if a.TLSCrypt, err = wrap.ParseStaticKey(c.Trust.TLSCrypt.Text); err != nil {
+			return a, fileError("tls-crypt", c.Trust.TLSCrypt, err)
 		}
 	}
-	if c.TLSCryptV2 != nil {
-		if a.V2, err = wrap.ParseServerKeyV2(c.TLSCryptV2.Text); err != nil {
-			return a, fileError("tls-crypt-v2", c.TLSCryptV2, err)
+	if c.Trust.TLSCryptV2 != nil {
+		if a.V2, err = wrap.ParseServerKeyV2(c.Trust.TLSCryptV2.Text); err != nil {
+			return a, fileError("tls-crypt-v2", c.Trust.TLSCryptV2, err)
 		}
-		a.ForceCookie = c.TLSCryptV2ForceCookie
+		a.ForceCookie = c.Trust.TLSCryptV2ForceCookie
 	}
 	return a, nil
 }
 
 func tlsAuth(c *config.Config) (*wrap.TLSAuthKey, error) {
-	key, err := wrap.ParseStaticKey(c.TLSAuth.Text)
+	key, err := wrap.ParseStaticKey(c.Trust.TLSAuth.Text)
 	if err != nil {
-		return nil, fileError("tls-auth", c.TLSAuth, err)
+		return nil, fileError("tls-auth", c.Trust.TLSAuth, err)
 	}
-	hash, err := digest.Lookup(c.Auth)
+	hash, err := digest.Lookup(c.Data.Auth)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
@@ -131,19 +131,19 @@ func tlsAuth(c *config.Config) (*wrap.TLSAuthKey, error) {
 // anew for every session.
 func ClientWrapper(c *config.Config) (func() wrap.Wrapper, error) {
 	switch {
-	case c.TLSCryptV2 != nil:
-		key, err := wrap.ParseClientKeyV2(c.TLSCryptV2.Text)
+	case c.Trust.TLSCryptV2 != nil:
+		key, err := wrap.ParseClientKeyV2(c.Trust.TLSCryptV2.Text)
 		if err != nil {
-			return nil, fileError("tls-crypt-v2", c.TLSCryptV2, err)
+			return nil, fileError("tls-crypt-v2", c.Trust.TLSCryptV2, err)
 		}
 		return func() wrap.Wrapper { return wrap.NewTLSCryptV2Client(key) }, nil
-	case c.TLSCrypt != nil:
-		key, err := wrap.ParseStaticKey(c.TLSCrypt.Text)
+	case c.Trust.TLSCrypt != nil:
+		key, err := wrap.ParseStaticKey(c.Trust.TLSCrypt.Text)
 		if err != nil {
-			return nil, fileError("tls-crypt", c.TLSCrypt, err)
+			return nil, fileError("tls-crypt", c.Trust.TLSCrypt, err)
 		}
 		return func() wrap.Wrapper { return wrap.NewTLSCrypt(key, false) }, nil
-	case c.TLSAuth != nil:
+	case c.Trust.TLSAuth != nil:
 		a, err := tlsAuth(c)
 		if err != nil {
 			return nil, err

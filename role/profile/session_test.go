@@ -166,7 +166,7 @@ func TestTLSSettings(t *testing.T) {
 		config.ClientCertRequire: tls.RequireAnyClientCert, config.ClientCertOptional: tls.RequestClientCert, config.ClientCertNone: tls.NoClientCert,
 	} {
 		c := serverConfig(t, "")
-		c.VerifyClientCert = demand
+		c.Trust.VerifyClientCert = demand
 		if got, err := TLS(c, true, unheard); err != nil || got.ClientAuth != want {
 			t.Errorf("%v: %v, %v", demand, got.ClientAuth, err)
 		}
@@ -187,12 +187,12 @@ func TestBadSettings(t *testing.T) {
 	}{
 		"group":        {clientConfig(t, "tls-groups zzz"), []string{"tls-groups zzz", "X25519"}},
 		"suite":        {clientConfig(t, "tls-cipher TLS-NONE\ntls-version-max 1.2"), []string{"tls-cipher TLS-NONE", "TLS-ECDHE-RSA-WITH-AES-128-GCM-SHA256"}},
-		"version":      {change(func(c *config.Config) { c.TLSVersionMax = "1.1" }), []string{"tls-version-max 1.1", "1.2"}},
-		"version name": {change(func(c *config.Config) { c.TLSVersionMin = "2" }), []string{`"2"`, "1.3"}},
-		"no ca":        {change(func(c *config.Config) { c.CA = nil }), []string{"no `ca`"}},
-		"bad ca":       {change(func(c *config.Config) { c.CA = junk }), []string{"x.ovpn:7: ca", "inline block"}},
-		"no key":       {change(func(c *config.Config) { c.Key = nil }), []string{"cert", "no `key`"}},
-		"other key":    {change(func(c *config.Config) { c.Key = &config.File{Text: test().server.KeyPEM} }), []string{"cert"}},
+		"version":      {change(func(c *config.Config) { c.Trust.TLSVersionMax = "1.1" }), []string{"tls-version-max 1.1", "1.2"}},
+		"version name": {change(func(c *config.Config) { c.Trust.TLSVersionMin = "2" }), []string{`"2"`, "1.3"}},
+		"no ca":        {change(func(c *config.Config) { c.Trust.CA = nil }), []string{"no `ca`"}},
+		"bad ca":       {change(func(c *config.Config) { c.Trust.CA = junk }), []string{"x.ovpn:7: ca", "inline block"}},
+		"no key":       {change(func(c *config.Config) { c.Trust.Key = nil }), []string{"cert", "no `key`"}},
+		"other key":    {change(func(c *config.Config) { c.Trust.Key = &config.File{Text: test().server.KeyPEM} }), []string{"cert"}},
 	} {
 		_, err := TLS(c.config, false, unheard)
 		for _, want := range c.want {
@@ -255,7 +255,7 @@ func TestNoCertificate(t *testing.T) {
 		config.ClientCertRequire: false, config.ClientCertOptional: true, config.ClientCertNone: true,
 	} {
 		c := serverConfig(t, "")
-		c.VerifyClientCert = demand
+		c.Trust.VerifyClientCert = demand
 		cfg, err := TLS(c, true, unheard)
 		if err != nil {
 			t.Fatal(err)
@@ -358,7 +358,7 @@ func TestArmours(t *testing.T) {
 func TestBadArmour(t *testing.T) {
 	junk := &config.File{Inline: true, Text: []byte("junk"), Pos: config.Pos{File: "test.conf", Line: 7}}
 	for name, c := range map[string]config.Config{
-		"tls-auth": {TLSAuth: junk}, "tls-crypt": {TLSCrypt: junk}, "tls-crypt-v2": {TLSCryptV2: junk},
+		"tls-auth": {Trust: config.Trust{TLSAuth: junk}}, "tls-crypt": {Trust: config.Trust{TLSCrypt: junk}}, "tls-crypt-v2": {Trust: config.Trust{TLSCryptV2: junk}},
 	} {
 		_, clientErr := ClientWrapper(&c)
 		_, serverErr := Armour(&c)
@@ -390,7 +390,7 @@ func TestOwnCertificateByProfile(t *testing.T) {
 		if _, err := TLS(c, true, nil); err != nil {
 			t.Errorf("%s, ECDSA on P-256: %v", profile, err)
 		}
-		c.Key.Text, c.Cert.Text = []byte(key), []byte(cert)
+		c.Trust.Key.Text, c.Trust.Cert.Text = []byte(key), []byte(cert)
 		_, err := TLS(c, true, nil)
 		if (err == nil) != good {
 			t.Errorf("%s, RSA of 2048 bits: %v", profile, err)

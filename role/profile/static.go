@@ -16,15 +16,15 @@ func Static(c *config.Config) (session.Config, *seal.Static, error) {
 	if err := dataChannel(c, &s); err != nil {
 		return s, nil, err
 	}
-	key, err := wrap.ParseStaticKey(c.Secret.Text)
+	key, err := wrap.ParseStaticKey(c.Trust.Secret.Text)
 	if err != nil {
-		return s, nil, fileError("secret", c.Secret, err)
+		return s, nil, fileError("secret", c.Trust.Secret, err)
 	}
-	cipher, err := seal.LookupCipher(c.Cipher)
+	cipher, err := seal.LookupCipher(c.Data.Cipher)
 	if err != nil {
 		return s, nil, fmt.Errorf("cipher: %w", err)
 	}
-	settings := seal.StaticConfig{Cipher: cipher, Digest: s.Digest, Window: c.ReplayWindow, ReplayTime: c.ReplayTime}
+	settings := seal.StaticConfig{Cipher: cipher, Digest: s.Digest, Window: c.Data.ReplayWindow, ReplayTime: c.Data.ReplayTime}
 	send, receive := key.DataKeys(direction(c))
 	copy(settings.Material[:], send[:])
 	copy(settings.Material[len(send):], receive[:])

@@ -30,7 +30,7 @@ func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) 
 // TLS is the TLS settings of c, the configuration of this trust.
 func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error) {
 	warn := trust.warn
-	if len(trust.authorities) == 0 && len(c.PeerFingerprints) == 0 {
+	if len(trust.authorities) == 0 && len(c.Trust.PeerFingerprints) == 0 {
 		return nil, errors.New("no `ca`: the certificate of the authority that signed the other side's is needed to know it")
 	}
 	if len(trust.authorities) > 0 && len(pki.Roots(trust.authorities)) == 0 {
@@ -43,7 +43,7 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 		// libraries make it: some peers read no more than one at a time.
 		DynamicRecordSizingDisabled: true,
 		InsecureSkipVerify:          true, // by VerifyConnection instead
-		ClientAuth:                  clientAuth(c.VerifyClientCert),
+		ClientAuth:                  clientAuth(c.Trust.VerifyClientCert),
 		ClientCAs:                   x509.NewCertPool(),
 	}
 	for _, root := range trust.authorities {
@@ -52,18 +52,18 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 	if err := setVersions(t, c); err != nil {
 		return nil, err
 	}
-	level, err := setCiphers(t, c.TLSCipher, warn)
+	level, err := setCiphers(t, c.Trust.TLSCipher, warn)
 	if err != nil {
 		return nil, err
 	}
-	if t.CurvePreferences, err = groups(c.TLSGroups, warn); err != nil {
+	if t.CurvePreferences, err = groups(c.Trust.TLSGroups, warn); err != nil {
 		return nil, err
 	}
-	if c.TLSGroups == nil {
-		t.CurvePreferences = curve(c.ECDHCurve, warn)
+	if c.Trust.TLSGroups == nil {
+		t.CurvePreferences = curve(c.Trust.ECDHCurve, warn)
 	}
-	profile := certProfile(c.TLSCertProfile, level, warn)
-	if c.Cert != nil {
+	profile := certProfile(c.Trust.TLSCertProfile, level, warn)
+	if c.Trust.Cert != nil {
 		identity, err := loadIdentity(c, profile)
 		if err != nil {
 			return nil, err
@@ -79,19 +79,19 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 }
 
 func loadIdentity(c *config.Config, profile string) (tls.Certificate, error) {
-	if c.Key == nil {
-		return tls.Certificate{}, fileError("cert", c.Cert, errors.New("there is no `key` beside it"))
+	if c.Trust.Key == nil {
+		return tls.Certificate{}, fileError("cert", c.Trust.Cert, errors.New("there is no `key` beside it"))
 	}
-	chain := c.Cert.Text
-	if c.ExtraCerts != nil {
-		chain = append(append(chain[:len(chain):len(chain)], '\n'), c.ExtraCerts.Text...)
+	chain := c.Trust.Cert.Text
+	if c.Trust.ExtraCerts != nil {
+		chain = append(append(chain[:len(chain):len(chain)], '\n'), c.Trust.ExtraCerts.Text...)
 	}
-	identity, err := pki.ParseIdentity(chain, c.Key.Text)
+	identity, err := pki.ParseIdentity(chain, c.Trust.Key.Text)
 	if err != nil {
-		return tls.Certificate{}, fileError("cert", c.Cert, err)
+		return tls.Certificate{}, fileError("cert", c.Trust.Cert, err)
 	}
 	if err := pki.CheckProfile([]*x509.Certificate{identity.Leaf}, profile); err != nil {
-		return tls.Certificate{}, fileError("cert", c.Cert, err) // what this side refuses, the other will
+		return tls.Certificate{}, fileError("cert", c.Trust.Cert, err) // what this side refuses, the other will
 	}
 	return identity, nil
 }
@@ -116,7 +116,7 @@ type verifier struct {
 
 func (v *verifier) verify(state tls.ConnectionState) error {
 	chain := state.PeerCertificates
-	if v.server && len(chain) == 0 && v.config.VerifyClientCert != config.ClientCertRequire {
+	if v.server && len(chain) == 0 && v.config.Trust.VerifyClientCert != config.ClientCertRequire {
 		return nil
 	}
 	now := time.Now()
@@ -131,7 +131,7 @@ func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
 	if v.server {
 		usage = pki.ClientUsage
 	}
-	if err := pki.CheckFingerprint(chain, v.config.PeerFingerprints); err != nil {
+	if err := pki.CheckFingerprint(chain, v.config.Trust.PeerFingerprints); err != nil {
 		return err
 	}
 	way, err := pki.Verifier{Authorities: v.trust.authorities, Weak: v.profile == insecure}.Chain(chain, now, usage)
@@ -143,8 +143,8 @@ func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
 	} else if err := pki.CheckPurpose(way[0], usage); err != nil {
 		return err
 	}
-	if pki.Username(way[0], v.config.X509UsernameField) == "" {
-		return &pki.NamelessError{Cert: way[0], Fields: v.config.X509UsernameField}
+	if pki.Username(way[0], v.config.Trust.X509UsernameField) == "" {
+		return &pki.NamelessError{Cert: way[0], Fields: v.config.Trust.X509UsernameField}
 	}
 	if err := v.demands(way); err != nil {
 		return err
@@ -160,26 +160,26 @@ func (v *verifier) demands(chain []*x509.Certificate) error {
 	if err := pki.CheckProfile(chain, v.profile); err != nil {
 		return err
 	}
-	if c.RemoteCertKU != nil {
-		if err := pki.CheckKeyUsage(leaf, c.RemoteCertKU); err != nil {
+	if c.Trust.RemoteCertKU != nil {
+		if err := pki.CheckKeyUsage(leaf, c.Trust.RemoteCertKU); err != nil {
 			return err
 		}
 	}
-	if c.RemoteCertEKU != "" {
-		if err := pki.CheckExtendedUsage(leaf, c.RemoteCertEKU); err != nil {
+	if c.Trust.RemoteCertEKU != "" {
+		if err := pki.CheckExtendedUsage(leaf, c.Trust.RemoteCertEKU); err != nil {
 			return err
 		}
 	}
-	if c.NsCertType != config.AnyUsage {
-		if err := pki.CheckNsCertType(leaf, pki.Usage(c.NsCertType)); err != nil {
+	if c.Trust.NsCertType != config.AnyUsage {
+		if err := pki.CheckNsCertType(leaf, pki.Usage(c.Trust.NsCertType)); err != nil {
 			return err
 		}
 	}
-	if err := pki.CheckUsage(leaf, pki.Usage(c.RemoteCertTLS)); err != nil {
+	if err := pki.CheckUsage(leaf, pki.Usage(c.Trust.RemoteCertTLS)); err != nil {
 		return err
 	}
-	if want := c.VerifyX509Name; want != nil {
-		return pki.CheckName(leaf, want.Name, want.Type, c.X509UsernameField...)
+	if want := c.Trust.VerifyX509Name; want != nil {
+		return pki.CheckName(leaf, want.Name, want.Type, c.Trust.X509UsernameField...)
 	}
 	return nil
 }
@@ -210,17 +210,17 @@ var versions = map[string]uint16{
 }
 
 func setVersions(t *tls.Config, c *config.Config) error {
-	least, ok := versions[c.TLSVersionMin]
+	least, ok := versions[c.Trust.TLSVersionMin]
 	if !ok {
-		return fmt.Errorf("tls-version-min %q: expected 1.0, 1.1, 1.2 or 1.3", c.TLSVersionMin)
+		return fmt.Errorf("tls-version-min %q: expected 1.0, 1.1, 1.2 or 1.3", c.Trust.TLSVersionMin)
 	}
-	if t.MaxVersion, ok = versions[c.TLSVersionMax]; !ok {
-		return fmt.Errorf("tls-version-max %q: expected 1.2 or 1.3", c.TLSVersionMax)
+	if t.MaxVersion, ok = versions[c.Trust.TLSVersionMax]; !ok {
+		return fmt.Errorf("tls-version-max %q: expected 1.2 or 1.3", c.Trust.TLSVersionMax)
 	}
 	// Below 1.2 data keys cannot be had safely; peers that old are refused.
 	t.MinVersion = max(least, tls.VersionTLS12)
 	if t.MaxVersion != 0 && t.MaxVersion < t.MinVersion {
-		return fmt.Errorf("tls-version-max %s: TLS before 1.2 is not spoken here; leave the line out", c.TLSVersionMax)
+		return fmt.Errorf("tls-version-max %s: TLS before 1.2 is not spoken here; leave the line out", c.Trust.TLSVersionMax)
 	}
 	return nil
 }

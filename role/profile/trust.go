@@ -34,7 +34,7 @@ func NewTrust(c *config.Config, warn func(string), lists ListSource) (*Trust, er
 		return nil, err
 	}
 	t.revoked = revoked{
-		source: lists, authorities: t.authorities, warn: warn, dir: c.CRLVerifyDir,
+		source: lists, authorities: t.authorities, warn: warn, dir: c.Trust.CRLVerifyDir,
 		lists: make(map[string][]*x509.RevocationList), troubles: make(map[string]*trouble), unlisted: make(map[string]bool),
 	}
 	if err := t.revoked.start(c); err != nil {
@@ -46,16 +46,16 @@ func NewTrust(c *config.Config, warn func(string), lists ListSource) (*Trust, er
 
 // readAuthorities reads ca and capath.
 func (t *Trust) readAuthorities(c *config.Config) error {
-	if c.CA != nil {
-		roots, faults, err := pki.ParseAuthorities(c.CA.Text)
+	if c.Trust.CA != nil {
+		roots, faults, err := pki.ParseAuthorities(c.Trust.CA.Text)
 		if err != nil {
-			return fileError("ca", c.CA, err)
+			return fileError("ca", c.Trust.CA, err)
 		}
 		t.authorities = roots
-		t.warnLeftOut(fileError("ca", c.CA, errLeftOut).Error(), faults)
+		t.warnLeftOut(fileError("ca", c.Trust.CA, errLeftOut).Error(), faults)
 	}
-	if c.CAPath != "" {
-		if err := t.readDir(c.CAPath); err != nil {
+	if c.Trust.CAPath != "" {
+		if err := t.readDir(c.Trust.CAPath); err != nil {
 			return fmt.Errorf("capath: %w", err)
 		}
 	}

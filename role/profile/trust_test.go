@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, dir: t.TempDir(), key: key}
 	w.ca = w.sign(&x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign})
 	w.leaf = w.sign(&x509.Certificate{SerialNumber: big.NewInt(42), Subject: pkix.Name{CommonName: "ada"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	w.config = &config.Config{CA: &config.File{Text: certPEM(w.ca)}, TLSCertProfile: "legacy", HandWindow: 10 * time.Second}
+	w.config = &config.Config{Trust: config.Trust{CA: &config.File{Text: certPEM(w.ca)}, TLSCertProfile: "legacy"}, Timers: config.Timers{HandWindow: 10 * time.Second}}
 	return w
 }
 
@@ -134,7 +134,7 @@ func (w *world) expect(err error, want string) {
 // leaves the one before in force.
 func TestListReloaded(t *testing.T) {
 	w := newWorld(t)
-	w.config.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(100*24*time.Hour)))
+	w.config.Trust.CRLVerify = w.file(w.list("crl.pem", time.Now().Add(100*24*time.Hour)))
 	verify := w.server()
 	w.expect(verify(), "")
 	w.list("crl.pem", time.Now().Add(100*24*time.Hour), 42)
@@ -155,15 +155,15 @@ func TestListReloaded(t *testing.T) {
 
 func TestRevokedByFileName(t *testing.T) {
 	w := newWorld(t)
-	w.config.CRLVerifyDir = filepath.Join(w.dir, "revoked")
-	if err := os.Mkdir(w.config.CRLVerifyDir, 0o700); err != nil {
+	w.config.Trust.CRLVerifyDir = filepath.Join(w.dir, "revoked")
+	if err := os.Mkdir(w.config.Trust.CRLVerifyDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	verify := w.server()
 	w.expect(verify(), "")
 	w.write("revoked/42", nil)
 	w.expect(verify(), "is revoked")
-	if err := os.RemoveAll(w.config.CRLVerifyDir); err != nil {
+	if err := os.RemoveAll(w.config.Trust.CRLVerifyDir); err != nil {
 		t.Fatal(err)
 	}
 	w.expect(verify(), "is revoked") // what was listed counts until there is a list again
@@ -173,8 +173,8 @@ func TestRevokedByFileName(t *testing.T) {
 // counted.
 func TestStraysInDirectory(t *testing.T) {
 	w := newWorld(t)
-	w.config.CRLVerifyDir = filepath.Join(w.dir, "revoked")
-	if err := os.Mkdir(w.config.CRLVerifyDir, 0o700); err != nil {
+	w.config.Trust.CRLVerifyDir = filepath.Join(w.dir, "revoked")
+	if err := os.Mkdir(w.config.Trust.CRLVerifyDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	trust := w.trust()
@@ -190,7 +190,7 @@ func TestStraysInDirectory(t *testing.T) {
 
 func TestCAPath(t *testing.T) {
 	w := newWorld(t)
-	w.config.CA, w.config.CAPath = nil, w.dir
+	w.config.Trust.CA, w.config.Trust.CAPath = nil, w.dir
 	if _, err := TLS(w.config, true, nil); err == nil || !strings.Contains(err.Error(), "openssl rehash") {
 		t.Errorf("an empty directory: %v", err)
 	}
@@ -205,7 +205,7 @@ func TestCAPath(t *testing.T) {
 func TestNoRootInCA(t *testing.T) {
 	w := newWorld(t)
 	sub := w.sign(&x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Between"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	w.config.CA.Text = certPEM(sub)
+	w.config.Trust.CA.Text = certPEM(sub)
 	if _, err := TLS(w.config, true, nil); err == nil || !strings.Contains(err.Error(), `"CN=Between", but not "CN=CA" that issued it`) {
 		t.Error(err)
 	}
@@ -228,10 +228,10 @@ func TestWhoIsNoClient(t *testing.T) {
 
 func TestDemandsOfConfiguration(t *testing.T) {
 	for want, change := range map[string]func(*config.Config){
-		"remote-cert-ku":        func(c *config.Config) { c.RemoteCertKU = []uint16{} },
-		"remote-cert-eku":       func(c *config.Config) { c.RemoteCertEKU = "serverAuth" },
-		"ns-cert-type":          func(c *config.Config) { c.NsCertType = config.ServerUsage },
-		`has common name "ada"`: func(c *config.Config) { c.VerifyX509Name = &config.X509Name{Name: "eve", Type: "name"} },
+		"remote-cert-ku":        func(c *config.Config) { c.Trust.RemoteCertKU = []uint16{} },
+		"remote-cert-eku":       func(c *config.Config) { c.Trust.RemoteCertEKU = "serverAuth" },
+		"ns-cert-type":          func(c *config.Config) { c.Trust.NsCertType = config.ServerUsage },
+		`has common name "ada"`: func(c *config.Config) { c.Trust.VerifyX509Name = &config.X509Name{Name: "eve", Type: "name"} },
 	} {
 		w := newWorld(t)
 		change(w.config)
@@ -246,7 +246,7 @@ func TestTLSVerify(t *testing.T) {
 	if err := os.Chmod(script, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	w.config.TLSVerify = []string{script}
+	w.config.Trust.TLSVerify = []string{script}
 	show, err := TLSVerify(w.config, []string{"custom=yes"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +272,7 @@ func TestTLSVerifyEnds(t *testing.T) {
 	if err := os.Chmod(script, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	w.config.TLSVerify, w.config.HandWindow = []string{script}, time.Hour
+	w.config.Trust.TLSVerify, w.config.Timers.HandWindow = []string{script}, time.Hour
 	show, err := TLSVerify(w.config, nil, auth.NewSlots(1))
 	if err != nil {
 		t.Fatal(err)
@@ -318,8 +318,8 @@ func TestUnlock(t *testing.T) {
 		{"asked in vain", nil, answers("x", "y", "z"), pki.ErrPassword},
 		{"nobody to ask", nil, nil, ErrNobody},
 	} {
-		cfg := &config.Config{Key: &config.File{Name: "key", Text: locked}, AskPass: c.askPass}
-		if err := Unlock(cfg, c.ask); !errors.Is(err, c.want) || pki.KeyEncrypted(cfg.Key.Text) != (c.want != nil) {
+		cfg := &config.Config{Trust: config.Trust{Key: &config.File{Name: "key", Text: locked}, AskPass: c.askPass}}
+		if err := Unlock(cfg, c.ask); !errors.Is(err, c.want) || pki.KeyEncrypted(cfg.Trust.Key.Text) != (c.want != nil) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if c.askPass != nil && len(c.askPass.Text) > 0 {
@@ -340,17 +340,19 @@ func TestUnlockPKCS12(t *testing.T) {
 			text = []byte(base64.StdEncoding.EncodeToString(der)[:100] + "\n" + base64.StdEncoding.EncodeToString(der)[100:] + "\n")
 		}
 		block := new(config.Config)
-		c := &config.Config{TLSCertProfile: "legacy", PKCS12: &config.File{Inline: inline, Text: text}, AskPass: &config.File{Name: "pass", Text: []byte("word\n")},
-			Remotes: []config.Remote{{Settings: block}}}
+		c := &config.Config{
+			Link:  config.Link{Remotes: []config.Remote{{Settings: block}}},
+			Trust: config.Trust{TLSCertProfile: "legacy", PKCS12: &config.File{Inline: inline, Text: text}, AskPass: &config.File{Name: "pass", Text: []byte("word\n")}},
+		}
 		if err := Unlock(c, nil); err != nil {
 			t.Fatal(err)
 		}
 		settings, err := TLS(c, false, nil)
-		if err != nil || len(settings.Certificates) != 1 || block.Cert != c.Cert {
+		if err != nil || len(settings.Certificates) != 1 || block.Trust.Cert != c.Trust.Cert {
 			t.Errorf("inline %v: %v", inline, err)
 		}
 	}
-	bad := &config.Config{PKCS12: &config.File{Inline: true, Text: []byte("?")}}
+	bad := &config.Config{Trust: config.Trust{PKCS12: &config.File{Inline: true, Text: []byte("?")}}}
 	if err := Unlock(bad, nil); err == nil {
 		t.Error("junk was taken")
 	}

@@ -24,18 +24,18 @@ const asks = 3
 // are as if they had been given in PEM. ask may be nil: nobody can be asked.
 func Unlock(c *config.Config, ask Ask) error {
 	switch {
-	case c.PKCS12 != nil && c.Key == nil:
+	case c.Trust.PKCS12 != nil && c.Trust.Key == nil:
 		return unlockPKCS12(c, ask)
-	case c.Key != nil && pki.KeyEncrypted(c.Key.Text):
-		err := withPassword(c, ask, c.Key, func(password string) error {
-			text, err := pki.DecryptKey(c.Key.Text, []byte(password))
+	case c.Trust.Key != nil && pki.KeyEncrypted(c.Trust.Key.Text):
+		err := withPassword(c, ask, c.Trust.Key, func(password string) error {
+			text, err := pki.DecryptKey(c.Trust.Key.Text, []byte(password))
 			if err == nil {
-				c.Key.Text = text
+				c.Trust.Key.Text = text
 			}
 			return err
 		})
 		if err != nil {
-			return fileError("key", c.Key, err)
+			return fileError("key", c.Trust.Key, err)
 		}
 	}
 	return nil
@@ -43,7 +43,7 @@ func Unlock(c *config.Config, ask Ask) error {
 
 // withPassword tries the password of askpass, or asks for one a few times.
 func withPassword(c *config.Config, ask Ask, of *config.File, open func(password string) error) error {
-	if f := c.AskPass; f != nil && (f.Inline || f.Name != "") {
+	if f := c.Trust.AskPass; f != nil && (f.Inline || f.Name != "") {
 		password, _, _ := strings.Cut(string(f.Text), "\n")
 		f.Text = nil
 		return open(strings.TrimRight(password, "\r"))
@@ -70,7 +70,7 @@ func withPassword(c *config.Config, ask Ask, of *config.File, open func(password
 
 // unlockPKCS12 first tries it without a password.
 func unlockPKCS12(c *config.Config, ask Ask) error {
-	f := c.PKCS12
+	f := c.Trust.PKCS12
 	der := f.Text
 	if f.Inline {
 		var err error
@@ -86,9 +86,9 @@ func unlockPKCS12(c *config.Config, ask Ask) error {
 	if err != nil {
 		return fileError("pkcs12", f, err)
 	}
-	for _, r := range c.Remotes {
+	for _, r := range c.Link.Remotes {
 		if s := r.Settings; s != nil {
-			s.Key, s.Cert, s.CA, s.ExtraCerts = c.Key, c.Cert, c.CA, c.ExtraCerts
+			s.Trust.Key, s.Trust.Cert, s.Trust.CA, s.Trust.ExtraCerts = c.Trust.Key, c.Trust.Cert, c.Trust.CA, c.Trust.ExtraCerts
 		}
 	}
 	return nil
@@ -102,15 +102,15 @@ func takePKCS12(c *config.Config, der []byte, password string) error {
 		return err
 	}
 	part := func(text []byte) *config.File {
-		return &config.File{Name: c.PKCS12.Name, Inline: c.PKCS12.Inline, Text: text, Pos: c.PKCS12.Pos}
+		return &config.File{Name: c.Trust.PKCS12.Name, Inline: c.Trust.PKCS12.Inline, Text: text, Pos: c.Trust.PKCS12.Pos}
 	}
-	c.Key, c.Cert = part(key), part(cert)
+	c.Trust.Key, c.Trust.Cert = part(key), part(cert)
 	switch {
 	case len(authorities) == 0:
-	case c.CA == nil && c.CAPath == "":
-		c.CA = part(authorities)
-	case c.ExtraCerts == nil:
-		c.ExtraCerts = part(authorities)
+	case c.Trust.CA == nil && c.Trust.CAPath == "":
+		c.Trust.CA = part(authorities)
+	case c.Trust.ExtraCerts == nil:
+		c.Trust.ExtraCerts = part(authorities)
 	}
 	return nil
 }

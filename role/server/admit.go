@@ -156,7 +156,7 @@ func (r refusal) text(h *session.Hello) string {
 
 // unique reports that no other client may have the name of this one: it has one,
 // and duplicate-cn was not given.
-func (s *Server) unique(c *client) bool { return !s.cfg.DuplicateCN && c.name != nameless }
+func (s *Server) unique(c *client) bool { return !s.cfg.Server.DuplicateCN && c.name != nameless }
 
 // evictNamesake ends the session of a client of the same name, which is the
 // same one come back or the same profile on two devices, and frees its peer-id
@@ -214,7 +214,7 @@ const tunIPv6 = "tun-ipv6"
 // pushList is what a client that announces some capabilities is told, in the
 // order OpenVPN has it.
 func (s *Server) pushList(c *client, told negotiate.PeerInfo) []string {
-	options := slices.DeleteFunc(slices.Clone(s.cfg.Push), negotiate.IsCompression)
+	options := slices.DeleteFunc(slices.Clone(s.cfg.Server.Push), negotiate.IsCompression)
 	options = append(options, s.lan.push(c, options)...)
 	options = append(options, s.layout.pushBeside(s.cfg)...)
 	if (c.lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
@@ -296,5 +296,5 @@ func (s *Server) sayDisplaced(n int) {
 
 func (s *Server) sayRefused(n int) {
 	s.log.Warn("clients that wanted to begin a session have to try again, since more came than connect-freq allows", "how-many", n,
-		"limit", s.cfg.ConnectFreq.N, "in", s.cfg.ConnectFreq.Per)
+		"limit", s.cfg.Server.ConnectFreq.N, "in", s.cfg.Server.ConnectFreq.Per)
 }

@@ -14,8 +14,8 @@ import (
 // clients come: below root, which is where a chroot is to be entered, or "".
 func checkDirs(c *config.Config, root string) error {
 	for _, d := range []struct{ directive, name string }{
-		{"client-config-dir", c.ClientConfigDir},
-		{"tmp-dir", c.TmpDir},
+		{"client-config-dir", c.Server.ClientConfigDir},
+		{"tmp-dir", c.Process.TmpDir},
 	} {
 		if d.name == "" {
 			continue
@@ -35,7 +35,7 @@ func checkDirs(c *config.Config, root string) error {
 // system's.
 func rootOf(c *config.Config) string {
 	if process.Privileged() {
-		return c.Chroot
+		return c.Process.Chroot
 	}
 	return "" // nobody else can enter it
 }

@@ -25,12 +25,12 @@ func TestDirsAreThere(t *testing.T) {
 		want   string // "" for good
 	}{
 		"none":         {config.Config{}, "", ""},
-		"there":        {config.Config{ClientConfigDir: dir, TmpDir: dir}, "", ""},
-		"in a chroot":  {config.Config{ClientConfigDir: "/ccd"}, dir, ""},
-		"outside it":   {config.Config{ClientConfigDir: filepath.Join(dir, "ccd")}, dir, "client-config-dir: "},
-		"missing":      {config.Config{ClientConfigDir: filepath.Join(dir, "none")}, "", "client-config-dir: "},
-		"a file":       {config.Config{ClientConfigDir: file}, "", "not a directory; make the directory"},
-		"missing, too": {config.Config{TmpDir: filepath.Join(dir, "none")}, "", "tmp-dir: "},
+		"there":        {config.Config{Server: config.Server{ClientConfigDir: dir}, Process: config.Process{TmpDir: dir}}, "", ""},
+		"in a chroot":  {config.Config{Server: config.Server{ClientConfigDir: "/ccd"}}, dir, ""},
+		"outside it":   {config.Config{Server: config.Server{ClientConfigDir: filepath.Join(dir, "ccd")}}, dir, "client-config-dir: "},
+		"missing":      {config.Config{Server: config.Server{ClientConfigDir: filepath.Join(dir, "none")}}, "", "client-config-dir: "},
+		"a file":       {config.Config{Server: config.Server{ClientConfigDir: file}}, "", "not a directory; make the directory"},
+		"missing, too": {config.Config{Process: config.Process{TmpDir: filepath.Join(dir, "none")}}, "", "tmp-dir: "},
 	} {
 		err := checkDirs(&c.config, c.root)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

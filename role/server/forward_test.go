@@ -11,7 +11,7 @@ import (
 // client to client, unless the configuration says so.
 func TestClientsAreKeptApart(t *testing.T) {
 	for _, together := range []bool{false, true} {
-		c := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), Topology: config.TopologySubnet, ClientToClient: together}
+		c := &config.Config{Adapter: config.Adapter{Topology: config.TopologySubnet}, Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), ClientToClient: together}}
 		l, err := newLayout(c)
 		if err != nil {
 			t.Fatal(err)

@@ -38,9 +38,9 @@ func (s *Server) newRole() tunnel.Role {
 		return role{s}
 	}
 	s.segment = segment.New(segment.Options{
-		VLANs:          segment.VLANs{Tagging: s.cfg.VLANTagging, Accept: s.cfg.VLANAccept, PVID: uint16(s.cfg.VLANPVID)},
-		ClientToClient: s.cfg.ClientToClient,
-		Age:            s.cfg.StaleRoutes,
+		VLANs:          segment.VLANs{Tagging: s.cfg.Server.VLANTagging, Accept: s.cfg.Server.VLANAccept, PVID: uint16(s.cfg.Server.VLANPVID)},
+		ClientToClient: s.cfg.Server.ClientToClient,
+		Age:            s.cfg.Server.StaleRoutes,
 		Moved:          s.stationMoved,
 		Contested:      s.stationContested,
 		Spoofed:        s.stationSpoofed,
@@ -53,7 +53,7 @@ func (s *Server) join(c *client) {
 	if s.segment == nil {
 		return
 	}
-	vlan, stations := s.cfg.VLANPVID, s.cfg.MaxRoutesPerClient
+	vlan, stations := s.cfg.Server.VLANPVID, s.cfg.Server.MaxRoutesPerClient
 	if c.own.VLANPVID != 0 {
 		vlan = c.own.VLANPVID
 	}
@@ -65,7 +65,7 @@ func (s *Server) join(c *client) {
 
 // ownMACs are the addresses that are a client's to use (own-mac-only).
 func (s *Server) ownMACs(c *client) segment.Own {
-	own := segment.Own{Only: s.cfg.OwnMACOnly || c.own.OwnMACOnly}
+	own := segment.Own{Only: s.cfg.Server.OwnMACOnly || c.own.OwnMACOnly}
 	for _, text := range c.own.OwnMACs {
 		if mac, err := frame.ParseMAC(text); err == nil { // config has seen to that
 			own.MACs = append(own.MACs, mac)

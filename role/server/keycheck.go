@@ -12,7 +12,7 @@ import (
 
 // requireKey ends a client whose tls-crypt-v2 key is refused. It is not told.
 func (s *Server) requireKey(c *client, metadata []byte) {
-	if s.cfg.TLSCryptV2MaxAge == 0 && s.logins.keyCheck == nil {
+	if s.cfg.Trust.TLSCryptV2MaxAge == 0 && s.logins.keyCheck == nil {
 		return
 	}
 	c.Do(func(now time.Time) {
@@ -26,7 +26,7 @@ func (s *Server) requireKey(c *client, metadata []byte) {
 // checkKey judges the metadata of a client's tls-crypt-v2 key, before TLS. It
 // may take its time: it runs on the control goroutine of that client alone.
 func (s *Server) checkKey(c *client, metadata []byte, now time.Time) error {
-	if days := s.cfg.TLSCryptV2MaxAge; days > 0 {
+	if days := s.cfg.Trust.TLSCryptV2MaxAge; days > 0 {
 		if err := profile.CheckKeyAge(metadata, time.Duration(days)*24*time.Hour, now); err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (s *Server) checkKey(c *client, metadata []byte, now time.Time) error {
 	if len(metadata) == 0 {
 		metadata = []byte{0}
 	}
-	scratch, err := auth.NewScratch(s.cfg.TmpDir)
+	scratch, err := auth.NewScratch(s.cfg.Process.TmpDir)
 	if err != nil {
 		return err
 	}
@@ -45,11 +45,11 @@ func (s *Server) checkKey(c *client, metadata []byte, now time.Time) error {
 	if err := scratch.Write("metadata", string(metadata[1:])); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, s.cfg.HandWindow)
+	ctx, cancel := context.WithTimeout(c.ctx, s.cfg.Timers.HandWindow)
 	defer cancel()
 	status, err := s.logins.keyCheck.Run(ctx, session.Source(c.Path().Remote.Addr()), []string{fmt.Sprintf("metadata_type=%d", metadata[0]), "metadata_file=" + scratch.Path("metadata")})
 	if err == nil && status != 0 {
-		err = fmt.Errorf("tls-crypt-v2-verify refused the client's key: %s ended with %d", s.cfg.TLSCryptV2Verify[0], status)
+		err = fmt.Errorf("tls-crypt-v2-verify refused the client's key: %s ended with %d", s.cfg.Trust.TLSCryptV2Verify[0], status)
 	}
 	return err
 }

@@ -26,7 +26,7 @@ func verifying(t *testing.T) (s *Server, begun func() int) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho >> "+dir+"/begun\nexec sleep 1000\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cfg := &config.Config{TLSCryptV2Verify: []string{program}, HandWindow: time.Hour, TmpDir: dir}
+	cfg := &config.Config{Trust: config.Trust{TLSCryptV2Verify: []string{program}}, Timers: config.Timers{HandWindow: time.Hour}, Process: config.Process{TmpDir: dir}}
 	logins, err := newLogins(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,7 @@ func (s *Server) takeKeys(now time.Time) {
 		}
 	}
 	s.greeter.UseKey([session.CookieKeyLen]byte(keys.Cookie))
-	if t := s.logins.tokens; t != nil && s.cfg.AuthGenTokenSecret == nil {
+	if t := s.logins.tokens; t != nil && s.cfg.Login.GenTokenSecret == nil {
 		t.Key, t.Older = keys.Tokens[0].Key, nil
 		for _, old := range keys.Tokens[1:] {
 			t.Older = append(t.Older, old.Key)
@@ -101,7 +101,7 @@ func (s *Server) takeKeys(now time.Time) {
 
 // unkept is what becomes of clients when keys are others.
 func (s *Server) unkept() string {
-	if s.logins.tokens != nil && s.cfg.AuthGenTokenSecret == nil {
+	if s.logins.tokens != nil && s.cfg.Login.GenTokenSecret == nil {
 		return "users are asked for their passwords again"
 	}
 	return "handshakes that are under way begin anew"
@@ -122,7 +122,7 @@ func (s *Server) keySeal() (keySeal, string, error) {
 		return nil, "", err
 	}
 	scope := sha256.New()
-	fmt.Fprintf(scope, "%q %q %q %q", identity.Leaf.RawSubjectPublicKeyInfo, s.cfg.AuthUserPassVerify, fmt.Sprint(s.cfg.Proto, s.cfg.LocalPort), s.layout.network)
+	fmt.Fprintf(scope, "%q %q %q %q", identity.Leaf.RawSubjectPublicKeyInfo, s.cfg.Login.UserPassVerify, fmt.Sprint(s.cfg.Link.Proto, s.cfg.Link.LocalPort), s.layout.network)
 	return key, filepath.Join(s.opts.KeysDir, "keys-"+hex.EncodeToString(scope.Sum(nil)[:8])), nil
 }
 

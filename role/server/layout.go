@@ -64,15 +64,15 @@ const maxLeases = 1 << 16
 // chooseLayout is that of the segment where there is one.
 func chooseLayout(c *config.Config, behind *proxyLAN) (*layout, error) {
 	if behind != nil {
-		return behind.layout(c.IfconfigPool)
+		return behind.layout(c.Server.Pool)
 	}
 	return newLayout(c)
 }
 
 func newLayout(c *config.Config) (*layout, error) {
-	l := &layout{topology: c.Topology, ethernet: profile.Kind(c) == nic.Ethernet}
+	l := &layout{topology: c.Adapter.Topology, ethernet: profile.Kind(c) == nic.Ethernet}
 	switch {
-	case c.Server.IsValid():
+	case c.Server.Network.IsValid():
 		if err := l.divide(c); err != nil {
 			return nil, err
 		}
@@ -80,14 +80,14 @@ func newLayout(c *config.Config) (*layout, error) {
 		if err := l.bridge(c); err != nil {
 			return nil, err
 		}
-	case c.Ifconfig != nil || c.IfconfigPool != nil:
+	case c.Adapter.Ifconfig != nil || c.Server.Pool != nil:
 		if err := l.said(c); err != nil {
 			return nil, err
 		}
 	}
 	l.divide6(c)
-	if l.pool.count == 0 && l.pool6.count == 0 && c.ClientConfigDir == "" && !l.ethernet {
-		if c.ServerNoPool {
+	if l.pool.count == 0 && l.pool6.count == 0 && c.Server.ClientConfigDir == "" && !l.ethernet {
+		if c.Server.NoPool {
 			return nil, fmt.Errorf("server %v nopool: no client could get an address: add `ifconfig-pool START END`, or give each its own by client-config-dir and ifconfig-push", l.network)
 		}
 		return nil, fmt.Errorf("the server has no addresses to lease: give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
@@ -99,10 +99,10 @@ func newLayout(c *config.Config) (*layout, error) {
 // `ifconfig`, the clients' by `server-bridge` or `ifconfig-pool`.
 func (l *layout) bridge(c *config.Config) error {
 	l.bridged = true
-	if i := c.Ifconfig; i != nil {
+	if i := c.Adapter.Ifconfig; i != nil {
 		l.network, l.server = netip.PrefixFrom(i.Local, i.Bits).Masked(), i.Local
 	}
-	pool := c.IfconfigPool
+	pool := c.Server.Pool
 	if pool == nil {
 		return nil
 	}
@@ -119,14 +119,14 @@ func (l *layout) bridge(c *config.Config) error {
 // divide6 cuts up the IPv6 network, or takes the server's address and the pool
 // that are said one by one.
 func (l *layout) divide6(c *config.Config) {
-	switch own := c.IfconfigIPv6; {
-	case c.ServerIPv6.IsValid():
-		l.network6 = c.ServerIPv6.Masked()
+	switch own := c.Adapter.IfconfigIPv6; {
+	case c.Server.NetworkIPv6.IsValid():
+		l.network6 = c.Server.NetworkIPv6.Masked()
 		l.server6 = addrPlus(l.network6.Addr(), 1)
 		l.pool6 = range6(netip.PrefixFrom(addrPlus(l.network6.Addr(), firstIPv6(l.network6.Bits())), l.network6.Bits()))
-	case own != nil && c.IfconfigPoolIPv6.IsValid():
+	case own != nil && c.Server.PoolIPv6.IsValid():
 		l.network6, l.server6 = own.Local.Masked(), own.Local.Addr()
-		l.pool6 = range6(c.IfconfigPoolIPv6)
+		l.pool6 = range6(c.Server.PoolIPv6)
 	}
 }
 
@@ -149,7 +149,7 @@ func range6(p netip.Prefix) addrRange {
 
 // divide cuts up the IPv4 network.
 func (l *layout) divide(c *config.Config) error {
-	l.network = c.Server.Masked()
+	l.network = c.Server.Network.Masked()
 	size := 1 << (32 - l.network.Bits())
 	base := l.network.Addr()
 	l.server, l.beside = addrPlus(base, 1), addrPlus(base, 2)
@@ -161,11 +161,11 @@ func (l *layout) divide(c *config.Config) error {
 	default:
 		l.pool = addrRange{start: addrPlus(base, 2), count: size - 3, stride: 1}
 	}
-	if c.ServerNoPool && c.IfconfigPool == nil {
+	if c.Server.NoPool && c.Server.Pool == nil {
 		l.pool = addrRange{}
 		return nil
 	}
-	if pool := c.IfconfigPool; pool != nil {
+	if pool := c.Server.Pool; pool != nil {
 		l.pool.start = pool.Start
 		l.pool.count = (addrMinus(pool.End, pool.Start) + l.pool.stride) / l.pool.stride
 		if l.topology == config.TopologyNet30 {

@@ -187,7 +187,7 @@ func TestLayoutSaysWhatIsMissing(t *testing.T) {
 	if _, err := newLayout(new(config.Config)); err == nil || !strings.Contains(err.Error(), "server NETWORK NETMASK") {
 		t.Errorf("no network: %v", err)
 	}
-	small := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/29"), Topology: config.TopologyNet30}
+	small := &config.Config{Adapter: config.Adapter{Topology: config.TopologyNet30}, Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/29")}}
 	if _, err := newLayout(small); err == nil || !strings.Contains(err.Error(), "larger network") {
 		t.Errorf("small network: %v", err)
 	}
@@ -211,7 +211,7 @@ func TestPushListKeepsOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{cfg: &config.Config{Push: []string{"route 192.168.0.0 255.255.0.0", "ping 10"}}, layout: l}
+	s := &Server{cfg: &config.Config{Server: config.Server{Push: []string{"route 192.168.0.0 255.255.0.0", "ping 10"}}}, layout: l}
 	c := &client{lease: newPool(l).lease(3), own: new(config.PerClient)}
 	want := []string{"route 192.168.0.0 255.255.0.0", "ping 10", "route-gateway 10.8.0.1", "topology subnet",
 		"ifconfig 10.8.0.5 255.255.255.0", "ifconfig-ipv6 fd00:8::1003/64 fd00:8::1"}

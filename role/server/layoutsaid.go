@@ -14,13 +14,13 @@ import (
 // expansion of `server`. Routes are those that are said, too.
 func (l *layout) said(c *config.Config) error {
 	l.routed = true
-	if i := c.Ifconfig; i != nil {
+	if i := c.Adapter.Ifconfig; i != nil {
 		l.server, l.beside = i.Local, i.Remote
 		if l.topology == config.TopologySubnet {
 			l.network = netip.PrefixFrom(i.Local, i.Bits).Masked()
 		}
 	}
-	pool := c.IfconfigPool
+	pool := c.Server.Pool
 	if pool == nil {
 		return nil
 	}
@@ -84,9 +84,9 @@ func (l *layout) pushSaid() []string {
 
 // pushBeside is push beside what the configuration pushes.
 func (l *layout) pushBeside(c *config.Config) []string {
-	options := l.push(c.ClientToClient)
+	options := l.push(c.Server.ClientToClient)
 	if l.routed {
-		options = withoutSaid(options, c.Push)
+		options = withoutSaid(options, c.Server.Push)
 	}
 	return options
 }

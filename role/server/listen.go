@@ -75,7 +75,7 @@ func listenAddr(ctx context.Context, c *config.Config, at config.Listen) (netip.
 // `bind ipv6only` says, and where another has IPv4 on the same port. Otherwise
 // it takes both, as OpenVPN's do.
 func ipv6Only(c *config.Config, at config.Listen) bool {
-	return c.BindIPv6Only || slices.ContainsFunc(c.Listens(), func(l config.Listen) bool {
+	return c.Link.BindIPv6Only || slices.ContainsFunc(c.Listens(), func(l config.Listen) bool {
 		a, err := netip.ParseAddr(l.Host)
 		ipv4 := l.Host == "" && l.Proto.Family == 4 || err == nil && a.Is4()
 		return ipv4 && l.Port == at.Port && l.Proto.TCP == at.Proto.TCP

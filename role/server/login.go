@@ -41,30 +41,30 @@ func newLogins(c *config.Config) (l logins, err error) {
 	l.ctx, l.end = context.WithCancel(context.Background())
 	l.slots = auth.NewSlots(profile.ProgramsAtOnce)
 	env := profile.ProgramVariables(c)
-	if c.TLSCryptV2Verify != nil {
-		if l.keyCheck, err = auth.NewProgram("tls-crypt-v2-verify", c.TLSCryptV2Verify, nil); err != nil {
+	if c.Trust.TLSCryptV2Verify != nil {
+		if l.keyCheck, err = auth.NewProgram("tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, nil); err != nil {
 			return l, err
 		}
 		l.keyCheck.Within(l.slots)
 	}
-	if c.AuthUserPassVerify == nil {
+	if c.Login.UserPassVerify == nil {
 		return l, nil
 	}
-	script := auth.Script{ViaEnv: c.AuthViaEnv, TmpDir: c.TmpDir}
-	if script.Program, err = auth.NewProgram("auth-user-pass-verify", c.AuthUserPassVerify, env); err != nil {
+	script := auth.Script{ViaEnv: c.Login.ViaEnv, TmpDir: c.Process.TmpDir}
+	if script.Program, err = auth.NewProgram("auth-user-pass-verify", c.Login.UserPassVerify, env); err != nil {
 		return l, err
 	}
 	script.Program.Within(l.slots)
-	if c.ClientCRResponse != nil {
-		if script.Answer, err = auth.NewProgram("client-crresponse", c.ClientCRResponse, env); err != nil {
+	if c.Login.ClientCRResponse != nil {
+		if script.Answer, err = auth.NewProgram("client-crresponse", c.Login.ClientCRResponse, env); err != nil {
 			return l, err
 		}
 		script.Answer.Within(l.slots)
 	}
-	l.checker, l.optional = &script, c.AuthUserPassOptional
-	if policy := c.AuthGenToken; policy != nil {
+	l.checker, l.optional = &script, c.Login.UserPassOptional
+	if policy := c.Login.GenToken; policy != nil {
 		key := auth.NewTokenKey()
-		if f := c.AuthGenTokenSecret; f != nil {
+		if f := c.Login.GenTokenSecret; f != nil {
 			if key, err = auth.ParseTokenKey(f.Text); err != nil {
 				return l, fmt.Errorf("%v: auth-gen-token-secret: %w", f.Pos, err)
 			}
@@ -192,7 +192,7 @@ func (s *Server) clientEnv(c *client, h *session.Hello, state auth.TokenState) [
 // known is called when a client's user was found good. It names the client and
 // returns the options that a token adds to its push.
 func (s *Server) known(c *client, now time.Time) (options []string) {
-	if s.cfg.UsernameAsCommonName && c.login.user != "" {
+	if s.cfg.Login.UsernameAsCommonName && c.login.user != "" {
 		c.name = auth.SafeUsername(c.login.user)
 	}
 	if text := s.issueToken(c, now); text != "" {
@@ -210,7 +210,7 @@ func (s *Server) issueToken(c *client, now time.Time) string {
 	if c.login.token == nil {
 		c.login.token = t.Begin(now)
 	}
-	if t.Renewal > 0 && t.Renewal < s.cfg.RenegSec {
+	if t.Renewal > 0 && t.Renewal < s.cfg.Timers.RenegSec {
 		s.renewLater(c, t.Renewal)
 	}
 	return t.For(boundTo(c.presented)).Issue(now, c.login.user, c.login.token)
@@ -280,7 +280,7 @@ func (s *Server) refusedLogin(c *client, v auth.Verdict) {
 // certificateName is what a client's certificate calls it, "UNDEF" without one.
 func (s *Server) certificateName(h *session.Hello) string {
 	if chain := h.TLS.PeerCertificates; len(chain) > 0 {
-		if name := pki.Username(chain[0], s.cfg.X509UsernameField); name != "" {
+		if name := pki.Username(chain[0], s.cfg.Trust.X509UsernameField); name != "" {
 			return name
 		}
 	}

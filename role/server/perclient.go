@@ -23,12 +23,12 @@ const refusedHere = "this client is not admitted here"
 // where that keeps it out. A file with a fault keeps its client out too: half
 // of it could let in more than its author meant.
 func (s *Server) readPerClient(c *client) (own *config.PerClient, refusal string) {
-	if s.cfg.ClientConfigDir == "" {
+	if s.cfg.Server.ClientConfigDir == "" {
 		return new(config.PerClient), ""
 	}
 	path, text, err := s.perClientFile(c.name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && s.cfg.CCDExclusive:
+	case errors.Is(err, fs.ErrNotExist) && s.cfg.Server.CCDExclusive:
 		s.log.Warn("ccd-exclusive: the client has no file in client-config-dir", "client", c.name)
 		return nil, refusedHere
 	case errors.Is(err, fs.ErrNotExist):
@@ -51,7 +51,7 @@ func (s *Server) readPerClient(c *client) (own *config.PerClient, refusal string
 // perClientFile reads the file named like a client, else DEFAULT. A name that
 // would lead out of the directory has no file of its own.
 func (s *Server) perClientFile(name string) (path string, text []byte, err error) {
-	dir := s.cfg.ClientConfigDir
+	dir := s.cfg.Server.ClientConfigDir
 	names := []string{name, anyClient}
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
 		names = names[1:]

@@ -26,9 +26,10 @@ func serverWith(t *testing.T, exclusive bool, files map[string]string) *Server {
 			t.Fatal(err)
 		}
 	}
-	c := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), ServerIPv6: netip.MustParsePrefix("fd00:8::/64"),
-		Topology: config.TopologySubnet, ClientConfigDir: dir, CCDExclusive: exclusive, MaxClients: 8, MaxRoutesPerClient: 256,
-		Push: []string{"route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1"}}
+	c := &config.Config{
+		Adapter: config.Adapter{Topology: config.TopologySubnet},
+		Server:  config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), NetworkIPv6: netip.MustParsePrefix("fd00:8::/64"), ClientConfigDir: dir, CCDExclusive: exclusive, MaxClients: 8, MaxRoutesPerClient: 256, Push: []string{"route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1"}},
+	}
 	l, err := newLayout(c)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +42,7 @@ func serverWith(t *testing.T, exclusive bool, files map[string]string) *Server {
 func TestMaxRoutesPerClient(t *testing.T) {
 	const two = "iroute 10.1.0.0 255.255.0.0\niroute-ipv6 fd00:1::/64\n"
 	s := serverWith(t, false, map[string]string{"two": two, "allowed": two + "max-routes-per-client 2\n", "one": "iroute 10.1.0.0 255.255.0.0\n"})
-	s.cfg.MaxRoutesPerClient = 1
+	s.cfg.Server.MaxRoutesPerClient = 1
 	for name, want := range map[string]bool{"two": false, "allowed": true, "one": true} {
 		if _, refusal := s.readPerClient(&client{name: name}); (refusal == "") != want {
 			t.Errorf("%s: refusal %q", name, refusal)
@@ -77,7 +78,7 @@ func TestPerClientFiles(t *testing.T) {
 
 // TestNoPoolSaysSo: without a pool only addresses of one's own are leased.
 func TestNoPoolSaysSo(t *testing.T) {
-	c := &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), ServerNoPool: true, ClientConfigDir: "ccd"}
+	c := &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), NoPool: true, ClientConfigDir: "ccd"}}
 	l, err := newLayout(c)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestNoPoolSaysSo(t *testing.T) {
 	if _, err := p.acquireNear("bert", netip.Addr{}); err == nil || !strings.Contains(err.Error(), "no ifconfig-push for this client") {
 		t.Errorf("%v", err)
 	}
-	c.ClientConfigDir = ""
+	c.Server.ClientConfigDir = ""
 	if _, err := newLayout(c); err == nil || !strings.Contains(err.Error(), "add `ifconfig-pool") {
 		t.Errorf("%v", err)
 	}
@@ -125,7 +126,7 @@ func TestOwnAddresses(t *testing.T) {
 func TestTunIPv6(t *testing.T) {
 	old := negotiate.PeerInfo{"IV_VER": "2.3.18"}
 	with := func(ipv6 netip.Prefix, push ...string) *config.Config {
-		return &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), ServerIPv6: ipv6, Push: push, Topology: config.TopologySubnet}
+		return &config.Config{Adapter: config.Adapter{Topology: config.TopologySubnet}, Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), NetworkIPv6: ipv6, Push: push}}
 	}
 	fd := netip.MustParsePrefix("fd00:8::/64")
 	for name, c := range map[string]struct {

@@ -12,10 +12,10 @@ import (
 // checkPerClients reads all files of client-config-dir, so that a fault is told
 // before it keeps its client out, and with the line. The others are served.
 func (s *Server) checkPerClients() {
-	if s.cfg.ClientConfigDir == "" {
+	if s.cfg.Server.ClientConfigDir == "" {
 		return
 	}
-	dir := filepath.Join(rootOf(s.cfg), s.cfg.ClientConfigDir)
+	dir := filepath.Join(rootOf(s.cfg), s.cfg.Server.ClientConfigDir)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		s.log.Warn("client-config-dir cannot be listed, so its files are looked at when their clients come", "error", err)

@@ -29,7 +29,7 @@ func TestPerClientFilesAreReadAtTheStart(t *testing.T) {
 		}
 	}
 	var said bytes.Buffer
-	s := &Server{cfg: &config.Config{Server: netip.MustParsePrefix("10.8.0.0/24"), ClientConfigDir: dir, MaxRoutesPerClient: 256},
+	s := &Server{cfg: &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), ClientConfigDir: dir, MaxRoutesPerClient: 256}},
 		log: slog.New(slog.NewTextHandler(&said, nil))}
 	s.checkPerClients()
 	for _, want := range []string{

@@ -11,8 +11,8 @@ import (
 
 // persistInterval is how often the pool is saved.
 func persistInterval(c *config.Config) time.Duration {
-	if c.PoolPersistInterval > 0 {
-		return c.PoolPersistInterval
+	if c.Server.PoolPersistInterval > 0 {
+		return c.Server.PoolPersistInterval
 	}
 	return 10 * time.Minute
 }
@@ -40,11 +40,11 @@ func (f *poolFile) write(text []byte, changes int) (err error) {
 }
 
 func (s *Server) loadPool() {
-	if s.cfg.PoolPersist == "" || s.cfg.DuplicateCN {
+	if s.cfg.Server.PoolPersist == "" || s.cfg.Server.DuplicateCN {
 		return
 	}
 	defer s.openPool()
-	text, err := process.ReadFile(s.cfg.PoolPersist)
+	text, err := process.ReadFile(s.cfg.Server.PoolPersist)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
@@ -53,17 +53,17 @@ func (s *Server) loadPool() {
 		return
 	}
 	for _, problem := range s.pool.load(text) {
-		s.log.Warn("ifconfig-pool-persist: a line was left out", "file", s.cfg.PoolPersist, "problem", problem)
+		s.log.Warn("ifconfig-pool-persist: a line was left out", "file", s.cfg.Server.PoolPersist, "problem", problem)
 	}
 }
 
 // openPool opens the file to write to, while this process may, unless it is only
 // to be read.
 func (s *Server) openPool() {
-	if s.cfg.PoolPersistInterval == 0 {
+	if s.cfg.Server.PoolPersistInterval == 0 {
 		return
 	}
-	s.poolFile.name = s.cfg.PoolPersist
+	s.poolFile.name = s.cfg.Server.PoolPersist
 	var err error
 	if s.poolFile.file, err = process.OpenFile(s.poolFile.name); err != nil {
 		s.poolSaved(err)

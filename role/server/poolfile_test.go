@@ -21,7 +21,7 @@ func TestPoolIsSavedLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			defer os.RemoveAll(dir)
 			var log bytes.Buffer
-			s := &Server{cfg: &config.Config{PoolPersist: first, PoolPersistInterval: time.Minute},
+			s := &Server{cfg: &config.Config{Server: config.Server{PoolPersist: first, PoolPersistInterval: time.Minute}},
 				log: slog.New(slog.NewTextHandler(&log, nil)), pool: poolOf(t, "server 10.8.0.0 255.255.255.0")}
 			s.openPool()
 			acquire(t, s.pool, "anna")

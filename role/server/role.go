@@ -66,7 +66,7 @@ func (r role) Admit(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Re
 		r.badSource(from.Owner.(*client), src)
 		return tunnel.BadSource
 	}
-	if r.cfg.ClientToClient {
+	if r.cfg.Server.ClientToClient {
 		if c := r.table.route(dst); c != nil {
 			to.Add(c.Peer)
 			return tunnel.Kept
@@ -260,4 +260,4 @@ func (r role) enter(c *client) bool {
 }
 
 // maxSessions leaves room for handshakes beside the clients that are in.
-func (s *Server) maxSessions() int { return 2*s.cfg.MaxClients + 64 }
+func (s *Server) maxSessions() int { return 2*s.cfg.Server.MaxClients + 64 }

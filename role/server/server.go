@@ -91,7 +91,7 @@ type Server struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Server, error) {
-	behind, err := newProxyLAN(c.ProxyLAN, o.Log)
+	behind, err := newProxyLAN(c.Server.ProxyLAN, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err := checkDirs(c, rootOf(c)); err != nil {
 		return nil, err
 	}
-	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.MaxClients),
+	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.Server.MaxClients),
 		restarts: make(chan struct{}, 1)}
 	s.checkPerClients()
 	if err := profile.Unlock(c, o.Ask); err != nil {
@@ -123,12 +123,12 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if s.showTLS, err = profile.TLSVerify(c, profile.ProgramVariables(c), s.logins.slots); err != nil {
 		return nil, err
 	}
-	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.TCPQueueLimit, Drop: true}, OnError: func(err error) {
+	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
 	s.moves.Interval, s.contests.Interval = time.Second, hub.ContestInterval
-	s.greeter, s.share = session.NewGreeter(s.armour, session.Rate(c.ConnectFreqInitial)), newShare(c.PortShare, o.Log)
-	if f := c.ConnectFreq; f.N > 0 {
+	s.greeter, s.share = session.NewGreeter(s.armour, session.Rate(c.Server.ConnectFreqInitial)), newShare(c.Link.PortShare, o.Log)
+	if f := c.Server.ConnectFreq; f.N > 0 {
 		s.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
 	}
 	s.road = tunnel.Road{Role: s.newRole(), PacketSize: profile.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter },
@@ -229,12 +229,12 @@ func (s *Server) open(ctx context.Context) (err error) {
 // state is what the host should look like, with the networks behind the
 // clients (`route`) and, where wanted, forwarding.
 func (s *Server) state(ctx context.Context) hostnet.State {
-	state := s.layout.state(s.cfg.Dev, s.cfg.MTU)
-	state.TxQueueLen, state.LLAddr = s.cfg.TxQueueLen, profile.LLAddr(s.cfg)
-	if s.cfg.IfconfigNoexec {
+	state := s.layout.state(s.cfg.Adapter.Dev, s.cfg.Adapter.MTU)
+	state.TxQueueLen, state.LLAddr = s.cfg.Adapter.TxQueueLen, profile.LLAddr(s.cfg)
+	if s.cfg.Adapter.IfconfigNoexec {
 		state.Addresses = nil
 	}
-	if s.cfg.RouteNoexec {
+	if s.cfg.Routing.NoExec {
 		state.Routes = nil
 	} else {
 		state.Routes = append(state.Routes, s.routes(ctx)...)
@@ -259,20 +259,20 @@ func (s *Server) state(ctx context.Context) hostnet.State {
 // forward makes this host a router, which leads from client to client only with
 // `client-to-client`, as where it is none.
 func (s *Server) forward() *hostnet.Forward {
-	return &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid(), Apart: !s.cfg.ClientToClient}
+	return &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid(), Apart: !s.cfg.Server.ClientToClient}
 }
 
 // routes are those of `route`. One of a name that cannot be resolved is left
 // out: a server serves without it.
 func (s *Server) routes(ctx context.Context) (routes []hostnet.Route) {
 	cfg := *s.cfg
-	if !cfg.RouteGateway.IsValid() && s.segment != nil {
-		cfg.RouteGateway = s.layout.beside // man page, server
+	if !cfg.Routing.Gateway.IsValid() && s.segment != nil {
+		cfg.Routing.Gateway = s.layout.beside // man page, server
 	}
 	if profile.WithoutGateway(&cfg) {
 		s.log.Warn("routes through an Ethernet adapter need a gateway, and those without one are left out: name it in the line, or IPv4's in route-gateway")
 	}
-	for _, r := range cfg.Routes {
+	for _, r := range cfg.Routing.Routes {
 		list, err := profile.HostRoutes(ctx, &cfg, r, netip.Addr{}, profile.SystemResolver)
 		if err != nil {
 			s.log.Warn("a route is left out", "error", err)
@@ -330,7 +330,7 @@ const dismissTime = 2 * time.Second
 func (s *Server) dismiss() {
 	s.leaving.Store(true)
 	text := "RESTART"
-	switch s.cfg.ExplicitExitNotify {
+	switch s.cfg.Timers.ExplicitExitNotify {
 	case 0:
 		return
 	case 2:

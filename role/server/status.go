@@ -103,7 +103,7 @@ func (s *Server) Status(version int) []byte {
 // keepStatus writes the status file now, as often as `status` says, and, by
 // the function it returns, at the end.
 func (s *Server) keepStatus() (stop func()) {
-	return profile.KeepStatus(s.cfg, s.log, func() []byte { return s.Status(s.cfg.StatusVersion) })
+	return profile.KeepStatus(s.cfg, s.log, func() []byte { return s.Status(s.cfg.Process.StatusVersion) })
 }
 
 // columns of the client list and of the routing table. Version 1 has some of

@@ -210,7 +210,7 @@ func (w *world) serveText(text string) *serving {
 
 // pipeFor is an adapter of the kind that a configuration wants.
 func pipeFor(c *config.Config, name string) *nictest.Pipe {
-	if c.DevType == config.DevTap {
+	if c.Adapter.DevType == config.DevTap {
 		return nictest.NewEthernet("tap-"+name, 1500)
 	}
 	return nictest.New("tun-"+name, 1500)

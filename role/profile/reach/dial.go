@@ -35,7 +35,7 @@ var ErrFatal = errors.New("cannot go on")
 // sets no limit.
 func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	cfg := t.Settings
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(cfg.ConnectTimeout, cfg.HandWindow))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(cfg.Link.ConnectTimeout, cfg.Timers.HandWindow))
 	defer cancel()
 	cfg, err := localKnown(ctx, cfg, t.Near().Addr())
 	if err != nil {
@@ -49,7 +49,7 @@ func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFatal, err)
 	}
-	if cfg.SOCKSProxy == nil {
+	if cfg.Link.SOCKSProxy == nil {
 		return l, nil
 	}
 	proxy, err := d.socks(cfg)
@@ -66,16 +66,16 @@ func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 // localKnown is c with the address of the family of remote in place of a name
 // that `local` gives.
 func localKnown(ctx context.Context, c *config.Config, remote netip.Addr) (*config.Config, error) {
-	if _, err := netip.ParseAddr(c.Local); err == nil || c.Local == "" {
+	if _, err := netip.ParseAddr(c.Link.Local); err == nil || c.Link.Local == "" {
 		return c, nil
 	}
 	network := "ip4"
 	if remote.Is6() {
 		network = "ip6"
 	}
-	a, err := profile.LocalAddr(ctx, network, c.Local)
+	a, err := profile.LocalAddr(ctx, network, c.Link.Local)
 	known := *c
-	known.Local = a.String()
+	known.Link.Local = a.String()
 	return &known, err
 }
 
@@ -101,20 +101,20 @@ func (d *Dialer) openTCP(ctx context.Context, t Target) (link.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return link.NewTCP(conn, link.TCPOptions{QueueLimit: t.Settings.TCPQueueLimit}), nil
+	return link.NewTCP(conn, link.TCPOptions{QueueLimit: t.Settings.Link.TCPQueueLimit}), nil
 }
 
 // through dials a TCP target, which is the proxy where there is one.
 func (d *Dialer) through(ctx context.Context, t Target, dial link.Dial) (net.Conn, error) {
 	cfg := t.Settings
 	switch {
-	case cfg.HTTPProxy != nil:
+	case cfg.Link.HTTPProxy != nil:
 		proxy, err := d.httpProxy(cfg)
 		if err != nil {
 			return nil, err
 		}
 		return proxy.Connect(ctx, dial, net.JoinHostPort(t.host, strconv.Itoa(int(t.port))))
-	case cfg.SOCKSProxy != nil:
+	case cfg.Link.SOCKSProxy != nil:
 		proxy, err := d.socks(cfg)
 		if err != nil {
 			return nil, err
@@ -135,8 +135,8 @@ func (d *Dialer) through(ctx context.Context, t Target, dial link.Dial) (net.Con
 // linkOptions are the socket's by `local`, `lport`, `nobind` and the like.
 func linkOptions(c *config.Config, remote netip.Addr) link.Options {
 	o := proxyOptions(c, remote)
-	port := uint16(c.LocalPort)
-	if c.NoBind {
+	port := uint16(c.Link.LocalPort)
+	if c.Link.NoBind {
 		port = 0
 	}
 	o.Addr = netip.AddrPortFrom(o.Addr.Addr(), port)
@@ -151,7 +151,7 @@ func proxyOptions(c *config.Config, remote netip.Addr) link.Options {
 	if remote.Is6() {
 		local = netip.IPv6Unspecified()
 	}
-	if a, err := netip.ParseAddr(c.Local); err == nil && a.Is4() == remote.Is4() {
+	if a, err := netip.ParseAddr(c.Link.Local); err == nil && a.Is4() == remote.Is4() {
 		local = a
 		if a.IsLinkLocalUnicast() && a.Zone() == "" {
 			local = a.WithZone(remote.Zone())
@@ -170,24 +170,24 @@ var proxyMethods = map[config.ProxyAuth]link.ProxyAuth{
 // httpProxy is `http-proxy`. A login without a method is the best that the
 // proxy offers.
 func (d *Dialer) httpProxy(cfg *config.Config) (*link.HTTPProxy, error) {
-	p := cfg.HTTPProxy
+	p := cfg.Link.HTTPProxy
 	h := &link.HTTPProxy{Auth: proxyMethods[p.Auth], Version: p.Version, Agent: p.Agent}
 	for _, header := range p.Headers {
 		h.Headers = append(h.Headers, link.Header(header))
 	}
-	if p.Auth == config.ProxyNone && cfg.HTTPProxyUserPass != nil {
+	if p.Auth == config.ProxyNone && cfg.Link.HTTPProxyUserPass != nil {
 		h.Auth = link.AuthAuto
 	}
 	if h.Auth == link.AuthNone {
 		return h, nil
 	}
 	var err error
-	h.Username, h.Password, err = d.proxyLogin(cfg.HTTPProxyUserPass, p.Ask, "HTTP proxy "+p.Host)
+	h.Username, h.Password, err = d.proxyLogin(cfg.Link.HTTPProxyUserPass, p.Ask, "HTTP proxy "+p.Host)
 	return h, err
 }
 
 func (d *Dialer) socks(cfg *config.Config) (*link.SOCKSProxy, error) {
-	p := cfg.SOCKSProxy
+	p := cfg.Link.SOCKSProxy
 	s := new(link.SOCKSProxy)
 	if p.UserPass == nil && !p.Ask {
 		return s, nil

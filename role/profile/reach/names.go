@@ -53,7 +53,7 @@ func NewNames(c *config.Config, system profile.Resolver, tunnel func() Tunnel, l
 	if system == nil {
 		system = profile.SystemResolver
 	}
-	return &Names{System: system, Tunnel: tunnel, Options: link.Options{Mark: uint32(c.Mark), Device: c.BindDev}, Log: log}
+	return &Names{System: system, Tunnel: tunnel, Options: link.Options{Mark: uint32(c.Link.Mark), Device: c.Link.BindDev}, Log: log}
 }
 
 // Lookup is an endpoint.Resolver.

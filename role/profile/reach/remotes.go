@@ -85,8 +85,8 @@ func NewRemotes(c *config.Config, resolve profile.Resolver) *Remotes {
 	if resolve == nil {
 		resolve = profile.SystemResolver
 	}
-	r := &Remotes{Log: slog.New(slog.DiscardHandler), list: append([]config.Remote(nil), c.Remotes...), cfg: c, resolve: resolve, tries: c.ConnectTries}
-	if c.RemoteRandom {
+	r := &Remotes{Log: slog.New(slog.DiscardHandler), list: append([]config.Remote(nil), c.Link.Remotes...), cfg: c, resolve: resolve, tries: c.Link.ConnectTries}
+	if c.Link.RemoteRandom {
 		rand.Shuffle(len(r.list), func(i, j int) { r.list[i], r.list[j] = r.list[j], r.list[i] })
 	}
 	return r
@@ -178,7 +178,7 @@ func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
 	if r.last != nil {
 		cfg = r.last.Settings
 	}
-	wait := cfg.ConnectRetry
+	wait := cfg.Link.ConnectRetry
 	each, patient := failures/max(len(r.list), 1), patientTries
 	if permanent {
 		wait, patient = max(wait, permanentRetry), 1
@@ -193,7 +193,7 @@ func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
 	for range min(impatient, 20) {
 		wait *= 2
 	}
-	return min(wait, max(cfg.ConnectRetryMax, cfg.ConnectRetry, leastWait))
+	return min(wait, max(cfg.Link.ConnectRetryMax, cfg.Link.ConnectRetry, leastWait))
 }
 
 // ErrUnresolved says that no name had an address for as long as resolv-retry
@@ -289,7 +289,7 @@ func (r *Remotes) unresolved(err error) error {
 	if r.failing.IsZero() {
 		r.failing = now
 	}
-	if limit := r.cfg.ResolvRetry; limit >= 0 && r.at == len(r.list) && now.Sub(r.failing) >= limit {
+	if limit := r.cfg.Link.ResolvRetry; limit >= 0 && r.at == len(r.list) && now.Sub(r.failing) >= limit {
 		return fmt.Errorf("%w (%v): %w", ErrUnresolved, limit, err)
 	}
 	return err
@@ -359,10 +359,10 @@ func (t *Target) names() map[string]netip.Addr {
 func proxyOf(c *config.Config) config.Remote {
 	r := config.Remote{Proto: config.Proto{TCP: true}, Settings: c}
 	switch {
-	case c.HTTPProxy != nil:
-		r.Host, r.Port, r.Pos = c.HTTPProxy.Host, c.HTTPProxy.Port, c.HTTPProxy.Pos
-	case c.SOCKSProxy != nil:
-		r.Host, r.Port, r.Pos = c.SOCKSProxy.Host, c.SOCKSProxy.Port, c.SOCKSProxy.Pos
+	case c.Link.HTTPProxy != nil:
+		r.Host, r.Port, r.Pos = c.Link.HTTPProxy.Host, c.Link.HTTPProxy.Port, c.Link.HTTPProxy.Pos
+	case c.Link.SOCKSProxy != nil:
+		r.Host, r.Port, r.Pos = c.Link.SOCKSProxy.Host, c.Link.SOCKSProxy.Port, c.Link.SOCKSProxy.Pos
 	}
 	return r
 }
@@ -370,7 +370,7 @@ func proxyOf(c *config.Config) config.Remote {
 // serverName is a remote's name to resolve: with random characters before it,
 // if so wanted, which no cache has seen.
 func (r *Remotes) serverName(host string) string {
-	if _, err := netip.ParseAddr(host); err == nil || !r.cfg.RemoteRandomHostname {
+	if _, err := netip.ParseAddr(host); err == nil || !r.cfg.Link.RemoteRandomHostname {
 		return host
 	}
 	return fmt.Sprintf("%012x.%s", rand.Uint64()>>16, host)

@@ -22,9 +22,9 @@ import (
 
 // remotesOf are some remotes by host, each on port 1194.
 func remotesOf(tries int, resolve profile.Resolver, names ...string) *Remotes {
-	c := &config.Config{ConnectTries: tries}
+	c := &config.Config{Link: config.Link{ConnectTries: tries}}
 	for _, name := range names {
-		c.Remotes = append(c.Remotes, config.Remote{Host: name, Port: "1194"})
+		c.Link.Remotes = append(c.Link.Remotes, config.Remote{Host: name, Port: "1194"})
 	}
 	return NewRemotes(c, resolve)
 }
@@ -104,9 +104,9 @@ func TestRandomOrder(t *testing.T) {
 	resolve := hosts(map[string][]string{"a": {"192.0.2.1"}, "b": {"192.0.2.2"}, "c": {"192.0.2.3"}})
 	first := make(map[string]bool)
 	for range 200 {
-		c := &config.Config{RemoteRandom: true}
+		c := &config.Config{Link: config.Link{RemoteRandom: true}}
 		for _, name := range []string{"a", "b", "c"} {
-			c.Remotes = append(c.Remotes, config.Remote{Host: name, Port: "1194"})
+			c.Link.Remotes = append(c.Link.Remotes, config.Remote{Host: name, Port: "1194"})
 		}
 		round := tour(t, NewRemotes(c, resolve), 3)
 		first[round[0]] = true
@@ -122,7 +122,7 @@ func TestRandomOrder(t *testing.T) {
 // address stays as it is.
 func TestRandomHostname(t *testing.T) {
 	asked := make(map[string]bool)
-	c := &config.Config{RemoteRandomHostname: true, Remotes: []config.Remote{{Host: "a.example", Port: "1194"}, {Host: "192.0.2.9", Port: "1194"}}}
+	c := &config.Config{Link: config.Link{RemoteRandomHostname: true, Remotes: []config.Remote{{Host: "a.example", Port: "1194"}, {Host: "192.0.2.9", Port: "1194"}}}}
 	r := NewRemotes(c, func(_ context.Context, _, host string) ([]netip.Addr, error) {
 		asked[host] = true
 		return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
@@ -142,7 +142,7 @@ func TestRandomHostname(t *testing.T) {
 func TestResolvRetry(t *testing.T) {
 	for limit, final := range map[time.Duration]bool{-1: false, 0: true, time.Minute: true} {
 		synctest.Test(t, func(t *testing.T) {
-			c := &config.Config{ResolvRetry: limit, Remotes: []config.Remote{{Host: "a", Port: "1194"}, {Host: "b", Port: "1194"}}}
+			c := &config.Config{Link: config.Link{ResolvRetry: limit, Remotes: []config.Remote{{Host: "a", Port: "1194"}, {Host: "b", Port: "1194"}}}}
 			r := NewRemotes(c, hosts(nil))
 			began := time.Now()
 			for time.Since(began) < time.Hour {
@@ -163,7 +163,7 @@ func TestResolvRetry(t *testing.T) {
 
 // TestWait doubles the wait after five rounds, up to its ceiling.
 func TestWait(t *testing.T) {
-	c := &config.Config{ConnectRetry: 2 * time.Second, ConnectRetryMax: 20 * time.Second, Remotes: make([]config.Remote, 2)}
+	c := &config.Config{Link: config.Link{ConnectRetry: 2 * time.Second, ConnectRetryMax: 20 * time.Second, Remotes: make([]config.Remote, 2)}}
 	r := NewRemotes(c, hosts(nil))
 	for failures, want := range map[int]time.Duration{0: 2, 1: 2, 11: 2, 12: 4, 14: 8, 16: 16, 18: 20, 1 << 30: 20} {
 		if got := r.Wait(failures, false); got != want*time.Second {
@@ -177,7 +177,7 @@ func TestWait(t *testing.T) {
 func TestWaitAtOne(t *testing.T) {
 	r := remotesOf(0, hosts(map[string][]string{"a": {"192.0.2.1"}}), "a", "b", "c")
 	tour(t, r, 1)
-	r.cfg.ConnectRetryMax = time.Minute
+	r.cfg.Link.ConnectRetryMax = time.Minute
 	r.last.Settings = r.cfg
 	r.Stay()
 	for failures, want := range map[int]time.Duration{1: 5, 2: 10, 3: 20, 4: 40, 5: 60} {
@@ -190,7 +190,7 @@ func TestWaitAtOne(t *testing.T) {
 // TestWaitOfNothing: connect-retry 0 waits for nothing at first, and keeps no
 // processor busy later.
 func TestWaitOfNothing(t *testing.T) {
-	r := NewRemotes(&config.Config{ConnectRetryMax: time.Second, Remotes: make([]config.Remote, 1)}, hosts(nil))
+	r := NewRemotes(&config.Config{Link: config.Link{ConnectRetryMax: time.Second, Remotes: make([]config.Remote, 1)}}, hosts(nil))
 	for failures, want := range map[int]time.Duration{1: 0, 5: 0, 6: 100 * time.Millisecond, 7: 200 * time.Millisecond, 1 << 30: time.Second} {
 		if got := r.Wait(failures, false); got != want {
 			t.Errorf("after %d failures: %v, want %v", failures, got, want)
@@ -222,11 +222,11 @@ func TestLearn(t *testing.T) {
 // also where connect-timeout sets no limit.
 func TestSilentProxy(t *testing.T) {
 	for _, proxy := range []config.Config{
-		{HTTPProxy: &config.HTTPProxy{}, ConnectTimeout: 20 * time.Second}, {HTTPProxy: &config.HTTPProxy{}},
-		{SOCKSProxy: &config.SOCKSProxy{}, ConnectTimeout: 20 * time.Second}, {SOCKSProxy: &config.SOCKSProxy{}},
+		{Link: config.Link{HTTPProxy: &config.HTTPProxy{}, ConnectTimeout: 20 * time.Second}}, {Link: config.Link{HTTPProxy: &config.HTTPProxy{}}},
+		{Link: config.Link{SOCKSProxy: &config.SOCKSProxy{}, ConnectTimeout: 20 * time.Second}}, {Link: config.Link{SOCKSProxy: &config.SOCKSProxy{}}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			proxy.HandWindow = time.Minute
+			proxy.Timers.HandWindow = time.Minute
 			d := Dialer{Dial: func(context.Context, link.Options, netip.AddrPort) (net.Conn, error) {
 				near, far := net.Pipe()
 				go io.Copy(io.Discard, far)
@@ -234,7 +234,7 @@ func TestSilentProxy(t *testing.T) {
 			}}
 			began := time.Now()
 			_, err := d.Open(t.Context(), Target{Remote: config.Remote{Proto: config.Proto{TCP: true}}, Settings: &proxy, host: "a", port: 1194})
-			if took := time.Since(began); err == nil || took != cmp.Or(proxy.ConnectTimeout, time.Minute) {
+			if took := time.Since(began); err == nil || took != cmp.Or(proxy.Link.ConnectTimeout, time.Minute) {
 				t.Errorf("%v after %v", err, took)
 			}
 		})
@@ -250,7 +250,7 @@ func TestRemoteErrorsMend(t *testing.T) {
 		"no such port":           {config.Remote{Host: "a", Port: "no-such-port"}, `port "no-such-port"`},
 		"no such name":           {config.Remote{Host: "nowhere", Port: "1194"}, "remote nowhere: the name has no address"},
 	} {
-		r := NewRemotes(&config.Config{Remotes: []config.Remote{c.remote}}, hosts(map[string][]string{"a": {"192.0.2.1"}}))
+		r := NewRemotes(&config.Config{Link: config.Link{Remotes: []config.Remote{c.remote}}}, hosts(map[string][]string{"a": {"192.0.2.1"}}))
 		if _, err := r.Next(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v does not say %q", name, err, c.want)
 		}
@@ -260,7 +260,7 @@ func TestRemoteErrorsMend(t *testing.T) {
 func TestFamilyIsAskedFor(t *testing.T) {
 	for family, want := range map[int]string{0: "ip", 4: "ip4", 6: "ip6"} {
 		asked := ""
-		c := &config.Config{Remotes: []config.Remote{{Host: "a", Port: "1194", Proto: config.Proto{Family: family}}}}
+		c := &config.Config{Link: config.Link{Remotes: []config.Remote{{Host: "a", Port: "1194", Proto: config.Proto{Family: family}}}}}
 		NewRemotes(c, func(_ context.Context, network, _ string) ([]netip.Addr, error) {
 			asked = network
 			return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
@@ -278,11 +278,11 @@ func TestLinkOptions(t *testing.T) {
 		remote netip.Addr
 		want   string
 	}{
-		"any":            {config.Config{NoBind: true, LocalPort: 1194}, v4, "0.0.0.0:0"},
-		"any, IPv6":      {config.Config{NoBind: true}, v6, "[::]:0"},
-		"port":           {config.Config{LocalPort: 1194}, v4, "0.0.0.0:1194"},
-		"address":        {config.Config{Local: "192.0.2.9", LocalPort: 5}, v4, "192.0.2.9:5"},
-		"other family's": {config.Config{Local: "192.0.2.9"}, v6, "[::]:0"},
+		"any":            {config.Config{Link: config.Link{NoBind: true, LocalPort: 1194}}, v4, "0.0.0.0:0"},
+		"any, IPv6":      {config.Config{Link: config.Link{NoBind: true}}, v6, "[::]:0"},
+		"port":           {config.Config{Link: config.Link{LocalPort: 1194}}, v4, "0.0.0.0:1194"},
+		"address":        {config.Config{Link: config.Link{Local: "192.0.2.9", LocalPort: 5}}, v4, "192.0.2.9:5"},
+		"other family's": {config.Config{Link: config.Link{Local: "192.0.2.9"}}, v6, "[::]:0"},
 	} {
 		if got := linkOptions(&c.config, c.remote); got.Addr.String() != c.want || !got.Refusals {
 			t.Errorf("%s: %+v", name, got)
@@ -372,19 +372,19 @@ func TestLinkLocalTargets(t *testing.T) {
 	zone := adapters[0].Name
 	want := netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone(zone), 1194)
 	for name, c := range map[string]*config.Config{
-		"remote":        {Remotes: []config.Remote{{Host: "fe80::1%" + zone, Port: "1194"}}},
-		"bind-dev":      {Remotes: []config.Remote{{Host: "fe80::1", Port: "1194"}}, BindDev: zone},
-		"in a block":    {Remotes: []config.Remote{{Host: "fe80::1", Port: "1194", Settings: &config.Config{BindDev: zone}}}},
-		"HTTP proxy":    {Remotes: []config.Remote{{Host: "192.0.2.1", Port: "1194", Proto: config.Proto{TCP: true}}}, HTTPProxy: &config.HTTPProxy{Host: "fe80::1%" + zone, Port: "1194"}},
-		"SOCKS for UDP": {Remotes: []config.Remote{{Host: "192.0.2.1", Port: "1194"}}, SOCKSProxy: &config.SOCKSProxy{Host: "fe80::1%" + zone, Port: "1194"}},
+		"remote":        {Link: config.Link{Remotes: []config.Remote{{Host: "fe80::1%" + zone, Port: "1194"}}}},
+		"bind-dev":      {Link: config.Link{Remotes: []config.Remote{{Host: "fe80::1", Port: "1194"}}, BindDev: zone}},
+		"in a block":    {Link: config.Link{Remotes: []config.Remote{{Host: "fe80::1", Port: "1194", Settings: &config.Config{Link: config.Link{BindDev: zone}}}}}},
+		"HTTP proxy":    {Link: config.Link{Remotes: []config.Remote{{Host: "192.0.2.1", Port: "1194", Proto: config.Proto{TCP: true}}}, HTTPProxy: &config.HTTPProxy{Host: "fe80::1%" + zone, Port: "1194"}}},
+		"SOCKS for UDP": {Link: config.Link{Remotes: []config.Remote{{Host: "192.0.2.1", Port: "1194"}}, SOCKSProxy: &config.SOCKSProxy{Host: "fe80::1%" + zone, Port: "1194"}}},
 	} {
 		r := NewRemotes(c, nil)
 		target, err := r.Next(t.Context())
-		if err != nil || target.Near() != want || c.HTTPProxy == nil && c.SOCKSProxy == nil && !r.Knows(want, false) {
+		if err != nil || target.Near() != want || c.Link.HTTPProxy == nil && c.Link.SOCKSProxy == nil && !r.Knows(want, false) {
 			t.Errorf("%s: %v, %v; want %v", name, target.Near(), err, want)
 		}
 	}
-	r := NewRemotes(&config.Config{Remotes: []config.Remote{{Host: "fe80::1", Port: "1194", Pos: config.Pos{File: "a.ovpn", Line: 3}}}}, nil)
+	r := NewRemotes(&config.Config{Link: config.Link{Remotes: []config.Remote{{Host: "fe80::1", Port: "1194", Pos: config.Pos{File: "a.ovpn", Line: 3}}}}}, nil)
 	if _, err := r.Next(t.Context()); err == nil || !strings.Contains(err.Error(), "a.ovpn:3: fe80::1 is a link-local address") {
 		t.Errorf("without an adapter: %v", err)
 	}

@@ -1,0 +1,30 @@
+package config
+
+import (
+	"time"
+)
+
+// Process is what concerns the process on this host: rights, log, status and the
+// programs it may start.
+type Process struct {
+	User               string
+	Group              string
+	Chroot             string
+	Cd                 string
+	Daemon             bool
+	WritePID           string
+	Syslog             string // the name to log under by syslog, unless Log is set; "" for no syslog
+	Log                string
+	LogAppend          bool
+	Status             string
+	StatusInterval     time.Duration
+	StatusVersion      int
+	Verb               int
+	Mute               int
+	MuteReplayWarnings bool
+	SuppressTimestamps bool
+	PushPeerInfo       bool
+	Env                map[string]string // setenv NAME VALUE
+	ScriptSecurity     int               // 1
+	TmpDir             string            // "" for the system's
+}

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Server is what a server gives its clients: addresses, pushed options, limits and
+// the Ethernet segment that they share.
+type Server struct {
+	Network             netip.Prefix // IPv4 network of `server`
+	NoPool              bool
+	NetworkIPv6         netip.Prefix
+	Pool                *Pool // explicit `ifconfig-pool`
+	PoolIPv6            netip.Prefix
+	PoolPersist         string        // file name
+	PoolPersistInterval time.Duration // 600 s; 0: read only
+	Push                []string      // each as it goes on the wire; keepalive adds its two
+	ClientToClient      bool
+	DuplicateCN         bool
+	MaxClients          int           // 1024
+	ConnectFreq         Rate          // sessions begun, of all clients; zero: no limit
+	ConnectFreqInitial  Rate          // first packets answered, of each source; 1,000 in 10 s
+	MaxRoutesPerClient  int           // networks or MAC addresses, 256
+	StaleRoutes         time.Duration // how long those are known; 0: our default
+	OwnMACOnly          bool          // a client has one MAC address, the first that it uses
+	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
+	AllowLAN            bool          // in user space, clients reach the networks of the host's interfaces
+	VLANTagging         bool
+	VLANAccept          VLANAccept
+	VLANPVID            int // 1
+	ClientConfigDir     string
+	CCDExclusive        bool
+}
+
+// Pool is `ifconfig-pool`: both ends included.
+type Pool struct {
+	Start, End netip.Addr
+	Bits       int
+}
+
+// ProxyLAN is `proxy-lan`: the Ethernet segment that a server's clients are on.
+type ProxyLAN struct {
+	Interface string // of this host
+	DHCP      bool   // addresses are leased from the segment's DHCP server, else from IfconfigPool
+}
+
+// VLANAccept is which frames of a server's adapter are admitted.
+type VLANAccept int
+
+// The frames. A tag of a priority alone counts as none.
+const (
+	VLANAll VLANAccept = iota
+	VLANTagged
+	VLANUntagged
+)

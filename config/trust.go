@@ -1,0 +1,67 @@
+package config
+
+// Trust is the keys and certificates of both ends, and what a peer must show. A
+// File is inline text or a file's contents.
+type Trust struct {
+	CA                    *File
+	Cert                  *File
+	Key                   *File
+	ExtraCerts            *File
+	PKCS12                *File
+	CAPath                string
+	AskPass               *File // of the private key; Name "" and no text: ask
+	CRLVerify             *File
+	CRLVerifyDir          string
+	TLSAuth               *File
+	TLSCrypt              *File
+	TLSCryptV2            *File
+	TLSCryptV2ForceCookie bool     // server: no clients from before 2.6
+	TLSCryptV2Verify      []string // program and arguments
+	TLSCryptV2MaxAge      int      // days; 0: any
+	KeyDirection          *int     // 0 or 1; nil: bidirectional
+	ReplayPersist         string   // file name; looked for, never written
+	// PeerFingerprints are the certificates to accept, by SHA-256 in lower
+	// case hexadecimal without colons; nil: by authority alone.
+	PeerFingerprints  []string
+	Secret            *File  // of two hosts that share a static key
+	TLSVersionMin     string // "1.2"; "" for our default
+	TLSVersionMax     string // "1.2"; "" for our default
+	TLSCipher         []string
+	TLSGroups         []string
+	ECDHCurve         string // a group where TLSGroups names none
+	TLSCertProfile    string // legacy
+	RemoteCertTLS     CertUsage
+	RemoteCertKU      []uint16 // nil: not demanded; empty: any will do
+	RemoteCertEKU     string   // number or OpenSSL's name
+	NsCertType        CertUsage
+	VerifyX509Name    *X509Name
+	VerifyClientCert  ClientCert
+	X509UsernameField []string // none: the common name
+	TLSVerify         []string // program and arguments
+}
+
+// CertUsage is what `remote-cert-tls` demands of the peer's certificate.
+type CertUsage int
+
+// The usages.
+const (
+	AnyUsage CertUsage = iota
+	ServerUsage
+	ClientUsage
+)
+
+// ClientCert is `verify-client-cert`.
+type ClientCert int
+
+// The demands.
+const (
+	ClientCertRequire ClientCert = iota
+	ClientCertOptional
+	ClientCertNone
+)
+
+// X509Name is `verify-x509-name`.
+type X509Name struct {
+	Name string
+	Type string // "subject", "name", "name-prefix"
+}
