@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"culvert/nic/bridge"
 	"culvert/nic/frame"
 )
 
@@ -88,7 +89,7 @@ func TestContestIsLogged(t *testing.T) {
 		for range 100 {
 			out.send(a.mac, "here")
 			synctest.Wait()
-			time.Sleep(DefaultHold)
+			time.Sleep(bridge.DefaultHold)
 			a.raw(frame.Header{Dst: out.mac, Src: out.mac, Type: frame.TypeIPv4}, "mine")
 			synctest.Wait()
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"culvert/internal/buf"
+	"culvert/nic/bridge"
 	"culvert/nic/frame"
 )
 
@@ -135,10 +136,10 @@ func (h *Hub) learn(in *Port, f *ingress) Drop {
 	}
 	outcome, before := h.table.Learn(f.now, f.vlan, f.src, in)
 	switch {
-	case outcome == Returned, outcome == Held && h.isFromOutside(in, f) && h.table.Take(f.now, f.vlan, f.src, in):
+	case outcome == bridge.Returned, outcome == bridge.Held && h.isFromOutside(in, f) && h.table.Take(f.now, f.vlan, f.src, in):
 		h.contested(in, before, f)
 		return Kept
-	case outcome != Held:
+	case outcome != bridge.Held:
 		return Kept
 	case before.mac == f.src:
 		return Spoofed
@@ -157,9 +158,6 @@ func (h *Hub) isFromOutside(in *Port, f *ingress) bool {
 	to, ok := h.table.Lookup(f.now, f.vlan, f.dst)
 	return ok && to != in
 }
-
-// ContestInterval lies between the lines that a log has of contests.
-const ContestInterval = 10 * time.Second
 
 // contested says that a port has an address back which another had taken.
 func (h *Hub) contested(owner, taker *Port, f *ingress) {

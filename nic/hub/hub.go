@@ -21,6 +21,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"culvert/nic"
+	"culvert/nic/bridge"
 )
 
 // Options are those of a Hub.
@@ -28,7 +29,7 @@ type Options struct {
 	// Log is told of ports cut off and taken away; nil for nobody.
 	Log *slog.Logger
 	// Flood is how many frames a second a port may send to all others, unless
-	// the port says otherwise; 0 for DefaultFlood.
+	// the port says otherwise; 0 for bridge.DefaultFlood.
 	Flood int
 }
 
@@ -36,7 +37,7 @@ type Options struct {
 type Hub struct {
 	log     *slog.Logger
 	flood   int
-	table   *Table[*Port]
+	table   *bridge.Table[*Port]
 	members atomic.Pointer[members] // read-copy-update
 	loops   *loops
 
@@ -62,7 +63,7 @@ func (s *vlanSet) add(vlan uint16)      { s[vlan/64] |= 1 << (vlan % 64) }
 func (s *vlanSet) has(vlan uint16) bool { return s[vlan/64]&(1<<(vlan%64)) != 0 }
 
 // uplinkStations is how many addresses the uplink may show: a LAN's.
-const uplinkStations = DefaultTotal / 2
+const uplinkStations = bridge.DefaultTotal / 2
 
 // Start makes a hub without ports. It runs until Close.
 func Start(o Options) *Hub {
@@ -70,8 +71,8 @@ func Start(o Options) *Hub {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Hub{log: o.Log, flood: o.Flood}
-	h.table = NewTable(Limits[*Port]{PortLimit: (*Port).stations, Rank: (*Port).rank})
-	h.contests.Interval = ContestInterval
+	h.table = bridge.NewTable(bridge.Limits[*Port]{PortLimit: (*Port).stations, Rank: (*Port).rank})
+	h.contests.Interval = bridge.ContestInterval
 	h.members.Store(new(members))
 	h.loops = newLoops(h)
 	h.running.Go(h.loops.watch)

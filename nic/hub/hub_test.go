@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"culvert/nic"
+	"culvert/nic/bridge"
 	"culvert/nic/frame"
 )
 
@@ -141,7 +142,7 @@ func TestStolenAddress(t *testing.T) {
 		b.send(out.mac, "to the router")
 		w.arrived("uplink: to the router", "a: I am the router")
 		a.dropped(map[Drop]uint64{InUse: 1})
-		time.Sleep(DefaultHold + time.Second)
+		time.Sleep(bridge.DefaultHold + time.Second)
 		a.raw(theft, "moved here")
 		synctest.Wait()
 		b.send(out.mac, "where are you")
@@ -172,7 +173,7 @@ func TestAddressFlood(t *testing.T) {
 		guest := mac(50)
 		b.raw(frame.Header{Dst: a.mac, Src: guest, Type: frame.TypeIPv4}, "guest")
 		w.arrived("a: guest")
-		for n := range 10 * DefaultPerPort {
+		for n := range 10 * bridge.DefaultPerPort {
 			a.raw(frame.Header{Dst: out.mac, Src: mac(1000 + n), Type: frame.TypeIPv4}, "x")
 			synctest.Wait() // the queue of the pair is shorter
 		}
@@ -183,7 +184,7 @@ func TestAddressFlood(t *testing.T) {
 			}
 			return true
 		})
-		if known != DefaultPerPort+1 { // its own is pinned
+		if known != bridge.DefaultPerPort+1 { // its own is pinned
 			t.Errorf("%d addresses are kept of a", known)
 		}
 		for _, s := range w.all {

@@ -15,7 +15,7 @@ import (
 )
 
 // Two things are done about loops. The forwarding database keeps a source that
-// is at work behind one port from showing up behind another (Held), so that a
+// is at work behind one port from showing up behind another (bridge.Held), so that a
 // frame that comes around is dropped where it comes in. And probes find the
 // way around and cut it for good, for as long as it is there.
 

@@ -10,6 +10,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/nic"
+	"culvert/nic/bridge"
 	"culvert/nic/frame"
 )
 
@@ -110,7 +111,7 @@ func newPort(n nic.NIC, o PortOptions, flood int) (*Port, error) {
 	}
 	return &Port{
 		name: o.Name, nic: n, mac: o.MAC, own: o.OwnMAC, vlan: o.VLAN, mtu: o.MTU, uplink: o.Uplink,
-		storm: NewStorm(o.Flood), done: make(chan struct{}),
+		storm: bridge.NewStorm(o.Flood), done: make(chan struct{}),
 	}, nil
 }
 

@@ -15,6 +15,9 @@ import (
 	"culvert/nic/frame"
 )
 
+// mac is the address of the nth station.
+func mac(n int) frame.MAC { return frame.MAC{2, 0, 0, byte(n >> 16), byte(n >> 8), byte(n)} }
+
 // world is a hub with stations on its ports, in a bubble.
 type world struct {
 	t   *testing.T

@@ -33,7 +33,7 @@ type Options struct {
 	// NICs are the adapters, as ParseSpec reads them.
 	NICs []string
 	// Flood is how many frames a second a port may send to all others; 0 for
-	// hub.DefaultFlood.
+	// bridge.DefaultFlood.
 	Flood int
 	// Dir has the local interface's socket; "" for manage.DefaultDir.
 	Dir string

@@ -19,7 +19,7 @@ import (
 	"culvert/host/hostnet"
 	"culvert/link"
 	"culvert/nic"
-	"culvert/nic/hub"
+	"culvert/nic/bridge"
 	"culvert/role/profile"
 	"culvert/role/server/segment"
 	"culvert/session"
@@ -126,7 +126,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
-	s.moves.Interval, s.contests.Interval = time.Second, hub.ContestInterval
+	s.moves.Interval, s.contests.Interval = time.Second, bridge.ContestInterval
 	s.greeter, s.share = session.NewGreeter(s.armour, session.Rate(c.Server.ConnectFreqInitial)), newShare(c.Link.PortShare, o.Log)
 	if f := c.Server.ConnectFreq; f.N > 0 {
 		s.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)

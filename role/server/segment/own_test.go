@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"culvert/nic/bridge"
 	"culvert/nic/frame"
-	"culvert/nic/hub"
 	"culvert/tunnel"
 )
 
@@ -77,7 +77,7 @@ func TestOwnMACOnly(t *testing.T) {
 	b.expect(given, header(adapter, station(10)), "adapter")
 	b.expect(first, header(adapter, station(0)), bad) // in use, and so not its first
 	b.expect(first, header(adapter, station(20)), "adapter")
-	b.now = b.now.Add(2 * hub.DefaultAge)
+	b.now = b.now.Add(2 * bridge.DefaultAge)
 	b.expect(first, header(adapter, station(0)), bad)
 	b.expect(first, header(adapter, station(20)), "adapter")
 	b.expect(0, header(adapter, station(11)), bad)

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"culvert/internal/buf"
+	"culvert/nic/bridge"
 	"culvert/nic/frame"
-	"culvert/nic/hub"
 	"culvert/tunnel"
 )
 
@@ -26,7 +26,7 @@ type Options struct {
 	// ClientToClient lets frames go from one client to another. Without it,
 	// all that clients send goes to the adapter only.
 	ClientToClient bool
-	// Age is how long an address is known; 0 for hub.DefaultAge.
+	// Age is how long an address is known; 0 for bridge.DefaultAge.
 	Age time.Duration
 	// Moved is told of an address that is at another port than before.
 	Moved func(vlan uint16, mac frame.MAC, before, port *Port)
@@ -41,7 +41,7 @@ type Options struct {
 // Segment is the switch.
 type Segment struct {
 	Options
-	table   *hub.Table[*Port]
+	table   *bridge.Table[*Port]
 	adapter *Port
 	own     atomic.Pointer[frame.MAC] // the adapter's address; nil while not known
 
@@ -60,12 +60,12 @@ type Port struct {
 }
 
 // adapterStations is how many addresses the adapter may show: a LAN's.
-const adapterStations = hub.DefaultTotal / 2
+const adapterStations = bridge.DefaultTotal / 2
 
 // New makes a segment without clients.
 func New(o Options) *Segment {
-	s := &Segment{Options: o, adapter: &Port{stations: adapterStations, storm: hub.NewStorm(0)}}
-	s.table = hub.NewTable(hub.Limits[*Port]{PortLimit: func(p *Port) int { return p.stations }, Rank: (*Port).rank, Age: o.Age})
+	s := &Segment{Options: o, adapter: &Port{stations: adapterStations, storm: bridge.NewStorm(0)}}
+	s.table = bridge.NewTable(bridge.Limits[*Port]{PortLimit: func(p *Port) int { return p.stations }, Rank: (*Port).rank, Age: o.Age})
 	s.clients.Store(new([]*Port))
 	return s
 }
@@ -87,7 +87,7 @@ func (s *Segment) Join(peer *tunnel.Peer, vlan uint16, stations int, own Own) *P
 	if !s.VLANs.Tagging {
 		vlan = 0
 	}
-	p := &Port{Peer: peer, vlan: vlan, stations: stations, own: owned{Own: own}, storm: hub.NewStorm(0)}
+	p := &Port{Peer: peer, vlan: vlan, stations: stations, own: owned{Own: own}, storm: bridge.NewStorm(0)}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	for _, mac := range own.MACs {
@@ -133,11 +133,11 @@ func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers
 	// one another. It is still the client's.
 	source := s.adapter
 	switch o, holder := s.table.Learn(now, vlan, h.Src, s.adapter); {
-	case o == hub.Moved:
+	case o == bridge.Moved:
 		s.Moved(vlan, h.Src, holder, s.adapter)
-	case o == hub.Returned, o == hub.Held && s.isFromOutside(now, vlan, h.Dst) && s.table.Take(now, vlan, h.Src, s.adapter):
+	case o == bridge.Returned, o == bridge.Held && s.isFromOutside(now, vlan, h.Dst) && s.table.Take(now, vlan, h.Src, s.adapter):
 		s.Contested(vlan, h.Src, s.adapter, holder)
-	case o == hub.Held:
+	case o == bridge.Held:
 		source = holder
 	}
 	if !h.Dst.IsGroup() {
@@ -212,16 +212,16 @@ func (s *Segment) learn(now time.Time, from *Port, mac frame.MAC) bool {
 	}
 	o, before := s.table.Learn(now, from.vlan, mac, from)
 	switch o {
-	case hub.Held:
+	case bridge.Held:
 		s.Spoofed(from, mac)
 		return false
-	case hub.Moved:
+	case bridge.Moved:
 		s.Moved(from.vlan, mac, before, from)
-	case hub.Returned:
+	case bridge.Returned:
 		s.Contested(from.vlan, mac, from, before)
 	}
 	from.own.uses(mac)
-	if o != hub.Known && from.left.Load() {
+	if o != bridge.Known && from.left.Load() {
 		s.table.Forget(from) // it left while the frame was on its way
 	}
 	return true

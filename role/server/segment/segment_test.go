@@ -8,8 +8,8 @@ import (
 
 	"culvert/config"
 	"culvert/internal/buf"
+	"culvert/nic/bridge"
 	"culvert/nic/frame"
-	"culvert/nic/hub"
 	"culvert/tunnel"
 )
 
@@ -130,7 +130,7 @@ func TestLearning(t *testing.T) {
 	b.Leave(b.ports[1])
 	b.expect(0, header(station(1), station(0)), "2 adapter")
 	b.expect(-1, header(frame.Broadcast, adapter), "0 2 ")
-	b.now = b.now.Add(hub.DefaultAge + time.Second)
+	b.now = b.now.Add(bridge.DefaultAge + time.Second)
 	b.expect(-1, header(station(0), adapter), "0 2 ")
 	if b.moved != nil || b.spoofed != nil {
 		t.Errorf("moved %v, spoofed %v", b.moved, b.spoofed)
@@ -177,7 +177,7 @@ func TestSpoofedSources(t *testing.T) {
 	b.expect(0, header(frame.Broadcast, station(0)), "1 adapter")
 	b.expect(1, header(frame.Broadcast, station(0)), bad)
 	b.expect(-1, header(station(0), adapter), "0 ")
-	b.now = b.now.Add(hub.DefaultHold)
+	b.now = b.now.Add(bridge.DefaultHold)
 	b.expect(1, header(frame.Broadcast, station(0)), "0 adapter")
 	b.expect(-1, header(station(0), adapter), "1 ")
 	want := []string{adapter.String() + " by client 0", station(0).String() + " by client 1"}
@@ -195,12 +195,12 @@ func TestStorm(t *testing.T) {
 	b := newBench(t, Options{ClientToClient: true}, 1, 1, 1)
 	b.expect(1, header(frame.Broadcast, station(1)), "0 2 adapter")
 	passed := 0
-	for range 10 * hub.DefaultFlood {
+	for range 10 * bridge.DefaultFlood {
 		if b.from(0, header(frame.Broadcast, station(0))) != tunnel.Storm.String() {
 			passed++
 		}
 	}
-	if passed == 0 || passed > hub.DefaultFlood {
+	if passed == 0 || passed > bridge.DefaultFlood {
 		t.Errorf("%d frames passed at once", passed)
 	}
 	b.expect(0, header(station(1), station(0)), "1 ")

@@ -1,4 +1,4 @@
-package hub
+package bridge
 
 import (
 	"fmt"
@@ -170,6 +170,35 @@ func TestEach(t *testing.T) {
 	if len(seen) != 2 || !seen["5 02:00:00:00:00:01 a false\n"] || !seen["6 02:00:00:00:00:02 b true\n"] {
 		t.Errorf("%v", seen)
 	}
+}
+
+// TestSeenIsNotedSeldom: the note of an address's last frame is as stale as
+// refresh, and no staler.
+func TestSeenIsNotedSeldom(t *testing.T) {
+	table := NewTable(Limits[string]{})
+	learned(t, table, start, 1, "a", New)
+	for _, c := range []struct{ after, seen time.Duration }{{refresh, 0}, {refresh + 1, refresh + 1}, {2*refresh + 1, refresh + 1}, {2*refresh + 2, 2*refresh + 2}} {
+		learned(t, table, start.Add(c.after), 1, "a", Known)
+		table.Each(start, func(_ uint16, _ frame.MAC, _ string, seen time.Time) bool {
+			if got := seen.Sub(start); got != c.seen {
+				t.Errorf("after %v it was last seen at %v, want %v", c.after, got, c.seen)
+			}
+			return true
+		})
+	}
+}
+
+// TestPinnedElsewhere: a port that loses one pinned address has its others still.
+func TestPinnedElsewhere(t *testing.T) {
+	table := NewTable(Limits[string]{})
+	table.Pin(0, mac(1), "a")
+	table.Pin(0, mac(2), "a")
+	table.Pin(0, mac(1), "b")
+	behind(t, table, start, 1, "b")
+	behind(t, table, start, 2, "a")
+	table.Forget("a")
+	behind(t, table, start, 1, "b")
+	behind(t, table, start, 2, "")
 }
 
 // TestTogether has ports fight for the same addresses while others look; the

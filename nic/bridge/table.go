@@ -1,4 +1,7 @@
-package hub
+// Package bridge is what the two switches share, the hub's (nic/hub) and the one
+// of a TAP server (role/server/segment): the forwarding database and the limit on
+// what a port floods (IEEE 802.1Q, 8.7 and 8.8).
+package bridge
 
 import (
 	"container/list"
@@ -40,6 +43,10 @@ const (
 	DefaultAge     = 5 * time.Minute
 	DefaultHold    = 2 * time.Second
 )
+
+// ContestInterval lies between the lines that a log has of contests: addresses
+// that two ports show in turn.
+const ContestInterval = 10 * time.Second
 
 // refresh is how stale the note of an address's last frame may be: a station
 // that sends all the time is noted this often, not with every frame.
