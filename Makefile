@@ -17,7 +17,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 build: ## bin/culvert, one static file
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/culvert ./cmd/culvert
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/culvert ./cmd/culvert
 
 demo: build ## a tunnel on this machine, without root
 	bin/culvert demo

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"culvert/internal/version"
 	"culvert/operate/service"
 )
 
@@ -114,14 +115,15 @@ compatible with OpenVPN on the wire and in its configuration language.
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
 No root? Add --userspace to serve and connect: they need no device then.`,
-		Version:       version(),
+		Version:       version.Current().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
 		DisableSuggestions: true, // inPlainWords makes them
 	}
 	root.AddCommand(initCommand(), serveCommand(), renewCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
-		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand())
+		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), versionCommand())
+	root.SetVersionTemplate("{{.Version}}")
 	return root
 }
 

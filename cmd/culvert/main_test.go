@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"culvert/internal/version"
 )
 
 func TestMistakenCommandLines(t *testing.T) {
@@ -79,5 +81,21 @@ func TestOptionsOfPushUpdate(t *testing.T) {
 	got := splitOptions([]string{"-route, route 10.1.0.0 255.255.0.0", "?tun-mtu 1400"})
 	if want := []string{"-route", "route 10.1.0.0 255.255.0.0", "?tun-mtu 1400"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	want := version.Current().String()
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		var out strings.Builder
+		root := rootCommand()
+		root.SetArgs(args)
+		root.SetOut(&out)
+		if err := root.ExecuteContext(t.Context()); err != nil || out.String() != want {
+			t.Errorf("culvert %s: %v\n%s\nwant\n%s", args[0], err, out.String(), want)
+		}
+	}
+	if first, _, _ := strings.Cut(want, "\n"); !strings.HasPrefix(first, "culvert ") || len(strings.Fields(first)) != 3 {
+		t.Errorf("the first line %q; expected name, version and platform", first)
 	}
 }

@@ -1,17 +1,22 @@
 package main
 
-import "runtime/debug"
+import (
+	"fmt"
 
-// version is the module's version and commit as the build recorded them.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+	"github.com/spf13/cobra"
+
+	"culvert/internal/version"
+)
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Example: "  culvert version",
+		Short:   "Print the version, as --version does",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(c.OutOrStdout(), version.Current())
+			return err
+		},
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return info.Main.Version + " " + s.Value[:12]
-		}
-	}
-	return info.Main.Version
 }
