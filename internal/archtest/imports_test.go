@@ -2,45 +2,43 @@ package archtest
 
 import (
 	"go/ast"
+	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// levels are those of the design: a package imports only packages of a lower
-// one. A folder stands for all below it, unless they have a row of their own.
-var levels = map[string]int{
-	"internal/domain":   -1, // what a name is, for config and hostnet
-	"config":            0,
-	"session/wire":      0,
-	"internal":          0,
-	"session/wrap":      1,
-	"session/reliable":  1,
-	"session/seal":      1,
-	"session/framing":   1,
-	"session/negotiate": 1,
-	"access/pki":        1,
-	"session":           2,
-	"link":              2,
-	"nic":               2,
-	"access/auth":       2, // password checks and tokens
-	"host/hostnet":      2,
-	"host/process":      2,
-	"tunnel":            3,
-	"host/bringup":      3, // an adapter brought up, for all roles
-	"role/profile":      3, // configuration to session settings, for all roles
-	"host/privsep":      4,
-	"role/client":       4,
-	"role/server":       4,
-	"role/p2p":          4,
-	"operate/manage":    4,
-	"operate/setup":     4,
-	"operate/hub":       5,
-	"operate/service":   5,
-	"operate/demo":      5,
-	"operate/swarm":     5,
-	"cmd":               6,
-	"lab":               6,
+// levels is the tree of ARCHITECTURE.md: each folder and its level. A package
+// imports only packages of a lower one. A folder stands for all below it, unless
+// they have a row of their own.
+type levels map[string]int
+
+const treeSection = "## The tree"
+
+// treeRow is a row of the tree's table: a folder in backticks, and its level.
+var treeRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\| ([0-9]+) \\|")
+
+// readLevels reads the tree's table out of ARCHITECTURE.md. Rows without a
+// number are folders without Go files.
+func readLevels(t *testing.T) levels {
+	t.Helper()
+	l := parseLevels(architecture(t))
+	if len(l) < fewestRows {
+		t.Fatalf("ARCHITECTURE.md has %d folders under %q, expected at least %d, in rows such as: | `link` | 2 | what it is for |", len(l), treeSection, fewestRows)
+	}
+	return l
+}
+
+const fewestRows = 20
+
+func parseLevels(text string) levels {
+	l := levels{}
+	for _, m := range treeRow.FindAllStringSubmatch(section(text, treeSection), -1) {
+		l[m[1]], _ = strconv.Atoi(m[2])
+	}
+	return l
 }
 
 // seesConfig are the folders that may import config.
@@ -49,10 +47,10 @@ var seesConfig = []string{"role", "operate", "cmd", "lab"}
 // strangers know nothing of each other, nor of session and config.
 var strangers = []string{"link", "nic", "host/hostnet"}
 
-// row is the row of levels that a folder falls under, "" for none.
-func row(dir string) string {
+// row is the row that a folder falls under, "" for none.
+func (l levels) row(dir string) string {
 	for ; dir != "."; dir = parent(dir) {
-		if _, ok := levels[dir]; ok {
+		if _, ok := l[dir]; ok {
 			return dir
 		}
 	}
@@ -73,11 +71,11 @@ func top(dir string) string {
 }
 
 // mayImport says why one folder may not import another, or "".
-func mayImport(from, to string) string {
-	fromRow, toRow := row(from), row(to)
+func (l levels) mayImport(from, to string) string {
+	fromRow, toRow := l.row(from), l.row(to)
 	switch {
 	case fromRow == "" || toRow == "":
-		return "a folder without a level: give it a row in internal/archtest"
+		return "a folder without a level: give it a row in ARCHITECTURE.md's tree"
 	case to == "config" && !slices.Contains(seesConfig, top(from)):
 		return "only " + strings.Join(seesConfig, ", ") + " see config: hand in plain values"
 	case slices.Contains(strangers, fromRow) && fromRow != toRow &&
@@ -85,16 +83,17 @@ func mayImport(from, to string) string {
 		return "link, nic and hostnet know nothing of each other and of session: let tunnel or a role join them"
 	case fromRow == toRow:
 		return "" // parts of one whole; the compiler refuses cycles
-	case levels[fromRow] <= levels[toRow]:
+	case l[fromRow] <= l[toRow]:
 		return "imports go down levels only"
 	}
 	return ""
 }
 
 func TestImportLevels(t *testing.T) {
+	l := readLevels(t)
 	for _, s := range tree(t) {
-		if row(s.dir) == "" {
-			t.Errorf("%s: its folder has no level: give it a row in internal/archtest", s.path)
+		if l.row(s.dir) == "" {
+			t.Errorf("%s: its folder has no level: give it a row in ARCHITECTURE.md's tree", s.path)
 		}
 		if s.test {
 			continue
@@ -104,15 +103,35 @@ func TestImportLevels(t *testing.T) {
 			if !ours {
 				continue
 			}
-			if why := mayImport(s.dir, to); why != "" {
-				t.Errorf("%s (level %d) imports %s (level %d): %s", s.path, levels[row(s.dir)], to, levels[row(to)], why)
+			if why := l.mayImport(s.dir, to); why != "" {
+				t.Errorf("%s (level %d) imports %s (level %d): %s", s.path, l[l.row(s.dir)], to, l[l.row(to)], why)
 			}
 		}
 	}
 }
 
+// TestTreeIsThere fails for a row of the tree whose folder has no package.
+func TestTreeIsThere(t *testing.T) {
+	all := dirs(tree(t))
+	for dir := range readLevels(t) {
+		if !slices.ContainsFunc(all, func(d string) bool { return d == dir || strings.HasPrefix(d, dir+"/") }) {
+			t.Errorf("ARCHITECTURE.md's tree has a row for %s, where there is no package: remove the row", dir)
+		}
+	}
+}
+
+// TestLevelReader checks the reading on a small document.
+func TestLevelReader(t *testing.T) {
+	const text = "# A\n\n| `before` | 1 | x |\n\n" + treeSection + "\n\n| folder | level | what |\n|---|---|---|\n| `link` | 2 | sockets; `x` | 3 |\n" +
+		"| `access/pki` | 1 | keys |\n| `docs` | – | pages |\n\n## Next\n\n| `after` | 1 | x |\n"
+	if got, want := parseLevels(text), (levels{"link": 2, "access/pki": 1}); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // TestRules checks the rules themselves, on imports nobody may write.
 func TestRules(t *testing.T) {
+	l := readLevels(t)
 	for _, c := range []struct {
 		from, to string
 		ok       bool
@@ -122,9 +141,9 @@ func TestRules(t *testing.T) {
 		{"session/seal", "session/wire", true}, {"access/pki", "internal/buf", true}, {"internal/simnet", "internal/buf", true},
 		{"nic/tuntap", "nic", true}, {"nic/userstack", "link", false}, {"link", "host/hostnet", false}, {"host/hostnet", "session/wire", false},
 		{"tunnel", "link", true}, {"tunnel", "role/client", false}, {"role/client", "role/server", false}, {"cmd/culvert", "operate/setup", true},
-		{"operate/setup", "access/pki", true}, {"internal/buf", "config", false}, {"config", "internal/buf", false}, {"new", "access/pki", false},
+		{"operate/setup", "access/pki", true}, {"internal/buf", "config", false}, {"config", "internal/buf", true}, {"config", "access/pki", false}, {"new", "access/pki", false},
 	} {
-		if why := mayImport(c.from, c.to); (why == "") != c.ok {
+		if why := l.mayImport(c.from, c.to); (why == "") != c.ok {
 			t.Errorf("%s imports %s: %q", c.from, c.to, why)
 		}
 	}
@@ -137,8 +156,9 @@ var impure = map[string]bool{"net": true, "os": true}
 var readsClock = []string{"Now", "Since", "Until"}
 
 func TestLowLevelsArePure(t *testing.T) {
+	l := readLevels(t)
 	for _, s := range tree(t) {
-		if level, ok := levels[row(s.dir)]; !ok || level > 1 || s.test {
+		if level, ok := l[l.row(s.dir)]; !ok || level > 1 || s.test {
 			continue
 		}
 		for _, p := range s.imports() {

@@ -10,10 +10,12 @@ import (
 	"testing"
 )
 
-const (
-	journeySection = "## The packet's journey"
-	fewestNames    = 10
-)
+// journeys are the sections whose names are checked, each with the least number
+// of names that it has.
+var journeys = map[string]int{
+	"## The packet's journey": 10,
+	"## The event's journey":  0, // until it is written
+}
 
 // cited is a name in backticks: `pkg.Func`, `pkg.Type.Method` or `pkg.Type`,
 // where a path may stand before pkg and () behind. What only looks like a name,
@@ -23,29 +25,37 @@ var (
 	fileName = regexp.MustCompile(`\.(go|md|conf|ovpn|key|crt|json|txt)$`)
 )
 
-// TestJourneyNamesExist: who renames a function on the packet's way mends the
-// map too.
+// TestJourneyNamesExist: who renames a function on the way of a packet or an
+// event mends the map too.
 func TestJourneyNamesExist(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := citedNames(journey(string(text)))
-	if len(names) < fewestNames {
-		t.Fatalf("ARCHITECTURE.md names %d functions under %q, expected at least %d, each in backticks as pkg.Func or pkg.Type.Method",
-			len(names), journeySection, fewestNames)
-	}
-	declared := declarations(tree(t))
-	for _, name := range names {
-		if !declared[name] {
-			t.Errorf("ARCHITECTURE.md names `%s`, which no package declares: mend the journey", name)
+	text, declared := architecture(t), declarations(tree(t))
+	for journey, fewest := range journeys {
+		names := citedNames(section(text, journey))
+		if len(names) < fewest {
+			t.Errorf("ARCHITECTURE.md names %d functions under %q, expected at least %d, each in backticks as pkg.Func or pkg.Type.Method",
+				len(names), journey, fewest)
+		}
+		for _, name := range names {
+			if !declared[name] {
+				t.Errorf("ARCHITECTURE.md names `%s` under %q, which no package declares: mend the journey", name, journey)
+			}
 		}
 	}
 }
 
-// journey is the section's text, up to the next one of its rank.
-func journey(text string) string {
-	_, section, _ := strings.Cut("\n"+text, "\n"+journeySection+"\n")
+// architecture is the text of ARCHITECTURE.md.
+func architecture(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// section is the text below a heading, up to the next one of its rank.
+func section(text, heading string) string {
+	_, section, _ := strings.Cut("\n"+text, "\n"+heading+"\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	return section
 }
@@ -139,9 +149,10 @@ func members(typ ast.Expr) []*ast.Field {
 
 // TestJourneyReader checks the reading on a small document.
 func TestJourneyReader(t *testing.T) {
-	const text = "# A\n\n`a.Before`\n\n" + journeySection + "\n\n1. `nic.NIC.ReadBatch` then `session/seal.Ring.Seal()`\n" +
+	const heading = "## The packet's journey"
+	const text = "# A\n\n`a.Before`\n\n" + heading + "\n\n1. `nic.NIC.ReadBatch` then `session/seal.Ring.Seal()`\n" +
 		"and `server.conf`, `x`, `tunnel/outbound.go`, `pki.Verify`\n\n### Back\n`tunnel.run`\n\n## Next\n`a.After`\n"
-	got := strings.Join(citedNames(journey(text)), " ")
+	got := strings.Join(citedNames(section(text, heading)), " ")
 	if want := "nic.NIC.ReadBatch seal.Ring.Seal pki.Verify tunnel.run"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -2,70 +2,240 @@ package archtest
 
 import (
 	"go/ast"
-	"path"
-	"strings"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"slices"
+	"sync"
 	"testing"
+
+	"golang.org/x/tools/go/packages"
 )
 
-// TestSettingsAreUsed fails for a field of a configuration that the setters of
-// directives fill and nobody reads: a directive that was swallowed.
+const configPath = module + "config"
+
+// readWithin are the settings that config itself carries out, so that nobody
+// else reads them, each with the reason.
+var readWithin = map[string]string{
+	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
+	"Link.Locals":            "Config.Listens has it",
+	"Proto.End":              "Config.AwaitsTCP has it",
+	"Routing.NoPull":         "ParsePushed leaves routes out by it",
+	"Routing.AllowPullFQDN":  "ParsePushed takes names by it",
+	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",
+	"PullFilter.Action":      "Config.FilterPushed and UpdatePushed go by it",
+	"PullFilter.Text":        "Config.FilterPushed and UpdatePushed go by it",
+	"DNSServer.Priority":     "the servers are sorted by it",
+	"Data.AllowStaticCrypto": "`secret` is refused without it",
+	"Process.ScriptSecurity": "programs that it forbids are refused",
+	"Pos.File":               "Pos.String has it",
+	"Pos.Line":               "Pos.String has it",
+}
+
+// TestSettingsAreUsed fails for a setting that is filled and that nobody reads:
+// a directive that was swallowed. Reading is a selection of that very field,
+// outside of config, that is not assigned to. What config itself carries out has
+// a row in readWithin.
 func TestSettingsAreUsed(t *testing.T) {
-	used, sources := make(map[string]bool), tree(t)
-	for _, s := range sources {
-		if s.test || fills(s) {
-			continue
-		}
-		ast.Inspect(s.ast, func(n ast.Node) bool {
-			if selector, ok := n.(*ast.SelectorExpr); ok {
-				used[selector.Sel.Name] = true
-			}
-			return true
-		})
+	pkgs := typed(t)
+	settings := settingsOf(t, pkgs[configPath].Types)
+	if len(settings) < 150 {
+		t.Errorf("only %d fields were found", len(settings))
 	}
-	n := 0
-	for _, s := range sources {
-		if s.dir != "config" || s.test || !groups[strings.TrimSuffix(path.Base(s.path), ".go")] {
-			continue
+	outside, within := map[types.Object]bool{}, map[types.Object]bool{}
+	for path, p := range pkgs {
+		reads := outside
+		if path == configPath {
+			reads = within
 		}
-		for name, fields := range structs(s.ast) {
-			for _, field := range fields {
-				if n++; !used[field] {
-					t.Errorf("config.%s.%s is filled and never used: carry the directive out, refuse it, or list it as harmless", name, field)
+		for _, file := range p.Syntax {
+			readFields(file, p.TypesInfo, reads)
+		}
+	}
+	for field, name := range settings {
+		_, listed := readWithin[name]
+		switch {
+		case outside[field] && listed:
+			t.Errorf("config.%s is read outside of config: remove its row from readWithin", name)
+		case listed && !within[field]:
+			t.Errorf("config.%s has a row in readWithin, but config does not read it: carry the directive out", name)
+		case !outside[field] && !listed:
+			t.Errorf("config.%s is filled and never read: carry the directive out, refuse it, or list it as harmless; where config itself carries it out, give it a row in readWithin", name)
+		}
+	}
+	for name := range readWithin {
+		if !named(settings, name) {
+			t.Errorf("readWithin has a row for config.%s, which there is not", name)
+		}
+	}
+}
+
+func named(settings map[types.Object]string, name string) bool {
+	for _, n := range settings {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// settingsOf are the exported fields of Config and PerClient, and of the structs
+// of config below them, as Type.Field.
+func settingsOf(t *testing.T, config *types.Package) map[types.Object]string {
+	t.Helper()
+	settings, seen := map[types.Object]string{}, map[types.Type]bool{}
+	var walk func(types.Type)
+	walk = func(typ types.Type) {
+		switch typ := typ.(type) {
+		case *types.Pointer:
+			walk(typ.Elem())
+		case *types.Slice:
+			walk(typ.Elem())
+		case *types.Map:
+			walk(typ.Elem())
+		case *types.Named:
+			s, ok := typ.Underlying().(*types.Struct)
+			if !ok || seen[typ] || typ.Obj().Pkg() != config {
+				return
+			}
+			seen[typ] = true
+			for f := range s.Fields() {
+				if f.Exported() {
+					settings[f] = typ.Obj().Name() + "." + f.Name()
+					walk(f.Type())
 				}
 			}
 		}
 	}
-	if n < 150 {
-		t.Errorf("only %d fields were found", n)
+	for _, name := range []string{"Config", "PerClient"} {
+		obj := config.Scope().Lookup(name)
+		if obj == nil {
+			t.Fatalf("config declares no %s", name)
+		}
+		walk(obj.Type())
 	}
+	return settings
 }
 
-// groups are the files of config that declare settings.
-var groups = map[string]bool{"config": true, "link": true, "adapter": true, "routing": true, "server": true, "trust": true,
-	"data": true, "login": true, "timers": true, "process": true, "perclient": true}
-
-// fills says whether a file is one of those that only fill a configuration.
-func fills(s source) bool {
-	name := path.Base(s.path)
-	return s.dir == "config" && (strings.HasPrefix(name, "set_") || strings.HasPrefix(name, "rows_") || groups[strings.TrimSuffix(name, ".go")])
-}
-
-// structs are the fields of each struct type that a file declares.
-func structs(file *ast.File) map[string][]string {
-	fields := make(map[string][]string)
+// readFields collects the fields that a file reads: those that it selects and
+// does not assign to.
+func readFields(file *ast.File, info *types.Info, reads map[types.Object]bool) {
+	written := map[ast.Expr]bool{}
 	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
-		}
-		if s, ok := spec.Type.(*ast.StructType); ok {
-			for _, f := range s.Fields.List {
-				for _, name := range f.Names {
-					fields[spec.Name.Name] = append(fields[spec.Name.Name], name.Name)
-				}
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			if n.Tok == token.DEFINE {
+				break
+			}
+			for _, left := range n.Lhs {
+				assigned(left, written)
+			}
+		case *ast.IncDecStmt:
+			assigned(n.X, written)
+		case *ast.CallExpr:
+			converted(n, info, reads)
+		case *ast.SelectorExpr:
+			if s := info.Selections[n]; s != nil && !written[n] {
+				reads[s.Obj()] = true
 			}
 		}
 		return true
 	})
-	return fields
+}
+
+// converted marks the fields of a struct that is converted to another type, which
+// has them then.
+func converted(call *ast.CallExpr, info *types.Info, reads map[types.Object]bool) {
+	if !info.Types[call.Fun].IsType() || len(call.Args) != 1 {
+		return
+	}
+	if s, ok := info.TypeOf(call.Args[0]).Underlying().(*types.Struct); ok {
+		for f := range s.Fields() {
+			reads[f] = true
+		}
+	}
+}
+
+// assigned marks what is selected on the left side of an assignment: in
+// c.Link.Proto = p, both Proto and Link.
+func assigned(left ast.Expr, written map[ast.Expr]bool) {
+	for {
+		switch x := left.(type) {
+		case *ast.SelectorExpr:
+			written[x] = true
+			left = x.X
+		case *ast.IndexExpr:
+			left = x.X
+		case *ast.StarExpr:
+			left = x.X
+		case *ast.ParenExpr:
+			left = x.X
+		default:
+			return
+		}
+	}
+}
+
+// typed is every package of the module except tests and laboratory, by path,
+// with the types of what it says on this system.
+func typed(t *testing.T) map[string]*packages.Package {
+	t.Helper()
+	pkgs, err := loadTyped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]*packages.Package{}
+	for _, p := range pkgs {
+		for _, e := range p.Errors {
+			t.Fatalf("%s: %v", p.PkgPath, e)
+		}
+		all[p.PkgPath] = p
+	}
+	if all[configPath] == nil {
+		t.Fatalf("%s is not among the %d packages loaded", configPath, len(all))
+	}
+	return all
+}
+
+var loadTyped = sync.OnceValues(func() ([]*packages.Package, error) {
+	return packages.Load(&packages.Config{
+		Dir:  root,
+		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo,
+	}, "./cmd/...", "./config", "./role/...", "./access/...", "./host/...", "./operate/...")
+})
+
+// TestReadingOfFields checks the reading on a small package.
+func TestReadingOfFields(t *testing.T) {
+	const text = `package p
+type inner struct{ Set, Deep int }
+type other struct{ Moved int }
+type all struct{ Read, Written, Counted, Filled, Below int; In, Out inner; Sent other }
+type copied other
+func f(a *all) (int, *int, copied) {
+	a.Written, a.Counted = 1, 2
+	a.Counted++
+	a.In.Set += 3
+	a = &all{Filled: 1}
+	if a.Below == a.Out.Deep { a.Written = a.Read }
+	return 0, nil, copied(a.Sent)
+}`
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "p.go", text, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
+	if _, err := new(types.Config).Check("p", fset, []*ast.File{file}, info); err != nil {
+		t.Fatal(err)
+	}
+	reads := map[types.Object]bool{}
+	readFields(file, info, reads)
+	var got []string
+	for f := range reads {
+		got = append(got, f.Name())
+	}
+	slices.Sort(got)
+	if want := []string{"Below", "Deep", "Moved", "Out", "Read", "Sent"}; !slices.Equal(got, want) {
+		t.Errorf("read are %v, want %v", got, want)
+	}
 }
