@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 
 	"culvert/host/hostnet"
@@ -220,57 +219,4 @@ func (a *Adapter) DialContext(ctx context.Context, network, address string) (net
 		return nil, fmt.Errorf("the adapter %s is the system's: connect as if there were no tunnel", a.Name())
 	}
 	return a.Stack.DialContext(ctx, network, address)
-}
-
-// errNoAddress is of a stack, which no other program can give an address.
-var errNoAddress = errors.New("the tunnel has no address, and in user space nothing else can set one: " +
-	"remove ifconfig-noexec where it is given, have the server push ifconfig, or write ifconfig in this configuration")
-
-// UserSpace opens a stack in this process. With forward set, it carries what
-// it receives on to the outside (a server). Connections take up to memory bytes;
-// 0 is userstack's default.
-func UserSpace(forward *userstack.ForwardOptions, memory int64) Opener {
-	return func(_ context.Context, want State) (*Adapter, error) {
-		if want.Ethernet != nil {
-			return nil, errNoEthernet
-		}
-		if len(want.Addresses) == 0 {
-			return nil, errNoAddress
-		}
-		stack, err := userstack.New(userstack.Options{
-			Name: want.Device, MTU: want.MTU,
-			Addresses: prefixes(want.Addresses), DNS: servers(want.DNS), Memory: memory,
-		})
-		if err != nil {
-			return nil, err
-		}
-		if forward != nil {
-			if _, err := userstack.Forward(stack, *forward); err != nil {
-				stack.Close()
-				return nil, err
-			}
-		}
-		return &Adapter{NIC: stack, Stack: stack}, nil
-	}
-}
-
-func prefixes(addresses []hostnet.Address) (p []netip.Prefix) {
-	for _, a := range addresses {
-		p = append(p, a.Prefix)
-	}
-	return p
-}
-
-// servers are the resolvers with the port that hostnet leaves out.
-func servers(dns *hostnet.DNS) (s []netip.AddrPort) {
-	if dns == nil {
-		return nil
-	}
-	for _, server := range dns.Servers {
-		if server.Port() == 0 {
-			server = netip.AddrPortFrom(server.Addr(), 53)
-		}
-		s = append(s, server)
-	}
-	return s
 }

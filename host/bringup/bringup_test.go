@@ -25,11 +25,11 @@ func TestServersHaveAPort(t *testing.T) {
 // nothing else can give it one.
 func TestUserSpaceWithoutAddress(t *testing.T) {
 	want := State{State: hostnet.State{Device: "tun", MTU: 1500}}
-	if _, err := UserSpace(nil, 0)(t.Context(), want); !errors.Is(err, errNoAddress) {
+	if _, err := UserSpace(nil)(t.Context(), want); !errors.Is(err, errNoAddress) {
 		t.Errorf("without an address: %v", err)
 	}
 	want.Addresses = []hostnet.Address{{Prefix: netip.MustParsePrefix("10.8.0.2/24")}}
-	a, err := UserSpace(nil, 0)(t.Context(), want)
+	a, err := UserSpace(nil)(t.Context(), want)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func TestMAC(t *testing.T) {
 }
 
 func TestUserSpaceHasNoEthernet(t *testing.T) {
-	_, err := UserSpace(nil, 0)(t.Context(), State{Ethernet: &ether.Network{}})
+	_, err := UserSpace(nil)(t.Context(), State{Ethernet: &ether.Network{}})
 	if !errors.Is(err, errNoEthernet) {
 		t.Errorf("opened, with %v", err)
 	}

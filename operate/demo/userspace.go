@@ -134,7 +134,7 @@ func (u *userSpace) startServer(ctx context.Context) error {
 	ready := make(chan struct{})
 	s, err := server.New(cfg, server.Options{
 		Log:    u.log.logger(),
-		Open:   u.server.open(bringup.UserSpace(&userstack.ForwardOptions{Logger: u.log.logger(), Local: u.local}, 0)),
+		Open:   u.server.open(bringup.UserSpace(&userstack.ForwardOptions{Logger: u.log.logger(), Local: u.local})),
 		Listen: func(link.Options) (link.Link, error) { return u.server.link, nil },
 		Ready:  func(*server.Server) { close(ready) },
 	})
@@ -169,7 +169,7 @@ func (u *userSpace) startClient(ctx context.Context) error {
 	ready := make(chan struct{}, 1)
 	u.near, err = client.New(cfg, client.Options{
 		Log:    u.log.logger(),
-		Open:   u.client.open(bringup.UserSpace(nil, 0)),
+		Open:   u.client.open(bringup.UserSpace(nil)),
 		Listen: u.listenClient,
 		Ready: func(*client.Client) {
 			select {

@@ -209,8 +209,10 @@ func statusOf(s role, version int) []byte {
 
 // open makes the service of a configuration.
 func (l *life) open(c *config.Config, jail process.Jail) (s role, stop func(), err error) {
-	if err := l.checkUserSpace(c); err != nil {
-		return nil, nil, err
+	if l.UserSpace {
+		if err := profile.CheckUserSpace(c); err != nil {
+			return nil, nil, err
+		}
 	}
 	if c.Mode == config.ModeServer {
 		s, err = l.openServer(c, jail)
@@ -234,11 +236,8 @@ func (l *life) deviceOptions(c *config.Config) bringup.Options {
 }
 
 func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, error) {
-	if l.UserSpace && c.Server.ProxyLAN != nil {
-		return nil, errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
-	}
 	var s *server.Server
-	open := l.watched(c, l.adapter(c, l.forwardOptions(c)), func() role { return s })
+	open := l.watched(c, l.adapter(c, profile.UserSpaceForward(c, l.log.Logger)), func() role { return s })
 	o := server.Options{Log: l.log.Logger, Ask: AskTerminal, Open: open, Forward: l.Forward && !l.UserSpace, Opened: l.opened(jail), KeysDir: l.keysDir()}
 	o.Lists = l.lists(c)
 	o.Ready = func(s *server.Server) {
@@ -309,20 +308,9 @@ func (l *life) adapter(c *config.Config, forward *userstack.ForwardOptions) brin
 	case c.Adapter.DevType == config.DevNull:
 		return bringup.Null
 	case l.UserSpace:
-		return bringup.UserSpace(forward, streamMemory())
+		return bringup.UserSpace(forward)
 	}
 	return l.kernel(c)
-}
-
-// checkUserSpace refuses adapters that there are not in user space.
-func (l *life) checkUserSpace(c *config.Config) error {
-	switch {
-	case !l.UserSpace || c.Adapter.DevType == config.DevTun:
-		return nil
-	case c.Adapter.DevType == config.DevNull:
-		return errors.New("dev null carries nothing, so there is nothing for user space to do: write dev tun, or run without --userspace")
-	}
-	return errors.New("dev tap: in user space there are only IP packets, and no Ethernet: write dev tun on both sides, or run as root with a device")
 }
 
 // offer lets programs use a tunnel that has no device, and tells that all is

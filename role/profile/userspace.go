@@ -1,0 +1,56 @@
+package profile
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+
+	"culvert/config"
+	"culvert/nic/userstack"
+)
+
+// CheckUserSpace refuses a configuration that a tunnel in user space
+// (bringup.UserSpace) cannot carry out: one that needs Ethernet, or carries
+// nothing, or a server's that shares a LAN (`proxy-lan`).
+func CheckUserSpace(c *config.Config) error {
+	switch {
+	case c.Adapter.DevType == config.DevTun && c.Server.ProxyLAN != nil:
+		return errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
+	case c.Adapter.DevType == config.DevTun:
+		return nil
+	case c.Adapter.DevType == config.DevNull:
+		return errors.New("dev null carries nothing, so there is nothing for user space to do: write dev tun, or run without --userspace")
+	}
+	return errors.New("dev tap: in user space there are only IP packets, and no Ethernet: write dev tun on both sides, or run as root with a device")
+}
+
+// UserSpaceForward says how the clients of a server in user space go on from
+// this process. Of this host's surroundings they reach what `allow-lan` opens,
+// and what the server has them route through the tunnel.
+func UserSpaceForward(c *config.Config, log *slog.Logger) *userstack.ForwardOptions {
+	return &userstack.ForwardOptions{Logger: log, Access: access(c)}
+}
+
+func access(c *config.Config) userstack.Access {
+	a := userstack.Access{LAN: c.Server.AllowLAN}
+	told, _, err := config.ParsePushed(new(config.Config), c.Server.Push)
+	if err != nil {
+		return a // the client that gets this push says why
+	}
+	for _, r := range told.Routing.Routes {
+		if r.Net.IsValid() && !wide(r.Net) {
+			a.Networks = append(a.Networks, r.Net.Masked())
+		}
+	}
+	a.DNS = append(a.DNS, told.Routing.DNS.Addrs...)
+	for _, s := range told.Routing.DNS.Servers {
+		for _, at := range s.Addrs {
+			a.DNS = append(a.DNS, at.Addr())
+		}
+	}
+	return a
+}
+
+// wide reports whether a network stands for the Internet, as the halves of a
+// default route do, and names no LAN.
+func wide(p netip.Prefix) bool { return p.Bits() < 8 }
