@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"culvert/access/crl"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
 	"culvert/host/process"
-	"culvert/role/profile"
 )
 
 // fakeHost is a host that takes every State.
@@ -179,11 +179,11 @@ func TestReads(t *testing.T) {
 		t.Error("there are lists that nobody reads")
 	}
 	k.reads = Reads{
-		Lists: func(_ time.Time, since uint64) *profile.ListTexts {
+		Lists: func(_ time.Time, since uint64) *crl.Texts {
 			if since == 7 {
 				return nil
 			}
-			return &profile.ListTexts{Number: 7, Files: map[string][]byte{"/etc/vpn/crl.pem": []byte("list")}, Failed: map[string]string{"a": "b"}}
+			return &crl.Texts{Number: 7, Files: map[string][]byte{"/etc/vpn/crl.pem": []byte("list")}, Failed: map[string]string{"a": "b"}}
 		},
 		File: func(name string) ([]byte, error) {
 			if name != "/etc/vpn/ccd/anna" {

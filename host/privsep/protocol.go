@@ -12,8 +12,8 @@
 package privsep
 
 import (
+	"culvert/access/crl"
 	"culvert/host/hostnet"
-	"culvert/role/profile"
 )
 
 // mark in the environment tells a worker that it is one; descriptors 3 and 4 are
@@ -41,7 +41,7 @@ type Result struct {
 }
 
 // ListsResult are revocation lists; nil: they are as before.
-type ListsResult struct{ Texts *profile.ListTexts }
+type ListsResult struct{ Texts *crl.Texts }
 
 // ReadResult is what a file holds, if it is there.
 type ReadResult struct {

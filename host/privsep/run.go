@@ -9,10 +9,10 @@ import (
 	"os/exec"
 	"time"
 
+	"culvert/access/crl"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
 	"culvert/host/process"
-	"culvert/role/profile"
 )
 
 // Options are what a keeper is given.
@@ -36,7 +36,7 @@ type Options struct {
 // Reads is what a worker has its keeper read.
 type Reads struct {
 	// Lists are the revocation lists; nil: the worker reads them.
-	Lists profile.ListSource
+	Lists crl.Source
 	// File reads a file of the configuration, and refuses others; nil: all.
 	File func(name string) ([]byte, error)
 }

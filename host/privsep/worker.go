@@ -10,10 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"culvert/access/crl"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
 	"culvert/host/process"
-	"culvert/role/profile"
 )
 
 // Worker is the worker's way to its keeper.
@@ -75,8 +75,8 @@ func (w *Worker) Events() <-chan process.Event {
 }
 
 // Lists are the revocation lists where they changed since the texts of a number.
-// See endpoint.ListSource.
-func (w *Worker) Lists(_ time.Time, since uint64) *profile.ListTexts {
+// See crl.Source.
+func (w *Worker) Lists(_ time.Time, since uint64) *crl.Texts {
 	var r ListsResult
 	if w.client.Call(service+".Lists", since, &r) != nil {
 		return nil

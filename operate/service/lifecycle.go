@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
@@ -252,7 +253,7 @@ func (l *life) openServer(c *config.Config, jail process.Jail) (*server.Server, 
 }
 
 // lists is where revocation lists are read from again; nil: from their files.
-func (l *life) lists(c *config.Config) profile.ListSource {
+func (l *life) lists(c *config.Config) crl.Source {
 	if l.worker == nil || c.Process.Chroot != "" {
 		return nil
 	}

@@ -79,7 +79,7 @@ func reads(c *config.Config) privsep.Reads {
 	if c.Process.Chroot != "" {
 		return privsep.Reads{}
 	}
-	lists := profile.NewListFiles(c)
+	lists := profile.ListFiles(c)
 	return privsep.Reads{Lists: lists.Read, File: func(name string) ([]byte, error) {
 		if !named(c, name) {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}

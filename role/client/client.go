@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"culvert/access/auth"
+	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/link"
@@ -51,7 +52,7 @@ type Options struct {
 	Lost func(error)
 	// Lists is where revocation lists are read from again; nil: from the files
 	// of the configuration.
-	Lists profile.ListSource
+	Lists crl.Source
 	// Observe, if not nil, is told of every event of the session.
 	Observe func(session.Event)
 }
@@ -134,7 +135,7 @@ type settings struct {
 	trust   *profile.Trust
 }
 
-func newSettings(c *config.Config, warn func(string), lists profile.ListSource) (*settings, error) {
+func newSettings(c *config.Config, warn func(string), lists crl.Source) (*settings, error) {
 	p := &settings{cfg: c}
 	var err error
 	if p.trust, err = profile.NewTrust(c, warn, lists); err != nil {

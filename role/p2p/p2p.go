@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"culvert/access/auth"
+	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/link"
@@ -49,7 +50,7 @@ type Options struct {
 	Ask profile.Ask
 	// Lists is where revocation lists are read from again; nil: from the files
 	// of the configuration.
-	Lists profile.ListSource
+	Lists crl.Source
 	// Opened, if not nil, is called when all is open that takes rights, and before
 	// the first packet of a stranger is read. An error ends the host.
 	Opened func() error

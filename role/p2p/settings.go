@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"culvert/access/crl"
 	"culvert/config"
 	"culvert/role/profile"
 	"culvert/session"
@@ -20,7 +21,7 @@ type settings struct {
 	trust   *profile.Trust      // the same
 }
 
-func newSettings(c *config.Config, warn func(string), lists profile.ListSource) (p *settings, err error) {
+func newSettings(c *config.Config, warn func(string), lists crl.Source) (p *settings, err error) {
 	p = &settings{cfg: c}
 	if p.trust, err = profile.NewTrust(c, warn, lists); err != nil {
 		return nil, err

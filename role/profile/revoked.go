@@ -8,19 +8,17 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"culvert/access/crl"
 	"culvert/access/pki"
 	"culvert/config"
 )
-
-// ListSource gives the revocation lists where they changed since the texts of a
-// number, else nil.
-type ListSource func(now time.Time, since uint64) *ListTexts
 
 // revoked is what the authorities took back: the lists in force. They are read
 // again when their files change. Of a file that became unreadable, was removed,
@@ -28,7 +26,7 @@ type ListSource func(now time.Time, since uint64) *ListTexts
 // to let nobody in would make a slip of the pen an outage, and to let everybody
 // in would let the revoked in. It is safe for concurrent use.
 type revoked struct {
-	source ListSource // nil: nothing to read
+	source crl.Source // nil: nothing to read
 	warn   func(string)
 	dir    string // of serial numbers; "" without
 	// authorities are those of `ca`; a peer may show others that stand between.
@@ -69,7 +67,7 @@ func (r *revoked) start(c *config.Config) error {
 			r.lists[c.Path(f.Name)] = lists
 		}
 	}
-	if files := NewListFiles(c); !files.Any() {
+	if files := ListFiles(c); !files.Any() {
 		r.source = nil
 		return nil
 	} else if r.source == nil {
@@ -107,7 +105,7 @@ func (r *revoked) refresh(now time.Time) (version uint64) {
 
 // take puts lists in force, at the start whatever they are: what is wrong with
 // them is said to whoever comes. It reports whether any changed.
-func (r *revoked) take(texts *ListTexts, now time.Time, said bool) (changed bool) {
+func (r *revoked) take(texts *crl.Texts, now time.Time, said bool) (changed bool) {
 	r.number, r.begins = texts.Number, time.Time{}
 	wrong := make(map[string]string, len(texts.Failed))
 	for path, text := range texts.Failed {
@@ -147,7 +145,7 @@ func (r *revoked) take(texts *ListTexts, now time.Time, said bool) (changed bool
 	return changed
 }
 
-func (r *revoked) takeSerials(texts *ListTexts, said bool) (changed bool) {
+func (r *revoked) takeSerials(texts *crl.Texts, said bool) (changed bool) {
 	if r.dir == "" || texts.Failed[r.dir] != "" {
 		return false
 	}
@@ -292,6 +290,21 @@ func (r *revoked) check(chain []*x509.Certificate, now time.Time) error {
 		r.warnBetween(chain, lists, now)
 	}
 	return nil
+}
+
+// ListFiles reads the lists that a configuration names.
+func ListFiles(c *config.Config) *crl.Files {
+	n := crl.Names{Serials: c.Trust.CRLVerifyDir, CAPath: c.Trust.CAPath, Chroot: c.Process.Chroot}
+	if f := c.Trust.CRLVerify; f != nil && !f.Inline && !isPipe(c.Path(f.Name)) {
+		n.File = c.Path(f.Name)
+	}
+	return crl.NewFiles(n)
+}
+
+// isPipe reports that a name was good for reading once.
+func isPipe(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
 // WatchInterval is how often files of revocation lists are looked at.

@@ -137,27 +137,6 @@ func (w *world) rewrite(path string, serial int64) {
 	}
 }
 
-// TestListSetBack: a list written in place much later, whose time was set back,
-// is seen by the time that nobody can set.
-func TestListSetBack(t *testing.T) {
-	w := newWorld(t)
-	path := w.list("crl.pem", time.Now().Add(long), 43)
-	w.config.Trust.CRLVerify = w.file(path)
-	trust := w.trust()
-	later := time.Now().Add(time.Hour)
-	trust.revoked.refresh(later)
-	changed := changeTime(path)
-	if changed.IsZero() {
-		t.Skip("the system does not say when a file was changed")
-	}
-	for changeTime(path).Equal(changed) {
-		w.rewrite(path, 42)
-	}
-	if !w.isRevoked(trust, later) {
-		t.Error("let in")
-	}
-}
-
 // TestHashedListsReadAgain: the lists of capath are followed, new ones too.
 func TestHashedListsReadAgain(t *testing.T) {
 	w := newWorld(t)

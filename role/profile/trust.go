@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"time"
 
+	"culvert/access/crl"
 	"culvert/access/pki"
 	"culvert/config"
 	"culvert/host/process"
@@ -25,7 +26,7 @@ type Trust struct {
 // know of the settings, and from then on of revocation lists and of certificates;
 // nil drops it. lists is where these are read from again; nil: the files that c
 // names.
-func NewTrust(c *config.Config, warn func(string), lists ListSource) (*Trust, error) {
+func NewTrust(c *config.Config, warn func(string), lists crl.Source) (*Trust, error) {
 	if warn == nil {
 		warn = func(string) {}
 	}
@@ -62,8 +63,8 @@ func (t *Trust) readAuthorities(c *config.Config) error {
 	return nil
 }
 
-// hashed are the names that `openssl rehash` gives authorities and lists.
-var hashed = regexp.MustCompile(`^[0-9a-f]{8}\.(r?)[0-9]+$`)
+// hashed are the names that `openssl rehash` gives authorities.
+var hashed = regexp.MustCompile(`^[0-9a-f]{8}\.[0-9]+$`)
 
 func (t *Trust) readDir(dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -71,8 +72,7 @@ func (t *Trust) readDir(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		m := hashed.FindStringSubmatch(e.Name())
-		if m == nil || m[1] == "r" {
+		if !hashed.MatchString(e.Name()) {
 			continue
 		}
 		name := filepath.Join(dir, e.Name())

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
@@ -38,7 +39,7 @@ type Options struct {
 	Ask profile.Ask
 	// Lists is where revocation lists are read from again; nil: from the files
 	// that the configuration names.
-	Lists profile.ListSource
+	Lists crl.Source
 	// KeysDir is where keys are kept over a restart, sealed; "": they are not.
 	KeysDir string
 	// Forward makes the host a router that masquerades for the clients.

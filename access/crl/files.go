@@ -1,4 +1,7 @@
-package profile
+// Package crl reads the files of revocation lists, those of crl-verify and capath,
+// again when they change. A process that gave up root is given what its part that
+// stayed root reads.
+package crl
 
 import (
 	"bytes"
@@ -6,15 +9,15 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 
-	"culvert/config"
 	"culvert/host/process"
 )
 
-// ListTexts are the files of crl-verify and capath at one time, as they are.
-type ListTexts struct {
+// Texts are the files of crl-verify and capath at one time, as they are.
+type Texts struct {
 	Number uint64 // of the texts: others have a larger one
 	// Files are the texts of revocation lists, by the files' paths.
 	Files map[string][]byte
@@ -24,43 +27,41 @@ type ListTexts struct {
 	Failed map[string]string
 }
 
-// ListFiles reads the files of crl-verify and capath, again when they change. A
+// Files reads the files of crl-verify and capath, again when they change. A
 // process that gives up root has it in the part that stays root.
-type ListFiles struct {
-	file    string // crl-verify FILE; "" without
-	serials string // crl-verify DIR dir; "" without
-	capath  string // "" without
-	chroot  string // where file and serials are looked for first; "" without
+type Files struct {
+	Names
 
 	names, hashed listDir
 	files         map[string]*listFile
 	failed        map[string]string
-	now           ListTexts
+	now           Texts
 }
 
-// NewListFiles returns what reads the lists of c.
-func NewListFiles(c *config.Config) *ListFiles {
-	f := &ListFiles{serials: c.Trust.CRLVerifyDir, capath: c.Trust.CAPath, chroot: c.Process.Chroot, files: make(map[string]*listFile), failed: make(map[string]string)}
-	if c.Trust.CRLVerify != nil && !c.Trust.CRLVerify.Inline && !isPipe(c.Path(c.Trust.CRLVerify.Name)) {
-		f.file = c.Path(c.Trust.CRLVerify.Name)
-	}
-	return f
+// Names are the files and directories to read; "" for none.
+type Names struct {
+	File    string // crl-verify FILE
+	Serials string // crl-verify DIR dir
+	CAPath  string // hashed names, as OpenSSL has them
+	Chroot  string // File and Serials are looked for below it first
 }
 
-// isPipe reports that a name was good for reading once.
-func isPipe(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
+// Source gives the texts where they changed since those of a number, else nil.
+type Source func(now time.Time, since uint64) *Texts
+
+// NewFiles returns what reads the files of n.
+func NewFiles(n Names) *Files {
+	return &Files{Names: n, files: make(map[string]*listFile), failed: make(map[string]string)}
 }
 
 // Any reports that there is something to read.
-func (f *ListFiles) Any() bool { return f.file != "" || f.serials != "" || f.capath != "" }
+func (f *Files) Any() bool { return f.File != "" || f.Serials != "" || f.CAPath != "" }
 
 // Read reads again what changed since the texts numbered since, 0 for none; nil
 // says that nothing did. It is for one goroutine at a time.
-func (f *ListFiles) Read(now time.Time, since uint64) *ListTexts {
+func (f *Files) Read(now time.Time, since uint64) *Texts {
 	if f.refresh(now) || f.now.Number == 0 {
-		f.now = ListTexts{Number: f.now.Number + 1, Files: make(map[string][]byte), Serials: slices.Clone(f.names.names), Failed: maps.Clone(f.failed)}
+		f.now = Texts{Number: f.now.Number + 1, Files: make(map[string][]byte), Serials: slices.Clone(f.names.names), Failed: maps.Clone(f.failed)}
 		for path, file := range f.files {
 			if file.text != nil {
 				f.now.Files[path] = file.text
@@ -74,20 +75,23 @@ func (f *ListFiles) Read(now time.Time, since uint64) *ListTexts {
 	return &texts
 }
 
-func (f *ListFiles) refresh(now time.Time) (changed bool) {
-	if f.file != "" {
-		changed = f.readFile(f.file, f.place(f.file), now)
+// hashed are the names that `openssl rehash` gives lists.
+var hashed = regexp.MustCompile(`^[0-9a-f]{8}\.r[0-9]+$`)
+
+func (f *Files) refresh(now time.Time) (changed bool) {
+	if f.File != "" {
+		changed = f.readFile(f.File, f.place(f.File), now)
 	}
-	if f.serials != "" {
-		again, err := f.names.read(f.place(f.serials), now)
-		changed = f.note(f.serials, err) || again || changed
+	if f.Serials != "" {
+		again, err := f.names.read(f.place(f.Serials), now)
+		changed = f.note(f.Serials, err) || again || changed
 	}
-	if f.capath != "" {
-		again, err := f.hashed.read(f.capath, now)
-		changed = f.note(f.capath, err) || again || changed
+	if f.CAPath != "" {
+		again, err := f.hashed.read(f.CAPath, now)
+		changed = f.note(f.CAPath, err) || again || changed
 		for _, name := range f.hashed.names {
-			if m := hashed.FindStringSubmatch(name); m != nil && m[1] == "r" {
-				path := filepath.Join(f.capath, name)
+			if hashed.MatchString(name) {
+				path := filepath.Join(f.CAPath, name)
 				changed = f.readFile(path, path, now) || changed
 			}
 		}
@@ -98,11 +102,11 @@ func (f *ListFiles) refresh(now time.Time) (changed bool) {
 // place is where something is that the configuration has by path: below the
 // directory of `chroot`, as with OpenVPN, if it is there, for a process that has
 // not gone in.
-func (f *ListFiles) place(path string) string {
-	if f.chroot == "" {
+func (f *Files) place(path string) string {
+	if f.Chroot == "" {
 		return path
 	}
-	inside := filepath.Join(f.chroot, path)
+	inside := filepath.Join(f.Chroot, path)
 	if _, err := os.Stat(inside); err != nil {
 		return path
 	}
@@ -110,7 +114,7 @@ func (f *ListFiles) place(path string) string {
 }
 
 // readFile reads what the configuration has by path, at its place.
-func (f *ListFiles) readFile(path, place string, now time.Time) (changed bool) {
+func (f *Files) readFile(path, place string, now time.Time) (changed bool) {
 	file := f.files[path]
 	if file == nil {
 		file = new(listFile)
@@ -122,7 +126,7 @@ func (f *ListFiles) readFile(path, place string, now time.Time) (changed bool) {
 
 // note keeps what is wrong with a file or directory, and reports that it is
 // something else than before.
-func (f *ListFiles) note(path string, err error) (changed bool) {
+func (f *Files) note(path string, err error) (changed bool) {
 	before, text := f.failed[path], ""
 	if err != nil {
 		text = err.Error()
