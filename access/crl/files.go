@@ -12,8 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"time"
-
-	"culvert/host/process"
 )
 
 // Texts are the files of crl-verify and capath at one time, as they are.
@@ -31,6 +29,7 @@ type Texts struct {
 // process that gives up root has it in the part that stays root.
 type Files struct {
 	Names
+	read func(name string) ([]byte, error)
 
 	names, hashed listDir
 	files         map[string]*listFile
@@ -49,9 +48,9 @@ type Names struct {
 // Source gives the texts where they changed since those of a number, else nil.
 type Source func(now time.Time, since uint64) *Texts
 
-// NewFiles returns what reads the files of n.
-func NewFiles(n Names) *Files {
-	return &Files{Names: n, files: make(map[string]*listFile), failed: make(map[string]string)}
+// NewFiles returns what reads the files of n by read, which bounds what it reads.
+func NewFiles(n Names, read func(name string) ([]byte, error)) *Files {
+	return &Files{Names: n, read: read, files: make(map[string]*listFile), failed: make(map[string]string)}
 }
 
 // Any reports that there is something to read.
@@ -83,11 +82,11 @@ func (f *Files) refresh(now time.Time) (changed bool) {
 		changed = f.readFile(f.File, f.place(f.File), now)
 	}
 	if f.Serials != "" {
-		again, err := f.names.read(f.place(f.Serials), now)
+		again, err := f.names.refresh(f.place(f.Serials), now)
 		changed = f.note(f.Serials, err) || again || changed
 	}
 	if f.CAPath != "" {
-		again, err := f.hashed.read(f.CAPath, now)
+		again, err := f.hashed.refresh(f.CAPath, now)
 		changed = f.note(f.CAPath, err) || again || changed
 		for _, name := range f.hashed.names {
 			if hashed.MatchString(name) {
@@ -120,7 +119,7 @@ func (f *Files) readFile(path, place string, now time.Time) (changed bool) {
 		file = new(listFile)
 		f.files[path] = file
 	}
-	changed, err := file.read(place, now)
+	changed, err := file.refresh(place, f.read, now)
 	return f.note(path, err) || changed
 }
 
@@ -178,7 +177,7 @@ type listFile struct {
 	text []byte // the last that could be read; nil before
 }
 
-func (f *listFile) read(path string, now time.Time) (changed bool, err error) {
+func (f *listFile) refresh(path string, read func(string) ([]byte, error), now time.Time) (changed bool, err error) {
 	info, err := look(path)
 	if err != nil || f.same(info) {
 		return false, err
@@ -186,7 +185,7 @@ func (f *listFile) read(path string, now time.Time) (changed bool, err error) {
 	if !info.Mode().IsRegular() {
 		return false, &os.PathError{Op: "open", Path: path, Err: errNoList}
 	}
-	text, err := process.ReadFile(path)
+	text, err := read(path)
 	if err != nil {
 		return false, err
 	}
@@ -202,7 +201,7 @@ type listDir struct {
 	names []string
 }
 
-func (d *listDir) read(path string, now time.Time) (changed bool, err error) {
+func (d *listDir) refresh(path string, now time.Time) (changed bool, err error) {
 	info, err := look(path)
 	if err != nil || d.same(info) {
 		return false, err

@@ -16,7 +16,7 @@ func TestFileSetBack(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "crl.pem")
 	write(t, path, "one")
-	f, later := NewFiles(Names{File: path}), time.Now().Add(time.Hour)
+	f, later := NewFiles(Names{File: path}, os.ReadFile), time.Now().Add(time.Hour)
 	first := f.Read(later, 0)
 	if got := string(first.Files[path]); got != "one" {
 		t.Fatalf("read %q", got)
@@ -40,7 +40,7 @@ func TestFileSetBack(t *testing.T) {
 func TestFailedFile(t *testing.T) {
 	path, now := filepath.Join(t.TempDir(), "crl.pem"), time.Now()
 	write(t, path, "one")
-	f := NewFiles(Names{File: path})
+	f := NewFiles(Names{File: path}, os.ReadFile)
 	first := f.Read(now, 0)
 	if f.Read(now, first.Number) != nil {
 		t.Error("unchanged files were read as changed")
@@ -71,7 +71,7 @@ func TestDirectories(t *testing.T) {
 	write(t, filepath.Join(root, serials, "42"), "")
 	write(t, filepath.Join(capath, "0a1b2c3d.0"), "an authority")
 	write(t, filepath.Join(capath, "0a1b2c3d.r0"), "a list")
-	texts := NewFiles(Names{Serials: serials, CAPath: capath, Chroot: root}).Read(now, 0)
+	texts := NewFiles(Names{Serials: serials, CAPath: capath, Chroot: root}, os.ReadFile).Read(now, 0)
 	if len(texts.Serials) != 1 || texts.Serials[0] != "42" {
 		t.Errorf("serials %q", texts.Serials)
 	}

@@ -18,6 +18,7 @@ import (
 	"culvert/access/crl"
 	"culvert/access/pki"
 	"culvert/config"
+	"culvert/host/process"
 )
 
 // revoked is what the authorities took back: the lists in force. They are read
@@ -298,7 +299,7 @@ func ListFiles(c *config.Config) *crl.Files {
 	if f := c.Trust.CRLVerify; f != nil && !f.Inline && !isPipe(c.Path(f.Name)) {
 		n.File = c.Path(f.Name)
 	}
-	return crl.NewFiles(n)
+	return crl.NewFiles(n, process.ReadFile)
 }
 
 // isPipe reports that a name was good for reading once.
