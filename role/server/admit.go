@@ -28,26 +28,25 @@ func (s *Server) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 		c.login.answered(e.Response)
 	case session.Delayed:
 		if s.strangers.Allow(now, c.Path().Remote.Addr()) {
-			s.log.Warn("a client does not get on: "+e.Stage, "address", c.Path().Remote)
+			s.happened(Stuck{About: c.about(now), Stage: e.Stage})
 		}
 	case session.Established:
-		s.established(c, e)
+		s.established(c, now, e)
 	case session.Rekeyed:
 		s.rekeyed(c, now, e)
-		s.log.Info("Control Channel: "+profile.Describe(e.TLS), "client", c.name)
-		s.log.Info("keys renewed", "client", c.name, "key", e.Key)
+		s.happened(Renewed{About: c.about(now), Key: e.Key, TLS: profile.Describe(e.TLS)})
 	case session.RekeyFailed:
 		c.login.stop()
-		s.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "client", c.name, "error", e.Err)
+		s.happened(RenewalFailed{About: c.about(now), Err: e.Err})
 	case session.Idle:
-		s.log.Info("client is cut off, since the tunnel carries less than `inactive` asks for", "client", c.name)
+		s.happened(Idle{c.about(now)})
 		c.Session.Close()
 	case session.Remark:
-		s.log.Warn(e.Text, "client", c.name)
+		s.happened(Remark{About: c.about(now), Text: e.Text})
 	case session.Info:
-		s.log.Debug("control message without use here", "client", c.name, "message", e.Text)
+		s.happened(Message{About: c.about(now), Text: e.Text})
 	case session.Closed:
-		s.closed(c, e.Err)
+		s.closed(c, now, e.Err)
 	}
 }
 
@@ -60,13 +59,15 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 	if s.logins.checker != nil { // nobody else looks whether it is true
 		c.login.user = h.Username
 	}
-	if s.shows(c, now, h.TLS) {
+	c.presented = s.trust.Way(h.TLS.PeerCertificates)
+	c.introduce()
+	s.happened(Entering{c.about(now)})
+	if s.recheck(c, now) {
 		return
 	}
-	c.introduce()
 	s.check(c, now, h, func(now time.Time, v auth.Verdict) {
 		if !v.OK {
-			s.refusedLogin(c, v)
+			s.happened(LoginRefused{About: c.about(now), Reason: v.Reason, Err: v.Err})
 			c.Session.Refuse(now, v.Reason)
 			return
 		}
@@ -89,13 +90,14 @@ func (s *Server) admit(c *client, now time.Time, h *session.Hello, extra []strin
 	params, options, refused := s.decide(c, h)
 	options = append(options, extra...)
 	if refused.reason != "" {
-		s.log.Warn("client refused", "client", c.name, "address", c.Path().Remote, "reason", refused.reason)
+		s.happened(Refused{About: c.about(now), Reason: refused.reason, Cause: refused.cause})
 		c.Session.Refuse(now, refused.text(h))
 		return
 	}
 	if err := c.Session.Admit(now, params, options); err != nil {
-		s.log.Error("client refused", "client", c.name, "error", err)
-		c.Session.Refuse(now, "the server's push list is faulty")
+		reason := "the server's push list is faulty"
+		s.happened(Refused{About: c.about(now), Reason: reason, Cause: &SettingsError{Text: "the push list cannot be sent", Err: err}})
+		c.Session.Refuse(now, reason)
 	}
 }
 
@@ -104,11 +106,10 @@ func (s *Server) admit(c *client, now time.Time, h *session.Hello, extra []strin
 func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, options []string, refused refusal) {
 	cipher, err := negotiate.ChooseCipher(s.session.Ciphers, s.session.Fallback, h.PeerInfo, h.Options)
 	if err != nil {
-		s.log.Warn(err.Error(), "client", c.name)
-		return params, nil, refusal{reason: "Data channel cipher negotiation failed (no shared cipher)"}
+		return params, nil, refusal{reason: "Data channel cipher negotiation failed (no shared cipher)", cause: err}
 	}
-	if c.own, refused.reason = s.readPerClient(c); refused.reason != "" {
-		return params, nil, refused
+	if c.own, err = s.readPerClient(c); err != nil {
+		return params, nil, refusal{reason: refusedHere, cause: err}
 	}
 	name := c.name
 	if !s.unique(c) {
@@ -118,7 +119,7 @@ func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, o
 	}
 	id, ok := s.table.takeID()
 	if !ok {
-		return params, nil, refusal{"the server is full (max-clients)", true}
+		return params, nil, refusal{reason: "the server is full (max-clients)", full: true}
 	}
 	lease, err := s.leaseHeld(c, name)
 	if err != nil {
@@ -126,7 +127,7 @@ func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, o
 		if s.lan != nil && !errors.Is(err, ErrNoLease) {
 			return params, nil, noneThere
 		}
-		return params, nil, refusal{err.Error(), true}
+		return params, nil, refusal{reason: err.Error(), full: true}
 	}
 	c.id, c.lease = id, lease
 	params = negotiate.ServerParams(cipher, id, h.PeerInfo)
@@ -140,11 +141,12 @@ func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, o
 type refusal struct {
 	reason string
 	full   bool
+	cause  error // for the server's own people; nil: there is no more to say
 }
 
 // noneThere is for want of an address on the network that clients share with the
 // server (proxy-lan).
-var noneThere = refusal{"the network there has no address for this client", true}
+var noneThere = refusal{reason: "the network there has no address for this client", full: true}
 
 // text is what a client is told: to come back later, if it understands that.
 func (r refusal) text(h *session.Hello) string {
@@ -166,8 +168,7 @@ func (s *Server) evictNamesake(c *client) {
 	if before == nil {
 		return
 	}
-	s.log.Warn("a client of this name was connected and is cut off: if the same profile is used on two devices, give each its own, or allow it with `duplicate-cn`",
-		"client", c.name, "from", before.Path().Remote, "now", c.Path().Remote)
+	s.happened(Replaced{About: before.about(time.Now()), By: c.Path().Remote})
 	s.pool.release(before.lease)
 	s.table.remove(before)
 	before.giveWay()
@@ -224,18 +225,16 @@ func (s *Server) pushList(c *client, told negotiate.PeerInfo) []string {
 }
 
 // established opens the road to a client.
-func (s *Server) established(c *client, e session.Established) {
+func (s *Server) established(c *client, now time.Time, e session.Established) {
 	c.cipher = e.Params.Cipher
 	c.MaxInner.Store(int32(profile.MaxInner(s.cfg, c.Path().Remote.Addr().Is6(), c.Session)))
-	c.introduce()
+	c.up = true
 	s.join(c)
 	for _, before := range s.table.establish(c, s.unique(c)) {
 		before.evict()
 	}
-	s.log.Info("Control Channel: "+profile.Describe(e.TLS), "client", c.name)
-	s.log.Info("Data Channel: "+e.Params.Describe(), "client", c.name, "peer-id", c.id)
-	s.log.Info("client connected", "client", c.name, "address", c.Path().Remote,
-		"ipv4", c.lease.IPv4, "ipv6", c.lease.IPv6, "agent", c.agent)
+	s.happened(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher,
+		TLS: profile.Describe(e.TLS), Data: e.Params.Describe()})
 }
 
 // forget gives back all that a client had.
@@ -252,7 +251,7 @@ func (s *Server) forget(c *client) {
 }
 
 // closed forgets a client.
-func (s *Server) closed(c *client, err error) {
+func (s *Server) closed(c *client, now time.Time, err error) {
 	c.abandon()
 	c.login.end()
 	s.forget(c)
@@ -260,41 +259,47 @@ func (s *Server) closed(c *client, err error) {
 	if st, ok := c.Link().(*stream); ok {
 		st.Close()
 	}
+	if c.displaced.Load() {
+		s.displaced.Count(s.madeRoom)
+	}
+	switch {
+	case c.name != "":
+		s.happened(c.ended(now, err))
+	case !c.displaced.Load():
+		s.failed(c.Path().Remote, now, err)
+	}
+}
+
+// ended is the event of a client that is gone.
+func (c *client) ended(now time.Time, err error) Ended {
+	e := Ended{About: c.about(now), Err: err, WasUp: c.up, Traffic: Traffic{
+		PacketsIn: c.Counters.InPackets.Load(), PacketsOut: c.Counters.OutPackets.Load(),
+		BytesIn: c.Counters.LinkIn.Load(), BytesOut: c.Counters.LinkOut.Load()}}
 	switch {
 	case c.displaced.Load():
-		s.displaced.Count(s.sayDisplaced)
+		e.How = MadeRoom
 	case errors.Is(err, session.ErrExit):
-		s.log.Info("client's session ended", "client", c.name, "address", c.Path().Remote)
+		e.How = Dismissed
 	case errors.Is(err, session.ErrPeerExit):
-		s.log.Info("client left", "client", c.name, "address", c.Path().Remote)
-	case c.name == "":
-		s.sayFailure(c.Path().Remote, err)
-	default:
-		s.log.Warn("client lost", "client", c.name, "address", c.Path().Remote, "reason", err)
+		e.How = Left
+	}
+	if c.lease != nil {
+		e.IPv4, e.IPv6 = c.lease.IPv4, c.lease.IPv6
+	}
+	return e
+}
+
+// failed is for somebody who did not get in: an event a minute for each address
+// and reason.
+func (s *Server) failed(from netip.AddrPort, now time.Time, err error) {
+	more := func(n int) { s.happened(FailedMore{n}) }
+	if times := s.strangers.Failure(now, from.Addr(), mute.Kind(err), more); times > 0 {
+		s.happened(Failed{From: from, Err: err, Times: times})
 	}
 }
 
-// sayFailure says why a client did not get in, once a minute for each address and
-// reason.
-func (s *Server) sayFailure(from netip.AddrPort, err error) {
-	switch times := s.strangers.Failure(time.Now(), from.Addr(), mute.Kind(err), s.sayFailures); {
-	case times == 1:
-		s.log.Warn("a client did not get in", "address", from, "reason", err)
-	case times > 1:
-		s.log.Warn("a client still does not get in, for a reason given above", "address", from, "times", times, "reason", printable.Brief(err.Error()))
-	}
-}
+func (s *Server) madeRoom(n int) { s.happened(Displaced{Count: n, Room: s.maxSessions()}) }
 
-func (s *Server) sayFailures(n int) {
-	s.log.Warn("more clients did not get in, beside those named above", "how-many", n)
-}
-
-func (s *Server) sayDisplaced(n int) {
-	s.log.Warn("clients in their handshake had to make room for newcomers, since as many as there is room for have not said who they are: "+
-		"many begin a session and do not go on with it; connect-freq limits how many may begin", "how-many", n, "room", s.maxSessions())
-}
-
-func (s *Server) sayRefused(n int) {
-	s.log.Warn("clients that wanted to begin a session have to try again, since more came than connect-freq allows", "how-many", n,
-		"limit", s.cfg.Server.ConnectFreq.N, "in", s.cfg.Server.ConnectFreq.Per)
+func (s *Server) postponed(n int) {
+	s.happened(Postponed{Count: n, Limit: s.cfg.Server.ConnectFreq.N, In: s.cfg.Server.ConnectFreq.Per})
 }

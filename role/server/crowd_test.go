@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/internal/simnet"
+	"culvert/role/server"
 	"culvert/session/wire"
 )
 
@@ -66,8 +67,8 @@ func TestFullTable(t *testing.T) {
 			t.Errorf("%d sessions are known", n)
 		}
 		time.Sleep(time.Minute)
-		if n := strings.Count(s.log.String(), "had to make room"); n == 0 || n > 4 {
-			t.Errorf("%d lines of clients that made room", n)
+		if n := len(happened[server.Displaced](s)); n == 0 || n > 4 {
+			t.Errorf("%d events of clients that made room", n)
 		}
 		if n := strings.Count(s.log.String(), "\n"); n > 120 {
 			t.Errorf("%d lines in the log", n)
@@ -100,8 +101,8 @@ func TestFloodOfFirstPackets(t *testing.T) {
 			t.Errorf("a client elsewhere took %v", took)
 		}
 		exchange(t, s, c)
-		if n := strings.Count(s.log.String(), "more first packets came from there"); n != 1 {
-			t.Errorf("%d lines of the flood", n)
+		if n := len(happened[server.Flooded](s)); n != 1 {
+			t.Errorf("%d events of the flood", n)
 		}
 	})
 }
@@ -122,8 +123,9 @@ func TestConnectFreq(t *testing.T) {
 		for _, c := range all {
 			c.up(time.Minute)
 		}
-		if n := strings.Count(s.log.String(), "more came than connect-freq allows"); n == 0 || n > 3 {
-			t.Errorf("%d lines of those that waited", n)
+		got := happened[server.Postponed](s)
+		if len(got) == 0 || len(got) > 3 || got[0].Limit != 2 || got[0].In != 10*time.Second {
+			t.Errorf("those that waited: %+v", got)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"culvert/host/hostnet"
 	"culvert/internal/simnet"
+	"culvert/role/server"
 )
 
 // inBubble runs a test on a network of its own, in virtual time. A goroutine
@@ -73,11 +74,11 @@ func TestFloatThenRekey(t *testing.T) {
 					t.Fatal(err)
 				}
 				exchange(t, s, c)
-				if !logged(&s.process, "client floated") {
-					t.Error("the server's log says nothing of the move")
+				if got := happened[server.Moved](s); len(got) != 1 || got[0].Name != "anna" || got[0].Remote.Port() != 999 || got[0].From.Port() != 40000 {
+					t.Errorf("moves: %+v", got)
 				}
 				w.until(40*time.Second, "keys renewed on both sides", func() bool {
-					return logged(&s.process, "keys renewed") && logged(&c.process, "keys renewed")
+					return len(happened[server.Renewed](s)) > 0 && logged(&c.process, "keys renewed")
 				})
 				exchange(t, s, c)
 				if logged(&c.process, "renewing keys failed") || logged(&c.process, "not connected") {
@@ -134,8 +135,8 @@ func TestWrongSourceIsDroppedAndCounted(t *testing.T) {
 		if got := s.Drops()["bad source address"]; got != 9 {
 			t.Errorf("%d counted, want 9: %v", got, s.Drops())
 		}
-		if n := strings.Count(s.log.String(), "not leased"); n != 1 {
-			t.Errorf("%d lines in the log, want one", n)
+		if got := happened[server.BadSource](s); len(got) != 1 || got[0].Source != b.inner() || got[0].IPv4 != a.inner() {
+			t.Errorf("want one event, got %+v", got)
 		}
 		exchange(t, s, a)
 	})
@@ -152,8 +153,8 @@ func TestRefusalReachesTheClient(t *testing.T) {
 				a := w.connect("anna", "")
 				b := w.dial("bert", "")
 				w.until(time.Minute, "client told why", func() bool { return logged(&b.process, reason) })
-				if log := s.log.String(); !strings.Contains(log, reason) || strings.Contains(log, "TEMP[") {
-					t.Error("the server's log does not have the reason alone")
+				if got := happened[server.Refused](s); len(got) == 0 || got[0].Name != "bert" || got[0].Reason != reason {
+					t.Errorf("refused: %+v", got)
 				}
 				exchange(t, s, a)
 				w.until(time.Minute, "refused client forgotten", func() bool { return s.Sessions() == 1 })
@@ -184,8 +185,8 @@ func TestSameNameTwice(t *testing.T) {
 			t.Errorf("addresses %v and %v", a.inner(), again.inner())
 		}
 		exchange(t, s, again)
-		if !logged(&s.process, "same profile") {
-			t.Error("the server does not say what happened")
+		if got := happened[server.Replaced](s); len(got) != 1 || got[0].Name != "anna" || got[0].By.Addr() == got[0].Remote.Addr() {
+			t.Errorf("%+v", got)
 		}
 		w.until(time.Second, "one client left", func() bool { return s.Sessions() == 1 && s.Leases() == 1 })
 	})
@@ -213,8 +214,8 @@ func TestExitNotify(t *testing.T) {
 		w.until(time.Second, "client forgotten", func() bool {
 			return s.Sessions() == 0 && s.Leases() == 0 && s.FreeIDs() == 1024
 		})
-		if !logged(&s.process, "client left") {
-			t.Error("the server's log does not say that it left")
+		if got := happened[server.Ended](s); len(got) != 1 || got[0].How != server.Left {
+			t.Errorf("%+v", got)
 		}
 	})
 }

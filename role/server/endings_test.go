@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/internal/simnet"
+	"culvert/role/server"
 )
 
 // ends waits until a client ends by itself, without an error.
@@ -37,7 +38,10 @@ func TestInactive(t *testing.T) {
 				time.Sleep(40 * time.Second)
 				exchange(t, s, a)
 				a.ends(3*time.Minute, "inactive")
-				w.until(time.Second, "the server knows", func() bool { return s.Sessions() == 0 && logged(&s.process, "client left") })
+				w.until(time.Second, "the server knows", func() bool { return s.Sessions() == 0 })
+				if got := happened[server.Ended](s); len(got) != 1 || got[0].How != server.Left || got[0].Traffic.BytesIn == 0 || got[0].IPv4 != a.inner() {
+					t.Errorf("%+v", got)
+				}
 			})
 		})
 	}
@@ -52,8 +56,8 @@ func TestInactiveOnServer(t *testing.T) {
 			time.Sleep(25 * time.Second)
 			exchange(t, s, a)
 		}
-		if !strings.Contains(s.log.String(), `inactive`) || strings.Count(s.log.String(), "is cut off") != 1 {
-			t.Errorf("the server's log:\n%s", s.log.String())
+		if got := happened[server.Idle](s); len(got) != 1 || got[0].Name != "bert" {
+			t.Errorf("%+v", got)
 		}
 		b.up(2 * time.Minute) // it notices by itself and comes again
 	})

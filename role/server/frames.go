@@ -91,23 +91,19 @@ func holder(p *segment.Port) string {
 
 func (s *Server) stationMoved(vlan uint16, mac frame.MAC, before, port *segment.Port) {
 	s.moves.Do(func() {
-		s.log.Info("a MAC address moved", "address", stationName(vlan, mac), "from", holder(before), "to", holder(port))
+		s.happened(StationMoved{Station: stationName(vlan, mac), From: holder(before), To: holder(port)})
 	})
 }
 
 func (s *Server) stationContested(vlan uint16, mac frame.MAC, port, taker *segment.Port) {
 	s.contests.Do(func() {
-		s.log.Warn("a client had taken the MAC address of a station elsewhere, which shows it again and has it back: "+
-			"two stations have one address, or one poses as the other; `own-mac-only` keeps clients to their own",
-			"address", stationName(vlan, mac), "station of", holder(port), "taken by", holder(taker))
+		s.happened(StationReturned{Station: stationName(vlan, mac), From: holder(taker), To: holder(port)})
 	})
 }
 
 func (s *Server) stationSpoofed(p *segment.Port, mac frame.MAC) {
 	if c := p.Peer.Owner.(*client); !c.warnedSource.Swap(true) {
-		s.log.Warn("frames from a MAC address that is another's are dropped: it is the server's adapter's own, at work behind another client, or not this client's to use (own-mac-only); "+
-			"either two have the same address, or the client sends back what it receives, as two bridges between the same networks do",
-			"client", c.name, "address", mac)
+		s.happened(BadMAC{About: c.about(time.Now()), MAC: mac})
 	}
 }
 

@@ -17,7 +17,7 @@ func (s *Server) requireKey(c *client, metadata []byte) {
 	}
 	c.Do(func(now time.Time) {
 		if err := s.checkKey(c, metadata, now); err != nil {
-			s.log.Warn("client refused before TLS", "address", c.Path().Remote, "reason", err)
+			s.happened(KeyRefused{About: c.about(now), Err: err})
 			c.Session.Close()
 		}
 	})

@@ -12,10 +12,8 @@ import (
 	"culvert/access/auth"
 	"culvert/access/pki"
 	"culvert/config"
-	"culvert/internal/printable"
 	"culvert/role/profile"
 	"culvert/session"
-	"culvert/session/negotiate"
 	"culvert/session/wire"
 )
 
@@ -98,6 +96,7 @@ func (s *Server) check(c *client, now time.Time, h *session.Hello, done func(now
 		state, token = t.For(boundTo(h.TLS.PeerCertificates)).Check(now, h.Username, h.Password)
 	}
 	c.login.user, c.login.token = h.Username, token
+	c.introduce()
 	switch {
 	case h.Username == "" && h.Password == "" && !s.logins.optional:
 		done(now, auth.Verdict{Reason: "a user name and a password are needed here"})
@@ -126,7 +125,7 @@ func (s *Server) ask(c *client, h *session.Hello, state auth.TokenState, done fu
 		c.Do(func(now time.Time) {
 			if c.login.serial == serial && ctx.Err() == nil {
 				c.Session.Pend(now, p.Timeout, p.Extra)
-				s.log.Info("login goes on", "client", c.name, "timeout", p.Timeout)
+				s.happened(LoginPending{About: c.about(now), Timeout: p.Timeout})
 			}
 		})
 	}
@@ -194,6 +193,7 @@ func (s *Server) clientEnv(c *client, h *session.Hello, state auth.TokenState) [
 func (s *Server) known(c *client, now time.Time) (options []string) {
 	if s.cfg.Login.UsernameAsCommonName && c.login.user != "" {
 		c.name = auth.SafeUsername(c.login.user)
+		c.introduce()
 	}
 	if text := s.issueToken(c, now); text != "" {
 		options = append(options, "auth-token "+text)
@@ -249,7 +249,7 @@ func (s *Server) reauth(c *client, now time.Time, r session.Reauth) {
 
 func (s *Server) rejudge(c *client, now time.Time, key wire.KeyID, v auth.Verdict) {
 	if !v.OK {
-		s.refusedLogin(c, v)
+		s.happened(LoginRefused{About: c.about(now), Reason: v.Reason, Err: v.Err})
 		reason, _ := strings.CutPrefix(v.Reason, "SESSION:")
 		c.Session.Expel(now, key, "SESSION:"+reason)
 		return
@@ -258,23 +258,6 @@ func (s *Server) rejudge(c *client, now time.Time, key wire.KeyID, v auth.Verdic
 	if text := s.issueToken(c, now); text != "" {
 		c.Session.GiveToken(text)
 	}
-}
-
-// refusedLogin logs a refusal: why, but never with what.
-func (s *Server) refusedLogin(c *client, v auth.Verdict) {
-	if v.Err != nil {
-		s.log.Error("a login could not be checked and is refused", "client", c.name, "user", printable.Name(c.login.user), "error", v.Err)
-		return
-	}
-	reason := v.Reason
-	if negotiate.IsChallenge(reason) {
-		reason = "a challenge"
-	}
-	about := []any{"client", c.name, "user", printable.Name(c.login.user), "address", c.Path().Remote}
-	if reason != "" {
-		about = append(about, "reason", printable.Name(reason))
-	}
-	s.log.Warn("login refused", about...)
 }
 
 // certificateName is what a client's certificate calls it, "UNDEF" without one.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"culvert/config"
 	"culvert/host/process"
@@ -19,33 +20,46 @@ const anyClient = "DEFAULT"
 // refusedHere is what a client is told whose settings keep it out.
 const refusedHere = "this client is not admitted here"
 
-// readPerClient reads what client-config-dir has of a client; refusal is not ""
-// where that keeps it out. A file with a fault keeps its client out too: half
-// of it could let in more than its author meant.
-func (s *Server) readPerClient(c *client) (own *config.PerClient, refusal string) {
+// SettingsError is why a client's settings keep it out.
+type SettingsError struct {
+	Text string
+	Err  error // nil: nothing is wrong, it is to be so
+}
+
+// Error is the reason in words.
+func (e *SettingsError) Error() string {
+	if e.Err == nil {
+		return e.Text
+	}
+	return e.Text + ": " + e.Err.Error()
+}
+
+// Unwrap returns what is wrong with them, if anything.
+func (e *SettingsError) Unwrap() error { return e.Err }
+
+// readPerClient reads what client-config-dir has of a client. The error is a
+// SettingsError where that keeps it out. A file with a fault keeps its client out
+// too: half of it could let in more than its author meant.
+func (s *Server) readPerClient(c *client) (own *config.PerClient, err error) {
 	if s.cfg.Server.ClientConfigDir == "" {
-		return new(config.PerClient), ""
+		return new(config.PerClient), nil
 	}
 	path, text, err := s.perClientFile(c.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s.cfg.Server.CCDExclusive:
-		s.log.Warn("ccd-exclusive: the client has no file in client-config-dir", "client", c.name)
-		return nil, refusedHere
+		return nil, &SettingsError{Text: "ccd-exclusive: the client has no file in client-config-dir"}
 	case errors.Is(err, fs.ErrNotExist):
-		return new(config.PerClient), ""
+		return new(config.PerClient), nil
 	case err != nil:
-		s.log.Error("client-config-dir cannot be read", "client", c.name, "error", err)
-		return nil, refusedHere
+		return nil, &SettingsError{"client-config-dir cannot be read", err}
 	}
 	if own, err = config.ParsePerClient(s.cfg, path, text); err != nil {
-		s.log.Error("the client's file in client-config-dir has faults; it is refused until they are mended", "client", c.name, "error", err)
-		return nil, refusedHere
+		return nil, &SettingsError{"the client's file in client-config-dir has faults; it is refused until they are mended", err}
 	}
 	if own.Disable {
-		s.log.Warn("the client's file in client-config-dir has `disable`", "client", c.name)
-		return nil, refusedHere
+		return nil, &SettingsError{Text: "the client's file in client-config-dir has `disable`"}
 	}
-	return own, ""
+	return own, nil
 }
 
 // perClientFile reads the file named like a client, else DEFAULT. A name that
@@ -88,7 +102,7 @@ func (s *Server) lease(c *client, name string) (*Lease, error) {
 	}
 	for _, a := range []netip.Addr{fixed4, fixed6} {
 		if holder := s.table.route(a); a.IsValid() && holder != nil && holder != c {
-			s.log.Warn("a client is cut off, since its address is another's by client-config-dir", "client", holder.name, "address", a, "owner", c.name)
+			s.happened(AddressClaimed{About: holder.about(time.Now()), Address: a, Owner: c.name})
 			holder.evict()
 		}
 	}

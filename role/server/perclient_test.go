@@ -44,8 +44,8 @@ func TestMaxRoutesPerClient(t *testing.T) {
 	s := serverWith(t, false, map[string]string{"two": two, "allowed": two + "max-routes-per-client 2\n", "one": "iroute 10.1.0.0 255.255.0.0\n"})
 	s.cfg.Server.MaxRoutesPerClient = 1
 	for name, want := range map[string]bool{"two": false, "allowed": true, "one": true} {
-		if _, refusal := s.readPerClient(&client{name: name}); (refusal == "") != want {
-			t.Errorf("%s: refusal %q", name, refusal)
+		if _, err := s.readPerClient(&client{name: name}); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -66,12 +66,12 @@ func TestPerClientFiles(t *testing.T) {
 		{"off", false, false, false, 0},
 		{"bad", false, false, false, 0},
 	} {
-		own, refusal := serverWith(t, test.exclusive, files).readPerClient(&client{name: test.name})
-		if in := refusal == ""; in != test.in || in && (own.PushReset != test.reset || len(own.PushRemove) != test.removes) {
-			t.Errorf("%q: %+v, refusal %q", test.name, own, refusal)
+		own, err := serverWith(t, test.exclusive, files).readPerClient(&client{name: test.name})
+		if in := err == nil; in != test.in || in && (own.PushReset != test.reset || len(own.PushRemove) != test.removes) {
+			t.Errorf("%q: %+v, %v", test.name, own, err)
 		}
 	}
-	if _, refusal := serverWith(t, true, nil).readPerClient(&client{name: "nobody"}); refusal == "" {
+	if _, err := serverWith(t, true, nil).readPerClient(&client{name: "nobody"}); err == nil {
 		t.Error("ccd-exclusive let in a client without a file")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"culvert/session"
 )
@@ -249,7 +250,7 @@ func TestFailedHandshakesAreLoggedAtAPace(t *testing.T) {
 			c, _ := tb.enter("", false)
 			c.Session.Close()
 			c.Session.Events() // nobody takes them here
-			s.closed(c, session.ErrStray)
+			s.closed(c, time.Now(), session.ErrStray)
 		}
 		if n := strings.Count(log.String(), "\n"); n == 0 || n > 100 {
 			t.Errorf("%d lines", n)

@@ -34,7 +34,7 @@ func (s *Server) recheck(c *client, now time.Time) (revoked bool) {
 	}
 	c.login.stop()
 	if c.Session.ShutOut(now, revokedReason) {
-		s.log.Warn("client is shut out", "client", c.name, "address", c.Path().Remote, "reason", err)
+		s.happened(ShutOut{About: c.about(now), Err: err})
 	}
 	return true
 }

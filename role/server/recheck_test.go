@@ -11,6 +11,7 @@ import (
 
 	"culvert/access/pki"
 	"culvert/internal/simnet"
+	"culvert/role/server"
 )
 
 // list is a revocation list in a file that a server reads.
@@ -97,8 +98,8 @@ func TestRevokedClientThatHearsNothing(t *testing.T) {
 		}
 		lists.revoke("ben")
 		time.Sleep(time.Second)
-		if n := strings.Count(s.log.String(), "client is shut out"); n != 1 {
-			t.Errorf("said %d times", n)
+		if got := happened[server.ShutOut](s); len(got) != 1 || got[0].Name != "anna" || got[0].Err == nil {
+			t.Errorf("%+v", got)
 		}
 		w.until(10*time.Second, "forgotten", func() bool { return len(s.Server.Clients()) == 0 })
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/internal/simnet"
+	"culvert/role/server"
 )
 
 // TestRestartServer: after SIGUSR1 a client comes back at once, with its
@@ -35,7 +36,7 @@ func TestNobodyEntersWhileLeaving(t *testing.T) {
 		silent := w.connect("anna", "")
 		silent.link.Close()
 		s.Restart()
-		w.until(time.Second, "restarting", func() bool { return logged(&s.process, "restarting") })
+		w.until(time.Second, "restarting", func() bool { return len(happened[server.Restarting](s)) > 0 })
 		c := w.dial("ben", "")
 		c.up(10 * time.Second)
 		if took := time.Since(epoch); took < 2*time.Second {

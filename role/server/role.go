@@ -82,9 +82,7 @@ func (r role) badSource(c *client, src netip.Addr) {
 	if src.IsLinkLocalUnicast() || src.IsUnspecified() || c.warnedSource.Swap(true) {
 		return
 	}
-	r.log.Warn("packets from a source address that is not leased to the client are dropped: "+
-		"either the client sends from its own LAN address (harmless), or a network behind it needs an `iroute` in the client's file of client-config-dir",
-		"client", c.name, "source", src, "leased", c.lease.IPv4, "leased6", c.lease.IPv6)
+	r.happened(BadSource{About: c.about(time.Now()), Source: src, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6})
 }
 
 // Moved follows a client to another outer address, unless a different client
@@ -97,23 +95,23 @@ func (r role) Moved(p *tunnel.Peer, path buf.Path) {
 		return
 	}
 	moved := r.table.move(c, path)
-	switch {
-	case !c.logsMove(time.Now()):
+	switch now := time.Now(); {
+	case !c.reportsMove(now):
 	case moved:
-		r.log.Info("client floated", "client", c.name, "from", before.Remote, "to", path.Remote)
+		r.happened(Moved{About: c.about(now), From: before.Remote})
 	default:
-		r.log.Warn("client seems to have moved to the address of another client; ignored",
-			"client", c.name, "address", path.Remote)
+		r.happened(MoveRefused{About: c.about(now), To: path.Remote})
 	}
 }
 
-// moveLogInterval lies between the lines that the log has of a client's moves.
-// It makes one with every packet if it likes.
-const moveLogInterval = time.Second
+// moveInterval is the least time between two events of a client's moves. A client
+// can move with every packet.
+const moveInterval = time.Second
 
-func (c *client) logsMove(now time.Time) bool {
-	last := c.moveLogged.Load()
-	return now.UnixNano()-last >= int64(moveLogInterval) && c.moveLogged.CompareAndSwap(last, now.UnixNano())
+// reportsMove reports whether a move at now is an event.
+func (c *client) reportsMove(now time.Time) bool {
+	last := c.moveReported.Load()
+	return now.UnixNano()-last >= int64(moveInterval) && c.moveReported.CompareAndSwap(last, now.UnixNano())
 }
 
 // Control takes a control packet: to its session, or to the greeter if it has
@@ -163,7 +161,7 @@ func (r role) greet(l link.Link, p *buf.Packet) {
 	if opening != nil {
 		if r.newcomers != nil && !r.newcomers.AllowN(now, 1) {
 			r.road.Counters.Add(tunnel.Crowd)
-			r.refused.Count(r.sayRefused)
+			r.refused.Count(r.postponed)
 			turnAway(l)
 			return
 		}
@@ -204,7 +202,7 @@ func (r role) refusedGreeting(now time.Time, p *buf.Packet, err error) {
 	if errors.Is(err, session.ErrTooMany) {
 		r.road.Counters.Add(tunnel.Crowd)
 		if r.strangers.Allow(now, p.Path.Remote.Addr()) {
-			r.log.Warn("first packets are dropped", "from", session.Source(p.Path.Remote.Addr()), "reason", err)
+			r.happened(Flooded{From: session.Source(p.Path.Remote.Addr()), Err: err})
 		}
 		return
 	}
@@ -214,8 +212,7 @@ func (r role) refusedGreeting(now time.Time, p *buf.Packet, err error) {
 	if !op.IsHardReset() || !r.strangers.Allow(now, p.Path.Remote.Addr()) {
 		return
 	}
-	r.log.Warn("a packet that opens no session was dropped", "from", p.Path.Remote,
-		"error", err, "diagnosis", r.armour.Diagnose(p.Bytes()))
+	r.happened(Stray{From: p.Path.Remote, Err: err, Diagnosis: r.armour.Diagnose(p.Bytes())})
 }
 
 // open starts a session for a client and hands it its first packet.

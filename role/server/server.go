@@ -47,6 +47,9 @@ type Options struct {
 	// Opened, if not nil, is called when all is open that takes rights, and before
 	// the first packet of a stranger is read. An error ends the server.
 	Opened func() error
+	// Events, if not nil, is called for each event, in order for one client, on the
+	// goroutine where it happened. It must not block.
+	Events func(Event)
 	// Ready is called when clients can connect.
 	Ready func(*Server)
 }
@@ -312,7 +315,7 @@ func (s *Server) Restart() {
 }
 
 func (s *Server) restart() {
-	s.log.Info("restarting: all clients are to connect anew (SIGUSR1)")
+	s.happened(Restarting{})
 	s.dismiss()
 	for _, c := range s.table.all() {
 		c.evict()

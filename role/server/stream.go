@@ -33,14 +33,14 @@ func (s *Server) serveStream(ctx context.Context, c *stream) {
 	s.strange(ctx, c, err)
 }
 
-// strange logs, at a bounded rate, a connection that ended without a session.
+// strange reports, at a bounded rate, a connection that ended without a session.
 func (s *Server) strange(ctx context.Context, c *stream, err error) {
 	s.road.Counters.Add(tunnel.UnknownPeer)
 	from := c.RemoteAddr()
 	if ctx.Err() != nil || !s.strangers.Allow(time.Now(), from.Addr()) {
 		return
 	}
-	s.log.Warn("a TCP connection opened no session and was closed", "from", from, "reason", err)
+	s.happened(Silent{From: from, Err: err})
 }
 
 // admitStream starts a connection's session; false when it has one already.

@@ -54,13 +54,14 @@ type client struct {
 	port         atomic.Pointer[segment.Port]
 	warnedSource atomic.Bool
 	shun         atomic.Bool  // its address is another station's, too (proxy-lan)
-	moveLogged   atomic.Int64 // when one of its moves was, Unix time in nanoseconds
+	moveReported atomic.Int64 // when one of its moves was, Unix time in nanoseconds
 
 	// The table's lock guards these.
 	place place
 	gone  bool // out of the table, for good
 
 	displaced atomic.Bool // by a newcomer, while it waited
+	up        bool        // it has been in; it belongs to the control goroutine
 }
 
 // table finds clients: by peer-id and by inner address without a lock, for

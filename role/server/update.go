@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"culvert/config"
@@ -93,8 +92,7 @@ func (s *Server) PushUpdate(u Update) (Updated, error) {
 		}
 	}
 	done.sort()
-	s.log.Info("push update", "options", strings.Join(u.Options, ", "),
-		"told", len(done.Told), "unable", len(done.Unable), "missing", len(done.Missing))
+	s.happened(PushChanged{Options: u.Options, Updated: done})
 	return done, nil
 }
 

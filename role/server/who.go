@@ -11,6 +11,7 @@ import (
 // goroutine than its own. One is made anew when it changes.
 type who struct {
 	name   string // common name, or user name
+	common string // of its certificate
 	user   string // "" without
 	agent  string
 	serial string // of its certificate, in hex; "" without
@@ -18,11 +19,21 @@ type who struct {
 
 // introduce makes known who a client is, as far as it has said.
 func (c *client) introduce() {
-	w := &who{name: c.name, user: c.login.user, agent: c.agent}
+	w := &who{name: c.name, common: c.certName, user: c.login.user, agent: c.agent}
 	if len(c.presented) > 0 {
 		w.serial = pki.SerialHex(c.presented[0])
 	}
 	c.who.Store(w)
+}
+
+// about is the client in an event, as far as it has said who it is. It may be
+// called on any goroutine.
+func (c *client) about(now time.Time) About {
+	a := About{At: now, Number: c.number, Remote: c.Path().Remote, Since: c.since}
+	if w := c.who.Load(); w != nil {
+		a.Name, a.CommonName, a.User, a.Serial, a.Agent = w.name, w.common, w.user, w.serial, w.agent
+	}
+	return a
 }
 
 // Everybody are the clients that are in and those that are connecting, in the

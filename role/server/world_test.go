@@ -184,6 +184,31 @@ type serving struct {
 	nic    *nictest.Pipe
 	link   *simnet.Endpoint
 	states []bringup.State // asked of the adapter
+	events eventList
+}
+
+// eventList gathers a server's events.
+type eventList struct {
+	mu   sync.Mutex
+	list []server.Event
+}
+
+func (l *eventList) add(e server.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, e)
+}
+
+// happened are a server's events of one kind so far.
+func happened[E server.Event](s *serving) (list []E) {
+	s.events.mu.Lock()
+	defer s.events.mu.Unlock()
+	for _, e := range s.events.list {
+		if e, ok := e.(E); ok {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 func (w *world) serve(more string) *serving {
@@ -201,6 +226,7 @@ func (w *world) serveText(text string) *serving {
 		Log:    s.log.logger(),
 		Open:   opener(s.nic, &s.states),
 		Listen: w.listener(serverAddr, &s.link),
+		Events: s.events.add,
 		Ready:  func(*server.Server) { close(ready) },
 	}))(w.t)
 	w.start(s.Run, &s.process)

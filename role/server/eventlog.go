@@ -1,0 +1,185 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+
+	"culvert/internal/printable"
+	"culvert/session/negotiate"
+)
+
+// happened passes an event on, to the log first.
+func (s *Server) happened(e Event) {
+	e.log(s.log)
+	if s.opts.Events != nil {
+		s.opts.Events(e)
+	}
+}
+
+func (Entering) log(*slog.Logger) {}
+
+func (e LoginPending) log(l *slog.Logger) {
+	l.Info("login goes on", "client", e.Name, "timeout", e.Timeout)
+}
+
+func (e LoginRefused) log(l *slog.Logger) {
+	user := printable.Name(e.User)
+	if e.Err != nil {
+		l.Error("a login could not be checked and is refused", "client", e.Name, "user", user, "error", e.Err)
+		return
+	}
+	about := []any{"client", e.Name, "user", user, "address", e.Remote}
+	switch {
+	case negotiate.IsChallenge(e.Reason):
+		about = append(about, "reason", "a challenge")
+	case e.Reason != "":
+		about = append(about, "reason", printable.Name(e.Reason))
+	}
+	l.Warn("login refused", about...)
+}
+
+func (e KeyRefused) log(l *slog.Logger) {
+	l.Warn("client refused before TLS", "address", e.Remote, "reason", e.Err)
+}
+
+func (e Refused) log(l *slog.Logger) {
+	var settings *SettingsError
+	switch {
+	case errors.As(e.Cause, &settings) && settings.Err != nil:
+		l.Error(settings.Text, "client", e.Name, "error", settings.Err)
+	case e.Cause != nil:
+		l.Warn(e.Cause.Error(), "client", e.Name)
+	}
+	l.Warn("client refused", "client", e.Name, "address", e.Remote, "reason", e.Reason)
+}
+
+func (e Up) log(l *slog.Logger) {
+	l.Info("Control Channel: "+e.TLS, "client", e.Name)
+	l.Info("Data Channel: "+e.Data, "client", e.Name, "peer-id", e.PeerID)
+	l.Info("client connected", "client", e.Name, "address", e.Remote, "ipv4", e.IPv4, "ipv6", e.IPv6, "agent", e.Agent)
+}
+
+func (e Renewed) log(l *slog.Logger) {
+	l.Info("Control Channel: "+e.TLS, "client", e.Name)
+	l.Info("keys renewed", "client", e.Name, "key", e.Key)
+}
+
+func (e RenewalFailed) log(l *slog.Logger) {
+	l.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "client", e.Name, "error", e.Err)
+}
+
+func (e Moved) log(l *slog.Logger) {
+	l.Info("client floated", "client", e.Name, "from", e.From, "to", e.Remote)
+}
+
+func (e MoveRefused) log(l *slog.Logger) {
+	l.Warn("client seems to have moved to the address of another client; ignored", "client", e.Name, "address", e.To)
+}
+
+func (e Idle) log(l *slog.Logger) {
+	l.Info("client is cut off, since the tunnel carries less than `inactive` asks for", "client", e.Name)
+}
+
+func (e Replaced) log(l *slog.Logger) {
+	l.Warn("a client of this name was connected and is cut off: if the same profile is used on two devices, give each its own, or allow it with `duplicate-cn`",
+		"client", e.Name, "from", e.Remote, "now", e.By)
+}
+
+func (e AddressClaimed) log(l *slog.Logger) {
+	l.Warn("a client is cut off, since its address is another's by client-config-dir", "client", e.Name, "address", e.Address, "owner", e.Owner)
+}
+
+func (e ShutOut) log(l *slog.Logger) {
+	l.Warn("client is shut out", "client", e.Name, "address", e.Remote, "reason", e.Err)
+}
+
+func (e Disconnected) log(l *slog.Logger) {
+	l.Info("client is disconnected by the operator", "client", e.Name, "address", e.Remote, "told", printable.Name(e.Message))
+}
+
+func (e Ended) log(l *slog.Logger) {
+	switch e.How {
+	case Dismissed:
+		l.Info("client's session ended", "client", e.Name, "address", e.Remote)
+	case Left:
+		l.Info("client left", "client", e.Name, "address", e.Remote)
+	case Lost:
+		l.Warn("client lost", "client", e.Name, "address", e.Remote, "reason", e.Err)
+	}
+}
+
+func (e Stuck) log(l *slog.Logger) {
+	l.Warn("a client does not get on: "+e.Stage, "address", e.Remote)
+}
+
+func (e Remark) log(l *slog.Logger) { l.Warn(e.Text, "client", e.Name) }
+
+func (e Message) log(l *slog.Logger) {
+	l.Debug("control message without use here", "client", e.Name, "message", e.Text)
+}
+
+func (e BadSource) log(l *slog.Logger) {
+	l.Warn("packets from a source address that is not leased to the client are dropped: "+
+		"either the client sends from its own LAN address (harmless), or a network behind it needs an `iroute` in the client's file of client-config-dir",
+		"client", e.Name, "source", e.Source, "leased", e.IPv4, "leased6", e.IPv6)
+}
+
+func (e BadMAC) log(l *slog.Logger) {
+	l.Warn("frames from a MAC address that is another's are dropped: it is the server's adapter's own, at work behind another client, or not this client's to use (own-mac-only); "+
+		"either two have the same address, or the client sends back what it receives, as two bridges between the same networks do",
+		"client", e.Name, "address", e.MAC)
+}
+
+func (e StationMoved) log(l *slog.Logger) {
+	l.Info("a MAC address moved", "address", e.Station, "from", e.From, "to", e.To)
+}
+
+func (e StationReturned) log(l *slog.Logger) {
+	l.Warn("a client had taken the MAC address of a station elsewhere, which shows it again and has it back: "+
+		"two stations have one address, or one poses as the other; `own-mac-only` keeps clients to their own",
+		"address", e.Station, "station of", e.To, "taken by", e.From)
+}
+
+func (e Failed) log(l *slog.Logger) {
+	if e.Times == 1 {
+		l.Warn("a client did not get in", "address", e.From, "reason", e.Err)
+		return
+	}
+	l.Warn("a client still does not get in, for a reason given above", "address", e.From, "times", e.Times, "reason", printable.Brief(e.Err.Error()))
+}
+
+func (e FailedMore) log(l *slog.Logger) {
+	l.Warn("more clients did not get in, beside those named above", "how-many", e.Count)
+}
+
+func (e Displaced) log(l *slog.Logger) {
+	l.Warn("clients in their handshake had to make room for newcomers, since as many as there is room for have not said who they are: "+
+		"many begin a session and do not go on with it; connect-freq limits how many may begin", "how-many", e.Count, "room", e.Room)
+}
+
+func (e Postponed) log(l *slog.Logger) {
+	l.Warn("clients that wanted to begin a session have to try again, since more came than connect-freq allows", "how-many", e.Count,
+		"limit", e.Limit, "in", e.In)
+}
+
+func (e Stray) log(l *slog.Logger) {
+	l.Warn("a packet that opens no session was dropped", "from", e.From, "error", e.Err, "diagnosis", e.Diagnosis)
+}
+
+func (e Flooded) log(l *slog.Logger) {
+	l.Warn("first packets are dropped", "from", e.From, "reason", e.Err)
+}
+
+func (e Silent) log(l *slog.Logger) {
+	l.Warn("a TCP connection opened no session and was closed", "from", e.From, "reason", e.Err)
+}
+
+func (Restarting) log(l *slog.Logger) {
+	l.Info("restarting: all clients are to connect anew (SIGUSR1)")
+}
+
+func (e PushChanged) log(l *slog.Logger) {
+	l.Info("push update", "options", strings.Join(e.Options, ", "),
+		"told", len(e.Told), "unable", len(e.Unable), "missing", len(e.Missing))
+}
