@@ -1,10 +1,6 @@
 package tunnel
 
-import (
-	"fmt"
-	"sync"
-	"time"
-)
+import "sync"
 
 // Statistics are the bytes that a host with one peer has carried since its
 // start, over all connections.
@@ -45,17 +41,4 @@ func (s *Statistics) add(p *Peer) {
 	s.AdapterWritten += in
 	s.LinkRead += p.Counters.LinkIn.Load()
 	s.LinkWritten += p.Counters.LinkOut.Load()
-}
-
-// Text is the statistics as OpenVPN writes them to a status file.
-func (s Statistics) Text(now time.Time) []byte {
-	return fmt.Appendf(nil, `OpenVPN STATISTICS
-Updated,%s
-TUN/TAP read bytes,%d
-TUN/TAP write bytes,%d
-TCP/UDP read bytes,%d
-TCP/UDP write bytes,%d
-Auth read bytes,%d
-END
-`, now.Format(time.DateTime), s.AdapterRead, s.AdapterWritten, s.LinkRead, s.LinkWritten, s.AdapterWritten)
 }

@@ -1,5 +1,6 @@
-// Package mute keeps a log from repeating itself: messages in a row (`mute`), and
-// reasons that come again (Kind).
+// Package mute keeps a log from repeating itself: messages in a row (`mute`),
+// reasons that come again (Kind), what strangers send (Strangers), and what may
+// happen at any rate (Tally).
 package mute
 
 import (

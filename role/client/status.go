@@ -11,7 +11,7 @@ import (
 func (c *Client) Statistics() tunnel.Statistics { return c.traffic.With(c.peer.Load()) }
 
 // Status is the statistics as OpenVPN writes them.
-func (c *Client) Status() []byte { return c.Statistics().Text(time.Now()) }
+func (c *Client) Status() []byte { return profile.Statistics(c.Statistics()).Text(time.Now()) }
 
 // keepStatus writes the status file now, as often as `status` says, and, by
 // the function it returns, at the end.

@@ -22,6 +22,7 @@ import (
 	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
+	"culvert/internal/mute"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/role/profile"
@@ -91,7 +92,7 @@ type Host struct {
 	calls    sync.WaitGroup
 
 	sides     sides
-	strangers tunnel.Strangers
+	strangers mute.Strangers
 	traffic   tunnel.Traffic
 	changed   chan struct{} // a connection came up or ended; capacity 1
 	finish    chan error    // there is a reason to end; capacity 1

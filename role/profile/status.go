@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -52,4 +53,25 @@ func keepStatus(interval time.Duration, end <-chan struct{}, write func()) {
 			return
 		}
 	}
+}
+
+// Statistics are the bytes that a host with one peer has carried:
+// tunnel.Statistics, for the status file.
+type Statistics struct {
+	AdapterRead, AdapterWritten uint64 // IP packets out of and into the adapter
+	LinkRead, LinkWritten       uint64 // packets of the data channel
+}
+
+// Text returns the status file of a host with one peer, as OpenVPN writes it
+// (man page, status).
+func (s Statistics) Text(now time.Time) []byte {
+	return fmt.Appendf(nil, `OpenVPN STATISTICS
+Updated,%s
+TUN/TAP read bytes,%d
+TUN/TAP write bytes,%d
+TCP/UDP read bytes,%d
+TCP/UDP write bytes,%d
+Auth read bytes,%d
+END
+`, now.Format(time.DateTime), s.AdapterRead, s.AdapterWritten, s.LinkRead, s.LinkWritten, s.AdapterWritten)
 }

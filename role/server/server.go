@@ -18,6 +18,7 @@ import (
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
+	"culvert/internal/mute"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/nic/bridge"
@@ -76,10 +77,10 @@ type Server struct {
 	// contests does so of addresses that two ports show.
 	contests rate.Sometimes
 
-	strangers tunnel.Strangers
-	displaced tunnel.Tally  // clients that made room for others
+	strangers mute.Strangers
+	displaced mute.Tally    // clients that made room for others
 	newcomers *rate.Limiter // connect-freq; nil: no limit
-	refused   tunnel.Tally  // newcomers beyond it
+	refused   mute.Tally    // newcomers beyond it
 	adapter   *bringup.Adapter
 	sockets
 	streams link.Acceptor

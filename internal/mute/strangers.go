@@ -1,4 +1,4 @@
-package tunnel
+package mute
 
 import (
 	"maps"
@@ -44,7 +44,7 @@ const (
 )
 
 // Failure counts a handshake of an address that failed, by the kind of its fault
-// (mute.Kind). It returns 0 where that is not to be logged: the same was less than
+// (Kind). It returns 0 where that is not to be logged: the same was less than
 // a minute ago, or there are too many, which are summed up for more. Else it
 // returns how often it came so far: 1 for the first time.
 func (s *Strangers) Failure(now time.Time, from netip.Addr, kind string, more func(n int)) (times int) {
