@@ -43,7 +43,7 @@ func (b *builder) checkOtherRole() {
 				b.problem(name, "is of clients alone, and this is a server's configuration", "remove the line"+notServers[name])
 			}
 		}
-		for _, block := range b.blocks {
+		for _, block := range b.sockets.blocks {
 			b.fail(&Error{block.Pos, "<connection>", "", "is of clients alone, and this is a server's configuration", "remove the block"})
 		}
 	default:
@@ -57,8 +57,8 @@ func (b *builder) checkOtherRole() {
 
 // isDefault reports whether a line of a server asks for no more than every end
 // does: a certificate of the other.
-func (b *builder) isDefault(name string) bool {
-	return name == "verify-client-cert" && b.Trust.VerifyClientCert == ClientCertRequire
+func (c *Config) isDefault(name string) bool {
+	return name == "verify-client-cert" && c.Trust.VerifyClientCert == ClientCertRequire
 }
 
 // checkWrittenEnds looks for the end of a TCP connection that a role cannot be.
@@ -77,21 +77,21 @@ func (b *builder) checkWrittenEnds() {
 		}
 	}
 	check(b.at("proto"), "proto", b.Link.Proto)
-	for _, l := range b.locals {
+	for _, l := range b.sockets.locals {
 		if l.proto != nil {
 			check(l.Pos, "local", *l.proto)
 		}
 	}
-	for _, r := range b.remotes {
+	for _, r := range b.sockets.remotes {
 		if r.proto != nil && !b.isServer() {
 			check(r.Pos, "remote", *r.proto)
 		}
 	}
 }
 
-// checkClashes is checkWhole's part for settings of any role.
-func (b *builder) checkClashes() {
-	for _, c := range []struct {
+// clashes is whole's part for settings of any role.
+func (c check) clashes() {
+	for _, pair := range []struct {
 		name, other  string // both are given
 		reason, mend string
 	}{
@@ -100,97 +100,97 @@ func (b *builder) checkClashes() {
 		{"cert", "pkcs12", "pkcs12 is given too, and its file has a certificate", "keep one of the two"},
 		{"key", "pkcs12", "pkcs12 is given too, and its file has a key", "keep one of the two"},
 	} {
-		if b.has(c.name) && b.has(c.other) {
-			b.problem(c.name, c.reason, c.mend)
+		if c.has(pair.name) && c.has(pair.other) {
+			c.problem(pair.name, pair.reason, pair.mend)
 		}
 	}
-	if b.Data.RefuseCompressed && b.Data.Compression.compresses() {
-		b.problem(b.Data.Compression.Directive, "asks for packets that allow-compression no refuses", "remove one of the two; stub, or comp-lzo no, keeps the framing alone")
+	if c.Data.RefuseCompressed && c.Data.Compression.compresses() {
+		c.problem(c.Data.Compression.Directive, "asks for packets that allow-compression no refuses", "remove one of the two; stub, or comp-lzo no, keeps the framing alone")
 	}
-	if least, most := b.Trust.TLSVersionMin, b.Trust.TLSVersionMax; most != "" && cmp.Compare(most, least) < 0 {
-		b.problem("tls-version-max", "is below tls-version-min "+least, "remove one of the two lines")
+	if least, most := c.Trust.TLSVersionMin, c.Trust.TLSVersionMax; most != "" && cmp.Compare(most, least) < 0 {
+		c.problem("tls-version-max", "is below tls-version-min "+least, "remove one of the two lines")
 	}
-	b.checkFragment()
-	if b.has("mtu-test") && b.streams() {
-		b.problem("mtu-test", "there are no datagrams to try over TCP", "remove the line")
+	c.fragment()
+	if c.has("mtu-test") && c.streams() {
+		c.problem("mtu-test", "there are no datagrams to try over TCP", "remove the line")
 	}
-	b.checkInner()
-	for _, r := range b.Link.Remotes {
-		if c := r.Settings; c != nil {
-			b.checkLocalFamily(r.Pos, c.Link.Local, r.Proto)
+	c.inner()
+	for _, r := range c.Link.Remotes {
+		if own := r.Settings; own != nil {
+			c.localFamily(r.Pos, own.Link.Local, r.Proto)
 		} else {
-			b.checkLocalFamily(b.at("local"), b.Link.Local, r.Proto)
+			c.localFamily(c.at("local"), c.Link.Local, r.Proto)
 		}
 	}
-	if b.isServer() {
-		b.checkServersOwn()
+	if c.isServer() {
+		c.serversOwn()
 	}
 }
 
 // streams reports whether a connection is by TCP, of a server all.
-func (b *builder) streams() bool {
-	if len(b.Link.Remotes) > 0 {
-		return slices.ContainsFunc(b.Link.Remotes, func(r Remote) bool { return r.Proto.TCP })
+func (c *Config) streams() bool {
+	if len(c.Link.Remotes) > 0 {
+		return slices.ContainsFunc(c.Link.Remotes, func(r Remote) bool { return r.Proto.TCP })
 	}
-	return !slices.ContainsFunc(b.Listens(), func(l Listen) bool { return !l.Proto.TCP })
+	return !slices.ContainsFunc(c.Listens(), func(l Listen) bool { return !l.Proto.TCP })
 }
 
-// checkInner wants the addresses inside the tunnel to be others than those
+// inner wants the addresses inside the tunnel to be others than those
 // outside, and than each other.
-func (b *builder) checkInner() {
-	i := b.Adapter.Ifconfig
+func (c check) inner() {
+	i := c.Adapter.Ifconfig
 	if i == nil {
 		return
 	}
 	if i.Local == i.Remote {
-		b.problem("ifconfig", "both ends of the tunnel have the same address", "write two different ones")
+		c.problem("ifconfig", "both ends of the tunnel have the same address", "write two different ones")
 	}
-	outer := []string{b.Link.Local}
-	for _, r := range b.Link.Remotes {
+	outer := []string{c.Link.Local}
+	for _, r := range c.Link.Remotes {
 		outer = append(outer, r.Host)
 	}
 	for _, host := range outer {
 		if a, err := netip.ParseAddr(host); err == nil && (a == i.Local || a == i.Remote) {
-			b.problem("ifconfig", host+" is an address outside the tunnel", "write another one, of a network that is used nowhere else")
+			c.problem("ifconfig", host+" is an address outside the tunnel", "write another one, of a network that is used nowhere else")
 		}
 	}
 }
 
-// checkLocalFamily refuses an address to bind that a protocol cannot use.
-func (b *builder) checkLocalFamily(pos Pos, host string, p Proto) {
+// localFamily refuses an address to bind that a protocol cannot use.
+func (c check) localFamily(pos Pos, host string, p Proto) {
 	a, err := netip.ParseAddr(host)
 	if err == nil && (p.Family == 4 && a.Is6() || p.Family == 6 && a.Is4()) {
-		b.fail(&Error{pos, "local", host, "is of another address family than the protocol", "write another address, or a protocol without 4 or 6 in its name"})
+		c.fail(&Error{pos, "local", host, "is of another address family than the protocol", "write another address, or a protocol without 4 or 6 in its name"})
 	}
 }
 
-// checkServersOwn looks for what a server's other settings leave without
+// serversOwn looks for what a server's other settings leave without
 // effect.
-func (b *builder) checkServersOwn() {
-	if b.Link.PortShare != nil && !b.listensTCP() {
-		b.problem("port-share", "there is no TCP port to share", "write proto tcp-server, or remove the line")
+func (c check) serversOwn() {
+	if c.Link.PortShare != nil && !c.listensTCP() {
+		c.problem("port-share", "there is no TCP port to share", "write proto tcp-server, or remove the line")
 	}
-	if b.Server.CCDExclusive && b.Server.ClientConfigDir == "" {
-		b.problem("ccd-exclusive", "there is no directory that a client could have a file in", "add the line: client-config-dir DIR")
+	if c.Server.CCDExclusive && c.Server.ClientConfigDir == "" {
+		c.problem("ccd-exclusive", "there is no directory that a client could have a file in", "add the line: client-config-dir DIR")
 	}
-	for _, l := range b.Listens() {
-		b.checkLocalFamily(l.Pos, l.Host, l.Proto)
+	for _, l := range c.Listens() {
+		c.localFamily(l.Pos, l.Host, l.Proto)
 	}
-	if b.Server.PoolPersist != "" && !b.pooled() && b.Server.ProxyLAN == nil {
-		b.problem("ifconfig-pool-persist", "no addresses are set aside whose clients could be remembered", "remove the line, or add: ifconfig-pool START END")
+	if c.Server.PoolPersist != "" && !c.pooled() && c.Server.ProxyLAN == nil {
+		c.problem("ifconfig-pool-persist", "no addresses are set aside whose clients could be remembered", "remove the line, or add: ifconfig-pool START END")
 	}
 	switch {
-	case !b.Server.PoolIPv6.IsValid():
-	case b.Server.NetworkIPv6.IsValid():
-		b.problem("ifconfig-ipv6-pool", "server-ipv6 already sets aside a pool", "remove the line, or write ifconfig-ipv6 ADDRESS/BITS REMOTE in place of server-ipv6")
-	case b.Adapter.IfconfigIPv6 == nil:
-		b.problem("ifconfig-ipv6-pool", "the server has no IPv6 address beside its clients'", "add the line: ifconfig-ipv6 ADDRESS/BITS REMOTE")
+	case !c.Server.PoolIPv6.IsValid():
+	case c.Server.NetworkIPv6.IsValid():
+		c.problem("ifconfig-ipv6-pool", "server-ipv6 already sets aside a pool", "remove the line, or write ifconfig-ipv6 ADDRESS/BITS REMOTE in place of server-ipv6")
+	case c.Adapter.IfconfigIPv6 == nil:
+		c.problem("ifconfig-ipv6-pool", "the server has no IPv6 address beside its clients'", "add the line: ifconfig-ipv6 ADDRESS/BITS REMOTE")
 	}
 }
 
 // pooled reports whether a server has addresses set aside for clients.
-func (b *builder) pooled() bool {
-	return b.Server.Network.IsValid() && !b.Server.NoPool || b.Server.NetworkIPv6.IsValid() || b.Server.Pool != nil || b.Server.PoolIPv6.IsValid()
+func (c *Config) pooled() bool {
+	return c.Server.Network.IsValid() && !c.Server.NoPool || c.Server.NetworkIPv6.IsValid() || c.Server.Pool != nil || c.Server.PoolIPv6.IsValid()
 }
 
 // ofTLS are the directives that mean nothing with a static key, whose hosts
@@ -199,11 +199,11 @@ var ofTLS = []string{"ca", "capath", "cert", "crl-verify", "hand-window", "key",
 	"remote-cert-eku", "remote-cert-ku", "remote-cert-tls", "reneg-bytes", "reneg-pkts", "reneg-sec", "tls-auth", "tls-cert-profile",
 	"tls-cipher", "tls-ciphersuites", "tls-crypt", "tls-crypt-v2", "tls-exit", "tls-timeout", "tls-verify", "tran-window", "verify-x509-name"}
 
-// checkNoTLS refuses what would seem to protect a tunnel with a static key.
-func (b *builder) checkNoTLS() {
+// noTLS refuses what would seem to protect a tunnel with a static key.
+func (c check) noTLS() {
 	for _, name := range ofTLS {
-		if b.has(name) {
-			b.problem(name, "is of TLS, which a static key (secret) takes the place of", "remove one of the two")
+		if c.has(name) {
+			c.problem(name, "is of TLS, which a static key (secret) takes the place of", "remove one of the two")
 		}
 	}
 }

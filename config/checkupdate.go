@@ -64,7 +64,7 @@ func checkPushed(name, option string) error {
 func (b *builder) tryPushed(options []string, take func(*builder, *call)) error {
 	b.sending = true
 	calls := b.lexPushed(options)
-	for _, note := range b.Notes {
+	for _, note := range b.notes {
 		return errors.New(note.Text)
 	}
 	for i := range calls {
@@ -80,15 +80,15 @@ func (b *builder) take(d *call) { b.apply(d, InPush) }
 
 // checkPush tries out an option of `push`. The error says why clients pass it
 // over, and what to write.
-func checkPush(rows map[string]*Directive, option string) error {
-	return builderOf(rows, nil).tryPushed([]string{option}, func(b *builder, d *call) {
+func checkPush(rows rows, option string) error {
+	return builderOf(rows, defaults(), nil).tryPushed([]string{option}, func(b *builder, d *call) {
 		switch row := b.rows[d.name]; {
 		case row == nil:
-			e := b.unknownName(d)
+			e := b.rows.unknownName(d)
 			e.Mend = cmp.Or(e.Mend, "remove the line, unless your clients are of a kind that knows it")
 			b.fail(e)
 		case row.Where&InPush == 0:
-			b.fail(d.fault("", "a server may not set it on its clients", b.inPlaceOf(d.name)))
+			b.fail(d.fault("", "a server may not set it on its clients", b.rows.inPlaceOf(d.name)))
 		case row.Status != Negotiated && d.name != "cipher":
 			b.take(d)
 		}
@@ -96,8 +96,8 @@ func checkPush(rows map[string]*Directive, option string) error {
 }
 
 // inPlaceOf is what to write where a directive is pushed that cannot be.
-func (b *builder) inPlaceOf(name string) string {
-	switch row := b.rows[name]; {
+func (rows rows) inPlaceOf(name string) string {
+	switch row := rows[name]; {
 	case name == "keepalive":
 		return "write keepalive without push: the server then pushes its part"
 	case row.Where&InFile == 0:

@@ -15,23 +15,23 @@ var supportedCiphers = []string{"AES-256-GCM", "AES-192-GCM", "AES-128-GCM", "CH
 
 // setCiphers and its like keep the line for finish, which combines the three.
 func setCiphers(b *builder, d *call) error {
-	b.dataCiphers = d
+	b.ciphers.dataCiphers = d
 	return nil
 }
 
 func setCipher(b *builder, d *call) error {
-	b.Data.Cipher, b.cipher = strings.ToUpper(d.args[0]), d
-	return b.checkCipher(d, b.Data.Cipher)
+	b.Data.Cipher, b.ciphers.cipher = strings.ToUpper(d.args[0]), d
+	return b.Data.checkCipher(d, b.Data.Cipher)
 }
 
 func setFallback(b *builder, d *call) error {
-	b.fallback = d
-	return b.checkCipher(d, strings.ToUpper(d.args[0]))
+	b.ciphers.fallback = d
+	return b.Data.checkCipher(d, strings.ToUpper(d.args[0]))
 }
 
 func setNCPDisable(b *builder, d *call) error {
-	b.ncpDisable = true
-	b.remark(d, "only the cipher given with `cipher` is offered; the cipher is still negotiated")
+	b.ciphers.ncpDisable = true
+	d.remark("only the cipher given with `cipher` is offered; the cipher is still negotiated")
 	return nil
 }
 
@@ -44,8 +44,18 @@ func isCipher(name string) bool {
 	return slices.Contains(supportedCiphers, name) || otherCipher.MatchString(name)
 }
 
+// cipherLines are the lines that the data channel's ciphers are made of.
+type cipherLines struct {
+	rows             rows
+	data             *Data
+	cipher, fallback *call
+	dataCiphers      *call
+	ncpDisable       bool
+	offerCipher      bool // `cipher` beside data-ciphers
+}
+
 // noCipher is the fault of a name that is no cipher's.
-func (b *builder) noCipher(d *call, name string) *Error {
+func (l *cipherLines) noCipher(d *call, name string) *Error {
 	mend := "write such as AES-256-GCM"
 	switch {
 	case strings.Contains(name, ","):
@@ -56,95 +66,95 @@ func (b *builder) noCipher(d *call, name string) *Error {
 	if like := nearestOf(slices.Values(supportedCiphers), name); like != "" {
 		mend = "did you mean " + like + "?"
 	}
-	return b.runTogether(d, d.fault(name, "no cipher has this name", mend))
+	return l.rows.runTogether(d, d.fault(name, "no cipher has this name", mend))
 }
 
-// resolveCiphers combines data-ciphers, cipher and data-ciphers-fallback into
+// resolve combines data-ciphers, cipher and data-ciphers-fallback into
 // the list to negotiate from.
-func (b *builder) resolveCiphers() error {
-	if b.dataCiphers == nil {
-		b.Data.Ciphers = strings.Split(defaultCiphers, ":")
-	} else if err := b.resolveList(b.dataCiphers); err != nil {
+func (l *cipherLines) resolve() error {
+	if l.dataCiphers == nil {
+		l.data.Ciphers = strings.Split(defaultCiphers, ":")
+	} else if err := l.list(l.dataCiphers); err != nil {
 		return err
 	}
-	if b.fallback != nil {
-		if err := b.resolveFallback(b.fallback); err != nil {
+	if l.fallback != nil {
+		if err := l.resolveFallback(l.fallback); err != nil {
 			return err
 		}
 	}
-	if b.cipher == nil {
+	if l.cipher == nil {
 		return nil
 	}
-	return b.resolveCipher(b.cipher)
+	return l.resolveCipher(l.cipher)
 }
 
-// resolveList reads data-ciphers, without what is not supported.
-func (b *builder) resolveList(d *call) error {
-	b.Data.Ciphers = nil
+// list reads data-ciphers, without what is not supported.
+func (l *cipherLines) list(d *call) error {
+	l.data.Ciphers = nil
 	list := strings.ToUpper(d.args[0])
 	for _, name := range strings.Split(list, ":") {
 		name, optional := strings.CutPrefix(name, "?")
 		switch {
 		case name == "DEFAULT":
-			b.addCiphers(strings.Split(defaultCiphers, ":")...)
-		case name == "NONE" && b.checkCipher(d, name) != nil:
-			return b.checkCipher(d, name)
+			l.offer(strings.Split(defaultCiphers, ":")...)
+		case name == "NONE" && l.data.checkCipher(d, name) != nil:
+			return l.data.checkCipher(d, name)
 		case slices.Contains(supportedCiphers, name):
-			b.addCiphers(name)
+			l.offer(name)
 		case name != "" && !optional && !isCipher(name):
-			return b.noCipher(d, name)
+			return l.noCipher(d, name)
 		case name != "" && !optional:
-			b.remark(d, clip(name)+" is left out, since it is not supported")
+			d.remark(clip(name) + " is left out, since it is not supported")
 		}
 	}
-	if len(b.Data.Ciphers) == 0 {
+	if len(l.data.Ciphers) == 0 {
 		return d.fault(d.args[0], "none of these ciphers is supported", "write data-ciphers "+defaultCiphers)
 	}
 	return nil
 }
 
-func (b *builder) addCiphers(names ...string) {
+func (l *cipherLines) offer(names ...string) {
 	for _, n := range names {
-		if !slices.Contains(b.Data.Ciphers, n) {
-			b.Data.Ciphers = append(b.Data.Ciphers, n)
+		if !slices.Contains(l.data.Ciphers, n) {
+			l.data.Ciphers = append(l.data.Ciphers, n)
 		}
 	}
 }
 
-func (b *builder) resolveFallback(d *call) error {
+func (l *cipherLines) resolveFallback(d *call) error {
 	switch name := strings.ToUpper(d.args[0]); {
 	case slices.Contains(supportedCiphers, name):
-		b.Data.Fallback = name
+		l.data.Fallback = name
 	case !isCipher(name):
-		return b.noCipher(d, name)
+		return l.noCipher(d, name)
 	default:
-		b.remark(d, clip(name)+" is not supported; peers that cannot negotiate a cipher will be refused")
+		d.remark(clip(name) + " is not supported; peers that cannot negotiate a cipher will be refused")
 	}
 	return nil
 }
 
 // resolveCipher takes `cipher`, once the only way to choose one, as what older
 // configurations mean by it: a cipher to offer, and the one to fall back to.
-func (b *builder) resolveCipher(d *call) error {
-	name := b.Data.Cipher
+func (l *cipherLines) resolveCipher(d *call) error {
+	name := l.data.Cipher
 	switch {
 	case slices.Contains(supportedCiphers, name):
-		if b.dataCiphers == nil || b.offerCipher {
-			b.addCiphers(name)
+		if l.dataCiphers == nil || l.offerCipher {
+			l.offer(name)
 		}
-		if b.ncpDisable {
-			b.Data.Ciphers = []string{name}
+		if l.ncpDisable {
+			l.data.Ciphers = []string{name}
 		}
-		if b.Data.Fallback == "" {
-			b.Data.Fallback = name
+		if l.data.Fallback == "" {
+			l.data.Fallback = name
 		}
 	case !isCipher(name):
-		return b.noCipher(d, name)
-	case b.dataCiphers != nil:
-	case b.ncpDisable:
+		return l.noCipher(d, name)
+	case l.dataCiphers != nil:
+	case l.ncpDisable:
 		return d.fault(d.args[0], "not supported, and ncp-disable leaves no other", "remove ncp-disable, or write cipher AES-256-GCM")
 	default:
-		b.remark(d, clip(name)+" is not supported; one of "+strings.Join(b.Data.Ciphers, ":")+" is negotiated instead, which peers from OpenVPN 2.4 on do")
+		d.remark(clip(name) + " is not supported; one of " + strings.Join(l.data.Ciphers, ":") + " is negotiated instead, which peers from OpenVPN 2.4 on do")
 	}
 	return nil
 }

@@ -34,11 +34,11 @@ type Config struct {
 	// spellings translated, defaults that changed.
 	Notes   []Note
 	touches []Touch
-	given   map[string]Pos // where each directive stood last
+	lines   map[string]Pos // where each directive stood last
 }
 
 // At is where a directive stood last; not set where it did not.
-func (c *Config) At(directive string) Pos { return c.given[directive] }
+func (c *Config) At(directive string) Pos { return c.lines[directive] }
 
 // Note is one remark on a configuration, with its place.
 type Note struct {

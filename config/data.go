@@ -1,8 +1,6 @@
 package config
 
-import (
-	"time"
-)
+import "time"
 
 // Data is the data channel: ciphers, framing and sizes, and the replay window.
 type Data struct {

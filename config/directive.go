@@ -1,8 +1,6 @@
 package config
 
 import (
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -122,69 +120,9 @@ var (
 	byName = index(table)
 )
 
-func index(rows []Directive) map[string]*Directive {
-	m := make(map[string]*Directive, len(rows))
-	for i := range rows {
-		m[rows[i].Name] = &rows[i]
-	}
-	return m
-}
-
 // Directives returns the table, by name.
 func Directives() []Directive {
 	rows := slices.Clone(table)
 	slices.SortFunc(rows, func(a, b Directive) int { return strings.Compare(a.Name, b.Name) })
 	return rows
-}
-
-// nearest returns the directive whose name is most like name, or "" when none
-// is like it.
-func nearest(rows map[string]*Directive, name string) string {
-	return nearestOf(maps.Keys(rows), strings.ReplaceAll(strings.ToLower(name), "_", "-"))
-}
-
-// nearestOf returns the candidate that is most like name, or "".
-func nearestOf(candidates iter.Seq[string], name string) string {
-	const longest = 64
-	if len(name) > longest {
-		return ""
-	}
-	best, least := "", 2+len(name)/6
-	for candidate := range candidates {
-		if len(candidate) > len(name)+least || len(name) > len(candidate)+least {
-			continue
-		}
-		n := distance(name, candidate)
-		if n < least || n == least && best != "" && candidate < best {
-			best, least = candidate, n
-		}
-	}
-	if len(name) < 4 && least > 1 {
-		return ""
-	}
-	return best
-}
-
-// distance is the optimal string alignment distance: single-letter edits, with
-// two neighbours swapped counted as one.
-func distance(a, b string) int {
-	older, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], older[j-2]+1)
-			}
-		}
-		older, last, row = last, row, older
-	}
-	return last[len(b)]
 }

@@ -115,7 +115,7 @@ func TestNearest(t *testing.T) {
 		"xy":                     "",
 		strings.Repeat("x", 999): "",
 	} {
-		if got := nearest(byName, name); got != want {
+		if got := byName.nearest(name); got != want {
 			t.Errorf("nearest to %.30q is %q, want %q", name, got, want)
 		}
 	}

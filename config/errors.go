@@ -108,3 +108,13 @@ func (d *call) fault(value, reason, mend string) *Error {
 func (d *call) expected(value, what string) *Error {
 	return d.fault(value, "expected "+what, "")
 }
+
+// faultOf is an error as a fault of the directive at hand, which an *Error is
+// already.
+func (d *call) faultOf(err error) *Error {
+	var fault *Error
+	if !errors.As(err, &fault) {
+		fault = d.fault("", err.Error(), "")
+	}
+	return fault
+}

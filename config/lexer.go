@@ -12,9 +12,10 @@ type call struct {
 	Pos
 	name   string
 	args   []string
-	inline bool   // given as a block
-	body   []byte // the block's text
-	glued  bool   // to the end of a block, on one line with its closing tag
+	inline bool    // given as a block
+	body   []byte  // the block's text
+	record *record // of the parse that it belongs to
+	glued  bool    // to the end of a block, on one line with its closing tag
 }
 
 // lexer cuts a configuration file into calls.

@@ -1,8 +1,6 @@
 package config
 
-import (
-	"time"
-)
+import "time"
 
 // Link is how packets get to the other end and back: protocol, addresses, proxies,
 // and the sockets.

@@ -1,8 +1,6 @@
 package config
 
-import (
-	"time"
-)
+import "time"
 
 // Login is user names, passwords and tokens: those we give, and how those given to
 // us are checked.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -67,43 +66,30 @@ func (b *builder) argument(args []string) []string {
 	return args[n:]
 }
 
-// builder fills a Config. What depends on later directives waits in its own
-// fields until finish.
+// builder fills a Config from directives, each by its row's setter. What depends
+// on later directives waits until finish.
 type builder struct {
 	*Config
-	read  ReadFile
-	rows  map[string]*Directive
-	depth int    // of the file being parsed
-	files int    // included so far
-	first string // the first file
-	errs  []*Error
-	given map[string]Pos   // where each directive stood last
-	last  map[string]*call // each setting as it was given last
-	outer *builder         // of a <connection> block: the rest
+	*record
+	read     ReadFile
+	rows     rows
+	depth    int              // of the file being parsed
+	included int              // files so far
+	last     map[string]*call // each setting as it was given last
 
 	unknown  []refusal       // names without a row, planned ones: until the last line is read
 	optional map[string]bool // ignore-unknown-option
 	forward  bool            // setenv FORWARD_COMPATIBLE 1
 	sending  bool            // what is pushed is this side's to send
 
-	loaded             map[*File]bool
-	blocks             []connection
-	remotes            []remote
-	port, lport, rport string
-	locals             []local
-	protoForce         *Proto
-	tcpNoDelay         bool
-	ifconfig           *call
-	ipWin32            *call
-	cipher, fallback   *call
-	dataCiphers        *call
-	keepalive          *Pos
-	interval, timeout  int // keepalive's
-	ncpDisable         bool
-	offerCipher        bool // `cipher` beside data-ciphers
-	dh                 *File
-	netmask            int        // of the server, likewise
-	perClient          *PerClient // while a file of client-config-dir is parsed
+	sockets socketLines
+	device  deviceLines
+	ciphers cipherLines
+	alive   keepalive
+	files   fileLines
+
+	perClient *PerClient // while a file of client-config-dir is parsed
+	netmask   int        // of the server, likewise
 }
 
 // connection is a <connection> block before it is resolved.
@@ -127,35 +113,32 @@ type refusal struct {
 	guards bool // the row's Guards
 }
 
-func newBuilder(read ReadFile) *builder { return builderOf(byName, read) }
+func newBuilder(read ReadFile) *builder { return builderOf(byName, defaults(), read) }
 
-// builderOf is newBuilder for setters, which the table itself leads to.
-func builderOf(rows map[string]*Directive, read ReadFile) *builder {
+// builderOf makes a builder that changes c. Setters hand in the rows, since the
+// table leads to them.
+func builderOf(rows rows, c *Config, read ReadFile) *builder {
+	r := &record{given: map[string]Pos{}}
 	return &builder{
-		Config:   defaults(),
+		Config:   c,
+		record:   r,
 		read:     read,
 		rows:     rows,
-		given:    map[string]Pos{},
 		last:     map[string]*call{},
 		optional: map[string]bool{},
-		loaded:   map[*File]bool{},
+		sockets:  socketLines{Config: c, record: r},
+		device:   deviceLines{Config: c, record: r},
+		ciphers:  cipherLines{data: &c.Data, rows: rows},
+		alive:    keepalive{Config: c, record: r},
+		files:    fileLines{Config: c, record: r, read: read, loaded: map[*File]bool{}},
 	}
 }
-
-func (b *builder) fail(e *Error) { b.errs = append(b.errs, e) }
-
-func (b *builder) note(pos Pos, text string) {
-	b.Notes = append(b.Notes, Note{pos, text})
-}
-
-// remark notes something about the directive at hand.
-func (b *builder) remark(d *call, text string) { b.note(d.Pos, d.name+": "+text) }
 
 // text parses a file's text.
 func (b *builder) text(file string, text []byte) {
 	b.first = cmp.Or(b.first, file)
 	calls, notes, errs := lex(file, text, 1)
-	b.Notes = append(b.Notes, notes...)
+	b.notes = append(b.notes, notes...)
 	b.errs = append(b.errs, errs...)
 	for i := range calls {
 		b.apply(&calls[i], InFile)
@@ -164,6 +147,7 @@ func (b *builder) text(file string, text []byte) {
 
 // apply checks one directive against its row and carries it out.
 func (b *builder) apply(d *call, place Where) {
+	d.record = b.record
 	isConnection := d.name == "connection" && d.inline && place == InFile
 	row := b.rows[d.name]
 	switch {
@@ -181,11 +165,11 @@ func (b *builder) apply(d *call, place Where) {
 		b.unknown = append(b.unknown, refusal{err: b.unknownName(d), name: d.name})
 		return
 	}
-	if err := b.check(row, d, place); err != nil {
+	if err := checkRow(row, d, place); err != nil {
 		if row.Status == Planned || row.Status == Refused {
 			b.unknown = append(b.unknown, refusal{err, d.name, true, row.Guards})
 		} else {
-			b.fail(b.runTogether(d, err))
+			b.fail(b.rows.runTogether(d, err))
 		}
 		return
 	}
@@ -198,49 +182,18 @@ func (b *builder) apply(d *call, place Where) {
 func (b *builder) run(row *Directive, d *call) {
 	switch {
 	case row.Status == WindowsOnly:
-		b.remark(d, "only for Windows, ignored here")
+		d.remark("only for Windows, ignored here")
 		return
 	case row.Status == Harmless && row.Reason != "":
-		b.remark(d, row.Reason)
+		d.remark(row.Reason)
 	}
 	b.touch(row, d)
 	if row.set == nil {
 		return
 	}
 	if err := row.set(b, d); err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			e = d.fault("", err.Error(), "")
-		}
-		b.fail(b.runTogether(d, e))
+		b.fail(b.rows.runTogether(d, d.faultOf(err)))
 	}
-}
-
-// unknownName is the error for a name without a row.
-func (b *builder) unknownName(d *call) *Error {
-	name := d.name
-	switch {
-	case strings.HasPrefix(name, "-"):
-		return d.fault("", "not a directive", "write it with two dashes or none")
-	case d.inline:
-		name = "<" + name + ">"
-	}
-	e := &Error{Pos: d.Pos, Directive: clip(name), Reason: "unknown directive"}
-	if len(b.unknown) > maxSuggestions {
-		return e
-	}
-	if first, second := b.twoNames(d.name); second != "" && !d.inline {
-		e.Mend = "two lines seem to be run together here: end the first after " + first + ", and begin the next with " + second
-		return e
-	}
-	if bare := strings.Trim(d.name, curly+dashes); bare != d.name {
-		e.Mend = "it has quotes or dashes of a word processor or web page around it: write " + clip(bare)
-		return e
-	}
-	if like := nearest(b.rows, d.name); like != "" {
-		e.Mend = "did you mean " + strings.Replace(name, d.name, like, 1) + "?"
-	}
-	return e
 }
 
 // clip bounds a name from outside, and keeps it printable.
@@ -252,22 +205,32 @@ func clip(name string) string {
 	return q
 }
 
+// unknownName is the error for a name without a row. A file that is no
+// configuration at all is full of them.
+func (b *builder) unknownName(d *call) *Error {
+	e := b.rows.unknownName(d)
+	if len(b.unknown) > maxSuggestions {
+		e.Mend = ""
+	}
+	return e
+}
+
 // connection keeps a <connection> block for finish.
 func (b *builder) connection(d *call) {
-	if len(b.blocks) == maxRemotes {
+	if len(b.sockets.blocks) == maxRemotes {
 		b.fail(d.fault("", fmt.Sprintf("more than %d <connection> blocks", maxRemotes), ""))
 		return
 	}
 	calls, notes, errs := lex(d.File, d.body, d.Line+1)
-	b.Notes = append(b.Notes, notes...)
+	b.notes = append(b.notes, notes...)
 	b.errs = append(b.errs, errs...)
-	b.blocks = append(b.blocks, connection{d.Pos, calls})
+	b.sockets.blocks = append(b.sockets.blocks, connection{d.Pos, calls})
 }
 
 // include reads and parses a file that `config` names.
 func (b *builder) include(d *call) error {
-	b.files++
-	if b.depth == maxDepth || b.files > maxFiles {
+	b.included++
+	if b.depth == maxDepth || b.included > maxFiles {
 		return d.fault(d.args[0], "configuration files are nested too deep, or too many", "see whether one of them includes itself")
 	}
 	text, err := b.read(b.Path(d.args[0]))
@@ -321,23 +284,6 @@ func (b *builder) settle() {
 		}
 	}
 	b.unknown = nil
-}
-
-// file is the setter of directives that name a file or hold it as a block.
-// Reading waits for finish, since `cd` moves all names wherever it stands.
-func file(field func(*Config) **File) setter {
-	return func(b *builder, d *call) error {
-		f := field(b.Config)
-		switch {
-		case d.inline:
-			*f = &File{Inline: true, Text: d.body, Pos: d.Pos}
-		case d.args[0] == "":
-			return d.expected("", "the name of a file")
-		case d.args[0] != "[inline]" || *f == nil || !(*f).Inline:
-			*f = &File{Name: d.args[0], Pos: d.Pos}
-		}
-		return nil
-	}
 }
 
 // clone returns a copy that shares nothing a setter changes in place: setters

@@ -31,7 +31,7 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 	b.Adapter.Topology, b.Server.MaxRoutesPerClient, b.netmask = server.Adapter.Topology, server.Server.MaxRoutesPerClient, server.netmask()
 	b.perClient = new(PerClient)
 	calls, notes, errs := lex(name, text, 1)
-	b.Notes = append(b.Notes, notes...)
+	b.notes = append(b.notes, notes...)
 	b.errs = append(b.errs, errs...)
 	for i := range calls {
 		b.apply(&calls[i], InCCD)
@@ -41,7 +41,7 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 	if len(b.errs) > 0 {
 		return nil, joinErrors(b.errs)
 	}
-	b.perClient.Push, b.perClient.Notes = b.Server.Push, b.Notes
+	b.perClient.Push, b.perClient.Notes = b.Server.Push, b.notes
 	return b.perClient, nil
 }
 
@@ -72,7 +72,7 @@ func setIfconfigPush(b *builder, d *call) error {
 	}
 	i := &Ifconfig{Local: local, Remote: second}
 	if b.Adapter.Topology == TopologySubnet {
-		bits, err := b.pushedBits(d, local, second)
+		bits, err := pushedBits(d, local, second, b.netmask)
 		if err != nil {
 			return err
 		}
@@ -84,16 +84,16 @@ func setIfconfigPush(b *builder, d *call) error {
 
 // pushedBits reads a netmask, or takes the server's where a pair of addresses of
 // topology net30 is written.
-func (b *builder) pushedBits(d *call, local, second netip.Addr) (int, error) {
+func pushedBits(d *call, local, second netip.Addr, netmask int) (int, error) {
 	bits, ok := parseMask(d.args[1])
 	if ok && bits > 0 {
 		return bits, nil
 	}
 	pair := netip.PrefixFrom(local, 30).Masked()
-	if b.netmask > 0 && pair.Contains(second) {
-		b.remark(d, fmt.Sprintf("%s is the other end of a pair, as in topology net30, and the topology is subnet: the server's netmask is pushed; write ifconfig-push %v %s",
-			d.args[1], local, maskText(b.netmask)))
-		return b.netmask, nil
+	if netmask > 0 && pair.Contains(second) {
+		d.remark(fmt.Sprintf("%s is the other end of a pair, as in topology net30, and the topology is subnet: the server's netmask is pushed; write ifconfig-push %v %s",
+			d.args[1], local, maskText(netmask)))
+		return netmask, nil
 	}
 	return 0, d.fault(d.args[1], "expected a netmask, since the server's topology is subnet",
 		"write a netmask such as 255.255.255.0, or topology net30 in the server's configuration")
@@ -139,7 +139,7 @@ func setIRoute(b *builder, d *call) error {
 			return err
 		}
 	}
-	return b.addIRoute(d, netip.PrefixFrom(net, bits))
+	return b.perClient.addIRoute(d, netip.PrefixFrom(net, bits))
 }
 
 func setIRouteIPv6(b *builder, d *call) error {
@@ -147,14 +147,14 @@ func setIRouteIPv6(b *builder, d *call) error {
 	if err != nil {
 		return err
 	}
-	return b.addIRoute(d, p)
+	return b.perClient.addIRoute(d, p)
 }
 
-func (b *builder) addIRoute(d *call, p netip.Prefix) error {
+func (c *PerClient) addIRoute(d *call, p netip.Prefix) error {
 	if p.Masked() != p {
 		return d.fault(strings.Join(d.args, " "), "has bits beyond its length", "write "+p.Masked().String())
 	}
-	b.perClient.IRoutes = append(b.perClient.IRoutes, p)
+	c.IRoutes = append(c.IRoutes, p)
 	return nil
 }
 

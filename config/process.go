@@ -1,8 +1,6 @@
 package config
 
-import (
-	"time"
-)
+import "time"
 
 // Process is what concerns the process on this host: rights, log, status and the
 // programs it may start.

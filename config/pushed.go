@@ -14,24 +14,20 @@ const pushed = "pushed"
 // left out with a note. It fails when the addresses cannot be made sense of.
 // The notes are those of the options alone.
 func ParsePushed(base *Config, options []string) (*Config, []Note, error) {
-	b := newBuilder(nil)
-	b.Config = base.clone()
-	b.Notes = nil
+	b := builderOf(byName, base.clone(), nil)
 	calls := b.lexPushed(options)
 	b.replaceDNS(calls)
 	for i := range calls {
 		b.push(&calls[i])
 	}
-	b.add(b.resolveIfconfig(b.has("topology")))
-	b.resolveIPWin32()
-	b.dropUnreachable()
-	notes := b.Notes
-	sortByPlace(notes, func(n Note) Pos { return n.Pos })
-	b.Notes = base.Notes
+	b.add(b.device.resolveIfconfig(b.has("topology")))
+	b.device.resolveIPWin32()
+	b.Routing.DNS.dropUnreachable(b.record)
+	sortByPlace(b.notes, func(n Note) Pos { return n.Pos })
 	if len(b.errs) > 0 {
-		return nil, notes, joinErrors(b.errs)
+		return nil, b.notes, joinErrors(b.errs)
 	}
-	return b.Config, notes, nil
+	return b.Config, b.notes, nil
 }
 
 // lexPushed cuts options into words.
@@ -67,12 +63,12 @@ func (b *builder) push(d *call) {
 
 // checkPulled refuses names in a pushed route, unless the user lets the server
 // have this side look them up.
-func (b *builder) checkPulled(d *call, r Route) error {
+func (g *Routing) checkPulled(d *call, r Route, sending bool) error {
 	for _, name := range []string{r.Host, r.Gateway.Host} {
-		if d.File != pushed || name == "" || special(name) != "" || b.Routing.AllowPullFQDN {
+		if d.File != pushed || name == "" || special(name) != "" || g.AllowPullFQDN {
 			continue
 		}
-		if b.sending {
+		if sending {
 			return d.fault(name, "clients take names in pushed routes only where they have allow-pull-fqdn", "write an address")
 		}
 		return d.fault(name, "a server may push names in routes only where this side allows it", "add the line: allow-pull-fqdn")

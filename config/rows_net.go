@@ -12,7 +12,7 @@ var netRows = []Directive{
 	{Name: "txqueuelen", Usage: "n", Where: top, Reload: ReloadRestart, Help: "The adapter's queue length (Linux).", set: integer(0, maxSeconds, func(c *Config) *int { return &c.Adapter.TxQueueLen })},
 	{Name: "ifconfig", Usage: "local remote-or-netmask", Where: pull, Reload: ReloadRestart, Help: "The adapter's IPv4 address, with a peer's address or a netmask.", set: setIfconfig},
 	{Name: "ifconfig-ipv6", Usage: "address/bits [remote]", Where: pull, Reload: ReloadRestart, Help: "The adapter's IPv6 address.", set: setIfconfigIPv6},
-	{Name: "ip-win32", Usage: "method [offset|default] [lease]", Where: pull, Help: "Of an Ethernet adapter: the offset of its DHCP server's address in the subnet, and the lease in seconds, both after dynamic.", set: func(b *builder, d *call) error { b.ipWin32 = d; return nil }},
+	{Name: "ip-win32", Usage: "method [offset|default] [lease]", Where: pull, Help: "Of an Ethernet adapter: the offset of its DHCP server's address in the subnet, and the lease in seconds, both after dynamic.", set: func(b *builder, d *call) error { b.device.ipWin32 = d; return nil }},
 	{Name: "ifconfig-noexec", Where: top, Reload: ReloadRestart, Help: "Leave the adapter's addresses alone.", set: on(func(c *Config) *bool { return &c.Adapter.IfconfigNoexec })},
 
 	{Name: "route", Adds: true, Usage: "network [netmask] [gateway] [metric]", Where: pull, Routing: true, Help: "An IPv4 route, through the tunnel unless a gateway says otherwise.", set: setRoute},

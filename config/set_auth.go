@@ -79,7 +79,7 @@ func setNsCertType(b *builder, d *call) error {
 	err := choice(func(c *Config) *CertUsage { return &c.Trust.NsCertType },
 		word[CertUsage]{"server", ServerUsage}, word[CertUsage]{"client", ClientUsage})(b, d)
 	if err == nil {
-		b.remark(d, "is deprecated; write remote-cert-tls "+d.args[0])
+		d.remark("is deprecated; write remote-cert-tls " + d.args[0])
 	}
 	return err
 }
@@ -157,7 +157,7 @@ func setAuthGenToken(b *builder, d *call) error {
 		if i >= len(args) {
 			break
 		}
-		n, err := b.int(d, i, 0, maxSeconds)
+		n, err := d.int(i, 0, maxSeconds)
 		if err != nil {
 			return err
 		}
@@ -178,6 +178,6 @@ func setTLSCiphersuites(b *builder, d *call) error {
 	if !slices.ContainsFunc(given, func(name string) bool { return slices.Contains(names, strings.ToUpper(name)) }) {
 		return d.expected(d.args[0], "suites of TLS 1.3 with colons between, such as "+names[0])
 	}
-	b.remark(d, "not used: the suites of TLS 1.3 are all safe, and every common one is taken")
+	d.remark("not used: the suites of TLS 1.3 are all safe, and every common one is taken")
 	return nil
 }

@@ -12,16 +12,16 @@ import (
 func setDNS(b *builder, d *call) error {
 	switch {
 	case d.args[0] == "search-domains" && len(d.args) > 1:
-		return b.addDomains(d, d.args[1:])
+		return b.Routing.DNS.addDomains(d, d.args[1:])
 	case d.args[0] == "server" && len(d.args) > 3:
-		return b.dnsServer(d)
+		return b.Routing.DNS.setServer(d)
 	}
 	return d.expected(strings.Join(d.args, " "), "search-domains NAME, or server N KEY VALUE")
 }
 
-// dnsServer changes one setting of the server with the number given.
-func (b *builder) dnsServer(d *call) error {
-	n, err := b.int(d, 1, -128, 127)
+// setServer changes one setting of the server with the number given.
+func (dns *DNS) setServer(d *call) error {
+	n, err := d.int(1, -128, 127)
 	if err != nil {
 		return err
 	}
@@ -29,24 +29,24 @@ func (b *builder) dnsServer(d *call) error {
 		return d.expected(d.args[1], span(0, 127))
 	}
 	s := DNSServer{Priority: n}
-	i, found := slices.BinarySearchFunc(b.Routing.DNS.Servers, n, func(s DNSServer, n int) int { return cmp.Compare(s.Priority, n) })
+	i, found := slices.BinarySearchFunc(dns.Servers, n, func(s DNSServer, n int) int { return cmp.Compare(s.Priority, n) })
 	if found {
-		s = b.Routing.DNS.Servers[i]
+		s = dns.Servers[i]
 	}
-	if err := b.setDNSServer(&s, d); err != nil {
+	if err := s.set(d); err != nil {
 		return err
 	}
 	if found {
-		b.Routing.DNS.Servers[i] = s
+		dns.Servers[i] = s
 	} else {
-		b.Routing.DNS.Servers = slices.Insert(b.Routing.DNS.Servers, i, s)
+		dns.Servers = slices.Insert(dns.Servers, i, s)
 	}
 	return nil
 }
 
-// setDNSServer changes one setting of a server. This host's resolvers are given
+// set changes one setting of a server. This host's resolvers are given
 // addresses and domains; how they ask is their own business.
-func (b *builder) setDNSServer(s *DNSServer, d *call) error {
+func (s *DNSServer) set(d *call) error {
 	key, values := d.args[2], d.args[3:]
 	if key != "address" && key != "resolve-domains" && len(values) > 1 {
 		return d.expected(strings.Join(values, " "), "one value after "+key)
@@ -64,30 +64,30 @@ func (b *builder) setDNSServer(s *DNSServer, d *call) error {
 		s.ResolveDomains = append(slices.Clip(s.ResolveDomains), values...)
 		return nil
 	case "dnssec":
-		return b.unheeded(d, "whether answers are validated is up to this host's resolver", "no", "optional", "yes")
+		return unheeded(d, "whether answers are validated is up to this host's resolver", "no", "optional", "yes")
 	case "transport":
-		return b.unheeded(d, "queries go by plain DNS, inside the tunnel", "plain", "DoH", "DoT")
+		return unheeded(d, "queries go by plain DNS, inside the tunnel", "plain", "DoH", "DoT")
 	case "sni":
-		b.remark(d, "sni: ignored, as queries go by plain DNS, inside the tunnel")
+		d.remark("sni: ignored, as queries go by plain DNS, inside the tunnel")
 		return nil
 	}
 	return d.expected(key, "address, resolve-domains, dnssec, transport or sni")
 }
 
-// checkDNS wants an address of each server.
-func (b *builder) checkDNS() {
-	for _, s := range b.Routing.DNS.Servers {
+// dns wants an address of each server.
+func (c check) dns() {
+	for _, s := range c.Routing.DNS.Servers {
 		if len(s.Addrs) == 0 {
-			b.problem("dns", fmt.Sprintf("server %d has no address", s.Priority), fmt.Sprintf("add the line: dns server %d address ADDRESS", s.Priority))
+			c.problem("dns", fmt.Sprintf("server %d has no address", s.Priority), fmt.Sprintf("add the line: dns server %d address ADDRESS", s.Priority))
 		}
 	}
 }
 
 // dropUnreachable leaves out, with a note, pushed servers without an address.
-func (b *builder) dropUnreachable() {
-	b.Routing.DNS.Servers = slices.DeleteFunc(b.Routing.DNS.Servers, func(s DNSServer) bool {
+func (dns *DNS) dropUnreachable(r *record) {
+	dns.Servers = slices.DeleteFunc(dns.Servers, func(s DNSServer) bool {
 		if len(s.Addrs) == 0 {
-			b.note(Pos{File: pushed}, fmt.Sprintf("dns: ignored: server %d has no address", s.Priority))
+			r.note(Pos{File: pushed}, fmt.Sprintf("dns: ignored: server %d has no address", s.Priority))
 		}
 		return len(s.Addrs) == 0
 	})
@@ -117,13 +117,13 @@ func (s *DNSServer) setAddrs(d *call, values []string) error {
 
 // unheeded takes the last argument, one of words, and says what is done
 // instead, unless it is the first of them, which asks for nothing.
-func (b *builder) unheeded(d *call, instead string, words ...string) error {
+func unheeded(d *call, instead string, words ...string) error {
 	var value string
 	if err := oneOf(d, &value, d.args[3], words...); err != nil {
 		return err
 	}
 	if value != words[0] {
-		b.remark(d, d.args[2]+" "+value+": ignored; "+instead)
+		d.remark(d.args[2] + " " + value + ": ignored; " + instead)
 	}
 	return nil
 }

@@ -46,9 +46,11 @@ func setServerBridge(b *builder, d *call) error {
 		b.Server.Push = append(b.Server.Push, "route-gateway dhcp")
 	case len(d.args) == 1 && d.args[0] == "nogw":
 	case len(d.args) == 4:
-		if err := b.bridgePool(d); err != nil {
+		pool, err := bridgePool(d)
+		if err != nil {
 			return err
 		}
+		b.Server.Pool = pool
 		b.Server.Push = append(b.Server.Push, "route-gateway "+d.args[0])
 	default:
 		return d.expected(strings.Join(d.args, " "), "gateway, netmask, first and last address; or nogw; or nothing")
@@ -57,28 +59,28 @@ func setServerBridge(b *builder, d *call) error {
 	return nil
 }
 
-func (b *builder) bridgePool(d *call) error {
+// bridgePool reads gateway, netmask and the ends of a range.
+func bridgePool(d *call) (*Pool, error) {
 	gateway, err := d.addr4(0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	bits, err := d.mask(1)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pool, err := d.pool(2)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	network := netip.PrefixFrom(gateway, bits).Masked()
 	for i, a := range []netip.Addr{pool.Start, pool.End} {
 		if !network.Contains(a) {
-			return d.fault(d.args[2+i], "is not in the gateway's network "+network.String(), "write addresses of that network that its DHCP server gives to nobody")
+			return nil, d.fault(d.args[2+i], "is not in the gateway's network "+network.String(), "write addresses of that network that its DHCP server gives to nobody")
 		}
 	}
 	pool.Bits = bits
-	b.Server.Pool = pool
-	return nil
+	return pool, nil
 }
 
 func setProxyLAN(b *builder, d *call) error {
@@ -101,7 +103,7 @@ func setProxyLAN(b *builder, d *call) error {
 const maxVLAN = 4094
 
 func setVLANPVID(b *builder, d *call) error {
-	id, err := b.int(d, 0, 1, maxVLAN)
+	id, err := d.int(0, 1, maxVLAN)
 	switch {
 	case err != nil:
 		return err
@@ -114,7 +116,7 @@ func setVLANPVID(b *builder, d *call) error {
 }
 
 func setMaxRoutesPerClient(b *builder, d *call) error {
-	n, err := b.int(d, 0, 1, 1<<24)
+	n, err := d.int(0, 1, 1<<24)
 	switch {
 	case err != nil:
 		return err
@@ -153,60 +155,60 @@ func setOwnMACOnly(b *builder, d *call) error {
 	return nil
 }
 
-// checkEthernet looks for directives of tap adapters where there is none.
-func (b *builder) checkEthernet() {
-	b.checkProxyLAN()
-	if b.Adapter.DevType == DevTap {
-		b.checkBridge()
+// ethernet looks for directives of tap adapters where there is none.
+func (c check) ethernet() {
+	c.proxyLAN()
+	if c.Adapter.DevType == DevTap {
+		c.bridge()
 		return
 	}
 	for _, name := range []string{"server-bridge", "vlan-tagging", "own-mac-only"} {
-		if b.has(name) {
-			b.problem(name, "needs an Ethernet adapter", "write dev tap, on both sides")
+		if c.has(name) {
+			c.problem(name, "needs an Ethernet adapter", "write dev tap, on both sides")
 		}
 	}
-	if b.has("lladdr") && b.Adapter.Look == AdapterIP {
-		b.problem("lladdr", "only an Ethernet adapter has a MAC address", "remove the line, or write dev tap on both sides; or, over a tunnel that carries IP, adapter ethernet")
+	if c.has("lladdr") && c.Adapter.Look == AdapterIP {
+		c.problem("lladdr", "only an Ethernet adapter has a MAC address", "remove the line, or write dev tap on both sides; or, over a tunnel that carries IP, adapter ethernet")
 	}
 }
 
-// checkProxyLAN looks for what says otherwise where clients get their addresses.
-func (b *builder) checkProxyLAN() {
-	lan := b.Server.ProxyLAN
+// proxyLAN looks for what says otherwise where clients get their addresses.
+func (c check) proxyLAN() {
+	lan := c.Server.ProxyLAN
 	if lan == nil {
 		return
 	}
-	if b.Adapter.DevType != DevTun {
-		b.problem("proxy-lan", "is for tun adapters, whose clients have no Ethernet", "write dev tun; with dev tap, use server-bridge and put the tap on a bridge")
+	if c.Adapter.DevType != DevTun {
+		c.problem("proxy-lan", "is for tun adapters, whose clients have no Ethernet", "write dev tun; with dev tap, use server-bridge and put the tap on a bridge")
 	}
-	if b.has("topology") && b.Adapter.Topology != TopologySubnet {
-		b.problem("topology", "with proxy-lan, clients are in one network", "write topology subnet")
+	if c.has("topology") && c.Adapter.Topology != TopologySubnet {
+		c.problem("topology", "with proxy-lan, clients are in one network", "write topology subnet")
 	}
 	for _, name := range []string{"server", "server-ipv6", "ifconfig-ipv6-pool"} {
-		if b.has(name) {
-			b.problem("proxy-lan", name+" is given too, and the network is that of "+lan.Interface, "keep one of the two")
+		if c.has(name) {
+			c.problem("proxy-lan", name+" is given too, and the network is that of "+lan.Interface, "keep one of the two")
 		}
 	}
 	switch {
-	case lan.DHCP && b.Server.Pool != nil:
-		b.problem("ifconfig-pool", "with proxy-lan "+lan.Interface+" dhcp, the DHCP server there gives the addresses", "remove it, or write proxy-lan "+lan.Interface+" pool")
-	case !lan.DHCP && b.Server.Pool == nil:
-		b.problem("proxy-lan", "there is no range of addresses for the clients",
+	case lan.DHCP && c.Server.Pool != nil:
+		c.problem("ifconfig-pool", "with proxy-lan "+lan.Interface+" dhcp, the DHCP server there gives the addresses", "remove it, or write proxy-lan "+lan.Interface+" pool")
+	case !lan.DHCP && c.Server.Pool == nil:
+		c.problem("proxy-lan", "there is no range of addresses for the clients",
 			"add the line: ifconfig-pool FIRST LAST, with addresses that nobody else there gets; or write proxy-lan "+lan.Interface+" dhcp")
 	}
 }
 
-func (b *builder) checkBridge() {
-	if b.has("server-bridge") {
+func (c check) bridge() {
+	if c.has("server-bridge") {
 		for _, name := range []string{"server", "ifconfig-pool"} {
-			if b.has(name) {
-				b.problem("server-bridge", name+" is given too, and each says where clients get their addresses", "keep one of the two")
+			if c.has(name) {
+				c.problem("server-bridge", name+" is given too, and each says where clients get their addresses", "keep one of the two")
 			}
 		}
 	}
 	for _, name := range []string{"vlan-accept", "vlan-pvid"} {
-		if b.has(name) && !b.Server.VLANTagging {
-			b.problem(name, "means something only with vlan-tagging", "add the line: vlan-tagging")
+		if c.has(name) && !c.Server.VLANTagging {
+			c.problem(name, "means something only with vlan-tagging", "add the line: vlan-tagging")
 		}
 	}
 }
@@ -215,7 +217,7 @@ func (b *builder) checkBridge() {
 // is not for the user to say.
 func setStaleRoutes(b *builder, d *call) error {
 	for i := range d.args {
-		if _, err := b.int(d, i, 1, maxSeconds); err != nil {
+		if _, err := d.int(i, 1, maxSeconds); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ func setCompress(b *builder, d *call) error {
 	switch algorithm {
 	case "", "stub", "stub-v2", "migrate":
 	case "lzo", "lz4", "lz4-v2":
-		b.remarkCompression(d)
+		remarkCompression(d)
 	default:
 		return d.expected(algorithm, "lzo, lz4, lz4-v2, stub, stub-v2, migrate, or nothing")
 	}
@@ -27,7 +27,7 @@ func setCompLZO(b *builder, d *call) error {
 	switch mode {
 	case "no":
 	case "", "yes", "adaptive":
-		b.remarkCompression(d)
+		remarkCompression(d)
 	default:
 		return d.expected(mode, "yes, no or adaptive, or nothing")
 	}
@@ -48,9 +48,9 @@ func (c Compression) compresses() bool {
 
 // remarkCompression speaks up about our own lines; a server pushes what others
 // need too.
-func (b *builder) remarkCompression(d *call) {
+func remarkCompression(d *call) {
 	if d.File != pushed {
-		b.remark(d, receiveOnly)
+		d.remark(receiveOnly)
 	}
 }
 
@@ -62,7 +62,7 @@ func setAllowCompression(b *builder, d *call) error {
 		b.Data.RefuseCompressed = false
 	case "yes":
 		b.Data.RefuseCompressed = false
-		b.remark(d, "the same as asym: "+receiveOnly)
+		d.remark("the same as asym: " + receiveOnly)
 	default:
 		return d.expected(d.args[0], "no, asym or yes")
 	}
@@ -76,7 +76,7 @@ func setFragment(b *builder, d *call) error {
 		b.Data.Fragment = MSSFix{}
 		return nil
 	}
-	n, err := b.int(d, 0, least, 65535)
+	n, err := d.int(0, least, 65535)
 	if err != nil {
 		return err
 	}
@@ -91,42 +91,42 @@ func setFragment(b *builder, d *call) error {
 	return nil
 }
 
-// checkFragment refuses to cut datagrams where there are none.
-func (b *builder) checkFragment() {
+// fragment refuses to cut datagrams where there are none.
+func (c check) fragment() {
 	const reason = "there are no datagrams to cut over TCP, which cuts by itself"
-	if b.Data.Fragment.Bytes > 0 && len(b.Link.Remotes) == 0 && b.streams() {
-		b.problem("fragment", reason, "remove it on both sides")
+	if c.Data.Fragment.Bytes > 0 && len(c.Link.Remotes) == 0 && c.streams() {
+		c.problem("fragment", reason, "remove it on both sides")
 	}
-	for _, r := range b.Link.Remotes {
-		c := b.Config
+	for _, r := range c.Link.Remotes {
+		settings := c.Config
 		if r.Settings != nil {
-			c = r.Settings
+			settings = r.Settings
 		}
-		if c.Data.Fragment.Bytes > 0 && r.Proto.TCP {
-			b.fail(&Error{r.Pos, "remote", r.Host, "cannot go with fragment: " + reason, "remove fragment on both sides, or write proto udp"})
+		if settings.Data.Fragment.Bytes > 0 && r.Proto.TCP {
+			c.fail(&Error{r.Pos, "remote", r.Host, "cannot go with fragment: " + reason, "remove fragment on both sides, or write proto udp"})
 		}
 	}
 }
 
 // checkNone refuses what would leave the tunnel open, or warns of it where a
 // line above asks for it expressly.
-func (b *builder) checkNone(d *call, name, refusal, good, warning string) error {
+func (c *Data) checkNone(d *call, name, refusal, good, warning string) error {
 	if name != "NONE" {
 		return nil
 	}
-	if !b.Data.AllowInsecureNone {
+	if !c.AllowInsecureNone {
 		return d.fault(d.args[0], "refused: "+refusal, "write "+good+", on both sides; or, if anybody on the way may read and change what is carried, allow-insecure-none above this line")
 	}
-	b.remark(d, "WARNING: "+warning)
+	d.remark("WARNING: " + warning)
 	return nil
 }
 
-func (b *builder) checkCipher(d *call, name string) error {
-	return b.checkNone(d, name, "the tunnel would not be encrypted", "data-ciphers "+defaultCiphers,
+func (c *Data) checkCipher(d *call, name string) error {
+	return c.checkNone(d, name, "the tunnel would not be encrypted", "data-ciphers "+defaultCiphers,
 		"THE TUNNEL MAY BE UNENCRYPTED: anybody on the way can read what it carries")
 }
 
-func (b *builder) checkDigest(d *call, name string) error {
-	return b.checkNone(d, name, "packets would not be authenticated", "auth SHA256",
+func (c *Data) checkDigest(d *call, name string) error {
+	return c.checkNone(d, name, "packets would not be authenticated", "auth SHA256",
 		"PACKETS OF CIPHERS WITHOUT AEAD ARE NOT AUTHENTICATED: anybody on the way can change what the tunnel carries")
 }

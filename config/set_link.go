@@ -31,10 +31,10 @@ func setRemote(b *builder, d *call) error {
 		}
 		r.proto = &p
 	}
-	if len(b.remotes) == maxRemotes {
+	if len(b.sockets.remotes) == maxRemotes {
 		return d.fault("", fmt.Sprintf("more than %d servers", maxRemotes), "")
 	}
-	b.remotes = append(b.remotes, r)
+	b.sockets.remotes = append(b.sockets.remotes, r)
 	return nil
 }
 
@@ -48,7 +48,7 @@ func (r *remote) splitPort(b *builder, d *call) {
 	}
 	if p, err := d.parsePort(port); err == nil && host != "" {
 		r.host, r.port = host, p
-		b.remark(d, "read as host "+host+" and port "+port)
+		d.remark("read as host " + host + " and port " + port)
 	}
 }
 
@@ -62,15 +62,15 @@ func setProto(b *builder, d *call) error {
 
 // port is the setter of port, lport and rport, which finish combines. Port 0 is
 // any of this end's, and none of the other's.
-func port(field func(*builder) *string, least int) setter {
+func port(field func(*socketLines) *string, least int) setter {
 	return func(b *builder, d *call) error {
 		if d.args[0] == "0" && least == 0 {
-			*field(b) = "0"
+			*field(&b.sockets) = "0"
 			return nil
 		}
 		p, err := d.parsePort(d.args[0])
 		if err == nil {
-			*field(b) = p
+			*field(&b.sockets) = p
 		}
 		return err
 	}
@@ -102,7 +102,7 @@ func setResolvRetry(b *builder, d *call) error {
 		b.Link.ResolvRetry = -1
 		return nil
 	}
-	n, err := b.int(d, 0, 0, maxSeconds)
+	n, err := d.int(0, 0, maxSeconds)
 	if err != nil {
 		return d.expected(d.args[0], "a whole number of seconds, or infinite")
 	}
@@ -111,12 +111,12 @@ func setResolvRetry(b *builder, d *call) error {
 }
 
 func setConnectRetry(b *builder, d *call) error {
-	wait, err := b.wait(d, 0)
+	wait, err := d.wait(0)
 	if err != nil {
 		return err
 	}
 	if len(d.args) > 1 {
-		most, err := b.wait(d, 1)
+		most, err := d.wait(1)
 		if err != nil {
 			return err
 		}
@@ -129,11 +129,11 @@ func setConnectRetry(b *builder, d *call) error {
 
 // wait is argument i as seconds between attempts; what is longer than OpenVPN
 // waits is cut off, as it does.
-func (b *builder) wait(d *call, i int) (seconds int, err error) {
+func (d *call) wait(i int) (seconds int, err error) {
 	const most = 65535
-	n, err := b.int(d, i, 0, maxSeconds)
+	n, err := d.int(i, 0, maxSeconds)
 	if n > most {
-		b.remark(d, fmt.Sprintf("%d is longer than the longest wait, %d s, which is taken instead", n, most))
+		d.remark(fmt.Sprintf("%d is longer than the longest wait, %d s, which is taken instead", n, most))
 	}
 	return min(n, most), err
 }
@@ -144,7 +144,7 @@ func setConnectRetryMax(b *builder, d *call) error {
 		b.Link.ConnectTries = 0
 		return nil
 	}
-	n, err := b.int(d, 0, 0, maxSeconds)
+	n, err := d.int(0, 0, maxSeconds)
 	if err != nil {
 		return d.expected(d.args[0], "a whole number of attempts, or unlimited")
 	}
@@ -155,15 +155,15 @@ func setConnectRetryMax(b *builder, d *call) error {
 // setKeepalive takes 0 0 for no keepalive.
 func setKeepalive(b *builder, d *call) error {
 	if d.args[0] == "0" && d.args[1] == "0" {
-		b.keepalive = nil
-		b.remark(d, "0 0 is as if the line was not there; an end that vanishes may go unnoticed, so write such as keepalive 10 60")
+		b.alive.pos = nil
+		d.remark("0 0 is as if the line was not there; an end that vanishes may go unnoticed, so write such as keepalive 10 60")
 		return nil
 	}
-	interval, err := b.int(d, 0, 1, longest)
+	interval, err := d.int(0, 1, longest)
 	if err != nil {
 		return err
 	}
-	timeout, err := b.int(d, 1, 1, longest)
+	timeout, err := d.int(1, 1, longest)
 	if err != nil {
 		return err
 	}
@@ -171,13 +171,13 @@ func setKeepalive(b *builder, d *call) error {
 		return d.fault(d.args[1], "the timeout must be at least twice the interval",
 			"write keepalive "+d.args[0]+" "+strconv.Itoa(2*interval)+" or more")
 	}
-	b.keepalive, b.interval, b.timeout = &d.Pos, interval, timeout
+	b.alive.pos, b.alive.interval, b.alive.timeout = &d.Pos, interval, timeout
 	return nil
 }
 
 // setPingRestart and setPingExit exclude each other; the last one counts.
 func setPingRestart(b *builder, d *call) error {
-	n, err := b.int(d, 0, 0, longest)
+	n, err := d.int(0, 0, longest)
 	if err == nil {
 		b.Timers.PingRestart, b.Timers.PingExit = time.Duration(n)*time.Second, 0
 	}
@@ -185,7 +185,7 @@ func setPingRestart(b *builder, d *call) error {
 }
 
 func setPingExit(b *builder, d *call) error {
-	n, err := b.int(d, 0, 0, longest)
+	n, err := d.int(0, 0, longest)
 	if err == nil {
 		b.Timers.PingExit, b.Timers.PingRestart = time.Duration(n)*time.Second, 0
 	}
@@ -193,13 +193,13 @@ func setPingExit(b *builder, d *call) error {
 }
 
 func setInactive(b *builder, d *call) error {
-	n, err := b.int(d, 0, 0, maxSeconds)
+	n, err := d.int(0, 0, maxSeconds)
 	if err != nil {
 		return err
 	}
 	var bytes int64
 	if len(d.args) > 1 {
-		if bytes, err = b.int64(d, 1, 0, 1<<62); err != nil {
+		if bytes, err = d.int64(1, 0, 1<<62); err != nil {
 			return err
 		}
 	}
@@ -212,7 +212,7 @@ func setExplicitExitNotify(b *builder, d *call) error {
 		b.Timers.ExplicitExitNotify = 1
 		return nil
 	}
-	n, err := b.int(d, 0, 0, maxSeconds)
+	n, err := d.int(0, 0, maxSeconds)
 	if err == nil {
 		b.Timers.ExplicitExitNotify = n
 	}
@@ -220,12 +220,12 @@ func setExplicitExitNotify(b *builder, d *call) error {
 }
 
 func setReplayWindow(b *builder, d *call) error {
-	n, err := b.int(d, 0, 0, 65536)
+	n, err := d.int(0, 0, 65536)
 	if err != nil {
 		return err
 	}
 	if len(d.args) > 1 {
-		t, err := b.int(d, 1, 0, 600)
+		t, err := d.int(1, 0, 600)
 		if err != nil {
 			return err
 		}
@@ -237,7 +237,7 @@ func setReplayWindow(b *builder, d *call) error {
 
 // setMaxPacketSize also limits the data channel, as `mssfix SIZE mtu` does.
 func setMaxPacketSize(b *builder, d *call) error {
-	n, err := b.int(d, 0, 154, 2048)
+	n, err := d.int(0, 154, 2048)
 	if err == nil {
 		b.Timers.MaxPacketSize = n
 		b.Data.MSSFix = MSSFix{Bytes: n, Outer: true}
@@ -250,7 +250,7 @@ func setMSSFix(b *builder, d *call) error {
 		b.Data.MSSFix = MSSFix{}
 		return nil
 	}
-	n, err := b.int(d, 0, 0, 65535)
+	n, err := d.int(0, 0, 65535)
 	if err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func setMSSFix(b *builder, d *call) error {
 // setTunMTU takes the MTU; the second number only serves a check of options
 // that peers no longer make.
 func setTunMTU(b *builder, d *call) error {
-	n, err := b.int(d, 0, 100, 65535)
+	n, err := d.int(0, 100, 65535)
 	if err == nil {
 		b.Adapter.MTU = n
 	}

@@ -19,42 +19,7 @@ func setIfconfig(b *builder, d *call) error {
 	if _, err := d.addr4(1); err != nil {
 		return d.expected(d.args[1], "the peer's IPv4 address, or a netmask")
 	}
-	b.ifconfig = d
-	return nil
-}
-
-// resolveIfconfig reads the second value as a netmask in topology subnet, else
-// as the peer's address. When no topology is given, the value's form decides.
-func (b *builder) resolveIfconfig(topologyGiven bool) error {
-	d := b.ifconfig
-	if d == nil {
-		return nil
-	}
-	local, _ := d.addr4(0)
-	second, _ := d.addr4(1)
-	bits, isMask := parseMask(d.args[1])
-	isMask = isMask && bits > 0
-	switch {
-	case b.Adapter.DevType == DevTap:
-		b.Adapter.Topology = TopologySubnet
-	case topologyGiven:
-	case isMask:
-		b.Adapter.Topology = TopologySubnet
-	case b.Adapter.Topology == TopologySubnet:
-		b.Adapter.Topology = TopologyNet30
-	}
-	if b.Adapter.Topology != TopologySubnet {
-		b.Adapter.Ifconfig = &Ifconfig{Local: local, Remote: second}
-		return nil
-	}
-	if !isMask && b.Adapter.DevType == DevTap {
-		return d.fault(d.args[1], "expected a netmask, as an Ethernet adapter has", "write a netmask such as 255.255.255.0, or dev tun on both sides")
-	}
-	if !isMask {
-		return d.fault(d.args[1], "expected a netmask, since the topology is subnet",
-			"write a netmask such as 255.255.255.0, or topology net30")
-	}
-	b.Adapter.Ifconfig = &Ifconfig{Local: local, Bits: bits}
+	b.device.ifconfig = d
 	return nil
 }
 
@@ -85,7 +50,7 @@ func setRoute(b *builder, d *call) error {
 	if err := routeTarget(b, d, &r); err != nil {
 		return err
 	}
-	return b.addRoute(d, r)
+	return b.Routing.add(d, r, b.sending)
 }
 
 // setRouteIPv6 takes an address or a name without a length for a single host.
@@ -109,7 +74,7 @@ func setRouteIPv6(b *builder, d *call) error {
 		r.Net = net.Masked()
 	}
 	d.args = slices.Insert(d.args, 1, "")
-	return b.addRoute(d, r)
+	return b.Routing.add(d, r, b.sending)
 }
 
 // isRouteName reports whether s may be a host's name. One that ends in a number
@@ -119,8 +84,9 @@ func isRouteName(s string) bool {
 	return domain.Valid(s) && err != nil
 }
 
-// addRoute reads gateway and metric, arguments 2 and 3, and keeps the route.
-func (b *builder) addRoute(d *call, r Route) error {
+// add reads gateway and metric, arguments 2 and 3, and keeps the route. sending
+// says that it is this side's to push.
+func (g *Routing) add(d *call, r Route, sending bool) error {
 	var err error
 	if len(d.args) > 2 {
 		if r.Gateway, err = routeGateway(d, d.args[2], r.IPv6); err != nil {
@@ -128,17 +94,17 @@ func (b *builder) addRoute(d *call, r Route) error {
 		}
 	}
 	if len(d.args) > 3 && !isDefault(d.args[3]) {
-		if r.Metric, err = b.int(d, 3, 0, maxSeconds); err != nil {
+		if r.Metric, err = d.int(3, 0, maxSeconds); err != nil {
 			return err
 		}
 	}
-	if err := b.checkPulled(d, r); err != nil {
+	if err := g.checkPulled(d, r, sending); err != nil {
 		return err
 	}
-	if len(b.Routing.Routes) == maxRoutes {
+	if len(g.Routes) == maxRoutes {
 		return d.fault("", fmt.Sprintf("more than %d routes", maxRoutes), "merge neighbouring ones")
 	}
-	b.Routing.Routes = append(b.Routing.Routes, r)
+	g.Routes = append(g.Routes, r)
 	return nil
 }
 
@@ -162,7 +128,7 @@ func routeTarget(b *builder, d *call, r *Route) (err error) {
 	if err == nil && a.Is4() {
 		net := netip.PrefixFrom(a, bits)
 		if r.Net = net.Masked(); r.Net != net {
-			b.remark(d, "read as "+r.Net.String()+", since "+d.args[0]+" has bits beyond the netmask")
+			d.remark("read as " + r.Net.String() + ", since " + d.args[0] + " has bits beyond the netmask")
 		}
 		return nil
 	}
@@ -228,10 +194,10 @@ func redirect(private bool) setter {
 				if d.File != pushed || b.sending {
 					return d.expected(name, redirectFlags)
 				}
-				b.remark(d, clip(name)+" is not known here, ignored; known are "+redirectFlags)
+				d.remark(clip(name) + " is not known here, ignored; known are " + redirectFlags)
 			}
 			if strings.HasPrefix(name, "bypass-") {
-				b.remark(d, name+" only means something on Windows, ignored here")
+				d.remark(name + " only means something on Windows, ignored here")
 			}
 		}
 		b.Routing.RedirectGateway = &r
@@ -266,9 +232,9 @@ func setDHCPOption(b *builder, d *call) error {
 	kind, args := strings.ToUpper(d.args[0]), d.args[1:]
 	switch kind {
 	case "DNS", "DNS6":
-		return b.dhcpAddr(d, &b.Routing.DNS.Addrs)
+		return addAddr(d, &b.Routing.DNS.Addrs)
 	case "NTP", "WINS", "NBDD", "NBT", "NBS", "DISABLE-NBT":
-		if err := b.netOption(d, kind); err != nil || b.Adapter.Look == AdapterDHCP {
+		if err := b.Routing.DNS.netOption(d, kind); err != nil || b.Adapter.Look == AdapterDHCP {
 			return err
 		} // else nobody asks for it
 	case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX", "DOMAIN-SEARCH":
@@ -279,26 +245,27 @@ func setDHCPOption(b *builder, d *call) error {
 			b.Routing.DNS.Domain = args[0]
 			return nil
 		}
-		return b.addDomains(d, args)
+		return b.Routing.DNS.addDomains(d, args)
 	}
-	b.remark(d, "nothing here makes use of "+quote(d.args[0])+", ignored")
+	d.remark("nothing here makes use of " + quote(d.args[0]) + ", ignored")
 	return nil
 }
 
 // netOption is what a DHCP client may ask an Ethernet adapter for, beside DNS.
-func (b *builder) netOption(d *call, kind string) error {
+func (dns *DNS) netOption(d *call, kind string) error {
 	switch kind {
 	case "NTP":
-		return b.dhcpAddr(d, &b.Routing.DNS.NTP)
+		return addAddr(d, &dns.NTP)
 	case "WINS":
-		return b.dhcpAddr(d, &b.Routing.DNS.WINS)
+		return addAddr(d, &dns.WINS)
 	case "NBDD":
-		return b.dhcpAddr(d, &b.Routing.DNS.NBDD)
+		return addAddr(d, &dns.NBDD)
 	}
-	return b.netBIOS(d, kind)
+	return dns.netBIOS(d, kind)
 }
 
-func (b *builder) dhcpAddr(d *call, list *[]netip.Addr) error {
+// addAddr adds the address after the kind of a dhcp-option to a list.
+func addAddr(d *call, list *[]netip.Addr) error {
 	if len(d.args) != 2 {
 		return d.expected(strings.Join(d.args[1:], " "), "one address after "+d.args[0])
 	}
@@ -323,13 +290,13 @@ func checkDomains(d *call, names []string) error {
 	return nil
 }
 
-func (b *builder) addDomains(d *call, names []string) error {
+func (dns *DNS) addDomains(d *call, names []string) error {
 	if err := checkDomains(d, names); err != nil {
 		return err
 	}
-	if len(b.Routing.DNS.SearchDomains)+len(names) > maxNames {
+	if len(dns.SearchDomains)+len(names) > maxNames {
 		return d.fault("", fmt.Sprintf("more than %d search domains", maxNames), "")
 	}
-	b.Routing.DNS.SearchDomains = append(b.Routing.DNS.SearchDomains, names...)
+	dns.SearchDomains = append(dns.SearchDomains, names...)
 	return nil
 }

@@ -2,8 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -144,7 +142,7 @@ func setSOCKSProxy(b *builder, d *call) error {
 func setProtoForce(b *builder, d *call) error {
 	p, err := d.parseProto(d.args[0])
 	if err == nil {
-		b.protoForce = &p
+		b.sockets.protoForce = &p
 	}
 	return err
 }
@@ -152,12 +150,12 @@ func setProtoForce(b *builder, d *call) error {
 // setTCPQueueLimit takes what is beyond what a queue can be for that.
 func setTCPQueueLimit(b *builder, d *call) error {
 	const most = 1 << 16
-	n, err := b.int(d, 0, 1, maxSeconds)
+	n, err := d.int(0, 1, maxSeconds)
 	if err != nil {
 		return err
 	}
 	if n > most {
-		b.remark(d, fmt.Sprintf("%d packets are more than a queue takes here, so it is %d", n, most))
+		d.remark(fmt.Sprintf("%d packets are more than a queue takes here, so it is %d", n, most))
 	}
 	b.Link.TCPQueueLimit = min(n, most)
 	return nil
@@ -165,7 +163,7 @@ func setTCPQueueLimit(b *builder, d *call) error {
 
 // setTCPNoDelay tells clients before OpenVPN 2.7.6.
 func setTCPNoDelay(b *builder, _ *call) error {
-	b.tcpNoDelay = true
+	b.sockets.tcpNoDelay = true
 	return nil
 }
 
@@ -224,133 +222,18 @@ func setLocal(b *builder, d *call) error {
 		}
 		l.proto = &p
 	}
-	if len(b.locals) == maxLocals {
+	if len(b.sockets.locals) == maxLocals {
 		return d.fault("", fmt.Sprintf("more than %d sockets", maxLocals), "")
 	}
-	b.locals = append(b.locals, l)
+	b.sockets.locals = append(b.sockets.locals, l)
 	return nil
 }
 
-// resolveLocal makes our own end where there is only one: the last `local`
-// counts.
-func (b *builder) resolveLocal() {
-	if len(b.locals) == 0 || b.isServer() {
-		return
-	}
-	last := b.locals[len(b.locals)-1]
-	if n := len(b.locals); n > 1 {
-		b.note(last.Pos, "local: given before, in "+b.locals[n-2].String()+"; this one counts, since only a server has several sockets")
-	}
-	b.Link.Local = last.host
-	if last.port != "" {
-		b.lport = last.port
-	}
-	if last.proto != nil {
-		b.Link.Proto = *last.proto
-	}
-}
-
-// resolveLocals makes the sockets of a server.
-func (b *builder) resolveLocals() {
-	if !b.isServer() {
-		return
-	}
-	seen := make(map[Listen]Pos)
-	for _, l := range b.locals {
-		s := Listen{Host: l.host, Port: b.Link.LocalPort, Proto: b.Link.Proto}
-		if l.port != "" {
-			n, err := strconv.Atoi(l.port)
-			if err != nil {
-				b.fail(&Error{l.Pos, "local", l.port, "expected a port's number to listen on", "write a number such as 1194"})
-			}
-			s.Port = n
-		}
-		if l.proto != nil {
-			s.Proto = *l.proto
-		}
-		s.Proto = b.ends(s.Proto)
-		if before, ok := seen[s]; ok {
-			b.fail(&Error{l.Pos, "local", l.host, "the same socket as in " + before.String(), "remove one of the two"})
-			continue
-		}
-		seen[s] = l.Pos
-		s.Pos = l.Pos // after, since places differ where sockets are the same
-		b.Link.Locals = append(b.Link.Locals, s)
-	}
-}
-
-// resolveOuter checks the settings of proxies against each other, and tells
-// clients of TCP_NODELAY.
-func (b *builder) resolveOuter() {
-	if b.tcpNoDelay && b.isServer() {
-		b.Server.Push = append(b.Server.Push, "socket-flags TCP_NODELAY")
-	}
-	b.checkProxyDetails()
-	if b.Link.HTTPProxy != nil && b.Link.SOCKSProxy != nil {
-		b.fail(&Error{b.Link.SOCKSProxy.Pos, "socks-proxy", "", "http-proxy is given too", "keep one of the two"})
-	}
-}
-
-// checkProxyDetails refuses details of an HTTP proxy where none is named, not
-// even in a <connection> block.
-func (b *builder) checkProxyDetails() {
-	named := slices.ContainsFunc(b.blocks, func(c connection) bool {
-		return slices.ContainsFunc(c.calls, func(d call) bool { return d.name == "http-proxy" })
-	})
-	const reason, mend = "there is no http-proxy that it could be of", "add the line: http-proxy HOST PORT; or remove this one"
-	if p := b.Link.HTTPProxy; p != nil && p.Host == "" {
-		b.Link.HTTPProxy = nil
-		if !named && b.has("http-proxy-option") {
-			b.problem("http-proxy-option", reason, mend)
-		}
-	}
-	if b.Link.HTTPProxy == nil && !named && b.has("http-proxy-user-pass") {
-		b.problem("http-proxy-user-pass", reason, mend)
-	}
-}
-
-func (b *builder) listensTCP() bool {
-	for _, l := range b.Listens() {
+func (c *Config) listensTCP() bool {
+	for _, l := range c.Listens() {
 		if l.Proto.TCP {
 			return true
 		}
 	}
 	return false
-}
-
-// unfit says why a remote cannot be used, by proto-force, proxy and the like.
-// The reason is "" for one that can.
-func (b *builder) unfit(r Remote) (reason, mend string) {
-	c := b.Config
-	if r.Settings != nil {
-		c = r.Settings
-	}
-	switch {
-	case b.protoForce != nil && b.protoForce.TCP != r.Proto.TCP:
-		return "proto-force asks for another protocol", "give a remote with that protocol, or remove proto-force"
-	case c.Link.HTTPProxy != nil && !r.Proto.TCP:
-		return "an HTTP proxy carries TCP only", "write proto tcp, if the server offers it"
-	}
-	return "", ""
-}
-
-// dropUnfit leaves out the remotes that cannot be used, as long as one can.
-func (b *builder) dropUnfit() {
-	var fit []Remote
-	for _, r := range b.Link.Remotes {
-		if reason, _ := b.unfit(r); reason == "" {
-			fit = append(fit, r)
-		}
-	}
-	for _, r := range b.Link.Remotes {
-		reason, mend := b.unfit(r)
-		switch {
-		case reason == "":
-		case len(fit) == 0:
-			b.fail(&Error{r.Pos, "remote", r.Host, reason, mend})
-		default:
-			b.note(r.Pos, "remote "+clip(r.Host)+": left out, since "+reason)
-		}
-	}
-	b.Link.Remotes = fit
 }

@@ -60,6 +60,6 @@ func setPullFilter(b *builder, d *call) error {
 
 // setEcho keeps a message for the log.
 func setEcho(b *builder, d *call) error {
-	b.remark(d, strings.Join(d.args, " "))
+	d.remark(strings.Join(d.args, " "))
 	return nil
 }

@@ -26,7 +26,7 @@ func setStatus(b *builder, d *call) error {
 	interval := 60
 	if len(d.args) > 1 {
 		var err error
-		if interval, err = b.int(d, 1, 0, maxSeconds); err != nil {
+		if interval, err = d.int(1, 0, maxSeconds); err != nil {
 			return err
 		}
 	}
@@ -61,13 +61,13 @@ func logTo(appending bool) setter {
 // setScriptSecurity takes the level; the second word is one that versions
 // before 2.3 took.
 func setScriptSecurity(b *builder, d *call) error {
-	n, err := b.int(d, 0, 0, 3)
+	n, err := d.int(0, 0, 3)
 	if err != nil {
 		return err
 	}
 	b.Process.ScriptSecurity = n
 	if len(d.args) > 1 {
-		b.remark(d, quote(d.args[1])+" is a leftover of OpenVPN 2.2 and ignored")
+		d.remark(quote(d.args[1]) + " is a leftover of OpenVPN 2.2 and ignored")
 	}
 	return nil
 }
@@ -93,15 +93,15 @@ func setSetenv(b *builder, d *call) error {
 	case d.args[0] == "FORWARD_COMPATIBLE" && len(d.args) == 2 && d.args[1] == "1":
 		b.forward = true
 	}
-	return b.setEnv(d, "")
+	return b.Process.setEnv(d, "")
 }
 
 // setSetenvSafe sets a variable whose name begins with OPENVPN_, so that a
 // server cannot change what programs depend on.
-func setSetenvSafe(b *builder, d *call) error { return b.setEnv(d, "OPENVPN_") }
+func setSetenvSafe(b *builder, d *call) error { return b.Process.setEnv(d, "OPENVPN_") }
 
 // setEnv bounds what a server can make a client hold.
-func (b *builder) setEnv(d *call, prefix string) error {
+func (p *Process) setEnv(d *call, prefix string) error {
 	const most = 1024
 	name, value := d.args[0], ""
 	if len(d.args) > 1 {
@@ -110,25 +110,25 @@ func (b *builder) setEnv(d *call, prefix string) error {
 	if name == "" || strings.Contains(name, "=") {
 		return d.expected(name, "a variable's name")
 	}
-	if len(b.Process.Env) >= most {
+	if len(p.Env) >= most {
 		return d.fault(name, "more variables than are kept", "")
 	}
-	if b.Process.Env == nil {
-		b.Process.Env = map[string]string{}
+	if p.Env == nil {
+		p.Env = map[string]string{}
 	}
-	b.Process.Env[prefix+name] = value
+	p.Env[prefix+name] = value
 	return nil
 }
 
 // setVerb takes more than there is as the most.
 func setVerb(b *builder, d *call) error {
 	const most = 15
-	n, err := b.int(d, 0, 0, maxSeconds)
+	n, err := d.int(0, 0, maxSeconds)
 	if err != nil {
 		return err
 	}
 	if n > most {
-		b.remark(d, fmt.Sprintf("%d is more than there is, so it is %d", n, most))
+		d.remark(fmt.Sprintf("%d is more than there is, so it is %d", n, most))
 	}
 	b.Process.Verb = min(n, most)
 	return nil
@@ -149,7 +149,7 @@ func setStatusVersion(b *builder, d *call) error {
 		b.Process.StatusVersion = 1
 		return nil
 	}
-	n, err := b.int(d, 0, 1, 3)
+	n, err := d.int(0, 1, 3)
 	if err == nil {
 		b.Process.StatusVersion = n
 	}

@@ -103,7 +103,7 @@ func setPoolPersist(b *builder, d *call) error {
 	interval := 600
 	if len(d.args) > 1 {
 		var err error
-		if interval, err = b.int(d, 1, 0, maxSeconds); err != nil {
+		if interval, err = d.int(1, 0, maxSeconds); err != nil {
 			return err
 		}
 	}
@@ -119,12 +119,12 @@ const maxPush = 960
 // would not take is noted; one that keeps them out altogether is refused.
 func setPush(b *builder, d *call) error {
 	if len(d.args) > 1 {
-		b.remark(d, "read as one option; OpenVPN wants it in quotes")
+		d.remark("read as one option; OpenVPN wants it in quotes")
 	}
-	option := b.withoutTabs(d, strings.Join(d.args, " "))
+	option := withoutTabs(d, strings.Join(d.args, " "))
 	switch {
 	case strings.TrimSpace(option) == "":
-		b.remark(d, "has no option to push, so nothing is pushed for it")
+		d.remark("has no option to push, so nothing is pushed for it")
 		return nil
 	case strings.Contains(option, ","):
 		return d.fault(option, "has a comma, which ends an option on the way to clients, so none could connect", "write a line for each option")
@@ -134,7 +134,7 @@ func setPush(b *builder, d *call) error {
 		return d.fault(option, fmt.Sprintf("is longer than the %d bytes that clients take", maxPush), "push less, or several lines")
 	}
 	if err := checkPush(b.rows, option); err != nil {
-		b.remark(d, "clients will not take "+quote(option)+": "+err.Error())
+		d.remark("clients will not take " + quote(option) + ": " + err.Error())
 	}
 	b.Server.Push = append(b.Server.Push, option)
 	return nil
@@ -144,9 +144,9 @@ func setPush(b *builder, d *call) error {
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
 // withoutTabs writes blanks in place of tabs, which are control characters.
-func (b *builder) withoutTabs(d *call, option string) string {
+func withoutTabs(d *call, option string) string {
 	if strings.Contains(option, "\t") {
-		b.remark(d, "a tab is pushed as a blank, since clients take no control characters")
+		d.remark("a tab is pushed as a blank, since clients take no control characters")
 	}
 	return strings.ReplaceAll(option, "\t", " ")
 }
@@ -154,7 +154,7 @@ func (b *builder) withoutTabs(d *call, option string) string {
 // setHashSize takes the sizes that OpenVPN takes.
 func setHashSize(b *builder, d *call) error {
 	for i := range d.args {
-		if _, err := b.int(d, i, 1, maxSeconds); err != nil {
+		if _, err := d.int(i, 1, maxSeconds); err != nil {
 			return err
 		}
 	}
@@ -162,16 +162,16 @@ func setHashSize(b *builder, d *call) error {
 }
 
 func setClientCertNotRequired(b *builder, d *call) error {
-	b.remark(d, "read as verify-client-cert none")
+	d.remark("read as verify-client-cert none")
 	b.Trust.VerifyClientCert = ClientCertNone
 	return nil
 }
 
 // setConnectFreq takes no seconds for no limit.
 func setConnectFreq(b *builder, d *call) error {
-	if _, err := b.int(d, 0, 0, maxSeconds); err == nil && d.args[1] == "0" {
+	if _, err := d.int(0, 0, maxSeconds); err == nil && d.args[1] == "0" {
 		b.Server.ConnectFreq = Rate{}
-		b.remark(d, "in 0 seconds is without a limit, as if the line was not there")
+		d.remark("in 0 seconds is without a limit, as if the line was not there")
 		return nil
 	}
 	return rate(func(c *Config) *Rate { return &c.Server.ConnectFreq })(b, d)

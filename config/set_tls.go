@@ -23,7 +23,7 @@ func keyFile(field func(*Config) **File) setter {
 func ignoreDirection(set setter) setter {
 	return func(b *builder, d *call) error {
 		if len(d.args) > 1 {
-			b.remark(d, "takes no direction; "+quote(d.args[1])+" is ignored")
+			d.remark("takes no direction; " + quote(d.args[1]) + " is ignored")
 		}
 		return set(b, d)
 	}
@@ -33,11 +33,11 @@ func ignoreDirection(set setter) setter {
 func setDH(b *builder, d *call) error {
 	switch {
 	case d.inline:
-		b.dh = &File{Inline: true, Text: d.body, Pos: d.Pos}
+		b.files.dh = &File{Inline: true, Text: d.body, Pos: d.Pos}
 	case d.args[0] == "none":
-		b.dh = nil
+		b.files.dh = nil
 	default:
-		b.dh = &File{Name: d.args[0], Pos: d.Pos}
+		b.files.dh = &File{Name: d.args[0], Pos: d.Pos}
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func setAuth(b *builder, d *call) error {
 	name := digestNames.Replace(strings.ToUpper(d.args[0]))
 	switch {
 	case name == "NONE":
-		if err := b.checkDigest(d, name); err != nil {
+		if err := b.Data.checkDigest(d, name); err != nil {
 			return err
 		}
 	case name == "RIPEMD":
@@ -90,7 +90,7 @@ func setTLSVersionMin(b *builder, d *call) error {
 	}
 	switch v := d.args[0]; {
 	case v == "1.0" || v == "1.1":
-		b.remark(d, "TLS "+v+" is not spoken here; 1.2 is the least")
+		d.remark("TLS " + v + " is not spoken here; 1.2 is the least")
 		b.Trust.TLSVersionMin = "1.2"
 	case v == "1.2" || v == "1.3":
 		b.Trust.TLSVersionMin = v
@@ -144,12 +144,12 @@ func setTLSRemote(b *builder, d *call) error {
 		return d.expected(name, "a certificate's name")
 	}
 	b.Trust.VerifyX509Name = n
-	b.remark(d, "read as verify-x509-name "+quote(n.Name)+" "+n.Type)
+	d.remark("read as verify-x509-name " + quote(n.Name) + " " + n.Type)
 	return nil
 }
 
 func setECDHCurve(b *builder, d *call) error {
-	b.remark(d, "read as tls-groups "+d.args[0])
+	d.remark("read as tls-groups " + d.args[0])
 	b.Trust.ECDHCurve = d.args[0]
 	return nil
 }
@@ -157,7 +157,7 @@ func setECDHCurve(b *builder, d *call) error {
 // setRenegSec takes the longest time and, optionally, the shortest, which means
 // nothing where the longest is 0, for never.
 func setRenegSec(b *builder, d *call) error {
-	longest, err := b.int(d, 0, 0, maxSeconds)
+	longest, err := d.int(0, 0, maxSeconds)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func setRenegSec(b *builder, d *call) error {
 		if longest == 0 {
 			most = maxSeconds
 		}
-		least, err := b.int(d, 1, 0, most)
+		least, err := d.int(1, 0, most)
 		if err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func setRenegSec(b *builder, d *call) error {
 
 func count(field func(*Config) *int64) setter {
 	return func(b *builder, d *call) error {
-		n, err := b.int64(d, 0, 0, 1<<62)
+		n, err := d.int64(0, 0, 1<<62)
 		if err == nil {
 			*field(b.Config) = n
 		}
@@ -190,7 +190,7 @@ func count(field func(*Config) *int64) setter {
 // positive is the setter of a time that cannot be nothing.
 func positive(field func(*Config) *time.Duration) setter {
 	return func(b *builder, d *call) error {
-		n, err := b.int(d, 0, 1, maxSeconds)
+		n, err := d.int(0, 1, maxSeconds)
 		if err == nil {
 			*field(b.Config) = time.Duration(n) * time.Second
 		}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// check tells whether a directive may stand here, in this shape.
-func (b *builder) check(row *Directive, d *call, place Where) *Error {
+// checkRow reports why a directive may not stand here, in this shape; nil if it may.
+func checkRow(row *Directive, d *call, place Where) *Error {
 	switch {
 	case row.Status == Planned:
 		return d.fault("", "not supported yet"+because(row.Reason), "")
@@ -25,7 +25,7 @@ func (b *builder) check(row *Directive, d *call, place Where) *Error {
 	case d.inline:
 		return nil
 	}
-	b.dropSurplus(row, d)
+	dropSurplus(row, d)
 	return arity(row, d)
 }
 
@@ -35,7 +35,7 @@ var affirmative = []string{"yes", "true", "on", "1", "enable", "enabled"}
 
 // dropSurplus leaves out, with a note, values that change nothing: those of a
 // directive that changes nothing itself, and a yes where nothing is asked.
-func (b *builder) dropSurplus(row *Directive, d *call) {
+func dropSurplus(row *Directive, d *call) {
 	_, most := row.Arity()
 	if most < 0 || len(d.args) <= most {
 		return
@@ -43,7 +43,7 @@ func (b *builder) dropSurplus(row *Directive, d *call) {
 	surplus := strings.Join(d.args[most:], " ")
 	yes := most == 0 && len(d.args) == 1 && slices.Contains(affirmative, strings.ToLower(d.args[0]))
 	if row.Status == Harmless || yes {
-		b.remark(d, "takes "+number(most)+", so "+quote(surplus)+" is ignored")
+		d.remark("takes " + number(most) + ", so " + quote(surplus) + " is ignored")
 		d.args = d.args[:most]
 	}
 }
@@ -90,7 +90,7 @@ func (b *builder) again(row *Directive, d *call, place Where) {
 	case len(d.args) == 0 && !d.inline || isInlineWord(d) || isInlineWord(before):
 	case d.File == commandLine && before.File != commandLine:
 	default:
-		b.remark(d, "given before, in "+before.String()+as(before, d)+"; this one counts")
+		d.remark("given before, in " + before.String() + as(before, d) + "; this one counts")
 	}
 }
 
@@ -107,54 +107,6 @@ func (d *call) equal(o *call) bool {
 
 // isInlineWord reports whether d only says that a block follows.
 func isInlineWord(d *call) bool { return len(d.args) > 0 && d.args[0] == "[inline]" }
-
-// runTogether has a fault say so where the end of a value is the name of a
-// directive, as where a line break was lost: `remote a 1194proto udp`.
-func (b *builder) runTogether(d *call, e *Error) *Error {
-	if d.File == pushed {
-		return e
-	}
-	for i, word := range d.args {
-		if name := b.nameAtEnd(word, b.isSurplus(d, i)); name != "" {
-			e.Mend = "two lines seem to be run together here: begin a new one before " + name
-			break
-		}
-	}
-	return e
-}
-
-func (b *builder) isSurplus(d *call, i int) bool {
-	_, most := b.rows[d.name].Arity()
-	return most >= 0 && i >= most
-}
-
-// nameAtEnd is the directive whose name ends a value. Short names end words of
-// any kind, and are looked for behind numbers only.
-func (b *builder) nameAtEnd(word string, whole bool) string {
-	const least = 4
-	if whole && len(word) >= least && b.rows[word] != nil {
-		return word
-	}
-	for i := 1; i < len(word)-1; i++ {
-		name, before := word[i:], word[i-1]
-		isDigit := '0' <= before && before <= '9'
-		isLetter := 'a' <= before|0x20 && before|0x20 <= 'z'
-		if b.rows[name] != nil && (isDigit || isLetter && len(name) >= least) {
-			return name
-		}
-	}
-	return ""
-}
-
-// twoNames cuts a name into those of two directives.
-func (b *builder) twoNames(name string) (first, second string) {
-	for i := 1; i < len(name); i++ {
-		if b.rows[name[:i]] != nil && b.rows[name[i:]] != nil {
-			return name[:i], name[i:]
-		}
-	}
-	return "", ""
-}
 
 func usage(row *Directive) string { return strings.TrimSpace(row.Name + " " + row.Usage) }
 

@@ -1,8 +1,6 @@
 package config
 
-import (
-	"time"
-)
+import "time"
 
 // Timers is when things happen in a session, and its limits.
 type Timers struct {

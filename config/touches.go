@@ -38,7 +38,7 @@ var sentFile = map[string]int{"auth-user-pass": 0, "http-proxy-user-pass": 0, "h
 var noFile = []string{"username-only", "auto", "auto-nct", "stdin", "[inline]"}
 
 // touch notes a line that its row says to.
-func (b *builder) touch(row *Directive, d *call) {
+func (c *Config) touch(row *Directive, d *call) {
 	t := Touch{name: d.name, Pos: d.Pos, Line: strings.Join(append([]string{d.name}, d.args...), " "), Kind: row.Touches}
 	if t.Kind == TouchSends {
 		i := sentFile[d.name]
@@ -48,7 +48,7 @@ func (b *builder) touch(row *Directive, d *call) {
 		t.File = d.args[i]
 	}
 	if t.Kind != TouchNothing {
-		b.touches = append(b.touches, t)
+		c.touches = append(c.touches, t)
 	}
 }
 

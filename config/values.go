@@ -36,7 +36,7 @@ func text(field func(*Config) *string) setter {
 // integer is the setter of a directive whose value is a whole number.
 func integer(least, most int, field func(*Config) *int) setter {
 	return func(b *builder, d *call) error {
-		n, err := b.int(d, 0, least, most)
+		n, err := d.int(0, least, most)
 		if err == nil {
 			*field(b.Config) = n
 		}
@@ -54,11 +54,11 @@ type Rate struct {
 // of each.
 func rate(field func(*Config) *Rate) setter {
 	return func(b *builder, d *call) error {
-		n, err := b.int(d, 0, 1, math.MaxInt32)
+		n, err := d.int(0, 1, math.MaxInt32)
 		if err != nil {
 			return err
 		}
-		seconds, err := b.int(d, 1, 1, maxSeconds)
+		seconds, err := d.int(1, 1, maxSeconds)
 		if err == nil {
 			*field(b.Config) = Rate{n, time.Duration(seconds) * time.Second}
 		}
@@ -76,7 +76,7 @@ const (
 // seconds is the setter of a directive whose value is a time.
 func seconds(most int, field func(*Config) *time.Duration) setter {
 	return func(b *builder, d *call) error {
-		n, err := b.int(d, 0, 0, most)
+		n, err := d.int(0, 0, most)
 		if err == nil {
 			*field(b.Config) = time.Duration(n) * time.Second
 		}
@@ -97,32 +97,32 @@ func colons(field func(*Config) *[]string) setter {
 }
 
 // int is argument i as a whole number between least and most.
-func (b *builder) int(d *call, i, least, most int) (int, error) {
-	n, err := b.int64(d, i, int64(least), int64(most))
+func (d *call) int(i, least, most int) (int, error) {
+	n, err := d.int64(i, int64(least), int64(most))
 	return int(n), err
 }
 
 // int64 is argument i as a whole number between least and most, as OpenVPN 2.6
 // reads it: whatever follows its digits is left out, and what is negative is 0.
 // What is beyond a limit that is ours alone is that limit. Each is noted.
-func (b *builder) int64(d *call, i int, least, most int64) (int64, error) {
+func (d *call) int64(i int, least, most int64) (int64, error) {
 	s := d.args[i]
 	digits := wholeNumber.FindString(s)
 	n, _ := strconv.ParseInt(digits, 10, 64) // the largest there is, for what is larger
 	rest := s[len(digits):]
 	switch {
 	case digits == "" && least == 0 && slices.Contains(wordsForNone, s):
-		b.remark(d, quote(s)+" is taken as 0, which is how OpenVPN reads it; write 0")
+		d.remark(quote(s) + " is taken as 0, which is how OpenVPN reads it; write 0")
 		return 0, nil
 	case digits == "" || n < least && (n >= 0 || least != 0) || n > most && most < longest:
 		return 0, d.expected(s, span(least, most))
 	case strings.HasPrefix(rest, "#") || strings.HasPrefix(rest, ";"):
-		b.remark(d, "what follows the number in "+quote(s)+" is taken as a comment; put a blank before it")
+		d.remark("what follows the number in " + quote(s) + " is taken as a comment; put a blank before it")
 	case rest != "":
-		b.remark(d, fmt.Sprintf("what follows the number in %s is ignored, as OpenVPN 2.6 does; write %d", quote(s), n))
+		d.remark(fmt.Sprintf("what follows the number in %s is ignored, as OpenVPN 2.6 does; write %d", quote(s), n))
 	}
 	if taken := max(least, min(n, most)); taken != n {
-		b.remark(d, fmt.Sprintf("%s is taken as %d", quote(s), taken))
+		d.remark(fmt.Sprintf("%s is taken as %d", quote(s), taken))
 		return taken, nil
 	}
 	return n, nil

@@ -1,0 +1,155 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// fileLines reads the files that directives name.
+type fileLines struct {
+	*Config
+	*record
+	read   ReadFile
+	loaded map[*File]bool
+	dh     *File
+}
+
+// file is the setter of directives that name a file or hold it as a block.
+// Reading waits for finish, since `cd` moves all names wherever it stands.
+func file(field func(*Config) **File) setter {
+	return func(b *builder, d *call) error {
+		f := field(b.Config)
+		switch {
+		case d.inline:
+			*f = &File{Inline: true, Text: d.body, Pos: d.Pos}
+		case d.args[0] == "":
+			return d.expected("", "the name of a file")
+		case d.args[0] != "[inline]" || *f == nil || !(*f).Inline:
+			*f = &File{Name: d.args[0], Pos: d.Pos}
+		}
+		return nil
+	}
+}
+
+// resolveNames applies `cd` to the names of what is written, looked into or run
+// later; what runs below `chroot` is found from there.
+func (l *fileLines) resolveNames() {
+	for _, name := range []*string{&l.Process.Chroot, &l.Adapter.DevNode, &l.Process.WritePID, &l.Process.Log, &l.Process.Status, &l.Server.PoolPersist, &l.Trust.ReplayPersist, &l.Server.ClientConfigDir, &l.Trust.CAPath, &l.Trust.CRLVerifyDir, &l.Process.TmpDir} {
+		if *name != "" {
+			*name = l.Path(*name)
+		}
+	}
+	for _, command := range [][]string{l.Trust.TLSVerify, l.Login.UserPassVerify, l.Trust.TLSCryptV2Verify, l.Login.ClientCRResponse} {
+		if len(command) > 0 && l.Process.Chroot == "" {
+			command[0] = l.Path(command[0])
+		}
+	}
+}
+
+// readAll reads the files that directives name, and looks whether they hold
+// what they should.
+func (l *fileLines) readAll() {
+	for _, f := range []struct {
+		name, marker string
+		file         *File
+	}{
+		{"ca", "-----BEGIN ", l.Trust.CA},
+		{"cert", "-----BEGIN ", l.Trust.Cert},
+		{"key", "-----BEGIN ", l.Trust.Key},
+		{"extra-certs", "-----BEGIN ", l.Trust.ExtraCerts},
+		{"pkcs12", "", l.Trust.PKCS12},
+		{"tls-auth", staticKeyMarker, l.Trust.TLSAuth},
+		{"tls-crypt", staticKeyMarker, l.Trust.TLSCrypt},
+		{"tls-crypt-v2", "-----BEGIN OpenVPN tls-crypt-v2 ", l.Trust.TLSCryptV2},
+		{"auth-user-pass", "", l.Login.UserPass},
+		{"auth-gen-token-secret", "-----BEGIN OpenVPN auth-token server key-----", l.Login.GenTokenSecret},
+		{"askpass", "", l.Trust.AskPass},
+		{"http-proxy-user-pass", "", l.Link.HTTPProxyUserPass},
+		{"socks-proxy", "", l.Link.SOCKSProxy.login()},
+		{"crl-verify", "-----BEGIN X509 CRL-----", l.Trust.CRLVerify},
+		{"secret", staticKeyMarker, l.Trust.Secret},
+		{"dh", "DH PARAMETERS-----", l.dhParameters()},
+	} {
+		if f.file != nil && !l.loaded[f.file] {
+			l.loaded[f.file] = true
+			l.readFile(f.name, f.marker, f.file)
+		}
+	}
+}
+
+// dhParameters are those that a TLS server must have, though it uses them for
+// nothing, unless it says that there are none.
+func (l *fileLines) dhParameters() *File {
+	if !l.TLSServer {
+		return nil
+	}
+	return l.dh
+}
+
+// readNamed looks for a revocation list below the directory of `chroot` first,
+// where it is read again later, as with OpenVPN.
+func (l *fileLines) readNamed(directive, name string) ([]byte, error) {
+	if directive == "crl-verify" && l.Process.Chroot != "" {
+		if text, err := l.read(path.Join(l.Process.Chroot, name)); err == nil {
+			return text, nil
+		}
+	}
+	return l.read(name)
+}
+
+func (l *fileLines) readFile(name, marker string, f *File) {
+	switch {
+	case f.Name == "[inline]":
+		l.fail(&Error{f.Pos, name, f.Name, "there is no <" + name + "> block", "add it, or name a file"})
+		return
+	case !f.Inline && f.Name != "":
+		text, err := l.readNamed(name, l.Path(f.Name))
+		if err != nil {
+			l.fail(&Error{f.Pos, name, f.Name, "cannot be read: " + err.Error(), mendOf(err, f.Name)})
+			return
+		}
+		f.Text = text
+	}
+	if fault := l.emptyFile(name, f); fault != nil {
+		l.fail(fault)
+		return
+	}
+	if !bytes.Contains(f.Text, []byte(marker)) {
+		l.fail(&Error{f.Pos, name, f.Name, "expected a line that begins " + strings.TrimSpace(marker), "put the whole file there, with its BEGIN and END lines"})
+	}
+}
+
+// emptyFile is the fault of a file or block without what it is for.
+func (l *fileLines) emptyFile(name string, f *File) *Error {
+	if !f.Inline && f.Name == "" {
+		return nil
+	}
+	what := "the file"
+	if f.Inline {
+		what = "the block"
+	}
+	first, _ := f.TwoLines()
+	switch {
+	case name == "auth-user-pass" && first == "":
+		return &Error{f.Pos, name, f.Name, what + " begins with no user name", "write the user name in its first line and the password in its second; or remove it and write auth-user-pass alone, to be asked"}
+	case name == "crl-verify" && len(bytes.TrimSpace(f.Text)) == 0:
+		return &Error{f.Pos, name, f.Name, what + " is empty, so nobody could be checked by it", "put a revocation list there, which may list nobody; or remove it, if none is to be checked"}
+	}
+	return nil
+}
+
+const staticKeyMarker = "-----BEGIN OpenVPN Static key V1-----"
+
+// mendOf is what to do where a file cannot be read.
+func mendOf(err error, name string) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !path.IsAbs(name):
+		return "a relative name is looked up in the working directory"
+	case errors.Is(err, fs.ErrPermission):
+		return "run this as the user who may read it, or as root"
+	}
+	return ""
+}

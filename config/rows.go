@@ -1,0 +1,95 @@
+package config
+
+import (
+	"maps"
+	"strings"
+)
+
+// rows are the table's rows by name.
+type rows map[string]*Directive
+
+func index(all []Directive) rows {
+	m := make(rows, len(all))
+	for i := range all {
+		m[all[i].Name] = &all[i]
+	}
+	return m
+}
+
+// unknownName is the error for a name without a row.
+func (rows rows) unknownName(d *call) *Error {
+	name := d.name
+	switch {
+	case strings.HasPrefix(name, "-"):
+		return d.fault("", "not a directive", "write it with two dashes or none")
+	case d.inline:
+		name = "<" + name + ">"
+	}
+	e := &Error{Pos: d.Pos, Directive: clip(name), Reason: "unknown directive"}
+	if first, second := rows.twoNames(d.name); second != "" && !d.inline {
+		e.Mend = "two lines seem to be run together here: end the first after " + first + ", and begin the next with " + second
+		return e
+	}
+	if bare := strings.Trim(d.name, curly+dashes); bare != d.name {
+		e.Mend = "it has quotes or dashes of a word processor or web page around it: write " + clip(bare)
+		return e
+	}
+	if like := rows.nearest(d.name); like != "" {
+		e.Mend = "did you mean " + strings.Replace(name, d.name, like, 1) + "?"
+	}
+	return e
+}
+
+// nearest returns the directive whose name is most like name, or "" when none
+// is like it.
+func (rows rows) nearest(name string) string {
+	return nearestOf(maps.Keys(rows), strings.ReplaceAll(strings.ToLower(name), "_", "-"))
+}
+
+// runTogether has a fault say so where the end of a value is the name of a
+// directive, as where a line break was lost: `remote a 1194proto udp`.
+func (rows rows) runTogether(d *call, e *Error) *Error {
+	if d.File == pushed {
+		return e
+	}
+	for i, word := range d.args {
+		if name := rows.nameAtEnd(word, rows.isSurplus(d, i)); name != "" {
+			e.Mend = "two lines seem to be run together here: begin a new one before " + name
+			break
+		}
+	}
+	return e
+}
+
+func (rows rows) isSurplus(d *call, i int) bool {
+	_, most := rows[d.name].Arity()
+	return most >= 0 && i >= most
+}
+
+// nameAtEnd is the directive whose name ends a value. Short names end words of
+// any kind, and are looked for behind numbers only.
+func (rows rows) nameAtEnd(word string, whole bool) string {
+	const least = 4
+	if whole && len(word) >= least && rows[word] != nil {
+		return word
+	}
+	for i := 1; i < len(word)-1; i++ {
+		name, before := word[i:], word[i-1]
+		isDigit := '0' <= before && before <= '9'
+		isLetter := 'a' <= before|0x20 && before|0x20 <= 'z'
+		if rows[name] != nil && (isDigit || isLetter && len(name) >= least) {
+			return name
+		}
+	}
+	return ""
+}
+
+// twoNames cuts a name into those of two directives.
+func (rows rows) twoNames(name string) (first, second string) {
+	for i := 1; i < len(name); i++ {
+		if rows[name[:i]] != nil && rows[name[i:]] != nil {
+			return name[:i], name[i:]
+		}
+	}
+	return "", ""
+}
