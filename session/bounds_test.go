@@ -107,11 +107,11 @@ func TestBadPacketsAreReported(t *testing.T) {
 		for range c.bad {
 			packet := buf.New(1500)
 			packet.Set([]byte("an IP packet"))
-			if err := p.client.Seal(p.now, packet); err != nil {
+			if err := p.client.data.Seal(p.now, packet); err != nil {
 				t.Fatal(err)
 			}
 			packet.Bytes()[packet.Len()-1] ^= 1
-			if _, err := p.server.Open(p.now, packet); err == nil {
+			if _, err := p.server.data.Open(p.now, packet); err == nil {
 				t.Fatal("a forged packet was taken")
 			}
 		}
@@ -258,13 +258,13 @@ func TestOldKeysEnd(t *testing.T) {
 			break
 		}
 	}
-	p.client.ring.SendWith(0)
+	p.client.data.ring.SendWith(0)
 	packet := buf.New(1500)
 	packet.Set([]byte("an IP packet"))
-	if err := p.client.Seal(p.now, packet); err != nil {
+	if err := p.client.data.Seal(p.now, packet); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Open(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
+	if _, err := s.data.Open(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
 		t.Errorf("a packet by keys that have ended: %v", err)
 	}
 }

@@ -44,7 +44,7 @@ func (s *Session) advanceHandshake(now time.Time) {
 	}
 	if !now.Before(g.until) {
 		s.failGeneration(g, nil)
-	} else if limit := s.silenceLimit(g); limit > 0 && s.since(&s.lastReceived, now) >= limit {
+	} else if limit := s.silenceLimit(g); limit > 0 && now.Sub(s.data.LastReceived()) >= limit {
 		s.failGeneration(g, errFellSilent)
 	}
 }
@@ -146,7 +146,7 @@ func (s *Session) Deadline() time.Time {
 			by(g.started.Add(explainAfter))
 		}
 		if limit := s.silenceLimit(g); limit > 0 {
-			by(s.born.Add(time.Duration(s.lastReceived.Load()) + limit))
+			by(s.data.LastReceived().Add(limit))
 		}
 		by(s.push.nextRequest)
 	}

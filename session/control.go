@@ -26,7 +26,7 @@ func (s *Session) Input(now time.Time, packet []byte) error {
 		s.stats.Strays++
 		return err
 	}
-	s.touch(&s.lastReceived, now)
+	s.data.noteReceived(now)
 	s.unproven.received(len(packet), len(c.Acks) > 0)
 	g.heard = true
 	g.ch.Acknowledge(now, c.Acks)
@@ -173,8 +173,26 @@ func (s *Session) Output(now time.Time, emit func(packet []byte)) {
 			}
 		}
 	}
-	s.probe.output(s, now, emit)
+	s.outputData(now, emit)
 }
+
+// outputData sends exit notices, and a ping where one is due.
+func (s *Session) outputData(now time.Time, emit func([]byte)) {
+	if !s.carries() {
+		return
+	}
+	if l := s.leaving; l != nil && l.notices > 0 && !now.Before(l.at) {
+		l.notices--
+		l.at = l.at.Add(noticeInterval)
+		s.probe.exit(now, emit)
+	}
+	if s.err == nil && s.probe.due(now, s.cfg.Timers.Ping) {
+		s.probe.ping(now, emit)
+	}
+}
+
+// Ping has the next Output send a ping, however long ago anything was sent.
+func (s *Session) Ping() { s.probe.wanted = true }
 
 // fill moves TLS output into the reliable channel while that has room.
 func (s *Session) fill(g *generation) {
@@ -197,7 +215,7 @@ func (s *Session) maxPayload(op wire.Opcode) int {
 }
 
 func (s *Session) send(now time.Time, g *generation, p reliable.Packet, scratch []byte, emit func([]byte)) {
-	s.touch(&s.lastSent, now)
+	s.data.noteSent(now)
 	packet := s.wrapper.Wrap(scratch, &wire.Control{
 		Op: p.Op, Key: g.id, Session: s.local,
 		Acks: p.Acks, Peer: s.remote, ID: p.ID, Payload: p.Payload,

@@ -1,69 +1,111 @@
 package session
 
 import (
-	"bytes"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/cpu"
+
 	"culvert/internal/buf"
+	"culvert/session/framing"
+	"culvert/session/seal"
+	"culvert/session/wire"
 )
 
-// Kind is what a packet of the data channel carries.
-type Kind int
+// Data is the data side of a session: it seals and opens the packets of the
+// data channel. Its methods may be called from any goroutine, beside each other
+// and beside those of the control side, which installs the keys.
+type Data struct {
+	born     time.Time
+	fragment int // the longest datagram, bytes; 0: no limit
+	ring     seal.Ring
+	static   *seal.Static                  // of two hosts that share a key; nil: ring has the keys
+	stage    atomic.Pointer[framing.Stage] // nil: packets stand alone
+	trouble  atomic.Pointer[error]         // the first with framing
 
-// The kinds: an IP packet, or one of the small messages between the daemons.
-const (
-	KindPacket Kind = iota
-	KindPing
-	KindExit
-	KindOther // a consistency check or MTU test of old peers, or a piece; nothing to do
-)
+	// Each direction is written by a goroutine of its own, for every packet.
+	_            cpu.CacheLinePad
+	lastSent     atomic.Int64 // since born; of either channel
+	sent         carried
+	_            cpu.CacheLinePad
+	lastReceived atomic.Int64 // the same
+	received     carried
+	_            cpu.CacheLinePad
+}
 
-// Daemons talk on the data channel by packets that begin with these bytes and
-// could not be IP.
-var (
-	pingMagic = []byte{0x2a, 0x18, 0x7b, 0xf3, 0x64, 0x1e, 0xb4, 0xcb, 0x07, 0xed, 0x2d, 0x0a, 0x98, 0x1f, 0xc7, 0x48}
-	occMagic  = []byte{0x28, 0x7f, 0x34, 0x6b, 0xd4, 0xef, 0x7a, 0x81, 0x2d, 0x56, 0xb8, 0xd3, 0xaf, 0xc5, 0x45, 0x9c}
-)
+// carried is what passed in one direction, without what daemons send each other.
+type carried struct{ bytes, last atomic.Int64 } // last: since born
 
-const occExit = 6
+// newData makes the data side of a session that begins now. static is nil
+// where the keys are still to be negotiated.
+func newData(fragment int, static *seal.Static, now time.Time) *Data {
+	d := &Data{born: now, fragment: fragment, static: static}
+	d.noteSent(now)
+	d.noteReceived(now)
+	return d
+}
 
 // Seal turns an IP packet into a packet of the data channel, in place. It
 // fails with seal.ErrNoKey until the session can send, with seal.ErrExhausted
 // when a key was used up, and with framing.ErrTooLarge when p has to go in
-// pieces: then p is what Cut wants. Any goroutine may call it.
-func (s *Session) Seal(now time.Time, p *buf.Packet) error {
-	s.carry(&s.sent, now, p.Len())
-	return s.seal(now, p)
+// pieces: then p is what Cut wants.
+func (d *Data) Seal(now time.Time, p *buf.Packet) error {
+	d.carry(&d.sent, now, p.Len())
+	return d.sealOwn(now, p)
 }
 
-func (s *Session) seal(now time.Time, p *buf.Packet) error {
-	if stage := s.stage.Load(); stage != nil {
-		if err := stage.Wrap(p, s.pieceLimit()); err != nil {
+// sealOwn is Seal for a packet of the daemon's own, which is not counted as
+// carried.
+func (d *Data) sealOwn(now time.Time, p *buf.Packet) error {
+	if stage := d.stage.Load(); stage != nil {
+		if err := stage.Wrap(p, d.pieceLimit()); err != nil {
 			return err
 		}
 	}
-	return s.sealFramed(now, p)
+	return d.sealFramed(now, p)
 }
 
-func (s *Session) sealFramed(now time.Time, p *buf.Packet) error {
-	if err := s.sealData(now, p); err != nil {
+func (d *Data) sealFramed(now time.Time, p *buf.Packet) error {
+	var err error
+	if d.static != nil {
+		err = d.static.Seal(now, p)
+	} else {
+		err = d.ring.Seal(p)
+	}
+	if err != nil {
 		return err
 	}
-	s.touch(&s.lastSent, now)
+	d.noteSent(now)
 	return nil
 }
 
+// Cut takes a packet apart that Seal found too large. Give each piece to
+// SealPiece. It fails with framing.ErrTooLarge.
+func (d *Data) Cut(p *buf.Packet) (framing.Pieces, error) {
+	return d.stage.Load().Cut(p, d.pieceLimit())
+}
+
+// SealPiece makes p a packet of the data channel that holds the next piece;
+// more is false when there is none. It fails as Seal does.
+func (d *Data) SealPiece(now time.Time, pieces *framing.Pieces, p *buf.Packet) (more bool, err error) {
+	if !pieces.Next(p) {
+		return false, nil
+	}
+	return true, d.sealFramed(now, p)
+}
+
 // Open turns a packet of the data channel into what it carries, in place. It
-// fails as seal.Ring.Open and framing.Stage.Unwrap do; the session is none the worse for it. Any
-// goroutine may call it.
-func (s *Session) Open(now time.Time, p *buf.Packet) (Kind, error) {
-	if err := s.openData(now, p); err != nil {
+// fails as seal.Ring.Open and framing.Stage.Unwrap do; the session goes on all
+// the same.
+func (d *Data) Open(now time.Time, p *buf.Packet) (Kind, error) {
+	since := int64(now.Sub(d.born))
+	if err := d.open(p, since); err != nil {
 		return KindOther, err
 	}
-	s.touch(&s.lastReceived, now)
-	if stage := s.stage.Load(); stage != nil {
-		if err := stage.Unwrap(p, int64(now.Sub(s.born))); err != nil {
-			s.report.misframed(err)
+	d.noteReceived(now)
+	if stage := d.stage.Load(); stage != nil {
+		if err := stage.Unwrap(p, since); err != nil {
+			d.misframed(err)
 			p.TrimBack(p.Len())
 			return KindOther, err
 		}
@@ -73,59 +115,97 @@ func (s *Session) Open(now time.Time, p *buf.Packet) (Kind, error) {
 	}
 	kind := kindOf(p.Bytes())
 	if kind == KindPacket {
-		s.carry(&s.received, now, p.Len())
+		d.carry(&d.received, now, p.Len())
 	}
 	return kind, nil
 }
 
-func kindOf(b []byte) Kind {
-	switch {
-	case bytes.Equal(b, pingMagic):
-		return KindPing
-	case bytes.HasPrefix(b, occMagic):
-		if len(b) > len(occMagic) && b[len(occMagic)] == occExit {
-			return KindExit
-		}
-		return KindOther
+func (d *Data) open(p *buf.Packet, since int64) error {
+	if d.static != nil {
+		return d.static.Open(p, since)
 	}
-	return KindPacket
+	return d.ring.Open(p, since)
 }
 
-// probe sends the daemon's own packets on the data channel. The zero value is
-// ready.
-type probe struct {
-	packet *buf.Packet
-	wanted bool // a ping at once
+// Fit is the longest IP packet whose datagram, in one piece, has no more than
+// size bytes of payload; 0 while that cannot be known.
+func (d *Data) Fit(size int) int {
+	n, ok := d.fit(size)
+	if !ok {
+		return 0
+	}
+	if stage := d.stage.Load(); stage != nil {
+		n -= stage.Overhead()
+	}
+	return max(n, 0)
 }
 
-// Ping has the next Output send a ping, however long ago anything was sent.
-func (s *Session) Ping() { s.probe.wanted = true }
+// fit is the longest plaintext of a packet of size bytes; ok is false while
+// that cannot be known.
+func (d *Data) fit(size int) (n int, ok bool) {
+	if d.static != nil {
+		return d.static.Fit(size), true
+	}
+	return d.ring.Fit(size)
+}
 
-// output sends a ping when nothing else was sent for a while, and exit notices.
-func (p *probe) output(s *Session, now time.Time, emit func([]byte)) {
-	if !s.carries() {
+// pieceLimit is the longest plaintext of a packet with `fragment`, 0 for any.
+func (d *Data) pieceLimit() int {
+	if d.fragment == 0 {
+		return 0
+	}
+	n, ok := d.fit(d.fragment)
+	if !ok {
+		return 0
+	}
+	return max(n, 1)
+}
+
+// Malformed takes note of what came out of the data channel and is not a packet
+// of the kind that the tunnel carries.
+func (d *Data) Malformed(b []byte) {
+	if len(b) == 0 {
 		return
 	}
-	if l := s.leaving; l != nil && l.notices > 0 && !now.Before(l.at) {
-		l.notices--
-		l.at = l.at.Add(noticeInterval)
-		p.send(s, now, append(bytes.Clone(occMagic), occExit), emit)
-	}
-	if s.err == nil && (p.wanted || s.cfg.Timers.Ping > 0 && s.since(&s.lastSent, now) >= s.cfg.Timers.Ping) {
-		p.wanted = false
-		p.send(s, now, pingMagic, emit)
+	switch b[0] {
+	case wire.FramePlain, wire.FramePlainSwap, wire.FrameLZO, wire.FrameLZ4Swap, wire.FrameV2:
+		d.misframed(errPeerFrames)
 	}
 }
 
-func (p *probe) send(s *Session, now time.Time, message []byte, emit func([]byte)) {
-	if p.packet == nil {
-		p.packet = buf.New(len(occMagic) + 1)
-	}
-	p.packet.Set(message)
-	// Without a key to send with yet, the ping counts as sent all the same,
-	// so that the next one is not due at once.
-	s.touch(&s.lastSent, now)
-	if s.seal(now, p.packet) == nil {
-		emit(p.packet.Bytes())
+// misframed notes the first trouble with framing.
+func (d *Data) misframed(err error) {
+	if d.trouble.Load() == nil {
+		d.trouble.Store(&err)
 	}
 }
+
+// LastReceived is when an authentic packet last came, of either channel; before
+// the first, it is when the session began.
+func (d *Data) LastReceived() time.Time { return d.after(d.lastReceived.Load()) }
+
+// LastSent is when a packet was last sent, on either channel; before the first,
+// it is when the session began.
+func (d *Data) LastSent() time.Time { return d.after(d.lastSent.Load()) }
+
+// CipherName is the data channel's cipher by OpenVPN's name, "" while no data
+// can be sent.
+func (d *Data) CipherName() string { return d.ring.Cipher().Name() }
+
+// traffic is how much was carried both ways, and when the last packet was; before
+// the first, when the session began.
+func (d *Data) traffic() (bytes int64, last time.Time) {
+	return d.sent.bytes.Load() + d.received.bytes.Load(), d.after(max(d.sent.last.Load(), d.received.last.Load()))
+}
+
+func (d *Data) carry(c *carried, now time.Time, n int) {
+	c.bytes.Add(int64(n))
+	c.last.Store(d.since(now))
+}
+
+// noteSent and noteReceived note the time of a packet of either channel.
+func (d *Data) noteSent(now time.Time)     { d.lastSent.Store(d.since(now)) }
+func (d *Data) noteReceived(now time.Time) { d.lastReceived.Store(d.since(now)) }
+
+func (d *Data) since(now time.Time) int64   { return int64(now.Sub(d.born)) }
+func (d *Data) after(since int64) time.Time { return d.born.Add(time.Duration(since)) }

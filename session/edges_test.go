@@ -24,7 +24,7 @@ func TestShutOut(t *testing.T) {
 	p.server.ShutOut(p.now, "revoked")
 	packet := buf.New(1500)
 	packet.Set([]byte("an IP packet"))
-	if err := p.server.Seal(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
+	if err := p.server.data.Seal(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
 		t.Errorf("data is sent still: %v", err)
 	}
 	if p.server.ShutOut(p.now, "twice") {
@@ -79,7 +79,7 @@ func TestSilenceEndsInTime(t *testing.T) {
 		p.run(time.Second, p.established)
 		s := p.client.Session
 		s.SetTimers(c.Timers)
-		heard := s.born.Add(time.Duration(s.lastReceived.Load()))
+		heard := s.born.Add(time.Duration(s.data.lastReceived.Load()))
 		if s.advanceWatch(heard.Add(10*time.Second - 1)); s.Err() != nil {
 			t.Errorf("%s: too soon: %v", name, s.Err())
 		}
@@ -93,10 +93,10 @@ func TestSilenceEndsInTime(t *testing.T) {
 func TestInactiveBytes(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for carried, idle := range map[int64]bool{0: true, 99: true, 100: false, 101: false} {
-		s := newSession(Config{Timers: Timers{Inactive: time.Minute, InactiveBytes: 100}}, now)
+		s := newSession(Config{Timers: Timers{Inactive: time.Minute, InactiveBytes: 100}}, nil, now)
 		s.quota = quota{bytes: 1000, since: now}
-		s.sent.bytes.Store(600)
-		s.received.bytes.Store(400 + carried)
+		s.data.sent.bytes.Store(600)
+		s.data.received.bytes.Store(400 + carried)
 		if s.advanceInactive(now.Add(time.Minute - 1)); len(s.Events()) > 0 {
 			t.Errorf("%d bytes: idle too soon", carried)
 		}
@@ -143,7 +143,7 @@ func TestKeysAreUsedUp(t *testing.T) {
 
 // TestShortestRenegotiation: ages of one nanosecond apart are both drawn.
 func TestShortestRenegotiation(t *testing.T) {
-	s := newSession(Config{RenegAfter: 2, RenegLeast: 1}, time.Unix(1_800_000_000, 0))
+	s := newSession(Config{RenegAfter: 2, RenegLeast: 1}, nil, time.Unix(1_800_000_000, 0))
 	drawn := map[time.Duration]int{}
 	for range 200 {
 		s.scheduleRenegotiation(s.born)
@@ -189,7 +189,7 @@ func TestWhoIsExplained(t *testing.T) {
 		{true, generation{phase: phaseKeys}, true}, {true, generation{phase: phaseVerdict}, false}, {true, generation{phase: phasePush}, false},
 		{false, generation{phase: phaseKeys, explained: true}, false}, {false, generation{phase: phaseKeys, pending: true}, false},
 	} {
-		s := newSession(Config{Server: c.server}, time.Unix(1_800_000_000, 0))
+		s := newSession(Config{Server: c.server}, nil, time.Unix(1_800_000_000, 0))
 		if got := s.takesLong(&c.generation); got != c.want {
 			t.Errorf("server %v, %+v: %v", c.server, c.generation, got)
 		}
@@ -207,7 +207,7 @@ func TestBoundPending(t *testing.T) {
 		{time.Hour, time.Minute, time.Hour, 30 * time.Minute}, {10 * time.Minute, time.Minute, time.Hour, 5 * time.Minute}, {time.Minute, time.Minute, time.Hour, time.Minute},
 		{0, time.Hour, 2 * time.Hour, time.Hour},
 	} {
-		s := newSession(Config{RenegAfter: c.reneg, HandWindow: c.hand}, time.Unix(1_800_000_000, 0))
+		s := newSession(Config{RenegAfter: c.reneg, HandWindow: c.hand}, nil, time.Unix(1_800_000_000, 0))
 		if got := s.boundPending(c.asked); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
@@ -243,8 +243,8 @@ func TestSealNeedsKeys(t *testing.T) {
 	defer s.Close()
 	packet := buf.New(100)
 	packet.Set([]byte("text"))
-	if err := s.Seal(s.born.Add(time.Second), packet); !errors.Is(err, seal.ErrNoKey) || s.lastSent.Load() != 0 {
-		t.Errorf("%v, sent after %d ns", err, s.lastSent.Load())
+	if err := s.data.Seal(s.born.Add(time.Second), packet); !errors.Is(err, seal.ErrNoKey) || s.data.lastSent.Load() != 0 {
+		t.Errorf("%v, sent after %d ns", err, s.data.lastSent.Load())
 	}
 }
 
@@ -252,7 +252,7 @@ func TestSealNeedsKeys(t *testing.T) {
 func TestStaticFraming(t *testing.T) {
 	for fragment, want := range map[int]bool{0: false, 500: true} {
 		s := NewStatic(Config{Fragment: fragment}, nil, time.Unix(1_800_000_000, 0))
-		if got := s.stage.Load() != nil; got != want || s.params.Fragments != want {
+		if got := s.data.stage.Load() != nil; got != want || s.params.Fragments != want {
 			t.Errorf("fragment %d: a stage %v, %+v", fragment, got, s.params)
 		}
 	}
@@ -296,7 +296,7 @@ func TestUnprovenCredit(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	auth := wrap.NewTLSAuth(must(wrap.GenerateStaticKey(rand.Reader))(t), wrap.Bidirectional, must(digest.Lookup("SHA256"))(t))
 	for _, w := range []wrap.Wrapper{wrap.None{}, auth} {
-		s := newSession(Config{Wrapper: w}, now)
+		s := newSession(Config{Wrapper: w}, nil, now)
 		reset := len(w.Wrap(nil, &wire.Control{Op: wire.PControlHardResetServerV2, Acks: []wire.PacketID{0}}, now))
 		if got := s.resetLen(); got != reset {
 			t.Errorf("a reset has %d bytes, not %d", reset, got)
@@ -414,7 +414,7 @@ func TestReadmitted(t *testing.T) {
 
 // TestLongestChallengeAnswer: the most that a client may answer, and a byte more.
 func TestLongestChallengeAnswer(t *testing.T) {
-	s := newSession(Config{Server: true}, time.Unix(1_800_000_000, 0))
+	s := newSession(Config{Server: true}, nil, time.Unix(1_800_000_000, 0))
 	for _, c := range []struct {
 		text string
 		want int
@@ -433,7 +433,7 @@ func TestPushRequestWithoutServerMode(t *testing.T) {
 		verb string
 		want string // what is said; "" for nothing
 	}{{true, "PUSH_REQUEST", "the peer asks for a push"}, {true, "INFO", "INFO,x"}, {false, "PUSH_REQUEST", ""}, {false, "INFO", "INFO,x"}} {
-		s := newSession(Config{Server: true, P2P: c.p2p}, now)
+		s := newSession(Config{Server: true, P2P: c.p2p}, nil, now)
 		s.receiveMessage(now, c.verb, "x")
 		said := ""
 		for _, e := range s.Events() {

@@ -31,11 +31,11 @@ func TestEpochsInOneTransfer(t *testing.T) {
 	for range 100 {
 		packet := buf.New(1500)
 		packet.Set([]byte("an IP packet"))
-		if err := p.client.Seal(p.now, packet); err != nil {
+		if err := p.client.data.Seal(p.now, packet); err != nil {
 			t.Fatal(err)
 		}
 		epochs = append(epochs, binary.BigEndian.Uint16(packet.Bytes()[wire.DataHeaderV2:]))
-		if _, err := p.server.Open(p.now, packet); err != nil {
+		if _, err := p.server.data.Open(p.now, packet); err != nil {
 			t.Fatal(err)
 		}
 		p.exchange(p.server, p.client)
@@ -191,15 +191,15 @@ func TestFragmentsThroughASession(t *testing.T) {
 	text := bytes.Repeat([]byte("E..."), 350)
 	packet, got := buf.New(1500), buf.New(1500)
 	packet.Set(text)
-	if err := p.client.Seal(p.now, packet); err != framing.ErrTooLarge {
+	if err := p.client.data.Seal(p.now, packet); err != framing.ErrTooLarge {
 		t.Fatalf("1,400 bytes in one piece: %v", err)
 	}
-	pieces, err := p.client.Cut(packet)
+	pieces, err := p.client.data.Cut(packet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := 0; ; n++ {
-		more, err := p.client.SealPiece(p.now, &pieces, got)
+		more, err := p.client.data.SealPiece(p.now, &pieces, got)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +209,7 @@ func TestFragmentsThroughASession(t *testing.T) {
 		if got.Len() > 300 {
 			t.Errorf("a datagram of %d bytes", got.Len())
 		}
-		kind, err := p.server.Open(p.now, got)
+		kind, err := p.server.data.Open(p.now, got)
 		if err != nil || (kind == KindPacket) != (n == 5) {
 			t.Errorf("piece %d: kind %v, %v", n, kind, err)
 		}
@@ -218,7 +218,7 @@ func TestFragmentsThroughASession(t *testing.T) {
 		}
 	}
 	p.exchange(p.server, p.client)
-	if n := p.client.Fit(300); n < 200 || n > 300-4-1-24 {
+	if n := p.client.data.Fit(300); n < 200 || n > 300-4-1-24 {
 		t.Errorf("%d bytes fit 300", n)
 	}
 }
@@ -227,8 +227,8 @@ func TestFragmentsThroughASession(t *testing.T) {
 func TestUnagreedFramingIsSaid(t *testing.T) {
 	p := newPair(t, path{}, nil)
 	p.run(time.Second, p.established)
-	p.server.Malformed([]byte{wire.FramePlain, 0x45})
-	p.server.Malformed([]byte{wire.FramePlain, 0x45})
+	p.server.data.Malformed([]byte{wire.FramePlain, 0x45})
+	p.server.data.Malformed([]byte{wire.FramePlain, 0x45})
 	p.pass(5 * time.Minute)
 	if said := p.server.remarks(); strings.Count(said, "IP packet with unknown IP version=15") != 1 {
 		t.Errorf("said %q", said)
@@ -236,8 +236,8 @@ func TestUnagreedFramingIsSaid(t *testing.T) {
 	p = framed(t, frames{wire.CompressionLZO, 0}, frames{wire.CompressionLZO, 0})
 	bare := buf.New(100)
 	bare.Set([]byte("bare"))
-	p.client.ring.Seal(bare)
-	if _, err := p.server.Open(p.now, bare); err == nil || bare.Len() != 0 {
+	p.client.data.ring.Seal(bare)
+	if _, err := p.server.data.Open(p.now, bare); err == nil || bare.Len() != 0 {
 		t.Errorf("%d bytes, %v", bare.Len(), err)
 	}
 	p.pass(5 * time.Minute)
@@ -256,22 +256,22 @@ func TestTroubleIsSummedUp(t *testing.T) {
 		for i := range 201 {
 			packet := buf.New(1500)
 			packet.Set([]byte("an IP packet"))
-			p.client.Seal(p.now, packet)
+			p.client.data.Seal(p.now, packet)
 			if i == 0 {
 				first = bytes.Clone(packet.Bytes())
 				continue
 			}
 			again := bytes.Clone(packet.Bytes())
-			p.server.Open(p.now, packet)
+			p.server.data.Open(p.now, packet)
 			if i == 200 {
 				packet.Set(again)
-				p.server.Open(p.now, packet)
+				p.server.data.Open(p.now, packet)
 				again[len(again)-1] ^= 1
 				again[11]++
 				packet.Set(again)
-				p.server.Open(p.now, packet)
+				p.server.data.Open(p.now, packet)
 				packet.Set(first)
-				p.server.Open(p.now, packet)
+				p.server.data.Open(p.now, packet)
 			}
 		}
 		p.pass(5 * time.Minute)

@@ -220,7 +220,7 @@ func (s *Session) installKeys(now time.Time, g *generation) error {
 		s.agreeFraming(g.peer.Options)
 	}
 	g.phase, g.installed = phaseActive, now
-	s.ring.Install(g.keys)
+	s.data.ring.Install(g.keys)
 	s.revive(g.id)
 	s.wane(s.old)
 	s.old, s.active, s.next = s.active, g, nil
@@ -243,7 +243,7 @@ func (s *Session) installKeys(now time.Time, g *generation) error {
 // the old ones until the client has shown that it has the new (see Advance).
 func (s *Session) startSending(g *generation) {
 	g.sending = true
-	s.ring.SendWith(g.id)
+	s.data.ring.SendWith(g.id)
 }
 
 // retire drops a generation's TLS connection and keys.
@@ -252,7 +252,7 @@ func (s *Session) retire(g *generation) {
 		return
 	}
 	g.close()
-	s.ring.Retire(g.id)
+	s.data.ring.Retire(g.id)
 }
 
 // material is the 256 bytes that data keys are cut from.

@@ -19,7 +19,7 @@ const peerIDLabel = "EXPORTER-OpenVPN-p2p-peerid"
 // such a session too, where cfg.P2P is set.
 func NewP2P(cfg Config, now time.Time) *Session {
 	cfg.P2P = true
-	s := newSession(cfg, now)
+	s := newSession(cfg, nil, now)
 	s.local = newSessionID()
 	reset := wire.PControlHardResetClientV2
 	switch {

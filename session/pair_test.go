@@ -263,7 +263,7 @@ func (p *pair) arrive(f flight) {
 	if op := f.packet[0] >> 3; op == 6 || op == 9 {
 		packet := buf.New(2000)
 		packet.Set(f.packet)
-		if kind, err := f.to.Open(p.now, packet); err == nil && kind == KindExit {
+		if kind, err := f.to.data.Open(p.now, packet); err == nil && kind == KindExit {
 			f.to.PeerExited()
 		}
 		return
@@ -296,10 +296,10 @@ func (p *pair) exchange(from, to *end) {
 	p.t.Helper()
 	packet := buf.New(1500)
 	packet.Set([]byte("an IP packet"))
-	if err := from.Seal(p.now, packet); err != nil {
+	if err := from.data.Seal(p.now, packet); err != nil {
 		p.t.Fatal(err)
 	}
-	kind, err := to.Open(p.now, packet)
+	kind, err := to.data.Open(p.now, packet)
 	if err != nil || kind != KindPacket || string(packet.Bytes()) != "an IP packet" {
 		p.t.Fatalf("opened %v %q: %v", kind, packet.Bytes(), err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"culvert/session/framing"
@@ -20,23 +19,15 @@ var errPeerFrames = errors.New("compression framing without agreement")
 // report sums up what went wrong with packets of the data channel, since a line
 // for each would hide the rest of the log. The zero value is ready.
 type report struct {
-	next    time.Time
-	framing atomic.Pointer[error] // the first trouble of this kind
-	framed  bool                  // it was told
-}
-
-// misframed notes trouble with framing, on the data path.
-func (r *report) misframed(err error) {
-	if r.framing.Load() == nil {
-		r.framing.Store(&err)
-	}
+	next   time.Time
+	framed bool // trouble with framing was told of
 }
 
 // advanceReport tells of framing at once and only once, of the rest once a
 // minute while there is something to tell.
 func (s *Session) advanceReport(now time.Time) {
 	r := &s.report
-	if err := r.framing.Load(); err != nil && !r.framed {
+	if err := s.data.trouble.Load(); err != nil && !r.framed {
 		r.framed = true
 		s.remark(framingText(*err))
 	}

@@ -2,9 +2,9 @@
 // exchange, keys and their renewal, keepalive. It owns no socket, adapter or
 // clock: packets and the time are handed in, packets and events come out.
 //
-// The control side of a Session (Input, Advance, Output, Events and the calls
-// that send messages) belongs to one goroutine at a time. The data side (Seal,
-// Open) may run beside it on others: it reads the key ring's snapshot.
+// A Session is the control side, and belongs to one goroutine at a time. Its
+// Data is the data side: it seals and opens packets on any goroutine, by a
+// snapshot of the keys that the control side installs.
 package session
 
 import (
@@ -12,13 +12,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/cpu"
-
 	"culvert/internal/digest"
-	"culvert/session/framing"
 	"culvert/session/negotiate"
 	"culvert/session/reliable"
 	"culvert/session/seal"
@@ -96,6 +92,7 @@ type Config struct {
 // Session is one peer. Make it with NewClient, NewP2P, NewStatic or Accept.
 type Session struct {
 	cfg    Config
+	data   *Data
 	born   time.Time
 	local  wire.SessionID
 	remote wire.SessionID
@@ -125,24 +122,12 @@ type Session struct {
 	update       negotiate.PushReader // client: parts of a PUSH_UPDATE
 	leaving      *leaving
 
-	ring   seal.Ring
-	static *seal.Static                  // of two hosts that share a key; nil with TLS
-	stage  atomic.Pointer[framing.Stage] // nil: packets stand alone
 	probe  probe
 	report report
 	events []Event
 	err    error
 	quota  quota
 	stats  Stats
-
-	// Each direction is written by a goroutine of its own, for every packet.
-	_            cpu.CacheLinePad
-	lastSent     atomic.Int64 // since born
-	sent         carried
-	_            cpu.CacheLinePad
-	lastReceived atomic.Int64
-	received     carried
-	_            cpu.CacheLinePad
 }
 
 // Stats counts what went wrong on the control channel.
@@ -164,19 +149,17 @@ var (
 )
 
 // newSession fills what every constructor needs.
-func newSession(cfg Config, now time.Time) *Session {
+func newSession(cfg Config, static *seal.Static, now time.Time) *Session {
 	if cfg.MaxPacket == 0 {
 		cfg.MaxPacket = DefaultMaxPacket
 	}
-	s := &Session{cfg: cfg, born: now, wrapper: cfg.Wrapper}
-	s.touch(&s.lastReceived, now)
-	s.touch(&s.lastSent, now)
-	return s
+	data := newData(cfg.Fragment, static, now)
+	return &Session{cfg: cfg, data: data, born: now, wrapper: cfg.Wrapper, probe: probe{data: data}}
 }
 
 // NewClient starts a session towards a server: Output has the hard reset.
 func NewClient(cfg Config, now time.Time) *Session {
-	s := newSession(cfg, now)
+	s := newSession(cfg, nil, now)
 	s.local = newSessionID()
 	reset := wire.PControlHardResetClientV2
 	if wrap.BringsKey(cfg.Wrapper) {
@@ -190,7 +173,7 @@ func NewClient(cfg Config, now time.Time) *Session {
 // Accept makes the server's session for a client that a Greeter let in.
 func Accept(cfg Config, in *Opening, now time.Time) *Session {
 	cfg.Server, cfg.Wrapper = true, in.Wrapper
-	s := newSession(cfg, now)
+	s := newSession(cfg, nil, now)
 	s.local, s.remote, s.unproven.holds = in.Server, in.Client, in.Unproven
 	if in.Proven {
 		s.next = newGeneration(0, reliable.New(1, cfg.TLSTimeout), now, cfg.HandWindow)
@@ -216,8 +199,8 @@ func (s *Session) Err() error { return s.err }
 // Stats returns the control channel's counters.
 func (s *Session) Stats() Stats { return s.stats }
 
-// Ring is the key ring, for its counters.
-func (s *Session) Ring() *seal.Ring { return &s.ring }
+// Data is the data side, good for as long as the session.
+func (s *Session) Data() *Data { return s.data }
 
 // Established reports that data can pass.
 func (s *Session) Established() bool { return s.carries() }
@@ -255,13 +238,6 @@ func (s *Session) Events() []Event {
 	events := s.events
 	s.events = nil
 	return events
-}
-
-// touch notes a time for the other side to read without a lock.
-func (s *Session) touch(at *atomic.Int64, now time.Time) { at.Store(int64(now.Sub(s.born))) }
-
-func (s *Session) since(at *atomic.Int64, now time.Time) time.Duration {
-	return now.Sub(s.born) - time.Duration(at.Load())
 }
 
 func newSessionID() (id wire.SessionID) {

@@ -15,7 +15,7 @@ func (s *Session) ShutOut(now time.Time, reason string) bool {
 		s.Refuse(now, reason)
 		return true
 	}
-	s.ring.Close()
+	s.data.ring.Close()
 	if s.talking() == nil {
 		s.fail(ErrExit)
 		return true

@@ -33,7 +33,7 @@ func (s *Session) revive(key wire.KeyID) {
 // advanceWaning retires keys whose time is over.
 func (s *Session) advanceWaning(now time.Time) {
 	for len(s.waning) > 0 && !now.Before(s.waning[0].until) {
-		s.ring.Retire(s.waning[0].key)
+		s.data.ring.Retire(s.waning[0].key)
 		s.waning = s.waning[1:]
 	}
 	if len(s.waning) == 0 {

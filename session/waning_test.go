@@ -21,20 +21,20 @@ func TestKeysWane(t *testing.T) {
 	if now := p.server.active.id; now != 4 {
 		t.Fatalf("key %d is in use", now)
 	}
-	p.client.ring.SendWith(0)
+	p.client.data.ring.SendWith(0)
 	p.exchange(p.client, p.server)
 	p.exchange(p.server, p.client)
 	p.pass(31 * time.Second) // 121 s, where key 1 took the place of key 0 after 20
-	p.client.ring.SendWith(0)
+	p.client.data.ring.SendWith(0)
 	packet := buf.New(1500)
 	packet.Set([]byte("an IP packet"))
-	if err := p.client.Seal(p.now, packet); err != nil {
+	if err := p.client.data.Seal(p.now, packet); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.server.Open(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
+	if _, err := p.server.data.Open(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
 		t.Errorf("old keys are kept for ever: %v", err)
 	}
-	p.client.ring.SendWith(p.client.active.id)
+	p.client.data.ring.SendWith(p.client.active.id)
 	p.pass(200 * time.Second) // key ids are given again, from 1
 	for range 3 {
 		p.exchange(p.client, p.server)

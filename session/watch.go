@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 )
 
@@ -35,20 +34,6 @@ var (
 // SetTimers replaces them all.
 func (s *Session) SetTimers(t Timers) { s.cfg.Timers = t }
 
-// carried is what passed in one direction, not counting what daemons tell each
-// other.
-type carried struct{ bytes, last atomic.Int64 } // last: since born
-
-func (s *Session) carry(c *carried, now time.Time, n int) {
-	c.bytes.Add(int64(n))
-	s.touch(&c.last, now)
-}
-
-// traffic is how much was carried, and how long after birth the last.
-func (s *Session) traffic() (bytes int64, last time.Duration) {
-	return s.sent.bytes.Load() + s.received.bytes.Load(), time.Duration(max(s.sent.last.Load(), s.received.last.Load()))
-}
-
 // quota is the use that was made of the tunnel when it was last looked at.
 type quota struct {
 	bytes int64
@@ -80,7 +65,7 @@ func (s *Session) silenceLimit(g *generation) time.Duration {
 
 // advanceWatch ends a session whose peer fell silent.
 func (s *Session) advanceWatch(now time.Time) {
-	silence, t := s.since(&s.lastReceived, now), &s.cfg.Timers
+	silence, t := now.Sub(s.data.LastReceived()), &s.cfg.Timers
 	switch {
 	case t.PingExit > 0 && silence >= t.PingExit:
 		s.fail(ErrPingExit)
@@ -98,7 +83,7 @@ func (s *Session) advanceInactive(now time.Time) {
 	if now.Before(s.inactiveAt()) {
 		return
 	}
-	bytes, _ := s.traffic()
+	bytes, _ := s.data.traffic()
 	if least := s.cfg.Timers.InactiveBytes; least == 0 || bytes-s.quota.bytes < least {
 		s.emit(Idle{})
 	}
@@ -108,14 +93,14 @@ func (s *Session) advanceInactive(now time.Time) {
 // inactiveAt is when the traffic has to be looked at again.
 func (s *Session) inactiveAt() time.Time {
 	at := s.quota.since
-	if _, last := s.traffic(); s.cfg.Timers.InactiveBytes == 0 && s.born.Add(last).After(at) {
-		at = s.born.Add(last)
+	if _, last := s.data.traffic(); s.cfg.Timers.InactiveBytes == 0 && last.After(at) {
+		at = last
 	}
 	return at.Add(s.cfg.Timers.Inactive)
 }
 
 func (s *Session) watchDeadlines(by func(time.Time)) {
-	heard, t := s.born.Add(time.Duration(s.lastReceived.Load())), &s.cfg.Timers
+	heard, t := s.data.LastReceived(), &s.cfg.Timers
 	if t.PingExit > 0 {
 		by(heard.Add(t.PingExit))
 	}
@@ -126,7 +111,7 @@ func (s *Session) watchDeadlines(by func(time.Time)) {
 		return
 	}
 	if t.Ping > 0 {
-		by(s.born.Add(time.Duration(s.lastSent.Load()) + t.Ping))
+		by(s.data.LastSent().Add(t.Ping))
 	}
 	if t.Inactive > 0 && !s.quota.since.IsZero() {
 		by(s.inactiveAt())

@@ -32,7 +32,7 @@ func TestInactive(t *testing.T) {
 				if c.every > 0 && passed%c.every == 0 {
 					packet := buf.New(100)
 					packet.Set(make([]byte, 100))
-					if err := p.client.Seal(p.now, packet); err != nil {
+					if err := p.client.data.Seal(p.now, packet); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -86,7 +86,7 @@ func TestPingExit(t *testing.T) {
 // TestRenegotiationAgeIsDrawn: the age of keys lies anywhere between the two
 // values of reneg-sec.
 func TestRenegotiationAgeIsDrawn(t *testing.T) {
-	s := newSession(Config{RenegAfter: time.Hour, RenegLeast: 30 * time.Minute}, time.Unix(1_800_000_000, 0))
+	s := newSession(Config{RenegAfter: time.Hour, RenegLeast: 30 * time.Minute}, nil, time.Unix(1_800_000_000, 0))
 	early, late := false, false
 	for range 1000 {
 		s.scheduleRenegotiation(s.born)

@@ -81,7 +81,7 @@ func inbound(t testing.TB) *direction {
 	d := newDirection(t, server)
 	d.fill = func(p *buf.Packet) {
 		p.Set(text)
-		if err := client.Seal(time.Now(), p); err != nil {
+		if err := client.Data().Seal(time.Now(), p); err != nil {
 			t.Error(err)
 		}
 		p.Path.Remote = farAddr

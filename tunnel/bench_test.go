@@ -39,7 +39,7 @@ func (s *source) WriteBatch(batch []*buf.Packet) (int, error) { return len(batch
 // wireOf is a link that seals what it gives, and takes everything.
 type wireOf struct {
 	source
-	from *session.Session
+	from *session.Data
 }
 
 func (w *wireOf) ReadBatch(batch []*buf.Packet) (int, error) {
@@ -64,7 +64,7 @@ func BenchmarkRoad(b *testing.B) {
 	bench := func(name string, run func(r *Road, s source, l *wireOf) error) {
 		b.Run(name, func(b *testing.B) {
 			s := source{left: b.N, packet: ipPacket(benchSize)}
-			l := &wireOf{source: s, from: client}
+			l := &wireOf{source: s, from: client.Data()}
 			peer := NewPeer(server, link.Link(l), buf.Path{Remote: nearAddr}, nil)
 			role := &fakeRole{route: only(peer), demux: func() (*Peer, Drop) { return peer, Kept }}
 			r := &Road{Role: role, PacketSize: 1800, Adapter: func() nic.NIC { return &s }}

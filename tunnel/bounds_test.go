@@ -21,7 +21,7 @@ type named string
 func (n named) PeerName() string { return string(n) }
 
 func TestPeerName(t *testing.T) {
-	p := NewPeer(nil, nil, buf.Path{Remote: farAddr}, nil)
+	p := NewPeer(session.NewClient(testConfig(false), time.Now()), nil, buf.Path{Remote: farAddr}, nil)
 	for want, owner := range map[string]any{"ada": named("ada"), farAddr.String(): named("")} {
 		if p.Owner = owner; p.Name() != want {
 			t.Errorf("%v: %s", owner, p.Name())

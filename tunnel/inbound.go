@@ -4,7 +4,7 @@ package tunnel
 //
 //	Inbound             a batch from the link
 //	  open              whose is it; control packets leave the road here
-//	    Session.Open
+//	    Data.Open
 //	    Role.Moved      the peer floated to another address
 //	  Role.Admit        may this peer send from that address; where to
 //	  clampMSS
@@ -104,7 +104,7 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers,
 	out.watch.route(p, to, drop)
 	if drop != Kept {
 		if drop == Malformed {
-			from.Session.Malformed(p.Bytes())
+			from.Data.Malformed(p.Bytes())
 		}
 		return drop
 	}
@@ -128,7 +128,7 @@ func (r *Road) open(now time.Time, l link.Link, p *buf.Packet) (*Peer, session.K
 		return nil, 0, drop
 	}
 	path, size := p.Path, p.Len()
-	kind, err := peer.Session.Open(now, p)
+	kind, err := peer.Data.Open(now, p)
 	if err != nil {
 		peer.Counters.Refused.Add(1)
 		return peer, 0, dropOf(err)

@@ -7,7 +7,7 @@ package tunnel
 //	  sealForAll  a copy for each, if it is for several
 //	  tooLong     cut or refuse what the path does not carry
 //	  clampMSS    keep TCP within what it does
-//	  Session.Seal
+//	  Data.Seal
 //	    sealPieces  with fragment
 //	  sender.add  to the peer's link, in one call per batch
 
@@ -68,7 +68,7 @@ func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Dr
 	}
 	r.clampMSS(p.Bytes(), peer.maxInner())
 	out.hold(peer)
-	err := peer.Session.Seal(now, p)
+	err := peer.Data.Seal(now, p)
 	switch {
 	case err == framing.ErrTooLarge:
 		err = r.sealPieces(now, peer, p, out)
@@ -87,14 +87,14 @@ func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Dr
 
 // sealPieces sends a packet in pieces (`fragment`).
 func (r *Road) sealPieces(now time.Time, peer *Peer, p *buf.Packet, out *sender) error {
-	pieces, err := peer.Session.Cut(p)
+	pieces, err := peer.Data.Cut(p)
 	if err != nil {
 		return err
 	}
 	for {
 		piece := out.spare()
 		out.watch.follow(piece, p)
-		more, err := peer.Session.SealPiece(now, &pieces, piece)
+		more, err := peer.Data.SealPiece(now, &pieces, piece)
 		if err != nil || !more {
 			return err
 		}

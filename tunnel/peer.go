@@ -19,6 +19,11 @@ const maxMail = 64
 // its control side. That goroutine lives only while there is something to do,
 // so an idle peer costs a timer.
 type Peer struct {
+	// Data is the session's data side, for any goroutine: all that the road
+	// calls for a packet.
+	Data *session.Data
+	// Session is the control side. It belongs to the control goroutine: call it
+	// from OnEvent and from functions given to Do alone.
 	Session *session.Session
 	// OnEvent is called for each of the session's events, on the control
 	// goroutine. It may call the session.
@@ -66,7 +71,7 @@ type PeerCounters struct {
 // NewPeer sets a session to work over a link. Nothing happens before the first
 // Do or Deliver.
 func NewPeer(s *session.Session, l link.Link, path buf.Path, onEvent func(*Peer, time.Time, session.Event)) *Peer {
-	p := &Peer{Session: s, link: l}
+	p := &Peer{Session: s, Data: s.Data(), link: l}
 	p.OnEvent = func(now time.Time, e session.Event) { onEvent(p, now, e) }
 	p.path.Store(&path)
 	return p

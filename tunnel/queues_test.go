@@ -28,7 +28,7 @@ func (m *manyQueues) Queues() []nic.NIC { return m.queues }
 type strict struct {
 	link.Link
 	mu      sync.Mutex
-	opens   map[netip.AddrPort]*session.Session
+	opens   map[netip.AddrPort]*session.Data
 	packets int
 	err     error
 }
@@ -49,13 +49,13 @@ func (s *strict) WriteBatch(batch []*buf.Packet) (int, error) {
 // time, no receiver takes a packet for one that comes too late.
 func TestQueuesKeepOrder(t *testing.T) {
 	const queues, packets = 4, 5_000
-	far := &strict{opens: make(map[netip.AddrPort]*session.Session)}
+	far := &strict{opens: make(map[netip.AddrPort]*session.Data)}
 	var peers []*Peer
 	for _, at := range []netip.AddrPort{nearAddr, farAddr} {
 		client, server := sessions(t)
 		defer client.Close()
 		defer server.Close()
-		far.opens[at] = client
+		far.opens[at] = client.Data()
 		peers = append(peers, NewPeer(server, far, buf.Path{Remote: at}, nil))
 	}
 	// Each packet goes to both, in an order that differs from one to the next,

@@ -301,7 +301,7 @@ func (h *half) sealed(t *testing.T, plaintext []byte) []byte {
 	t.Helper()
 	p := buf.New(2000)
 	p.Set(plaintext)
-	if err := h.peer.Session.Seal(time.Now(), p); err != nil {
+	if err := h.peer.Data.Seal(time.Now(), p); err != nil {
 		t.Fatal(err)
 	}
 	return bytes.Clone(p.Bytes())

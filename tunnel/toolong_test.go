@@ -415,7 +415,7 @@ func TestWidthBounds(t *testing.T) {
 			for range 2 { // told of a change alone
 				near.look(p)
 			}
-			if want := []int{1300, p.Session.Fit(1300 - c.headers)}; !slices.Equal(told, want) {
+			if want := []int{1300, p.Data.Fit(1300 - c.headers)}; !slices.Equal(told, want) {
 				t.Errorf("%s: told %v, want %v", c.remote, told, want)
 			}
 		}
@@ -426,7 +426,7 @@ func TestWidthBounds(t *testing.T) {
 		}
 		l.mtu++ // room for a byte more
 		p.width.asked.Store(0)
-		if wide := p.Session.Fit(l.mtu - 48); wide != inner+1 {
+		if wide := p.Data.Fit(l.mtu - 48); wide != inner+1 {
 			t.Fatalf("%d bytes fit", wide)
 		}
 		if near.tooNarrow(time.Now(), p, inner+1) || l.asked != 1 {

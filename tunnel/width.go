@@ -81,7 +81,7 @@ func (r *Road) look(p *Peer) {
 	if !ok {
 		return
 	}
-	inner := p.Session.Fit(mtu - link.DatagramOverhead(!remote.Addr().Unmap().Is4()))
+	inner := p.Data.Fit(mtu - link.DatagramOverhead(!remote.Addr().Unmap().Is4()))
 	if r.Ethernet {
 		inner -= frame.HeaderLen
 	}

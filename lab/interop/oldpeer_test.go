@@ -195,7 +195,7 @@ func (p *oldPeer) ping(now time.Time, options []string) {
 func (p *oldPeer) send(now time.Time, b []byte) {
 	packet := buf.New(2000)
 	packet.Set(b)
-	if p.s.Seal(now, packet) == nil {
+	if p.s.Data().Seal(now, packet) == nil {
 		p.conn.WriteToUDPAddrPort(packet.Bytes(), p.to)
 	}
 }
@@ -206,7 +206,7 @@ func (p *oldPeer) receive(now time.Time, packet *buf.Packet) {
 		p.s.Input(now, packet.Bytes())
 		return
 	}
-	kind, err := p.s.Open(now, packet)
+	kind, err := p.s.Data().Open(now, packet)
 	b := packet.Bytes()
 	if err != nil || kind != session.KindPacket || len(b) < 28 || b[0] != 0x45 || b[9] != 1 {
 		return

@@ -147,7 +147,7 @@ func appendPeer(list []manage.Peer, p *tunnel.Peer) []manage.Peer {
 		return list
 	}
 	return append(list, manage.Peer{
-		Name: p.Name(), Remote: p.Path().Remote.String(), Cipher: p.Session.CipherName(), LastHeard: p.Session.LastReceived(),
+		Name: p.Name(), Remote: p.Path().Remote.String(), Cipher: p.Data.CipherName(), LastHeard: p.Data.LastReceived(),
 		BytesIn: p.Counters.LinkIn.Load(), BytesOut: p.Counters.LinkOut.Load(),
 	})
 }

@@ -219,7 +219,7 @@ func (a *attempt) linkEnded(err error) error {
 }
 
 // heard reports whether the peer has sent anything that is of this session.
-func (a *attempt) heard() bool { return a.peer.Session.LastReceived().After(a.started) }
+func (a *attempt) heard() bool { return a.peer.Data.LastReceived().After(a.started) }
 
 // explain says how far a handshake has come that should have ended; once, if
 // those that follow stop at the same.
@@ -292,7 +292,7 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 	for _, note := range notes {
 		a.log.Warn("pushed option: " + note.Text)
 	}
-	a.peer.MaxInner.Store(int32(profile.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Session)))
+	a.peer.MaxInner.Store(int32(profile.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Data)))
 	a.watch(cfg)
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err

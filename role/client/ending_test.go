@@ -18,7 +18,7 @@ import (
 func newTestAttempt(c *Client, tcp bool) *attempt {
 	now := time.Now()
 	s := session.NewClient(session.Config{Wrapper: wrap.None{}, TLSTimeout: time.Second, HandWindow: time.Minute}, now)
-	return &attempt{Client: c, started: now, peer: &tunnel.Peer{Session: s}, settings: &settings{cfg: c.cfg},
+	return &attempt{Client: c, started: now, peer: &tunnel.Peer{Session: s, Data: s.Data()}, settings: &settings{cfg: c.cfg},
 		target: reach.Target{Remote: config.Remote{Host: "vpn.example", Port: "443", Proto: config.Proto{TCP: tcp}}, Addr: netip.MustParseAddrPort("192.0.2.1:443")}}
 }
 

@@ -9,12 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"culvert/config"
 	"culvert/host/hostnet"
 	"culvert/link"
 	"culvert/role/profile/reach"
-	"culvert/session"
-	"culvert/tunnel"
 )
 
 // fakeNetwork is a host with one way to everywhere.
@@ -130,8 +127,10 @@ func TestFollow(t *testing.T) {
 	} {
 		n := &fakeNetwork{way: wifi, gone: c.gone}
 		cl := &Client{uplink: newUplink(n)}
-		a := &attempt{Client: cl, up: c.up, target: reach.Target{Remote: config.Remote{Proto: config.Proto{TCP: c.tcp}}},
-			peer: &tunnel.Peer{Session: &session.Session{}}}
+		a := newTestAttempt(cl, c.tcp)
+		a.up = c.up
+		a.peer.Session.Close() // it sends nothing
+		a.peer.Session.Events()
 		if err := a.follow(); err != nil {
 			t.Errorf("%s: nothing has moved: %v", name, err)
 		}

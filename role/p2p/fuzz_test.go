@@ -42,7 +42,7 @@ func FuzzHost(f *testing.F) {
 				if !wireData(packet) {
 					role{target.Host}.Control(target.link, p)
 				} else if peer, _ := (role{target.Host}).Demultiplex(target.link, p); peer != nil {
-					peer.Session.Open(time.Now(), p)
+					peer.Data.Open(time.Now(), p)
 				}
 			}
 			time.Sleep(time.Second)

@@ -208,7 +208,7 @@ func (h *Host) start(one *side, first []byte) {
 
 // promote makes a side the one that carries packets.
 func (h *Host) promote(s *side) {
-	s.MaxInner.Store(int32(profile.MaxInner(s.settings.cfg, s.nearest().Is6(), s.Session)))
+	s.MaxInner.Store(int32(profile.MaxInner(s.settings.cfg, s.nearest().Is6(), s.Data)))
 	if c := s.own(); c != nil {
 		c.prove()
 	}

@@ -227,7 +227,7 @@ func (s *Server) pushList(c *client, told negotiate.PeerInfo) []string {
 // established opens the road to a client.
 func (s *Server) established(c *client, now time.Time, e session.Established) {
 	c.cipher = e.Params.Cipher
-	c.MaxInner.Store(int32(profile.MaxInner(s.cfg, c.Path().Remote.Addr().Is6(), c.Session)))
+	c.MaxInner.Store(int32(profile.MaxInner(s.cfg, c.Path().Remote.Addr().Is6(), c.Data)))
 	c.up = true
 	s.join(c)
 	for _, before := range s.table.establish(c, s.unique(c)) {

@@ -54,7 +54,7 @@ func (r *rogue) junk() []byte {
 func (r *rogue) seal(plaintext []byte) []byte {
 	p := buf.New(2000)
 	p.Set(plaintext)
-	if err := r.Server().Session.Seal(time.Now(), p); err != nil {
+	if err := r.Server().Data.Seal(time.Now(), p); err != nil {
 		return nil
 	}
 	return bytes.Clone(p.Bytes())

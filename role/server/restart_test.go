@@ -108,8 +108,8 @@ func TestConnectingClientIsListed(t *testing.T) {
 		if len(list) != 1 || list[0].Connecting || list[0].Name != "anna" || len(list[0].Serial) < 20 || list[0].LastHeard.Before(heard) {
 			t.Errorf("%+v", list)
 		}
-		if p := c.Server(); p.Session.CipherName() != "AES-256-GCM" || p.Session.LastReceived().Before(heard) {
-			t.Errorf("the client's: cipher %q, heard %v", p.Session.CipherName(), p.Session.LastReceived())
+		if p := c.Server(); p.Data.CipherName() != "AES-256-GCM" || p.Data.LastReceived().Before(heard) {
+			t.Errorf("the client's: cipher %q, heard %v", p.Data.CipherName(), p.Data.LastReceived())
 		}
 	})
 }

@@ -89,7 +89,7 @@ func (c *client) status(now time.Time) ClientStatus {
 	return ClientStatus{
 		ID: c.number, PeerID: c.id, Name: w.name, Username: w.user, Serial: w.serial, Agent: w.agent, Remote: c.Path().Remote,
 		IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher,
-		Since: c.since, LastRef: c.usage.seen(now, c.since, in+out), LastHeard: c.Session.LastReceived(),
+		Since: c.since, LastRef: c.usage.seen(now, c.since, in+out), LastHeard: c.Data.LastReceived(),
 		BytesIn: c.Counters.LinkIn.Load(), BytesOut: c.Counters.LinkOut.Load(),
 	}
 }

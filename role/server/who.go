@@ -61,6 +61,6 @@ func (c *client) connecting(now time.Time) ClientStatus {
 	}
 	return ClientStatus{
 		ID: c.number, PeerID: wire.PeerIDUnset, Connecting: true, Name: w.name, Username: w.user, Agent: w.agent, Serial: w.serial,
-		Remote: c.Path().Remote, Since: c.since, LastHeard: c.Session.LastReceived(),
+		Remote: c.Path().Remote, Since: c.since, LastHeard: c.Data.LastReceived(),
 	}
 }

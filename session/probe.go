@@ -1,0 +1,45 @@
+package session
+
+import (
+	"bytes"
+	"time"
+
+	"culvert/internal/buf"
+)
+
+// probe sends the daemon's own packets on the data channel.
+type probe struct {
+	data   *Data
+	packet *buf.Packet
+	wanted bool // a ping at once
+}
+
+// due reports whether a ping is to be sent: one was asked for, or nothing was
+// sent for the time of Timers.Ping.
+func (p *probe) due(now time.Time, every time.Duration) bool {
+	return p.wanted || every > 0 && now.Sub(p.data.LastSent()) >= every
+}
+
+// ping sends a ping.
+func (p *probe) ping(now time.Time, emit func([]byte)) {
+	p.wanted = false
+	p.send(now, pingMagic, emit)
+}
+
+// exit sends an exit notice.
+func (p *probe) exit(now time.Time, emit func([]byte)) {
+	p.send(now, append(bytes.Clone(occMagic), occExit), emit)
+}
+
+func (p *probe) send(now time.Time, message []byte, emit func([]byte)) {
+	if p.packet == nil {
+		p.packet = buf.New(len(occMagic) + 1)
+	}
+	p.packet.Set(message)
+	// Without a key to send with yet, the ping counts as sent all the same,
+	// so that the next one is not due at once.
+	p.data.noteSent(now)
+	if p.data.sealOwn(now, p.packet) == nil {
+		emit(p.packet.Bytes())
+	}
+}
