@@ -7,6 +7,7 @@ import (
 
 	"culvert/config"
 	"culvert/host/hostnet"
+	"culvert/operate/conffile"
 	"culvert/operate/service"
 )
 
@@ -32,7 +33,7 @@ OpenVPN does.`,
 		Args: one("profile"),
 		RunE: func(c *cobra.Command, args []string) error {
 			load := func() (*config.Config, error) {
-				cfg, err := loadFile(args[0], aProfile)
+				cfg, err := conffile.Load(args[0], aProfile)
 				if err == nil && cfg.Mode == config.ModeServer {
 					err = fmt.Errorf("%s is a server's configuration; use `culvert serve`", args[0])
 				}

@@ -46,7 +46,7 @@ func TestMistakenCommandLines(t *testing.T) {
 		"push-update --state-dir /nowhere --all -- -route": {"no running server or client was found in /nowhere", "start one by"},
 		"trace icmp --state-dir /nowhere":                  {"no running server or client was found in /nowhere", "--state-dir"},
 		"trace nosuch --state-dir /nowhere":                {"nosuch", "culvert trace --help"},
-		"connect nowhere":                                  {"nowhere: no such file: expected a profile", "looked for as /"},
+		"connect nowhere":                                  {"nowhere: no such file: expected a profile", "looked for /"},
 		"serve nowhere":                                    {"nowhere: no such file: expected a server's configuration"},
 		"swarm nowhere":                                    {"nowhere: no such file: expected a profile"},
 		"--genkey secret /nowhere/x":                       {"there is no directory /nowhere"},

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,26 +35,6 @@ var takes = map[string]string{
 	"int":       "a whole number",
 	"uint":      "a whole number, 0 or more",
 	"uintSlice": "a whole number, or several with commas between",
-}
-
-// unread says what a file should have been that cannot be read.
-func unread(err error, name, expected string) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s: no such file: expected %s%s", name, expected, lookedUp(name))
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w; run this as the user who owns it, or as root", err)
-	}
-	return fmt.Errorf("%w; expected %s", err, expected)
-}
-
-// lookedUp is where a relative name was looked for.
-func lookedUp(name string) string {
-	path, err := filepath.Abs(name)
-	if err != nil || path == name {
-		return ""
-	}
-	return "; it was looked for as " + path
 }
 
 // checkFilter refuses what no place of a process could take for a filter.

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -34,44 +32,11 @@ made.`,
 			if o.InUse, err = hostnet.Networks(); err != nil {
 				fmt.Fprintln(c.ErrOrStderr(), "culvert: the networks of this host cannot be listed, so the tunnel's may meet one:", err)
 			}
-			return pair(o, strings.Join(args, ""), c.InOrStdin(), c.OutOrStdout())
+			return setup.PairWith(o, strings.Join(args, ""), c.InOrStdin(), c.OutOrStdout())
 		},
 	}
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the configuration to make")
 	c.Flags().StringVar(&o.Listen, "listen", "", "name or address, and UDP port, by which the other host reaches this one")
 	c.MarkFlagRequired("output")
 	return c
-}
-
-// pair takes one step, or both of the host that invites: the answer is then
-// read from in.
-func pair(o setup.PairOptions, line string, in io.Reader, out io.Writer) error {
-	p, err := setup.Pair(o, line)
-	if err != nil {
-		return err
-	}
-	if p.Config == "" {
-		fmt.Fprint(out, p.Ask(o.Out))
-		if p, err = awaitAnswer(o, in, out); p == nil {
-			return err
-		}
-	}
-	fmt.Fprint(out, p.Summary())
-	return nil
-}
-
-// awaitAnswer reads lines until one is the answer. Without one there is no
-// pairing, and the invitation stays good.
-func awaitAnswer(o setup.PairOptions, in io.Reader, out io.Writer) (*setup.Pairing, error) {
-	for lines := bufio.NewScanner(in); lines.Scan(); {
-		if strings.TrimSpace(lines.Text()) == "" {
-			continue
-		}
-		p, err := setup.Pair(o, lines.Text())
-		if err == nil {
-			return p, nil
-		}
-		fmt.Fprintln(out, err)
-	}
-	return nil, nil
 }

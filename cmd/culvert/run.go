@@ -7,20 +7,21 @@ import (
 	"strings"
 
 	"culvert/config"
-	"culvert/host/process"
+	"culvert/operate/conffile"
 	"culvert/operate/service"
+	"culvert/operate/standalone"
 )
 
 // runDirectives is OpenVPN's own command line.
 func runDirectives(ctx context.Context, args []string) error {
-	if command, found := standalone(args); found {
+	if command, found := standalone.Find(args); found {
 		return command(os.Stdout, args)
 	}
 	o, args, err := takeOurs(args)
 	if err != nil {
 		return err
 	}
-	return service.Run(ctx, func() (*config.Config, error) { return noted(config.ParseArgs(args, process.ReadFile)) }, o)
+	return service.Run(ctx, func() (*config.Config, error) { return conffile.LoadArgs(args) }, o)
 }
 
 // takeOurs takes our own flags from a command line and leaves the rest.
@@ -43,13 +44,4 @@ func takeOurs(args []string) (o service.Options, rest []string, err error) {
 	}
 	o.UserSpace = o.UserSpace || o.Proxies()
 	return o, rest, nil
-}
-
-// loadFile reads a configuration file. expected says what it should be.
-func loadFile(name, expected string) (*config.Config, error) {
-	text, err := process.ReadFile(name)
-	if err != nil {
-		return nil, unread(err, name, expected)
-	}
-	return noted(config.ParseFile(name, text, process.ReadFile))
 }

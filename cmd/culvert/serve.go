@@ -11,6 +11,7 @@ import (
 
 	"culvert/config"
 	"culvert/host/hostnet"
+	"culvert/operate/conffile"
 	"culvert/operate/service"
 	"culvert/operate/setup"
 )
@@ -34,7 +35,7 @@ sockets of this process.`,
 				return err
 			}
 			load := func() (*config.Config, error) {
-				cfg, err := loadFile(file, "a server's configuration, such as server.conf, or write --dir D for a directory that `culvert init --dir D --host NAME` made")
+				cfg, err := conffile.Load(file, "a server's configuration, such as server.conf, or write --dir D for a directory that `culvert init --dir D --host NAME` made")
 				if err == nil && cfg.Mode != config.ModeServer {
 					err = fmt.Errorf("%s is not a server's configuration: it has no `server` line; for a client's, use `culvert connect`", file)
 				}

@@ -5,14 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"culvert/config"
-	"culvert/host/process"
 	"culvert/operate/swarm"
 )
 
@@ -43,7 +38,7 @@ names another. The exit status is 0 if every client came up and none failed.`,
   culvert swarm profiles/ --clients 200 --churn 30s --for 5m --json`,
 		Args: one("profile or directory of profiles"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			if o.Profiles, err = profiles(args[0]); err != nil {
+			if o.Profiles, err = swarm.LoadProfiles(args[0]); err != nil {
 				return err
 			}
 			if o.Traffic, err = swarm.ParsePatterns(traffic); err != nil {
@@ -94,42 +89,4 @@ func printReport(c *cobra.Command, report *swarm.Report, asJSON bool) error {
 		return errors.New("not every client came up and stayed; the errors by kind are in the report")
 	}
 	return nil
-}
-
-// profiles reads a profile, or all of a directory.
-func profiles(path string) (list []func() (*config.Config, error), err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, unread(err, path, aProfile+", or a directory of them")
-	}
-	names := []string{path}
-	if info.IsDir() {
-		if names, err = profileNames(path); err != nil {
-			return nil, err
-		}
-	}
-	for _, name := range names {
-		text, err := process.ReadFile(name)
-		if err != nil {
-			return nil, unread(err, name, aProfile)
-		}
-		list = append(list, func() (*config.Config, error) { return config.ParseFile(name, text, process.ReadFile) })
-	}
-	return list, nil
-}
-
-func profileNames(dir string) (names []string, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".ovpn") || strings.HasSuffix(e.Name(), ".conf") {
-			names = append(names, filepath.Join(dir, e.Name()))
-		}
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%s has no *.ovpn or *.conf file", dir)
-	}
-	return names, nil
 }

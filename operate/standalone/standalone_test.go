@@ -1,4 +1,4 @@
-package main
+package standalone
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 // invoke runs a stand-alone command line.
 func invoke(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	command, found := standalone(args)
+	command, found := Find(args)
 	if !found {
 		t.Fatalf("%q: no stand-alone command", args)
 	}

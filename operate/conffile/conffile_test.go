@@ -1,4 +1,4 @@
-package main
+package conffile
 
 import (
 	"os"
@@ -23,7 +23,7 @@ func TestOpenSecretsAreNoted(t *testing.T) {
 	profile := file("x.ovpn", "client\ndev tun\nremote a\nremote-cert-tls server\nca "+file("ca.crt", pem, 0o644)+"\ncert "+file("client.crt", pem, 0o644)+
 		"\nkey "+key+"\naskpass "+login+"\nauth-user-pass "+login+"\n", 0o644)
 	notes := func() (all []string) {
-		c, err := loadFile(profile, "a profile")
+		c, err := Load(profile, "a profile")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/operate/setup"
+)
+
+func clientAddCommand() *cobra.Command {
+	o := setup.ClientOptions{Rand: rand.Reader}
+	c := &cobra.Command{
+		Use:     "add NAME --dir D -o FILE",
+		Short:   "Make a profile that any OpenVPN client takes",
+		Example: "  culvert client add laptop --dir /etc/culvert -o laptop.ovpn",
+		Args:    one("name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Name, o.Now, o.Out = args[0], time.Now(), outputFile(o.Out)
+			profile, err := setup.AddClient(o)
+			if err != nil {
+				return err
+			}
+			if advice := setup.Advice(o.Dir); advice != "" {
+				fmt.Fprintln(c.ErrOrStderr(), "warning:", advice)
+			}
+			if o.Out == "" {
+				_, err = c.OutOrStdout().Write(profile)
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%s is the profile of %s. Who has the file can connect: move it to the client by a way you trust.\n"+
+				"There: culvert connect %s, or any OpenVPN client.\n", o.Out, o.Name, o.Out)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file (default, or -: standard output)")
+	c.MarkFlagRequired("dir")
+	return c
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/operate/clients"
+	"culvert/operate/setup"
+)
+
+func clientListCommand() *cobra.Command {
+	var dir string
+	var asJSON bool
+	var stateDir string
+	c := &cobra.Command{
+		Use:   "list --dir D",
+		Short: "The clients of a server, their state, and who is connected",
+		Long: `The clients that were added to a server's directory: valid, expiring (within 30
+days), expired or revoked; and whether one that runs on this host has them
+connected now.`,
+		Example: "  culvert client list --dir /etc/culvert",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			now := time.Now()
+			known, problem, err := setup.Clients(dir, now)
+			if err != nil {
+				return err
+			}
+			if problem != "" {
+				fmt.Fprintln(c.ErrOrStderr(), "warning: a server does not go by the revocation list:", problem)
+			}
+			list := clients.Ask(c.Context(), stateDir).Join(known)
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(list)
+			}
+			return clients.Print(c.OutOrStdout(), list)
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "the server's directory")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	stateDirFlag(c, &stateDir)
+	c.MarkFlagRequired("dir")
+	return c
+}

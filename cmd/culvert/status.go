@@ -1,0 +1,47 @@
+package main
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/operate/manage"
+)
+
+func statusCommand() *cobra.Command {
+	var r running
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "status [NAME]",
+		Example: "  culvert status",
+		Short:   "Peers and dropped packets of a running server or client",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				r.name = args[0]
+			}
+			client, err := r.dial()
+			if err != nil {
+				return err
+			}
+			answer, err := client.Do(c.Context(), "GET", manage.StatusPath, nil)
+			if err != nil {
+				return err
+			}
+			defer answer.Close()
+			var s manage.Status
+			if err := json.NewDecoder(answer).Decode(&s); err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(s)
+			}
+			_, err = c.OutOrStdout().Write(s.Append(nil, time.Now()))
+			return err
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	r.flags(c)
+	return c
+}

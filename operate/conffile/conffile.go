@@ -1,0 +1,74 @@
+// Package conffile reads configurations for people: a file that cannot be read
+// is an error that says what it should have been, and keys that others may read
+// are noted.
+package conffile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"culvert/config"
+	"culvert/host/process"
+)
+
+// Load reads a configuration file. expected says what the file should be, for
+// whoever named the wrong one.
+func Load(name, expected string) (*config.Config, error) {
+	text, err := process.ReadFile(name)
+	if err != nil {
+		return nil, Unread(err, name, expected)
+	}
+	return noted(config.ParseFile(name, text, process.ReadFile))
+}
+
+// LoadArgs reads a configuration that is a command line, as OpenVPN's is.
+func LoadArgs(args []string) (*config.Config, error) {
+	return noted(config.ParseArgs(args, process.ReadFile))
+}
+
+// Unread explains why a file could not be read, and what it should have been.
+func Unread(err error, name, expected string) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: no such file: expected %s%s", name, expected, lookedUp(name))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; run this as the file's owner, or as root", err)
+	}
+	return fmt.Errorf("%w; expected %s", err, expected)
+}
+
+// lookedUp says where a relative name was looked for.
+func lookedUp(name string) string {
+	path, err := filepath.Abs(name)
+	if err != nil || path == name {
+		return ""
+	}
+	return "; looked for " + path
+}
+
+func noted(c *config.Config, err error) (*config.Config, error) {
+	if err == nil {
+		noteOpen(c)
+	}
+	return c, err
+}
+
+// noteOpen notes the files of keys and passwords that others than their owner
+// may read or change. OpenVPN warns of them, too.
+func noteOpen(c *config.Config) {
+	if runtime.GOOS == "windows" {
+		return // its permission bits say nothing of that
+	}
+	for _, s := range c.Secrets() {
+		info, err := os.Stat(s.Path)
+		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
+			continue
+		}
+		c.Notes = append(c.Notes, config.Note{Pos: s.Pos, Text: fmt.Sprintf("%s: others than the file's owner may read or change it (mode %04o); run: chmod 600 %s",
+			s.Directive, info.Mode().Perm(), s.Path)})
+	}
+}
