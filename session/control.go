@@ -28,6 +28,9 @@ func (s *Session) Input(now time.Time, packet []byte) error {
 	}
 	s.data.noteReceived(now)
 	s.unproven.received(len(packet), len(c.Acks) > 0)
+	if !g.heard && g.id == 0 {
+		s.emit(Answered{})
+	}
 	g.heard = true
 	g.ch.Acknowledge(now, c.Acks)
 	if c.Op != wire.PAckV1 {

@@ -58,6 +58,13 @@ type Pushed struct {
 	Ignored []string // what was pushed of Params in a way that makes no sense
 }
 
+// Answered reports the first packet of the peer's that belongs to this session.
+type Answered struct{}
+
+// Asking tells a client that both sides have authenticated themselves, and the
+// server is asked for what it pushes.
+type Asking struct{}
+
 // Delayed says that a first handshake takes long, and in words how far it came.
 // It is reported once.
 type Delayed struct{ Stage string }
@@ -96,6 +103,8 @@ func (AuthPending) event()       {}
 func (InfoPre) event()           {}
 func (ChallengeAnswered) event() {}
 func (Pushed) event()            {}
+func (Answered) event()          {}
+func (Asking) event()            {}
 func (Delayed) event()           {}
 func (Established) event()       {}
 func (Rekeyed) event()           {}

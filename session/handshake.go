@@ -157,6 +157,7 @@ func (s *Session) receiveKeys(now time.Time, g *generation) error {
 		s.emit(s.hello)
 	default:
 		s.push.nextRequest = now
+		s.emit(Asking{})
 	}
 	return nil
 }

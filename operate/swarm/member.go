@@ -14,7 +14,7 @@ import (
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
 	"culvert/role/client"
-	"culvert/session"
+	"culvert/role/event"
 )
 
 // member is one place in the swarm. The client in it changes: one that leaves
@@ -83,7 +83,7 @@ func (l *life) client() (*client.Client, error) {
 	cfg.Link.NoBind = true
 	return client.New(cfg, client.Options{
 		Log: l.log, Open: l.open, Listen: l.Listen,
-		Ready: func(*client.Client) { l.ready() }, Lost: l.lost, Observe: l.observe,
+		Ready: func(*client.Client) { l.ready() }, Events: l.observe,
 	})
 }
 
@@ -184,13 +184,22 @@ func (l *life) lost(err error) {
 	}
 }
 
-func (l *life) observe(e session.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// observe takes what the client reports.
+func (l *life) observe(e client.Event) {
 	switch e := e.(type) {
-	case session.Rekeyed:
+	case event.Reconnecting:
+		l.lost(e.Err)
+	case event.Ended:
+		if e.Err != nil {
+			l.lost(e.Err)
+		}
+	case event.Renewed:
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.report.Rekeys++
-	case session.RekeyFailed:
+	case event.RenewalFailed:
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.report.add(fmt.Errorf("renewing keys failed: %w", e.Err))
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"time"
 
 	"culvert/config"
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
@@ -50,7 +50,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	if cfg.Username, cfg.Password, err = c.login.next(ctx); err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
-	c.log.Info("connecting", "remote", t)
+	c.emit(event.Connecting{Remote: t.Reported()})
 	began := time.Now()
 	l, err := c.open(ctx, t, c.dialer.Open)
 	if err != nil {
@@ -80,6 +80,9 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	a.peer.Do(func(time.Time) {})
 	stop := a.keepLists(ctx)
 	err = a.run(ctx, inbound)
+	if a.up && ctx.Err() == nil {
+		c.emit(event.Lost{Remote: t.Reported(), Err: err})
+	}
 	close(a.done)
 	stop()
 	// Where this side gave up, the server need not wait for its silence.
@@ -221,59 +224,34 @@ func (a *attempt) linkEnded(err error) error {
 // heard reports whether the peer has sent anything that is of this session.
 func (a *attempt) heard() bool { return a.peer.Data.LastReceived().After(a.started) }
 
-// explain says how far a handshake has come that should have ended; once, if
-// those that follow stop at the same.
-func (a *attempt) explain(why string) {
-	why = a.hearsay.before(why)
-	level := slog.LevelWarn
-	if why == a.stoppedAt {
-		level = slog.LevelDebug
-	}
-	a.stoppedAt = why
-	a.log.Log(context.Background(), level, "still connecting: "+why, "remote", a.target)
-}
-
 // event takes what the session reports; an error ends the attempt.
 func (a *attempt) event(ctx context.Context, e session.Event) error {
-	if a.opts.Observe != nil {
-		a.opts.Observe(e)
-	}
 	switch e := e.(type) {
 	case session.Delayed:
-		a.explain(e.Stage)
-	case session.Established:
-		a.log.Info("Control Channel: " + profile.Describe(e.TLS))
-		a.log.Info("Data Channel: "+e.Params.Describe(), "peer-id", e.Params.PeerID)
+		a.emit(event.Delayed{Remote: a.target.Reported(), Stage: a.hearsay.before(e.Stage)})
 	case session.Pushed:
-		for _, option := range e.Ignored {
-			a.log.Warn("pushed option: ignored: " + option)
-		}
+		a.emit(event.Pushed{Options: e.Options, Ignored: e.Ignored})
 		return a.pushed(ctx, e.Options)
 	case session.PushUpdated:
 		return a.updated(ctx, e.Options)
 	case session.Token:
 		a.login.setToken(e)
-		a.log.Debug("the server gave a token in place of the password")
+		a.emit(event.TokenGiven{})
 	case session.LoginNeeded:
 		go a.loginNeeded(ctx)
 	case session.AuthPending:
-		a.log.Info("the server is still checking the login", "timeout", e.Timeout)
+		a.emit(event.LoginPending{Timeout: e.Timeout})
 	case session.InfoPre:
 		go a.infoPre(ctx, e)
-	case session.Rekeyed:
-		a.log.Info("Control Channel: " + profile.Describe(e.TLS))
-		a.log.Info("keys renewed", "key", e.Key)
-	case session.RekeyFailed:
-		a.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "error", e.Err)
-	case session.Remark:
-		a.log.Warn(e.Text)
-	case session.Info:
-		a.log.Info("message from the server", "text", e.Text)
 	case session.Closed:
 		if a.up && !errors.Is(e.Err, session.ErrExit) {
 			return &lostError{e.Err}
 		}
 		return a.hearsay.explain(e.Err)
+	default:
+		if said := profile.Reported(e, a.target.Reported()); said != nil {
+			a.emit(said)
+		}
 	}
 	return nil
 }
@@ -289,18 +267,16 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 	if err != nil {
 		return fmt.Errorf("%w: the server's push: %w", reach.ErrFatal, err)
 	}
-	for _, note := range notes {
-		a.log.Warn("pushed option: " + note.Text)
-	}
+	a.remarkPushed(notes)
 	a.peer.MaxInner.Store(int32(profile.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Data)))
 	a.watch(cfg)
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
-	a.up, a.options, a.stoppedAt = true, options, ""
+	a.up, a.options = true, options
 	a.remotes.Reached()
-	a.log.Info("Initialization Sequence Completed", "adapter", a.Adapter().Name(), "server", a.target,
-		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))
+	ipv4, ipv6 := profile.Inner(cfg.Adapter)
+	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6})
 	if a.opts.Ready != nil {
 		a.opts.Ready(a.Client)
 	}

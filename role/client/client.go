@@ -20,6 +20,7 @@ import (
 	"culvert/host/bringup"
 	"culvert/link"
 	"culvert/nic"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
@@ -47,14 +48,12 @@ type Options struct {
 	Opened func() error
 	// Ready is called each time the tunnel is up.
 	Ready func(*Client)
-	// Lost, if not nil, is told each time why there is no connection, or none
-	// any more; the next try follows.
-	Lost func(error)
 	// Lists is where revocation lists are read from again; nil: from the files
 	// of the configuration.
 	Lists crl.Source
-	// Observe, if not nil, is told of every event of the session.
-	Observe func(session.Event)
+	// Events is called for each event, in order, on the goroutine where it
+	// happened; it must not block. nil: nobody.
+	Events func(Event)
 }
 
 // Client is a VPN client. Make it with New and Run it once.
@@ -62,6 +61,7 @@ type Client struct {
 	cfg     *config.Config
 	opts    Options
 	log     *slog.Logger
+	said    *event.Log
 	main    *settings
 	blocks  map[*config.Config]*settings // of <connection> blocks
 	road    tunnel.Road
@@ -77,11 +77,9 @@ type Client struct {
 	adapter atomic.Pointer[bringup.Adapter]
 	state   bringup.State // what the adapter was brought to; owned by Run
 	uplink  uplink
-	// stoppedAt is where a handshake stopped that took long; owned by Run.
-	stoppedAt string
-	loop      sync.Once
-	pinned    atomic.Bool             // the way to the server leads past the tunnel, or will
-	present   atomic.Pointer[hearsay] // of the attempt at hand
+	loop    sync.Once
+	pinned  atomic.Bool             // the way to the server leads past the tunnel, or will
+	present atomic.Pointer[hearsay] // of the attempt at hand
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts chan struct{} // asked for by Restart
@@ -94,7 +92,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if !c.Pull {
 		return nil, errors.New("this configuration has no `client` (or `pull`): it is that of a server, or of one of two hosts without one")
 	}
-	cl := &Client{cfg: c, opts: o, log: o.Log, dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask},
+	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask},
 		blocks: make(map[*config.Config]*settings), ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
 	if err := profile.Unlock(c, o.Ask); err != nil {
 		return nil, err
@@ -119,7 +117,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 		}
 	}
 	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
-	cl.remotes = reach.NewRemotes(c, cl.opts.Resolve)
+	cl.remotes = reach.NewRemotes(c, profile.ReportNames(cl.opts.Resolve, cl.emit))
 	cl.remotes.Log = o.Log
 	cl.road = tunnel.Road{Role: role{cl}, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError,
 		OnPath: tunnel.LogPaths(cl.log)}
@@ -210,37 +208,40 @@ func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
 	defer c.keepStatus()()
+	err, asked := c.run(ctx)
+	c.emit(event.Ended{Err: err, Asked: asked})
+	if asked {
+		return nil
+	}
+	return err
+}
+
+// run is Run but for what comes after. asked reports that the configuration asks
+// to end, for the reason in err.
+func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	c.uplink.listen(ctx)
 	if c.opts.Opened != nil {
 		if err := c.opts.Opened(); err != nil {
-			return err
+			return err, false
 		}
 	}
 	var failures int // since the last connection that was up
-	var told complaints
 	for {
 		target, err := c.remotes.Next(ctx)
 		if err == nil {
 			err = c.connect(ctx, target)
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil, false
 		}
 		err = c.login.explain(err)
-		if c.opts.Lost != nil {
-			c.opts.Lost(err)
-		}
 		again := c.afterwards(err)
-		if again.asked {
-			c.log.Warn("ending, as the configuration asks", "reason", again.give)
-			return nil
-		}
 		if again.give != nil {
-			return again.give
+			return again.give, again.asked
 		}
 		failures++
 		if again.established {
-			failures, told = 0, nil
+			failures = 0
 		}
 		switch {
 		case again.sameServer && again.established:
@@ -252,9 +253,9 @@ func (c *Client) Run(ctx context.Context) error {
 			c.remotes.Leave()
 		}
 		pause := max(c.remotes.Wait(failures, again.permanent), again.backoff)
-		told.tell(c.log, time.Now(), err, pause)
+		c.emit(event.Reconnecting{Err: err, Wait: pause, Failures: failures})
 		if !c.pause(ctx, pause) {
-			return nil
+			return nil, false
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
 )
@@ -18,17 +19,17 @@ import (
 func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	state, err := profile.HostState(ctx, cfg, a.target.Near().Addr(), a.opts.Resolve)
 	if err != nil {
-		a.log.Warn("routes are left out", "error", err)
+		a.emit(event.Remark{Text: "routes are left out", Err: err})
 	}
 	if profile.WithoutGateway(cfg) {
 		mend := "have the server push route-gateway ADDRESS"
 		if cfg.Routing.GatewayIsDHCP {
 			mend = "the server expects it to come by DHCP; run a DHCP client on the adapter, or " + mend
 		}
-		a.log.Warn("routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " + mend)
+		a.emit(event.Remark{Text: "routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " + mend})
 	}
 	if profile.WithoutAddress(cfg) {
-		a.log.Warn("the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration")
+		a.emit(event.Remark{Text: "the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration"})
 	}
 	a.pinned.Store(redirects(state.Routes))
 	network, err := profile.Ethernet(cfg, &state)
@@ -36,6 +37,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
 	want := bringup.State{State: state, Ethernet: network}
+	a.emit(profile.Configuring(state))
 	if open := a.adapter.Load(); open != nil {
 		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
 			a.state = want
@@ -64,18 +66,14 @@ func (a *attempt) report(err error) error {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
 	open := a.adapter.Load()
-	for _, change := range open.Changes {
-		a.log.Debug("this host: " + change)
-	}
-	if open.Partial != nil {
-		a.log.Warn("connected, but: " + open.Partial.Error())
-	}
+	a.emit(profile.Configured(open.Name(), open.Changes, open.Partial))
 	return nil
 }
 
 func (c *Client) closeAdapter() {
 	if open := c.adapter.Swap(nil); open != nil {
 		open.TakeDown(c.log)
+		c.emit(event.AdapterClosed{Adapter: open.Name()})
 	}
 }
 
@@ -97,18 +95,4 @@ func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
 // redirects reports whether the way to the server is pinned.
 func redirects(routes []hostnet.Route) bool {
 	return slices.ContainsFunc(routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
-}
-
-func ifconfigText(c *config.Config) string {
-	if c.Adapter.Ifconfig == nil {
-		return "none"
-	}
-	return c.Adapter.Ifconfig.Local.String()
-}
-
-func ifconfigIPv6Text(c *config.Config) string {
-	if c.Adapter.IfconfigIPv6 == nil {
-		return "none"
-	}
-	return c.Adapter.IfconfigIPv6.Local.Addr().String()
 }

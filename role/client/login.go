@@ -10,6 +10,7 @@ import (
 	"culvert/config"
 	"culvert/host/process"
 	"culvert/internal/printable"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/session"
 	"culvert/session/negotiate"
@@ -195,7 +196,7 @@ func (l *login) challenged(reason string) (again bool, err error) {
 func (a *attempt) loginNeeded(ctx context.Context) {
 	username, password, err := a.login.next(ctx)
 	if err != nil {
-		a.log.Error("no user name and password to renew the keys with", "error", err)
+		a.emit(event.LoginFailed{Text: "no user name and password to renew the keys with", Err: err})
 		return
 	}
 	a.peer.Do(func(time.Time) { a.peer.Session.Login(username, password) })
@@ -203,19 +204,14 @@ func (a *attempt) loginNeeded(ctx context.Context) {
 
 // infoPre shows the user what he has to do before the server lets him in.
 func (a *attempt) infoPre(ctx context.Context, i session.InfoPre) {
-	switch {
-	case i.URL != "":
-		a.log.Warn("to log in, open this page in a browser: " + i.URL)
-	case i.Challenge != "" && i.Answer:
-		answer, err := a.login.answer(ctx, i.Challenge, true, i.Echo)
-		if err != nil {
-			a.log.Error("the server's question is not answered", "error", err)
-			return
-		}
-		a.peer.Do(func(time.Time) { a.peer.Session.Answer(answer) })
-	case i.Challenge != "":
-		a.log.Warn("the server says: " + i.Challenge)
-	default:
-		a.log.Warn("the server asks for a step of the login that is not known here", "text", i.Text)
+	a.emit(event.LoginAsked{URL: i.URL, Question: i.Challenge, Answer: i.Answer, Text: i.Text})
+	if i.URL != "" || i.Challenge == "" || !i.Answer {
+		return
 	}
+	answer, err := a.login.answer(ctx, i.Challenge, true, i.Echo)
+	if err != nil {
+		a.emit(event.LoginFailed{Text: "the server's question is not answered", Err: err})
+		return
+	}
+	a.peer.Do(func(time.Time) { a.peer.Session.Answer(answer) })
 }

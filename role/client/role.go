@@ -6,6 +6,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/event"
 	"culvert/session"
 	"culvert/tunnel"
 )
@@ -29,8 +30,7 @@ func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Dro
 			return tunnel.NoRoute
 		}
 		r.loop.Do(func() {
-			r.log.Warn("packets to the server's own address come out of the tunnel's adapter and are dropped: "+
-				"a route sends them into the tunnel; remove it, or leave out the `local` flag of redirect-gateway", "server", dst)
+			r.emit(event.Looped{Addr: dst})
 		})
 		return tunnel.NoRoute
 	}
@@ -92,8 +92,9 @@ func (r role) Admit(_ time.Time, _ *tunnel.Peer, p *buf.Packet, to *tunnel.Recei
 
 // Moved follows the server to another address (`float`).
 func (r role) Moved(p *tunnel.Peer, path buf.Path) {
-	r.log.Info("the server moved", "from", p.Path().Remote, "to", path.Remote)
+	before := p.Path().Remote
 	p.SetPath(path)
+	r.emit(event.Moved{From: before, To: path.Remote})
 }
 
 // onEvent passes what the session reports to the attempt that started it.

@@ -2,9 +2,10 @@ package client
 
 import (
 	"context"
-	"strings"
 
 	"culvert/config"
+	"culvert/role/event"
+	"culvert/role/profile"
 )
 
 // updated applies what the server changed of its push (PUSH_UPDATE) while the
@@ -18,18 +19,20 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	if err != nil {
 		return &lostError{err}
 	}
-	for _, note := range notes {
-		a.log.Warn("pushed option: " + note.Text)
-	}
-	for _, option := range skipped {
-		a.log.Info("change passed over", "option", option)
-	}
+	a.remarkPushed(notes)
 	a.watch(cfg)
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
 	a.options = options
-	a.log.Info("the server changed what it pushed", "change", strings.Join(update, ", "),
-		"ipv4", ifconfigText(cfg), "ipv6", ifconfigIPv6Text(cfg))
+	ipv4, ipv6 := profile.Inner(cfg.Adapter)
+	a.emit(event.PushUpdated{Options: update, Skipped: skipped, IPv4: ipv4, IPv6: ipv6})
 	return nil
+}
+
+// remarkPushed reports what is to be said of pushed options.
+func (a *attempt) remarkPushed(notes []config.Note) {
+	for _, note := range notes {
+		a.emit(event.Remark{Text: "pushed option: " + note.Text})
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic/nictest"
+	"culvert/role/event"
 	"culvert/role/profile/reach"
 	"culvert/session"
 	"culvert/session/wrap"
@@ -30,7 +31,7 @@ func TestPushUpdateChangesTheHost(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	cfg := &config.Config{Pull: true, Adapter: config.Adapter{Dev: "tun", MTU: 1500}}
 	pipe := nictest.New("tun0", 1500)
-	c := &Client{cfg: cfg, log: log, ended: make(chan error, 1), opts: Options{Log: log,
+	c := &Client{cfg: cfg, log: log, said: event.NewLog(log, words), ended: make(chan error, 1), opts: Options{Log: log,
 		Open: func(context.Context, bringup.State) (*bringup.Adapter, error) {
 			return &bringup.Adapter{NIC: pipe}, nil
 		}}}

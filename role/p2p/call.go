@@ -9,6 +9,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/event"
 	"culvert/role/profile/reach"
 	"culvert/session"
 )
@@ -41,14 +42,14 @@ func (h *Host) callTo(ctx context.Context, t reach.Target) error {
 	p := h.settingsOf(t)
 	if h.shares(t) {
 		if h.awaitsKey() {
-			h.log.Info("waiting for the other host, which brings the key (tls-crypt-v2)", "remote", t)
+			h.emit(event.AwaitingKey{Remote: t.Reported()})
 			return nil
 		}
-		h.log.Info("connecting", "remote", t)
+		h.emit(event.Connecting{Remote: t.Reported()})
 		h.begin(h.link, p, buf.Path{Remote: t.Addr}, t.Near())
 		return nil
 	}
-	h.log.Info("connecting", "remote", t)
+	h.emit(event.Connecting{Remote: t.Reported()})
 	l, err := h.dialer.Open(ctx, t)
 	if err != nil {
 		return err

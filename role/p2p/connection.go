@@ -7,6 +7,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/event"
 	"culvert/tunnel"
 )
 
@@ -71,7 +72,7 @@ func (h *Host) serve(c *connection, p *settings, path buf.Path, near netip.AddrP
 	}
 	h.road.Counters.Add(tunnel.UnknownPeer)
 	if h.strangers.Allow(time.Now(), c.remote.Addr()) {
-		h.log.Warn("a TCP connection opened no session and was closed", "remote", c.remote, "reason", err)
+		h.emit(event.Stranger{From: c.remote, Text: "a TCP connection opened no session and was closed", Err: err})
 	}
 	h.notify()
 }

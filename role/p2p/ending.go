@@ -47,13 +47,3 @@ func (h *Host) judge(err error) {
 		h.end(fmt.Errorf("%w; tls-exit forbids another try", err))
 	}
 }
-
-// outcome is what Run returns: no error where the configuration asked for an
-// end.
-func (h *Host) outcome(why error) error {
-	if !errors.Is(why, session.ErrPingExit) && !errors.Is(why, errInactive) {
-		return why
-	}
-	h.log.Warn("ending, as the configuration asks", "reason", why)
-	return nil
-}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"culvert/internal/mute"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/session"
 	"culvert/tunnel"
@@ -14,24 +15,19 @@ import (
 func (h *Host) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	s := p.Owner.(*side)
 	switch e := e.(type) {
-	case session.Delayed:
-		h.log.Warn("still connecting: "+e.Stage, "remote", s.Path().Remote)
 	case session.Established:
 		h.established(s, now, e)
 	case session.Rekeyed:
 		h.shows(s, now, e.TLS)
-		h.log.Info("Control Channel: " + profile.Describe(e.TLS))
-		h.log.Info("keys renewed", "key", e.Key)
-	case session.RekeyFailed:
-		h.log.Warn("renewing keys failed, the old ones stay in use; it will be tried again", "error", e.Err)
+		h.emit(profile.Reported(e, s.reported()))
 	case session.Idle:
 		h.end(errInactive)
-	case session.Remark:
-		h.log.Warn(e.Text)
-	case session.Info:
-		h.log.Info("message from the other host", "text", e.Text)
 	case session.Closed:
 		h.ended(s, e.Err)
+	default:
+		if said := profile.Reported(e, s.reported()); said != nil {
+			h.emit(said)
+		}
 	}
 }
 
@@ -41,15 +37,15 @@ func (h *Host) established(s *side, now time.Time, e session.Established) {
 		return
 	}
 	h.promote(s)
-	h.log.Info("Control Channel: " + profile.Describe(e.TLS))
-	h.log.Info("Data Channel: "+e.Params.Describe(), "peer-id", e.Params.PeerID)
-	h.up(s.Path().Remote.String())
+	h.emit(profile.Reported(e, s.reported()))
+	h.up(s)
 }
 
 // up says that packets can pass.
-func (h *Host) up(remote string) {
+func (h *Host) up(s *side) {
 	h.notify()
-	h.log.Info("Initialization Sequence Completed", "adapter", h.adapter.Name(), "remote", remote)
+	ipv4, ipv6 := profile.Inner(h.cfg.Adapter)
+	h.emit(event.Up{Remote: s.reported(), Adapter: h.adapter.Name(), IPv4: ipv4, IPv6: ipv6})
 	if h.opts.Ready != nil {
 		h.opts.Ready(h)
 	}
@@ -70,14 +66,14 @@ func (h *Host) ended(s *side, err error) {
 	if wasCurrent {
 		h.traffic.Ended(s.Peer)
 	}
-	switch remote := s.Path().Remote; {
+	switch remote := s.reported(); {
 	case errors.Is(err, session.ErrExit):
 	case errors.Is(err, session.ErrPeerExit):
-		h.log.Info("the other host left", "remote", remote)
+		h.emit(event.Left{Remote: remote})
 	case wasCurrent:
-		h.log.Warn("connection lost", "remote", remote, "reason", err)
-	case h.strangers.Failure(time.Now(), remote.Addr(), mute.Kind(err), h.sayFailures) > 0:
-		h.log.Warn("no connection", "remote", remote, "reason", err)
+		h.emit(event.Lost{Remote: remote, Err: err})
+	case h.strangers.Failure(time.Now(), remote.Addr.Addr(), mute.Kind(err), h.sayFailures) > 0:
+		h.emit(event.Failed{Remote: remote, Err: err})
 	}
 	if wasCurrent || h.Peer() == nil {
 		h.judge(err)
@@ -86,5 +82,5 @@ func (h *Host) ended(s *side, err error) {
 }
 
 func (h *Host) sayFailures(n int) {
-	h.log.Warn("more connections did not come up, beside those named above", "how-many", n)
+	h.emit(event.MoreFailed{N: n})
 }

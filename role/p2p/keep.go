@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"culvert/role/event"
 	"culvert/session"
 )
 
@@ -34,10 +35,10 @@ func (h *Host) keep(ctx context.Context, failed <-chan error) error {
 			return fmt.Errorf("the tunnel cannot go on: %w", err)
 		case err := <-h.finish:
 			h.leave()
-			return h.outcome(err)
+			return err
 		case <-k.waiting.C:
 			if k.alone() {
-				return h.outcome(session.ErrPingExit)
+				return session.ErrPingExit
 			}
 		case <-h.changed:
 			err = k.look(ctx)
@@ -68,18 +69,19 @@ func (k *keeper) look(ctx context.Context) error {
 		return k.refresh(ctx, current.nearest())
 	}
 	if !k.pending && k.sides.idle() {
-		k.retry()
+		k.retry(nil)
 	}
 	return nil
 }
 
-// retry has the other host called again after a failure. It returns the wait.
-func (k *keeper) retry() time.Duration {
-	k.failures++
-	wait := k.remotes.Wait(k.failures, false)
+// retry has the other host called again after a failure, which err says where
+// nothing else does.
+func (k *keeper) retry(err error) {
+	wait := k.remotes.Wait(k.failures+1, false)
 	k.again.Reset(wait)
 	k.pending = true
-	return wait
+	k.emit(event.Reconnecting{Err: err, Wait: wait, Failures: k.failures})
+	k.failures++
 }
 
 // callAgain calls the other host, unless there is a connection. Its error is final.
@@ -92,7 +94,7 @@ func (k *keeper) callAgain(ctx context.Context) error {
 	case final(err):
 		return err
 	case err != nil && ctx.Err() == nil:
-		k.log.Warn("not connected", "reason", err, "retry-in", k.retry())
+		k.retry(err)
 	}
 	return nil
 }

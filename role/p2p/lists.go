@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"time"
+
+	"culvert/role/event"
 )
 
 // keepLists has the revocation lists read again as they change, and the other
@@ -33,7 +35,7 @@ func (h *Host) recheck(s *side, now time.Time) (revoked bool) {
 	if err == nil || s.Session.Err() != nil {
 		return false
 	}
-	h.log.Warn("the other host is shut out", "remote", s.Path().Remote, "reason", err)
+	h.emit(event.Revoked{Remote: s.reported(), Err: err})
 	s.Session.Close()
 	return true
 }

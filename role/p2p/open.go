@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"culvert/host/bringup"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
 )
@@ -23,6 +24,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if err = h.listen(ctx); err != nil {
 		return err
 	}
+	h.emit(profile.Configuring(h.state.State))
 	if h.adapter, err = h.opts.Open(ctx, h.state); err != nil {
 		h.closeSockets()
 		return err
@@ -34,7 +36,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 // wants is the state for the other host, or the proxy to it, at an outer address.
 func (h *Host) wants(ctx context.Context, near netip.Addr) (s bringup.State, err error) {
 	if s.State, err = profile.HostState(ctx, h.cfg, near, h.opts.Resolve); err != nil {
-		h.log.Warn("routes are left out", "error", err)
+		h.emit(event.Remark{Text: "routes are left out", Err: err})
 	}
 	s.Ethernet, err = profile.Ethernet(h.cfg, &s.State)
 	return s, err
@@ -74,12 +76,7 @@ func (h *Host) usesSocket() bool {
 
 // reportHost says what was changed on this host, and what could not be.
 func (h *Host) reportHost() {
-	for _, change := range h.adapter.Changes {
-		h.log.Debug("this host: " + change)
-	}
-	if h.adapter.Partial != nil {
-		h.log.Warn("not everything could be set up on this host", "problem", h.adapter.Partial)
-	}
+	h.emit(profile.Configured(h.adapter.Name(), h.adapter.Changes, h.adapter.Partial))
 }
 
 // refresh brings this host to the state that an address to reach asks for: with
@@ -93,6 +90,7 @@ func (h *Host) refresh(ctx context.Context, near netip.Addr) error {
 		return err
 	}
 	h.state = state
+	h.emit(profile.Configuring(state.State))
 	err = h.adapter.Update(ctx, state)
 	h.reportHost()
 	return err

@@ -25,6 +25,7 @@ import (
 	"culvert/internal/mute"
 	"culvert/link"
 	"culvert/nic"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
@@ -57,6 +58,9 @@ type Options struct {
 	Opened func() error
 	// Ready is called each time a connection to the other host is up.
 	Ready func(*Host)
+	// Events is called for each event, in order for one connection, on the
+	// goroutine where it happened; it must not block. nil: nobody.
+	Events func(Event)
 }
 
 // Listener is a socket for connections. *link.TCPListener is one.
@@ -71,6 +75,7 @@ type Host struct {
 	cfg    *config.Config
 	opts   Options
 	log    *slog.Logger
+	said   *event.Log
 	main   *settings
 	blocks map[*config.Config]*settings // of <connection> blocks
 	// showTLS makes the TLS settings for a host at one address (tls-verify);
@@ -105,7 +110,7 @@ type Host struct {
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Host, error) {
-	h := &Host{cfg: c, opts: o, log: o.Log, changed: make(chan struct{}, 1), finish: make(chan error, 1)}
+	h := &Host{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), changed: make(chan struct{}, 1), finish: make(chan error, 1)}
 	if err := h.prepare(); err != nil {
 		return nil, err
 	}
@@ -116,11 +121,11 @@ func New(c *config.Config, o Options) (*Host, error) {
 		h.opts.ListenTCP = func(o link.Options) (Listener, error) { return link.ListenTCP(o) }
 	}
 	h.opts.Resolve = reach.NewNames(c, o.Resolve, h.tunnel, o.Log).Lookup
-	h.remotes = reach.NewRemotes(c, h.opts.Resolve)
+	h.remotes = reach.NewRemotes(c, profile.ReportNames(h.opts.Resolve, h.emit))
 	h.remotes.Log = o.Log
 	h.dialer = reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask}
 	h.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit}, OnError: func(err error) {
-		h.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
+		h.emit(event.Remark{Text: "a connection could not be accepted; the oldest silent one is given up", Err: err})
 	}}
 	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet,
 		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError, OnPath: tunnel.LogPaths(h.log)}
@@ -144,7 +149,7 @@ func (h *Host) prepareTLS() (err error) {
 	if err = profile.Unlock(h.cfg, h.opts.Ask); err != nil {
 		return err
 	}
-	if h.main, err = newSettings(h.cfg, func(text string) { h.log.Warn(text) }, h.opts.Lists); err != nil {
+	if h.main, err = newSettings(h.cfg, h.remark, h.opts.Lists); err != nil {
 		return err
 	}
 	if h.showTLS, err = profile.TLSVerify(h.cfg, profile.ProgramVariables(h.cfg), auth.NewSlots(profile.ProgramsAtOnce)); err != nil {
@@ -223,9 +228,22 @@ func (h *Host) passingError(err error) { h.log.Debug("passing network error", "e
 func (h *Host) Run(ctx context.Context) error {
 	h.ctx = ctx
 	if err := h.open(ctx); err != nil {
+		h.emit(event.Ended{Err: err})
 		return err
 	}
 	defer h.close()
+	err := h.run(ctx)
+	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, errInactive)
+	h.emit(event.Ended{Err: err, Asked: asked})
+	if asked {
+		return nil
+	}
+	return err
+}
+
+// run is Run once all is open. Its error may be one that the configuration asks
+// for.
+func (h *Host) run(ctx context.Context) error {
 	defer h.keepStatus()()
 	defer h.keepLists(ctx)()
 	if h.opts.Opened != nil {
@@ -242,7 +260,7 @@ func (h *Host) Run(ctx context.Context) error {
 		go func() { failed <- h.streams.Serve(h.listener, h.accepted) }()
 	}
 	if at := h.Addr(); at.IsValid() {
-		h.log.Info("waiting for the other host", "listening", at, "adapter", h.adapter.Name())
+		h.emit(event.Listening{Addr: at, Adapter: h.adapter.Name()})
 	}
 	return h.keep(ctx, failed)
 }
@@ -281,6 +299,7 @@ func (h *Host) close() {
 	h.streams.Close()
 	h.calls.Wait()
 	h.adapter.TakeDown(h.log)
+	h.emit(event.AdapterClosed{Adapter: h.adapter.Name()})
 }
 
 // errReplaced is why a session ends whose place another one takes.

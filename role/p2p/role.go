@@ -6,6 +6,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/event"
 	"culvert/session"
 	"culvert/session/wire"
 	"culvert/tunnel"
@@ -30,7 +31,7 @@ func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Dro
 	}
 	if dst == current.Path().Remote.Addr() {
 		r.once.Do(func() {
-			r.log.Warn("packets to the other host's outer address come out of the tunnel's adapter and are dropped: a route sends them into the tunnel; remove it", "host", dst)
+			r.emit(event.Looped{Addr: dst})
 		})
 		return tunnel.NoRoute
 	}
@@ -149,7 +150,7 @@ func (h *Host) unwelcome(p *buf.Packet, err error) {
 	if !op.IsHardReset() || !h.strangers.Allow(time.Now(), p.Path.Remote.Addr()) {
 		return
 	}
-	h.log.Warn("a packet that opens no session was dropped", "from", p.Path.Remote, "error", err)
+	h.emit(event.Stranger{From: p.Path.Remote, Text: "a packet that opens no session was dropped", Err: err})
 }
 
 // answerInterval lies between answers to servers that begin. Anybody may have
@@ -195,5 +196,5 @@ func (r role) Moved(p *tunnel.Peer, path buf.Path) {
 		r.found(p.Owner.(*side))
 		return
 	}
-	r.log.Info("the other host moved", "from", before, "to", path.Remote)
+	r.emit(event.Moved{From: before, To: path.Remote})
 }

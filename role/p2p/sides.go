@@ -9,6 +9,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/session"
 	"culvert/session/wire"
@@ -40,6 +41,15 @@ func (s *side) nearest() netip.Addr {
 		return s.near.Addr()
 	}
 	return s.Path().Remote.Addr()
+}
+
+// reported is where the other host is, as events have it.
+func (s *side) reported() event.Remote {
+	r := event.Remote{Proto: "udp", Addr: s.Path().Remote}
+	if c := s.own(); c != nil && c.tcp {
+		r.Proto = "tcp"
+	}
+	return r
 }
 
 // end stops a side, and its connection with it.
@@ -213,7 +223,7 @@ func (h *Host) promote(s *side) {
 		c.prove()
 	}
 	if before := h.sides.promote(s); before != nil {
-		h.log.Info("the other host began anew; the session before is over", "reason", errReplaced)
+		h.emit(event.Replaced{Remote: before.reported(), Err: errReplaced})
 		h.traffic.Ended(before.Peer)
 		before.end()
 	}

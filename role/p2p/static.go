@@ -6,6 +6,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/event"
 	"culvert/session"
 )
 
@@ -32,7 +33,7 @@ func (h *Host) beginStatic(l link.Link, p *settings, path buf.Path, near netip.A
 // found takes note of where the other host is.
 func (h *Host) found(s *side) {
 	h.promote(s)
-	h.log.Info("Data Channel: cipher "+h.cfg.Data.Cipher+", auth "+h.cfg.Data.Auth, "key", "static")
+	h.emit(event.Secured{Remote: s.reported(), Data: "cipher " + h.cfg.Data.Cipher + ", auth " + h.cfg.Data.Auth, Cipher: h.cfg.Data.Cipher})
 	s.Do(func(time.Time) { s.Session.SetTimers(s.settings.session.Timers) })
-	h.up(s.Path().Remote.String())
+	h.up(s)
 }

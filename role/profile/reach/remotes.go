@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/role/event"
 	"culvert/role/profile"
 )
 
@@ -36,12 +37,15 @@ type Target struct {
 	viaProxy bool
 }
 
-func (t Target) String() string {
-	proto := t.Remote.Proto.Transport()
+func (t Target) String() string { return t.Reported().String() }
+
+// Reported is the target as events have it.
+func (t Target) Reported() event.Remote {
+	r := event.Remote{Host: t.Remote.Host, Proto: t.Remote.Proto.Transport(), Addr: t.Addr}
 	if t.viaProxy {
-		return fmt.Sprintf("%s:%d (%s through a proxy at %v)", t.host, t.port, proto, t.Near())
+		r.Host, r.Addr, r.Proxy = fmt.Sprintf("%s:%d", t.host, t.port), t.Near(), true
 	}
-	return fmt.Sprintf("%s (%s %v)", t.Remote.Host, proto, t.Addr)
+	return r
 }
 
 // Near is the address that this host's packets go to, past the tunnel.

@@ -1,0 +1,271 @@
+// Package event is what a client, or one of two paired hosts, reports while it
+// runs: values for whoever watches it. The log is their first reader (Log);
+// programs that manage, draw or count are others. Readers know nothing of the
+// role, and the role nothing of them.
+//
+// A connection goes through Resolving, Connecting, Answered, Asking (a client),
+// Pushed (a client), Secured, Configuring, Configured and Up. Lost and
+// Reconnecting lead back to the beginning, and Ended is the last event but for
+// AdapterClosed.
+package event
+
+import (
+	"crypto/x509"
+	"net/netip"
+	"time"
+
+	"culvert/session/wire"
+)
+
+// Event is one of the types of this package.
+type Event interface{ event() }
+
+// Remote is the other end as it is tried or reached.
+type Remote struct {
+	Host  string         // as the configuration names it; "" for one that called
+	Proto string         // "udp" or "tcp"
+	Addr  netip.AddrPort // where packets go; not valid where that is not known
+	// Proxy reports that Addr is a proxy, which connects to Host by itself.
+	Proxy bool
+}
+
+// String is the host, protocol and address, as far as they are known.
+func (r Remote) String() string {
+	switch {
+	case r.Proxy:
+		return r.Host + " (" + r.Proto + " through a proxy at " + r.Addr.String() + ")"
+	case r.Host != "":
+		return r.Host + " (" + r.Proto + " " + r.Addr.String() + ")"
+	case r.Addr.IsValid():
+		return r.Addr.String()
+	}
+	return ""
+}
+
+// Resolving reports that the addresses of a name are being looked up.
+type Resolving struct{ Host string }
+
+// Listening reports that the other end may call, at Addr.
+type Listening struct {
+	Addr    netip.AddrPort
+	Adapter string
+}
+
+// Connecting reports that the other end is called. AwaitingKey reports that this
+// end has the address but must wait to be called, since the other end brings the
+// key of the control channel (tls-crypt-v2).
+type (
+	Connecting  struct{ Remote Remote }
+	AwaitingKey struct{ Remote Remote }
+)
+
+// Answered reports the first packet from the other end that proved authentic:
+// from now on the two authenticate each other.
+type Answered struct{ Remote Remote }
+
+// Asking reports that a client has authenticated itself, and asks the server for
+// its settings.
+type Asking struct{}
+
+// Delayed reports a handshake that takes long.
+type Delayed struct {
+	Remote Remote
+	Stage  string // how far it came, and what may be wrong
+}
+
+// Secured reports that the handshake is done and data can pass.
+type Secured struct {
+	Remote      Remote
+	TLS         string            // version, suite, group and certificate in a line; "" with a static key
+	Certificate *x509.Certificate // of the other end; nil where it showed none
+	Data        string            // the data channel in a line
+	Cipher      string            // of the data channel
+	PeerID      wire.PeerID
+}
+
+// Pushed reports the options that the server pushed, and PushUpdated what it
+// changed of them later (PUSH_UPDATE). Tokens are not among them.
+type (
+	Pushed struct {
+		Options []string
+		Ignored []string // those that make no sense, each with the reason
+	}
+	PushUpdated struct {
+		Options    []string // that came
+		Skipped    []string // of these, those that nothing was done about
+		IPv4, IPv6 netip.Addr
+	}
+)
+
+// Route is a network behind the tunnel, or one that is kept out of it.
+type Route struct {
+	Dst  netip.Prefix
+	Via  netip.Addr // not valid: the adapter itself
+	Past bool       // leads past the tunnel
+}
+
+// Configuring reports what the adapter and this host are about to be set to.
+type Configuring struct {
+	Addresses []netip.Prefix
+	Peers     []netip.Addr // the far ends of point-to-point addresses
+	Routes    []Route
+	DNS       []netip.Addr
+	MTU       int
+}
+
+// Configured reports that the adapter is up, and what was changed on this host
+// for it.
+type Configured struct {
+	Adapter string
+	Changes []string // a line each, in words
+	Partial error    // what could not be had; nil: all was
+}
+
+// AdapterClosed reports that the adapter is gone and this host as before.
+type AdapterClosed struct{ Adapter string }
+
+// Up reports that the tunnel carries packets.
+type Up struct {
+	Remote     Remote
+	Adapter    string
+	IPv4, IPv6 netip.Addr // this end's inside the tunnel; not valid: none
+}
+
+// Renewed reports new keys, and RenewalFailed that the old ones stay in use.
+type (
+	Renewed struct {
+		Key         wire.KeyID
+		TLS         string
+		Certificate *x509.Certificate
+	}
+	RenewalFailed struct{ Err error }
+)
+
+// Moved reports that the other end is reached at another address (`float`).
+type Moved struct{ From, To netip.AddrPort }
+
+// LoginAsked reports what the user has to do before the server lets them in: open
+// URL, answer Question, or read what the server says.
+type LoginAsked struct {
+	URL      string
+	Question string
+	Answer   bool   // Question is to be answered
+	Text     string // of a step that is not known here
+}
+
+// LoginFailed reports that the user was asked for something and it was not had.
+type LoginFailed struct {
+	Text string
+	Err  error
+}
+
+// LoginPending reports that the server is still checking the login, and how long
+// that may take. TokenGiven reports a token in place of the password.
+type (
+	LoginPending struct{ Timeout time.Duration }
+	TokenGiven   struct{}
+)
+
+// Left reports that the other end said goodbye, and Lost that the connection was
+// lost for another reason. Replaced reports that the other end began anew: the
+// connection that comes next takes the place of the one before.
+type (
+	Left struct{ Remote Remote }
+	Lost struct {
+		Remote Remote
+		Err    error
+	}
+	Replaced struct {
+		Remote Remote
+		Err    error
+	}
+)
+
+// Failed reports a handshake that came to nothing. MoreFailed says of how many
+// more that is true, which were too many to be named.
+type (
+	Failed struct {
+		Remote Remote
+		Err    error
+	}
+	MoreFailed struct{ N int }
+)
+
+// Stranger reports somebody who was turned away, at a bounded rate for each
+// address. Text says what they did.
+type Stranger struct {
+	From netip.AddrPort
+	Text string
+	Err  error
+}
+
+// Revoked reports that the certificate of the other end was revoked while it was
+// connected; the connection ends.
+type Revoked struct {
+	Remote Remote
+	Err    error
+}
+
+// Reconnecting reports that there is no connection, why, and when the next try
+// is.
+type Reconnecting struct {
+	Err      error // nil where it was reported before
+	Wait     time.Duration
+	Failures int // in a row, since a connection worked; 0: it had worked just now
+}
+
+// Ended is reported once, when nothing more is tried. Asked says that the
+// configuration wanted it so (`inactive`, `ping-exit`). Err is nil when whoever
+// runs this end wanted it.
+type Ended struct {
+	Err   error
+	Asked bool
+}
+
+// Remark is something that whoever runs this end should know, and Message what
+// the other end had to say.
+type (
+	Remark struct {
+		Text string
+		Err  error // nil: none
+	}
+	Message struct{ Text string }
+)
+
+// Looped reports that a route of this host leads the tunnel's own packets into the
+// tunnel. It is reported once.
+type Looped struct{ Addr netip.Addr }
+
+func (Resolving) event()     {}
+func (Listening) event()     {}
+func (Connecting) event()    {}
+func (AwaitingKey) event()   {}
+func (Answered) event()      {}
+func (Asking) event()        {}
+func (Delayed) event()       {}
+func (Secured) event()       {}
+func (Pushed) event()        {}
+func (PushUpdated) event()   {}
+func (Configuring) event()   {}
+func (Configured) event()    {}
+func (AdapterClosed) event() {}
+func (Up) event()            {}
+func (Renewed) event()       {}
+func (RenewalFailed) event() {}
+func (Moved) event()         {}
+func (LoginAsked) event()    {}
+func (LoginFailed) event()   {}
+func (LoginPending) event()  {}
+func (TokenGiven) event()    {}
+func (Left) event()          {}
+func (Lost) event()          {}
+func (Replaced) event()      {}
+func (Failed) event()        {}
+func (MoreFailed) event()    {}
+func (Stranger) event()      {}
+func (Revoked) event()       {}
+func (Reconnecting) event()  {}
+func (Ended) event()         {}
+func (Remark) event()        {}
+func (Message) event()       {}
+func (Looped) event()        {}
