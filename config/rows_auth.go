@@ -28,7 +28,7 @@ var authRows = []Directive{
 	{Name: "auth-user-pass-optional", Where: top, Role: RoleServer, Help: "Let clients without a password come as far as that program.", set: on(func(c *Config) *bool { return &c.Login.UserPassOptional })},
 	{Name: "auth-gen-token", Usage: "[lifetime] [renewal] [external-auth]", Where: top, Role: RoleServer, Help: "Give clients a token in place of their password.", set: setAuthGenToken},
 	{Name: "auth-gen-token-secret", Usage: "file", Where: top, Role: RoleServer, Inline: true, Help: "The key of those tokens.", set: file(func(c *Config) **File { return &c.Login.GenTokenSecret })},
-	{Name: "client-crresponse", Usage: "command", Where: top, Role: RoleServer, Help: "A program that takes a client's answer to a challenge.", set: command(func(c *Config) *[]string { return &c.Login.ClientCRResponse })},
+	{Name: "client-crresponse", Usage: "command", Where: top, Role: RoleServer, Touches: TouchRuns, Help: "A program that takes a client's answer to a challenge.", set: command(func(c *Config) *[]string { return &c.Login.ClientCRResponse })},
 	{Name: "tls-crypt-v2-verify", Usage: "command", Where: top, Role: RoleServer, Touches: TouchRuns, Help: "A program that checks a client key's metadata.", set: command(func(c *Config) *[]string { return &c.Trust.TLSCryptV2Verify })},
 	{Name: "tls-crypt-v2-max-age", Usage: "days", Where: top, Role: RoleServer, Help: "Refuse older client keys.", set: integer(1, 1<<20, func(c *Config) *int { return &c.Trust.TLSCryptV2MaxAge })},
 }

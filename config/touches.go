@@ -71,7 +71,7 @@ func (c *Config) Touches() []Touch {
 
 // Programs are those that the configuration has run.
 func (c *Config) Programs() (paths []string) {
-	for _, command := range [][]string{c.Trust.TLSVerify, c.Login.UserPassVerify, c.Trust.TLSCryptV2Verify} {
+	for _, command := range [][]string{c.Trust.TLSVerify, c.Login.UserPassVerify, c.Login.ClientCRResponse, c.Trust.TLSCryptV2Verify} {
 		if len(command) > 0 {
 			paths = append(paths, command[0])
 		}

@@ -18,7 +18,7 @@ type levels map[string]int
 const treeSection = "## The tree"
 
 // treeRow is a row of the tree's table: a folder in backticks, and its level.
-var treeRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\| ([0-9]+) \\|")
+var treeRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+|\\.)` \\| ([0-9]+) \\|")
 
 // readLevels reads the tree's table out of ARCHITECTURE.md. Rows without a
 // number are folders without Go files.
@@ -42,13 +42,17 @@ func parseLevels(text string) levels {
 }
 
 // seesConfig are the folders that may import config.
-var seesConfig = []string{"role", "operate", "cmd", "lab"}
+var seesConfig = []string{".", "role", "operate", "cmd", "lab"}
 
 // strangers know nothing of each other, nor of session and config.
 var strangers = []string{"link", "nic", "host/hostnet"}
 
-// row is the row that a folder falls under, "" for none.
+// row is the row that a folder falls under, "" for none. The root's is for its
+// own files alone.
 func (l levels) row(dir string) string {
+	if _, ok := l[dir]; ok && dir == "." {
+		return dir
+	}
 	for ; dir != "."; dir = parent(dir) {
 		if _, ok := l[dir]; ok {
 			return dir
@@ -100,7 +104,10 @@ func TestImportLevels(t *testing.T) {
 		}
 		for _, to := range s.imports() {
 			to, ours := strings.CutPrefix(to, module)
-			if !ours {
+			switch {
+			case to == strings.TrimSuffix(module, "/"):
+				to = "."
+			case !ours:
 				continue
 			}
 			if why := l.mayImport(s.dir, to); why != "" {
@@ -142,6 +149,7 @@ func TestRules(t *testing.T) {
 		{"nic/tuntap", "nic", true}, {"nic/userstack", "link", false}, {"link", "host/hostnet", false}, {"host/hostnet", "session/wire", false},
 		{"tunnel", "link", true}, {"tunnel", "role/client", false}, {"role/client", "role/server", false}, {"cmd/culvert", "operate/setup", true},
 		{"operate/setup", "access/pki", true}, {"internal/buf", "config", false}, {"config", "internal/buf", true}, {"config", "access/pki", false}, {"new", "access/pki", false},
+		{".", "config", true}, {".", "role/client", true}, {"role/client", ".", false}, {"examples/client", ".", true},
 	} {
 		if why := l.mayImport(c.from, c.to); (why == "") != c.ok {
 			t.Errorf("%s imports %s: %q", c.from, c.to, why)

@@ -200,25 +200,6 @@ func (s *Stack) dialUDP(_ context.Context, to netip.AddrPort) (net.Conn, error) 
 	return gonet.NewUDPConn(wq, ep), nil
 }
 
-// ListenTCP accepts connections to an address of the stack. An unspecified
-// address means all of its family.
-func (s *Stack) ListenTCP(at netip.AddrPort) (net.Listener, error) {
-	if s.closed.Load() {
-		return nil, fmt.Errorf("userstack: listen %v: %w", at, net.ErrClosed)
-	}
-	return gonet.ListenTCP(s.ip, fullAddress(at), protocolOf(at.Addr().Unmap()))
-}
-
-// ListenUDP receives datagrams to an address of the stack. An unspecified
-// address means all of its family.
-func (s *Stack) ListenUDP(at netip.AddrPort) (net.PacketConn, error) {
-	if s.closed.Load() {
-		return nil, fmt.Errorf("userstack: listen %v: %w", at, net.ErrClosed)
-	}
-	local := fullAddress(at)
-	return gonet.DialUDP(s.ip, &local, nil, protocolOf(at.Addr().Unmap()))
-}
-
 // textAddr is an address as the caller wrote it.
 type textAddr struct{ network, address string }
 
