@@ -73,6 +73,9 @@ func (u *portable) final(err error) error {
 	if u.closed.Load() {
 		return errClosed
 	}
+	if isReport(err) {
+		return &ReportedError{Err: rootCause(err)}
+	}
 	return fmt.Errorf("link: %w", err)
 }
 

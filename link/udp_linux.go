@@ -213,13 +213,10 @@ func (u *UDP) refusal(fd uintptr, errno syscall.Errno) error {
 			to = destination(name)
 		}
 	}
-	if !to.IsValid() {
-		return fmt.Errorf("link: %w", errno)
+	if to.IsValid() || u.refusals && isReport(errno) {
+		return &ReportedError{To: to, Err: errno}
 	}
-	if errno == unix.ECONNREFUSED {
-		return fmt.Errorf("link: nothing listens at %v over UDP, or a firewall answers for it (%w)", to, errno)
-	}
-	return fmt.Errorf("link: %v cannot be reached: %w", to, errno)
+	return fmt.Errorf("link: %w", errno)
 }
 
 func destination(name unix.Sockaddr) netip.AddrPort {

@@ -74,7 +74,7 @@ func testRefusals(t *testing.T, o Options, addr netip.AddrPort) {
 	gone.Close()
 	write(t, client, packets(gone.LocalAddr(), "hello?"))
 	_, err := client.ReadBatch(buf.NewBatch(1, 100))
-	if !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), gone.LocalAddr().String()) {
+	if !errors.As(err, new(*ReportedError)) || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), gone.LocalAddr().String()) {
 		t.Errorf("ReadBatch: %v; want a refusal by %v", err, gone.LocalAddr())
 	}
 	// A refusal that a writer hears of costs no other datagram.

@@ -93,9 +93,9 @@ func inbound(t testing.TB) *direction {
 func (d *direction) run(t testing.TB, batches int, in bool) (packets int) {
 	d.batches, d.take = batches, func(batch []*buf.Packet) { packets += len(batch) }
 	if in {
-		checkClosed(t, d.Inbound(link.Link(d.ends)))
+		checkClosed(t, d.Inbound(t.Context(), link.Link(d.ends)))
 	} else {
-		checkClosed(t, d.Outbound(nic.NIC(d.ends)))
+		checkClosed(t, d.Outbound(t.Context(), nic.NIC(d.ends)))
 	}
 	return packets
 }

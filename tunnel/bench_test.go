@@ -75,8 +75,8 @@ func BenchmarkRoad(b *testing.B) {
 			_ = run(r, s, l) // it ends as the source does
 		})
 	}
-	bench("outbound", func(r *Road, s source, _ *wireOf) error { return r.Outbound(&s) })
-	bench("inbound", func(r *Road, _ source, l *wireOf) error { return r.Inbound(l) })
+	bench("outbound", func(r *Road, s source, _ *wireOf) error { return r.Outbound(b.Context(), &s) })
+	bench("inbound", func(r *Road, _ source, l *wireOf) error { return r.Inbound(b.Context(), l) })
 	client.Close()
 	server.Close()
 }

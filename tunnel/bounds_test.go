@@ -160,7 +160,7 @@ func TestBatchesGrow(t *testing.T) {
 		role := new(fakeRole)
 		r := &Road{Role: role, PacketSize: 1800}
 		role.road = r
-		checkClosed(t, r.Inbound(g))
+		checkClosed(t, r.Inbound(t.Context(), g))
 		if !slices.Equal(g.sizes, want) {
 			t.Errorf("batches of %v, want %v", g.sizes, want)
 		}
@@ -181,7 +181,7 @@ func TestLinksHaveQueues(t *testing.T) {
 	d.Road.Adapter = func() nic.NIC { return queues }
 	for i := range got {
 		d.batches = 1
-		checkClosed(t, d.Inbound(d.ends))
+		checkClosed(t, d.Inbound(t.Context(), d.ends))
 		for j, n := range got {
 			if n > 0 != (j <= i) {
 				t.Errorf("after %d links the queues have got %v", i+1, got)

@@ -12,9 +12,11 @@ package tunnel
 //	  adapter.WriteBatch
 
 import (
+	"context"
 	"errors"
 	"time"
 
+	"culvert/internal/brake"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic"
@@ -24,18 +26,19 @@ import (
 	"culvert/session/wire"
 )
 
-// Inbound carries packets from a link to the adapter until the link is closed,
-// and returns the error that ended it.
-func (r *Road) Inbound(l link.Link) error {
+// Inbound carries packets from a link to the adapter until the link is closed, or
+// nothing but errors has come from it for brake.Patience. It returns the error
+// that ended it. Cancel ctx when closing the link: that ends pauses.
+func (r *Road) Inbound(ctx context.Context, l link.Link) error {
 	queues := link.Queues(l)
 	if len(queues) == 1 {
-		return r.inboundQueue(l, l, int(r.single.Add(1)-1))
+		return r.inboundQueue(ctx, l, l, int(r.single.Add(1)-1))
 	}
-	return inParallel(len(queues), func(queue int) error { return r.inboundQueue(l, queues[queue], queue) })
+	return inParallel(len(queues), func(queue int) error { return r.inboundQueue(ctx, l, queues[queue], queue) })
 }
 
 // inboundQueue does it for one socket of the link, by one queue of the adapter.
-func (r *Road) inboundQueue(l, socket link.Link, queue int) error {
+func (r *Road) inboundQueue(ctx context.Context, l, socket link.Link, queue int) error {
 	size := r.PacketSize + buf.Headroom + buf.Tailroom
 	first, most := batchOf(socket)
 	batch := buf.NewBatch(first, size)
@@ -43,10 +46,16 @@ func (r *Road) inboundQueue(l, socket link.Link, queue int) error {
 	out := sender{road: r, size: size, queue: queue}
 	var to Receivers
 	var others turns
+	var failing brake.Brake
 	for {
 		n, err := socket.ReadBatch(batch)
-		if err != nil && !r.passing(err) {
-			return err
+		if n > 0 {
+			failing.Succeeded()
+		}
+		if err != nil {
+			if err = r.failed(ctx, &failing, err, func() string { return "link at " + l.LocalAddr().String() }); err != nil {
+				return err
+			}
 		}
 		now := time.Now()
 		in = in[:0]

@@ -12,8 +12,10 @@ package tunnel
 //	  sender.add  to the peer's link, in one call per batch
 
 import (
+	"context"
 	"time"
 
+	"culvert/internal/brake"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/nic"
@@ -21,23 +23,33 @@ import (
 )
 
 // Outbound carries packets from the adapter to the peers until the adapter is
-// closed, and returns the error that ended it.
-func (r *Road) Outbound(adapter nic.NIC) error {
+// closed, or nothing but errors has come from it for brake.Patience. It returns
+// the error that ended it. Cancel ctx when closing the adapter: that ends pauses.
+func (r *Road) Outbound(ctx context.Context, adapter nic.NIC) error {
 	queues := nic.Queues(adapter)
-	return inParallel(len(queues), func(queue int) error { return r.outbound(queues[queue], queue) })
+	if len(queues) == 1 {
+		return r.outbound(ctx, adapter, 0)
+	}
+	return inParallel(len(queues), func(queue int) error { return r.outbound(ctx, queues[queue], queue) })
 }
 
 // outbound does it for one queue of the adapter.
-func (r *Road) outbound(adapter nic.NIC, queue int) error {
+func (r *Road) outbound(ctx context.Context, adapter nic.NIC, queue int) error {
 	first, _ := batchOf(adapter)
 	batch := buf.NewBatch(first, r.PacketSize)
 	out := sender{road: r, size: r.PacketSize, queue: queue}
 	var to Receivers
 	var others turns
+	var failing brake.Brake
 	for {
 		n, err := adapter.ReadBatch(batch)
-		if err != nil && !r.passing(err) {
-			return err
+		if n > 0 {
+			failing.Succeeded()
+		}
+		if err != nil {
+			if err = r.failed(ctx, &failing, err, func() string { return "adapter " + adapter.Name() }); err != nil {
+				return err
+			}
 		}
 		now := time.Now()
 		out.watch = watching(&r.Observer, false)

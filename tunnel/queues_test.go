@@ -81,7 +81,7 @@ func TestQueuesKeepOrder(t *testing.T) {
 	for range queues {
 		adapter.queues = append(adapter.queues, &source{left: packets, packet: ipPacket(100)})
 	}
-	if err := r.Outbound(adapter); !errors.Is(err, fs.ErrClosed) {
+	if err := r.Outbound(t.Context(), adapter); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("outbound ended with %v", err)
 	}
 	if far.err != nil {

@@ -200,8 +200,8 @@ func newHalf(t *testing.T, kind nic.Kind, net *simnet.Network, at, peer netip.Ad
 	h.Road = Road{Role: h.role, PacketSize: 1800, Ethernet: kind == nic.Ethernet, Adapter: func() nic.NIC { return h.nic }}
 	h.role.road = &h.Road
 	var ends sync.WaitGroup
-	ends.Go(func() { checkClosed(t, h.Outbound(h.nic)) })
-	ends.Go(func() { checkClosed(t, h.Inbound(l)) })
+	ends.Go(func() { checkClosed(t, h.Outbound(t.Context(), h.nic)) })
+	ends.Go(func() { checkClosed(t, h.Inbound(t.Context(), l)) })
 	t.Cleanup(func() {
 		h.nic.Close()
 		l.Close()

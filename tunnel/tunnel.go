@@ -5,8 +5,6 @@
 package tunnel
 
 import (
-	"errors"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +57,10 @@ type Road struct {
 	// OnError is told of errors that pass, such as a refusal by the peer's
 	// host; nil ignores them.
 	OnError func(error)
+	// OnFailing, if not nil, is told of an adapter or a link, as what names it,
+	// that fails again and again: once, before the road begins to pause between
+	// tries.
+	OnFailing func(what string, err error)
 
 	// Several links may write to one queue of the adapter.
 	delivering [maxQueues]struct {
@@ -70,30 +72,3 @@ type Road struct {
 
 // maxQueues bounds the queues of a link or an adapter that are told apart.
 const maxQueues = 64
-
-// inParallel runs a function for each of n queues and waits for all to end. It
-// returns the first one's error.
-func inParallel(n int, run func(queue int) error) error {
-	ends := make(chan error, n)
-	for queue := 1; queue < n; queue++ {
-		go func() { ends <- run(queue) }()
-	}
-	ends <- run(0)
-	first := <-ends
-	for range n - 1 {
-		<-ends
-	}
-	return first
-}
-
-// passing tells an error that concerns single packets from the end of a link
-// or adapter.
-func (r *Road) passing(err error) bool {
-	if errors.Is(err, fs.ErrClosed) {
-		return false
-	}
-	if r.OnError != nil {
-		r.OnError(err)
-	}
-	return true
-}

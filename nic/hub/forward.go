@@ -13,9 +13,11 @@ package hub
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
+	"culvert/internal/brake"
 	"culvert/internal/buf"
 	"culvert/nic/bridge"
 	"culvert/nic/frame"
@@ -40,11 +42,17 @@ func (f *ingress) payload() int { return f.Len() - frame.HeaderLen }
 func (h *Hub) carry(in *Port) {
 	batch := buf.NewBatch(batchSize, frameSize(in.mtu)+1) // a byte more shows what is too large
 	out := &outbox{size: frameSize(in.mtu)}
+	var failing brake.Brake
 	for {
 		n, err := in.nic.ReadBatch(batch)
-		if errors.Is(err, fs.ErrClosed) {
-			h.leave(in, err)
-			return
+		if n > 0 {
+			failing.Succeeded()
+		}
+		if err != nil {
+			if err = h.failed(in, &failing, err); err != nil {
+				h.leave(in, err)
+				return
+			}
 		}
 		now, m, bytes := time.Now(), h.members.Load(), 0
 		in.show(In, batch[:n])
@@ -63,6 +71,23 @@ func (h *Hub) carry(in *Port) {
 		in.InBytes.Add(uint64(bytes))
 		out.flush()
 	}
+}
+
+// failed pauses after an error of a port's adapter, where such errors follow each
+// other. It returns the error that ends the port, nil for none.
+func (h *Hub) failed(in *Port, failing *brake.Brake, err error) error {
+	if errors.Is(err, fs.ErrClosed) {
+		return err
+	}
+	v := failing.Failed(time.Now())
+	if v.News {
+		h.log.Warn("reading from the port's adapter fails again and again; the port pauses between tries, and is removed if that goes on", "port", in.name, "error", err)
+	}
+	if v.End {
+		return fmt.Errorf("reading from it has failed for %v: %w", brake.Patience, err)
+	}
+	brake.Wait(in.removed.Done(), v.Pause)
+	return nil
 }
 
 // judge reads a frame and tells why it goes no further, or Kept.

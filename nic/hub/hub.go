@@ -180,7 +180,7 @@ func (h *Hub) Remove(name string) error {
 	if err != nil {
 		return err
 	}
-	p.removed.Store(true)
+	p.remove()
 	err = p.nic.Close()
 	<-p.done
 	return err
@@ -188,7 +188,7 @@ func (h *Hub) Remove(name string) error {
 
 // leave takes a port out whose adapter has ended.
 func (h *Hub) leave(p *Port, err error) {
-	if !p.removed.Load() {
+	if p.removed.Err() == nil {
 		h.log.Error("the port's adapter is gone, and the port with it", "port", p.name, "error", err)
 	}
 	p.nic.Close()
@@ -208,7 +208,7 @@ func (h *Hub) Close() error {
 	h.loops.stop()
 	var errs []error
 	for _, p := range ports {
-		p.removed.Store(true)
+		p.remove()
 		errs = append(errs, p.nic.Close())
 	}
 	h.running.Wait()

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -55,8 +56,10 @@ type Port struct {
 	id      int // no other port of this hub has had it
 	slot    int // no other port of this hub has it now
 	writing sync.Mutex
-	removed atomic.Bool   // on purpose
 	done    chan struct{} // closed when it has left
+	// removed ends when the port is removed on purpose, by remove.
+	removed context.Context
+	remove  context.CancelFunc
 
 	state   atomic.Int32 // a State
 	mu      sync.Mutex   // of what follows
@@ -109,7 +112,9 @@ func newPort(n nic.NIC, o PortOptions, flood int) (*Port, error) {
 	case o.MTU < minMTU || o.MTU > maxMTU:
 		return nil, fmt.Errorf("%s: an MTU of %d: expected %d to %d", o.Name, o.MTU, minMTU, maxMTU)
 	}
+	removed, remove := context.WithCancel(context.Background())
 	return &Port{
+		removed: removed, remove: remove,
 		name: o.Name, nic: n, mac: o.MAC, own: o.OwnMAC, vlan: o.VLAN, mtu: o.MTU, uplink: o.Uplink,
 		storm: bridge.NewStorm(o.Flood), done: make(chan struct{}),
 	}, nil

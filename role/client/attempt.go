@@ -71,10 +71,11 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	a.peer.Observer, a.peer.OnError = &c.road.Observer, c.passingError
 	c.present.Store(a.hearsay)
 	c.peer.Store(a.peer)
+	carrying, stopCarrying := context.WithCancel(ctx)
 	inbound := make(chan error, 1)
 	go func() {
 		defer close(inbound)
-		inbound <- c.road.Inbound(l)
+		inbound <- c.road.Inbound(carrying, l)
 	}()
 
 	a.peer.Do(func(time.Time) {})
@@ -97,6 +98,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	c.peer.CompareAndSwap(a.peer, nil)
 	a.peer.Stop()
 	l.Close()
+	stopCarrying()
 	<-inbound
 	return err
 }

@@ -119,7 +119,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, profile.ReportNames(cl.opts.Resolve, cl.emit))
 	cl.remotes.Log = o.Log
-	cl.road = tunnel.Road{Role: role{cl}, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError,
+	cl.road = tunnel.Road{Role: role{cl}, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError, OnFailing: tunnel.LogFailing(cl.log),
 		OnPath: tunnel.LogPaths(cl.log)}
 	return cl, nil
 }

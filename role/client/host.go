@@ -52,7 +52,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	a.state = want
 	a.adapter.Store(opened)
 	go func() {
-		err := a.road.Outbound(opened)
+		err := a.road.Outbound(ctx, opened)
 		if a.adapter.Load() == opened {
 			a.ended <- err
 		}

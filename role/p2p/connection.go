@@ -65,7 +65,7 @@ func (h *Host) serve(c *connection, p *settings, path buf.Path, near netip.AddrP
 	if h.greeter == nil || !c.tcp && !h.awaitsKey() {
 		h.begin(c, p, path, near)
 	}
-	err := h.road.Inbound(c)
+	err := h.road.Inbound(h.ctx, c)
 	if s := c.side.Load(); s != nil {
 		s.Do(func(time.Time) { s.Session.LinkClosed(err) })
 		return

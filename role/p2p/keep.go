@@ -32,6 +32,10 @@ func (h *Host) keep(ctx context.Context, failed <-chan error) error {
 			h.leave()
 			return nil
 		case err := <-failed:
+			if ctx.Err() != nil {
+				h.leave()
+				return nil
+			}
 			return fmt.Errorf("the tunnel cannot go on: %w", err)
 		case err := <-h.finish:
 			h.leave()

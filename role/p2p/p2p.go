@@ -128,7 +128,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 		h.emit(event.Remark{Text: "a connection could not be accepted; the oldest silent one is given up", Err: err})
 	}}
 	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet,
-		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError, OnPath: tunnel.LogPaths(h.log)}
+		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError, OnFailing: tunnel.LogFailing(h.log), OnPath: tunnel.LogPaths(h.log)}
 	return h, nil
 }
 
@@ -252,9 +252,9 @@ func (h *Host) run(ctx context.Context) error {
 		}
 	}
 	failed := make(chan error, 3)
-	go func() { failed <- h.road.Outbound(h.adapter) }()
+	go func() { failed <- h.road.Outbound(ctx, h.adapter) }()
 	if h.link != nil {
-		go func() { failed <- h.road.Inbound(h.link) }()
+		go func() { failed <- h.road.Inbound(ctx, h.link) }()
 	}
 	if h.listener != nil {
 		go func() { failed <- h.streams.Serve(h.listener, h.accepted) }()

@@ -86,7 +86,7 @@ func ipv6Only(c *config.Config, at config.Listen) bool {
 // its socket and reports why.
 func (s *Server) serve(ctx context.Context, failed chan<- error) {
 	for _, l := range s.links {
-		go func() { failed <- s.road.Inbound(l) }()
+		go func() { failed <- s.road.Inbound(ctx, l) }()
 	}
 	for _, l := range s.listeners {
 		serve := func(c *link.Stream) { s.serveStream(ctx, &stream{Stream: c}) }

@@ -137,7 +137,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		s.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
 	}
 	s.road = tunnel.Road{Role: s.newRole(), PacketSize: profile.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter },
-		OnPath: tunnel.LogPaths(s.log)}
+		OnFailing: tunnel.LogFailing(s.log), OnPath: tunnel.LogPaths(s.log)}
 	if s.opts.Listen == nil {
 		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
@@ -174,7 +174,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	failed := make(chan error, 1+len(s.links)+len(s.listeners))
-	go func() { failed <- s.road.Outbound(s.adapter) }()
+	go func() { failed <- s.road.Outbound(ctx, s.adapter) }()
 	s.serve(ctx, failed)
 	defer s.keepLists(ctx)()
 	defer s.keepLAN(ctx)()
@@ -191,6 +191,7 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		case err := <-failed:
 			if ctx.Err() != nil {
+				s.dismiss()
 				return nil
 			}
 			return fmt.Errorf("the server cannot go on: %w", err)

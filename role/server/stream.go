@@ -24,7 +24,7 @@ func (s *Server) serveStream(ctx context.Context, c *stream) {
 		s.share.serve(ctx, c)
 		return
 	}
-	err := s.road.Inbound(c)
+	err := s.road.Inbound(ctx, c)
 	if cl := c.client.Load(); cl != nil {
 		cl.abandon()
 		cl.Do(func(time.Time) { cl.Session.LinkClosed(err) })

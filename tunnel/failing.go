@@ -1,0 +1,67 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"culvert/internal/brake"
+	"culvert/link"
+)
+
+// failed decides what becomes of a direction whose adapter or link, as what
+// names it, failed to read. It returns the error that ends the direction, or nil
+// to read on, after a pause where such errors follow each other.
+//
+// Writing needs no brake: a write follows a read, and a packet that is not taken
+// is counted.
+func (r *Road) failed(ctx context.Context, failing *brake.Brake, err error, what func() string) error {
+	if errors.Is(err, fs.ErrClosed) {
+		return err
+	}
+	if r.OnError != nil {
+		r.OnError(err)
+	}
+	if errors.As(err, new(*link.ReportedError)) {
+		return nil // as many as were sent
+	}
+	v := failing.Failed(time.Now())
+	if v.News && r.OnFailing != nil {
+		r.OnFailing(what(), err)
+	}
+	if v.End {
+		return fmt.Errorf("reading from the %s has failed for %v: %w", what(), brake.Patience, err)
+	}
+	if !brake.Wait(ctx.Done(), v.Pause) {
+		return err
+	}
+	return nil
+}
+
+// LogFailing is an OnFailing for the log.
+func LogFailing(log *slog.Logger) func(what string, err error) {
+	return func(what string, err error) {
+		log.Warn("reading from the "+what+" fails again and again; the tunnel pauses between tries, and ends if that goes on for "+brake.Patience.String(), "error", err)
+	}
+}
+
+// inParallel runs a function for each of n queues and waits for all to end. It
+// returns the first one's error: at once where that is not their being closed,
+// since the others end when the caller closes them.
+func inParallel(n int, run func(queue int) error) error {
+	ends := make(chan error, n)
+	for queue := range n {
+		go func() { ends <- run(queue) }()
+	}
+	first := <-ends
+	for range n - 1 {
+		if !errors.Is(first, fs.ErrClosed) {
+			break
+		}
+		<-ends
+	}
+	return first
+}
