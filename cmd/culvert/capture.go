@@ -18,11 +18,13 @@ func captureCommand() *cobra.Command {
 	var count uint
 	c := &cobra.Command{
 		Use:   "capture --at nic|link|hub:PORT [FILTER] -o FILE",
-		Short: "Write packets of a running process to a file for Wireshark",
-		Long: `Write the packets at one place of a running process to a pcapng file: nic is
-the virtual adapter, link the sockets, hub:PORT a port of culvert hub. The
-filter is applied to the packets there, in the syntax of tcpdump. Comments tell
-the peer, and why a packet was dropped. It ends by Ctrl-C.`,
+		Short: "Write a running process's packets to a file for Wireshark",
+		Long: `Write the packets at one place of a running process to a pcapng file, until
+Ctrl-C. The place is nic, the virtual adapter; link, the sockets; or hub:PORT, a
+port of culvert hub.
+
+FILTER chooses from the packets at that place, in tcpdump's syntax. Each packet's
+comment names the peer, and says why the packet was dropped if it was.`,
 		Example: `  culvert capture --at nic -o inside.pcapng
   culvert capture --at link udp -o - | wireshark -k -i -`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -48,24 +50,24 @@ the peer, and why a packet was dropped. It ends by Ctrl-C.`,
 			if err := write(file, answer.Body, c.OutOrStdout()); err != nil {
 				return err
 			}
-			lost := ""
+			lost := " written"
 			if n := answer.Trailer.Get(capture.LostField); n != "0" {
-				lost = fmt.Sprintf(" and %s more that came faster than they could be written; a filter makes them fewer", n)
+				lost = fmt.Sprintf(" written; %s more are missing, since they came faster than they could be written: use a narrower filter", n)
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "%s packets%s\n", answer.Trailer.Get(capture.PacketsField), lost)
 			return nil
 		},
 	}
-	c.Flags().StringVar(&at, "at", "", "where: nic, link or hub:PORT")
-	c.Flags().StringVarP(&file, "output", "o", "", "the file, - for standard output")
-	c.Flags().UintVar(&count, "count", 0, "end after so many packets")
+	c.Flags().StringVar(&at, "at", "", "the place: nic, link or hub:PORT")
+	c.Flags().StringVarP(&file, "output", "o", "", "the file to write; - is standard output")
+	c.Flags().UintVar(&count, "count", 0, "stop after this many packets")
 	c.MarkFlagRequired("at")
 	c.MarkFlagRequired("output")
 	r.flags(c)
 	return c
 }
 
-// write copies an answer to a file that it makes, for this user alone: it has
+// write copies packets to a new file. Only this user may read it, since it has
 // what others sent.
 func write(file string, from io.Reader, stdout io.Writer) error {
 	if file == "-" {
@@ -78,7 +80,7 @@ func write(file string, from io.Reader, stdout io.Writer) error {
 	}
 	if _, err = io.Copy(f, from); err != nil {
 		f.Close()
-		return fmt.Errorf("%s is incomplete: the process is gone: %w", file, err)
+		return fmt.Errorf("%s is incomplete: the process has ended: %w", file, err)
 	}
 	return f.Close()
 }

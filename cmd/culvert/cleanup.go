@@ -15,7 +15,7 @@ func cleanupCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "cleanup",
 		Example: "  culvert cleanup",
-		Short:   "Take back what a killed culvert left on this host",
+		Short:   "Undo what a killed process left on this host",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			lines, err := hostnet.Cleanup(c.Context(), dir)
@@ -23,7 +23,7 @@ func cleanupCommand() *cobra.Command {
 				fmt.Fprintln(c.OutOrStdout(), line)
 			}
 			if errors.Is(err, fs.ErrPermission) {
-				err = fmt.Errorf("%w; run this as root, or as the user whose processes they were", err)
+				err = fmt.Errorf("%w; run this as root, or as the user who ran the process", err)
 			}
 			if err == nil && len(lines) == 0 {
 				fmt.Fprintln(c.OutOrStdout(), "nothing to clean up")
@@ -31,6 +31,6 @@ func cleanupCommand() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&dir, "state-dir", "", "where it was noted (default "+hostnet.DefaultStateDir+")")
+	c.Flags().StringVar(&dir, "state-dir", "", "where the process noted its changes (default "+hostnet.DefaultStateDir+")")
 	return c
 }

@@ -4,7 +4,7 @@ import "github.com/spf13/cobra"
 
 func clientCommand() *cobra.Command {
 	c := &cobra.Command{Use: "client", Example: "  culvert client add laptop --dir /etc/culvert -o laptop.ovpn", Short: "Manage the clients of a server", Args: cobra.NoArgs,
-		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, // what is wrong is the command before them
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, // the command before them is the mistake
 		RunE:               func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(clientAddCommand(), clientListCommand(), clientRevokeCommand(), clientRenewCommand())
 	return c

@@ -14,7 +14,7 @@ func clientAddCommand() *cobra.Command {
 	o := setup.ClientOptions{Rand: rand.Reader}
 	c := &cobra.Command{
 		Use:     "add NAME --dir D -o FILE",
-		Short:   "Make a profile that any OpenVPN client takes",
+		Short:   "Make a profile for a new client",
 		Example: "  culvert client add laptop --dir /etc/culvert -o laptop.ovpn",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -30,13 +30,13 @@ func clientAddCommand() *cobra.Command {
 				_, err = c.OutOrStdout().Write(profile)
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s is the profile of %s. Who has the file can connect: move it to the client by a way you trust.\n"+
-				"There: culvert connect %s, or any OpenVPN client.\n", o.Out, o.Name, o.Out)
+			fmt.Fprintf(c.OutOrStdout(), "%s is the profile of %s. Whoever has the file can connect: copy it to the client over a connection you trust.\n"+
+				"Connect there with: culvert connect %s, or any OpenVPN client.\n", o.Out, o.Name, o.Out)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
-	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file (default, or -: standard output)")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile to write (default, or -: standard output)")
 	c.MarkFlagRequired("dir")
 	return c
 }

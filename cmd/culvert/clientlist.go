@@ -17,10 +17,10 @@ func clientListCommand() *cobra.Command {
 	var stateDir string
 	c := &cobra.Command{
 		Use:   "list --dir D",
-		Short: "The clients of a server, their state, and who is connected",
-		Long: `The clients that were added to a server's directory: valid, expiring (within 30
-days), expired or revoked; and whether one that runs on this host has them
-connected now.`,
+		Short: "List a server's clients, and who is connected",
+		Long: `List the clients in a server's directory. Each is valid, expiring (within 30 days),
+expired or revoked. If the server is running on this host, the list also shows who
+is connected.`,
 		Example: "  culvert client list --dir /etc/culvert",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -30,7 +30,7 @@ connected now.`,
 				return err
 			}
 			if problem != "" {
-				fmt.Fprintln(c.ErrOrStderr(), "warning: a server does not go by the revocation list:", problem)
+				fmt.Fprintln(c.ErrOrStderr(), "warning: the server does not use the revocation list:", problem)
 			}
 			list := clients.Ask(c.Context(), stateDir).Join(known)
 			if asJSON {

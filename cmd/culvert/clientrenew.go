@@ -17,12 +17,12 @@ func clientRenewCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "renew NAME --dir D -o FILE",
 		Short: "Make a client a new profile, before the old one expires",
-		Long: `Make a client a new profile, with a certificate and keys of its own, for the
-device to have in place of the old one. The old one stays good until it expires,
-so that the device can connect meanwhile; --revoke-old shuts it out at once.
+		Long: `Make a client a new profile, with a new certificate and new keys. The old profile
+stays valid until it expires, so that the device can connect meanwhile;
+--revoke-old shuts it out at once.
 
-A client that was revoked gets a new profile only with --let-in-again. The old
-one stays revoked.`,
+A client that was revoked gets a new profile only with --let-in-again. Its old
+profile stays revoked.`,
 		Example: "  culvert client renew phone --dir /etc/culvert -o phone.ovpn",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -39,25 +39,25 @@ one stays revoked.`,
 					return err
 				}
 			} else {
-				fmt.Fprintf(say, "%s is the new profile of %s, good until %s. Who has the file can connect: move it to the client by a way you trust.\n",
+				fmt.Fprintf(say, "%s is the new profile of %s, valid until %s. Whoever has the file can connect: copy it to the client over a connection you trust.\n",
 					o.Out, o.Name, done.Expires.Format(time.DateOnly))
 			}
 			if done.Revocation != nil {
-				fmt.Fprintln(say, "The profile before is revoked.")
+				fmt.Fprintln(say, "The old profile is revoked.")
 				return running.Follow(c.Context(), say, done.Revocation)
 			}
 			if done.WasRevoked {
-				fmt.Fprintf(say, "%s had been revoked: the old profile stays so, and the new one lets it in.\n", o.Name)
+				fmt.Fprintf(say, "%s was revoked. Its old profile stays revoked; the new one lets it in.\n", o.Name)
 			} else if o.Now.Before(done.Before) {
-				fmt.Fprintf(say, "The profile before stays good until %s; --revoke-old shuts it out.\n", done.Before.Format(time.DateOnly))
+				fmt.Fprintf(say, "The old profile stays valid until %s; --revoke-old shuts it out.\n", done.Before.Format(time.DateOnly))
 			}
 			return nil
 		},
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
-	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile's file, replaced if it is one of this client (default, or -: standard output)")
-	c.Flags().BoolVar(&o.RevokeOld, "revoke-old", false, "shut the profiles before out at once")
-	c.Flags().BoolVar(&o.LetInAgain, "let-in-again", false, "make the profile also where the client was revoked")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile to write; replaces an old profile of this client (default, or -: standard output)")
+	c.Flags().BoolVar(&o.RevokeOld, "revoke-old", false, "revoke the old profiles at once")
+	c.Flags().BoolVar(&o.LetInAgain, "let-in-again", false, "make a profile even if the client was revoked")
 	stateDirFlag(c, &stateDir)
 	c.MarkFlagRequired("dir")
 	return c

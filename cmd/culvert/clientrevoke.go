@@ -15,10 +15,10 @@ func clientRevokeCommand() *cobra.Command {
 	var stateDir string
 	c := &cobra.Command{
 		Use:   "revoke NAME --dir D",
-		Short: "Shut a client out, and cut it off if it is in",
-		Long: `Shut a client out: every certificate it was given goes on the server's revocation
-list (crl-verify). A server that runs reads the list by itself and cuts off within
-a second whoever is in with one of them.`,
+		Short: "Shut a client out, and cut it off if it is connected",
+		Long: `Shut a client out: put all of its certificates on the server's revocation list
+(crl-verify). A running server reads the list by itself, and cuts the client off
+within a second.`,
 		Example: "  culvert client revoke phone --dir /etc/culvert",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -29,7 +29,7 @@ a second whoever is in with one of them.`,
 				return err
 			}
 			if done.Already {
-				fmt.Fprintf(c.OutOrStdout(), "%s was revoked before.\n", o.Name)
+				fmt.Fprintf(c.OutOrStdout(), "%s was revoked already.\n", o.Name)
 			} else {
 				fmt.Fprintf(c.OutOrStdout(), "%s is revoked: its certificate is on %s.\n", o.Name, done.List)
 			}

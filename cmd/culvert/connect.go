@@ -11,6 +11,7 @@ import (
 	"culvert/operate/service"
 )
 
+// aProfile is what connect expects of a file.
 const aProfile = "a profile, such as laptop.ovpn"
 
 func connectCommand() *cobra.Command {
@@ -18,15 +19,15 @@ func connectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "connect FILE",
 		Short: "Connect with a profile",
-		Long: `Connect with a profile, until interrupted. As root it makes a TUN device and
-sets addresses, routes and names; all of it is undone on exit. With --userspace
-it needs neither root nor device: programs use the tunnel by a SOCKS5 or HTTP
+		Long: `Connect with a profile, until interrupted. As root, it makes a TUN device and sets
+addresses, routes and DNS, and undoes all of that on exit. With --userspace it
+needs neither root nor a device: programs use the tunnel through a SOCKS5 or HTTP
 proxy.
 
-A profile may be a stranger's. Lines that run a program, write to a file, or send
-what a file elsewhere holds are carried out only when you allow them: it asks on a
-terminal, and else wants --allow-scripts. culvert --config FILE asks nothing, as
-OpenVPN does.`,
+A profile may come from a stranger. Lines that run a program, write to a file, or
+send the content of a file from elsewhere need your permission: on a terminal it
+asks; otherwise add --allow-scripts. culvert --config FILE never asks, as with
+OpenVPN.`,
 		Example: `  culvert connect laptop.ovpn
   culvert connect laptop.ovpn --userspace --socks 127.0.0.1:1080
   curl --proxy socks5h://127.0.0.1:1080 https://example.org`,
@@ -35,7 +36,7 @@ OpenVPN does.`,
 			load := func() (*config.Config, error) {
 				cfg, err := conffile.Load(args[0], aProfile)
 				if err == nil && cfg.Mode == config.ModeServer {
-					err = fmt.Errorf("%s is a server's configuration; use `culvert serve`", args[0])
+					err = fmt.Errorf("%s is a server's configuration; use: culvert serve %[1]s", args[0])
 				}
 				return cfg, err
 			}
@@ -43,12 +44,12 @@ OpenVPN does.`,
 			return service.Run(c.Context(), load, o)
 		},
 	}
-	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device, and need no root")
+	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device and no root rights")
 	c.Flags().StringVar(&o.SOCKS, "socks", "", "address of the SOCKS5 proxy; implies --userspace (default "+service.DefaultSOCKS+")")
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP proxy; implies --userspace")
-	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "carry out lines that run programs, write files or send what files hold, without asking")
+	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "allow lines that run programs, write files or send files, without asking")
 	c.SetFlagErrorFunc(notDirective)
-	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone, and to be found by status, trace and capture (default "+hostnet.DefaultStateDir+")")
-	c.Flags().StringVar(&o.Name, "name", "", "this process's name for status, trace and capture (default its role and adapter)")
+	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note changes to undo, and to put the socket of status, trace and capture (default "+hostnet.DefaultStateDir+")")
+	c.Flags().StringVar(&o.Name, "name", "", "name of this process in status, trace and capture (default: role and adapter)")
 	return c
 }

@@ -10,33 +10,34 @@ import (
 	"culvert/operate/service"
 )
 
-const nicHelp = `An adapter is NAME[,setting...], with these settings:
-  mac=M        its Ethernet address (default: one that is always the same)
-  vlan=N       the VLAN it is in: untagged at the adapter, tagged at the uplink
+// nicHelp describes the value of --nic.
+const nicHelp = `Write an adapter as NAME[,setting...], with these settings:
+  mac=M        its Ethernet address (default: the same one each time)
+  vlan=N       its VLAN: untagged at the adapter, tagged at the uplink
   mtu=N        its MTU (default: the uplink's)
-  netns=NS     the network namespace it is made in: a name of ip netns, or a path
+  netns=NS     the network namespace to make it in: a name of ip netns, or a path
   flood=N      how many frames a second it may send to all others
-  type=T       tap, a device (default), or null, which swallows
-  ownmac       frames from its own address only: it cannot take another
-               station's, nor have stations behind it
-  down         not taking part until culvert hub set NAME up`
+  type=T       tap, a device (default); or null, which drops every frame
+  ownmac       it may send from its own address only: it cannot take another
+               station's address, nor have stations behind it
+  down         it is down until: culvert hub set NAME up`
 
 func hubCommand() *cobra.Command {
 	var o hub.Options
 	c := &cobra.Command{
 		Use:   "hub --uplink IF|none|FILE --nic NAME[,...] ...",
 		Short: "Run a virtual switch: many adapters on one uplink",
-		Long: `Run a virtual switch, in the foreground and as root, until interrupted. Its
-adapters are TAP devices, which a host, a container or a virtual machine uses as
-network cards. Frames between them cross in memory; all others go by the uplink:
+		Long: `Run a virtual switch in the foreground, as root, until interrupted. Its adapters are
+TAP devices: network cards for a host, a container or a virtual machine. Frames
+between them cross in memory. All others go through the uplink, which is one of:
 
-  IF           a physical adapter, such as eth0; the host goes on using it, but
-               it and the adapters do not see each other
+  IF           a physical adapter, such as eth0. The host goes on using it, but
+               host and adapters do not see each other
   FILE         a tunnel: the configuration of a client with dev tap
-  none         nothing; the adapters are among themselves
+  none         nothing: the adapters only reach each other
 
-A VLAN's frames stay within it. Loops are found, and the port cut off until they
-are gone. All that the hub makes goes with it, even when it is killed.
+Frames stay in their VLAN. The hub finds loops, and blocks a port until its loop is
+gone. When the hub ends, even when it is killed, all that it made is gone too.
 
 ` + nicHelp,
 		Example: `  culvert hub --uplink eth0 --nic tap0 --nic tap1,vlan=7,netns=blue
@@ -51,11 +52,11 @@ are gone. All that the hub makes goes with it, even when it is killed.
 			return hub.Run(c.Context(), o)
 		},
 	}
-	c.Flags().StringVar(&o.Uplink, "uplink", "", "adapter, configuration of a tunnel, or none")
+	c.Flags().StringVar(&o.Uplink, "uplink", "", "a physical adapter, a tunnel's configuration, or none")
 	c.Flags().StringArrayVar(&o.NICs, "nic", nil, "an adapter; may be repeated")
-	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "carry out lines of a tunnel's configuration that run programs, write files or send what files hold, without asking")
+	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "allow lines of a tunnel's configuration that run programs, write files or send files, without asking")
 	c.Flags().IntVar(&o.Flood, "flood", 0, "how many frames a second a port may send to all others (default 1000)")
-	c.PersistentFlags().StringVar(&o.Name, "name", "", "the hub's name on this machine (default: its uplink's; for those below, the only hub)")
+	c.PersistentFlags().StringVar(&o.Name, "name", "", "the hub's name on this machine (default: its uplink's; for subcommands, the only hub)")
 	c.PersistentFlags().StringVar(&o.Dir, "state-dir", "", "where running processes have their sockets (default /run/culvert)")
 	c.MarkFlagRequired("uplink")
 	c.AddCommand(hubListCommand(&o), hubAddCommand(&o), hubSetCommand(&o), hubRemoveCommand(&o))
@@ -63,8 +64,8 @@ are gone. All that the hub makes goes with it, even when it is killed.
 }
 
 func hubListCommand(o *hub.Options) *cobra.Command {
-	c := &cobra.Command{Use: "list", Example: "  culvert hub list", Short: "Show a running hub's ports: state, counters, and what was dropped and why", Args: cobra.NoArgs}
-	asJSON := c.Flags().Bool("json", false, "as JSON")
+	c := &cobra.Command{Use: "list", Example: "  culvert hub list", Short: "Show a running hub's ports: state, counters, and why frames were dropped", Args: cobra.NoArgs}
+	asJSON := c.Flags().Bool("json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		client, err := hub.Dial(o.Dir, o.Name)
 		if err != nil {
@@ -101,14 +102,14 @@ func hubAddCommand(o *hub.Options) *cobra.Command {
 
 func hubSetCommand(o *hub.Options) *cobra.Command {
 	c := &cobra.Command{
-		Use: "set NAME up|down|netns=NS ...", Short: "Take an adapter up or down, or move it to a network namespace",
-		Long: `Take an adapter of a running hub up or down, or move it to another network
+		Use: "set NAME up|down|netns=NS ...", Short: "Bring an adapter up or down, or move it to a network namespace",
+		Long: `Bring an adapter of a running hub up or down, or move it to another network
 namespace: a name of ip netns, a path, or nothing for the hub's own. As with any
-move, the device's IP addresses and routes stay behind.`,
+move, the device loses its IP addresses and routes.`,
 		Example: "  culvert hub set tap1 netns=blue",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return fmt.Errorf("expected a name and what to change, got %d words", len(args))
+				return fmt.Errorf("expected a name and what to change, got %d arguments", len(args))
 			}
 			return nil
 		},

@@ -20,7 +20,7 @@ func initCommand() *cobra.Command {
 	o := setup.InitOptions{Rand: rand.Reader}
 	c := &cobra.Command{
 		Use:     "init --dir D --host NAME[:PORT]",
-		Short:   "Make a server's authority, keys and configuration in a directory",
+		Short:   "Make a server's directory: authority, keys and configuration",
 		Example: "  culvert init --dir /etc/culvert --host vpn.example.org",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -49,12 +49,12 @@ func initCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&o.Dir, "dir", "", "directory to make")
-	c.Flags().StringVar(&host, "host", "", "name or address clients connect to, with a port if not 1194")
-	c.Flags().StringSliceVar(&dns, "dns", nil, "resolvers for the clients (default 9.9.9.9, 149.112.112.112)")
-	c.Flags().StringVar(&network, "network", "", "IPv4 network inside (default 10.8.0.0/24)")
-	c.Flags().StringVar(&network6, "network6", "", "IPv6 network inside (default a random local /64)")
-	c.Flags().BoolVar(&o.ForceCookie, "force-cookie", false, "keep nothing for strangers who have not shown where they are; no client may be older than OpenVPN 2.6")
+	c.Flags().StringVar(&o.Dir, "dir", "", "the directory to make")
+	c.Flags().StringVar(&host, "host", "", "the server's public name or address, and UDP port if not 1194")
+	c.Flags().StringSliceVar(&dns, "dns", nil, "DNS servers for the clients (default 9.9.9.9, 149.112.112.112)")
+	c.Flags().StringVar(&network, "network", "", "IPv4 network of the tunnel (default 10.8.0.0/24)")
+	c.Flags().StringVar(&network6, "network6", "", "IPv6 network of the tunnel (default: a random local /64)")
+	c.Flags().BoolVar(&o.ForceCookie, "force-cookie", false, "keep no state for a client before it has proved its address; shuts out clients older than OpenVPN 2.6")
 	c.MarkFlagRequired("dir")
 	c.MarkFlagRequired("host")
 	return c
@@ -63,12 +63,12 @@ func initCommand() *cobra.Command {
 func parsePrefixes(text4 string, p4 *netip.Prefix, text6 string, p6 *netip.Prefix) (err error) {
 	if text4 != "" {
 		if *p4, err = netip.ParsePrefix(text4); err != nil {
-			return fmt.Errorf("--network %s: expected such as 10.8.0.0/24: %w", text4, err)
+			return fmt.Errorf("--network %s: expected a network such as 10.8.0.0/24: %w", text4, err)
 		}
 	}
 	if text6 != "" {
 		if *p6, err = netip.ParsePrefix(text6); err != nil {
-			return fmt.Errorf("--network6 %s: expected such as fd00:8::/64: %w", text6, err)
+			return fmt.Errorf("--network6 %s: expected a network such as fd00:8::/64: %w", text6, err)
 		}
 	}
 	return nil

@@ -1,5 +1,5 @@
-// Command culvert is a virtual private network: server and client, in
-// OpenVPN's language and on its wire.
+// Command culvert is a VPN, server and client, compatible with OpenVPN on the
+// wire and in its configuration language.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 		var stop func()
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		context.AfterFunc(ctx, stop) // a second one ends what the first did not
+		context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	}
 	if err == nil {
 		err = execute(me.In(ctx), os.Args[1:])
@@ -41,16 +41,16 @@ func main() {
 	}
 }
 
-// twoProcessors lets the runtime ask its poller while it carries packets, where
-// the machine has one processor (tunnel/turns.go).
+// twoProcessors gives the runtime two processors on a machine that has one, so
+// that it polls the network while it carries packets (tunnel/turns.go).
 func twoProcessors() {
 	if runtime.GOMAXPROCS(0) == 1 && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(2)
 	}
 }
 
-// execute runs a subcommand, or OpenVPN's own command line where the first
-// word is a directive or a configuration file.
+// execute runs a subcommand, or OpenVPN's own command line if the first word is
+// a directive or a configuration file.
 func execute(ctx context.Context, args []string) error {
 	if isDirectives(args) {
 		return runDirectives(ctx, args)
@@ -64,24 +64,25 @@ func execute(ctx context.Context, args []string) error {
 		return err
 	}
 	c, err := root.ExecuteContextC(ctx)
-	if err != nil && (!understood || errors.Is(err, errUsage)) {
+	if err != nil && (!understood || errors.As(err, new(usageError))) {
 		return fmt.Errorf("%w\n%s", inPlainWords(c, err), howTo(c))
 	}
 	return err
 }
 
-// howTo is what to write for a command: where its help is, its form, and a line
-// that is right.
+// howTo says how to write a command: its usage, an example, and where its help
+// is.
 func howTo(c *cobra.Command) string {
 	form := strings.TrimSuffix(c.UseLine(), " [flags]")
-	text := fmt.Sprintf("its use: %s --help\nwrite it as: %s", c.CommandPath(), form)
+	text := "usage: " + form
 	if at := strings.Index(c.Example, "culvert "); at >= 0 {
 		example, _, _ := strings.Cut(c.Example[at:], "\n")
-		text += "\nsuch as: " + example
+		text += "\nexample: " + example
 	}
-	return text
+	return text + "\nhelp: " + c.CommandPath() + " --help"
 }
 
+// isDirectives reports whether a command line is OpenVPN's own.
 func isDirectives(args []string) bool {
 	if len(args) == 0 {
 		return false
@@ -97,29 +98,31 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "culvert COMMAND",
 		Example: "  culvert connect laptop.ovpn",
-		Short:   "A virtual private network, compatible with OpenVPN on both ends",
-		Long: `culvert is a virtual private network: server and client in one program,
-compatible with OpenVPN on the wire and in its configuration language.
+		Short:   "A VPN, compatible with OpenVPN",
+		Long: `Culvert is a VPN: server and client in one program, compatible with OpenVPN on
+the wire and in its configuration language.
 
   culvert init --dir D --host NAME     make a server's keys and configuration
-  culvert serve --dir D                run it
+  culvert serve --dir D                run the server
   culvert client add NAME --dir D -o F make a profile for a client
-  culvert client list --dir D          who there is; also revoke NAME, renew NAME
-  culvert renew --dir D                issue the server's certificate again
-  culvert connect F                    connect with a profile, any provider's
-  culvert pair -o F                    join two hosts, with one line from each
-  culvert hub --uplink IF --nic NAME   many adapters on one uplink
+  culvert client list --dir D          list the clients; also revoke NAME, renew NAME
+  culvert renew --dir D                renew the server's certificate
+  culvert connect F                    connect with a profile, from any provider
+  culvert pair -o F                    connect two hosts, with one line from each
+  culvert hub --uplink IF --nic NAME   run many adapters on one uplink
   culvert swarm F --clients N          load a server with many clients
-  culvert status | trace | capture     see what a running one does
-  culvert push-update --to NAME OPTION change what a running server pushed
+  culvert status | trace | capture     look into a running process
+  culvert push-update --to NAME OPTION change what a running server has pushed
+  culvert demo                         see a tunnel at work on this machine
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
-No root? Add --userspace to serve and connect: they need no device then.`,
+Not root? connect --userspace needs neither root nor a device. serve does without
+both by itself.`,
 		Version:       version.Current().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
-		DisableSuggestions: true, // inPlainWords makes them
+		DisableSuggestions: true, // inPlainWords has its own
 	}
 	root.AddCommand(initCommand(), serveCommand(), renewCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
 		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), versionCommand())
@@ -127,7 +130,8 @@ No root? Add --userspace to serve and connect: they need no device then.`,
 	return root
 }
 
-// one is for commands that take one word, of which what says what it is.
+// one checks that a command is given exactly one argument: a name, a profile or
+// whatever what says.
 func one(what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != 1 {
@@ -137,13 +141,12 @@ func one(what string) cobra.PositionalArgs {
 	}
 }
 
-// notDirective helps those who give OpenVPN's directives to a subcommand.
+// notDirective helps people who give OpenVPN's directives to a subcommand.
 func notDirective(_ *cobra.Command, err error) error {
-	return ifUnknown(err, "OpenVPN's directives, such as --verb 4, go with: culvert --config FILE")
+	return ifUnknown(err, "to give OpenVPN's directives, such as --verb 4, use: culvert --config FILE --verb 4")
 }
 
-// ifUnknown adds a hint to what is wrong with a flag, where there is no such
-// flag.
+// ifUnknown adds a hint to the error of a flag that does not exist.
 func ifUnknown(err error, hint string) error {
 	if unknown := new(pflag.NotExistError); !errors.As(err, &unknown) {
 		return err
@@ -151,5 +154,8 @@ func ifUnknown(err error, hint string) error {
 	return fmt.Errorf("%w (%s)", err, hint)
 }
 
-// errUsage marks a command line that cannot be understood.
-var errUsage = errors.New("see --help")
+// usageError marks the error of a command line that is wrong, so that its usage
+// follows.
+type usageError struct{ error }
+
+func misused(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }

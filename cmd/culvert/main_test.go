@@ -10,7 +10,7 @@ import (
 
 func TestMistakenCommandLines(t *testing.T) {
 	for line, wants := range map[string][]string{
-		"conect x":                            {`unknown command "conect" for "culvert"; did you mean connect?`, "its use: culvert --help"},
+		"conect x":                            {`unknown command "conect" for "culvert"; did you mean connect?`, "help: culvert --help"},
 		"client foo":                          {"unknown command", "culvert client --help"},
 		"client remove anna --dir nowhere":    {`unknown command "remove"`, "did you mean revoke?", "culvert client --help"},
 		"client add --dir nowhere":            {"expected one name, got 0", "culvert client add --help"},
@@ -19,7 +19,7 @@ func TestMistakenCommandLines(t *testing.T) {
 		"connect a.ovpn --verb 4":             {"--verb", "culvert --config FILE"},
 		"init --host vpn.example.org":         {`"dir" not set`, "culvert init --help"},
 		"serve":                               {"either --dir D or a configuration"},
-		"serve --dir nowhere":                 {"nowhere is no server's directory", "culvert init --dir nowhere"},
+		"serve --dir nowhere":                 {"nowhere is not a server's directory", "culvert init --dir nowhere"},
 		"hub":                                 {`"uplink" not set`, "culvert hub --help"},
 		"hub --uplink none --nic a,x=1":       {`adapter a: unknown setting "x"`},
 		"hub add":                             {"expected one adapter, got 0", "culvert hub add --help"},
@@ -36,12 +36,12 @@ func TestMistakenCommandLines(t *testing.T) {
 		"capture":                             {`"at", "output" not set`, "culvert capture --help"},
 		"status nowhere --state-dir /nowhere": {"nowhere is not running"},
 		"push-update --all -route":            {"-- -route", "culvert push-update --help"},
-		"push-update --peer-id x dns":         {`--peer-id "x": expected a whole number, or several`},
+		"push-update --peer-id x dns":         {`--peer-id "x": expected whole numbers, separated by commas`},
 		"swarm main.go --clients x":           {`--clients "x": expected a whole number`},
 		"swarm main.go --for x":               {`--for "x": expected a time such as 30s`},
 		"push-update --peer-id 16777216 dns":  {"--peer-id 16777216", "culvert status"},
-		"push-update":                         {"write --to NAME, --peer-id N or --all", "culvert push-update --help"},
-		"push-update --all":                   {"write an option behind", "culvert push-update --help"},
+		"push-update":                         {"add --to NAME, --peer-id N or --all", "culvert push-update --help"},
+		"push-update --all":                   {"no option given", "culvert push-update --help"},
 		"push-update --all nosuch":            {"nosuch cannot change"},
 		"push-update --state-dir /nowhere --all -- -route": {"no running server or client was found in /nowhere", "start one by"},
 		"trace icmp --state-dir /nowhere":                  {"no running server or client was found in /nowhere", "--state-dir"},

@@ -11,8 +11,8 @@ import (
 	"culvert/operate/manage/filter"
 )
 
-// inPlainWords is what is wrong with a command line, as its writer would say it:
-// with the command that is like the one that there is not, and what a flag takes.
+// inPlainWords rewrites cobra's error about a command line: it says what a flag
+// takes, and suggests a command for one that does not exist.
 func inPlainWords(c *cobra.Command, err error) error {
 	if value := new(pflag.InvalidValueError); errors.As(err, &value) {
 		if takes := takes[value.GetFlag().Value.Type()]; takes != "" {
@@ -28,16 +28,17 @@ func inPlainWords(c *cobra.Command, err error) error {
 	return err
 }
 
-// takes is what flags of a type take.
+// takes describes the values of each type of flag.
 var takes = map[string]string{
 	"bool":      "true or false",
 	"duration":  "a time such as 30s or 5m",
 	"int":       "a whole number",
 	"uint":      "a whole number, 0 or more",
-	"uintSlice": "a whole number, or several with commas between",
+	"uintSlice": "whole numbers, separated by commas",
 }
 
-// checkFilter refuses what no place of a process could take for a filter.
+// checkFilter refuses a filter that is wrong wherever it may be applied, to
+// frames or to IP packets.
 func checkFilter(words []string) error {
 	text := strings.Join(words, " ")
 	_, err := filter.Parse(text, filter.Ethernet)
@@ -45,7 +46,7 @@ func checkFilter(words []string) error {
 		_, err = filter.Parse(text, filter.IP)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, errUsage)
+		return usageError{err}
 	}
 	return nil
 }

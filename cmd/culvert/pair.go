@@ -16,12 +16,13 @@ func pairCommand() *cobra.Command {
 	o := setup.PairOptions{Rand: rand.Reader}
 	c := &cobra.Command{
 		Use:   "pair [LINE] -o FILE [--listen NAME[:PORT]]",
-		Short: "Join this host and another by a tunnel, with one line from each",
-		Long: `Join two hosts by a tunnel. The one that can be reached begins and prints a
-line; the other takes it and prints its own; the first takes that, and both
-have a configuration. The lines are no secret, but must arrive unchanged: the
-check code is the same on both hosts when they did. Keys stay where they were
-made.`,
+		Short: "Connect two hosts by a tunnel, with one line from each",
+		Long: `Connect two hosts by a tunnel. Begin on the host that the other can reach: it
+prints a line. Give that line to the other host, which prints its answer. Give the
+answer to the first host. Now both have a configuration.
+
+The lines are not secret, but must arrive unchanged: compare the check code, which
+is then the same on both hosts. Keys never leave the host they were made on.`,
 		Example: `  A: culvert pair --listen a.example.org:1194 -o to-b.conf
   B: culvert pair LINE-OF-A -o to-a.conf
   A: (paste B's line)
@@ -30,13 +31,13 @@ made.`,
 			o.Now = time.Now()
 			var err error
 			if o.InUse, err = hostnet.Networks(); err != nil {
-				fmt.Fprintln(c.ErrOrStderr(), "culvert: the networks of this host cannot be listed, so the tunnel's may meet one:", err)
+				fmt.Fprintln(c.ErrOrStderr(), "warning: cannot list this host's networks, so the tunnel's addresses may clash with one:", err)
 			}
 			return setup.PairWith(o, strings.Join(args, ""), c.InOrStdin(), c.OutOrStdout())
 		},
 	}
-	c.Flags().StringVarP(&o.Out, "output", "o", "", "the configuration to make")
-	c.Flags().StringVar(&o.Listen, "listen", "", "name or address, and UDP port, by which the other host reaches this one")
+	c.Flags().StringVarP(&o.Out, "output", "o", "", "the configuration to write")
+	c.Flags().StringVar(&o.Listen, "listen", "", "this host's name or address, and UDP port, for the other host to reach")
 	c.MarkFlagRequired("output")
 	return c
 }

@@ -20,25 +20,25 @@ func pushUpdateCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "push-update --to NAME|--peer-id N|--all [--] OPTION...",
-		Short: "Change what a running server pushed to connected clients",
-		Long: `Change what a running server pushed to clients, while they are connected and
-without a new connection (PUSH_UPDATE). Clients of OpenVPN 2.7, OpenVPN Connect
-and Culvert take it; others are named, and left as they are.
+		Short: "Change what a running server has pushed to its clients",
+		Long: `Change what a running server has pushed to clients while they are connected
+(PUSH_UPDATE). OpenVPN 2.7, OpenVPN Connect and Culvert can change; clients that
+cannot are listed, and stay as they are.
 
-An OPTION is as in the directive push, an argument each, or several with commas
-between them:
+Write an OPTION as for the directive push. Give each as an argument, or separate
+them by commas:
 
-  NAME VALUE...     takes the place of all that was pushed of that name
-  -NAME             takes all of it back (write -- before the first of these)
-  ?NAME VALUE...    a client that cannot change it goes on as it is; without ?
-  -?NAME            it connects anew
+  NAME VALUE...     replaces all options of that name
+  -NAME             takes all of them back (write -- before the first of these)
+  ?NAME VALUE...    a client that cannot change this goes on without; if there
+  -?NAME            is no ?, it connects anew
 
-What can change: routes (route, route-ipv6, route-gateway, route-metric,
-redirect-gateway, redirect-private, block-ipv6), names (dns, dhcp-option,
+You can change routes (route, route-ipv6, route-gateway, route-metric,
+redirect-gateway, redirect-private, block-ipv6), DNS (dns, dhcp-option,
 block-outside-dns), tun-mtu and keepalive.
 
-The server's configuration stays as it is: write the change into it as well, for
-clients that connect later.`,
+The server's configuration file stays as it is. Change it too, for clients that
+connect later.`,
 		Example: `  culvert push-update --all 'dhcp-option DNS 10.8.0.53'
   culvert push-update --to anna --to ben 'route 10.1.0.0 255.255.0.0' 'route 10.2.0.0 255.255.0.0'
   culvert push-update --peer-id 7 --name server-tun0 -- '-route, ?tun-mtu 1400'`,
@@ -46,7 +46,7 @@ clients that connect later.`,
 			u.Options = splitOptions(args)
 			for _, id := range ids {
 				if id >= uint(wire.PeerIDUnset) {
-					return fmt.Errorf("--peer-id %d: expected one that culvert status shows", id)
+					return fmt.Errorf("--peer-id %d: expected a peer-id that culvert status shows", id)
 				}
 				u.PeerIDs = append(u.PeerIDs, wire.PeerID(id))
 			}
@@ -69,34 +69,34 @@ clients that connect later.`,
 			return errors.Join(err, unreached(done))
 		},
 	}
-	c.Flags().StringArrayVar(&u.Names, "to", nil, "a client, by its name in culvert status; may be repeated")
-	c.Flags().UintSliceVar(&ids, "peer-id", nil, "a client, by its number there; may be repeated")
+	c.Flags().StringArrayVar(&u.Names, "to", nil, "a client's name, as in culvert status; may be repeated")
+	c.Flags().UintSliceVar(&ids, "peer-id", nil, "a client's peer-id, as in culvert status; may be repeated")
 	c.Flags().BoolVar(&u.All, "all", false, "all clients")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return ifUnknown(err, "an option that begins with - goes behind --, as in: culvert push-update --all -- -route")
+		return ifUnknown(err, "write -- before an option that begins with -, as in: culvert push-update --all -- -route")
 	})
 	r.flags(c)
 	return c
 }
 
-// checkUpdate wants clients, and something to tell them that they can take.
+// checkUpdate checks that an update names clients, and options that can change.
 func checkUpdate(u manage.Update) error {
 	switch {
 	case !u.All && len(u.Names) == 0 && len(u.PeerIDs) == 0:
-		return fmt.Errorf("no client given: write --to NAME, --peer-id N or --all: %w", errUsage)
+		return misused("no client given: add --to NAME, --peer-id N or --all")
 	case len(u.Options) == 0:
-		return fmt.Errorf("nothing to tell them: write an option behind, such as 'dhcp-option DNS 10.8.0.53': %w", errUsage)
+		return misused("no option given: add one, such as 'dhcp-option DNS 10.8.0.53'")
 	}
 	for _, option := range u.Options {
 		if err := config.CheckUpdate(option); err != nil {
-			return fmt.Errorf("%w: %w", err, errUsage)
+			return usageError{err}
 		}
 	}
 	return nil
 }
 
-// splitOptions takes arguments apart that have several options.
+// splitOptions splits arguments that hold several options.
 func splitOptions(args []string) (options []string) {
 	for _, arg := range args {
 		for option := range strings.SplitSeq(arg, ",") {
@@ -106,16 +106,16 @@ func splitOptions(args []string) (options []string) {
 	return options
 }
 
-// unreached makes scripts notice when the change did not get to whom it was
-// meant for.
+// unreached is an error if the change did not reach everybody it was meant for,
+// so that scripts notice.
 func unreached(done manage.Updated) error {
 	switch {
 	case len(done.Missing) > 0:
-		return errors.New("not all that were named are connected")
+		return errors.New("some of the named clients are not connected")
 	case len(done.Told) == 0 && len(done.Unable) == 0:
 		return errors.New("no client is connected")
 	case len(done.Told) == 0:
-		return errors.New("no client was told")
+		return errors.New("no client could change")
 	}
 	return nil
 }

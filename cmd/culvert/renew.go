@@ -15,10 +15,9 @@ func renewCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "renew --dir D",
 		Example: "  culvert renew --dir /etc/culvert",
-		Short:   "Issue a server's certificate again, before it expires or with the names that clients expect",
-		Long: `Issue a server's certificate again: for the same key, valid for as long as a new
-server's, with its own name among its alternative names. Profiles that were
-given out stay good.`,
+		Short:   "Renew a server's certificate",
+		Long: `Issue a server's certificate again, with the same key and the names that clients
+expect. It is valid as long as a new server's. Clients keep their profiles.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Now = time.Now()
@@ -26,7 +25,7 @@ given out stay good.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "The server's certificate is new, and valid until %s. A running server takes it on SIGHUP or at its next start.\n",
+			fmt.Fprintf(c.OutOrStdout(), "The server's new certificate is valid until %s. A running server uses it after SIGHUP or a restart.\n",
 				expires.Format(time.DateOnly))
 			return nil
 		},

@@ -12,7 +12,7 @@ import (
 	"culvert/operate/standalone"
 )
 
-// runDirectives is OpenVPN's own command line.
+// runDirectives runs OpenVPN's own command line.
 func runDirectives(ctx context.Context, args []string) error {
 	if command, found := standalone.Find(args); found {
 		return command(os.Stdout, args)
@@ -24,7 +24,8 @@ func runDirectives(ctx context.Context, args []string) error {
 	return service.Run(ctx, func() (*config.Config, error) { return conffile.LoadArgs(args) }, o)
 }
 
-// takeOurs takes our own flags from a command line and leaves the rest.
+// takeOurs takes our own flags out of OpenVPN's command line, and returns the
+// rest.
 func takeOurs(args []string) (o service.Options, rest []string, err error) {
 	values := map[string]*string{"--state-dir": &o.StateDir, "--name": &o.Name, "--socks": &o.SOCKS, "--http": &o.HTTP}
 	for i := 0; i < len(args); i++ {
@@ -38,7 +39,7 @@ func takeOurs(args []string) (o service.Options, rest []string, err error) {
 			continue
 		}
 		if i++; i == len(args) || strings.HasPrefix(args[i], "--") {
-			return o, nil, fmt.Errorf("%s needs a value: write it as %s VALUE", args[i-1], args[i-1])
+			return o, nil, fmt.Errorf("%s: a value is missing; write %s VALUE", args[i-1], args[i-1])
 		}
 		*value = args[i]
 	}

@@ -7,7 +7,7 @@ import (
 	"culvert/operate/manage"
 )
 
-// running is which process a command is for.
+// running says which running process a command is for.
 type running struct{ name, dir string }
 
 func (r *running) flags(c *cobra.Command) {
@@ -24,7 +24,7 @@ func (r *running) dial() (*manage.Client, error) {
 	return manage.Dial(r.dir, "", r.name)
 }
 
-// hub is dial for a hub.
+// hub is as dial, but finds a hub.
 func (r *running) hub() (*manage.Client, error) {
 	c, err := hub.Dial(r.dir, r.name)
 	return c.Client, err

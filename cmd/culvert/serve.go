@@ -23,11 +23,11 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "serve {--dir D | FILE}",
 		Example: "  culvert serve --dir /etc/culvert",
-		Short:   "Run a server, with forwarding and masquerading set up",
-		Long: `Run a server. As root it makes a TUN device, switches forwarding on and
-masquerades for the clients with nftables; all of it is undone on exit.
-Without root it needs no device: the clients' connections go out by ordinary
-sockets of this process.`,
+		Short:   "Run a server, as a router for its clients",
+		Long: `Run a server, until interrupted. As root, it makes a TUN device, switches
+forwarding on and masquerades for its clients with nftables, and undoes all of that
+on exit. Without root it needs no device: it forwards the clients' connections
+through ordinary sockets.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			file, err := serverFile(dir, args)
@@ -35,9 +35,9 @@ sockets of this process.`,
 				return err
 			}
 			load := func() (*config.Config, error) {
-				cfg, err := conffile.Load(file, "a server's configuration, such as server.conf, or write --dir D for a directory that `culvert init --dir D --host NAME` made")
+				cfg, err := conffile.Load(file, "a server's configuration, such as server.conf; for a directory made by `culvert init`, use --dir D")
 				if err == nil && cfg.Mode != config.ModeServer {
-					err = fmt.Errorf("%s is not a server's configuration: it has no `server` line; for a client's, use `culvert connect`", file)
+					err = fmt.Errorf("%s is not a server's configuration: it has no `server` line; to connect as a client, use: culvert connect %[1]s", file)
 				}
 				if err == nil {
 					cfg.Server.AllowLAN = cfg.Server.AllowLAN || allowLAN
@@ -49,8 +49,8 @@ sockets of this process.`,
 			}
 			if dir != "" {
 				o.KeysDir = dir
-				o.Invite = "to connect a device, make it a profile of its own by `culvert client add NAME --dir " + dir +
-					" -o NAME.ovpn`; there, `culvert connect NAME.ovpn` or any OpenVPN client takes it"
+				o.Invite = "to connect a device, make a profile for it: culvert client add NAME --dir " + dir +
+					" -o NAME.ovpn; use it there with culvert connect NAME.ovpn or any OpenVPN client"
 			}
 			if os.Geteuid() != 0 && !c.Flags().Changed("userspace") {
 				o.UserSpace = true
@@ -58,13 +58,13 @@ sockets of this process.`,
 			return service.Run(c.Context(), load, o)
 		},
 	}
-	c.Flags().StringVar(&dir, "dir", "", "directory that culvert init made")
-	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device (default when not root)")
-	c.Flags().BoolVar(&allowLAN, "allow-lan", false, "in user space, let clients reach the networks of this host's own interfaces")
-	c.Flags().BoolVar(&o.Forward, "forward", true, "be a router that masquerades for the clients")
+	c.Flags().StringVar(&dir, "dir", "", "the server's directory, as made by culvert init")
+	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device (default if not root)")
+	c.Flags().BoolVar(&allowLAN, "allow-lan", false, "in user space: let clients reach the networks this host is on")
+	c.Flags().BoolVar(&o.Forward, "forward", true, "forward and masquerade for the clients")
 	c.SetFlagErrorFunc(notDirective)
-	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note what is to be undone, and to be found by status, trace and capture (default "+hostnet.DefaultStateDir+")")
-	c.Flags().StringVar(&o.Name, "name", "", "this process's name for status, trace and capture (default its role and adapter)")
+	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note changes to undo, and to put the socket of status, trace and capture (default "+hostnet.DefaultStateDir+")")
+	c.Flags().StringVar(&o.Name, "name", "", "name of this process in status, trace and capture (default: role and adapter)")
 	return c
 }
 
@@ -73,11 +73,11 @@ func serverFile(dir string, args []string) (string, error) {
 	case dir != "" && len(args) == 0:
 		file := filepath.Join(dir, "server.conf")
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("%s is no server's directory: it has no server.conf; make one by: culvert init --dir %s --host NAME", dir, dir)
+			return "", fmt.Errorf("%s is not a server's directory: it has no server.conf; to make one, run: culvert init --dir %s --host NAME", dir, dir)
 		}
 		return file, nil
 	case dir == "" && len(args) == 1:
 		return args[0], nil
 	}
-	return "", fmt.Errorf("serve takes either --dir D or a configuration file: %w", errUsage)
+	return "", misused("expected either --dir D or a configuration file")
 }

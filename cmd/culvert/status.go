@@ -15,7 +15,7 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "status [NAME]",
 		Example: "  culvert status",
-		Short:   "Peers and dropped packets of a running server or client",
+		Short:   "Show the peers and dropped packets of a running process",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {

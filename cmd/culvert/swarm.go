@@ -18,22 +18,23 @@ func swarmCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "swarm PROFILE",
 		Short: "Load a server with many real clients",
-		Long: `Connect many clients to a server, any OpenVPN server, and tell what it can take:
-how fast they come in, what traffic it carries, and what went wrong. They need
-neither root nor device. PROFILE is a file, or a directory of *.ovpn and *.conf
-files that are dealt to the clients in turn.
+		Long: `Connect many clients to a server, ours or OpenVPN's, and report what it can take:
+how fast the clients come in, what traffic it carries, and what goes wrong. The
+clients need neither root nor a device. PROFILE is a file, or a directory of *.ovpn
+and *.conf files that the clients use in turn.
 
-With one profile for all, the server needs duplicate-cn. For more than 1,000
-clients from one address, ours needs connect-freq-initial; OpenVPN's own server
-answers 100 newcomers in ten seconds without.
+If all clients use one profile, the server needs duplicate-cn. For more than 1,000
+clients from one address, our server needs connect-freq-initial. OpenVPN's needs it
+for more than 100 clients in ten seconds.
 
---traffic is any of these, with commas between, each --for so long:
-  idle    keepalive alone
-  ping    each client sends an echo request a second
+--traffic is one or more of these, separated by commas. Each lasts as long as --for
+says:
+  idle    keepalive only
+  ping    each client sends one echo request a second
   stream  the clients in turn send bursts, as fast as answers come back
 
-The target of echo requests is the server's inner address, unless --target
-names another. The exit status is 0 if every client came up and none failed.`,
+Echo requests go to the server's inner address, unless --target names another. The
+exit status is 0 if every client connected and none failed.`,
 		Example: `  culvert swarm laptop.ovpn --clients 1000 --traffic idle,ping,stream --for 10s
   culvert swarm profiles/ --clients 200 --churn 30s --for 5m --json`,
 		Args: one("profile or directory of profiles"),
@@ -46,7 +47,7 @@ names another. The exit status is 0 if every client came up and none failed.`,
 			}
 			if target != "" {
 				if o.Target, err = netip.ParseAddr(target); err != nil {
-					return fmt.Errorf("--target %s: expected an address inside the tunnel, such as 10.8.0.1: %w", target, errUsage)
+					return misused("--target %s: expected an address inside the tunnel, such as 10.8.0.1", target)
 				}
 			}
 			if !quiet {
@@ -60,17 +61,17 @@ names another. The exit status is 0 if every client came up and none failed.`,
 		},
 	}
 	f := c.Flags()
-	f.IntVar(&o.Clients, "clients", o.Clients, "how many")
-	f.IntVar(&o.Parallel, "parallel", o.Parallel, "handshakes at a time")
-	f.DurationVar(&o.Within, "within", o.Within, "time for all to come up")
-	f.StringVar(&traffic, "traffic", string(o.Traffic[0]), "idle, ping, stream, with commas between")
+	f.IntVar(&o.Clients, "clients", o.Clients, "number of clients")
+	f.IntVar(&o.Parallel, "parallel", o.Parallel, "number of handshakes at a time")
+	f.DurationVar(&o.Within, "within", o.Within, "time limit for all clients to connect")
+	f.StringVar(&traffic, "traffic", string(o.Traffic[0]), "idle, ping and stream, separated by commas")
 	f.DurationVar(&o.For, "for", o.For, "how long each traffic lasts")
-	f.DurationVar(&o.Churn, "churn", 0, "after how long a client leaves and another comes, on average; 0: they stay")
-	f.StringVar(&target, "target", "", "inner address that answers echo requests (default the server's)")
-	f.IntVar(&o.Size, "size", o.Size, "bytes in a packet of the stream")
-	f.IntVar(&o.Window, "window", o.Window, "packets of the stream on their way at a time, of all clients together")
+	f.DurationVar(&o.Churn, "churn", 0, "average time until a client leaves and another takes its place; 0: they stay")
+	f.StringVar(&target, "target", "", "inner address to send echo requests to (default: the server's)")
+	f.IntVar(&o.Size, "size", o.Size, "size of a packet of the stream in bytes")
+	f.IntVar(&o.Window, "window", o.Window, "packets of the stream in flight, of all clients together")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
-	f.BoolVar(&quiet, "quiet", false, "no progress on standard error")
+	f.BoolVar(&quiet, "quiet", false, "print no progress on standard error")
 	c.SetFlagErrorFunc(notDirective)
 	return c
 }
@@ -86,7 +87,7 @@ func printReport(c *cobra.Command, report *swarm.Report, asJSON bool) error {
 		fmt.Fprint(c.OutOrStdout(), report.Text())
 	}
 	if report.Failed() {
-		return errors.New("not every client came up and stayed; the errors by kind are in the report")
+		return errors.New("some clients did not connect, or did not stay connected; the report has their errors")
 	}
 	return nil
 }

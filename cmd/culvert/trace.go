@@ -18,9 +18,10 @@ func traceCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trace [FILTER]",
 		Short: "Follow packets through a running server or client",
-		Long: `Follow packets through a running server or client: where each was, when, what
-was decided there, and if it was dropped why. The filter is applied to the
-packets inside the tunnel, in the syntax of tcpdump. It ends by Ctrl-C.`,
+		Long: `Follow packets through a running server or client, until Ctrl-C: each stop, when
+the packet was there, what was decided, and why it was dropped if it was.
+
+FILTER chooses by what the packets are inside the tunnel, in tcpdump's syntax.`,
 		Example: `  culvert trace icmp
   culvert trace 'host 10.8.0.6 and tcp port 443' --count 10 --name server-tun0`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -46,21 +47,21 @@ packets inside the tunnel, in the syntax of tcpdump. It ends by Ctrl-C.`,
 				return err
 			})
 			if err != nil {
-				return fmt.Errorf("the process is gone: %w", err)
+				return fmt.Errorf("the process has ended: %w", err)
 			}
 			if end.Lost > 0 {
-				fmt.Fprintf(c.ErrOrStderr(), "%d packets are missing here, since they came faster than they could be written; a filter makes them fewer\n", end.Lost)
+				fmt.Fprintf(c.ErrOrStderr(), "%d packets are missing, since they came faster than they could be written: use a narrower filter\n", end.Lost)
 			}
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print a line of JSON for each packet")
-	c.Flags().UintVar(&count, "count", 0, "end after so many packets")
+	c.Flags().UintVar(&count, "count", 0, "stop after this many packets")
 	r.flags(c)
 	return c
 }
 
-// query is what trace and capture ask for.
+// query is the request of trace and capture.
 func query(filter []string, count uint) url.Values {
 	q := url.Values{"filter": {strings.Join(filter, " ")}}
 	if count > 0 {

@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestUsageErrorsSayWhatToWrite: for every command there is, with its form and a
-// line that is right.
+// TestUsageErrorsSayWhatToWrite: for every command, with its usage, an example and
+// where its help is.
 func TestUsageErrorsSayWhatToWrite(t *testing.T) {
 	for _, words := range commands(rootCommand()) {
 		if len(words) == 0 || slices.Equal(words, []string{"client"}) {
-			continue // what is wrong there is the word behind
+			continue // its next word is the mistake
 		}
 		line := strings.Join(words, " ")
 		err := execute(t.Context(), append(slices.Clone(words), "--no-such-flag"))
@@ -21,14 +21,14 @@ func TestUsageErrorsSayWhatToWrite(t *testing.T) {
 			t.Errorf("culvert %s --no-such-flag: no error", line)
 			continue
 		}
-		for _, want := range []string{"no-such-flag", "\nits use: culvert " + line + " --help", "\nwrite it as: culvert " + line, "\nsuch as: culvert " + words[0]} {
+		for _, want := range []string{"no-such-flag", "\nusage: culvert " + line, "\nexample: culvert " + words[0], "\nhelp: culvert " + line + " --help"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("culvert %s --no-such-flag: %v; expected %q in it", line, err, want)
 			}
 		}
 	}
 	for _, line := range []string{"serve", "client add", "nosuch"} {
-		if err := execute(t.Context(), strings.Fields(line)); err == nil || !strings.Contains(err.Error(), "\nsuch as: culvert ") {
+		if err := execute(t.Context(), strings.Fields(line)); err == nil || !strings.Contains(err.Error(), "\nexample: culvert ") {
 			t.Errorf("culvert %s: %v", line, err)
 		}
 	}

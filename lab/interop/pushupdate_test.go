@@ -50,11 +50,11 @@ func TestPushUpdateCommand(t *testing.T) {
 	a.ping(serverIPv4)
 	b.ping(serverIPv4)
 	for want, args := range map[string][]string{
-		"cipher cannot change": {"--all", "cipher AES-128-GCM"},
-		"client-config-dir":    {"--all", "ifconfig 10.8.0.9 255.255.255.0"},
-		"no client given":      {"dhcp-option DNS 10.8.0.1"},
-		"no client was told":   {"--to", otherName, "dhcp-option DNS 10.8.0.1"},
-		"are connected":        {"--to", "nobody", "dhcp-option DNS 10.8.0.1"},
+		"cipher cannot change":   {"--all", "cipher AES-128-GCM"},
+		"client-config-dir":      {"--all", "ifconfig 10.8.0.9 255.255.255.0"},
+		"no client given":        {"dhcp-option DNS 10.8.0.1"},
+		"no client could change": {"--to", otherName, "dhcp-option DNS 10.8.0.1"},
+		"are not connected":      {"--to", "nobody", "dhcp-option DNS 10.8.0.1"},
 	} {
 		if _, said, err := update(args...); err == nil || !strings.Contains(said, want) {
 			t.Errorf("%q: %v, %s; expected %q", args, err, said, want)
