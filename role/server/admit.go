@@ -10,6 +10,7 @@ import (
 	"culvert/internal/mute"
 	"culvert/internal/printable"
 	"culvert/role/profile"
+	"culvert/role/server/lease"
 	"culvert/session"
 	"culvert/session/negotiate"
 	"culvert/tunnel"
@@ -71,13 +72,8 @@ func (s *Server) hello(c *client, now time.Time, h *session.Hello) {
 			c.Session.Refuse(now, v.Reason)
 			return
 		}
-		s.joinLAN(c, now, func(now time.Time, err error) {
-			if err != nil {
-				c.Session.Refuse(now, noneThere.text(h))
-				return
-			}
-			s.admit(c, now, h, s.known(c, now))
-		})
+		extra := s.known(c, now)
+		s.seekAddress(c, now, func(now time.Time) { s.admit(c, now, h, extra) })
 	})
 }
 
@@ -111,25 +107,21 @@ func (s *Server) decide(c *client, h *session.Hello) (params negotiate.Params, o
 	if c.own, err = s.readPerClient(c); err != nil {
 		return params, nil, refusal{reason: refusedHere, cause: err}
 	}
-	name := c.name
-	if !s.unique(c) {
-		name = ""
-	} else {
+	if s.unique(c) {
 		s.evictNamesake(c)
 	}
 	id, ok := s.table.takeID()
 	if !ok {
 		return params, nil, refusal{reason: "the server is full (max-clients)", full: true}
 	}
-	lease, err := s.leaseHeld(c, name)
-	if err != nil {
+	if err := s.leaseFor(c); err != nil {
 		s.table.giveBackID(id)
-		if s.lan != nil && !errors.Is(err, ErrNoLease) {
+		if s.book.OnLAN() && !errors.Is(err, lease.ErrNoLease) {
 			return params, nil, noneThere
 		}
 		return params, nil, refusal{reason: err.Error(), full: true}
 	}
-	c.id, c.lease = id, lease
+	c.id, c.lease = id, c.holder.Lease
 	params = negotiate.ServerParams(cipher, id, h.PeerInfo)
 	params.Compression = negotiate.ServerCompression(s.session.Compression, h.PeerInfo, h.Options)
 	params.CompressionSet = true
@@ -156,6 +148,42 @@ func (r refusal) text(h *session.Hello) string {
 	return r.reason
 }
 
+// seekAddress waits for an address where that takes time, and goes on with next on
+// the client's control goroutine.
+func (s *Server) seekAddress(c *client, now time.Time, next func(now time.Time)) {
+	c.holder = &lease.Holder{Name: c.name, Number: c.number, Unique: s.unique(c), Lost: func() {
+		c.Do(func(now time.Time) { c.Session.Dismiss(now, "RESTART") })
+	}}
+	answered := s.book.Ask(c.holder)
+	if answered == nil {
+		next(now)
+		return
+	}
+	s.logins.running.Go(func() {
+		select {
+		case <-answered:
+			c.Do(next)
+		case <-s.logins.ctx.Done():
+		}
+	})
+}
+
+// leaseFor leases a client its addresses. Who has one of its own meanwhile has to
+// leave it.
+func (s *Server) leaseFor(c *client) error {
+	c.holder.IPv4, c.holder.IPv6 = c.own.Ifconfig, c.own.IfconfigIPv6
+	if err := s.book.Lease(c.ctx, c.holder); err != nil {
+		return err
+	}
+	for _, a := range c.holder.Own() {
+		if before := s.table.route(a); before != nil && before != c {
+			s.happened(AddressClaimed{About: before.about(time.Now()), Address: a, Owner: c.name})
+			before.evict()
+		}
+	}
+	return nil
+}
+
 // unique reports that no other client may have the name of this one: it has one,
 // and duplicate-cn was not given.
 func (s *Server) unique(c *client) bool { return !s.cfg.Server.DuplicateCN && c.name != nameless }
@@ -169,7 +197,7 @@ func (s *Server) evictNamesake(c *client) {
 		return
 	}
 	s.happened(Replaced{About: before.about(time.Now()), By: c.Path().Remote})
-	s.pool.release(before.lease)
+	s.book.Yield(before.holder)
 	s.table.remove(before)
 	before.giveWay()
 }
@@ -216,12 +244,11 @@ const tunIPv6 = "tun-ipv6"
 // order OpenVPN has it.
 func (s *Server) pushList(c *client, told negotiate.PeerInfo) []string {
 	options := slices.DeleteFunc(slices.Clone(s.cfg.Server.Push), negotiate.IsCompression)
-	options = append(options, s.lan.push(c, options)...)
-	options = append(options, s.layout.pushBeside(s.cfg)...)
-	if (c.lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
+	options = append(options, s.book.Push(c.holder, options)...)
+	if (c.holder.Lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
 		options = append(options, tunIPv6)
 	}
-	return ownPush(c.own, options, s.ownIfconfig(c))
+	return ownPush(c.own, options, s.book.Ifconfig(c.holder))
 }
 
 // established opens the road to a client.
@@ -239,14 +266,10 @@ func (s *Server) established(c *client, now time.Time, e session.Established) {
 
 // forget gives back all that a client had.
 func (s *Server) forget(c *client) {
-	if c.shun.Load() {
-		s.pool.shun(c.lease, shunned)
+	if c.holder != nil {
+		s.book.Return(c.holder)
 	}
-	s.pool.release(c.lease)
 	s.table.remove(c)
-	if s.lan != nil {
-		s.lan.leave(c)
-	}
 	s.leave(c)
 }
 

@@ -15,8 +15,4 @@ func (s *Server) FreeIDs() int {
 }
 
 // Leases is how many addresses are in use.
-func (s *Server) Leases() int {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	return len(s.pool.inUse)
-}
+func (s *Server) Leases() int { return s.book.Leased() }

@@ -122,7 +122,7 @@ func (s *Server) keySeal() (keySeal, string, error) {
 		return nil, "", err
 	}
 	scope := sha256.New()
-	fmt.Fprintf(scope, "%q %q %q %q", identity.Leaf.RawSubjectPublicKeyInfo, s.cfg.Login.UserPassVerify, fmt.Sprint(s.cfg.Link.Proto, s.cfg.Link.LocalPort), s.layout.network)
+	fmt.Fprintf(scope, "%q %q %q %q", identity.Leaf.RawSubjectPublicKeyInfo, s.cfg.Login.UserPassVerify, fmt.Sprint(s.cfg.Link.Proto, s.cfg.Link.LocalPort), s.book.Layout().Network)
 	return key, filepath.Join(s.opts.KeysDir, "keys-"+hex.EncodeToString(scope.Sum(nil)[:8])), nil
 }
 

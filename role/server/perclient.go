@@ -2,13 +2,10 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"culvert/config"
 	"culvert/host/process"
@@ -78,99 +75,6 @@ func (s *Server) perClientFile(name string) (path string, text []byte, err error
 		}
 	}
 	return path, nil, err
-}
-
-// lease leases a client the addresses of its own file, and others from the
-// pool. Who has a client's own address meanwhile has to leave it.
-func (s *Server) lease(c *client, name string) (*Lease, error) {
-	var fixed4, fixed6 netip.Addr
-	if i := c.own.Ifconfig; i != nil {
-		fixed4 = i.Local
-	}
-	if i := c.own.IfconfigIPv6; i != nil {
-		fixed6 = i.Local.Addr()
-	}
-	lease, err := s.freeLease(c, name, fixed4)
-	if err != nil {
-		return nil, err
-	}
-	if fixed4.IsValid() {
-		lease.IPv4 = fixed4
-	}
-	if fixed6.IsValid() {
-		lease.IPv6 = fixed6
-	}
-	for _, a := range []netip.Addr{fixed4, fixed6} {
-		if holder := s.table.route(a); a.IsValid() && holder != nil && holder != c {
-			s.happened(AddressClaimed{About: holder.about(time.Now()), Address: a, Owner: c.name})
-			holder.evict()
-		}
-	}
-	return lease, nil
-}
-
-// freeLease is of the pool, or of the segment's DHCP server.
-func (s *Server) freeLease(c *client, name string, near netip.Addr) (lease *Lease, err error) {
-	if c.station != nil {
-		lease = &Lease{IPv4: c.station.lease.Address.Addr(), index: noIndex}
-	} else if lease, err = s.pool.acquireNear(name, near); err != nil {
-		return nil, err
-	}
-	if s.lan != nil {
-		lease.IPv6 = s.lan.ipv6(s.stationName(c), s.layout.network6)
-	}
-	return lease, nil
-}
-
-// acquireNear leases the index that has an address, whoever holds it, or any
-// where it has none. Where there is no pool, an address of its own takes none.
-func (p *pool) acquireNear(name string, a netip.Addr) (*Lease, error) {
-	if p.size() == 0 && a.IsValid() {
-		return &Lease{index: unpooled}, nil
-	}
-	index, ok := p.layout.pool.index(a)
-	if !a.IsValid() || !ok {
-		return p.acquire(name)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	lease := p.lease(index)
-	p.take(lease, name)
-	return lease, nil
-}
-
-// unpooled is the index of leases that no pool knows of.
-const unpooled = -1
-
-// ownIfconfig is what a client is told of the addresses in its own file, in
-// place of those of its lease.
-func (s *Server) ownIfconfig(c *client) []string {
-	options := s.layout.ifconfig(c.lease)
-	if i := c.own.Ifconfig; i != nil {
-		second := mask(i.Bits)
-		if i.Remote.IsValid() {
-			second = i.Remote.String()
-		}
-		options = replaceOption(options, fmt.Sprintf("ifconfig %v %s", i.Local, second))
-	}
-	if i := c.own.IfconfigIPv6; i != nil {
-		remote := i.Remote
-		if !remote.IsValid() {
-			remote = s.layout.server6
-		}
-		option := fmt.Sprintf("ifconfig-ipv6 %v", i.Local)
-		if remote.IsValid() {
-			option += " " + remote.String()
-		}
-		options = replaceOption(options, option)
-	}
-	return options
-}
-
-func replaceOption(options []string, option string) []string {
-	name, _, _ := strings.Cut(option, " ")
-	options = slices.DeleteFunc(options, func(o string) bool { return strings.HasPrefix(o, name+" ") })
-	return append(options, option)
 }
 
 // ownPush applies push-reset, push-remove and push of a client's own file to

@@ -1,16 +1,17 @@
 package server
 
 import (
-	"io"
 	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"culvert/config"
+	"culvert/role/server/lease"
 	"culvert/session/negotiate"
 )
 
@@ -30,11 +31,16 @@ func serverWith(t *testing.T, exclusive bool, files map[string]string) *Server {
 		Adapter: config.Adapter{Topology: config.TopologySubnet},
 		Server:  config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), NetworkIPv6: netip.MustParsePrefix("fd00:8::/64"), ClientConfigDir: dir, CCDExclusive: exclusive, MaxClients: 8, MaxRoutesPerClient: 256, Push: []string{"route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1"}},
 	}
-	l, err := newLayout(c)
+	return &Server{cfg: c, book: bookOf(t, c), table: newTable(8), log: slog.New(slog.DiscardHandler)}
+}
+
+func bookOf(t *testing.T, c *config.Config) *lease.Book {
+	t.Helper()
+	book, err := lease.New(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Server{cfg: c, layout: l, pool: newPool(l), table: newTable(8), log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return book
 }
 
 // TestMaxRoutesPerClient keeps a client out with more networks behind it than
@@ -76,23 +82,18 @@ func TestPerClientFiles(t *testing.T) {
 	}
 }
 
-// TestNoPoolSaysSo: without a pool only addresses of one's own are leased.
-func TestNoPoolSaysSo(t *testing.T) {
-	c := &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), NoPool: true, ClientConfigDir: "ccd"}}
-	l, err := newLayout(c)
-	if err != nil {
+// TestPushKeepsOrder: what the configuration pushes comes first, then the network,
+// and the client's own addresses last.
+func TestPushKeepsOrder(t *testing.T) {
+	s := serverWith(t, false, nil)
+	c := &client{name: "anna", ctx: t.Context(), own: new(config.PerClient), holder: &lease.Holder{Name: "anna"}}
+	if err := s.leaseFor(c); err != nil {
 		t.Fatal(err)
 	}
-	p := newPool(l)
-	if lease, err := p.acquireNear("anna", netip.MustParseAddr("10.8.0.7")); err != nil || lease.IPv6.IsValid() {
-		t.Errorf("%+v, %v", lease, err)
-	}
-	if _, err := p.acquireNear("bert", netip.Addr{}); err == nil || !strings.Contains(err.Error(), "no ifconfig-push for this client") {
-		t.Errorf("%v", err)
-	}
-	c.Server.ClientConfigDir = ""
-	if _, err := newLayout(c); err == nil || !strings.Contains(err.Error(), "add `ifconfig-pool") {
-		t.Errorf("%v", err)
+	want := []string{"route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1", "route-gateway 10.8.0.1", "topology subnet",
+		"ifconfig 10.8.0.2 255.255.255.0", "ifconfig-ipv6 fd00:8::1000/64 fd00:8::1"}
+	if got := s.pushList(c, modern); !slices.Equal(got, want) {
+		t.Errorf("pushed %q", got)
 	}
 }
 
@@ -100,24 +101,15 @@ func TestOwnAddresses(t *testing.T) {
 	s := serverWith(t, false, map[string]string{
 		"anna": "ifconfig-push 10.8.0.7 255.255.255.0\nifconfig-ipv6-push fd00:8::7/64\npush-remove dhcp-option\npush \"route 10.2.0.0 255.255.0.0\"\n",
 	})
-	c := &client{name: "anna"}
+	c := &client{name: "anna", ctx: t.Context(), holder: &lease.Holder{Name: "anna"}}
 	c.own, _ = s.readPerClient(c)
-	lease, err := s.lease(c, c.name)
-	if err != nil || lease.IPv4.String() != "10.8.0.7" || lease.IPv6.String() != "fd00:8::7" {
-		t.Fatalf("%+v, %v", lease, err)
+	if err := s.leaseFor(c); err != nil {
+		t.Fatal(err)
 	}
-	c.lease = lease
 	want := []string{"route 10.1.0.0 255.255.0.0", "route-gateway 10.8.0.1", "topology subnet", "route 10.2.0.0 255.255.0.0",
 		"ifconfig 10.8.0.7 255.255.255.0", "ifconfig-ipv6 fd00:8::7/64 fd00:8::1"}
 	if got := s.pushList(c, modern); !reflect.DeepEqual(got, want) {
 		t.Errorf("pushed %q, expected %q", got, want)
-	}
-	// Nobody else is leased the address.
-	for range 20 {
-		other, err := s.pool.acquire("")
-		if err != nil || other.IPv4 == lease.IPv4 {
-			t.Fatalf("%+v, %v", other, err)
-		}
 	}
 }
 
@@ -146,12 +138,12 @@ func TestTunIPv6(t *testing.T) {
 		"push-remove":      {with(fd), config.PerClient{PushRemove: []string{"tun-ipv6"}}, old, 0},
 		"push-reset as is": {with(fd), config.PerClient{PushReset: true}, old, 0},
 	} {
-		l, err := newLayout(c.cfg)
-		if err != nil {
+		s := &Server{cfg: c.cfg, book: bookOf(t, c.cfg), table: newTable(8)}
+		one := &client{ctx: t.Context(), own: &c.own, holder: new(lease.Holder)}
+		if err := s.leaseFor(one); err != nil {
 			t.Fatal(err)
 		}
-		s := &Server{cfg: c.cfg, layout: l}
-		pushed := s.pushList(&client{lease: newPool(l).lease(3), own: &c.own}, c.told)
+		pushed := s.pushList(one, c.told)
 		if got := strings.Count(strings.Join(pushed, "\n"), "tun-ipv6"); got != c.want {
 			t.Errorf("%s: pushed %q", name, pushed)
 		}

@@ -23,6 +23,7 @@ import (
 	"culvert/nic"
 	"culvert/nic/bridge"
 	"culvert/role/profile"
+	"culvert/role/server/lease"
 	"culvert/role/server/segment"
 	"culvert/session"
 	"culvert/session/wrap"
@@ -60,8 +61,7 @@ type Server struct {
 	cfg     *config.Config
 	opts    Options
 	log     *slog.Logger
-	layout  *layout
-	pool    *pool
+	book    *lease.Book
 	table   *table
 	armour  wrap.Armour
 	greeter *session.Greeter
@@ -84,30 +84,24 @@ type Server struct {
 	adapter   *bringup.Adapter
 	sockets
 	streams link.Acceptor
-	share   *share    // nil: no port-share
-	lan     *proxyLAN // nil: no proxy-lan
+	share   *share // nil: no port-share
 
 	numbers  atomic.Uint64 // of clients, those given so far
 	leaving  atomic.Bool   // clients are being sent away, and none is let in
 	restarts chan struct{} // asked for by Restart
-	poolFile poolFile
 }
 
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Server, error) {
-	behind, err := newProxyLAN(c.Server.ProxyLAN, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	l, err := chooseLayout(c, behind)
+	book, err := lease.New(c, o.Log)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkDirs(c, rootOf(c)); err != nil {
 		return nil, err
 	}
-	s := &Server{lan: behind, cfg: c, opts: o, log: o.Log, layout: l, pool: newPool(l), table: newTable(c.Server.MaxClients),
+	s := &Server{book: book, cfg: c, opts: o, log: o.Log, table: newTable(c.Server.MaxClients),
 		restarts: make(chan struct{}, 1)}
 	s.checkPerClients()
 	if err := profile.Unlock(c, o.Ask); err != nil {
@@ -177,7 +171,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { failed <- s.road.Outbound(ctx, s.adapter) }()
 	s.serve(ctx, failed)
 	defer s.keepLists(ctx)()
-	defer s.keepLAN(ctx)()
+	defer s.keepRoutes(ctx)()
 	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
@@ -196,7 +190,7 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 			return fmt.Errorf("the server cannot go on: %w", err)
 		case <-persist.C:
-			s.savePool()
+			s.book.Save()
 		case <-s.restarts:
 			s.restart()
 		}
@@ -204,20 +198,21 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
-	s.loadPool()
+	s.book.Load()
 	s.takeKeys(time.Now())
 	want := bringup.State{State: s.state(ctx)}
 	if want.Ethernet, err = profile.Ethernet(s.cfg, &want.State); err != nil {
 		return err
 	}
 	if err = s.listen(ctx); err != nil {
+		s.book.Close()
 		return err
 	}
-	if err = s.lan.open(); err == nil {
+	if err = s.book.Open(); err == nil {
 		s.adapter, err = s.opts.Open(ctx, want)
 	}
 	if err != nil {
-		s.lan.close()
+		s.book.Close()
 		s.sockets.close()
 		return err
 	}
@@ -235,7 +230,8 @@ func (s *Server) open(ctx context.Context) (err error) {
 // state is what the host should look like, with the networks behind the
 // clients (`route`) and, where wanted, forwarding.
 func (s *Server) state(ctx context.Context) hostnet.State {
-	state := s.layout.state(s.cfg.Adapter.Dev, s.cfg.Adapter.MTU)
+	layout := s.book.Layout()
+	state := layout.State(s.cfg.Adapter.Dev, s.cfg.Adapter.MTU)
 	state.TxQueueLen, state.LLAddr = s.cfg.Adapter.TxQueueLen, profile.LLAddr(s.cfg)
 	if s.cfg.Adapter.IfconfigNoexec {
 		state.Addresses = nil
@@ -245,16 +241,16 @@ func (s *Server) state(ctx context.Context) hostnet.State {
 	} else {
 		state.Routes = append(state.Routes, s.routes(ctx)...)
 	}
-	if s.lan != nil {
-		state.Routes = append(state.Routes, s.lan.routes()...)
+	if s.book.OnLAN() {
+		state.Routes = append(state.Routes, s.book.Routes()...)
 		state.Forward = s.forward()
 		return state
 	}
-	if !s.opts.Forward || s.layout.bridged {
+	if !s.opts.Forward || layout.Bridged {
 		return state
 	}
 	state.Forward = s.forward()
-	for _, p := range []netip.Prefix{s.layout.network, s.layout.network6} {
+	for _, p := range []netip.Prefix{layout.Network, layout.Network6} {
 		if p.IsValid() {
 			state.Forward.Masquerade = append(state.Forward.Masquerade, p)
 		}
@@ -265,7 +261,8 @@ func (s *Server) state(ctx context.Context) hostnet.State {
 // forward makes this host a router, which leads from client to client only with
 // `client-to-client`, as where it is none.
 func (s *Server) forward() *hostnet.Forward {
-	return &hostnet.Forward{IPv4: s.layout.network.IsValid(), IPv6: s.layout.network6.IsValid(), Apart: !s.cfg.Server.ClientToClient}
+	l := s.book.Layout()
+	return &hostnet.Forward{IPv4: l.Network.IsValid(), IPv6: l.Network6.IsValid(), Apart: !s.cfg.Server.ClientToClient}
 }
 
 // routes are those of `route`. One of a name that cannot be resolved is left
@@ -273,7 +270,7 @@ func (s *Server) forward() *hostnet.Forward {
 func (s *Server) routes(ctx context.Context) (routes []hostnet.Route) {
 	cfg := *s.cfg
 	if !cfg.Routing.Gateway.IsValid() && s.segment != nil {
-		cfg.Routing.Gateway = s.layout.beside // man page, server
+		cfg.Routing.Gateway = s.book.Layout().Beside // man page, server
 	}
 	if profile.WithoutGateway(&cfg) {
 		s.log.Warn("routes through an Ethernet adapter need a gateway, and those without one are left out: name it in the line, or IPv4's in route-gateway")
@@ -297,11 +294,7 @@ func (s *Server) close() {
 	s.displaced.Stop()
 	s.refused.Stop()
 	s.logins.running.Wait()
-	s.savePool()
-	if s.poolFile.file != nil {
-		s.poolFile.file.Close()
-	}
-	s.lan.close()
+	s.book.Close()
 	s.adapter.TakeDown(s.log)
 	s.sockets.close()
 	s.streams.Close()
@@ -349,4 +342,12 @@ func (s *Server) dismiss() {
 	for len(s.table.all()) > 0 && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// persistInterval is how often the book of addresses is saved.
+func persistInterval(c *config.Config) time.Duration {
+	if c.Server.PoolPersistInterval > 0 {
+		return c.Server.PoolPersistInterval
+	}
+	return 10 * time.Minute
 }

@@ -7,6 +7,7 @@ import (
 
 	"culvert/config"
 	"culvert/internal/buf"
+	"culvert/role/server/lease"
 	"culvert/session"
 	"culvert/session/wire"
 	"culvert/tunnel"
@@ -18,7 +19,7 @@ func crowd(tb testing.TB, n int) role {
 	s := &Server{cfg: new(config.Config), table: newTable(n)}
 	for i := range n {
 		id := wire.SessionID{byte(i), byte(i >> 8), 1}
-		c := &client{own: new(config.PerClient), lease: &Lease{index: i, IPv4: crowdAddr(i)}}
+		c := &client{own: new(config.PerClient), lease: &lease.Lease{IPv4: crowdAddr(i)}}
 		c.Peer = tunnel.NewPeer(session.Accept(session.Config{}, &session.Opening{Client: id, Server: id}, time.Now()), nil,
 			buf.Path{Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), 1000)}, nil)
 		c.Owner = c

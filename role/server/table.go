@@ -13,6 +13,7 @@ import (
 	"culvert/config"
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/server/lease"
 	"culvert/role/server/segment"
 	"culvert/session"
 	"culvert/session/wire"
@@ -34,10 +35,12 @@ type client struct {
 	login     login
 	// ctx ends with the session, or when that is to end: what runs for it must
 	// not keep its control goroutine from doing so.
-	ctx   context.Context
-	end   context.CancelFunc
-	lease *Lease // nil until it is let in; id is its own as long
-	agent string // the client's version and platform
+	ctx context.Context
+	end context.CancelFunc
+	// holder is the client in the book of addresses; nil until it asks for some.
+	holder *lease.Holder
+	lease  *lease.Lease // nil until it is let in; id is its own as long
+	agent  string       // the client's version and platform
 	// staysAway: it understands to come back after a while.
 	staysAway bool
 
@@ -48,12 +51,9 @@ type client struct {
 	shown  atomic.Pointer[string] // a copy of name, once it is in
 	who    atomic.Pointer[who]    // nil before it has said
 
-	station *station // on the segment of proxy-lan, with DHCP; else nil
-
 	own          *config.PerClient // of client-config-dir; set before the lease
 	port         atomic.Pointer[segment.Port]
 	warnedSource atomic.Bool
-	shun         atomic.Bool  // its address is another station's, too (proxy-lan)
 	moveReported atomic.Int64 // when one of its moves was, Unix time in nanoseconds
 
 	// The table's lock guards these.

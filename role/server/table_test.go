@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"culvert/config"
 	"culvert/internal/buf"
+	"culvert/role/server/lease"
 	"culvert/session"
 	"culvert/session/wire"
 	"culvert/tunnel"
@@ -37,7 +39,7 @@ func (tb *tabled) enter(name string, unique bool) (c *client, before []*client) 
 	n := tb.next
 	id := wire.SessionID{n}
 	s := session.Accept(session.Config{}, &session.Opening{Client: id, Server: wire.SessionID{n, 1}}, time.Unix(1_800_000_000, 0))
-	c = &client{name: name, own: new(config.PerClient), lease: &Lease{index: int(n), IPv4: netip.AddrFrom4([4]byte{10, 8, 0, n}), IPv6: addrPlus(addr("fd00:8::"), int(n))}}
+	c = &client{name: name, own: new(config.PerClient), lease: &lease.Lease{IPv4: netip.AddrFrom4([4]byte{10, 8, 0, n}), IPv6: netip.AddrFrom16([16]byte{0xfd, 0, 0, 8, 15: n})}}
 	c.Peer = tunnel.NewPeer(s, nil, buf.Path{Remote: outerOf(n)}, nil)
 	c.Owner = c
 	if _, ok := tb.open(c, 100); !ok || !tb.admit(c) {
@@ -49,6 +51,8 @@ func (tb *tabled) enter(name string, unique bool) (c *client, before []*client) 
 	}
 	return c, tb.establish(c, unique)
 }
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 // at is an outer address on the one socket that these tests have.
 func at(a netip.AddrPort) outer { return outer{addr: a} }
@@ -366,4 +370,23 @@ func BenchmarkTableFull(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(comers)), "ns/session")
 		})
 	}
+}
+
+// TestFailedHandshakesAreLoggedAtAPace: whoever can receive packets can have
+// handshakes fail as fast as they like.
+func TestFailedHandshakesAreLoggedAtAPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tb := newTabled(t, 300)
+		var log bytes.Buffer
+		s := &Server{table: tb.table, book: bookOf(t, &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24")}}), log: slog.New(slog.NewTextHandler(&log, nil))}
+		for range 200 {
+			c, _ := tb.enter("", false)
+			c.Session.Close()
+			c.Session.Events() // nobody takes them here
+			s.closed(c, time.Now(), session.ErrStray)
+		}
+		if n := strings.Count(log.String(), "\n"); n == 0 || n > 100 {
+			t.Errorf("%d lines", n)
+		}
+	})
 }

@@ -1,4 +1,4 @@
-package server
+package lease
 
 import (
 	"fmt"
@@ -12,12 +12,12 @@ import (
 // said takes the IPv4 addresses that are said one by one in place of `server`:
 // the server's by `ifconfig`, the clients' by `ifconfig-pool`, as in the manual's
 // expansion of `server`. Routes are those that are said, too.
-func (l *layout) said(c *config.Config) error {
+func (l *Layout) said(c *config.Config) error {
 	l.routed = true
 	if i := c.Adapter.Ifconfig; i != nil {
-		l.server, l.beside = i.Local, i.Remote
+		l.server, l.Beside = i.Local, i.Remote
 		if l.topology == config.TopologySubnet {
-			l.network = netip.PrefixFrom(i.Local, i.Bits).Masked()
+			l.Network = netip.PrefixFrom(i.Local, i.Bits).Masked()
 		}
 	}
 	pool := c.Server.Pool
@@ -28,17 +28,17 @@ func (l *layout) said(c *config.Config) error {
 	switch l.topology {
 	case config.TopologyNet30:
 		l.pool = quarters(pool)
-		l.network = covering(pool)
+		l.Network = covering(pool)
 	case config.TopologyP2P:
 		if !l.server.IsValid() {
 			return fmt.Errorf("ifconfig-pool: nothing says which address clients face; add the line: ifconfig ADDRESS PEER, or write topology subnet")
 		}
-		l.network = covering(pool)
+		l.Network = covering(pool)
 	default:
 		if pool.Bits != 0 {
-			l.network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
+			l.Network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
 		}
-		if !l.network.IsValid() {
+		if !l.Network.IsValid() {
 			return fmt.Errorf("ifconfig-pool: nothing says what netmask clients get; add it as the third value, or `ifconfig ADDRESS NETMASK`")
 		}
 	}
@@ -68,7 +68,7 @@ func covering(pool *config.Pool) netip.Prefix {
 
 // pushSaid is what clients are told of a network that is said one by one, unless
 // `push` does: what their addresses mean.
-func (l *layout) pushSaid() []string {
+func (l *Layout) pushSaid() []string {
 	switch {
 	case l.pool.count == 0:
 		return nil
@@ -83,10 +83,10 @@ func (l *layout) pushSaid() []string {
 }
 
 // pushBeside is push beside what the configuration pushes.
-func (l *layout) pushBeside(c *config.Config) []string {
-	options := l.push(c.Server.ClientToClient)
+func (l *Layout) pushBeside(clientToClient bool, configured []string) []string {
+	options := l.push(clientToClient)
 	if l.routed {
-		options = withoutSaid(options, c.Server.Push)
+		options = withoutSaid(options, configured)
 	}
 	return options
 }

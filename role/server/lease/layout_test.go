@@ -1,9 +1,8 @@
-package server
+package lease
 
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // layoutOf divides the networks of some directives.
-func layoutOf(t *testing.T, directives string) (*layout, error) {
+func layoutOf(t *testing.T, directives string) (*Layout, error) {
 	t.Helper()
 	return newLayout(configOf(t, directives))
 }
@@ -82,7 +81,7 @@ func TestLayout(t *testing.T) {
 				t.Errorf("%d leases: %v, %v to %v", p.count, p.at(0), p.at(1), p.at(p.count-1))
 			}
 			for i := range p.count {
-				if a := p.at(i); !l.network.Contains(a) || a == l.server {
+				if a := p.at(i); !l.Network.Contains(a) || a == l.server {
 					t.Fatalf("lease %d is %v", i, a)
 				}
 				if j, ok := p.index(p.at(i)); !ok || j != i {
@@ -92,10 +91,10 @@ func TestLayout(t *testing.T) {
 			if got := strings.Join(l.ifconfig(newPool(l).lease(0)), ","); got != want.ifconfig {
 				t.Errorf("pushed %s, want %s", got, want.ifconfig)
 			}
-			if got := strings.Join(l.pushBeside(c), ","); got != want.push {
+			if got := strings.Join(l.pushBeside(c.Server.ClientToClient, c.Server.Push), ","); got != want.push {
 				t.Errorf("pushed %s, want %s", got, want.push)
 			}
-			if got := stateText(l.state("tun0", 1500)); got != want.state {
+			if got := stateText(l.State("tun0", 1500)); got != want.state {
 				t.Errorf("host: %s, want %s", got, want.state)
 			}
 		})
@@ -206,27 +205,13 @@ func TestSaidPoolRefuses(t *testing.T) {
 	}
 }
 
-func TestPushListKeepsOrder(t *testing.T) {
-	l, err := layoutOf(t, "server 10.8.0.0 255.255.255.0\nserver-ipv6 fd00:8::/64")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{cfg: &config.Config{Server: config.Server{Push: []string{"route 192.168.0.0 255.255.0.0", "ping 10"}}}, layout: l}
-	c := &client{lease: newPool(l).lease(3), own: new(config.PerClient)}
-	want := []string{"route 192.168.0.0 255.255.0.0", "ping 10", "route-gateway 10.8.0.1", "topology subnet",
-		"ifconfig 10.8.0.5 255.255.255.0", "ifconfig-ipv6 fd00:8::1003/64 fd00:8::1"}
-	if got := s.pushList(c, modern); !slices.Equal(got, want) {
-		t.Errorf("pushed %q", got)
-	}
-}
-
 // TestOwnPoolIPv6: the server's address and the clients' are said one by one.
 func TestOwnPoolIPv6(t *testing.T) {
 	l, err := layoutOf(t, "server 10.8.0.0 255.255.255.0\nifconfig-ipv6 fd00:8::5/64 fd00:8::6\nifconfig-ipv6-pool fd00:8::2000/64")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.server6 != addr("fd00:8::5") || l.network6.String() != "fd00:8::/64" || newPool(l).lease(1).IPv6 != addr("fd00:8::2001") {
-		t.Errorf("server %v in %v, lease %v", l.server6, l.network6, newPool(l).lease(1).IPv6)
+	if l.server6 != addr("fd00:8::5") || l.Network6.String() != "fd00:8::/64" || newPool(l).lease(1).IPv6 != addr("fd00:8::2001") {
+		t.Errorf("server %v in %v, lease %v", l.server6, l.Network6, newPool(l).lease(1).IPv6)
 	}
 }

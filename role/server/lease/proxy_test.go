@@ -1,4 +1,4 @@
-package server
+package lease
 
 import (
 	"log/slog"
@@ -12,12 +12,12 @@ import (
 	"culvert/nic/lan"
 )
 
-func testLAN(v4, v6 string) *proxyLAN {
+func testLAN(v4, v6 string) *proxy {
 	place := lan.Interface{Name: "lan0", MAC: frame.MAC{2, 0, 0, 0, 0, 1}, IPv4: netip.MustParsePrefix(v4)}
 	if v6 != "" {
 		place.IPv6 = netip.MustParsePrefix(v6)
 	}
-	return &proxyLAN{place: place, held: make(map[netip.Addr]*held), changed: make(chan struct{}, 1), segment: &lan.Segment{Interface: place}, log: slog.New(slog.DiscardHandler)}
+	return &proxy{place: place, held: make(map[netip.Addr]*held), changed: make(chan struct{}, 1), wire: &lan.Segment{Interface: place}, log: slog.New(slog.DiscardHandler)}
 }
 
 // TestLANLayout: clients are in the segment's network, in which this host has
@@ -38,7 +38,7 @@ func TestLANLayout(t *testing.T) {
 	if newPool(l).size() != 3 {
 		t.Errorf("%d leases", newPool(l).size())
 	}
-	if s := l.state("tun0", 1500); len(s.Addresses)+len(s.Routes) > 0 {
+	if s := l.State("tun0", 1500); len(s.Addresses)+len(s.Routes) > 0 {
 		t.Errorf("the tunnel's device would take from the segment: %+v", s)
 	}
 }

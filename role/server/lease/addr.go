@@ -1,4 +1,4 @@
-package server
+package lease
 
 import (
 	"encoding/binary"

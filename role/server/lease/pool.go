@@ -1,14 +1,14 @@
-package server
+package lease
 
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Lease is the addresses a client has while it is connected.
@@ -17,8 +17,8 @@ type Lease struct {
 	index      int        // in the pool, or noIndex
 }
 
-// addrs are those there are.
-func (l *Lease) addrs() (list []netip.Addr) {
+// Addrs are those there are.
+func (l *Lease) Addrs() (list []netip.Addr) {
 	for _, a := range []netip.Addr{l.IPv4, l.IPv6} {
 		if a.IsValid() {
 			list = append(list, a)
@@ -30,14 +30,11 @@ func (l *Lease) addrs() (list []netip.Addr) {
 // noIndex is that of a lease that is not the pool's.
 const noIndex = -1
 
-// ErrNoLease says that every address is in use.
-var ErrNoLease = errors.New("no address is free")
-
 // pool leases addresses, the same ones to the same name when it can: who comes
 // back finds what he had, and an address changes hands only when no unused one
 // is left, the longest unused first. It is safe for concurrent use.
 type pool struct {
-	layout *layout
+	layout *Layout
 
 	mu      sync.Mutex
 	inUse   map[int]*Lease
@@ -48,9 +45,24 @@ type pool struct {
 	changes int            // so far
 }
 
-func newPool(l *layout) *pool {
+func newPool(l *Layout) *pool {
 	return &pool{layout: l, inUse: make(map[int]*Lease), byName: make(map[string]int), names: make(map[int]string)}
 }
+
+// ask implements lessor: an address is free at once, or none is.
+func (p *pool) ask(*Holder) <-chan struct{} { return nil }
+
+// take implements lessor.
+func (p *pool) take(h *Holder) (*Lease, error) {
+	v4, _ := h.own()
+	return p.acquireNear(h.memory(), v4)
+}
+
+// giveBack implements lessor.
+func (p *pool) giveBack(h *Holder) { p.release(h.Lease) }
+
+// push implements lessor: the pool has nothing to say.
+func (p *pool) push(*Holder) []string { return nil }
 
 // size is how many leases there are in all. With both families a lease is a
 // pair.
@@ -73,6 +85,23 @@ func (p *pool) lease(index int) *Lease {
 	return lease
 }
 
+// acquireNear leases the index that has an address, whoever holds it, or any
+// where it has none. Where there is no pool, an address of its own takes none.
+func (p *pool) acquireNear(name string, a netip.Addr) (*Lease, error) {
+	if p.size() == 0 && a.IsValid() {
+		return &Lease{index: noIndex}, nil
+	}
+	index, ok := p.layout.pool.index(a)
+	if !a.IsValid() || !ok {
+		return p.acquire(name)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lease := p.lease(index)
+	p.occupy(lease, name)
+	return lease, nil
+}
+
 // acquire leases addresses to a name; with name "", to nobody in particular.
 // It fails with ErrNoLease.
 func (p *pool) acquire(name string) (*Lease, error) {
@@ -88,7 +117,7 @@ func (p *pool) acquire(name string) (*Lease, error) {
 		}
 	}
 	lease := p.lease(index)
-	p.take(lease, name)
+	p.occupy(lease, name)
 	return lease, nil
 }
 
@@ -116,7 +145,7 @@ func (p *pool) pick() (int, bool) {
 	return p.history[0], true
 }
 
-func (p *pool) take(lease *Lease, name string) {
+func (p *pool) occupy(lease *Lease, name string) {
 	if i := slices.Index(p.history, lease.index); i >= 0 {
 		p.history = slices.Delete(p.history, i, i+1)
 	}
@@ -149,6 +178,25 @@ func (p *pool) release(lease *Lease) {
 		delete(p.inUse, lease.index)
 		p.history = append(p.history, lease.index)
 	}
+}
+
+// shun ends a lease and leaves its addresses out of the pool for a time.
+func (p *pool) shun(lease *Lease, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if lease == nil || p.inUse[lease.index] != lease {
+		return
+	}
+	blocked := &Lease{index: lease.index}
+	p.inUse[lease.index] = blocked
+	time.AfterFunc(d, func() { p.release(blocked) })
+}
+
+// leased is how many indices are in use.
+func (p *pool) leased() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.inUse)
 }
 
 // dump is the text of an ifconfig-pool-persist file, and how many changes are in

@@ -1,18 +1,12 @@
-package server
+package lease
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
-
-	"culvert/session"
 )
 
 func poolOf(t *testing.T, directives string) *pool {
@@ -237,23 +231,4 @@ func TestPoolFromManyGoroutines(t *testing.T) {
 	if len(p.inUse) != 0 || len(p.history) != 8 {
 		t.Errorf("in use %v, history %v", p.inUse, p.history)
 	}
-}
-
-// TestFailedHandshakesAreLoggedAtAPace: whoever can receive packets can have
-// handshakes fail as fast as he likes.
-func TestFailedHandshakesAreLoggedAtAPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tb := newTabled(t, 300)
-		var log bytes.Buffer
-		s := &Server{table: tb.table, pool: new(pool), log: slog.New(slog.NewTextHandler(&log, nil))}
-		for range 200 {
-			c, _ := tb.enter("", false)
-			c.Session.Close()
-			c.Session.Events() // nobody takes them here
-			s.closed(c, time.Now(), session.ErrStray)
-		}
-		if n := strings.Count(log.String(), "\n"); n == 0 || n > 100 {
-			t.Errorf("%d lines", n)
-		}
-	})
 }

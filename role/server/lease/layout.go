@@ -1,4 +1,4 @@
-package server
+package lease
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"culvert/role/profile"
 )
 
-// layout is how a server's virtual network is divided: its own addresses, what
+// Layout is how a server's virtual network is divided: its own addresses, what
 // clients are leased and what they are told of it, by topology.
 //
 //	subnet  10.8.0.1/24 is the server, .2 and up are clients'
@@ -20,18 +20,18 @@ import (
 //
 // An Ethernet (dev tap) is a subnet, of which the server need have no address
 // and lease none: with server-bridge it is part of a LAN.
-type layout struct {
+type Layout struct {
 	topology config.Topology
-	onLAN    bool // proxy-lan: the network is a segment's, and this host has its addresses there
+	onLAN    bool // proxy-lan: the network is a LAN's, where this host has its addresses
 	ethernet bool
-	bridged  bool         // the network is a LAN's
+	Bridged  bool         // the network is a LAN's
 	routed   bool         // addresses and routes are said one by one, without `server`
-	network  netip.Prefix // IPv4; not valid without
+	Network  netip.Prefix // IPv4; not valid without
 	server   netip.Addr   // not valid where it has none there
-	beside   netip.Addr   // net30, p2p: the phantom beside the server's address
+	Beside   netip.Addr   // net30, p2p: the phantom beside the server's address
 	pool     addrRange
 
-	network6 netip.Prefix
+	Network6 netip.Prefix // not valid without
 	server6  netip.Addr
 	pool6    addrRange
 }
@@ -61,16 +61,9 @@ func (r addrRange) index(a netip.Addr) (i int, ok bool) {
 // connect.
 const maxLeases = 1 << 16
 
-// chooseLayout is that of the segment where there is one.
-func chooseLayout(c *config.Config, behind *proxyLAN) (*layout, error) {
-	if behind != nil {
-		return behind.layout(c.Server.Pool)
-	}
-	return newLayout(c)
-}
-
-func newLayout(c *config.Config) (*layout, error) {
-	l := &layout{topology: c.Adapter.Topology, ethernet: profile.Kind(c) == nic.Ethernet}
+// newLayout divides the network that a configuration says.
+func newLayout(c *config.Config) (*Layout, error) {
+	l := &Layout{topology: c.Adapter.Topology, ethernet: profile.Kind(c) == nic.Ethernet}
 	switch {
 	case c.Server.Network.IsValid():
 		if err := l.divide(c); err != nil {
@@ -88,7 +81,7 @@ func newLayout(c *config.Config) (*layout, error) {
 	l.divide6(c)
 	if l.pool.count == 0 && l.pool6.count == 0 && c.Server.ClientConfigDir == "" && !l.ethernet {
 		if c.Server.NoPool {
-			return nil, fmt.Errorf("server %v nopool: no client could get an address: add `ifconfig-pool START END`, or give each its own by client-config-dir and ifconfig-push", l.network)
+			return nil, fmt.Errorf("server %v nopool: no client could get an address: add `ifconfig-pool START END`, or give each its own by client-config-dir and ifconfig-push", l.Network)
 		}
 		return nil, fmt.Errorf("the server has no addresses to lease: give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
 	}
@@ -97,19 +90,19 @@ func newLayout(c *config.Config) (*layout, error) {
 
 // bridge takes the addresses that are said one by one: the server's by
 // `ifconfig`, the clients' by `server-bridge` or `ifconfig-pool`.
-func (l *layout) bridge(c *config.Config) error {
-	l.bridged = true
+func (l *Layout) bridge(c *config.Config) error {
+	l.Bridged = true
 	if i := c.Adapter.Ifconfig; i != nil {
-		l.network, l.server = netip.PrefixFrom(i.Local, i.Bits).Masked(), i.Local
+		l.Network, l.server = netip.PrefixFrom(i.Local, i.Bits).Masked(), i.Local
 	}
 	pool := c.Server.Pool
 	if pool == nil {
 		return nil
 	}
 	if pool.Bits != 0 {
-		l.network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
+		l.Network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
 	}
-	if !l.network.IsValid() {
+	if !l.Network.IsValid() {
 		return fmt.Errorf("ifconfig-pool: nothing says what netmask clients get; add it as the third value, or `ifconfig ADDRESS NETMASK`")
 	}
 	l.pool = addrRange{start: pool.Start, count: addrMinus(pool.End, pool.Start) + 1, stride: 1}
@@ -118,14 +111,14 @@ func (l *layout) bridge(c *config.Config) error {
 
 // divide6 cuts up the IPv6 network, or takes the server's address and the pool
 // that are said one by one.
-func (l *layout) divide6(c *config.Config) {
+func (l *Layout) divide6(c *config.Config) {
 	switch own := c.Adapter.IfconfigIPv6; {
 	case c.Server.NetworkIPv6.IsValid():
-		l.network6 = c.Server.NetworkIPv6.Masked()
-		l.server6 = addrPlus(l.network6.Addr(), 1)
-		l.pool6 = range6(netip.PrefixFrom(addrPlus(l.network6.Addr(), firstIPv6(l.network6.Bits())), l.network6.Bits()))
+		l.Network6 = c.Server.NetworkIPv6.Masked()
+		l.server6 = addrPlus(l.Network6.Addr(), 1)
+		l.pool6 = range6(netip.PrefixFrom(addrPlus(l.Network6.Addr(), firstIPv6(l.Network6.Bits())), l.Network6.Bits()))
 	case own != nil && c.Server.PoolIPv6.IsValid():
-		l.network6, l.server6 = own.Local.Masked(), own.Local.Addr()
+		l.Network6, l.server6 = own.Local.Masked(), own.Local.Addr()
 		l.pool6 = range6(c.Server.PoolIPv6)
 	}
 }
@@ -148,11 +141,11 @@ func range6(p netip.Prefix) addrRange {
 }
 
 // divide cuts up the IPv4 network.
-func (l *layout) divide(c *config.Config) error {
-	l.network = c.Server.Network.Masked()
-	size := 1 << (32 - l.network.Bits())
-	base := l.network.Addr()
-	l.server, l.beside = addrPlus(base, 1), addrPlus(base, 2)
+func (l *Layout) divide(c *config.Config) error {
+	l.Network = c.Server.Network.Masked()
+	size := 1 << (32 - l.Network.Bits())
+	base := l.Network.Addr()
+	l.server, l.Beside = addrPlus(base, 1), addrPlus(base, 2)
 	switch l.topology {
 	case config.TopologyNet30:
 		l.pool = addrRange{start: addrPlus(base, 6), count: size/4 - 2, stride: 4}
@@ -174,39 +167,39 @@ func (l *layout) divide(c *config.Config) error {
 	}
 	l.pool.count = min(l.pool.count, maxLeases)
 	if l.pool.count < 1 {
-		return fmt.Errorf("server %v: no address is left for a client in this topology; use a larger network, such as /24", l.network)
+		return fmt.Errorf("server %v: no address is left for a client in this topology; use a larger network, such as /24", l.Network)
 	}
 	return nil
 }
 
-// state is what the server's host should look like.
-func (l *layout) state(device string, mtu int) hostnet.State {
+// State is what the server's host should look like.
+func (l *Layout) State(device string, mtu int) hostnet.State {
 	s := hostnet.State{Device: device, MTU: mtu}
 	if l.onLAN {
 		return s
 	}
 	if l.server.IsValid() {
 		if l.topology == config.TopologySubnet {
-			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, l.network.Bits())})
+			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, l.Network.Bits())})
 		} else {
-			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, 32), Peer: l.beside})
+			s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server, 32), Peer: l.Beside})
 			if !l.routed {
-				s.Routes = append(s.Routes, hostnet.Route{Dst: l.network, Via: l.beside})
+				s.Routes = append(s.Routes, hostnet.Route{Dst: l.Network, Via: l.Beside})
 			}
 		}
 	}
-	if l.network6.IsValid() {
-		s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server6, l.network6.Bits())})
+	if l.Network6.IsValid() {
+		s.Addresses = append(s.Addresses, hostnet.Address{Prefix: netip.PrefixFrom(l.server6, l.Network6.Bits())})
 	}
 	return s
 }
 
 // push is what every client is told of the network, before its own addresses.
-func (l *layout) push(clientToClient bool) []string {
+func (l *Layout) push(clientToClient bool) []string {
 	switch {
 	case l.routed:
 		return l.pushSaid()
-	case !l.server.IsValid() || l.bridged:
+	case !l.server.IsValid() || l.Bridged:
 		return nil
 	case l.ethernet:
 		return []string{fmt.Sprintf("route-gateway %v", l.server)}
@@ -217,31 +210,31 @@ func (l *layout) push(clientToClient bool) []string {
 	case config.TopologyP2P:
 		options := []string{"topology p2p"}
 		if clientToClient {
-			options = append(options, "route "+networkAndMask(l.network))
+			options = append(options, "route "+networkAndMask(l.Network))
 		}
 		return options
 	}
 	if clientToClient {
-		return []string{"route " + networkAndMask(l.network), "topology net30"}
+		return []string{"route " + networkAndMask(l.Network), "topology net30"}
 	}
 	return []string{fmt.Sprintf("route %v", l.server), "topology net30"}
 }
 
 // ifconfig is what a client is told of its lease.
-func (l *layout) ifconfig(lease *Lease) []string {
+func (l *Layout) ifconfig(lease *Lease) []string {
 	var options []string
 	if lease.IPv4.IsValid() {
 		second := l.server.String() // p2p
 		switch l.topology {
 		case config.TopologySubnet:
-			second = mask(l.network.Bits())
+			second = mask(l.Network.Bits())
 		case config.TopologyNet30:
 			second = addrPlus(lease.IPv4, -1).String()
 		}
 		options = append(options, fmt.Sprintf("ifconfig %v %s", lease.IPv4, second))
 	}
 	if lease.IPv6.IsValid() {
-		options = append(options, fmt.Sprintf("ifconfig-ipv6 %v/%d %v", lease.IPv6, l.network6.Bits(), l.server6))
+		options = append(options, fmt.Sprintf("ifconfig-ipv6 %v/%d %v", lease.IPv6, l.Network6.Bits(), l.server6))
 	}
 	return options
 }

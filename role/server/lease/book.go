@@ -1,0 +1,299 @@
+// Package lease is a server's book of addresses: how its network is divided, which
+// client has which addresses and gets them again, the file that remembers it, and,
+// with `proxy-lan`, the LAN that the clients are on.
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"culvert/config"
+	"culvert/host/hostnet"
+)
+
+// ErrNoLease says that every address is in use.
+var ErrNoLease = errors.New("no address is free")
+
+// Holder is a client in the book, from before it has an address until it has none
+// any more. Its owner sets the exported fields first; Lost and Lease apart, they do
+// not change.
+type Holder struct {
+	// Name is the client's, and Number its own.
+	Name   string
+	Number uint64
+	// Unique: no other client has the name at the time, so that it finds its
+	// addresses by it.
+	Unique bool
+	// IPv4 and IPv6 are addresses of its own, by client-config-dir, and what it is
+	// told of them; nil: from the book.
+	IPv4 *config.Ifconfig
+	IPv6 *config.IfconfigIPv6
+	// Lost is called when somebody else uses an address of its: it is to connect
+	// anew. It is called on any goroutine, and must not block.
+	Lost func()
+
+	// Lease is the addresses it has, set by Book.Lease; nil: none.
+	Lease *Lease
+
+	guest *guest      // of the LAN's DHCP server; nil: it is none
+	shun  atomic.Bool // its address is somebody else's, too
+}
+
+// memory is the name by which the pool remembers a client, "" for not at all.
+func (h *Holder) memory() string {
+	if h.Unique {
+		return h.Name
+	}
+	return ""
+}
+
+// host is what a client is called on the LAN: one of several of a name has a name
+// of its own.
+func (h *Holder) host() string {
+	if h.Unique {
+		return h.Name
+	}
+	return fmt.Sprintf("%s #%d", h.Name, h.Number)
+}
+
+// Own are the addresses of its own.
+func (h *Holder) Own() (list []netip.Addr) {
+	v4, v6 := h.own()
+	return (&Lease{IPv4: v4, IPv6: v6}).Addrs()
+}
+
+// own is the addresses of its own; not valid: none.
+func (h *Holder) own() (v4, v6 netip.Addr) {
+	if h.IPv4 != nil {
+		v4 = h.IPv4.Local
+	}
+	if h.IPv6 != nil {
+		v6 = h.IPv6.Local.Addr()
+	}
+	return v4, v6
+}
+
+// lessor is where clients' addresses come from: the pool, or the LAN's DHCP server.
+type lessor interface {
+	// ask has an address looked for, where that takes time. It returns nil where
+	// it takes none.
+	ask(h *Holder) (answered <-chan struct{})
+	// take leases a holder its addresses, after ask was answered.
+	take(h *Holder) (*Lease, error)
+	// giveBack ends what a holder has, once and again.
+	giveBack(h *Holder)
+	// push is what the lessor has a client told beside its address.
+	push(h *Holder) []string
+}
+
+// Book is a server's book of addresses. It is safe for concurrent use.
+type Book struct {
+	layout         *Layout
+	clientToClient bool
+	lessor         lessor
+	pool           *pool
+	proxy          *proxy // nil: no proxy-lan
+	file           file
+	log            *slog.Logger
+}
+
+// New makes the book of a configuration. Nothing is opened before Open.
+func New(c *config.Config, log *slog.Logger) (b *Book, err error) {
+	b = &Book{clientToClient: c.Server.ClientToClient, log: log}
+	if c.Server.PoolPersist != "" && !c.Server.DuplicateCN {
+		b.file = file{name: c.Server.PoolPersist, readOnly: c.Server.PoolPersistInterval == 0, log: log}
+	}
+	if c.Server.ProxyLAN != nil {
+		if b.proxy, err = newProxy(c.Server.ProxyLAN.Interface, log); err != nil {
+			return nil, err
+		}
+		b.layout, err = b.proxy.layout(c.Server.Pool)
+	} else {
+		b.layout, err = newLayout(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.pool = newPool(b.layout)
+	b.lessor = b.pool
+	if c.Server.ProxyLAN != nil && c.Server.ProxyLAN.DHCP {
+		b.lessor = newGuests(b.proxy)
+	}
+	return b, nil
+}
+
+// Layout is how the network is divided.
+func (b *Book) Layout() *Layout { return b.layout }
+
+// Load reads who had which addresses, and opens the file to be written while this
+// process may.
+func (b *Book) Load() { b.file.load(b.pool) }
+
+// Save writes down who has which addresses, where that changed. Call it on one
+// goroutine at a time.
+func (b *Book) Save() { b.file.save(b.pool) }
+
+// Open starts answering on the LAN.
+func (b *Book) Open() error {
+	if b.proxy == nil {
+		return nil
+	}
+	return b.proxy.open()
+}
+
+// Close saves the book, gives back what the LAN's DHCP server leased, and stops
+// answering on the LAN.
+func (b *Book) Close() {
+	b.Save()
+	b.file.close()
+	if b.proxy == nil {
+		return
+	}
+	if g, ok := b.lessor.(*guests); ok {
+		g.end()
+	}
+	b.proxy.close()
+}
+
+// Ask has an address looked for, for a holder, where that takes time: Lease is to
+// wait until the channel is closed. It is nil where there is nothing to wait for.
+func (b *Book) Ask(h *Holder) (answered <-chan struct{}) { return b.lessor.ask(h) }
+
+// leaseTries is how many addresses of a pool are tried on the LAN for one client.
+const leaseTries = 8
+
+// shunned is how long the pool does without an address that another host of the
+// LAN has.
+const shunned = 10 * time.Minute
+
+// Lease leases a holder its own addresses, or others, which on a LAN nobody else
+// has; to find that out takes a moment, or until ctx ends. It fails with ErrNoLease
+// where there is none.
+func (b *Book) Lease(ctx context.Context, h *Holder) error {
+	for try := 1; ; try++ {
+		lease, err := b.take(h)
+		if err == nil && b.proxy != nil {
+			err = b.proxy.hold(ctx, h, lease)
+		} else if err != nil {
+			return err
+		}
+		if err == nil {
+			h.Lease = lease
+			return nil
+		}
+		b.log.Warn("an address cannot be a client's", "client", h.Name, "error", err)
+		b.pool.shun(lease, shunned)
+		if try == leaseTries || h.IPv4 != nil || h.guest != nil {
+			return err
+		}
+	}
+}
+
+// take is a lease by the lessor, with a holder's own addresses in place of the
+// lessor's.
+func (b *Book) take(h *Holder) (*Lease, error) {
+	lease, err := b.lessor.take(h)
+	if err != nil {
+		return nil, err
+	}
+	if b.proxy != nil {
+		lease.IPv6 = b.proxy.ipv6(h.host(), b.layout.Network6)
+	}
+	v4, v6 := h.own()
+	if v4.IsValid() {
+		lease.IPv4 = v4
+	}
+	if v6.IsValid() {
+		lease.IPv6 = v6
+	}
+	return lease, nil
+}
+
+// Yield frees the addresses of a holder in the pool, for whoever takes its place.
+// On the LAN it has them until Return.
+func (b *Book) Yield(h *Holder) { b.pool.release(h.Lease) }
+
+// Return ends all that a holder has. A second time it does nothing.
+func (b *Book) Return(h *Holder) {
+	if h.shun.Load() {
+		b.pool.shun(h.Lease, shunned)
+	}
+	b.pool.release(h.Lease)
+	if b.proxy != nil {
+		b.proxy.leave(h)
+	}
+	b.lessor.giveBack(h)
+}
+
+// Leased is how many addresses of the pool are in use.
+func (b *Book) Leased() int { return b.pool.leased() }
+
+// OnLAN reports whether the clients are on a LAN, to which Routes lead.
+func (b *Book) OnLAN() bool { return b.proxy != nil }
+
+// Routes lead to the clients that are on a LAN.
+func (b *Book) Routes() []hostnet.Route {
+	if b.proxy == nil {
+		return nil
+	}
+	return b.proxy.routes()
+}
+
+// Changed gets a value when Routes are others than before; nil: they never are.
+func (b *Book) Changed() <-chan struct{} {
+	if b.proxy == nil {
+		return nil
+	}
+	return b.proxy.changed
+}
+
+// Push is what a client is told of the network, beside the options that the
+// configuration pushes, before its own addresses.
+func (b *Book) Push(h *Holder, configured []string) (options []string) {
+	if !slices.ContainsFunc(configured, saysNames) {
+		options = b.lessor.push(h)
+	}
+	return append(options, b.layout.pushBeside(b.clientToClient, configured)...)
+}
+
+// saysNames reports whether an option is about DNS.
+func saysNames(option string) bool {
+	return strings.HasPrefix(option, "dhcp-option DNS") || strings.HasPrefix(option, "dhcp-option DOMAIN") || strings.HasPrefix(option, "dns ")
+}
+
+// Ifconfig is what a client is told of its addresses.
+func (b *Book) Ifconfig(h *Holder) []string {
+	options := b.layout.ifconfig(h.Lease)
+	if i := h.IPv4; i != nil {
+		second := mask(i.Bits)
+		if i.Remote.IsValid() {
+			second = i.Remote.String()
+		}
+		options = replaceOption(options, fmt.Sprintf("ifconfig %v %s", i.Local, second))
+	}
+	if i := h.IPv6; i != nil {
+		remote := i.Remote
+		if !remote.IsValid() {
+			remote = b.layout.server6
+		}
+		option := fmt.Sprintf("ifconfig-ipv6 %v", i.Local)
+		if remote.IsValid() {
+			option += " " + remote.String()
+		}
+		options = replaceOption(options, option)
+	}
+	return options
+}
+
+func replaceOption(options []string, option string) []string {
+	name, _, _ := strings.Cut(option, " ")
+	options = slices.DeleteFunc(options, func(o string) bool { return strings.HasPrefix(o, name+" ") })
+	return append(options, option)
+}
