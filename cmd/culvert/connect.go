@@ -14,7 +14,7 @@ import (
 // aProfile is what connect expects of a file.
 const aProfile = "a profile, such as laptop.ovpn"
 
-func connectCommand() *cobra.Command {
+func connectCommand(me service.Self) *cobra.Command {
 	o := service.Options{Unprivileged: true}
 	c := &cobra.Command{
 		Use:   "connect FILE",
@@ -41,7 +41,7 @@ OpenVPN.`,
 				return cfg, err
 			}
 			o.UserSpace, o.Stranger = o.UserSpace || o.Proxies(), args[0]
-			return service.Run(c.Context(), load, o)
+			return service.Run(unsignalled(c.Context()), me, load, o)
 		},
 	}
 	c.Flags().BoolVar(&o.UserSpace, "userspace", false, "use no device and no root rights")

@@ -30,7 +30,7 @@ func main() {
 		context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	}
 	if err == nil {
-		err = execute(me.In(ctx), os.Args[1:])
+		err = execute(ctx, me, os.Args[1:])
 	}
 	if err != nil {
 		me.Failed(err)
@@ -51,11 +51,11 @@ func twoProcessors() {
 
 // execute runs a subcommand, or OpenVPN's own command line if the first word is
 // a directive or a configuration file.
-func execute(ctx context.Context, args []string) error {
+func execute(ctx context.Context, me service.Self, args []string) error {
 	if isDirectives(args) {
-		return runDirectives(ctx, args)
+		return runDirectives(ctx, me, args)
 	}
-	root := rootCommand()
+	root := rootCommand(me)
 	root.SetArgs(args)
 	understood := false
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
@@ -94,7 +94,7 @@ func isDirectives(args []string) bool {
 	return strings.HasSuffix(first, ".conf") || strings.HasSuffix(first, ".ovpn")
 }
 
-func rootCommand() *cobra.Command {
+func rootCommand(me service.Self) *cobra.Command {
 	root := &cobra.Command{
 		Use:     "culvert COMMAND",
 		Example: "  culvert connect laptop.ovpn",
@@ -124,7 +124,7 @@ both by itself.`,
 
 		DisableSuggestions: true, // inPlainWords has its own
 	}
-	root.AddCommand(initCommand(), serveCommand(), renewCommand(), clientCommand(), connectCommand(), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
+	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
 		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	return root

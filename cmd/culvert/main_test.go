@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"culvert/internal/version"
+	"culvert/operate/service"
 )
 
 func TestMistakenCommandLines(t *testing.T) {
@@ -51,7 +52,7 @@ func TestMistakenCommandLines(t *testing.T) {
 		"swarm nowhere":                                    {"nowhere: no such file: expected a profile"},
 		"--genkey secret /nowhere/x":                       {"there is no directory /nowhere"},
 	} {
-		err := execute(t.Context(), strings.Fields(line))
+		err := execute(t.Context(), service.Self{}, strings.Fields(line))
 		if err == nil {
 			t.Errorf("culvert %s: no error", line)
 			continue
@@ -88,7 +89,7 @@ func TestVersion(t *testing.T) {
 	want := version.Current().String()
 	for _, args := range [][]string{{"version"}, {"--version"}} {
 		var out strings.Builder
-		root := rootCommand()
+		root := rootCommand(service.Self{})
 		root.SetArgs(args)
 		root.SetOut(&out)
 		if err := root.ExecuteContext(t.Context()); err != nil || out.String() != want {

@@ -9,13 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/config"
-	"culvert/operate/manage"
+	"culvert/operate/backend"
 	"culvert/session/wire"
 )
 
 func pushUpdateCommand() *cobra.Command {
 	var r running
-	var u manage.Update
+	var u backend.Update
 	var ids []uint
 	var asJSON bool
 	c := &cobra.Command{
@@ -81,7 +81,7 @@ connect later.`,
 }
 
 // checkUpdate checks that an update names clients, and options that can change.
-func checkUpdate(u manage.Update) error {
+func checkUpdate(u backend.Update) error {
 	switch {
 	case !u.All && len(u.Names) == 0 && len(u.PeerIDs) == 0:
 		return misused("no client given: add --to NAME, --peer-id N or --all")
@@ -108,7 +108,7 @@ func splitOptions(args []string) (options []string) {
 
 // unreached is an error if the change did not reach everybody it was meant for,
 // so that scripts notice.
-func unreached(done manage.Updated) error {
+func unreached(done backend.Updated) error {
 	switch {
 	case len(done.Missing) > 0:
 		return errors.New("some of the named clients are not connected")

@@ -13,7 +13,7 @@ import (
 )
 
 // runDirectives runs OpenVPN's own command line.
-func runDirectives(ctx context.Context, args []string) error {
+func runDirectives(ctx context.Context, me service.Self, args []string) error {
 	if command, found := standalone.Find(args); found {
 		return command(os.Stdout, args)
 	}
@@ -21,8 +21,12 @@ func runDirectives(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return service.Run(ctx, func() (*config.Config, error) { return conffile.LoadArgs(args) }, o)
+	return service.Run(unsignalled(ctx), me, func() (*config.Config, error) { return conffile.LoadArgs(args) }, o)
 }
+
+// unsignalled is ctx without the end that a signal brings: service obeys signals
+// itself, one by one.
+func unsignalled(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
 // takeOurs takes our own flags out of OpenVPN's command line, and returns the
 // rest.

@@ -16,7 +16,7 @@ import (
 	"culvert/operate/setup"
 )
 
-func serveCommand() *cobra.Command {
+func serveCommand(me service.Self) *cobra.Command {
 	var dir string
 	var allowLAN bool
 	o := service.Options{Forward: true, Unprivileged: true}
@@ -55,7 +55,7 @@ through ordinary sockets.`,
 			if os.Geteuid() != 0 && !c.Flags().Changed("userspace") {
 				o.UserSpace = true
 			}
-			return service.Run(c.Context(), load, o)
+			return service.Run(unsignalled(c.Context()), me, load, o)
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the server's directory, as made by culvert init")

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"culvert/operate/manage"
 )
 
 func statusCommand() *cobra.Command {
@@ -25,13 +23,8 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := client.Do(c.Context(), "GET", manage.StatusPath, nil)
+			s, err := client.Status(c.Context())
 			if err != nil {
-				return err
-			}
-			defer answer.Close()
-			var s manage.Status
-			if err := json.NewDecoder(answer).Decode(&s); err != nil {
 				return err
 			}
 			if asJSON {

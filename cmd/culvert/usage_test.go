@@ -6,17 +6,19 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"culvert/operate/service"
 )
 
 // TestUsageErrorsSayWhatToWrite: for every command, with its usage, an example and
 // where its help is.
 func TestUsageErrorsSayWhatToWrite(t *testing.T) {
-	for _, words := range commands(rootCommand()) {
+	for _, words := range commands(rootCommand(service.Self{})) {
 		if len(words) == 0 || slices.Equal(words, []string{"client"}) {
 			continue // its next word is the mistake
 		}
 		line := strings.Join(words, " ")
-		err := execute(t.Context(), append(slices.Clone(words), "--no-such-flag"))
+		err := execute(t.Context(), service.Self{}, append(slices.Clone(words), "--no-such-flag"))
 		if err == nil {
 			t.Errorf("culvert %s --no-such-flag: no error", line)
 			continue
@@ -28,7 +30,7 @@ func TestUsageErrorsSayWhatToWrite(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"serve", "client add", "nosuch"} {
-		if err := execute(t.Context(), strings.Fields(line)); err == nil || !strings.Contains(err.Error(), "\nexample: culvert ") {
+		if err := execute(t.Context(), service.Self{}, strings.Fields(line)); err == nil || !strings.Contains(err.Error(), "\nexample: culvert ") {
 			t.Errorf("culvert %s: %v", line, err)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/rpc"
 	"sync"
@@ -19,13 +18,12 @@ import (
 // Keeper is the part that stays root. Its exported methods are the worker's
 // calls.
 type Keeper struct {
-	ctx    context.Context
-	log    *slog.Logger
-	apply  func(ctx context.Context, want hostnet.State) (bringup.Applied, error)
-	ready  func() error
-	reads  Reads
-	events <-chan process.Event
-	gone   chan struct{} // closed when the worker is
+	ctx     context.Context
+	options Options
+	reads   Reads
+	events  chan process.Event // for the worker
+	reload  chan struct{}      // the worker asks for one
+	gone    chan struct{}      // closed when the worker is
 
 	listing sync.Mutex // calls of reads.Lists
 
@@ -34,6 +32,14 @@ type Keeper struct {
 	applied bringup.Applied
 	failure error
 	local   string // the worker's name for the command line
+}
+
+func newKeeper(ctx context.Context, o Options) *Keeper {
+	k := &Keeper{ctx: ctx, options: o, events: make(chan process.Event), reload: make(chan struct{}), gone: make(chan struct{})}
+	if o.Reads != nil {
+		k.reads = o.Reads()
+	}
+	return k
 }
 
 // Apply brings the host to a State. The device of the first one is the only
@@ -47,7 +53,7 @@ func (k *Keeper) Apply(want hostnet.State, r *Result) error {
 	if err := k.same(want); err != nil {
 		return err
 	}
-	applied, err := k.apply(k.ctx, want)
+	applied, err := k.options.Apply(k.ctx, want)
 	if err := answer(applied, err, r); err != nil {
 		return err
 	}
@@ -149,7 +155,7 @@ func (k *Keeper) Read(name string, r *ReadResult) error {
 }
 
 // Ready is told that the tunnel is up.
-func (k *Keeper) Ready(Empty, *Empty) error { return k.ready() }
+func (k *Keeper) Ready(Empty, *Empty) error { return k.options.Ready() }
 
 // Failed is told why the worker ends.
 func (k *Keeper) Failed(why string, _ *Empty) error {
@@ -167,6 +173,15 @@ func (k *Keeper) Event(_ Empty, e *process.Event) error {
 	case <-k.gone:
 		return errors.New("the worker is gone")
 	}
+}
+
+// Reload is what a signal to the keeper can ask for, too.
+func (k *Keeper) Reload(Empty, *Empty) error {
+	select {
+	case k.reload <- struct{}{}:
+	case <-k.gone:
+	}
+	return nil
 }
 
 // serve answers a worker until it closes the connection.

@@ -48,13 +48,12 @@ func (h *fakeHost) Changes() []string          { return []string{"set " + h.stat
 func pair(t *testing.T, h *fakeHost) (*Worker, *Keeper, chan process.Event) {
 	t.Helper()
 	near, far := net.Pipe()
-	events := make(chan process.Event)
-	k := &Keeper{ctx: t.Context(), log: slog.New(slog.DiscardHandler), apply: h.apply, ready: func() error { return nil }, events: events, gone: make(chan struct{})}
+	k := newKeeper(t.Context(), Options{Log: slog.New(slog.DiscardHandler), Apply: h.apply, Ready: func() error { return nil }})
 	served := make(chan struct{})
 	go func() { k.serve(near); close(served) }()
 	w := newWorker(far)
 	t.Cleanup(func() { close(k.gone); w.client.Close(); <-served })
-	return w, k, events
+	return w, k, k.events
 }
 
 // wholeState has every field set, and those not valid left so.

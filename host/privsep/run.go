@@ -41,15 +41,13 @@ type Reads struct {
 	File func(name string) ([]byte, error)
 }
 
-// Run starts this program again as a worker and keeps it until it ends. What
-// it leaves changed on this host is taken back then. A reload ends the worker
-// and starts another, which begins as root again. The error says why the
-// worker failed.
-func Run(o Options) error {
-	events, stop := process.Events()
-	defer stop()
+// Run starts this program again as a worker and keeps it until it ends, which it
+// is asked to when ctx ends. What it leaves changed on this host is taken back then.
+// Events are what signals to this process ask for. A reload ends the worker and
+// starts another, which begins as root again. The error says why the worker failed.
+func Run(ctx context.Context, events <-chan process.Event, o Options) error {
 	for {
-		again, err := once(o, events)
+		again, err := once(ctx, events, o)
 		if err != nil || !again {
 			return err
 		}
@@ -58,25 +56,21 @@ func Run(o Options) error {
 }
 
 // once keeps one worker.
-func once(o Options, events <-chan process.Event) (again bool, err error) {
+func once(caller context.Context, events <-chan process.Event, o Options) (again bool, err error) {
 	conn, loans, cmd, err := start()
 	if err != nil {
 		return false, fmt.Errorf("start the process without root's rights: %w", err)
 	}
 	defer loans.Close()
 	go enlargeAll(loans)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(caller)) // it ends by an exit, in good order
 	defer cancel()
-	forward := make(chan process.Event)
-	k := &Keeper{ctx: ctx, log: o.Log, apply: o.Apply, ready: o.Ready, events: forward, gone: make(chan struct{})}
+	k := newKeeper(ctx, o)
 	served := make(chan struct{})
 	go func() { defer close(served); k.serve(conn) }()
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	if o.Reads != nil {
-		k.reads = o.Reads()
-	}
-	again = k.watch(o, events, forward, ended, cmd, cancel)
+	ended := make(chan struct{})
+	go func() { defer close(ended); cmd.Wait() }()
+	again = k.watch(caller.Done(), events, ended, cancel)
 	close(k.gone)
 	<-served
 	conn.Close()
@@ -92,38 +86,47 @@ func once(o Options, events <-chan process.Event) (again bool, err error) {
 	return again, k.failure
 }
 
-// watch passes events on until the worker ends, and tells whether it was asked
+// watch passes events on until the worker ended, and reports whether it was asked
 // to end for another to start. One that ends stops what is under way for it.
-func (k *Keeper) watch(o Options, events <-chan process.Event, forward chan<- process.Event, ended <-chan error, cmd *exec.Cmd, stop func()) (again bool) {
+func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ended <-chan struct{}, stop func()) (again bool) {
 	var queue []process.Event
+	exit := func(reload bool) {
+		again = reload
+		stop()
+		queue = append(queue, process.Exit)
+	}
+	take := func(e process.Event) {
+		switch e {
+		case process.Reload:
+			if err := k.options.Check(); err != nil {
+				k.options.Log.Error("the configuration is faulty, so everything stays as it is", "error", err)
+				return
+			}
+			exit(true)
+		case process.Exit:
+			exit(false)
+		default:
+			queue = append(queue, e)
+		}
+	}
 	for {
 		var out chan<- process.Event
 		var first process.Event
 		if len(queue) > 0 {
-			out, first = forward, queue[0]
+			out, first = k.events, queue[0]
 		}
 		select {
-		case err := <-ended:
-			if cmd.ProcessState == nil {
-				o.Log.Error("waiting for the process without root's rights", "error", err)
-			}
+		case <-ended:
 			return again
+		case <-caller:
+			caller = nil
+			exit(false)
 		case out <- first:
 			queue = queue[1:]
 		case e := <-events:
-			if e == process.Reload {
-				if err := o.Check(); err != nil {
-					o.Log.Error("the configuration is faulty, so everything stays as it is", "error", err)
-					continue
-				}
-				again, e = true, process.Exit
-			} else if e == process.Exit {
-				again = false
-			}
-			if e == process.Exit {
-				stop()
-			}
-			queue = append(queue, e)
+			take(e)
+		case <-k.reload:
+			take(process.Reload)
 		}
 	}
 }

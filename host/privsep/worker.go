@@ -102,6 +102,10 @@ func (w *Worker) Local(name string) error {
 // Ready tells that the tunnel is up.
 func (w *Worker) Ready() error { return w.client.Call(service+".Ready", Empty{}, &Empty{}) }
 
+// Reload has the configuration read again, and, unless it is faulty, this process
+// replaced by one that goes by it. It returns at once.
+func (w *Worker) Reload() { w.client.Go(service+".Reload", Empty{}, &Empty{}, nil) }
+
 // Failed tells why this process ends.
 func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", err.Error(), &Empty{}) }
 

@@ -61,7 +61,7 @@ func daemonize(c *exec.Cmd) error {
 }
 
 // Background is the way a process in the background reports to the one that
-// started it. The zero value, of a process in the foreground, reports nothing.
+// started it. In the foreground it is nil or the zero value, and reports nothing.
 type Background struct{ pipe *os.File }
 
 // InBackground tells whether Daemonize started this process. Call it once,
@@ -77,11 +77,11 @@ func InBackground() *Background {
 }
 
 // Yes is whether this is a process in the background.
-func (b *Background) Yes() bool { return b.pipe != nil }
+func (b *Background) Yes() bool { return b != nil && b.pipe != nil }
 
 // Report says that all is well, or what is not, the first time it is called.
 func (b *Background) Report(err error) {
-	if b.pipe == nil {
+	if !b.Yes() {
 		return
 	}
 	text := readyWord

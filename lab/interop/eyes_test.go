@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"culvert/operate/backend"
 	"culvert/operate/manage"
 	"culvert/operate/manage/trace"
 )
@@ -209,7 +210,7 @@ func TestEyesWithoutRights(t *testing.T) {
 		t.Errorf("%s is found after its end", c.Name())
 	}
 	in.asNobody(t)
-	var s manage.Status
+	var s backend.Status
 	if err := json.Unmarshal([]byte(in.client.output(in.client.command("status", "client-tun0", "--json")...)), &s); err != nil || s.Role != "client" || len(s.Peers) != 1 {
 		t.Errorf("status %+v, %v", s, err)
 	}

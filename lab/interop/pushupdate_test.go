@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"culvert/operate/manage"
+	"culvert/operate/backend"
 )
 
 // TestPushUpdateCommand changes what a server pushed while its clients are
@@ -27,7 +27,7 @@ func TestPushUpdateCommand(t *testing.T) {
 	other.identity = keys(t).ca.issue(otherName, time.Now().Add(-day), time.Now().Add(day))
 	b.run(stock, b.clientConfig(other, wb.b4)).up()
 
-	update := func(args ...string) (done manage.Updated, said string, err error) {
+	update := func(args ...string) (done backend.Updated, said string, err error) {
 		argv := s.exec(s.command("push-update", append([]string{"--json"}, args...)...))
 		out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
 		json.NewDecoder(strings.NewReader(string(out))).Decode(&done)

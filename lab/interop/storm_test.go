@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"culvert/nic/frame"
-	"culvert/operate/manage"
+	"culvert/operate/backend"
 )
 
 // A storm is this many broadcasts a second, for a time.
@@ -100,7 +100,7 @@ func TestStorm(t *testing.T) {
 // peers are the clients of our server on a host, and since when.
 func (n *netns) peers() map[string]time.Time {
 	n.t.Helper()
-	var s manage.Status
+	var s backend.Status
 	if err := json.Unmarshal([]byte(n.output(n.command("status", "--json")...)), &s); err != nil {
 		n.t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ package clients
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"culvert/operate/backend"
 	"culvert/operate/manage"
 	"culvert/operate/setup"
 )
@@ -20,7 +20,7 @@ import (
 // Running are the servers that run on this host, by name.
 type Running struct {
 	dir     string
-	servers map[string]manage.Status
+	servers map[string]backend.Status
 }
 
 // askTime is the time limit for a process to report its status.
@@ -29,7 +29,7 @@ const askTime = 2 * time.Second
 // Ask asks each server that has its socket in stateDir for its status. Servers
 // that do not answer are left out.
 func Ask(ctx context.Context, stateDir string) Running {
-	all := Running{stateDir, make(map[string]manage.Status)}
+	all := Running{stateDir, make(map[string]backend.Status)}
 	names, _ := manage.Names(stateDir) // there is nobody to ask in a directory that cannot be read
 	for _, name := range names {
 		if s, err := status(ctx, stateDir, name); err == nil && s.Role == "server" {
@@ -39,23 +39,18 @@ func Ask(ctx context.Context, stateDir string) Running {
 	return all
 }
 
-func status(ctx context.Context, dir, name string) (s manage.Status, err error) {
+func status(ctx context.Context, dir, name string) (s backend.Status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	client, err := manage.Dial(dir, "", name)
 	if err != nil {
 		return s, err
 	}
-	answer, err := client.Do(ctx, "GET", manage.StatusPath, nil)
-	if err != nil {
-		return s, err
-	}
-	defer answer.Close()
-	return s, json.NewDecoder(answer).Decode(&s)
+	return client.Status(ctx)
 }
 
 // find returns a peer that is connected with one of some certificates.
-func (r Running) find(serials []string) (manage.Peer, bool) {
+func (r Running) find(serials []string) (backend.Peer, bool) {
 	for _, s := range r.servers {
 		for _, p := range s.Peers {
 			if !p.Connecting && slices.Contains(serials, p.Serial) {
@@ -63,7 +58,7 @@ func (r Running) find(serials []string) (manage.Peer, bool) {
 			}
 		}
 	}
-	return manage.Peer{}, false
+	return backend.Peer{}, false
 }
 
 // reads reports whether one of the servers goes by a revocation list.

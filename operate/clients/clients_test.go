@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"culvert/operate/backend"
 	"culvert/operate/manage"
 	"culvert/operate/setup"
 )
@@ -21,9 +22,9 @@ func serve(t *testing.T, lists ...string) (dir string, connected *atomic.Bool) {
 	connected.Store(true)
 	m := http.NewServeMux()
 	m.HandleFunc("GET "+manage.StatusPath, func(w http.ResponseWriter, _ *http.Request) {
-		s := manage.Status{Role: "server", Lists: lists, Peers: []manage.Peer{{Name: "new", Serial: "0b", Connecting: true}}}
+		s := backend.Status{Role: "server", Lists: lists, Peers: []backend.Peer{{Name: "new", Serial: "0b", Connecting: true}}}
 		if connected.Load() {
-			s.Peers = append(s.Peers, manage.Peer{Name: "phone", Serial: "0a", Remote: "192.0.2.7:1194", Since: time.Unix(0, 0)})
+			s.Peers = append(s.Peers, backend.Peer{Name: "phone", Serial: "0a", Remote: "192.0.2.7:1194", Since: time.Unix(0, 0)})
 		}
 		json.NewEncoder(w).Encode(s)
 	})

@@ -11,28 +11,47 @@ import (
 	"culvert/role/profile"
 )
 
-// consent asks the user for what a stranger's configuration does on this machine
-// beyond a tunnel. A process that another one of this program started does what
-// that one was allowed.
-func (l *life) consent(ctx context.Context, c *config.Config, ask profile.Ask) error {
-	if l.Stranger == "" || l.AllowScripts {
-		return nil
-	}
-	l.allowed = profile.Doubtful(c, l.Stranger)
-	if l.worker != nil || l.background.Yes() {
-		return nil
-	}
-	return profile.Consent(ctx, c, l.Stranger, ask)
+// consent is what the user allows a stranger's configuration to do on this machine
+// beyond a tunnel.
+type consent struct {
+	// stranger is the file of the configuration; "" where nothing is asked.
+	stranger string
+	// given is set in a process that another one of this program started: it does
+	// what that one was allowed.
+	given   bool
+	allowed []string // lines
 }
 
-// stillAllowed refuses a stranger's configuration that was changed and does more
-// now than the user allowed.
-func (l *life) stillAllowed(c *config.Config) error {
-	if l.Stranger == "" || l.AllowScripts {
+func newConsent(me Self, o Options) consent {
+	if o.AllowScripts {
+		return consent{}
+	}
+	return consent{stranger: o.Stranger, given: me.worker != nil || me.background.Yes()}
+}
+
+// needed reports whether there is anything to ask about.
+func (k *consent) needed() bool { return k.stranger != "" }
+
+// ask asks the user. The error is nil when all is allowed.
+func (k *consent) ask(ctx context.Context, c *config.Config, ask profile.Ask) error {
+	if !k.needed() {
 		return nil
 	}
-	for _, line := range profile.Doubtful(c, l.Stranger) {
-		if !slices.Contains(l.allowed, line) {
+	k.allowed = profile.Doubtful(c, k.stranger)
+	if k.given {
+		return nil
+	}
+	return profile.Consent(ctx, c, k.stranger, ask)
+}
+
+// still refuses a configuration that was changed and does more now than the user
+// allowed.
+func (k *consent) still(c *config.Config) error {
+	if !k.needed() {
+		return nil
+	}
+	for _, line := range profile.Doubtful(c, k.stranger) {
+		if !slices.Contains(k.allowed, line) {
 			return fmt.Errorf("%s: it was not asked for at the start; start again to allow it", line)
 		}
 	}
@@ -41,17 +60,17 @@ func (l *life) stillAllowed(c *config.Config) error {
 
 // programs says which programs a configuration that nobody is asked about has
 // run, as far as script-security lets it.
-func (l *life) programs(c *config.Config) {
+func (l *log) programs(c *config.Config) {
 	if id, err := process.Lookup(c.Process.User, c.Process.Group); err == nil && id.UID > 0 && process.Privileged() {
 		for _, program := range c.Programs() {
 			if !process.MayRun(filepath.Join(c.Process.Chroot, program), id) {
-				l.log.Warn("the user that this configuration names cannot run its program, so nobody will be let in by it; let that user run it", "user", c.Process.User, "program", program)
+				l.Warn("the user that this configuration names cannot run its program, so nobody will be let in by it; let that user run it", "user", c.Process.User, "program", program)
 			}
 		}
 	}
 	for _, t := range c.Touches() {
 		if t.Kind == config.TouchRuns {
-			l.log.Warn("this configuration runs a program, which script-security allows", "line", fmt.Sprintf("%s: %s", t.Pos, t.Line))
+			l.Warn("this configuration runs a program, which script-security allows", "line", fmt.Sprintf("%s: %s", t.Pos, t.Line))
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"culvert/config"
-	"culvert/host/process"
 	"culvert/role/profile"
 )
 
@@ -63,10 +62,10 @@ func TestStrangersLinesAreAsked(t *testing.T) {
 		"auth-user-pass username-only": false, "<auth-user-pass>\na\nb\n</auth-user-pass>": false, "auth-user-pass\nverb 3\nsetenv x y": false, "auth-user-pass\nsocks-proxy p.example 80 DIR/creds": false,
 	} {
 		c, name := strange(t, line)
-		l := &life{Self: Self{background: new(process.Background)}, Options: Options{Stranger: name}}
+		l := newConsent(Self{}, Options{Stranger: name})
 		var question string
 		refuse := func(q string, _ bool) (string, error) { question = q; return "", nil }
-		err := l.consent(t.Context(), c, refuse)
+		err := l.ask(t.Context(), c, refuse)
 		if (err != nil) != asked || (question != "") != asked {
 			t.Errorf("%q: asked %q, %v", line, question, err)
 		}
@@ -75,18 +74,18 @@ func TestStrangersLinesAreAsked(t *testing.T) {
 			t.Errorf("%q is not named: %s", line, question)
 		}
 		agree := func(string, bool) (string, error) { return "Y\n", nil }
-		if err := l.consent(t.Context(), c, agree); err != nil {
+		if err := l.ask(t.Context(), c, agree); err != nil {
 			t.Errorf("%q allowed: %v", line, err)
 		}
 		nobody := func(string, bool) (string, error) { return "", fmt.Errorf("no terminal: %w", profile.ErrNobody) }
-		if err := l.consent(t.Context(), c, nobody); asked && (err == nil || !strings.Contains(err.Error(), "--allow-scripts")) {
+		if err := l.ask(t.Context(), c, nobody); asked && (err == nil || !strings.Contains(err.Error(), "--allow-scripts")) {
 			t.Errorf("%q with nobody to ask: %v", line, err)
 		}
-		l.AllowScripts = true
-		if err := l.consent(t.Context(), c, nobody); err != nil {
+		scripts := newConsent(Self{}, Options{Stranger: name, AllowScripts: true})
+		if err := scripts.ask(t.Context(), c, nobody); err != nil {
 			t.Errorf("%q with --allow-scripts: %v", line, err)
 		}
-		if err := (&life{Self: l.Self}).consent(t.Context(), c, nobody); err != nil {
+		if err := new(consent).ask(t.Context(), c, nobody); err != nil {
 			t.Errorf("%q of --config: %v", line, err)
 		}
 	}
@@ -96,8 +95,8 @@ func TestStrangersLinesAreAsked(t *testing.T) {
 // the profile is read again.
 func TestChangedProfile(t *testing.T) {
 	c, name := strange(t, "auth-user-pass", "status /tmp/x")
-	l := &life{Self: Self{background: new(process.Background)}, Options: Options{Stranger: name}}
-	if err := l.consent(t.Context(), c, func(string, bool) (string, error) { return "yes", nil }); err != nil || len(l.allowed) != 1 {
+	l := newConsent(Self{}, Options{Stranger: name})
+	if err := l.ask(t.Context(), c, func(string, bool) (string, error) { return "yes", nil }); err != nil || len(l.allowed) != 1 {
 		t.Fatal(err, l.allowed)
 	}
 	for _, lines := range [][]string{{"auth-user-pass", "status /tmp/x"}, {"auth-user-pass", "log /etc/x"}} {
@@ -106,7 +105,7 @@ func TestChangedProfile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := l.stillAllowed(c); (err != nil) != slices.Contains(lines, "log /etc/x") {
+		if err := l.still(c); (err != nil) != slices.Contains(lines, "log /etc/x") {
 			t.Errorf("%q: %v", lines, err)
 		}
 	}
@@ -123,7 +122,7 @@ func TestRunRefusesStranger(t *testing.T) {
 		func() (*config.Config, error) { return nil, faulty },
 	} {
 		_, fault := load()
-		err := Run(t.Context(), load, Options{Stranger: name, UserSpace: true, StateDir: t.TempDir()})
+		err := Run(t.Context(), Self{}, load, Options{Stranger: name, UserSpace: true, StateDir: t.TempDir()})
 		if err == nil || fault == nil && !strings.Contains(err.Error(), "--allow-scripts") {
 			t.Error(err)
 		}

@@ -79,7 +79,7 @@ func TestLastWords(t *testing.T) {
 	} {
 		os.Remove(name)
 		read := func(string) ([]byte, error) { return []byte("-----BEGIN x"), nil }
-		err := Run(t.Context(), func() (*config.Config, error) { return config.ParseFile(conf, []byte(c.text), read) }, Options{UserSpace: true, StateDir: dir})
+		err := Run(t.Context(), Self{}, func() (*config.Config, error) { return config.ParseFile(conf, []byte(c.text), read) }, Options{UserSpace: true, StateDir: dir})
 		text, _ := os.ReadFile(name)
 		if err == nil || !regexp.MustCompile(c.want).Match(text) {
 			t.Errorf("%s: %v\nlog:\n%s", what, err, text)

@@ -1,10 +1,14 @@
 package service
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/operate/backend"
 )
 
 // await is what f returns, unless ctx ends before. f may be waiting then for
@@ -28,30 +32,26 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// opened is a tunnel that can run, and what ends what came with it.
-type opened struct {
-	role role // by name, so that this is not taken for one: statusOf looks at its type
-	stop func()
-}
-
 // once runs one configuration, and returns the next if a reload ended it.
 // Signals are obeyed from the beginning, while files are read and a password is
 // asked for.
-func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, events <-chan process.Event) (next *config.Config, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (l *life) once(caller context.Context, events <-chan process.Event, c *config.Config, jail process.Jail) (next *config.Config, err error) {
+	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
-	l.failed = cancel
-	defer l.local.close()
-	o := obeyed{life: l, version: c.Process.StatusVersion, ready: make(chan role, 1), done: make(chan struct{})}
+	o := obeyed{log: l.log, version: c.Process.StatusVersion, failed: cancel,
+		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
+	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell,
+		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
+	if l.worker != nil {
+		r.reload = l.worker.Reload
+	}
+	defer r.local.close()
 	result := make(chan *config.Config)
-	go func() { result <- o.obey(ctx, events) }()
-	s, err := await(ctx, func() (opened, error) {
-		t, stop, err := l.open(c, jail)
-		return opened{t, stop}, err
-	})
+	go func() { result <- o.obey(caller.Done(), events) }()
+	s, err := await(ctx, func() (opened, error) { return l.open(r, c) })
 	if err == nil {
-		o.ready <- s.role
-		err = s.role.Run(ctx)
+		o.ready <- s
+		err = s.Run(ctx)
 		s.stop()
 	}
 	close(o.done)
@@ -59,83 +59,100 @@ func (l *life) once(ctx context.Context, c *config.Config, jail process.Jail, ev
 	if cause := context.Cause(ctx); cause != nil && (err == nil || err == context.Canceled) {
 		err = cause
 	}
-	if err == context.Canceled { // as a signal asked
+	if err == context.Canceled || err == context.Cause(caller) { // as was asked
 		err = nil
 	}
 	return next, err
 }
 
-// obeyed is one run of a tunnel, as far as signals are concerned.
+// obeyed is one run of a role, as far as signals are concerned.
 type obeyed struct {
-	*life
-	version int           // of the status in the log
-	ready   chan role     // gives it once, when it is open
-	done    chan struct{} // closed when it has ended
+	log     *log
+	version int // of the status in the log
+	// failed ends the role for a reason of its own, context.Canceled for none.
+	failed context.CancelCauseFunc
+	ready  chan backend.Backend // gives it once, when it is open
+	done   chan struct{}        // closed when it has ended
+	fresh  chan *config.Config  // to go on with; capacity 1
 }
 
 // obey does what signals ask for until done, and returns the configuration to
-// go on with. What is asked of a tunnel that is not open yet is done when it is,
+// go on with. What is asked of a role that is not open yet is done when it is,
 // and an exit at once. The end of events is that of this process's keeper.
-func (o obeyed) obey(ctx context.Context, events <-chan process.Event) (next *config.Config) {
-	var s role
+func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *config.Config) {
+	var b backend.Backend
 	var waiting []process.Event
-	stopping := false
-	fresh := make(chan *config.Config, 1)
+	fresh, stopping := o.fresh, false
+	stop := func() {
+		next, fresh, ended = nil, nil, nil
+		o.failed(context.Canceled)
+	}
 	for {
 		select {
 		case <-o.done:
 			return next
-		case s = <-o.ready:
+		case b = <-o.ready:
 			for _, e := range waiting {
-				o.do(ctx, e, s, fresh)
+				o.do(e, b)
 			}
 		case next = <-fresh:
 			o.log.Info("starting over with the configuration as it is now (SIGHUP)")
 			o.failed(context.Canceled)
+		case <-ended:
+			o.log.Info("stopping")
+			stop()
 		case e, more := <-events:
 			switch {
 			case !more:
 				o.log.Error("stopping, since the process that kept root's rights for this one is gone: what it changed on this host may stay; " +
 					"`culvert cleanup` as root takes it back")
-				events, next, fresh = nil, nil, nil
-				o.failed(context.Canceled)
+				events = nil
+				stop()
 			case e == process.Exit && stopping: // asked again
 			case e == process.Exit:
 				o.log.Info("stopping (SIGINT or SIGTERM)")
-				stopping, next, fresh = true, nil, nil
-				o.failed(context.Canceled)
-			case s == nil:
+				stopping = true
+				stop()
+			case b == nil:
 				waiting = append(waiting, e)
 			default:
-				o.do(ctx, e, s, fresh)
+				o.do(e, b)
 			}
 		}
 	}
 }
 
-// do does what a signal asks of a tunnel at work. A configuration is read
-// meanwhile, for fresh.
-func (o obeyed) do(ctx context.Context, e process.Event, s role, fresh chan<- *config.Config) {
+// do does what a signal asks of a role at work.
+func (o obeyed) do(e process.Event, b backend.Backend) {
 	switch e {
 	case process.Restart:
-		s.Restart()
+		b.Restart()
 	case process.Status:
-		o.log.lines(statusOf(s, o.version))
+		o.log.lines(b.StatusText(o.version))
 	case process.Reload:
-		go o.readAgain(ctx, fresh)
+		b.Reload()
 	}
 }
 
-func (o obeyed) readAgain(ctx context.Context, fresh chan<- *config.Config) {
-	c, err := await(ctx, o.reload)
+// readAgain reads the configuration again, to go on with it.
+func (o obeyed) readAgain(ctx context.Context, load func() (*config.Config, error)) {
+	c, err := await(ctx, load)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		o.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
 	default:
 		select {
-		case fresh <- c:
+		case o.fresh <- c:
 		default: // another is on its way
 		}
+	}
+}
+
+// lines logs a text, whatever `verb` is.
+func (l *log) lines(text []byte) {
+	level := max(l.level.Level(), slog.LevelInfo)
+	for line := range bytes.Lines(text) {
+		l.Log(context.Background(), level, strings.TrimSpace(string(line)))
 	}
 }

@@ -7,15 +7,12 @@ import (
 	"culvert/host/process"
 )
 
-// tell says that all is set up.
-func (l *life) tell() {
-	up := l.isUp
+// tell makes known that all is set up, by way of the keeper if there is one.
+func (l *life) tell() error {
 	if l.worker != nil {
-		up = l.worker.Ready
+		return l.worker.Ready()
 	}
-	if err := up(); err != nil {
-		l.failed(err)
-	}
+	return l.isUp()
 }
 
 // isUp makes this process known, once nothing keeps it from being at work: one
@@ -46,11 +43,11 @@ func (l *life) lastWords(c *config.Config, err error) {
 	if l.worker != nil {
 		return
 	}
-	if l.log == nil && l.Stranger != "" && !l.AllowScripts {
+	if l.log == nil && l.consent.needed() {
 		return // its log may be what the user would not have written
 	}
 	if l.log == nil {
-		l.log = newLog(c, false)
+		l.log = l.newLog(c, false)
 	}
 	l.log.lastWords(err)
 }

@@ -9,11 +9,8 @@ import (
 	"strings"
 
 	"culvert/config"
-	"culvert/host/bringup"
-	"culvert/host/hostnet"
 	"culvert/host/privsep"
 	"culvert/host/process"
-	"culvert/nic/ether"
 	"culvert/operate/manage"
 	"culvert/role/client"
 	"culvert/role/profile"
@@ -106,49 +103,32 @@ func (l *life) forget(name string) {
 	}
 }
 
-// opened gives up rights once all is open, before a stranger's first packet.
-func (l *life) opened(jail process.Jail) func() error {
-	if jail.Empty() {
+// enter gives up rights once all is open, before a stranger's first packet; nil
+// where none are to be given up.
+func (r roles) enter() func() error {
+	if r.jail.Empty() {
 		return nil
 	}
 	return func() error {
-		if err := jail.Enter(); err != nil {
+		if err := r.jail.Enter(); err != nil {
 			return fmt.Errorf("giving up root's rights: %w", err)
 		}
-		l.log.Info("root's rights are given up", "user", jail.Identity.UID, "group", jail.Identity.GID, "chroot", jail.Chroot)
+		r.log.Info("root's rights are given up", "user", r.jail.Identity.UID, "group", r.jail.Identity.GID, "chroot", r.jail.Chroot)
 		return nil
 	}
 }
 
 // whenUp gives up a client's rights when the tunnel is up for the first time, as
 // OpenVPN does: before that, the server's name could not be found in a chroot.
-func (l *life) whenUp(jail process.Jail) func(*client.Client) {
-	enter := l.opened(jail)
+func (r roles) whenUp() func(*client.Client) {
+	enter := r.enter()
 	return func(*client.Client) {
 		if enter == nil {
 			return
 		}
 		if err := enter(); err != nil {
-			l.failed(err)
+			r.failed(err)
 		}
 		enter = nil
 	}
-}
-
-// clientAdapter is adapter for a client. A worker's device is opened at once,
-// with its interface for the command line: later it has no right to. Others' comes
-// with what the server pushes; a login should not be spent where it could not.
-func (l *life) clientAdapter(c *config.Config, s func() role) (open bringup.Opener, show func(), err error) {
-	if l.UserSpace || c.Adapter.DevType == config.DevNull {
-		return l.watched(c, l.adapter(c, nil), s), func() {}, nil
-	}
-	want := bringup.State{State: hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, LLAddr: profile.LLAddr(c)}}
-	if c.Adapter.Look != config.AdapterIP {
-		want.Ethernet = new(ether.Network)
-	}
-	if l.worker == nil || c.Process.Chroot != "" {
-		return l.watched(c, l.adapter(c, nil), s), func() {}, l.deviceOptions(c).CheckRights(want)
-	}
-	open, name, err := bringup.Reserve(l.deviceOptions(c), want)
-	return open, func() { l.serveLocal(c, s(), name) }, err
 }

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"fmt"
 	"os"
 
@@ -12,7 +11,8 @@ import (
 )
 
 // Self is which process of this program this is: the one a user started, the
-// one `daemon` put in the background, or a worker without root's rights.
+// one `daemon` put in the background, or a worker without root's rights. The zero
+// value is the first of these.
 type Self struct {
 	background *process.Background
 	worker     *privsep.Worker // nil: not a worker
@@ -26,24 +26,8 @@ func WhoAmI() (Self, error) {
 	return me, err
 }
 
-type selfKey struct{}
-
-// In puts me into a context, for Run.
-func (me Self) In(ctx context.Context) context.Context {
-	return context.WithValue(ctx, selfKey{}, me)
-}
-
 // Worker reports a process that leaves signals to its keeper.
 func (me Self) Worker() bool { return me.worker != nil }
-
-// thisProcess is the Self that main put into ctx.
-func thisProcess(ctx context.Context) Self {
-	me, ok := ctx.Value(selfKey{}).(Self)
-	if !ok {
-		me.background = new(process.Background)
-	}
-	return me
-}
 
 // Failed tells whoever waits for this process why it ends.
 func (me Self) Failed(err error) {

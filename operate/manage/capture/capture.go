@@ -15,8 +15,8 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 
+	"culvert/operate/backend/watch"
 	"culvert/operate/manage/filter"
-	"culvert/operate/manage/watch"
 )
 
 // Source is a place whose packets can be captured.

@@ -19,9 +19,9 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/operate/backend/watch"
 	"culvert/operate/manage/filter"
 	"culvert/operate/manage/packettest"
-	"culvert/operate/manage/watch"
 	"culvert/tunnel"
 )
 

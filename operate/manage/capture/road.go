@@ -12,8 +12,8 @@ import (
 	"culvert/internal/buf"
 	"culvert/internal/printable"
 	"culvert/link"
+	"culvert/operate/backend/watch"
 	"culvert/operate/manage/filter"
-	"culvert/operate/manage/watch"
 	"culvert/tunnel"
 )
 

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strconv"
 
+	"culvert/operate/backend/watch"
 	"culvert/operate/manage/filter"
-	"culvert/operate/manage/watch"
 )
 
 // Path is where a process is asked for its packets: by GET, with `filter` and

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"culvert/internal/printable"
+	"culvert/operate/backend/watch"
 	"culvert/operate/manage/filter"
-	"culvert/operate/manage/watch"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"culvert/internal/buf"
+	"culvert/operate/backend/watch"
 	"culvert/operate/manage/filter"
 	"culvert/operate/manage/packettest"
-	"culvert/operate/manage/watch"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )

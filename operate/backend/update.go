@@ -1,18 +1,11 @@
-package manage
+package backend
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"culvert/internal/printable"
 	"culvert/session/wire"
 )
-
-// UpdatePath is where a server is told, by POST with an Update, to change what
-// it pushed. It answers with Updated.
-const UpdatePath = "/push-update"
 
 // Update changes what was pushed to connected clients: those of a name or a
 // peer-id, or all of them.
@@ -28,39 +21,6 @@ type Updated struct {
 	Told    []string `json:"told"`
 	Unable  []string `json:"unable"`  // do not take changes while connected
 	Missing []string `json:"missing"` // are not connected
-}
-
-// maxUpdate is the most bytes of an Update.
-const maxUpdate = 1 << 20
-
-// UpdateHandler answers at UpdatePath.
-func UpdateHandler(do func(Update) (Updated, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var u Update
-		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxUpdate))
-		d.DisallowUnknownFields()
-		err := d.Decode(&u)
-		var done Updated
-		if err == nil {
-			done, err = do(u)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(done)
-	}
-}
-
-// PushUpdate asks a server for an update.
-func (c *Client) PushUpdate(ctx context.Context, u Update) (done Updated, err error) {
-	answer, err := c.Do(ctx, http.MethodPost, UpdatePath, u)
-	if err != nil {
-		return done, err
-	}
-	defer answer.Close()
-	return done, json.NewDecoder(answer).Decode(&done)
 }
 
 // Append appends it as text.

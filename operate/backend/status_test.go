@@ -1,4 +1,4 @@
-package manage
+package backend
 
 import (
 	"net/netip"

@@ -1,4 +1,4 @@
-package manage
+package backend
 
 import (
 	"cmp"
@@ -12,10 +12,7 @@ import (
 	"culvert/session/wire"
 )
 
-// StatusPath is where a process is asked for its Status, by GET.
-const StatusPath = "/status"
-
-// Status is a running tunnel at one moment.
+// Status is a running tunnel at one moment. Its JSON is that of the API of manage.
 type Status struct {
 	Role    string            `json:"role"` // server, client or p2p
 	Adapter string            `json:"adapter"`
@@ -25,13 +22,15 @@ type Status struct {
 	// Lists are the files of revocation lists that a server reads again when
 	// they change.
 	Lists []string `json:"revocation_lists,omitempty"`
-	// Marked is packets that were told of congestion where others are dropped.
+	// Marked counts packets that were marked for congestion (ECN) instead of dropped.
 	Marked uint64 `json:"marked,omitempty"`
 }
 
 // Peer is one that is connected, or is connecting. Bytes are those of the data
 // channel, from and to the peer.
 type Peer struct {
+	// Number is this peer's alone while the tunnel runs; 0 where there is one peer.
+	Number     uint64       `json:"-"`
 	Name       string       `json:"name"`
 	User       string       `json:"user,omitempty"`
 	Connecting bool         `json:"connecting,omitempty"` // not in yet

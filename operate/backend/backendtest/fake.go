@@ -1,0 +1,100 @@
+// Package backendtest has a backend.Backend that is in no network, for tests of what
+// reads one.
+package backendtest
+
+import (
+	"context"
+	"sync"
+
+	"culvert/operate/backend"
+	"culvert/operate/backend/watch"
+	"culvert/tunnel"
+)
+
+// Fake is a back end that says what it is told to, and notes what it is asked. Make
+// it with New.
+type Fake struct {
+	// State is what Status returns, and has the Peers.
+	State backend.Status
+	// Text is what StatusText returns, without the version.
+	Text string
+	// Update is what PushUpdate does.
+	Update func(backend.Update) (backend.Updated, error)
+	// OnReload is what Reload does.
+	OnReload func()
+	// Ends gives Run its end, before its context does.
+	Ends chan error
+	// Road is where packets can be watched.
+	Road tunnel.Road
+
+	eyes *watch.Eyes
+
+	mu    sync.Mutex
+	asked []string
+}
+
+var _ backend.Backend = (*Fake)(nil)
+
+// New returns a server's with an adapter tun0.
+func New() *Fake {
+	f := &Fake{State: backend.Status{Role: "server", Adapter: "tun0"}, Ends: make(chan error)}
+	f.eyes = watch.New(&f.Road.Observer)
+	return f
+}
+
+func (f *Fake) note(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, what)
+}
+
+// Asked are the calls so far that ask for something: "restart", "reload", and "run"
+// and "end" for the beginning and end of Run.
+func (f *Fake) Asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.asked...)
+}
+
+// Run lasts until ctx ends or Ends says so.
+func (f *Fake) Run(ctx context.Context) error {
+	f.note("run")
+	defer f.note("end")
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-f.Ends:
+		return err
+	}
+}
+
+// Status is the State.
+func (f *Fake) Status() backend.Status { return f.State }
+
+// Peers are those of the State.
+func (f *Fake) Peers() []backend.Peer { return f.State.Peers }
+
+// StatusText is the Text.
+func (f *Fake) StatusText(int) []byte { return []byte(f.Text) }
+
+// Packets are those of the Road.
+func (f *Fake) Packets() backend.Packets { return backend.Packets{Eyes: f.eyes} }
+
+// PushUpdate is Update, or else what roles other than a server do.
+func (f *Fake) PushUpdate(u backend.Update) (backend.Updated, error) {
+	if f.Update == nil {
+		return backend.Updated{}, backend.ErrUnsupported
+	}
+	return f.Update(u)
+}
+
+// Restart is noted.
+func (f *Fake) Restart() { f.note("restart") }
+
+// Reload is noted, and does what OnReload does.
+func (f *Fake) Reload() {
+	f.note("reload")
+	if f.OnReload != nil {
+		f.OnReload()
+	}
+}

@@ -1,0 +1,95 @@
+package backend
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/nic"
+	"culvert/nic/tuntap"
+	"culvert/operate/backend/watch"
+	"culvert/role/profile"
+	"culvert/tunnel"
+)
+
+// Process is what a back end needs of the process it is in.
+type Process struct {
+	// Reload does what Backend.Reload says.
+	Reload func()
+	// Opened is called each time an adapter was opened, with its name, before rights
+	// are given up and before the first packet.
+	Opened func(b Backend, adapter string)
+	// Reserved is the name of an adapter that the process opened beforehand, for
+	// which Opened is called at once; "" for none.
+	Reserved string
+}
+
+// base is what the back ends of all roles have in common.
+type base struct {
+	role     string
+	process  Process
+	ethernet bool
+	adapter  atomic.Pointer[opened]
+	road     *tunnel.Road
+	eyes     *watch.Eyes
+}
+
+// opened is the adapter of a tunnel, from when its name is known.
+type opened struct {
+	name    string
+	since   time.Time // the first adapter was known
+	adapter *bringup.Adapter
+}
+
+func newBase(role string, c *config.Config, p Process) base {
+	return base{role: role, process: p, ethernet: profile.Kind(c) == nic.Ethernet}
+}
+
+// opener is open, which also makes the adapter known: for the options of a role.
+func (b *base) opener(open bringup.Opener, self Backend) bringup.Opener {
+	return func(ctx context.Context, want bringup.State) (*bringup.Adapter, error) {
+		a, err := open(ctx, want)
+		if err == nil {
+			b.opened(self, a.Name(), a)
+		}
+		return a, err
+	}
+}
+
+func (b *base) opened(self Backend, name string, a *bringup.Adapter) {
+	now := &opened{name: name, since: time.Now(), adapter: a}
+	if before := b.adapter.Load(); before != nil {
+		now.since = before.since
+	}
+	b.adapter.Store(now)
+	b.process.Opened(self, name)
+}
+
+// at completes a back end whose role is made, and makes an adapter known that was
+// opened beforehand.
+func (b *base) at(road *tunnel.Road, self Backend) {
+	b.road, b.eyes = road, watch.New(&road.Observer)
+	if name := b.process.Reserved; name != "" {
+		b.opened(self, name, nil)
+	}
+}
+
+// status is a Status without lists.
+func (b *base) status(peers []Peer) Status {
+	s := Status{Role: b.role, Peers: peers, Drops: b.road.Counters.Snapshot()}
+	if a := b.adapter.Load(); a != nil {
+		s.Adapter, s.Since, s.Marked = a.name, a.since, a.adapter.Marked()
+		if n := a.adapter.Overflow(); n > 0 {
+			s.Drops[tuntap.QueueFull] = n
+		}
+	}
+	return s
+}
+
+// Packets is Backend's.
+func (b *base) Packets() Packets { return Packets{Eyes: b.eyes, Ethernet: b.ethernet} }
+
+// Reload is Backend's.
+func (b *base) Reload() { b.process.Reload() }

@@ -1,0 +1,165 @@
+package manage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"culvert/host/hostnet"
+	"culvert/operate/backend"
+)
+
+// Client asks one running process.
+type Client struct {
+	name string
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	http *http.Client
+}
+
+// Dial makes a client of the process of a name, or with "" of the only one
+// there is. Prefix narrows what counts ("hub-"); "" is all. A directory that
+// another user could have laid out is refused: so could what answers there.
+func Dial(dir, prefix, name string) (*Client, error) {
+	if err := hostnet.TrustDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if name == "" {
+		names, err := Names(dir)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, fmt.Errorf("%w; run this as root, or as the user who started the process", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) || !answers(dir, n) })
+		switch len(names) {
+		case 0:
+			return nil, noneRunning(dir, prefix)
+		case 1:
+			name = names[0]
+		default:
+			return nil, fmt.Errorf("several are running, name one: %s", strings.Join(names, ", "))
+		}
+	}
+	path, err := socket(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}
+	return &Client{name, dial, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+}
+
+// noneRunning says what was looked for, where, and how to have it.
+func noneRunning(dir, prefix string) error {
+	what, start := "server or client", "culvert serve or culvert connect"
+	if prefix != "" {
+		what = strings.TrimSuffix(prefix, "-")
+		start = "culvert " + what
+	}
+	return fmt.Errorf("no running %s was found in %s: start one by %s; one that was started with --state-dir D is found with the same", what, dir, start)
+}
+
+// Name is the process's.
+func (c *Client) Name() string { return c.name }
+
+// Do asks for a path, with a body of JSON unless it is nil, and returns the
+// answer for the caller to read and close. An answer that is no success is an
+// error with its text.
+func (c *Client) Do(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
+	var r io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		r = strings.NewReader(string(b))
+	}
+	resp, err := c.ask(ctx, c.http, method, path, r)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// endTime is how long a process may take to end an answer that it was asked to
+// end.
+const endTime = 5 * time.Second
+
+// Stream asks for a path whose answer lasts until ctx ends: then this side of
+// the connection is closed, and the process says what is left to say. The
+// caller reads the answer to its end and closes it.
+func (c *Client) Stream(ctx context.Context, path string) (*http.Response, error) {
+	var conn net.Conn
+	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var err error
+		conn, err = c.dial(ctx, "", "")
+		return conn, err
+	}}}
+	answer, err := c.ask(context.WithoutCancel(ctx), once, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() {
+		conn.SetReadDeadline(time.Now().Add(endTime))
+		conn.(*net.UnixConn).CloseWrite()
+	})
+	return answer, nil
+}
+
+// noSuchPath is what http.NotFound says.
+const noSuchPath = "404 page not found\n"
+
+func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://culvert"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := by.Do(req)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, connectionRefused) {
+		return nil, fmt.Errorf("%s is not running", c.name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", c.name, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		if string(text) == noSuchPath {
+			return nil, fmt.Errorf("%s is a process of another kind, which cannot do this; name another with --name", c.name)
+		}
+		return nil, errors.New(strings.TrimSpace(string(text)))
+	}
+	return resp, nil
+}
+
+// Status asks a server, client or host how it is.
+func (c *Client) Status(ctx context.Context) (s backend.Status, err error) {
+	err = c.decode(ctx, http.MethodGet, StatusPath, nil, &s)
+	return s, err
+}
+
+// PushUpdate asks a server to change what it pushed.
+func (c *Client) PushUpdate(ctx context.Context, u backend.Update) (done backend.Updated, err error) {
+	err = c.decode(ctx, http.MethodPost, UpdatePath, u, &done)
+	return done, err
+}
+
+// decode is Do with an answer of JSON.
+func (c *Client) decode(ctx context.Context, method, path string, body, into any) error {
+	answer, err := c.Do(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	return json.NewDecoder(answer).Decode(into)
+}

@@ -1,0 +1,62 @@
+package manage
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"culvert/operate/backend"
+	"culvert/operate/manage/capture"
+	"culvert/operate/manage/filter"
+	"culvert/operate/manage/trace"
+)
+
+// The paths of a process that has a backend.Backend, beside those of trace and
+// capture.
+const (
+	// StatusPath answers with a backend.Status, by GET.
+	StatusPath = "/status"
+	// UpdatePath takes a backend.Update, by POST, and answers with a backend.Updated.
+	UpdatePath = "/push-update"
+)
+
+// Handler answers for a back end whose adapter is open.
+func Handler(b backend.Backend) http.Handler {
+	status, packets, kind := b.Status(), b.Packets(), filter.IP
+	if packets.Ethernet {
+		kind = filter.Ethernet
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(b.Status()) })
+	mux.HandleFunc("POST "+UpdatePath, pushUpdate(b))
+	mux.Handle("GET "+trace.Path, trace.Handler(packets.Eyes, status.Adapter, kind))
+	mux.Handle("GET "+capture.Path, capture.Handler(capture.Road(packets.Eyes, status.Role, status.Adapter, kind)))
+	return mux
+}
+
+// maxUpdate is the most bytes of an Update.
+const maxUpdate = 1 << 20
+
+// pushUpdate answers at UpdatePath.
+func pushUpdate(b backend.Backend) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var u backend.Update
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxUpdate))
+		d.DisallowUnknownFields()
+		err := d.Decode(&u)
+		var done backend.Updated
+		if err == nil {
+			done, err = b.PushUpdate(u)
+		}
+		if errors.Is(err, backend.ErrUnsupported) {
+			http.NotFound(w, r)
+			return
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(done)
+	}
+}

@@ -1,0 +1,175 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/host/privsep"
+	"culvert/host/process"
+)
+
+// life is one process from its start to its end, over any number of
+// configurations read one after the other.
+type life struct {
+	Self
+	Options
+	load    func() (*config.Config, error)
+	consent consent
+	newLog  func(c *config.Config, worker bool) *log
+	log     *log // nil until a configuration was read
+	// open makes the role of a configuration.
+	open   func(roles, *config.Config) (opened, error)
+	config atomic.Pointer[config.Config] // that was read last, of a keeper
+	// pidFile is where this process's number goes (`writepid`); never nil but
+	// in a worker.
+	pidFile atomic.Pointer[string]
+}
+
+func newLife(me Self, load func() (*config.Config, error), o Options) *life {
+	return &life{Self: me, Options: o, load: checked(load), consent: newConsent(me, o), newLog: newLog, open: roles.open}
+}
+
+// run is Run without signals, whose events are handed in.
+func (l *life) run(ctx context.Context, events <-chan process.Event) error {
+	c, stays, err := l.begin(ctx, events)
+	if errors.Is(err, errStopped) {
+		return err
+	}
+	boundMemory()
+	var jail process.Jail
+	if err == nil {
+		jail, err = giveUp(c)
+	}
+	switch {
+	case err != nil:
+		c = understood(c, err)
+	case c.Process.Daemon && !l.background.Yes() && l.worker == nil:
+		return process.Daemonize()
+	default:
+		err = l.inJail(ctx, events, c, jail, stays)
+	}
+	if err != nil {
+		l.lastWords(c, err)
+	}
+	return err
+}
+
+// errStopped ends a process before it has read its configuration.
+var errStopped = errors.New("stopped while the configuration was being read")
+
+// begin reads the configuration, and asks the user about one that may be a
+// stranger's. It ends early by errStopped, for an exit or with ctx. Until there is a
+// configuration, nothing else that may be asked makes sense. It returns why the
+// process stays root, if it should not.
+func (l *life) begin(ctx context.Context, events <-chan process.Event) (c *config.Config, stays string, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done, heard := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(heard)
+		awaitExit(events, done, cancel)
+	}()
+	c, err = await(ctx, l.load)
+	if err == nil {
+		stays = l.chooseUser(c)
+		err = l.consent.ask(ctx, c, AskTerminal)
+	}
+	close(done)
+	<-heard
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+		if !errors.Is(err, errStopped) {
+			err = fmt.Errorf("%w: %w", errStopped, err)
+		}
+	}
+	return c, stays, err
+}
+
+// awaitExit calls cancel for an exit, and returns then or when done.
+func awaitExit(events <-chan process.Event, done <-chan struct{}, cancel context.CancelCauseFunc) {
+	for {
+		select {
+		case e, more := <-events:
+			if !more || e == process.Exit {
+				cancel(fmt.Errorf("%w, by a signal", errStopped))
+				return
+			}
+		case <-done:
+			return
+		}
+	}
+}
+
+// inJail opens the log, and divides the process in two where rights are to be
+// given up.
+func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *config.Config, jail process.Jail, stays string) (err error) {
+	l.log = l.newLog(c, l.worker != nil)
+	if l.worker != nil {
+		return l.serve(ctx, events, c, jail)
+	}
+	if stays != "" {
+		l.log.Warn(stays)
+	}
+	l.log.programs(c)
+	if err := process.CheckPIDFile(c.Process.WritePID); err != nil {
+		return err
+	}
+	l.pidFile.Store(&c.Process.WritePID)
+	defer func() {
+		if err := process.PIDFile.Remove(); err != nil {
+			l.log.Warn(err.Error())
+		}
+	}()
+	if !jail.Empty() && process.Privileged() {
+		l.config.Store(c)
+		return l.keep(ctx, events)
+	}
+	if !jail.Empty() {
+		l.log.Warn("user, group and chroot have no effect: this is not root, which alone can change them")
+	}
+	return l.serve(ctx, events, c, process.Jail{Identity: process.Identity{UID: -1, GID: -1}})
+}
+
+// keep stays root for another process that does not.
+func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
+	return privsep.Run(ctx, events, privsep.Options{
+		Log:   l.log.Logger,
+		Apply: bringup.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
+		Check: func() error { _, err := l.reload(); return err },
+		Ready: l.isUp,
+		Reads: func() privsep.Reads { return reads(l.config.Load()) }, Forget: l.forget,
+	})
+}
+
+// reload reads the configuration again, for this process or its worker.
+func (l *life) reload() (*config.Config, error) {
+	c, err := l.load()
+	if err == nil {
+		err = l.consent.still(c)
+	}
+	if err == nil {
+		err = process.CheckPIDFile(c.Process.WritePID)
+	}
+	if err == nil {
+		l.pidFile.Store(&c.Process.WritePID)
+		l.config.Store(c)
+	}
+	return c, err
+}
+
+// serve runs one configuration after the other, until there is no next one.
+func (l *life) serve(ctx context.Context, events <-chan process.Event, c *config.Config, jail process.Jail) error {
+	for c != nil {
+		l.log.notes(c)
+		next, err := l.once(ctx, events, c, jail)
+		if err != nil {
+			return err
+		}
+		c = next
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+
+	"culvert/access/crl"
+	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/host/hostnet"
+	"culvert/host/privsep"
+	"culvert/host/process"
+	"culvert/nic/ether"
+	"culvert/nic/userstack"
+	"culvert/nic/userstack/proxy"
+	"culvert/operate/backend"
+	"culvert/role/client"
+	"culvert/role/p2p"
+	"culvert/role/profile"
+	"culvert/role/server"
+)
+
+// role is a server, a client or one of two hosts, to be run.
+type role interface {
+	backend.Backend
+	Run(ctx context.Context) error
+}
+
+// opened is a role that can run, and stop ends what came with it.
+type opened struct {
+	role
+	stop func()
+}
+
+// roles makes the role of a configuration, for one run of it.
+type roles struct {
+	Options
+	worker *privsep.Worker // nil: not in a worker
+	log    *slog.Logger
+	jail   process.Jail
+	local  *local
+	// isUp is called when all is set up, though the other side may be out of reach.
+	isUp   func() error
+	failed func(error) // ends the run
+	reload func()
+}
+
+func (r roles) open(c *config.Config) (opened, error) {
+	if r.UserSpace {
+		if err := profile.CheckUserSpace(c); err != nil {
+			return opened{}, err
+		}
+	}
+	switch {
+	case c.Mode == config.ModeServer:
+		return r.openServer(c)
+	case c.Pull:
+		return r.openClient(c)
+	}
+	return r.openHost(c)
+}
+
+// process is what a back end needs of this process.
+func (r roles) process() backend.Process {
+	return backend.Process{Reload: r.reload, Opened: r.local.open}
+}
+
+func (r roles) openServer(c *config.Config) (opened, error) {
+	s, err := backend.NewServer(c, server.Options{
+		Log: r.log, Ask: AskTerminal, Open: r.adapter(c, profile.UserSpaceForward(c, r.log)), Forward: r.Forward && !r.UserSpace,
+		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving,
+	}, r.process())
+	return opened{s, func() {}}, err
+}
+
+// serving says how clients are carried and invited, and that this host gets back
+// what hostnet says it took.
+func (r roles) serving(s *server.Server) {
+	if r.UserSpace {
+		r.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process; they reach what this host reaches, but for cloud metadata and, without allow-lan or a pushed route, the networks of its own interfaces")
+	} else if len(s.Adapter().Changes) > 0 {
+		r.log.Info("this host's changes above are undone on exit, or by `culvert cleanup` after a crash", "device", s.Adapter().Name())
+	}
+	if r.Invite != "" {
+		r.log.Info(r.Invite)
+	}
+	r.tell()
+}
+
+func (r roles) openClient(c *config.Config) (opened, error) {
+	open, reserved, err := r.clientAdapter(c)
+	if err != nil {
+		return opened{}, err
+	}
+	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Opened: r.enter(), Lists: r.lists(c)}
+	if c.Process.Chroot != "" {
+		o.Opened, o.Ready = nil, r.whenUp()
+	}
+	p := r.process()
+	p.Reserved = reserved
+	cl, err := backend.NewClient(c, o, p)
+	if err != nil {
+		return opened{}, err
+	}
+	stop, err := r.offer(cl)
+	return opened{cl, stop}, err
+}
+
+// openHost is one of two hosts without server mode.
+func (r roles) openHost(c *config.Config) (opened, error) {
+	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: AskTerminal, Open: r.adapter(c, nil), Opened: r.enter(), Lists: r.lists(c)}, r.process())
+	if err != nil {
+		return opened{}, err
+	}
+	stop, err := r.offer(h)
+	return opened{h, stop}, err
+}
+
+// lists is where revocation lists are read from again; nil: from their files.
+func (r roles) lists(c *config.Config) crl.Source {
+	if r.worker == nil || c.Process.Chroot != "" {
+		return nil
+	}
+	return r.worker.Lists
+}
+
+// adapter opens what carries packets to and from this host. In user space,
+// forward says how a server's clients go on from there.
+func (r roles) adapter(c *config.Config, forward *userstack.ForwardOptions) bringup.Opener {
+	switch {
+	case c.Adapter.DevType == config.DevNull:
+		return bringup.Null
+	case r.UserSpace:
+		return bringup.UserSpace(forward)
+	}
+	return bringup.Kernel(r.deviceOptions(c))
+}
+
+// deviceOptions are those of a device, whose host the keeper changes if there is one.
+func (r roles) deviceOptions(c *config.Config) bringup.Options {
+	o := bringup.Options{Log: r.log, StateDir: r.StateDir, Node: c.Adapter.DevNode, Kind: profile.Kind(c), Queues: profile.Queues(c), Profile: profile.Profile(c)}
+	if r.worker != nil {
+		o.Apply = r.worker.Apply
+	}
+	return o
+}
+
+// clientAdapter is adapter for a client. A worker's device is opened at once, since
+// it has no right to later; reserved is its name then. Others' comes with what the
+// server pushes; a login should not be spent where it could not.
+func (r roles) clientAdapter(c *config.Config) (open bringup.Opener, reserved string, err error) {
+	if r.UserSpace || c.Adapter.DevType == config.DevNull {
+		return r.adapter(c, nil), "", nil
+	}
+	want := bringup.State{State: hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, LLAddr: profile.LLAddr(c)}}
+	if c.Adapter.Look != config.AdapterIP {
+		want.Ethernet = new(ether.Network)
+	}
+	if r.worker == nil || c.Process.Chroot != "" {
+		return r.adapter(c, nil), "", r.deviceOptions(c).CheckRights(want)
+	}
+	return bringup.Reserve(r.deviceOptions(c), want)
+}
+
+// offer lets programs use a tunnel that has no device, and tells that all is
+// set up: the other side may be out of reach for long.
+func (r roles) offer(d proxy.Dialer) (stop func(), err error) {
+	stop = func() {}
+	if r.UserSpace {
+		if stop, err = serveProxies(d, r.Options, r.log); err != nil {
+			return nil, err
+		}
+	}
+	r.tell()
+	return stop, nil
+}
+
+// tell says that all is set up.
+func (r roles) tell() {
+	if err := r.isUp(); err != nil {
+		r.failed(err)
+	}
+}

@@ -1,0 +1,59 @@
+// Package service is a process at work: it runs the server, client or host of a
+// configuration, does what signals ask for, writes the log, and gives up rights
+// it does not need.
+package service
+
+import (
+	"context"
+
+	"culvert/config"
+	"culvert/host/process"
+)
+
+// Options are the settings that OpenVPN's language has no word for.
+type Options struct {
+	// UserSpace uses no device and needs no root.
+	UserSpace bool
+	// StateDir is where undo journals are kept and the local interface's
+	// socket is; "" for hostnet's default and manage's.
+	StateDir string
+	// Name is this process's name for the local interface; "" for its role and
+	// adapter, with a number where another process has that name.
+	Name string
+	// Stranger is the file of a configuration that may be a stranger's; "" where
+	// whoever wrote it could as well start programs here.
+	Stranger string
+	// AllowScripts allows a stranger's configuration everything it would otherwise
+	// be asked about.
+	AllowScripts bool
+	// Unprivileged gives up root's rights where the configuration does not say
+	// as whom to go on.
+	Unprivileged bool
+	// KeysDir is where a server keeps keys over a restart, sealed; "" for StateDir
+	// if that is not the default, and otherwise for a directory that outlives a
+	// restart of the machine.
+	KeysDir string
+	// Forward makes a server's host a router that masquerades.
+	Forward bool
+	// Invite is logged when clients can connect: how to make one.
+	Invite string
+	// SOCKS and HTTP are the addresses of the proxies that offer a tunnel without a
+	// device; with neither, there is one at DefaultSOCKS.
+	SOCKS, HTTP string
+}
+
+// Proxies reports whether proxies are asked for, which only a tunnel without a
+// device has.
+func (o Options) Proxies() bool { return o.SOCKS != "" || o.HTTP != "" }
+
+// Run carries out a configuration until it ends, a signal asks for its end, or ctx
+// ends, and what it says about the process: in the background, with less rights.
+// me is from WhoAmI. Signals are Run's, one by one, so ctx should not end by one.
+// The error is in its log, too, where that is not the standard error output.
+func Run(ctx context.Context, me Self, load func() (*config.Config, error), o Options) error {
+	defer process.SurviveBrokenPipes()()
+	defer showTyping()
+	events, stop := me.events()
+	defer stop()
+	return newLife(me, load, o).run(ctx, events)
+}
