@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -65,6 +64,7 @@ type Client struct {
 	main    *settings
 	blocks  map[*config.Config]*settings // of <connection> blocks
 	road    tunnel.Road
+	one     *tunnel.OnePeer
 	remotes *reach.Remotes
 	dialer  reach.Dialer
 
@@ -77,8 +77,6 @@ type Client struct {
 	adapter atomic.Pointer[bringup.Adapter]
 	state   bringup.State // what the adapter was brought to; owned by Run
 	uplink  uplink
-	loop    sync.Once
-	pinned  atomic.Bool             // the way to the server leads past the tunnel, or will
 	present atomic.Pointer[hearsay] // of the attempt at hand
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
@@ -119,7 +117,8 @@ func New(c *config.Config, o Options) (*Client, error) {
 	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, profile.ReportNames(cl.opts.Resolve, cl.emit))
 	cl.remotes.Log = o.Log
-	cl.road = tunnel.Road{Role: role{cl}, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError, OnFailing: tunnel.LogFailing(cl.log),
+	cl.one = cl.onePeer()
+	cl.road = tunnel.Road{Role: role{cl.one}, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError, OnFailing: tunnel.LogFailing(cl.log),
 		OnPath: tunnel.LogPaths(cl.log)}
 	return cl, nil
 }

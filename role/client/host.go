@@ -31,7 +31,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if profile.WithoutAddress(cfg) {
 		a.emit(event.Remark{Text: "the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration"})
 	}
-	a.pinned.Store(redirects(state.Routes))
+	a.one.Pinned.Store(profile.Pins(state.Routes))
 	network, err := profile.Ethernet(cfg, &state)
 	if err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
@@ -82,7 +82,7 @@ func (c *Client) closeAdapter() {
 // brings the ways there up to date.
 func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
 	open := c.adapter.Load()
-	if open == nil || !redirects(c.state.Routes) {
+	if open == nil || !profile.Pins(c.state.Routes) {
 		return nil
 	}
 	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
@@ -90,9 +90,4 @@ func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
 		c.state.Routes = append(slices.Clone(c.state.Routes), bypass)
 	}
 	return open.Update(ctx, c.state)
-}
-
-// redirects reports whether the way to the server is pinned.
-func redirects(routes []hostnet.Route) bool {
-	return slices.ContainsFunc(routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
 }

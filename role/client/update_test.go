@@ -37,7 +37,8 @@ func TestPushUpdateChangesTheHost(t *testing.T) {
 		}}}
 	c.opts.Resolve = func(context.Context, string, string) ([]netip.Addr, error) { return nil, errors.New("no names here") }
 	c.remotes = reach.NewRemotes(cfg, c.opts.Resolve)
-	c.road = tunnel.Road{Role: role{c}, PacketSize: 2000}
+	c.one = c.onePeer()
+	c.road = tunnel.Road{Role: role{c.one}, PacketSize: 2000}
 	s := session.NewClient(session.Config{Wrapper: wrap.None{}, TLSTimeout: time.Second, HandWindow: time.Minute}, time.Now())
 	a := &attempt{Client: c, settings: &settings{cfg: cfg}, target: reach.Target{Addr: netip.MustParseAddrPort("192.0.2.1:1194")}}
 	a.peer = tunnel.NewPeer(s, deafLink{}, buf.Path{}, func(*tunnel.Peer, time.Time, session.Event) {})

@@ -21,6 +21,7 @@ func (h *Host) open(ctx context.Context) (err error) {
 	if h.state, err = h.wants(ctx, first); err != nil {
 		return err
 	}
+	h.one.Pinned.Store(profile.Pins(h.state.Routes))
 	if err = h.listen(ctx); err != nil {
 		return err
 	}
@@ -90,6 +91,7 @@ func (h *Host) refresh(ctx context.Context, near netip.Addr) error {
 		return err
 	}
 	h.state = state
+	h.one.Pinned.Store(profile.Pins(state.Routes))
 	h.emit(profile.Configuring(state.State))
 	err = h.adapter.Update(ctx, state)
 	h.reportHost()

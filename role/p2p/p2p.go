@@ -87,6 +87,7 @@ type Host struct {
 	remotes *reach.Remotes   // but for Knows, for Run's goroutine
 	dialer  reach.Dialer
 	road    tunnel.Road
+	one     *tunnel.OnePeer
 	adapter *bringup.Adapter
 	state   bringup.State
 
@@ -101,7 +102,6 @@ type Host struct {
 	traffic   tunnel.Traffic
 	changed   chan struct{} // a connection came up or ended; capacity 1
 	finish    chan error    // there is a reason to end; capacity 1
-	once      sync.Once     // for what is said of a loop
 	// answered is when a server that began was last; it is for the goroutine
 	// that takes packets from the link.
 	answered time.Time
@@ -127,7 +127,8 @@ func New(c *config.Config, o Options) (*Host, error) {
 	h.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit}, OnError: func(err error) {
 		h.emit(event.Remark{Text: "a connection could not be accepted; the oldest silent one is given up", Err: err})
 	}}
-	h.road = tunnel.Road{Role: role{h}, Headless: h.static != nil, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet,
+	h.one = h.onePeer()
+	h.road = tunnel.Road{Role: role{h.one, h}, Headless: h.static != nil, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet,
 		Adapter: func() nic.NIC { return h.adapter }, OnError: h.passingError, OnFailing: tunnel.LogFailing(h.log), OnPath: tunnel.LogPaths(h.log)}
 	return h, nil
 }

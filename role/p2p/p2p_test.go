@@ -28,6 +28,7 @@ import (
 )
 
 var (
+	quiet = slog.New(slog.DiscardHandler)
 	addrA = netip.MustParseAddrPort("192.0.2.1:1194")
 	addrB = netip.MustParseAddrPort("192.0.2.2:1194")
 )

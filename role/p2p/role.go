@@ -1,7 +1,7 @@
 package p2p
 
 import (
-	"errors"
+	"net/netip"
 	"time"
 
 	"culvert/internal/buf"
@@ -13,59 +13,34 @@ import (
 )
 
 // role is a host's part in the road: there is one peer, the other host.
-type role struct{ *Host }
+type role struct {
+	*tunnel.OnePeer
+	host *Host
+}
 
-// Route sends every packet to the other host, but for those to its outer
-// address, which would go round in circles.
-func (r role) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	_, dst, ok := r.road.Addresses(p.Bytes())
+// onePeer is what the host has of the road in common with other roles.
+func (h *Host) onePeer() *tunnel.OnePeer {
+	return &tunnel.OnePeer{
+		Road: &h.road, Float: h.cfg.Link.Float,
+		Current: h.Peer, On: h.on,
+		Isolated: func() bool { return h.adapter.Stack != nil },
+		OnLoop:   func(to netip.Addr) { h.emit(event.Looped{Addr: to}) },
+		OnMoved:  h.moved,
+		OnForged: func(err error) { h.log.Debug("control packet dropped", "error", err) },
+	}
+}
+
+// on is the peer that data packets on a link are from: those on a connection are
+// its session's.
+func (h *Host) on(l link.Link) *tunnel.Peer {
+	c, ok := l.(*connection)
 	if !ok {
-		return tunnel.Malformed
+		return h.Peer()
 	}
-	current := r.sides.current.Load()
-	if current == nil {
-		return tunnel.NoKey
+	if s := c.side.Load(); s != nil {
+		return s.Peer
 	}
-	if !current.Path().Remote.IsValid() {
-		return tunnel.NoKey
-	}
-	if dst == current.Path().Remote.Addr() {
-		r.once.Do(func() {
-			r.emit(event.Looped{Addr: dst})
-		})
-		return tunnel.NoRoute
-	}
-	to.Add(current.Peer)
-	return tunnel.Kept
-}
-
-// Demultiplex takes data packets from the other host's address, or with
-// `float` from any that can seal them; those on a connection are its session's.
-func (r role) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.Drop) {
-	s := r.sides.current.Load()
-	if c, ok := l.(*connection); ok {
-		s = c.side.Load()
-	}
-	if s == nil || !r.from(s, l, p) {
-		return nil, tunnel.UnknownPeer
-	}
-	return s.Peer, tunnel.Kept
-}
-
-// from reports whether a packet can be a side's. Which address of this host it
-// came to is of no account, once a connection is up.
-func (h *Host) from(s *side, l link.Link, p *buf.Packet) bool {
-	path := s.Path()
-	switch {
-	case s.Link() != l:
-		return false
-	case !path.Remote.IsValid():
-		return true
-	case !h.cfg.Link.Float && p.Path.Remote != path.Remote:
-		return false
-	}
-	p.Path.Local = path.Local
-	return true
+	return nil
 }
 
 // Control takes a control packet: to its session, or to the one that waits for
@@ -73,25 +48,25 @@ func (h *Host) from(s *side, l link.Link, p *buf.Packet) bool {
 func (r role) Control(l link.Link, p *buf.Packet) {
 	var header wire.Control
 	if _, err := header.ParseHeader(p.Bytes()); err != nil {
-		r.road.Counters.Add(tunnel.Malformed)
+		r.Road.Counters.Add(tunnel.Malformed)
 		return
 	}
-	s, known := r.sideOf(l, header.Session, p)
+	s, known := r.host.sideOf(l, header.Session, p)
 	switch {
 	case s != nil:
 		path := p.Path
 		if s.own() != nil {
 			path = s.Path() // nobody else can send on its connection
 		}
-		if !s.deliver(path, r.cfg.Link.Float, p.Bytes(), r.badControl) {
-			r.road.Counters.Add(tunnel.UnknownPeer)
+		if !s.deliver(path, r.Float, p.Bytes(), r.Refused) {
+			r.Road.Counters.Add(tunnel.UnknownPeer)
 		}
-	case known || !r.expected(l, p.Path.Remote):
-		r.road.Counters.Add(tunnel.UnknownPeer)
-	case r.greeter != nil:
-		r.greet(l, p)
+	case known || !r.host.expected(l, p.Path.Remote):
+		r.Road.Counters.Add(tunnel.UnknownPeer)
+	case r.host.greeter != nil:
+		r.host.greet(l, p)
 	default:
-		r.answer(l, p)
+		r.host.answer(l, p)
 	}
 }
 
@@ -107,17 +82,10 @@ func (h *Host) sideOf(l link.Link, id wire.SessionID, p *buf.Packet) (s *side, k
 	} else {
 		s = h.sides.waiting()
 	}
-	if s != nil && !h.from(s, l, p) {
+	if s != nil && !h.one.From(s.Peer, l, p) {
 		s = nil
 	}
 	return s, known
-}
-
-func (h *Host) badControl(err error) {
-	if !errors.Is(err, session.ErrStray) {
-		h.road.Counters.Add(tunnel.Forged)
-		h.log.Debug("control packet dropped", "error", err)
-	}
 }
 
 // greet is the TLS server's answer to a client that begins: nothing is kept
@@ -172,29 +140,18 @@ func (h *Host) answer(l link.Link, p *buf.Packet) {
 	s := session.NewP2P(h.main.with(h.ctx, p.Path.Remote, false, h.showTLS), now)
 	if err := s.Input(now, p.Bytes()); err != nil {
 		s.Close()
-		h.badControl(err)
+		h.one.Refused(err)
 		return
 	}
 	h.answered = now
 	h.start(h.newSide(s, l, h.main, p.Path, p.Path.Remote), nil)
 }
 
-// Admit takes every packet the other host sends.
-func (r role) Admit(_ time.Time, _ *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	if _, _, ok := r.road.Addresses(p.Bytes()); !ok {
-		return tunnel.Malformed
-	}
-	to.Adapter = true
-	return tunnel.Kept
-}
-
-// Moved follows the other host to another address (`float`).
-func (r role) Moved(p *tunnel.Peer, path buf.Path) {
-	before := p.Path().Remote
-	p.SetPath(path)
+// moved follows the other host to another address (`float`), or to the first one.
+func (h *Host) moved(p *tunnel.Peer, before netip.AddrPort) {
 	if !before.IsValid() {
-		r.found(p.Owner.(*side))
+		h.found(p.Owner.(*side))
 		return
 	}
-	r.emit(event.Moved{From: before, To: path.Remote})
+	h.emit(event.Moved{From: before, To: p.Path().Remote})
 }

@@ -210,7 +210,7 @@ func (h *Host) start(one *side, first []byte) {
 		before.end()
 	}
 	if first != nil {
-		one.deliver(one.Path(), false, first, h.badControl)
+		one.deliver(one.Path(), false, first, h.one.Refused)
 		return
 	}
 	one.Do(func(time.Time) {})

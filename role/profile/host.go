@@ -313,3 +313,9 @@ func names(c *config.Config) *hostnet.DNS {
 	}
 	return d
 }
+
+// Pins reports whether routes lead the way to the other end past the tunnel, as
+// those of `redirect-gateway` do.
+func Pins(routes []hostnet.Route) bool {
+	return slices.ContainsFunc(routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
+}

@@ -1,0 +1,119 @@
+package tunnel
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/session"
+)
+
+// OnePeer is what roles with one peer, a client and either of two hosts, do alike
+// on the road: all of Role but Control. Set its fields before the road is used.
+type OnePeer struct {
+	Road *Road
+	// Float says that the peer may come from any address.
+	Float bool
+	// Current is the peer that packets go to, nil while there is none.
+	Current func() *Peer
+	// On is the peer that data packets on a link are from, nil for none.
+	On func(l link.Link) *Peer
+	// Isolated reports whether no packet that this process sends can come back by
+	// the adapter, since no route of this host leads there: it is in user space.
+	Isolated func() bool
+	// OnLoop is called once, when packets to the peer's outer address come out of
+	// the adapter though nothing is done about that.
+	OnLoop func(to netip.Addr)
+	// OnMoved is called when the peer is at another address than before; that one
+	// is not valid where none was known.
+	OnMoved func(p *Peer, before netip.AddrPort)
+	// OnForged is called for control packets that are not the peer's.
+	OnForged func(error)
+
+	// Pinned says that this host leads packets to the peer's outer address past the
+	// tunnel, or will: those that come out of the adapter meanwhile are no fault.
+	Pinned atomic.Bool
+
+	looped sync.Once
+}
+
+// Route sends every packet to the peer, except those to its outer address, which
+// would go round in circles.
+func (o *OnePeer) Route(_ time.Time, p *buf.Packet, to *Receivers) Drop {
+	_, dst, ok := o.Road.Addresses(p.Bytes())
+	if !ok {
+		return Malformed
+	}
+	peer := o.Current()
+	if peer == nil {
+		return NoKey
+	}
+	remote := peer.path.Load().Remote
+	switch {
+	case !remote.IsValid():
+		return NoKey
+	case dst == remote.Addr() && !o.Isolated():
+		if !o.Pinned.Load() {
+			o.looped.Do(func() { o.OnLoop(dst) })
+		}
+		return NoRoute
+	}
+	to.Add(peer)
+	return Kept
+}
+
+// Demultiplex takes data packets from the peer's address, or with Float from any
+// that can seal them.
+func (o *OnePeer) Demultiplex(l link.Link, p *buf.Packet) (*Peer, Drop) {
+	peer := o.On(l)
+	if peer == nil || !o.From(peer, l, p) {
+		return nil, UnknownPeer
+	}
+	return peer, Kept
+}
+
+// From reports whether a packet that came by a link can be a peer's. Which address
+// of this host it came to does not count: the system chooses the way out anew for
+// each packet.
+func (o *OnePeer) From(peer *Peer, l link.Link, p *buf.Packet) bool {
+	path := peer.path.Load()
+	switch {
+	case peer.link != l:
+		return false
+	case !path.Remote.IsValid():
+		return true
+	case !o.Float && p.Path.Remote != path.Remote:
+		return false
+	}
+	p.Path.Local = path.Local
+	return true
+}
+
+// Admit takes every packet that the peer sends.
+func (o *OnePeer) Admit(_ time.Time, _ *Peer, p *buf.Packet, to *Receivers) Drop {
+	if _, _, ok := o.Road.Addresses(p.Bytes()); !ok {
+		return Malformed
+	}
+	to.Adapter = true
+	return Kept
+}
+
+// Moved follows the peer to another address.
+func (o *OnePeer) Moved(p *Peer, path buf.Path) {
+	before := p.Path().Remote
+	p.SetPath(path)
+	o.OnMoved(p, before)
+}
+
+// Refused counts a control packet that a session did not take for its own, unless
+// it is one of a session that is over.
+func (o *OnePeer) Refused(err error) {
+	if !errors.Is(err, session.ErrStray) {
+		o.Road.Counters.Add(Forged)
+		o.OnForged(err)
+	}
+}
