@@ -2,10 +2,10 @@ package tunnel
 
 import (
 	"errors"
-	"sync/atomic"
 	"syscall"
 
 	"culvert/internal/buf"
+	"culvert/internal/count"
 )
 
 // Drop is why a packet went no further.
@@ -43,26 +43,14 @@ var dropNames = [drops]string{
 
 func (d Drop) String() string { return dropNames[d] }
 
-// Counters count dropped packets by reason. The zero value is ready.
-type Counters [drops]atomic.Uint64
+// Counters count dropped packets by reason.
+type Counters = count.Reasons[Drop]
 
-// Add counts one packet.
-func (c *Counters) Add(d Drop) { c[d].Add(1) }
+var _ [count.Max - drops]struct{} // they fit
 
-// Snapshot is the counts that are not zero, by name.
-func (c *Counters) Snapshot() map[string]uint64 {
-	seen := make(map[string]uint64)
-	for d := Malformed; d < drops; d++ {
-		if n := c[d].Load(); n > 0 {
-			seen[d.String()] = n
-		}
-	}
-	return seen
-}
-
-// refused counts the packets of a batch that a socket (AtLink) or an adapter
+// countRefused counts the packets of a batch that a socket (AtLink) or an adapter
 // (AtAdapter) did not take, and the error says why.
-func (c *Counters) refused(at Stop, packets int, err error) {
+func countRefused(c *Counters, at Stop, packets int, err error) {
 	if packets == 0 || c == nil {
 		return
 	}
@@ -71,10 +59,10 @@ func (c *Counters) refused(at Stop, packets int, err error) {
 		each = &buf.WriteError{Failures: buf.Failures{{Err: err, Packets: packets}}}
 	}
 	for _, f := range each.Failures {
-		c[refusal(at, f.Err)].Add(uint64(f.Packets))
+		c.AddN(refusal(at, f.Err), f.Packets)
 		packets -= f.Packets
 	}
-	c[Unsent].Add(uint64(packets)) // the others without a word, as by a full queue
+	c.AddN(Unsent, packets) // the others without a word, as by a full queue
 }
 
 // refusal is what the error of a socket or an adapter comes to. A socket fails

@@ -222,7 +222,7 @@ func TestRefusedWrites(t *testing.T) {
 		if took := time.Since(begin); took != 0 {
 			t.Errorf("it paused for %v", took)
 		}
-		if n := r.Counters[Unsent].Load(); n != 2*batches || s.writes != batches {
+		if n := r.Counters.Of(Unsent); n != 2*batches || s.writes != batches {
 			t.Errorf("%d packets counted, %d calls", n, s.writes)
 		}
 	})

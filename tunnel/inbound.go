@@ -43,7 +43,7 @@ func (r *Road) inboundQueue(ctx context.Context, l, socket link.Link, queue int)
 	first, most := batchOf(socket)
 	batch := buf.NewBatch(first, size)
 	in := make([]*buf.Packet, 0, len(batch))
-	out := sender{road: r, size: size, queue: queue}
+	out := sender{road: r, spares: buf.NewSpares(size), queue: queue}
 	var to Receivers
 	var others turns
 	var failing brake.Brake
@@ -174,7 +174,7 @@ func (r *Road) deliver(in []*buf.Packet, queue int, w *watch) {
 		adapter = r.Adapter()
 	}
 	if adapter == nil {
-		r.Counters[Unsent].Add(uint64(len(in)))
+		r.Counters.AddN(Unsent, len(in))
 		for _, p := range in {
 			w.at(AtAdapter, p, nil, Unsent)
 		}

@@ -37,7 +37,7 @@ func (r *Road) Outbound(ctx context.Context, adapter nic.NIC) error {
 func (r *Road) outbound(ctx context.Context, adapter nic.NIC, queue int) error {
 	first, _ := batchOf(adapter)
 	batch := buf.NewBatch(first, r.PacketSize)
-	out := sender{road: r, size: r.PacketSize, queue: queue}
+	out := sender{road: r, spares: buf.NewSpares(r.PacketSize), queue: queue}
 	var to Receivers
 	var others turns
 	var failing brake.Brake
@@ -104,7 +104,7 @@ func (r *Road) sealPieces(now time.Time, peer *Peer, p *buf.Packet, out *sender)
 		return err
 	}
 	for {
-		piece := out.spare()
+		piece := out.spares.Next()
 		out.watch.follow(piece, p)
 		more, err := peer.Data.SealPiece(now, &pieces, piece)
 		if err != nil || !more {
@@ -126,27 +126,16 @@ type sender struct {
 	packets []*buf.Packet
 	watch   *watch // of the batch
 
-	size   int           // of spares
-	spares []*buf.Packet // for pieces and copies; the first used ones are in packets
-	used   int
-}
-
-// spare is an empty packet, good until the end of the batch.
-func (s *sender) spare() *buf.Packet {
-	if s.used == len(s.spares) {
-		s.spares = append(s.spares, buf.New(s.size))
-	}
-	s.used++
-	return s.spares[s.used-1]
+	spares buf.Spares // for pieces and copies
 }
 
 // copyOf is a copy of a packet, good until the end of the batch, or until as
 // many were made as wait at once.
 func (s *sender) copyOf(p *buf.Packet) *buf.Packet {
-	if s.used >= batchSize {
+	if s.spares.Used() >= batchSize {
 		s.end()
 	}
-	c := s.spare()
+	c := s.spares.Next()
 	s.watch.follow(c, p)
 	c.Set(p.Bytes())
 	return c
@@ -192,17 +181,17 @@ func (s *sender) letGo() {
 // end sends what there is, and has all spares free again.
 func (s *sender) end() {
 	s.letGo()
-	s.used = 0
+	s.spares.Reset()
 }
 
 func (s *sender) flush() {
 	if len(s.packets) == 0 {
 		return
 	}
-	refused := s.road.Counters[TooLarge].Load()
+	refused := s.road.Counters.Of(TooLarge)
 	s.watch.write(AtLink, s.link, s.packets, link.Queue(s.link, s.queue).WriteBatch, &s.road.Counters)
 	s.packets = s.packets[:0]
-	if s.road.Counters[TooLarge].Load() != refused { // by this sender or another: to look once more does no harm
+	if s.road.Counters.Of(TooLarge) != refused { // by this sender or another: to look once more does no harm
 		s.lookAtPaths()
 	}
 }

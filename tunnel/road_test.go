@@ -382,7 +382,7 @@ func TestInboundWithoutAdapter(t *testing.T) {
 		far.Road.Adapter = func() nic.NIC { return nil }
 		near.nic.Inject(ipPacket(50))
 		synctest.Wait()
-		if far.Counters[Unsent].Load() != 1 {
+		if far.Counters.Of(Unsent) != 1 {
 			t.Errorf("counted %v", far.Counters.Snapshot())
 		}
 	})

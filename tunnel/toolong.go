@@ -42,7 +42,7 @@ func (r *Road) tooLong(now time.Time, peer *Peer, p *buf.Packet, out *sender) Dr
 		return r.sealFragments(now, peer, p, inner, out)
 	}
 	out.watch.at(AtSeal, p, peer, TooLarge)
-	answer := out.spare()
+	answer := out.spares.Next()
 	if tooBig(answer, packet, inner) {
 		r.deliver([]*buf.Packet{answer}, out.queue, nil)
 	}
@@ -59,7 +59,7 @@ func (r *Road) sealFragments(now time.Time, peer *Peer, p *buf.Packet, size int,
 		return Malformed
 	}
 	for at := header; at < len(packet); at += room {
-		piece := out.spare()
+		piece := out.spares.Next()
 		out.watch.follow(piece, p)
 		end := min(at+room, len(packet))
 		piece.Set(packet[:header])

@@ -344,7 +344,7 @@ func TestFragmentBounds(t *testing.T) {
 		} {
 			p := buf.New(2000)
 			p.Set(ipPacket(20 + c.payload))
-			out := sender{road: &near.Road, size: 1800}
+			out := sender{road: &near.Road, spares: buf.NewSpares(1800)}
 			drop := near.sealFragments(time.Now(), near.peer, p, c.size, &out)
 			out.end()
 			var sizes []int

@@ -125,7 +125,7 @@ func (w *watch) turn(p *buf.Packet, index, batch int) {
 func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*buf.Packet) (int, error), c *Counters) {
 	if w == nil {
 		n, err := call(batch)
-		c.refused(at, len(batch)-n, err)
+		countRefused(c, at, len(batch)-n, err)
 		return
 	}
 	for len(batch) > 0 {
@@ -134,7 +134,7 @@ func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*bu
 		bytes := run[0].Bytes() // call may put headers of its own before it
 		begun := time.Now()     // what answers it comes later, if seen sooner
 		sent, err := call(run)
-		c.refused(at, len(run)-sent, err)
+		countRefused(c, at, len(run)-sent, err)
 		if run[0].Note == nil {
 			continue
 		}

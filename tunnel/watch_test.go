@@ -254,7 +254,7 @@ func TestWatchedAreWrittenAlone(t *testing.T) {
 	if len(c) != 1 {
 		t.Errorf("unwatched, they were written by %d calls", len(c))
 	}
-	if got := counters[TooLarge].Load(); got != 4 {
+	if got := counters.Of(TooLarge); got != 4 {
 		t.Errorf("%d counted as too large of 2 each time", got)
 	}
 }

@@ -80,7 +80,7 @@ func (a *answerer) ask(k kind, packet []byte) [][]byte {
 	case askDHCP6:
 		answer, count = a.dhcp6(packet)
 	}
-	a.counts[count].Add(1)
+	a.counts.Add(count)
 	return answer
 }
 

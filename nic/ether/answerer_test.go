@@ -102,7 +102,7 @@ func TestNeighbours(t *testing.T) {
 	} {
 		m := newMachine(pushed)
 		answers := m.tell(t, c.question)
-		if m.counts[c.answered].Load() != 1 || (len(answers) == 1) != (c.answered >= AnsweredARP) {
+		if m.counts.Of(c.answered) != 1 || (len(answers) == 1) != (c.answered >= AnsweredARP) {
 			t.Errorf("%s: %d answers, %v; want %v", name, len(answers), m.counts.Snapshot(), c.answered)
 		}
 		if m := newMachine(Network{}); len(m.tell(t, c.question)) > 0 {
@@ -329,7 +329,7 @@ func TestDHCPFrames(t *testing.T) {
 		"rubbish":     framed(frame.TypeIPv4, ip4(17, "255.255.255.255", append(ports(68, 67), "rubbish"...))),
 	} {
 		m := newMachine(pushed)
-		if answers := m.tell(t, b); len(answers) > 0 || m.counts[BadDHCP].Load() != 1 {
+		if answers := m.tell(t, b); len(answers) > 0 || m.counts.Of(BadDHCP) != 1 {
 			t.Errorf("%s: %d answers, %v", name, len(answers), m.counts.Snapshot())
 		}
 	}
@@ -416,7 +416,7 @@ func TestDHCPv6Frames(t *testing.T) {
 		t.Errorf("%+v %v %v %v", h, d, reply, err)
 	}
 	to := netip.MustParseAddr("fd00:8::1")
-	if p := with(framed(frame.TypeIPv6, from6(to, dhcpv6.MessageTypeSolicit)[frame.HeaderLen:]), 0, gateway[:]...); len(m.tell(t, p)) > 0 || m.counts[BadDHCP].Load() != 1 {
+	if p := with(framed(frame.TypeIPv6, from6(to, dhcpv6.MessageTypeSolicit)[frame.HeaderLen:]), 0, gateway[:]...); len(m.tell(t, p)) > 0 || m.counts.Of(BadDHCP) != 1 {
 		t.Errorf("to one server alone: %v", m.counts.Snapshot())
 	}
 	if m := newMachine(Network{IPv6: pushed.IPv6}); len(m.tell(t, framed(frame.TypeIPv6, solicitAddress()))) > 0 {

@@ -1,6 +1,6 @@
 package ether
 
-import "sync/atomic"
+import "culvert/internal/count"
 
 // Count is what became of a frame, or of a packet from the tunnel, that went no
 // further.
@@ -35,16 +35,7 @@ var countNames = [counts]string{
 
 func (c Count) String() string { return countNames[c] }
 
-// Counters count by reason. The zero value is ready.
-type Counters [counts]atomic.Uint64
+// Counters count by reason.
+type Counters = count.Reasons[Count]
 
-// Snapshot is the counts that are not zero, by name.
-func (c *Counters) Snapshot() map[string]uint64 {
-	seen := make(map[string]uint64)
-	for i := range c {
-		if n := c[i].Load(); n > 0 {
-			seen[Count(i).String()] = n
-		}
-	}
-	return seen
-}
+var _ [count.Max - counts]struct{} // they fit

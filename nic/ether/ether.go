@@ -141,7 +141,7 @@ func (n *NIC) outbound(p *buf.Packet) bool {
 	case carried:
 		return true
 	case dropped:
-		n.counts[why].Add(1)
+		n.counts.Add(why)
 		n.explain(why, p)
 		return false
 	}
@@ -158,7 +158,7 @@ func (n *NIC) WriteBatch(batch []*buf.Packet) (int, error) {
 		if why, ok := n.segment.wrap(p); ok {
 			n.in = append(n.in, p)
 		} else {
-			n.counts[why].Add(1)
+			n.counts.Add(why)
 		}
 	}
 	if len(n.in) == 0 {

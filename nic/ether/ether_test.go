@@ -46,7 +46,7 @@ func TestBothWays(t *testing.T) {
 	if err != nil || got != 2 || !bytes.Equal(batch[0].Bytes(), plain4) || !bytes.Equal(batch[1].Bytes(), second) {
 		t.Errorf("%d packets, %v", got, err)
 	}
-	if answers := frames.Drain(); len(answers) != 1 || n.Counters()[AnsweredARP].Load() != 1 || n.Counters()[NotIP].Load() != 1 {
+	if answers := frames.Drain(); len(answers) != 1 || n.Counters().Of(AnsweredARP) != 1 || n.Counters().Of(NotIP) != 1 {
 		t.Errorf("%d answers, %v", len(answers), n.Counters().Snapshot())
 	}
 	if n.Kind() != nic.IP {
@@ -141,7 +141,7 @@ func TestAnotherMAC(t *testing.T) {
 			frames.Inject(append(h.Append(nil), plain4...))
 		}
 		carried, _ = n.ReadBatch(buf.NewBatch(8, buf.DefaultSize))
-		return carried, n.Counters()[SpoofedMAC].Load()
+		return carried, n.Counters().Of(SpoofedMAC)
 	}
 	if carried, spoofed := send(born, host, other, Gateway(host), frame.MAC{2, 0, 0, 0, 0, 0x40}); carried != 3 || spoofed != 2 {
 		t.Errorf("%d packets, %d spoofed", carried, spoofed)
@@ -208,7 +208,7 @@ func TestVLANOnTop(t *testing.T) {
 			frames.Inject(framed(frame.TypeVLAN, make([]byte, 46)))
 			synctest.Wait()
 		}
-		if got := strings.Count(log.String(), "frames with a VLAN tag are dropped"); got != 1 || n.Counters()[Tagged].Load() != 3 {
+		if got := strings.Count(log.String(), "frames with a VLAN tag are dropped"); got != 1 || n.Counters().Of(Tagged) != 3 {
 			t.Errorf("said %d times of %v", got, n.Counters().Snapshot())
 		}
 		n.Close()

@@ -1,6 +1,10 @@
 package hub
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"culvert/internal/count"
+)
 
 // Drop is why a frame went no further.
 type Drop int
@@ -43,25 +47,19 @@ func Drops(yield func(Drop) bool) {
 	}
 }
 
+var _ [count.Max - drops]struct{} // they fit
+
 // Counters are what passed a port, from the hub's side: In is what came from
 // the adapter, of which the drops are a part. The hub's own frames are not
 // among Out.
 type Counters struct {
 	InFrames, InBytes   atomic.Uint64
 	OutFrames, OutBytes atomic.Uint64
-	drops               [drops]atomic.Uint64
+	drops               count.Reasons[Drop]
 }
 
 // Dropped is how many frames were dropped for a reason.
-func (c *Counters) Dropped(d Drop) uint64 { return c.drops[d].Load() }
+func (c *Counters) Dropped(d Drop) uint64 { return c.drops.Of(d) }
 
 // Drops are the counts that are not zero, by the reason's name.
-func (c *Counters) Drops() map[string]uint64 {
-	seen := make(map[string]uint64)
-	for d := range Drops {
-		if n := c.drops[d].Load(); n > 0 {
-			seen[d.String()] = n
-		}
-	}
-	return seen
-}
+func (c *Counters) Drops() map[string]uint64 { return c.drops.Snapshot() }

@@ -41,7 +41,7 @@ func (f *ingress) payload() int { return f.Len() - frame.HeaderLen }
 // carry takes what the adapter sends to its end until the adapter is closed.
 func (h *Hub) carry(in *Port) {
 	batch := buf.NewBatch(batchSize, frameSize(in.mtu)+1) // a byte more shows what is too large
-	out := &outbox{size: frameSize(in.mtu)}
+	out := &outbox{spares: buf.NewSpares(frameSize(in.mtu))}
 	var failing brake.Brake
 	for {
 		n, err := in.nic.ReadBatch(batch)
@@ -64,7 +64,7 @@ func (h *Hub) carry(in *Port) {
 				drop = h.forward(m, in, &f, out)
 			}
 			if drop != Kept {
-				in.drops[drop].Add(1)
+				in.drops.Add(drop)
 			}
 		}
 		in.InFrames.Add(uint64(n))
@@ -212,7 +212,7 @@ func (h *Hub) forward(m *members, in *Port, f *ingress, out *outbox) Drop {
 		return Local
 	}
 	if drop := to.takes(f); drop != Kept {
-		to.drops[drop].Add(1)
+		to.drops.Add(drop)
 		return Kept
 	}
 	out.add(to, f, f.Packet)
@@ -242,7 +242,7 @@ func flood(m *members, in *Port, f *ingress, out *outbox) Drop {
 			p.Set(f.Bytes())
 			out.add(to, f, p)
 		case Oversize:
-			to.drops[Oversize].Add(1)
+			to.drops.Add(Oversize)
 		}
 	}
 	return Kept
@@ -257,9 +257,7 @@ type outbox struct {
 	bySlot []bundle
 	filled []int // the slots that have frames
 
-	size   int           // of spares
-	spares []*buf.Packet // for copies; the first used ones are in bundles
-	used   int
+	spares buf.Spares // for copies
 }
 
 // bundle is frames for one port.
@@ -270,14 +268,10 @@ type bundle struct {
 
 // spare is a buffer, good until the next flush.
 func (o *outbox) spare() *buf.Packet {
-	if o.used == maxSpares {
+	if o.spares.Used() == maxSpares {
 		o.flush()
 	}
-	if o.used == len(o.spares) {
-		o.spares = append(o.spares, buf.New(o.size))
-	}
-	o.used++
-	return o.spares[o.used-1]
+	return o.spares.Next()
 }
 
 // add makes p, an untagged frame, what the port's adapter is to see.
@@ -303,7 +297,8 @@ func (o *outbox) flush() {
 	for _, slot := range o.filled {
 		o.bySlot[slot].flush()
 	}
-	o.filled, o.used = o.filled[:0], 0
+	o.filled = o.filled[:0]
+	o.spares.Reset()
 }
 
 func (b *bundle) flush() {

@@ -40,7 +40,7 @@ func pass(h *Hub, in *Port, batch []*buf.Packet, out *outbox, b []byte) (drop Dr
 
 func TestNothingIsAllocated(t *testing.T) {
 	h, in := quiet(t, 8)
-	batch, out := buf.NewBatch(batchSize, frameSize(1500)), &outbox{size: frameSize(1500)}
+	batch, out := buf.NewBatch(batchSize, frameSize(1500)), &outbox{spares: buf.NewSpares(frameSize(1500))}
 	for name, dst := range map[string]frame.MAC{"unicast": mac(3), "unknown": mac(99), "broadcast": frame.Broadcast} {
 		b := append(frame.Header{Dst: dst, Src: in.mac, Type: frame.TypeIPv4}.Append(nil), make([]byte, 1000)...)
 		if pass(h, in, batch, out, b) != Kept {
@@ -58,7 +58,7 @@ func TestNothingIsAllocated(t *testing.T) {
 
 func BenchmarkForward(b *testing.B) {
 	h, in := quiet(b, 8)
-	batch, out := buf.NewBatch(batchSize, frameSize(1500)), &outbox{size: frameSize(1500)}
+	batch, out := buf.NewBatch(batchSize, frameSize(1500)), &outbox{spares: buf.NewSpares(frameSize(1500))}
 	for name, dst := range map[string]frame.MAC{"unicast": mac(3), "broadcast": frame.Broadcast} {
 		f := append(frame.Header{Dst: dst, Src: in.mac, Type: frame.TypeIPv4}.Append(nil), make([]byte, 1486)...)
 		b.Run(name, func(b *testing.B) {
@@ -97,7 +97,7 @@ func FuzzFrames(f *testing.F) {
 		}
 	}
 	port(2, PortOptions{VLAN: 6}).Tap(look)
-	out := &outbox{size: frameSize(1500)}
+	out := &outbox{spares: buf.NewSpares(frameSize(1500))}
 	f.Fuzz(func(t *testing.T, b []byte, fromUplink bool) {
 		if head, ok := frame.Parse(b); fromUplink && ok && head.VLAN == 6 || len(b) > frameSize(1500) {
 			t.Skip("it may go there")

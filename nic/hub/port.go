@@ -231,7 +231,7 @@ func (p *Port) send(frames []*buf.Packet) {
 	}
 	p.OutFrames.Add(uint64(n))
 	p.OutBytes.Add(uint64(bytes))
-	p.drops[Unsent].Add(uint64(len(frames) - n))
+	p.drops.AddN(Unsent, len(frames)-n)
 }
 
 // write is send that does not count, for the hub's own frames.
