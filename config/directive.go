@@ -7,15 +7,17 @@ import (
 
 // Directive is one row of the table: everything known about one directive.
 type Directive struct {
-	Name   string
-	Usage  string // its arguments; [x] optional, ... any number more
-	Where  Where
-	Role   Role
-	Inline bool // may be given as a block <name>...</name>
-	Reload Reload
-	Status Status
-	Reason string // why it is not honoured, and what to do instead; "" if that needs no word
-	Help   string
+	Name    string
+	Usage   string // its arguments; [x] optional, ... any number more
+	Part    Part
+	Where   Where
+	Role    Role
+	Inline  bool // may be given as a block <name>...</name>
+	Reload  Reload
+	Status  Status
+	Reason  string // why it is not honoured, and what to do instead; "" if that needs no word
+	Default string // what holds without it, as its arguments; "" where that is nothing, or depends
+	Help    string // what it does, in one sentence
 
 	// Adds marks what may be given several times, each adding to the others or
 	// changing a part. Of others, the last one counts.
@@ -66,13 +68,15 @@ const (
 	RoleServer
 )
 
-// Reload is when a changed value takes effect.
+// Reload is when a changed setting takes effect.
 type Reload uint8
 
-// The effects of a reload.
+// The moments. SIGHUP reads all of the configuration again and starts over with
+// it, so that it takes nearly every change.
 const (
-	ReloadSessions Reload = iota // for sessions begun after the reload
-	ReloadRestart                // when the process is restarted
+	ReloadAnew  Reload = iota // on SIGHUP
+	ReloadLive                // at once: what the directive names is looked at while the process runs
+	ReloadStart               // when the process is started
 )
 
 // Status is what becomes of a directive.
@@ -115,10 +119,43 @@ func (d *Directive) Arity() (least, most int) {
 	return least, most
 }
 
+// Part is what a directive is about: a part of Config, one client's settings, or
+// a command.
+type Part uint8
+
+// The parts, in the order in which people are shown them.
+const (
+	PartRole Part = iota
+	PartLink
+	PartAdapter
+	PartRouting
+	PartServer
+	PartPerClient
+	PartTrust
+	PartData
+	PartLogin
+	PartTimers
+	PartProcess
+	PartPrograms
+	PartCommands
+)
+
 var (
-	table  = slices.Concat(linkRows, outerRows, netRows, ethernetRows, serverRows, tlsRows, authRows, processRows, peerRows, perClientRows, plannedRows, legacyRows)
+	table = slices.Concat(roleRows.of(PartRole), linkRows.of(PartLink), adapterRows.of(PartAdapter), routingRows.of(PartRouting),
+		serverRows.of(PartServer), perClientRows.of(PartPerClient), trustRows.of(PartTrust), dataRows.of(PartData), loginRows.of(PartLogin),
+		timersRows.of(PartTimers), processRows.of(PartProcess), programsRows.of(PartPrograms), commandsRows.of(PartCommands))
 	byName = index(table)
 )
+
+// list is the directives of one part.
+type list []Directive
+
+func (l list) of(p Part) []Directive {
+	for i := range l {
+		l[i].Part = p
+	}
+	return l
+}
 
 // Directives returns the table, by name.
 func Directives() []Directive {

@@ -134,5 +134,8 @@ func (w Where) phrase() string {
 			places = append(places, p.text)
 		}
 	}
+	if last := len(places) - 1; last > 1 {
+		return strings.Join(places[:last], ", ") + " or " + places[last]
+	}
 	return strings.Join(places, " or ")
 }

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// String is the part's title.
+func (p Part) String() string {
+	return [...]string{"Which end this is", "How packets reach the other end", "The virtual adapter", "Routes and names", "What a server gives its clients",
+		"One client's settings", "Keys and certificates", "Ciphers, framing and sizes", "User names, passwords and tokens", "Times and limits of a session",
+		"The process, its log and status", "Programs, and who steers this one", "Commands"}[p]
+}
+
+// Lookup finds a directive by its name, with dashes before it or without.
+func Lookup(name string) (d Directive, found bool) {
+	if row := byName[strings.TrimLeft(name, "-")]; row != nil {
+		return *row, true
+	}
+	return d, false
+}
+
+// Alike returns the names of directives that are like name, at most six: first the
+// one it may be a slip of, then those that it is a part of.
+func Alike(name string) []string {
+	const most, least = 6, 3
+	name = strings.ToLower(strings.TrimLeft(name, "-"))
+	var names []string
+	if near := byName.nearest(name); near != "" {
+		names = append(names, near)
+	}
+	for _, d := range Directives() {
+		if len(names) < most && len(name) >= least && strings.Contains(d.Name, name) && !slices.Contains(names, d.Name) {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// Text is all that is known about the directive, for a terminal.
+func (d *Directive) Text() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%s\n\n  %s\n\n", usage(d), d.Help)
+	line := func(what, text string) { fmt.Fprintf(&s, "  %-9s%s\n", what, text) }
+	line("Here", d.State())
+	line("For", d.Role.phrase())
+	line("Stands", d.Where.phrase())
+	if d.Inline {
+		line("Block", "<"+d.Name+"> to </"+d.Name+"> may hold the file's text")
+	}
+	if d.Adds {
+		line("Several", "lines add up")
+	}
+	if d.Default != "" {
+		line("Default", d.Default)
+	}
+	if d.Same != "" {
+		line("Same as", d.Same+"; of the two, the last line counts")
+	}
+	if d.Status == Supported && d.Where&InFile != 0 {
+		line("Changes", d.Reload.phrase())
+	}
+	return s.String()
+}
+
+// State says what becomes of the directive here: honoured, harmless or refused,
+// with the reason and what to do instead.
+func (d *Directive) State() string {
+	reason := d.Reason
+	for _, lead := range []string{"refused: ", "refused, ", "ignored; ", "ignored, "} {
+		reason = strings.TrimPrefix(reason, lead)
+	}
+	switch d.Status {
+	case Harmless:
+		if reason == "" {
+			return "accepted, and changes nothing"
+		}
+		return "ignored: " + reason
+	case Planned:
+		return "not supported yet" + because(reason)
+	case Refused:
+		return "refused: " + reason
+	case WindowsOnly:
+		return "ignored: only for Windows"
+	case Negotiated:
+		return "honoured, when a server pushes it"
+	case Command:
+		return "a command: culvert --" + usage(d)
+	}
+	return "honoured"
+}
+
+func (r Role) phrase() string {
+	return [...]string{"client and server", "client", "server"}[r]
+}
+
+func (r Reload) phrase() string {
+	return [...]string{"take effect on SIGHUP, which reads the configuration again and starts over",
+		"in what it names take effect at once; another value on SIGHUP", "take effect when the process is started again"}[r]
+}

@@ -1,0 +1,183 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+const page = "../docs/directives.md"
+
+// TestPage checks docs/directives.md, which -update writes.
+func TestPage(t *testing.T) {
+	var s strings.Builder
+	s.WriteString(pageHead)
+	for part := range PartCommands + 1 {
+		fmt.Fprintf(&s, "\n## %s\n\n| directive | what it does | default | here |\n|---|---|---|---|\n", part)
+		for _, d := range table {
+			if d.Part == part {
+				fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", code(usage(&d)), d.Help, code(d.Default), strings.TrimPrefix(d.State(), "honoured"))
+			}
+		}
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(s.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != s.String() {
+		t.Errorf("%s is not what the table says: run go test ./config -update", page)
+	}
+}
+
+const pageHead = `# Directives
+
+What Culvert knows of OpenVPN's configuration language, written by
+` + "`go test ./config -update`" + ` from the table that the program goes by.
+` + "`culvert help DIRECTIVE`" + ` shows one, with where it may stand.
+
+The last column is empty for a directive that is honoured. One that is ignored
+gets a note in the log; one that is refused, or not supported yet, is an error that
+names file and line. None is ever skipped in silence.
+
+` + "`[x]`" + ` may be left out, ` + "`a|b`" + ` is a choice, and ` + "`...`" + ` stands for more of the same.
+
+SIGHUP has the configuration read again and starts over with it: every change
+takes effect, except those of ` + "`daemon`, `log`, `log-append`, `syslog`, `mute` and\n`suppress-timestamps`" + `, which wait for the next start of the process. Lists of
+` + "`crl-verify`" + ` and files of ` + "`client-config-dir`" + ` are looked at while it runs. SIGUSR1 has
+peers connect anew with the configuration as it was read.
+`
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + strings.ReplaceAll(s, "|", "\\|") + "`"
+}
+
+// TestPageNamesWhatWaits: the page says in words what the table says of reloads.
+func TestPageNamesWhatWaits(t *testing.T) {
+	for _, d := range Directives() {
+		if named := strings.Contains(pageHead, "`"+d.Name+"`"); d.Reload != ReloadAnew && !named {
+			t.Errorf("%s is not taken on SIGHUP like the others, and the page's head does not say so", d.Name)
+		}
+	}
+}
+
+// TestHelpIsOneSentence: short, plain, and in one line.
+func TestHelpIsOneSentence(t *testing.T) {
+	const most = 125
+	for _, d := range Directives() {
+		switch {
+		case !strings.HasSuffix(d.Help, ".") || strings.ContainsAny(d.Help, "\n|`"):
+			t.Errorf("%s: %q is not one plain line that ends in a full stop", d.Name, d.Help)
+		case len(d.Help) > most:
+			t.Errorf("%s: help of %d characters, more than %d", d.Name, len(d.Help), most)
+		}
+	}
+}
+
+// inZero are defaults that a field's zero value stands for, or that setting
+// changes more than.
+var inZero = map[string]string{
+	"mssfix":          "0 with Off false",
+	"tls-version-min": "an empty name",
+}
+
+// TestDefaults: a line with the default changes nothing.
+func TestDefaults(t *testing.T) {
+	for _, d := range Directives() {
+		if d.Default == "" || inZero[d.Name] != "" {
+			continue
+		}
+		text := "client\nremote a\nca ca.pem\nauth-user-pass\nremote-cert-tls server\n"
+		if d.Role == RoleServer || d.Name == "mode" {
+			text = "server 10.8.0.0 255.255.255.0\nca ca.pem\ncert ca.pem\nkey ca.pem\n"
+		}
+		if d.Name == "vlan-accept" || d.Name == "vlan-pvid" {
+			text += "dev tap\nvlan-tagging\n"
+		}
+		if d.Name == "ping" || d.Name == "ping-exit" {
+			text += "ping-restart 120\n" // which a client has in any case
+		}
+		without, with := settings(t, text), settings(t, d.Name+" "+d.Default+"\n"+text)
+		if !reflect.DeepEqual(with, without) {
+			t.Errorf("%s %s is said to be the default, but changes something", d.Name, d.Default)
+		}
+	}
+}
+
+// settings is a configuration without places and notes.
+func settings(t *testing.T, text string) *Config {
+	t.Helper()
+	c, err := ParseFile("test.conf", []byte(text), func(string) ([]byte, error) { return []byte("-----BEGIN CERTIFICATE-----"), nil })
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	c.Notes, c.lines = nil, nil
+	clear := []*File{c.Trust.CA, c.Trust.Cert, c.Trust.Key, c.Login.UserPass}
+	for _, f := range clear {
+		if f != nil {
+			f.Pos = Pos{}
+		}
+	}
+	for i := range c.Link.Remotes {
+		c.Link.Remotes[i].Pos = Pos{}
+	}
+	return c
+}
+
+func TestHelpOfADirective(t *testing.T) {
+	for name, wants := range map[string][]string{
+		"verb":           {"verb n\n", "honoured", "client and server", "in a configuration file, on the command line or in what a server pushes", "Default  1", "SIGHUP"},
+		"ca":             {"<ca>", "Keys", ""},
+		"client-connect": {"not supported yet: a program that decides", "server"},
+		"no-replay":      {"refused: packets could be replayed"},
+		"persist-tun":    {"accepted, and changes nothing"},
+		"nice":           {"ignored: start it with nice"},
+		"crl-verify":     {"at once"},
+		"log":            {"when the process is started again"},
+		"genkey":         {"a command: culvert --genkey [kind]"},
+	} {
+		d, found := Lookup("--" + name)
+		if !found {
+			t.Errorf("%s is not found", name)
+		}
+		for _, want := range wants {
+			if got := d.Text(); !strings.Contains(got, want) && !strings.Contains(d.Part.String(), want) {
+				t.Errorf("%s: %s\nexpected %q in it", name, got, want)
+			}
+		}
+	}
+	if _, found := Lookup("nosuch"); found {
+		t.Error("nosuch is found")
+	}
+}
+
+func TestAlike(t *testing.T) {
+	for name, want := range map[string]string{
+		"vreb": "verb", "--Cipher": "cipher ncp-ciphers show-ciphers data-ciphers data-ciphers-fallback tls-cipher",
+		"tls-crypt-v": "tls-crypt-v2", "xyzzy": "", "e": "",
+	} {
+		got := Alike(name)
+		if name == "--Cipher" {
+			if len(got) != 6 || got[0] != "cipher" {
+				t.Errorf("%s: %v", name, got)
+			}
+			continue
+		}
+		if len(got) == 0 && want == "" {
+			continue
+		}
+		if len(got) == 0 || got[0] != want {
+			t.Errorf("%s: %v, want %s first", name, got, want)
+		}
+	}
+}

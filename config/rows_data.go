@@ -1,0 +1,34 @@
+package config
+
+// dataRows are the directives of PartData.
+var dataRows = list{
+	{Name: "data-ciphers", Usage: "list", Where: top, Default: "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305", Help: "Negotiate one of these ciphers, the first preferred, with colons between.", set: setCiphers},
+	{Name: "ncp-ciphers", Same: "data-ciphers", Usage: "list", Where: top, Help: "The old name of data-ciphers.", set: setCiphers},
+	{Name: "data-ciphers-fallback", Usage: "name", Where: top, Help: "Use this cipher with peers that cannot negotiate.", set: setFallback},
+	{Name: "cipher", Usage: "name", Where: pull, Help: "Use this cipher with peers that cannot negotiate, and offer it; data-ciphers replaces it.", set: setCipher},
+	{Name: "auth", Usage: "digest", Where: top, Default: "SHA1", Help: "Use this HMAC digest for tls-auth, and for packets where the cipher is none or in CBC mode.", set: setAuth},
+	{Name: "allow-insecure-none", Where: top, Help: "Allow cipher none and auth none, which leave the tunnel open to anybody on the way (not in OpenVPN).", set: on(func(c *Config) *bool { return &c.Data.AllowInsecureNone })},
+	{Name: "ncp-disable", Where: top, Help: "Offer only one cipher; removed in OpenVPN 2.6.", set: setNCPDisable},
+	{Name: "compress", Usage: "[algorithm]", Where: pull, Help: "Use this framing of compression. What the other end compresses is taken; nothing is compressed here.", set: setCompress},
+	{Name: "comp-lzo", Same: "compress", Usage: "[yes|no|adaptive]", Where: pull, Help: "Use the framing of LZO compression, as with compress.", set: setCompLZO},
+	{Name: "allow-compression", Usage: "no|asym|yes", Where: pull, Default: "asym", Help: "Say whether compressed packets are taken. None are ever sent.", set: setAllowCompression},
+	{Name: "replay-window", Usage: "n [seconds]", Where: top, Default: "8192 15", Help: "Take packets that are this far out of order.", set: setReplayWindow},
+	{Name: "fragment", Usage: "bytes [mtu]", Where: conn, Default: "0", Help: "Cut packets so that no datagram is larger than this; both ends need it.", set: setFragment},
+	{Name: "mssfix", Usage: "[bytes] [mtu|fixed]", Where: conn, Default: "1492 mtu", Help: "Keep TCP inside the tunnel from making packets larger than this.", set: setMSSFix},
+
+	// Read by the session's negotiation.
+	{Name: "key-derivation", Usage: "method", Where: InPush, Status: Negotiated, Help: "Say how data channel keys are made."},
+
+	// Accepted, and nothing to do.
+	{Name: "comp-noadapt", Where: pull, Status: Harmless, Help: "Do not adapt compression; nothing is compressed."},
+	{Name: "link-mtu", Usage: "bytes", Where: conn, Status: Harmless, Reason: "ignored, since it depends on the cipher; set tun-mtu or mssfix instead", Help: "Set the largest outer packet; deprecated."},
+	{Name: "udp-mtu", Usage: "bytes", Where: conn, Status: Harmless, Reason: "ignored, since it depends on the cipher; set tun-mtu or mssfix instead", Help: "The old name of link-mtu."},
+	{Name: "mtu-test", Where: top, Status: Harmless, Reason: "ignored; nothing is measured", Help: "Measure the MTU of the path."},
+	{Name: "fast-io", Where: top, Status: Harmless, Help: "Skip a system call for each packet; ignored since OpenVPN 2.7."},
+	{Name: "keysize", Usage: "bits", Where: top, Status: Harmless, Reason: "ignored; a cipher's name gives its key size", Help: "Set a cipher's key size; removed in OpenVPN 2.6."},
+
+	// Refused.
+	{Name: "mtu-dynamic", Usage: "[min] [max]", Where: conn, Status: Refused, Reason: "was removed long ago; use mssfix", Help: "Cut packets; fragment replaced it."},
+	{Name: "no-replay", Where: top, Status: Refused, Reason: "refused: packets could be replayed; remove it on both ends", Help: "Take replayed packets; removed in OpenVPN 2.7."},
+	{Name: "no-iv", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.5, since it weakens the encryption; remove it on both ends", Help: "Use no initialization vector; removed in OpenVPN 2.5."},
+}

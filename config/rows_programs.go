@@ -1,0 +1,49 @@
+package config
+
+// programsRows are the directives of PartPrograms.
+var programsRows = list{
+	{Name: "script-security", Usage: "level [method]", Where: top, Default: "1", Help: "Say which programs may be run: 2 those named here, 3 also with passwords in their environment.", set: setScriptSecurity},
+	{Name: "tmp-dir", Usage: "dir", Where: top, Help: "Write files for programs to this directory.", set: text(func(c *Config) *string { return &c.Process.TmpDir })},
+	{Name: "setenv", Adds: true, Usage: "name [value] ...", Where: pull, Help: "Set a variable for programs; with push-peer-info, UV_ names go to the server; setenv opt marks a directive as optional.", set: setSetenv},
+	{Name: "setenv-safe", Adds: true, Usage: "name [value]", Where: pull, Help: "Set a variable whose name is made to begin with OPENVPN_.", set: setSetenvSafe},
+	{Name: "echo", Adds: true, Usage: "[text] ...", Where: pull, Help: "Write this message to the log.", set: setEcho},
+	{Name: "x509-track", Adds: true, Usage: "attribute", Where: top, Help: "Pass these attributes of certificates to programs.", set: func(*builder, *call) error { return nil }},
+
+	// Accepted, and nothing to do.
+	{Name: "parameter", Adds: true, Usage: "[text] ...", Where: pull, Status: Harmless, Help: "Pass this message to a program that reads the log."},
+	{Name: "up-delay", Where: top, Status: Harmless, Reason: "ignored; it is about the program of up, and none is run", Help: "Open the adapter only when the other end is connected."},
+	{Name: "up-restart", Where: top, Status: Harmless, Reason: "ignored; it is about the programs of up and down, and none is run", Help: "Run the programs of up and down at restarts too."},
+	{Name: "down-pre", Where: top, Status: Harmless, Reason: "ignored; it is about the program of down, and none is run", Help: "Run the program of down before the adapter is down."},
+	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Harmless, Reason: "ignored; it is about plugins, and none is loaded", Help: "Make key material for plugins."},
+
+	// Not yet.
+	{Name: "up", Usage: "command", Where: top, Status: Planned, Reason: "no program is needed for addresses, routes and names (DNS); where it does no more, remove the line", Touches: TouchRuns, Help: "Run this program when the adapter is up."},
+	{Name: "down", Usage: "command", Where: top, Status: Planned, Reason: "no program is needed for addresses, routes and names (DNS); where it does no more, remove the line", Touches: TouchRuns, Help: "Run this program when the adapter is down."},
+	{Name: "route-up", Usage: "command", Where: top, Status: Planned, Reason: "no program is needed for addresses, routes and names (DNS); where it does no more, remove the line", Touches: TouchRuns, Help: "Run this program when routes are added."},
+	{Name: "route-pre-down", Usage: "command", Where: top, Status: Planned, Reason: "no program is needed for addresses, routes and names (DNS); where it does no more, remove the line", Touches: TouchRuns, Help: "Run this program before routes are removed."},
+	{Name: "ipchange", Usage: "command", Where: top, Status: Planned, Reason: "remove the line; the log says where the peer is", Touches: TouchRuns, Help: "Run this program when the other end's address is known."},
+	{Name: "client-connect", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "a program that decides who may in can be that of auth-user-pass-verify or tls-verify; settings of one client go in client-config-dir", Touches: TouchRuns, Help: "Run this program when a client connects."},
+	{Name: "client-disconnect", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line; the log says who left, and culvert status who is in", Touches: TouchRuns, Help: "Run this program when a client disconnects."},
+	{Name: "learn-address", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line where the program only keeps a list; culvert status shows the addresses", Touches: TouchRuns, Help: "Run this program when a client's address is learned."},
+	{Name: "dns-updown", Usage: "command", Where: top, Role: RoleClient, Status: Planned, Reason: "names are set without a program", Touches: TouchRuns, Help: "Run this program to set up DNS."},
+	{Name: "plugin", Guards: true, Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in", Touches: TouchRuns, Help: "Load this module, for authentication and the like."},
+	{Name: "tls-export-cert", Usage: "dir", Where: top, Status: Planned, Reason: "remove the line; a program of tls-verify finds what the certificate says in its environment", Touches: TouchWrites, Help: "Write the other end's certificate to this directory, for programs."},
+	{Name: "management", Usage: "address port|unix [password-file]", Where: top, Status: Planned, Reason: "remove the line; culvert status, trace and push-update ask a running process", Touches: TouchWrites, Help: "Open the management interface."},
+	{Name: "management-client", Where: top, Status: Planned, Help: "Connect to a management client."},
+	{Name: "management-client-auth", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "skipping it would let anybody in", Help: "Let the management client check passwords."},
+	{Name: "management-client-group", Usage: "group", Where: top, Status: Planned, Help: "Let this group use the management socket."},
+	{Name: "management-client-user", Usage: "user", Where: top, Status: Planned, Help: "Let this user use the management socket."},
+	{Name: "management-external-cert", Usage: "hint", Where: top, Status: Planned, Help: "Ask the management client for the certificate."},
+	{Name: "management-external-key", Usage: "[format] ...", Where: top, Status: Planned, Help: "Ask the management client for signatures."},
+	{Name: "management-forget-disconnect", Where: top, Status: Planned, Help: "Forget passwords when the management client leaves."},
+	{Name: "management-hold", Where: top, Status: Planned, Help: "Wait for the management client before starting."},
+	{Name: "management-log-cache", Usage: "n", Where: top, Status: Planned, Help: "Keep this many log lines for the management client."},
+	{Name: "management-query-passwords", Where: top, Status: Planned, Help: "Ask the management client for passwords."},
+	{Name: "management-query-proxy", Where: top, Status: Planned, Help: "Ask the management client for the proxy."},
+	{Name: "management-query-remote", Where: top, Status: Planned, Help: "Ask the management client for the server."},
+	{Name: "management-signal", Where: top, Status: Planned, Help: "Stop when the management client leaves."},
+	{Name: "management-up-down", Where: top, Status: Planned, Help: "Tell the management client of up and down."},
+
+	// Refused.
+	{Name: "management-client-pf", Guards: true, Where: top, Role: RoleServer, Status: Refused, Reason: "was removed in OpenVPN 2.6; filter packets in the firewall", Help: "Let the management client filter packets; removed in OpenVPN 2.6."},
+}

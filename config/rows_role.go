@@ -1,0 +1,32 @@
+package config
+
+// roleRows are the directives of PartRole.
+var roleRows = list{
+	{Name: "client", Where: top, Role: RoleClient, Help: "Be a client: the same as tls-client and pull.", set: setClient},
+	{Name: "tls-client", Where: top, Help: "Begin the TLS handshake; the other end has tls-server.", set: on(func(c *Config) *bool { return &c.TLSClient })},
+	{Name: "tls-server", Where: top, Help: "Answer the TLS handshake; the other end has tls-client.", set: on(func(c *Config) *bool { return &c.TLSServer })},
+	{Name: "pull", Where: top, Role: RoleClient, Help: "Take the options that the server pushes.", set: on(func(c *Config) *bool { return &c.Pull })},
+	{Name: "mode", Usage: "p2p|server", Where: top, Default: "p2p", Help: "Serve many clients (server), or talk to one other host (p2p).", set: choice(func(c *Config) *Mode { return &c.Mode }, word[Mode]{"p2p", ModeP2P}, word[Mode]{"server", ModeServer})},
+	{Name: "secret", Usage: "file [direction]", Where: top, Inline: true, Help: "Use one shared key in place of TLS, between two hosts.", set: keyFile(func(c *Config) **File { return &c.Trust.Secret })},
+	{Name: "allow-deprecated-insecure-static-crypto", Where: top, Help: "Allow secret, which has no forward secrecy.", set: on(func(c *Config) *bool { return &c.Data.AllowStaticCrypto })},
+	{Name: "push-peer-info", Where: top, Role: RoleClient, Help: "Tell the server more about this host: its MAC address, the system's version and the TLS library.", set: on(func(c *Config) *bool { return &c.Process.PushPeerInfo })},
+	{Name: "config", Adds: true, Usage: "file", Where: top, Help: "Read another configuration file here.", set: func(b *builder, d *call) error { return b.include(d) }},
+	{Name: "ignore-unknown-option", Adds: true, Usage: "name ...", Where: top, Help: "Skip these directives where they are not supported, with a note.", set: setIgnoreUnknown},
+	{Name: "compat-mode", Usage: "version", Where: top, Help: "Take the defaults of an older OpenVPN version.", set: setCompatMode},
+
+	// Read by the session's negotiation.
+	{Name: "protocol-flags", Usage: "[flag] ...", Where: InPush, Status: Negotiated, Help: "Protocol features that both ends use."},
+	{Name: "peer-id", Usage: "id", Where: InPush, Status: Negotiated, Help: "This client's number on the server."},
+	{Name: "push-continuation", Usage: "n", Where: InPush, Status: Negotiated, Help: "Say whether more pushed options follow."},
+
+	// Accepted, and nothing to do.
+	{Name: "disable-occ", Where: top, Status: Harmless, Reason: "no options are compared anyway", Help: "Do not compare options with the other end."},
+	{Name: "opt-verify", Where: top, Status: Harmless, Help: "Compare options with the other end; removed in OpenVPN 2.7."},
+
+	// Not yet.
+	{Name: "single-session", Where: top, Status: Planned, Reason: "remove the line; the other host can then connect again after it left, by its certificate or key", Help: "Take one connection only."},
+
+	// Refused.
+	{Name: "scramble", Usage: "[argument] ...", Where: top, Status: Refused, Reason: "a patch that changes what goes over the wire; remove it on both ends", Help: "Obfuscate packets; from a patched OpenVPN."},
+	{Name: "gremlin", Usage: "n", Where: top, Status: Refused, Reason: "is a test of OpenVPN itself", Help: "Break connections at random, to test OpenVPN."},
+}

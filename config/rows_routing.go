@@ -1,0 +1,34 @@
+package config
+
+// routingRows are the directives of PartRouting.
+var routingRows = list{
+	{Name: "route", Adds: true, Usage: "network [netmask] [gateway] [metric]", Where: pull, Routing: true, Help: "Add an IPv4 route through the tunnel, or through a gateway if one is given.", set: setRoute},
+	{Name: "route-ipv6", Adds: true, Usage: "network/bits [gateway] [metric]", Where: pull, Routing: true, Help: "Add an IPv6 route through the tunnel, or through a gateway if one is given.", set: setRouteIPv6},
+	{Name: "route-gateway", Usage: "address|dhcp", Where: pull, Help: "Use this gateway for routes that name none.", set: setRouteGateway},
+	{Name: "route-metric", Usage: "n", Where: pull, Routing: true, Help: "Use this metric for routes that name none.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.Routing.Metric })},
+	{Name: "route-nopull", Where: top, Role: RoleClient, Help: "Take no routes and no DNS from the server.", set: on(func(c *Config) *bool { return &c.Routing.NoPull })},
+	{Name: "route-noexec", Where: top, Help: "Add no routes.", set: on(func(c *Config) *bool { return &c.Routing.NoExec })},
+	{Name: "allow-pull-fqdn", Where: top, Role: RoleClient, Help: "Take host names in the routes that the server pushes.", set: on(func(c *Config) *bool { return &c.Routing.AllowPullFQDN })},
+	{Name: "pull-filter", Adds: true, Usage: "accept|ignore|reject text", Where: top, Role: RoleClient, Help: "Accept, ignore or reject pushed options that begin with this text; the first match decides.", set: setPullFilter},
+	{Name: "redirect-gateway", Adds: true, Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Send all traffic through the tunnel; the flags say what else, or what not.", set: redirect(false)},
+	{Name: "redirect-private", Adds: true, Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Take the flags of redirect-gateway without changing the default route.", set: redirect(true)},
+	{Name: "dhcp-option", Adds: true, Usage: "kind [value] ...", Where: pull, Routing: true, Help: "Set a DNS server, a domain or the like for this host.", set: setDHCPOption},
+	{Name: "dns", Adds: true, Usage: "server|search-domains value ...", Where: pull, Routing: true, Help: "Set a DNS server or search domains for this host.", set: setDNS},
+
+	// Accepted, and nothing to do.
+	{Name: "route-delay", Usage: "[seconds] [wait]", Where: pull, Status: Harmless, Help: "Wait before adding routes."},
+	{Name: "route-method", Usage: "method", Where: top, Status: Harmless, Help: "Say how Windows adds routes."},
+	{Name: "max-routes", Usage: "n", Where: top, Status: Harmless, Help: "Limit the number of routes; ignored since OpenVPN 2.4."},
+
+	// For Windows.
+	{Name: "block-outside-dns", Where: pull, Role: RoleClient, Routing: true, Status: WindowsOnly, Help: "Keep DNS queries in the tunnel."},
+	{Name: "register-dns", Where: pull, Routing: true, Status: WindowsOnly, Help: "Make the system notice new DNS servers."},
+	{Name: "show-net-up", Where: top, Status: WindowsOnly, Help: "Log routes and adapters."},
+
+	// Not yet.
+	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Reason: "IPv6 can be refused in the firewall instead, such as by: nft add rule inet filter output oifname tun0 meta nfproto ipv6 reject", Help: "Answer IPv6 packets as unreachable."},
+	{Name: "route-ipv6-gateway", Usage: "address", Where: pull, Status: Planned, Reason: "give the gateway in route-ipv6", Help: "Use this gateway for IPv6 routes that name none."},
+	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Reason: "write route-noexec, and add the routes by: ip route add NETWORK dev tun0 table ID", Help: "Put routes in this routing table (Linux)."},
+	{Name: "allow-recursive-routing", Where: top, Status: Planned, Reason: "remove the line; packets to the server's own address that a route sends into the tunnel are then dropped, since they would go round in circles", Help: "Let packets to the server itself into the tunnel."},
+	{Name: "client-nat", Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Status: Planned, Reason: "the firewall can translate instead, such as by: nft add rule ip nat postrouting oifname tun0 snat prefix to ADDRESS/BITS", Help: "Translate addresses inside the tunnel."},
+}
