@@ -22,7 +22,7 @@ func Lookup(name string) (d Directive, found bool) {
 }
 
 // Alike returns the names of directives that are like name, at most six: first the
-// one it may be a slip of, then those that it is a part of.
+// one it may be a slip of, then the shortest of those that it is a part of.
 func Alike(name string) []string {
 	const most, least = 6, 3
 	name = strings.ToLower(strings.TrimLeft(name, "-"))
@@ -30,7 +30,9 @@ func Alike(name string) []string {
 	if near := byName.nearest(name); near != "" {
 		names = append(names, near)
 	}
-	for _, d := range Directives() {
+	all := Directives()
+	slices.SortStableFunc(all, func(a, b Directive) int { return len(a.Name) - len(b.Name) })
+	for _, d := range all {
 		if len(names) < most && len(name) >= least && strings.Contains(d.Name, name) && !slices.Contains(names, d.Name) {
 			names = append(names, d.Name)
 		}
@@ -84,7 +86,7 @@ func (d *Directive) State() string {
 	case WindowsOnly:
 		return "ignored: only for Windows"
 	case Negotiated:
-		return "honoured, when a server pushes it"
+		return "honoured in what a server pushes"
 	case Command:
 		return "a command: culvert --" + usage(d)
 	}

@@ -114,6 +114,7 @@ the wire and in its configuration language.
   culvert status | trace | capture     look into a running process
   culvert push-update --to NAME OPTION change what a running server has pushed
   culvert demo                         see a tunnel at work on this machine
+  culvert help DIRECTIVE               say what a line of a configuration does
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
 Not root? connect --userspace needs neither root nor a device. serve does without
@@ -127,6 +128,7 @@ both by itself.`,
 	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
 		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
+	root.SetHelpCommand(helpCommand())
 	return root
 }
 

@@ -14,6 +14,9 @@ import (
 
 // runDirectives runs OpenVPN's own command line.
 func runDirectives(ctx context.Context, me service.Self, args []string) error {
+	if others, wanted := wantsHelp(args); wanted {
+		return helpDirectives(os.Stdout, others)
+	}
 	if command, found := standalone.Find(args); found {
 		return command(os.Stdout, args)
 	}
