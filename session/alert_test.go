@@ -149,16 +149,16 @@ func TestTLSWords(t *testing.T) {
 func TestSilentHello(t *testing.T) {
 	p := newPair(t, path{delay: time.Millisecond}, nil)
 	p.meddle = func(e *end) {
-		if g := e.next; e == p.server && g != nil && g.tls != nil {
+		if g := e.keys.next; e == p.server && g != nil && g.tls != nil {
 			g.tls.out = outbox{}
 		}
 	}
-	p.run(time.Minute, func() bool { return p.now.Sub(p.client.born) > 10*time.Second })
+	p.run(time.Minute, func() bool { return p.now.Sub(p.client.data.born) > 10*time.Second })
 	if got := p.client.Stage(); !strings.Contains(got, "falls silent at the TLS hello: its certificate is of a kind that is not taken here (taken are keys of RSA") || strings.Contains(got, "TLS-RSA") || !strings.Contains(got, "TLS 1.3, and TLS 1.2") || strings.Contains(got, "max-packet-size") {
 		t.Error(got)
 	}
 	p = newPair(t, path{delay: time.Millisecond, mtu: 700}, nil)
-	p.run(time.Minute, func() bool { return p.now.Sub(p.client.born) > 10*time.Second })
+	p.run(time.Minute, func() bool { return p.now.Sub(p.client.data.born) > 10*time.Second })
 	if got := p.client.Stage(); !strings.Contains(got, "max-packet-size 600") {
 		t.Error(got)
 	}

@@ -117,13 +117,7 @@ func TestBadPacketsAreReported(t *testing.T) {
 		}
 		p.server.events = nil
 		p.now = p.now.Add(reportInterval)
-		p.server.advanceReport(p.now)
-		said := ""
-		for _, e := range p.server.Events() {
-			if r, ok := e.(Remark); ok {
-				said += r.Text
-			}
-		}
+		said := strings.Join(p.server.report.advance(p.now, p.server.keys.active), "")
 		if !strings.Contains(said, c.want) || (said == "") != (c.want == "") {
 			t.Errorf("minute %d: %q, want %q", minute, said, c.want)
 		}
@@ -140,8 +134,8 @@ func TestLeavingEnds(t *testing.T) {
 		"at once":          {func(p *pair) { p.client.Exit(p.now, 0) }, 0, 0},
 		"by EXIT":          {func(p *pair) { p.client.Exit(p.now, 3) }, 3 * time.Second, 0},
 		"by one EXIT":      {func(p *pair) { p.client.Exit(p.now, 1) }, time.Second, 0},
-		"by three notices": {func(p *pair) { p.client.params.CCExit = false; p.client.Exit(p.now, 3) }, 3 * time.Second, 3},
-		"by one notice":    {func(p *pair) { p.client.params.CCExit = false; p.client.Exit(p.now, 1) }, time.Second, 1},
+		"by three notices": {func(p *pair) { p.client.handshake.params.CCExit = false; p.client.Exit(p.now, 3) }, 3 * time.Second, 3},
+		"by one notice":    {func(p *pair) { p.client.handshake.params.CCExit = false; p.client.Exit(p.now, 1) }, time.Second, 1},
 		"dismissed":        {func(p *pair) { p.client.Dismiss(p.now, "RESTART") }, 2 * time.Second, 0},
 	} {
 		p := newPair(t, path{delay: time.Millisecond}, nil)
@@ -215,7 +209,7 @@ func TestServerSendsInTurn(t *testing.T) {
 	p := newPair(t, path{delay: time.Millisecond}, nil)
 	p.run(time.Second, p.established)
 	p.pass(100 * time.Millisecond)
-	g := p.server.active
+	g := p.server.keys.active
 	idle, busy := reliable.New(0, time.Second), reliable.New(0, time.Second)
 	busy.Send(wire.PControlV1, nil)
 	full := new(tlsMachine)
@@ -224,7 +218,7 @@ func TestServerSendsInTurn(t *testing.T) {
 		t.Helper()
 		real, channel := g.tls, g.ch
 		g.tls, g.ch, g.sending = m, ch, false
-		if p.server.advanceKeys(p.now); g.sending != want {
+		if p.server.keys.advance(p.now); g.sending != want {
 			t.Errorf("%s: sends %v", name, g.sending)
 		}
 		g.tls, g.ch = real, channel
@@ -243,18 +237,18 @@ func TestOldKeysEnd(t *testing.T) {
 	p := newPair(t, path{delay: time.Millisecond}, nil)
 	p.run(time.Second, p.established)
 	p.pass(2 * minKeyAge)
-	p.client.softReset(p.now)
+	p.client.control.softReset(p.now)
 	p.run(time.Second, func() bool { return count[Rekeyed](p.server.events) == 1 })
 	s := p.server.Session
 	for _, c := range []struct {
 		age      time.Duration
 		tls, old bool
 	}{{0, true, true}, {s.cfg.HandWindow - 1, true, true}, {s.cfg.HandWindow, false, true}, {s.cfg.TranWindow - 1, false, true}, {s.cfg.TranWindow, false, false}} {
-		s.advanceOld(s.active.installed.Add(c.age))
-		if has := s.old != nil; has != c.old || has && ((s.old.tls != nil) != c.tls || (s.old.ch != nil) != c.tls) {
-			t.Errorf("after %v: %+v", c.age, s.old)
+		s.keys.advanceOld(s.keys.active.installed.Add(c.age))
+		if has := s.keys.old != nil; has != c.old || has && ((s.keys.old.tls != nil) != c.tls || (s.keys.old.ch != nil) != c.tls) {
+			t.Errorf("after %v: %+v", c.age, s.keys.old)
 		}
-		if s.old == nil {
+		if s.keys.old == nil {
 			break
 		}
 	}

@@ -1,7 +1,7 @@
 package session
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,98 +9,81 @@ import (
 	"culvert/session/wire"
 )
 
-// Input takes a control packet from the link. A packet that is damaged, not
-// authentic or of another session is counted, reported and otherwise ignored;
-// an error never ends the session.
-func (s *Session) Input(now time.Time, packet []byte) error {
-	if s.err != nil {
-		return s.err
-	}
-	c := &s.control
-	if err := s.wrapper.Unwrap(c, packet); err != nil {
-		s.stats.BadControl++
-		return err
-	}
-	g, err := s.generationFor(now, c)
+// control is the control channel: the key generations, each with its TLS
+// connection over a reliable channel, behind one port.
+type control struct {
+	*news
+	cfg     *Config
+	port    *port
+	keys    *generations
+	renewal *renewal
+	data    *Data // notes when packets come and go
+	stats   Stats
+	forged  time.Time // when forged packets were last reported
+}
+
+// input takes a packet. The result is the generation that it was for, whose
+// handshake may go on now; with an error the packet was ignored.
+func (c *control) input(now time.Time, packet []byte) (*generation, error) {
+	p, err := c.port.unwrap(packet)
 	if err != nil {
-		s.stats.Strays++
-		return err
+		c.stats.BadControl++
+		return nil, err
 	}
-	s.data.noteReceived(now)
-	s.unproven.received(len(packet), len(c.Acks) > 0)
+	g, err := c.generationFor(now, p)
+	if err != nil {
+		c.stats.Strays++
+		return nil, err
+	}
+	c.data.noteReceived(now)
+	c.port.unproven.received(len(packet), len(p.Acks) > 0)
 	if !g.heard && g.id == 0 {
-		s.emit(Answered{})
+		c.emit(Answered{})
 	}
 	g.heard = true
-	g.ch.Acknowledge(now, c.Acks)
-	if c.Op != wire.PAckV1 {
-		g.ch.Receive(c.Op, c.ID, c.Payload)
+	g.ch.Acknowledge(now, p.Acks)
+	if p.Op != wire.PAckV1 {
+		g.ch.Receive(p.Op, p.ID, p.Payload)
 	}
-	s.process(now, g)
-	return nil
+	c.process(g)
+	return g, nil
 }
 
-// generationFor finds whose packet it is: sessions ids must fit, and the key
-// id name a generation, or a new one by soft reset.
-func (s *Session) generationFor(now time.Time, c *wire.Control) (*generation, error) {
-	if !s.isPeers(now, c) {
-		return nil, fmt.Errorf("%w: %v from %v", ErrStray, c.Op, c.Session)
+// generationFor finds whose packet it is: session ids must fit, and the key id
+// name a generation, or a new one by soft reset.
+func (c *control) generationFor(now time.Time, p *wire.Control) (*generation, error) {
+	is, renamed := c.port.isPeers(p, c.keys.next != nil && c.keys.active == nil)
+	if renamed {
+		c.keys.next.ch.Resend(now)
 	}
-	for _, g := range []*generation{s.next, s.active, s.old} {
-		if g != nil && g.id == c.Key && g.ch != nil {
-			return g, nil
-		}
+	if !is {
+		return nil, fmt.Errorf("%w: %v from %v", ErrStray, p.Op, p.Session)
 	}
-	if c.Op == wire.PControlSoftResetV1 && s.active != nil && s.next == nil && c.Key == s.active.id.Next() {
-		if now.Sub(s.active.installed) < minKeyAge || now.Sub(s.softened) < minKeyAge {
-			return nil, fmt.Errorf("%w: %v for key %d less than %v after the last", ErrStray, c.Op, c.Key, minKeyAge)
-		}
-		s.softReset(now)
-		return s.next, nil
+	if g := c.keys.find(p.Key); g != nil {
+		return g, nil
 	}
-	return nil, fmt.Errorf("%w: %v for key %d", ErrStray, c.Op, c.Key)
+	active := c.keys.active
+	if p.Op != wire.PControlSoftResetV1 || active == nil || c.keys.next != nil || p.Key != active.id.Next() {
+		return nil, fmt.Errorf("%w: %v for key %d", ErrStray, p.Op, p.Key)
+	}
+	if !c.renewal.allows(now, active.installed) {
+		return nil, fmt.Errorf("%w: %v for key %d less than %v after the last", ErrStray, p.Op, p.Key, minKeyAge)
+	}
+	c.softReset(now)
+	return c.keys.next, nil
 }
-
-// isPeers reports whether a packet's session ids are the peer's and this side's.
-// Where this side began, the peer names its own with its reset. One that
-// acknowledges nothing may be left over from a session before: the first that
-// does acknowledge this side's reset takes its place.
-func (s *Session) isPeers(now time.Time, c *wire.Control) bool {
-	acknowledges := len(c.Acks) > 0
-	if acknowledges && c.Peer != s.local {
-		return false
-	}
-	if s.seeksPeer() && c.Op == s.peerReset() && s.next != nil && s.active == nil {
-		switch {
-		case s.remote.IsZero():
-			s.remote = c.Session
-		case !s.confirmed && acknowledges && c.Session != s.remote:
-			s.remote = c.Session
-			s.next.ch.Resend(now)
-		}
-	}
-	if c.Session != s.remote {
-		return false
-	}
-	s.confirmed = s.confirmed || acknowledges
-	return true
-}
-
-// minKeyAge is how soon a peer may have keys renewed again, since every time
-// costs this side a TLS handshake and perhaps a login. One that comes earlier
-// asks again by retransmission.
-const minKeyAge = time.Second
 
 // softReset opens the next generation, whichever side began.
-func (s *Session) softReset(now time.Time) {
-	s.softened = now
-	s.next = newGeneration(s.active.id.Next(), reliable.New(0, s.cfg.TLSTimeout), now, s.cfg.HandWindow)
-	s.next.ch.Follow(s.active.ch)
-	s.next.ch.Send(wire.PControlSoftResetV1, nil)
+func (c *control) softReset(now time.Time) {
+	c.renewal.begun = now
+	g := newGeneration(c.keys.active.id.Next(), reliable.New(0, c.cfg.TLSTimeout), now, c.cfg.HandWindow)
+	g.ch.Follow(c.keys.active.ch)
+	g.ch.Send(wire.PControlSoftResetV1, nil)
+	c.keys.next = g
 }
 
-// process takes what has arrived in order and carries the handshake on.
-func (s *Session) process(now time.Time, g *generation) {
+// process gives what has arrived in order to TLS.
+func (c *control) process(g *generation) {
 	for {
 		op, payload, ok := g.ch.Next()
 		if !ok {
@@ -108,13 +91,13 @@ func (s *Session) process(now time.Time, g *generation) {
 		}
 		switch op {
 		case wire.PControlHardResetServerV2:
-			s.resendWKc = resetWantsWKc(payload)
+			c.port.resendWKc = resetWantsWKc(payload)
 			fallthrough
 		case wire.PControlSoftResetV1, wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
-			s.startTLS(g)
+			c.startTLS(g)
 		case wire.PControlV1, wire.PControlWKcV1:
 			if g.renews() {
-				s.startTLS(g)
+				c.startTLS(g)
 			}
 			if g.tls != nil {
 				g.tls.Feed(payload)
@@ -122,107 +105,140 @@ func (s *Session) process(now time.Time, g *generation) {
 		}
 	}
 	if g.renews() && g.ch.Idle() {
-		s.startTLS(g)
+		c.startTLS(g)
 	}
-	s.step(now, g)
 }
 
 // startTLS begins a generation's TLS when the peer has taken the generation up.
-// To a soft reset OpenVPN answers with one of its own, but OpenVPN 3 with an
-// acknowledgement, behind which a TLS client's ClientHello comes at once: so
-// either of these begins it, too.
-func (s *Session) startTLS(g *generation) {
+// OpenVPN answers a soft reset with one of its own. OpenVPN 3 answers with an
+// acknowledgement, and as the TLS client sends its ClientHello behind it. Either
+// begins TLS.
+func (c *control) startTLS(g *generation) {
 	if g.phase == phaseReset {
-		g.startTLS(s.cfg.TLS, s.cfg.Server)
+		g.startTLS(c.cfg.TLS, c.cfg.Server)
 	}
 }
 
-// Types in a server's reset payload (draft, "Setting up connection with cookie
-// support").
-const (
-	tlvFlags      = 1
-	flagResendWKc = 1
-)
-
-// resetWantsWKc reads the type-length-value list in a server's reset.
-func resetWantsWKc(payload []byte) bool {
-	for len(payload) >= 4 {
-		kind, length := binary.BigEndian.Uint16(payload), int(binary.BigEndian.Uint16(payload[2:]))
-		payload = payload[4:]
-		if length > len(payload) {
-			return false
-		}
-		if kind == tlvFlags && length == 2 {
-			return binary.BigEndian.Uint16(payload)&flagResendWKc != 0
-		}
-		payload = payload[length:]
-	}
-	return false
-}
-
-// Output hands every packet that is to be sent at now to emit, which must not
+// output hands every packet that is to be sent at now to emit, which must not
 // keep it.
-func (s *Session) Output(now time.Time, emit func(packet []byte)) {
+func (c *control) output(now time.Time, emit func(packet []byte)) {
 	var scratch [wire.ControlHeaderLen + 1500]byte
-	for _, g := range []*generation{s.next, s.active, s.old} {
-		if g == nil || g.ch == nil {
+	for g := range c.keys.all() {
+		if g.ch == nil {
 			continue
 		}
-		for more := true; more && s.maySend(); {
-			s.fill(g)
-			var p reliable.Packet
-			if p, more = g.ch.Poll(now); more {
-				s.send(now, g, p, scratch[:0], emit)
+		for c.port.maySend() {
+			c.fill(g)
+			p, ok := g.ch.Poll(now)
+			if !ok {
+				break
 			}
+			c.data.noteSent(now)
+			emit(c.port.wrap(now, scratch[:0], g.id, p))
 		}
 	}
-	s.outputData(now, emit)
 }
-
-// outputData sends exit notices, and a ping where one is due.
-func (s *Session) outputData(now time.Time, emit func([]byte)) {
-	if !s.carries() {
-		return
-	}
-	if l := s.leaving; l != nil && l.notices > 0 && !now.Before(l.at) {
-		l.notices--
-		l.at = l.at.Add(noticeInterval)
-		s.probe.exit(now, emit)
-	}
-	if s.err == nil && s.probe.due(now, s.cfg.Timers.Ping) {
-		s.probe.ping(now, emit)
-	}
-}
-
-// Ping has the next Output send a ping, however long ago anything was sent.
-func (s *Session) Ping() { s.probe.wanted = true }
 
 // fill moves TLS output into the reliable channel while that has room.
-func (s *Session) fill(g *generation) {
+func (c *control) fill(g *generation) {
 	if g.tls == nil {
 		return
 	}
 	for !g.tls.out.empty() && g.ch.Room() > 0 {
-		op := wire.PControlV1
-		if s.resendWKc {
-			op, s.resendWKc = wire.PControlWKcV1, false
-		}
-		g.ch.Send(op, g.tls.out.next(s.maxPayload(op)))
+		op := c.port.opcode()
+		g.ch.Send(op, g.tls.out.next(c.port.maxPayload(op)))
 	}
 }
 
-// maxPayload is what fits a control packet beside its headers.
-func (s *Session) maxPayload(op wire.Opcode) int {
-	const body = 1 + 4*wire.PiggybackAcks + len(wire.SessionID{}) + 4
-	return max(s.cfg.MaxPacket-wire.ControlHeaderLen-body-s.wrapper.Overhead(op), 64)
+// send queues control messages on the newest TLS connection that is up. Before
+// the first key exchange there is none, and they are dropped.
+func (c *control) send(messages ...string) {
+	for _, text := range messages {
+		g := c.keys.talking()
+		if g == nil {
+			return
+		}
+		if err := g.tls.Write(append([]byte(text), 0)); err != nil {
+			c.giveUp(g, err)
+		}
+	}
 }
 
-func (s *Session) send(now time.Time, g *generation, p reliable.Packet, scratch []byte, emit func([]byte)) {
-	s.data.noteSent(now)
-	packet := s.wrapper.Wrap(scratch, &wire.Control{
-		Op: p.Op, Key: g.id, Session: s.local,
-		Acks: p.Acks, Peer: s.remote, ID: p.ID, Payload: p.Payload,
-	}, now)
-	s.unproven.sent(len(packet))
-	emit(packet)
+// delivered reports whether every control message was acknowledged.
+func (c *control) delivered() bool {
+	g := c.keys.talking()
+	return g == nil || g.silent()
+}
+
+// giveUp ends the session when the first handshake fails, or the TLS of the keys
+// in use. A renewal that fails only drops its generation, except that the peer's
+// identity must neither change nor be refused.
+func (c *control) giveUp(g *generation, err error) {
+	renews := g == c.keys.next && c.keys.active != nil
+	switch {
+	case renews && !errors.Is(err, ErrIdentity) && !errors.Is(err, ErrUntrusted):
+		c.emit(RekeyFailed{&HandshakeError{Stage: g.stage(), Err: err}})
+		g.close()
+		c.keys.next = nil
+		c.renewal.at = g.until
+	case g == c.keys.old:
+		g.close()
+	case g == c.keys.next:
+		c.fail(&HandshakeError{Stage: g.stage(), Err: err})
+	default:
+		c.fail(err)
+	}
+}
+
+// checkTLS ends what rests on a TLS connection that has ended.
+func (c *control) checkTLS(now time.Time, g *generation) {
+	switch {
+	case g.tls == nil || g.tls.err == nil:
+	case g == c.keys.active && g.tls.garbled():
+		c.abandonTLS(now, g)
+	default:
+		c.giveUp(g, fmt.Errorf("TLS: %w", inWords(g.tls.err, c.cfg.TLS)))
+	}
+}
+
+// abandonTLS gives up the TLS connection of the keys in use, into which somebody
+// has put what the peer did not say: without control channel armour that takes no
+// more than the peer's address and session id, and with tls-auth or tls-crypt a
+// key that all clients have. Data goes on, and new keys bring another connection.
+func (c *control) abandonTLS(now time.Time, g *generation) {
+	if c.forged.IsZero() || now.Sub(c.forged) >= reportInterval {
+		c.forged = now
+		c.remark("a control packet of this session was forged or damaged (" + g.tls.err.Error() + "): its data goes on, and the keys are renewed")
+	}
+	g.close()
+	if c.keys.next == nil {
+		c.renewal.hasten(now)
+	}
+}
+
+// advance retires old keys, and renews those in use when that is due.
+func (c *control) advance(now time.Time) {
+	c.keys.advance(now)
+	if g := c.keys.active; g != nil && c.keys.next == nil && c.renewal.due(now, g.keys) {
+		c.softReset(now)
+	}
+}
+
+// deadlines gives the times at which output or advance has something to do.
+func (c *control) deadlines(by func(time.Time)) {
+	for g := range c.keys.all() {
+		if g.ch != nil && c.port.maySend() {
+			by(g.ch.Deadline())
+		}
+	}
+	c.keys.deadlines(by)
+	if c.keys.active != nil && c.keys.next == nil {
+		c.renewal.deadlines(by)
+	}
+}
+
+// Stats counts what went wrong on the control channel.
+type Stats struct {
+	BadControl uint64 // packets that failed to parse or authenticate
+	Strays     uint64 // packets of another session or key
 }

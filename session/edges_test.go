@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"strings"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"culvert/internal/buf"
-	"culvert/internal/digest"
 	"culvert/session/negotiate"
 	"culvert/session/seal"
 	"culvert/session/wire"
@@ -68,96 +66,6 @@ func TestShutOutEarly(t *testing.T) {
 	}
 }
 
-// TestSilenceEndsInTime: to the nanosecond, and never without a timer.
-func TestSilenceEndsInTime(t *testing.T) {
-	for name, c := range map[string]struct {
-		Timers
-		want error
-	}{"ping-exit": {Timers{PingExit: 10 * time.Second}, ErrPingExit}, "ping-restart": {Timers{PingRestart: 10 * time.Second}, ErrPingTimeout}, "none": {Timers{}, nil},
-		"both": {Timers{PingExit: 10 * time.Second, PingRestart: 10 * time.Second}, ErrPingExit}} {
-		p := newPair(t, path{delay: time.Millisecond}, nil)
-		p.run(time.Second, p.established)
-		s := p.client.Session
-		s.SetTimers(c.Timers)
-		heard := s.born.Add(time.Duration(s.data.lastReceived.Load()))
-		if s.advanceWatch(heard.Add(10*time.Second - 1)); s.Err() != nil {
-			t.Errorf("%s: too soon: %v", name, s.Err())
-		}
-		if s.advanceWatch(heard.Add(10 * time.Second)); s.Err() != c.want {
-			t.Errorf("%s: %v", name, s.Err())
-		}
-	}
-}
-
-// TestInactiveBytes: as many as `inactive` says are enough, one less is not.
-func TestInactiveBytes(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	for carried, idle := range map[int64]bool{0: true, 99: true, 100: false, 101: false} {
-		s := newSession(Config{Timers: Timers{Inactive: time.Minute, InactiveBytes: 100}}, nil, now)
-		s.quota = quota{bytes: 1000, since: now}
-		s.data.sent.bytes.Store(600)
-		s.data.received.bytes.Store(400 + carried)
-		if s.advanceInactive(now.Add(time.Minute - 1)); len(s.Events()) > 0 {
-			t.Errorf("%d bytes: idle too soon", carried)
-		}
-		s.advanceInactive(now.Add(time.Minute))
-		if got := count[Idle](s.Events()) > 0; got != idle {
-			t.Errorf("%d bytes: idle %v", carried, got)
-		}
-		if s.quota.bytes != 1000+carried || !s.inactiveAt().Equal(now.Add(2*time.Minute)) {
-			t.Errorf("%d bytes: next by %+v", carried, s.quota)
-		}
-	}
-}
-
-// TestKeysAreUsedUp: as much as is set renews them, one less does not.
-func TestKeysAreUsedUp(t *testing.T) {
-	p := newPair(t, path{delay: time.Millisecond}, nil)
-	p.run(time.Second, p.established)
-	p.exchange(p.client, p.server)
-	p.exchange(p.client, p.server)
-	p.exchange(p.server, p.client)
-	s := p.client.Session
-	u := s.active.keys.Usage()
-	bytes, packets := int64(u.SentBytes+u.ReceivedBytes), int64(u.Sent+u.Received)
-	if packets != 3 || bytes <= int64(u.SentBytes) {
-		t.Fatalf("%+v", u)
-	}
-	for _, c := range []struct {
-		bytes, packets int64
-		want           bool
-	}{{bytes, 0, true}, {bytes + 1, 0, false}, {0, packets, true}, {0, packets + 1, false}, {0, 0, false}, {bytes + 1, packets + 1, false}} {
-		s.cfg.RenegBytes, s.cfg.RenegPackets, s.usageSeen = c.bytes, c.packets, time.Time{}
-		if got := s.due(p.now); got != c.want {
-			t.Errorf("%+v of %d bytes and %d packets: %v", c, bytes, packets, got)
-		}
-		interval := usageInterval
-		if c.bytes == 0 && c.packets == 0 {
-			interval = cipherUsageInterval
-		}
-		if got := s.nextUsage(); !got.Equal(p.now.Add(interval)) {
-			t.Errorf("%+v: looked at again after %v", c, got.Sub(p.now))
-		}
-	}
-}
-
-// TestShortestRenegotiation: ages of one nanosecond apart are both drawn.
-func TestShortestRenegotiation(t *testing.T) {
-	s := newSession(Config{RenegAfter: 2, RenegLeast: 1}, nil, time.Unix(1_800_000_000, 0))
-	drawn := map[time.Duration]int{}
-	for range 200 {
-		s.scheduleRenegotiation(s.born)
-		drawn[s.renegotiate.Sub(s.born)]++
-	}
-	if drawn[1] == 0 || drawn[2] == 0 || len(drawn) != 2 {
-		t.Errorf("drawn %v", drawn)
-	}
-	s.cfg.RenegAfter = 0
-	if s.scheduleRenegotiation(s.born); !s.renegotiate.IsZero() {
-		t.Error("keys are renewed by an age that is not set")
-	}
-}
-
 // TestPeerRenewsInTime: not before a second is over, since the last keys or the
 // last attempt.
 func TestPeerRenewsInTime(t *testing.T) {
@@ -169,9 +77,9 @@ func TestPeerRenewsInTime(t *testing.T) {
 		p := newPair(t, path{delay: time.Millisecond}, nil)
 		p.run(time.Second, p.established)
 		s := p.server.Session
-		s.active.installed, s.softened = p.now.Add(-c.installed), p.now.Add(-c.softened)
-		g, err := s.generationFor(p.now, &wire.Control{Op: wire.PControlSoftResetV1, Session: s.remote, Key: s.active.id.Next()})
-		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrStray) || c.ok && g != s.next {
+		s.keys.active.installed, s.control.renewal.begun = p.now.Add(-c.installed), p.now.Add(-c.softened)
+		g, err := s.control.generationFor(p.now, &wire.Control{Op: wire.PControlSoftResetV1, Session: s.port.remote, Key: s.keys.active.id.Next()})
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrStray) || c.ok && g != s.keys.next {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -190,26 +98,11 @@ func TestWhoIsExplained(t *testing.T) {
 		{false, generation{phase: phaseKeys, explained: true}, false}, {false, generation{phase: phaseKeys, pending: true}, false},
 	} {
 		s := newSession(Config{Server: c.server}, nil, time.Unix(1_800_000_000, 0))
-		if got := s.takesLong(&c.generation); got != c.want {
+		if got := s.handshake.takesLong(&c.generation); got != c.want {
 			t.Errorf("server %v, %+v: %v", c.server, c.generation, got)
 		}
-		if s.active = new(generation); s.takesLong(&c.generation) {
+		if s.keys.active = new(generation); s.handshake.takesLong(&c.generation) {
 			t.Errorf("server %v: a renewal is explained", c.server)
-		}
-	}
-}
-
-// TestBoundPending: half the life of a key, or half an hour, and hand-window at
-// least.
-func TestBoundPending(t *testing.T) {
-	for _, c := range []struct{ reneg, hand, asked, want time.Duration }{
-		{0, time.Minute, time.Hour, maxPending}, {0, time.Minute, maxPending, maxPending}, {0, time.Minute, time.Second, time.Second},
-		{time.Hour, time.Minute, time.Hour, 30 * time.Minute}, {10 * time.Minute, time.Minute, time.Hour, 5 * time.Minute}, {time.Minute, time.Minute, time.Hour, time.Minute},
-		{0, time.Hour, 2 * time.Hour, time.Hour},
-	} {
-		s := newSession(Config{RenegAfter: c.reneg, HandWindow: c.hand}, nil, time.Unix(1_800_000_000, 0))
-		if got := s.boundPending(c.asked); got != c.want {
-			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }
@@ -228,7 +121,7 @@ func TestOutOfTurn(t *testing.T) {
 	}
 	for _, e := range []*end{p.client, p.server} {
 		e.Login("eve", "secret")
-		if e.cfg.Username == "eve" || e.Err() != nil {
+		if e.handshake.login.username == "eve" || e.Err() != nil {
 			t.Errorf("a login that nobody asked for is kept; %v", e.Err())
 		}
 	}
@@ -243,7 +136,7 @@ func TestSealNeedsKeys(t *testing.T) {
 	defer s.Close()
 	packet := buf.New(100)
 	packet.Set([]byte("text"))
-	if err := s.data.Seal(s.born.Add(time.Second), packet); !errors.Is(err, seal.ErrNoKey) || s.data.lastSent.Load() != 0 {
+	if err := s.data.Seal(s.data.born.Add(time.Second), packet); !errors.Is(err, seal.ErrNoKey) || s.data.lastSent.Load() != 0 {
 		t.Errorf("%v, sent after %d ns", err, s.data.lastSent.Load())
 	}
 }
@@ -252,8 +145,8 @@ func TestSealNeedsKeys(t *testing.T) {
 func TestStaticFraming(t *testing.T) {
 	for fragment, want := range map[int]bool{0: false, 500: true} {
 		s := NewStatic(Config{Fragment: fragment}, nil, time.Unix(1_800_000_000, 0))
-		if got := s.data.stage.Load() != nil; got != want || s.params.Fragments != want {
-			t.Errorf("fragment %d: a stage %v, %+v", fragment, got, s.params)
+		if got := s.data.stage.Load() != nil; got != want || s.handshake.params.Fragments != want {
+			t.Errorf("fragment %d: a stage %v, %+v", fragment, got, s.handshake.params)
 		}
 	}
 }
@@ -287,35 +180,6 @@ func TestMostUnsent(t *testing.T) {
 	}{{0, true}, {maxUnsent - 10, true}, {11, false}, {10, true}, {1, false}, {0, true}} {
 		if n, err := c.Write(make([]byte, step.n)); (err == nil) != step.ok || step.ok && n != step.n || !step.ok && err != errUnsent {
 			t.Errorf("%d bytes more, of %d: %d, %v", step.n, m.out.size, n, err)
-		}
-	}
-}
-
-// TestUnprovenCredit: the answer to a reset may be as long as what came.
-func TestUnprovenCredit(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	auth := wrap.NewTLSAuth(must(wrap.GenerateStaticKey(rand.Reader))(t), wrap.Bidirectional, must(digest.Lookup("SHA256"))(t))
-	for _, w := range []wrap.Wrapper{wrap.None{}, auth} {
-		s := newSession(Config{Wrapper: w}, nil, now)
-		reset := len(w.Wrap(nil, &wire.Control{Op: wire.PControlHardResetServerV2, Acks: []wire.PacketID{0}}, now))
-		if got := s.resetLen(); got != reset {
-			t.Errorf("a reset has %d bytes, not %d", reset, got)
-		}
-		s.unproven = unproven{holds: true}
-		for _, step := range []struct {
-			n    int
-			want bool
-		}{{reset - 1, false}, {1, true}} {
-			if s.unproven.received(step.n, false); s.maySend() != step.want {
-				t.Errorf("with %d bytes of credit it sends: %v", s.unproven.credit, s.maySend())
-			}
-		}
-		s.unproven.sent(1)
-		if s.maySend() {
-			t.Error("more is sent than came")
-		}
-		if s.unproven.received(0, true); !s.maySend() {
-			t.Error("an answer proves nothing")
 		}
 	}
 }
@@ -356,9 +220,9 @@ func TestForgeriesAreReportedSeldom(t *testing.T) {
 		p := newPair(t, path{delay: time.Millisecond}, nil)
 		p.run(time.Second, p.established)
 		s := p.server.Session
-		s.active.tls.err, s.forged = errors.New("noise"), p.now.Add(-ago)
+		s.keys.active.tls.err, s.control.forged = errors.New("noise"), p.now.Add(-ago)
 		s.Events()
-		s.abandonTLS(p.now, s.active)
+		s.control.abandonTLS(p.now, s.keys.active)
 		if n := count[Remark](s.Events()); n != want {
 			t.Errorf("%v after the last: %d remarks", ago, n)
 		}
@@ -380,14 +244,14 @@ func TestLoginThatCannotBeSent(t *testing.T) {
 func TestFirstKeysServeAtOnce(t *testing.T) {
 	p := newPair(t, path{delay: 10 * time.Millisecond}, nil)
 	p.run(time.Second, func() bool { return p.server.Session != nil && p.server.Established() })
-	if !p.server.active.sending {
+	if !p.server.keys.active.sending {
 		t.Error("the first keys wait")
 	}
 	p.run(time.Second, p.established)
 	p.pass(2 * minKeyAge)
-	p.client.softReset(p.now)
+	p.client.control.softReset(p.now)
 	p.run(time.Second, func() bool { return count[Rekeyed](p.server.events) == 1 })
-	if p.server.active.sending {
+	if p.server.keys.active.sending {
 		t.Error("the second are used before the client has shown to have them")
 	}
 	p.run(time.Second, p.established)
@@ -398,16 +262,16 @@ func TestReadmitted(t *testing.T) {
 	p := newPair(t, path{delay: time.Millisecond}, func(_, server *Config, _ *wrap.Armour) { server.Reauthenticate = true })
 	p.run(time.Second, p.established)
 	p.pass(2 * minKeyAge)
-	p.client.softReset(p.now)
+	p.client.control.softReset(p.now)
 	p.run(time.Second, func() bool { return count[Reauth](p.server.events) == 1 })
-	p.server.Readmit(p.now, p.server.active.id) // not the key that is asked for
-	if p.server.next == nil {
+	p.server.Readmit(p.now, p.server.keys.active.id) // not the key that is asked for
+	if p.server.keys.next == nil {
 		t.Fatal("the keys in use are readmitted")
 	}
-	p.server.Readmit(p.now, p.server.next.id)
-	p.run(time.Second, func() bool { return p.client.active.id == 1 && p.established() })
-	if n := count[Closed](p.server.events) + count[RekeyFailed](p.server.events); n != 0 || p.server.active.id != 1 {
-		t.Errorf("%d ends are reported, key %d is in use", n, p.server.active.id)
+	p.server.Readmit(p.now, p.server.keys.next.id)
+	p.run(time.Second, func() bool { return p.client.keys.active.id == 1 && p.established() })
+	if n := count[Closed](p.server.events) + count[RekeyFailed](p.server.events); n != 0 || p.server.keys.active.id != 1 {
+		t.Errorf("%d ends are reported, key %d is in use", n, p.server.keys.active.id)
 	}
 	p.exchange(p.server, p.client)
 }
@@ -434,7 +298,7 @@ func TestPushRequestWithoutServerMode(t *testing.T) {
 		want string // what is said; "" for nothing
 	}{{true, "PUSH_REQUEST", "the peer asks for a push"}, {true, "INFO", "INFO,x"}, {false, "PUSH_REQUEST", ""}, {false, "INFO", "INFO,x"}} {
 		s := newSession(Config{Server: true, P2P: c.p2p}, nil, now)
-		s.receiveMessage(now, c.verb, "x")
+		s.receive(now, c.verb, "x")
 		said := ""
 		for _, e := range s.Events() {
 			if info, ok := e.(Info); ok {

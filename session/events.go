@@ -58,7 +58,12 @@ type Pushed struct {
 	Ignored []string // what was pushed of Params in a way that makes no sense
 }
 
-// Answered reports the first packet of the peer's that belongs to this session.
+// PushUpdated tells a client what the server changed of what it pushed: one
+// option each, with "-" in front of what it takes back and "?" of what may be
+// passed over.
+type PushUpdated struct{ Options []string }
+
+// Answered reports the peer's first packet that belongs to this session.
 type Answered struct{}
 
 // Asking tells a client that both sides have authenticated themselves, and the
@@ -103,6 +108,7 @@ func (AuthPending) event()       {}
 func (InfoPre) event()           {}
 func (ChallengeAnswered) event() {}
 func (Pushed) event()            {}
+func (PushUpdated) event()       {}
 func (Answered) event()          {}
 func (Asking) event()            {}
 func (Delayed) event()           {}

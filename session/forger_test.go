@@ -18,12 +18,12 @@ func (f *forger) garbage(into, as *end, key wire.KeyID) {
 	record := append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...)
 	for id := range wire.PacketID(40) {
 		for _, payload := range [][]byte{record, []byte("GARBAGE"), nil} {
-			f.put(into, &wire.Control{Op: wire.PControlV1, Key: key, Session: as.local, ID: id, Payload: payload})
+			f.put(into, &wire.Control{Op: wire.PControlV1, Key: key, Session: as.port.local, ID: id, Payload: payload})
 		}
-		f.put(into, &wire.Control{Op: wire.PAckV1, Key: key, Session: as.local, Acks: []wire.PacketID{id, id + 1, id + 500}, Peer: into.local})
+		f.put(into, &wire.Control{Op: wire.PAckV1, Key: key, Session: as.port.local, Acks: []wire.PacketID{id, id + 1, id + 500}, Peer: into.port.local})
 	}
-	f.put(into, &wire.Control{Op: wire.PControlHardResetClientV2, Session: as.local})
-	f.put(into, &wire.Control{Op: wire.PControlHardResetServerV2, Session: as.local})
+	f.put(into, &wire.Control{Op: wire.PControlHardResetClientV2, Session: as.port.local})
+	f.put(into, &wire.Control{Op: wire.PControlHardResetServerV2, Session: as.port.local})
 }
 
 func (f *forger) put(into *end, c *wire.Control) {
@@ -44,7 +44,7 @@ func TestForgedControl(t *testing.T) {
 			}
 			f.pass(5 * time.Second)
 			for range 20 {
-				f.garbage(into, as, into.active.id)
+				f.garbage(into, as, into.keys.active.id)
 				f.exchange(f.client, f.server)
 				f.exchange(f.server, f.client)
 				f.pass(time.Second)

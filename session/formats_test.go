@@ -24,8 +24,8 @@ func TestEpochsInOneTransfer(t *testing.T) {
 		client.Limits, server.Limits = seal.Limits{Packets: 20}, seal.Limits{Usage: 200}
 	})
 	p.run(time.Second, p.established)
-	if !p.client.params.Epoch || !p.server.params.Epoch {
-		t.Fatalf("no epoch keys: %+v", p.client.params)
+	if !p.client.handshake.params.Epoch || !p.server.handshake.params.Epoch {
+		t.Fatalf("no epoch keys: %+v", p.client.handshake.params)
 	}
 	var epochs []uint16
 	for range 100 {
@@ -57,7 +57,7 @@ func TestNoEpochsWithOlderPeers(t *testing.T) {
 	})
 	p.run(time.Second, p.established)
 	p.exchange(p.client, p.server)
-	if p.client.params.Epoch || p.server.params.Epoch {
+	if p.client.handshake.params.Epoch || p.server.handshake.params.Epoch {
 		t.Error("epoch keys all the same")
 	}
 }
@@ -74,8 +74,8 @@ func TestCBCAndNone(t *testing.T) {
 		p.run(time.Second, p.established)
 		p.exchange(p.client, p.server)
 		p.exchange(p.server, p.client)
-		if p.client.params.Cipher != cipher || p.client.params.Epoch {
-			t.Errorf("%s: %+v", cipher, p.client.params)
+		if p.client.handshake.params.Cipher != cipher || p.client.handshake.params.Epoch {
+			t.Errorf("%s: %+v", cipher, p.client.handshake.params)
 		}
 	}
 }

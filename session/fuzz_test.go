@@ -70,7 +70,7 @@ func FuzzInput(f *testing.F) {
 			_ = victim.Input(p.now, p.disguise(peer, mode%3, packet))
 			p.turn(victim)
 		}
-		if !working || victim.wrapper.Overhead(wire.PControlV1) == 0 || mode%3 == 2 {
+		if !working || victim.port.wrapper.Overhead(wire.PControlV1) == 0 || mode%3 == 2 {
 			return // anyone may end it
 		}
 		if victim.Err() != nil {
@@ -86,11 +86,11 @@ func (p *pair) disguise(peer *end, mode uint8, data []byte) []byte {
 	if mode == 0 || len(data) == 0 {
 		return data
 	}
-	header := append(data[:1:1], peer.local[:]...)
+	header := append(data[:1:1], peer.port.local[:]...)
 	if mode == 1 {
 		return append(header, data[1:]...)
 	}
-	c := wire.Control{Session: peer.local, Peer: peer.remote}
+	c := wire.Control{Session: peer.port.local, Peer: peer.port.remote}
 	c.Op, c.Key = wire.ParseHead(data[0])
 	if !c.Op.IsControl() || c.Op.HasWKc() || len(data) < 6 {
 		return data
@@ -99,7 +99,7 @@ func (p *pair) disguise(peer *end, mode uint8, data []byte) []byte {
 		c.Acks = append(c.Acks, wire.PacketID(data[2]))
 	}
 	c.ID, c.Payload = wire.PacketID(int8(data[5])), data[6:]
-	return peer.wrapper.Wrap(nil, &c, p.now)
+	return peer.port.wrapper.Wrap(nil, &c, p.now)
 }
 
 func FuzzGreet(f *testing.F) {

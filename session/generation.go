@@ -64,6 +64,18 @@ func (g *generation) startTLS(config *tls.Config, server bool) {
 	g.tls.Feed(nil)
 }
 
+// silent reports whether the peer has acknowledged all that was said to it.
+func (g *generation) silent() bool { return g.ch.Idle() && (g.tls == nil || g.tls.out.empty()) }
+
+// shared reports whether the peer has shown that it has the data keys, by an
+// acknowledgement or a packet under them.
+func (g *generation) shared() bool { return g.silent() || g.keys.Received() > 0 }
+
+// awaitsVerdict reports whether a server has yet to let the client in by these
+// keys.
+func (g *generation) awaitsVerdict() bool { return g.phase == phaseVerdict || g.phase == phasePush }
+
+// close ends the TLS connection.
 func (g *generation) close() {
 	if g.tls != nil {
 		g.tls.Close()

@@ -203,3 +203,10 @@ func (g *Greeter) valid(now time.Time, from netip.AddrPort, client, server wire.
 	}
 	return false
 }
+
+// CookieKeyLen is the length of a key for Greeter.UseKey, bytes.
+const CookieKeyLen = 32
+
+// UseKey makes session ids by a key that was in use before, so that a client
+// that was answered then need not begin anew. Call it before the first packet.
+func (g *Greeter) UseKey(key [CookieKeyLen]byte) { g.key = key }

@@ -1,72 +1,48 @@
 package session
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
 
 	"culvert/session/negotiate"
-	"culvert/session/seal"
 	"culvert/session/wire"
 )
 
-// ekmLabel names the data keys in the TLS exporter (RFC 5705; draft, "Data
-// channel keys").
-const ekmLabel = "EXPORTER-OpenVPN-datakeys"
-
-// step carries a generation's handshake on as far as what has arrived allows.
-// The order of a first handshake is:
+// handshake carries the handshakes of key generations on: what is said inside
+// TLS until there are data keys. The order of the first is:
 //
 //  1. resets, then TLS
 //  2. the client's key source, then the server's
 //  3. the push, where keys wait for the cipher it names
 //
 // and of a later one the same without the push.
-func (s *Session) step(now time.Time, g *generation) {
-	if g.tls == nil || s.err != nil {
-		return
-	}
-	if err := s.exchangeKeys(now, g); err != nil {
-		s.failGeneration(g, err)
-		return
-	}
-	if g.phase >= phasePush {
-		s.receiveMessages(now, g)
-	}
-	switch {
-	case g.tls == nil || g.tls.err == nil:
-	case g == s.active && g.tls.garbled():
-		s.abandonTLS(now, g)
-	default:
-		s.failGeneration(g, fmt.Errorf("TLS: %w", inWords(g.tls.err, s.cfg.TLS)))
-	}
+type handshake struct {
+	*news
+	cfg     *Config
+	control *control
+	data    *Data
+
+	identity *identity // of the peer, fixed by the first handshake
+	params   negotiate.Params
+	login    login   // client
+	pull     pull    // client
+	verdict  verdict // server
 }
 
-// abandonTLS gives up the TLS connection of the keys in use, into which somebody
-// has put what the peer did not say: without control channel armour that takes no
-// more than the peer's address and session id, and with tls-auth or tls-crypt a
-// key that all clients have. Data goes on, and new keys bring another connection.
-func (s *Session) abandonTLS(now time.Time, g *generation) {
-	if s.forged.IsZero() || now.Sub(s.forged) >= reportInterval {
-		s.forged = now
-		s.remark("a control packet of this session was forged or damaged (" + g.tls.err.Error() + "): its data goes on, and the keys are renewed")
-	}
-	g.close()
-	if s.next == nil {
-		s.renegotiate = now
-		if soon := s.softened.Add(minKeyAge); soon.After(now) {
-			s.renegotiate = soon
-		}
-	}
+// identity is what must not change when keys are renewed.
+type identity struct {
+	commonName, username string
 }
 
-// exchangeKeys sends this side's key exchange message and takes the peer's: a
-// client's goes first.
-func (s *Session) exchangeKeys(now time.Time, g *generation) error {
+// exchangeKeys sends this side's key exchange message and takes the peer's, as
+// far as what has arrived allows: a client's goes first.
+func (h *handshake) exchangeKeys(now time.Time, g *generation) error {
 	if g.tls.established && g.phase == phaseTLS {
 		g.phase = phaseKeys
-		if !s.cfg.Server {
-			if err := s.login(g); err != nil {
+		if !h.cfg.Server {
+			if err := h.sendLogin(g); err != nil {
 				return err
 			}
 		}
@@ -74,45 +50,31 @@ func (s *Session) exchangeKeys(now time.Time, g *generation) error {
 	if g.phase != phaseKeys {
 		return nil
 	}
-	return s.receiveKeys(now, g)
+	return h.receiveKeys(now, g)
 }
 
-// failGeneration ends the session when the first handshake fails, or the TLS
-// of the keys in use; a failed renegotiation only drops its generation.
-func (s *Session) failGeneration(g *generation, err error) {
-	if g == s.next && s.active != nil && !errors.Is(err, ErrIdentity) && !errors.Is(err, ErrUntrusted) {
-		s.emit(RekeyFailed{&HandshakeError{Stage: g.stage(), Err: err}})
-		g.close()
-		s.next = nil
-		s.renegotiate = g.until
-		return
+// sendLogin sends a client's keys with its user name and password, or asks for
+// these first when they were forgotten.
+func (h *handshake) sendLogin(g *generation) error {
+	if g.renews() && h.login.forgotten() {
+		h.emit(LoginNeeded{})
+		return nil
 	}
-	if g == s.old {
-		g.close()
-		return
-	}
-	if g == s.next {
-		err = &HandshakeError{Stage: g.stage(), Err: err}
-	}
-	s.fail(err)
+	return h.sendKeys(g)
 }
 
 // sendKeys sends this side's key exchange message.
-func (s *Session) sendKeys(g *generation) error {
-	m := &wire.KeyMethod2{Source: g.source, Options: s.cfg.Options}
-	if s.cfg.Server {
-		m.Options = negotiate.FramedAs(g.peer.Options, s.cfg.Options)
+func (h *handshake) sendKeys(g *generation) error {
+	m := &wire.KeyMethod2{Source: g.source, Options: h.cfg.Options}
+	if h.cfg.Server {
+		m.Options = negotiate.FramedAs(g.peer.Options, h.cfg.Options)
+	} else {
+		m.Username, m.Password = h.login.use()
 	}
-	if s.cfg.P2P {
-		m.PeerInfo = s.cfg.PeerInfo.String()
+	if h.cfg.P2P || !h.cfg.Server {
+		m.PeerInfo = h.cfg.PeerInfo.String()
 	}
-	if !s.cfg.Server {
-		m.Username, m.Password = s.cfg.Username, s.cfg.Password
-		m.PeerInfo = s.cfg.PeerInfo.String()
-		s.sentUsername = s.cfg.Username
-		s.forgetLogin()
-	}
-	message, err := wire.AppendKeyMethod2(nil, m, !s.cfg.Server)
+	message, err := wire.AppendKeyMethod2(nil, m, !h.cfg.Server)
 	if err != nil {
 		return err
 	}
@@ -120,11 +82,11 @@ func (s *Session) sendKeys(g *generation) error {
 }
 
 // receiveKeys takes the peer's key exchange message, once all of it is there.
-func (s *Session) receiveKeys(now time.Time, g *generation) error {
+func (h *handshake) receiveKeys(now time.Time, g *generation) error {
 	if len(g.tls.plain) == 0 {
 		return nil
 	}
-	peer, n, err := wire.ParseKeyMethod2(g.tls.plain, s.cfg.Server)
+	peer, n, err := wire.ParseKeyMethod2(g.tls.plain, h.cfg.Server)
 	if errors.Is(err, wire.ErrShort) {
 		return nil
 	}
@@ -133,37 +95,45 @@ func (s *Session) receiveKeys(now time.Time, g *generation) error {
 	}
 	g.tls.plain = g.tls.plain[n:]
 	g.peer = peer
-	if err := s.checkIdentity(g); err != nil {
+	if err := h.checkIdentity(g.tls.conn.ConnectionState(), peer.Username); err != nil {
 		return err
 	}
-	if s.cfg.Server && s.active != nil && s.cfg.Reauthenticate {
+	renews := h.control.keys.active != nil
+	if h.cfg.Server && renews && h.cfg.Reauthenticate {
 		g.phase = phaseVerdict
-		s.emit(Reauth{Key: g.id, Hello: s.helloOf(g)})
+		h.emit(Reauth{Key: g.id, Hello: helloOf(g)})
 		return nil
 	}
-	if s.cfg.Server {
-		if err := s.sendKeys(g); err != nil {
+	if h.cfg.Server {
+		if err := h.sendKeys(g); err != nil {
 			return err
 		}
 	}
 	g.phase = phasePush
+	if renews {
+		return h.install(now, g)
+	}
+	return h.agreeOrAsk(now, g)
+}
+
+// agreeOrAsk goes on with a first handshake whose keys are exchanged.
+func (h *handshake) agreeOrAsk(now time.Time, g *generation) error {
 	switch {
-	case s.active != nil:
-		return s.installKeys(now, g)
-	case s.cfg.P2P:
-		return s.agree(now, g)
-	case s.cfg.Server:
-		s.hello = s.helloOf(g)
-		s.emit(s.hello)
+	case h.cfg.P2P:
+		return h.agree(now, g)
+	case h.cfg.Server:
+		hello := helloOf(g)
+		h.verdict.hello = hello
+		h.emit(hello)
 	default:
-		s.push.nextRequest = now
-		s.emit(Asking{})
+		h.pull.begin(now)
+		h.emit(Asking{})
 	}
 	return nil
 }
 
 // helloOf is what a client's key exchange message says of it.
-func (s *Session) helloOf(g *generation) *Hello {
+func helloOf(g *generation) *Hello {
 	h := &Hello{
 		TLS:      g.tls.conn.ConnectionState(),
 		PeerInfo: negotiate.ParsePeerInfo(g.peer.PeerInfo),
@@ -174,101 +144,84 @@ func (s *Session) helloOf(g *generation) *Hello {
 	return h
 }
 
-// checkIdentity holds a renegotiation to the certificate and user name of the
-// first handshake.
-func (s *Session) checkIdentity(g *generation) error {
-	is := identityOf(g.tls.conn.ConnectionState(), g.peer.Username)
-	if s.identity == nil {
-		s.identity = &is
+// checkIdentity holds a renewal to the certificate and user name of the first
+// handshake.
+func (h *handshake) checkIdentity(state tls.ConnectionState, username string) error {
+	is := identity{commonName(state.PeerCertificates), username}
+	if h.identity == nil {
+		h.identity = &is
 	}
-	if *s.identity != is {
-		return fmt.Errorf("%w: from %q to %q", ErrIdentity, s.identity.commonName, is.commonName)
-	}
-	return nil
-}
-
-// remarkOpenness warns of a data channel that anybody can read or change.
-func (s *Session) remarkOpenness(cipher seal.Cipher) {
-	switch {
-	case cipher == seal.None:
-		s.emit(Remark{"WARNING: THIS TUNNEL IS UNENCRYPTED (cipher NONE): anybody on the way can read what it carries"})
-	case !cipher.IsAEAD() && s.cfg.Digest.New == nil:
-		s.emit(Remark{"WARNING: THE PACKETS OF THIS TUNNEL ARE NOT AUTHENTICATED (auth NONE): anybody on the way can change what it carries"})
-	}
-}
-
-// installKeys derives g's data keys by s.params and makes g the active
-// generation.
-func (s *Session) installKeys(now time.Time, g *generation) error {
-	material, err := s.material(g)
-	if err != nil {
-		return err
-	}
-	cipher, err := seal.LookupCipher(s.params.Cipher)
-	if err != nil {
-		return err
-	}
-	g.keys, err = seal.NewGeneration(seal.GenerationConfig{
-		KeyID: g.id, Cipher: cipher, Material: material, Server: s.cfg.Server,
-		Digest: s.cfg.Digest, Insecure: s.cfg.Insecure, Epoch: s.params.Epoch,
-		PeerID: s.params.PeerID, V2: s.params.DataV2,
-		Window: s.cfg.ReplayWindow, ReplayTime: s.cfg.ReplayTime, Limits: s.cfg.Limits,
-	})
-	if err != nil {
-		return err
-	}
-	if s.active == nil {
-		s.agreeFraming(g.peer.Options)
-	}
-	g.phase, g.installed = phaseActive, now
-	s.data.ring.Install(g.keys)
-	s.revive(g.id)
-	s.wane(s.old)
-	s.old, s.active, s.next = s.active, g, nil
-	if !s.cfg.Server || s.old == nil {
-		s.startSending(g)
-	}
-	s.scheduleRenegotiation(now)
-	state := g.tls.conn.ConnectionState()
-	if g.id == 0 {
-		s.emit(Established{Params: s.params, TLS: state})
-		s.remarkOpenness(cipher)
-	} else {
-		s.emit(Rekeyed{Key: g.id, TLS: state})
+	if *h.identity != is {
+		return fmt.Errorf("%w: from %q to %q", ErrIdentity, h.identity.commonName, is.commonName)
 	}
 	return nil
 }
 
-// startSending seals data with g from now on. A client may at once: the server
-// derived its keys before it answered. A server that renews keys goes on with
-// the old ones until the client has shown that it has the new (see Advance).
-func (s *Session) startSending(g *generation) {
-	g.sending = true
-	s.data.ring.SendWith(g.id)
-}
+// explainAfter is when a handshake that does not end is explained.
+const explainAfter = 5 * time.Second
 
-// retire drops a generation's TLS connection and keys.
-func (s *Session) retire(g *generation) {
+// pushSilence is how long a server may say nothing at all while it is asked for
+// a push, which it would acknowledge. It is longer than what a server's slow
+// login script holds it up for, if that runs in the foreground.
+const pushSilence = 15 * time.Second
+
+var errFellSilent = errors.New("the server fell silent while it was asked for its push; it may have been started anew, and no longer know of this session")
+
+// advance ends a handshake that takes too long, and asks for the push.
+func (h *handshake) advance(now time.Time) {
+	g := h.control.keys.next
 	if g == nil {
 		return
 	}
-	g.close()
-	s.data.ring.Retire(g.id)
+	if g.phase == phasePush && h.pull.due(now) {
+		h.control.send("PUSH_REQUEST")
+	}
+	if h.takesLong(g) && !now.Before(g.started.Add(explainAfter)) {
+		g.explained = true
+		h.emit(Delayed{g.stage()})
+	}
+	if !now.Before(g.until) {
+		h.control.giveUp(g, nil)
+	} else if limit := h.silenceLimit(g); limit > 0 && now.Sub(h.data.LastReceived()) >= limit {
+		h.control.giveUp(g, errFellSilent)
+	}
 }
 
-// material is the 256 bytes that data keys are cut from.
-func (s *Session) material(g *generation) (m seal.KeyMaterial, err error) {
-	if s.params.TLSEKM {
-		state := g.tls.conn.ConnectionState()
-		keys, err := state.ExportKeyingMaterial(ekmLabel, nil, len(m))
-		if err != nil {
-			return m, fmt.Errorf("data keys from the TLS exporter: %w", err)
-		}
-		copy(m[:], keys)
-		return m, nil
+// takesLong reports whether a handshake is explained once it has gone on for
+// explainAfter: a first one that waits for the path or the peer's program, not
+// for a login.
+func (h *handshake) takesLong(g *generation) bool {
+	last := phasePush
+	if h.cfg.Server {
+		last = phaseKeys
 	}
-	if s.cfg.Server {
-		return seal.DeriveLegacy(&g.peer.Source, &g.source, s.remote, s.local), nil
+	return h.control.keys.active == nil && !g.explained && g.phase <= last && !g.pending
+}
+
+// silenceLimit is how long a client in its handshake waits while nothing is
+// heard; 0: for as long as the handshake may take.
+func (h *handshake) silenceLimit(g *generation) time.Duration {
+	switch {
+	case g.pending:
+		return h.cfg.HandWindow
+	case g.phase == phasePush && h.cfg.pulls():
+		return min(pushSilence, h.cfg.HandWindow)
 	}
-	return seal.DeriveLegacy(&g.source, &g.peer.Source, s.local, s.remote), nil
+	return 0
+}
+
+// deadlines gives the times at which advance has something to do.
+func (h *handshake) deadlines(by func(time.Time)) {
+	g := h.control.keys.next
+	if g == nil {
+		return
+	}
+	by(g.until)
+	if h.takesLong(g) {
+		by(g.started.Add(explainAfter))
+	}
+	if limit := h.silenceLimit(g); limit > 0 {
+		by(h.data.LastReceived().Add(limit))
+	}
+	by(h.pull.next)
 }

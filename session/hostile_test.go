@@ -22,7 +22,7 @@ var brokenRecord = append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...)
 func breakAfter(p *pair, who **end, key wire.KeyID, at phase) {
 	done := false
 	p.meddle = func(e *end) {
-		if g := e.next; e == *who && !done && g != nil && g.id == key && g.phase == at && !g.tls.out.empty() {
+		if g := e.keys.next; e == *who && !done && g != nil && g.id == key && g.phase == at && !g.tls.out.empty() {
 			g.tls.out.writes[0] = append(g.tls.out.writes[0], brokenRecord...)
 			g.tls.out.size += len(brokenRecord)
 			done = true
@@ -52,7 +52,7 @@ func TestBrokenRecordAtRenegotiation(t *testing.T) {
 			p.run(20*time.Second, func() bool { return count[RekeyFailed](victim.events) > 0 })
 			p.exchange(p.client, p.server)
 			p.exchange(p.server, p.client)
-			p.run(time.Minute, func() bool { return p.client.active.id == 1 && p.server.active.id == 1 })
+			p.run(time.Minute, func() bool { return p.client.keys.active.id == 1 && p.server.keys.active.id == 1 })
 			p.exchange(p.server, p.client)
 		})
 	}
@@ -122,7 +122,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 // tell sends bytes as an end's control message on its newest keys.
 func (p *pair) tell(from *end, message string) {
 	p.t.Helper()
-	if err := from.talking().tls.Write([]byte(message)); err != nil {
+	if err := from.keys.talking().tls.Write([]byte(message)); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -169,7 +169,7 @@ func TestEndlessMessage(t *testing.T) {
 				if to.Err() != nil {
 					break
 				}
-				if n := len(to.active.tls.plain); n > maxPlain {
+				if n := len(to.keys.active.tls.plain); n > maxPlain {
 					t.Fatalf("%d bytes kept", n)
 				}
 			}
@@ -183,8 +183,8 @@ func TestEndlessMessage(t *testing.T) {
 // TestMessageBeforeKeys has a peer talk where its keys should be.
 func TestMessageBeforeKeys(t *testing.T) {
 	p := newPair(t, path{delay: time.Millisecond}, nil)
-	p.run(time.Minute, func() bool { return p.server.Session != nil && p.server.next.phase == phaseTLS })
-	g := p.server.next
+	p.run(time.Minute, func() bool { return p.server.Session != nil && p.server.keys.next.phase == phaseTLS })
+	g := p.server.keys.next
 	g.phase = phaseKeys
 	g.tls.plain = []byte("PUSH_REQUEST\x00PUSH_REQUEST\x00")
 	p.server.step(p.now, g)
@@ -201,13 +201,13 @@ func TestKeysByPRF(t *testing.T) {
 				client.RenegAfter = 10 * time.Second
 			})
 			p.run(10*time.Second, p.established)
-			if p.client.params.TLSEKM || p.server.params.TLSEKM || p.client.params.DataV2 != (proto == "6") {
-				t.Errorf("params %+v", p.client.params)
+			if p.client.handshake.params.TLSEKM || p.server.handshake.params.TLSEKM || p.client.handshake.params.DataV2 != (proto == "6") {
+				t.Errorf("params %+v", p.client.handshake.params)
 			}
 			p.exchange(p.client, p.server)
 			p.exchange(p.server, p.client)
 			p.pass(12 * time.Second)
-			if p.client.active.id != 1 {
+			if p.client.keys.active.id != 1 {
 				t.Fatal("not renewed")
 			}
 			p.exchange(p.client, p.server)
@@ -278,9 +278,9 @@ func TestStrays(t *testing.T) {
 	other := wire.SessionID{1, 2, 3}
 	for _, c := range []wire.Control{
 		{Op: wire.PControlV1, Session: other},
-		{Op: wire.PControlV1, Session: p.client.local, Key: 3},
-		{Op: wire.PControlSoftResetV1, Session: p.client.local, Key: 2},
-		{Op: wire.PAckV1, Session: p.client.local, Acks: []wire.PacketID{0}, Peer: other},
+		{Op: wire.PControlV1, Session: p.client.port.local, Key: 3},
+		{Op: wire.PControlSoftResetV1, Session: p.client.port.local, Key: 2},
+		{Op: wire.PAckV1, Session: p.client.port.local, Acks: []wire.PacketID{0}, Peer: other},
 		{Op: wire.PControlHardResetServerV2, Session: other},
 	} {
 		err := p.server.Input(p.now, wrap.None{}.Wrap(nil, &c, p.now))
@@ -288,7 +288,7 @@ func TestStrays(t *testing.T) {
 			t.Errorf("%v for key %d: %v", c.Op, c.Key, err)
 		}
 	}
-	if p.server.Stats().Strays != 5 || p.server.next != nil || p.server.RemoteID() != p.client.local {
+	if p.server.Stats().Strays != 5 || p.server.keys.next != nil || p.server.RemoteID() != p.client.port.local {
 		t.Errorf("counted %d", p.server.Stats().Strays)
 	}
 	p.exchange(p.client, p.server)
@@ -298,7 +298,7 @@ func TestStrays(t *testing.T) {
 // server take another one's packets.
 func TestZeroSessionID(t *testing.T) {
 	p := newPair(t, path{}, nil)
-	p.client.local = wire.SessionID{}
+	p.client.port.local = wire.SessionID{}
 	p.run(time.Second, p.established)
 	reset := wire.Control{Op: wire.PControlHardResetServerV2, Session: wire.SessionID{9}}
 	if err := p.server.Input(p.now, wrap.None{}.Wrap(nil, &reset, p.now)); !errors.Is(err, ErrStray) {
@@ -328,18 +328,18 @@ func TestRenegotiationFlood(t *testing.T) {
 			p.run(time.Second, p.established)
 			begun := make(map[*generation]bool)
 			p.meddle = func(e *end) {
-				if e == p.server && e.next != nil {
-					begun[e.next] = true
+				if e == p.server && e.keys.next != nil {
+					begun[e.keys.next] = true
 				}
 				if e != p.client {
 					return
 				}
-				if g := e.next; g != nil && broken && g.tls != nil && !g.tls.out.empty() {
+				if g := e.keys.next; g != nil && broken && g.tls != nil && !g.tls.out.empty() {
 					g.tls.out = outbox{}
 					g.tls.out.add(brokenRecord)
 				}
-				if e.next == nil || broken && e.next.tls != nil && e.next.tls.out.empty() {
-					e.softReset(p.now)
+				if e.keys.next == nil || broken && e.keys.next.tls != nil && e.keys.next.tls.out.empty() {
+					e.control.softReset(p.now)
 				}
 			}
 			p.pass(20 * time.Second)
@@ -362,7 +362,7 @@ func TestUnsentIsBounded(t *testing.T) {
 		p.server.Send("INFO," + strings.Repeat("x", 50_000))
 	}
 	if p.server.Err() == nil {
-		t.Errorf("%d bytes wait for a peer that takes none", p.server.active.tls.out.size)
+		t.Errorf("%d bytes wait for a peer that takes none", p.server.keys.active.tls.out.size)
 	}
 }
 

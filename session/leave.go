@@ -2,72 +2,58 @@ package session
 
 import "time"
 
-// noticeInterval lies between exit notices on the data channel, which nobody
-// acknowledges.
-const noticeInterval = time.Second
+const (
+	// noticeInterval lies between exit notices on the data channel, which nobody
+	// acknowledges.
+	noticeInterval = time.Second
+	// refusalTime is how long a refused client is given to hear of it.
+	refusalTime = 5 * time.Second
+	// dismissalTime is how long a last message is given to arrive.
+	dismissalTime = 2 * time.Second
+)
 
-// leaving is a session that ends once the peer has been told.
-type leaving struct {
+// leave is a session's end that the peer is told of first. The zero value is not
+// under way.
+type leave struct {
 	until   time.Time // no longer than this
-	notices int       // exit notices on the data channel still to send
-	at      time.Time // when to send the next
+	noted   bool      // the peer is told by exit notices on the data channel
+	notices int       // that are still to be sent
+	next    time.Time // when to send the next
 }
 
-// Exit tells the peer that this side ends, and then ends the session: by EXIT
-// where the peer takes it, else by notices on the data channel, a second apart.
-// With no notices, or nothing established, it ends at once.
-func (s *Session) Exit(now time.Time, notices int) {
-	if s.err != nil || s.leaving != nil {
-		return
-	}
-	if !s.carries() || notices <= 0 {
-		s.fail(ErrExit)
-		return
-	}
-	s.leaving = &leaving{until: now.Add(time.Duration(notices) * noticeInterval)}
-	if s.params.CCExit {
-		s.Send("EXIT")
-		return
-	}
-	s.leaving.notices, s.leaving.at = notices, now
+// begin ends the session when every control message was acknowledged, and at
+// the latest after a time.
+func (l *leave) begin(now time.Time, most time.Duration) { *l = leave{until: now.Add(most)} }
+
+// notify ends the session a second after the last of that many exit notices.
+func (l *leave) notify(now time.Time, notices int) {
+	l.begin(now, time.Duration(notices)*noticeInterval)
+	l.noted, l.notices, l.next = true, notices, now
 }
 
-// Dismiss sends a last control message, such as RESTART, and ends the session
-// when it was acknowledged, or after a while.
-func (s *Session) Dismiss(now time.Time, text string) {
-	if s.err != nil || s.leaving != nil {
-		return
+// underWay reports whether the session is ending.
+func (l *leave) underWay() bool { return !l.until.IsZero() }
+
+// noticeDue reports whether an exit notice is to be sent now. It counts as sent.
+func (l *leave) noticeDue(now time.Time) bool {
+	if l.notices == 0 || now.Before(l.next) {
+		return false
 	}
-	s.Send(text)
-	s.leaving = &leaving{until: now.Add(2 * time.Second)}
+	l.notices--
+	l.next = l.next.Add(noticeInterval)
+	return true
 }
 
-// PeerExited takes the exit notice that Open found on the data channel.
-func (s *Session) PeerExited() { s.fail(ErrPeerExit) }
-
-// LinkClosed ends a session whose connection was closed, for that reason.
-func (s *Session) LinkClosed(err error) { s.fail(err) }
-
-func (s *Session) advanceLeaving(now time.Time) {
-	l := s.leaving
-	if l == nil {
-		return
-	}
-	if !now.Before(l.until) || l.at.IsZero() && s.delivered() {
-		s.fail(ErrExit)
-	}
+// over reports whether the session ends now; delivered says that the peer has
+// acknowledged every control message.
+func (l *leave) over(now time.Time, delivered bool) bool {
+	return l.underWay() && (!now.Before(l.until) || !l.noted && delivered)
 }
 
-// delivered reports that every control message was acknowledged.
-func (s *Session) delivered() bool {
-	g := s.talking()
-	return g == nil || g.tls.out.empty() && g.ch.Idle()
-}
-
-// next is when the session wants to be asked again.
-func (l *leaving) next() time.Time {
+// deadline is when noticeDue or over may change its answer, zero for never.
+func (l *leave) deadline() time.Time {
 	if l.notices > 0 {
-		return l.at
+		return l.next
 	}
 	return l.until
 }

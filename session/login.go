@@ -1,184 +1,58 @@
 package session
 
 import (
-	"encoding/base64"
-	"fmt"
-	"strings"
 	"time"
 
 	"culvert/session/negotiate"
-	"culvert/session/wire"
 )
 
-// login sends a client's keys with its user name and password, or asks for
-// these first when they were forgotten.
-func (s *Session) login(g *generation) error {
-	if s.active != nil && s.cfg.ForgetLogin && s.cfg.Password == "" {
-		s.emit(LoginNeeded{})
-		return nil
-	}
-	return s.sendKeys(g)
+// login is what a client tells the server of who it is, beside its certificate.
+type login struct {
+	username, password string
+	forgets            bool   // Config.ForgetLogin
+	hasToken           bool   // password is a token
+	sentUsername       string // the last one
 }
 
-// Login answers LoginNeeded. Where no handshake waits for it, it does nothing.
-func (s *Session) Login(username, password string) {
-	g := s.next
-	if s.err != nil || s.cfg.Server || g == nil || g.tls == nil || g.phase != phaseKeys {
-		return
+// forgotten reports whether the password is to be asked for again.
+func (l *login) forgotten() bool { return l.forgets && l.password == "" }
+
+// use returns what to send. A password is forgotten then where that is asked
+// for, but not a token, which is there to be sent again.
+func (l *login) use() (username, password string) {
+	username, password = l.username, l.password
+	l.sentUsername = username
+	if l.forgets && !l.hasToken {
+		l.username, l.password = "", ""
 	}
-	s.cfg.Username, s.cfg.Password = username, password
-	if err := s.sendKeys(g); err != nil {
-		s.failGeneration(g, err)
-	}
+	return username, password
 }
 
-// forgetLogin drops a password that was sent, but not a token, which is there
-// to be sent again.
-func (s *Session) forgetLogin() {
-	if s.cfg.ForgetLogin && !s.hasToken {
-		s.cfg.Username, s.cfg.Password = "", ""
-	}
-}
-
-// takeToken looks for auth-token and auth-token-user among pushed options.
-func (s *Session) takeToken(options []string) {
+// takeToken looks for auth-token and auth-token-user among pushed options, to
+// send them from now on. It reports false where there is no token.
+func (l *login) takeToken(options []string) (Token, bool) {
 	token, username := negotiate.ParseToken(options)
 	if token == "" {
-		return
+		return Token{}, false
 	}
-	s.hasToken, s.cfg.Password = true, token
+	l.hasToken, l.password = true, token
 	if username != "" {
-		s.cfg.Username = username
-	} else if s.cfg.Username == "" {
-		s.cfg.Username = s.sentUsername
+		l.username = username
+	} else if l.username == "" {
+		l.username = l.sentUsername
 	}
-	s.emit(Token{Username: s.cfg.Username, Token: token})
-}
-
-// authPending is the client's side of AUTH_PENDING: the handshake may take as
-// long as the server says, within bounds.
-func (s *Session) authPending(now time.Time, rest string) {
-	g := s.next
-	if g == nil {
-		return
-	}
-	timeout := s.boundPending(negotiate.ParseAuthPending(rest, s.cfg.HandWindow))
-	g.until, g.pending = now.Add(timeout), true
-	s.emit(AuthPending{Timeout: timeout})
+	return Token{Username: l.username, Token: token}, true
 }
 
 // maxPending bounds a pending login where keys are never renewed by time.
 const maxPending = 30 * time.Minute
 
 // boundPending is the longest that a pending login may take: half the life of
-// a key, and hand-window at least.
-func (s *Session) boundPending(timeout time.Duration) time.Duration {
+// a key, and HandWindow at least.
+func (c *Config) boundPending(timeout time.Duration) time.Duration {
 	most := maxPending
-	if s.cfg.RenegAfter > 0 {
-		most = s.cfg.RenegAfter / 2
+	if c.RenegAfter > 0 {
+		most = c.RenegAfter / 2
 	}
-	return min(timeout, max(most, s.cfg.HandWindow))
-}
-
-// Answer sends a client's response to a challenge that came by InfoPre.
-func (s *Session) Answer(response string) {
-	s.Send("CR_RESPONSE," + base64.StdEncoding.EncodeToString([]byte(response)))
-}
-
-// Pend tells a client that its login takes longer, at most timeout, and what
-// its user has to do meanwhile (INFO_PRE; "" for nothing). It follows a Hello
-// or Reauth that was not answered yet.
-func (s *Session) Pend(now time.Time, timeout time.Duration, extra string) error {
-	g := s.next
-	if s.err != nil || !s.cfg.Server || g == nil || g.phase != phaseVerdict && g.phase != phasePush {
-		return errNoVerdict
-	}
-	timeout = s.boundPending(timeout)
-	g.until = now.Add(timeout)
-	if err := s.answerKeys(g); err != nil {
-		s.failGeneration(g, err)
-		return err
-	}
-	message := "AUTH_PENDING"
-	if negotiate.ParsePeerInfo(g.peer.PeerInfo).Has(negotiate.ProtoAuthPending) {
-		message = fmt.Sprintf("AUTH_PENDING,timeout %d", int(timeout.Seconds()))
-	}
-	s.Send(message)
-	if extra != "" {
-		s.Send("INFO_PRE," + extra)
-	}
-	return nil
-}
-
-// answerKeys sends this side's key exchange message if a verdict held it back.
-func (s *Session) answerKeys(g *generation) error {
-	if g.phase != phaseVerdict {
-		return nil
-	}
-	g.phase = phasePush
-	return s.sendKeys(g)
-}
-
-var errNoVerdict = fmt.Errorf("session: no client waits for a decision")
-
-// Readmit answers the Reauth of a key: the client may stay, and the new keys
-// are taken into use. Too late, it does nothing.
-func (s *Session) Readmit(now time.Time, key wire.KeyID) {
-	g := s.reauthenticating(key)
-	if g == nil {
-		return
-	}
-	err := s.answerKeys(g)
-	if err == nil {
-		err = s.installKeys(now, g)
-	}
-	if err != nil {
-		s.failGeneration(g, err)
-	}
-}
-
-// Expel answers the Reauth of a key: the client must go. It is told the reason,
-// and the session ends. Too late, it does nothing.
-func (s *Session) Expel(now time.Time, key wire.KeyID, reason string) {
-	g := s.reauthenticating(key)
-	if g == nil {
-		return
-	}
-	if err := s.answerKeys(g); err != nil {
-		s.fail(err)
-		return
-	}
-	s.Send(authFailed(reason))
-	s.leaving = &leaving{until: now.Add(refusalTime)}
-}
-
-func (s *Session) reauthenticating(key wire.KeyID) *generation {
-	g := s.next
-	if s.err != nil || !s.cfg.Server || s.active == nil || s.leaving != nil ||
-		g == nil || g.id != key || g.phase != phaseVerdict && g.phase != phasePush {
-		return nil
-	}
-	return g
-}
-
-// GiveToken pushes a token, anew, to a client that is in.
-func (s *Session) GiveToken(token string) {
-	s.forgetReply()
-	s.Send("PUSH_REPLY,auth-token " + token)
-}
-
-func authFailed(reason string) string {
-	if reason == "" {
-		return "AUTH_FAILED"
-	}
-	return "AUTH_FAILED," + reason
-}
-
-// maxChallengeAnswer bounds what a client answers, bytes.
-const maxChallengeAnswer = 4096
-
-func (s *Session) challengeAnswered(response string) {
-	if len(response) <= maxChallengeAnswer && !strings.ContainsAny(response, "\r\n") {
-		s.emit(ChallengeAnswered{response})
-	}
+	return min(timeout, max(most, c.HandWindow))
 }

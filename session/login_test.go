@@ -97,7 +97,7 @@ func TestTokenTakesThePasswordsPlace(t *testing.T) {
 	}
 	p.server.GiveToken("two")
 	p.run(10*time.Second, func() bool { got, _ := eventOf[Token](p.client); return got == Token{"countess", "two"} })
-	p.server.identity.username = "countess" // as a server that renames does
+	p.server.handshake.identity.username = "countess" // as a server that renames does
 	p.run(2*time.Minute, func() bool { return hasEvent[Reauth](p.server) })
 	if r, _ := eventOf[Reauth](p.server); r.Username != "countess" || r.Password != "two" {
 		t.Errorf("renewed with %q %q", r.Username, r.Password)
@@ -110,7 +110,7 @@ func TestTokenTakesThePasswordsPlace(t *testing.T) {
 func TestForgottenLoginIsAskedFor(t *testing.T) {
 	p := withUser(t, func(client, _ *Config) { client.ForgetLogin = true })
 	p.run(10*time.Second, p.established)
-	if p.client.cfg.Password != "" {
+	if p.client.handshake.login.password != "" {
 		t.Error("the password is still there")
 	}
 	p.run(2*time.Minute, func() bool { return hasEvent[LoginNeeded](p.client) })
@@ -167,7 +167,7 @@ func TestPendingEnds(t *testing.T) {
 	p := withUser(t, nil)
 	p.admit = func(*Hello) { p.server.Pend(p.now, 90*time.Second, "") }
 	p.run(2*time.Minute, func() bool { return p.client.Err() != nil && p.server.err() != nil })
-	if age := p.now.Sub(p.client.born); age < 60*time.Second {
+	if age := p.now.Sub(p.client.data.born); age < 60*time.Second {
 		t.Errorf("ended after %v", age)
 	}
 }
@@ -221,4 +221,50 @@ func FuzzLoginMessages(f *testing.F) {
 		}
 		negotiate.ParseToken([]string{s})
 	})
+}
+
+// TestLoginIsForgotten: once it was sent, where that is asked for; a token is
+// kept, and goes with the name that was last sent.
+func TestLoginIsForgotten(t *testing.T) {
+	for _, forgets := range []bool{false, true} {
+		l := login{username: "ada", password: "secret", forgets: forgets}
+		if l.forgotten() {
+			t.Error("forgotten before it was sent")
+		}
+		if username, password := l.use(); username != "ada" || password != "secret" {
+			t.Errorf("sent %q %q", username, password)
+		}
+		if l.forgotten() != forgets || (l.password == "") != forgets {
+			t.Errorf("forgets %v, left %+v", forgets, l)
+		}
+		if _, ok := l.takeToken([]string{"route 10.0.0.0 255.0.0.0"}); ok {
+			t.Error("a token out of nothing")
+		}
+		if token, ok := l.takeToken([]string{"auth-token one"}); !ok || token != (Token{"ada", "one"}) {
+			t.Errorf("forgets %v: %+v", forgets, token)
+		}
+		for range 2 {
+			if username, password := l.use(); username != "ada" || password != "one" || l.forgotten() {
+				t.Errorf("forgets %v: sent %q %q, left %+v", forgets, username, password, l)
+			}
+		}
+		if token, ok := l.takeToken([]string{"auth-token-user Y291bnRlc3M=", "auth-token two"}); !ok || token != (Token{"countess", "two"}) {
+			t.Errorf("forgets %v: %+v", forgets, token)
+		}
+	}
+}
+
+// TestBoundPending: half the life of a key, or half an hour, and hand-window at
+// least.
+func TestBoundPending(t *testing.T) {
+	for _, c := range []struct{ reneg, hand, asked, want time.Duration }{
+		{0, time.Minute, time.Hour, maxPending}, {0, time.Minute, maxPending, maxPending}, {0, time.Minute, time.Second, time.Second},
+		{time.Hour, time.Minute, time.Hour, 30 * time.Minute}, {10 * time.Minute, time.Minute, time.Hour, 5 * time.Minute}, {time.Minute, time.Minute, time.Hour, time.Minute},
+		{0, time.Hour, 2 * time.Hour, time.Hour},
+	} {
+		cfg := Config{RenegAfter: c.reneg, HandWindow: c.hand}
+		if got := cfg.boundPending(c.asked); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
 }

@@ -25,7 +25,7 @@ func p2pPair(t *testing.T, greeted bool, p path, tune func(client, server *Confi
 
 func (p *pair) asP2P(greeted bool) *pair {
 	p.client.Close()
-	p.client.Session = NewP2P(p.client.cfg, p.now)
+	p.client.Session = NewP2P(*p.client.cfg, p.now)
 	if !greeted {
 		p.serverConfig.Server = true
 		p.server.Session = NewP2P(p.serverConfig, p.now)

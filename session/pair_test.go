@@ -288,7 +288,7 @@ func (p *pair) greet(packet []byte) {
 }
 
 func (p *pair) established() bool {
-	return p.client.Established() && p.server.Session != nil && p.server.Established() && p.server.active.sending
+	return p.client.Established() && p.server.Session != nil && p.server.Established() && p.server.keys.active.sending
 }
 
 // exchange seals a packet at one end and opens it at the other.

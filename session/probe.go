@@ -10,14 +10,14 @@ import (
 // probe sends the daemon's own packets on the data channel.
 type probe struct {
 	data   *Data
-	packet *buf.Packet
-	wanted bool // a ping at once
+	packet *buf.Packet // for all of them, nil before the first
+	wanted bool        // a ping at once
 }
 
 // due reports whether a ping is to be sent: one was asked for, or nothing was
-// sent for the time of Timers.Ping.
-func (p *probe) due(now time.Time, every time.Duration) bool {
-	return p.wanted || every > 0 && now.Sub(p.data.LastSent()) >= every
+// sent for that long; 0: for however long.
+func (p *probe) due(now time.Time, idle time.Duration) bool {
+	return p.wanted || idle > 0 && now.Sub(p.data.LastSent()) >= idle
 }
 
 // ping sends a ping.

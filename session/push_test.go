@@ -20,7 +20,7 @@ func undecided(t *testing.T, tune func(client *Config)) (*pair, *Hello) {
 	})
 	var hello *Hello
 	p.admit = func(h *Hello) { hello = h }
-	p.run(time.Second, func() bool { return hello != nil && p.server.push.requested })
+	p.run(time.Second, func() bool { return hello != nil && p.server.handshake.verdict.requested })
 	return p, hello
 }
 
@@ -30,7 +30,7 @@ func TestPushIsAskedForSoon(t *testing.T) {
 	p, hello := undecided(t, nil)
 	began := p.now
 	p.pass(500 * time.Millisecond)
-	p.server.push.requested = false
+	p.server.handshake.verdict.requested = false
 	p.admitHello(hello, nil)
 	p.run(10*time.Second, p.established)
 	if took := p.now.Sub(began); took > 1100*time.Millisecond {
@@ -85,7 +85,7 @@ func TestPushIsAnsweredAgain(t *testing.T) {
 	p := newPair(t, path{delay: time.Millisecond}, nil)
 	p.admit = func(h *Hello) { p.admitHello(h, longPush()) }
 	p.run(time.Second, p.established)
-	parts := len(p.server.push.reply)
+	parts := len(p.server.handshake.verdict.reply)
 	if parts < 3 {
 		t.Fatalf("%d parts", parts)
 	}
@@ -94,12 +94,12 @@ func TestPushIsAnsweredAgain(t *testing.T) {
 		queued := 0
 		p.meddle = func(e *end) {
 			if e == p.server {
-				queued += len(e.active.tls.out.writes)
+				queued += len(e.keys.active.tls.out.writes)
 				p.meddle = nil
 			}
 		}
 		for range 1000 {
-			p.server.receiveMessage(p.now, "PUSH_REQUEST", "")
+			p.server.receive(p.now, "PUSH_REQUEST", "")
 		}
 		if p.pass(time.Second); queued != parts {
 			t.Errorf("%d messages answer a thousand requests, expected the %d of the first reply", queued, parts)
@@ -109,8 +109,8 @@ func TestPushIsAnsweredAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.pass(time.Second)
-	p.server.receiveMessage(p.now, "PUSH_REQUEST", "")
-	if !p.server.active.tls.out.empty() {
+	p.server.receive(p.now, "PUSH_REQUEST", "")
+	if !p.server.keys.active.tls.out.empty() {
 		t.Error("the push is given again as it was before it was changed")
 	}
 }

@@ -17,28 +17,32 @@ const reportInterval = time.Minute
 var errPeerFrames = errors.New("compression framing without agreement")
 
 // report sums up what went wrong with packets of the data channel, since a line
-// for each would hide the rest of the log. The zero value is ready.
+// for each would hide the rest of the log.
 type report struct {
+	data        *Data
+	window      int  // Config.ReplayWindow
+	muteReplays bool // Config.MuteReplays
+
 	next   time.Time
-	framed bool // trouble with framing was told of
+	framed bool // trouble with framing was reported
 }
 
-// advanceReport tells of framing at once and only once, of the rest once a
-// minute while there is something to tell.
-func (s *Session) advanceReport(now time.Time) {
-	r := &s.report
-	if err := s.data.trouble.Load(); err != nil && !r.framed {
+// advance returns what is to be said now: of framing once, of the rest once a
+// minute while there is something to say. Generations are those whose keys are
+// looked at.
+func (r *report) advance(now time.Time, generations ...*generation) (remarks []string) {
+	if err := r.data.trouble.Load(); err != nil && !r.framed {
 		r.framed = true
-		s.remark(framingText(*err))
+		remarks = append(remarks, framingText(*err))
 	}
 	if now.Before(r.next) {
-		return
+		return remarks
 	}
 	r.next = now.Add(reportInterval)
 	var replays troubles
 	var keys []string
 	bad := false
-	for _, g := range []*generation{s.old, s.active} {
+	for _, g := range generations {
 		if g == nil || g.keys == nil {
 			continue
 		}
@@ -50,13 +54,14 @@ func (s *Session) advanceReport(now time.Time) {
 		}
 		g.reported = u
 	}
-	if !s.cfg.MuteReplays {
-		s.remark(replays.text(s.cfg.ReplayWindow))
+	if text := replays.text(r.window); text != "" && !r.muteReplays {
+		remarks = append(remarks, text)
 	}
 	if bad {
-		s.remark("packets failed authentication in the last minute (AEAD decrypt error): " + strings.Join(keys, "; ") +
+		remarks = append(remarks, "packets failed authentication in the last minute (AEAD decrypt error): "+strings.Join(keys, "; ")+
 			". Where none is good, the two sides have different keys, ciphers or `auth`; where many are, packets are damaged or forged on their way")
 	}
+	return remarks
 }
 
 func framingText(err error) string {

@@ -5,168 +5,111 @@
 // A Session is the control side, and belongs to one goroutine at a time. Its
 // Data is the data side: it seals and opens packets on any goroutine, by a
 // snapshot of the keys that the control side installs.
+//
+// A Session wires machines that each have their own few fields: control carries
+// the control channel of the key generations through the port, handshake says
+// what is said inside it, renewal knows when keys are renewed, login, pull and
+// verdict how a client gets in, watch notices silence, leave is the end.
 package session
 
 import (
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"time"
 
-	"culvert/internal/digest"
-	"culvert/session/negotiate"
 	"culvert/session/reliable"
 	"culvert/session/seal"
 	"culvert/session/wire"
 	"culvert/session/wrap"
 )
 
-// DefaultMaxPacket is the largest control packet in bytes of UDP payload. It
-// stays under the 1,250 bytes that peers expect, and fits a path of 1,000
-// bytes with its IP and UDP headers: the large certificates and post-quantum
-// shares of a handshake then pass where full-size packets are lost.
-const DefaultMaxPacket = 950
-
-// Config is what a session needs to know of its own side.
-type Config struct {
-	Server  bool // TLS server
-	P2P     bool // between two hosts without server mode; NewP2P sets it
-	TLS     *tls.Config
-	Wrapper wrap.Wrapper
-
-	// Ciphers are the data ciphers in order of preference, Fallback the one
-	// for a peer that cannot negotiate ("" for none).
-	Ciphers  []string
-	Fallback string
-
-	Options            string             // what OptionsString made
-	PeerInfo           negotiate.PeerInfo // client, P2P: sent with the keys
-	Username, Password string             // client: sent with the keys
-	// ForgetLogin makes a client forget Username and Password once they were
-	// sent, and ask for them by LoginNeeded when keys are renewed
-	// (auth-nocache). A token from the server takes their place.
-	ForgetLogin bool
-	// FilterPushed takes what a client wants of what a server pushed, or
-	// refuses it, which ends the session; nil takes all.
-	FilterPushed func(options []string) ([]string, error)
-	// Reauthenticate makes a server ask, by Reauth, whether a client whose
-	// keys are renewed may stay.
-	Reauthenticate bool
-
-	HandWindow time.Duration // a handshake must end within
-	TranWindow time.Duration // old keys open packets for so long
-	TLSTimeout time.Duration // first retransmission, until a round trip was measured
-	RenegAfter time.Duration // age at which keys are renewed; 0: never
-	// RenegLeast is the age that some of them may be renewed at already: which
-	// is drawn by lot, so that not all sessions of a server do it at once. 0
-	// is RenegAfter.
-	RenegLeast time.Duration
-	// RenegBytes and RenegPackets are the traffic, both ways together, at
-	// which keys are renewed; 0: never.
-	RenegBytes, RenegPackets int64
-
-	Timers Timers // of silence
-
-	// Digest authenticates packets of ciphers that are no AEAD. Insecure
-	// allows none, and the cipher NONE.
-	Digest   digest.Digest
-	Insecure bool
-	// Compression is the framing to use when nothing else decides, and
-	// RefuseCompressed takes no packets that are compressed.
-	Compression      wire.Compression
-	RefuseCompressed bool
-	// Fragment is the longest datagram of the data channel in bytes of
-	// payload; longer ones are cut where the peer understands it. 0: no limit.
-	Fragment int
-	// MuteReplays reports no replayed packets.
-	MuteReplays bool
-
-	ReplayWindow int
-	ReplayTime   time.Duration
-	Limits       seal.Limits // of AEAD use; zero for the safe ones
-
-	MaxPacket int // control packets, bytes; 0: DefaultMaxPacket
-}
-
 // Session is one peer. Make it with NewClient, NewP2P, NewStatic or Accept.
 type Session struct {
-	cfg    Config
-	data   *Data
-	born   time.Time
-	local  wire.SessionID
-	remote wire.SessionID
-	// confirmed: the peer has acknowledged something to this session.
-	confirmed bool
-	unproven  unproven
-	wrapper   wrap.Wrapper
-	control   wire.Control // scratch of Input
+	ServerSide
+	ClientSide
+	*news
 
-	// next is the key generation in its handshake, active the newest that
-	// is done, old the one before it, kept for late packets.
-	next, active, old *generation
-	waning            []waning  // the ones before that, oldest first
-	renegotiate       time.Time // when to renew keys; zero: not by time
-	softened          time.Time // when it was last begun, to whatever end
-	usageSeen         time.Time // when their use was last looked at
-	forged            time.Time // when forged control packets were last spoken of
-	resendWKc         bool      // the server asked for the wrapped key again
-
-	identity *identity // of the peer, fixed by the first handshake
-	hello    *Hello
-	// hasToken: Password is a token. sentUsername is the last one sent.
-	hasToken     bool
-	sentUsername string
-	params       negotiate.Params
-	push         pushState
-	update       negotiate.PushReader // client: parts of a PUSH_UPDATE
-	leaving      *leaving
-
-	probe  probe
-	report report
-	events []Event
-	err    error
-	quota  quota
-	stats  Stats
+	cfg       *Config
+	data      *Data
+	port      *port
+	keys      *generations
+	control   *control
+	handshake *handshake
+	leave     *leave
+	watch     watch
+	probe     probe
+	report    report
 }
 
-// Stats counts what went wrong on the control channel.
-type Stats struct {
-	BadControl uint64 // packets that failed to parse or authenticate
-	Strays     uint64 // packets of another session or key
-}
-
-// Errors that end a session, or refuse a packet.
-var (
-	ErrPeerExit = errors.New("the peer said that it exits")
-	ErrExit     = errors.New("session ended by this side")
-	ErrStray    = errors.New("packet of another session")
-	ErrIdentity = errors.New("the peer's certificate or user name changed within a session")
-	// ErrUntrusted is matched by errors of TLS settings that say that the
-	// peer's certificate is refused: such a session ends, even when its
-	// keys are only being renewed.
-	ErrUntrusted = errors.New("the peer's certificate is refused")
-)
-
-// newSession fills what every constructor needs.
+// newSession makes a session of which nothing was sent yet. static is nil where
+// keys are to be negotiated.
 func newSession(cfg Config, static *seal.Static, now time.Time) *Session {
 	if cfg.MaxPacket == 0 {
 		cfg.MaxPacket = DefaultMaxPacket
 	}
-	data := newData(cfg.Fragment, static, now)
-	return &Session{cfg: cfg, data: data, born: now, wrapper: cfg.Wrapper, probe: probe{data: data}}
+	login := login{username: cfg.Username, password: cfg.Password, forgets: cfg.ForgetLogin}
+	cfg.Username, cfg.Password = "", ""
+	s := &Session{cfg: &cfg, news: new(news), leave: new(leave), data: newData(cfg.Fragment, static, now)}
+	s.port = &port{wrapper: cfg.Wrapper, maxPacket: cfg.MaxPacket, names: cfg.namingReset()}
+	s.keys = &generations{ring: &s.data.ring, handWindow: cfg.HandWindow, tranWindow: cfg.TranWindow}
+	s.control = &control{news: s.news, cfg: &cfg, port: s.port, keys: s.keys, renewal: newRenewal(&cfg), data: s.data}
+	s.handshake = &handshake{news: s.news, cfg: &cfg, control: s.control, data: s.data, login: login}
+	s.ServerSide = ServerSide{s.handshake, s.leave}
+	s.ClientSide = ClientSide{s.handshake}
+	s.watch = watch{timers: cfg.Timers, data: s.data, pulls: cfg.pulls()}
+	s.probe = probe{data: s.data}
+	s.report = report{data: s.data, window: cfg.ReplayWindow, muteReplays: cfg.MuteReplays}
+	return s
+}
+
+// namingReset is the reset by which the peer of a session that this side began
+// names its session id; 0 for a server, which knows it from the start.
+func (c *Config) namingReset() wire.Opcode {
+	switch {
+	case !c.Server:
+		return wire.PControlHardResetServerV2
+	case c.P2P:
+		return wire.PControlHardResetClientV2
+	}
+	return 0
 }
 
 // NewClient starts a session towards a server: Output has the hard reset.
-func NewClient(cfg Config, now time.Time) *Session {
-	s := newSession(cfg, nil, now)
-	s.local = newSessionID()
+func NewClient(cfg Config, now time.Time) *Session { return begin(cfg, now) }
+
+// NewP2P starts a session between two hosts without server mode: Output has
+// this side's hard reset, whichever TLS role cfg gives it. Nobody pushes:
+// both sides work out by themselves what they have in common. Accept makes
+// such a session too, where cfg.P2P is set.
+func NewP2P(cfg Config, now time.Time) *Session {
+	cfg.P2P = true
+	return begin(cfg, now)
+}
+
+// begin makes a session that begins with this side's reset.
+func begin(cfg Config, now time.Time) *Session {
 	reset := wire.PControlHardResetClientV2
-	if wrap.BringsKey(cfg.Wrapper) {
+	switch {
+	case cfg.Server:
+		reset = wire.PControlHardResetServerV2
+	case wrap.BringsKey(cfg.Wrapper):
 		reset = wire.PControlHardResetClientV3
 	}
-	s.next = newGeneration(0, reliable.New(0, cfg.TLSTimeout), now, cfg.HandWindow)
-	s.next.ch.Send(reset, nil)
+	s := newSession(cfg, nil, now)
+	s.port.local = newSessionID()
+	s.open(0, now).ch.Send(reset, nil)
+	return s
+}
+
+// NewStatic starts a session of two hosts that share a static key: there is no
+// control channel and no handshake, and data can pass at once. keys outlive
+// the session, so that packets of one cannot be replayed to the next.
+func NewStatic(cfg Config, keys *seal.Static, now time.Time) *Session {
+	s := newSession(cfg, keys, now)
+	p := &s.handshake.params
+	p.Compression, p.CompressionSet = cfg.Compression, true
+	p.Fragments = cfg.Fragment > 0
+	s.data.frame(s.cfg, *p)
 	return s
 }
 
@@ -174,70 +117,182 @@ func NewClient(cfg Config, now time.Time) *Session {
 func Accept(cfg Config, in *Opening, now time.Time) *Session {
 	cfg.Server, cfg.Wrapper = true, in.Wrapper
 	s := newSession(cfg, nil, now)
-	s.local, s.remote, s.unproven.holds = in.Server, in.Client, in.Unproven
-	if in.Proven {
-		s.next = newGeneration(0, reliable.New(1, cfg.TLSTimeout), now, cfg.HandWindow)
-		if in.RoundTrip > 0 {
-			s.next.ch.Measured(in.RoundTrip)
-		}
-		s.next.startTLS(cfg.TLS, true)
+	s.port.local, s.port.remote, s.port.unproven.holds = in.Server, in.Client, in.Unproven
+	if !in.Proven {
+		s.open(0, now).ch.Send(wire.PControlHardResetServerV2, nil)
 		return s
 	}
-	s.next = newGeneration(0, reliable.New(0, cfg.TLSTimeout), now, cfg.HandWindow)
-	s.next.ch.Send(wire.PControlHardResetServerV2, nil)
+	g := s.open(1, now)
+	if in.RoundTrip > 0 {
+		g.ch.Measured(in.RoundTrip)
+	}
+	g.startTLS(cfg.TLS, true)
 	return s
 }
 
+// open begins the first generation, whose first packet from this side has that
+// id.
+func (s *Session) open(first wire.PacketID, now time.Time) *generation {
+	s.keys.next = newGeneration(0, reliable.New(first, s.cfg.TLSTimeout), now, s.cfg.HandWindow)
+	return s.keys.next
+}
+
+// Data is the data side, good for as long as the session.
+func (s *Session) Data() *Data { return s.data }
+
 // LocalID and RemoteID are the session ids of both ends; RemoteID is zero
 // until a server has answered.
-func (s *Session) LocalID() wire.SessionID  { return s.local }
-func (s *Session) RemoteID() wire.SessionID { return s.remote }
+func (s *Session) LocalID() wire.SessionID  { return s.port.local }
+func (s *Session) RemoteID() wire.SessionID { return s.port.remote }
 
 // Err is why the session ended, nil while it lives.
 func (s *Session) Err() error { return s.err }
 
 // Stats returns the control channel's counters.
-func (s *Session) Stats() Stats { return s.stats }
+func (s *Session) Stats() Stats { return s.control.stats }
 
-// Data is the data side, good for as long as the session.
-func (s *Session) Data() *Data { return s.data }
+// Events returns what happened since the last call, in order.
+func (s *Session) Events() []Event { return s.take() }
 
-// Established reports that data can pass.
-func (s *Session) Established() bool { return s.carries() }
+// Established reports whether there are keys to seal and open data with.
+func (s *Session) Established() bool { return s.keys.active != nil || s.data.static != nil }
+
+// Stage is how far the handshake under way has come, in words.
+func (s *Session) Stage() string {
+	for g := range s.keys.all() {
+		if g != s.keys.old {
+			return g.stage()
+		}
+	}
+	return "no handshake under way"
+}
+
+// Input takes a control packet from the link. A packet that is damaged, not
+// authentic or of another session is counted, reported and otherwise ignored;
+// an error never ends the session.
+func (s *Session) Input(now time.Time, packet []byte) error {
+	if s.err != nil {
+		return s.err
+	}
+	g, err := s.control.input(now, packet)
+	if err != nil {
+		return err
+	}
+	s.step(now, g)
+	return nil
+}
+
+// step carries a generation on by what its TLS connection has brought.
+func (s *Session) step(now time.Time, g *generation) {
+	if g.tls == nil {
+		return
+	}
+	if err := s.handshake.exchangeKeys(now, g); err != nil {
+		s.control.giveUp(g, err)
+		return
+	}
+	if g.phase >= phasePush {
+		s.receiveMessages(now, g)
+	}
+	s.control.checkTLS(now, g)
+}
+
+// Advance does what the time demands: ends handshakes that take too long,
+// renews keys, retires old ones, notices silence. Follow it with Output.
+func (s *Session) Advance(now time.Time) {
+	if s.err != nil {
+		return
+	}
+	s.handshake.advance(now)
+	s.control.advance(now)
+	if s.leave.over(now, s.control.delivered()) {
+		s.fail(ErrExit)
+	}
+	for _, text := range s.report.advance(now, s.keys.old, s.keys.active) {
+		s.remark(text)
+	}
+	idle, err := s.watch.advance(now, s.Established())
+	if err != nil {
+		s.fail(err)
+	} else if idle {
+		s.emit(Idle{})
+	}
+}
+
+// Deadline is when to Advance again if nothing arrives before. It is the zero
+// time once the session has ended.
+func (s *Session) Deadline() time.Time {
+	var first time.Time
+	by := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	if s.err != nil {
+		return first
+	}
+	s.handshake.deadlines(by)
+	s.control.deadlines(by)
+	s.watch.deadlines(s.Established(), by)
+	if ping := s.watch.timers.Ping; ping > 0 && s.Established() {
+		by(s.data.LastSent().Add(ping))
+	}
+	by(s.leave.deadline())
+	return first
+}
+
+// Output hands every packet that is to be sent at now to emit, which must not
+// keep it. What is queued when a session ends, such as a TLS alert, is still in
+// the next Output.
+func (s *Session) Output(now time.Time, emit func(packet []byte)) {
+	s.control.output(now, emit)
+	if !s.Established() {
+		return
+	}
+	if s.leave.noticeDue(now) {
+		s.probe.exit(now, emit)
+	}
+	if s.err == nil && s.probe.due(now, s.watch.timers.Ping) {
+		s.probe.ping(now, emit)
+	}
+}
+
+// Send queues a control message, such as INFO. Before the first key exchange it
+// is dropped.
+func (s *Session) Send(text string) { s.control.send(text) }
+
+// Ping has the next Output send a ping, however long ago anything was sent.
+func (s *Session) Ping() { s.probe.wanted = true }
+
+// SetTimers replaces all timers.
+func (s *Session) SetTimers(t Timers) { s.watch.timers = t }
+
+// Exit tells the peer that this side ends, and then ends the session: by EXIT
+// where the peer takes it, else by notices on the data channel, a second apart.
+// With no notices, or nothing established, it ends at once.
+func (s *Session) Exit(now time.Time, notices int) {
+	switch {
+	case s.err != nil || s.leave.underWay():
+	case !s.Established() || notices <= 0:
+		s.fail(ErrExit)
+	case s.handshake.params.CCExit:
+		s.leave.begin(now, time.Duration(notices)*noticeInterval)
+		s.Send("EXIT")
+	default:
+		s.leave.notify(now, notices)
+	}
+}
+
+// PeerExited takes the exit notice that Data.Open found.
+func (s *Session) PeerExited() { s.fail(ErrPeerExit) }
+
+// LinkClosed ends a session whose connection was closed, for that reason.
+func (s *Session) LinkClosed(err error) { s.fail(err) }
 
 // Close frees what the session holds. It sends nothing.
 func (s *Session) Close() {
 	s.fail(ErrExit)
-	for _, g := range []*generation{s.next, s.active, s.old} {
-		if g != nil {
-			g.close()
-		}
-	}
-	s.next, s.active, s.old = nil, nil, nil
-}
-
-// fail ends the session; the first reason stays. What is queued, such as a TLS
-// alert, is still in the next Output.
-func (s *Session) fail(err error) {
-	s.emit(Closed{Err: err})
-	if s.err == nil {
-		s.err = err
-	}
-}
-
-// emit reports an event. Nothing follows Closed, so that its owner can let go
-// of what the session had.
-func (s *Session) emit(e Event) {
-	if s.err == nil {
-		s.events = append(s.events, e)
-	}
-}
-
-// Events returns what happened since the last call, in order.
-func (s *Session) Events() []Event {
-	events := s.events
-	s.events = nil
-	return events
+	s.keys.close()
 }
 
 func newSessionID() (id wire.SessionID) {
@@ -245,40 +300,9 @@ func newSessionID() (id wire.SessionID) {
 	return id
 }
 
-// identity is what must not change when keys are renewed.
-type identity struct {
-	commonName, username string
-}
-
-func identityOf(state tls.ConnectionState, username string) identity {
-	return identity{commonName(state.PeerCertificates), username}
-}
-
 func commonName(chain []*x509.Certificate) string {
 	if len(chain) == 0 {
 		return ""
 	}
 	return chain[0].Subject.CommonName
-}
-
-// HandshakeError says why a handshake ended.
-type HandshakeError struct {
-	Stage string // how far it came, in words
-	Err   error  // what ended it; nil when time ran out
-}
-
-func (e *HandshakeError) Error() string {
-	if e.Err == nil {
-		return "handshake did not finish in time: " + e.Stage
-	}
-	return "handshake failed: " + e.Err.Error()
-}
-
-func (e *HandshakeError) Unwrap() error { return e.Err }
-
-// Permanent reports an end that comes again until people mend something: the
-// peer, or this side, has said no. Silence may be over the next time, and so may
-// damage on the way.
-func (e *HandshakeError) Permanent() bool {
-	return e.Err != nil && !errors.Is(e.Err, errFellSilent) && !garbled(e.Err)
 }

@@ -70,8 +70,8 @@ func TestHandshake(t *testing.T) {
 			p.run(time.Second, p.established)
 			p.exchange(p.client, p.server)
 			p.exchange(p.server, p.client)
-			if p.client.params.Cipher != "AES-256-GCM" || !p.client.params.TLSEKM || p.client.params.PeerID != 7 {
-				t.Errorf("params %+v", p.client.params)
+			if p.client.handshake.params.Cipher != "AES-256-GCM" || !p.client.handshake.params.TLSEKM || p.client.handshake.params.PeerID != 7 {
+				t.Errorf("params %+v", p.client.handshake.params)
 			}
 		})
 	}
@@ -96,7 +96,7 @@ func TestHandshakeOnBadPath(t *testing.T) {
 func TestPostQuantumHandshakeIsOffered(t *testing.T) {
 	p := newPair(t, path{}, nil)
 	p.run(time.Second, p.established)
-	if curve := p.server.active.tls.conn.ConnectionState().CurveID; curve != tls.X25519MLKEM768 {
+	if curve := p.server.keys.active.tls.conn.ConnectionState().CurveID; curve != tls.X25519MLKEM768 {
 		t.Errorf("key exchange %v", curve)
 	}
 	if p.client.largest > DefaultMaxPacket || p.server.largest > DefaultMaxPacket {
@@ -114,8 +114,8 @@ func TestOldPeers(t *testing.T) {
 	p.run(10*time.Second, p.established)
 	p.exchange(p.client, p.server)
 	p.exchange(p.server, p.client)
-	if p.server.params.DataV2 || p.server.params.TLSEKM {
-		t.Errorf("params %+v", p.server.params)
+	if p.server.handshake.params.DataV2 || p.server.handshake.params.TLSEKM {
+		t.Errorf("params %+v", p.server.handshake.params)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestRenegotiationByUse(t *testing.T) {
 			for range 12 {
 				p.exchange(p.client, p.server)
 			}
-			p.run(5*time.Second, func() bool { return p.client.active.id == 1 && p.server.active.id == 1 })
+			p.run(5*time.Second, func() bool { return p.client.keys.active.id == 1 && p.server.keys.active.id == 1 })
 			p.exchange(p.client, p.server)
 		})
 	}
@@ -177,7 +177,7 @@ func TestRekeySurvivesAnOutage(t *testing.T) {
 		t.Error("no failed renegotiation reported")
 	}
 	p.exchange(p.client, p.server)
-	p.run(3*time.Minute, func() bool { return p.client.active.id >= 1 && p.server.active.id >= 1 })
+	p.run(3*time.Minute, func() bool { return p.client.keys.active.id >= 1 && p.server.keys.active.id >= 1 })
 	p.exchange(p.server, p.client)
 }
 
@@ -187,11 +187,11 @@ func TestOldKeysRetire(t *testing.T) {
 	})
 	p.run(time.Minute, p.established)
 	p.pass(time.Hour + time.Minute)
-	if p.client.old == nil || p.server.old == nil {
+	if p.client.keys.old == nil || p.server.keys.old == nil {
 		t.Fatal("old keys gone before the transition window ended")
 	}
 	p.pass(10 * time.Minute)
-	if p.client.old != nil || p.server.old != nil {
+	if p.client.keys.old != nil || p.server.keys.old != nil {
 		t.Error("old keys kept past the transition window")
 	}
 }
@@ -313,7 +313,7 @@ func TestDamage(t *testing.T) {
 				rand.Read(junk)
 				if len(junk) > 8 && i%2 == 0 { // a plausible header
 					junk[0] = wire.Head(wire.PControlV1, 0)
-					copy(junk[1:], p.client.local[:])
+					copy(junk[1:], p.client.port.local[:])
 				}
 				if p.server.Input(p.now, junk) == nil {
 					t.Fatalf("took %x", junk)
@@ -416,7 +416,7 @@ func TestGreetConnected(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			if server.next.tls == nil {
+			if server.keys.next.tls == nil {
 				t.Error("TLS has not begun")
 			}
 		})

@@ -44,7 +44,7 @@ func TestRekeyWithoutReset(t *testing.T) {
 func withoutReset(who *end) func(*end) {
 	seen := make(map[*generation]bool)
 	return func(e *end) {
-		g := e.next
+		g := e.keys.next
 		if e != who || g == nil || seen[g] {
 			return
 		}

@@ -25,7 +25,7 @@ func TestDelayedIsExplained(t *testing.T) {
 		"the client's hello": {drop: func(p *pair, from *end, b []byte) bool { return from == p.client && large(b) },
 			client: up, notClient: " there)"},
 		"all once the server has the certificate": {drop: func(p *pair, from *end, b []byte) bool {
-			return from == p.server && p.client.next.phase == phaseKeys && b[0]>>3 != byte(wire.PAckV1)
+			return from == p.server && p.client.keys.next.phase == phaseKeys && b[0]>>3 != byte(wire.PAckV1)
 		}, client: "has sent nothing of its own since", notClient: "max-packet-size"},
 	} {
 		t.Run(name, func(t *testing.T) {

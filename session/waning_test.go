@@ -18,7 +18,7 @@ func TestKeysWane(t *testing.T) {
 	})
 	p.run(time.Second, p.established)
 	p.pass(90 * time.Second)
-	if now := p.server.active.id; now != 4 {
+	if now := p.server.keys.active.id; now != 4 {
 		t.Fatalf("key %d is in use", now)
 	}
 	p.client.data.ring.SendWith(0)
@@ -34,14 +34,14 @@ func TestKeysWane(t *testing.T) {
 	if _, err := p.server.data.Open(p.now, packet); !errors.Is(err, seal.ErrNoKey) {
 		t.Errorf("old keys are kept for ever: %v", err)
 	}
-	p.client.data.ring.SendWith(p.client.active.id)
+	p.client.data.ring.SendWith(p.client.keys.active.id)
 	p.pass(200 * time.Second) // key ids are given again, from 1
 	for range 3 {
 		p.exchange(p.client, p.server)
 		p.exchange(p.server, p.client)
 		p.pass(30 * time.Second)
 	}
-	if n := len(p.server.waning); n == 0 || n > 6 {
+	if n := len(p.server.keys.waning); n == 0 || n > 6 {
 		t.Errorf("%d keys wane", n)
 	}
 }

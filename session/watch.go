@@ -19,8 +19,8 @@ type Timers struct {
 	InactiveBytes int64
 }
 
-// Idle says that the tunnel carried less than Timers.Inactive asks for. What
-// becomes of the session is for its owner to say.
+// Idle says that the tunnel carried less than Timers.Inactive asks for. Its
+// owner decides what becomes of the session.
 type Idle struct{}
 
 func (Idle) event() {}
@@ -31,89 +31,66 @@ var (
 	ErrPingExit    = errors.New("no packet from the peer for the time of ping-exit")
 )
 
-// SetTimers replaces them all.
-func (s *Session) SetTimers(t Timers) { s.cfg.Timers = t }
+// watch notices a peer that fell silent, and a tunnel that is not used.
+type watch struct {
+	timers Timers
+	data   *Data // what is watched
+	pulls  bool  // a client, for which ping-restart holds from the start
 
-// quota is the use that was made of the tunnel when it was last looked at.
-type quota struct {
+	// The bytes that the tunnel had carried when its use was last looked at;
+	// since is zero before data can pass.
 	bytes int64
 	since time.Time
 }
 
-// minds reports whether ping-restart holds by now: for a client, it does from
-// the start.
-func (s *Session) minds() bool { return s.carries() || s.pulls() }
-
-// pushSilence is how long a server may say nothing at all while it is asked for
-// a push, which it would acknowledge. It is longer than what a server's slow
-// login script holds it up for, if that runs in the foreground.
-const pushSilence = 15 * time.Second
-
-var errFellSilent = errors.New("the server fell silent while it was asked for its push; it may have been started anew, and no longer know of this session")
-
-// silenceLimit is how long a client in its first handshake waits while nothing
-// is heard; 0: for as long as the handshake may take.
-func (s *Session) silenceLimit(g *generation) time.Duration {
-	switch {
-	case g.pending:
-		return s.cfg.HandWindow
-	case g.phase == phasePush && s.pulls():
-		return min(pushSilence, s.cfg.HandWindow)
-	}
-	return 0
-}
-
-// advanceWatch ends a session whose peer fell silent.
-func (s *Session) advanceWatch(now time.Time) {
-	silence, t := now.Sub(s.data.LastReceived()), &s.cfg.Timers
+// advance reports what the timers say now: an error that ends the session, or
+// that the tunnel is idle. Established says that data can pass.
+func (w *watch) advance(now time.Time, established bool) (idle bool, err error) {
+	silence, t := now.Sub(w.data.LastReceived()), &w.timers
 	switch {
 	case t.PingExit > 0 && silence >= t.PingExit:
-		s.fail(ErrPingExit)
-	case s.minds() && t.PingRestart > 0 && silence >= t.PingRestart:
-		s.fail(ErrPingTimeout)
-	case s.carries() && t.Inactive > 0:
-		s.advanceInactive(now)
+		return false, ErrPingExit
+	case (established || w.pulls) && t.PingRestart > 0 && silence >= t.PingRestart:
+		return false, ErrPingTimeout
+	case established && t.Inactive > 0:
+		return w.idle(now), nil
 	}
+	return false, nil
 }
 
-func (s *Session) advanceInactive(now time.Time) {
-	if s.quota.since.IsZero() {
-		s.quota.since = now
+func (w *watch) idle(now time.Time) bool {
+	if w.since.IsZero() {
+		w.since = now
 	}
-	if now.Before(s.inactiveAt()) {
-		return
+	if now.Before(w.idleAt()) {
+		return false
 	}
-	bytes, _ := s.data.traffic()
-	if least := s.cfg.Timers.InactiveBytes; least == 0 || bytes-s.quota.bytes < least {
-		s.emit(Idle{})
-	}
-	s.quota = quota{bytes, now}
+	bytes, _ := w.data.traffic()
+	least := w.timers.InactiveBytes
+	idle := least == 0 || bytes-w.bytes < least
+	w.bytes, w.since = bytes, now
+	return idle
 }
 
-// inactiveAt is when the traffic has to be looked at again.
-func (s *Session) inactiveAt() time.Time {
-	at := s.quota.since
-	if _, last := s.data.traffic(); s.cfg.Timers.InactiveBytes == 0 && last.After(at) {
+// idleAt is when the traffic has to be looked at again.
+func (w *watch) idleAt() time.Time {
+	at := w.since
+	if _, last := w.data.traffic(); w.timers.InactiveBytes == 0 && last.After(at) {
 		at = last
 	}
-	return at.Add(s.cfg.Timers.Inactive)
+	return at.Add(w.timers.Inactive)
 }
 
-func (s *Session) watchDeadlines(by func(time.Time)) {
-	heard, t := s.data.LastReceived(), &s.cfg.Timers
+// deadlines gives the times at which advance may change its answer.
+func (w *watch) deadlines(established bool, by func(time.Time)) {
+	heard, t := w.data.LastReceived(), &w.timers
 	if t.PingExit > 0 {
 		by(heard.Add(t.PingExit))
 	}
-	if s.minds() && t.PingRestart > 0 {
+	if (established || w.pulls) && t.PingRestart > 0 {
 		by(heard.Add(t.PingRestart))
 	}
-	if !s.carries() {
-		return
-	}
-	if t.Ping > 0 {
-		by(s.data.LastSent().Add(t.Ping))
-	}
-	if t.Inactive > 0 && !s.quota.since.IsZero() {
-		by(s.inactiveAt())
+	if established && t.Inactive > 0 && !w.since.IsZero() {
+		by(w.idleAt())
 	}
 }

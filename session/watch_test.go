@@ -83,34 +83,81 @@ func TestPingExit(t *testing.T) {
 	}
 }
 
-// TestRenegotiationAgeIsDrawn: the age of keys lies anywhere between the two
-// values of reneg-sec.
-func TestRenegotiationAgeIsDrawn(t *testing.T) {
-	s := newSession(Config{RenegAfter: time.Hour, RenegLeast: 30 * time.Minute}, nil, time.Unix(1_800_000_000, 0))
-	early, late := false, false
-	for range 1000 {
-		s.scheduleRenegotiation(s.born)
-		age := s.renegotiate.Sub(s.born)
-		if age < 30*time.Minute || age > time.Hour {
-			t.Fatalf("age %v", age)
+// newTestWatch is a watch over a data channel that nothing has passed yet.
+func newTestWatch(t Timers) *watch { return &watch{timers: t, data: newData(0, nil, virtual)} }
+
+// TestSilenceEndsInTime: to the nanosecond, and never without a timer.
+func TestSilenceEndsInTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		Timers
+		established, pulls bool
+		want               error
+	}{
+		"ping-exit":                {Timers{PingExit: 10 * time.Second}, true, false, ErrPingExit},
+		"ping-exit early":          {Timers{PingExit: 10 * time.Second}, false, false, ErrPingExit},
+		"ping-restart":             {Timers{PingRestart: 10 * time.Second}, true, false, ErrPingTimeout},
+		"ping-restart of a client": {Timers{PingRestart: 10 * time.Second}, false, true, ErrPingTimeout},
+		"ping-restart too early":   {Timers{PingRestart: 10 * time.Second}, false, false, nil},
+		"both":                     {Timers{PingExit: 10 * time.Second, PingRestart: 10 * time.Second}, true, false, ErrPingExit},
+		"none":                     {Timers{}, true, false, nil},
+	} {
+		w := newTestWatch(c.Timers)
+		w.pulls = c.pulls
+		heard := virtual.Add(time.Second)
+		w.data.noteReceived(heard)
+		if idle, err := w.advance(heard.Add(10*time.Second-1), c.established); idle || err != nil {
+			t.Errorf("%s: too soon: %v, %v", name, idle, err)
 		}
-		early, late = early || age < 35*time.Minute, late || age > 55*time.Minute
+		if idle, err := w.advance(heard.Add(10*time.Second), c.established); idle || err != c.want {
+			t.Errorf("%s: %v, %v", name, idle, err)
+		}
+		var first time.Time
+		w.deadlines(c.established, func(at time.Time) { first = at })
+		if c.want != nil != first.Equal(heard.Add(10*time.Second)) {
+			t.Errorf("%s: due at %v", name, first)
+		}
 	}
-	if !early || !late {
-		t.Errorf("drawn early %v, late %v", early, late)
+}
+
+// TestInactiveBytes: as many as `inactive` says are enough, one less is not.
+func TestInactiveBytes(t *testing.T) {
+	for carried, idle := range map[int64]bool{0: true, 99: true, 100: false, 101: false} {
+		w := newTestWatch(Timers{Inactive: time.Minute, InactiveBytes: 100})
+		w.bytes, w.since = 1000, virtual
+		w.data.sent.bytes.Store(600)
+		w.data.received.bytes.Store(400 + carried)
+		if early, _ := w.advance(virtual.Add(time.Minute-1), true); early {
+			t.Errorf("%d bytes: idle too soon", carried)
+		}
+		if got, _ := w.advance(virtual.Add(time.Minute), true); got != idle {
+			t.Errorf("%d bytes: idle %v", carried, got)
+		}
+		if w.bytes != 1000+carried || !w.idleAt().Equal(virtual.Add(2*time.Minute)) {
+			t.Errorf("%d bytes: next by %+v", carried, w)
+		}
+	}
+}
+
+// TestInactiveBegins: the time counts from when data can pass.
+func TestInactiveBegins(t *testing.T) {
+	w := newTestWatch(Timers{Inactive: time.Minute})
+	for _, step := range []struct {
+		after       time.Duration
+		established bool
+		idle        bool
+	}{{time.Hour, false, false}, {2 * time.Hour, true, false}, {2*time.Hour + time.Minute - 1, true, false}, {2*time.Hour + time.Minute, true, true}} {
+		if idle, err := w.advance(virtual.Add(step.after), step.established); idle != step.idle || err != nil {
+			t.Errorf("%+v: %v, %v", step, idle, err)
+		}
 	}
 }
 
 // TestNoInactiveTimer: without one nobody is idle.
 func TestNoInactiveTimer(t *testing.T) {
-	p := newPair(t, path{delay: time.Millisecond}, nil)
-	p.run(time.Second, p.established)
-	p.client.events = nil
-	for range 3 {
-		p.now = p.now.Add(time.Hour)
-		p.client.advanceWatch(p.now)
-	}
-	if n := count[Idle](p.client.Events()); n != 0 || p.client.Err() != nil {
-		t.Errorf("%d times idle, %v", n, p.client.Err())
+	w := newTestWatch(Timers{})
+	for hour := range 3 {
+		if idle, err := w.advance(virtual.Add(time.Duration(hour)*time.Hour), true); idle || err != nil {
+			t.Errorf("hour %d: %v, %v", hour, idle, err)
+		}
 	}
 }
