@@ -79,7 +79,7 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Applied{host: h, j: &journal{Device: want.Device, Owner: h.self}}
+	a := &Applied{host: h, j: &journal{Device: want.Device, Space: h.store.space, Owner: h.self}}
 	a.before, _, _ = h.kernel.readFile(h.opts.ResolvConf)
 	if err := a.nested.since(h.kernel); err != nil {
 		return nil, fmt.Errorf("look at this host's network: %w", err)

@@ -109,7 +109,7 @@ func (p *planner) planResolvConf(d DNS) {
 		p.failDNS("%s takes %d name servers, all on port 53; not used: %s", r.path, maxServers, some(unused))
 	}
 	if !bytes.Equal(set, r.content) {
-		p.add(&fileChange{Path: r.path, Set: set, Was: r.content, Existed: r.exists})
+		p.add(&fileChange{Path: r.path, Set: set, Was: r.content, Existed: r.exists, File: r.file})
 	}
 }
 
@@ -170,6 +170,9 @@ type fileChange struct {
 	Path     string
 	Set, Was []byte
 	Existed  bool
+	// File is which file that was, whatever its name; "" where there was none, or
+	// the system does not tell.
+	File string `json:",omitempty"`
 }
 
 func (c *fileChange) sharedKey() string { return "file " + c.Path }
@@ -212,6 +215,17 @@ func (c *fileChange) undo(_ context.Context, k kernel, heir change) (outcome, er
 		return outcome{}, fmt.Errorf("put %s back: %w", c.Path, err)
 	}
 	return did("put %s back", c.Path), nil
+}
+
+// isHere reports whether the file that was changed is the one that the caller
+// finds by its name, which in another mount namespace is another's. The numbers
+// of files are the same within a boot; else the file is known by what it says.
+func (c *fileChange) isHere(k kernel, sameBoot bool) bool {
+	if c.File != "" && c.File == k.fileID(c.Path) {
+		return true
+	}
+	now, there, err := k.readFile(c.Path)
+	return (c.File == "" || !sameBoot) && err == nil && there && bytes.Equal(now, c.Set)
 }
 
 // halfWritten tells whether now is what a write of content leaves, all done

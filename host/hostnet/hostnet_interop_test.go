@@ -287,6 +287,28 @@ func TestLiveCleanupAfterTheDeviceWentWithTheProcess(t *testing.T) {
 	mustEqual(t, n.look(), before)
 }
 
+// TestLiveGoneNamespace: a namespace is deleted with what a killed process changed
+// there, and another comes in its place with a device and a resolver's file of the
+// same names. Its network stays as it is; the file is put back, since it is still
+// the same; and the journal goes.
+func TestLiveGoneNamespace(t *testing.T) {
+	n := newNamespace(t)
+	resolver := n.in("cat /etc/resolv.conf")
+	a, answer := n.start("apply", live())
+	mustEqual(t, answer, "applied: <nil>")
+	a.kill()
+	n.do("ip", "netns", "del", n.name)
+	n.do("ip", "netns", "add", n.name)
+	n.in("ip link set lo up", "ip tuntap add dev tun0 mode tap", "ip link set tun0 up mtu 1420",
+		"ip addr add 10.8.0.2/24 dev tun0", "ip route add 203.0.113.5/32 via 10.8.0.1 dev tun0")
+	mine := n.in("ip addr show tun0", "ip route")
+	n.expect("file before", n.in("cat /etc/resolv.conf"), "Written by culvert")
+	mustEqual(t, n.cleanup(), "tun0: put /etc/resolv.conf back\n")
+	mustEqual(t, n.in("cat /etc/resolv.conf"), resolver)
+	mustEqual(t, n.in("ip addr show tun0", "ip route"), mine)
+	noJournals(t, n.dir)
+}
+
 func TestLiveNextStartTakesOver(t *testing.T) {
 	n := newNamespace(t)
 	before := n.look()

@@ -22,12 +22,13 @@ type owner struct {
 // the one that may be about to be made.
 type journal struct {
 	Device  string
+	Space   space
 	Owner   owner
 	Records []record
 
 	changes []change
 	// foreign: of another network namespace, where devices, routes and
-	// settings are others. Only changes of files are kept.
+	// settings are others, or are gone with it. Only changes of files are kept.
 	foreign bool
 }
 
@@ -37,15 +38,16 @@ const journalSuffix = ".undo.json"
 // undoes its own.
 type store struct {
 	dir   string
-	space string // the network namespace
+	space space // the caller's
 	alive func(owner) bool
+	gone  func(space) bool     // reports whether another space is gone; nil: none is
 	claim func(owner) error    // makes the owner count as alive; nil: every process does
 	sync  func(*os.File) error // (*os.File).Sync, but in tests
 }
 
-func (s store) path(device string) string { return s.pathIn(s.space, device) }
+func (s store) path(j *journal) string { return s.pathOf(j.Device, j.Space.name()) }
 
-func (s store) pathIn(space, device string) string {
+func (s store) pathOf(device, space string) string {
 	return filepath.Join(s.dir, device+"@"+space+journalSuffix)
 }
 
@@ -67,7 +69,7 @@ func (s store) save(j *journal) error {
 	if err != nil {
 		return fmt.Errorf("undo journal of %s: %w", j.Device, err)
 	}
-	if err := s.write(s.path(j.Device), b); err != nil {
+	if err := s.write(s.path(j), b); err != nil {
 		return fmt.Errorf("undo journal of %s: %w; nothing is changed without one, choose a writable state directory", j.Device, err)
 	}
 	return nil
@@ -106,7 +108,7 @@ func (s store) write(path string, b []byte) error {
 }
 
 func (s store) remove(j *journal) error {
-	if err := os.Remove(s.path(j.Device)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(s.path(j)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("undo journal of %s: %w", j.Device, err)
 	}
 	return nil
@@ -127,7 +129,7 @@ func (s store) load() ([]*journal, error) {
 		if !ok || at < 0 {
 			continue
 		}
-		j, err := s.read(name[at+1:], name[:at])
+		j, err := s.read(name[:at], name[at+1:])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("undo journal %s: %w", filepath.Join(s.dir, e.Name()), err))
 			continue
@@ -139,13 +141,16 @@ func (s store) load() ([]*journal, error) {
 
 // read trusts only files that nobody else could have written: undoing one
 // writes files and routes with this process's rights.
-func (s store) read(space, device string) (*journal, error) {
-	b, err := readOwn(s.pathIn(space, device))
+func (s store) read(device, space string) (*journal, error) {
+	b, err := readOwn(s.pathOf(device, space))
 	if err != nil {
 		return nil, err
 	}
 	j, err := parseJournal(device, b)
-	if err == nil && space != s.space {
+	if err == nil && j.Space.name() != space {
+		return nil, fmt.Errorf("it speaks of network namespace %q", j.Space.name())
+	}
+	if err == nil && j.Space != s.space {
 		j.foreign = true
 		j.changes = slices.DeleteFunc(j.changes, func(c change) bool { _, file := c.(*fileChange); return !file })
 	}
@@ -205,6 +210,14 @@ func (s store) split(js []*journal) (alive, dead []*journal) {
 		}
 	}
 	return alive, dead
+}
+
+// orphans are the journals of dead processes in namespaces that are gone, with
+// all that was changed there but files.
+func (s store) orphans(js []*journal) []*journal {
+	return slices.DeleteFunc(slices.Clone(js), func(j *journal) bool {
+		return !j.foreign || s.alive(j.Owner) || s.gone == nil || !s.gone(j.Space)
+	})
 }
 
 func except(js []*journal, j *journal) []*journal {

@@ -73,6 +73,9 @@ type fileKernel interface {
 	// writeFile writes in place, through symbolic links.
 	writeFile(path string, content []byte) error
 	removeFile(path string) error
+	// fileID tells a file from others, whatever their names; "" where there is
+	// none, or the system has no such thing.
+	fileID(path string) string
 }
 
 // firewallKernel changes this package's own tables and looks at others.

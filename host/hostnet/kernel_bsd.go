@@ -33,7 +33,7 @@ func newHost(opts Options) (*host, error) {
 	c := claims{dir: opts.StateDir}
 	return &host{
 		kernel: bsdKernel{},
-		store:  store{dir: opts.StateDir, space: "host", alive: c.alive, claim: c.claim, sync: (*os.File).Sync},
+		store:  store{dir: opts.StateDir, space: hostSpace, alive: c.alive, claim: c.claim, sync: (*os.File).Sync},
 		self:   self, opts: opts,
 	}, nil
 }

@@ -22,11 +22,16 @@ func newHost(opts Options) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	space, err := networkNamespace()
+	here, err := networkNamespace()
 	if err != nil {
 		return nil, err
 	}
-	return &host{kernel: linux{}, store: store{dir: opts.StateDir, space: space, alive: owner.alive, sync: (*os.File).Sync}, self: self, opts: opts}, nil
+	return &host{
+		kernel: linux{},
+		store: store{dir: opts.StateDir, space: here, alive: owner.alive, sync: (*os.File).Sync,
+			gone: func(s space) bool { return s.gone(here, procSpaces{}) }},
+		self: self, opts: opts,
+	}, nil
 }
 
 // DefaultStateDir holds one undo journal per device, unless Options say else.

@@ -38,7 +38,7 @@ func newHost(opts Options) (*host, error) {
 	}
 	return &host{
 		kernel: windowsKernel{},
-		store:  store{dir: opts.StateDir, space: "host", alive: owner.alive, sync: syncFile},
+		store:  store{dir: opts.StateDir, space: hostSpace, alive: owner.alive, sync: syncFile},
 		self:   self, opts: opts,
 	}, nil
 }

@@ -28,7 +28,7 @@ func (limited) linkResolvers(context.Context, string, string) (Resolvers, error)
 }
 
 func (limited) watch(context.Context, string) (<-chan trigger, error) { return nil, errUnkept }
-func sameNamespace(string) (func() error, error)                      { return nil, errUnkept }
+func sameNamespace(space) (func() error, error)                       { return nil, errUnkept }
 func (limited) managers() []string                                    { return nil }
 func (limited) linkServers(context.Context, string) ([]netip.AddrPort, error) {
 	return nil, errNotHere

@@ -111,6 +111,7 @@ func (h *host) observeResolver(ctx context.Context, device string, seen *observe
 	if r.content, r.exists, err = h.kernel.readFile(r.path); err != nil {
 		return err
 	}
+	r.file = h.kernel.fileID(r.path)
 	r.service = h.kernel.nameService(ctx, r.content)
 	if r.service.name != "" {
 		servers, err := h.kernel.linkServers(ctx, device)

@@ -48,6 +48,7 @@ type resolver struct {
 	path    string
 	content []byte
 	exists  bool
+	file    string // which one it is (fileID)
 }
 
 // planner collects a Plan.

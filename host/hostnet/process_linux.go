@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 )
 
 func thisProcess() (owner, error) {
@@ -32,7 +31,7 @@ const (
 
 // startOf gives the boot and the clock tick in which a process was started.
 func startOf(pid int) (string, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot, err := bootID()
 	if err != nil {
 		return "", err
 	}
@@ -44,14 +43,5 @@ func startOf(pid int) (string, error) {
 	if len(f) <= statStart || bytes.ContainsAny(f[statState], "ZX") {
 		return "", os.ErrProcessDone
 	}
-	return string(bytes.TrimSpace(boot)) + "/" + string(f[statStart]), nil
-}
-
-// networkNamespace is the number of the calling thread's.
-func networkNamespace() (string, error) {
-	link, err := os.Readlink("/proc/thread-self/ns/net")
-	if err != nil {
-		return "", fmt.Errorf("tell this network namespace from others: %w; is /proc mounted?", err)
-	}
-	return strings.Trim(link, "net:[]"), nil
+	return boot + "/" + string(f[statStart]), nil
 }

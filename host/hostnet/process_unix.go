@@ -18,6 +18,19 @@ func owned(info fs.FileInfo) bool {
 	return ok && (int(st.Uid) == os.Geteuid() || st.Uid == 0)
 }
 
+// fileID is the number of what a path leads to, and of the device it is on.
+func (files) fileID(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+}
+
 // readOwn reads a regular file that this user or root owns and nobody else
 // may write.
 func readOwn(path string) ([]byte, error) {

@@ -45,6 +45,9 @@ func startOf(h windows.Handle) (string, error) {
 	return strconv.FormatInt(made.Nanoseconds(), 10), nil
 }
 
+// fileID is not needed where there is one network.
+func (files) fileID(string) string { return "" }
+
 // readOwn reads a file that this user or an administrator owns, in a directory
 // that is so too: in ProgramData anyone may make files, but not change others'.
 func readOwn(path string) ([]byte, error) {

@@ -69,6 +69,11 @@ func identity(c change) any {
 	case *linkChange:
 		return *c
 	}
+	if f, ok := c.(*fileChange); ok { // whichever file it is
+		written := *f
+		written.File = ""
+		c = &written
+	}
 	r, err := encode(c)
 	if err != nil {
 		return c

@@ -21,6 +21,7 @@ type twin struct {
 	table    []way
 	settings map[string]string
 	files    map[string]string
+	file     string // fileID of all files
 	tables   map[string]string
 	drops    []chain
 	virtual  map[string]int    // tunnels
@@ -224,6 +225,13 @@ func (t *twin) readFile(path string) ([]byte, bool, error) {
 	return []byte(s), ok, nil
 }
 
+func (t *twin) fileID(path string) string {
+	if _, ok := t.files[path]; !ok {
+		return ""
+	}
+	return t.file
+}
+
 func (t *twin) writeFile(path string, content []byte) error {
 	return t.change("write", func() { t.files[path] = string(content) })
 }
@@ -327,7 +335,7 @@ func (p *processes) start(k kernel, dir string, pid int, log *strings.Builder) *
 	}
 	return &host{
 		kernel: k, self: owner{PID: pid, Start: "s"}, opts: opts,
-		store: store{dir: dir, space: "1", alive: func(o owner) bool { return p.alive[o.PID] }, sync: func(*os.File) error { return nil }},
+		store: store{dir: dir, space: space{Number: "1"}, alive: func(o owner) bool { return p.alive[o.PID] }, sync: func(*os.File) error { return nil }},
 	}
 }
 

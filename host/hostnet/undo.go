@@ -107,16 +107,40 @@ func (h *host) undoDead(ctx context.Context) ([]string, error) {
 	errs := []error{err}
 	var lines []string
 	alive, dead := h.store.split(js)
+	orphans := h.store.orphans(js)
 	js = slices.DeleteFunc(js, func(j *journal) bool { return j.foreign && !slices.Contains(alive, j) })
 	for _, j := range dead {
 		js = except(js, j)
-		say := func(ts []told) {
-			for _, o := range summary(ts, func(string) {}) {
-				lines = append(lines, j.Device+": "+o.line)
-			}
-		}
+		say := func(ts []told) { lines = append(lines, report(j, ts)...) }
 		all := func(change) bool { return true }
 		if err := h.undo(ctx, j, all, heirs(js), say); err != nil {
+			errs = append(errs, fmt.Errorf("device %s: %w", j.Device, err))
+		}
+	}
+	more, err := h.undoOrphans(ctx, orphans, heirs(alive))
+	return append(lines, more...), errors.Join(append(errs, err)...)
+}
+
+// report gives a line for each thing undone or left.
+func report(j *journal, ts []told) (lines []string) {
+	for _, o := range summary(ts, func(string) {}) {
+		lines = append(lines, j.Device+": "+o.line)
+	}
+	return lines
+}
+
+// undoOrphans puts back the files that were changed from namespaces that are
+// gone; all else went with these. A file that this process does not find by its
+// name, since it was mounted there, is left to one that does.
+func (h *host) undoOrphans(ctx context.Context, orphans []*journal, heirs map[string]change) (lines []string, err error) {
+	var errs []error
+	for _, j := range orphans {
+		here := func(c change) bool { return c.(*fileChange).isHere(h.kernel, j.Space.Boot == h.store.space.Boot) }
+		if len(j.changes) > 0 && !slices.ContainsFunc(j.changes, here) {
+			continue
+		}
+		say := func(ts []told) { lines = append(lines, report(j, ts)...) }
+		if err := h.undo(ctx, j, here, heirs, say); err != nil {
 			errs = append(errs, fmt.Errorf("device %s: %w", j.Device, err))
 		}
 	}

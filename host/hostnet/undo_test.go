@@ -43,14 +43,14 @@ func TestNamespacesAreApart(t *testing.T) {
 	before, ctx := one.String(), context.Background()
 	a := mustApply(t, ps.start(one, dir, 1, nil), redirected())
 	h := ps.start(two, dir, 2, nil)
-	h.store.space = "2"
+	h.store.space.Number = "2"
 	mustApply(t, h, redirected())
 	ps.alive[2] = false
 	if report, err := ps.start(one, dir, 3, nil).cleanup(ctx); len(report) > 0 || err != nil {
 		t.Errorf("undone from without: %v, %v", report, err)
 	}
 	h = ps.start(two, dir, 4, nil)
-	h.store.space = "2"
+	h.store.space.Number = "2"
 	if report, err := h.cleanup(ctx); len(report) == 0 || err != nil {
 		t.Errorf("%v, %v", report, err)
 	}

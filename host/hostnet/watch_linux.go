@@ -311,15 +311,15 @@ func (linux) managers() (names []string) {
 }
 
 // sameNamespace returns what brings another goroutine into the network
-// namespace of the caller, named space.
-func sameNamespace(space string) (enter func() error, err error) {
+// namespace of the caller, which is home.
+func sameNamespace(home space) (enter func() error, err error) {
 	ns, err := netns.Get()
 	if err != nil {
 		return nil, err
 	}
 	return func() error {
 		defer ns.Close()
-		if here, err := networkNamespace(); err != nil || here == space {
+		if here, err := networkNamespace(); err != nil || here == home {
 			return err
 		}
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
