@@ -2,10 +2,14 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
+
+	"culvert/internal/pemtext"
 )
 
 // fileLines reads the files that directives name.
@@ -53,29 +57,29 @@ func (l *fileLines) resolveNames() {
 // what they should.
 func (l *fileLines) readAll() {
 	for _, f := range []struct {
-		name, marker string
-		file         *File
+		name, block string // the block's type
+		file        *File
 	}{
-		{"ca", "-----BEGIN ", l.Trust.CA},
-		{"cert", "-----BEGIN ", l.Trust.Cert},
-		{"key", "-----BEGIN ", l.Trust.Key},
-		{"extra-certs", "-----BEGIN ", l.Trust.ExtraCerts},
+		{"ca", "CERTIFICATE", l.Trust.CA},
+		{"cert", "CERTIFICATE", l.Trust.Cert},
+		{"key", "PRIVATE KEY", l.Trust.Key},
+		{"extra-certs", "CERTIFICATE", l.Trust.ExtraCerts},
 		{"pkcs12", "", l.Trust.PKCS12},
-		{"tls-auth", staticKeyMarker, l.Trust.TLSAuth},
-		{"tls-crypt", staticKeyMarker, l.Trust.TLSCrypt},
-		{"tls-crypt-v2", "-----BEGIN OpenVPN tls-crypt-v2 ", l.Trust.TLSCryptV2},
+		{"tls-auth", staticKeyBlock, l.Trust.TLSAuth},
+		{"tls-crypt", staticKeyBlock, l.Trust.TLSCrypt},
+		{"tls-crypt-v2", l.keyV2(), l.Trust.TLSCryptV2},
 		{"auth-user-pass", "", l.Login.UserPass},
-		{"auth-gen-token-secret", "-----BEGIN OpenVPN auth-token server key-----", l.Login.GenTokenSecret},
+		{"auth-gen-token-secret", "OpenVPN auth-token server key", l.Login.GenTokenSecret},
 		{"askpass", "", l.Trust.AskPass},
 		{"http-proxy-user-pass", "", l.Link.HTTPProxyUserPass},
 		{"socks-proxy", "", l.Link.SOCKSProxy.login()},
-		{"crl-verify", "-----BEGIN X509 CRL-----", l.Trust.CRLVerify},
-		{"secret", staticKeyMarker, l.Trust.Secret},
-		{"dh", "DH PARAMETERS-----", l.dhParameters()},
+		{"crl-verify", "X509 CRL", l.Trust.CRLVerify},
+		{"secret", staticKeyBlock, l.Trust.Secret},
+		{"dh", "DH PARAMETERS", l.dhParameters()},
 	} {
 		if f.file != nil && !l.loaded[f.file] {
 			l.loaded[f.file] = true
-			l.readFile(f.name, f.marker, f.file)
+			l.readFile(f.name, f.block, f.file)
 		}
 	}
 }
@@ -100,7 +104,7 @@ func (l *fileLines) readNamed(directive, name string) ([]byte, error) {
 	return l.read(name)
 }
 
-func (l *fileLines) readFile(name, marker string, f *File) {
+func (l *fileLines) readFile(name, block string, f *File) {
 	switch {
 	case f.Name == "[inline]":
 		l.fail(&Error{f.Pos, name, f.Name, "there is no <" + name + "> block", "add it, or name a file"})
@@ -117,9 +121,25 @@ func (l *fileLines) readFile(name, marker string, f *File) {
 		l.fail(fault)
 		return
 	}
-	if !bytes.Contains(f.Text, []byte(marker)) {
-		l.fail(&Error{f.Pos, name, f.Name, "expected a line that begins " + strings.TrimSpace(marker), "put the whole file there, with its BEGIN and END lines"})
+	if block != "" && !bytes.Contains(f.Text, []byte(begin(block))) {
+		found, mend, _ := strings.Cut(pemtext.Found(f.Text, block), "; ")
+		l.fail(&Error{f.Pos, name, f.Name, fmt.Sprintf("expected a PEM block %q, found %s", "-----BEGIN "+block+"-----", found),
+			cmp.Or(mend, "put the whole file there, with its BEGIN and END lines")})
 	}
+}
+
+// begin is what a text with such a block must contain. What a certificate or a
+// key is exactly is for their reader to say.
+func begin(block string) string {
+	switch {
+	case block == "CERTIFICATE" || block == "PRIVATE KEY":
+		return "-----BEGIN "
+	case block == "DH PARAMETERS": // X9.42 DH PARAMETERS, too
+		return block + "-----"
+	case strings.HasPrefix(block, keyV2): // whose key it is is for its reader to say
+		return "-----BEGIN " + keyV2
+	}
+	return "-----BEGIN " + block + "-----"
 }
 
 // emptyFile is the fault of a file or block without what it is for.
@@ -141,7 +161,17 @@ func (l *fileLines) emptyFile(name string, f *File) *Error {
 	return nil
 }
 
-const staticKeyMarker = "-----BEGIN OpenVPN Static key V1-----"
+// keyV2 is how the types of tls-crypt-v2's keys begin.
+const keyV2 = "OpenVPN tls-crypt-v2 "
+
+func (l *fileLines) keyV2() string {
+	if l.TLSServer {
+		return keyV2 + "server key"
+	}
+	return keyV2 + "client key"
+}
+
+const staticKeyBlock = "OpenVPN Static key V1"
 
 // mendOf is what to do where a file cannot be read.
 func mendOf(err error, name string) string {

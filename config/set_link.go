@@ -110,13 +110,15 @@ func setResolvRetry(b *builder, d *call) error {
 	return nil
 }
 
+// setConnectRetry cuts off waits that are longer than OpenVPN's.
 func setConnectRetry(b *builder, d *call) error {
-	wait, err := d.wait(0)
+	const longestWait = 65535 // s
+	wait, err := d.capped(0, 0, longestWait)
 	if err != nil {
 		return err
 	}
 	if len(d.args) > 1 {
-		most, err := d.wait(1)
+		most, err := d.capped(1, 0, longestWait)
 		if err != nil {
 			return err
 		}
@@ -125,17 +127,6 @@ func setConnectRetry(b *builder, d *call) error {
 	b.Link.ConnectRetry = time.Duration(wait) * time.Second
 	b.Link.ConnectRetryMax = max(b.Link.ConnectRetryMax, b.Link.ConnectRetry)
 	return nil
-}
-
-// wait is argument i as seconds between attempts; what is longer than OpenVPN
-// waits is cut off, as it does.
-func (d *call) wait(i int) (seconds int, err error) {
-	const most = 65535
-	n, err := d.int(i, 0, maxSeconds)
-	if n > most {
-		d.remark(fmt.Sprintf("%d is longer than the longest wait, %d s, which is taken instead", n, most))
-	}
-	return min(n, most), err
 }
 
 // setConnectRetryMax takes words for no limit, too.

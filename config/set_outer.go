@@ -147,18 +147,13 @@ func setProtoForce(b *builder, d *call) error {
 	return err
 }
 
-// setTCPQueueLimit takes what is beyond what a queue can be for that.
 func setTCPQueueLimit(b *builder, d *call) error {
 	const most = 1 << 16
-	n, err := d.int(0, 1, maxSeconds)
-	if err != nil {
-		return err
+	n, err := d.capped(0, 1, most)
+	if err == nil {
+		b.Link.TCPQueueLimit = n
 	}
-	if n > most {
-		d.remark(fmt.Sprintf("%d packets are more than a queue takes here, so it is %d", n, most))
-	}
-	b.Link.TCPQueueLimit = min(n, most)
-	return nil
+	return err
 }
 
 // setTCPNoDelay tells clients before OpenVPN 2.7.6.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -120,18 +119,13 @@ func (p *Process) setEnv(d *call, prefix string) error {
 	return nil
 }
 
-// setVerb takes more than there is as the most.
 func setVerb(b *builder, d *call) error {
 	const most = 15
-	n, err := d.int(0, 0, maxSeconds)
-	if err != nil {
-		return err
+	n, err := d.capped(0, 0, most)
+	if err == nil {
+		b.Process.Verb = n
 	}
-	if n > most {
-		d.remark(fmt.Sprintf("%d is more than there is, so it is %d", n, most))
-	}
-	b.Process.Verb = min(n, most)
-	return nil
+	return err
 }
 
 // setIgnoreUnknown names directives that may be left out where they are not

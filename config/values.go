@@ -102,6 +102,16 @@ func (d *call) int(i, least, most int) (int, error) {
 	return int(n), err
 }
 
+// capped is argument i as a whole number of at least least. For one above most,
+// most is taken, with a note.
+func (d *call) capped(i, least, most int) (int, error) {
+	n, err := d.int(i, least, maxSeconds)
+	if n > most {
+		d.remark(fmt.Sprintf("%d is more than the most, %d, which is taken instead", n, most))
+	}
+	return min(n, most), err
+}
+
 // int64 is argument i as a whole number between least and most, as OpenVPN 2.6
 // reads it: whatever follows its digits is left out, and what is negative is 0.
 // What is beyond a limit that is ours alone is that limit. Each is noted.

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	tags "golang.org/x/crypto/cryptobyte/asn1"
+
+	"culvert/internal/pemtext"
 )
 
 // The types of PEM block read and written here.
@@ -176,7 +178,7 @@ func matchKey(cert *x509.Certificate, key crypto.Signer) error {
 // or ended.
 func decodeAll(text []byte) []*pem.Block {
 	var blocks []*pem.Block
-	rest := tidy(text)
+	rest := pemtext.Tidy(text)
 	for {
 		var b *pem.Block
 		if b, rest = pem.Decode(rest); b == nil {
@@ -186,28 +188,9 @@ func decodeAll(text []byte) []*pem.Block {
 	}
 }
 
-// tidy strips blanks at both ends of every line, byte order marks, and what
-// follows an END line on it: often the next BEGIN, where files were joined of
-// which one had no line ending.
-func tidy(text []byte) []byte {
-	text = bytes.ReplaceAll(text, []byte("\ufeff"), nil)
-	text = bytes.ReplaceAll(text, []byte("----------BEGIN "), []byte("-----\n-----BEGIN "))
-	out := make([]byte, 0, len(text)+1)
-	for line := range bytes.Lines(text) {
-		line = bytes.Trim(line, " \t\r\n")
-		if kind, isEnd := bytes.CutPrefix(line, []byte("-----END ")); isEnd {
-			if i := bytes.Index(kind, []byte("-----")); i >= 0 {
-				line = line[:len(line)-len(kind)+i+5]
-			}
-		}
-		out = append(append(out, line...), '\n')
-	}
-	return out
-}
-
 // complete explains why fewer blocks of a type were read than text begins.
 func complete(text []byte, want string, got int) error {
-	tidied := tidy(text)
+	tidied := pemtext.Tidy(text)
 	begun := bytes.Count(tidied, []byte("-----BEGIN "+want+"-----"))
 	if want == typeCertificate {
 		begun += bytes.Count(tidied, []byte("-----BEGIN TRUSTED CERTIFICATE-----")) + bytes.Count(tidied, []byte("-----BEGIN X509 CERTIFICATE-----"))
@@ -218,39 +201,5 @@ func complete(text []byte, want string, got int) error {
 	case got > 0:
 		return nil
 	}
-	return fmt.Errorf("expected a PEM block \"-----BEGIN %s-----\", found %s", want, found(text, want))
-}
-
-// found names what stands in text where PEM of type want was expected. It quotes
-// nothing of it: it may be a secret.
-func found(text []byte, want string) string {
-	text = bytes.TrimSpace(text)
-	_, begin, isPEM := bytes.Cut(tidy(text), []byte("-----BEGIN "))
-	kind, _, whole := bytes.Cut(begin, []byte("-----"))
-	switch {
-	case len(text) == 0:
-		return "nothing: it is empty"
-	case isPEM && whole && len(kind) < 60:
-		return fmt.Sprintf("a PEM block of type %q", kind)
-	case text[0] == 0x30 && !isText(text):
-		return "binary data (DER or PKCS #12); convert it to PEM: " + converters[want] + ", or openssl pkcs12"
-	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")), bytes.HasPrefix(text, []byte("-\x00")), bytes.HasPrefix(text, []byte("\x00-")):
-		return "text in UTF-16; save it as UTF-8"
-	case text[0] == '<':
-		return "HTML or XML: a web page was saved in its place"
-	case isText(text):
-		return fmt.Sprintf("%d bytes of other text", len(text))
-	}
-	return fmt.Sprintf("%d bytes of binary data", len(text))
-}
-
-// converters make PEM of DER, by the type of the block.
-var converters = map[string]string{
-	typeCertificate: "openssl x509 -inform DER -in FILE -out NEWFILE",
-	typeKey:         "openssl pkey -inform DER -in FILE -out NEWFILE",
-	typeCRL:         "openssl crl -inform DER -in FILE -out NEWFILE",
-}
-
-func isText(b []byte) bool {
-	return bytes.IndexFunc(b, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n\f", r) || r == '\uFFFD' }) < 0
+	return fmt.Errorf("expected a PEM block \"-----BEGIN %s-----\", found %s", want, pemtext.Found(text, want))
 }
