@@ -15,23 +15,22 @@ import (
 	"culvert/session/wrap"
 )
 
-// ClientOptions say what client to add.
+// ClientOptions say which client to add.
 type ClientOptions struct {
-	Dir  string // the server's, as Init made it
-	Name string // 1 to 64 of letters, digits and ._@-; the first a letter or digit
-	Out  string // the profile's file, made 0600; "": none is written
+	Dir  string // the server's directory, as made by Init
+	Name string // 1 to 64 letters, digits or any of ._@-; begins with a letter or digit
+	Out  string // the profile to write, with mode 0600; "": none
 	Now  time.Time
 	Rand io.Reader // cryptographically secure
 }
 
-// clientName keeps a name safe as a file's name, in a shell and in a log.
+// clientName matches names that are safe as a file's name, in a shell and in a log.
 var clientName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
 
 // AddClient issues a client's certificate and control-channel key, records the
-// certificate in the server's directory, and returns the complete profile, the
-// only place of the client's private key. A name in use or a profile file that
-// exists is refused by an error that wraps fs.ErrExist; then nothing is
-// recorded.
+// certificate in the server's directory, and returns the complete profile. Only
+// the profile holds the client's private key. If the name is in use or the file
+// Out exists, the error wraps fs.ErrExist and nothing is recorded.
 func AddClient(o ClientOptions) ([]byte, error) {
 	text, files, err := o.files()
 	if err != nil {
@@ -80,13 +79,14 @@ func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error)
 	return text, client, err
 }
 
-// record is where the client's certificate goes, if its name is good and free.
+// record returns the path for the client's certificate, if its name is valid and
+// free.
 func (o ClientOptions) record() (string, error) {
 	if !clientName.MatchString(o.Name) {
-		return "", fmt.Errorf("name %.80q: expected 1 to 64 letters, digits or any of . _ @ -, the first a letter or digit; such as anna-phone", o.Name)
+		return "", fmt.Errorf("name %.80q: expected 1 to 64 letters, digits or any of . _ @ -, beginning with a letter or digit, such as anna-phone", o.Name)
 	}
 	if o.Name == serverName {
-		return "", fmt.Errorf("name %q is the server's own; choose another", o.Name)
+		return "", fmt.Errorf("name %q is the server's own; choose another name", o.Name)
 	}
 	path := recordPath(o.Dir, o.Name)
 	_, err := os.Lstat(path)
@@ -94,13 +94,13 @@ func (o ClientOptions) record() (string, error) {
 		return "", err
 	}
 	if err == nil {
-		return "", fmt.Errorf("client %q is there already (%s); choose another name, one for each device, such as %s-2, or give this one a new profile by: culvert client renew %s --dir %s: %w",
+		return "", fmt.Errorf("client %q exists (%s); choose another name, one for each device, such as %s-2; or make a new profile for this client: culvert client renew %s --dir %s: %w",
 			o.Name, path, o.Name, o.Name, shell(o.Dir), fs.ErrExist)
 	}
 	return path, nil
 }
 
-// server is what AddClient needs of a server's directory.
+// server is what AddClient needs from a server's directory.
 type server struct {
 	reach     reach
 	authority *pki.Authority

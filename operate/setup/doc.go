@@ -1,23 +1,26 @@
-// Package setup is the first minutes of a VPN: Init makes a server's directory
-// with its authority, keys and configuration, and AddClient issues a client and
-// writes its profile. Revoke shuts a client out, and Clients lists them. Nothing
-// that exists is ever overwritten, but by Renew the server's certificate, by
-// RenewClient a client's profile and by Revoke the revocation list, each in one
-// step; and a call that fails leaves nothing behind.
+// Package setup makes and maintains a server's directory. Init makes the
+// directory with authority, keys and configuration. AddClient issues a client's
+// certificate and writes its profile. Revoke shuts a client out, and Clients
+// lists the clients. Pair connects two hosts without a server.
+//
+// Files that exist are never overwritten, with three exceptions, each in one
+// step: Renew replaces the server's certificate, RenewClient a client's profile,
+// and Revoke the revocation list. A call that fails leaves nothing behind.
 //
 // A server's directory holds:
 //
-//	ca.crt, ca.key      the authority; ca.key signs, so keep a copy elsewhere
+//	ca.crt, ca.key      the authority; keep a copy of ca.key elsewhere
 //	server.crt, .key    the server's certificate
 //	tls-crypt-v2.key    wraps the control-channel keys of all clients
-//	server.conf         the server, in OpenVPN's language; yours to edit
+//	server.conf         the server's configuration, in OpenVPN's language, for
+//	                    its operator to edit
 //	culvert.json        how clients reach the server: host, port and the name
-//	                    in its certificate. It stands apart from server.conf
-//	                    because a router may map another outer port to it
-//	clients/NAME.crt    the certificates of each client, the newest first; its
-//	                    key is only in its profile
-//	crl.pem             the revocation list: who was shut out
-//	ipp.txt             who had which address, kept by the running server
+//	                    in its certificate. The port may differ from that in
+//	                    server.conf, if a router maps one to the other
+//	clients/NAME.crt    the certificates of each client, the newest first; the
+//	                    key is only in the client's profile
+//	crl.pem             the revocation list: the clients that are shut out
+//	ipp.txt             which client had which address, kept by the running server
 package setup
 
 // The files of a server's directory.
@@ -33,7 +36,7 @@ const (
 	listFile       = "crl.pem"
 )
 
-// Permissions: what holds a private key is its owner's alone.
+// Permissions: only its owner may read a file with a private key.
 const (
 	privateFile = 0o600
 	publicFile  = 0o644

@@ -8,19 +8,18 @@ import (
 	"path/filepath"
 )
 
-// file is one file to be written.
+// file is a file to write.
 type file struct {
 	path string
 	data []byte
 	perm fs.FileMode
 }
 
-// writeNew writes all files, and the directories above them, or none. A file
-// that exists is left alone and the error wraps fs.ErrExist.
+// writeNew writes all files, and the directories above them, or none. If a file
+// exists, it stays as it is and the error wraps fs.ErrExist.
 //
-// Every name is taken first, exclusively and empty; then each gets its content
-// by renaming a whole file over it. So nobody's file is lost to a race, and no
-// reader sees half of one.
+// It first creates every file, exclusively and empty; then it renames a complete
+// file over each. So no file is lost to a race, and no reader sees half a file.
 func writeNew(files []file) (err error) {
 	var made []string
 	defer func() {
@@ -47,15 +46,15 @@ func writeNew(files []file) (err error) {
 	return nil
 }
 
-// removeAll undoes in reverse order. Nothing is to be done about a failure: the
-// error that led here is the one to tell.
+// removeAll removes paths in reverse order. It ignores failures, since the error
+// that led here is the one to report.
 func removeAll(paths []string) {
 	for i := len(paths) - 1; i >= 0; i-- {
 		_ = os.Remove(paths[i])
 	}
 }
 
-// makeDirs makes dir and what is missing above it, and returns what it made.
+// makeDirs makes dir and its missing parents, and returns those it made.
 func makeDirs(dir string) (made []string, err error) {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -71,11 +70,11 @@ func makeDirs(dir string) (made []string, err error) {
 	return append(made, dir), nil
 }
 
-// reserve takes the file's name.
+// reserve creates the file, empty.
 func reserve(f file) error {
 	h, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.perm)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already and is never overwritten; move it away first, or choose another place: %w", f.path, fs.ErrExist)
+		return fmt.Errorf("%s exists and is never overwritten; move it away first, or choose another place: %w", f.path, fs.ErrExist)
 	}
 	if err != nil {
 		return err
@@ -83,8 +82,8 @@ func reserve(f file) error {
 	return h.Close()
 }
 
-// fill gives a reserved file its content, on the disk before its name points
-// to it.
+// fill gives a reserved file its content, which is on the disk before the name
+// points to it.
 func fill(f file) error {
 	h, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*")
 	if err != nil {
@@ -102,15 +101,15 @@ func fill(f file) error {
 	return nil
 }
 
-// denied says what to do where the right to a file is missing.
+// denied adds to a permission error what to do about it.
 func denied(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w; run this as root or as the directory's owner, such as by sudo", err)
+		return fmt.Errorf("%w; run this as root, or as the directory's owner", err)
 	}
 	return err
 }
 
-// lost says what to do where a file of a server's directory is not there.
+// lost adds to the error of a missing file what to do about it.
 func lost(err error, dir string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; put the file back from your copy of %s", err, dir)

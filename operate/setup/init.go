@@ -15,44 +15,44 @@ import (
 	"culvert/session/wrap"
 )
 
-// serverName is the common name in the server's certificate, and an alternative
-// name too, for clients that look at those alone. It is not the host's: that
-// may change, and profiles hold on to this one.
+// serverName is the common name in the server's certificate, and also an
+// alternative name, for clients that look at those only. It is not the host's
+// name, since that may change, and profiles expect this one.
 const serverName = "culvert-server"
 
-// defaultNetwork is the network of OpenVPN's own examples.
+// defaultNetwork is the network in OpenVPN's own examples.
 var defaultNetwork = netip.MustParsePrefix("10.8.0.0/24")
 
-// DefaultDNS are the resolvers clients are given where none are named: those
-// of Quad9, which check DNSSEC and keep no addresses. The host's own cannot be
-// passed on, since they are often reachable from the host alone.
+// DefaultDNS are the resolvers for clients if none are named: those of Quad9,
+// which check DNSSEC and keep no addresses. The host's own resolvers would not
+// do, since often only the host can reach them.
 var DefaultDNS = []netip.Addr{
 	netip.AddrFrom4([4]byte{9, 9, 9, 9}),
 	netip.AddrFrom4([4]byte{149, 112, 112, 112}),
 }
 
-// InitOptions say what server to make.
+// InitOptions say which server to make.
 type InitOptions struct {
-	Dir  string // made if missing, 0700
-	Host string // what clients connect to: DNS name or IP address
-	Port int    // UDP, 0: DefaultPort
+	Dir  string // made with mode 0700 if missing
+	Host string // DNS name or IP address that clients connect to
+	Port int    // UDP; 0: DefaultPort
 	Now  time.Time
 	Rand io.Reader // cryptographically secure
 
-	Network  netip.Prefix // IPv4 inside, /8 to /29; zero: 10.8.0.0/24
-	Network6 netip.Prefix // IPv6 inside, /64 to /112; zero: a random local /64 (RFC 4193)
+	Network  netip.Prefix // IPv4, /8 to /29; zero: 10.8.0.0/24
+	Network6 netip.Prefix // IPv6, /64 to /112; zero: a random local /64 (RFC 4193)
 	DNS      []netip.Addr // for clients; nil: DefaultDNS
-	User     string       // as whom the server reads packets; "": as who starts it
+	User     string       // the user that the server runs as; "": the user who starts it
 
-	// ForceCookie shuts out clients older than OpenVPN 2.6, and keeps nothing for
-	// anybody who has not shown where they are.
+	// ForceCookie keeps no state for a client before it has proved its address,
+	// and shuts out clients older than OpenVPN 2.6.
 	ForceCookie bool
 }
 
 // Result is what Init made.
 type Result struct {
 	Dir               string // absolute
-	Config            string // path of server.conf
+	Config            string // the path of server.conf
 	Files             []string
 	Host              string
 	Port              int
@@ -60,12 +60,12 @@ type Result struct {
 	Expires           time.Time // of the server's certificate
 }
 
-// Summary says in plain words what was made and what to do next.
+// Summary describes for a person what was made, and what to do next.
 func (r *Result) Summary() string {
 	return fmt.Sprintf(`Made a server for %s, UDP port %d, in %s:
-  its networks are %v and %v; its certificate is valid until %s.
-  %s is yours to edit. Keep a copy of the directory in a safe place:
-  who has ca.key can let anyone in, and without it no client can be added.
+  networks %v and %v, certificate valid until %s.
+  You may edit %s. Keep a copy of the directory in a safe place:
+  whoever has ca.key can let anyone in, and without it you cannot add clients.
 
 Next:
   culvert serve --dir %s
@@ -73,8 +73,8 @@ Next:
 `, r.Host, r.Port, r.Dir, r.Network, r.Network6, r.Expires.Format(time.DateOnly), r.Config, shell(r.Dir), shell(r.Dir))
 }
 
-// Init makes a server's directory. It refuses, with an error that wraps
-// fs.ErrExist, if any of its files is there already.
+// Init makes a server's directory. If any of its files exists, the error wraps
+// fs.ErrExist.
 func Init(o InitOptions) (*Result, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("init: %w", err)
@@ -84,7 +84,7 @@ func Init(o InitOptions) (*Result, error) {
 		return nil, fmt.Errorf("init: %w", err)
 	}
 	if err := writeNew(files); errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("init: %w; name a directory where you may write by --dir, or run this as root", err)
+		return nil, fmt.Errorf("init: %w; choose a directory of yours with --dir, or run this as root", err)
 	} else if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
@@ -98,10 +98,10 @@ func Init(o InitOptions) (*Result, error) {
 	return r, nil
 }
 
-// complete fills in defaults and checks the rest.
+// complete fills in the defaults and checks the options.
 func (o *InitOptions) complete() (err error) {
 	if o.Dir == "" || strings.ContainsAny(o.Dir, "\r\n\x00") {
-		return fmt.Errorf("directory %q: expected a path on one line; give it by --dir", o.Dir)
+		return fmt.Errorf("directory %q: expected a path on one line; set it with --dir", o.Dir)
 	}
 	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
 		return err
@@ -128,15 +128,15 @@ func (o *InitOptions) completeNetworks() (err error) {
 		}
 	}
 	if n := o.Network; !n.Addr().Is4() || n.Bits() < 8 || n.Bits() > 29 || n != n.Masked() {
-		return fmt.Errorf("network %v: expected IPv4 from /8 to /29 with no bits past its length, such as %v", n, defaultNetwork)
+		return fmt.Errorf("network %v: expected an IPv4 network from /8 to /29, with no bits set after the prefix, such as %v", n, defaultNetwork)
 	}
 	if n := o.Network6; !n.Addr().Is6() || n.Addr().Is4In6() || n.Bits() < 64 || n.Bits() > 112 || n != n.Masked() {
-		return fmt.Errorf("network %v: expected IPv6 from /64 to /112 with no bits past its length, such as fd12:3456:789a::/64", n)
+		return fmt.Errorf("network %v: expected an IPv6 network from /64 to /112, with no bits set after the prefix, such as fd12:3456:789a::/64", n)
 	}
 	return nil
 }
 
-// randomNetwork6 is the first /64 of a unique local network (RFC 4193,
+// randomNetwork6 returns the first /64 of a unique local network (RFC 4193,
 // section 3.2: fd and 40 random bits).
 func randomNetwork6(rand io.Reader) (netip.Prefix, error) {
 	a := [16]byte{0: 0xfd}
@@ -146,8 +146,8 @@ func randomNetwork6(rand io.Reader) (netip.Prefix, error) {
 	return netip.PrefixFrom(netip.AddrFrom16(a), 64), nil
 }
 
-// files makes the contents of the directory, and says when the server's
-// certificate expires.
+// files returns the files of the directory, and when the server's certificate
+// expires.
 func (o *InitOptions) files() ([]file, time.Time, error) {
 	authority, err := o.authority()
 	if err != nil {
@@ -190,12 +190,12 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	}, server.NotAfter, nil
 }
 
-// authority makes the authority, under a name of its own: two of one name are
-// told apart by nobody.
+// authority makes an authority with a unique name, since programs take two
+// authorities of one name for the same.
 func (o *InitOptions) authority() (*pki.Authority, error) {
 	var id [4]byte
 	if _, err := io.ReadFull(o.Rand, id[:]); err != nil {
-		return nil, fmt.Errorf("authority's name: %w", err)
+		return nil, fmt.Errorf("random name for the authority: %w", err)
 	}
 	return pki.NewAuthority(o.Rand, o.Now, pki.Options{Name: "Culvert CA " + hex.EncodeToString(id[:])})
 }

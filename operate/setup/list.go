@@ -15,7 +15,7 @@ import (
 	"culvert/host/process"
 )
 
-// expiringSoon is how long before its end a certificate is called expiring.
+// expiringSoon is how long before its end a certificate counts as expiring.
 const expiringSoon = 30 * 24 * time.Hour
 
 // The states of a client.
@@ -26,17 +26,17 @@ const (
 	Revoked  = "revoked"
 )
 
-// ClientInfo is a client of a server's directory.
+// ClientInfo is a client in a server's directory.
 type ClientInfo struct {
 	Name    string    `json:"name"`
 	State   string    `json:"state"`
-	Expires time.Time `json:"expires"` // the last moment of its newest certificate
-	Serials []string  `json:"serials"` // of its certificates, in hex, the newest first
+	Expires time.Time `json:"expires"` // when its newest certificate ends
+	Serials []string  `json:"serials"` // its certificates' serial numbers in hex, the newest first
 }
 
-// Clients are the clients that were added to a server's directory, by name, with
-// their states by the revocation list there. problem is why a server does not go
-// by that list; "" when it does.
+// Clients lists the clients in a server's directory by name, with their states
+// according to the revocation list there. problem says why the server does not
+// use that list; it is "" if it does.
 func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, err error) {
 	fail := func(err error) ([]ClientInfo, string, error) {
 		return nil, "", fmt.Errorf("client list: %w", denied(err))
@@ -85,7 +85,7 @@ func clientInfo(name string, certs []*x509.Certificate, list *x509.RevocationLis
 	return c
 }
 
-// clientNames are the names of the records in a server's directory, in order.
+// clientNames returns the names of the clients in a server's directory, sorted.
 func clientNames(dir string) (names []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(dir, clientsDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -104,15 +104,15 @@ const recordSuffix = ".crt"
 
 func recordPath(dir, name string) string { return filepath.Join(dir, clientsDir, name+recordSuffix) }
 
-// loadRecord reads the certificates that a client was given, the newest first.
+// loadRecord reads the certificates issued to a client, the newest first.
 func loadRecord(dir, name string) ([]*x509.Certificate, error) {
 	if !clientName.MatchString(name) {
-		return nil, fmt.Errorf("name %.80q: expected that of a client, as `culvert client list --dir %s` shows it", name, shell(dir))
+		return nil, fmt.Errorf("name %.80q: expected a client's name, as shown by: culvert client list --dir %s", name, shell(dir))
 	}
 	path := recordPath(dir, name)
 	text, err := process.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no client %q (no %s); those there are: culvert client list --dir %s", name, path, shell(dir))
+		return nil, fmt.Errorf("no client %q (no file %s); to list the clients, run: culvert client list --dir %s", name, path, shell(dir))
 	}
 	if err != nil {
 		return nil, err

@@ -24,63 +24,65 @@ import (
 //go:embed pair.conf.tmpl
 var pairConfText string
 
-// PairOptions say how this host is to be one end of a tunnel between two.
+// PairOptions say how this host becomes one end of a tunnel between two.
 type PairOptions struct {
-	Out    string // the configuration's file, made 0600
-	Listen string // NAME[:PORT] by which the other host reaches this one; "": it cannot
+	Out    string // the configuration to write, with mode 0600
+	Listen string // NAME[:PORT] where the other host reaches this one; "": it cannot
 	Now    time.Time
 	Rand   io.Reader // cryptographically secure
-	// InUse are networks that this host uses already: the tunnel's
-	// addresses are chosen beside them.
+	// InUse are the networks that this host uses. The tunnel's addresses avoid
+	// them.
 	InUse []netip.Prefix
 }
 
-// Pairing is what one step of making a tunnel between two hosts came to.
+// Pairing is the result of one step of making a tunnel between two hosts.
 type Pairing struct {
-	// Line is to be passed to the other host; "" when there is nothing more
-	// to say. It is no secret, but must arrive unchanged.
+	// Line is what to give to the other host; "" if there is nothing more to
+	// give. It is not secret, but must arrive unchanged.
 	Line string
-	// Config is the file that was written; "" while the other host has not
+	// Config is the file that was written; "" until the other host has
 	// answered.
 	Config string
-	// Check is the same on both hosts when neither line was changed on its
-	// way; "" until both are known.
+	// Check is the same on both hosts if neither line was changed on its way;
+	// "" until both lines are known.
 	Check        string
 	Our4, Their4 netip.Addr
 	Our6, Their6 netip.Addr
 }
 
-// Ask says what to do with an invitation that was written beside a file.
+// Ask tells a person what to do with an invitation. out is the configuration
+// that it is for.
 func (p *Pairing) Ask(out string) string {
-	return fmt.Sprintf(`On the other host run, in one line:
+	return fmt.Sprintf(`On the other host, run this, in one line:
 
 culvert pair %s -o FILE
 
-and paste the line it prints here. (Or later: culvert pair LINE -o %s)
+Then paste the line it prints here. (Or do that later: culvert pair LINE -o %s)
 `, p.Line, shell(out))
 }
 
-// Summary says in plain words what was made and what to do next.
+// Summary describes for a person what was made, and what to do next.
 func (p *Pairing) Summary() string {
 	text := ""
 	if p.Line != "" {
-		text = "Pass this line to the other host:\n\n" + p.Line + "\n\n"
+		text = "Give this line to the other host:\n\n" + p.Line + "\n\n"
 	}
 	return text + fmt.Sprintf(`%s is this end of the tunnel: %v and %v here, %v and %v there.
-The check code must be the same on both hosts, or somebody changed a line:
+The check code must be the same on both hosts. If not, somebody changed a line:
   %s
-Next: culvert connect %s, and the same with its own file on the other host.
+Next: culvert connect %s, and the same on the other host with its own file.
 `, p.Config, p.Our4, p.Our6, p.Their4, p.Their6, p.Check, shell(p.Config))
 }
 
-// Pair takes the next step. With no line it invites: a key of this host is made
-// and kept beside Out, in Out.pending, until the answer comes; asked again, it
-// gives the same invitation. With another host's invitation it writes Out and
-// answers. With the answer to its own invitation it writes Out and is done.
+// Pair takes the next step. Without a line it invites the other host: it makes a
+// key for this host, and keeps it in Out.pending until the answer comes; called
+// again, it returns the same invitation. With another host's invitation it writes
+// Out and answers. With the answer to its own invitation it writes Out and is
+// done.
 //
-// Neither line holds a secret: fingerprints of certificates, where hosts
-// listen, and which addresses are free. Private keys stay where they were
-// made. A file that exists is never overwritten; the error wraps fs.ErrExist.
+// The lines hold no secrets: only fingerprints of certificates, where hosts
+// listen, and which addresses are free. Private keys never leave their host. A
+// file that exists is never overwritten; the error wraps fs.ErrExist.
 func Pair(o PairOptions, line string) (*Pairing, error) {
 	p, err := o.pair(line)
 	if err != nil {
@@ -91,7 +93,7 @@ func Pair(o PairOptions, line string) (*Pairing, error) {
 
 func (o *PairOptions) pair(line string) (*Pairing, error) {
 	if o.Out == "" || strings.ContainsAny(o.Out, "\r\n\x00") {
-		return nil, fmt.Errorf("file %q: expected the name of a configuration to make; give it by -o", o.Out)
+		return nil, fmt.Errorf("file %q: expected the name of the configuration to write; set it with -o", o.Out)
 	}
 	if line == "" {
 		return o.invite()
@@ -109,9 +111,9 @@ func (o *PairOptions) pair(line string) (*Pairing, error) {
 	return o.answer(theirs)
 }
 
-var errOwnLine = errors.New("this line is of this host itself: run `culvert pair` with it on the other host, and take here the line printed there")
+var errOwnLine = errors.New("this line comes from this host: use it on the other host, and paste here the line that is printed there")
 
-// pending is what an inviting host keeps until it is answered.
+// pending is what an inviting host keeps until the answer comes.
 type pending struct {
 	Invitation string `json:"invitation"`
 	Cert       string `json:"cert"`
@@ -127,10 +129,10 @@ func (o *PairOptions) invite() (*Pairing, error) {
 		return nil, err
 	}
 	if _, err := os.Lstat(o.Out); err == nil {
-		return nil, fmt.Errorf("%s is there already and is never overwritten; move it away first, or choose another name: %w", o.Out, fs.ErrExist)
+		return nil, fmt.Errorf("%s exists and is never overwritten; move it away first, or choose another name: %w", o.Out, fs.ErrExist)
 	}
 	if o.Listen == "" {
-		return nil, errors.New("the other host has to reach this one: give the name or address, and the UDP port, by --listen; where only the other can be reached, begin there")
+		return nil, errors.New("the other host must be able to reach this one: set this host's name or address, and UDP port, with --listen; if only the other host can be reached, begin there")
 	}
 	line, id, err := o.identify(invitation)
 	if err != nil {
@@ -142,7 +144,7 @@ func (o *PairOptions) invite() (*Pairing, error) {
 		}
 	}
 	if line.free == 0 {
-		return nil, errors.New("this host uses every private IPv4 network there is; make one free")
+		return nil, errors.New("this host uses all private IPv4 networks; free one")
 	}
 	text, err := json.Marshal(pending{line.String(), string(id.CertPEM), string(id.KeyPEM)})
 	if err != nil {
@@ -154,7 +156,7 @@ func (o *PairOptions) invite() (*Pairing, error) {
 	return &Pairing{Line: line.String()}, nil
 }
 
-// identify makes a key of this host and the line that names it.
+// identify makes a key for this host, and the line that names it.
 func (o *PairOptions) identify(kind pairKind) (*pairLine, pki.Pair, error) {
 	l := &pairLine{kind: kind}
 	if o.Listen != "" {
@@ -183,7 +185,7 @@ func fingerprintPEM(cert []byte) (sum [sha256.Size]byte, err error) {
 	return sha256.Sum256(certs[0].Raw), nil
 }
 
-// answer takes an invitation.
+// answer accepts an invitation.
 func (o *PairOptions) answer(theirs *pairLine) (*Pairing, error) {
 	ours, id, err := o.identify(answer)
 	if err != nil {
@@ -198,7 +200,7 @@ func (o *PairOptions) answer(theirs *pairLine) (*Pairing, error) {
 		}
 	}
 	if choice < 0 {
-		return nil, errors.New("every private IPv4 network that the other host has free is in use on this one; begin anew, for other choices: on the other host remove FILE.pending first")
+		return nil, errors.New("this host uses every private IPv4 network that the other host offers; begin anew for other networks: remove FILE.pending on the other host first")
 	}
 	ours.choice = uint8(choice)
 	c := pairConf{invitation: theirs, answer: ours, Cert: string(id.CertPEM), Key: string(id.KeyPEM)}
@@ -210,11 +212,11 @@ func (o *PairOptions) answer(theirs *pairLine) (*Pairing, error) {
 	return p, nil
 }
 
-// complete takes the answer to this host's invitation.
+// complete accepts the answer to this host's invitation.
 func (o *PairOptions) complete(theirs *pairLine) (*Pairing, error) {
 	kept, err := o.loadPending()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("this line answers an invitation, and %s, where this host would have kept its own, is not there; name the same file as then by -o", o.pendingFile())
+		return nil, fmt.Errorf("this line answers an invitation, but %s, where this host keeps its own, does not exist; use the same -o as for the invitation", o.pendingFile())
 	}
 	if err != nil {
 		return nil, err
@@ -225,11 +227,11 @@ func (o *PairOptions) complete(theirs *pairLine) (*Pairing, error) {
 	}
 	switch {
 	case theirs.tag != ours.ownTag():
-		return nil, errors.New("this line answers another invitation; pass this host's to the other once more, and take its new answer")
+		return nil, errors.New("this line answers another invitation; give this host's line to the other host again, and use its new answer")
 	case theirs.fingerprint == ours.fingerprint:
 		return nil, errOwnLine
 	case int(theirs.choice) >= pairAddressCount || ours.free&(1<<theirs.choice) == 0:
-		return nil, fmt.Errorf("%w: it chose addresses that this host did not offer", ErrPairLine)
+		return nil, fmt.Errorf("%w: it chooses addresses that this host did not offer", ErrPairLine)
 	}
 	p, err := o.write(pairConf{Inviter: true, invitation: ours, answer: theirs, Cert: kept.Cert, Key: kept.Key})
 	if err != nil {
@@ -245,7 +247,7 @@ func (o *PairOptions) loadPending() (*pending, error) {
 	}
 	kept := new(pending)
 	if err := json.Unmarshal(text, kept); err != nil {
-		return nil, fmt.Errorf("%s: %w; remove it and begin anew", o.pendingFile(), err)
+		return nil, fmt.Errorf("%s: %w; remove the file and begin anew", o.pendingFile(), err)
 	}
 	return kept, nil
 }
@@ -282,7 +284,7 @@ func (o *PairOptions) write(c pairConf) (*Pairing, error) {
 		Our4: c.Our4, Their4: c.Their4, Our6: c.Our6, Their6: c.Their6}, nil
 }
 
-// fill works out what both hosts come to alike. The one that invited has the
+// fill derives the settings, the same on both hosts. The inviting host has the
 // first address.
 func (c *pairConf) fill(out string) {
 	ours, theirs := c.answer, c.invitation
@@ -302,8 +304,8 @@ func (c *pairConf) fill(out string) {
 	c.Fingerprint = colons(theirs.fingerprint[:])
 }
 
-// pairProto binds the family that both hosts' addresses are of, or either where
-// one is a name.
+// pairProto returns the protocol with the address family of both hosts, or with
+// no family if a host is a name.
 func pairProto(hosts ...string) string {
 	proto := "udp"
 	for _, host := range hosts {
@@ -331,10 +333,10 @@ func colons(b []byte) string {
 	return strings.Join(parts, ":")
 }
 
-// pairAddressCount is how many networks an invitation offers.
+// pairAddressCount is the number of networks that an invitation offers.
 const pairAddressCount = 16
 
-// pairAddresses is one of the networks that an invitation offers: four
+// pairAddresses returns one of the networks that an invitation offers: four
 // addresses somewhere in the private ranges (RFC 1918).
 func pairAddresses(inviter [sha256.Size]byte, i int) netip.Prefix {
 	h := sha256.Sum256(append([]byte{'a', byte(i)}, inviter[:]...))
@@ -348,7 +350,7 @@ func pairAddresses(inviter [sha256.Size]byte, i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4(a), 30)
 }
 
-// pairNetwork6 is the first address of a unique local /64 (RFC 4193).
+// pairNetwork6 returns the first address of a unique local /64 (RFC 4193).
 func pairNetwork6(invitation, answer *pairLine) netip.Addr {
 	h := sha256.Sum256(append([]byte{'6'}, append(invitation.fingerprint[:], answer.fingerprint[:]...)...))
 	a := [16]byte{0: 0xfd}
@@ -356,7 +358,7 @@ func pairNetwork6(invitation, answer *pairLine) netip.Addr {
 	return netip.AddrFrom16(a)
 }
 
-// free reports that this host does not use a network yet.
+// free reports whether this host does not use a network yet.
 func (o *PairOptions) free(p netip.Prefix) bool {
 	for _, used := range o.InUse {
 		if used.Bits() > 0 && used.Overlaps(p) {
@@ -366,8 +368,8 @@ func (o *PairOptions) free(p netip.Prefix) bool {
 	return true
 }
 
-// pairCheck is a digest of both lines in groups of four: 120 bits, so that
-// nobody can make two pairs of lines that have the same.
+// pairCheck returns a digest of both lines, in groups of four. It has 120 bits,
+// so that nobody can make two pairs of lines with the same digest.
 func pairCheck(invitation, answer *pairLine) string {
 	h := sha256.Sum256(answer.append(invitation.append([]byte("culvert pair check\x00"))))
 	text := base32.StdEncoding.EncodeToString(h[:15])

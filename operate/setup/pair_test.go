@@ -129,10 +129,10 @@ func TestPairRefuses(t *testing.T) {
 		"nothing like it":   {pairOptions(t, ""), "hello", "does not begin with cvp1"},
 		"cut":               {pairOptions(t, ""), invited.Line[:40], "copy the whole line"},
 		"changed":           {pairOptions(t, ""), changed(invited.Line), "missing or changed"},
-		"own line":          {a, invited.Line, "of this host itself"},
+		"own line":          {a, invited.Line, "comes from this host"},
 		"other invitation":  {other, answered.Line, "answers another invitation"},
 		"no invitation":     {pairOptions(t, ""), answered.Line, ".pending"},
-		"everything in use": {pairOptions(t, "", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"), invited.Line, "in use on this one"},
+		"everything in use": {pairOptions(t, "", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"), invited.Line, "this host uses every private IPv4 network"},
 	} {
 		if _, err := Pair(test.o, test.line); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)

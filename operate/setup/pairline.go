@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// pairLine is what one host tells the other: nothing of it is secret. As text
-// it is one word of lower-case letters and digits that begins with pairPrefix
-// and ends in a checksum; blanks, line breaks and hyphens in it do not matter,
-// nor does case.
+// pairLine is what one host tells the other. None of it is secret. As text it is
+// one word of lower-case letters and digits that begins with pairPrefix and ends
+// with a checksum. Blanks, line breaks, hyphens and case in it do not matter.
 //
 //	kind 1 | fingerprint 32 | port 2 | host length 1 | host |
 //	    invitation: free 2
@@ -21,12 +20,12 @@ import (
 type pairLine struct {
 	kind        pairKind
 	fingerprint [sha256.Size]byte // of the sender's certificate
-	port        int               // UDP, where the sender listens; 0 and
-	host        string            // "" where it only calls
+	port        int               // UDP port and
+	host        string            // host where the sender listens; 0 and "" if it does not
 
-	free   uint16  // invitation: which of pairAddresses are free, a bit each
-	tag    pairTag // answer: to which invitation
-	choice uint8   // answer: which of pairAddresses
+	free   uint16  // invitation: a bit for each of pairAddresses that is free
+	tag    pairTag // answer: the invitation it is to
+	choice uint8   // answer: index of the chosen pairAddresses
 }
 
 type pairKind byte
@@ -36,7 +35,7 @@ const (
 	answer     pairKind = 2
 )
 
-// pairTag names an invitation.
+// pairTag identifies an invitation.
 type pairTag [8]byte
 
 const (
@@ -46,7 +45,7 @@ const (
 	pairMendText = "copy the whole line that `culvert pair` printed, from " + pairPrefix + " to its end"
 )
 
-// ErrPairLine is wrapped by what is wrong with a line.
+// ErrPairLine is wrapped by the errors of a line that is wrong.
 var ErrPairLine = errors.New("not a line of `culvert pair`")
 
 var pairCoding = base32.StdEncoding.WithPadding(base32.NoPadding)
@@ -62,14 +61,14 @@ func (l *pairLine) append(b []byte) []byte {
 	return append(append(b, l.tag[:]...), l.choice)
 }
 
-// String is the line as it is passed on.
+// String returns the line as text.
 func (l *pairLine) String() string {
 	b := l.append(nil)
 	sum := pairChecksum(b)
 	return pairPrefix + strings.ToLower(pairCoding.EncodeToString(append(b, sum[:]...)))
 }
 
-// ownTag names an invitation.
+// ownTag returns the tag of an invitation.
 func (l *pairLine) ownTag() pairTag {
 	sum := sha256.Sum256(l.append([]byte("culvert pair invitation\x00")))
 	return pairTag(sum[:])
@@ -80,7 +79,7 @@ func pairChecksum(b []byte) [checksumLen]byte {
 	return [checksumLen]byte(sum[:])
 }
 
-// parsePairLine reads a line back. The error is an ErrPairLine.
+// parsePairLine parses a line. Its error wraps ErrPairLine.
 func parsePairLine(text string) (*pairLine, error) {
 	if len(text) > maxPairWord {
 		return nil, fmt.Errorf("%w: it is too long; %s", ErrPairLine, pairMendText)
@@ -109,7 +108,7 @@ func parsePairLine(text string) (*pairLine, error) {
 
 func decodePairLine(b []byte) (*pairLine, error) {
 	l := new(pairLine)
-	short := fmt.Errorf("%w: it is of another version of culvert", ErrPairLine)
+	short := fmt.Errorf("%w: it comes from another version of culvert", ErrPairLine)
 	const fixed = 1 + sha256.Size + 2 + 1
 	if len(b) < fixed || len(b) < fixed+int(b[fixed-1]) {
 		return nil, short
@@ -130,7 +129,7 @@ func decodePairLine(b []byte) (*pairLine, error) {
 	return l, l.check()
 }
 
-// check refuses an endpoint that could not be written to a configuration.
+// check refuses an address that could not be written to a configuration.
 func (l *pairLine) check() error {
 	if l.host == "" && l.port == 0 && l.kind == answer {
 		return nil

@@ -17,25 +17,25 @@ import (
 // DefaultPort is OpenVPN's registered port.
 const DefaultPort = 1194
 
-// reach is how clients find the server and know it, kept as JSON.
+// reach is how clients find and recognize the server. It is kept as JSON.
 type reach struct {
 	Host       string `json:"host"`        // DNS name or IP address
 	Port       int    `json:"port"`        // UDP
 	ServerName string `json:"server_name"` // common name of its certificate
 }
 
-// hostName is a DNS name in ASCII: labels of letters, digits, - and _.
+// hostName matches a DNS name in ASCII: labels of letters, digits, - and _.
 var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
 
-// SplitHost reads NAME[:PORT], as given to `culvert init --host`: a DNS name,
-// an IPv4 address or an IPv6 address, the latter in brackets where a port
-// follows. Without a port it is DefaultPort.
+// SplitHost parses NAME[:PORT], as given to `culvert init --host`. NAME is a DNS
+// name, an IPv4 address or an IPv6 address, in brackets if a port follows. The
+// default port is DefaultPort.
 func SplitHost(s string) (host string, port int, err error) {
 	host, port = s, DefaultPort
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !isIPv6(s) && !strings.HasSuffix(s, "]") {
 		host = s[:i]
 		if port, err = strconv.Atoi(s[i+1:]); err != nil {
-			return "", 0, fmt.Errorf("host %q: expected a port number after the colon, got %q; write for example vpn.example.org:1194", s, s[i+1:])
+			return "", 0, fmt.Errorf("host %q: expected a port number after the colon, got %q; write it like vpn.example.org:1194", s, s[i+1:])
 		}
 	}
 	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
@@ -50,19 +50,19 @@ func isIPv6(s string) bool {
 	return err == nil && a.Is6()
 }
 
-// numeric is a name that ends like an IPv4 address, which no DNS name does.
+// numeric matches a name that ends like an IPv4 address, which no DNS name does.
 var numeric = regexp.MustCompile(`(^|\.)[0-9]+$`)
 
-// check says what is wrong with a host or port.
+// check returns what is wrong with the host or port.
 func (r reach) check() error {
 	addr, err := netip.ParseAddr(r.Host)
 	switch {
 	case r.Port < 1 || r.Port > 65535:
 		return fmt.Errorf("port %d: expected 1 to 65535", r.Port)
 	case err == nil && (addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != ""):
-		return fmt.Errorf("host %s: clients cannot reach that address; give the server's public name or address", r.Host)
+		return fmt.Errorf("host %s: clients cannot reach that address; use the server's public name or address", r.Host)
 	case err != nil && (len(r.Host) > 253 || !hostName.MatchString(r.Host) || numeric.MatchString(r.Host)):
-		return fmt.Errorf("host %.80q: expected a name such as vpn.example.org (others than ASCII as xn--…) or an IP address", r.Host)
+		return fmt.Errorf("host %.80q: expected a name such as vpn.example.org, or an IP address (write a name with letters outside ASCII as xn--…)", r.Host)
 	}
 	return nil
 }
@@ -72,13 +72,13 @@ func (r reach) encode() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// loadReach reads the file back from a server's directory.
+// loadReach reads the file in a server's directory.
 func loadReach(dir string) (reach, error) {
 	var r reach
 	path := filepath.Join(dir, reachFile)
 	text, err := process.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("%s is no server's directory: it has no %s; make one by: culvert init --dir %s --host NAME", dir, reachFile, dir)
+		return r, fmt.Errorf("%s is not a server's directory: it has no %s; to make one, run: culvert init --dir %s --host NAME", dir, reachFile, dir)
 	}
 	if err != nil {
 		return r, err
@@ -90,7 +90,7 @@ func loadReach(dir string) (reach, error) {
 		return r, fmt.Errorf("%s: %w", path, err)
 	}
 	if r.ServerName == "" || strings.ContainsFunc(r.ServerName, func(c rune) bool { return c < ' ' }) {
-		return r, fmt.Errorf("%s: server_name %q: expected the common name in %s", path, r.ServerName, serverCertFile)
+		return r, fmt.Errorf("%s: server_name %q: expected the common name of %s", path, r.ServerName, serverCertFile)
 	}
 	return r, nil
 }

@@ -13,14 +13,14 @@ import (
 
 // RenewOptions say which server's certificate to renew.
 type RenewOptions struct {
-	Dir  string // the server's, as Init made it
+	Dir  string // the server's directory, as made by Init
 	Now  time.Time
 	Rand io.Reader // cryptographically secure
 }
 
-// Renew issues the server's certificate again, for the same key and names and
-// for what profiles call it, in place of the one that is there. Profiles that
-// were given out stay good. It returns the last moment the new one is valid.
+// Renew replaces the server's certificate by a new one for the same key, with the
+// same names and the name that profiles expect. Clients keep their profiles. It
+// returns when the new certificate ends.
 func Renew(o RenewOptions) (expires time.Time, err error) {
 	fail := func(err error) (time.Time, error) { return time.Time{}, fmt.Errorf("renew: %w", denied(err)) }
 	s, err := loadServer(o.Dir)
@@ -41,8 +41,8 @@ func Renew(o RenewOptions) (expires time.Time, err error) {
 	return renewed.NotAfter, nil
 }
 
-// Advice is what is to be done about a server's directory that an earlier
-// version made; "" for nothing, and where that cannot be known.
+// Advice says what to do about a server's directory that an earlier version
+// made. It is "" if there is nothing to do, or that cannot be known.
 func Advice(dir string) string {
 	r, err := loadReach(dir)
 	if err != nil {
@@ -52,7 +52,7 @@ func Advice(dir string) string {
 	if err != nil || cert.VerifyHostname(r.ServerName) == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s has the name %s as its common name alone, and clients that look at alternative names only, such as go-openvpn, refuse it; mend that by: culvert renew --dir %s",
+	return fmt.Sprintf("%s has the name %s only as its common name; clients that look only at alternative names, such as go-openvpn, refuse it; to fix that, run: culvert renew --dir %s",
 		path, r.ServerName, shell(dir))
 }
 

@@ -15,26 +15,27 @@ import (
 // RenewClientOptions say how to give a client a new profile.
 type RenewClientOptions struct {
 	ClientOptions
-	RevokeOld  bool // shut the profiles before out at once
-	LetInAgain bool // also where the client was revoked
+	RevokeOld  bool // revoke the old profiles at once
+	LetInAgain bool // even if the client was revoked
 }
 
-// Renewal is what RenewClient did.
+// Renewal is the result of RenewClient.
 type Renewal struct {
 	Profile []byte
-	Expires time.Time // of the new certificate
-	Before  time.Time // of the one before
-	// WasRevoked: the client had been shut out, and the new profile lets it in.
+	Expires time.Time // when the new certificate ends
+	Before  time.Time // when the old one does
+	// WasRevoked reports whether the client was shut out. The new profile lets
+	// it in.
 	WasRevoked bool
-	// Revocation is that of the certificates before; nil: they stay good.
+	// Revocation is the result of RevokeOld; nil: the old profiles stay valid.
 	Revocation *Revocation
 }
 
-// RenewClient makes a client a new profile, with a key and certificate of its
-// own. The one before stays as good as it was until its end, since the device
-// has to get the new one first, unless RevokeOld says else. A client that was
-// revoked is refused unless LetInAgain says else. The file named Out is replaced
-// if it is a profile of this client, and never if it is anything else.
+// RenewClient makes a client a new profile, with a new key and certificate. The
+// old profile stays valid until it ends, since the device must get the new one
+// first, unless RevokeOld is set. A client that was revoked is refused unless
+// LetInAgain is set. The file Out is replaced only if it is a profile of this
+// client.
 func RenewClient(o RenewClientOptions) (*Renewal, error) {
 	r, err := o.renew()
 	if err != nil {
@@ -62,7 +63,7 @@ func (o RenewClientOptions) renew() (*Renewal, error) {
 	}
 	revoked := pki.Listed(list, before[0].SerialNumber)
 	if revoked && !o.LetInAgain {
-		return nil, fmt.Errorf("%s was revoked, and a new profile would let it in again: if that is meant, give this command again with --let-in-again; else add a client of another name, such as by: culvert client add %[1]s-2 --dir %[2]s",
+		return nil, fmt.Errorf("%s was revoked, and a new profile would let it in again; if you want that, add --let-in-again; if not, add a client with another name: culvert client add %[1]s-2 --dir %[2]s",
 			o.Name, shell(o.Dir))
 	}
 	text, client, err := o.issue(s)
@@ -84,8 +85,8 @@ func (o RenewClientOptions) renew() (*Renewal, error) {
 	return r, err
 }
 
-// record is a client's new certificate and those before that are not over, which
-// a revocation is of, too.
+// record returns a client's new certificate, followed by the old ones that have
+// not expired, since a revocation needs those too.
 func record(newest []byte, before []*x509.Certificate, now time.Time) []byte {
 	text := bytes.Clone(newest)
 	for _, c := range before {
@@ -96,7 +97,7 @@ func record(newest []byte, before []*x509.Certificate, now time.Time) []byte {
 	return text
 }
 
-// checkOut refuses to overwrite what is no profile of this client.
+// checkOut refuses to overwrite a file that is not a profile of this client.
 func (o ClientOptions) checkOut(s server) error {
 	if o.Out == "" {
 		return nil
@@ -112,7 +113,7 @@ func (o ClientOptions) checkOut(s server) error {
 	cert, _, _ := bytes.Cut(rest, []byte("</cert>"))
 	certs, err := pki.ParseCertificates(cert)
 	if err != nil || certs[0].Subject.CommonName != o.Name || certs[0].CheckSignatureFrom(s.authority.Certificate()) != nil {
-		return fmt.Errorf("%s is there already and is no profile of %s, so it is not overwritten; choose another file: %w", o.Out, o.Name, fs.ErrExist)
+		return fmt.Errorf("%s exists and is not a profile of %s, so it is not overwritten; choose another file: %w", o.Out, o.Name, fs.ErrExist)
 	}
 	return nil
 }

@@ -16,25 +16,25 @@ import (
 
 // RevokeOptions say which client to shut out.
 type RevokeOptions struct {
-	Dir  string // the server's, as Init made it
+	Dir  string // the server's directory, as made by Init
 	Name string
 	Now  time.Time
 }
 
-// Revocation is what Revoke did.
+// Revocation is the result of Revoke.
 type Revocation struct {
-	List    string   // the revocation list's file
-	Serials []string // that are revoked, in hex
-	Already bool     // they were before, and nothing was written
-	// LineAdded: server.conf had no crl-verify, and got the line. A server that
-	// runs has to read it.
+	List    string   // the path of the revocation list
+	Serials []string // the revoked serial numbers, in hex
+	Already bool     // they were revoked before, and nothing was written
+	// LineAdded reports whether server.conf had no crl-verify and was given the
+	// line. A running server must then read its configuration again.
 	LineAdded bool
-	// Problem is why the server will not heed the list; "" when it will.
+	// Problem says why the server will not use the list; "" if it will.
 	Problem string
 }
 
-// Revoke puts every certificate that a client was given on the revocation list,
-// signs the list anew, and sees to it that the server's configuration names it.
+// Revoke puts every certificate issued to a client on the revocation list, signs
+// the list anew, and makes the server's configuration name it.
 func Revoke(o RevokeOptions) (*Revocation, error) {
 	fail := func(err error) (*Revocation, error) { return nil, fmt.Errorf("client revoke: %w", denied(err)) }
 	s, err := loadServer(o.Dir)
@@ -88,14 +88,15 @@ func revoke(dir string, s server, now time.Time, certs []*x509.Certificate) (*Re
 	return r, nil
 }
 
-// place is where a server's directory has its revocation list.
+// place is where a server has its revocation list.
 type place struct {
 	path    string
 	named   bool   // server.conf names it
-	problem string // why the server does not heed it, beside that it is not named
+	problem string // why the server does not use it, other than that it is not named
 }
 
-// listPlace is the file that server.conf names, or else the one it would.
+// listPlace returns the list that server.conf names, or the default if it names
+// none.
 func listPlace(dir string) place {
 	conf := filepath.Join(dir, serverConfFile)
 	p := place{path: filepath.Join(dir, listFile)}
@@ -109,18 +110,18 @@ func listPlace(dir string) place {
 	}
 	switch {
 	case err != nil:
-		p.problem = fmt.Sprintf("%s cannot be read, so that it is not known whether it has the line `crl-verify %s`: %v", conf, quote(p.path), err)
+		p.problem = fmt.Sprintf("cannot read %s, so it may not have the line `crl-verify %s`: %v", conf, quote(p.path), err)
 	case c.Trust.CRLVerifyDir != "":
-		p.problem = fmt.Sprintf("%s has `crl-verify %s dir`, and the list is in %s: name that in its place", conf, c.Trust.CRLVerifyDir, p.path)
+		p.problem = fmt.Sprintf("%s has `crl-verify %s dir`, but the list is in %s: name that file instead", conf, c.Trust.CRLVerifyDir, p.path)
 	case c.Trust.CRLVerify != nil && c.Trust.CRLVerify.Inline:
-		p.problem = fmt.Sprintf("%s has an inline list, which nothing changes: write `crl-verify %s` in its place", conf, quote(p.path))
+		p.problem = fmt.Sprintf("%s has the list inline, where it cannot be changed: write `crl-verify %s` instead", conf, quote(p.path))
 	case c.Trust.CRLVerify != nil:
 		p.path, p.named = c.Path(c.Trust.CRLVerify.Name), true
 	}
 	return p
 }
 
-// load reads the list; nil: there is none.
+// load reads the list. It returns nil if there is none.
 func (p place) load() (*x509.RevocationList, error) {
 	text, err := process.ReadFile(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,16 +132,16 @@ func (p place) load() (*x509.RevocationList, error) {
 	}
 	lists, err := pki.ParseRevocationLists(text)
 	if err == nil && len(lists) != 1 {
-		err = fmt.Errorf("expected one list, there are %d", len(lists))
+		err = fmt.Errorf("expected one list, found %d", len(lists))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; put it back from your copy, or move it away to begin a new list, on which nobody is who was revoked before", p.path, err)
+		return nil, fmt.Errorf("%s: %w; put the file back from your copy, or move it away to begin a new list without the clients revoked so far", p.path, err)
 	}
 	return lists[0], nil
 }
 
-// unheeded is why a server does not go by the list there, nil for none; "" when it
-// does.
+// unheeded returns why the server does not use the list there, which is nil if
+// there is none. It returns "" if the server uses it.
 func (p place) unheeded(dir string, list *x509.RevocationList, now time.Time) (problem string, err error) {
 	if p.problem != "" || list == nil {
 		return p.problem, nil
@@ -157,7 +158,7 @@ func (p place) unheeded(dir string, list *x509.RevocationList, now time.Time) (p
 		return "", fmt.Errorf("%s: %w", filepath.Join(dir, caCertFile), err)
 	}
 	if len(pki.Unlisted(authority, []*x509.RevocationList{list})) > 0 {
-		return fmt.Sprintf("%s is not of the authority in %s: put the list back from your copy", p.path, dir), nil
+		return fmt.Sprintf("%s is not signed by the authority in %s: put the list back from your copy", p.path, dir), nil
 	}
 	if err := pki.CheckList(list, authority, now); err != nil {
 		return fmt.Sprintf("%s: %v", p.path, err), nil
@@ -165,7 +166,7 @@ func (p place) unheeded(dir string, list *x509.RevocationList, now time.Time) (p
 	return "", nil
 }
 
-// nameList has server.conf name the list.
+// nameList adds to server.conf the line that names the list.
 func nameList(dir, list string) error {
 	path := filepath.Join(dir, serverConfFile)
 	text, err := process.ReadFile(path)
@@ -179,13 +180,13 @@ func nameList(dir, list string) error {
 	if n := len(text); n > 0 && text[n-1] != '\n' {
 		text = append(text, '\n')
 	}
-	text = append(text, "\n# Who was shut out by: culvert client revoke\ncrl-verify "+quote(list)+"\n"...)
+	text = append(text, "\n# Clients that are shut out, by: culvert client revoke\ncrl-verify "+quote(list)+"\n"...)
 	return fill(file{path, text, info.Mode().Perm()})
 }
 
-// lockRecord is loadRecord for who goes on to change it, or to revoke all of it.
+// lockRecord is as loadRecord, for a caller who changes the record or revokes it.
 func lockRecord(dir, name string) (certs []*x509.Certificate, unlock func(), err error) {
-	if _, err := loadRecord(dir, name); err != nil { // no lock beside what is no record
+	if _, err := loadRecord(dir, name); err != nil { // make no lock if there is no record
 		return nil, nil, err
 	}
 	if unlock, err = lockFile(recordPath(dir, name), time.Now); err != nil {
@@ -198,9 +199,9 @@ func lockRecord(dir, name string) (certs []*x509.Certificate, unlock func(), err
 	return certs, unlock, nil
 }
 
-// The lock of a list or a record is a file beside it, there while somebody writes
-// a new one. It is waited for, and one older than staleLock was left by a process
-// that died.
+// The lock of a list or a record is a file beside it that exists while a process
+// writes a new one. Others wait for it. A lock older than staleLock was left by a
+// process that died.
 const (
 	lockSuffix = ".lock"
 	lockWait   = 5 * time.Second
@@ -221,7 +222,7 @@ func lockFile(file string, clock func() time.Time) (unlock func(), err error) {
 		if info, err := os.Lstat(path); err == nil && clock().Sub(info.ModTime()) > staleLock {
 			_ = os.Remove(path)
 		} else if clock().After(end) {
-			return nil, fmt.Errorf("another process is writing %s (%s is there); try again when it is done, or remove that file if there is none", file, path)
+			return nil, fmt.Errorf("another process is writing %s (%s exists); try again later, or remove that file if there is no such process", file, path)
 		}
 	}
 }

@@ -105,8 +105,8 @@ func TestListUnheeded(t *testing.T) {
 	}{
 		{"all is well", conf, own, epoch.Add(2 * time.Hour), ""},
 		{"not named", strings.Replace(conf, line, "", 1), own, epoch.Add(2 * time.Hour), "add the line: " + line},
-		{"named in another way", strings.Replace(conf, line, "crl-verify "+r.Dir+" dir", 1), own, epoch.Add(2 * time.Hour), "name that in its place"},
-		{"of another authority", conf, read(t, other.Dir, listFile), epoch.Add(2 * time.Hour), "is not of the authority in " + r.Dir},
+		{"named in another way", strings.Replace(conf, line, "crl-verify "+r.Dir+" dir", 1), own, epoch.Add(2 * time.Hour), "name that file instead"},
+		{"of another authority", conf, read(t, other.Dir, listFile), epoch.Add(2 * time.Hour), "is not signed by the authority in " + r.Dir},
 		{"expired", conf, own, epoch.AddDate(100, 0, 0), "expired"},
 		{"of tomorrow", conf, own, epoch.AddDate(0, 0, -2), "not yet"},
 	} {
@@ -169,7 +169,7 @@ func TestRevokeWhom(t *testing.T) {
 // TestRevokeInADirectoryOfBefore: one without a list gets it, and the line.
 func TestRevokeInADirectoryOfBefore(t *testing.T) {
 	r := withClients(t, "anna")
-	conf, _, _ := bytes.Cut(read(t, r.Config), []byte("\n# Who was shut out"))
+	conf, _, _ := bytes.Cut(read(t, r.Config), []byte("\n# Clients that are shut out"))
 	os.WriteFile(r.Config, conf, 0o640)
 	os.Chmod(r.Config, 0o640)
 	os.Remove(filepath.Join(r.Dir, listFile))
@@ -201,9 +201,9 @@ func TestRevokeWhereTheListIsElsewhere(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for with, want := range map[string]string{
-		"crl-verify " + t.TempDir() + " dir":                                  "name that in its place",
-		"<crl-verify>\n" + string(read(t, r.Dir, listFile)) + "</crl-verify>": "inline list",
-		"crl-verfy x": "cannot be read",
+		"crl-verify " + t.TempDir() + " dir":                                  "name that file instead",
+		"<crl-verify>\n" + string(read(t, r.Dir, listFile)) + "</crl-verify>": "has the list inline",
+		"crl-verfy x": "cannot read ",
 	} {
 		os.WriteFile(r.Config, []byte(strings.Replace(conf, line, with, 1)), 0o600)
 		if got := revokeClient(t, r.Dir, "ben"); !strings.Contains(got.Problem, want) || got.LineAdded {

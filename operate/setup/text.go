@@ -17,7 +17,7 @@ var serverConfText string
 //go:embed client.ovpn.tmpl
 var clientText string
 
-// maxLine is the longest line OpenVPN reads, in bytes without its end.
+// maxLine is the longest line that OpenVPN reads, in bytes without the line end.
 const maxLine = 254
 
 // serverConf fills server.conf.tmpl.
@@ -62,20 +62,20 @@ func render(text string, data any, funcs template.FuncMap) ([]byte, error) {
 	}
 	for line := range bytes.Lines(out.Bytes()) {
 		if len(line) > maxLine+1 {
-			return nil, fmt.Errorf("line %.40q… of %d bytes: OpenVPN reads no more than %d; choose a shorter --dir", line, len(line), maxLine)
+			return nil, fmt.Errorf("line %.40q… has %d bytes, and OpenVPN reads no more than %d; choose a shorter --dir", line, len(line), maxLine)
 		}
 	}
 	return out.Bytes(), nil
 }
 
-// mask is an IPv4 prefix's length as a netmask.
+// mask returns an IPv4 prefix's netmask.
 func mask(p netip.Prefix) string {
 	ones := ^uint32(0) << (32 - p.Bits())
 	return netip.AddrFrom4([4]byte{byte(ones >> 24), byte(ones >> 16), byte(ones >> 8), byte(ones)}).String()
 }
 
-// quote writes one argument of OpenVPN's language: in quotes where it needs
-// them, with a backslash before quotes and backslashes.
+// quote writes an argument in OpenVPN's language: in quotes if it needs them, with
+// a backslash before quotes and backslashes.
 func quote(s string) string {
 	if !strings.ContainsAny(s, " \t\"'\\#;") {
 		return s
@@ -83,7 +83,7 @@ func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
-// shell writes one argument of a POSIX shell's command line.
+// shell writes an argument for a POSIX shell.
 func shell(s string) string {
 	if !strings.ContainsAny(s, " \t\"'\\#;&|<>()$`*?[]{}~!") {
 		return s
