@@ -26,7 +26,7 @@ func TestMistakenCommandLines(t *testing.T) {
 		"hub add":                             {"expected one adapter, got 0", "culvert hub add --help"},
 		"hub add a,vlan=x":                    {"expected a number from 1 to 4094"},
 		"hub set a":                           {"what to change"},
-		"hub set a vlan=3":                    {"remove it and add it anew"},
+		"hub set a vlan=3":                    {"remove the adapter and add it anew"},
 		"hub list --state-dir nowhere":        {"looking for a hub"},
 		"connect nowhere.ovpn":                {"nowhere.ovpn: no such file"},
 		"--config nowhere.ovpn --verb 4":      {"nowhere.ovpn"},

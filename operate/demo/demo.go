@@ -1,8 +1,7 @@
-// Package demo shows a tunnel at work on one machine, with nothing but
-// loopback (UserSpace) or between network namespaces (Kernel): a web server, a
-// VPN server and a client are started, a page and a large file are fetched
-// through the tunnel, their hashes compared, and the way drawn with what was
-// measured at each stop.
+// Package demo shows a tunnel at work on one machine, over loopback (UserSpace)
+// or between network namespaces (Kernel). It starts a web server, a VPN server
+// and a client, fetches a page and a large file through the tunnel, compares
+// their hashes, and draws the path with what each stop measured.
 package demo
 
 import (
@@ -18,19 +17,19 @@ import (
 	"time"
 )
 
-// DefaultSize is that of the large file, in bytes.
+// DefaultSize is the default size of the large file in bytes.
 const DefaultSize = 100 << 20
 
-// patience is how long anything may take that ought to be there at once, and
-// how long a download may stand still.
+// patience is the time limit for anything that should happen at once, and for a
+// download that receives nothing.
 const patience = 20 * time.Second
 
 // Options say how to run a demonstration.
 type Options struct {
 	Out      io.Writer
-	Terminal bool   // Out is one, where a line can be painted over
-	Size     int64  // of the large file in bytes, at least 1
-	Program  string // Kernel: path of the culvert to run
+	Terminal bool   // Out is a terminal, where lines can be overwritten
+	Size     int64  // size of the large file in bytes, at least 1
+	Program  string // for Kernel: the path of culvert
 }
 
 func (o Options) check() error {
@@ -42,13 +41,13 @@ func (o Options) check() error {
 
 func (o Options) say(format string, args ...any) { fmt.Fprintf(o.Out, format+"\n", args...) }
 
-// step tells of one thing that was done.
+// step reports one thing that was done.
 func (o Options) step(what, format string, args ...any) {
 	o.say("  %-11s %s", what, fmt.Sprintf(format, args...))
 }
 
-// play takes the steps in turn, undoes all, and tells how it ended. The first
-// thing that failed counts: a step, or what ended ctx.
+// play runs the steps in turn, undoes everything, and reports the outcome. The
+// first failure counts: a step's, or the one that ended ctx.
 func (o Options) play(ctx context.Context, log *journal, u *undo, steps ...func(context.Context) error) error {
 	var failed error
 	for _, step := range steps {
@@ -67,7 +66,7 @@ func (o Options) play(ctx context.Context, log *journal, u *undo, steps ...func(
 	return o.finish(log, failed)
 }
 
-// finish says how it ended, and on failure what the parts said last.
+// finish reports the outcome, and after a failure what the parts logged last.
 func (o Options) finish(log *journal, err error) error {
 	switch {
 	case err == nil:
@@ -77,12 +76,12 @@ func (o Options) finish(log *journal, err error) error {
 		return fmt.Errorf("demo: stopped: %w", err)
 	}
 	if tail := log.tail(); tail != "" {
-		o.say("\nWhat server and client said last:\n%s", tail)
+		o.say("\nThe last lines of the log:\n%s", tail)
 	}
 	return fmt.Errorf("demo: failed: %w", err)
 }
 
-// undo is what to do at the end, the last first.
+// undo is what to do at the end, in reverse order.
 type undo []func()
 
 func (u *undo) add(f func()) { *u = append(*u, f) }
@@ -94,7 +93,7 @@ func (u *undo) run() {
 	*u = nil
 }
 
-// await waits until what is ready, or ctx ends.
+// await waits until something is ready, or ctx ends.
 func await(ctx context.Context, what string, ready <-chan struct{}) error {
 	select {
 	case <-ready:
@@ -106,15 +105,15 @@ func await(ctx context.Context, what string, ready <-chan struct{}) error {
 	}
 }
 
-// completed is what OpenVPN, and every program that watches it, says when the
-// tunnel is up.
+// completed is the line that OpenVPN logs when the tunnel is up, and that programs
+// wait for.
 const completed = "Initialization Sequence Completed"
 
-// journal keeps what a server or a client logs.
+// journal keeps the log of a server or a client.
 type journal struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
-	ready chan struct{} // closed once it says completed
+	ready chan struct{} // closed once completed is logged
 	once  sync.Once
 }
 
@@ -138,7 +137,7 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// tail is the last lines, indented; "" when there are none.
+// tail returns the last lines, indented; "" if there are none.
 func (j *journal) tail() string {
 	const most = 24
 	text := strings.TrimSpace(j.String())
@@ -151,7 +150,7 @@ func (j *journal) tail() string {
 
 var cipherLine = regexp.MustCompile(`Data Channel: cipher ([A-Z0-9-]+)`)
 
-// cipher is what a client logged that packets are sealed with.
+// cipher returns the data channel's cipher, as a client logged it.
 func (j *journal) cipher() string {
 	if m := cipherLine.FindStringSubmatch(j.String()); m != nil {
 		return m[1]

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// stop is one on the way from the application to the web server.
+// stop is a stop on the path from the application to the web server.
 type stop struct {
 	name  string
 	where string   // its address
-	about string   // what it does, for who is new to this
-	saw   []string // what was measured there
-	next  string   // what leads from here to the next stop
+	about string   // what it does, for newcomers
+	saw   []string // what it measured
+	next  string   // what happens between this stop and the next
 }
 
-// draw paints the way, top to bottom.
+// draw draws the path from top to bottom.
 func draw(o Options, title string, stops []stop) {
 	o.say("\n%s", title)
 	o.say("  ↓ towards the web server, ↑ back to the application\n")
@@ -37,12 +37,12 @@ func draw(o Options, title string, stops []stop) {
 	o.say("")
 }
 
-// amount is packets and bytes at a stop.
+// amount formats the packets and bytes at a stop.
 func amount(arrow string, packets, bytes uint64) string {
 	return fmt.Sprintf("%s %15s  %10s", arrow, count(packets, "packet"), size(bytes))
 }
 
-// moved is amount, with the time each packet took.
+// moved is as amount, with the time for each packet.
 func (t *traffic) moved(arrow string, each time.Duration, doing string) string {
 	line := amount(arrow, t.packets.Load(), t.bytes.Load())
 	if doing == "" {
@@ -51,7 +51,7 @@ func (t *traffic) moved(arrow string, each time.Duration, doing string) string {
 	return fmt.Sprintf("%s  %s each %s", line, micros(each), doing)
 }
 
-// micros is a time in microseconds, whole ones from a thousand.
+// micros formats a time in microseconds, without a fraction from a thousand up.
 func micros(d time.Duration) string {
 	if d >= time.Millisecond {
 		return commas(uint64(d.Microseconds())) + " µs"
@@ -59,7 +59,7 @@ func micros(d time.Duration) string {
 	return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
 }
 
-// count is a number and its unit.
+// count formats a number and its unit.
 func count(n uint64, unit string) string {
 	if n != 1 {
 		unit += "s"
@@ -79,7 +79,7 @@ func commas(n uint64) string {
 	return b.String()
 }
 
-// size writes bytes in powers of 1000, as networks count.
+// size formats bytes in powers of 1000, as is usual for networks.
 func size(n uint64) string {
 	switch {
 	case n >= 1e6:
@@ -94,10 +94,10 @@ func rate(bytes int64, d time.Duration) string {
 	return fmt.Sprintf("%.1f MB/s", float64(bytes)/1e6/max(d, time.Microsecond).Seconds())
 }
 
-// application is the first stop, alike in every demonstration.
+// application returns the first stop.
 func application(got []fetched, next string) stop {
 	s := stop{name: "application", next: next,
-		about: "asks for two files, and knows nothing of a tunnel"}
+		about: "asks for two files, and does not know of the tunnel"}
 	for _, f := range got {
 		s.where = f.from
 		s.saw = append(s.saw, fmt.Sprintf("GET %s: %s, first byte after %s, all after %s: %s",
@@ -106,9 +106,9 @@ func application(got []fetched, next string) stop {
 	return s
 }
 
-// webServer is the last stop.
+// webServer returns the last stop.
 func webServer(s *site) stop {
-	last := stop{name: "web server", about: "answers, and sees who seems to ask"}
+	last := stop{name: "web server", about: "answers, and sees this address asking"}
 	for _, r := range s.requests() {
 		last.where = r.to
 		last.saw = append(last.saw, fmt.Sprintf("%s from %s: sent %s in %s", r.line, r.from, count(uint64(r.sent), "byte"), micros(r.took)))

@@ -22,11 +22,11 @@ func echo(conn net.PacketConn) {
 	}
 }
 
-// rounds is how many datagrams a round trip is measured with.
+// rounds is the number of datagrams that measure a round trip.
 const rounds = 51
 
-// roundTrip is the median time that 32 bytes take to an echo and back. A lost
-// one is sent again.
+// roundTrip returns the median time for 32 bytes to an echo server and back. It
+// sends lost datagrams again.
 func roundTrip(ctx context.Context, dial dialer, address string) (time.Duration, error) {
 	conn, err := dial(ctx, "udp", address)
 	if err != nil {

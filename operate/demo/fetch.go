@@ -12,18 +12,18 @@ import (
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// fetched is what an application got for one file.
+// fetched is a file that the application received.
 type fetched struct {
 	url         string
-	from, to    string // of the connection, as the application sees it
+	from, to    string // addresses of the connection, as the application sees it
 	bytes       int64
 	sum         [sha256.Size]byte
-	first, took time.Duration // until the first byte, until the last
+	first, took time.Duration // until the first and the last byte
 }
 
 func (f fetched) rate() string { return rate(f.bytes, f.took) }
 
-// visit fetches all files of a site by its address and compares their hashes.
+// visit fetches all files of a site and compares their hashes.
 func visit(ctx context.Context, o Options, s *site, address string, dial dialer) (got []fetched, err error) {
 	var from, to string
 	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -42,16 +42,16 @@ func visit(ctx context.Context, o Options, s *site, address string, dial dialer)
 		}
 		one.from, one.to = from, to
 		got = append(got, one)
-		o.step("fetched", "%s: %s in %s, SHA-256 %x… as the web server's", one.url, count(uint64(one.bytes), "byte"), micros(one.took), one.sum[:6])
+		o.step("fetched", "%s: %s in %s, SHA-256 %x…, same as the web server's", one.url, count(uint64(one.bytes), "byte"), micros(one.took), one.sum[:6])
 	}
 	return got, nil
 }
 
-// fetch gets one file and compares its size and hash with what was sent.
+// fetch gets a file and compares its size and hash with those of the original.
 func fetch(ctx context.Context, t http.RoundTripper, url string, f *file, bar *progress) (fetched, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := time.AfterFunc(patience, func() { cancel(fmt.Errorf("nothing came for %v", patience)) })
+	stalled := time.AfterFunc(patience, func() { cancel(fmt.Errorf("nothing was received for %v", patience)) })
 	defer stalled.Stop()
 	got := fetched{url: url}
 	h := sha256.New()
@@ -81,18 +81,18 @@ func fetch(ctx context.Context, t http.RoundTripper, url string, f *file, bar *p
 		err = cause
 	}
 	if err != nil {
-		return got, fmt.Errorf("fetching %s: after %s: %w", url, count(uint64(got.bytes), "byte"), err)
+		return got, fmt.Errorf("fetching %s, after %s: %w", url, count(uint64(got.bytes), "byte"), err)
 	}
 	if got.sum, err = f.sum(ctx); err != nil {
 		return got, err
 	}
 	if sum := [sha256.Size]byte(h.Sum(nil)); sum != got.sum || got.bytes != f.size {
-		return got, fmt.Errorf("%s arrived changed: %d bytes with SHA-256 %x, the web server's has %d with %x", url, got.bytes, sum, f.size, got.sum)
+		return got, fmt.Errorf("%s changed on its way: received %d bytes with SHA-256 %x, expected %d bytes with %x", url, got.bytes, sum, f.size, got.sum)
 	}
 	return got, nil
 }
 
-// writerFunc is told of every write.
+// writerFunc is called for every write.
 type writerFunc func([]byte)
 
 func (f writerFunc) Write(b []byte) (int, error) {

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// The hosts' addresses, of networks that are nobody's (RFC 2544 and 5737).
+// The hosts' addresses, in networks for benchmarks and examples (RFC 2544 and
+// 5737).
 var (
 	clientOuter = netip.MustParsePrefix("198.18.0.2/24")
 	serverOuter = netip.MustParsePrefix("198.18.0.1/24")
@@ -28,11 +29,11 @@ const (
 	serverInside = "10.8.0.1" // setup's default network
 )
 
-// kernel is the demonstration between namespaces.
+// kernel is the demonstration between network namespaces.
 type kernel struct {
 	Options
 	site *site
-	log  *journal // of both, for a failure
+	log  *journal // of both processes, to show after a failure
 	undo undo
 	fail context.CancelCauseFunc
 
@@ -42,34 +43,34 @@ type kernel struct {
 	closing             atomic.Bool
 
 	before, during    string
-	way               string // route to the web server, while connected
+	way               string // the route to the web server while connected
 	direct, tunnelled time.Duration
 	got               []fetched
 	devices           map[string]device
 }
 
-// Kernel runs server and client as processes of their own, with TUN devices,
-// in network namespaces: hosts of a network that it makes and removes. It
-// needs root and iproute2. When it returns, all has ended and been removed;
-// what a killed demonstration left, the next one removes.
+// Kernel runs server and client as processes of their own, with TUN devices, in
+// network namespaces that it makes and removes. It needs root and iproute2. When
+// it returns, everything has ended and been removed. If a demonstration is killed,
+// the next one removes what it left.
 func Kernel(ctx context.Context, o Options) error {
 	if err := o.check(); err != nil {
 		return err
 	}
 	if os.Geteuid() != 0 {
-		return errors.New("demo --kernel makes network namespaces and TUN devices, which only root may: run it with sudo, or leave out --kernel")
+		return errors.New("demo --kernel needs root to make network namespaces and TUN devices: run it with sudo, or leave out --kernel")
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	k := &kernel{Options: o, site: newSite(o.Size), log: newJournal(), fail: fail, devices: map[string]device{}}
-	o.say("A tunnel between network namespaces, with TUN devices. This host's own network is not touched.\n")
+	o.say("A tunnel between network namespaces, with TUN devices. This host's own network stays as it is.\n")
 	sweep()
 	return o.play(ctx, k.log, &k.undo, k.build, k.serveSite, k.makeKeys, k.startServer, k.startClient,
 		k.measure, k.visit, k.count, k.leave, k.draw)
 }
 
-// build makes three hosts in a row: client, server, web server. The last
-// knows no way to the client: answers reach it only if the server masquerades.
+// build makes three hosts in a row: client, server, web server. The web server has
+// no route to the client, so its answers arrive only if the server masquerades.
 func (k *kernel) build(ctx context.Context) (err error) {
 	for _, h := range []struct {
 		to   **namespace
@@ -153,19 +154,19 @@ func (k *kernel) startClient(ctx context.Context) (err error) {
 	if k.near, err = k.start(ctx, k.client, "client", "connect", profilePath(k.dir)); err != nil {
 		return err
 	}
-	k.step("client", "culvert connect, process %d: connected after %s, packets are sealed with %s",
+	k.step("client", "culvert connect, process %d: connected after %s; cipher %s",
 		k.near.cmd.Process.Pid, micros(time.Since(start)), k.near.cipher())
 	if k.during, err = k.state("during"); err != nil {
 		return err
 	}
 	if k.during == k.before {
-		return errors.New("the client connected, but its routes are what they were")
+		return errors.New("the client connected, but its routes did not change")
 	}
 	k.way, err = k.client.routeTo(webAddress.Addr())
 	return err
 }
 
-// state shows the client's routes and resolvers.
+// state prints and returns the client's routes and name servers.
 func (k *kernel) state(when string) (string, error) {
 	lines, err := k.client.routes()
 	if err != nil {
@@ -178,7 +179,7 @@ func (k *kernel) state(when string) (string, error) {
 	lines = append(lines, slices.DeleteFunc(strings.Split(strings.TrimSpace(string(names)), "\n"),
 		func(l string) bool { return !strings.HasPrefix(l, "nameserver ") })...)
 	text := strings.Join(lines, "\n    ")
-	k.say("\n  The client's routes and names %s:\n    %s\n", when, text)
+	k.say("\n  The client's routes and name servers %s:\n    %s\n", when, text)
 	return text, nil
 }
 
@@ -189,12 +190,12 @@ func (k *kernel) measure(ctx context.Context) (err error) {
 	if k.tunnelled, err = roundTrip(ctx, k.client.dial, net.JoinHostPort(serverInside, echoPort)); err != nil {
 		return fmt.Errorf("through the tunnel: %w", err)
 	}
-	k.step("round trip", "%s from client to server over the wire, %s through the tunnel (UDP echo, median of %d)",
+	k.step("round trip", "%s from client to server without the tunnel, %s through it (UDP echo, median of %d)",
 		micros(k.direct), micros(k.tunnelled), rounds)
 	return nil
 }
 
-// visit fetches, and looks at who the web server says has asked.
+// visit fetches the files, and checks which address the web server saw.
 func (k *kernel) visit(ctx context.Context) (err error) {
 	if k.got, err = visit(ctx, k.Options, k.site, webAddress.Addr().String(), k.client.dial); err != nil {
 		return err
@@ -202,13 +203,13 @@ func (k *kernel) visit(ctx context.Context) (err error) {
 	for _, r := range k.site.requests() {
 		from, err := netip.ParseAddrPort(r.from)
 		if err != nil || from.Addr() != serverInner.Addr() {
-			return fmt.Errorf("the web server was asked by %s: expected %v, the server's address, by masquerading", r.from, serverInner.Addr())
+			return fmt.Errorf("the web server saw a request from %s: expected %v, the VPN server's address, by masquerading", r.from, serverInner.Addr())
 		}
 	}
 	return nil
 }
 
-// count reads what the kernel counted on each device, while they are there.
+// count reads the kernel's counters of each device while the devices exist.
 func (k *kernel) count(context.Context) error {
 	for _, h := range []struct {
 		host *namespace
@@ -232,8 +233,8 @@ func (k *kernel) count(context.Context) error {
 	return nil
 }
 
-// leave ends client and server, and checks that the client's host is as it
-// was.
+// leave stops client and server, and checks that the client's host is as it was
+// before.
 func (k *kernel) leave(context.Context) error {
 	k.closing.Store(true)
 	if err := k.near.stop(); err != nil {
@@ -244,7 +245,7 @@ func (k *kernel) leave(context.Context) error {
 		return err
 	}
 	if after != k.before {
-		return errors.New("the client did not leave its host as it was: compare the routes and names before and after")
+		return errors.New("the client did not leave its host as it was: compare the routes and name servers before and after")
 	}
 	if err := k.far.stop(); err != nil {
 		return fmt.Errorf("stopping the server: %w", err)
@@ -252,7 +253,7 @@ func (k *kernel) leave(context.Context) error {
 	return nil
 }
 
-// draw shows the way, with the devices' counters.
+// draw draws the path, with the devices' counters.
 func (k *kernel) draw(context.Context) error {
 	cipher := k.near.cipher()
 	card := func(name, key, about string, down, up func(device) amountOf, next string) stop {
@@ -264,25 +265,25 @@ func (k *kernel) draw(context.Context) error {
 	sent := func(d device) amountOf { return d.sent }
 	received := func(d device) amountOf { return d.received }
 	clientTun, serverTun := k.devices["client tun"], k.devices["server tun"]
-	draw(k.Options, "The way, as the kernel counted on each host's devices (segments handed over in one run count as one packet):", []stop{
+	draw(k.Options, "The path, with the kernel's counters of each device (segments handed over together count as one packet):", []stop{
 		application(k.got, "route: "+webAddress.Addr().String()+" is in "+k.way),
-		card("client's adapter", "client tun", "a TUN device: what the kernel sends into it, the client reads", sent, received,
+		card("client's adapter", "client tun", "a TUN device: the client reads what the kernel sends to it", sent, received,
 			daemonRow("seal", "client", cipher, k.near, clientTun)),
 		card("client's network card", "client eth0", "carries the sealed datagrams to the server", sent, received,
-			fmt.Sprintf("UDP %v ══ %v: unreadable to who listens in", clientOuter.Addr(), netip.AddrPortFrom(serverOuter.Addr(), 1194))),
-		card("server's network card", "server eth0", "receives them", received, sent,
+			fmt.Sprintf("UDP %v ══ %v: unreadable to eavesdroppers", clientOuter.Addr(), netip.AddrPortFrom(serverOuter.Addr(), 1194))),
+		card("server's network card", "server eth0", "receives the sealed datagrams", received, sent,
 			daemonRow("open", "server", cipher, k.far, serverTun)),
-		card("server's adapter", "server tun", "gives the opened packets to the server's kernel", received, sent,
-			fmt.Sprintf("forward and masquerade: from %v instead of the client's %s", serverInner.Addr(), clientTun.address)),
-		card("server's other network card", "server eth1", "leads on to the rest of the network", sent, received, "the rest of the network"),
-		card("web server's network card", "web eth0", "of a host that has no route to the client", received, sent, "up to port 80"),
+		card("server's adapter", "server tun", "a TUN device: gives the opened packets to the server's kernel", received, sent,
+			fmt.Sprintf("forward and masquerade: from %v instead of %s, the client's address", serverInner.Addr(), clientTun.address)),
+		card("server's other network card", "server eth1", "leads to the rest of the network", sent, received, "the rest of the network"),
+		card("web server's network card", "web eth0", "on a host that has no route to the client", received, sent, "up to port 80"),
 		webServer(k.site),
 	})
 	return nil
 }
 
-// daemon is what one end of the tunnel took of the processor for the packets
-// of its adapter, everything counted.
+// daemonRow describes one end of the tunnel, with its processor time for each
+// packet of its adapter, everything included.
 func daemonRow(verb, role, cipher string, p *daemon, tun device) string {
 	packets := max(tun.sent.packets+tun.received.packets, 1)
 	return fmt.Sprintf("%s: %s, by the %s: %s of processor time in all, %s for each of %s",

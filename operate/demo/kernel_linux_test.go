@@ -24,7 +24,7 @@ func TestKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`(?s)names before:\n    default via 198\.18\.0\.1 dev eth0\n.*names during:\n.*128\.0\.0\.0/1 via 10\.8\.0\.1 dev tun.*nameserver 203\.0\.113\.53.*names after:\n    default via`,
+		`(?s)name servers before:\n    default via 198\.18\.0\.1 dev eth0\n.*name servers during:\n.*128\.0\.0\.0/1 via 10\.8\.0\.1 dev tun.*nameserver 203\.0\.113\.53.*name servers after:\n    default via`,
 		`route: 203\.0\.113\.80 is in 128\.0\.0\.0/1 via 10\.8\.0\.1 dev tun`,
 		`http://203\.0\.113\.80/1MiB: 1,048,576 bytes in .* SHA-256`,
 		`GET /1MiB from 203\.0\.113\.1:\d+: sent 1,048,576 bytes`,

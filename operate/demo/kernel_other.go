@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-// Kernel needs network namespaces.
+// Kernel fails: it needs network namespaces.
 func Kernel(context.Context, Options) error {
-	return errors.New("demo --kernel needs the network namespaces of Linux; without --kernel it runs here too")
+	return errors.New("demo --kernel needs Linux and its network namespaces; leave out --kernel to run here")
 }

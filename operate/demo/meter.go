@@ -12,10 +12,10 @@ import (
 	"culvert/session/wire"
 )
 
-// traffic counts one direction at one stop. It is read while it counts.
+// traffic counts one direction at one stop. It may be read while it counts.
 type traffic struct {
 	packets, bytes atomic.Uint64
-	nanos          atomic.Int64 // wall time in the calls that moved them
+	nanos          atomic.Int64 // wall time of the calls that moved them
 }
 
 func (t *traffic) add(batch []*buf.Packet) {
@@ -32,15 +32,15 @@ func (t *traffic) add(batch []*buf.Packet) {
 	t.bytes.Add(uint64(bytes))
 }
 
-// each is the time per packet, when all of them took d.
+// each returns the time per packet if all of them took d.
 func (t *traffic) each(d time.Duration) time.Duration {
 	return d / time.Duration(max(t.packets.Load(), 1))
 }
 
 func (t *traffic) spent() time.Duration { return time.Duration(t.nanos.Load()) }
 
-// reader measures what happens between reads: all the work that the goroutine
-// which reads does with what it read. Waiting in the read does not count.
+// reader measures the time between reads, which is what the reading goroutine
+// spends on the packets it read. Waiting in the read does not count.
 type reader struct {
 	traffic // nanos: between reads
 	since   time.Time
@@ -56,7 +56,7 @@ func (r *reader) read(next func([]*buf.Packet) (int, error), batch []*buf.Packet
 	return n, err
 }
 
-// writer measures the calls that write.
+// writer measures the time in calls that write.
 type writer struct{ traffic }
 
 func (w *writer) write(next func([]*buf.Packet) (int, error), batch []*buf.Packet) (took time.Duration, n int, err error) {
@@ -68,7 +68,7 @@ func (w *writer) write(next func([]*buf.Packet) (int, error), batch []*buf.Packe
 	return took, n, err
 }
 
-// meteredNIC is an adapter with meters: out of it, and in.
+// meteredNIC is an adapter with meters: out of it, and into it.
 type meteredNIC struct {
 	nic.NIC
 	out reader
@@ -84,13 +84,13 @@ func (m *meteredNIC) WriteBatch(batch []*buf.Packet) (int, error) {
 	return n, err
 }
 
-// meteredLink is a socket with meters: out of it, to the network, and in.
+// meteredLink is a socket with meters: out to the network, and in from it.
 type meteredLink struct {
 	link.Link
 	out writer
 	in  reader
-	// road is the part of out's time that the data channel took: the rest
-	// are control packets, sent from another goroutine.
+	// road is the data channel's part of out's time. The rest went to control
+	// packets, which another goroutine sends.
 	road atomic.Int64
 }
 
@@ -107,14 +107,14 @@ func (m *meteredLink) WriteBatch(batch []*buf.Packet) (int, error) {
 	return n, err
 }
 
-// end is one end of the tunnel with meters on both sides of it.
+// end is one end of the tunnel, with meters on both sides.
 type end struct {
 	nic  *meteredNIC
 	link *meteredLink
-	want bringup.State // what the adapter was to be brought to
+	want bringup.State // the wanted state of the adapter
 }
 
-// open puts the meters on what next opens.
+// open returns an opener that puts meters on what next opens.
 func (e *end) open(next bringup.Opener) bringup.Opener {
 	return func(ctx context.Context, want bringup.State) (*bringup.Adapter, error) {
 		a, err := next(ctx, want)
@@ -127,14 +127,14 @@ func (e *end) open(next bringup.Opener) bringup.Opener {
 	}
 }
 
-// seal is the time from adapter to socket without the call to the socket:
-// finding the peer and sealing.
+// seal returns the time per packet from adapter to socket, without the call to the
+// socket: finding the peer, and sealing.
 func (e *end) seal() time.Duration {
 	return e.nic.out.each(e.nic.out.spent() - time.Duration(e.link.road.Load()))
 }
 
-// unseal is the time from socket to adapter without the call to the adapter:
-// finding the peer, opening and checking the source.
+// unseal returns the time per packet from socket to adapter, without the call to
+// the adapter: finding the peer, opening, and checking the source.
 func (e *end) unseal() time.Duration {
 	return e.link.in.each(e.link.in.spent() - e.nic.in.spent())
 }

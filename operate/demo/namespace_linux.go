@@ -20,18 +20,18 @@ import (
 	"culvert/host/process"
 )
 
-// namePrefix begins the names of our namespaces; the process id follows.
+// namePrefix begins the names of our namespaces. The process id follows.
 const namePrefix = "culvert-demo-"
 
-// namespace is one host of the demonstration.
+// namespace is a host of the demonstration.
 type namespace struct {
 	name   string
 	handle netns.NsHandle
 	links  *netlink.Handle
 }
 
-// newNamespace makes a host with its own resolv.conf, and says how to remove
-// it in u before there is anything to remove.
+// newNamespace makes a host with its own resolv.conf. It adds the removal to u
+// before it makes anything.
 func newNamespace(ctx context.Context, u *undo, role, nameserver string) (*namespace, error) {
 	n := &namespace{name: fmt.Sprintf("%s%d-%s", namePrefix, os.Getpid(), role), handle: netns.None()}
 	u.add(n.remove)
@@ -54,7 +54,7 @@ func newNamespace(ctx context.Context, u *undo, role, nameserver string) (*names
 	return n, ip(ctx, "-n", n.name, "link", "set", "lo", "up")
 }
 
-// etcDir holds what `ip netns exec` mounts over /etc.
+// etcDir is the directory that `ip netns exec` mounts over /etc.
 func etcDir(name string) string { return filepath.Join("/etc/netns", name) }
 
 func (n *namespace) resolvConf() string { return filepath.Join(etcDir(n.name), "resolv.conf") }
@@ -72,7 +72,7 @@ func (n *namespace) remove() {
 func removeNamespace(name string) {
 	exec.Command("ip", "netns", "del", name).Run()
 	os.RemoveAll(etcDir(name))
-	os.Remove("/etc/netns") // stays unless empty
+	os.Remove("/etc/netns") // fails unless it is empty
 }
 
 var ownName = regexp.MustCompile("^" + namePrefix + `(\d+)-[a-z]+$`)
@@ -97,7 +97,7 @@ func sweep() {
 func ip(ctx context.Context, args ...string) error {
 	out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		return fmt.Errorf("the program ip is missing: install iproute2 (%w)", err)
+		return fmt.Errorf("cannot find the program ip: install iproute2 (%w)", err)
 	}
 	if err != nil {
 		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
@@ -123,7 +123,7 @@ func (n *namespace) up(ctx context.Context, dev string, addr netip.Prefix) error
 	return ip(ctx, "-n", n.name, "link", "set", dev, "up")
 }
 
-// inside runs f on a thread that is on the host.
+// inside runs f on a thread in the namespace.
 func (n *namespace) inside(f func() error) error {
 	if err := process.InNamespace(n.handle, f); err != nil {
 		return fmt.Errorf("namespace %s: %w", n.name, err)
@@ -131,8 +131,8 @@ func (n *namespace) inside(f func() error) error {
 	return nil
 }
 
-// dial connects from the host. The address is numeric, so that the one thread
-// that is there opens the socket.
+// dial connects from the host. The address must be numeric, so that the thread in
+// the namespace opens the socket.
 func (n *namespace) dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
 	err = n.inside(func() error {
 		conn, err = new(net.Dialer).DialContext(ctx, network, address)
@@ -141,8 +141,8 @@ func (n *namespace) dial(ctx context.Context, network, address string) (conn net
 	return conn, err
 }
 
-// routes are the host's, a line each, as `ip route` shows them; what the
-// kernel keeps for itself on every link (fe80::/64) is left out.
+// routes returns the host's routes, a line each, as `ip route` shows them, without
+// the kernel's own on every link (fe80::/64).
 func (n *namespace) routes() (lines []string, err error) {
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		list, err := n.links.RouteList(nil, family)
@@ -178,7 +178,7 @@ func ones(p *net.IPNet) int {
 	return n
 }
 
-// routeTo is the route that the kernel takes to an address.
+// routeTo returns the kernel's route to an address.
 func (n *namespace) routeTo(to netip.Addr) (string, error) {
 	list, err := n.links.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
 	if err != nil || len(list) == 0 {
@@ -187,7 +187,7 @@ func (n *namespace) routeTo(to netip.Addr) (string, error) {
 	return n.routeText(list[0]), nil
 }
 
-// device is what the kernel counts on a device of the host.
+// device has the kernel's counters of a device.
 type device struct {
 	name     string
 	address  string // IPv4
@@ -215,7 +215,7 @@ func (n *namespace) device(name string) (device, error) {
 	return d, nil
 }
 
-// tun is the name of the host's TUN device.
+// tun returns the name of the host's TUN device.
 func (n *namespace) tun() (string, error) {
 	links, err := n.links.LinkList()
 	if err != nil {

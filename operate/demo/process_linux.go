@@ -9,25 +9,24 @@ import (
 	"time"
 )
 
-// daemon is a culvert running on one of the hosts.
+// daemon is a culvert process on one of the hosts.
 type daemon struct {
 	*journal
 	cmd  *exec.Cmd
 	name string
-	done chan struct{} // closed when it ended
-	err  error         // valid then
+	done chan struct{} // closed when the process has ended
+	err  error         // its error; valid after done
 }
 
-// start runs the program on a host. onEnd hears of an end that nobody asked
-// for.
+// start runs the program on a host. onEnd is called when it has ended.
 func (n *namespace) start(name string, onEnd func(error), argv ...string) (*daemon, error) {
 	p := &daemon{journal: newJournal(), name: name, done: make(chan struct{})}
 	p.cmd = exec.Command("ip", append([]string{"netns", "exec", n.name}, argv...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
-	// A namespace of the network does not keep a process from the host's
-	// resolver, which is told names by way of the system bus.
+	// A network namespace does not separate a process from the host's resolver,
+	// which takes name servers over the system bus.
 	p.cmd.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent")
-	// In a group of its own, so that ^C comes to it by us, in order.
+	// in a process group of its own, so that only we stop it, in order
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -54,8 +53,8 @@ func orNil(err error) error {
 // await waits until the tunnel is up on this side.
 func (p *daemon) await(ctx context.Context) error { return await(ctx, p.name, p.ready) }
 
-// stop lets the process take leave, and makes it after a while. Its error is
-// that of the first stop.
+// stop ends the process, and kills it if that takes too long. Calling it again
+// returns the same error.
 func (p *daemon) stop() error {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -68,7 +67,7 @@ func (p *daemon) stop() error {
 	}
 }
 
-// used is the processor time of an ended process.
+// used returns the processor time of a process that has ended.
 func (p *daemon) used() time.Duration {
 	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 }

@@ -8,8 +8,8 @@ import (
 
 const barWidth = 30
 
-// progress shows how far a download is: as a bar painted over on a terminal,
-// else a line for every tenth. What fits in one read shows nothing.
+// progress shows the progress of a download: as a bar on a terminal, otherwise as
+// a line for every tenth. For a file that fits in one read it shows nothing.
 type progress struct {
 	o           Options
 	name        string
@@ -45,7 +45,7 @@ func (p *progress) paint(percent int64) {
 	fmt.Fprintf(p.o.Out, "\r  %s%s %s\x1b[K", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), line)
 }
 
-// end leaves the line clean.
+// end clears the line.
 func (p *progress) end() {
 	if p.o.Terminal && p.shown > 0 {
 		fmt.Fprint(p.o.Out, "\r\x1b[K")

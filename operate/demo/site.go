@@ -22,8 +22,8 @@ const page = `<!doctype html>
 packets under the network between two programs.</p>
 `
 
-// site is the web server at the far end: a page, and a large file that is the
-// same every time and compresses to nothing less.
+// site is the web server at the far end. It has a page, and a large file that is
+// the same every time and cannot be compressed.
 type site struct {
 	files  []*file
 	server *http.Server
@@ -32,14 +32,14 @@ type site struct {
 	seen []request
 }
 
-// file is one resource. Each open gives the same content.
+// file is a resource. Each open returns the same content.
 type file struct {
 	path, kind string
 	size       int64
 	open       func() io.Reader
 }
 
-// sum is the SHA-256 of the content. It fails only when ctx ends.
+// sum returns the SHA-256 of the content. It fails only if ctx ends.
 func (f *file) sum(ctx context.Context) (sum [sha256.Size]byte, err error) {
 	h := sha256.New()
 	content := f.open()
@@ -57,7 +57,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// request is what the web server saw of one.
+// request is a request as the web server saw it.
 type request struct {
 	line, from, to string
 	sent           int64
@@ -82,12 +82,12 @@ func sizeName(size int64) string {
 	return fmt.Sprintf("%dB", size)
 }
 
-// serve answers on a listener until close.
+// serve serves a listener until close.
 func (s *site) serve(l net.Listener) { s.server.Serve(l) }
 
 func (s *site) close() { s.server.Close() }
 
-// ServeHTTP sends a file and notes who asked.
+// ServeHTTP sends a file and notes the request.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	i := slices.IndexFunc(s.files, func(f *file) bool { return f.path == r.URL.Path })
@@ -105,7 +105,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.seen = append(s.seen, request{r.Method + " " + f.path, r.RemoteAddr, fmt.Sprint(to), sent, time.Since(start)})
 }
 
-// requests are those answered so far.
+// requests returns the requests answered so far.
 func (s *site) requests() []request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

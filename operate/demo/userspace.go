@@ -19,10 +19,10 @@ import (
 	"culvert/role/server"
 )
 
-// clientName is the client that the demonstrations add.
+// clientName is the name of the client.
 const clientName = "laptop"
 
-// Addresses that exist nowhere but in the tunnel (RFC 5737).
+// Addresses that exist only in the tunnel (RFC 5737).
 var (
 	siteAddress = netip.MustParseAddrPort("198.51.100.80:80")
 	echoAddress = netip.MustParseAddrPort("198.51.100.80:7")
@@ -30,7 +30,7 @@ var (
 
 var anyLoopback = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 
-// userSpace is the demonstration within this process.
+// userSpace is the demonstration within one process.
 type userSpace struct {
 	Options
 	site *site
@@ -39,7 +39,7 @@ type userSpace struct {
 	fail context.CancelCauseFunc
 
 	dir            string
-	web, echo      netip.AddrPort // where they really listen
+	web, echo      netip.AddrPort // where they listen
 	server, client end
 	near           *client.Client
 
@@ -47,9 +47,9 @@ type userSpace struct {
 	got               []fetched
 }
 
-// UserSpace runs server, client and web server in this process, without root,
-// device or any network but loopback. When it returns, all has ended and been
-// removed.
+// UserSpace runs server, client and web server in this process, without root, a
+// device or any network except loopback. When it returns, everything has ended and
+// been removed.
 func UserSpace(ctx context.Context, o Options) error {
 	if err := o.check(); err != nil {
 		return err
@@ -61,11 +61,11 @@ func userSpaceWith(ctx context.Context, o Options, s *site) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	u := &userSpace{Options: o, site: s, log: newJournal(), fail: fail}
-	o.say("A tunnel within this process: no root, no device, nothing but loopback.\n")
+	o.say("A tunnel within this process: no root, no device, only loopback.\n")
 	return o.play(ctx, u.log, &u.undo, u.serveSite, u.makeKeys, u.startServer, u.startClient, u.measure, u.visit, u.draw)
 }
 
-// serveSite starts the web server, and an echo to measure round trips with.
+// serveSite starts the web server, and an echo server to measure round trips.
 func (u *userSpace) serveSite(context.Context) error {
 	l, err := net.Listen("tcp", anyLoopback.String())
 	if err != nil {
@@ -81,12 +81,12 @@ func (u *userSpace) serveSite(context.Context) error {
 	u.echo = conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	go echo(conn)
 	u.undo.add(func() { conn.Close() })
-	u.step("web server", "listens on %v; the tunnel's clients find it at %v", u.web, siteAddress)
+	u.step("web server", "listens on %v; clients of the tunnel reach it at %v", u.web, siteAddress)
 	return nil
 }
 
-// makeKeys does what `culvert init` and `culvert client add` do. The server's
-// socket is opened first, so that its port is known and stays free.
+// makeKeys does what `culvert init` and `culvert client add` do. It opens the
+// server's socket first, so that its port is known.
 func (u *userSpace) makeKeys(context.Context) (err error) {
 	if u.dir, err = os.MkdirTemp("", "culvert-demo-"); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (u *userSpace) makeKeys(context.Context) (err error) {
 	return newKeys(u.Options, u.dir, l.LocalAddr(), nil)
 }
 
-// newKeys makes a server's directory and the profile of a client.
+// newKeys makes a server's directory and a client's profile.
 func newKeys(o Options, dir string, at netip.AddrPort, dns []netip.Addr) error {
 	made, err := setup.Init(setup.InitOptions{Dir: filepath.Join(dir, "server"), Host: at.Addr().String(), Port: int(at.Port()),
 		DNS: dns, Now: time.Now(), Rand: rand.Reader})
@@ -112,7 +112,7 @@ func newKeys(o Options, dir string, at netip.AddrPort, dns []netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	o.step("init", "an authority, keys and configuration of a server at %v, and a profile for a client named %s", at, clientName)
+	o.step("init", "made authority, keys and configuration for a server at %v, and a profile for client %s", at, clientName)
 	return nil
 }
 
@@ -145,12 +145,12 @@ func (u *userSpace) startServer(ctx context.Context) error {
 	if err := await(ctx, "server", ready); err != nil {
 		return err
 	}
-	u.step("server", "listens on UDP %v; its own address in the tunnel is %v", s.Addr(), first(&u.server))
+	u.step("server", "listens on UDP %v; its address in the tunnel is %v", s.Addr(), first(&u.server))
 	return nil
 }
 
-// local is where the server's forwarder finds what the clients know by
-// addresses of the tunnel.
+// local maps an address that clients use in the tunnel to where the server's
+// forwarder connects.
 func (u *userSpace) local(to netip.AddrPort) (netip.AddrPort, bool) {
 	switch to {
 	case siteAddress:
@@ -186,12 +186,12 @@ func (u *userSpace) startClient(ctx context.Context) error {
 	if err := await(ctx, "client", ready); err != nil {
 		return err
 	}
-	u.step("client", "connected after %s; the server leased it %v, packets are sealed with %s",
+	u.step("client", "connected after %s; its address in the tunnel is %v, the cipher %s",
 		micros(time.Since(start)), first(&u.client), u.log.cipher())
 	return nil
 }
 
-// listenClient opens the client's socket, on loopback alone.
+// listenClient opens the client's socket, on loopback only.
 func (u *userSpace) listenClient(o link.Options) (link.Link, error) {
 	o.Addr = anyLoopback
 	l, err := link.ListenUDP(o)
@@ -202,8 +202,9 @@ func (u *userSpace) listenClient(o link.Options) (link.Link, error) {
 	return u.client.link, nil
 }
 
-// start runs a part until the end of the demonstration; they end in order, so
-// that the client can take leave of the server. When one fails, all does.
+// start runs a part until the end of the demonstration. Parts end in order, so
+// that the client can say goodbye to the server. If a part fails, so does the
+// demonstration.
 func (u *userSpace) start(ctx context.Context, name string, run func(context.Context) error) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -219,7 +220,7 @@ func (u *userSpace) start(ctx context.Context, name string, run func(context.Con
 	})
 }
 
-// first is an end's own address in the tunnel.
+// first returns an end's own address in the tunnel.
 func first(e *end) netip.Addr {
 	for _, a := range e.want.Addresses {
 		return a.Prefix.Addr()
@@ -243,29 +244,29 @@ func (u *userSpace) visit(ctx context.Context) (err error) {
 	return err
 }
 
-// draw shows the way with what the meters say.
+// draw draws the path, with what the meters measured.
 func (u *userSpace) draw(context.Context) error {
 	c, s := &u.client, &u.server
 	cipher := u.log.cipher()
-	draw(u.Options, "The way, in wall time of this process:", []stop{
+	draw(u.Options, "The path, with times as measured in this process:", []stop{
 		application(u.got, route(c, siteAddress.Addr())),
 		{"client's adapter", fmt.Sprintf("%v on %s, MTU %d", first(c), c.nic.Name(), c.nic.MTU()),
-			"a TCP/IP stack in this process; with root it would be a TUN device of the kernel",
+			"a TCP/IP stack in this process; with root, a TUN device of the kernel",
 			[]string{c.nic.out.moved("↓", 0, ""), c.nic.in.moved("↑", c.nic.in.each(c.nic.in.spent()), "into the stack")},
 			"seal: " + cipher},
 		{"client", "socket " + c.link.LocalAddr().String(),
-			"makes of each packet a sealed datagram to the server, and back",
+			"seals each packet into a datagram for the server, and opens the answers",
 			[]string{c.link.out.moved("↓", c.seal(), "to seal, and "+micros(c.link.out.each(c.link.out.spent()))+" to send"),
 				c.link.in.moved("↑", c.unseal(), "to open")},
-			fmt.Sprintf("UDP over loopback: unreadable to who listens in; not arrived when this was drawn: %d ↓, %d ↑",
+			fmt.Sprintf("UDP over loopback: unreadable to eavesdroppers; still on the way: %d ↓, %d ↑",
 				missing(&c.link.out.traffic, &s.link.in.traffic), missing(&s.link.out.traffic, &c.link.in.traffic))},
 		{"server", "socket " + s.link.LocalAddr().String(),
-			"opens what a client it knows has sealed, if it comes from the address leased to it",
+			"opens datagrams of clients it knows, and checks that they use their own address",
 			[]string{s.link.in.moved("↓", s.unseal(), "to open"),
 				s.link.out.moved("↑", s.seal(), "to seal, and "+micros(s.link.out.each(s.link.out.spent()))+" to send")},
 			"open: " + cipher},
 		{"server's adapter", fmt.Sprintf("%v on %s, MTU %d", first(s), s.nic.Name(), s.nic.MTU()),
-			"a TCP/IP stack too; its forwarder carries each connection on by a socket of this process",
+			"a TCP/IP stack too; it forwards each connection through an ordinary socket",
 			[]string{s.nic.in.moved("↓", s.nic.in.each(s.nic.in.spent()), "into the stack"), s.nic.out.moved("↑", 0, "")},
 			fmt.Sprintf("forward: %v is %v on this machine", siteAddress, u.web)},
 		webServer(u.site),
@@ -273,13 +274,13 @@ func (u *userSpace) draw(context.Context) error {
 	return nil
 }
 
-// missing is how many packets were sent and not received.
+// missing returns how many packets were sent but not received.
 func missing(sent, received *traffic) uint64 {
 	r := received.packets.Load()
 	return max(sent.packets.Load(), r) - r
 }
 
-// route is the longest that an end was told and that leads to an address.
+// route describes an end's most specific route to an address.
 func route(e *end, to netip.Addr) string {
 	best := -1
 	for i, r := range e.want.Routes {
@@ -288,7 +289,7 @@ func route(e *end, to netip.Addr) string {
 		}
 	}
 	if best < 0 {
-		return fmt.Sprintf("route: %v by the stack's default", to)
+		return fmt.Sprintf("route: %v by the stack's default route", to)
 	}
 	r := e.want.Routes[best]
 	return fmt.Sprintf("route: %v is in %v via %v dev %s, as the server pushed", to, r.Dst, r.Via, e.nic.Name())

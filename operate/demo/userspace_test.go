@@ -33,7 +33,7 @@ func TestUserSpace(t *testing.T) {
 	}
 	for _, want := range []string{
 		`web server  listens on 127\.0\.0\.1:\d+`,
-		`client      connected after .* leased it 10\.8\.0\.2, packets are sealed with AES-256-GCM`,
+		`client      connected after .* in the tunnel is 10\.8\.0\.2, the cipher AES-256-GCM`,
 		`round trip  \d.* through the tunnel`,
 		`http://198\.51\.100\.80/: 204 bytes in .* SHA-256`,
 		`\n +[1-9]\d? %  1MiB  `,
@@ -76,7 +76,7 @@ func TestChangedContent(t *testing.T) {
 		return io.LimitReader(io.MultiReader(strings.NewReader("!"), good()), testSize)
 	}
 	out, err := play(t, t.Context(), s, false)
-	if err == nil || !strings.Contains(err.Error(), "1MiB arrived changed: 1048576 bytes with SHA-256") {
+	if err == nil || !strings.Contains(err.Error(), "1MiB changed on its way: received 1048576 bytes with SHA-256") {
 		t.Errorf("error: %v", err)
 	}
 	if strings.Contains(out, "demo: ok") || !strings.Contains(out, completed) {

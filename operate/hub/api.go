@@ -23,10 +23,11 @@ type Status struct {
 	Ports []PortStatus `json:"ports"`
 }
 
-// PortStatus is one port. In is what came from the adapter into the hub.
+// PortStatus is the state of one port. In counts what came from the adapter into
+// the hub.
 type PortStatus struct {
 	Name      string            `json:"name"`
-	Type      string            `json:"type"` // tap, null, or of the uplink physical or tunnel
+	Type      string            `json:"type"` // tap or null; for the uplink, physical or tunnel
 	Uplink    bool              `json:"uplink"`
 	State     string            `json:"state"` // up, down or blocked
 	Reason    string            `json:"reason,omitempty"`
@@ -42,7 +43,7 @@ type PortStatus struct {
 	Drops     map[string]uint64 `json:"drops,omitempty"` // by reason
 }
 
-// Status is the hub as it is now.
+// Status returns the present state of the hub.
 func (s *Switch) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +65,8 @@ func (s *Switch) Status() Status {
 	return status
 }
 
-// drops are a port's, with those at its device before the hub saw the frames.
+// drops returns a port's drops, together with those at its device, before the hub
+// saw the frames.
 func drops(p *hub.Port) map[string]uint64 {
 	all := p.Drops()
 	if d, ok := p.NIC().(interface{ Stats() tuntap.Stats }); ok {
@@ -81,7 +83,7 @@ func drops(p *hub.Port) map[string]uint64 {
 	return all
 }
 
-// Table writes the status for people.
+// Table writes the status as a table.
 func (s Status) Table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PORT\tTYPE\tSTATE\tMAC\tVLAN\tMTU\tNETNS\tIN\tOUT\tDROPPED")
@@ -115,7 +117,7 @@ func dash(s string) string {
 	return s
 }
 
-// reasons are the drops in a line, in the order of their kinds.
+// reasons returns the drops in one line, in the order of their kinds.
 func reasons(dropped map[string]uint64) string {
 	var s []string
 	for d := range hub.Drops {
@@ -126,7 +128,7 @@ func reasons(dropped map[string]uint64) string {
 	return strings.Join(s, ", ")
 }
 
-// Handler is the local interface:
+// Handler serves the local interface:
 //
 //	GET    /ports         Status
 //	POST   /ports         add: {"nic": "tap1,vlan=7"}
@@ -160,10 +162,10 @@ type addRequest struct {
 	NIC string `json:"nic"`
 }
 
-// maxRequest is the most bytes of a request's body.
+// maxRequest is the limit for a request's body in bytes.
 const maxRequest = 1 << 16
 
-// answer reads a request's body, if there is one, and says what came of it.
+// answer handles a request: it reads the body, if there is one, and calls do.
 func answer[T any](do func(r *http.Request, body T) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body T
@@ -179,10 +181,10 @@ func answer[T any](do func(r *http.Request, body T) error) http.HandlerFunc {
 	}
 }
 
-// Client asks a hub that runs on this machine.
+// Client talks to a hub that runs on this machine.
 type Client struct{ *manage.Client }
 
-// Dial finds a hub by its name, or with "" the only one there is. Dir is as in
+// Dial finds a running hub by name; "" is the only hub there is. dir is as in
 // Options.
 func Dial(dir, name string) (Client, error) {
 	if dir == "" {
@@ -198,7 +200,7 @@ func Dial(dir, name string) (Client, error) {
 	return Client{c}, nil
 }
 
-// Status asks for the ports.
+// Status returns the state of the hub.
 func (c Client) Status(ctx context.Context) (s Status, err error) {
 	r, err := c.Do(ctx, http.MethodGet, "/ports", nil)
 	if err != nil {
@@ -208,7 +210,7 @@ func (c Client) Status(ctx context.Context) (s Status, err error) {
 	return s, json.NewDecoder(r).Decode(&s)
 }
 
-// Add adds an adapter, as ParseSpec reads it.
+// Add adds an adapter, written as for ParseSpec.
 func (c Client) Add(ctx context.Context, nic string) error {
 	return c.tell(ctx, http.MethodPost, "/ports", addRequest{nic})
 }

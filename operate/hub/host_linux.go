@@ -14,9 +14,9 @@ import (
 	"culvert/nic/tuntap"
 )
 
-// linux is this machine. All that it makes goes with the process, even when it
-// is killed: TAP devices that are not persistent, wherever they were moved, and
-// the promiscuous mode of a socket.
+// linux makes adapters on this machine. Whatever it makes disappears with the
+// process, even if that is killed: TAP devices that are not persistent, wherever
+// they were moved, and the promiscuous mode of a socket.
 type linux struct{}
 
 func newHost() host { return linux{} }
@@ -31,12 +31,12 @@ func (linux) openPhysical(name string) (nic.NIC, frame.MAC, error) {
 	return p, p.MAC(), nil
 }
 
-// openTAP makes the device where it is to be, so that its name has to be free
-// only there.
+// openTAP makes the device in its namespace, so that its name must be free only
+// there.
 func (linux) openTAP(name, namespace string, mac frame.MAC, mtu int) (n nic.NIC, err error) {
 	err = within(namespace, func() error {
 		if _, err := netlink.LinkByName(name); err == nil {
-			return fmt.Errorf("a device %s is there already: choose another name", name)
+			return fmt.Errorf("a device %s exists: choose another name", name)
 		}
 		d, err := tuntap.Open(tuntap.Options{Kind: nic.Ethernet, Name: name, MTU: mtu, MAC: func(string) frame.MAC { return mac }})
 		if err != nil {
@@ -62,7 +62,7 @@ func bringUp(name string) error {
 	return nil
 }
 
-// move takes the device's IP addresses and routes off, as any move does.
+// move moves a device. As with any move, it loses its IP addresses and routes.
 func (linux) move(name, from, to string) error {
 	target, err := openNamespace(to)
 	if err != nil {
@@ -72,7 +72,7 @@ func (linux) move(name, from, to string) error {
 	err = within(from, func() error {
 		link, err := netlink.LinkByName(name)
 		if err != nil {
-			return fmt.Errorf("%s is not where it was made, or where it was moved by `culvert hub set`: %w", name, err)
+			return fmt.Errorf("%s is no longer in the namespace where `culvert hub` put it: %w", name, err)
 		}
 		return netlink.LinkSetNsFd(link, int(target))
 	})
@@ -101,7 +101,7 @@ func within(namespace string, f func() error) error {
 	return process.InNamespace(ns, f)
 }
 
-// openNamespace takes what Spec.Netns is.
+// openNamespace opens a namespace by the value of Spec.Netns.
 func openNamespace(namespace string) (ns netns.NsHandle, err error) {
 	switch {
 	case namespace == "":
@@ -112,7 +112,7 @@ func openNamespace(namespace string) (ns netns.NsHandle, err error) {
 		ns, err = netns.GetFromName(namespace)
 	}
 	if err != nil {
-		return ns, fmt.Errorf("network namespace %s: %w; make it by `ip netns add %s`, or name a path such as /proc/PID/ns/net", namespace, err, namespace)
+		return ns, fmt.Errorf("network namespace %s: %w; to make it, run: ip netns add %s; or use a path such as /proc/PID/ns/net", namespace, err, namespace)
 	}
 	return ns, nil
 }

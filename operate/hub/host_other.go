@@ -18,7 +18,7 @@ func newHost() host { return other{} }
 func (other) machine() string { return "" }
 
 func unsupported() error {
-	return fmt.Errorf("a hub's devices need Linux, and this is %s", runtime.GOOS)
+	return fmt.Errorf("a hub's devices need Linux; this is %s", runtime.GOOS)
 }
 
 func (other) openTAP(string, string, frame.MAC, int) (nic.NIC, error) { return nil, unsupported() }

@@ -1,7 +1,7 @@
-// Package hub is a hub at work in a process of its own: it makes the
-// adapters that a command line asks for, finds the uplink, and answers the
-// local interface by which adapters are listed, added, changed and removed while
-// it runs.
+// Package hub runs a hub, which is the switch of package nic/hub, in a process of
+// its own. It makes the adapters that the command line asks for, opens the
+// uplink, and serves the local interface that lists, adds, changes and removes
+// adapters while the hub runs.
 package hub
 
 import (
@@ -22,26 +22,26 @@ import (
 	"culvert/role/profile"
 )
 
-// Options are a hub's.
+// Options say which hub to run.
 type Options struct {
-	// Name is the hub's name among those of this machine, and a part of what
-	// its adapters' addresses are made of; "" for one made of the uplink's.
+	// Name is the hub's name on this machine. Its adapters' addresses depend on
+	// it. "": a name made from the uplink's.
 	Name string
-	// Uplink is a physical adapter, the client's configuration of a tunnel, or
+	// Uplink is a physical adapter, a client's configuration for a tunnel, or
 	// "none".
 	Uplink string
-	// NICs are the adapters, as ParseSpec reads them.
+	// NICs are the adapters, written as for ParseSpec.
 	NICs []string
-	// Flood is how many frames a second a port may send to all others; 0 for
+	// Flood is how many frames a second a port may send to all others; 0:
 	// bridge.DefaultFlood.
 	Flood int
-	// Dir has the local interface's socket; "" for manage.DefaultDir.
+	// Dir is where the socket of the local interface goes; "": manage.DefaultDir.
 	Dir string
 	Log *slog.Logger
-	// Ask asks the user for what the tunnel's configuration leaves out.
+	// Ask asks the user for what the tunnel's configuration does not say.
 	Ask profile.Ask
-	// AllowScripts allows that configuration what the user would otherwise be
-	// asked about (endpoint.Consent).
+	// AllowScripts allows that configuration everything that the user would
+	// otherwise be asked about (profile.Consent).
 	AllowScripts bool
 }
 
@@ -57,34 +57,34 @@ type Switch struct {
 	log  *slog.Logger
 	host host
 	hub  *hub.Hub
-	mtu  int      // of adapters that name none
-	seed []string // of their addresses
+	mtu  int      // for adapters that name none
+	seed []string // for their addresses
 
-	running sync.WaitGroup // the uplink's tunnel, if it is one
+	running sync.WaitGroup // the tunnel, if the uplink is one
 
-	mu       sync.Mutex // of adapters, and of changes to them
+	mu       sync.Mutex // guards adapters and changes to them
 	adapters map[*hub.Port]*adapter
 }
 
-// adapter is one that this process made.
+// adapter is an adapter that this process made.
 type adapter struct {
 	spec Spec
 	nic  nic.NIC
 }
 
-// host is the system that adapters are made on.
+// host is the system to make adapters on.
 type host interface {
-	// machine is what tells this machine from others, "" if nothing does.
+	// machine identifies this machine; "" if it cannot.
 	machine() string
-	// openTAP makes a device, in a network namespace unless that is "".
+	// openTAP makes a device in a network namespace; "" is this process's own.
 	openTAP(name, netns string, mac frame.MAC, mtu int) (nic.NIC, error)
 	// move takes a device from one network namespace to another.
 	move(name, from, to string) error
-	// openPhysical opens a physical adapter for all frames that come by it.
+	// openPhysical opens a physical adapter for all frames that pass it.
 	openPhysical(name string) (nic.NIC, frame.MAC, error)
 }
 
-// Run runs a hub until ctx ends, or its uplink's tunnel does.
+// Run runs a hub until ctx ends, or the tunnel that is its uplink does.
 func Run(ctx context.Context, o Options) error {
 	defer process.SurviveBrokenPipes()()
 	return run(ctx, o, newHost())
@@ -119,14 +119,14 @@ func run(ctx context.Context, o Options, h host) error {
 	return context.Cause(running)
 }
 
-// serve answers the local interface.
+// serve serves the local interface.
 func (s *Switch) serve(dir string) (stop func(), err error) {
 	if dir == "" {
 		dir = manage.DefaultDir()
 	}
 	stop, err = manage.Serve(dir, socketPrefix+s.name, s.Handler())
 	if err != nil {
-		return nil, fmt.Errorf("the hub %s: %w; a second one of this name needs a --name of its own", s.name, err)
+		return nil, fmt.Errorf("hub %s: %w; to run a second hub on this uplink, give it a --name of its own", s.name, err)
 	}
 	return stop, nil
 }
@@ -157,7 +157,7 @@ func newSwitch(o Options, h host) *Switch {
 
 const defaultMTU = 1500
 
-// Hub is the switch itself.
+// Hub returns the switch itself.
 func (s *Switch) Hub() *hub.Hub { return s.hub }
 
 // Add makes an adapter and plugs it in.
@@ -165,7 +165,7 @@ func (s *Switch) Add(spec Spec) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := s.hub.Port(spec.Name); err == nil {
-		return fmt.Errorf("%s is a port of this hub already: choose another name, or remove it first", spec.Name)
+		return fmt.Errorf("%s is already a port of this hub: choose another name, or remove that port first", spec.Name)
 	}
 	if spec.MAC == (frame.MAC{}) {
 		spec.MAC = frame.StableMAC(append(s.seed, spec.Name)...)
@@ -195,8 +195,7 @@ func (s *Switch) openAdapter(spec Spec) (nic.NIC, error) {
 	return s.host.openTAP(spec.Name, spec.Netns, spec.MAC, spec.MTU)
 }
 
-// forgetGone drops what is kept of ports that left by themselves. The caller
-// holds mu.
+// forgetGone forgets the adapters of ports that are gone. The caller holds mu.
 func (s *Switch) forgetGone() {
 	there := make(map[*hub.Port]bool)
 	for _, p := range s.hub.Ports() {
@@ -209,7 +208,7 @@ func (s *Switch) forgetGone() {
 	}
 }
 
-// adapter finds one by its port's name. The caller holds mu.
+// adapter returns the adapter of a port. The caller holds mu.
 func (s *Switch) adapter(name string) (*hub.Port, *adapter, error) {
 	p, err := s.hub.Port(name)
 	if err != nil {
@@ -217,12 +216,12 @@ func (s *Switch) adapter(name string) (*hub.Port, *adapter, error) {
 	}
 	a := s.adapters[p]
 	if a == nil {
-		return nil, nil, fmt.Errorf("%s is the uplink, which stays as long as the hub", name)
+		return nil, nil, fmt.Errorf("%s is the uplink, which cannot be changed while the hub runs", name)
 	}
 	return p, a, nil
 }
 
-// Remove unplugs an adapter, which is then gone.
+// Remove unplugs and removes an adapter.
 func (s *Switch) Remove(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,13 +237,13 @@ func (s *Switch) Remove(name string) error {
 	return nil
 }
 
-// Change is what can change of an adapter while it is there; nil stays.
+// Change is what can change about an adapter while it exists; nil stays as it is.
 type Change struct {
 	Up    *bool   `json:"up,omitempty"`
 	Netns *string `json:"netns,omitempty"`
 }
 
-// ParseChange reads "up", "down" and "netns=NS".
+// ParseChange parses "up", "down" and "netns=NS".
 func ParseChange(words []string) (c Change, err error) {
 	for _, word := range words {
 		key, value, isSetting := strings.Cut(word, "=")
@@ -254,13 +253,13 @@ func ParseChange(words []string) (c Change, err error) {
 		case key == "netns" && isSetting:
 			c.Netns = &value
 		default:
-			return Change{}, fmt.Errorf("%q cannot change while the adapter is there: expected up, down or netns=NS; else remove it and add it anew", word)
+			return Change{}, fmt.Errorf("%q: expected up, down or netns=NS; to change anything else, remove the adapter and add it anew", word)
 		}
 	}
 	return c, nil
 }
 
-// Change takes an adapter up or down, or moves it.
+// Change brings an adapter up or down, or moves it.
 func (s *Switch) Change(name string, c Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -270,7 +269,7 @@ func (s *Switch) Change(name string, c Change) error {
 	}
 	if c.Netns != nil && *c.Netns != a.spec.Netns {
 		if a.spec.Type != TAP {
-			return fmt.Errorf("%s is no device, and so in no network namespace", name)
+			return fmt.Errorf("%s is not a device, so it is in no network namespace", name)
 		}
 		if err := s.host.move(name, a.spec.Netns, *c.Netns); err != nil {
 			return err
@@ -286,7 +285,7 @@ func (s *Switch) Change(name string, c Change) error {
 
 func first[A, B any](a A, _ B) A { return a }
 
-// isFile tells a configuration from an adapter's name.
+// isFile reports whether the uplink is a configuration rather than an adapter.
 func isFile(uplink string) bool {
 	if strings.ContainsRune(uplink, os.PathSeparator) {
 		return true

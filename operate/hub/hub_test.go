@@ -163,13 +163,13 @@ func TestRefusals(t *testing.T) {
 		err  error
 		want string
 	}{
-		{c.Add(ctx, "a"), "a is a port of this hub already"},
+		{c.Add(ctx, "a"), "a is already a port of this hub"},
 		{c.Add(ctx, "b,mac=02:00:00:00:00:01"), "02:00:00:00:00:01 is taken already by a"},
 		{c.Add(ctx, "b,colour=red"), `unknown setting "colour"`},
-		{c.Add(ctx, ""), "expected a device's name"},
+		{c.Add(ctx, ""), "begin with a device's name"},
 		{c.Remove(ctx, "x"), "x: no such port; there is a, n"},
 		{c.Change(ctx, "x", Change{}), "x: no such port; there is a, n"},
-		{c.Change(ctx, "n", Change{Netns: new("blue")}), "n is no device"},
+		{c.Change(ctx, "n", Change{Netns: new("blue")}), "n is not a device"},
 	} {
 		if refused.err == nil || !strings.Contains(refused.err.Error(), refused.want) {
 			t.Errorf("%v, expected %q", refused.err, refused.want)
@@ -188,7 +188,7 @@ func TestRefusals(t *testing.T) {
 
 func TestUplinkStays(t *testing.T) {
 	c := start(t, new(twin), Options{Uplink: "eth0"})
-	if err := c.Remove(t.Context(), "eth0"); err == nil || !strings.Contains(err.Error(), "stays as long as the hub") {
+	if err := c.Remove(t.Context(), "eth0"); err == nil || !strings.Contains(err.Error(), "cannot be changed while the hub runs") {
 		t.Error(err)
 	}
 }
@@ -205,10 +205,10 @@ func TestStartErrors(t *testing.T) {
 		want string
 	}{
 		{Options{Uplink: filepath.Join(dir, "none.conf")}, nil, "no such file"},
-		{Options{Uplink: tun}, nil, "both ends need `dev tap`"},
+		{Options{Uplink: tun}, nil, "use `dev tap` on both ends"},
 		{Options{Uplink: "eth0"}, errors.New("the system will not"), "the system will not"},
 		{Options{Uplink: none, NICs: []string{"a,vlan=4095"}}, nil, "expected a number from"},
-		{Options{Uplink: none, NICs: []string{"a", "a"}}, nil, "is a port of this hub"},
+		{Options{Uplink: none, NICs: []string{"a", "a"}}, nil, "is already a port of this hub"},
 		{Options{Uplink: none, Name: "a/b"}, nil, "cannot name a running process"},
 	} {
 		c.o.Dir, c.o.Log = filepath.Join(dir, "run"), slog.New(slog.DiscardHandler)

@@ -10,38 +10,38 @@ import (
 	"culvert/nic/frame"
 )
 
-// Type is what an adapter is.
+// Type is a type of adapter.
 type Type string
 
 // The types.
 const (
 	TAP  Type = "tap"  // a device of the kernel
-	Null Type = "null" // takes every frame and gives none
+	Null Type = "null" // drops every frame
 )
 
-// Spec is an adapter as users write it: NAME[,mac=M][,vlan=N][,mtu=N]
+// Spec describes an adapter, as users write it: NAME[,mac=M][,vlan=N][,mtu=N]
 // [,netns=NS][,flood=N][,type=tap|null][,ownmac][,down].
 type Spec struct {
 	Name  string
 	Type  Type
-	MAC   frame.MAC // zero: one that is always the same for this adapter
+	MAC   frame.MAC // zero: an address that is always the same for this adapter
 	VLAN  uint16
 	MTU   int    // 0: the uplink's
-	Netns string // a name, as of `ip netns`, or a path; "" for the hub's own
+	Netns string // a name, as in `ip netns`, or a path; "": the hub's own
 	Flood int    // frames a second to all others; 0: the hub's
-	// OwnMAC has the adapter send from its own address only.
+	// OwnMAC lets the adapter send from its own address only.
 	OwnMAC bool
 	Down   bool
 }
 
-// keys are what may stand behind the name, each with how it is read.
+// keys are the settings that may follow the name, and how to parse them.
 var keys = []struct {
 	name string
 	set  func(s *Spec, value string) error
 }{
 	{"mac", func(s *Spec, v string) (err error) {
 		if s.MAC, err = frame.ParseMAC(v); err == nil && !s.MAC.IsStation() {
-			err = fmt.Errorf("%s is not the address of one station: choose one whose first byte is even, such as 02:00:5e:10:00:01", v)
+			err = fmt.Errorf("%s is not the address of a single station: choose one whose first byte is even, such as 02:00:5e:10:00:01", v)
 		}
 		return err
 	}},
@@ -100,12 +100,12 @@ func nonempty(s string) error {
 	return nil
 }
 
-// ParseSpec reads an adapter.
+// ParseSpec parses an adapter.
 func ParseSpec(text string) (s Spec, err error) {
 	parts := strings.Split(text, ",")
 	s = Spec{Name: parts[0], Type: TAP}
 	if s.Name == "" || strings.ContainsAny(s.Name, "/=%\x00 \t\n") || len(s.Name) > 15 {
-		return Spec{}, fmt.Errorf("adapter %q: expected a device's name of 1 to 15 bytes first, such as tap0,vlan=7", text)
+		return Spec{}, fmt.Errorf("adapter %q: expected it to begin with a device's name of 1 to 15 bytes, such as tap0,vlan=7", text)
 	}
 	for _, part := range parts[1:] {
 		key, value, _ := strings.Cut(part, "=")
@@ -133,7 +133,7 @@ func keyNames() string {
 	return strings.Join(names, ", ")
 }
 
-// String is the adapter as ParseSpec reads it.
+// String returns the adapter as ParseSpec parses it.
 func (s Spec) String() string {
 	b := []string{s.Name}
 	add := func(given bool, key string, value any) {

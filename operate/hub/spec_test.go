@@ -21,10 +21,10 @@ func TestSpec(t *testing.T) {
 
 func TestSpecFaults(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                        "expected a device's name",
-		"vlan=7":                  "expected a device's name",
+		"":                        "begin with a device's name",
+		"vlan=7":                  "begin with a device's name",
 		"a-name-of-16-byte":       "1 to 15 bytes",
-		"a/b":                     "expected a device's name",
+		"a/b":                     "begin with a device's name",
 		"a,":                      `unknown setting ""`,
 		"a,colour=red":            "expected mac, vlan, mtu, netns, flood, type, ownmac, down",
 		"a,mac=1":                 "no Ethernet address",
@@ -60,7 +60,7 @@ func TestChange(t *testing.T) {
 	if err != nil || c.Up == nil || *c.Up || c.Netns == nil || *c.Netns != "" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if _, err := ParseChange([]string{"vlan=3"}); err == nil || !strings.Contains(err.Error(), "remove it and add it anew") {
+	if _, err := ParseChange([]string{"vlan=3"}); err == nil || !strings.Contains(err.Error(), "remove the adapter and add it anew") {
 		t.Error(err)
 	}
 }

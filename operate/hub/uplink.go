@@ -14,7 +14,7 @@ import (
 	"culvert/role/profile"
 )
 
-// uplinkKind is what an uplink is.
+// uplinkKind is a kind of uplink.
 type uplinkKind string
 
 const (
@@ -33,7 +33,8 @@ func kindOf(uplink string) uplinkKind {
 	return physical
 }
 
-// openUplink plugs the uplink in. A tunnel tells end why it ended by itself.
+// openUplink plugs the uplink in. If a tunnel ends by itself, it calls end with
+// the reason.
 func (s *Switch) openUplink(ctx context.Context, end context.CancelCauseFunc, o Options) error {
 	switch s.kind {
 	case physical:
@@ -57,8 +58,8 @@ func (s *Switch) openPhysical(name string) error {
 	return nil
 }
 
-// openTunnel starts the client of a TAP tunnel. What it brings up is a pair of
-// adapters in memory, one its own and one the uplink.
+// openTunnel starts the client of a TAP tunnel. The client brings up a pair of
+// adapters in memory: one is its own, the other the uplink.
 func (s *Switch) openTunnel(ctx context.Context, end context.CancelCauseFunc, o Options) error {
 	text, err := process.ReadFile(o.Uplink)
 	if err != nil {
@@ -69,7 +70,7 @@ func (s *Switch) openTunnel(ctx context.Context, end context.CancelCauseFunc, o 
 		return err
 	}
 	if cfg.Adapter.DevType != config.DevTap {
-		return fmt.Errorf("%s: a tunnel of IP packets cannot carry a hub's frames: both ends need `dev tap`", o.Uplink)
+		return fmt.Errorf("%s: a tunnel for IP packets cannot carry a hub's frames: use `dev tap` on both ends", o.Uplink)
 	}
 	if !o.AllowScripts {
 		if err := profile.Consent(ctx, cfg, o.Uplink, o.Ask); err != nil {
@@ -88,8 +89,8 @@ func (s *Switch) openTunnel(ctx context.Context, end context.CancelCauseFunc, o 
 	return nil
 }
 
-// plugTunnel brings the tunnel's adapter up. The addresses that the server
-// pushed are nobody's: each adapter has its own.
+// plugTunnel brings the tunnel's adapter up. Nobody gets the addresses that the
+// server pushed: each adapter has its own.
 func (s *Switch) plugTunnel(_ context.Context, want bringup.State) (*bringup.Adapter, error) {
 	mtu := want.MTU
 	if mtu == 0 {
@@ -109,8 +110,8 @@ type plug struct {
 	port string
 }
 
-// Close returns when the hub has no uplink any more, so that there can be
-// another.
+// Close returns when the hub has no uplink any more, so that another can be
+// plugged in.
 func (p plug) Close() error {
 	if err := p.hub.Remove(p.port); !errors.Is(err, hub.ErrNoPort) {
 		return err

@@ -11,9 +11,9 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
-// echo is an ICMP echo request or its answer. Lane and Turn, its identifier and
-// sequence number, say whose it is; Sent, the first bytes of its data, when the
-// request left, by the swarm's clock.
+// echo is an ICMP echo request or its answer. Lane and Turn are its identifier and
+// sequence number, and say whose it is. Sent, in the first bytes of its data, is
+// when the request left, by the swarm's clock.
 type echo struct {
 	From, To   netip.Addr
 	Answer     bool
@@ -31,10 +31,10 @@ const (
 	hopLimit   = 64
 )
 
-var errNoEcho = errors.New("no ICMP echo of the swarm")
+var errNoEcho = errors.New("not an ICMP echo of the swarm")
 
-// append writes the packet of that size to b, which has as many zero bytes to
-// spare.
+// append appends a packet of that size to b. The spare capacity of b must hold
+// the packet and be zero.
 func (e *echo) append(b []byte, size int) []byte {
 	packet := b[len(b) : len(b)+size]
 	body := packet[header.IPv4MinimumSize:]
@@ -77,8 +77,8 @@ func (e *echo) finish6(packet []byte, body header.ICMPv6) {
 		HopLimit: hopLimit, SrcAddr: src, DstAddr: dst})
 }
 
-// parse reads a packet, or fails with errNoEcho. The tunnel has authenticated
-// it, so that checksums tell nothing new.
+// parse parses a packet, or fails with errNoEcho. It ignores checksums, since the
+// tunnel has authenticated the packet.
 func (e *echo) parse(packet []byte) error {
 	if len(packet) < minSize {
 		return errNoEcho

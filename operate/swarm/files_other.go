@@ -2,5 +2,5 @@
 
 package swarm
 
-// reserveFiles leaves it to the system to refuse sockets, each with its error.
+// reserveFiles does nothing: the system will refuse sockets, each with an error.
 func reserveFiles(int) error { return nil }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// spareFiles are open beside the clients' sockets.
+// spareFiles is the number of files that are open beside the clients' sockets.
 const spareFiles = 64
 
 // reserveFiles makes sure that this process may open a socket for each client.
@@ -23,7 +23,7 @@ func reserveFiles(clients int) error {
 	raised := limit
 	raised.Cur, raised.Max = want, max(limit.Max, want)
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised); err != nil {
-		return fmt.Errorf("%d clients need %d open files, and this process may have %d: raise the limit (ulimit -n %d, as root beyond the hard limit) or take fewer clients (%w)",
+		return fmt.Errorf("%d clients need %d open files, but this process may have %d: raise the limit (ulimit -n %d; beyond the hard limit, as root) or use fewer clients (%w)",
 			clients, want, limit.Cur, want, err)
 	}
 	return nil

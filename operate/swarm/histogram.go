@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Histogram counts durations in classes that are an eighth of their size wide.
-// The zero value is empty; any number of goroutines may add to it.
+// Histogram counts durations in classes, eight for each doubling. The zero value
+// is empty. Any number of goroutines may add to it.
 type Histogram struct {
 	classes [64 * 8]atomic.Uint64
 	count   atomic.Uint64
 }
 
-// class is the number of the class of d.
+// class returns the number of d's class.
 func class(d time.Duration) int {
 	n := uint64(max(d, 1))
 	exponent := bits.Len64(n) - 1
@@ -26,7 +26,7 @@ func class(d time.Duration) int {
 	return (exponent-2)<<3 | int(n>>(exponent-3))&7
 }
 
-// upper is the upper bound of a class.
+// upper returns the upper bound of a class.
 func upper(class int) time.Duration {
 	if class < 8 {
 		return time.Duration(class)
@@ -41,11 +41,11 @@ func (h *Histogram) Add(d time.Duration) {
 	h.count.Add(1)
 }
 
-// Count is how many durations there are.
+// Count returns the number of durations.
 func (h *Histogram) Count() uint64 { return h.count.Load() }
 
-// Quantile is the duration that a share q of all do not exceed, to the upper
-// bound of its class; 0 when there is none.
+// Quantile returns the duration that a share q of all do not exceed, rounded up to
+// the bound of its class. It is 0 if the histogram is empty.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	want := max(uint64(q*float64(h.Count())+0.5), 1)
 	var seen uint64
@@ -57,7 +57,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return 0
 }
 
-// bar is the longest bar of Lines, in characters.
+// bar is the length of the longest bar in Lines, in characters.
 const bar = 40
 
 // Lines draws the histogram, a line for each doubling.
@@ -81,7 +81,7 @@ func (h *Histogram) Lines() (lines []string) {
 	return lines
 }
 
-// Round is a duration in three digits.
+// Round rounds a duration to three digits.
 func Round(d time.Duration) string {
 	unit := time.Duration(1)
 	for d/unit >= 1000 {
@@ -90,7 +90,7 @@ func Round(d time.Duration) string {
 	return d.Round(unit).String()
 }
 
-// MarshalJSON gives count and quantiles, in seconds.
+// MarshalJSON returns the count, and quantiles in seconds.
 func (h *Histogram) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]float64{
 		"count": float64(h.Count()), "p10": h.Quantile(0.1).Seconds(), "median": h.Quantile(0.5).Seconds(),

@@ -17,16 +17,16 @@ import (
 	"culvert/role/event"
 )
 
-// member is one place in the swarm. The client in it changes: one that leaves
-// or is lost makes room for the next.
+// member is a place in the swarm. When its client leaves or is lost, the next one
+// takes the place.
 type member struct {
 	*swarm
 	number int
-	nic    atomic.Pointer[echoNIC] // of the client that is up; nil between
+	nic    atomic.Pointer[echoNIC] // of the client that is up; nil if none is
 }
 
-// live has one client after another, until ctx ends or there is no use in
-// another.
+// live runs one client after another, until ctx ends or the next would fail
+// too.
 func (m *member) live(ctx context.Context) {
 	settled := sync.OnceFunc(m.unsettled.Done)
 	defer settled()
@@ -38,8 +38,7 @@ func (m *member) live(ctx context.Context) {
 	}
 }
 
-// connect is the life of one client. An error means that the next would fare
-// no better.
+// connect runs one client. An error means that the next would fail too.
 func (m *member) connect(ctx context.Context, settled func()) error {
 	select {
 	case m.slots <- struct{}{}:
@@ -59,7 +58,7 @@ func (m *member) connect(ctx context.Context, settled func()) error {
 	return c.Run(ctx)
 }
 
-// life is one client of a member. Its callbacks all come from client.Run.
+// life is one client of a member. client.Run makes all of its callbacks.
 type life struct {
 	*member
 	settled func()
@@ -67,10 +66,10 @@ type life struct {
 	began   time.Time
 	up      bool
 	address netip.Addr      // leased
-	done    <-chan struct{} // closed when it is to end
+	done    <-chan struct{} // closed when it has to end
 }
 
-var errTap = errors.New("the clients of a swarm carry IP alone: a profile of `dev tun` is needed, and a server to match")
+var errTap = errors.New("a swarm's clients carry only IP packets: use a profile with `dev tun`, and a server to match")
 
 func (l *life) client() (*client.Client, error) {
 	cfg, err := l.Profiles[l.number%len(l.Profiles)]()
@@ -87,8 +86,8 @@ func (l *life) client() (*client.Client, error) {
 	})
 }
 
-// open makes the light adapter. The server must not have leased its address
-// to another client.
+// open makes the light adapter. It fails if the server has leased its address to
+// another client.
 func (l *life) open(_ context.Context, want bringup.State) (*bringup.Adapter, error) {
 	local, target, err := l.ends(want.Addresses)
 	if err != nil {
@@ -103,7 +102,7 @@ func (l *life) open(_ context.Context, want bringup.State) (*bringup.Adapter, er
 	return &bringup.Adapter{NIC: n}, nil
 }
 
-// ends are the addresses that echo requests go from and to.
+// ends returns the addresses that echo requests go from and to.
 func (l *life) ends(leased []hostnet.Address) (local, target netip.Addr, err error) {
 	for _, a := range leased {
 		local, target = a.Prefix.Addr(), l.Target
@@ -121,10 +120,10 @@ func (l *life) ends(leased []hostnet.Address) (local, target netip.Addr, err err
 	if !l.Target.IsValid() {
 		return local, target, errors.New("the server leased no address")
 	}
-	return local, target, fmt.Errorf("the server leased no address of the family of %v", l.Target)
+	return local, target, fmt.Errorf("the server leased no address of the same family as %v", l.Target)
 }
 
-// lease notes that a client has an address, which no other may have.
+// lease notes that a client has an address. It fails if another one has it.
 func (s *swarm) lease(a netip.Addr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +144,7 @@ func (l *life) release() {
 	}
 }
 
-// ready: the tunnel is up.
+// ready is called when the tunnel is up.
 func (l *life) ready() {
 	l.up = true
 	l.handshake(time.Since(l.began))
@@ -156,7 +155,7 @@ func (l *life) ready() {
 	}
 }
 
-// leave ends the client at its time, which begins with the traffic.
+// leave ends the client after a random time, counted from when the traffic begins.
 func (l *life) leave() {
 	select {
 	case <-l.traffic:
@@ -167,15 +166,16 @@ func (l *life) leave() {
 	defer wait.Stop()
 	select {
 	case <-wait.C:
-		// The server may lease the address anew as soon as it is told.
+		// The server may lease the address anew as soon as the client leaves.
 		l.release()
 		l.end()
 	case <-l.done:
 	}
 }
 
-// lost: the client will try again by itself, unless it was up; then this
-// member begins anew, since another lease may follow.
+// lost handles a connection that was lost. A client that was not up yet tries
+// again by itself. One that was up ends, and the member starts a new one, since
+// its lease may differ.
 func (l *life) lost(err error) {
 	l.fail(err)
 	l.began = time.Now()
@@ -204,7 +204,7 @@ func (l *life) observe(e client.Event) {
 	}
 }
 
-// over gives back what the client held.
+// over gives back everything that the client held.
 func (l *life) over() {
 	if !l.up {
 		<-l.slots

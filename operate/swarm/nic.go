@@ -16,8 +16,8 @@ var _ nic.NIC = (*echoNIC)(nil)
 // burst is how many packets a client sends at once.
 const burst = 8
 
-// echoNIC is an adapter of which the operating system is the swarm: it sends
-// echo requests when it is told to, and counts the answers.
+// echoNIC is an adapter whose host is the swarm: it sends echo requests when it is
+// told to, and counts the answers.
 type echoNIC struct {
 	swarm         *swarm
 	local, target netip.Addr
@@ -27,7 +27,7 @@ type echoNIC struct {
 	closed        chan struct{}
 }
 
-// order is to send a number of packets, up to burst.
+// order says to send a number of packets, at most burst.
 type order struct {
 	lane, turn  uint16
 	count, size int
@@ -41,10 +41,11 @@ func (n *echoNIC) Name() string   { return "swarm" }
 func (n *echoNIC) Kind() nic.Kind { return nic.IP }
 func (n *echoNIC) MTU() int       { return n.mtu }
 
-// BatchSize is how many packets are read at a time.
+// BatchSize returns how many packets a read returns.
 func (n *echoNIC) BatchSize() (first, most int) { return burst, burst }
 
-// send has packets sent, unless as many wait already as may.
+// send sends packets, unless too many orders wait already. It reports whether it
+// did.
 func (n *echoNIC) send(o order) bool {
 	select {
 	case n.orders <- o:
@@ -77,8 +78,8 @@ func (n *echoNIC) request(p *buf.Packet, o order, i uint16) {
 	p.SetLen(o.size)
 }
 
-// WriteBatch takes answers. Packets that are none are of no use here, such as
-// what a server's host announces to its network. See nic.NIC.
+// WriteBatch counts answers. It ignores other packets, such as announcements of
+// the server's host. See nic.NIC.
 func (n *echoNIC) WriteBatch(batch []*buf.Packet) (int, error) {
 	phase := n.swarm.phase.Load()
 	now := time.Since(n.swarm.began)

@@ -17,8 +17,7 @@ func (s *swarm) say(text string) {
 	}
 }
 
-// tick says each second how things stand, until the function it returns is
-// called.
+// tick reports progress each second, until the function it returns is called.
 func (s *swarm) tick() (stop func()) {
 	done := make(chan struct{})
 	var ticking sync.WaitGroup
@@ -43,7 +42,7 @@ func (s *swarm) tick() (stop func()) {
 	}
 }
 
-// tally is what progress is told by.
+// tally is the state of the swarm at one time.
 type tally struct {
 	phase         *phase
 	up, errors    int
@@ -64,7 +63,7 @@ func (s *swarm) tally() tally {
 	return t
 }
 
-// since is a line about the second from before to t.
+// since describes the second from before to t.
 func (t tally) since(before tally) string {
 	if before.phase != t.phase {
 		before.answers, before.bits = 0, 0

@@ -14,13 +14,13 @@ import (
 	"culvert/session"
 )
 
-// Report is what a swarm saw.
+// Report is the result of a swarm.
 type Report struct {
 	Clients   int     `json:"clients"`
-	Up        int     `json:"up"`         // when all were up, or had given up
-	UpSeconds float64 `json:"up_seconds"` // until then
-	Stayed    int     `json:"stayed"`     // up at the end of the traffic
-	Seconds   float64 `json:"seconds"`    // in all
+	Up        int     `json:"up"`         // clients up once each was up or had given up
+	UpSeconds float64 `json:"up_seconds"` // the time until then
+	Stayed    int     `json:"stayed"`     // clients up at the end of the traffic
+	Seconds   float64 `json:"seconds"`    // the whole time
 
 	Handshakes uint64             `json:"handshakes"`
 	Rekeys     uint64             `json:"rekeys"`
@@ -29,18 +29,19 @@ type Report struct {
 	Errors     map[string]*Errors `json:"errors"` // by kind
 }
 
-// Phase is what came of one pattern.
+// Phase is the result of one pattern.
 type Phase struct {
 	Pattern Pattern `json:"pattern"`
 	Seconds float64 `json:"seconds"`
 	Up      int     `json:"up"` // clients at its end
-	// Packets that clients sent, and that came back.
+	// Packets that clients sent, that were answered, and that were not.
 	Sent     uint64 `json:"sent"`
 	Answered uint64 `json:"answered"`
 	Lost     uint64 `json:"lost"`
-	// BitsPerSecond is the rate of the answers; the requests have the same.
+	// BitsPerSecond is the rate of the answers, which is also that of the
+	// requests.
 	BitsPerSecond float64    `json:"bits_per_second"`
-	Handshakes    uint64     `json:"handshakes"` // of clients that came meanwhile
+	Handshakes    uint64     `json:"handshakes"` // of clients that connected meanwhile
 	RoundTrip     *Histogram `json:"round_trip_seconds"`
 }
 
@@ -50,7 +51,7 @@ type Errors struct {
 	Example string `json:"example"` // the first
 }
 
-// Failed is whether a client did not come up, or did not stay as it should.
+// Failed reports whether a client did not connect, or did not stay connected.
 func (r *Report) Failed() bool { return r.Up < r.Clients || len(r.Errors) > 0 }
 
 func (r *Report) add(err error) {
@@ -61,8 +62,7 @@ func (r *Report) add(err error) {
 	r.Errors[kind].Count++
 }
 
-// kindOf sorts errors so that there are a handful of kinds, however many
-// clients.
+// kindOf sorts an error into one of a few kinds.
 func kindOf(err error) string {
 	var handshake *session.HandshakeError
 	var certificate *profile.CertificateError
@@ -94,10 +94,10 @@ func kindOf(err error) string {
 	return "other"
 }
 
-// Text is the report for a person.
+// Text returns the report for a person.
 func (r *Report) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "clients    %d of %d came up in %.1f s, %d were up at the end\n", r.Up, r.Clients, r.UpSeconds, r.Stayed)
+	fmt.Fprintf(&b, "clients    %d of %d connected in %.1f s, %d were connected at the end\n", r.Up, r.Clients, r.UpSeconds, r.Stayed)
 	fmt.Fprintf(&b, "handshakes %d, keys renewed %d times\n", r.Handshakes, r.Rekeys)
 	writeHistogram(&b, "handshake", &r.Handshake)
 	for _, p := range r.Phases {
@@ -105,7 +105,7 @@ func (r *Report) Text() string {
 	}
 	for _, kind := range slices.Sorted(maps.Keys(r.Errors)) {
 		e := r.Errors[kind]
-		fmt.Fprintf(&b, "error      %s, %d times, such as: %s\n", kind, e.Count, e.Example)
+		fmt.Fprintf(&b, "error      %s, %d times, for example: %s\n", kind, e.Count, e.Example)
 	}
 	if len(r.Errors) == 0 {
 		b.WriteString("errors     none\n")
@@ -114,7 +114,7 @@ func (r *Report) Text() string {
 }
 
 func (p *Phase) text(b *strings.Builder) {
-	fmt.Fprintf(b, "%-10s %.1f s, %d clients up at its end", p.Pattern, p.Seconds, p.Up)
+	fmt.Fprintf(b, "%-10s %.1f s, %d clients connected at its end", p.Pattern, p.Seconds, p.Up)
 	if p.Handshakes > 0 {
 		fmt.Fprintf(b, ", %.1f handshakes per second", float64(p.Handshakes)/p.Seconds)
 	}
@@ -138,7 +138,7 @@ func writeHistogram(b *strings.Builder, what string, h *Histogram) {
 	}
 }
 
-// bitRate is a rate with a fitting unit.
+// bitRate formats a rate with a suitable unit.
 func bitRate(v float64) string {
 	for _, unit := range []string{"bit/s", "kbit/s", "Mbit/s"} {
 		if v < 1000 {

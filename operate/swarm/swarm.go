@@ -1,7 +1,7 @@
-// Package swarm is a load generator: any number of real clients in one process,
-// against any OpenVPN server. Each is a client.Client in full, with a socket, a
-// TLS handshake, keys and their renewal of its own; only its adapter is a light
-// one, which sends echo requests and counts the answers.
+// Package swarm is a load generator: many real clients in one process, for any
+// OpenVPN server. Each is a complete client.Client, with its own socket, TLS
+// handshake and keys, which it renews. Only its adapter is a light one, which sends
+// echo requests and counts the answers.
 package swarm
 
 import (
@@ -19,36 +19,36 @@ import (
 	"culvert/link"
 )
 
-// Options say what the swarm is and does.
+// Options say what the swarm does.
 type Options struct {
-	// Profiles make the clients' configurations, anew for each client, which
-	// are dealt in turn.
+	// Profiles return the clients' configurations, a new one with each call. The
+	// clients use them in turn.
 	Profiles []func() (*config.Config, error)
 	Clients  int
-	// Parallel is how many handshakes are under way at most.
+	// Parallel is the largest number of handshakes at a time.
 	Parallel int
-	// Within is the most time that all clients may take to come up.
+	// Within is the time limit for all clients to connect.
 	Within time.Duration
-	// Traffic is what they do once they are up, one after the other, each For
-	// so long.
+	// Traffic is what the clients do once they are up: one pattern after the
+	// other, each as long as For.
 	Traffic []Pattern
 	For     time.Duration
-	// Churn is after how long a client leaves and another takes its place,
-	// on average; 0: they stay. It begins with the traffic.
+	// Churn is the average time until a client leaves and another takes its
+	// place; 0: they stay. It counts from when the traffic begins.
 	Churn time.Duration
-	// Target is the inner address that answers echo requests; not valid: the
+	// Target is the inner address to send echo requests to; the zero Addr is the
 	// server's.
 	Target netip.Addr
-	// Size is of a packet of the stream, in bytes with its IP header; Window
-	// how many of them are on their way at most, of all clients together.
+	// Size is the size of a packet of the stream in bytes, with its IP header.
+	// Window is how many of them may be in flight, of all clients together.
 	Size, Window int
-	// Progress gets a line for each second and at each turn; nil: none.
+	// Progress receives a line each second and at each change; nil: none.
 	Progress io.Writer
-	// Listen opens a client's socket for UDP; nil: link.ListenSmall.
+	// Listen opens a client's UDP socket; nil: link.ListenSmall.
 	Listen func(link.Options) (link.Link, error)
 }
 
-// DefaultOptions are those of the command line.
+// DefaultOptions returns the defaults of the command line.
 func DefaultOptions() Options {
 	return Options{Clients: 100, Parallel: 32, Within: 5 * time.Minute, Traffic: []Pattern{Ping}, For: 30 * time.Second, Size: 1200, Window: 128}
 }
@@ -62,7 +62,7 @@ func (o *Options) check() error {
 	case o.Parallel < 1:
 		return fmt.Errorf("%d handshakes at a time: expected 1 or more", o.Parallel)
 	case o.Within <= 0 || o.For < 0 || o.Churn < 0:
-		return errors.New("a time is negative, or none is given to come up")
+		return errors.New("a time is negative, or the time limit to connect is 0")
 	case o.Size < minSize || o.Size > maxSize:
 		return fmt.Errorf("packets of %d bytes: expected %d to %d", o.Size, minSize, maxSize)
 	case o.Window < burst || o.Window > maxWindow:
@@ -76,7 +76,7 @@ func (o *Options) check() error {
 	return reserveFiles(o.Clients)
 }
 
-// maxClients is as many sockets as one address has ports for.
+// maxClients is how many sockets one address has ports for.
 const maxClients = 60_000
 
 // swarm is a run.
@@ -84,22 +84,22 @@ type swarm struct {
 	Options
 	log     *slog.Logger
 	began   time.Time
-	slots   chan struct{} // a handshake under way holds one
+	slots   chan struct{} // each handshake holds one
 	members []*member
 	phase   atomic.Pointer[phase]
-	traffic chan struct{} // closed when it begins
-	leaving atomic.Bool   // all clients are
+	traffic chan struct{} // closed when the traffic begins
+	leaving atomic.Bool   // all clients are leaving
 
-	telling sync.Mutex // of Progress
+	telling sync.Mutex // guards Progress
 
 	mu        sync.Mutex
 	report    Report
 	leased    map[netip.Addr]bool
-	unsettled sync.WaitGroup // members that are not up for the first time
+	unsettled sync.WaitGroup // members that have neither been up nor given up
 }
 
-// Run runs a swarm until its traffic is done, or ctx ends, and tells what it
-// saw. The error is of what kept it from beginning.
+// Run runs a swarm until its traffic is done, or ctx ends, and returns a report.
+// An error means that it could not begin.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("swarm: %w", err)
@@ -108,7 +108,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		leased: make(map[netip.Addr]bool), traffic: make(chan struct{})}
 	s.report.Clients = o.Clients
 	s.report.Errors = make(map[string]*Errors)
-	// An interrupted swarm says how things stand before its clients leave.
+	// An interrupted swarm counts its clients before they leave.
 	live, leave := context.WithCancel(context.WithoutCancel(ctx))
 	var members sync.WaitGroup
 	for i := range o.Clients {
@@ -126,7 +126,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	s.note()
-	s.say("the clients leave")
+	s.say("the clients are leaving")
 	s.leaving.Store(true)
 	leave()
 	members.Wait()
@@ -135,7 +135,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return &s.report, nil
 }
 
-var errLate = errors.New("not all clients came up within")
+var errLate = errors.New("some clients were not up within")
 
 // comeUp waits until each client is up or has given up.
 func (s *swarm) comeUp(ctx context.Context) {
@@ -159,7 +159,7 @@ func (s *swarm) comeUp(ctx context.Context) {
 	s.sayf("%d of %d clients are up after %.1f s", s.report.Up, s.Clients, s.report.UpSeconds)
 }
 
-// up is how many clients are up now.
+// up returns the number of clients that are up.
 func (s *swarm) up() (n int) {
 	for _, m := range s.members {
 		if m.nic.Load() != nil {
@@ -169,14 +169,14 @@ func (s *swarm) up() (n int) {
 	return n
 }
 
-// note writes down how many clients stayed.
+// note records how many clients stayed.
 func (s *swarm) note() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.report.Stayed = s.up()
 }
 
-// fail counts an error by its kind, but for those of clients that leave.
+// fail counts an error by its kind, except while the clients are leaving.
 func (s *swarm) fail(err error) {
 	if s.leaving.Load() {
 		return
@@ -186,7 +186,7 @@ func (s *swarm) fail(err error) {
 	s.report.add(err)
 }
 
-// handshake counts one that succeeded.
+// handshake counts a handshake that succeeded.
 func (s *swarm) handshake(took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

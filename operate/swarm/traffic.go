@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Pattern is what the clients do.
+// Pattern is a kind of traffic.
 type Pattern string
 
-// The patterns. Keepalive goes on in all of them.
+// The patterns. Keepalive runs in all of them.
 const (
 	Idle   Pattern = "idle"   // nothing
 	Ping   Pattern = "ping"   // each client sends one echo request a second
@@ -24,12 +24,12 @@ const (
 // Patterns are all of them.
 var Patterns = []Pattern{Idle, Ping, Stream}
 
-// ParsePatterns reads patterns with commas between.
+// ParsePatterns parses patterns that are separated by commas.
 func ParsePatterns(text string) (list []Pattern, err error) {
 	for word := range strings.SplitSeq(text, ",") {
 		p := Pattern(word)
 		if !slices.Contains(Patterns, p) {
-			return nil, fmt.Errorf("traffic %q: expected any of %v, with commas between", word, Patterns)
+			return nil, fmt.Errorf("traffic %q: expected any of %v, separated by commas", word, Patterns)
 		}
 		list = append(list, p)
 	}
@@ -39,35 +39,35 @@ func ParsePatterns(text string) (list []Pattern, err error) {
 const (
 	pingInterval = time.Second
 	pingSize     = 64
-	// answerTime is after which what a lane of the stream sent counts as
-	// lost, and graceTime how long late answers are waited for at the end.
+	// answerTime is when a lane of the stream counts what it sent as lost.
+	// graceTime is how long a phase waits for late answers at its end.
 	answerTime = 250 * time.Millisecond
 	graceTime  = time.Second
 	maxWindow  = 1 << 16
-	// burstsEach is how many bursts one client has on their way at most, so
-	// that its socket can hold the answers.
+	// burstsEach is how many bursts of one client may be in flight, so that its
+	// socket can hold the answers.
 	burstsEach = 4
 )
 
-// phase is a pattern at work and what came of it.
+// phase is a pattern at work, and what it counted.
 type phase struct {
 	pattern           Pattern
-	sent, back, bytes atomic.Uint64 // packets; those that came back, and their bytes
+	sent, back, bytes atomic.Uint64 // packets sent; packets that came back, and their bytes
 	handshakes        atomic.Uint64
 	roundTrip         Histogram
 	lanes             []lane
 }
 
-// lane is a part of the stream's window: one burst that is on its way.
+// lane is a part of the stream's window: one burst in flight.
 type lane struct {
-	turn    atomic.Uint32 // of its first packet
+	turn    atomic.Uint32 // Turn of its first packet
 	missing atomic.Int32
 	done    chan struct{}
 }
 
 var errMute = errors.New("the target answered no echo request")
 
-// run has the clients do one thing for its time.
+// run runs one pattern.
 func (s *swarm) run(ctx context.Context, pattern Pattern) {
 	p := &phase{pattern: pattern, lanes: make([]lane, min(s.Window/burst, burstsEach*s.Clients))}
 	s.phase.Store(p)
@@ -89,14 +89,14 @@ func (s *swarm) run(ctx context.Context, pattern Pattern) {
 	r.Lost = r.Sent - min(r.Answered, r.Sent)
 	r.Up = s.up()
 	if r.Sent > 0 && r.Answered == 0 && ctx.Err() == nil {
-		s.fail(fmt.Errorf("%w of %d; name one that does by --target", errMute, r.Sent))
+		s.fail(fmt.Errorf("%w of %d; choose another with --target", errMute, r.Sent))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.report.Phases = append(s.report.Phases, r)
 }
 
-// result is what counts by the time it took, before late answers.
+// result returns what depends on the time it took, before late answers come.
 func (p *phase) result(took time.Duration) Phase {
 	return Phase{
 		Pattern: p.pattern, Seconds: took.Seconds(),
@@ -111,7 +111,7 @@ func (s *swarm) awaitLate(ctx context.Context, p *phase) {
 	}
 }
 
-// ping sends one request of each client a second, evenly spread.
+// ping makes each client send one request a second, evenly spread.
 func (s *swarm) ping(ctx context.Context, p *phase) {
 	began := time.Now()
 	for i := 0; ; i++ {
@@ -136,8 +136,7 @@ func sleepUntil(ctx context.Context, t time.Time) bool {
 	return ctx.Err() == nil
 }
 
-// stream keeps the window full. The clients have their turns in order, a burst
-// each.
+// stream keeps the window full. The clients take turns, with a burst each.
 func (s *swarm) stream(ctx context.Context, p *phase) {
 	var next atomic.Uint64
 	var lanes sync.WaitGroup
@@ -152,7 +151,7 @@ func (s *swarm) stream(ctx context.Context, p *phase) {
 	lanes.Wait()
 }
 
-// turn sends a client's burst and waits for the answers.
+// turn makes a client send a burst, and waits for the answers.
 func (s *swarm) turn(ctx context.Context, p *phase, number int, m *member) {
 	n := m.nic.Load()
 	if n == nil {
@@ -180,7 +179,7 @@ func (s *swarm) turn(ctx context.Context, p *phase, number int, m *member) {
 	}
 }
 
-// answered takes the answer to an echo request.
+// answered counts the answer to an echo request.
 func (p *phase) answered(e echo, size int, now time.Duration) {
 	p.back.Add(1)
 	p.bytes.Add(uint64(size))
