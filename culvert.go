@@ -18,11 +18,14 @@
 //
 // # Using the package
 //
-// Until the repository has a public address, a module uses a copy of it beside
-// its own by two lines in go.mod:
+// Until the repository has a public address, a module uses a copy of it that lies
+// beside its own, by two lines in go.mod, and then `go mod tidy`:
 //
 //	require culvert v0.0.0
 //	replace culvert => ../culvert
+//
+// Some old authorities gave certificates negative serial numbers. Where you have
+// one, add what the culvert command has: godebug x509negativeserial=1
 package culvert
 
 import (

@@ -89,6 +89,43 @@ func TestBothWays(t *testing.T) {
 	}
 }
 
+// TestPairedHosts: two hosts without a server dial each other.
+func TestPairedHosts(t *testing.T) {
+	ports := freePorts(t)
+	secret := strings.Repeat("00112233445566778899aabbccddeeff\n", 16)
+	host := func(ours, theirs int) *culvert.Tunnel {
+		text := fmt.Sprintf("dev tun\nlocal 127.0.0.1\nlport %d\nremote 127.0.0.1 %d\nifconfig 10.9.0.%d 10.9.0.%d\n"+
+			"allow-deprecated-insecure-static-crypto\ncipher AES-256-CBC\nauth SHA256\n<secret>\n-----BEGIN OpenVPN Static key V1-----\n%s-----END OpenVPN Static key V1-----\n</secret>\nping 1\n",
+			ports[ours-1], ports[theirs-1], ours, theirs, secret)
+		tunnel, err := culvert.Dial(within(t, 20*time.Second), []byte(text), nil)
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		t.Cleanup(func() { tunnel.Close() })
+		return tunnel
+	}
+	first := make(chan *culvert.Tunnel)
+	go func() { first <- host(1, 2) }()
+	b := host(2, 1)
+	a := <-first
+	if a == nil || b == nil {
+		return
+	}
+	l, err := a.Listen("tcp", ":7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := b.DialContext(within(t, 10*time.Second), "tcp", "10.9.0.1:7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := l.Accept()
+	if err != nil || accepted.RemoteAddr().String() != conn.LocalAddr().String() {
+		t.Errorf("%v, %v", accepted, err)
+	}
+}
+
 // TestWhoIsWho: the server knows its client by its certificate and addresses.
 func TestWhoIsWho(t *testing.T) {
 	s, c := pair(t, culvert.Options{})
@@ -301,4 +338,18 @@ func TestReadFile(t *testing.T) {
 	if _, err := os.Stat(made); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the log was made:", err)
 	}
+}
+
+// freePorts are two UDP ports of loopback that nobody has.
+func freePorts(t *testing.T) (ports [2]int) {
+	t.Helper()
+	for i := range ports {
+		l, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports[i] = l.LocalAddr().(*net.UDPAddr).Port
+	}
+	return ports
 }
