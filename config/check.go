@@ -39,7 +39,7 @@ func (c check) role() {
 	case c.Pull && !c.TLSClient:
 		c.problem("pull", "pull needs tls-client", "add the line: client")
 	case c.Trust.Secret != nil && (c.TLSServer || c.TLSClient || c.isServer()):
-		c.problem("secret", "a static key takes the place of TLS, between two hosts", "remove secret, or client, server and the like")
+		c.problem("secret", "a static key replaces TLS between two hosts", "remove secret, or client, server and the like")
 	case !c.isServer() && !c.Pull && !c.TLSClient && !c.TLSServer && c.Trust.Secret == nil:
 		c.problem("", "neither client nor server", "add the line: client, or server 10.8.0.0 255.255.255.0")
 	}
@@ -85,7 +85,7 @@ func (c check) server() {
 		c.problem("server", "with nopool no client could get an address", "add the line: ifconfig-pool START END; or give each client its own by client-config-dir and ifconfig-push; or remove nopool")
 	}
 	if c.Server.DuplicateCN && c.Server.PoolPersist != "" {
-		c.note(c.at("ifconfig-pool-persist"), "ifconfig-pool-persist: addresses are kept per name, so clients that share one by duplicate-cn get any")
+		c.note(c.at("ifconfig-pool-persist"), "ifconfig-pool-persist: addresses are remembered by name, so clients that share a name (duplicate-cn) may get any of them")
 	}
 }
 
@@ -121,6 +121,6 @@ func (c check) client() {
 		c.problem("client", "a client needs cert and key, or auth-user-pass", "add the blocks <cert> and <key>, or the line: auth-user-pass")
 	}
 	if c.Trust.RemoteCertTLS == AnyUsage && c.Trust.NsCertType == AnyUsage && c.Trust.RemoteCertEKU == "" && c.Trust.VerifyX509Name == nil && len(c.Trust.PeerFingerprints) == 0 {
-		c.note(c.start(), "nothing tells the server's certificate from another client's; add the line: remote-cert-tls server")
+		c.note(c.start(), "any certificate of the authority is taken for the server's, even another client's; add the line: remote-cert-tls server")
 	}
 }

@@ -1,6 +1,6 @@
 package config
 
-import "strconv"
+import "fmt"
 
 // auth looks whether the directives about who may in make sense together.
 func (c check) auth() {
@@ -10,7 +10,7 @@ func (c check) auth() {
 		c.serverAuth()
 	}
 	if c.Login.UsernameOnly && c.Login.StaticChallenge != nil {
-		c.problem("static-challenge", "has no password to go with, because of auth-user-pass username-only", "remove one of the two")
+		c.problem("static-challenge", "needs a password, and auth-user-pass username-only asks for none", "remove one of the two")
 	}
 	if c.Login.GenToken != nil && c.Login.GenToken.Renewal == 0 {
 		c.Login.GenToken.Renewal = c.Timers.RenegSec
@@ -36,12 +36,11 @@ func (c check) scripts() {
 		if s.command == nil || c.Process.ScriptSecurity >= s.level || !c.isServer() && s.name != "tls-verify" {
 			continue
 		}
-		reason := "no program may be run"
-		mend := "add the line: script-security 2"
+		what, mend := "programs", "add the line: script-security 2"
 		if s.level == 3 {
-			reason, mend = "no password may be passed in the environment", "write via-file, or add the line: script-security 3"
+			what, mend = "passwords in a program's environment", "write via-file, or add the line: script-security 3"
 		}
-		c.problem(s.name, reason+" because of script-security "+strconv.Itoa(c.Process.ScriptSecurity), mend)
+		c.problem(s.name, fmt.Sprintf("script-security %d does not allow %s", c.Process.ScriptSecurity, what), mend)
 	}
 }
 
@@ -52,7 +51,7 @@ func (c check) tracked() {
 	switch {
 	case !c.has(name):
 	case len(c.Programs()) > 0:
-		c.problem(name, "not supported yet, and "+c.Programs()[0]+" may want its variables", "if the program has enough in tls_id_0, tls_digest_sha256_0, X509_0_CN and the like, remove the line")
+		c.problem(name, "not supported yet, and "+c.Programs()[0]+" may want its variables", "if the program needs only tls_id_0, tls_digest_sha256_0, X509_0_CN and the like, remove the line")
 	default:
 		c.note(c.at(name), name+": ignored; it is for programs, and none is run")
 	}
@@ -68,12 +67,12 @@ func (c check) serverAuth() {
 		c.problem(name, "without client certificates and passwords anybody could connect", "remove the line, or check passwords by auth-user-pass-verify")
 	}
 	if c.Login.GenToken != nil && !checked {
-		c.note(c.at("auth-gen-token"), "auth-gen-token: not used, since no passwords are checked that a token could take the place of; for that, add the line: auth-user-pass-verify PROGRAM via-file")
+		c.note(c.at("auth-gen-token"), "auth-gen-token: not used, since no passwords are checked; to check them, add the line: auth-user-pass-verify PROGRAM via-file")
 		c.Login.GenToken = nil
 	}
 	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional", "client-crresponse"} {
 		if c.has(name) && !checked {
-			c.problem(name, "needs passwords that are checked", "add the line: auth-user-pass-verify PROGRAM via-file")
+			c.problem(name, "needs a program that checks passwords", "add the line: auth-user-pass-verify PROGRAM via-file")
 		}
 	}
 	if c.has("auth-gen-token-secret") && !c.has("auth-gen-token") {

@@ -40,16 +40,16 @@ func (b *builder) checkOtherRole() {
 	case b.isServer():
 		for _, name := range slices.Sorted(maps.Keys(notServers)) {
 			if b.has(name) {
-				b.problem(name, "is of clients alone, and this is a server's configuration", "remove the line"+notServers[name])
+				b.problem(name, "is for clients, and this is a server's configuration", "remove the line"+notServers[name])
 			}
 		}
 		for _, block := range b.sockets.blocks {
-			b.fail(&Error{block.Pos, "<connection>", "", "is of clients alone, and this is a server's configuration", "remove the block"})
+			b.fail(&Error{block.Pos, "<connection>", "", "is for clients, and this is a server's configuration", "remove the block"})
 		}
 	default:
 		for _, name := range serversAlone {
 			if b.has(name) && !b.isDefault(name) && !(b.isPeer() && slices.Contains(letsIn, name)) {
-				b.problem(name, "is of servers alone, and this is no server's configuration", "remove the line, or write it in the server's configuration")
+				b.problem(name, "is for servers, and this is not a server's configuration", "remove the line, or write it in the server's configuration")
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func (c check) clashes() {
 	}
 	c.fragment()
 	if c.has("mtu-test") && c.streams() {
-		c.problem("mtu-test", "there are no datagrams to try over TCP", "remove the line")
+		c.problem("mtu-test", "tries datagrams, and TCP has none", "remove the line")
 	}
 	c.inner()
 	for _, r := range c.Link.Remotes {
@@ -160,7 +160,7 @@ func (c check) inner() {
 func (c check) localFamily(pos Pos, host string, p Proto) {
 	a, err := netip.ParseAddr(host)
 	if err == nil && (p.Family == 4 && a.Is6() || p.Family == 6 && a.Is4()) {
-		c.fail(&Error{pos, "local", host, "is of another address family than the protocol", "write another address, or a protocol without 4 or 6 in its name"})
+		c.fail(&Error{pos, "local", host, "has another address family than the protocol", "write another address, or a protocol without 4 or 6 in its name"})
 	}
 }
 
@@ -171,20 +171,20 @@ func (c check) serversOwn() {
 		c.problem("port-share", "there is no TCP port to share", "write proto tcp-server, or remove the line")
 	}
 	if c.Server.CCDExclusive && c.Server.ClientConfigDir == "" {
-		c.problem("ccd-exclusive", "there is no directory that a client could have a file in", "add the line: client-config-dir DIR")
+		c.problem("ccd-exclusive", "there is no client-config-dir for a client's file", "add the line: client-config-dir DIR")
 	}
 	for _, l := range c.Listens() {
 		c.localFamily(l.Pos, l.Host, l.Proto)
 	}
 	if c.Server.PoolPersist != "" && !c.pooled() && c.Server.ProxyLAN == nil {
-		c.problem("ifconfig-pool-persist", "no addresses are set aside whose clients could be remembered", "remove the line, or add: ifconfig-pool START END")
+		c.problem("ifconfig-pool-persist", "there is no pool of addresses to remember", "remove the line, or add: ifconfig-pool START END")
 	}
 	switch {
 	case !c.Server.PoolIPv6.IsValid():
 	case c.Server.NetworkIPv6.IsValid():
 		c.problem("ifconfig-ipv6-pool", "server-ipv6 already sets aside a pool", "remove the line, or write ifconfig-ipv6 ADDRESS/BITS REMOTE in place of server-ipv6")
 	case c.Adapter.IfconfigIPv6 == nil:
-		c.problem("ifconfig-ipv6-pool", "the server has no IPv6 address beside its clients'", "add the line: ifconfig-ipv6 ADDRESS/BITS REMOTE")
+		c.problem("ifconfig-ipv6-pool", "the server has no IPv6 address of its own", "add the line: ifconfig-ipv6 ADDRESS/BITS REMOTE")
 	}
 }
 
@@ -203,7 +203,7 @@ var ofTLS = []string{"ca", "capath", "cert", "crl-verify", "hand-window", "key",
 func (c check) noTLS() {
 	for _, name := range ofTLS {
 		if c.has(name) {
-			c.problem(name, "is of TLS, which a static key (secret) takes the place of", "remove one of the two")
+			c.problem(name, "is part of TLS, which a static key (secret) replaces", "remove one of the two")
 		}
 	}
 }

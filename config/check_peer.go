@@ -135,7 +135,7 @@ func (c check) peerV2() {
 // static allows `secret` where it was asked for in so many words.
 func (c check) static() {
 	if !c.Data.AllowStaticCrypto {
-		c.problem("secret", "a shared static key has no forward secrecy: who gets it once can read all traffic, past and future",
+		c.problem("secret", "a shared static key has no forward secrecy: whoever gets it once can read all traffic, past and future",
 			"make a link with modern keys by `culvert pair`, or add the line: allow-deprecated-insecure-static-crypto")
 		return
 	}
@@ -143,5 +143,5 @@ func (c check) static() {
 		c.problem("secret", "a static key needs a cipher in CBC mode, the same on both hosts", "add the line: cipher AES-256-CBC")
 	}
 	c.noTLS()
-	c.note(c.at("secret"), "secret: who gets this key once can read all traffic, past and future; `culvert pair` makes a link with modern keys")
+	c.note(c.at("secret"), "secret: whoever gets this key once can read all traffic, past and future; `culvert pair` makes a link with modern keys")
 }

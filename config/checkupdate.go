@@ -19,20 +19,20 @@ func CheckUpdate(option string) error {
 	name, value, _ := strings.Cut(text, " ")
 	switch {
 	case name == "":
-		return fmt.Errorf("%s: an option has a name, such as in %s or %s", quote(option), quote("route 10.1.0.0 255.255.0.0"), quote("-route"))
+		return fmt.Errorf("%s: expected an option's name, as in %s or %s", quote(option), quote("route 10.1.0.0 255.255.0.0"), quote("-route"))
 	case strings.ContainsFunc(option, unicode.IsControl):
 		return fmt.Errorf("%s: an option is one line of text", quote(option))
 	case optional && strings.HasPrefix(text, "-"):
-		return fmt.Errorf("%s: to take back what may be passed over, write %s", quote(option), quote("-?"+text[1:]))
+		return fmt.Errorf("%s: to remove an option that clients may skip, write %s", quote(option), quote("-?"+text[1:]))
 	case slices.Contains(keepaliveParts, name):
-		return fmt.Errorf("%s: clients change it as a part of keepalive: write such as %s", name, quote("keepalive 10 60"))
+		return fmt.Errorf("%s: clients change it as part of keepalive: write it like %s", name, quote("keepalive 10 60"))
 	case slices.Contains(leaseParts, name):
-		return fmt.Errorf("%s: a client's address is leased when it connects; give it another by client-config-dir, or all by server and topology", name)
+		return fmt.Errorf("%s: a client's address is leased when it connects; to give it another, use client-config-dir; to change them all, server and topology", name)
 	case !slices.Contains(updatable, name):
 		return fmt.Errorf("%s cannot change while a client is connected; these can: %s. All others reach clients by `push` when they connect again",
 			clip(name), strings.Join(without(updatable, slices.Concat(keepaliveParts, leaseParts)), ", "))
 	case remove && value != "":
-		return fmt.Errorf("%s: what is taken back is all of a name, without values: write %s", quote(option), quote("-"+name))
+		return fmt.Errorf("%s: an option is removed by its name alone: write %s", quote(option), quote("-"+name))
 	case remove:
 		return nil
 	}
@@ -85,7 +85,7 @@ func checkPush(rows rows, option string) error {
 		switch row := b.rows[d.name]; {
 		case row == nil:
 			e := b.rows.unknownName(d)
-			e.Mend = cmp.Or(e.Mend, "remove the line, unless your clients are of a kind that knows it")
+			e.Mend = cmp.Or(e.Mend, "remove the line, unless your clients know it")
 			b.fail(e)
 		case row.Where&InPush == 0:
 			b.fail(d.fault("", "a server may not set it on its clients", b.rows.inPlaceOf(d.name)))

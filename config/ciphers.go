@@ -56,7 +56,7 @@ type cipherLines struct {
 
 // noCipher is the fault of a name that is no cipher's.
 func (l *cipherLines) noCipher(d *call, name string) *Error {
-	mend := "write such as AES-256-GCM"
+	mend := "write one such as AES-256-GCM"
 	switch {
 	case strings.Contains(name, ","):
 		mend = "write colons between ciphers, no commas"
@@ -154,7 +154,7 @@ func (l *cipherLines) resolveCipher(d *call) error {
 	case l.ncpDisable:
 		return d.fault(d.args[0], "not supported, and ncp-disable leaves no other", "remove ncp-disable, or write cipher AES-256-GCM")
 	default:
-		d.remark(clip(name) + " is not supported; one of " + strings.Join(l.data.Ciphers, ":") + " is negotiated instead, which peers from OpenVPN 2.4 on do")
+		d.remark(clip(name) + " is not supported; one of " + strings.Join(l.data.Ciphers, ":") + " is negotiated instead, as peers since OpenVPN 2.4 do")
 	}
 	return nil
 }

@@ -41,9 +41,9 @@ func (l *deviceLines) resolveAdapter() {
 	switch {
 	case l.Adapter.Look == AdapterIP:
 	case l.Adapter.DevType != DevTun:
-		l.problem("adapter", "is for a tunnel that carries IP, and dev-type says another", "write dev-type tun, or remove it: a tap adapter is Ethernet by itself")
+		l.problem("adapter", "needs a tunnel that carries IP, and this adapter is not tun", "write dev-type tun, or remove adapter: a tap adapter is Ethernet by itself")
 	case l.Adapter.Look == AdapterDHCP && l.isServer():
-		l.problem("adapter", "the server's own address must not wait for a DHCP client", "write adapter ethernet static")
+		l.problem("adapter", "a server cannot wait for a DHCP client to set its own address", "write adapter ethernet static")
 	}
 }
 
@@ -55,7 +55,7 @@ func (l *deviceLines) resolveIPWin32() {
 		return
 	}
 	if l.Adapter.Look != AdapterDHCP || d.args[0] != "dynamic" {
-		d.remark("only for Windows, or as dynamic with adapter ethernet dhcp; ignored here")
+		d.remark("ignored: it only means something on Windows, or as dynamic with adapter ethernet dhcp")
 		return
 	}
 	set, err := ipWin32Dynamic(d)

@@ -74,8 +74,8 @@ func TestRowsAreWhole(t *testing.T) {
 		if row.Status == Supported && row.set == nil {
 			t.Errorf("%s: supported without a setter", row.Name)
 		}
-		if row.Status == Refused && row.Reason == "" {
-			t.Errorf("%s: refused without a reason", row.Name)
+		if (row.Status == Refused || row.Status == Planned) && row.Reason == "" {
+			t.Errorf("%s: refused without a reason, or what to do instead", row.Name)
 		}
 		if strings.Contains(row.Usage, "]") && !strings.Contains(row.Usage, "[") {
 			t.Errorf("%s: usage %q", row.Name, row.Usage)
@@ -126,10 +126,10 @@ func TestSaidWhenNotCarriedOut(t *testing.T) {
 	for line, want := range map[string]string{
 		"link-mtu 1400": "ignored",
 		"redirect-gateway def1 bypass-dns autolocal":                        "bypass-dns only means something on Windows",
-		"dhcp-option NTP 192.0.2.1":                                         "nothing here makes use",
-		"dns server 0 address 192.0.2.53\ndns server 0 transport DoT":       "queries go by plain DNS",
-		"dns server 0 address 192.0.2.53\ndns server 0 dnssec yes":          "up to this host's resolver",
-		"dns server 0 address 192.0.2.53\ndns server 0 sni dns.example.org": "queries go by plain DNS",
+		"dhcp-option NTP 192.0.2.1":                                         "nothing here uses",
+		"dns server 0 address 192.0.2.53\ndns server 0 transport DoT":       "queries use plain DNS",
+		"dns server 0 address 192.0.2.53\ndns server 0 dnssec yes":          "this host's resolver decides",
+		"dns server 0 address 192.0.2.53\ndns server 0 sni dns.example.org": "queries use plain DNS",
 	} {
 		c, err := ParseFile("test.conf", []byte("client\nremote a\nca ca.pem\nauth-user-pass\nremote-cert-tls server\n"+line+"\n"),
 			func(string) ([]byte, error) { return []byte("-----BEGIN CERTIFICATE-----"), nil })

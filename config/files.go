@@ -124,7 +124,7 @@ func (l *fileLines) readFile(name, block string, f *File) {
 	if block != "" && !bytes.Contains(f.Text, []byte(begin(block))) {
 		found, mend, _ := strings.Cut(pemtext.Found(f.Text, block), "; ")
 		l.fail(&Error{f.Pos, name, f.Name, fmt.Sprintf("expected a PEM block %q, found %s", "-----BEGIN "+block+"-----", found),
-			cmp.Or(mend, "put the whole file there, with its BEGIN and END lines")})
+			cmp.Or(mend, "copy the whole file, with its BEGIN and END lines")})
 	}
 }
 
@@ -156,7 +156,7 @@ func (l *fileLines) emptyFile(name string, f *File) *Error {
 	case name == "auth-user-pass" && first == "":
 		return &Error{f.Pos, name, f.Name, what + " begins with no user name", "write the user name in its first line and the password in its second; or remove it and write auth-user-pass alone, to be asked"}
 	case name == "crl-verify" && len(bytes.TrimSpace(f.Text)) == 0:
-		return &Error{f.Pos, name, f.Name, what + " is empty, so nobody could be checked by it", "put a revocation list there, which may list nobody; or remove it, if none is to be checked"}
+		return &Error{f.Pos, name, f.Name, what + " is empty, so no certificate could be checked", "put a revocation list there, even one that lists nobody; or remove the line, to check no certificate"}
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ const staticKeyBlock = "OpenVPN Static key V1"
 func mendOf(err error, name string) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !path.IsAbs(name):
-		return "a relative name is looked up in the working directory"
+		return "a relative name is looked up in the working directory: write the whole path"
 	case errors.Is(err, fs.ErrPermission):
 		return "run this as the user who may read it, or as root"
 	}

@@ -66,9 +66,9 @@ func TestParsePerClient(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"ifconfig-push 10.8.0.7 10.8.0.8\n":        `anna:1: ifconfig-push "10.8.0.8": expected a netmask, since the server's topology is subnet; write a netmask such as 255.255.255.0, or topology net30 in the server's configuration`,
-		"iroute 10.0.0.1 255.0.0.0\n":              `anna:1: iroute "10.0.0.1 255.0.0.0": has bits beyond its length; write 10.0.0.0/8`,
+		"iroute 10.0.0.1 255.0.0.0\n":              `anna:1: iroute "10.0.0.1 255.0.0.0": has bits set beyond its length; write 10.0.0.0/8`,
 		"vlan-pvid 0\n":                            `anna:1: vlan-pvid "0": expected a whole number from 1 to 4094`,
-		"push \"dhcp-option DOMAIN-SEARCH a,b\"\n": `anna:1: push "dhcp-option DOMAIN-SEARCH a,b": has a comma, which ends an option on the way to clients, so none could connect; write a line for each option`,
+		"push \"dhcp-option DOMAIN-SEARCH a,b\"\n": `anna:1: push "dhcp-option DOMAIN-SEARCH a,b": has a comma, which ends an option on the wire, so no client could connect; write a line for each option`,
 		"push " + strings.Repeat("x", 961) + "\n":  `anna:1: push "` + strings.Repeat("x", 80) + `...": is longer than the 960 bytes that clients take; push less, or several lines`,
 		"own-mac-only 02:00:5e:10:00:01 02:00\n":   `anna:1: own-mac-only "02:00": expected an Ethernet address such as 02:00:5e:10:00:01`,
 		"disalbe\n":                                `anna:1: disalbe: unknown directive; did you mean disable?`,

@@ -86,7 +86,7 @@ func (x *lexer) line(pos Pos, line []byte) (call, bool) {
 	case trimmed[0] == '<':
 		return x.block(pos, trimmed)
 	case strings.HasPrefix(trimmed, "-----BEGIN "):
-		x.fail(pos, "a certificate or a key outside of a block", "put it between <ca> and </ca>, <cert> and </cert>, or what else it is")
+		x.fail(pos, "a certificate or a key outside of a block", "put it in a block: between <ca> and </ca>, <cert> and </cert> or <key> and </key>")
 		x.skipPEM()
 		return call{}, false
 	}

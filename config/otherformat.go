@@ -26,7 +26,7 @@ func otherFormat(text []byte) *lexProblem {
 		}
 	}
 	if isBinary(text) {
-		return &lexProblem{"the file is no text", "expected a configuration in OpenVPN's language; a PKCS#12 file is named by `pkcs12`, an archive is to be unpacked first"}
+		return &lexProblem{"the file is not text", "expected a configuration in OpenVPN's language; to use a PKCS#12 file, write pkcs12 FILE; unpack an archive first"}
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ var openings = []format{
 	{"<svg", "an XML document", download},
 	{"<plist", "an XML document", download},
 	{"{", "JSON", "what was saved is a program's answer, or another program's settings: download the profile itself"},
-	{"[", "of another program, with sections in brackets, as of WireGuard or NetworkManager", "export or download a profile in OpenVPN's language"},
+	{"[", "another program's, with sections in brackets like WireGuard's or NetworkManager's", "export or download a profile in OpenVPN's language"},
 	{"-----BEGIN ", "a certificate or a key", "name it in a configuration, by ca, cert, key, tls-auth or the like"},
 }
 

@@ -155,7 +155,7 @@ func TestHelpOfADirective(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"verb":           {"verb n\n", "honoured", "client and server", "in a configuration file, on the command line or in what a server pushes", "Default  1", "SIGHUP"},
 		"ca":             {"<ca>", "Keys", ""},
-		"client-connect": {"not supported yet: a program that decides", "server"},
+		"client-connect": {"not supported yet: to decide who may connect", "server"},
 		"no-replay":      {"refused: packets could be replayed"},
 		"persist-tun":    {"accepted, and changes nothing"},
 		"nice":           {"ignored: start it with nice"},

@@ -231,7 +231,7 @@ func (b *builder) connection(d *call) {
 func (b *builder) include(d *call) error {
 	b.included++
 	if b.depth == maxDepth || b.included > maxFiles {
-		return d.fault(d.args[0], "configuration files are nested too deep, or too many", "see whether one of them includes itself")
+		return d.fault(d.args[0], "configuration files are nested too deep, or too many", "check whether one of them includes itself")
 	}
 	text, err := b.read(b.Path(d.args[0]))
 	if err != nil {

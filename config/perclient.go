@@ -152,7 +152,7 @@ func setIRouteIPv6(b *builder, d *call) error {
 
 func (c *PerClient) addIRoute(d *call, p netip.Prefix) error {
 	if p.Masked() != p {
-		return d.fault(strings.Join(d.args, " "), "has bits beyond its length", "write "+p.Masked().String())
+		return d.fault(strings.Join(d.args, " "), "has bits set beyond its length", "write "+p.Masked().String())
 	}
 	c.IRoutes = append(c.IRoutes, p)
 	return nil

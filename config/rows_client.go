@@ -11,5 +11,5 @@ var perClientRows = list{
 	{Name: "disable", Where: InCCD, Role: RoleServer, Help: "Refuse this client.", set: setDisable},
 
 	// Not yet.
-	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Reason: "remove the line; the client is then known by the name that it gives", Help: "Know this client by another name from here on."},
+	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Reason: "remove the line; the client then keeps the name that it gives", Help: "Know this client by another name from here on."},
 }

@@ -20,8 +20,8 @@ var commandsRows = list{
 	{Name: "show-valid-subnets", Where: InCommandLine, Status: WindowsOnly, Help: "Show valid networks."},
 
 	// Not yet.
-	{Name: "test-crypto", Where: InCommandLine, Status: Planned, Help: "Test the ciphers."},
-	{Name: "show-engines", Where: InCommandLine, Status: Planned, Help: "List OpenSSL engines."},
-	{Name: "show-gateway", Usage: "[address]", Where: InCommandLine, Status: Planned, Help: "Show the default gateway."},
-	{Name: "show-pkcs11-ids", Usage: "[provider] [private]", Where: InCommandLine, Status: Planned, Help: "List keys in hardware."},
+	{Name: "test-crypto", Where: InCommandLine, Status: Planned, Reason: "the ciphers are tested when this program is built", Help: "Test the ciphers."},
+	{Name: "show-engines", Where: InCommandLine, Status: Planned, Reason: "there is no OpenSSL here", Help: "List OpenSSL engines."},
+	{Name: "show-gateway", Usage: "[address]", Where: InCommandLine, Status: Planned, Reason: "run: ip route show default", Help: "Show the default gateway."},
+	{Name: "show-pkcs11-ids", Usage: "[provider] [private]", Where: InCommandLine, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Help: "List keys in hardware."},
 }

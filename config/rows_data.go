@@ -28,7 +28,7 @@ var dataRows = list{
 	{Name: "keysize", Usage: "bits", Where: top, Status: Harmless, Reason: "ignored; a cipher's name gives its key size", Help: "Set a cipher's key size; removed in OpenVPN 2.6."},
 
 	// Refused.
-	{Name: "mtu-dynamic", Usage: "[min] [max]", Where: conn, Status: Refused, Reason: "was removed long ago; use mssfix", Help: "Cut packets; fragment replaced it."},
+	{Name: "mtu-dynamic", Usage: "[min] [max]", Where: conn, Status: Refused, Reason: "was removed long ago: write fragment or mssfix", Help: "Cut packets; fragment replaced it."},
 	{Name: "no-replay", Where: top, Status: Refused, Reason: "refused: packets could be replayed; remove it on both ends", Help: "Take replayed packets; removed in OpenVPN 2.7."},
 	{Name: "no-iv", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.5, since it weakens the encryption; remove it on both ends", Help: "Use no initialization vector; removed in OpenVPN 2.5."},
 }

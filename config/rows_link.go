@@ -50,5 +50,5 @@ var linkRows = list{
 
 	// Not yet.
 	{Name: "http-proxy-override", Usage: "host port ...", Where: conn, Role: RoleClient, Status: Planned, Reason: "write http-proxy HOST PORT in its place", Help: "Use this HTTP proxy for all connections."},
-	{Name: "shaper", Usage: "bytes", Where: pull, Status: Planned, Reason: "the system can limit the rate instead, such as by: tc qdisc add dev tun0 root tbf rate 1mbit burst 32k latency 400ms", Help: "Send at most this many bytes a second."},
+	{Name: "shaper", Usage: "bytes", Where: pull, Status: Planned, Reason: "limit the rate with the system instead: tc qdisc add dev tun0 root tbf rate 1mbit burst 32k latency 400ms", Help: "Send at most this many bytes a second."},
 }

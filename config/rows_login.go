@@ -18,5 +18,5 @@ var loginRows = list{
 	{Name: "auth-token-user", Usage: "name", Where: InPush, Status: Negotiated, Help: "The user name that goes with the token."},
 
 	// Refused.
-	{Name: "auth-federate", Usage: "[argument] ...", Where: top, Role: RoleClient, Status: Refused, Reason: "this profile signs on by SAML, which only the AWS client does; ask for a profile with certificates", Help: "Sign on by SAML; from the AWS client."},
+	{Name: "auth-federate", Usage: "[argument] ...", Where: top, Role: RoleClient, Status: Refused, Reason: "this profile signs on by SAML, which only the AWS client does: ask for a profile with certificates", Help: "Sign on by SAML; from the AWS client."},
 }

@@ -20,7 +20,7 @@ var processRows = list{
 	{Name: "remap-usr1", Usage: "SIGHUP|SIGTERM", Where: top, Help: "Say what SIGUSR1 does: SIGHUP reads the configuration again, SIGTERM exits.", set: setRemapUsr1},
 
 	// Accepted, and nothing to do.
-	{Name: "machine-readable-output", Where: top, Status: Harmless, Reason: "ignored; lines of the log have their time and severity as ever", Help: "Log in another form, for programs."},
+	{Name: "machine-readable-output", Where: top, Status: Harmless, Reason: "ignored; the log's lines have time and severity in any case", Help: "Log in another form, for programs."},
 	{Name: "errors-to-stderr", Where: top, Status: Harmless, Help: "Write errors to the standard error output."},
 	{Name: "nice", Usage: "n", Where: top, Status: Harmless, Reason: "ignored; start it with nice", Help: "Set the priority of the process."},
 
@@ -33,7 +33,7 @@ var processRows = list{
 
 	// Not yet.
 	{Name: "mlock", Where: top, Status: Planned, Reason: "turn off swap, or encrypt it", Help: "Keep memory from being swapped out."},
-	{Name: "setcon", Guards: true, Usage: "context", Where: top, Status: Planned, Help: "Run in this SELinux context."},
+	{Name: "setcon", Guards: true, Usage: "context", Where: top, Status: Planned, Reason: "remove the line, and set the context with the service manager", Help: "Run in this SELinux context."},
 
 	// Refused.
 	{Name: "memstats", Usage: "file", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.7; write status FILE", Help: "Write statistics to this file; removed in OpenVPN 2.7."},

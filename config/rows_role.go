@@ -28,5 +28,5 @@ var roleRows = list{
 
 	// Refused.
 	{Name: "scramble", Usage: "[argument] ...", Where: top, Status: Refused, Reason: "a patch that changes what goes over the wire; remove it on both ends", Help: "Obfuscate packets; from a patched OpenVPN."},
-	{Name: "gremlin", Usage: "n", Where: top, Status: Refused, Reason: "is a test of OpenVPN itself", Help: "Break connections at random, to test OpenVPN."},
+	{Name: "gremlin", Usage: "n", Where: top, Status: Refused, Reason: "it tests OpenVPN itself: remove the line", Help: "Break connections at random, to test OpenVPN."},
 }

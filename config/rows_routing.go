@@ -26,9 +26,9 @@ var routingRows = list{
 	{Name: "show-net-up", Where: top, Status: WindowsOnly, Help: "Log routes and adapters."},
 
 	// Not yet.
-	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Reason: "IPv6 can be refused in the firewall instead, such as by: nft add rule inet filter output oifname tun0 meta nfproto ipv6 reject", Help: "Answer IPv6 packets as unreachable."},
+	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Reason: "refuse IPv6 in the firewall instead: nft add rule inet filter output oifname tun0 meta nfproto ipv6 reject", Help: "Answer IPv6 packets as unreachable."},
 	{Name: "route-ipv6-gateway", Usage: "address", Where: pull, Status: Planned, Reason: "give the gateway in route-ipv6", Help: "Use this gateway for IPv6 routes that name none."},
-	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Reason: "write route-noexec, and add the routes by: ip route add NETWORK dev tun0 table ID", Help: "Put routes in this routing table (Linux)."},
+	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Reason: "write route-noexec, and add the routes with: ip route add NETWORK dev tun0 table ID", Help: "Put routes in this routing table (Linux)."},
 	{Name: "allow-recursive-routing", Where: top, Status: Planned, Reason: "remove the line; packets to the server's own address that a route sends into the tunnel are then dropped, since they would go round in circles", Help: "Let packets to the server itself into the tunnel."},
-	{Name: "client-nat", Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Status: Planned, Reason: "the firewall can translate instead, such as by: nft add rule ip nat postrouting oifname tun0 snat prefix to ADDRESS/BITS", Help: "Translate addresses inside the tunnel."},
+	{Name: "client-nat", Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Status: Planned, Reason: "translate in the firewall instead: nft add rule ip nat postrouting oifname tun0 snat prefix to ADDRESS/BITS", Help: "Translate addresses inside the tunnel."},
 }

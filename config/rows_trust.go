@@ -53,11 +53,11 @@ var trustRows = list{
 	{Name: "pkcs11-cert-private", Usage: "flag ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Say whether reading certificates needs a PIN."},
 
 	// Not yet.
-	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Planned, Reason: "keys in hardware are not supported; name a certificate and its key in files, by cert and key", Touches: TouchRuns, Help: "Load these modules for keys in hardware."},
-	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Planned, Reason: "keys in hardware are not supported; name a certificate and its key in files, by cert and key", Help: "Use this key in hardware."},
-	{Name: "pkcs11-id-management", Where: top, Status: Planned, Reason: "keys in hardware are not supported; name a certificate and its key in files, by cert and key", Help: "Let the management interface choose the key in hardware."},
-	{Name: "engine", Usage: "[name]", Where: top, Status: Planned, Reason: "keys in hardware are not supported", Touches: TouchRuns, Help: "Use an OpenSSL engine."},
-	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line; clients from OpenVPN 2.6 on derive keys so in any case, and older ones are then let in too", Help: "Admit only clients that derive keys by RFC 5705."},
+	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Touches: TouchRuns, Help: "Load these modules for keys in hardware."},
+	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Help: "Use this key in hardware."},
+	{Name: "pkcs11-id-management", Where: top, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Help: "Let the management interface choose the key in hardware."},
+	{Name: "engine", Usage: "[name]", Where: top, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Touches: TouchRuns, Help: "Use an OpenSSL engine."},
+	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line; clients since OpenVPN 2.6 derive keys this way in any case, but older ones are then let in too", Help: "Admit only clients that derive keys by RFC 5705."},
 
 	// Refused.
 	{Name: "verify-hash", Guards: true, Usage: "hash [algorithm]", Where: top, Inline: true, Status: Refused, Reason: "refused, as it was deprecated: it compares the authority's certificate only; name that authority alone with ca, or the peer's own certificate with peer-fingerprint", Help: "Accept only the authority with this hash."},

@@ -64,11 +64,11 @@ func (s *DNSServer) set(d *call) error {
 		s.ResolveDomains = append(slices.Clip(s.ResolveDomains), values...)
 		return nil
 	case "dnssec":
-		return unheeded(d, "whether answers are validated is up to this host's resolver", "no", "optional", "yes")
+		return unheeded(d, "this host's resolver decides whether answers are validated", "no", "optional", "yes")
 	case "transport":
-		return unheeded(d, "queries go by plain DNS, inside the tunnel", "plain", "DoH", "DoT")
+		return unheeded(d, "queries use plain DNS, inside the tunnel", "plain", "DoH", "DoT")
 	case "sni":
-		d.remark("sni: ignored, as queries go by plain DNS, inside the tunnel")
+		d.remark("sni: ignored, as queries use plain DNS, inside the tunnel")
 		return nil
 	}
 	return d.expected(key, "address, resolve-domains, dnssec, transport or sni")

@@ -193,7 +193,7 @@ func (c check) proxyLAN() {
 	case lan.DHCP && c.Server.Pool != nil:
 		c.problem("ifconfig-pool", "with proxy-lan "+lan.Interface+" dhcp, the DHCP server there gives the addresses", "remove it, or write proxy-lan "+lan.Interface+" pool")
 	case !lan.DHCP && c.Server.Pool == nil:
-		c.problem("proxy-lan", "there is no range of addresses for the clients",
+		c.problem("proxy-lan", "there is no range of addresses for clients",
 			"add the line: ifconfig-pool FIRST LAST, with addresses that nobody else there gets; or write proxy-lan "+lan.Interface+" dhcp")
 	}
 }

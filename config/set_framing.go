@@ -1,7 +1,7 @@
 package config
 
 // receiveOnly is said once for what asks for compression.
-const receiveOnly = "nothing is compressed on sending, since that gives away what is encrypted; compressed packets of the peer are taken"
+const receiveOnly = "nothing is compressed here, since compression leaks what is encrypted; the other end's compressed packets are taken"
 
 func setCompress(b *builder, d *call) error {
 	algorithm := ""
@@ -115,7 +115,7 @@ func (c *Data) checkNone(d *call, name, refusal, good, warning string) error {
 		return nil
 	}
 	if !c.AllowInsecureNone {
-		return d.fault(d.args[0], "refused: "+refusal, "write "+good+", on both sides; or, if anybody on the way may read and change what is carried, allow-insecure-none above this line")
+		return d.fault(d.args[0], "refused: "+refusal, "write "+good+", on both sides; or, if anybody on the way may read and change the traffic, write allow-insecure-none above this line")
 	}
 	d.remark("WARNING: " + warning)
 	return nil

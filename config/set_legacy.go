@@ -19,10 +19,10 @@ func setCompatMode(b *builder, d *call) error {
 	minor, _ := strconv.Atoi(parts[2])
 	if major < 2 || major == 2 && minor < 4 {
 		return d.fault(d.args[0], "peers from before OpenVPN 2.4 do not negotiate a cipher",
-			"remove the line, and write data-ciphers-fallback with the cipher of such peers, such as AES-256-CBC; they need TLS 1.2 too")
+			"remove the line, and write data-ciphers-fallback with the cipher of such peers, such as AES-256-CBC; they need TLS 1.2, too")
 	}
 	b.ciphers.offerCipher = major == 2 && minor == 4
-	d.remark("peers from OpenVPN 2.4 on need nothing of their own but their cipher among data-ciphers")
+	d.remark("peers since OpenVPN 2.4 need nothing but their cipher among data-ciphers")
 	return nil
 }
 
@@ -31,10 +31,10 @@ func setCompatMode(b *builder, d *call) error {
 func setRemapUsr1(b *builder, d *call) error {
 	switch d.args[0] {
 	case "SIGHUP":
-		d.remark("ignored; the configuration is not read again for a new connection, but on SIGHUP")
+		d.remark("ignored; only SIGHUP reads the configuration again")
 		return nil
 	case "SIGTERM":
-		return d.fault(d.args[0], "not supported yet", "to end when the peer is silent, write ping-exit SECONDS in place of ping-restart; when the handshake fails, tls-exit; after attempts to connect, connect-retry-max N")
+		return d.fault(d.args[0], "not supported yet", "to exit when the other end is silent, write ping-exit SECONDS in place of ping-restart; when a handshake fails, tls-exit; after N attempts to connect, connect-retry-max N")
 	}
 	return d.expected(d.args[0], "SIGHUP or SIGTERM")
 }

@@ -147,7 +147,7 @@ func setConnectRetryMax(b *builder, d *call) error {
 func setKeepalive(b *builder, d *call) error {
 	if d.args[0] == "0" && d.args[1] == "0" {
 		b.alive.pos = nil
-		d.remark("0 0 is as if the line was not there; an end that vanishes may go unnoticed, so write such as keepalive 10 60")
+		d.remark("0 0 turns it off; an end that vanishes may then go unnoticed: write keepalive 10 60 or the like")
 		return nil
 	}
 	interval, err := d.int(0, 1, longest)

@@ -128,7 +128,7 @@ func routeTarget(b *builder, d *call, r *Route) (err error) {
 	if err == nil && a.Is4() {
 		net := netip.PrefixFrom(a, bits)
 		if r.Net = net.Masked(); r.Net != net {
-			d.remark("read as " + r.Net.String() + ", since " + d.args[0] + " has bits beyond the netmask")
+			d.remark("read as " + r.Net.String() + ", since " + d.args[0] + " has bits set beyond the netmask")
 		}
 		return nil
 	}
@@ -194,7 +194,7 @@ func redirect(private bool) setter {
 				if d.File != pushed || b.sending {
 					return d.expected(name, redirectFlags)
 				}
-				d.remark(clip(name) + " is not known here, ignored; known are " + redirectFlags)
+				d.remark(clip(name) + " is unknown and ignored; known are " + redirectFlags)
 			}
 			if strings.HasPrefix(name, "bypass-") {
 				d.remark(name + " only means something on Windows, ignored here")
@@ -247,7 +247,7 @@ func setDHCPOption(b *builder, d *call) error {
 		}
 		return b.Routing.DNS.addDomains(d, args)
 	}
-	d.remark("nothing here makes use of " + quote(d.args[0]) + ", ignored")
+	d.remark("nothing here uses " + quote(d.args[0]) + ", ignored")
 	return nil
 }
 

@@ -22,7 +22,7 @@ func setPeerFingerprint(b *builder, d *call) error {
 			words = append(words, strings.Fields(line)...)
 		}
 		if len(words) == 0 {
-			return d.fault("", "the block names no certificate, so nobody could be known by it", "write one SHA-256 fingerprint in each line; or remove the block, to go by the authority (ca) alone")
+			return d.fault("", "the block names no certificate, so nobody would be accepted", "write one SHA-256 fingerprint in each line; or remove the block, to go by the authority (ca)")
 		}
 	}
 	if len(b.Trust.PeerFingerprints)+len(words) > maxFingerprints {
@@ -44,7 +44,7 @@ func parseFingerprint(d *call, word string) (string, error) {
 	raw, err := hex.DecodeString(strings.ReplaceAll(word, ":", ""))
 	if err != nil || len(raw) != 32 {
 		return "", d.fault(word, "expected a SHA-256 fingerprint: 32 hexadecimal bytes with colons between",
-			"print it by: openssl x509 -fingerprint -sha256 -noout -in CERTIFICATE")
+			"print it with: openssl x509 -fingerprint -sha256 -noout -in CERTIFICATE")
 	}
 	return hex.EncodeToString(raw), nil
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -77,7 +78,7 @@ func setScriptSecurity(b *builder, d *call) error {
 func setSetenv(b *builder, d *call) error {
 	switch {
 	case d.args[0] == "GENERIC_CONFIG" && d.File != pushed:
-		return d.fault("", "GENERIC_CONFIG marks a profile for everybody, without the certificate of a user", "ask whoever runs the server for a profile of your own; or put your cert and key in, and remove this line")
+		return d.fault("", "GENERIC_CONFIG marks a profile for everybody, without a user's certificate", "ask whoever runs the server for a profile of your own; or put your cert and key in, and remove this line")
 	case d.args[0] == "opt" && len(d.args) > 1:
 		place := InFile
 		if d.File == pushed {
@@ -110,7 +111,7 @@ func (p *Process) setEnv(d *call, prefix string) error {
 		return d.expected(name, "a variable's name")
 	}
 	if len(p.Env) >= most {
-		return d.fault(name, "more variables than are kept", "")
+		return d.fault(name, fmt.Sprintf("more than %d variables", most), "")
 	}
 	if p.Env == nil {
 		p.Env = map[string]string{}
@@ -153,7 +154,7 @@ func setStatusVersion(b *builder, d *call) error {
 // setKeyMethod takes the only method there still is.
 func setKeyMethod(_ *builder, d *call) error {
 	if d.args[0] != "2" {
-		return d.fault(d.args[0], "only key method 2 is spoken since OpenVPN 2.5", "remove the line on both ends")
+		return d.fault(d.args[0], "OpenVPN 2.5 and later know key method 2 only", "remove the line on both ends")
 	}
 	return nil
 }

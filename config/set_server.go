@@ -20,7 +20,7 @@ func setServer(b *builder, d *call) error {
 	}
 	p := netip.PrefixFrom(net, bits)
 	if p.Masked() != p {
-		return d.fault(d.args[0], "has bits beyond the netmask", "write server "+p.Masked().Addr().String()+" "+d.args[1])
+		return d.fault(d.args[0], "has bits set beyond the netmask", "write server "+p.Masked().Addr().String()+" "+d.args[1])
 	}
 	noPool := len(d.args) > 2
 	if noPool && d.args[2] != "nopool" {
@@ -124,12 +124,12 @@ func setPush(b *builder, d *call) error {
 	option := withoutTabs(d, strings.Join(d.args, " "))
 	switch {
 	case strings.TrimSpace(option) == "":
-		d.remark("has no option to push, so nothing is pushed for it")
+		d.remark("has no option, so nothing is pushed")
 		return nil
 	case strings.Contains(option, ","):
-		return d.fault(option, "has a comma, which ends an option on the way to clients, so none could connect", "write a line for each option")
+		return d.fault(option, "has a comma, which ends an option on the wire, so no client could connect", "write a line for each option")
 	case strings.ContainsFunc(option, isControl):
-		return d.fault(option, "has a control character, upon which clients drop all that is pushed, so none could connect", "write it without")
+		return d.fault(option, "has a control character, for which clients drop the whole push, so none could connect", "write it without")
 	case len(option) > maxPush:
 		return d.fault(option, fmt.Sprintf("is longer than the %d bytes that clients take", maxPush), "push less, or several lines")
 	}
@@ -171,7 +171,7 @@ func setClientCertNotRequired(b *builder, d *call) error {
 func setConnectFreq(b *builder, d *call) error {
 	if _, err := d.int(0, 0, maxSeconds); err == nil && d.args[1] == "0" {
 		b.Server.ConnectFreq = Rate{}
-		d.remark("in 0 seconds is without a limit, as if the line was not there")
+		d.remark("0 seconds means no limit, as without the line")
 		return nil
 	}
 	return rate(func(c *Config) *Rate { return &c.Server.ConnectFreq })(b, d)

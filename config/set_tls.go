@@ -90,7 +90,7 @@ func setTLSVersionMin(b *builder, d *call) error {
 	}
 	switch v := d.args[0]; {
 	case v == "1.0" || v == "1.1":
-		d.remark("TLS " + v + " is not spoken here; 1.2 is the least")
+		d.remark("TLS " + v + " is not supported; 1.2 is the oldest")
 		b.Trust.TLSVersionMin = "1.2"
 	case v == "1.2" || v == "1.3":
 		b.Trust.TLSVersionMin = v
@@ -104,7 +104,7 @@ func setTLSVersionMin(b *builder, d *call) error {
 
 func setTLSVersionMax(b *builder, d *call) error {
 	if d.args[0] != "1.2" && d.args[0] != "1.3" {
-		return d.fault(d.args[0], "expected 1.2 or 1.3; older versions are not spoken here", "remove the line")
+		return d.fault(d.args[0], "expected 1.2 or 1.3; older versions are not supported", "remove the line")
 	}
 	b.Trust.TLSVersionMax = d.args[0]
 	return nil

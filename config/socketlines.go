@@ -84,7 +84,7 @@ func (l *socketLines) checkProxyDetails() {
 	named := slices.ContainsFunc(l.blocks, func(c connection) bool {
 		return slices.ContainsFunc(c.calls, func(d call) bool { return d.name == "http-proxy" })
 	})
-	const reason, mend = "there is no http-proxy that it could be of", "add the line: http-proxy HOST PORT; or remove this one"
+	const reason, mend = "there is no http-proxy for it", "add the line: http-proxy HOST PORT; or remove this one"
 	if p := l.Link.HTTPProxy; p != nil && p.Host == "" {
 		l.Link.HTTPProxy = nil
 		if !named && l.has("http-proxy-option") {
