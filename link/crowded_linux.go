@@ -2,6 +2,8 @@ package link
 
 import "golang.org/x/sys/unix"
 
+var _ Crowder = (*UDP)(nil)
+
 // Crowded reports whether what waits to be sent fills half of the socket's
 // buffer.
 func (u *UDP) Crowded() (crowded bool) {

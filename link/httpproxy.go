@@ -214,7 +214,8 @@ func (c *connecting) through() (net.Conn, error) {
 	return &begun{Conn: c.conn, first: append([]byte(nil), first...)}, nil
 }
 
-// begun is a connection whose first bytes were read before.
+// begun is a connection whose first bytes were read before. It does not forward
+// syscall.Conn: who reads past Read would miss them.
 type begun struct {
 	net.Conn
 	first []byte

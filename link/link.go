@@ -54,12 +54,39 @@ type Link interface {
 	Close() error
 }
 
+// The interfaces below, Queued and buf.BatchSizer are optional: a link implements
+// those that it can. A link that wraps another does not have its methods unless it
+// forwards them.
+
+// Trier is a link whose WriteBatch may wait for a slow peer.
+type Trier interface {
+	// TryBatch is WriteBatch that never waits: what there is no room for is lost.
+	TryBatch(batch []*buf.Packet) (int, error)
+}
+
+// Crowder is a link that knows how much waits to be sent.
+type Crowder interface {
+	// Crowded is for the function of that name.
+	Crowded() bool
+}
+
+// Streamer is a link whose packets may go over a stream (TCP), where each has its
+// length before it.
+type Streamer interface {
+	// Stream is for IsStream.
+	Stream() bool
+}
+
+// IsStream reports whether a link's packets go over TCP.
+func IsStream(l Link) bool {
+	s, ok := l.(Streamer)
+	return ok && s.Stream()
+}
+
 // Try is WriteBatch of a link that may wait there for a slow peer, and does not
 // now: what there is no room for is lost.
 func Try(l Link, batch []*buf.Packet) (int, error) {
-	if t, ok := l.(interface {
-		TryBatch(batch []*buf.Packet) (int, error)
-	}); ok {
+	if t, ok := l.(Trier); ok {
 		return t.TryBatch(batch)
 	}
 	return l.WriteBatch(batch)
@@ -70,7 +97,7 @@ func Try(l Link, batch []*buf.Packet) (int, error) {
 // its own network that do not answer, in the one buffer for all. False where the
 // system does not say.
 func Crowded(l Link) bool {
-	c, ok := l.(interface{ Crowded() bool })
+	c, ok := l.(Crowder)
 	return ok && c.Crowded()
 }
 

@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var _ Path = (*UDP)(nil)
+
 // PathMTU implements Path: it asks for the route that a socket of the same
 // options, connected to the address, has (IP_MTU of ip(7), IPV6_MTU of ipv6(7)).
 func (u *UDP) PathMTU(remote netip.AddrPort) (bytes int, ok bool) {

@@ -28,7 +28,9 @@ func newPortable(conn *net.UDPConn, o Options) *portable {
 	return &portable{conn: conn}
 }
 
-// BatchSize is how many packets are read at a time.
+var _ buf.BatchSizer = (*portable)(nil)
+
+// BatchSize is 1. See buf.BatchSizer.
 func (u *portable) BatchSize() (first, most int) { return 1, 1 }
 
 // ReadBatch reads one datagram. See Link.

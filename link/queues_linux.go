@@ -10,6 +10,8 @@ import (
 
 var _ Queued = (*UDP)(nil)
 
+var _ Queued = (*UDP)(nil)
+
 // Queues are the sockets that share the link's address (SO_REUSEPORT). The
 // kernel chooses one by the addresses of a datagram.
 func (u *UDP) Queues() []Link { return u.queues }

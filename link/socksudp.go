@@ -11,7 +11,10 @@ import (
 )
 
 // socksUDP is a UDP link through a proxy: each datagram goes to the proxy's
-// relay with the server's address before it (RFC 1928, section 7).
+// relay with the server's address before it (RFC 1928, section 7). Of what the
+// link under it implements beside Link nothing is forwarded: what the system
+// knows of the path to the relay (Path) does not hold for the server, and a
+// client needs no Queued and no Crowder.
 type socksUDP struct {
 	Link
 	control net.Conn // the association lasts as long as it

@@ -16,7 +16,12 @@ import (
 	"culvert/internal/buf"
 )
 
-var _ Link = (*TCP)(nil)
+var (
+	_ Link           = (*TCP)(nil)
+	_ Trier          = (*TCP)(nil)
+	_ Streamer       = (*TCP)(nil)
+	_ buf.BatchSizer = (*TCP)(nil)
+)
 
 // lengthSize is what stands before each packet on a stream: its length, 16
 // bits in network order (draft, "TCP").
@@ -78,11 +83,11 @@ func tcpAddr(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Stream tells that packets go over TCP.
+// Stream is true. See Streamer.
 func (t *TCP) Stream() bool { return true }
 
-// BatchSize is how many packets are worth reading at a time: few at first, since
-// there may be thousands of connections that are idle.
+// BatchSize is few packets at first, since there may be thousands of connections
+// that are idle. See buf.BatchSizer.
 func (t *TCP) BatchSize() (first, most int) { return 4, 32 }
 
 // ReadBatch takes the packets that have arrived, or waits for one. See Link.
@@ -179,7 +184,7 @@ func (t *TCP) WriteBatch(batch []*buf.Packet) (int, error) {
 	return t.write(batch, !t.queue.drop)
 }
 
-// TryBatch is WriteBatch, but loses what there is no room for. See Try.
+// TryBatch is WriteBatch, but loses what there is no room for. See Trier.
 func (t *TCP) TryBatch(batch []*buf.Packet) (int, error) { return t.write(batch, false) }
 
 func (t *TCP) write(batch []*buf.Packet, patient bool) (int, error) {

@@ -36,6 +36,13 @@ type Queued interface {
 	Queues() []NIC
 }
 
+// Cable is an adapter of frames, such as a TAP device, that can show the host
+// that its cable is pulled. Implementing it is optional.
+type Cable interface {
+	// SetCarrier says whether a cable is plugged in.
+	SetCarrier(on bool) error
+}
+
 // Queues are the queues of an adapter: itself, if it has one alone.
 func Queues(n NIC) []NIC {
 	if q, ok := n.(Queued); ok {

@@ -81,7 +81,7 @@ func (r *Road) inboundQueue(ctx context.Context, l, socket link.Link, queue int)
 // batchOf is how many packets to take from a link or an adapter at once: at
 // first, and at most once that many keep coming.
 func batchOf(source any) (first, most int) {
-	if s, ok := source.(interface{ BatchSize() (first, most int) }); ok {
+	if s, ok := source.(buf.BatchSizer); ok {
 		return s.BatchSize()
 	}
 	return batchSize, batchSize

@@ -28,7 +28,7 @@ import (
 func (r *Road) Outbound(ctx context.Context, adapter nic.NIC) error {
 	queues := nic.Queues(adapter)
 	if len(queues) == 1 {
-		return r.outbound(ctx, adapter, 0)
+		return r.outbound(ctx, queues[0], 0)
 	}
 	return inParallel(len(queues), func(queue int) error { return r.outbound(ctx, queues[queue], queue) })
 }

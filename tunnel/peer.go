@@ -80,10 +80,13 @@ func NewPeer(s *session.Session, l link.Link, path buf.Path, onEvent func(*Peer,
 // Path is where the peer's packets go at present.
 func (p *Peer) Path() buf.Path { return *p.path.Load() }
 
-// Name is what people call the peer: as its owner's PeerName says, or where it
-// is.
+// Named is an owner that knows what people call its peer: "" while it does not.
+// Implementing it is optional.
+type Named interface{ PeerName() string }
+
+// Name is what people call the peer: as its owner says (Named), or where it is.
 func (p *Peer) Name() string {
-	if owner, ok := p.Owner.(interface{ PeerName() string }); ok {
+	if owner, ok := p.Owner.(Named); ok {
 		if name := owner.PeerName(); name != "" {
 			return name
 		}

@@ -21,7 +21,8 @@ import (
 	"culvert/nic/userstack"
 )
 
-// Adapter is a virtual adapter that is up.
+// Adapter is a virtual adapter that is up. It forwards the queues of the adapter
+// in it, and with them what each implements, such as buf.BatchSizer.
 type Adapter struct {
 	nic.NIC
 	// Stack is the TCP/IP stack behind it in user space, nil with a device.
@@ -149,6 +150,8 @@ func (o Options) bringUp(ctx context.Context, device *tuntap.Device, want State)
 	}
 	return a, nil
 }
+
+var _ nic.Queued = (*Adapter)(nil)
 
 // Queues are those of the device. See nic.Queued.
 func (a *Adapter) Queues() []nic.NIC {

@@ -22,7 +22,9 @@ import (
 
 var _ nic.NIC = (*NIC)(nil)
 
-// NIC is an adapter that carries IP, over one that carries Ethernet.
+// NIC is an adapter that carries IP, over one that carries Ethernet. That one is
+// read by one queue: its nic.Queued is not forwarded, since its queues' packets
+// would go past the answers.
 type NIC struct {
 	nic.NIC // of frames
 	segment segment

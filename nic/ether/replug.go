@@ -1,10 +1,10 @@
 package ether
 
-import "time"
+import (
+	"time"
 
-// cable is an adapter of frames whose cable the host can be shown to be pulled,
-// such as a TAP device.
-type cable interface{ SetCarrier(on bool) error }
+	"culvert/nic"
+)
 
 // unplugged is longer than Linux collects changes of a link for before it tells
 // of them (a second, net/core/link_watch.c): of a cable plugged in again before
@@ -15,7 +15,7 @@ const unplugged = 1200 * time.Millisecond
 // DHCP clients ask whether their lease still holds, and hosts ask for routers.
 // Else they would not before they renew. Adapters without one do nothing.
 func (n *NIC) Replug() {
-	c, ok := n.NIC.(cable)
+	c, ok := n.NIC.(nic.Cable)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !ok || n.closed {

@@ -72,6 +72,8 @@ func (d *Device) MAC() string {
 	return d.mac.String()
 }
 
+var _ nic.Cable = (*Device)(nil)
+
 // SetCarrier says whether a cable is plugged in, as the host sees it. Kernels
 // before Linux 5.0 always see one, and return an error.
 func (d *Device) SetCarrier(on bool) error {

@@ -11,6 +11,8 @@ import (
 
 var _ nic.Queued = (*Device)(nil)
 
+var _ nic.Queued = (*Device)(nil)
+
 // Queues are the device's queues. The driver gives a flow's packets by the
 // queue that the flow's answers were last written to, or by the flow's hash
 // while there were none.

@@ -57,6 +57,11 @@ type Stats struct {
 	Marked    uint64 // outbound packets that waited too long, marked instead (ECN)
 }
 
+// Counting is an adapter that counts what it loses: every Device.
+type Counting interface{ Stats() Stats }
+
+var _ Counting = (*Device)(nil)
+
 // QueueFull is what Overflow is called where people read.
 const QueueFull = "adapter's queue full"
 

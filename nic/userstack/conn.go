@@ -88,6 +88,12 @@ func (c *conn) settle() {
 	}
 }
 
+var (
+	_ relay.HalfCloser = (*conn)(nil)
+	_ relay.Grower     = (*conn)(nil)
+	_ relay.Aborter    = (*conn)(nil)
+)
+
 // Grown reports whether its buffers are larger than at first.
 func (c *conn) Grown() bool { return c.in.grown() || c.out.grown() }
 

@@ -68,7 +68,8 @@ func (w *writer) write(next func([]*buf.Packet) (int, error), batch []*buf.Packe
 	return took, n, err
 }
 
-// meteredNIC is an adapter with meters: out of it, and into it.
+// meteredNIC is an adapter with meters: out of it, and into it. It hides the
+// adapter's queues (nic.Queued), so that all packets are measured.
 type meteredNIC struct {
 	nic.NIC
 	out reader
@@ -84,7 +85,9 @@ func (m *meteredNIC) WriteBatch(batch []*buf.Packet) (int, error) {
 	return n, err
 }
 
-// meteredLink is a socket with meters: out to the network, and in from it.
+// meteredLink is a UDP socket with meters: out to the network, and in from it. It
+// hides what else the socket implements (link.Queued, link.Path, link.Crowder),
+// so that all packets are measured.
 type meteredLink struct {
 	link.Link
 	out writer

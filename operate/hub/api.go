@@ -69,7 +69,7 @@ func (s *Switch) Status() Status {
 // saw the frames.
 func drops(p *hub.Port) map[string]uint64 {
 	all := p.Drops()
-	if d, ok := p.NIC().(interface{ Stats() tuntap.Stats }); ok {
+	if d, ok := p.NIC().(tuntap.Counting); ok {
 		stats := d.Stats()
 		for reason, n := range map[hub.Drop]uint64{hub.Oversize: stats.Oversize, hub.Malformed: stats.Malformed} {
 			if n > 0 {

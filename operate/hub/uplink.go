@@ -103,7 +103,7 @@ func (s *Switch) plugTunnel(_ context.Context, want bringup.State) (*bringup.Ada
 	return &bringup.Adapter{NIC: plug{far, s.hub, near.Name()}}, nil
 }
 
-// plug is the tunnel's end of the pair.
+// plug is the tunnel's end of the pair, which implements nothing beside nic.NIC.
 type plug struct {
 	nic.NIC
 	hub  *hub.Hub

@@ -11,7 +11,10 @@ import (
 	"culvert/nic"
 )
 
-var _ nic.NIC = (*echoNIC)(nil)
+var (
+	_ nic.NIC        = (*echoNIC)(nil)
+	_ buf.BatchSizer = (*echoNIC)(nil)
+)
 
 // burst is how many packets a client sends at once.
 const burst = 8

@@ -13,6 +13,9 @@ import (
 
 // connection is a link that leads to one host alone, with one session on it:
 // over TCP, or through a proxy that relays datagrams.
+//
+// It forwards what a link.TCP implements. Through a proxy there is no link.Path,
+// and no link of one host is link.Queued or link.Crowder.
 type connection struct {
 	link.Link
 	tcp    bool
@@ -22,13 +25,19 @@ type connection struct {
 	prove func()
 }
 
+var (
+	_ link.Trier     = (*connection)(nil)
+	_ link.Streamer  = (*connection)(nil)
+	_ buf.BatchSizer = (*connection)(nil)
+)
+
 // BatchSize is as that of link.TCP.
 func (c *connection) BatchSize() (first, most int) { return 4, 32 }
 
 // Stream is as that of link.TCP.
 func (c *connection) Stream() bool { return c.tcp }
 
-// TryBatch is for link.Try.
+// TryBatch is the link's.
 func (c *connection) TryBatch(batch []*buf.Packet) (int, error) { return link.Try(c.Link, batch) }
 
 // calling is a connection that this host made. Over TCP the other end has to

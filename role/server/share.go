@@ -15,6 +15,7 @@ import (
 
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/nic/userstack/relay"
 	"culvert/session/wire"
 )
 
@@ -87,7 +88,7 @@ func splice(a, b net.Conn) {
 	for _, way := range [][2]net.Conn{{a, b}, {b, a}} {
 		both.Go(func() {
 			_, err := io.Copy(way[0], way[1])
-			if half, ok := way[0].(interface{ CloseWrite() error }); ok && err == nil {
+			if half, ok := way[0].(relay.HalfCloser); ok && err == nil {
 				_ = half.CloseWrite()
 				return
 			}

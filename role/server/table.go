@@ -97,6 +97,8 @@ type sessionKey struct {
 // outer is where a client is.
 func (c *client) outer() outer { return outer{c.Link(), c.Path().Remote} }
 
+var _ tunnel.Named = (*client)(nil)
+
 // PeerName is the client's name, "" until it is in.
 func (c *client) PeerName() string {
 	if name := c.shown.Load(); name != nil {

@@ -123,9 +123,15 @@ type bufferedConn struct {
 
 func (c bufferedConn) Read(b []byte) (int, error) { return c.r.Read(b) }
 
+var (
+	_ relay.HalfCloser = bufferedConn{}
+	_ relay.Aborter    = bufferedConn{}
+)
+
+// Abort resets the connection.
+func (c bufferedConn) Abort() { relay.Abort(c.Conn) }
+
+// CloseWrite is the connection's.
 func (c bufferedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return c.Conn.Close()
+	return relay.CloseWrite(c.Conn)
 }

@@ -79,7 +79,7 @@ func (p *pair) carry(dst, src net.Conn) error {
 			p.touch()
 		}
 		if err == io.EOF {
-			return closeWrite(dst)
+			return CloseWrite(dst)
 		}
 		if err != nil {
 			return err
@@ -88,11 +88,37 @@ func (p *pair) carry(dst, src net.Conn) error {
 	}
 }
 
-func closeWrite(c net.Conn) error {
-	if half, ok := c.(interface{ CloseWrite() error }); ok {
+// The connections that are relayed implement net.Conn, and these as far as they
+// can.
+type (
+	// HalfCloser is a connection whose two directions end one by one.
+	HalfCloser interface {
+		// CloseWrite tells the other end that nothing more will come.
+		CloseWrite() error
+	}
+	// Grower is a connection whose buffers become larger while it is busy.
+	Grower interface {
+		// Grown reports whether they are larger than at first.
+		Grown() bool
+	}
+	// Aborter is a connection that can be reset.
+	Aborter interface{ Abort() }
+	// lingerer is one that Close resets after SetLinger(0) (net.TCPConn).
+	lingerer interface{ SetLinger(seconds int) error }
+)
+
+var (
+	_ HalfCloser = (*net.TCPConn)(nil)
+	_ lingerer   = (*net.TCPConn)(nil)
+)
+
+// CloseWrite ends the direction towards c's other end, or all of c where it has
+// no halves.
+func CloseWrite(c net.Conn) error {
+	if half, ok := c.(HalfCloser); ok {
 		return half.CloseWrite()
 	}
-	return c.Close() // no halves: all of it ends
+	return c.Close()
 }
 
 func (p *pair) touch() { p.last.Store(time.Now().UnixNano()) }
@@ -136,9 +162,9 @@ func (p *pair) abort() {
 // Abort resets a connection where it can be, and closes it.
 func Abort(c net.Conn) {
 	switch c := c.(type) {
-	case interface{ Abort() }:
+	case Aborter:
 		c.Abort()
-	case interface{ SetLinger(int) error }:
+	case lingerer:
 		c.SetLinger(0)
 	}
 	c.Close()
@@ -178,7 +204,7 @@ func (r *room) suit(n int) {
 
 // grown reports whether a connection's buffers are larger than at first.
 func grown(c net.Conn) bool {
-	g, ok := c.(interface{ Grown() bool })
+	g, ok := c.(Grower)
 	return ok && g.Grown()
 }
 

@@ -143,8 +143,7 @@ func (f *follower) outer(s *tunnel.Sight, arriving bool) *outer {
 	if !local.Addr().IsValid() || local.Addr().IsUnspecified() {
 		local = netip.AddrPortFrom(f.local(remote), local.Port())
 	}
-	stream, ok := s.Link.(interface{ Stream() bool })
-	tcp := ok && stream.Stream()
+	tcp := link.IsStream(s.Link)
 	remote = netip.AddrPortFrom(remote.Addr().Unmap().WithZone(""), remote.Port())
 	local = netip.AddrPortFrom(local.Addr().Unmap().WithZone(""), local.Port())
 	if arriving {
