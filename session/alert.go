@@ -26,12 +26,12 @@ type alerter interface {
 // alertBadCertificate is the one that crypto/tls sends, whatever was wrong.
 const alertBadCertificate = 42
 
-// alertWriter puts the alert that fits in the place of that of crypto/tls, in
-// the record with which a handshake ends whose certificate was refused. In TLS
-// 1.2 that record is still plain. In TLS 1.3 it is the first that this side
-// seals with its newest secret, which the library logs: the client's of the
-// handshake, the server's of the application (RFC 8446, section 2). The zero
-// value leaves records alone.
+// alertWriter replaces the alert of crypto/tls by the one that fits, in the
+// record that ends a handshake when a certificate is refused. In TLS 1.2 that
+// record is still plain. In TLS 1.3 it is the first that this side seals with
+// its newest secret, which the library logs: a client's handshake secret, a
+// server's application secret (RFC 8446, section 2). The zero value leaves
+// records alone.
 type alertWriter struct {
 	label   []byte // of the secret in the key log
 	secret  []byte
@@ -40,7 +40,7 @@ type alertWriter struct {
 	alert   uint8 // what to send; 0: the certificate was not refused
 }
 
-// watch returns config with w told of what happens in a handshake.
+// watch returns a copy of config by which w follows the handshake.
 func (w *alertWriter) watch(config *tls.Config, server bool) *tls.Config {
 	verify := config.VerifyConnection
 	if verify == nil {
@@ -82,8 +82,8 @@ func (w *alertWriter) forget() {
 // header is how long the header of a record is.
 const header = 5
 
-// fit changes the alert in records that the library wrote, which it has to
-// itself. What it cannot change it leaves.
+// fit replaces the alert in records that the library wrote, in place. It leaves
+// what it cannot replace.
 func (w *alertWriter) fit(records []byte) {
 	if w.alert == 0 || w.alert == alertBadCertificate {
 		return
@@ -105,7 +105,7 @@ func (w *alertWriter) fit(records []byte) {
 	}
 }
 
-// reseal replaces a sealed record, of TLS 1.3, by one with the alert that fits.
+// reseal replaces a sealed TLS 1.3 record by one with the alert that fits.
 func (w *alertWriter) reseal(record []byte) {
 	const fatal, typeAlert = 2, 21
 	aead, nonce := w.keys()
@@ -116,8 +116,8 @@ func (w *alertWriter) reseal(record []byte) {
 	aead.Seal(record[header:header], nonce, text, record[:header])
 }
 
-// keys are those of the first record under the secret (RFC 8446, sections 5.3
-// and 7.3).
+// keys returns cipher and nonce of the first record under the secret (RFC 8446,
+// sections 5.3 and 7.3).
 func (w *alertWriter) keys() (cipher.AEAD, []byte) {
 	h, size := sha256.New, 32
 	switch w.suite {

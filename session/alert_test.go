@@ -124,11 +124,11 @@ func TestTLSWords(t *testing.T) {
 		"versions": {func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, func(c *tls.Config) { c.MinVersion = tls.VersionTLS13 },
 			"none of the versions of TLS of this side (protocol_version), which offers TLS 1.2", "this side takes only TLS 1.3"},
 		"no certificate": {func(c *tls.Config) { c.Certificates = nil }, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert },
-			"was shown none (certificate_required)", "the client showed no certificate: it has no `cert` and `key`, or its certificate, or the signature on it, is of a kind that is not taken here"},
+			"this side showed none (certificate_required)", "the client showed no certificate: it has no `cert` and `key`, or its certificate, or the signature on it, is of a kind that is not taken here"},
 		"a kind that is not offered": {plain, func(c *tls.Config) {
 			c.Certificates = slices.Clone(c.Certificates)
 			c.Certificates[0].SupportedSignatureAlgorithms = []tls.SignatureScheme{tls.PKCS1WithSHA1}
-		}, "(handshake_failure): its certificate is of a kind that is not taken here (taken are keys of RSA", "the certificate custom signature algorithms"},
+		}, "(handshake_failure): its certificate is of a kind that is not taken here (taken are RSA keys", "the certificate custom signature algorithms"},
 	} {
 		clientConfig, serverConfig := limited(false, c.client), limited(true, c.server)
 		client, server := newTLSMachine(clientConfig, false), newTLSMachine(serverConfig, true)
@@ -154,7 +154,7 @@ func TestSilentHello(t *testing.T) {
 		}
 	}
 	p.run(time.Minute, func() bool { return p.now.Sub(p.client.data.born) > 10*time.Second })
-	if got := p.client.Stage(); !strings.Contains(got, "falls silent at the TLS hello: its certificate is of a kind that is not taken here (taken are keys of RSA") || strings.Contains(got, "TLS-RSA") || !strings.Contains(got, "TLS 1.3, and TLS 1.2") || strings.Contains(got, "max-packet-size") {
+	if got := p.client.Stage(); !strings.Contains(got, "falls silent at the TLS hello: its certificate is of a kind that is not taken here (taken are RSA keys") || strings.Contains(got, "TLS-RSA") || !strings.Contains(got, "TLS 1.3, and TLS 1.2") || strings.Contains(got, "max-packet-size") {
 		t.Error(got)
 	}
 	p = newPair(t, path{delay: time.Millisecond, mtu: 700}, nil)

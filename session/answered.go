@@ -9,14 +9,13 @@ import (
 	"culvert/session/wire"
 )
 
-// answeredSlots is of how many answers to first packets the time is remembered.
-// Beyond that, a new one takes an old one's place, which costs nothing but an
-// estimate.
+// answeredSlots is how many answers to first packets are remembered. Beyond
+// that, a new one replaces an old one, which costs nothing but an estimate.
 const answeredSlots = 4096
 
-// answered remembers when first packets were answered, in a fixed room: the
-// client's answer to that is the first measure of the round trip. The zero value
-// is ready, and safe for concurrent use.
+// answered remembers when first packets were answered, in a fixed amount of
+// memory: the time until the client's next packet is the first measure of the
+// round trip. The zero value is ready, and safe for concurrent use.
 type answered struct {
 	seed  maphash.Seed
 	begin sync.Once
@@ -50,7 +49,7 @@ func (a *answered) note(now time.Time, from netip.AddrPort, client wire.SessionI
 	}
 }
 
-// roundTrip is how long ago the one answer to a client was, 0 where that is not
+// roundTrip is the time since the only answer to a client, 0 if that is not
 // known.
 func (a *answered) roundTrip(now time.Time, from netip.AddrPort, client wire.SessionID) time.Duration {
 	key := a.key(from, client)

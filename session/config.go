@@ -17,7 +17,7 @@ import (
 // shares of a handshake then pass where full-size packets are lost.
 const DefaultMaxPacket = 950
 
-// Config is what a session needs to know of its own side.
+// Config has the settings of this side of a session.
 type Config struct {
 	Server  bool // TLS server
 	P2P     bool // between two hosts without server mode; NewP2P sets it
@@ -32,43 +32,43 @@ type Config struct {
 	Options            string             // what OptionsString made
 	PeerInfo           negotiate.PeerInfo // client, P2P: sent with the keys
 	Username, Password string             // client: sent with the keys
-	// ForgetLogin makes a client forget Username and Password once they were
+	// ForgetLogin makes a client forget Username and Password once they are
 	// sent, and ask for them by LoginNeeded when keys are renewed
-	// (auth-nocache). A token from the server takes their place.
+	// (auth-nocache). A token from the server replaces them.
 	ForgetLogin bool
-	// FilterPushed takes what a client wants of what a server pushed, or
-	// refuses it, which ends the session; nil takes all.
+	// FilterPushed returns those of a server's pushed options that the client
+	// takes. An error ends the session. nil takes all.
 	FilterPushed func(options []string) ([]string, error)
-	// Reauthenticate makes a server ask, by Reauth, whether a client whose
-	// keys are renewed may stay.
+	// Reauthenticate makes a server ask, by Reauth, whether a client may stay
+	// when its keys are renewed.
 	Reauthenticate bool
 
-	HandWindow time.Duration // a handshake must end within
-	TranWindow time.Duration // old keys open packets for so long
-	TLSTimeout time.Duration // first retransmission, until a round trip was measured
+	HandWindow time.Duration // the time limit for a handshake
+	TranWindow time.Duration // how long old keys still open packets
+	TLSTimeout time.Duration // until the first retransmission, before a round trip is measured
 	RenegAfter time.Duration // age at which keys are renewed; 0: never
-	// RenegLeast is the age that some of them may be renewed at already: which
-	// is drawn by lot, so that not all sessions of a server do it at once. 0
-	// is RenegAfter.
+	// RenegLeast is the lowest age at which keys are renewed: the age is drawn
+	// between it and RenegAfter, so that the sessions of a server do not all
+	// renew at once. 0 stands for RenegAfter.
 	RenegLeast time.Duration
 	// RenegBytes and RenegPackets are the traffic, both ways together, at
 	// which keys are renewed; 0: never.
 	RenegBytes, RenegPackets int64
 
-	Timers Timers // of silence
+	Timers Timers // when to ping, and how much silence to bear
 
-	// Digest authenticates packets of ciphers that are no AEAD. Insecure
-	// allows none, and the cipher NONE.
+	// Digest authenticates packets under ciphers that are not AEAD. Insecure
+	// allows no digest, and the cipher NONE.
 	Digest   digest.Digest
 	Insecure bool
-	// Compression is the framing to use when nothing else decides, and
-	// RefuseCompressed takes no packets that are compressed.
+	// Compression is the framing to use when nothing else decides.
+	// RefuseCompressed drops compressed packets.
 	Compression      wire.Compression
 	RefuseCompressed bool
 	// Fragment is the longest datagram of the data channel in bytes of
 	// payload; longer ones are cut where the peer understands it. 0: no limit.
 	Fragment int
-	// MuteReplays reports no replayed packets.
+	// MuteReplays keeps replayed packets out of the log.
 	MuteReplays bool
 
 	ReplayWindow int
@@ -78,5 +78,5 @@ type Config struct {
 	MaxPacket int // control packets, bytes; 0: DefaultMaxPacket
 }
 
-// pulls reports a client that a server pushes to.
+// pulls reports whether this side is a client that a server pushes to.
 func (c *Config) pulls() bool { return !c.Server && !c.P2P }

@@ -8,9 +8,9 @@ var (
 	ErrExit     = errors.New("session ended by this side")
 	ErrStray    = errors.New("packet of another session")
 	ErrIdentity = errors.New("the peer's certificate or user name changed within a session")
-	// ErrUntrusted is matched by errors of TLS settings that say that the
-	// peer's certificate is refused: such a session ends, even when its
-	// keys are only being renewed.
+	// ErrUntrusted is matched by errors of TLS settings that refuse the peer's
+	// certificate. They end the session, even when its keys are only being
+	// renewed.
 	ErrUntrusted = errors.New("the peer's certificate is refused")
 )
 
@@ -29,9 +29,9 @@ func (e *HandshakeError) Error() string {
 
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
-// Permanent reports an end that comes again until people mend something: the
-// peer, or this side, has said no. Silence may be over the next time, and so may
-// damage on the way.
+// Permanent reports whether the next handshake would end the same way until
+// somebody mends something: the peer, or this side, has said no. Silence and
+// damage on the way may be over by then.
 func (e *HandshakeError) Permanent() bool {
 	return e.Err != nil && !errors.Is(e.Err, errFellSilent) && !garbled(e.Err)
 }

@@ -24,9 +24,10 @@ type Hello struct {
 // CommonName is the client certificate's, "" without one.
 func (h *Hello) CommonName() string { return commonName(h.TLS.PeerCertificates) }
 
-// Reauth tells a server who a client is whose keys are being renewed. The
-// server answers with Readmit or Expel, at once or later; until then the old
-// keys stay in use. It is reported where Config.Reauthenticate is set.
+// Reauth tells a server that a client's keys are being renewed, and who the
+// client is. The server answers with Readmit or Expel, at once or later; until
+// then the old keys stay in use. It is reported where Config.Reauthenticate is
+// set.
 type Reauth struct {
 	Key wire.KeyID
 	*Hello
@@ -44,18 +45,18 @@ type Token struct{ Username, Token string }
 // how long that may take.
 type AuthPending struct{ Timeout time.Duration }
 
-// InfoPre is what the user has to do before the server lets him in.
+// InfoPre is what users have to do before the server lets them in.
 type InfoPre struct{ negotiate.InfoPre }
 
-// ChallengeAnswered tells a server what a client answered (CR_RESPONSE): text
-// as it came, in base64 where the client keeps to the protocol.
+// ChallengeAnswered tells a server what a client answered (CR_RESPONSE): the
+// text as it came, in base64 if the client keeps to the protocol.
 type ChallengeAnswered struct{ Response string }
 
 // Pushed tells a client what the server pushed, once the data channel is up.
 type Pushed struct {
 	Options []string
 	Params  negotiate.Params
-	Ignored []string // what was pushed of Params in a way that makes no sense
+	Ignored []string // pushed options for Params that make no sense
 }
 
 // PushUpdated tells a client what the server changed of what it pushed: one
@@ -70,34 +71,33 @@ type Answered struct{}
 // server is asked for what it pushes.
 type Asking struct{}
 
-// Delayed says that a first handshake takes long, and in words how far it came.
-// It is reported once.
+// Delayed reports that a first handshake takes long, and in words how far it
+// has come. It is reported once.
 type Delayed struct{ Stage string }
 
-// Established says that data can pass.
+// Established reports that data can pass.
 type Established struct {
 	Params negotiate.Params
 	TLS    tls.ConnectionState
 }
 
-// Rekeyed says that a renegotiation ended and new keys are installed.
+// Rekeyed reports that a renegotiation ended and new keys are installed.
 type Rekeyed struct {
 	Key wire.KeyID
 	TLS tls.ConnectionState
 }
 
-// RekeyFailed says that a renegotiation did not end; the old keys stay and it
-// is tried again.
+// RekeyFailed reports that a renegotiation failed. The old keys stay in use,
+// and it is tried again.
 type RekeyFailed struct{ Err error }
 
 // Info is a control message that this side has no use for, fit for a log.
 type Info struct{ Text string }
 
-// Remark is something about this session that whoever runs it should know, in
-// words.
+// Remark is something, in words, that whoever runs this session should know.
 type Remark struct{ Text string }
 
-// Closed says that the session ended, and why.
+// Closed reports that the session ended, and why.
 type Closed struct{ Err error }
 
 func (*Hello) event()            {}

@@ -31,8 +31,8 @@ type generation struct {
 	phase   phase
 	started time.Time
 	until   time.Time // the handshake must end by then
-	// pending: a login takes longer, by leave of the server (client). Silence
-	// for the time of a handshake ends it all the same.
+	// pending: the server has allowed a login more time (client). Silence for
+	// the time of a handshake ends it all the same.
 	pending bool
 
 	source    wire.KeySource
@@ -41,8 +41,8 @@ type generation struct {
 	sending   bool // data is sealed with keys
 	reported  seal.Usage
 	installed time.Time
-	heard     bool // the peer has sent anything at all
-	explained bool // that it takes long was said
+	heard     bool // the peer has sent something
+	explained bool // Delayed was reported
 }
 
 func newGeneration(id wire.KeyID, ch *reliable.Channel, now time.Time, window time.Duration) *generation {
@@ -53,11 +53,12 @@ func newGeneration(id wire.KeyID, ch *reliable.Channel, now time.Time, window ti
 	return g
 }
 
-// renews reports a generation that began with a soft reset, which is the first
-// packet of its channel: with that channel idle, the peer has acknowledged it.
+// renews reports whether the generation began with a soft reset. That is the
+// first packet of its channel: once the channel is idle, the peer has
+// acknowledged it.
 func (g *generation) renews() bool { return g.id != 0 }
 
-// startTLS begins the handshake; as a client that queues the ClientHello.
+// startTLS begins the TLS handshake. A client's ClientHello is queued.
 func (g *generation) startTLS(config *tls.Config, server bool) {
 	g.phase = phaseTLS
 	g.tls = newTLSMachine(config, server)

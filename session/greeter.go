@@ -15,39 +15,39 @@ import (
 	"culvert/session/wrap"
 )
 
-// cookieSlot is how long the session id that a Greeter made stays good, at
-// least; twice as long at most.
+// cookieSlot is how long a session id made by a Greeter stays good at least. It
+// is twice that at most.
 const cookieSlot = 30 * time.Second
 
-// ErrCookie says that a first packet named a session id that was never given
-// to its sender, or too long ago.
+// ErrCookie means that a first packet named a session id that its sender was
+// never given, or was given too long ago.
 var ErrCookie = errors.New("session id is not one this server gave to the sender")
 
-// ErrNoCookie says that a client cannot prove its address without state being
-// kept for it, which the armour forbids.
+// ErrNoCookie means that a client cannot prove its address unless the server
+// keeps state for it, which the armour forbids.
 var ErrNoCookie = errors.New("a tls-crypt-v2 client from before OpenVPN 2.6, which force-cookie keeps out: update it, or write tls-crypt-v2 FILE allow-noncookie")
 
-// ErrTooMany says that a source has sent more first packets than are answered.
-// Anybody may have sent them in its name: the limit is so that no more of answers
-// goes there, and clients elsewhere notice nothing of it.
+// ErrTooMany means that a source sent more first packets than are answered.
+// Anybody may have sent them in its name: the limit keeps answers from flooding
+// it, and does not affect clients elsewhere.
 var ErrTooMany = errors.New("more first packets came from there than are answered (connect-freq-initial)")
 
-// ErrOver says that a packet acknowledges more than the one that a client was sent
-// which has no session: it is a late one of a session that is over.
+// ErrOver means that a packet acknowledges more than a reset, although its
+// sender has no session: it is a late packet of a session that is over.
 var ErrOver = errors.New("the session is over")
 
-// ErrNoReset says that a first packet has more in it than a reset does. Armour that
-// this server does not have looks so.
-var ErrNoReset = errors.New("the packet is no client's reset: more stands in it than in one")
+// ErrNoReset means that a first packet holds more than a reset does. Packets
+// with armour that this server does not have look like that.
+var ErrNoReset = errors.New("the packet is not a client's reset: it holds more than one does")
 
-// DefaultAnswers is how many first packets of one source are answered: a large
-// office whose clients all come back at once.
+// DefaultAnswers is the default rate of answers to one source. It is enough for
+// a large office whose clients all come back at once.
 var DefaultAnswers = Rate{N: 1000, Per: 10 * time.Second}
 
-// Greeter answers clients that have proven nothing, and keeps nothing for
-// them: the session id in its reset is a keyed hash of the client's address
-// and session id, and whoever repeats it has shown that packets reach him. It
-// is safe for concurrent use.
+// Greeter answers clients that have proven nothing, and keeps nothing for them:
+// the session id in its reset is a keyed hash of the client's address and
+// session id. A client that repeats it has shown that packets reach it. A
+// Greeter is safe for concurrent use.
 type Greeter struct {
 	armour   wrap.Armour
 	key      [32]byte
@@ -55,8 +55,8 @@ type Greeter struct {
 	answered answered
 }
 
-// NewGreeter returns a Greeter for a server with this armour, which answers as
-// many first packets of each source (Source) as answers says; of the zero Rate,
+// NewGreeter returns a Greeter for a server with this armour. It answers first
+// packets of each source (Source) at that rate; the zero Rate stands for
 // DefaultAnswers.
 func NewGreeter(armour wrap.Armour, answers Rate) *Greeter {
 	if answers == (Rate{}) {
@@ -67,27 +67,26 @@ func NewGreeter(armour wrap.Armour, answers Rate) *Greeter {
 	return g
 }
 
-// Opening is a client that may have a session.
+// Opening describes a client that may have a session.
 type Opening struct {
 	Client, Server wire.SessionID
 	Wrapper        wrap.Wrapper // fresh: it has seen no packet
 	Metadata       []byte       // of the client's tls-crypt-v2 key; nil without
-	// Proven: the client repeated our session id, and Packet is to be given
-	// to Input. Otherwise the packet was a reset, from a client that needs no
-	// proof or is too old to give one, and Packet is that reset.
+	// Proven: the client repeated the server's session id. Otherwise its packet
+	// was a reset, from a client that needs no proof or is too old to give one.
 	Proven bool
-	// Unproven: over a path that shows nothing of who is at the other end.
-	// Such a session sends no more bytes than it received, before the client
-	// has acknowledged its reset.
+	// Unproven: the path does not show who is at the other end. Until the
+	// client has acknowledged its reset, the session sends no more bytes than
+	// it received.
 	Unproven bool
-	// RoundTrip is how long the client's answer took, 0 where that is not known.
+	// RoundTrip is how long the client's answer took, 0 if that is not known.
 	RoundTrip time.Duration
 }
 
 // Greet takes a control packet that belongs to no session. It returns a reply
-// to send, or an opening to Accept and then Input the same packet; or an error,
-// such as ErrTooMany, that says why the packet is dropped, for the log only: an
-// unproven sender is never told.
+// to send, or an opening for Accept: give the same packet to the new session's
+// Input. An error, such as ErrTooMany, says why the packet is dropped. It is
+// for the log only: an unproven sender is never told.
 func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (reply []byte, in *Opening, err error) {
 	c, wrapper, opening, err := g.unwrap(packet)
 	if err != nil {
@@ -122,9 +121,9 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 	return nil, nil, fmt.Errorf("%w: %v without a session", wire.ErrMalformed, c.Op)
 }
 
-// GreetConnected is Greet for a client whose TCP connection has shown where it is:
-// its reset opens a session. Greet would have it acknowledge our reset first,
-// which some clients do late.
+// GreetConnected is Greet for a client whose TCP connection has shown where it
+// is: its reset opens a session at once. Greet would make it acknowledge the
+// server's reset first, which some clients do late.
 func (g *Greeter) GreetConnected(packet []byte) (*Opening, error) {
 	c, _, opening, err := g.unwrap(packet)
 	if err != nil {

@@ -165,7 +165,7 @@ const explainAfter = 5 * time.Second
 // login script holds it up for, if that runs in the foreground.
 const pushSilence = 15 * time.Second
 
-var errFellSilent = errors.New("the server fell silent while it was asked for its push; it may have been started anew, and no longer know of this session")
+var errFellSilent = errors.New("the server fell silent while it was asked for its push; it may have restarted and no longer know this session")
 
 // advance ends a handshake that takes too long, and asks for the push.
 func (h *handshake) advance(now time.Time) {

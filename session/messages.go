@@ -31,7 +31,7 @@ func (s *Session) receive(now time.Time, verb, rest string) {
 	case verb == "EXIT":
 		s.fail(ErrPeerExit)
 	case s.cfg.P2P && verb == "PUSH_REQUEST":
-		s.emit(Info{"the peer asks for a push: it is set up as a client, and this side is no server; write the addresses (ifconfig) into its configuration, without client or pull"})
+		s.emit(Info{"the peer asks for a push: it is configured as a client, but this side is not a server; write the addresses (ifconfig) into its configuration, without client or pull"})
 	case server && verb == "PUSH_REQUEST":
 		s.pushRequest(now)
 	case server && verb == "CR_RESPONSE":

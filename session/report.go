@@ -16,8 +16,8 @@ const reportInterval = time.Minute
 // errPeerFrames is a packet that looks like one with compression framing.
 var errPeerFrames = errors.New("compression framing without agreement")
 
-// report sums up what went wrong with packets of the data channel, since a line
-// for each would hide the rest of the log.
+// report sums up what went wrong with packets of the data channel, because a
+// line for each would hide the rest of the log.
 type report struct {
 	data        *Data
 	window      int  // Config.ReplayWindow
@@ -68,7 +68,7 @@ func framingText(err error) string {
 	switch {
 	case errors.Is(err, errPeerFrames):
 		return "the peer's packets have compression framing (comp-lzo or compress), which was not agreed on, and cannot be understood " +
-			"(`IP packet with unknown IP version=15`): remove the line on the other side, or give the same here"
+			"(`IP packet with unknown IP version=15`): remove the line on the other side, or add the same here"
 	case errors.Is(err, framing.ErrFraming):
 		return "packets of the peer are dropped: " + err.Error() + "; give both sides the same comp-lzo or compress line, or none"
 	}
@@ -99,7 +99,7 @@ func (t *troubles) text(window int) string {
 	return text + "; mute-replay-warnings silences this"
 }
 
-// fittingWindow is a window in which packets so far behind are accepted, 0 if
+// fittingWindow is a window in which packets that far behind are accepted, 0 if
 // there is none.
 func fittingWindow(behind uint64) int {
 	const most = 65536

@@ -140,8 +140,8 @@ func (s *Session) open(first wire.PacketID, now time.Time) *generation {
 // Data is the data side, good for as long as the session.
 func (s *Session) Data() *Data { return s.data }
 
-// LocalID and RemoteID are the session ids of both ends; RemoteID is zero
-// until a server has answered.
+// LocalID and RemoteID are the session ids of both ends. RemoteID is zero until
+// a server has answered. At a server both are fixed, and any goroutine may ask.
 func (s *Session) LocalID() wire.SessionID  { return s.port.local }
 func (s *Session) RemoteID() wire.SessionID { return s.port.remote }
 

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Source is whom limits take for one sender: an IPv4 address, or what an IPv6
-// site is commonly given (RFC 6177: a /56).
+// Source is what limits count as one sender: an IPv4 address, or the /56 that
+// an IPv6 site is commonly given (RFC 6177).
 func Source(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 32
@@ -20,20 +20,20 @@ func Source(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// Rate is a number of events in a time: as many at once at most.
+// Rate is at most N events in each Per. All of them may come at once.
 type Rate struct {
 	N   int
 	Per time.Duration
 }
 
-// sourceSlots is how many sources are counted apart. Where there are more, some
-// share a count, and a sender does not know which.
+// sourceSlots is how many sources are counted apart. If there are more, some
+// share a count, and a sender cannot know which.
 const sourceSlots = 8192
 
-// limiter bounds events of each source by a rate, in a fixed room, by the
-// generic cell rate algorithm (ITU-T I.371): a slot holds when its next event
-// would be due, were they evenly spaced, in nanoseconds since the first event of
-// all. It is safe for concurrent use.
+// limiter bounds the events of each source by a rate, in a fixed amount of
+// memory, by the generic cell rate algorithm (ITU-T I.371): a slot holds when
+// its next event would be due if they were evenly spaced, in nanoseconds since
+// the first event of all. It is safe for concurrent use.
 type limiter struct {
 	interval, burst time.Duration
 	begin           sync.Once

@@ -1,27 +1,27 @@
 package session
 
-// stage tells in words how far the handshake came, for whoever must find out
-// why it stopped: what is known of it first, then what that is mostly a sign of.
+// stage says how far the handshake came, for whoever must find out why it
+// stopped: first what is known, then what that usually means.
 func (g *generation) stage() string {
 	switch {
 	case !g.heard:
-		return "nothing was received from the peer: is it running, is the address and port right, does a firewall pass packets both ways, do both sides have the same tls-auth or tls-crypt key?"
+		return "nothing was received from the peer: is it running, are the address and port right, does a firewall pass packets both ways, do both sides have the same tls-auth or tls-crypt key?"
 	case g.phase == phaseReset:
 		return "the peer's packets arrive but it has not answered the reset"
 	case g.phase <= phaseKeys && g.tls != nil:
 		return g.halfway()
 	case g.phase == phaseVerdict:
-		return "the peer's login has not been checked to its end"
+		return "the check of the peer's login has not ended"
 	case g.phase == phasePush:
 		return "the keys are exchanged, the server has not sent its push reply"
 	}
 	return "data keys are in place"
 }
 
-// largePacket is what a path may have no room for that lets small ones through.
+// largePacket is a size that a path may drop while it passes smaller packets.
 const largePacket = 400
 
-// What is said of paths that lose large packets, one for each direction.
+// What to say about paths that lose large packets, for each direction.
 const (
 	narrowOut = "large packets of this side are never acknowledged, while smaller ones are: the path drops them (try max-packet-size 600 here)"
 	narrowIn  = "the path mostly drops the peer's large packets then (try max-packet-size 600 there)"
@@ -37,12 +37,12 @@ func (g *generation) halfway() string {
 	case large && g.tls.answered:
 		return "the peer answers, but " + narrowOut
 	case large:
-		return "the peer answered the reset, but " + narrowOut + ", or the peer has a certificate of a kind that is not taken here (" + kindsTaken + "), or finds nothing else of TLS in common, and falls silent; this side offers " + g.tls.offer()
+		return "the peer answered the reset, but " + narrowOut + ", or the peer has a certificate of a kind that is not taken here (" + kindsTaken + "), or has nothing else of TLS in common with this side, and falls silent; this side offers " + g.tls.offer()
 	case !g.tls.answered && g.tls.server:
 		return "the peer answered the reset, but its TLS hello does not come"
 	case !g.tls.answered:
 		return "the peer answered the reset, and falls silent at the TLS hello: its certificate is of a kind that is not taken here (" + kindsTaken + "), or it finds no version or cipher suite in common (tls-version-min, tls-cipher), and its log says which; this side offers " + g.tls.offer() +
-			". Or the path loses what the peer answers, as one does that drops large packets"
+			". Or the path loses the peer's answer, as a path does that drops large packets"
 	case stalled > 0:
 		return "TLS began, and then the peer stopped acknowledging what this side sends: it ended the session, or refused this side's certificate, without saying so, and its log says why; or the path is gone"
 	case g.phase == phaseKeys:

@@ -14,8 +14,8 @@ import (
 // and a control message or two.
 const maxPlain = 256 << 10
 
-// maxUnsent bounds ciphertext that the peer does not acknowledge: it can have
-// TLS answer (key updates) for as long as it likes.
+// maxUnsent bounds ciphertext that the peer does not acknowledge: it can make
+// TLS answer (key updates) without end.
 const maxUnsent = 1 << 20
 
 var errUnsent = errors.New("the peer acknowledges none of 1 MiB of control messages")
@@ -80,8 +80,8 @@ func (m *tlsMachine) run(yield func(struct{}) bool) {
 	}
 }
 
-// garbled reports an end for what came and was none of TLS, or did not
-// authenticate: not for what the peer said.
+// garbled reports whether TLS ended because of something that was not TLS or
+// did not authenticate, and not because of what the peer said.
 func (m *tlsMachine) garbled() bool { return garbled(m.err) }
 
 func garbled(err error) bool {

@@ -19,21 +19,21 @@ type tlsError struct {
 func (e *tlsError) Error() string { return e.text }
 func (e *tlsError) Unwrap() error { return e.err }
 
-// kindsTaken are the certificates that crypto/tls can prove or check. A peer that
-// keeps to what is offered shows none of another kind: a client shows none at
-// all, and a server does not answer.
-const kindsTaken = "taken are keys of RSA (not for PSS alone), ECDSA on P-256, P-384 or P-521, and Ed25519, and signatures over SHA-256, SHA-384 and SHA-512"
+// kindsTaken names the certificates that crypto/tls can prove or check. A peer
+// that keeps to what is offered shows no other kind: a client then shows none
+// at all, and a server does not answer.
+const kindsTaken = "taken are RSA keys (except RSA-PSS keys), ECDSA keys on P-256, P-384 or P-521, and Ed25519 keys, with signatures over SHA-256, SHA-384 or SHA-512"
 
-// alerts are those that a peer ends a handshake with (RFC 8446, section 6.2), by
-// the words of crypto/tls; "%s" stands for what this side offers.
+// alerts explains those that a peer ends a handshake with (RFC 8446, section
+// 6.2), by the words of crypto/tls; "%s" stands for what this side offers.
 var alerts = map[string]string{
 	"tls: unknown certificate authority":  "the peer does not trust the authority of this side's certificate (unknown_ca): its `ca` has to hold that authority, or this side needs a certificate of the one that it holds",
 	"tls: revoked certificate":            "the peer says that this side's certificate is revoked (certificate_revoked): ask for a new one",
-	"tls: expired certificate":            "the peer says that this side's certificate has expired, or by its clock is not yet valid (certificate_expired): ask for a new one, or have the clock set that is wrong",
+	"tls: expired certificate":            "the peer says that this side's certificate has expired, or is not yet valid by its clock (certificate_expired): ask for a new one, or set the clock that is wrong",
 	"tls: bad certificate":                "the peer refuses this side's certificate (bad_certificate); its log says why",
-	"tls: unknown certificate":            "the peer refuses this side's certificate (certificate_unknown) for something that it demands of certificates, or cannot check; its log says why",
+	"tls: unknown certificate":            "the peer refuses this side's certificate (certificate_unknown) because of something that it demands of certificates, or cannot check; its log says why",
 	"tls: unsupported certificate":        "the peer refuses this side's certificate (unsupported_certificate): it was issued for another purpose (a server's in place of a client's, or the other way round), or has a key of a kind that the peer does not take",
-	"tls: certificate required":           "the peer wants a certificate and was shown none (certificate_required): give `cert` and `key`",
+	"tls: certificate required":           "the peer wants a certificate and this side showed none (certificate_required): give `cert` and `key`",
 	"tls: access denied":                  "the peer knows this side's certificate and does not let it in (access_denied); its log says why",
 	"tls: error decoding message":         "the peer cannot read what this side sent (decode_error), often its certificate; its log says why",
 	"tls: handshake failure":              "the peer finds nothing of TLS in common with this side (handshake_failure): its certificate is of a kind that is not taken here (" + kindsTaken + "), or it wants other versions or cipher suites; this side offers %s",
@@ -86,13 +86,13 @@ func offer(config *tls.Config) string {
 	return text + "; TLS before 1.2 is not supported"
 }
 
-// olderPeers is what has a client in whose cipher suites are none of this
-// side's.
+// olderPeers says what lets in a client that has no cipher suite in common with
+// this side.
 func olderPeers(text string) string {
 	if !strings.Contains(text, "no cipher suite") {
 		return ""
 	}
-	return ". A peer that exchanges keys by RSA alone, as old ones may, is had by tls-cipher TLS-RSA-WITH-AES-256-GCM-SHA384 (no forward secrecy)"
+	return ". An old peer that can only exchange keys by RSA gets in with tls-cipher TLS-RSA-WITH-AES-256-GCM-SHA384 on this side (no forward secrecy)"
 }
 
 func suiteNames(ids []uint16) string {

@@ -115,7 +115,7 @@ var refusals = []refusal{
 	{
 		name:      "server without tls-auth",
 		disturb:   func(_ *credentials, server, client *party) { server.armour, client.armour = "none", "tls-auth" },
-		ourServer: `seems to use tls-auth, by a digest of [0-9]+ bytes; this server has none`,
+		ourServer: `seems to use tls-auth, with a digest of [0-9]+ bytes; this server has none`,
 	},
 	{
 		name: "no cipher in common",

@@ -329,7 +329,7 @@ func TestFloatInTheMidstOfRekey(t *testing.T) {
 // TestForeignArmour: a client with armour that its server does not have is not
 // left unmentioned, though its reset looks like one in clear; once a minute.
 func TestForeignArmour(t *testing.T) {
-	for i, want := range map[int]string{1: "seems to use tls-auth, by a digest of 20 bytes; this server has none", 2: "seems to use tls-crypt; this server has none"} {
+	for i, want := range map[int]string{1: "seems to use tls-auth, with a digest of 20 bytes; this server has none", 2: "seems to use tls-crypt; this server has none"} {
 		inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
 			all := armours(t)
 			s := all[0].serve(w, "")

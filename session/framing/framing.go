@@ -32,7 +32,7 @@ var (
 // Config is what two peers agreed on.
 type Config struct {
 	Compression wire.Compression
-	// Refuse takes no compressed packets.
+	// Refuse drops compressed packets.
 	Refuse bool
 	// Fragments puts the header of `fragment` on every packet.
 	Fragments bool

@@ -32,7 +32,7 @@ func IsCompression(option string) bool {
 	return len(words) > 0 && isCompression(words[0])
 }
 
-// hasOptions reports whether a peer told its options at all.
+// hasOptions reports whether a peer sent an options string at all.
 func hasOptions(options string) bool { return strings.HasPrefix(options, "V4") }
 
 // HasFragments reports whether an options string speaks of `fragment`.
@@ -50,7 +50,7 @@ func hasField(options, name string) bool {
 // ServerCompression decides the framing for a client, as a server with
 // `compress migrate` does: none for a client that has none, and for others the
 // one that costs least, which is pushed. configured is for clients that do not
-// tell.
+// say.
 func ServerCompression(configured wire.Compression, client PeerInfo, options string) wire.Compression {
 	switch {
 	case !hasOptions(options):
@@ -63,7 +63,7 @@ func ServerCompression(configured wire.Compression, client PeerInfo, options str
 	return wire.CompressionLZO
 }
 
-// pushedCompression is the option that has a client use a framing.
+// pushedCompression is the option that makes a client use a framing.
 func pushedCompression(c wire.Compression) string {
 	switch c {
 	case wire.CompressionLZO:
@@ -74,22 +74,22 @@ func pushedCompression(c wire.Compression) string {
 	return "compress stub-v2"
 }
 
-// AgreeCompression is the framing to use when nobody decides: what is
-// configured, if the peer's options string does not contradict. remark says in
-// words what was done about a contradiction, "" if there was none.
+// AgreeCompression is the framing to use when nobody decides: the configured
+// one, unless the peer's options string contradicts it. remark says what was
+// done about a contradiction, "" if there was none.
 func AgreeCompression(configured wire.Compression, options string) (c wire.Compression, remark string) {
 	switch theirs := HasCompression(options); {
 	case !hasOptions(options) || theirs == (configured != wire.CompressionOff):
 		return configured, ""
 	case theirs:
 		return wire.CompressionLZO, "the peer uses compression framing (comp-lzo or compress), which this side's configuration does not have: " +
-			"packets are framed as with `comp-lzo no`; remove the line there, or give the same here"
+			"packets are framed as with `comp-lzo no`; remove the line there, or add the same here"
 	}
 	return wire.CompressionOff, "the peer does not use compression framing, so " + configured.String() + " is left out; remove the line here"
 }
 
 // AgreeFragments reports whether to use the header of `fragment`: when the peer
-// does, or does not tell and it is configured here.
+// does, or when it does not say and the header is configured here.
 func AgreeFragments(configured bool, options string) (use bool, remark string) {
 	switch theirs := HasFragments(options); {
 	case !hasOptions(options) || theirs == configured:
@@ -100,9 +100,9 @@ func AgreeFragments(configured bool, options string) (use bool, remark string) {
 	return false, "the peer does not use `fragment`, so no packet is cut; give it on both sides"
 }
 
-// FramedAs is a server's options string with the client's own word on framing, by
-// which the server goes: a client that would go by the server's instead is told
-// that there is nothing to change. One that tells no options is told the server's.
+// FramedAs is a server's options string with the framing of the client's. The
+// server adopts that framing, and a client that would adopt the server's finds
+// nothing to change. A client that sent no options gets the server's own.
 func FramedAs(client, server string) string {
 	if !hasOptions(client) {
 		return server

@@ -16,7 +16,7 @@ import (
 var ErrChallenge = errors.New("bad challenge")
 
 // ParseAuthPending reads the keywords of AUTH_PENDING: how long the server
-// waits for a login to end, or usual where it does not say.
+// waits for a login to end, or usual if it does not say.
 func ParseAuthPending(text string, usual time.Duration) time.Duration {
 	for keyword := range strings.SplitSeq(text, ",") {
 		words := strings.Fields(keyword)
@@ -36,8 +36,8 @@ type InfoPre struct {
 	Text string // as it came, fit for a log
 	// URL is to be opened in a browser (OPEN_URL, WEB_AUTH).
 	URL string
-	// Challenge is a question to the user (CR_TEXT); Answer that an answer
-	// is wanted, Echo that it may be seen as it is typed.
+	// Challenge is a question to the user (CR_TEXT). Answer says that an answer
+	// is wanted, Echo that it may be shown as it is typed.
 	Challenge    string
 	Answer, Echo bool
 }
@@ -88,7 +88,7 @@ type Challenge struct {
 
 const dynamicChallenge = "CRV1:"
 
-// IsChallenge reports that the reason of an AUTH_FAILED is a challenge.
+// IsChallenge reports whether the reason of an AUTH_FAILED is a challenge.
 func IsChallenge(reason string) bool { return strings.HasPrefix(reason, dynamicChallenge) }
 
 // ParseChallenge reads a dynamic challenge. It fails with ErrChallenge.

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Fields of an options string that tell of what stands between a packet and the
-// data channel: any framing of compression, and `fragment`.
+// Fields of an options string that name what stands between a packet and the
+// data channel: any compression framing, and `fragment`.
 const (
 	FieldCompression = "comp-lzo"
 	FieldFragments   = "mtu-dynamic"
@@ -41,9 +41,9 @@ func OptionValue(options, name string) string {
 	return ""
 }
 
-// HasCompression reports whether an options string speaks of compression
-// framing. OpenVPN writes "comp-lzo" for each of them. minivpn writes its
-// `compress` line as it is, of which a lone one stands for no framing.
+// HasCompression reports whether an options string names compression framing.
+// OpenVPN writes "comp-lzo" for every kind. minivpn writes its `compress` line
+// as it is; `compress` alone stands for no framing.
 func HasCompression(options string) bool {
 	for field := range strings.SplitSeq(options, ",") {
 		if field == FieldCompression || strings.HasPrefix(field, FieldCompression+" ") || strings.HasPrefix(field, "compress ") {

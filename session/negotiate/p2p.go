@@ -24,11 +24,11 @@ func (p PeerInfo) ForP2P() PeerInfo {
 }
 
 // P2PParams are the properties of the data channel that two hosts without
-// server mode come to by themselves (draft, "Negotiation"): every flag that
-// both announced, and the first cipher of the TLS server's that the client has
-// too. server says which of the two we are. A peer that does not negotiate
-// gets no flags, and the cipher it is configured with or fallback. It fails
-// with *CipherError.
+// server mode agree on by themselves (draft, "Negotiation"): every flag that
+// both announced, and the first of the TLS server's ciphers that the client has
+// too. server says which of the two this side is. A peer that does not
+// negotiate gets no flags, and the cipher it is configured with or fallback. It
+// fails with *CipherError.
 func P2PParams(server bool, ciphers []string, fallback string, ours, theirs PeerInfo, options string) (Params, error) {
 	if !theirs.Has(ProtoP2P) {
 		cipher, err := ChooseCipher(ciphers, fallback, PeerInfo{}, options)

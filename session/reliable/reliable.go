@@ -82,7 +82,7 @@ func New(first wire.PacketID, initial time.Duration) *Channel {
 // Room is how many packets Send takes now.
 func (c *Channel) Room() int { return SendWindow - len(c.inFlight) }
 
-// Idle reports that everything sent was acknowledged.
+// Idle reports whether everything sent was acknowledged.
 func (c *Channel) Idle() bool { return len(c.inFlight) == 0 }
 
 // Send queues a packet and returns its id. The channel keeps payload. It must
@@ -167,9 +167,9 @@ func (c *Channel) acknowledge(now time.Time, id wire.PacketID) {
 	}
 }
 
-// Measured takes a round trip into account, also of one that was measured before
-// the channel began. What is under way for the first time is due by the new
-// estimate, if that is sooner.
+// Measured takes a round trip into account, even one that was measured before
+// the channel began. Packets sent once are due by the new estimate, if that is
+// sooner.
 func (c *Channel) Measured(rtt time.Duration) {
 	c.timeout.measure(rtt)
 	for i := range c.inFlight {

@@ -3,10 +3,10 @@ package reliable
 import "time"
 
 // roundTrip estimates the retransmission timeout as RFC 6298 does: smoothed
-// round trip and its variation, from packets sent once only. In place of the RFC's
-// least timeout of a second there is a least margin over the round trip, as in
-// Linux's TCP: what is sent once too often costs little here, and people wait
-// for a handshake.
+// round trip and its variation, from packets sent only once. Instead of the
+// RFC's minimum timeout of a second there is a minimum margin over the round
+// trip, as in Linux's TCP: a needless retransmission costs little here, and
+// people wait for a handshake.
 type roundTrip struct {
 	initial        time.Duration
 	smoothed, vary time.Duration

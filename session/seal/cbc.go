@@ -135,8 +135,8 @@ func (f *cbcFormat) open(p *buf.Packet, headLen int, now int64) error {
 	return f.accept(id, now)
 }
 
-// decrypt takes the IV and the padding off p. That the padding is right was
-// asserted by the HMAC, so that nothing can be learned from refusing it.
+// decrypt takes the IV and the padding off p. The HMAC has vouched for the
+// padding, so refusing it gives nothing away.
 func (k *cbcKey) decrypt(p *buf.Packet) error {
 	if k.mode == nil {
 		return nil

@@ -26,9 +26,9 @@ type GenerationConfig struct {
 	Material KeyMaterial
 	Server   bool // this end is the TLS server
 
-	// Digest authenticates packets of ciphers that are no AEAD.
+	// Digest authenticates packets under ciphers that are not AEAD.
 	Digest digest.Digest
-	// Epoch takes the format with 64-bit packet-ids and keys that renew
+	// Epoch selects the format with 64-bit packet-ids and keys that renew
 	// themselves. It needs an AEAD cipher and V2.
 	Epoch bool
 	// Insecure allows the cipher None, and no Digest where one is needed.
@@ -247,7 +247,7 @@ func (g *Generation) countFailure(err error) {
 // tally counts one direction. Sent packets number their packet-ids.
 type tally struct{ packets, bytes atomic.Uint64 }
 
-// next counts a packet and returns its number, unless limit were passed.
+// next counts a packet and returns its number, unless that would pass limit.
 func (t *tally) next(limit uint64) (id uint64, ok bool) {
 	for {
 		n := t.packets.Load()

@@ -60,7 +60,7 @@ func (k *ringKeys) retire(key wire.KeyID) {
 	k.byID[key&7] = nil
 }
 
-// Cipher is that of the generation in use, 0 without one.
+// Cipher is the cipher of the generation in use, 0 without one.
 func (r *Ring) Cipher() Cipher {
 	if k := r.keys.Load(); k != nil && k.send != nil {
 		return k.send.cipher

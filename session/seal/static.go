@@ -140,7 +140,7 @@ func (s *Static) open(p *buf.Packet, now int64) error {
 }
 
 // errEarlierRun is a packet of a run of the peer before its present one.
-var errEarlierRun = fmt.Errorf("%w: of an earlier run of the peer", ErrReplay)
+var errEarlierRun = fmt.Errorf("%w: from an earlier run of the peer", ErrReplay)
 
 func (s *Static) accept(id, since uint32, now int64) error {
 	switch {

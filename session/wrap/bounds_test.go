@@ -43,7 +43,7 @@ func TestShortestTLSAuth(t *testing.T) {
 func TestDiagnoseByLength(t *testing.T) {
 	for n, want := range map[int]string{
 		wire.ControlHeaderLen - 1: "8 bytes are no control packet",
-		wire.ControlHeaderLen:     "is none of OpenVPN",
+		wire.ControlHeaderLen:     "is not an opcode of OpenVPN",
 	} {
 		if got := diagnoseHeader(bytes.Repeat([]byte{0xff}, n)); !strings.Contains(got, want) {
 			t.Errorf("%d bytes: %q, want %q", n, got, want)

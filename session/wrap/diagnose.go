@@ -9,10 +9,10 @@ import (
 	"culvert/session/wire"
 )
 
-// Diagnose says for the log what a packet that failed was armoured with, by
-// trying every other way to use the keys at hand and by its shape. Nothing of it
-// is for the sender. It costs some thirty HMACs over the packet, so the caller
-// limits its rate.
+// Diagnose says what a packet that failed was armoured with. It tries every
+// other way to use the keys at hand, and looks at the shape of the packet. The
+// answer is for the log, never for the sender. It costs some thirty HMACs over
+// the packet, so the caller limits its rate.
 func (a *Armour) Diagnose(packet []byte) string {
 	var c wire.Control
 	body, err := c.ParseHeader(packet)
@@ -43,7 +43,7 @@ func diagnoseHeader(packet []byte) string {
 	case op == wire.PControlHardResetClientV1 || op == wire.PControlHardResetServerV1:
 		return "the peer uses key method 1, which is gone since OpenVPN 2.5, or this is noise"
 	}
-	return fmt.Sprintf("%v is none of OpenVPN: noise, or another protocol on this port", op)
+	return fmt.Sprintf("%v is not an opcode of OpenVPN: noise, or another protocol on this port", op)
 }
 
 func (a *Armour) diagnoseV2(packet []byte) string {
@@ -56,12 +56,12 @@ func (a *Armour) diagnoseV2(packet []byte) string {
 	}
 	kc, _, err := a.V2.UnwrapClientKey(wkc)
 	if err != nil {
-		return "the peer uses tls-crypt-v2 with a client key that another server key wrapped: make it a new profile"
+		return "the peer uses tls-crypt-v2 with a client key that another server key wrapped: make a new profile for it"
 	}
 	if s := diagnoseTLSCrypt(kc, "tls-crypt-v2", rest, true); s != "" {
 		return s
 	}
-	return "the peer's wrapped tls-crypt-v2 key is of this server, but the packet is not by that key: damaged or forged"
+	return "the peer's wrapped tls-crypt-v2 key belongs to this server, but the packet was not made with it: damaged or forged"
 }
 
 // diagnoseKeys tries the static keys in all their uses.
@@ -124,7 +124,7 @@ func (a *Armour) expects(half int, d digest.Digest) string {
 	return strings.Join(mend, "; ")
 }
 
-// authentic is for packets that were refused for something else.
+// authentic is for packets that were refused for another reason.
 const authentic = "that fits: the packet is authentic, so it is a replay or malformed inside"
 
 // diagnoseTLSCrypt tries a key in both roles. expected says whether this server
@@ -156,7 +156,7 @@ func (a *Armour) diagnoseClear() string {
 	case a.TLSAuth != nil:
 		return "control packet in clear: the peer has no tls-auth key; add tls-auth to its profile"
 	case a.V2 != nil:
-		return "control packet in clear: the peer has no tls-crypt-v2 key; make it a new profile"
+		return "control packet in clear: the peer has no tls-crypt-v2 key; make a new profile for it"
 	}
 	return "control packet in clear, as expected: it belongs to no session, or is malformed inside"
 }
@@ -188,7 +188,7 @@ func (a *Armour) diagnoseShape(c wire.Control, body []byte) string {
 	}
 	for _, d := range digest.All() {
 		if n := d.Size() + replayLen; len(body) >= n && looksClear(c, body[n:]) {
-			return fmt.Sprintf("the peer seems to use tls-auth%s, by a digest of %d bytes; %s", another, d.Size(), mend)
+			return fmt.Sprintf("the peer seems to use tls-auth%s, with a digest of %d bytes; %s", another, d.Size(), mend)
 		}
 	}
 	const reset = 5 // no acknowledgements and a packet-id

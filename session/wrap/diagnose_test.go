@@ -39,7 +39,7 @@ func TestDiagnose(t *testing.T) {
 		{"data", crypt, append([]byte{wire.Head(wire.PDataV2, 0)}, make([]byte, 40)...), "a data packet of a session that is not known"},
 		{"key method 1", crypt, append([]byte{1 << 3}, make([]byte, 40)...), "key method 1"},
 		{"HTTP", crypt, []byte("GET / HTTP/1.1\r\n"), "no armour with the keys"},
-		{"other protocol", crypt, []byte("\xffxxxxxxxxxxxxxxxxxxx"), "opcode 31 is none of OpenVPN"},
+		{"other protocol", crypt, []byte("\xffxxxxxxxxxxxxxxxxxxx"), "opcode 31 is not an opcode of OpenVPN"},
 
 		{"clear at tls-crypt", crypt, clear, "the peer has no tls-crypt key"},
 		{"clear at tls-auth", auth, clear, "the peer has no tls-auth key"},
@@ -58,8 +58,8 @@ func TestDiagnose(t *testing.T) {
 		{"role", crypt, by(NewTLSCrypt(key, true)), "but as a server"},
 
 		{"other tls-crypt key", crypt, by(NewTLSCrypt(other, false)), "tls-crypt with another key; give it the key file"},
-		{"other tls-auth key", auth, by(NewTLSAuth(other, Inverse, sha1)), "tls-auth with another key, by a digest of 20 bytes; give it"},
-		{"tls-auth at none", none, by(NewTLSAuth(key, Inverse, sha256)), "seems to use tls-auth, by a digest of 32 bytes; this server has none"},
+		{"other tls-auth key", auth, by(NewTLSAuth(other, Inverse, sha1)), "tls-auth with another key, with a digest of 20 bytes; give it"},
+		{"tls-auth at none", none, by(NewTLSAuth(key, Inverse, sha256)), "seems to use tls-auth, with a digest of 32 bytes; this server has none"},
 		{"tls-crypt at none", none, by(NewTLSCrypt(key, false)), "seems to use tls-crypt; this server has none"},
 		{"noise", crypt, append([]byte{wire.Head(wire.PControlV1, 0)}, bytes.Repeat([]byte{0xa7}, 90)...), "no armour with the keys of this server fits"},
 

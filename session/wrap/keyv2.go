@@ -135,8 +135,8 @@ func (k *ClientKeyV2) Format() []byte {
 }
 
 // ParseClientKeyV2 reads a key file. It fails with ErrKey. The client cannot
-// open its wrapped key, so that is looked at by no more than length: other
-// servers may wrap differently.
+// open its wrapped key, so only the length is checked: other servers may wrap
+// differently.
 func ParseClientKeyV2(text []byte) (*ClientKeyV2, error) {
 	raw, err := parsePEM(text, clientKeyV2PEM)
 	if err != nil {
@@ -178,8 +178,8 @@ func TimestampMetadata(made time.Time) []byte {
 	return binary.BigEndian.AppendUint64([]byte{byte(MetadataTimestamp)}, uint64(made.Unix()))
 }
 
-// KeyTime reads when a key was made from its metadata; ok is false when that
-// does not say.
+// KeyTime reads from a key's metadata when it was made; ok is false if the
+// metadata does not say.
 func KeyTime(metadata []byte) (made time.Time, ok bool) {
 	if len(metadata) != 9 || metadata[0] != byte(MetadataTimestamp) {
 		return time.Time{}, false

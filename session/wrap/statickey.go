@@ -115,7 +115,8 @@ func ParseStaticKey(text []byte) (*StaticKey, error) {
 	return nil, missingHeader(text)
 }
 
-// missingHeader tells a tls-crypt-v2 key taken for a static one from other text.
+// missingHeader is the error of a file without a static key. It recognizes a
+// tls-crypt-v2 key.
 func missingHeader(text []byte) error {
 	if bytes.Contains(text, []byte("BEGIN OpenVPN tls-crypt-v2")) {
 		return fmt.Errorf("static key: %w: this is a tls-crypt-v2 key; give it to tls-crypt-v2 instead", ErrKey)
