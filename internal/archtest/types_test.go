@@ -13,7 +13,6 @@ const mostMethods = 25
 // the reason.
 var large = map[string]string{
 	"role/server.Server": "being split",
-	"role/p2p.Host":      "being split",
 }
 
 // TestTypesAreSmall fails for a type of a role or of what operates one that

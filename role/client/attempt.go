@@ -22,16 +22,16 @@ import (
 // attempt is one connection to one address, from its first packet to its end.
 type attempt struct {
 	*Client
-	*settings
-	target  reach.Target
-	peer    *tunnel.Peer
-	events  chan session.Event
-	done    chan struct{} // closed when nobody takes events any more
-	up      bool
-	options []string // pushed, with changes since
-	began   time.Time
-	started time.Time // when the session did
-	hearsay *hearsay
+	settings *profile.Settings
+	target   reach.Target
+	peer     *tunnel.Peer
+	events   chan session.Event
+	done     chan struct{} // closed when nobody takes events any more
+	up       bool
+	options  []string // pushed, with changes since
+	began    time.Time
+	started  time.Time // when the session did
+	hearsay  *hearsay
 	// presented is the way from the certificate that the server showed last up to
 	// its authority. It belongs to the control goroutine.
 	presented []*x509.Certificate
@@ -44,10 +44,8 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 		return err
 	}
 	c.uplink.to(t.Near().Addr())
-	p := c.settings(t.Remote)
-	cfg := p.session
-	var err error
-	if cfg.Username, cfg.Password, err = c.login.next(ctx); err != nil {
+	username, password, err := c.login.next(ctx)
+	if err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
 	c.emit(event.Connecting{Remote: t.Reported()})
@@ -56,15 +54,10 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	if err != nil {
 		return err
 	}
-	if c.showTLS != nil {
-		cfg.TLS = c.showTLS(ctx, cfg.TLS, t.Addr)
-	}
-	cfg.Wrapper = p.wrapper()
-	cfg.PeerInfo = profile.WithHost(p.cfg, cfg.PeerInfo, t.Near().Addr())
-	cfg.Fragment = profile.Fragment(p.cfg, t.Addr.Addr().Is6())
-	if t.Remote.Proto.TCP {
-		cfg = profile.OverTCP(cfg, false)
-	}
+	p := c.choice.Of(t.Remote)
+	cfg := p.For(ctx, t.Addr, t.Remote.Proto.TCP)
+	cfg.Username, cfg.Password = username, password
+	cfg.PeerInfo = profile.WithHost(p.Config, cfg.PeerInfo, t.Near().Addr())
 	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, settings: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{}),
 		revoked: make(chan error, 1)}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
@@ -134,7 +127,7 @@ func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Con
 // run waits for the session's events until it ends.
 func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 	var giveUp <-chan time.Time
-	if t := a.settings.cfg.Link.ConnectTimeout; t > 0 && t < a.settings.cfg.Timers.HandWindow {
+	if t := a.settings.Config.Link.ConnectTimeout; t > 0 && t < a.settings.Config.Timers.HandWindow {
 		giveUp = time.After(time.Until(a.began.Add(t)))
 	}
 	leave := ctx.Done()
@@ -154,7 +147,7 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			}
 		case <-giveUp:
 			if !a.up {
-				return fmt.Errorf("no connection within %v (connect-timeout)", a.settings.cfg.Link.ConnectTimeout)
+				return fmt.Errorf("no connection within %v (connect-timeout)", a.settings.Config.Link.ConnectTimeout)
 			}
 		case err := <-a.ended:
 			return fmt.Errorf("%w: the adapter: %w", reach.ErrFatal, err)
@@ -204,7 +197,7 @@ func (a *attempt) follow() error {
 
 // exit ends the session, once the server was told if it is to be.
 func (a *attempt) exit() {
-	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.settings.cfg.Timers.ExplicitExitNotify) })
+	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.settings.Config.Timers.ExplicitExitNotify) })
 }
 
 // linkEnded is why the attempt ends with its link, which over TCP the server
@@ -265,7 +258,7 @@ func (a *attempt) watch(cfg *config.Config) {
 
 // pushed brings the adapter up in the state that the server pushed.
 func (a *attempt) pushed(ctx context.Context, options []string) error {
-	cfg, notes, err := config.ParsePushed(a.settings.cfg, options)
+	cfg, notes, err := config.ParsePushed(a.settings.Config, options)
 	if err != nil {
 		return fmt.Errorf("%w: the server's push: %w", reach.ErrFatal, err)
 	}

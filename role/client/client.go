@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"culvert/access/auth"
 	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
@@ -23,7 +22,6 @@ import (
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
-	"culvert/session/wrap"
 	"culvert/tunnel"
 )
 
@@ -61,18 +59,13 @@ type Client struct {
 	opts    Options
 	log     *slog.Logger
 	said    *event.Log
-	main    *settings
-	blocks  map[*config.Config]*settings // of <connection> blocks
+	choice  profile.Choice
 	road    tunnel.Road
 	one     *tunnel.OnePeer
 	remotes *reach.Remotes
 	dialer  reach.Dialer
 
-	login *login
-	// showTLS makes the TLS settings for one server (tls-verify); nil: they
-	// are those of the profile.
-	showTLS profile.ShowTLS
-
+	login   *login
 	peer    atomic.Pointer[tunnel.Peer]
 	adapter atomic.Pointer[bringup.Adapter]
 	state   bringup.State // what the adapter was brought to; owned by Run
@@ -91,7 +84,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 		return nil, errors.New("this configuration has no `client` (or `pull`): it is that of a server, or of one of two hosts without one")
 	}
 	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask},
-		blocks: make(map[*config.Config]*settings), ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
+		ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
 	if err := profile.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}
@@ -100,19 +93,11 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if cl.login, err = newLogin(c, o.Ask); err != nil {
 		return nil, err
 	}
-	if cl.showTLS, err = profile.TLSVerify(c, profile.ProgramVariables(c), auth.NewSlots(profile.ProgramsAtOnce)); err != nil {
+	cl.choice, err = profile.Choose(c, cl.remark, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
+		return profile.ClientSettings(c, warn, o.Lists)
+	})
+	if err != nil {
 		return nil, err
-	}
-	warn := func(text string) { o.Log.Warn(text) }
-	if cl.main, err = newSettings(c, warn, o.Lists); err != nil {
-		return nil, err
-	}
-	for _, remote := range c.Link.Remotes {
-		if block := remote.Settings; block != nil {
-			if cl.blocks[block], err = newSettings(block, warn, o.Lists); err != nil {
-				return nil, err
-			}
-		}
 	}
 	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, profile.ReportNames(cl.opts.Resolve, cl.emit))
@@ -121,43 +106,6 @@ func New(c *config.Config, o Options) (*Client, error) {
 	cl.road = tunnel.Road{Role: role{cl.one}, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError, OnFailing: tunnel.LogFailing(cl.log),
 		OnPath: tunnel.LogPaths(cl.log)}
 	return cl, nil
-}
-
-// settings is what one configuration makes of every session: that of the file,
-// or with a <connection> block applied.
-type settings struct {
-	cfg     *config.Config
-	session session.Config
-	wrapper func() wrap.Wrapper
-	trust   *profile.Trust
-}
-
-func newSettings(c *config.Config, warn func(string), lists crl.Source) (*settings, error) {
-	p := &settings{cfg: c}
-	var err error
-	if p.trust, err = profile.NewTrust(c, warn, lists); err != nil {
-		return nil, err
-	}
-	if p.wrapper, err = profile.ClientWrapper(c); err != nil {
-		return nil, err
-	}
-	if p.session, err = p.trust.Session(c, false); err != nil {
-		return nil, err
-	}
-	p.session.PeerInfo["IV_SSO"] = loginSteps
-	return p, nil
-}
-
-// loginSteps are the further steps of a login that a server may ask for
-// (IV_SSO): opening a page, and answering a question.
-const loginSteps = "webauth,openurl,crtext"
-
-// settings is the settings to use for a remote.
-func (c *Client) settings(r config.Remote) *settings {
-	if p := c.blocks[r.Settings]; p != nil {
-		return p
-	}
-	return c.main
 }
 
 // passingError logs what does not end the connection, such as the refusals of

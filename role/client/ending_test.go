@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
 	"culvert/session/wrap"
@@ -18,7 +19,7 @@ import (
 func newTestAttempt(c *Client, tcp bool) *attempt {
 	now := time.Now()
 	s := session.NewClient(session.Config{Wrapper: wrap.None{}, TLSTimeout: time.Second, HandWindow: time.Minute}, now)
-	return &attempt{Client: c, started: now, peer: &tunnel.Peer{Session: s, Data: s.Data()}, settings: &settings{cfg: c.cfg},
+	return &attempt{Client: c, started: now, peer: &tunnel.Peer{Session: s, Data: s.Data()}, settings: &profile.Settings{Config: c.cfg},
 		target: reach.Target{Remote: config.Remote{Host: "vpn.example", Port: "443", Proto: config.Proto{TCP: tcp}}, Addr: netip.MustParseAddrPort("192.0.2.1:443")}}
 }
 

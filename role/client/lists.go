@@ -11,7 +11,7 @@ import (
 // keepLists has the revocation lists read again as they change, and the server
 // looked up in them, until the function it returns is called.
 func (a *attempt) keepLists(ctx context.Context) (stop func()) {
-	return a.trust.Keep(ctx, func() { a.peer.Do(a.recheck) })
+	return a.settings.Trust.Keep(ctx, func() { a.peer.Do(a.recheck) })
 }
 
 // noteShown takes note of the server's certificate, which TLS found good. Lists
@@ -26,14 +26,14 @@ func (a *attempt) noteShown(now time.Time, e session.Event) {
 	default:
 		return
 	}
-	a.presented = a.trust.Way(state.PeerCertificates)
+	a.presented = a.settings.Trust.Way(state.PeerCertificates)
 	a.recheck(now)
 }
 
 // recheck ends the connection to a server whose certificate, or one above it, is
 // revoked.
 func (a *attempt) recheck(now time.Time) {
-	err := a.trust.Revoked(a.presented, now)
+	err := a.settings.Trust.Revoked(a.presented, now)
 	if err == nil {
 		return
 	}

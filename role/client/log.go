@@ -12,6 +12,9 @@ var words = event.Words{
 		"a route sends them into the tunnel; remove it, or leave out the `local` flag of redirect-gateway",
 }
 
+// remark reports a remark.
+func (c *Client) remark(text string) { c.emit(event.Remark{Text: text}) }
+
 // emit reports an event: to the log, and to whoever else wants to know. The log has
 // why a connection was lost once, with when the next try is.
 func (c *Client) emit(e Event) {

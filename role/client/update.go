@@ -11,11 +11,11 @@ import (
 // updated applies what the server changed of its push (PUSH_UPDATE) while the
 // tunnel is up. What takes a new connection ends this one.
 func (a *attempt) updated(ctx context.Context, update []string) error {
-	options, skipped, err := a.settings.cfg.UpdatePushed(a.options, update)
+	options, skipped, err := a.settings.Config.UpdatePushed(a.options, update)
 	if err != nil {
 		return &lostError{err}
 	}
-	cfg, notes, err := config.ParsePushed(a.settings.cfg, options)
+	cfg, notes, err := config.ParsePushed(a.settings.Config, options)
 	if err != nil {
 		return &lostError{err}
 	}

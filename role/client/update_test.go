@@ -14,6 +14,7 @@ import (
 	"culvert/link"
 	"culvert/nic/nictest"
 	"culvert/role/event"
+	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
 	"culvert/session/wrap"
@@ -40,7 +41,7 @@ func TestPushUpdateChangesTheHost(t *testing.T) {
 	c.one = c.onePeer()
 	c.road = tunnel.Road{Role: role{c.one}, PacketSize: 2000}
 	s := session.NewClient(session.Config{Wrapper: wrap.None{}, TLSTimeout: time.Second, HandWindow: time.Minute}, time.Now())
-	a := &attempt{Client: c, settings: &settings{cfg: cfg}, target: reach.Target{Addr: netip.MustParseAddrPort("192.0.2.1:1194")}}
+	a := &attempt{Client: c, settings: &profile.Settings{Config: cfg}, target: reach.Target{Addr: netip.MustParseAddrPort("192.0.2.1:1194")}}
 	a.peer = tunnel.NewPeer(s, deafLink{}, buf.Path{}, func(*tunnel.Peer, time.Time, session.Event) {})
 	t.Cleanup(func() { c.closeAdapter(); a.peer.Stop() })
 

@@ -3,109 +3,138 @@ package p2p
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/role/event"
+	"culvert/role/profile"
 	"culvert/role/profile/reach"
-	"culvert/session"
+	"culvert/tunnel"
 )
+
+// caller makes the connections that this host begins, and takes those that are made
+// to it.
+type caller struct {
+	*sessions
+	local   *local
+	sockets *sockets
+	remotes *reach.Remotes // except for Knows, for Run's goroutine
+	dialer  reach.Dialer
+
+	called atomic.Pointer[connection] // by this host, the last while it lasts
+	calls  sync.WaitGroup
+}
 
 // call begins a connection to the other host, where it is for this one to begin
 // and it is known where to.
-func (h *Host) call(ctx context.Context) error {
+func (c *caller) call(ctx context.Context) error {
 	switch {
-	case h.listener != nil:
-		return h.remotes.Learn(ctx)
-	case h.remotes.None():
-		if h.static != nil {
-			h.beginStatic(h.link, h.main, buf.Path{}, netip.AddrPort{})
+	case c.sockets.listener != nil:
+		return c.remotes.Learn(ctx)
+	case c.remotes.None():
+		if c.static != nil {
+			c.beginStatic(c.sockets.datagrams, c.Main, buf.Path{}, netip.AddrPort{})
 		}
 		return nil
-	case h.called.Load() != nil:
+	case c.called.Load() != nil:
 		return nil // it is for the other host to begin
 	}
-	t, err := h.remotes.Next(ctx)
+	t, err := c.remotes.Next(ctx)
 	if err != nil {
 		return err
 	}
-	if err := h.refresh(ctx, t.Near().Addr()); err != nil {
+	if err := c.local.refresh(ctx, t.Near().Addr()); err != nil {
 		return err
 	}
-	return h.callTo(ctx, t)
+	return c.callTo(ctx, t)
 }
 
-func (h *Host) callTo(ctx context.Context, t reach.Target) error {
-	p := h.settingsOf(t)
-	if h.shares(t) {
-		if h.awaitsKey() {
-			h.emit(event.AwaitingKey{Remote: t.Reported()})
-			return nil
-		}
-		h.emit(event.Connecting{Remote: t.Reported()})
-		h.begin(h.link, p, buf.Path{Remote: t.Addr}, t.Near())
+func (c *caller) callTo(ctx context.Context, t reach.Target) error {
+	p := c.Of(t.Remote)
+	if shares(t) && c.awaited {
+		c.emit(event.AwaitingKey{Remote: t.Reported()})
 		return nil
 	}
-	h.emit(event.Connecting{Remote: t.Reported()})
-	l, err := h.dialer.Open(ctx, t)
+	c.emit(event.Connecting{Remote: t.Reported()})
+	if shares(t) {
+		c.begin(c.sockets.datagrams, p, buf.Path{Remote: t.Addr}, t.Near())
+		return nil
+	}
+	l, err := c.dialer.Open(ctx, t)
 	if err != nil {
 		return err
 	}
-	c := calling(l, t.Addr, p.cfg.Timers.HandWindow)
-	h.called.Store(c)
-	h.calls.Go(func() {
-		defer c.Close()
-		h.serve(c, p, buf.Path{Remote: c.remote}, t.Near())
-		h.called.CompareAndSwap(c, nil)
-		h.notify()
+	own := calling(l, t.Addr, p.Config.Timers.HandWindow)
+	c.called.Store(own)
+	c.calls.Go(func() {
+		defer own.Close()
+		c.serve(own, p, buf.Path{Remote: own.remote}, t.Near())
+		c.called.CompareAndSwap(own, nil)
+		c.notify()
 	})
 	return nil
 }
 
-// shares reports a target that the one socket for datagrams leads to.
-func (h *Host) shares(t reach.Target) bool {
-	return !t.Remote.Proto.TCP && t.Settings.Link.SOCKSProxy == nil
-}
-
-// awaitsKey reports a host that has no key for the control channel before the
-// other one has brought it.
-func (h *Host) awaitsKey() bool { return h.greeter != nil && h.cfg.Trust.TLSCryptV2 != nil }
-
-// settingsOf is the settings to use for a target.
-func (h *Host) settingsOf(t reach.Target) *settings {
-	if p := h.blocks[t.Remote.Settings]; p != nil {
-		return p
-	}
-	return h.main
-}
-
-// begin starts a session towards the other host on a link.
-func (h *Host) begin(l link.Link, p *settings, path buf.Path, near netip.AddrPort) {
-	if h.static != nil {
-		h.beginStatic(l, p, path, near)
+// accepted takes a connection that somebody made to this host: the other host,
+// as it has to show.
+func (c *caller) accepted(s *link.Stream) {
+	own := &connection{Link: s, tcp: true, remote: s.RemoteAddr(), prove: s.Prove}
+	if !c.expected(own, own.remote) {
+		c.one.Road.Counters.Add(tunnel.UnknownPeer)
+		c.log.Debug("a connection from an address that is no remote's was closed", "from", own.remote)
+		c.notify() // names may have other addresses by now
 		return
 	}
-	c, own := l.(*connection)
-	s := h.newSide(session.NewP2P(p.with(h.ctx, path.Remote, own && c.tcp, h.showTLS), time.Now()), l, p, path, near)
-	h.start(s, nil)
-	if limit := p.cfg.Link.ConnectTimeout; limit > 0 && limit < p.cfg.Timers.HandWindow {
-		time.AfterFunc(limit, func() { h.giveUp(s, limit) })
+	path := buf.Path{Remote: own.remote}
+	if c.static != nil {
+		path = buf.Path{} // until a packet shows that it has the key
 	}
+	c.serve(own, c.Main, path, own.remote)
 }
 
-// giveUp ends a session that is not up in time.
-func (h *Host) giveUp(s *side, limit time.Duration) {
-	s.Do(func(time.Time) {
-		if !s.Session.Established() {
-			s.Session.LinkClosed(fmt.Errorf("no connection within %v (connect-timeout)", limit))
-		}
-	})
+// serve carries packets from a connection to its end, which is that of its
+// session. Over TCP the TLS client begins, whoever called.
+func (c *caller) serve(own *connection, p *profile.Settings, path buf.Path, near netip.AddrPort) {
+	if c.greeter == nil || !own.tcp && !c.awaited {
+		c.begin(own, p, path, near)
+	}
+	err := c.one.Road.Inbound(c.ctx, own)
+	if s := own.side.Load(); s != nil {
+		s.Do(func(time.Time) { s.Session.LinkClosed(err) })
+		return
+	}
+	c.one.Road.Counters.Add(tunnel.UnknownPeer)
+	if c.strangers.Allow(time.Now(), own.remote.Addr()) {
+		c.emit(event.Stranger{From: own.remote, Text: "a TCP connection opened no session and was closed", Err: err})
+	}
+	c.notify()
 }
 
-// final tells an error of call that trying again would not mend.
+// expected reports whether packets from an address can be the other host's.
+func (c *caller) expected(l link.Link, from netip.AddrPort) bool {
+	_, own := l.(*connection)
+	return c.cfg.Link.Float || c.remotes.None() || c.remotes.Knows(from, own)
+}
+
+// begins reports whether this host does not wait for the other one.
+func (c *caller) begins() bool {
+	return c.sockets.listener == nil && !c.remotes.None() && !c.awaited
+}
+
+// close ends the connection that this host made, and waits for all that were made.
+func (c *caller) close() {
+	if own := c.called.Load(); own != nil {
+		own.Close()
+	}
+	c.sockets.close()
+	c.calls.Wait()
+}
+
+// final reports an error of call that trying again would not mend.
 func final(err error) bool {
 	return errors.Is(err, reach.ErrExhausted) || errors.Is(err, reach.ErrUnresolved) || errors.Is(err, reach.ErrFatal)
 }

@@ -7,8 +7,6 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
-	"culvert/role/event"
-	"culvert/tunnel"
 )
 
 // connection is a link that leads to one host alone, with one session on it:
@@ -51,37 +49,8 @@ func calling(l link.Link, remote netip.AddrPort, limit time.Duration) *connectio
 	return c
 }
 
-// accepted takes a connection that somebody made to this host: the other host,
-// as it has to show.
-func (h *Host) accepted(s *link.Stream) {
-	c := &connection{Link: s, tcp: true, remote: s.RemoteAddr(), prove: s.Prove}
-	if !h.expected(c, c.remote) {
-		h.road.Counters.Add(tunnel.UnknownPeer)
-		h.log.Debug("a connection from an address that is no remote's was closed", "from", c.remote)
-		h.notify() // names may have other addresses by now
-		return
-	}
-	path := buf.Path{Remote: c.remote}
-	if h.static != nil {
-		path = buf.Path{} // until a packet shows that it has the key
-	}
-	h.serve(c, h.main, path, c.remote)
-}
-
-// serve carries packets from a connection to its end, which is that of its
-// session. Over TCP the TLS client begins, whoever called.
-func (h *Host) serve(c *connection, p *settings, path buf.Path, near netip.AddrPort) {
-	if h.greeter == nil || !c.tcp && !h.awaitsKey() {
-		h.begin(c, p, path, near)
-	}
-	err := h.road.Inbound(h.ctx, c)
-	if s := c.side.Load(); s != nil {
-		s.Do(func(time.Time) { s.Session.LinkClosed(err) })
-		return
-	}
-	h.road.Counters.Add(tunnel.UnknownPeer)
-	if h.strangers.Allow(time.Now(), c.remote.Addr()) {
-		h.emit(event.Stranger{From: c.remote, Text: "a TCP connection opened no session and was closed", Err: err})
-	}
-	h.notify()
+// overTCP reports whether a link is a connection over TCP.
+func overTCP(l link.Link) bool {
+	c, own := l.(*connection)
+	return own && c.tcp
 }

@@ -14,5 +14,5 @@ func (h *Host) DialContext(ctx context.Context, network, address string) (net.Co
 	if h.Peer() == nil {
 		return nil, bringup.ErrNotConnected
 	}
-	return h.adapter.DialContext(ctx, network, address)
+	return h.local.adapter.DialContext(ctx, network, address)
 }

@@ -40,8 +40,8 @@ func FuzzHost(f *testing.F) {
 				p.Set(packet)
 				p.Path.Remote = from
 				if !wireData(packet) {
-					role{target.one, target.Host}.Control(target.link, p)
-				} else if peer, _ := (role{target.one, target.Host}).Demultiplex(target.link, p); peer != nil {
+					target.road.Role.Control(target.link, p)
+				} else if peer, _ := target.road.Role.Demultiplex(target.link, p); peer != nil {
 					peer.Data.Open(time.Now(), p)
 				}
 			}

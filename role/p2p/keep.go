@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"culvert/role/event"
@@ -11,7 +12,7 @@ import (
 
 // keeper begins a connection whenever there is none and it is known where to.
 type keeper struct {
-	*Host
+	*caller
 	again    *time.Timer // to call the other host
 	pending  bool        // again is to come
 	failures int         // since the last connection that was up
@@ -20,31 +21,33 @@ type keeper struct {
 	wasUp    bool
 }
 
-// keep runs the tunnel to its end.
-func (h *Host) keep(ctx context.Context, failed <-chan error) error {
-	k := &keeper{Host: h, again: time.NewTimer(0), pending: true, waiting: time.NewTimer(h.patience()), wasAlone: true}
+// keep runs the tunnel to its end, which is nil for that of ctx. Whoever has
+// failed says why the tunnel cannot go on.
+func keep(ctx context.Context, calls *caller, failed <-chan error) error {
+	k := &keeper{caller: calls, again: time.NewTimer(0), pending: true, wasAlone: true}
+	k.waiting = time.NewTimer(k.patience())
 	defer k.again.Stop()
 	defer k.waiting.Stop()
 	for {
 		var err error
 		select {
 		case <-ctx.Done():
-			h.leave()
+			k.leave()
 			return nil
 		case err := <-failed:
 			if ctx.Err() != nil {
-				h.leave()
+				k.leave()
 				return nil
 			}
 			return fmt.Errorf("the tunnel cannot go on: %w", err)
-		case err := <-h.finish:
-			h.leave()
+		case err := <-k.finish:
+			k.leave()
 			return err
 		case <-k.waiting.C:
 			if k.alone() {
 				return session.ErrPingExit
 			}
-		case <-h.changed:
+		case <-k.changed:
 			err = k.look(ctx)
 		case <-k.again.C:
 			k.pending = false
@@ -70,7 +73,7 @@ func (k *keeper) look(ctx context.Context) error {
 	if current != nil {
 		k.failures = 0
 		k.remotes.Reached()
-		return k.refresh(ctx, current.nearest())
+		return k.local.refresh(ctx, current.nearest())
 	}
 	if !k.pending && k.sides.idle() {
 		k.retry(nil)
@@ -103,10 +106,18 @@ func (k *keeper) callAgain(ctx context.Context) error {
 	return nil
 }
 
-// notify wakes keep.
-func (h *Host) notify() {
-	select {
-	case h.changed <- struct{}{}:
-	default:
+// patience is how long this host waits to be called before it ends
+// (ping-exit): for ever with ping-timer-rem, or where it calls itself.
+func (k *keeper) patience() time.Duration {
+	t := k.cfg.Timers
+	if t.PingExit == 0 || t.PingTimerRem || k.begins() {
+		return math.MaxInt64
 	}
+	return t.PingExit
+}
+
+// alone reports that it is not known where the other host is.
+func (k *keeper) alone() bool {
+	current := k.sides.current.Load()
+	return k.sides.idle() || current != nil && !current.Path().Remote.IsValid()
 }

@@ -10,32 +10,32 @@ import (
 
 // keepLists has the revocation lists read again as they change, and the other
 // host looked up in them, until the function it returns is called.
-func (h *Host) keepLists(ctx context.Context) (stop func()) {
-	return h.main.trust.Keep(ctx, func() {
-		for _, s := range h.sides.all() {
-			s.Do(func(now time.Time) { h.recheck(s, now) })
+func (s *sessions) keepLists(ctx context.Context) (stop func()) {
+	return s.Main.Trust.Keep(ctx, func() {
+		for _, one := range s.sides.all() {
+			one.Do(func(now time.Time) { s.recheck(one, now) })
 		}
 	})
 }
 
 // shows notes the other host's certificate, which TLS found good. Lists may have
 // changed between that and now.
-func (h *Host) shows(s *side, now time.Time, state tls.ConnectionState) (revoked bool) {
-	if h.main.trust == nil {
+func (s *sessions) shows(one *side, now time.Time, state tls.ConnectionState) (revoked bool) {
+	if s.Main.Trust == nil {
 		return false
 	}
-	s.presented = h.main.trust.Way(state.PeerCertificates)
-	return h.recheck(s, now)
+	one.presented = s.Main.Trust.Way(state.PeerCertificates)
+	return s.recheck(one, now)
 }
 
 // recheck ends a session with a host whose certificate, or one above it, is
 // revoked. It is refused from then on, until a list says otherwise.
-func (h *Host) recheck(s *side, now time.Time) (revoked bool) {
-	err := h.main.trust.Revoked(s.presented, now)
-	if err == nil || s.Session.Err() != nil {
+func (s *sessions) recheck(one *side, now time.Time) (revoked bool) {
+	err := s.Main.Trust.Revoked(one.presented, now)
+	if err == nil || one.Session.Err() != nil {
 		return false
 	}
-	h.emit(event.Revoked{Remote: s.reported(), Err: err})
-	s.Session.Close()
+	s.emit(event.Revoked{Remote: one.reported(), Err: err})
+	one.Session.Close()
 	return true
 }

@@ -8,10 +8,8 @@ import (
 	"time"
 
 	"culvert/internal/buf"
-	"culvert/link"
 	"culvert/role/event"
 	"culvert/role/profile"
-	"culvert/session"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )
@@ -19,7 +17,7 @@ import (
 // side is a session with the other host.
 type side struct {
 	*tunnel.Peer
-	settings *settings
+	settings *profile.Settings
 	near     netip.AddrPort // of a proxy, or the other host where it was known
 	began    time.Time
 	// presented is the way from the certificate that the other host showed last up
@@ -187,50 +185,4 @@ func (s *sides) drop(one *side) (wasCurrent bool) {
 	defer s.mu.Unlock()
 	s.forget(one)
 	return s.current.CompareAndSwap(one, nil)
-}
-
-// newSide sets a session to work. Nothing happens before its first Do.
-func (h *Host) newSide(s *session.Session, l link.Link, p *settings, path buf.Path, near netip.AddrPort) *side {
-	one := &side{settings: p, near: near, began: time.Now()}
-	one.Peer = tunnel.NewPeer(s, l, path, h.onEvent)
-	one.Owner, one.Observer = one, &h.road.Observer
-	one.bind()
-	return one
-}
-
-// start enters a side and lets it speak.
-func (h *Host) start(one *side, first []byte) {
-	before, ok := h.sides.enter(one)
-	if !ok {
-		one.Session.Close()
-		h.road.Counters.Add(tunnel.UnknownPeer)
-		return
-	}
-	if before != nil {
-		before.end()
-	}
-	if first != nil {
-		one.deliver(one.Path(), false, first, h.one.Refused)
-		return
-	}
-	one.Do(func(time.Time) {})
-}
-
-// promote makes a side the one that carries packets.
-func (h *Host) promote(s *side) {
-	s.MaxInner.Store(int32(profile.MaxInner(s.settings.cfg, s.nearest().Is6(), s.Data)))
-	if c := s.own(); c != nil {
-		c.prove()
-	}
-	if before := h.sides.promote(s); before != nil {
-		h.emit(event.Replaced{Remote: before.reported(), Err: errReplaced})
-		h.traffic.Ended(before.Peer)
-		before.end()
-	}
-}
-
-// expected reports whether packets from an address can be the other host's.
-func (h *Host) expected(l link.Link, from netip.AddrPort) bool {
-	_, own := l.(*connection)
-	return h.cfg.Link.Float || h.remotes.None() || h.remotes.Knows(from, own)
 }

@@ -7,33 +7,34 @@ import (
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/role/event"
+	"culvert/role/profile"
 	"culvert/session"
 )
 
 // beginStatic starts a session with a static key. Where it is not known that
 // the other host is at the other end (path is not valid), a packet that is
 // sealed with the key has to tell.
-func (h *Host) beginStatic(l link.Link, p *settings, path buf.Path, near netip.AddrPort) {
-	c, own := l.(*connection)
-	cfg := p.with(h.ctx, path.Remote, own && c.tcp, nil)
+func (s *sessions) beginStatic(l link.Link, p *profile.Settings, path buf.Path, near netip.AddrPort) {
+	_, own := l.(*connection)
+	cfg := p.For(s.ctx, path.Remote, overTCP(l))
 	if !path.Remote.IsValid() {
 		cfg.Timers = session.Timers{}
 	}
-	s := h.newSide(session.NewStatic(cfg, h.static, time.Now()), l, p, path, near)
-	h.start(s, nil)
+	one := s.newSide(session.NewStatic(cfg, s.static, time.Now()), l, p, path, near)
+	s.start(one, nil)
 	if path.Remote.IsValid() {
 		// One that waits for a packet does not have to wait for traffic.
-		s.Do(func(time.Time) { s.Session.Ping() })
-		h.found(s)
+		one.Do(func(time.Time) { one.Session.Ping() })
+		s.found(one)
 	} else if !own {
-		h.promote(s)
+		s.promote(one)
 	}
 }
 
 // found takes note of where the other host is.
-func (h *Host) found(s *side) {
-	h.promote(s)
-	h.emit(event.Secured{Remote: s.reported(), Data: "cipher " + h.cfg.Data.Cipher + ", auth " + h.cfg.Data.Auth, Cipher: h.cfg.Data.Cipher})
-	s.Do(func(time.Time) { s.Session.SetTimers(s.settings.session.Timers) })
-	h.up(s)
+func (s *sessions) found(one *side) {
+	s.promote(one)
+	s.emit(event.Secured{Remote: one.reported(), Data: "cipher " + s.cfg.Data.Cipher + ", auth " + s.cfg.Data.Auth, Cipher: s.cfg.Data.Cipher})
+	one.Do(func(time.Time) { one.Session.SetTimers(one.settings.Session.Timers) })
+	s.onUp(one)
 }

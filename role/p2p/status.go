@@ -7,7 +7,9 @@ import (
 )
 
 // Status is what was carried so far, as OpenVPN writes it.
-func (h *Host) Status() []byte { return profile.Statistics(h.traffic.With(h.Peer())).Text(time.Now()) }
+func (h *Host) Status() []byte {
+	return profile.Statistics(h.sessions.traffic.With(h.Peer())).Text(time.Now())
+}
 
 // keepStatus writes the status file now, as often as `status` says, and, by
 // the function it returns, at the end.

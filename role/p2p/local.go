@@ -1,0 +1,85 @@
+package p2p
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
+	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/role/event"
+	"culvert/role/profile"
+	"culvert/role/profile/reach"
+)
+
+// local is what a tunnel makes of this host: its adapter, and the routes and names
+// that lead into it. It belongs to Run's goroutine, once it is open; the adapter
+// itself anybody may use.
+type local struct {
+	cfg     *config.Config
+	resolve profile.Resolver
+	pinned  *atomic.Bool // see tunnel.OnePeer
+	emit    func(Event)
+
+	adapter *bringup.Adapter
+	state   bringup.State
+}
+
+// prepare decides what this host is to be like, before anything is opened. near
+// is the first address to be tried; not valid: none.
+func (l *local) prepare(ctx context.Context, near netip.Addr) (err error) {
+	l.state, err = l.wants(ctx, near)
+	return err
+}
+
+// bringUp opens the adapter in the state that was prepared.
+func (l *local) bringUp(ctx context.Context, open bringup.Opener) (err error) {
+	l.emit(profile.Configuring(l.state.State))
+	l.pinned.Store(profile.Pins(l.state.Routes))
+	if l.adapter, err = open(ctx, l.state); err != nil {
+		return err
+	}
+	l.report()
+	return nil
+}
+
+// wants is the state for the other host, or the proxy to it, at an outer address.
+func (l *local) wants(ctx context.Context, near netip.Addr) (s bringup.State, err error) {
+	if s.State, err = profile.HostState(ctx, l.cfg, near, l.resolve); err != nil {
+		l.emit(event.Remark{Text: "routes are left out", Err: err})
+	}
+	s.Ethernet, err = profile.Ethernet(l.cfg, &s.State)
+	return s, err
+}
+
+// report says what was changed on this host, and what could not be.
+func (l *local) report() {
+	l.emit(profile.Configured(l.adapter.Name(), l.adapter.Changes, l.adapter.Partial))
+}
+
+// refresh brings this host to the state that an address to reach asks for: with
+// redirect-gateway, the way to it leads past the tunnel.
+func (l *local) refresh(ctx context.Context, near netip.Addr) error {
+	if l.cfg.Routing.RedirectGateway == nil || !near.IsValid() {
+		return nil
+	}
+	state, err := l.wants(ctx, near)
+	if err != nil || slices.Equal(state.Routes, l.state.Routes) {
+		return err
+	}
+	l.state = state
+	l.emit(profile.Configuring(state.State))
+	l.pinned.Store(profile.Pins(state.Routes))
+	err = l.adapter.Update(ctx, state)
+	l.report()
+	return err
+}
+
+// tunnel is the adapter as far as it is in the way of questions for names.
+func (l *local) tunnel() reach.Tunnel {
+	if l.adapter != nil && l.adapter.ChangesHost() {
+		return l.adapter
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package profile
+
+import (
+	"context"
+	"net/netip"
+
+	"culvert/access/auth"
+	"culvert/access/crl"
+	"culvert/config"
+	"culvert/session"
+	"culvert/session/seal"
+	"culvert/session/wrap"
+)
+
+// Settings is what one configuration makes of every session with the one other
+// end that a client or a paired host has.
+type Settings struct {
+	Config  *config.Config // the file's, or with a <connection> block applied
+	Session session.Config
+	Wrapper func() wrap.Wrapper // makes the armour of one session; nil with a static key
+	Trust   *Trust              // nil with a static key
+	// ShowTLS makes the TLS settings for one address (tls-verify); nil: they are
+	// the same for all.
+	ShowTLS ShowTLS
+}
+
+// ClientSettings makes a client's. warn and lists are as for NewTrust.
+func ClientSettings(c *config.Config, warn func(string), lists crl.Source) (s *Settings, err error) {
+	s = &Settings{Config: c}
+	if s.Trust, err = NewTrust(c, warn, lists); err != nil {
+		return nil, err
+	}
+	if s.Wrapper, err = ClientWrapper(c); err != nil {
+		return nil, err
+	}
+	if s.Session, err = s.Trust.Session(c, false); err != nil {
+		return nil, err
+	}
+	s.Session.PeerInfo["IV_SSO"] = loginSteps
+	return s, nil
+}
+
+// loginSteps are the further steps of a login that a server may ask for
+// (IV_SSO): opening a page, and answering a question.
+const loginSteps = "webauth,openurl,crtext"
+
+// P2PSettings makes those of a host that is paired by TLS. warn and lists are as
+// for NewTrust.
+func P2PSettings(c *config.Config, warn func(string), lists crl.Source) (s *Settings, err error) {
+	s = &Settings{Config: c}
+	if s.Trust, err = NewTrust(c, warn, lists); err != nil {
+		return nil, err
+	}
+	if s.Session, err = s.Trust.P2P(c); err != nil {
+		return nil, err
+	}
+	s.Wrapper, err = P2PWrapper(c)
+	return s, err
+}
+
+// StaticSettings makes those of a host that is paired by a static key, and the
+// keys.
+func StaticSettings(c *config.Config) (s *Settings, keys *seal.Static, err error) {
+	s = &Settings{Config: c}
+	s.Session, keys, err = Static(c)
+	return s, keys, err
+}
+
+// For is the configuration of a session with a peer at an outer address, which is
+// not valid where that is not known. ctx ends the programs that are run for it.
+func (s *Settings) For(ctx context.Context, remote netip.AddrPort, tcp bool) session.Config {
+	cfg := s.Session
+	if s.ShowTLS != nil {
+		cfg.TLS = s.ShowTLS(ctx, cfg.TLS, remote)
+	}
+	if s.Wrapper != nil {
+		cfg.Wrapper = s.Wrapper()
+	}
+	if tcp {
+		return OverTCP(cfg, s.Config.AwaitsTCP())
+	}
+	cfg.Fragment = Fragment(s.Config, remote.Addr().Is6())
+	return cfg
+}
+
+// Choice is the settings of a file and of its <connection> blocks.
+type Choice struct {
+	Main   *Settings
+	blocks map[*config.Config]*Settings
+}
+
+// Choose makes the settings of a file and of its blocks. warn is told of what there
+// is to say of the file; a block can add nothing to that.
+func Choose(c *config.Config, warn func(string), make func(c *config.Config, warn func(string)) (*Settings, error)) (Choice, error) {
+	main, err := make(c, warn)
+	if err != nil {
+		return Choice{}, err
+	}
+	if main.Trust != nil {
+		if main.ShowTLS, err = TLSVerify(c, ProgramVariables(c), auth.NewSlots(ProgramsAtOnce)); err != nil {
+			return Choice{}, err
+		}
+	}
+	choice := Choice{Main: main, blocks: map[*config.Config]*Settings{}}
+	for _, r := range c.Link.Remotes {
+		if r.Settings == nil {
+			continue
+		}
+		block, err := make(r.Settings, func(string) {})
+		if err != nil {
+			return Choice{}, err
+		}
+		block.ShowTLS = main.ShowTLS
+		choice.blocks[r.Settings] = block
+	}
+	return choice, nil
+}
+
+// Of is the settings to use for a remote.
+func (c Choice) Of(r config.Remote) *Settings {
+	if s := c.blocks[r.Settings]; s != nil {
+		return s
+	}
+	return c.Main
+}
