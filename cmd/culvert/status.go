@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"culvert/operate/backend"
 )
 
 func statusCommand() *cobra.Command {
 	var r running
-	var asJSON bool
+	var asJSON, follow bool
 	c := &cobra.Command{
 		Use:     "status [NAME]",
 		Example: "  culvert status",
@@ -27,13 +29,21 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(s)
+			out := c.OutOrStdout()
+			print := func(value any, text []byte) error {
+				if asJSON {
+					return json.NewEncoder(out).Encode(value)
+				}
+				_, err := out.Write(text)
+				return err
 			}
-			_, err = c.OutOrStdout().Write(s.Append(nil, time.Now()))
-			return err
+			if err := print(s, s.Append(nil, time.Now())); err != nil || !follow {
+				return err
+			}
+			return client.Events(c.Context(), func(e backend.Event) error { return print(e, e.Append(nil)) })
 		},
 	}
+	c.Flags().BoolVar(&follow, "follow", false, "then show what happens, a line for each event, until Ctrl-C")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	r.flags(c)
 	return c

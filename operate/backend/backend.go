@@ -22,6 +22,13 @@ type Backend interface {
 	StatusText(version int) []byte
 	// Packets is where its packets can be watched.
 	Packets() Packets
+	// Events are what happens from now on. For a reader that is slow, room events wait
+	// (1 at least); more are lost, and the reader is told how many. Close the Reader.
+	Events(room int) *Reader
+	// Disconnect sends a peer of a server away by its Number. message is the control
+	// message that it is told: "RESTART" or "" to connect anew, "HALT,reason" to stay
+	// away. It fails with ErrUnsupported unless this is a server.
+	Disconnect(number uint64, message string) error
 	// PushUpdate changes what was pushed to clients that are connected. It takes two
 	// seconds at most. It fails with ErrUnsupported unless this is a server.
 	PushUpdate(Update) (Updated, error)

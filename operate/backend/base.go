@@ -34,6 +34,7 @@ type base struct {
 	adapter  atomic.Pointer[opened]
 	road     *tunnel.Road
 	eyes     *watch.Eyes
+	feed     Feed
 }
 
 // opened is the adapter of a tunnel, from when its name is known.
@@ -90,6 +91,15 @@ func (b *base) status(peers []Peer) Status {
 
 // Packets is Backend's.
 func (b *base) Packets() Packets { return Packets{Eyes: b.eyes, Ethernet: b.ethernet} }
+
+// Events is Backend's.
+func (b *base) Events(room int) *Reader { return b.feed.Add(room) }
+
+// run runs a role; after it, nothing more happens.
+func (b *base) run(ctx context.Context, role func(context.Context) error) error {
+	defer b.feed.Close()
+	return role(ctx)
+}
 
 // Reload is Backend's.
 func (b *base) Reload() { b.process.Reload() }

@@ -19,7 +19,7 @@ var _ Backend = (*Client)(nil)
 // NewClient makes a client, as client.New does, with a back end.
 func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 	cl := &Client{onePeer: onePeer{base: newBase("client", c, p)}}
-	o.Open = cl.opener(o.Open, cl)
+	o.Open, o.Events = cl.opener(o.Open, cl), cl.happened
 	role, err := client.New(c, o)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 }
 
 // Run is the role's.
-func (c *Client) Run(ctx context.Context) error { return c.role.Run(ctx) }
+func (c *Client) Run(ctx context.Context) error { return c.run(ctx, c.role.Run) }
 
 // StatusText is Backend's.
 func (c *Client) StatusText(int) []byte { return c.role.Status() }

@@ -20,7 +20,7 @@ var _ Backend = (*Host)(nil)
 // NewHost makes a host, as p2p.New does, with a back end.
 func NewHost(c *config.Config, o p2p.Options, p Process) (*Host, error) {
 	h := &Host{onePeer: onePeer{base: newBase("p2p", c, p)}}
-	o.Open = h.opener(o.Open, h)
+	o.Open, o.Events = h.opener(o.Open, h), h.happened
 	role, err := p2p.New(c, o)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func NewHost(c *config.Config, o p2p.Options, p Process) (*Host, error) {
 }
 
 // Run is the role's.
-func (h *Host) Run(ctx context.Context) error { return h.role.Run(ctx) }
+func (h *Host) Run(ctx context.Context) error { return h.run(ctx, h.role.Run) }
 
 // StatusText is Backend's.
 func (h *Host) StatusText(int) []byte { return h.role.Status() }

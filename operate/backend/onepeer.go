@@ -1,11 +1,38 @@
 package backend
 
-import "culvert/tunnel"
+import (
+	"sync/atomic"
+	"time"
+
+	"culvert/role/event"
+	"culvert/tunnel"
+)
 
 // onePeer is what the back ends of roles with one peer have in common.
 type onePeer struct {
 	base
 	peer func() *tunnel.Peer // nil while there is none
+	// last is the peer that was up last.
+	last atomic.Pointer[tunnel.Peer]
+}
+
+// happened publishes an event of the role, with what is known of the peer.
+func (o *onePeer) happened(e event.Event) {
+	out := fromRole(e, time.Now())
+	switch out.Kind {
+	case Up:
+		if p := o.peer(); p != nil {
+			o.last.Store(p)
+			out.Name, out.Cipher = p.Name(), p.Data.CipherName()
+		}
+	case Left:
+		if p := o.last.Load(); p != nil {
+			c := &p.Counters
+			out.Name, out.PacketsIn, out.PacketsOut = p.Name(), c.InPackets.Load(), c.OutPackets.Load()
+			out.BytesIn, out.BytesOut = c.LinkIn.Load(), c.LinkOut.Load()
+		}
+	}
+	o.feed.Publish(out)
 }
 
 // Status is Backend's.
@@ -25,3 +52,6 @@ func (o *onePeer) Peers() []Peer {
 
 // PushUpdate is Backend's.
 func (o *onePeer) PushUpdate(Update) (Updated, error) { return Updated{}, ErrUnsupported }
+
+// Disconnect is Backend's.
+func (o *onePeer) Disconnect(uint64, string) error { return ErrUnsupported }

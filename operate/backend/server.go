@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"time"
 
 	"culvert/config"
 	"culvert/role/server"
@@ -19,6 +20,7 @@ var _ Backend = (*Server)(nil)
 func NewServer(c *config.Config, o server.Options, p Process) (*Server, error) {
 	s := &Server{base: newBase("server", c, p)}
 	o.Open = s.opener(o.Open, s)
+	o.Events = func(e server.Event) { s.feed.Publish(fromServer(e, time.Now())) }
 	role, err := server.New(c, o)
 	if err != nil {
 		return nil, err
@@ -29,7 +31,7 @@ func NewServer(c *config.Config, o server.Options, p Process) (*Server, error) {
 }
 
 // Run is the role's.
-func (s *Server) Run(ctx context.Context) error { return s.role.Run(ctx) }
+func (s *Server) Run(ctx context.Context) error { return s.run(ctx, s.role.Run) }
 
 // Status is Backend's.
 func (s *Server) Status() Status {
@@ -64,6 +66,11 @@ func (s *Server) StatusText(version int) []byte { return s.role.Status(version) 
 func (s *Server) PushUpdate(u Update) (Updated, error) {
 	done, err := s.role.PushUpdate(server.Update(u))
 	return Updated(done), err
+}
+
+// Disconnect is Backend's.
+func (s *Server) Disconnect(number uint64, message string) error {
+	return s.role.Disconnect(number, message)
 }
 
 // Restart is Backend's.

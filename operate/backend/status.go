@@ -29,7 +29,7 @@ type Status struct {
 // Peer is one that is connected, or is connecting. Bytes are those of the data
 // channel, from and to the peer.
 type Peer struct {
-	// Number is this peer's alone while the tunnel runs; 0 where there is one peer.
+	// Number is this peer's alone while a server runs. See Backend.Disconnect.
 	Number     uint64       `json:"-"`
 	Name       string       `json:"name"`
 	User       string       `json:"user,omitempty"`

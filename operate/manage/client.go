@@ -19,7 +19,8 @@ import (
 
 // Client asks one running process.
 type Client struct {
-	name string
+	dir, prefix, name string
+
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	http *http.Client
 }
@@ -32,14 +33,13 @@ func Dial(dir, prefix, name string) (*Client, error) {
 		return nil, err
 	}
 	if name == "" {
-		names, err := Names(dir)
+		names, err := running(dir, prefix)
 		if errors.Is(err, fs.ErrPermission) {
 			return nil, fmt.Errorf("%w; run this as root, or as the user who started the process", err)
 		}
 		if err != nil {
 			return nil, err
 		}
-		names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) || !answers(dir, n) })
 		switch len(names) {
 		case 0:
 			return nil, noneRunning(dir, prefix)
@@ -56,7 +56,7 @@ func Dial(dir, prefix, name string) (*Client, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}
-	return &Client{name, dial, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+	return &Client{dir, prefix, name, dial, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
 }
 
 // noneRunning says what was looked for, where, and how to have it.
@@ -116,6 +116,21 @@ func (c *Client) Stream(ctx context.Context, path string) (*http.Response, error
 	return answer, nil
 }
 
+// notRunning says so, and what runs.
+func (c *Client) notRunning() error {
+	names, err := running(c.dir, c.prefix)
+	if err != nil || len(names) == 0 {
+		return fmt.Errorf("%s is not running, and nothing else was found in %s", c.name, c.dir)
+	}
+	return fmt.Errorf("%s is not running; running now: %s", c.name, strings.Join(names, ", "))
+}
+
+// running are the names of processes that answer and begin with a prefix.
+func running(dir, prefix string) ([]string, error) {
+	names, err := Names(dir)
+	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) || !answers(dir, n) }), err
+}
+
 // noSuchPath is what http.NotFound says.
 const noSuchPath = "404 page not found\n"
 
@@ -126,7 +141,7 @@ func (c *Client) ask(ctx context.Context, by *http.Client, method, path string, 
 	}
 	resp, err := by.Do(req)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, connectionRefused) {
-		return nil, fmt.Errorf("%s is not running", c.name)
+		return nil, c.notRunning()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", c.name, err)
@@ -162,4 +177,26 @@ func (c *Client) decode(ctx context.Context, method, path string, body, into any
 	}
 	defer answer.Close()
 	return json.NewDecoder(answer).Decode(into)
+}
+
+// Events asks for what happens from now on, and calls tell for each event until ctx
+// ends, tell fails, or the tunnel has ended.
+func (c *Client) Events(ctx context.Context, tell func(backend.Event) error) error {
+	answer, err := c.Stream(ctx, EventsPath)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	for in := json.NewDecoder(answer.Body); ; {
+		var e backend.Event
+		switch err := in.Decode(&e); {
+		case err == io.EOF || err != nil && ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s is gone: %w", c.name, err)
+		}
+		if err := tell(e); err != nil {
+			return err
+		}
+	}
 }

@@ -18,6 +18,10 @@ const (
 	StatusPath = "/status"
 	// UpdatePath takes a backend.Update, by POST, and answers with a backend.Updated.
 	UpdatePath = "/push-update"
+	// EventsPath answers with each backend.Event from now on, by GET, as a line of
+	// JSON, until the asking side has closed its half of the connection or the tunnel
+	// has ended.
+	EventsPath = "/events"
 )
 
 // Handler answers for a back end whose adapter is open.
@@ -28,6 +32,7 @@ func Handler(b backend.Backend) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(b.Status()) })
+	mux.HandleFunc("GET "+EventsPath, events(b))
 	mux.HandleFunc("POST "+UpdatePath, pushUpdate(b))
 	mux.Handle("GET "+trace.Path, trace.Handler(packets.Eyes, status.Adapter, kind))
 	mux.Handle("GET "+capture.Path, capture.Handler(capture.Road(packets.Eyes, status.Role, status.Adapter, kind)))
@@ -58,5 +63,25 @@ func pushUpdate(b backend.Backend) http.HandlerFunc {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(done)
+	}
+}
+
+// eventsWaiting is how many events may wait for one reader of EventsPath.
+const eventsWaiting = 1024
+
+// events answers at EventsPath.
+func events(b backend.Backend) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		reader := b.Events(eventsWaiting)
+		defer reader.Close()
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		out, flush := json.NewEncoder(w), http.NewResponseController(w).Flush
+		flush()
+		for {
+			e, more := reader.Next(r.Context())
+			if !more || out.Encode(e) != nil || flush() != nil {
+				return
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -96,5 +97,47 @@ func TestPushUpdate(t *testing.T) {
 		} else if !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: %v", body, err)
 		}
+	}
+}
+
+// TestEvents: each event is a line from when it happens, and the answer ends with the
+// tunnel, or with whoever reads it.
+func TestEvents(t *testing.T) {
+	for _, ending := range []string{"reader", "tunnel", "refusal"} {
+		b, reading := backendtest.New(), make(chan struct{})
+		b.OnEvents = func() { close(reading) }
+		c := serve(t, b)
+		ctx, cancel := context.WithCancel(t.Context())
+		got, ended := make(chan backend.Event, 2), make(chan error, 1)
+		refusal := errors.New("enough")
+		go func() {
+			ended <- c.Events(ctx, func(e backend.Event) error {
+				got <- e
+				if e.Kind == backend.Ended {
+					return refusal
+				}
+				return nil
+			})
+		}()
+		want := backend.Event{Kind: backend.Up, Name: "anna\n", IPv4: netip.MustParseAddr("10.8.0.2")}
+		<-reading
+		b.Happen(want)
+		if e := <-got; !reflect.DeepEqual(e, want) {
+			t.Errorf("got %+v", e)
+		}
+		wantErr := error(nil)
+		switch ending {
+		case "reader":
+			cancel()
+		case "refusal":
+			b.Happen(backend.Event{Kind: backend.Ended})
+			wantErr = refusal
+		case "tunnel":
+			b.End()
+		}
+		if err := <-ended; err != wantErr {
+			t.Errorf("ended by the %s: %v", ending, err)
+		}
+		cancel()
 	}
 }

@@ -61,8 +61,18 @@ func TestAskAProcess(t *testing.T) {
 		t.Errorf("a second one: %v", err)
 	}
 	stop()
-	if got := ask(t, c, "/list"); got != "hub-a is not running" {
+	if got := ask(t, c, "/list"); got != "hub-a is not running, and nothing else was found in "+dir {
 		t.Errorf("after the end: %q", got)
+	}
+	for _, name := range []string{"server-tun0", "hub-b", "hub-c"} {
+		stop, err := Serve(dir, name, http.HandlerFunc(echo))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+	}
+	if got := ask(t, c, "/list"); got != "hub-a is not running; running now: hub-b, hub-c" {
+		t.Errorf("beside others: %q", got)
 	}
 }
 

@@ -4,6 +4,7 @@ package backendtest
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"culvert/operate/backend"
@@ -22,12 +23,15 @@ type Fake struct {
 	Update func(backend.Update) (backend.Updated, error)
 	// OnReload is what Reload does.
 	OnReload func()
+	// OnEvents is called when there is a reader more.
+	OnEvents func()
 	// Ends gives Run its end, before its context does.
 	Ends chan error
 	// Road is where packets can be watched.
 	Road tunnel.Road
 
 	eyes *watch.Eyes
+	feed backend.Feed
 
 	mu    sync.Mutex
 	asked []string
@@ -37,7 +41,7 @@ var _ backend.Backend = (*Fake)(nil)
 
 // New returns a server's with an adapter tun0.
 func New() *Fake {
-	f := &Fake{State: backend.Status{Role: "server", Adapter: "tun0"}, Ends: make(chan error)}
+	f := &Fake{State: backend.Status{Role: "server", Adapter: "tun0"}, Ends: make(chan error), OnEvents: func() {}}
 	f.eyes = watch.New(&f.Road.Observer)
 	return f
 }
@@ -59,6 +63,7 @@ func (f *Fake) Asked() []string {
 // Run lasts until ctx ends or Ends says so.
 func (f *Fake) Run(ctx context.Context) error {
 	f.note("run")
+	defer f.feed.Close()
 	defer f.note("end")
 	select {
 	case <-ctx.Done():
@@ -79,6 +84,24 @@ func (f *Fake) StatusText(int) []byte { return []byte(f.Text) }
 
 // Packets are those of the Road.
 func (f *Fake) Packets() backend.Packets { return backend.Packets{Eyes: f.eyes} }
+
+// Events are those of Happen.
+func (f *Fake) Events(room int) *backend.Reader {
+	defer f.OnEvents()
+	return f.feed.Add(room)
+}
+
+// End ends the events, as the end of Run does.
+func (f *Fake) End() { f.feed.Close() }
+
+// Happen has an event happen.
+func (f *Fake) Happen(e backend.Event) { f.feed.Publish(e) }
+
+// Disconnect is noted.
+func (f *Fake) Disconnect(number uint64, message string) error {
+	f.note(fmt.Sprintf("disconnect %d %s", number, message))
+	return nil
+}
 
 // PushUpdate is Update, or else what roles other than a server do.
 func (f *Fake) PushUpdate(u backend.Update) (backend.Updated, error) {

@@ -1,0 +1,141 @@
+package backend
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"culvert/internal/printable"
+)
+
+// Kind is what happened.
+type Kind string
+
+// The kinds of events. A peer of a server goes through Entering, Up and Left, or
+// through Entering, perhaps Refused, and Left. A client, or one of two hosts, goes
+// through Connecting to Up, and to Left when the connection is over. Reconnecting
+// leads back to the beginning.
+const (
+	// Resolving: the addresses of a name are looked up (Remote).
+	Resolving Kind = "resolving"
+	// Connecting: the other end is called, or expected to call.
+	Connecting Kind = "connecting"
+	// Answered: the other end's first authentic packet came.
+	Answered Kind = "answered"
+	// Secured: both ends know who the other one is.
+	Secured Kind = "secured"
+	// Asking: a client asks the server for its settings.
+	Asking Kind = "asking"
+	// Pushed: Options came from the server, or go to clients.
+	Pushed Kind = "pushed"
+	// Configuring and Configured: the adapter, and this host (Changes).
+	Configuring Kind = "configuring"
+	Configured  Kind = "configured"
+	// Deconfigured: the adapter is gone, and this host is as before.
+	Deconfigured Kind = "deconfigured"
+	// Login: a login takes longer, or asks for something (Reason, URL, Wait).
+	Login Kind = "login"
+	// Entering: a peer of a server has shown a good certificate, or needs none.
+	Entering Kind = "entering"
+	// Up: packets can pass.
+	Up Kind = "up"
+	// Renewed: a peer has new keys. NotRenewed: the old ones stay in use.
+	Renewed    Kind = "renewed"
+	NotRenewed Kind = "not-renewed"
+	// Moved: a peer's outer address changed from From to Remote.
+	Moved Kind = "moved"
+	// Refused: a peer is known and does not come in.
+	Refused Kind = "refused"
+	// CutOff: a peer is sent away. Left follows.
+	CutOff Kind = "cut-off"
+	// Left: a peer is gone. Bytes and packets are those of its session.
+	Left Kind = "left"
+	// Failed: somebody did not get in and never said who they are, Count times.
+	Failed Kind = "failed"
+	// Reconnecting: there is no connection; the next try is in Wait.
+	Reconnecting Kind = "reconnecting"
+	// Restarting: a server has all its peers connect anew.
+	Restarting Kind = "restarting"
+	// Ended: nothing more is tried. Reason is "" where that was wanted.
+	Ended Kind = "ended"
+	// Remark: something that people should know (Reason).
+	Remark Kind = "remark"
+	// Message: a peer had something to say (Reason).
+	Message Kind = "message"
+	// Missed: this reader was too slow for Count events, which were here.
+	Missed Kind = "missed"
+)
+
+// Event is something that happened to a tunnel, for all readers in the same words.
+// Which fields are set depends on the Kind; names are as peers gave them. It is a
+// value, which nobody changes.
+type Event struct {
+	Time   time.Time `json:"time"`
+	Kind   Kind      `json:"event"`
+	Number *uint64   `json:"number,omitempty"` // of a server's peer (Peer.Number); nil: of none
+	Name   string    `json:"name,omitempty"`
+	User   string    `json:"user,omitempty"`
+	Serial string    `json:"serial,omitempty"` // of the certificate, in hex
+	Agent  string    `json:"agent,omitempty"`  // version and platform
+	// Remote is the outer address of a peer, or what is known of it.
+	Remote  string     `json:"remote,omitempty"`
+	From    string     `json:"from,omitempty"`
+	IPv4    netip.Addr `json:"ipv4,omitzero"`    // the peer's, or with one peer this end's
+	IPv6    netip.Addr `json:"ipv6,omitzero"`    //
+	Cipher  string     `json:"cipher,omitempty"` // of the data channel
+	TLS     string     `json:"tls,omitempty"`    // the control channel in words
+	Adapter string     `json:"adapter,omitempty"`
+	Reason  string     `json:"reason,omitempty"`
+	URL     string     `json:"url,omitempty"`
+	Options []string   `json:"options,omitempty"`
+	Changes []string   `json:"changes,omitempty"`
+	Since   time.Time  `json:"since,omitzero"` // the peer's session began
+	// Wait is a time to come, in nanoseconds.
+	Wait       time.Duration `json:"wait,omitempty"`
+	PacketsIn  uint64        `json:"packets_in,omitempty"`
+	PacketsOut uint64        `json:"packets_out,omitempty"`
+	BytesIn    uint64        `json:"bytes_in,omitempty"`
+	BytesOut   uint64        `json:"bytes_out,omitempty"`
+	Count      uint64        `json:"count,omitempty"`
+}
+
+// Append appends the event as a line of text.
+func (e *Event) Append(b []byte) []byte {
+	b = fmt.Appendf(b, "%s  %-12s", e.Time.Local().Format(time.DateTime), e.Kind)
+	word := func(format, text string) {
+		if text != "" {
+			b = fmt.Appendf(b, "  "+format, printable.Name(text))
+		}
+	}
+	word("%s", e.Name)
+	if e.User != e.Name {
+		word("user %s", e.User)
+	}
+	word("%s", e.Remote)
+	word("from %s", e.From)
+	for _, a := range []netip.Addr{e.IPv4, e.IPv6} {
+		if a.IsValid() {
+			b = fmt.Appendf(b, "  %v", a)
+		}
+	}
+	word("%s", e.Cipher)
+	word("on %s", e.Adapter)
+	word("options: %s", strings.Join(e.Options, ", "))
+	word("changes: %s", strings.Join(e.Changes, ", "))
+	word("%s", e.Reason)
+	word("%s", e.URL)
+	if e.Wait > 0 {
+		b = fmt.Appendf(b, "  %v", e.Wait.Round(time.Second))
+	}
+	if e.Kind == Left {
+		b = fmt.Appendf(b, "  %d bytes in, %d out", e.BytesIn, e.BytesOut)
+	}
+	if e.Kind == Missed {
+		return fmt.Appendf(b, "  %d events, since they came faster than they could be written\n", e.Count)
+	}
+	if e.Count > 1 {
+		b = fmt.Appendf(b, "  %d times", e.Count)
+	}
+	return append(b, '\n')
+}

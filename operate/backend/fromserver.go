@@ -1,0 +1,168 @@
+package backend
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"culvert/role/server"
+)
+
+// fromServer is an event of a server for all readers.
+func fromServer(e server.Event, now time.Time) Event {
+	if out, ok := fromClient(e); ok {
+		return out
+	}
+	if out, ok := fromStranger(e); ok {
+		out.Time = now
+		return out
+	}
+	out := Event{Time: now, Kind: Remark}
+	switch e := e.(type) {
+	case server.StationMoved:
+		out.Reason = fmt.Sprintf("station %s is behind %s, and was behind %s", e.Station, e.To, e.From)
+	case server.StationReturned:
+		out.Reason = fmt.Sprintf("station %s is behind %s again, and was behind %s", e.Station, e.To, e.From)
+	case server.Restarting:
+		out.Kind = Restarting
+	case server.PushChanged:
+		out.Kind, out.Options, out.Count = Pushed, e.Options, uint64(len(e.Told))
+	}
+	return out
+}
+
+// about is an event of a server's client.
+func about(kind Kind, a server.About) Event {
+	return Event{
+		Time: a.At, Kind: kind, Number: &a.Number, Name: a.Name, User: a.User, Serial: a.Serial, Agent: a.Agent,
+		Remote: address(a.Remote), Since: a.Since,
+	}
+}
+
+// address is one as text, "" where it is not valid.
+func address(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// why is about with a reason.
+func why(kind Kind, a server.About, format string, args ...any) Event {
+	out := about(kind, a)
+	out.Reason = fmt.Sprintf(format, args...)
+	return out
+}
+
+// fromClient translates what happens to one client on its way in and out.
+func fromClient(e server.Event) (out Event, ok bool) {
+	switch e := e.(type) {
+	case server.Entering:
+		out = about(Entering, e.About)
+	case server.LoginPending:
+		out = why(Login, e.About, "the login takes longer")
+		out.Wait = e.Timeout
+	case server.LoginRefused:
+		out = why(Refused, e.About, "%s", cmp.Or(text(e.Err), e.Reason, "user name or password is wrong"))
+	case server.KeyRefused:
+		out = why(Refused, e.About, "%v", e.Err)
+	case server.Refused:
+		out = why(Refused, e.About, "%s", cmp.Or(text(e.Cause), e.Reason))
+	case server.Up:
+		out = about(Up, e.About)
+		out.IPv4, out.IPv6, out.Cipher, out.TLS = e.IPv4, e.IPv6, e.Cipher, e.TLS
+	case server.Renewed:
+		out = about(Renewed, e.About)
+		out.TLS = e.TLS
+	case server.RenewalFailed:
+		out = why(NotRenewed, e.About, "%v", e.Err)
+	case server.Moved:
+		out = about(Moved, e.About)
+		out.From = e.From.String()
+	case server.Ended:
+		out = about(Left, e.About)
+		out.Reason, out.IPv4, out.IPv6 = ending(e), e.IPv4, e.IPv6
+		out.PacketsIn, out.PacketsOut, out.BytesIn, out.BytesOut = e.Traffic.PacketsIn, e.Traffic.PacketsOut, e.Traffic.BytesIn, e.Traffic.BytesOut
+	default:
+		return fromCutOff(e)
+	}
+	return out, true
+}
+
+// fromCutOff translates why a client is sent away, and what else there is to say of
+// one.
+func fromCutOff(e server.Event) (out Event, ok bool) {
+	switch e := e.(type) {
+	case server.Idle:
+		out = why(CutOff, e.About, "it carried less than `inactive` asks for")
+	case server.Replaced:
+		out = why(CutOff, e.About, "another client of its name, from %v, takes its place", e.By)
+	case server.AddressClaimed:
+		out = why(CutOff, e.About, "its address %v belongs to %s", e.Address, e.Owner)
+	case server.ShutOut:
+		out = why(CutOff, e.About, "%v", e.Err)
+	case server.Disconnected:
+		out = why(CutOff, e.About, "%s", e.Message)
+	case server.MoveRefused:
+		out = why(Remark, e.About, "its packets come from another client's outer address, %v", e.To)
+	case server.Stuck:
+		out = why(Remark, e.About, "its handshake does not go on: %s", e.Stage)
+	case server.Remark:
+		out = why(Remark, e.About, "%s", e.Text)
+	case server.Message:
+		out = why(Message, e.About, "%s", e.Text)
+	case server.BadSource:
+		out = why(Remark, e.About, "it sends from %v, which is not leased to it", e.Source)
+	case server.BadMAC:
+		out = why(Remark, e.About, "it sends from the Ethernet address %v of another", e.MAC)
+	default:
+		return out, false
+	}
+	return out, true
+}
+
+// ending says how a client's session ended.
+func ending(e server.Ended) string {
+	switch e.How {
+	case server.Left:
+		return "it said that it leaves"
+	case server.MadeRoom:
+		return "it made room for a newcomer"
+	case server.Dismissed:
+		return cmp.Or(text(e.Err), "it was sent away")
+	}
+	return text(e.Err)
+}
+
+// fromStranger translates what those did who never said who they are.
+func fromStranger(e server.Event) (out Event, ok bool) {
+	out = Event{Kind: Failed, Count: 1}
+	switch e := e.(type) {
+	case server.Failed:
+		out.Remote, out.Reason, out.Count = e.From.String(), text(e.Err), uint64(e.Times)
+	case server.FailedMore:
+		out.Reason, out.Count = "more that did not get in", uint64(e.Count)
+	case server.Displaced:
+		out.Reason, out.Count = fmt.Sprintf("made room for newcomers, of %d in their handshake", e.Room), uint64(e.Count)
+	case server.Postponed:
+		out.Reason, out.Count = fmt.Sprintf("more newcomers than the %d in %v that connect-freq allows", e.Limit, e.In), uint64(e.Count)
+	case server.Stray:
+		out.Remote, out.Reason = e.From.String(), cmp.Or(e.Diagnosis, text(e.Err))
+	case server.Flooded:
+		out.Remote, out.Reason = e.From.String(), text(e.Err)
+	case server.Silent:
+		out.Remote, out.Reason = e.From.String(), text(e.Err)
+	default:
+		return out, false
+	}
+	return out, true
+}
+
+// text is an error's, "" for none.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
