@@ -30,7 +30,7 @@ var (
 	anna   = server.About{At: now.Add(-time.Minute), Number: 7, Name: "anna", CommonName: "anna", User: "ann", Serial: "0a", Agent: "2.6 linux", Remote: outer, Since: began}
 	remote = event.Remote{Host: "vpn.example", Proto: "udp", Addr: outer}
 	cert   = &x509.Certificate{SerialNumber: big.NewInt(10), Subject: pkix.Name{CommonName: "server"}}
-	wrong  = errors.New("why")
+	errWhy = errors.New("why")
 )
 
 // ofServer are a server's events, with what all readers get. Of a client's, what
@@ -43,23 +43,23 @@ var ofServer = []struct {
 	{server.LoginPending{About: anna, Timeout: time.Minute}, Event{Kind: Login, Reason: "the login takes longer", Wait: time.Minute}},
 	{server.LoginRefused{About: anna, Reason: "too early"}, Event{Kind: Refused, Reason: "too early"}},
 	{server.LoginRefused{About: anna}, Event{Kind: Refused, Reason: "user name or password is wrong"}},
-	{server.LoginRefused{About: anna, Reason: "later", Err: wrong}, Event{Kind: Refused, Reason: "why"}},
-	{server.KeyRefused{About: anna, Err: wrong}, Event{Kind: Refused, Reason: "why"}},
+	{server.LoginRefused{About: anna, Reason: "later", Err: errWhy}, Event{Kind: Refused, Reason: "why"}},
+	{server.KeyRefused{About: anna, Err: errWhy}, Event{Kind: Refused, Reason: "why"}},
 	{server.Refused{About: anna, Reason: "full"}, Event{Kind: Refused, Reason: "full"}},
-	{server.Refused{About: anna, Reason: "full", Cause: wrong}, Event{Kind: Refused, Reason: "why"}},
+	{server.Refused{About: anna, Reason: "full", Cause: errWhy}, Event{Kind: Refused, Reason: "why"}},
 	{server.Up{About: anna, IPv4: inner, Cipher: "AES-256-GCM", TLS: "TLSv1.3"}, Event{Kind: Up, IPv4: inner, Cipher: "AES-256-GCM", TLS: "TLSv1.3"}},
 	{server.Renewed{About: anna, TLS: "TLSv1.3"}, Event{Kind: Renewed, TLS: "TLSv1.3"}},
-	{server.RenewalFailed{About: anna, Err: wrong}, Event{Kind: NotRenewed, Reason: "why"}},
+	{server.RenewalFailed{About: anna, Err: errWhy}, Event{Kind: NotRenewed, Reason: "why"}},
 	{server.Moved{About: anna, From: other}, Event{Kind: Moved, From: "192.0.2.8:40000"}},
 	{server.MoveRefused{About: anna, To: other}, Event{Kind: Remark, Reason: "its packets come from another client's outer address, 192.0.2.8:40000"}},
 	{server.Idle{About: anna}, Event{Kind: CutOff, Reason: "it carried less than `inactive` asks for"}},
 	{server.Replaced{About: anna, By: other}, Event{Kind: CutOff, Reason: "another client of its name, from 192.0.2.8:40000, takes its place"}},
 	{server.AddressClaimed{About: anna, Address: inner, Owner: "bert"}, Event{Kind: CutOff, Reason: "its address 10.8.0.2 belongs to bert"}},
-	{server.ShutOut{About: anna, Err: wrong}, Event{Kind: CutOff, Reason: "why"}},
+	{server.ShutOut{About: anna, Err: errWhy}, Event{Kind: CutOff, Reason: "why"}},
 	{server.Disconnected{About: anna, Message: "HALT,go"}, Event{Kind: CutOff, Reason: "HALT,go"}},
-	{server.Ended{About: anna, How: server.Lost, Err: wrong, WasUp: true, IPv4: inner, Traffic: server.Traffic{PacketsIn: 1, PacketsOut: 2, BytesIn: 3, BytesOut: 4}},
+	{server.Ended{About: anna, How: server.Lost, Err: errWhy, WasUp: true, IPv4: inner, Traffic: server.Traffic{PacketsIn: 1, PacketsOut: 2, BytesIn: 3, BytesOut: 4}},
 		Event{Kind: Left, Reason: "why", IPv4: inner, PacketsIn: 1, PacketsOut: 2, BytesIn: 3, BytesOut: 4}},
-	{server.Ended{About: anna, How: server.Left, Err: wrong}, Event{Kind: Left, Reason: "it said that it leaves"}},
+	{server.Ended{About: anna, How: server.Left, Err: errWhy}, Event{Kind: Left, Reason: "it said that it leaves"}},
 	{server.Ended{About: anna, How: server.Dismissed}, Event{Kind: Left, Reason: "it was sent away"}},
 	{server.Ended{About: anna, How: server.MadeRoom}, Event{Kind: Left, Reason: "it made room for a newcomer"}},
 	{server.Stuck{About: anna, Stage: "TLS"}, Event{Kind: Remark, Reason: "its handshake does not go on: TLS"}},
@@ -69,13 +69,13 @@ var ofServer = []struct {
 	{server.BadMAC{About: anna, MAC: frame.MAC{2}}, Event{Kind: Remark, Reason: "it sends from the Ethernet address 02:00:00:00:00:00 of another"}},
 	{server.StationMoved{Station: "02:00@1", From: "anna", To: "bert"}, Event{Kind: Remark, Reason: "station 02:00@1 is behind bert, and was behind anna"}},
 	{server.StationReturned{Station: "02:00@1", From: "anna", To: "bert"}, Event{Kind: Remark, Reason: "station 02:00@1 is behind bert again, and was behind anna"}},
-	{server.Failed{From: outer, Err: wrong, Times: 3}, Event{Kind: Failed, Remote: outer.String(), Reason: "why", Count: 3}},
+	{server.Failed{From: outer, Err: errWhy, Times: 3}, Event{Kind: Failed, Remote: outer.String(), Reason: "why", Count: 3}},
 	{server.FailedMore{Count: 4}, Event{Kind: Failed, Reason: "more that did not get in", Count: 4}},
 	{server.Displaced{Count: 4, Room: 9}, Event{Kind: Failed, Reason: "made room for newcomers, of 9 in their handshake", Count: 4}},
 	{server.Postponed{Count: 4, Limit: 2, In: time.Second}, Event{Kind: Failed, Reason: "more newcomers than the 2 in 1s that connect-freq allows", Count: 4}},
-	{server.Stray{From: outer, Err: wrong, Diagnosis: "no key"}, Event{Kind: Failed, Remote: outer.String(), Reason: "no key", Count: 1}},
-	{server.Flooded{From: netip.MustParsePrefix("192.0.2.0/24"), Err: wrong}, Event{Kind: Failed, Remote: "192.0.2.0/24", Reason: "why", Count: 1}},
-	{server.Silent{From: outer, Err: wrong}, Event{Kind: Failed, Remote: outer.String(), Reason: "why", Count: 1}},
+	{server.Stray{From: outer, Err: errWhy, Diagnosis: "no key"}, Event{Kind: Failed, Remote: outer.String(), Reason: "no key", Count: 1}},
+	{server.Flooded{From: netip.MustParsePrefix("192.0.2.0/24"), Err: errWhy}, Event{Kind: Failed, Remote: "192.0.2.0/24", Reason: "why", Count: 1}},
+	{server.Silent{From: outer, Err: errWhy}, Event{Kind: Failed, Remote: outer.String(), Reason: "why", Count: 1}},
 	{server.Restarting{}, Event{Kind: Restarting}},
 	{server.PushChanged{Options: []string{"-route"}, Updated: server.Updated{Told: []string{"anna", "bert"}}}, Event{Kind: Pushed, Options: []string{"-route"}, Count: 2}},
 }
@@ -95,7 +95,7 @@ func TestFromServer(t *testing.T) {
 		}
 	}
 	wantAll(t, "../../role/server/event.go", covered, "About", "Traffic")
-	if got := fromServer(server.KeyRefused{About: server.About{At: now}, Err: wrong}, now); got.Remote != "" {
+	if got := fromServer(server.KeyRefused{About: server.About{At: now}, Err: errWhy}, now); got.Remote != "" {
 		t.Errorf("remote %q of nobody", got.Remote)
 	}
 }
@@ -117,26 +117,26 @@ var ofOnePeer = []struct {
 	{event.Pushed{Options: []string{"ping 10"}}, Event{Kind: Pushed, Options: []string{"ping 10"}}},
 	{event.PushUpdated{Options: []string{"-route"}, IPv4: inner}, Event{Kind: Pushed, Options: []string{"-route"}, IPv4: inner}},
 	{event.Configuring{Addresses: []netip.Prefix{netip.PrefixFrom(inner, 24), netip.MustParsePrefix("fd00::2/64")}}, Event{Kind: Configuring, IPv4: inner, IPv6: netip.MustParseAddr("fd00::2")}},
-	{event.Configured{Adapter: "tun0", Changes: []string{"up"}, Partial: wrong}, Event{Kind: Configured, Adapter: "tun0", Changes: []string{"up"}, Reason: "why"}},
+	{event.Configured{Adapter: "tun0", Changes: []string{"up"}, Partial: errWhy}, Event{Kind: Configured, Adapter: "tun0", Changes: []string{"up"}, Reason: "why"}},
 	{event.AdapterClosed{Adapter: "tun0"}, Event{Kind: Deconfigured, Adapter: "tun0"}},
 	{event.Up{Remote: remote, Adapter: "tun0", IPv4: inner}, Event{Kind: Up, Remote: remote.String(), Adapter: "tun0", IPv4: inner}},
 	{event.Renewed{TLS: "TLSv1.3", Certificate: cert}, Event{Kind: Renewed, TLS: "TLSv1.3", Name: "server", Serial: "0a"}},
-	{event.RenewalFailed{Err: wrong}, Event{Kind: NotRenewed, Reason: "why"}},
+	{event.RenewalFailed{Err: errWhy}, Event{Kind: NotRenewed, Reason: "why"}},
 	{event.Moved{From: outer, To: other}, Event{Kind: Moved, From: outer.String(), Remote: other.String()}},
 	{event.LoginAsked{URL: "https://x", Text: "t"}, Event{Kind: Login, URL: "https://x", Reason: "t"}},
-	{event.LoginFailed{Text: "no answer", Err: wrong}, Event{Kind: Login, Reason: "no answer: why"}},
+	{event.LoginFailed{Text: "no answer", Err: errWhy}, Event{Kind: Login, Reason: "no answer: why"}},
 	{event.LoginPending{Timeout: time.Minute}, Event{Kind: Login, Reason: "the login takes longer", Wait: time.Minute}},
 	{event.TokenGiven{}, Event{Kind: Login, Reason: "the server gave a token in place of the password"}},
 	{event.Left{Remote: remote}, Event{Kind: Left, Remote: remote.String(), Reason: "it said that it leaves"}},
-	{event.Lost{Remote: remote, Err: wrong}, Event{Kind: Left, Remote: remote.String(), Reason: "why"}},
-	{event.Replaced{Remote: remote, Err: wrong}, Event{Kind: Left, Remote: remote.String(), Reason: "why"}},
-	{event.Failed{Remote: remote, Err: wrong}, Event{Kind: Failed, Remote: remote.String(), Reason: "why", Count: 1}},
+	{event.Lost{Remote: remote, Err: errWhy}, Event{Kind: Left, Remote: remote.String(), Reason: "why"}},
+	{event.Replaced{Remote: remote, Err: errWhy}, Event{Kind: Left, Remote: remote.String(), Reason: "why"}},
+	{event.Failed{Remote: remote, Err: errWhy}, Event{Kind: Failed, Remote: remote.String(), Reason: "why", Count: 1}},
 	{event.MoreFailed{N: 4}, Event{Kind: Failed, Reason: "more that did not get in", Count: 4}},
-	{event.Stranger{From: other, Text: "odd", Err: wrong}, Event{Kind: Failed, Remote: other.String(), Reason: "odd: why", Count: 1}},
-	{event.Revoked{Remote: remote, Err: wrong}, Event{Kind: CutOff, Remote: remote.String(), Reason: "why"}},
-	{event.Reconnecting{Err: wrong, Wait: time.Second, Failures: 2}, Event{Kind: Reconnecting, Reason: "why", Wait: time.Second, Count: 2}},
+	{event.Stranger{From: other, Text: "odd", Err: errWhy}, Event{Kind: Failed, Remote: other.String(), Reason: "odd: why", Count: 1}},
+	{event.Revoked{Remote: remote, Err: errWhy}, Event{Kind: CutOff, Remote: remote.String(), Reason: "why"}},
+	{event.Reconnecting{Err: errWhy, Wait: time.Second, Failures: 2}, Event{Kind: Reconnecting, Reason: "why", Wait: time.Second, Count: 2}},
 	{event.Ended{}, Event{Kind: Ended}},
-	{event.Ended{Err: wrong}, Event{Kind: Ended, Reason: "why"}},
+	{event.Ended{Err: errWhy}, Event{Kind: Ended, Reason: "why"}},
 	{event.Remark{Text: "odd"}, Event{Kind: Remark, Reason: "odd"}},
 	{event.Message{Text: "hi"}, Event{Kind: Message, Reason: "hi"}},
 	{event.Looped{Addr: outer.Addr()}, Event{Kind: Remark, Remote: "192.0.2.7", Reason: "a route of this host leads the tunnel's own packets into the tunnel"}},
