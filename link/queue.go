@@ -98,7 +98,7 @@ func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 	for _, p := range batch {
 		if p.Len() > maxLength {
 			failures.Add(errTooLong, 1)
-		} else if q.admit(p, patient) {
+		} else if q.enqueue(p, patient) {
 			n++
 		}
 	}
@@ -112,9 +112,9 @@ func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 // errTooLong is of a packet longer than its length can say.
 var errTooLong = fmt.Errorf("link: TCP carries packets of %d bytes at most; set a smaller tun-mtu: %w", maxLength, syscall.EMSGSIZE)
 
-// admit queues one packet if there is room or sending makes it, or patiently
+// enqueue queues one packet if there is room or sending makes it, or patiently
 // waits for it. The caller holds mu.
-func (q *queue) admit(p *buf.Packet, patient bool) bool {
+func (q *queue) enqueue(p *buf.Packet, patient bool) bool {
 	f, limit := &q.data, q.limit
 	if isControl(p.Bytes()) {
 		f, limit = &q.control, controlLimit

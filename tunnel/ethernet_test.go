@@ -51,7 +51,7 @@ func TestFramesOnTheRoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _ := roadsOf(t, nic.Ethernet)
 		near.peer.MaxInner.Store(1300)
-		far.role.admit = func(_ []byte, to *Receivers) Drop {
+		far.role.forward = func(_ []byte, to *Receivers) Drop {
 			to.Adapter, to.Tag = true, 42
 			return Kept
 		}

@@ -6,7 +6,7 @@ package tunnel
 //	  open              whose is it; control packets leave the road here
 //	    Data.Open
 //	    Role.Moved      the peer floated to another address
-//	  Role.Admit        may this peer send from that address; where to
+//	  Role.Forward      may this peer send from that address; where to
 //	  clampMSS
 //	  sealForAll        copies for other clients
 //	  adapter.WriteBatch
@@ -109,7 +109,7 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers,
 		return Kept
 	}
 	to.reset()
-	drop = r.Role.Admit(now, from, p, to)
+	drop = r.Role.Forward(now, from, p, to)
 	out.watch.route(p, to, drop)
 	if drop != Kept {
 		if drop == Malformed {

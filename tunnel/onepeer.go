@@ -93,8 +93,8 @@ func (o *OnePeer) From(peer *Peer, l link.Link, p *buf.Packet) bool {
 	return true
 }
 
-// Admit takes every packet that the peer sends.
-func (o *OnePeer) Admit(_ time.Time, _ *Peer, p *buf.Packet, to *Receivers) Drop {
+// Forward takes every packet that the peer sends.
+func (o *OnePeer) Forward(_ time.Time, _ *Peer, p *buf.Packet, to *Receivers) Drop {
 	if _, _, ok := o.Road.Addresses(p.Bytes()); !ok {
 		return Malformed
 	}

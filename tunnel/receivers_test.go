@@ -35,7 +35,7 @@ func TestSeveralReceivers(t *testing.T) {
 			to.Add(to3)
 			return Kept
 		}
-		far.role.admit = func(_ []byte, to *Receivers) Drop {
+		far.role.forward = func(_ []byte, to *Receivers) Drop {
 			to.Add(to2)
 			to.Add(to3)
 			to.Adapter = true

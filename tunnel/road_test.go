@@ -119,7 +119,7 @@ type fakeRole struct {
 	road    *Road
 	route   func(to *Receivers) Drop
 	demux   func() (*Peer, Drop)
-	admit   func(packet []byte, to *Receivers) Drop
+	forward func(packet []byte, to *Receivers) Drop
 	mu      sync.Mutex
 	control [][]byte
 	moves   []buf.Path
@@ -137,9 +137,9 @@ func (f *fakeRole) Control(_ link.Link, p *buf.Packet) {
 	defer f.mu.Unlock()
 	f.control = append(f.control, bytes.Clone(p.Bytes()))
 }
-func (f *fakeRole) Admit(_ time.Time, _ *Peer, p *buf.Packet, to *Receivers) Drop {
-	if f.admit != nil {
-		return f.admit(p.Bytes(), to)
+func (f *fakeRole) Forward(_ time.Time, _ *Peer, p *buf.Packet, to *Receivers) Drop {
+	if f.forward != nil {
+		return f.forward(p.Bytes(), to)
 	}
 	to.Adapter = true
 	return Kept
@@ -336,7 +336,7 @@ func TestInboundDrops(t *testing.T) {
 		},
 		Replayed: func(t *testing.T, near, far *half) [][]byte {
 			b := near.sealed(t, []byte("once"))
-			far.role.admit = func(_ []byte, to *Receivers) Drop {
+			far.role.forward = func(_ []byte, to *Receivers) Drop {
 				to.Adapter = true
 				return Kept
 			}
@@ -345,7 +345,7 @@ func TestInboundDrops(t *testing.T) {
 			return [][]byte{b, b}
 		},
 		BadSource: func(t *testing.T, near, far *half) [][]byte {
-			far.role.admit = func([]byte, *Receivers) Drop { return BadSource }
+			far.role.forward = func([]byte, *Receivers) Drop { return BadSource }
 			return [][]byte{near.sealed(t, ipPacket(20))}
 		},
 		TooLarge: func(t *testing.T, near, far *half) [][]byte {
@@ -366,7 +366,7 @@ func TestInboundDrops(t *testing.T) {
 				if got := far.Counters.Snapshot(); len(got) != 1 || got[want.String()] != uint64(len(datagrams)) {
 					t.Errorf("counted %v, want %d", got, len(datagrams))
 				}
-				far.role.demux, far.role.admit = func() (*Peer, Drop) { return far.peer, Kept }, nil
+				far.role.demux, far.role.forward = func() (*Peer, Drop) { return far.peer, Kept }, nil
 				near.nic.Inject(ipPacket(50))
 				if got := drain(far); len(got) != 1 {
 					t.Error("the road is blocked")
@@ -446,7 +446,7 @@ func TestBetweenPeers(t *testing.T) {
 		third := newHalf(t, nic.IP, net, netip.MustParseAddrPort("192.0.2.3:1194"), farAddr, client)
 		to := NewPeer(server, far.link, buf.Path{Remote: third.link.LocalAddr()}, func(*Peer, time.Time, session.Event) {})
 		defer to.Stop()
-		far.role.admit = func(_ []byte, r *Receivers) Drop { return only(to)(r) }
+		far.role.forward = func(_ []byte, r *Receivers) Drop { return only(to)(r) }
 		for _, c := range []struct{ from, to int32 }{{1300, 1400}, {1400, 1300}, {1300, 0}} {
 			far.peer.MaxInner.Store(c.from)
 			to.MaxInner.Store(c.to)

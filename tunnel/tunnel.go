@@ -27,9 +27,9 @@ type Role interface {
 	// Control takes a packet of the control channel, and must copy it to
 	// keep it.
 	Control(l link.Link, p *buf.Packet)
-	// Admit decides about a packet that a peer sent, and names who gets it:
+	// Forward decides about a packet that a peer sent, and names who gets it:
 	// the adapter, other peers, or both.
-	Admit(now time.Time, from *Peer, p *buf.Packet, to *Receivers) Drop
+	Forward(now time.Time, from *Peer, p *buf.Packet, to *Receivers) Drop
 	// Moved is told that a packet of the peer, found to be authentic, came
 	// by another path than the last.
 	Moved(p *Peer, path buf.Path)

@@ -125,7 +125,7 @@ func TestStopsOfDrops(t *testing.T) {
 			near.nic.Inject(ipPacket(60))
 		}},
 		"bad source": {far: "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60 bad source address, in end 60", do: func(t *testing.T, near, far *half) {
-			far.role.admit = func([]byte, *Receivers) Drop { return BadSource }
+			far.role.forward = func([]byte, *Receivers) Drop { return BadSource }
 			write(near.link, farAddr, near.sealed(t, ipPacket(60)))
 		}},
 		"replayed": {far: "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 0 192.0.2.1:1194 replayed, in end 0 | " +
@@ -170,12 +170,12 @@ func TestStopsOfDrops(t *testing.T) {
 func TestWatchedBetweenPeers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _ := roads(t)
-		far.role.admit = func(_ []byte, to *Receivers) Drop { to.Add(far.peer); return Kept }
+		far.role.forward = func(_ []byte, to *Receivers) Drop { to.Add(far.peer); return Kept }
 		in := far.watched()
 		write(near.link, farAddr, near.sealed(t, ipPacket(60)))
 		want(t, "far", in.take(), "in link 88 192.0.2.1:1194, in queue 88 1/1, in open 60 192.0.2.1:1194, in route 60 192.0.2.1:1194, "+
 			"in seal 88 192.0.2.1:1194, in link 88 192.0.2.1:1194, in end 88")
-		far.role.admit = func(_ []byte, to *Receivers) Drop {
+		far.role.forward = func(_ []byte, to *Receivers) Drop {
 			to.Add(far.peer)
 			to.Adapter = true
 			return Kept

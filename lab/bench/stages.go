@@ -18,7 +18,7 @@ var stagePackages = []string{"./nic/tuntap", "./server", "./session/seal", "./tu
 
 // stageNames are the benchmarks that are stages of the path; the others there
 // compare ciphers and the like.
-var stageNames = regexp.MustCompile(`^Benchmark(Seal/AES-256-GCM/1400|Open/AES-256-GCM/1400|Route|Demultiplex|Admit|Outbound|Inbound|WriteRead|DeviceRead|Split|Merge|UDP)`)
+var stageNames = regexp.MustCompile(`^Benchmark(Seal/AES-256-GCM/1400|Open/AES-256-GCM/1400|Route|Demultiplex|Forward|Outbound|Inbound|WriteRead|DeviceRead|Split|Merge|UDP)`)
 
 // measureStages runs the micro-benchmarks.
 func (b *bench) measureStages(ctx context.Context) error {

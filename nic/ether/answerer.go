@@ -16,7 +16,7 @@ import (
 // answerer is everybody on the segment but the host: a machine without I/O that
 // takes the host's questions and the time, and returns frames.
 type answerer struct {
-	*segment
+	*framer
 	network Network
 	// former is what the host may still have the IPv4 address of. Its gateway
 	// and server are answered for until the host has asked for the new one.
@@ -116,8 +116,8 @@ func (a *answerer) neighbour(packet []byte) (answer [][]byte, count Count) {
 // who is the phantom gateway for every address of the network but the
 // adapter's own, the one that the host may have had before included, and for
 // the servers that the host was told of.
-func (a *answerer) who(addr netip.Addr) (neighbor.Station, bool) {
-	gateway := neighbor.Station{MAC: a.macs.Load().gateway, Router: addr == GatewayIPv6}
+func (a *answerer) who(addr netip.Addr) (neighbor.Holder, bool) {
+	gateway := neighbor.Holder{MAC: a.macs.Load().gateway, Router: addr == GatewayIPv6}
 	if addr.Is4() {
 		own := addr == a.network.IPv4.Address.Addr() || addr == a.former.Address.Addr()
 		former := addr == a.former.Server || addr == a.former.Gateway

@@ -34,7 +34,7 @@ var pushed = Network{
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func newMachine(n Network) *answerer {
-	m := &answerer{segment: newSegment(), counts: new(Counters), log: slog.New(slog.DiscardHandler)}
+	m := &answerer{framer: newFramer(), counts: new(Counters), log: slog.New(slog.DiscardHandler)}
 	m.update(start, n)
 	return m
 }

@@ -27,7 +27,7 @@ var _ nic.NIC = (*NIC)(nil)
 // would go past the answers.
 type NIC struct {
 	nic.NIC // of frames
-	segment segment
+	framer  framer
 	counts  Counters
 	in      []*buf.Packet // of the batch being written
 
@@ -59,12 +59,12 @@ func New(frames nic.NIC, o Options) (*NIC, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &NIC{NIC: frames}
-	n.machine = answerer{segment: &n.segment, counts: &n.counts, log: o.Log}
-	n.segment.macs.Store(&macs{former: o.FormerMACs})
+	n.machine = answerer{framer: &n.framer, counts: &n.counts, log: o.Log}
+	n.framer.macs.Store(&macs{former: o.FormerMACs})
 	if err := o.FollowMAC(n.setMAC); err != nil {
 		return nil, err
 	}
-	if n.segment.macs.Load().adapter == (frame.MAC{}) {
+	if n.framer.macs.Load().adapter == (frame.MAC{}) {
 		return nil, fmt.Errorf("ether: %s: the adapter has no MAC address of a station", n.Name())
 	}
 	n.Update(o.Network)
@@ -80,11 +80,11 @@ func (n *NIC) setMAC(adapter frame.MAC) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	was := n.segment.macs.Load()
+	was := n.framer.macs.Load()
 	if was.adapter != (frame.MAC{}) {
 		n.machine.log.Info("the adapter was given another MAC address, and is known by that now", "was", was.adapter, "now", adapter)
 	}
-	n.segment.macs.Store(was.changed(adapter))
+	n.framer.macs.Store(was.changed(adapter))
 	n.strange.since = time.Time{}
 }
 
@@ -107,7 +107,7 @@ func (n *NIC) Update(network Network) (changed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	// A host that has not heard of a smaller MTU may use the one before.
-	n.segment.mtu.Store(max(n.segment.mtu.Load(), int32(n.MTU()), int32(network.MTU)))
+	n.framer.mtu.Store(max(n.framer.mtu.Load(), int32(n.MTU()), int32(network.MTU)))
 	if reflect.DeepEqual(network, n.machine.network) {
 		return false
 	}
@@ -138,7 +138,7 @@ func (n *NIC) ReadBatch(batch []*buf.Packet) (int, error) {
 
 // outbound reports whether a frame became a packet for the tunnel.
 func (n *NIC) outbound(p *buf.Packet) bool {
-	k, why := n.segment.sort(p)
+	k, why := n.framer.sort(p)
 	switch k {
 	case carried:
 		return true
@@ -157,7 +157,7 @@ func (n *NIC) outbound(p *buf.Packet) bool {
 func (n *NIC) WriteBatch(batch []*buf.Packet) (int, error) {
 	n.in = n.in[:0]
 	for _, p := range batch {
-		if why, ok := n.segment.wrap(p); ok {
+		if why, ok := n.framer.wrap(p); ok {
 			n.in = append(n.in, p)
 		} else {
 			n.counts.Add(why)

@@ -152,13 +152,13 @@ func TestAnotherMAC(t *testing.T) {
 	}
 	a.told(Gateway(host))
 	a.told(host)
-	if m := n.segment.macs.Load(); m.gateway == m.adapter {
+	if m := n.framer.macs.Load(); m.gateway == m.adapter {
 		t.Errorf("adapter and gateway are both %v", m.gateway)
 	}
 	for i := range byte(2 * maxFormer) {
 		a.told(frame.MAC{2, 0, 0, 1, 0, i})
 	}
-	if m := n.segment.macs.Load(); len(m.former) != maxFormer || !m.host(frame.MAC{2, 0, 0, 1, 0, 2*maxFormer - 2}) || m.host(born) {
+	if m := n.framer.macs.Load(); len(m.former) != maxFormer || !m.host(frame.MAC{2, 0, 0, 1, 0, 2*maxFormer - 2}) || m.host(born) {
 		t.Errorf("of %d former addresses %v", 2*maxFormer, m.former)
 	}
 }

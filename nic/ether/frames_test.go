@@ -22,9 +22,9 @@ var (
 
 const mtu = 1500
 
-// newSegment is that of the tests' host.
-func newSegment() *segment {
-	s := &segment{}
+// newFramer is that of the tests' host.
+func newFramer() *framer {
+	s := &framer{}
 	s.macs.Store(&macs{adapter: host, gateway: gateway})
 	s.mtu.Store(mtu)
 	return s
@@ -138,7 +138,7 @@ func TestSort(t *testing.T) {
 		"unknown next header":      {framed(frame.TypeIPv6, ip6(250, "fd00:8::1", empty)), carried, 0},
 	} {
 		p := pkt(c.frame)
-		k, why := newSegment().sort(p)
+		k, why := newFramer().sort(p)
 		if k != c.kind || why != c.why {
 			t.Errorf("%s: %v, %v; want %v, %v", name, k, why, c.kind, c.why)
 		}
@@ -152,7 +152,7 @@ func TestSort(t *testing.T) {
 func TestPaddingIsCut(t *testing.T) {
 	for _, b := range [][]byte{framed(frame.TypeIPv4, plain4), framed(frame.TypeIPv6, plain6)} {
 		p := pkt(append(bytes.Clone(b), make([]byte, 22)...))
-		if newSegment().sort(p); !bytes.Equal(p.Bytes(), b[frame.HeaderLen:]) {
+		if newFramer().sort(p); !bytes.Equal(p.Bytes(), b[frame.HeaderLen:]) {
 			t.Errorf("%x, want %x", p.Bytes(), b[frame.HeaderLen:])
 		}
 	}
@@ -186,7 +186,7 @@ func TestWrap(t *testing.T) {
 		"a DHCPv6 server's":            {ip6(17, "fd00:8::6", ports(547, 546)), frame.MAC{}, Intruder, false},
 	} {
 		p := pkt(c.packet)
-		why, ok := newSegment().wrap(p)
+		why, ok := newFramer().wrap(p)
 		if ok != c.ok || !ok && why != c.why {
 			t.Errorf("%s: %v, %v; want %v, %v", name, why, ok, c.why, c.ok)
 		}
@@ -202,7 +202,7 @@ func TestWrap(t *testing.T) {
 
 // TestNothingAllocated on the way of IP packets, in either direction.
 func TestNothingAllocated(t *testing.T) {
-	s, out, in := newSegment(), framed(frame.TypeIPv6, plain6), plain4
+	s, out, in := newFramer(), framed(frame.TypeIPv6, plain6), plain4
 	p := pkt(out)
 	if n := testing.AllocsPerRun(100, func() {
 		p.Set(out)

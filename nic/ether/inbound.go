@@ -10,7 +10,7 @@ import (
 
 // wrap puts the header of a frame from the gateway before a packet of the
 // tunnel. With false the packet is none for the host, and the count says why.
-func (s *segment) wrap(p *buf.Packet) (Count, bool) {
+func (s *framer) wrap(p *buf.Packet) (Count, bool) {
 	m := s.macs.Load()
 	h := frame.Header{Dst: m.adapter, Src: m.gateway}
 	var why Count
@@ -18,12 +18,12 @@ func (s *segment) wrap(p *buf.Packet) (Count, bool) {
 	switch b := p.Bytes(); {
 	case len(b) > 0 && b[0]>>4 == 4:
 		h.Type = frame.TypeIPv4
-		if why, ok = admitIPv4(p); ok && b[16] >= 224 {
+		if why, ok = screenIPv4(p); ok && b[16] >= 224 {
 			h.Dst = groupMAC4([4]byte(b[16:]))
 		}
 	case len(b) > 0 && b[0]>>4 == 6:
 		h.Type = frame.TypeIPv6
-		if why, ok = admitIPv6(p); ok && b[24] == 0xff {
+		if why, ok = screenIPv6(p); ok && b[24] == 0xff {
 			h.Dst = neighbor.GroupMAC(netip.AddrFrom16([16]byte(b[24:])))
 		}
 	default:
@@ -43,9 +43,9 @@ func groupMAC4(dst [4]byte) frame.MAC {
 	return frame.Broadcast
 }
 
-// admitIPv4 keeps another's DHCP answers from the host: on this segment only
+// screenIPv4 keeps another's DHCP answers from the host: on this segment only
 // the phantom server gives any.
-func admitIPv4(p *buf.Packet) (Count, bool) {
+func screenIPv4(p *buf.Packet) (Count, bool) {
 	header, ok := ipv4Header(p)
 	if !ok {
 		return BadIP, false
@@ -53,9 +53,9 @@ func admitIPv4(p *buf.Packet) (Count, bool) {
 	return Intruder, !isUDP4(p.Bytes(), header, portDHCPServer, portDHCPClient)
 }
 
-// admitIPv6 does the same for DHCPv6 and neighbour discovery, whose proof of
+// screenIPv6 does the same for DHCPv6 and neighbour discovery, whose proof of
 // being from the segment, the hop limit, a tunnel leaves as it was.
-func admitIPv6(p *buf.Packet) (Count, bool) {
+func screenIPv6(p *buf.Packet) (Count, bool) {
 	protocol, header, ok := ipv6Header(p)
 	if !ok {
 		return BadIP, false

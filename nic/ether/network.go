@@ -10,7 +10,7 @@ import (
 	"culvert/nic/ether/dhcp"
 )
 
-// Network is what the host is to find on the adapter's segment: what a tunnel's
+// Network is what the host is to find on the adapter's framer: what a tunnel's
 // server pushed. The zero value is a segment with nobody on it.
 type Network struct {
 	MTU int

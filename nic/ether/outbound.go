@@ -28,9 +28,9 @@ const (
 	dropped
 )
 
-// segment is who there is on the adapter's segment: the adapter, and the
+// segment is who there is on the adapter's framer: the adapter, and the
 // phantom gateway that stands for everybody else.
-type segment struct {
+type framer struct {
 	macs atomic.Pointer[macs]
 	mtu  atomic.Int32 // the largest packet in a frame
 }
@@ -66,7 +66,7 @@ func (m *macs) host(from frame.MAC) bool {
 
 // sort strips a frame's header off in place and says what the packet is; with
 // dropped, why.
-func (s *segment) sort(p *buf.Packet) (kind, Count) {
+func (s *framer) sort(p *buf.Packet) (kind, Count) {
 	b := p.Bytes()
 	h, ok := frame.Parse(b)
 	m := s.macs.Load()

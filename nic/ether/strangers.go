@@ -48,7 +48,7 @@ func (n *NIC) stranger(p *buf.Packet) (told bool) {
 		return false
 	}
 	h, _ := frame.Parse(p.Bytes())
-	adapter := n.segment.macs.Load().adapter
+	adapter := n.framer.macs.Load().adapter
 	n.machine.log.Warn(fmt.Sprintf("frames from %v are dropped, the adapter is %v: the tunnel behind it carries IP, for this host alone. "+
 		"A bridge that the adapter is a port of needs the adapter's address (`ip link set dev BRIDGE address %v`) or the adapter the bridge's (`lladdr %v`); "+
 		"a macvlan on top needs mode passthru, which has the adapter's address; machines behind a bridge need a tunnel of Ethernet (`dev tap`)",

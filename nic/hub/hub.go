@@ -62,8 +62,8 @@ type vlanSet [4096 / 64]uint64
 func (s *vlanSet) add(vlan uint16)      { s[vlan/64] |= 1 << (vlan % 64) }
 func (s *vlanSet) has(vlan uint16) bool { return s[vlan/64]&(1<<(vlan%64)) != 0 }
 
-// uplinkStations is how many addresses the uplink may show: a LAN's.
-const uplinkStations = bridge.DefaultTotal / 2
+// uplinkAddresses is how many addresses the uplink may show: a LAN's.
+const uplinkAddresses = bridge.DefaultTotal / 2
 
 // Start makes a hub without ports. It runs until Close.
 func Start(o Options) *Hub {
@@ -71,7 +71,7 @@ func Start(o Options) *Hub {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Hub{log: o.Log, flood: o.Flood}
-	h.table = bridge.NewTable(bridge.Limits[*Port]{PortLimit: (*Port).stations, Rank: (*Port).rank})
+	h.table = bridge.NewTable(bridge.Limits[*Port]{PortLimit: (*Port).addressLimit, Rank: (*Port).rank})
 	h.contests.Interval = bridge.ContestInterval
 	h.members.Store(new(members))
 	h.loops = newLoops(h)
@@ -94,7 +94,7 @@ func (h *Hub) Add(n nic.NIC, o PortOptions) (*Port, error) {
 	}
 	h.changing.Lock()
 	defer h.changing.Unlock()
-	if err := h.admit(p); err != nil {
+	if err := h.unfit(p); err != nil {
 		return nil, err
 	}
 	h.ports++
@@ -109,8 +109,8 @@ func (h *Hub) Add(n nic.NIC, o PortOptions) (*Port, error) {
 	return p, nil
 }
 
-// admit tells why a port cannot join the others. The caller holds changing.
-func (h *Hub) admit(p *Port) error {
+// unfit says why a port cannot be added to the others. The caller holds changing.
+func (h *Hub) unfit(p *Port) error {
 	if h.closed {
 		return ErrClosed
 	}

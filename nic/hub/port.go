@@ -207,10 +207,10 @@ func (p *Port) refuses() Drop {
 // carries tells whether frames of a VLAN go to the adapter.
 func (p *Port) carries(vlan uint16) bool { return p.uplink || p.vlan == vlan }
 
-// stations is how many addresses the port may show, 0 for the usual.
-func (p *Port) stations() int {
+// addressLimit is how many addresses the port may show, 0 for the usual.
+func (p *Port) addressLimit() int {
 	if p.uplink {
-		return uplinkStations
+		return uplinkAddresses
 	}
 	return 0
 }

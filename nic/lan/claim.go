@@ -39,7 +39,7 @@ const (
 // there whether any station has it, and says so to all; until release. lost is
 // called, from a goroutine of its own, when the address has to be given up since
 // another station uses it in spite of that; the claim has ended then.
-func (s *Segment) Claim(ctx context.Context, a netip.Addr, lost func()) (release func(), err error) {
+func (s *Proxy) Claim(ctx context.Context, a netip.Addr, lost func()) (release func(), err error) {
 	if err := s.fit(a); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (s *Segment) Claim(ctx context.Context, a netip.Addr, lost func()) (release
 }
 
 // settle makes a claim that is tentative one that holds.
-func (s *Segment) settle(ctx context.Context, a netip.Addr, c *claim) error {
+func (s *Proxy) settle(ctx context.Context, a netip.Addr, c *claim) error {
 	if a.Is6() {
 		if err := s.port.Listen(neighbor.GroupMAC(neighbor.SolicitedNode(a)), true); err != nil {
 			return fmt.Errorf("%s: listen for who asks for %v: %w", s.Name, a, err)
@@ -77,14 +77,14 @@ func (s *Segment) settle(ctx context.Context, a netip.Addr, c *claim) error {
 }
 
 // has reports whether an address is claimed already.
-func (s *Segment) has(a netip.Addr) bool {
+func (s *Proxy) has(a netip.Addr) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.claims[a] != nil
 }
 
 // fit reports why an address of the segment cannot be a client's.
-func (s *Segment) fit(a netip.Addr) error {
+func (s *Proxy) fit(a netip.Addr) error {
 	network := s.network(a)
 	switch {
 	case !network.Contains(a):
@@ -114,7 +114,7 @@ func IsReserved(network netip.Prefix, a netip.Addr) bool {
 
 // probe asks the segment for an address, and returns an error if a station has
 // it or wants it, too (RFC 5227 section 2.1.1, RFC 4862 section 5.4).
-func (s *Segment) probe(ctx context.Context, a netip.Addr, c *claim) error {
+func (s *Proxy) probe(ctx context.Context, a netip.Addr, c *claim) error {
 	timer := time.NewTicker(probeGap)
 	defer timer.Stop()
 	for range probes {
@@ -133,7 +133,7 @@ func (s *Segment) probe(ctx context.Context, a netip.Addr, c *claim) error {
 }
 
 // question is a probe for an address.
-func (s *Segment) question(a netip.Addr) []byte {
+func (s *Proxy) question(a netip.Addr) []byte {
 	if a.Is4() {
 		b := frame.Header{Dst: frame.Broadcast, Src: s.MAC, Type: frame.TypeARP}.Append(nil)
 		return neighbor.ARP{Op: neighbor.OpRequest, SenderMAC: s.MAC, Sender: netip.IPv4Unspecified(), Target: a}.Append(b)
@@ -145,7 +145,7 @@ func (s *Segment) question(a netip.Addr) []byte {
 }
 
 // release ends a claim of an address, if it has not ended.
-func (s *Segment) release(a netip.Addr, c *claim) {
+func (s *Proxy) release(a netip.Addr, c *claim) {
 	s.mu.Lock()
 	had := s.claims[a] == c
 	if had {
@@ -162,7 +162,7 @@ func (s *Segment) release(a netip.Addr, c *claim) {
 }
 
 // claimed are the addresses claimed. The caller holds mu.
-func (s *Segment) claimed() []netip.Addr {
+func (s *Proxy) claimed() []netip.Addr {
 	list := make([]netip.Addr, 0, len(s.claims))
 	for a := range s.claims {
 		list = append(list, a)
@@ -172,7 +172,7 @@ func (s *Segment) claimed() []netip.Addr {
 
 // announce tells every station where an address is now (RFC 5227 section 2.3,
 // RFC 4861 section 7.2.6).
-func (s *Segment) announce(a netip.Addr) error {
+func (s *Proxy) announce(a netip.Addr) error {
 	if a.Is4() {
 		b := frame.Header{Dst: frame.Broadcast, Src: s.MAC, Type: frame.TypeARP}.Append(nil)
 		return s.port.Send(neighbor.ARP{Op: neighbor.OpRequest, SenderMAC: s.MAC, Sender: a, Target: a}.Append(b))
@@ -188,7 +188,7 @@ func (s *Segment) announce(a netip.Addr) error {
 
 // contender takes note of a station that asks whether it may have an address,
 // which matters while this host asks the same.
-func (s *Segment) contender(a netip.Addr, station frame.MAC) {
+func (s *Proxy) contender(a netip.Addr, station frame.MAC) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if c := s.claims[a]; c != nil && c.tentative {
@@ -206,7 +206,7 @@ func (c *claim) note(station frame.MAC) {
 // conflict takes note of a station that has an address. One that this host
 // answers for is defended once, and given up if the station goes on (RFC 5227
 // section 2.4, b).
-func (s *Segment) conflict(a netip.Addr, station frame.MAC) {
+func (s *Proxy) conflict(a netip.Addr, station frame.MAC) {
 	s.mu.RLock()
 	c := s.claims[a]
 	s.mu.RUnlock()
@@ -240,7 +240,7 @@ const (
 )
 
 // respond is what to do about a conflict now, and whether there was one before.
-func (s *Segment) respond(c *claim, station frame.MAC, now time.Time) (again bool, what response) {
+func (s *Proxy) respond(c *claim, station frame.MAC, now time.Time) (again bool, what response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	again = !c.defended.IsZero()

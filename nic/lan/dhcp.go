@@ -55,9 +55,9 @@ func (l *Lease) Release() {
 // ErrNoServer says that no DHCP server of the segment answered in time.
 var ErrNoServer = errors.New("no DHCP server answered")
 
-// StationMAC is the MAC under which an address is leased for a name: always the
+// ClientMAC is the MAC under which an address is leased for a name: always the
 // same one, locally administered, and one that no other adapter gives it.
-func (s *Segment) StationMAC(name string) frame.MAC {
+func (s *Proxy) ClientMAC(name string) frame.MAC {
 	sum := sha256.Sum256(append(s.MAC[:], name...))
 	m := frame.MAC(sum[:6])
 	m[0] = m[0]&^0x03 | 0x02
@@ -72,7 +72,7 @@ type exchange struct {
 
 // lessee is a station that asks for an address (RFC 2131 section 4.4).
 type lessee struct {
-	*Segment
+	*Proxy
 	exchange
 	host    string
 	answers chan answer
@@ -87,8 +87,8 @@ type answer struct {
 
 // Lease asks the segment's DHCP server for an address for a station, which is
 // named to it as host, and waits for it until ctx ends.
-func (s *Segment) Lease(ctx context.Context, mac frame.MAC, host string) (*Lease, error) {
-	l := &lessee{Segment: s, exchange: exchange{mac: mac}, host: hostName(host), answers: make(chan answer, 8)}
+func (s *Proxy) Lease(ctx context.Context, mac frame.MAC, host string) (*Lease, error) {
+	l := &lessee{Proxy: s, exchange: exchange{mac: mac}, host: hostName(host), answers: make(chan answer, 8)}
 	for i := range l.id {
 		l.id[i] = byte(rand.Uint32())
 	}
@@ -111,7 +111,7 @@ func (s *Segment) Lease(ctx context.Context, mac frame.MAC, host string) (*Lease
 	return lease, nil
 }
 
-func (s *Segment) enter(l *lessee, in bool) {
+func (s *Proxy) enter(l *lessee, in bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if in {
@@ -123,7 +123,7 @@ func (s *Segment) enter(l *lessee, in bool) {
 
 // dhcp hands a server's message to the station that it is for. The checksum is
 // not looked at: where the server is on this machine, it may not be made yet.
-func (s *Segment) dhcp(h frame.Header, packet []byte) {
+func (s *Proxy) dhcp(h frame.Header, packet []byte) {
 	d, ok := datagram.Read(packet)
 	if !ok || d.Src.Port() != portServer || d.Dst.Port() != portClient {
 		return

@@ -77,11 +77,11 @@ func (d *dhcpServer) told(w *wire, b []byte) {
 }
 
 // leased opens a segment whose server has leased a station an address.
-func leased(t *testing.T) (*Segment, *dhcpServer, *Lease, *wire) {
+func leased(t *testing.T) (*Proxy, *dhcpServer, *Lease, *wire) {
 	s, w, _ := open(t)
 	d := &dhcpServer{t: t}
 	w.told = d.told
-	l, err := s.Lease(t.Context(), s.StationMAC("phone"), "Ada's phone")
+	l, err := s.Lease(t.Context(), s.ClientMAC("phone"), "Ada's phone")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestLease(t *testing.T) {
 		if l.Address != want.Address || l.Router != want.Router || !slices.Equal(l.DNS, want.DNS) || l.Domain != want.Domain {
 			t.Errorf("leased %+v, want %+v", l.Offered, want)
 		}
-		if mac := frame.MAC(d.last.ClientHWAddr); mac != s.StationMAC("phone") || mac == here || !mac.IsStation() {
+		if mac := frame.MAC(d.last.ClientHWAddr); mac != s.ClientMAC("phone") || mac == here || !mac.IsStation() {
 			t.Errorf("leased under %v", mac)
 		}
 		if d.last.HostName() != "Ada-s-phone" {

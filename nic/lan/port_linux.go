@@ -15,7 +15,7 @@ import (
 )
 
 // Open stands in for others on the segment of an adapter of this host.
-func Open(i Interface, log *slog.Logger) (*Segment, error) {
+func Open(i Interface, log *slog.Logger) (*Proxy, error) {
 	ifi, err := net.InterfaceByName(i.Name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", i.Name, err)
@@ -31,7 +31,7 @@ func Open(i Interface, log *slog.Logger) (*Segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: open a packet socket: %w", i.Name, err)
 	}
-	return newSegment(i, &socket{conn: conn, index: ifi.Index, buffer: make([]byte, maxFrame)}, log), nil
+	return newProxy(i, &socket{conn: conn, index: ifi.Index, buffer: make([]byte, maxFrame)}, log), nil
 }
 
 // filter is what the kernel passes on: nothing that goes out or has a tag (which

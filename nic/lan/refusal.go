@@ -90,7 +90,7 @@ func (l *lessee) useless(err error) {
 
 // refused has a station wait before it asks again, also for another lease. It
 // reports whether that is news.
-func (s *Segment) refused(mac frame.MAC, err error, now time.Time) (news bool) {
+func (s *Proxy) refused(mac frame.MAC, err error, now time.Time) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for m, r := range s.refusals {
@@ -113,7 +113,7 @@ func (s *Segment) refused(mac frame.MAC, err error, now time.Time) (news bool) {
 }
 
 // accepted ends the waiting.
-func (s *Segment) accepted(mac frame.MAC) {
+func (s *Proxy) accepted(mac frame.MAC) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.refusals, mac)
@@ -121,7 +121,7 @@ func (s *Segment) accepted(mac frame.MAC) {
 
 // cooled waits until a station may ask, and returns why it had to if ctx ends
 // before.
-func (s *Segment) cooled(ctx context.Context, mac frame.MAC) error {
+func (s *Proxy) cooled(ctx context.Context, mac frame.MAC) error {
 	s.mu.RLock()
 	r := s.refusals[mac]
 	var until time.Time

@@ -23,8 +23,8 @@ func (r frames) Route(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel
 	return r.segment.FromAdapter(now, p, to)
 }
 
-// Admit finds who gets a client's frame.
-func (r frames) Admit(now time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+// Forward finds who gets a client's frame.
+func (r frames) Forward(now time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	port := from.Owner.(*client).port.Load()
 	if port == nil {
 		return tunnel.NoKey // it is not in yet

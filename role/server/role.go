@@ -55,9 +55,9 @@ func (r role) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.Drop
 	return c.Peer, tunnel.Kept
 }
 
-// Admit lets a packet in whose source is leased to its sender, and sends it to
+// Forward lets a packet in whose source is leased to its sender, and sends it to
 // another client if it is for one and client-to-client is given.
-func (r role) Admit(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+func (r role) Forward(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	src, dst, ok := tunnel.Addresses(p.Bytes())
 	if !ok {
 		return tunnel.Malformed

@@ -69,9 +69,9 @@ func stages(tb testing.TB) map[string]func() bool {
 			found, drop := r.Demultiplex(nil, sealed)
 			return found == peer && drop == tunnel.Kept
 		},
-		"Admit": func() bool {
+		"Forward": func() bool {
 			to.Peers, to.Adapter = to.Peers[:0], false
-			return r.Admit(now, peer, up, &to) == tunnel.Kept && to.Adapter
+			return r.Forward(now, peer, up, &to) == tunnel.Kept && to.Adapter
 		},
 	}
 }
@@ -91,7 +91,7 @@ func TestStagesDoNotAllocate(t *testing.T) {
 
 func BenchmarkRoute(b *testing.B)       { benchmarkStage(b, "Route") }
 func BenchmarkDemultiplex(b *testing.B) { benchmarkStage(b, "Demultiplex") }
-func BenchmarkAdmit(b *testing.B)       { benchmarkStage(b, "Admit") }
+func BenchmarkForward(b *testing.B)     { benchmarkStage(b, "Forward") }
 
 func benchmarkStage(b *testing.B, name string) {
 	run := stages(b)[name]

@@ -11,8 +11,8 @@ import (
 	"culvert/nic/frame"
 )
 
-// Station is who is to be named as the holder of an address.
-type Station struct {
+// Holder is who is to be named as the holder of an address.
+type Holder struct {
 	MAC frame.MAC
 	// Router tells hosts that they may use it as one (the R flag of a
 	// neighbour advertisement). A router that leaves it out in one answer is
@@ -22,4 +22,4 @@ type Station struct {
 
 // Who says which station holds an address. With false nobody answers: the
 // address is the asker's own, or not of this segment, or free.
-type Who func(netip.Addr) (Station, bool)
+type Who func(netip.Addr) (Holder, bool)

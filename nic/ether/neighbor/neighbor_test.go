@@ -21,8 +21,8 @@ var (
 )
 
 // who is a segment on which the gateway holds the others.
-func who(a netip.Addr) (Station, bool) {
-	return Station{gateway, a == other6}, a == other4 || a == other6
+func who(a netip.Addr) (Holder, bool) {
+	return Holder{gateway, a == other6}, a == other4 || a == other6
 }
 
 func TestARPAnswers(t *testing.T) {
@@ -211,7 +211,7 @@ func FuzzND(f *testing.F) {
 		if _, err := nd.Append(nil, host, gateway); err != nil {
 			t.Logf("%+v: %v", nd.Message, err)
 		}
-		nd.Answer(nil, host, func(netip.Addr) (Station, bool) { return Station{MAC: gateway}, true })
+		nd.Answer(nil, host, func(netip.Addr) (Holder, bool) { return Holder{MAC: gateway}, true })
 	})
 }
 

@@ -42,8 +42,8 @@ func (s *crowded) Claim(_ context.Context, a netip.Addr, lost func()) (release f
 func (*crowded) Lease(context.Context, frame.MAC, string) (*lan.Lease, error) {
 	return nil, lan.ErrNoServer
 }
-func (*crowded) StationMAC(name string) frame.MAC { return frame.StableMAC(name) }
-func (*crowded) Close() error                     { return nil }
+func (*crowded) ClientMAC(name string) frame.MAC { return frame.StableMAC(name) }
+func (*crowded) Close() error                    { return nil }
 
 // onCrowded is a book with a pool of ten addresses on a LAN.
 func onCrowded(t *testing.T, taken ...string) (*Book, *crowded) {

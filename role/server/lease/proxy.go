@@ -32,11 +32,11 @@ type proxy struct {
 type answers interface {
 	Claim(ctx context.Context, a netip.Addr, lost func()) (release func(), err error)
 	Lease(ctx context.Context, mac frame.MAC, host string) (*lan.Lease, error)
-	StationMAC(name string) frame.MAC
+	ClientMAC(name string) frame.MAC
 	Close() error
 }
 
-var _ answers = (*lan.Segment)(nil)
+var _ answers = (*lan.Proxy)(nil)
 
 func newProxy(name string, log *slog.Logger) (*proxy, error) {
 	place, err := lan.Find(name)
@@ -84,14 +84,14 @@ func (p *proxy) ipv6(name string, network netip.Prefix) netip.Addr {
 	if !network.IsValid() {
 		return netip.Addr{}
 	}
-	a, m := network.Addr().As16(), p.wire.StationMAC(name)
+	a, m := network.Addr().As16(), p.wire.ClientMAC(name)
 	copy(a[8:], []byte{m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]})
 	return netip.AddrFrom16(a)
 }
 
 // dhcp asks the LAN's DHCP server for an address for a name.
 func (p *proxy) dhcp(ctx context.Context, name string) (*granted, error) {
-	lease, err := p.wire.Lease(ctx, p.wire.StationMAC(name), name)
+	lease, err := p.wire.Lease(ctx, p.wire.ClientMAC(name), name)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func testLAN(v4, v6 string) *proxy {
 	if v6 != "" {
 		place.IPv6 = netip.MustParsePrefix(v6)
 	}
-	return &proxy{place: place, held: make(map[netip.Addr]*held), changed: make(chan struct{}, 1), wire: &lan.Segment{Interface: place}, log: slog.New(slog.DiscardHandler)}
+	return &proxy{place: place, held: make(map[netip.Addr]*held), changed: make(chan struct{}, 1), wire: &lan.Proxy{Interface: place}, log: slog.New(slog.DiscardHandler)}
 }
 
 // TestLANLayout: clients are in the segment's network, in which this host has

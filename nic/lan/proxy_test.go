@@ -88,10 +88,10 @@ func (w *wire) drain() [][]byte {
 }
 
 // open makes a segment over a wire, with the log's lines.
-func open(t *testing.T) (*Segment, *wire, *bytes.Buffer) {
+func open(t *testing.T) (*Proxy, *wire, *bytes.Buffer) {
 	w := &wire{in: make(chan []byte, 16), gone: make(chan struct{}), groups: make(map[frame.MAC]bool)}
 	var lines bytes.Buffer
-	s := newSegment(ourPlace, w, slog.New(slog.NewTextHandler(&lines, nil)))
+	s := newProxy(ourPlace, w, slog.New(slog.NewTextHandler(&lines, nil)))
 	t.Cleanup(func() { s.Close() })
 	return s, w, &lines
 }
@@ -221,7 +221,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add(reply.Append(nil, serverMAC, frame.Broadcast))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w := &wire{in: make(chan []byte), gone: make(chan struct{}), groups: make(map[frame.MAC]bool)}
-		s := newSegment(ourPlace, w, slog.New(slog.DiscardHandler))
+		s := newProxy(ourPlace, w, slog.New(slog.DiscardHandler))
 		defer s.Close()
 		s.receive(b)
 	})

@@ -34,8 +34,8 @@ type port interface {
 	io.Closer
 }
 
-// Segment is a segment at work. Open makes one.
-type Segment struct {
+// Proxy answers for addresses on a segment. Open makes one.
+type Proxy struct {
 	Interface
 	log  *slog.Logger
 	port port
@@ -47,9 +47,9 @@ type Segment struct {
 	refusals  map[frame.MAC]*refusal
 }
 
-// newSegment starts reading.
-func newSegment(i Interface, p port, log *slog.Logger) *Segment {
-	s := &Segment{Interface: i, log: log, port: p, done: make(chan struct{}),
+// newProxy starts reading.
+func newProxy(i Interface, p port, log *slog.Logger) *Proxy {
+	s := &Proxy{Interface: i, log: log, port: p, done: make(chan struct{}),
 		claims: make(map[netip.Addr]*claim), exchanges: make(map[exchange]*lessee), refusals: make(map[frame.MAC]*refusal)}
 	go s.run()
 	return s
@@ -57,13 +57,13 @@ func newSegment(i Interface, p port, log *slog.Logger) *Segment {
 
 // Close stops answering. Leases that were not released stay with the DHCP
 // server until they end.
-func (s *Segment) Close() error {
+func (s *Proxy) Close() error {
 	err := s.port.Close()
 	<-s.done
 	return err
 }
 
-func (s *Segment) network(a netip.Addr) netip.Prefix {
+func (s *Proxy) network(a netip.Addr) netip.Prefix {
 	if a.Is4() {
 		return s.IPv4
 	}
@@ -71,7 +71,7 @@ func (s *Segment) network(a netip.Addr) netip.Prefix {
 }
 
 // run answers until the port is closed.
-func (s *Segment) run() {
+func (s *Proxy) run() {
 	defer close(s.done)
 	for {
 		b, err := s.port.Receive()
@@ -86,7 +86,7 @@ func (s *Segment) run() {
 }
 
 // receive takes one frame of the segment.
-func (s *Segment) receive(b []byte) {
+func (s *Proxy) receive(b []byte) {
 	h, ok := frame.Parse(b)
 	if !ok || h.Tagged || h.Src == s.MAC || !h.Src.IsStation() {
 		return
@@ -119,16 +119,16 @@ func (s *Segment) receive(b []byte) {
 }
 
 // who is this host for every address claimed.
-func (s *Segment) who(a netip.Addr) (neighbor.Station, bool) {
+func (s *Proxy) who(a netip.Addr) (neighbor.Holder, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	c := s.claims[a]
-	return neighbor.Station{MAC: s.MAC}, c != nil && !c.tentative
+	return neighbor.Holder{MAC: s.MAC}, c != nil && !c.tentative
 }
 
 func closed(err error) bool { return errors.Is(err, net.ErrClosed) }
 
-func (s *Segment) answer(b []byte, ok bool) {
+func (s *Proxy) answer(b []byte, ok bool) {
 	if !ok {
 		return
 	}
