@@ -6,14 +6,17 @@ import (
 	"strings"
 
 	"culvert/internal/printable"
+	"culvert/role/server/admission"
 	"culvert/session/negotiate"
 )
 
-// happened passes an event on, to the log first.
-func (s *Server) happened(e Event) {
-	e.log(s.log)
-	if s.opts.Events != nil {
-		s.opts.Events(e)
+// reporter passes events on, to the log first.
+func reporter(l *slog.Logger, next func(Event)) func(Event) {
+	return func(e Event) {
+		e.log(l)
+		if next != nil {
+			next(e)
+		}
 	}
 }
 
@@ -44,7 +47,7 @@ func (e KeyRefused) log(l *slog.Logger) {
 }
 
 func (e Refused) log(l *slog.Logger) {
-	var settings *SettingsError
+	var settings *admission.SettingsError
 	switch {
 	case errors.As(e.Cause, &settings) && settings.Err != nil:
 		l.Error(settings.Text, "client", e.Name, "error", settings.Err)

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"culvert/role/server/admission"
 )
 
 // line is what the log has of an event, in lines.
@@ -39,8 +41,8 @@ func TestRefusedSaysTheCause(t *testing.T) {
 	}{
 		{nil, []string{"level=WARN"}},
 		{errors.New("no shared cipher"), []string{`level=WARN msg="no shared cipher"`, "level=WARN"}},
-		{&SettingsError{Text: "it has `disable`"}, []string{"level=WARN msg=\"it has `disable`\"", "level=WARN"}},
-		{&SettingsError{"it has faults", errors.New("line 3")}, []string{`level=ERROR msg="it has faults" client=anna error="line 3"`, "level=WARN"}},
+		{&admission.SettingsError{Text: "it has `disable`"}, []string{"level=WARN msg=\"it has `disable`\"", "level=WARN"}},
+		{&admission.SettingsError{Text: "it has faults", Err: errors.New("line 3")}, []string{`level=ERROR msg="it has faults" client=anna error="line 3"`, "level=WARN"}},
 	} {
 		lines := strings.Split(strings.TrimSpace(line(Refused{About: About{Name: "anna"}, Reason: "no", Cause: c.cause})), "\n")
 		if len(lines) != len(c.want) {

@@ -5,14 +5,14 @@ func (s *Server) Drops() map[string]uint64 { return s.road.Counters.Snapshot() }
 
 // Sessions is how many clients the server knows, those in their handshake
 // included.
-func (s *Server) Sessions() int { return len(s.table.all()) }
+func (s *Server) Sessions() int { return len(s.roster.table.all()) }
 
 // FreeIDs is how many peer-ids are left.
 func (s *Server) FreeIDs() int {
-	s.table.mu.Lock()
-	defer s.table.mu.Unlock()
-	return len(s.table.freeIDs)
+	s.roster.table.mu.Lock()
+	defer s.roster.table.mu.Unlock()
+	return len(s.roster.table.freeIDs)
 }
 
 // Leases is how many addresses are in use.
-func (s *Server) Leases() int { return s.book.Leased() }
+func (s *Server) Leases() int { return s.roster.book.Leased() }

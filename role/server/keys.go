@@ -6,17 +6,21 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
 
 	"culvert/access/auth"
+	"culvert/config"
 	"culvert/host/process"
 	"culvert/session"
 )
@@ -66,54 +70,76 @@ func (k *keptKeys) renew(now time.Time, lifetime time.Duration) (changed bool) {
 	return changed
 }
 
-// takeKeys goes on with the keys of the process before, where they are kept.
-func (s *Server) takeKeys(now time.Time) {
-	if s.opts.KeysDir == "" || len(s.session.TLS.Certificates) == 0 {
+// keeper keeps a server's keys over a restart, sealed, in a file.
+type keeper struct {
+	dir      string // "": they are not kept
+	identity *tls.Certificate
+	// scope is what the keys are good for: another server, or one that asks another
+	// program for passwords or listens elsewhere, has a file of its own, so that a
+	// token that one gave is none of the other.
+	scope   string
+	greeter *session.Greeter
+	tokens  *auth.Tokens // nil: none that this process makes the key of
+	log     *slog.Logger
+}
+
+// newKeeper is what keeps the keys of a configuration's server.
+func newKeeper(c *config.Config, network netip.Prefix, dir string, t *tls.Config) *keeper {
+	if len(t.Certificates) == 0 {
+		dir = ""
+	}
+	k := &keeper{dir: dir, scope: fmt.Sprintf("%q %q %q", c.Login.UserPassVerify, fmt.Sprint(c.Link.Proto, c.Link.LocalPort), network)}
+	if dir != "" {
+		k.identity = &t.Certificates[0]
+	}
+	return k
+}
+
+// take goes on with the keys of the process before, where they are kept.
+func (k *keeper) take(now time.Time) {
+	if k.dir == "" {
 		return
 	}
-	seal, path, err := s.keySeal()
+	seal, path, err := k.seal()
 	if err != nil {
-		s.log.Warn("keys are not kept; after a restart "+s.unkept(), "error", err)
+		k.log.Warn("keys are not kept; after a restart "+k.unkept(), "error", err)
 		return
 	}
 	keys := new(keptKeys)
 	if err := seal.load(path, keys); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.log.Warn("the keys that were kept cannot be used, and are made anew: "+s.unkept(), "file", path, "error", err)
+		k.log.Warn("the keys that were kept cannot be used, and are made anew: "+k.unkept(), "file", path, "error", err)
 		keys = new(keptKeys)
 	}
 	lifetime := time.Duration(0)
-	if s.logins.tokens != nil {
-		lifetime = s.logins.tokens.Lifetime
+	if k.tokens != nil {
+		lifetime = k.tokens.Lifetime
 	}
 	if keys.renew(now, lifetime) {
 		if err := seal.save(path, keys); err != nil {
-			s.log.Warn("keys cannot be kept; after a restart "+s.unkept(), "error", err)
+			k.log.Warn("keys cannot be kept; after a restart "+k.unkept(), "error", err)
 		}
 	}
-	s.greeter.UseKey([session.CookieKeyLen]byte(keys.Cookie))
-	if t := s.logins.tokens; t != nil && s.cfg.Login.GenTokenSecret == nil {
-		t.Key, t.Older = keys.Tokens[0].Key, nil
+	k.greeter.UseKey([session.CookieKeyLen]byte(keys.Cookie))
+	if k.tokens != nil {
+		k.tokens.Key, k.tokens.Older = keys.Tokens[0].Key, nil
 		for _, old := range keys.Tokens[1:] {
-			t.Older = append(t.Older, old.Key)
+			k.tokens.Older = append(k.tokens.Older, old.Key)
 		}
 	}
 }
 
 // unkept is what becomes of clients when keys are others.
-func (s *Server) unkept() string {
-	if s.logins.tokens != nil && s.cfg.Login.GenTokenSecret == nil {
+func (k *keeper) unkept() string {
+	if k.tokens != nil {
 		return "users are asked for their passwords again"
 	}
 	return "handshakes that are under way begin anew"
 }
 
-// keySeal is what opens this server's keys, and their file. Only who has its
-// private key can open them, and another server, or one that asks another
-// program for passwords or listens elsewhere, has a file of its own: a token
-// that one gave is none of the other.
-func (s *Server) keySeal() (keySeal, string, error) {
-	identity := s.session.TLS.Certificates[0]
-	secret, err := x509.MarshalPKCS8PrivateKey(identity.PrivateKey)
+// seal is what opens this server's keys, and their file. Only who has its private key
+// can open them.
+func (k *keeper) seal() (keySeal, string, error) {
+	secret, err := x509.MarshalPKCS8PrivateKey(k.identity.PrivateKey)
 	if err != nil {
 		return nil, "", err
 	}
@@ -122,8 +148,8 @@ func (s *Server) keySeal() (keySeal, string, error) {
 		return nil, "", err
 	}
 	scope := sha256.New()
-	fmt.Fprintf(scope, "%q %q %q %q", identity.Leaf.RawSubjectPublicKeyInfo, s.cfg.Login.UserPassVerify, fmt.Sprint(s.cfg.Link.Proto, s.cfg.Link.LocalPort), s.book.Layout().Network)
-	return key, filepath.Join(s.opts.KeysDir, "keys-"+hex.EncodeToString(scope.Sum(nil)[:8])), nil
+	fmt.Fprintf(scope, "%q %s", k.identity.Leaf.RawSubjectPublicKeyInfo, k.scope)
+	return key, filepath.Join(k.dir, "keys-"+hex.EncodeToString(scope.Sum(nil)[:8])), nil
 }
 
 // keySeal encrypts a file by AES-256-GCM under a key of 32 bytes: a nonce, and

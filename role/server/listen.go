@@ -5,31 +5,39 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"culvert/config"
 	"culvert/link"
 	"culvert/role/profile"
+	"culvert/tunnel"
 )
 
-// sockets are what a server listens on.
+// sockets are what a server listens on, and what takes packets from there.
 type sockets struct {
+	road      *tunnel.Road
+	strangers *strangers
+	report    func(Event)
+	share     *share // nil: no port-share
+	acceptor  link.Acceptor
+
 	links     []link.Link // UDP
 	listeners []*link.TCPListener
 }
 
-// listen opens the sockets, all or none.
-func (s *Server) listen(ctx context.Context) (err error) {
+// open opens the sockets of a configuration, all or none; udp opens one of UDP.
+func (s *sockets) open(ctx context.Context, c *config.Config, udp func(link.Options) (link.Link, error)) (err error) {
 	defer func() {
 		if err != nil {
-			s.sockets.close()
+			s.close()
 		}
 	}()
-	for _, at := range s.cfg.Listens() {
-		addr, err := listenAddr(ctx, s.cfg, at)
+	for _, at := range c.Listens() {
+		addr, err := listenAddr(ctx, c, at)
 		if err != nil {
 			return err
 		}
-		o := profile.LinkOptions(s.cfg)
+		o := profile.LinkOptions(c)
 		o.Addr = addr
 		if at.Proto.TCP {
 			l, err := link.ListenTCP(o)
@@ -39,7 +47,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 			s.listeners = append(s.listeners, l)
 			continue
 		}
-		l, err := s.opts.Listen(o)
+		l, err := udp(o)
 		if err != nil {
 			return err
 		}
@@ -84,14 +92,41 @@ func ipv6Only(c *config.Config, at config.Listen) bool {
 
 // serve starts what takes packets from the sockets. Each goroutine ends with
 // its socket and reports why.
-func (s *Server) serve(ctx context.Context, failed chan<- error) {
+func (s *sockets) serve(ctx context.Context, failed chan<- error) {
 	for _, l := range s.links {
 		go func() { failed <- s.road.Inbound(ctx, l) }()
 	}
 	for _, l := range s.listeners {
 		serve := func(c *link.Stream) { s.serveStream(ctx, &stream{Stream: c}) }
-		go func() { failed <- s.streams.Serve(l, serve) }()
+		go func() { failed <- s.acceptor.Serve(l, serve) }()
 	}
+}
+
+// serveStream is a connection's goroutine.
+func (s *sockets) serveStream(ctx context.Context, c *stream) {
+	if s.share != nil && c.isForeign(s.road.PacketSize) {
+		c.Prove() // bounded by share from here on
+		s.share.serve(ctx, c)
+		return
+	}
+	err := s.road.Inbound(ctx, c)
+	if cl := c.client.Load(); cl != nil {
+		cl.visit.End()
+		cl.Do(func(time.Time) { cl.Session.LinkClosed(err) })
+		return
+	}
+	s.road.Counters.Add(tunnel.UnknownPeer)
+	if from := c.RemoteAddr(); ctx.Err() == nil && s.strangers.allow(time.Now(), from.Addr()) {
+		s.report(Silent{From: from, Err: err})
+	}
+}
+
+// first is the address of the first socket, UDP first.
+func (s *sockets) first() netip.AddrPort {
+	if len(s.links) > 0 {
+		return s.links[0].LocalAddr()
+	}
+	return s.listeners[0].LocalAddr()
 }
 
 // addrs are the sockets' addresses, UDP first, each with its protocol.

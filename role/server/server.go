@@ -5,11 +5,11 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -17,16 +17,12 @@ import (
 	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
-	"culvert/host/hostnet"
-	"culvert/internal/mute"
 	"culvert/link"
 	"culvert/nic"
-	"culvert/nic/bridge"
 	"culvert/role/profile"
+	"culvert/role/server/admission"
 	"culvert/role/server/lease"
-	"culvert/role/server/segment"
 	"culvert/session"
-	"culvert/session/wrap"
 	"culvert/tunnel"
 )
 
@@ -58,42 +54,31 @@ type Options struct {
 
 // Server is a VPN server. Make it with New and Run it once.
 type Server struct {
-	cfg     *config.Config
-	opts    Options
-	log     *slog.Logger
-	book    *lease.Book
-	table   *table
-	armour  wrap.Armour
-	greeter *session.Greeter
-	trust   *profile.Trust
-	session session.Config
-	logins  logins
-	// showTLS makes the TLS settings for one peer (tls-verify); nil: all
-	// have the same.
-	showTLS profile.ShowTLS
-	road    tunnel.Road
-	segment *segment.Segment // nil: not Ethernet
-	moves   rate.Sometimes   // lets the log have one of a MAC address at a time
-	// contests does so of addresses that two ports show.
-	contests rate.Sometimes
-
-	strangers mute.Strangers
-	displaced mute.Tally    // clients that made room for others
-	newcomers *rate.Limiter // connect-freq; nil: no limit
-	refused   mute.Tally    // newcomers beyond it
+	cfg       *config.Config
+	opts      Options
+	log       *slog.Logger
+	admission *admission.Admission
+	roster    *roster
+	strangers *strangers
+	desk      *desk
+	door      *door
+	keeper    *keeper
+	host      *host
+	road      tunnel.Road
+	sockets   sockets
 	adapter   *bringup.Adapter
-	sockets
-	streams link.Acceptor
-	share   *share // nil: no port-share
-
-	numbers  atomic.Uint64 // of clients, those given so far
-	leaving  atomic.Bool   // clients are being sent away, and none is let in
-	restarts chan struct{} // asked for by Restart
+	report    func(Event)
+	restarts  chan struct{} // asked for by Restart
 }
 
 // New checks a configuration in full, so that what is wrong with it is said
 // before anything is opened.
 func New(c *config.Config, o Options) (*Server, error) {
+	if o.Listen == nil {
+		o.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
+	}
+	report := reporter(o.Log, o.Events)
+	s := &Server{cfg: c, opts: o, log: o.Log, report: report, restarts: make(chan struct{}, 1)}
 	book, err := lease.New(c, o.Log)
 	if err != nil {
 		return nil, err
@@ -101,51 +86,72 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err := checkDirs(c, rootOf(c)); err != nil {
 		return nil, err
 	}
-	s := &Server{book: book, cfg: c, opts: o, log: o.Log, table: newTable(c.Server.MaxClients),
-		restarts: make(chan struct{}, 1)}
-	s.checkPerClients()
+	admission.CheckFiles(c, rootOf(c), o.Log)
 	if err := profile.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}
-	if s.armour, err = profile.Armour(c); err != nil {
+	s.roster = &roster{table: newTable(c.Server.MaxClients), book: book, duplicates: c.Server.DuplicateCN, report: report}
+	if profile.Kind(c) == nic.Ethernet {
+		s.roster.ether = newEther(c.Server, report)
+	}
+	s.strangers = &strangers{report: report, room: roomFor(c.Server.MaxClients), freq: c.Server.ConnectFreq}
+	if err := s.receive(); err != nil {
 		return nil, err
 	}
-	if s.trust, err = profile.NewTrust(c, func(text string) { o.Log.Warn(text) }, o.Lists); err != nil {
-		return nil, err
-	}
-	if s.session, err = s.trust.Session(c, true); err != nil {
-		return nil, err
-	}
-	if s.logins, err = newLogins(c); err != nil {
-		return nil, err
-	}
-	if s.showTLS, err = profile.TLSVerify(c, profile.ProgramVariables(c), s.logins.slots); err != nil {
-		return nil, err
-	}
-	s.streams = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
+	s.keeper = newKeeper(c, book.Layout().Network, o.KeysDir, s.door.session.TLS)
+	s.keeper.greeter, s.keeper.tokens, s.keeper.log = s.door.greeter, s.admission.Tokens(), o.Log
+	s.host = &host{cfg: c, book: book, forward: o.Forward, ethernet: s.roster.ether != nil, log: o.Log}
+	s.sockets = sockets{road: &s.road, strangers: s.strangers, report: report, share: newShare(c.Link.PortShare, o.Log)}
+	s.sockets.acceptor = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
 	}}
-	s.moves.Interval, s.contests.Interval = time.Second, bridge.ContestInterval
-	s.greeter, s.share = session.NewGreeter(s.armour, session.Rate(c.Server.ConnectFreqInitial)), newShare(c.Link.PortShare, o.Log)
-	if f := c.Server.ConnectFreq; f.N > 0 {
-		s.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
-	}
-	s.road = tunnel.Road{Role: s.newRole(), PacketSize: profile.PacketSize(c), Ethernet: s.segment != nil, Adapter: func() nic.NIC { return s.adapter },
+	s.road = tunnel.Road{Role: s.role(), PacketSize: profile.PacketSize(c), Ethernet: s.roster.ether != nil, Adapter: func() nic.NIC { return s.adapter },
 		OnFailing: tunnel.LogFailing(s.log), OnPath: tunnel.LogPaths(s.log)}
-	if s.opts.Listen == nil {
-		s.opts.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
-	}
 	return s, nil
+}
+
+// roomFor leaves room for handshakes beside the clients that are in.
+func roomFor(maxClients int) int { return 2*maxClients + 64 }
+
+// receive makes what receives clients: admission, desk and door.
+func (s *Server) receive() error {
+	c := s.cfg
+	armour, err := profile.Armour(c)
+	if err != nil {
+		return err
+	}
+	trust, err := profile.NewTrust(c, func(text string) { s.log.Warn(text) }, s.opts.Lists)
+	if err != nil {
+		return err
+	}
+	settings, err := trust.Session(c, true)
+	if err != nil {
+		return err
+	}
+	if s.admission, err = admission.New(c, admission.Options{Trust: trust}); err != nil {
+		return err
+	}
+	s.desk = &desk{cfg: c, report: s.report, session: settings, admission: s.admission, roster: s.roster, strangers: s.strangers}
+	s.door = &door{cfg: c, log: s.log, report: s.report, session: settings, armour: armour, greeter: session.NewGreeter(armour, session.Rate(c.Server.ConnectFreqInitial)),
+		admission: s.admission, table: s.roster.table, strangers: s.strangers, road: &s.road, onEvent: s.desk.onEvent}
+	if f := c.Server.ConnectFreq; f.N > 0 {
+		s.door.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
+	}
+	return nil
+}
+
+// role is the server's part in the road, by what its adapter carries.
+func (s *Server) role() tunnel.Role {
+	ip := traffic{table: s.roster.table, together: s.cfg.Server.ClientToClient, door: s.door, report: s.report}
+	if s.roster.ether == nil {
+		return ip
+	}
+	return frames{ip, s.roster.ether.segment}
 }
 
 // Addr is the address of the first socket the server listens on, UDP first,
 // once Ready was called.
-func (s *Server) Addr() netip.AddrPort {
-	if len(s.links) > 0 {
-		return s.links[0].LocalAddr()
-	}
-	return s.listeners[0].LocalAddr()
-}
+func (s *Server) Addr() netip.AddrPort { return s.sockets.first() }
 
 // Adapter is the server's adapter, once Ready was called.
 func (s *Server) Adapter() *bringup.Adapter { return s.adapter }
@@ -153,26 +159,42 @@ func (s *Server) Adapter() *bringup.Adapter { return s.adapter }
 // Road is what carries the packets, to be watched and counted.
 func (s *Server) Road() *tunnel.Road { return &s.road }
 
+// Clients are the clients that are in, in the order they came.
+func (s *Server) Clients() []ClientStatus { return s.roster.in(time.Now()) }
+
+// Everybody are the clients that are in and those that are connecting, in the
+// order they came.
+func (s *Server) Everybody() []ClientStatus { return s.roster.everybody(time.Now()) }
+
+// Status is the state of the server in one of OpenVPN's formats (man page,
+// --status-version): 1, 2 or 3.
+func (s *Server) Status(version int) []byte {
+	return formatStatus(time.Now(), version, s.Everybody())
+}
+
+// Lists are the files that revocation lists are read from again.
+func (s *Server) Lists() []string { return s.admission.Lists() }
+
 // Run serves until ctx ends, and then tells the clients (explicit-exit-notify)
 // and takes back what it changed on the host. The error is nil when ctx ended
 // it.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.open(ctx); err != nil {
+	if err := s.bringUp(ctx); err != nil {
 		return err
 	}
 	defer s.close()
-	defer s.keepStatus()()
+	defer profile.KeepStatus(s.cfg, s.log, func() []byte { return s.Status(s.cfg.Process.StatusVersion) })()
 	if s.opts.Opened != nil {
 		if err := s.opts.Opened(); err != nil {
 			return err
 		}
 	}
-	failed := make(chan error, 1+len(s.links)+len(s.listeners))
+	failed := make(chan error, 1+len(s.sockets.links)+len(s.sockets.listeners))
 	go func() { failed <- s.road.Outbound(ctx, s.adapter) }()
-	s.serve(ctx, failed)
-	defer s.keepLists(ctx)()
-	defer s.keepRoutes(ctx)()
-	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.addrs(), ", "), "adapter", s.adapter.Name())
+	s.sockets.serve(ctx, failed)
+	defer s.admission.KeepLists(ctx, s.desk.recheckAll)()
+	defer s.host.keepRoutes(ctx, s.adapter)()
+	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.sockets.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
@@ -190,34 +212,36 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 			return fmt.Errorf("the server cannot go on: %w", err)
 		case <-persist.C:
-			s.book.Save()
+			s.roster.book.Save()
 		case <-s.restarts:
 			s.restart()
 		}
 	}
 }
 
-func (s *Server) open(ctx context.Context) (err error) {
-	s.book.Load()
-	s.takeKeys(time.Now())
-	want := bringup.State{State: s.state(ctx)}
+// bringUp opens what the server needs, all or nothing.
+func (s *Server) bringUp(ctx context.Context) (err error) {
+	book := s.roster.book
+	book.Load()
+	s.keeper.take(time.Now())
+	want := bringup.State{State: s.host.state(ctx)}
 	if want.Ethernet, err = profile.Ethernet(s.cfg, &want.State); err != nil {
 		return err
 	}
-	if err = s.listen(ctx); err != nil {
-		s.book.Close()
+	if err = s.sockets.open(ctx, s.cfg, s.opts.Listen); err != nil {
+		book.Close()
 		return err
 	}
-	if err = s.book.Open(); err == nil {
+	if err = book.Open(); err == nil {
 		s.adapter, err = s.opts.Open(ctx, want)
 	}
 	if err != nil {
-		s.book.Close()
+		book.Close()
 		s.sockets.close()
 		return err
 	}
-	if s.segment != nil && s.adapter.FollowMAC != nil {
-		if err := s.adapter.FollowMAC(s.segment.SetMAC); err != nil {
+	if ether := s.roster.ether; ether != nil && s.adapter.FollowMAC != nil {
+		if err := s.adapter.FollowMAC(ether.segment.SetMAC); err != nil {
 			s.log.Warn("the adapter's MAC address is not kept from clients", "error", err)
 		}
 	}
@@ -227,77 +251,17 @@ func (s *Server) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// state is what the host should look like, with the networks behind the
-// clients (`route`) and, where wanted, forwarding.
-func (s *Server) state(ctx context.Context) hostnet.State {
-	layout := s.book.Layout()
-	state := layout.State(s.cfg.Adapter.Dev, s.cfg.Adapter.MTU)
-	state.TxQueueLen, state.LLAddr = s.cfg.Adapter.TxQueueLen, profile.LLAddr(s.cfg)
-	if s.cfg.Adapter.IfconfigNoexec {
-		state.Addresses = nil
-	}
-	if s.cfg.Routing.NoExec {
-		state.Routes = nil
-	} else {
-		state.Routes = append(state.Routes, s.routes(ctx)...)
-	}
-	if s.book.OnLAN() {
-		state.Routes = append(state.Routes, s.book.Routes()...)
-		state.Forward = s.forward()
-		return state
-	}
-	if !s.opts.Forward || layout.Bridged {
-		return state
-	}
-	state.Forward = s.forward()
-	for _, p := range []netip.Prefix{layout.Network, layout.Network6} {
-		if p.IsValid() {
-			state.Forward.Masquerade = append(state.Forward.Masquerade, p)
-		}
-	}
-	return state
-}
-
-// forward makes this host a router, which leads from client to client only with
-// `client-to-client`, as where it is none.
-func (s *Server) forward() *hostnet.Forward {
-	l := s.book.Layout()
-	return &hostnet.Forward{IPv4: l.Network.IsValid(), IPv6: l.Network6.IsValid(), Apart: !s.cfg.Server.ClientToClient}
-}
-
-// routes are those of `route`. One of a name that cannot be resolved is left
-// out: a server serves without it.
-func (s *Server) routes(ctx context.Context) (routes []hostnet.Route) {
-	cfg := *s.cfg
-	if !cfg.Routing.Gateway.IsValid() && s.segment != nil {
-		cfg.Routing.Gateway = s.book.Layout().Beside // man page, server
-	}
-	if profile.WithoutGateway(&cfg) {
-		s.log.Warn("routes through an Ethernet adapter need a gateway, and those without one are left out: name it in the line, or IPv4's in route-gateway")
-	}
-	for _, r := range cfg.Routing.Routes {
-		list, err := profile.HostRoutes(ctx, &cfg, r, netip.Addr{}, profile.SystemResolver)
-		if err != nil {
-			s.log.Warn("a route is left out", "error", err)
-		}
-		routes = append(routes, list...)
-	}
-	return routes
-}
-
 func (s *Server) close() {
-	s.logins.end() // before all, since a program may keep a client from ending
-	for _, c := range s.table.all() {
+	s.admission.End() // before all, since a program may keep a client from ending
+	for _, c := range s.roster.table.all() {
 		c.Stop()
 	}
-	s.strangers.Stop()
-	s.displaced.Stop()
-	s.refused.Stop()
-	s.logins.running.Wait()
-	s.book.Close()
+	s.strangers.stop()
+	s.admission.Wait()
+	s.roster.book.Close()
 	s.adapter.TakeDown(s.log)
 	s.sockets.close()
-	s.streams.Close()
+	s.sockets.acceptor.Close()
 }
 
 // Restart ends all sessions, so that the clients connect anew. Socket, adapter
@@ -310,12 +274,12 @@ func (s *Server) Restart() {
 }
 
 func (s *Server) restart() {
-	s.happened(Restarting{})
+	s.report(Restarting{})
 	s.dismiss()
-	for _, c := range s.table.all() {
+	for _, c := range s.roster.table.all() {
 		c.evict()
 	}
-	s.leaving.Store(false)
+	s.door.closed.Store(false)
 }
 
 // dismissTime is how long clients are given to confirm that they were told.
@@ -327,7 +291,7 @@ const dismissTime = 2 * time.Second
 // A client that comes back from now on gets no answer: it would be dropped without
 // a word. Some do not confirm, and come back at once: OpenVPN after a second.
 func (s *Server) dismiss() {
-	s.leaving.Store(true)
+	s.door.closed.Store(true)
 	text := "RESTART"
 	switch s.cfg.Timers.ExplicitExitNotify {
 	case 0:
@@ -335,13 +299,39 @@ func (s *Server) dismiss() {
 	case 2:
 		text = "RESTART,[N]"
 	}
-	for _, c := range s.table.all() {
+	for _, c := range s.roster.table.all() {
 		c.Do(func(now time.Time) { c.Session.Dismiss(now, text) })
 	}
 	deadline := time.Now().Add(dismissTime)
-	for len(s.table.all()) > 0 && time.Now().Before(deadline) {
+	for len(s.roster.table.all()) > 0 && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// ErrNoClient says that no client has that number, or not any longer.
+var ErrNoClient = errors.New("no such client is connected")
+
+// maxMessage bounds what a client is told when it is sent away, bytes.
+const maxMessage = 900
+
+// Disconnect sends the client of a number (ClientStatus.ID) away. message is the
+// control message that it is told: "RESTART", upon which it connects anew, also for
+// "", or such as "HALT,reason", upon which it does not. One that is not in yet is told
+// nothing. It fails with ErrNoClient, or where message is not one line of at most
+// 900 bytes of printable text, and returns without waiting for the client.
+func (s *Server) Disconnect(number uint64, message string) error {
+	if message == "" {
+		message = "RESTART"
+	}
+	if len(message) > maxMessage || strings.ContainsFunc(message, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("disconnect: a message is one line of at most %d bytes", maxMessage)
+	}
+	c := s.roster.numbered(number)
+	if c == nil {
+		return fmt.Errorf("disconnect %d: %w", number, ErrNoClient)
+	}
+	c.disconnect(message, s.report)
+	return nil
 }
 
 // persistInterval is how often the book of addresses is saved.

@@ -13,25 +13,25 @@ import (
 	"culvert/tunnel"
 )
 
-// crowd is a server's role with n clients let in: client i has peer-id i and
+// crowd is a server's part in the road with n clients let in: client i has peer-id i and
 // the address crowdAddr(i).
-func crowd(tb testing.TB, n int) role {
-	s := &Server{cfg: new(config.Config), table: newTable(n)}
+func crowd(tb testing.TB, n int) traffic {
+	r := traffic{table: newTable(n)}
 	for i := range n {
 		id := wire.SessionID{byte(i), byte(i >> 8), 1}
 		c := &client{own: new(config.PerClient), lease: &lease.Lease{IPv4: crowdAddr(i)}}
 		c.Peer = tunnel.NewPeer(session.Accept(session.Config{}, &session.Opening{Client: id, Server: id}, time.Now()), nil,
 			buf.Path{Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), 1000)}, nil)
 		c.Owner = c
-		if _, ok := s.table.open(c, n); !ok || !s.table.admit(c) {
+		if _, ok := r.table.add(c, n); !ok || !r.table.keep(c) {
 			tb.Fatal("no room")
 		}
-		if c.id, _ = s.table.takeID(); int(c.id) != i {
+		if c.id, _ = r.table.takeID(); int(c.id) != i {
 			tb.Fatalf("client %d has peer-id %d", i, c.id)
 		}
-		s.table.establish(c, false)
+		r.table.establish(c, false)
 	}
-	return role{s}
+	return r
 }
 
 func crowdAddr(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 8, byte(i >> 8), byte(i)}) }

@@ -1,68 +1,17 @@
 package server
 
 import (
-	"context"
-	"crypto/x509"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/gaissmai/bart"
 
-	"culvert/config"
 	"culvert/internal/buf"
 	"culvert/link"
-	"culvert/role/server/lease"
-	"culvert/role/server/segment"
 	"culvert/session"
 	"culvert/session/wire"
-	"culvert/tunnel"
 )
-
-// client is one client in the server's tables. What a handshake decides is
-// written once, on the peer's control goroutine, before the client is entered
-// where packets find it.
-type client struct {
-	*tunnel.Peer
-	id   wire.PeerID
-	name string // common name, or user name
-	// certName is the certificate's name, "UNDEF" without one.
-	certName string
-	// presented is the way from the certificate that the client showed last, if
-	// any, up to its authority. It belongs to the control goroutine.
-	presented []*x509.Certificate
-	login     login
-	// ctx ends with the session, or when that is to end: what runs for it must
-	// not keep its control goroutine from doing so.
-	ctx context.Context
-	end context.CancelFunc
-	// holder is the client in the book of addresses; nil until it asks for some.
-	holder *lease.Holder
-	lease  *lease.Lease // nil until it is let in; id is its own as long
-	agent  string       // the client's version and platform
-	// staysAway: it understands to come back after a while.
-	staysAway bool
-
-	number uint64 // no other client of this server has had it
-	since  time.Time
-	cipher string // of its data channel
-	usage  usage
-	shown  atomic.Pointer[string] // a copy of name, once it is in
-	who    atomic.Pointer[who]    // nil before it has said
-
-	own          *config.PerClient // of client-config-dir; set before the lease
-	port         atomic.Pointer[segment.Port]
-	warnedSource atomic.Bool
-	moveReported atomic.Int64 // when one of its moves was, Unix time in nanoseconds
-
-	// The table's lock guards these.
-	place place
-	gone  bool // out of the table, for good
-
-	displaced atomic.Bool // by a newcomer, while it waited
-	up        bool        // it has been in; it belongs to the control goroutine
-}
 
 // table finds clients: by peer-id and by inner address without a lock, for
 // every packet; by outer address for peers without peer-id; by outer address and
@@ -93,22 +42,6 @@ type sessionKey struct {
 	outer
 	id wire.SessionID
 }
-
-// outer is where a client is.
-func (c *client) outer() outer { return outer{c.Link(), c.Path().Remote} }
-
-var _ tunnel.Named = (*client)(nil)
-
-// PeerName is the client's name, "" until it is in.
-func (c *client) PeerName() string {
-	if name := c.shown.Load(); name != nil {
-		return *name
-	}
-	return ""
-}
-
-// session is the client's session id, and where it is.
-func (c *client) session() sessionKey { return sessionKey{c.outer(), c.Session.RemoteID()} }
 
 func newTable(maxClients int) *table {
 	t := &table{
@@ -163,10 +96,10 @@ func (t *table) all() []*client {
 	return all
 }
 
-// open enters a client whose handshake begins. When limit sessions are known
+// add enters a client whose handshake begins. When limit sessions are known
 // already, it takes the place of one that has not got in, so that senders who
 // stall keep nobody out; ok is false when there is none.
-func (t *table) open(c *client, limit int) (displaced *client, ok bool) {
+func (t *table) add(c *client, limit int) (displaced *client, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	from := session.Source(c.Path().Remote.Addr())
@@ -201,9 +134,9 @@ func (t *table) greeted(c *client) {
 	}
 }
 
-// admit notes that a client gets in, whose place nobody may take from now on. It
+// keep notes that a client gets in, whose place nobody may take from now on. It
 // reports false for one whose place was taken.
-func (t *table) admit(c *client) bool {
+func (t *table) keep(c *client) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c.stopWaiting()

@@ -1,19 +1,17 @@
 package server
 
 import (
-	"bytes"
 	"encoding/binary"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"culvert/config"
 	"culvert/internal/buf"
+	"culvert/role/server/admission"
 	"culvert/role/server/lease"
 	"culvert/session"
 	"culvert/session/wire"
@@ -25,6 +23,17 @@ type tabled struct {
 	*table
 	t    *testing.T
 	next byte
+}
+
+// visitor is the visit of a client that nobody decides about.
+func visitor(t *testing.T) *admission.Visit {
+	t.Helper()
+	a, err := admission.New(new(config.Config), admission.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.End)
+	return a.Begin(nil)
 }
 
 func newTabled(t *testing.T, maxClients int) *tabled {
@@ -39,10 +48,10 @@ func (tb *tabled) enter(name string, unique bool) (c *client, before []*client) 
 	n := tb.next
 	id := wire.SessionID{n}
 	s := session.Accept(session.Config{}, &session.Opening{Client: id, Server: wire.SessionID{n, 1}}, time.Unix(1_800_000_000, 0))
-	c = &client{name: name, own: new(config.PerClient), lease: &lease.Lease{IPv4: netip.AddrFrom4([4]byte{10, 8, 0, n}), IPv6: netip.AddrFrom16([16]byte{0xfd, 0, 0, 8, 15: n})}}
+	c = &client{visit: visitor(tb.t), name: name, own: new(config.PerClient), lease: &lease.Lease{IPv4: netip.AddrFrom4([4]byte{10, 8, 0, n}), IPv6: netip.AddrFrom16([16]byte{0xfd, 0, 0, 8, 15: n})}}
 	c.Peer = tunnel.NewPeer(s, nil, buf.Path{Remote: outerOf(n)}, nil)
 	c.Owner = c
-	if _, ok := tb.open(c, 100); !ok || !tb.admit(c) {
+	if _, ok := tb.add(c, 100); !ok || !tb.keep(c) {
 		tb.t.Fatal("no room")
 	}
 	var ok bool
@@ -173,7 +182,7 @@ func TestTableIsBounded(t *testing.T) {
 	if _, ok := tb.takeID(); ok {
 		t.Error("more peer-ids than clients")
 	}
-	if _, ok := tb.open(newcomer(200), 1); ok {
+	if _, ok := tb.add(newcomer(200), 1); ok {
 		t.Error("more sessions than the limit")
 	}
 	tb.remove(c)
@@ -192,7 +201,7 @@ func TestTableIsBounded(t *testing.T) {
 func TestDemultiplex(t *testing.T) {
 	tb := newTabled(t, 3)
 	a, _ := tb.enter("a", true)
-	r := role{&Server{table: tb.table}}
+	r := traffic{table: tb.table}
 	v2 := func(id wire.PeerID) []byte {
 		b := make([]byte, 30)
 		wire.PutDataV2(b, 0, id)
@@ -234,20 +243,27 @@ func TestGoneClientsDoNotMove(t *testing.T) {
 	}
 }
 
-// TestMovesAreLoggedNowAndThen: a client that sends from many addresses, or
+// TestMovesAreReportedNowAndThen: a client that sends from many addresses, or
 // from another's, does not fill the log.
-func TestMovesAreLoggedNowAndThen(t *testing.T) {
+func TestMovesAreReportedNowAndThen(t *testing.T) {
 	tb := newTabled(t, 3)
 	a, _ := tb.enter("a", true)
 	b, _ := tb.enter("b", true)
-	var log bytes.Buffer
-	r := role{&Server{table: tb.table, log: slog.New(slog.NewTextHandler(&log, nil))}}
+	var moves, refused int
+	r := traffic{table: tb.table, report: func(e Event) {
+		switch e.(type) {
+		case Moved:
+			moves++
+		case MoveRefused:
+			refused++
+		}
+	}}
 	for n := range byte(100) {
 		r.Moved(a.Peer, buf.Path{Remote: outerOf(100 + n)})
 		r.Moved(a.Peer, b.Path())
 	}
-	if n := strings.Count(log.String(), "\n"); n < 1 || n > 10 {
-		t.Errorf("%d lines", n)
+	if n := moves + refused; n < 1 || n > 10 {
+		t.Errorf("%d events", n)
 	}
 	if a.Path().Remote != outerOf(199) || tb.addr(a.outer()) != a || tb.addr(b.outer()) != b {
 		t.Error("the moves were not made")
@@ -272,7 +288,7 @@ func TestTableFull(t *testing.T) {
 	tb := newTabled(t, 3)
 	crowd := []*client{newcomer(1), newcomer(2), newcomerAt(outerOf(2), wire.SessionID{9}), newcomer(3)}
 	for _, c := range crowd {
-		tb.open(c, len(crowd))
+		tb.add(c, len(crowd))
 	}
 	tb.greeted(crowd[3])
 	again := newcomerAt(netip.AddrPortFrom(outerOf(2).Addr(), 2), wire.SessionID{10})
@@ -284,16 +300,16 @@ func TestTableFull(t *testing.T) {
 		{crowd[2], newcomer(5)},
 		{again, newcomer(6)},
 	} {
-		displaced, ok := tb.open(c.for_, len(crowd))
+		displaced, ok := tb.add(c.for_, len(crowd))
 		if !ok || displaced != c.who || !c.who.displaced.Load() || tb.session(c.who.session()) != nil {
 			t.Fatalf("for %v, %v made room, want %v", c.for_.Path().Remote, displaced, c.who)
 		}
-		if tb.admit(c.who) {
+		if tb.keep(c.who) {
 			t.Error("one that was displaced is let in")
 		}
 	}
 	for i := range 3 {
-		tb.open(newcomer(byte(20+i)), len(crowd))
+		tb.add(newcomer(byte(20+i)), len(crowd))
 	}
 	if crowd[3].displaced.Load() {
 		t.Error("a client that said who it is made room while others had not")
@@ -302,15 +318,15 @@ func TestTableFull(t *testing.T) {
 		tb.greeted(tb.bySession[c])
 	}
 	for _, c := range tb.all()[:3] {
-		tb.admit(c)
+		tb.keep(c)
 	}
-	if displaced, ok := tb.open(newcomer(30), len(crowd)); !ok || displaced == nil {
+	if displaced, ok := tb.add(newcomer(30), len(crowd)); !ok || displaced == nil {
 		t.Error("nobody made room, though one was not in")
 	}
 	for _, c := range tb.all() {
-		tb.admit(c)
+		tb.keep(c)
 	}
-	if _, ok := tb.open(newcomer(31), len(crowd)); ok {
+	if _, ok := tb.add(newcomer(31), len(crowd)); ok {
 		t.Error("a client that is in was displaced")
 	}
 	if len(tb.strangers.source)+len(tb.pending.source)+tb.strangers.all.Len()+tb.pending.all.Len() != 0 {
@@ -328,7 +344,7 @@ func TestTableByAddress(t *testing.T) {
 		t.Error("a session id from elsewhere finds its client")
 	}
 	thief := newcomerAt(elsewhere, id)
-	if _, ok := tb.open(thief, 100); !ok || tb.session(a.session()) != a || tb.session(thief.session()) != thief {
+	if _, ok := tb.add(thief, 100); !ok || tb.session(a.session()) != a || tb.session(thief.session()) != thief {
 		t.Error("one session id at two addresses is not two sessions")
 	}
 	from := a.session()
@@ -354,7 +370,7 @@ func BenchmarkTableFull(b *testing.B) {
 					wire.SessionID(binary.BigEndian.AppendUint64(nil, uint64(next))))
 			}
 			for range n {
-				table.open(come(), n)
+				table.add(come(), n)
 			}
 			comers := make([]*client, 10_000)
 			for b.Loop() {
@@ -364,7 +380,7 @@ func BenchmarkTableFull(b *testing.B) {
 				}
 				b.StartTimer()
 				for _, c := range comers {
-					table.open(c, n)
+					table.add(c, n)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(comers)), "ns/session")
@@ -372,21 +388,25 @@ func BenchmarkTableFull(b *testing.B) {
 	}
 }
 
-// TestFailedHandshakesAreLoggedAtAPace: whoever can receive packets can have
+// TestFailedHandshakesAreReportedAtAPace: whoever can receive packets can have
 // handshakes fail as fast as they like.
-func TestFailedHandshakesAreLoggedAtAPace(t *testing.T) {
+func TestFailedHandshakesAreReportedAtAPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tb := newTabled(t, 300)
-		var log bytes.Buffer
-		s := &Server{table: tb.table, book: bookOf(t, &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24")}}), log: slog.New(slog.NewTextHandler(&log, nil))}
+		events := 0
+		report := func(Event) { events++ }
+		book := bookOf(t, &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24")}})
+		crowd := &strangers{report: report}
+		d := &desk{report: report, strangers: crowd, roster: &roster{table: tb.table, book: book, report: report}}
 		for range 200 {
 			c, _ := tb.enter("", false)
 			c.Session.Close()
 			c.Session.Events() // nobody takes them here
-			s.closed(c, time.Now(), session.ErrStray)
+			d.gone(c, time.Now(), session.ErrStray)
 		}
-		if n := strings.Count(log.String(), "\n"); n == 0 || n > 100 {
-			t.Errorf("%d lines", n)
+		crowd.stop()
+		if events == 0 || events > 100 {
+			t.Errorf("%d events", events)
 		}
 	})
 }

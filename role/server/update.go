@@ -68,7 +68,7 @@ func (s *Server) PushUpdate(u Update) (Updated, error) {
 	if err := u.check(); err != nil {
 		return Updated{}, fmt.Errorf("push update: %w", err)
 	}
-	clients, missing := s.meant(u)
+	clients, missing := s.roster.meant(u)
 	done := Updated{Told: []string{}, Unable: []string{}, Missing: missing}
 	type answer struct {
 		from *client
@@ -92,15 +92,15 @@ func (s *Server) PushUpdate(u Update) (Updated, error) {
 		}
 	}
 	done.sort()
-	s.happened(PushChanged{Options: u.Options, Updated: done})
+	s.report(PushChanged{Options: u.Options, Updated: done})
 	return done, nil
 }
 
 // meant finds the clients of an update, and what it names that no client has.
-func (s *Server) meant(u Update) (clients []*client, missing []string) {
+func (r *roster) meant(u Update) (clients []*client, missing []string) {
 	missing = []string{}
 	names, ids := make(map[string]bool), make(map[wire.PeerID]bool)
-	for _, c := range s.table.established() {
+	for _, c := range r.table.established() {
 		byName, byID := slices.Contains(u.Names, c.PeerName()), slices.Contains(u.PeerIDs, c.id)
 		names[c.PeerName()], ids[c.id] = true, true
 		if u.All || byName || byID {

@@ -1,4 +1,4 @@
-package server
+package admission
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"culvert/config"
 )
 
-// TestPerClientFilesAreReadAtTheStart: what keeps a client out is told before
+// TestFilesAreReadAtTheStart: what keeps a client out is told before
 // it comes, with file and line; the others' files stay good.
-func TestPerClientFilesAreReadAtTheStart(t *testing.T) {
+func TestFilesAreReadAtTheStart(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"good":    "ifconfig-push 10.8.0.5 255.255.255.0\n",
@@ -29,9 +29,8 @@ func TestPerClientFilesAreReadAtTheStart(t *testing.T) {
 		}
 	}
 	var said bytes.Buffer
-	s := &Server{cfg: &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), ClientConfigDir: dir, MaxRoutesPerClient: 256}},
-		log: slog.New(slog.NewTextHandler(&said, nil))}
-	s.checkPerClients()
+	c := &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), ClientConfigDir: dir, MaxRoutesPerClient: 256}}
+	CheckFiles(c, "", slog.New(slog.NewTextHandler(&said, nil)))
 	for _, want := range []string{
 		"wrong:1: ifconfig-push: a value is missing", "wrong:2: iroute", "client wrong is refused",
 		"DEFAULT:1: nonsense: unknown directive", "every client without a file of its own is refused",
@@ -47,7 +46,7 @@ func TestPerClientFilesAreReadAtTheStart(t *testing.T) {
 			t.Errorf("%s is spoken of in:\n%s", not, said.String())
 		}
 	}
-	own, err := config.ParsePerClient(s.cfg, "pair", []byte("ifconfig-push 10.8.0.6 10.8.0.5\n"))
+	own, err := config.ParsePerClient(c, "pair", []byte("ifconfig-push 10.8.0.6 10.8.0.5\n"))
 	if err != nil || own.Ifconfig.Bits != 24 {
 		t.Errorf("a pair in topology subnet: %+v, %v", own, err)
 	}

@@ -1,0 +1,88 @@
+// Package admission decides who may come in to a server, and with which settings:
+// by certificate and lists, by the client's key, by login and token, by
+// client-config-dir, and by whoever else is asked (Decider). It knows no socket,
+// no address and no table; a client at the door is a Visit.
+package admission
+
+import (
+	"context"
+	"sync"
+
+	"culvert/access/auth"
+	"culvert/config"
+	"culvert/role/profile"
+)
+
+// Options are what an Admission is given beside its configuration.
+type Options struct {
+	// Trust is whose certificates are good, and which were taken back.
+	Trust *profile.Trust
+	// Deciders are asked, in order, about every client that would come in. The
+	// files of client-config-dir are asked before them.
+	Deciders []Decider
+}
+
+// Admission is who decides. Make it with New. It is safe for concurrent use.
+type Admission struct {
+	cfg      *config.Config
+	trust    *profile.Trust
+	login    login
+	keyCheck *auth.Program   // tls-crypt-v2-verify; nil: without
+	showTLS  profile.ShowTLS // tls-verify; nil: without
+	deciders []Decider
+	slow     bool // a decider may take its time
+
+	// ctx ends with all that runs for clients; running has what is not over.
+	ctx     context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New looks whether the programs are there that a configuration names.
+func New(c *config.Config, o Options) (*Admission, error) {
+	a := &Admission{cfg: c, trust: o.Trust, slow: len(o.Deciders) > 0}
+	if c.Server.ClientConfigDir != "" {
+		a.deciders = append(a.deciders, files{c})
+	}
+	a.deciders = append(a.deciders, o.Deciders...)
+	a.ctx, a.end = context.WithCancel(context.Background())
+	slots := auth.NewSlots(profile.ProgramsAtOnce)
+	var err error
+	if c.Trust.TLSCryptV2Verify != nil {
+		if a.keyCheck, err = auth.NewProgram("tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, nil); err != nil {
+			return nil, err
+		}
+		a.keyCheck.Within(slots)
+	}
+	if a.login, err = newLogin(c, slots); err != nil {
+		return nil, err
+	}
+	if a.showTLS, err = profile.TLSVerify(c, profile.ProgramVariables(c), slots); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// End ends all that runs for clients. No visit's answer comes from now on.
+func (a *Admission) End() { a.end() }
+
+// Wait waits for what runs for clients to be over, after End.
+func (a *Admission) Wait() { a.running.Wait() }
+
+// Tokens are the tokens that stand for a password, whose key this process makes; nil
+// where none are given, or the configuration has the key.
+func (a *Admission) Tokens() *auth.Tokens {
+	if a.cfg.Login.GenTokenSecret != nil {
+		return nil
+	}
+	return a.login.tokens
+}
+
+// Lists are the files that revocation lists are read from again.
+func (a *Admission) Lists() []string { return a.trust.ListFiles() }
+
+// KeepLists has the revocation lists read again as they change, and then calls
+// changed, until the function it returns is called.
+func (a *Admission) KeepLists(ctx context.Context, changed func()) (stop func()) {
+	return a.trust.Keep(ctx, changed)
+}

@@ -1,0 +1,228 @@
+package admission
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"culvert/access/auth"
+	"culvert/session"
+)
+
+// Door is the session of a client that asks to come in, as far as admission needs
+// it.
+type Door interface {
+	// Do calls f on the client's control goroutine, soon.
+	Do(f func(now time.Time))
+	// Remote is the client's outer address.
+	Remote() netip.AddrPort
+	// Pend tells the client that its login takes longer. It is called on the
+	// control goroutine.
+	Pend(now time.Time, p auth.Pending)
+	// GiveToken pushes a token to the client, if it is in. It is called on the
+	// control goroutine.
+	GiveToken(token string)
+}
+
+// Visit is a client from its first packet until it is gone: who it is, and what
+// became of its applications. Its methods are for the client's control goroutine,
+// except Identity, Context and End.
+type Visit struct {
+	admission *Admission
+	door      Door
+	// ctx ends with the session, or when that is to end: what runs for it must
+	// not keep its control goroutine from doing so.
+	ctx context.Context
+	end context.CancelFunc
+
+	identity atomic.Pointer[Identity] // nil before it has said
+	// way leads from the certificate that the client showed last, if any, up to
+	// its authority.
+	way []*x509.Certificate
+
+	stop    context.CancelFunc // the question under way; nil: none
+	serial  int                // of that question
+	answers chan string        // to challenges, from the client
+	token   *auth.Token        // nil until it has one
+	renewal *time.Timer        // gives it another one
+}
+
+// Begin is the visit of a client. The door is not used before one of its methods is
+// called.
+func (a *Admission) Begin(d Door) *Visit {
+	v := &Visit{admission: a, door: d}
+	v.ctx, v.end = context.WithCancel(a.ctx)
+	return v
+}
+
+// Context ends with End, and with the admission.
+func (v *Visit) Context() context.Context { return v.ctx }
+
+// End ends all that runs for the client, for one of which its control goroutine may
+// wait. It may be called on any goroutine, and more than once.
+func (v *Visit) End() { v.end() }
+
+// Gone is for a client whose session is over.
+func (v *Visit) Gone() {
+	v.end()
+	v.Drop()
+	if v.renewal != nil {
+		v.renewal.Stop()
+	}
+}
+
+// TLS is the TLS settings for the client, which connects from an address.
+func (v *Visit) TLS(t *tls.Config, from netip.AddrPort) *tls.Config {
+	if v.admission.showTLS == nil {
+		return t
+	}
+	return v.admission.showTLS(v.ctx, t, from)
+}
+
+// Introduce notes who the client is, as it said in h, where TLS found its
+// certificate good.
+func (v *Visit) Introduce(h *session.Hello) {
+	v.Show(h.TLS)
+	id := identify(v.admission.cfg, h, v.way)
+	if v.admission.login.checker != nil { // nobody else looks whether it is true
+		id.User = h.Username
+	}
+	v.identity.Store(id)
+}
+
+// Identity is who the client is; the zero value before it has said. It must not be
+// changed, and may be read on any goroutine.
+func (v *Visit) Identity() *Identity {
+	if id := v.identity.Load(); id != nil {
+		return id
+	}
+	return new(Identity)
+}
+
+// change replaces the identity by one that differs.
+func (v *Visit) change(f func(*Identity)) {
+	id := *v.Identity()
+	f(&id)
+	v.identity.Store(&id)
+}
+
+// Show notes a certificate that the client showed, and TLS found good.
+func (v *Visit) Show(state tls.ConnectionState) {
+	v.way = v.admission.trust.Way(state.PeerCertificates)
+}
+
+// Revoked returns why the client may not be here any longer: a *pki.RevokedError
+// where its certificate, or one above it, was taken back, else nil. Lists may have
+// changed since TLS found it good, when whoever looked for clients to shut out did
+// not know this one.
+func (v *Visit) Revoked(now time.Time) error { return v.admission.trust.Revoked(v.way, now) }
+
+// Decide finds whether the client may come in that said h, and with what. It calls
+// done on the control goroutine, at once or later, unless the visit ends before.
+func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time, d Decision)) {
+	request, refusal := v.credentials(now, h)
+	if refusal != nil {
+		done(now, Decision{Refusal: refusal})
+		return
+	}
+	a := &Applicant{Identity: *v.Identity(), Remote: v.door.Remote(), Chain: h.TLS.PeerCertificates, PeerInfo: h.PeerInfo, Options: h.Options}
+	consider := func(ctx context.Context, pend func(auth.Pending)) Decision {
+		if refusal := v.admission.login.check(ctx, request, pend); refusal != nil {
+			return Decision{Refusal: refusal}
+		}
+		if v.admission.cfg.Login.UsernameAsCommonName && a.User != "" {
+			a.Name = auth.SafeUsername(a.User)
+		}
+		return v.admission.ask(ctx, a)
+	}
+	v.put(now, request != nil || v.admission.slow, consider, func(now time.Time, d Decision) {
+		if d.Refusal == nil {
+			v.change(func(id *Identity) { id.Name = a.Name })
+			d.Token = v.issue(now)
+		}
+		done(now, d)
+	})
+}
+
+// Renew finds whether the client may stay that said h while its keys were renewed.
+// It calls done like Decide. Only its login is looked at.
+func (v *Visit) Renew(now time.Time, h *session.Hello, done func(now time.Time, d Decision)) {
+	request, refusal := v.credentials(now, h)
+	if refusal != nil {
+		done(now, Decision{Refusal: refusal})
+		return
+	}
+	consider := func(ctx context.Context, pend func(auth.Pending)) Decision {
+		return Decision{Refusal: v.admission.login.check(ctx, request, pend)}
+	}
+	v.put(now, request != nil, consider, func(now time.Time, d Decision) {
+		if d.Refusal == nil {
+			d.Token = v.issue(now)
+		}
+		done(now, d)
+	})
+}
+
+// put puts a question: on a goroutine of its own where it is slow. The answer to one
+// that nobody waits for any more is dropped.
+func (v *Visit) put(now time.Time, slow bool, question func(context.Context, func(auth.Pending)) Decision, done func(time.Time, Decision)) {
+	if !slow {
+		done(now, question(v.ctx, nil))
+		return
+	}
+	if v.stop != nil {
+		v.stop()
+	}
+	v.serial++
+	serial := v.serial
+	ctx, cancel := context.WithCancel(v.ctx)
+	v.stop = cancel
+	waits := func() bool { return v.serial == serial && ctx.Err() == nil }
+	pend := func(p auth.Pending) {
+		v.door.Do(func(now time.Time) {
+			if waits() {
+				v.door.Pend(now, p)
+			}
+		})
+	}
+	v.admission.running.Go(func() {
+		d := question(ctx, pend)
+		v.door.Do(func(now time.Time) {
+			if waits() {
+				cancel()
+				done(now, d)
+			}
+		})
+	})
+}
+
+// Drop gives up a question that nobody waits for any more.
+func (v *Visit) Drop() {
+	if v.stop != nil {
+		v.stop()
+	}
+	v.stop, v.answers = nil, nil
+}
+
+// Answer passes on what the client answered to a challenge.
+func (v *Visit) Answer(text string) {
+	select {
+	case v.answers <- text:
+	default: // nobody asked, or more answers than questions
+	}
+}
+
+// Await calls f on the control goroutine once ready is closed, unless the admission
+// ends before.
+func (v *Visit) Await(ready <-chan struct{}, f func(now time.Time)) {
+	v.admission.running.Go(func() {
+		select {
+		case <-ready:
+			v.door.Do(f)
+		case <-v.admission.ctx.Done():
+		}
+	})
+}

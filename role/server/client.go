@@ -1,0 +1,140 @@
+package server
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"culvert/config"
+	"culvert/role/server/admission"
+	"culvert/role/server/lease"
+	"culvert/role/server/segment"
+	"culvert/session"
+	"culvert/session/wire"
+	"culvert/tunnel"
+)
+
+// client is one client of the server. What a handshake decides is written once, on
+// the peer's control goroutine, before the client is entered where packets find it.
+type client struct {
+	*tunnel.Peer
+	number uint64 // no other client of this server has had it
+	since  time.Time
+	visit  *admission.Visit
+
+	id     wire.PeerID
+	name   string            // as in its identity; "" before it has said
+	own    *config.PerClient // its settings
+	holder *lease.Holder     // it in the book of addresses; nil until it asks for some
+	lease  *lease.Lease      // nil until it is let in; id is its own as long
+	cipher string            // of its data channel
+	up     bool              // it has been in
+
+	usage        usage
+	shown        atomic.Pointer[string] // a copy of name, once it is in
+	port         atomic.Pointer[segment.Port]
+	warnedSource atomic.Bool
+	moveReported atomic.Int64 // when one of its moves was, Unix time in nanoseconds
+
+	// The table's lock guards these.
+	place place
+	gone  bool // out of the table, for good
+
+	displaced atomic.Bool // by a newcomer, while it waited
+}
+
+// outer is where a client is.
+func (c *client) outer() outer { return outer{c.Link(), c.Path().Remote} }
+
+// session is the client's session id, and where it is.
+func (c *client) session() sessionKey { return sessionKey{c.outer(), c.Session.RemoteID()} }
+
+var _ tunnel.Named = (*client)(nil)
+
+// PeerName is the client's name, "" until it is in.
+func (c *client) PeerName() string {
+	if name := c.shown.Load(); name != nil {
+		return *name
+	}
+	return ""
+}
+
+// about is the client in an event, as far as it has said who it is. It may be called
+// on any goroutine.
+func (c *client) about(now time.Time) About {
+	id := c.visit.Identity()
+	return About{At: now, Number: c.number, Name: id.Name, CommonName: id.CommonName, User: id.User, Serial: id.Serial, Agent: id.Agent,
+		Remote: c.Path().Remote, Since: c.since}
+}
+
+// ended is the event of a client that is gone.
+func (c *client) ended(now time.Time, err error) Ended {
+	e := Ended{About: c.about(now), Err: err, WasUp: c.up, Traffic: Traffic{
+		PacketsIn: c.Counters.InPackets.Load(), PacketsOut: c.Counters.OutPackets.Load(),
+		BytesIn: c.Counters.LinkIn.Load(), BytesOut: c.Counters.LinkOut.Load()}}
+	switch {
+	case c.displaced.Load():
+		e.How = MadeRoom
+	case errors.Is(err, session.ErrExit):
+		e.How = Dismissed
+	case errors.Is(err, session.ErrPeerExit):
+		e.How = Left
+	}
+	if c.lease != nil {
+		e.IPv4, e.IPv6 = c.lease.IPv4, c.lease.IPv6
+	}
+	return e
+}
+
+// moveInterval is the least time between two events of a client's moves. A client
+// can move with every packet.
+const moveInterval = time.Second
+
+// reportsMove reports whether a move at now is an event.
+func (c *client) reportsMove(now time.Time) bool {
+	last := c.moveReported.Load()
+	return now.UnixNano()-last >= int64(moveInterval) && c.moveReported.CompareAndSwap(last, now.UnixNano())
+}
+
+// evict ends a client's session without a word to it. Programs that run for the
+// client end first, since its control goroutine may wait for one.
+func (c *client) evict() {
+	c.visit.End()
+	c.Do(func(time.Time) { c.Session.Close() })
+}
+
+// giveWay ends the session of a client whose place another one of its name took.
+// It is told, if it understands to stay away for a while: two devices with one
+// profile that came back at once would put each other out all the time.
+func (c *client) giveWay() {
+	if !c.visit.Identity().StaysAway {
+		c.evict()
+		return
+	}
+	c.visit.End()
+	c.Do(func(now time.Time) {
+		c.Session.Dismiss(now, takenOver)
+		c.Settle(now)
+		c.Session.Close()
+	})
+}
+
+// takenOver lets a client try again after as long as its own watch over a
+// silent server would take, mostly.
+const takenOver = "AUTH_FAILED,TEMP[backoff 60,advance no]:another connection with this client's name took the place of this one; give each device a profile of its own"
+
+// disconnect sends a client away with a message; one that is not in hears nothing.
+func (c *client) disconnect(message string, report func(Event)) {
+	c.visit.End()
+	c.Do(func(now time.Time) {
+		switch {
+		case c.Session.Err() != nil:
+		case c.up:
+			report(Disconnected{About: c.about(now), Message: message})
+			c.Session.Dismiss(now, message)
+		default:
+			report(Disconnected{About: c.about(now)})
+			c.Session.Close()
+		}
+	})
+}

@@ -1,0 +1,204 @@
+package server
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"culvert/config"
+	"culvert/role/profile"
+	"culvert/role/server/admission"
+	"culvert/role/server/lease"
+	"culvert/session"
+	"culvert/session/negotiate"
+	"culvert/session/wire"
+)
+
+// desk attends to what clients' sessions report: who would come in is asked of the
+// admission, and whoever may is given an address, told what they need to know, and
+// entered in the roster.
+type desk struct {
+	cfg       *config.Config
+	report    func(Event)
+	session   session.Config
+	admission *admission.Admission
+	roster    *roster
+	strangers *strangers
+}
+
+// onEvent takes what a client's session reports, on the client's control
+// goroutine.
+func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
+	switch e := e.(type) {
+	case *session.Hello:
+		d.hello(c, now, e)
+	case session.Reauth:
+		d.reauth(c, now, e)
+	case session.ChallengeAnswered:
+		c.visit.Answer(e.Response)
+	case session.Delayed:
+		if d.strangers.allow(now, c.Path().Remote.Addr()) {
+			d.report(Stuck{About: c.about(now), Stage: e.Stage})
+		}
+	case session.Established:
+		c.cipher = e.Params.Cipher
+		c.MaxInner.Store(int32(profile.MaxInner(d.cfg, c.Path().Remote.Addr().Is6(), c.Data)))
+		d.roster.enter(c, now, profile.Describe(e.TLS), e.Params.Describe())
+	case session.Rekeyed:
+		c.visit.Show(e.TLS)
+		d.recheck(c, now)
+		d.report(Renewed{About: c.about(now), Key: e.Key, TLS: profile.Describe(e.TLS)})
+	case session.RekeyFailed:
+		c.visit.Drop()
+		d.report(RenewalFailed{About: c.about(now), Err: e.Err})
+	case session.Idle:
+		d.report(Idle{c.about(now)})
+		c.Session.Close()
+	case session.Remark:
+		d.report(Remark{About: c.about(now), Text: e.Text})
+	case session.Info:
+		d.report(Message{About: c.about(now), Text: e.Text})
+	case session.Closed:
+		d.gone(c, now, e.Err)
+	}
+}
+
+// hello has it decided whether a client may come in, and with what.
+func (d *desk) hello(c *client, now time.Time, h *session.Hello) {
+	d.roster.table.greeted(c)
+	c.visit.Introduce(h)
+	c.name = c.visit.Identity().Name
+	d.report(Entering{c.about(now)})
+	if d.recheck(c, now) {
+		return
+	}
+	c.visit.Decide(now, h, func(now time.Time, decision admission.Decision) {
+		if decision.Refusal != nil {
+			d.refuse(c, now, h, decision.Refusal)
+			return
+		}
+		c.name, c.own = c.visit.Identity().Name, decision.Settings
+		d.roster.seek(c, now, func(now time.Time) { d.letIn(c, now, h, decision.Token) })
+	})
+}
+
+// refuse turns a client away.
+func (d *desk) refuse(c *client, now time.Time, h *session.Hello, r *admission.Refusal) {
+	if r.Login {
+		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause})
+	} else {
+		d.report(Refused{About: c.about(now), Reason: r.Reason, Cause: r.Cause})
+	}
+	c.Session.Refuse(now, r.Text(h.PeerInfo))
+}
+
+// letIn lets a client in that may come in, if there is room, with a token if it has
+// one.
+func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
+	if !d.roster.table.keep(c) {
+		return // its session ends
+	}
+	cipher, refusal := d.cipher(h)
+	if refusal == nil {
+		refusal = d.roster.accommodate(c)
+	}
+	if refusal != nil {
+		d.refuse(c, now, h, refusal)
+		return
+	}
+	params := negotiate.ServerParams(cipher, c.id, h.PeerInfo)
+	params.Compression = negotiate.ServerCompression(d.session.Compression, h.PeerInfo, h.Options)
+	params.CompressionSet = true
+	options := pushList(d.cfg.Server.Push, d.roster.book, c, h.PeerInfo)
+	if token != "" {
+		options = append(options, "auth-token "+token)
+	}
+	if err := c.Session.Admit(now, params, options); err != nil {
+		d.refuse(c, now, h, &admission.Refusal{Reason: "the server's push list is faulty",
+			Cause: &admission.SettingsError{Text: "the push list cannot be sent", Err: err}})
+	}
+}
+
+// cipher finds a cipher of the data channel for a client.
+func (d *desk) cipher(h *session.Hello) (string, *admission.Refusal) {
+	cipher, err := negotiate.ChooseCipher(d.session.Ciphers, d.session.Fallback, h.PeerInfo, h.Options)
+	if err != nil {
+		return "", &admission.Refusal{Reason: "Data channel cipher negotiation failed (no shared cipher)", Cause: err}
+	}
+	return cipher, nil
+}
+
+// reauth has it decided whether a client may stay whose keys are renewed.
+func (d *desk) reauth(c *client, now time.Time, r session.Reauth) {
+	c.visit.Show(r.TLS)
+	if d.recheck(c, now) {
+		return
+	}
+	c.visit.Renew(now, r.Hello, func(now time.Time, decision admission.Decision) { d.rejudge(c, now, r.Key, decision) })
+}
+
+func (d *desk) rejudge(c *client, now time.Time, key wire.KeyID, decision admission.Decision) {
+	if r := decision.Refusal; r != nil {
+		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause})
+		c.Session.Expel(now, key, "SESSION:"+strings.TrimPrefix(r.Reason, "SESSION:"))
+		return
+	}
+	c.Session.Readmit(now, key)
+	if decision.Token != "" {
+		c.Session.GiveToken(decision.Token)
+	}
+}
+
+// revokedReason is what a client is told that is shut out.
+const revokedReason = "the certificate was revoked"
+
+// recheck shuts a client out whose certificate, or one above it, is revoked.
+func (d *desk) recheck(c *client, now time.Time) (revoked bool) {
+	err := c.visit.Revoked(now)
+	if err == nil || c.Session.Err() != nil {
+		return false
+	}
+	c.visit.Drop()
+	if c.Session.ShutOut(now, revokedReason) {
+		d.report(ShutOut{About: c.about(now), Err: err})
+	}
+	return true
+}
+
+// recheckAll looks whoever is here up in the lists of revoked certificates.
+func (d *desk) recheckAll() {
+	for _, c := range d.roster.table.all() {
+		c.Do(func(now time.Time) { d.recheck(c, now) })
+	}
+}
+
+// gone forgets a client.
+func (d *desk) gone(c *client, now time.Time, err error) {
+	c.visit.Gone()
+	d.roster.forget(c)
+	c.Stop()
+	if st, ok := c.Link().(*stream); ok {
+		st.Close()
+	}
+	if c.displaced.Load() {
+		d.strangers.madeRoom()
+	}
+	switch {
+	case c.name != "":
+		d.report(c.ended(now, err))
+	case !c.displaced.Load():
+		d.strangers.failed(now, c.Path().Remote, err)
+	}
+}
+
+// noneThere is for want of an address on the network that clients share with the
+// server (proxy-lan).
+var noneThere = &admission.Refusal{Reason: "the network there has no address for this client", Later: true}
+
+// noLease is the refusal of a client for which there is no address.
+func noLease(err error, onLAN bool) *admission.Refusal {
+	if onLAN && !errors.Is(err, lease.ErrNoLease) {
+		return noneThere
+	}
+	return &admission.Refusal{Reason: err.Error(), Later: true}
+}

@@ -1,0 +1,218 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"culvert/access/auth"
+	"culvert/config"
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/role/profile"
+	"culvert/role/server/admission"
+	"culvert/session"
+	"culvert/session/wire"
+	"culvert/session/wrap"
+	"culvert/tunnel"
+)
+
+// door is where control packets come: to their sessions, or, those of nobody, to the
+// greeter, which begins a session for whoever has shown where they are.
+type door struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	report    func(Event)
+	session   session.Config
+	armour    wrap.Armour
+	greeter   *session.Greeter
+	admission *admission.Admission
+	table     *table
+	strangers *strangers
+	newcomers *rate.Limiter // connect-freq; nil: no limit
+	road      *tunnel.Road
+	onEvent   func(c *client, now time.Time, e session.Event)
+
+	numbers atomic.Uint64 // of clients, those given so far
+	closed  atomic.Bool   // clients are being sent away, and none is let in
+}
+
+// packet takes a control packet that came by UDP. It is a session's only where it
+// comes from the session's address: what moves a client is a packet of the data
+// channel, which nobody else can seal.
+func (d *door) packet(l link.Link, p *buf.Packet) {
+	packet := p.Bytes()
+	var header wire.Control
+	if _, err := header.ParseHeader(packet); err != nil {
+		d.road.Counters.Add(tunnel.Malformed)
+		return
+	}
+	if c := d.table.session(sessionKey{outer{l, p.Path.Remote}, header.Session}); c != nil {
+		d.deliver(c, packet)
+		return
+	}
+	d.greet(l, p)
+}
+
+// fromStream takes a control packet that came by TCP.
+func (d *door) fromStream(s *stream, p *buf.Packet) {
+	if c := s.client.Load(); c != nil {
+		d.deliver(c, p.Bytes())
+		return
+	}
+	d.greet(s, p)
+}
+
+func (d *door) deliver(c *client, packet []byte) {
+	c.Deliver(packet, func(err error) {
+		if errors.Is(err, session.ErrStray) {
+			return // late packets of keys that are gone
+		}
+		d.road.Counters.Add(tunnel.Forged)
+		d.log.Debug("control packet dropped", "client", c.Path().Remote, "error", err)
+	})
+}
+
+// greet answers a packet of no session, and begins one for a client that has
+// shown where it is.
+func (d *door) greet(l link.Link, p *buf.Packet) {
+	if d.closed.Load() {
+		d.road.Counters.Add(tunnel.UnknownPeer)
+		turnAway(l)
+		return
+	}
+	now := time.Now()
+	reply, opening, err := d.firstPacket(now, l, p)
+	switch {
+	case err != nil:
+		d.stray(now, p, err)
+		turnAway(l)
+	case opening == nil:
+		d.answer(l, p, reply)
+	case d.newcomers != nil && !d.newcomers.AllowN(now, 1):
+		d.road.Counters.Add(tunnel.Crowd)
+		d.strangers.postpone()
+		turnAway(l)
+	default:
+		d.begin(now, l, p, opening)
+	}
+}
+
+// answer sends a reply the way that a packet came.
+func (d *door) answer(l link.Link, p *buf.Packet, reply []byte) {
+	if link.Crowded(l) {
+		d.road.Counters.Add(tunnel.Crowd)
+		return
+	}
+	path := p.Path
+	p.Set(reply)
+	p.Path = path
+	d.road.Reply(l, p)
+}
+
+// firstPacket is what a packet of no session is: reason for a reply, or the opening
+// of a session.
+func (d *door) firstPacket(now time.Time, l link.Link, p *buf.Packet) (reply []byte, opening *session.Opening, err error) {
+	if _, connected := l.(*stream); connected {
+		opening, err = d.greeter.GreetConnected(p.Bytes())
+		return nil, opening, err
+	}
+	return d.greeter.Greet(now, p.Path.Remote, p.Bytes())
+}
+
+// turnAway closes the connection of a client whose first packet was no good, or
+// came at the wrong time: what follows would be no better.
+func turnAway(l link.Link) {
+	if c, ok := l.(*stream); ok {
+		c.Close()
+	}
+}
+
+// stray reports, at a bounded rate, why somebody's first packet was dropped. The
+// sender is never told.
+func (d *door) stray(now time.Time, p *buf.Packet, err error) {
+	from := p.Path.Remote
+	if errors.Is(err, session.ErrTooMany) {
+		d.road.Counters.Add(tunnel.Crowd)
+		if d.strangers.allow(now, from.Addr()) {
+			d.report(Flooded{From: session.Source(from.Addr()), Err: err})
+		}
+		return
+	}
+	d.road.Counters.Add(tunnel.UnknownPeer)
+	// Anything but a reset is a late packet of a session that is gone.
+	op, _ := wire.ParseHead(p.Bytes()[0])
+	if op.IsHardReset() && d.strangers.allow(now, from.Addr()) {
+		d.report(Stray{From: from, Err: err, Diagnosis: d.armour.Diagnose(p.Bytes())})
+	}
+}
+
+// begin starts a session for a client and hands it its first packet.
+func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session.Opening) {
+	c := &client{number: d.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
+	c.visit = d.admission.Begin(caller{c, d.report})
+	cfg := d.session
+	cfg.TLS = c.visit.TLS(cfg.TLS, p.Path.Remote)
+	cfg.Fragment = profile.Fragment(d.cfg, p.Path.Remote.Addr().Is6())
+	st, overTCP := l.(*stream)
+	if overTCP {
+		cfg = profile.OverTCP(cfg, true)
+	}
+	c.Peer = tunnel.NewPeer(session.Accept(cfg, opening, now), l, p.Path, func(_ *tunnel.Peer, now time.Time, e session.Event) { d.onEvent(c, now, e) })
+	c.Owner, c.Observer = c, &d.road.Observer
+	if overTCP && !st.attach(c) || !d.seat(c) {
+		d.road.Counters.Add(tunnel.UnknownPeer)
+		c.Session.Close()
+		c.visit.End()
+		turnAway(l)
+		return
+	}
+	if op, _ := wire.ParseHead(p.Bytes()[0]); op.HasWKc() && d.admission.ChecksKeys() {
+		c.Do(func(now time.Time) { d.requireKey(c, opening.Metadata, now) })
+	}
+	d.deliver(c, p.Bytes())
+}
+
+// seat makes a client known, in place of one that stalls if there are too many.
+func (d *door) seat(c *client) bool {
+	displaced, ok := d.table.add(c, d.strangers.room)
+	if displaced != nil {
+		displaced.evict()
+	}
+	return ok
+}
+
+// requireKey ends a client whose tls-crypt-v2 key is refused. It is not told.
+func (d *door) requireKey(c *client, metadata []byte, now time.Time) {
+	if err := c.visit.CheckKey(metadata, now); err != nil {
+		d.report(KeyRefused{About: c.about(now), Err: err})
+		c.Session.Close()
+	}
+}
+
+// caller is a client's session, as admission needs it.
+type caller struct {
+	c      *client
+	report func(Event)
+}
+
+func (a caller) Do(f func(now time.Time)) { a.c.Do(f) }
+
+func (a caller) Remote() netip.AddrPort { return a.c.Path().Remote }
+
+// Pend tells the client that its login takes longer.
+func (a caller) Pend(now time.Time, p auth.Pending) {
+	a.c.Session.Pend(now, p.Timeout, p.Extra)
+	a.report(LoginPending{About: a.c.about(now), Timeout: p.Timeout})
+}
+
+// GiveToken pushes a token to a client that is in.
+func (a caller) GiveToken(token string) {
+	if a.c.Session.Established() {
+		a.c.Session.GiveToken(token)
+	}
+}

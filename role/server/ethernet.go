@@ -1,0 +1,129 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"culvert/config"
+	"culvert/internal/buf"
+	"culvert/nic/bridge"
+	"culvert/nic/frame"
+	"culvert/role/server/segment"
+	"culvert/tunnel"
+)
+
+// frames is a server's part in the road where it carries Ethernet (dev tap):
+// the segment says which client a frame is for or from.
+type frames struct {
+	traffic
+	segment *segment.Segment
+}
+
+// Route finds the clients that a frame of the adapter's is for.
+func (r frames) Route(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	return r.segment.FromAdapter(now, p, to)
+}
+
+// Forward finds who gets a client's frame.
+func (r frames) Forward(now time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	port := from.Owner.(*client).port.Load()
+	if port == nil {
+		return tunnel.NoKey // it is not in yet
+	}
+	return r.segment.FromClient(now, port, p, to)
+}
+
+// ether is the clients' places on a server's Ethernet, and what happens there.
+type ether struct {
+	cfg     config.Server
+	report  func(Event)
+	segment *segment.Segment
+	moves   rate.Sometimes // lets one MAC address at a time be an event
+	returns rate.Sometimes // does so of addresses that two ports show
+}
+
+func newEther(c config.Server, report func(Event)) *ether {
+	e := &ether{cfg: c, report: report, moves: rate.Sometimes{Interval: time.Second}, returns: rate.Sometimes{Interval: bridge.ContestInterval}}
+	e.segment = segment.New(segment.Options{
+		VLANs:          segment.VLANs{Tagging: c.VLANTagging, Accept: c.VLANAccept, PVID: uint16(c.VLANPVID)},
+		ClientToClient: c.ClientToClient,
+		Age:            c.StaleRoutes,
+		Moved:          e.moved,
+		Contested:      e.returned,
+		Spoofed:        e.spoofed,
+	})
+	return e
+}
+
+// connect gives a client its port on the segment.
+func (e *ether) connect(c *client) {
+	vlan, stations := e.cfg.VLANPVID, e.cfg.MaxRoutesPerClient
+	if c.own.VLANPVID != 0 {
+		vlan = c.own.VLANPVID
+	}
+	if c.own.MaxRoutes != 0 {
+		stations = c.own.MaxRoutes
+	}
+	c.port.Store(e.segment.Join(c.Peer, uint16(vlan), stations, e.ownMACs(c.own)))
+}
+
+// ownMACs are the addresses that are a client's to use (own-mac-only).
+func (e *ether) ownMACs(own *config.PerClient) segment.Own {
+	o := segment.Own{Only: e.cfg.OwnMACOnly || own.OwnMACOnly}
+	for _, text := range own.OwnMACs {
+		if mac, err := frame.ParseMAC(text); err == nil { // config has seen to that
+			o.MACs = append(o.MACs, mac)
+		}
+	}
+	return o
+}
+
+// disconnect takes a client off the segment, if it is on it.
+func (e *ether) disconnect(c *client) { e.segment.Leave(c.port.Load()) }
+
+// holder is what whoever is behind a port is called.
+func holder(p *segment.Port) string {
+	if p.Peer == nil {
+		return "the adapter"
+	}
+	return p.Peer.Owner.(*client).name
+}
+
+func (e *ether) moved(vlan uint16, mac frame.MAC, before, port *segment.Port) {
+	e.moves.Do(func() {
+		e.report(StationMoved{Station: macAtVLAN(vlan, mac), From: holder(before), To: holder(port)})
+	})
+}
+
+func (e *ether) returned(vlan uint16, mac frame.MAC, port, taker *segment.Port) {
+	e.returns.Do(func() {
+		e.report(StationReturned{Station: macAtVLAN(vlan, mac), From: holder(taker), To: holder(port)})
+	})
+}
+
+func (e *ether) spoofed(p *segment.Port, mac frame.MAC) {
+	if c := p.Peer.Owner.(*client); !c.warnedSource.Swap(true) {
+		e.report(BadMAC{About: c.about(time.Now()), MAC: mac})
+	}
+}
+
+// macAtVLAN is an address as OpenVPN writes it: VLAN 0 without tagging.
+func macAtVLAN(vlan uint16, mac frame.MAC) string { return fmt.Sprintf("%v@%d", mac, vlan) }
+
+// stations are the MAC addresses behind each client.
+func (e *ether) stations(now time.Time) map[*client][]Station {
+	behind := make(map[*client][]Station)
+	e.segment.Stations(now, func(vlan uint16, mac frame.MAC, port *segment.Port, seen time.Time) bool {
+		c := port.Peer.Owner.(*client)
+		behind[c] = append(behind[c], Station{Address: macAtVLAN(vlan, mac), LastRef: seen})
+		return true
+	})
+	for _, list := range behind {
+		slices.SortFunc(list, func(a, b Station) int { return cmp.Compare(a.Address, b.Address) })
+	}
+	return behind
+}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+
+	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/host/hostnet"
+	"culvert/role/profile"
+	"culvert/role/server/lease"
+)
+
+// host is what a server wants of the machine it runs on: addresses, routes, and to
+// be a router.
+type host struct {
+	cfg      *config.Config
+	book     *lease.Book
+	forward  bool // make it a router that masquerades for the clients
+	ethernet bool
+	log      *slog.Logger
+}
+
+// state is what the host should look like, with the networks behind the
+// clients (`route`) and, where wanted, forwarding.
+func (h *host) state(ctx context.Context) hostnet.State {
+	layout := h.book.Layout()
+	state := layout.State(h.cfg.Adapter.Dev, h.cfg.Adapter.MTU)
+	state.TxQueueLen, state.LLAddr = h.cfg.Adapter.TxQueueLen, profile.LLAddr(h.cfg)
+	if h.cfg.Adapter.IfconfigNoexec {
+		state.Addresses = nil
+	}
+	if h.cfg.Routing.NoExec {
+		state.Routes = nil
+	} else {
+		state.Routes = append(state.Routes, h.routes(ctx)...)
+	}
+	if h.book.OnLAN() {
+		state.Routes = append(state.Routes, h.book.Routes()...)
+		state.Forward = h.router()
+		return state
+	}
+	if !h.forward || layout.Bridged {
+		return state
+	}
+	state.Forward = h.router()
+	for _, p := range []netip.Prefix{layout.Network, layout.Network6} {
+		if p.IsValid() {
+			state.Forward.Masquerade = append(state.Forward.Masquerade, p)
+		}
+	}
+	return state
+}
+
+// router makes this host a router, which leads from client to client only with
+// `client-to-client`, as where it is none.
+func (h *host) router() *hostnet.Forward {
+	l := h.book.Layout()
+	return &hostnet.Forward{IPv4: l.Network.IsValid(), IPv6: l.Network6.IsValid(), Apart: !h.cfg.Server.ClientToClient}
+}
+
+// routes are those of `route`. One of a name that cannot be resolved is left
+// out: a server serves without it.
+func (h *host) routes(ctx context.Context) (routes []hostnet.Route) {
+	cfg := *h.cfg
+	if !cfg.Routing.Gateway.IsValid() && h.ethernet {
+		cfg.Routing.Gateway = h.book.Layout().Beside // man page, server
+	}
+	if profile.WithoutGateway(&cfg) {
+		h.log.Warn("routes through an Ethernet adapter need a gateway, and those without one are left out: name it in the line, or IPv4's in route-gateway")
+	}
+	for _, r := range cfg.Routing.Routes {
+		list, err := profile.HostRoutes(ctx, &cfg, r, netip.Addr{}, profile.SystemResolver)
+		if err != nil {
+			h.log.Warn("a route is left out", "error", err)
+		}
+		routes = append(routes, list...)
+	}
+	return routes
+}
+
+// keepRoutes has the host's routes follow the clients on a LAN, until the returned
+// function is called.
+func (h *host) keepRoutes(ctx context.Context, adapter *bringup.Adapter) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-h.book.Changed():
+				if err := adapter.Update(ctx, bringup.State{State: h.state(ctx)}); err != nil && ctx.Err() == nil {
+					h.log.Error("the routes to the clients could not be brought up to date", "error", err)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}

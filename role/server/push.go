@@ -1,0 +1,38 @@
+package server
+
+import (
+	"slices"
+	"strings"
+
+	"culvert/config"
+	"culvert/role/server/lease"
+	"culvert/session/negotiate"
+)
+
+// tunIPv6 is what clients before OpenVPN 2.4 need for IPv6 (Changes.rst of 2.4);
+// later ones know no such option or warn that they ignore it.
+const tunIPv6 = "tun-ipv6"
+
+// pushList is what a client with a lease that announces some capabilities is told, in
+// the order OpenVPN has it; configured is what the configuration pushes to all.
+func pushList(configured []string, book *lease.Book, c *client, told negotiate.PeerInfo) []string {
+	options := slices.DeleteFunc(slices.Clone(configured), negotiate.IsCompression)
+	options = append(options, book.Push(c.holder, options)...)
+	if (c.holder.Lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
+		options = append(options, tunIPv6)
+	}
+	return ownPush(c.own, options, book.Ifconfig(c.holder))
+}
+
+// ownPush applies push-reset, push-remove and push of a client's own file to
+// what all are pushed. ifconfig can only be removed by its whole name.
+func ownPush(own *config.PerClient, general, ifconfig []string) []string {
+	if own.PushReset {
+		general = nil
+	}
+	for _, remove := range own.PushRemove {
+		general = slices.DeleteFunc(slices.Clone(general), func(o string) bool { return strings.Contains(o, remove) })
+		ifconfig = slices.DeleteFunc(slices.Clone(ifconfig), func(o string) bool { return strings.HasPrefix(o, remove+" ") })
+	}
+	return slices.Concat(general, own.Push, ifconfig)
+}

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"slices"
+	"time"
+
+	"culvert/role/server/admission"
+	"culvert/role/server/lease"
+)
+
+// roster is who is here: in the table, on the Ethernet if there is one, and in the
+// book of addresses.
+type roster struct {
+	table      *table
+	ether      *ether // nil: not Ethernet
+	book       *lease.Book
+	duplicates bool // duplicate-cn
+	report     func(Event)
+}
+
+// seek waits for an address for a client where that takes time, and goes on with
+// next on the client's control goroutine.
+func (r *roster) seek(c *client, now time.Time, next func(now time.Time)) {
+	c.holder = &lease.Holder{Name: c.name, Number: c.number, Unique: r.unique(c), IPv4: c.own.Ifconfig, IPv6: c.own.IfconfigIPv6,
+		Lost: func() { c.Do(func(now time.Time) { c.Session.Dismiss(now, "RESTART") }) }}
+	answered := r.book.Ask(c.holder)
+	if answered == nil {
+		next(now)
+		return
+	}
+	c.visit.Await(answered, next)
+}
+
+// accommodate gives a client a peer-id and addresses, after seek, or says why it
+// cannot come in. Another client of its name has to leave, and so has whoever has an
+// address of its own.
+func (r *roster) accommodate(c *client) *admission.Refusal {
+	if r.unique(c) {
+		r.replaceNamesake(c)
+	}
+	id, ok := r.table.takeID()
+	if !ok {
+		return &admission.Refusal{Reason: "the server is full (max-clients)", Later: true}
+	}
+	if err := r.book.Lease(c.visit.Context(), c.holder); err != nil {
+		r.table.giveBackID(id)
+		return noLease(err, r.book.OnLAN())
+	}
+	for _, a := range c.holder.Own() {
+		if before := r.table.route(a); before != nil && before != c {
+			r.report(AddressClaimed{About: before.about(time.Now()), Address: a, Owner: c.name})
+			before.evict()
+		}
+	}
+	c.id, c.lease = id, c.holder.Lease
+	return nil
+}
+
+// enter is the one door into the network, whichever way a client came to its
+// session: from now on its packets pass. The client has a name, settings, a peer-id,
+// a lease and a session with keys. tls and data are the two channels in words.
+func (r *roster) enter(c *client, now time.Time, tls, data string) {
+	c.up = true
+	if r.ether != nil {
+		r.ether.connect(c)
+	}
+	for _, before := range r.table.establish(c, r.unique(c)) {
+		before.evict()
+	}
+	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data})
+}
+
+// forget gives back all that a client had.
+func (r *roster) forget(c *client) {
+	if c.holder != nil {
+		r.book.Return(c.holder)
+	}
+	r.table.remove(c)
+	if r.ether != nil {
+		r.ether.disconnect(c)
+	}
+}
+
+// unique reports that no other client may have the name of this one: it has one,
+// and duplicate-cn was not given.
+func (r *roster) unique(c *client) bool { return !r.duplicates && c.name != admission.Nameless }
+
+// replaceNamesake ends the session of a client of the same name, which is the
+// same one come back or the same profile on two devices, and frees its peer-id
+// and lease at once, so that the new one gets in where they were the last.
+func (r *roster) replaceNamesake(c *client) {
+	before := r.table.named(c.name)
+	if before == nil {
+		return
+	}
+	r.report(Replaced{About: before.about(time.Now()), By: c.Path().Remote})
+	r.book.Yield(before.holder)
+	r.table.remove(before)
+	before.giveWay()
+}
+
+// numbered is the client of a number, nil where there is none.
+func (r *roster) numbered(number uint64) *client {
+	all := r.table.all()
+	if i := slices.IndexFunc(all, func(c *client) bool { return c.number == number }); i >= 0 {
+		return all[i]
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"net/netip"
+	"time"
+
+	"culvert/internal/buf"
+	"culvert/link"
+	"culvert/session/wire"
+	"culvert/tunnel"
+)
+
+// traffic is a server's part in the road: which client a packet is for or from.
+type traffic struct {
+	table    *table
+	together bool // client-to-client
+	door     *door
+	report   func(Event)
+}
+
+// Route finds the client that an outbound packet is for, by its destination.
+func (r traffic) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	_, dst, ok := tunnel.Addresses(p.Bytes())
+	if !ok {
+		return tunnel.Malformed
+	}
+	if c := r.table.route(dst); c != nil {
+		to.Add(c.Peer)
+		return tunnel.Kept
+	}
+	return tunnel.NoRoute
+}
+
+// Demultiplex finds the client that a data packet is from: by its peer-id, or
+// by address where it has none.
+func (r traffic) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.Drop) {
+	if c, ok := l.(*stream); ok {
+		return c.peer()
+	}
+	b := p.Bytes()
+	id := wire.PeerIDUnset
+	if op, _ := wire.ParseHead(b[0]); op == wire.PDataV2 {
+		if len(b) < wire.DataHeaderV2 {
+			return nil, tunnel.Malformed
+		}
+		id = wire.ParseDataV2(b)
+	}
+	c := r.table.peerID(id)
+	if id == wire.PeerIDUnset {
+		c = r.table.addr(outer{l, p.Path.Remote})
+	}
+	if c == nil || c.Link() != l {
+		return nil, tunnel.UnknownPeer
+	}
+	return c.Peer, tunnel.Kept
+}
+
+// Forward lets a packet in whose source is leased to its sender, and sends it to
+// another client if it is for one and client-to-client is given.
+func (r traffic) Forward(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	src, dst, ok := tunnel.Addresses(p.Bytes())
+	if !ok {
+		return tunnel.Malformed
+	}
+	if owner := r.table.route(src); owner == nil || owner.Peer != from {
+		r.badSource(from.Owner.(*client), src)
+		return tunnel.BadSource
+	}
+	if r.together {
+		if c := r.table.route(dst); c != nil {
+			to.Add(c.Peer)
+			return tunnel.Kept
+		}
+	}
+	to.Adapter = true
+	return tunnel.Kept
+}
+
+// badSource says once per client that it sends from an address it was not
+// leased. What every host sends from before it has an address is no news.
+func (r traffic) badSource(c *client, src netip.Addr) {
+	if src.IsLinkLocalUnicast() || src.IsUnspecified() || c.warnedSource.Swap(true) {
+		return
+	}
+	r.report(BadSource{About: c.about(time.Now()), Source: src, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6})
+}
+
+// Moved follows a client to another outer address, unless a different client
+// is there.
+func (r traffic) Moved(p *tunnel.Peer, path buf.Path) {
+	c := p.Owner.(*client)
+	before := p.Path()
+	if before.Remote == path.Remote {
+		p.SetPath(path)
+		return
+	}
+	moved := r.table.move(c, path)
+	switch now := time.Now(); {
+	case !c.reportsMove(now):
+	case moved:
+		r.report(Moved{About: c.about(now), From: before.Remote})
+	default:
+		r.report(MoveRefused{About: c.about(now), To: path.Remote})
+	}
+}
+
+// Control takes a control packet: to its session, or to the door if it has none.
+func (r traffic) Control(l link.Link, p *buf.Packet) {
+	if c, ok := l.(*stream); ok {
+		r.door.fromStream(c, p)
+		return
+	}
+	r.door.packet(l, p)
+}
