@@ -21,7 +21,7 @@ func TestDelayedIsExplained(t *testing.T) {
 		client, server, notClient string
 	}{
 		"all that is large to the client": {drop: func(p *pair, from *end, b []byte) bool { return from == p.server && large(b) },
-			client: "as one does that drops large packets", server: up, notClient: " here)"},
+			client: "as a path does that drops large packets", server: up, notClient: " here)"},
 		"the client's hello": {drop: func(p *pair, from *end, b []byte) bool { return from == p.client && large(b) },
 			client: up, notClient: " there)"},
 		"all once the server has the certificate": {drop: func(p *pair, from *end, b []byte) bool {
@@ -56,7 +56,7 @@ func TestDelayedIsExplained(t *testing.T) {
 // TestStages: each says what is waited for.
 func TestStages(t *testing.T) {
 	for p, want := range map[phase]string{
-		phaseReset: "has not answered the reset", phaseVerdict: "login has not been checked", phasePush: "has not sent its push reply", phaseActive: "data keys are in place",
+		phaseReset: "has not answered the reset", phaseVerdict: "check of the peer's login has not ended", phasePush: "has not sent its push reply", phaseActive: "data keys are in place",
 	} {
 		g := generation{heard: true, phase: p}
 		if got := g.stage(); !strings.Contains(got, want) {
