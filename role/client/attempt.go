@@ -225,7 +225,7 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 	case session.Delayed:
 		a.emit(event.Delayed{Remote: a.target.Reported(), Stage: a.hearsay.before(e.Stage)})
 	case session.Pushed:
-		a.emit(event.Pushed{Options: e.Options, Ignored: e.Ignored})
+		a.emit(event.Pushed{Options: withoutTokens(e.Options), Ignored: e.Ignored})
 		return a.pushed(ctx, e.Options)
 	case session.PushUpdated:
 		return a.updated(ctx, e.Options)

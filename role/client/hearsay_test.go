@@ -1,14 +1,12 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -18,6 +16,7 @@ import (
 	"culvert/host/bringup"
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/role/event"
 )
 
 // hearing is a link on which nobody answers, but for what the system or the
@@ -49,39 +48,21 @@ func (h *hearing) WriteBatch(batch []*buf.Packet) (int, error) {
 func (h *hearing) LocalAddr() netip.AddrPort { return netip.AddrPort{} }
 func (h *hearing) Close() error              { close(h.reports); return nil }
 
-// lockedLog is a log that tests read while it is written.
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedLog) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
-}
-
 // unheard runs a client for a time whose packets come to what links say, and
-// returns its log.
-func unheard(t *testing.T, d time.Duration, remotes string, links func() *hearing) *lockedLog {
-	log := new(lockedLog)
+// returns what it reported.
+func unheard(t *testing.T, d time.Duration, remotes string, links func() *hearing) *near {
+	n := new(near)
 	text := "client\ndev tun\nnobind\npeer-fingerprint " + strings.Repeat("00:", 31) + "00\nauth-user-pass p\n" + remotes
 	c, err := config.ParseFile("a.conf", []byte(text), func(string) ([]byte, error) { return []byte("joe\nsecret\n"), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	cl, err := New(c, Options{Log: slog.New(slog.NewTextHandler(log, nil)), Open: func(context.Context, bringup.State) (*bringup.Adapter, error) { return nil, nil },
+	cl, err := New(c, Options{Log: slog.New(slog.DiscardHandler), Open: func(context.Context, bringup.State) (*bringup.Adapter, error) { return nil, nil },
 		Listen: func(link.Options) (link.Link, error) {
 			l := links()
 			l.reports = make(chan error, 9)
 			return l, nil
-		}})
+		}, Events: n.add})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +71,17 @@ func unheard(t *testing.T, d time.Duration, remotes string, links func() *hearin
 	if err := cl.Run(ctx); err != nil {
 		t.Error(err)
 	}
-	return log
+	return n
+}
+
+// why are the reasons for new tries, those that contain a text.
+func (n *near) why(text string) (count int) {
+	for _, e := range reported[event.Reconnecting](n) {
+		if strings.Contains(e.Err.Error(), text) {
+			count++
+		}
+	}
+	return count
 }
 
 func taken() error { return nil }
@@ -100,16 +91,17 @@ func taken() error { return nil }
 func TestNoRoute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		none := &link.NoRouteError{To: netip.MustParseAddr("203.0.113.9"), Err: syscall.ENETUNREACH}
-		log := unheard(t, 9500*time.Millisecond, "remote 203.0.113.9\n", func() *hearing {
+		n := unheard(t, 9500*time.Millisecond, "remote 203.0.113.9\n", func() *hearing {
 			return &hearing{unsent: func() error { return none }}
 		})
-		if n := log.count("this host has no route to 203.0.113.9 (network is unreachable): is there a network?"); n != 1 {
-			t.Errorf("said %d times", n)
+		tries := len(reported[event.Connecting](n))
+		if tries < 5 || tries > 10 {
+			t.Errorf("%d tries in ten seconds", tries)
 		}
-		if n := log.count("msg=connecting"); n < 5 || n > 10 {
-			t.Errorf("%d tries in ten seconds", n)
+		if said := n.why("this host has no route to 203.0.113.9 (network is unreachable): is there a network?"); said < tries-1 {
+			t.Errorf("%d of %d tries say why", said, tries)
 		}
-		if log.count("nothing was received") > 0 {
+		if n.why("nothing was received") > 0 {
 			t.Error("silence is said to be the fault")
 		}
 	})
@@ -122,14 +114,15 @@ func TestRefused(t *testing.T) {
 		return &hearing{unsent: taken, refused: fmt.Errorf("refused: %w", syscall.ECONNREFUSED)}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		log := unheard(t, 20*time.Second, "remote 192.0.2.1\nremote 192.0.2.2\n", refused)
-		if log.count("192.0.2.2") == 0 || log.count("so the next address is tried") != 1 {
-			t.Error("it stays with a remote that refuses")
+		n := unheard(t, 20*time.Second, "remote 192.0.2.1\nremote 192.0.2.2\n", refused)
+		calls := reported[event.Connecting](n)
+		if len(calls) < 2 || calls[1].Remote.Host != "192.0.2.2" || n.why("so the next address is tried") == 0 {
+			t.Errorf("it stays with a remote that refuses: %+v", calls)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		log := unheard(t, 62*time.Second, "remote 192.0.2.1\n", refused)
-		if log.count("msg=connecting") != 2 || log.count("refused: connection refused; handshake did not finish in time") != 1 {
+		n := unheard(t, 62*time.Second, "remote 192.0.2.1\n", refused)
+		if len(reported[event.Connecting](n)) != 2 || n.why("refused: connection refused; handshake did not finish in time") != 1 {
 			t.Error("the only remote is not waited for, or the cause is lost")
 		}
 	})

@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"culvert/config"
 	"culvert/role/event"
@@ -26,7 +28,7 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	}
 	a.options = options
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
-	a.emit(event.PushUpdated{Options: update, Skipped: skipped, IPv4: ipv4, IPv6: ipv6})
+	a.emit(event.PushUpdated{Options: withoutTokens(update), Skipped: skipped, IPv4: ipv4, IPv6: ipv6})
 	return nil
 }
 
@@ -35,4 +37,10 @@ func (a *attempt) remarkPushed(notes []config.Note) {
 	for _, note := range notes {
 		a.emit(event.Remark{Text: "pushed option: " + note.Text})
 	}
+}
+
+// withoutTokens are pushed options to be shown, without those that stand for a
+// password.
+func withoutTokens(options []string) []string {
+	return slices.DeleteFunc(slices.Clone(options), func(o string) bool { return strings.HasPrefix(o, "auth-token") })
 }

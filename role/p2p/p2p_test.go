@@ -24,6 +24,7 @@ import (
 	"culvert/internal/simnet"
 	"culvert/link"
 	"culvert/nic/nictest"
+	"culvert/role/event"
 	"culvert/session/wire"
 )
 
@@ -36,29 +37,35 @@ var (
 // running is a host at work on a simulated network.
 type running struct {
 	*Host
-	nic  *nictest.Pipe
-	link *simnet.Endpoint
-	log  lines
-	stop func()
-	done chan error // Run's error
+	nic      *nictest.Pipe
+	link     *simnet.Endpoint
+	reported reported
+	stop     func()
+	done     chan error // Run's error
 }
 
-// lines is a log to be read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
+// reported keeps what a host reports.
+type reported struct {
+	mu     sync.Mutex
+	events []Event
 }
 
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
+func (r *reported) add(e Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
 }
 
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+// of are the events of one kind so far.
+func of[E Event](r *running) (list []E) {
+	r.reported.mu.Lock()
+	defer r.reported.mu.Unlock()
+	for _, e := range r.reported.events {
+		if e, ok := e.(E); ok {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // start runs a host with a configuration of lines.
@@ -80,7 +87,8 @@ func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort,
 	}
 	r := &running{nic: nictest.New("tun0", 1500), done: make(chan error, 1)}
 	h, err := New(c, Options{
-		Log: slog.New(slog.NewTextHandler(&r.log, nil)),
+		Log:    quiet,
+		Events: r.reported.add,
 		Open: func(context.Context, bringup.State) (*bringup.Adapter, error) {
 			return &bringup.Adapter{NIC: r.nic}, nil
 		},
@@ -207,7 +215,14 @@ func comeAndGo(t *testing.T, start func(netip.AddrPort, []string) *running, line
 	if s := string(a.Status()); strings.Contains(s, "read bytes,0\n") || strings.Contains(s, "write bytes,0\n") {
 		t.Errorf("the status after traffic both ways:\n%s", s)
 	}
+	up := of[event.Up](a)
+	if len(up) == 0 || up[0].Adapter != "tun0" || up[0].IPv4.String() != "10.9.0.1" || up[0].Remote.Addr.Addr() != addrB.Addr() || len(of[event.Secured](a)) == 0 {
+		t.Errorf("reported %+v", up)
+	}
 	a.stop()
+	if e := a.reported.events; e[len(e)-2] != (event.Ended{}) || e[len(e)-1] != (event.AdapterClosed{Adapter: "tun0"}) {
+		t.Errorf("the end is %v", e[len(e)-2:])
+	}
 	a = start(addrA, linesA)
 	pass(t, a, b, 3)
 	b.stop()

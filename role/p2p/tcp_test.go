@@ -1,9 +1,11 @@
 package p2p
 
 import (
+	"errors"
 	"io/fs"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"culvert/internal/simnet"
+	"culvert/role/event"
 	"culvert/session"
 )
 
@@ -158,8 +161,15 @@ func strangersOverTCP(t *testing.T, shared bool) {
 			t.Errorf("stranger %d is still there", i)
 		}
 	}
-	if !strings.Contains(b.log.String(), "an HTTP request") {
-		t.Errorf("nothing is said of HTTP in:\n%s", &b.log)
+	var why []error
+	for _, e := range of[event.Stranger](b) {
+		why = append(why, e.Err)
+	}
+	for _, e := range of[event.Failed](b) { // with a static key, each has a session
+		why = append(why, e.Err)
+	}
+	if !slices.ContainsFunc(why, func(err error) bool { return strings.Contains(err.Error(), "an HTTP request") }) {
+		t.Errorf("nothing is said of HTTP: %v", why)
 	}
 	for _, r := range []*running{a, b, c} {
 		r.stop()
@@ -200,8 +210,9 @@ func TestHalfOpen(t *testing.T) {
 		}()
 		began := time.Now()
 		err := <-a.done
-		if err != nil || time.Since(began) > 30*time.Second || !strings.Contains(a.log.String(), session.ErrPingExit.Error()) {
-			t.Errorf("after %v: %v", time.Since(began), err)
+		ended := of[event.Ended](a)
+		if err != nil || time.Since(began) > 30*time.Second || len(ended) != 1 || !ended[0].Asked || !errors.Is(ended[0].Err, session.ErrPingExit) {
+			t.Errorf("after %v: %v, %+v", time.Since(began), err, ended)
 		}
 		there.Close()
 		time.Sleep(time.Minute) // for the last words, which nobody takes
