@@ -64,7 +64,7 @@ func dialError(remote netip.AddrPort, err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("link: %v refuses TCP connections: nothing listens there, or it listens on UDP only (%w)", remote, err)
 	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("link: connect to %v: our own address or port cannot be had: correct local, lport or bind, or leave them out (%w)", remote, err)
+		return fmt.Errorf("link: connect to %v: the local address or port cannot be used: correct local, lport or bind, or leave them out (%w)", remote, err)
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN):
 		return &NoRouteError{To: remote.Addr(), Err: rootCause(err)}
 	case errors.Is(err, context.DeadlineExceeded):

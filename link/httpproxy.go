@@ -46,7 +46,7 @@ const (
 )
 
 // ErrProxyAuth is wrapped by errors about user name and password.
-var ErrProxyAuth = errors.New("the proxy wants to know who we are")
+var ErrProxyAuth = errors.New("the proxy requires authentication")
 
 // Bounds on what a proxy may answer.
 const (
@@ -120,7 +120,7 @@ func (c *connecting) run(ctx context.Context) (net.Conn, error) {
 			c.hangUp()
 		}
 	}
-	return nil, fmt.Errorf("%w and is never content", ErrProxyAuth)
+	return nil, fmt.Errorf("%w and accepts no answer", ErrProxyAuth)
 }
 
 // call makes the connection, which ends when ctx does.
@@ -262,9 +262,9 @@ func (c *connecting) challenged(challenges []string) error {
 	}
 	switch {
 	case c.Auth == AuthNone || c.Username == "":
-		return fmt.Errorf("%w (%s): give user name and password, by http-proxy-user-pass or the third value of http-proxy", ErrProxyAuth, schemes(challenges))
+		return fmt.Errorf("%w (%s): give a user name and password with http-proxy-user-pass or the third value of http-proxy", ErrProxyAuth, schemes(challenges))
 	case c.answer != nil && c.answer.last:
-		return fmt.Errorf("%w and refuses user name or password (%s)", ErrProxyAuth, schemes(challenges))
+		return fmt.Errorf("%w and refuses the user name or password (%s)", ErrProxyAuth, schemes(challenges))
 	case offers["digest"] != "" && c.accepts(AuthDigest):
 		return c.digest(challenges)
 	case offers["ntlm"] != "" && c.accepts(AuthNTLM):

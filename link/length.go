@@ -14,7 +14,7 @@ type LengthError struct {
 	Most  int    // the largest length there can be
 }
 
-// lengthError is that of a stream that goes on with have.
+// lengthError is the error of a stream that goes on with have.
 func lengthError(have []byte, most int) *LengthError {
 	return &LengthError{Start: append([]byte(nil), have[:min(len(have), 16)]...), Most: most}
 }

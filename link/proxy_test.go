@@ -68,8 +68,8 @@ func TestHTTPProxy(t *testing.T) {
 		"auto":           {proxy: HTTPProxy{Auth: AuthAuto, Username: "u", Password: "p"}, answers: []string{wantBasic, granted}, auth: "Basic dTpw"},
 		"best":           {proxy: HTTPProxy{Auth: AuthAuto, Username: "u", Password: "p"}, answers: []string{wantDigest, granted}, auth: "Digest username=\"u\""},
 		"no clear text":  {proxy: HTTPProxy{Auth: AuthNoClear, Username: "u", Password: "p"}, answers: []string{wantBasic}, want: "no method that may be used"},
-		"wrong password": {proxy: HTTPProxy{Auth: AuthAuto, Username: "u", Password: "p"}, answers: []string{wantBasic, wantBasic}, want: "refuses user name or password"},
-		"no login":       {answers: []string{wantBasic}, want: "give user name and password"},
+		"wrong password": {proxy: HTTPProxy{Auth: AuthAuto, Username: "u", Password: "p"}, answers: []string{wantBasic, wantBasic}, want: "refuses the user name or password"},
+		"no login":       {answers: []string{wantBasic}, want: "give a user name and password"},
 		"forbidden":      {answers: []string{"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"}, want: "allow this port"},
 		"nonsense":       {answers: []string{"SSH-2.0-OpenSSH_9\r\n\r\n"}, want: "is not HTTP"},
 		"nothing":        {answers: []string{""}, want: "no whole answer"},
@@ -158,9 +158,9 @@ func TestSOCKS(t *testing.T) {
 		"granted":       {answer: "\x05\x00\x05\x00\x00\x01\x0a\x00\x00\x01\x04\xaa"},
 		"by name":       {answer: "\x05\x00\x05\x00\x00\x03\x03abc\x04\xaa"},
 		"password":      {proxy: SOCKSProxy{"u", "p"}, answer: "\x05\x02\x01\x00\x05\x00\x00\x01\x0a\x00\x00\x01\x04\xaa"},
-		"bad password":  {proxy: SOCKSProxy{"u", "p"}, answer: "\x05\x02\x01\x01", want: "refuses user name or password"},
+		"bad password":  {proxy: SOCKSProxy{"u", "p"}, answer: "\x05\x02\x01\x01", want: "refuses the user name or password"},
 		"none wanted":   {proxy: SOCKSProxy{"u", "p"}, answer: "\x05\xff", want: "takes no user name"},
-		"one wanted":    {answer: "\x05\xff", want: "wants user name and password"},
+		"one wanted":    {answer: "\x05\xff", want: "requires a user name and password"},
 		"refused":       {answer: "\x05\x00\x05\x05\x00\x01", want: "the server refuses"},
 		"unknown code":  {answer: "\x05\x00\x05\x63\x00\x01", want: "code 99"},
 		"web server":    {answer: "HTTP/1.1 400", want: "is there a SOCKS proxy"},
@@ -237,7 +237,7 @@ func TestNTLMOddChallenge(t *testing.T) {
 }
 
 // TestNTLMv2 checks an answer as a domain controller does, by the text of
-// MS-NLMP 3.3.2, with the values of its example (4.2.4) but for the exchange of a
+// MS-NLMP 3.3.2, with the values of its example (4.2.4) except the exchange of a
 // key, which no proxy is asked for.
 func TestNTLMv2(t *testing.T) {
 	challenge := []byte("NTLMSSP\x00\x02\x00\x00\x00\x0c\x00\x0c\x00\x38\x00\x00\x00\x33\x82\x8a\xa2\x01\x23\x45\x67\x89\xab\xcd\xef" +

@@ -153,8 +153,8 @@ func (f *frames) add(packet []byte) {
 	f.count++
 }
 
-// isControl tells a packet of the control channel from one of the data channel
-// by the opcode in its first five bits: P_DATA_V1 is 6 and P_DATA_V2 9.
+// isControl reports whether a packet is of the control channel, not the data
+// channel, by the opcode in its first five bits: P_DATA_V1 is 6 and P_DATA_V2 9.
 func isControl(b []byte) bool {
 	return len(b) > 0 && b[0]>>3 != 6 && b[0]>>3 != 9
 }

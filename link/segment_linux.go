@@ -20,7 +20,7 @@ const (
 	maxRunBytes = 65000
 )
 
-// segments tells whether this kernel has UDP_SEGMENT.
+// segments reports whether this kernel has UDP_SEGMENT.
 func segments(fd int) bool {
 	_, err := unix.GetsockoptInt(fd, unix.SOL_UDP, unix.UDP_SEGMENT)
 	return err == nil
@@ -51,7 +51,7 @@ func (l *runLimits) of(host netip.Addr) int {
 }
 
 // refused learns from a failed run what not to send again to its host, and
-// tells whether its datagrams should be tried singly.
+// reports whether its datagrams should be tried singly.
 func (l *runLimits) refused(r *run, errno unix.Errno) bool {
 	if r.count == 1 {
 		return false
@@ -81,7 +81,7 @@ type run struct {
 	end     int // index in the batch after the last
 }
 
-// joins tells whether the run may take a datagram more.
+// joins reports whether the run may take a datagram more.
 func (r *run) joins(p *buf.Packet) bool {
 	return p.Len() > 0 && p.Len() <= r.segment && r.segment <= r.limit && // none follows a shorter one:
 		r.bytes == r.count*r.segment && r.count < maxRun && r.bytes+p.Len() <= maxRunBytes && p.Path == r.path

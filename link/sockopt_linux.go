@@ -61,7 +61,7 @@ func setBoth(fd, option4, option6, value int) error {
 	return errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, option6, value))
 }
 
-// after sets what a bound socket needs. It tells whether the socket is of the
+// after sets what a bound socket needs. It reports whether the socket is of the
 // IPv6 family, which one for both protocols is, too.
 func (o *Options) after(fd int) (ipv6 bool, err error) {
 	setBuffer(fd, bufferSize(o.ReceiveBuffer), unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)

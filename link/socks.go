@@ -116,7 +116,7 @@ func (s *SOCKSProxy) greet(conn io.ReadWriter) error {
 	case reply[0] != socksVersion:
 		return fmt.Errorf("the answer is not of SOCKS version 5 (%q): is there a SOCKS proxy at this address?", reply)
 	case reply[1] == socksNoneFits && method == socksNoAuth:
-		return errors.New("it wants user name and password: name a file with both as the third value of socks-proxy")
+		return errors.New("it requires a user name and password: name a file with both as the third value of socks-proxy")
 	case reply[1] != method:
 		return errors.New("it takes no user name and password: leave out the third value of socks-proxy")
 	case method == socksPassword:
@@ -141,7 +141,7 @@ func (s *SOCKSProxy) logIn(conn io.ReadWriter) error {
 		return fmt.Errorf("no answer to user name and password: %w", err)
 	}
 	if reply[1] != 0 {
-		return errors.New("it refuses user name or password")
+		return errors.New("it refuses the user name or password")
 	}
 	return nil
 }

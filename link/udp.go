@@ -33,7 +33,7 @@ type Options struct {
 	// Linux only; it needs CAP_NET_ADMIN.
 	Mark uint32
 	// MTUDiscovery is whether outer packets may be cut on their way. Linux
-	// only, but for SystemMTU.
+	// only, except SystemMTU.
 	MTUDiscovery MTUDiscovery
 	// Device, if not "", is the only network adapter to use. Linux only.
 	Device string

@@ -35,7 +35,7 @@ type message struct {
 // sockaddr is a socket address of either family, in IPv6's room.
 type sockaddr unix.RawSockaddrInet6
 
-var errNoWay = errors.New("link: a packet without a destination of the socket's family: " +
+var errNoWay = errors.New("link: a packet without a destination in the socket's address family: " +
 	"want Path.Remote with address and port, IPv6 only on a socket bound for it")
 
 func newVector() *vector {

@@ -33,7 +33,7 @@ func segment(v6 bool, flags byte, ipOptions int, options []byte) []byte {
 	return packet
 }
 
-// checksumOf is that of the TCP segment at an offset of a packet, computed in
+// checksumOf is the checksum of the TCP segment at an offset of a packet, computed in
 // full (RFC 9293, section 3.1). With a right checksum in place it is 0.
 func checksumOf(packet []byte, at int) uint16 {
 	addresses := packet[12:20]

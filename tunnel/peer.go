@@ -80,7 +80,8 @@ func NewPeer(s *session.Session, l link.Link, path buf.Path, onEvent func(*Peer,
 // Path is where the peer's packets go at present.
 func (p *Peer) Path() buf.Path { return *p.path.Load() }
 
-// Named is an owner that knows what people call its peer: "" while it does not.
+// Named is an owner that knows what people call its peer, "" as long as it does
+// not.
 // Implementing it is optional.
 type Named interface{ PeerName() string }
 
@@ -103,7 +104,7 @@ func (p *Peer) SetPath(path buf.Path) {
 // Link is the socket the peer came in by.
 func (p *Peer) Link() link.Link { return p.link }
 
-// Deliver hands a control packet to the session. The packet is copied.
+// Deliver hands a copy of a control packet to the session.
 func (p *Peer) Deliver(packet []byte, onError func(error)) {
 	packet = append([]byte(nil), packet...)
 	p.post(maxMail, func(now time.Time) {

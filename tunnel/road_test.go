@@ -114,7 +114,7 @@ func sessionsOf(t testing.TB, set func(*session.Config)) (client, server *sessio
 	return client, server
 }
 
-// fakeRole answers what a test tells it to.
+// fakeRole answers as a test says.
 type fakeRole struct {
 	road    *Road
 	route   func(to *Receivers) Drop

@@ -115,7 +115,7 @@ func blankOptions(options []byte) {
 	}
 }
 
-// tooBig makes answer the ICMP message that tells a packet's sender that only
+// tooBig makes answer the ICMP message that says to a packet's sender that only
 // mtu bytes go: fragmentation needed, or packet too big. It is in the name of the
 // destination, whose answers the sender's host takes from the tunnel. It
 // reports false for a packet that must not be answered (RFC 1122, section

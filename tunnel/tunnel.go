@@ -1,7 +1,7 @@
-// Package tunnel is the road packets take between a virtual adapter and the
+// Package tunnel is the road that packets take between a virtual adapter and the
 // network: outbound.go from adapter to link, inbound.go from link to adapter.
-// Both roles use it alike; what differs, whose packet it is, they answer
-// through Role.
+// All roles use it alike. Where they differ, such as in whose packet it is, it
+// asks them through Role.
 package tunnel
 
 import (
@@ -14,7 +14,7 @@ import (
 	"culvert/nic"
 )
 
-// batchSize is how many packets are carried at once.
+// batchSize is how many packets are carried at once, at most.
 const batchSize = 128
 
 // Role is what a client and a server do differently. Its methods are called
@@ -27,11 +27,11 @@ type Role interface {
 	// Control takes a packet of the control channel, and must copy it to
 	// keep it.
 	Control(l link.Link, p *buf.Packet)
-	// Forward decides about a packet that a peer sent, and names who gets it:
-	// the adapter, other peers, or both.
+	// Forward decides whether a peer may send a packet, and names who gets
+	// it: the adapter, other peers, or both.
 	Forward(now time.Time, from *Peer, p *buf.Packet, to *Receivers) Drop
-	// Moved is told that a packet of the peer, found to be authentic, came
-	// by another path than the last.
+	// Moved is called when an authentic packet of the peer came by another
+	// path than the last.
 	Moved(p *Peer, path buf.Path)
 }
 
@@ -42,24 +42,25 @@ type Road struct {
 	// Adapter is where inbound packets go; nil drops them until there is
 	// one.
 	Adapter func() nic.NIC
-	// Ethernet says that packets are frames (TAP).
+	// Ethernet is true where packets are Ethernet frames (TAP).
 	Ethernet bool
-	// Headless says that packets have no opcode and all are of the data
-	// channel, as with a static key.
+	// Headless is true where packets have no opcode and all belong to the
+	// data channel, as with a static key.
 	Headless bool
 	// PacketSize is the largest packet of adapter or link, in bytes.
 	PacketSize int
 	// Observer watches the packets.
 	Observer Watched
-	// OnPath, if not nil, is told when the path to a peer was found to carry IP
-	// packets of mtu bytes at most, and so no packets inside longer than inner.
+	// OnPath, if not nil, is called when the path to a peer turns out to carry
+	// IP packets of at most mtu bytes, and so packets inside of at most inner
+	// bytes.
 	OnPath func(p *Peer, mtu, inner int)
-	// OnError is told of errors that pass, such as a refusal by the peer's
-	// host; nil ignores them.
+	// OnError, if not nil, is called for errors that pass, such as a refusal by
+	// the peer's host.
 	OnError func(error)
-	// OnFailing, if not nil, is told of an adapter or a link, as what names it,
-	// that fails again and again: once, before the road begins to pause between
-	// tries.
+	// OnFailing, if not nil, is called when an adapter or a link fails again and
+	// again: once, before the road begins to pause between tries. What names
+	// the adapter or link.
 	OnFailing func(what string, err error)
 
 	// Several links may write to one queue of the adapter.

@@ -51,10 +51,10 @@ type Sight struct {
 
 // Observer watches packets on the road.
 type Observer interface {
-	// See is told of a packet at a stop, before it goes on, and must not
+	// See is called for a packet at a stop, before it goes on, and must not
 	// block. At the first stop the packet has no Note; an observer that sets
 	// one sees it at the next stops too, and last AtEnd. Several goroutines
-	// call at once, but for one packet one alone.
+	// call at once, but for one packet only one at a time.
 	See(s *Sight)
 }
 
@@ -173,8 +173,8 @@ func (w *watch) follow(other, p *buf.Packet) {
 	}
 }
 
-// tell sends a packet that is none of the adapter's, for o to see if that is not
-// nil. It may be in the buffer of one that is watched itself, which an answer is
+// tell sends a packet that is not from the adapter. If o is not nil, it sees the
+// packet. It may be in the buffer of one that is watched itself, which an answer is
 // written over.
 func tell(o *Watched, l link.Link, p *buf.Packet) (err error) {
 	batch, note := []*buf.Packet{p}, p.Note

@@ -96,7 +96,7 @@ func (r *Road) look(p *Peer) {
 // LogPaths is an OnPath for the log.
 func LogPaths(log *slog.Logger) func(p *Peer, mtu, inner int) {
 	return func(p *Peer, mtu, inner int) {
-		log.Warn("the path to the peer is narrow and `mtu-disc yes` forbids to cut packets on it: those inside are kept to what it carries",
+		log.Warn("the path to the peer is narrow and `mtu-disc yes` forbids fragmenting packets on it: packets inside the tunnel are kept small enough for it",
 			"peer", p.Name(), "path-bytes", mtu, "inside-bytes", inner)
 	}
 }

@@ -5,7 +5,7 @@ package buf
 type Failures []Failure
 
 // Failure is one error and how many packets it cost: none where the system
-// tells late of a packet that it took before.
+// reports late on a packet that it took before.
 type Failure struct {
 	Err     error
 	Packets int

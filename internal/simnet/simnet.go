@@ -62,7 +62,7 @@ func New(o Options) *Network {
 	return &Network{options: o, endpoints: make(map[netip.AddrPort]*Endpoint)}
 }
 
-// Change lets change set other faults, but for the seed. Datagrams under way
+// Change lets change set other faults, except the seed. Datagrams under way
 // are not lost by it, and keep their order.
 func (n *Network) Change(change func(o *Options)) {
 	n.mu.Lock()

@@ -35,7 +35,7 @@ type Limits[P comparable] struct {
 	Rank func(port P) int
 }
 
-// The defaults. The age is that of IEEE 802.1Q, table 8-6; 256 addresses behind
+// The defaults. The age is from IEEE 802.1Q, table 8-6; 256 addresses behind
 // one port is what OpenVPN's manual gives for max-routes-per-client.
 const (
 	DefaultTotal   = 1 << 16

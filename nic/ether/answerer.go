@@ -60,7 +60,7 @@ func (a *answerer) tick(now time.Time) [][]byte {
 func (a *answerer) advertise(to netip.Addr, host frame.MAC) [][]byte {
 	b, err := a.router.advertise(a.network, a.macs.Load().gateway, to, host)
 	if err != nil {
-		a.log.Warn("the adapter's host is told nothing of IPv6", "error", err)
+		a.log.Warn("this host is told nothing about IPv6", "error", err)
 		return nil
 	}
 	return [][]byte{b}
@@ -188,7 +188,7 @@ func (a *answerer) dhcp6(packet []byte) ([][]byte, Count) {
 	return [][]byte{answer.Append(nil, a.macs.Load().gateway, a.macs.Load().adapter)}, AnsweredDHCPv6
 }
 
-// report tells the log what the host's client made of its address.
+// report logs what the host's client made of its address.
 func (a *answerer) report(protocol string, outcome dhcp.Outcome, addr netip.Addr) {
 	switch outcome {
 	case dhcp.Leased:
@@ -204,14 +204,14 @@ func (a *answerer) report(protocol string, outcome dhcp.Outcome, addr netip.Addr
 	case dhcp.Unavailable:
 		if !a.told.unavailable {
 			a.told.unavailable = true
-			a.log.Info(protocol + ": this host asks for a prefix to give on to others or a temporary address, and is told that there is none: a tunnel has one address for it")
+			a.log.Info(protocol + ": this host asks for a temporary address, or for a prefix to hand on, and is told that there is none: a tunnel has one address for it")
 		}
 	default:
 		a.log.Debug(protocol+": "+string(outcome), "address", addr)
 	}
 }
 
-// reportLost tells the log what of the push the host's DHCP client does not
+// reportLost logs what of the push the host's DHCP client does not
 // learn.
 func (a *answerer) reportLost(reply dhcp.Reply4) {
 	if len(reply.Omitted) > 0 && !a.told.omitted {

@@ -42,8 +42,8 @@ type NIC struct {
 
 // Options are what an adapter is made with.
 type Options struct {
-	// FollowMAC tells the MAC of the host's adapter, at once and whenever it is
-	// given another one. Frames from one that it never had are dropped.
+	// FollowMAC calls told with the MAC of the host's adapter, at once and
+	// whenever it is given another one. Frames from one that it never had are dropped.
 	FollowMAC func(told func(frame.MAC)) error
 	// FormerMACs are what the adapter had before. Who looked at it then, as a
 	// DHCP client may before udev, sends from there: such frames are the
@@ -53,7 +53,7 @@ type Options struct {
 	Log        *slog.Logger // nil: silence
 }
 
-// New takes over an adapter of frames. Its MTU is that of the packets in them.
+// New takes over an adapter of frames. Its MTU counts the packets in them.
 func New(frames nic.NIC, o Options) (*NIC, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -82,7 +82,7 @@ func (n *NIC) setMAC(adapter frame.MAC) {
 	defer n.mu.Unlock()
 	was := n.framer.macs.Load()
 	if was.adapter != (frame.MAC{}) {
-		n.machine.log.Info("the adapter was given another MAC address, and is known by that now", "was", was.adapter, "now", adapter)
+		n.machine.log.Info("the adapter has another MAC address now", "was", was.adapter, "now", adapter)
 	}
 	n.framer.macs.Store(was.changed(adapter))
 	n.strange.since = time.Time{}

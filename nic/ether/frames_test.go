@@ -22,7 +22,7 @@ var (
 
 const mtu = 1500
 
-// newFramer is that of the tests' host.
+// newFramer is the framer of the tests' host.
 func newFramer() *framer {
 	s := &framer{}
 	s.macs.Store(&macs{adapter: host, gateway: gateway})
@@ -73,7 +73,7 @@ func pkt(b []byte) *buf.Packet {
 var (
 	plain4 = ip4(17, "192.0.2.1", append(ports(5000, 53), "question"...))
 	plain6 = ip6(17, "2001:db8::1", ports(5000, 53))
-	// Extension headers of eight bytes, but for the type of the next.
+	// Extension headers of eight bytes, except the type of the next.
 	empty     = []byte{1, 4, 0, 0, 0, 0}
 	icmp      = func(kind byte) []byte { return []byte{kind, 0, 0, 0, 0, 0, 0, 0} }
 	extension = func(next uint8) []byte { return append([]byte{next, 0}, empty...) }

@@ -80,7 +80,7 @@ func (n IPv4) reserved(a netip.Addr) bool {
 	return host == 0 || host == math.MaxUint32>>n.Address.Bits()
 }
 
-// beside reports whether an address is that of a server which a DHCP client may
+// beside reports whether an address belongs to a server which a DHCP client may
 // look for on the segment itself: systemd-networkd does where no router is
 // named.
 func (n Network) beside(a netip.Addr) bool {

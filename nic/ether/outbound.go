@@ -133,13 +133,14 @@ func ipv4Header(p *buf.Packet) (header int, ok bool) {
 	return header, true
 }
 
-// isUDP4 tells a datagram, or its first fragment, between two ports.
+// isUDP4 reports whether a packet is a datagram, or its first fragment, between
+// two ports.
 func isUDP4(b []byte, header int, from, to uint16) bool {
 	const offset = 0x1fff
 	return b[9] == protocolUDP && binary.BigEndian.Uint16(b[6:])&offset == 0 && between(b[header:], from, to)
 }
 
-// between tells whether a UDP header has these ports.
+// between reports whether a UDP header has these ports.
 func between(udp []byte, from, to uint16) bool {
 	return len(udp) >= udpLen && binary.BigEndian.Uint16(udp) == from && binary.BigEndian.Uint16(udp[2:]) == to
 }

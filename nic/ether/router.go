@@ -65,7 +65,7 @@ func without[T comparable](list, other []T, all bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(v T) bool { return !all && slices.Contains(other, v) })
 }
 
-// due tells whether to advertise now, and plans the next time.
+// due reports whether to advertise now, and plans the next time.
 func (r *router) due(now time.Time, n Network) bool {
 	if r.next.IsZero() || now.Before(r.next) {
 		return false
@@ -113,7 +113,7 @@ func (r *router) advertisement(n Network, gateway frame.MAC) *ndp.RouterAdvertis
 	return ra
 }
 
-// leastMTU is that of IPv6 (RFC 8200 section 5).
+// leastMTU is the least MTU of IPv6 (RFC 8200 section 5).
 const leastMTU = 1280
 
 // onLink is the prefix for which the host asks neighbours. It makes itself no

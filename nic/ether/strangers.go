@@ -33,7 +33,7 @@ func (n *NIC) explain(why Count, p *buf.Packet) {
 	case why == SpoofedMAC && !s.told.Load():
 		s.told.Store(n.stranger(p))
 	case why == Tagged && s.vlan.CompareAndSwap(false, true):
-		n.machine.log.Warn("frames with a VLAN tag are dropped: the tunnel behind the adapter carries IP, and knows of no VLANs; remove the VLAN device from the adapter, or use a tunnel of Ethernet (`dev tap`)", "adapter", n.Name())
+		n.machine.log.Warn("frames with a VLAN tag are dropped: the tunnel behind the adapter carries IP, and has no VLANs; remove the VLAN device from the adapter, or use a tunnel of Ethernet (`dev tap`)", "adapter", n.Name())
 	}
 }
 

@@ -43,17 +43,17 @@ var Broadcast = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 func ParseMAC(s string) (MAC, error) {
 	hw, err := net.ParseMAC(s)
 	if err != nil || len(hw) != len(MAC{}) {
-		return MAC{}, fmt.Errorf("%q is no Ethernet address; expected six bytes such as 02:00:5e:10:00:01", s)
+		return MAC{}, fmt.Errorf("%q is not an Ethernet address; expected six bytes such as 02:00:5e:10:00:01", s)
 	}
 	return MAC(hw), nil
 }
 
 func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
 
-// IsGroup tells a multicast or broadcast address from a station's.
+// IsGroup reports whether m is a multicast or broadcast address.
 func (m MAC) IsGroup() bool { return m[0]&1 != 0 }
 
-// IsStation tells whether a frame may have m as its source.
+// IsStation reports whether a frame may have m as its source.
 func (m MAC) IsStation() bool { return m != MAC{} && !m.IsGroup() }
 
 // Header is the start of a frame.

@@ -90,7 +90,7 @@ func (h *Hub) failed(in *Port, failing *brake.Brake, err error) error {
 	return nil
 }
 
-// judge reads a frame and tells why it goes no further, or Kept.
+// judge reads a frame and returns why it goes no further, or Kept.
 func (h *Hub) judge(m *members, in *Port, f *ingress) Drop {
 	head, ok := frame.Parse(f.Bytes())
 	if !ok {
@@ -147,8 +147,8 @@ func classify(m *members, in *Port, head frame.Header, f *ingress) Drop {
 	return Kept
 }
 
-// isReserved tells the group addresses that a bridge does not forward (802.1Q,
-// table 8-1), but for the one of the spanning tree: a bridge that takes no part
+// isReserved reports whether a bridge does not forward frames for a group address
+// (802.1Q, table 8-1), except the address of the spanning tree: a bridge that takes no part
 // in it passes it on, so that those around it find their loops.
 func isReserved(m frame.MAC) bool {
 	return m[0] == 0x01 && m[1] == 0x80 && m[2] == 0xc2 && m[3]|m[4] == 0 && m[5] >= 1 && m[5] <= 0x0f

@@ -129,7 +129,7 @@ func TestBadFrames(t *testing.T) {
 	})
 }
 
-// TestStolenAddress: who is at work keeps his address, and who is silent may
+// TestStolenAddress: who is at work keeps their address, and who is silent may
 // have moved.
 func TestStolenAddress(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -127,9 +127,9 @@ func (l *loops) isProven(p probe) bool {
 	return hmac.Equal(proof[:], p.proof[:])
 }
 
-// returned looks at a loopback frame, and tells whether it is a probe of this
+// returned looks at a loopback frame, and reports whether it is a probe of this
 // hub. Nobody else can make one or change its port, and one of an earlier round
-// is not believed: who sends back what he was sent cuts off himself.
+// is not believed: whoever sends back what they were sent cuts themselves off.
 func (l *loops) returned(m *members, in *Port, f *ingress) bool {
 	p, ok := parseProbe(f.Bytes()[frame.HeaderLen:])
 	if !ok || p.hub != l.id {
@@ -156,7 +156,7 @@ func (l *loops) cut(now time.Time, from, to *Port, vlan uint16) {
 	}
 	reason := fmt.Sprintf("loop: a probe sent by %s came back by %s", from.name, to.name)
 	if victim.block(now.Add(reopenAfter), reason) {
-		l.hub.log.Warn("a port is cut off, as there is a loop: look for what joins these ports outside of the hub",
+		l.hub.log.Warn("a port is cut off because of a loop: look for what connects these ports outside the hub",
 			"port", victim.name, "sent by", from.name, "came back by", to.name, "VLAN", vlan, "opens after", reopenAfter)
 	}
 }
@@ -164,6 +164,6 @@ func (l *loops) cut(now time.Time, from, to *Port, vlan uint16) {
 // warn says once a minute that the LAN sends back what it is sent.
 func (l *loops) warn(now time.Time, uplink *Port) {
 	if last := l.warned.Load(); now.Unix()-last >= 60 && l.warned.CompareAndSwap(last, now.Unix()) {
-		l.hub.log.Warn("what goes out by the uplink comes back by it: there is a loop in the network behind it", "port", uplink.name)
+		l.hub.log.Warn("frames that leave by the uplink come back by it: there is a loop in the network behind it", "port", uplink.name)
 	}
 }

@@ -63,7 +63,7 @@ func newRing(mtu int) *ring {
 	return r
 }
 
-// frameSize is that of the largest frame.
+// frameSize is the size of the largest frame.
 func frameSize(mtu int) int { return mtu + frame.MaxHeader }
 
 var (

@@ -80,7 +80,7 @@ const (
 
 func (s State) String() string { return [...]string{"up", "down", "blocked"}[s] }
 
-// MTUs that an Ethernet adapter can have; the least is that of IPv4 (RFC 791).
+// MTUs that an Ethernet adapter can have; the least is IPv4's (RFC 791).
 const (
 	minMTU = 68
 	maxMTU = 65535 - frame.MaxHeader
@@ -138,7 +138,7 @@ func (p *Port) MTU() int { return p.mtu }
 // NIC is the adapter, which the hub alone reads, writes and closes.
 func (p *Port) NIC() nic.NIC { return p.nic }
 
-// Uplink tells whether the port leads out.
+// Uplink reports whether the port leads out.
 func (p *Port) Uplink() bool { return p.uplink }
 
 // State is what the port is fit for, and if it is blocked why.
@@ -168,7 +168,7 @@ func (p *Port) settle() {
 	p.state.Store(int32(s))
 }
 
-// block cuts the port off until a time, and tells whether it was not yet.
+// block cuts the port off until a time, and reports whether it was not yet.
 func (p *Port) block(until time.Time, reason string) (news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -181,7 +181,7 @@ func (p *Port) block(until time.Time, reason string) (news bool) {
 	return news
 }
 
-// reopen ends a block whose time has come, and tells whether there was one.
+// reopen ends a block whose time has come, and reports whether there was one.
 func (p *Port) reopen(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -204,7 +204,7 @@ func (p *Port) refuses() Drop {
 	return Kept
 }
 
-// carries tells whether frames of a VLAN go to the adapter.
+// carries reports whether frames of a VLAN go to the adapter.
 func (p *Port) carries(vlan uint16) bool { return p.uplink || p.vlan == vlan }
 
 // addressLimit is how many addresses the port may show, 0 for the usual.

@@ -6,7 +6,7 @@ import (
 	"culvert/internal/buf"
 )
 
-// Direction is that of a frame at a port.
+// Direction is the direction of a frame at a port.
 type Direction int
 
 // Directions.

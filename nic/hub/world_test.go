@@ -73,7 +73,7 @@ func (w *world) plug(name string, m frame.MAC, o PortOptions) *station {
 	return s
 }
 
-// listen notes what arrives, but probes for loops.
+// listen notes what arrives, except probes for loops.
 func (s *station) listen() {
 	batch := buf.NewBatch(16, frameSize(1500))
 	for {
@@ -139,7 +139,7 @@ func (w *world) arrived(want ...string) {
 	}
 }
 
-// dropped checks what a port has dropped so far, but for probes.
+// dropped checks what a port has dropped so far, except probes.
 func (s *station) dropped(want map[Drop]uint64) {
 	s.t.Helper()
 	synctest.Wait()

@@ -103,7 +103,7 @@ func (s *Proxy) fit(a netip.Addr) error {
 }
 
 // IsReserved reports whether an address is no host's: of IPv4 a network's first
-// and last (RFC 1122 section 3.2.1.3, but for RFC 3021), of IPv6 the first (RFC
+// and last (RFC 1122 section 3.2.1.3, except RFC 3021), of IPv6 the first (RFC
 // 4291 section 2.6.1).
 func IsReserved(network netip.Prefix, a netip.Addr) bool {
 	if a.BitLen()-network.Bits() <= 1 {
@@ -216,7 +216,7 @@ func (s *Proxy) conflict(a netip.Addr, station frame.MAC) {
 	switch told, what := s.respond(c, station, time.Now()); what {
 	case defend:
 		if !told {
-			s.log.Warn("a client of this server has an address that another station of the segment uses, too: take it out of the pool, or give that station another",
+			s.log.Warn("a client of this server has an address that another station of the segment also uses: take it out of the pool, or give that station another",
 				"address", a, "interface", s.Name, "station", station)
 		}
 		if err := s.announce(a); err != nil && !closed(err) {
@@ -224,7 +224,7 @@ func (s *Proxy) conflict(a netip.Addr, station frame.MAC) {
 		}
 	case give:
 		s.release(a, c)
-		s.log.Warn("a client's address is given up, as another station of the segment goes on using it",
+		s.log.Warn("a client's address is given up because another station of the segment goes on using it",
 			"address", a, "interface", s.Name, "station", station)
 		go c.lost()
 	}

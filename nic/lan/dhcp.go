@@ -289,7 +289,7 @@ func (l *lessee) keep(ctx context.Context, got *dhcpv4.DHCPv4) (lost bool) {
 			l.log.Warn("the segment's DHCP server took a client's address away", "address", l.server.YourIPAddr, "interface", l.Name)
 			return true
 		case renewed.IPAddressLeaseTime(0) < minLease:
-			l.log.Warn("the segment's DHCP server renewed a client's lease for less than can be kept up", "address", l.server.YourIPAddr,
+			l.log.Warn("the segment's DHCP server renewed a client's lease for too short a time", "address", l.server.YourIPAddr,
 				"interface", l.Name, "lease", renewed.IPAddressLeaseTime(0), "least", minLease)
 			return true
 		}

@@ -26,7 +26,7 @@ func Open(i Interface, log *slog.Logger) (*Proxy, error) {
 	}
 	conn, err := packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, &packet.Config{Filter: program})
 	if errors.Is(err, unix.EPERM) {
-		err = fmt.Errorf("%w: it takes root, or the capability NET_RAW", err)
+		err = fmt.Errorf("%w: run as root or with CAP_NET_RAW", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: open a packet socket: %w", i.Name, err)

@@ -12,7 +12,7 @@ import (
 	"culvert/nic/frame"
 )
 
-// TestWanted runs the filter as the kernel would, but for what is asked of the
+// TestWanted runs the filter as the kernel would, except for what is asked of the
 // frame's direction and tag.
 func TestWanted(t *testing.T) {
 	vm, err := bpf.NewVM(wanted)

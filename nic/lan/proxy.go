@@ -77,7 +77,7 @@ func (s *Proxy) run() {
 		b, err := s.port.Receive()
 		if err != nil {
 			if !closed(err) {
-				s.log.Error("the clients of this server are no more answered for on the segment", "interface", s.Name, "error", err)
+				s.log.Error("this server no longer answers for its clients on the segment", "interface", s.Name, "error", err)
 			}
 			return
 		}

@@ -84,7 +84,7 @@ const (
 // useless takes note of a server's gift that a station cannot use.
 func (l *lessee) useless(err error) {
 	if l.refused(l.mac, err, time.Now()) {
-		l.log.Warn("what the segment's DHCP server gives is of no use, and it is asked again, less and less often", "interface", l.Name, "error", err)
+		l.log.Warn("the segment's DHCP server gives nothing of use; it is asked again, less and less often", "interface", l.Name, "error", err)
 	}
 }
 

@@ -168,7 +168,7 @@ func (d *Device) ReadBatch(batch []*buf.Packet) (int, error) {
 	return 0, d.final(err, t.err)
 }
 
-// empty tells whether a read that found nothing is over: with what the batch
+// empty reports whether a read that found nothing is over: with what the batch
 // has, or to wait in the poller. Otherwise it is to be tried again.
 func (d *Device) empty() (over bool) {
 	if d.out.done > 0 {

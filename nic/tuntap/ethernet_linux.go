@@ -86,8 +86,9 @@ func (d *Device) SetCarrier(on bool) error {
 	return errors.Join(poll, err)
 }
 
-// Follow tells which MAC address an Ethernet device has, at once and whenever
-// somebody gives it another one, until it is closed. Others have none to tell.
+// Follow calls told with the MAC address of an Ethernet device, at once and
+// whenever somebody gives it another one, until it is closed. For other devices
+// it does nothing.
 func (d *Device) Follow(told func(frame.MAC)) error {
 	if d.kind != nic.Ethernet {
 		return nil

@@ -81,7 +81,7 @@ func hashFlow(b, transport []byte) uint8 {
 	return uint8(h)
 }
 
-// ends tells whether no packet may follow b in a group.
+// ends reports whether no packet may follow b in a group.
 func (f *flow) ends(b []byte) bool {
 	return f.protocol == protocolTCP && b[f.transport+13]&flagPSH != 0
 }
@@ -94,7 +94,7 @@ func (f *flow) following(b []byte) uint32 {
 	return binary.BigEndian.Uint32(b[f.transport+4:]) + uint32(len(b)-f.header)
 }
 
-// follows tells whether b goes on where g, with that first packet, ends.
+// follows reports whether b goes on where g, with that first packet, ends.
 func (f *flow) follows(g *group, first, b []byte) bool {
 	if *f != g.flow || !f.equal(first, b) {
 		return false
@@ -111,7 +111,7 @@ func (f *flow) follows(g *group, first, b []byte) bool {
 	return g.count < maxTCP && binary.BigEndian.Uint32(b[f.transport+4:]) == g.sequence
 }
 
-// sound tells whether the checksums of b are right. Joined packets are not
+// sound reports whether the checksums of b are right. Joined packets are not
 // checked by the kernel any more.
 func (f *flow) sound(b []byte) bool {
 	if b[0]>>4 == 4 && checksum.Sum(b[:f.transport]) != 0xffff {

@@ -20,7 +20,7 @@ func ioctl(request uint, ifr *unix.Ifreq) error {
 	return unix.IoctlIfreq(fd, request, ifr)
 }
 
-// exists tells whether this network namespace has a device of that name.
+// exists reports whether this network namespace has a device of that name.
 func exists(name string) bool {
 	_, err := getMTU(name)
 	return err == nil

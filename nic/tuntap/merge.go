@@ -91,7 +91,7 @@ func (m *merger) add(i int, b []byte) {
 	}
 }
 
-// joins tells whether packets of a protocol are joined.
+// joins reports whether packets of a protocol are joined.
 func (m *merger) joins(protocol uint8) bool {
 	if protocol == protocolUDP {
 		return m.udp
@@ -174,7 +174,7 @@ func (m *merger) refused(g *group, groups []group) (single []group) {
 	return single
 }
 
-// equal tells whether two packets are the same but for the spans that follow
+// equal reports whether two packets are the same except for the spans that follow
 // each other in a group: IPv4's length, identification and checksum, or IPv6's
 // length; TCP's sequence number, PSH and checksum, or UDP's length and
 // checksum; and the payload.

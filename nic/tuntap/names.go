@@ -7,7 +7,7 @@ import (
 )
 
 // driverName is what to ask the TUN driver of a system other than Linux for,
-// so that the device is named as pattern says. taken tells whether the system
+// so that the device is named as pattern says. taken reports whether the system
 // has a device of a name.
 //
 // macOS numbers its devices utun0, utun1 and so on, OpenBSD tun0, tun1; both

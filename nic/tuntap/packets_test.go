@@ -8,7 +8,7 @@ import (
 	"culvert/nic/frame"
 )
 
-// header is a packet but for its payload.
+// header is a packet without its payload.
 type header struct {
 	ipv6     bool
 	udp      bool

@@ -150,7 +150,7 @@ func (p *Physical) receive(fd uintptr) (int, error) {
 	return int(n), nil
 }
 
-// there tells whether the adapter still is. To ask by netlink waits for a
+// there reports whether the adapter still exists. To ask by netlink waits for a
 // removal under way.
 func (p *Physical) there() bool {
 	_, err := netlink.LinkByIndex(p.index)

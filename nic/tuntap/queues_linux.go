@@ -49,7 +49,7 @@ const (
 	iflaTunNumQueues  = 8
 )
 
-// queuesOf tells whether a device takes several queues, and how many are
+// queuesOf reports whether a device takes several queues, and how many are
 // attached.
 func queuesOf(name string) (several bool, attached uint32, err error) {
 	request := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)

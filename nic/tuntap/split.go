@@ -25,7 +25,7 @@ type splitter struct {
 	count     int    // packets in all
 }
 
-// left tells whether there are packets to make.
+// left reports whether there are packets to make.
 func (s *splitter) left() bool { return s.next < s.count }
 
 // load takes a virtio-net header and what follows it. Both stay in use until

@@ -23,7 +23,7 @@ var offloads = []int{
 const tcpOffloads = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6 | unix.TUN_F_TSO_ECN
 
 // setOffloads makes a device opened with IFF_VNET_HDR give super-packets. udp
-// tells whether datagrams, too, may cross joined. A driver that refuses gives
+// reports whether datagrams, too, may cross joined. A driver that refuses gives
 // single packets, and still takes super-packets.
 func setOffloads(fd int) (udp bool, err error) {
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnetHeaderLen); err != nil {

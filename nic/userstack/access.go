@@ -140,7 +140,7 @@ func (g *gate) tell(why refusal, client netip.Addr, dst netip.AddrPort) {
 	if why == refusedLAN {
 		mend = "to open all of them, add the line `allow-lan` (or --allow-lan); to open one, push a `route` to it"
 	}
-	g.log.Warn("a client may not reach a destination: "+string(why)+"; "+mend+"; further ones are refused without a word", "client", client, "destination", dst)
+	g.log.Warn("a client may not reach a destination: "+string(why)+"; "+mend+"; further refusals are not logged", "client", client, "destination", dst)
 }
 
 // interfaces asks the system. A network of no bits is a default route, and says

@@ -48,7 +48,7 @@ func newConn(wq *waiter.Queue, ep tcpip.Endpoint, a *account) *conn {
 	return &conn{TCPConn: gonet.NewTCPConn(wq, ep), wq: wq, ep: ep, account: a, in: gauge{size: bufferBase}, out: gauge{size: bufferBase}}
 }
 
-// Read is that of net.Conn.
+// Read implements net.Conn.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.TCPConn.Read(b)
 	// gVisor offers half of the buffer as a window.
@@ -58,7 +58,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write is that of net.Conn.
+// Write implements net.Conn.
 func (c *conn) Write(b []byte) (int, error) {
 	if len(b) > 0 {
 		c.ep.SocketOptions().SetSendBufferSize(c.pieces.next(len(b), c.out.now()), false)
@@ -68,8 +68,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close is that of net.Conn. What the other end has not taken yet is kept for it,
-// and reckoned, for closingTime at most.
+// Close implements net.Conn. What the other end has not taken yet is kept for it
+// for closingTime at most, and counts until then.
 func (c *conn) Close() error {
 	c.once.Do(c.settle)
 	return c.TCPConn.Close()

@@ -98,14 +98,14 @@ func (s *Stack) targets(ctx context.Context, network, address string) ([]netip.A
 func (s *Stack) check(network string, a netip.Addr) error {
 	switch {
 	case a.IsLoopback() || a.IsUnspecified() || thisNetwork.Contains(a):
-		return fmt.Errorf("%v names the host that asks for it, and is not behind the tunnel: %w", a, syscall.EACCES)
+		return fmt.Errorf("%v means the host that asks for it, and is not behind the tunnel: %w", a, syscall.EACCES)
 	case strings.HasPrefix(network, "tcp") && (isGroup(a) || s.broadcast(a)):
-		return fmt.Errorf("%v names several hosts, which TCP does not connect to: %w", a, syscall.ENETUNREACH)
+		return fmt.Errorf("%v means several hosts, and TCP connects to one: %w", a, syscall.ENETUNREACH)
 	}
 	return nil
 }
 
-// broadcast reports whether an address is that of all hosts of an own network:
+// broadcast reports whether an address means all hosts of an own network:
 // the last one of an IPv4 network with more than two (RFC 919, RFC 3021).
 func (s *Stack) broadcast(a netip.Addr) bool {
 	return slices.ContainsFunc(s.networks, func(p netip.Prefix) bool {
@@ -127,7 +127,7 @@ func (s *Stack) addrs(ctx context.Context, network, host string) ([]netip.Addr, 
 	}
 	addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return !s.hasFamily(a.Unmap()) })
 	if len(addrs) == 0 {
-		return nil, fmt.Errorf("%s has no address of a family this tunnel has an address of", host)
+		return nil, fmt.Errorf("%s has no IPv4 or IPv6 address that this tunnel can reach", host)
 	}
 	return addrs, nil
 }

@@ -95,7 +95,7 @@ func (f *Forwarder) dialTCP(c *connection) (net.Conn, error) {
 	return f.o.DialContext(ctx, "tcp", to.String())
 }
 
-// rejectTCP tells the client why its connection failed; but nothing where the
+// rejectTCP tells the client why its connection failed, but nothing where the
 // attempt was displaced, so that the client asks again if it still wants to.
 func (f *Forwarder) rejectTCP(r *tcp.ForwarderRequest, c *connection, err error) {
 	refused := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errRefused)

@@ -12,7 +12,8 @@ import (
 
 // unreachableTCP is the IP packet that tells fl's source that the host of its
 // destination cannot be reached: RFC 792 and RFC 4443, destination
-// unreachable. seq is that of the SYN, by which the client knows it.
+// unreachable. seq is the sequence number of the SYN, by which the client knows
+// it.
 func unreachableTCP(fl flow, seq uint32) []byte {
 	code := int(header.ICMPv4HostUnreachable)
 	if fl.dst.Addr().Is6() {

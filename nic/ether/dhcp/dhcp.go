@@ -64,7 +64,7 @@ func labels(names []string) *rfc1035label.Labels {
 	return &l
 }
 
-// HasForm tells whether a domain name has a form on the wire: labels of 1 to 63
+// HasForm reports whether a domain name has a form on the wire: labels of 1 to 63
 // bytes, 253 in all, with their dots.
 func HasForm(name string) bool {
 	for label := range strings.SplitSeq(name, ".") {

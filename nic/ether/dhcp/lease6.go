@@ -70,7 +70,7 @@ func (l Lease6) check6(m *dhcpv6.Message) error {
 	return nil
 }
 
-// forUs tells whether the client means this server, or any.
+// forUs reports whether the client means this server, or any.
 func (l Lease6) forUs(m *dhcpv6.Message) bool {
 	id := m.Options.ServerID()
 	return id == nil || bytes.Equal(id.ToBytes(), l.duid().ToBytes())

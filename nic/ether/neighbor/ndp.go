@@ -22,7 +22,7 @@ const hopLimit = 255
 // AllNodes is every host of the segment.
 var AllNodes = netip.MustParseAddr("ff02::1")
 
-// IsND tells whether an ICMPv6 type is one of neighbour discovery: router
+// IsND reports whether an ICMPv6 type is one of neighbour discovery: router
 // solicitation to redirect.
 func IsND(icmpType uint8) bool { return 133 <= icmpType && icmpType <= 137 }
 
@@ -70,7 +70,7 @@ func (nd ND) valid() bool {
 	return true
 }
 
-// named tells whether the sender gave its MAC.
+// named reports whether the sender gave its MAC.
 func named(options []ndp.Option) bool {
 	for _, o := range options {
 		if lla, ok := o.(*ndp.LinkLayerAddress); ok && lla.Direction == ndp.Source {

@@ -41,7 +41,7 @@ type pair struct {
 
 // Run carries bytes both ways until both ends have closed their half. It resets
 // both connections when one fails, and when a pair is half-closed and silent for
-// HalfClosedIdle. It tells halfClosed, if not nil, once that one half is closed.
+// HalfClosedIdle. It calls halfClosed, if not nil, once one half is closed.
 func Run(a, b net.Conn, halfClosed func()) {
 	p := &pair{a: a, b: b}
 	p.touch()
