@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,5 +130,17 @@ func TestRunRefusesStranger(t *testing.T) {
 		if _, err := os.Stat(log); err == nil {
 			t.Error("the file was written before anybody was asked")
 		}
+	}
+}
+
+// TestProgramsAreSaid: a configuration that nobody is asked about says which programs
+// it runs, with their lines.
+func TestProgramsAreSaid(t *testing.T) {
+	c, _ := strange(t, "auth-user-pass", "script-security 2", "tls-verify /bin/true")
+	var said strings.Builder
+	l := &log{Logger: slog.New(slog.NewTextHandler(&said, nil))}
+	l.programs(c)
+	if got := said.String(); strings.Count(got, "runs a program") != 1 || !strings.Contains(got, ":7: tls-verify /bin/true") {
+		t.Errorf("said %s", got)
 	}
 }

@@ -35,10 +35,13 @@ func newLife(me Self, load func() (*config.Config, error), o Options) *life {
 
 // run is Run without signals, whose events are handed in.
 func (l *life) run(ctx context.Context, events <-chan process.Event) error {
-	c, stays, err := l.begin(ctx, events)
+	c, stays, waiting, err := l.begin(ctx, events)
 	if errors.Is(err, errStopped) {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events = ahead(ctx, waiting, events)
 	boundMemory()
 	var jail process.Jail
 	if err == nil {
@@ -62,16 +65,15 @@ func (l *life) run(ctx context.Context, events <-chan process.Event) error {
 var errStopped = errors.New("stopped while the configuration was being read")
 
 // begin reads the configuration, and asks the user about one that may be a
-// stranger's. It ends early by errStopped, for an exit or with ctx. Until there is a
-// configuration, nothing else that may be asked makes sense. It returns why the
-// process stays root, if it should not.
-func (l *life) begin(ctx context.Context, events <-chan process.Event) (c *config.Config, stays string, err error) {
+// stranger's. It ends early by errStopped, for an exit or with ctx; what else is
+// asked waits. It returns why the process stays root, if it should not.
+func (l *life) begin(ctx context.Context, events <-chan process.Event) (c *config.Config, stays string, waiting []process.Event, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done, heard := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(heard)
-		awaitExit(events, done, cancel)
+		waiting = awaitExit(events, done, cancel)
 	}()
 	c, err = await(ctx, l.load)
 	if err == nil {
@@ -86,22 +88,57 @@ func (l *life) begin(ctx context.Context, events <-chan process.Event) (c *confi
 			err = fmt.Errorf("%w: %w", errStopped, err)
 		}
 	}
-	return c, stays, err
+	return c, stays, waiting, err
 }
 
-// awaitExit calls cancel for an exit, and returns then or when done.
-func awaitExit(events <-chan process.Event, done <-chan struct{}, cancel context.CancelCauseFunc) {
+// awaitExit calls cancel for an exit, and returns then or when done, with what else
+// was asked.
+func awaitExit(events <-chan process.Event, done <-chan struct{}, cancel context.CancelCauseFunc) (waiting []process.Event) {
 	for {
 		select {
 		case e, more := <-events:
 			if !more || e == process.Exit {
 				cancel(fmt.Errorf("%w, by a signal", errStopped))
-				return
+				return nil
 			}
+			waiting = append(waiting, e)
 		case <-done:
-			return
+			return waiting
 		}
 	}
+}
+
+// ahead are events with those that wait ahead of them, until ctx ends.
+func ahead(ctx context.Context, waiting []process.Event, events <-chan process.Event) <-chan process.Event {
+	if len(waiting) == 0 {
+		return events
+	}
+	all := make(chan process.Event)
+	go func() {
+		for {
+			var e process.Event
+			if len(waiting) > 0 {
+				e, waiting = waiting[0], waiting[1:]
+			} else {
+				var more bool
+				select {
+				case e, more = <-events:
+				case <-ctx.Done():
+					return
+				}
+				if !more {
+					close(all)
+					return
+				}
+			}
+			select {
+			case all <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return all
 }
 
 // inJail opens the log, and divides the process in two where rights are to be

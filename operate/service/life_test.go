@@ -112,13 +112,18 @@ func (s *stage) said(words string, times int) {
 
 // lines are what is written to a log.
 type lines struct {
-	mu   sync.Mutex
-	what strings.Builder
+	mu      sync.Mutex
+	what    strings.Builder
+	changed chan struct{} // closed when more is written; nil: nobody waits
 }
 
 func (l *lines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
 	return l.what.Write(b)
 }
 
@@ -126,6 +131,16 @@ func (l *lines) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.what.String()
+}
+
+// next is closed when more is written.
+func (l *lines) next() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return l.changed
 }
 
 // onStage runs a test in virtual time.
@@ -224,6 +239,24 @@ func TestSignalsDuringStart(t *testing.T) {
 		s.said("state of tun1", 1)
 		s.signal(process.Exit)
 		s.over()
+	})
+	onStage(t, func(s *stage) {
+		file := make(chan struct{})
+		load := s.load
+		s.load = func() (*config.Config, error) { <-file; return load() }
+		s.run()
+		s.signal(process.Status)
+		s.signal(process.Status)
+		close(file)
+		synctest.Wait()
+		s.said("state of tun1", 2)
+		s.signal(process.Status)
+		s.said("state of tun1", 3)
+		close(s.events) // as a keeper that is gone does
+		if err := s.over(); err != nil {
+			t.Error(err)
+		}
+		s.said("culvert cleanup", 1)
 	})
 	onStage(t, func(s *stage) {
 		never := make(chan struct{})

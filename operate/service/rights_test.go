@@ -3,8 +3,11 @@ package service
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"culvert/config"
@@ -77,5 +80,50 @@ func TestChooseUser(t *testing.T) {
 		if test.c.Process.User != test.user || (why != "") != test.why {
 			t.Errorf("%s: user %q, %s", test.what, test.c.Process.User, why)
 		}
+	}
+}
+
+// TestRightsThatStay: where rights cannot be given up, a role ends before the first
+// packet of a stranger, a client with `chroot` when its tunnel is up.
+func TestRightsThatStay(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	var failed []error
+	r := roles{jail: process.Jail{Identity: process.Identity{UID: -1, GID: -1}, Chroot: none}, log: slog.New(slog.DiscardHandler), failed: func(err error) { failed = append(failed, err) }}
+	if err := r.enter()(); err == nil || !strings.Contains(err.Error(), "giving up root's rights") {
+		t.Error(err)
+	}
+	up := r.whenUp()
+	up(nil)
+	up(nil)
+	if len(failed) != 1 {
+		t.Errorf("failed %v, want it once: at the first connection", failed)
+	}
+	r.jail.Chroot = ""
+	if r.enter() != nil {
+		t.Error("there is something to give up")
+	}
+	r.whenUp()(nil)
+	if len(failed) != 1 {
+		t.Errorf("failed %v", failed[1:])
+	}
+}
+
+// TestForgetWorkersSocket: the keeper removes what its worker left, and nothing by a
+// name that leads elsewhere.
+func TestForgetWorkersSocket(t *testing.T) {
+	dir := t.TempDir()
+	sock, err := net.Listen("unix", filepath.Join(dir, "server-tun0.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sock.(*net.UnixListener).SetUnlinkOnClose(false)
+	sock.Close()
+	var said strings.Builder
+	l := &life{Options: Options{StateDir: dir}, log: &log{Logger: slog.New(slog.NewTextHandler(&said, nil))}}
+	if l.forget("server-tun0"); names(t, dir) != "[]" || said.Len() > 0 {
+		t.Errorf("left %s; %s", names(t, dir), said.String())
+	}
+	if l.forget("../x"); said.Len() == 0 {
+		t.Error("a name led out of the directory")
 	}
 }
