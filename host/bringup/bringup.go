@@ -27,12 +27,13 @@ type Adapter struct {
 	nic.NIC
 	// Stack is the TCP/IP stack behind it in user space, nil with a device.
 	Stack *userstack.Stack
-	// FollowMAC tells a device's Ethernet address, at once and whenever somebody
-	// gives it another one (tuntap.Device.Follow); nil without a device.
+	// FollowMAC calls told with a device's Ethernet address, at once and whenever
+	// somebody changes it (tuntap.Device.Follow); nil without a device.
 	FollowMAC func(told func(frame.MAC)) error
 	// Changes are what was changed on this host, a line each.
 	Changes []string
-	// Partial is what of the wanted state could not be had, nil when all was.
+	// Partial is the part of the wanted state that could not be had; nil if there is
+	// none.
 	Partial *hostnet.PartialError
 
 	queued   sync.Once
@@ -60,13 +61,13 @@ func (a *Adapter) Marked() uint64 {
 	return a.device.Stats().Marked
 }
 
-// Applied is a state this host was brought to: *hostnet.Applied, or another
+// Applied is a state that this host was brought to: *hostnet.Applied, or another
 // process that holds one.
 type Applied interface {
 	Update(ctx context.Context, want hostnet.State) error
 	Undo(ctx context.Context) error
 	Changes() []string
-	// Resolvers are whom to ask for a name past the tunnel.
+	// Resolvers returns the servers to ask for a name past the tunnel.
 	Resolvers(ctx context.Context, name string) (hostnet.Resolvers, error)
 }
 
@@ -94,15 +95,15 @@ type Options struct {
 	// Queues is how many queues a device has, where it can (nic.Queued); 0 is
 	// one.
 	Queues int
-	// Profile tells the tunnel from others of this host. With it, an Ethernet
-	// device without LLAddr has the same MAC address each time.
+	// Profile identifies the tunnel on this host. With it, an Ethernet device
+	// without LLAddr has the same MAC address each time.
 	Profile string
 	// Apply brings the host to a state; nil: Here.
 	Apply func(ctx context.Context, want hostnet.State) (Applied, error)
 }
 
-// Here brings the host to a state in this process, by hostnet.Apply. Applied
-// is nil with an error that is no PartialError.
+// Here brings the host to a state in this process, by hostnet.Apply. Applied is
+// nil if the error is not a *PartialError.
 func (o Options) Here(ctx context.Context, want hostnet.State) (Applied, error) {
 	a, err := hostnet.Apply(ctx, want, hostnet.Options{StateDir: o.StateDir, Logger: o.Log})
 	if a == nil {
@@ -111,12 +112,12 @@ func (o Options) Here(ctx context.Context, want hostnet.State) (Applied, error) 
 	return a, err
 }
 
-// CheckRights says why a device could not be opened in a state, as far as that
-// shows before: for want of a driver or of rights.
+// CheckRights returns an error if a device could not be opened in a state because
+// a driver or rights are missing, as far as that shows beforehand.
 func (o Options) CheckRights(want State) error { return tuntap.CheckRights(o.device(want)) }
 
-// Kernel opens a device of the kernel and changes this host's network. Close takes the
-// changes back.
+// Kernel opens a device of the kernel and changes this host's network. Close
+// undoes the changes.
 func Kernel(o Options) Opener {
 	if o.Apply == nil {
 		o.Apply = o.Here
@@ -192,8 +193,7 @@ func (a *Adapter) Update(ctx context.Context, want State) error {
 	return err
 }
 
-// Close takes back what was changed and closes the adapter. Undoing goes on
-// when ctx has ended long ago: it is not asked.
+// Close undoes the changes to this host and closes the adapter.
 func (a *Adapter) Close() error {
 	var undone error
 	if a.applied != nil {
@@ -202,13 +202,13 @@ func (a *Adapter) Close() error {
 	return errors.Join(undone, a.NIC.Close())
 }
 
-// TakeDown is Close, which tells log what could not be taken back.
+// TakeDown is Close, and logs what could not be undone.
 func (a *Adapter) TakeDown(log *slog.Logger) {
 	if a.ethernet != nil {
 		log.Debug("frames of the Ethernet adapter that went no further", "counts", a.ethernet.Counters().Snapshot())
 	}
 	if err := a.Close(); err != nil {
-		log.Error("not everything could be taken back; `culvert cleanup` tries again", "error", err)
+		log.Error("not every change to this host could be undone; run `culvert cleanup` to try again", "error", err)
 	}
 }
 
@@ -219,7 +219,7 @@ var ErrNotConnected = errors.New("the tunnel is not up")
 // the adapter is in user space.
 func (a *Adapter) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if a.Stack == nil {
-		return nil, fmt.Errorf("the adapter %s is the system's: connect as if there were no tunnel", a.Name())
+		return nil, fmt.Errorf("the adapter %s belongs to the operating system: dial with package net", a.Name())
 	}
 	return a.Stack.DialContext(ctx, network, address)
 }

@@ -11,7 +11,7 @@ import (
 	"culvert/nic/tuntap"
 )
 
-var errNoEthernet = errors.New("`adapter ethernet`: in user space the adapter is this program's own, and nobody needs the Ethernet before it; remove the line, or leave out --userspace")
+var errNoEthernet = errors.New("`adapter ethernet`: in user space the adapter is inside this program, and nothing there uses Ethernet; remove the line, or leave out --userspace")
 
 // device are the settings of the device that a state asks for. An Ethernet
 // adapter over a tunnel of IP that has no name of its own is called as one.
@@ -29,9 +29,9 @@ func (o Options) device(want State) tuntap.Options {
 	return d
 }
 
-// mac is the address of a new Ethernet device: the one asked for, or one that
-// is the same each time for this host, name and profile. Zero: none of them is
-// known, and any will do.
+// mac is the address of a new Ethernet device: the one asked for, or one that is
+// the same each time for this host, name and profile. It is zero if these are not
+// known, and any address will do.
 func (o Options) mac(asked, name string) frame.MAC {
 	if mac, err := frame.ParseMAC(asked); err == nil {
 		return mac
@@ -54,9 +54,9 @@ func (a *Adapter) addEthernet(network ether.Network, log *slog.Logger) error {
 	return nil
 }
 
-// updateEthernet comes before the host is changed: a new address must be known
-// as the host's own when the host asks whether anybody has it. It reports
-// whether the host is to ask anew for what it is told.
+// updateEthernet comes before the host is changed: a new address must be known as
+// the host's own when the host asks whether anybody has it. It reports whether the
+// host must ask for its settings again.
 func (a *Adapter) updateEthernet(network *ether.Network) (changed bool) {
 	return a.ethernet != nil && network != nil && a.ethernet.Update(*network)
 }

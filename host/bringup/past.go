@@ -9,13 +9,13 @@ import (
 	"culvert/host/hostnet"
 )
 
-// ChangesHost reports whether the adapter is one that the host's packets can be
-// routed to, and not in this process alone.
+// ChangesHost reports whether the host's packets can be routed to the adapter, so
+// that it is not in this process alone.
 func (a *Adapter) ChangesHost() bool { return a.applied != nil }
 
-// Resolvers are whom to ask for a name past the tunnel, for an adapter that
-// changes the host. The tunnel's own servers, which another program may have
-// set, are among them only when there are no others.
+// Resolvers returns the servers to ask for a name past the tunnel, for an adapter
+// that changes the host. The tunnel's own servers, which another program may have
+// set, are among them only if there are no others.
 func (a *Adapter) Resolvers(ctx context.Context, name string) (hostnet.Resolvers, error) {
 	r, err := a.applied.Resolvers(ctx, name)
 	if others := slices.DeleteFunc(slices.Clone(r.Servers), a.inTunnel); len(others) > 0 {
@@ -24,7 +24,7 @@ func (a *Adapter) Resolvers(ctx context.Context, name string) (hostnet.Resolvers
 	return r, err
 }
 
-// inTunnel reports a name server of the tunnel's.
+// inTunnel reports whether a name server is the tunnel's.
 func (a *Adapter) inTunnel(s hostnet.NameServer) bool {
 	ours := func(o netip.AddrPort) bool { return o.Addr() == s.Addr.Addr() }
 	return a.want.DNS != nil && slices.ContainsFunc(a.want.DNS.Servers, ours) ||
@@ -54,8 +54,8 @@ func (a *Adapter) Carries(to netip.Addr) bool {
 	return carries
 }
 
-// Past calls do while packets to some addresses go past the tunnel, and tells it
-// which do: not those that have no way there now.
+// Past calls do while packets to some addresses go past the tunnel. past are those
+// of the addresses that have a way there now.
 func (a *Adapter) Past(ctx context.Context, to []netip.Addr, do func(past []netip.Addr) error) (err error) {
 	with := a.want.State
 	with.Routes = slices.Clone(with.Routes)
@@ -76,7 +76,7 @@ func (a *Adapter) Past(ctx context.Context, to []netip.Addr, do func(past []neti
 	return do(slices.DeleteFunc(slices.Clone(to), func(addr netip.Addr) bool { return fails(partial, addr) }))
 }
 
-// fails reports that the route to an address is among what could not be had.
+// fails reports whether the route to an address is among what could not be had.
 func fails(p *hostnet.PartialError, to netip.Addr) bool {
 	return p != nil && slices.ContainsFunc(p.Failures, func(f hostnet.Failure) bool {
 		return f.Route.IsValid() && f.Route.IsSingleIP() && f.Route.Addr() == to

@@ -8,8 +8,8 @@ import (
 )
 
 // Reserve opens a device of the kernel now, for a process that will have given up
-// the right to when its state is known. Of want, Device, MTU, LLAddr, and whether
-// there is Ethernet, count. The Opener works once; name is the device's.
+// the right to when the state is known. It uses Device, MTU and LLAddr of want,
+// and whether there is Ethernet. The Opener works once; name is the device's.
 func Reserve(o Options, want State) (open Opener, name string, err error) {
 	if o.Apply == nil {
 		o.Apply = o.Here
@@ -32,4 +32,4 @@ func Reserve(o Options, want State) (open Opener, name string, err error) {
 	}, device.Name(), nil
 }
 
-var errReserved = errors.New("the device that was opened at the start is closed, and without root's rights there is no other: start again")
+var errReserved = errors.New("the device opened at the start is closed, and opening another needs root; start culvert again")

@@ -17,8 +17,8 @@ type host struct {
 	opts   Options
 }
 
-// Applied is a State this host was brought to, and is kept in until Undo. Its
-// methods may be called from several goroutines.
+// Applied is a State that this host was brought to and is kept in until Undo. Its
+// methods are safe for concurrent use.
 type Applied struct {
 	host   *host
 	before []byte  // what the resolver's file said
@@ -35,10 +35,10 @@ type Applied struct {
 // left. Each change is in the journal before it is made. What the host loses
 // of the State later is put back (see keeper).
 //
-// With a *PartialError the State stands but for single routes, names or
-// forwarding, and Applied is valid. With any other error everything was taken
-// back: it wraps ErrNoDevice, ErrPermission, ErrBusy or ErrUnsupported, or
-// the context's cause.
+// With a *PartialError the State stands except for single routes, names or
+// forwarding, and Applied is valid. With any other error every change was undone:
+// it wraps ErrNoDevice, ErrPermission, ErrBusy or ErrUnsupported, or the context's
+// cause.
 func Apply(ctx context.Context, want State, opts Options) (*Applied, error) {
 	h, err := newHost(opts)
 	if err != nil {
@@ -51,10 +51,10 @@ func Apply(ctx context.Context, want State, opts Options) (*Applied, error) {
 	return a, err
 }
 
-// Cleanup undoes what killed processes left, according to the journals in
-// dir ("": DefaultStateDir), and gives a line for each thing undone or left.
-// What living processes did stays. An error tells what could not be undone;
-// its journal is kept for another try.
+// Cleanup undoes what killed processes left, according to the journals in dir ("":
+// DefaultStateDir), and returns a line for each thing undone or left. What living
+// processes changed stays. An error says what could not be undone; its journal is
+// kept for another try.
 func Cleanup(ctx context.Context, dir string) ([]string, error) {
 	h, err := newHost(Options{StateDir: dir})
 	if err != nil {
@@ -82,7 +82,7 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 	a := &Applied{host: h, j: &journal{Device: want.Device, Space: h.store.space, Owner: h.self}}
 	a.before, _, _ = h.kernel.readFile(h.opts.ResolvConf)
 	if err := a.nested.since(h.kernel); err != nil {
-		return nil, fmt.Errorf("look at this host's network: %w", err)
+		return nil, fmt.Errorf("read this host's network: %w", err)
 	}
 	err = a.reach(ctx, want, others)
 	var partial *PartialError
@@ -104,7 +104,7 @@ func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) 
 		h.opts.Logger.Info("undid what a killed process left", "change", line)
 	}
 	if err != nil {
-		h.opts.Logger.Warn("cannot undo all that a killed process left", "err", err)
+		h.opts.Logger.Warn("cannot undo everything that a killed process left", "err", err)
 	}
 	js, _ := h.store.load()
 	for _, j := range js {
@@ -112,7 +112,7 @@ func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) 
 			continue
 		}
 		if h.store.alive(j.Owner) {
-			return nil, fmt.Errorf("device %s: %w by process %d; stop that one, or choose another device", device, ErrBusy, j.Owner.PID)
+			return nil, fmt.Errorf("device %s: %w by process %d; stop it, or choose another device", device, ErrBusy, j.Owner.PID)
 		}
 		return nil, fmt.Errorf("device %s: cannot undo what a killed process left: %w", device, err)
 	}
@@ -169,7 +169,7 @@ func (d *difference) missing() []change {
 func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*difference, error) {
 	above, err := a.nested.list(a.host.kernel, a.j.Device, others)
 	if err != nil {
-		return nil, fmt.Errorf("look at this host's network: %w", err)
+		return nil, fmt.Errorf("read this host's network: %w", err)
 	}
 	notPast := func(w way) bool { return a.owns(w) || slices.Contains(above, w.Device) }
 	seen, err := a.host.observe(ctx, a.lookedAt(want), notPast)
@@ -196,8 +196,8 @@ func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*
 	return d, nil
 }
 
-// lookedAt is want with what only the State before has: of that, too, it has to be
-// seen what the host still has, or it would pass for lost and stay.
+// lookedAt is want with what only the State before has. The host is looked at for
+// that too, or it would count as lost and stay.
 func (a *Applied) lookedAt(want State) State {
 	if want.DNS == nil {
 		want.DNS = a.want.DNS
@@ -273,8 +273,8 @@ func (a *Applied) announce(changes []change) error {
 	return nil
 }
 
-// mixes refuses to have packets forwarded that a table was to keep apart, which
-// is not there.
+// mixes refuses to forward packets where the table that was to keep clients apart
+// is missing.
 func mixes(c change, failures []Failure, plan Plan) error {
 	if s, ok := c.(*settingChange); !ok || s.Name != forward4 && s.Name != forward6 {
 		return nil
@@ -283,14 +283,14 @@ func mixes(c change, failures []Failure, plan Plan) error {
 		t, ok := o.(*tableChange)
 		failed := func(f Failure) bool { return f.What == tableFailure }
 		if ok && t.Apart && slices.ContainsFunc(failures, failed) {
-			return errors.New("not switched on, since clients could not be kept apart; write client-to-client where they need not be")
+			return errors.New("not switched on, because clients could not be kept apart; write client-to-client if they may reach each other")
 		}
 	}
 	return nil
 }
 
-// cutsOff refuses a route that would lead a destination into the tunnel
-// although it has to stay outside.
+// cutsOff refuses a route that would lead a destination into the tunnel that must
+// stay outside it.
 func cutsOff(c change, cut []netip.Prefix) error {
 	r, ok := c.(*routeChange)
 	if !ok || r.Bypass {
@@ -298,7 +298,7 @@ func cutsOff(c change, cut []netip.Prefix) error {
 	}
 	for _, dst := range cut {
 		if r.Way.Dst.Overlaps(dst) && r.Way.Dst.Bits() <= dst.Bits() {
-			return fmt.Errorf("not added, since %s has to stay outside of the tunnel and could not be kept there", dst)
+			return fmt.Errorf("not added, because %s must stay outside the tunnel and could not be kept there", dst)
 		}
 	}
 	return nil
@@ -307,7 +307,7 @@ func cutsOff(c change, cut []netip.Prefix) error {
 // tableFailure is what has failed without a table.
 const tableFailure = "packet rules"
 
-// errJournal marks a change that was not tried, for want of a journal.
+// errJournal marks a change that was not tried because it could not be journalled.
 var errJournal = errors.New("not changed")
 
 // one makes a change that is journalled. One that failed leaves the journal with
@@ -330,7 +330,7 @@ func (a *Applied) takeBackHalf(ctx context.Context, c change) error {
 	return err
 }
 
-// judge tells a failure that leaves a working tunnel from a fatal one.
+// judge returns a failure that leaves a working tunnel, or a fatal error.
 func (a *Applied) judge(c change, err error) (Failure, error) {
 	if errors.Is(err, ErrPermission) {
 		return Failure{}, fmt.Errorf("%s: %w", c, err)

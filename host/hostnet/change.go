@@ -14,12 +14,12 @@ type change interface {
 	// String says what is changed, in words an administrator reads.
 	String() string
 	apply(ctx context.Context, k kernel) error
-	// undo takes the change back, whether it was made or only about to be.
-	// What is gone already is no error. With an heir, the change of the
-	// same thing by another live process, the heir's value is left.
+	// undo undoes the change, whether it was made or only about to be. What is gone
+	// already is no error. An heir is another live process's change of the same
+	// thing: its value is left in place.
 	undo(ctx context.Context, k kernel, heir change) (outcome, error)
-	// without takes the change's effect out of what was seen, and tells
-	// whether it was there.
+	// without takes the change's effect out of what was seen, and reports whether it
+	// was there.
 	without(seen *observed) bool
 }
 
@@ -41,7 +41,7 @@ func left(format string, args ...any) outcome {
 	return outcome{line: fmt.Sprintf(format, args...), left: true}
 }
 
-// taken back unless already gone.
+// removed is the outcome of removing something, which may be gone already.
 func removed(what fmt.Stringer, err error) (outcome, error) {
 	if errors.Is(err, errGone) {
 		return outcome{}, nil
@@ -227,7 +227,7 @@ func encode(c change) (record, error) {
 func decode(r record) (change, error) {
 	make, ok := kinds[r.Kind]
 	if !ok {
-		return nil, fmt.Errorf("unknown change %q: written by a newer version, whose cleanup has to undo it", r.Kind)
+		return nil, fmt.Errorf("unknown change %q: a newer version wrote it; run that version's cleanup", r.Kind)
 	}
 	c := make()
 	if err := json.Unmarshal(r.Change, c); err != nil {

@@ -16,8 +16,8 @@ func connected(device string, a Address) way {
 	return way{Dst: dst, Device: device, Metric: metricOf(dst, 0)}
 }
 
-// stated is an address as systems keep it that have no peers: with one, it is
-// a host's alone, and the way to the peer a route.
+// stated is an address as systems without peers keep it: one with a peer becomes a
+// single host's, and the way to the peer a route.
 func (a Address) stated() netip.Prefix {
 	if a.Peer.IsValid() {
 		return single(a.Prefix.Addr())
@@ -58,7 +58,7 @@ func wayIn(k routeKernel, dst netip.Addr, but func(way) bool) (way, error) {
 	return w, nil
 }
 
-// isOwn tells an address of this host.
+// isOwn reports whether an address is this host's.
 func isOwn(dst netip.Addr) (bool, error) {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil || dst.IsLoopback() {
@@ -70,7 +70,7 @@ func isOwn(dst netip.Addr) (bool, error) {
 	}), nil
 }
 
-// there is errGone unless the very route is.
+// there is nil if exactly this route exists, else errGone.
 func there(k routeKernel, w way) error {
 	routes, err := k.routes()
 	if err == nil && !slices.ContainsFunc(routes, w.same) {

@@ -31,9 +31,9 @@ func (p *planner) planDNS() {
 	p.planResolvConf(names)
 }
 
-// checkNames leaves out what is no domain and could be more to the resolver. It
-// is not ok where that were all the domains to ask for: the rest is not to be
-// asked in their place.
+// checkNames leaves out names that are no domain, which the resolver could take
+// for something else. It is not ok if no domain is left of those to ask for:
+// asking for all names instead would be wrong.
 func (p *planner) checkNames(d DNS) (left DNS, ok bool) {
 	asked := len(d.Domains)
 	valid := func(names []string) []string {
@@ -65,7 +65,7 @@ func (p *planner) planLinkDNS(s nameService, d DNS) {
 	p.add(&linkDNSChange{Device: p.want.Device, Service: s.name, DNS: d})
 }
 
-// onPort53 parts servers into those on the port of DNS, and the others.
+// onPort53 splits servers into those on the port of DNS and the others.
 func onPort53(servers []netip.AddrPort) (there, elsewhere []netip.AddrPort) {
 	for _, s := range servers {
 		if !isPort53(s) {
@@ -147,8 +147,8 @@ func keepServers(b *bytes.Buffer, was []byte) {
 	}
 }
 
-// isStub tells whether a resolv.conf sends all questions to
-// systemd-resolved's stub listener.
+// isStub reports whether a resolv.conf sends all questions to systemd-resolved's
+// stub listener.
 func isStub(content []byte) bool {
 	stub := false
 	for line := range strings.Lines(string(content)) {
@@ -170,8 +170,8 @@ type fileChange struct {
 	Path     string
 	Set, Was []byte
 	Existed  bool
-	// File is which file that was, whatever its name; "" where there was none, or
-	// the system does not tell.
+	// File identifies the file, whatever its name (fileID); "" if there was none or
+	// the system has no such number.
 	File string `json:",omitempty"`
 }
 
@@ -217,9 +217,9 @@ func (c *fileChange) undo(_ context.Context, k kernel, heir change) (outcome, er
 	return did("put %s back", c.Path), nil
 }
 
-// isHere reports whether the file that was changed is the one that the caller
-// finds by its name, which in another mount namespace is another's. The numbers
-// of files are the same within a boot; else the file is known by what it says.
+// isHere reports whether the caller finds the changed file at its path; in another
+// mount namespace the path may lead to another file. Within a boot a file is known
+// by its number, else by its content.
 func (c *fileChange) isHere(k kernel, sameBoot bool) bool {
 	if c.File != "" && c.File == k.fileID(c.Path) {
 		return true
@@ -228,8 +228,8 @@ func (c *fileChange) isHere(k kernel, sameBoot bool) bool {
 	return (c.File == "" || !sameBoot) && err == nil && there && bytes.Equal(now, c.Set)
 }
 
-// halfWritten tells whether now is what a write of content leaves, all done
-// or cut off by the end of the process.
+// halfWritten reports whether now is what a write of content leaves, complete or
+// cut off by the end of the process.
 func halfWritten(now, content []byte) bool { return bytes.HasPrefix(content, now) }
 
 func (c *fileChange) without(seen *observed) bool {
@@ -252,8 +252,8 @@ func (c *fileChange) editedIn(content []byte) bool {
 	return ok && bytes.HasPrefix(first, []byte("#")) && bytes.Contains(content, append(first, '\n'))
 }
 
-// takenOut is what an edited file says but for the lines of Set. Where that is
-// no name server, it goes behind what the file said before.
+// takenOut is an edited file without the lines of Set. If no name server is left,
+// it follows what the file said before.
 func (c *fileChange) takenOut(content, before []byte) []byte {
 	ours := map[string]bool{}
 	for line := range strings.Lines(string(c.Set)) {
@@ -316,8 +316,8 @@ func (c *linkDNSChange) undo(ctx context.Context, k kernel, _ change) (outcome, 
 	return removed(named("name servers of "+c.Device+" from "+c.Service), k.revertLinkDNS(ctx, c.Device))
 }
 
-// without takes a service that does not say which servers it has to keep what
-// it was told while the link exists.
+// without assumes that a service that does not say which servers it has keeps
+// those it was given, as long as the link exists.
 func (c *linkDNSChange) without(seen *observed) bool {
 	r := &seen.resolver
 	return r.service.name == c.Service && (!r.known || slices.Equal(r.servers, texts(c.DNS.Servers)))

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// What keeps Apply, Update and Cleanup from their work.
+// The reasons why Apply, Update and Cleanup fail.
 var (
 	// ErrNoDevice: the State's adapter does not exist.
 	ErrNoDevice = errors.New("no such network device")
@@ -42,8 +42,8 @@ func (f Failure) Error() string { return f.What + ": " + f.Err.Error() }
 // Unwrap gives the cause.
 func (f Failure) Unwrap() error { return f.Err }
 
-// PartialError says that the State was reached but for some changes. The
-// tunnel works; what is listed does not.
+// PartialError says that the State was reached except for some changes. The tunnel
+// works; what is listed does not.
 type PartialError struct {
 	Routes   int // routes of the State
 	Failures []Failure
@@ -87,5 +87,5 @@ func clash(w, other way) Failure {
 	return routeFailure(w.Dst, fmt.Errorf("%w%s; %s", errTaken, other.how(), mend))
 }
 
-// errTaken reads on with the way of the route that is there.
+// errTaken is followed by the way of the existing route.
 var errTaken = errors.New("exists")

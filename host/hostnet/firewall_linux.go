@@ -171,7 +171,7 @@ func (linux) forwardDrops(device string) ([]chain, error) {
 	return drops, nil
 }
 
-// dropsForwarded tells whether a chain's policy drops forwarded packets.
+// dropsForwarded reports whether a chain's policy drops forwarded packets.
 // iptables-nft marks its chains the same way; iptables-legacy is not seen.
 func dropsForwarded(ch *nftables.Chain) bool {
 	return ch.Hooknum != nil && *ch.Hooknum == *nftables.ChainHookForward && ch.Type == nftables.ChainTypeFilter &&

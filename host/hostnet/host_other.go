@@ -28,5 +28,5 @@ func PrivateDir(dir string) error { return os.MkdirAll(dir, 0o700) }
 
 func readOwn(path string) ([]byte, error) { return os.ReadFile(path) }
 
-// TrustDir reports why a directory could be laid out by another user.
+// TrustDir returns an error if another user could have made a directory.
 func TrustDir(string) error { return nil }

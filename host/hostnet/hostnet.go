@@ -97,7 +97,7 @@ func (o Options) filled() Options {
 	return o
 }
 
-// check refuses what no host could be brought to.
+// check refuses a State that no host could be brought to.
 func (s State) check() error {
 	if s.Device == "" || s.Device == "." || s.Device == ".." || strings.ContainsAny(s.Device, "/ \t\n\x00") {
 		return fmt.Errorf("device name %q: expected the name of a network adapter, such as tun0", s.Device)

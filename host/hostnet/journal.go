@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// owner names a process so that another one with the same number, or one
-// after a restart of the machine, is not taken for it.
+// owner identifies a process. Another one with the same number is not taken for
+// it, nor one after a restart of the machine.
 type owner struct {
 	PID   int
 	Start string // boot and start time
@@ -51,11 +51,11 @@ func (s store) pathOf(device, space string) string {
 	return filepath.Join(s.dir, device+"@"+space+journalSuffix)
 }
 
-// save makes the journal last before its changes are tried: the old file
-// stands until the new one is on the disk.
+// save writes the journal to the disk before its changes are tried. The old file
+// stays until the new one is there.
 func (s store) save(j *journal) error {
 	if err := s.mark(j.Owner); err != nil {
-		return fmt.Errorf("undo journal of %s: %w; nothing is changed without one", j.Device, err)
+		return fmt.Errorf("undo journal of %s: %w; nothing is changed without it", j.Device, err)
 	}
 	j.Records = j.Records[:0]
 	for _, c := range j.changes {
@@ -70,7 +70,7 @@ func (s store) save(j *journal) error {
 		return fmt.Errorf("undo journal of %s: %w", j.Device, err)
 	}
 	if err := s.write(s.path(j), b); err != nil {
-		return fmt.Errorf("undo journal of %s: %w; nothing is changed without one, choose a writable state directory", j.Device, err)
+		return fmt.Errorf("undo journal of %s: %w; nothing is changed without it; choose a writable state directory", j.Device, err)
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (s store) read(device, space string) (*journal, error) {
 	}
 	j, err := parseJournal(device, b)
 	if err == nil && j.Space.name() != space {
-		return nil, fmt.Errorf("it speaks of network namespace %q", j.Space.name())
+		return nil, fmt.Errorf("it is for network namespace %q", j.Space.name())
 	}
 	if err == nil && j.Space != s.space {
 		j.foreign = true
@@ -164,7 +164,7 @@ func parseJournal(device string, b []byte) (*journal, error) {
 		return nil, err
 	}
 	if j.Device != device {
-		return nil, fmt.Errorf("it speaks of device %q", j.Device)
+		return nil, fmt.Errorf("it is for device %q", j.Device)
 	}
 	for _, r := range j.Records {
 		c, err := decode(r)
@@ -198,8 +198,8 @@ func heirs(js []*journal) map[string]change {
 	return m
 }
 
-// split parts the journals of other processes into living and dead. The dead of
-// other namespaces are left to these.
+// split splits the journals of other processes into those of living and of dead
+// ones. The dead of other namespaces are left to these.
 func (s store) split(js []*journal) (alive, dead []*journal) {
 	for _, j := range js {
 		switch {
@@ -212,8 +212,8 @@ func (s store) split(js []*journal) (alive, dead []*journal) {
 	return alive, dead
 }
 
-// orphans are the journals of dead processes in namespaces that are gone, with
-// all that was changed there but files.
+// orphans are the journals of dead processes in namespaces that are gone. What
+// they changed is gone too, except files.
 func (s store) orphans(js []*journal) []*journal {
 	return slices.DeleteFunc(slices.Clone(js), func(j *journal) bool {
 		return !j.foreign || s.alive(j.Owner) || s.gone == nil || !s.gone(j.Space)

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// keeper keeps the State that was applied, until it is stopped: when somebody
-// has changed the network, and every now and then, it looks for what the host
-// has lost of it, puts that back, and says so. Where the host's own routes have
-// changed, the routes past the tunnel follow.
+// keeper keeps the State that was applied until it is stopped. Whenever somebody
+// changes the network, and every now and then, it looks for what the host has lost
+// of the State, puts that back, and logs it. When the host's own routes change,
+// the routes past the tunnel follow.
 type keeper struct {
 	*Applied
 	stop context.CancelFunc
@@ -22,14 +22,14 @@ type keeper struct {
 }
 
 const (
-	// settle is how long further changes are waited for after one, since
-	// programs make several of them in a row.
+	// settle is how long to wait for further changes after one, since programs make
+	// several in a row.
 	settle = 200 * time.Millisecond
 	// lookEvery is how often there is a look although nothing was heard.
 	lookEvery = 30 * time.Second
-	// restful is how many times as long as looks take there is to be none, in
-	// the long run: listing the routes of a large router takes its time. credit
-	// is by how much that may be put off for what happens now and then.
+	// restful is how many times as long as a look the pause after it is, in the long
+	// run: listing the routes of a large router takes time. credit is by how much
+	// pauses may be put off when changes are rare.
 	restful = 20
 	credit  = 20 * time.Second
 )
@@ -48,7 +48,7 @@ func (a *Applied) keep() {
 }
 
 func (a *Applied) unkept(why error) {
-	a.host.opts.Logger.Warn("what other programs change of the tunnel's addresses and routes is not put back", "error", why)
+	a.host.opts.Logger.Warn("changes that other programs make to the tunnel's addresses and routes are not put back", "error", why)
 }
 
 // keepFrom keeps the State from a goroutine that calls enter first.
@@ -64,7 +64,7 @@ func (a *Applied) keepFrom(enter func() error) {
 		}
 		triggers, err := a.host.kernel.watch(ctx, a.host.opts.ResolvConf)
 		if err != nil {
-			a.host.opts.Logger.Info("not all changes of the network are heard of, so they are looked for", "every", lookEvery, "error", err)
+			a.host.opts.Logger.Info("not all network changes are reported here, so the network is checked regularly", "every", lookEvery, "error", err)
 		}
 		k.run(ctx, triggers)
 	}()
@@ -115,8 +115,7 @@ func (k *keeper) heard(t trigger) {
 	}
 }
 
-// look compares the host with the State and makes up the difference, if there
-// was one.
+// look compares the host with the State and restores the difference.
 func (k *keeper) look(ctx context.Context, now time.Time) (lost bool) {
 	by := k.by
 	k.by = nil
@@ -130,12 +129,13 @@ func (k *keeper) look(ctx context.Context, now time.Time) (lost bool) {
 		k.losses.forgive(f)
 	}
 	for _, f := range k.news(failures) {
-		log.Warn("of the tunnel's state this cannot be had now: " + f.Error())
+		log.Warn("this part of the tunnel's state cannot be had now: " + f.Error())
 	}
 	return len(restored) > 0
 }
 
-// news are the failures that nobody was told of, by now or by Apply or Update.
+// news are the failures that were not reported yet, neither here nor by Apply or
+// Update.
 func (a *Applied) news(failures []Failure) []Failure {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -146,7 +146,7 @@ func (a *Applied) news(failures []Failure) []Failure {
 	})
 }
 
-// tell says what was put back, and once who insists on the contrary.
+// tell logs what was put back, and once, which program keeps undoing it.
 func (k *keeper) tell(now time.Time, restored []change, by []string) {
 	var lines []string
 	log := k.host.opts.Logger
@@ -161,7 +161,7 @@ func (k *keeper) tell(now time.Time, restored []change, by []string) {
 			lines = append(lines, line)
 		case l.quick == insisting:
 			who := k.culprits(c, by)
-			log.Warn("another program undoes this again and again; from now on it is put back without a word, and less and less often",
+			log.Warn("another program keeps undoing this; from now on it is put back silently, and less and less often",
 				"change", c.String(), "times", l.times, "likely", strings.Join(who, ", "), "mend", mendFor(who, k.j.Device))
 		default:
 			log.Debug("put back what this host had lost", "change", c.String(), "times", l.times)
@@ -215,7 +215,7 @@ func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restore
 	return restored, failures, err
 }
 
-// lost is the difference to the State applied, but for settings of the adapter
+// lost is the difference to the State applied, except for settings of the adapter
 // that an administrator may tune.
 func (a *Applied) lost(ctx context.Context) (*difference, error) {
 	d, err := a.compare(ctx, a.want, a.host.living(a.j))

@@ -234,7 +234,7 @@ func TestInsistingProgram(t *testing.T) {
 			c.change("", func(k *twin) { k.lose("0.0.0.0/1") })
 			time.Sleep(time.Second)
 		}
-		c.said("another program undoes this", "likely=NetworkManager", "unmanaged-devices=interface-name:tun0")
+		c.said("another program keeps undoing this", "likely=NetworkManager", "unmanaged-devices=interface-name:tun0")
 		if c.times("\n") != insisting {
 			t.Errorf("said:\n%s", c.log.String())
 		}
@@ -325,7 +325,7 @@ func TestUplinkThatComesAndGoes(t *testing.T) {
 				t.Fatal("the way to the server is not back")
 			}
 		}
-		if c.times("undoes this") > 0 {
+		if c.times("keeps undoing this") > 0 {
 			t.Errorf("said:\n%s", c.log.String())
 		}
 	})

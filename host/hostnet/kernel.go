@@ -18,8 +18,8 @@ type kernel interface {
 	nameKernel
 }
 
-// limits are what a system cannot have, or this package not give it there,
-// each with the reason; nil: it can.
+// limits are what a system, or this package there, cannot do, each with the
+// reason; nil: it can.
 type limits struct {
 	forward    error // to be a router
 	metric     error // routes with a metric
@@ -73,8 +73,8 @@ type fileKernel interface {
 	// writeFile writes in place, through symbolic links.
 	writeFile(path string, content []byte) error
 	removeFile(path string) error
-	// fileID tells a file from others, whatever their names; "" where there is
-	// none, or the system has no such thing.
+	// fileID identifies a file, whatever its name; "" if there is none or the system
+	// has no such number.
 	fileID(path string) string
 }
 
@@ -99,7 +99,8 @@ type nameKernel interface {
 	revertLinkDNS(ctx context.Context, device string) error
 	// linkServers are the name servers that the service has for device.
 	linkServers(ctx context.Context, device string) ([]netip.AddrPort, error)
-	// linkResolvers are whom the service would ask for a name without device.
+	// linkResolvers are the servers that the service would ask for a name without
+	// device.
 	linkResolvers(ctx context.Context, device, name string) (Resolvers, error)
 }
 

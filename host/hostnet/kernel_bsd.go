@@ -46,7 +46,7 @@ type bsdKernel struct {
 
 var _ kernel = bsdKernel{}
 
-var errNoMetric = errors.New("routes of this system have none, so they were added without; the longest prefix still goes first")
+var errNoMetric = errors.New("routes have no metric on this system, so they were added without one; the longest prefix still wins")
 
 func (bsdKernel) limits() limits {
 	return limits{forward: errNoForwarding, metric: errNoMetric, txQueueLen: errNoQueue, unkept: errUnkept}

@@ -52,8 +52,8 @@ var _ kernel = linux{}
 // limits: none.
 func (linux) limits() limits { return limits{} }
 
-// dumpTries is how often a listing is asked for again that the kernel says
-// was changed under way.
+// dumpTries is how often to ask for a listing again when the kernel says that it
+// changed meanwhile.
 const dumpTries = 5
 
 func dump[T any](list func() ([]T, error)) ([]T, error) {

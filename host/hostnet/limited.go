@@ -12,7 +12,7 @@ import (
 // plan asks for none of it there, by limits.
 type limited struct{}
 
-var errNotHere = errors.New("not done on this system")
+var errNotHere = errors.New("not supported on this system")
 
 func (limited) tunnels() (map[string]int, error)      { return nil, nil }
 func (limited) setHardware(string, string) error      { return errNotHere }
@@ -35,10 +35,10 @@ func (limited) linkServers(context.Context, string) ([]netip.AddrPort, error) {
 }
 
 var (
-	errNoForwarding = errors.New("this host is not made a router on this system; run the server on Linux, " +
+	errNoForwarding = errors.New("culvert cannot make this host a router on this system; run the server on Linux, " +
 		"serve with --userspace, or switch on forwarding and address translation yourself")
-	errUnkept  = errors.New("what other programs change of the tunnel's addresses, routes and names is not put back on this system before the next connection")
-	errNoQueue = errors.New("adapters of this system have no queue length to set; leave txqueuelen out")
+	errUnkept  = errors.New("on this system, changes that other programs make to the tunnel's addresses, routes and names are not put back before the next connection")
+	errNoQueue = errors.New("adapters have no queue length on this system; remove txqueuelen")
 )
 
 func networkChanges(context.Context) <-chan struct{} { return nil }

@@ -2,10 +2,10 @@ package hostnet
 
 import "net/netip"
 
-// blockLocal leads the networks that this host's default routes leave by into
-// the tunnel, by halves that take precedence over their own routes; but their
-// gateways keep their way. Networks of a family without an address in the
-// tunnel are left alone, and so are link-local ones, which IPv6 lives on.
+// blockLocal leads the networks that this host's default routes leave by into the
+// tunnel, by halves that take precedence over their own routes. Their gateways
+// keep their way. Networks of a family without an address in the tunnel are left
+// alone, and so are link-local ones, which IPv6 needs.
 func (p *planner) blockLocal() (gateways, halves []way) {
 	for _, out := range p.is.routes.all() {
 		if out.Dst.Bits() != 0 || out.Device == "" || out.Device == p.want.Device || !p.carries(out.Dst.Addr()) {
@@ -24,7 +24,7 @@ func (p *planner) blockLocal() (gateways, halves []way) {
 	return gateways, halves
 }
 
-// carries reports that the tunnel has an address of a's family.
+// carries reports whether the tunnel has an address of a's family.
 func (p *planner) carries(a netip.Addr) bool {
 	for _, own := range p.want.Addresses {
 		if own.Prefix.Addr().BitLen() == a.BitLen() {
@@ -34,7 +34,7 @@ func (p *planner) carries(a netip.Addr) bool {
 	return false
 }
 
-// isLocal reports the route to a network that the host is on.
+// isLocal reports whether a route leads to a network that the host is on.
 func isLocal(w way) bool {
 	a := w.Dst.Addr()
 	return !w.Via.IsValid() && !w.Dst.IsSingleIP() && w.Dst.Bits() > 0 && !a.IsLinkLocalUnicast() && !a.IsMulticast()

@@ -27,11 +27,10 @@ const (
 // errHeld says that another process has the lock.
 var errHeld = errors.New("held by another process")
 
-// lockDir keeps other processes off the journals and off what they share, and
-// only those of this user and root can keep this one off. One that holds the
-// lock for lockPatience is named in the error; so is the cause when ctx ends.
-// The lock goes with the process. The error wraps errGone where there is no
-// directory.
+// lockDir keeps other processes away from the journals and from what they share.
+// Only processes of this user and of root can hold the lock. It waits for
+// lockPatience; the error then names the holder, or the cause if ctx ends. The
+// lock ends with the process. The error wraps errGone if there is no directory.
 func lockDir(ctx context.Context, dir string, log *slog.Logger) (unlock func(), err error) {
 	err = TrustDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -68,7 +67,7 @@ func waitFor(ctx context.Context, f *os.File, log *slog.Logger) error {
 		}
 		switch waited := now.Sub(since); {
 		case waited >= lockPatience:
-			return fmt.Errorf("%w, %s, for %v; end that one, or name another --state-dir", errHeld, by, lockPatience)
+			return fmt.Errorf("%w, %s, for %v; stop it, or name another --state-dir", errHeld, by, lockPatience)
 		case waited >= lockSay && !said:
 			said = true
 			log.Warn("waiting for another process to let go of the state directory", "lock", f.Name(), "held-by", by)
@@ -81,7 +80,8 @@ func waitFor(ctx context.Context, f *os.File, log *slog.Logger) error {
 	}
 }
 
-// sign writes down who holds a lock, for systems that do not say.
+// sign writes this process into the lock file, for systems that do not say who
+// holds a lock.
 func sign(f *os.File) {
 	text := fmt.Appendf(nil, "%d %s\n", os.Getpid(), filepath.Base(os.Args[0]))
 	if _, err := f.WriteAt(text, 0); err == nil {
@@ -89,7 +89,7 @@ func sign(f *os.File) {
 	}
 }
 
-// signed is who wrote himself down last.
+// signed is the process that signed the file last.
 func signed(f *os.File) string {
 	b := make([]byte, 256)
 	n, _ := f.ReadAt(b, 0)

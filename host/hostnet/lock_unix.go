@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openLock opens a file that only this user may open, or makes it: who can open
-// a file can lock it.
+// openLock opens or makes a file that only this user may open: whoever can open a
+// file can lock it.
 func openLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if errors.Is(err, unix.ELOOP) {
@@ -26,7 +26,7 @@ func openLock(path string) (*os.File, error) {
 	switch {
 	case err != nil:
 	case !info.Mode().IsRegular() || !owned(info):
-		err = fmt.Errorf("%s: not trusted: it must be a plain file of this user's; remove it, or name another --state-dir", path)
+		err = fmt.Errorf("%s: not trusted: it must be a regular file that this user owns; remove it, or name another --state-dir", path)
 	case info.Mode().Perm()&0o077 != 0:
 		err = f.Chmod(0o600)
 	}
@@ -50,10 +50,9 @@ func tryLock(f *os.File) error {
 	}
 }
 
-// PrivateDir makes a directory that only this user can open, with those above
-// it, or trusts one that is there: this user's or root's, where nobody else may
-// write. One with nothing but files of this program is closed to others, which
-// earlier versions left open.
+// PrivateDir makes a directory that only this user can open, and those above it.
+// An existing one must be this user's or root's, and nobody else may write to it.
+// If it holds nothing but this program's files, it is closed to others.
 func PrivateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -66,13 +65,13 @@ func PrivateDir(dir string) error {
 		return err
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return fmt.Errorf("%w; have this user alone open it (chmod 700)", err)
+		return fmt.Errorf("%w; make it accessible to this user alone (chmod 700)", err)
 	}
 	return nil
 }
 
-// TrustDir reports why a directory, or the link that leads to it, could be laid
-// out by another user. It wraps fs.ErrNotExist where there is none.
+// TrustDir returns an error if another user could have made a directory or the
+// link to it, or can write there. It wraps fs.ErrNotExist if there is none.
 func TrustDir(dir string) error {
 	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
 		info, err := look(dir)
@@ -84,15 +83,15 @@ func TrustDir(dir string) error {
 		case !owned(info):
 			return fmt.Errorf("%s is not trusted: it belongs to another user; remove it, or name another --state-dir", dir)
 		case !link && !info.IsDir():
-			return fmt.Errorf("%s is no directory; remove it, or name another --state-dir", dir)
+			return fmt.Errorf("%s is not a directory; remove it, or name another --state-dir", dir)
 		case !link && info.Mode().Perm()&0o022 != 0:
-			return fmt.Errorf("%s is not trusted: other users may write there (mode %v); name a directory of its own with --state-dir", dir, info.Mode())
+			return fmt.Errorf("%s is not trusted: other users can write there (mode %v); name a directory of your own with --state-dir", dir, info.Mode())
 		}
 	}
 	return nil
 }
 
-// ownAlone reports whether all in a directory is of this package and manage.
+// ownAlone reports whether a directory holds nothing but files of this program.
 func ownAlone(dir string) bool {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
@@ -103,8 +102,8 @@ func ownAlone(dir string) bool {
 	return err == nil
 }
 
-// ownFile reports a name of what this program keeps in a state directory:
-// journals, the lock, what marks a living process, and sockets of manage.
+// ownFile reports whether a name is one of this program's files in a state
+// directory: journals, the lock, marks of living processes, and sockets of manage.
 func ownFile(name string) bool {
 	for _, suffix := range []string{journalSuffix, journalSuffix + ".new", ".alive", ".sock"} {
 		if strings.HasSuffix(name, suffix) {

@@ -34,8 +34,8 @@ func PrivateDir(dir string) error {
 	return TrustDir(dir)
 }
 
-// TrustDir reports why a directory could be laid out by another user. It wraps
-// fs.ErrNotExist where there is none.
+// TrustDir returns an error if another user could have made a directory. It wraps
+// fs.ErrNotExist if there is none.
 func TrustDir(dir string) error {
 	err := trusted(dir)
 	if errors.Is(err, errGone) {

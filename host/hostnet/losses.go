@@ -20,10 +20,10 @@ type loss struct {
 }
 
 const (
-	// soonAgain is how soon after it was put back a change counts as undone by
-	// a program that watches for it.
+	// soonAgain is the time after putting a change back within which its loss counts
+	// as the work of a program that watches for it.
 	soonAgain = 5 * time.Second
-	// insisting is after how many quick losses a program is said to insist.
+	// insisting is the number of quick losses after which a program is named.
 	insisting = 5
 	// patient is after how many the changes are put back less often, from
 	// firstPause on to lastPause.
@@ -51,8 +51,8 @@ func (ls losses) count(c change, now time.Time) loss {
 	return *l
 }
 
-// forgive has a route that the host itself cannot have now not count as one that
-// somebody takes away: its network comes and goes.
+// forgive does not count a route that the host cannot have now as taken away by
+// somebody: its network comes and goes.
 func (ls losses) forgive(f Failure) {
 	if l := ls["route "+f.Route.String()]; l != nil && errors.Is(f.Err, errNoRoute) {
 		l.quick = 0
@@ -83,7 +83,7 @@ func (ls losses) due(now, limit time.Time) time.Time {
 	return limit
 }
 
-// part is what of a State a change is for, whatever its value.
+// part is the part of a State that a change is for, whatever its value.
 func part(c change) string {
 	switch c := c.(type) {
 	case shared:
@@ -98,8 +98,8 @@ func part(c change) string {
 	return c.String()
 }
 
-// culprits are who most likely undid c: who was seen to change something, who
-// signed the file, or else the programs at work that are known to.
+// culprits are the programs that most likely undid c: those seen to change
+// something, the one that signed the file, or else running ones that are known to.
 func (k *keeper) culprits(c change, seen []string) []string {
 	if f, ok := c.(*fileChange); ok {
 		if who := signature(f.Was); who != "" {
@@ -125,7 +125,8 @@ func signature(content []byte) string {
 	return ""
 }
 
-// mends are how to keep a program off a device, by a part of its name.
+// mends say how to keep a program away from a device, by a part of the program's
+// name.
 var mends = []struct{ program, mend string }{
 	{"NetworkManager", "have it leave the device alone: unmanaged-devices=interface-name:DEVICE in [keyfile] of NetworkManager.conf"},
 	{"systemd-network", "set ManageForeignRoutes=no and ManageForeignRoutingPolicyRules=no in networkd.conf"},
@@ -133,7 +134,7 @@ var mends = []struct{ program, mend string }{
 	{"connman", "have it leave the device alone: NetworkInterfaceBlacklist=DEVICE in main.conf of ConnMan"},
 }
 
-// mendFor is what to do about programs that insist.
+// mendFor says what to do about programs that keep undoing a change.
 func mendFor(who []string, device string) string {
 	for _, m := range mends {
 		if slices.ContainsFunc(who, func(name string) bool { return strings.Contains(name, m.program) }) {

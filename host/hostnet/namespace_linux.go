@@ -17,7 +17,7 @@ import (
 func networkNamespace() (space, error) {
 	here, err := readNamespace()
 	if err != nil {
-		return space{}, fmt.Errorf("tell this network namespace from others: %w; is /proc mounted?", err)
+		return space{}, fmt.Errorf("identify this network namespace: %w; is /proc mounted?", err)
 	}
 	return here, nil
 }

@@ -2,11 +2,11 @@ package hostnet
 
 import "slices"
 
-// nested are the tunnels of this host that lead, or may lead, through the
-// adapter of an Applied: those of other processes of this program whose way past
-// their tunnel does, and any that came up later, when the adapter had the host's
-// routes. A way past this tunnel must not lead into one, or each would carry the
-// packets of the other for ever.
+// nested are the tunnels of this host that lead, or may lead, through the adapter
+// of an Applied: other culvert processes' whose way past their tunnel does, and
+// any that came up later, when the adapter had the host's routes. A way past this
+// tunnel must not lead into one of them, or each would carry the other's packets
+// for ever.
 type nested struct {
 	newest int      // the last tunnel that was there before, by its index
 	under  []string // devices that the ways past this tunnel led to so far

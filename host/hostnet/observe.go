@@ -8,7 +8,7 @@ import (
 	"path"
 )
 
-// observe asks the host for what a plan for want needs; but picks the routes
+// observe reads from the host what a plan for want needs; but picks the routes
 // that do not lead past want's tunnel.
 func (h *host) observe(ctx context.Context, want State, but func(way) bool) (observed, error) {
 	seen := observed{limits: h.kernel.limits(), ways: map[netip.Prefix]way{}, settings: map[string]string{}}
@@ -32,7 +32,7 @@ func (h *host) observe(ctx context.Context, want State, but func(way) bool) (obs
 	}
 	h.observeAdvertised(want, &seen)
 	if err != nil {
-		return seen, fmt.Errorf("look at this host's network: %w", err)
+		return seen, fmt.Errorf("read this host's network: %w", err)
 	}
 	h.observeWays(want, &seen, but)
 	return seen, nil

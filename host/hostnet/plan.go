@@ -166,7 +166,7 @@ func (p *planner) overruled(r Route) bool {
 	return !r.NetGateway && slices.ContainsFunc(p.want.Routes, func(o Route) bool { return o.NetGateway && o.Dst == r.Dst })
 }
 
-// follows tells whether the kernel adds w by itself, with an address.
+// follows reports whether the kernel adds w by itself, with an address.
 func (p *planner) follows(w way) bool {
 	return w.Device == p.want.Device && slices.ContainsFunc(p.want.Addresses, func(a Address) bool {
 		if a.Peer.IsValid() {

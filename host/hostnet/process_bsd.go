@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// claims tell which processes live: one that has a journal holds a lock on a
-// file of its own beside it, and the lock goes with the process. The file says
+// claims mark living processes. A process that has a journal holds a lock on a
+// file of its own beside it, and the lock ends with the process. The file says
 // which process of that number it is.
 type claims struct{ dir string }
 
@@ -22,7 +22,7 @@ var claimed sync.Map // by path: locks of this process, held until its end
 
 func (c claims) path(pid int) string { return filepath.Join(c.dir, strconv.Itoa(pid)+".alive") }
 
-// claim marks o, this process, as living.
+// claim marks o, this process, as alive.
 func (c claims) claim(o owner) error {
 	path := c.path(o.PID)
 	if _, held := claimed.Load(path); held {
@@ -41,13 +41,13 @@ func (c claims) claim(o owner) error {
 	}
 	if err != nil {
 		f.Close()
-		return fmt.Errorf("mark this process as living in %s: %w", path, err)
+		return fmt.Errorf("mark this process as alive in %s: %w", path, err)
 	}
 	claimed.Store(path, f)
 	return nil
 }
 
-// alive tells whether the very process still runs.
+// alive reports whether this same process still runs.
 func (c claims) alive(o owner) bool {
 	f, err := os.Open(c.path(o.PID))
 	if err != nil {

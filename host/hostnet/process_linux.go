@@ -11,13 +11,13 @@ func thisProcess() (owner, error) {
 	pid := os.Getpid()
 	start, err := startOf(pid)
 	if err != nil {
-		return owner{}, fmt.Errorf("tell this process from others: %w; is /proc mounted?", err)
+		return owner{}, fmt.Errorf("identify this process: %w; is /proc mounted?", err)
 	}
 	return owner{PID: pid, Start: start}, nil
 }
 
-// alive tells whether the very process still runs. One that has ended and
-// only waits for its parent has no more use for its changes.
+// alive reports whether this same process still runs. One that has ended and only
+// waits for its parent does not.
 func (o owner) alive() bool {
 	start, err := startOf(o.PID)
 	return err == nil && start == o.Start
@@ -29,7 +29,7 @@ const (
 	statStart = 19
 )
 
-// startOf gives the boot and the clock tick in which a process was started.
+// startOf returns the boot and the clock tick in which a process was started.
 func startOf(pid int) (string, error) {
 	boot, err := bootID()
 	if err != nil {

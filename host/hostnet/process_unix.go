@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// owned reports a file of this user's or root's.
+// owned reports whether a file is this user's or root's.
 func owned(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && (int(st.Uid) == os.Geteuid() || st.Uid == 0)
@@ -44,7 +44,7 @@ func readOwn(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 || !owned(info) {
-		return nil, fmt.Errorf("not trusted: it must be a plain file that only its owner, this user, may write (mode %v); remove it if it is not yours", info.Mode())
+		return nil, fmt.Errorf("not trusted: it must be a regular file of this user's that nobody else can write (mode %v); remove it if it is not yours", info.Mode())
 	}
 	return io.ReadAll(f)
 }

@@ -15,12 +15,12 @@ func thisProcess() (owner, error) {
 	pid := os.Getpid()
 	start, err := startOf(windows.CurrentProcess())
 	if err != nil {
-		return owner{}, fmt.Errorf("tell this process from others: %w", err)
+		return owner{}, fmt.Errorf("identify this process: %w", err)
 	}
 	return owner{PID: pid, Start: start}, nil
 }
 
-// alive tells whether the very process still runs.
+// alive reports whether this same process still runs.
 func (o owner) alive() bool {
 	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(o.PID))
 	if err != nil {
@@ -31,7 +31,7 @@ func (o owner) alive() bool {
 	return err == nil && start == o.Start
 }
 
-// startOf gives when a process was made, as long as it has not ended.
+// startOf returns when a process was made, if it has not ended.
 func startOf(h windows.Handle) (string, error) {
 	const running = 259 // STILL_ACTIVE
 	var code uint32
@@ -59,8 +59,8 @@ func readOwn(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// trusted tells whether a file belongs to this user, to administrators or to
-// the system.
+// trusted returns an error unless a file belongs to this user, to administrators
+// or to the system.
 func trusted(path string) error {
 	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
 	if errors.Is(err, fs.ErrNotExist) {

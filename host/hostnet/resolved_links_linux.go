@@ -14,8 +14,8 @@ import (
 // This file reads whom systemd-resolved asks for a name, from the properties of
 // its manager and links (org.freedesktop.resolve1(5)).
 
-// resolvedLink is what it knows of one link; the one with index 0 is none, but
-// the servers of its own configuration.
+// resolvedLink is what it knows of one link. The one with index 0 stands for the
+// servers of its own configuration.
 type resolvedLink struct {
 	index   int32
 	servers []NameServer
@@ -44,7 +44,7 @@ type managedDomain struct {
 	RouteOnly bool
 }
 
-var errNoServers = errors.New("systemd-resolved has no name server but the tunnel's")
+var errNoServers = errors.New("systemd-resolved has no name server except the tunnel's")
 
 func (linux) linkResolvers(ctx context.Context, device, name string) (Resolvers, error) {
 	own, err := net.InterfaceByName(device)

@@ -30,8 +30,8 @@ func (linux) nameService(ctx context.Context, file []byte) nameService {
 	return nameService{name: "systemd-resolved", split: true, ports: true}
 }
 
-// hasResolved tells whether systemd-resolved answers and speaks of the same
-// network: in a namespace of its own, its links are not ours.
+// hasResolved reports whether systemd-resolved answers and is in the same network
+// namespace: else its links are not ours.
 func (linux) hasResolved(ctx context.Context) bool {
 	mine, err1 := os.Readlink("/proc/thread-self/ns/net")
 	init, err2 := os.Readlink("/proc/1/ns/net")

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Resolvers are how this host found names before a State was applied: whom to
-// ask for what must not go through the tunnel.
+// Resolvers are how this host found names before a State was applied: the servers
+// to ask where the question must not go through the tunnel.
 type Resolvers struct {
 	Servers  []NameServer  // in the order to ask them
 	Search   []string      // domains below which short names are looked for
@@ -32,9 +32,9 @@ type NameServer struct {
 	Name string
 }
 
-// Resolvers are those for a name. They are read anew each time, since the host
-// may have come to another network. Where this package does not know them, on
-// macOS and Windows, the error is one.
+// Resolvers returns those for a name. They are read anew each time, since the host
+// may have moved to another network. On macOS and Windows they are not known, and
+// it returns an error.
 func (a *Applied) Resolvers(ctx context.Context, name string) (Resolvers, error) {
 	files, changed, err := a.resolverFiles()
 	if err != nil {
@@ -63,10 +63,10 @@ func unique(servers []NameServer) (list []NameServer) {
 	return list
 }
 
-// resolverFiles is what the resolver's file said without this State, the most
-// likely to be right first, and whether the State changed how names are found.
-// A file that somebody else has written meanwhile may be of another network
-// that the host has come to, or of a DHCP client on the tunnel's own adapter.
+// resolverFiles is what the resolver's file says without this State, the most
+// likely first, and whether the State changed how names are found. A file that
+// somebody else wrote meanwhile may come from another network that the host has
+// moved to, or from a DHCP client on the tunnel's own adapter.
 func (a *Applied) resolverFiles() (files [][]byte, changed bool, err error) {
 	now, _, err := a.host.kernel.readFile(a.host.opts.ResolvConf)
 	if err != nil {

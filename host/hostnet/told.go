@@ -9,7 +9,7 @@ import (
 // maxListed is how many changes or failures of a kind the log lists one by one.
 const maxListed = 10
 
-// told is what is to be said of a change.
+// told is what to log of a change.
 type told struct {
 	outcome
 	of change
@@ -23,7 +23,7 @@ func toldOf(made []change) (ts []told) {
 	return ts
 }
 
-// group is what routes have in common that one line can tell of.
+// group is what routes have in common, for one line about all of them.
 type group struct {
 	how    string // "": not a route, or one that leads all traffic
 	bypass bool

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// Undo takes back all changes, the last first. What is gone already, as with
-// a device that was removed, is no error; what somebody changed meanwhile is
-// left and logged. After an error the rest is still undone, and what could
-// not be is kept for another Undo or Cleanup.
+// Undo undoes all changes, the last first. What is gone already, as with a device
+// that was removed, is no error. What somebody changed meanwhile is left and
+// logged. After an error the rest is still undone, and what could not be is kept
+// for another Undo or Cleanup.
 func (a *Applied) Undo(ctx context.Context) error {
 	a.release()
 	a.mu.Lock()
@@ -29,8 +29,7 @@ func (a *Applied) undoAll(ctx context.Context, others []*journal) error {
 	return a.undo(ctx, func(change) bool { return true }, others, a.host.log)
 }
 
-// undo takes back the changes that drop picks and brings the journal up to
-// date with what is left.
+// undo undoes the changes that drop picks and updates the journal.
 func (a *Applied) undo(ctx context.Context, drop func(change) bool, others []*journal, say func([]told)) error {
 	return a.host.undo(ctx, a.j, drop, heirs(others), say)
 }
@@ -69,7 +68,7 @@ func heirOf(c change, heirs map[string]change) change {
 	return nil
 }
 
-// log tells of changes made, undone or left.
+// log logs changes made, undone or left.
 func (h *host) log(ts []told) {
 	for _, o := range summary(ts, func(line string) { h.opts.Logger.Debug(line) }) {
 		if o.left {
@@ -80,8 +79,8 @@ func (h *host) log(ts []told) {
 	}
 }
 
-// living are the other live processes' journals. One that cannot be read
-// cannot be honoured, and is told of by Cleanup.
+// living are the journals of other live processes. One that cannot be read is left
+// out; Cleanup reports it.
 func (h *host) living(j *journal) []*journal {
 	js, _ := h.store.load()
 	alive, _ := h.store.split(except(js, j))
@@ -129,9 +128,9 @@ func report(j *journal, ts []told) (lines []string) {
 	return lines
 }
 
-// undoOrphans puts back the files that were changed from namespaces that are
-// gone; all else went with these. A file that this process does not find by its
-// name, since it was mounted there, is left to one that does.
+// undoOrphans puts back the files that were changed in namespaces that are gone;
+// every other change is gone with them. A file that this process does not find at
+// its path, because it was mounted there, is left to a process that does.
 func (h *host) undoOrphans(ctx context.Context, orphans []*journal, heirs map[string]change) (lines []string, err error) {
 	var errs []error
 	for _, j := range orphans {

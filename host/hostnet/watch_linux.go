@@ -73,8 +73,7 @@ func paced(ctx context.Context, heard <-chan struct{}, changes chan<- struct{}) 
 	}
 }
 
-// offer passes something on. Where nobody has taken those before yet, they will
-// do.
+// offer passes something on, unless something else still waits to be taken.
 func offer[T any](to chan<- T, what T) {
 	select {
 	case to <- what:

@@ -75,7 +75,7 @@ func once(caller context.Context, events <-chan process.Event, o Options) (again
 	<-served
 	conn.Close()
 	if err := k.Undo(Empty{}, nil); err != nil {
-		o.Log.Error("not everything could be taken back; `culvert cleanup` tries again", "error", err)
+		o.Log.Error("not every change to this host could be undone; run `culvert cleanup` to try again", "error", err)
 	}
 	if k.local != "" && o.Forget != nil {
 		o.Forget(k.local)

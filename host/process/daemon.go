@@ -24,7 +24,7 @@ const readyWord = "ready"
 // from the start, so that it cannot fork.)
 func Daemonize() error {
 	if !canDetach {
-		return fmt.Errorf("daemon: %w: leave it out, and have a service manager or the task scheduler start it", ErrUnsupported)
+		return fmt.Errorf("daemon: %w: remove it, and let a service manager or the task scheduler start culvert", ErrUnsupported)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -54,7 +54,7 @@ func daemonize(c *exec.Cmd) error {
 	case text == readyWord:
 		return nil
 	case text == "":
-		return fmt.Errorf("daemon: it ended without a word (%w); its log may say why", c.Wait())
+		return fmt.Errorf("daemon: the background process ended without a message (%w); see its log", c.Wait())
 	default:
 		return errors.New(strings.TrimSpace(text))
 	}

@@ -8,8 +8,7 @@ import (
 	"syscall"
 )
 
-// Privileged tells whether there is something to give up: whether this is
-// root.
+// Privileged reports whether this process is root and so has rights to give up.
 func Privileged() bool { return os.Geteuid() == 0 }
 
 func enterRoot(dir string) error {

@@ -6,12 +6,13 @@ import (
 	"strconv"
 )
 
-// Identity is whom a process is to run as. -1 leaves the one out.
+// Identity is the user and group that a process is to run as. -1 leaves one as it
+// is.
 type Identity struct{ UID, GID int }
 
-// Lookup finds `user` and `group` by name or number. "" leaves the one out,
-// but a user alone brings its primary group along: the rights of root's groups
-// are not to stay. The error names the directive.
+// Lookup finds `user` and `group` by name or number. "" leaves one as it is,
+// except that a user alone brings its primary group along, so that no rights of
+// root's groups stay. The error names the directive.
 func Lookup(userName, groupName string) (Identity, error) {
 	id := Identity{-1, -1}
 	if userName != "" {
@@ -20,7 +21,7 @@ func Lookup(userName, groupName string) (Identity, error) {
 			u, err = byNumber(userName, user.LookupId, err)
 		}
 		if err != nil {
-			return id, fmt.Errorf("user %s: %w: make it with useradd --system, or name one that is there", userName, err)
+			return id, fmt.Errorf("user %s: %w: create it with useradd --system, or name one that exists", userName, err)
 		}
 		if id, err = numbers(u.Uid, u.Gid); err != nil {
 			return id, fmt.Errorf("user %s: %w", userName, err)
@@ -32,7 +33,7 @@ func Lookup(userName, groupName string) (Identity, error) {
 			g, err = byNumber(groupName, user.LookupGroupId, err)
 		}
 		if err != nil {
-			return id, fmt.Errorf("group %s: %w: make it with groupadd --system, or name one that is there", groupName, err)
+			return id, fmt.Errorf("group %s: %w: create it with groupadd --system, or name one that exists", groupName, err)
 		}
 		gid, err := numbers("-1", g.Gid)
 		if err != nil {
@@ -80,5 +81,5 @@ type Jail struct {
 	Keep     []Capability // of root's rights; Linux only
 }
 
-// Empty tells whether there is nothing to give up.
+// Empty reports whether there is nothing to give up.
 func (j Jail) Empty() bool { return j.Identity == Identity{-1, -1} && j.Chroot == "" }

@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// Place is what tells this machine, and the network namespace of the calling
-// thread, from others: the machine's id, of which systemd makes addresses too
-// (machine-id(5)), and the namespace's number, but for the machine's first one,
-// which has another with each kernel. ok is false where a machine has no id, as
-// in many containers.
+// Place identifies this machine and the calling thread's network namespace: the
+// machine's id (machine-id(5)), of which systemd makes addresses too, and the
+// namespace's number, left out for the machine's first one, whose number differs
+// between kernels. ok is false on a machine without an id, as in many containers.
 func Place() (words []string, ok bool) {
 	space, err := os.Readlink("/proc/thread-self/ns/net")
 	if first, err := os.Readlink("/proc/1/ns/net"); err == nil && first == space {
@@ -20,7 +19,7 @@ func Place() (words []string, ok bool) {
 	return []string{id, space}, err == nil && id != ""
 }
 
-// MachineID is what tells this machine from others, "" if nothing does.
+// MachineID identifies this machine; "" if nothing does.
 func MachineID() string {
 	text, _ := os.ReadFile("/etc/machine-id")
 	return machineID(string(text))

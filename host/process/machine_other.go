@@ -2,5 +2,5 @@
 
 package process
 
-// Place is what tells this machine from others: nothing, on this system.
+// Place identifies this machine: by nothing, on this system.
 func Place() (words []string, ok bool) { return nil, false }

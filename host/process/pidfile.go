@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// PIDFile is the file with this process's number (`writepid`), from Move until
-// Remove or the end at once that a second interrupt asks for.
+// PIDFile is the file with this process's number (`writepid`). It exists from Move
+// until Remove, or until a second interrupt ends the process at once.
 var PIDFile pidFile
 
 type pidFile struct {
@@ -23,8 +23,8 @@ type pidFile struct {
 // number is what the file holds.
 func number() string { return strconv.Itoa(os.Getpid()) + "\n" }
 
-// CheckPIDFile reports that there is no directory for a file of a name, which
-// may be "".
+// CheckPIDFile returns an error if the directory for a file does not exist. The
+// name may be "".
 func CheckPIDFile(name string) error {
 	if name == "" {
 		return nil
@@ -34,7 +34,7 @@ func CheckPIDFile(name string) error {
 		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("not a directory")}
 	}
 	if err != nil {
-		return fmt.Errorf("writepid: %w; name a file in a directory that is there", err)
+		return fmt.Errorf("writepid: %w; name a file in a directory that exists", err)
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func remove(name string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("writepid: the file with the number of this process, which ends, stays behind: %w", err)
+		return fmt.Errorf("writepid: cannot remove the file at the end: %w", err)
 	}
 	return nil
 }

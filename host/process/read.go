@@ -13,11 +13,11 @@ import (
 // list in use.
 const MaxFile = 64 << 20
 
-// ReadFile reads a file that a configuration names, or a user: a regular one of
-// at most MaxFile bytes. What may never end or never begin is refused, with an
-// *fs.PathError that says what it is: devices (but for the null device), named
-// pipes, sockets, directories. A pipe that this process was given open, as by
-// `--config <(command)`, is read as it comes: /dev/stdin and /dev/fd/N.
+// ReadFile reads a file that a configuration or a user names: a regular one of at
+// most MaxFile bytes. It refuses what may never begin or never end, with an
+// *fs.PathError that says what it is: devices (except the null device), named
+// pipes, sockets, directories. It reads a pipe that this process was given open,
+// as by `--config <(command)`: /dev/stdin and /dev/fd/N.
 //
 // Where the right is missing, Lend.Read is asked, if there is one.
 func ReadFile(name string) ([]byte, error) {

@@ -22,7 +22,7 @@ func (e Event) String() string {
 	return [...]string{"exit", "restart", "reload", "status"}[e]
 }
 
-// Events gives what this process's signals ask for, until stop is called. After
+// Events returns what this process's signals ask for, until stop is called. After
 // the first Exit, an interrupt ends the process at once, with status 130.
 func Events() (events <-chan Event, stop func()) {
 	signals, out, done := make(chan os.Signal, 8), make(chan Event), make(chan struct{})
@@ -61,16 +61,16 @@ func pass(signals <-chan os.Signal, out chan<- Event, done <-chan struct{}) {
 	}
 }
 
-// SurviveBrokenPipes has a write to a pipe that nobody reads any more fail, in
-// place of ending the process, until undo is called: a log's reader may go where
-// the tunnel is to stay. Programs that this process starts are left as they are.
+// SurviveBrokenPipes makes a write to a pipe that nobody reads any more fail
+// instead of ending the process, until undo is called: the reader of a log may end
+// while the tunnel stays. Programs that this process starts are not affected.
 func SurviveBrokenPipes() (undo func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGPIPE)
 	return func() { signal.Stop(c) }
 }
 
-// IgnoreSignals leaves all of them to another process that passes them on.
+// IgnoreSignals leaves all signals to another process, which passes them on.
 func IgnoreSignals() {
 	for s := range reactions {
 		signal.Ignore(s)

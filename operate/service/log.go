@@ -46,7 +46,7 @@ func (l *log) handler(c *config.Config, worker bool) slog.Handler {
 	f, err := openLog(c, worker)
 	if err != nil {
 		h := l.unfiled(c)
-		slog.New(h).Warn("the log file cannot be written, so the log goes here; name a file in a directory that is there", "error", err)
+		slog.New(h).Warn("the log file cannot be written, so the log goes here; name a file in a directory that exists", "error", err)
 		return h
 	}
 	h := l.text(c, f, false)
