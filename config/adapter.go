@@ -49,7 +49,7 @@ type IPWin32 struct {
 	Lease  time.Duration // 0: not given
 }
 
-// Topology says what the addresses of a tun adapter mean.
+// Topology is the meaning of a tun adapter's addresses.
 type Topology int
 
 // The topologies, `subnet` first since it is the default of 2.7.

@@ -2,14 +2,14 @@ package config
 
 import "fmt"
 
-// check looks for settings that make no sense together.
+// check finds settings that make no sense together.
 type check struct {
 	*Config
 	*record
 }
 
-// whole looks for settings that make no sense together. It runs when each
-// line by itself is right.
+// whole checks that the settings make sense together. Each line by itself is right
+// by then.
 func (c check) whole() {
 	c.role()
 	c.wrapping()
@@ -52,7 +52,7 @@ func (c *Config) tlsName() string {
 	return "tls-client"
 }
 
-// wrapping allows one protection of the control channel.
+// wrapping allows one kind of protection for the control channel.
 func (c check) wrapping() {
 	one := ""
 	for _, w := range []struct {
@@ -89,8 +89,8 @@ func (c check) server() {
 	}
 }
 
-// prefix keeps to the sizes that OpenVPN takes: room for the server and
-// at least one client, and no more addresses than a pool may have.
+// prefix limits the network to the sizes that OpenVPN takes: room for the server
+// and a client, and no more addresses than a pool may have.
 func (c check) prefix() {
 	const largest, smallest = 16, 29
 	const mend = "write another network, such as 10.8.0.0 255.255.255.0"

@@ -2,7 +2,7 @@ package config
 
 import "fmt"
 
-// auth looks whether the directives about who may in make sense together.
+// auth checks that the directives about who may connect make sense together.
 func (c check) auth() {
 	c.scripts()
 	c.tracked()
@@ -17,8 +17,8 @@ func (c check) auth() {
 	}
 }
 
-// scripts refuses programs that script-security keeps from running, since
-// what they should check would go unchecked or fail for everybody.
+// scripts refuses programs that script-security does not allow, since what they
+// should check would go unchecked, or fail for everybody.
 func (c check) scripts() {
 	for _, s := range []struct {
 		name    string
@@ -44,8 +44,7 @@ func (c check) scripts() {
 	}
 }
 
-// tracked is about variables that programs do not find. Without programs
-// nobody misses them.
+// tracked refuses x509-track where a program may want its variables.
 func (c check) tracked() {
 	const name = "x509-track"
 	switch {

@@ -7,18 +7,18 @@ import (
 	"slices"
 )
 
-// What follows refuses directives that another one leaves without effect, or
-// that would each want something else: those that OpenVPN 2.6 or 2.7 refuse, as
-// seen by running them.
+// What follows refuses directives that contradict each other, or of which one
+// leaves the other without effect: those that OpenVPN 2.6 or 2.7 refuse, as seen
+// by running them.
 
-// serversAlone are the directives of a server that no other process may have.
-// Others of a server are noted.
+// serversAlone are the server's directives that are an error anywhere else. Others
+// get a note.
 var serversAlone = []string{"auth-gen-token", "auth-user-pass-optional", "auth-user-pass-verify", "ccd-exclusive", "client-cert-not-required",
 	"client-config-dir", "client-crresponse", "client-to-client", "duplicate-cn", "ifconfig-ipv6-pool", "ifconfig-pool",
 	"ifconfig-pool-persist", "port-share", "stale-routes-check", "username-as-common-name", "verify-client-cert", "vlan-tagging"}
 
-// notServers are the directives that a server may not have, with what it can
-// have instead, "" for nothing.
+// notServers are the directives that are an error on a server, with what to write
+// instead, "" for nothing.
 var notServers = map[string]string{
 	"auth-user-pass":       "; to check the clients' passwords write auth-user-pass-verify PROGRAM via-file",
 	"http-proxy":           "",
@@ -32,8 +32,8 @@ var notServers = map[string]string{
 	"socks-proxy":          "",
 }
 
-// checkOtherRole refuses what another role alone may have. A configuration of
-// two roles has one fault, which is reported elsewhere.
+// checkOtherRole refuses the other role's directives. A configuration with two
+// roles is one fault, which is reported elsewhere.
 func (b *builder) checkOtherRole() {
 	switch {
 	case b.isServer() && b.Pull:
@@ -55,14 +55,14 @@ func (b *builder) checkOtherRole() {
 	}
 }
 
-// isDefault reports whether a line of a server asks for no more than every end
-// does: a certificate of the other.
+// isDefault reports whether a server's directive asks only for what every end asks
+// for: the other's certificate.
 func (c *Config) isDefault(name string) bool {
 	return name == "verify-client-cert" && c.Trust.VerifyClientCert == ClientCertRequire
 }
 
-// checkWrittenEnds looks for the end of a TCP connection that a role cannot be.
-// Protocols still have what was written then.
+// checkWrittenEnds refuses an end of a TCP connection that the role cannot be. It
+// runs while protocols still say what was written.
 func (b *builder) checkWrittenEnds() {
 	wrong, mend := Listens, "a client calls its server: write tcp-client, or tcp"
 	switch {
@@ -89,7 +89,7 @@ func (b *builder) checkWrittenEnds() {
 	}
 }
 
-// clashes is whole's part for settings of any role.
+// clashes checks the settings of any role.
 func (c check) clashes() {
 	for _, pair := range []struct {
 		name, other  string // both are given
@@ -127,7 +127,8 @@ func (c check) clashes() {
 	}
 }
 
-// streams reports whether a connection is by TCP, of a server all.
+// streams reports whether a remote is reached by TCP, or all of a server's sockets
+// are TCP.
 func (c *Config) streams() bool {
 	if len(c.Link.Remotes) > 0 {
 		return slices.ContainsFunc(c.Link.Remotes, func(r Remote) bool { return r.Proto.TCP })
@@ -135,8 +136,8 @@ func (c *Config) streams() bool {
 	return !slices.ContainsFunc(c.Listens(), func(l Listen) bool { return !l.Proto.TCP })
 }
 
-// inner wants the addresses inside the tunnel to be others than those
-// outside, and than each other.
+// inner checks that the addresses inside the tunnel differ from those outside, and
+// from each other.
 func (c check) inner() {
 	i := c.Adapter.Ifconfig
 	if i == nil {
@@ -156,7 +157,7 @@ func (c check) inner() {
 	}
 }
 
-// localFamily refuses an address to bind that a protocol cannot use.
+// localFamily refuses a local address that the protocol cannot use.
 func (c check) localFamily(pos Pos, host string, p Proto) {
 	a, err := netip.ParseAddr(host)
 	if err == nil && (p.Family == 4 && a.Is6() || p.Family == 6 && a.Is4()) {
@@ -164,8 +165,7 @@ func (c check) localFamily(pos Pos, host string, p Proto) {
 	}
 }
 
-// serversOwn looks for what a server's other settings leave without
-// effect.
+// serversOwn refuses server settings that others leave without effect.
 func (c check) serversOwn() {
 	if c.Link.PortShare != nil && !c.listensTCP() {
 		c.problem("port-share", "there is no TCP port to share", "write proto tcp-server, or remove the line")
@@ -193,13 +193,13 @@ func (c *Config) pooled() bool {
 	return c.Server.Network.IsValid() && !c.Server.NoPool || c.Server.NetworkIPv6.IsValid() || c.Server.Pool != nil || c.Server.PoolIPv6.IsValid()
 }
 
-// ofTLS are the directives that mean nothing with a static key, whose hosts
-// speak no TLS.
+// ofTLS are the directives that mean nothing with a static key, without TLS.
 var ofTLS = []string{"ca", "capath", "cert", "crl-verify", "hand-window", "key", "ns-cert-type", "pkcs12", "push-peer-info",
 	"remote-cert-eku", "remote-cert-ku", "remote-cert-tls", "reneg-bytes", "reneg-pkts", "reneg-sec", "tls-auth", "tls-cert-profile",
 	"tls-cipher", "tls-ciphersuites", "tls-crypt", "tls-crypt-v2", "tls-exit", "tls-timeout", "tls-verify", "tran-window", "verify-x509-name"}
 
-// noTLS refuses what would seem to protect a tunnel with a static key.
+// noTLS refuses directives that seem to protect a tunnel and, with a static key, do
+// not.
 func (c check) noTLS() {
 	for _, name := range ofTLS {
 		if c.has(name) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// peer is whole's part for two hosts without server mode.
+// peer checks one of two hosts without server mode.
 func (c check) peer() {
 	if c.Trust.Secret != nil {
 		c.static()
@@ -26,10 +26,10 @@ func (c check) peer() {
 	}
 }
 
-// isPeer tells one of two hosts without server mode.
+// isPeer reports whether this is one of two hosts without server mode.
 func (c *Config) isPeer() bool { return !c.isServer() && !c.Pull }
 
-// ends forgets which end of TCP a protocol names, where the role says it.
+// ends drops the end of TCP from a protocol where the role decides it.
 func (c *Config) ends(p Proto) Proto {
 	if !c.isPeer() {
 		p.End = AnyEnd
@@ -37,8 +37,8 @@ func (c *Config) ends(p Proto) Proto {
 	return p
 }
 
-// AwaitsTCP tells one of two hosts that the other connects to over TCP. Its
-// remotes are those that may.
+// AwaitsTCP reports whether this is a host that the other one connects to over TCP.
+// Its remotes are the addresses that may connect.
 func (c *Config) AwaitsTCP() bool {
 	if len(c.Link.Remotes) > 0 {
 		return c.Link.Remotes[0].Proto.End == Listens
@@ -46,7 +46,7 @@ func (c *Config) AwaitsTCP() bool {
 	return c.Link.Proto.End == Listens
 }
 
-// connection sees to it that over TCP one host calls and the other listens.
+// connection checks that over TCP one host calls and the other listens.
 func (c check) connection() {
 	protos := []Proto{c.Link.Proto}
 	switch {
@@ -78,16 +78,16 @@ func (c check) connection() {
 	}
 }
 
-// letsIn are the directives that decide who may come in to a server, or what a
-// client says to be let in, and that no two hosts know.
+// letsIn are the directives that decide whom a server lets in, or what a client
+// shows to be let in. Two hosts without a server have none of them.
 var letsIn = []string{"auth-user-pass-verify", "auth-user-pass-optional", "auth-gen-token", "verify-client-cert", "client-cert-not-required",
 	"username-as-common-name", "client-crresponse", "tls-crypt-v2-verify", "tls-crypt-v2-max-age", "auth-user-pass", "static-challenge"}
 
 // pulled are the directives about what a server pushes.
 var pulled = []string{"pull-filter", "route-nopull", "auth-retry"}
 
-// refuseForPeer refuses what would seem to protect two hosts without server
-// mode, and notes what else is a server's or a client's.
+// refuseForPeer refuses directives that seem to protect two hosts without server
+// mode and do not, and notes others for a server or a client.
 func (b *builder) refuseForPeer() {
 	for _, name := range slices.Sorted(maps.Keys(b.given)) {
 		row := b.rows[name]
@@ -117,8 +117,8 @@ func (c check) peerTLS() {
 	}
 }
 
-// peerV2 sees to it that the host whose key the other one has to learn can
-// begin.
+// peerV2 checks that the host with the tls-crypt-v2 client key can begin: the other
+// learns the key from it.
 func (c check) peerV2() {
 	if c.Trust.TLSCryptV2 == nil || c.AwaitsTCP() {
 		return
@@ -132,7 +132,7 @@ func (c check) peerV2() {
 	}
 }
 
-// static allows `secret` where it was asked for in so many words.
+// static refuses `secret` unless it is allowed explicitly.
 func (c check) static() {
 	if !c.Data.AllowStaticCrypto {
 		c.problem("secret", "a shared static key has no forward secrecy: whoever gets it once can read all traffic, past and future",

@@ -39,19 +39,19 @@ func CheckUpdate(option string) error {
 	return checkPushed(name, text)
 }
 
-// leaseParts are what a client is told of its lease: the server knows it by no
-// other address, and by another topology the address would mean something else.
+// leaseParts are the options of a client's lease. The server knows the client by
+// that address, and with another topology it would mean something else.
 var leaseParts = []string{"ifconfig", "ifconfig-ipv6", "topology"}
 
-// keepaliveParts stand in a push for keepalive, which an update has in one.
+// keepaliveParts are what a push has in place of keepalive; an update has keepalive
+// itself.
 var keepaliveParts = []string{"ping", "ping-restart"}
 
 func without(list, some []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(some, s) })
 }
 
-// checkPushed tries out what an option says. What this side does not support,
-// a client may.
+// checkPushed tries out an option.
 func checkPushed(name, option string) error {
 	options := expandPushed(option)
 	if name == "keepalive" && len(options) != 2 {
@@ -60,7 +60,7 @@ func checkPushed(name, option string) error {
 	return newBuilder(nil).tryPushed(options, (*builder).take)
 }
 
-// tryPushed has options taken as by a client, and returns the first fault.
+// tryPushed takes options as a client would, and returns the first fault.
 func (b *builder) tryPushed(options []string, take func(*builder, *call)) error {
 	b.sending = true
 	calls := b.lexPushed(options)
@@ -78,8 +78,8 @@ func (b *builder) tryPushed(options []string, take func(*builder, *call)) error 
 
 func (b *builder) take(d *call) { b.apply(d, InPush) }
 
-// checkPush tries out an option of `push`. The error says why clients pass it
-// over, and what to write.
+// checkPush tries out an option of `push`. The error says why clients skip it, and
+// what to write.
 func checkPush(rows rows, option string) error {
 	return builderOf(rows, defaults(), nil).tryPushed([]string{option}, func(b *builder, d *call) {
 		switch row := b.rows[d.name]; {
@@ -95,7 +95,7 @@ func checkPush(rows rows, option string) error {
 	})
 }
 
-// inPlaceOf is what to write where a directive is pushed that cannot be.
+// inPlaceOf is what to write instead of a pushed directive that cannot be pushed.
 func (rows rows) inPlaceOf(name string) string {
 	switch row := rows[name]; {
 	case name == "keepalive":

@@ -13,7 +13,7 @@ const defaultCiphers = "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305"
 var supportedCiphers = []string{"AES-256-GCM", "AES-192-GCM", "AES-128-GCM", "CHACHA20-POLY1305",
 	"AES-256-CBC", "AES-192-CBC", "AES-128-CBC", "NONE"}
 
-// setCiphers and its like keep the line for finish, which combines the three.
+// setCiphers and the others keep the line for finish, which combines the three.
 func setCiphers(b *builder, d *call) error {
 	b.ciphers.dataCiphers = d
 	return nil
@@ -35,11 +35,11 @@ func setNCPDisable(b *builder, d *call) error {
 	return nil
 }
 
-// otherCipher are the names of ciphers that OpenVPN's builds know or knew, and
-// that are not here: OpenSSL's, with blocks of 64 bits or another mode.
+// otherCipher matches the ciphers that OpenVPN's builds know or knew and that are
+// not supported: OpenSSL's, with blocks of 64 bits or another mode.
 var otherCipher = regexp.MustCompile(`^((AES|ARIA|CAMELLIA)-(128|192|256)|SEED|SM4|BF|CAST5|DES(-EDE3?)?|IDEA|RC2(-40|-64)?|RC5)(-(CBC|CFB|CFB1|CFB8|CFB64|OFB|OFB64|CTR|CCM|OCB|GCM|ECB))?$|^DES(X-CBC|3)$|^RC4(-40)?$|^CHACHA20$`)
 
-// isCipher reports whether a name is any cipher's.
+// isCipher reports whether a name is a cipher's, supported or not.
 func isCipher(name string) bool {
 	return slices.Contains(supportedCiphers, name) || otherCipher.MatchString(name)
 }
@@ -54,7 +54,7 @@ type cipherLines struct {
 	offerCipher      bool // `cipher` beside data-ciphers
 }
 
-// noCipher is the fault of a name that is no cipher's.
+// noCipher is the fault of a name that is not a cipher's.
 func (l *cipherLines) noCipher(d *call, name string) *Error {
 	mend := "write one such as AES-256-GCM"
 	switch {
@@ -133,8 +133,8 @@ func (l *cipherLines) resolveFallback(d *call) error {
 	return nil
 }
 
-// resolveCipher takes `cipher`, once the only way to choose one, as what older
-// configurations mean by it: a cipher to offer, and the one to fall back to.
+// resolveCipher reads `cipher`, once the only way to choose one, as older
+// configurations mean it: a cipher to offer, and the one to fall back to.
 func (l *cipherLines) resolveCipher(d *call) error {
 	name := l.data.Cipher
 	switch {

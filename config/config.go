@@ -2,16 +2,16 @@
 // and line, one table of every directive, and the typed Config they fill.
 //
 // It opens no files and reads no clock: the caller hands in the text, and a
-// function that reads the files which directives name.
+// function that reads the files that directives name.
 package config
 
 import "strings"
 
-// Config is a configuration file or command line after parsing: a part for each
-// who reads it, and in those a field per setting, durations as time.Duration, names
-// of digests and ciphers in OpenVPN's own spelling in upper case. Zero means "not
-// given" unless a field says otherwise; Parse fills the defaults of OpenVPN 2.6, and
-// where 2.7 changed one, that of 2.7.
+// Config is a configuration file or command line after parsing. It has a part for
+// each reader, and each part a field for each setting: durations as time.Duration,
+// names of digests and ciphers in OpenVPN's spelling, in upper case. Zero means "not
+// given" unless a field says otherwise. The defaults are those of OpenVPN 2.6, or of
+// 2.7 where it changed one.
 type Config struct {
 	// Role.
 	Mode      Mode // ModeServer after `mode server` or `server`; else ModeP2P
@@ -29,15 +29,14 @@ type Config struct {
 	Timers  Timers
 	Process Process
 
-	// Notes are what the reader of the log should know about this
-	// configuration: directives ignored because they are harmless here,
-	// spellings translated, defaults that changed.
+	// Notes are for the log: directives that are ignored because they are harmless
+	// here, spellings that were translated, defaults that changed.
 	Notes   []Note
 	touches []Touch
 	lines   map[string]Pos // where each directive stood last
 }
 
-// At is where a directive stood last; not set where it did not.
+// At returns where a directive stood last, the zero Pos if nowhere.
 func (c *Config) At(directive string) Pos { return c.lines[directive] }
 
 // Note is one remark on a configuration, with its place.
@@ -70,7 +69,7 @@ type File struct {
 	Pos    Pos
 }
 
-// TwoLines are the first two lines of a file, such as user name and password.
+// TwoLines returns the first two lines of a file, such as user name and password.
 func (f *File) TwoLines() (first, second string) {
 	first, rest, _ := strings.Cut(string(f.Text), "\n")
 	second, _, _ = strings.Cut(rest, "\n")

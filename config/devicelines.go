@@ -8,7 +8,7 @@ type deviceLines struct {
 	ipWin32  *call
 }
 
-// resolveDev works out the adapter's kind from its name, unless dev-type says.
+// resolveDev derives the adapter's kind from its name, unless dev-type gives it.
 func (l *deviceLines) resolveDev() error {
 	if !l.has("dev-type") {
 		switch {
@@ -35,7 +35,7 @@ func (l *deviceLines) resolveAddresses() error {
 	return l.resolveIfconfig(!said)
 }
 
-// resolveAdapter looks whether an Ethernet adapter makes sense here.
+// resolveAdapter checks that an Ethernet adapter makes sense here.
 func (l *deviceLines) resolveAdapter() {
 	l.resolveIPWin32()
 	switch {
@@ -47,7 +47,7 @@ func (l *deviceLines) resolveAdapter() {
 	}
 }
 
-// resolveIPWin32 reads what `ip-win32` says of the DHCP server that an Ethernet
+// resolveIPWin32 reads `ip-win32` as settings of the DHCP server that an Ethernet
 // adapter emulates.
 func (l *deviceLines) resolveIPWin32() {
 	d := l.ipWin32

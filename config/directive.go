@@ -19,27 +19,27 @@ type Directive struct {
 	Default string // what holds without it, as its arguments; "" where that is nothing, or depends
 	Help    string // what it does, in one sentence
 
-	// Adds marks what may be given several times, each adding to the others or
-	// changing a part. Of others, the last one counts.
+	// Adds marks a directive of which several lines add up, or each changes a part.
+	// Of others the last line counts.
 	Adds bool
-	// Same is the name of the directive that sets the same, "" for none: of the
-	// two, the last one counts.
+	// Same is the name of the directive that sets the same, or "". Of the two, the
+	// last line counts.
 	Same string
-	// Guards marks what nobody may leave out where it is not honoured, not
-	// even by saying that unknown directives do not matter: it decides who may
-	// in, or keeps something from others.
+	// Guards marks a directive that decides who may connect, or keeps something from
+	// others. Where it is not honoured it is an error, even if the configuration asks
+	// to ignore unknown directives.
 	Guards bool
 
-	// Routing marks what route-nopull keeps a server from pushing.
+	// Routing marks what route-nopull does not take from a server.
 	Routing bool
-	// Touches is what the directive does on its reader's machine beyond a tunnel.
+	// Touches is what the directive does on this machine beyond a tunnel.
 	Touches TouchKind
 
 	set setter
 }
 
-// setter carries one directive into the configuration. It checks all of its
-// arguments before it changes anything.
+// setter writes one directive into the configuration. It checks all arguments
+// before it changes anything.
 type setter func(b *builder, d *call) error
 
 // Where is the set of places a directive may stand in.
@@ -98,14 +98,14 @@ const (
 	Command
 )
 
-// isFor reports whether a directive is worth a note where its role is not there:
-// one that is taken, and not noted anyway.
+// isFor reports whether a directive is for a role and is worth a note in another:
+// it is taken, and has no note of its own.
 func (d *Directive) isFor(role Role) bool {
 	return d.Role == role && (d.Status == Supported || d.Status == Harmless && d.Reason == "")
 }
 
-// Arity is the least and the greatest number of arguments, the latter -1 for
-// any number.
+// Arity returns the least and the greatest number of arguments; the latter is -1
+// for any number.
 func (d *Directive) Arity() (least, most int) {
 	for _, word := range strings.Fields(d.Usage) {
 		switch {
@@ -157,7 +157,7 @@ func (l list) of(p Part) []Directive {
 	return l
 }
 
-// Directives returns the table, by name.
+// Directives returns the table, sorted by name.
 func Directives() []Directive {
 	rows := slices.Clone(table)
 	slices.SortFunc(rows, func(a, b Directive) int { return strings.Compare(a.Name, b.Name) })

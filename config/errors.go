@@ -52,26 +52,26 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// FaultsError is a configuration's: one *Error for each fault.
+// FaultsError is everything that is wrong with a configuration: an *Error for each
+// fault.
 type FaultsError struct {
 	Faults []error
-	// Understood is what was understood all the same, such as where to log.
+	// Understood is what could be read all the same, such as where to log.
 	Understood *Config
 }
 
 func (e *FaultsError) Error() string { return errors.Join(e.Faults...).Error() }
 
-// Unwrap gives the faults.
+// Unwrap returns the faults.
 func (e *FaultsError) Unwrap() []error { return e.Faults }
 
 // maxErrors bounds how many faults one parse reports.
 const maxErrors = 100
 
-// joinErrors is sorted, in one.
+// joinErrors joins faults, sorted.
 func joinErrors(errs []*Error) error { return errors.Join(sorted(errs)...) }
 
-// sorted sorts faults by line within each file, and leaves out those that are
-// too many.
+// sorted sorts faults by line within each file, and cuts a long list.
 func sorted(errs []*Error) []error {
 	sortByPlace(errs, func(e *Error) Pos { return e.Pos })
 	var all []error
@@ -85,7 +85,7 @@ func sorted(errs []*Error) []error {
 	return all
 }
 
-// sortByPlace sorts by line within each file, files in the order they come up.
+// sortByPlace sorts by line within each file, and keeps the order of files.
 func sortByPlace[T any](list []T, pos func(T) Pos) {
 	files := map[string]int{}
 	for _, x := range list {
@@ -99,18 +99,17 @@ func sortByPlace[T any](list []T, pos func(T) Pos) {
 	})
 }
 
-// fault makes an Error about a value of the directive at hand.
+// fault returns an Error about a value of this directive.
 func (d *call) fault(value, reason, mend string) *Error {
 	return &Error{Pos: d.Pos, Directive: d.name, Value: value, Reason: reason, Mend: mend}
 }
 
-// expected is the commonest fault: a value that is not what it should be.
+// expected returns the most common fault: a value that is not what it should be.
 func (d *call) expected(value, what string) *Error {
 	return d.fault(value, "expected "+what, "")
 }
 
-// faultOf is an error as a fault of the directive at hand, which an *Error is
-// already.
+// faultOf returns err as a fault of this directive; an *Error is one already.
 func (d *call) faultOf(err error) *Error {
 	var fault *Error
 	if !errors.As(err, &fault) {

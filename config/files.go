@@ -12,7 +12,7 @@ import (
 	"culvert/internal/pemtext"
 )
 
-// fileLines reads the files that directives name.
+// fileLines are the lines that name files, which it reads.
 type fileLines struct {
 	*Config
 	*record
@@ -38,8 +38,8 @@ func file(field func(*Config) **File) setter {
 	}
 }
 
-// resolveNames applies `cd` to the names of what is written, looked into or run
-// later; what runs below `chroot` is found from there.
+// resolveNames applies `cd` to the names of files and programs that are used later.
+// Programs that run below `chroot` are found from there.
 func (l *fileLines) resolveNames() {
 	for _, name := range []*string{&l.Process.Chroot, &l.Adapter.DevNode, &l.Process.WritePID, &l.Process.Log, &l.Process.Status, &l.Server.PoolPersist, &l.Trust.ReplayPersist, &l.Server.ClientConfigDir, &l.Trust.CAPath, &l.Trust.CRLVerifyDir, &l.Process.TmpDir} {
 		if *name != "" {
@@ -53,8 +53,8 @@ func (l *fileLines) resolveNames() {
 	}
 }
 
-// readAll reads the files that directives name, and looks whether they hold
-// what they should.
+// readAll reads the files that directives name, and checks that they hold what they
+// should.
 func (l *fileLines) readAll() {
 	for _, f := range []struct {
 		name, block string // the block's type
@@ -84,8 +84,8 @@ func (l *fileLines) readAll() {
 	}
 }
 
-// dhParameters are those that a TLS server must have, though it uses them for
-// nothing, unless it says that there are none.
+// dhParameters is the file that `dh` names on a TLS server. It must be there, though
+// nothing uses it.
 func (l *fileLines) dhParameters() *File {
 	if !l.TLSServer {
 		return nil
@@ -93,8 +93,8 @@ func (l *fileLines) dhParameters() *File {
 	return l.dh
 }
 
-// readNamed looks for a revocation list below the directory of `chroot` first,
-// where it is read again later, as with OpenVPN.
+// readNamed looks for a revocation list below `chroot` first, as OpenVPN does: it is
+// read again there later.
 func (l *fileLines) readNamed(directive, name string) ([]byte, error) {
 	if directive == "crl-verify" && l.Process.Chroot != "" {
 		if text, err := l.read(path.Join(l.Process.Chroot, name)); err == nil {
@@ -128,21 +128,21 @@ func (l *fileLines) readFile(name, block string, f *File) {
 	}
 }
 
-// begin is what a text with such a block must contain. What a certificate or a
-// key is exactly is for their reader to say.
+// begin is what a text with such a block must contain. Whoever reads certificates
+// and keys checks their types.
 func begin(block string) string {
 	switch {
 	case block == "CERTIFICATE" || block == "PRIVATE KEY":
 		return "-----BEGIN "
 	case block == "DH PARAMETERS": // X9.42 DH PARAMETERS, too
 		return block + "-----"
-	case strings.HasPrefix(block, keyV2): // whose key it is is for its reader to say
+	case strings.HasPrefix(block, keyV2): // its reader checks whose key it is
 		return "-----BEGIN " + keyV2
 	}
 	return "-----BEGIN " + block + "-----"
 }
 
-// emptyFile is the fault of a file or block without what it is for.
+// emptyFile is the fault of a file or block without its content.
 func (l *fileLines) emptyFile(name string, f *File) *Error {
 	if !f.Inline && f.Name == "" {
 		return nil
@@ -173,7 +173,7 @@ func (l *fileLines) keyV2() string {
 
 const staticKeyBlock = "OpenVPN Static key V1"
 
-// mendOf is what to do where a file cannot be read.
+// mendOf is what to do about a file that cannot be read.
 func mendOf(err error, name string) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !path.IsAbs(name):

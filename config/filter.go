@@ -16,8 +16,8 @@ func (e *RejectedError) Error() string {
 	return fmt.Sprintf("the server pushed %s, which `pull-filter reject %s` forbids", quote(e.Option), quote(e.Filter))
 }
 
-// FilterPushed applies `pull-filter` to what a server pushed, and returns what
-// is to be taken and what is left out. It fails with *RejectedError.
+// FilterPushed applies `pull-filter` to what a server pushed, and returns what to
+// take and what it ignores. It fails with *RejectedError.
 func (c *Config) FilterPushed(options []string) (kept, ignored []string, err error) {
 	for _, option := range options {
 		switch f := c.filterFor(option); f.Action {
@@ -32,7 +32,7 @@ func (c *Config) FilterPushed(options []string) (kept, ignored []string, err err
 	return kept, ignored, nil
 }
 
-// filterFor is the first filter that fits an option, or none.
+// filterFor returns the first filter that fits an option, or the zero one.
 func (c *Config) filterFor(option string) PullFilter {
 	for _, f := range c.Routing.PullFilters {
 		if strings.HasPrefix(option, f.Text) {
@@ -42,27 +42,27 @@ func (c *Config) filterFor(option string) PullFilter {
 	return PullFilter{}
 }
 
-// updatable are the pushed directives that PUSH_UPDATE can change while the
-// tunnel is up (management-notes.txt, push-update-broad). keepalive stands for
-// ping and ping-restart.
+// updatable are the directives that PUSH_UPDATE can change while the tunnel is up
+// (management-notes.txt, push-update-broad). keepalive stands for ping and
+// ping-restart.
 var updatable = []string{
 	"block-ipv6", "block-outside-dns", "dhcp-option", "dns", "ifconfig", "ifconfig-ipv6", "keepalive",
 	"redirect-gateway", "redirect-private", "route", "route-gateway", "route-ipv6", "route-metric",
 	"topology", "tun-mtu", "ping", "ping-restart",
 }
 
-// NotUpdatableError says that a server changed what takes a new connection.
+// NotUpdatableError says that a server changed what only a new connection can
+// change.
 type NotUpdatableError struct{ Option string }
 
 func (e *NotUpdatableError) Error() string {
 	return fmt.Sprintf("the server changed %s (PUSH_UPDATE), which takes a new connection", quote(e.Option))
 }
 
-// UpdatePushed applies a PUSH_UPDATE, one option each, to the options pushed
-// before (draft, "PUSH_UPDATE"): every option named takes the place of all of
-// the same name, "-name" removes them, and with "?" what cannot be updated is
-// passed over; that, and what `pull-filter` leaves out, is returned too. It
-// fails with *NotUpdatableError and *RejectedError.
+// UpdatePushed applies a PUSH_UPDATE to the options pushed before (draft,
+// "PUSH_UPDATE"). An option replaces all of its name, "-name" removes them, and
+// with "?" one that cannot be updated is skipped. skipped has those, and what
+// `pull-filter` ignores. It fails with *NotUpdatableError or *RejectedError.
 func (c *Config) UpdatePushed(before, update []string) (after, skipped []string, err error) {
 	after = slices.Clone(before)
 	replaced := make(map[string]bool)

@@ -19,8 +19,7 @@ func defaults() *Config {
 	}
 }
 
-// finish resolves what had to wait for the last line, reads the files named,
-// and checks that the whole makes sense.
+// finish resolves what waited for the last line, reads files, and checks the whole.
 func (b *builder) finish() (*Config, error) {
 	b.lines = b.given
 	b.settle()
@@ -55,8 +54,7 @@ func (b *builder) finish() (*Config, error) {
 
 func (c *Config) isServer() bool { return c.Mode == ModeServer }
 
-// resolveMode has what makes a server stand above `mode`, wherever that is
-// written.
+// resolveMode lets directives that make a server override `mode`, in any order.
 func (b *builder) resolveMode() {
 	for _, name := range []string{"server", "server-ipv6", "server-bridge", "proxy-lan"} {
 		if b.has(name) {
@@ -65,8 +63,8 @@ func (b *builder) resolveMode() {
 	}
 }
 
-// resolveRole notes the directives meant for the other end, and takes away
-// those that would act here.
+// resolveRole notes the directives for the other end, and drops those that would
+// act here.
 func (b *builder) resolveRole() {
 	if b.isPeer() {
 		b.refuseForPeer()

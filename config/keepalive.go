@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// keepalive is the line of that name, which the timers are made of, and what is
-// pushed to clients.
+// keepalive is the line of that name. Timers and what is pushed to clients are made
+// of it.
 type keepalive struct {
 	*Config
 	*record
@@ -14,7 +14,7 @@ type keepalive struct {
 	interval, timeout int  // seconds
 }
 
-// resolve expands keepalive and the defaults that depend on the role.
+// resolve expands keepalive, and sets the defaults that depend on the role.
 func (k *keepalive) resolve() {
 	if k.Timers.RenegSecMin == 0 {
 		k.Timers.RenegSecMin = k.Timers.RenegSec

@@ -28,7 +28,7 @@ type lexer struct {
 	first int // the number of the first line
 	lines [][]byte
 	at    int // lines taken so far
-	glued int // the line that is the rest of another one, counted likewise
+	glued int // the line, counted like at, that was cut off another one
 	notes []Note
 	errs  []*Error
 }
@@ -93,7 +93,7 @@ func (x *lexer) line(pos Pos, line []byte) (call, bool) {
 	return x.directive(pos, x.beforeBlock(pos, trimmed))
 }
 
-// skipPEM passes over the rest of a certificate or key.
+// skipPEM skips the rest of a certificate or key.
 func (x *lexer) skipPEM() {
 	for i, line := range x.lines[x.at:] {
 		if bytes.HasPrefix(line, []byte("-----END ")) {
@@ -103,9 +103,8 @@ func (x *lexer) skipPEM() {
 	}
 }
 
-// beforeBlock is a directive's line without the block's tag that was run
-// together with it, which is then the next line. It is a block's if it is closed
-// further down.
+// beforeBlock returns a directive's line without a block's tag at its end, and
+// makes the tag the next line. It is a tag if the block is closed further down.
 func (x *lexer) beforeBlock(pos Pos, line string) string {
 	before, tag, ok := strings.Cut(line, "<")
 	name, isTag := strings.CutSuffix(tag, ">")
@@ -198,8 +197,8 @@ func (x *lexer) body(d *call) bool {
 	return false
 }
 
-// again has what follows a block's closing tag in its line read as the next
-// line: two lines may have been run together there.
+// again makes what follows a block's closing tag the next line: two lines may have
+// been run together there.
 func (x *lexer) again(d call, after string) {
 	after = strings.TrimFunc(after, isBlank)
 	if after == "" || after[0] == '#' || after[0] == ';' {
@@ -210,23 +209,23 @@ func (x *lexer) again(d call, after string) {
 	x.glued = x.at + 1
 }
 
-// isBlank includes what editors of web pages leave: the no-break space, and two
-// that have no width.
+// isBlank includes what copying from web pages leaves: the no-break space, and two
+// spaces without width.
 func isBlank(r rune) bool {
 	return r == ' ' || r == '\t' || r == '\v' || r == '\f' || r == 0xa0 || r == 0x200b || r == 0xfeff
 }
 
-// curly are the quotation marks that word processors and web pages put in the
-// place of straight ones.
+// curly are the quotation marks that word processors and web pages write for
+// straight ones.
 const curly = "“”„‟‘’‚‛«»"
 
 // freeText are the directives whose values are words for people.
 var freeText = []string{"echo", "parameter", "setenv", "setenv-safe", "static-challenge"}
 
-// dashes are those put in the place of the hyphens that may stand before a name.
+// dashes are what they write for the hyphens before a name.
 const dashes = "‐‑‒–—―−"
 
-// curlyQuotes finds a value in such marks, which quote nothing.
+// curlyQuotes refuses a value in curly quotes, which quote nothing.
 func curlyQuotes(words []string) *lexProblem {
 	if len(words) == 0 || slices.Contains(freeText, words[0]) {
 		return nil
@@ -279,7 +278,7 @@ func singleQuoted(s string) (word, rest string, problem *lexProblem) {
 	return word, rest, nil
 }
 
-// neverClosed also sees a curly quote where the straight one should be.
+// neverClosed also notices a curly quote where the straight one should be.
 func neverClosed(what, mark, s string) *lexProblem {
 	if strings.ContainsAny(s, curly) {
 		return &lexProblem{what + " is never closed: the quotes after it are curly", "write straight ones, " + mark}

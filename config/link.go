@@ -81,11 +81,11 @@ type Remote struct {
 	Settings *Config
 }
 
-// MTUDiscovery is `mtu-disc`: whether outer packets forbid routers to cut them
+// MTUDiscovery is `mtu-disc`: whether outer packets forbid routers to fragment them
 // (DF).
 type MTUDiscovery int
 
-// The words. MTUDiscoveryNo never forbids it, MTUDiscoveryMaybe does by what is
+// The words. MTUDiscoveryNo never forbids it, MTUDiscoveryMaybe depending on what is
 // known of the path, MTUDiscoveryYes always.
 const (
 	MTUDiscoverySystem MTUDiscovery = iota // not given

@@ -2,8 +2,7 @@ package config
 
 import "time"
 
-// Login is user names, passwords and tokens: those we give, and how those given to
-// us are checked.
+// Login is user names, passwords and tokens: ours, and how clients' are checked.
 type Login struct {
 	UserPass             *File // nil: not used; Name "" and no text: ask
 	UsernameOnly         bool  // ask for no password

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// otherFormat says what a text is that is no configuration at all, such as a web
-// page that was saved in place of a profile; nil where it may be one.
+// otherFormat says what a text is that cannot be a configuration, such as a web
+// page saved as a profile; nil if it may be one.
 func otherFormat(text []byte) *lexProblem {
 	switch {
 	case isUTF16(text):
@@ -72,8 +72,8 @@ var openings = []format{
 	{"-----BEGIN ", "a certificate or a key", "name it in a configuration, by ca, cert, key, tls-auth or the like"},
 }
 
-// isUTF16 recognises it by its byte order mark, or by every other byte being
-// NUL, as in text of Latin letters.
+// isUTF16 recognises UTF-16 by its byte order mark, or by every other byte being
+// NUL, as in Latin letters.
 func isUTF16(text []byte) bool {
 	if bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff}) {
 		return true
@@ -89,8 +89,8 @@ func isUTF16(text []byte) bool {
 	return half >= 4 && (nul[0] > half*3/4 && nul[1] == 0 || nul[1] > half*3/4 && nul[0] == 0)
 }
 
-// isBinary recognises what is no text by its control characters. A few are no
-// proof, nor is text in another character set.
+// isBinary recognises binary data by its control characters. A few prove nothing,
+// nor does another character set.
 func isBinary(text []byte) bool {
 	head := text[:min(len(text), 1024)]
 	controls := 0

@@ -44,7 +44,7 @@ type SOCKSProxy struct {
 	Pos        Pos
 }
 
-// login is the file of the login, nil without one.
+// login returns the file with the login, or nil.
 func (p *SOCKSProxy) login() *File {
 	if p == nil {
 		return nil
@@ -58,7 +58,7 @@ type PortShare struct {
 	Dir        string // for a file per connection, "" for none
 }
 
-// Listens are the sockets of a server: one for each `local`, or one by `port`
+// Listens returns the sockets of a server: one for each `local`, or one by `port`
 // and `proto`.
 func (c *Config) Listens() []Listen {
 	if len(c.Link.Locals) > 0 {

@@ -9,21 +9,21 @@ import (
 	"strings"
 )
 
-// ReadFile reads a file that a directive names. A relative name is relative to
-// the working directory, as in OpenVPN. It should bound what it reads.
+// ReadFile reads a file that a directive names. A relative name starts from the
+// working directory, as in OpenVPN. ReadFile should limit how much it reads.
 type ReadFile func(name string) ([]byte, error)
 
 // commandLine is the Pos.File of directives given as arguments.
 const commandLine = "command line"
 
-// maxDepth bounds how deep `config` may nest.
+// maxDepth limits how deep `config` may nest.
 const maxDepth = 10
 
-// maxFiles bounds how many files `config` includes in all.
+// maxFiles limits how many files `config` includes in all.
 const maxFiles = 100
 
-// maxSuggestions bounds the search for names like unknown ones, which a file
-// that is no configuration at all is full of.
+// maxSuggestions limits how many unknown names get a suggestion. A file that is not
+// a configuration is full of them.
 const maxSuggestions = 20
 
 // ParseFile parses a configuration file. The error is a *FaultsError.
@@ -115,8 +115,8 @@ type refusal struct {
 
 func newBuilder(read ReadFile) *builder { return builderOf(byName, defaults(), read) }
 
-// builderOf makes a builder that changes c. Setters hand in the rows, since the
-// table leads to them.
+// builderOf returns a builder that fills c. Setters hand in the rows, since they
+// cannot name the table that refers to them.
 func builderOf(rows rows, c *Config, read ReadFile) *builder {
 	r := &record{given: map[string]Pos{}}
 	return &builder{
@@ -178,7 +178,7 @@ func (b *builder) apply(d *call, place Where) {
 	b.run(row, d)
 }
 
-// run calls the row's setter, and keeps what it finds wrong.
+// run calls the row's setter, and records its fault.
 func (b *builder) run(row *Directive, d *call) {
 	switch {
 	case row.Status == WindowsOnly:
@@ -196,7 +196,7 @@ func (b *builder) run(row *Directive, d *call) {
 	}
 }
 
-// clip bounds a name from outside, and keeps it printable.
+// clip shortens a name from outside, and makes it printable.
 func clip(name string) string {
 	q := quote(name)
 	if q == `"`+name+`"` {
@@ -205,8 +205,7 @@ func clip(name string) string {
 	return q
 }
 
-// unknownName is the error for a name without a row. A file that is no
-// configuration at all is full of them.
+// unknownName is the error for a name without a row.
 func (b *builder) unknownName(d *call) *Error {
 	e := b.rows.unknownName(d)
 	if len(b.unknown) > maxSuggestions {
@@ -243,7 +242,7 @@ func (b *builder) include(d *call) error {
 	return nil
 }
 
-// Path is where a file is that c names: `cd` is applied to it.
+// Path returns the path of a file that c names, with `cd` applied.
 func (c *Config) Path(name string) string {
 	if c.Process.Cd == "" || path.IsAbs(name) {
 		return name
@@ -251,9 +250,9 @@ func (c *Config) Path(name string) string {
 	return path.Join(c.Process.Cd, name)
 }
 
-// attempt applies a directive marked as optional by `setenv opt`: one that is
-// unknown becomes a note. What is wrong with a known one stays an error, since
-// what it asks for may be what keeps others out.
+// attempt applies a directive that `setenv opt` marks as optional. An unknown one
+// becomes a note. A fault in a known one stays an error, since it may be what keeps
+// others out.
 func (b *builder) attempt(d *call, place Where) {
 	unknown := b.unknown
 	b.unknown = nil
@@ -268,13 +267,13 @@ func (b *builder) attempt(d *call, place Where) {
 	b.unknown = unknown
 }
 
-// about is the error without its place, for a note that has one.
+// about is the error without its place, for a note that has the place.
 func (e *Error) about() string {
 	return strings.TrimPrefix(e.Error(), e.Pos.String()+": ")
 }
 
-// settle turns the refusals that the configuration says to ignore into notes,
-// and the others into errors.
+// settle turns refusals into notes where the configuration says to ignore them, and
+// into errors elsewhere.
 func (b *builder) settle() {
 	for _, r := range b.unknown {
 		if !r.guards && (b.optional[r.name] || b.forward && !r.known) {

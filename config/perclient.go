@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// PerClient is a file of client-config-dir: what differs for one client.
+// PerClient is a file of client-config-dir: the settings of one client.
 type PerClient struct {
 	Disable      bool
 	Ifconfig     *Ifconfig     // ifconfig-push
@@ -18,14 +18,14 @@ type PerClient struct {
 	PushRemove   []string // leave out what holds one of these
 	VLANPVID     int      // 0: the server's
 	MaxRoutes    int      // max-routes-per-client; 0: the server's
-	Notes        []Note   // what is to be known of the file, for its author
+	Notes        []Note   // about the file, for its author
 	OwnMACOnly   bool     // own-mac-only; or the server's
 	OwnMACs      []string // the client's, which nobody else may use
 }
 
-// ParsePerClient parses a file of client-config-dir for a server. A fault in it
-// is an error, with one *Error each: half of such a file could let a client
-// more than its author meant.
+// ParsePerClient parses a file of client-config-dir for a server. Its error joins an
+// *Error for each fault: half of such a file could allow a client more than its
+// author meant.
 func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error) {
 	b := newBuilder(nil)
 	b.Adapter.Topology, b.Server.MaxRoutesPerClient, b.netmask = server.Adapter.Topology, server.Server.MaxRoutesPerClient, server.netmask()
@@ -45,7 +45,7 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 	return b.perClient, nil
 }
 
-// checkIRoutes bounds the networks behind one client (max-routes-per-client).
+// checkIRoutes limits the networks behind one client (max-routes-per-client).
 func (b *builder) checkIRoutes() {
 	n, name := len(b.perClient.IRoutes), "iroute"
 	most := cmp.Or(b.perClient.MaxRoutes, b.Server.MaxRoutesPerClient)
@@ -59,8 +59,8 @@ func (b *builder) checkIRoutes() {
 		fmt.Sprintf("add the line: max-routes-per-client %d, or merge neighbouring networks", n))
 }
 
-// setIfconfigPush reads the second value as the server's topology has it: a
-// netmask in subnet, else the address facing the client's.
+// setIfconfigPush reads the second value as the server's topology says: a netmask
+// in subnet, else the address at the other end.
 func setIfconfigPush(b *builder, d *call) error {
 	local, err := d.addr4(0)
 	if err != nil {
@@ -82,8 +82,8 @@ func setIfconfigPush(b *builder, d *call) error {
 	return nil
 }
 
-// pushedBits reads a netmask, or takes the server's where a pair of addresses of
-// topology net30 is written.
+// pushedBits reads a netmask, or takes the server's for a pair of addresses in
+// topology net30.
 func pushedBits(d *call, local, second netip.Addr, netmask int) (int, error) {
 	bits, ok := parseMask(d.args[1])
 	if ok && bits > 0 {
@@ -99,7 +99,7 @@ func pushedBits(d *call, local, second netip.Addr, netmask int) (int, error) {
 		"write a netmask such as 255.255.255.0, or topology net30 in the server's configuration")
 }
 
-// netmask is the length of that of a server's network, 0 where it has none.
+// netmask is the prefix length of a server's network, 0 if it has none.
 func (c *Config) netmask() int {
 	switch {
 	case c.Server.Network.IsValid():
@@ -127,7 +127,7 @@ func setIfconfigIPv6Push(b *builder, d *call) error {
 	return nil
 }
 
-// setIRoute takes a network without a mask for a single host.
+// setIRoute reads a network without a mask as a single host.
 func setIRoute(b *builder, d *call) error {
 	net, err := d.addr4(0)
 	if err != nil {

@@ -2,8 +2,8 @@ package config
 
 import "time"
 
-// Process is what concerns the process on this host: rights, log, status and the
-// programs it may start.
+// Process is the process on this host: rights, log, status, and the programs it may
+// start.
 type Process struct {
 	User               string
 	Group              string

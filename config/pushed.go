@@ -8,11 +8,10 @@ import (
 // pushed is the Pos.File of options that a server pushed.
 const pushed = "pushed"
 
-// ParsePushed applies what a server pushed, one option each as split at the
-// commas of PUSH_REPLY, to a copy of base. Only directives whose row allows it
-// are taken. As in OpenVPN, one that is unknown, not allowed or malformed is
-// left out with a note. It fails when the addresses cannot be made sense of.
-// The notes are those of the options alone.
+// ParsePushed applies the options that a server pushed, split at the commas of
+// PUSH_REPLY, to a copy of base. As in OpenVPN, one that is unknown, malformed or
+// not allowed there is skipped with a note. It fails when the addresses make no
+// sense. The notes are about the options alone.
 func ParsePushed(base *Config, options []string) (*Config, []Note, error) {
 	b := builderOf(byName, base.clone(), nil)
 	calls := b.lexPushed(options)
@@ -61,8 +60,7 @@ func (b *builder) push(d *call) {
 	}
 }
 
-// checkPulled refuses names in a pushed route, unless the user lets the server
-// have this side look them up.
+// checkPulled refuses names in a pushed route unless allow-pull-fqdn allows them.
 func (g *Routing) checkPulled(d *call, r Route, sending bool) error {
 	for _, name := range []string{r.Host, r.Gateway.Host} {
 		if d.File != pushed || name == "" || special(name) != "" || g.AllowPullFQDN {
@@ -76,7 +74,7 @@ func (g *Routing) checkPulled(d *call, r Route, sending bool) error {
 	return nil
 }
 
-// tolerate applies an option of which faults are only noted.
+// tolerate applies an option, and only notes its faults.
 func (b *builder) tolerate(d *call) {
 	errs := b.errs
 	b.errs = nil
@@ -90,7 +88,7 @@ func (b *builder) tolerate(d *call) {
 	b.errs, b.unknown = errs, nil
 }
 
-// replaceDNS drops our own settings of the servers that the server describes.
+// replaceDNS drops our own settings of DNS servers that the server describes.
 func (b *builder) replaceDNS(calls []call) {
 	for _, d := range calls {
 		if d.name != "dns" || len(d.args) < 2 || d.args[0] != "server" || b.Routing.NoPull {

@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// record is what a parse has to say: where each directive stood, what is wrong,
-// and what to note.
+// record is what a parse found: where each directive stood, faults, and notes.
 type record struct {
 	given map[string]Pos // where each directive stood last
 	first string         // the first file
@@ -19,11 +18,11 @@ func (r *record) fail(e *Error) { r.errs = append(r.errs, e) }
 
 func (r *record) note(pos Pos, text string) { r.notes = append(r.notes, Note{pos, text}) }
 
-// remark notes something about the directive at hand.
+// remark notes something about this directive.
 func (d *call) remark(text string) { d.record.note(d.Pos, d.name+": "+text) }
 
-// problem reports a fault of the whole, once, at the directive most to do with
-// it.
+// problem reports a fault of the whole, once, at the directive it has most to do
+// with.
 func (r *record) problem(directive, reason, mend string) {
 	pos, ok := r.given[directive]
 	if !ok && r.rest != nil {
@@ -55,8 +54,8 @@ func (r *record) has(name string) bool {
 	return ok
 }
 
-// holds is has, and for a <connection> block whether the directive is in force
-// there.
+// holds reports whether a directive is given, for a <connection> block also outside
+// of it.
 func (r *record) holds(name string) bool {
 	return r.has(name) || r.rest != nil && r.rest.has(name)
 }

@@ -1,7 +1,6 @@
 package config
 
-// maxRemotes bounds the servers of one configuration, and its <connection>
-// blocks.
+// maxRemotes limits the servers of one configuration, and its <connection> blocks.
 const maxRemotes = 1000
 
 // defaultPort is OpenVPN's, assigned by IANA.

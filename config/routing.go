@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Routing is what leads into the tunnel: routes, redirection and names, our own and
-// pushed ones.
+// Routing is what goes into the tunnel: routes, redirection and DNS, our own and
+// pushed.
 type Routing struct {
 	Routes          []Route
 	NoExec          bool
@@ -39,7 +39,7 @@ type Gateway struct {
 	Host string     // GatewayHost: to be resolved
 }
 
-// GatewayKind tells the special names of a route's gateway apart.
+// GatewayKind is the kind of a route's gateway.
 type GatewayKind int
 
 // The kinds of gateway: through the tunnel, past it, the server itself, a given
@@ -63,7 +63,7 @@ const (
 	NetGateway SpecialHost = "net_gateway" // this host's own default gateway
 )
 
-// Special is the special name that r's destination is, "" for any other.
+// Special returns the special name that is r's destination, "" for any other.
 func (r Route) Special() SpecialHost { return special(r.Host) }
 
 func special(s string) SpecialHost {

@@ -40,14 +40,13 @@ func (rows rows) unknownName(d *call) *Error {
 	return e
 }
 
-// nearest returns the directive whose name is most like name, or "" when none
-// is like it.
+// nearest returns the directive whose name is most like name, or "" if none is.
 func (rows rows) nearest(name string) string {
 	return nearestOf(maps.Keys(rows), strings.ReplaceAll(strings.ToLower(name), "_", "-"))
 }
 
-// runTogether has a fault say so where the end of a value is the name of a
-// directive, as where a line break was lost: `remote a 1194proto udp`.
+// runTogether adds to a fault that a line break may be lost, where a value ends in
+// the name of a directive: `remote a 1194proto udp`.
 func (rows rows) runTogether(d *call, e *Error) *Error {
 	if d.File == pushed {
 		return e
@@ -66,8 +65,8 @@ func (rows rows) isSurplus(d *call, i int) bool {
 	return most >= 0 && i >= most
 }
 
-// nameAtEnd is the directive whose name ends a value. Short names end words of
-// any kind, and are looked for behind numbers only.
+// nameAtEnd returns the directive whose name ends a value, or "". Short names end
+// many words, and count after digits only.
 func (rows rows) nameAtEnd(word string, whole bool) string {
 	const least = 4
 	if whole && len(word) >= least && rows[word] != nil {
@@ -84,7 +83,7 @@ func (rows rows) nameAtEnd(word string, whole bool) string {
 	return ""
 }
 
-// twoNames cuts a name into those of two directives.
+// twoNames cuts a name into the names of two directives.
 func (rows rows) twoNames(name string) (first, second string) {
 	for i := 1; i < len(name); i++ {
 		if rows[name[:i]] != nil && rows[name[i:]] != nil {

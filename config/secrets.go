@@ -1,13 +1,13 @@
 package config
 
-// Secret is a file of a configuration that nobody but its owner should read.
+// Secret is a file of a configuration that only its owner should read.
 type Secret struct {
 	Directive string
 	Path      string // with `cd`
 	Pos       Pos
 }
 
-// Secrets are the files that hold keys and passwords, each once.
+// Secrets returns the files that hold keys and passwords, each once.
 func (c *Config) Secrets() (all []Secret) {
 	seen := map[string]bool{}
 	configs := []*Config{c}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Server is what a server gives its clients: addresses, pushed options, limits and
+// Server is what a server gives its clients: addresses, pushed options, limits, and
 // the Ethernet segment that they share.
 type Server struct {
 	Network             netip.Prefix // IPv4 network of `server`

@@ -46,7 +46,7 @@ func ipWin32Dynamic(d *call) (set IPWin32, err error) {
 	return set, nil
 }
 
-// netBIOS is what `dhcp-option` says of NetBIOS beside addresses.
+// netBIOS sets the NetBIOS settings of `dhcp-option` that are not addresses.
 func (dns *DNS) netBIOS(d *call, kind string) error {
 	args := d.args[1:]
 	switch {

@@ -19,7 +19,7 @@ func command(field func(*Config) *[]string) setter {
 	}
 }
 
-// command is argument i cut into a program's path and its arguments.
+// command cuts argument i into a program's path and its arguments.
 func (d *call) command(i int) ([]string, error) {
 	words, _, problem := splitWords(d.args[i])
 	switch {
@@ -64,8 +64,8 @@ func setRemoteCertKU(b *builder, d *call) error {
 	return nil
 }
 
-// setRemoteCertEKU takes a number or a name; names have blanks in them, which
-// people forget to put in quotes.
+// setRemoteCertEKU takes a number or a name. Names have blanks, and people forget
+// the quotes.
 func setRemoteCertEKU(b *builder, d *call) error {
 	usage := strings.Join(d.args, " ")
 	if strings.TrimSpace(usage) == "" {
@@ -146,7 +146,7 @@ func setAuthUserPassVerify(b *builder, d *call) error {
 	return nil
 }
 
-// setAuthGenToken leaves Renewal 0 where it is to follow reneg-sec.
+// setAuthGenToken leaves Renewal at 0 where it follows reneg-sec.
 func setAuthGenToken(b *builder, d *call) error {
 	t := &TokenPolicy{}
 	args := d.args
@@ -170,8 +170,8 @@ func setAuthGenToken(b *builder, d *call) error {
 	return nil
 }
 
-// setTLSCiphersuites keeps nothing: TLS 1.3 has only safe suites, and our TLS
-// does not let them be chosen.
+// setTLSCiphersuites keeps nothing: TLS 1.3 has only safe suites, and crypto/tls
+// does not let us choose.
 func setTLSCiphersuites(b *builder, d *call) error {
 	names := []string{"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"}
 	given := strings.Split(d.args[0], ":")

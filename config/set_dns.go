@@ -44,8 +44,8 @@ func (dns *DNS) setServer(d *call) error {
 	return nil
 }
 
-// set changes one setting of a server. This host's resolvers are given
-// addresses and domains; how they ask is their own business.
+// set changes one setting of a server. This host's resolver gets addresses and
+// domains; how it asks is its own business.
 func (s *DNSServer) set(d *call) error {
 	key, values := d.args[2], d.args[3:]
 	if key != "address" && key != "resolve-domains" && len(values) > 1 {
@@ -74,7 +74,7 @@ func (s *DNSServer) set(d *call) error {
 	return d.expected(key, "address, resolve-domains, dnssec, transport or sni")
 }
 
-// dns wants an address of each server.
+// dns checks that each DNS server has an address.
 func (c check) dns() {
 	for _, s := range c.Routing.DNS.Servers {
 		if len(s.Addrs) == 0 {
@@ -83,7 +83,7 @@ func (c check) dns() {
 	}
 }
 
-// dropUnreachable leaves out, with a note, pushed servers without an address.
+// dropUnreachable drops, with a note, pushed servers without an address.
 func (dns *DNS) dropUnreachable(r *record) {
 	dns.Servers = slices.DeleteFunc(dns.Servers, func(s DNSServer) bool {
 		if len(s.Addrs) == 0 {
@@ -115,7 +115,7 @@ func (s *DNSServer) setAddrs(d *call, values []string) error {
 	return nil
 }
 
-// unheeded takes the last argument, one of words, and says what is done
+// unheeded checks that the last argument is one of words, and notes what is done
 // instead, unless it is the first of them, which asks for nothing.
 func unheeded(d *call, instead string, words ...string) error {
 	var value string

@@ -13,7 +13,7 @@ func setLLAddr(b *builder, d *call) (err error) {
 	return err
 }
 
-// station is an adapter's address, as it is written in six pairs with colons.
+// station is argument i as an adapter's address, six pairs with colons.
 func (d *call) station(i int) (string, error) {
 	arg := d.args[i]
 	pairs := strings.FieldsFunc(strings.ToLower(arg), func(r rune) bool { return r == ':' || r == '-' })
@@ -128,11 +128,11 @@ func setMaxRoutesPerClient(b *builder, d *call) error {
 	return nil
 }
 
-// maxOwnMACs bounds the addresses of one client's adapters.
+// maxOwnMACs limits the addresses of one client's adapters.
 const maxOwnMACs = 64
 
-// setOwnMACOnly takes addresses in one client's file only, where they are known
-// to be that client's.
+// setOwnMACOnly takes addresses in one client's file only, where they belong to that
+// client.
 func setOwnMACOnly(b *builder, d *call) error {
 	if b.perClient == nil {
 		if len(d.args) > 0 {
@@ -155,7 +155,7 @@ func setOwnMACOnly(b *builder, d *call) error {
 	return nil
 }
 
-// ethernet looks for directives of tap adapters where there is none.
+// ethernet refuses directives for tap adapters where there is none.
 func (c check) ethernet() {
 	c.proxyLAN()
 	if c.Adapter.DevType == DevTap {
@@ -172,7 +172,7 @@ func (c check) ethernet() {
 	}
 }
 
-// proxyLAN looks for what says otherwise where clients get their addresses.
+// proxyLAN refuses what contradicts proxy-lan about clients' addresses.
 func (c check) proxyLAN() {
 	lan := c.Server.ProxyLAN
 	if lan == nil {
@@ -213,8 +213,8 @@ func (c check) bridge() {
 	}
 }
 
-// setStaleRoutes takes how old an address may be; how often that is looked at
-// is not for the user to say.
+// setStaleRoutes takes how old an address may be. How often to check, the second
+// value, is not used.
 func setStaleRoutes(b *builder, d *call) error {
 	for i := range d.args {
 		if _, err := d.int(i, 1, maxSeconds); err != nil {

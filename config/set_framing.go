@@ -1,6 +1,6 @@
 package config
 
-// receiveOnly is said once for what asks for compression.
+// receiveOnly is noted for a line that asks for compression.
 const receiveOnly = "nothing is compressed here, since compression leaks what is encrypted; the other end's compressed packets are taken"
 
 func setCompress(b *builder, d *call) error {
@@ -46,8 +46,7 @@ func (c Compression) compresses() bool {
 	return false
 }
 
-// remarkCompression speaks up about our own lines; a server pushes what others
-// need too.
+// remarkCompression notes our own lines only: a server pushes what others need, too.
 func remarkCompression(d *call) {
 	if d.File != pushed {
 		d.remark(receiveOnly)
@@ -69,7 +68,7 @@ func setAllowCompression(b *builder, d *call) error {
 	return nil
 }
 
-// setFragment takes the least that leaves room for a header and a word.
+// setFragment takes no less than leaves room for a header and a few bytes.
 func setFragment(b *builder, d *call) error {
 	const least = 68
 	if d.args[0] == "0" {
@@ -108,8 +107,8 @@ func (c check) fragment() {
 	}
 }
 
-// checkNone refuses what would leave the tunnel open, or warns of it where a
-// line above asks for it expressly.
+// checkNone refuses what leaves the tunnel open, or warns of it where a line above
+// allows it.
 func (c *Data) checkNone(d *call, name, refusal, good, warning string) error {
 	if name != "NONE" {
 		return nil

@@ -8,8 +8,8 @@ import (
 // version is one of OpenVPN's, its first two numbers.
 var version = regexp.MustCompile(`^([0-9]{1,4})\.([0-9]{1,4})(\.[0-9]{1,4})?$`)
 
-// setCompatMode takes the versions whose peers need little (manual,
-// "compat-mode"): up to 2.4 the cipher of `cipher` is offered beside others.
+// setCompatMode takes the versions whose peers need little (manual, "compat-mode"):
+// for 2.4, the cipher of `cipher` is offered, too.
 func setCompatMode(b *builder, d *call) error {
 	parts := version.FindStringSubmatch(d.args[0])
 	if parts == nil {
@@ -26,8 +26,8 @@ func setCompatMode(b *builder, d *call) error {
 	return nil
 }
 
-// setRemapUsr1 takes what changes little: the configuration is read again only
-// when somebody asks for it.
+// setRemapUsr1 takes SIGHUP, which changes little: only a signal reads the
+// configuration again.
 func setRemapUsr1(b *builder, d *call) error {
 	switch d.args[0] {
 	case "SIGHUP":

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// setRemote also takes "host:port", which OpenVPN takes for a host's name.
+// setRemote also takes "host:port", which OpenVPN reads as a host's name.
 func setRemote(b *builder, d *call) error {
 	r := remote{Pos: d.Pos, host: d.args[0]}
 	if len(d.args) == 1 {
@@ -60,8 +60,8 @@ func setProto(b *builder, d *call) error {
 	return err
 }
 
-// port is the setter of port, lport and rport, which finish combines. Port 0 is
-// any of this end's, and none of the other's.
+// port is the setter of port, lport and rport, which finish combines. Port 0 is any
+// port of this end, and no port of the other.
 func port(field func(*socketLines) *string, least int) setter {
 	return func(b *builder, d *call) error {
 		if d.args[0] == "0" && least == 0 {
@@ -129,7 +129,7 @@ func setConnectRetry(b *builder, d *call) error {
 	return nil
 }
 
-// setConnectRetryMax takes words for no limit, too.
+// setConnectRetryMax also takes words for no limit.
 func setConnectRetryMax(b *builder, d *call) error {
 	if d.args[0] == "infinite" || d.args[0] == "unlimited" {
 		b.Link.ConnectTries = 0
@@ -143,7 +143,7 @@ func setConnectRetryMax(b *builder, d *call) error {
 	return nil
 }
 
-// setKeepalive takes 0 0 for no keepalive.
+// setKeepalive reads 0 0 as no keepalive.
 func setKeepalive(b *builder, d *call) error {
 	if d.args[0] == "0" && d.args[1] == "0" {
 		b.alive.pos = nil
@@ -260,8 +260,8 @@ func setMSSFix(b *builder, d *call) error {
 	return nil
 }
 
-// setTunMTU takes the MTU; the second number only serves a check of options
-// that peers no longer make.
+// setTunMTU takes the MTU. The second number was for a check of options that peers
+// do not make any more.
 func setTunMTU(b *builder, d *call) error {
 	n, err := d.int(0, 100, 65535)
 	if err == nil {

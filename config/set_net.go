@@ -10,7 +10,7 @@ import (
 	"culvert/internal/domain"
 )
 
-// setIfconfig keeps the arguments: what the second one means depends on the
+// setIfconfig keeps the arguments: the meaning of the second depends on the
 // topology, which may come later.
 func setIfconfig(b *builder, d *call) error {
 	if _, err := d.addr4(0); err != nil {
@@ -23,7 +23,7 @@ func setIfconfig(b *builder, d *call) error {
 	return nil
 }
 
-// setIfconfigIPv6 takes an address without a length for a /64, as OpenVPN does.
+// setIfconfigIPv6 reads an address without a length as a /64, as OpenVPN does.
 func setIfconfigIPv6(b *builder, d *call) error {
 	if !strings.Contains(d.args[0], "/") {
 		d.args[0] += "/64"
@@ -42,7 +42,7 @@ func setIfconfigIPv6(b *builder, d *call) error {
 	return nil
 }
 
-// maxRoutes bounds what a server can make a client hold.
+// maxRoutes limits what a server can make a client store.
 const maxRoutes = 100_000
 
 func setRoute(b *builder, d *call) error {
@@ -53,7 +53,7 @@ func setRoute(b *builder, d *call) error {
 	return b.Routing.add(d, r, b.sending)
 }
 
-// setRouteIPv6 takes an address or a name without a length for a single host.
+// setRouteIPv6 reads an address or a name without a length as a single host.
 func setRouteIPv6(b *builder, d *call) error {
 	r := Route{IPv6: true, Metric: -1, Pos: d.Pos}
 	if !strings.Contains(d.args[0], "/") {
@@ -77,8 +77,8 @@ func setRouteIPv6(b *builder, d *call) error {
 	return b.Routing.add(d, r, b.sending)
 }
 
-// isRouteName reports whether s may be a host's name. One that ends in a number
-// is an IPv4 address with a fault in it.
+// isRouteName reports whether s may be a host's name. One that ends in a number is a
+// wrong IPv4 address.
 func isRouteName(s string) bool {
 	_, err := strconv.Atoi(s[strings.LastIndexByte(s, '.')+1:])
 	return domain.Valid(s) && err != nil
@@ -180,8 +180,8 @@ func setRouteGateway(b *builder, d *call) error {
 // redirectFlags are those of redirect-gateway and redirect-private.
 const redirectFlags = "def1, ipv6, !ipv4, local, autolocal, bypass-dhcp, bypass-dns or block-local"
 
-// redirect is the setter of redirect-gateway and redirect-private. Flags of
-// several lines add up. A server may know more of them than this side does.
+// redirect is the setter of redirect-gateway and redirect-private. The flags of
+// several lines add up. A server may push flags that this side does not know.
 func redirect(private bool) setter {
 	return func(b *builder, d *call) error {
 		r := RedirectGateway{Private: private}
@@ -205,9 +205,8 @@ func redirect(private bool) setter {
 	}
 }
 
-// set takes a flag. Two need nothing: no default route is ever replaced (def1),
-// and the way to a server on this host's own network is kept as it is
-// (autolocal).
+// set takes a flag. Two need nothing: the default route is never replaced (def1),
+// and the way to a server on this host's own network stays as it is (autolocal).
 func (r *RedirectGateway) set(flag string) (known bool) {
 	switch flag {
 	case "local":
@@ -225,7 +224,7 @@ func (r *RedirectGateway) set(flag string) (known bool) {
 	return true
 }
 
-// maxNames bounds each of the lists of DNS names and servers.
+// maxNames limits each list of DNS names and servers.
 const maxNames = 256
 
 func setDHCPOption(b *builder, d *call) error {
@@ -280,7 +279,7 @@ func addAddr(d *call, list *[]netip.Addr) error {
 	return nil
 }
 
-// checkDomains refuses what is no domain: it would go on into files and programs.
+// checkDomains refuses what is not a domain: it would end up in files and programs.
 func checkDomains(d *call, names []string) error {
 	for _, n := range names {
 		if !domain.Valid(n) {

@@ -15,8 +15,8 @@ func (d *call) proxyAddress(host, port string) (string, string, error) {
 	return h, p, err
 }
 
-// proxyMethods are the fourth value of http-proxy. The first NTLM is no longer
-// spoken; proxies that took it take the second.
+// proxyMethods are the fourth value of http-proxy. The first version of NTLM is not
+// supported; proxies that took it take the second.
 var proxyMethods = map[string]ProxyAuth{
 	"none": ProxyNone, "basic": ProxyBasic, "digest": ProxyDigest, "ntlm": ProxyNTLM, "ntlm2": ProxyNTLM,
 }
@@ -57,11 +57,11 @@ func setHTTPProxy(b *builder, d *call) error {
 	return nil
 }
 
-// maxHeaders bounds the lines of a request.
+// maxHeaders limits the lines of a request.
 const maxHeaders = 64
 
-// setHTTPProxyOption replaces the proxy rather than change it, since
-// connections share it.
+// setHTTPProxyOption replaces the proxy rather than change it, since <connection>
+// blocks share it.
 func setHTTPProxyOption(b *builder, d *call) error {
 	p := HTTPProxy{}
 	if b.Link.HTTPProxy != nil {
@@ -99,7 +99,7 @@ func setHTTPProxyOption(b *builder, d *call) error {
 	return nil
 }
 
-// header reads a header's name and value, which are also written as one.
+// header reads a header's name and value, which may be one word.
 func (d *call) header(words []string) (h Header, err error) {
 	name, value, whole := strings.Cut(words[0], ":")
 	switch {
@@ -138,7 +138,7 @@ func setSOCKSProxy(b *builder, d *call) error {
 	return nil
 }
 
-// setProtoForce takes a family, too, which means nothing.
+// setProtoForce also takes a family, which means nothing.
 func setProtoForce(b *builder, d *call) error {
 	p, err := d.parseProto(d.args[0])
 	if err == nil {
@@ -156,7 +156,7 @@ func setTCPQueueLimit(b *builder, d *call) error {
 	return err
 }
 
-// setTCPNoDelay tells clients before OpenVPN 2.7.6.
+// setTCPNoDelay is pushed to clients from before OpenVPN 2.7.6.
 func setTCPNoDelay(b *builder, _ *call) error {
 	b.sockets.tcpNoDelay = true
 	return nil
@@ -191,7 +191,7 @@ type local struct {
 	proto      *Proto
 }
 
-// maxLocals bounds the sockets of a server.
+// maxLocals limits the sockets of a server.
 const maxLocals = 256
 
 // setLocal takes host, port and protocol of a socket.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// maxFingerprints bounds the certificates known one by one.
+// maxFingerprints limits the certificates that are listed one by one.
 const maxFingerprints = 10_000
 
 // setPeerFingerprint takes hashes from the line or from a block, where # and ;

@@ -34,8 +34,7 @@ func setStatus(b *builder, d *call) error {
 	return nil
 }
 
-// setDaemon is also `syslog`, which is where a daemon logs unless `log` says
-// otherwise.
+// setDaemon sets `syslog`, too: a daemon logs there, unless `log` says otherwise.
 func setDaemon(b *builder, d *call) error {
 	b.Process.Daemon = true
 	return setSyslog(b, d)
@@ -58,8 +57,7 @@ func logTo(appending bool) setter {
 	}
 }
 
-// setScriptSecurity takes the level; the second word is one that versions
-// before 2.3 took.
+// setScriptSecurity takes the level. Versions before 2.3 took a second word.
 func setScriptSecurity(b *builder, d *call) error {
 	n, err := d.int(0, 0, 3)
 	if err != nil {
@@ -72,9 +70,9 @@ func setScriptSecurity(b *builder, d *call) error {
 	return nil
 }
 
-// setSetenv sets a variable, and carries the requests made through it: opt,
-// which marks a directive as optional, FORWARD_COMPATIBLE, and GENERIC_CONFIG,
-// which asks not to be used as it is.
+// setSetenv sets a variable, and does what some names ask for: opt marks a directive
+// as optional, FORWARD_COMPATIBLE ignores unknown ones, and GENERIC_CONFIG marks a
+// profile that must not be used as it is.
 func setSetenv(b *builder, d *call) error {
 	switch {
 	case d.args[0] == "GENERIC_CONFIG" && d.File != pushed:
@@ -100,7 +98,7 @@ func setSetenv(b *builder, d *call) error {
 // server cannot change what programs depend on.
 func setSetenvSafe(b *builder, d *call) error { return b.Process.setEnv(d, "OPENVPN_") }
 
-// setEnv bounds what a server can make a client hold.
+// setEnv sets a variable, and limits what a server can make a client store.
 func (p *Process) setEnv(d *call, prefix string) error {
 	const most = 1024
 	name, value := d.args[0], ""
@@ -129,8 +127,7 @@ func setVerb(b *builder, d *call) error {
 	return err
 }
 
-// setIgnoreUnknown names directives that may be left out where they are not
-// supported.
+// setIgnoreUnknown names directives to skip where they are not supported.
 func setIgnoreUnknown(b *builder, d *call) error {
 	for _, name := range d.args {
 		b.optional[strings.TrimPrefix(name, "--")] = true
@@ -138,7 +135,7 @@ func setIgnoreUnknown(b *builder, d *call) error {
 	return nil
 }
 
-// setStatusVersion takes no value for 1, as OpenVPN does.
+// setStatusVersion reads no value as 1, as OpenVPN does.
 func setStatusVersion(b *builder, d *call) error {
 	if len(d.args) == 0 {
 		b.Process.StatusVersion = 1
@@ -151,7 +148,7 @@ func setStatusVersion(b *builder, d *call) error {
 	return err
 }
 
-// setKeyMethod takes the only method there still is.
+// setKeyMethod takes the only method that is left.
 func setKeyMethod(_ *builder, d *call) error {
 	if d.args[0] != "2" {
 		return d.fault(d.args[0], "OpenVPN 2.5 and later know key method 2 only", "remove the line on both ends")

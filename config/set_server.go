@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// setServer makes this process a server of a network. The addresses within it,
-// and what is pushed, are worked out where leases are.
+// setServer makes this process a server of a network. The lease book works out the
+// addresses in it, and what is pushed.
 func setServer(b *builder, d *call) error {
 	net, err := d.addr4(0)
 	if err != nil {
@@ -46,8 +46,7 @@ func networkIPv6(field func(*Config) *netip.Prefix) setter {
 	}
 }
 
-// setServerIPv6 makes this process a server too, of IPv6 alone where there is no
-// `server`.
+// setServerIPv6 makes this process a server, of IPv6 alone without `server`.
 func setServerIPv6(b *builder, d *call) error {
 	err := networkIPv6(func(c *Config) *netip.Prefix { return &c.Server.NetworkIPv6 })(b, d)
 	if err == nil {
@@ -111,12 +110,12 @@ func setPoolPersist(b *builder, d *call) error {
 	return nil
 }
 
-// maxPush is the length of an option, in bytes, that fits a control message
-// which every client can take, beside what surrounds it.
+// maxPush is the length of an option, in bytes, that still fits a control message
+// that every client can take.
 const maxPush = 960
 
-// setPush also takes an option that was not put in quotes. One that clients
-// would not take is noted; one that keeps them out altogether is refused.
+// setPush also takes an option without quotes. One that clients would not take gets
+// a note; one that keeps them from connecting is refused.
 func setPush(b *builder, d *call) error {
 	if len(d.args) > 1 {
 		d.remark("read as one option; OpenVPN wants it in quotes")
@@ -151,7 +150,7 @@ func withoutTabs(d *call, option string) string {
 	return strings.ReplaceAll(option, "\t", " ")
 }
 
-// setHashSize takes the sizes that OpenVPN takes.
+// setHashSize checks the sizes as OpenVPN does.
 func setHashSize(b *builder, d *call) error {
 	for i := range d.args {
 		if _, err := d.int(i, 1, maxSeconds); err != nil {
@@ -167,7 +166,7 @@ func setClientCertNotRequired(b *builder, d *call) error {
 	return nil
 }
 
-// setConnectFreq takes no seconds for no limit.
+// setConnectFreq reads 0 seconds as no limit.
 func setConnectFreq(b *builder, d *call) error {
 	if _, err := d.int(0, 0, maxSeconds); err == nil && d.args[1] == "0" {
 		b.Server.ConnectFreq = Rate{}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// keyFile is the setter of a static key with an optional direction, which a
-// later block or key-direction does not take away.
+// keyFile is the setter of a static key with an optional direction. A later block
+// keeps the direction.
 func keyFile(field func(*Config) **File) setter {
 	return func(b *builder, d *call) error {
 		if !d.inline && len(d.args) > 1 {
@@ -19,7 +19,7 @@ func keyFile(field func(*Config) **File) setter {
 	}
 }
 
-// ignoreDirection takes and drops the direction people add to tls-crypt.
+// ignoreDirection drops the direction that people add to tls-crypt.
 func ignoreDirection(set setter) setter {
 	return func(b *builder, d *call) error {
 		if len(d.args) > 1 {
@@ -29,7 +29,7 @@ func ignoreDirection(set setter) setter {
 	}
 }
 
-// setDH keeps the file to look for; nothing uses what is in it.
+// setDH keeps the file's name: it must exist, but nothing uses it.
 func setDH(b *builder, d *call) error {
 	switch {
 	case d.inline:
@@ -53,14 +53,14 @@ func setDirection(b *builder, d *call, s string) error {
 	return nil
 }
 
-// digests are the HMAC digests of tls-auth and of ciphers without their own
-// authentication: those of package digest.
+// digests are the HMAC digests of tls-auth, and of ciphers without authentication of
+// their own: those of package digest.
 var digests = []string{
 	"MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512", "SHA512-224", "SHA512-256",
 	"SHA3-224", "SHA3-256", "SHA3-384", "SHA3-512", "RIPEMD160", "BLAKE2B512", "BLAKE2S256",
 }
 
-// digestNames turns OpenSSL's other names of them into these.
+// digestNames turns OpenSSL's other names into these.
 var digestNames = strings.NewReplacer("RSA-", "", "SSL3-", "", "SHA2-", "SHA", "SHA-", "SHA", "/", "-",
 	"RIPEMD-160", "RIPEMD160", "RMD160", "RIPEMD160", "BLAKE2B-", "BLAKE2B", "BLAKE2S-", "BLAKE2S")
 
@@ -127,9 +127,9 @@ func setVerifyX509Name(b *builder, d *call) error {
 	return nil
 }
 
-// setTLSRemote translates the forerunner of verify-x509-name: a common name, or
-// a whole subject in the form /C=../CN=.. in which old versions wrote an
-// underscore for characters they did not like.
+// setTLSRemote translates the forerunner of verify-x509-name: a common name, or a
+// whole subject in the form /C=../CN=.., in which old versions wrote an underscore
+// for special characters.
 func setTLSRemote(b *builder, d *call) error {
 	name := d.args[0]
 	n := &X509Name{Name: name, Type: "name"}
@@ -154,8 +154,8 @@ func setECDHCurve(b *builder, d *call) error {
 	return nil
 }
 
-// setRenegSec takes the longest time and, optionally, the shortest, which means
-// nothing where the longest is 0, for never.
+// setRenegSec takes the longest time and optionally the shortest. With 0, never, as
+// the longest, the shortest means nothing.
 func setRenegSec(b *builder, d *call) error {
 	longest, err := d.int(0, 0, maxSeconds)
 	if err != nil {
@@ -187,7 +187,7 @@ func count(field func(*Config) *int64) setter {
 	}
 }
 
-// positive is the setter of a time that cannot be nothing.
+// positive is the setter of a time above 0.
 func positive(field func(*Config) *time.Duration) setter {
 	return func(b *builder, d *call) error {
 		n, err := d.int(0, 1, maxSeconds)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// checkRow reports why a directive may not stand here, in this shape; nil if it may.
+// checkRow reports why a directive may not stand here or like this, nil if it may.
 func checkRow(row *Directive, d *call, place Where) *Error {
 	switch {
 	case row.Status == Planned:
@@ -29,12 +29,12 @@ func checkRow(row *Directive, d *call, place Where) *Error {
 	return arity(row, d)
 }
 
-// affirmative are words that people put behind a directive that is on by being
-// there, as other languages want it.
+// affirmative are words that people write after a directive that needs none, as
+// other languages want it.
 var affirmative = []string{"yes", "true", "on", "1", "enable", "enabled"}
 
-// dropSurplus leaves out, with a note, values that change nothing: those of a
-// directive that changes nothing itself, and a yes where nothing is asked.
+// dropSurplus drops, with a note, surplus values that change nothing: those of a
+// harmless directive, and a yes after one without values.
 func dropSurplus(row *Directive, d *call) {
 	_, most := row.Arity()
 	if most < 0 || len(d.args) <= most {
@@ -58,7 +58,7 @@ func number(values int) string {
 	return "two values"
 }
 
-// arity tells whether a directive has as many arguments as its row says.
+// arity checks that a directive has as many arguments as its row says.
 func arity(row *Directive, d *call) *Error {
 	least, most := row.Arity()
 	n := len(d.args)
@@ -77,9 +77,8 @@ func arity(row *Directive, d *call) *Error {
 	return nil
 }
 
-// again notes a setting that is given twice and counts once, so that nobody
-// wonders why the other line has no effect. What the command line says after a
-// file is meant to replace it.
+// again notes a setting that is given twice and counts once, so that nobody wonders
+// why the other line has no effect. The command line is meant to replace a file's.
 func (b *builder) again(row *Directive, d *call, place Where) {
 	key := cmp.Or(row.Same, row.Name)
 	before := b.last[key]
@@ -117,7 +116,7 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-// phrase says where, in words.
+// phrase is w in words.
 func (w Where) phrase() string {
 	var places []string
 	for _, p := range []struct {

@@ -18,7 +18,7 @@ type socketLines struct {
 	tcpNoDelay         bool
 }
 
-// resolveLocal makes our own end where there is only one: the last `local`
+// resolveLocal makes the socket of a client or host, which has one: the last `local`
 // counts.
 func (l *socketLines) resolveLocal() {
 	if len(l.locals) == 0 || l.isServer() {
@@ -66,8 +66,8 @@ func (l *socketLines) resolveLocals() {
 	}
 }
 
-// resolveOuter checks the settings of proxies against each other, and tells
-// clients of TCP_NODELAY.
+// resolveOuter checks the settings of proxies against each other, and pushes
+// TCP_NODELAY to clients.
 func (l *socketLines) resolveOuter() {
 	if l.tcpNoDelay && l.isServer() {
 		l.Server.Push = append(l.Server.Push, "socket-flags TCP_NODELAY")
@@ -96,8 +96,8 @@ func (l *socketLines) checkProxyDetails() {
 	}
 }
 
-// unfit says why a remote cannot be used, by proto-force, proxy and the like.
-// The reason is "" for one that can.
+// unfit says why proto-force, a proxy or the like rule a remote out. The reason is
+// "" if they do not.
 func (l *socketLines) unfit(r Remote) (reason, mend string) {
 	c := l.Config
 	if r.Settings != nil {
@@ -112,7 +112,7 @@ func (l *socketLines) unfit(r Remote) (reason, mend string) {
 	return "", ""
 }
 
-// dropUnfit leaves out the remotes that cannot be used, as long as one can.
+// dropUnfit drops the remotes that cannot be used, unless that is all of them.
 func (l *socketLines) dropUnfit() {
 	var fit []Remote
 	for _, r := range l.Link.Remotes {
@@ -178,8 +178,8 @@ func (l *socketLines) resolveRemote(r remote) Remote {
 	return out
 }
 
-// lastRemote is the one that counts in a block. What it does not say of its port
-// and protocol those before it say.
+// lastRemote is the one that counts in a block. It takes a port or protocol that it
+// does not give from those before it.
 func (l *socketLines) lastRemote() remote {
 	last := l.remotes[0]
 	for _, r := range l.remotes[1:] {
@@ -190,8 +190,8 @@ func (l *socketLines) lastRemote() remote {
 	return last
 }
 
-// calls tells a host that connects to another over TCP. It runs before remotes
-// are resolved.
+// calls reports whether this is a host that connects to another over TCP. It runs
+// before remotes are resolved.
 func (l *socketLines) calls() bool {
 	for _, r := range l.remotes {
 		p := l.Link.Proto

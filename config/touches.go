@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Touch is a line of a configuration that makes use of its reader's machine
-// beyond a tunnel: nothing to take from a stranger unseen.
+// Touch is a line of a configuration that uses this machine beyond a tunnel. A user
+// should see it before they run a stranger's file.
 type Touch struct {
 	Pos  Pos
 	Line string // as it is understood
@@ -26,18 +26,18 @@ const (
 	TouchSends             // sends what a file holds to a server or proxy
 )
 
-// String says what a line does, after "it".
+// String says what a line does, as in "it runs a program".
 func (k TouchKind) String() string {
 	return [...]string{"does nothing", "runs a program", "writes to a file", "sends what the file holds"}[k]
 }
 
-// sentFile is which argument of a directive names the file that is sent.
+// sentFile is the argument of each directive that names the file to send.
 var sentFile = map[string]int{"auth-user-pass": 0, "http-proxy-user-pass": 0, "http-proxy": 2, "socks-proxy": 2}
 
-// noFile are the words that stand in place of one.
+// noFile are words that may stand there instead of a file.
 var noFile = []string{"username-only", "auto", "auto-nct", "stdin", "[inline]"}
 
-// touch notes a line that its row says to.
+// touch keeps a line if its row says that it uses this machine.
 func (c *Config) touch(row *Directive, d *call) {
 	t := Touch{name: d.name, Pos: d.Pos, Line: strings.Join(append([]string{d.name}, d.args...), " "), Kind: row.Touches}
 	if t.Kind == TouchSends {
@@ -52,8 +52,8 @@ func (c *Config) touch(row *Directive, d *call) {
 	}
 }
 
-// Touches are the lines to look at before the configuration of a stranger is
-// carried out, those of <connection> blocks too.
+// Touches returns the lines to look at before a stranger's configuration is run,
+// with those of <connection> blocks.
 func (c *Config) Touches() []Touch {
 	all := slices.Clone(c.touches)
 	for _, r := range c.Link.Remotes {
@@ -69,7 +69,7 @@ func (c *Config) Touches() []Touch {
 	return all
 }
 
-// Programs are those that the configuration has run.
+// Programs returns the paths of the programs that the configuration runs.
 func (c *Config) Programs() (paths []string) {
 	for _, command := range [][]string{c.Trust.TLSVerify, c.Login.UserPassVerify, c.Login.ClientCRResponse, c.Trust.TLSCryptV2Verify} {
 		if len(command) > 0 {

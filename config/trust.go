@@ -1,7 +1,6 @@
 package config
 
-// Trust is the keys and certificates of both ends, and what a peer must show. A
-// File is inline text or a file's contents.
+// Trust is our keys and certificates, and what the other end must show.
 type Trust struct {
 	CA                    *File
 	Cert                  *File

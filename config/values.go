@@ -50,8 +50,8 @@ type Rate struct {
 	Per time.Duration
 }
 
-// rate takes a number of events and the seconds they may come in, more than 0
-// of each.
+// rate is the setter of a number of events and the seconds they may come in, both
+// above 0.
 func rate(field func(*Config) *Rate) setter {
 	return func(b *builder, d *call) error {
 		n, err := d.int(0, 1, math.MaxInt32)
@@ -66,8 +66,8 @@ func rate(field func(*Config) *Rate) setter {
 	}
 }
 
-// maxSeconds keeps a time.Duration from overflowing: some 68 years. Of times that
-// are added up, as that of ping-restart, longest is the most.
+// maxSeconds, 68 years, keeps a time.Duration from overflowing. longest is the most
+// for times that are added up, such as ping-restart's.
 const (
 	maxSeconds = 1<<31 - 1
 	longest    = maxSeconds / 4
@@ -112,9 +112,9 @@ func (d *call) capped(i, least, most int) (int, error) {
 	return min(n, most), err
 }
 
-// int64 is argument i as a whole number between least and most, as OpenVPN 2.6
-// reads it: whatever follows its digits is left out, and what is negative is 0.
-// What is beyond a limit that is ours alone is that limit. Each is noted.
+// int64 is argument i as a whole number between least and most, as OpenVPN 2.6 reads
+// it: it ignores what follows the digits, and reads a negative number as 0. A number
+// above a limit that is only ours becomes that limit. Each gets a note.
 func (d *call) int64(i int, least, most int64) (int64, error) {
 	s := d.args[i]
 	digits := wholeNumber.FindString(s)
@@ -138,13 +138,12 @@ func (d *call) int64(i int, least, most int64) (int64, error) {
 	return n, nil
 }
 
-// wordsForNone are what people write in the place of the 0 that stands for no
-// limit, or for none at all.
+// wordsForNone are what people write for 0 where it means none, or no limit.
 var wordsForNone = []string{"never", "no", "none", "off", "infinite", "unlimited", "disable", "disabled", "false", "auto", "default"}
 
 var wholeNumber = regexp.MustCompile(`^[+-]?[0-9]+`)
 
-// span names the numbers that are expected. A limit of ours alone is not told.
+// span names the numbers that are expected, without a limit that is only ours.
 func span(least, most int64) string {
 	if most >= longest {
 		return fmt.Sprintf("a whole number, %d or more", least)
@@ -173,7 +172,7 @@ type word[T any] struct {
 	value T
 }
 
-// parseMask is the length of a netmask's prefix.
+// parseMask returns the prefix length of a netmask.
 func parseMask(s string) (int, bool) {
 	a, err := netip.ParseAddr(s)
 	if err != nil || !a.Is4() {
@@ -221,7 +220,7 @@ func (d *call) prefix6(i int) (netip.Prefix, error) {
 	return p, nil
 }
 
-// parseHost accepts a host's name or address, an IPv6 one also in brackets.
+// parseHost accepts a host's name or address, an IPv6 address also in brackets.
 func parseHost(s string) (string, bool) {
 	if !strings.Contains(s, ":") {
 		return s, domain.Valid(s)
