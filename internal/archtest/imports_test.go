@@ -44,10 +44,10 @@ func parseLevels(text string) levels {
 // seesConfig are the folders that may import config.
 var seesConfig = []string{".", "role", "operate", "cmd", "lab"}
 
-// strangers know nothing of each other, nor of session and config.
+// strangers import neither each other, nor session and config.
 var strangers = []string{"link", "nic", "host/hostnet"}
 
-// row is the row that a folder falls under, "" for none. The root's is for its
+// row returns the row that a folder falls under, "" for none. The root's is for its
 // own files alone.
 func (l levels) row(dir string) string {
 	if _, ok := l[dir]; ok && dir == "." {
@@ -68,7 +68,7 @@ func parent(dir string) string {
 	return "."
 }
 
-// top is the first folder of a path.
+// top returns the first folder of a path.
 func top(dir string) string {
 	first, _, _ := strings.Cut(dir, "/")
 	return first
@@ -84,7 +84,7 @@ func (l levels) mayImport(from, to string) string {
 		return "only " + strings.Join(seesConfig, ", ") + " see config: hand in plain values"
 	case slices.Contains(strangers, fromRow) && fromRow != toRow &&
 		(slices.Contains(strangers, toRow) || top(to) == "session"):
-		return "link, nic and hostnet know nothing of each other and of session: let tunnel or a role join them"
+		return "link, nic and hostnet import neither each other nor session: let tunnel or a role join them"
 	case fromRow == toRow:
 		return "" // parts of one whole; the compiler refuses cycles
 	case l[fromRow] <= l[toRow]:
@@ -136,7 +136,7 @@ func TestLevelReader(t *testing.T) {
 	}
 }
 
-// TestRules checks the rules themselves, on imports nobody may write.
+// TestRules checks the rules themselves.
 func TestRules(t *testing.T) {
 	l := readLevels(t)
 	for _, c := range []struct {
@@ -157,7 +157,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// impure are what levels 0 and 1 do without: they are handed bytes and time.
+// impure are the packages that levels 0 and 1 do without: their callers hand in
+// bytes and the time.
 var impure = map[string]bool{"net": true, "os": true}
 
 // readsClock are the functions of package time that read the clock.
@@ -180,8 +181,8 @@ func TestLowLevelsArePure(t *testing.T) {
 	}
 }
 
-// clockReads lists what a file uses of readsClock, by whatever name it
-// imported package time.
+// clockReads returns the functions of readsClock that a file uses, by whatever name
+// it imports package time.
 func clockReads(file *ast.File) (found []string) {
 	name := importName(file, "time")
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -195,7 +196,7 @@ func clockReads(file *ast.File) (found []string) {
 	return found
 }
 
-// importName is the name by which a file knows an imported package.
+// importName returns the name under which a file imports a package.
 func importName(file *ast.File, path string) string {
 	for _, i := range file.Imports {
 		if i.Path.Value == `"`+path+`"` && i.Name != nil {

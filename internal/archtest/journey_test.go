@@ -25,8 +25,8 @@ var (
 	fileName = regexp.MustCompile(`\.(go|md|conf|ovpn|key|crt|json|txt)$`)
 )
 
-// TestJourneyNamesExist: who renames a function on the way of a packet or an
-// event mends the map too.
+// TestJourneyNamesExist fails for a name in a journey that no package declares:
+// whoever renames a function on the way mends the map, too.
 func TestJourneyNamesExist(t *testing.T) {
 	text, declared := architecture(t), declarations(tree(t))
 	for journey, fewest := range journeys {
@@ -69,8 +69,8 @@ func citedNames(section string) (names []string) {
 	return names
 }
 
-// declarations are the names that packages declare: pkg.Name, and
-// pkg.Type.Name for methods, those of interfaces, and fields.
+// declarations returns the names that packages declare: pkg.Name, and pkg.Type.Name
+// for methods, those of interfaces, and fields.
 func declarations(sources []source) map[string]bool {
 	names := map[string]bool{}
 	for _, s := range sources {
@@ -90,8 +90,8 @@ func declarations(sources []source) map[string]bool {
 	return names
 }
 
-// packageName is what a citation calls a package: its name, and for a command
-// its folder's.
+// packageName returns what a citation calls a package: its name, or for a command
+// the folder's.
 func packageName(s source) string {
 	if s.ast.Name.Name == "main" {
 		return path.Base(s.dir)
@@ -99,7 +99,7 @@ func packageName(s source) string {
 	return s.ast.Name.Name
 }
 
-// receiver is the type a method belongs to and a dot, or "" for a function.
+// receiver returns the type of a method and a dot, or "" for a function.
 func receiver(d *ast.FuncDecl) string {
 	if d.Recv == nil || len(d.Recv.List) == 0 {
 		return ""
@@ -136,7 +136,7 @@ func declareTypes(names map[string]bool, pkg string, d *ast.GenDecl) {
 	}
 }
 
-// members are an interface's methods or a struct's fields.
+// members returns an interface's methods or a struct's fields.
 func members(typ ast.Expr) []*ast.Field {
 	switch typ := typ.(type) {
 	case *ast.InterfaceType:

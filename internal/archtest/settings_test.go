@@ -14,8 +14,7 @@ import (
 
 const configPath = module + "config"
 
-// readWithin are the settings that config itself carries out, so that nobody
-// else reads them, each with the reason.
+// readWithin are the settings that only config reads, each with the reason.
 var readWithin = map[string]string{
 	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
 	"Link.Locals":            "Config.Listens has it",
@@ -32,10 +31,10 @@ var readWithin = map[string]string{
 	"Pos.Line":               "Pos.String has it",
 }
 
-// TestSettingsAreUsed fails for a setting that is filled and that nobody reads:
-// a directive that was swallowed. Reading is a selection of that very field,
-// outside of config, that is not assigned to. What config itself carries out has
-// a row in readWithin.
+// TestSettingsAreUsed fails for a setting that is filled and never read: a directive
+// that was swallowed. To read it is to select that very field outside of config,
+// other than to assign to it. What config itself carries out has a row in
+// readWithin.
 func TestSettingsAreUsed(t *testing.T) {
 	pkgs := typed(t)
 	settings := settingsOf(t, pkgs[configPath].Types)
@@ -65,7 +64,7 @@ func TestSettingsAreUsed(t *testing.T) {
 	}
 	for name := range readWithin {
 		if !named(settings, name) {
-			t.Errorf("readWithin has a row for config.%s, which there is not", name)
+			t.Errorf("readWithin has a row for config.%s, which does not exist: remove it", name)
 		}
 	}
 }
@@ -79,8 +78,8 @@ func named(settings map[types.Object]string, name string) bool {
 	return false
 }
 
-// settingsOf are the exported fields of Config and PerClient, and of the structs
-// of config below them, as Type.Field.
+// settingsOf returns the exported fields of Config and PerClient, and of config's
+// structs below them, with their names as Type.Field.
 func settingsOf(t *testing.T, config *types.Package) map[types.Object]string {
 	t.Helper()
 	settings, seen := map[types.Object]string{}, map[types.Type]bool{}
@@ -143,8 +142,8 @@ func readFields(file *ast.File, info *types.Info, reads map[types.Object]bool) {
 	})
 }
 
-// converted marks the fields of a struct that is converted to another type, which
-// has them then.
+// converted marks the fields of a struct that is converted to another type, and read
+// there.
 func converted(call *ast.CallExpr, info *types.Info, reads map[types.Object]bool) {
 	if !info.Types[call.Fun].IsType() || len(call.Args) != 1 {
 		return
@@ -176,8 +175,8 @@ func assigned(left ast.Expr, written map[ast.Expr]bool) {
 	}
 }
 
-// typed is every package of the module except tests and laboratory, by path,
-// with the types of what it says on this system.
+// typed returns the packages that may read a configuration, by path, with types. It
+// sees the files for this system, without tests.
 func typed(t *testing.T) map[string]*packages.Package {
 	t.Helper()
 	pkgs, err := loadTyped()

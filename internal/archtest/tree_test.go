@@ -30,7 +30,7 @@ type source struct {
 	ast  *ast.File
 }
 
-// tree is every Go file of the module.
+// tree returns every Go file of the module.
 func tree(t *testing.T) []source {
 	t.Helper()
 	sources, err := readTree()
@@ -58,7 +58,7 @@ var readTree = sync.OnceValues(func() (sources []source, err error) {
 	return sources, err
 })
 
-// skipHidden leaves out what the go command leaves out too.
+// skipHidden skips the folders that the go command skips.
 func skipHidden(dir string) error {
 	if dir != ".." && strings.HasPrefix(dir, ".") || strings.HasPrefix(dir, "_") || dir == "testdata" {
 		return fs.SkipDir
@@ -80,7 +80,7 @@ func readSource(name string) (source, error) {
 	return source{path: rel, dir: path.Dir(rel), test: strings.HasSuffix(rel, "_test.go"), text: text, ast: file}, err
 }
 
-// imports are the paths a file imports.
+// imports returns the paths that a file imports.
 func (s source) imports() []string {
 	var paths []string
 	for _, i := range s.ast.Imports {
@@ -91,12 +91,12 @@ func (s source) imports() []string {
 	return paths
 }
 
-// generated says whether a program wrote the file.
+// generated reports whether a program wrote the file.
 func (s source) generated() bool {
 	return bytes.HasPrefix(s.text, []byte("// Code generated ")) || ast.IsGenerated(s.ast)
 }
 
-// dirs are the folders with Go files, sorted.
+// dirs returns the folders with Go files, sorted.
 func dirs(sources []source) []string {
 	var all []string
 	for _, s := range sources {
