@@ -6,10 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"sync"
 	"testing"
-
-	"golang.org/x/tools/go/packages"
 )
 
 const configPath = module + "config"
@@ -37,7 +34,7 @@ var readWithin = map[string]string{
 // readWithin.
 func TestSettingsAreUsed(t *testing.T) {
 	pkgs := typed(t)
-	settings := settingsOf(t, pkgs[configPath].Types)
+	settings := settingsOf(t, pkgs[configPath].types)
 	if len(settings) < 150 {
 		t.Errorf("only %d fields were found", len(settings))
 	}
@@ -47,8 +44,8 @@ func TestSettingsAreUsed(t *testing.T) {
 		if path == configPath {
 			reads = within
 		}
-		for _, file := range p.Syntax {
-			readFields(file, p.TypesInfo, reads)
+		for _, file := range p.files {
+			readFields(file, p.info, reads)
 		}
 	}
 	for field, name := range settings {
@@ -148,7 +145,11 @@ func converted(call *ast.CallExpr, info *types.Info, reads map[types.Object]bool
 	if !info.Types[call.Fun].IsType() || len(call.Args) != 1 {
 		return
 	}
-	if s, ok := info.TypeOf(call.Args[0]).Underlying().(*types.Struct); ok {
+	from := info.TypeOf(call.Args[0])
+	if from == nil { // of another module
+		return
+	}
+	if s, ok := from.Underlying().(*types.Struct); ok {
 		for f := range s.Fields() {
 			reads[f] = true
 		}
@@ -174,34 +175,6 @@ func assigned(left ast.Expr, written map[ast.Expr]bool) {
 		}
 	}
 }
-
-// typed returns the packages that may read a configuration, by path, with types. It
-// sees the files for this system, without tests.
-func typed(t *testing.T) map[string]*packages.Package {
-	t.Helper()
-	pkgs, err := loadTyped()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]*packages.Package{}
-	for _, p := range pkgs {
-		for _, e := range p.Errors {
-			t.Fatalf("%s: %v", p.PkgPath, e)
-		}
-		all[p.PkgPath] = p
-	}
-	if all[configPath] == nil {
-		t.Fatalf("%s is not among the %d packages loaded", configPath, len(all))
-	}
-	return all
-}
-
-var loadTyped = sync.OnceValues(func() ([]*packages.Package, error) {
-	return packages.Load(&packages.Config{
-		Dir:  root,
-		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo,
-	}, "./cmd/...", "./config", "./role/...", "./access/...", "./host/...", "./operate/...")
-})
 
 // TestReadingOfFields checks the reading on a small package.
 func TestReadingOfFields(t *testing.T) {

@@ -30,6 +30,9 @@ type source struct {
 	ast  *ast.File
 }
 
+// fileSet has the places of all files.
+var fileSet = token.NewFileSet()
+
 // tree returns every Go file of the module.
 func tree(t *testing.T) []source {
 	t.Helper()
@@ -76,7 +79,7 @@ func readSource(name string) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), rel, text, parser.ParseComments)
+	file, err := parser.ParseFile(fileSet, rel, text, parser.ParseComments)
 	return source{path: rel, dir: path.Dir(rel), test: strings.HasSuffix(rel, "_test.go"), text: text, ast: file}, err
 }
 
