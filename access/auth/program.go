@@ -46,7 +46,7 @@ func NewProgram(kind string, command, env []string) (*Program, error) {
 // there to run.
 func whichProgram(name string) string {
 	if path, err := exec.LookPath(name); err == nil && filepath.IsAbs(path) && path != name {
-		return "a name is that of a file in the working directory: write " + path
+		return "a relative name is taken from the working directory; write " + path
 	}
 	if filepath.IsAbs(name) {
 		return "write the path of a program that this user may run"
@@ -68,7 +68,7 @@ func (p *Program) run(ctx context.Context, source netip.Prefix, env, args []stri
 	if p.slots != nil {
 		release, err := p.slots.Acquire(ctx, source)
 		if err != nil {
-			return -1, 0, fmt.Errorf("%s %s: not run, since many others were to be first: %w", p.kind, p.command[0], err)
+			return -1, 0, fmt.Errorf("%s %s: not run, because too many others were waiting: %w", p.kind, p.command[0], err)
 		}
 		defer release()
 	}
@@ -85,7 +85,7 @@ func (p *Program) run(ctx context.Context, source netip.Prefix, env, args []stri
 	case errors.As(err, &exit) && exit.Exited():
 		return exit.ExitCode(), leader, nil
 	case err != nil && ctx.Err() != nil:
-		return -1, leader, fmt.Errorf("%s %s: ended before it had decided: %w", p.kind, p.command[0], ctx.Err())
+		return -1, leader, fmt.Errorf("%s %s: stopped before it decided: %w", p.kind, p.command[0], ctx.Err())
 	case err != nil:
 		return -1, leader, fmt.Errorf("%s %s: %w", p.kind, p.command[0], err)
 	}

@@ -50,7 +50,7 @@ func ParseTokenKey(text []byte) ([]byte, error) {
 // session_state that programs are told.
 type TokenState int
 
-// The states. With EmptyUser the token is that of an empty user name.
+// The states. EmptyUser marks a token of an empty user name.
 const (
 	TokenInitial TokenState = iota // no token
 	TokenAuthenticated
@@ -139,7 +139,7 @@ func (t *Tokens) made(username string, body, mac []byte) bool {
 	return ok
 }
 
-// Check tells what a user's password is worth as a token, and whose login it
+// Check reports what a user's password is worth as a token, and whose login it
 // continues; nil where it is none of ours.
 func (t *Tokens) Check(now time.Time, username, password string) (TokenState, *Token) {
 	text, ok := strings.CutPrefix(password, tokenPrefix)

@@ -122,11 +122,11 @@ func TestListForSome(t *testing.T) {
 	}{
 		{"for users", "", ca.scoped(scope{Users: true})},
 		{"for users, named", "is revoked", ca.scoped(scope{Users: true}, 42)},
-		{"for authorities", "add the list that is", ca.scoped(scope{CAs: true})},
+		{"for authorities", "add the list that does", ca.scoped(scope{CAs: true})},
 		{"for authorities, named", "is revoked", ca.scoped(scope{CAs: true}, 42)},
 		{"for authorities, and one for all", "", append(ca.scoped(scope{CAs: true}), all...)},
 		{"for both apart", "", append(ca.scoped(scope{CAs: true}), ca.scoped(scope{Users: true})...)},
-		{"for some reasons", "add the list that is", ca.scoped(scope{Reasons: asn1.BitString{Bytes: []byte{0x60}, BitLength: 3}})},
+		{"for some reasons", "add the list that does", ca.scoped(scope{Reasons: asn1.BitString{Bytes: []byte{0x60}, BitLength: 3}})},
 	} {
 		lists, err := ParseRevocationLists(c.text)
 		if err != nil {

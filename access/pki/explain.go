@@ -102,7 +102,7 @@ func explainUnknown(err error, e x509.UnknownAuthorityError) string {
 		quoteSubject(chain.Leaf), issuer, trusted)
 }
 
-// describeAuthorities lists the authorities of c, and says whether one has the
+// describeAuthorities lists the authorities of c, and reports whether one has the
 // name of the issuer that e missed.
 func describeAuthorities(c *ChainError, e x509.UnknownAuthorityError) (list string, sameName bool) {
 	const most = 5

@@ -195,11 +195,11 @@ func TestListsThatCannotStand(t *testing.T) {
 		{"number", list(nil, extension(20, number(7))), ""},
 		{"for users", list(nil, scope(1)), ""},
 		{"for authorities", list(nil, scope(2)), ""},
-		{"indirect", list(nil, scope(4)), "several authorities at once (indirect)"},
+		{"indirect", list(nil, scope(4)), "several authorities (an indirect list)"},
 		{"for attributes", list(nil, scope(5)), "attribute certificates"},
-		{"delta", list(nil, extension(27, number(6), critical...)), "only what changed since another list (delta)"},
+		{"delta", list(nil, extension(27, number(6), critical...)), "only what changed since another list (a delta list)"},
 		{"unknown", list(nil, extension(99, number(6))), ""},
-		{"unknown and critical", list(nil, extension(99, number(6), critical...)), "the extension 2.5.29.99, which must be understood"},
+		{"unknown and critical", list(nil, extension(99, number(6), critical...)), "the extension 2.5.29.99, which is critical and not supported"},
 		{"entry's unknown and critical", list(element(tags.SEQUENCE, extension(99, number(6), critical...)), extension(20, number(7))), "entry 1: it has the extension 2.5.29.99"},
 		{"entry of another issuer", list(element(tags.SEQUENCE, extension(29, element(tags.SEQUENCE), critical...)), extension(20, number(7))), "indirect"},
 	} {
@@ -336,7 +336,7 @@ func TestSignaturesOfTheField(t *testing.T) {
 		{"md5-leaf.crt", "rsa.crt", true, ""},
 		{"sha1-leaf.crt", "rsa.crt", false, `"CN=sha1-leaf" is signed over SHA-1, which can be forged`},
 		{"md5-leaf.crt", "rsa.crt", false, "is signed over MD5"},
-		{"pss-mask-leaf.crt", "rsa.crt", true, "whose mask (MGF1) is by another hash"},
+		{"pss-mask-leaf.crt", "rsa.crt", true, "whose mask (MGF1) uses another hash"},
 		{"sha1-leaf.crt", "psskey.crt", true, "was signed by"},
 	} {
 		leaf, ca := fixtureCert(t, c.leaf), fixtureCert(t, c.ca)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-var errInstant = errors.New("a date that is none: expected UTCTime or GeneralizedTime")
+var errInstant = errors.New("invalid date: expected UTCTime or GeneralizedTime")
 
 // readInstant reads a date of a certificate or revocation list from der. Beside
 // what DER allows it takes what X.680 does (sections 46 and 47) and old

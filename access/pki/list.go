@@ -37,7 +37,7 @@ func parseList(der []byte) (*x509.RevocationList, error) {
 		return nil, errors.New("no issuer in it")
 	}
 	if string(inner) != string(envelope.algorithm) {
-		return nil, errors.New("it names two algorithms for one signature")
+		return nil, errors.New("it names two algorithms for its signature")
 	}
 	list.RawIssuer = issuer
 	names, err := parseName(issuer)
@@ -112,7 +112,7 @@ func readEntry(all *cryptobyte.String) (e x509.RevocationListEntry, err error) {
 		switch {
 		case x.Id.Equal(reasonOID):
 			if !value.ReadASN1Enum(&e.ReasonCode) {
-				return e, errors.New("its reason is no reason code")
+				return e, errors.New("its reason code is invalid")
 			}
 		case x.Id.Equal(entryCAOID):
 			return e, errIndirect
@@ -124,12 +124,12 @@ func readEntry(all *cryptobyte.String) (e x509.RevocationListEntry, err error) {
 }
 
 var (
-	errIndirect = errors.New("it speaks for several authorities at once (indirect), which is not supported here; give a list of each")
-	errDelta    = errors.New("it has only what changed since another list (delta), and cannot stand for itself; give the complete list")
+	errIndirect = errors.New("it covers several authorities (an indirect list), which is not supported; give a list for each")
+	errDelta    = errors.New("it has only what changed since another list (a delta list); give the complete list")
 )
 
 func criticalError(id asn1.ObjectIdentifier) error {
-	return fmt.Errorf("it has the extension %v, which must be understood and is not known here, so that who is revoked cannot be said; have it made without", id)
+	return fmt.Errorf("it has the extension %v, which is critical and not supported, so it cannot be evaluated; have the list made without it", id)
 }
 
 // readListExtensions reads those of the list itself.
@@ -137,7 +137,7 @@ func readListExtensions(tbs *cryptobyte.String, list *x509.RevocationList) (err 
 	var wrapped cryptobyte.String
 	var present bool
 	if !tbs.ReadOptionalASN1(&wrapped, &present, tags.Tag(0).Constructed().ContextSpecific()) || !tbs.Empty() {
-		return errors.New("something follows its entries that does not belong there")
+		return errors.New("unexpected data follows its entries")
 	}
 	if list.Extensions, err = readExtensions(&wrapped); err != nil {
 		return err
@@ -212,7 +212,7 @@ func checkScope(der []byte) error {
 		return errIndirect
 	}
 	if s.Attributes {
-		return errors.New("it is for attribute certificates, which are not used here")
+		return errors.New("it is for attribute certificates, which are not supported")
 	}
 	return nil
 }

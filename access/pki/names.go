@@ -27,7 +27,7 @@ func parseName(der []byte) (pkix.RDNSequence, error) {
 	var sequence pkix.RDNSequence
 	all := cryptobyte.String(der)
 	if !all.ReadASN1(&all, tags.SEQUENCE) {
-		return nil, errors.New("it is no name")
+		return nil, errors.New("it is not a name")
 	}
 	for !all.Empty() {
 		var set cryptobyte.String

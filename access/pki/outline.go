@@ -21,7 +21,7 @@ type outline struct {
 	rest                       cryptobyte.String // unique ids and extensions
 }
 
-var errNoCertificateDER = errors.New("it is no certificate")
+var errNoCertificateDER = errors.New("it is not a certificate")
 
 func parseOutline(der []byte) (o outline, err error) {
 	if o.signed, _, err = parseSigned(der); err != nil {

@@ -54,7 +54,7 @@ func readByNone(own *x509.Certificate) error {
 	if err == nil || !strings.Contains(err.Error(), "invalid ECDSA parameters") && !strings.Contains(err.Error(), "invalid UTF-8 string") {
 		return nil
 	}
-	return fmt.Errorf("the certificate of %s is read by none: %s", quoteSubject(own), Reason(err))
+	return fmt.Errorf("no peer can read the certificate of %s: %s", quoteSubject(own), Reason(err))
 }
 
 // signerOf is the certificate of others whose key signed cert, the one that ends
@@ -77,5 +77,5 @@ func checkCurve(own *x509.Certificate) error {
 	if !ok || key.Curve != elliptic.P224() {
 		return nil
 	}
-	return fmt.Errorf("the certificate of %s cannot be used here: its key is on the curve P-224, which no version of TLS here has; %s", quoteSubject(own), otherKey)
+	return fmt.Errorf("the certificate of %s cannot be used here: its key is on the curve P-224, which TLS here does not support; %s", quoteSubject(own), otherKey)
 }

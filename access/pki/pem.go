@@ -79,7 +79,7 @@ func certificateDER(b *pem.Block) ([]byte, error) {
 	case "TRUSTED CERTIFICATE":
 		_, settings, err := parseSigned(b.Bytes)
 		if err == nil && limitsTrust(settings) {
-			err = errors.New("it says what it is to be trusted for (TRUSTED CERTIFICATE), which is not looked at here; to trust it for all, write it anew: openssl x509 -in FILE -out NEWFILE")
+			err = errors.New("it limits what it is trusted for (TRUSTED CERTIFICATE), which is not supported; to trust it for everything, convert it: openssl x509 -in FILE -out NEWFILE")
 		}
 		return b.Bytes, err
 	}
@@ -197,7 +197,7 @@ func complete(text []byte, want string, got int) error {
 	}
 	switch {
 	case begun > got:
-		return fmt.Errorf("%s %d of %d is cut short or damaged: no whole block from its BEGIN line to its END line; copy it again, with both lines", want, got+1, begun)
+		return fmt.Errorf("%s %d of %d is cut short or damaged: expected a block from its BEGIN line to its END line; copy it again, with both lines", want, got+1, begun)
 	case got > 0:
 		return nil
 	}

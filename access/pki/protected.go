@@ -58,7 +58,7 @@ func DecryptKey(text, password []byte) ([]byte, error) {
 	case errors.Is(err, x509.IncorrectPasswordError):
 		return nil, ErrPassword
 	case err != nil:
-		return nil, fmt.Errorf("the key cannot be opened: %w; write it anew: openssl pkey -aes256 -in KEY -out NEWKEY", err)
+		return nil, fmt.Errorf("the key cannot be decrypted: %w; convert it: openssl pkey -aes256 -in KEY -out NEWKEY", err)
 	}
 	plain := &pem.Block{Type: b.Type, Bytes: der}
 	if _, err := parseKeyDER(plain); err != nil {
@@ -84,12 +84,12 @@ func decryptPKCS8(der, password []byte) (text []byte, err error) {
 		return nil, errors.New("the protected key is damaged: no EncryptedPrivateKeyInfo in it; get a fresh copy")
 	}
 	if !affordable(outer.Algorithm.FullBytes) {
-		return nil, errors.New("the protected key asks for more work than any program writes; it is damaged, or was made to do harm")
+		return nil, errors.New("the encrypted key asks for more work than any program does; it is damaged or malicious")
 	}
 	key, _, err := pkcs8.ParsePrivateKey(der, password)
 	if err != nil {
 		if strings.Contains(err.Error(), "unsupported") || strings.Contains(err.Error(), "only PBES2") {
-			return nil, errors.New("the key is protected in a way that is not read here, where only PBES2 with PBKDF2 or scrypt is; write it anew: " + rewrite(outer.Algorithm.FullBytes))
+			return nil, errors.New("the key is encrypted in an unsupported way; expected PBES2 with PBKDF2 or scrypt; convert it: " + rewrite(outer.Algorithm.FullBytes))
 		}
 		return nil, ErrPassword
 	}
@@ -161,7 +161,7 @@ func ParsePKCS12(der []byte, password string) (key, cert, authorities []byte, er
 		return nil, nil, nil, ErrPassword
 	}
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("the PKCS #12 file cannot be read: %w; write it anew: openssl pkcs12 -export -in CERT -inkey KEY -certfile CA -out FILE", err)
+		return nil, nil, nil, fmt.Errorf("the PKCS #12 file cannot be read: %w; make it again: openssl pkcs12 -export -in CERT -inkey KEY -certfile CA -out FILE", err)
 	}
 	if _, ok := private.(crypto.Signer); !ok {
 		return nil, nil, nil, fmt.Errorf("the PKCS #12 file has a key of type %T, expected RSA, ECDSA or Ed25519", private)

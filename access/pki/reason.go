@@ -113,7 +113,7 @@ var reasons = []struct{ said, means string }{
 	{"SAN uniformResourceIdentifier is malformed", "a URI in its subjectAltName has characters that are not ASCII; issue it again without it"},
 	{"invalid IP address", "an address in its subjectAltName (IP) is neither IPv4 nor IPv6; issue it again"},
 	{"duplicate extension", "it has an extension twice; issue it again with each only once (an openssl configuration that names one in two sections does that)"},
-	{"inner and outer signature algorithm", "it names two algorithms for one signature; it was changed after it was signed, or signed wrongly: issue it again"},
+	{"inner and outer signature algorithm", "it names two algorithms for its signature; it was changed after it was signed, or signed wrongly: issue it again"},
 	{"RSA key missing NULL parameters", "its RSA key lacks the parameters that RFC 3279 demands; issue it again"},
 	{"unsupported type of public key", "its key is of a kind that is not supported here, such as Ed448, DSA or RSA-PSS; " + otherKey},
 	{"unsupported public key", "its key is of a kind that is not supported here, such as Ed448, DSA or RSA-PSS; " + otherKey},

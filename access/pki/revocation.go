@@ -163,7 +163,7 @@ func checkListSignature(list *x509.RevocationList, issuer *x509.Certificate) err
 const removeFromCRL = 8
 
 // errScope is about a list beside which another is needed.
-var errScope = errors.New("it is not for certificates of this kind, or not for all reasons (issuing distribution point), so that it does not say whether this one is good; add the list that is")
+var errScope = errors.New("it does not cover certificates of this kind, or not all reasons (issuing distribution point); add the list that does")
 
 // lookUp fails where none of the lists is in force now.
 func lookUp(cert *x509.Certificate, lists []*x509.RevocationList, now time.Time) error {

@@ -13,7 +13,7 @@ import (
 
 // CheckList checks that a list can take the place of another: where one of
 // authorities has the name of its issuer, one of that name signed it, and its
-// time is not over. The error is a *ListError, but for a list that expired.
+// time is not over. The error is a *ListError, except for a list that expired.
 func CheckList(list *x509.RevocationList, authorities []*x509.Certificate, now time.Time) error {
 	if !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
 		return fmt.Errorf("it expired at %s: sign it anew (culvert client revoke, easyrsa gen-crl, openssl ca -gencrl)", stamp(list.NextUpdate))

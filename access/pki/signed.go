@@ -27,7 +27,7 @@ type signed struct {
 	signature []byte
 }
 
-var errEnvelope = errors.New("it is no certificate or list: expected contents, an algorithm and a signature")
+var errEnvelope = errors.New("it is not a certificate or a list: expected contents, an algorithm and a signature")
 
 // parseSigned reads the envelope that der begins with, and what follows it.
 func parseSigned(der []byte) (s signed, rest []byte, err error) {
@@ -141,7 +141,7 @@ func parsePSS(der []byte) (scheme, error) {
 		return s, &SchemeError{"an RSA-PSS signature with these parameters"}
 	}
 	if hashes[mask.Algorithm.String()] != s.hash {
-		return s, &SchemeError{fmt.Sprintf("an RSA-PSS signature over %v whose mask (MGF1) is by another hash", s.hash)}
+		return s, &SchemeError{fmt.Sprintf("an RSA-PSS signature over %v whose mask (MGF1) uses another hash", s.hash)}
 	}
 	return s, nil
 }
@@ -159,7 +159,7 @@ func CheckHash(cert *x509.Certificate) error {
 	return nil
 }
 
-// verify checks that signature is that of content by key.
+// verify checks that signature is the signature of content by key.
 func (s scheme) verify(key crypto.PublicKey, content, signature []byte) error {
 	digest := content
 	if s.hash != 0 {
@@ -184,7 +184,7 @@ func (s scheme) verify(key crypto.PublicKey, content, signature []byte) error {
 		return &SchemeError{"the authority's kind of key"}
 	}
 	if !ok {
-		return errors.New("the signature is of another key, or what it signs was changed")
+		return errors.New("the signature was made with another key, or what it signs was changed")
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 	h.local = local{cfg: c, resolve: resolve, pinned: &one.Pinned, emit: h.emit}
 	h.sessions = sessions{keys: keys, signals: newSignals(), cfg: c, log: o.Log, one: one, emit: h.emit, onUp: h.up}
 	h.sockets = sockets{streams: link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit}, OnError: func(err error) {
-		h.emit(event.Remark{Text: "a connection could not be accepted; the oldest silent one is given up", Err: err})
+		h.emit(event.Remark{Text: "a connection could not be accepted; closing the oldest silent one", Err: err})
 	}}}
 	h.calls = caller{sessions: &h.sessions, local: &h.local, sockets: &h.sockets,
 		remotes: reach.NewRemotes(c, profile.ReportNames(resolve, h.emit)), dialer: reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask}}

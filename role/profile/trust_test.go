@@ -284,7 +284,7 @@ func TestTLSVerifyEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	settings = show(ctx, settings, netip.MustParseAddrPort("192.0.2.7:5000"))
-	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}}), "ended before it had decided")
+	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}}), "stopped before it decided")
 }
 
 func TestUnlock(t *testing.T) {

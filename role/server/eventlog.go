@@ -81,16 +81,16 @@ func (e MoveRefused) log(l *slog.Logger) {
 }
 
 func (e Idle) log(l *slog.Logger) {
-	l.Info("client is cut off, since the tunnel carries less than `inactive` asks for", "client", e.Name)
+	l.Info("client is cut off because it carries less than `inactive` asks for", "client", e.Name)
 }
 
 func (e Replaced) log(l *slog.Logger) {
-	l.Warn("a client of this name was connected and is cut off: if the same profile is used on two devices, give each its own, or allow it with `duplicate-cn`",
+	l.Warn("another client with this name connected, so this one is cut off; if two devices use the same profile, give each its own, or allow it with `duplicate-cn`",
 		"client", e.Name, "from", e.Remote, "now", e.By)
 }
 
 func (e AddressClaimed) log(l *slog.Logger) {
-	l.Warn("a client is cut off, since its address is another's by client-config-dir", "client", e.Name, "address", e.Address, "owner", e.Owner)
+	l.Warn("a client is cut off because client-config-dir gives its address to another client", "client", e.Name, "address", e.Address, "owner", e.Owner)
 }
 
 func (e ShutOut) log(l *slog.Logger) {
@@ -113,13 +113,13 @@ func (e Ended) log(l *slog.Logger) {
 }
 
 func (e Stuck) log(l *slog.Logger) {
-	l.Warn("a client does not get on: "+e.Stage, "address", e.Remote)
+	l.Warn("a client is stuck: "+e.Stage, "address", e.Remote)
 }
 
 func (e Remark) log(l *slog.Logger) { l.Warn(e.Text, "client", e.Name) }
 
 func (e Message) log(l *slog.Logger) {
-	l.Debug("control message without use here", "client", e.Name, "message", e.Text)
+	l.Debug("control message ignored", "client", e.Name, "message", e.Text)
 }
 
 func (e BadSource) log(l *slog.Logger) {
@@ -129,8 +129,8 @@ func (e BadSource) log(l *slog.Logger) {
 }
 
 func (e BadMAC) log(l *slog.Logger) {
-	l.Warn("frames from a MAC address that is another's are dropped: it is the server's adapter's own, at work behind another client, or not this client's to use (own-mac-only); "+
-		"either two have the same address, or the client sends back what it receives, as two bridges between the same networks do",
+	l.Warn("frames from a MAC address that belongs to another station are dropped: to the server's adapter, to a station behind another client, or to none that this client may use (own-mac-only); "+
+		"either two stations have the same address, or the client sends back what it receives, as two bridges between the same networks do",
 		"client", e.Name, "address", e.MAC)
 }
 
@@ -139,8 +139,8 @@ func (e StationMoved) log(l *slog.Logger) {
 }
 
 func (e StationReturned) log(l *slog.Logger) {
-	l.Warn("a client had taken the MAC address of a station elsewhere, which shows it again and has it back: "+
-		"two stations have one address, or one poses as the other; `own-mac-only` keeps clients to their own",
+	l.Warn("a station has its MAC address back, which a client had taken: "+
+		"two stations have the same address, or one poses as the other; `own-mac-only` keeps clients to their own",
 		"address", e.Station, "station of", e.To, "taken by", e.From)
 }
 
@@ -157,12 +157,12 @@ func (e FailedMore) log(l *slog.Logger) {
 }
 
 func (e Displaced) log(l *slog.Logger) {
-	l.Warn("clients in their handshake had to make room for newcomers, since as many as there is room for have not said who they are: "+
-		"many begin a session and do not go on with it; connect-freq limits how many may begin", "how-many", e.Count, "room", e.Room)
+	l.Warn("clients in their handshake had to make room for newcomers, because too many sessions were begun and not continued; "+
+		"connect-freq limits how many may begin", "how-many", e.Count, "room", e.Room)
 }
 
 func (e Postponed) log(l *slog.Logger) {
-	l.Warn("clients that wanted to begin a session have to try again, since more came than connect-freq allows", "how-many", e.Count,
+	l.Warn("clients have to try again, because more began a session than connect-freq allows", "how-many", e.Count,
 		"limit", e.Limit, "in", e.In)
 }
 
@@ -179,7 +179,7 @@ func (e Silent) log(l *slog.Logger) {
 }
 
 func (Restarting) log(l *slog.Logger) {
-	l.Info("restarting: all clients are to connect anew (SIGUSR1)")
+	l.Info("restarting: all clients will connect again (SIGUSR1)")
 }
 
 func (e PushChanged) log(l *slog.Logger) {

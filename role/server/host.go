@@ -69,7 +69,7 @@ func (h *host) routes(ctx context.Context) (routes []hostnet.Route) {
 		cfg.Routing.Gateway = h.book.Layout().Beside // man page, server
 	}
 	if profile.WithoutGateway(&cfg) {
-		h.log.Warn("routes through an Ethernet adapter need a gateway, and those without one are left out: name it in the line, or IPv4's in route-gateway")
+		h.log.Warn("routes through an Ethernet adapter need a gateway, and those without one are left out; name it in the line, or IPv4's in route-gateway")
 	}
 	for _, r := range cfg.Routing.Routes {
 		list, err := profile.HostRoutes(ctx, &cfg, r, netip.Addr{}, profile.SystemResolver)

@@ -102,12 +102,12 @@ func (k *keeper) take(now time.Time) {
 	}
 	seal, path, err := k.seal()
 	if err != nil {
-		k.log.Warn("keys are not kept; after a restart "+k.unkept(), "error", err)
+		k.log.Warn("keys are not kept over a restart; then "+k.unkept(), "error", err)
 		return
 	}
 	keys := new(keptKeys)
 	if err := seal.load(path, keys); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		k.log.Warn("the keys that were kept cannot be used, and are made anew: "+k.unkept(), "file", path, "error", err)
+		k.log.Warn("the kept keys cannot be used and new ones are made; "+k.unkept(), "file", path, "error", err)
 		keys = new(keptKeys)
 	}
 	lifetime := time.Duration(0)
@@ -116,7 +116,7 @@ func (k *keeper) take(now time.Time) {
 	}
 	if keys.renew(now, lifetime) {
 		if err := seal.save(path, keys); err != nil {
-			k.log.Warn("keys cannot be kept; after a restart "+k.unkept(), "error", err)
+			k.log.Warn("keys cannot be kept over a restart; then "+k.unkept(), "error", err)
 		}
 	}
 	k.greeter.UseKey([session.CookieKeyLen]byte(keys.Cookie))
@@ -131,9 +131,9 @@ func (k *keeper) take(now time.Time) {
 // unkept is what becomes of clients when keys are others.
 func (k *keeper) unkept() string {
 	if k.tokens != nil {
-		return "users are asked for their passwords again"
+		return "users have to enter their passwords again"
 	}
-	return "handshakes that are under way begin anew"
+	return "handshakes under way start again"
 }
 
 // seal is what opens this server's keys, and their file. Only who has its private key
@@ -175,7 +175,7 @@ func (k keySeal) load(path string, to *keptKeys) error {
 	}
 	text, err := aead.Open(nil, nil, sealed, nil)
 	if err != nil {
-		return errors.New("it is damaged, or the server's private key is another one now")
+		return errors.New("it is damaged, or the server has another private key now")
 	}
 	return json.Unmarshal(text, to)
 }

@@ -79,7 +79,7 @@ func listenAddr(ctx context.Context, c *config.Config, at config.Listen) (netip.
 	return netip.AddrPortFrom(netip.Addr{}, port), nil
 }
 
-// ipv6Only tells whether a socket for all IPv6 addresses takes IPv6 alone: as
+// ipv6Only reports whether a socket for all IPv6 addresses takes IPv6 alone: as
 // `bind ipv6only` says, and where another has IPv4 on the same port. Otherwise
 // it takes both, as OpenVPN's do.
 func ipv6Only(c *config.Config, at config.Listen) bool {

@@ -103,7 +103,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	s.host = &host{cfg: c, book: book, forward: o.Forward, ethernet: s.roster.ether != nil, log: o.Log}
 	s.sockets = sockets{road: &s.road, strangers: s.strangers, report: report, share: newShare(c.Link.PortShare, o.Log)}
 	s.sockets.acceptor = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
-		s.log.Warn("a connection could not be accepted; the oldest silent one is given up", "error", err)
+		s.log.Warn("a connection could not be accepted; closing the oldest silent one", "error", err)
 	}}
 	s.road = tunnel.Road{Role: s.role(), PacketSize: profile.PacketSize(c), Ethernet: s.roster.ether != nil, Adapter: func() nic.NIC { return s.adapter },
 		OnFailing: tunnel.LogFailing(s.log), OnPath: tunnel.LogPaths(s.log)}
@@ -242,7 +242,7 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 	}
 	if ether := s.roster.ether; ether != nil && s.adapter.FollowMAC != nil {
 		if err := s.adapter.FollowMAC(ether.segment.SetMAC); err != nil {
-			s.log.Warn("the adapter's MAC address is not kept from clients", "error", err)
+			s.log.Warn("clients can take the adapter's MAC address", "error", err)
 		}
 	}
 	if s.adapter.Partial != nil {

@@ -63,7 +63,7 @@ func (s *share) serve(ctx context.Context, c *stream) {
 	case s.room <- struct{}{}:
 		defer func() { <-s.room }()
 	default:
-		s.log.Warn("port-share: a connection was closed, since too many are passed on", "from", c.RemoteAddr(), "limit", maxShared)
+		s.log.Warn("port-share: a connection was closed because too many are passed on", "from", c.RemoteAddr(), "limit", maxShared)
 		return
 	}
 	dialer := net.Dialer{Timeout: shareDialTime}
@@ -107,7 +107,7 @@ func (s *share) note(there net.Conn, c *stream) (remove func()) {
 	}
 	name := filepath.Join(s.dir, there.LocalAddr().String())
 	if err := noteConnection(name, c); err != nil {
-		s.log.Warn("port-share: the file about a connection cannot be written", "error", err)
+		s.log.Warn("port-share: the file that names a connection cannot be written", "error", err)
 	}
 	return func() { os.Remove(name) }
 }

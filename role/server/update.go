@@ -38,7 +38,7 @@ type Updated struct {
 // errNoOption, errNoClient: what an Update lacks.
 var (
 	errNoOption = errors.New(`no option given; write such as "route 10.1.0.0 255.255.0.0" or "-route"`)
-	errNoClient = errors.New("no client given: name some, or say that all are meant, but not both")
+	errNoClient = errors.New("no client given: name clients, or choose all, but not both")
 )
 
 // check reports what a push update cannot carry, and why.

@@ -33,7 +33,7 @@ func (w *waiting) add(c *client, from netip.Prefix) {
 }
 
 // longest is who has waited longest of a source, or of all where nobody of that
-// source waits: whoever opens sessions without end displaces his own. It is nil
+// source waits: whoever opens sessions without end displaces their own. It is nil
 // when nobody waits.
 func (w *waiting) longest(from netip.Prefix) *client {
 	queue := w.source[from]

@@ -20,7 +20,7 @@ func CheckFiles(c *config.Config, root string, log *slog.Logger) {
 	dir := filepath.Join(root, c.Server.ClientConfigDir)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		log.Warn("client-config-dir cannot be listed, so its files are looked at when their clients come", "error", err)
+		log.Warn("client-config-dir cannot be listed, so its files are checked only when their clients connect", "error", err)
 		return
 	}
 	for _, e := range entries {
@@ -43,7 +43,7 @@ func checkFile(c *config.Config, path, name string, log *slog.Logger) {
 	}
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
-			log.Error(strings.TrimSpace(line) + "; until that is mended, " + whose + " is refused")
+			log.Error(strings.TrimSpace(line) + "; until that is fixed, " + whose + " is refused")
 		}
 		return
 	}

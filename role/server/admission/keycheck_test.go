@@ -86,7 +86,7 @@ func TestKeyCheckEndsWithItsVisit(t *testing.T) {
 	v.End()
 	select {
 	case err := <-done:
-		if err == nil || !strings.Contains(fmt.Sprint(err), "ended before it had decided") {
+		if err == nil || !strings.Contains(fmt.Sprint(err), "stopped before it decided") {
 			t.Error(err)
 		}
 	case <-time.After(30 * time.Second):

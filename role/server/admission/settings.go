@@ -48,7 +48,7 @@ func (f files) Decide(_ context.Context, a *Applicant, s *config.PerClient) erro
 	}
 	own, err := config.ParsePerClient(f.cfg, path, text)
 	if err != nil {
-		return &SettingsError{"the client's file in client-config-dir has faults; it is refused until they are mended", err}
+		return &SettingsError{"the client's file in client-config-dir has errors; the client is refused until they are fixed", err}
 	}
 	if own.Disable {
 		return &SettingsError{Text: "the client's file in client-config-dir has `disable`"}

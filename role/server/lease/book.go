@@ -18,7 +18,7 @@ import (
 	"culvert/host/hostnet"
 )
 
-// ErrNoLease says that every address is in use.
+// ErrNoLease reports that every address is in use.
 var ErrNoLease = errors.New("no address is free")
 
 // Holder is a client in the book, from before it has an address until it has none
@@ -188,7 +188,7 @@ func (b *Book) Lease(ctx context.Context, h *Holder) error {
 			h.Lease = lease
 			return nil
 		}
-		b.log.Warn("an address cannot be a client's", "client", h.Name, "error", err)
+		b.log.Warn("an address of the pool is not usable for a client", "client", h.Name, "error", err)
 		b.pool.shun(lease, shunned)
 		if try == leaseTries || h.IPv4 != nil || h.guest != nil {
 			return err

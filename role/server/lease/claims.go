@@ -23,7 +23,7 @@ func (p *proxy) hold(ctx context.Context, h *Holder, lease *Lease) error {
 	both.Go(func() { err6 = p.claim(ctx, h, lease.IPv6) })
 	both.Wait()
 	if err4 == nil && err6 != nil && h.IPv6 == nil {
-		p.log.Warn("a client goes without IPv6, as its address is taken", "client", h.Name, "error", err6)
+		p.log.Warn("a client gets no IPv6 address: its address is in use on the LAN", "client", h.Name, "error", err6)
 		lease.IPv6, err6 = netip.Addr{}, nil
 	}
 	p.mu.Lock()

@@ -77,7 +77,7 @@ func (f *file) write(text []byte, changes int) (err error) {
 func (f *file) tried(err error) {
 	switch {
 	case err != nil && !f.failing:
-		f.log.Warn("ifconfig-pool-persist cannot be written, and is tried again; after a restart clients may get other addresses", "error", err)
+		f.log.Warn("ifconfig-pool-persist cannot be written and will be tried again; until then a restart may give clients other addresses", "error", err)
 	case err == nil && f.failing:
 		f.log.Info("ifconfig-pool-persist is written again", "file", f.name)
 	}

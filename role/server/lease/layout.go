@@ -81,9 +81,9 @@ func newLayout(c *config.Config) (*Layout, error) {
 	l.divide6(c)
 	if l.pool.count == 0 && l.pool6.count == 0 && c.Server.ClientConfigDir == "" && !l.ethernet {
 		if c.Server.NoPool {
-			return nil, fmt.Errorf("server %v nopool: no client could get an address: add `ifconfig-pool START END`, or give each its own by client-config-dir and ifconfig-push", l.Network)
+			return nil, fmt.Errorf("server %v nopool: clients cannot get an address; add `ifconfig-pool START END`, or give each client its own with client-config-dir and ifconfig-push", l.Network)
 		}
-		return nil, fmt.Errorf("the server has no addresses to lease: give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
+		return nil, fmt.Errorf("the server has no addresses to lease; give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
 	}
 	return l, nil
 }
@@ -103,7 +103,7 @@ func (l *Layout) bridge(c *config.Config) error {
 		l.Network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
 	}
 	if !l.Network.IsValid() {
-		return fmt.Errorf("ifconfig-pool: nothing says what netmask clients get; add it as the third value, or `ifconfig ADDRESS NETMASK`")
+		return fmt.Errorf("ifconfig-pool: the netmask is missing; add it as the third value, or add the line: ifconfig ADDRESS NETMASK")
 	}
 	l.pool = addrRange{start: pool.Start, count: addrMinus(pool.End, pool.Start) + 1, stride: 1}
 	return nil

@@ -196,7 +196,7 @@ func TestLayoutSaysWhatIsMissing(t *testing.T) {
 func TestSaidPoolRefuses(t *testing.T) {
 	for directives, want := range map[string]string{
 		"topology p2p\nifconfig-pool 10.8.0.4 10.8.0.251":                              "ifconfig ADDRESS PEER",
-		"topology subnet\nifconfig-pool 10.8.0.4 10.8.0.251":                           "what netmask clients get",
+		"topology subnet\nifconfig-pool 10.8.0.4 10.8.0.251":                           "the netmask is missing",
 		"topology net30\nifconfig 10.8.0.1 10.8.0.2\nifconfig-pool 10.8.0.5 10.8.0.10": "no client's four addresses",
 	} {
 		if _, err := layoutOf(t, directives); err == nil || !strings.Contains(err.Error(), want) {

@@ -27,11 +27,11 @@ func (l *Lease) Addrs() (list []netip.Addr) {
 	return list
 }
 
-// noIndex is that of a lease that is not the pool's.
+// noIndex is the index of a lease that is not the pool's.
 const noIndex = -1
 
 // pool leases addresses, the same ones to the same name when it can: who comes
-// back finds what he had, and an address changes hands only when no unused one
+// back finds what they had, and an address changes hands only when no unused one
 // is left, the longest unused first. It is safe for concurrent use.
 type pool struct {
 	layout *Layout

@@ -44,7 +44,7 @@ func newProxy(name string, log *slog.Logger) (*proxy, error) {
 		return nil, fmt.Errorf("proxy-lan: %w", err)
 	}
 	if !place.IPv4.IsValid() {
-		return nil, fmt.Errorf("proxy-lan: %s has no IPv4 address, so that its segment's network is not known: give it one first", name)
+		return nil, fmt.Errorf("proxy-lan: %s has no IPv4 address, so its network is unknown; give it an address first", name)
 	}
 	return &proxy{place: place, log: log, changed: make(chan struct{}, 1), held: make(map[netip.Addr]*held)}, nil
 }
@@ -64,11 +64,11 @@ func (p *proxy) layout(pool *config.Pool) (*Layout, error) {
 	}
 	lay.pool = addrRange{start: pool.Start, count: addrMinus(pool.End, pool.Start) + 1, stride: 1}
 	if _, ours := lay.pool.index(lay.server); ours {
-		return nil, fmt.Errorf("ifconfig-pool: %v is this host's own on %s: leave it out of the range", lay.server, p.place.Name)
+		return nil, fmt.Errorf("ifconfig-pool: %v is this host's own address on %s; leave it out of the range", lay.server, p.place.Name)
 	}
 	for _, a := range []netip.Addr{pool.Start, pool.End} {
 		if lan.IsReserved(lay.Network, a) {
-			return nil, fmt.Errorf("ifconfig-pool: %v is the first or the last of %v, which no host can have: leave it out of the range", a, lay.Network)
+			return nil, fmt.Errorf("ifconfig-pool: %v is the first or the last of %v, which no host can have; leave it out of the range", a, lay.Network)
 		}
 	}
 	return lay, nil

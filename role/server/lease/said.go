@@ -31,7 +31,7 @@ func (l *Layout) said(c *config.Config) error {
 		l.Network = covering(pool)
 	case config.TopologyP2P:
 		if !l.server.IsValid() {
-			return fmt.Errorf("ifconfig-pool: nothing says which address clients face; add the line: ifconfig ADDRESS PEER, or write topology subnet")
+			return fmt.Errorf("ifconfig-pool: the address that clients face is missing; add the line: ifconfig ADDRESS PEER, or write topology subnet")
 		}
 		l.Network = covering(pool)
 	default:
@@ -39,7 +39,7 @@ func (l *Layout) said(c *config.Config) error {
 			l.Network = netip.PrefixFrom(pool.Start, pool.Bits).Masked()
 		}
 		if !l.Network.IsValid() {
-			return fmt.Errorf("ifconfig-pool: nothing says what netmask clients get; add it as the third value, or `ifconfig ADDRESS NETMASK`")
+			return fmt.Errorf("ifconfig-pool: the netmask is missing; add it as the third value, or add the line: ifconfig ADDRESS NETMASK")
 		}
 	}
 	l.pool.count = min(l.pool.count, maxLeases)

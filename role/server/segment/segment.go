@@ -3,7 +3,7 @@
 // frames and runs nothing; the road calls it from several goroutines.
 //
 // Every client is a port in one VLAN, and sees untagged frames only. The
-// adapter is a port that has all VLANs, tagged but for its own (vlan.go).
+// adapter is a port that has all VLANs, tagged except its own (vlan.go).
 package segment
 
 import (

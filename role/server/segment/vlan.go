@@ -50,7 +50,7 @@ func (v VLANs) untagged(p *buf.Packet, h frame.Header) tunnel.Drop {
 	return tunnel.Kept
 }
 
-// stacked tells a frame that would have a tag still when one is taken off.
+// stacked reports whether a frame would still have a tag when one is taken off.
 func stacked(h frame.Header) bool { return h.Type == frame.TypeVLAN || h.Type == frame.TypeQinQ }
 
 // tag is what a VLAN's frames are tagged with at the adapter; 0 for none.
