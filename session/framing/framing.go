@@ -1,6 +1,6 @@
 // Package framing is what may stand between an IP packet and the data channel:
 // the marks of compression, and the pieces of `fragment`. Nothing is compressed
-// on sending, since the length of a compressed packet tells of what is in it.
+// on sending, since the length of a compressed packet tells something about its content.
 //
 // It reads no clock and knows no keys.
 package framing

@@ -6,7 +6,7 @@ import (
 	"culvert/session/wire"
 )
 
-// isAEAD tells the ciphers that authenticate by themselves.
+// isAEAD reports whether a cipher authenticates by itself.
 func isAEAD(cipher string) bool {
 	return strings.HasSuffix(cipher, "-GCM") || cipher == "CHACHA20-POLY1305"
 }

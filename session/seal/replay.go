@@ -21,7 +21,7 @@ var (
 // ticks is how many steps the time rule divides its span into.
 const ticks = 8
 
-// window tells whether a packet-id is new (draft, "Replay Protection"; man
+// window decides whether a packet-id is new (draft, "Replay Protection"; man
 // page, --replay-window). An id is acceptable that is
 //   - not 0,
 //   - less than size behind the highest accepted,

@@ -1,7 +1,7 @@
 // Package wrap armours control channel packets: not at all, with tls-auth
 // (HMAC), tls-crypt (HMAC and encryption) or tls-crypt-v2 (tls-crypt with a key
 // per client, which the client brings along). It has the key files of all three
-// and tells which armour a packet that failed was made with.
+// and says which armour a packet that failed was made with.
 // It knows no sockets and no clock. Formats: the wire protocol draft, "Control
 // channel packet format"; tls-crypt-v2.txt.
 package wrap
