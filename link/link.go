@@ -19,7 +19,7 @@ type Queued interface {
 	Queues() []Link
 }
 
-// Queues are the queues of a link: itself, if it has one alone.
+// Queues returns the queues of a link: the link itself, if it has only one.
 func Queues(l Link) []Link {
 	if q, ok := l.(Queued); ok {
 		return q.Queues()
@@ -27,7 +27,7 @@ func Queues(l Link) []Link {
 	return []Link{l}
 }
 
-// Queue is a link's queue of that number, which may be larger than there are
+// Queue returns one of a link's queues. The number may be larger than there are
 // queues.
 func Queue(l Link, number int) Link {
 	if q, ok := l.(Queued); ok {
@@ -83,8 +83,8 @@ func IsStream(l Link) bool {
 	return ok && s.Stream()
 }
 
-// Try is WriteBatch of a link that may wait there for a slow peer, and does not
-// now: what there is no room for is lost.
+// Try writes a batch without waiting for a slow peer (Trier): what there is no
+// room for is lost.
 func Try(l Link, batch []*buf.Packet) (int, error) {
 	if t, ok := l.(Trier); ok {
 		return t.TryBatch(batch)
@@ -92,19 +92,19 @@ func Try(l Link, batch []*buf.Packet) (int, error) {
 	return l.WriteBatch(batch)
 }
 
-// Crowded reports whether a link has so much to send that only what belongs to
-// somebody who is known should be added: the system keeps datagrams to hosts of
-// its own network that do not answer, in the one buffer for all. False where the
-// system does not say.
+// Crowded reports whether a link has so much to send that only packets for known
+// peers should be added: the system keeps datagrams to hosts of its own network
+// that do not answer, in one buffer for all. It is false where the system does not
+// say.
 func Crowded(l Link) bool {
 	c, ok := l.(Crowder)
 	return ok && c.Crowded()
 }
 
-// Path is a link that knows what its system has learnt of the path to a host.
+// Path is a link whose system knows something about the path to a host.
 type Path interface {
 	// PathMTU is the largest IP packet in bytes that the path is known to
-	// carry: the network adapter's, or what a router told (RFC 1191, RFC 8201).
+	// carry: the network adapter's, or what a router reported (RFC 1191, RFC 8201).
 	PathMTU(remote netip.AddrPort) (bytes int, ok bool)
 }
 

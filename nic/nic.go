@@ -43,7 +43,7 @@ type Cable interface {
 	SetCarrier(on bool) error
 }
 
-// Queues are the queues of an adapter: itself, if it has one alone.
+// Queues returns the queues of an adapter: the adapter itself, if it has only one.
 func Queues(n NIC) []NIC {
 	if q, ok := n.(Queued); ok {
 		return q.Queues()
@@ -51,8 +51,8 @@ func Queues(n NIC) []NIC {
 	return []NIC{n}
 }
 
-// Queue is one of an adapter's queues, and which: that of a number which may be
-// larger than there are queues.
+// Queue returns one of an adapter's queues, and its number. The number asked for
+// may be larger than there are queues.
 func Queue(n NIC, number int) (NIC, int) {
 	if q, ok := n.(Queued); ok {
 		all := q.Queues()

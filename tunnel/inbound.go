@@ -37,7 +37,7 @@ func (r *Road) Inbound(ctx context.Context, l link.Link) error {
 	return inParallel(len(queues), func(queue int) error { return r.inboundQueue(ctx, l, queues[queue], queue) })
 }
 
-// inboundQueue does it for one socket of the link, by one queue of the adapter.
+// inboundQueue is Inbound for one socket of the link and one queue of the adapter.
 func (r *Road) inboundQueue(ctx context.Context, l, socket link.Link, queue int) error {
 	size := r.PacketSize + buf.Headroom + buf.Tailroom
 	first, most := batchOf(socket)
@@ -78,8 +78,8 @@ func (r *Road) inboundQueue(ctx context.Context, l, socket link.Link, queue int)
 	}
 }
 
-// batchOf is how many packets to take from a link or an adapter at once: at
-// first, and at most once that many keep coming.
+// batchOf returns how many packets to take from a link or an adapter at once, at
+// first and at most (buf.BatchSizer).
 func batchOf(source any) (first, most int) {
 	if s, ok := source.(buf.BatchSizer); ok {
 		return s.BatchSize()

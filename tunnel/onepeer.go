@@ -16,7 +16,7 @@ import (
 // on the road: all of Role but Control. Set its fields before the road is used.
 type OnePeer struct {
 	Road *Road
-	// Float says that the peer may come from any address.
+	// Float lets the peer come from any address.
 	Float bool
 	// Current is the peer that packets go to, nil while there is none.
 	Current func() *Peer
@@ -28,14 +28,15 @@ type OnePeer struct {
 	// OnLoop is called once, when packets to the peer's outer address come out of
 	// the adapter though nothing is done about that.
 	OnLoop func(to netip.Addr)
-	// OnMoved is called when the peer is at another address than before; that one
-	// is not valid where none was known.
+	// OnMoved is called when the peer is at another address than before. The
+	// address before is not valid where none was known.
 	OnMoved func(p *Peer, before netip.AddrPort)
 	// OnForged is called for control packets that are not the peer's.
 	OnForged func(error)
 
-	// Pinned says that this host leads packets to the peer's outer address past the
-	// tunnel, or will: those that come out of the adapter meanwhile are no fault.
+	// Pinned is true where this host leads packets to the peer's outer address past
+	// the tunnel, or soon will: those that come out of the adapter until then are
+	// no fault.
 	Pinned atomic.Bool
 
 	looped sync.Once
@@ -66,8 +67,8 @@ func (o *OnePeer) Route(_ time.Time, p *buf.Packet, to *Receivers) Drop {
 	return Kept
 }
 
-// Demultiplex takes data packets from the peer's address, or with Float from any
-// that can seal them.
+// Demultiplex takes data packets from the peer's address, or with Float from
+// anyone who can seal them.
 func (o *OnePeer) Demultiplex(l link.Link, p *buf.Packet) (*Peer, Drop) {
 	peer := o.On(l)
 	if peer == nil || !o.From(peer, l, p) {
@@ -76,9 +77,9 @@ func (o *OnePeer) Demultiplex(l link.Link, p *buf.Packet) (*Peer, Drop) {
 	return peer, Kept
 }
 
-// From reports whether a packet that came by a link can be a peer's. Which address
-// of this host it came to does not count: the system chooses the way out anew for
-// each packet.
+// From reports whether a packet that came by a link can be a peer's. It does not
+// matter which address of this host it came to: the system chooses the way out
+// anew for each packet.
 func (o *OnePeer) From(peer *Peer, l link.Link, p *buf.Packet) bool {
 	path := peer.path.Load()
 	switch {

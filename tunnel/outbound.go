@@ -33,7 +33,7 @@ func (r *Road) Outbound(ctx context.Context, adapter nic.NIC) error {
 	return inParallel(len(queues), func(queue int) error { return r.outbound(ctx, queues[queue], queue) })
 }
 
-// outbound does it for one queue of the adapter.
+// outbound is Outbound for one queue of the adapter.
 func (r *Road) outbound(ctx context.Context, adapter nic.NIC, queue int) error {
 	first, _ := batchOf(adapter)
 	batch := buf.NewBatch(first, r.PacketSize)
@@ -71,8 +71,7 @@ func (r *Road) outbound(ctx context.Context, adapter nic.NIC, queue int) error {
 	}
 }
 
-// sealFor makes a packet a packet of the peer's data channel and hands it
-// to the sender.
+// sealFor seals a packet for the peer's data channel and hands it to the sender.
 func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	size := p.Len()
 	if !r.Ethernet && r.tooNarrow(now, peer, size) {
@@ -129,8 +128,8 @@ type sender struct {
 	spares buf.Spares // for pieces and copies
 }
 
-// copyOf is a copy of a packet, good until the end of the batch, or until as
-// many were made as wait at once.
+// copyOf returns a copy of a packet. It is good until the end of the batch, or
+// until batchSize others were made.
 func (s *sender) copyOf(p *buf.Packet) *buf.Packet {
 	if s.spares.Used() >= batchSize {
 		s.end()
@@ -153,8 +152,8 @@ func (s *sender) add(peer *Peer, p *buf.Packet) {
 }
 
 // hold makes this sender the only one that seals for a peer, until the end of
-// the batch. Where that means waiting for another sender, it lets go of all it
-// holds before, so that no two wait for each other.
+// the batch. If it has to wait for another sender, it first lets go of all that it
+// holds, so that no two wait for each other.
 func (s *sender) hold(peer *Peer) {
 	if peer.sender.Load() == s {
 		return
@@ -178,7 +177,7 @@ func (s *sender) letGo() {
 	s.held = s.held[:0]
 }
 
-// end sends what there is, and has all spares free again.
+// end sends what there is, and frees all spares.
 func (s *sender) end() {
 	s.letGo()
 	s.spares.Reset()

@@ -11,8 +11,7 @@ import (
 )
 
 // maxMail bounds what waits for a peer's control goroutine. A peer that sends
-// control packets faster than they are worked off loses them, as on a full
-// socket.
+// control packets faster than they are handled loses them, as on a full socket.
 const maxMail = 64
 
 // Peer is a session at work: where its packets go, and the goroutine that owns
@@ -23,15 +22,15 @@ type Peer struct {
 	// calls for a packet.
 	Data *session.Data
 	// Session is the control side. It belongs to the control goroutine: call it
-	// from OnEvent and from functions given to Do alone.
+	// only from OnEvent and from functions given to Do.
 	Session *session.Session
 	// OnEvent is called for each of the session's events, on the control
 	// goroutine. It may call the session.
 	OnEvent func(now time.Time, e session.Event)
 	// Owner is what the role keeps for the peer.
 	Owner any
-	// OnError, if not nil, is told what the system says of packets that the session
-	// sends and it does not take.
+	// OnError, if not nil, is called with the error of a packet that the session
+	// sends and the system does not take.
 	OnError func(error)
 	// Observer, if not nil, is the road's: it watches what the session sends.
 	Observer *Watched
@@ -60,8 +59,8 @@ type Peer struct {
 	ended   bool
 }
 
-// PeerCounters count what a peer's packets came to: inner packets and their
-// bytes, and the bytes of the datagrams that carried them.
+// PeerCounters count a peer's traffic: inner packets and their bytes, and the
+// bytes of the datagrams that carried them.
 type PeerCounters struct {
 	InPackets, InBytes, OutPackets, OutBytes atomic.Uint64
 	LinkIn, LinkOut                          atomic.Uint64
@@ -81,8 +80,7 @@ func NewPeer(s *session.Session, l link.Link, path buf.Path, onEvent func(*Peer,
 func (p *Peer) Path() buf.Path { return *p.path.Load() }
 
 // Named is an owner that knows what people call its peer, "" as long as it does
-// not.
-// Implementing it is optional.
+// not. Implementing it is optional.
 type Named interface{ PeerName() string }
 
 // Name is what people call the peer: as its owner says (Named), or where it is.
@@ -115,10 +113,10 @@ func (p *Peer) Deliver(packet []byte, onError func(error)) {
 }
 
 // DeliverFrom is Deliver for a session that this end began, with a packet that
-// came by path: it is taken from the peer's address alone, since whoever sees a
-// session id on its way can send one. With float the first answer may come from
-// any address, and is where the peer is from then on. It reports false, and does
-// nothing, where the packet came from elsewhere.
+// came by path. It takes packets only from the peer's address, since whoever sees
+// a session id on its way can send one. With float the first answer may come from
+// any address, which is the peer's from then on. It returns false, and does
+// nothing, if the packet came from elsewhere.
 func (p *Peer) DeliverFrom(path buf.Path, float bool, packet []byte, onError func(error)) bool {
 	elsewhere := path.Remote != p.Path().Remote
 	if elsewhere && (!float || p.answered.Load()) {
@@ -173,7 +171,7 @@ func (p *Peer) post(limit int, f func(time.Time)) {
 	}
 }
 
-// work is the control goroutine: it empties the mail, lets the session say and
+// work is the control goroutine: it empties the mail, lets the session send and
 // report what it has, sets the timer and ends.
 func (p *Peer) work() {
 	for {
@@ -197,13 +195,13 @@ func (p *Peer) work() {
 	}
 }
 
-// Settle lets the session say and report what it has before Do goes on. Call it
-// on the control goroutine alone: before Stop and the end of the link, it is how
+// Settle lets the session send and report what it has before Do goes on. Call it
+// only on the control goroutine. Before Stop and the end of the link, it is how
 // last words get out.
 func (p *Peer) Settle(now time.Time) { p.settle(now) }
 
-// settle gives the session its turn. What it reports is acted on before what
-// it says is sent, so that a peer's answer finds the road open.
+// settle gives the session its turn. Its events are handled before its packets
+// are sent, so that a peer's answer finds the road open.
 func (p *Peer) settle(now time.Time) {
 	p.Session.Advance(now)
 	for {
@@ -235,8 +233,8 @@ func (p *Peer) setTimer() {
 // controlPackets are for packets that the session itself sends.
 var controlPackets = sync.Pool{New: func() any { return buf.New(buf.DefaultSize) }}
 
-// send never waits for a slow peer: the session's clock, which notices that one
-// is gone, runs on the same goroutine.
+// send never waits for a slow peer: the session's clock, which notices that a
+// peer is gone, runs on the same goroutine.
 func (p *Peer) send(b []byte) {
 	packet := controlPackets.Get().(*buf.Packet)
 	defer controlPackets.Put(packet)

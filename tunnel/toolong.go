@@ -32,9 +32,9 @@ const (
 	hops                   = 64
 )
 
-// tooLong does with a packet that the peer's path does not carry what a router
-// before a narrow link does: it is sent in fragments where its sender allows it,
-// and else its sender is told.
+// tooLong deals with a packet that the peer's path does not carry, as a router
+// before a narrow link does: it sends the packet in fragments if the sender
+// allows that, and otherwise tells the sender.
 func (r *Road) tooLong(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	inner := int(peer.width.inner.Load())
 	packet := p.Bytes()
@@ -72,15 +72,15 @@ func (r *Road) sealFragments(now time.Time, peer *Peer, p *buf.Packet, size int,
 	return Kept
 }
 
-// beyondOffsets reports whether an IPv4 packet is a fragment that ends behind
-// the largest packet: the offsets of its pieces could begin anew, at the ports.
+// beyondOffsets reports whether an IPv4 packet is a fragment that ends beyond
+// the largest packet: the offsets of its pieces could wrap around to the ports.
 func beyondOffsets(packet []byte) bool {
 	offset := int(binary.BigEndian.Uint16(packet[6:])&offsetMask) * fragmentUnit
 	return offset+len(packet) > math.MaxUint16
 }
 
-// setFragment makes the copy of a packet's header that of its fragment at an
-// offset in bytes.
+// setFragment turns the copy of a packet's header into the header of its fragment
+// at an offset in bytes.
 func setFragment(b []byte, header, offset int, more bool) {
 	word := binary.BigEndian.Uint16(b[6:]) + uint16(offset/fragmentUnit) // it may be a fragment already
 	if more {
@@ -95,7 +95,7 @@ func setFragment(b []byte, header, offset int, more bool) {
 	binary.BigEndian.PutUint16(b[10:], ^checksum.Sum(b[:header]))
 }
 
-// blankOptions makes those options no-operations that only the first fragment
+// blankOptions replaces by no-operations the options that only the first fragment
 // has: all whose first bit is not set.
 func blankOptions(options []byte) {
 	for len(options) > 0 && options[0] != optionEnd {

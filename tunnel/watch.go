@@ -13,8 +13,8 @@ type Stop uint8
 
 // The stops. Outbound, a packet comes by AtAdapter, AtQueue, AtRoute, AtSeal
 // and AtLink; inbound by AtLink, AtQueue, AtOpen, AtRoute and AtAdapter, or
-// AtSeal and AtLink when it is for another peer. What the two ends tell each
-// other enters and leaves the road AtControl.
+// AtSeal and AtLink when it is for another peer. What the two ends say to
+// each other enters and leaves the road AtControl.
 const (
 	AtAdapter Stop = iota
 	AtQueue        // its turn in the batch that it came with
@@ -58,8 +58,7 @@ type Observer interface {
 	See(s *Sight)
 }
 
-// Watched is where an observer is set, and nil most of the time. It may change
-// at any time.
+// Watched holds the observer, nil most of the time. It may change at any time.
 type Watched = atomic.Pointer[Observer]
 
 // watch is one batch under an observer's eyes. Without one it is nil, which

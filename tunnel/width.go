@@ -17,8 +17,8 @@ const (
 	believeFor = time.Minute
 )
 
-// width is what the path to a peer was found to carry, after the system had
-// refused a datagram as too large (`mtu-disc yes`).
+// width is what the path to a peer carries, as found out after the system refused
+// a datagram as too large (`mtu-disc yes`).
 type width struct {
 	inner atomic.Int32 // the longest packet inside, bytes; 0: not known to be limited
 	asked atomic.Int64 // when the system was, in Unix nanoseconds
@@ -29,8 +29,8 @@ func (w *width) forget() {
 	w.asked.Store(0)
 }
 
-// due reports whether the system may be asked again, by this caller. It may, too,
-// where its clock was set back.
+// due reports whether this caller may ask the system again. It also may where the
+// clock was set back.
 func (w *width) due(now time.Time, after time.Duration) bool {
 	asked := w.asked.Load()
 	return time.Duration(now.UnixNano()-asked).Abs() >= after && w.asked.CompareAndSwap(asked, now.UnixNano())
@@ -59,8 +59,8 @@ func (r *Road) tooNarrow(now time.Time, p *Peer, size int) bool {
 	return size > int(p.width.inner.Load())
 }
 
-// lookAtPaths finds out what the paths of those carry that the batch is for,
-// after the link refused a packet of it as too large.
+// lookAtPaths finds out what the paths to the batch's receivers carry, after the
+// link refused a packet as too large.
 func (s *sender) lookAtPaths() {
 	now := time.Now()
 	for _, peer := range s.held {

@@ -10,10 +10,10 @@ import (
 	"sync"
 )
 
-// Handler passes on at most so many messages of one kind in a row. Messages
-// are of a kind when they are of one level and say the same; their attributes
-// may differ. The first one of another kind is preceded by how many were left
-// out.
+// Handler passes on at most a limited number of messages of one kind in a row.
+// Messages are of one kind if they have the same level and text; their attributes
+// may differ. Before the first message of another kind, it says how many were
+// left out.
 type Handler struct {
 	next slog.Handler
 	run  *run

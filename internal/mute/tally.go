@@ -20,8 +20,8 @@ type Tally struct {
 	timer *time.Timer // nil: nothing happened lately
 }
 
-// Count counts one event. Say is told how many there were: a second after the
-// first, then once a minute while there are any.
+// Count counts one event. It has say called with how many there were: a second
+// after the first, then once a minute while there are any.
 func (t *Tally) Count(say func(n int)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,7 +46,7 @@ func (t *Tally) flush(say func(n int)) {
 	}
 }
 
-// Stop ends it. What was not said is forgotten.
+// Stop ends the summing up. What was not said is forgotten.
 func (t *Tally) Stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
