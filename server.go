@@ -48,7 +48,7 @@ func Listen(ctx context.Context, text []byte, options *Options) (*Server, error)
 func listen(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 	var forward *userstack.ForwardOptions
 	if o.Forward {
-		forward = profile.UserSpaceForward(c, o.Log)
+		forward = profile.UserSpaceForward(c.Server, o.Log)
 	}
 	ready := make(chan struct{})
 	so := server.Options{Log: o.Log, Open: bringup.UserSpace(forward), Ask: o.Ask, Ready: func(*server.Server) { close(ready) }}

@@ -45,7 +45,7 @@ type opened struct {
 }
 
 func newBase(role string, c *config.Config, p Process) base {
-	return base{role: role, process: p, ethernet: profile.Kind(c) == nic.Ethernet}
+	return base{role: role, process: p, ethernet: profile.Kind(c.Adapter) == nic.Ethernet}
 }
 
 // opener is open, which also makes the adapter known: for the options of a role.

@@ -67,7 +67,7 @@ func (r roles) process() backend.Process {
 
 func (r roles) openServer(c *config.Config) (opened, error) {
 	s, err := backend.NewServer(c, server.Options{
-		Log: r.log, Ask: AskTerminal, Open: r.adapter(c, profile.UserSpaceForward(c, r.log)), Forward: r.Forward && !r.UserSpace,
+		Log: r.log, Ask: AskTerminal, Open: r.adapter(c, profile.UserSpaceForward(c.Server, r.log)), Forward: r.Forward && !r.UserSpace,
 		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving,
 	}, r.process())
 	return opened{s, func() {}}, err
@@ -138,7 +138,7 @@ func (r roles) adapter(c *config.Config, forward *userstack.ForwardOptions) brin
 
 // deviceOptions are those of a device, whose host the keeper changes if there is one.
 func (r roles) deviceOptions(c *config.Config) bringup.Options {
-	o := bringup.Options{Log: r.log, StateDir: r.StateDir, Node: c.Adapter.DevNode, Kind: profile.Kind(c), Queues: profile.Queues(c), Profile: profile.Profile(c)}
+	o := bringup.Options{Log: r.log, StateDir: r.StateDir, Node: c.Adapter.DevNode, Kind: profile.Kind(c.Adapter), Queues: profile.Queues(c), Profile: profile.Profile(c)}
 	if r.worker != nil {
 		o.Apply = r.worker.Apply
 	}
@@ -152,7 +152,7 @@ func (r roles) clientAdapter(c *config.Config) (open bringup.Opener, reserved st
 	if r.UserSpace || c.Adapter.DevType == config.DevNull {
 		return r.adapter(c, nil), "", nil
 	}
-	want := bringup.State{State: hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, LLAddr: profile.LLAddr(c)}}
+	want := bringup.State{State: hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, LLAddr: profile.LLAddr(c.Adapter)}}
 	if c.Adapter.Look != config.AdapterIP {
 		want.Ethernet = new(ether.Network)
 	}

@@ -57,7 +57,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	p := c.choice.Of(t.Remote)
 	cfg := p.For(ctx, t.Addr, t.Remote.Proto.TCP)
 	cfg.Username, cfg.Password = username, password
-	cfg.PeerInfo = profile.WithHost(p.Config, cfg.PeerInfo, t.Near().Addr())
+	cfg.PeerInfo = profile.WithHost(p.Config.Process, cfg.PeerInfo, t.Near().Addr())
 	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, settings: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{}),
 		revoked: make(chan error, 1)}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
@@ -253,7 +253,7 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 
 // watch sets the timers that hold with what the server pushed.
 func (a *attempt) watch(cfg *config.Config) {
-	a.peer.Do(func(time.Time) { a.peer.Session.SetTimers(profile.Timers(cfg)) })
+	a.peer.Do(func(time.Time) { a.peer.Session.SetTimers(profile.Timers(cfg.Timers)) })
 }
 
 // pushed brings the adapter up in the state that the server pushed.

@@ -99,11 +99,11 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
+	cl.opts.Resolve = reach.NewNames(c.Link, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, profile.ReportNames(cl.opts.Resolve, cl.emit))
 	cl.remotes.Log = o.Log
 	cl.one = cl.onePeer()
-	cl.road = tunnel.Road{Role: role{cl.one}, PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError, OnFailing: tunnel.LogFailing(cl.log),
+	cl.road = tunnel.Road{Role: role{cl.one}, PacketSize: profile.PacketSize(c.Adapter), Ethernet: profile.Kind(c.Adapter) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError, OnFailing: tunnel.LogFailing(cl.log),
 		OnPath: tunnel.LogPaths(cl.log)}
 	return cl, nil
 }

@@ -28,7 +28,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 		}
 		a.emit(event.Remark{Text: "routes through the tunnel are left out, since nothing names the gateway on its Ethernet: " + mend})
 	}
-	if profile.WithoutAddress(cfg) {
+	if profile.WithoutAddress(cfg.Adapter) {
 		a.emit(event.Remark{Text: "the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration"})
 	}
 	a.one.Pinned.Store(profile.Pins(state.Routes))

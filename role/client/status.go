@@ -16,5 +16,5 @@ func (c *Client) Status() []byte { return profile.Statistics(c.Statistics()).Tex
 // keepStatus writes the status file now, as often as `status` says, and, by
 // the function it returns, at the end.
 func (c *Client) keepStatus() (stop func()) {
-	return profile.KeepStatus(c.cfg, c.log, c.Status)
+	return profile.KeepStatus(c.cfg.Process, c.log, c.Status)
 }

@@ -85,7 +85,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 		h.opts.ListenTCP = func(o link.Options) (Listener, error) { return link.ListenTCP(o) }
 	}
 	one := h.onePeer()
-	resolve := reach.NewNames(c, o.Resolve, h.local.tunnel, o.Log).Lookup
+	resolve := reach.NewNames(c.Link, o.Resolve, h.local.tunnel, o.Log).Lookup
 	h.local = local{cfg: c, resolve: resolve, pinned: &one.Pinned, emit: h.emit}
 	h.sessions = sessions{keys: keys, signals: newSignals(), cfg: c, log: o.Log, one: one, emit: h.emit, onUp: h.up}
 	h.sockets = sockets{streams: link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit}, OnError: func(err error) {
@@ -95,7 +95,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 		remotes: reach.NewRemotes(c, profile.ReportNames(resolve, h.emit)), dialer: reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask}}
 	h.calls.remotes.Log = o.Log
 	h.road = tunnel.Road{Role: &role{OnePeer: one, sessions: &h.sessions, calls: &h.calls}, Headless: keys.static != nil,
-		PacketSize: profile.PacketSize(c), Ethernet: profile.Kind(c) == nic.Ethernet, Adapter: func() nic.NIC { return h.local.adapter },
+		PacketSize: profile.PacketSize(c.Adapter), Ethernet: profile.Kind(c.Adapter) == nic.Ethernet, Adapter: func() nic.NIC { return h.local.adapter },
 		OnError: h.passingError, OnFailing: tunnel.LogFailing(h.log), OnPath: tunnel.LogPaths(h.log)}
 	return h, nil
 }

@@ -75,7 +75,7 @@ func listenAddr(ctx context.Context, c *config.Config) (netip.AddrPort, error) {
 		if err != nil {
 			return netip.AddrPort{}, err
 		}
-		if addr, err = profile.Scoped(c, addr.Unmap()); err != nil {
+		if addr, err = profile.Scoped(c.Link, addr.Unmap()); err != nil {
 			return netip.AddrPort{}, fmt.Errorf("local: %w", err)
 		}
 		return netip.AddrPortFrom(addr, port), nil

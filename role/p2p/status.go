@@ -14,5 +14,5 @@ func (h *Host) Status() []byte {
 // keepStatus writes the status file now, as often as `status` says, and, by
 // the function it returns, at the end.
 func (h *Host) keepStatus() (stop func()) {
-	return profile.KeepStatus(h.cfg, h.log, h.Status)
+	return profile.KeepStatus(h.cfg.Process, h.log, h.Status)
 }

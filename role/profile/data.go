@@ -25,37 +25,37 @@ func dataChannel(c *config.Config, s *session.Config) (err error) {
 		s.Compression = wire.CompressionOff
 	}
 	s.RefuseCompressed = c.Data.RefuseCompressed
-	s.Fragment = Fragment(c, true)
+	s.Fragment = Fragment(c.Data, true)
 	s.MuteReplays = c.Process.MuteReplayWarnings
 	return nil
 }
 
 // optionFields are those of the options string about framing and the digest, by
 // which servers that negotiate no cipher, such as SoftEther's, choose theirs.
-func optionFields(c *config.Config) (fields []string) {
-	if c.Data.Compression.Directive != "" && c.Data.Compression.Algorithm != "migrate" {
+func optionFields(c config.Data) (fields []string) {
+	if c.Compression.Directive != "" && c.Compression.Algorithm != "migrate" {
 		fields = append(fields, negotiate.FieldCompression)
 	}
-	if c.Data.Fragment.Bytes > 0 {
+	if c.Fragment.Bytes > 0 {
 		fields = append(fields, negotiate.FieldFragments)
 	}
 	return append(fields, "auth "+digestOption(c))
 }
 
 // digestOption is the digest of the data channel as an options string has it.
-func digestOption(c *config.Config) string {
-	fallback, err := seal.LookupCipher(c.Data.Fallback)
-	if c.Data.Auth == "NONE" || err == nil && fallback.IsAEAD() {
+func digestOption(c config.Data) string {
+	fallback, err := seal.LookupCipher(c.Fallback)
+	if c.Auth == "NONE" || err == nil && fallback.IsAEAD() {
 		return "[null-digest]"
 	}
-	return c.Data.Auth
+	return c.Auth
 }
 
 // variables are what a server is told beside the version and the like: the
 // framings we understand, which algorithms where `compress` is given, and what
 // `setenv` has.
 func variables(c *config.Config) map[string]string {
-	told := userVariables(c)
+	told := userVariables(c.Process)
 	names := []string{"IV_COMP_STUB", "IV_COMP_STUBv2", "IV_LZO_STUB"}
 	switch c.Data.Compression.Algorithm {
 	case "stub", "stub-v2", "migrate", "no":
@@ -95,12 +95,12 @@ func MaxInner(c *config.Config, outer6 bool, s fitter) int {
 	case m.Fixed:
 		return m.Bytes
 	}
-	return s.Fit(payload(m, outer6)) - headerLen(c)
+	return s.Fit(payload(m, outer6)) - headerLen(c.Adapter)
 }
 
 // Fragment is the longest datagram by `fragment`, in bytes of payload; 0 for
 // any.
-func Fragment(c *config.Config, outer6 bool) int { return payload(c.Data.Fragment, outer6) }
+func Fragment(c config.Data, outer6 bool) int { return payload(c.Fragment, outer6) }
 
 // payload is a limit in bytes of UDP payload.
 func payload(m config.MSSFix, outer6 bool) int {

@@ -29,12 +29,12 @@ func Ethernet(c *config.Config, s *hostnet.State) (*ether.Network, error) {
 	if c.Adapter.IPWin32.Lease > 0 {
 		n.Lease = c.Adapter.IPWin32.Lease
 	}
-	if err := setAddresses(n, c, inner(c, s)); err != nil {
+	if err := setAddresses(n, c, inner(c.Adapter, s)); err != nil {
 		return nil, err
 	}
 	setRoutes(n, s)
 	if n.DHCP {
-		setNames(n, c, s.DNS)
+		setNames(n, c.Routing, s.DNS)
 		s.Addresses, s.DNS, s.Advertised = nil, nil, true
 		s.Routes = slices.DeleteFunc(s.Routes, func(r hostnet.Route) bool { return !r.Bypass })
 	}
@@ -49,11 +49,10 @@ func Ethernet(c *config.Config, s *hostnet.State) (*ether.Network, error) {
 const leaseTime = 2 * time.Minute
 
 // inner are the adapter's addresses, whoever sets them.
-func inner(c *config.Config, s *hostnet.State) []hostnet.Address {
-	if c.Adapter.IfconfigNoexec {
-		with := *c
-		with.Adapter.IfconfigNoexec = false
-		return addresses(&with)
+func inner(c config.Adapter, s *hostnet.State) []hostnet.Address {
+	if c.IfconfigNoexec {
+		c.IfconfigNoexec = false
+		return addresses(c)
 	}
 	return s.Addresses
 }
@@ -178,7 +177,7 @@ func setRoutes(n *ether.Network, s *hostnet.State) {
 
 // setNames takes over what DHCP can say of names: neither another port than
 // DNS's own, nor that some names only are asked for here.
-func setNames(n *ether.Network, c *config.Config, dns *hostnet.DNS) {
+func setNames(n *ether.Network, c config.Routing, dns *hostnet.DNS) {
 	if dns == nil {
 		return
 	}
@@ -193,5 +192,5 @@ func setNames(n *ether.Network, c *config.Config, dns *hostnet.DNS) {
 	if len(dns.Domains) > 0 {
 		n.Unsaid = append(n.Unsaid, "that only names in "+strings.Join(dns.Domains, ", ")+" are asked for here")
 	}
-	n.Domain, n.Search = c.Routing.DNS.Domain, dns.Search
+	n.Domain, n.Search = c.DNS.Domain, dns.Search
 }

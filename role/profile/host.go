@@ -27,7 +27,7 @@ var (
 // valid while that is not known, and then nothing is redirected. An error names
 // routes that are left out; the rest of the state stands.
 func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve Resolver) (hostnet.State, error) {
-	s := hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, TxQueueLen: c.Adapter.TxQueueLen, LLAddr: LLAddr(c), Addresses: addresses(c)}
+	s := hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, TxQueueLen: c.Adapter.TxQueueLen, LLAddr: LLAddr(c.Adapter), Addresses: addresses(c.Adapter)}
 	if c.Routing.NoExec {
 		return s, nil
 	}
@@ -45,16 +45,16 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 	}
 	s.Routes = append(s.Routes, led...)
 	s.BlockLocal = c.Routing.RedirectGateway != nil && c.Routing.RedirectGateway.BlockLocal
-	s.DNS = names(c)
+	s.DNS = names(c.Routing)
 	return s, errors.Join(left...)
 }
 
 // LLAddr is the MAC address that c wants its adapter to have, "" for any.
-func LLAddr(c *config.Config) string {
-	if Kind(c) != nic.Ethernet && c.Adapter.Look == config.AdapterIP {
+func LLAddr(c config.Adapter) string {
+	if Kind(c) != nic.Ethernet && c.Look == config.AdapterIP {
 		return ""
 	}
-	return c.Adapter.LLAddr
+	return c.LLAddr
 }
 
 // Profile tells the tunnel of a configuration from others of this host: by
@@ -72,15 +72,15 @@ func Profile(c *config.Config) string {
 	return strings.Join(words, "\x00")
 }
 
-func addresses(c *config.Config) (list []hostnet.Address) {
-	if i := c.Adapter.Ifconfig; i != nil && !c.Adapter.IfconfigNoexec {
+func addresses(c config.Adapter) (list []hostnet.Address) {
+	if i := c.Ifconfig; i != nil && !c.IfconfigNoexec {
 		a := hostnet.Address{Prefix: netip.PrefixFrom(i.Local, i.Bits)}
 		if i.Remote.IsValid() {
 			a = hostnet.Address{Prefix: netip.PrefixFrom(i.Local, 32), Peer: i.Remote}
 		}
 		list = append(list, a)
 	}
-	if i := c.Adapter.IfconfigIPv6; i != nil && !c.Adapter.IfconfigNoexec {
+	if i := c.IfconfigIPv6; i != nil && !c.IfconfigNoexec {
 		list = append(list, hostnet.Address{Prefix: i.Local})
 	}
 	return list
@@ -88,8 +88,8 @@ func addresses(c *config.Config) (list []hostnet.Address) {
 
 // WithoutAddress reports whether an adapter that carries IP gets no address,
 // though ifconfig-noexec does not say so.
-func WithoutAddress(c *config.Config) bool {
-	return c.Adapter.DevType == config.DevTun && !c.Adapter.IfconfigNoexec && len(addresses(c)) == 0
+func WithoutAddress(c config.Adapter) bool {
+	return c.DevType == config.DevTun && !c.IfconfigNoexec && len(addresses(c)) == 0
 }
 
 // gateway is the next hop inside the tunnel for IPv4, not valid without one.
@@ -119,8 +119,8 @@ func inside(c *config.Config, ipv6 bool) netip.Addr {
 // reach while the adapter has no address, which another program may set later.
 // An Ethernet adapter needs one; ok is false where it has none.
 func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
-	ethernet := Kind(c) == nic.Ethernet
-	bare := c.Adapter.Look == config.AdapterIP && len(addresses(c)) == 0
+	ethernet := Kind(c.Adapter) == nic.Ethernet
+	bare := c.Adapter.Look == config.AdapterIP && len(addresses(c.Adapter)) == 0
 	if ethernet || !ipv6 && !bare {
 		via = inside(c, ipv6)
 	}
@@ -278,7 +278,7 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err er
 	}
 	switch via, ok := nextHop(c, false); {
 	case r.NoIPv4:
-	case c.Adapter.Ifconfig == nil && !c.Routing.Gateway.IsValid() && Kind(c) == nic.IP:
+	case c.Adapter.Ifconfig == nil && !c.Routing.Gateway.IsValid() && Kind(c.Adapter) == nic.IP:
 		err = errNoGateway
 	case ok:
 		for _, half := range halves4 {
@@ -294,19 +294,19 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err er
 }
 
 // names is what `dns` says, or `dhcp-option` where it says nothing.
-func names(c *config.Config) *hostnet.DNS {
-	d := &hostnet.DNS{Search: slices.Clone(c.Routing.DNS.SearchDomains)}
-	if len(c.Routing.DNS.Servers) > 0 {
+func names(c config.Routing) *hostnet.DNS {
+	d := &hostnet.DNS{Search: slices.Clone(c.DNS.SearchDomains)}
+	if len(c.DNS.Servers) > 0 {
 		// Only one is used at a time; the list is in order of priority.
-		d.Servers = c.Routing.DNS.Servers[0].Addrs
-		d.Domains = c.Routing.DNS.Servers[0].ResolveDomains
+		d.Servers = c.DNS.Servers[0].Addrs
+		d.Domains = c.DNS.Servers[0].ResolveDomains
 	} else {
-		for _, a := range c.Routing.DNS.Addrs {
+		for _, a := range c.DNS.Addrs {
 			d.Servers = append(d.Servers, netip.AddrPortFrom(a, 0))
 		}
 	}
-	if c.Routing.DNS.Domain != "" && !slices.Contains(d.Search, c.Routing.DNS.Domain) {
-		d.Search = append([]string{c.Routing.DNS.Domain}, d.Search...)
+	if c.DNS.Domain != "" && !slices.Contains(d.Search, c.DNS.Domain) {
+		d.Search = append([]string{c.DNS.Domain}, d.Search...)
 	}
 	if len(d.Servers) == 0 && len(d.Search) == 0 {
 		return nil

@@ -198,10 +198,10 @@ func TestHostStateOfEthernet(t *testing.T) {
 		}
 	}
 	mac := "lladdr 02:00:5e:10:00:01"
-	if got := LLAddr(pushed(t, "dev tap", mac)); got != "02:00:5e:10:00:01" {
+	if got := LLAddr(pushed(t, "dev tap", mac).Adapter); got != "02:00:5e:10:00:01" {
 		t.Errorf("MAC address %q", got)
 	}
-	if got := LLAddr(pushed(t, "", mac)); got != "" {
+	if got := LLAddr(pushed(t, "", mac).Adapter); got != "" {
 		t.Errorf("a tun adapter's MAC address %q", got)
 	}
 }
@@ -246,8 +246,8 @@ func TestWithoutAddress(t *testing.T) {
 	} {
 		cfg := pushed(t, c.own, c.push...)
 		_, err := HostState(t.Context(), cfg, netip.MustParseAddr(serverText), hosts(nil))
-		if WithoutAddress(cfg) != c.without || !errors.Is(err, c.err) {
-			t.Errorf("%s: without address %v, %v", name, WithoutAddress(cfg), err)
+		if WithoutAddress(cfg.Adapter) != c.without || !errors.Is(err, c.err) {
+			t.Errorf("%s: without address %v, %v", name, WithoutAddress(cfg.Adapter), err)
 		}
 	}
 }

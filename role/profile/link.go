@@ -9,15 +9,15 @@ import (
 )
 
 // Kind is what the adapter of c carries.
-func Kind(c *config.Config) nic.Kind {
-	if c.Adapter.DevType == config.DevTap {
+func Kind(c config.Adapter) nic.Kind {
+	if c.DevType == config.DevTap {
 		return nic.Ethernet
 	}
 	return nic.IP
 }
 
 // headerLen is what stands before IP inside the tunnel, in bytes.
-func headerLen(c *config.Config) int {
+func headerLen(c config.Adapter) int {
 	if Kind(c) == nic.Ethernet {
 		return frame.HeaderLen
 	}
@@ -54,11 +54,11 @@ func Queues(c *config.Config) int {
 
 // PacketSize is the largest packet of adapter or link that buffers are made
 // for: the MTU, or the largest a peer may push, and room for what is added.
-func PacketSize(c *config.Config) int { return max(c.Adapter.MTU, buffersMTU) + 256 }
+func PacketSize(c config.Adapter) int { return max(c.MTU, buffersMTU) + 256 }
 
 // optionsExtra is what OpenVPN adds to the MTU it tells of in the options
 // string (tun-mtu-extra, 32 with tap).
-func optionsExtra(c *config.Config) int {
+func optionsExtra(c config.Adapter) int {
 	if Kind(c) == nic.Ethernet {
 		return 32
 	}

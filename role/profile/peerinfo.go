@@ -13,12 +13,12 @@ import (
 
 // userVariables are those of `setenv` that a server is told: who shows the
 // tunnel to its user, and with push-peer-info what is said of this host.
-func userVariables(c *config.Config) map[string]string {
+func userVariables(c config.Process) map[string]string {
 	told := make(map[string]string)
-	for name, value := range c.Process.Env {
+	for name, value := range c.Env {
 		switch {
 		case name == "IV_GUI_VER",
-			c.Process.PushPeerInfo && (name == "IV_HWADDR" || name == "IV_PLAT_VER" || strings.HasPrefix(name, "UV_")):
+			c.PushPeerInfo && (name == "IV_HWADDR" || name == "IV_PLAT_VER" || strings.HasPrefix(name, "UV_")):
 			told[name] = value
 		}
 	}
@@ -28,8 +28,8 @@ func userVariables(c *config.Config) map[string]string {
 // WithHost is what c has a server told, with what push-peer-info adds of this
 // host, which reaches the server from one of its interfaces (man page,
 // push-peer-info). What `setenv` says instead stays.
-func WithHost(c *config.Config, told negotiate.PeerInfo, server netip.Addr) negotiate.PeerInfo {
-	if !c.Process.PushPeerInfo {
+func WithHost(c config.Process, told negotiate.PeerInfo, server netip.Addr) negotiate.PeerInfo {
+	if !c.PushPeerInfo {
 		return told
 	}
 	info := negotiate.PeerInfo{"IV_SSL": "crypto/tls of " + runtime.Version()}

@@ -15,7 +15,7 @@ import (
 func TestPushPeerInfo(t *testing.T) {
 	server := netip.MustParseAddr("127.0.0.1")
 	told := negotiate.PeerInfo{"IV_VER": "v"}
-	if info := WithHost(clientConfig(t, ""), told, server); len(info) != 1 {
+	if info := WithHost(clientConfig(t, "").Process, told, server); len(info) != 1 {
 		t.Errorf("told %v unasked", info)
 	}
 	c := clientConfig(t, "push-peer-info\nsetenv UV_TEAM blue\nsetenv IV_PLAT_VER mine\nsetenv OTHER x")
@@ -23,14 +23,14 @@ func TestPushPeerInfo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := WithHost(c, s.PeerInfo, server)
+	info := WithHost(c.Process, s.PeerInfo, server)
 	if info["UV_TEAM"] != "blue" || info["IV_PLAT_VER"] != "mine" || info["OTHER"] != "" || !strings.Contains(info["IV_SSL"], runtime.Version()) {
 		t.Errorf("told %v", info)
 	}
 	if info["IV_HWADDR"] != "" {
 		t.Errorf("loopback has no MAC address, told %q", info["IV_HWADDR"])
 	}
-	if runtime.GOOS == "linux" && WithHost(clientConfig(t, "push-peer-info"), told, server)["IV_PLAT_VER"] == "" {
+	if runtime.GOOS == "linux" && WithHost(clientConfig(t, "push-peer-info").Process, told, server)["IV_PLAT_VER"] == "" {
 		t.Error("no version of the system")
 	}
 }

@@ -72,7 +72,7 @@ func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, erro
 	}
 	program.Within(slots)
 	trust := Trust{warn: func(string) {}} // whoever checks before has warned
-	if err := trust.readAuthorities(c); err != nil {
+	if err := trust.readAuthorities(c.Trust); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.Config {
@@ -130,9 +130,9 @@ func AddressVariables(env *auth.Variables, kind string, a netip.AddrPort) {
 }
 
 // ProgramVariables are those that every program of the configuration gets.
-func ProgramVariables(c *config.Config) []string {
+func ProgramVariables(c config.Process) []string {
 	var env auth.Variables
-	for name, value := range c.Process.Env {
+	for name, value := range c.Env {
 		env.Set(name, value)
 	}
 	return env

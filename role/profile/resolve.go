@@ -93,7 +93,7 @@ func named(a netip.Addr) netip.Addr {
 
 // Scoped has the zone that a link-local address needs to be sent to. One that
 // has none gets that of c's own sockets, by `bind-dev` or `local`.
-func Scoped(c *config.Config, a netip.Addr) (netip.Addr, error) {
+func Scoped(c config.Link, a netip.Addr) (netip.Addr, error) {
 	if !a.Is6() || !a.IsLinkLocalUnicast() {
 		return a, nil
 	}
@@ -110,11 +110,11 @@ func Scoped(c *config.Config, a netip.Addr) (netip.Addr, error) {
 }
 
 // ownZone is the adapter that c binds its sockets to, "" for none.
-func ownZone(c *config.Config) string {
-	if c.Link.BindDev != "" {
-		return c.Link.BindDev
+func ownZone(c config.Link) string {
+	if c.BindDev != "" {
+		return c.BindDev
 	}
-	local, _ := netip.ParseAddr(c.Link.Local)
+	local, _ := netip.ParseAddr(c.Local)
 	return named(local).Zone()
 }
 

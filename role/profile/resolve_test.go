@@ -89,7 +89,7 @@ func TestScoped(t *testing.T) {
 		{config.Config{}, "fe80::1", ""},
 		{config.Config{}, "fe80::1%no-such-if", ""},
 	} {
-		got, err := Scoped(&c.cfg, netip.MustParseAddr(c.addr))
+		got, err := Scoped(c.cfg.Link, netip.MustParseAddr(c.addr))
 		if (err != nil) != (c.want == "") || err == nil && got.String() != c.want {
 			t.Errorf("%s with bind-dev %q, local %q: %v, %v; want %q", c.addr, c.cfg.Link.BindDev, c.cfg.Link.Local, got, err, c.want)
 		}

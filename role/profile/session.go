@@ -35,11 +35,11 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 	s := session.Config{
 		Server: server, TLS: tls,
 		Ciphers: c.Data.Ciphers, Fallback: c.Data.Fallback,
-		Options: negotiate.OptionsString(server, Kind(c).String(), c.Adapter.MTU+optionsExtra(c), "UDPv4", c.Data.Fallback, optionFields(c)...),
+		Options: negotiate.OptionsString(server, Kind(c.Adapter).String(), c.Adapter.MTU+optionsExtra(c.Adapter), "UDPv4", c.Data.Fallback, optionFields(c.Data)...),
 
 		HandWindow: c.Timers.HandWindow, TranWindow: c.Timers.TranWindow, TLSTimeout: c.Timers.TLSTimeout,
 		RenegAfter: c.Timers.RenegSec, RenegLeast: c.Timers.RenegSecMin, RenegBytes: c.Timers.RenegBytes, RenegPackets: c.Timers.RenegPackets,
-		Timers:       Timers(c),
+		Timers:       Timers(c.Timers),
 		ReplayWindow: c.Data.ReplayWindow, ReplayTime: c.Data.ReplayTime,
 		MaxPacket:      min(c.Timers.MaxPacketSize, session.DefaultMaxPacket),
 		ForgetLogin:    c.Login.NoCache,
@@ -60,10 +60,10 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 
 // Timers are how c has a session watch its peer. On a client they change with
 // what the server pushes.
-func Timers(c *config.Config) session.Timers {
+func Timers(c config.Timers) session.Timers {
 	return session.Timers{
-		Ping: c.Timers.Ping, PingRestart: c.Timers.PingRestart, PingExit: c.Timers.PingExit,
-		Inactive: c.Timers.Inactive, InactiveBytes: c.Timers.InactiveBytes,
+		Ping: c.Ping, PingRestart: c.PingRestart, PingExit: c.PingExit,
+		Inactive: c.Inactive, InactiveBytes: c.InactiveBytes,
 	}
 }
 
@@ -84,11 +84,11 @@ func platform() string {
 }
 
 // direction is `key-direction`, or the second argument of tls-auth.
-func direction(c *config.Config) wrap.Direction {
+func direction(c config.Trust) wrap.Direction {
 	switch {
-	case c.Trust.KeyDirection == nil:
+	case c.KeyDirection == nil:
 		return wrap.Bidirectional
-	case *c.Trust.KeyDirection == 1:
+	case *c.KeyDirection == 1:
 		return wrap.Inverse
 	}
 	return wrap.Normal
@@ -124,7 +124,7 @@ func tlsAuth(c *config.Config) (*wrap.TLSAuthKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
-	return &wrap.TLSAuthKey{Key: key, Direction: direction(c), Digest: hash}, nil
+	return &wrap.TLSAuthKey{Key: key, Direction: direction(c.Trust), Digest: hash}, nil
 }
 
 // ClientWrapper returns what makes the control channel armour of a client,

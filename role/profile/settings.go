@@ -79,7 +79,7 @@ func (s *Settings) For(ctx context.Context, remote netip.AddrPort, tcp bool) ses
 	if tcp {
 		return OverTCP(cfg, s.Config.AwaitsTCP())
 	}
-	cfg.Fragment = Fragment(s.Config, remote.Addr().Is6())
+	cfg.Fragment = Fragment(s.Config.Data, remote.Addr().Is6())
 	return cfg
 }
 
@@ -97,7 +97,7 @@ func Choose(c *config.Config, warn func(string), make func(c *config.Config, war
 		return Choice{}, err
 	}
 	if main.Trust != nil {
-		if main.ShowTLS, err = TLSVerify(c, ProgramVariables(c), auth.NewSlots(ProgramsAtOnce)); err != nil {
+		if main.ShowTLS, err = TLSVerify(c, ProgramVariables(c.Process), auth.NewSlots(ProgramsAtOnce)); err != nil {
 			return Choice{}, err
 		}
 	}

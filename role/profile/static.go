@@ -12,7 +12,7 @@ import (
 // Static is the settings of c for sessions of two hosts that share a static key
 // (`secret`), and the keys.
 func Static(c *config.Config) (session.Config, *seal.Static, error) {
-	s := session.Config{Timers: Timers(c)}
+	s := session.Config{Timers: Timers(c.Timers)}
 	if err := dataChannel(c, &s); err != nil {
 		return s, nil, err
 	}
@@ -25,7 +25,7 @@ func Static(c *config.Config) (session.Config, *seal.Static, error) {
 		return s, nil, fmt.Errorf("cipher: %w", err)
 	}
 	settings := seal.StaticConfig{Cipher: cipher, Digest: s.Digest, Window: c.Data.ReplayWindow, ReplayTime: c.Data.ReplayTime}
-	send, receive := key.DataKeys(direction(c))
+	send, receive := key.DataKeys(direction(c.Trust))
 	copy(settings.Material[:], send[:])
 	copy(settings.Material[len(send):], receive[:])
 	keys, err := seal.NewStatic(settings)

@@ -11,11 +11,11 @@ import (
 
 // KeepStatus writes what text gives to the file of `status`, now and as often
 // as it says. The function returned writes it a last time and ends that.
-func KeepStatus(c *config.Config, log *slog.Logger, text func() []byte) (stop func()) {
-	if c.Process.Status == "" {
+func KeepStatus(c config.Process, log *slog.Logger, text func() []byte) (stop func()) {
+	if c.Status == "" {
 		return func() {}
 	}
-	file, err := process.OpenFile(c.Process.Status)
+	file, err := process.OpenFile(c.Status)
 	if err != nil {
 		log.Warn("the status file cannot be written; name one in a directory that is there", "error", err)
 		return func() {}
@@ -23,7 +23,7 @@ func KeepStatus(c *config.Config, log *slog.Logger, text func() []byte) (stop fu
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		keepStatus(c.Process.StatusInterval, end, func() {
+		keepStatus(c.StatusInterval, end, func() {
 			if err := file.Replace(text()); err != nil {
 				log.Warn("the status file cannot be written", "error", err)
 			}

@@ -49,7 +49,7 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 	for _, root := range trust.authorities {
 		t.ClientCAs.AddCert(root)
 	}
-	if err := setVersions(t, c); err != nil {
+	if err := setVersions(t, c.Trust); err != nil {
 		return nil, err
 	}
 	level, err := setCiphers(t, c.Trust.TLSCipher, warn)
@@ -64,7 +64,7 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 	}
 	profile := certProfile(c.Trust.TLSCertProfile, level, warn)
 	if c.Trust.Cert != nil {
-		identity, err := loadIdentity(c, profile)
+		identity, err := loadIdentity(c.Trust, profile)
 		if err != nil {
 			return nil, err
 		}
@@ -78,20 +78,20 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 	return t, nil
 }
 
-func loadIdentity(c *config.Config, profile string) (tls.Certificate, error) {
-	if c.Trust.Key == nil {
-		return tls.Certificate{}, fileError("cert", c.Trust.Cert, errors.New("there is no `key` beside it"))
+func loadIdentity(c config.Trust, profile string) (tls.Certificate, error) {
+	if c.Key == nil {
+		return tls.Certificate{}, fileError("cert", c.Cert, errors.New("there is no `key` beside it"))
 	}
-	chain := c.Trust.Cert.Text
-	if c.Trust.ExtraCerts != nil {
-		chain = append(append(chain[:len(chain):len(chain)], '\n'), c.Trust.ExtraCerts.Text...)
+	chain := c.Cert.Text
+	if c.ExtraCerts != nil {
+		chain = append(append(chain[:len(chain):len(chain)], '\n'), c.ExtraCerts.Text...)
 	}
-	identity, err := pki.ParseIdentity(chain, c.Trust.Key.Text)
+	identity, err := pki.ParseIdentity(chain, c.Key.Text)
 	if err != nil {
-		return tls.Certificate{}, fileError("cert", c.Trust.Cert, err)
+		return tls.Certificate{}, fileError("cert", c.Cert, err)
 	}
 	if err := pki.CheckProfile([]*x509.Certificate{identity.Leaf}, profile); err != nil {
-		return tls.Certificate{}, fileError("cert", c.Trust.Cert, err) // what this side refuses, the other will
+		return tls.Certificate{}, fileError("cert", c.Cert, err) // what this side refuses, the other will
 	}
 	return identity, nil
 }
@@ -209,18 +209,18 @@ var versions = map[string]uint16{
 	"": 0, "1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
 }
 
-func setVersions(t *tls.Config, c *config.Config) error {
-	least, ok := versions[c.Trust.TLSVersionMin]
+func setVersions(t *tls.Config, c config.Trust) error {
+	least, ok := versions[c.TLSVersionMin]
 	if !ok {
-		return fmt.Errorf("tls-version-min %q: expected 1.0, 1.1, 1.2 or 1.3", c.Trust.TLSVersionMin)
+		return fmt.Errorf("tls-version-min %q: expected 1.0, 1.1, 1.2 or 1.3", c.TLSVersionMin)
 	}
-	if t.MaxVersion, ok = versions[c.Trust.TLSVersionMax]; !ok {
-		return fmt.Errorf("tls-version-max %q: expected 1.2 or 1.3", c.Trust.TLSVersionMax)
+	if t.MaxVersion, ok = versions[c.TLSVersionMax]; !ok {
+		return fmt.Errorf("tls-version-max %q: expected 1.2 or 1.3", c.TLSVersionMax)
 	}
 	// Below 1.2 data keys cannot be had safely; peers that old are refused.
 	t.MinVersion = max(least, tls.VersionTLS12)
 	if t.MaxVersion != 0 && t.MaxVersion < t.MinVersion {
-		return fmt.Errorf("tls-version-max %s: TLS before 1.2 is not spoken here; leave the line out", c.Trust.TLSVersionMax)
+		return fmt.Errorf("tls-version-max %s: TLS before 1.2 is not spoken here; leave the line out", c.TLSVersionMax)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func NewTrust(c *config.Config, warn func(string), lists crl.Source) (*Trust, er
 		warn = func(string) {}
 	}
 	t := &Trust{warn: warn}
-	if err := t.readAuthorities(c); err != nil {
+	if err := t.readAuthorities(c.Trust); err != nil {
 		return nil, err
 	}
 	t.revoked = revoked{
@@ -46,17 +46,17 @@ func NewTrust(c *config.Config, warn func(string), lists crl.Source) (*Trust, er
 }
 
 // readAuthorities reads ca and capath.
-func (t *Trust) readAuthorities(c *config.Config) error {
-	if c.Trust.CA != nil {
-		roots, faults, err := pki.ParseAuthorities(c.Trust.CA.Text)
+func (t *Trust) readAuthorities(c config.Trust) error {
+	if c.CA != nil {
+		roots, faults, err := pki.ParseAuthorities(c.CA.Text)
 		if err != nil {
-			return fileError("ca", c.Trust.CA, err)
+			return fileError("ca", c.CA, err)
 		}
 		t.authorities = roots
-		t.warnLeftOut(fileError("ca", c.Trust.CA, errLeftOut).Error(), faults)
+		t.warnLeftOut(fileError("ca", c.CA, errLeftOut).Error(), faults)
 	}
-	if c.Trust.CAPath != "" {
-		if err := t.readDir(c.Trust.CAPath); err != nil {
+	if c.CAPath != "" {
+		if err := t.readDir(c.CAPath); err != nil {
 			return fmt.Errorf("capath: %w", err)
 		}
 	}

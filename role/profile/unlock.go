@@ -27,7 +27,7 @@ func Unlock(c *config.Config, ask Ask) error {
 	case c.Trust.PKCS12 != nil && c.Trust.Key == nil:
 		return unlockPKCS12(c, ask)
 	case c.Trust.Key != nil && pki.KeyEncrypted(c.Trust.Key.Text):
-		err := withPassword(c, ask, c.Trust.Key, func(password string) error {
+		err := withPassword(c.Trust, ask, c.Trust.Key, func(password string) error {
 			text, err := pki.DecryptKey(c.Trust.Key.Text, []byte(password))
 			if err == nil {
 				c.Trust.Key.Text = text
@@ -42,8 +42,8 @@ func Unlock(c *config.Config, ask Ask) error {
 }
 
 // withPassword tries the password of askpass, or asks for one a few times.
-func withPassword(c *config.Config, ask Ask, of *config.File, open func(password string) error) error {
-	if f := c.Trust.AskPass; f != nil && (f.Inline || f.Name != "") {
+func withPassword(c config.Trust, ask Ask, of *config.File, open func(password string) error) error {
+	if f := c.AskPass; f != nil && (f.Inline || f.Name != "") {
 		password, _, _ := strings.Cut(string(f.Text), "\n")
 		f.Text = nil
 		return open(strings.TrimRight(password, "\r"))
@@ -78,10 +78,10 @@ func unlockPKCS12(c *config.Config, ask Ask) error {
 			return fileError("pkcs12", f, fmt.Errorf("expected base64 in the block: %w", err))
 		}
 	}
-	open := func(password string) error { return takePKCS12(c, der, password) }
+	open := func(password string) error { return takePKCS12(&c.Trust, der, password) }
 	err := open("")
 	if errors.Is(err, pki.ErrPassword) {
-		err = withPassword(c, ask, f, open)
+		err = withPassword(c.Trust, ask, f, open)
 	}
 	if err != nil {
 		return fileError("pkcs12", f, err)
@@ -96,21 +96,21 @@ func unlockPKCS12(c *config.Config, ask Ask) error {
 
 // takePKCS12 uses the authorities within as `ca`, unless one was given; then
 // they complete our chain.
-func takePKCS12(c *config.Config, der []byte, password string) error {
+func takePKCS12(c *config.Trust, der []byte, password string) error {
 	key, cert, authorities, err := pki.ParsePKCS12(der, password)
 	if err != nil {
 		return err
 	}
 	part := func(text []byte) *config.File {
-		return &config.File{Name: c.Trust.PKCS12.Name, Inline: c.Trust.PKCS12.Inline, Text: text, Pos: c.Trust.PKCS12.Pos}
+		return &config.File{Name: c.PKCS12.Name, Inline: c.PKCS12.Inline, Text: text, Pos: c.PKCS12.Pos}
 	}
-	c.Trust.Key, c.Trust.Cert = part(key), part(cert)
+	c.Key, c.Cert = part(key), part(cert)
 	switch {
 	case len(authorities) == 0:
-	case c.Trust.CA == nil && c.Trust.CAPath == "":
-		c.Trust.CA = part(authorities)
-	case c.Trust.ExtraCerts == nil:
-		c.Trust.ExtraCerts = part(authorities)
+	case c.CA == nil && c.CAPath == "":
+		c.CA = part(authorities)
+	case c.ExtraCerts == nil:
+		c.ExtraCerts = part(authorities)
 	}
 	return nil
 }

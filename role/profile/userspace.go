@@ -27,13 +27,13 @@ func CheckUserSpace(c *config.Config) error {
 // UserSpaceForward says how the clients of a server in user space go on from
 // this process. Of this host's surroundings they reach what `allow-lan` opens,
 // and what the server has them route through the tunnel.
-func UserSpaceForward(c *config.Config, log *slog.Logger) *userstack.ForwardOptions {
+func UserSpaceForward(c config.Server, log *slog.Logger) *userstack.ForwardOptions {
 	return &userstack.ForwardOptions{Logger: log, Access: access(c)}
 }
 
-func access(c *config.Config) userstack.Access {
-	a := userstack.Access{LAN: c.Server.AllowLAN}
-	told, _, err := config.ParsePushed(new(config.Config), c.Server.Push)
+func access(c config.Server) userstack.Access {
+	a := userstack.Access{LAN: c.AllowLAN}
+	told, _, err := config.ParsePushed(new(config.Config), c.Push)
 	if err != nil {
 		return a // the client that gets this push says why
 	}

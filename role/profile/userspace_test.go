@@ -17,11 +17,11 @@ func TestAccessOfPush(t *testing.T) {
 			"redirect-gateway def1", "dhcp-option DNS 198.51.100.1", "dns server 1 address 198.51.100.2", "ping 10",
 		}},
 	}
-	a := UserSpaceForward(c, nil).Access
+	a := UserSpaceForward(c.Server, nil).Access
 	if got := fmt.Sprint(a.LAN, a.Networks, a.DNS); got != "false [192.0.2.0/24 2001:db8::/48] [198.51.100.1 198.51.100.2]" {
 		t.Error(got)
 	}
-	if c.Server.AllowLAN = true; !UserSpaceForward(c, nil).Access.LAN {
+	if c.Server.AllowLAN = true; !UserSpaceForward(c.Server, nil).Access.LAN {
 		t.Error("allow-lan is not heeded")
 	}
 }

@@ -157,7 +157,7 @@ func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session
 	c.visit = d.admission.Begin(caller{c, d.report})
 	cfg := d.session
 	cfg.TLS = c.visit.TLS(cfg.TLS, p.Path.Remote)
-	cfg.Fragment = profile.Fragment(d.cfg, p.Path.Remote.Addr().Is6())
+	cfg.Fragment = profile.Fragment(d.cfg.Data, p.Path.Remote.Addr().Is6())
 	st, overTCP := l.(*stream)
 	if overTCP {
 		cfg = profile.OverTCP(cfg, true)

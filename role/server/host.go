@@ -28,7 +28,7 @@ type host struct {
 func (h *host) state(ctx context.Context) hostnet.State {
 	layout := h.book.Layout()
 	state := layout.State(h.cfg.Adapter.Dev, h.cfg.Adapter.MTU)
-	state.TxQueueLen, state.LLAddr = h.cfg.Adapter.TxQueueLen, profile.LLAddr(h.cfg)
+	state.TxQueueLen, state.LLAddr = h.cfg.Adapter.TxQueueLen, profile.LLAddr(h.cfg.Adapter)
 	if h.cfg.Adapter.IfconfigNoexec {
 		state.Addresses = nil
 	}

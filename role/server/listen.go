@@ -66,7 +66,7 @@ func listenAddr(ctx context.Context, c *config.Config, at config.Listen) (netip.
 		if err != nil {
 			return netip.AddrPort{}, fmt.Errorf("%v: local %s: %w", at.Pos, at.Host, err)
 		}
-		addr, err := profile.Scoped(c, addrs[0].Unmap())
+		addr, err := profile.Scoped(c.Link, addrs[0].Unmap())
 		if err != nil {
 			return netip.AddrPort{}, fmt.Errorf("%v: local: %w", at.Pos, err)
 		}

@@ -91,7 +91,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.roster = &roster{table: newTable(c.Server.MaxClients), book: book, duplicates: c.Server.DuplicateCN, report: report}
-	if profile.Kind(c) == nic.Ethernet {
+	if profile.Kind(c.Adapter) == nic.Ethernet {
 		s.roster.ether = newEther(c.Server, report)
 	}
 	s.strangers = &strangers{report: report, room: roomFor(c.Server.MaxClients), freq: c.Server.ConnectFreq}
@@ -105,7 +105,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	s.sockets.acceptor = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; closing the oldest silent one", "error", err)
 	}}
-	s.road = tunnel.Road{Role: s.role(), PacketSize: profile.PacketSize(c), Ethernet: s.roster.ether != nil, Adapter: func() nic.NIC { return s.adapter },
+	s.road = tunnel.Road{Role: s.role(), PacketSize: profile.PacketSize(c.Adapter), Ethernet: s.roster.ether != nil, Adapter: func() nic.NIC { return s.adapter },
 		OnFailing: tunnel.LogFailing(s.log), OnPath: tunnel.LogPaths(s.log)}
 	return s, nil
 }
@@ -183,7 +183,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	defer profile.KeepStatus(s.cfg, s.log, func() []byte { return s.Status(s.cfg.Process.StatusVersion) })()
+	defer profile.KeepStatus(s.cfg.Process, s.log, func() []byte { return s.Status(s.cfg.Process.StatusVersion) })()
 	if s.opts.Opened != nil {
 		if err := s.opts.Opened(); err != nil {
 			return err

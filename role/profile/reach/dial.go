@@ -52,7 +52,7 @@ func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	if cfg.Link.SOCKSProxy == nil {
 		return l, nil
 	}
-	proxy, err := d.socks(cfg)
+	proxy, err := d.socks(cfg.Link)
 	if err == nil {
 		var control net.Conn
 		if control, err = d.dial(ctx, proxyOptions(cfg, t.Near().Addr()), t.Near()); err == nil {
@@ -109,13 +109,13 @@ func (d *Dialer) through(ctx context.Context, t Target, dial link.Dial) (net.Con
 	cfg := t.Settings
 	switch {
 	case cfg.Link.HTTPProxy != nil:
-		proxy, err := d.httpProxy(cfg)
+		proxy, err := d.httpProxy(cfg.Link)
 		if err != nil {
 			return nil, err
 		}
 		return proxy.Connect(ctx, dial, net.JoinHostPort(t.host, strconv.Itoa(int(t.port))))
 	case cfg.Link.SOCKSProxy != nil:
-		proxy, err := d.socks(cfg)
+		proxy, err := d.socks(cfg.Link)
 		if err != nil {
 			return nil, err
 		}
@@ -169,25 +169,25 @@ var proxyMethods = map[config.ProxyAuth]link.ProxyAuth{
 
 // httpProxy is `http-proxy`. A login without a method is the best that the
 // proxy offers.
-func (d *Dialer) httpProxy(cfg *config.Config) (*link.HTTPProxy, error) {
-	p := cfg.Link.HTTPProxy
+func (d *Dialer) httpProxy(c config.Link) (*link.HTTPProxy, error) {
+	p := c.HTTPProxy
 	h := &link.HTTPProxy{Auth: proxyMethods[p.Auth], Version: p.Version, Agent: p.Agent}
 	for _, header := range p.Headers {
 		h.Headers = append(h.Headers, link.Header(header))
 	}
-	if p.Auth == config.ProxyNone && cfg.Link.HTTPProxyUserPass != nil {
+	if p.Auth == config.ProxyNone && c.HTTPProxyUserPass != nil {
 		h.Auth = link.AuthAuto
 	}
 	if h.Auth == link.AuthNone {
 		return h, nil
 	}
 	var err error
-	h.Username, h.Password, err = d.proxyLogin(cfg.Link.HTTPProxyUserPass, p.Ask, "HTTP proxy "+p.Host)
+	h.Username, h.Password, err = d.proxyLogin(c.HTTPProxyUserPass, p.Ask, "HTTP proxy "+p.Host)
 	return h, err
 }
 
-func (d *Dialer) socks(cfg *config.Config) (*link.SOCKSProxy, error) {
-	p := cfg.Link.SOCKSProxy
+func (d *Dialer) socks(c config.Link) (*link.SOCKSProxy, error) {
+	p := c.SOCKSProxy
 	s := new(link.SOCKSProxy)
 	if p.UserPass == nil && !p.Ask {
 		return s, nil

@@ -49,11 +49,11 @@ type Names struct {
 // NewNames asks as c says of mark and device. system is the way to ask without a
 // tunnel; nil: the system's resolver. tunnel is nil without one that changes this
 // host.
-func NewNames(c *config.Config, system profile.Resolver, tunnel func() Tunnel, log *slog.Logger) *Names {
+func NewNames(c config.Link, system profile.Resolver, tunnel func() Tunnel, log *slog.Logger) *Names {
 	if system == nil {
 		system = profile.SystemResolver
 	}
-	return &Names{System: system, Tunnel: tunnel, Options: link.Options{Mark: uint32(c.Link.Mark), Device: c.Link.BindDev}, Log: log}
+	return &Names{System: system, Tunnel: tunnel, Options: link.Options{Mark: uint32(c.Mark), Device: c.BindDev}, Log: log}
 }
 
 // Lookup is an endpoint.Resolver.

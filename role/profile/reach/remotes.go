@@ -392,7 +392,7 @@ func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 	}
 	var list []netip.AddrPort
 	for _, a := range addrs {
-		if a, err = profile.Scoped(cmp.Or(remote.Settings, r.cfg), a.Unmap()); err != nil {
+		if a, err = profile.Scoped(cmp.Or(remote.Settings, r.cfg).Link, a.Unmap()); err != nil {
 			return nil, fmt.Errorf("%v: %w", remote.Pos, err)
 		}
 		list = append(list, netip.AddrPortFrom(a, port))

@@ -57,7 +57,7 @@ func New(c *config.Config, o Options) (*Admission, error) {
 	if a.login, err = newLogin(c, slots); err != nil {
 		return nil, err
 	}
-	if a.showTLS, err = profile.TLSVerify(c, profile.ProgramVariables(c), slots); err != nil {
+	if a.showTLS, err = profile.TLSVerify(c, profile.ProgramVariables(c.Process), slots); err != nil {
 		return nil, err
 	}
 	return a, nil

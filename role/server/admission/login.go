@@ -26,7 +26,7 @@ func newLogin(c *config.Config, slots *auth.Slots) (l login, err error) {
 	if c.Login.UserPassVerify == nil {
 		return l, nil
 	}
-	env := profile.ProgramVariables(c)
+	env := profile.ProgramVariables(c.Process)
 	script := auth.Script{ViaEnv: c.Login.ViaEnv, TmpDir: c.Process.TmpDir}
 	if script.Program, err = auth.NewProgram("auth-user-pass-verify", c.Login.UserPassVerify, env); err != nil {
 		return l, err

@@ -63,7 +63,7 @@ const maxLeases = 1 << 16
 
 // newLayout divides the network that a configuration says.
 func newLayout(c *config.Config) (*Layout, error) {
-	l := &Layout{topology: c.Adapter.Topology, ethernet: profile.Kind(c) == nic.Ethernet}
+	l := &Layout{topology: c.Adapter.Topology, ethernet: profile.Kind(c.Adapter) == nic.Ethernet}
 	switch {
 	case c.Server.Network.IsValid():
 		if err := l.divide(c); err != nil {
