@@ -79,7 +79,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	}
 	close(a.done)
 	stop()
-	// Where this side gave up, the server need not wait for its silence.
+	// If this side gave up, the server need not wait for silence to notice.
 	said := make(chan struct{})
 	a.peer.Do(func(now time.Time) {
 		defer close(said)
@@ -96,9 +96,9 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	return err
 }
 
-// open has dial open a link. Over TCP that takes as long as nobody answers; it
-// ends where this host reaches the server by another way, since the connection
-// goes on from an address of the former, and when a restart is asked for.
+// open has dial open a link. Over TCP that takes as long as nobody answers. It
+// ends early when a restart is asked for, and when this host reaches the server by
+// another way: the connection would go on from an address of the way before.
 func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Context, reach.Target) (link.Link, error)) (l link.Link, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -179,8 +179,8 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 }
 
 // follow takes the connection along when this host reaches the server by another
-// way: the server hears of the new address at once. Where it cannot be taken
-// along, or is not up yet, a new one is the shorter way.
+// way: the server hears of the new address at once. A connection that cannot be
+// taken along, or is not up yet, ends, since a new one is up sooner.
 func (a *attempt) follow() error {
 	moved, gone := a.uplink.moved()
 	switch {
@@ -195,13 +195,13 @@ func (a *attempt) follow() error {
 	return nil
 }
 
-// exit ends the session, once the server was told if it is to be.
+// exit ends the session. With explicit-exit-notify, the server is told first.
 func (a *attempt) exit() {
 	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.settings.Config.Timers.ExplicitExitNotify) })
 }
 
-// linkEnded is why the attempt ends with its link, which over TCP the server
-// can close.
+// linkEnded returns why the attempt ends with its link. Over TCP the server can
+// close that.
 func (a *attempt) linkEnded(err error) error {
 	switch {
 	case a.up:
@@ -251,7 +251,7 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 	return nil
 }
 
-// watch sets the timers that hold with what the server pushed.
+// watch sets the timers to what the server pushed.
 func (a *attempt) watch(cfg *config.Config) {
 	a.peer.Do(func(time.Time) { a.peer.Session.SetTimers(profile.Timers(cfg.Timers)) })
 }

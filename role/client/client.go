@@ -40,8 +40,8 @@ type Options struct {
 	Network Network
 	// Ask asks the user for passwords and codes; nil: nobody can be asked.
 	Ask profile.Ask
-	// Opened, if not nil, is called when all is open that takes rights but for the
-	// adapter, and before anything is sent. An error ends the client.
+	// Opened, if not nil, is called when everything that takes rights is open,
+	// except the adapter, and before anything is sent. An error ends the client.
 	Opened func() error
 	// Ready is called each time the tunnel is up.
 	Ready func(*Client)
@@ -70,18 +70,18 @@ type Client struct {
 	adapter atomic.Pointer[bringup.Adapter]
 	state   bringup.State // what the adapter was brought to; owned by Run
 	uplink  uplink
-	present atomic.Pointer[hearsay] // of the attempt at hand
+	present atomic.Pointer[hearsay] // of the current attempt
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts chan struct{} // asked for by Restart
 	traffic  tunnel.Traffic
 }
 
-// New checks a configuration in full, so that what is wrong with it is said
-// before anything is opened.
+// New makes a client. It checks the whole configuration, so that faults are
+// reported before anything is opened.
 func New(c *config.Config, o Options) (*Client, error) {
 	if !c.Pull {
-		return nil, errors.New("this configuration has no `client` (or `pull`): it is that of a server, or of one of two hosts without one")
+		return nil, errors.New("this configuration has no `client` (or `pull`) line: it is for a server, or for one of two paired hosts")
 	}
 	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask},
 		ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
@@ -131,7 +131,7 @@ func (c *Client) adapterName() string {
 	return ""
 }
 
-// tunnel is the adapter as far as it is in the way of questions for names.
+// tunnel returns the adapter if questions for names may go into it, or nil.
 func (c *Client) tunnel() reach.Tunnel {
 	if a := c.adapter.Load(); a != nil && a.ChangesHost() {
 		return a
@@ -149,9 +149,9 @@ func (c *Client) Road() *tunnel.Road { return &c.road }
 func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// or the configuration says to (ping-exit, inactive; the error is nil then), or
-// trying again makes no sense. Before it returns,
-// the server was told (explicit-exit-notify) and the host is as it was.
+// or the configuration asks to end (ping-exit, inactive; the error is nil then), or
+// another try makes no sense. When it returns, the server has been told
+// (explicit-exit-notify) and the host is as it was.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.closeAdapter()
 	defer c.keepStatus()()
@@ -163,8 +163,8 @@ func (c *Client) Run(ctx context.Context) error {
 	return err
 }
 
-// run is Run but for what comes after. asked reports that the configuration asks
-// to end, for the reason in err.
+// run is Run without what follows its end. asked reports whether the configuration
+// asks to end, for the reason in err.
 func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	c.uplink.listen(ctx)
 	if c.opts.Opened != nil {
@@ -207,9 +207,9 @@ func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	}
 }
 
-// afterRestart is how long a server is given that said RESTART. Stock OpenVPN
-// stays for two seconds more, while 2.5 lets clients in that it then drops
-// without a word.
+// afterRestart is how long to wait after a server said RESTART. Stock OpenVPN stays
+// up for two more seconds; version 2.5 lets clients in meanwhile and then drops
+// them without a word.
 const afterRestart = 3 * time.Second
 
 // verdict is what to do after a connection ended.
@@ -220,7 +220,7 @@ type verdict struct {
 	nextRemote  bool // not to another address of this one
 	established bool // it had worked, so that there is no reason to wait long
 	backoff     time.Duration
-	permanent   bool // people have to mend something first
+	permanent   bool // somebody has to mend something first
 }
 
 func (c *Client) afterwards(err error) verdict {
@@ -255,8 +255,8 @@ func (c *Client) afterwards(err error) verdict {
 	return verdict{permanent: errors.As(err, &handshake) && handshake.Permanent()}
 }
 
-// explained adds to a server's refusal what the user can do about it, where its
-// reason is one that stock servers give too.
+// explained adds to a server's refusal what the user can do about it, if the reason
+// is one that stock servers give too.
 func (c *Client) explained(refused *session.AuthFailedError, err error) error {
 	if !strings.Contains(refused.Reason, "cipher negotiation failed") {
 		return err
@@ -273,8 +273,8 @@ func (e *lostError) Unwrap() error { return e.err }
 // errInactive ends a connection that nothing goes through.
 var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
 
-// errMoved ends a connection that has no way any more, since this host has
-// another one to the server.
+// errMoved ends a connection whose way is gone: this host now reaches the server by
+// another one.
 var errMoved = errors.New("this host reaches the server by another way now")
 
 // errRestart ends a connection that Restart was called on.

@@ -10,13 +10,13 @@ import (
 	"culvert/session"
 )
 
-// maxRefusals is how many refusals are taken for a server's absence where there
-// is another to try. One alone may be of a server that is starting.
+// maxRefusals is how many refusals mean that a server is absent, if there is
+// another to try. A single one may come from a server that is starting.
 const maxRefusals = 3
 
-// hearsay is what the system, and the network by ICMP, say of an attempt's
-// packets. They are hints until the server itself says something: anyone can
-// forge them. It is safe for concurrent use.
+// hearsay is what the system, and the network by ICMP, say about an attempt's
+// packets. These are hints until the server itself answers: anyone can forge them.
+// It is safe for concurrent use.
 type hearsay struct {
 	last     atomic.Pointer[error]
 	refusals atomic.Int32
@@ -47,7 +47,7 @@ func isRefusal(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
 }
 
-// before puts what was heard last before what it may explain.
+// before prepends what was heard last to a text that it may explain.
 func (h *hearsay) before(text string) string {
 	if err := h.last.Load(); err != nil {
 		return (*err).Error() + "; " + text

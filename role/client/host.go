@@ -14,8 +14,8 @@ import (
 	"culvert/role/profile/reach"
 )
 
-// bringUp opens the adapter in the state that cfg wants, or brings the one
-// that is open to it.
+// bringUp opens the adapter in the state that cfg asks for. If it is open already,
+// bringUp changes it to that state.
 func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	state, err := profile.HostState(ctx, cfg, a.target.Near().Addr(), a.opts.Resolve)
 	if err != nil {
@@ -60,7 +60,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	return a.report(nil)
 }
 
-// report says what of the wanted state could not be had.
+// report reports how this host was set up, and what could not be.
 func (a *attempt) report(err error) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)

@@ -14,8 +14,8 @@ func (a *attempt) keepLists(ctx context.Context) (stop func()) {
 	return a.settings.Trust.Keep(ctx, func() { a.peer.Do(a.recheck) })
 }
 
-// noteShown takes note of the server's certificate, which TLS found good. Lists
-// may have changed between that and now.
+// noteShown notes the server's certificate, which TLS found good. The lists may have
+// changed since.
 func (a *attempt) noteShown(now time.Time, e session.Event) {
 	var state tls.ConnectionState
 	switch e := e.(type) {

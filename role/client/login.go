@@ -16,8 +16,8 @@ import (
 	"culvert/session/negotiate"
 )
 
-// login is what a client says of its user, from one connection to the next. It
-// is safe for concurrent use.
+// login is what a client tells servers about its user, from one connection to the
+// next. It is safe for concurrent use.
 type login struct {
 	cfg *config.Config
 	ask profile.Ask
@@ -33,7 +33,8 @@ type login struct {
 // username-only).
 const blank = "[[BLANK]]"
 
-// newLogin looks whether user name and password can be had when needed.
+// newLogin makes a login. It fails if user name and password cannot be had when
+// they are needed.
 func newLogin(c *config.Config, ask profile.Ask) (*login, error) {
 	l := &login{cfg: c, ask: ask}
 	f := c.Login.UserPass
@@ -45,7 +46,7 @@ func newLogin(c *config.Config, ask profile.Ask) (*login, error) {
 		f.Text = nil
 	}
 	if ask == nil && (l.username == "" || l.password == "") {
-		return nil, fmt.Errorf("%v: auth-user-pass: no user name and password in it, and nobody to ask; put them in a file of two lines and name it", f.Pos)
+		return nil, fmt.Errorf("%v: auth-user-pass: no user name and password in it, and nobody to ask; put them on two lines of a file, and name that", f.Pos)
 	}
 	if ask == nil && c.Login.StaticChallenge != nil {
 		return nil, fmt.Errorf("%v: auth-user-pass: static-challenge asks for a code, and there is nobody to ask", f.Pos)
@@ -53,8 +54,8 @@ func newLogin(c *config.Config, ask profile.Ask) (*login, error) {
 	return l, nil
 }
 
-// next is the user name and password for the next handshake: the answer to a
-// challenge, a token, or what was given or is asked for now.
+// next returns the user name and password for the next handshake: the answer to a
+// challenge, a token, what was given, or what the user answers now.
 func (l *login) next(ctx context.Context) (username, password string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,8 +88,8 @@ func (l *login) next(ctx context.Context) (username, password string, err error)
 	return username, password, nil
 }
 
-// complete finds what is missing of user name and password: in the file again,
-// where they were forgotten, or by asking.
+// complete finds a missing user name or password: in the file again, if they were
+// forgotten, or by asking.
 func (l *login) complete(ctx context.Context) (err error) {
 	if f := l.cfg.Login.UserPass; l.username == "" && (f.Inline || f.Name != "") {
 		again := *f
@@ -146,8 +147,8 @@ func (l *login) setToken(t session.Token) {
 	l.tokenUser, l.token = t.Username, t.Token
 }
 
-// refused tells whether to try again after the server refused a login, with
-// something else where there is something else; same says that there is not.
+// refused reports whether to try again after the server refused a login. same
+// reports that the next try sends the same user name and password.
 func (l *login) refused(e *session.AuthFailedError, established bool) (again, same bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,7 +170,7 @@ func (l *login) refused(e *session.AuthFailedError, established bool) (again, sa
 	return false, false, nil
 }
 
-// readAgain takes what the file says now, which may have been corrected.
+// readAgain reads the file again: somebody may have corrected it.
 func (l *login) readAgain() {
 	f := l.cfg.Login.UserPass
 	if f == nil || f.Name == "" || f.Inline {
@@ -192,7 +193,7 @@ func (l *login) challenged(reason string) (again bool, err error) {
 	return err == nil, err
 }
 
-// loginNeeded gives the session what it forgot.
+// loginNeeded gives the session the user name and password that it forgot.
 func (a *attempt) loginNeeded(ctx context.Context) {
 	username, password, err := a.login.next(ctx)
 	if err != nil {
@@ -202,7 +203,7 @@ func (a *attempt) loginNeeded(ctx context.Context) {
 	a.peer.Do(func(time.Time) { a.peer.Session.Login(username, password) })
 }
 
-// infoPre shows the user what he has to do before the server lets him in.
+// infoPre shows users what they have to do before the server lets them in.
 func (a *attempt) infoPre(ctx context.Context, i session.InfoPre) {
 	a.emit(event.LoginAsked{URL: i.URL, Question: i.Challenge, Answer: i.Answer, Text: i.Text})
 	if i.URL != "" || i.Challenge == "" || !i.Answer {

@@ -158,7 +158,7 @@ func TestRefusalInWords(t *testing.T) {
 		{named, "", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): wrong name or password, or a one-time code that was used or is over; correct the file up,`},
 		{named, "locked", `the server refused the login of user "joe" (AUTH_FAILED; auth-user-pass up): the server says: locked`},
 		{&config.Config{Login: config.Login{UserPass: inline("joe\nsecret")}}, "", "correct the lines at"},
-		{typed, "", "type both anew"},
+		{typed, "", "type both again"},
 		{new(config.Config), "", "the server refused the login of this client's certificate (AUTH_FAILED): the server gives no reason"},
 		{named, "TEMP:later", refusal("TEMP:later").Error()},
 		{named, "SESSION:over", refusal("SESSION:over").Error()},

@@ -18,9 +18,9 @@ type refusedLogin struct {
 func (e *refusedLogin) Error() string { return e.text }
 func (e *refusedLogin) Unwrap() error { return e.err }
 
-// explain names the user of a login that was refused, where the login is from and
-// what can be done. Other errors stay as they are, and so do refusals that are not
-// of a name and its password: for now, of a token, or with a question.
+// explain names the user whose login was refused, says where the login came from,
+// and what can be done. Other errors stay as they are. So do refusals that do not
+// judge a name and its password: those for now, of a token, or with a question.
 func (l *login) explain(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,7 +44,7 @@ func (l *login) refusal(reason string) string {
 			source += " " + f.Name
 			mend += "correct the file " + f.Name
 		default:
-			mend += "start again and type both anew (`auth-retry interact` asks again by itself)"
+			mend += "start again and type both again (`auth-retry interact` asks again by itself)"
 		}
 		mend += ", or ask who runs the server, whose log may say more"
 	}

@@ -10,8 +10,8 @@ import (
 	"culvert/role/profile"
 )
 
-// updated applies what the server changed of its push (PUSH_UPDATE) while the
-// tunnel is up. What takes a new connection ends this one.
+// updated applies what the server changed in its push (PUSH_UPDATE) while the
+// tunnel is up. A change that takes a new connection ends this one.
 func (a *attempt) updated(ctx context.Context, update []string) error {
 	options, skipped, err := a.settings.Config.UpdatePushed(a.options, update)
 	if err != nil {
@@ -32,7 +32,7 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	return nil
 }
 
-// remarkPushed reports what is to be said of pushed options.
+// remarkPushed reports what the parser noted about pushed options.
 func (a *attempt) remarkPushed(notes []config.Note) {
 	for _, note := range notes {
 		a.emit(event.Remark{Text: "pushed option: " + note.Text})

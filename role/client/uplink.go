@@ -7,8 +7,7 @@ import (
 	"culvert/host/hostnet"
 )
 
-// Network is what a client hears and asks of its host's network:
-// hostnet.Network.
+// Network is what a client asks about its host's network. hostnet.Network is one.
 type Network interface {
 	Changes(ctx context.Context) <-chan struct{}
 	WayTo(dst netip.Addr) (hostnet.Way, bool)
@@ -33,7 +32,7 @@ func (u *uplink) listen(ctx context.Context) {
 	}
 }
 
-// to is for the server tried from now on.
+// to sets the server that is tried from now on.
 func (u *uplink) to(server netip.Addr) {
 	u.server, u.source = server, netip.Addr{}
 	u.way = u.look()
@@ -55,8 +54,8 @@ func (u *uplink) moved() (moved, gone bool) {
 	return true, u.source.IsValid() && !u.network.Has(u.source)
 }
 
-// look is the way to the server, none where that leads into the tunnel, as it
-// does while a route past it is missing.
+// look returns the way to the server. There is none if it leads into the tunnel, as
+// it does while a route past the tunnel is missing.
 func (u *uplink) look() (way hostnet.Way) {
 	if u.network == nil || !u.server.IsValid() {
 		return way

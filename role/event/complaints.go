@@ -8,9 +8,9 @@ import (
 	"culvert/internal/printable"
 )
 
-// complaints are the reasons for which there has been no connection since the
-// last one: each is told in full once, and from then on once a minute in a line
-// that says how often.
+// complaints are the reasons why there has been no connection since the last one.
+// Each is logged in full once. From then on a short line says once a minute how
+// often it came.
 type complaints map[string]*complaint
 
 type complaint struct {

@@ -5,7 +5,7 @@
 //
 // A connection goes through Resolving, Connecting, Answered, Asking (a client),
 // Pushed (a client), Secured, Configuring, Configured and Up. Lost and
-// Reconnecting lead back to the beginning, and Ended is the last event but for
+// Reconnecting lead back to the beginning, and Ended is the last event, except
 // AdapterClosed.
 package event
 
@@ -51,9 +51,9 @@ type Listening struct {
 	Adapter string
 }
 
-// Connecting reports that the other end is called. AwaitingKey reports that this
-// end has the address but must wait to be called, since the other end brings the
-// key of the control channel (tls-crypt-v2).
+// Connecting reports that this end calls the other one. AwaitingKey reports that it
+// knows the address but has to wait for a call: the other end brings the key of the
+// control channel (tls-crypt-v2).
 type (
 	Connecting  struct{ Remote Remote }
 	AwaitingKey struct{ Remote Remote }
@@ -83,8 +83,8 @@ type Secured struct {
 	PeerID      wire.PeerID
 }
 
-// Pushed reports the options that the server pushed, and PushUpdated what it
-// changed of them later (PUSH_UPDATE). Tokens are not among them.
+// Pushed reports the options that the server pushed. PushUpdated reports what it
+// changed later (PUSH_UPDATE). Neither holds tokens.
 type (
 	Pushed struct {
 		Options []string
@@ -92,7 +92,7 @@ type (
 	}
 	PushUpdated struct {
 		Options    []string // that came
-		Skipped    []string // of these, those that nothing was done about
+		Skipped    []string // those of Options that had no effect
 		IPv4, IPv6 netip.Addr
 	}
 )
@@ -144,16 +144,16 @@ type (
 // Moved reports that the other end is reached at another address (`float`).
 type Moved struct{ From, To netip.AddrPort }
 
-// LoginAsked reports what the user has to do before the server lets them in: open
-// URL, answer Question, or read what the server says.
+// LoginAsked reports what users have to do before the server lets them in: open URL,
+// answer Question, or read what the server says.
 type LoginAsked struct {
 	URL      string
 	Question string
-	Answer   bool   // Question is to be answered
+	Answer   bool   // the server waits for an answer to Question
 	Text     string // of a step that is not known here
 }
 
-// LoginFailed reports that the user was asked for something and it was not had.
+// LoginFailed reports that the user did not give what was asked for.
 type LoginFailed struct {
 	Text string
 	Err  error
@@ -167,8 +167,8 @@ type (
 )
 
 // Left reports that the other end said goodbye, and Lost that the connection was
-// lost for another reason. Replaced reports that the other end began anew: the
-// connection that comes next takes the place of the one before.
+// lost for another reason. Replaced reports that the other end began again: a
+// new connection takes the place of the one before.
 type (
 	Left struct{ Remote Remote }
 	Lost struct {
@@ -181,8 +181,8 @@ type (
 	}
 )
 
-// Failed reports a handshake that came to nothing. MoreFailed says of how many
-// more that is true, which were too many to be named.
+// Failed reports a handshake that did not succeed. MoreFailed counts further ones,
+// which were too many to report one by one.
 type (
 	Failed struct {
 		Remote Remote
@@ -214,16 +214,16 @@ type Reconnecting struct {
 	Failures int // in a row, since a connection worked; 0: it had worked just now
 }
 
-// Ended is reported once, when nothing more is tried. Asked says that the
-// configuration wanted it so (`inactive`, `ping-exit`). Err is nil when whoever
-// runs this end wanted it.
+// Ended is reported once, when nothing more is tried. Asked reports whether the
+// configuration asked for it (`inactive`, `ping-exit`). Err is nil if whoever runs
+// this end did.
 type Ended struct {
 	Err   error
 	Asked bool
 }
 
-// Remark is something that whoever runs this end should know, and Message what
-// the other end had to say.
+// Remark is something that whoever runs this end should know. Message is what the
+// other end had to say.
 type (
 	Remark struct {
 		Text string

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Words are those by which the lines of the two roles differ.
+// Words are what differs between the lines of the two roles.
 type Words struct {
 	Other    string // whom the tunnel leads to: "the server"
 	OtherKey string // the key of its address: "server"
-	Looped   string // what to say of packets to its outer address
+	Looped   string // what to say about packets to its outer address
 }
 
 // Log writes events as lines of a log. It is safe for concurrent use.
@@ -66,7 +66,7 @@ func (l *Log) Read(e Event) {
 	}
 }
 
-// read takes what is seldom.
+// read takes the rarer ones.
 func (l *Log) read(e Event) {
 	switch e := e.(type) {
 	case Moved:
@@ -175,8 +175,8 @@ func (l *Log) reconnecting(e Reconnecting) {
 	}
 }
 
-// delayed says how far a handshake came, and the same again only as rarely as
-// delays has it.
+// delayed says how far a handshake came. It repeats itself only as often as delays
+// allows.
 func (l *Log) delayed(e Delayed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,8 +187,8 @@ func (l *Log) delayed(e Delayed) {
 	l.to.Log(context.Background(), level, "still connecting: "+e.Stage, "remote", e.Remote)
 }
 
-// delays is when a stage at which handshakes stop is said again: after ten minutes,
-// and then twice as late each time, up to once a day. The zero value has said nothing.
+// delays decides when to say again where handshakes stop: after ten minutes, and
+// then twice as late each time, up to once a day. The zero value has said nothing.
 type delays struct {
 	stage string
 	gap   time.Duration
@@ -200,7 +200,7 @@ const (
 	maxDelayGap   = 24 * time.Hour
 )
 
-// due reports whether a stage is to be said now.
+// due reports whether to say a stage now.
 func (d *delays) due(now time.Time, stage string) bool {
 	if stage != d.stage {
 		*d = delays{stage: stage, gap: firstDelayGap, next: now.Add(firstDelayGap)}

@@ -29,8 +29,8 @@ type caller struct {
 	calls  sync.WaitGroup
 }
 
-// call begins a connection to the other host, where it is for this one to begin
-// and it is known where to.
+// call begins a connection to the other host, if this one is to begin and knows its
+// address.
 func (c *caller) call(ctx context.Context) error {
 	switch {
 	case c.sockets.listener != nil:
@@ -41,7 +41,7 @@ func (c *caller) call(ctx context.Context) error {
 		}
 		return nil
 	case c.called.Load() != nil:
-		return nil // it is for the other host to begin
+		return nil // the other host has to begin
 	}
 	t, err := c.remotes.Next(ctx)
 	if err != nil {
@@ -79,8 +79,8 @@ func (c *caller) callTo(ctx context.Context, t reach.Target) error {
 	return nil
 }
 
-// accepted takes a connection that somebody made to this host: the other host,
-// as it has to show.
+// accepted takes a connection that somebody made to this host. They still have to
+// show that they are the other host.
 func (c *caller) accepted(s *link.Stream) {
 	own := &connection{Link: s, tcp: true, remote: s.RemoteAddr(), prove: s.Prove}
 	if !c.expected(own, own.remote) {
@@ -96,8 +96,8 @@ func (c *caller) accepted(s *link.Stream) {
 	c.serve(own, c.Main, path, own.remote)
 }
 
-// serve carries packets from a connection to its end, which is that of its
-// session. Over TCP the TLS client begins, whoever called.
+// serve carries packets from a connection until it ends, and its session with it.
+// Over TCP the TLS client begins, whoever called.
 func (c *caller) serve(own *connection, p *profile.Settings, path buf.Path, near netip.AddrPort) {
 	if c.greeter == nil || !own.tcp && !c.awaited {
 		c.begin(own, p, path, near)

@@ -21,8 +21,8 @@ type keeper struct {
 	wasUp    bool
 }
 
-// keep runs the tunnel to its end, which is nil for that of ctx. Whoever has
-// failed says why the tunnel cannot go on.
+// keep runs the tunnel until it ends, and returns why: nil if ctx has ended. What
+// comes from failed ends the tunnel.
 func keep(ctx context.Context, calls *caller, failed <-chan error) error {
 	k := &keeper{caller: calls, again: time.NewTimer(0), pending: true, wasAlone: true}
 	k.waiting = time.NewTimer(k.patience())
@@ -81,8 +81,8 @@ func (k *keeper) look(ctx context.Context) error {
 	return nil
 }
 
-// retry has the other host called again after a failure, which err says where
-// nothing else does.
+// retry has the other host called again after a failure. err is the reason, nil if
+// it was reported before.
 func (k *keeper) retry(err error) {
 	wait := k.remotes.Wait(k.failures+1, false)
 	k.again.Reset(wait)

@@ -13,9 +13,9 @@ import (
 	"culvert/role/profile/reach"
 )
 
-// local is what a tunnel makes of this host: its adapter, and the routes and names
-// that lead into it. It belongs to Run's goroutine, once it is open; the adapter
-// itself anybody may use.
+// local is the tunnel's part of this host: the adapter, and the routes and names
+// that lead into it. It belongs to Run's goroutine; any goroutine may use the
+// adapter itself once it is open.
 type local struct {
 	cfg     *config.Config
 	resolve profile.Resolver
@@ -26,8 +26,8 @@ type local struct {
 	state   bringup.State
 }
 
-// prepare decides what this host is to be like, before anything is opened. near
-// is the first address to be tried; not valid: none.
+// prepare decides on the state of this host, before anything is opened. near is the
+// first address to try; not valid: none.
 func (l *local) prepare(ctx context.Context, near netip.Addr) (err error) {
 	l.state, err = l.wants(ctx, near)
 	return err
@@ -76,7 +76,7 @@ func (l *local) refresh(ctx context.Context, near netip.Addr) error {
 	return err
 }
 
-// tunnel is the adapter as far as it is in the way of questions for names.
+// tunnel returns the adapter if questions for names may go into it, or nil.
 func (l *local) tunnel() reach.Tunnel {
 	if l.adapter != nil && l.adapter.ChangesHost() {
 		return l.adapter

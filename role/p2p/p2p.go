@@ -70,7 +70,7 @@ type Host struct {
 	calls    caller
 }
 
-// New checks a configuration in full, so that what is wrong with it is said
+// New makes a host. It checks the whole configuration, so that faults are reported
 // before anything is opened.
 func New(c *config.Config, o Options) (*Host, error) {
 	h := &Host{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words)}
@@ -134,8 +134,8 @@ func (h *Host) passingError(err error) { h.log.Debug("passing network error", "e
 func (h *Host) Restart() { h.sessions.restart() }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// or the configuration says to (ping-exit, inactive; the error is nil then), or
-// trying again makes no sense. Before it returns, the other host was told
+// or the configuration asks to end (ping-exit, inactive; the error is nil then), or
+// another try makes no sense. When it returns, the other host has been told
 // (explicit-exit-notify) and this one is as it was.
 func (h *Host) Run(ctx context.Context) error {
 	h.sessions.ctx = ctx
@@ -172,8 +172,8 @@ func (h *Host) open(ctx context.Context) error {
 	return nil
 }
 
-// run is Run once all is open. Its error may be one that the configuration asks
-// for.
+// run is Run once everything is open. Its error may be one that the configuration
+// asks for.
 func (h *Host) run(ctx context.Context) error {
 	defer h.keepStatus()()
 	defer h.sessions.keepLists(ctx)()

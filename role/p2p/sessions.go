@@ -107,18 +107,17 @@ func (s *sessions) promote(one *side) {
 // errReplaced is why a session ends whose place another one takes.
 var errReplaced = errors.New("a newer session takes its place")
 
-// restart ends all sessions, upon which others begin.
+// restart ends all sessions. New ones begin then.
 func (s *sessions) restart() {
 	for _, one := range s.sides.all() {
 		one.Do(func(time.Time) { one.Session.Close() })
 	}
 }
 
-// leaveTime is how long the other host is given to hear that this one goes.
+// leaveTime is how long to wait for the other host to hear that this one leaves.
 const leaveTime = 3 * time.Second
 
-// leave ends the connection and tells the other host, where
-// explicit-exit-notify asks for it.
+// leave ends the connection. With explicit-exit-notify it tells the other host.
 func (s *sessions) leave() {
 	current := s.sides.current.Load()
 	if current == nil {

@@ -68,8 +68,8 @@ func Doubtful(c *config.Config, file string) (lines []string) {
 	return append(lines, rootLines(c)...)
 }
 
-// rootLines are those of a configuration with which packets of strangers are read
-// with rights of root's.
+// rootLines are the lines of a configuration that let packets of strangers be read
+// with root's rights.
 func rootLines(c *config.Config) (lines []string) {
 	say := func(directive, value, what string) {
 		lines = append(lines, fmt.Sprintf("%v: %s %s (%s)", c.At(directive), directive, printable.Name(value), what))

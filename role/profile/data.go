@@ -30,8 +30,8 @@ func dataChannel(c *config.Config, s *session.Config) (err error) {
 	return nil
 }
 
-// optionFields are those of the options string about framing and the digest, by
-// which servers that negotiate no cipher, such as SoftEther's, choose theirs.
+// optionFields are the fields of the options string about framing and digest.
+// Servers that negotiate no cipher, such as SoftEther's, choose theirs by them.
 func optionFields(c config.Data) (fields []string) {
 	if c.Compression.Directive != "" && c.Compression.Algorithm != "migrate" {
 		fields = append(fields, negotiate.FieldCompression)

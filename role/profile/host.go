@@ -57,7 +57,7 @@ func LLAddr(c config.Adapter) string {
 	return c.LLAddr
 }
 
-// Profile tells the tunnel of a configuration from others of this host: by
+// Profile distinguishes the tunnel of a configuration from others of this host: by
 // whom it connects to, or where it serves, and as whom.
 func Profile(c *config.Config) string {
 	words := []string{c.Adapter.Dev, strconv.Itoa(c.Link.LocalPort)}
@@ -115,7 +115,7 @@ func inside(c *config.Config, ipv6 bool) netip.Addr {
 }
 
 // nextHop is where routes through the tunnel lead: not valid for the adapter
-// itself, which will do but for IPv4 through a gateway. That one is beyond
+// itself, which will do except for IPv4 through a gateway. That one is beyond
 // reach while the adapter has no address, which another program may set later.
 // An Ethernet adapter needs one; ok is false where it has none.
 func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
@@ -127,7 +127,7 @@ func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
 	return via, via.IsValid() || !ethernet
 }
 
-// WithoutGateway tells whether c wants routes through an Ethernet adapter and
+// WithoutGateway reports whether c wants routes through an Ethernet adapter and
 // names no gateway for them. HostState leaves those out.
 func WithoutGateway(c *config.Config) bool {
 	lacks := func(ipv6 bool) bool {

@@ -56,7 +56,7 @@ func Queues(c *config.Config) int {
 // for: the MTU, or the largest a peer may push, and room for what is added.
 func PacketSize(c config.Adapter) int { return max(c.MTU, buffersMTU) + 256 }
 
-// optionsExtra is what OpenVPN adds to the MTU it tells of in the options
+// optionsExtra is what OpenVPN adds to the MTU that it names in the options
 // string (tun-mtu-extra, 32 with tap).
 func optionsExtra(c config.Adapter) int {
 	if Kind(c) == nic.Ethernet {

@@ -19,8 +19,8 @@ func (trust *Trust) P2P(c *config.Config) (session.Config, error) {
 	return s, nil
 }
 
-// P2PWrapper returns what makes the control channel armour of either host, anew
-// for every session; nil for a TLS server with tls-crypt-v2, whose peer brings
+// P2PWrapper returns a function that makes the control channel armour of either
+// host, new for every session; nil for a TLS server with tls-crypt-v2, whose peer brings
 // the key.
 func P2PWrapper(c *config.Config) (func() wrap.Wrapper, error) {
 	if c.TLSServer && c.Trust.TLSCryptV2 != nil {

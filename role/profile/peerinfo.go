@@ -11,8 +11,8 @@ import (
 	"culvert/session/negotiate"
 )
 
-// userVariables are those of `setenv` that a server is told: who shows the
-// tunnel to its user, and with push-peer-info what is said of this host.
+// userVariables are the variables of `setenv` that a server gets: the program that
+// shows the tunnel to its user, and with push-peer-info those about this host.
 func userVariables(c config.Process) map[string]string {
 	told := make(map[string]string)
 	for name, value := range c.Env {

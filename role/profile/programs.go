@@ -142,10 +142,10 @@ func ProgramVariables(c config.Process) []string {
 func CheckKeyAge(metadata []byte, most time.Duration, now time.Time) error {
 	made, ok := wrap.KeyTime(metadata)
 	if !ok {
-		return errors.New("tls-crypt-v2-max-age: the client's key does not say when it was made; make it anew")
+		return errors.New("tls-crypt-v2-max-age: the client's key does not say when it was made; make a new one")
 	}
 	if age := now.Sub(made); age > most {
-		return fmt.Errorf("tls-crypt-v2-max-age: the client's key is %d days old, at most %d are allowed; make it anew",
+		return fmt.Errorf("tls-crypt-v2-max-age: the client's key is %d days old, at most %d are allowed; make a new one",
 			int(age.Hours()/24), int(most.Hours()/24))
 	}
 	return nil

@@ -18,7 +18,7 @@ type suite struct {
 	static bool
 }
 
-// suites are those of crypto/tls that are safe, but for what static says.
+// suites are the safe ones of crypto/tls, and those marked static.
 var suites = allSuites()
 
 func allSuites() (all []suite) {

@@ -199,7 +199,7 @@ func (e *CertificateError) Kind() string {
 	return "certificate refused: " + pki.Explain(e.Err, time.Time{})
 }
 
-// Alert is what tells the peer, as crypto/tls numbers alerts.
+// Alert is the number of the TLS alert that the peer gets.
 func (e *CertificateError) Alert() uint8 { return pki.Alert(e.Err) }
 
 // Is makes it end a session even when keys are only being renewed.

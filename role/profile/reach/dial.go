@@ -214,7 +214,7 @@ func (d *Dialer) proxyLogin(f *config.File, ask bool, what string) (username, pa
 		return known[0], known[1], nil
 	}
 	if d.Ask == nil {
-		return "", "", fmt.Errorf("%w: %s: user name and password are to be asked for, and there is nobody to ask: use http-proxy-user-pass or name a file", ErrFatal, what)
+		return "", "", fmt.Errorf("%w: %s: it needs a user name and password, and there is nobody to ask: use http-proxy-user-pass, or name a file", ErrFatal, what)
 	}
 	var answers [2]string
 	answers[0], err = d.Ask("User name for "+what, true)

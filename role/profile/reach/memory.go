@@ -8,7 +8,7 @@ import (
 
 // believed is how long addresses known from before serve while the other end is
 // looked for. They are a help where nobody answers questions for names, or
-// wrongly; but by and by they are somebody else's.
+// wrongly. In time they become somebody else's.
 const believed = time.Hour
 
 // memory is what remotes' names have meant. The zero value has forgotten

@@ -62,7 +62,7 @@ var ErrExhausted = errors.New("every remote was tried as often as connect-retry-
 
 // Remotes goes round the remotes of a configuration and their addresses.
 type Remotes struct {
-	// Log is told of addresses that are used for want of an answer.
+	// Log says which addresses are used because nobody answered for a name.
 	Log *slog.Logger
 
 	list    []config.Remote
@@ -339,7 +339,7 @@ func (t Target) at(addrs []netip.AddrPort) (list []Target) {
 	return list
 }
 
-// name is that of which Addr is an address: the remote's, or over TCP its proxy's.
+// name is the name that Addr was found by: the remote's, or over TCP its proxy's.
 func (t *Target) name() string {
 	if t.viaProxy && !t.relay.IsValid() {
 		return proxyOf(t.Settings).Host
