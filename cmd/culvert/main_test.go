@@ -44,7 +44,7 @@ func TestMistakenCommandLines(t *testing.T) {
 		"push-update":                         {"add --to NAME, --peer-id N or --all", "culvert push-update --help"},
 		"push-update --all":                   {"no option given", "culvert push-update --help"},
 		"push-update --all nosuch":            {"nosuch cannot change"},
-		"push-update --state-dir /nowhere --all -- -route": {"no running server or client was found in /nowhere", "start one by"},
+		"push-update --state-dir /nowhere --all -- -route": {"no running server or client was found in /nowhere", "start one with"},
 		"trace icmp --state-dir /nowhere":                  {"no running server or client was found in /nowhere", "--state-dir"},
 		"trace nosuch --state-dir /nowhere":                {"nosuch", "culvert trace --help"},
 		"connect nowhere":                                  {"nowhere: no such file: expected a profile", "looked for /"},

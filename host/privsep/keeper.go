@@ -92,8 +92,8 @@ func (k *Keeper) Update(want hostnet.State, r *Result) error {
 	return answer(k.applied, k.applied.Update(k.ctx, want), r)
 }
 
-// Resolvers are whom to ask for a name past the tunnel. The worker may have
-// neither the file nor the bus that say so (`chroot`).
+// Resolvers returns the servers to ask for a name past the tunnel. In a `chroot`, the
+// worker has neither the file nor the bus that name them.
 func (k *Keeper) Resolvers(name string, r *hostnet.Resolvers) error {
 	k.mu.Lock()
 	applied := k.applied
@@ -106,7 +106,7 @@ func (k *Keeper) Resolvers(name string, r *hostnet.Resolvers) error {
 	return err
 }
 
-// Undo takes back what was changed.
+// Undo undoes what was changed.
 func (k *Keeper) Undo(Empty, *Empty) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -120,8 +120,9 @@ func (k *Keeper) Undo(Empty, *Empty) error {
 	return err
 }
 
-// Local is told the worker's name for the command line, whose socket it will have
-// no right to remove. Only the first counts: it is told before rights are given up.
+// Local takes the worker's name for the command line. The worker will have no right to
+// remove its socket. Only the first name counts, since it comes before rights are given
+// up.
 func (k *Keeper) Local(name string, _ *Empty) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -131,7 +132,7 @@ func (k *Keeper) Local(name string, _ *Empty) error {
 	return nil
 }
 
-// Lists are the revocation lists where they changed since the texts of a number.
+// Lists returns the revocation lists if they changed since the texts of a number.
 func (k *Keeper) Lists(since uint64, r *ListsResult) error {
 	k.listing.Lock()
 	defer k.listing.Unlock()
@@ -154,10 +155,10 @@ func (k *Keeper) Read(name string, r *ReadResult) error {
 	return err
 }
 
-// Ready is told that the tunnel is up.
+// Ready is called when the tunnel is up.
 func (k *Keeper) Ready(Empty, *Empty) error { return k.options.Ready() }
 
-// Failed is told why the worker ends.
+// Failed takes the reason why the worker ends.
 func (k *Keeper) Failed(why string, _ *Empty) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -165,7 +166,7 @@ func (k *Keeper) Failed(why string, _ *Empty) error {
 	return nil
 }
 
-// Event waits for what a signal to the keeper asks of the worker.
+// Event waits for a signal to the keeper, and returns what it asks of the worker.
 func (k *Keeper) Event(_ Empty, e *process.Event) error {
 	select {
 	case *e = <-k.events:
@@ -175,7 +176,7 @@ func (k *Keeper) Event(_ Empty, e *process.Event) error {
 	}
 }
 
-// Reload is what a signal to the keeper can ask for, too.
+// Reload does what a signal to the keeper (SIGHUP) asks for.
 func (k *Keeper) Reload(Empty, *Empty) error {
 	select {
 	case k.reload <- struct{}{}:

@@ -16,8 +16,8 @@ import (
 	"culvert/host/hostnet"
 )
 
-// mark in the environment tells a worker that it is one; descriptors 3 and 4 are
-// then its ends of the sockets to the keeper.
+// mark in the environment makes a process a worker. Descriptors 3 and 4 are then its
+// ends of the sockets to the keeper.
 const mark = "CULVERT_WORKER"
 
 const (
@@ -28,7 +28,7 @@ const (
 // service is the name of the keeper's methods in net/rpc.
 const service = "Keeper"
 
-// Empty is for calls that tell nothing.
+// Empty is for calls without arguments or results.
 type Empty struct{}
 
 // Result is what a State came to.

@@ -20,7 +20,7 @@ type Options struct {
 	Log *slog.Logger
 	// Apply changes this host.
 	Apply func(ctx context.Context, want hostnet.State) (bringup.Applied, error)
-	// Check reads the configuration again and tells what is wrong with it, so
+	// Check reads the configuration again and returns what is wrong with it, so
 	// that a reload does not end a tunnel that works.
 	Check func() error
 	// Ready is called when the worker's tunnel is up. An error ends the worker.
@@ -42,7 +42,7 @@ type Reads struct {
 }
 
 // Run starts this program again as a worker and keeps it until it ends, which it
-// is asked to when ctx ends. What it leaves changed on this host is taken back then.
+// is asked to when ctx ends. What it leaves changed on this host is undone then.
 // Events are what signals to this process ask for. A reload ends the worker and
 // starts another, which begins as root again. The error says why the worker failed.
 func Run(ctx context.Context, events <-chan process.Event, o Options) error {
@@ -59,7 +59,7 @@ func Run(ctx context.Context, events <-chan process.Event, o Options) error {
 func once(caller context.Context, events <-chan process.Event, o Options) (again bool, err error) {
 	conn, loans, cmd, err := start()
 	if err != nil {
-		return false, fmt.Errorf("start the process without root's rights: %w", err)
+		return false, fmt.Errorf("cannot start the process without root's rights: %w", err)
 	}
 	defer loans.Close()
 	go enlargeAll(loans)

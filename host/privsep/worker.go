@@ -16,15 +16,14 @@ import (
 	"culvert/host/process"
 )
 
-// Worker is the worker's way to its keeper.
+// Worker is a worker's connection to its keeper.
 type Worker struct {
 	client *rpc.Client
 }
 
-// Started tells whether this process was started as a worker, and connects it
-// to its keeper. Signals are the keeper's from then on. Call it once, before
-// other descriptors are opened or programs are started; w is nil in any other
-// process.
+// Started connects this process to its keeper if it was started as a worker; in any
+// other process w is nil. From then on, signals are the keeper's. Call it once, before
+// other descriptors are opened or programs are started.
 func Started() (w *Worker, err error) {
 	if os.Getenv(mark) == "" {
 		return nil, nil
@@ -50,14 +49,14 @@ func inherited(fd uintptr) (net.Conn, error) {
 	defer file.Close()
 	conn, err := net.FileConn(file)
 	if err != nil {
-		return nil, fmt.Errorf("the process that started this one is out of reach: %w", err)
+		return nil, fmt.Errorf("cannot reach the process that started this one: %w", err)
 	}
 	return conn, nil
 }
 
 func newWorker(conn net.Conn) *Worker { return &Worker{rpc.NewClient(conn)} }
 
-// Events gives what the keeper's signals ask for, and is closed when the keeper is
+// Events returns what the keeper's signals ask for. It is closed when the keeper is
 // gone.
 func (w *Worker) Events() <-chan process.Event {
 	events := make(chan process.Event)
@@ -94,22 +93,22 @@ func (w *Worker) read(name string) ([]byte, error) {
 	return r.Text, err
 }
 
-// Local tells this process's name for the command line.
+// Local reports this process's name for the command line to the keeper.
 func (w *Worker) Local(name string) error {
 	return w.client.Call(service+".Local", name, &Empty{})
 }
 
-// Ready tells that the tunnel is up.
+// Ready reports that the tunnel is up.
 func (w *Worker) Ready() error { return w.client.Call(service+".Ready", Empty{}, &Empty{}) }
 
 // Reload has the configuration read again, and, unless it is faulty, this process
 // replaced by one that goes by it. It returns at once.
 func (w *Worker) Reload() { w.client.Go(service+".Reload", Empty{}, &Empty{}, nil) }
 
-// Failed tells why this process ends.
+// Failed reports why this process ends.
 func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", err.Error(), &Empty{}) }
 
-// Apply is for adapter.Options: the keeper does it.
+// Apply is for bringup.Options: the keeper applies the State.
 func (w *Worker) Apply(_ context.Context, want hostnet.State) (bringup.Applied, error) {
 	a := &remote{worker: w}
 	err := a.call("Apply", want)

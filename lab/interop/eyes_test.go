@@ -241,6 +241,32 @@ func TestTwoOfAName(t *testing.T) {
 	}
 }
 
+// TestOneNameInTwoNamespaces: processes whose adapters have one name, each in a network
+// namespace of its own, are both found, and named to whoever asks for one of them.
+func TestOneNameInTwoNamespaces(t *testing.T) {
+	l := newLab(t)
+	state := filepath.Join(t.TempDir(), "state")
+	for _, role := range []string{"a", "b"} {
+		n := l.host(role)
+		n.start("server", culvert(t), "--config", n.serverConfig(serverParty(t, plain)), "--state-dir", state).up()
+	}
+	if names, err := manage.Names(state); err != nil || fmt.Sprint(names) != "[server-tun0 server-tun0-2]" {
+		t.Errorf("found %v, %v", names, err)
+	}
+	for _, name := range []string{"server-tun0", "server-tun0-2"} {
+		c, err := manage.Dial(state, "", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := c.Status(t.Context()); err != nil || s.Adapter != "tun0" {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
+	if _, err := manage.Dial(state, "", ""); err == nil || !strings.Contains(err.Error(), "server-tun0, server-tun0-2") {
+		t.Errorf("asked for the only one: %v", err)
+	}
+}
+
 func mustRead(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)

@@ -209,7 +209,7 @@ func TestStartErrors(t *testing.T) {
 		{Options{Uplink: "eth0"}, errors.New("the system will not"), "the system will not"},
 		{Options{Uplink: none, NICs: []string{"a,vlan=4095"}}, nil, "expected a number from"},
 		{Options{Uplink: none, NICs: []string{"a", "a"}}, nil, "is already a port of this hub"},
-		{Options{Uplink: none, Name: "a/b"}, nil, "cannot name a running process"},
+		{Options{Uplink: none, Name: "a/b"}, nil, "cannot be the name of a running process"},
 	} {
 		c.o.Dir, c.o.Log = filepath.Join(dir, "run"), slog.New(slog.DiscardHandler)
 		if err := run(t.Context(), c.o, &twin{fail: c.fail}); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -59,22 +59,21 @@ func Dial(dir, prefix, name string) (*Client, error) {
 	return &Client{dir, prefix, name, dial, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
 }
 
-// noneRunning says what was looked for, where, and how to have it.
+// noneRunning says what was looked for, where, and how to start one.
 func noneRunning(dir, prefix string) error {
 	what, start := "server or client", "culvert serve or culvert connect"
 	if prefix != "" {
 		what = strings.TrimSuffix(prefix, "-")
 		start = "culvert " + what
 	}
-	return fmt.Errorf("no running %s was found in %s: start one by %s; one that was started with --state-dir D is found with the same", what, dir, start)
+	return fmt.Errorf("no running %s was found in %s: start one with %s; to find one that was started with --state-dir D, give the same", what, dir, start)
 }
 
 // Name is the process's.
 func (c *Client) Name() string { return c.name }
 
-// Do asks for a path, with a body of JSON unless it is nil, and returns the
-// answer for the caller to read and close. An answer that is no success is an
-// error with its text.
+// Do asks for a path, with body as JSON unless it is nil, and returns the answer for
+// the caller to read and close. If the process refuses, the error has its text.
 func (c *Client) Do(ctx context.Context, method, path string, body any) (io.ReadCloser, error) {
 	var r io.Reader
 	if body != nil {
@@ -95,9 +94,9 @@ func (c *Client) Do(ctx context.Context, method, path string, body any) (io.Read
 // end.
 const endTime = 5 * time.Second
 
-// Stream asks for a path whose answer lasts until ctx ends: then this side of
-// the connection is closed, and the process says what is left to say. The
-// caller reads the answer to its end and closes it.
+// Stream asks for a path that is answered until ctx ends. Then this side of the
+// connection is closed, and the process ends its answer. The caller reads the answer
+// to its end and closes it.
 func (c *Client) Stream(ctx context.Context, path string) (*http.Response, error) {
 	var conn net.Conn
 	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -35,7 +35,8 @@ func DefaultDir() string {
 	return filepath.Join(os.TempDir(), "culvert"+userSuffix())
 }
 
-// hasHome tells users from the accounts of services, whose home need not be.
+// hasHome reports whether this user has a home directory. Accounts of services may
+// have none.
 func hasHome() bool {
 	home, err := os.UserHomeDir()
 	if err == nil {
@@ -79,13 +80,13 @@ func Serve(dir, name string, h http.Handler) (stop func(), err error) {
 // socket is a name's path. Names come from command lines and are file names.
 func socket(dir, name string) (string, error) {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return "", fmt.Errorf("%q cannot name a running process: expected a plain file name", name)
+		return "", fmt.Errorf("%q cannot be the name of a running process: expected a plain file name", name)
 	}
 	return filepath.Join(dir, name+suffix), nil
 }
 
-// Forget removes the socket of a name that a process left which ended without
-// the right to. One that answers stays.
+// Forget removes the socket that a process of a name left because it had no right to
+// remove it. A socket that answers stays.
 func Forget(dir, name string) error {
 	path, err := socket(dir, name)
 	if err != nil || answers(dir, name) {
@@ -97,8 +98,8 @@ func Forget(dir, name string) error {
 	return nil
 }
 
-// listen opens the socket for this user alone, in place of one whose process is
-// gone.
+// listen opens the socket for this user alone, and replaces one that a process left
+// behind.
 func listen(path string) (net.Listener, error) {
 	l, err := net.Listen("unix", path)
 	if errors.Is(err, addressInUse) {
@@ -119,7 +120,7 @@ func listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// Names are the processes that have a socket in a directory, in order.
+// Names returns the names of processes that have a socket in a directory, sorted.
 func Names(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -135,12 +136,12 @@ func Names(dir string) ([]string, error) {
 	return names, nil
 }
 
-// answerTime is how long a process may take to notice a connection. One that is
-// stopped does not.
+// answerTime is how long a process may take to notice a connection. A stopped process
+// does not notice it.
 const answerTime = 2 * time.Second
 
-// answers tells a process at work from the socket of one that was killed, or
-// had no right to remove it.
+// answers reports whether a process answers at a socket. One that was killed, or had
+// no right to remove its socket, leaves it behind.
 func answers(dir, name string) bool {
 	conn, err := net.DialTimeout("unix", filepath.Join(dir, name+suffix), answerTime)
 	if err != nil {

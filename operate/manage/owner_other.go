@@ -10,5 +10,5 @@ const (
 	connectionRefused = syscall.Errno(10061) // WSAECONNREFUSED
 )
 
-// userSuffix is none: each user has a temporary directory of his own.
+// userSuffix is "", since each user has their own temporary directory.
 func userSuffix() string { return "" }

@@ -13,5 +13,5 @@ const (
 	connectionRefused = syscall.ECONNREFUSED
 )
 
-// userSuffix parts the users of a common temporary directory.
+// userSuffix tells users of a shared temporary directory apart.
 func userSuffix() string { return "-" + strconv.Itoa(os.Getuid()) }

@@ -28,11 +28,11 @@ func AskTerminal(question string, echo bool) (string, error) {
 	return string(secret), err
 }
 
-// hidden is the terminal's state from before a password is asked for, which is
-// not shown; nil while none is.
+// hidden is the terminal's state from before a password was asked for; nil while none
+// is.
 var hidden atomic.Pointer[term.State]
 
-// readSecret is term.ReadPassword, which showTyping can undo meanwhile.
+// readSecret is term.ReadPassword; showTyping can restore the terminal meanwhile.
 func readSecret(stdin int) ([]byte, error) {
 	state, err := term.GetState(stdin)
 	if err != nil {
@@ -43,15 +43,15 @@ func readSecret(stdin int) ([]byte, error) {
 	return term.ReadPassword(stdin)
 }
 
-// showTyping leaves the terminal as it was, for a process that ends while a
-// password is asked for.
+// showTyping restores the terminal, for a process that ends while a password is asked
+// for.
 func showTyping() {
 	if state := hidden.Swap(nil); state != nil {
 		_ = term.Restore(int(os.Stdin.Fd()), state)
 	}
 }
 
-// readLine takes no more than one line from r.
+// readLine reads one line from r, and nothing after it.
 func readLine(r io.Reader) (string, error) {
 	var line []byte
 	for b := make([]byte, 1); ; {

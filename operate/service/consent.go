@@ -52,19 +52,19 @@ func (k *consent) still(c *config.Config) error {
 	}
 	for _, line := range profile.Doubtful(c, k.stranger) {
 		if !slices.Contains(k.allowed, line) {
-			return fmt.Errorf("%s: it was not asked for at the start; start again to allow it", line)
+			return fmt.Errorf("%s: it was not allowed at the start; start again to allow it", line)
 		}
 	}
 	return nil
 }
 
-// programs says which programs a configuration that nobody is asked about has
-// run, as far as script-security lets it.
+// programs logs which programs a configuration runs, as far as script-security allows
+// them.
 func (l *log) programs(c *config.Config) {
 	if id, err := process.Lookup(c.Process.User, c.Process.Group); err == nil && id.UID > 0 && process.Privileged() {
 		for _, program := range c.Programs() {
 			if !process.MayRun(filepath.Join(c.Process.Chroot, program), id) {
-				l.Warn("the user that this configuration names cannot run its program, so nobody will be let in by it; let that user run it", "user", c.Process.User, "program", program)
+				l.Warn("the user that this configuration names cannot run its program, so the program will let nobody in; let that user run it", "user", c.Process.User, "program", program)
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"culvert/operate/manage"
 )
 
-// keysDir is where a server keeps keys.
+// keysDir returns where a server keeps keys.
 func (o Options) keysDir() string {
 	switch {
 	case o.KeysDir != "":
@@ -20,9 +20,9 @@ func (o Options) keysDir() string {
 	return lastingDir()
 }
 
-// lastingDir is for what is to outlive a restart of the machine, which empties
-// /run: what systemd made for a service with StateDirectory=, or else the
-// system's place for it, or the user's.
+// lastingDir returns a directory that outlives a restart of the machine, which empties
+// /run: the one that systemd made for a service (StateDirectory=), or else the
+// system's or the user's.
 func lastingDir() string {
 	if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); filepath.IsAbs(dir) {
 		return dir

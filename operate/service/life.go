@@ -33,7 +33,7 @@ func newLife(me Self, load func() (*config.Config, error), o Options) *life {
 	return &life{Self: me, Options: o, load: checked(load), consent: newConsent(me, o), newLog: newLog, open: roles.open}
 }
 
-// run is Run without signals, whose events are handed in.
+// run is Run, with what signals ask for as events.
 func (l *life) run(ctx context.Context, events <-chan process.Event) error {
 	c, stays, waiting, err := l.begin(ctx, events)
 	if errors.Is(err, errStopped) {
@@ -141,8 +141,7 @@ func ahead(ctx context.Context, waiting []process.Event, events <-chan process.E
 	return all
 }
 
-// inJail opens the log, and divides the process in two where rights are to be
-// given up.
+// inJail opens the log, and divides the process in two if rights are to be given up.
 func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *config.Config, jail process.Jail, stays string) (err error) {
 	l.log = l.newLog(c, l.worker != nil)
 	if l.worker != nil {
@@ -171,7 +170,7 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 	return l.serve(ctx, events, c, process.Jail{Identity: process.Identity{UID: -1, GID: -1}})
 }
 
-// keep stays root for another process that does not.
+// keep stays root, for a worker that does not.
 func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 	return privsep.Run(ctx, events, privsep.Options{
 		Log:   l.log.Logger,

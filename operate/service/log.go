@@ -37,8 +37,8 @@ func newLog(c *config.Config, worker bool) *log {
 	return l
 }
 
-// handler is that of the file, if one is named. Where it cannot be written, the
-// log goes where it would without one, as with OpenVPN.
+// handler writes to the file that is named, if any. If that cannot be written, the
+// log goes where it would go without one, as with OpenVPN.
 func (l *log) handler(c *config.Config, worker bool) slog.Handler {
 	if c.Process.Log == "" {
 		return l.unfiled(c)
@@ -109,7 +109,7 @@ func TerminalLog() *slog.Logger {
 	return slog.New(l.terminal(new(config.Config)))
 }
 
-// notes says what there is to say about a configuration, and takes its level.
+// notes logs the notes of a configuration, and takes its level.
 func (l *log) notes(c *config.Config) {
 	l.level.Set(level(c.Process.Verb))
 	for _, note := range c.Notes {
@@ -117,7 +117,7 @@ func (l *log) notes(c *config.Config) {
 	}
 }
 
-// lastWords says why the process ends, a line each for several faults.
+// lastWords logs why the process ends, with a line for each fault.
 func (l *log) lastWords(err error) {
 	if l.alone == nil {
 		return // main says it

@@ -7,8 +7,8 @@ import (
 	"culvert/host/process"
 )
 
-// boundMemory has the collector stay below the memory that this process's
-// control groups leave it, unless GOMEMLIMIT says otherwise.
+// boundMemory keeps the collector below the memory that this process's control groups
+// allow, unless GOMEMLIMIT is set.
 func boundMemory() {
 	limit := process.MemoryLimit()
 	if limit > 0 && os.Getenv("GOMEMLIMIT") == "" {

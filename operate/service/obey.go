@@ -11,9 +11,9 @@ import (
 	"culvert/operate/backend"
 )
 
-// await is what f returns, unless ctx ends before. f may be waiting then for
-// what never comes, such as a file system that does not answer, so it is left
-// behind, for a process that ends.
+// await returns what f returns, unless ctx ends first. f may wait for something that
+// never comes, such as a file system that does not answer, so it is left behind: the
+// process ends anyway.
 func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type outcome struct {
 		value T
@@ -76,9 +76,9 @@ type obeyed struct {
 	fresh  chan *config.Config  // to go on with; capacity 1
 }
 
-// obey does what signals ask for until done, and returns the configuration to
-// go on with. What is asked of a role that is not open yet is done when it is,
-// and an exit at once. The end of events is that of this process's keeper.
+// obey does what signals ask for until done, and returns the configuration to go on
+// with. An exit is obeyed at once; anything else waits until the role is open. When
+// events are closed, this process's keeper is gone.
 func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *config.Config) {
 	var b backend.Backend
 	var waiting []process.Event

@@ -9,8 +9,8 @@ import (
 	"culvert/config"
 )
 
-// checked is load with a look at the directories that a configuration names,
-// which OpenVPN does not start without either.
+// checked is load, and checks that the directories named in a configuration exist.
+// OpenVPN does not start without them either.
 func checked(load func() (*config.Config, error)) func() (*config.Config, error) {
 	return func() (*config.Config, error) {
 		c, err := load()
@@ -32,7 +32,7 @@ func checked(load func() (*config.Config, error)) func() (*config.Config, error)
 	}
 }
 
-// found is a fault of a configuration that is understood all the same.
+// found is a fault of a configuration that can be understood nevertheless.
 func found(c *config.Config, wrong error) error {
 	return &config.FaultsError{Faults: []error{wrong}, Understood: c}
 }
@@ -50,7 +50,7 @@ func joined(c *config.Config, err, wrong error) error {
 	return err
 }
 
-// dirOf is the directory of a file, "" for none.
+// dirOf returns the directory of a file, "" for none.
 func dirOf(name string) string {
 	if name == "" {
 		return ""
@@ -58,7 +58,7 @@ func dirOf(name string) string {
 	return filepath.Dir(name)
 }
 
-// checkPlace wants a directory, if one is named.
+// checkPlace checks that a directory exists, if one is named.
 func checkPlace(c *config.Config, directive, dir string) error {
 	if dir == "" {
 		return nil

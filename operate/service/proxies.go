@@ -8,7 +8,7 @@ import (
 	"culvert/nic/userstack/proxy"
 )
 
-// DefaultSOCKS is where a client without a device listens when it is not told.
+// DefaultSOCKS is where a client without a device listens by default.
 const DefaultSOCKS = "127.0.0.1:1080"
 
 // proxyServer is one of the proxies.
@@ -35,7 +35,7 @@ func serveProxies(d proxy.Dialer, o Options, log *slog.Logger) (close func(), er
 		}
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			return fmt.Errorf("the %s proxy: %w; choose an address of this host with a free port, such as %s 127.0.0.1:1088", kind, err, flag)
+			return fmt.Errorf("the %s proxy: %w; choose an address of this host with a free port, such as: %s 127.0.0.1:1088", kind, err, flag)
 		}
 		if !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
 			log.Warn("the proxy can be reached from other hosts, which then use the tunnel in your name", "proxy", kind, "address", l.Addr())

@@ -7,7 +7,7 @@ import (
 	"culvert/host/process"
 )
 
-// tell makes known that all is set up, by way of the keeper if there is one.
+// tell reports that all is set up, through the keeper if there is one.
 func (l *life) tell() error {
 	if l.worker != nil {
 		return l.worker.Ready()
@@ -15,8 +15,9 @@ func (l *life) tell() error {
 	return l.isUp()
 }
 
-// isUp makes this process known, once nothing keeps it from being at work: one
-// that finds its port taken has to leave the other's file alone.
+// isUp writes the PID file and reports to whoever waits for this process. It is called
+// when the tunnel works: a process that finds its port taken must not overwrite the
+// file of the other one.
 func (l *life) isUp() error {
 	if err := process.PIDFile.Move(*l.pidFile.Load()); err != nil {
 		return err
@@ -25,7 +26,7 @@ func (l *life) isUp() error {
 	return nil
 }
 
-// understood is what was understood of a configuration with faults.
+// understood returns what was understood of a configuration with faults.
 func understood(c *config.Config, err error) *config.Config {
 	var faults *config.FaultsError
 	switch {
@@ -37,8 +38,8 @@ func understood(c *config.Config, err error) *config.Config {
 	return new(config.Config)
 }
 
-// lastWords logs why this process ends where only the log might be read. A
-// worker's are its keeper's.
+// lastWords logs why this process ends, if only its log might be read. A worker
+// leaves that to its keeper.
 func (l *life) lastWords(c *config.Config, err error) {
 	if l.worker != nil {
 		return

@@ -16,12 +16,12 @@ import (
 	"culvert/role/profile"
 )
 
-// defaultUsers are whom a worker runs as where nothing else is said, the first
-// that there is.
+// defaultUsers are the users that a worker runs as by default: the first of them that
+// exists.
 var defaultUsers = []string{"culvert", "nobody"}
 
-// DefaultUser is the one that a worker of this machine runs as by default; "" for
-// none, such as in a container that has nobody beside its root.
+// DefaultUser returns the user that a worker runs as by default on this machine; "" if
+// there is none, as in a container that has no user except root.
 func DefaultUser() string {
 	name := leastUser()
 	if id, err := process.Lookup(name, ""); err != nil || !process.CanBecome(id) {
@@ -30,7 +30,7 @@ func DefaultUser() string {
 	return name
 }
 
-// leastUser is the first of defaultUsers that this machine knows, "" for none.
+// leastUser returns the first of defaultUsers that exists, "" for none.
 func leastUser() string {
 	for _, name := range defaultUsers {
 		if _, err := process.Lookup(name, ""); err == nil {
@@ -40,9 +40,8 @@ func leastUser() string {
 	return ""
 }
 
-// chooseUser has a process of root's give that up although its configuration does
-// not say so, or names a group alone, with which it would stay the user root. It
-// returns why it does not.
+// chooseUser sets the user of a configuration that names none, for a process of
+// root's. A group alone would leave it the user root. It returns why it did not.
 func (o Options) chooseUser(c *config.Config) (why string) {
 	if !o.Unprivileged || o.UserSpace || c.Process.User != "" || !process.Privileged() {
 		return ""
@@ -52,14 +51,14 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	}
 	name := leastUser()
 	if name == "" {
-		return fmt.Sprintf("it stays root, since there is no user %s; make one, such as by useradd --system culvert", strings.Join(defaultUsers, " or "))
+		return fmt.Sprintf("it stays root, since there is no user %s; make one: useradd --system culvert", strings.Join(defaultUsers, " or "))
 	}
 	id, err := process.Lookup(name, c.Process.Group)
 	if err != nil {
 		return "" // giveUp refuses the group
 	}
 	if !process.CanBecome(id) {
-		return "it stays root, which is that of a user namespace without user " + name
+		return "it stays root, since this user namespace has no user " + name
 	}
 	for _, program := range c.Programs() {
 		if !process.MayRun(filepath.Join(c.Process.Chroot, program), id) {
@@ -70,8 +69,8 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	return ""
 }
 
-// reads is what the worker of a configuration may have read: with `chroot`,
-// nothing, since names lead elsewhere there.
+// reads is what the worker of a configuration may have its keeper read: with
+// `chroot`, nothing, since names lead elsewhere there.
 func reads(c *config.Config) privsep.Reads {
 	if c.Process.Chroot != "" {
 		return privsep.Reads{}
@@ -85,8 +84,8 @@ func reads(c *config.Config) privsep.Reads {
 	}}
 }
 
-// named reports a file that c's role reads again: those of client-config-dir,
-// and the login that auth-nocache has it forget.
+// named reports whether a file is one that c's role reads again: those of
+// client-config-dir, and the login that auth-nocache has it forget.
 func named(c *config.Config, name string) bool {
 	if dir := c.Server.ClientConfigDir; dir != "" && filepath.Dir(name) == filepath.Clean(dir) {
 		info, err := os.Lstat(name)
@@ -119,7 +118,7 @@ func (r roles) enter() func() error {
 }
 
 // whenUp gives up a client's rights when the tunnel is up for the first time, as
-// OpenVPN does: before that, the server's name could not be found in a chroot.
+// OpenVPN does. In a chroot, the server's name could not be looked up before that.
 func (r roles) whenUp() func(*client.Client) {
 	enter := r.enter()
 	return func(*client.Client) {

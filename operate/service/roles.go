@@ -26,7 +26,7 @@ type role interface {
 	Run(ctx context.Context) error
 }
 
-// opened is a role that can run, and stop ends what came with it.
+// opened is a role that can run. stop ends what came with it.
 type opened struct {
 	role
 	stop func()
@@ -73,11 +73,11 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	return opened{s, func() {}}, err
 }
 
-// serving says how clients are carried and invited, and that this host gets back
-// what hostnet says it took.
+// serving logs how clients are carried and invited, and that the changes of this host
+// will be undone.
 func (r roles) serving(s *server.Server) {
 	if r.UserSpace {
-		r.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process; they reach what this host reaches, but for cloud metadata and, without allow-lan or a pushed route, the networks of its own interfaces")
+		r.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process; they reach what this host reaches, except cloud metadata and, without allow-lan or a pushed route, the networks of its own interfaces")
 	} else if len(s.Adapter().Changes) > 0 {
 		r.log.Info("this host's changes above are undone on exit, or by `culvert cleanup` after a crash", "device", s.Adapter().Name())
 	}
@@ -106,7 +106,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	return opened{cl, stop}, err
 }
 
-// openHost is one of two hosts without server mode.
+// openHost opens one of two hosts without server mode.
 func (r roles) openHost(c *config.Config) (opened, error) {
 	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: AskTerminal, Open: r.adapter(c, nil), Opened: r.enter(), Lists: r.lists(c)}, r.process())
 	if err != nil {
@@ -136,7 +136,8 @@ func (r roles) adapter(c *config.Config, forward *userstack.ForwardOptions) brin
 	return bringup.Kernel(r.deviceOptions(c))
 }
 
-// deviceOptions are those of a device, whose host the keeper changes if there is one.
+// deviceOptions are the settings of a device of the kernel. If there is a keeper, it
+// changes this host.
 func (r roles) deviceOptions(c *config.Config) bringup.Options {
 	o := bringup.Options{Log: r.log, StateDir: r.StateDir, Node: c.Adapter.DevNode, Kind: profile.Kind(c.Adapter), Queues: profile.Queues(c), Profile: profile.Profile(c)}
 	if r.worker != nil {
@@ -145,9 +146,9 @@ func (r roles) deviceOptions(c *config.Config) bringup.Options {
 	return o
 }
 
-// clientAdapter is adapter for a client. A worker's device is opened at once, since
-// it has no right to later; reserved is its name then. Others' comes with what the
-// server pushes; a login should not be spent where it could not.
+// clientAdapter is adapter for a client. A worker opens its device at once, since it
+// has no right to later; reserved is the device's name then. Other processes open it
+// when the server has pushed; that they may is checked now, before a login is spent.
 func (r roles) clientAdapter(c *config.Config) (open bringup.Opener, reserved string, err error) {
 	if r.UserSpace || c.Adapter.DevType == config.DevNull {
 		return r.adapter(c, nil), "", nil
@@ -162,8 +163,8 @@ func (r roles) clientAdapter(c *config.Config) (open bringup.Opener, reserved st
 	return bringup.Reserve(r.deviceOptions(c), want)
 }
 
-// offer lets programs use a tunnel that has no device, and tells that all is
-// set up: the other side may be out of reach for long.
+// offer lets programs use a tunnel that has no device, and reports that all is set
+// up, even if the other side is out of reach.
 func (r roles) offer(d proxy.Dialer) (stop func(), err error) {
 	stop = func() {}
 	if r.UserSpace {
@@ -175,7 +176,7 @@ func (r roles) offer(d proxy.Dialer) (stop func(), err error) {
 	return stop, nil
 }
 
-// tell says that all is set up.
+// tell reports that all is set up.
 func (r roles) tell() {
 	if err := r.isUp(); err != nil {
 		r.failed(err)

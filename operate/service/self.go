@@ -18,7 +18,8 @@ type Self struct {
 	worker     *privsep.Worker // nil: not a worker
 }
 
-// WhoAmI tells which process this is.
+// WhoAmI finds out which process this is. Call it once, before other descriptors are
+// opened or programs are started.
 func WhoAmI() (Self, error) {
 	me := Self{background: process.InBackground()}
 	var err error
@@ -26,10 +27,11 @@ func WhoAmI() (Self, error) {
 	return me, err
 }
 
-// Worker reports a process that leaves signals to its keeper.
+// Worker reports whether this is a worker, which leaves signals to its keeper.
 func (me Self) Worker() bool { return me.worker != nil }
 
-// Failed tells whoever waits for this process why it ends.
+// Failed reports why this process ends to whoever waits for it: the keeper, the
+// process that started it, or the user.
 func (me Self) Failed(err error) {
 	if me.worker != nil {
 		me.worker.Failed(err)
@@ -39,7 +41,7 @@ func (me Self) Failed(err error) {
 	me.background.Report(err)
 }
 
-// events are what signals ask for; they end where the keeper of this process does.
+// events are what signals ask for. A worker's end when its keeper does.
 func (me Self) events() (events <-chan process.Event, stop func()) {
 	if me.worker != nil {
 		return me.worker.Events(), func() {}
@@ -47,12 +49,12 @@ func (me Self) events() (events <-chan process.Event, stop func()) {
 	return process.Events()
 }
 
-// giveUp is what c wants given up. It fails where that will not do, before
-// there is a tunnel that would end by it.
+// giveUp returns the rights that c wants given up. It fails if that is impossible,
+// before a tunnel is up that would end by it.
 func giveUp(c *config.Config) (process.Jail, error) {
 	if c.Process.Chroot != "" {
 		if info, err := os.Stat(c.Process.Chroot); err != nil || !info.IsDir() {
-			return process.Jail{}, fmt.Errorf("chroot %s: there is no such directory: make it, or name one that is there", c.Process.Chroot)
+			return process.Jail{}, fmt.Errorf("chroot %s: no such directory; make it, or name one that exists", c.Process.Chroot)
 		}
 	}
 	id, err := process.Lookup(c.Process.User, c.Process.Group)
@@ -73,7 +75,8 @@ func giveUp(c *config.Config) (process.Jail, error) {
 	return j, err
 }
 
-// inNamespace is whom root of a user namespace that has nobody else goes on as.
+// inNamespace is the user that root of a user namespace with no other users goes on
+// as.
 func inNamespace(c *config.Config, id process.Identity) (process.Identity, error) {
 	if id.UID == 0 {
 		return process.Identity{UID: -1, GID: -1}, nil // it stays what it is

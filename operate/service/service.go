@@ -26,8 +26,7 @@ type Options struct {
 	// AllowScripts allows a stranger's configuration everything it would otherwise
 	// be asked about.
 	AllowScripts bool
-	// Unprivileged gives up root's rights where the configuration does not say
-	// as whom to go on.
+	// Unprivileged gives up root's rights if the configuration names no user.
 	Unprivileged bool
 	// KeysDir is where a server keeps keys over a restart, sealed; "" for StateDir
 	// if that is not the default, and otherwise for a directory that outlives a

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// severities writes each level to a writer of its own, without time and level,
-// which a system's logger adds itself.
+// severities writes each level to its own writer, without time and level, which the
+// system's logger adds itself.
 type severities struct {
 	level                    slog.Leveler
 	debug, info, warn, fault slog.Handler

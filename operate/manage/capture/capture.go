@@ -19,7 +19,7 @@ import (
 	"culvert/operate/manage/filter"
 )
 
-// Source is a place whose packets can be captured.
+// Source is a place where packets can be captured.
 type Source struct {
 	// Name and Description are what the file calls it.
 	Name, Description string

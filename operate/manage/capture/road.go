@@ -17,8 +17,8 @@ import (
 	"culvert/tunnel"
 )
 
-// Road finds the places of a tunnel: `nic`, its adapter of that name, whose
-// packets begin as kind says, and `link`, its sockets.
+// Road finds the places of a tunnel: `nic`, the adapter of that name, with packets
+// that begin as kind says, and `link`, the sockets.
 func Road(eyes *watch.Eyes, process, adapter string, kind filter.Link) func(at string) (*Source, error) {
 	return func(at string) (*Source, error) {
 		s := &Source{Name: adapter, Link: kind, Description: "virtual adapter of the " + process + ": packets before they are sealed and after they are opened"}
@@ -87,7 +87,7 @@ func (f *follower) See(s *tunnel.Sight) bool {
 	return len(f.records) > 0 || f.stop == tunnel.AtLink // where copies and pieces may follow
 }
 
-// sealed notes whom a packet is sealed for.
+// sealed notes which peer a packet is sealed for.
 func (f *follower) sealed(s *tunnel.Sight) {
 	if f.to == nil {
 		f.to = make(map[*buf.Packet]string)
@@ -117,7 +117,8 @@ func (f *follower) end() {
 	}
 }
 
-// comment says whose a packet is, and what became of it if it was not sent on.
+// comment says which peer a packet belongs to, and what became of it if it was not
+// sent on.
 func (f *follower) comment(r Record) string {
 	var parts []string
 	switch to := slices.Sorted(maps.Values(f.to)); {

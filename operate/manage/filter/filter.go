@@ -59,7 +59,7 @@ func Parse(text string, link Link) (*Filter, error) {
 	return &Filter{link, t}, nil
 }
 
-// Match tells whether a packet meets the expression. As in pcap, one too short
+// Match reports whether a packet matches the expression. As in pcap, one too short
 // for the bytes that the expression reads does not.
 func (f *Filter) Match(packet []byte) bool {
 	if f == nil {

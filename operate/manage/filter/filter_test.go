@@ -171,7 +171,7 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"ether src 1:2": "no Ethernet address", "vlan 9999": "at most 4095", "ether port 3": "no meaning", "ether": "src, dst, host", "arp proto 3": "no protocols inside",
+		"ether src 1:2": "is not an Ethernet address", "vlan 9999": "at most 4095", "ether port 3": "no meaning", "ether": "src, dst, host", "arp proto 3": "no protocols inside",
 	} {
 		if _, err := Parse(text, Ethernet); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q in it", text, err, want)

@@ -29,7 +29,7 @@ func (l *lexer) isWord(c byte) bool {
 	return false
 }
 
-// within tells whether the lexer stands in brackets, where ':' is a sign.
+// within reports whether the lexer stands in brackets, where ':' is a sign.
 func (l *lexer) within() bool {
 	before := l.text[:l.at]
 	return strings.LastIndexByte(before, '[') > strings.LastIndexByte(before, ']')
@@ -62,7 +62,7 @@ func (l *lexer) next() error {
 	return nil
 }
 
-// joins tells a hyphen or slash within a word from an operator.
+// joins reports whether a hyphen or slash belongs to a word, and is no operator.
 func (l *lexer) joins(rest string, n int) bool {
 	return (rest[n] == '-' || rest[n] == '/') && n+1 < len(rest) && l.isWord(rest[n+1]) && !l.within()
 }

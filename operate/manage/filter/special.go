@@ -81,7 +81,7 @@ func (p *parser) group(of, word string) (t test, err error) {
 	return t, p.next()
 }
 
-// multicast tells whether the destination is a group of IP's.
+// multicast reports whether the destination is an IP multicast group.
 func (v *view) multicast() bool {
 	dst := v.address(false)
 	return len(dst) == 4 && dst[0]>>4 == 0xe || len(dst) == 16 && dst[0] == 0xff

@@ -116,7 +116,7 @@ func (v *view) address(source bool) []byte {
 	return v.net[at : at+n]
 }
 
-// hasPorts tells whether a transport protocol begins with source and
+// hasPorts reports whether a transport protocol begins with source and
 // destination port.
 func hasPorts(proto int) bool { return proto == protoTCP || proto == protoUDP || proto == protoSCTP }
 

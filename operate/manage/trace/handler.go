@@ -30,8 +30,8 @@ type End struct {
 	Lost uint64 `json:"lost"`
 }
 
-// Handler answers for a road whose packets, at an adapter of that name, begin
-// as link says.
+// Handler answers for a road with an adapter of that name, whose packets begin as
+// link says.
 func Handler(eyes *watch.Eyes, adapter string, link filter.Link) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, err := filter.Parse(r.FormValue("filter"), link)

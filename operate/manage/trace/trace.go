@@ -1,5 +1,5 @@
-// Package trace tells of each packet on a tunnel's road where it was, when, and
-// what was decided there.
+// Package trace shows for each packet on a tunnel's road where it was, when, and what
+// was decided there.
 package trace
 
 import (
@@ -31,7 +31,7 @@ type Packet struct {
 	head []byte // the first bytes of what it carries
 }
 
-// headLen is enough for the headers that Summary tells of.
+// headLen is enough for the headers that Summary describes, in bytes.
 const headLen = 128
 
 // Stop is one stop of a packet.
@@ -102,8 +102,8 @@ func (f *follower) choose(match bool) bool {
 	return f.chosen
 }
 
-// end hands the packet over. One whose inside was never seen meets no filter
-// but an empty one.
+// end hands the packet over. A packet whose inside was never seen matches only the
+// empty filter.
 func (f *follower) end() {
 	if !f.choose(f.filter == nil) {
 		return
