@@ -27,7 +27,7 @@ func TestSpecFaults(t *testing.T) {
 		"a/b":                     "begin with a device's name",
 		"a,":                      `unknown setting ""`,
 		"a,colour=red":            "expected mac, vlan, mtu, netns, flood, type, ownmac, down",
-		"a,mac=1":                 "no Ethernet address",
+		"a,mac=1":                 "is not an Ethernet address",
 		"a,mac=ff:ff:ff:ff:ff:ff": "whose first byte is even",
 		"a,vlan=0":                "expected a number from 1 to 4094",
 		"a,mtu=67":                "expected a number from 68",
