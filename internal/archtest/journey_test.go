@@ -14,7 +14,7 @@ import (
 // of names that it has.
 var journeys = map[string]int{
 	"## The packet's journey": 10,
-	"## The event's journey":  0, // until it is written
+	"## The event's journey":  10,
 }
 
 // cited is a name in backticks: `pkg.Func`, `pkg.Type.Method` or `pkg.Type`,
