@@ -16,6 +16,9 @@ type Access struct {
 	// LAN lets them reach the networks of this host's interfaces, with the
 	// addresses that this host has there.
 	LAN bool
+	// Own lets them reach this host's own addresses and nothing else, as a host does
+	// that is no router. LAN, Networks and DNS have no effect then.
+	Own bool
 	// Networks are those they may reach in any case: what the server tells
 	// them to route through the tunnel.
 	Networks []netip.Prefix
@@ -56,6 +59,7 @@ const (
 	refusedHost     refusal = "it is this host's alone, or names no single host"
 	refusedMetadata refusal = "it is where a cloud tells machines their secrets"
 	refusedLAN      refusal = "it is in a network of this host's own"
+	refusedBeyond   refusal = "this host carries packets to its own addresses alone"
 )
 
 // gate is an Access at work.
@@ -98,7 +102,9 @@ func (g *gate) refuse(dst netip.AddrPort) refusal {
 		return refusedHost
 	case slices.ContainsFunc(metadata, has):
 		return refusedMetadata
-	case g.LAN || slices.ContainsFunc(g.Networks, has) || slices.Contains(g.DNS, a) && slices.Contains(dnsPorts, dst.Port()):
+	case g.Own && !slices.ContainsFunc(g.networks(), func(p netip.Prefix) bool { return p.Addr() == a }):
+		return refusedBeyond
+	case g.Own || g.LAN || slices.ContainsFunc(g.Networks, has) || slices.Contains(g.DNS, a) && slices.Contains(dnsPorts, dst.Port()):
 		return ""
 	case slices.ContainsFunc(g.networks(), has):
 		return refusedLAN
@@ -118,7 +124,8 @@ func isGroup(a netip.Addr) bool {
 	return a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// networks are those of this host's interfaces, seldom asked for.
+// networks are this host's addresses, each with the prefix of its network, seldom
+// asked for.
 func (g *gate) networks() []netip.Prefix {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -137,7 +144,10 @@ func (g *gate) tell(why refusal, client netip.Addr, dst netip.AddrPort) {
 		return
 	}
 	mend := "nothing opens it to clients"
-	if why == refusedLAN {
+	switch why {
+	case refusedBeyond:
+		mend = "run this host with a device and routes to lead further"
+	case refusedLAN:
 		mend = "to open all of them, add the line `allow-lan` (or --allow-lan); to open one, push a `route` to it"
 	}
 	g.log.Warn("a client may not reach a destination: "+string(why)+"; "+mend+"; further refusals are not logged", "client", client, "destination", dst)
@@ -153,7 +163,7 @@ func interfaces() (list []netip.Prefix) {
 	for _, a := range addrs {
 		p, err := netip.ParsePrefix(a.String())
 		if err == nil && p.Bits() > 0 {
-			list = append(list, p.Masked())
+			list = append(list, p)
 		}
 	}
 	return list

@@ -412,11 +412,17 @@ func TestAccess(t *testing.T) {
 	}
 	pushed := Access{Interfaces: here, Networks: prefixes("192.0.2.128/25"), DNS: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}
 	open := Access{Interfaces: here, LAN: true}
+	own := Access{Own: true, Interfaces: func() []netip.Prefix { return prefixes("192.0.2.7/24", "127.0.0.1/8") }}
 	for _, c := range []struct {
 		access Access
 		dst    string
 		want   refusal
 	}{
+		{own, "192.0.2.7:80", ""},
+		{own, "[::ffff:192.0.2.7]:80", ""},
+		{own, "192.0.2.8:80", refusedBeyond},
+		{own, "198.51.100.7:80", refusedBeyond},
+		{own, "127.0.0.1:80", refusedHost},
 		{Access{Interfaces: here}, "198.51.100.7:80", ""},
 		{Access{Interfaces: here}, "[2001:db8:2::7]:80", ""},
 		{Access{Interfaces: here}, "192.0.2.7:80", refusedLAN},
@@ -485,7 +491,7 @@ func TestAccessIsOfAllKinds(t *testing.T) {
 
 // TestInterfaces: the system is asked, and has at least loopback.
 func TestInterfaces(t *testing.T) {
-	if !strings.Contains(strings.Join(texts(interfaces()), " "), "127.0.0.0/8") {
+	if !strings.Contains(strings.Join(texts(interfaces()), " "), "127.0.0.1/8") {
 		t.Error(interfaces())
 	}
 }

@@ -108,7 +108,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 
 // openHost opens one of two hosts without server mode.
 func (r roles) openHost(c *config.Config) (opened, error) {
-	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: AskTerminal, Open: r.adapter(c, nil), Opened: r.enter(), Lists: r.lists(c)}, r.process())
+	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: AskTerminal, Open: r.adapter(c, profile.HostForward(r.log)), Opened: r.enter(), Lists: r.lists(c)}, r.process())
 	if err != nil {
 		return opened{}, err
 	}
@@ -125,7 +125,7 @@ func (r roles) lists(c *config.Config) crl.Source {
 }
 
 // adapter opens what carries packets to and from this host. In user space,
-// forward says how a server's clients go on from there.
+// forward says how peers go on from there.
 func (r roles) adapter(c *config.Config, forward *userstack.ForwardOptions) bringup.Opener {
 	switch {
 	case c.Adapter.DevType == config.DevNull:

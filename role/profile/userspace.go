@@ -31,6 +31,12 @@ func UserSpaceForward(c config.Server, log *slog.Logger) *userstack.ForwardOptio
 	return &userstack.ForwardOptions{Logger: log, Access: access(c)}
 }
 
+// HostForward says what the other of two paired hosts reaches of one in user
+// space: what listens at this host's own addresses, as if it had a device.
+func HostForward(log *slog.Logger) *userstack.ForwardOptions {
+	return &userstack.ForwardOptions{Logger: log, Access: userstack.Access{Own: true}}
+}
+
 func access(c config.Server) userstack.Access {
 	a := userstack.Access{LAN: c.AllowLAN}
 	told, _, err := config.ParsePushed(new(config.Config), c.Push)
