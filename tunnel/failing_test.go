@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -23,6 +24,7 @@ import (
 // has no more to say. Writes fail if they are to.
 type scripted struct {
 	nic.NIC
+	mu      sync.Mutex // several queues read the same one
 	reads   int
 	next    func(read int) (packets int, err error)
 	from    *session.Data // seals what is read; nil of an adapter
@@ -31,8 +33,7 @@ type scripted struct {
 }
 
 func (s *scripted) ReadBatch(batch []*buf.Packet) (int, error) {
-	n, err := s.next(s.reads)
-	s.reads++
+	n, err := s.next(s.count())
 	for _, p := range batch[:n] {
 		p.Reset()
 		p.Set(ipPacket(100))
@@ -44,6 +45,14 @@ func (s *scripted) ReadBatch(batch []*buf.Packet) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// count is how many reads there were before this one.
+func (s *scripted) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	return s.reads - 1
 }
 
 func (s *scripted) WriteBatch(batch []*buf.Packet) (int, error) {

@@ -145,6 +145,7 @@ func TestServerAndClient(t *testing.T) {
 		synctest.Wait()
 		stop := w.run(c)
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 
 		if got := fmt.Sprint(w.opened); got != "[server tun0 client tun1]" {
 			t.Errorf("opened %s", got)
