@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"culvert/access"
 	"culvert/config"
 	"culvert/role/profile"
 	"culvert/role/server/admission"
@@ -83,7 +84,7 @@ func (d *desk) hello(c *client, now time.Time, h *session.Hello) {
 }
 
 // refuse turns a client away.
-func (d *desk) refuse(c *client, now time.Time, h *session.Hello, r *admission.Refusal) {
+func (d *desk) refuse(c *client, now time.Time, h *session.Hello, r *access.Refusal) {
 	if r.Login {
 		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause})
 	} else {
@@ -114,16 +115,16 @@ func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 		options = append(options, "auth-token "+token)
 	}
 	if err := c.Session.Admit(now, params, options); err != nil {
-		d.refuse(c, now, h, &admission.Refusal{Reason: "the server's push list is faulty",
+		d.refuse(c, now, h, &access.Refusal{Reason: "the server's push list is faulty",
 			Cause: &admission.SettingsError{Text: "the push list cannot be sent", Err: err}})
 	}
 }
 
 // cipher finds a cipher of the data channel for a client.
-func (d *desk) cipher(h *session.Hello) (string, *admission.Refusal) {
+func (d *desk) cipher(h *session.Hello) (string, *access.Refusal) {
 	cipher, err := negotiate.ChooseCipher(d.session.Ciphers, d.session.Fallback, h.PeerInfo, h.Options)
 	if err != nil {
-		return "", &admission.Refusal{Reason: "Data channel cipher negotiation failed (no shared cipher)", Cause: err}
+		return "", &access.Refusal{Reason: "Data channel cipher negotiation failed (no shared cipher)", Cause: err}
 	}
 	return cipher, nil
 }
@@ -193,12 +194,12 @@ func (d *desk) gone(c *client, now time.Time, err error) {
 
 // noneThere is for want of an address on the network that clients share with the
 // server (proxy-lan).
-var noneThere = &admission.Refusal{Reason: "the network there has no address for this client", Later: true}
+var noneThere = &access.Refusal{Reason: "the network there has no address for this client", Later: true}
 
 // noLease is the refusal of a client for which there is no address.
-func noLease(err error, onLAN bool) *admission.Refusal {
+func noLease(err error, onLAN bool) *access.Refusal {
 	if onLAN && !errors.Is(err, lease.ErrNoLease) {
 		return noneThere
 	}
-	return &admission.Refusal{Reason: err.Error(), Later: true}
+	return &access.Refusal{Reason: err.Error(), Later: true}
 }

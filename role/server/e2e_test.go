@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"culvert/access"
+	"culvert/config"
 	"culvert/host/hostnet"
 	"culvert/internal/simnet"
 	"culvert/role/server"
@@ -139,6 +142,38 @@ func TestWrongSourceIsDroppedAndCounted(t *testing.T) {
 			t.Errorf("want one event, got %+v", got)
 		}
 		exchange(t, s, a)
+	})
+}
+
+// decider keeps one client out, and gives the others a route.
+type decider struct{}
+
+func (decider) Decide(_ context.Context, a *access.Applicant, to *config.PerClient) error {
+	if a.CommonName == "bert" {
+		return &access.Refusal{Reason: "bert is on holiday"}
+	}
+	to.Push = append(to.Push, "route 192.0.2.128 255.255.255.128")
+	return nil
+}
+
+// TestDecider: whoever is asked beside the server's own checks keeps clients out,
+// in words that they are told, and adds to what the others get.
+func TestDecider(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serveText(ours().serverConf(""), decider{})
+		a := w.connect("anna", "")
+		exchange(t, s, a)
+		if got := fmt.Sprint(a.states[0].Routes); !strings.Contains(got, "192.0.2.128/25") {
+			t.Errorf("routes of the one who may come in: %s", got)
+		}
+		b := w.dial("bert", "")
+		<-b.ended
+		if b.err == nil || !strings.Contains(b.err.Error(), "bert is on holiday") {
+			t.Errorf("the one who may not: %v", b.err)
+		}
+		if got := happened[server.Refused](s); len(got) == 0 || got[0].Name != "bert" {
+			t.Errorf("refused: %+v", got)
+		}
 	})
 }
 

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"culvert/role/server/admission"
+	"culvert/access"
 	"culvert/role/server/lease"
 )
 
@@ -34,13 +34,13 @@ func (r *roster) seek(c *client, now time.Time, next func(now time.Time)) {
 // accommodate gives a client a peer-id and addresses, after seek, or says why it
 // cannot come in. Another client of its name has to leave, and so has whoever has an
 // address of its own.
-func (r *roster) accommodate(c *client) *admission.Refusal {
+func (r *roster) accommodate(c *client) *access.Refusal {
 	if r.unique(c) {
 		r.replaceNamesake(c)
 	}
 	id, ok := r.table.takeID()
 	if !ok {
-		return &admission.Refusal{Reason: "the server is full (max-clients)", Later: true}
+		return &access.Refusal{Reason: "the server is full (max-clients)", Later: true}
 	}
 	if err := r.book.Lease(c.visit.Context(), c.holder); err != nil {
 		r.table.giveBackID(id)
@@ -83,7 +83,7 @@ func (r *roster) forget(c *client) {
 
 // unique reports that no other client may have the name of this one: it has one,
 // and duplicate-cn was not given.
-func (r *roster) unique(c *client) bool { return !r.duplicates && c.name != admission.Nameless }
+func (r *roster) unique(c *client) bool { return !r.duplicates && c.name != access.Nameless }
 
 // replaceNamesake ends the session of a client of the same name, which is the
 // same one come back or the same profile on two devices, and frees its peer-id

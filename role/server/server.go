@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"culvert/access"
 	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
@@ -38,6 +39,9 @@ type Options struct {
 	// Lists is where revocation lists are read from again; nil: from the files
 	// that the configuration names.
 	Lists crl.Source
+	// Deciders are asked, in order, about every client whose certificate and login
+	// are good, and may add to its settings.
+	Deciders []access.Decider
 	// KeysDir is where keys are kept over a restart, sealed; "": they are not.
 	KeysDir string
 	// Forward makes the host a router that masquerades for the clients.
@@ -128,7 +132,7 @@ func (s *Server) receive() error {
 	if err != nil {
 		return err
 	}
-	if s.admission, err = admission.New(c, admission.Options{Trust: trust}); err != nil {
+	if s.admission, err = admission.New(c, admission.Options{Trust: trust, Deciders: s.opts.Deciders}); err != nil {
 		return err
 	}
 	s.desk = &desk{cfg: c, report: s.report, session: settings, admission: s.admission, roster: s.roster, strangers: s.strangers}

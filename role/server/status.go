@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"culvert/role/server/admission"
+	"culvert/access"
 	"culvert/session/wire"
 )
 
@@ -101,7 +101,7 @@ func (c *client) connecting() ClientStatus {
 	id := c.visit.Identity()
 	name := id.Name
 	if name == "" {
-		name = admission.Nameless
+		name = access.Nameless
 	}
 	return ClientStatus{
 		ID: c.number, PeerID: wire.PeerIDUnset, Connecting: true, Name: name, Username: id.User, Agent: id.Agent, Serial: id.Serial,

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"culvert/access"
 	"culvert/role/profile"
-	"culvert/role/server/admission"
 )
 
 // columns of the client list and of the routing table. Version 1 has some of
@@ -82,7 +82,7 @@ func (t *statusTable) version2(now time.Time, clients []ClientStatus) {
 	t.line(append([]string{"HEADER", "CLIENT_LIST"}, clientColumns...)...)
 	for _, c := range clients {
 		t.line("CLIENT_LIST", c.Name, realAddress(c.Remote), address(c.IPv4), address(c.IPv6), number(c.BytesIn), number(c.BytesOut),
-			clock(c.Since), unix(c.Since), cmp.Or(c.Username, admission.Nameless), number(c.ID), strconv.Itoa(int(c.PeerID)), c.Cipher)
+			clock(c.Since), unix(c.Since), cmp.Or(c.Username, access.Nameless), number(c.ID), strconv.Itoa(int(c.PeerID)), c.Cipher)
 	}
 	t.line(append([]string{"HEADER", "ROUTING_TABLE"}, routeColumns...)...)
 	t.routes(clients, func(fields []string) { t.line(append([]string{"ROUTING_TABLE"}, fields...)...) })

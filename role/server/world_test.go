@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"culvert/access"
 	"culvert/access/pki"
 	"culvert/config"
 	"culvert/host/bringup"
@@ -217,7 +217,7 @@ func (w *world) serve(more string) *serving {
 }
 
 // serveText is serve with a whole configuration.
-func (w *world) serveText(text string) *serving {
+func (w *world) serveText(text string, deciders ...access.Decider) *serving {
 	w.t.Helper()
 	cfg := parse(w.t, "server.conf", text)
 	s := &serving{nic: pipeFor(cfg, "server")}
@@ -226,8 +226,8 @@ func (w *world) serveText(text string) *serving {
 		Log:    s.log.logger(),
 		Open:   opener(s.nic, &s.states),
 		Listen: w.listener(serverAddr, &s.link),
-		Events: s.events.add,
-		Ready:  func(*server.Server) { close(ready) },
+		Events: s.events.add, Deciders: deciders,
+		Ready: func(*server.Server) { close(ready) },
 	}))(w.t)
 	w.start(s.Run, &s.process)
 	<-ready

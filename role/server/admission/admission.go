@@ -8,6 +8,7 @@ import (
 	"context"
 	"sync"
 
+	"culvert/access"
 	"culvert/access/auth"
 	"culvert/config"
 	"culvert/role/profile"
@@ -19,7 +20,7 @@ type Options struct {
 	Trust *profile.Trust
 	// Deciders are asked, in order, about every client that would come in. The
 	// files of client-config-dir are asked before them.
-	Deciders []Decider
+	Deciders []access.Decider
 }
 
 // Admission is who decides. Make it with New. It is safe for concurrent use.
@@ -29,7 +30,7 @@ type Admission struct {
 	login    login
 	keyCheck *auth.Program   // tls-crypt-v2-verify; nil: without
 	showTLS  profile.ShowTLS // tls-verify; nil: without
-	deciders []Decider
+	deciders []access.Decider
 	slow     bool // a decider may take its time
 
 	// ctx ends with all that runs for clients; running has what is not over.

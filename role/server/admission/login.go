@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"culvert/access"
 	"culvert/access/auth"
 	"culvert/config"
 	"culvert/role/profile"
@@ -53,19 +54,19 @@ func newLogin(c *config.Config, slots *auth.Slots) (l login, err error) {
 }
 
 // check has a login checked; nil needs none. It may take its time.
-func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) *Refusal {
+func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) *access.Refusal {
 	if r == nil {
 		return nil
 	}
 	if v := l.checker.Check(ctx, r, pend); !v.OK {
-		return &Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
+		return &access.Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
 	}
 	return nil
 }
 
 // credentials looks at what a client says of its user, and at its token. It returns
 // what is to be checked, nil for nothing, or why the client is refused at once.
-func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *Refusal) {
+func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *access.Refusal) {
 	l := &v.admission.login
 	if l.checker == nil {
 		return nil, nil
@@ -75,16 +76,16 @@ func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *Re
 		state, token = l.tokens.For(boundTo(h.TLS.PeerCertificates)).Check(now, h.Username, h.Password)
 	}
 	v.token = token
-	v.change(func(id *Identity) { id.User = h.Username })
+	v.change(func(id *access.Identity) { id.User = h.Username })
 	switch {
 	case h.Username == "" && h.Password == "" && !l.optional:
-		return nil, &Refusal{Login: true, Reason: "a user name and a password are needed here"}
+		return nil, &access.Refusal{Login: true, Reason: "a user name and a password are needed here"}
 	case state == auth.TokenInitial || l.external:
 		return v.request(now, h, state), nil
 	case state == auth.TokenAuthenticated:
 		return nil, nil
 	}
-	return nil, &Refusal{Login: true, Reason: "SESSION:the login has expired"}
+	return nil, &access.Refusal{Login: true, Reason: "SESSION:the login has expired"}
 }
 
 // request is the question about a client's user.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"culvert/access"
 	"culvert/config"
 	"culvert/host/process"
 )
@@ -36,7 +37,7 @@ type files struct{ cfg *config.Config }
 
 // Decide implements Decider. The error is a *SettingsError. A file with a fault keeps
 // its client out: half of it could let in more than its author meant.
-func (f files) Decide(_ context.Context, a *Applicant, s *config.PerClient) error {
+func (f files) Decide(_ context.Context, a *access.Applicant, s *config.PerClient) error {
 	path, text, err := f.read(a.Name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && f.cfg.Server.CCDExclusive:

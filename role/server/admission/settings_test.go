@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"culvert/access"
 	"culvert/config"
 )
 
@@ -30,7 +31,7 @@ func filesOf(t *testing.T, exclusive bool, texts map[string]string) files {
 func (f files) settingsOf(t *testing.T, name string) (*config.PerClient, error) {
 	t.Helper()
 	s := new(config.PerClient)
-	err := f.Decide(t.Context(), &Applicant{Identity: Identity{Name: name}}, s)
+	err := f.Decide(t.Context(), &access.Applicant{Identity: access.Identity{Name: name}}, s)
 	return s, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/access"
 	"culvert/access/auth"
 	"culvert/session"
 )
@@ -38,7 +39,7 @@ type Visit struct {
 	ctx context.Context
 	end context.CancelFunc
 
-	identity atomic.Pointer[Identity] // nil before it has said
+	identity atomic.Pointer[access.Identity] // nil before it has said
 	// way leads from the certificate that the client showed last, if any, up to
 	// its authority.
 	way []*x509.Certificate
@@ -95,15 +96,15 @@ func (v *Visit) Introduce(h *session.Hello) {
 
 // Identity is who the client is; the zero value before it has said. It must not be
 // changed, and may be read on any goroutine.
-func (v *Visit) Identity() *Identity {
+func (v *Visit) Identity() *access.Identity {
 	if id := v.identity.Load(); id != nil {
 		return id
 	}
-	return new(Identity)
+	return new(access.Identity)
 }
 
 // change replaces the identity by one that differs.
-func (v *Visit) change(f func(*Identity)) {
+func (v *Visit) change(f func(*access.Identity)) {
 	id := *v.Identity()
 	f(&id)
 	v.identity.Store(&id)
@@ -128,7 +129,7 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 		done(now, Decision{Refusal: refusal})
 		return
 	}
-	a := &Applicant{Identity: *v.Identity(), Remote: v.door.Remote(), Chain: h.TLS.PeerCertificates, PeerInfo: h.PeerInfo, Options: h.Options}
+	a := &access.Applicant{Identity: *v.Identity(), Remote: v.door.Remote(), Chain: h.TLS.PeerCertificates, PeerInfo: h.PeerInfo, Options: h.Options}
 	consider := func(ctx context.Context, pend func(auth.Pending)) Decision {
 		if refusal := v.admission.login.check(ctx, request, pend); refusal != nil {
 			return Decision{Refusal: refusal}
@@ -140,7 +141,7 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 	}
 	v.put(now, request != nil || v.admission.slow, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
-			v.change(func(id *Identity) { id.Name = a.Name })
+			v.change(func(id *access.Identity) { id.Name = a.Name })
 			d.Token = v.issue(now)
 		}
 		done(now, d)

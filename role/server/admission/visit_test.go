@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"culvert/access"
 	"culvert/access/auth"
 	"culvert/config"
 	"culvert/role/profile"
@@ -77,7 +78,7 @@ func (c *checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pen
 // decider refuses whoever is in the map, and gives others a route.
 type decider map[string]error
 
-func (d decider) Decide(_ context.Context, a *Applicant, s *config.PerClient) error {
+func (d decider) Decide(_ context.Context, a *access.Applicant, s *config.PerClient) error {
 	s.Push = append(s.Push, "route 10.1.0.0 255.255.0.0")
 	return d[a.Name]
 }
@@ -102,7 +103,7 @@ func hello(name, user, password string) *session.Hello {
 }
 
 // office is an admission in a test, with a checker unless it is nil.
-func office(t *testing.T, c *config.Config, check auth.Checker, deciders ...Decider) *Admission {
+func office(t *testing.T, c *config.Config, check auth.Checker, deciders ...access.Decider) *Admission {
 	t.Helper()
 	a, err := New(c, Options{Trust: new(profile.Trust), Deciders: deciders})
 	if err != nil {
@@ -141,7 +142,7 @@ func enter(a *Admission, h *session.Hello) (*Visit, *desk, Decision) {
 // name; without one it has none.
 func TestWithoutLogin(t *testing.T) {
 	a := office(t, new(config.Config), nil)
-	for name, want := range map[string]string{"anna": "anna", "": Nameless} {
+	for name, want := range map[string]string{"anna": "anna", "": access.Nameless} {
 		v := a.Begin(new(desk))
 		if v.Identity().Name != "" {
 			t.Error("it has a name before it has said one")
@@ -331,9 +332,9 @@ func TestExternalAuth(t *testing.T) {
 // any; those after a refusal are not asked.
 func TestDeciders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		full := &Refusal{Reason: "come back", Later: true}
+		full := &access.Refusal{Reason: "come back", Later: true}
 		internal := errors.New("database is down")
-		one, two := decider{"bad": internal, "full": full}, decider{"last": &Refusal{Reason: "not you"}}
+		one, two := decider{"bad": internal, "full": full}, decider{"last": &access.Refusal{Reason: "not you"}}
 		a := office(t, new(config.Config), nil, one, two)
 		for name, want := range map[string]string{"anna": "-", "bad": refusedHere, "full": "come back", "last": "not you"} {
 			v, _, d := enter(a, hello(name, "", ""))
@@ -350,7 +351,7 @@ func TestDeciders(t *testing.T) {
 			leave(v)
 		}
 		able := negotiate.PeerInfo{"IV_PROTO": "990"}
-		if got := full.Text(able); !strings.HasPrefix(got, "TEMP[") || full.Text(nil) != "come back" || (&Refusal{Reason: "no"}).Text(able) != "no" {
+		if got := full.Text(able); !strings.HasPrefix(got, "TEMP[") || full.Text(nil) != "come back" || (&access.Refusal{Reason: "no"}).Text(able) != "no" {
 			t.Errorf("told %q", got)
 		}
 	})

@@ -1,0 +1,81 @@
+// Package access is what those who decide about a client need to know and may
+// answer. The server's admission asks them; accounts, policy and scripts are such
+// deciders, each in a folder here.
+package access
+
+import (
+	"context"
+	"crypto/x509"
+	"net/netip"
+
+	"culvert/config"
+	"culvert/session/negotiate"
+)
+
+// Decider decides whether a client may come in, and adds to its settings. It is
+// asked once for each session, after the certificate and the login were found good.
+// It may take its time, until ctx ends: it never runs on the data path, nor, except
+// for the files of client-config-dir, on the client's control goroutine. It is
+// called for several clients at once.
+type Decider interface {
+	// Decide returns why the applicant may not come in, or nil, and may change
+	// s, which has the settings so far. With a *Refusal the error says what the
+	// client is told; with any other, that is "this client is not admitted here".
+	Decide(ctx context.Context, a *Applicant, s *config.PerClient) error
+}
+
+// Applicant is a client that asks to come in. A Decider must not change what is in
+// it.
+type Applicant struct {
+	Identity
+	Remote   netip.AddrPort
+	Chain    []*x509.Certificate // that it showed, its own first; none without
+	PeerInfo negotiate.PeerInfo
+	Options  string // its options string (negotiate.OptionsString)
+}
+
+// Refusal is why a client cannot come in, in words for its user.
+type Refusal struct {
+	// Reason is what the client is told, or one of OpenVPN's forms such as
+	// CRV1:..; "" for nothing.
+	Reason string
+	// Later: it may come back in a while, as where there is no room.
+	Later bool
+	// Login: its user is not let in.
+	Login bool
+	// Cause is for the server's own people; nil: there is no more to say.
+	Cause error
+}
+
+// Error is the reason, and the cause.
+func (r *Refusal) Error() string {
+	if r.Cause == nil {
+		return r.Reason
+	}
+	return r.Reason + ": " + r.Cause.Error()
+}
+
+// Unwrap returns the cause.
+func (r *Refusal) Unwrap() error { return r.Cause }
+
+// Text is what a client is told: to come back later, if it understands that.
+func (r *Refusal) Text(told negotiate.PeerInfo) string {
+	if r.Later && told.Has(negotiate.ProtoAuthTemp) {
+		return "TEMP[backoff 30,advance remote]:" + r.Reason
+	}
+	return r.Reason
+}
+
+// Nameless is the name of clients without one, as OpenVPN has it.
+const Nameless = "UNDEF"
+
+// Identity is what a client says and shows of itself.
+type Identity struct {
+	Name       string // common name, or user name; Nameless for none
+	CommonName string // of its certificate; Nameless without
+	User       string // that somebody checks; "" without
+	Serial     string // of its certificate, in hex; "" without
+	Agent      string // version and platform
+	// StaysAway: it understands to come back after a while.
+	StaysAway bool
+}
