@@ -9,7 +9,6 @@ import (
 	"net/netip"
 
 	"culvert/config"
-	"culvert/session/negotiate"
 )
 
 // Decider decides whether a client may come in, and adds to its settings. It is
@@ -30,8 +29,8 @@ type Applicant struct {
 	Identity
 	Remote   netip.AddrPort
 	Chain    []*x509.Certificate // that it showed, its own first; none without
-	PeerInfo negotiate.PeerInfo
-	Options  string // its options string (negotiate.OptionsString)
+	PeerInfo map[string]string   // what it says of itself, such as IV_VER
+	Options  string              // its options string (negotiate.OptionsString)
 }
 
 // Refusal is why a client cannot come in, in words for its user.
@@ -57,14 +56,6 @@ func (r *Refusal) Error() string {
 
 // Unwrap returns the cause.
 func (r *Refusal) Unwrap() error { return r.Cause }
-
-// Text is what a client is told: to come back later, if it understands that.
-func (r *Refusal) Text(told negotiate.PeerInfo) string {
-	if r.Later && told.Has(negotiate.ProtoAuthTemp) {
-		return "TEMP[backoff 30,advance remote]:" + r.Reason
-	}
-	return r.Reason
-}
 
 // Nameless is the name of clients without one, as OpenVPN has it.
 const Nameless = "UNDEF"

@@ -90,7 +90,7 @@ func (d *desk) refuse(c *client, now time.Time, h *session.Hello, r *access.Refu
 	} else {
 		d.report(Refused{About: c.about(now), Reason: r.Reason, Cause: r.Cause})
 	}
-	c.Session.Refuse(now, r.Text(h.PeerInfo))
+	c.Session.Refuse(now, admission.Text(r, h.PeerInfo))
 }
 
 // letIn lets a client in that may come in, if there is room, with a token if it has

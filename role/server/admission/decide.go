@@ -6,6 +6,7 @@ import (
 
 	"culvert/access"
 	"culvert/config"
+	"culvert/session/negotiate"
 )
 
 // Decision is what became of an application.
@@ -13,6 +14,14 @@ type Decision struct {
 	Refusal  *access.Refusal // nil: it may come in
 	Settings *config.PerClient
 	Token    string // that stands for its password from now on; "" for none
+}
+
+// Text is what a refused client is told: to come back later, if it understands that.
+func Text(r *access.Refusal, told negotiate.PeerInfo) string {
+	if r.Later && told.Has(negotiate.ProtoAuthTemp) {
+		return "TEMP[backoff 30,advance remote]:" + r.Reason
+	}
+	return r.Reason
 }
 
 // refusedHere is what a client is told whose settings keep it out.

@@ -351,7 +351,7 @@ func TestDeciders(t *testing.T) {
 			leave(v)
 		}
 		able := negotiate.PeerInfo{"IV_PROTO": "990"}
-		if got := full.Text(able); !strings.HasPrefix(got, "TEMP[") || full.Text(nil) != "come back" || (&access.Refusal{Reason: "no"}).Text(able) != "no" {
+		if got := Text(full, able); !strings.HasPrefix(got, "TEMP[") || Text(full, nil) != "come back" || Text(&access.Refusal{Reason: "no"}, able) != "no" {
 			t.Errorf("told %q", got)
 		}
 	})
