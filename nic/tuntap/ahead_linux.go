@@ -8,13 +8,14 @@ import (
 	"culvert/nic/frame"
 )
 
-// ahead is what has been read from a device and waits to be split.
+// ahead holds what has been read from a device and waits to be split.
 //
-// The kernel's queue of a device counts packets, 500 of them, be they single or
-// super-packets of 64 KiB: room for 32 MB, in which all wait behind the fastest
-// sender. So it is emptied before each batch, and what was in it waits here, in
-// a queue for each flow. Flows take turns, and one whose packets wait too long,
-// for too long, learns of it by a packet lost or marked (FQ-CoDel, RFC 8290).
+// The kernel's queue for a device counts packets: 500, whether they are single
+// packets or super-packets of 64 KiB. That is room for 32 MB, in which every flow
+// waits behind the fastest sender. So the queue is emptied before each batch, and
+// its packets wait here, in one queue per flow. Flows take turns. If a flow's
+// packets keep waiting too long, one of them is dropped or marked, so that its
+// sender slows down (FQ-CoDel, RFC 8290).
 type ahead struct {
 	kind   nic.Kind
 	store  chunks
@@ -25,19 +26,20 @@ type ahead struct {
 }
 
 const (
-	// maxWaiting bounds how many packets wait. More stay in the device's
-	// queue, where it costs least to drop them: a flood of single packets had
-	// a fifth of its rate less with 1024.
+	// maxWaiting bounds how many packets wait here. More stay in the device's
+	// queue, where it costs least to drop them: with 1024, a flood of single
+	// packets was a fifth slower.
 	maxWaiting = 256
-	// aheadPackets bounds how many packets are read before a batch: the
-	// senders may be faster.
+	// aheadPackets bounds how many packets are read before a batch, in case senders
+	// are faster than the reader.
 	aheadPackets = 256
-	// superRoom holds any super-packet; a byte more shows one that was cut.
+	// superRoom holds any super-packet and a byte more, which shows that one was
+	// cut.
 	superRoom = vnetHeaderLen + frame.MaxHeader + 1<<16 + 1
 )
 
-// room is where to read the next packet; none if enough are waiting. It makes
-// room at the expense of who has most of it.
+// room returns where to read the next packet, or nil if enough are waiting. It
+// makes room by dropping from the flow that has most.
 func (a *ahead) room() []byte {
 	for a.flows.count < maxWaiting {
 		if room := a.store.room(); room != nil {
@@ -52,8 +54,8 @@ func (a *ahead) room() []byte {
 	return nil
 }
 
-// add takes what was read into room, n bytes, at the time now. It reports whether
-// that is a whole packet.
+// add takes the n bytes that were read into room, at the time now. It reports
+// whether they are a whole packet.
 func (a *ahead) add(n int, now time.Duration) bool {
 	if n == superRoom {
 		return false
@@ -63,8 +65,9 @@ func (a *ahead) add(n int, now time.Duration) bool {
 	return true
 }
 
-// take is the next packet with its virtio-net header, nil if there is none, and
-// how many of its first segments are lost. It is good until the next is taken.
+// take returns the next packet with its virtio-net header, nil if there is none,
+// and how many of its first segments to drop. The packet is valid until the next
+// call.
 func (a *ahead) take(now time.Duration) (packet []byte, lost int) {
 	if a.taken != nil {
 		a.store.free(a.taken)
@@ -81,8 +84,8 @@ func (a *ahead) take(now time.Duration) (packet []byte, lost int) {
 			a.drop(w)
 			continue
 		case late:
-			// One segment tells the sender as much as all would, and
-			// those behind it tell at once that it is gone.
+			// Losing one segment tells the sender as much as losing all of them,
+			// and the segments behind it show at once that it is missing.
 			a.lost.Add(1)
 			lost = 1
 		}
@@ -96,7 +99,7 @@ func (a *ahead) drop(w waiting) {
 	a.store.free(w.in)
 }
 
-// payloadOf is what follows the virtio-net header.
+// payloadOf returns what follows the virtio-net header.
 func payloadOf(packet []byte) []byte { return packet[min(vnetHeaderLen, len(packet)):] }
 
 func isSuper(packet []byte) bool {

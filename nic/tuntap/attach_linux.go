@@ -10,8 +10,8 @@ import (
 	"culvert/nic"
 )
 
-// driverFlags ask for a kind of device, without the driver's four bytes before
-// each packet.
+// driverFlags returns the flags for a kind of device, without the driver's four
+// bytes before each packet.
 func driverFlags(kind nic.Kind) uint16 {
 	if kind == nic.Ethernet {
 		return unix.IFF_TAP | unix.IFF_NO_PI
@@ -19,7 +19,7 @@ func driverFlags(kind nic.Kind) uint16 {
 	return unix.IFF_TUN | unix.IFF_NO_PI
 }
 
-// attach opens the driver's node and binds it to the device of that name or pattern,
+// attach opens the driver's node, binds it to the device of that name or pattern,
 // and returns the device's real name.
 func attach(node, name string, flags uint16) (fd int, real string, err error) {
 	fd, err = unix.Open(node, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -28,8 +28,8 @@ func attach(node, name string, flags uint16) (fd int, real string, err error) {
 	}
 	real, err = setIff(fd, name, flags)
 	if errors.Is(err, unix.EINVAL) {
-		// A persistent device made with several queues only takes openers
-		// that say so, and one made without only others.
+		// A persistent device that was made with several queues accepts only
+		// openers that ask for several, and one made without accepts only others.
 		real, err = setIff(fd, name, flags^unix.IFF_MULTI_QUEUE)
 	}
 	if errors.Is(err, unix.ENOTTY) {

@@ -5,12 +5,12 @@ import "sync"
 const (
 	// chunkBytes has room for four super-packets of TCP.
 	chunkBytes = 1 << 18
-	// maxChunks bounds what a queue of a device holds, to 16 MB: what arrives
-	// in 13 ms at 10 Gbit/s.
+	// maxChunks bounds what one queue of a device holds to 16 MB: what arrives in
+	// 13 ms at 10 Gbit/s.
 	maxChunks = 64
 )
 
-// chunk is room for packets one behind the other. It is free again when all of
+// chunk is room for packets, one behind the other. It is free again when all of
 // them are gone.
 type chunk struct {
 	used    int // bytes
@@ -18,17 +18,17 @@ type chunk struct {
 	bytes   [chunkBytes]byte
 }
 
-// chunkPool is the store of all devices: one that carries nothing holds no
-// chunk.
+// chunkPool is shared by all devices, so that an idle device holds no chunk.
 var chunkPool = sync.Pool{New: func() any { return new(chunk) }}
 
-// chunks are those of one queue of a device.
+// chunks are the chunks of one queue of a device.
 type chunks struct {
 	filling *chunk // the last one, with room; nil: none
 	count   int
 }
 
-// room is where to read the next packet, of any size. None when all is used.
+// room returns where to read the next packet, of any size, or nil when all chunks
+// are in use.
 func (s *chunks) room() []byte {
 	if s.filling == nil || s.filling.used+superRoom > chunkBytes {
 		if s.count == maxChunks {
@@ -40,7 +40,7 @@ func (s *chunks) room() []byte {
 	return s.filling.bytes[s.filling.used:][:superRoom]
 }
 
-// keep keeps the n bytes that were read into room.
+// keep keeps the n bytes that were read into room as a packet.
 func (s *chunks) keep(n int) (in *chunk, packet []byte) {
 	in = s.filling
 	packet = in.bytes[in.used:][:n]
@@ -60,7 +60,7 @@ func (s *chunks) free(in *chunk) {
 	}
 }
 
-// rest gives back what is empty.
+// rest gives back chunks that are empty.
 func (s *chunks) rest() {
 	if s.filling != nil && s.filling.packets == 0 {
 		s.put(s.filling)

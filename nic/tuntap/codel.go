@@ -5,19 +5,20 @@ import (
 	"time"
 )
 
-// CoDel's two numbers, as RFC 8289 section 4 and RFC 8290 section 5.2 have them.
+// CoDel's two parameters, from RFC 8289 section 4 and RFC 8290 section 5.2.
 const (
-	// codelTarget is the time that packets may wait for good. Bursts may wait
+	// codelTarget is how long packets may wait all the time. Bursts may wait
 	// longer.
 	codelTarget = 5 * time.Millisecond
-	// codelInterval is how long packets wait for more than codelTarget before
-	// one is dropped: about a round trip, after which its sender is slower.
+	// codelInterval is how long packets must have waited longer than codelTarget
+	// before one is dropped: about a round trip, the time a sender needs to slow
+	// down.
 	codelInterval = 100 * time.Millisecond
 )
 
-// codel decides which packets of a queue to drop, so that its senders keep it
-// short and yet not empty (CoDel, RFC 8289 section 5). The zero value is ready.
-// It holds no clock: times are since any one moment.
+// codel decides which packets of a queue to drop, so that senders keep the queue
+// short but not empty (CoDel, RFC 8289 section 5). The zero value is ready. It has
+// no clock: times count from any fixed moment.
 type codel struct {
 	above    time.Duration // when packets will have waited too long for an interval; 0: they do not
 	next     time.Duration // while dropping: when to drop again
@@ -26,8 +27,9 @@ type codel struct {
 	dropping bool
 }
 
-// drop is asked of every packet that leaves the queue, in order: whether to drop
-// this one, which waited so long. The last one in a queue never is.
+// drop is called for every packet that leaves the queue, in order, with the time it
+// waited. It reports whether to drop the packet. The last packet of a queue is
+// never dropped.
 func (c *codel) drop(now, waited time.Duration, last bool) bool {
 	standing := c.standing(now, waited, last)
 	switch {
@@ -45,7 +47,7 @@ func (c *codel) drop(now, waited time.Duration, last bool) bool {
 	return true
 }
 
-// standing reports whether packets have waited too long for an interval.
+// standing reports whether packets have waited too long for a whole interval.
 func (c *codel) standing(now, waited time.Duration, last bool) bool {
 	switch {
 	case waited < codelTarget || last:
@@ -58,7 +60,7 @@ func (c *codel) standing(now, waited time.Duration, last bool) bool {
 	return false
 }
 
-// begin starts dropping, at the pace that was right if that is not long ago.
+// begin starts dropping, at the last rate if dropping ended not long ago.
 func (c *codel) begin(now time.Duration) {
 	c.dropping = true
 	recent := c.count - c.began
@@ -70,7 +72,7 @@ func (c *codel) begin(now time.Duration) {
 	c.next = now + c.spacing()
 }
 
-// spacing is the time until the next drop: the rate of a TCP sender falls in
+// spacing returns the time until the next drop. A TCP sender's rate falls in
 // proportion to it.
 func (c *codel) spacing() time.Duration {
 	return time.Duration(float64(codelInterval) / math.Sqrt(float64(c.count)))

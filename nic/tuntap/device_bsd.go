@@ -13,14 +13,14 @@ import (
 
 func create(name string, mtu int) (tun.Device, error) { return tun.CreateTUN(name, mtu) }
 
-// loadDriver is how to have the driver's nodes.
+// loadDriver says how to get the driver's nodes.
 var loadDriver = map[string]string{
 	"freebsd": "load it by `kldload if_tuntap`",
 	"openbsd": "make its nodes by `cd /dev && sh MAKEDEV tun0 tun1 tun2 tun3`",
 	"darwin":  "update macOS",
 }[runtime.GOOS]
 
-// explain names cause and mend of a failure to make a device.
+// explain adds the cause and the mend to a failure to make a device.
 func explain(name string, err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):

@@ -23,7 +23,7 @@ type Device struct {
 	kind      nic.Kind
 	name      string
 	mtu       int
-	mac       frame.MAC // that it was given; zero: none
+	mac       frame.MAC // that we gave it; zero: none
 	former    []frame.MAC
 	file      *os.File
 	raw       syscall.RawConn
@@ -37,7 +37,7 @@ type Device struct {
 	queues []nic.NIC     // the first is this one
 	done   chan struct{} // closed with the device
 	opened time.Time
-	nap    nap.Policy // of reading
+	nap    nap.Policy // for reading
 }
 
 // transfer is a batch under way in one direction. It and its step function
@@ -45,13 +45,13 @@ type Device struct {
 type transfer struct {
 	step  func(fd uintptr) bool // runs when the device is ready; false waits
 	batch []*buf.Packet
-	done  int   // read: packets filled; write: packets or groups dealt with
+	done  int   // read: packets filled; write: packets or groups done
 	taken int   // write: packets the kernel took
 	err   error // the first
 }
 
-// Open attaches to the device o names, or makes it. The device is left down
-// and without addresses. The error wraps one of the causes above.
+// Open attaches to the device that o names, or makes it. The device is left down
+// and without addresses. The error wraps one of the causes in tuntap.go.
 func Open(o Options) (*Device, error) {
 	name, err := pattern(o.Kind, o.Name)
 	if err != nil {
@@ -86,8 +86,8 @@ func Open(o Options) (*Device, error) {
 	return d, nil
 }
 
-// attach attaches to a device for super-packets, where the driver has them and
-// unless plain.
+// attach attaches to a device for super-packets if the driver has them and the
+// options do not say plain.
 func (o *Options) attach(name string) (fd int, real string, v *vnet, err error) {
 	flags := driverFlags(o.Kind)
 	if o.Queues > 1 {
@@ -110,8 +110,8 @@ func (o *Options) attach(name string) (fd int, real string, v *vnet, err error) 
 	return fd, real, nil, err
 }
 
-// newDevice takes over fd, which is non-blocking and moves a packet per read
-// and write, or with v a super-packet.
+// newDevice takes over fd, which is non-blocking and moves one packet per read and
+// write, or with v one super-packet.
 func newDevice(kind nic.Kind, fd int, name string, mtu int, v *vnet) (*Device, error) {
 	file := os.NewFile(uintptr(fd), name)
 	raw, err := file.SyscallConn()
@@ -137,7 +137,7 @@ func (d *Device) Kind() nic.Kind { return d.kind }
 // MTU is the device's MTU in bytes when it was opened.
 func (d *Device) MTU() int { return d.mtu }
 
-// Stats are the packets lost so far, by all queues.
+// Stats returns how many packets were lost so far, in all queues.
 func (d *Device) Stats() (all Stats) {
 	for _, q := range d.queues {
 		q := q.(*Device)
@@ -152,7 +152,7 @@ func (d *Device) Stats() (all Stats) {
 	return all
 }
 
-// ReadBatch waits for an outbound packet and takes what else is waiting. A
+// ReadBatch waits for an outbound packet and takes whatever else is waiting. A
 // packet larger than its buffer is dropped and counted. See nic.NIC.
 func (d *Device) ReadBatch(batch []*buf.Packet) (int, error) {
 	if len(batch) == 0 {
@@ -168,8 +168,9 @@ func (d *Device) ReadBatch(batch []*buf.Packet) (int, error) {
 	return 0, d.final(err, t.err)
 }
 
-// empty reports whether a read that found nothing is over: with what the batch
-// has, or to wait in the poller. Otherwise it is to be tried again.
+// empty reports whether a read that found nothing is over: because the batch has
+// some packets, or because it should wait in the poller. Otherwise the caller tries
+// again.
 func (d *Device) empty() (over bool) {
 	if d.out.done > 0 {
 		return true
@@ -194,7 +195,8 @@ func (d *Device) WriteBatch(batch []*buf.Packet) (int, error) {
 	return t.taken, d.final(err, t.err)
 }
 
-// final turns the poller's error and the system call's into the contract's.
+// final turns the error of the poller or the system call into the error that the
+// contract of nic.NIC wants.
 func (d *Device) final(poll, call error) error {
 	switch {
 	case d.closed.Load():
@@ -204,15 +206,15 @@ func (d *Device) final(poll, call error) error {
 	case call != nil:
 		return fmt.Errorf("tuntap: %s: %w", d.name, call)
 	case poll != nil:
-		// Besides Close, the poller gives up a file only when all it reports
-		// is an error, which the driver does once the device is gone.
+		// Apart from Close, the poller gives up a file only when it reports nothing
+		// but an error, which the driver does once the device is gone.
 		return ErrRemoved
 	}
 	return nil
 }
 
-// Close ends pending reads and writes. A device that is not persistent
-// vanishes. Closing twice is harmless.
+// Close ends pending reads and writes. A device that is not persistent vanishes.
+// Closing twice is harmless.
 func (d *Device) Close() error {
 	if d.closed.Swap(true) {
 		return nil

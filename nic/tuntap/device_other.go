@@ -28,16 +28,16 @@ func (*Device) Name() string { return "" }
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
 
-// MAC is none here.
+// MAC is "": there are no Ethernet devices here.
 func (*Device) MAC() string { return "" }
 
-// RegainMAC has no address to give.
+// RegainMAC does nothing: there are no Ethernet devices here.
 func (*Device) RegainMAC() {}
 
-// FormerMACs are none here.
+// FormerMACs is nil: there are no Ethernet devices here.
 func (*Device) FormerMACs() []frame.MAC { return nil }
 
-// Follow has no address to tell.
+// Follow does nothing: there are no Ethernet devices here.
 func (*Device) Follow(func(frame.MAC)) error { return nil }
 
 // MTU is 0.

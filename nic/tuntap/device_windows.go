@@ -10,9 +10,9 @@ import (
 	"golang.zx2c4.com/wireguard/tun"
 )
 
-// create makes a Wintun adapter. Its GUID follows from its name, so that
-// Windows takes it for the same network at each start and keeps what a user
-// chose for it, such as private or public.
+// create makes a Wintun adapter. Its GUID is derived from its name, so that Windows
+// recognizes the network at each start and keeps the user's choice for it, such as
+// private or public.
 func create(name string, mtu int) (tun.Device, error) {
 	tun.WintunTunnelType = "Culvert"
 	digest := sha256.Sum256([]byte("culvert adapter " + name))
@@ -20,7 +20,7 @@ func create(name string, mtu int) (tun.Device, error) {
 	return tun.CreateTUNWithRequestedGUID(name, &guid, mtu)
 }
 
-// explain names cause and mend of a failure to make a device.
+// explain adds the cause and the mend to a failure to make a device.
 func explain(name string, err error) error {
 	const mend = "put the wintun.dll of this architecture beside culvert.exe (it is in Wintun's distribution)"
 	switch {

@@ -18,8 +18,8 @@ import (
 	"culvert/nic/frame"
 )
 
-// Device is an open TUN device, by way of WireGuard's package tun. A call
-// carries one packet.
+// Device is an open TUN device, opened with WireGuard's package tun. A call carries
+// one packet.
 type Device struct {
 	name   string
 	mtu    int
@@ -30,8 +30,8 @@ type Device struct {
 
 const defaultMTU = 1500
 
-// Open makes the device o names, without addresses. The error wraps one of the
-// causes above.
+// Open makes the device that o names, without addresses. The error wraps one of the
+// causes in tuntap.go.
 func Open(o Options) (*Device, error) {
 	name, err := pattern(o.Kind, o.Name)
 	if err != nil {
@@ -75,8 +75,8 @@ func newDevice(dev tun.Device) (*Device, error) {
 	return d, nil
 }
 
-// discard takes events until the device is closed: hostnet changes it, and
-// needs no word of that.
+// discard takes events until the device is closed. Only hostnet changes the device,
+// and it does not need them.
 func discard(events <-chan tun.Event) {
 	for range events {
 	}
@@ -88,22 +88,22 @@ func (d *Device) Name() string { return d.name }
 // Kind is IP.
 func (*Device) Kind() nic.Kind { return nic.IP }
 
-// MAC is none here.
+// MAC is "": there are no Ethernet devices here.
 func (*Device) MAC() string { return "" }
 
-// RegainMAC has no address to give.
+// RegainMAC does nothing: there are no Ethernet devices here.
 func (*Device) RegainMAC() {}
 
-// FormerMACs are none here.
+// FormerMACs is nil: there are no Ethernet devices here.
 func (*Device) FormerMACs() []frame.MAC { return nil }
 
-// Follow has no address to tell.
+// Follow does nothing: there are no Ethernet devices here.
 func (*Device) Follow(func(frame.MAC)) error { return nil }
 
 // MTU is the device's MTU in bytes when it was opened.
 func (d *Device) MTU() int { return d.mtu }
 
-// Stats are the packets lost so far.
+// Stats returns how many packets were lost so far.
 func (d *Device) Stats() Stats {
 	return Stats{Refused: d.single.refused.Load(), Oversize: d.single.oversize.Load()}
 }
@@ -135,7 +135,7 @@ func (d *Device) WriteBatch(batch []*buf.Packet) (int, error) {
 	return taken, err
 }
 
-// final turns the driver's error into the contract's.
+// final turns the driver's error into the error that the contract of nic.NIC wants.
 func (d *Device) final(err error) error {
 	switch {
 	case d.closed.Load():
@@ -146,8 +146,8 @@ func (d *Device) final(err error) error {
 	return fmt.Errorf("tuntap: %s: %w", d.name, err)
 }
 
-// Close ends pending reads and writes, and the device vanishes. Closing twice
-// is harmless.
+// Close ends pending reads and writes, and the device vanishes. Closing twice is
+// harmless.
 func (d *Device) Close() error {
 	if d.closed.Swap(true) {
 		return nil

@@ -9,7 +9,7 @@ import (
 const congestion = 3 // the codepoint CE, all bits of the field (RFC 3168 section 5)
 
 // markCongestion tells the receiver of an IP packet that its sender is too fast
-// (ECN), and reports whether both asked for that.
+// (ECN). It reports false, and marks nothing, unless both ends use ECN.
 func markCongestion(ip []byte) bool {
 	switch {
 	case len(ip) >= ipv4Len && ip[0]>>4 == 4:

@@ -15,8 +15,8 @@ import (
 	"culvert/nic/frame"
 )
 
-// newMAC is the address for a device, zero where any will do or where it was
-// there before.
+// newMAC returns the address to give a device: zero if any will do, or if the
+// device was there before.
 func (o *Options) newMAC(name string, old bool) (mac frame.MAC) {
 	if o.MAC != nil && !old && o.Kind == nic.Ethernet {
 		mac = o.MAC(name)
@@ -24,9 +24,9 @@ func (o *Options) newMAC(name string, old bool) (mac frame.MAC) {
 	return mac
 }
 
-// ensureMAC gives a device the address, unless that is zero, and returns the one
-// that it replaced, zero for none. The kernel then knows it as set by somebody,
-// and udev leaves it alone, unless udev had looked before.
+// ensureMAC gives a device an address, unless that is zero, and returns the one it
+// replaced, or zero. The kernel then notes the address as set by someone, and udev
+// leaves it alone unless udev looked earlier.
 func ensureMAC(name string, mac frame.MAC) (was frame.MAC, err error) {
 	if mac == (frame.MAC{}) {
 		return was, nil
@@ -42,29 +42,28 @@ func ensureMAC(name string, mac frame.MAC) (was frame.MAC, err error) {
 	return was, nil
 }
 
-// RegainMAC gives an Ethernet device again the address that it was given when it
-// was opened: udev may have looked before that and replaced it after, as an idle
-// one does in one of fifty openings. It is for a few milliseconds later; without
-// the right to, the device keeps what it has.
+// RegainMAC gives an Ethernet device the address again that Open gave it. Call it
+// some milliseconds after Open: udev may have looked before Open set the address
+// and replaced it afterwards, which an idle udev does in one of fifty openings.
+// Without the right to set it, the device keeps what it has.
 func (d *Device) RegainMAC() {
 	was, _ := ensureMAC(d.name, d.mac)
 	d.replaced(was)
 }
 
-// replaced takes note of an address that the device had; zero is none.
+// replaced notes an address that the device had before; zero is none.
 func (d *Device) replaced(mac frame.MAC) {
 	if mac != (frame.MAC{}) {
 		d.former = append(d.former, mac)
 	}
 }
 
-// FormerMACs are the Ethernet addresses that Open and RegainMAC replaced: the one
-// the device was made with, and udev's. A program that looked before that may
-// send by them.
+// FormerMACs returns the Ethernet addresses that Open and RegainMAC replaced: the
+// one the device was made with, and udev's. A program that looked before that may
+// still send from them.
 func (d *Device) FormerMACs() []frame.MAC { return d.former }
 
-// MAC is the Ethernet address that the device was given when it was opened; "" for
-// none.
+// MAC returns the Ethernet address that Open gave the device; "" for none.
 func (d *Device) MAC() string {
 	if d.mac == (frame.MAC{}) {
 		return ""
@@ -74,8 +73,8 @@ func (d *Device) MAC() string {
 
 var _ nic.Cable = (*Device)(nil)
 
-// SetCarrier says whether a cable is plugged in, as the host sees it. Kernels
-// before Linux 5.0 always see one, and return an error.
+// SetCarrier sets whether the host sees a cable plugged in. Kernels before Linux
+// 5.0 always see one, and it returns an error.
 func (d *Device) SetCarrier(on bool) error {
 	state := 0
 	if on {
@@ -87,8 +86,8 @@ func (d *Device) SetCarrier(on bool) error {
 }
 
 // Follow calls told with the MAC address of an Ethernet device, at once and
-// whenever somebody gives it another one, until it is closed. For other devices
-// it does nothing.
+// whenever it is changed, until the device is closed. For other devices it does
+// nothing.
 func (d *Device) Follow(told func(frame.MAC)) error {
 	if d.kind != nic.Ethernet {
 		return nil
@@ -105,7 +104,7 @@ func (d *Device) Follow(told func(frame.MAC)) error {
 	return nil
 }
 
-// follower passes on the address of a device. Its sockets stay in the network
+// follower reports changes of a device's address. Its sockets stay in the network
 // namespace of the goroutine that made them.
 type follower struct {
 	index   int
@@ -116,8 +115,8 @@ type follower struct {
 	asking  *netlink.Handle
 }
 
-// follow asks for changes, and then tells what there is, so that nothing in
-// between is missed.
+// follow asks for changes first, and then reports the present address, so that no
+// change in between is missed.
 func follow(name string, told func(frame.MAC)) (f *follower, err error) {
 	f = &follower{told: told}
 	if f.changes, err = nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK); err != nil {
@@ -142,8 +141,8 @@ func (f *follower) close() {
 	f.asking.Close()
 }
 
-// run passes on changes until the sockets are closed, or the device leaves the
-// network namespace, where another may get its number.
+// run reports changes until the sockets are closed or the device leaves the network
+// namespace, where another device may get its number.
 func (f *follower) run() {
 	for !f.gone {
 		messages, from, err := f.changes.Receive()
@@ -166,7 +165,7 @@ func (f *follower) read(m syscall.NetlinkMessage) {
 	header := unix.NlMsghdr(m.Header)
 	link, err := netlink.LinkDeserialize(&header, m.Data)
 	switch {
-	case err != nil || f.gone || m.Data[0] != unix.AF_UNSPEC: // a bridge's word of its ports
+	case err != nil || f.gone || m.Data[0] != unix.AF_UNSPEC: // a bridge's message about its ports
 	case header.Type == unix.RTM_NEWLINK:
 		f.tell(link)
 	case header.Type == unix.RTM_DELLINK:

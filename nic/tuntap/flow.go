@@ -6,7 +6,7 @@ import (
 	"culvert/internal/checksum"
 )
 
-// flow is where a packet's headers are and whose it is.
+// flow says where a packet's headers are and which flow it belongs to.
 type flow struct {
 	link      int   // offset of the IP header, from which the others count
 	transport int   // offset of the transport header
@@ -19,8 +19,8 @@ type flow struct {
 type flowKind int
 
 const (
-	unknown  flowKind = iota // of no flow that can be told
-	single                   // of a flow, and not to be joined
+	unknown  flowKind = iota // belongs to no flow that we can tell
+	single                   // belongs to a flow, and must not be joined
 	growing                  // may be joined with those before and after it
 	dontFrag = 0x40
 )
@@ -50,8 +50,8 @@ func parseFlow(b []byte) (f flow, kind flowKind) {
 	return f, max(kind, single)
 }
 
-// parseIP returns the offset of the transport header, or 0 for anything but a
-// whole packet of a protocol known, without padding and extension headers.
+// parseIP returns the offset of the transport header. It returns 0 unless b is a
+// whole packet of a known protocol, without padding or extension headers.
 func parseIP(b []byte) (transport int, protocol uint8) {
 	switch {
 	case len(b) >= ipv4Len && b[0]>>4 == 4:
@@ -66,8 +66,8 @@ func parseIP(b []byte) (transport int, protocol uint8) {
 	return 0, 0
 }
 
-// hashFlow spreads flows; it is no defence, and needs none: those that share a
-// hash are joined less.
+// hashFlow spreads flows. It need not resist attack: flows that share a hash are
+// joined less, and nothing worse.
 func hashFlow(b, transport []byte) uint8 {
 	h := uint64(binary.LittleEndian.Uint32(transport)) ^ uint64(b[0]>>4)<<32
 	addresses := b[12:20]
@@ -86,7 +86,7 @@ func (f *flow) ends(b []byte) bool {
 	return f.protocol == protocolTCP && b[f.transport+13]&flagPSH != 0
 }
 
-// following is the sequence number of the packet after b; 0 for UDP.
+// following returns the sequence number of the packet after b; 0 for UDP.
 func (f *flow) following(b []byte) uint32 {
 	if f.protocol == protocolUDP {
 		return 0
@@ -94,12 +94,12 @@ func (f *flow) following(b []byte) uint32 {
 	return binary.BigEndian.Uint32(b[f.transport+4:]) + uint32(len(b)-f.header)
 }
 
-// follows reports whether b goes on where g, with that first packet, ends.
+// follows reports whether b continues g, whose first packet is first.
 func (f *flow) follows(g *group, first, b []byte) bool {
 	if *f != g.flow || !f.equal(first, b) {
 		return false
 	}
-	// Who cuts the group counts identifications up. They matter only to
+	// Whatever cuts the group again counts identifications up. They matter only for
 	// packets that may be fragmented (RFC 6864 section 4.1).
 	if b[0]>>4 == 4 && b[6]&dontFrag == 0 &&
 		binary.BigEndian.Uint16(b[4:]) != binary.BigEndian.Uint16(first[4:])+uint16(g.count) {
@@ -111,8 +111,8 @@ func (f *flow) follows(g *group, first, b []byte) bool {
 	return g.count < maxTCP && binary.BigEndian.Uint32(b[f.transport+4:]) == g.sequence
 }
 
-// sound reports whether the checksums of b are right. Joined packets are not
-// checked by the kernel any more.
+// sound reports whether the checksums of b are right. The kernel does not check
+// joined packets any more.
 func (f *flow) sound(b []byte) bool {
 	if b[0]>>4 == 4 && checksum.Sum(b[:f.transport]) != 0xffff {
 		return false

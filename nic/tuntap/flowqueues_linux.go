@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// maxFlows is how many queues flows are spread over by their hash.
+	// maxFlows is how many queues the flows are spread over, by their hash.
 	maxFlows = 512
 	// flowQuantum is how many bytes a flow may send on its turn.
 	flowQuantum = 1514
 )
 
-// flowQueues are packets in a queue for each flow (RFC 8290 section 4). A flow
-// that has just begun, or pauses between its packets, has its turn before those
-// that always have some waiting. The zero value is ready; it holds no memory
-// until the first packet.
+// flowQueues holds packets in one queue per flow (RFC 8290 section 4). A flow that
+// has just begun, or that pauses between its packets, gets its turn before flows
+// that always have some waiting. The zero value is ready; it holds no memory until
+// the first packet.
 type flowQueues struct {
 	flows []flowQueue
 	fresh flowList // flows that had no packet, before their first turn
@@ -28,7 +28,7 @@ type flowQueues struct {
 	count int       // packets
 }
 
-// waiting is a packet that waits.
+// waiting is a packet in a queue.
 type waiting struct {
 	packet []byte
 	in     *chunk
@@ -46,10 +46,10 @@ type flowQueue struct {
 	listed      bool
 }
 
-// flowList is flows in order of their turns. Flows are counted from 1.
+// flowList lists flows in the order of their turns. Flows are counted from 1.
 type flowList struct{ first, last int32 }
 
-// push adds a packet to the queue of flows of a hash.
+// push adds a packet to the queue for a hash.
 func (q *flowQueues) push(w waiting, hash uint64) {
 	if q.flows == nil {
 		q.flows, q.slots = make([]flowQueue, maxFlows+1), make([]waiting, 1)
@@ -84,8 +84,8 @@ func (q *flowQueues) slot(w waiting) int32 {
 	return slot
 }
 
-// pop takes the packet whose turn it is, if there is one, and says whether it
-// comes too late: whether its sender is to be slowed down.
+// pop takes the packet whose turn it is, if there is one. It reports whether the
+// packet waited too long, so that its sender should be slowed down.
 func (q *flowQueues) pop(now time.Duration) (w waiting, late, ok bool) {
 	f := q.turn()
 	if f == nil {
@@ -96,7 +96,7 @@ func (q *flowQueues) pop(now time.Duration) (w waiting, late, ok bool) {
 	return w, f.codel.drop(now, now-w.since, f.first == 0), true
 }
 
-// turn is the flow that may send, nil when no packet waits.
+// turn returns the flow that may send, nil when no packet waits.
 func (q *flowQueues) turn() *flowQueue {
 	for {
 		list := &q.fresh
@@ -146,7 +146,7 @@ func (q *flowQueues) shift(f *flowQueue) waiting {
 	return w
 }
 
-// shed takes the first packet of the flow with most bytes, if there is one.
+// shed takes the first packet of the flow with the most bytes, if there is one.
 func (q *flowQueues) shed() (w waiting, ok bool) {
 	var most *flowQueue
 	for _, list := range [...]flowList{q.fresh, q.busy} {
@@ -162,12 +162,12 @@ func (q *flowQueues) shed() (w waiting, ok bool) {
 	return q.shift(most), true
 }
 
-// flowSeed keeps others from choosing the flows that share a queue.
+// flowSeed keeps others from choosing which flows share a queue.
 var flowSeed = maphash.MakeSeed()
 
-// flowOf is the hash of an IP packet's addresses, protocol and ports; of its
-// addresses alone for fragments, whose ports are not all there, and of the front
-// of a frame that holds something else.
+// flowOf returns a hash of an IP packet's addresses, protocol and ports. For
+// fragments, which do not all have ports, it uses the addresses alone; for a frame
+// that holds something else, the front of the frame.
 func flowOf(ip, packet []byte) uint64 {
 	var key [37]byte
 	n := 0
@@ -187,8 +187,8 @@ func flowOf(ip, packet []byte) uint64 {
 	return maphash.Bytes(flowSeed, key[:n])
 }
 
-// unpadded is an IP packet without what fills a short frame, which only some
-// packets of a flow have.
+// unpadded returns an IP packet without the padding of a short frame, which only
+// some packets of a flow have.
 func unpadded(ip []byte) []byte {
 	switch {
 	case len(ip) >= ipv4Len && ip[0]>>4 == 4:

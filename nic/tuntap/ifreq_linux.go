@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ioctl asks or tells the kernel about the device named in ifr.
+// ioctl asks the kernel about the device named in ifr, or sets something of it.
 func ioctl(request uint, ifr *unix.Ifreq) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if errors.Is(err, unix.EAFNOSUPPORT) {
@@ -46,8 +46,7 @@ func setMTU(name string, mtu int) error {
 	return ioctl(unix.SIOCSIFMTU, ifr)
 }
 
-// ensureMTU makes the device's MTU the one wanted, unless that is 0, and
-// returns it.
+// ensureMTU sets the device's MTU to want, unless that is 0, and returns the MTU.
 func ensureMTU(name string, want int) (int, error) {
 	is, err := getMTU(name)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"culvert/nic/frame"
 )
 
-// merger finds the packets of a batch that the kernel can take as one: TCP
-// segments of a flow that follow each other, and UDP datagrams of a flow of
-// one size. What it joins, the kernel or a network adapter can cut into the
-// same packets again. Packets of a flow stay in order; flows may change places.
+// merger finds the packets of a batch that the kernel can take as one: consecutive
+// TCP segments of a flow, and UDP datagrams of one size of a flow. The kernel or a
+// network adapter can cut what it joins into the same packets again. Packets of a
+// flow stay in order; flows may change places.
 type merger struct {
 	kind   nic.Kind // of the packets
 	tcp    bool     // join segments
@@ -21,10 +21,10 @@ type merger struct {
 	batch  []*buf.Packet
 	groups []group
 	after  []int // of each packet, the next one of its group; -1 none
-	// open has, by a flow's hash, one more than the index of the group that
-	// may grow; 0 none. Of flows that share a hash, the latest may.
+	// open holds, by a flow's hash, one more than the index of the group that may
+	// grow; 0 for none. If flows share a hash, only the latest may grow.
 	open [flowSlots]int
-	// original is the headers that seal changed.
+	// original holds the headers that seal changed.
 	original [maxHeaders]byte
 }
 
@@ -38,7 +38,7 @@ const (
 	maxHeaders = frame.MaxHeader + 60 + 60
 )
 
-// group is packets to write as one.
+// group is packets that are written as one.
 type group struct {
 	first, last int // packets of the batch
 	count       int
@@ -69,7 +69,7 @@ func (m *merger) add(i int, b []byte) {
 	}
 	b = ip
 	if kind == unknown {
-		clear(m.open[:]) // perhaps a fragment of any of them
+		clear(m.open[:]) // this may be a fragment of any of them
 	}
 	if kind != growing || !m.joins(f.protocol) {
 		m.open[f.hash] = 0
@@ -99,7 +99,7 @@ func (m *merger) joins(protocol uint8) bool {
 	return m.tcp
 }
 
-// join adds a packet to g if it goes on where g ends, and both are sound.
+// join adds a packet to g if it continues g and both have right checksums.
 func (m *merger) join(g *group, i int, b []byte, f flow) bool {
 	first, link := ipOf(m.batch[g.first], f.link), m.batch[i].Bytes()[:f.link]
 	payload := len(b) - f.header
@@ -120,11 +120,11 @@ func (m *merger) join(g *group, i int, b []byte, f flow) bool {
 	return true
 }
 
-// ipOf is a packet without link bytes of header.
+// ipOf returns a packet without the first link bytes, its link header.
 func ipOf(p *buf.Packet, link int) []byte { return p.Bytes()[min(link, p.Len()):] }
 
-// seal makes the headers of g's first packet those of all, if there are
-// several, and returns what to tell the kernel.
+// seal makes the headers of g's first packet stand for all its packets, if there
+// are several, and returns the header to give the kernel.
 func (m *merger) seal(g *group) vnetHeader {
 	if g.count == 1 {
 		return vnetHeader{}
@@ -156,8 +156,8 @@ func (m *merger) seal(g *group) vnetHeader {
 	return h
 }
 
-// refused undoes what seal did for g, which the kernel did not take, joins no
-// more of its protocol, and returns the packets of these groups singly.
+// refused undoes what seal did for g, which the kernel did not take, and stops
+// joining packets of its protocol. It returns the packets of these groups singly.
 func (m *merger) refused(g *group, groups []group) (single []group) {
 	copy(m.batch[g.first].Bytes(), m.original[:g.flow.link+g.flow.header])
 	if g.flow.protocol == protocolUDP {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// driverName is what to ask the TUN driver of a system other than Linux for,
-// so that the device is named as pattern says. taken reports whether the system
-// has a device of a name.
+// driverName returns what to ask the TUN driver for, on a system other than Linux,
+// to get a device named as pattern says. taken reports whether the system has a
+// device of that name.
 //
 // macOS numbers its devices utun0, utun1 and so on, OpenBSD tun0, tun1; both
 // take the bare word for the next free. FreeBSD and Windows take any name,
@@ -27,7 +27,7 @@ func driverName(system, pattern string, taken func(string) bool) (string, error)
 	return free(pattern, taken)
 }
 
-// numbered is word and number; rest is what the name has after the word.
+// numbered returns word and number; rest is the part of the name after the word.
 func numbered(word, rest, name string) (string, error) {
 	if rest == "%d" {
 		return word, nil
@@ -38,7 +38,7 @@ func numbered(word, rest, name string) (string, error) {
 	return word + rest, nil
 }
 
-// free puts the lowest number in that gives a name not taken.
+// free replaces the %d of a pattern by the lowest number whose name is not taken.
 func free(pattern string, taken func(string) bool) (string, error) {
 	if !strings.Contains(pattern, "%d") {
 		if taken(pattern) {

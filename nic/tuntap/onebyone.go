@@ -9,13 +9,13 @@ import (
 	"culvert/internal/buf"
 )
 
-// driver is what oneByOne needs of a device of WireGuard's package tun.
+// driver is the part of WireGuard's tun.Device that oneByOne needs.
 type driver interface {
 	Read(bufs [][]byte, sizes []int, offset int) (int, error)
 	Write(bufs [][]byte, offset int) (int, error)
 }
 
-// oneByOne moves packets one by one, for systems whose drivers do. One goroutine
+// oneByOne moves packets one by one, for systems whose drivers do so. One goroutine
 // reads and another writes.
 type oneByOne struct {
 	driver   driver
@@ -31,19 +31,19 @@ type transit struct {
 	sizes [1]int
 }
 
-// driverHeader is what package tun wants free before a packet: BSD drivers
-// have the address family there.
+// driverHeader is the room that package tun needs before a packet: BSD drivers have
+// the address family there.
 const driverHeader = 4
 
 var errNotIP = errors.New("not an IP packet")
 
-// read waits for a packet, reads it into p and returns its length: 0 when what
-// came was no packet, or too large and counted.
+// read waits for a packet, reads it into p and returns its length. It returns 0 for
+// something that was no packet, or was too large and has been counted.
 func (s *oneByOne) read(p *buf.Packet) (int, error) {
 	p.Reset()
 	room := len(p.Room())
 	p.SetLen(room)
-	p.Append(1) // the driver cuts a packet to fit without a word; this shows it
+	p.Append(1) // the driver silently cuts a packet that does not fit; this byte shows it
 	p.Prepend(driverHeader)
 	s.out.bufs[0] = p.Bytes()
 	got, err := s.driver.Read(s.out.bufs[:], s.out.sizes[:], driverHeader)
@@ -78,7 +78,7 @@ func (s *oneByOne) writeAll(batch []*buf.Packet) (taken int, first error) {
 	return taken, first
 }
 
-// write writes p, which comes back as it was.
+// write writes p and leaves it unchanged.
 func (s *oneByOne) write(p *buf.Packet) error {
 	b := p.Bytes()
 	if len(b) == 0 || b[0]>>4 != 4 && b[0]>>4 != 6 {

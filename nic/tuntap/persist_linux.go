@@ -9,10 +9,10 @@ import (
 	"culvert/nic"
 )
 
-// Persist makes a device that stays until Remove or the next boot, and returns
-// its real name. Name is as in Options. A user who is owner, or a process in
-// group, may open it without privileges; -1 leaves the one out. The error wraps
-// one of the causes above.
+// Persist makes a device that stays until Remove or the next boot, and returns its
+// real name. Name is as in Options. The user owner, and any process in group, may
+// open it without privileges; -1 means no user or no group. The error wraps one of
+// the causes in tuntap.go.
 func Persist(kind nic.Kind, name string, owner, group int) (string, error) {
 	name, err := pattern(kind, name)
 	if err != nil {
@@ -43,9 +43,9 @@ func persist(fd, owner, group int) error {
 	return unix.IoctlSetInt(fd, unix.TUNSETPERSIST, 1)
 }
 
-// Remove deletes a persistent device by its name. The error wraps one of the
-// causes above: ErrNoDevice when it is not there, ErrBusy while a process has
-// it open.
+// Remove deletes a persistent device by its name. The error wraps one of the causes
+// in tuntap.go: ErrNoDevice if it does not exist, ErrBusy while a process has it
+// open.
 func Remove(name string) error {
 	if misnamed(name) != "" || !exists(name) {
 		return fmt.Errorf("tuntap: %q: %w; `ip link` lists them", name, ErrNoDevice)

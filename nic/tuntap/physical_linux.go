@@ -14,18 +14,18 @@ import (
 	"culvert/nic/frame"
 )
 
-// Physical is an adapter that is there already, such as eth0, whose wire is
-// shared: every frame that comes by it is read, and what is written leaves by
-// it. It is a packet socket (packet(7)), promiscuous and with the same
-// super-packets as a TAP device. The host goes on using the adapter, but host
-// and reader do not see each other's frames.
+// Physical is an adapter that exists already, such as eth0, and whose wire is
+// shared: reads return every frame that arrives on it, and what is written leaves
+// by it. It is a packet socket (packet(7)), promiscuous, with the same
+// super-packets as a TAP device. The host goes on using the adapter, but the host
+// and the reader do not see each other's frames.
 type Physical struct {
 	*Device
 	index int
 	mac   frame.MAC
 
 	message unix.Msghdr
-	control [8]uint64 // aligned as the system's are
+	control [8]uint64 // aligned as the system's control messages are
 	super   []byte    // what the splitter works on
 	tag     auxTag    // of the super-packet being split
 }
@@ -36,8 +36,8 @@ type auxTag struct {
 	tci, tpid uint16
 }
 
-// OpenPhysical opens the adapter of that name. Its promiscuous mode ends with
-// Close, or the process.
+// OpenPhysical opens the adapter of that name. Promiscuous mode ends with Close, or
+// with the process.
 func OpenPhysical(name string) (*Physical, error) {
 	i, err := net.InterfaceByName(name)
 	switch {
@@ -65,10 +65,12 @@ func OpenPhysical(name string) (*Physical, error) {
 	return p, nil
 }
 
-// socketBuffer is for each direction; super-packets fill the usual one fast.
+// socketBuffer is the size for each direction; super-packets soon fill the usual
+// one.
 const socketBuffer = 4 << 20
 
-// packetSocket opens one and ties it to an adapter. It receives nothing before.
+// packetSocket opens a socket and ties it to an adapter. It receives nothing before
+// that.
 func packetSocket(index int) (fd int, err error) {
 	fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -109,7 +111,7 @@ func (p *Physical) controls() []byte {
 // MAC is the adapter's own address, which the host has.
 func (p *Physical) MAC() frame.MAC { return p.mac }
 
-// read is readSuper for a packet socket.
+// read does for a packet socket what readSuper does for a device.
 func (p *Physical) read(fd uintptr) bool {
 	t := &p.out
 	for {
@@ -126,7 +128,7 @@ func (p *Physical) read(fd uintptr) bool {
 		case err == unix.ENETDOWN:
 			t.err = unix.EBADFD
 			return true
-		case err == unix.EINVAL: // a super-packet that the header has no word for
+		case err == unix.EINVAL: // a super-packet that the header cannot describe
 			p.malformed.Add(1)
 		case err != nil:
 			t.err = err
@@ -150,15 +152,15 @@ func (p *Physical) receive(fd uintptr) (int, error) {
 	return int(n), nil
 }
 
-// there reports whether the adapter still exists. To ask by netlink waits for a
-// removal under way.
+// there reports whether the adapter still exists. The question goes by netlink,
+// which waits for a removal that is under way.
 func (p *Physical) there() bool {
 	_, err := netlink.LinkByIndex(p.index)
 	return !errors.As(err, new(netlink.LinkNotFoundError))
 }
 
-// cut moves frames from the splitter to the batch, and gives them the tag again
-// that the super-packet had.
+// cut moves frames from the splitter to the batch, and puts back the tag that the
+// super-packet had.
 func (p *Physical) cut() {
 	first := p.out.done
 	p.Device.cut()

@@ -9,8 +9,8 @@ import (
 // This file is how packets cross a device plain: one per system call.
 // vnet_linux.go is the other way.
 
-// readPlain reads packets until the batch is full or the device empty. With none
-// read it asks to wait.
+// readPlain reads packets until the batch is full or the device is empty. It asks
+// to wait if it read none.
 func (d *Device) readPlain(fd uintptr) bool {
 	t := &d.out
 	for t.done < len(t.batch) {
@@ -38,7 +38,7 @@ func (d *Device) readPlain(fd uintptr) bool {
 func readPacket(fd int, p *buf.Packet) error {
 	p.Reset()
 	room := p.Room()
-	// The driver cuts a packet to fit without a word. A byte of tailroom more
+	// The driver silently cuts a packet that does not fit. One byte of tailroom
 	// shows it.
 	n, err := read(fd, room[:len(room)+1])
 	if err != nil {
@@ -51,8 +51,8 @@ func readPacket(fd int, p *buf.Packet) error {
 	return nil
 }
 
-// gone turns what a read says of a device about to vanish into what it says of
-// one that has.
+// gone turns a read's error for a device about to vanish into the error for one
+// that has vanished.
 func gone(err error) error {
 	if err == unix.EIO {
 		return unix.EBADFD
@@ -86,8 +86,8 @@ const (
 	ends         // nothing: the device is gone
 )
 
-// wrote counts what came of writing so many packets as one, and says what is
-// next.
+// wrote counts the outcome of a write of so many packets as one, and returns what
+// to do next.
 func (d *Device) wrote(err error, packets int) int {
 	t := &d.in
 	switch err {

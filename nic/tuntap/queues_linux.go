@@ -13,14 +13,13 @@ var _ nic.Queued = (*Device)(nil)
 
 var _ nic.Queued = (*Device)(nil)
 
-// Queues are the device's queues. The driver gives a flow's packets by the
-// queue that the flow's answers were last written to, or by the flow's hash
-// while there were none.
+// Queues returns the device's queues. The driver puts a flow's packets into the
+// queue to which the flow's answers were last written, or chooses by the flow's
+// hash as long as there were none.
 func (d *Device) Queues() []nic.NIC { return d.queues }
 
-// addQueues opens the queues beside the first, where the device has several. It
-// fails with ErrBusy when another process has some: the driver would share the
-// packets out between both.
+// addQueues opens the other queues of a device with several. It fails with ErrBusy
+// if another process has some: the driver would split the packets between the two.
 func (d *Device) addQueues(o Options) error {
 	several, attached, err := queuesOf(d.name)
 	if err != nil || !several {
@@ -75,13 +74,13 @@ func queuesOf(name string) (several bool, attached uint32, err error) {
 	return true, nl.NativeEndian().Uint32(number), err
 }
 
-// flag is IFLA_TUN_MULTI_QUEUE.
+// flag parses IFLA_TUN_MULTI_QUEUE.
 func flag(data []byte) (bool, error) {
 	value, err := attribute(data, iflaTunMultiQueue)
 	return len(value) > 0 && value[0] != 0, err
 }
 
-// attribute is the value of a netlink attribute, nil when it is not there.
+// attribute returns the value of a netlink attribute, nil if it is missing.
 func attribute(data []byte, kind uint16) ([]byte, error) {
 	all, err := nl.ParseRouteAttr(data)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckRights says what Open would say for want of a driver or of rights, and
-// opens no device. Nil is no promise.
+// CheckRights returns the error that Open would return if a driver or a right is
+// missing, without opening a device. Nil is no promise that Open succeeds.
 func CheckRights(o Options) error {
 	name, err := pattern(o.Kind, o.Name)
 	if err != nil {
@@ -25,8 +25,8 @@ func CheckRights(o Options) error {
 	return attachError(name, false, unix.EPERM)
 }
 
-// mayConfigure reports the right to make network devices. It is true where the
-// system does not say.
+// mayConfigure reports whether this process may make network devices. It reports
+// true if the system does not say.
 func mayConfigure() bool {
 	var own [2]unix.CapUserData // 32 capabilities each
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

@@ -9,12 +9,12 @@ import (
 	"culvert/nic/frame"
 )
 
-// splitter cuts what the driver gave, a packet or a super-packet, into the
-// packets that go on the wire, with their checksums complete. It keeps what a
-// batch had no room for until the next.
+// splitter cuts what the driver gave, a packet or a super-packet, into the packets
+// that go on the wire, with complete checksums. What a batch has no room for waits
+// here for the next.
 type splitter struct {
 	kind      nic.Kind // of the driver's packets
-	header    []byte   // all headers up to the payload; nil for a packet as it is
+	header    []byte   // all headers up to the payload; nil for a single packet
 	payload   []byte
 	segment   int    // payload bytes per packet
 	link      int    // the IP header's offset: the length of an Ethernet header
@@ -28,8 +28,8 @@ type splitter struct {
 // left reports whether there are packets to make.
 func (s *splitter) left() bool { return s.next < s.count }
 
-// load takes a virtio-net header and what follows it. Both stay in use until
-// nothing is left.
+// load takes a virtio-net header and the bytes after it. It uses both until no
+// packet is left.
 func (s *splitter) load(b []byte) error {
 	*s = splitter{kind: s.kind}
 	if len(b) < vnetHeaderLen {
@@ -47,8 +47,8 @@ func (s *splitter) load(b []byte) error {
 	return s.loadSuper(h, packet)
 }
 
-// completeChecksum adds to the pseudo-header's sum, which the kernel left,
-// that of everything after it.
+// completeChecksum adds to the sum of the pseudo-header, which the kernel left, the
+// sum of everything after it.
 func completeChecksum(packet []byte, h vnetHeader) bool {
 	start, at := int(h.start), int(h.start)+int(h.offset)
 	if at+2 > len(packet) {
@@ -95,8 +95,8 @@ func (s *splitter) loadSuper(h vnetHeader, packet []byte) error {
 	return nil
 }
 
-// ipPart is the IP packet in what an adapter of a kind carries; none if it
-// carries something else.
+// ipPart returns the IP packet inside what an adapter of this kind carries, or nil
+// if it carries something else.
 func ipPart(kind nic.Kind, packet []byte) []byte {
 	if kind == nic.Ethernet {
 		return frame.IP(packet)
@@ -104,9 +104,9 @@ func ipPart(kind nic.Kind, packet []byte) []byte {
 	return packet
 }
 
-// transportOffset is where the transport header of an IP packet begins, which
-// stands behind link bytes of header: where the kernel says the checksum
-// starts, which is right behind IPv6 extension headers, too.
+// transportOffset returns where the transport header of an IP packet begins, if the
+// packet follows a link header of link bytes: it is where the kernel says that the
+// checksum starts, which is right even behind IPv6 extension headers.
 func transportOffset(h vnetHeader, packet []byte, link int) (int, bool) {
 	if len(packet) == 0 {
 		return 0, false
@@ -125,9 +125,9 @@ func transportOffset(h vnetHeader, packet []byte, link int) (int, bool) {
 	return at, at >= least && len(packet) >= at
 }
 
-// setPseudo takes the pseudo-header's sum from the checksum's place, where the
-// kernel left it with the super-packet's length, or makes it anew. The
-// kernel's knows the last destination of an IPv6 routing header.
+// setPseudo takes the pseudo-header's sum from the checksum field, where the kernel
+// left it computed with the super-packet's length, or computes it. The kernel's
+// accounts for the last destination of an IPv6 routing header.
 func (s *splitter) setPseudo(h vnetHeader, packet, check []byte) {
 	if h.flags&flagChecksum == 0 {
 		s.pseudo = checksum.PseudoHeader(packet[s.link:], s.protocol)
@@ -137,7 +137,7 @@ func (s *splitter) setPseudo(h vnetHeader, packet, check []byte) {
 	check[0], check[1] = 0, 0 // part of no packet's sum
 }
 
-// packet makes the next packet. One too large for p is passed over.
+// packet makes the next packet. It skips one too large for p.
 func (s *splitter) packet(p *buf.Packet) error {
 	i := s.next
 	s.next++
@@ -157,7 +157,7 @@ func (s *splitter) packet(p *buf.Packet) error {
 	return nil
 }
 
-// finish makes the headers of a copied segment its own.
+// finish adapts the copied headers to segment i.
 func (s *splitter) finish(b []byte, i int) {
 	ip, t := b[s.link:], b[s.transport:]
 	if ip[0]>>4 == 4 {
@@ -181,8 +181,8 @@ func (s *splitter) finish(b []byte, i int) {
 	binary.BigEndian.PutUint16(check, c)
 }
 
-// finishTCP moves the sequence number on, and leaves CWR to the first segment
-// (RFC 3168 section 6.1.2), PSH and FIN to the last.
+// finishTCP moves the sequence number on. It leaves CWR to the first segment (RFC
+// 3168 section 6.1.2), PSH and FIN to the last.
 func (s *splitter) finishTCP(t []byte, i int) {
 	binary.BigEndian.PutUint32(t[4:], binary.BigEndian.Uint32(t[4:])+uint32(i*s.segment))
 	if i > 0 {

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The system calls of the data path. The device never blocks, so the runtime is
-// not told of them: it would find calls of tens of microseconds long, and wake
-// a thread every 20 to hand the processor to others. They return a unix.Errno
-// or nil.
+// These are the system calls of the data path. The device never blocks, so the
+// runtime is not told about them: it would take calls of tens of microseconds for
+// long ones, and wake a thread every 20 microseconds to hand the processor to
+// others. They return a unix.Errno or nil.
 
 func read(fd int, b []byte) (int, error) {
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))

@@ -26,29 +26,28 @@ var _ nic.NIC = (*Device)(nil)
 type Options struct {
 	// Kind is what the device carries.
 	Kind nic.Kind
-	// Name is the device's name, 1 to 15 bytes. "", and "tun" or "tap" by
-	// kind, mean the next free of tun0, tun1 and so on; one "%d" in the name
-	// stands for the next free number. A persistent device of that name is
-	// attached to, any other is made.
+	// Name is the device's name, 1 to 15 bytes. "", and "tun" or "tap" by kind,
+	// mean the next free of tun0, tun1 and so on; one "%d" in the name stands for
+	// the next free number. Open attaches to a persistent device of that name, and
+	// makes any other.
 	Name string
-	// MTU is the largest IP packet in bytes. 0 leaves the device's own, which
-	// is 1500 on a new device.
+	// MTU is the largest IP packet in bytes. 0 keeps the device's own, which is
+	// 1500 on a new device.
 	MTU int
-	// MAC, if not nil, names the address of a new Ethernet device by the
-	// device's real name. Zero leaves the device a random one, which udev may
-	// replace (systemd.link(5), MACAddressPolicy). A device that was there
-	// already keeps its own.
+	// MAC, if not nil, returns the address for a new Ethernet device of that real
+	// name. If it returns zero, the device has a random one, which udev may replace
+	// (systemd.link(5), MACAddressPolicy). An existing device keeps its own.
 	MAC func(name string) frame.MAC
 	// Node is the driver's node; "" for /dev/net/tun. Linux only.
 	Node string
-	// Queues is how many queues to open (nic.Queued); 0 is one. A persistent
-	// device made for one has one.
+	// Queues is how many queues to open (nic.Queued); 0 means one. A persistent
+	// device made with one queue has one.
 	Queues int
 	// Plain moves single packets even where the kernel has super-packets.
 	Plain bool
 }
 
-// Stats count packets lost at the device since it was opened.
+// Stats counts packets lost at the device since it was opened.
 type Stats struct {
 	Refused   uint64 // inbound packets the kernel did not take
 	Oversize  uint64 // outbound packets larger than the buffer given
@@ -57,16 +56,16 @@ type Stats struct {
 	Marked    uint64 // outbound packets that waited too long, marked instead (ECN)
 }
 
-// Counting is an adapter that counts what it loses: every Device.
+// Counting is an adapter that counts the packets it loses: every Device.
 type Counting interface{ Stats() Stats }
 
 var _ Counting = (*Device)(nil)
 
-// QueueFull is what Overflow is called where people read.
+// QueueFull is the name of Overflow for people.
 const QueueFull = "adapter's queue full"
 
-// Causes of failure to open, persist or remove a device. The error returned
-// wraps one of them and the system's own, and names the mend.
+// Causes of failure to open, persist or remove a device. The error wraps one of
+// them and the system's own, and says what to do.
 var (
 	ErrNoDriver    = errors.New("no TUN driver")
 	ErrNodeDenied  = errors.New("no permission to open the TUN driver's node")
@@ -80,21 +79,21 @@ var (
 	ErrUnsupported = errors.New("no such device on this system")
 )
 
-// ErrRemoved is returned by reads and writes after someone else deleted the
+// ErrRemoved is returned by reads and writes after another program deleted the
 // device. It wraps fs.ErrClosed.
 var ErrRemoved = fmt.Errorf("tuntap: the device was removed by another program; "+
 	"look for what deletes network devices, and restart: %w", fs.ErrClosed)
 
 var errClosed = fmt.Errorf("tuntap: the device is closed: %w", fs.ErrClosed)
 
-// noDevice is the way out that needs neither device nor privileges.
+// noDevice suggests what needs neither a device nor privileges.
 const noDevice = "or use --userspace, which needs no device"
 
 const defaultNode = "/dev/net/tun"
 
 const maxName = 15 // IFNAMSIZ without the terminating zero byte
 
-// pattern returns the name to ask the kernel for.
+// pattern returns the name or pattern to ask the kernel for.
 func pattern(kind nic.Kind, name string) (string, error) {
 	if name == "" || name == kind.String() {
 		return kind.String() + "%d", nil
@@ -105,7 +104,7 @@ func pattern(kind nic.Kind, name string) (string, error) {
 	return name, nil
 }
 
-// misnamed says why Linux would not take name, or "".
+// misnamed returns why Linux would not accept name, or "".
 func misnamed(name string) string {
 	switch {
 	case len(name) > maxName:

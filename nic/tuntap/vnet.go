@@ -20,8 +20,8 @@ type vnetHeader struct {
 const (
 	vnetHeaderLen = 10
 
-	// flagChecksum: the checksum's place holds the sum of the pseudo-header
-	// alone, and whoever sends the packet out completes it.
+	// flagChecksum: the checksum field holds only the sum of the pseudo-header, and
+	// whoever sends the packet out completes it.
 	flagChecksum = 1
 
 	gsoTCP4 = 1

@@ -14,7 +14,7 @@ import (
 // up to 64 KiB behind a virtio-net header: a system call each, and one walk
 // through the kernel's network stack for all the packets in it.
 
-// offloads are what to ask the driver for, the first it takes.
+// offloads are what to ask the driver for, best first.
 var offloads = []int{
 	tcpOffloads | unix.TUN_F_USO4 | unix.TUN_F_USO6, // since Linux 6.2
 	tcpOffloads,
@@ -23,8 +23,8 @@ var offloads = []int{
 const tcpOffloads = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6 | unix.TUN_F_TSO_ECN
 
 // setOffloads makes a device opened with IFF_VNET_HDR give super-packets. udp
-// reports whether datagrams, too, may cross joined. A driver that refuses gives
-// single packets, and still takes super-packets.
+// reports whether datagrams may cross joined, too. If the driver refuses, it gives
+// single packets and still takes super-packets.
 func setOffloads(fd int) (udp bool, err error) {
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnetHeaderLen); err != nil {
 		return false, fmt.Errorf("set the virtio-net header's size to %d: %w", vnetHeaderLen, err)
@@ -41,7 +41,7 @@ func setOffloads(fd int) (udp bool, err error) {
 // opens it next and does not expect them.
 func clearOffloads(fd int) { _ = unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, 0) }
 
-// vnet is what a device needs for super-packets.
+// vnet holds what a device needs for super-packets.
 type vnet struct {
 	ahead    ahead
 	splitter splitter
@@ -58,8 +58,8 @@ func newVnet(kind nic.Kind, udp bool) *vnet {
 	return &vnet{ahead: ahead{kind: kind}, splitter: splitter{kind: kind}, merger: merger{kind: kind, tcp: true, udp: udp}}
 }
 
-// readSuper fills the batch with packets split from what the device gives. With
-// none it asks to wait.
+// readSuper fills the batch with packets split from what the device gives. It asks
+// to wait if there were none.
 func (d *Device) readSuper(fd uintptr) bool {
 	t := &d.out
 	for {
@@ -83,8 +83,8 @@ func (d *Device) readSuper(fd uintptr) bool {
 	}
 }
 
-// readAhead reads what the device gives, as far as there is room. The error is
-// nil if there may be more.
+// readAhead reads from the device as far as there is room. A nil error means that
+// there may be more.
 func (d *Device) readAhead(fd int, now time.Duration) error {
 	a := &d.vnet.ahead
 	for range aheadPackets {
@@ -133,9 +133,9 @@ func (d *Device) cut() {
 	}
 }
 
-// writeSuper writes the rest of the batch, what can be in super-packets. It
-// asks to wait when the kernel has no room. It counts groups where writePlain
-// counts packets.
+// writeSuper writes the rest of the batch, in super-packets as far as possible. It
+// asks to wait when the kernel has no room. It counts groups, writePlain counts
+// packets.
 func (d *Device) writeSuper(fd uintptr) bool {
 	t, v := &d.in, d.vnet
 	if !v.merged {
@@ -148,7 +148,7 @@ func (d *Device) writeSuper(fd uintptr) bool {
 		}
 		err := writev(int(fd), v.parts)
 		if err == unix.EINVAL && g.count > 1 {
-			// Some kernels refuse super-packets that others take.
+			// Some kernels refuse super-packets that others accept.
 			v.groups, t.done, v.sealed = v.merger.refused(g, v.groups[t.done:]), 0, false
 			continue
 		}
@@ -166,7 +166,7 @@ func (d *Device) writeSuper(fd uintptr) bool {
 	return true
 }
 
-// seal makes header and parts those of g.
+// seal fills in header and parts for g.
 func (v *vnet) seal(g *group) {
 	v.merger.seal(g).put(v.header[:])
 	v.parts = append(v.parts[:0], part(v.header[:]))
