@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// Access says what of this host's surroundings clients may reach. Never theirs
-// is what is this host's alone: loopback, link-local addresses, and where clouds
-// tell a machine who it is and what keys it has.
+// Access says what clients may reach around this host. They may never reach what
+// belongs to this host alone: loopback and link-local addresses, and the addresses
+// where clouds tell a machine who it is and which keys it has.
 type Access struct {
-	// LAN lets them reach the networks of this host's interfaces, with the
-	// addresses that this host has there.
+	// LAN lets clients reach the networks of this host's interfaces, and this
+	// host's own addresses there.
 	LAN bool
-	// Own lets them reach this host's own addresses and nothing else, as a host does
-	// that is no router. LAN, Networks and DNS have no effect then.
+	// Own lets clients reach this host's own addresses and nothing else, as on a
+	// host that is no router. LAN, Networks and DNS have no effect then.
 	Own bool
-	// Networks are those they may reach in any case: what the server tells
-	// them to route through the tunnel.
+	// Networks are networks that clients may always reach: those that the server
+	// tells them to route through the tunnel.
 	Networks []netip.Prefix
-	// DNS are servers they may ask in any case, at the ports of DNS.
+	// DNS are servers that clients may always ask, at the ports of DNS.
 	DNS []netip.Addr
 	// Interfaces lists the addresses of this host's interfaces, each with the
 	// prefix of its network. Nil means the system's.
 	Interfaces func() []netip.Prefix
 }
 
-// metadata is where clouds answer a machine of theirs, besides link-local
+// metadata lists where clouds tell a machine about itself, apart from link-local
 // addresses: by the documentation of AWS (IPv6), Google (IPv6), Alibaba, Azure,
 // Oracle and Scaleway (IPv6).
 var metadata = prefixes("fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:42::42/128")
@@ -42,7 +42,7 @@ var (
 // Ports of DNS: RFC 1035, RFC 7858.
 var dnsPorts = []uint16{53, 853}
 
-// interfacesAge is how old the list of this host's interfaces may be.
+// interfacesAge is how long the list of this host's interfaces is believed.
 const interfacesAge = 5 * time.Second
 
 func prefixes(texts ...string) (list []netip.Prefix) {
@@ -62,7 +62,7 @@ const (
 	refusedBeyond   refusal = "this host carries packets to its own addresses alone"
 )
 
-// gate is an Access at work.
+// gate applies an Access.
 type gate struct {
 	Access
 	log *slog.Logger
@@ -124,8 +124,8 @@ func isGroup(a netip.Addr) bool {
 	return a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// networks are this host's addresses, each with the prefix of its network, seldom
-// asked for.
+// networks returns this host's addresses, each with the prefix of its network. It
+// seldom asks the system.
 func (g *gate) networks() []netip.Prefix {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -153,8 +153,8 @@ func (g *gate) tell(why refusal, client netip.Addr, dst netip.AddrPort) {
 	g.log.Warn("a client may not reach a destination: "+string(why)+"; "+mend+"; further refusals are not logged", "client", client, "destination", dst)
 }
 
-// interfaces asks the system. A network of no bits is a default route, and says
-// nothing.
+// interfaces asks the system. It leaves out networks of no bits, which are default
+// routes and say nothing.
 func interfaces() (list []netip.Prefix) {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {

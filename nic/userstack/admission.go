@@ -39,10 +39,10 @@ type admission struct {
 	total   int // being opened and open
 }
 
-// tally is one client's connections. Of its lists, what is displaced first comes
-// first: attempts that were asked for longest ago, which are those that a program
-// has given up, since one that waits repeats its SYN; and open connections that
-// have been half-closed longest.
+// tally is one client's connections. Each list has in front what is displaced
+// first: the attempts that were asked for longest ago, and the open connections
+// that have been half-closed longest. An old attempt is one that its program has
+// given up, since a waiting program repeats its SYN.
 type tally struct {
 	total            int
 	half, halfClosed list.List
@@ -99,7 +99,8 @@ func (a *admission) tally(fl flow) *tally {
 	return t
 }
 
-// open takes what a connection costs, from one that is half-closed if need be.
+// open takes what a connection costs from the budget. If need be it ends a
+// half-closed one.
 func (a *admission) open(t *tally, fl flow) *account {
 	account := openAccount(a.budget, fl.src.Addr(), connCost)
 	if account == nil && t.endHalfClosed() {
@@ -128,7 +129,7 @@ func (t *tally) endHalfClosed() bool {
 	return true
 }
 
-// attempt is the connection that is being opened as fl.
+// attempt returns the connection that is being opened as fl.
 func (a *admission) attempt(fl flow) *connection {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -144,7 +145,7 @@ func (a *admission) opened(c *connection, abort func()) {
 	c.abort = abort
 }
 
-// halfClosed makes an open connection one that others may displace.
+// halfClosed marks an open connection as one that others may displace.
 func (a *admission) halfClosed(c *connection) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -153,8 +154,8 @@ func (a *admission) halfClosed(c *connection) {
 	}
 }
 
-// ended forgets a connection, which was opened or not. The account of an open
-// one ends with its endpoint (conn.Close).
+// ended forgets a connection, whether it was opened or not. The account of an open
+// one is closed with its endpoint (conn.Close).
 func (a *admission) ended(c *connection) {
 	c.cancel()
 	a.mu.Lock()
@@ -189,7 +190,7 @@ func (a *admission) forget(fl flow, t *tally) {
 	}
 }
 
-// count is how many are open.
+// count returns how many connections are open.
 func (a *admission) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

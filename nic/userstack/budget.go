@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// budget is how many bytes connections may take, those of one client and all
-// together. Memory that is only reserved counts as taken: a program that stops
-// reading fills it.
+// budget bounds how many bytes connections may take, those of one client and all
+// together. Reserved memory counts as taken, because a program that stops reading
+// fills it.
 type budget struct {
 	perClient, limit int64
 
@@ -20,15 +20,15 @@ func newBudget(perClient, limit int64) *budget {
 	return &budget{perClient: perClient, limit: limit, client: make(map[netip.Addr]int64)}
 }
 
-// take reports whether a client may have n bytes more, which are then its.
+// take reports whether a client may have n bytes more, and counts them as taken.
 func (b *budget) take(client netip.Addr, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.takeWithin(client, n, b.perClient, b.limit)
 }
 
-// grow is take for what can be done without: a quarter is left to connections
-// that are yet to come.
+// grow is take for bytes that a connection can do without: it leaves a quarter to
+// connections still to come.
 func (b *budget) grow(client netip.Addr, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,7 +44,7 @@ func (b *budget) takeWithin(client netip.Addr, n, perClient, limit int64) bool {
 	return true
 }
 
-// give returns n bytes of a client's.
+// give returns n bytes of a client to the budget.
 func (b *budget) give(client netip.Addr, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,7 +54,7 @@ func (b *budget) give(client netip.Addr, n int64) {
 	}
 }
 
-// account is what one connection has of a budget.
+// account holds what one connection took from a budget.
 type account struct {
 	budget *budget
 	client netip.Addr
@@ -64,7 +64,8 @@ type account struct {
 	closed bool
 }
 
-// openAccount takes the n bytes that a connection needs; nil if it may not.
+// openAccount takes the n bytes that a connection needs. It returns nil if the
+// client may not have them.
 func openAccount(b *budget, client netip.Addr, n int64) *account {
 	if !b.take(client, n) {
 		return nil

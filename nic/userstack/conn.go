@@ -17,19 +17,19 @@ import (
 const (
 	bufferBase = 32 << 10
 	bufferMax  = 8 << 20
-	// connCost is what a connection is reckoned at: its buffers in both
-	// directions, and what else there is of it, relayed or not.
+	// connCost is what a connection is charged for: its buffers in both directions,
+	// and everything else it takes, relayed or not.
 	connCost = 2*bufferBase + 32<<10
 )
 
-// closingTime is how long a connection that is closed here may go on for what
-// its other end has not taken: as long as one that is half-closed may be silent.
+// closingTime bounds how long a connection that is closed here stays for what its
+// other end has not taken: as long as a half-closed connection may be silent.
 const closingTime = relay.HalfClosedIdle
 
-// conn is a TCP connection of the stack. Its buffers start small and double
-// while what they hold passes within a second, as far as its account goes: what
-// grows is read by somebody, and what nobody reads stays small. Unlike gonet's,
-// it can be reset.
+// conn is a TCP connection of the stack. Its buffers start small. A buffer doubles
+// when the bytes it can hold pass within a second, as far as the account allows: it
+// grows if somebody reads from it and stays small if nobody does. Unlike gonet's
+// connection, it can be reset.
 type conn struct {
 	*gonet.TCPConn
 	ep      tcpip.Endpoint
@@ -37,12 +37,12 @@ type conn struct {
 	in, out gauge
 	pieces  pieces // of what was written
 	wq      *waiter.Queue
-	once    sync.Once // begins to close
+	once    sync.Once // starts closing
 }
 
 // newConn takes over an endpoint that is connected, and the account.
 func newConn(wq *waiter.Queue, ep tcpip.Endpoint, a *account) *conn {
-	// By setting sizes, gVisor's own growth ends, which knows no budget.
+	// Setting sizes ends gVisor's own growth, which knows no budget.
 	ep.SocketOptions().SetReceiveBufferSize(bufferBase, true)
 	ep.SocketOptions().SetSendBufferSize(bufferBase, true)
 	return &conn{TCPConn: gonet.NewTCPConn(wq, ep), wq: wq, ep: ep, account: a, in: gauge{size: bufferBase}, out: gauge{size: bufferBase}}
@@ -51,7 +51,7 @@ func newConn(wq *waiter.Queue, ep tcpip.Endpoint, a *account) *conn {
 // Read implements net.Conn.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.TCPConn.Read(b)
-	// gVisor offers half of the buffer as a window.
+	// gVisor offers half of the buffer as the window.
 	if size := c.in.passed(2*int64(n), time.Now(), c.account); size > 0 {
 		c.ep.SocketOptions().SetReceiveBufferSize(size, true)
 	}
@@ -68,8 +68,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close implements net.Conn. What the other end has not taken yet is kept for it
-// for closingTime at most, and counts until then.
+// Close implements net.Conn. What the other end has not taken yet is kept for
+// closingTime at most, and counts until then.
 func (c *conn) Close() error {
 	c.once.Do(c.settle)
 	return c.TCPConn.Close()
@@ -81,7 +81,7 @@ func (c *conn) settle() {
 	done := func() { late.Stop(); c.account.close() }
 	entry := waiter.NewFunctionEntry(waiter.EventHUp, func(waiter.EventMask) { done() })
 	c.wq.EventRegister(&entry)
-	// What ended before is not told again.
+	// gVisor does not notify again of what ended before.
 	switch tcp.EndpointState(c.ep.State()) {
 	case tcp.StateTimeWait, tcp.StateClose, tcp.StateError:
 		done()
@@ -103,7 +103,7 @@ func (c *conn) Abort() {
 	c.ep.Abort()
 }
 
-// gauge decides when the buffer of one direction is to be larger.
+// gauge decides when to enlarge the buffer of one direction.
 type gauge struct {
 	mu    sync.Mutex
 	size  int64
@@ -111,8 +111,9 @@ type gauge struct {
 	since time.Time // when the buffer was last measured
 }
 
-// passed notes n bytes that went through the buffer. Its result is the new size
-// if it is to grow, which has then been taken from the account; else 0.
+// passed counts n bytes that went through the buffer. If the buffer should grow, it
+// takes the bytes from the account and returns the new size; otherwise it returns
+// 0.
 func (g *gauge) passed(n int64, now time.Time, a *account) int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -130,7 +131,7 @@ func (g *gauge) passed(n int64, now time.Time, a *account) int64 {
 	return g.size
 }
 
-// now is the buffer's size.
+// now returns the buffer's size.
 func (g *gauge) now() int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -16,10 +16,10 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
-// queueLimit is how many packets may wait for ReadBatch: about as much as one
-// TCP stream may have under way, so that it does not lose what it bursts.
-// Beyond it the newest is dropped, as a network card does: blocking the stack
-// could deadlock two that feed each other.
+// queueLimit is how many packets may wait for ReadBatch: about what one TCP stream
+// may have under way, so that a burst of it is not lost. When the queue is full the
+// newest packet is dropped, as on a network card. Blocking the stack instead could
+// deadlock two stacks that feed each other.
 const queueLimit = 4096
 
 var errNotIP = errors.New("userstack: packet is neither IPv4 nor IPv6")
@@ -28,9 +28,9 @@ var errNotIP = errors.New("userstack: packet is neither IPv4 nor IPv6")
 // package net.
 var errClosed = fmt.Errorf("userstack: the stack is closed: %w (%w)", fs.ErrClosed, net.ErrClosed)
 
-// device is the network card under the gVisor stack: the stack's link endpoint
-// on one side, batches of packets on the other. A packet is copied once in
-// each direction.
+// device is the network card under the gVisor stack: the stack's link endpoint on
+// one side, batches of packets on the other. A packet is copied once in each
+// direction.
 type device struct {
 	mtu   uint32
 	drops atomic.Uint64
@@ -43,7 +43,7 @@ type device struct {
 	queue  []*stack.PacketBuffer
 	closed bool
 
-	// The reader's own: packets taken from the queue in one go.
+	// These belong to the reader: packets taken from the queue at once.
 	taken []*stack.PacketBuffer
 	next  int
 }
@@ -109,8 +109,8 @@ func (d *device) read(batch []*buf.Packet) (int, error) {
 	}
 }
 
-// take swaps the reader's empty list for the queue, and sleeps while that is
-// empty too. It is false once the device is closed.
+// take swaps the reader's empty list for the queue, and sleeps while the queue is
+// empty too. It returns false once the device is closed.
 func (d *device) take() bool {
 	clear(d.taken)
 	d.mu.Lock()
@@ -160,8 +160,8 @@ func copyOut(p *buf.Packet, pkt *stack.PacketBuffer) bool {
 	return true
 }
 
-// send queues a packet for read, keeping a reference of its own. It is false
-// when there is no room.
+// send queues a packet for read and takes a reference of its own. It returns false
+// if there is no room.
 func (d *device) send(pkt *stack.PacketBuffer) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -188,7 +188,7 @@ func (d *device) isClosed() bool {
 	return d.closed
 }
 
-// close wakes the reader and waits for a batch on its way in.
+// close wakes the reader and waits for a batch that is on its way in.
 func (d *device) close() {
 	d.mu.Lock()
 	d.closed = true

@@ -17,8 +17,8 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
-// attemptTimeout bounds a connection attempt while other addresses of the
-// name are left to try.
+// attemptTimeout bounds one connection attempt while the name has other addresses
+// to try.
 const attemptTimeout = 5 * time.Second
 
 // DialContext connects through the stack. The network is tcp, tcp4, tcp6, udp,
@@ -69,7 +69,7 @@ func attempt(ctx context.Context, dial dialFunc, target netip.AddrPort, last boo
 	return dial(ctx, target)
 }
 
-// targets are the addresses to try, at least one.
+// targets returns the addresses to try, at least one.
 func (s *Stack) targets(ctx context.Context, network, address string) ([]netip.AddrPort, error) {
 	host, portText, err := net.SplitHostPort(address)
 	if err != nil {
@@ -93,8 +93,8 @@ func (s *Stack) targets(ctx context.Context, network, address string) ([]netip.A
 	return targets, nil
 }
 
-// check refuses at once what no tunnel leads to: addresses of whoever asks, with
-// EACCES, and for TCP those of several hosts, with ENETUNREACH.
+// check refuses at once what no tunnel leads to: addresses that mean whoever asks,
+// with EACCES, and for TCP addresses of several hosts, with ENETUNREACH.
 func (s *Stack) check(network string, a netip.Addr) error {
 	switch {
 	case a.IsLoopback() || a.IsUnspecified() || thisNetwork.Contains(a):
@@ -105,8 +105,9 @@ func (s *Stack) check(network string, a netip.Addr) error {
 	return nil
 }
 
-// broadcast reports whether an address means all hosts of an own network:
-// the last one of an IPv4 network with more than two (RFC 919, RFC 3021).
+// broadcast reports whether an address means all hosts of one of the stack's
+// networks: the last address of an IPv4 network of more than two (RFC 919, RFC
+// 3021).
 func (s *Stack) broadcast(a netip.Addr) bool {
 	return slices.ContainsFunc(s.networks, func(p netip.Prefix) bool {
 		return a.Is4() && p.Bits() < 31 && p.Contains(a) && !p.Contains(a.Next())
@@ -136,7 +137,8 @@ func inFamily(family string, a netip.Addr) bool {
 	return family == "ip" || (family == "ip4") == a.Unmap().Is4()
 }
 
-// errMemory says that this process's connections take all that they may.
+// errMemory is the error when this process's connections have all the memory they
+// may take.
 var errMemory = fmt.Errorf("too many connections for the memory that they may take: %w", syscall.ENOBUFS)
 
 func (s *Stack) dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {

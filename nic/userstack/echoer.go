@@ -14,7 +14,7 @@ import (
 
 const (
 	echoWindow    = 8192             // echo requests that may be under way
-	echoPerClient = 256              // of one client
+	echoPerClient = 256              // from one client
 	echoTimeout   = 10 * time.Second // after which a reply comes too late
 )
 
@@ -28,11 +28,11 @@ type echoSocket struct {
 	raw bool
 }
 
-// echoer passes echo requests of one family through one socket. Each gets a
-// sequence number of ours, by which its reply is known.
+// echoer sends echo requests of one family through one socket. It gives each a
+// sequence number of its own, by which it recognizes the reply.
 type echoer struct {
 	open   func() (echoSocket, error)
-	denied func(error) // told when open fails
+	denied func(error) // called when open fails
 	reply  func(packet []byte)
 
 	mu      sync.Mutex
@@ -52,8 +52,7 @@ type pendingEcho struct {
 	sent     time.Time
 }
 
-// request sends a client's request on. It is false when the request is
-// dropped.
+// request sends a client's request on. It returns false if it dropped the request.
 func (e *echoer) request(src, dst netip.Addr, echo *icmp.Echo) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -103,7 +102,7 @@ func (e *echoer) ready() bool {
 	return true
 }
 
-// expire forgets the oldest requests that are answered or too old.
+// expire forgets the oldest requests if they are answered or too old.
 func (e *echoer) expire(now time.Time) {
 	for ; e.oldest != e.next; e.oldest++ {
 		p := &e.pending[e.oldest%echoWindow]
@@ -124,7 +123,7 @@ func (e *echoer) forget(p *pendingEcho) {
 	*p = pendingEcho{}
 }
 
-// receive returns replies to clients until the socket is closed.
+// receive sends replies to clients until the socket is closed.
 func (e *echoer) receive(socket echoSocket) {
 	defer close(e.done)
 	b := make([]byte, maxMTU)
@@ -140,7 +139,7 @@ func (e *echoer) receive(socket echoSocket) {
 	}
 }
 
-// answer hands a reply to the client whose request it answers, if any.
+// answer gives a reply to the client whose request it answers, if any.
 func (e *echoer) answer(from netip.Addr, b []byte) {
 	echo, ok := parseEcho(from, b, true)
 	if !ok || e.socket.id != 0 && echo.ID != e.socket.id {
@@ -198,7 +197,7 @@ func addrOf(a net.Addr) netip.Addr {
 func openEcho4() (echoSocket, error) { return openEcho("udp4", "ip4:icmp", "0.0.0.0") }
 func openEcho6() (echoSocket, error) { return openEcho("udp6", "ip6:ipv6-icmp", "::") }
 
-// openEcho opens a ping socket, or a raw one where only that is permitted.
+// openEcho opens a ping socket, or a raw one if only that is permitted.
 func openEcho(ping, raw, address string) (echoSocket, error) {
 	conn, pingErr := icmp.ListenPacket(ping, address)
 	if pingErr == nil {

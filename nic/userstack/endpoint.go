@@ -36,8 +36,8 @@ func (d *device) IsAttached() bool {
 	return d.up != nil
 }
 
-// SupportedGSO lets the stack's TCP cut large segments last, just before the
-// card.
+// SupportedGSO lets the stack's TCP cut large segments as late as possible, just
+// before the card.
 func (d *device) SupportedGSO() stack.SupportedGSO { return stack.GVisorGSOSupported }
 
 // GSOMaxSize is the largest segment before cutting.
@@ -46,7 +46,7 @@ func (d *device) GSOMaxSize() uint32 { return stack.GVisorGSOMaxSize }
 // MTU is the largest IP packet.
 func (d *device) MTU() uint32 { return d.mtu }
 
-// The rest says that this is a card without a link layer.
+// The remaining methods describe a card without a link layer.
 
 // SetMTU does nothing: the MTU is given at creation.
 func (d *device) SetMTU(uint32) {}

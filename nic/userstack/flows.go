@@ -16,7 +16,7 @@ type udpFlow struct {
 
 func (u *udpFlow) touch() { u.active.Store(time.Now().UnixNano()) }
 
-// idle is how long the flow has been silent.
+// idle returns how long the flow has been silent.
 func (u *udpFlow) idle() time.Duration { return time.Duration(time.Now().UnixNano() - u.active.Load()) }
 
 // flowTable bounds UDP flows, each client's apart from the others'.
@@ -32,7 +32,7 @@ func newFlowTable(perClient, limit int) *flowTable {
 	return &flowTable{perClient: perClient, limit: limit, client: make(map[netip.Addr]map[*udpFlow]struct{})}
 }
 
-// add takes a flow in, ending another when there is no room.
+// add enters a flow. It ends another if there is no room.
 func (t *flowTable) add(u *udpFlow) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,7 +59,7 @@ func (t *flowTable) greediest() netip.Addr {
 	return most
 }
 
-// evict ends a client's idlest flow.
+// evict ends the flow of a client that has been idle longest.
 func (t *flowTable) evict(client netip.Addr) {
 	var idlest *udpFlow
 	for u := range t.client[client] {

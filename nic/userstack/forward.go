@@ -19,46 +19,45 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 )
 
-// ForwardOptions says how Forward reaches the outside and how much one client
-// may take. Zero values mean the defaults.
+// ForwardOptions says how Forward reaches the outside, and how much one client may
+// take. Zero values mean the defaults.
 type ForwardOptions struct {
-	// Logger hears what an operator must mend. Nil means slog.Default.
+	// Logger receives what an operator must mend. Nil means slog.Default.
 	Logger *slog.Logger
 	// DialContext opens the outer TCP and UDP sockets. Nil means net.Dialer.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// Local maps a TCP or UDP destination to one that is dialled instead,
-	// without further checks: the way to offer a service of this host under
-	// the stack's own address. It is asked first, for every destination.
+	// Local maps a TCP or UDP destination to another that is dialled instead,
+	// without further checks. It can offer a service of this host under the stack's
+	// own address. Forward asks it first, for every destination.
 	Local func(netip.AddrPort) (netip.AddrPort, bool)
 
-	// Access is what of this host's surroundings clients may reach.
+	// Access says what clients may reach around this host.
 	Access Access
 
 	// DialTimeout bounds an outer TCP connection attempt (15 s).
 	DialTimeout time.Duration
 	// UDPIdle ends a UDP flow that is silent (60 s; 10 s to port 53).
 	UDPIdle time.Duration
-	// HalfOpenPerClient bounds TCP connections of one client address that
-	// are being opened (128). One more ends the attempt that was asked for
-	// longest ago.
+	// HalfOpenPerClient bounds how many TCP connections one client address may be
+	// opening (128). One more ends the attempt that was asked for longest ago.
 	HalfOpenPerClient int
-	// ConnsPerClient bounds open TCP connections of one client address
-	// (1024), and Conns those of all (8192). One more ends the client's that
-	// has been half-closed longest, and is answered with ICMP unreachable if
-	// there is none. So is one that the stack's memory has no room for.
+	// ConnsPerClient bounds open TCP connections of one client address (1024), and
+	// Conns those of all (8192). One more ends the client's connection that has
+	// been half-closed longest. If there is none, the new one is answered with ICMP
+	// unreachable, and so is one for which the stack has no memory.
 	ConnsPerClient, Conns int
-	// FlowsPerClient bounds UDP flows of one client address (256), and Flows
-	// those of all (4096). A new one ends the idlest of its client, or of the
-	// client with most flows.
+	// FlowsPerClient bounds UDP flows of one client address (256), and Flows those
+	// of all (4096). A new flow ends the one that has been idle longest, of its own
+	// client or of the client with most flows.
 	FlowsPerClient, Flows int
 	// OpenRate is how many TCP connections, and how many UDP flows, one client
-	// address may open a second (256), after a burst of four times as many.
-	// More are ignored, as if lost on the way.
+	// address may open a second (256), after a burst of four times as many. More
+	// are ignored, as if lost on the way.
 	OpenRate int
 }
 
-// Forwarder carries what a stack receives for other hosts on to them, by
-// sockets of this process. It lives until its stack is closed.
+// Forwarder sends what a stack receives for other hosts on to them, through sockets
+// of this process. It lives until its stack is closed.
 type Forwarder struct {
 	o     ForwardOptions
 	stack *Stack
@@ -66,7 +65,7 @@ type Forwarder struct {
 	tcp   *admission
 	flows *flowTable
 	paced *pace // new UDP flows
-	full  *pace // words about clients that have too many connections
+	full  *pace // log lines about clients that have too many connections
 	echo4 *echoer
 	echo6 *echoer
 
@@ -78,15 +77,15 @@ type Forwarder struct {
 	ignored atomic.Uint64
 }
 
-// ForwardStats counts what a forwarder does.
+// ForwardStats counts what a forwarder has done and has open.
 type ForwardStats struct {
 	// TCP connections and UDP flows open now.
 	TCP, UDP int
-	// Refused counts connections and datagrams to destinations that clients
-	// may not reach, and connections over the limit.
+	// Refused counts connections over a limit, and connections and datagrams to
+	// destinations that clients may not reach.
 	Refused uint64
-	// Ignored counts connection attempts and echo requests dropped because
-	// their client has too many under way.
+	// Ignored counts connection attempts and echo requests that were dropped
+	// because their client has too many under way.
 	Ignored uint64
 }
 
@@ -95,15 +94,16 @@ type flow struct{ src, dst netip.AddrPort }
 
 var errRefused = errors.New("clients may not reach this destination")
 
-// Forward makes s pass TCP connections, UDP datagrams and ICMP echo requests
-// to any destination on to it. What the stack itself serves (listeners, ping
-// to its own addresses) stays with it.
+// Forward makes s pass on TCP connections, UDP datagrams and ICMP echo requests to
+// any destination. What the stack itself serves (listeners, ping to its own
+// addresses) stays with it.
 //
-// Refused are, unless Local maps them: the stack's own addresses, and what
-// Access keeps from clients. A connection is accepted once the outer one is; it is reset when that is
-// refused, and answered with ICMP unreachable when the host cannot be reached.
+// Unless Local maps them, it refuses the stack's own addresses and whatever Access
+// does not allow. A connection is accepted once the outer one is open. It is reset
+// if the outer one is refused, and answered with ICMP unreachable if the host
+// cannot be reached.
 //
-// It fails when s already forwards or is closed.
+// Forward fails if s already forwards or is closed.
 func Forward(s *Stack, o ForwardOptions) (*Forwarder, error) {
 	f := newForwarder(s, o.withDefaults())
 	s.mu.Lock()
@@ -151,7 +151,7 @@ func newForwarder(s *Stack, o ForwardOptions) *Forwarder {
 	return f
 }
 
-// warnNoPing says once why echo requests are dropped.
+// warnNoPing logs once why echo requests are dropped.
 func (f *Forwarder) warnNoPing(err error) {
 	f.noPing.Do(func() {
 		f.o.Logger.Warn("clients cannot ping other hosts: this process may not open ICMP sockets; "+
@@ -159,7 +159,7 @@ func (f *Forwarder) warnNoPing(err error) {
 	})
 }
 
-// attach takes all packets that arrive, whatever their destination.
+// attach makes the stack take all packets that arrive, whatever their destination.
 func (f *Forwarder) attach() error {
 	ip := f.stack.ip
 	if err := ip.SetPromiscuousMode(nicID, true); err != nil {
@@ -178,7 +178,7 @@ func (f *Forwarder) attach() error {
 	return nil
 }
 
-// Stats is a snapshot of the counters.
+// Stats returns the present counts.
 func (f *Forwarder) Stats() ForwardStats {
 	// gVisor itself drops packets to and from loopback addresses.
 	martians := f.stack.ip.Stats().IP.InvalidDestinationAddressesReceived.Value()
@@ -190,14 +190,14 @@ func (f *Forwarder) Stats() ForwardStats {
 	}
 }
 
-// wait returns when everything has ended after cancel.
+// wait returns once everything has ended after cancel.
 func (f *Forwarder) wait() {
 	f.echo4.close()
 	f.echo6.close()
 	f.running.Wait()
 }
 
-// target is what to dial for a client's destination, or errRefused.
+// target returns what to dial for a client's destination, or errRefused.
 func (f *Forwarder) target(fl flow) (netip.AddrPort, error) {
 	if f.o.Local != nil {
 		if to, ok := f.o.Local(fl.dst); ok {

@@ -11,8 +11,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
-// serveEcho sees the ICMP messages that no ping of ours waits for. False
-// leaves them to the stack, which answers echo requests to its own addresses.
+// serveEcho gets the ICMP messages that no ping of ours waits for. It returns false
+// to leave one to the stack, which answers echo requests to its own addresses.
 func (f *Forwarder) serveEcho(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
 	fl := flowOf(id)
 	if f.stack.owns(fl.dst.Addr()) {
@@ -60,8 +60,8 @@ func parseEcho(peer netip.Addr, b []byte, reply bool) (*icmp.Echo, bool) {
 	return echo, ok
 }
 
-// echoMessage is the opposite of parseEcho. The checksum of ICMPv6 is left to
-// whoever knows the addresses.
+// echoMessage is the opposite of parseEcho. The caller, who knows the addresses,
+// completes the checksum of ICMPv6.
 func echoMessage(peer netip.Addr, e icmp.Echo, reply bool) ([]byte, error) {
 	return (&icmp.Message{Type: echoType(peer, reply), Body: &e}).Marshal(nil)
 }

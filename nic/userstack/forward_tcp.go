@@ -16,16 +16,16 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
-// Keepalive of the inner connections, so that those of a client that left
-// without a word end: after 5 to 7 minutes of silence.
+// Keepalive of the inner connections. It ends those of a client that has silently
+// gone, after 5 to 7 minutes.
 const (
 	keepaliveIdle     = 5 * time.Minute
 	keepaliveInterval = 30 * time.Second
 	keepaliveCount    = 4
 )
 
-// admitTCP sees each TCP segment that belongs to no connection. False lets the
-// stack answer it with a reset.
+// admitTCP gets each TCP segment that belongs to no connection. It returns false to
+// let the stack answer with a reset.
 func (f *Forwarder) admitTCP(requests *tcp.Forwarder, id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
 	segment := header.TCP(pkt.TransportHeader().Slice())
 	if segment.Flags()&(header.TCPFlagSyn|header.TCPFlagAck) != header.TCPFlagSyn {
@@ -51,8 +51,8 @@ func (f *Forwarder) admitTCP(requests *tcp.Forwarder, id stack.TransportEndpoint
 	return true
 }
 
-// refuseMore answers a client that has all the connections it may have, and
-// says so once a minute.
+// refuseMore answers a client that has all the connections it may have, and logs
+// that once a minute.
 func (f *Forwarder) refuseMore(fl flow, seq uint32) {
 	f.refused.Add(1)
 	f.stack.dev.sendRaw(unreachableTCP(fl, seq))
@@ -95,8 +95,9 @@ func (f *Forwarder) dialTCP(c *connection) (net.Conn, error) {
 	return f.o.DialContext(ctx, "tcp", to.String())
 }
 
-// rejectTCP tells the client why its connection failed, but nothing where the
-// attempt was displaced, so that the client asks again if it still wants to.
+// rejectTCP tells the client why its connection failed. It sends nothing if the
+// attempt was displaced, so that a client that still wants the connection asks
+// again.
 func (f *Forwarder) rejectTCP(r *tcp.ForwarderRequest, c *connection, err error) {
 	refused := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errRefused)
 	r.Complete(refused)
@@ -105,7 +106,7 @@ func (f *Forwarder) rejectTCP(r *tcp.ForwarderRequest, c *connection, err error)
 	}
 }
 
-// acceptTCP completes the handshake. The connection has the account.
+// acceptTCP completes the handshake. The connection takes over the account.
 func acceptTCP(r *tcp.ForwarderRequest, a *account) (*conn, error) {
 	wq := new(waiter.Queue)
 	ep, err := r.CreateEndpoint(wq)

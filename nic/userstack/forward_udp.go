@@ -17,11 +17,11 @@ const (
 	dnsIdle = 10 * time.Second
 )
 
-// datagrams is room for one each, of those that are on their way.
+// datagrams are buffers for one datagram each, used while one is on its way.
 var datagrams = sync.Pool{New: func() any { return new([maxMTU]byte) }}
 
-// serveUDP sees each datagram that belongs to no flow. False lets the stack
-// answer it with ICMP port unreachable.
+// serveUDP gets each datagram that belongs to no flow. It returns false to let the
+// stack answer with ICMP port unreachable.
 func (f *Forwarder) serveUDP(r *udp.ForwarderRequest) bool {
 	fl := flowOf(r.ID())
 	if isGroup(fl.dst.Addr()) {
@@ -69,8 +69,8 @@ func (f *Forwarder) runUDP(u *udpFlow, inner *udpConn, to string) {
 	back.Wait()
 }
 
-// udpOutbound sends what the client sends until inner is closed. What the
-// system refuses to send is lost, as datagrams may be.
+// udpOutbound sends what the client sends, until inner is closed. What the system
+// refuses to send is lost, as datagrams may be.
 func (f *Forwarder) udpOutbound(u *udpFlow, outer net.Conn, inner *udpConn) {
 	for inner.wait() {
 		b := datagrams.Get().(*[maxMTU]byte)

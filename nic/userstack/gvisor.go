@@ -24,7 +24,7 @@ const nicID tcpip.NICID = 1
 // udpBuffer is how many bytes of datagrams wait for a reader.
 const udpBuffer = 256 << 10
 
-// gVisor logs what a stranger's packets provoke to standard error.
+// gVisor logs to standard error what packets from strangers provoke.
 var quietLog = sync.OnceFunc(func() { log.SetTarget(log.GoogleEmitter{Writer: &log.Writer{Next: io.Discard}}) })
 
 // newIPStack makes a gVisor stack with dev as its only card.
@@ -106,7 +106,7 @@ func toAddr(a tcpip.Address) netip.Addr {
 	return addr.Unmap()
 }
 
-// fullAddress is ap on the adapter; an unspecified address stays empty, which
+// fullAddress returns ap on the adapter; an unspecified address stays empty, which
 // means any.
 func fullAddress(ap netip.AddrPort) tcpip.FullAddress {
 	f := tcpip.FullAddress{NIC: nicID, Port: ap.Port()}
@@ -116,8 +116,8 @@ func fullAddress(ap netip.AddrPort) tcpip.FullAddress {
 	return f
 }
 
-// asError turns gVisor's error into the one the net package would give, so
-// that errors.Is(err, syscall.ECONNREFUSED) and the like hold.
+// asError turns gVisor's error into the one that package net would return, so that
+// errors.Is(err, syscall.ECONNREFUSED) and the like hold.
 func asError(e tcpip.Error) error {
 	switch e.(type) {
 	case nil:

@@ -14,8 +14,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 )
 
-// Addresses are the stack's own, each with the prefix of its network, in the
-// order of Options.
+// Addresses returns the stack's own addresses, each with the prefix of its network,
+// in the order of Options.
 func (s *Stack) Addresses() []netip.Prefix { return slices.Clone(s.networks) }
 
 // LookupNetIP resolves a name as DialContext does. The network is ip, ip4 or
@@ -24,11 +24,11 @@ func (s *Stack) LookupNetIP(ctx context.Context, network, host string) ([]netip.
 	return s.lookup(ctx, network, host)
 }
 
-// Listen accepts connections to an address of the stack. The network is tcp,
-// tcp4 or tcp6; address is host:port with host an IP address of the stack. With
-// an empty host it is the first address of the network's family: unlike
-// net.Listen's, a listener here never takes connections to other hosts, which
-// Forward carries on. Port 0 is any free one. Errors are *net.OpError.
+// Listen accepts connections to an address of the stack. The network is tcp, tcp4
+// or tcp6; address is host:port, where host is an IP address of the stack. An empty
+// host means the first address of the network's family. Unlike net.Listen's, a
+// listener here never takes connections to other hosts, which Forward passes on.
+// Port 0 means any free one. Errors are *net.OpError.
 func (s *Stack) Listen(network, address string) (net.Listener, error) {
 	at, err := s.ownAddress("tcp", network, address)
 	if err == nil {
@@ -60,13 +60,13 @@ func listenError(network, address string, err error) error {
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	if err.Error() == portInUse { // gonet gives the words alone
+	if err.Error() == portInUse { // gonet's error has only this text
 		err = syscall.EADDRINUSE
 	}
 	return &net.OpError{Op: "listen", Net: network, Addr: textAddr{network, address}, Err: err}
 }
 
-// ownAddress is where to listen.
+// ownAddress returns the address to listen on.
 func (s *Stack) ownAddress(protocol, network, address string) (netip.AddrPort, error) {
 	family, ok := strings.CutPrefix(network, protocol)
 	if !ok || !slices.Contains([]string{"", "4", "6"}, family) {

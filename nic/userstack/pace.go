@@ -8,14 +8,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// pace is how fast each client may open what costs this process a socket.
+// pace bounds how fast each client may open what costs this process a socket.
 type pace struct {
 	rate  rate.Limit
 	burst int
 
 	mu     sync.Mutex
 	client map[netip.Addr]*rate.Limiter
-	sweep  int // size of client at which those that rest are forgotten
+	sweep  int // size of client at which idle ones are forgotten
 }
 
 const paceSweep = 1024
@@ -37,7 +37,7 @@ func (p *pace) allow(client netip.Addr) bool {
 	return l.Allow()
 }
 
-// forget drops clients that have rested, whose limiters are as good as new.
+// forget drops idle clients, whose limiters are as good as new.
 func (p *pace) forget() {
 	if len(p.client) < p.sweep {
 		return

@@ -2,25 +2,25 @@ package userstack
 
 import "sync"
 
-// pieceCost is about what gVisor takes for each write that it holds, beside the
-// bytes themselves: it counts only those.
+// pieceCost is about what gVisor takes for each write that it holds, in addition to
+// the bytes of the write. It counts only those.
 const pieceCost = 1 << 10
 
-// pieces bounds how many writes a connection holds that the other end has not
-// acknowledged, by the size of the send buffer: that of the last writes, as many
-// as may be held. What comes in small pieces then waits outside, where it
-// is joined to larger ones. The zero value is ready.
+// pieces bounds how many unacknowledged writes a connection holds, by setting the
+// size of the send buffer: the size of the last writes, as many as may be held.
+// Small pieces then wait outside, where they are joined to larger ones. The zero
+// value is ready.
 type pieces struct {
 	mu      sync.Mutex
 	step    [32]int64 // bytes of the last writes, perStep of them in each
-	current int       // step that is being filled
+	current int       // the step being filled
 	writes  int       // in it
 	full    bool      // all steps have been filled
 	sum     int64     // of all steps
 }
 
-// next notes a write of n bytes that is about to be, to a buffer of size bytes,
-// and is how large the buffer may be for it.
+// next notes an imminent write of n bytes to a buffer of size bytes, and returns
+// how large the buffer may be for it.
 func (p *pieces) next(n int, size int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

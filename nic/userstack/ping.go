@@ -52,8 +52,8 @@ func (s *Stack) ping(ctx context.Context, to netip.Addr) (time.Duration, error) 
 	return time.Since(start), nil
 }
 
-// echoSocket is a gVisor ping socket; it sets the identifier of what it sends
-// and receives only replies with it.
+// echoSocket returns a gVisor ping socket. It sets the identifier of what it sends,
+// and receives only replies with that identifier.
 func (s *Stack) echoSocket(to netip.Addr) (net.Conn, error) {
 	if s.closed.Load() {
 		return nil, net.ErrClosed

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// receive waits for a datagram and lends it to take. It holds no room while it
-// waits, where the connection is the system's.
+// receive waits for a datagram and lends it to take. On a connection of the system,
+// it holds no buffer while it waits.
 func receive(conn net.Conn, take func([]byte)) error {
 	sc, ok := conn.(syscall.Conn)
 	if !ok {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ErrNoDNS says that a name was to be resolved and no DNS server is known.
+// ErrNoDNS is returned when there is a name to resolve and no DNS server is known.
 var ErrNoDNS = errors.New("the server pushed no DNS server, so names cannot be resolved through the tunnel; " +
 	"use an IP address, push \"dhcp-option DNS\" on the server, or let the system's resolver answer")
 
@@ -47,10 +47,10 @@ type resolver struct {
 	*net.Resolver
 }
 
-// lookupInOrder asks each server until one answers, be it that there is no
-// such name.
+// lookupInOrder asks each server until one answers, even if the answer is that
+// there is no such name.
 func lookupInOrder(ctx context.Context, servers []resolver, network, host string) ([]netip.Addr, error) {
-	// A final dot keeps this host's own search domains out of it.
+	// The final dot keeps out this host's own search domains.
 	host = strings.TrimSuffix(host, ".") + "."
 	var last error
 	for i, server := range servers {
@@ -64,8 +64,8 @@ func lookupInOrder(ctx context.Context, servers []resolver, network, host string
 	return nil, fmt.Errorf("no DNS server of the tunnel answered: %w", last)
 }
 
-// inTunnel names the server that was asked where the package net, which knows
-// this host's own alone, names one of those.
+// inTunnel puts the server that was asked into an error in which package net, which
+// knows only this host's own servers, names one of those.
 func inTunnel(err error, server netip.AddrPort) error {
 	var dns *net.DNSError
 	if !errors.As(err, &dns) {

@@ -30,27 +30,27 @@ const (
 	maxMTU  = 65535
 )
 
-// Options says what a stack is made of.
+// Options describes a stack.
 type Options struct {
-	// Name is what Stack.Name answers and logs show. Empty means "userstack".
+	// Name is what Stack.Name returns and logs show. Empty means "userstack".
 	Name string
 	// MTU is the largest IP packet in bytes: 68 to 65535, and at least 1280
 	// with an IPv6 address.
 	MTU int
 	// Addresses are the adapter's own, each with the prefix of its network.
 	Addresses []netip.Prefix
-	// DNS are the servers DialContext asks for names, in order, through the
+	// DNS are the servers that DialContext asks for names, in order, through the
 	// stack.
 	DNS []netip.AddrPort
-	// SystemDNS lets this host's own resolver answer names instead of DNS.
-	// The names then do not go through the tunnel.
+	// SystemDNS lets this host's own resolver answer names instead of DNS. Names
+	// then do not go through the tunnel.
 	SystemDNS bool
-	// Memory is how many bytes TCP connections may take for what is under way,
-	// and those of one client of a server a quarter of it. 0 is 512 MiB.
+	// Memory is how many bytes TCP connections may take for data under way. One
+	// client of a server may take a quarter of it. 0 means 512 MiB.
 	Memory int64
 }
 
-// defaultMemory is for hosts that do not limit it.
+// defaultMemory is for hosts that set no limit.
 const defaultMemory = 512 << 20
 
 // Stack is an adapter with a TCP/IP stack behind it. All methods are safe for
@@ -72,8 +72,8 @@ type Stack struct {
 	forwarder *Forwarder
 }
 
-// New makes a stack with the default route of both families through the
-// adapter. It fails when an option is out of range.
+// New makes a stack whose default routes for both families lead to the adapter. It
+// fails if an option is out of range.
 func New(o Options) (*Stack, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -123,15 +123,15 @@ func (s *Stack) Kind() nic.Kind { return nic.IP }
 // ReadBatch waits for packets the stack sends. See nic.NIC.
 func (s *Stack) ReadBatch(batch []*buf.Packet) (int, error) { return s.dev.read(batch) }
 
-// WriteBatch gives packets to the stack. See nic.NIC. Packets that are not IP
-// are skipped; the first makes the error.
+// WriteBatch gives packets to the stack. See nic.NIC. Packets that are not IP are
+// skipped; the first makes the error.
 func (s *Stack) WriteBatch(batch []*buf.Packet) (int, error) { return s.dev.write(batch) }
 
-// Drops is how many packets the stack sent that were lost because ReadBatch
-// came too late or its buffers were too small.
+// Drops returns how many packets from the stack were lost because ReadBatch came
+// too late or its buffers were too small.
 func (s *Stack) Drops() uint64 { return s.dev.drops.Load() }
 
-// Close resets every connection, ends pending calls and the forwarder. It
+// Close resets every connection, and ends pending calls and the forwarder. It
 // returns once the forwarder's connections are gone.
 func (s *Stack) Close() error {
 	s.closeOnce.Do(s.close)

@@ -10,8 +10,8 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
-// udpConn is a client's end of a UDP flow. Unlike gonet's, it holds no room for
-// a datagram while it waits for one.
+// udpConn is the client's end of a UDP flow. Unlike gonet's connection, it holds no
+// buffer while it waits for a datagram.
 type udpConn struct {
 	ep     tcpip.Endpoint
 	ready  <-chan struct{}
@@ -19,7 +19,7 @@ type udpConn struct {
 	once   sync.Once
 }
 
-// acceptUDP makes a flow of the datagram that r is about.
+// acceptUDP makes a flow for the datagram of r.
 func acceptUDP(r *udp.ForwarderRequest) (*udpConn, error) {
 	wq := new(waiter.Queue)
 	entry, ready := waiter.NewChannelEntry(waiter.ReadableEvents)
@@ -31,7 +31,7 @@ func acceptUDP(r *udp.ForwarderRequest) (*udpConn, error) {
 	return &udpConn{ep: ep, ready: ready, closed: make(chan struct{})}, nil
 }
 
-// wait returns when there may be something to read; false once closed.
+// wait returns when there may be something to read. It returns false once closed.
 func (c *udpConn) wait() bool {
 	select {
 	case <-c.ready:
@@ -59,8 +59,8 @@ func (c *udpConn) close() {
 	})
 }
 
-// receiveHolding takes a datagram from a connection, with room for it all the
-// while it waits.
+// receiveHolding takes a datagram from a connection. It holds a buffer all the time
+// it waits.
 func receiveHolding(conn net.Conn, take func([]byte)) error {
 	b := datagrams.Get().(*[maxMTU]byte)
 	defer datagrams.Put(b)

@@ -10,20 +10,20 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
-// unreachableTCP is the IP packet that tells fl's source that the host of its
-// destination cannot be reached: RFC 792 and RFC 4443, destination
-// unreachable. seq is the sequence number of the SYN, by which the client knows
-// it.
+// unreachableTCP returns the IP packet that tells fl's source that its
+// destination's host cannot be reached: destination unreachable of RFC 792 and RFC
+// 4443. seq is the sequence number of the SYN, by which the client recognizes its
+// attempt.
 func unreachableTCP(fl flow, seq uint32) []byte {
 	code := int(header.ICMPv4HostUnreachable)
 	if fl.dst.Addr().Is6() {
-		// "No route": gVisor as a client ignores "address unreachable".
+		// "No route", because gVisor as a client ignores "address unreachable".
 		code = int(header.ICMPv6NetworkUnreachable)
 	}
 	return unreachable(fl, header.TCPProtocolNumber, code, seq)
 }
 
-// unreachableUDP is the same for a datagram to a port nobody listens on.
+// unreachableUDP does the same for a datagram to a port where nobody listens.
 func unreachableUDP(fl flow) []byte {
 	code := int(header.ICMPv4PortUnreachable)
 	if fl.dst.Addr().Is6() {
@@ -50,8 +50,8 @@ func unreachable(fl flow, proto tcpip.TransportProtocolNumber, code int, word ui
 	return icmpPacket(flow{src: fl.dst, dst: fl.src}, m)
 }
 
-// icmpPacket is an IP packet with an ICMP message, whose checksum it completes
-// for IPv6.
+// icmpPacket returns an IP packet with an ICMP message. For IPv6 it completes the
+// checksum.
 func icmpPacket(fl flow, message []byte) []byte {
 	if fl.dst.Addr().Is4() {
 		return ipPacket(fl, header.ICMPv4ProtocolNumber, message)

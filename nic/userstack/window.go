@@ -9,13 +9,13 @@ import (
 // narrowWindow takes one unit off the receive window that a TCP segment of the
 // stack advertises, if there is one.
 //
-// gVisor rounds the window down to whole units (2^scale bytes) anew in every
-// segment, so its right edge, and what it accepts, may move back by part of a
-// unit. A peer that has sent up to the old edge then sends nothing acceptable
-// any more, acknowledgements included, and a connection full in both
-// directions stands still for good (RFC 9293, 3.8.6: a window must not shrink
-// but be robust where it does). With a unit less, what the peer may send is
-// always within what gVisor accepts.
+// In every segment gVisor rounds the window down to whole units (2^scale bytes)
+// anew. So the window's right edge, and what gVisor accepts, may move back by part
+// of a unit. A peer that has sent up to the old edge then sends nothing acceptable
+// any more, not even acknowledgements, and a connection that is full in both
+// directions stands still for good (RFC 9293, 3.8.6: a window must not shrink, but
+// a sender must cope if it does). With a unit less, gVisor always accepts what the
+// peer may send.
 func narrowWindow(packet []byte) {
 	segment := tcpSegmentOf(packet)
 	if len(segment) < header.TCPMinimumSize || segment.Flags().Intersects(header.TCPFlagSyn|header.TCPFlagRst) {
@@ -29,7 +29,7 @@ func narrowWindow(packet []byte) {
 	segment.SetChecksum(incremented(segment.Checksum()))
 }
 
-// incremented is a checksum after one of the words it covers became one less:
+// incremented returns a checksum after one of the words it covers became one less:
 // a ones' complement sum (RFC 1624).
 func incremented(sum uint16) uint16 {
 	if sum == 0xffff {
@@ -38,7 +38,7 @@ func incremented(sum uint16) uint16 {
 	return sum + 1
 }
 
-// tcpSegmentOf is the TCP segment that starts in an IP packet, or nil.
+// tcpSegmentOf returns the TCP segment that starts in an IP packet, or nil.
 func tcpSegmentOf(packet []byte) header.TCP {
 	switch header.IPVersion(packet) {
 	case header.IPv4Version:

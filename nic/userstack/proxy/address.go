@@ -19,7 +19,8 @@ const (
 
 var errAddressType = errors.New("unknown address type")
 
-// readAddress reads a type, an address or name, and a port, as host:port.
+// readAddress reads an address type, an address or name, and a port. It returns
+// host:port.
 func readAddress(r io.Reader) (string, error) {
 	var b [256 + 2]byte
 	if _, err := io.ReadFull(r, b[:1]); err != nil {
@@ -52,8 +53,8 @@ func readAddress(r io.Reader) (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(int(binary.BigEndian.Uint16(b[n:n+2])))), nil
 }
 
-// appendAddress appends what readAddress reads; an address that is not IP
-// becomes 0.0.0.0:0.
+// appendAddress appends what readAddress reads. An address that is not IP becomes
+// 0.0.0.0:0.
 func appendAddress(b []byte, a net.Addr) []byte {
 	ap := netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	switch a := a.(type) {

@@ -14,10 +14,11 @@ import (
 
 const (
 	maxDatagram = 65535
-	// udpFlows is how many destinations one association may talk to at a
-	// time; a new one ends another.
+	// udpFlows is how many destinations one association may talk to at a time. A
+	// new one ends another.
 	udpFlows = 64
-	// udpQueue is how many datagrams wait for a destination being resolved.
+	// udpQueue is how many datagrams wait for a destination whose name is being
+	// resolved.
 	udpQueue = 16
 	udpIdle  = time.Minute
 	// udpWaiting is how many bytes wait for all destinations of an association.
@@ -31,7 +32,7 @@ var errFragment = errors.New("fragmented datagram")
 type association struct {
 	dialer  Dialer
 	conn    net.PacketConn // faces the program
-	host    netip.Addr     // from where alone the program may send
+	host    netip.Addr     // the only address the program may send from
 	ctx     context.Context
 	running sync.WaitGroup
 
@@ -111,15 +112,14 @@ func parseDatagram(b []byte) (target string, payload []byte, err error) {
 	return target, b[len(b)-r.Len():], nil
 }
 
-// dialogue is what goes between the program and one destination.
+// dialogue is the exchange between the program and one destination.
 type dialogue struct {
 	queue  chan []byte
-	cancel context.CancelFunc // ends it, be it still resolving a name
+	cancel context.CancelFunc // ends it, even while it resolves a name
 	used   time.Time
 }
 
-// pass gives a datagram to its destination's dialogue, and starts that if
-// needed.
+// pass gives a datagram to its destination's dialogue, and starts one if needed.
 func (a *association) pass(from net.Addr, target string, payload []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -148,7 +148,7 @@ func (a *association) start(target string) *dialogue {
 	return e
 }
 
-// makeRoom ends the dialogue that was used longest ago when there are too many.
+// makeRoom ends the dialogue that has been unused longest if there are too many.
 func (a *association) makeRoom() {
 	if len(a.flows) < udpFlows {
 		return
@@ -193,14 +193,14 @@ func (a *association) run(ctx context.Context, target string, e *dialogue) {
 	}
 }
 
-// left notes that n bytes wait no more.
+// left notes that n bytes no longer wait.
 func (a *association) left(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.waiting -= n
 }
 
-// forget drops a dialogue with all that waits for it.
+// forget drops a dialogue and the datagrams that wait for it.
 func (a *association) forget(target string, e *dialogue) {
 	e.cancel()
 	a.mu.Lock()
@@ -213,7 +213,7 @@ func (a *association) forget(target string, e *dialogue) {
 	}
 }
 
-// back returns answers to the program until outer is closed or fails.
+// back sends answers to the program until outer is closed or fails.
 func (a *association) back(outer net.Conn) {
 	head := appendAddress([]byte{0, 0, 0}, outer.RemoteAddr())
 	b := make([]byte, len(head)+maxDatagram)

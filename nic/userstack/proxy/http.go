@@ -15,8 +15,8 @@ import (
 	"culvert/nic/userstack/relay"
 )
 
-// HTTP is an HTTP proxy: CONNECT for anything, and plain requests with an
-// absolute URI. What cannot be reached is answered with 502 and the cause.
+// HTTP is an HTTP proxy: CONNECT for anything, and plain requests with an absolute
+// URI. If a target cannot be reached, it answers with 403, 502 or 504 and the cause.
 type HTTP struct {
 	dialer  Dialer
 	server  *http.Server
@@ -70,7 +70,8 @@ func badGateway(w http.ResponseWriter, host string, err error) {
 	http.Error(w, fmt.Sprintf("cannot reach %s through the tunnel: %v", host, err), statusOf(err))
 }
 
-// statusOf is what RFC 9110 has for the reason that something was not reached.
+// statusOf returns the status that RFC 9110 has for the reason that something was
+// not reached.
 func statusOf(err error) int {
 	switch {
 	case errors.Is(err, syscall.EACCES):
@@ -103,7 +104,7 @@ func (p *HTTP) connect(w http.ResponseWriter, r *http.Request) {
 	p.tunnels.run(pairOf{inner, outer}, func() { tunnel(inner, outer) })
 }
 
-// pairOf closes both ends of a tunnel.
+// pairOf is both ends of a tunnel, closed together.
 type pairOf struct{ inner, outer net.Conn }
 
 func (p pairOf) Close() error { return errors.Join(p.inner.Close(), p.outer.Close()) }
@@ -115,7 +116,7 @@ func tunnel(inner, outer net.Conn) {
 	relay.Run(inner, outer, nil)
 }
 
-// bufferedConn gives first what the HTTP server had already read.
+// bufferedConn first returns what the HTTP server had already read.
 type bufferedConn struct {
 	net.Conn
 	r *bufio.Reader
@@ -131,7 +132,7 @@ var (
 // Abort resets the connection.
 func (c bufferedConn) Abort() { relay.Abort(c.Conn) }
 
-// CloseWrite is the connection's.
+// CloseWrite ends the direction towards the program.
 func (c bufferedConn) CloseWrite() error {
 	return relay.CloseWrite(c.Conn)
 }

@@ -2,8 +2,8 @@
 // server (RFC 1928) and an HTTP proxy (RFC 9110, CONNECT and absolute URIs)
 // that connect through a Dialer.
 //
-// Neither asks for a password. Listen on a loopback address: whoever can reach
-// the listener uses the tunnel in your name.
+// Neither asks for a password. Listen on a loopback address: whoever can reach the
+// listener can use the tunnel in your name.
 package proxy
 
 import (
@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// Dialer connects to the far side of the tunnel. It resolves names too, so that
-// these are resolved there.
+// Dialer connects to the far side of the tunnel. It also resolves names, so that
+// they are resolved there.
 type Dialer interface {
-	// DialContext is like that of net.Dialer, for the networks tcp and udp.
+	// DialContext is like net.Dialer's, for the networks tcp and udp.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // dialTimeout bounds how long a program waits for a connection.
 const dialTimeout = 30 * time.Second
 
-// connSet runs work on connections and can end all of it.
+// connSet runs work on connections, and can end all of it.
 type connSet struct {
 	mu      sync.Mutex
 	closed  bool
@@ -32,7 +32,7 @@ type connSet struct {
 	running sync.WaitGroup
 }
 
-// run starts work, and closes c after it or when the set is closed.
+// run does work on c. It closes c after the work, or when the set is closed.
 func (s *connSet) run(c io.Closer, work func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

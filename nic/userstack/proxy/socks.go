@@ -54,8 +54,8 @@ func NewSOCKS(d Dialer, logger *slog.Logger) *SOCKS {
 	return s
 }
 
-// Serve accepts connections until Close, and then returns net.ErrClosed, or
-// until the listener fails.
+// Serve accepts connections until Close, and then returns net.ErrClosed, or until
+// the listener fails.
 func (s *SOCKS) Serve(l net.Listener) error {
 	defer l.Close()
 	defer context.AfterFunc(s.ctx, func() { l.Close() })()
@@ -113,7 +113,7 @@ func (s *SOCKS) handle(conn net.Conn) error {
 	return fmt.Errorf("command %d is not supported; only CONNECT (1) and UDP ASSOCIATE (3) are", command)
 }
 
-// greet agrees on no authentication.
+// greet agrees with the program on no authentication.
 func greet(conn io.ReadWriter) error {
 	var b [256]byte
 	if _, err := io.ReadFull(conn, b[:2]); err != nil {

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// words are what is said of programs' connections: a few a minute, and how many
-// more there were.
+// words logs what happens to programs' connections: a few lines a minute, and then
+// how many more there were.
 type words struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
 	said  int         // in this minute
-	timer *time.Timer // ends it; nil before the first word of one
+	timer *time.Timer // ends the minute; nil before its first line
 }
 
 const wordsAMinute = 10
@@ -31,7 +31,7 @@ func (w *words) say(text string, args ...any) {
 	}
 }
 
-// sum ends the minute, and says how many were left out of it.
+// sum ends the minute, and logs how many lines it left out.
 func (w *words) sum() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

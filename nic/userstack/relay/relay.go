@@ -1,5 +1,4 @@
-// Package relay joins two connections: what comes out of one goes into the
-// other.
+// Package relay joins two connections: it copies what comes from one to the other.
 package relay
 
 import (
@@ -10,14 +9,15 @@ import (
 	"time"
 )
 
-// HalfClosedIdle is how long two connections may be silent when one half of
-// them is closed: the time that RFC 5382, REQ-5 has a translator keep those that
-// are closing. A program that has closed its end without resetting it, and is
-// never answered, would stay for good else.
+// HalfClosedIdle is how long two connections may be silent when one half of them is
+// closed. It is the time for which RFC 5382, REQ-5, has a translator keep
+// connections that are closing. Without it, the connections of a program that has
+// closed its end without resetting it, and never gets an answer, would stay for
+// ever.
 const HalfClosedIdle = 4 * time.Minute
 
-// Sizes of the room that a direction has for what it carries: at rest, when much
-// comes, and when its connection has been given larger buffers.
+// Sizes of a direction's buffer: at rest, when much arrives, and when its
+// connection has been given larger buffers.
 const (
 	restSize  = 1 << 10
 	busySize  = 16 << 10
@@ -88,22 +88,22 @@ func (p *pair) carry(dst, src net.Conn) error {
 	}
 }
 
-// The connections that are relayed implement net.Conn, and these as far as they
-// can.
+// The connections that are relayed implement net.Conn, and of these interfaces
+// those they can.
 type (
-	// HalfCloser is a connection whose two directions end one by one.
+	// HalfCloser is a connection whose two directions can be closed one by one.
 	HalfCloser interface {
 		// CloseWrite tells the other end that nothing more will come.
 		CloseWrite() error
 	}
-	// Grower is a connection whose buffers become larger while it is busy.
+	// Grower is a connection whose buffers grow while it is busy.
 	Grower interface {
-		// Grown reports whether they are larger than at first.
+		// Grown reports whether the buffers are larger than at first.
 		Grown() bool
 	}
 	// Aborter is a connection that can be reset.
 	Aborter interface{ Abort() }
-	// lingerer is one that Close resets after SetLinger(0) (net.TCPConn).
+	// lingerer is a connection that Close resets after SetLinger(0) (net.TCPConn).
 	lingerer interface{ SetLinger(seconds int) error }
 )
 
@@ -112,8 +112,8 @@ var (
 	_ lingerer   = (*net.TCPConn)(nil)
 )
 
-// CloseWrite ends the direction towards c's other end, or all of c where it has
-// no halves.
+// CloseWrite ends the direction towards c's other end, or closes c if its
+// directions cannot be closed one by one.
 func CloseWrite(c net.Conn) error {
 	if half, ok := c.(HalfCloser); ok {
 		return half.CloseWrite()
@@ -159,7 +159,7 @@ func (p *pair) abort() {
 	Abort(p.b)
 }
 
-// Abort resets a connection where it can be, and closes it.
+// Abort resets a connection if it can, and closes it.
 func Abort(c net.Conn) {
 	switch c := c.(type) {
 	case Aborter:
@@ -170,8 +170,8 @@ func Abort(c net.Conn) {
 	c.Close()
 }
 
-// room is where a direction keeps what it carries: little while it rests, so
-// that connections that are only open cost little.
+// room is the buffer of one direction. It is small while the direction rests, so
+// that connections that are merely open cost little.
 type room struct {
 	src, dst net.Conn
 	rest     [restSize]byte
@@ -189,7 +189,7 @@ func (r *room) bytes() []byte {
 	return r.rest[:]
 }
 
-// suit changes the room after n bytes came at once.
+// suit adapts the buffer after n bytes came at once.
 func (r *room) suit(n int) {
 	switch {
 	case n < restSize:
