@@ -9,31 +9,30 @@ import (
 	"time"
 )
 
-// Bounds on what connections may cost before they show who they are.
+// Limits on what connections may cost before they show who they are.
 const (
-	// openingTime is how long a connection may take to do so, be it silent or
-	// slow.
+	// openingTime is how long a connection may take to show it, silent or slow.
 	openingTime = 15 * time.Second
-	// maxUnproven is how many connections that have not are kept; the oldest
-	// goes for the next one.
+	// maxUnproven is how many connections that have not shown it are kept. One more
+	// ends the oldest.
 	maxUnproven = 4096
-	// acceptPause lies between attempts to accept when the system has no
+	// acceptPause is the pause between attempts to accept while the system has no
 	// room for another connection.
 	acceptPause = 50 * time.Millisecond
 )
 
-// Acceptor serves the connections that come to listeners. Strangers cost it
-// little: a connection that does not show who it is within some seconds ends,
-// and no more than some thousands of that kind are kept.
+// Acceptor serves the connections that listeners accept. Strangers cost it little:
+// it ends a connection that does not show who it is within some seconds, and keeps
+// no more than some thousands of such connections.
 type Acceptor struct {
 	TCP TCPOptions
-	// OnError is told of shortages of the system, which cost the oldest
-	// silent connection.
+	// OnError is called when the system runs short of something, which costs the
+	// oldest silent connection.
 	OnError func(error)
 
 	mu       sync.Mutex
 	all      map[*Stream]bool
-	unproven list.List // of all, the oldest first
+	unproven list.List // all such connections, the oldest first
 	closed   bool
 	running  sync.WaitGroup
 }
@@ -42,15 +41,16 @@ type Acceptor struct {
 type Stream struct {
 	*TCP
 	of *Acceptor
-	at *list.Element // in unproven, nil when it is not
+	at *list.Element // in unproven; nil if it is not there
 }
 
 // Listener is where connections come from. An error of Accept that wraps
 // fs.ErrClosed is final. TCPListener is one.
 type Listener interface{ Accept() (net.Conn, error) }
 
-// Serve accepts connections until the listener or the acceptor is closed, and
-// hands each to a goroutine of its own, at the end of which it is closed.
+// Serve accepts connections until the listener or the acceptor is closed. It runs
+// handle for each in a goroutine of its own, and closes the connection when handle
+// returns.
 func (a *Acceptor) Serve(l Listener, handle func(*Stream)) error {
 	for {
 		conn, err := l.Accept()
@@ -77,8 +77,8 @@ func (a *Acceptor) Serve(l Listener, handle func(*Stream)) error {
 	}
 }
 
-// Prove notes that a connection has shown who it is: it may be silent, and
-// goes for no other.
+// Prove notes that a connection has shown who it is. From then on it may be silent,
+// and is not ended to make room.
 func (s *Stream) Prove() {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
@@ -86,8 +86,8 @@ func (s *Stream) Prove() {
 	s.SetReadDeadline(time.Time{})
 }
 
-// add enters a connection, in place of the oldest one where there are too many;
-// false when the acceptor is closed.
+// add enters a connection, and ends the oldest one if there are too many. It
+// returns false if the acceptor is closed.
 func (a *Acceptor) add(s *Stream) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -106,7 +106,7 @@ func (a *Acceptor) add(s *Stream) bool {
 	return true
 }
 
-// forget takes a connection from the unproven. The caller holds mu.
+// forget removes a connection from the unproven ones. The caller holds mu.
 func (a *Acceptor) forget(s *Stream) {
 	if s.at != nil {
 		a.unproven.Remove(s.at)
@@ -120,7 +120,7 @@ func (a *Acceptor) giveUpOldest() {
 	a.closeOldest()
 }
 
-// closeOldest ends the oldest of the unproven. The caller holds mu.
+// closeOldest ends the oldest unproven connection. The caller holds mu.
 func (a *Acceptor) closeOldest() {
 	if front := a.unproven.Front(); front != nil {
 		oldest := front.Value.(*Stream)
@@ -129,7 +129,7 @@ func (a *Acceptor) closeOldest() {
 	}
 }
 
-// remove is the end of a connection.
+// remove forgets a connection that has ended.
 func (a *Acceptor) remove(s *Stream) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,8 +138,8 @@ func (a *Acceptor) remove(s *Stream) {
 	a.running.Done()
 }
 
-// Close ends all connections and waits for what serves them. Listeners are
-// their owner's to close.
+// Close ends all connections and waits for the goroutines that serve them. The
+// owner of the listeners closes those.
 func (a *Acceptor) Close() {
 	a.mu.Lock()
 	a.closed = true

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// control is room for the control messages of one call, aligned as the kernel
-// wants: IP_PKTINFO or IPV6_PKTINFO, and UDP_SEGMENT or UDP_GRO.
+// control holds the control messages of one call, aligned as the kernel wants:
+// IP_PKTINFO or IPV6_PKTINFO, and UDP_SEGMENT or UDP_GRO.
 type control [9]uint64
 
 // next returns the header and data of the control message at an offset, and
@@ -25,8 +25,8 @@ func (c *control) next(at, size int) (h *unix.Cmsghdr, data unsafe.Pointer, afte
 	return h, unsafe.Add(start, at+unix.CmsgLen(0)), at + unix.CmsgSpace(int(h.Len)-unix.CmsgLen(0))
 }
 
-// parse reads the address a datagram came to, if told, and the size of each of
-// the datagrams that came as one, or 0.
+// parse reads the address that a datagram came to, if the kernel gave it, and the
+// size of each of the datagrams that came as one, or 0.
 func (c *control) parse(size int) (local netip.Addr, segment int) {
 	for h, data, at := c.next(0, size); h != nil; h, data, at = c.next(at, size) {
 		length := int(h.Len) - unix.CmsgLen(0)
@@ -53,8 +53,8 @@ func (c *control) put(at int, level, kind int32, length int) (data unsafe.Pointe
 	return unsafe.Add(start, at+unix.CmsgLen(0)), at + unix.CmsgSpace(length)
 }
 
-// setLocal writes, at the front, a control message that makes a datagram leave
-// from addr, and returns the offset after it. 0 lets the system choose.
+// setLocal writes, at the front, a control message that makes a datagram leave from
+// addr, and returns the offset after it. An offset of 0 lets the system choose.
 func (c *control) setLocal(addr netip.Addr, ipv6 bool) (size int) {
 	var data unsafe.Pointer
 	switch {

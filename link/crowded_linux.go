@@ -4,8 +4,8 @@ import "golang.org/x/sys/unix"
 
 var _ Crowder = (*UDP)(nil)
 
-// Crowded reports whether what waits to be sent fills half of the socket's
-// buffer.
+// Crowded reports whether the datagrams that wait to be sent fill half of the
+// socket's buffer.
 func (u *UDP) Crowded() (crowded bool) {
 	u.raw.Control(func(fd uintptr) {
 		waits, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)

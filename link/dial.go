@@ -18,12 +18,13 @@ func (o *Options) control(_, _ string, raw syscall.RawConn) error {
 	return err
 }
 
-// Dialer dials with what the options say of mark and device: for what belongs to
-// a link and is none, such as the question for its remote's name.
+// Dialer returns a dialer with the mark and device of the options. It is for
+// connections that belong to a link but are not one, such as resolving its remote's
+// name.
 func (o Options) Dialer() *net.Dialer { return &net.Dialer{Control: o.control} }
 
-// DialTCP connects to remote. Options.Addr is our end, its port 0 for any.
-// The error names the mend where there is one.
+// DialTCP connects to remote. Options.Addr is our end; its port 0 means any. The
+// error says what to do, if there is something.
 func DialTCP(ctx context.Context, o Options, remote netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{Control: o.control}
 	if o.Addr.Port() != 0 || o.Addr.Addr().IsValid() && !o.Addr.Addr().IsUnspecified() {
@@ -38,8 +39,8 @@ func DialTCP(ctx context.Context, o Options, remote netip.AddrPort) (net.Conn, e
 	return conn, nil
 }
 
-// reusing is control for a socket with a port of its own, which the system
-// would otherwise hold for a minute after the connection before.
+// reusing is control for a socket with a fixed port, which the system would
+// otherwise block for a minute after the previous connection.
 func (o *Options) reusing(network, addr string, raw syscall.RawConn) error {
 	if err := raw.Control(reuseAddress); err != nil {
 		return err
@@ -47,10 +48,10 @@ func (o *Options) reusing(network, addr string, raw syscall.RawConn) error {
 	return o.control(network, addr, raw)
 }
 
-// setStreamBuffers sets the buffers that were asked for; the system fits those
-// of a stream to the path otherwise.
+// setStreamBuffers sets the buffers that were asked for. Otherwise the system
+// adapts a stream's buffers to the path.
 func (o *Options) setStreamBuffers(conn *net.TCPConn) {
-	// The system's limits are no errors.
+	// It is no error if the system's limits are lower.
 	if o.ReceiveBuffer > 0 {
 		_ = conn.SetReadBuffer(o.ReceiveBuffer)
 	}
@@ -79,8 +80,8 @@ type TCPListener struct {
 	options  Options
 }
 
-// ListenTCP opens a socket to accept connections; see Options.Addr. The error
-// is as ListenUDP's.
+// ListenTCP opens a socket to accept connections; see Options.Addr. Errors are like
+// ListenUDP's.
 func ListenTCP(o Options) (*TCPListener, error) {
 	network, addr := o.network()
 	network = "tcp" + network[len("udp"):]
@@ -92,8 +93,8 @@ func ListenTCP(o Options) (*TCPListener, error) {
 	return &TCPListener{l.(*net.TCPListener), o}, nil
 }
 
-// Accept waits for a connection. An error that wraps fs.ErrClosed is final;
-// any other is the system's shortage, and passes.
+// Accept waits for a connection. An error that wraps fs.ErrClosed is final. Any
+// other means that the system ran short of something, and passes.
 func (l *TCPListener) Accept() (net.Conn, error) {
 	conn, err := l.listener.AcceptTCP()
 	switch {
@@ -109,5 +110,5 @@ func (l *TCPListener) Accept() (net.Conn, error) {
 // LocalAddr is the address the socket is bound to.
 func (l *TCPListener) LocalAddr() netip.AddrPort { return tcpAddr(l.listener.Addr()) }
 
-// Close ends a pending Accept. Connections stay.
+// Close ends a pending Accept. Connections stay open.
 func (l *TCPListener) Close() error { return l.listener.Close() }

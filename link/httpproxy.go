@@ -18,8 +18,7 @@ import (
 	"github.com/icholy/digest"
 )
 
-// HTTPProxy is a proxy that passes connections on by CONNECT (RFC 9110,
-// section 9.3.6).
+// HTTPProxy is a proxy that makes connections by CONNECT (RFC 9110, section 9.3.6).
 type HTTPProxy struct {
 	Auth               ProxyAuth
 	Username, Password string
@@ -34,8 +33,8 @@ type Header struct{ Name, Value string }
 // ProxyAuth is how to show a proxy who we are.
 type ProxyAuth int
 
-// The methods. AuthAuto takes the best of what the proxy offers, AuthNoClear
-// the best that does not send the password.
+// The methods. AuthAuto takes the best that the proxy offers, AuthNoClear the best
+// that does not send the password.
 const (
 	AuthNone ProxyAuth = iota
 	AuthBasic
@@ -48,7 +47,7 @@ const (
 // ErrProxyAuth is wrapped by errors about user name and password.
 var ErrProxyAuth = errors.New("the proxy requires authentication")
 
-// Bounds on what a proxy may answer.
+// Limits on a proxy's answer.
 const (
 	maxProxyAnswer = 64 << 10 // bytes of a header or a body
 	maxProxyRounds = 4        // requests for one connection
@@ -57,8 +56,8 @@ const (
 // Dial makes one connection to the proxy.
 type Dial func(context.Context) (net.Conn, error)
 
-// Connect asks the proxy for a connection to a host and port. It may dial more
-// than once, since many proxies close after a refusal.
+// Connect asks the proxy for a connection to a host and port. It may dial more than
+// once, since many proxies close the connection after a refusal.
 func (h *HTTPProxy) Connect(ctx context.Context, dial Dial, target string) (net.Conn, error) {
 	c := &connecting{HTTPProxy: h, dial: dial, target: target}
 	conn, err := c.run(ctx)
@@ -84,7 +83,7 @@ type connecting struct {
 type answer struct {
 	method ProxyAuth
 	header string
-	last   bool // a further challenge means refusal
+	last   bool // another challenge means refusal
 }
 
 func (c *connecting) run(ctx context.Context) (net.Conn, error) {
@@ -123,7 +122,7 @@ func (c *connecting) run(ctx context.Context) (net.Conn, error) {
 	return nil, fmt.Errorf("%w and accepts no answer", ErrProxyAuth)
 }
 
-// call makes the connection, which ends when ctx does.
+// call dials the proxy. The connection ends when ctx does.
 func (c *connecting) call(ctx context.Context) (err error) {
 	if c.conn, err = c.dial(ctx); err != nil {
 		return err
@@ -133,8 +132,7 @@ func (c *connecting) call(ctx context.Context) (err error) {
 	return nil
 }
 
-// interrupt ends conn's reading and writing when ctx ends, until stop is
-// called.
+// interrupt ends reading and writing on conn when ctx ends, until stop is called.
 func interrupt(ctx context.Context, conn net.Conn) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }
@@ -164,7 +162,7 @@ func (c *connecting) ask() (*http.Response, error) {
 	return resp, nil
 }
 
-// readHeader reads up to the blank line, so that nothing after it is taken.
+// readHeader reads up to the blank line and no further.
 func readHeader(r *bufio.Reader) (string, error) {
 	var b strings.Builder
 	for b.Len() < maxProxyAnswer {
@@ -204,7 +202,7 @@ func (c *connecting) request() string {
 	return b.String() + "\r\n"
 }
 
-// through is the connection, with what the other end sent already.
+// through returns the connection, including what the other end has sent already.
 func (c *connecting) through() (net.Conn, error) {
 	n := c.reader.Buffered()
 	if n == 0 {
@@ -214,8 +212,8 @@ func (c *connecting) through() (net.Conn, error) {
 	return &begun{Conn: c.conn, first: append([]byte(nil), first...)}, nil
 }
 
-// begun is a connection whose first bytes were read before. It does not forward
-// syscall.Conn: who reads past Read would miss them.
+// begun is a connection whose first bytes have been read already. It does not
+// forward syscall.Conn, because a caller that bypasses Read would miss those bytes.
 type begun struct {
 	net.Conn
 	first []byte
@@ -230,8 +228,8 @@ func (b *begun) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// drained reads the body of a refusal, so that the connection can be used
-// again; false when it is too long or has no end.
+// drained reads the body of a refusal, so that the connection can be used again. It
+// returns false if the body is too long or has no end.
 func drained(resp *http.Response) bool {
 	if resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 {
 		return false
@@ -280,7 +278,7 @@ func (c *connecting) accepts(m ProxyAuth) bool {
 	return c.Auth == m || c.Auth == AuthAuto || c.Auth == AuthNoClear && m != AuthBasic
 }
 
-// schemes are the names of the methods offered.
+// schemes returns the names of the methods offered.
 func schemes(challenges []string) string {
 	var names []string
 	for _, ch := range challenges[:min(len(challenges), 8)] {
@@ -295,7 +293,7 @@ func (c *connecting) basic() *answer {
 	return &answer{AuthBasic, "Basic " + both, true}
 }
 
-// digest answers the first challenge of this kind that it can (RFC 7616).
+// digest answers the first Digest challenge that it can (RFC 7616).
 func (c *connecting) digest(challenges []string) error {
 	for _, ch := range challenges {
 		if !digest.IsDigest(ch) {
@@ -315,7 +313,7 @@ func (c *connecting) digest(challenges []string) error {
 	return fmt.Errorf("%w by Digest, in a form that is not known", ErrProxyAuth)
 }
 
-// ntlm takes the next of its two steps, which must share a connection.
+// ntlm takes the next of NTLM's two steps, which must share a connection.
 func (c *connecting) ntlm(challenge string) error {
 	const scheme = "NTLM "
 	if c.answer == nil || c.answer.method != AuthNTLM {
@@ -341,9 +339,9 @@ func (c *connecting) ntlm(challenge string) error {
 	return nil
 }
 
-// plainChallenge makes of a challenge whose fields lie outside of it one
-// without them: older proxies, and Squid's test helper, have no target
-// information where its place and size should be.
+// plainChallenge drops the fields of a challenge that point outside of it: older
+// proxies, and Squid's test helper, have no target information where its place and
+// size should be.
 func plainChallenge(challenge []byte) []byte {
 	const name, flags, context, info, whole = 12, 20, 32, 40, 48 // offsets of MS-NLMP 2.2.1.2
 	if len(challenge) < context || inside(challenge, name) && inside(challenge, info) {
@@ -354,8 +352,8 @@ func plainChallenge(challenge []byte) []byte {
 	return plain[:whole]
 }
 
-// inside tells whether the field described at an offset, by its size and place,
-// lies within a message.
+// inside reports whether a field lies within a message. Its size and place are
+// described at offset at.
 func inside(message []byte, at int) bool {
 	if len(message) < at+8 {
 		return false

@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// LengthError says that a stream does not hold packets with their lengths, and
-// what it holds instead. It wraps fs.ErrClosed, since there is no way on.
+// LengthError means that a stream does not hold packets with their lengths, and
+// shows what it holds instead. It wraps fs.ErrClosed, since the stream cannot go
+// on.
 type LengthError struct {
 	Start []byte // what stands there: two bytes of length and up to 14 more
-	Most  int    // the largest length there can be
+	Most  int    // the largest length that is allowed
 }
 
-// lengthError is the error of a stream that goes on with have.
+// lengthError returns the error for a stream that continues with have.
 func lengthError(have []byte, most int) *LengthError {
 	return &LengthError{Start: append([]byte(nil), have[:min(len(have), 16)]...), Most: most}
 }
@@ -29,7 +30,7 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("bad packet length %d, expected 1 to %d: the peer does not speak OpenVPN over TCP, or its tun-mtu is larger than this side's", length, e.Most)
 }
 
-// foreign are the protocols that come to a wrong port, by how they begin.
+// foreign lists protocols that reach a wrong port, by how they begin.
 var foreign = []struct{ start, words string }{
 	{"HTTP", "an HTTP answer, so the port leads to a web server or proxy; check host and port"},
 	{"GET ", httpRequest}, {"POST", httpRequest}, {"HEAD", httpRequest}, {"PUT ", httpRequest},
@@ -48,8 +49,8 @@ const (
 	html        = "HTML: a web page answers, such as a proxy's error or a sign-on page; check host and port"
 )
 
-// Foreign says in words which other protocol a stream begins with, "" if none
-// that is known. Two bytes may do.
+// Foreign names the protocol that a stream begins with, or returns "" if it is not
+// known. Two bytes may be enough.
 func Foreign(start []byte) string {
 	for _, f := range foreign {
 		n := min(len(start), len(f.start))

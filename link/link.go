@@ -9,10 +9,10 @@ import (
 	"culvert/internal/buf"
 )
 
-// Queued is a link of several sockets with one address, for as many readers. The
-// system gives all datagrams of a remote address to the same one. What is
-// written to any leaves from that address; a writer with a queue of its own
-// shares no lock. The queues are closed by the link's Close.
+// Queued is a link of several sockets with one address, one for each reader. The
+// system gives all datagrams from a remote address to the same socket. What is
+// written to any socket leaves from the common address; a writer with its own queue
+// shares no lock. The link's Close closes the queues.
 type Queued interface {
 	Link
 	// Queues returns the same queues each time.
@@ -27,7 +27,7 @@ func Queues(l Link) []Link {
 	return []Link{l}
 }
 
-// Queue returns one of a link's queues. The number may be larger than there are
+// Queue returns one of a link's queues. The number may be larger than the number of
 // queues.
 func Queue(l Link, number int) Link {
 	if q, ok := l.(Queued); ok {
@@ -37,9 +37,9 @@ func Queue(l Link, number int) Link {
 	return l
 }
 
-// Link is a socket in batches. One goroutine reads; any number write. An error
-// that wraps fs.ErrClosed is final: the socket was closed. Any other error
-// concerns single datagrams, and the next call goes on.
+// Link is a socket that moves packets in batches. One goroutine reads; any number
+// write. An error that wraps fs.ErrClosed is final: the socket was closed. Any
+// other error concerns single datagrams, and the next call continues.
 type Link interface {
 	// ReadBatch waits for at least one datagram, fills packets from the
 	// front of batch with their Path, and returns how many.
@@ -55,25 +55,26 @@ type Link interface {
 }
 
 // The interfaces below, Queued and buf.BatchSizer are optional: a link implements
-// those that it can. A link that wraps another does not have its methods unless it
-// forwards them.
+// the ones it can. A link that wraps another has their methods only if it forwards
+// them.
 
 // Trier is a link whose WriteBatch may wait for a slow peer.
 type Trier interface {
-	// TryBatch is WriteBatch that never waits: what there is no room for is lost.
+	// TryBatch is a WriteBatch that never waits: it drops what there is no room
+	// for.
 	TryBatch(batch []*buf.Packet) (int, error)
 }
 
 // Crowder is a link that knows how much waits to be sent.
 type Crowder interface {
-	// Crowded is for the function of that name.
+	// Crowded is what the function Crowded calls.
 	Crowded() bool
 }
 
-// Streamer is a link whose packets may go over a stream (TCP), where each has its
-// length before it.
+// Streamer is a link whose packets may go over a stream (TCP), each after its
+// length.
 type Streamer interface {
-	// Stream is for IsStream.
+	// Stream is what IsStream calls.
 	Stream() bool
 }
 
@@ -83,8 +84,8 @@ func IsStream(l Link) bool {
 	return ok && s.Stream()
 }
 
-// Try writes a batch without waiting for a slow peer (Trier): what there is no
-// room for is lost.
+// Try writes a batch without waiting for a slow peer (Trier): it drops what there
+// is no room for.
 func Try(l Link, batch []*buf.Packet) (int, error) {
 	if t, ok := l.(Trier); ok {
 		return t.TryBatch(batch)
@@ -93,9 +94,9 @@ func Try(l Link, batch []*buf.Packet) (int, error) {
 }
 
 // Crowded reports whether a link has so much to send that only packets for known
-// peers should be added: the system keeps datagrams to hosts of its own network
-// that do not answer, in one buffer for all. It is false where the system does not
-// say.
+// peers should be added. The system keeps datagrams for silent hosts of its own
+// network in one buffer, which all others share. Crowded returns false if the
+// system does not say.
 func Crowded(l Link) bool {
 	c, ok := l.(Crowder)
 	return ok && c.Crowded()

@@ -9,7 +9,8 @@ import (
 	"syscall"
 )
 
-// NoRouteError says that nothing left this host, which has no way to an address.
+// NoRouteError means that nothing left this host, because it has no way to an
+// address.
 type NoRouteError struct {
 	To  netip.Addr
 	Err error // the system's
@@ -25,7 +26,7 @@ func (e *NoRouteError) Error() string {
 
 func (e *NoRouteError) Unwrap() error { return e.Err }
 
-// sendError is why a datagram was not sent.
+// sendError returns why a datagram was not sent.
 func sendError(to netip.AddrPort, err error) error {
 	for _, none := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN} {
 		if errors.Is(err, none) {
@@ -35,8 +36,8 @@ func sendError(to netip.AddrPort, err error) error {
 	return fmt.Errorf("link: send to %v: %w", to, rootCause(err))
 }
 
-// rootCause is an error of package net without what it was about: that is said
-// better, or changes with each try, such as our own port.
+// rootCause returns the cause in an error of package net, without its addresses: we
+// say those better, and some change with each try, such as our own port.
 func rootCause(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

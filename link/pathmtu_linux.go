@@ -10,12 +10,13 @@ import (
 
 var _ Path = (*UDP)(nil)
 
-// PathMTU implements Path: it asks for the route that a socket of the same
-// options, connected to the address, has (IP_MTU of ip(7), IPV6_MTU of ipv6(7)).
+// PathMTU implements Path. It asks for the route of a socket with the same options
+// that is connected to the address (IP_MTU of ip(7), IPV6_MTU of ipv6(7)).
 func (u *UDP) PathMTU(remote netip.AddrPort) (bytes int, ok bool) {
 	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) {
-			// Without the right to, the answer is of the route without them.
+			// Without the right to set a mark, the answer is for the route without
+			// it.
 			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(u.route.Mark))
 			if u.route.Device != "" {
 				_ = unix.BindToDevice(int(fd), u.route.Device)

@@ -9,8 +9,8 @@ import (
 	"culvert/internal/buf"
 )
 
-// portable is a UDP socket by package net alone: a datagram per call, and the
-// system chooses the address a reply leaves from.
+// portable is a UDP socket of package net: one datagram per call. The system
+// chooses the address that a reply leaves from.
 type portable struct {
 	conn     *net.UDPConn
 	oversize atomic.Uint64
@@ -18,7 +18,7 @@ type portable struct {
 }
 
 func newPortable(conn *net.UDPConn, o Options) *portable {
-	// The system's limits are no errors.
+	// It is no error if the system's limits are lower.
 	if n := bufferSize(o.ReceiveBuffer); n > 0 {
 		_ = conn.SetReadBuffer(n)
 	}
@@ -39,7 +39,7 @@ func (u *portable) ReadBatch(batch []*buf.Packet) (int, error) {
 		p := batch[0]
 		p.Reset()
 		room := p.Room()
-		// A byte of tailroom more shows a datagram that was cut.
+		// One byte of tailroom shows that a datagram was cut.
 		n, from, err := u.conn.ReadFromUDPAddrPort(room[:len(room)+1])
 		switch {
 		case n > len(room):
@@ -81,7 +81,8 @@ func (u *portable) final(err error) error {
 	return fmt.Errorf("link: %w", err)
 }
 
-// Oversize counts datagrams dropped for being larger than the buffer given.
+// Oversize returns how many datagrams were dropped because they were larger than
+// their buffer.
 func (u *portable) Oversize() uint64 { return u.oversize.Load() }
 
 // LocalAddr is the address the socket is bound to.

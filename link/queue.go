@@ -12,9 +12,9 @@ import (
 	"culvert/internal/buf"
 )
 
-// queue is what waits to be written to a stream. WriteBatch tries the socket
-// itself while nothing waits; what the socket does not take is left to a
-// goroutine that lives as long as there is a backlog.
+// queue holds what waits to be written to a stream. WriteBatch writes to the socket
+// itself while nothing waits. What the socket does not take is left to a goroutine
+// that lives as long as there is a backlog.
 type queue struct {
 	conn net.Conn
 	raw  syscall.RawConn // nil where there is no socket to try
@@ -29,7 +29,7 @@ type queue struct {
 	change        sync.Cond // of what follows
 	control, data *frames   // nil: none wait
 	flying        int       // packets the goroutine is writing
-	busy          bool      // the goroutine runs
+	busy          bool      // the goroutine is running
 	closing       bool
 	err           error // of writing; ends everything
 }
@@ -41,8 +41,8 @@ type tried struct {
 	err   error
 }
 
-// frames are packets, each with its length before it. They are from spareFrames
-// and go back there, so that a connection with nothing to write has none.
+// frames are packets, each after its length. They come from spareFrames and go back
+// there, so that a connection with nothing to write holds none.
 type frames struct {
 	bytes []byte
 	count int
@@ -50,11 +50,11 @@ type frames struct {
 
 var spareFrames = sync.Pool{New: func() any { return new(frames) }}
 
-// mostSpare is the largest buffer to keep, larger than any batch of ordinary
-// packets.
+// mostSpare is the size of the largest buffer to keep, more than any batch of
+// ordinary packets.
 const mostSpare = 256 << 10
 
-// release gives frames back. Nil is none.
+// release gives frames back. A nil f is allowed.
 func (f *frames) release() {
 	if f != nil && cap(f.bytes) <= mostSpare {
 		f.bytes, f.count = f.bytes[:0], 0
@@ -62,7 +62,7 @@ func (f *frames) release() {
 	}
 }
 
-// waiting is how many packets there are.
+// waiting returns how many packets there are.
 func (f *frames) waiting() int {
 	if f == nil {
 		return 0
@@ -70,11 +70,11 @@ func (f *frames) waiting() int {
 	return f.count
 }
 
-// lingerTime is how long a connection being closed may take to send what is
+// lingerTime is how long a connection that is being closed may take to send what is
 // queued.
 const lingerTime = time.Second
 
-// controlLimit bounds the control packets that wait beside the data.
+// controlLimit bounds the control packets that wait in addition to data.
 const controlLimit = 64
 
 func (q *queue) init(conn net.Conn, o TCPOptions) {
@@ -89,8 +89,8 @@ func (q *queue) init(conn net.Conn, o TCPOptions) {
 	q.step = q.try
 }
 
-// add queues packets and sends what can be sent, where it is patient as soon as
-// there is room. It returns how many were queued.
+// add queues packets and sends what can be sent. If it is patient it waits for
+// room. It returns how many packets were queued.
 func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -109,11 +109,11 @@ func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 	return n, failures.Err()
 }
 
-// errTooLong is of a packet longer than its length can say.
+// errTooLong is the error for a packet longer than the length field can say.
 var errTooLong = fmt.Errorf("link: TCP carries packets of %d bytes at most; set a smaller tun-mtu: %w", maxLength, syscall.EMSGSIZE)
 
-// enqueue queues one packet if there is room or sending makes it, or patiently
-// waits for it. The caller holds mu.
+// enqueue queues one packet if there is room, or if sending makes room. If patient
+// it waits for room. The caller holds mu.
 func (q *queue) enqueue(p *buf.Packet, patient bool) bool {
 	f, limit := &q.data, q.limit
 	if isControl(p.Bytes()) {
@@ -139,7 +139,7 @@ func (q *queue) enqueue(p *buf.Packet, patient bool) bool {
 	return true
 }
 
-// before is how many packets stand before the next of its kind.
+// before returns how many packets of its kind the next packet has before it.
 func (q *queue) before(f **frames) int {
 	if f == &q.control {
 		return q.control.waiting()
@@ -153,14 +153,15 @@ func (f *frames) add(packet []byte) {
 	f.count++
 }
 
-// isControl reports whether a packet is of the control channel, not the data
-// channel, by the opcode in its first five bits: P_DATA_V1 is 6 and P_DATA_V2 9.
+// isControl reports whether a packet belongs to the control channel and not the
+// data channel, by the opcode in its first five bits: P_DATA_V1 is 6 and P_DATA_V2
+// 9.
 func isControl(b []byte) bool {
 	return len(b) > 0 && b[0]>>3 != 6 && b[0]>>3 != 9
 }
 
-// send writes what is queued as far as the socket takes it, and leaves the
-// rest to the goroutine. The caller holds mu.
+// send writes as much of the queue as the socket takes, and leaves the rest to the
+// goroutine. The caller holds mu.
 func (q *queue) send() {
 	if q.busy || !q.pending() {
 		return
@@ -185,7 +186,7 @@ func (q *queue) send() {
 
 func (q *queue) pending() bool { return q.control != nil || q.data != nil }
 
-// takeAll is everything that waits, control first. The caller holds mu.
+// takeAll takes everything that waits, control packets first. The caller holds mu.
 func (q *queue) takeAll() *frames {
 	out, rest := q.control, q.data
 	q.control, q.data = nil, nil
@@ -205,8 +206,8 @@ func (q *queue) try(fd uintptr) bool {
 	return true
 }
 
-// flush is the goroutine: it writes until nothing waits. Of out, so many bytes
-// were sent before.
+// flush is the goroutine: it writes until nothing waits. The first sent bytes of
+// out were sent before.
 func (q *queue) flush(out *frames, sent int) {
 	for {
 		_, err := q.conn.Write(out.bytes[sent:])
@@ -240,7 +241,7 @@ func (q *queue) fail(err error) {
 	q.change.Broadcast()
 }
 
-// broken is the error of writing, if there was one.
+// broken returns the error of writing, if there was one.
 func (q *queue) broken() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -254,7 +255,7 @@ func (q *queue) failure() error {
 	return errClosed
 }
 
-// close closes the connection: now, or when the goroutine is through.
+// close closes the connection: at once, or when the goroutine has finished.
 func (q *queue) close() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

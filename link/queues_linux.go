@@ -12,12 +12,12 @@ var _ Queued = (*UDP)(nil)
 
 var _ Queued = (*UDP)(nil)
 
-// Queues are the sockets that share the link's address (SO_REUSEPORT). The
+// Queues returns the sockets that share the link's address (SO_REUSEPORT). The
 // kernel chooses one by the addresses of a datagram.
 func (u *UDP) Queues() []Link { return u.queues }
 
-// addQueues opens the sockets beside the first. That one was bound without a
-// share in its port, so that a process which has it already was noticed.
+// addQueues opens the sockets after the first. The first was bound without sharing
+// its port, so that a process that already has the port was noticed.
 func (u *UDP) addQueues(o Options) error {
 	if o.Queues <= 1 {
 		return nil
@@ -47,7 +47,7 @@ func shareAddress(fd uintptr) error {
 	return unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 }
 
-// bound is the address asked for, with the port that the system chose.
+// bound returns the address asked for, with the port that the system chose.
 func (u *UDP) bound(o Options) netip.AddrPort {
 	return netip.AddrPortFrom(o.Addr.Addr(), u.LocalAddr().Port())
 }

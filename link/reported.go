@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// ReportedError is what the network reported of datagrams sent earlier (ICMP):
-// nobody listens at their destination, or there is no way to it. It says nothing
-// against the link, and each takes a datagram sent.
+// ReportedError is what the network reported about datagrams sent earlier (ICMP):
+// nobody listens at their destination, or there is no way to it. It does not mean
+// that the link is broken, and each report follows a datagram that was sent.
 type ReportedError struct {
 	To  netip.AddrPort // not valid where the system does not say
 	Err error          // the system's
@@ -28,12 +28,12 @@ func (e *ReportedError) Error() string {
 
 func (e *ReportedError) Unwrap() error { return e.Err }
 
-// reports are the errors that a socket has of ICMP messages.
+// reports are the errors that a socket returns because of ICMP messages.
 var reports = []error{syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EMSGSIZE}
 
-// isReport reports whether a socket's error is of an ICMP message. On Windows a
-// read fails with WSAECONNRESET or WSAENETRESET after one, whatever was asked for
-// (recvfrom).
+// isReport reports whether a socket's error comes from an ICMP message. On Windows
+// a read fails with WSAECONNRESET or WSAENETRESET after one, whatever options are
+// set (recvfrom).
 func isReport(err error) bool {
 	if slices.ContainsFunc(reports, func(r error) bool { return errors.Is(err, r) }) {
 		return true

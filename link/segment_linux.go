@@ -8,10 +8,10 @@ import (
 	"culvert/internal/buf"
 )
 
-// This file is how datagrams cross the kernel's network stack many at a time:
-// a run of one size to one path in one message (UDP_SEGMENT), which the kernel
-// or the network adapter cuts, and what the kernel joined in one buffer
-// (UDP_GRO), cut here.
+// This file moves many datagrams at a time through the kernel's network stack. A
+// run of datagrams of one size to one path goes out in one message (UDP_SEGMENT),
+// which the kernel or the network adapter cuts. Datagrams that the kernel joined in
+// one buffer (UDP_GRO) are cut here.
 
 const (
 	// maxRun and maxRunBytes bound a run. Kernels before 6.9 take 64
@@ -26,7 +26,8 @@ func segments(fd int) bool {
 	return err == nil
 }
 
-// receiveRuns lets the kernel join datagrams. One that cannot gives them singly.
+// receiveRuns lets the kernel join datagrams. A kernel that cannot gives them
+// singly.
 func receiveRuns(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) }
 
 // runLimits are the largest datagrams to send in runs.
@@ -35,7 +36,7 @@ type runLimits struct {
 	hosts map[netip.Addr]int // those that took less than maxRunBytes
 }
 
-// maxHosts bounds what is kept of hosts. Past it all are tried again.
+// maxHosts bounds how many hosts are remembered. Beyond it all are tried again.
 const maxHosts = 1024
 
 func (l *runLimits) of(host netip.Addr) int {
@@ -50,8 +51,8 @@ func (l *runLimits) of(host netip.Addr) int {
 	return maxRunBytes
 }
 
-// refused learns from a failed run what not to send again to its host, and
-// reports whether its datagrams should be tried singly.
+// refused notes, after a failed run, what not to send to its host again. It reports
+// whether the run's datagrams should be tried singly.
 func (l *runLimits) refused(r *run, errno unix.Errno) bool {
 	if r.count == 1 {
 		return false
@@ -81,24 +82,24 @@ type run struct {
 	end     int // index in the batch after the last
 }
 
-// joins reports whether the run may take a datagram more.
+// joins reports whether the run may take another datagram.
 func (r *run) joins(p *buf.Packet) bool {
 	return p.Len() > 0 && p.Len() <= r.segment && r.segment <= r.limit && // none follows a shorter one:
 		r.bytes == r.count*r.segment && r.count < maxRun && r.bytes+p.Len() <= maxRunBytes && p.Path == r.path
 }
 
 const (
-	// maxInbox is how many messages a read takes at most, and inboxSize what
-	// each may hold: all that the kernel joins. Where it joins none, only each
-	// one's first page is ever touched, and takes memory.
+	// maxInbox is how many messages a read takes at most, and inboxSize what each
+	// may hold: all that the kernel joins. If the kernel joins none, only the first
+	// page of each is ever touched and takes memory.
 	maxInbox  = 64
 	inboxSize = 1 << 16
 	// inboxStride keeps the buffers' fronts out of each other's cache lines.
 	inboxStride = inboxSize + 5*64
 )
 
-// inbox is messages received and how far they have been cut into datagrams. It
-// keeps what a batch had no room for until the next.
+// inbox holds received messages, and how far they have been cut into datagrams.
+// What a batch had no room for waits here for the next.
 type inbox struct {
 	store    []byte
 	received int // messages
@@ -109,14 +110,14 @@ type inbox struct {
 
 func (x *inbox) message(i int) []byte { return x.store[i*inboxStride:][:inboxSize] }
 
-// wanted is how many messages to ask for, for n datagrams: not many more, so
+// wanted returns how many messages to ask for to get n datagrams: not many more, so
 // that they stay in the processor's cache until they are cut.
 func (x *inbox) wanted(n int) int {
 	return min(1+(n-1)/max(x.joined, 1), maxInbox)
 }
 
-// cut fills packets from the messages of v and returns how many, and how many
-// were lost for being too large.
+// cut fills packets from the messages of v. It returns how many it filled, and how
+// many datagrams were lost because they were too large.
 func (x *inbox) cut(v *vector, batch []*buf.Packet, ipv6 bool) (n, oversize int) {
 	first := x.at
 	for x.at < x.received && n < len(batch) {
@@ -130,7 +131,7 @@ func (x *inbox) cut(v *vector, batch []*buf.Packet, ipv6 bool) (n, oversize int)
 	return n, oversize
 }
 
-// cutMessage does it for one message, as far as batch reaches.
+// cutMessage does so for one message, as far as batch has room.
 func (x *inbox) cutMessage(v *vector, batch []*buf.Packet, ipv6 bool) (n, oversize int) {
 	h := &v.headers[x.at]
 	b := x.message(x.at)[:h.n]

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// before sets what must be known before the socket is bound.
+// before sets what must be set before the socket is bound.
 func (o *Options) before(fd uintptr) error {
 	if o.Mark != 0 {
 		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(o.Mark)); err != nil {
@@ -27,7 +27,7 @@ func (o *Options) before(fd uintptr) error {
 	return o.discoverMTU(int(fd))
 }
 
-// discoverMTU sets MTUDiscovery, which connections that are accepted inherit.
+// discoverMTU sets MTUDiscovery, which accepted connections inherit.
 func (o *Options) discoverMTU(fd int) error {
 	// IPV6_MTU_DISCOVER takes the same numbers.
 	value := map[MTUDiscovery]int{CutAlways: unix.IP_PMTUDISC_DONT, CutHere: unix.IP_PMTUDISC_WANT, CutNever: unix.IP_PMTUDISC_DO}[o.MTUDiscovery]
@@ -44,8 +44,8 @@ func (o *Options) discoverMTU(fd int) error {
 	return nil
 }
 
-// setBoth sets an option for each protocol that a socket carries: one of the
-// IPv6 family may carry IPv4, too.
+// setBoth sets an option for each protocol that a socket carries: a socket of the
+// IPv6 family may also carry IPv4.
 func setBoth(fd, option4, option6, value int) error {
 	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	if err != nil {
@@ -62,7 +62,7 @@ func setBoth(fd, option4, option6, value int) error {
 }
 
 // after sets what a bound socket needs. It reports whether the socket is of the
-// IPv6 family, which one for both protocols is, too.
+// IPv6 family, as one for both protocols is.
 func (o *Options) after(fd int) (ipv6 bool, err error) {
 	setBuffer(fd, bufferSize(o.ReceiveBuffer), unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
 	setBuffer(fd, bufferSize(o.SendBuffer), unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
@@ -76,14 +76,14 @@ func (o *Options) after(fd int) (ipv6 bool, err error) {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 	}
 	if err == nil && o.Refusals {
-		// The socket's calls fail once for each ICMP error.
+		// Each ICMP error makes one call on the socket fail.
 		err = setBoth(fd, unix.IP_RECVERR, unix.IPV6_RECVERR, 1)
 	}
 	return ipv6, err
 }
 
-// setBuffer asks for size bytes: past the host's limit, which the privileged
-// may, or else up to it. Less is not an error.
+// setBuffer asks for size bytes: beyond the host's limit if this process may exceed
+// it, otherwise up to the limit. Getting less is not an error.
 func setBuffer(fd, size, force, ordinary int) {
 	if size <= 0 || unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) == nil {
 		return

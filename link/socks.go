@@ -10,8 +10,8 @@ import (
 	"net/netip"
 )
 
-// SOCKSProxy is a proxy by SOCKS version 5 (RFC 1928), with a password (RFC
-// 1929) if Username is not "".
+// SOCKSProxy is a SOCKS version 5 proxy (RFC 1928), with a password (RFC 1929) if
+// Username is not "".
 type SOCKSProxy struct{ Username, Password string }
 
 // Values of RFC 1928 and 1929.
@@ -39,8 +39,8 @@ var socksReplies = []string{
 	"the proxy does not know this kind of address",
 }
 
-// Connect has the proxy at the other end of conn connect to a host, a name or
-// an address, and port.
+// Connect makes the proxy at the other end of conn connect to a port of a host,
+// which is a name or an address.
 func (s *SOCKSProxy) Connect(ctx context.Context, conn net.Conn, host string, port uint16) error {
 	defer interrupt(ctx, conn)()
 	request, err := appendSOCKSHost([]byte{socksVersion, socksConnect, 0}, host, port)
@@ -53,8 +53,8 @@ func (s *SOCKSProxy) Connect(ctx context.Context, conn net.Conn, host string, po
 	return nil
 }
 
-// associate has the proxy relay datagrams, and returns where it takes them. It
-// does so as long as conn lasts.
+// associate makes the proxy relay datagrams as long as conn lasts, and returns the
+// address to send them to.
 func (s *SOCKSProxy) associate(ctx context.Context, conn net.Conn) (relay netip.AddrPort, err error) {
 	defer interrupt(ctx, conn)()
 	wildcard := netip.IPv4Unspecified()
@@ -99,7 +99,7 @@ func (s *SOCKSProxy) command(conn io.ReadWriter, request []byte) (bound netip.Ad
 	return readSOCKSAddr(conn)
 }
 
-// greet agrees on how to show who we are, and does.
+// greet agrees on how to show who we are, and does so.
 func (s *SOCKSProxy) greet(conn io.ReadWriter) error {
 	method := byte(socksNoAuth)
 	if s.Username != "" {
@@ -125,7 +125,7 @@ func (s *SOCKSProxy) greet(conn io.ReadWriter) error {
 	return nil
 }
 
-// logIn is RFC 1929.
+// logIn sends the password (RFC 1929).
 func (s *SOCKSProxy) logIn(conn io.ReadWriter) error {
 	const most = 255
 	if len(s.Username) > most || len(s.Password) > most {
@@ -146,7 +146,7 @@ func (s *SOCKSProxy) logIn(conn io.ReadWriter) error {
 	return nil
 }
 
-// appendSOCKSHost appends a host and port; names are the proxy's to resolve.
+// appendSOCKSHost appends a host and port. The proxy resolves names.
 func appendSOCKSHost(b []byte, host string, port uint16) ([]byte, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return appendSOCKSAddr(b, netip.AddrPortFrom(a, port)), nil
@@ -167,8 +167,8 @@ func appendSOCKSAddr(b []byte, a netip.AddrPort) []byte {
 	return binary.BigEndian.AppendUint16(b, a.Port())
 }
 
-// readSOCKSAddr reads an address with its port. A name is resolved by nobody
-// and gives an address that is not valid.
+// readSOCKSAddr reads an address with its port. A name is not resolved and gives an
+// invalid address.
 func readSOCKSAddr(r io.Reader) (a netip.AddrPort, err error) {
 	var scratch [256 + 2]byte
 	read := func(n int) []byte {

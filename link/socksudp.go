@@ -10,21 +10,22 @@ import (
 	"culvert/internal/buf"
 )
 
-// socksUDP is a UDP link through a proxy: each datagram goes to the proxy's
-// relay with the server's address before it (RFC 1928, section 7). Of what the
-// link under it implements beside Link nothing is forwarded: what the system
-// knows of the path to the relay (Path) does not hold for the server, and a
-// client needs no Queued and no Crowder.
+// socksUDP is a UDP link through a proxy: each datagram goes to the proxy's relay,
+// after a header with the server's address (RFC 1928, section 7). It forwards none
+// of the optional interfaces of the link below: what the system knows about the
+// path to the relay (Path) does not hold for the server, and a client needs neither
+// Queued nor Crowder.
 type socksUDP struct {
 	Link
-	control net.Conn // the association lasts as long as it
+	control net.Conn // the association lasts as long as control
 	relay   netip.AddrPort
 	server  netip.AddrPort
 	header  []byte // of datagrams to server
 }
 
-// UDP carries datagrams to server through the proxy at the other end of
-// control. It takes over both, under; packets have server as their Path.
+// UDP returns a link that carries datagrams to server through the proxy at the
+// other end of control. It takes over control and under. Packets have server as
+// their Path.
 func (s *SOCKSProxy) UDP(ctx context.Context, control net.Conn, under Link, server netip.AddrPort) (Link, error) {
 	relay, err := s.associate(ctx, control)
 	if err == nil && (!relay.Addr().IsValid() || relay.Port() == 0) {
@@ -38,15 +39,15 @@ func (s *SOCKSProxy) UDP(ctx context.Context, control net.Conn, under Link, serv
 	u := &socksUDP{Link: under, control: control, relay: relay, server: server,
 		header: appendSOCKSAddr([]byte{0, 0, 0}, server)}
 	go func() {
-		// Nothing more comes; the end is what matters.
+		// Nothing more arrives; only the end matters.
 		_, _ = io.Copy(io.Discard, control)
 		u.Close()
 	}()
 	return u, nil
 }
 
-// ReadBatch strips what the relay puts before each datagram, and leaves out
-// what is not the relay's. See Link.
+// ReadBatch strips the header that the relay puts before each datagram, and drops
+// datagrams from anyone but the relay. See Link.
 func (u *socksUDP) ReadBatch(batch []*buf.Packet) (int, error) {
 	for {
 		n, err := u.Link.ReadBatch(batch)
@@ -76,8 +77,8 @@ func (u *socksUDP) strip(p *buf.Packet) bool {
 	return true
 }
 
-// parseSOCKSHeader reads the header of a datagram that is whole and from an
-// address, and says how long it is.
+// parseSOCKSHeader reads the header of a datagram that is whole and comes from an
+// IP address. n is the header's length.
 func parseSOCKSHeader(b []byte) (n int, from netip.AddrPort, ok bool) {
 	const fixed, port = 4, 2
 	if len(b) < fixed || b[2] != 0 {
@@ -101,7 +102,7 @@ func (u *socksUDP) WriteBatch(batch []*buf.Packet) (int, error) {
 	return u.Link.WriteBatch(batch)
 }
 
-// Close ends the association too.
+// Close also ends the association.
 func (u *socksUDP) Close() error {
 	u.control.Close()
 	return u.Link.Close()

@@ -11,8 +11,8 @@ import (
 	"culvert/internal/nap"
 )
 
-// reading is how a stream's socket is read: past the scheduler, and napping
-// while packets come one by one.
+// reading reads a stream's socket without the runtime's scheduler, and naps while
+// packets come one by one.
 type reading struct {
 	raw    syscall.RawConn // nil where there is no socket of ours
 	step   func(fd uintptr) bool
@@ -29,7 +29,7 @@ func (r *reading) init(raw syscall.RawConn) {
 	r.step = r.try
 }
 
-// took notes that so many packets were taken out of what was read.
+// took notes that so many packets were taken from what was read.
 func (r *reading) took(packets int) { r.nap.Read(packets) }
 
 func (t *TCP) read(b []byte) (int, error) {

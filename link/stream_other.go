@@ -4,7 +4,7 @@ package link
 
 import "syscall"
 
-// reading is how a stream's socket is read: as package net does.
+// reading reads a stream's socket as package net does.
 type reading struct{}
 
 func (*reading) init(syscall.RawConn) {}

@@ -23,16 +23,16 @@ var (
 	_ buf.BatchSizer = (*TCP)(nil)
 )
 
-// lengthSize is what stands before each packet on a stream: its length, 16
-// bits in network order (draft, "TCP").
+// lengthSize is the size of the length before each packet on a stream: 16 bits in
+// network order (draft, "TCP").
 const lengthSize = 2
 
-// maxLength is the longest packet that it can announce.
+// maxLength is the longest packet that the length can announce.
 const maxLength = math.MaxUint16
 
-// How much is read at once. An idle connection holds the least of it; one that
-// fills its buffer gets twice as much, up to the most, which holds the longest
-// packet and its length.
+// How much to read at once. An idle connection holds the least. One that fills its
+// buffer gets twice as much, up to the most, which has room for the longest packet
+// and its length.
 const (
 	leastRead = 512
 	mostRead  = 64<<10 + lengthSize
@@ -40,21 +40,21 @@ const (
 
 // TCPOptions say how a connection carries packets.
 type TCPOptions struct {
-	// QueueLimit is how many data packets may wait for a peer that is slower
-	// than what is sent to it; 0 for DefaultQueueLimit.
+	// QueueLimit is how many data packets may wait for a peer that is slower than
+	// its sender; 0 means DefaultQueueLimit.
 	QueueLimit int
-	// Drop loses packets when the queue is full, so that one slow peer holds
-	// up nobody. Otherwise WriteBatch waits for room; TryBatch never does.
+	// Drop drops packets when the queue is full, so that a slow peer delays nobody
+	// else. Otherwise WriteBatch waits for room; TryBatch never does.
 	Drop bool
 }
 
 // DefaultQueueLimit is OpenVPN's `tcp-queue-limit`.
 const DefaultQueueLimit = 64
 
-// TCP is a connection to one peer as a Link of one path: what arrives has the
-// peer's address as its Path, and what is written goes to the peer whatever
-// its Path. Every error of reading is final. Read with ReadBatch or Peek from
-// one goroutine; any number may write.
+// TCP is a connection to one peer, used as a Link with one path: what arrives has
+// the peer's address as its Path, and what is written goes to the peer whatever its
+// Path. Every read error is final. One goroutine may call ReadBatch or Peek; any
+// number may write.
 type TCP struct {
 	conn   net.Conn
 	path   buf.Path
@@ -63,11 +63,11 @@ type TCP struct {
 
 	reading
 	in    []byte // what was read
-	start int    // of what was not taken yet
+	start int    // of the bytes not taken yet
 	end   int
 }
 
-// NewTCP carries packets over a connection, which it closes.
+// NewTCP carries packets over a connection, which the TCP's Close closes.
 func NewTCP(conn net.Conn, o TCPOptions) *TCP {
 	t := &TCP{conn: conn, path: buf.Path{Remote: tcpAddr(conn.RemoteAddr()), Local: tcpAddr(conn.LocalAddr()).Addr()}}
 	t.queue.init(conn, o)
@@ -75,7 +75,7 @@ func NewTCP(conn net.Conn, o TCPOptions) *TCP {
 	return t
 }
 
-// tcpAddr is a's address, not valid when it has none.
+// tcpAddr returns the address of a, an invalid one if it has none.
 func tcpAddr(a net.Addr) netip.AddrPort {
 	if t, ok := a.(*net.TCPAddr); ok {
 		return unmap(t.AddrPort())
@@ -86,13 +86,13 @@ func tcpAddr(a net.Addr) netip.AddrPort {
 // Stream is true. See Streamer.
 func (t *TCP) Stream() bool { return true }
 
-// BatchSize is few packets at first, since there may be thousands of connections
-// that are idle. See buf.BatchSizer.
+// BatchSize is small at first, since thousands of connections may be idle. See
+// buf.BatchSizer.
 func (t *TCP) BatchSize() (first, most int) { return 4, 32 }
 
-// ReadBatch takes the packets that have arrived, or waits for one. See Link.
-// A length that is 0 or larger than the packets of batch ends the connection
-// with a *LengthError.
+// ReadBatch takes the packets that have arrived, or waits for one. See Link. If a
+// length is 0, or larger than the packets of batch, it ends the connection with a
+// *LengthError.
 func (t *TCP) ReadBatch(batch []*buf.Packet) (int, error) {
 	for {
 		n, err := t.take(batch)
@@ -109,8 +109,8 @@ func (t *TCP) ReadBatch(batch []*buf.Packet) (int, error) {
 	}
 }
 
-// take fills batch with the packets that are there. An error waits until the
-// packets before it are taken.
+// take fills batch with the packets that are there. It returns an error only after
+// the packets before it.
 func (t *TCP) take(batch []*buf.Packet) (n int, err error) {
 	for n < len(batch) && t.end-t.start >= lengthSize {
 		p, have := batch[n], t.in[t.start:t.end]
@@ -131,8 +131,8 @@ func (t *TCP) take(batch []*buf.Packet) (n int, err error) {
 	return n, nil
 }
 
-// fill reads at least one byte more. A buffer that the last read filled is
-// replaced by a larger one.
+// fill reads at least one more byte. It replaces a buffer that the last read filled
+// by a larger one.
 func (t *TCP) fill() error {
 	switch {
 	case t.in == nil:
@@ -153,8 +153,8 @@ func (t *TCP) fill() error {
 	return err
 }
 
-// resize moves what was not taken yet to the front, of another buffer if that is
-// to have another size.
+// resize moves the bytes not taken yet to the front of the buffer, or of a new one
+// if the size changes.
 func (t *TCP) resize(size int) {
 	have, to := t.in[t.start:t.end], t.in
 	if size != len(t.in) {
@@ -163,8 +163,8 @@ func (t *TCP) resize(size int) {
 	t.in, t.start, t.end = to, 0, copy(to, have)
 }
 
-// Peek waits until n bytes have arrived, n up to 512, and returns them. They
-// stay to be read. It returns fewer with an error.
+// Peek waits until n bytes have arrived, n up to 512, and returns them without
+// taking them. It returns fewer with an error.
 func (t *TCP) Peek(n int) ([]byte, error) {
 	for t.end-t.start < n {
 		if err := t.fill(); err != nil {
@@ -174,8 +174,8 @@ func (t *TCP) Peek(n int) ([]byte, error) {
 	return t.in[t.start : t.start+n], nil
 }
 
-// Detach gives up the connection to be used otherwise: what was read and not
-// taken, and the rest to come from conn. Nothing may have been written.
+// Detach gives up the connection for another use. It returns the bytes that were
+// read and not taken; conn gives the rest. Nothing may have been written.
 func (t *TCP) Detach() (conn net.Conn, read []byte) { return t.conn, t.in[t.start:t.end] }
 
 // WriteBatch queues each packet for the peer, control packets before data, and
@@ -184,7 +184,7 @@ func (t *TCP) WriteBatch(batch []*buf.Packet) (int, error) {
 	return t.write(batch, !t.queue.drop)
 }
 
-// TryBatch is WriteBatch, but loses what there is no room for. See Trier.
+// TryBatch is a WriteBatch that drops what there is no room for. See Trier.
 func (t *TCP) TryBatch(batch []*buf.Packet) (int, error) { return t.write(batch, false) }
 
 func (t *TCP) write(batch []*buf.Packet, patient bool) (int, error) {
@@ -195,7 +195,7 @@ func (t *TCP) write(batch []*buf.Packet, patient bool) (int, error) {
 	return n, err
 }
 
-// final makes of an error what ends the connection.
+// final turns an error into the one that ends the connection.
 func (t *TCP) final(err error) error {
 	switch {
 	case t.closed.Load():
@@ -214,7 +214,7 @@ func (t *TCP) final(err error) error {
 	return &ClosedError{Text: "the connection broke", Err: rootCause(err)}
 }
 
-// ClosedError is the end of a connection. It wraps fs.ErrClosed.
+// ClosedError says why a connection ended. It wraps fs.ErrClosed.
 type ClosedError struct {
 	Text string
 	Err  error // nil when Text says it all
@@ -227,7 +227,7 @@ func (e *ClosedError) Error() string {
 	return fmt.Sprintf("%s: %v", e.Text, e.Err)
 }
 
-// Unwrap gives fs.ErrClosed beside the cause.
+// Unwrap returns fs.ErrClosed and the cause.
 func (e *ClosedError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{fs.ErrClosed}
@@ -235,20 +235,20 @@ func (e *ClosedError) Unwrap() []error {
 	return []error{fs.ErrClosed, e.Err}
 }
 
-// SetReadDeadline ends reading at that time; the zero time never.
+// SetReadDeadline makes reads fail from that time on; the zero time means never.
 func (t *TCP) SetReadDeadline(at time.Time) { _ = t.conn.SetReadDeadline(at) }
 
-// LocalAddr is our end's address.
+// LocalAddr returns our end's address.
 func (t *TCP) LocalAddr() netip.AddrPort { return tcpAddr(t.conn.LocalAddr()) }
 
-// RemoteAddr is the peer's address.
+// RemoteAddr returns the peer's address.
 func (t *TCP) RemoteAddr() netip.AddrPort { return t.path.Remote }
 
-// Dropped counts packets lost because the queue was full.
+// Dropped returns how many packets were lost because the queue was full.
 func (t *TCP) Dropped() uint64 { return t.queue.dropped.Load() }
 
-// Close sends what is queued, as long as the peer takes it within a second or
-// so, and ends pending reads at once. Closing twice is harmless.
+// Close sends what is queued, if the peer takes it within about a second, and ends
+// pending reads at once. Closing twice is harmless.
 func (t *TCP) Close() error {
 	if t.closed.Swap(true) {
 		return nil

@@ -10,7 +10,7 @@ import (
 
 const canTry = true
 
-// tryWrite writes what the socket takes without waiting, which may be nothing.
+// tryWrite writes what the socket takes without waiting, possibly nothing.
 func tryWrite(fd uintptr, b []byte) (n int, err error) {
 	for n < len(b) {
 		m, err := unix.Write(int(fd), b[n:])
@@ -27,7 +27,7 @@ func tryWrite(fd uintptr, b []byte) (n int, err error) {
 	return n, nil
 }
 
-// reuseAddress lets a socket have a port that an ended connection still holds.
+// reuseAddress lets a socket use a port that an ended connection still holds.
 func reuseAddress(fd uintptr) {
 	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 }

@@ -14,52 +14,51 @@ var _ Link = (*UDP)(nil)
 
 // Options say how to open a socket.
 //
-// One for UDP is never connected: it takes datagrams from any address and sends
-// each packet to its Path, so a peer may float to another address, and a
-// client may follow a server or try several, with one socket. Whoever reads
-// checks where a datagram is from, which its authentication must do anyway.
+// A UDP socket is never connected. It takes datagrams from any address and sends
+// each packet to its Path, so a peer may float to another address, and a client may
+// follow a server or try several, with one socket. The reader must check where a
+// datagram comes from, which authentication does anyway.
 type Options struct {
-	// Addr to bind. An IPv4 address, 0.0.0.0 for all, takes IPv4 alone; an
-	// IPv6 address, :: for all, takes IPv6 alone. An address that is not
-	// valid means all addresses of both, of IPv4 alone where the host has no
-	// IPv6. Port 0 lets the system choose.
+	// Addr is the address to bind. An IPv4 address, 0.0.0.0 for all, takes only
+	// IPv4; an IPv6 address, :: for all, takes only IPv6. An invalid address means
+	// all addresses of both, or of IPv4 if the host has no IPv6. Port 0 lets the
+	// system choose.
 	Addr netip.AddrPort
-	// ReceiveBuffer and SendBuffer are the socket's buffers in bytes. 0 asks
-	// for DefaultBuffer, for UDP alone; a negative number leaves the
-	// system's. The system may give less, by its own limits, without an
-	// error.
+	// ReceiveBuffer and SendBuffer are the socket's buffers in bytes. 0 asks for
+	// DefaultBuffer, on UDP only; a negative number keeps the system's. The system
+	// may silently give less, by its own limits.
 	ReceiveBuffer, SendBuffer int
-	// Mark is put on outgoing packets for the host's routing rules; 0 none.
+	// Mark is put on outgoing packets for the host's routing rules; 0 means none.
 	// Linux only; it needs CAP_NET_ADMIN.
 	Mark uint32
-	// MTUDiscovery is whether outer packets may be cut on their way. Linux
-	// only, except SystemMTU.
+	// MTUDiscovery says whether outer packets may be cut on their way. Linux only,
+	// except SystemMTU.
 	MTUDiscovery MTUDiscovery
 	// Device, if not "", is the only network adapter to use. Linux only.
 	Device string
-	// Refusals makes ReadBatch and WriteBatch return an error when the
-	// network reports a datagram as undeliverable (ICMP), such as one that
-	// wraps syscall.ECONNREFUSED when no server is at the port. They are
-	// hints, since anyone can forge them. For clients; a server would hear of
-	// every client that vanished. UDP on Linux only; elsewhere the system
-	// decides.
+	// Refusals makes ReadBatch and WriteBatch return an error when the network
+	// reports a datagram as undeliverable (ICMP), such as one that wraps
+	// syscall.ECONNREFUSED if no server is at the port. Such errors are hints,
+	// since anyone can forge them. Refusals is for clients; a server would get a
+	// report for every client that vanished. UDP on Linux only; elsewhere the
+	// system decides.
 	Refusals bool
-	// Queues is how many sockets share the address (Queued); 0 is one. UDP on
+	// Queues is how many sockets share the address (Queued); 0 means one. UDP on
 	// Linux only.
 	Queues int
 
 	share bool // the port, with our own sockets
 }
 
-// MTUDiscovery is what a socket does about packets larger than the path
-// carries (Linux: IP_MTU_DISCOVER of ip(7), IPV6_MTU_DISCOVER of ipv6(7)).
+// MTUDiscovery says what a socket does about packets larger than the path carries
+// (Linux: IP_MTU_DISCOVER of ip(7), IPV6_MTU_DISCOVER of ipv6(7)).
 type MTUDiscovery int
 
-// The ways.
+// The choices.
 const (
-	// SystemMTU: on Linux, datagrams may be cut, as with CutAlways, and
-	// connections go by the system's settings; elsewhere all do. Linux by
-	// itself forbids cutting for a lone datagram and allows it for runs, so
+	// SystemMTU: on Linux, datagrams may be cut, as with CutAlways, and connections
+	// follow the system's settings; elsewhere both follow the system's settings. By
+	// itself Linux forbids cutting for a single datagram and allows it for runs, so
 	// that a path would carry one and lose the other.
 	SystemMTU MTUDiscovery = iota
 	CutAlways              // never forbid routers to cut packets
@@ -67,19 +66,19 @@ const (
 	CutNever               // forbid it, and refuse what is known to be too large (EMSGSIZE)
 )
 
-// Enlarge has a process with the right to give a socket larger buffers than the
-// host's limit do so for this one; nil: there is none. Set it before a socket is
-// opened. Linux only.
+// Enlarge asks a process that may exceed the host's limit for socket buffers to do
+// so for this socket; nil means that there is no such process. Set it before a
+// socket is opened. Linux only.
 var Enlarge func(socket int, receive bool, size int) error
 
-// DefaultBuffer is the size in bytes asked for a socket's buffers. It holds
+// DefaultBuffer is the size in bytes to ask for as a socket's buffers. It holds
 // what arrives at 10 Gbit/s in three milliseconds.
 const DefaultBuffer = 4 << 20
 
 var errClosed = fmt.Errorf("link: the socket is closed: %w", fs.ErrClosed)
 
 // ListenUDP opens a socket. The error wraps the system's, such as
-// syscall.EADDRINUSE, and names the mend.
+// syscall.EADDRINUSE, and says what to do.
 func ListenUDP(o Options) (*UDP, error) {
 	conn, err := o.listen()
 	if err != nil {
@@ -97,9 +96,8 @@ func ListenUDP(o Options) (*UDP, error) {
 	return u, nil
 }
 
-// ListenSmall opens a socket that holds next to no memory and carries a
-// datagram per call, for a process that has thousands of them. Its errors are
-// as ListenUDP's.
+// ListenSmall opens a socket that holds next to no memory and carries one datagram
+// per call, for a process that has thousands of them. Errors are like ListenUDP's.
 func ListenSmall(o Options) (Link, error) {
 	conn, err := o.listen()
 	if err != nil {
@@ -129,7 +127,7 @@ func (o *Options) network() (network, addr string) {
 	return "udp6", o.Addr.String()
 }
 
-// listenError adds the mend.
+// listenError adds what to do.
 func listenError(kind, addr string, err error) error {
 	mend := ""
 	switch {
@@ -145,7 +143,7 @@ func listenError(kind, addr string, err error) error {
 	return fmt.Errorf("link: listen on %s %s: %s (%w)", kind, addr, mend, err)
 }
 
-// bufferSize returns the size to ask for, or 0 to leave it.
+// bufferSize returns the size to ask for, or 0 to keep the system's.
 func bufferSize(option int) int {
 	switch {
 	case option == 0:
@@ -156,7 +154,7 @@ func bufferSize(option int) int {
 	return option
 }
 
-// localAddr is the address conn is bound to.
+// localAddr returns the address that conn is bound to.
 func localAddr(conn *net.UDPConn) netip.AddrPort {
 	return unmap(conn.LocalAddr().(*net.UDPAddr).AddrPort())
 }

@@ -27,13 +27,13 @@ type UDP struct {
 	oversize atomic.Uint64
 	closed   atomic.Bool
 	opened   time.Time
-	route    Options // what its packets' way depends on
+	route    Options // what the route of its packets depends on
 	queues   []Link  // the first is this one
 
 	in receiving
-	// One lock for all writers rather than scratch arrays for each: the
-	// poller lets only one write to a socket at a time in any case, and
-	// filling the arrays is short beside the system call.
+	// All writers share one lock instead of having arrays of their own: the poller
+	// lets only one write to a socket at a time anyway, and filling the arrays
+	// takes little time compared with the system call.
 	writing sync.Mutex
 	out     sending
 }
@@ -86,7 +86,7 @@ func newUDP(conn *net.UDPConn, o Options) (*UDP, error) {
 	return u, nil
 }
 
-// ReadBatch waits for a datagram and takes what else is there, in one system
+// ReadBatch waits for a datagram and takes whatever else is there, in one system
 // call. A datagram larger than its buffer is dropped and counted. See Link.
 func (u *UDP) ReadBatch(batch []*buf.Packet) (int, error) {
 	r := &u.in
@@ -134,7 +134,7 @@ func (u *UDP) WriteBatch(batch []*buf.Packet) (int, error) {
 	u.writing.Lock()
 	defer u.writing.Unlock()
 	s := &u.out
-	s.accepted, s.failures = 0, nil // whoever called keeps the failures
+	s.accepted, s.failures = 0, nil // the last caller keeps its failures
 	var poll error
 	for len(batch) > 0 && poll == nil {
 		part := batch[:min(len(batch), vectorLen)]
@@ -150,7 +150,7 @@ func (u *UDP) WriteBatch(batch []*buf.Packet) (int, error) {
 	return s.accepted, u.final(poll, s.failures.Err())
 }
 
-// handled is how many packets of a part are dealt with: all, unless a run was
+// handled returns how many packets of a part are done: all, unless a run was
 // refused.
 func (s *sending) handled(all int) int {
 	switch {
@@ -182,12 +182,11 @@ func (u *UDP) send(fd uintptr) bool {
 	return true
 }
 
-// sendFailed deals with the failure to send the next message.
+// sendFailed handles the failure to send the next message.
 func (u *UDP) sendFailed(fd uintptr, errno syscall.Errno) {
 	s := &u.out
 	if u.refusals && s.again != s.next {
-		// The error may be of an earlier datagram; then this one was not
-		// tried.
+		// The error may be for an earlier datagram; then this one was not tried.
 		s.failures.Add(u.refusal(fd, errno), 0)
 		s.again = s.next
 		return
@@ -199,9 +198,9 @@ func (u *UDP) sendFailed(fd uintptr, errno syscall.Errno) {
 	s.next++
 }
 
-// refusal explains a call's error. When the socket reports what the network
-// refused, it empties the queue of reports, which otherwise takes the place of
-// datagrams, and names the first one's destination.
+// refusal explains a call's error. If the socket reports what the network refused,
+// it empties the queue of reports, which would otherwise take the place of
+// datagrams, and names the destination of the first.
 func (u *UDP) refusal(fd uintptr, errno syscall.Errno) error {
 	var to netip.AddrPort
 	for u.refusals {
@@ -229,7 +228,8 @@ func destination(name unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// final turns the poller's error and the calls' into the contract's.
+// final turns the error of the poller or the calls into the error that the contract
+// of Link wants.
 func (u *UDP) final(poll, call error) error {
 	switch {
 	case u.closed.Load():
@@ -242,11 +242,12 @@ func (u *UDP) final(poll, call error) error {
 	return nil
 }
 
-// Oversize counts datagrams dropped for being larger than the buffer given.
+// Oversize returns how many datagrams were dropped because they were larger than
+// their buffer.
 func (u *UDP) Oversize() uint64 { return u.oversize.Load() }
 
-// LocalAddr is the address the socket is bound to. For one of both protocols
-// it is [::] and a port.
+// LocalAddr is the address the socket is bound to. A socket for both protocols has
+// [::] and a port.
 func (u *UDP) LocalAddr() netip.AddrPort { return localAddr(u.conn) }
 
 // Close ends pending reads and writes. Closing twice is harmless.

@@ -12,11 +12,12 @@ import (
 	"culvert/internal/buf"
 )
 
-// vectorLen is the most datagrams a system call sends.
+// vectorLen is the most datagrams that a system call sends.
 const vectorLen = 128
 
-// vector is the arrays recvmmsg and sendmmsg work on. Message i uses element i
-// of each but parts. It must not be copied: the headers point into it.
+// vector holds the arrays that recvmmsg and sendmmsg work on. Message i uses
+// element i of each except parts. A vector must not be copied: the headers point
+// into it.
 type vector struct {
 	headers  [vectorLen]message
 	parts    [vectorLen]unix.Iovec // a run's are consecutive
@@ -32,7 +33,7 @@ type message struct {
 	n uint32 // bytes received or sent
 }
 
-// sockaddr is a socket address of either family, in IPv6's room.
+// sockaddr is a socket address of either family, in the space of an IPv6 one.
 type sockaddr unix.RawSockaddrInet6
 
 var errNoWay = errors.New("link: a packet without a destination in the socket's address family: " +
@@ -65,9 +66,9 @@ func (v *vector) setPart(i int, b []byte) {
 	v.parts[i].SetLen(len(b))
 }
 
-// prepareWrite sets the vector to send the packets of batch, which is no longer
-// than it, and returns in how many messages, and how many packets that leaves
-// out: those without a usable address.
+// prepareWrite sets the vector to send the packets of batch, which must not be
+// longer than the vector. It returns the number of messages, and how many packets
+// it left out because they have no usable address.
 func (v *vector) prepareWrite(batch []*buf.Packet, ipv6 bool, limits *runLimits) (n, stray int) {
 	for i, p := range batch {
 		v.setPart(i-stray, p.Bytes())
@@ -89,7 +90,7 @@ func (v *vector) prepareWrite(batch []*buf.Packet, ipv6 bool, limits *runLimits)
 	return n, stray
 }
 
-// extend makes p, whose part is the next, one more of message i's run.
+// extend adds p, whose part is the next, to the run of message i.
 func (v *vector) extend(i int, p *buf.Packet, end int) {
 	r := &v.runs[i]
 	r.bytes += p.Len()
@@ -102,7 +103,7 @@ func (v *vector) extend(i int, p *buf.Packet, end int) {
 	}
 }
 
-// setControl says how many bytes of control messages message i has.
+// setControl sets how many bytes of control messages message i has.
 func (v *vector) setControl(i, size int) {
 	h := &v.headers[i]
 	h.Control = nil
@@ -145,9 +146,9 @@ func (s *sockaddr) set(to netip.AddrPort, ipv6 bool, z *zones) uint32 {
 	return unix.SizeofSockaddrInet6
 }
 
-// The socket never blocks, so the runtime is not told of these calls: it would
-// find them long, and wake a thread every 20 microseconds to hand the processor
-// to others.
+// The socket never blocks, so the runtime is not told about these calls: it would
+// take them for long ones, and wake a thread every 20 microseconds to hand the
+// processor to others.
 
 // recvmmsg fills messages up to count, without waiting, and returns how many.
 func (v *vector) recvmmsg(fd uintptr, count int) (int, syscall.Errno) {
@@ -155,8 +156,8 @@ func (v *vector) recvmmsg(fd uintptr, count int) (int, syscall.Errno) {
 	return int(n), errno
 }
 
-// sendmmsg sends messages from first up to count, without waiting, and returns
-// how many were sent before one failed. The error is the first one's.
+// sendmmsg sends messages from first up to count, without waiting, and returns how
+// many were sent before one failed. The error is the first message's.
 func (v *vector) sendmmsg(fd uintptr, first, count int) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&v.headers[first])), uintptr(count-first), 0, 0, 0)
 	return int(n), errno

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// zonesAge is how long the names of adapters are believed: one may be plugged
-// in again, with another index.
+// zonesAge is how long the names of adapters are believed: an adapter may be
+// plugged in again and get another index.
 const zonesAge = time.Second
 
-// zones are the IPv6 zones of link-local addresses: names of adapters, as
-// package net has them, for the indexes that the kernel speaks of. Sockets that
-// meet no such address never ask for them.
+// zones maps between the IPv6 zones of link-local addresses, which package net
+// gives as adapter names, and the indexes that the kernel uses. Sockets that meet
+// no such address never ask for them.
 type zones struct {
 	asked   time.Time
 	names   map[uint32]string
 	indexes map[string]uint32
 }
 
-// name is the zone of an index: the index itself where no adapter has it.
+// name returns the zone for an index: the index itself if no adapter has it.
 func (z *zones) name(index uint32) string {
 	z.refresh()
 	if name, ok := z.names[index]; ok {
@@ -28,7 +28,7 @@ func (z *zones) name(index uint32) string {
 	return strconv.FormatUint(uint64(index), 10)
 }
 
-// index is what the kernel calls a zone, 0 where there is no such adapter.
+// index returns the kernel's index for a zone, 0 if there is no such adapter.
 func (z *zones) index(zone string) uint32 {
 	if zone == "" {
 		return 0
@@ -41,7 +41,7 @@ func (z *zones) index(zone string) uint32 {
 	return uint32(index)
 }
 
-// refresh asks the system when what is known is too old. A failure leaves that.
+// refresh asks the system if the names are too old. A failure keeps the old ones.
 func (z *zones) refresh() {
 	if time.Since(z.asked) < zonesAge {
 		return
