@@ -37,8 +37,9 @@ type client struct {
 	moveReported atomic.Int64 // when one of its moves was, Unix time in nanoseconds
 
 	// The table's lock guards these.
-	place place
-	gone  bool // out of the table, for good
+	place   place
+	counted bool // among the table's sessions
+	gone    bool // out of the table, for good
 
 	displaced atomic.Bool // by a newcomer, while it waited
 }

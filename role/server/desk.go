@@ -173,8 +173,9 @@ func (d *desk) recheckAll() {
 	}
 }
 
-// gone forgets a client.
+// gone forgets a client, and reports its end.
 func (d *desk) gone(c *client, now time.Time, err error) {
+	defer d.roster.table.over(c)
 	c.visit.Gone()
 	d.roster.forget(c)
 	c.Stop()

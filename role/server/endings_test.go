@@ -123,3 +123,37 @@ func TestNoPool(t *testing.T) {
 		}
 	})
 }
+
+// TestEndedBeforeRunReturns has every client's end reported by the time that Run
+// returns: of one that is in, and of one whose place another took a moment before.
+func TestEndedBeforeRunReturns(t *testing.T) {
+	for name, more := range map[string]string{"silent": "", "with a word": "explicit-exit-notify 1"} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+				s := w.serve(more)
+				s.events.mu.Lock()
+				s.events.late = 100 * time.Millisecond
+				s.events.mu.Unlock()
+				w.connect("anna", "")
+				w.connect("bert", "")
+				w.connect("bert", "") // takes its place, whose end is being reported still
+				if err := s.stop(); err != nil {
+					t.Error(err)
+				}
+				entered, ended := map[uint64]bool{}, map[uint64]bool{}
+				for _, e := range happened[server.Entering](s) {
+					entered[e.Number] = true
+				}
+				for _, e := range happened[server.Ended](s) {
+					if !entered[e.Number] || ended[e.Number] {
+						t.Errorf("ended twice, or never entered: %+v", e)
+					}
+					ended[e.Number] = true
+				}
+				if len(entered) != 3 || len(ended) != 3 {
+					t.Errorf("%d entered, %d ended", len(entered), len(ended))
+				}
+			})
+		})
+	}
+}

@@ -50,7 +50,8 @@ type Options struct {
 	// the first packet of a stranger is read. An error ends the server.
 	Opened func() error
 	// Events, if not nil, is called for each event, in order for one client, on the
-	// goroutine where it happened. It must not block.
+	// goroutine where it happened. It must not block. Every client that is Entering
+	// is Ended before Run returns.
 	Events func(Event)
 	// Ready is called when clients can connect.
 	Ready func(*Server)
@@ -257,15 +258,30 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 
 func (s *Server) close() {
 	s.admission.End() // before all, since a program may keep a client from ending
-	for _, c := range s.roster.table.all() {
-		c.Stop()
-	}
+	s.endSessions()
 	s.strangers.stop()
 	s.admission.Wait()
 	s.roster.book.Close()
 	s.adapter.TakeDown(s.log)
 	s.sockets.close()
 	s.sockets.acceptor.Close()
+}
+
+// endTime bounds how long the server waits for its clients' control goroutines.
+const endTime = 5 * time.Second
+
+// endSessions ends what sessions there are, and waits until each is reported
+// (Ended), so that no event comes after Run.
+func (s *Server) endSessions() {
+	empty := s.roster.table.close()
+	for _, c := range s.roster.table.all() {
+		c.Stop()
+	}
+	select {
+	case <-empty:
+	case <-time.After(endTime):
+		s.log.Warn("some clients' sessions could not be ended in time", "clients", len(s.roster.table.all()), "limit", endTime)
+	}
 }
 
 // Restart ends all sessions, so that the clients connect anew. Socket, adapter

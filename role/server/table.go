@@ -28,6 +28,10 @@ type table struct {
 	freeIDs   []wire.PeerID
 	strangers waiting // have not said who they are
 	pending   waiting // have, and wait to be let in
+
+	sessions int           // that were added, and are not over
+	closed   bool          // nobody is added any more
+	empty    chan struct{} // closed once the table is, and all sessions are over
 }
 
 // outer is an outer address as one socket sees it: behind a translator, two
@@ -49,6 +53,7 @@ func newTable(maxClients int) *table {
 		byAddr:    make(map[outer]*client),
 		bySession: make(map[sessionKey]*client),
 		byName:    make(map[string]*client),
+		empty:     make(chan struct{}),
 	}
 	t.routes.Store(new(bart.Table[*client]))
 	for id := maxClients - 1; id >= 0; id-- {
@@ -98,10 +103,14 @@ func (t *table) all() []*client {
 
 // add enters a client whose handshake begins. When limit sessions are known
 // already, it takes the place of one that has not got in, so that senders who
-// stall keep nobody out; ok is false when there is none.
+// stall keep nobody out; ok is false when there is none, and after close. For each
+// client that was added, over has to be called.
 func (t *table) add(c *client, limit int) (displaced *client, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.closed {
+		return nil, false
+	}
 	from := session.Source(c.Path().Remote.Addr())
 	if len(t.bySession) >= limit {
 		if displaced = t.longestWaiting(from); displaced == nil {
@@ -112,7 +121,41 @@ func (t *table) add(c *client, limit int) (displaced *client, ok bool) {
 	}
 	t.bySession[c.session()] = c
 	t.strangers.add(c, from)
+	c.counted = true
+	t.sessions++
 	return displaced, true
+}
+
+// over notes that a client's session is over, and that all is done that follows
+// from it. For one that was not added it does nothing.
+func (t *table) over(c *client) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !c.counted {
+		return
+	}
+	c.counted = false
+	t.sessions--
+	t.checkEmpty()
+}
+
+// close lets nobody in any more. The channel is closed once all sessions are over,
+// also those that are in no table any longer.
+func (t *table) close() (empty <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.closed = true
+		t.checkEmpty()
+	}
+	return t.empty
+}
+
+// checkEmpty closes empty at the last session after close. The caller holds mu.
+func (t *table) checkEmpty() {
+	if t.closed && t.sessions == 0 {
+		close(t.empty)
+	}
 }
 
 // longestWaiting is who makes room for a newcomer from a source: a stranger if

@@ -410,3 +410,35 @@ func TestFailedHandshakesAreReportedAtAPace(t *testing.T) {
 		}
 	})
 }
+
+// TestTableCloses has nobody added after close, and says when the last session is
+// over, also that of a client which is in no table any longer.
+func TestTableCloses(t *testing.T) {
+	tb := newTabled(t, 8)
+	a, _ := tb.enter("anna", true)
+	b, _ := tb.enter("bert", true)
+	tb.remove(a)
+	empty := tb.close()
+	refused := newcomerAt(outerOf(9), wire.SessionID{9})
+	if _, ok := tb.add(refused, 100); ok {
+		t.Error("one was added after close")
+	}
+	for i, c := range []*client{b, b, refused} { // of whom one counts
+		if tb.over(c); closed(empty) {
+			t.Fatalf("empty after %d of the calls, and anna's session is not over", i+1)
+		}
+	}
+	if tb.over(a); !closed(empty) || tb.close() != empty {
+		t.Error("it does not say that it is empty")
+	}
+}
+
+// closed reports whether a channel is closed.
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -191,9 +191,16 @@ type serving struct {
 type eventList struct {
 	mu   sync.Mutex
 	list []server.Event
+	late time.Duration // how long it takes to note that a client ended
 }
 
 func (l *eventList) add(e server.Event) {
+	l.mu.Lock()
+	late := l.late
+	l.mu.Unlock()
+	if _, ended := e.(server.Ended); ended && late > 0 {
+		time.Sleep(late)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.list = append(l.list, e)
