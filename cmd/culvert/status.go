@@ -25,10 +25,6 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := client.Status(c.Context())
-			if err != nil {
-				return err
-			}
 			out := c.OutOrStdout()
 			print := func(value any, text []byte) error {
 				if asJSON {
@@ -37,10 +33,15 @@ func statusCommand() *cobra.Command {
 				_, err := out.Write(text)
 				return err
 			}
-			if err := print(s, s.Append(nil, time.Now())); err != nil || !follow {
+			status := func(s backend.Status) error { return print(s, s.Append(nil, time.Now())) }
+			if follow {
+				return client.Follow(c.Context(), status, func(e backend.Event) error { return print(e, e.Append(nil)) })
+			}
+			s, err := client.Status(c.Context())
+			if err != nil {
 				return err
 			}
-			return client.Events(c.Context(), func(e backend.Event) error { return print(e, e.Append(nil)) })
+			return status(s)
 		},
 	}
 	c.Flags().BoolVar(&follow, "follow", false, "then show what happens, a line for each event, until Ctrl-C")

@@ -178,14 +178,23 @@ func (c *Client) decode(ctx context.Context, method, path string, body, into any
 	return json.NewDecoder(answer).Decode(into)
 }
 
-// Events asks for what happens from now on, and calls tell for each event until ctx
-// ends, tell fails, or the tunnel has ended.
-func (c *Client) Events(ctx context.Context, tell func(backend.Event) error) error {
+// Follow asks a server, client or host how it is, calls begin with that, and then
+// tell for each event, until ctx ends, one of the two fails, or the tunnel has
+// ended. No event after the status is missing. One that happened while the status was
+// asked for may be in it already.
+func (c *Client) Follow(ctx context.Context, begin func(backend.Status) error, tell func(backend.Event) error) error {
 	answer, err := c.Stream(ctx, EventsPath)
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
+	status, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := begin(status); err != nil {
+		return err
+	}
 	for in := json.NewDecoder(answer.Body); ; {
 		var e backend.Event
 		switch err := in.Decode(&e); {

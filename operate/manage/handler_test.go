@@ -100,18 +100,26 @@ func TestPushUpdate(t *testing.T) {
 	}
 }
 
-// TestEvents: each event is a line from when it happens, and the answer ends with the
-// tunnel, or with whoever reads it.
-func TestEvents(t *testing.T) {
+// TestFollow: the status comes first, and each event is a line from when it happens,
+// also one right after the status. The answer ends with the tunnel, or with whoever
+// reads it.
+func TestFollow(t *testing.T) {
 	for _, ending := range []string{"reader", "tunnel", "refusal"} {
-		b, reading := backendtest.New(), make(chan struct{})
-		b.OnEvents = func() { close(reading) }
+		b := backendtest.New()
 		c := serve(t, b)
 		ctx, cancel := context.WithCancel(t.Context())
 		got, ended := make(chan backend.Event, 2), make(chan error, 1)
 		refusal := errors.New("enough")
+		want := backend.Event{Kind: backend.Up, Name: "anna\n", IPv4: netip.MustParseAddr("10.8.0.2")}
+		begin := func(s backend.Status) error {
+			if !reflect.DeepEqual(s.Role, b.Status().Role) || len(got) > 0 {
+				t.Errorf("begins with %+v", s)
+			}
+			b.Happen(want)
+			return nil
+		}
 		go func() {
-			ended <- c.Events(ctx, func(e backend.Event) error {
+			ended <- c.Follow(ctx, begin, func(e backend.Event) error {
 				got <- e
 				if e.Kind == backend.Ended {
 					return refusal
@@ -119,9 +127,6 @@ func TestEvents(t *testing.T) {
 				return nil
 			})
 		}()
-		want := backend.Event{Kind: backend.Up, Name: "anna\n", IPv4: netip.MustParseAddr("10.8.0.2")}
-		<-reading
-		b.Happen(want)
 		if e := <-got; !reflect.DeepEqual(e, want) {
 			t.Errorf("got %+v", e)
 		}
@@ -139,5 +144,10 @@ func TestEvents(t *testing.T) {
 			t.Errorf("ended by the %s: %v", ending, err)
 		}
 		cancel()
+	}
+	refusal := errors.New("no status wanted")
+	err := serve(t, backendtest.New()).Follow(t.Context(), func(backend.Status) error { return refusal }, nil)
+	if err != refusal {
+		t.Errorf("begin's error: %v", err)
 	}
 }

@@ -23,8 +23,6 @@ type Fake struct {
 	Update func(backend.Update) (backend.Updated, error)
 	// OnReload is what Reload does.
 	OnReload func()
-	// OnEvents is called when there is a reader more.
-	OnEvents func()
 	// Ends gives Run its end, before its context does.
 	Ends chan error
 	// Road is where packets can be watched.
@@ -41,7 +39,7 @@ var _ backend.Backend = (*Fake)(nil)
 
 // New returns a server's with an adapter tun0.
 func New() *Fake {
-	f := &Fake{State: backend.Status{Role: "server", Adapter: "tun0"}, Ends: make(chan error), OnEvents: func() {}}
+	f := &Fake{State: backend.Status{Role: "server", Adapter: "tun0"}, Ends: make(chan error)}
 	f.eyes = watch.New(&f.Road.Observer)
 	return f
 }
@@ -87,7 +85,6 @@ func (f *Fake) Packets() backend.Packets { return backend.Packets{Eyes: f.eyes} 
 
 // Events are those of Happen.
 func (f *Fake) Events(room int) *backend.Reader {
-	defer f.OnEvents()
 	return f.feed.Add(room)
 }
 
