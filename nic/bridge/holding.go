@@ -2,14 +2,14 @@ package bridge
 
 import "container/list"
 
-// holding is what is behind one port.
+// holding is the set of addresses behind one port.
 type holding[P comparable] struct {
 	learned list.List // of *entry[P], the oldest in front
 	pinned  []*entry[P]
 }
 
-// holding is what is behind a port, made if there is nothing yet. The caller
-// holds mu.
+// holding returns what is behind a port, and makes it if there is nothing yet. The
+// caller holds mu.
 func (t *Table[P]) holding(port P) *holding[P] {
 	h := t.ports[port]
 	if h == nil {
@@ -36,8 +36,8 @@ func (t *Table[P]) portLimit(port P) int {
 	return t.limits.PerPort
 }
 
-// fullest is what is behind the port with the most addresses, nil if none has
-// more than one. The caller holds mu.
+// fullest returns what is behind the port with the most addresses, nil if no port
+// has more than one. The caller holds mu.
 func (t *Table[P]) fullest() (most *holding[P]) {
 	n := 1
 	for _, h := range t.ports {
@@ -48,9 +48,9 @@ func (t *Table[P]) fullest() (most *holding[P]) {
 	return most
 }
 
-// oldest is the learned address that has been silent longest, of at least one.
-// The list has them by when they were last looked at; those seen since then go
-// to the back.
+// oldest returns the learned address that has been silent longest; there must be at
+// least one. The list is ordered by when addresses were last looked at, so those
+// seen since then move to the back.
 func (h *holding[P]) oldest() *entry[P] {
 	for range h.learned.Len() {
 		e := h.learned.Front().Value.(*entry[P])
@@ -64,7 +64,7 @@ func (h *holding[P]) oldest() *entry[P] {
 	return h.learned.Front().Value.(*entry[P])
 }
 
-// all is every address behind the port.
+// all yields every address behind the port.
 func (h *holding[P]) all(yield func(*entry[P]) bool) {
 	for at := h.learned.Front(); at != nil; at = at.Next() {
 		if !yield(at.Value.(*entry[P])) {

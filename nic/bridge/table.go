@@ -1,6 +1,6 @@
-// Package bridge is what the two switches share, the hub's (nic/hub) and the one
-// of a TAP server (role/server/segment): the forwarding database and the limit on
-// what a port floods (IEEE 802.1Q, 8.7 and 8.8).
+// Package bridge is what the two switches share, the hub's (nic/hub) and a TAP
+// server's (role/server/segment): the forwarding database and the limit on what a
+// port floods (IEEE 802.1Q, 8.7 and 8.8).
 package bridge
 
 import (
@@ -15,28 +15,27 @@ import (
 	"culvert/nic/frame"
 )
 
-// Limits bound a Table. Zero values take the defaults.
+// Limits bounds a Table. Zero values mean the defaults.
 type Limits[P comparable] struct {
-	// Total is how many addresses there may be in all, PerPort behind one
-	// port.
+	// Total bounds all addresses, PerPort those behind one port.
 	Total, PerPort int
-	// PortLimit, where given, is PerPort for single ports, such as one that a
-	// whole LAN is behind; 0 leaves a port at PerPort.
+	// PortLimit, if not nil, returns the limit for one port in place of PerPort,
+	// such as for a port that has a whole LAN behind it; 0 means PerPort.
 	PortLimit func(port P) int
 	// Age is how long an address is believed after its last frame.
 	Age time.Duration
-	// Hold is how long a port must have been silent with an address before
-	// another port can have it. It keeps an address that is in use from being
-	// taken, and cuts a frame that comes back by a loop. The port that had the
-	// address before, within its age, need not wait: it gets it back.
+	// Hold is how long a port must have been silent with an address before another
+	// port can have it. It protects an address in use from being taken, and stops a
+	// frame that comes back through a loop. The port that had the address before,
+	// within its age, gets it back without waiting.
 	Hold time.Duration
-	// Rank, where given, orders ports: one of a lower rank gets nothing back
-	// from one of a higher, but has to wait for Hold as anybody.
+	// Rank, if not nil, orders ports. A port of a lower rank gets no address back
+	// from one of a higher rank; it has to wait for Hold like any other port.
 	Rank func(port P) int
 }
 
-// The defaults. The age is from IEEE 802.1Q, table 8-6; 256 addresses behind
-// one port is what OpenVPN's manual gives for max-routes-per-client.
+// The defaults. The age is from IEEE 802.1Q, table 8-6; 256 addresses behind one
+// port is the default of max-routes-per-client in OpenVPN's manual.
 const (
 	DefaultTotal   = 1 << 16
 	DefaultPerPort = 256
@@ -44,38 +43,38 @@ const (
 	DefaultHold    = 2 * time.Second
 )
 
-// ContestInterval lies between the lines that a log has of contests: addresses
-// that two ports show in turn.
+// ContestInterval is the time between log lines about contests: addresses that two
+// ports show in turn.
 const ContestInterval = 10 * time.Second
 
-// refresh is how stale the note of an address's last frame may be: a station
-// that sends all the time is noted this often, not with every frame.
+// refresh is how old the time of an address's last frame may become. For a station
+// that sends all the time it is updated this often, not with every frame.
 const refresh = 250 * time.Millisecond
 
-// Outcome is what Learn made of a frame's source.
+// Outcome is the result of Learn for a frame's source.
 type Outcome int
 
 // Outcomes.
 const (
 	Known    Outcome = iota // behind this port already
 	New                     // seen for the first time
-	Moved                   // was behind another port, which had been silent with it
+	Moved                   // was behind another port, which had not shown it for Hold
 	Returned                // was taken by another port, and is given back to the earlier one
-	Held                    // another port's, and in use there or pinned: drop the frame
-	Full                    // no room, since every port has one address only
+	Held                    // belongs to another port, and is in use there or pinned: drop the frame
+	Full                    // no room, since no port has more than one address
 )
 
-// Table is a forwarding database: which port a station of a VLAN is behind. It
-// is bounded: a port that shows more addresses than it may, or that one more
-// would be too many for, loses its own oldest. Only a port that has none takes
-// room from another, the one with the most. No port loses its last to that.
+// Table is a forwarding database: it knows which port a station of a VLAN is
+// behind. It is bounded. A port that shows more addresses than it may, or more than
+// fit in all, loses its own oldest. Only a port that has none takes room from
+// another, the one with the most. That never takes a port's last address.
 //
-// An address that another port takes is still remembered of the earlier one,
-// for as long as it would have been without that: a frame by the earlier port,
-// or the end of what the other one has, gives it back.
+// When a port takes an address from an earlier port, the table remembers the
+// earlier port until the address would have aged there. A frame by the earlier
+// port, or the end of the later port's entry, gives the address back.
 //
-// Any number of goroutines may use it. Lookup, and Learn of an address that
-// stays where it is, take no lock.
+// Any number of goroutines may use it. Lookup takes no lock, nor does Learn of an
+// address that stays where it is.
 type Table[P comparable] struct {
 	limits Limits[P]
 	byAddr *xsync.Map[uint64, *entry[P]]
@@ -85,16 +84,16 @@ type Table[P comparable] struct {
 	swept time.Time
 }
 
-// entry is one address behind one port. One that moves gets another, and the
-// first may wait there to be given back.
+// entry is one address behind one port. An address that moves gets a new entry, and
+// the old one may wait there to be restored.
 type entry[P comparable] struct {
 	key  uint64
 	port P
 	seen atomic.Int64 // Unix time of its last frame, nanoseconds
 
-	earlier *entry[P]     // the port that it was taken from; nil: none. Under mu
+	earlier *entry[P]     // at the port it was taken from; nil: none. Guarded by mu
 	place   *list.Element // among what its port learned; nil if pinned
-	placed  int64         // what seen was when it was put there
+	placed  int64         // the value of seen when it was put there
 }
 
 // NewTable makes an empty table.
@@ -139,14 +138,15 @@ func (t *Table[P]) expired(e *entry[P], now time.Time) bool {
 	return e.place != nil && e.silent(now) > t.limits.Age
 }
 
-// silent is how long an address has shown no frame. Where the system's clock was
-// set back it is how far, so that nothing is believed until it has caught up.
+// silent returns how long an address has shown no frame. If the system's clock was
+// set back, it returns by how far, so that nothing is believed until the clock has
+// caught up.
 func (e *entry[P]) silent(now time.Time) time.Duration {
 	return time.Duration(now.UnixNano() - e.seen.Load()).Abs()
 }
 
-// Learn takes note that a frame of a station came by a port. When it Moved, was
-// Returned, or is Held, before is the port the table had.
+// Learn notes that a frame of a station came by a port. If the outcome is Moved,
+// Returned or Held, before is the port that the table had.
 func (t *Table[P]) Learn(now time.Time, vlan uint16, mac frame.MAC, port P) (o Outcome, before P) {
 	key := keyOf(vlan, mac)
 	e, ok := t.byAddr.Load(key)
@@ -173,8 +173,8 @@ func (t *Table[P]) Pin(vlan uint16, mac frame.MAC, port P) {
 	t.byAddr.Store(e.key, e)
 }
 
-// Take gives a port an address that another port has, in use or not, and reports
-// whether it did: not one that is pinned. The caller knows better than Learn.
+// Take gives a port an address that another port has, in use or not, unless it is
+// pinned. It reports whether it did. It is for callers that know better than Learn.
 func (t *Table[P]) Take(now time.Time, vlan uint16, mac frame.MAC, port P) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -188,7 +188,7 @@ func (t *Table[P]) Take(now time.Time, vlan uint16, mac frame.MAC, port P) bool 
 	return true
 }
 
-// Forget takes out everything behind a port.
+// Forget removes everything behind a port.
 func (t *Table[P]) Forget(port P) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -201,7 +201,7 @@ func (t *Table[P]) Forget(port P) {
 	}
 }
 
-// Each gives every address that has not aged, in no order, with the time of its
+// Each yields every address that has not aged, in no order, with the time of its
 // last frame, zero if it is pinned, until yield returns false.
 func (t *Table[P]) Each(now time.Time, yield func(vlan uint16, mac frame.MAC, port P, seen time.Time) bool) {
 	for key, e := range t.byAddr.All() {
@@ -216,7 +216,7 @@ func (t *Table[P]) Each(now time.Time, yield func(vlan uint16, mac frame.MAC, po
 	}
 }
 
-// change is Learn of an address that is new, or at another port.
+// change is Learn for an address that is new, or at another port.
 func (t *Table[P]) change(now time.Time, key uint64, port P) (Outcome, P) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -241,8 +241,8 @@ func (t *Table[P]) change(now time.Time, key uint64, port P) (Outcome, P) {
 	return New, port
 }
 
-// giveBack ends what another port has of an address that a port had earlier, and
-// reports whether it did. The caller holds mu.
+// giveBack removes another port's entry for an address that this port had earlier,
+// and reports whether it did. The caller holds mu.
 func (t *Table[P]) giveBack(now time.Time, e *entry[P], port P) bool {
 	if e.earlier == nil || e.earlier.port != port {
 		return false
@@ -252,9 +252,9 @@ func (t *Table[P]) giveBack(now time.Time, e *entry[P], port P) bool {
 	return true
 }
 
-// move puts an address behind another port. Of those that had it, the first is
-// kept to have it back, unless that port is of a lower rank than the new one.
-// The caller holds mu.
+// move puts an address behind another port. Of the ports that had it, it keeps the
+// first, so that it can have the address back, unless that port is of a lower rank
+// than the new one. The caller holds mu.
 func (t *Table[P]) move(now time.Time, e *entry[P], port P) {
 	first := e
 	if e.earlier != nil {
@@ -276,7 +276,7 @@ func (t *Table[P]) rank(port P) int {
 	return t.limits.Rank(port)
 }
 
-// add enters an address, in place of what there is of it. The caller holds mu.
+// add enters an address, in place of any entry it has. The caller holds mu.
 func (t *Table[P]) add(now time.Time, key uint64, port P) *entry[P] {
 	if t.count(port) >= t.portLimit(port) {
 		t.drop(t.ports[port].oldest())
@@ -288,7 +288,7 @@ func (t *Table[P]) add(now time.Time, key uint64, port P) *entry[P] {
 	return e
 }
 
-// makeRoom sees to it that one more address fits in all. The caller holds mu.
+// makeRoom makes room for one more address in all. The caller holds mu.
 func (t *Table[P]) makeRoom(now time.Time, port P) bool {
 	if t.byAddr.Size() >= t.limits.Total {
 		t.sweep(now)
@@ -306,8 +306,8 @@ func (t *Table[P]) makeRoom(now time.Time, port P) bool {
 	return true
 }
 
-// sweep takes out what has aged, but not each time it is asked. The caller
-// holds mu.
+// sweep removes what has aged, but not every time it is called. The caller holds
+// mu.
 func (t *Table[P]) sweep(now time.Time) {
 	if now.Sub(t.swept) < t.limits.Age/16 {
 		return
@@ -323,8 +323,8 @@ func (t *Table[P]) sweep(now time.Time) {
 	}
 }
 
-// drop takes an address of a port's out, and gives it back to the port it was
-// taken from, if there is one. The caller holds mu.
+// drop removes an address from a port, and gives it back to the port it was taken
+// from, if there is one. The caller holds mu.
 func (t *Table[P]) drop(e *entry[P]) {
 	switch current, _ := t.byAddr.Load(e.key); {
 	case current != e:
@@ -337,7 +337,7 @@ func (t *Table[P]) drop(e *entry[P]) {
 	t.unlist(e)
 }
 
-// unlist takes an address out of what its port has. The caller holds mu.
+// unlist removes an address from its port's list. The caller holds mu.
 func (t *Table[P]) unlist(e *entry[P]) {
 	h := t.ports[e.port]
 	if e.place != nil {

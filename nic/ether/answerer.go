@@ -13,26 +13,25 @@ import (
 	"culvert/nic/frame"
 )
 
-// answerer is everybody on the segment but the host: a machine without I/O that
-// takes the host's questions and the time, and returns frames.
+// answerer plays everybody on the segment except the host. It is a machine without
+// I/O: it takes the host's questions and the time, and returns frames.
 type answerer struct {
 	*framer
 	network Network
-	// former is what the host may still have the IPv4 address of. Its gateway
-	// and server are answered for until the host has asked for the new one.
+	// former is the network that the host may still have its IPv4 address from. Its
+	// gateway and server are answered for until the host has asked for the new one.
 	former IPv4
 	router router
 	counts *Counters
 	log    *slog.Logger
-	leased netip.Addr // last told to the log
+	leased netip.Addr // last logged
 	told   remarks
 }
 
-// remarks are what the log was told of the network there is now.
+// remarks are what was logged about the present network.
 type remarks struct{ omitted, unasked, unavailable bool }
 
-// update makes the segment another one and returns what the host is to be told
-// at once.
+// update changes the network, and returns what the host must be told at once.
 func (a *answerer) update(now time.Time, n Network) [][]byte {
 	was := a.network
 	if a.network = n; was.IPv4.Address != n.IPv4.Address && n.DHCP {
@@ -46,10 +45,10 @@ func (a *answerer) update(now time.Time, n Network) [][]byte {
 	return a.tick(now)
 }
 
-// next is when tick has something to say; zero: never.
+// next returns when tick is due; zero means never.
 func (a *answerer) next() time.Time { return a.router.next }
 
-// tick says what is due.
+// tick returns the frames that are due.
 func (a *answerer) tick(now time.Time) [][]byte {
 	if !a.router.due(now, a.network) {
 		return nil
@@ -66,7 +65,7 @@ func (a *answerer) advertise(to netip.Addr, host frame.MAC) [][]byte {
 	return [][]byte{b}
 }
 
-// ask takes a question that sort found and returns the frames that answer it.
+// ask takes a question that sort found, and returns the frames that answer it.
 func (a *answerer) ask(k kind, packet []byte) [][]byte {
 	var answer [][]byte
 	count := Unanswered
@@ -96,7 +95,7 @@ func (a *answerer) arp(packet []byte) ([][]byte, Count) {
 	return [][]byte{answer}, AnsweredARP
 }
 
-// neighbour is both of neighbours and routers.
+// neighbour answers neighbour and router solicitations.
 func (a *answerer) neighbour(packet []byte) (answer [][]byte, count Count) {
 	nd, ok := neighbor.ParseND(packet)
 	if !ok {
@@ -113,9 +112,9 @@ func (a *answerer) neighbour(packet []byte) (answer [][]byte, count Count) {
 	return answer, AnsweredND
 }
 
-// who is the phantom gateway for every address of the network but the
-// adapter's own, the one that the host may have had before included, and for
-// the servers that the host was told of.
+// who names the phantom gateway as the holder of every address of the network
+// except the adapter's own, now or before, and of the servers that the host was
+// told about.
 func (a *answerer) who(addr netip.Addr) (neighbor.Holder, bool) {
 	gateway := neighbor.Holder{MAC: a.macs.Load().gateway, Router: addr == GatewayIPv6}
 	if addr.Is4() {
@@ -188,7 +187,7 @@ func (a *answerer) dhcp6(packet []byte) ([][]byte, Count) {
 	return [][]byte{answer.Append(nil, a.macs.Load().gateway, a.macs.Load().adapter)}, AnsweredDHCPv6
 }
 
-// report logs what the host's client made of its address.
+// report logs what the host's client did with its address.
 func (a *answerer) report(protocol string, outcome dhcp.Outcome, addr netip.Addr) {
 	switch outcome {
 	case dhcp.Leased:
@@ -211,8 +210,7 @@ func (a *answerer) report(protocol string, outcome dhcp.Outcome, addr netip.Addr
 	}
 }
 
-// reportLost logs what of the push the host's DHCP client does not
-// learn.
+// reportLost logs which parts of the push the host's DHCP client does not learn.
 func (a *answerer) reportLost(reply dhcp.Reply4) {
 	if len(reply.Omitted) > 0 && !a.told.omitted {
 		a.told.omitted = true

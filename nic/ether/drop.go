@@ -2,7 +2,7 @@ package ether
 
 import "culvert/internal/count"
 
-// Count is what became of a frame, or of a packet from the tunnel, that went no
+// Count says what became of a frame, or of a packet from the tunnel, that went no
 // further.
 type Count int
 

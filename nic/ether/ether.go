@@ -1,11 +1,10 @@
-// Package ether makes an adapter for IP packets of one for Ethernet frames, and
-// keeps the host happy that believes in the Ethernet: a tunnel that carries IP
-// only has nobody at its other end who knows ARP, neighbour discovery or DHCP,
-// so they are answered here, by a phantom gateway that stands for everybody in
-// the network behind (the way of OpenVPN's TAP driver for Windows).
+// Package ether makes an adapter for IP packets out of one for Ethernet frames. A
+// tunnel that carries only IP has nobody at its other end who answers ARP,
+// neighbour discovery or DHCP. So they are answered here, by a phantom gateway that
+// stands for everybody in the network behind the tunnel, as in OpenVPN's TAP driver
+// for Windows.
 //
-// Whatever is not IP, and no question with an answer here, is dropped and
-// counted.
+// Whatever is neither IP nor a question with an answer here is dropped and counted.
 package ether
 
 import (
@@ -22,38 +21,39 @@ import (
 
 var _ nic.NIC = (*NIC)(nil)
 
-// NIC is an adapter that carries IP, over one that carries Ethernet. That one is
-// read by one queue: its nic.Queued is not forwarded, since its queues' packets
-// would go past the answers.
+// NIC is an adapter that carries IP, on top of one that carries Ethernet. It reads
+// one queue of that adapter and does not forward nic.Queued, because packets of the
+// other queues would bypass the answers.
 type NIC struct {
 	nic.NIC // of frames
 	framer  framer
 	counts  Counters
 	in      []*buf.Packet // of the batch being written
 
-	writing sync.Mutex // of frames: by the tunnel, and by who answers
+	writing sync.Mutex // of frames: packets of the tunnel, and answers
 	mu      sync.Mutex // of what is below
 	machine answerer
 	timer   *time.Timer // for machine.next; nil: none
-	plug    *time.Timer // until the cable is plugged in again; nil: it is
+	plug    *time.Timer // until the cable is plugged in again; nil: it is plugged in
 	strange strangers
 	closed  bool
 }
 
-// Options are what an adapter is made with.
+// Options are what New needs for an adapter.
 type Options struct {
-	// FollowMAC calls told with the MAC of the host's adapter, at once and
-	// whenever it is given another one. Frames from one that it never had are dropped.
+	// FollowMAC calls told with the MAC of the host's adapter, at once and whenever
+	// it changes. Frames from a MAC that the adapter never had are dropped.
 	FollowMAC func(told func(frame.MAC)) error
-	// FormerMACs are what the adapter had before. Who looked at it then, as a
-	// DHCP client may before udev, sends from there: such frames are the
-	// adapter's own, like those from any that it had since.
+	// FormerMACs are MACs that the adapter had before. A program that looked at it
+	// then, as a DHCP client may before udev, sends from them. Such frames count as
+	// the adapter's own, like those from any MAC that it had since.
 	FormerMACs []frame.MAC
 	Network    Network
 	Log        *slog.Logger // nil: silence
 }
 
-// New takes over an adapter of frames. Its MTU counts the packets in them.
+// New takes over an adapter that carries frames. Its MTU is for the packets in
+// them.
 func New(frames nic.NIC, o Options) (*NIC, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -71,9 +71,9 @@ func New(frames nic.NIC, o Options) (*NIC, error) {
 	return n, nil
 }
 
-// setMAC says that the host's adapter has another MAC. The gateway keeps its
-// own: the host knows it by that, and its DHCPv6 client by the identifier made
-// of it.
+// setMAC notes that the host's adapter has another MAC. The gateway keeps its own:
+// the host knows the gateway by it, and the host's DHCPv6 client knows the server
+// by the identifier made from it.
 func (n *NIC) setMAC(adapter frame.MAC) {
 	if !adapter.IsStation() {
 		return
@@ -88,8 +88,8 @@ func (n *NIC) setMAC(adapter frame.MAC) {
 	n.strange.since = time.Time{}
 }
 
-// Gateway is the phantom gateway's MAC on the segment of an adapter: another
-// one, the same each time, and marked as locally administered.
+// Gateway returns the MAC of the phantom gateway on the segment of an adapter:
+// different from the adapter's, the same each time, and locally administered.
 func Gateway(adapter frame.MAC) frame.MAC {
 	adapter[0] |= 2
 	adapter[5] ^= 1
@@ -99,14 +99,14 @@ func Gateway(adapter frame.MAC) frame.MAC {
 // Kind is IP: the Ethernet is for the host alone.
 func (n *NIC) Kind() nic.Kind { return nic.IP }
 
-// Update makes the segment another network, as after a push, and reports
-// whether the host was told something else before: it is told at once by router
-// advertisement, and by DHCP when it asks, for which Replug gives it a reason.
-// The same network again changes nothing.
+// Update changes the network, as after a push, and reports whether the host was
+// told something else before. The host is told at once by router advertisement, and
+// by DHCP when it asks; Replug makes it ask. The same network again changes
+// nothing.
 func (n *NIC) Update(network Network) (changed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	// A host that has not heard of a smaller MTU may use the one before.
+	// A host that has not learned of a smaller MTU may still use the one before.
 	n.framer.mtu.Store(max(n.framer.mtu.Load(), int32(n.MTU()), int32(network.MTU)))
 	if reflect.DeepEqual(network, n.machine.network) {
 		return false
@@ -115,11 +115,11 @@ func (n *NIC) Update(network Network) (changed bool) {
 	return network.DHCP
 }
 
-// Counters count what was dropped and what answered.
+// Counters counts what was dropped and what was answered.
 func (n *NIC) Counters() *Counters { return &n.counts }
 
-// ReadBatch waits for IP packets of the host, and answers its questions
-// meanwhile. See nic.NIC.
+// ReadBatch waits for IP packets of the host, and meanwhile answers its questions.
+// See nic.NIC.
 func (n *NIC) ReadBatch(batch []*buf.Packet) (int, error) {
 	for {
 		count, err := n.NIC.ReadBatch(batch)
@@ -136,7 +136,7 @@ func (n *NIC) ReadBatch(batch []*buf.Packet) (int, error) {
 	}
 }
 
-// outbound reports whether a frame became a packet for the tunnel.
+// outbound reports whether a frame held a packet for the tunnel.
 func (n *NIC) outbound(p *buf.Packet) bool {
 	k, why := n.framer.sort(p)
 	switch k {
@@ -171,8 +171,8 @@ func (n *NIC) WriteBatch(batch []*buf.Packet) (int, error) {
 	return n.NIC.WriteBatch(n.in)
 }
 
-// write sends frames of the machine to the host, and plans its next tick. What
-// the host does not take, as before it is up, it asks for or is told again.
+// write sends frames of the machine to the host, and plans its next tick. If the
+// host does not take a frame, as before it is up, it will ask or be told again.
 func (n *NIC) write(frames [][]byte) {
 	n.plan()
 	if len(frames) == 0 {
@@ -188,7 +188,7 @@ func (n *NIC) write(frames [][]byte) {
 	_, _ = n.NIC.WriteBatch(batch)
 }
 
-// plan sets the timer for what the machine has to say unasked.
+// plan sets the timer for the machine's next tick.
 func (n *NIC) plan() {
 	if n.timer != nil {
 		n.timer.Stop()

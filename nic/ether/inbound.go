@@ -8,8 +8,8 @@ import (
 	"culvert/nic/frame"
 )
 
-// wrap puts the header of a frame from the gateway before a packet of the
-// tunnel. With false the packet is none for the host, and the count says why.
+// wrap puts the header of a frame from the gateway before a packet of the tunnel.
+// If it returns false the host must not get the packet, and the count says why.
 func (s *framer) wrap(p *buf.Packet) (Count, bool) {
 	m := s.macs.Load()
 	h := frame.Header{Dst: m.adapter, Src: m.gateway}
@@ -43,8 +43,8 @@ func groupMAC4(dst [4]byte) frame.MAC {
 	return frame.Broadcast
 }
 
-// screenIPv4 keeps another's DHCP answers from the host: on this segment only
-// the phantom server gives any.
+// screenIPv4 keeps DHCP answers of others from the host: on this segment only the
+// phantom server answers.
 func screenIPv4(p *buf.Packet) (Count, bool) {
 	header, ok := ipv4Header(p)
 	if !ok {
@@ -53,8 +53,8 @@ func screenIPv4(p *buf.Packet) (Count, bool) {
 	return Intruder, !isUDP4(p.Bytes(), header, portDHCPServer, portDHCPClient)
 }
 
-// screenIPv6 does the same for DHCPv6 and neighbour discovery, whose proof of
-// being from the segment, the hop limit, a tunnel leaves as it was.
+// screenIPv6 does so for DHCPv6 and neighbour discovery. Their proof of coming from
+// the segment is the hop limit, which a tunnel does not change.
 func screenIPv6(p *buf.Packet) (Count, bool) {
 	protocol, header, ok := ipv6Header(p)
 	if !ok {

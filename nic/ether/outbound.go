@@ -16,7 +16,7 @@ import (
 	"culvert/nic/frame"
 )
 
-// kind is what a frame of the host is.
+// kind says what a frame of the host is.
 type kind int
 
 const (
@@ -28,8 +28,8 @@ const (
 	dropped
 )
 
-// segment is who there is on the adapter's framer: the adapter, and the
-// phantom gateway that stands for everybody else.
+// framer knows who is on the adapter's segment: the adapter, and the phantom
+// gateway that stands for everybody else.
 type framer struct {
 	macs atomic.Pointer[macs]
 	mtu  atomic.Int32 // the largest packet in a frame
@@ -40,10 +40,10 @@ type macs struct {
 	former           []frame.MAC // of the adapter, the last maxFormer
 }
 
-// maxFormer bounds how many addresses of an adapter are remembered.
+// maxFormer bounds how many former addresses of an adapter are remembered.
 const maxFormer = 16
 
-// changed is the segment once the adapter has another address. The gateway keeps
+// changed returns the MACs after the adapter has got another one. The gateway keeps
 // its own, unless the adapter has that now.
 func (m *macs) changed(adapter frame.MAC) *macs {
 	now := &macs{adapter: adapter, gateway: m.gateway, former: m.former}
@@ -57,15 +57,15 @@ func (m *macs) changed(adapter frame.MAC) *macs {
 	return now
 }
 
-// host reports whether frames from an address are the host's: whoever began to
-// send while the adapter had another address may go on from that one, as DHCP
+// host reports whether frames from an address are the host's. A program that began
+// to send while the adapter had another address may continue with it, as DHCP
 // clients do.
 func (m *macs) host(from frame.MAC) bool {
 	return from == m.adapter || from != m.gateway && slices.Contains(m.former, from)
 }
 
-// sort strips a frame's header off in place and says what the packet is; with
-// dropped, why.
+// sort strips a frame's header in place and says what the packet is. If it says
+// dropped, the count says why.
 func (s *framer) sort(p *buf.Packet) (kind, Count) {
 	b := p.Bytes()
 	h, ok := frame.Parse(b)
@@ -105,7 +105,7 @@ const (
 	portDHCPv6Client, portDHCPv6Server = 546, 547
 )
 
-// sortIPv4 cuts a short frame's padding off a packet.
+// sortIPv4 also cuts off a short frame's padding.
 func sortIPv4(p *buf.Packet) (kind, Count) {
 	header, ok := ipv4Header(p)
 	if !ok {
@@ -117,8 +117,8 @@ func sortIPv4(p *buf.Packet) (kind, Count) {
 	return carried, 0
 }
 
-// ipv4Header checks a packet's lengths, trims it to its own, and returns that
-// of its header.
+// ipv4Header checks a packet's lengths, trims the packet to its length, and returns
+// the header's length.
 func ipv4Header(p *buf.Packet) (header int, ok bool) {
 	b := p.Bytes()
 	if len(b) < ipv4Len || b[0]>>4 != 4 {
@@ -133,8 +133,8 @@ func ipv4Header(p *buf.Packet) (header int, ok bool) {
 	return header, true
 }
 
-// isUDP4 reports whether a packet is a datagram, or its first fragment, between
-// two ports.
+// isUDP4 reports whether a packet is a datagram between two ports, or the first
+// fragment of one.
 func isUDP4(b []byte, header int, from, to uint16) bool {
 	const offset = 0x1fff
 	return b[9] == protocolUDP && binary.BigEndian.Uint16(b[6:])&offset == 0 && between(b[header:], from, to)
@@ -161,13 +161,13 @@ func sortIPv6(p *buf.Packet) (kind, Count) {
 	return carried, 0
 }
 
-// isMLD tells multicast listener discovery, which is for routers of the segment
-// (RFC 2710, RFC 3810).
+// isMLD reports whether an ICMPv6 type belongs to multicast listener discovery,
+// which is for routers of the segment (RFC 2710, RFC 3810).
 func isMLD(icmpType uint8) bool { return 130 <= icmpType && icmpType <= 132 || icmpType == 143 }
 
-// ipv6Header checks a packet's length, trims it to that, and returns where the
-// transport header begins. In a fragment that is not the first, protocol is the
-// fragment header's own.
+// ipv6Header checks a packet's length, trims the packet to it, and returns where
+// the transport header begins. For a fragment that is not the first, protocol is
+// the one of the fragment header.
 func ipv6Header(p *buf.Packet) (protocol uint8, at int, ok bool) {
 	b := p.Bytes()
 	if len(b) < ipv6Len || b[0]>>4 != 6 {
@@ -198,7 +198,7 @@ func chain(b []byte) (protocol uint8, at int, ok bool) {
 		length := 0
 		switch protocol {
 		case hopByHop:
-			if at != ipv6Len { // only as the first (RFC 8200 section 4.1)
+			if at != ipv6Len { // allowed only as the first (RFC 8200 section 4.1)
 				return 0, 0, false
 			}
 			fallthrough

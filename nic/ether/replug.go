@@ -6,14 +6,15 @@ import (
 	"culvert/nic"
 )
 
-// unplugged is longer than Linux collects changes of a link for before it tells
-// of them (a second, net/core/link_watch.c): of a cable plugged in again before
-// that, nobody would hear.
+// unplugged is longer than the time for which Linux collects changes of a link
+// before it reports them (a second, net/core/link_watch.c). If the cable came back
+// sooner, nobody would notice.
 const unplugged = 1200 * time.Millisecond
 
-// Replug shows the host a cable that is pulled and plugged in again, on which
-// DHCP clients ask whether their lease still holds, and hosts ask for routers.
-// Else they would not before they renew. Adapters without one do nothing.
+// Replug shows the host a cable that is pulled and plugged in again. DHCP clients
+// then ask whether their lease still holds, and hosts look for routers; otherwise
+// they would not until they renew. On adapters that cannot show a cable it does
+// nothing.
 func (n *NIC) Replug() {
 	c, ok := n.NIC.(nic.Cable)
 	n.mu.Lock()

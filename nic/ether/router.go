@@ -12,8 +12,8 @@ import (
 	"culvert/nic/frame"
 )
 
-// How often the router advertises itself unasked: three times when something
-// changed, and then to keep what it said alive (RFC 4861 section 6.2).
+// How often the router advertises itself unasked: three times after a change, and
+// then often enough to keep what it said alive (RFC 4861 section 6.2).
 const (
 	advertiseSoon  = 16 * time.Second
 	advertiseOften = 10 * time.Minute
@@ -22,14 +22,14 @@ const (
 )
 
 // router is the phantom gateway as an IPv6 router, which advertises itself to a
-// host that is to be told its settings.
+// host that gets its settings here.
 type router struct {
 	next time.Time // of the next advertisement unasked; zero: none
-	soon int       // of those in quick succession
+	soon int       // advertisements to come in quick succession
 	gone withdrawn
 }
 
-// withdrawn is what was advertised before, and is no more.
+// withdrawn is what was advertised before, and no longer holds.
 type withdrawn struct {
 	prefix  netip.Prefix // zero: none
 	routes  []netip.Prefix
@@ -37,7 +37,7 @@ type withdrawn struct {
 	domains []string
 }
 
-// changed starts over for another network after the one there was.
+// changed starts over for a new network; was is the one before.
 func (r *router) changed(now time.Time, n, was Network) {
 	*r = router{}
 	if !n.DHCP || !n.IPv6.Address.IsValid() && !was.IPv6.Address.IsValid() {
@@ -60,12 +60,12 @@ func gone(was, n Network) (g withdrawn) {
 	return g
 }
 
-// without is what of a list is not on another one, or all of it.
+// without returns the elements of a list that are not on the other one, or all.
 func without[T comparable](list, other []T, all bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(v T) bool { return !all && slices.Contains(other, v) })
 }
 
-// due reports whether to advertise now, and plans the next time.
+// due reports whether to advertise now, and plans the next advertisement.
 func (r *router) due(now time.Time, n Network) bool {
 	if r.next.IsZero() || now.Before(r.next) {
 		return false
@@ -77,15 +77,15 @@ func (r *router) due(now time.Time, n Network) bool {
 	case n.IPv6.Address.IsValid():
 		r.next, r.gone = now.Add(advertiseOften), withdrawn{}
 	default:
-		r.next = time.Time{} // the host has heard that there is none any more
+		r.next = time.Time{} // the host has been told that there is no router any more
 	}
 	return true
 }
 
-// defaultHops is what hosts give their packets (IANA, IP Parameters).
+// defaultHops is the hop limit of hosts (IANA, IP Parameters).
 const defaultHops = 64
 
-// advertisement says what the network is, where the host is to hear it here.
+// advertisement describes the network, if the host gets its settings here.
 func (r *router) advertisement(n Network, gateway frame.MAC) *ndp.RouterAdvertisement {
 	ra := &ndp.RouterAdvertisement{CurrentHopLimit: defaultHops, Options: []ndp.Option{
 		&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: gateway[:]},
@@ -116,14 +116,15 @@ func (r *router) advertisement(n Network, gateway frame.MAC) *ndp.RouterAdvertis
 // leastMTU is the least MTU of IPv6 (RFC 8200 section 5).
 const leastMTU = 1280
 
-// onLink is the prefix for which the host asks neighbours. It makes itself no
+// onLink is the prefix for which the host asks neighbours. The host makes no
 // address from it: it has the one that DHCPv6 gives.
 func onLink(p netip.Prefix, life time.Duration) ndp.Option {
 	return &ndp.PrefixInformation{PrefixLength: uint8(p.Bits()), OnLink: true, ValidLifetime: life, PreferredLifetime: life, Prefix: p.Addr()}
 }
 
-// servers are those that an advertisement names, and domains the domains: as
-// many as leave room for more. Package ndp makes options of up to 248 bytes.
+// servers returns the servers that an advertisement names, and domains the domains:
+// as many as leave room for other options. Package ndp makes options of up to 248
+// bytes.
 func (n Network) servers() []netip.Addr {
 	const most = 8
 	servers := slices.DeleteFunc(slices.Clone(n.DNS), netip.Addr.Is4)
@@ -151,8 +152,8 @@ func names(servers []netip.Addr, domains []string, life time.Duration) (options 
 	return options
 }
 
-// addRoutes adds a route information option (RFC 4191) for each route there is
-// room for in a packet that any IPv6 link carries.
+// addRoutes adds a route information option (RFC 4191) for each route, as long as
+// the packet fits any IPv6 link.
 func addRoutes(ra *ndp.RouterAdvertisement, routes []netip.Prefix, life time.Duration) {
 	const headers, option = 40, 24
 	b, err := ndp.MarshalMessage(ra)
@@ -166,8 +167,8 @@ func addRoutes(ra *ndp.RouterAdvertisement, routes []netip.Prefix, life time.Dur
 	}
 }
 
-// advertise is the frame of an advertisement, to one host or, where that has no
-// address yet, to all.
+// advertise returns the frame of an advertisement, to one host, or to all if the
+// host has no address yet.
 func (r *router) advertise(n Network, gateway frame.MAC, to netip.Addr, host frame.MAC) ([]byte, error) {
 	if !to.IsValid() || to.IsUnspecified() {
 		to, host = neighbor.AllNodes, neighbor.GroupMAC(neighbor.AllNodes)

@@ -9,19 +9,19 @@ import (
 	"culvert/nic/frame"
 )
 
-// strangers are who sends frames by the adapter that are not from it, or that
-// are of a VLAN.
+// strangers notes frames on the adapter that come from another address than the
+// adapter's, or that belong to a VLAN.
 type strangers struct {
 	since      time.Time   // of the first frame from another address; zero: none yet
-	told, vlan atomic.Bool // what the log has; read without a lock, for each such frame
+	told, vlan atomic.Bool // what was logged; read without a lock, for each such frame
 }
 
-// stray is for how long frames from another address may be ones that were on
+// stray is how long frames from another address may still be ones that were on
 // their way when the adapter's address changed.
 const stray = time.Second
 
-// explain says, once for each, what to do about devices on top of the adapter
-// whose frames are dropped.
+// explain logs once, for each reason, what to do about devices on top of the
+// adapter whose frames are dropped.
 func (n *NIC) explain(why Count, p *buf.Packet) {
 	s := &n.strange
 	if !(why == SpoofedMAC && !s.told.Load() || why == Tagged && !s.vlan.Load()) {
@@ -37,8 +37,8 @@ func (n *NIC) explain(why Count, p *buf.Packet) {
 	}
 }
 
-// stranger takes note of a frame from another address, and reports whether the
-// log was told what that means.
+// stranger notes a frame from another address, and reports whether that has been
+// explained in the log.
 func (n *NIC) stranger(p *buf.Packet) (told bool) {
 	now := time.Now()
 	if n.strange.since.IsZero() {

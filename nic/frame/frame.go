@@ -1,5 +1,5 @@
-// Package frame reads and rewrites Ethernet frames: addresses, type and the
-// IEEE 802.1Q tag. What an Ethernet frame carries is for others.
+// Package frame reads and rewrites Ethernet frames: addresses, type and the IEEE
+// 802.1Q tag. It does not look into the payload.
 package frame
 
 import (
@@ -16,7 +16,7 @@ import (
 const (
 	HeaderLen = 14 // destination, source, type
 	TagLen    = 4  // of 802.1Q, between source and type
-	// MaxHeader is the longest header that adapters make room for: with two
+	// MaxHeader is the longest header that adapters make room for: one with two
 	// tags (802.1ad).
 	MaxHeader = HeaderLen + 2*TagLen
 )
@@ -36,10 +36,10 @@ const MaxVLAN = 0xffe
 // MAC is an Ethernet address.
 type MAC [6]byte
 
-// Broadcast is every station.
+// Broadcast is the address of every station.
 var Broadcast = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// ParseMAC reads an address as net.ParseMAC does, and takes six bytes only.
+// ParseMAC reads an address as net.ParseMAC does, but only one of six bytes.
 func ParseMAC(s string) (MAC, error) {
 	hw, err := net.ParseMAC(s)
 	if err != nil || len(hw) != len(MAC{}) {
@@ -59,8 +59,8 @@ func (m MAC) IsStation() bool { return m != MAC{} && !m.IsGroup() }
 // Header is the start of a frame.
 type Header struct {
 	Dst, Src MAC
-	// Tagged says that there is an 802.1Q tag, of VLAN and Priority (0 to 7).
-	// A tag of VLAN 0 has a priority only.
+	// Tagged reports whether there is an 802.1Q tag, of VLAN and Priority (0 to 7).
+	// A tag of VLAN 0 has only a priority.
 	Tagged   bool
 	VLAN     uint16
 	Priority uint8
@@ -68,8 +68,8 @@ type Header struct {
 	Len      int    // of header and tag; the payload follows
 }
 
-// Parse reads the header of a frame; ok is false when it is cut short. A second
-// tag is left in the payload, and its type is Type.
+// Parse reads the header of a frame. ok is false if the frame is cut short. A
+// second tag stays in the payload, and Type is the tag's type.
 func Parse(b []byte) (h Header, ok bool) {
 	if len(b) < HeaderLen {
 		return h, false
@@ -88,8 +88,8 @@ func Parse(b []byte) (h Header, ok bool) {
 	return h, true
 }
 
-// IP is the IP packet in a frame, behind any number of tags, with the padding
-// that may follow it; nil if the frame carries something else.
+// IP returns the IP packet in a frame, behind any number of tags, with any padding
+// that follows it. It returns nil if the frame carries something else.
 func IP(b []byte) []byte {
 	at := HeaderLen
 	for ; len(b) > at; at += TagLen {
@@ -104,7 +104,7 @@ func IP(b []byte) []byte {
 	return nil
 }
 
-// Append adds the header to b, with its tag if Tagged. Len is not looked at.
+// Append adds the header to b, with its tag if Tagged. It ignores Len.
 func (h Header) Append(b []byte) []byte {
 	b = append(append(b, h.Dst[:]...), h.Src[:]...)
 	if h.Tagged {
@@ -114,7 +114,7 @@ func (h Header) Append(b []byte) []byte {
 	return binary.BigEndian.AppendUint16(b, h.Type)
 }
 
-// Tag gives an untagged frame, at least HeaderLen long, a tag. It uses
+// Tag adds a tag to an untagged frame of at least HeaderLen bytes. It uses
 // headroom.
 func Tag(p *buf.Packet, vlan uint16, priority uint8) {
 	p.Prepend(TagLen)
@@ -124,15 +124,15 @@ func Tag(p *buf.Packet, vlan uint16, priority uint8) {
 	binary.BigEndian.PutUint16(b[14:], uint16(priority)<<13|vlan)
 }
 
-// Untag takes the tag off a frame that has one (Parse said so).
+// Untag removes the tag of a frame that Parse found to be tagged.
 func Untag(p *buf.Packet) {
 	b := p.Bytes()
 	copy(b[TagLen:], b[:12])
 	p.TrimFront(TagLen)
 }
 
-// StableMAC is an address for an adapter: always the same for these words, and
-// locally administered (IEEE 802, section 8.4).
+// StableMAC returns an address for an adapter: always the same for the same words,
+// and locally administered (IEEE 802, section 8.4).
 func StableMAC(words ...string) (m MAC) {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	copy(m[:], sum[:])

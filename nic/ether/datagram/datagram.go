@@ -1,5 +1,5 @@
-// Package datagram reads and makes the UDP datagrams of hosts that configure
-// themselves: DHCP's, in Ethernet frames.
+// Package datagram reads and makes UDP datagrams in Ethernet frames, for hosts that
+// configure themselves by DHCP.
 package datagram
 
 import (
@@ -22,15 +22,15 @@ type Datagram struct {
 // headers, and whose checksum is right.
 func Parse(packet []byte) (Datagram, bool) {
 	d, udp, ok := read(packet)
-	if !ok || udp.Checksum() == 0 && d.Src.Addr().Is4() { // IPv4 has datagrams without
+	if !ok || udp.Checksum() == 0 && d.Src.Addr().Is4() { // IPv4 has datagrams without a checksum
 		return d, ok
 	}
 	src, dst := address(d.Src), address(d.Dst)
 	return d, udp.IsChecksumValid(src, dst, checksum.Checksum(udp.Payload(), 0))
 }
 
-// Read is Parse, whatever the datagram's checksum: that of one from this
-// machine may be left to a network card to make.
+// Read is Parse without the check of the datagram's checksum: in a datagram from
+// this machine, a network card may still have to fill it in.
 func Read(packet []byte) (Datagram, bool) {
 	d, _, ok := read(packet)
 	return d, ok
@@ -66,12 +66,13 @@ func addrPort(a tcpip.Address, port uint16) netip.AddrPort {
 
 func address(a netip.AddrPort) tcpip.Address { return tcpip.AddrFromSlice(a.Addr().AsSlice()) }
 
-// hops is enough for one segment.
+// hops is the hop limit, enough for one segment.
 const hops = 64
 
-// Append adds the datagram in a frame from one MAC to another. A checksum that
-// comes out as 0 stands for none, which IPv4 allows (RFC 768): DHCP clients that
-// compare it with their own, such as udhcpc and dhclient, take 0xffff for wrong.
+// Append adds a frame from one MAC to another that holds the datagram. A checksum
+// that comes out as 0 is sent as none, which IPv4 allows (RFC 768): DHCP clients
+// that compare it with their own, such as udhcpc and dhclient, take 0xffff for
+// wrong.
 func (d Datagram) Append(b []byte, src, dst frame.MAC) []byte {
 	from, to := address(d.Src), address(d.Dst)
 	length := uint16(header.UDPMinimumSize + len(d.Payload))

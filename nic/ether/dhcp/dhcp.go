@@ -1,9 +1,9 @@
-// Package dhcp serves one client what a tunnel's server pushed, by DHCP for
-// IPv4 (RFC 2131) and for IPv6 (RFC 8415). What is served is a value and an
-// answer follows from it and the question alone, so there is nothing to keep:
-// the one client has the one address, or one it must give up.
+// Package dhcp serves one client what a tunnel's server pushed, by DHCP for IPv4
+// (RFC 2131) and for IPv6 (RFC 8415). A lease is a value, and an answer follows
+// from the lease and the question alone. So there is no state to keep: the one
+// client has the one address, or an old one that it must give up.
 //
-// Messages are what UDP carries; the formats are insomniacslk/dhcp's.
+// Messages are the payload of UDP; the formats are insomniacslk/dhcp's.
 package dhcp
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/insomniacslk/dhcp/rfc1035label"
 )
 
-// Outcome is what came of a message.
+// Outcome is the result of a message.
 type Outcome string
 
-// The outcomes. Only Ignored is silent where a reply is due: the message is for
-// another server, or asks for what is not served.
+// The outcomes. Ignored is the only one without a reply where one is due: the
+// message is for another server, or asks for something that is not served.
 const (
 	Ignored  Outcome = "ignored"
 	Offered  Outcome = "offered"
@@ -29,27 +29,28 @@ const (
 	Informed Outcome = "informed"
 	Released Outcome = "released"
 	Declined Outcome = "declined" // the client found its address in use
-	// Unavailable is for a prefix to delegate, or a temporary address.
+	// Unavailable means that the client asked for a prefix to delegate, or a
+	// temporary address.
 	Unavailable Outcome = "unavailable"
 )
 
 // ErrMalformed is wrapped by errors about messages that no client may send.
 var ErrMalformed = errors.New("malformed DHCP message")
 
-// renewal is how soon a client asks again at the latest, so that it learns what
-// was pushed since, where it takes no note of the carrier (NetworkManager of a
-// TAP device, dhclient). It costs a few packets that stay on the machine.
+// renewal is the longest time until a client asks again, so that it learns what was
+// pushed since then even if it does not watch the carrier (NetworkManager on a TAP
+// device, dhclient). It costs a few packets that stay on the machine.
 const renewal = 30 * time.Second
 
-// times are after how long a client asks this server again (T1), and any server
-// (T2): by the shares of RFC 2131 section 4.4.5 and RFC 8415 section 14.2 for
-// leases of up to a minute.
+// times returns after how long a client asks this server again (T1), and any server
+// (T2): the shares of RFC 2131 section 4.4.5 and RFC 8415 section 14.2, for leases
+// of up to a minute.
 func times(lease time.Duration) (t1, t2 time.Duration) {
 	t1 = min(lease/2, renewal)
 	return t1, min(lease/8*7, 2*t1)
 }
 
-// labels are the names that have a form on the wire (RFC 1035 section 3.1), nil
+// labels returns the names that have a form on the wire (RFC 1035 section 3.1), nil
 // if none has.
 func labels(names []string) *rfc1035label.Labels {
 	var l rfc1035label.Labels
@@ -75,7 +76,7 @@ func HasForm(name string) bool {
 	return len(name) <= 253
 }
 
-// ips are those of the addresses that are of the family.
+// ips returns the addresses that are of the family.
 func ips(addrs []netip.Addr, is4 bool) (list []net.IP) {
 	for _, a := range addrs {
 		if a.Is4() == is4 {

@@ -12,7 +12,7 @@ import (
 	"culvert/nic/frame"
 )
 
-// Lease4 is what the client is told for IPv4. The zero value serves nothing.
+// Lease4 holds what the client is told for IPv4. The zero value serves nothing.
 type Lease4 struct {
 	Address netip.Prefix // and mask
 	Server  netip.Addr   // the server's own address
@@ -33,7 +33,7 @@ type Route struct {
 	Via netip.Addr // not valid: on the segment itself
 }
 
-// NetBIOS is what `dhcp-option` says of it (RFC 2132 section 8.5 to 8.8).
+// NetBIOS holds the NetBIOS values of `dhcp-option` (RFC 2132 section 8.5 to 8.8).
 type NetBIOS struct {
 	Names         []netip.Addr // WINS
 	Distributions []netip.Addr // NBDD
@@ -42,21 +42,22 @@ type NetBIOS struct {
 	Disable       bool         // DISABLE-NBT, which Windows understands
 }
 
-// Reply4 is an answer on its way: from the server's port to the client's.
+// Reply4 is an answer and its way: from the server's port to the client's.
 type Reply4 struct {
 	Message []byte
 	From    netip.Addr
-	// Broadcast and To are where it goes: to all, to one address, or both.
+	// Broadcast and To say where it goes: to all, to one address, or both.
 	Broadcast bool
 	To        netip.Addr // not valid: to none
 	// Omitted are the numbers of the options for which the client has no room.
 	Omitted []uint8
-	// RoutesUnasked says that there are Routes beside a default one, and that
-	// the client's list of what it wants leaves them out (option 121).
+	// RoutesUnasked reports that there are Routes apart from a default one, and
+	// that the client did not ask for them (option 121).
 	RoutesUnasked bool
 }
 
-// Answer reads a message that the client sent to an address, and answers it. Reply.Message is nil where there is nothing to say.
+// Answer reads a message that the client sent to an address, and answers it.
+// Reply4.Message is nil if there is nothing to say.
 func (l Lease4) Answer(message []byte, sentTo netip.Addr) (Reply4, Outcome, error) {
 	m, err := dhcpv4.FromBytes(message)
 	if err != nil {
@@ -85,10 +86,9 @@ func (l Lease4) Answer(message []byte, sentTo netip.Addr) (Reply4, Outcome, erro
 	return Reply4{}, Ignored, fmt.Errorf("%w: a client sends no %v", ErrMalformed, m.MessageType())
 }
 
-// check4 refuses what is no question of a client on this segment. Which MAC
-// address the message names is the client's affair: one that began before its
-// device was given another, as NetworkManager may before udev, goes on with the
-// first.
+// check4 refuses what is not a question from a client on this segment. It does not
+// check the MAC address in the message: a client that began before its device was
+// given another MAC, as NetworkManager may before udev, keeps using the first.
 func check4(m *dhcpv4.DHCPv4) error {
 	switch {
 	case m.OpCode != dhcpv4.OpcodeBootRequest:
@@ -101,7 +101,7 @@ func check4(m *dhcpv4.DHCPv4) error {
 	return nil
 }
 
-// request is DHCPREQUEST in each of the client's states (RFC 2131 section
+// request answers DHCPREQUEST in each of the client's states (RFC 2131 section
 // 4.3.2, table 4).
 func (l Lease4) request(m *dhcpv4.DHCPv4, sentTo netip.Addr) (Reply4, Outcome) {
 	wanted := addr4(m.RequestedIPAddress())
@@ -114,10 +114,10 @@ func (l Lease4) request(m *dhcpv4.DHCPv4, sentTo netip.Addr) (Reply4, Outcome) {
 	return l.grant(m, dhcpv4.MessageTypeAck), Leased
 }
 
-// refuse makes the client start over. It comes from the server that was asked,
-// which is a former one when the client renews what was pushed before. It is
-// broadcast (RFC 2131 section 4.3.2), and goes to the address that the client
-// still has: the sockets of many are bound to that, and hear no broadcast.
+// refuse makes the client start over. The refusal comes from the server that was
+// asked, which is a former one if the client renews what was pushed before. It is
+// broadcast (RFC 2131 section 4.3.2), and also goes to the address that the client
+// still has: many clients bind their socket to that address, and get no broadcast.
 func (l Lease4) refuse(m *dhcpv4.DHCPv4, sentTo netip.Addr) Reply4 {
 	from := l.Server
 	if sentTo.Is4() && !sentTo.IsMulticast() && sentTo != broadcast4 {
@@ -141,14 +141,14 @@ func (l Lease4) grant(m *dhcpv4.DHCPv4, kind dhcpv4.MessageType) Reply4 {
 	if kind == dhcpv4.MessageTypeAck && !m.ClientIPAddr.IsUnspecified() {
 		reply.ClientIPAddr = m.ClientIPAddr
 	} else if m.IsBroadcast() {
-		r.To, r.Broadcast = netip.Addr{}, true // it hears nothing else yet
+		r.To, r.Broadcast = netip.Addr{}, true // it receives nothing else yet
 	}
 	r.Message, r.Omitted = l.fill(reply, m)
 	r.RoutesUnasked = l.unasked(m)
 	return r
 }
 
-// inform is for a client that has its address from elsewhere.
+// inform answers a client that has its address from elsewhere.
 func (l Lease4) inform(m *dhcpv4.DHCPv4) (Reply4, Outcome, error) {
 	client := addr4(m.ClientIPAddr)
 	if !client.IsValid() {
@@ -162,7 +162,7 @@ func (l Lease4) inform(m *dhcpv4.DHCPv4) (Reply4, Outcome, error) {
 	return r, Informed, nil
 }
 
-// answer4 is an empty answer (RFC 2131 table 3, RFC 6842).
+// answer4 makes an empty answer (RFC 2131 table 3, RFC 6842).
 func answer4(m *dhcpv4.DHCPv4, kind dhcpv4.MessageType, server netip.Addr) *dhcpv4.DHCPv4 {
 	reply := &dhcpv4.DHCPv4{
 		OpCode: dhcpv4.OpcodeBootReply, HWType: m.HWType, TransactionID: m.TransactionID, Flags: m.Flags,
@@ -176,7 +176,7 @@ func answer4(m *dhcpv4.DHCPv4, kind dhcpv4.MessageType, server netip.Addr) *dhcp
 	return reply
 }
 
-// addr4 is not valid for what was not given, or is all zero.
+// addr4 returns an invalid address if none was given, or if it is all zero.
 func addr4(ip net.IP) netip.Addr {
 	a, _ := netip.AddrFromSlice(ip.To4())
 	if a.IsUnspecified() {

@@ -12,7 +12,7 @@ import (
 	"culvert/nic/frame"
 )
 
-// Lease6 is what the client is told for IPv6. The zero value serves nothing.
+// Lease6 holds what the client is told for IPv6. The zero value serves nothing.
 type Lease6 struct {
 	Address netip.Addr
 	Server  frame.MAC // names the server (DUID-LL)
@@ -22,8 +22,8 @@ type Lease6 struct {
 	NTP     []netip.Addr
 }
 
-// Answer reads a message of the client, sent to all servers of the segment, and
-// answers it. The reply is nil where there is nothing to say.
+// Answer reads a message that the client sent to all servers of the segment, and
+// answers it. The reply is nil if there is nothing to say.
 func (l Lease6) Answer(message []byte) (reply []byte, outcome Outcome, err error) {
 	m, err := dhcpv6.MessageFromBytes(message)
 	if err != nil {
@@ -50,8 +50,8 @@ func (l Lease6) duid() dhcpv6.DUID {
 	return &dhcpv6.DUIDLL{HWType: iana.HWTypeEthernet, LinkLayerAddr: l.Server[:]}
 }
 
-// check6 refuses what lacks, or has against the rule, an identifier (RFC 8415
-// section 16).
+// check6 refuses a message that lacks an identifier, or has one that it must not
+// have (RFC 8415 section 16).
 func (l Lease6) check6(m *dhcpv6.Message) error {
 	client, server := m.Options.ClientID() != nil, m.Options.ServerID() != nil
 	wantClient, wantServer := true, false
@@ -97,7 +97,7 @@ func (l Lease6) answer(m, a *dhcpv6.Message) Outcome {
 	return Informed
 }
 
-// leastRefresh is the shortest there is (IRT_MINIMUM, RFC 8415 section 7.6).
+// leastRefresh is the shortest allowed (IRT_MINIMUM, RFC 8415 section 7.6).
 const leastRefresh = 10 * time.Minute
 
 func (l Lease6) solicit(m, a *dhcpv6.Message) Outcome {
@@ -113,10 +113,10 @@ func (l Lease6) solicit(m, a *dhcpv6.Message) Outcome {
 	return Offered
 }
 
-// grant gives the address to the first identity that asks for one, and tells
-// it to drop any other it still has. There are no prefixes and no temporary
-// addresses (RFC 8415 section 18.3.9): a client that asks for nothing else goes
-// on asking, ever more seldom.
+// grant gives the address to the first identity that asks for one, and tells it to
+// drop any other that it still has. There are no prefixes and no temporary
+// addresses (RFC 8415 section 18.3.9): a client that asks for nothing else keeps
+// asking, less and less often.
 func (l Lease6) grant(m, a *dhcpv6.Message) Outcome {
 	outcome, given := Leased, false
 	for _, ia := range m.Options.IANA() {
@@ -145,8 +145,8 @@ func (l Lease6) grant(m, a *dhcpv6.Message) Outcome {
 	return outcome
 }
 
-// identity is the address in a client's identity association, and each former
-// one with no time left (RFC 8415 section 18.3.4).
+// identity returns the address in a client's identity association, and each former
+// address with no time left (RFC 8415 section 18.3.4).
 func (l Lease6) identity(ia *dhcpv6.OptIANA) (option *dhcpv6.OptIANA, former bool) {
 	option = &dhcpv6.OptIANA{IaId: ia.IaId}
 	option.T1, option.T2 = times(l.Time)
@@ -164,8 +164,8 @@ func unavailable(status iana.StatusCode) dhcpv6.IdentityOptions {
 	return dhcpv6.IdentityOptions{Options: dhcpv6.Options{&dhcpv6.OptStatusCode{StatusCode: status}}}
 }
 
-// confirm tells a client that comes back whether its addresses still are of
-// this segment. One without any is not answered.
+// confirm tells a client that comes back whether its addresses still belong to this
+// segment. It does not answer a client that names none.
 func (l Lease6) confirm(m, a *dhcpv6.Message) Outcome {
 	status, outcome, any := iana.StatusSuccess, Leased, false
 	for _, ia := range m.Options.IANA() {
@@ -183,7 +183,7 @@ func (l Lease6) confirm(m, a *dhcpv6.Message) Outcome {
 	return outcome
 }
 
-// names are the servers and domains.
+// names adds the servers and domains.
 func (l Lease6) names(a *dhcpv6.Message) {
 	if servers := ips(l.DNS, false); len(servers) > 0 {
 		a.AddOption(dhcpv6.OptDNS(servers...))

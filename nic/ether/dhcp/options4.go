@@ -9,8 +9,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// fill adds what is pushed to a reply, as far as the client has room, and
-// returns the message and the numbers of the options left out.
+// fill adds what is pushed to a reply, as far as the client has room. It returns
+// the message and the numbers of the options left out.
 func (l Lease4) fill(reply, request *dhcpv4.DHCPv4) (message []byte, omitted []uint8) {
 	for _, o := range l.options() {
 		reply.UpdateOption(o)
@@ -28,8 +28,8 @@ func (l Lease4) fill(reply, request *dhcpv4.DHCPv4) (message []byte, omitted []u
 	return reply.ToBytes(), omitted
 }
 
-// unasked reports whether a client says what it wants, and routes are pushed and
-// not among that.
+// unasked reports whether routes are pushed and the client says what it wants, but
+// does not ask for routes.
 func (l Lease4) unasked(request *dhcpv4.DHCPv4) bool {
 	specific := func(r Route) bool { return r.Via.IsValid() && r.Dst.Bits() > 1 }
 	return request.Options.Has(dhcpv4.OptionParameterRequestList) && slices.ContainsFunc(l.Routes, specific) &&
@@ -43,10 +43,10 @@ var expendable = []dhcpv4.OptionCode{
 	dhcpv4.OptionClasslessStaticRoute, dhcpv4.OptionDomainName, dhcpv4.OptionDomainNameServer,
 }
 
-// room is how long a message the client takes: what it says itself, but never
-// less than RFC 2131 section 2 asks of it. One that says nothing is sent what
-// fits the MTU: nothing between here and the client is smaller, and routes left
-// out would be lost in silence.
+// room returns how long a message the client takes: what it says itself, but never
+// less than RFC 2131 section 2 asks of it. A client that says nothing is sent what
+// fits the MTU: nothing between here and the client is smaller, and leaving out
+// routes would be a silent loss.
 func (l Lease4) room(request *dhcpv4.DHCPv4) int {
 	const headers, least = 28, 576
 	most := max(l.MTU, least)
@@ -56,7 +56,7 @@ func (l Lease4) room(request *dhcpv4.DHCPv4) int {
 	return most - headers
 }
 
-// options are all that is pushed, beside the address.
+// options returns everything that is pushed except the address.
 func (l Lease4) options() []dhcpv4.Option {
 	list := []dhcpv4.Option{dhcpv4.OptSubnetMask(net.CIDRMask(l.Address.Bits(), 32))}
 	if l.Router.IsValid() {

@@ -22,13 +22,13 @@ type ARP struct {
 	Target    netip.Addr
 }
 
-// arpLen is without the padding that a short frame has.
+// arpLen is the length without the padding of a short frame.
 const arpLen = 28
 
-// arpStart is Ethernet, IPv4, and the lengths of their addresses.
+// arpStart says Ethernet, IPv4, and the lengths of their addresses.
 var arpStart = [6]byte{0, 1, 8, 0, 6, 4}
 
-// ParseARP reads what an Ethernet frame of type frame.TypeARP carries.
+// ParseARP reads the payload of an Ethernet frame of type frame.TypeARP.
 func ParseARP(b []byte) (a ARP, ok bool) {
 	if len(b) < arpLen || [6]byte(b) != arpStart {
 		return a, false
@@ -48,15 +48,15 @@ func (a ARP) Append(b []byte) []byte {
 	return append(append(b, a.TargetMAC[:]...), target[:]...)
 }
 
-// IsProbe tells a conflict probe (RFC 5227 section 2.1.1): is anybody using
-// Target, which the sender would like to.
+// IsProbe reports whether a is a conflict probe (RFC 5227 section 2.1.1): the
+// sender asks whether anybody uses Target, because it wants to.
 func (a ARP) IsProbe() bool { return a.Op == OpRequest && a.Sender.IsUnspecified() }
 
-// IsAnnouncement tells a gratuitous packet (RFC 5227 section 2.3), which says
-// that the sender uses the address and asks nothing.
+// IsAnnouncement reports whether a is a gratuitous packet (RFC 5227 section 2.3):
+// it says that the sender uses the address, and asks nothing.
 func (a ARP) IsAnnouncement() bool { return a.Sender == a.Target }
 
-// Answer appends the frame that answers a, where it asks and who knows.
+// Answer appends the frame that answers a, if a asks for an address that who knows.
 func (a ARP) Answer(b []byte, who Who) ([]byte, bool) {
 	if a.Op != OpRequest || a.IsAnnouncement() || a.Target.IsUnspecified() {
 		return b, false

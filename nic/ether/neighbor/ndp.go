@@ -22,13 +22,13 @@ const hopLimit = 255
 // AllNodes is every host of the segment.
 var AllNodes = netip.MustParseAddr("ff02::1")
 
-// IsND reports whether an ICMPv6 type is one of neighbour discovery: router
+// IsND reports whether an ICMPv6 type belongs to neighbour discovery: router
 // solicitation to redirect.
 func IsND(icmpType uint8) bool { return 133 <= icmpType && icmpType <= 137 }
 
-// ParseND reads an IPv6 packet whose payload is, without extension headers in
-// between, a message of neighbour discovery. ok is false where RFC 4861 has
-// receivers drop it, such as for its hop limit or checksum, and for redirects.
+// ParseND reads an IPv6 packet whose payload is a message of neighbour discovery,
+// without extension headers in between. ok is false if RFC 4861 makes receivers
+// drop it, for instance for its hop limit or checksum, and for redirects.
 func ParseND(packet []byte) (nd ND, ok bool) {
 	ip := header.IPv6(packet)
 	if !ip.IsValid(len(packet)) || ip.NextHeader() != uint8(header.ICMPv6ProtocolNumber) || ip.HopLimit() != hopLimit {
@@ -52,15 +52,15 @@ func summed(icmp header.ICMPv6, ip header.IPv6) bool {
 		Header: icmp, Src: ip.SourceAddress(), Dst: ip.DestinationAddress()})
 }
 
-// valid is what RFC 4861 sections 6.1.1, 7.1.1 and 7.1.2 ask of source,
-// destination and target together.
+// valid reports whether source, destination and target fit together (RFC 4861
+// sections 6.1.1, 7.1.1 and 7.1.2).
 func (nd ND) valid() bool {
 	switch m := nd.Message.(type) {
 	case *ndp.NeighborSolicitation:
 		if m.TargetAddress.IsMulticast() {
 			return false
 		}
-		// Whoever has no address yet asks the group of the one it wants.
+		// A host without an address asks the group of the address it wants.
 		return !nd.Src.IsUnspecified() || nd.Dst == SolicitedNode(m.TargetAddress) && !named(m.Options)
 	case *ndp.RouterSolicitation:
 		return !nd.Src.IsUnspecified() || !named(m.Options)
@@ -87,8 +87,8 @@ func SolicitedNode(a netip.Addr) netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 11: 1, 12: 0xff, 13: b[13], 14: b[14], 15: b[15]})
 }
 
-// Append adds the packet in a frame from one MAC to another. It fails when the
-// message holds what has no form on the wire.
+// Append adds a frame from one MAC to another that holds the packet. It fails if
+// the message holds something that has no form on the wire.
 func (nd ND) Append(b []byte, src, dst frame.MAC) ([]byte, error) {
 	icmp, err := ndp.MarshalMessageChecksum(nd.Message, nd.Src, nd.Dst)
 	if err != nil {
@@ -104,9 +104,9 @@ func (nd ND) Append(b []byte, src, dst frame.MAC) ([]byte, error) {
 	return append(b, icmp...), nil
 }
 
-// Answer appends the frame that answers nd, where it asks for an address and
-// who knows. It goes to the MAC asker, from which the question came; one from
-// nowhere (duplicate address detection) is answered to all.
+// Answer appends the frame that answers nd, if nd asks for an address that who
+// knows. The frame goes to the MAC asker, from which the question came. A question
+// without a source address (duplicate address detection) is answered to all.
 func (nd ND) Answer(b []byte, asker frame.MAC, who Who) ([]byte, bool) {
 	m, ok := nd.Message.(*ndp.NeighborSolicitation)
 	if !ok {
@@ -127,8 +127,8 @@ func (nd ND) Answer(b []byte, asker frame.MAC, who Who) ([]byte, bool) {
 	return b, err == nil
 }
 
-// GroupMAC is the Ethernet address that a multicast IP address is sent to (RFC
-// 1112 section 6.4, RFC 2464 section 7).
+// GroupMAC returns the Ethernet address to which a multicast IP address is sent
+// (RFC 1112 section 6.4, RFC 2464 section 7).
 func GroupMAC(a netip.Addr) frame.MAC {
 	if a.Is4() {
 		b := a.As4()
