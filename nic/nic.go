@@ -26,20 +26,20 @@ func (k Kind) String() string {
 	return "tun"
 }
 
-// Queued is an adapter of several queues, each with one reader and one writer.
-// The system spreads outbound flows over all of them, so that all must be read;
-// it answers a flow by the queue that its packets are written to. The queues
-// have the adapter's name, and are closed by its Close.
+// Queued is an adapter of several queues, each with one reader and one writer. The
+// system spreads outbound flows over all of them, so all must be read. It answers a
+// flow through the queue to which the flow's packets are written. The queues have
+// the adapter's name, and the adapter's Close closes them.
 type Queued interface {
 	NIC
 	// Queues returns the same queues each time.
 	Queues() []NIC
 }
 
-// Cable is an adapter of frames, such as a TAP device, that can show the host
-// that its cable is pulled. Implementing it is optional.
+// Cable is an adapter of frames, such as a TAP device, that can show the host a
+// pulled cable. Implementing it is optional.
 type Cable interface {
-	// SetCarrier says whether a cable is plugged in.
+	// SetCarrier sets whether a cable is plugged in.
 	SetCarrier(on bool) error
 }
 
@@ -52,7 +52,7 @@ func Queues(n NIC) []NIC {
 }
 
 // Queue returns one of an adapter's queues, and its number. The number asked for
-// may be larger than there are queues.
+// may be larger than the number of queues.
 func Queue(n NIC, number int) (NIC, int) {
 	if q, ok := n.(Queued); ok {
 		all := q.Queues()
@@ -62,19 +62,19 @@ func Queue(n NIC, number int) (NIC, int) {
 	return n, 0
 }
 
-// NIC is a virtual adapter carrying packets, in batches: IP packets, or the
-// Ethernet frames around them, as its kind is.
+// NIC is a virtual adapter that carries packets in batches: IP packets, or the
+// Ethernet frames around them, depending on its kind.
 //
 // One goroutine reads and another writes at the same time. An error that wraps
-// fs.ErrClosed is final: the adapter was closed or taken away. Any other error
-// concerns single packets, and the next call goes on.
+// fs.ErrClosed is final: the adapter was closed or removed. Any other error
+// concerns single packets, and the next call continues.
 type NIC interface {
 	// Name is the device's name as the system knows it, such as "tun0".
 	Name() string
 	// Kind is what the adapter carries.
 	Kind() Kind
-	// MTU is the largest IP packet in bytes the adapter was made for. A frame
-	// around one is longer by its header.
+	// MTU is the largest IP packet in bytes that the adapter was made for. A frame
+	// is longer by its header.
 	MTU() int
 	// ReadBatch waits until at least one packet is outbound (from the
 	// system, to the network), fills packets from the front of batch, and

@@ -8,8 +8,8 @@ import (
 	"culvert/internal/buf"
 )
 
-// Null is an adapter with nothing behind it (`dev null`): it takes every packet
-// and gives none.
+// Null is an adapter with nothing behind it (`dev null`): it takes every packet and
+// never returns one.
 type Null struct {
 	name   string
 	kind   Kind

@@ -46,7 +46,7 @@ type IPv4 struct {
 // IPv6 does the same for IPv6. The next hop is always GatewayIPv6.
 type IPv6 struct {
 	Address netip.Prefix
-	Peer    netip.Addr // belongs to the network, too, if it is outside that of Address
+	Peer    netip.Addr // part of the network, also if outside of Address's own
 	Default bool
 	Routes  []netip.Prefix
 }

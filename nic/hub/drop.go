@@ -9,22 +9,22 @@ import (
 // Drop is why a frame went no further.
 type Drop int
 
-// The reasons. Kept is none. The first group is counted at the port a frame
-// came by, the second at the port it was for.
+// The reasons. Kept means that a frame was not dropped. The first group is counted
+// at the port that a frame came by, the second at the port it was for.
 const (
 	Kept      Drop = iota
 	Runt           // shorter than its header
-	Malformed      // no station as its source, no destination, or a length that is not so
+	Malformed      // no station as its source, no destination, or a wrong length
 	Stacked        // tags in tags (802.1ad)
 	Tagged         // a VLAN tag at a port that is in one VLAN
 	NoVLAN         // a VLAN that no adapter is in
 	Reserved       // for the next bridge only (802.1Q, table 8-1)
 	Spoofed        // another adapter's address as its source
 	NotOwn         // a source that is not the adapter's, at a port that may have no other
-	InUse          // a source that is at work behind another port: a loop, or a theft
+	InUse          // a source in use behind another port: a loop, or a theft
 	Storm          // flooded more than a port may
 	Local          // for a station behind the port it came by
-	Looped         // a probe of this hub's, come back
+	Looped         // a probe of this hub that came back
 
 	Oversize // larger than the port's MTU, of which either port may be the cause
 	Blocked  // the port is cut off because of a loop
@@ -41,7 +41,7 @@ var dropNames = [drops]string{
 
 func (d Drop) String() string { return dropNames[d] }
 
-// Drops are all reasons, in order.
+// Drops yields all reasons, in order.
 func Drops(yield func(Drop) bool) {
 	for d := Runt; d < drops && yield(d); d++ {
 	}
@@ -49,17 +49,16 @@ func Drops(yield func(Drop) bool) {
 
 var _ [count.Max - drops]struct{} // they fit
 
-// Counters are what passed a port, from the hub's side: In is what came from
-// the adapter, of which the drops are a part. The hub's own frames are not
-// among Out.
+// Counters count what passed a port, from the hub's side: In counts what came from
+// the adapter, including the drops. Out does not count the hub's own frames.
 type Counters struct {
 	InFrames, InBytes   atomic.Uint64
 	OutFrames, OutBytes atomic.Uint64
 	drops               count.Reasons[Drop]
 }
 
-// Dropped is how many frames were dropped for a reason.
+// Dropped returns how many frames were dropped for a reason.
 func (c *Counters) Dropped(d Drop) uint64 { return c.drops.Of(d) }
 
-// Drops are the counts that are not zero, by the reason's name.
+// Drops returns the counts that are not zero, by the reason's name.
 func (c *Counters) Drops() map[string]uint64 { return c.drops.Snapshot() }

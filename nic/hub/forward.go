@@ -26,7 +26,7 @@ import (
 // batchSize is how many frames are carried at once.
 const batchSize = 64
 
-// ingress is a frame come by a port, without its tag.
+// ingress is a frame that came by a port, without its tag.
 type ingress struct {
 	*buf.Packet
 	now      time.Time
@@ -35,12 +35,12 @@ type ingress struct {
 	priority uint8
 }
 
-// payload is the frame's length without header and tag.
+// payload returns the frame's length without header and tag.
 func (f *ingress) payload() int { return f.Len() - frame.HeaderLen }
 
-// carry takes what the adapter sends to its end until the adapter is closed.
+// carry forwards what the adapter sends, until the adapter is closed.
 func (h *Hub) carry(in *Port) {
-	batch := buf.NewBatch(batchSize, frameSize(in.mtu)+1) // a byte more shows what is too large
+	batch := buf.NewBatch(batchSize, frameSize(in.mtu)+1) // one more byte shows what is too large
 	out := &outbox{spares: buf.NewSpares(frameSize(in.mtu))}
 	var failing brake.Brake
 	for {
@@ -73,8 +73,8 @@ func (h *Hub) carry(in *Port) {
 	}
 }
 
-// failed pauses after an error of a port's adapter, where such errors follow each
-// other. It returns the error that ends the port, nil for none.
+// failed pauses after an error of a port's adapter, if such errors follow each
+// other. It returns the error that ends the port, or nil.
 func (h *Hub) failed(in *Port, failing *brake.Brake, err error) error {
 	if errors.Is(err, fs.ErrClosed) {
 		return err
@@ -90,7 +90,7 @@ func (h *Hub) failed(in *Port, failing *brake.Brake, err error) error {
 	return nil
 }
 
-// judge reads a frame and returns why it goes no further, or Kept.
+// judge reads a frame and returns why it is dropped, or Kept.
 func (h *Hub) judge(m *members, in *Port, f *ingress) Drop {
 	head, ok := frame.Parse(f.Bytes())
 	if !ok {
@@ -105,7 +105,7 @@ func (h *Hub) judge(m *members, in *Port, f *ingress) Drop {
 	case refused == Down:
 		return Down
 	case head.Type == typeLoopback && head.Dst == loopbackAssistance && h.loops.returned(m, in, f):
-		return Looped // also where the port is blocked, which then goes on
+		return Looped // also at a blocked port, which then stays blocked
 	case refused != Kept:
 		return refused
 	case f.payload() > in.mtu:
@@ -147,14 +147,15 @@ func classify(m *members, in *Port, head frame.Header, f *ingress) Drop {
 	return Kept
 }
 
-// isReserved reports whether a bridge does not forward frames for a group address
-// (802.1Q, table 8-1), except the address of the spanning tree: a bridge that takes no part
-// in it passes it on, so that those around it find their loops.
+// isReserved reports whether a bridge must not forward frames for a group address
+// (802.1Q, table 8-1). The address of the spanning tree is an exception: a bridge
+// that takes no part in it passes it on, so that the bridges around it find their
+// loops.
 func isReserved(m frame.MAC) bool {
 	return m[0] == 0x01 && m[1] == 0x80 && m[2] == 0xc2 && m[3]|m[4] == 0 && m[5] >= 1 && m[5] <= 0x0f
 }
 
-// learn takes note of where the source is, unless it is known to be elsewhere.
+// learn notes where the source is, unless it is known to be elsewhere.
 func (h *Hub) learn(in *Port, f *ingress) Drop {
 	if in.own && f.src != in.mac {
 		return NotOwn
@@ -172,10 +173,10 @@ func (h *Hub) learn(in *Port, f *ingress) Drop {
 	return InUse
 }
 
-// isFromOutside reports whether a frame cannot be one that the hub sent out by
-// the uplink and the LAN sends back: it is for a station behind another port,
-// to which the hub would have given it. Its source is behind the uplink, then,
-// whoever else shows that address.
+// isFromOutside reports whether a frame cannot be one that the hub sent out by the
+// uplink and that the LAN sent back: it is for a station behind another port, and
+// the hub would have given it to that port. So its source is behind the uplink,
+// even if another port shows that address.
 func (h *Hub) isFromOutside(in *Port, f *ingress) bool {
 	if !in.uplink || f.dst.IsGroup() {
 		return false
@@ -184,7 +185,7 @@ func (h *Hub) isFromOutside(in *Port, f *ingress) bool {
 	return ok && to != in
 }
 
-// contested says that a port has an address back which another had taken.
+// contested logs that a port has got back an address that another port had taken.
 func (h *Hub) contested(owner, taker *Port, f *ingress) {
 	h.contests.Do(func() {
 		h.log.Warn("a port had taken the MAC address of a station behind another, which shows it again and has it back: "+
@@ -193,8 +194,7 @@ func (h *Hub) contested(owner, taker *Port, f *ingress) {
 	})
 }
 
-// forward puts a frame in the outbox for the port that its destination is
-// behind.
+// forward puts a frame in the outbox for the port that its destination is behind.
 func (h *Hub) forward(m *members, in *Port, f *ingress, out *outbox) Drop {
 	if f.dst == in.mac {
 		return Local
@@ -219,7 +219,7 @@ func (h *Hub) forward(m *members, in *Port, f *ingress, out *outbox) Drop {
 	return Kept
 }
 
-// takes is why a port cannot have a frame, or Kept.
+// takes returns why a port cannot have a frame, or Kept.
 func (p *Port) takes(f *ingress) Drop {
 	if f.payload() > p.mtu {
 		return Oversize
@@ -266,7 +266,7 @@ type bundle struct {
 	frames []*buf.Packet
 }
 
-// spare is a buffer, good until the next flush.
+// spare returns a buffer that is free until the next flush.
 func (o *outbox) spare() *buf.Packet {
 	if o.spares.Used() == maxSpares {
 		o.flush()
@@ -274,7 +274,7 @@ func (o *outbox) spare() *buf.Packet {
 	return o.spares.Next()
 }
 
-// add makes p, an untagged frame, what the port's adapter is to see.
+// add makes p, an untagged frame, into what the port's adapter should see.
 func (o *outbox) add(to *Port, f *ingress, p *buf.Packet) {
 	if to.uplink && f.vlan != 0 {
 		frame.Tag(p, f.vlan, f.priority)

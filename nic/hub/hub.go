@@ -1,12 +1,12 @@
 // Package hub is a virtual Ethernet switch: many adapters on one uplink. Frames
-// between its ports go across in memory; what it does not know goes to the
-// uplink. A port is any adapter that carries Ethernet frames: a TAP device, one
-// in memory (NewPair), one that swallows (nic.Null), a tunnel, or the packet
+// between its ports cross in memory; frames for unknown stations go to the uplink.
+// A port is any adapter that carries Ethernet frames: a TAP device, one in memory
+// (NewPair), one that swallows everything (nic.Null), a tunnel, or the packet
 // socket of a physical adapter.
 //
-// Each port has one goroutine, which carries what its adapter sends to its end,
-// a batch at a time (forward.go). They share the list of ports, replaced as a
-// whole when it changes, and the forwarding database (Table).
+// Each port has one goroutine, which forwards what its adapter sends, a batch at a
+// time (forward.go). The goroutines share the list of ports, which is replaced as a
+// whole when it changes, and the forwarding database (bridge.Table).
 package hub
 
 import (
@@ -24,16 +24,16 @@ import (
 	"culvert/nic/bridge"
 )
 
-// Options are those of a Hub.
+// Options are the options of a Hub.
 type Options struct {
-	// Log is told of ports cut off and taken away; nil for nobody.
+	// Log gets a line when a port is cut off or removed; nil for no log.
 	Log *slog.Logger
-	// Flood is how many frames a second a port may send to all others, unless
-	// the port says otherwise; 0 for bridge.DefaultFlood.
+	// Flood is how many frames a second a port may send to all others, unless its
+	// own options say otherwise; 0 means bridge.DefaultFlood.
 	Flood int
 }
 
-// Hub is a switch. Its methods may be called by any goroutine.
+// Hub is a switch. Any goroutine may call its methods.
 type Hub struct {
 	log     *slog.Logger
 	flood   int
@@ -41,7 +41,7 @@ type Hub struct {
 	members atomic.Pointer[members] // read-copy-update
 	loops   *loops
 
-	contests rate.Sometimes // lets the log have one at a time
+	contests rate.Sometimes // limits log lines about contests
 
 	changing sync.Mutex // of members
 	ports    int        // made so far
@@ -49,7 +49,7 @@ type Hub struct {
 	running  sync.WaitGroup
 }
 
-// members are the ports at one time. They are never changed, but replaced.
+// members are the ports at one time. A members is never changed, only replaced.
 type members struct {
 	ports  []*Port
 	uplink *Port // nil without one
@@ -62,7 +62,7 @@ type vlanSet [4096 / 64]uint64
 func (s *vlanSet) add(vlan uint16)      { s[vlan/64] |= 1 << (vlan % 64) }
 func (s *vlanSet) has(vlan uint16) bool { return s[vlan/64]&(1<<(vlan%64)) != 0 }
 
-// uplinkAddresses is how many addresses the uplink may show: a LAN's.
+// uplinkAddresses is how many addresses may be behind the uplink: a whole LAN.
 const uplinkAddresses = bridge.DefaultTotal / 2
 
 // Start makes a hub without ports. It runs until Close.
@@ -86,7 +86,8 @@ var (
 	ErrClosed = errors.New("the hub is closed")
 )
 
-// Add makes an adapter a port, and owns it from then on, unless it fails.
+// Add makes an adapter a port. The hub owns the adapter from then on, unless Add
+// fails.
 func (h *Hub) Add(n nic.NIC, o PortOptions) (*Port, error) {
 	p, err := newPort(n, o, h.flood)
 	if err != nil {
@@ -109,7 +110,7 @@ func (h *Hub) Add(n nic.NIC, o PortOptions) (*Port, error) {
 	return p, nil
 }
 
-// unfit says why a port cannot be added to the others. The caller holds changing.
+// unfit returns why a port cannot join the others. The caller holds changing.
 func (h *Hub) unfit(p *Port) error {
 	if h.closed {
 		return ErrClosed
@@ -127,7 +128,7 @@ func (h *Hub) unfit(p *Port) error {
 	return nil
 }
 
-// freeSlot is the lowest number that no port has.
+// freeSlot returns the lowest number that no port has.
 func freeSlot(ports []*Port) (slot int) {
 	for slices.ContainsFunc(ports, func(p *Port) bool { return p.slot == slot }) {
 		slot++
@@ -135,7 +136,7 @@ func freeSlot(ports []*Port) (slot int) {
 	return slot
 }
 
-// replace publishes another list of ports. The caller holds changing.
+// replace publishes a new list of ports. The caller holds changing.
 func (h *Hub) replace(ports []*Port) {
 	m := &members{ports: ports}
 	for _, p := range ports {
@@ -148,7 +149,7 @@ func (h *Hub) replace(ports []*Port) {
 	h.members.Store(m)
 }
 
-// Ports are the ports there are now, in the order they came.
+// Ports returns the present ports, in the order they were added.
 func (h *Hub) Ports() []*Port { return slices.Clone(h.members.Load().ports) }
 
 // Port finds a port by its name.
@@ -173,8 +174,8 @@ func names(ports []*Port) string {
 	return strings.Join(s, ", ")
 }
 
-// Remove closes a port's adapter, and returns when nothing is carried from it
-// any more.
+// Remove closes a port's adapter, and returns once nothing is carried from it any
+// more.
 func (h *Hub) Remove(name string) error {
 	p, err := h.Port(name)
 	if err != nil {
@@ -186,7 +187,7 @@ func (h *Hub) Remove(name string) error {
 	return err
 }
 
-// leave takes a port out whose adapter has ended.
+// leave removes a port whose adapter has ended.
 func (h *Hub) leave(p *Port, err error) {
 	if p.removed.Err() == nil {
 		h.log.Error("the port's adapter is gone, and the port with it", "port", p.name, "error", err)

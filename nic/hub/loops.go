@@ -14,15 +14,15 @@ import (
 	"culvert/nic/frame"
 )
 
-// Two things are done about loops. The forwarding database keeps a source that
-// is at work behind one port from showing up behind another (bridge.Held), so that a
-// frame that comes around is dropped where it comes in. And probes find the
-// way around and cut it for good, for as long as it is there.
+// Two things are done about loops. The forwarding database keeps a source in use
+// behind one port from showing up behind another (bridge.Held), so that a frame
+// that comes around is dropped where it comes in. And probes find the loop, and cut
+// it as long as it exists.
 
 const (
-	// probeEvery is how long it takes at most until a loop is found.
+	// probeEvery is the longest time until a loop is found.
 	probeEvery = 2 * time.Second
-	// reopenAfter is how long a port stays cut off after a probe last came
+	// reopenAfter is how long a port stays cut off after the last probe that came
 	// around.
 	reopenAfter = 30 * time.Second
 )
@@ -31,10 +31,10 @@ const (
 type loops struct {
 	hub       *Hub
 	mac       frame.MAC // probes' source
-	id        uint64    // of the hub in its probes
+	id        uint64    // names the hub in its probes
 	key       [32]byte
 	round     atomic.Uint32
-	warned    atomic.Int64 // when a loop behind the uplink was, Unix seconds
+	warned    atomic.Int64 // when a loop behind the uplink was last logged, Unix seconds
 	kick, end chan struct{}
 }
 
@@ -47,7 +47,7 @@ func newLoops(h *Hub) *loops {
 	return l
 }
 
-// wake has probes sent at once.
+// wake makes watch send probes at once.
 func (l *loops) wake() {
 	select {
 	case l.kick <- struct{}{}:
@@ -57,7 +57,7 @@ func (l *loops) wake() {
 
 func (l *loops) stop() { close(l.end) }
 
-// watch sends probes and opens ports again until stop.
+// watch sends probes and reopens ports, until stop.
 func (l *loops) watch() {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
@@ -85,8 +85,8 @@ func (l *loops) reopen(now time.Time) {
 	}
 }
 
-// probe sends a probe out of a port, also of one that is cut off, in each VLAN
-// that it carries.
+// probe sends a probe out of a port in each VLAN that the port carries, even if the
+// port is cut off.
 func (l *loops) probe(port *Port, p *buf.Packet) {
 	if port.refuses() == Down {
 		return
@@ -100,7 +100,7 @@ func (l *loops) probe(port *Port, p *buf.Packet) {
 	}
 }
 
-// write makes p a probe, as it is at the port's adapter.
+// write makes p a probe, as the port's adapter sees it.
 func (l *loops) write(p *buf.Packet, port *Port, vlan uint16) {
 	out := probe{hub: l.id, round: l.round.Load(), port: uint32(port.id), vlan: vlan}
 	out.proof = l.proof(out)
@@ -113,7 +113,7 @@ func (l *loops) write(p *buf.Packet, port *Port, vlan uint16) {
 	}
 }
 
-// proof is what only this hub can know of a probe.
+// proof returns what only this hub can know about a probe.
 func (l *loops) proof(p probe) (proof [proofLen]byte) {
 	mac := hmac.New(sha256.New, l.key[:])
 	p.proof = proof
@@ -127,9 +127,9 @@ func (l *loops) isProven(p probe) bool {
 	return hmac.Equal(proof[:], p.proof[:])
 }
 
-// returned looks at a loopback frame, and reports whether it is a probe of this
-// hub. Nobody else can make one or change its port, and one of an earlier round
-// is not believed: whoever sends back what they were sent cuts themselves off.
+// returned reports whether a loopback frame is a probe of this hub, and acts on it.
+// Nobody else can make a probe or change its port, and a probe of an earlier round
+// is not believed: whoever sends back what they were sent cuts only themselves off.
 func (l *loops) returned(m *members, in *Port, f *ingress) bool {
 	p, ok := parseProbe(f.Bytes()[frame.HeaderLen:])
 	if !ok || p.hub != l.id {
@@ -142,9 +142,9 @@ func (l *loops) returned(m *members, in *Port, f *ingress) bool {
 	return true
 }
 
-// cut ends a loop between two ports at the one that came later, and never at
-// the uplink: a way back that begins and ends there is the LAN's own, and what
-// comes back by it is dropped for its source.
+// cut ends a loop between two ports at the one that was added later, and never at
+// the uplink. A loop that begins and ends at the uplink belongs to the LAN, and
+// what comes back by it is dropped because of its source.
 func (l *loops) cut(now time.Time, from, to *Port, vlan uint16) {
 	if from.uplink && to.uplink {
 		l.warn(now, to)
@@ -161,7 +161,7 @@ func (l *loops) cut(now time.Time, from, to *Port, vlan uint16) {
 	}
 }
 
-// warn says once a minute that the LAN sends back what it is sent.
+// warn logs once a minute that the LAN sends back what it is sent.
 func (l *loops) warn(now time.Time, uplink *Port) {
 	if last := l.warned.Load(); now.Unix()-last >= 60 && l.warned.CompareAndSwap(last, now.Unix()) {
 		l.hub.log.Warn("frames that leave by the uplink come back by it: there is a loop in the network behind it", "port", uplink.name)

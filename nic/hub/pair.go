@@ -12,15 +12,15 @@ import (
 	"culvert/nic/frame"
 )
 
-// pairDepth is how many frames wait in each direction of a pair: as many as for
-// a TAP device.
+// pairDepth is how many frames wait in each direction of a pair: as many as in a
+// TAP device.
 const pairDepth = 1000
 
-// NewPair makes two adapters in memory that are each other's wire, without a
-// device or a goroutine: what is written to one is read from the other. One is
-// the port of a hub, the other whoever is behind it. A direction holds
-// 1,000 frames and refuses more, since to wait would hold up other ports;
-// closing either end closes both.
+// NewPair makes two adapters in memory, connected like the ends of a wire, without
+// a device or a goroutine: what is written to one is read from the other. One
+// becomes the port of a hub; the station behind the port has the other. A direction
+// holds 1,000 frames and refuses more, since waiting would hold up other ports.
+// Closing either end closes both.
 func NewPair(name, other string, mtu int) (a, b nic.NIC) {
 	x, y := newRing(mtu), newRing(mtu)
 	return &end{name, mtu, x, y}, &end{other, mtu, y, x}
@@ -30,7 +30,7 @@ func NewPair(name, other string, mtu int) (a, b nic.NIC) {
 type end struct {
 	name    string
 	mtu     int
-	in, out *ring // in is read from
+	in, out *ring // in is the one that is read
 }
 
 func (e *end) Name() string   { return e.name }
@@ -63,7 +63,7 @@ func newRing(mtu int) *ring {
 	return r
 }
 
-// frameSize is the size of the largest frame.
+// frameSize returns the size of the largest frame.
 func frameSize(mtu int) int { return mtu + frame.MaxHeader }
 
 var (
@@ -72,8 +72,8 @@ var (
 	errPairSize   = fmt.Errorf("hub: a frame larger than the adapter's MTU: %w", syscall.EMSGSIZE)
 )
 
-// take waits for a frame and takes what else is waiting. One too large for its
-// buffer is lost.
+// take waits for a frame and takes whatever else is waiting. A frame too large for
+// its buffer is lost.
 func (r *ring) take(batch []*buf.Packet) (n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +93,7 @@ func (r *ring) take(batch []*buf.Packet) (n int, err error) {
 	return n, nil
 }
 
-// move copies a frame, and returns how many fitted.
+// move copies a frame, and returns how many fitted: 0 or 1.
 func move(to, from *buf.Packet) int {
 	to.Reset()
 	if from.Len() > len(to.Room()) {

@@ -15,26 +15,26 @@ import (
 	"culvert/nic/frame"
 )
 
-// PortOptions say what an adapter is to its hub.
+// PortOptions say how an adapter is connected to its hub.
 type PortOptions struct {
 	// Name is the port's; "" for the adapter's own.
 	Name string
-	// MAC is the adapter's address, which no other port may use as a source.
-	// Zero is for an adapter that has none of its own.
+	// MAC is the adapter's address, which no other port may use as a source. Zero
+	// means that the adapter has none of its own.
 	MAC frame.MAC
-	// OwnMAC says that the adapter may send from MAC only, so that it can take
-	// no other station's address, nor have stations behind it.
+	// OwnMAC says that the adapter may send only from MAC. Then it can take no
+	// other station's address, and no stations can be behind it.
 	OwnMAC bool
-	// VLAN is the one the adapter is in, without knowing: frames are untagged
-	// at the adapter and tagged at the uplink. 0 is the LAN without a tag.
+	// VLAN is the one the adapter is in, without knowing it: frames are untagged at
+	// the adapter and tagged at the uplink. 0 is the LAN without a tag.
 	VLAN uint16
-	// MTU is the largest payload of a frame in bytes; 0 for the adapter's.
+	// MTU is the largest payload of a frame in bytes; 0 means the adapter's.
 	MTU int
-	// Uplink says that the port leads out: frames for unknown stations go
-	// there, and it carries every VLAN, with tags. There is one at most.
+	// Uplink says that the port leads out: frames for unknown stations go there,
+	// and it carries every VLAN, with tags. A hub has at most one.
 	Uplink bool
-	// Flood is how many frames a second the port may send to all others; 0
-	// for the hub's.
+	// Flood is how many frames a second the port may send to all others; 0 means
+	// the hub's limit.
 	Flood int
 }
 
@@ -51,13 +51,13 @@ type Port struct {
 	vlan   uint16
 	mtu    int
 	uplink bool
-	storm  *rate.Limiter // of what its goroutine floods
+	storm  *rate.Limiter // for what its goroutine floods
 
 	id      int // no other port of this hub has had it
 	slot    int // no other port of this hub has it now
 	writing sync.Mutex
 	done    chan struct{} // closed when it has left
-	// removed ends when the port is removed on purpose, by remove.
+	// removed is done when the port is removed on purpose; remove does that.
 	removed context.Context
 	remove  context.CancelFunc
 
@@ -68,7 +68,7 @@ type Port struct {
 	reason  string
 }
 
-// State is what a port is fit for.
+// State says whether the port forwards frames.
 type State int32
 
 // States.
@@ -141,14 +141,14 @@ func (p *Port) NIC() nic.NIC { return p.nic }
 // Uplink reports whether the port leads out.
 func (p *Port) Uplink() bool { return p.uplink }
 
-// State is what the port is fit for, and if it is blocked why.
+// State returns whether the port forwards frames and, if it is blocked, why.
 func (p *Port) State() (s State, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return State(p.state.Load()), p.reason
 }
 
-// SetUp takes the port up or down. All ports are up at first.
+// SetUp takes the port up or down. New ports are up.
 func (p *Port) SetUp(up bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -156,7 +156,7 @@ func (p *Port) SetUp(up bool) {
 	p.settle()
 }
 
-// settle makes the state what the rest says. The caller holds mu.
+// settle derives the state from the other fields. The caller holds mu.
 func (p *Port) settle() {
 	s := Forwarding
 	switch {
@@ -168,7 +168,8 @@ func (p *Port) settle() {
 	p.state.Store(int32(s))
 }
 
-// block cuts the port off until a time, and reports whether it was not yet.
+// block cuts the port off until a time, and reports whether it was not cut off
+// before.
 func (p *Port) block(until time.Time, reason string) (news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -181,7 +182,7 @@ func (p *Port) block(until time.Time, reason string) (news bool) {
 	return news
 }
 
-// reopen ends a block whose time has come, and reports whether there was one.
+// reopen ends a block whose time is over, and reports whether there was one.
 func (p *Port) reopen(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -193,7 +194,7 @@ func (p *Port) reopen(now time.Time) bool {
 	return true
 }
 
-// refuses is why the port takes or gives no frame now, or Kept.
+// refuses returns why the port neither takes nor gives frames now, or Kept.
 func (p *Port) refuses() Drop {
 	switch State(p.state.Load()) {
 	case PortDown:
@@ -207,7 +208,7 @@ func (p *Port) refuses() Drop {
 // carries reports whether frames of a VLAN go to the adapter.
 func (p *Port) carries(vlan uint16) bool { return p.uplink || p.vlan == vlan }
 
-// addressLimit is how many addresses the port may show, 0 for the usual.
+// addressLimit returns how many addresses the port may show, 0 for the default.
 func (p *Port) addressLimit() int {
 	if p.uplink {
 		return uplinkAddresses
@@ -215,7 +216,7 @@ func (p *Port) addressLimit() int {
 	return 0
 }
 
-// rank has the uplink before adapters, where both show an address.
+// rank puts the uplink before adapters if both show an address.
 func (p *Port) rank() int {
 	if p.uplink {
 		return 1
@@ -223,10 +224,11 @@ func (p *Port) rank() int {
 	return 0
 }
 
-// send gives stations' frames to the adapter, as they are to be there.
+// send gives stations' frames to the adapter, already as the adapter should see
+// them.
 func (p *Port) send(frames []*buf.Packet) {
 	n, bytes := p.write(frames), 0
-	for _, f := range frames[:n] { // which ones, adapters do not tell
+	for _, f := range frames[:n] { // adapters do not say which ones they took
 		bytes += f.Len()
 	}
 	p.OutFrames.Add(uint64(n))
@@ -234,7 +236,7 @@ func (p *Port) send(frames []*buf.Packet) {
 	p.drops.AddN(Unsent, len(frames)-n)
 }
 
-// write is send that does not count, for the hub's own frames.
+// write is send without counting, for the hub's own frames.
 func (p *Port) write(frames []*buf.Packet) int {
 	p.writing.Lock()
 	defer p.writing.Unlock()

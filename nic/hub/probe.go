@@ -6,30 +6,29 @@ import (
 	"culvert/nic/frame"
 )
 
-// A hub finds loops by frames of the Configuration Testing Protocol (Ethernet
-// 2.0, chapter 8), as switches do: it sends one out of every port, to the
-// group that nobody but testers listens to, and where one comes back in, there
-// is a way around.
+// A hub finds loops as switches do, by frames of the Configuration Testing Protocol
+// (Ethernet 2.0, chapter 8). It sends one out of every port, to a group that only
+// testers listen to. If one comes back, there is a loop.
 const typeLoopback = 0x9000
 
 var loopbackAssistance = frame.MAC{0xcf}
 
 const (
-	functionReply = 1 // what a station drops that did not ask
+	functionReply = 1 // dropped by a station that did not ask
 	proofLen      = 16
 	probeLen      = 2 + 2 + 2 + 8 + 4 + 4 + 2 + proofLen
 	minFrame      = 60 // bytes of a frame without its check sequence
 )
 
-// probe is a loopback frame's payload: skip count 0, function Reply, receipt
-// number, and as the data whose it is.
+// probe is a loopback frame's payload: skip count 0, function Reply, a receipt
+// number, and as data who sent it, when and where.
 type probe struct {
 	hub   uint64 // which hub sent it
 	round uint32 // when
 	port  uint32 // by which port
 	vlan  uint16 // in which VLAN
-	// proof shows that the hub made it, and what comes after is a frame
-	// replayed from an earlier round, or a way around.
+	// proof shows that the hub made the probe. So a probe that comes back is a
+	// replay from an earlier round, or has come through a loop.
 	proof [proofLen]byte
 }
 
@@ -45,8 +44,8 @@ func (p probe) Append(b []byte) []byte {
 	return append(b, p.proof[:]...)
 }
 
-// parseProbe reads a payload, padding behind it included; ok is false for any
-// that is not a probe.
+// parseProbe reads a payload, which may have padding. ok is false if it is not a
+// probe.
 func parseProbe(b []byte) (p probe, ok bool) {
 	if len(b) < probeLen || binary.LittleEndian.Uint16(b) != 0 || binary.LittleEndian.Uint16(b[2:]) != functionReply {
 		return p, false

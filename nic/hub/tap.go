@@ -15,12 +15,12 @@ const (
 	Out                  // from the hub to the adapter
 )
 
-// TapFunc is shown a frame as it is at a port's adapter. It is called by
-// several goroutines, must not wait, and must not keep the frame.
+// TapFunc gets a frame as it is at a port's adapter. It is called by several
+// goroutines, must not block, and must not keep the frame.
 type TapFunc func(d Direction, frame []byte)
 
-// Tap has every frame shown that the adapter sends, before it is judged, or is
-// given, until remove is called.
+// Tap makes the port call f, until remove is called, with every frame that the
+// adapter sends, before it is judged, or is given.
 func (p *Port) Tap(f TapFunc) (remove func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -32,7 +32,7 @@ func (p *Port) Tap(f TapFunc) (remove func()) {
 	}
 }
 
-// tapsNow are the taps, for the caller to change.
+// tapsNow returns the present taps, for the caller to change.
 func (p *Port) tapsNow() []*TapFunc {
 	if taps := p.taps.Load(); taps != nil {
 		return slices.Clone(*taps)

@@ -16,29 +16,29 @@ import (
 
 // claim is an address that this host answers for, or is about to.
 type claim struct {
-	tentative bool           // nobody is answered yet
-	found     chan frame.MAC // a station that has it, too, while it is tentative
+	tentative bool           // nobody gets an answer yet
+	found     chan frame.MAC // while tentative: a station that also has it
 	lost      func()
 	defended  time.Time // last, zero for never
 }
 
-// ErrTaken is wrapped by the errors of an address that another station has.
+// ErrTaken is wrapped by errors about an address that another station has.
 var ErrTaken = errors.New("the address is in use on the segment")
 
 // Times of conflict detection. RFC 5227 section 1.1 has probes a second or two
-// apart and seconds around them, and RFC 4862 one in a second. Here somebody
-// waits to be connected, as in a network manager that asks for 200 ms; what is
-// found later is dealt with later.
+// apart, with seconds before and after them, and RFC 4862 has one probe in a
+// second. Here somebody waits to be connected, so we wait less, like network
+// managers that ask for 200 ms. A conflict found later is dealt with later.
 const (
 	probes         = 3
 	probeGap       = 200 * time.Millisecond
 	defendInterval = 10 * time.Second // RFC 5227
 )
 
-// Claim has this host answer for an address of the segment, once it has asked
-// there whether any station has it, and says so to all; until release. lost is
-// called, from a goroutine of its own, when the address has to be given up since
-// another station uses it in spite of that; the claim has ended then.
+// Claim makes this host answer for an address of the segment until release. First
+// it asks whether any station has the address, then it announces to all that this
+// host has it. If the address must be given up because another station keeps using
+// it, the claim ends and lost is called on a goroutine of its own.
 func (s *Proxy) Claim(ctx context.Context, a netip.Addr, lost func()) (release func(), err error) {
 	if err := s.fit(a); err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (s *Proxy) Claim(ctx context.Context, a netip.Addr, lost func()) (release f
 	return func() { s.release(a, c) }, nil
 }
 
-// settle makes a claim that is tentative one that holds.
+// settle makes a tentative claim final.
 func (s *Proxy) settle(ctx context.Context, a netip.Addr, c *claim) error {
 	if a.Is6() {
 		if err := s.port.Listen(neighbor.GroupMAC(neighbor.SolicitedNode(a)), true); err != nil {
@@ -76,14 +76,14 @@ func (s *Proxy) settle(ctx context.Context, a netip.Addr, c *claim) error {
 	return s.announce(a)
 }
 
-// has reports whether an address is claimed already.
+// has reports whether an address is already claimed.
 func (s *Proxy) has(a netip.Addr) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.claims[a] != nil
 }
 
-// fit reports why an address of the segment cannot be a client's.
+// fit returns why an address of the segment cannot be a client's.
 func (s *Proxy) fit(a netip.Addr) error {
 	network := s.network(a)
 	switch {
@@ -102,9 +102,9 @@ func (s *Proxy) fit(a netip.Addr) error {
 	return nil
 }
 
-// IsReserved reports whether an address is no host's: of IPv4 a network's first
-// and last (RFC 1122 section 3.2.1.3, except RFC 3021), of IPv6 the first (RFC
-// 4291 section 2.6.1).
+// IsReserved reports whether an address cannot be a host's: the first and last of
+// an IPv4 network (RFC 1122 section 3.2.1.3, except RFC 3021), or the first of an
+// IPv6 network (RFC 4291 section 2.6.1).
 func IsReserved(network netip.Prefix, a netip.Addr) bool {
 	if a.BitLen()-network.Bits() <= 1 {
 		return false
@@ -112,8 +112,8 @@ func IsReserved(network netip.Prefix, a netip.Addr) bool {
 	return a == network.Masked().Addr() || a.Is4() && !network.Contains(a.Next())
 }
 
-// probe asks the segment for an address, and returns an error if a station has
-// it or wants it, too (RFC 5227 section 2.1.1, RFC 4862 section 5.4).
+// probe asks the segment for an address, and returns an error if a station has it
+// or also wants it (RFC 5227 section 2.1.1, RFC 4862 section 5.4).
 func (s *Proxy) probe(ctx context.Context, a netip.Addr, c *claim) error {
 	timer := time.NewTicker(probeGap)
 	defer timer.Stop()
@@ -132,7 +132,7 @@ func (s *Proxy) probe(ctx context.Context, a netip.Addr, c *claim) error {
 	return nil
 }
 
-// question is a probe for an address.
+// question makes a probe for an address.
 func (s *Proxy) question(a netip.Addr) []byte {
 	if a.Is4() {
 		b := frame.Header{Dst: frame.Broadcast, Src: s.MAC, Type: frame.TypeARP}.Append(nil)
@@ -161,7 +161,7 @@ func (s *Proxy) release(a netip.Addr, c *claim) {
 	}
 }
 
-// claimed are the addresses claimed. The caller holds mu.
+// claimed returns the claimed addresses. The caller holds mu.
 func (s *Proxy) claimed() []netip.Addr {
 	list := make([]netip.Addr, 0, len(s.claims))
 	for a := range s.claims {
@@ -186,8 +186,8 @@ func (s *Proxy) announce(a netip.Addr) error {
 	return s.port.Send(b)
 }
 
-// contender takes note of a station that asks whether it may have an address,
-// which matters while this host asks the same.
+// contender notes a station that asks whether it may have an address. That matters
+// while this host asks the same.
 func (s *Proxy) contender(a netip.Addr, station frame.MAC) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -203,8 +203,8 @@ func (c *claim) note(station frame.MAC) {
 	}
 }
 
-// conflict takes note of a station that has an address. One that this host
-// answers for is defended once, and given up if the station goes on (RFC 5227
+// conflict notes a station that has an address. If this host answers for the
+// address, it defends it once, and gives it up if the station goes on (RFC 5227
 // section 2.4, b).
 func (s *Proxy) conflict(a netip.Addr, station frame.MAC) {
 	s.mu.RLock()
@@ -239,7 +239,8 @@ const (
 	give
 )
 
-// respond is what to do about a conflict now, and whether there was one before.
+// respond returns what to do about a conflict now, and whether there was one
+// before.
 func (s *Proxy) respond(c *claim, station frame.MAC, now time.Time) (again bool, what response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

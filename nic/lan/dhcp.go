@@ -30,8 +30,8 @@ type Offered struct {
 	Domain  string
 }
 
-// Lease is an address that the segment's DHCP server gave to a station. It is
-// claimed and kept up until Release, or until the server takes it away.
+// Lease is an address that the segment's DHCP server gave to a station. It stays
+// claimed and is renewed until Release, or until the server takes it away.
 type Lease struct {
 	Offered
 	cancel context.CancelCauseFunc
@@ -39,8 +39,8 @@ type Lease struct {
 	lost   bool // set before ended is closed
 }
 
-// Wait returns when the lease has ended: because it is lost, so that the address
-// must not be used any more, or by Release.
+// Wait returns when the lease has ended, by Release or because it is lost. If it is
+// lost, the address must not be used any more.
 func (l *Lease) Wait() (lost bool) {
 	<-l.ended
 	return l.lost
@@ -52,11 +52,11 @@ func (l *Lease) Release() {
 	<-l.ended
 }
 
-// ErrNoServer says that no DHCP server of the segment answered in time.
+// ErrNoServer means that no DHCP server of the segment answered in time.
 var ErrNoServer = errors.New("no DHCP server answered")
 
-// ClientMAC is the MAC under which an address is leased for a name: always the
-// same one, locally administered, and one that no other adapter gives it.
+// ClientMAC returns the MAC under which to lease an address for a name: always the
+// same one, locally administered, and different on every adapter.
 func (s *Proxy) ClientMAC(name string) frame.MAC {
 	sum := sha256.Sum256(append(s.MAC[:], name...))
 	m := frame.MAC(sum[:6])
@@ -64,7 +64,7 @@ func (s *Proxy) ClientMAC(name string) frame.MAC {
 	return m
 }
 
-// exchange is what tells the answers to one station's questions apart.
+// exchange tells apart the answers to one station's questions.
 type exchange struct {
 	id  dhcpv4.TransactionID
 	mac frame.MAC
@@ -85,8 +85,8 @@ type answer struct {
 	from frame.MAC
 }
 
-// Lease asks the segment's DHCP server for an address for a station, which is
-// named to it as host, and waits for it until ctx ends.
+// Lease asks the segment's DHCP server for an address for a station, and gives host
+// as the station's name. It waits for the address until ctx ends.
 func (s *Proxy) Lease(ctx context.Context, mac frame.MAC, host string) (*Lease, error) {
 	l := &lessee{Proxy: s, exchange: exchange{mac: mac}, host: hostName(host), answers: make(chan answer, 8)}
 	for i := range l.id {
@@ -121,8 +121,8 @@ func (s *Proxy) enter(l *lessee, in bool) {
 	}
 }
 
-// dhcp hands a server's message to the station that it is for. The checksum is
-// not looked at: where the server is on this machine, it may not be made yet.
+// dhcp gives a server's message to the station that it is for. It does not check
+// the checksum, which may not be filled in yet if the server is on this machine.
 func (s *Proxy) dhcp(h frame.Header, packet []byte) {
 	d, ok := datagram.Read(packet)
 	if !ok || d.Src.Port() != portServer || d.Dst.Port() != portClient {
@@ -140,7 +140,7 @@ func (s *Proxy) dhcp(h frame.Header, packet []byte) {
 	}
 	select {
 	case l.answers <- answer{m, h.Src}:
-	default: // more than anybody waits for
+	default: // more than anyone waits for
 	}
 }
 
@@ -150,8 +150,8 @@ const (
 	lastWait  = 64 * time.Second
 )
 
-// acquire is INIT to BOUND, with the address claimed. What comes to nothing at
-// the last moment is asked for anew, after a while.
+// acquire goes from INIT to BOUND, with the address claimed. If that fails at the
+// last step, it asks again after a while.
 func (l *lessee) acquire(ctx context.Context, lost func()) (got *dhcpv4.DHCPv4, release func(), err error) {
 	for {
 		if refused := l.cooled(ctx, l.mac); refused != nil {
@@ -176,8 +176,8 @@ func (l *lessee) acquire(ctx context.Context, lost func()) (got *dhcpv4.DHCPv4, 
 	}
 }
 
-// ask sends a message, again and again, until an answer of one of the kinds
-// comes, or ctx ends. What is wrong with answers on the way is then the error.
+// ask sends a message again and again until an answer of one of the kinds comes, or
+// ctx ends. If ctx ends, the error says what was wrong with the answers so far.
 func (l *lessee) ask(ctx context.Context, m *dhcpv4.DHCPv4, to frame.MAC, kinds ...dhcpv4.MessageType) (a answer, err error) {
 	wrong := ErrNoServer
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
@@ -236,7 +236,7 @@ func (l *lessee) send(m *dhcpv4.DHCPv4, to frame.MAC) error {
 
 func (l *lessee) message(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
 	m := &dhcpv4.DHCPv4{OpCode: dhcpv4.OpcodeBootRequest, HWType: 1, TransactionID: l.id, ClientHWAddr: l.mac[:], Options: dhcpv4.Options{}}
-	m.SetBroadcast() // frames for the station's own MAC are not heard here
+	m.SetBroadcast() // this host does not receive frames for the station's own MAC
 	m.UpdateOption(dhcpv4.OptMessageType(kind))
 	m.UpdateOption(dhcpv4.OptClientIdentifier(append([]byte{1}, l.mac[:]...)))
 	if l.host != "" {
@@ -256,16 +256,17 @@ func (l *lessee) request(offer answer) *dhcpv4.DHCPv4 {
 	return m
 }
 
-// renewal is the same for renewing and rebinding: the address is in its place
-// in the header.
+// renewal makes the request for renewing and rebinding: there the address is in its
+// own field of the header.
 func (l *lessee) renewal(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
 	m := l.message(kind)
 	m.ClientIPAddr = l.server.YourIPAddr
 	return m
 }
 
-// keep renews a lease until ctx ends, and then gives it back, or declines it if
-// another station uses the address; or until it is lost, as it then is, too.
+// keep renews a lease until ctx ends or the lease is lost. When ctx ends it gives
+// the lease back. If another station uses the address it declines the lease, which
+// is then lost, too.
 func (l *lessee) keep(ctx context.Context, got *dhcpv4.DHCPv4) (lost bool) {
 	for {
 		term := got.IPAddressLeaseTime(0)
@@ -312,7 +313,7 @@ func (l *lessee) renew(ctx context.Context, term time.Duration) (answer, error) 
 	return l.ask(rebinding, l.renewal(dhcpv4.MessageTypeRequest), frame.Broadcast, kinds...)
 }
 
-// giveBack is told once and not answered (RFC 2131 section 4.4.6).
+// giveBack sends a release once; it gets no answer (RFC 2131 section 4.4.6).
 func (l *lessee) giveBack() {
 	m := l.renewal(dhcpv4.MessageTypeRelease)
 	m.UpdateOption(dhcpv4.OptServerIdentifier(l.server.ServerIdentifier()))

@@ -8,16 +8,16 @@ import (
 	"culvert/nic/frame"
 )
 
-// Interface is what is known of the adapter.
+// Interface describes the adapter.
 type Interface struct {
 	Name string
 	MAC  frame.MAC
-	// IPv4 and IPv6 are its first global addresses with their networks; not
-	// valid where it has none.
+	// IPv4 and IPv6 are its first global addresses, each with its network; invalid
+	// if it has none.
 	IPv4, IPv6 netip.Prefix
 }
 
-// Find is what is known of an adapter of this host.
+// Find returns the description of an adapter of this host.
 func Find(name string) (Interface, error) {
 	ifi, err := net.InterfaceByName(name)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// offered is what an acknowledgement says.
+// offered returns what an acknowledgement says.
 func offered(m *dhcpv4.DHCPv4) Offered {
 	o := Offered{Domain: m.DomainName()}
 	if ones, bits := m.SubnetMask().Size(); bits == 32 {
@@ -34,8 +34,8 @@ func address(ip net.IP) netip.Addr {
 	return a
 }
 
-// hostName is what of a name may be a host's (RFC 1123 section 2.1), with
-// hyphens in place of the rest.
+// hostName turns a name into a host name (RFC 1123 section 2.1): it puts hyphens in
+// place of characters that a host name cannot have.
 func hostName(name string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r < 128 && (r == '-' || '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z') {

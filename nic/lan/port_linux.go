@@ -35,7 +35,7 @@ func Open(i Interface, log *slog.Logger) (*Proxy, error) {
 }
 
 // filter is what the kernel passes on: nothing that goes out or has a tag (which
-// in the kernel is not in the frame), and of the rest what wanted does.
+// the kernel keeps outside of the frame), and of the rest what wanted passes.
 var filter = append([]bpf.Instruction{
 	bpf.LoadExtension{Num: bpf.ExtType},
 	bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 16},
@@ -43,8 +43,9 @@ var filter = append([]bpf.Instruction{
 	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 14},
 }, wanted...)
 
-// wanted passes ARP, neighbour solicitations and advertisements, and what is for
-// a DHCP client. The last but one instruction drops, the last passes.
+// wanted passes ARP, neighbour solicitations and advertisements, and datagrams for
+// a DHCP client. The last instruction passes a frame, the one before it drops a
+// frame.
 var wanted = []bpf.Instruction{
 	bpf.LoadAbsolute{Off: 12, Size: 2},
 	bpf.JumpIf{Cond: bpf.JumpEqual, Val: frame.TypeARP, SkipTrue: 13},
@@ -64,10 +65,10 @@ var wanted = []bpf.Instruction{
 	bpf.RetConstant{Val: maxFrame},
 }
 
-// maxFrame is more than any frame has that is wanted.
+// maxFrame is larger than any wanted frame.
 const maxFrame = 2048
 
-// socket is the port on a packet socket.
+// socket is a port that uses a packet socket.
 type socket struct {
 	conn   *packet.Conn
 	index  int

@@ -1,9 +1,9 @@
-// Package lan lets this host stand in for others on an Ethernet segment
-// that one of its adapters is on: who asks there for an address that was claimed
-// is answered with the adapter's MAC, so that packets for it come here, and an
-// address can be leased from the segment's own DHCP server for each of them.
+// Package lan lets this host stand in for others on the Ethernet segment of one of
+// its adapters. Whoever asks there for a claimed address is answered with the
+// adapter's MAC, so that packets for it come here. Each address can be leased from
+// the segment's own DHCP server.
 //
-// What packets do next is for routes. Nothing here carries any.
+// Routes decide what packets do next. Nothing here carries any.
 package lan
 
 import (
@@ -20,16 +20,16 @@ import (
 	"culvert/nic/frame"
 )
 
-// port is an adapter on a segment, as far as this package needs one: frames of
-// ARP, neighbour discovery and DHCP.
+// port is an adapter on a segment, as far as this package needs it: it moves frames
+// of ARP, neighbour discovery and DHCP.
 type port interface {
 	// Receive waits for a frame. It stays valid until the next call. An error
 	// that wraps net.ErrClosed is final.
 	Receive() ([]byte, error)
 	Send(frame []byte) error
-	// Listen has frames for a group's MAC come in from now on, or no more.
+	// Listen makes frames for a group's MAC come in from now on, or stops that.
 	Listen(group frame.MAC, on bool) error
-	// Own are the addresses of this host.
+	// Own returns the addresses of this host.
 	Own() ([]netip.Addr, error)
 	io.Closer
 }
@@ -118,7 +118,7 @@ func (s *Proxy) receive(b []byte) {
 	}
 }
 
-// who is this host for every address claimed.
+// who names this host for every claimed address.
 func (s *Proxy) who(a netip.Addr) (neighbor.Holder, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

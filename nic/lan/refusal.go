@@ -12,12 +12,12 @@ import (
 	"culvert/nic/frame"
 )
 
-// minLease is the shortest lease that is taken. What is shorter would have the
-// segment asked for it every few seconds, for each client.
+// minLease is the shortest lease that is accepted. With a shorter one each client
+// would make us ask the segment every few seconds.
 const minLease = 30 * time.Second
 
-// accept claims what a server has acknowledged; an error says why that cannot be
-// used. Then the server knows of it, too, if the address is at fault.
+// accept claims what a server has acknowledged. An error says why it cannot be
+// used. If that is because of the address, accept also tells the server.
 func (l *lessee) accept(ctx context.Context, got answer, lost func()) (release func(), err error) {
 	if got.MessageType() == dhcpv4.MessageTypeNak {
 		return nil, errors.New("the DHCP server refused what it had offered")
@@ -35,8 +35,7 @@ func (l *lessee) accept(ctx context.Context, got answer, lost func()) (release f
 	return release, err
 }
 
-// fitting reports why an offer or an acknowledgement is not what a client can
-// use.
+// fitting returns why a client cannot use an offer or an acknowledgement.
 func (l *lessee) fitting(m *dhcpv4.DHCPv4) error {
 	given, term := offered(m), m.IPAddressLeaseTime(0)
 	a := given.Address.Addr()
@@ -64,32 +63,32 @@ func (l *lessee) fitting(m *dhcpv4.DHCPv4) error {
 	return nil
 }
 
-// refusal is how often in a row there was no lease for a station, though there
-// is a server.
+// refusal counts how often in a row a station got no lease, though there is a
+// server.
 type refusal struct {
 	count int
 	until time.Time // when to ask again
 	err   error     // the last time
 }
 
-// Times until what was refused is asked for again: what RFC 2131 section 4.1
-// says of repetitions, a second more or less, and no less than section 3.1 asks
-// for after a conflict.
+// Times until we ask again after a refusal: the repetitions of RFC 2131 section
+// 4.1, give or take a second, and at least what section 3.1 asks for after a
+// conflict.
 const (
 	firstRetry   = 4 * time.Second
 	lastRetry    = 64 * time.Second
 	declineRetry = 10 * time.Second
 )
 
-// useless takes note of a server's gift that a station cannot use.
+// useless notes an offer or lease that a station cannot use.
 func (l *lessee) useless(err error) {
 	if l.refused(l.mac, err, time.Now()) {
 		l.log.Warn("the segment's DHCP server gives nothing of use; it is asked again, less and less often", "interface", l.Name, "error", err)
 	}
 }
 
-// refused has a station wait before it asks again, also for another lease. It
-// reports whether that is news.
+// refused makes a station wait before it asks again, also for another lease. It
+// reports whether the refusal is news.
 func (s *Proxy) refused(mac frame.MAC, err error, now time.Time) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,8 +118,8 @@ func (s *Proxy) accepted(mac frame.MAC) {
 	delete(s.refusals, mac)
 }
 
-// cooled waits until a station may ask, and returns why it had to if ctx ends
-// before.
+// cooled waits until a station may ask. If ctx ends before that, it returns why the
+// station had to wait.
 func (s *Proxy) cooled(ctx context.Context, mac frame.MAC) error {
 	s.mu.RLock()
 	r := s.refusals[mac]

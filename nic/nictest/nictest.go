@@ -17,9 +17,9 @@ import (
 
 var _ nic.NIC = (*Pipe)(nil)
 
-// Pipe is an adapter whose operating system is the test: what the test injects
-// is read from the adapter, and what is written to the adapter the test
-// receives. Its queues are unbounded. All methods may be called at once.
+// Pipe is an adapter whose operating system is the test: what the test injects is
+// read from the adapter, and the test receives what is written to the adapter. Its
+// queues are unbounded. All methods may be called at once.
 type Pipe struct {
 	name string
 	kind nic.Kind
@@ -88,7 +88,7 @@ func (p *Pipe) Received() ([]byte, error) {
 	return packet, nil
 }
 
-// Drain takes the inbound packets there are, without waiting.
+// Drain takes all waiting inbound packets, without blocking.
 func (p *Pipe) Drain() [][]byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,7 +151,7 @@ func (p *Pipe) WriteBatch(batch []*buf.Packet) (n int, err error) {
 	return n, failures.Err()
 }
 
-// refuse is why a packet of a size is not taken.
+// refuse returns why a packet of this size is not taken, or nil.
 func (p *Pipe) refuse(size int) error {
 	switch {
 	case size == 0:
