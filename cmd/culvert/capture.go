@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"culvert/operate/hub"
 	"culvert/operate/manage/capture"
+	"culvert/operate/manage/filter"
 )
 
 func captureCommand() *cobra.Command {
@@ -28,8 +27,8 @@ comment names the peer, and says why the packet was dropped if it was.`,
 		Example: `  culvert capture --at nic -o inside.pcapng
   culvert capture --at link udp -o - | wireshark -k -i -`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkFilter(args); err != nil {
-				return err
+			if err := filter.Check(args); err != nil {
+				return usageError{err}
 			}
 			dial := r.dial
 			if strings.HasPrefix(at, hub.CaptureAt) {
@@ -47,7 +46,7 @@ comment names the peer, and says why the packet was dropped if it was.`,
 			}
 			defer answer.Body.Close()
 			fmt.Fprintf(c.ErrOrStderr(), "capturing at %s of %s, until Ctrl-C\n", at, client.Name())
-			if err := write(file, answer.Body, c.OutOrStdout()); err != nil {
+			if err := capture.Save(file, answer.Body, c.OutOrStdout()); err != nil {
 				return err
 			}
 			lost := " written"
@@ -65,22 +64,4 @@ comment names the peer, and says why the packet was dropped if it was.`,
 	c.MarkFlagRequired("output")
 	r.flags(c)
 	return c
-}
-
-// write copies packets to a new file. Only this user may read it, since it has
-// what others sent.
-func write(file string, from io.Reader, stdout io.Writer) error {
-	if file == "-" {
-		_, err := io.Copy(stdout, from)
-		return err
-	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err = io.Copy(f, from); err != nil {
-		f.Close()
-		return fmt.Errorf("%s is incomplete: the process has ended: %w", file, err)
-	}
-	return f.Close()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -62,26 +61,6 @@ func TestMistakenCommandLines(t *testing.T) {
 				t.Errorf("culvert %s: %v; expected %q in it", line, err, want)
 			}
 		}
-	}
-}
-
-func TestOurFlagsAmongDirectives(t *testing.T) {
-	o, rest, err := takeOurs(strings.Fields("--config a.ovpn --http 127.0.0.1:8080 --verb 4"))
-	if err != nil || o.HTTP != "127.0.0.1:8080" || !o.UserSpace {
-		t.Errorf("%+v, %v; expected a proxy, and so no device", o, err)
-	}
-	if got := strings.Join(rest, " "); got != "--config a.ovpn --verb 4" {
-		t.Errorf("directives %s", got)
-	}
-	if o, _, _ := takeOurs(strings.Fields("--config a.ovpn")); o.UserSpace {
-		t.Error("no device, though no proxy was asked for")
-	}
-}
-
-func TestOptionsOfPushUpdate(t *testing.T) {
-	got := splitOptions([]string{"-route, route 10.1.0.0 255.255.0.0", "?tun-mtu 1400"})
-	if want := []string{"-route", "route 10.1.0.0 255.255.0.0", "?tun-mtu 1400"}; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
 	}
 }
 

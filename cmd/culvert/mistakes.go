@@ -7,8 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"culvert/operate/manage/filter"
 )
 
 // inPlainWords rewrites cobra's error about a command line: it says what a flag
@@ -35,18 +33,4 @@ var takes = map[string]string{
 	"int":       "a whole number",
 	"uint":      "a whole number, 0 or more",
 	"uintSlice": "whole numbers, separated by commas",
-}
-
-// checkFilter refuses a filter that is wrong wherever it may be applied, to
-// frames or to IP packets.
-func checkFilter(words []string) error {
-	text := strings.Join(words, " ")
-	_, err := filter.Parse(text, filter.Ethernet)
-	if err != nil {
-		_, err = filter.Parse(text, filter.IP)
-	}
-	if err != nil {
-		return usageError{err}
-	}
-	return nil
 }

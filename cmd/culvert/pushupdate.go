@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"culvert/config"
 	"culvert/operate/backend"
 	"culvert/session/wire"
 )
@@ -43,15 +41,15 @@ connect later.`,
   culvert push-update --to anna --to ben 'route 10.1.0.0 255.255.0.0' 'route 10.2.0.0 255.255.0.0'
   culvert push-update --peer-id 7 --name server-tun0 -- '-route, ?tun-mtu 1400'`,
 		RunE: func(c *cobra.Command, args []string) error {
-			u.Options = splitOptions(args)
+			u.Options = backend.SplitOptions(args)
 			for _, id := range ids {
 				if id >= uint(wire.PeerIDUnset) {
 					return fmt.Errorf("--peer-id %d: expected a peer-id that culvert status shows", id)
 				}
 				u.PeerIDs = append(u.PeerIDs, wire.PeerID(id))
 			}
-			if err := checkUpdate(u); err != nil {
-				return err
+			if err := u.Check(); err != nil {
+				return usageError{err}
 			}
 			client, err := r.dial()
 			if err != nil {
@@ -66,7 +64,7 @@ connect later.`,
 			} else {
 				_, err = c.OutOrStdout().Write(done.Append(nil))
 			}
-			return errors.Join(err, unreached(done))
+			return errors.Join(err, done.Err())
 		},
 	}
 	c.Flags().StringArrayVar(&u.Names, "to", nil, "a client's name, as in culvert status; may be repeated")
@@ -78,44 +76,4 @@ connect later.`,
 	})
 	r.flags(c)
 	return c
-}
-
-// checkUpdate checks that an update names clients, and options that can change.
-func checkUpdate(u backend.Update) error {
-	switch {
-	case !u.All && len(u.Names) == 0 && len(u.PeerIDs) == 0:
-		return misused("no client given: add --to NAME, --peer-id N or --all")
-	case len(u.Options) == 0:
-		return misused("no option given: add one, such as 'dhcp-option DNS 10.8.0.53'")
-	}
-	for _, option := range u.Options {
-		if err := config.CheckUpdate(option); err != nil {
-			return usageError{err}
-		}
-	}
-	return nil
-}
-
-// splitOptions splits arguments that hold several options.
-func splitOptions(args []string) (options []string) {
-	for _, arg := range args {
-		for option := range strings.SplitSeq(arg, ",") {
-			options = append(options, strings.TrimSpace(option))
-		}
-	}
-	return options
-}
-
-// unreached is an error if the change did not reach everybody it was meant for,
-// so that scripts notice.
-func unreached(done backend.Updated) error {
-	switch {
-	case len(done.Missing) > 0:
-		return errors.New("some of the named clients are not connected")
-	case len(done.Told) == 0 && len(done.Unable) == 0:
-		return errors.New("no client is connected")
-	case len(done.Told) == 0:
-		return errors.New("no client could change")
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"culvert/operate/manage/filter"
 	"culvert/operate/manage/trace"
 )
 
@@ -25,8 +26,8 @@ FILTER chooses by what the packets are inside the tunnel, in tcpdump's syntax.`,
 		Example: `  culvert trace icmp
   culvert trace 'host 10.8.0.6 and tcp port 443' --count 10 --name server-tun0`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkFilter(args); err != nil {
-				return err
+			if err := filter.Check(args); err != nil {
+				return usageError{err}
 			}
 			client, err := r.dial()
 			if err != nil {

@@ -1,8 +1,11 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
+	"culvert/config"
 	"culvert/internal/printable"
 	"culvert/session/wire"
 )
@@ -14,6 +17,34 @@ type Update struct {
 	PeerIDs []wire.PeerID `json:"peer_ids,omitempty"`
 	All     bool          `json:"all,omitempty"`
 	Options []string      `json:"options"` // "name value", "-name", and with "?" in front of the name what may be passed over
+}
+
+// SplitOptions returns the options of arguments, each of which may hold several,
+// separated by commas.
+func SplitOptions(args []string) (options []string) {
+	for _, arg := range args {
+		for option := range strings.SplitSeq(arg, ",") {
+			options = append(options, strings.TrimSpace(option))
+		}
+	}
+	return options
+}
+
+// Check checks that an update names clients, and options that can change. Its errors
+// are for whoever wrote the command line of culvert push-update.
+func (u *Update) Check() error {
+	switch {
+	case !u.All && len(u.Names) == 0 && len(u.PeerIDs) == 0:
+		return errors.New("no client given: add --to NAME, --peer-id N or --all")
+	case len(u.Options) == 0:
+		return errors.New("no option given: add one, such as 'dhcp-option DNS 10.8.0.53'")
+	}
+	for _, option := range u.Options {
+		if err := config.CheckUpdate(option); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Updated is whom an Update reached, by name.
@@ -39,6 +70,20 @@ func (u *Updated) Append(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+// Err is an error if the change did not reach everybody it was meant for, so that
+// scripts notice.
+func (u *Updated) Err() error {
+	switch {
+	case len(u.Missing) > 0:
+		return errors.New("some of the named clients are not connected")
+	case len(u.Told) == 0 && len(u.Unable) == 0:
+		return errors.New("no client is connected")
+	case len(u.Told) == 0:
+		return errors.New("no client could change")
+	}
+	return nil
 }
 
 // maxNames is how many names a line has; JSON has them all.
