@@ -6,9 +6,9 @@ import (
 	"culvert/nic/frame"
 )
 
-// Addresses are the IP source and destination of what the road carries; ok is
-// false when it is no packet, or no frame, that anybody could send. A sound
-// frame that is not IP has no addresses.
+// Addresses returns the IP source and destination of what the road carries. ok is
+// false if it is not a packet or frame that anybody could send. A sound frame that
+// is not IP has no addresses.
 func (r *Road) Addresses(packet []byte) (src, dst netip.Addr, ok bool) {
 	if !r.Ethernet {
 		return Addresses(packet)
@@ -21,7 +21,7 @@ func (r *Road) Addresses(packet []byte) (src, dst netip.Addr, ok bool) {
 	return src, dst, true
 }
 
-// clampMSS is clampMSS on the IP packet in what the road carries.
+// clampMSS applies the function clampMSS to the IP packet in what the road carries.
 func (r *Road) clampMSS(packet []byte, maxInner int) {
 	if r.Ethernet {
 		packet = frame.IP(packet)
@@ -29,8 +29,8 @@ func (r *Road) clampMSS(packet []byte, maxInner int) {
 	clampMSS(packet, maxInner)
 }
 
-// Addresses are the source and destination of an IP packet; ok is false when it
-// is too short to have them or of no known version.
+// Addresses returns the source and destination of an IP packet. ok is false if it
+// is too short to have them, or of an unknown version.
 func Addresses(packet []byte) (src, dst netip.Addr, ok bool) {
 	if len(packet) == 0 {
 		return src, dst, false

@@ -11,22 +11,22 @@ import (
 // Drop is why a packet went no further.
 type Drop int
 
-// The reasons. Kept is none.
+// The reasons. Kept means that the packet was not dropped.
 const (
 	Kept        Drop = iota
 	Malformed        // not a packet of this protocol, or not IP inside
 	NoRoute          // no peer has this destination
 	NoKey            // the session cannot send yet
 	UnknownPeer      // a datagram of no session
-	Crowd            // more newcomers than are let begin (connect-freq and -initial)
+	Crowd            // more newcomers than may begin (connect-freq and connect-freq-initial)
 	Forged           // failed authentication
 	Replayed         // seen before, or too late to tell
 	BadSource        // an inner source that is not leased to the sender
-	SpoofedMAC       // a source that is another station's
-	UnknownMAC       // a destination that is nobody's
+	SpoofedMAC       // a source that belongs to another station
+	UnknownMAC       // a destination that no station has
 	Local            // for a station behind the port it came by
-	WrongVLAN        // a VLAN that is not admitted where the frame came from
-	Storm            // more for everybody than one port may send
+	WrongVLAN        // a VLAN that is not allowed where the frame came from
+	Storm            // more frames for everybody than one port may send
 	TooLarge         // the path or the adapter carries no packets of this size
 	Forbidden        // the firewall of this host did not let it out
 	Unsent           // the socket or the adapter refused it for another reason
@@ -49,7 +49,7 @@ type Counters = count.Reasons[Drop]
 var _ [count.Max - drops]struct{} // they fit
 
 // countRefused counts the packets of a batch that a socket (AtLink) or an adapter
-// (AtAdapter) did not take, and the error says why.
+// (AtAdapter) did not take, by the reasons in the error.
 func countRefused(c *Counters, at Stop, packets int, err error) {
 	if packets == 0 || c == nil {
 		return
@@ -62,12 +62,12 @@ func countRefused(c *Counters, at Stop, packets int, err error) {
 		c.AddN(refusal(at, f.Err), f.Packets)
 		packets -= f.Packets
 	}
-	c.AddN(Unsent, packets) // the others without a word, as by a full queue
+	c.AddN(Unsent, packets) // the others were refused silently, as by a full queue
 }
 
-// refusal is what the error of a socket or an adapter comes to. A socket fails
-// with EPERM where a filter drops or rejects what it sends, and with EACCES
-// where a route or a rule prohibits it (ip-route(8)).
+// refusal returns the reason for the error of a socket or an adapter. A socket
+// fails with EPERM if a filter drops or rejects what it sends, and with EACCES if a
+// route or a rule prohibits it (ip-route(8)).
 func refusal(at Stop, err error) Drop {
 	switch {
 	case errors.Is(err, syscall.EMSGSIZE):

@@ -12,12 +12,12 @@ import (
 	"culvert/link"
 )
 
-// failed decides what becomes of a direction whose adapter or link, as what
-// names it, failed to read. It returns the error that ends the direction, or nil
-// to read on, after a pause where such errors follow each other.
+// failed decides how a direction continues after its adapter or link, named by
+// what, failed to read. It returns the error that ends the direction, or nil to
+// read on, after a pause if such errors follow each other.
 //
-// Writing needs no brake: a write follows a read, and a packet that is not taken
-// is counted.
+// Writing needs no brake: a write follows a read, and a packet that is not taken is
+// counted.
 func (r *Road) failed(ctx context.Context, failing *brake.Brake, err error, what func() string) error {
 	if errors.Is(err, fs.ErrClosed) {
 		return err
@@ -41,16 +41,17 @@ func (r *Road) failed(ctx context.Context, failing *brake.Brake, err error, what
 	return nil
 }
 
-// LogFailing is an OnFailing for the log.
+// LogFailing returns an OnFailing that logs.
 func LogFailing(log *slog.Logger) func(what string, err error) {
 	return func(what string, err error) {
 		log.Warn("reading from the "+what+" fails again and again; the tunnel pauses between tries, and ends if that goes on for "+brake.Patience.String(), "error", err)
 	}
 }
 
-// inParallel runs a function for each of n queues and waits for all to end. It
-// returns the first one's error: at once where that is not their being closed,
-// since the others end when the caller closes them.
+// inParallel runs a function for each of n queues and returns the error of the
+// first that ends. If that error is that the queue was closed, it first waits for
+// the others. If not, it returns at once, since the others end only when the caller
+// closes them.
 func inParallel(n int, run func(queue int) error) error {
 	ends := make(chan error, n)
 	for queue := range n {

@@ -12,29 +12,31 @@ import (
 	"culvert/session"
 )
 
-// OnePeer is what roles with one peer, a client and either of two hosts, do alike
-// on the road: all of Role but Control. Set its fields before the road is used.
+// OnePeer is what roles with a single peer, a client and either of two hosts, have
+// in common on the road: all of Role except Control. Set its fields before the road
+// is used.
 type OnePeer struct {
 	Road *Road
 	// Float lets the peer come from any address.
 	Float bool
-	// Current is the peer that packets go to, nil while there is none.
+	// Current returns the peer that packets go to, nil while there is none.
 	Current func() *Peer
-	// On is the peer that data packets on a link are from, nil for none.
+	// On returns the peer that sends data packets on a link, nil for none.
 	On func(l link.Link) *Peer
-	// Isolated reports whether no packet that this process sends can come back by
-	// the adapter, since no route of this host leads there: it is in user space.
+	// Isolated reports whether packets that this process sends can never come back
+	// by the adapter, because no route of this host leads there: the adapter is in
+	// user space.
 	Isolated func() bool
 	// OnLoop is called once, when packets to the peer's outer address come out of
-	// the adapter though nothing is done about that.
+	// the adapter although nothing keeps them away from it.
 	OnLoop func(to netip.Addr)
-	// OnMoved is called when the peer is at another address than before. The
-	// address before is not valid where none was known.
+	// OnMoved is called when the peer has another address than before. The address
+	// before is invalid if none was known.
 	OnMoved func(p *Peer, before netip.AddrPort)
-	// OnForged is called for control packets that are not the peer's.
+	// OnForged is called for control packets that do not come from the peer.
 	OnForged func(error)
 
-	// Pinned is true where this host leads packets to the peer's outer address past
+	// Pinned is true if this host routes packets to the peer's outer address past
 	// the tunnel, or soon will: those that come out of the adapter until then are
 	// no fault.
 	Pinned atomic.Bool
@@ -77,8 +79,8 @@ func (o *OnePeer) Demultiplex(l link.Link, p *buf.Packet) (*Peer, Drop) {
 	return peer, Kept
 }
 
-// From reports whether a packet that came by a link can be a peer's. It does not
-// matter which address of this host it came to: the system chooses the way out
+// From reports whether a packet that came by a link can be from a peer. It ignores
+// which address of this host the packet came to: the system chooses the way out
 // anew for each packet.
 func (o *OnePeer) From(peer *Peer, l link.Link, p *buf.Packet) bool {
 	path := peer.path.Load()
@@ -110,8 +112,8 @@ func (o *OnePeer) Moved(p *Peer, path buf.Path) {
 	o.OnMoved(p, before)
 }
 
-// Refused counts a control packet that a session did not take for its own, unless
-// it is one of a session that is over.
+// Refused counts a control packet that a session did not accept as its own, unless
+// the packet belongs to a session that is over.
 func (o *OnePeer) Refused(err error) {
 	if !errors.Is(err, session.ErrStray) {
 		o.Road.Counters.Add(Forged)

@@ -113,10 +113,10 @@ func (r *Road) sealPieces(now time.Time, peer *Peer, p *buf.Packet, out *sender)
 	}
 }
 
-// sender gathers packets of one batch and writes them with one call for each
-// run that shares a link. Packets stay in order, and those of a peer leave in
-// the order of their packet-ids, whoever else seals for it: a receiver drops
-// what comes too far behind.
+// sender gathers packets of one batch and writes them with one call for each run
+// that shares a link. Packets stay in order. Those of a peer leave in the order of
+// their packet-ids, even if others seal for it, too: a receiver drops what comes
+// too far behind.
 type sender struct {
 	road    *Road
 	queue   int     // of the links to write to
@@ -128,8 +128,8 @@ type sender struct {
 	spares buf.Spares // for pieces and copies
 }
 
-// copyOf returns a copy of a packet. It is good until the end of the batch, or
-// until batchSize others were made.
+// copyOf returns a copy of a packet. It is valid until the end of the batch, or
+// until batchSize other copies were made.
 func (s *sender) copyOf(p *buf.Packet) *buf.Packet {
 	if s.spares.Used() >= batchSize {
 		s.end()
@@ -151,9 +151,9 @@ func (s *sender) add(peer *Peer, p *buf.Packet) {
 	s.packets = append(s.packets, p)
 }
 
-// hold makes this sender the only one that seals for a peer, until the end of
-// the batch. If it has to wait for another sender, it first lets go of all that it
-// holds, so that no two wait for each other.
+// hold makes this sender the only one that seals for a peer, until the end of the
+// batch. If it has to wait for another sender, it first releases all that it holds,
+// so that no two wait for each other.
 func (s *sender) hold(peer *Peer) {
 	if peer.sender.Load() == s {
 		return
@@ -166,7 +166,7 @@ func (s *sender) hold(peer *Peer) {
 	s.held = append(s.held, peer)
 }
 
-// letGo sends what there is and lets others seal.
+// letGo sends what there is and lets other senders seal.
 func (s *sender) letGo() {
 	s.flush()
 	for _, peer := range s.held {
@@ -190,7 +190,7 @@ func (s *sender) flush() {
 	refused := s.road.Counters.Of(TooLarge)
 	s.watch.write(AtLink, s.link, s.packets, link.Queue(s.link, s.queue).WriteBatch, &s.road.Counters)
 	s.packets = s.packets[:0]
-	if s.road.Counters.Of(TooLarge) != refused { // by this sender or another: to look once more does no harm
+	if s.road.Counters.Of(TooLarge) != refused { // by this sender or another: looking once more does no harm
 		s.lookAtPaths()
 	}
 }

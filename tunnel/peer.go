@@ -10,15 +10,15 @@ import (
 	"culvert/session"
 )
 
-// maxMail bounds what waits for a peer's control goroutine. A peer that sends
-// control packets faster than they are handled loses them, as on a full socket.
+// maxMail bounds what waits for a peer's control goroutine. If a peer sends control
+// packets faster than they are handled, some are lost, as on a full socket.
 const maxMail = 64
 
-// Peer is a session at work: where its packets go, and the goroutine that owns
-// its control side. That goroutine lives only while there is something to do,
-// so an idle peer costs a timer.
+// Peer is a running session: it knows where its packets go, and has the goroutine
+// that owns its control side. That goroutine lives only while there is something to
+// do, so an idle peer costs a timer.
 type Peer struct {
-	// Data is the session's data side, for any goroutine: all that the road
+	// Data is the session's data side, for any goroutine: everything that the road
 	// calls for a packet.
 	Data *session.Data
 	// Session is the control side. It belongs to the control goroutine: call it
@@ -29,26 +29,26 @@ type Peer struct {
 	OnEvent func(now time.Time, e session.Event)
 	// Owner is what the role keeps for the peer.
 	Owner any
-	// OnError, if not nil, is called with the error of a packet that the session
-	// sends and the system does not take.
+	// OnError, if not nil, is called with the error for a packet that the session
+	// sent and the system did not take.
 	OnError func(error)
-	// Observer, if not nil, is the road's: it watches what the session sends.
+	// Observer, if not nil, belongs to the road: it watches what the session sends.
 	Observer *Watched
 
 	Counters PeerCounters
 
-	// MaxInner is the largest inner IP packet that TCP should use, bytes;
-	// 0 leaves TCP alone. It may change while packets pass.
+	// MaxInner is the largest inner IP packet that TCP should use, in bytes; 0
+	// leaves TCP alone. It may change while packets pass.
 	MaxInner atomic.Int32
 
 	link  link.Link
 	path  atomic.Pointer[buf.Path]
 	width width
-	// answered: the other end has said which its session id is (DeliverFrom).
+	// answered: the other end has shown its session id (DeliverFrom).
 	answered atomic.Bool
 
-	// sending is held from the first packet that a sender seals for the peer in
-	// a batch until the batch is sent; sender is who holds it.
+	// sending is held from the first packet that a sender seals for the peer in a
+	// batch until the batch is sent. sender is the holder.
 	sending sync.Mutex
 	sender  atomic.Pointer[sender]
 
@@ -67,7 +67,7 @@ type PeerCounters struct {
 	Refused                                  atomic.Uint64 // failed to open
 }
 
-// NewPeer sets a session to work over a link. Nothing happens before the first
+// NewPeer makes a peer for a session over a link. Nothing happens before the first
 // Do or Deliver.
 func NewPeer(s *session.Session, l link.Link, path buf.Path, onEvent func(*Peer, time.Time, session.Event)) *Peer {
 	p := &Peer{Session: s, Data: s.Data(), link: l}
@@ -76,14 +76,15 @@ func NewPeer(s *session.Session, l link.Link, path buf.Path, onEvent func(*Peer,
 	return p
 }
 
-// Path is where the peer's packets go at present.
+// Path returns where the peer's packets go at present.
 func (p *Peer) Path() buf.Path { return *p.path.Load() }
 
 // Named is an owner that knows what people call its peer, "" as long as it does
 // not. Implementing it is optional.
 type Named interface{ PeerName() string }
 
-// Name is what people call the peer: as its owner says (Named), or where it is.
+// Name returns what people call the peer: what its owner says (Named), or its
+// address.
 func (p *Peer) Name() string {
 	if owner, ok := p.Owner.(Named); ok {
 		if name := owner.PeerName(); name != "" {
@@ -99,7 +100,7 @@ func (p *Peer) SetPath(path buf.Path) {
 	p.width.forget()
 }
 
-// Link is the socket the peer came in by.
+// Link returns the socket that the peer came in by.
 func (p *Peer) Link() link.Link { return p.link }
 
 // Deliver hands a copy of a control packet to the session.
@@ -112,11 +113,11 @@ func (p *Peer) Deliver(packet []byte, onError func(error)) {
 	})
 }
 
-// DeliverFrom is Deliver for a session that this end began, with a packet that
-// came by path. It takes packets only from the peer's address, since whoever sees
-// a session id on its way can send one. With float the first answer may come from
-// any address, which is the peer's from then on. It returns false, and does
-// nothing, if the packet came from elsewhere.
+// DeliverFrom is Deliver for a session that this end began, with a packet that came
+// by path. It takes packets only from the peer's address, since anyone who sees a
+// session id on its way can send one. With float, the first answer may come from
+// any address, which is the peer's from then on. If the packet came from elsewhere,
+// DeliverFrom returns false and does nothing.
 func (p *Peer) DeliverFrom(path buf.Path, float bool, packet []byte, onError func(error)) bool {
 	elsewhere := path.Remote != p.Path().Remote
 	if elsewhere && (!float || p.answered.Load()) {
@@ -125,7 +126,7 @@ func (p *Peer) DeliverFrom(path buf.Path, float bool, packet []byte, onError fun
 	packet = append([]byte(nil), packet...)
 	p.post(maxMail, func(now time.Time) {
 		if elsewhere && p.answered.Load() {
-			return // another one was first
+			return // another packet was first
 		}
 		if err := p.Session.Input(now, packet); err != nil {
 			onError(err)
@@ -138,12 +139,12 @@ func (p *Peer) DeliverFrom(path buf.Path, float bool, packet []byte, onError fun
 	return true
 }
 
-// Do runs f on the control goroutine, and then whatever the session makes of
-// it. After Stop it does nothing.
+// Do runs f on the control goroutine, and then lets the session act on it. After
+// Stop it does nothing.
 func (p *Peer) Do(f func(now time.Time)) { p.post(0, f) }
 
-// Stop ends the peer: the session is closed and nothing runs any more. Call it
-// from outside the control goroutine or within.
+// Stop ends the peer: it closes the session, and nothing runs any more. It may be
+// called on the control goroutine or outside of it.
 func (p *Peer) Stop() {
 	p.Do(func(time.Time) {
 		p.Session.Close()
@@ -156,8 +157,8 @@ func (p *Peer) Stop() {
 	})
 }
 
-// post leaves f for the control goroutine and starts one if none runs. With
-// limit, f is dropped when as many wait.
+// post leaves f for the control goroutine and starts one if none runs. With a
+// limit, f is dropped if that many wait already.
 func (p *Peer) post(limit int, f func(time.Time)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -195,9 +196,9 @@ func (p *Peer) work() {
 	}
 }
 
-// Settle lets the session send and report what it has before Do goes on. Call it
-// only on the control goroutine. Before Stop and the end of the link, it is how
-// last words get out.
+// Settle lets the session send and report what it has before Do continues. Call it
+// only on the control goroutine. Called before Stop and the end of the link, it
+// sends the session's last packets.
 func (p *Peer) Settle(now time.Time) { p.settle(now) }
 
 // settle gives the session its turn. Its events are handled before its packets
@@ -216,7 +217,7 @@ func (p *Peer) settle(now time.Time) {
 	p.Session.Output(now, p.send)
 }
 
-// setTimer asks for work at the session's deadline. The caller holds mu.
+// setTimer starts a timer for the session's deadline. The caller holds mu.
 func (p *Peer) setTimer() {
 	deadline := p.Session.Deadline()
 	if p.ended || deadline.IsZero() {

@@ -6,8 +6,8 @@ import (
 	"culvert/internal/buf"
 )
 
-// Receivers are who gets a packet: any number of peers, and perhaps the adapter if
-// the packet is from a peer.
+// Receivers are who gets a packet: any number of peers, and also the adapter if the
+// packet comes from a peer.
 type Receivers struct {
 	Peers   []*Peer
 	Adapter bool
@@ -20,8 +20,8 @@ func (to *Receivers) Add(p *Peer) { to.Peers = append(to.Peers, p) }
 
 func (to *Receivers) reset() { to.Peers, to.Adapter, to.Tag = to.Peers[:0], false, 0 }
 
-// sealForAll sends a packet to the peers among its receivers, as a copy to each
-// except the last receiver, and counts those that do not get it.
+// sealForAll sends a packet to the peers among its receivers, and counts those that
+// do not get it. Each gets a copy, except the last receiver.
 func (r *Road) sealForAll(now time.Time, to *Receivers, p *buf.Packet, out *sender) {
 	for i, peer := range to.Peers {
 		own := p

@@ -6,7 +6,7 @@ import "sync"
 // start, over all connections.
 type Statistics struct {
 	AdapterRead, AdapterWritten uint64 // IP packets out of and into the adapter
-	LinkRead, LinkWritten       uint64 // the same as packets of the data channel
+	LinkRead, LinkWritten       uint64 // the same bytes as packets of the data channel
 }
 
 // Traffic adds up connections that are over. The zero value is ready.
@@ -24,7 +24,7 @@ func (t *Traffic) Ended(p *Peer) {
 	t.last = p
 }
 
-// With is the total with the connection at present, nil for none.
+// With returns the total including the present connection, nil for none.
 func (t *Traffic) With(p *Peer) Statistics {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -26,15 +26,15 @@ const (
 	fragmentUnit  = 8 // of offsets, bytes
 	offsetMask    = 0x1fff
 
-	// quotedIPv4 is how much of a packet an answer quotes: its header, with
-	// options, and the ports behind. RFC 4443 has as much as fits.
+	// quotedIPv4 is how much of a packet an answer quotes: its header with options,
+	// and the ports behind it. RFC 4443 asks for as much as fits.
 	quotedIPv4, quotedIPv6 = 128, 512
 	hops                   = 64
 )
 
-// tooLong deals with a packet that the peer's path does not carry, as a router
-// before a narrow link does: it sends the packet in fragments if the sender
-// allows that, and otherwise tells the sender.
+// tooLong handles a packet that the peer's path does not carry, as a router before
+// a narrow link does: it sends the packet in fragments if the sender allows that,
+// and otherwise informs the sender.
 func (r *Road) tooLong(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	inner := int(peer.width.inner.Load())
 	packet := p.Bytes()
@@ -72,8 +72,8 @@ func (r *Road) sealFragments(now time.Time, peer *Peer, p *buf.Packet, size int,
 	return Kept
 }
 
-// beyondOffsets reports whether an IPv4 packet is a fragment that ends beyond
-// the largest packet: the offsets of its pieces could wrap around to the ports.
+// beyondOffsets reports whether an IPv4 packet is a fragment that ends beyond the
+// largest packet: the offsets of its pieces could wrap around and reach the ports.
 func beyondOffsets(packet []byte) bool {
 	offset := int(binary.BigEndian.Uint16(packet[6:])&offsetMask) * fragmentUnit
 	return offset+len(packet) > math.MaxUint16
@@ -82,7 +82,7 @@ func beyondOffsets(packet []byte) bool {
 // setFragment turns the copy of a packet's header into the header of its fragment
 // at an offset in bytes.
 func setFragment(b []byte, header, offset int, more bool) {
-	word := binary.BigEndian.Uint16(b[6:]) + uint16(offset/fragmentUnit) // it may be a fragment already
+	word := binary.BigEndian.Uint16(b[6:]) + uint16(offset/fragmentUnit) // the packet may be a fragment already
 	if more {
 		word |= moreFragments
 	}
@@ -95,8 +95,8 @@ func setFragment(b []byte, header, offset int, more bool) {
 	binary.BigEndian.PutUint16(b[10:], ^checksum.Sum(b[:header]))
 }
 
-// blankOptions replaces by no-operations the options that only the first fragment
-// has: all whose first bit is not set.
+// blankOptions replaces the options that only the first fragment has, all whose
+// first bit is not set, by no-operations.
 func blankOptions(options []byte) {
 	for len(options) > 0 && options[0] != optionEnd {
 		length := 1
@@ -115,11 +115,11 @@ func blankOptions(options []byte) {
 	}
 }
 
-// tooBig makes answer the ICMP message that says to a packet's sender that only
-// mtu bytes go: fragmentation needed, or packet too big. It is in the name of the
-// destination, whose answers the sender's host takes from the tunnel. It
-// reports false for a packet that must not be answered (RFC 1122, section
-// 3.2.2; RFC 4443, section 2.4).
+// tooBig makes answer the ICMP message that tells a packet's sender that only mtu
+// bytes pass: fragmentation needed, or packet too big. It comes from the packet's
+// destination, because the sender's host accepts answers from there through the
+// tunnel. It returns false for a packet that must not be answered (RFC 1122,
+// section 3.2.2; RFC 4443, section 2.4).
 func tooBig(answer *buf.Packet, packet []byte, mtu int) bool {
 	src, dst, ok := Addresses(packet)
 	if !ok || src.IsUnspecified() || src.IsMulticast() || dst.IsMulticast() || src == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
@@ -152,8 +152,8 @@ func tooBigIPv4(answer *buf.Packet, packet []byte, mtu int) bool {
 	return true
 }
 
-// isEcho reports whether an ICMP packet is an echo request or reply, which may be
-// answered by an error.
+// isEcho reports whether an ICMP packet is an echo request or reply. An error may
+// be sent in answer to those.
 func isEcho(packet []byte) bool {
 	const reply, request = 0, 8
 	header := int(packet[0]&0x0f) * 4

@@ -1,7 +1,7 @@
 // Package tunnel is the road that packets take between a virtual adapter and the
-// network: outbound.go from adapter to link, inbound.go from link to adapter.
-// All roles use it alike. Where they differ, such as in whose packet it is, it
-// asks them through Role.
+// network: outbound.go from adapter to link, inbound.go from link to adapter. All
+// roles use the same road. Where they differ, such as which peer a packet belongs
+// to, the road asks them through Role.
 package tunnel
 
 import (
@@ -14,15 +14,15 @@ import (
 	"culvert/nic"
 )
 
-// batchSize is how many packets are carried at once, at most.
+// batchSize is how many packets are carried at once at most.
 const batchSize = 128
 
-// Role is what a client and a server do differently. Its methods are called
-// for every packet, from several goroutines, and must not block.
+// Role is where a client and a server differ. Its methods are called for every
+// packet, from several goroutines, and must not block.
 type Role interface {
-	// Route names the peers that an outbound packet is for.
+	// Route names the peers that should get an outbound packet.
 	Route(now time.Time, p *buf.Packet, to *Receivers) Drop
-	// Demultiplex finds the peer that a packet of the data channel is from.
+	// Demultiplex finds the peer that sent a packet of the data channel.
 	Demultiplex(l link.Link, p *buf.Packet) (*Peer, Drop)
 	// Control takes a packet of the control channel, and must copy it to
 	// keep it.
@@ -30,8 +30,8 @@ type Role interface {
 	// Forward decides whether a peer may send a packet, and names who gets
 	// it: the adapter, other peers, or both.
 	Forward(now time.Time, from *Peer, p *buf.Packet, to *Receivers) Drop
-	// Moved is called when an authentic packet of the peer came by another
-	// path than the last.
+	// Moved is called when an authentic packet of the peer came by another path
+	// than the previous one.
 	Moved(p *Peer, path buf.Path)
 }
 
@@ -39,8 +39,8 @@ type Role interface {
 type Road struct {
 	Role     Role
 	Counters Counters
-	// Adapter is where inbound packets go; nil drops them until there is
-	// one.
+	// Adapter returns where inbound packets go; while it returns nil they are
+	// dropped.
 	Adapter func() nic.NIC
 	// Ethernet is true where packets are Ethernet frames (TAP).
 	Ethernet bool
@@ -49,18 +49,16 @@ type Road struct {
 	Headless bool
 	// PacketSize is the largest packet of adapter or link, in bytes.
 	PacketSize int
-	// Observer watches the packets.
+	// Observer watches packets.
 	Observer Watched
-	// OnPath, if not nil, is called when the path to a peer turns out to carry
-	// IP packets of at most mtu bytes, and so packets inside of at most inner
-	// bytes.
+	// OnPath, if not nil, is called when the path to a peer turns out to carry only
+	// IP packets of at most mtu bytes, and so inner packets of at most inner bytes.
 	OnPath func(p *Peer, mtu, inner int)
-	// OnError, if not nil, is called for errors that pass, such as a refusal by
-	// the peer's host.
+	// OnError, if not nil, is called for temporary errors, such as a refusal by the
+	// peer's host.
 	OnError func(error)
-	// OnFailing, if not nil, is called when an adapter or a link fails again and
-	// again: once, before the road begins to pause between tries. What names
-	// the adapter or link.
+	// OnFailing, if not nil, is called once when an adapter or a link, named by
+	// what, fails again and again: before the road begins to pause between tries.
 	OnFailing func(what string, err error)
 
 	// Several links may write to one queue of the adapter.
@@ -68,8 +66,8 @@ type Road struct {
 		sync.Mutex
 		_ [56]byte // to the end of the cache line
 	}
-	single atomic.Uint32 // links without queues so far
+	single atomic.Uint32 // number of links without queues so far
 }
 
-// maxQueues bounds the queues of a link or an adapter that are told apart.
+// maxQueues bounds how many queues of a link or an adapter are kept apart.
 const maxQueues = 64

@@ -11,10 +11,10 @@ import (
 // Stop is a place on the road where a packet can be seen.
 type Stop uint8
 
-// The stops. Outbound, a packet comes by AtAdapter, AtQueue, AtRoute, AtSeal
-// and AtLink; inbound by AtLink, AtQueue, AtOpen, AtRoute and AtAdapter, or
-// AtSeal and AtLink when it is for another peer. What the two ends say to
-// each other enters and leaves the road AtControl.
+// The stops. An outbound packet passes AtAdapter, AtQueue, AtRoute, AtSeal and
+// AtLink. An inbound one passes AtLink, AtQueue, AtOpen, AtRoute and AtAdapter, or
+// AtSeal and AtLink if it is for another peer. Packets of the control channel enter
+// and leave the road AtControl.
 const (
 	AtAdapter Stop = iota
 	AtQueue        // its turn in the batch that it came with
@@ -23,7 +23,7 @@ const (
 	AtOpen
 	AtLink
 	AtControl
-	AtEnd // all that was to become of it has
+	AtEnd // nothing more happens to it
 	stops
 )
 
@@ -35,12 +35,12 @@ func (s Stop) String() string { return stopNames[s] }
 type Sight struct {
 	Stop    Stop
 	Inbound bool      // on its way from link to adapter, or on to another peer
-	Time    time.Time // where it is handed over, before that
-	// Packet is what an observer keeps its Note with. Bytes are the packet as
-	// it is at this stop, for the length of the call.
+	Time    time.Time // if the packet is handed over here: the time before that
+	// Packet is what an observer keeps its Note with. Its bytes are the packet as
+	// it is at this stop, and valid during the call.
 	Packet *buf.Packet
 	Bytes  []byte
-	// Turn of Batch is its place in the queue, from 1.
+	// Turn is the packet's place in its batch, from 1; Batch is how many there are.
 	Turn, Batch int
 	Peer        *Peer      // AtOpen and AtSeal; nil if it is not known
 	To          *Receivers // AtRoute
@@ -51,18 +51,18 @@ type Sight struct {
 
 // Observer watches packets on the road.
 type Observer interface {
-	// See is called for a packet at a stop, before it goes on, and must not
-	// block. At the first stop the packet has no Note; an observer that sets
-	// one sees it at the next stops too, and last AtEnd. Several goroutines
-	// call at once, but for one packet only one at a time.
+	// See is called for a packet at a stop, before it goes on, and must not block.
+	// At the first stop the packet has no Note. An observer that sets one sees it
+	// at the next stops too, and last AtEnd. Calls come from several goroutines at
+	// once, but only one at a time for the same packet.
 	See(s *Sight)
 }
 
 // Watched holds the observer, nil most of the time. It may change at any time.
 type Watched = atomic.Pointer[Observer]
 
-// watch is one batch under an observer's eyes. Without one it is nil, which
-// sees nothing and costs a comparison.
+// watch is one batch that an observer watches. If nobody watches it is nil, which
+// does nothing and costs a comparison.
 type watch struct {
 	Observer
 	inbound bool
@@ -75,7 +75,7 @@ func watching(o *Watched, inbound bool) *watch {
 	return nil
 }
 
-// enter is the first stop of a batch's packets.
+// enter is the first stop of the packets of a batch.
 func (w *watch) enter(at Stop, batch []*buf.Packet, l link.Link) {
 	if w == nil {
 		return
@@ -86,7 +86,7 @@ func (w *watch) enter(at Stop, batch []*buf.Packet, l link.Link) {
 	}
 }
 
-// leave is the end of a batch: the packets' buffers are used again.
+// leave ends a batch: the packets' buffers are used again.
 func (w *watch) leave(batch []*buf.Packet) {
 	if w == nil {
 		return
@@ -118,9 +118,8 @@ func (w *watch) turn(p *buf.Packet, index, batch int) {
 	}
 }
 
-// write hands packets over, by as few calls as it can, and counts those that
-// are not taken. A packet that is watched has a call of its own, so that what
-// became of it is known.
+// write hands packets over, in as few calls as it can, and counts those that are
+// not taken. A watched packet has a call of its own, so that its fate is known.
 func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*buf.Packet) (int, error), c *Counters) {
 	if w == nil {
 		n, err := call(batch)
@@ -130,8 +129,8 @@ func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*bu
 	for len(batch) > 0 {
 		run := batch[:together(batch)]
 		batch = batch[len(run):]
-		bytes := run[0].Bytes() // call may put headers of its own before it
-		begun := time.Now()     // what answers it comes later, if seen sooner
+		bytes := run[0].Bytes() // call may put its own headers before it
+		begun := time.Now()     // an answer comes later, even if it is seen sooner
 		sent, err := call(run)
 		countRefused(c, at, len(run)-sent, err)
 		if run[0].Note == nil {
@@ -145,7 +144,7 @@ func (w *watch) write(at Stop, l link.Link, batch []*buf.Packet, call func([]*bu
 	}
 }
 
-// together is how many packets of a batch can go by one call.
+// together returns how many packets of a batch one call can take.
 func together(batch []*buf.Packet) int {
 	n := 1
 	for batch[0].Note == nil && n < len(batch) && batch[n].Note == nil {
@@ -165,16 +164,16 @@ func (w *watch) see(p *buf.Packet, s Sight) {
 	w.See(&s)
 }
 
-// follow gives a piece or a copy of a packet the packet's note.
+// follow copies a packet's note to a piece or a copy of it.
 func (w *watch) follow(other, p *buf.Packet) {
 	if w != nil {
 		other.Note = p.Note
 	}
 }
 
-// tell sends a packet that is not from the adapter. If o is not nil, it sees the
-// packet. It may be in the buffer of one that is watched itself, which an answer is
-// written over.
+// tell sends a packet that does not come from the adapter. If o is not nil, it
+// observes the packet. The packet may use the buffer of a watched one, which an
+// answer overwrites.
 func tell(o *Watched, l link.Link, p *buf.Packet) (err error) {
 	batch, note := []*buf.Packet{p}, p.Note
 	if o == nil {

@@ -10,18 +10,19 @@ import (
 )
 
 const (
-	// lookEvery is how often the system is asked about a path at most.
+	// lookEvery is the least time between two questions to the system about a path.
 	lookEvery = 100 * time.Millisecond
-	// believeFor is how long its answer is believed before a packet that is
-	// too long for it: routes change, and the system forgets after some minutes.
+	// believeFor is how long the system's answer is believed before it is asked
+	// again, for a packet that is too long for the path: routes change, and the
+	// system forgets after some minutes.
 	believeFor = time.Minute
 )
 
-// width is what the path to a peer carries, as found out after the system refused
-// a datagram as too large (`mtu-disc yes`).
+// width is what the path to a peer carries. It is found out after the system
+// refused a datagram as too large (`mtu-disc yes`).
 type width struct {
 	inner atomic.Int32 // the longest packet inside, bytes; 0: not known to be limited
-	asked atomic.Int64 // when the system was, in Unix nanoseconds
+	asked atomic.Int64 // when the system was asked last, in Unix nanoseconds
 }
 
 func (w *width) forget() {
@@ -29,14 +30,14 @@ func (w *width) forget() {
 	w.asked.Store(0)
 }
 
-// due reports whether this caller may ask the system again. It also may where the
+// due reports whether this caller may ask the system again. It also may if the
 // clock was set back.
 func (w *width) due(now time.Time, after time.Duration) bool {
 	asked := w.asked.Load()
 	return time.Duration(now.UnixNano()-asked).Abs() >= after && w.asked.CompareAndSwap(asked, now.UnixNano())
 }
 
-// maxInner is the largest inner IP packet that TCP should use, bytes; 0 leaves
+// maxInner is the largest inner IP packet that TCP should use, in bytes; 0 leaves
 // TCP alone.
 func (p *Peer) maxInner() int {
 	most := int(p.MaxInner.Load())
@@ -93,7 +94,7 @@ func (r *Road) look(p *Peer) {
 	}
 }
 
-// LogPaths is an OnPath for the log.
+// LogPaths returns an OnPath that logs.
 func LogPaths(log *slog.Logger) func(p *Peer, mtu, inner int) {
 	return func(p *Peer, mtu, inner int) {
 		log.Warn("the path to the peer is narrow and `mtu-disc yes` forbids fragmenting packets on it: packets inside the tunnel are kept small enough for it",

@@ -1,6 +1,6 @@
 // Package brake keeps a loop from spinning. The road reads on after an error that
-// concerns single packets; where such errors come again and again with nothing
-// in between, a brake makes the loop pause, longer each time, and finally end.
+// concerns single packets. If such errors come again and again with nothing in
+// between, a brake makes the loop pause, longer each time, and finally end.
 package brake
 
 import "time"
@@ -8,17 +8,16 @@ import "time"
 const (
 	// free is how many failures in a row cost nothing.
 	free = 8
-	// The pauses after them double from one to the other.
+	// After that, pauses double from firstPause to longestPause.
 	firstPause   = time.Millisecond
 	longestPause = time.Second
-	// calm is how long a read waits that is not part of a spinning loop, though
-	// it fails.
+	// A read that lasted calm before it failed is not part of a spinning loop.
 	calm = 100 * time.Millisecond
 	// newsInterval is the least time between two reports.
 	newsInterval = time.Minute
 )
 
-// Patience is how long failures may follow each other before a loop is to end.
+// Patience is how long failures may follow each other before a loop must end.
 const Patience = 30 * time.Second
 
 // Brake counts failures that follow each other. The zero value is ready. It
@@ -33,10 +32,10 @@ type Brake struct {
 // Verdict is what a loop does after a failure: wait for Pause and go on, or end.
 type Verdict struct {
 	Pause time.Duration
-	// News says to report the failure: once while failures follow each other,
-	// and at most once a minute.
+	// News says whether to report the failure: once while failures follow each
+	// other, and at most once a minute.
 	News bool
-	// End says that Patience is over.
+	// End reports that Patience is over.
 	End bool
 }
 
@@ -67,7 +66,7 @@ func (b *Brake) Failed(now time.Time) Verdict {
 // Succeeded forgets the failures.
 func (b *Brake) Succeeded() { b.failures = 0 }
 
-// Wait waits for a pause to be over. It returns false at once when done is
+// Wait waits for the length of a pause. It returns false at once when done is
 // closed.
 func Wait(done <-chan struct{}, pause time.Duration) bool {
 	if pause <= 0 {

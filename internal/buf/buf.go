@@ -24,8 +24,8 @@ const (
 	DefaultSize = 2048 - Headroom - Tailroom
 )
 
-// Path is the way a datagram came, or should go: the peer's address and our
-// own, so that a reply leaves from the address the packet came to. A zero
+// Path is the way that a datagram came or should go: the peer's address and our
+// own, so that a reply leaves from the address that the packet came to. A zero
 // Local lets the system choose.
 type Path struct {
 	Remote netip.AddrPort
@@ -39,12 +39,11 @@ type Packet struct {
 
 	// Path is set by a link on reading, and read by it on writing.
 	Path Path
-	// Segment is 0 for a single packet. Otherwise Bytes is a run of packets
-	// of Segment bytes each (the last may be shorter), for a system that
-	// takes or gives many in one call (UDP_SEGMENT, UDP_GRO).
+	// Segment is 0 for a single packet. Otherwise Bytes is a run of packets of
+	// Segment bytes each (the last may be shorter), for a system that takes or
+	// gives many in one call (UDP_SEGMENT, UDP_GRO).
 	Segment int
-	// Note is what whoever watches the packet keeps with it; nobody else reads
-	// or clears it.
+	// Note belongs to the observer of the packet; nobody else reads or clears it.
 	Note any
 }
 
@@ -84,15 +83,15 @@ func (p *Packet) Bytes() []byte { return p.store[p.off:p.end] }
 // Len is the packet's length in bytes.
 func (p *Packet) Len() int { return p.end - p.off }
 
-// Room is the space a packet may be read into: everything after the headroom
-// but the tailroom. Follow it with SetLen.
+// Room returns the space that a packet may be read into: everything after the
+// headroom except the tailroom. Follow it with SetLen.
 func (p *Packet) Room() []byte {
 	p.off, p.end = Headroom, Headroom
 	return p.store[Headroom : len(p.store)-Tailroom]
 }
 
-// SetLen says that n bytes of Room were filled. It panics when n is larger
-// than Room.
+// SetLen sets the length after n bytes of Room were filled. It panics if n is
+// larger than Room.
 func (p *Packet) SetLen(n int) {
 	if n < 0 || Headroom+n > len(p.store)-Tailroom {
 		panic(fmt.Sprintf("buf: length %d outside a packet of %d", n, len(p.store)-Headroom-Tailroom))

@@ -1,20 +1,20 @@
 package buf
 
-// Failures are why a socket or an adapter did not take packets of a batch, in
-// order. The zero value is none.
+// Failures says why a socket or an adapter did not take packets of a batch, in
+// order. The zero value means that it took all.
 type Failures []Failure
 
-// Failure is one error and how many packets it cost: none where the system
-// reports late on a packet that it took before.
+// Failure is one error and how many packets it cost: none if the system reports
+// late about a packet that it took before.
 type Failure struct {
 	Err     error
 	Packets int
 }
 
-// Add notes an error that cost so many packets.
+// Add notes an error that cost this many packets.
 func (f *Failures) Add(err error, packets int) { *f = append(*f, Failure{err, packets}) }
 
-// Err is nil for no failure, else a *WriteError.
+// Err returns nil if there is no failure, otherwise a *WriteError.
 func (f Failures) Err() error {
 	if len(f) == 0 {
 		return nil
@@ -22,13 +22,13 @@ func (f Failures) Err() error {
 	return &WriteError{f}
 }
 
-// WriteError is the first of the failures that cost packets, or the first if
-// none did, and has the others.
+// WriteError reads as the first failure that cost packets, or as the first if none
+// did. It holds all of them.
 type WriteError struct{ Failures Failures }
 
 func (e *WriteError) Error() string { return e.Unwrap().Error() }
 
-// Unwrap gives that first error.
+// Unwrap returns that failure's error.
 func (e *WriteError) Unwrap() error {
 	for _, f := range e.Failures {
 		if f.Packets > 0 {

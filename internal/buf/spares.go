@@ -12,7 +12,7 @@ type Spares struct {
 // NewSpares returns spares with room for size bytes each. None is made yet.
 func NewSpares(size int) Spares { return Spares{size: size} }
 
-// Next returns a packet that is not in use. It is until Reset.
+// Next returns a packet that is not in use. It is in use until Reset.
 func (s *Spares) Next() *Packet {
 	if s.used == len(s.packets) {
 		s.packets = append(s.packets, New(s.size))

@@ -6,9 +6,9 @@ import (
 	"math/bits"
 )
 
-// Sum is the ones' complement sum of b as big-endian 16-bit words, an odd last
-// byte padded with zero (RFC 1071). It adds wider words, which the RFC
-// allows, and in little-endian order, which only swaps the result.
+// Sum returns the ones' complement sum of b as big-endian 16-bit words, with an odd
+// last byte padded with zero (RFC 1071). It adds wider words, which the RFC allows,
+// in little-endian order, which only swaps the bytes of the result.
 func Sum(b []byte) uint16 {
 	s, n := sumBlocks(b)
 	b = b[n:]
@@ -26,7 +26,8 @@ func Sum(b []byte) uint16 {
 	return bits.ReverseBytes16(fold(s + c))
 }
 
-// sumWords sums what of b is whole blocks of 64 bytes, and returns their length.
+// sumWords sums the whole blocks of 64 bytes at the front of b, and returns their
+// length.
 func sumWords(b []byte) (s uint64, n int) {
 	var c uint64
 	for ; len(b) >= 64; n += 64 {
@@ -54,7 +55,7 @@ func fold(s uint64) uint16 {
 	return uint16(s)
 }
 
-// Add is the ones' complement sum of words.
+// Add returns the ones' complement sum of words.
 func Add(words ...uint16) uint16 {
 	var s uint64
 	for _, w := range words {
@@ -63,7 +64,7 @@ func Add(words ...uint16) uint16 {
 	return fold(s)
 }
 
-// PseudoHeader is the sum of the addresses of an IP packet and a transport
+// PseudoHeader returns the sum of the addresses of an IP packet and a transport
 // protocol, without the length (RFC 9293 section 3.1, RFC 8200 section 8.1).
 func PseudoHeader(packet []byte, protocol uint8) uint16 {
 	if packet[0]>>4 == 4 {

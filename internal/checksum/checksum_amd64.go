@@ -10,8 +10,8 @@ var hasAVX2 = cpu.X86.HasAVX2
 //go:noescape
 func sumAVX2(b []byte) uint64
 
-// sumBlocks sums whole blocks at the front of b, as little-endian words, and
-// returns how many bytes they are.
+// sumBlocks sums the whole blocks at the front of b, as little-endian words, and
+// returns their length.
 func sumBlocks(b []byte) (s uint64, n int) {
 	n = len(b) &^ 63
 	if !hasAVX2 || n == 0 || n > 1<<20 {

@@ -2,6 +2,6 @@
 
 package checksum
 
-// sumBlocks sums whole blocks at the front of b, as little-endian words, and
-// returns how many bytes they are.
+// sumBlocks sums the whole blocks at the front of b, as little-endian words, and
+// returns their length.
 func sumBlocks(b []byte) (s uint64, n int) { return sumWords(b) }

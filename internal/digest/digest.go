@@ -1,5 +1,5 @@
-// Package digest is the table of hashes that an HMAC of the protocol can use,
-// by the names OpenVPN and OpenSSL have for them.
+// Package digest is the table of hashes that the protocol's HMACs can use, by
+// OpenVPN's and OpenSSL's names.
 package digest
 
 import (
@@ -19,8 +19,8 @@ import (
 	"golang.org/x/crypto/ripemd160"
 )
 
-// Digest is a hash that the HMACs of tls-auth and of CBC data packets can use
-// (man page, --auth). The zero value stands for none.
+// Digest is a hash that the HMACs of tls-auth and of CBC data packets can use (man
+// page, --auth). The zero value means none.
 type Digest struct {
 	Name string // as OpenVPN writes it
 	New  func() hash.Hash
@@ -36,8 +36,8 @@ func (d Digest) Size() int {
 	return d.New().Size()
 }
 
-// digests are those that stock OpenVPN offers (--show-digests), with the names
-// that OpenSSL knows them by, less SM3, MD5-SHA1, SHAKE and KECCAK-KMAC.
+// digests are the ones that stock OpenVPN offers (--show-digests), with the names
+// that OpenSSL has for them, except SM3, MD5-SHA1, SHAKE and KECCAK-KMAC.
 var digests = []Digest{
 	{"MD5", md5.New, []string{"SSL3-MD5"}},
 	{"SHA1", sha1.New, []string{"SHA-1", "SSL3-SHA1"}},
@@ -56,7 +56,7 @@ var digests = []Digest{
 	{"BLAKE2s256", unkeyed(blake2s.New256), []string{"BLAKE2S-256"}},
 }
 
-// unkeyed fits BLAKE2's constructors, which fail only for keys too long.
+// unkeyed adapts BLAKE2's constructors, which fail only if the key is too long.
 func unkeyed(newHash func(key []byte) (hash.Hash, error)) func() hash.Hash {
 	return func() hash.Hash {
 		h, err := newHash(nil)
@@ -67,8 +67,8 @@ func unkeyed(newHash func(key []byte) (hash.Hash, error)) func() hash.Hash {
 	}
 }
 
-// Lookup finds a digest by OpenVPN's name for it or another of OpenSSL's,
-// upper and lower case alike. The error lists the names.
+// Lookup finds a digest by OpenVPN's name for it or another of OpenSSL's, in upper
+// or lower case. The error lists the names.
 func Lookup(name string) (Digest, error) {
 	same := func(s string) bool { return strings.EqualFold(s, name) }
 	for _, d := range digests {

@@ -1,6 +1,5 @@
-// Package domain says what may stand where the name of a host or a domain is
-// expected. A name goes on to files and programs in which a blank or a line end
-// begins something else.
+// Package domain says what is accepted as the name of a host or a domain. Names go
+// into files and to programs where a blank or a line end begins something else.
 package domain
 
 import (
@@ -9,17 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of RFC 1035, section 2.3.4, in bytes; of a name with its dots, as
+// Limits of RFC 1035, section 2.3.4, in bytes. A name counts with its dots, as
 // written.
 const (
 	maxLabel = 63
 	maxName  = 253
 )
 
-// Valid reports whether s may be the name of a host or a domain: labels of up to
-// 63 letters, digits, hyphens and underscores, none of which begins with a
-// hyphen, and with their dots up to 253 bytes. Letters may be of any script; a
-// dot may be the last character.
+// Valid reports whether s may be the name of a host or a domain: labels of up to 63
+// letters, digits, hyphens and underscores that do not begin with a hyphen, up to
+// 253 bytes with the dots. Letters may be of any script. The last character may be
+// a dot.
 func Valid(s string) bool {
 	s = strings.TrimSuffix(s, ".")
 	if s == "" || len(s) > maxName || !utf8.ValidString(s) {
@@ -33,7 +32,7 @@ func Valid(s string) bool {
 	return true
 }
 
-// foreign reports a character that no name has.
+// foreign reports whether no name has this character.
 func foreign(r rune) bool {
 	if r < utf8.RuneSelf {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Kind returns an error's text, by which it is known when it comes again. An error
-// of its chain may have a Kind method, whose result replaces its text: the text may
-// have parts that differ from time to time, such as a clock.
+// Kind returns an error's text, by which the error is recognized when it comes
+// again. An error of its chain may have a Kind method, whose result replaces that
+// error's text, for texts with parts that change, such as a clock.
 func Kind(err error) string {
 	text := err.Error()
 	var k interface {

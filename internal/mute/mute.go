@@ -1,6 +1,6 @@
-// Package mute keeps a log from repeating itself: messages in a row (`mute`),
-// reasons that come again (Kind), what strangers send (Strangers), and what may
-// happen at any rate (Tally).
+// Package mute keeps a log from repeating itself: equal messages in a row (`mute`),
+// reasons that come again (Kind), what strangers send (Strangers), and events of
+// any frequency (Tally).
 package mute
 
 import (
@@ -10,10 +10,9 @@ import (
 	"sync"
 )
 
-// Handler passes on at most a limited number of messages of one kind in a row.
-// Messages are of one kind if they have the same level and text; their attributes
-// may differ. Before the first message of another kind, it says how many were
-// left out.
+// Handler passes on a limited number of messages of one kind in a row. Messages are
+// of one kind if they have the same level and text; their attributes may differ.
+// Before the first message of another kind, it logs how many were left out.
 type Handler struct {
 	next slog.Handler
 	run  *run
@@ -30,7 +29,7 @@ type run struct {
 	count int
 }
 
-// New wraps a handler. With limit 0 nothing is left out.
+// New wraps a handler. A limit of 0 leaves nothing out.
 func New(next slog.Handler, limit int) slog.Handler {
 	if limit <= 0 {
 		return next
@@ -38,7 +37,7 @@ func New(next slog.Handler, limit int) slog.Handler {
 	return &Handler{next, &run{limit: limit}}
 }
 
-// Enabled is next's.
+// Enabled asks the next handler.
 func (h *Handler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
 
 // Handle passes a message on, or counts it.
@@ -57,8 +56,9 @@ func leftOut(n int) string {
 	return fmt.Sprintf("%d more of these messages were left out (mute)", n)
 }
 
-// add counts a message. It is silent when there were enough of its kind; else
-// left are those left out of the kind before, which had a level.
+// add counts a message. It returns silent if there were enough of its kind.
+// Otherwise it returns how many of the previous kind were left out, and their
+// level.
 func (u *run) add(l slog.Level, text string) (silent bool, left int, level slog.Level) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -71,12 +71,12 @@ func (u *run) add(l slog.Level, text string) (silent bool, left int, level slog.
 	return false, left, level
 }
 
-// WithAttrs is a handler of the same log.
+// WithAttrs returns a handler for the same log.
 func (h *Handler) WithAttrs(a []slog.Attr) slog.Handler {
 	return &Handler{h.next.WithAttrs(a), h.run}
 }
 
-// WithGroup is a handler of the same log.
+// WithGroup returns a handler for the same log.
 func (h *Handler) WithGroup(name string) slog.Handler {
 	return &Handler{h.next.WithGroup(name), h.run}
 }

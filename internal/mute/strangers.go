@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Strangers bounds what is logged of packets from addresses that are not
-// known: one line a minute for each, and for no more than a few addresses at
-// once. The zero value is ready.
+// Strangers limits what is logged about packets from unknown addresses: one line a
+// minute for each address, and only for a few addresses at once. The zero value is
+// ready.
 type Strangers struct {
 	mu   sync.Mutex
 	seen map[netip.Addr]time.Time
@@ -20,7 +20,7 @@ type Strangers struct {
 	more     Tally     // that were not logged
 }
 
-// failure is a kind of fault of an address.
+// failure is one kind of failure of one address.
 type failure struct {
 	from netip.Addr
 	kind string
@@ -34,19 +34,18 @@ type repeated struct {
 
 const (
 	strangerInterval = time.Minute
-	// strangerForgotten is after how long a failure is news again: more than the
-	// longest wait between two tries of a client.
+	// strangerForgotten is when a failure becomes news again: more than the longest
+	// wait between two tries of a client.
 	strangerForgotten = 10 * time.Minute
 	maxStrangers      = 64
-	// maxFailures is how many handshakes that failed are logged in a minute, one
-	// by one.
+	// maxFailures is how many failed handshakes are logged one by one in a minute.
 	maxFailures = 20
 )
 
-// Failure counts a handshake of an address that failed, by the kind of its fault
-// (Kind). It returns 0 where that is not to be logged: the same was less than
-// a minute ago, or there are too many, which are summed up for more. Else it
-// returns how often it came so far: 1 for the first time.
+// Failure counts a failed handshake of an address, by the kind of its failure
+// (Kind). It returns 0 if it should not be logged: because the same was logged less
+// than a minute ago, or because there are too many, which are summed up for more.
+// Otherwise it returns how often it has come so far: 1 for the first time.
 func (s *Strangers) Failure(now time.Time, from netip.Addr, kind string, more func(n int)) (times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +74,8 @@ func (s *Strangers) Failure(now time.Time, from netip.Addr, kind string, more fu
 	return known.times
 }
 
-// keep remembers a failure, if there are not too many. It forgets old ones then.
+// keep remembers a failure unless there are too many. If there are, it first
+// forgets old ones.
 func (s *Strangers) keep(now time.Time, f failure, r *repeated) {
 	if len(s.failures) >= maxStrangers {
 		maps.DeleteFunc(s.failures, func(_ failure, old *repeated) bool { return now.Sub(old.logged) >= strangerForgotten })

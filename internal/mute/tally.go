@@ -5,23 +5,22 @@ import (
 	"time"
 )
 
-// How long events are summed up: the first ones, so that a log has them soon,
-// and those that follow.
+// How long events are summed up: briefly at first, so that the log has them soon,
+// and longer after that.
 const (
 	tallyFirst = time.Second
 	tallyRest  = time.Minute
 )
 
-// Tally sums up what may happen at any rate, for a log. The zero value is
-// ready.
+// Tally sums up events of any frequency for a log. The zero value is ready.
 type Tally struct {
 	mu    sync.Mutex
 	n     int
 	timer *time.Timer // nil: nothing happened lately
 }
 
-// Count counts one event. It has say called with how many there were: a second
-// after the first, then once a minute while there are any.
+// Count counts one event. It makes say be called with how many there were: a second
+// after the first, then once a minute as long as there are any.
 func (t *Tally) Count(say func(n int)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,7 +45,7 @@ func (t *Tally) flush(say func(n int)) {
 	}
 }
 
-// Stop ends the summing up. What was not said is forgotten.
+// Stop ends the summing up, and forgets what was not said.
 func (t *Tally) Stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

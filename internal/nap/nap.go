@@ -1,7 +1,7 @@
 // Package nap decides how a reader of a device or socket waits when it finds
-// nothing: in the poller, which wakes it for the next packet, or, while packets
-// keep coming one by one, by sleeping for so short a time that several are there
-// when it wakes. To be woken costs several times what a packet does.
+// nothing: in the poller, which wakes it for the next packet; or, while packets
+// keep coming one by one, in a sleep so short that a few packets are there
+// afterwards. Being woken costs several times as much as a packet.
 package nap
 
 import "time"
@@ -9,39 +9,40 @@ import "time"
 const (
 	// Length is how long to nap. The system may add as much again, or more.
 	Length = 40 * time.Microsecond
-	// quick is the longest time between two findings of nothing that counts as
-	// packets coming one by one. Whoever waits for an answer before the next
-	// packet is slower, on most paths.
+	// quick is the longest time between two empty reads that counts as packets
+	// coming one by one. A sender that waits for an answer before its next packet
+	// is slower, on most paths.
 	quick = 100 * time.Microsecond
-	// few is how many packets a waking may bring to be one of too many.
+	// few is how many packets at most a wake-up brings if there are too many
+	// wake-ups.
 	few = 16
-	// A reader naps after leastStreak quick findings in a row; after up to
-	// mostStreak where naps did not pay.
+	// A reader naps after leastStreak quick empty reads in a row, or after up to
+	// mostStreak if naps did not pay.
 	leastStreak, mostStreak = 64, 8192
-	// mostCredit is how much naps that paid make up for those that did not.
+	// mostCredit is how many bad naps at most can be offset by good ones.
 	mostCredit = 16
-	// inARow is how many naps there are at most before a wait in the poller,
-	// where other goroutines get their turn.
+	// inARow is how many naps there are at most before a wait in the poller, which
+	// gives other goroutines their turn.
 	inARow = 16
 )
 
-// Policy is the decision for one reader. The zero value is ready. It holds no
-// clock.
+// Policy decides for one reader. The zero value is ready. It has no clock.
 type Policy struct {
-	last    time.Duration // when nothing was found last
+	last    time.Duration // the last empty read
 	packets int           // since
-	streak  int           // of quick findings
+	streak  int           // of quick empty reads
 	needed  int           // streak to nap after, less leastStreak
 	napping bool
 	credit  int // of naps that paid
 	naps    int // since the last wait in the poller
 }
 
-// Read notes that so many packets were read, or as many as cost a packet's time.
+// Read notes that this many packets were read, or work that took as long.
 func (p *Policy) Read(packets int) { p.packets += packets }
 
-// Nap is asked when there is nothing to read, with the time on any monotonic
-// clock. True: sleep for Length and try again; false: wait in the poller.
+// Nap is called when there is nothing to read, with the time on any monotonic
+// clock. If it returns true, sleep for Length and try again; otherwise wait in the
+// poller.
 func (p *Policy) Nap(now time.Duration) bool {
 	packets, took := p.packets, now-p.last
 	p.packets, p.last = 0, now
@@ -56,7 +57,7 @@ func (p *Policy) Nap(now time.Duration) bool {
 
 func (p *Policy) begins(packets int, took time.Duration) bool {
 	if packets == 0 || packets > few || took > quick {
-		p.streak /= 2 // a pause is no end
+		p.streak /= 2 // one pause does not end the streak
 		return false
 	}
 	p.streak++
@@ -64,7 +65,7 @@ func (p *Policy) begins(packets int, took time.Duration) bool {
 	return p.napping
 }
 
-// pays judges the latest nap, and says whether to take another.
+// pays judges the latest nap, and reports whether to take another.
 func (p *Policy) pays(packets int) bool {
 	switch packets {
 	case 0:

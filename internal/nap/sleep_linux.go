@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sleep naps. It holds the processor of the runtime: to hand it on and get it
-// back would cost what the nap is to save.
+// Sleep naps. It keeps the runtime's processor: handing it on and getting it back
+// would cost what the nap should save.
 func Sleep() {
 	t := unix.NsecToTimespec(int64(Length))
 	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)

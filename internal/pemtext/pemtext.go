@@ -1,5 +1,5 @@
 // Package pemtext reads PEM as people hand it in: it forgives what editors and
-// copying do to a text, and describes what stands there instead of a block.
+// copying do to a text, and describes what a text holds instead of a block.
 package pemtext
 
 import (
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Tidy strips blanks at both ends of every line, byte order marks, and what
-// follows an END line on it: often the next BEGIN, where files without a last line
-// ending were joined.
+// Tidy strips blanks at both ends of every line, byte order marks, and anything
+// that follows an END line on the same line. That is often the next BEGIN, when
+// files were joined whose last line had no line ending.
 func Tidy(text []byte) []byte {
 	text = bytes.ReplaceAll(text, []byte("\ufeff"), nil)
 	text = bytes.ReplaceAll(text, []byte("----------BEGIN "), []byte("-----\n-----BEGIN "))
@@ -27,7 +27,7 @@ func Tidy(text []byte) []byte {
 	return out
 }
 
-// Found describes what stands in text where a block of type want, such as
+// Found describes what a text holds where a block of type want, such as
 // CERTIFICATE, was expected. It quotes nothing of the text, which may be a secret.
 func Found(text []byte, want string) string {
 	text = bytes.TrimSpace(text)
@@ -50,7 +50,7 @@ func Found(text []byte, want string) string {
 	return fmt.Sprintf("%d bytes of binary data", len(text))
 }
 
-// converters make PEM of DER, by the type of the block.
+// converters are commands that turn DER into PEM, by the type of the block.
 var converters = map[string]string{
 	"CERTIFICATE": "openssl x509 -inform DER -in FILE -out NEWFILE",
 	"PRIVATE KEY": "openssl pkey -inform DER -in FILE -out NEWFILE",

@@ -9,14 +9,14 @@ import (
 // handler passes every message and attribute through Line.
 type handler struct{ next slog.Handler }
 
-// NewHandler puts the filter before a log's handler, so that no line of the log
-// can be begun, or a terminal driven, by what a stranger wrote.
+// NewHandler filters messages before they reach a log's handler, so that text from
+// a stranger can neither begin a line of the log nor control a terminal.
 func NewHandler(next slog.Handler) slog.Handler { return handler{next} }
 
-// Enabled is next's.
+// Enabled asks the next handler.
 func (h handler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
 
-// Handle passes a record on, fit to be shown.
+// Handle passes on a record that is safe to show.
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	shown := slog.NewRecord(r.Time, r.Level, Line(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
@@ -26,12 +26,12 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, shown)
 }
 
-// WithAttrs is a handler whose every record has these attributes.
+// WithAttrs returns a handler whose records all have these attributes.
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return handler{h.next.WithAttrs(attributes(attrs))}
 }
 
-// WithGroup is a handler whose attributes are in a group.
+// WithGroup returns a handler whose attributes are in a group.
 func (h handler) WithGroup(name string) slog.Handler { return handler{h.next.WithGroup(name)} }
 
 func attributes(attrs []slog.Attr) []slog.Attr {
@@ -46,7 +46,8 @@ func attribute(a slog.Attr) slog.Attr {
 	return slog.Attr{Key: Line(a.Key), Value: value(a.Value.Resolve())}
 }
 
-// value is a value of the same kind where nothing of it is to be escaped.
+// value returns v with escapes where it needs them. A value that needs none keeps
+// its kind.
 func value(v slog.Value) slog.Value {
 	switch v.Kind() {
 	case slog.KindString:

@@ -1,5 +1,5 @@
 // Package printable is the one filter between text from outside (names, reasons,
-// answers, whatever a stranger may have written) and a log or a terminal.
+// answers, anything that a stranger may have written) and a log or a terminal.
 package printable
 
 import (
@@ -8,24 +8,24 @@ import (
 	"unicode/utf8"
 )
 
-// Limits in bytes of what is shown, before escapes make it longer.
+// Limits in bytes for text that is shown, before escapes make it longer.
 const (
 	maxName = 256
 	maxLine = 8192
 )
 
-// Name makes a single word or phrase of a stranger's fit to be shown: like Line,
-// and cut at 256 bytes.
+// Name makes a single word or phrase from a stranger safe to show: like Line, but
+// cut at 256 bytes.
 func Name(text string) string { return escape(text, maxName) }
 
-// Line makes text fit to be shown as one line, or part of one. What is not
+// Line makes text safe to show as one line, or as part of one. What is not
 // printable (strconv.IsPrint: control characters, line ends, escape sequences,
-// marks that turn the direction of writing, bytes that are no UTF-8) becomes an
+// marks that change the direction of writing, bytes that are not UTF-8) becomes an
 // escape such as \n, \x1b or \u202e. Text is cut at 8,192 bytes.
 func Line(text string) string { return escape(text, maxLine) }
 
-// Lines is Line for each line of a text of several, whose line ends stay. It is
-// for text of ours alone, with parts that went through Line or Name.
+// Lines applies Line to each line of a text and keeps the line ends. It is only for
+// text of our own, whose foreign parts went through Line or Name.
 func Lines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -34,7 +34,7 @@ func Lines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// clean reports whether nothing of a text is to be escaped.
+// clean reports whether nothing in a text needs an escape.
 func clean(text string) bool {
 	for _, r := range text {
 		if r == utf8.RuneError || !strconv.IsPrint(r) {
@@ -63,14 +63,14 @@ func escape(text string, limit int) string {
 	return b.String() + rest
 }
 
-// Brief is the beginning of a text, by which it is found again.
+// Brief returns the beginning of a text, enough to find it again.
 func Brief(text string) string {
 	const most = 60
 	short, rest := cut(text, most)
 	return short + rest
 }
 
-// cut shortens a text between two characters; rest is a mark that it did.
+// cut shortens a text between two characters; rest is a mark that says so.
 func cut(text string, limit int) (short, rest string) {
 	if len(text) <= limit {
 		return text, ""

@@ -61,8 +61,8 @@ func (e *Endpoint) receive(d datagram) {
 	}
 }
 
-// ReadBatch waits for a datagram and takes what else is there. One larger than
-// its buffer is lost. It fails only after Close.
+// ReadBatch waits for a datagram and takes whatever else is there. A datagram
+// larger than its buffer is lost. ReadBatch fails only after Close.
 func (e *Endpoint) ReadBatch(batch []*buf.Packet) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -95,9 +95,9 @@ func fill(p *buf.Packet, d datagram) int {
 	return 1
 }
 
-// WriteBatch sends each packet to its Path.Remote. Path.Local is not looked
-// at: a Rebind is of the address others see, which the sender need not know.
-// It fails only after Close; a lost datagram counts as sent.
+// WriteBatch sends each packet to its Path.Remote. It ignores Path.Local: a Rebind
+// changes the address that others see, which the sender need not know. WriteBatch
+// fails only after Close; a lost datagram counts as sent.
 func (e *Endpoint) WriteBatch(batch []*buf.Packet) (int, error) {
 	e.network.mu.Lock()
 	defer e.network.mu.Unlock()

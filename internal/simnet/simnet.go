@@ -2,9 +2,9 @@
 // delay, loss, duplication, reordering, a small MTU, and addresses that change.
 // Its endpoints are sockets in batches, the same as link.Link.
 //
-// Equal seeds give equal faults: each endpoint draws from a sequence of its
-// own, so that the fate of its datagrams depends on its own sending alone.
-// Inside a testing/synctest bubble delays take no real time.
+// Equal seeds give equal faults: each endpoint draws from a random sequence of its
+// own, so that the fate of its datagrams depends only on what it sends. Inside a
+// testing/synctest bubble, delays take no real time.
 package simnet
 
 import (
@@ -30,9 +30,9 @@ type Options struct {
 	// Reorder is the share held back by up to twice Delay (2 ms when Delay
 	// is 0), so that later ones overtake.
 	Reorder float64
-	// MTU is the largest IP packet in bytes that passes, counting 28 bytes of
-	// IPv4 and UDP headers or 48 of IPv6 and UDP; larger ones are lost without
-	// a word. 0: no limit.
+	// MTU is the largest IP packet in bytes that passes, counting 28 bytes of IPv4
+	// and UDP headers or 48 of IPv6 and UDP. Larger ones are lost silently. 0 means
+	// no limit.
 	MTU int
 	// Filter, if any, sees each datagram first and may change its bytes; a
 	// datagram for which it returns false is lost. It must not call the
@@ -40,8 +40,8 @@ type Options struct {
 	Filter func(from, to netip.AddrPort, datagram []byte) bool
 }
 
-// ErrAddress is wrapped by what Listen and Rebind return for an address that is
-// in use or not one endpoint's.
+// ErrAddress is wrapped by errors of Listen and Rebind for an address that is in
+// use or does not name one endpoint.
 var ErrAddress = errors.New("address in use, or without host or port")
 
 // Network carries datagrams between its endpoints.
@@ -62,8 +62,8 @@ func New(o Options) *Network {
 	return &Network{options: o, endpoints: make(map[netip.AddrPort]*Endpoint)}
 }
 
-// Change lets change set other faults, except the seed. Datagrams under way
-// are not lost by it, and keep their order.
+// Change lets change set other faults, except the seed. Datagrams under way are not
+// lost because of it, and keep their order.
 func (n *Network) Change(change func(o *Options)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -104,8 +104,8 @@ var errClosed = fmt.Errorf("simnet: the endpoint is closed: %w", fs.ErrClosed)
 // send decides the fate of d, drawn from random. The caller holds mu.
 func (n *Network) send(d datagram, random *rand.Rand) {
 	o := &n.options
-	// All are drawn for every datagram, so that one fault's share does not
-	// shift the others' sequence.
+	// All faults are drawn for every datagram, so that the share of one does not
+	// shift the sequence of the others.
 	lost := random.Float64() < o.Loss
 	twice := random.Float64() < o.Duplicate
 	late := random.Float64() < o.Reorder
@@ -138,7 +138,8 @@ func (n *Network) transmit(d datagram, extra time.Duration) {
 	case extra > 0:
 		time.AfterFunc(delay+extra, func() { n.arrive(d) })
 	case delay > 0:
-		// Timers of one instant fire in any order. The queue restores it.
+		// Timers for the same instant fire in any order. The queue restores the
+		// order.
 		n.inOrder = append(n.inOrder, d)
 		time.AfterFunc(delay, n.arriveNext)
 	default:

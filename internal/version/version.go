@@ -1,6 +1,5 @@
-// Package version reports which build of culvert this is, from what the Go
-// command recorded in it. What peers are told is another thing
-// (profile.Version).
+// Package version reports which build of culvert this is, from what the Go command
+// recorded in it. Peers are told something else (profile.Version).
 package version
 
 import (
@@ -13,9 +12,9 @@ import (
 
 // Build is one build of the program.
 type Build struct {
-	// Version is the module's: a tag, or a pseudo-version of date and commit,
-	// with "+dirty" behind it if files had changed; "devel" if the build does
-	// not say, as outside of a git repository.
+	// Version is the module's version: a tag, or a pseudo-version of date and
+	// commit, followed by "+dirty" if files had changed. It is "devel" if the build
+	// does not say, as outside of a git repository.
 	Version  string
 	Commit   string    // in hex; "" if unknown
 	Time     time.Time // of the commit, UTC; zero if unknown
@@ -53,8 +52,8 @@ func read(info *debug.BuildInfo) Build {
 	return b
 }
 
-// String is the build in three lines, each with its end. As with OpenVPN, the
-// first line is the program's name, its version and its platform.
+// String returns the build in three lines, each with its line end. As with OpenVPN,
+// the first line has the program's name, its version and its platform.
 func (b Build) String() string {
 	return fmt.Sprintf("culvert %s %s\ncommit %s\nbuilt with %s\n", b.Version, b.Platform, b.commit(), b.Go)
 }
