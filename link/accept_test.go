@@ -12,8 +12,8 @@ import (
 	"culvert/internal/buf"
 )
 
-// piped is a listener whose connections are in memory. A nil one is a shortage
-// of the system.
+// piped is a listener whose connections are in memory. A nil connection means that
+// the system has run short of something.
 type piped chan net.Conn
 
 func (p piped) Accept() (net.Conn, error) {
@@ -34,8 +34,8 @@ func (p piped) call() net.Conn {
 	return near
 }
 
-// serving runs an acceptor that reads packets, with ok the connections that
-// show who they are by the first.
+// serving runs an acceptor that reads packets. A connection shows who it is if its
+// first packet is ok.
 func serving(t *testing.T, a *Acceptor) piped {
 	p := make(piped)
 	done := make(chan error, 1)
@@ -67,8 +67,8 @@ func open(c net.Conn) bool {
 	return !errors.Is(err, io.EOF)
 }
 
-// TestConnectionsShowThemselves: one that is silent, or never comes to a whole
-// packet, ends; one that did may be silent as long as it likes.
+// TestConnectionsShowThemselves: a connection that is silent, or never completes a
+// packet, ends. One that showed who it is may be silent as long as it likes.
 func TestConnectionsShowThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := serving(t, new(Acceptor))
@@ -92,8 +92,8 @@ func TestConnectionsShowThemselves(t *testing.T) {
 	})
 }
 
-// TestStrangersAreBounded: beyond a number of silent connections, and when the
-// system runs out of room, the oldest of them goes, and no other.
+// TestStrangersAreBounded: if there are too many silent connections, or the system
+// runs out of room, the oldest of them ends, and no other.
 func TestStrangersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shortages := 0

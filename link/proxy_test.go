@@ -114,7 +114,7 @@ func TestHTTPProxyRequest(t *testing.T) {
 	}
 }
 
-// TestHTTPProxySilent: a proxy that says nothing is left when time is up.
+// TestHTTPProxySilent: Connect gives up on a silent proxy when its time is up.
 func TestHTTPProxySilent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -177,8 +177,8 @@ func TestSOCKS(t *testing.T) {
 	}
 }
 
-// TestSOCKSUDP: what is sent comes back without a trace of the relay, and what
-// is not from the server is left out.
+// TestSOCKSUDP: what is sent comes back without a trace of the relay. Datagrams
+// from anyone but the server are dropped.
 func TestSOCKSUDP(t *testing.T) {
 	server, relay := netip.MustParseAddrPort("192.0.2.1:1194"), netip.MustParseAddrPort("192.0.2.9:5000")
 	u := &socksUDP{relay: relay, server: server, header: appendSOCKSAddr([]byte{0, 0, 0}, server)}

@@ -70,7 +70,7 @@ func TestQueuesShareAnAddress(t *testing.T) {
 	}
 }
 
-// A port that is shared among our own sockets is nobody else's.
+// A port that our own sockets share is closed to others.
 func TestQueuesKeepOthersOut(t *testing.T) {
 	u, err := ListenUDP(Options{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Queues: 2})
 	if err != nil {

@@ -165,8 +165,8 @@ func TestTCPReadsMore(t *testing.T) {
 	})
 }
 
-// TestTCPDoesNotAllocate: neither do packets, nor does a queue hold memory once
-// it is empty.
+// TestTCPDoesNotAllocate: packets do not allocate, and an empty queue holds no
+// memory.
 func TestTCPDoesNotAllocate(t *testing.T) {
 	a, b := tcpPair(t)
 	from, to := NewTCP(a, TCPOptions{}), NewTCP(b, TCPOptions{})
@@ -249,8 +249,8 @@ func TestTCPBatchBeyondLimit(t *testing.T) {
 	}
 }
 
-// TestTCPWaits: without Drop a writer waits for a slow peer, and is let go by
-// Close.
+// TestTCPWaits: without Drop a writer waits for a slow peer, until Close ends the
+// wait.
 func TestTCPWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := net.Pipe()
@@ -338,8 +338,8 @@ func TestTCPForeign(t *testing.T) {
 	}
 }
 
-// TestTCPForeignEnds: what is no OpenVPN is named where its first bytes could be
-// the length of a large packet, too, and then the stream ends.
+// TestTCPForeignEnds: another protocol is named even if its first bytes could be
+// the length of a large packet, and then the stream ends.
 func TestTCPForeignEnds(t *testing.T) {
 	a, b := net.Pipe()
 	defer b.Close()
@@ -387,7 +387,7 @@ func TestTCPPeek(t *testing.T) {
 	}
 }
 
-// FuzzTCP holds the packets read to the stream that held them.
+// FuzzTCP compares the packets read with the stream that held them.
 func FuzzTCP(f *testing.F) {
 	f.Add(framed("a", "bc", ""), uint8(1))
 	f.Add(framed(strings.Repeat("x", 1800)), uint8(7))

@@ -15,8 +15,8 @@ import (
 	"culvert/internal/buf"
 )
 
-// A host with several addresses answers from the one it was asked at, whatever
-// its routes prefer.
+// A host with several addresses answers from the one that was asked, whatever its
+// routes prefer.
 func TestRepliesLeaveFromAddressAsked(t *testing.T) {
 	for name, addr := range map[string]netip.AddrPort{
 		"IPv4": addrPort("0.0.0.0:0"),
@@ -77,7 +77,7 @@ func testRefusals(t *testing.T, o Options, addr netip.AddrPort) {
 	if !errors.As(err, new(*ReportedError)) || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), gone.LocalAddr().String()) {
 		t.Errorf("ReadBatch: %v; want a refusal by %v", err, gone.LocalAddr())
 	}
-	// A refusal that a writer hears of costs no other datagram.
+	// A refusal reported to a writer costs no other datagram.
 	write(t, client, packets(gone.LocalAddr(), "hello?"))
 	n, err := client.WriteBatch(packets(server.LocalAddr(), "one", "two"))
 	if n != 2 || !errors.Is(err, syscall.ECONNREFUSED) {
@@ -89,7 +89,7 @@ func testRefusals(t *testing.T, o Options, addr netip.AddrPort) {
 	}
 }
 
-// Without Refusals a peer that vanished disturbs nobody.
+// Without Refusals, a peer that vanished disturbs nobody.
 func TestNoRefusalsForServers(t *testing.T) {
 	server, other := listen(t, Options{}), listen(t, Options{Addr: addrPort(loopback4)})
 	gone := listen(t, Options{Addr: addrPort(loopback4)})
@@ -202,7 +202,8 @@ func TestAddressesSurviveSockaddr(t *testing.T) {
 	}
 }
 
-// TestMTUDiscovery: each protocol that a socket carries is told, of UDP and TCP.
+// TestMTUDiscovery: the option is set for each protocol that a socket carries, on
+// UDP and TCP.
 func TestMTUDiscovery(t *testing.T) {
 	for want, discovery := range map[int]MTUDiscovery{unix.IP_PMTUDISC_DONT: CutAlways, unix.IP_PMTUDISC_WANT: CutHere, unix.IP_PMTUDISC_DO: CutNever} {
 		for _, addr := range append(loopbacks(t), "") {
@@ -225,7 +226,8 @@ func TestMTUDiscovery(t *testing.T) {
 	}
 }
 
-// TestDatagramsMayBeCut: without a word on it, too, for lone ones as for runs.
+// TestDatagramsMayBeCut: also if no option says so, for single datagrams as for
+// runs.
 func TestDatagramsMayBeCut(t *testing.T) {
 	for _, addr := range append(loopbacks(t), "") {
 		var o Options
@@ -239,8 +241,8 @@ func TestDatagramsMayBeCut(t *testing.T) {
 	}
 }
 
-// TestPathMTU: of a host's own addresses it is the loopback device's, and for IPv4
-// what a packet's length can say.
+// TestPathMTU: for a host's own addresses it is the MTU of the loopback device, and
+// for IPv4 at most what a packet's length field can say.
 func TestPathMTU(t *testing.T) {
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {

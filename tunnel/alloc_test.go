@@ -12,8 +12,9 @@ import (
 	"culvert/session"
 )
 
-// ends are an adapter and a link in one, with no queue and no copy more than a
-// kernel's: what fill makes is read from it, and what is written goes to take.
+// ends are an adapter and a link in one, without a queue and with no more copies
+// than a kernel makes: what fill makes is read from it, and what is written goes to
+// take.
 type ends struct {
 	batches int // to be read before it is closed
 	fill    func(p *buf.Packet)

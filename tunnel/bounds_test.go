@@ -57,8 +57,8 @@ func answered(t *testing.T) (p *Peer, answers [2][]byte) {
 	return p, answers
 }
 
-// TestAnswersFromElsewhere: a client takes packets from its server's address
-// alone. With float the first that answers is the server, and nobody after it.
+// TestAnswersFromElsewhere: a client takes packets only from its server's address.
+// With float, the first that answers is the server, and nobody after it.
 func TestAnswersFromElsewhere(t *testing.T) {
 	elsewhere := buf.Path{Remote: netip.MustParseAddrPort("203.0.113.1:1")}
 	third := buf.Path{Remote: netip.MustParseAddrPort("203.0.113.3:3")}
@@ -101,8 +101,8 @@ func TestAnswersFromElsewhere(t *testing.T) {
 	}
 }
 
-// TestFirstAnswerWins: of two that came from elsewhere before either was looked
-// at.
+// TestFirstAnswerWins: of two answers from elsewhere that came before either was
+// handled, the first wins.
 func TestFirstAnswerWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, answers := answered(t)
@@ -190,7 +190,7 @@ func TestLinksHaveQueues(t *testing.T) {
 	}
 }
 
-// TestCopiesAreBounded: those that wait at once are as many as a batch.
+// TestCopiesAreBounded: only as many copies wait at once as fit in a batch.
 func TestCopiesAreBounded(t *testing.T) {
 	out, most := sender{road: new(Road), spares: buf.NewSpares(100)}, 0
 	p := buf.New(100)

@@ -66,7 +66,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	}
 }
 
-// TestRefusal: what a system says of an adapter is no matter of the firewall.
+// TestRefusal: an adapter's error never counts as the firewall's.
 func TestRefusal(t *testing.T) {
 	for _, c := range []struct {
 		at   Stop

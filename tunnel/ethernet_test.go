@@ -45,8 +45,8 @@ func TestAddressesOfFrames(t *testing.T) {
 	}
 }
 
-// TestFramesOnTheRoad carries frames of all sorts, lowers the segment size of
-// TCP within them, and tags what the role wants tagged.
+// TestFramesOnTheRoad carries frames of all sorts, lowers the segment size of TCP
+// in them, and tags frames if the role asks for it.
 func TestFramesOnTheRoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _ := roadsOf(t, nic.Ethernet)

@@ -116,8 +116,8 @@ func TestFailsForEver(t *testing.T) {
 	})
 }
 
-// TestPassingErrorCostsNothing: neither one between packets nor a few, and
-// packets make them forgotten.
+// TestPassingErrorCostsNothing: neither one error between packets nor a few in a
+// row cost anything, and packets make the road forget them.
 func TestPassingErrorCostsNothing(t *testing.T) {
 	directions(t, func(t *testing.T, r *Road, s *scripted, run func(context.Context) error) {
 		seen := 0
@@ -143,8 +143,8 @@ func TestPassingErrorCostsNothing(t *testing.T) {
 	})
 }
 
-// TestFailsNowAndThen: reads that wait before they fail, however often, end
-// nothing.
+// TestFailsNowAndThen: reads that wait before they fail end nothing, however often
+// they fail.
 func TestFailsNowAndThen(t *testing.T) {
 	directions(t, func(t *testing.T, r *Road, s *scripted, run func(context.Context) error) {
 		r.OnFailing = func(string, error) { t.Error("reported") }
@@ -163,8 +163,8 @@ func TestFailsNowAndThen(t *testing.T) {
 	})
 }
 
-// TestReportsOfTheNetwork: a read for each datagram sent to a host that is not
-// there is no fault of the link.
+// TestReportsOfTheNetwork: a failed read for each datagram sent to a missing host
+// does not mean that the link is broken.
 func TestReportsOfTheNetwork(t *testing.T) {
 	directions(t, func(t *testing.T, r *Road, s *scripted, run func(context.Context) error) {
 		s.next = func(read int) (int, error) {
@@ -181,7 +181,8 @@ func TestReportsOfTheNetwork(t *testing.T) {
 	})
 }
 
-// TestPauseIsInterrupted: the road does not sit out a pause when it is to end.
+// TestPauseIsInterrupted: the road does not wait for the end of a pause when it
+// should end.
 func TestPauseIsInterrupted(t *testing.T) {
 	directions(t, func(t *testing.T, _ *Road, s *scripted, run func(context.Context) error) {
 		s.next = func(int) (int, error) { return 0, syscall.EIO }

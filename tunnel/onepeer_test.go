@@ -10,8 +10,8 @@ import (
 )
 
 // TestOuterAddress: packets to the peer's outer address go round in circles, unless
-// no route of this host can have led them into the tunnel. They are said once, and
-// not at all where this host will lead them past it.
+// no route of this host can have led them into the tunnel. They are reported once,
+// and not at all if this host will route them past the tunnel.
 func TestOuterAddress(t *testing.T) {
 	outer := netip.MustParseAddrPort("192.0.2.1:1194")
 	for name, c := range map[string]struct {
@@ -51,9 +51,9 @@ func TestOuterAddress(t *testing.T) {
 	}
 }
 
-// TestOnlyFromThePeer: data packets are a peer's where they come by its link from
-// its address; with Float from any, and from the first that has the key where none
-// is known.
+// TestOnlyFromThePeer: data packets belong to a peer if they come by its link from
+// its address; with Float from any address, and if none is known from the first
+// that has the key.
 func TestOnlyFromThePeer(t *testing.T) {
 	outer, other := netip.MustParseAddrPort("192.0.2.1:1194"), netip.MustParseAddrPort("192.0.2.9:1194")
 	here, there := &struct{ link.Link }{}, &struct{ link.Link }{}

@@ -64,7 +64,8 @@ func TestSeveralReceivers(t *testing.T) {
 	})
 }
 
-// TestOneReceiverFails: who cannot be sent to keeps nothing from the others.
+// TestOneReceiverFails: a receiver that cannot be reached keeps nothing from the
+// others.
 func TestOneReceiverFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, far, net := roads(t)

@@ -400,8 +400,8 @@ func TestControlLeavesTheRoad(t *testing.T) {
 	})
 }
 
-// TestOnlyAuthenticPacketsMove has a stranger send what it overheard and what
-// it made up, and the peer send from a new address.
+// TestOnlyAuthenticPacketsMove makes a stranger send packets that it overheard and
+// packets that it made up, and the peer send from a new address.
 func TestOnlyAuthenticPacketsMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, net := roads(t)
@@ -492,8 +492,8 @@ func TestDropNames(t *testing.T) {
 	}
 }
 
-// TestExitNoticesAreBounded: a peer may repeat its exit as often as it likes
-// while its control goroutine is held up, such as by a program.
+// TestExitNoticesAreBounded: a peer may repeat its exit as often as it likes while
+// its control goroutine is held up, for instance by a program.
 func TestExitNoticesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _ := roads(t)

@@ -131,7 +131,8 @@ func TestFragmentsOfFragmentsAndOptions(t *testing.T) {
 	})
 }
 
-// Whoever forbids to cut is told how much goes, in the name of the destination.
+// A sender that forbids cutting is told how much passes, in the name of the
+// destination.
 func TestSenderIsToldOfANarrowPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _, inner := narrowed(t)
@@ -210,7 +211,7 @@ func TestFramesAreClampedToANarrowPath(t *testing.T) {
 	})
 }
 
-// A path that widens is found again, and one of another way is not limited.
+// If a path gets wider that is noticed, and a path of another kind is not limited.
 func TestNarrowPathIsForgotten(t *testing.T) {
 	large := fragmentable(packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400), false)
 	for name, widen := range map[string]func(near *half){
@@ -249,8 +250,8 @@ func TestSystemIsAskedSeldom(t *testing.T) {
 	})
 }
 
-// TestSystemIsAskedAfterTheClockWentBack: it is no reason to believe an answer
-// longer.
+// TestSystemIsAskedAfterTheClockWentBack: a clock that went back does not make an
+// answer last longer.
 func TestSystemIsAskedAfterTheClockWentBack(t *testing.T) {
 	var w width
 	now := time.Unix(1e9, 0)
@@ -262,8 +263,8 @@ func TestSystemIsAskedAfterTheClockWentBack(t *testing.T) {
 	}
 }
 
-// TestFragmentBeyondAllOffsets: it is not cut into pieces of which one poses as
-// the first of its packet.
+// TestFragmentBeyondAllOffsets: such a fragment is not cut into pieces, since one
+// could pose as the first of its packet.
 func TestFragmentBeyondAllOffsets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far, _, _ := narrowed(t)
@@ -294,7 +295,7 @@ func TestTooBigIsNotAnswered(t *testing.T) {
 			t.Error("answered:", name)
 		}
 	}
-	bare, bare6 := bytes.Clone(icmpError[:20]), bytes.Clone(icmp6Error[:40]) // without what tells an error from a ping
+	bare, bare6 := bytes.Clone(icmpError[:20]), bytes.Clone(icmp6Error[:40]) // without the byte that distinguishes an error from a ping
 	last6Error := bytes.Clone(icmp6Error)
 	last6Error[40] = icmpv6Informational - 1
 	for _, packet := range [][]byte{bare, bare6, last6Error} {

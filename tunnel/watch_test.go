@@ -109,8 +109,7 @@ func TestStopsBothWays(t *testing.T) {
 	})
 }
 
-// TestStopsOfDrops: each packet's last stop names the reason, in either
-// direction.
+// TestStopsOfDrops: each packet's last stop gives the reason, in either direction.
 func TestStopsOfDrops(t *testing.T) {
 	for name, c := range map[string]struct {
 		do        func(t *testing.T, near, far *half)
@@ -186,8 +185,8 @@ func TestWatchedBetweenPeers(t *testing.T) {
 	})
 }
 
-// TestOwnPacketsAreSeen: what a session says of its own, and the answers to
-// strangers.
+// TestOwnPacketsAreSeen: an observer sees what a session itself sends, and the
+// answers to strangers.
 func TestOwnPacketsAreSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, _, _ := roads(t)
@@ -259,8 +258,8 @@ func TestWatchedAreWrittenAlone(t *testing.T) {
 	}
 }
 
-// TestHandedOverBeforeItsAnswer: a packet's time is that before it is handed
-// over, so that in order of time it stands before what answers it.
+// TestHandedOverBeforeItsAnswer: the time of a packet is from before it is handed
+// over, so that in order of time it comes before its answer.
 func TestHandedOverBeforeItsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &seen{packets: make([][]string, 1)}

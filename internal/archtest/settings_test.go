@@ -28,10 +28,10 @@ var readWithin = map[string]string{
 	"Pos.Line":               "Pos.String has it",
 }
 
-// TestSettingsAreUsed fails for a setting that is filled and never read: a directive
-// that was swallowed. To read it is to select that very field outside of config,
-// other than to assign to it. What config itself carries out has a row in
-// readWithin.
+// TestSettingsAreUsed fails for a setting that is filled and never read, which
+// means that a directive is swallowed. A setting is read if code outside of config
+// selects that very field other than to assign to it. Settings that only config
+// reads have a row in readWithin.
 func TestSettingsAreUsed(t *testing.T) {
 	pkgs := typed(t)
 	settings := settingsOf(t, pkgs[configPath].types)

@@ -71,8 +71,8 @@ var loadTyped = sync.OnceValues(func() (map[string]*typedPackage, error) {
 	return l.pkgs, nil
 })
 
-// isStandard reports whether a path is the standard library's: the first folder
-// of others has a dot, except in this module's.
+// isStandard reports whether a path belongs to the standard library: the first
+// folder of any other path has a dot, except in this module.
 func isStandard(importPath string) bool {
 	return !strings.HasPrefix(importPath, module) && !strings.Contains(top(importPath), ".")
 }
@@ -85,7 +85,7 @@ type loader struct {
 	others   map[string]*types.Package
 }
 
-// Import is that of types.Importer.
+// Import implements types.Importer.
 func (l *loader) Import(importPath string) (*types.Package, error) {
 	dir, ours := strings.CutPrefix(importPath, module)
 	switch {

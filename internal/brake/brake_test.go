@@ -51,8 +51,7 @@ func TestFew(t *testing.T) {
 	}
 }
 
-// TestCalm: where reads wait before they fail, nothing ends, however long it
-// goes on.
+// TestCalm: if reads wait before they fail, the brake never ends the loop.
 func TestCalm(t *testing.T) {
 	var b Brake
 	for i := range 10_000 {

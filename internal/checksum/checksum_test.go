@@ -15,7 +15,7 @@ func varied(n int) []byte {
 	return b
 }
 
-// reference is Sum as RFC 1071 tells it.
+// reference is Sum as RFC 1071 describes it.
 func reference(b []byte) uint16 {
 	var s uint32
 	for i, c := range b {

@@ -33,8 +33,8 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// TestFailures: so many failed handshakes are logged in a minute one by one, and
-// the others summed up.
+// TestFailures: a limited number of failed handshakes a minute are logged one by
+// one, and the others summed up.
 func TestFailures(t *testing.T) {
 	var s Strangers
 	defer s.Stop()
@@ -53,8 +53,8 @@ func TestFailures(t *testing.T) {
 
 func address(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
 
-// TestSameFailure: what one address fails by again and again is logged once a
-// minute, with how often it came, and another fault or address at once.
+// TestSameFailure: the same failure of one address is logged once a minute, with
+// how often it came; another failure or address is logged at once.
 func TestSameFailure(t *testing.T) {
 	var s Strangers
 	defer s.Stop()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// play lets a reader find nothing every so often, with packets before each, and
-// returns how many times it napped.
+// play makes a reader find nothing at a regular interval, with packets before each
+// time, and returns how many times it napped.
 func play(p *Policy, now *time.Duration, times int, every time.Duration, packets int) (naps int) {
 	for range times {
 		*now += every
@@ -33,8 +33,7 @@ func TestNapsWhilePacketsComeOneByOne(t *testing.T) {
 	}
 }
 
-// Who sends the next packet when the answer to the last is there must not have
-// it held up.
+// A sender that waits for an answer before its next packet must not be delayed.
 func TestLeavesQuestionAndAnswerAlone(t *testing.T) {
 	var p Policy
 	var now time.Duration

@@ -54,7 +54,7 @@ type stranger struct{ Name string }
 
 func (s stranger) LogValue() slog.Value { return slog.StringValue(s.Name) }
 
-// rawHandler writes the way a handler may that quotes nothing.
+// rawHandler writes as a handler may that quotes nothing.
 func rawLog() (*slog.Logger, *bytes.Buffer) {
 	var b bytes.Buffer
 	h := slog.NewJSONHandler(&b, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

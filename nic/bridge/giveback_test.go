@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestGivenBack: who takes a silent station's address loses it to the station's
-// next frame, whatever else is done to keep it.
+// TestGivenBack: a port that takes a silent station's address loses it to the
+// station's next frame, whatever else it does to keep it.
 func TestGivenBack(t *testing.T) {
 	type step struct {
 		after time.Duration
@@ -37,8 +37,8 @@ func TestGivenBack(t *testing.T) {
 	}
 }
 
-// TestGivenBackByItself: the taker cannot keep an address by having it forgotten
-// together with whose it was.
+// TestGivenBackByItself: a port cannot keep an address that it took by making the
+// table forget the earlier port.
 func TestGivenBackByItself(t *testing.T) {
 	for name, forget := range map[string]func(*Table[string], time.Time){
 		"leaves":         func(t *Table[string], _ time.Time) { t.Forget("b") },
@@ -66,7 +66,7 @@ func TestGivenBackByItself(t *testing.T) {
 	behind(t, table, now, 1, "")
 }
 
-// TestTake: by somebody who knows better, but never what is pinned.
+// TestTake: a caller that knows better can move an address, but never a pinned one.
 func TestTake(t *testing.T) {
 	table := NewTable(Limits[string]{})
 	learned(t, table, start, 1, "a", New)

@@ -172,8 +172,8 @@ func TestEach(t *testing.T) {
 	}
 }
 
-// TestSeenIsNotedSeldom: the note of an address's last frame is as stale as
-// refresh, and no staler.
+// TestSeenIsNotedSeldom: the time of an address's last frame is at most refresh
+// old, and not always updated.
 func TestSeenIsNotedSeldom(t *testing.T) {
 	table := NewTable(Limits[string]{})
 	learned(t, table, start, 1, "a", New)
@@ -201,8 +201,8 @@ func TestPinnedElsewhere(t *testing.T) {
 	behind(t, table, start, 2, "")
 }
 
-// TestTogether has ports fight for the same addresses while others look; the
-// race detector watches, and the books must balance.
+// TestTogether makes ports fight for the same addresses while others look; the race
+// detector watches, and the table must be consistent.
 func TestTogether(t *testing.T) {
 	table := NewTable(Limits[int]{Total: 50, PerPort: 20, Hold: 1})
 	var all sync.WaitGroup

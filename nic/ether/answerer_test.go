@@ -335,8 +335,8 @@ func TestDHCPFrames(t *testing.T) {
 	}
 }
 
-// TestChangeReachesTheHost: a client that renews what was pushed before is sent
-// off by the pair it knows, and is given the new one.
+// TestChangeReachesTheHost: a client that renews what was pushed before is refused
+// by the server it knows, and is given the new address.
 func TestChangeReachesTheHost(t *testing.T) {
 	pair := func(address, other string) Network {
 		return Network{MTU: 1400, DHCP: true, Lease: time.Hour,

@@ -69,8 +69,8 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// asked is what comes of a frame where a server pushed an address, with what the
-// log says from Info on.
+// asked returns the answers to a frame where a server pushed an address, and what
+// is logged from Info on.
 func (r recording) asked(t *testing.T, address string) string {
 	t.Helper()
 	var log bytes.Buffer
@@ -91,8 +91,8 @@ func (r recording) asked(t *testing.T, address string) string {
 	return address + ": " + strings.Join(said, "\n  ") + "\n"
 }
 
-// TestSaidOnce: what a client asks for in vain is named once, however often it
-// asks, and again after another push.
+// TestSaidOnce: something that a client asks for in vain is logged once, however
+// often it asks, and again after another push.
 func TestSaidOnce(t *testing.T) {
 	_, list := readRecordings(t)
 	for _, r := range list {

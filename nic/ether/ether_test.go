@@ -33,8 +33,8 @@ func always(mac frame.MAC) func(func(frame.MAC)) error {
 	return func(told func(frame.MAC)) error { told(mac); return nil }
 }
 
-// TestBothWays: packets go through in order, and questions are answered
-// without the tunnel hearing of them.
+// TestBothWays: packets go through in order, and questions are answered without
+// reaching the tunnel.
 func TestBothWays(t *testing.T) {
 	n, frames := newNIC(t, Network{IPv4: pushed.IPv4})
 	second := ip4(6, "192.0.2.2", ports(1, 2))
@@ -121,9 +121,8 @@ func (a *adapter) follow(told func(frame.MAC)) error {
 	return nil
 }
 
-// TestAnotherMAC: an adapter that is given another MAC is known by it at once,
-// and finds the gateway where it was. Who sends from one that it had before is
-// heard.
+// TestAnotherMAC: an adapter that is given another MAC is known by it at once, and
+// finds the gateway where it was. Frames from a former MAC are accepted.
 func TestAnotherMAC(t *testing.T) {
 	var a adapter
 	frames := nictest.New("tap0", mtu+frame.HeaderLen)
@@ -163,8 +162,8 @@ func TestAnotherMAC(t *testing.T) {
 	}
 }
 
-// TestStrangers: frames from another address are named once, with what to do;
-// not those on their way while the address changed.
+// TestStrangers: frames from another address are logged once, with what to do,
+// except those on their way while the address changed.
 func TestStrangers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a adapter
@@ -264,7 +263,7 @@ func TestReplugWithoutCable(t *testing.T) {
 	n.Replug()
 }
 
-// TestUpdateReports: what is worth to ask anew for.
+// TestUpdateReports: which changes are worth asking anew for.
 func TestUpdateReports(t *testing.T) {
 	n, _ := newNIC(t, pushed)
 	other, static := pushed, pushed

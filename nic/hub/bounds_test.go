@@ -117,7 +117,8 @@ func TestProbesAtTheUplink(t *testing.T) {
 	}
 }
 
-// TestProbeOfTheLastRound is believed still: it may have been on its way.
+// TestProbeOfTheLastRound: such a probe is still believed, since it may have been
+// on its way.
 func TestProbeOfTheLastRound(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.adapter("a", 1, PortOptions{})
@@ -158,7 +159,7 @@ func TestFreeSlot(t *testing.T) {
 	}
 }
 
-// TestCopiesAreBounded: those that wait at once.
+// TestCopiesAreBounded: only so many copies wait at once.
 func TestCopiesAreBounded(t *testing.T) {
 	out, most := outbox{spares: buf.NewSpares(10)}, 0
 	for range 3 * maxSpares {
@@ -211,8 +212,8 @@ func TestDropCounts(t *testing.T) {
 	}
 }
 
-// TestPairIsFull: a direction holds so many frames, of the largest size, and
-// says how many it had no room for.
+// TestPairIsFull: a direction holds a fixed number of frames, even of the largest
+// size, and reports how many it had no room for.
 func TestPairIsFull(t *testing.T) {
 	near, far := NewPair("near", "far", 1500)
 	largest := buf.New(frameSize(1500) + 1)

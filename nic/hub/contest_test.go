@@ -32,8 +32,8 @@ func (w *world) forget() {
 	}
 }
 
-// TestSilentStation: two frames a second take the address of a station of the
-// LAN that is silent, and its next frame, of whatever kind, has it back.
+// TestSilentStation: two frames a second take the address of a silent station of
+// the LAN, and the station's next frame, of any kind, gets it back.
 func TestSilentStation(t *testing.T) {
 	for name, to := range map[string]frame.MAC{"ARP": frame.Broadcast, "an answer": mac(2)} {
 		inWorld(t, func(w *world) {
@@ -59,9 +59,9 @@ func TestSilentStation(t *testing.T) {
 	}
 }
 
-// TestUplinkWins: also where the adapter was the first to show an address, by an
-// answer, which the hub cannot have sent to the LAN itself. What the LAN sends
-// back is the adapter's still.
+// TestUplinkWins: the uplink wins even if the adapter was the first to show an
+// address, by an answer that the hub cannot have sent to the LAN itself. What the
+// LAN merely sends back leaves the address with the adapter.
 func TestUplinkWins(t *testing.T) {
 	inWorld(t, func(w *world) {
 		out, a, b := w.uplink(9), w.adapter("a", 1, PortOptions{}), w.adapter("b", 2, PortOptions{})

@@ -51,7 +51,7 @@ func TestAdapterFailsForEver(t *testing.T) {
 	})
 }
 
-// TestRemovedInAPause: the port does not sit it out.
+// TestRemovedInAPause: a removed port does not wait for the end of its pause.
 func TestRemovedInAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := Start(Options{})

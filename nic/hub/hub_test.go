@@ -129,8 +129,8 @@ func TestBadFrames(t *testing.T) {
 	})
 }
 
-// TestStolenAddress: who is at work keeps their address, and who is silent may
-// have moved.
+// TestStolenAddress: a station that is sending keeps its address, and a silent one
+// may have moved.
 func TestStolenAddress(t *testing.T) {
 	inWorld(t, func(w *world) {
 		out, a := w.uplink(9), w.adapter("a", 1, PortOptions{})

@@ -13,9 +13,9 @@ import (
 	"culvert/nic/frame"
 )
 
-// bridged are two ports joined outside of the hub until the bridge is cut: what
-// leaves by one comes in by the other. Frames pass in no time, so a loop that
-// nobody ends would keep the bubble from ever settling.
+// bridged joins two ports outside of the hub until the bridge is cut: what leaves
+// by one comes in by the other. Frames take no time, so a loop that nobody ends
+// would keep the bubble from ever settling.
 func (w *world) bridged(a, b PortOptions) (x, y *Port) {
 	near, far := NewPair("a", "", 1500)
 	near2, far2 := NewPair("b", "", 1500)

@@ -44,8 +44,8 @@ func advert(t *testing.T, a netip.Addr) []byte {
 	return b
 }
 
-// TestTakenAlready: an address that a station answers for, or asks for at the
-// same time, is not claimed, and nobody is answered for it.
+// TestTakenAlready: an address that a station has, or asks for at the same time, is
+// not claimed, and this host does not answer for it.
 func TestTakenAlready(t *testing.T) {
 	for name, test := range map[string]struct {
 		a      netip.Addr
@@ -85,7 +85,7 @@ func TestTakenAlready(t *testing.T) {
 	}
 }
 
-// TestOneForTwo: of two who want an address at once, one gets it.
+// TestOneForTwo: if two want an address at once, one gets it.
 func TestOneForTwo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, _ := open(t)

@@ -200,7 +200,7 @@ func TestUnwilling(t *testing.T) {
 	}
 }
 
-// TestUnfit: no client is given an address that is not to be had.
+// TestUnfit: no client is given an address that cannot be used.
 func TestUnfit(t *testing.T) {
 	for want, given := range map[string]netip.Addr{
 		"192.0.2.0 is the first":      netip.MustParseAddr("192.0.2.0"),
@@ -271,8 +271,8 @@ func TestLeaseInUse(t *testing.T) {
 	})
 }
 
-// TestRenewedForNothing: a lease that is renewed for no time is lost, and not
-// asked for again and again.
+// TestRenewedForNothing: a lease that is renewed for no time is lost, and not asked
+// for again and again.
 func TestRenewedForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, d, l, _ := leased(t)

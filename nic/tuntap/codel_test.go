@@ -8,8 +8,8 @@ import (
 
 const ms = time.Millisecond
 
-// standing lets a packet leave every millisecond from begin to end, each after
-// waiting so long, and returns when one was dropped.
+// standing makes a packet leave every millisecond from begin to end, each after
+// waiting that long, and returns when packets were dropped.
 func (c *codel) standingQueue(begin, end, waited time.Duration) (dropped []time.Duration) {
 	for now := begin; now < end; now += ms {
 		if c.drop(now, waited, false) {
@@ -63,7 +63,7 @@ func TestCodelEndsWithTheQueue(t *testing.T) {
 	}
 }
 
-// A queue that stands again soon is dropped of at the rate that was right before.
+// A queue that stands again soon drops packets at the last rate.
 func TestCodelRemembersItsRate(t *testing.T) {
 	first := func(pause time.Duration) time.Duration {
 		var c codel

@@ -25,8 +25,8 @@ func attributes(t *testing.T, name string) *netlink.LinkAttrs {
 	return l.Attrs()
 }
 
-// TestMAC: a new Ethernet device has the address it was named; one that was
-// there keeps its own.
+// TestMAC: a new Ethernet device gets the address named for it; an existing one
+// keeps its own.
 func TestMAC(t *testing.T) {
 	namespace(t)
 	var asked []string
@@ -52,8 +52,8 @@ func TestMAC(t *testing.T) {
 	}
 }
 
-// TestRegainMAC: an address that udev put in the place of the one that a new
-// device was given does not stay; that of a device that was there does.
+// TestRegainMAC: an address by which udev replaced the one that a new device was
+// given does not stay; the address of an existing device does.
 func TestRegainMAC(t *testing.T) {
 	namespace(t)
 	if _, err := Persist(nic.Ethernet, "mine", -1, -1); err != nil {
@@ -76,8 +76,8 @@ func TestRegainMAC(t *testing.T) {
 	}
 }
 
-// TestFollow: an address is told at once, and whenever it changes, until the
-// device is closed; that of no other device.
+// TestFollow: an address is reported at once, and whenever it changes, until the
+// device is closed. No other device's address is.
 func TestFollow(t *testing.T) {
 	namespace(t)
 	d := open(t, Options{Kind: nic.Ethernet, MAC: func(string) frame.MAC { return wanted }})
@@ -109,8 +109,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestFollowsOn: where the kernel had more to say than there was room for, the
-// address there is in the end is told.
+// TestFollowsOn: if the kernel had more changes to report than there was room for,
+// the final address is still reported.
 func TestFollowsOn(t *testing.T) {
 	namespace(t)
 	d := open(t, Options{Kind: nic.Ethernet, MAC: func(string) frame.MAC { return wanted }})

@@ -61,7 +61,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// A second packet that differs in what a super-packet cannot tell stays apart.
+// A second packet stays apart if it differs in something that a super-packet cannot
+// express.
 func TestMergeKeepsApart(t *testing.T) {
 	second := func(h header) header {
 		h.seq += 100

@@ -31,8 +31,8 @@ func unprivileged(t *testing.T, do func()) {
 	<-done
 }
 
-// TestCheckRights: a device that is to be made takes a right, and one that is there
-// may have been made for this user.
+// TestCheckRights: making a device needs a right; an existing one may have been
+// made for this user.
 func TestCheckRights(t *testing.T) {
 	if err := CheckRights(Options{Node: "/dev/net/none"}); !errors.Is(err, ErrNoDriver) {
 		t.Errorf("without a driver: %v", err)

@@ -111,8 +111,8 @@ func TestSuperPacketsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// TestIdleDevicesShareRoom: what is read ahead of devices is kept in one store
-// for all, of which an idle device holds nothing.
+// TestIdleDevicesShareRoom: what is read ahead is kept in one store for all
+// devices, and an idle device holds nothing of it.
 func TestIdleDevicesShareRoom(t *testing.T) {
 	const devices = 40
 	packet, batch := tcp4().pieces(bytesUpTo(1000), 1000), buf.NewBatch(7, 2000)

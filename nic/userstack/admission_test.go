@@ -55,8 +55,8 @@ func TestAdmissionLimits(t *testing.T) {
 }
 
 // TestAttemptsThatProgramsGaveUp: a client that has as many attempts under way as
-// it may opens one more at once. The one displaced is that whose SYN has not been
-// repeated for longest: whoever waits repeats it.
+// it may can open one more at once. The displaced attempt is the one whose SYN was
+// repeated longest ago, because a waiting program repeats its SYN.
 func TestAttemptsThatProgramsGaveUp(t *testing.T) {
 	d := newDesk(t, 2, 10, 10)
 	waited, gaveUp := d.ask("10.8.0.2", 1, admitted), d.ask("10.8.0.2", 2, admitted)
@@ -108,7 +108,7 @@ func TestPaceOfAttempts(t *testing.T) {
 	})
 }
 
-// TestPaceForgets: what it keeps of clients that rest does not grow for ever.
+// TestPaceForgets: what is kept about idle clients does not grow for ever.
 func TestPaceForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(1, 2)

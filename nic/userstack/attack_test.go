@@ -129,8 +129,9 @@ func heap() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// quietHeap is the heap once the stacks of earlier tests, which go on giving back
-// for a while, are gone: what they give back later would hide what a test takes.
+// quietHeap returns the heap size once the stacks of earlier tests, which go on
+// freeing memory for a while, are gone. What they free later would hide what a test
+// takes.
 func quietHeap() int64 {
 	least := heap()
 	for looks := 0; looks < 8; looks++ {
@@ -142,16 +143,16 @@ func quietHeap() int64 {
 	return least
 }
 
-// TestNothingRead: what one client makes a server hold by opening connections to
-// those who send much, and reading nothing, is bounded by the connection.
+// TestNothingRead: a client can open connections to fast senders and read nothing.
+// What that makes a server hold is bounded for each connection.
 func TestNothingRead(t *testing.T) {
 	var given atomic.Int64
 	holdsLittle(t, 200, &given, func() net.Conn { return newEndless(&given) })
 }
 
-// holdsLittle fails when connections that nobody reads, conns of them, make a
-// server hold more than they are reckoned at; what each leads to, which counts
-// in given what it gives, comes from open.
+// holdsLittle fails if conns connections that nobody reads make a server hold more
+// than they are charged for. open returns what each connection leads to, which
+// counts in given the bytes it gives.
 func holdsLittle(t *testing.T, conns int, given *atomic.Int64, open func() net.Conn) {
 	t.Helper()
 	server := newStack(t, Options{Addresses: serverPrefixes})
@@ -177,8 +178,8 @@ func holdsLittle(t *testing.T, conns int, given *atomic.Int64, open func() net.C
 	}
 }
 
-// TestMemoryBoundsConnections: a server without memory for more connections
-// refuses them with a word, and those of another client go on.
+// TestMemoryBoundsConnections: a server without memory for more connections refuses
+// them with an answer, and another client's connections go on.
 func TestMemoryBoundsConnections(t *testing.T) {
 	server := newStack(t, Options{Addresses: serverPrefixes, Memory: 16 * connCost})
 	var given atomic.Int64
@@ -241,7 +242,7 @@ func datagram(fl flow, payload string) []byte {
 }
 
 // TestFloodOfFlows: a client that begins flows as fast as it can makes the server
-// open no more sockets than it may, and another one's first datagram passes.
+// open no more sockets than allowed, and another client's first datagram passes.
 func TestFloodOfFlows(t *testing.T) {
 	const flood = 5000
 	server := newStack(t, Options{Addresses: serverPrefixes})
@@ -456,8 +457,8 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestAccessIsOfAllKinds: TCP, UDP and ping alike, and one line of the log says
-// what opens the LAN.
+// TestAccessIsOfAllKinds: access is the same for TCP, UDP and ping, and one line of
+// the log says what opens the LAN.
 func TestAccessIsOfAllKinds(t *testing.T) {
 	var log lockedBuffer
 	client, f := forwarding(t, ForwardOptions{

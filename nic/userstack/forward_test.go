@@ -179,7 +179,7 @@ func TestForwardUDPPortUnreachable(t *testing.T) {
 	client, _ := forwarding(t, ForwardOptions{Local: toPort(l.LocalAddr())})
 	for _, a := range outside {
 		c := mustDialOutside(t, client, "udp", a)
-		// gVisor tells of ICMP errors at the next write.
+		// gVisor reports ICMP errors at the next write.
 		var err error
 		for deadline := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(deadline); {
 			_, err = c.Write([]byte("anyone?"))
@@ -191,7 +191,7 @@ func TestForwardUDPPortUnreachable(t *testing.T) {
 	}
 }
 
-// closeNotice tells when a connection is closed.
+// closeNotice reports when a connection is closed.
 type closeNotice struct {
 	net.Conn
 	once   sync.Once

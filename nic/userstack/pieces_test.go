@@ -19,7 +19,7 @@ type dripping struct {
 func (d *dripping) Read(b []byte) (int, error) { return d.endless.Read(b[:min(len(b), d.chunk)]) }
 
 // TestSmallWritesNothingRead: senders of small pieces to a client that reads
-// nothing make the server hold no more than connections are reckoned at.
+// nothing make the server hold no more than the connections are charged for.
 func TestSmallWritesNothingRead(t *testing.T) {
 	for _, chunk := range []int{1, 65, 700} {
 		t.Run(fmt.Sprint(chunk), func(t *testing.T) {
@@ -45,8 +45,8 @@ func (o *outpouring) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestClosedUnread: connections that both ends have closed are reckoned for as
-// long as what the client has not taken is kept for it.
+// TestClosedUnread: connections that both ends have closed are charged for as long
+// as data is kept that the client has not taken.
 func TestClosedUnread(t *testing.T) {
 	const conns = 20
 	server := newStack(t, Options{Addresses: serverPrefixes})
@@ -88,8 +88,8 @@ func (b *budget) taken() int64 {
 	return b.total
 }
 
-// TestClosedAccounts: a connection that ended in the usual way is reckoned no
-// more, whoever ended it.
+// TestClosedAccounts: a connection that ended in the usual way is no longer charged
+// for, whoever ended it.
 func TestClosedAccounts(t *testing.T) {
 	l := loopbackTCP(t)
 	client, f := forwarding(t, ForwardOptions{Local: toPort(l.Addr())})

@@ -195,8 +195,8 @@ func maps(o dhcpv4.Options) func(func(uint8) bool) {
 	}
 }
 
-// TestRoom4: routes go out whole where the client has room, and what has none
-// is named.
+// TestRoom4: routes are sent whole if the client has room, and options without room
+// are named.
 func TestRoom4(t *testing.T) {
 	l := pushed4
 	for i := range 60 {
@@ -293,8 +293,8 @@ func TestMalformed4(t *testing.T) {
 	}
 }
 
-// TestAnswersTheAddressOfTheMessage: a client that goes on with the MAC address
-// its device had before hears answers that name it.
+// TestAnswersTheAddressOfTheMessage: a client that keeps using its device's former
+// MAC address gets answers that name it.
 func TestAnswersTheAddressOfTheMessage(t *testing.T) {
 	before := net.HardwareAddr{2, 0, 0, 0, 0, 9}
 	r, outcome, err := pushed4.Answer(ask(dhcpv4.MessageTypeDiscover, dhcpv4.WithHwAddr(before)), broadcast4)

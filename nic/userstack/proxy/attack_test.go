@@ -75,8 +75,8 @@ func TestDisplacedIsOldest(t *testing.T) {
 	})
 }
 
-// TestWordsAreFew: thousands of connections that fail alike are a few lines and
-// their number.
+// TestWordsAreFew: thousands of connections that fail alike make a few log lines,
+// and one with their number.
 func TestWordsAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -104,7 +104,7 @@ type failing struct{ err error }
 
 func (d failing) DialContext(context.Context, string, string) (net.Conn, error) { return nil, d.err }
 
-// TestReasonsAsCodes: what a program is told of why it is not connected.
+// TestReasonsAsCodes: a program gets the reason why it is not connected as a code.
 func TestReasonsAsCodes(t *testing.T) {
 	for _, c := range []struct {
 		err   error
