@@ -2,30 +2,29 @@
 // any OpenVPN server ([Dial]), or a server for Culvert's and OpenVPN's clients
 // ([Listen]).
 //
-// All of it is in user space. There is no device and no root, and this host's
-// routes, names and other programs stay as they are: who uses the tunnel is the
-// program, by connections of package net.
+// All of it is in user space. It needs no device and no root, and leaves this
+// host's routes, names and other programs alone. Only the program itself uses the
+// tunnel, by connections of package net.
 //
 //	t, err := culvert.Dial(ctx, profile, nil)
 //	if err != nil { ... }
 //	defer t.Close()
 //	web := &http.Client{Transport: &http.Transport{DialContext: t.DialContext}}
 //
-// A configuration is taken for a stranger's: it runs no program, and reads and
-// writes no file, unless [Options] says otherwise. The culvert command does
-// what this package leaves to its own process: devices, routes, users, daemons,
-// and the log file.
+// The package does not trust a configuration: it runs no program for it, and reads
+// and writes no file, unless [Options] allows that. What concerns a whole process is
+// left to the culvert command: devices, routes, users, daemons, and the log file.
 //
 // # Using the package
 //
-// Until the repository has a public address, a module uses a copy of it that lies
-// beside its own, by two lines in go.mod, and then `go mod tidy`:
+// Until the repository has a public address, keep a copy of it beside your module,
+// put two lines into go.mod, and then run `go mod tidy`:
 //
 //	require culvert v0.0.0
 //	replace culvert => ../culvert
 //
-// Some old authorities gave certificates negative serial numbers. Where you have
-// one, add what the culvert command has: godebug x509negativeserial=1
+// Some old authorities issued certificates with negative serial numbers. To accept
+// them, as the culvert command does, add to go.mod: godebug x509negativeserial=1
 package culvert
 
 import (
@@ -76,13 +75,13 @@ type (
 // Tunnel is a client's end of a tunnel. Its methods are safe for concurrent use.
 type Tunnel struct{ end }
 
-// Dial connects with a profile: a client's, or that of one of two paired hosts.
-// It returns when the tunnel is up. ctx bounds how long that may take; after
-// that it has no effect, and the tunnel lives until Close. When the connection
-// is lost, it is made again, and what is dialled meanwhile waits for it.
+// Dial connects with a profile: a client's, or one of two paired hosts'. It returns
+// when the tunnel is up. ctx bounds how long that may take; after that it has no
+// effect, and the tunnel lives until Close. When the connection is lost, the Tunnel
+// connects again, and what is dialled meanwhile waits for it.
 //
-// options may be nil. Errors are a *ConfigError, a *RefusedError, ErrNotAllowed,
-// ErrNobody, and what ctx ended with, together with why the last try failed.
+// options may be nil. The error is a *ConfigError, a *RefusedError, ErrNotAllowed,
+// ErrNobody, or the cause of ctx's end together with why the last try failed.
 func Dial(ctx context.Context, text []byte, options *Options) (*Tunnel, error) {
 	o := options.complete()
 	c, err := o.parse("profile", text)
@@ -113,7 +112,7 @@ func dial(ctx context.Context, c *config.Config, o Options) (*Tunnel, error) {
 	return t, nil
 }
 
-// newRole is a client, or one of two hosts.
+// newRole makes a client, or one of two paired hosts.
 func newRole(c *config.Config, o Options, events func(event.Event)) (role, error) {
 	open := bringup.UserSpace(nil)
 	if !c.Pull {
@@ -122,12 +121,12 @@ func newRole(c *config.Config, o Options, events func(event.Event)) (role, error
 	return client.New(c, client.Options{Log: o.Log, Open: open, Ask: o.Ask, Network: hostnet.Network{}, Events: events})
 }
 
-// watcher hears when the tunnel is up, and before, why it is not.
+// watcher notes when the tunnel is up, and until then, why it is not.
 type watcher struct {
-	to   func(any)     // who hears too; nil: nobody
-	up   chan struct{} // closed once it is
+	to   func(event.Event) // is called for each event, too; may be nil
+	up   chan struct{}     // closed once it is
 	once sync.Once
-	last atomic.Pointer[error] // of the last try
+	last atomic.Pointer[error] // why the last try failed
 }
 
 func (w *watcher) event(e event.Event) {

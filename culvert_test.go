@@ -149,7 +149,7 @@ func TestWhoIsWho(t *testing.T) {
 // TestEvents: both ends hear of the tunnel that is up.
 func TestEvents(t *testing.T) {
 	up := make(chan string, 2)
-	s, err := culvert.Listen(t.Context(), configuration(), &culvert.Options{Trusted: true, Events: func(e any) {
+	s, err := culvert.Listen(t.Context(), configuration(), &culvert.Options{Trusted: true, ServerEvents: func(e server.Event) {
 		if e, ok := e.(server.Up); ok {
 			up <- e.Name
 		}
@@ -158,7 +158,7 @@ func TestEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	c, err := culvert.Dial(within(t, 20*time.Second), profileFor(s.Addr()), &culvert.Options{Events: func(e any) {
+	c, err := culvert.Dial(within(t, 20*time.Second), profileFor(s.Addr()), &culvert.Options{Events: func(e event.Event) {
 		if e, ok := e.(event.Up); ok {
 			up <- e.IPv4.String()
 		}

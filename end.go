@@ -35,7 +35,7 @@ func start(ctx context.Context, r role) end {
 	return e
 }
 
-// await returns when the end is ready, or why it will not be.
+// await returns nil when the end is ready, and otherwise why it will not be.
 func (e *end) await(ctx context.Context, ready <-chan struct{}) error {
 	select {
 	case <-ready:
@@ -50,8 +50,8 @@ func (e *end) await(ctx context.Context, ready <-chan struct{}) error {
 // Done is closed when the end is gone: after Close, or when it cannot go on.
 func (e *end) Done() <-chan struct{} { return e.done }
 
-// Err is why Done is closed, and nil before: net.ErrClosed after Close, ErrEnded,
-// a *RefusedError, or another error that trying again would not mend.
+// Err returns why Done is closed, and nil before that: net.ErrClosed after Close,
+// ErrEnded, a *RefusedError, or another error that trying again would not mend.
 func (e *end) Err() error {
 	select {
 	case <-e.done:
@@ -61,15 +61,15 @@ func (e *end) Err() error {
 	}
 }
 
-// Close tells the other side and ends the tunnel with all its connections and
-// listeners. It returns when nothing of it is left. The error is always nil.
+// Close tells the other side, and ends the tunnel with all its connections and
+// listeners. It returns when all is closed. The error is always nil.
 func (e *end) Close() error {
 	e.stop(net.ErrClosed)
 	<-e.done
 	return nil
 }
 
-// stack is the TCP/IP stack inside the tunnel.
+// stack returns the TCP/IP stack inside the tunnel.
 func (e *end) stack() (*userstack.Stack, error) {
 	if err := e.Err(); err != nil {
 		return nil, err
@@ -116,8 +116,8 @@ func (e *end) ListenPacket(network, address string) (net.PacketConn, error) {
 	return s.ListenPacket(network, address)
 }
 
-// LookupNetIP resolves a name by the DNS servers that the other side pushed,
-// asked through the tunnel. This host's own servers never see the name. The
+// LookupNetIP resolves a name through the tunnel, by the DNS servers that the other
+// side pushed. This host's own servers never see the name. The
 // network is ip, ip4 or ip6.
 func (e *end) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	s, err := e.stack()
@@ -127,8 +127,8 @@ func (e *end) LookupNetIP(ctx context.Context, network, host string) ([]netip.Ad
 	return s.LookupNetIP(ctx, network, host)
 }
 
-// Addresses are this end's own inside the tunnel, each with the prefix of its
-// network; none while the tunnel is not up.
+// Addresses returns this end's own addresses inside the tunnel, each with the prefix
+// of its network. There are none while the tunnel is not up.
 func (e *end) Addresses() []netip.Prefix {
 	s, err := e.stack()
 	if err != nil {

@@ -9,23 +9,26 @@ import (
 
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/role/event"
 	"culvert/role/profile"
+	"culvert/role/server"
 )
 
-// Options are what a configuration does not say. The zero value is safe for the
-// configuration of a stranger.
+// Options are the settings that a configuration does not hold. The zero value is
+// safe even for a stranger's configuration.
 type Options struct {
-	// Log hears what an operator should know; nil: nobody does. It gets no
-	// secret, whatever its level. `verb` in the configuration has no effect.
+	// Log gets what an operator should know; nil discards it. It gets no secret,
+	// whatever its level. `verb` in the configuration has no effect.
 	Log *slog.Logger
 	// Ask asks the user for a password or a code, and shows what is typed if echo
 	// is set; nil: nobody can be asked, and what is missing is an error that wraps
 	// ErrNobody. It may take as long as the user does.
 	Ask func(question string, echo bool) (string, error)
-	// Events hears what happens, in order for each peer: values of package role/event
-	// for a Tunnel, and of package role/server for a Server. It is called on the
-	// goroutine where it happened and must not block; nil: nobody hears it.
-	Events func(event any)
+	// Events is called for each event of a Tunnel, and ServerEvents for each of a
+	// Server, in order for each peer, on the goroutine where it happened. They must
+	// not block, and may be nil.
+	Events       func(event.Event)
+	ServerEvents func(server.Event)
 	// ReadFile reads the files that the configuration names, once, while it is
 	// parsed; nil: a configuration must hold keys and all else in blocks, and one
 	// that names a file is refused with ErrNotAllowed. What it lets the
@@ -45,7 +48,7 @@ type Options struct {
 	Forward bool
 }
 
-// complete is o with defaults in place of what is missing.
+// complete returns o with defaults in place of what is missing.
 func (o *Options) complete() Options {
 	var c Options
 	if o != nil {
@@ -98,8 +101,8 @@ var inert = []string{"log", "log-append", "writepid", "dev-node"}
 // tunnel runs.
 var looksInto = []string{"capath", "client-config-dir"}
 
-// allow refuses a configuration that does more than it may, and has one that is
-// not trusted forget the names of its files, so that none is read again.
+// allow refuses a configuration that does more than it may. In one that is not
+// trusted, it removes the names of files, so that none is read again.
 func (o Options) allow(c *config.Config) error {
 	if c.Process.Chroot != "" {
 		return fmt.Errorf("%w: %v: chroot is for a process of its own; remove the line", ErrNotAllowed, c.At("chroot"))

@@ -15,9 +15,9 @@ import (
 	"culvert/role/server"
 )
 
-// Server is a server's end of the tunnels to its clients. What it serves them,
-// it serves on its own addresses inside ([Server.Listen]). Its methods are safe
-// for concurrent use.
+// Server is a server's end of the tunnels to its clients. It serves them on its own
+// addresses inside the tunnels ([Server.Listen]). Its methods are safe for
+// concurrent use.
 type Server struct {
 	end
 	server *server.Server
@@ -27,8 +27,8 @@ type Server struct {
 // returns when clients can connect. ctx bounds how long that may take; after that
 // it has no effect, and the server lives until Close.
 //
-// options may be nil. Errors are a *ConfigError, ErrNotAllowed, ErrNobody, those
-// of sockets that cannot be opened, and what ctx ended with.
+// options may be nil. The error is a *ConfigError, ErrNotAllowed, ErrNobody, that of
+// a socket that cannot be opened, or the cause of ctx's end.
 func Listen(ctx context.Context, text []byte, options *Options) (*Server, error) {
 	o := options.complete()
 	c, err := o.parse("configuration", text)
@@ -51,11 +51,8 @@ func listen(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 		forward = profile.UserSpaceForward(c.Server, o.Log)
 	}
 	ready := make(chan struct{})
-	so := server.Options{Log: o.Log, Open: bringup.UserSpace(forward), Ask: o.Ask, Ready: func(*server.Server) { close(ready) }}
-	if o.Events != nil {
-		so.Events = func(e server.Event) { o.Events(e) }
-	}
-	r, err := server.New(c, so)
+	r, err := server.New(c, server.Options{Log: o.Log, Open: bringup.UserSpace(forward), Ask: o.Ask, Events: o.ServerEvents,
+		Ready: func(*server.Server) { close(ready) }})
 	if err != nil {
 		return nil, err
 	}
@@ -67,24 +64,24 @@ func listen(ctx context.Context, c *config.Config, o Options) (*Server, error) {
 	return s, nil
 }
 
-// Addr is the address that clients connect to: that of the first socket, UDP
-// before TCP.
+// Addr returns the address that clients connect to: the first socket's, UDP before
+// TCP.
 func (s *Server) Addr() netip.AddrPort { return s.server.Addr() }
 
 // Client is a client that is connected.
 type Client struct {
-	// Name is the common name in its certificate, or its user name where that
-	// takes its place. The server has checked it.
+	// Name is the common name in its certificate, or its user name if the
+	// configuration says so. The server has checked it.
 	Name string
 	// Remote is where its packets come from.
 	Remote netip.AddrPort
-	// Addresses are its own inside the tunnel.
+	// Addresses are the client's own inside the tunnel.
 	Addresses []netip.Addr
 	// Since is when it began to connect.
 	Since time.Time
 }
 
-// Clients are the clients that are connected, in the order they came.
+// Clients returns the clients that are connected, in the order they came.
 func (s *Server) Clients() []Client {
 	var list []Client
 	for _, c := range s.server.Clients() {
@@ -99,8 +96,8 @@ func (s *Server) Clients() []Client {
 	return list
 }
 
-// Client is who has an address inside the tunnel now, such as that of a
-// connection's RemoteAddr. No other client can send from it.
+// Client returns the client that has an address inside the tunnel now, such as a
+// connection's RemoteAddr. No other client can send from that address.
 func (s *Server) Client(at netip.Addr) (c Client, ok bool) {
 	list := s.Clients()
 	i := slices.IndexFunc(list, func(c Client) bool { return slices.Contains(c.Addresses, at.Unmap()) })

@@ -165,9 +165,12 @@ func ParseIdentity(certPEM, keyPEM []byte) (tls.Certificate, error) {
 	return id, nil
 }
 
+// equaler is what every public key of the standard library implements.
+type equaler interface{ Equal(crypto.PublicKey) bool }
+
 // matchKey checks that cert certifies key's public half.
 func matchKey(cert *x509.Certificate, key crypto.Signer) error {
-	public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	public, ok := cert.PublicKey.(equaler)
 	if !ok || !public.Equal(key.Public()) {
 		return fmt.Errorf("pki: the private key does not belong to the certificate of %s; give the two that were issued together", quoteSubject(cert))
 	}
