@@ -59,7 +59,7 @@ func (a *answerer) tick(now time.Time) [][]byte {
 func (a *answerer) advertise(to netip.Addr, host frame.MAC) [][]byte {
 	b, err := a.router.advertise(a.network, a.macs.Load().gateway, to, host)
 	if err != nil {
-		a.log.Warn("this host is told nothing about IPv6", "error", err)
+		a.log.Warn("no router advertisement is sent to this host", "error", err)
 		return nil
 	}
 	return [][]byte{b}

@@ -224,7 +224,7 @@ func (s *Proxy) conflict(a netip.Addr, station frame.MAC) {
 		}
 	case give:
 		s.release(a, c)
-		s.log.Warn("a client's address is given up because another station of the segment goes on using it",
+		s.log.Warn("a client's address is given up because another station of the segment keeps using it",
 			"address", a, "interface", s.Name, "station", station)
 		go c.lost()
 	}

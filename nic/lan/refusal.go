@@ -83,7 +83,7 @@ const (
 // useless notes an offer or lease that a station cannot use.
 func (l *lessee) useless(err error) {
 	if l.refused(l.mac, err, time.Now()) {
-		l.log.Warn("the segment's DHCP server gives nothing of use; it is asked again, less and less often", "interface", l.Name, "error", err)
+		l.log.Warn("the segment's DHCP server offers nothing that a client can use; it is asked again, less and less often", "interface", l.Name, "error", err)
 	}
 }
 

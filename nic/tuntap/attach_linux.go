@@ -77,7 +77,7 @@ func nodeError(node string, err error) error {
 func attachError(name string, exists bool, err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM) && exists:
-		return fmt.Errorf("tuntap: %s: %w: run as that user or root, or make it anew for yours, %s (%w)",
+		return fmt.Errorf("tuntap: %s: %w: run as that user or root, or remove it and make it for your user, %s (%w)",
 			name, ErrNotOwner, noDevice, err)
 	case errors.Is(err, unix.EPERM):
 		return deniedError(name, "have root make a persistent device for this user", err)
@@ -85,7 +85,7 @@ func attachError(name string, exists bool, err error) error {
 		return fmt.Errorf("tuntap: %s: %w: stop that process or choose another name, such as tun for the next free (%w)",
 			name, ErrBusy, err)
 	case errors.Is(err, unix.EINVAL) && exists:
-		return fmt.Errorf("tuntap: %s: %w: choose another name, such as tun for the next free, or make it anew for what is to be carried: "+
+		return fmt.Errorf("tuntap: %s: %w: choose another name, such as tun for the next free, or remove it and make it of the right kind: "+
 			"mode tun for IP, tap for Ethernet, in `ip tuntap add` as in NetworkManager's tun.mode (1, 2) (%w)", name, ErrKind, err)
 	case errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("tuntap: %w: %q: choose one such as tun0 (%w)", ErrName, name, err)

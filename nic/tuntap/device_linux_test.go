@@ -204,7 +204,7 @@ func TestErrorsTellCauses(t *testing.T) {
 		{nodeError("/dev/other", unix.ENOENT), ErrNoDriver, "/dev/other is not there"},
 		{attachError("tun7", false, unix.EPERM), ErrDenied, "--cap-add NET_ADMIN"},
 		{attachError("tun%d", false, unix.EPERM), ErrDenied, "a new device"},
-		{attachError("tun7", true, unix.EPERM), ErrNotOwner, "make it anew"},
+		{attachError("tun7", true, unix.EPERM), ErrNotOwner, "make it for your user"},
 	} {
 		if !errors.Is(c.err, c.cause) || !strings.Contains(c.err.Error(), c.mend) {
 			t.Errorf("%v: want it to wrap %q and say %q", c.err, c.cause, c.mend)

@@ -70,7 +70,7 @@ func newDevice(dev tun.Device) (*Device, error) {
 	}
 	if err != nil {
 		dev.Close()
-		return nil, fmt.Errorf("tuntap: look at the new device: %w", err)
+		return nil, fmt.Errorf("tuntap: read name and MTU of the new device: %w", err)
 	}
 	return d, nil
 }
