@@ -4,8 +4,8 @@ package auth
 
 import "os/exec"
 
-// group leaves a program as it is: when its time is over, it alone is ended,
-// and not what it started.
+// group does nothing here: when the program's time is over, only the program
+// itself is ended, not what it started.
 func group(*exec.Cmd) {}
 
 func killGroup(int) {}

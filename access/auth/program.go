@@ -20,16 +20,16 @@ type Program struct {
 	slots   *Slots   // nil: any number run at the same time
 }
 
-// Within has the program run only when one of the slots is its own.
+// Within makes each run of the program wait for one of the slots.
 func (p *Program) Within(s *Slots) *Program {
 	p.slots = s
 	return p
 }
 
-// NewProgram looks whether a program is there to run. kind is the directive
+// NewProgram fails if there is no such program to run. kind is the directive
 // that names it; env is added to the environment of every run. As with OpenVPN,
-// a relative name starts from the working directory, and is never looked for in
-// $PATH.
+// a relative name is relative to the working directory, and $PATH is never
+// searched.
 func NewProgram(kind string, command, env []string) (*Program, error) {
 	path, err := filepath.Abs(command[0])
 	if err == nil {
@@ -42,8 +42,8 @@ func NewProgram(kind string, command, env []string) (*Program, error) {
 	return &Program{kind: kind, command: append([]string{path}, command[1:]...), common: common}, nil
 }
 
-// whichProgram is what to write in place of the name of a program that is not
-// there to run.
+// whichProgram says what to write instead of the name of a program that cannot be
+// found.
 func whichProgram(name string) string {
 	if path, err := exec.LookPath(name); err == nil && filepath.IsAbs(path) && path != name {
 		return "a relative name is taken from the working directory; write " + path
@@ -55,8 +55,9 @@ func whichProgram(name string) string {
 }
 
 // Run runs the program for a source, when it is its turn, with further arguments
-// and variables, and returns its exit status. The error says that it could not
-// run to its end. When ctx ends, the program is killed with all that it started.
+// and variables, and returns its exit status. It returns an error if the program
+// did not run to its end. When ctx ends, the program is killed with all that it
+// started.
 func (p *Program) Run(ctx context.Context, source netip.Prefix, env []string, args ...string) (status int, err error) {
 	status, _, err = p.run(ctx, source, env, args)
 	return status, err
@@ -96,7 +97,8 @@ func (p *Program) run(ctx context.Context, source netip.Prefix, env, args []stri
 // may read.
 type Scratch string
 
-// NewScratch makes one below dir, the system's place for such when dir is "".
+// NewScratch makes a directory below dir; "": the system's directory for temporary
+// files.
 func NewScratch(dir string) (Scratch, error) {
 	path, err := os.MkdirTemp(dir, "culvert-")
 	if err != nil {
@@ -108,19 +110,19 @@ func NewScratch(dir string) (Scratch, error) {
 // Remove deletes the directory and all in it.
 func (s Scratch) Remove() { os.RemoveAll(string(s)) }
 
-// Path is the path of a file in it.
+// Path returns the path of a file in the directory.
 func (s Scratch) Path(name string) string { return filepath.Join(string(s), name) }
 
-// Write makes a file in it.
+// Write makes a file in the directory.
 func (s Scratch) Write(name, text string) error {
 	return os.WriteFile(s.Path(name), []byte(text), 0o600)
 }
 
-// maxNote bounds what is read of a file that a program wrote, bytes.
+// maxNote is how much is read of a file that a program wrote, in bytes.
 const maxNote = 4096
 
-// Read is what a program wrote into a file, cut at 4 KiB; "" when there is
-// none.
+// Read returns what a program wrote to a file, at most 4 KiB; "" if there is no
+// such file.
 func (s Scratch) Read(name string) string {
 	f, err := os.Open(s.Path(name))
 	if err != nil {

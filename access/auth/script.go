@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Script checks passwords by a program (manual, auth-user-pass-verify). Where
-// the program puts its decision off, it is awaited in auth_control_file.
+// Script checks passwords with a program (manual, auth-user-pass-verify). If the
+// program defers its decision, Script waits for it in auth_control_file.
 type Script struct {
 	Program *Program
 	// Answer takes a client's answer to a challenge (client-crresponse);
@@ -39,7 +39,7 @@ const (
 	statusDeferred = 2
 )
 
-// pollInterval is how often a deferred decision is looked for.
+// pollInterval is the time between two looks for a deferred decision.
 const pollInterval = 100 * time.Millisecond
 
 // Check implements Checker.
@@ -65,7 +65,7 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 	case status != statusDeferred:
 		return Verdict{Reason: reason(scratch)}
 	}
-	// What the program left to decide later ends with the one it is about.
+	// What the program left running to decide later is ended with ctx.
 	defer func() {
 		if ctx.Err() != nil {
 			killGroup(leader)
@@ -77,7 +77,7 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 	return s.await(ctx, scratch, r, env)
 }
 
-// ask runs the program with what the client says of itself.
+// ask runs the program with the client's user name and password.
 func (s *Script) ask(ctx context.Context, scratch Scratch, r *Request, env []string) (status, leader int, err error) {
 	username, password := SafeUsername(r.Username), safePassword(r.Password)
 	if s.ViaEnv {
@@ -164,7 +164,7 @@ func (s *Script) pass(ctx context.Context, scratch Scratch, source netip.Prefix,
 	return err
 }
 
-// reason is what a client that is refused shall be told, in one line.
+// reason is what a refused client is told, in one line.
 func reason(scratch Scratch) string {
 	text := scratch.Read(reasonFile)
 	if len(text) > maxExtra {

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// Slots bounds the programs that run at one time for peers. Of those who wait
-// for a turn, the one whose source has the fewest running is next, and no source
-// ever has more than a quarter: who floods waits behind itself.
+// Slots limits how many programs run for peers at the same time. The next turn
+// goes to the source that has the fewest running, and no source ever has more than
+// a quarter of the slots: whoever floods waits behind themselves.
 type Slots struct {
 	mu        sync.Mutex
 	free      int
@@ -17,19 +17,19 @@ type Slots struct {
 	waiting   []*turn // longest first
 }
 
-// turn is a wait for a slot.
+// turn is somebody's wait for a slot.
 type turn struct {
 	source netip.Prefix
 	come   chan struct{} // closed when it has come
 }
 
-// NewSlots has n programs run at the same time at most.
+// NewSlots returns Slots for at most n programs at the same time.
 func NewSlots(n int) *Slots {
 	return &Slots{free: n, perSource: max(n/4, 1), running: make(map[netip.Prefix]int)}
 }
 
-// Acquire waits for a slot for a source until ctx ends, whose error it then
-// returns. Whoever has the slot calls release, once.
+// Acquire waits for a slot for a source. If ctx ends first, it returns the error
+// of ctx. Call release once when done with the slot.
 func (s *Slots) Acquire(ctx context.Context, source netip.Prefix) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (s *Slots) Acquire(ctx context.Context, source netip.Prefix) (release func(
 	}
 }
 
-// release gives a slot of a source back.
+// release gives back a slot of a source.
 func (s *Slots) release(source netip.Prefix) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *Slots) release(source netip.Prefix) {
 	s.hand()
 }
 
-// leave gives up a wait, or the slot that it came to meanwhile.
+// leave gives up a wait, or the slot if its turn has come meanwhile.
 func (s *Slots) leave(t *turn) {
 	s.mu.Lock()
 	for i, other := range s.waiting {
@@ -88,7 +88,7 @@ func (s *Slots) hand() {
 	}
 }
 
-// next is whose turn it is, -1 for nobody's. The caller holds mu.
+// next is the index of the turn that is next, -1 for none. The caller holds mu.
 func (s *Slots) next() int {
 	best, least := -1, s.perSource
 	for i, t := range s.waiting {

@@ -18,7 +18,7 @@ import (
 // tokenKeyType is the PEM type of a file for auth-gen-token-secret.
 const tokenKeyType = "OpenVPN auth-token server key"
 
-// tokenKeyLen is what OpenVPN makes such a key of, bytes.
+// tokenKeyLen is the length of such a key, in bytes, as OpenVPN makes it.
 const tokenKeyLen = 128
 
 // NewTokenKey makes a key for tokens.
@@ -33,7 +33,7 @@ func WriteTokenKey(w io.Writer) error {
 	return pem.Encode(w, &pem.Block{Type: tokenKeyType, Bytes: NewTokenKey()})
 }
 
-// ParseTokenKey reads such a file.
+// ParseTokenKey reads a file for auth-gen-token-secret.
 func ParseTokenKey(text []byte) ([]byte, error) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == tokenKeyType {
@@ -46,8 +46,8 @@ func ParseTokenKey(text []byte) ([]byte, error) {
 	return nil, fmt.Errorf("expected a PEM block %q; make one: --genkey auth-token FILE", tokenKeyType)
 }
 
-// TokenState is what a password is worth as a token; its String is the
-// session_state that programs are told.
+// TokenState says how good a password is as a token. Its String is the
+// session_state that programs get.
 type TokenState int
 
 // The states. EmptyUser marks a token of an empty user name.
@@ -64,36 +64,36 @@ func (s TokenState) String() string {
 	return [...]string{"Initial", "Authenticated", "Expired", "Invalid", "AuthenticatedEmptyUser", "ExpiredEmptyUser"}[s]
 }
 
-// Token is what a server knows of a login by the token it gave for it.
+// Token is what a server reads about a login from the token that it gave out.
 type Token struct {
 	Session [12]byte
 	Began   time.Time // the first login
 	Renewed time.Time
 }
 
-// SessionID is the login's number, as programs are told it.
+// SessionID returns the login's number in the form that programs get.
 func (t *Token) SessionID() string { return hex.EncodeToString(t.Session[:]) }
 
-// Tokens makes and checks tokens. They are the server's own affair and opaque
-// to clients:
+// Tokens makes and checks tokens. Their format is the server's own; clients
+// cannot read it:
 //
 //	SESS_ID_AT_ base64( session 12 | began 8 | renewed 8 | HMAC-SHA256 32 )
 //
-// with Unix seconds, and the HMAC over the user name, a NUL, what stands before
-// it, and what the token is bound to. The prefix tells clients that it is a token.
+// Times are Unix seconds. The HMAC is over the user name, a NUL, the fields before
+// the HMAC, and what the token is bound to. Clients know a token by its prefix.
 type Tokens struct {
 	Key []byte
-	// Older are keys that tokens may have been made with before.
+	// Older are previous keys. Tokens made with them are still accepted.
 	Older [][]byte
-	// Lifetime ends a login, 0 for never. A token that was not renewed for
-	// twice Renewal has expired too; 0 for no such limit.
+	// Lifetime is how long a login lasts; 0: without end. A token that was not
+	// renewed for twice Renewal has expired too; 0: no such limit.
 	Lifetime, Renewal time.Duration
 
 	bind string
 }
 
-// For makes and checks tokens that are good only together with something else,
-// such as the certificate of whoever shows them.
+// For returns Tokens whose tokens are good only together with something else,
+// such as the certificate of the client that shows them.
 func (t *Tokens) For(bind string) *Tokens {
 	bound := *t
 	bound.bind = bind
@@ -106,7 +106,7 @@ const (
 	tokenLen    = tokenBody + sha256.Size
 )
 
-// Begin is a new login.
+// Begin returns a new login.
 func (t *Tokens) Begin(now time.Time) *Token {
 	token := &Token{Began: now, Renewed: now}
 	rand.Read(token.Session[:])
@@ -130,7 +130,7 @@ func (t *Tokens) mac(key []byte, username string, body []byte) []byte {
 	return h.Sum(nil)
 }
 
-// made reports that a token is of this server, by any of its keys.
+// made reports whether this server made a token, with any of its keys.
 func (t *Tokens) made(username string, body, mac []byte) bool {
 	ok := hmac.Equal(mac, t.mac(t.Key, username, body))
 	for _, key := range t.Older {
@@ -139,8 +139,8 @@ func (t *Tokens) made(username string, body, mac []byte) bool {
 	return ok
 }
 
-// Check reports what a user's password is worth as a token, and whose login it
-// continues; nil where it is none of ours.
+// Check reports how good a user's password is as a token, and which login it
+// continues; nil if this server did not make it.
 func (t *Tokens) Check(now time.Time, username, password string) (TokenState, *Token) {
 	text, ok := strings.CutPrefix(password, tokenPrefix)
 	if !ok {
@@ -176,7 +176,8 @@ func parseToken(body []byte) *Token {
 	return token
 }
 
-// expired also holds for a token of the future, which a clock set back makes.
+// expired reports whether a token has expired. One from the future has, too: it
+// was made before the clock was set back.
 func (t *Tokens) expired(now time.Time, token *Token) bool {
 	return t.Lifetime > 0 && now.Sub(token.Began) >= t.Lifetime ||
 		t.Renewal > 0 && now.Sub(token.Renewed) > 2*t.Renewal ||

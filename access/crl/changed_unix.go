@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// changeTime is when a file, or its times, were changed last, which nobody can set
-// back; zero where that cannot be said.
+// changeTime returns when a file, or its times, last changed; zero if that cannot
+// be found out. Nobody can set this time back.
 func changeTime(path string) time.Time {
 	var s unix.Stat_t
 	if unix.Stat(path, &s) != nil {

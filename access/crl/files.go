@@ -1,6 +1,6 @@
-// Package crl reads the files of revocation lists, those of crl-verify and capath,
-// again when they change. A process that gave up root is given what its part that
-// stayed root reads.
+// Package crl reads the files of revocation lists (crl-verify and capath), and
+// reads them again when they change. In a process that gave up root, the part that
+// stayed root reads them for it.
 package crl
 
 import (
@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// Texts are the files of crl-verify and capath at one time, as they are.
+// Texts are the contents of the files of crl-verify and capath at one time.
 type Texts struct {
-	Number uint64 // of the texts: others have a larger one
+	Number uint64 // of these texts: later ones have a larger number
 	// Files are the texts of revocation lists, by the files' paths.
 	Files map[string][]byte
 	// Serials are the names in the directory of `crl-verify DIR dir`.
 	Serials []string
-	// Failed says of each file or directory that cannot be read, why.
+	// Failed has the reason for each file or directory that cannot be read.
 	Failed map[string]string
 }
 
-// Files reads the files of crl-verify and capath, again when they change. A
-// process that gives up root has it in the part that stays root.
+// Files reads the files of crl-verify and capath, and reads them again when they
+// change. In a process that gives up root, it is in the part that stays root.
 type Files struct {
 	Names
 	read func(name string) ([]byte, error)
@@ -41,23 +41,24 @@ type Files struct {
 type Names struct {
 	File    string // crl-verify FILE
 	Serials string // crl-verify DIR dir
-	CAPath  string // hashed names, as OpenSSL has them
+	CAPath  string // a directory of hashed names, as OpenSSL has them
 	Chroot  string // File and Serials are looked for below it first
 }
 
-// Source gives the texts where they changed since those of a number, else nil.
+// Source returns the texts if they changed since those numbered since, else nil.
 type Source func(now time.Time, since uint64) *Texts
 
-// NewFiles returns what reads the files of n by read, which bounds what it reads.
+// NewFiles returns a Files for n. It reads files with read, which limits how much it
+// reads.
 func NewFiles(n Names, read func(name string) ([]byte, error)) *Files {
 	return &Files{Names: n, read: read, files: make(map[string]*listFile), failed: make(map[string]string)}
 }
 
-// Any reports that there is something to read.
+// Any reports whether there is something to read.
 func (f *Files) Any() bool { return f.File != "" || f.Serials != "" || f.CAPath != "" }
 
-// Read reads again what changed since the texts numbered since, 0 for none; nil
-// says that nothing did. It is for one goroutine at a time.
+// Read reads again what changed since the texts numbered since (0: none were read
+// yet), and returns nil if nothing did. It is for one goroutine at a time.
 func (f *Files) Read(now time.Time, since uint64) *Texts {
 	if f.refresh(now) || f.now.Number == 0 {
 		f.now = Texts{Number: f.now.Number + 1, Files: make(map[string][]byte), Serials: slices.Clone(f.names.names), Failed: maps.Clone(f.failed)}
@@ -98,9 +99,8 @@ func (f *Files) refresh(now time.Time) (changed bool) {
 	return changed
 }
 
-// place is where something is that the configuration has by path: below the
-// directory of `chroot`, as with OpenVPN, if it is there, for a process that has
-// not gone in.
+// place is where to find a path of the configuration. For a process that has not
+// entered its `chroot` it is below that directory, if it is there, as with OpenVPN.
 func (f *Files) place(path string) string {
 	if f.Chroot == "" {
 		return path
@@ -112,7 +112,7 @@ func (f *Files) place(path string) string {
 	return inside
 }
 
-// readFile reads what the configuration has by path, at its place.
+// readFile reads, at its place, the file that the configuration calls path.
 func (f *Files) readFile(path, place string, now time.Time) (changed bool) {
 	file := f.files[path]
 	if file == nil {
@@ -123,8 +123,8 @@ func (f *Files) readFile(path, place string, now time.Time) (changed bool) {
 	return f.note(path, err) || changed
 }
 
-// note keeps what is wrong with a file or directory, and reports that it is
-// something else than before.
+// note keeps what is wrong with a file or directory, and reports whether that
+// differs from before.
 func (f *Files) note(path string, err error) (changed bool) {
 	before, text := f.failed[path], ""
 	if err != nil {
@@ -136,25 +136,25 @@ func (f *Files) note(path string, err error) (changed bool) {
 	return text != before
 }
 
-// settleTime is how old a change must be before another one is sure to show in
-// the file's times and size.
+// settleTime is how old a change must be for the next one to show in the file's
+// times and size for certain.
 const settleTime = 2 * time.Second
 
-// state is what shows that a file was changed.
+// state is what differs when a file was changed.
 type state struct {
 	os.FileInfo
 	changed time.Time
 }
 
-// look returns the state of a file. The time of its last change is asked for
-// first, so that a later change shows the next time.
+// look returns the state of a file. It asks for the time of the last change first,
+// so that a change meanwhile shows at the next look.
 func look(path string) (now state, err error) {
 	now.changed = changeTime(path)
 	now.FileInfo, err = os.Stat(path)
 	return now, err
 }
 
-// stamp reports whether a file is as it was when it was last looked at.
+// stamp knows whether a file is still as it was at the last look.
 type stamp struct {
 	seen    state
 	settled bool
@@ -174,7 +174,7 @@ var errNoList = errors.New("not a regular file")
 // listFile is the text of one file of lists.
 type listFile struct {
 	stamp
-	text []byte // the last that could be read; nil before
+	text []byte // the last text that could be read; nil before
 }
 
 func (f *listFile) refresh(path string, read func(string) ([]byte, error), now time.Time) (changed bool, err error) {

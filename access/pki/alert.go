@@ -16,8 +16,9 @@ const (
 	alertRequired           = 116
 )
 
-// Alert is the TLS alert that tells a peer why its certificate is refused with
-// err: certificate_unknown for what this side alone demands or cannot check.
+// Alert returns the TLS alert that tells a peer why its certificate is refused, by
+// the error of the check. It is certificate_unknown for what only this side demands,
+// or cannot check.
 func Alert(err error) uint8 {
 	var invalid x509.CertificateInvalidError
 	switch {

@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 )
 
-// Lifetimes of certificates where none is asked for.
+// Default lifetimes of certificates.
 const (
 	day = 24 * time.Hour
 	// AuthorityLifetime is an authority's: ten years.
@@ -34,7 +34,7 @@ const backdate = time.Hour
 // ub-common-name).
 const maxName = 64
 
-// Options are the choices in making an authority.
+// Options say how to make an authority.
 type Options struct {
 	Name     string        // common name, 1 to 64 characters
 	Lifetime time.Duration // 0: AuthorityLifetime
@@ -48,8 +48,8 @@ type Authority struct {
 }
 
 // NewAuthority makes an authority with a fresh ECDSA P-256 key, valid from an
-// hour before now. rand gives the serial number; the key and the signature
-// take the system's randomness, as all of Go's cryptography does.
+// hour before now. The serial number comes from rand; the key and the signature
+// use the system's randomness, as all of Go's cryptography does.
 func NewAuthority(rand io.Reader, now time.Time, o Options) (*Authority, error) {
 	template, err := newTemplate(rand, now, o.Name, orDefault(o.Lifetime, AuthorityLifetime))
 	if err != nil {

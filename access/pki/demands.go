@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// DemandError says that a certificate lacks what a directive demands of it.
+// DemandError reports a certificate that lacks what a directive demands of it.
 type DemandError struct {
 	Cert      *x509.Certificate
 	Directive string
@@ -23,10 +23,10 @@ func (e *DemandError) Error() string {
 		quoteSubject(e.Cert), e.Got, e.Directive, e.Want)
 }
 
-// CheckKeyUsage is `remote-cert-ku`: the certificate has every bit of one of
-// the usages, each in the bit order of RFC 5280, section 4.2.1.3: 0x80 for
-// digitalSignature down to 0x01, and 0x8000 for decipherOnly. With no usages it
-// must have a key usage at all. The error is a *DemandError.
+// CheckKeyUsage is `remote-cert-ku`: the certificate must have every bit of one of
+// the usages. The bits are in the order of RFC 5280, section 4.2.1.3: 0x80 for
+// digitalSignature down to 0x01, and 0x8000 for decipherOnly. Without usages, any
+// key usage will do. The error is a *DemandError.
 func CheckKeyUsage(cert *x509.Certificate, usages []uint16) error {
 	got := keyUsageBits(cert.KeyUsage)
 	var want []string
@@ -49,7 +49,7 @@ func CheckKeyUsage(cert *x509.Certificate, usages []uint16) error {
 	return e
 }
 
-// keyUsageBits has the first bit of the extension as 0x80 and the ninth as
+// keyUsageBits returns the first bit of the extension as 0x80 and the ninth as
 // 0x8000.
 func keyUsageBits(u x509.KeyUsage) (bits uint16) {
 	for i := range 8 {
@@ -63,7 +63,7 @@ func keyUsageBits(u x509.KeyUsage) (bits uint16) {
 	return bits
 }
 
-// extendedUsages are the names that OpenSSL has for extended key usages.
+// extendedUsages are OpenSSL's names of extended key usages.
 var extendedUsages = map[string]string{
 	"tls web server authentication": "1.3.6.1.5.5.7.3.1", "serverauth": "1.3.6.1.5.5.7.3.1",
 	"tls web client authentication": "1.3.6.1.5.5.7.3.2", "clientauth": "1.3.6.1.5.5.7.3.2",
@@ -80,9 +80,9 @@ var (
 	nsCertTypeOID  = asn1.ObjectIdentifier{2, 16, 840, 1, 113730, 1, 1}
 )
 
-// CheckExtendedUsage is `remote-cert-eku`: the certificate states an extended
-// key usage, given by its number or by the name OpenSSL has for it. The error
-// is a *DemandError.
+// CheckExtendedUsage is `remote-cert-eku`: the certificate must state an extended
+// key usage, given by its number or by OpenSSL's name for it. The error is a
+// *DemandError.
 func CheckExtendedUsage(cert *x509.Certificate, usage string) error {
 	want := usage
 	if oid, ok := extendedUsages[strings.ToLower(usage)]; ok {
@@ -105,8 +105,9 @@ func CheckExtendedUsage(cert *x509.Certificate, usage string) error {
 	return &DemandError{Cert: cert, Directive: "remote-cert-eku", Got: "as extended key usage " + usages(cert), Want: usage}
 }
 
-// CheckNsCertType is `ns-cert-type`: the Netscape certificate type, or the
-// extended key usage that took its place. The error is a *DemandError.
+// CheckNsCertType is `ns-cert-type`: the certificate must have the Netscape
+// certificate type, or the extended key usage that took its place. The error is a
+// *DemandError.
 func CheckNsCertType(cert *x509.Certificate, want Usage) error {
 	if _, is := nsCertType(cert, want); is {
 		return nil
@@ -120,7 +121,7 @@ func CheckNsCertType(cert *x509.Certificate, want Usage) error {
 }
 
 // nsCertType reports whether a certificate states a Netscape certificate type,
-// and whether that is for the usage.
+// and whether that fits the usage.
 func nsCertType(cert *x509.Certificate, want Usage) (stated, is bool) {
 	bit := 1 // server
 	if want == ClientUsage {
@@ -136,8 +137,8 @@ func nsCertType(cert *x509.Certificate, want Usage) (stated, is bool) {
 	return false, false
 }
 
-// PurposeError says that what a certificate states it is for rules out the end it
-// is used at.
+// PurposeError reports a certificate whose stated purpose rules out the end of TLS
+// at which it is used.
 type PurposeError struct {
 	Cert      *x509.Certificate
 	Got, Want string
@@ -147,10 +148,10 @@ func (e *PurposeError) Error() string {
 	return fmt.Sprintf("the certificate of %s has %s, which rules it out here; issue it again with %s", quoteSubject(e.Cert), e.Got, e.Want)
 }
 
-// CheckPurpose checks that nothing a certificate states of its key (RFC 5280,
-// sections 4.2.1.3 and 4.2.1.12, and the Netscape type) rules out the usage. What
-// is for any extended key usage is for neither end of TLS, as with OpenSSL. The
-// error is a *PurposeError.
+// CheckPurpose checks that nothing a certificate states about its key (RFC 5280,
+// sections 4.2.1.3 and 4.2.1.12, and the Netscape type) rules out the usage. As with
+// OpenSSL, one for any extended key usage is for neither end of TLS. The error is a
+// *PurposeError.
 func CheckPurpose(cert *x509.Certificate, want Usage) error {
 	keys, bits := "key usage digitalSignature", x509.KeyUsageDigitalSignature|x509.KeyUsageKeyAgreement
 	if want == ServerUsage {
@@ -169,7 +170,7 @@ func CheckPurpose(cert *x509.Certificate, want Usage) error {
 	return nil
 }
 
-// NamelessError says that a certificate has no name to know its peer by.
+// NamelessError reports a certificate without a name for its peer.
 type NamelessError struct {
 	Cert   *x509.Certificate
 	Fields []string // of x509-username-field
@@ -183,8 +184,8 @@ func (e *NamelessError) Error() string {
 	return fmt.Sprintf("the certificate with serial number %x has no %s, by which a peer is known; issue it again with one", e.Cert.SerialNumber, field)
 }
 
-// CheckProfile is `tls-cert-profile` over a verified chain. Signatures by SHA-1
-// and MD5 come as far as here only where Verifier.Weak took them. The error is a
+// CheckProfile is `tls-cert-profile` for a verified chain. Signatures over SHA-1
+// and MD5 get this far only if Verifier.Weak accepted them. The error is a
 // *DemandError.
 func CheckProfile(chain []*x509.Certificate, profile string) error {
 	for i, cert := range chain {
@@ -200,7 +201,7 @@ func CheckProfile(chain []*x509.Certificate, profile string) error {
 	return nil
 }
 
-// profiles are what each profile wants of a key.
+// profiles say what each profile asks of a key.
 var profiles = map[string]string{
 	"legacy":    "RSA of 1024 bits or an elliptic curve",
 	"preferred": "RSA of 2048 bits or an elliptic curve",
@@ -219,11 +220,11 @@ func keyAllowed(cert *x509.Certificate, profile string) (got string, ok bool) {
 	return cert.PublicKeyAlgorithm.String(), profile != "suiteb"
 }
 
-// Username is what `x509-username-field` takes for a peer's name: the values
-// of attributes of the subject, by the names OpenSSL has for them or by number,
-// serialNumber for that of the certificate, ext:subjectAltName for the last
-// mail address there; joined by "_". With no fields it is the common name. It
-// is "" where one of them is missing.
+// Username returns a peer's name by `x509-username-field`: the values of the fields,
+// joined by "_"; "" if one of them is missing. A field is an attribute of the
+// subject, by OpenSSL's name for it or by number; serialNumber for the certificate's
+// serial number; or ext:subjectAltName for the last mail address there. With no
+// fields it is the common name.
 func Username(cert *x509.Certificate, fields []string) string {
 	if len(fields) == 0 {
 		return CommonName(cert)
@@ -264,7 +265,7 @@ func nameField(cert *x509.Certificate, field string) string {
 // Attribute is one attribute of a subject: its short name and value.
 type Attribute struct{ Name, Value string }
 
-// Attributes are those of the certificate's subject, in order.
+// Attributes returns the attributes of the certificate's subject, in order.
 func Attributes(cert *x509.Certificate) []Attribute {
 	var all []Attribute
 	rdns, _ := subjectRDNs(cert)
@@ -276,8 +277,8 @@ func Attributes(cert *x509.Certificate) []Attribute {
 	return all
 }
 
-// SerialHex is a certificate's serial number as bytes in hex, with colons
-// between.
+// SerialHex returns a certificate's serial number as bytes in hex, with colons
+// between them.
 func SerialHex(cert *x509.Certificate) string {
 	var parts []string
 	for _, b := range cert.SerialNumber.Bytes() {

@@ -11,9 +11,8 @@ import (
 
 var errNoExplicitKey = errors.New("no private key with a curve that is written out")
 
-// parseExplicitKey reads a private key whose curve is written out and is one
-// that has a name, which crypto/x509 does not read: as PKCS #8 (RFC 5958) or by
-// itself (RFC 5915).
+// parseExplicitKey reads a private key whose curve is a named one but is written
+// out, which crypto/x509 does not read: in PKCS #8 (RFC 5958) or alone (RFC 5915).
 func parseExplicitKey(der []byte) (*ecdsa.PrivateKey, error) {
 	var fields, parameters cryptobyte.String
 	all := cryptobyte.String(der)
@@ -45,8 +44,8 @@ func parseExplicitKey(der []byte) (*ecdsa.PrivateKey, error) {
 	return ecdsa.ParseRawPrivateKey(curve, number)
 }
 
-// keyAlgorithm is the kind of a private key, or the curve of one on an elliptic
-// curve; nil where it is not said.
+// keyAlgorithm returns the kind of a private key, or its curve if it is on one; nil
+// if the key does not say.
 func keyAlgorithm(der []byte) (id asn1.ObjectIdentifier) {
 	var fields, algorithm cryptobyte.String
 	all := cryptobyte.String(der)

@@ -12,8 +12,8 @@ import (
 const clock = "2006-01-02 15:04:05 UTC"
 
 // Explain says in words what a certificate error means and what to do. now is
-// this host's time, named where the clocks may be at fault. An error it has
-// nothing to add to comes back as its own text.
+// this host's time; the text names it if the clocks may be at fault. If there is
+// nothing to add, it returns the error's own text.
 func Explain(err error, now time.Time) string {
 	var usage *UsageError
 	var name *NameError
@@ -72,8 +72,8 @@ func explainInvalid(e x509.CertificateInvalidError, now time.Time) string {
 	return fmt.Sprintf("the certificate of %s is refused: %v; issue it again", who, e)
 }
 
-// whyNoAuthority says what keeps a certificate from signing others, and what to
-// do: one that may sign by its key usage is an authority's that was issued wrongly.
+// whyNoAuthority says why a certificate may not sign others, and what to do. One
+// whose key usage allows signing is an authority's that was issued wrongly.
 func whyNoAuthority(cert *x509.Certificate) string {
 	switch {
 	case cert.IsCA && cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0:

@@ -22,7 +22,7 @@ func Fingerprint(cert *x509.Certificate) string {
 	return strings.Join(parts, ":")
 }
 
-// FingerprintError says that a certificate is none of those to accept.
+// FingerprintError reports a certificate that is none of those to accept.
 type FingerprintError struct{ Cert *x509.Certificate }
 
 func (e *FingerprintError) Error() string {
@@ -31,8 +31,8 @@ func (e *FingerprintError) Error() string {
 }
 
 // CheckFingerprint is `peer-fingerprint`: the SHA-256 of the first certificate
-// of chain, in lower case hexadecimal, is one of accepted. No list accepts any.
-// The error is a *FingerprintError where there is a certificate.
+// of chain, in lower case hexadecimal, must be one of accepted. An empty list
+// accepts any. The error is a *FingerprintError if there is a certificate.
 func CheckFingerprint(chain []*x509.Certificate, accepted []string) error {
 	if len(accepted) == 0 {
 		return nil
@@ -47,9 +47,9 @@ func CheckFingerprint(chain []*x509.Certificate, accepted []string) error {
 	return nil
 }
 
-// SelfSigned makes a key and a certificate that vouches for itself, for peers
-// that know it by its fingerprint. It is good for both ends of TLS and as long
-// as an authority's.
+// SelfSigned makes a key and a self-signed certificate, for peers that know it by
+// its fingerprint. It is good for both ends of TLS, and for as long as an
+// authority's.
 func SelfSigned(rand io.Reader, now time.Time, name string) (Pair, error) {
 	t, err := newTemplate(rand, now, name, AuthorityLifetime)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 
 var errInstant = errors.New("invalid date: expected UTCTime or GeneralizedTime")
 
-// readInstant reads a date of a certificate or revocation list from der. Beside
-// what DER allows it takes what X.680 does (sections 46 and 47) and old
-// authorities wrote: no seconds, fractions, an offset in place of Z, or no zone
-// at all, which is taken for UTC.
+// readInstant reads a date of a certificate or revocation list from der. Besides
+// what DER allows, it accepts what X.680 allows (sections 46 and 47) and old
+// authorities wrote: no seconds, fractions, an offset instead of Z, or no zone at
+// all, which it takes for UTC.
 func readInstant(der *cryptobyte.String) (time.Time, error) {
 	var text cryptobyte.String
 	switch {

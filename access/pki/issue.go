@@ -15,26 +15,26 @@ type Pair struct {
 	NotAfter        time.Time // the last moment it is valid
 }
 
-// IssueServer makes a server's key and certificate: common name name, and each
+// IssueServer makes a server's key and certificate with common name name, and each
 // of hosts (DNS names and IP addresses) as an alternative name. A lifetime of 0
 // means LeafLifetime; it is cut to the authority's own end.
 func (a *Authority) IssueServer(rand io.Reader, now time.Time, name string, lifetime time.Duration, hosts ...string) (Pair, error) {
 	return a.issue(rand, now, name, lifetime, func(t *x509.Certificate) {
-		// Clients before OpenVPN 2.4.1 and OpenVPN 3 want one of a0 or
-		// 88 hex as key usage of a server; the latter is the one that
-		// fits an elliptic curve key (RFC 5480, section 3).
+		// Clients before OpenVPN 2.4.1 and OpenVPN 3 want a server's key usage to
+		// be a0 or 88 in hexadecimal. The latter fits an elliptic curve key
+		// (RFC 5480, section 3).
 		t.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyAgreement
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 		addNames(t, hosts)
 	})
 }
 
-// addNames adds the alternative names that t does not have.
+// addNames adds those of hosts that t does not have yet.
 func addNames(t *x509.Certificate, hosts []string) {
 	for _, h := range hosts {
 		ip, err := netip.ParseAddr(h)
 		switch {
-		case t.VerifyHostname(h) == nil: // it is there
+		case t.VerifyHostname(h) == nil: // it is there already
 		case err == nil:
 			t.IPAddresses = append(t.IPAddresses, ip.AsSlice())
 		default:
@@ -44,7 +44,7 @@ func addNames(t *x509.Certificate, hosts []string) {
 }
 
 // Renew makes a certificate like one that this authority issued, with further
-// hosts as alternative names. Its key stays the same, so the Pair holds none. A
+// hosts as alternative names. The key stays the same, so the Pair has none. A
 // lifetime of 0 means LeafLifetime; it is cut to the authority's own end.
 func (a *Authority) Renew(rand io.Reader, now time.Time, old *x509.Certificate, lifetime time.Duration, hosts ...string) (Pair, error) {
 	name := old.Subject.CommonName
@@ -96,7 +96,7 @@ func (a *Authority) issue(rand io.Reader, now time.Time, name string, lifetime t
 	return Pair{CertPEM: certPEM(cert), KeyPEM: pemKey, NotAfter: cert.NotAfter}, nil
 }
 
-// template is a certificate to be, without usages and key.
+// template returns a certificate to be signed, without usages and key.
 func (a *Authority) template(rand io.Reader, now time.Time, name string, lifetime time.Duration) (*x509.Certificate, error) {
 	if err := checkTime(a.cert, now); err != nil {
 		return nil, fmt.Errorf("pki: the authority cannot sign: %s", Explain(err, now))

@@ -13,11 +13,11 @@ import (
 )
 
 // parseList reads a revocation list of either version (RFC 5280, section 5.1).
-// crypto/x509 reads none of version 1, which OpenSSL makes by default, nor
-// dates or names outside DER. Left empty are what only newer lists have and
-// nothing here needs. A list that does not stand for itself is refused: one of
-// changes alone, one for several authorities, or one with an extension that
-// must be understood and is not.
+// crypto/x509 reads neither version 1, which OpenSSL makes by default, nor dates or
+// names outside DER. Fields that only newer lists have, and nothing here needs,
+// stay empty. A list that cannot be used alone is refused: one that has only
+// changes, covers several authorities, or has a critical extension that is not
+// known here.
 func parseList(der []byte) (*x509.RevocationList, error) {
 	envelope, _, err := parseSigned(der)
 	if err != nil {
@@ -67,7 +67,7 @@ func readDates(tbs *cryptobyte.String, list *x509.RevocationList) (err error) {
 	return nil
 }
 
-// readEntries reads the certificates that were taken back.
+// readEntries reads the entries: the certificates that were revoked.
 func readEntries(tbs *cryptobyte.String) ([]x509.RevocationListEntry, error) {
 	var all cryptobyte.String
 	var present bool
@@ -85,8 +85,7 @@ func readEntries(tbs *cryptobyte.String) ([]x509.RevocationListEntry, error) {
 	return entries, nil
 }
 
-// The extensions of lists and their entries that are told apart (RFC 5280,
-// sections 5.2 and 5.3).
+// The known extensions of lists and their entries (RFC 5280, sections 5.2 and 5.3).
 var (
 	reasonOID    = asn1.ObjectIdentifier{2, 5, 29, 21}
 	deltaOID     = asn1.ObjectIdentifier{2, 5, 29, 27}
@@ -132,7 +131,7 @@ func criticalError(id asn1.ObjectIdentifier) error {
 	return fmt.Errorf("it has the extension %v, which is critical and not supported, so it cannot be evaluated; have the list made without it", id)
 }
 
-// readListExtensions reads those of the list itself.
+// readListExtensions reads the extensions of the list itself.
 func readListExtensions(tbs *cryptobyte.String, list *x509.RevocationList) (err error) {
 	var wrapped cryptobyte.String
 	var present bool
@@ -159,7 +158,7 @@ func readListExtensions(tbs *cryptobyte.String, list *x509.RevocationList) (err 
 	return nil
 }
 
-// readExtensions reads the extensions that s goes on with, if any.
+// readExtensions reads the extensions that s begins with, if any.
 func readExtensions(s *cryptobyte.String) ([]pkix.Extension, error) {
 	var element cryptobyte.String
 	if s.Empty() {
@@ -175,12 +174,12 @@ func readExtensions(s *cryptobyte.String) ([]pkix.Extension, error) {
 	return all, nil
 }
 
-// keyID is the key of an authority key identifier (RFC 5280, section 4.2.1.1),
-// nil without.
+// keyID returns the key identifier within an authority key identifier (RFC 5280,
+// section 4.2.1.1), nil if there is none.
 func keyID(der []byte) []byte {
 	var id struct {
 		Key []byte `asn1:"optional,tag:0"`
-		// The authority's name and serial number follow in some.
+		// Some go on with the authority's name and serial number.
 		Name   asn1.RawValue `asn1:"optional,tag:1"`
 		Serial asn1.RawValue `asn1:"optional,tag:2"`
 	}
@@ -190,7 +189,7 @@ func keyID(der []byte) []byte {
 	return id.Key
 }
 
-// scope is an issuing distribution point (RFC 5280, section 5.2.5): which
+// scope is an issuing distribution point (RFC 5280, section 5.2.5). It says which
 // certificates of its authority a list is for.
 type scope struct {
 	Point      asn1.RawValue  `asn1:"optional,tag:0"`
@@ -201,8 +200,7 @@ type scope struct {
 	Attributes bool           `asn1:"optional,tag:5"`
 }
 
-// checkScope refuses lists that are for other things than certificates of their
-// authority.
+// checkScope refuses lists that are not for certificates of their own authority.
 func checkScope(der []byte) error {
 	var s scope
 	if _, err := asn1.Unmarshal(der, &s); err != nil {
@@ -217,9 +215,9 @@ func checkScope(der []byte) error {
 	return nil
 }
 
-// covers reports whether a certificate is good when a list of its authority does
-// not name it: one for users alone, for authorities alone or for some reasons
-// says nothing of the others. What it names is revoked all the same.
+// covers reports whether a certificate is good if a list of its authority does not
+// name it. A list for users only, authorities only or some reasons only says nothing
+// about the others. A certificate that it names is revoked in any case.
 func covers(list *x509.RevocationList, cert *x509.Certificate) bool {
 	for _, x := range list.Extensions {
 		var s scope

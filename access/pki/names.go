@@ -12,7 +12,7 @@ import (
 	tags "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// The string types of names that cryptobyte has no word for (X.680, section 8).
+// The string types of names for which cryptobyte has no constant (X.680, section 8).
 const (
 	numericString   = tags.Tag(18)
 	visibleString   = tags.Tag(26)
@@ -20,9 +20,8 @@ const (
 	bmpString       = tags.Tag(30)
 )
 
-// parseName reads a distinguished name (RFC 5280, section 4.1.2.4), whatever
-// characters its strings have: OpenSSL writes and reads names that crypto/x509
-// refuses.
+// parseName reads a distinguished name (RFC 5280, section 4.1.2.4). It accepts any
+// characters in its strings: OpenSSL writes and reads names that crypto/x509 refuses.
 func parseName(der []byte) (pkix.RDNSequence, error) {
 	var sequence pkix.RDNSequence
 	all := cryptobyte.String(der)
@@ -57,8 +56,8 @@ func readAttribute(set *cryptobyte.String) (a pkix.AttributeTypeAndValue, err er
 	return a, nil
 }
 
-// nameText is a string of a name in UTF-8. T61String is read as Latin-1, as
-// OpenSSL does; what is not text is in hexadecimal.
+// nameText returns a string of a name in UTF-8. It reads T61String as Latin-1, as
+// OpenSSL does, and writes what is not text in hexadecimal.
 func nameText(tag tags.Tag, value []byte) string {
 	var b strings.Builder
 	switch tag {
@@ -84,8 +83,8 @@ func nameText(tag tags.Tag, value []byte) string {
 	return fmt.Sprintf("#%x", value)
 }
 
-// misfit says which character of a string its type does not allow, by the rules
-// of crypto/x509; "" where there is none.
+// misfit says which character of a string its type does not allow by the rules of
+// crypto/x509; "" if there is none.
 func misfit(tag tags.Tag, value []byte) string {
 	kind, allowed := "", func(c rune) bool { return true }
 	switch tag {
@@ -111,8 +110,8 @@ func misfit(tag tags.Tag, value []byte) string {
 	return ""
 }
 
-// sameName compares two names as OpenSSL does, by what they say: tools differ in
-// the string types, the case and the blanks of one name (RFC 5280, section 7.1).
+// sameName reports whether two names say the same, compared as OpenSSL does: tools
+// write one name with different string types, case and blanks (RFC 5280, section 7.1).
 func sameName(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true

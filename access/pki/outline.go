@@ -11,8 +11,8 @@ import (
 	tags "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// outline is a certificate cut into the parts of RFC 5280, section 4.1, each
-// with its tag and as it stands; what they say is not looked at.
+// outline is a certificate cut into the parts of RFC 5280, section 4.1, each with
+// its tag and unchanged. Their contents are not looked at.
 type outline struct {
 	signed
 	version, serial, algorithm cryptobyte.String
@@ -48,7 +48,7 @@ func parseOutline(der []byte) (o outline, err error) {
 	return o, nil
 }
 
-// appendDER is the certificate put together again.
+// appendDER appends the certificate, put together again.
 func (o *outline) appendDER(b []byte) ([]byte, error) {
 	out := cryptobyte.NewBuilder(b)
 	out.AddASN1(tags.SEQUENCE, func(whole *cryptobyte.Builder) {
@@ -63,14 +63,14 @@ func (o *outline) appendDER(b []byte) ([]byte, error) {
 	return out.Bytes()
 }
 
-// readCertificate reads a certificate that stands in a file of this host. Where
-// crypto/x509 refuses it for the way it is written, not for what it says, it is
-// read in another spelling, and returned with the bytes that were signed: names
-// whose strings have characters outside their type, dates that DER does not
-// allow, and curves that are written out and are one that has a name. What
-// follows the certificate is dropped, as OpenSSL does.
+// readCertificate reads a certificate from a file of this host. If crypto/x509
+// refuses it for the way it is written, not for what it says, readCertificate
+// respells it for reading, and returns it with the bytes that were signed. This
+// covers names whose strings have characters outside their type, dates that DER does
+// not allow, and named curves that are written out. What follows the certificate
+// is dropped, as OpenSSL does.
 //
-// Peers' certificates do not come this way: crypto/tls reads those itself.
+// Peers' certificates are not read here: crypto/tls reads them itself.
 func readCertificate(der []byte) (*x509.Certificate, error) {
 	if _, rest, err := parseSigned(der); err == nil {
 		der = der[:len(der)-len(rest)]
@@ -99,8 +99,8 @@ func readCertificate(der []byte) (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// checkKind refuses a key that crypto/x509 reads, or does not look at, and that
-// nothing can be checked with.
+// checkKind refuses a key that crypto/x509 lets pass but with which nothing can be
+// checked.
 func checkKind(cert *x509.Certificate) error {
 	switch publicKey(cert).(type) {
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// CheckOwn looks for what peers will refuse of a certificate that is shown to
-// them, whichever authority they trust, and of those of others that it leads to.
-// Its issuer's signature means nothing where it is its own.
+// CheckOwn looks for reasons why peers will refuse a certificate that is shown to
+// them, whichever authority they trust, or those of others that it leads to. The
+// signature of a self-signed certificate does not matter.
 func CheckOwn(own *x509.Certificate, others []*x509.Certificate, usage Usage, now time.Time) error {
 	if err := checkTime(own, now); err != nil {
 		return err
@@ -36,7 +36,7 @@ func CheckOwn(own *x509.Certificate, others []*x509.Certificate, usage Usage, no
 	return nil
 }
 
-// ownWeakError is a WeakError of a certificate that is shown to peers.
+// ownWeakError is a WeakError about a certificate that is shown to peers.
 type ownWeakError struct{ weak *WeakError }
 
 func (e *ownWeakError) Error() string {
@@ -48,7 +48,7 @@ func (e *ownWeakError) Error() string {
 		quoteSubject(e.weak.Cert), e.weak.Hash, who)
 }
 
-// readByNone fails with what crypto/x509 refuses and OpenSSL, too, does not read.
+// readByNone fails for a certificate that neither crypto/x509 nor OpenSSL reads.
 func readByNone(own *x509.Certificate) error {
 	_, err := x509.ParseCertificate(own.Raw)
 	if err == nil || !strings.Contains(err.Error(), "invalid ECDSA parameters") && !strings.Contains(err.Error(), "invalid UTF-8 string") {
@@ -57,8 +57,8 @@ func readByNone(own *x509.Certificate) error {
 	return fmt.Errorf("no peer can read the certificate of %s: %s", quoteSubject(own), Reason(err))
 }
 
-// signerOf is the certificate of others whose key signed cert, the one that ends
-// last; nil where there is none.
+// signerOf returns the one of others whose key signed cert; of several, the one that
+// ends last; nil if there is none.
 func signerOf(cert *x509.Certificate, others []*x509.Certificate) (signer *x509.Certificate) {
 	for _, by := range others {
 		if !sameName(cert.RawIssuer, by.RawSubject) || signer != nil && !by.NotAfter.After(signer.NotAfter) {
@@ -71,7 +71,7 @@ func signerOf(cert *x509.Certificate, others []*x509.Certificate) (signer *x509.
 	return signer
 }
 
-// checkCurve refuses a key of a peer that TLS does not offer.
+// checkCurve refuses a key on a curve that TLS does not offer.
 func checkCurve(own *x509.Certificate) error {
 	key, ok := own.PublicKey.(*ecdsa.PublicKey)
 	if !ok || key.Curve != elliptic.P224() {

@@ -22,13 +22,13 @@ const (
 	typeKey         = "PRIVATE KEY"
 )
 
-// ErrEncryptedKey is wrapped by ParseKey's error for a key under a password.
+// ErrEncryptedKey is wrapped by ParseKey's error for a key protected by a password.
 var ErrEncryptedKey = errors.New("the private key is protected by a password")
 
-// ParseCertificates reads every certificate of a PEM bundle, in order; there
-// is at least one where it returns no error. Text around the blocks, such as
-// `openssl x509 -text` writes, indented lines, either line ending and blocks
-// of other types are skipped. The error says what was found instead.
+// ParseCertificates reads every certificate of a PEM bundle, in order. Without an
+// error there is at least one. It skips text around the blocks, such as `openssl
+// x509 -text` writes, and blocks of other types, and accepts indented lines and
+// either line ending. The error says what was found instead.
 func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
 	certs, faults, err := ParseAuthorities(text)
 	if err == nil && len(faults) > 0 {
@@ -37,9 +37,9 @@ func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
 	return certs, err
 }
 
-// ParseAuthorities is ParseCertificates for a bundle in which some may be of no
-// use here: faults says which were left out and why. It fails where none is
-// left, or where the text itself is damaged.
+// ParseAuthorities is ParseCertificates for a bundle in which some certificates may
+// not be usable here: faults says which were left out and why. It fails if none is
+// left, or if the text itself is damaged.
 func ParseAuthorities(text []byte) (certs []*x509.Certificate, faults []error, err error) {
 	blocks := 0
 	for _, b := range decodeAll(text) {
@@ -70,8 +70,8 @@ func ParseAuthorities(text []byte) (certs []*x509.Certificate, faults []error, e
 	return certs, faults, nil
 }
 
-// certificateDER is the certificate in a block, nil where it is none. What
-// OpenSSL calls a trusted certificate has its settings for trust behind it.
+// certificateDER returns the certificate in a block, nil for a block of another
+// type. In what OpenSSL calls a trusted certificate, its trust settings follow.
 func certificateDER(b *pem.Block) ([]byte, error) {
 	switch b.Type {
 	case typeCertificate, "X509 CERTIFICATE":
@@ -87,7 +87,7 @@ func certificateDER(b *pem.Block) ([]byte, error) {
 }
 
 // limitsTrust reports whether settings (X509_CERT_AUX in OpenSSL's manual,
-// x509(1)) name what a certificate is trusted for, or is not.
+// x509(1)) say what a certificate is trusted for, or not trusted for.
 func limitsTrust(settings cryptobyte.String) bool {
 	settings.ReadASN1(&settings, tags.SEQUENCE)
 	return settings.PeekASN1Tag(tags.SEQUENCE) || settings.PeekASN1Tag(tags.Tag(0).ContextSpecific().Constructed())
@@ -141,8 +141,8 @@ func parseKeyDER(b *pem.Block) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// ParseIdentity reads what a peer shows of itself: its certificate, followed
-// in certPEM by any intermediate ones, and the private key that belongs to it.
+// ParseIdentity reads what a host shows its peers: its certificate, followed in
+// certPEM by any intermediate ones, and the private key that belongs to it.
 func ParseIdentity(certPEM, keyPEM []byte) (tls.Certificate, error) {
 	certs, err := ParseCertificates(certPEM)
 	if err != nil {
@@ -191,7 +191,7 @@ func decodeAll(text []byte) []*pem.Block {
 	}
 }
 
-// complete explains why fewer blocks of a type were read than text begins.
+// complete explains why text has more BEGIN lines of a type than blocks were read.
 func complete(text []byte, want string, got int) error {
 	tidied := pemtext.Tidy(text)
 	begun := bytes.Count(tidied, []byte("-----BEGIN "+want+"-----"))

@@ -14,10 +14,10 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// ErrPassword says that a password does not open a key.
+// ErrPassword reports a password that does not open a key.
 var ErrPassword = errors.New("the password is wrong")
 
-// KeyEncrypted reports whether the first private key of a PEM text is under a
+// KeyEncrypted reports whether the first private key of a PEM text is protected by a
 // password.
 func KeyEncrypted(text []byte) bool {
 	b := firstKey(text)
@@ -37,10 +37,9 @@ func firstKey(text []byte) *pem.Block {
 	return nil
 }
 
-// DecryptKey opens the first private key of a PEM text: PKCS #8 by PBES2
-// (RFC 8018), or the older way of OpenSSL with its headers. It returns the key
-// as PEM without protection. It fails with ErrPassword where the password is
-// wrong.
+// DecryptKey decrypts the first private key of a PEM text: PKCS #8 with PBES2
+// (RFC 8018), or OpenSSL's older format with headers. It returns the key as PEM
+// without protection. It fails with ErrPassword if the password is wrong.
 func DecryptKey(text, password []byte) ([]byte, error) {
 	b := firstKey(text)
 	if b == nil {
@@ -52,7 +51,7 @@ func DecryptKey(text, password []byte) ([]byte, error) {
 	if b.Type == "ENCRYPTED "+typeKey {
 		return decryptPKCS8(b.Bytes, password)
 	}
-	// RFC 1423 is weak, and what files of OpenSSL before 1.0 are in.
+	// RFC 1423 is weak, but OpenSSL before 1.0 wrote its files so.
 	der, err := x509.DecryptPEMBlock(b, password) //lint:ignore SA1019 reading only
 	switch {
 	case errors.Is(err, x509.IncorrectPasswordError):
@@ -62,7 +61,7 @@ func DecryptKey(text, password []byte) ([]byte, error) {
 	}
 	plain := &pem.Block{Type: b.Type, Bytes: der}
 	if _, err := parseKeyDER(plain); err != nil {
-		// The padding of one wrong password in 256 looks right.
+		// For one wrong password in 256 the padding looks right.
 		return nil, ErrPassword
 	}
 	return pem.EncodeToMemory(plain), nil
@@ -71,7 +70,7 @@ func DecryptKey(text, password []byte) ([]byte, error) {
 // decryptPKCS8 opens EncryptedPrivateKeyInfo.
 func decryptPKCS8(der, password []byte) (text []byte, err error) {
 	defer func() {
-		// The library trusts the lengths within; a damaged file may break it.
+		// The library trusts the lengths in the file; a damaged one may make it panic.
 		if recover() != nil {
 			text, err = nil, errors.New("the protected key is damaged; get a fresh copy")
 		}
@@ -100,9 +99,9 @@ func decryptPKCS8(der, password []byte) (text []byte, err error) {
 	return pem.EncodeToMemory(&pem.Block{Type: typeKey, Bytes: plain}), nil
 }
 
-// rewrite is the command that protects a key anew which is under the scheme of an
-// AlgorithmIdentifier. OpenSSL 3 keeps those apart whose ciphers are RC2, RC4 and
-// single DES.
+// rewrite returns the command that encrypts a key anew which is encrypted with the
+// scheme of an AlgorithmIdentifier. OpenSSL 3 keeps RC2, RC4 and single DES in a
+// separate provider.
 func rewrite(algorithm []byte) string {
 	const command = "openssl pkcs8 -topk8 -v2 aes256 -in KEY -out NEWKEY"
 	var id pkix.AlgorithmIdentifier
@@ -121,7 +120,8 @@ func rewrite(algorithm []byte) string {
 // N and r of scrypt multiplied.
 const maxWork = 5_000_000
 
-// affordable looks at the costs that an encryption algorithm (PBES2) names.
+// affordable reports whether the work that an encryption algorithm (PBES2) asks for
+// is within maxWork.
 func affordable(algorithm []byte) bool {
 	var scheme struct {
 		ID     asn1.ObjectIdentifier
@@ -134,7 +134,7 @@ func affordable(algorithm []byte) bool {
 		}
 	}
 	if _, err := asn1.Unmarshal(algorithm, &scheme); err != nil {
-		return true // not PBES2; refused for that
+		return true // not PBES2, so it is refused anyway
 	}
 	work := int64(1)
 	for _, p := range scheme.Params.Derivation.Params {
@@ -153,8 +153,8 @@ func affordable(algorithm []byte) bool {
 }
 
 // ParsePKCS12 opens a PKCS #12 file: a private key, its certificate and the
-// certificates of authorities, each as PEM. It fails with ErrPassword where
-// the password is wrong.
+// certificates of authorities, each as PEM. It fails with ErrPassword if the
+// password is wrong.
 func ParsePKCS12(der []byte, password string) (key, cert, authorities []byte, err error) {
 	private, leaf, chain, err := pkcs12.DecodeChain(der, password)
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) {

@@ -10,8 +10,8 @@ import (
 	tags "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// algorithmNames are curves and algorithms that certificates have and nothing
-// here can use.
+// algorithmNames are curves and algorithms that occur in certificates but cannot be
+// used here.
 var algorithmNames = map[string]string{
 	"1.3.132.0.10":            "secp256k1",
 	"1.2.840.10045.3.1.1":     "prime192v1",
@@ -51,8 +51,8 @@ func algorithmName(id asn1.ObjectIdentifier) string {
 
 const otherKey = "issue it again over a key that is RSA, ECDSA on P-256, P-384 or P-521, or Ed25519"
 
-// refusal says of a certificate on this host why crypto/x509 refused it with
-// err, and what to do.
+// refusal says why crypto/x509 refused a certificate of this host with err, and what
+// to do.
 func refusal(o *outline, err error) error {
 	why := keyRefusal(o.key)
 	if why == "" {
@@ -64,7 +64,7 @@ func refusal(o *outline, err error) error {
 	return errors.New("it cannot be used here: " + why)
 }
 
-// keyRefusal says why a public key cannot be used; "" where it is not the key.
+// keyRefusal says why a public key cannot be used; "" if the key is not the reason.
 func keyRefusal(key cryptobyte.String) string {
 	var algorithm cryptobyte.String
 	var id, curve asn1.ObjectIdentifier
@@ -94,8 +94,8 @@ func keyRefusal(key cryptobyte.String) string {
 	return "its key is on the curve " + algorithmName(curve) + ", which is not supported here; " + otherKey
 }
 
-// reasons are what crypto/x509 says of certificates it does not read, and what
-// that means. The first that fits counts.
+// reasons are what crypto/x509 says about certificates that it does not read, and
+// what that means. The first that fits counts.
 var reasons = []struct{ said, means string }{
 	{"negative serial number", "its serial number is negative; issue it again with a positive one"},
 	{"unsupported elliptic curve", "its key is on a curve that is not supported here (brainpool, secp256k1 and others); " + otherKey},
@@ -123,8 +123,8 @@ var reasons = []struct{ said, means string }{
 }
 
 // Reason says in words what an error of crypto/x509 or crypto/tls about reading
-// a certificate means, and what to do. An error it knows nothing of comes back
-// as its own text, with the advice to get a fresh copy.
+// a certificate means, and what to do. For an unknown error it returns the error's
+// own text and the advice to get a fresh copy.
 func Reason(err error) string {
 	text := err.Error()
 	for _, r := range reasons {

@@ -10,7 +10,7 @@ import (
 	tags "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// respell writes the parts of a certificate as crypto/x509 reads them, and
+// respell rewrites the parts of a certificate so that crypto/x509 reads them, and
 // reports whether that changed any.
 func respell(o outline) (outline, bool) {
 	changed := false
@@ -27,8 +27,8 @@ func respell(o outline) (outline, bool) {
 	return o, changed
 }
 
-// respellName is a name with every string as UTF8String; nil where that is not
-// needed or cannot be done.
+// respellName returns a name with every string as UTF8String; nil if that is not
+// needed or not possible.
 func respellName(der []byte) []byte {
 	if nameMisfit(der) == "" {
 		return nil
@@ -53,8 +53,8 @@ func respellName(der []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-// nameMisfit is the first string of a name that crypto/x509 refuses, in words;
-// "" where there is none.
+// nameMisfit describes the first string of a name that crypto/x509 refuses; "" if
+// there is none.
 func nameMisfit(der []byte) string {
 	all := cryptobyte.String(der)
 	all.ReadASN1(&all, tags.SEQUENCE)
@@ -78,7 +78,7 @@ func nameMisfit(der []byte) string {
 	return ""
 }
 
-// respellValidity is the two dates as DER has them; nil where they are.
+// respellValidity returns the two dates in DER; nil if they are in DER already.
 func respellValidity(der []byte) []byte {
 	dates := cryptobyte.String(der)
 	dates.ReadASN1(&dates, tags.SEQUENCE)
@@ -120,8 +120,8 @@ var curves = []struct {
 	{asn1.ObjectIdentifier{1, 3, 132, 0, 33}, elliptic.P224()},
 }
 
-// respellKey is an elliptic curve key whose curve is written out, with the
-// curve's number in its place; nil for any other.
+// respellKey takes an elliptic curve key whose curve is written out, and returns it
+// with the curve's number instead; nil for any other key.
 func respellKey(der []byte) []byte {
 	info := cryptobyte.String(der)
 	var algorithm, parameters cryptobyte.String
@@ -146,7 +146,7 @@ func respellKey(der []byte) []byte {
 }
 
 // namedCurve finds the curve that explicit parameters (ECParameters, SEC 1,
-// section C.2) describe in full; nil where it is none of those known.
+// section C.2) describe in full; nil if it is not a known one.
 func namedCurve(der []byte) (asn1.ObjectIdentifier, elliptic.Curve) {
 	var p struct {
 		Version int
@@ -181,7 +181,7 @@ func namedCurve(der []byte) (asn1.ObjectIdentifier, elliptic.Curve) {
 	return nil, nil
 }
 
-// isBase compares a point, compressed or not, with the curve's base.
+// isBase reports whether a point, compressed or not, is the curve's base.
 func isBase(point []byte, is *elliptic.CurveParams, size int) bool {
 	if len(point) < 1+size || new(big.Int).SetBytes(point[1:1+size]).Cmp(is.Gx) != 0 {
 		return false

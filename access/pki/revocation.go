@@ -10,18 +10,18 @@ import (
 
 const typeCRL = "X509 CRL"
 
-// RevokedError says that a certificate was taken back by its authority.
+// RevokedError reports a certificate that its authority revoked.
 type RevokedError struct{ Cert *x509.Certificate }
 
 func (e *RevokedError) Error() string {
 	return fmt.Sprintf("the certificate of %s, serial number %d, is revoked", quoteSubject(e.Cert), e.Cert.SerialNumber)
 }
 
-// ListError says that a revocation list cannot be relied on.
+// ListError reports a revocation list that cannot be relied on.
 type ListError struct {
 	List *x509.RevocationList
 	Now  time.Time
-	Err  error // its signature is wrong, or what it is for; nil: its time is
+	Err  error // what is wrong with its signature or scope; nil: it is not in force now
 }
 
 func (e *ListError) Error() string {
@@ -42,7 +42,7 @@ func (e *ListError) Error() string {
 func (e *ListError) Unwrap() error { return e.Err }
 
 // ParseRevocationLists reads every revocation list of a PEM text, or the one of
-// a DER file; there is at least one where it returns no error.
+// a DER file. Without an error there is at least one.
 func ParseRevocationLists(text []byte) ([]*x509.RevocationList, error) {
 	if s, rest, err := parseSigned(text); err == nil && len(s.signature) > 0 {
 		list, err := parseList(text[:len(text)-len(rest)])
@@ -72,11 +72,11 @@ func unreadable(n int, err error) error {
 	return fmt.Errorf("revocation list %d cannot be used: %w", n, err)
 }
 
-// CheckRevoked looks every certificate of a verified chain up in the lists of
-// its issuer, the certificate after it; the last one is trusted by itself. A
-// certificate whose issuer has no list passes. Authorities may share a name:
-// whose a list is, its signature says, and one that an authority of others
-// signed is nobody else's. The error is a *RevokedError or a *ListError.
+// CheckRevoked looks up every certificate of a verified chain in the lists of its
+// issuer, the certificate after it. The last one is trusted as it is. A
+// certificate whose issuer has no list passes. Authorities may share a name, so a
+// list belongs to the authority that signed it, which may be one of others. The
+// error is a *RevokedError or a *ListError.
 func CheckRevoked(chain []*x509.Certificate, lists []*x509.RevocationList, now time.Time, others ...*x509.Certificate) error {
 	for i := 0; i+1 < len(chain); i++ {
 		own, err := ListsOf(chain[i+1], lists, now, others)
@@ -90,8 +90,8 @@ func CheckRevoked(chain []*x509.Certificate, lists []*x509.RevocationList, now t
 	return nil
 }
 
-// ListsOf are the lists that issuer signed. It fails, with a *ListError, where
-// there is none, but one of its name that none of others signed either.
+// ListsOf returns the lists that issuer signed. It fails with a *ListError if there
+// are none, but there is one of its name that none of others signed either.
 func ListsOf(issuer *x509.Certificate, lists []*x509.RevocationList, now time.Time, others []*x509.Certificate) (own []*x509.RevocationList, err error) {
 	for _, list := range lists {
 		if !sameName(list.RawIssuer, issuer.RawSubject) {
@@ -110,8 +110,8 @@ func ListsOf(issuer *x509.Certificate, lists []*x509.RevocationList, now time.Ti
 	return nil, err
 }
 
-// ListsOfOthers are the lists whose issuer bears the name of none of authorities,
-// by issuer.
+// ListsOfOthers returns the lists whose issuer has the name of none of authorities,
+// grouped by issuer.
 func ListsOfOthers(lists []*x509.RevocationList, authorities []*x509.Certificate) (all [][]*x509.RevocationList) {
 	lists = slices.DeleteFunc(slices.Clone(lists), func(l *x509.RevocationList) bool {
 		return slices.ContainsFunc(authorities, func(a *x509.Certificate) bool { return sameName(l.RawIssuer, a.RawSubject) })
@@ -133,7 +133,7 @@ func signedByOne(list *x509.RevocationList, authorities []*x509.Certificate) boo
 	})
 }
 
-// Unlisted are the authorities that signed none of lists, so that nothing they
+// Unlisted returns the authorities that signed none of lists, so that nothing they
 // issued counts as revoked.
 func Unlisted(authorities []*x509.Certificate, lists []*x509.RevocationList) []*x509.Certificate {
 	return slices.DeleteFunc(slices.Clone(authorities), func(a *x509.Certificate) bool {
@@ -141,8 +141,8 @@ func Unlisted(authorities []*x509.Certificate, lists []*x509.RevocationList) []*
 	})
 }
 
-// checkListSignature takes signatures over SHA-1 and MD5, too: the list is this
-// host's own file, and OpenSSL takes them.
+// checkListSignature checks that issuer signed list. It accepts SHA-1 and MD5, too:
+// the list is this host's own file, and OpenSSL accepts them.
 func checkListSignature(list *x509.RevocationList, issuer *x509.Certificate) error {
 	envelope, _, err := parseSigned(list.Raw)
 	if err != nil {
@@ -162,10 +162,10 @@ func checkListSignature(list *x509.RevocationList, issuer *x509.Certificate) err
 // (RFC 5280, section 5.3.1).
 const removeFromCRL = 8
 
-// errScope is about a list beside which another is needed.
+// errScope is about a list that needs another one beside it.
 var errScope = errors.New("it does not cover certificates of this kind, or not all reasons (issuing distribution point); add the list that does")
 
-// lookUp fails where none of the lists is in force now.
+// lookUp looks up cert in lists, and fails if none of them is in force now.
 func lookUp(cert *x509.Certificate, lists []*x509.RevocationList, now time.Time) error {
 	var late error
 	current := false

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// CheckList checks that a list can take the place of another: where one of
-// authorities has the name of its issuer, one of that name signed it, and its
-// time is not over. The error is a *ListError, except for a list that expired.
+// CheckList checks that a list can replace another: it has not expired, and if
+// any of authorities has the name of its issuer, one of that name signed it. The
+// error is a *ListError, except for a list that expired.
 func CheckList(list *x509.RevocationList, authorities []*x509.Certificate, now time.Time) error {
 	if !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
 		return fmt.Errorf("it expired at %s: sign it anew (culvert client revoke, easyrsa gen-crl, openssl ca -gencrl)", stamp(list.NextUpdate))
@@ -35,10 +35,10 @@ func CheckList(list *x509.RevocationList, authorities []*x509.Certificate, now t
 	return wrong
 }
 
-// Revoke returns a's list with more certificates on it, as PEM: what before has,
+// Revoke returns a's list with more certificates on it, as PEM: those of before,
 // which is a's own list or nil, and certs, each once. It is in force until the
-// authority ends, since whoever reads it has it from the one who signs it: an
-// earlier end would shut everybody out one day, and no one sooner.
+// authority ends, since whoever reads it gets it from the one who signs it: an
+// earlier end would shut everybody out one day, and nobody sooner.
 func (a *Authority) Revoke(now time.Time, before *x509.RevocationList, certs ...*x509.Certificate) ([]byte, error) {
 	if err := checkTime(a.cert, now); err != nil {
 		return nil, fmt.Errorf("pki: the authority cannot sign: %s", Explain(err, now))
@@ -62,7 +62,7 @@ func (a *Authority) Revoke(now time.Time, before *x509.RevocationList, certs ...
 		}
 	}
 	for i := range next.RevokedCertificateEntries {
-		next.RevokedCertificateEntries[i].Extensions = nil // made anew of the reason
+		next.RevokedCertificateEntries[i].Extensions = nil // made anew from the reason
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, next, a.cert, a.key)
 	if err != nil {
@@ -71,14 +71,15 @@ func (a *Authority) Revoke(now time.Time, before *x509.RevocationList, certs ...
 	return pem.EncodeToMemory(&pem.Block{Type: typeCRL, Bytes: der}), nil
 }
 
-// Listed reports that a list, or nil, takes a serial number back.
+// Listed reports whether a list revokes a serial number; a nil list revokes none.
 func Listed(list *x509.RevocationList, serial *big.Int) bool {
 	return list != nil && slices.ContainsFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool {
 		return e.ReasonCode != removeFromCRL && e.SerialNumber.Cmp(serial) == 0
 	})
 }
 
-// listNumber is the number of a list (RFC 5280, section 5.2.3), 0 without.
+// listNumber returns the number of a list (RFC 5280, section 5.2.3), 0 if it has
+// none.
 func listNumber(list *x509.RevocationList) *big.Int {
 	if list.Number != nil {
 		return new(big.Int).Set(list.Number)
@@ -89,5 +90,5 @@ func listNumber(list *x509.RevocationList) *big.Int {
 	return new(big.Int)
 }
 
-// EncodeCertificate is a certificate as PEM.
+// EncodeCertificate returns a certificate as PEM.
 func EncodeCertificate(cert *x509.Certificate) []byte { return certPEM(cert) }

@@ -14,20 +14,19 @@ import (
 	"time"
 )
 
-// crypto/x509 finds no way over a signature that it does not check: RSA-PSS with
-// the salt that OpenSSL takes by default, SHA-224, an authority's key that is
-// for RSA-PSS alone, SHA-1, and an authority whose name is spelt otherwise in
-// what it signed. For these the way is searched here, over
-// signatures checked here, and what else a way must fulfil is left to the
-// library.
+// crypto/x509 finds no way across a signature that it cannot check: RSA-PSS with
+// OpenSSL's default salt, SHA-224, an authority's key for RSA-PSS alone, and SHA-1.
+// Nor does it find an authority whose name is spelt differently in what it signed.
+// For these, the way is searched and its signatures are checked here. The library
+// checks the rest.
 
-// Bounds of a search: what a peer shows can have many certificates of one name.
+// Limits of a search: a peer can show many certificates of one name.
 const (
 	maxWay    = 10
 	maxChecks = 100 // of signatures
 )
 
-// WeakError says that a certificate is refused for the hash of its signature.
+// WeakError reports a certificate that is refused for the hash of its signature.
 type WeakError struct {
 	Cert *x509.Certificate
 	Hash crypto.Hash
@@ -41,13 +40,13 @@ func (e *WeakError) Error() string {
 	return text + ". Until then `tls-cert-profile insecure` takes it"
 }
 
-// offered reports whether a peer can be had to show such a certificate:
-// crypto/tls offers neither MD5 nor RSA-PSS over SHA-1.
+// offered reports whether a peer can show such a certificate at all: crypto/tls
+// offers neither MD5 nor RSA-PSS over SHA-1.
 func (e *WeakError) offered() bool {
 	return e.Hash == crypto.SHA1 && e.Cert.SignatureAlgorithm != x509.UnknownSignatureAlgorithm
 }
 
-// UncheckedError says that the signature of a certificate cannot be checked.
+// UncheckedError reports a certificate whose signature cannot be checked.
 type UncheckedError struct {
 	Cert *x509.Certificate
 	Err  error
@@ -57,11 +56,11 @@ func (e *UncheckedError) Error() string {
 	return fmt.Sprintf("the certificate of %s is refused, since %v", quoteSubject(e.Cert), e.Err)
 }
 
-// Unwrap is the reason, usually a *SchemeError.
+// Unwrap returns the reason, usually a *SchemeError.
 func (e *UncheckedError) Unwrap() error { return e.Err }
 
-// IssuerMissingError says that a way leads to one of the authorities that is no
-// root, and whose issuer is not among them.
+// IssuerMissingError reports a way that ends at an authority that is not a root and
+// whose issuer is not among the authorities.
 type IssuerMissingError struct{ Cert *x509.Certificate }
 
 func (e *IssuerMissingError) Error() string {
@@ -70,9 +69,9 @@ func (e *IssuerMissingError) Error() string {
 }
 
 // search finds a way from chain's first certificate to one of the roots by
-// names and signatures alone. Where there is none, the error says which
-// signature could not be checked, or which of the authorities has no issuer
-// among them; it is nil where the way leads to none of them.
+// names and signatures alone. If there is none, the error says which signature
+// could not be checked, or which of the authorities has no issuer among them; it is
+// nil if no way leads to any of them.
 func (v Verifier) search(chain []*x509.Certificate) ([]*x509.Certificate, error) {
 	s := searcher{Verifier: v, roots: Roots(v.Authorities), between: v.known(chain)[1:], left: maxChecks}
 	way := s.from([]*x509.Certificate{chain[0]})
@@ -82,9 +81,9 @@ func (v Verifier) search(chain []*x509.Certificate) ([]*x509.Certificate, error)
 	return way, s.why
 }
 
-// Way is a way from a peer's certificate, the first of chain, to one of the
-// roots, both included, by names and signatures alone: of one whose certificate
-// was good, but may have ended since. It is nil where there is none.
+// Way returns a way from a peer's certificate, the first of chain, to one of the
+// roots, both included, by names and signatures alone; nil if there is none. It is
+// for a certificate that was found good, but may have expired since.
 func (v Verifier) Way(chain []*x509.Certificate) []*x509.Certificate {
 	if len(chain) == 0 {
 		return nil
@@ -125,7 +124,7 @@ func (s *searcher) from(way []*x509.Certificate) []*x509.Certificate {
 	return nil
 }
 
-// signed reports whether by signed cert.
+// signed reports whether the key of by signed cert.
 func (s *searcher) signed(cert, by *x509.Certificate) bool {
 	if s.left == 0 || !sameName(cert.RawIssuer, by.RawSubject) {
 		return false
@@ -160,9 +159,9 @@ func checkSignature(cert, by *x509.Certificate, weak bool) error {
 	return nil
 }
 
-// check has the library check all of a way but its signatures: dates, usages,
-// which certificates may sign others, and how far names may go. It is given the
-// same certificates under keys made for the purpose.
+// check lets the library check everything about a way except its signatures: dates,
+// usages, which certificates may sign others, and name constraints. The library
+// gets the same certificates, signed with keys made for the purpose.
 func check(way []*x509.Certificate, now time.Time, usage Usage) error {
 	under := make([]*x509.Certificate, len(way))
 	for i, cert := range way {
@@ -185,7 +184,7 @@ func check(way []*x509.Certificate, now time.Time, usage Usage) error {
 	return err
 }
 
-// countersign gives by a new key and has it sign cert. Both are copies.
+// countersign gives by a new key, and signs cert with it. Both are copies.
 func countersign(cert, by *x509.Certificate) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

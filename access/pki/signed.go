@@ -4,7 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	_ "crypto/md5" // signatures of old authorities, where they are asked for
+	_ "crypto/md5" // for signatures of old authorities, if the configuration allows them
 	"crypto/rsa"
 	_ "crypto/sha1" // the same
 	_ "crypto/sha256"
@@ -43,11 +43,11 @@ func parseSigned(der []byte) (s signed, rest []byte, err error) {
 	return s, all, nil
 }
 
-// scheme is a way to sign.
+// scheme is a signature algorithm.
 type scheme struct {
 	hash crypto.Hash
 	pss  bool
-	salt int // of pss
+	salt int // length, with pss
 }
 
 func (s scheme) weak() bool { return s.hash == crypto.SHA1 || s.hash == crypto.MD5 }
@@ -90,7 +90,7 @@ var hashes = map[string]crypto.Hash{
 
 var pssOID = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 
-// SchemeError says that signatures of an algorithm cannot be checked here.
+// SchemeError reports a signature algorithm that cannot be checked here.
 type SchemeError struct{ What string }
 
 func (e *SchemeError) Error() string {
@@ -146,8 +146,8 @@ func parsePSS(der []byte) (scheme, error) {
 	return s, nil
 }
 
-// CheckHash fails with a *WeakError where the signature on a certificate is over
-// a hash for which it can be forged.
+// CheckHash fails with a *WeakError if the signature of a certificate is over a hash
+// that lets it be forged.
 func CheckHash(cert *x509.Certificate) error {
 	envelope, _, err := parseSigned(cert.Raw)
 	if err != nil {
@@ -189,9 +189,9 @@ func (s scheme) verify(key crypto.PublicKey, content, signature []byte) error {
 	return nil
 }
 
-// publicKey is the certificate's, of whatever kind signatures can be checked
-// with: crypto/x509 knows no RSA keys for PSS alone (RFC 4055, section 1.2).
-// It is nil for a key of another kind.
+// publicKey returns the certificate's key if signatures can be checked with it, else
+// nil. It also reads RSA keys for PSS alone (RFC 4055, section 1.2), which
+// crypto/x509 does not know.
 func publicKey(cert *x509.Certificate) crypto.PublicKey {
 	if cert.PublicKey != nil {
 		return cert.PublicKey

@@ -80,8 +80,8 @@ func subjectRDNs(cert *x509.Certificate) (pkix.RDNSequence, error) {
 	return parseName(cert.RawSubject)
 }
 
-// NameString is a distinguished name in DER, such as TLS sends those of
-// authorities, as Subject writes it; "" where it is none.
+// NameString writes a distinguished name in DER, such as TLS sends for authorities,
+// as Subject does; "" if it is not a name.
 func NameString(der []byte) string {
 	name, err := parseName(der)
 	if err != nil {
@@ -90,7 +90,7 @@ func NameString(der []byte) string {
 	return nameString(name)
 }
 
-// IssuerOf is the issuer of a certificate, as it stands and as Subject writes it.
+// IssuerOf returns the issuer of a certificate, in DER and as Subject writes it.
 func IssuerOf(der []byte) (raw []byte, name string) {
 	o, err := parseOutline(der)
 	if err != nil {

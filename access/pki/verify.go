@@ -20,7 +20,7 @@ const (
 	ClientUsage
 )
 
-// String is the usage as the certificates' standard calls it.
+// String returns the standard's name of the usage.
 func (u Usage) String() string {
 	switch u {
 	case ServerUsage:
@@ -31,7 +31,7 @@ func (u Usage) String() string {
 	return "any"
 }
 
-// eku is the usage as RFC 5280, section 4.2.1.12, has it.
+// eku returns the extended key usage of RFC 5280, section 4.2.1.12.
 func (u Usage) eku() x509.ExtKeyUsage {
 	switch u {
 	case ServerUsage:
@@ -42,7 +42,7 @@ func (u Usage) eku() x509.ExtKeyUsage {
 	return x509.ExtKeyUsageAny
 }
 
-// UsageError says that a certificate does not state the usage asked of it.
+// UsageError reports a certificate that does not state the usage asked of it.
 type UsageError struct {
 	Cert *x509.Certificate
 	Want Usage
@@ -58,7 +58,7 @@ func (e *UsageError) Error() string {
 	return fmt.Sprintf("certificate of %s is for %s, expected %v", quoteSubject(e.Cert), usages(e.Cert), e.Want)
 }
 
-// NameError says that a certificate bears another name than was asked for.
+// NameError reports a certificate with another name than was asked for.
 type NameError struct {
 	Got, Want string
 	Type      string // as in CheckName
@@ -68,14 +68,14 @@ func (e *NameError) Error() string {
 	return fmt.Sprintf("peer's certificate has %s %q, expected %q", nameKinds[e.Type], e.Got, e.Want)
 }
 
-// nameKinds are the types of CheckName and what each compares.
+// nameKinds say what each type of CheckName compares.
 var nameKinds = map[string]string{
 	"subject":     "subject",
 	"name":        "common name",
 	"name-prefix": "common name, by its beginning,",
 }
 
-// ChainError says that no trusted authority vouches for a certificate.
+// ChainError reports a certificate that no trusted authority vouches for.
 type ChainError struct {
 	Leaf        *x509.Certificate
 	Authorities []*x509.Certificate
@@ -84,44 +84,45 @@ type ChainError struct {
 
 func (e *ChainError) Error() string { return e.Err.Error() }
 
-// Unwrap is the error of crypto/x509.
+// Unwrap returns the error of crypto/x509.
 func (e *ChainError) Unwrap() error { return e.Err }
 
 var errNoCertificate = errors.New("pki: the peer showed no certificate; it needs `cert` and `key` in its configuration")
 
-// Verify checks that the first certificate of chain, a peer's as TLS brought
-// it, leads to a root among authorities at the time now, by way of the rest of
-// chain or of authorities, and that nothing on the way forbids the usage. A
-// certificate that states no usage passes: CheckUsage demands one. Errors wrap
+// Verify checks that the first certificate of chain, a peer's as TLS received it,
+// leads to a root among authorities at the time now, by way of the rest of chain
+// and of authorities, and that nothing on the way forbids the usage. A certificate
+// that states no usage passes; to demand one, use CheckUsage. Errors wrap
 // *ChainError.
 func Verify(chain, authorities []*x509.Certificate, now time.Time, usage Usage) error {
 	_, err := Verifier{Authorities: authorities}.Chain(chain, now, usage)
 	return err
 }
 
-// Verifier is whom to trust and how far.
+// Verifier says whom to trust and how far.
 type Verifier struct {
-	// Authorities are those of `ca`. A way ends at a root among them, one that
-	// signed itself; the others may stand on it, so that what the root says of
-	// them counts, as with OpenSSL.
+	// Authorities are those of `ca`. A way ends at a root among them, which
+	// signed itself. The others may be on the way, so that what the root says
+	// about them counts, as with OpenSSL.
 	Authorities []*x509.Certificate
-	// Weak has signatures over SHA-1 and MD5 taken, which can be forged.
+	// Weak accepts signatures over SHA-1 and MD5, which can be forged.
 	Weak bool
 }
 
-// Roots are the authorities that signed themselves.
+// Roots returns the authorities that signed themselves.
 func Roots(authorities []*x509.Certificate) []*x509.Certificate {
 	return slices.DeleteFunc(slices.Clone(authorities), func(c *x509.Certificate) bool { return !isRoot(c) })
 }
 
-// isRoot goes by names and key identifiers (RFC 5280, section 4.2.1.1): an
-// authority that was given a new key may have signed that with the old one.
+// isRoot reports whether an authority signed itself, by names and key identifiers
+// (RFC 5280, section 4.2.1.1): an authority that got a new key may have signed it
+// with the old one.
 func isRoot(c *x509.Certificate) bool {
 	return sameName(c.RawIssuer, c.RawSubject) &&
 		(len(c.AuthorityKeyId) == 0 || len(c.SubjectKeyId) == 0 || bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId))
 }
 
-// Chain is Verify for v, and returns the way it found from the peer's certificate
+// Chain is Verify for v. It returns the way that it found from the peer's certificate
 // to one of the roots, both included.
 func (v Verifier) Chain(chain []*x509.Certificate, now time.Time, usage Usage) ([]*x509.Certificate, error) {
 	if len(chain) == 0 {
@@ -142,8 +143,8 @@ func (v Verifier) Chain(chain []*x509.Certificate, now time.Time, usage Usage) (
 	return way, nil
 }
 
-// known is what a way may lead over: what the peer showed, its own certificate
-// first, and the authorities that are no roots.
+// known returns the certificates that a way may use: those that the peer showed, its
+// own first, and the authorities that are not roots.
 func (v Verifier) known(chain []*x509.Certificate) []*x509.Certificate {
 	known := slices.Clone(chain)
 	for _, a := range v.Authorities {
@@ -183,8 +184,8 @@ func checkTime(cert *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// CheckUsage is `remote-cert-tls`: the certificate states a key usage, and the
-// extended key usage wanted in so many words. The error is a *UsageError.
+// CheckUsage is `remote-cert-tls`: the certificate must state a key usage, and
+// explicitly the extended key usage that is wanted. The error is a *UsageError.
 func CheckUsage(cert *x509.Certificate, want Usage) error {
 	if want == AnyUsage {
 		return nil
@@ -202,8 +203,8 @@ func CheckUsage(cert *x509.Certificate, want Usage) error {
 
 // CheckName is `verify-x509-name`: typ "subject" (or "") compares the whole
 // subject as Subject writes it, "name" the common name, "name-prefix" its
-// beginning. fields says what stands for the common name, as in Username. A
-// wrong name gives a *NameError.
+// beginning. fields says what to use as the common name, as in Username. The error
+// for a wrong name is a *NameError.
 func CheckName(cert *x509.Certificate, name, typ string, fields ...string) error {
 	got, equal := Username(cert, fields), false
 	switch typ {
