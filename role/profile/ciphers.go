@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// cipherList is what `tls-cipher` comes to: the suites of TLS 1.2. Those of TLS
-// 1.3 cannot be chosen in crypto/tls, and all of them are safe.
+// cipherList is what `tls-cipher` selects: suites of TLS 1.2. Those of TLS 1.3
+// cannot be chosen in crypto/tls, and are all safe.
 type cipherList struct {
 	ids     []uint16 // nil: the defaults
 	none    bool     // no suite of TLS 1.2 at all
@@ -17,29 +17,28 @@ type cipherList struct {
 	remarks []string
 }
 
-// emptyClasses are words that none of the suites here has; to name them changes
+// emptyClasses are words that apply to none of the suites here. Naming them changes
 // nothing.
 var emptyClasses = strings.Fields("aNULL eNULL NULL LOW MEDIUM EXP EXPORT EXPORT40 EXPORT56 MD5 RC2 RC4 DES 3DES IDEA SEED CAMELLIA CAMELLIA128 " +
 	"CAMELLIA256 ARIA ARIA128 ARIA256 ARIAGCM AESCCM AESCCM8 PSK kPSK kECDHEPSK kDHEPSK kRSAPSK aPSK SRP kSRP aSRP DSS aDSS DSA DH DHE EDH kEDH kDHE kDH kDHr kDHd aDH ADH " +
 	"AECDH kECDH kECDHr kECDHe aECDH KRB5 kKRB5 aKRB5 GOST kGOST aGOST aGOST01 GOST89MAC COMPLEMENTOFDEFAULT SSLv2")
 
-// isEmptyClass reports whether a term has one of those words in it.
+// isEmptyClass reports whether a term contains one of emptyClasses.
 func isEmptyClass(term string) bool {
 	return slices.ContainsFunc(strings.Split(term, "+"), func(word string) bool {
 		return slices.ContainsFunc(emptyClasses, func(c string) bool { return strings.EqualFold(c, word) })
 	})
 }
 
-// isTLS13 reports whether a name is a suite's of TLS 1.3, which is in use anyway.
+// isTLS13 reports whether name names a suite of TLS 1.3, which is always in use.
 func isTLS13(name string) bool {
 	return slices.ContainsFunc(tls.CipherSuites(), func(s *tls.CipherSuite) bool {
 		return s.SupportedVersions[0] == tls.VersionTLS13 && strings.EqualFold(strings.ReplaceAll(name, "-", "_"), s.Name)
 	})
 }
 
-// parseCiphers reads a list of suites by their names in the IANA registry or
-// OpenSSL's, or in OpenSSL's language (ciphers(1)). What is unknown is left out
-// with a remark.
+// parseCiphers reads a list of suites, by their IANA or OpenSSL names or in OpenSSL's
+// language (ciphers(1)). It leaves out what is unknown, with a remark.
 func parseCiphers(names []string) cipherList {
 	list := cipherList{level: -1}
 	if len(names) == 0 {
@@ -48,7 +47,7 @@ func parseCiphers(names []string) cipherList {
 	var chosen, banned []suite
 	var missing []string
 	if !slices.ContainsFunc(names, func(name string) bool { return !strings.ContainsRune("!-+@", rune(name[0])) }) {
-		chosen = matching("DEFAULT") // there are exclusions alone
+		chosen = matching("DEFAULT") // the list has only exclusions
 	}
 	for _, name := range split(names) {
 		switch term := strings.TrimLeft(name, "!-+"); {
@@ -59,7 +58,7 @@ func parseCiphers(names []string) cipherList {
 			fallthrough
 		case name[0] == '-':
 			chosen = without(chosen, matching(term))
-		case name[0] == '+': // only moves to the end, and order is the library's
+		case name[0] == '+': // only moves suites to the end, and the library chooses the order
 		case len(matching(term)) > 0:
 			chosen = append(chosen, without(matching(term), banned)...)
 		case !isEmptyClass(term) && !isTLS13(term):
@@ -76,7 +75,7 @@ func parseCiphers(names []string) cipherList {
 	return list
 }
 
-// split takes apart what the language separates by commas and blanks, too.
+// split splits names also at commas and blanks, as the language allows.
 func split(names []string) (all []string) {
 	for _, name := range names {
 		all = append(all, strings.FieldsFunc(name, func(r rune) bool { return r == ',' || r == ' ' })...)
@@ -84,7 +83,7 @@ func split(names []string) (all []string) {
 	return all
 }
 
-// matching are the suites of a name or term.
+// matching returns the suites to which a name or term applies.
 func matching(term string) (found []suite) {
 	for _, s := range suites {
 		if s.named(term) {
@@ -110,7 +109,7 @@ func (l *cipherList) remark(format string, args ...any) {
 	l.remarks = append(l.remarks, "tls-cipher: "+fmt.Sprintf(format, args...))
 }
 
-// command takes @SECLEVEL=n; @STRENGTH sorts only.
+// command carries out @SECLEVEL=n. @STRENGTH only sorts, so it is ignored.
 func (l *cipherList) command(name string) {
 	text, ok := strings.CutPrefix(strings.ToUpper(name), "@SECLEVEL=")
 	level, err := strconv.Atoi(text)
@@ -124,8 +123,8 @@ func (l *cipherList) command(name string) {
 	}
 }
 
-// twins are the elliptic forms of suites that are not available, for a list of
-// which nothing else is left.
+// twins returns the elliptic-curve forms of missing suites, for a list of which
+// nothing else is left.
 func (l *cipherList) twins(missing []string) (found []suite) {
 	for _, s := range suites {
 		if slices.ContainsFunc(missing, s.twin) {
@@ -172,8 +171,8 @@ func ianaNames(of []suite) string {
 	return strings.Join(names, ":")
 }
 
-// setCiphers applies `tls-cipher` to t. With no suite of TLS 1.2 left, TLS 1.3
-// is what is offered; it fails where that is not allowed either.
+// setCiphers applies `tls-cipher` to t. If no suite of TLS 1.2 is left, it offers only
+// TLS 1.3, and fails if that is not allowed either.
 func setCiphers(t *tls.Config, names []string, warn func(string)) (level int, err error) {
 	list := parseCiphers(names)
 	t.CipherSuites = list.ids

@@ -13,9 +13,9 @@ import (
 	"culvert/internal/printable"
 )
 
-// Consent asks the user for what a stranger's configuration does on this machine
-// beyond a tunnel, and is nil when that is allowed, or nothing. file is where the
-// configuration was read.
+// Consent asks the user whether a stranger's configuration may do on this machine
+// what it does beyond a tunnel. It returns nil if that is allowed, or there is nothing
+// to ask about. file is where the configuration was read from.
 func Consent(ctx context.Context, c *config.Config, file string, ask Ask) error {
 	lines := Doubtful(c, file)
 	if len(lines) == 0 {
@@ -34,7 +34,7 @@ func Consent(ctx context.Context, c *config.Config, file string, ask Ask) error 
 	return nil
 }
 
-// askUntil asks for a word. It returns early when ctx ends.
+// askUntil asks a question and returns the answer. It returns early when ctx ends.
 func askUntil(ctx context.Context, ask Ask, question string) (string, error) {
 	if ask == nil {
 		return "", ErrNobody
@@ -56,9 +56,9 @@ func askUntil(ctx context.Context, ask Ask, question string) (string, error) {
 	}
 }
 
-// Doubtful are the lines of a configuration to be asked about, in words. To send
-// what a file holds that lies beside the configuration, as user name and password
-// do, is what it was given for.
+// Doubtful returns the lines of a configuration that the user should be asked about,
+// in words. A file beside the configuration, such as one with user name and password,
+// is not among them: it was put there to be sent.
 func Doubtful(c *config.Config, file string) (lines []string) {
 	for _, t := range c.Touches() {
 		if t.Kind != config.TouchSends || !beside(file, c.Path(t.File)) {
@@ -68,8 +68,8 @@ func Doubtful(c *config.Config, file string) (lines []string) {
 	return append(lines, rootLines(c)...)
 }
 
-// rootLines are the lines of a configuration that let packets of strangers be read
-// with root's rights.
+// rootLines returns the lines of a configuration that let packets of strangers be
+// read with root's rights.
 func rootLines(c *config.Config) (lines []string) {
 	say := func(directive, value, what string) {
 		lines = append(lines, fmt.Sprintf("%v: %s %s (%s)", c.At(directive), directive, printable.Name(value), what))
@@ -86,9 +86,9 @@ func rootLines(c *config.Config) (lines []string) {
 	return lines
 }
 
-// beside reports whether a file lies in the folder of a configuration, or below,
-// whatever links lead to it. What is hidden there was not put beside it: in a home
-// directory that is where other programs keep their secrets.
+// beside reports whether a file is in the folder of a configuration, or below it,
+// after all links are followed. Hidden files do not count: in a home directory, they
+// are where other programs keep their secrets.
 func beside(configuration, file string) bool {
 	real := func(name string) (string, error) {
 		name, err := filepath.Abs(name)

@@ -12,7 +12,7 @@ import (
 	"culvert/session/wire"
 )
 
-// dataChannel fills in what c says of the data channel.
+// dataChannel fills in what c says about the data channel.
 func dataChannel(c *config.Config, s *session.Config) (err error) {
 	if c.Data.Auth != "NONE" {
 		if s.Digest, err = digest.Lookup(c.Data.Auth); err != nil {
@@ -30,8 +30,8 @@ func dataChannel(c *config.Config, s *session.Config) (err error) {
 	return nil
 }
 
-// optionFields are the fields of the options string about framing and digest.
-// Servers that negotiate no cipher, such as SoftEther's, choose theirs by them.
+// optionFields returns the fields of the options string about framing and digest.
+// Servers that do not negotiate ciphers, such as SoftEther, choose theirs by them.
 func optionFields(c config.Data) (fields []string) {
 	if c.Compression.Directive != "" && c.Compression.Algorithm != "migrate" {
 		fields = append(fields, negotiate.FieldCompression)
@@ -42,7 +42,7 @@ func optionFields(c config.Data) (fields []string) {
 	return append(fields, "auth "+digestOption(c))
 }
 
-// digestOption is the digest of the data channel as an options string has it.
+// digestOption returns the digest of the data channel as an options string names it.
 func digestOption(c config.Data) string {
 	fallback, err := seal.LookupCipher(c.Fallback)
 	if c.Auth == "NONE" || err == nil && fallback.IsAEAD() {
@@ -51,9 +51,9 @@ func digestOption(c config.Data) string {
 	return c.Auth
 }
 
-// variables are what a server is told beside the version and the like: the
-// framings we understand, which algorithms where `compress` is given, and what
-// `setenv` has.
+// variables returns what a server is told besides the version and the like: the
+// framings that are understood here, the algorithms if `compress` is given, and what
+// `setenv` adds.
 func variables(c *config.Config) map[string]string {
 	told := userVariables(c.Process)
 	names := []string{"IV_COMP_STUB", "IV_COMP_STUBv2", "IV_LZO_STUB"}
@@ -70,13 +70,12 @@ func variables(c *config.Config) map[string]string {
 	return told
 }
 
-// fitter knows the longest IP packet that a datagram of so many bytes carries.
-// A session is one.
+// fitter knows the longest IP packet that fits in a datagram of size bytes. A session
+// is one.
 type fitter interface{ Fit(size int) int }
 
-// MaxInner is the largest inner IP packet that TCP should use by `mssfix`, in
-// bytes, with the data channel as s has it; 0 for no limit, and before there
-// is one.
+// MaxInner returns the largest inner IP packet that TCP should use by `mssfix`, in
+// bytes, with the data channel of s; 0 for no limit, and before s has one.
 func MaxInner(c *config.Config, outer6 bool, s fitter) int {
 	m := c.Data.MSSFix
 	if !m.Off && m.Bytes == 0 {
@@ -98,11 +97,11 @@ func MaxInner(c *config.Config, outer6 bool, s fitter) int {
 	return s.Fit(payload(m, outer6)) - headerLen(c.Adapter)
 }
 
-// Fragment is the longest datagram by `fragment`, in bytes of payload; 0 for
-// any.
+// Fragment returns the longest datagram by `fragment`, in bytes of payload; 0 for no
+// limit.
 func Fragment(c config.Data, outer6 bool) int { return payload(c.Fragment, outer6) }
 
-// payload is a limit in bytes of UDP payload.
+// payload returns a limit in bytes of UDP payload.
 func payload(m config.MSSFix, outer6 bool) int {
 	if !m.Outer {
 		return m.Bytes

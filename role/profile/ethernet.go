@@ -13,10 +13,10 @@ import (
 	"culvert/nic/ether/dhcp"
 )
 
-// Ethernet is the network on the segment of an Ethernet adapter (`adapter
-// ethernet`), nil where the adapter carries IP itself. It takes out of the
-// host's state what the host's DHCP client is to set, and leads the rest by way
-// of the segment's gateway.
+// Ethernet returns the network on the segment of an Ethernet adapter (`adapter
+// ethernet`), nil if the adapter carries IP itself. It removes from the host's state
+// what the host's DHCP client will set, and sends the other routes through the
+// segment's gateway.
 func Ethernet(c *config.Config, s *hostnet.State) (*ether.Network, error) {
 	if c.Adapter.Look == config.AdapterIP {
 		return nil, nil
@@ -41,14 +41,14 @@ func Ethernet(c *config.Config, s *hostnet.State) (*ether.Network, error) {
 	return n, nil
 }
 
-// leaseTime is how long what is told holds unless `ip-win32` says another time.
-// OpenVPN's own DHCP server says a year (man page, ip-win32), for the sake of
-// hosts that sleep. But a client that goes by half of that alone, as udhcpc
-// does, would never hear of a later push; to renew costs little, since the
-// answer comes from here, whether the tunnel is up or not.
+// leaseTime is how long a DHCP lease lasts unless `ip-win32` gives another time.
+// OpenVPN's own DHCP server uses a year (man page, ip-win32), for hosts that sleep.
+// But a client that asks again only after half of that, as udhcpc does, would never
+// learn of a later push. Renewing costs little, since the answer comes from here,
+// whether the tunnel is up or not.
 const leaseTime = 2 * time.Minute
 
-// inner are the adapter's addresses, whoever sets them.
+// inner returns the adapter's addresses, whoever sets them.
 func inner(c config.Adapter, s *hostnet.State) []hostnet.Address {
 	if c.IfconfigNoexec {
 		c.IfconfigNoexec = false
@@ -71,9 +71,8 @@ func setAddresses(n *ether.Network, c *config.Config, list []hostnet.Address) (e
 	return err
 }
 
-// pair is an address with the one that plays gateway and DHCP server beside it:
-// the other end where the topology has one (net30, p2p), else one of the
-// subnet.
+// pair returns an address together with the one that acts as gateway and DHCP server:
+// the other end if the topology has one (net30, p2p), else one of the subnet.
 func pair(c *config.Config, a hostnet.Address, needed bool) (ether.IPv4, error) {
 	if a.Peer.IsValid() {
 		n := ether.IPv4{Address: a.Prefix, Server: a.Peer, Gateway: a.Peer}
@@ -86,7 +85,7 @@ func pair(c *config.Config, a hostnet.Address, needed bool) (ether.IPv4, error) 
 	var why string
 	n.Server, why = phantom(a.Prefix, c.Adapter.IPWin32.Offset)
 	if a.Prefix.IsSingleIP() && c.Adapter.IPWin32.Offset == nil && n.Gateway.IsValid() && n.Gateway != a.Prefix.Addr() {
-		n.Server, why = n.Gateway, "" // reached as the other end of p2p is
+		n.Server, why = n.Gateway, "" // reached like the other end of p2p
 	}
 	if why != "" && needed {
 		return n, fmt.Errorf("the DHCP server beside %v: %s; name another by `ip-win32 dynamic OFFSET`, have the server give this client another address, or write adapter ethernet static", a.Prefix, why)
@@ -94,19 +93,19 @@ func pair(c *config.Config, a hostnet.Address, needed bool) (ether.IPv4, error) 
 	return n, nil
 }
 
-// inMiddle reports whether an address is neither the first nor the last of its
-// network of four.
+// inMiddle reports whether an address is neither the first nor the last of a network
+// of four.
 func inMiddle(p netip.Prefix) bool {
 	last := p.Addr().As4()[3] & 3
 	return last == 1 || last == 2
 }
 
-// phantom is the DHCP server's address in a subnet (man page, ip-win32
-// dynamic): so far from the network's first address, or back from its last.
-// Without an offset it is the one before the last, as OpenVPN's client on
-// Windows logs it (`DHCP-serv: 10.8.0.254`), or where that is the adapter's own
-// the next one down that is there. An offset that was written is kept to: why
-// says what is wrong with it, or that the network has no address to spare.
+// phantom returns the DHCP server's address in a subnet (man page, ip-win32
+// dynamic), at an offset from the network's first address or back from its last.
+// Without an offset it is the one before the last, as OpenVPN's client on Windows
+// logs it (`DHCP-serv: 10.8.0.254`), or the next one down if that is the adapter's
+// own. An offset that was given is not changed: why says what is wrong with it, or
+// that the network has no address to spare.
 func phantom(p netip.Prefix, offset *int) (server netip.Addr, why string) {
 	first := number(p.Masked().Addr())
 	last := first + uint64(1)<<(32-p.Bits()) - 1
@@ -145,8 +144,8 @@ func address(n uint64) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// setRoutes names the routes into the tunnel, and gives those of the host the
-// gateway as next hop that need none without an Ethernet.
+// setRoutes sets the routes into the tunnel that DHCP announces, and makes the gateway
+// the next hop of the host's routes that would need none without Ethernet.
 func setRoutes(n *ether.Network, s *hostnet.State) {
 	next4 := n.IPv4.Gateway
 	if !next4.IsValid() {
@@ -175,8 +174,8 @@ func setRoutes(n *ether.Network, s *hostnet.State) {
 	}
 }
 
-// setNames takes over what DHCP can say of names: neither another port than
-// DNS's own, nor that some names only are asked for here.
+// setNames takes over what DHCP can say about names. It cannot give a port other than
+// 53, nor limit a server to some names.
 func setNames(n *ether.Network, c config.Routing, dns *hostnet.DNS) {
 	if dns == nil {
 		return

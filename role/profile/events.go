@@ -12,8 +12,9 @@ import (
 	"culvert/session"
 )
 
-// Reported is what a session reports as an event of a role with one peer, which is
-// at remote; nil for what the role has to act on or nobody else needs to know.
+// Reported turns what a session reports into an event of a role with one peer, which
+// is at remote. It is nil for what the role has to act on, or nobody else needs to
+// know.
 func Reported(e session.Event, remote event.Remote) event.Event {
 	switch e := e.(type) {
 	case session.Answered:
@@ -37,7 +38,7 @@ func Reported(e session.Event, remote event.Remote) event.Event {
 	return nil
 }
 
-// shown is the peer's own certificate, nil where it showed none.
+// shown returns the peer's own certificate, nil if it showed none.
 func shown(state tls.ConnectionState) *x509.Certificate {
 	if len(state.PeerCertificates) == 0 {
 		return nil
@@ -45,7 +46,7 @@ func shown(state tls.ConnectionState) *x509.Certificate {
 	return state.PeerCertificates[0]
 }
 
-// Configuring is a state as the event that comes before it.
+// Configuring returns the event that comes before a state is applied.
 func Configuring(want hostnet.State) event.Configuring {
 	e := event.Configuring{MTU: want.MTU}
 	for _, a := range want.Addresses {
@@ -65,8 +66,8 @@ func Configuring(want hostnet.State) event.Configuring {
 	return e
 }
 
-// Configured is what was changed on this host for an adapter that is up, and what
-// could not be had (nil: all was), as an event.
+// Configured returns the event for an adapter that is up: what was changed on this
+// host, and what could not be (nil: all was).
 func Configured(adapter string, changes []string, partial *hostnet.PartialError) event.Configured {
 	e := event.Configured{Adapter: adapter, Changes: changes}
 	if partial != nil {
@@ -75,7 +76,7 @@ func Configured(adapter string, changes []string, partial *hostnet.PartialError)
 	return e
 }
 
-// Inner are this end's addresses inside the tunnel; not valid without one.
+// Inner returns this end's addresses inside the tunnel; not valid: it has none.
 func Inner(c config.Adapter) (ipv4, ipv6 netip.Addr) {
 	if c.Ifconfig != nil {
 		ipv4 = c.Ifconfig.Local
@@ -86,7 +87,7 @@ func Inner(c config.Adapter) (ipv4, ipv6 netip.Addr) {
 	return ipv4, ipv6
 }
 
-// ReportNames is a resolver that reports each name before it asks.
+// ReportNames returns a resolver that reports each name before it asks.
 func ReportNames(resolve Resolver, emit func(event.Event)) Resolver {
 	return func(ctx context.Context, network, host string) ([]netip.Addr, error) {
 		if _, err := netip.ParseAddr(host); err != nil {

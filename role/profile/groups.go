@@ -16,13 +16,13 @@ var groupIDs = map[string]tls.CurveID{
 
 const groupNames = "X25519MLKEM768, X25519, secp256r1, secp384r1 and secp521r1"
 
-// groups are the key exchanges of `tls-groups` in order. Those that are not
-// known here are left out with a warning, as long as there are others.
+// groups returns the key exchanges of `tls-groups` in order. It leaves out those that
+// are not known here, with a warning, as long as there are others.
 func groups(names []string, warn func(string)) ([]tls.CurveID, error) {
 	var ids []tls.CurveID
 	var missing []string
 	for _, name := range names {
-		// OpenSSL 3.5 marks groups by ? and *.
+		// OpenSSL 3.5 marks groups with ? and *.
 		if id, ok := groupIDs[strings.ToLower(strings.TrimLeft(name, "?*"))]; ok {
 			ids = append(ids, id)
 		} else {
@@ -38,8 +38,8 @@ func groups(names []string, warn func(string)) ([]tls.CurveID, error) {
 	return ids, nil
 }
 
-// curve is the key exchange of `ecdh-curve`. Another than those known leaves the
-// defaults, as with OpenVPN.
+// curve returns the key exchange of `ecdh-curve`. An unknown one leaves the defaults,
+// as with OpenVPN.
 func curve(name string, warn func(string)) []tls.CurveID {
 	if name == "" {
 		return nil

@@ -15,17 +15,17 @@ import (
 	"culvert/nic"
 )
 
-// The halves of each address space: routes to both take precedence over a
-// default route without replacing it.
+// The halves of each address space. Routes to both take precedence over a default
+// route without replacing it.
 var (
 	halves4 = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("128.0.0.0/1")}
 	halves6 = []netip.Prefix{netip.MustParsePrefix("::/1"), netip.MustParsePrefix("8000::/1")}
 )
 
-// HostState is what a configuration, with a server's push where there is one,
-// wants of the host. peer is the outer address of the other end; it may be not
-// valid while that is not known, and then nothing is redirected. An error names
-// routes that are left out; the rest of the state stands.
+// HostState returns what a configuration, with a server's push if there is one, wants
+// of the host. peer is the outer address of the other end; while that is not known it
+// is not valid, and nothing is redirected. An error names routes that are left out;
+// the rest of the state is valid.
 func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve Resolver) (hostnet.State, error) {
 	s := hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, TxQueueLen: c.Adapter.TxQueueLen, LLAddr: LLAddr(c.Adapter), Addresses: addresses(c.Adapter)}
 	if c.Routing.NoExec {
@@ -49,7 +49,7 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 	return s, errors.Join(left...)
 }
 
-// LLAddr is the MAC address that c wants its adapter to have, "" for any.
+// LLAddr returns the MAC address that c wants its adapter to have, "" for any.
 func LLAddr(c config.Adapter) string {
 	if Kind(c) != nic.Ethernet && c.Look == config.AdapterIP {
 		return ""
@@ -57,8 +57,8 @@ func LLAddr(c config.Adapter) string {
 	return c.LLAddr
 }
 
-// Profile distinguishes the tunnel of a configuration from others of this host: by
-// whom it connects to, or where it serves, and as whom.
+// Profile returns a text that distinguishes the tunnel of a configuration from others
+// of this host: by whom it connects to, or where it serves, and as whom.
 func Profile(c *config.Config) string {
 	words := []string{c.Adapter.Dev, strconv.Itoa(c.Link.LocalPort)}
 	for _, r := range c.Link.Remotes {
@@ -92,7 +92,7 @@ func WithoutAddress(c config.Adapter) bool {
 	return c.DevType == config.DevTun && !c.IfconfigNoexec && len(addresses(c)) == 0
 }
 
-// gateway is the next hop inside the tunnel for IPv4, not valid without one.
+// gateway returns the next hop inside the tunnel for IPv4; not valid: there is none.
 func gateway(c *config.Config) netip.Addr {
 	if c.Routing.Gateway.IsValid() {
 		return c.Routing.Gateway
@@ -103,7 +103,7 @@ func gateway(c *config.Config) netip.Addr {
 	return netip.Addr{}
 }
 
-// inside is the gateway inside the tunnel, not valid without one.
+// inside returns the gateway inside the tunnel; not valid: there is none.
 func inside(c *config.Config, ipv6 bool) netip.Addr {
 	if !ipv6 {
 		return gateway(c)
@@ -114,10 +114,10 @@ func inside(c *config.Config, ipv6 bool) netip.Addr {
 	return netip.Addr{}
 }
 
-// nextHop is where routes through the tunnel lead: not valid for the adapter
-// itself, which will do except for IPv4 through a gateway. That one is beyond
-// reach while the adapter has no address, which another program may set later.
-// An Ethernet adapter needs one; ok is false where it has none.
+// nextHop returns the next hop of routes through the tunnel. Not valid means the
+// adapter itself, which will do except for IPv4 through a gateway. A gateway cannot be
+// reached while the adapter has no address, which another program may set later. An
+// Ethernet adapter needs a gateway; ok is false if it has none.
 func nextHop(c *config.Config, ipv6 bool) (via netip.Addr, ok bool) {
 	ethernet := Kind(c.Adapter) == nic.Ethernet
 	bare := c.Adapter.Look == config.AdapterIP && len(addresses(c.Adapter)) == 0
@@ -142,8 +142,8 @@ func WithoutGateway(c *config.Config) bool {
 	})
 }
 
-// HostRoutes are the host's routes for one `route`: several where a name has
-// several addresses.
+// HostRoutes returns the host's routes for one `route`: several if a name has several
+// addresses.
 func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer netip.Addr, resolve Resolver) ([]hostnet.Route, error) {
 	w := routeNames{ctx: ctx, route: r, resolve: resolve}
 	dst, err := w.destinations(c, peer)
@@ -188,8 +188,8 @@ type routeNames struct {
 	resolve Resolver
 }
 
-// destinations are the networks that the route names: itself, or those of the
-// addresses of a special or a real name.
+// destinations returns the networks that the route names: the one written, or those
+// of the addresses that a special or a real name has.
 func (n routeNames) destinations(c *config.Config, peer netip.Addr) (list []netip.Prefix, err error) {
 	r := n.route
 	if r.Net.IsValid() {
@@ -218,7 +218,7 @@ func (n routeNames) destinations(c *config.Config, peer netip.Addr) (list []neti
 	return list, nil
 }
 
-// gateway is the first address of the gateway's name.
+// gateway returns the first address of the gateway's name.
 func (n routeNames) gateway() (netip.Addr, error) {
 	addrs, err := n.lookup(n.route.Gateway.Host)
 	if err != nil {
@@ -227,7 +227,7 @@ func (n routeNames) gateway() (netip.Addr, error) {
 	return addrs[0], nil
 }
 
-// lookup finds the addresses of a name, of the route's own family: one or more.
+// lookup finds the addresses of a name in the route's own family, one or more.
 func (n routeNames) lookup(host string) ([]netip.Addr, error) {
 	network := "ip4"
 	if n.route.IPv6 {
@@ -262,9 +262,9 @@ func (n routeNames) fault(host string, err error) error {
 // errNoGateway is why a default route for IPv4 is left out.
 var errNoGateway = errors.New("redirect-gateway: IPv4 is not led into the tunnel, which has neither an IPv4 address (ifconfig) nor a gateway (route-gateway)")
 
-// redirect is `redirect-gateway`: everything through the tunnel but the way to
-// the server. The host's own default route is never replaced, with or without
-// `def1`, so that nothing is lost when the tunnel goes.
+// redirect is `redirect-gateway`: everything goes through the tunnel except the way to
+// the server. The host's own default route is never replaced, with or without `def1`,
+// so that nothing is lost when the tunnel goes.
 func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err error) {
 	r := c.Routing.RedirectGateway
 	if r == nil || !peer.IsValid() {
@@ -293,7 +293,7 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err er
 	return routes, err
 }
 
-// names is what `dns` says, or `dhcp-option` where it says nothing.
+// names returns what `dns` says about names, or without it, `dhcp-option`.
 func names(c config.Routing) *hostnet.DNS {
 	d := &hostnet.DNS{Search: slices.Clone(c.DNS.SearchDomains)}
 	if len(c.DNS.Servers) > 0 {
@@ -314,7 +314,7 @@ func names(c config.Routing) *hostnet.DNS {
 	return d
 }
 
-// Pins reports whether routes lead the way to the other end past the tunnel, as
+// Pins reports whether routes keep the way to the other end out of the tunnel, as
 // those of `redirect-gateway` do.
 func Pins(routes []hostnet.Route) bool {
 	return slices.ContainsFunc(routes, func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })

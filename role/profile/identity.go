@@ -12,10 +12,10 @@ import (
 	"culvert/access/pki"
 )
 
-// show has this side's certificate shown to every peer, also to one whose list
-// of authorities does not name its issuer: the list is advice (RFC 8446, section
-// 4.2.4), and without a certificate neither side would learn what is wrong. warn
-// hears of that once for each list.
+// show makes TLS show this side's certificate to every peer, even to one whose list
+// of authorities does not name its issuer. The list is advice (RFC 8446, section
+// 4.2.4), and without a certificate neither side would learn what is wrong. warn is
+// called once for each such list.
 func show(t *tls.Config, identity tls.Certificate, warn func(string)) {
 	t.Certificates = []tls.Certificate{identity}
 	var mu sync.Mutex
@@ -32,9 +32,8 @@ func show(t *tls.Config, identity tls.Certificate, warn func(string)) {
 	}
 }
 
-// unfit says why peers will refuse this side's own certificate now, or those that
-// it leads to by way of others, whichever they trust; "" where nothing is known
-// against it.
+// unfit says why peers will refuse this side's own certificate now, or those of others
+// above it, whichever authority they trust; "" if nothing is known against it.
 func unfit(own *x509.Certificate, others []*x509.Certificate, server bool, now time.Time) string {
 	usage := pki.ClientUsage
 	if server {
@@ -47,8 +46,8 @@ func unfit(own *x509.Certificate, others []*x509.Certificate, server bool, now t
 	return "this side's own certificate, which peers will refuse: " + pki.Explain(err, now)
 }
 
-// shownWith are the certificates that identity shows beside its own. One that
-// cannot be read is for the peer to judge.
+// shownWith returns the certificates that identity shows beside its own. It leaves out
+// those that it cannot read; the peer may judge them.
 func shownWith(identity tls.Certificate) (others []*x509.Certificate) {
 	for _, der := range identity.Certificate[1:] {
 		if cert, err := x509.ParseCertificate(der); err == nil {
@@ -58,9 +57,9 @@ func shownWith(identity tls.Certificate) (others []*x509.Certificate) {
 	return others
 }
 
-// unnamed says that none of the certificates of identity was issued by one of
-// the authorities, given by their names as they stand; "" where one was, or
-// where none is named, which means any.
+// unnamed says that none of the certificates of identity was issued by one of the
+// authorities, which are given by their names in DER. It returns "" if one was, or
+// if no authority is named, which means any.
 func unnamed(identity tls.Certificate, authorities [][]byte) string {
 	if len(authorities) == 0 {
 		return ""

@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// Kind is what the adapter of c carries.
+// Kind returns what the adapter of c carries.
 func Kind(c config.Adapter) nic.Kind {
 	if c.DevType == config.DevTap {
 		return nic.Ethernet
@@ -16,7 +16,7 @@ func Kind(c config.Adapter) nic.Kind {
 	return nic.IP
 }
 
-// headerLen is what stands before IP inside the tunnel, in bytes.
+// headerLen returns the length of the header before IP inside the tunnel, in bytes.
 func headerLen(c config.Adapter) int {
 	if Kind(c) == nic.Ethernet {
 		return frame.HeaderLen
@@ -24,7 +24,7 @@ func headerLen(c config.Adapter) int {
 	return 0
 }
 
-// LinkOptions are the settings of c for every outer socket, all but its
+// LinkOptions returns the settings of c for every outer socket, all except its
 // address.
 func LinkOptions(c *config.Config) link.Options {
 	return link.Options{
@@ -33,18 +33,19 @@ func LinkOptions(c *config.Config) link.Options {
 	}
 }
 
-// mtuDiscovery are the link's names for the words of `mtu-disc`.
+// mtuDiscovery maps the words of `mtu-disc` to package link's.
 var mtuDiscovery = map[config.MTUDiscovery]link.MTUDiscovery{
 	config.MTUDiscoverySystem: link.SystemMTU, config.MTUDiscoveryNo: link.CutAlways,
 	config.MTUDiscoveryMaybe: link.CutHere, config.MTUDiscoveryYes: link.CutNever,
 }
 
-// maxQueues bounds what each queue's buffers come to, a megabyte and a half.
+// maxQueues limits the memory for buffers: a megabyte and a half for each queue.
 const maxQueues = 16
 
-// Queues is how many queues adapter and outer sockets have: on a server one for
-// each two cores, since each has a goroutine inbound and one outbound. One
-// peer's packets stay in order on one core, so that others have one queue.
+// Queues returns how many queues the adapter and the outer sockets have. A server has
+// one for every two cores, since each queue has a goroutine inbound and one outbound.
+// The packets of one peer stay in order on one core, so the other roles have one
+// queue.
 func Queues(c *config.Config) int {
 	if c.Mode != config.ModeServer {
 		return 1
@@ -52,12 +53,12 @@ func Queues(c *config.Config) int {
 	return min((runtime.GOMAXPROCS(0)+1)/2, maxQueues)
 }
 
-// PacketSize is the largest packet of adapter or link that buffers are made
-// for: the MTU, or the largest a peer may push, and room for what is added.
+// PacketSize returns the size of packet buffers: the MTU, or the largest one that a
+// peer may push, and room for what is added.
 func PacketSize(c config.Adapter) int { return max(c.MTU, buffersMTU) + 256 }
 
-// optionsExtra is what OpenVPN adds to the MTU that it names in the options
-// string (tun-mtu-extra, 32 with tap).
+// optionsExtra returns what OpenVPN adds to the MTU in the options string
+// (tun-mtu-extra, 32 with tap).
 func optionsExtra(c config.Adapter) int {
 	if Kind(c) == nic.Ethernet {
 		return 32

@@ -7,8 +7,8 @@ import (
 	"culvert/session/wrap"
 )
 
-// P2P is the settings of c, the configuration of this trust, for every session of
-// two hosts without server mode, all but the Wrapper.
+// P2P returns the settings of c, the configuration that this trust was made from, for
+// every session of two paired hosts, all except the Wrapper.
 func (trust *Trust) P2P(c *config.Config) (session.Config, error) {
 	s, err := trust.Session(c, c.TLSServer)
 	if err != nil {
@@ -19,9 +19,9 @@ func (trust *Trust) P2P(c *config.Config) (session.Config, error) {
 	return s, nil
 }
 
-// P2PWrapper returns a function that makes the control channel armour of either
-// host, new for every session; nil for a TLS server with tls-crypt-v2, whose peer brings
-// the key.
+// P2PWrapper returns a function that makes the control channel armour of either host,
+// a new one for every session; nil for a TLS server with tls-crypt-v2, whose peer
+// brings the key.
 func P2PWrapper(c *config.Config) (func() wrap.Wrapper, error) {
 	if c.TLSServer && c.Trust.TLSCryptV2 != nil {
 		return nil, nil

@@ -11,8 +11,9 @@ import (
 	"culvert/session/negotiate"
 )
 
-// userVariables are the variables of `setenv` that a server gets: the program that
-// shows the tunnel to its user, and with push-peer-info those about this host.
+// userVariables returns the variables of `setenv` that a server gets: the one that
+// names the program showing the tunnel to its user, and with push-peer-info those
+// about this host.
 func userVariables(c config.Process) map[string]string {
 	told := make(map[string]string)
 	for name, value := range c.Env {
@@ -25,9 +26,9 @@ func userVariables(c config.Process) map[string]string {
 	return told
 }
 
-// WithHost is what c has a server told, with what push-peer-info adds of this
-// host, which reaches the server from one of its interfaces (man page,
-// push-peer-info). What `setenv` says instead stays.
+// WithHost returns told with what push-peer-info adds about this host: versions, and
+// the MAC address of the interface on the way to server (man page, push-peer-info).
+// What `setenv` sets instead stays.
 func WithHost(c config.Process, told negotiate.PeerInfo, server netip.Addr) negotiate.PeerInfo {
 	if !c.PushPeerInfo {
 		return told
@@ -43,8 +44,8 @@ func WithHost(c config.Process, told negotiate.PeerInfo, server netip.Addr) nego
 	return info
 }
 
-// hardwareAddr is the MAC address of the interface on the way to a server, nil
-// where it has none. No packet is sent to find it.
+// hardwareAddr returns the MAC address of the interface on the way to a server, nil if
+// it has none. It sends no packet.
 func hardwareAddr(server netip.Addr) net.HardwareAddr {
 	const discard = 9
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(server, discard)))

@@ -4,14 +4,13 @@ import (
 	"fmt"
 )
 
-// insecure is the certificate profile that takes signatures over SHA-1
-// and keys of any length.
+// insecure is the certificate profile that accepts signatures over SHA-1 and keys of
+// any length.
 const insecure = "insecure"
 
-// certProfile is `tls-cert-profile` as the security level of `tls-cipher`
-// changes it: level n of OpenSSL, -1 where none was given. OpenVPN's levels are
-// 0 for insecure, 1 for legacy, 2 for preferred. Only legacy, the default, is
-// changed.
+// certProfile returns `tls-cert-profile`, changed by the security level of `tls-cipher`:
+// OpenSSL's level n, -1 if none was given. In OpenVPN, level 0 is insecure, 1 legacy
+// and 2 preferred. Only legacy, the default, is changed.
 func certProfile(profile string, level int, warn func(string)) string {
 	switch {
 	case profile == "legacy" && level == 0:

@@ -20,11 +20,11 @@ import (
 	"culvert/session/wrap"
 )
 
-// Variable is one that a program finds in its environment.
+// Variable is a variable in a program's environment.
 type Variable struct{ Name, Value string }
 
-// CertificateVariables tell a program of a certificate at a depth of a chain,
-// 0 for the peer's own (manual, "Environmental Variables").
+// CertificateVariables returns the variables that describe to a program a certificate
+// at a depth of a chain, 0 for the peer's own (manual, "Environmental Variables").
 func CertificateVariables(depth int, cert *x509.Certificate) []Variable {
 	one, two := sha1.Sum(cert.Raw), sha256.Sum256(cert.Raw)
 	at := func(name string) string { return fmt.Sprintf("%s_%d", name, depth) }
@@ -51,17 +51,16 @@ func withColons(hash []byte) string {
 	return strings.Join(parts, ":")
 }
 
-// ShowTLS makes TLS settings those for a peer at an address, for as long as ctx
-// lasts.
+// ShowTLS turns TLS settings into those for a peer at an address. Programs that they
+// run are ended with ctx.
 type ShowTLS func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.Config
 
-// ProgramsAtOnce bounds the programs that run for peers at the same time.
+// ProgramsAtOnce is how many programs may run for peers at the same time.
 const ProgramsAtOnce = 128
 
-// TLSVerify is `tls-verify`: it returns the TLS settings with which a peer at
-// an address is also shown to the program, from the authority down to its own
-// certificate, when one of the slots is free. Without the directive it returns
-// nil.
+// TLSVerify is `tls-verify`. With the TLS settings that it makes, the certificates of
+// a peer are also shown to the program, from the authority's down to the peer's own,
+// when one of the slots is free. Without the directive it returns nil.
 func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, error) {
 	if c.Trust.TLSVerify == nil {
 		return nil, nil
@@ -71,7 +70,7 @@ func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, erro
 		return nil, err
 	}
 	program.Within(slots)
-	trust := Trust{warn: func(string) {}} // whoever checks before has warned
+	trust := Trust{warn: func(string) {}} // an earlier check has warned already
 	if err := trust.readAuthorities(c.Trust); err != nil {
 		return nil, err
 	}
@@ -118,7 +117,7 @@ func showChain(ctx context.Context, c *config.Config, program *auth.Program, aut
 	return nil
 }
 
-// AddressVariables are a peer's outer address and port; kind is "trusted" or
+// AddressVariables adds a peer's outer address and port; kind is "trusted" or
 // "untrusted".
 func AddressVariables(env *auth.Variables, kind string, a netip.AddrPort) {
 	name := kind + "_ip"
@@ -129,7 +128,8 @@ func AddressVariables(env *auth.Variables, kind string, a netip.AddrPort) {
 	env.Set(kind+"_port", fmt.Sprint(a.Port()))
 }
 
-// ProgramVariables are those that every program of the configuration gets.
+// ProgramVariables returns the variables that every program of the configuration
+// gets.
 func ProgramVariables(c config.Process) []string {
 	var env auth.Variables
 	for name, value := range c.Env {
@@ -138,7 +138,8 @@ func ProgramVariables(c config.Process) []string {
 	return env
 }
 
-// CheckKeyAge is `tls-crypt-v2-max-age`, over the metadata of a client's key.
+// CheckKeyAge is `tls-crypt-v2-max-age`: it fails if a client's key is older than most,
+// by the key's metadata.
 func CheckKeyAge(metadata []byte, most time.Duration, now time.Time) error {
 	made, ok := wrap.KeyTime(metadata)
 	if !ok {

@@ -20,21 +20,22 @@ import (
 // SystemResolver is one.
 type Resolver func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-// SystemResolver asks as this system is set up to. Link-local addresses keep
-// their zone, by name.
+// SystemResolver resolves a name as this system is set up to. Link-local addresses
+// keep their zone, by name.
 func SystemResolver(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	return Lookup(ctx, &net.Resolver{Dial: presentServer("/etc/resolv.conf").dial}, network, host)
 }
 
-// presentServer is the resolver's file. Package net looks at it every five seconds
-// only, and until then asks the name servers of a tunnel that is gone.
+// presentServer is the path of the resolver's file. Package net reads that only every
+// five seconds, and until then asks the name servers of a tunnel that is gone.
 type presentServer string
 
 func (file presentServer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, network, file.instead(address))
 }
 
-// instead is a server that the file names now: that of the address if it is one.
+// instead returns a server that the file names now: the one at address if it is still
+// named.
 func (file presentServer) instead(address string) string {
 	servers := hostnet.NameServers(string(file))
 	asked, err := netip.ParseAddrPort(address)
@@ -44,7 +45,7 @@ func (file presentServer) instead(address string) string {
 	return servers[0].String()
 }
 
-// Lookup is LookupNetIP of r, which would lose the zones of link-local addresses.
+// Lookup is r.LookupNetIP, except that it keeps the zones of link-local addresses.
 func Lookup(ctx context.Context, r *net.Resolver, network, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return ofFamily([]netip.Addr{named(a)}, network, host)
@@ -65,7 +66,7 @@ func Lookup(ctx context.Context, r *net.Resolver, network, host string) ([]netip
 	return ofFamily(addrs, network, host)
 }
 
-// ofFamily leaves those of the family of network.
+// ofFamily returns the addresses of the family of network.
 func ofFamily(addrs []netip.Addr, network, host string) ([]netip.Addr, error) {
 	other := func(a netip.Addr) bool {
 		return network == "ip4" && !a.Unmap().Is4() || network == "ip6" && a.Unmap().Is4()
@@ -77,8 +78,8 @@ func ofFamily(addrs []netip.Addr, network, host string) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// named has an adapter's name as its zone, where that was its index: as package
-// link gives the addresses of packets.
+// named returns an address whose zone is the adapter's name, not its index, as in
+// the addresses of packets from package link.
 func named(a netip.Addr) netip.Addr {
 	index, err := strconv.Atoi(a.Zone())
 	if err != nil {
@@ -91,8 +92,8 @@ func named(a netip.Addr) netip.Addr {
 	return a.WithZone(adapter.Name)
 }
 
-// Scoped has the zone that a link-local address needs to be sent to. One that
-// has none gets that of c's own sockets, by `bind-dev` or `local`.
+// Scoped returns an address with the zone that a link-local one needs to be sent to.
+// One that has none gets the zone of c's own sockets, from `bind-dev` or `local`.
 func Scoped(c config.Link, a netip.Addr) (netip.Addr, error) {
 	if !a.Is6() || !a.IsLinkLocalUnicast() {
 		return a, nil
@@ -109,7 +110,7 @@ func Scoped(c config.Link, a netip.Addr) (netip.Addr, error) {
 	return a, nil
 }
 
-// ownZone is the adapter that c binds its sockets to, "" for none.
+// ownZone returns the adapter that c binds its sockets to, "" for none.
 func ownZone(c config.Link) string {
 	if c.BindDev != "" {
 		return c.BindDev
@@ -118,8 +119,8 @@ func ownZone(c config.Link) string {
 	return named(local).Zone()
 }
 
-// LocalAddr is the first address of what `local` says: an address of this host,
-// or a name that has one.
+// LocalAddr returns the first address that `local` gives: local is an address of this
+// host, or a name that has one.
 func LocalAddr(ctx context.Context, network, local string) (netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTime)
 	defer cancel()
@@ -130,7 +131,7 @@ func LocalAddr(ctx context.Context, network, local string) (netip.Addr, error) {
 	return addrs[0].Unmap(), nil
 }
 
-// resolveTime is how long a name may take, since it may be that nobody answers.
+// resolveTime is the time limit for resolving a name: perhaps nobody answers.
 const resolveTime = 5 * time.Second
 
 // LookupHost finds the outer addresses of a remote under a name, one or more.
@@ -166,8 +167,8 @@ type lookupError struct {
 func (e *lookupError) Error() string { return e.text }
 func (e *lookupError) Unwrap() error { return e.err }
 
-// unanswered says why a name has no address, and what to look at. It says the same
-// each time: package net names the port that was asked from, too.
+// unanswered says why a name has no address, and what to look at. The text is the
+// same each time; package net's includes the port that the question came from.
 func unanswered(e *net.DNSError) string {
 	server := "the name server " + e.Server
 	if e.Server == "" {

@@ -21,16 +21,16 @@ import (
 	"culvert/host/process"
 )
 
-// revoked is what the authorities took back: the lists in force. They are read
-// again when their files change. Of a file that became unreadable, was removed,
-// or is no list of the authority that it names, the list before stays in force:
-// to let nobody in would make a slip of the pen an outage, and to let everybody
-// in would let the revoked in. It is safe for concurrent use.
+// revoked is what the authorities revoked: the lists in force. They are read again
+// when their files change. If a file becomes unreadable, is removed, or has no list
+// that the authority it names signed, the previous list stays in force: to let nobody
+// in would turn a slip into an outage, and to let everybody in would let in the
+// revoked. It is safe for concurrent use.
 type revoked struct {
-	source crl.Source // nil: nothing to read
+	source crl.Source // nil: there is nothing to read
 	warn   func(string)
-	dir    string // of serial numbers; "" without
-	// authorities are those of `ca`; a peer may show others that stand between.
+	dir    string // of serial numbers; "" for none
+	// authorities are those of `ca`; a peer may show intermediate ones.
 	authorities []*x509.Certificate
 
 	mu       sync.Mutex
@@ -40,22 +40,23 @@ type revoked struct {
 	lists    map[string][]*x509.RevocationList // by the file they are from
 	serials  map[string]bool
 	troubles map[string]*trouble
-	begins   time.Time       // of a list that was refused because it is not yet valid
-	looked   time.Time       // when it was last looked for lists that end
-	unlisted map[string]bool // keys of authorities between, of which it was said
+	begins   time.Time       // when a list begins that was refused because it is not yet valid
+	looked   time.Time       // the last look for lists that end
+	unlisted map[string]bool // keys of intermediate authorities that were warned about
 }
 
-// trouble is a file whose list before stays in force.
+// trouble is what is wrong with a file whose previous list stays in force.
 type trouble struct {
 	text  string
 	since time.Time
 	said  time.Time // last; zero: never
 }
 
-// graceTime is how long a file may be broken without a word: somebody writes it.
+// graceTime is how long a file may be broken before that is logged: somebody may be
+// writing it.
 const graceTime = time.Second
 
-// start reads what there is at the start, where a fault is an error.
+// start reads the lists at the start, when any fault is an error.
 func (r *revoked) start(c *config.Config) error {
 	if f := c.Trust.CRLVerify; f != nil {
 		lists, err := pki.ParseRevocationLists(f.Text)
@@ -86,13 +87,12 @@ func (r *revoked) start(c *config.Config) error {
 	return nil
 }
 
-// refresh reads the lists again that changed, and returns the version of what is
-// in force.
+// refresh reads the changed lists again, and returns the version of what is in force.
 func (r *revoked) refresh(now time.Time) (version uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.begins.IsZero() && !now.Before(r.begins) {
-		r.number = 0 // read all again
+		r.number = 0 // reads all again
 	}
 	if r.source != nil {
 		if texts := r.source(now, r.number); texts != nil && r.take(texts, now, true) {
@@ -104,8 +104,8 @@ func (r *revoked) refresh(now time.Time) (version uint64) {
 	return r.version
 }
 
-// take puts lists in force, at the start whatever they are: what is wrong with
-// them is said to whoever comes. It reports whether any changed.
+// take puts lists in force, and reports whether any changed. At the start it takes
+// any list: what is wrong with it is said when a peer comes.
 func (r *revoked) take(texts *crl.Texts, now time.Time, said bool) (changed bool) {
 	r.number, r.begins = texts.Number, time.Time{}
 	wrong := make(map[string]string, len(texts.Failed))
@@ -169,14 +169,14 @@ func (r *revoked) takeSerials(texts *crl.Texts, said bool) (changed bool) {
 	return changed
 }
 
-// isSerial reports whether the name of a file is a serial number as it is compared:
-// in decimal, without zeros before it.
+// isSerial reports whether the name of a file is a serial number in the form that is
+// compared: decimal, without leading zeros.
 func isSerial(name string) bool {
 	n, ok := new(big.Int).SetString(name, 10)
 	return ok && n.String() == name
 }
 
-// parse reads lists, which strict wants to be able to take the place of others.
+// parse reads lists. With strict, they must be fit to replace others.
 func (r *revoked) parse(text []byte, now time.Time, strict bool) ([]*x509.RevocationList, error) {
 	lists, err := pki.ParseRevocationLists(text)
 	if err != nil || !strict {
@@ -193,10 +193,10 @@ func (r *revoked) parse(text []byte, now time.Time, strict bool) ([]*x509.Revoca
 	return lists, nil
 }
 
-// lost refuses lists that would let in whom those before shut out, since an
-// authority that had one has none: another authority's file was put there, or a
-// part of several is missing. An intermediate authority is known by its name
-// alone. Lists before of no authority that is trusted were a mistake to be mended.
+// lost refuses new lists if an authority that had one no longer has any, since that
+// would let in those whom it shut out: another authority's file was put there, or one
+// of several lists is missing. An intermediate authority is known by name alone.
+// Previous lists of no trusted authority were a mistake, so they may go.
 func (r *revoked) lost(before, after []*x509.RevocationList) error {
 	without := pki.Unlisted(r.authorities, before)
 	had := slices.DeleteFunc(slices.Clone(r.authorities), func(a *x509.Certificate) bool { return slices.Contains(without, a) })
@@ -226,7 +226,7 @@ func entries(lists []*x509.RevocationList) (n int) {
 	return n
 }
 
-// note keeps what is wrong with files.
+// note remembers what is wrong with files.
 func (r *revoked) note(wrong map[string]string, now time.Time) {
 	for path := range r.troubles {
 		if wrong[path] == "" {
@@ -240,15 +240,15 @@ func (r *revoked) note(wrong map[string]string, now time.Time) {
 	}
 }
 
-// mended says of a broken file that it is in order again, with what was in force
-// all the while.
+// mended logs that a broken file is in order again. revoked is how many certificates
+// it revokes.
 func (r *revoked) mended(path string, revoked int) {
 	if t := r.troubles[path]; t != nil && !t.said.IsZero() {
 		r.warn(fmt.Sprintf("crl-verify %s: in order again, as it was before, %d revoked", path, revoked))
 	}
 }
 
-// complain says of each broken file that it is, and again once a day.
+// complain logs each broken file, and again once a day.
 func (r *revoked) complain(now time.Time) {
 	for path, t := range r.troubles {
 		if now.Sub(t.said) < announceInterval || now.Sub(t.since) < graceTime {
@@ -265,7 +265,7 @@ func (r *revoked) complain(now time.Time) {
 	}
 }
 
-// all are the lists in force. The caller holds mu.
+// all returns the lists in force. The caller holds mu.
 func (r *revoked) all() []*x509.RevocationList {
 	all := slices.Clone(r.fixed)
 	for _, lists := range r.lists {
@@ -274,7 +274,7 @@ func (r *revoked) all() []*x509.RevocationList {
 	return all
 }
 
-// check looks whether a certificate of a verified chain was taken back.
+// check fails if a certificate of a verified chain was revoked.
 func (r *revoked) check(chain []*x509.Certificate, now time.Time) error {
 	r.mu.Lock()
 	lists, serials := r.all(), r.serials
@@ -293,7 +293,7 @@ func (r *revoked) check(chain []*x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// ListFiles reads the lists that a configuration names.
+// ListFiles returns the reader of the lists that a configuration names.
 func ListFiles(c *config.Config) *crl.Files {
 	n := crl.Names{Serials: c.Trust.CRLVerifyDir, CAPath: c.Trust.CAPath, Chroot: c.Process.Chroot}
 	if f := c.Trust.CRLVerify; f != nil && !f.Inline && !isPipe(c.Path(f.Name)) {
@@ -302,7 +302,7 @@ func ListFiles(c *config.Config) *crl.Files {
 	return crl.NewFiles(n, process.ReadFile)
 }
 
-// isPipe reports that a name was good for reading once.
+// isPipe reports whether a file can be read only once.
 func isPipe(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
@@ -311,8 +311,8 @@ func isPipe(name string) bool {
 // WatchInterval is how often files of revocation lists are looked at.
 const WatchInterval = 400 * time.Millisecond
 
-// ListFiles are the paths of files and directories that are read again when they
-// change, in order.
+// ListFiles returns the paths of the files and directories that are read again when
+// they change, in order.
 func (t *Trust) ListFiles() (names []string) {
 	t.revoked.mu.Lock()
 	defer t.revoked.mu.Unlock()
@@ -328,8 +328,8 @@ func (t *Trust) ListFiles() (names []string) {
 	return names
 }
 
-// Watch calls changed each time the lists did, until ctx ends. A file's time is
-// looked at, which works on every file system and within a chroot.
+// Watch calls changed each time the lists changed, until ctx ends. It polls the files'
+// times, which works on every file system and within a chroot.
 func (t *Trust) Watch(ctx context.Context, changed func()) {
 	if t.revoked.source == nil {
 		return
@@ -350,8 +350,8 @@ func (t *Trust) Watch(ctx context.Context, changed func()) {
 	}
 }
 
-// Keep is Watch beside its caller, until the function it returns is called. A nil
-// Trust has no lists.
+// Keep runs Watch in the background until the function that it returns is called. A
+// nil Trust has no lists.
 func (t *Trust) Keep(ctx context.Context, changed func()) (stop func()) {
 	if t == nil {
 		return func() {}
@@ -365,9 +365,9 @@ func (t *Trust) Keep(ctx context.Context, changed func()) (stop func()) {
 	}
 }
 
-// Way is what Revoked looks up of the certificates that a peer showed, and TLS
-// took: from its own to one of the roots, both included. Of one that is known by
-// its fingerprint, or where no list can change, it is what the peer showed.
+// Way returns what Revoked looks up, from the certificates that a peer showed and TLS
+// accepted: the way from its own to one of the roots, both included. For a peer known
+// by its fingerprint, or if no list can change, it is what the peer showed.
 func (t *Trust) Way(shown []*x509.Certificate) []*x509.Certificate {
 	if t.revoked.source == nil {
 		return shown
@@ -378,15 +378,15 @@ func (t *Trust) Way(shown []*x509.Certificate) []*x509.Certificate {
 	return shown
 }
 
-// wayTo is nil where none of authorities has signed it. Whether a signature over
-// SHA-1 is good enough was asked before.
+// wayTo returns the way from shown's first certificate to one of authorities, nil if
+// there is none. Whether a signature over SHA-1 is good enough was checked before.
 func wayTo(authorities, shown []*x509.Certificate) []*x509.Certificate {
 	return pki.Verifier{Authorities: authorities, Weak: true}.Way(shown)
 }
 
-// Revoked looks a Way up anew; it returns a *pki.RevokedError when one of its
-// certificates is taken back since. What else became of them counts when keys
-// are renewed.
+// Revoked looks up a Way again, and returns a *pki.RevokedError if one of its
+// certificates has been revoked since. Other faults, such as an expired certificate,
+// count when keys are renewed.
 func (t *Trust) Revoked(way []*x509.Certificate, now time.Time) error {
 	if len(way) == 0 || t.revoked.source == nil {
 		return nil

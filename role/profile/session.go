@@ -1,4 +1,4 @@
-// Package profile makes of a configuration what both roles need for their
+// Package profile makes from a configuration what the roles need for their
 // sessions: control channel keys, TLS with certificates, ciphers and timers.
 package profile
 
@@ -16,8 +16,8 @@ import (
 // Version is how this program names itself to its peers.
 const Version = "culvert_1"
 
-// Session is the settings of c for every session, all but the Wrapper.
-// warn is as in TLS.
+// Session returns the settings of c for every session, all except the Wrapper. warn is
+// as for TLS.
 func Session(c *config.Config, server bool, warn func(string)) (session.Config, error) {
 	trust, err := NewTrust(c, warn, nil)
 	if err != nil {
@@ -26,7 +26,7 @@ func Session(c *config.Config, server bool, warn func(string)) (session.Config, 
 	return trust.Session(c, server)
 }
 
-// Session is the settings of c, the configuration of this trust.
+// Session returns the settings of c, the configuration that this trust was made from.
 func (trust *Trust) Session(c *config.Config, server bool) (session.Config, error) {
 	tls, err := trust.TLS(c, server)
 	if err != nil {
@@ -58,8 +58,8 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 	return s, nil
 }
 
-// Timers are how c has a session watch its peer. On a client they change with
-// what the server pushes.
+// Timers returns how a session watches its peer. On a client they change with what
+// the server pushes.
 func Timers(c config.Timers) session.Timers {
 	return session.Timers{
 		Ping: c.Ping, PingRestart: c.PingRestart, PingExit: c.PingExit,
@@ -67,12 +67,12 @@ func Timers(c config.Timers) session.Timers {
 	}
 }
 
-// buffersMTU is the largest tun-mtu a server may push: what packet buffers are
-// made for.
+// buffersMTU is the largest tun-mtu that a server may push: packet buffers are made
+// for it.
 const buffersMTU = 1600
 
-// platform is this system as IV_PLAT has it (OpenVPN's management-notes and man
-// page, push-peer-info).
+// platform returns the value of IV_PLAT for this system (OpenVPN's management-notes
+// and man page, push-peer-info).
 func platform() string {
 	switch runtime.GOOS {
 	case "darwin":
@@ -83,7 +83,7 @@ func platform() string {
 	return runtime.GOOS
 }
 
-// direction is `key-direction`, or the second argument of tls-auth.
+// direction returns `key-direction`, or the second argument of tls-auth.
 func direction(c config.Trust) wrap.Direction {
 	switch {
 	case c.KeyDirection == nil:
@@ -94,7 +94,7 @@ func direction(c config.Trust) wrap.Direction {
 	return wrap.Normal
 }
 
-// Armour is the control channel keys of a server.
+// Armour returns the control channel keys of a server.
 func Armour(c *config.Config) (a wrap.Armour, err error) {
 	if c.Trust.TLSAuth != nil {
 		if a.TLSAuth, err = tlsAuth(c); err != nil {
@@ -127,8 +127,8 @@ func tlsAuth(c *config.Config) (*wrap.TLSAuthKey, error) {
 	return &wrap.TLSAuthKey{Key: key, Direction: direction(c.Trust), Digest: hash}, nil
 }
 
-// ClientWrapper returns what makes the control channel armour of a client,
-// anew for every session.
+// ClientWrapper returns a function that makes the control channel armour of a client,
+// a new one for every session.
 func ClientWrapper(c *config.Config) (func() wrap.Wrapper, error) {
 	switch {
 	case c.Trust.TLSCryptV2 != nil:

@@ -12,19 +12,19 @@ import (
 	"culvert/session/wrap"
 )
 
-// Settings is what one configuration makes of every session with the one other
-// end that a client or a paired host has.
+// Settings has what a client or a paired host needs for every session with its other
+// end, made from one configuration.
 type Settings struct {
 	Config  *config.Config // the file's, or with a <connection> block applied
 	Session session.Config
-	Wrapper func() wrap.Wrapper // makes the armour of one session; nil with a static key
+	Wrapper func() wrap.Wrapper // makes the armour for one session; nil with a static key
 	Trust   *Trust              // nil with a static key
 	// ShowTLS makes the TLS settings for one address (tls-verify); nil: they are
 	// the same for all.
 	ShowTLS ShowTLS
 }
 
-// ClientSettings makes a client's. warn and lists are as for NewTrust.
+// ClientSettings returns the settings of a client. warn and lists are as for NewTrust.
 func ClientSettings(c *config.Config, warn func(string), lists crl.Source) (s *Settings, err error) {
 	s = &Settings{Config: c}
 	if s.Trust, err = NewTrust(c, warn, lists); err != nil {
@@ -44,8 +44,8 @@ func ClientSettings(c *config.Config, warn func(string), lists crl.Source) (s *S
 // (IV_SSO): opening a page, and answering a question.
 const loginSteps = "webauth,openurl,crtext"
 
-// P2PSettings makes those of a host that is paired by TLS. warn and lists are as
-// for NewTrust.
+// P2PSettings returns the settings of a host that is paired by TLS. warn and lists are
+// as for NewTrust.
 func P2PSettings(c *config.Config, warn func(string), lists crl.Source) (s *Settings, err error) {
 	s = &Settings{Config: c}
 	if s.Trust, err = NewTrust(c, warn, lists); err != nil {
@@ -58,16 +58,16 @@ func P2PSettings(c *config.Config, warn func(string), lists crl.Source) (s *Sett
 	return s, err
 }
 
-// StaticSettings makes those of a host that is paired by a static key, and the
-// keys.
+// StaticSettings returns the settings of a host that is paired by a static key, and
+// the keys.
 func StaticSettings(c *config.Config) (s *Settings, keys *seal.Static, err error) {
 	s = &Settings{Config: c}
 	s.Session, keys, err = Static(c)
 	return s, keys, err
 }
 
-// For is the configuration of a session with a peer at an outer address, which is
-// not valid where that is not known. ctx ends the programs that are run for it.
+// For returns the configuration of a session with the peer at an outer address, which
+// is not valid if not known. ctx ends the programs that are run for the session.
 func (s *Settings) For(ctx context.Context, remote netip.AddrPort, tcp bool) session.Config {
 	cfg := s.Session
 	if s.ShowTLS != nil {
@@ -89,8 +89,8 @@ type Choice struct {
 	blocks map[*config.Config]*Settings
 }
 
-// Choose makes the settings of a file and of its blocks. warn is told of what there
-// is to say of the file; a block can add nothing to that.
+// Choose makes the settings of a file and of its blocks. warn gets the remarks about
+// the file; a block can add nothing to them.
 func Choose(c *config.Config, warn func(string), make func(c *config.Config, warn func(string)) (*Settings, error)) (Choice, error) {
 	main, err := make(c, warn)
 	if err != nil {
@@ -116,7 +116,7 @@ func Choose(c *config.Config, warn func(string), make func(c *config.Config, war
 	return choice, nil
 }
 
-// Of is the settings to use for a remote.
+// Of returns the settings to use for a remote.
 func (c Choice) Of(r config.Remote) *Settings {
 	if s := c.blocks[r.Settings]; s != nil {
 		return s

@@ -9,7 +9,7 @@ import (
 	"culvert/session/wrap"
 )
 
-// Static is the settings of c for sessions of two hosts that share a static key
+// Static returns the settings of c for sessions of two hosts that share a static key
 // (`secret`), and the keys.
 func Static(c *config.Config) (session.Config, *seal.Static, error) {
 	s := session.Config{Timers: Timers(c.Timers)}

@@ -9,8 +9,9 @@ import (
 	"culvert/host/process"
 )
 
-// KeepStatus writes what text gives to the file of `status`, now and as often
-// as it says. The function returned writes it a last time and ends that.
+// KeepStatus writes what text returns to the file of `status`, now and at the
+// interval given there. The function that it returns writes the file a last time and
+// stops.
 func KeepStatus(c config.Process, log *slog.Logger, text func() []byte) (stop func()) {
 	if c.Status == "" {
 		return func() {}

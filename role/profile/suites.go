@@ -6,19 +6,18 @@ import (
 	"strings"
 )
 
-// suite is a cipher suite of TLS 1.2 with the words that OpenSSL's language has
-// for it (ciphers(1), "CIPHER STRINGS").
+// suite is a cipher suite of TLS 1.2, and the words that apply to it in OpenSSL's
+// language (ciphers(1), "CIPHER STRINGS").
 type suite struct {
 	id            uint16
-	iana, openssl string // its names, the first with dashes as OpenVPN has it
+	iana, openssl string // its names; the first has dashes, as in OpenVPN
 	words         []string
-	// static suites exchange keys by RSA alone: whoever gets the server's key
-	// later can read what was recorded. They are used where they are asked
-	// for by name.
+	// static suites exchange keys with RSA alone: whoever gets the server's key
+	// later can read recorded traffic. They are used only if asked for by name.
 	static bool
 }
 
-// suites are the safe ones of crypto/tls, and those marked static.
+// suites are the safe suites of crypto/tls, and those marked static.
 var suites = allSuites()
 
 func allSuites() (all []suite) {
@@ -36,7 +35,7 @@ func allSuites() (all []suite) {
 	return all
 }
 
-// newSuite takes a name such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 apart.
+// newSuite splits a name such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 into its words.
 func newSuite(s *tls.CipherSuite) suite {
 	exchange, cipher, _ := strings.Cut(strings.TrimPrefix(s.Name, "TLS_"), "_WITH_")
 	made := suite{id: s.ID, iana: strings.ReplaceAll(s.Name, "_", "-")}
@@ -77,13 +76,13 @@ func cipherWords(cipher string) []string {
 	return words
 }
 
-// named reports whether name is one of the suite's own.
+// named reports whether name is one of the suite's names.
 func (s suite) named(name string) bool {
 	return strings.EqualFold(strings.ReplaceAll(name, "_", "-"), s.iana) || strings.EqualFold(name, s.openssl)
 }
 
-// is reports whether a term of OpenSSL's language, words with + between,
-// applies to the suite. Classes as wide as ALL hold no static ones.
+// is reports whether a term of OpenSSL's language, words joined by +, applies to the
+// suite. Classes as wide as ALL do not include static suites.
 func (s suite) is(term string) bool {
 	for word := range strings.SplitSeq(term, "+") {
 		if !slices.ContainsFunc(s.words, func(w string) bool { return strings.EqualFold(w, word) }) {
@@ -93,8 +92,9 @@ func (s suite) is(term string) bool {
 	return !s.static || slices.ContainsFunc(strings.Split(term, "+"), func(w string) bool { return strings.EqualFold(w, "RSA") || strings.EqualFold(w, "kRSA") })
 }
 
-// twin reports whether the suite is the elliptic form of one with Diffie-Hellman
-// over a field, which crypto/tls has not: of the same cipher and key length.
+// twin reports whether the suite is the elliptic-curve form of the named one, with
+// the same cipher and key length. That one uses finite-field Diffie-Hellman, which
+// crypto/tls does not have.
 func (s suite) twin(name string) bool {
 	name = strings.ToUpper(strings.NewReplacer("_", "", "-", "").Replace(name))
 	if s.static || !strings.Contains(name, "DHERSA") && !strings.Contains(name, "EDHRSA") || strings.Contains(name, "CAMELLIA") {

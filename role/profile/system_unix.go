@@ -4,7 +4,7 @@ package profile
 
 import "golang.org/x/sys/unix"
 
-// systemVersion is the release that uname(2) names, "" where it fails.
+// systemVersion returns the release that uname(2) reports, "" if it fails.
 func systemVersion() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {

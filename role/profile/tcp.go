@@ -6,9 +6,9 @@ import (
 	"culvert/session"
 )
 
-// OverTCP is the settings for a session over TCP: datagrams need no cutting,
-// and the options string says what the protocol is. listens says which end this
-// side is.
+// OverTCP returns the settings for a session over TCP: datagrams need no cutting, and
+// the options string names the protocol. listens reports whether this side is the
+// listening end.
 func OverTCP(s session.Config, listens bool) session.Config {
 	s.Fragment = 0
 	proto := "proto TCPv4_CLIENT"

@@ -13,12 +13,12 @@ import (
 	"culvert/session"
 )
 
-// TLS is the TLS settings of c. Each side checks the other's certificate as
-// OpenVPN does: by authority, usage and verify-x509-name, never by the host
-// name it was reached under.
+// TLS returns the TLS settings of c. Each side checks the other's certificate as
+// OpenVPN does: by authority, usage and verify-x509-name, never by the host name under
+// which it was reached.
 //
-// warn is told what a person should know of the settings, and from then on of
-// revocation lists and of certificates; nil drops it.
+// warn gets what people should know about the settings, and from then on about
+// revocation lists and certificates; nil drops it.
 func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) {
 	trust, err := NewTrust(c, warn, nil)
 	if err != nil {
@@ -27,7 +27,7 @@ func TLS(c *config.Config, server bool, warn func(string)) (*tls.Config, error) 
 	return trust.TLS(c, server)
 }
 
-// TLS is the TLS settings of c, the configuration of this trust.
+// TLS returns the TLS settings of c, the configuration that this trust was made from.
 func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error) {
 	warn := trust.warn
 	if len(trust.authorities) == 0 && len(c.Trust.PeerFingerprints) == 0 {
@@ -153,7 +153,7 @@ func (v *verifier) check(chain []*x509.Certificate, now time.Time) error {
 	return v.trust.revoked.check(way, now)
 }
 
-// demands are what directives ask of the peer's certificate beyond its
+// demands checks what directives ask of the peer's certificate besides a good
 // signature.
 func (v *verifier) demands(chain []*x509.Certificate) error {
 	c, leaf := v.config, chain[0]
@@ -184,7 +184,7 @@ func (v *verifier) demands(chain []*x509.Certificate) error {
 	return nil
 }
 
-// CertificateError is a peer's certificate refused, with what to do.
+// CertificateError says why a peer's certificate is refused, and what to do.
 type CertificateError struct {
 	Text string
 	Err  error
@@ -194,15 +194,16 @@ func (e *CertificateError) Error() string { return "certificate refused: " + e.T
 
 func (e *CertificateError) Unwrap() error { return e.Err }
 
-// Kind is its text whatever the clock says. See mute.Kind.
+// Kind returns the text without what depends on the clock. See mute.Kind.
 func (e *CertificateError) Kind() string {
 	return "certificate refused: " + pki.Explain(e.Err, time.Time{})
 }
 
-// Alert is the number of the TLS alert that the peer gets.
+// Alert returns the number of the TLS alert that the peer gets.
 func (e *CertificateError) Alert() uint8 { return pki.Alert(e.Err) }
 
-// Is makes it end a session even when keys are only being renewed.
+// Is matches session.ErrUntrusted, so that the error ends a session even when keys are
+// only being renewed.
 func (e *CertificateError) Is(target error) bool { return target == session.ErrUntrusted }
 
 var versions = map[string]uint16{
@@ -225,7 +226,7 @@ func setVersions(t *tls.Config, c config.Trust) error {
 	return nil
 }
 
-// Describe is a TLS connection in a line for the log.
+// Describe describes a TLS connection in a line for the log.
 func Describe(state tls.ConnectionState) string {
 	text := strings.Replace(tls.VersionName(state.Version), "TLS ", "TLSv", 1) + ", " + tls.CipherSuiteName(state.CipherSuite) +
 		", " + state.CurveID.String()

@@ -14,18 +14,17 @@ import (
 	"culvert/host/process"
 )
 
-// Trust is whom a side trusts: authorities, and what they took back. It is safe
-// for concurrent use.
+// Trust is whom a side trusts: authorities, except what they revoked. It is safe for
+// concurrent use.
 type Trust struct {
 	authorities []*x509.Certificate
 	revoked     revoked
 	warn        func(string)
 }
 
-// NewTrust reads ca, capath and crl-verify. warn is told what a person should
-// know of the settings, and from then on of revocation lists and of certificates;
-// nil drops it. lists is where these are read from again; nil: the files that c
-// names.
+// NewTrust reads ca, capath and crl-verify. warn gets what people should know about
+// the settings, and from then on about revocation lists and certificates; nil drops
+// it. lists is where revocation lists are read from again; nil: the files that c names.
 func NewTrust(c *config.Config, warn func(string), lists crl.Source) (*Trust, error) {
 	if warn == nil {
 		warn = func(string) {}
@@ -63,7 +62,7 @@ func (t *Trust) readAuthorities(c config.Trust) error {
 	return nil
 }
 
-// hashed are the names that `openssl rehash` gives authorities.
+// hashed matches the names that `openssl rehash` gives to authorities.
 var hashed = regexp.MustCompile(`^[0-9a-f]{8}\.[0-9]+$`)
 
 func (t *Trust) readDir(dir string) error {

@@ -10,18 +10,18 @@ import (
 	"culvert/config"
 )
 
-// Ask asks the user for something; echo shows it as it is typed.
+// Ask asks the user a question; echo shows the answer as it is typed.
 type Ask func(question string, echo bool) (string, error)
 
-// ErrNobody says that there is nobody to ask.
+// ErrNobody reports that there is nobody to ask.
 var ErrNobody = errors.New("there is nobody to ask")
 
 // asks is how often a password is asked for.
 const asks = 3
 
-// Unlock opens the private key of c where it is under a password, by `askpass`
-// or by asking, and takes a `pkcs12` file apart: afterwards CA, Cert and Key
-// are as if they had been given in PEM. ask may be nil: nobody can be asked.
+// Unlock decrypts the private key of c if it is protected by a password, which comes
+// from `askpass` or from the user, and unpacks a `pkcs12` file. Afterwards CA, Cert
+// and Key are as if they had been given in PEM. ask may be nil: nobody can be asked.
 func Unlock(c *config.Config, ask Ask) error {
 	switch {
 	case c.Trust.PKCS12 != nil && c.Trust.Key == nil:
@@ -68,7 +68,7 @@ func withPassword(c config.Trust, ask Ask, of *config.File, open func(password s
 	return err
 }
 
-// unlockPKCS12 first tries it without a password.
+// unlockPKCS12 opens the file of `pkcs12`. It tries without a password first.
 func unlockPKCS12(c *config.Config, ask Ask) error {
 	f := c.Trust.PKCS12
 	der := f.Text
@@ -94,8 +94,8 @@ func unlockPKCS12(c *config.Config, ask Ask) error {
 	return nil
 }
 
-// takePKCS12 uses the authorities within as `ca`, unless one was given; then
-// they complete our chain.
+// takePKCS12 uses the key and certificates in a PKCS #12 file. Its authorities become
+// `ca`; if one was given, they complete this side's chain instead.
 func takePKCS12(c *config.Trust, der []byte, password string) error {
 	key, cert, authorities, err := pki.ParsePKCS12(der, password)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // CheckUserSpace refuses a configuration that a tunnel in user space
-// (bringup.UserSpace) cannot carry out: one that needs Ethernet, or carries
-// nothing, or a server's that shares a LAN (`proxy-lan`).
+// (bringup.UserSpace) cannot carry out: one that needs Ethernet, one that carries
+// nothing, or a server's with `proxy-lan`.
 func CheckUserSpace(c *config.Config) error {
 	switch {
 	case c.Adapter.DevType == config.DevTun && c.Server.ProxyLAN != nil:
@@ -24,15 +24,15 @@ func CheckUserSpace(c *config.Config) error {
 	return errors.New("dev tap: in user space there are only IP packets, and no Ethernet: write dev tun on both sides, or run as root with a device")
 }
 
-// UserSpaceForward says how the clients of a server in user space go on from
-// this process. Of this host's surroundings they reach what `allow-lan` opens,
-// and what the server has them route through the tunnel.
+// UserSpaceForward says what the clients of a server in user space reach through this
+// process. Of the networks around this host they reach what `allow-lan` opens, and
+// what the server makes them route through the tunnel.
 func UserSpaceForward(c config.Server, log *slog.Logger) *userstack.ForwardOptions {
 	return &userstack.ForwardOptions{Logger: log, Access: access(c)}
 }
 
-// HostForward says what the other of two paired hosts reaches of one in user
-// space: what listens at this host's own addresses, as if it had a device.
+// HostForward says what a paired host in user space lets the other one reach:
+// whatever listens at its own addresses, as if it had a device.
 func HostForward(log *slog.Logger) *userstack.ForwardOptions {
 	return &userstack.ForwardOptions{Logger: log, Access: userstack.Access{Own: true}}
 }
@@ -58,5 +58,5 @@ func access(c config.Server) userstack.Access {
 }
 
 // wide reports whether a network stands for the Internet, as the halves of a
-// default route do, and names no LAN.
+// default route do, and not for a LAN.
 func wide(p netip.Prefix) bool { return p.Bits() < 8 }

@@ -13,16 +13,16 @@ import (
 
 var errLeftOut = errors.New("an authority is left out, and peers with its certificates are refused")
 
-// warnLeftOut says which authorities of a file cannot be used. They may be ones
-// that nobody needs, and must not keep the others from serving.
+// warnLeftOut says which authorities of a file cannot be used. Perhaps nobody needs
+// them, so they must not keep the others from being used.
 func (t *Trust) warnLeftOut(where string, faults []error) {
 	for _, fault := range faults {
 		t.warn(fmt.Sprintf("%s: %v", where, fault))
 	}
 }
 
-// warnUnlisted says which authorities have no list where others do, so that what
-// they issued cannot be taken back, or one that nobody can rely on.
+// warnUnlisted says which authorities have no list although others do, so that what
+// they issued cannot be revoked, or have one that cannot be relied on.
 func (t *Trust) warnUnlisted(lists []*x509.RevocationList, now time.Time) {
 	if len(lists) == 0 || t.revoked.dir != "" {
 		return
@@ -42,11 +42,11 @@ func (t *Trust) warnUnlisted(lists []*x509.RevocationList, now time.Time) {
 	}
 }
 
-// maxUnlisted bounds of how many authorities it is noted that they have no list.
+// maxUnlisted is how many authorities without a list are remembered.
 const maxUnlisted = 100
 
-// warnBetween says once of each authority between a peer's certificate and those
-// of `ca` that it has no list. The caller does not hold mu.
+// warnBetween says which authorities between a peer's certificate and those of `ca`
+// have no list, once for each. The caller does not hold mu.
 func (r *revoked) warnBetween(way []*x509.Certificate, lists []*x509.RevocationList, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,14 +84,14 @@ func (r *revoked) announce(now time.Time) {
 	}
 }
 
-// deciding is a list with which all of its authority end.
+// deciding is the list of an authority that ends last: with it all of them have ended.
 type deciding struct {
 	list *x509.RevocationList
-	whom string // it shuts out then
+	whom string // who is shut out when it ends
 }
 
-// deciding are those of the authorities of `ca`, and of others that peers may show
-// the certificates of.
+// deciding returns the deciding lists of the authorities of `ca`, and of others whose
+// certificates peers may show.
 func (r *revoked) deciding(now time.Time) (all []deciding) {
 	lists := r.all()
 	for _, a := range r.authorities {
@@ -105,7 +105,7 @@ func (r *revoked) deciding(now time.Time) (all []deciding) {
 	return all
 }
 
-// lastToEnd is the one of lists that ends last; one may never.
+// lastToEnd returns the one of lists that ends last; one may never end.
 func lastToEnd(lists []*x509.RevocationList) *x509.RevocationList {
 	return slices.MaxFunc(lists, func(a, b *x509.RevocationList) int {
 		switch {
@@ -118,7 +118,7 @@ func lastToEnd(lists []*x509.RevocationList) *x509.RevocationList {
 	})
 }
 
-// endOf says when a list ends or ended, and who is shut out by that.
+// endOf says when a list ends or ended, and whom that shuts out.
 func endOf(l *x509.RevocationList, left time.Duration, whom string) string {
 	const day = 24 * time.Hour
 	at := l.NextUpdate.UTC().Format(time.DateTime)

@@ -27,12 +27,12 @@ type Dialer struct {
 	logins map[string][2]string // asked for, by proxy
 }
 
-// ErrFatal is wrapped by errors that trying again would not mend.
+// ErrFatal is wrapped by errors that another try would not mend.
 var ErrFatal = errors.New("cannot go on")
 
-// Open makes the link to a target: UDP or TCP, directly or by way of a proxy.
-// It takes no longer than connect-timeout allows, or a handshake may where that
-// sets no limit.
+// Open makes the link to a target: UDP or TCP, directly or through a proxy. It takes
+// no longer than connect-timeout allows, or without that limit, than a handshake may
+// take.
 func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	cfg := t.Settings
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(cfg.Link.ConnectTimeout, cfg.Timers.HandWindow))
@@ -63,8 +63,8 @@ func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
 	return nil, err
 }
 
-// localKnown is c with the address of the family of remote in place of a name
-// that `local` gives.
+// localKnown returns c with an address, of the family of remote, instead of a name in
+// `local`.
 func localKnown(ctx context.Context, c *config.Config, remote netip.Addr) (*config.Config, error) {
 	if _, err := netip.ParseAddr(c.Link.Local); err == nil || c.Link.Local == "" {
 		return c, nil
@@ -132,7 +132,8 @@ func (d *Dialer) through(ctx context.Context, t Target, dial link.Dial) (net.Con
 	return dial(ctx)
 }
 
-// linkOptions are the socket's by `local`, `lport`, `nobind` and the like.
+// linkOptions returns the options of the tunnel's socket, from `local`, `lport`,
+// `nobind` and the like.
 func linkOptions(c *config.Config, remote netip.Addr) link.Options {
 	o := proxyOptions(c, remote)
 	port := uint16(c.Link.LocalPort)
@@ -143,7 +144,8 @@ func linkOptions(c *config.Config, remote netip.Addr) link.Options {
 	return o
 }
 
-// proxyOptions are a socket's beside the tunnel's own, which has the port.
+// proxyOptions returns the options of another socket than the tunnel's own, which has
+// the port.
 func proxyOptions(c *config.Config, remote netip.Addr) link.Options {
 	o := profile.LinkOptions(c)
 	o.Refusals = true
@@ -161,14 +163,14 @@ func proxyOptions(c *config.Config, remote netip.Addr) link.Options {
 	return o
 }
 
-// proxyMethods are the link's names for the configuration's.
+// proxyMethods maps the configuration's login methods to package link's.
 var proxyMethods = map[config.ProxyAuth]link.ProxyAuth{
 	config.ProxyNone: link.AuthNone, config.ProxyBasic: link.AuthBasic, config.ProxyDigest: link.AuthDigest,
 	config.ProxyNTLM: link.AuthNTLM, config.ProxyAuto: link.AuthAuto, config.ProxyNoClear: link.AuthNoClear,
 }
 
-// httpProxy is `http-proxy`. A login without a method is the best that the
-// proxy offers.
+// httpProxy returns the proxy of `http-proxy`. If no login method is given, it uses
+// the best that the proxy offers.
 func (d *Dialer) httpProxy(c config.Link) (*link.HTTPProxy, error) {
 	p := c.HTTPProxy
 	h := &link.HTTPProxy{Auth: proxyMethods[p.Auth], Version: p.Version, Agent: p.Agent}
@@ -197,8 +199,8 @@ func (d *Dialer) socks(c config.Link) (*link.SOCKSProxy, error) {
 	return s, err
 }
 
-// proxyLogin is a proxy's user name and password, from a file or the user, who
-// is asked once for each proxy.
+// proxyLogin returns the user name and password for a proxy, from a file or from the
+// user, who is asked once for each proxy.
 func (d *Dialer) proxyLogin(f *config.File, ask bool, what string) (username, password string, err error) {
 	if f != nil {
 		username, password = f.TwoLines()

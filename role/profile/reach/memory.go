@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-// believed is how long addresses known from before serve while the other end is
-// looked for. They are a help where nobody answers questions for names, or
-// wrongly. In time they become somebody else's.
+// believed is how long addresses from before are tried while the other end is looked
+// for. They help when questions for names get no answer, or a wrong one. In time they
+// become somebody else's.
 const believed = time.Hour
 
-// memory is what remotes' names have meant. The zero value has forgotten
-// everything.
+// memory is what the names of remotes resolved to before. The zero value remembers
+// nothing.
 type memory struct {
 	names map[string]meaning
-	// last are the addresses by which the other end was last reached, by name.
+	// last has, by name, the address at which the other end was last reached.
 	last map[string]netip.Addr
-	// looking is since when the other end is looked for; zero: not so.
+	// looking is the time since which the other end is looked for; zero: it is not.
 	looking time.Time
 }
 
-// meaning is the addresses that a name had at a time.
+// meaning is what a name resolved to at a time.
 type meaning struct {
 	addrs []netip.Addr
 	at    time.Time
 }
 
-// reached says that the other end was, by addresses of these names.
+// reached notes that the other end was reached, by names at these addresses.
 func (m *memory) reached(by map[string]netip.Addr) {
 	m.looking = time.Time{}
 	m.last = by
 }
 
-// learn takes an answer for a name, and returns what to try.
+// learn notes the answer for a name, and returns the addresses to try.
 func (m *memory) learn(name string, answer []netip.Addr, now time.Time) []netip.Addr {
 	addrs := make([]netip.Addr, len(answer))
 	for i, a := range answer {
@@ -46,7 +46,7 @@ func (m *memory) learn(name string, answer []netip.Addr, now time.Time) []netip.
 	return m.andLast(name, addrs, now)
 }
 
-// andLast puts behind addresses the one by which the other end was last reached.
+// andLast appends to addresses the one at which the other end was last reached.
 func (m *memory) andLast(name string, addrs []netip.Addr, now time.Time) []netip.Addr {
 	if m.looking.IsZero() {
 		m.looking = now
@@ -58,8 +58,8 @@ func (m *memory) andLast(name string, addrs []netip.Addr, now time.Time) []netip
 	return append(slices.Clone(addrs), last)
 }
 
-// recall is what to try for a name that nobody answers for, nil when nothing is
-// believed any more.
+// recall returns the addresses to try for a name that gets no answer, nil when none
+// is believed any more.
 func (m *memory) recall(name string, now time.Time) (addrs []netip.Addr) {
 	before := m.names[name]
 	addrs = m.andLast(name, before.addrs, now)

@@ -18,36 +18,35 @@ import (
 	"culvert/role/profile"
 )
 
-// Tunnel is an adapter that is up and changes this host, as far as names go.
-// *adapter.Adapter is one.
+// Tunnel is an adapter that is up and changes this host, as far as it matters for
+// names. *bringup.Adapter is one.
 type Tunnel interface {
-	// Resolvers are whom this host would ask for a name without the tunnel.
+	// Resolvers returns whom this host would ask for a name without the tunnel.
 	Resolvers(ctx context.Context, name string) (hostnet.Resolvers, error)
 	// Carries reports whether packets of this host to an address go into it.
 	Carries(to netip.Addr) bool
-	// Past calls do while packets to some addresses go past it, and tells it
-	// which do: not those that have no way there now.
+	// Past calls do while packets to some addresses go past the tunnel, and passes
+	// it those that do: some may have no way there now.
 	Past(ctx context.Context, to []netip.Addr, do func(past []netip.Addr) error) error
 }
 
-// Names finds the addresses of what a tunnel is reached by. While one holds the
-// host's names or routes, it asks past the tunnel, which may be dead for the
-// very reason that the server has another address by now. So the network that
-// this host is on hears the name, as it did before the tunnel; it hears no other
-// name.
+// Names finds the addresses of the hosts through which a tunnel is reached. While a
+// tunnel holds the host's names or routes, it asks past the tunnel, which may be dead
+// precisely because the server has another address by now. So the network that this
+// host is on sees this name, as it did before the tunnel, and no other.
 type Names struct {
-	System profile.Resolver // without a tunnel
-	// Tunnel is the one that is up, nil without one.
+	System profile.Resolver // is asked without a tunnel
+	// Tunnel returns the tunnel that is up, nil for none.
 	Tunnel func() Tunnel
-	// Options have the mark and the device of sockets for questions.
+	// Options have the mark and the device of the sockets that ask.
 	Options link.Options
 	Log     *slog.Logger
-	// Dial connects to a name server; nil: by the system.
+	// Dial connects to a name server; nil: the system does.
 	Dial func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error)
 }
 
-// NewNames asks as c says of mark and device. system is the way to ask without a
-// tunnel; nil: the system's resolver. tunnel is nil without one that changes this
+// NewNames returns Names whose sockets have c's mark and device. system is asked
+// without a tunnel; nil: the system's resolver. tunnel is nil if none changes this
 // host.
 func NewNames(c config.Link, system profile.Resolver, tunnel func() Tunnel, log *slog.Logger) *Names {
 	if system == nil {
@@ -56,7 +55,7 @@ func NewNames(c config.Link, system profile.Resolver, tunnel func() Tunnel, log 
 	return &Names{System: system, Tunnel: tunnel, Options: link.Options{Mark: uint32(c.Mark), Device: c.BindDev}, Log: log}
 }
 
-// Lookup is an endpoint.Resolver.
+// Lookup is a profile.Resolver.
 func (n *Names) Lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	t := n.Tunnel()
 	if _, err := netip.ParseAddr(host); err == nil || t == nil {
@@ -89,10 +88,11 @@ func (n *Names) Lookup(ctx context.Context, network, host string) ([]netip.Addr,
 	return addrs, err
 }
 
-// errNoWay says that the host has no network now, or not that of its name servers.
+// errNoWay reports that the host has no network now, or not the one of its name
+// servers.
 var errNoWay = errors.New("no way past the tunnel to any name server")
 
-// inFiles are a host's addresses in this host's own file of hosts.
+// inFiles returns the addresses of a name in this host's hosts file.
 func inFiles(ctx context.Context, network, host string) []netip.Addr {
 	files := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("only files are asked")
@@ -101,7 +101,7 @@ func inFiles(ctx context.Context, network, host string) []netip.Addr {
 	return addrs
 }
 
-// carried are the addresses of the servers that the tunnel would carry questions to.
+// carried returns the addresses of the servers that are reached through the tunnel.
 func (n *Names) carried(t Tunnel, servers []hostnet.NameServer) (list []netip.Addr) {
 	for _, s := range servers {
 		if a := s.Addr.Addr(); t.Carries(a) {
@@ -111,7 +111,7 @@ func (n *Names) carried(t Tunnel, servers []hostnet.NameServer) (list []netip.Ad
 	return list
 }
 
-// ask asks for a name, and for those that it may be short for.
+// ask asks for a name, and for the names that it may be short for.
 func (n *Names) ask(ctx context.Context, r hostnet.Resolvers, network, host string) ([]netip.Addr, error) {
 	if len(r.Servers) == 0 {
 		return nil, errNoWay
@@ -134,16 +134,16 @@ func (n *Names) ask(ctx context.Context, r hostnet.Resolvers, network, host stri
 	return nil, fmt.Errorf("asked past the tunnel: %w%s", a.err, localHint(r.Servers))
 }
 
-// lead puts the server that answered, for better or worse, before those that
-// were silent.
+// lead moves the server that answered, whatever it said, before those that were
+// silent.
 func lead(servers []hostnet.NameServer, answered hostnet.NameServer) []hostnet.NameServer {
 	others := slices.DeleteFunc(slices.Clone(servers), func(s hostnet.NameServer) bool { return s == answered })
 	return append([]hostnet.NameServer{answered}, others...)
 }
 
-// candidates are the whole names that a host's may stand for, in the order to
-// ask for them (resolv.conf(5), search and ndots). A dot at the end keeps the
-// search domains out that this host has by now.
+// candidates returns the full names that host may stand for, in the order to ask for
+// them (resolv.conf(5), search and ndots). They end with a dot, so that the search
+// domains that this host has by now are not added.
 func candidates(host string, r hostnet.Resolvers) (names []string) {
 	if strings.HasSuffix(host, ".") {
 		return []string{host}
@@ -162,8 +162,8 @@ func isNotFound(err error) bool {
 	return errors.As(err, &dns) && dns.IsNotFound
 }
 
-// localHint says what can be done about a forwarder on this host, whose own
-// questions are like anybody's.
+// localHint says what to do about a forwarder on this host. Its own questions go
+// wherever the host's packets go.
 func localHint(servers []hostnet.NameServer) string {
 	for _, s := range servers {
 		if s.Addr.Addr().IsLoopback() {
@@ -174,21 +174,21 @@ func localHint(servers []hostnet.NameServer) string {
 	return ""
 }
 
-// patience is the longest time that a server has before another is asked, too, or
-// the same once more.
+// patience is the longest time that a server has to answer before another is asked as
+// well, or the same again.
 const patience = time.Second
 
-// answer is what a server came to.
+// answer is the outcome of asking a server.
 type answer struct {
 	from  hostnet.NameServer
 	addrs []netip.Addr
 	err   error
 }
 
-// askServers asks the servers in turn, each as often as r says, and takes the
-// first answer of any, be it that there is no such name. A server that fails
-// makes place for the next at once. When all had their turn, and some failed, the
-// silent ones are waited for only if name is the last to ask for.
+// askServers asks the servers in turn, each as often as r says, and takes the first
+// answer of any, even if it is that there is no such name. When a server fails, the
+// next is asked at once. When all were asked and some failed, the silent ones are
+// waited for only if name is the last to ask for.
 func (n *Names) askServers(ctx context.Context, r hostnet.Resolvers, network, name string, last bool) answer {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -232,14 +232,14 @@ func serverList(servers []hostnet.NameServer) string {
 func (n *Names) askServer(ctx context.Context, s hostnet.NameServer, network, name string) answer {
 	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		conn, err := n.dial(ctx, network, s)
-		if err == nil { // who answers later than another is not waited for
+		if err == nil { // the first answer is enough
 			context.AfterFunc(ctx, func() { conn.Close() })
 		}
 		return conn, err
 	}}
 	addrs, err := profile.Lookup(ctx, resolver, network, name)
 	var dns *net.DNSError
-	if errors.As(err, &dns) { // package net knows the names of this host's servers only
+	if errors.As(err, &dns) { // package net names this host's own servers, not the one asked
 		named := *dns
 		named.Server = s.Addr.String()
 		err = &named

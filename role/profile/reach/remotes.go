@@ -1,6 +1,6 @@
 // Package reach finds the other end and connects to it: it goes round the
 // remotes of a configuration and their addresses, and opens links to them,
-// directly or by way of a proxy. A client and either of two hosts use it alike.
+// directly or through a proxy. Clients and paired hosts use it alike.
 package reach
 
 import (
@@ -23,23 +23,23 @@ import (
 // Target is one address of a remote.
 type Target struct {
 	Remote config.Remote
-	// Settings are the configuration's, with those of the remote's own
+	// Settings is the configuration, with the settings of the remote's own
 	// <connection> block.
 	Settings *config.Config
 	// Addr is where packets go: to the other end, or over TCP to the proxy.
 	Addr netip.AddrPort
 
-	// host and port are the other end's, for a proxy to resolve.
+	// host and port are the other end's. A proxy resolves them.
 	host string
 	port uint16
-	// relay is the SOCKS proxy of a target for UDP; not valid without one.
+	// relay is the SOCKS proxy for UDP; not valid without one.
 	relay    netip.AddrPort
 	viaProxy bool
 }
 
 func (t Target) String() string { return t.Reported().String() }
 
-// Reported is the target as events have it.
+// Reported returns the target in the form that events have.
 func (t Target) Reported() event.Remote {
 	r := event.Remote{Host: t.Remote.Host, Proto: t.Remote.Proto.Transport(), Addr: t.Addr}
 	if t.viaProxy {
@@ -48,7 +48,7 @@ func (t Target) Reported() event.Remote {
 	return r
 }
 
-// Near is the address that this host's packets go to, past the tunnel.
+// Near returns the address that this host's own packets go to, past the tunnel.
 func (t Target) Near() netip.AddrPort {
 	if t.relay.IsValid() {
 		return t.relay
@@ -56,35 +56,37 @@ func (t Target) Near() netip.AddrPort {
 	return t.Addr
 }
 
-// ErrExhausted says that every remote was tried as often as
-// connect-retry-max allows.
+// ErrExhausted reports that every remote was tried as often as connect-retry-max
+// allows.
 var ErrExhausted = errors.New("every remote was tried as often as connect-retry-max allows")
 
 // Remotes goes round the remotes of a configuration and their addresses.
 type Remotes struct {
-	// Log says which addresses are used because nobody answered for a name.
+	// Log gets a line when addresses from before are used because nobody answered
+	// for a name.
 	Log *slog.Logger
 
 	list    []config.Remote
 	resolve profile.Resolver
 	tries   int      // rounds allowed; 0: no limit
-	tried   int      // remotes, since the other end was reached
+	tried   int      // remotes tried since the other end was reached
 	at      int      // the next remote
 	queue   []Target // addresses of the present one not tried yet
 	last    *Target
 	stay    bool // at the last target
-	anew    bool // ask anew for its remote
+	anew    bool // ask again for the last target's remote
 	memory
 
 	mu   sync.Mutex
-	seen map[netip.AddrPort]bool // addresses of all targets there have been
+	seen map[netip.AddrPort]bool // addresses of all targets so far
 
 	cfg     *config.Config
-	failing time.Time         // since when no name has had an address; zero: not so
-	recalls map[string]string // why memory is used in place of an answer, by name, as it was said
+	failing time.Time         // since when no name has had an address; zero: one has
+	recalls map[string]string // by name, the logged reason why memory is used instead of an answer
 }
 
-// NewRemotes begins a round. resolve finds addresses; nil: the system's resolver.
+// NewRemotes returns the remotes of c, at the first one. resolve finds addresses; nil:
+// the system's resolver.
 func NewRemotes(c *config.Config, resolve profile.Resolver) *Remotes {
 	if resolve == nil {
 		resolve = profile.SystemResolver
@@ -103,17 +105,17 @@ func (r *Remotes) Stay() { r.stay = r.last != nil }
 // which may have moved, and go on with the target if it is still one of them.
 func (r *Remotes) StayAnew() { r.anew = r.last != nil }
 
-// Leave skips the addresses of the present remote that were not tried.
+// Leave skips the addresses of the present remote that were not tried yet.
 func (r *Remotes) Leave() { r.queue = nil }
 
-// Reached says that the other end answered: the tries that connect-retry-max
-// allows begin anew.
+// Reached notes that the other end answered. The tries that connect-retry-max allows
+// are counted from zero again.
 func (r *Remotes) Reached() {
 	r.tried = 0
 	r.memory.reached(r.last.names())
 }
 
-// Next is the address to try now.
+// Next returns the target to try now.
 func (r *Remotes) Next(ctx context.Context) (Target, error) {
 	if r.stay {
 		r.stay = false
@@ -132,12 +134,12 @@ func (r *Remotes) Next(ctx context.Context) (Target, error) {
 	return t, nil
 }
 
-// briefly is how long a remote's name is asked for where its address was right
-// until now, and may well be yet.
+// briefly is the time limit for asking for a remote's name when its address was right
+// until now and may still be.
 const briefly = 2 * time.Second
 
-// askAnew puts the addresses of the last target's remote in the queue, that of
-// the target first.
+// askAnew puts the addresses of the last target's remote in the queue, the target's
+// own first.
 func (r *Remotes) askAnew(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, briefly)
 	defer cancel()
@@ -154,7 +156,7 @@ func (r *Remotes) askAnew(ctx context.Context) {
 	r.note(queue)
 }
 
-// Peek is the address that Next goes on with; it stays next.
+// Peek returns the target that Next will return, without moving on.
 func (r *Remotes) Peek(ctx context.Context) (Target, error) {
 	if len(r.queue) == 0 {
 		if err := r.fill(ctx); err != nil {
@@ -164,19 +166,19 @@ func (r *Remotes) Peek(ctx context.Context) (Target, error) {
 	return r.queue[0], nil
 }
 
-// patientTries is after how many failures for each remote the wait between
+// patientTries is the number of failures for each remote after which the wait between
 // tries begins to double (man page, connect-retry).
 const patientTries = 5
 
-// leastWait is what begins to double where connect-retry is 0, so that a server
-// that refuses at once does not keep a processor busy.
+// leastWait is the wait that begins to double when connect-retry is 0, so that a
+// server that refuses at once does not keep a processor busy.
 const leastWait = 50 * time.Millisecond
 
 // permanentRetry is the first wait after a failure that people have to mend.
 const permanentRetry = 5 * time.Second
 
-// Wait is how long to wait after so many failures in a row; permanent says that
-// the last is one that comes again until people mend something.
+// Wait returns how long to wait after a number of failures in a row. permanent says
+// that the last one will come again until people mend something.
 func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
 	cfg := r.cfg
 	if r.last != nil {
@@ -187,7 +189,7 @@ func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
 	if permanent {
 		wait, patient = max(wait, permanentRetry), 1
 	}
-	if permanent && r.stay { // no other has its turn
+	if permanent && r.stay { // no other remote is next
 		each = failures
 	}
 	impatient := each - patient
@@ -200,7 +202,7 @@ func (r *Remotes) Wait(failures int, permanent bool) time.Duration {
 	return min(wait, max(cfg.Link.ConnectRetryMax, cfg.Link.ConnectRetry, leastWait))
 }
 
-// ErrUnresolved says that no name had an address for as long as resolv-retry
+// ErrUnresolved reports that no name had an address for as long as resolv-retry
 // allows.
 var ErrUnresolved = errors.New("no remote's name has had an address for the time of resolv-retry")
 
@@ -227,7 +229,7 @@ func (r *Remotes) fill(ctx context.Context) error {
 	return nil
 }
 
-// note keeps addresses for Knows.
+// note keeps the addresses of targets for Knows.
 func (r *Remotes) note(targets []Target) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -239,8 +241,8 @@ func (r *Remotes) note(targets []Target) {
 	}
 }
 
-// Learn resolves all remotes for Knows, without trying any. It fails when none
-// of them has an address.
+// Learn resolves all remotes for Knows, without trying any. It fails if none of them
+// has an address.
 func (r *Remotes) Learn(ctx context.Context) error {
 	var failed error
 	found := len(r.list) == 0
@@ -259,19 +261,19 @@ func (r *Remotes) Learn(ctx context.Context) error {
 	return failed
 }
 
-// Alone reports that there is no address to go on to but the one being tried, as
-// far as is known.
+// Alone reports whether, as far as is known, the address being tried is the only
+// one.
 func (r *Remotes) Alone() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.list) <= 1 && len(r.seen) <= 1
 }
 
-// None reports that there are no remotes.
+// None reports whether there are no remotes.
 func (r *Remotes) None() bool { return len(r.list) == 0 }
 
-// Knows reports an address, and with anyPort one of any port, that a remote has
-// resolved to. Any goroutine may call it.
+// Knows reports whether a remote has resolved to an address; with anyPort, whatever
+// the port. Any goroutine may call it.
 func (r *Remotes) Knows(a netip.AddrPort, anyPort bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -299,8 +301,8 @@ func (r *Remotes) unresolved(err error) error {
 	return err
 }
 
-// targets are the addresses to try for a remote: the server's, or the proxy's,
-// which finds the server itself unless it relays datagrams.
+// targets returns the targets to try for a remote: at the server's addresses, or the
+// proxy's. A proxy finds the server itself unless it relays datagrams.
 func (r *Remotes) targets(ctx context.Context, remote config.Remote) ([]Target, error) {
 	cfg := r.cfg
 	if remote.Settings != nil {
@@ -330,7 +332,7 @@ func (r *Remotes) targets(ctx context.Context, remote config.Remote) ([]Target, 
 	return t.at(servers), nil
 }
 
-// at is a target for each address.
+// at returns a target for each address.
 func (t Target) at(addrs []netip.AddrPort) (list []Target) {
 	for _, a := range addrs {
 		t.Addr = a
@@ -339,7 +341,8 @@ func (t Target) at(addrs []netip.AddrPort) (list []Target) {
 	return list
 }
 
-// name is the name that Addr was found by: the remote's, or over TCP its proxy's.
+// name returns the name that resolved to Addr: the remote's, or over TCP its
+// proxy's.
 func (t *Target) name() string {
 	if t.viaProxy && !t.relay.IsValid() {
 		return proxyOf(t.Settings).Host
@@ -347,7 +350,7 @@ func (t *Target) name() string {
 	return t.Remote.Host
 }
 
-// names are the names that were used, and their addresses; nil for no target.
+// names returns the names that were used, and their addresses; nil for no target.
 func (t *Target) names() map[string]netip.Addr {
 	if t == nil {
 		return nil
@@ -359,7 +362,7 @@ func (t *Target) names() map[string]netip.Addr {
 	return used
 }
 
-// proxyOf is the proxy as what is called, with no host where there is none.
+// proxyOf returns the proxy as a remote, which has no host if there is no proxy.
 func proxyOf(c *config.Config) config.Remote {
 	r := config.Remote{Proto: config.Proto{TCP: true}, Settings: c}
 	switch {
@@ -371,8 +374,8 @@ func proxyOf(c *config.Config) config.Remote {
 	return r
 }
 
-// serverName is a remote's name to resolve: with random characters before it,
-// if so wanted, which no cache has seen.
+// serverName returns the name to resolve for a remote. With remote-random-hostname it
+// begins with random characters, which no cache has seen.
 func (r *Remotes) serverName(host string) string {
 	if _, err := netip.ParseAddr(host); err == nil || !r.cfg.Link.RemoteRandomHostname {
 		return host
@@ -380,7 +383,7 @@ func (r *Remotes) serverName(host string) string {
 	return fmt.Sprintf("%012x.%s", rand.Uint64()>>16, host)
 }
 
-// endpoints are the addresses and the port of a host.
+// endpoints returns the addresses of a host, with its port.
 func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name string) ([]netip.AddrPort, error) {
 	port, err := profile.LookupPort(ctx, remote)
 	if err != nil {
@@ -400,7 +403,7 @@ func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 	return list, nil
 }
 
-// addresses resolves a remote, or falls back on what it was before.
+// addresses resolves a remote, or falls back on the addresses from before.
 func (r *Remotes) addresses(ctx context.Context, remote config.Remote, name string) ([]netip.Addr, error) {
 	addrs, err := profile.LookupHost(ctx, r.resolve, remote, name)
 	if err == nil {
@@ -414,7 +417,7 @@ func (r *Remotes) addresses(ctx context.Context, remote config.Remote, name stri
 	return nil, err
 }
 
-// sayRecalled says why what a name meant before is tried: once for each reason.
+// sayRecalled logs why addresses from before are tried: once for each reason.
 func (r *Remotes) sayRecalled(ctx context.Context, host string, before []netip.Addr, why error) {
 	level := slog.LevelWarn
 	if r.recalls[host] == why.Error() {
