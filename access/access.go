@@ -23,12 +23,11 @@ type Decider interface {
 	Decide(ctx context.Context, a *Applicant, s *config.PerClient) error
 }
 
-// Applicant is a client that asks to come in. A Decider must not change what is in
-// it.
+// Applicant is a client that asks to come in. A Decider must not change it.
 type Applicant struct {
 	Identity
 	Remote   netip.AddrPort
-	Chain    []*x509.Certificate // that it showed, its own first; none without
+	Chain    []*x509.Certificate // the certificates that it showed, its own first
 	PeerInfo map[string]string   // what it says of itself, such as IV_VER
 	Options  string              // its options string (negotiate.OptionsString)
 }
@@ -38,15 +37,15 @@ type Refusal struct {
 	// Reason is what the client is told, or one of OpenVPN's forms such as
 	// CRV1:..; "" for nothing.
 	Reason string
-	// Later: it may come back in a while, as where there is no room.
+	// Later: it may come back in a while, such as when there is no room now.
 	Later bool
-	// Login: its user is not let in.
+	// Login: its user may not come in.
 	Login bool
 	// Cause is for the server's own people; nil: there is no more to say.
 	Cause error
 }
 
-// Error is the reason, and the cause.
+// Error returns the reason and the cause.
 func (r *Refusal) Error() string {
 	if r.Cause == nil {
 		return r.Reason
@@ -57,16 +56,16 @@ func (r *Refusal) Error() string {
 // Unwrap returns the cause.
 func (r *Refusal) Unwrap() error { return r.Cause }
 
-// Nameless is the name of clients without one, as OpenVPN has it.
+// Nameless is the name of clients without one, as in OpenVPN.
 const Nameless = "UNDEF"
 
-// Identity is what a client says and shows of itself.
+// Identity is what a client says about itself and shows.
 type Identity struct {
 	Name       string // common name, or user name; Nameless for none
-	CommonName string // of its certificate; Nameless without
-	User       string // that somebody checks; "" without
+	CommonName string // of its certificate; Nameless without one
+	User       string // checked by the server; "" for none
 	Serial     string // of its certificate, in hex; "" without
 	Agent      string // version and platform
-	// StaysAway: it understands to come back after a while.
+	// StaysAway: it can be told to come back only after a while.
 	StaysAway bool
 }

@@ -14,19 +14,19 @@ import (
 	"culvert/tunnel"
 )
 
-// client is one client of the server. What a handshake decides is written once, on
-// the peer's control goroutine, before the client is entered where packets find it.
+// client is one client of the server. What its handshake decides is written once, on
+// its control goroutine, before it is entered where packets can find it.
 type client struct {
 	*tunnel.Peer
-	number uint64 // no other client of this server has had it
+	number uint64 // no other client of this server ever has it
 	since  time.Time
 	visit  *admission.Visit
 
 	id     wire.PeerID
 	name   string            // as in its identity; "" before it has said
 	own    *config.PerClient // its settings
-	holder *lease.Holder     // it in the book of addresses; nil until it asks for some
-	lease  *lease.Lease      // nil until it is let in; id is its own as long
+	holder *lease.Holder     // its entry in the book of addresses; nil until it asks for some
+	lease  *lease.Lease      // nil until it is let in; while it is set, id is this client's
 	cipher string            // of its data channel
 	up     bool              // it has been in
 
@@ -41,18 +41,18 @@ type client struct {
 	counted bool // among the table's sessions
 	gone    bool // out of the table, for good
 
-	displaced atomic.Bool // by a newcomer, while it waited
+	displaced atomic.Bool // a newcomer took its place while it waited
 }
 
-// outer is where a client is.
+// outer returns the client's outer address.
 func (c *client) outer() outer { return outer{c.Link(), c.Path().Remote} }
 
-// session is the client's session id, and where it is.
+// session returns the client's session id, and its outer address.
 func (c *client) session() sessionKey { return sessionKey{c.outer(), c.Session.RemoteID()} }
 
 var _ tunnel.Named = (*client)(nil)
 
-// PeerName is the client's name, "" until it is in.
+// PeerName returns the client's name, "" until it is in.
 func (c *client) PeerName() string {
 	if name := c.shown.Load(); name != nil {
 		return *name
@@ -60,15 +60,15 @@ func (c *client) PeerName() string {
 	return ""
 }
 
-// about is the client in an event, as far as it has said who it is. It may be called
-// on any goroutine.
+// about describes the client in an event, as far as it has said who it is. Any
+// goroutine may call it.
 func (c *client) about(now time.Time) About {
 	id := c.visit.Identity()
 	return About{At: now, Number: c.number, Name: id.Name, CommonName: id.CommonName, User: id.User, Serial: id.Serial, Agent: id.Agent,
 		Remote: c.Path().Remote, Since: c.since}
 }
 
-// ended is the event of a client that is gone.
+// ended returns the event for a client that is gone.
 func (c *client) ended(now time.Time, err error) Ended {
 	e := Ended{About: c.about(now), Err: err, WasUp: c.up, Traffic: Traffic{
 		PacketsIn: c.Counters.InPackets.Load(), PacketsOut: c.Counters.OutPackets.Load(),
@@ -91,7 +91,7 @@ func (c *client) ended(now time.Time, err error) Ended {
 // can move with every packet.
 const moveInterval = time.Second
 
-// reportsMove reports whether a move at now is an event.
+// reportsMove reports whether a move at now may be an event.
 func (c *client) reportsMove(now time.Time) bool {
 	last := c.moveReported.Load()
 	return now.UnixNano()-last >= int64(moveInterval) && c.moveReported.CompareAndSwap(last, now.UnixNano())
@@ -104,9 +104,9 @@ func (c *client) evict() {
 	c.Do(func(time.Time) { c.Session.Close() })
 }
 
-// giveWay ends the session of a client whose place another one of its name took.
-// It is told, if it understands to stay away for a while: two devices with one
-// profile that came back at once would put each other out all the time.
+// giveWay ends the session of a client whose place another client of its name took.
+// If it can stay away for a while, it is told to: two devices with one profile that
+// come back at once would cut each other off all the time.
 func (c *client) giveWay() {
 	if !c.visit.Identity().StaysAway {
 		c.evict()
@@ -120,11 +120,11 @@ func (c *client) giveWay() {
 	})
 }
 
-// takenOver lets a client try again after as long as its own watch over a
-// silent server would take, mostly.
+// takenOver lets a client try again after about the time that it usually takes to
+// notice a silent server.
 const takenOver = "AUTH_FAILED,TEMP[backoff 60,advance no]:another connection with this client's name took the place of this one; give each device a profile of its own"
 
-// disconnect sends a client away with a message; one that is not in hears nothing.
+// disconnect sends a client away with a message. One that is not in is told nothing.
 func (c *client) disconnect(message string, report func(Event)) {
 	c.visit.End()
 	c.Do(func(now time.Time) {

@@ -15,9 +15,9 @@ import (
 	"culvert/session/wire"
 )
 
-// desk attends to what clients' sessions report: who would come in is asked of the
-// admission, and whoever may is given an address, told what they need to know, and
-// entered in the roster.
+// desk handles what clients' sessions report. It asks the admission whether a client
+// may come in, and if so gives it an address, tells it what it needs to know, and
+// enters it in the roster.
 type desk struct {
 	cfg       *config.Config
 	report    func(Event)
@@ -27,8 +27,7 @@ type desk struct {
 	strangers *strangers
 }
 
-// onEvent takes what a client's session reports, on the client's control
-// goroutine.
+// onEvent handles what a client's session reports, on the client's control goroutine.
 func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 	switch e := e.(type) {
 	case *session.Hello:
@@ -64,7 +63,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 	}
 }
 
-// hello has it decided whether a client may come in, and with what.
+// hello starts the decision whether a client may come in, and with which settings.
 func (d *desk) hello(c *client, now time.Time, h *session.Hello) {
 	d.roster.table.greeted(c)
 	c.visit.Introduce(h)
@@ -93,8 +92,8 @@ func (d *desk) refuse(c *client, now time.Time, h *session.Hello, r *access.Refu
 	c.Session.Refuse(now, admission.Text(r, h.PeerInfo))
 }
 
-// letIn lets a client in that may come in, if there is room, with a token if it has
-// one.
+// letIn lets in a client that may come in, if there is room; token is "" if it has
+// none.
 func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 	if !d.roster.table.keep(c) {
 		return // its session ends
@@ -129,7 +128,7 @@ func (d *desk) cipher(h *session.Hello) (string, *access.Refusal) {
 	return cipher, nil
 }
 
-// reauth has it decided whether a client may stay whose keys are renewed.
+// reauth starts the decision whether a client whose keys are renewed may stay.
 func (d *desk) reauth(c *client, now time.Time, r session.Reauth) {
 	c.visit.Show(r.TLS)
 	if d.recheck(c, now) {
@@ -150,10 +149,10 @@ func (d *desk) rejudge(c *client, now time.Time, key wire.KeyID, decision admiss
 	}
 }
 
-// revokedReason is what a client is told that is shut out.
+// revokedReason is what a client is told when it is shut out.
 const revokedReason = "the certificate was revoked"
 
-// recheck shuts a client out whose certificate, or one above it, is revoked.
+// recheck shuts out a client if its certificate, or one above it, is revoked.
 func (d *desk) recheck(c *client, now time.Time) (revoked bool) {
 	err := c.visit.Revoked(now)
 	if err == nil || c.Session.Err() != nil {
@@ -166,7 +165,7 @@ func (d *desk) recheck(c *client, now time.Time) (revoked bool) {
 	return true
 }
 
-// recheckAll looks whoever is here up in the lists of revoked certificates.
+// recheckAll looks up every client in the lists of revoked certificates.
 func (d *desk) recheckAll() {
 	for _, c := range d.roster.table.all() {
 		c.Do(func(now time.Time) { d.recheck(c, now) })
@@ -193,11 +192,11 @@ func (d *desk) gone(c *client, now time.Time, err error) {
 	}
 }
 
-// noneThere is for want of an address on the network that clients share with the
-// server (proxy-lan).
+// noneThere is the refusal if the network that clients share with the server
+// (proxy-lan) has no address left.
 var noneThere = &access.Refusal{Reason: "the network there has no address for this client", Later: true}
 
-// noLease is the refusal of a client for which there is no address.
+// noLease returns the refusal of a client for which there is no address.
 func noLease(err error, onLAN bool) *access.Refusal {
 	if onLAN && !errors.Is(err, lease.ErrNoLease) {
 		return noneThere

@@ -10,8 +10,8 @@ import (
 	"culvert/host/process"
 )
 
-// checkDirs looks whether the directories are there that are needed when
-// clients come: below root, which is where a chroot is to be entered, or "".
+// checkDirs fails if a directory that is needed when clients come is missing below
+// root, which is the directory of a chroot that will be entered, or "".
 func checkDirs(c *config.Config, root string) error {
 	for _, d := range []struct{ directive, name string }{
 		{"client-config-dir", c.Server.ClientConfigDir},
@@ -31,8 +31,8 @@ func checkDirs(c *config.Config, root string) error {
 	return nil
 }
 
-// rootOf is the directory that a server's names will begin in, "" for the
-// system's.
+// rootOf returns the directory that will be the root of a server's file names, "" for
+// the system's.
 func rootOf(c *config.Config) string {
 	if process.Privileged() {
 		return c.Process.Chroot

@@ -21,8 +21,8 @@ import (
 	"culvert/tunnel"
 )
 
-// door is where control packets come: to their sessions, or, those of nobody, to the
-// greeter, which begins a session for whoever has shown where they are.
+// door is where control packets arrive. They go to their sessions; those of no session
+// go to the greeter, which begins one for clients that have proved their address.
 type door struct {
 	cfg       *config.Config
 	log       *slog.Logger
@@ -37,13 +37,13 @@ type door struct {
 	road      *tunnel.Road
 	onEvent   func(c *client, now time.Time, e session.Event)
 
-	numbers atomic.Uint64 // of clients, those given so far
+	numbers atomic.Uint64 // how many client numbers were given so far
 	closed  atomic.Bool   // clients are being sent away, and none is let in
 }
 
-// packet takes a control packet that came by UDP. It is a session's only where it
-// comes from the session's address: what moves a client is a packet of the data
-// channel, which nobody else can seal.
+// packet handles a control packet that came by UDP. It belongs to a session only if it
+// comes from the session's address. Only packets of the data channel, which nobody
+// else can seal, move a client.
 func (d *door) packet(l link.Link, p *buf.Packet) {
 	packet := p.Bytes()
 	var header wire.Control
@@ -58,7 +58,7 @@ func (d *door) packet(l link.Link, p *buf.Packet) {
 	d.greet(l, p)
 }
 
-// fromStream takes a control packet that came by TCP.
+// fromStream handles a control packet that came by TCP.
 func (d *door) fromStream(s *stream, p *buf.Packet) {
 	if c := s.client.Load(); c != nil {
 		d.deliver(c, p.Bytes())
@@ -70,15 +70,15 @@ func (d *door) fromStream(s *stream, p *buf.Packet) {
 func (d *door) deliver(c *client, packet []byte) {
 	c.Deliver(packet, func(err error) {
 		if errors.Is(err, session.ErrStray) {
-			return // late packets of keys that are gone
+			return // a late packet of keys that are gone
 		}
 		d.road.Counters.Add(tunnel.Forged)
 		d.log.Debug("control packet dropped", "client", c.Path().Remote, "error", err)
 	})
 }
 
-// greet answers a packet of no session, and begins one for a client that has
-// shown where it is.
+// greet answers a packet of no session, and begins a session for a client that has
+// proved its address.
 func (d *door) greet(l link.Link, p *buf.Packet) {
 	if d.closed.Load() {
 		d.road.Counters.Add(tunnel.UnknownPeer)
@@ -114,8 +114,8 @@ func (d *door) answer(l link.Link, p *buf.Packet, reply []byte) {
 	d.road.Reply(l, p)
 }
 
-// firstPacket is what a packet of no session is: reason for a reply, or the opening
-// of a session.
+// firstPacket judges a packet of no session: it calls for a reply, opens a session, or
+// is an error.
 func (d *door) firstPacket(now time.Time, l link.Link, p *buf.Packet) (reply []byte, opening *session.Opening, err error) {
 	if _, connected := l.(*stream); connected {
 		opening, err = d.greeter.GreetConnected(p.Bytes())
@@ -124,8 +124,8 @@ func (d *door) firstPacket(now time.Time, l link.Link, p *buf.Packet) (reply []b
 	return d.greeter.Greet(now, p.Path.Remote, p.Bytes())
 }
 
-// turnAway closes the connection of a client whose first packet was no good, or
-// came at the wrong time: what follows would be no better.
+// turnAway closes the connection of a client whose first packet was bad or came at the
+// wrong time: what follows would be no better.
 func turnAway(l link.Link) {
 	if c, ok := l.(*stream); ok {
 		c.Close()
@@ -144,7 +144,7 @@ func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 		return
 	}
 	d.road.Counters.Add(tunnel.UnknownPeer)
-	// Anything but a reset is a late packet of a session that is gone.
+	// Anything except a reset is a late packet of a session that is gone.
 	op, _ := wire.ParseHead(p.Bytes()[0])
 	if op.IsHardReset() && d.strangers.allow(now, from.Addr()) {
 		d.report(Stray{From: from, Err: err, Diagnosis: d.armour.Diagnose(p.Bytes())})
@@ -177,7 +177,8 @@ func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session
 	d.deliver(c, p.Bytes())
 }
 
-// seat makes a client known, in place of one that stalls if there are too many.
+// seat enters a client in the table. If there are too many, it takes the place of one
+// whose handshake stalls.
 func (d *door) seat(c *client) bool {
 	displaced, ok := d.table.add(c, d.strangers.room)
 	if displaced != nil {
@@ -186,7 +187,8 @@ func (d *door) seat(c *client) bool {
 	return ok
 }
 
-// requireKey ends a client whose tls-crypt-v2 key is refused. It is not told.
+// requireKey ends a client's session if its tls-crypt-v2 key is refused. The client is
+// not told.
 func (d *door) requireKey(c *client, metadata []byte, now time.Time) {
 	if err := c.visit.CheckKey(metadata, now); err != nil {
 		d.report(KeyRefused{About: c.about(now), Err: err})
@@ -194,7 +196,7 @@ func (d *door) requireKey(c *client, metadata []byte, now time.Time) {
 	}
 }
 
-// caller is a client's session, as admission needs it.
+// caller is a client's session, as admission sees it.
 type caller struct {
 	c      *client
 	report func(Event)

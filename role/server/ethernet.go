@@ -16,14 +16,14 @@ import (
 	"culvert/tunnel"
 )
 
-// frames is a server's part in the road where it carries Ethernet (dev tap):
-// the segment says which client a frame is for or from.
+// frames is the server's part in the road with Ethernet (dev tap): the segment finds
+// the client that a frame is for or from.
 type frames struct {
 	traffic
 	segment *segment.Segment
 }
 
-// Route finds the clients that a frame of the adapter's is for.
+// Route finds the clients that a frame from the adapter is for.
 func (r frames) Route(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	return r.segment.FromAdapter(now, p, to)
 }
@@ -37,13 +37,14 @@ func (r frames) Forward(now time.Time, from *tunnel.Peer, p *buf.Packet, to *tun
 	return r.segment.FromClient(now, port, p, to)
 }
 
-// ether is the clients' places on a server's Ethernet, and what happens there.
+// ether has the clients' places on a server's Ethernet, and reports what happens
+// there.
 type ether struct {
 	cfg     config.Server
 	report  func(Event)
 	segment *segment.Segment
-	moves   rate.Sometimes // lets one MAC address at a time be an event
-	returns rate.Sometimes // does so of addresses that two ports show
+	moves   rate.Sometimes // limits the events of MAC addresses that move
+	returns rate.Sometimes // likewise of addresses that two ports show
 }
 
 func newEther(c config.Server, report func(Event)) *ether {
@@ -71,21 +72,21 @@ func (e *ether) connect(c *client) {
 	c.port.Store(e.segment.Join(c.Peer, uint16(vlan), stations, e.ownMACs(c.own)))
 }
 
-// ownMACs are the addresses that are a client's to use (own-mac-only).
+// ownMACs returns the addresses that a client may use (own-mac-only).
 func (e *ether) ownMACs(own *config.PerClient) segment.Own {
 	o := segment.Own{Only: e.cfg.OwnMACOnly || own.OwnMACOnly}
 	for _, text := range own.OwnMACs {
-		if mac, err := frame.ParseMAC(text); err == nil { // config has seen to that
+		if mac, err := frame.ParseMAC(text); err == nil { // config has checked that
 			o.MACs = append(o.MACs, mac)
 		}
 	}
 	return o
 }
 
-// disconnect takes a client off the segment, if it is on it.
+// disconnect removes a client from the segment, if it is on it.
 func (e *ether) disconnect(c *client) { e.segment.Leave(c.port.Load()) }
 
-// holder is what whoever is behind a port is called.
+// holder returns the name of whoever is behind a port.
 func holder(p *segment.Port) string {
 	if p.Peer == nil {
 		return "the adapter"
@@ -111,10 +112,10 @@ func (e *ether) spoofed(p *segment.Port, mac frame.MAC) {
 	}
 }
 
-// macAtVLAN is an address as OpenVPN writes it: VLAN 0 without tagging.
+// macAtVLAN writes an address as OpenVPN does; without tagging the VLAN is 0.
 func macAtVLAN(vlan uint16, mac frame.MAC) string { return fmt.Sprintf("%v@%d", mac, vlan) }
 
-// stations are the MAC addresses behind each client.
+// stations returns the MAC addresses behind each client.
 func (e *ether) stations(now time.Time) map[*client][]Station {
 	behind := make(map[*client][]Station)
 	e.segment.Stations(now, func(vlan uint16, mac frame.MAC, port *segment.Port, seen time.Time) bool {

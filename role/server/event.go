@@ -9,13 +9,12 @@ import (
 	"culvert/session/wire"
 )
 
-// Event is something that happened on a server, to be read by whoever wants to
-// know: Options.Events. It is a value that nobody changes. The types in this file
-// are all there are.
+// Event is something that happened on a server; Options.Events receives it. It is a
+// value that nobody changes. The types in this file are all there are.
 //
-// Every client that is Entering is Ended once, whatever comes between. Of
-// strangers, who never say who they are, what may happen at any rate comes as
-// counts and no more than a few times a minute.
+// Every client that is Entering is Ended once, whatever comes between. Strangers,
+// who never say who they are, can cause some events at any rate; those come as
+// counts, no more than a few times a minute.
 type Event interface {
 	// log writes the event's line. See eventlog.go.
 	log(l *slog.Logger)
@@ -25,30 +24,30 @@ type Event interface {
 type About struct {
 	At         time.Time
 	Number     uint64 // of the client, as in ClientStatus.ID
-	Name       string // common name or user name, "UNDEF" for none; "" before it has said
-	CommonName string // of its certificate, "UNDEF" without
+	Name       string // common name or user name, "UNDEF" for none; "" while not known
+	CommonName string // of its certificate, "UNDEF" without one
 	User       string // "" without
 	Serial     string // of its certificate, in hex; "" without
 	Agent      string // version and platform
 	Remote     netip.AddrPort
-	Since      time.Time // its session began
+	Since      time.Time // when its session began
 }
 
 // Entering is a client that has shown a good certificate, or needs none, and asks
 // to come in.
 type Entering struct{ About }
 
-// LoginPending is a login that takes longer, at most Timeout.
+// LoginPending is a login that takes longer, up to Timeout.
 type LoginPending struct {
 	About
 	Timeout time.Duration
 }
 
-// LoginRefused is a client whose user is not let in, or not any longer.
+// LoginRefused is a client whose user may not come in, or may no longer stay.
 type LoginRefused struct {
 	About
-	Reason string // as the client is told; "" for none
-	Err    error  // nothing could be checked
+	Reason string // what the client is told; "" for nothing
+	Err    error  // why nothing could be checked; else nil
 }
 
 // KeyRefused is a client whose tls-crypt-v2 key is refused, before TLS.
@@ -57,12 +56,12 @@ type KeyRefused struct {
 	Err error
 }
 
-// Refused is a client that is known and does not come in all the same.
+// Refused is a client that was identified but may not come in.
 type Refused struct {
 	About
-	Reason string // as the client is told, if it is to know
-	// Cause is the reason for the server's own people, where there is more to
-	// say; else nil.
+	Reason string // what the client is told, if anything
+	// Cause is the reason for the server's own people, if there is more to say;
+	// else nil.
 	Cause error
 }
 
@@ -96,8 +95,8 @@ type Moved struct {
 	From netip.AddrPort
 }
 
-// MoveRefused is a client whose packets come from the outer address of another, To,
-// and which stays where it was; once a second at most.
+// MoveRefused is a client whose packets come from To, the outer address of another
+// client. It stays where it was. Once a second at most.
 type MoveRefused struct {
 	About
 	To netip.AddrPort
@@ -106,14 +105,14 @@ type MoveRefused struct {
 // Idle is a client that is cut off for carrying less than `inactive` asks for.
 type Idle struct{ About }
 
-// Replaced is a client whose place another one of its name takes, from address By.
+// Replaced is a client whose place another client of its name takes, from address By.
 type Replaced struct {
 	About
 	By netip.AddrPort
 }
 
-// AddressClaimed is a client that is cut off, since its address is Owner's by
-// client-config-dir.
+// AddressClaimed is a client that is cut off because client-config-dir gives its
+// address to Owner.
 type AddressClaimed struct {
 	About
 	Address netip.Addr
@@ -129,81 +128,80 @@ type ShutOut struct {
 // Disconnected is a client that was sent away by Server.Disconnect.
 type Disconnected struct {
 	About
-	Message string // it was told
+	Message string // what it was told
 }
 
 // Ending is how a session ended.
 type Ending int
 
 const (
-	// Lost: nothing was heard any more, or something went wrong (Ended.Err).
+	// Lost: nothing more was heard, or something went wrong (Ended.Err).
 	Lost Ending = iota
 	// Left: the client said so.
 	Left
 	// Dismissed: this server sent it away.
 	Dismissed
-	// MadeRoom: it was not in yet, and made room for a newcomer.
+	// MadeRoom: it was not in yet, and had to make room for a newcomer.
 	MadeRoom
 )
 
-// Ended is a client that is gone, and what its session came to.
+// Ended is a client that is gone, with a summary of its session.
 type Ended struct {
 	About
 	How        Ending
-	Err        error      // why
-	WasUp      bool       // it was in
-	IPv4, IPv6 netip.Addr // that it had; not valid: none
+	Err        error      // why it ended
+	WasUp      bool       // whether it was in
+	IPv4, IPv6 netip.Addr // its inner addresses; not valid: none
 	Traffic    Traffic
 }
 
-// Traffic is what a session carried: packets of the inner network, and the bytes of
-// the data channel's, framing included; In is received from the client.
+// Traffic is what a session carried: packets of the inner network, and bytes of data
+// channel packets, framing included. In is what came from the client.
 type Traffic struct{ PacketsIn, PacketsOut, BytesIn, BytesOut uint64 }
 
-// Stuck is a client that does not get on with its handshake.
+// Stuck is a client whose handshake makes no progress.
 type Stuck struct {
 	About
-	Stage string // where, in words
+	Stage string // where it is stuck, in words
 }
 
-// Remark is something about a client's session that its server's people should
-// know.
+// Remark is something about a client's session that the server's people should know.
 type Remark struct {
 	About
 	Text string
 }
 
-// Message is a control message of a client's that means nothing here.
+// Message is a control message from a client that means nothing here.
 type Message struct {
 	About
 	Text string
 }
 
-// BadSource is a client that sends from an inner address that is not leased to it;
-// once a session.
+// BadSource is a client that sends from an inner address that is not leased to it.
+// Once a session.
 type BadSource struct {
 	About
 	Source     netip.Addr
 	IPv4, IPv6 netip.Addr // that are leased to it
 }
 
-// BadMAC is a client that sends frames from an Ethernet address that is another's;
-// once a session.
+// BadMAC is a client that sends frames from an Ethernet address that belongs to
+// another. Once a session.
 type BadMAC struct {
 	About
 	MAC frame.MAC
 }
 
 // StationMoved is an Ethernet address that is behind another client than before.
-// From and To are names, "the adapter" for the server's own side; once a second at
+// From and To are names, "the adapter" for the server's own side. Once a second at
 // most.
 type StationMoved struct {
 	Station  string // MAC@VLAN
 	From, To string
 }
 
-// StationReturned is an Ethernet address that To has back from From, which had
-// taken it.
+// StationReturned is an Ethernet address that From had taken from To, and that is back
+// at To.
 type StationReturned struct {
 	Station  string // MAC@VLAN
 	From, To string
@@ -213,19 +211,19 @@ type StationReturned struct {
 type Failed struct {
 	From netip.AddrPort
 	Err  error
-	// Times is how often it happened at this address, for this reason, since the
+	// Times is how often this happened at this address, for this reason, since the
 	// last event: 1 for the first.
 	Times int
 }
 
-// FailedMore is how many more did not get in, beside those of Failed.
+// FailedMore is how many more did not get in, besides those reported by Failed.
 type FailedMore struct{ Count int }
 
-// Displaced is how many clients had to make room for newcomers during their
-// handshake, of so many that there is room for.
+// Displaced is how many clients had to make room for newcomers during their handshake.
+// Room is how many sessions there is room for.
 type Displaced struct{ Count, Room int }
 
-// Postponed is how many newcomers have to try again, since more came than
+// Postponed is how many newcomers have to try again because more came than
 // connect-freq allows: Limit in a time of In.
 type Postponed struct {
 	Count, Limit int
@@ -236,10 +234,10 @@ type Postponed struct {
 type Stray struct {
 	From      netip.AddrPort
 	Err       error
-	Diagnosis string // what the sender may have configured otherwise
+	Diagnosis string // what the sender may have configured differently
 }
 
-// Flooded is a network from which more first packets come than are answered.
+// Flooded is a network that sends more first packets than are answered.
 type Flooded struct {
 	From netip.Prefix
 	Err  error
@@ -251,10 +249,10 @@ type Silent struct {
 	Err  error
 }
 
-// Restarting is the server when all clients are to connect anew.
+// Restarting is a server that makes all clients connect again.
 type Restarting struct{}
 
-// PushChanged is a PushUpdate that was sent, and to whom.
+// PushChanged is a PushUpdate that was sent, and whom it reached.
 type PushChanged struct {
 	Options []string
 	Updated

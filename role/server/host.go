@@ -13,8 +13,8 @@ import (
 	"culvert/role/server/lease"
 )
 
-// host is what a server wants of the machine it runs on: addresses, routes, and to
-// be a router.
+// host says what a server wants of the machine it runs on: addresses, routes, and
+// perhaps to be a router.
 type host struct {
 	cfg      *config.Config
 	book     *lease.Book
@@ -23,8 +23,8 @@ type host struct {
 	log      *slog.Logger
 }
 
-// state is what the host should look like, with the networks behind the
-// clients (`route`) and, where wanted, forwarding.
+// state returns what the host should look like, with the networks behind the clients
+// (`route`) and, if wanted, forwarding.
 func (h *host) state(ctx context.Context) hostnet.State {
 	layout := h.book.Layout()
 	state := layout.State(h.cfg.Adapter.Dev, h.cfg.Adapter.MTU)
@@ -54,15 +54,15 @@ func (h *host) state(ctx context.Context) hostnet.State {
 	return state
 }
 
-// router makes this host a router, which leads from client to client only with
-// `client-to-client`, as where it is none.
+// router makes this host a router. As without it, packets go from client to client
+// only with `client-to-client`.
 func (h *host) router() *hostnet.Forward {
 	l := h.book.Layout()
 	return &hostnet.Forward{IPv4: l.Network.IsValid(), IPv6: l.Network6.IsValid(), Apart: !h.cfg.Server.ClientToClient}
 }
 
-// routes are those of `route`. One of a name that cannot be resolved is left
-// out: a server serves without it.
+// routes returns the routes of `route`. One whose name cannot be resolved is left out:
+// the server can serve without it.
 func (h *host) routes(ctx context.Context) (routes []hostnet.Route) {
 	cfg := *h.cfg
 	if !cfg.Routing.Gateway.IsValid() && h.ethernet {
@@ -81,8 +81,8 @@ func (h *host) routes(ctx context.Context) (routes []hostnet.Route) {
 	return routes
 }
 
-// keepRoutes has the host's routes follow the clients on a LAN, until the returned
-// function is called.
+// keepRoutes makes the host's routes follow the clients on a LAN, until the function
+// that it returns is called.
 func (h *host) keepRoutes(ctx context.Context, adapter *bringup.Adapter) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

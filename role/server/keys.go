@@ -25,8 +25,8 @@ import (
 	"culvert/session"
 )
 
-// keptKeys are what a server's next process needs to go on with what this one
-// gave: tokens, and session ids of handshakes that have begun.
+// keptKeys is what the server's next process needs to accept what this one gave out:
+// tokens, and the session ids of handshakes that have begun.
 type keptKeys struct {
 	Cookie []byte     `json:"cookie"`
 	Tokens []tokenKey `json:"tokens"` // the newest first
@@ -37,20 +37,19 @@ type tokenKey struct {
 	Made time.Time `json:"made"`
 }
 
-// tokenKeyAge is how long a process may run before the next one makes tokens with
-// another key, and how long a key is taken after another took its place, by which
-// time every token was renewed or is over. It grows with the longest that a login
-// may last.
+// tokenKeyAge is how old a key may be before the next process makes tokens with a new
+// one, and how long an old key is accepted after that: by then every token was renewed
+// or has expired. It grows with the longest time that a login may last.
 const tokenKeyAge = 30 * 24 * time.Hour
 
-// renew drops keys whose place another took too long ago, and adds what is
-// missing. It reports whether anything changed. The newest key is as good as new
-// however old it is: the process before may have made tokens with it to its end.
+// renew drops keys that were replaced too long ago, and adds what is missing. It
+// reports whether anything changed. Of the newest key, the age does not matter: the
+// previous process may have made tokens with it until its end.
 func (k *keptKeys) renew(now time.Time, lifetime time.Duration) (changed bool) {
 	age := max(tokenKeyAge, lifetime)
 	var good []tokenKey
 	for _, t := range k.Tokens {
-		if t.Made.After(now) { // the clock was wrong then, or is now
+		if t.Made.After(now) { // the clock was wrong then, or is wrong now
 			t.Made, changed = now, true
 		}
 		if len(t.Key) > 0 && (len(good) == 0 || now.Sub(good[len(good)-1].Made) < age) {
@@ -74,16 +73,16 @@ func (k *keptKeys) renew(now time.Time, lifetime time.Duration) (changed bool) {
 type keeper struct {
 	dir      string // "": they are not kept
 	identity *tls.Certificate
-	// scope is what the keys are good for: another server, or one that asks another
-	// program for passwords or listens elsewhere, has a file of its own, so that a
-	// token that one gave is none of the other.
+	// scope says what the keys are good for. Another server, or one that asks
+	// another program for passwords or listens elsewhere, has a file of its own, so
+	// that neither accepts the other's tokens.
 	scope   string
 	greeter *session.Greeter
-	tokens  *auth.Tokens // nil: none that this process makes the key of
+	tokens  *auth.Tokens // nil: there are none whose key this process makes
 	log     *slog.Logger
 }
 
-// newKeeper is what keeps the keys of a configuration's server.
+// newKeeper returns the keeper for a configuration's server.
 func newKeeper(c *config.Config, network netip.Prefix, dir string, t *tls.Config) *keeper {
 	if len(t.Certificates) == 0 {
 		dir = ""
@@ -95,7 +94,7 @@ func newKeeper(c *config.Config, network netip.Prefix, dir string, t *tls.Config
 	return k
 }
 
-// take goes on with the keys of the process before, where they are kept.
+// take goes on with the previous process's keys, if they are kept.
 func (k *keeper) take(now time.Time) {
 	if k.dir == "" {
 		return
@@ -128,7 +127,7 @@ func (k *keeper) take(now time.Time) {
 	}
 }
 
-// unkept is what becomes of clients when keys are others.
+// unkept says what happens to clients when the keys change.
 func (k *keeper) unkept() string {
 	if k.tokens != nil {
 		return "users have to enter their passwords again"
@@ -136,8 +135,8 @@ func (k *keeper) unkept() string {
 	return "handshakes under way start again"
 }
 
-// seal is what opens this server's keys, and their file. Only who has its private key
-// can open them.
+// seal returns what opens this server's kept keys, and the name of their file. Only
+// those who have the server's private key can open them.
 func (k *keeper) seal() (keySeal, string, error) {
 	secret, err := x509.MarshalPKCS8PrivateKey(k.identity.PrivateKey)
 	if err != nil {
@@ -152,8 +151,8 @@ func (k *keeper) seal() (keySeal, string, error) {
 	return key, filepath.Join(k.dir, "keys-"+hex.EncodeToString(scope.Sum(nil)[:8])), nil
 }
 
-// keySeal encrypts a file by AES-256-GCM under a key of 32 bytes: a nonce, and
-// JSON sealed.
+// keySeal is a key of 32 bytes that encrypts a file with AES-256-GCM: a nonce, and
+// sealed JSON.
 type keySeal []byte
 
 func (k keySeal) aead() (cipher.AEAD, error) {

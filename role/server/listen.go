@@ -13,7 +13,7 @@ import (
 	"culvert/tunnel"
 )
 
-// sockets are what a server listens on, and what takes packets from there.
+// sockets are what a server listens on, and what receives packets from them.
 type sockets struct {
 	road      *tunnel.Road
 	strangers *strangers
@@ -25,7 +25,7 @@ type sockets struct {
 	listeners []*link.TCPListener
 }
 
-// open opens the sockets of a configuration, all or none; udp opens one of UDP.
+// open opens the sockets of a configuration, all or none. udp opens a socket for UDP.
 func (s *sockets) open(ctx context.Context, c *config.Config, udp func(link.Options) (link.Link, error)) (err error) {
 	defer func() {
 		if err != nil {
@@ -56,8 +56,8 @@ func (s *sockets) open(ctx context.Context, c *config.Config, udp func(link.Opti
 	return nil
 }
 
-// listenAddr is the address of a socket: not valid for all addresses of both
-// kinds.
+// listenAddr returns the address of a socket; not valid: all addresses of both
+// families.
 func listenAddr(ctx context.Context, c *config.Config, at config.Listen) (netip.AddrPort, error) {
 	port := uint16(at.Port)
 	switch {
@@ -79,9 +79,9 @@ func listenAddr(ctx context.Context, c *config.Config, at config.Listen) (netip.
 	return netip.AddrPortFrom(netip.Addr{}, port), nil
 }
 
-// ipv6Only reports whether a socket for all IPv6 addresses takes IPv6 alone: as
-// `bind ipv6only` says, and where another has IPv4 on the same port. Otherwise
-// it takes both, as OpenVPN's do.
+// ipv6Only reports whether a socket for all IPv6 addresses accepts only IPv6: with
+// `bind ipv6only`, and if another socket has IPv4 on the same port. Otherwise it
+// accepts both, as OpenVPN's do.
 func ipv6Only(c *config.Config, at config.Listen) bool {
 	return c.Link.BindIPv6Only || slices.ContainsFunc(c.Listens(), func(l config.Listen) bool {
 		a, err := netip.ParseAddr(l.Host)
@@ -90,8 +90,8 @@ func ipv6Only(c *config.Config, at config.Listen) bool {
 	})
 }
 
-// serve starts what takes packets from the sockets. Each goroutine ends with
-// its socket and reports why.
+// serve starts the goroutines that receive packets. Each ends with its socket and
+// reports why.
 func (s *sockets) serve(ctx context.Context, failed chan<- error) {
 	for _, l := range s.links {
 		go func() { failed <- s.road.Inbound(ctx, l) }()
@@ -102,10 +102,10 @@ func (s *sockets) serve(ctx context.Context, failed chan<- error) {
 	}
 }
 
-// serveStream is a connection's goroutine.
+// serveStream receives the packets of a connection, on a goroutine of its own.
 func (s *sockets) serveStream(ctx context.Context, c *stream) {
 	if s.share != nil && c.isForeign(s.road.PacketSize) {
-		c.Prove() // bounded by share from here on
+		c.Prove() // from here on share limits it
 		s.share.serve(ctx, c)
 		return
 	}
@@ -121,7 +121,7 @@ func (s *sockets) serveStream(ctx context.Context, c *stream) {
 	}
 }
 
-// first is the address of the first socket, UDP first.
+// first returns the address of the first socket, UDP first.
 func (s *sockets) first() netip.AddrPort {
 	if len(s.links) > 0 {
 		return s.links[0].LocalAddr()
@@ -129,7 +129,7 @@ func (s *sockets) first() netip.AddrPort {
 	return s.listeners[0].LocalAddr()
 }
 
-// addrs are the sockets' addresses, UDP first, each with its protocol.
+// addrs returns the sockets' addresses, UDP first, each with its protocol.
 func (s *sockets) addrs() (text []string) {
 	for _, l := range s.links {
 		text = append(text, "udp "+l.LocalAddr().String())

@@ -9,12 +9,13 @@ import (
 	"culvert/session/negotiate"
 )
 
-// tunIPv6 is what clients before OpenVPN 2.4 need for IPv6 (Changes.rst of 2.4);
-// later ones know no such option or warn that they ignore it.
+// tunIPv6 is what clients before OpenVPN 2.4 need for IPv6 (Changes.rst of 2.4).
+// Later ones do not know the option, or warn that they ignore it.
 const tunIPv6 = "tun-ipv6"
 
-// pushList is what a client with a lease that announces some capabilities is told, in
-// the order OpenVPN has it; configured is what the configuration pushes to all.
+// pushList returns what a client with a lease is pushed, in OpenVPN's order.
+// configured is what the configuration pushes to all; told is what the client says
+// that it can do.
 func pushList(configured []string, book *lease.Book, c *client, told negotiate.PeerInfo) []string {
 	options := slices.DeleteFunc(slices.Clone(configured), negotiate.IsCompression)
 	options = append(options, book.Push(c.holder, options)...)
@@ -24,8 +25,8 @@ func pushList(configured []string, book *lease.Book, c *client, told negotiate.P
 	return ownPush(c.own, options, book.Ifconfig(c.holder))
 }
 
-// ownPush applies push-reset, push-remove and push of a client's own file to
-// what all are pushed. ifconfig can only be removed by its whole name.
+// ownPush applies push-reset, push-remove and push of a client's own file to what all
+// clients are pushed. ifconfig can be removed only by its whole name.
 func ownPush(own *config.PerClient, general, ifconfig []string) []string {
 	if own.PushReset {
 		general = nil

@@ -8,7 +8,7 @@ import (
 	"culvert/role/server/lease"
 )
 
-// roster is who is here: in the table, on the Ethernet if there is one, and in the
+// roster knows who is here: in the table, on the Ethernet if there is one, and in the
 // book of addresses.
 type roster struct {
 	table      *table
@@ -18,8 +18,8 @@ type roster struct {
 	report     func(Event)
 }
 
-// seek waits for an address for a client where that takes time, and goes on with
-// next on the client's control goroutine.
+// seek waits for an address for a client, if that takes time, and then calls next on
+// the client's control goroutine.
 func (r *roster) seek(c *client, now time.Time, next func(now time.Time)) {
 	c.holder = &lease.Holder{Name: c.name, Number: c.number, Unique: r.unique(c), IPv4: c.own.Ifconfig, IPv6: c.own.IfconfigIPv6,
 		Lost: func() { c.Do(func(now time.Time) { c.Session.Dismiss(now, "RESTART") }) }}
@@ -32,8 +32,8 @@ func (r *roster) seek(c *client, now time.Time, next func(now time.Time)) {
 }
 
 // accommodate gives a client a peer-id and addresses, after seek, or says why it
-// cannot come in. Another client of its name has to leave, and so has whoever has an
-// address of its own.
+// cannot come in. Another client of its name has to leave, and so has one that uses an
+// address that client-config-dir gives to this client.
 func (r *roster) accommodate(c *client) *access.Refusal {
 	if r.unique(c) {
 		r.replaceNamesake(c)
@@ -56,9 +56,9 @@ func (r *roster) accommodate(c *client) *access.Refusal {
 	return nil
 }
 
-// enter is the one door into the network, whichever way a client came to its
-// session: from now on its packets pass. The client has a name, settings, a peer-id,
-// a lease and a session with keys. tls and data are the two channels in words.
+// enter lets a client's packets pass from now on. It is the only way into the network,
+// however a client came to its session. The client has a name, settings, a peer-id, a
+// lease and a session with keys. tls and data describe the two channels in words.
 func (r *roster) enter(c *client, now time.Time, tls, data string) {
 	c.up = true
 	if r.ether != nil {
@@ -70,7 +70,7 @@ func (r *roster) enter(c *client, now time.Time, tls, data string) {
 	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data})
 }
 
-// forget gives back all that a client had.
+// forget gives back everything that a client had.
 func (r *roster) forget(c *client) {
 	if c.holder != nil {
 		r.book.Return(c.holder)
@@ -81,13 +81,13 @@ func (r *roster) forget(c *client) {
 	}
 }
 
-// unique reports that no other client may have the name of this one: it has one,
-// and duplicate-cn was not given.
+// unique reports whether no other client may have this one's name: it has one, and
+// duplicate-cn is not set.
 func (r *roster) unique(c *client) bool { return !r.duplicates && c.name != access.Nameless }
 
-// replaceNamesake ends the session of a client of the same name, which is the
-// same one come back or the same profile on two devices, and frees its peer-id
-// and lease at once, so that the new one gets in where they were the last.
+// replaceNamesake ends the session of another client of the same name: either the same
+// device has come back, or two devices have one profile. It frees the peer-id and
+// lease at once, so that the new client gets in even if they were the last ones.
 func (r *roster) replaceNamesake(c *client) {
 	before := r.table.named(c.name)
 	if before == nil {
@@ -99,7 +99,7 @@ func (r *roster) replaceNamesake(c *client) {
 	before.giveWay()
 }
 
-// numbered is the client of a number, nil where there is none.
+// numbered returns the client with a number, nil if there is none.
 func (r *roster) numbered(number uint64) *client {
 	all := r.table.all()
 	if i := slices.IndexFunc(all, func(c *client) bool { return c.number == number }); i >= 0 {

@@ -27,7 +27,7 @@ import (
 	"culvert/tunnel"
 )
 
-// Options are what a server is given beside its configuration.
+// Options are what a server needs besides its configuration.
 type Options struct {
 	Log *slog.Logger
 	// Open brings the adapter up.
@@ -44,10 +44,10 @@ type Options struct {
 	Deciders []access.Decider
 	// KeysDir is where keys are kept over a restart, sealed; "": they are not.
 	KeysDir string
-	// Forward makes the host a router that masquerades for the clients.
+	// Forward makes this host a router that masquerades for the clients.
 	Forward bool
-	// Opened, if not nil, is called when all is open that takes rights, and before
-	// the first packet of a stranger is read. An error ends the server.
+	// Opened, if not nil, is called when everything is open that needs rights, and
+	// before the first packet of a stranger is read. An error ends the server.
 	Opened func() error
 	// Events, if not nil, is called for each event, in order for one client, on the
 	// goroutine where it happened. It must not block. Every client that is Entering
@@ -73,11 +73,11 @@ type Server struct {
 	sockets   sockets
 	adapter   *bringup.Adapter
 	report    func(Event)
-	restarts  chan struct{} // asked for by Restart
+	restarts  chan struct{} // receives a value from Restart
 }
 
-// New checks a configuration in full, so that what is wrong with it is said
-// before anything is opened.
+// New checks the whole configuration, so that faults are reported before anything is
+// opened.
 func New(c *config.Config, o Options) (*Server, error) {
 	if o.Listen == nil {
 		o.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
@@ -115,10 +115,11 @@ func New(c *config.Config, o Options) (*Server, error) {
 	return s, nil
 }
 
-// roomFor leaves room for handshakes beside the clients that are in.
+// roomFor returns how many sessions there is room for: handshakes besides the clients
+// that are in.
 func roomFor(maxClients int) int { return 2*maxClients + 64 }
 
-// receive makes what receives clients: admission, desk and door.
+// receive makes the parts that receive clients: admission, desk and door.
 func (s *Server) receive() error {
 	c := s.cfg
 	armour, err := profile.Armour(c)
@@ -145,7 +146,7 @@ func (s *Server) receive() error {
 	return nil
 }
 
-// role is the server's part in the road, by what its adapter carries.
+// role returns the server's part in the road, by what its adapter carries.
 func (s *Server) role() tunnel.Role {
 	ip := traffic{table: s.roster.table, together: s.cfg.Server.ClientToClient, door: s.door, report: s.report}
 	if s.roster.ether == nil {
@@ -154,35 +155,34 @@ func (s *Server) role() tunnel.Role {
 	return frames{ip, s.roster.ether.segment}
 }
 
-// Addr is the address of the first socket the server listens on, UDP first,
+// Addr returns the address of the first socket that the server listens on, UDP first,
 // once Ready was called.
 func (s *Server) Addr() netip.AddrPort { return s.sockets.first() }
 
-// Adapter is the server's adapter, once Ready was called.
+// Adapter returns the server's adapter, once Ready was called.
 func (s *Server) Adapter() *bringup.Adapter { return s.adapter }
 
-// Road is what carries the packets, to be watched and counted.
+// Road returns what carries the packets, for its counters.
 func (s *Server) Road() *tunnel.Road { return &s.road }
 
-// Clients are the clients that are in, in the order they came.
+// Clients returns the clients that are in, in the order they came.
 func (s *Server) Clients() []ClientStatus { return s.roster.in(time.Now()) }
 
-// Everybody are the clients that are in and those that are connecting, in the
+// Everybody returns the clients that are in and those that are connecting, in the
 // order they came.
 func (s *Server) Everybody() []ClientStatus { return s.roster.everybody(time.Now()) }
 
-// Status is the state of the server in one of OpenVPN's formats (man page,
+// Status returns the state of the server in one of OpenVPN's formats (man page,
 // --status-version): 1, 2 or 3.
 func (s *Server) Status(version int) []byte {
 	return formatStatus(time.Now(), version, s.Everybody())
 }
 
-// Lists are the files that revocation lists are read from again.
+// Lists returns the files from which revocation lists are read again.
 func (s *Server) Lists() []string { return s.admission.Lists() }
 
-// Run serves until ctx ends, and then tells the clients (explicit-exit-notify)
-// and takes back what it changed on the host. The error is nil when ctx ended
-// it.
+// Run serves until ctx ends. Then it tells the clients (explicit-exit-notify) and
+// undoes what it changed on the host. The error is nil if ctx ended it.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.bringUp(ctx); err != nil {
 		return err
@@ -257,7 +257,7 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 }
 
 func (s *Server) close() {
-	s.admission.End() // before all, since a program may keep a client from ending
+	s.admission.End() // first, since a program may keep a client from ending
 	s.endSessions()
 	s.strangers.stop()
 	s.admission.Wait()
@@ -284,12 +284,12 @@ func (s *Server) endSessions() {
 	}
 }
 
-// Restart ends all sessions, so that the clients connect anew. Socket, adapter
-// and leases stay.
+// Restart ends all sessions, so that the clients connect again. Sockets, adapter and
+// leases stay.
 func (s *Server) Restart() {
 	select {
 	case s.restarts <- struct{}{}:
-	default: // one is asked for already
+	default: // a restart is asked for already
 	}
 }
 
@@ -302,14 +302,15 @@ func (s *Server) restart() {
 	s.door.closed.Store(false)
 }
 
-// dismissTime is how long clients are given to confirm that they were told.
+// dismissTime is how long clients have to confirm that they were told.
 const dismissTime = 2 * time.Second
 
-// dismiss tells the clients that the server goes, so that they need not wait
-// for ping-restart to notice.
+// dismiss tells the clients that the server goes away, so that they need not wait for
+// ping-restart to notice.
 //
-// A client that comes back from now on gets no answer: it would be dropped without
-// a word. Some do not confirm, and come back at once: OpenVPN after a second.
+// A client that comes back meanwhile gets no answer, since its new session would be
+// dropped without a word. Some clients do not confirm, and come back at once: OpenVPN
+// after a second.
 func (s *Server) dismiss() {
 	s.door.closed.Store(true)
 	text := "RESTART"
@@ -328,17 +329,17 @@ func (s *Server) dismiss() {
 	}
 }
 
-// ErrNoClient says that no client has that number, or not any longer.
+// ErrNoClient reports that no client has that number, or no longer.
 var ErrNoClient = errors.New("no such client is connected")
 
-// maxMessage bounds what a client is told when it is sent away, bytes.
+// maxMessage is the longest message for a client that is sent away, in bytes.
 const maxMessage = 900
 
-// Disconnect sends the client of a number (ClientStatus.ID) away. message is the
-// control message that it is told: "RESTART", upon which it connects anew, also for
-// "", or such as "HALT,reason", upon which it does not. One that is not in yet is told
-// nothing. It fails with ErrNoClient, or where message is not one line of at most
-// 900 bytes of printable text, and returns without waiting for the client.
+// Disconnect sends away the client with a number (ClientStatus.ID). message is the
+// control message that it gets: after "RESTART", or "" which means the same, it
+// connects again; after one such as "HALT,reason" it does not. A client that is not in
+// yet is told nothing. Disconnect fails with ErrNoClient, or if message is not one line
+// of at most 900 bytes of printable text. It does not wait for the client.
 func (s *Server) Disconnect(number uint64, message string) error {
 	if message == "" {
 		message = "RESTART"
@@ -354,7 +355,7 @@ func (s *Server) Disconnect(number uint64, message string) error {
 	return nil
 }
 
-// persistInterval is how often the book of addresses is saved.
+// persistInterval returns how often the book of addresses is saved.
 func persistInterval(c *config.Config) time.Duration {
 	if c.Server.PoolPersistInterval > 0 {
 		return c.Server.PoolPersistInterval

@@ -20,13 +20,13 @@ import (
 )
 
 const (
-	// maxShared bounds the connections that are passed on at once.
+	// maxShared is how many connections are passed on at the same time.
 	maxShared = 1024
-	// shareDialTime is how long the other server may take to answer.
+	// shareDialTime is the time limit for connecting to the other server.
 	shareDialTime = 5 * time.Second
 )
 
-// share passes connections that are not OpenVPN's on to another server
+// share passes connections that do not speak OpenVPN on to another server
 // (`port-share`).
 type share struct {
 	log  *slog.Logger
@@ -42,9 +42,9 @@ func newShare(c *config.PortShare, log *slog.Logger) *share {
 	return &share{log, net.JoinHostPort(c.Host, c.Port), c.Dir, make(chan struct{}, maxShared)}
 }
 
-// isForeign looks at the start of a connection: OpenVPN's begins with the
-// length and first byte of a client's hard reset. One that says nothing is
-// not foreign.
+// isForeign reports, by its first bytes, whether a connection does not speak OpenVPN,
+// which begins with the length and first byte of a client's hard reset. A connection
+// that says nothing is not foreign.
 func (c *stream) isForeign(most int) bool {
 	const start = 3
 	b, err := c.Peek(start)
@@ -82,7 +82,7 @@ func (s *share) serve(ctx context.Context, c *stream) {
 	}
 }
 
-// splice carries bytes both ways until both ends are through.
+// splice carries bytes both ways until both directions have ended.
 func splice(a, b net.Conn) {
 	var both sync.WaitGroup
 	for _, way := range [][2]net.Conn{{a, b}, {b, a}} {
@@ -99,8 +99,8 @@ func splice(a, b net.Conn) {
 	both.Wait()
 }
 
-// note leaves a file named after our end of the connection to the other server
-// that says who the client is, and returns what removes it.
+// note writes a file that says who the client is, named after this end of the
+// connection to the other server. It returns a function that removes the file.
 func (s *share) note(there net.Conn, c *stream) (remove func()) {
 	if s.dir == "" {
 		return func() {}

@@ -16,20 +16,20 @@ type ClientStatus struct {
 	ID             uint64 // its number on this server, which no other client has had
 	PeerID         wire.PeerID
 	Connecting     bool   // it is not in yet; it has neither peer-id, addresses nor cipher
-	Name           string // "UNDEF" before it has said
-	Username       string // "" without
+	Name           string // "UNDEF" until it is known
+	Username       string // "" for none
 	Serial         string // of its certificate, in hex; "" without
 	Agent          string // version and platform
 	Remote         netip.AddrPort
 	IPv4, IPv6     netip.Addr // not valid: none
 	Cipher         string
-	Since, LastRef time.Time // it came; a packet seen, as exact as snapshots are frequent
+	Since, LastRef time.Time // when it came; when a packet was last seen, as of the last snapshots
 	LastHeard      time.Time // the last authentic packet from it, of either channel
 	// BytesIn and BytesOut are the bytes received from and sent to the client
 	// in packets of the data channel, their framing included.
 	BytesIn, BytesOut uint64
-	// Stations are the MAC addresses behind the client with dev tap, where they
-	// take the place of IP addresses in the routing table; else nil.
+	// Stations are the MAC addresses behind the client with dev tap, when the
+	// routing table has them instead of IP addresses; else nil.
 	Stations []Station
 }
 
@@ -39,7 +39,7 @@ type Station struct {
 	LastRef time.Time
 }
 
-// usage notes when a client last had packets, from one snapshot to the next.
+// usage remembers, from one snapshot to the next, when a client last had packets.
 type usage struct {
 	mu      sync.Mutex
 	packets uint64
@@ -58,7 +58,7 @@ func (u *usage) seen(now, since time.Time, packets uint64) time.Time {
 	return u.last
 }
 
-// in are the clients that are in, in the order they came.
+// in returns the clients that are in, in the order they came.
 func (r *roster) in(now time.Time) (list []ClientStatus) {
 	var stations map[*client][]Station
 	if r.ether != nil {
@@ -75,7 +75,7 @@ func (r *roster) in(now time.Time) (list []ClientStatus) {
 	return list
 }
 
-// everybody are the clients that are in and those that are connecting, in the
+// everybody returns the clients that are in and those that are connecting, in the
 // order they came.
 func (r *roster) everybody(now time.Time) []ClientStatus {
 	list := r.in(now)
@@ -96,7 +96,7 @@ func sortClients(list []ClientStatus) {
 	slices.SortFunc(list, func(a, b ClientStatus) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// connecting is the status of a client that is not in yet.
+// connecting returns the status of a client that is not in yet.
 func (c *client) connecting() ClientStatus {
 	id := c.visit.Identity()
 	name := id.Name
@@ -109,7 +109,7 @@ func (c *client) connecting() ClientStatus {
 	}
 }
 
-// status is the status of a client that is in.
+// status returns the status of a client that is in.
 func (c *client) status(now time.Time) ClientStatus {
 	s := c.connecting()
 	in, out := c.Counters.InPackets.Load(), c.Counters.OutPackets.Load()

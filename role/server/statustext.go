@@ -15,7 +15,7 @@ import (
 	"culvert/role/profile"
 )
 
-// columns of the client list and of the routing table. Version 1 has some of
+// The columns of the client list and of the routing table. Version 1 has some of
 // them.
 var (
 	clientColumns1 = []string{"Common Name", "Real Address", "Bytes Received", "Bytes Sent", "Connected Since"}
@@ -38,7 +38,7 @@ func formatStatus(now time.Time, version int, clients []ClientStatus) []byte {
 	return t.text.Bytes()
 }
 
-// statusTable is lines of fields.
+// statusTable collects lines of fields.
 type statusTable struct {
 	text      bytes.Buffer
 	separator string
@@ -51,7 +51,7 @@ func (t *statusTable) line(fields ...string) {
 	t.text.WriteString(strings.Join(fields, t.separator) + "\n")
 }
 
-// clean keeps a field, which a client may have named, from being read as two
+// clean makes sure that a field, whose text may come from a client, is not read as two
 // fields or lines.
 func (t *statusTable) clean(field string) string {
 	return strings.Map(func(r rune) rune {
@@ -90,7 +90,7 @@ func (t *statusTable) version2(now time.Time, clients []ClientStatus) {
 	t.line("GLOBAL_STATS", "dco_enabled", "0")
 }
 
-// routes gives a row for each inner address.
+// routes calls row for each inner address.
 func (t *statusTable) routes(clients []ClientStatus, row func([]string)) {
 	for _, c := range clients {
 		for _, s := range c.Stations {
@@ -104,7 +104,7 @@ func (t *statusTable) routes(clients []ClientStatus, row func([]string)) {
 	}
 }
 
-// realAddress has the port for IPv4 only, as OpenVPN writes it.
+// realAddress writes an address as OpenVPN does: with the port for IPv4 only.
 func realAddress(a netip.AddrPort) string {
 	if a.Addr().Is4() {
 		return a.String()

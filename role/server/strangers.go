@@ -8,7 +8,7 @@ import (
 	"culvert/internal/mute"
 )
 
-// strangers turns what becomes of those who are not in into events, no more than a
+// strangers reports as events what happens to clients that are not in, no more than a
 // few a minute, whatever they do.
 type strangers struct {
 	report    func(Event)
@@ -23,8 +23,8 @@ type strangers struct {
 // allow reports whether something about an address may be an event.
 func (s *strangers) allow(now time.Time, a netip.Addr) bool { return s.quota.Allow(now, a) }
 
-// failed is for somebody who did not get in: an event a minute for each address
-// and reason.
+// failed reports somebody who did not get in: one event a minute for each address and
+// reason.
 func (s *strangers) failed(now time.Time, from netip.AddrPort, err error) {
 	more := func(n int) { s.report(FailedMore{n}) }
 	if times := s.quota.Failure(now, from.Addr(), mute.Kind(err), more); times > 0 {
@@ -32,12 +32,12 @@ func (s *strangers) failed(now time.Time, from netip.AddrPort, err error) {
 	}
 }
 
-// madeRoom is for a client that made room for a newcomer.
+// madeRoom counts a client that made room for a newcomer.
 func (s *strangers) madeRoom() {
 	s.displaced.Count(func(n int) { s.report(Displaced{Count: n, Room: s.room}) })
 }
 
-// postpone is for a newcomer beyond connect-freq.
+// postpone counts a newcomer beyond connect-freq.
 func (s *strangers) postpone() {
 	s.postponed.Count(func(n int) { s.report(Postponed{Count: n, Limit: s.freq.N, In: s.freq.Per}) })
 }

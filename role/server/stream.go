@@ -7,14 +7,14 @@ import (
 	"culvert/tunnel"
 )
 
-// stream is a client's TCP connection: a link of its own, with one session on
-// it.
+// stream is a client's TCP connection: a link of its own with one session.
 type stream struct {
 	*link.Stream
 	client atomic.Pointer[client]
 }
 
-// attach makes a session the connection's; false when it has one already.
+// attach gives the connection a client's session. It returns false if it has one
+// already.
 func (s *stream) attach(c *client) bool {
 	if !s.client.CompareAndSwap(nil, c) {
 		return false
@@ -23,7 +23,7 @@ func (s *stream) attach(c *client) bool {
 	return true
 }
 
-// peer is the client of a packet that came by the connection.
+// peer returns the client of a packet that came over the connection.
 func (s *stream) peer() (*tunnel.Peer, tunnel.Drop) {
 	if c := s.client.Load(); c != nil {
 		return c.Peer, tunnel.Kept

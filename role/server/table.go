@@ -13,10 +13,10 @@ import (
 	"culvert/session/wire"
 )
 
-// table finds clients: by peer-id and by inner address without a lock, for
-// every packet; by outer address for peers without peer-id; by outer address and
-// session id for control packets, so that whoever reads a session id on its way
-// can do nothing with it from elsewhere.
+// table finds clients: for every packet, without a lock, by peer-id and by inner
+// address; for peers without peer-id by outer address; for control packets by outer
+// address and session id, so that a session id is of no use to somebody who reads it
+// on its way and sends it from elsewhere.
 type table struct {
 	byPeerID []atomic.Pointer[client]
 	routes   atomic.Pointer[bart.Table[*client]]
@@ -26,22 +26,22 @@ type table struct {
 	bySession map[sessionKey]*client
 	byName    map[string]*client
 	freeIDs   []wire.PeerID
-	strangers waiting // have not said who they are
-	pending   waiting // have, and wait to be let in
+	strangers waiting // clients that have not said who they are
+	pending   waiting // clients that have, and wait to be let in
 
 	sessions int           // that were added, and are not over
 	closed   bool          // nobody is added any more
 	empty    chan struct{} // closed once the table is, and all sessions are over
 }
 
-// outer is an outer address as one socket sees it: behind a translator, two
-// clients of two sockets may have the same.
+// outer is an outer address as one socket sees it: behind NAT, two clients of two
+// sockets may have the same.
 type outer struct {
 	link link.Link
 	addr netip.AddrPort
 }
 
-// sessionKey is a client's session id, and where it is.
+// sessionKey is a client's session id and its outer address.
 type sessionKey struct {
 	outer
 	id wire.SessionID
@@ -158,8 +158,8 @@ func (t *table) checkEmpty() {
 	}
 }
 
-// longestWaiting is who makes room for a newcomer from a source: a stranger if
-// there is one. The caller holds mu.
+// longestWaiting returns the client that makes room for a newcomer from a source: a
+// stranger if there is one. The caller holds mu.
 func (t *table) longestWaiting(from netip.Prefix) *client {
 	if c := t.strangers.longest(from); c != nil {
 		return c
@@ -177,8 +177,8 @@ func (t *table) greeted(c *client) {
 	}
 }
 
-// keep notes that a client gets in, whose place nobody may take from now on. It
-// reports false for one whose place was taken.
+// keep notes that a client gets in: from now on nobody may take its place. It returns
+// false if its place was taken before.
 func (t *table) keep(c *client) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -198,7 +198,7 @@ func (t *table) takeID() (id wire.PeerID, ok bool) {
 	return id, true
 }
 
-// giveBackID is for a client that took an id and was not let in after all.
+// giveBackID gives back the peer-id of a client that was not let in after all.
 func (t *table) giveBackID(id wire.PeerID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -223,9 +223,9 @@ func (t *table) named(name string) *client {
 	return t.byName[name]
 }
 
-// establish enters what data packets need. It returns the clients it takes the
-// place of: one of the same name, where names are unique, and one that had the
-// outer address.
+// establish enters what data packets need. It returns the clients whose place this one
+// takes: one of the same name, if names are unique, and one that had the same outer
+// address.
 func (t *table) establish(c *client, unique bool) (before []*client) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -246,9 +246,9 @@ func (t *table) establish(c *client, unique bool) (before []*client) {
 	return before
 }
 
-// changeRoutes replaces the route table by one with other entries for what
-// leads to a client: its lease, and the networks behind it (iroute).
-// The caller holds mu.
+// changeRoutes replaces the route table by one with changed entries for everything
+// that leads to a client: its lease, and the networks behind it (iroute). The caller
+// holds mu.
 func (t *table) changeRoutes(c *client, change func(*bart.Table[*client], netip.Prefix) *bart.Table[*client]) {
 	routes := t.routes.Load()
 	for _, a := range []netip.Addr{c.lease.IPv4, c.lease.IPv6} {
@@ -262,9 +262,9 @@ func (t *table) changeRoutes(c *client, change func(*bart.Table[*client], netip.
 	t.routes.Store(routes)
 }
 
-// move enters a client's new outer address, and has its packets go there from
-// now on. One that is gone goes nowhere. It reports false when another client
-// has the address.
+// move enters a client's new outer address, and sends its packets there from now on.
+// It does nothing for a client that is gone. It returns false if another client has
+// the address.
 func (t *table) move(c *client, path buf.Path) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -285,7 +285,7 @@ func (t *table) move(c *client, path buf.Path) bool {
 	return true
 }
 
-// remove takes a client out of every table it is in. A second time it does
+// remove takes a client out of every table that it is in. A second time it does
 // nothing.
 func (t *table) remove(c *client) {
 	t.mu.Lock()

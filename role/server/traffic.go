@@ -10,7 +10,8 @@ import (
 	"culvert/tunnel"
 )
 
-// traffic is a server's part in the road: which client a packet is for or from.
+// traffic is the server's part in the road: it finds the client that a packet is for
+// or from.
 type traffic struct {
 	table    *table
 	together bool // client-to-client
@@ -55,8 +56,8 @@ func (r traffic) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.D
 	return c.Peer, tunnel.Kept
 }
 
-// Forward lets a packet in whose source is leased to its sender, and sends it to
-// another client if it is for one and client-to-client is given.
+// Forward lets a packet in if its source address is leased to its sender, and sends it
+// to another client if it is for one and client-to-client is set.
 func (r traffic) Forward(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	src, dst, ok := tunnel.Addresses(p.Bytes())
 	if !ok {
@@ -76,8 +77,8 @@ func (r traffic) Forward(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunn
 	return tunnel.Kept
 }
 
-// badSource says once per client that it sends from an address it was not
-// leased. What every host sends from before it has an address is no news.
+// badSource reports, once per client, that it sends from an address that is not leased
+// to it. Addresses that every host uses before it has one of its own are not reported.
 func (r traffic) badSource(c *client, src netip.Addr) {
 	if src.IsLinkLocalUnicast() || src.IsUnspecified() || c.warnedSource.Swap(true) {
 		return

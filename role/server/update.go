@@ -13,23 +13,23 @@ import (
 )
 
 // Update changes what was pushed to clients while they are connected
-// (PUSH_UPDATE). Each option takes the place of all of its name; "-name" takes
-// them back; with "?" ("?name value", "-?name") clients that cannot do so go on,
-// where others connect anew.
+// (PUSH_UPDATE). Each option replaces all options of its name; "-name" takes
+// them back. Clients that cannot do that connect again, or with "?" ("?name value",
+// "-?name") go on without it.
 //
 // Clients that connect later get what the configuration says.
 type Update struct {
 	Names   []string      // clients with one of these names, or
 	PeerIDs []wire.PeerID // one of these peer-ids
-	All     bool          // or all there are
+	All     bool          // or all clients
 	Options []string
 }
 
-// Updated is whom an Update reached, by name.
+// Updated says whom an Update reached, by name.
 type Updated struct {
 	Told []string
-	// Unable do not take changes while connected: theirs is what the
-	// configuration says, once they connect again.
+	// Unable cannot take changes while connected. Once they connect again, they get
+	// what the configuration says.
 	Unable []string
 	// Missing are names and peer-ids of which no client is connected.
 	Missing []string
@@ -41,7 +41,7 @@ var (
 	errNoClient = errors.New("no client given: name clients, or choose all, but not both")
 )
 
-// check reports what a push update cannot carry, and why.
+// check fails if a push update cannot carry an option, and says why.
 func (u *Update) check() error {
 	if u.All == (len(u.Names)+len(u.PeerIDs) > 0) {
 		return errNoClient
@@ -58,12 +58,12 @@ func (u *Update) check() error {
 	return err
 }
 
-// updateTime is how long clients may take to be told. Only one that is leaving
-// needs any of it.
+// updateTime is the time limit for telling the clients. Only one that is leaving takes
+// any time.
 const updateTime = 2 * time.Second
 
-// PushUpdate tells clients of a change. It fails when an option cannot be sent,
-// and then nobody is told.
+// PushUpdate tells clients about a change. It fails if an option cannot be sent; then
+// nobody is told.
 func (s *Server) PushUpdate(u Update) (Updated, error) {
 	if err := u.check(); err != nil {
 		return Updated{}, fmt.Errorf("push update: %w", err)
@@ -96,7 +96,8 @@ func (s *Server) PushUpdate(u Update) (Updated, error) {
 	return done, nil
 }
 
-// meant finds the clients of an update, and what it names that no client has.
+// meant finds the clients that an update is for, and the names and peer-ids in it that
+// no client has.
 func (r *roster) meant(u Update) (clients []*client, missing []string) {
 	missing = []string{}
 	names, ids := make(map[string]bool), make(map[wire.PeerID]bool)
@@ -120,7 +121,7 @@ func (r *roster) meant(u Update) (clients []*client, missing []string) {
 	return clients, missing
 }
 
-// add notes what came of telling a client.
+// add notes the result of telling a client.
 func (u *Updated) add(c *client, err error) {
 	switch {
 	case err == nil:

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 )
 
-// waiting are clients that have not got in yet, in the order they came: all
-// together, and those of each source (session.Source) apart. The zero value is
-// ready. The table's lock guards it.
+// waiting has clients that are not in yet, in the order they came: all together, and
+// separately those of each source (session.Source). The zero value is ready. The
+// table's lock guards it.
 type waiting struct {
 	all    list.List
 	source map[netip.Prefix]*list.List
@@ -15,7 +15,7 @@ type waiting struct {
 
 // place is where a client waits.
 type place struct {
-	in          *waiting // nil: it does not
+	in          *waiting // nil: it does not wait
 	from        netip.Prefix
 	all, source *list.Element
 }
@@ -32,9 +32,9 @@ func (w *waiting) add(c *client, from netip.Prefix) {
 	c.place = place{w, from, w.all.PushBack(c), same.PushBack(c)}
 }
 
-// longest is who has waited longest of a source, or of all where nobody of that
-// source waits: whoever opens sessions without end displaces their own. It is nil
-// when nobody waits.
+// longest returns the client of a source that has waited longest, or of all if nobody
+// of that source waits: whoever opens sessions without end displaces their own. It is
+// nil if nobody waits.
 func (w *waiting) longest(from netip.Prefix) *client {
 	queue := w.source[from]
 	if queue == nil {

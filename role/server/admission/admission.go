@@ -14,32 +14,32 @@ import (
 	"culvert/role/profile"
 )
 
-// Options are what an Admission is given beside its configuration.
+// Options are what an Admission needs besides its configuration.
 type Options struct {
-	// Trust is whose certificates are good, and which were taken back.
+	// Trust says whose certificates are good, and which were revoked.
 	Trust *profile.Trust
-	// Deciders are asked, in order, about every client that would come in. The
-	// files of client-config-dir are asked before them.
+	// Deciders are asked, in order, about every client that asks to come in, after
+	// the files of client-config-dir.
 	Deciders []access.Decider
 }
 
-// Admission is who decides. Make it with New. It is safe for concurrent use.
+// Admission decides who may come in. Make it with New. It is safe for concurrent use.
 type Admission struct {
 	cfg      *config.Config
 	trust    *profile.Trust
 	login    login
-	keyCheck *auth.Program   // tls-crypt-v2-verify; nil: without
-	showTLS  profile.ShowTLS // tls-verify; nil: without
+	keyCheck *auth.Program   // tls-crypt-v2-verify; nil: none
+	showTLS  profile.ShowTLS // tls-verify; nil: none
 	deciders []access.Decider
 	slow     bool // a decider may take its time
 
-	// ctx ends with all that runs for clients; running has what is not over.
+	// ctx ends all that runs for clients; running has what has not ended yet.
 	ctx     context.Context
 	end     context.CancelFunc
 	running sync.WaitGroup
 }
 
-// New looks whether the programs are there that a configuration names.
+// New fails if a program that the configuration names is not there.
 func New(c *config.Config, o Options) (*Admission, error) {
 	a := &Admission{cfg: c, trust: o.Trust, slow: len(o.Deciders) > 0}
 	if c.Server.ClientConfigDir != "" {
@@ -64,14 +64,14 @@ func New(c *config.Config, o Options) (*Admission, error) {
 	return a, nil
 }
 
-// End ends all that runs for clients. No visit's answer comes from now on.
+// End ends all that runs for clients. From now on no visit gets an answer.
 func (a *Admission) End() { a.end() }
 
-// Wait waits for what runs for clients to be over, after End.
+// Wait waits, after End, until nothing runs for clients any more.
 func (a *Admission) Wait() { a.running.Wait() }
 
-// Tokens are the tokens that stand for a password, whose key this process makes; nil
-// where none are given, or the configuration has the key.
+// Tokens returns the tokens that stand for a password if this process makes their key.
+// It is nil if none are given out, or the configuration has the key.
 func (a *Admission) Tokens() *auth.Tokens {
 	if a.cfg.Login.GenTokenSecret != nil {
 		return nil
@@ -79,11 +79,11 @@ func (a *Admission) Tokens() *auth.Tokens {
 	return a.login.tokens
 }
 
-// Lists are the files that revocation lists are read from again.
+// Lists returns the files from which revocation lists are read again.
 func (a *Admission) Lists() []string { return a.trust.ListFiles() }
 
-// KeepLists has the revocation lists read again as they change, and then calls
-// changed, until the function it returns is called.
+// KeepLists reads the revocation lists again when they change, and then calls
+// changed, until the function that it returns is called.
 func (a *Admission) KeepLists(ctx context.Context, changed func()) (stop func()) {
 	return a.trust.Keep(ctx, changed)
 }

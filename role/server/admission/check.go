@@ -10,9 +10,9 @@ import (
 	"culvert/host/process"
 )
 
-// CheckFiles reads all files of client-config-dir below root, "" for the system's, so
-// that a fault is logged before it keeps its client out, and with the line. The
-// others are served.
+// CheckFiles reads all files of client-config-dir below root ("": the system's). So a
+// fault is logged, with its line, before it keeps its client out. Other clients are
+// served.
 func CheckFiles(c *config.Config, root string, log *slog.Logger) {
 	if c.Server.ClientConfigDir == "" {
 		return

@@ -9,14 +9,14 @@ import (
 	"culvert/session/negotiate"
 )
 
-// Decision is what became of an application.
+// Decision is the answer to an Applicant.
 type Decision struct {
 	Refusal  *access.Refusal // nil: it may come in
 	Settings *config.PerClient
 	Token    string // that stands for its password from now on; "" for none
 }
 
-// Text is what a refused client is told: to come back later, if it understands that.
+// Text returns what a refused client is told. If it can, it is told to come back later.
 func Text(r *access.Refusal, told negotiate.PeerInfo) string {
 	if r.Later && told.Has(negotiate.ProtoAuthTemp) {
 		return "TEMP[backoff 30,advance remote]:" + r.Reason
@@ -24,7 +24,7 @@ func Text(r *access.Refusal, told negotiate.PeerInfo) string {
 	return r.Reason
 }
 
-// refusedHere is what a client is told whose settings keep it out.
+// refusedHere is what a client is told when its settings keep it out.
 const refusedHere = "this client is not admitted here"
 
 // ask asks all deciders about an applicant.

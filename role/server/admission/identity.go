@@ -11,8 +11,8 @@ import (
 	"culvert/session/negotiate"
 )
 
-// identify is who a client is that said h, whose certificates lead to an authority
-// by way.
+// identify returns who a client is that said h, and whose certificates lead to an
+// authority by way.
 func identify(c *config.Config, h *session.Hello, way []*x509.Certificate) *access.Identity {
 	id := &access.Identity{
 		CommonName: access.Nameless,

@@ -10,7 +10,7 @@ import (
 	"culvert/session"
 )
 
-// ChecksKeys reports whether somebody looks at clients' tls-crypt-v2 keys.
+// ChecksKeys reports whether clients' tls-crypt-v2 keys are checked.
 func (a *Admission) ChecksKeys() bool {
 	return a.cfg.Trust.TLSCryptV2MaxAge > 0 || a.keyCheck != nil
 }

@@ -15,12 +15,12 @@ import (
 	"culvert/session"
 )
 
-// login is how clients' users are checked. Without a checker nobody is asked.
+// login says how clients' users are checked. Without a checker they are not.
 type login struct {
 	checker  auth.Checker
 	tokens   *auth.Tokens // nil: none are given
 	external bool         // ask checker even where a token is good
-	optional bool         // ask it even about clients without a password
+	optional bool         // ask checker even about clients without a password
 }
 
 func newLogin(c *config.Config, slots *auth.Slots) (l login, err error) {
@@ -53,7 +53,7 @@ func newLogin(c *config.Config, slots *auth.Slots) (l login, err error) {
 	return l, nil
 }
 
-// check has a login checked; nil needs none. It may take its time.
+// check checks a login; a nil one needs no check. It may take its time.
 func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) *access.Refusal {
 	if r == nil {
 		return nil
@@ -64,8 +64,8 @@ func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pendi
 	return nil
 }
 
-// credentials looks at what a client says of its user, and at its token. It returns
-// what is to be checked, nil for nothing, or why the client is refused at once.
+// credentials looks at a client's user name, password and token. It returns what has to
+// be checked, nil for nothing, or why the client is refused at once.
 func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *access.Refusal) {
 	l := &v.admission.login
 	if l.checker == nil {
@@ -88,7 +88,7 @@ func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *ac
 	return nil, &access.Refusal{Login: true, Reason: "SESSION:the login has expired"}
 }
 
-// request is the question about a client's user.
+// request returns the question about a client's user.
 func (v *Visit) request(now time.Time, h *session.Hello, state auth.TokenState) *auth.Request {
 	v.Drop()
 	v.answers = make(chan string, 4)
@@ -99,7 +99,7 @@ func (v *Visit) request(now time.Time, h *session.Hello, state auth.TokenState) 
 	}
 }
 
-// environment are the variables that tell a program of a client (manual,
+// environment returns the variables that tell a program about a client (manual,
 // "Environmental Variables").
 func (v *Visit) environment(now time.Time, h *session.Hello, state auth.TokenState) []string {
 	var env auth.Variables
@@ -123,8 +123,8 @@ func (v *Visit) environment(now time.Time, h *session.Hello, state auth.TokenSta
 	return env
 }
 
-// issue makes the client's token, or makes it anew, and sees to the next. It is ""
-// where none are given.
+// issue makes or renews the client's token, and schedules the next renewal. It returns
+// "" if none are given out.
 func (v *Visit) issue(now time.Time) string {
 	t := v.admission.login.tokens
 	if t == nil {
@@ -148,8 +148,8 @@ func (v *Visit) renewLater(after time.Duration) {
 	})
 }
 
-// boundTo is what a token is good with: the certificate of the client that it was
-// given to. So a token does not outlive a revocation.
+// boundTo returns what a token is bound to: the certificate of the client that gets
+// it. So a token does not outlive a revocation.
 func boundTo(chain []*x509.Certificate) string {
 	if len(chain) == 0 {
 		return ""

@@ -18,10 +18,10 @@ const anyClient = "DEFAULT"
 // SettingsError is why a client's settings keep it out.
 type SettingsError struct {
 	Text string
-	Err  error // nil: nothing is wrong, it is to be so
+	Err  error // what is wrong with them; nil: they keep it out on purpose
 }
 
-// Error is the reason in words.
+// Error returns the reason in words.
 func (e *SettingsError) Error() string {
 	if e.Err == nil {
 		return e.Text
@@ -35,8 +35,8 @@ func (e *SettingsError) Unwrap() error { return e.Err }
 // files is client-config-dir, as a Decider.
 type files struct{ cfg *config.Config }
 
-// Decide implements Decider. The error is a *SettingsError. A file with a fault keeps
-// its client out: half of it could let in more than its author meant.
+// Decide implements Decider. The error is a *SettingsError. A faulty file keeps its
+// client out: half of it could allow more than its author meant.
 func (f files) Decide(_ context.Context, a *access.Applicant, s *config.PerClient) error {
 	path, text, err := f.read(a.Name)
 	switch {
@@ -58,7 +58,7 @@ func (f files) Decide(_ context.Context, a *access.Applicant, s *config.PerClien
 	return nil
 }
 
-// read reads the file named like a client, else DEFAULT. A name that would lead out
+// read reads the file with a client's name, else DEFAULT. A name that would lead out
 // of the directory has no file of its own.
 func (f files) read(name string) (path string, text []byte, err error) {
 	names := []string{name, anyClient}

@@ -28,14 +28,14 @@ type Door interface {
 	GiveToken(token string)
 }
 
-// Visit is a client from its first packet until it is gone: who it is, and what
-// became of its applications. Its methods are for the client's control goroutine,
-// except Identity, Context and End.
+// Visit is a client from its first packet until it is gone: who it is, and the
+// questions about it. Its methods are for the client's control goroutine, except
+// Identity, Context and End.
 type Visit struct {
 	admission *Admission
 	door      Door
-	// ctx ends with the session, or when that is to end: what runs for it must
-	// not keep its control goroutine from doing so.
+	// ctx ends with the session, or when that has to end: what runs for the session
+	// must not keep its control goroutine from ending.
 	ctx context.Context
 	end context.CancelFunc
 
@@ -51,19 +51,19 @@ type Visit struct {
 	renewal *time.Timer        // gives it another one
 }
 
-// Begin is the visit of a client. The door is not used before one of its methods is
-// called.
+// Begin returns the visit of a client. It does not use the door before one of the
+// visit's methods is called.
 func (a *Admission) Begin(d Door) *Visit {
 	v := &Visit{admission: a, door: d}
 	v.ctx, v.end = context.WithCancel(a.ctx)
 	return v
 }
 
-// Context ends with End, and with the admission.
+// Context returns a context that ends with End, and with the admission.
 func (v *Visit) Context() context.Context { return v.ctx }
 
-// End ends all that runs for the client, for one of which its control goroutine may
-// wait. It may be called on any goroutine, and more than once.
+// End ends all that runs for the client; its control goroutine may be waiting for it.
+// It may be called on any goroutine, and more than once.
 func (v *Visit) End() { v.end() }
 
 // Gone is for a client whose session is over.
@@ -75,7 +75,7 @@ func (v *Visit) Gone() {
 	}
 }
 
-// TLS is the TLS settings for the client, which connects from an address.
+// TLS returns the TLS settings for the client, which connects from an address.
 func (v *Visit) TLS(t *tls.Config, from netip.AddrPort) *tls.Config {
 	if v.admission.showTLS == nil {
 		return t
@@ -83,18 +83,18 @@ func (v *Visit) TLS(t *tls.Config, from netip.AddrPort) *tls.Config {
 	return v.admission.showTLS(v.ctx, t, from)
 }
 
-// Introduce notes who the client is, as it said in h, where TLS found its
-// certificate good.
+// Introduce notes who the client is, as it said in h, after TLS found its certificate
+// good.
 func (v *Visit) Introduce(h *session.Hello) {
 	v.Show(h.TLS)
 	id := identify(v.admission.cfg, h, v.way)
-	if v.admission.login.checker != nil { // nobody else looks whether it is true
+	if v.admission.login.checker != nil { // without it nobody checks the name
 		id.User = h.Username
 	}
 	v.identity.Store(id)
 }
 
-// Identity is who the client is; the zero value before it has said. It must not be
+// Identity returns who the client is; the zero value while not known. It must not be
 // changed, and may be read on any goroutine.
 func (v *Visit) Identity() *access.Identity {
 	if id := v.identity.Load(); id != nil {
@@ -110,19 +110,19 @@ func (v *Visit) change(f func(*access.Identity)) {
 	v.identity.Store(&id)
 }
 
-// Show notes a certificate that the client showed, and TLS found good.
+// Show notes a certificate that the client showed and TLS found good.
 func (v *Visit) Show(state tls.ConnectionState) {
 	v.way = v.admission.trust.Way(state.PeerCertificates)
 }
 
-// Revoked returns why the client may not be here any longer: a *pki.RevokedError
-// where its certificate, or one above it, was taken back, else nil. Lists may have
-// changed since TLS found it good, when whoever looked for clients to shut out did
-// not know this one.
+// Revoked returns why the client may no longer be here: a *pki.RevokedError if its
+// certificate, or one above it, was revoked, else nil. Lists may have changed after TLS
+// found it good but before this client was known to those who shut clients out.
 func (v *Visit) Revoked(now time.Time) error { return v.admission.trust.Revoked(v.way, now) }
 
-// Decide finds whether the client may come in that said h, and with what. It calls
-// done on the control goroutine, at once or later, unless the visit ends before.
+// Decide decides whether the client, which said h, may come in, and with which
+// settings. It calls done on the control goroutine, at once or later, unless the visit
+// ends before.
 func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time, d Decision)) {
 	request, refusal := v.credentials(now, h)
 	if refusal != nil {
@@ -148,8 +148,8 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 	})
 }
 
-// Renew finds whether the client may stay that said h while its keys were renewed.
-// It calls done like Decide. Only its login is looked at.
+// Renew decides whether the client, which said h while its keys were renewed, may stay.
+// It calls done like Decide. It checks only the login.
 func (v *Visit) Renew(now time.Time, h *session.Hello, done func(now time.Time, d Decision)) {
 	request, refusal := v.credentials(now, h)
 	if refusal != nil {
@@ -167,8 +167,8 @@ func (v *Visit) Renew(now time.Time, h *session.Hello, done func(now time.Time, 
 	})
 }
 
-// put puts a question: on a goroutine of its own where it is slow. The answer to one
-// that nobody waits for any more is dropped.
+// put asks a question, on a goroutine of its own if it is slow. An answer that nobody
+// waits for any more is dropped.
 func (v *Visit) put(now time.Time, slow bool, question func(context.Context, func(auth.Pending)) Decision, done func(time.Time, Decision)) {
 	if !slow {
 		done(now, question(v.ctx, nil))

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 )
 
-// addrPlus is the address n after a, within the low 64 bits.
+// addrPlus returns the address n after a, within the low 64 bits.
 func addrPlus(a netip.Addr, n int) netip.Addr {
 	if a.Is4() {
 		b := a.As4()
@@ -18,8 +18,8 @@ func addrPlus(a netip.Addr, n int) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// addrMinus is how far a lies after b. Addresses too far apart to count are
-// -1 apart.
+// addrMinus returns how many addresses a is after b, or -1 if that is too far to
+// count.
 func addrMinus(a, b netip.Addr) int {
 	x, y := a.As16(), b.As16()
 	if [8]byte(x[:8]) != [8]byte(y[:8]) {

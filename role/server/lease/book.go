@@ -1,5 +1,5 @@
 // Package lease is a server's book of addresses: how its network is divided, which
-// client has which addresses and gets them again, the file that remembers it, and,
+// client has which addresses and gets them back, the file that remembers that, and,
 // with `proxy-lan`, the LAN that the clients are on.
 package lease
 
@@ -21,32 +21,32 @@ import (
 // ErrNoLease reports that every address is in use.
 var ErrNoLease = errors.New("no address is free")
 
-// Holder is a client in the book, from before it has an address until it has none
-// any more. Its owner sets the exported fields first; Lost and Lease apart, they do
-// not change.
+// Holder is a client in the book, from before it has an address until it no longer
+// has one. Its owner sets the exported fields first; except for Lost and Lease, they
+// do not change.
 type Holder struct {
 	// Name is the client's, and Number its own.
 	Name   string
 	Number uint64
-	// Unique: no other client has the name at the time, so that it finds its
-	// addresses by it.
+	// Unique: no other client has the name at the same time, so that the client
+	// gets its addresses back by it.
 	Unique bool
-	// IPv4 and IPv6 are addresses of its own, by client-config-dir, and what it is
-	// told of them; nil: from the book.
+	// IPv4 and IPv6 are addresses of its own, from client-config-dir, and what it
+	// is told about them; nil: they come from the book.
 	IPv4 *config.Ifconfig
 	IPv6 *config.IfconfigIPv6
-	// Lost is called when somebody else uses an address of its: it is to connect
-	// anew. It is called on any goroutine, and must not block.
+	// Lost is called when somebody else uses one of its addresses: the client has
+	// to connect again. It is called on any goroutine, and must not block.
 	Lost func()
 
-	// Lease is the addresses it has, set by Book.Lease; nil: none.
+	// Lease is the addresses that it has, set by Book.Lease; nil: none.
 	Lease *Lease
 
-	guest *guest      // of the LAN's DHCP server; nil: it is none
-	shun  atomic.Bool // its address is somebody else's, too
+	guest *guest      // of the LAN's DHCP server; nil: it is not one
+	shun  atomic.Bool // somebody else uses its address, too
 }
 
-// memory is the name by which the pool remembers a client, "" for not at all.
+// memory returns the name by which the pool remembers a client; "": it does not.
 func (h *Holder) memory() string {
 	if h.Unique {
 		return h.Name
@@ -54,8 +54,8 @@ func (h *Holder) memory() string {
 	return ""
 }
 
-// host is what a client is called on the LAN: one of several of a name has a name
-// of its own.
+// host returns a client's name on the LAN. If several may have its name, it gets one of
+// its own.
 func (h *Holder) host() string {
 	if h.Unique {
 		return h.Name
@@ -63,13 +63,13 @@ func (h *Holder) host() string {
 	return fmt.Sprintf("%s #%d", h.Name, h.Number)
 }
 
-// Own are the addresses of its own.
+// Own returns the addresses of its own.
 func (h *Holder) Own() (list []netip.Addr) {
 	v4, v6 := h.own()
 	return (&Lease{IPv4: v4, IPv6: v6}).Addrs()
 }
 
-// own is the addresses of its own; not valid: none.
+// own returns the addresses of its own; not valid: none.
 func (h *Holder) own() (v4, v6 netip.Addr) {
 	if h.IPv4 != nil {
 		v4 = h.IPv4.Local
@@ -80,16 +80,16 @@ func (h *Holder) own() (v4, v6 netip.Addr) {
 	return v4, v6
 }
 
-// lessor is where clients' addresses come from: the pool, or the LAN's DHCP server.
+// lessor leases addresses to clients: the pool, or the LAN's DHCP server.
 type lessor interface {
-	// ask has an address looked for, where that takes time. It returns nil where
-	// it takes none.
+	// ask starts looking for an address, and returns a channel that is closed when
+	// that is done; nil if it takes no time.
 	ask(h *Holder) (answered <-chan struct{})
 	// take leases a holder its addresses, after ask was answered.
 	take(h *Holder) (*Lease, error)
-	// giveBack ends what a holder has, once and again.
+	// giveBack ends what a holder has. It may be called more than once.
 	giveBack(h *Holder)
-	// push is what the lessor has a client told beside its address.
+	// push returns what the lessor wants a client to be told besides its address.
 	push(h *Holder) []string
 }
 
@@ -104,7 +104,7 @@ type Book struct {
 	log            *slog.Logger
 }
 
-// New makes the book of a configuration. Nothing is opened before Open.
+// New makes the book of a configuration. It opens nothing; Load and Open do.
 func New(c *config.Config, log *slog.Logger) (b *Book, err error) {
 	b = &Book{clientToClient: c.Server.ClientToClient, log: log}
 	if c.Server.PoolPersist != "" && !c.Server.DuplicateCN {
@@ -132,11 +132,11 @@ func New(c *config.Config, log *slog.Logger) (b *Book, err error) {
 // Layout is how the network is divided.
 func (b *Book) Layout() *Layout { return b.layout }
 
-// Load reads who had which addresses, and opens the file to be written while this
-// process may.
+// Load reads who had which addresses, and opens the file for writing while this
+// process still may.
 func (b *Book) Load() { b.file.load(b.pool) }
 
-// Save writes down who has which addresses, where that changed. Call it on one
+// Save writes who has which addresses to the file, if that changed. Call it on one
 // goroutine at a time.
 func (b *Book) Save() { b.file.save(b.pool) }
 
@@ -162,20 +162,20 @@ func (b *Book) Close() {
 	b.proxy.close()
 }
 
-// Ask has an address looked for, for a holder, where that takes time: Lease is to
-// wait until the channel is closed. It is nil where there is nothing to wait for.
+// Ask starts looking for an address for a holder, if that takes time. Call Lease when
+// the channel is closed, or at once if it is nil.
 func (b *Book) Ask(h *Holder) (answered <-chan struct{}) { return b.lessor.ask(h) }
 
 // leaseTries is how many addresses of a pool are tried on the LAN for one client.
 const leaseTries = 8
 
-// shunned is how long the pool does without an address that another host of the
-// LAN has.
+// shunned is how long the pool does not lease an address that another host of the LAN
+// has.
 const shunned = 10 * time.Minute
 
-// Lease leases a holder its own addresses, or others, which on a LAN nobody else
-// has; to find that out takes a moment, or until ctx ends. It fails with ErrNoLease
-// where there is none.
+// Lease leases a holder its own addresses, or others. On a LAN it first makes sure
+// that nobody else has them, which takes a moment, at most until ctx ends. It fails
+// with ErrNoLease if there are none.
 func (b *Book) Lease(ctx context.Context, h *Holder) error {
 	for try := 1; ; try++ {
 		lease, err := b.take(h)
@@ -196,8 +196,8 @@ func (b *Book) Lease(ctx context.Context, h *Holder) error {
 	}
 }
 
-// take is a lease by the lessor, with a holder's own addresses in place of the
-// lessor's.
+// take takes a lease from the lessor, and puts a holder's own addresses in place of
+// the lessor's.
 func (b *Book) take(h *Holder) (*Lease, error) {
 	lease, err := b.lessor.take(h)
 	if err != nil {
@@ -216,8 +216,8 @@ func (b *Book) take(h *Holder) (*Lease, error) {
 	return lease, nil
 }
 
-// Yield frees the addresses of a holder in the pool, for whoever takes its place.
-// On the LAN it has them until Return.
+// Yield frees the addresses of a holder in the pool, for the client that takes its
+// place. On the LAN it keeps them until Return.
 func (b *Book) Yield(h *Holder) { b.pool.release(h.Lease) }
 
 // Return ends all that a holder has. A second time it does nothing.
@@ -232,13 +232,13 @@ func (b *Book) Return(h *Holder) {
 	b.lessor.giveBack(h)
 }
 
-// Leased is how many addresses of the pool are in use.
+// Leased returns how many addresses of the pool are in use.
 func (b *Book) Leased() int { return b.pool.leased() }
 
-// OnLAN reports whether the clients are on a LAN, to which Routes lead.
+// OnLAN reports whether the clients are on a LAN, so that they need Routes.
 func (b *Book) OnLAN() bool { return b.proxy != nil }
 
-// Routes lead to the clients that are on a LAN.
+// Routes returns the host's routes to the clients that are on a LAN.
 func (b *Book) Routes() []hostnet.Route {
 	if b.proxy == nil {
 		return nil
@@ -246,7 +246,7 @@ func (b *Book) Routes() []hostnet.Route {
 	return b.proxy.routes()
 }
 
-// Changed gets a value when Routes are others than before; nil: they never are.
+// Changed receives a value when Routes have changed; nil: they never do.
 func (b *Book) Changed() <-chan struct{} {
 	if b.proxy == nil {
 		return nil
@@ -254,7 +254,7 @@ func (b *Book) Changed() <-chan struct{} {
 	return b.proxy.changed
 }
 
-// Push is what a client is told of the network, beside the options that the
+// Push returns what a client is told about the network, besides the options that the
 // configuration pushes, before its own addresses.
 func (b *Book) Push(h *Holder, configured []string) (options []string) {
 	if !slices.ContainsFunc(configured, saysNames) {
@@ -268,7 +268,7 @@ func saysNames(option string) bool {
 	return strings.HasPrefix(option, "dhcp-option DNS") || strings.HasPrefix(option, "dhcp-option DOMAIN") || strings.HasPrefix(option, "dns ")
 }
 
-// Ifconfig is what a client is told of its addresses.
+// Ifconfig returns what a client is told about its addresses.
 func (b *Book) Ifconfig(h *Holder) []string {
 	options := b.layout.ifconfig(h.Lease)
 	if i := h.IPv4; i != nil {

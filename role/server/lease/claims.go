@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// held is an address of the LAN that clients have: two of them while one takes the
-// other's place.
+// held is an address of the LAN that clients have. Two of them have it while one takes
+// the other's place.
 type held struct {
 	users   map[*Holder]bool
-	release func() // nil where a guest's DHCP lease has the claim
+	release func() // nil if a guest's DHCP lease has the claim
 }
 
-// hold has this host answer for a client's addresses, once they are known to be
-// no other host's: IPv6 is left out if it is, unless the client's own file
-// asks for it.
+// hold makes this host answer for a client's addresses, once it is known that no other
+// host has them. If another has the IPv6 address, hold leaves that out, unless the
+// client's own file gives it.
 func (p *proxy) hold(ctx context.Context, h *Holder, lease *Lease) error {
 	var err4, err6 error
 	var both sync.WaitGroup
@@ -38,7 +38,8 @@ func (p *proxy) hold(ctx context.Context, h *Holder, lease *Lease) error {
 	return nil
 }
 
-// claim makes a client one of those that have an address, if there is one.
+// claim makes a client one of those that have an address. It does nothing for an
+// address that is not valid.
 func (p *proxy) claim(ctx context.Context, h *Holder, a netip.Addr) error {
 	if !a.IsValid() || p.share(h, a) {
 		return nil
@@ -53,8 +54,8 @@ func (p *proxy) claim(ctx context.Context, h *Holder, a netip.Addr) error {
 	return nil
 }
 
-// share is claim of an address that is claimed already, by another client whose
-// place this one takes or by a DHCP lease, and reports whether it is.
+// share is claim for an address that is claimed already, by another client whose
+// place this one takes or by a DHCP lease. It reports whether it is.
 func (p *proxy) share(h *Holder, a netip.Addr) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,8 +88,8 @@ func (p *proxy) drop(h *Holder, addrs []netip.Addr) {
 	}
 }
 
-// gone has those who have an address connect anew, since another host uses it,
-// too.
+// gone makes the clients that have an address connect again, since another host uses
+// it, too.
 func (p *proxy) gone(a netip.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,19 +8,19 @@ import (
 	"culvert/host/process"
 )
 
-// file is where a pool is kept over a restart (ifconfig-pool-persist). The zero
-// value keeps nothing.
+// file keeps a pool over a restart (ifconfig-pool-persist). The zero value keeps
+// nothing.
 type file struct {
 	name     string
 	readOnly bool
 	log      *slog.Logger
 
 	open    *process.File // nil: it could not be opened yet
-	saved   int           // changes that are in it
+	saved   int           // changes that the file includes
 	failing bool
 }
 
-// load reads the file into a pool, and opens it to be written while this process
+// load reads the file into a pool, and opens it for writing while this process still
 // may.
 func (f *file) load(p *pool) {
 	if f.name == "" {
@@ -49,8 +49,8 @@ func (f *file) openNow() {
 	}
 }
 
-// save writes down who has which addresses, where that changed. What could not be
-// written is tried again the next time.
+// save writes who has which addresses, if that changed. If it cannot be written, the
+// next call tries again.
 func (f *file) save(p *pool) {
 	if f.name == "" || f.readOnly {
 		return
@@ -60,7 +60,7 @@ func (f *file) save(p *pool) {
 	}
 }
 
-// write makes text, with so many changes, what is in the file.
+// write replaces the content of the file by text, which includes so many changes.
 func (f *file) write(text []byte, changes int) (err error) {
 	if f.open == nil {
 		if f.open, err = process.OpenFile(f.name); err != nil {

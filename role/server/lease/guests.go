@@ -10,7 +10,7 @@ import (
 	"culvert/nic/lan"
 )
 
-// guests leases clients the addresses that the LAN's DHCP server gives them, each
+// guests leases to clients the addresses that the LAN's DHCP server gives them, each
 // under a name and a MAC address of its own (`proxy-lan` without a pool). It is a
 // lessor.
 type guests struct {
@@ -23,17 +23,17 @@ type guests struct {
 }
 
 // guest is a client as the LAN's DHCP server knows it. It outlives the client's
-// session while another of the same name takes its place.
+// session if another client of the same name takes its place.
 type guest struct {
 	name  string
 	users map[*Holder]bool
 	lease *granted      // nil before there is one
 	err   error         // why there is none
-	asked chan struct{} // closed when lease or err is there
+	asked chan struct{} // closed when lease or err is set
 }
 
-// granted is a lease of the LAN's DHCP server, kept up until release. wait returns
-// when it has ended, and reports whether it is lost.
+// granted is a lease of the LAN's DHCP server, which is renewed until release. wait
+// returns when it has ended, and reports whether it was lost.
 type granted struct {
 	lan.Offered
 	release func()
@@ -47,7 +47,7 @@ func newGuests(on *proxy) *guests {
 // leaseTimeout is how long a client waits for the LAN's DHCP server.
 const leaseTimeout = 20 * time.Second
 
-// ask makes a client a user of the guest of its name, for which an address is asked
+// ask makes a client a user of the guest of its name, and asks for an address for it
 // if it has none.
 func (g *guests) ask(h *Holder) <-chan struct{} {
 	g.mu.Lock()
@@ -90,7 +90,7 @@ func (g *guests) keep(one *guest) {
 	}
 }
 
-// lost has a guest's clients connect anew.
+// lost makes a guest's clients connect again.
 func (g *guests) lost(one *guest) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -100,7 +100,7 @@ func (g *guests) lost(one *guest) {
 	connectAnew(one.users)
 }
 
-// connectAnew has clients come back for another address.
+// connectAnew makes clients come back for another address.
 func connectAnew(users map[*Holder]bool) {
 	for h := range users {
 		h.Lost()
@@ -115,8 +115,8 @@ func (g *guests) take(h *Holder) (*Lease, error) {
 	return &Lease{IPv4: h.guest.lease.Address.Addr(), index: noIndex}, nil
 }
 
-// giveBack implements lessor: the last of a name gives the DHCP server its address
-// back.
+// giveBack implements lessor: the last client of a name gives the address back to the
+// DHCP server.
 func (g *guests) giveBack(h *Holder) {
 	one := h.guest
 	if one == nil {
@@ -133,7 +133,7 @@ func (g *guests) giveBack(h *Holder) {
 	}
 }
 
-// push implements lessor: it is what the LAN's DHCP server says of names.
+// push implements lessor: it returns what the LAN's DHCP server says about names.
 func (g *guests) push(h *Holder) (options []string) {
 	lease := h.guest.lease
 	for _, a := range lease.DNS {

@@ -10,33 +10,33 @@ import (
 	"culvert/role/profile"
 )
 
-// Layout is how a server's virtual network is divided: its own addresses, what
-// clients are leased and what they are told of it, by topology.
+// Layout says how a server's virtual network is divided: its own addresses, those
+// leased to clients and what clients are told about them, by topology.
 //
 //	subnet  10.8.0.1/24 is the server, .2 and up are clients'
 //	net30   each client has a /30: its address and the one beside it, which
-//	        exists nowhere and plays the gateway
+//	        exists nowhere and acts as the gateway
 //	p2p     each client has one address, facing the server's
 //
-// An Ethernet (dev tap) is a subnet, of which the server need have no address
-// and lease none: with server-bridge it is part of a LAN.
+// An Ethernet (dev tap) is a subnet. The server need not have an address in it nor
+// lease any: with server-bridge it is part of a LAN.
 type Layout struct {
 	topology config.Topology
-	onLAN    bool // proxy-lan: the network is a LAN's, where this host has its addresses
+	onLAN    bool // proxy-lan: the network is a LAN's, and the server's addresses are this host's there
 	ethernet bool
 	Bridged  bool         // the network is a LAN's
-	routed   bool         // addresses and routes are said one by one, without `server`
-	Network  netip.Prefix // IPv4; not valid without
-	server   netip.Addr   // not valid where it has none there
+	routed   bool         // addresses and routes are given one by one, without `server`
+	Network  netip.Prefix // IPv4; not valid without one
+	server   netip.Addr   // not valid if it has none there
 	Beside   netip.Addr   // net30, p2p: the phantom beside the server's address
 	pool     addrRange
 
-	Network6 netip.Prefix // not valid without
+	Network6 netip.Prefix // not valid without one
 	server6  netip.Addr
 	pool6    addrRange
 }
 
-// addrRange is addresses from start, count of them, stride apart.
+// addrRange is count addresses from start on, stride apart.
 type addrRange struct {
 	start  netip.Addr
 	count  int
@@ -45,7 +45,7 @@ type addrRange struct {
 
 func (r addrRange) at(i int) netip.Addr { return addrPlus(r.start, i*r.stride) }
 
-// index is the inverse of at; ok is false for an address that is none of r's.
+// index is the inverse of at; ok is false for an address that is not in r.
 func (r addrRange) index(a netip.Addr) (i int, ok bool) {
 	if !r.start.IsValid() || a.BitLen() != r.start.BitLen() {
 		return 0, false
@@ -57,11 +57,11 @@ func (r addrRange) index(a netip.Addr) (i int, ok bool) {
 	return d / r.stride, true
 }
 
-// maxLeases bounds a pool; an IPv6 network has room for more than anyone can
-// connect.
+// maxLeases limits a pool: an IPv6 network has room for more clients than can
+// ever connect.
 const maxLeases = 1 << 16
 
-// newLayout divides the network that a configuration says.
+// newLayout divides the network that a configuration gives.
 func newLayout(c *config.Config) (*Layout, error) {
 	l := &Layout{topology: c.Adapter.Topology, ethernet: profile.Kind(c.Adapter) == nic.Ethernet}
 	switch {
@@ -88,7 +88,7 @@ func newLayout(c *config.Config) (*Layout, error) {
 	return l, nil
 }
 
-// bridge takes the addresses that are said one by one: the server's by
+// bridge takes the addresses that are given one by one: the server's by
 // `ifconfig`, the clients' by `server-bridge` or `ifconfig-pool`.
 func (l *Layout) bridge(c *config.Config) error {
 	l.Bridged = true
@@ -109,8 +109,8 @@ func (l *Layout) bridge(c *config.Config) error {
 	return nil
 }
 
-// divide6 cuts up the IPv6 network, or takes the server's address and the pool
-// that are said one by one.
+// divide6 divides the IPv6 network, or takes the server's address and the pool that
+// are given one by one.
 func (l *Layout) divide6(c *config.Config) {
 	switch own := c.Adapter.IfconfigIPv6; {
 	case c.Server.NetworkIPv6.IsValid():
@@ -123,7 +123,7 @@ func (l *Layout) divide6(c *config.Config) {
 	}
 }
 
-// firstIPv6 is where IPv6 leases start in their network.
+// firstIPv6 returns where IPv6 leases start in their network.
 func firstIPv6(bits int) int {
 	if bits < 112 {
 		return 0x1000
@@ -131,7 +131,7 @@ func firstIPv6(bits int) int {
 	return 2
 }
 
-// range6 is the addresses from p's own to the end of its network.
+// range6 returns the addresses from p's own to the end of its network.
 func range6(p netip.Prefix) addrRange {
 	r := addrRange{start: p.Addr(), count: maxLeases, stride: 1}
 	if free := 128 - p.Bits(); free < 31 {
@@ -140,7 +140,7 @@ func range6(p netip.Prefix) addrRange {
 	return r
 }
 
-// divide cuts up the IPv4 network.
+// divide divides the IPv4 network.
 func (l *Layout) divide(c *config.Config) error {
 	l.Network = c.Server.Network.Masked()
 	size := 1 << (32 - l.Network.Bits())
@@ -172,7 +172,7 @@ func (l *Layout) divide(c *config.Config) error {
 	return nil
 }
 
-// State is what the server's host should look like.
+// State returns what the server's host should look like.
 func (l *Layout) State(device string, mtu int) hostnet.State {
 	s := hostnet.State{Device: device, MTU: mtu}
 	if l.onLAN {
@@ -194,7 +194,7 @@ func (l *Layout) State(device string, mtu int) hostnet.State {
 	return s
 }
 
-// push is what every client is told of the network, before its own addresses.
+// push returns what every client is told about the network, before its own addresses.
 func (l *Layout) push(clientToClient bool) []string {
 	switch {
 	case l.routed:
@@ -220,7 +220,7 @@ func (l *Layout) push(clientToClient bool) []string {
 	return []string{fmt.Sprintf("route %v", l.server), "topology net30"}
 }
 
-// ifconfig is what a client is told of its lease.
+// ifconfig returns what a client is told about its lease.
 func (l *Layout) ifconfig(lease *Lease) []string {
 	var options []string
 	if lease.IPv4.IsValid() {
@@ -241,7 +241,7 @@ func (l *Layout) ifconfig(lease *Lease) []string {
 
 func networkAndMask(p netip.Prefix) string { return p.Addr().String() + " " + mask(p.Bits()) }
 
-// mask is a prefix length in dotted form.
+// mask returns a prefix length in dotted form.
 func mask(bits int) string {
 	m := ^uint32(0) << (32 - bits)
 	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()

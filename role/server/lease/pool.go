@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Lease is the addresses a client has while it is connected.
+// Lease is the addresses that a client has while it is connected.
 type Lease struct {
 	IPv4, IPv6 netip.Addr // not valid where the server leases none
-	index      int        // in the pool, or noIndex
+	index      int        // in the pool; noIndex: the addresses are not the pool's
 }
 
-// Addrs are those there are.
+// Addrs returns the addresses of the lease.
 func (l *Lease) Addrs() (list []netip.Addr) {
 	for _, a := range []netip.Addr{l.IPv4, l.IPv6} {
 		if a.IsValid() {
@@ -30,9 +30,9 @@ func (l *Lease) Addrs() (list []netip.Addr) {
 // noIndex is the index of a lease that is not the pool's.
 const noIndex = -1
 
-// pool leases addresses, the same ones to the same name when it can: who comes
-// back finds what they had, and an address changes hands only when no unused one
-// is left, the longest unused first. It is safe for concurrent use.
+// pool leases addresses, the same ones to the same name if it can: clients that come
+// back find what they had. An address goes to another name only when every one has
+// been leased before, the longest unused first. It is safe for concurrent use.
 type pool struct {
 	layout *Layout
 
@@ -42,7 +42,7 @@ type pool struct {
 	names   map[int]string // and the other way
 	fresh   int            // indices from here on were never leased
 	history []int          // indices with a name and not in use, longest unused first
-	changes int            // so far
+	changes int            // how many there have been
 }
 
 func newPool(l *Layout) *pool {
@@ -64,7 +64,7 @@ func (p *pool) giveBack(h *Holder) { p.release(h.Lease) }
 // push implements lessor: the pool has nothing to say.
 func (p *pool) push(*Holder) []string { return nil }
 
-// size is how many leases there are in all. With both families a lease is a
+// size returns how many leases there are in all. With both families a lease is a
 // pair.
 func (p *pool) size() int {
 	l := p.layout
@@ -85,8 +85,9 @@ func (p *pool) lease(index int) *Lease {
 	return lease
 }
 
-// acquireNear leases the index that has an address, whoever holds it, or any
-// where it has none. Where there is no pool, an address of its own takes none.
+// acquireNear leases the index that an address belongs to, whoever holds it, or any
+// index if it belongs to none. Without a pool, a client with an address of its own
+// takes none.
 func (p *pool) acquireNear(name string, a netip.Addr) (*Lease, error) {
 	if p.size() == 0 && a.IsValid() {
 		return &Lease{index: noIndex}, nil
@@ -102,8 +103,8 @@ func (p *pool) acquireNear(name string, a netip.Addr) (*Lease, error) {
 	return lease, nil
 }
 
-// acquire leases addresses to a name; with name "", to nobody in particular.
-// It fails with ErrNoLease.
+// acquire leases addresses to a name; "" for nobody in particular. It fails with
+// ErrNoLease.
 func (p *pool) acquire(name string) (*Lease, error) {
 	if p.layout.ethernet && p.size() == 0 { // its addresses come from elsewhere
 		return &Lease{index: noIndex}, nil
@@ -121,7 +122,7 @@ func (p *pool) acquire(name string) (*Lease, error) {
 	return lease, nil
 }
 
-// exhausted is why there is no lease.
+// exhausted says why there is no lease.
 func (p *pool) exhausted() error {
 	if p.size() == 0 {
 		return fmt.Errorf("%w: there is no pool (nopool), and no ifconfig-push for this client", ErrNoLease)
@@ -129,8 +130,7 @@ func (p *pool) exhausted() error {
 	return fmt.Errorf("%w: all %d are leased", ErrNoLease, p.size())
 }
 
-// pick finds an index that is free: one never leased, else the one longest
-// unused.
+// pick finds a free index: one that was never leased, else the one longest unused.
 func (p *pool) pick() (int, bool) {
 	for p.fresh < p.size() {
 		index := p.fresh
@@ -153,7 +153,7 @@ func (p *pool) occupy(lease *Lease, name string) {
 	p.assign(lease.index, name)
 }
 
-// assign remembers whose an index was last.
+// assign remembers the name that an index was last leased to.
 func (p *pool) assign(index int, name string) {
 	if p.names[index] == name {
 		return
@@ -169,8 +169,8 @@ func (p *pool) assign(index int, name string) {
 	p.changes++
 }
 
-// release ends a lease. A second time, or for no lease, it does nothing, even
-// when the addresses have been leased again.
+// release ends a lease. A second time, or for nil, it does nothing, even if the
+// addresses have been leased again.
 func (p *pool) release(lease *Lease) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -192,15 +192,15 @@ func (p *pool) shun(lease *Lease, d time.Duration) {
 	time.AfterFunc(d, func() { p.release(blocked) })
 }
 
-// leased is how many indices are in use.
+// leased returns how many indices are in use.
 func (p *pool) leased() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.inUse)
 }
 
-// dump is the text of an ifconfig-pool-persist file, and how many changes are in
-// it: name, IPv4 and IPv6 address a line.
+// dump returns the text of an ifconfig-pool-persist file, with name, IPv4 and IPv6
+// address on each line, and how many changes it includes.
 func (p *pool) dump() (text []byte, changes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,7 +219,7 @@ func (p *pool) dump() (text []byte, changes int) {
 	return text, p.changes
 }
 
-// storable reports whether a name reads back as it was from a line of the
+// storable reports whether a name can be read back unchanged from a line of the
 // file: names come from certificates, which may hold anything.
 func storable(name string) bool {
 	return strings.TrimSpace(name) == name && !strings.ContainsAny(name, ",\r\n") && !strings.ContainsAny(name[:1], "#;")
@@ -232,8 +232,8 @@ func addrText(a netip.Addr) string {
 	return a.String()
 }
 
-// load takes what dump wrote, or OpenVPN did. It returns the lines it could
-// not use, in words: a wrong line costs one client its old address, no more.
+// load takes what dump or OpenVPN wrote. It returns what is wrong with the lines that
+// it could not use: a wrong line costs one client its old address, no more.
 func (p *pool) load(text []byte) (problems []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -280,8 +280,8 @@ func (p *pool) restore(line string) error {
 	return nil
 }
 
-// indexOf finds an address in the pool. A net30 line of OpenVPN has the
-// network of the /30.
+// indexOf finds an address in the pool. In OpenVPN's file a net30 line has the network
+// address of the /30.
 func (p *pool) indexOf(a netip.Addr) (int, bool) {
 	for _, r := range []addrRange{p.layout.pool, p.layout.pool6} {
 		if i, ok := r.index(a); ok {

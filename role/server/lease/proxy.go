@@ -14,21 +14,21 @@ import (
 	"culvert/nic/lan"
 )
 
-// proxy has a server's clients on the LAN of one of its host's interfaces
+// proxy puts a server's clients on the LAN of one of its host's interfaces
 // (`proxy-lan`). This host answers there for their addresses, routes what comes for
 // them into the tunnel, and what comes from them onto the LAN.
 type proxy struct {
 	place lan.Interface
 	log   *slog.Logger
 	wire  answers // nil until the server runs
-	// changed asks for the host's routes to follow.
+	// changed receives a value when the host's routes have to follow.
 	changed chan struct{}
 
 	mu   sync.Mutex
 	held map[netip.Addr]*held
 }
 
-// answers is what of nic/lan's Segment is of use here.
+// answers is the part of nic/lan's Segment that is used here.
 type answers interface {
 	Claim(ctx context.Context, a netip.Addr, lost func()) (release func(), err error)
 	Lease(ctx context.Context, mac frame.MAC, host string) (*lan.Lease, error)
@@ -49,7 +49,7 @@ func newProxy(name string, log *slog.Logger) (*proxy, error) {
 	return &proxy{place: place, log: log, changed: make(chan struct{}, 1), held: make(map[netip.Addr]*held)}, nil
 }
 
-// layout is the LAN's network, in which the server's addresses are those of the
+// layout returns the LAN's network, in which the server's addresses are those of the
 // interface.
 func (p *proxy) layout(pool *config.Pool) (*Layout, error) {
 	lay := &Layout{topology: config.TopologySubnet, onLAN: true, Network: p.place.IPv4.Masked(), server: p.place.IPv4.Addr()}
@@ -78,8 +78,8 @@ func (p *proxy) layout(pool *config.Pool) (*Layout, error) {
 // addresses (RFC 4862).
 const interfaceBits = 64
 
-// ipv6 is the address that a host of a name would give itself on the LAN (RFC 4291,
-// appendix A); not valid where the LAN has no IPv6.
+// ipv6 returns the address that a host with a name would give itself on the LAN
+// (RFC 4291, appendix A); not valid if the LAN has no IPv6.
 func (p *proxy) ipv6(name string, network netip.Prefix) netip.Addr {
 	if !network.IsValid() {
 		return netip.Addr{}
@@ -126,15 +126,15 @@ func (p *proxy) leave(h *Holder) {
 	p.follow()
 }
 
-// follow asks for the host's routes to follow. The caller holds mu.
+// follow signals that the host's routes have to follow. The caller holds mu.
 func (p *proxy) follow() {
 	select {
 	case p.changed <- struct{}{}:
-	default: // they will
+	default: // that is signalled already
 	}
 }
 
-// routes lead to the clients.
+// routes returns the routes to the clients.
 func (p *proxy) routes() (routes []hostnet.Route) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

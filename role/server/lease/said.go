@@ -9,9 +9,9 @@ import (
 	"culvert/config"
 )
 
-// said takes the IPv4 addresses that are said one by one in place of `server`:
-// the server's by `ifconfig`, the clients' by `ifconfig-pool`, as in the manual's
-// expansion of `server`. Routes are those that are said, too.
+// said takes the IPv4 addresses that are given one by one instead of `server`: the
+// server's by `ifconfig`, the clients' by `ifconfig-pool`, as in the manual's
+// expansion of `server`. Routes are given one by one, too.
 func (l *Layout) said(c *config.Config) error {
 	l.routed = true
 	if i := c.Adapter.Ifconfig; i != nil {
@@ -49,7 +49,7 @@ func (l *Layout) said(c *config.Config) error {
 	return nil
 }
 
-// quarters is the pool of net30: each lease is the third address of four.
+// quarters returns the pool of net30: each lease is the third address of four.
 func quarters(pool *config.Pool) addrRange {
 	const four = 4
 	last := pool.Start.As4()[3] % four
@@ -57,7 +57,7 @@ func quarters(pool *config.Pool) addrRange {
 	return addrRange{start: addrPlus(first, 2), count: (addrMinus(pool.End, first) + 1) / four, stride: four}
 }
 
-// covering is the smallest network that a pool is in.
+// covering returns the smallest network that contains a pool.
 func covering(pool *config.Pool) netip.Prefix {
 	for bits := 32; ; bits-- {
 		if p := netip.PrefixFrom(pool.Start, bits).Masked(); p.Contains(pool.End) {
@@ -66,8 +66,8 @@ func covering(pool *config.Pool) netip.Prefix {
 	}
 }
 
-// pushSaid is what clients are told of a network that is said one by one, unless
-// `push` does: what their addresses mean.
+// pushSaid returns what clients are told about a network that is given one by one,
+// unless `push` does: what their addresses mean.
 func (l *Layout) pushSaid() []string {
 	switch {
 	case l.pool.count == 0:
@@ -82,7 +82,7 @@ func (l *Layout) pushSaid() []string {
 	return []string{"topology subnet"}
 }
 
-// pushBeside is push beside what the configuration pushes.
+// pushBeside returns push without what the configuration pushes itself.
 func (l *Layout) pushBeside(clientToClient bool, configured []string) []string {
 	options := l.push(clientToClient)
 	if l.routed {
@@ -91,7 +91,7 @@ func (l *Layout) pushBeside(clientToClient bool, configured []string) []string {
 	return options
 }
 
-// withoutSaid leaves out the options that own has by the same name.
+// withoutSaid returns options without those whose names occur in own.
 func withoutSaid(options, own []string) []string {
 	return slices.DeleteFunc(options, func(option string) bool {
 		name, _, _ := strings.Cut(option, " ")

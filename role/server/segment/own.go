@@ -7,20 +7,19 @@ import (
 	"culvert/nic/frame"
 )
 
-// Own says which addresses are a client's to use, so that it can take no other
-// station's.
+// Own says which addresses a client may use, so that it cannot take another station's.
 type Own struct {
-	Only bool        // MACs, or without any the first that it uses
+	Only bool        // it may use only MACs; if there are none, only the first that it uses
 	MACs []frame.MAC // kept for it
 }
 
-// owned is Own of a client at work.
+// owned is the Own of a client that is connected.
 type owned struct {
 	Own
-	first atomic.Pointer[frame.MAC] // that it used; nil before
+	first atomic.Pointer[frame.MAC] // the first that it used; nil before
 }
 
-// allows reports whether an address is the client's to use.
+// allows reports whether the client may use an address.
 func (o *owned) allows(mac frame.MAC) bool {
 	switch first := o.first.Load(); {
 	case !o.Only:
@@ -32,7 +31,7 @@ func (o *owned) allows(mac frame.MAC) bool {
 	}
 }
 
-// uses takes note of an address that the client was let use.
+// uses notes an address that the client was allowed to use.
 func (o *owned) uses(mac frame.MAC) {
 	if o.Only && o.first.Load() == nil {
 		o.first.CompareAndSwap(nil, new(mac))

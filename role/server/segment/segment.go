@@ -28,13 +28,13 @@ type Options struct {
 	ClientToClient bool
 	// Age is how long an address is known; 0 for bridge.DefaultAge.
 	Age time.Duration
-	// Moved is told of an address that is at another port than before.
+	// Moved is called for an address that is at another port than before.
 	Moved func(vlan uint16, mac frame.MAC, before, port *Port)
-	// Contested is told of an address that is back at a port, from which
-	// another had taken it.
+	// Contested is called for an address that taker had taken from port, and that
+	// is back at port.
 	Contested func(vlan uint16, mac frame.MAC, port, taker *Port)
-	// Spoofed is told of a frame that was dropped since its source is the
-	// adapter's, at work behind another port, or not the client's to use.
+	// Spoofed is called for a frame that was dropped because its source is the
+	// adapter's, in use behind another port, or not for this client to use.
 	Spoofed func(port *Port, mac frame.MAC)
 }
 
@@ -51,9 +51,9 @@ type Segment struct {
 
 // Port is a client, or the adapter.
 type Port struct {
-	Peer     *tunnel.Peer // nil of the adapter
+	Peer     *tunnel.Peer // nil for the adapter
 	vlan     uint16       // 0 without tagging
-	stations int          // addresses it may show
+	stations int          // how many addresses it may show
 	own      owned
 	storm    *rate.Limiter
 	left     atomic.Bool
@@ -70,7 +70,7 @@ func New(o Options) *Segment {
 	return s
 }
 
-// rank has the adapter before clients, where both show an address.
+// rank puts the adapter before clients when both show an address.
 func (p *Port) rank() int {
 	if p.Peer == nil {
 		return 1
@@ -78,11 +78,11 @@ func (p *Port) rank() int {
 	return 0
 }
 
-// SetMAC says what the adapter's own address is, which no client can have.
+// SetMAC sets the adapter's own address, which no client can have.
 func (s *Segment) SetMAC(m frame.MAC) { s.own.Store(&m) }
 
-// Join makes a client a port of a VLAN, which may show so many addresses. Those
-// that it owns nobody else can have.
+// Join makes a client a port of a VLAN. The port may show as many addresses as
+// stations says. Nobody else can have those that it owns.
 func (s *Segment) Join(peer *tunnel.Peer, vlan uint16, stations int, own Own) *Port {
 	if !s.VLANs.Tagging {
 		vlan = 0
@@ -111,7 +111,7 @@ func (s *Segment) Leave(p *Port) {
 
 func (s *Segment) replace(clients []*Port) { s.clients.Store(&clients) }
 
-// Stations gives the addresses known behind clients, with the time of their
+// Stations calls yield for each address known behind a client, with the time of its
 // last frame, until yield returns false.
 func (s *Segment) Stations(now time.Time, yield func(vlan uint16, mac frame.MAC, port *Port, seen time.Time) bool) {
 	s.table.Each(now, func(vlan uint16, mac frame.MAC, port *Port, seen time.Time) bool {
@@ -119,7 +119,7 @@ func (s *Segment) Stations(now time.Time, yield func(vlan uint16, mac frame.MAC,
 	})
 }
 
-// FromAdapter names who gets a frame of the adapter's, and takes off its tag.
+// FromAdapter finds who gets a frame from the adapter, and takes off its tag.
 func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	h, ok := parse(p)
 	if !ok {
@@ -129,8 +129,8 @@ func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers
 	if drop != tunnel.Kept {
 		return drop
 	}
-	// A client's frame may come back by a bridge that sends clients' frames to
-	// one another. It is still the client's.
+	// A client's frame may come back through a bridge that sends clients' frames
+	// to one another. It is still the client's.
 	source := s.adapter
 	switch o, holder := s.table.Learn(now, vlan, h.Src, s.adapter); {
 	case o == bridge.Moved:
@@ -152,9 +152,9 @@ func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers
 	return drop
 }
 
-// isFromOutside reports whether a frame of the adapter's for dst cannot be a
-// client's that a bridge sends back: it is for a client, to which the segment
-// would have given it.
+// isFromOutside reports whether a frame from the adapter for dst cannot be one of a
+// client that a bridge sends back: dst is a client, to which the segment would have
+// given the frame itself.
 func (s *Segment) isFromOutside(now time.Time, vlan uint16, dst frame.MAC) bool {
 	if !s.ClientToClient || dst.IsGroup() {
 		return false
@@ -163,7 +163,7 @@ func (s *Segment) isFromOutside(now time.Time, vlan uint16, dst frame.MAC) bool 
 	return known && to != s.adapter
 }
 
-// FromClient names who gets a frame of a client's.
+// FromClient finds who gets a frame from a client.
 func (s *Segment) FromClient(now time.Time, from *Port, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	h, ok := parse(p)
 	if !ok {
@@ -187,7 +187,7 @@ func (s *Segment) FromClient(now time.Time, from *Port, p *buf.Packet, to *tunne
 	}
 	to.Adapter = true
 	if toClients && !known {
-		s.flood(now, from, from.vlan, from, to) // past the limit, the adapter has it still
+		s.flood(now, from, from.vlan, from, to) // beyond the limit, the adapter still gets it
 	}
 	return tunnel.Kept
 }
@@ -203,8 +203,7 @@ func (s *Segment) isOwn(m frame.MAC) bool {
 	return own != nil && *own == m
 }
 
-// learn takes note of a client's address; false says that it is not the
-// client's to use.
+// learn notes a client's address. It returns false if the client may not use it.
 func (s *Segment) learn(now time.Time, from *Port, mac frame.MAC) bool {
 	if s.isOwn(mac) || !from.own.allows(mac) {
 		s.Spoofed(from, mac)
@@ -236,8 +235,8 @@ func deliver(port, source *Port, to *tunnel.Receivers) tunnel.Drop {
 	return tunnel.Kept
 }
 
-// flood gives a frame to every client of a VLAN but its source, as far as the
-// port it came by may do that.
+// flood gives a frame to every client of a VLAN except its source, as far as the port
+// that it came by may do that.
 func (s *Segment) flood(now time.Time, by *Port, vlan uint16, source *Port, to *tunnel.Receivers) tunnel.Drop {
 	if !by.storm.AllowN(now, 1) {
 		return tunnel.Storm

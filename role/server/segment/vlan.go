@@ -7,15 +7,15 @@ import (
 	"culvert/tunnel"
 )
 
-// VLANs is how a server goes about VLAN tags (man page, vlan-tagging,
-// vlan-accept, vlan-pvid). Without Tagging, frames pass whatever their tags.
+// VLANs says how a server handles VLAN tags (man page, vlan-tagging, vlan-accept,
+// vlan-pvid). Without Tagging, frames pass whatever their tags.
 type VLANs struct {
 	Tagging bool
 	Accept  config.VLANAccept
-	PVID    uint16 // of untagged frames of the adapter
+	PVID    uint16 // of untagged frames from the adapter
 }
 
-// admit finds the VLAN of a frame of the adapter's and takes its tag off.
+// admit finds the VLAN of a frame from the adapter, and takes its tag off.
 func (v VLANs) admit(p *buf.Packet, h frame.Header) (vlan uint16, drop tunnel.Drop) {
 	switch {
 	case !v.Tagging:
@@ -34,8 +34,8 @@ func (v VLANs) admit(p *buf.Packet, h frame.Header) (vlan uint16, drop tunnel.Dr
 	return h.VLAN, tunnel.Kept
 }
 
-// untagged admits a client's frame that is in no VLAN by its own account, and
-// takes a tag off that has a priority only.
+// untagged admits a client's frame that names no VLAN, and takes off a tag that has
+// only a priority.
 func (v VLANs) untagged(p *buf.Packet, h frame.Header) tunnel.Drop {
 	switch {
 	case !v.Tagging:
@@ -50,10 +50,10 @@ func (v VLANs) untagged(p *buf.Packet, h frame.Header) tunnel.Drop {
 	return tunnel.Kept
 }
 
-// stacked reports whether a frame would still have a tag when one is taken off.
+// stacked reports whether a frame still has a tag after one is taken off.
 func stacked(h frame.Header) bool { return h.Type == frame.TypeVLAN || h.Type == frame.TypeQinQ }
 
-// tag is what a VLAN's frames are tagged with at the adapter; 0 for none.
+// tag returns the tag of a VLAN's frames at the adapter; 0 for none.
 func (v VLANs) tag(vlan uint16) uint16 {
 	if vlan == v.PVID && v.Accept != config.VLANTagged {
 		return 0
