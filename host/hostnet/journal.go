@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// owner identifies a process. Another one with the same number is not taken for
+// owner identifies a process. Another process with the same number is not mistaken for
 // it, nor one after a restart of the machine.
 type owner struct {
 	PID   int
@@ -27,7 +27,7 @@ type journal struct {
 	Records []record
 
 	changes []change
-	// foreign: of another network namespace, where devices, routes and
+	// foreign: it is of another network namespace, whose devices, routes and
 	// settings are others, or are gone with it. Only changes of files are kept.
 	foreign bool
 }
@@ -42,7 +42,7 @@ type store struct {
 	alive func(owner) bool
 	gone  func(space) bool     // reports whether another space is gone; nil: none is
 	claim func(owner) error    // makes the owner count as alive; nil: every process does
-	sync  func(*os.File) error // (*os.File).Sync, but in tests
+	sync  func(*os.File) error // (*os.File).Sync, except in tests
 }
 
 func (s store) path(j *journal) string { return s.pathOf(j.Device, j.Space.name()) }
@@ -87,7 +87,7 @@ func (s store) write(path string, b []byte) error {
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // through nobody's link
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // follows no link
 	if err != nil {
 		return err
 	}
@@ -114,8 +114,8 @@ func (s store) remove(j *journal) error {
 	return nil
 }
 
-// load reads all journals, in the order of their names. A journal that
-// cannot be trusted or read is an error beside those that can.
+// load reads all journals, in the order of their names. If some cannot be trusted or
+// read, it returns an error together with the others.
 func (s store) load() ([]*journal, error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -157,7 +157,7 @@ func (s store) read(device, space string) (*journal, error) {
 	return j, err
 }
 
-// parseJournal takes what save writes.
+// parseJournal reads what save writes.
 func parseJournal(device string, b []byte) (*journal, error) {
 	j := new(journal)
 	if err := json.Unmarshal(b, j); err != nil {
@@ -176,7 +176,7 @@ func parseJournal(device string, b []byte) (*journal, error) {
 	return j, nil
 }
 
-// sharedChanges are those in journals that other processes may want, too.
+// sharedChanges returns the changes in journals that other processes may want, too.
 func sharedChanges(js []*journal) []shared {
 	var cs []shared
 	for _, j := range js {
@@ -189,7 +189,7 @@ func sharedChanges(js []*journal) []shared {
 	return cs
 }
 
-// heirs are the shared changes by what they change.
+// heirs returns the shared changes by what they change.
 func heirs(js []*journal) map[string]change {
 	m := map[string]change{}
 	for _, c := range sharedChanges(js) {
@@ -198,8 +198,8 @@ func heirs(js []*journal) map[string]change {
 	return m
 }
 
-// split splits the journals of other processes into those of living and of dead
-// ones. The dead of other namespaces are left to these.
+// split splits the journals of other processes into those of living and of dead ones.
+// It leaves the dead of other namespaces to the processes there.
 func (s store) split(js []*journal) (alive, dead []*journal) {
 	for _, j := range js {
 		switch {
@@ -212,7 +212,7 @@ func (s store) split(js []*journal) (alive, dead []*journal) {
 	return alive, dead
 }
 
-// orphans are the journals of dead processes in namespaces that are gone. What
+// orphans returns the journals of dead processes in namespaces that are gone. What
 // they changed is gone too, except files.
 func (s store) orphans(js []*journal) []*journal {
 	return slices.DeleteFunc(slices.Clone(js), func(j *journal) bool {

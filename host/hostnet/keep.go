@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// keeper keeps the State that was applied until it is stopped. Whenever somebody
-// changes the network, and every now and then, it looks for what the host has lost
-// of the State, puts that back, and logs it. When the host's own routes change,
-// the routes past the tunnel follow.
+// keeper keeps up the State that was applied until it is stopped. Whenever somebody
+// changes the network, and also regularly, it looks for what the host has lost of the
+// State, puts that back, and logs it. When the host's own routes change, the routes
+// past the tunnel follow.
 type keeper struct {
 	*Applied
 	stop context.CancelFunc
@@ -25,16 +25,16 @@ const (
 	// settle is how long to wait for further changes after one, since programs make
 	// several in a row.
 	settle = 200 * time.Millisecond
-	// lookEvery is how often there is a look although nothing was heard.
+	// lookEvery is how often to look although no change was reported.
 	lookEvery = 30 * time.Second
-	// restful is how many times as long as a look the pause after it is, in the long
-	// run: listing the routes of a large router takes time. credit is by how much
-	// pauses may be put off when changes are rare.
+	// restful says that, in the long run, the pause after a look is that many times as
+	// long as the look: listing the routes of a large router takes time. credit is by
+	// how much pauses may be put off when changes are rare.
 	restful = 20
 	credit  = 20 * time.Second
 )
 
-// keep begins to keep the State, where this system can.
+// keep begins to keep up the State, if this system can.
 func (a *Applied) keep() {
 	if a.host.kernel.limits().unkept != nil {
 		return
@@ -51,7 +51,7 @@ func (a *Applied) unkept(why error) {
 	a.host.opts.Logger.Warn("changes that other programs make to the tunnel's addresses and routes are not put back", "error", why)
 }
 
-// keepFrom keeps the State from a goroutine that calls enter first.
+// keepFrom keeps up the State on a goroutine that calls enter first.
 func (a *Applied) keepFrom(enter func() error) {
 	ctx, stop := context.WithCancel(context.Background())
 	k := &keeper{Applied: a, stop: stop, done: make(chan struct{}), losses: losses{}}
@@ -70,7 +70,7 @@ func (a *Applied) keepFrom(enter func() error) {
 	}()
 }
 
-// release ends the keeping.
+// release stops the keeper.
 func (a *Applied) release() {
 	if a.keeper != nil {
 		a.keeper.stop()
@@ -83,7 +83,7 @@ func (k *keeper) run(ctx context.Context, triggers <-chan trigger) {
 	next := time.Now().Add(lookEvery)
 	timer := time.NewTimer(lookEvery)
 	defer timer.Stop()
-	var rested time.Time // when the looks so far are made up for
+	var rested time.Time // when the pauses for the looks so far are over
 	at := func(t time.Time) {
 		next = latest(t, rested.Add(-credit))
 		timer.Reset(time.Until(next))
@@ -134,7 +134,7 @@ func (k *keeper) look(ctx context.Context, now time.Time) (lost bool) {
 	return len(restored) > 0
 }
 
-// news are the failures that were not reported yet, neither here nor by Apply or
+// news returns the failures that were not reported yet, neither here nor by Apply or
 // Update.
 func (a *Applied) news(failures []Failure) []Failure {
 	a.mu.Lock()
@@ -177,8 +177,8 @@ func (k *keeper) tell(now time.Time, restored []change, by []string) {
 	log.Warn("put back what this host had lost of the tunnel's state", args...)
 }
 
-// restore makes the changes that the State needs, the host lacks and allow
-// permits. What it returns was made; failures are of the State as a whole.
+// restore makes the changes that the State needs, the host lacks and allow permits. It
+// returns those that it made, and the failures of the State as a whole.
 func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restored []change, failures []Failure, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -194,7 +194,7 @@ func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restore
 		return nil, failuresOf(d), err
 	}
 	defer unlock()
-	if d, err = a.lost(ctx); err != nil { // others may have been at work
+	if d, err = a.lost(ctx); err != nil { // others may have changed something meanwhile
 		return nil, nil, err
 	}
 	held := setOf(d.held)
@@ -215,8 +215,8 @@ func (a *Applied) restore(ctx context.Context, allow func(change) bool) (restore
 	return restored, failures, err
 }
 
-// lost is the difference to the State applied, except for settings of the adapter
-// that an administrator may tune.
+// lost returns the difference between the host and the State applied, except for
+// settings of the adapter that an administrator may tune.
 func (a *Applied) lost(ctx context.Context) (*difference, error) {
 	d, err := a.compare(ctx, a.want, a.host.living(a.j))
 	if err != nil {

@@ -52,7 +52,7 @@ func (bsdKernel) limits() limits {
 	return limits{forward: errNoForwarding, metric: errNoMetric, txQueueLen: errNoQueue, unkept: errUnkept}
 }
 
-// meaning puts the kernel's error numbers into this package's errors.
+// meaning turns the kernel's error numbers into this package's errors.
 func meaning(err error) error {
 	switch {
 	case err == nil:

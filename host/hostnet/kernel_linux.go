@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newHost is this machine, by netlink, nftables, /proc/sys and D-Bus.
+// newHost returns this machine, by netlink, nftables, /proc/sys and D-Bus.
 func newHost(opts Options) (*host, error) {
 	opts = opts.filled()
 	self, err := thisProcess()
@@ -49,11 +49,11 @@ type linux struct{ files }
 
 var _ kernel = linux{}
 
-// limits: none.
+// limits returns none: Linux can do all.
 func (linux) limits() limits { return limits{} }
 
-// dumpTries is how often to ask for a listing again when the kernel says that it
-// changed meanwhile.
+// dumpTries is how often to ask for a listing that, as the kernel says, changed
+// meanwhile.
 const dumpTries = 5
 
 func dump[T any](list func() ([]T, error)) ([]T, error) {
@@ -67,7 +67,7 @@ func dump[T any](list func() ([]T, error)) ([]T, error) {
 	return items, meaning(err)
 }
 
-// meaning puts the kernel's error numbers into this package's errors.
+// meaning turns the kernel's error numbers into this package's errors.
 func meaning(err error) error {
 	var notFound netlink.LinkNotFoundError
 	switch {
@@ -86,7 +86,7 @@ func meaning(err error) error {
 	return err
 }
 
-// meaning6 adds how the kernel says that IPv6 is off.
+// meaning6 also knows the error by which the kernel says that IPv6 is off.
 func meaning6(addr netip.Addr, err error) error {
 	off := errors.Is(err, unix.EACCES) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT)
 	if addr.Is6() && off {
@@ -216,8 +216,8 @@ func tableOf(family, table int, names map[int]string) (ways []way, err error) {
 	return ways, err
 }
 
-// tunnelKinds are the kinds of link that are carried by other packets
-// (IFLA_INFO_KIND, ip-link(8)). PPP is not among them: most often it is a line.
+// tunnelKinds are the kinds of link whose packets other packets carry
+// (IFLA_INFO_KIND, ip-link(8)). PPP is not among them: most often it is a real line.
 var tunnelKinds = []string{"tun", "tuntap", "wireguard", "ovpn", "ovpn-dco", "ipip", "sit", "gre", "gretap", "ip6gre", "ip6gretap", "ip6tnl", "vti", "vti6", "xfrm"}
 
 func (linux) tunnels() (map[string]int, error) {
@@ -262,7 +262,7 @@ func wayOf(r netlink.Route, family int, names map[int]string) way {
 		}
 	}
 	if r.Type != unix.RTN_UNICAST && !w.Local {
-		w.Device = "" // a blackhole and its like, which may have a device for form's sake
+		w.Device = "" // a blackhole or the like, whose device means nothing
 	}
 	w.OnLink = r.Flags&int(netlink.FLAG_ONLINK) != 0
 	return w
@@ -309,7 +309,7 @@ func netlinkRoute(w way) (*netlink.Route, error) {
 	return r, nil
 }
 
-// indexOf is the device of a route, which may have another name by now.
+// indexOf returns the index of a route's device, which may have another name by now.
 func indexOf(w way) (int, error) {
 	if w.Index != 0 {
 		return w.Index, nil

@@ -29,8 +29,9 @@ var errHeld = errors.New("held by another process")
 
 // lockDir keeps other processes away from the journals and from what they share.
 // Only processes of this user and of root can hold the lock. It waits for
-// lockPatience; the error then names the holder, or the cause if ctx ends. The
-// lock ends with the process. The error wraps errGone if there is no directory.
+// lockPatience; then the error names the holder. If ctx ends first, the error is its
+// cause. The lock ends with the process. The error wraps errGone if there is no
+// directory.
 func lockDir(ctx context.Context, dir string, log *slog.Logger) (unlock func(), err error) {
 	err = TrustDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,7 +55,7 @@ func lockDir(ctx context.Context, dir string, log *slog.Logger) (unlock func(), 
 // waitFor takes the lock of a file.
 func waitFor(ctx context.Context, f *os.File, log *slog.Logger) error {
 	var by string
-	var since time.Time // by held it
+	var since time.Time // when by was first seen to hold it
 	said := false
 	for {
 		err := tryLock(f)

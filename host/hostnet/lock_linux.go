@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holder is who holds the lock of a file, by /proc/locks (proc(5)).
+// holder names the process that holds the lock of a file, by /proc/locks (proc(5)).
 func holder(f *os.File) string {
 	info, err := f.Stat()
 	if err != nil {
@@ -26,8 +26,8 @@ func holder(f *os.File) string {
 	return signed(f)
 }
 
-// lockedBy is the number of the process that holds a lock by flock(2) at
-// MAJOR:MINOR:INODE; "" for none that can be seen from here.
+// lockedBy returns the number of the process that holds a lock by flock(2) at
+// MAJOR:MINOR:INODE; "" if none can be seen from here.
 func lockedBy(table []byte, at string) (pid string) {
 	for line := range strings.Lines(string(table)) {
 		f := strings.Fields(line)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// losses are how often each part of a State was lost and put back.
+// losses counts how often each part of a State was lost and put back.
 type losses map[string]*loss
 
 type loss struct {
@@ -16,7 +16,7 @@ type loss struct {
 	quick int    // in a row, each soon after it was put back
 	what  string // put back last
 	last  time.Time
-	next  time.Time // not put back before
+	next  time.Time // it is not put back before
 }
 
 const (
@@ -51,8 +51,8 @@ func (ls losses) count(c change, now time.Time) loss {
 	return *l
 }
 
-// forgive does not count a route that the host cannot have now as taken away by
-// somebody: its network comes and goes.
+// forgive forgets the losses of a route that the host cannot have now. Nobody took it
+// away: its network comes and goes.
 func (ls losses) forgive(f Failure) {
 	if l := ls["route "+f.Route.String()]; l != nil && errors.Is(f.Err, errNoRoute) {
 		l.quick = 0
@@ -72,7 +72,7 @@ func (ls losses) ready(c change, now time.Time) bool {
 	return l == nil || !now.Before(l.next)
 }
 
-// due is when the next part may be put back that was not ready at now, limit at
+// due returns when the next part that was not ready at now may be put back, limit at
 // the latest.
 func (ls losses) due(now, limit time.Time) time.Time {
 	for _, l := range ls {
@@ -83,7 +83,7 @@ func (ls losses) due(now, limit time.Time) time.Time {
 	return limit
 }
 
-// part is the part of a State that a change is for, whatever its value.
+// part names the part of a State that a change is for, whatever its value.
 func part(c change) string {
 	switch c := c.(type) {
 	case shared:
@@ -98,8 +98,9 @@ func part(c change) string {
 	return c.String()
 }
 
-// culprits are the programs that most likely undid c: those seen to change
-// something, the one that signed the file, or else running ones that are known to.
+// culprits returns the programs that most likely undid c: those seen to change
+// something, the one that signed the file, or else running ones that are known to do
+// so.
 func (k *keeper) culprits(c change, seen []string) []string {
 	if f, ok := c.(*fileChange); ok {
 		if who := signature(f.Was); who != "" {
@@ -115,7 +116,7 @@ func (k *keeper) culprits(c change, seen []string) []string {
 	return []string{"unknown"}
 }
 
-// signature is the first comment of a file, in which programs name themselves.
+// signature returns the first comment of a file, in which programs name themselves.
 func signature(content []byte) string {
 	for line := range bytes.Lines(content) {
 		if text, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("#")); ok && len(text) > 0 {

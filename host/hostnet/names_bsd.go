@@ -4,7 +4,7 @@ package hostnet
 
 import "context"
 
-// nameService: none; names are resolved by the resolver's file.
+// nameService returns none: names are resolved by the resolver's file.
 func (bsdKernel) nameService(context.Context, []byte) nameService { return nameService{} }
 
 func (bsdKernel) setLinkDNS(context.Context, string, DNS) error { return errNotHere }

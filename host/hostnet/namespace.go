@@ -6,37 +6,37 @@ import (
 )
 
 // space is a network namespace: where the devices, routes and settings of a
-// journal are. Two are the same if all of it is equal.
+// journal are. Two are the same if all their fields are equal.
 type space struct {
-	// Boot is the start of the machine; "" on systems that have one network.
+	// Boot identifies the start of the machine; "" on systems with one network.
 	Boot string `json:",omitempty"`
-	// Cookie is no other namespace's of this boot; 0 where the kernel does not
+	// Cookie is unique to the namespace within this boot; 0 if the kernel does not
 	// tell it (before Linux 5.14).
 	Cookie uint64 `json:",omitempty"`
-	// Number is the namespace's, which another one gets once it is gone.
+	// Number is the namespace's number. Another one gets it once it is gone.
 	Number string
-	// Handle opens it for as long as it is there (name_to_handle_at(2), in
-	// hexadecimal); "" where the kernel has none (before Linux 6.18).
+	// Handle opens it as long as it is there (name_to_handle_at(2), in
+	// hexadecimal); "" if the kernel has none (before Linux 6.18).
 	Handle string `json:",omitempty"`
 }
 
 // spaces looks for namespaces of this boot.
 type spaces interface {
-	// there reports whether a handle opens one; not known where the caller may not
-	// or the kernel cannot.
+	// there reports whether a handle opens a namespace; not known if the caller may
+	// not or the kernel cannot.
 	there(handle string) (there, known bool)
-	// inUse are the numbers of those that somebody can get into; not known where
-	// the caller cannot see all.
+	// inUse returns the numbers of the namespaces that somebody can get into; not
+	// known if the caller cannot see all.
 	inUse() (numbers map[string]bool, known bool)
 }
 
-// hostSpace is the space of a system that has one network.
+// hostSpace is the space of a system with one network.
 var hostSpace = space{Number: "host"}
 
-// bootDigits are those of a boot's name that a file's has.
+// bootDigits is how many digits of a boot's name are in a file's name.
 const bootDigits = 8
 
-// name is part of the names of journals, and no other space's.
+// name returns a part of the names of journals, which no other space has.
 func (s space) name() string {
 	boot, _, _ := strings.Cut(s.Boot, "-")
 	boot = boot[:min(len(boot), bootDigits)]
@@ -49,8 +49,8 @@ func (s space) name() string {
 	return fmt.Sprintf("%s-%d", boot, s.Cookie)
 }
 
-// gone reports whether nobody can get into a space any more, for certain. here is
-// the caller's.
+// gone reports whether it is certain that nobody can get into a space any more. here
+// is the caller's.
 func (s space) gone(here space, by spaces) bool {
 	switch {
 	case s == here:

@@ -8,8 +8,8 @@ import (
 	"path"
 )
 
-// observe reads from the host what a plan for want needs; but picks the routes
-// that do not lead past want's tunnel.
+// observe reads from the host what a plan for want needs. It ignores the routes that
+// but picks, which do not lead past want's tunnel.
 func (h *host) observe(ctx context.Context, want State, but func(way) bool) (observed, error) {
 	seen := observed{limits: h.kernel.limits(), ways: map[netip.Prefix]way{}, settings: map[string]string{}}
 	var err error
@@ -88,8 +88,8 @@ func (h *host) observeForward(want State, seen *observed) error {
 	return err
 }
 
-// perInterface lists one setting of all interfaces. "all" is not one;
-// "default" counts, as new interfaces take it over.
+// perInterface lists one setting of all interfaces. "all" is not an interface;
+// "default" counts as one, since new interfaces copy it.
 func (h *host) perInterface(dir, leaf string) []string {
 	devices, err := h.kernel.settingNames(dir)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// Resolvers are how this host found names before a State was applied: the servers
-// to ask where the question must not go through the tunnel.
+// Resolvers say how this host found names before a State was applied: the servers to
+// ask if the question must not go through the tunnel.
 type Resolvers struct {
 	Servers  []NameServer  // in the order to ask them
-	Search   []string      // domains below which short names are looked for
+	Search   []string      // domains that are appended to short names
 	Dots     int           // a name with fewer dots is short
 	Timeout  time.Duration // how long a server has to answer; a second or more
 	Attempts int           // how often each server is asked; 1 or more
@@ -32,8 +32,8 @@ type NameServer struct {
 	Name string
 }
 
-// Resolvers returns those for a name. They are read anew each time, since the host
-// may have moved to another network. On macOS and Windows they are not known, and
+// Resolvers returns the resolvers for a name. They are read again each time, since the
+// host may have moved to another network. On macOS and Windows they are not known, and
 // it returns an error.
 func (a *Applied) Resolvers(ctx context.Context, name string) (Resolvers, error) {
 	files, changed, err := a.resolverFiles()
@@ -63,10 +63,10 @@ func unique(servers []NameServer) (list []NameServer) {
 	return list
 }
 
-// resolverFiles is what the resolver's file says without this State, the most
+// resolverFiles returns what the resolver's file may say without this State, the most
 // likely first, and whether the State changed how names are found. A file that
-// somebody else wrote meanwhile may come from another network that the host has
-// moved to, or from a DHCP client on the tunnel's own adapter.
+// somebody else wrote meanwhile may be from another network that the host has moved
+// to, or from a DHCP client on the tunnel's own adapter.
 func (a *Applied) resolverFiles() (files [][]byte, changed bool, err error) {
 	now, _, err := a.host.kernel.readFile(a.host.opts.ResolvConf)
 	if err != nil {
@@ -91,7 +91,7 @@ func (a *Applied) resolverFiles() (files [][]byte, changed bool, err error) {
 	return append(files, before), changed, nil
 }
 
-// inherited is what a file would say without c: what another tunnel that is up
+// inherited returns what a file would say without c: what another tunnel that is up
 // wrote, or what was there before.
 func (a *Applied) inherited(c *fileChange) []byte {
 	if heir, ok := heirOf(c, heirs(a.host.living(a.j))).(*fileChange); ok {
@@ -100,15 +100,15 @@ func (a *Applied) inherited(c *fileChange) []byte {
 	return c.Was
 }
 
-// What resolv.conf(5) says of what is not in the file, and of its limits.
+// The defaults and limits of resolv.conf(5).
 const (
 	defaultDots, maxDots         = 1, 15
 	defaultTimeout, maxTimeout   = 5, 30 // seconds
 	defaultAttempts, maxAttempts = 2, 5
 )
 
-// parseResolvConf reads resolv.conf(5). What makes no sense is left out, as by
-// the C library.
+// parseResolvConf reads resolv.conf(5). It leaves out what makes no sense, as the C
+// library does.
 func parseResolvConf(content []byte) Resolvers {
 	r := Resolvers{Dots: defaultDots, Timeout: defaultTimeout * time.Second, Attempts: defaultAttempts}
 	for line := range strings.Lines(string(content)) {
@@ -138,7 +138,7 @@ func parseResolvConf(content []byte) Resolvers {
 	return r
 }
 
-// NameServers are those that a resolver's file names now; none where it cannot be
+// NameServers returns those that a resolver's file names now; none if it cannot be
 // read.
 func NameServers(file string) (list []netip.AddrPort) {
 	content, _ := os.ReadFile(file)
@@ -154,9 +154,9 @@ func (r *Resolvers) add(server string) {
 	}
 }
 
-// behindDocker adds the servers that Docker's resolver of a container, at
-// 127.0.0.11, asks from the container's own network, as Docker Engine notes them
-// in the file. Those in host(), which it asks from its host's, have no use here.
+// behindDocker adds the servers that Docker's resolver in a container, at 127.0.0.11,
+// asks from the container's own network. Docker Engine notes them in the file. Those
+// in host(), which it asks from its host's network, are of no use here.
 func (r *Resolvers) behindDocker(servers []string) {
 	for _, s := range servers {
 		if len(r.Servers) < 2*maxServers {

@@ -15,7 +15,7 @@ type told struct {
 	of change
 }
 
-// toldOf are changes that were made.
+// toldOf returns what to log of changes that were made.
 func toldOf(made []change) (ts []told) {
 	for _, c := range made {
 		ts = append(ts, told{outcome: did("%s", c), of: c})
@@ -37,8 +37,8 @@ func (t told) group() group {
 	return group{r.Way.how(), r.Bypass}
 }
 
-// summary is the same with one line, where the first would be, for more than
-// maxListed routes that go the same way. Those go to each one by one.
+// summary shortens ts: more than maxListed routes that go the same way become one
+// line, in the place of the first. each is called for every such route.
 func summary(ts []told, each func(line string)) (short []outcome) {
 	groups := map[group][]told{}
 	for _, t := range ts {
@@ -58,7 +58,7 @@ func summary(ts []told, each func(line string)) (short []outcome) {
 	return short
 }
 
-// lineOf reads such as "add 3000 routes via 10.8.0.1 dev tun0, 21.0.0.0/24 to
+// lineOf returns a line such as "add 3000 routes via 10.8.0.1 dev tun0, 21.0.0.0/24 to
 // 21.11.183.0/24".
 func lineOf(routes []told) string {
 	first, last := routes[0].of.(*routeChange), routes[len(routes)-1].of.(*routeChange)
@@ -66,7 +66,7 @@ func lineOf(routes []told) string {
 	return fmt.Sprintf("%s %d routes%s, %s to %s", verb, len(routes), first.Way.how(), first.Way.Dst, last.Way.Dst)
 }
 
-// shortened is a list with at most maxListed of its parts.
+// shortened returns a list with at most maxListed of its parts.
 func shortened(parts []string) []string {
 	if more := len(parts) - maxListed; more > 1 {
 		return append(slices.Clip(parts[:maxListed]), fmt.Sprintf("and %d more", more))

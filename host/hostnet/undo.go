@@ -79,8 +79,8 @@ func (h *host) log(ts []told) {
 	}
 }
 
-// living are the journals of other live processes. One that cannot be read is left
-// out; Cleanup reports it.
+// living returns the journals of other live processes. It leaves out those that cannot
+// be read; Cleanup reports them.
 func (h *host) living(j *journal) []*journal {
 	js, _ := h.store.load()
 	alive, _ := h.store.split(except(js, j))
@@ -99,8 +99,8 @@ func (h *host) cleanup(ctx context.Context) ([]string, error) {
 	return h.undoDead(ctx)
 }
 
-// undoDead undoes the journals of dead processes. While several of them
-// share a thing, the later ones count as heirs.
+// undoDead undoes the journals of dead processes. If several of them share something,
+// the later ones count as heirs.
 func (h *host) undoDead(ctx context.Context) ([]string, error) {
 	js, err := h.store.load()
 	errs := []error{err}

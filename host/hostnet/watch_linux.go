@@ -94,7 +94,7 @@ const (
 	breather = 50 * time.Millisecond
 )
 
-// listen receives a family's messages until the end. by names who caused one,
+// listen receives a family's messages until the end. by names who caused a message,
 // and reports whether it counts.
 func (w *watch) listen(family int, groups []uint32, by func(netlink.Message) (string, bool)) error {
 	c, err := netlink.Dial(family, nil)
@@ -130,15 +130,15 @@ func (w *watch) listen(family int, groups []uint32, by func(netlink.Message) (st
 	return nil
 }
 
-// senders are the processes that had the kernel change something. The port of a
-// process's socket is its number, unless it has several.
+// senders finds the processes that made the kernel change something. The port of a
+// process's socket is the process's number, unless it has several sockets.
 type senders struct {
-	last uint32 // whose name is known
+	last uint32 // the process whose name is known
 	name string
 	seen time.Time
 }
 
-// known is how long a number is taken to be of the same process.
+// known is how long a number is assumed to belong to the same process.
 const known = time.Second
 
 func (s *senders) of(m netlink.Message) (string, bool) {
@@ -156,8 +156,7 @@ const (
 	genProcessName = 3 // NFTA_GEN_PROC_NAME
 )
 
-// committer is who changed packet filters, of which only the end of a
-// transaction counts.
+// committer names who changed packet filters. Only the end of a transaction counts.
 func committer(m netlink.Message) (by string, counts bool) {
 	if m.Header.Type != newGeneration || len(m.Data) < genHeader {
 		return "", false
@@ -181,8 +180,8 @@ func committer(m netlink.Message) (by string, counts bool) {
 	return cmp.Or(programOf(pid), by), true
 }
 
-// resolvedLinks is where systemd-resolved keeps what it was told of links, so
-// that it is changed with that.
+// resolvedLinks is where systemd-resolved keeps what it was told about links. It
+// changes when that does.
 const resolvedLinks = "/run/systemd/resolve/netif"
 
 // follow watches a file: itself, since it may be a mount of its own, and the
@@ -199,8 +198,8 @@ func (w *watch) follow(file string) error {
 	return err
 }
 
-// read takes events until the end. Errors say that some were lost, and have to be
-// taken, or no more events come.
+// read receives events until the end. Errors say that some were lost. They have to be
+// received, too, or no more events come.
 func (w *watch) read(files *fsnotify.Watcher, file string) {
 	for {
 		select {
@@ -221,8 +220,8 @@ func (w *watch) read(files *fsnotify.Watcher, file string) {
 	}
 }
 
-// isAbout reports whether an event changed the file, or what systemd-resolved was
-// told of a link.
+// isAbout reports whether an event is about the file, or about what systemd-resolved
+// was told about a link.
 func isAbout(e fsnotify.Event, file string) bool {
 	if e.Has(fsnotify.Chmod) && !e.Has(fsnotify.Remove) {
 		return false
@@ -238,16 +237,16 @@ func isAbout(e fsnotify.Event, file string) bool {
 func rewatch(files *fsnotify.Watcher, file string) error {
 	real, err := filepath.EvalSymlinks(file)
 	if err != nil {
-		return nil // not there: its directory tells when it is
+		return nil // not there: its directory reports when it is
 	}
 	return errors.Join(files.Add(real), files.Add(filepath.Dir(real)))
 }
 
-// tools are what other programs change the network by.
+// tools are commands that other programs use to change the network.
 var tools = []string{"ip", "route", "ifconfig", "nft", "iptables", "ip6tables", "xtables-nft-mul", "iptables-restor", "ip6tables-resto", "sysctl", "tc"}
 
-// programOf names a process other than this one, and who started it where it
-// is but a tool; "" where it is gone.
+// programOf names a process other than this one. For one of tools it names the program
+// that started it. It returns "" if the process is gone.
 func programOf(pid int) string {
 	if isThis(pid) {
 		return ""
@@ -262,13 +261,13 @@ func programOf(pid int) string {
 	return name
 }
 
-// isThis reports whether a number is that of this process or one of its threads.
+// isThis reports whether a number belongs to this process or one of its threads.
 func isThis(pid int) bool {
 	_, err := os.Stat(filepath.Join("/proc/self/task", strconv.Itoa(pid)))
 	return pid > 0 && err == nil
 }
 
-// statusOf is a process's name and its parent (proc(5), /proc/PID/stat).
+// statusOf returns a process's name and its parent (proc(5), /proc/PID/stat).
 func statusOf(pid int) (name string, parent int) {
 	if pid <= 0 {
 		return "", 0
@@ -289,7 +288,8 @@ func statusOf(pid int) (name string, parent int) {
 var networkPrograms = []string{"NetworkManager", "systemd-network", "systemd-resolve", "connmand", "dhcpcd", "dhclient", "udhcpc",
 	"firewalld", "dockerd", "tailscaled", "openvpn", "wg-quick", "nordvpnd", "mullvad-daemon", "keepalived", "bird", "zebra"}
 
-// managers looks through the processes that this one sees, in its network.
+// managers names those of networkPrograms among the processes that this one sees in
+// its network.
 func (linux) managers() (names []string) {
 	entries, _ := os.ReadDir("/proc")
 	here, _ := os.Readlink("/proc/thread-self/ns/net")
@@ -309,7 +309,7 @@ func (linux) managers() (names []string) {
 	return names
 }
 
-// sameNamespace returns what brings another goroutine into the network
+// sameNamespace returns a function that brings another goroutine into the network
 // namespace of the caller, which is home.
 func sameNamespace(home space) (enter func() error, err error) {
 	ns, err := netns.Get()
