@@ -31,8 +31,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"culvert/config"
 	"culvert/host/bringup"
@@ -42,15 +46,13 @@ import (
 	"culvert/role/event"
 	"culvert/role/p2p"
 	"culvert/role/profile"
+	"culvert/role/server"
 	"culvert/session"
 )
 
 // Errors of this package, beside those of package net and of the contexts that
 // it is given.
 var (
-	// ErrNotAllowed is wrapped by what refuses a configuration that does more
-	// than Options allow it.
-	ErrNotAllowed = errors.New("the configuration does more than it is allowed to")
 	// ErrNotConnected says that the tunnel is not up now. A Tunnel connects
 	// again by itself.
 	ErrNotConnected = bringup.ErrNotConnected
@@ -155,8 +157,228 @@ func (w *watcher) because(err error) error {
 	return fmt.Errorf("%w; the last try: %w", err, *last)
 }
 
+// Server is a server's end of the tunnels to its clients. It serves them on its own
+// addresses inside the tunnels ([Server.Listen]). Its methods are safe for
+// concurrent use.
+type Server struct {
+	end
+	server *server.Server
+}
+
+// Listen starts the server of a configuration, such as `culvert init` makes, and
+// returns when clients can connect. ctx bounds how long that may take; after that
+// it has no effect, and the server lives until Close.
+//
+// options may be nil. The error is a *ConfigError, ErrNotAllowed, ErrNobody, that of
+// a socket that cannot be opened, or the cause of ctx's end.
+func Listen(ctx context.Context, text []byte, options *Options) (*Server, error) {
+	o := options.complete()
+	c, err := o.parse("configuration", text)
+	if err != nil {
+		return nil, fmt.Errorf("culvert: %w", err)
+	}
+	if c.Mode != config.ModeServer {
+		return nil, errors.New("culvert: this is no server's configuration, which has a `server` line; use Dial with a client's profile")
+	}
+	s, err := listen(ctx, c, o)
+	if err != nil {
+		return nil, fmt.Errorf("culvert: %w", err)
+	}
+	return s, nil
+}
+
+func listen(ctx context.Context, c *config.Config, o Options) (*Server, error) {
+	var forward *userstack.ForwardOptions
+	if o.Forward {
+		forward = profile.UserSpaceForward(c.Server, o.Log)
+	}
+	ready := make(chan struct{})
+	r, err := server.New(c, server.Options{Log: o.Log, Open: bringup.UserSpace(forward), Ask: o.Ask, Events: o.ServerEvents,
+		Ready: func(*server.Server) { close(ready) }})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{start(ctx, r), r}
+	if err := s.await(ctx, ready); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Addr returns the address that clients connect to: the first socket's, UDP before
+// TCP.
+func (s *Server) Addr() netip.AddrPort { return s.server.Addr() }
+
+// Client is a client that is connected.
+type Client struct {
+	// Name is the common name in its certificate, or its user name if the
+	// configuration says so. The server has checked it.
+	Name string
+	// Remote is where its packets come from.
+	Remote netip.AddrPort
+	// Addresses are the client's own inside the tunnel.
+	Addresses []netip.Addr
+	// Since is when it began to connect.
+	Since time.Time
+}
+
+// Clients returns the clients that are connected, in the order they came.
+func (s *Server) Clients() []Client {
+	var list []Client
+	for _, c := range s.server.Clients() {
+		one := Client{Name: c.Name, Remote: c.Remote, Since: c.Since}
+		for _, a := range []netip.Addr{c.IPv4, c.IPv6} {
+			if a.IsValid() {
+				one.Addresses = append(one.Addresses, a)
+			}
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// Client returns the client that has an address inside the tunnel now, such as a
+// connection's RemoteAddr. No other client can send from that address.
+func (s *Server) Client(at netip.Addr) (c Client, ok bool) {
+	list := s.Clients()
+	i := slices.IndexFunc(list, func(c Client) bool { return slices.Contains(c.Addresses, at.Unmap()) })
+	if i < 0 {
+		return Client{}, false
+	}
+	return list[i], true
+}
+
 // role is what runs an end.
 type role interface {
 	Run(context.Context) error
 	Adapter() *bringup.Adapter // nil before it is up
+}
+
+// end is one end of a tunnel at work.
+type end struct {
+	role role
+	stop context.CancelCauseFunc
+	done chan struct{}
+	err  *error // why it ended; set before done is closed
+}
+
+// start runs a role until Close, or until it ends by itself.
+func start(ctx context.Context, r role) end {
+	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	e := end{role: r, stop: stop, done: make(chan struct{}), err: new(error)}
+	go func() {
+		defer close(e.done)
+		err := r.Run(ctx)
+		switch {
+		case ctx.Err() != nil:
+			err = errors.Join(context.Cause(ctx), err)
+		case err == nil:
+			err = ErrEnded
+		}
+		*e.err = err
+	}()
+	return e
+}
+
+// await returns nil when the end is ready, and otherwise why it will not be.
+func (e *end) await(ctx context.Context, ready <-chan struct{}) error {
+	select {
+	case <-ready:
+		return nil
+	case <-e.done:
+		return e.Err()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Done is closed when the end is gone: after Close, or when it cannot go on.
+func (e *end) Done() <-chan struct{} { return e.done }
+
+// Err returns why Done is closed, and nil before that: net.ErrClosed after Close,
+// ErrEnded, a *RefusedError, or another error that trying again would not mend.
+func (e *end) Err() error {
+	select {
+	case <-e.done:
+		return *e.err
+	default:
+		return nil
+	}
+}
+
+// Close tells the other side, and ends the tunnel with all its connections and
+// listeners. It returns when all is closed. The error is always nil.
+func (e *end) Close() error {
+	e.stop(net.ErrClosed)
+	<-e.done
+	return nil
+}
+
+// stack returns the TCP/IP stack inside the tunnel.
+func (e *end) stack() (*userstack.Stack, error) {
+	if err := e.Err(); err != nil {
+		return nil, err
+	}
+	if a := e.role.Adapter(); a != nil {
+		return a.Stack, nil
+	}
+	return nil, ErrNotConnected
+}
+
+// DialContext connects to an address inside the tunnel or behind it, as
+// net.Dialer does on a host. The network is tcp, tcp4, tcp6, udp, udp4 or udp6.
+// Names are resolved as LookupNetIP does. It suits http.Transport and whatever
+// else takes a function of this shape.
+func (e *end) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	s, err := e.stack()
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+	}
+	return s.DialContext(ctx, network, address)
+}
+
+// Listen accepts connections from inside the tunnel, as net.Listen does on a
+// host. The network is tcp, tcp4 or tcp6. The host in address is one of
+// Addresses, or empty for the first one of the network's family.
+//
+// A listener of a client lasts as long as its address: it fails with
+// net.ErrClosed when the server leases the client another one.
+func (e *end) Listen(network, address string) (net.Listener, error) {
+	s, err := e.stack()
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+	}
+	return s.Listen(network, address)
+}
+
+// ListenPacket receives datagrams from inside the tunnel. The network is udp,
+// udp4 or udp6; address is as with Listen.
+func (e *end) ListenPacket(network, address string) (net.PacketConn, error) {
+	s, err := e.stack()
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+	}
+	return s.ListenPacket(network, address)
+}
+
+// LookupNetIP resolves a name through the tunnel, by the DNS servers that the other
+// side pushed. This host's own servers never see the name. The
+// network is ip, ip4 or ip6.
+func (e *end) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	s, err := e.stack()
+	if err != nil {
+		return nil, err
+	}
+	return s.LookupNetIP(ctx, network, host)
+}
+
+// Addresses returns this end's own addresses inside the tunnel, each with the prefix
+// of its network. There are none while the tunnel is not up.
+func (e *end) Addresses() []netip.Prefix {
+	s, err := e.stack()
+	if err != nil {
+		return nil
+	}
+	return s.Addresses()
 }

@@ -14,6 +14,10 @@ import (
 	"culvert/role/server"
 )
 
+// ErrNotAllowed is wrapped by what refuses a configuration that does more than
+// Options allow it.
+var ErrNotAllowed = errors.New("the configuration does more than it is allowed to")
+
 // Options are the settings that a configuration does not hold. The zero value is
 // safe even for a stranger's configuration.
 type Options struct {
