@@ -10,7 +10,7 @@ const (
 	acceptRA  = "accept_ra"
 )
 
-// serves is what a setting is changed for.
+// serves says what a setting is changed for.
 func (c *settingChange) serves() string {
 	if path.Base(c.Name) == routeInfo {
 		return "routes by router advertisement"
@@ -30,7 +30,7 @@ func (h *host) observeAdvertised(want State, seen *observed) {
 	}
 }
 
-// planAdvertised has the device take routes of any length. Kernels without
+// planAdvertised makes the device take advertised routes of any length. Kernels without
 // IPv6, or without such routes, have no such setting.
 func (p *planner) planAdvertised() {
 	if !p.want.Advertised {

@@ -35,8 +35,8 @@ type Applied struct {
 // left. Each change is in the journal before it is made. What the host loses
 // of the State later is put back (see keeper).
 //
-// With a *PartialError the State stands except for single routes, names or
-// forwarding, and Applied is valid. With any other error every change was undone:
+// With a *PartialError the State is in force except for some routes, names or
+// forwarding, and Applied is valid. With any other error every change was undone;
 // it wraps ErrNoDevice, ErrPermission, ErrBusy or ErrUnsupported, or the context's
 // cause.
 func Apply(ctx context.Context, want State, opts Options) (*Applied, error) {
@@ -92,12 +92,12 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 	return a, err
 }
 
-// lock keeps other processes off the state directory.
+// lock keeps other processes out of the state directory.
 func (h *host) lock(ctx context.Context) (unlock func(), err error) {
 	return lockDir(ctx, h.store.dir, h.opts.Logger)
 }
 
-// takeOver cleans up after the dead and gives the journals of the living.
+// takeOver cleans up after dead processes and returns the journals of the living.
 func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) {
 	lines, err := h.undoDead(ctx)
 	for _, line := range lines {
@@ -120,8 +120,8 @@ func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) 
 	return alive, nil
 }
 
-// reach makes the changes between the host, less what this Applied holds
-// already, and want.
+// reach makes the changes that lead from the host to want, except those that this
+// Applied holds already.
 func (a *Applied) reach(ctx context.Context, want State, others []*journal) error {
 	d, err := a.compare(ctx, want, others)
 	if err != nil {
@@ -144,10 +144,10 @@ func (a *Applied) reach(ctx context.Context, want State, others []*journal) erro
 // difference is between a host and a State.
 type difference struct {
 	plan Plan     // the whole way to the State
-	held []change // made before, and in force
+	held []change // those made before that are in force
 }
 
-// stands are the changes that the State needs and the host has.
+// stands returns the changes that the State needs and the host has.
 func (d *difference) stands() []change {
 	return slices.DeleteFunc(slices.Clone(d.held), d.stale())
 }
@@ -158,14 +158,14 @@ func (d *difference) stale() func(change) bool {
 	return func(c change) bool { return !planned.has(c) }
 }
 
-// missing are the changes that are still to be made.
+// missing returns the changes that are still to be made.
 func (d *difference) missing() []change {
 	return slices.DeleteFunc(slices.Clone(d.plan.changes), setOf(d.held).has)
 }
 
-// compare plans from the host as it would be without this device's changes, and
-// finds which of them it still has. What living processes share is taken out as
-// well, so that the last of them puts back what was there before the first.
+// compare makes a plan from the host as it would be without this device's changes, and
+// finds which of them it still has. It leaves out what living processes share as well,
+// so that the last of them puts back what was there before the first.
 func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*difference, error) {
 	above, err := a.nested.list(a.host.kernel, a.j.Device, others)
 	if err != nil {
@@ -196,8 +196,8 @@ func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*
 	return d, nil
 }
 
-// lookedAt is want with what only the State before has. The host is looked at for
-// that too, or it would count as lost and stay.
+// lookedAt returns want with what only the previous State has. The host is examined
+// for that too, or it would count as lost and stay.
 func (a *Applied) lookedAt(want State) State {
 	if want.DNS == nil {
 		want.DNS = a.want.DNS
@@ -253,8 +253,8 @@ func (a *Applied) make(ctx context.Context, plan Plan) (made []change, failures 
 	return made, failures, nil
 }
 
-// together is how many of the next changes are journalled at once: one, or
-// all the routes that come next, since writing the journal takes as long as it is.
+// together returns how many of the next changes are journalled at once: one, or all
+// the routes that come next, since each time the whole journal is written.
 func together(changes []change) int {
 	n := slices.IndexFunc(changes, func(c change) bool { _, ok := c.(*routeChange); return !ok })
 	if n < 0 {
@@ -289,8 +289,8 @@ func mixes(c change, failures []Failure, plan Plan) error {
 	return nil
 }
 
-// cutsOff refuses a route that would lead a destination into the tunnel that must
-// stay outside it.
+// cutsOff refuses a route that would lead into the tunnel a destination that must stay
+// outside it.
 func cutsOff(c change, cut []netip.Prefix) error {
 	r, ok := c.(*routeChange)
 	if !ok || r.Bypass {
@@ -304,14 +304,14 @@ func cutsOff(c change, cut []netip.Prefix) error {
 	return nil
 }
 
-// tableFailure is what has failed without a table.
+// tableFailure names what fails without a table.
 const tableFailure = "packet rules"
 
 // errJournal marks a change that was not tried because it could not be journalled.
 var errJournal = errors.New("not changed")
 
-// one makes a change that is journalled. One that failed leaves the journal with
-// the next save.
+// one makes a change that is journalled. If it fails, the next save drops it from the
+// journal.
 func (a *Applied) one(ctx context.Context, c change) error {
 	if err := c.apply(ctx, a.host.kernel); err != nil {
 		return errors.Join(err, a.takeBackHalf(ctx, c))
@@ -330,7 +330,7 @@ func (a *Applied) takeBackHalf(ctx context.Context, c change) error {
 	return err
 }
 
-// judge returns a failure that leaves a working tunnel, or a fatal error.
+// judge returns a failure after which the tunnel still works, or a fatal error.
 func (a *Applied) judge(c change, err error) (Failure, error) {
 	if errors.Is(err, ErrPermission) {
 		return Failure{}, fmt.Errorf("%s: %w", c, err)

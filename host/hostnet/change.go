@@ -30,10 +30,10 @@ type shared interface {
 	sharedKey() string
 }
 
-// outcome is what undoing a change came to.
+// outcome is the result of undoing a change.
 type outcome struct {
 	line string // "": nothing was to be done
-	left bool   // it was left as found, and line says why
+	left bool   // the change was left as found, and line says why
 }
 
 func did(format string, args ...any) outcome { return outcome{line: fmt.Sprintf(format, args...)} }
@@ -41,7 +41,7 @@ func left(format string, args ...any) outcome {
 	return outcome{line: fmt.Sprintf(format, args...), left: true}
 }
 
-// removed is the outcome of removing something, which may be gone already.
+// removed returns the outcome of removing something, which may be gone already.
 func removed(what fmt.Stringer, err error) (outcome, error) {
 	if errors.Is(err, errGone) {
 		return outcome{}, nil

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// connected is the route that goes with an address of a device: to its
-// network, or to the other end.
+// connected returns the route that goes with an address of a device: to its network,
+// or to the other end.
 func connected(device string, a Address) way {
 	dst := a.Prefix.Masked()
 	if a.Peer.IsValid() {
@@ -16,8 +16,8 @@ func connected(device string, a Address) way {
 	return way{Dst: dst, Device: device, Metric: metricOf(dst, 0)}
 }
 
-// stated is an address as systems without peers keep it: one with a peer becomes a
-// single host's, and the way to the peer a route.
+// stated returns an address as systems without peers keep it: one with a peer becomes
+// that of a single host, and the way to the peer a route.
 func (a Address) stated() netip.Prefix {
 	if a.Peer.IsValid() {
 		return single(a.Prefix.Addr())
@@ -25,8 +25,8 @@ func (a Address) stated() netip.Prefix {
 	return a.Prefix
 }
 
-// addressesOf are the addresses of an adapter, by package net. Link-local ones
-// of IPv6 are the system's own business.
+// addressesOf returns the addresses of an adapter, as package net reports them, without
+// the link-local ones of IPv6, which are the system's own business.
 func addressesOf(addrs []net.Addr) (as []Address) {
 	for _, a := range addrs {
 		n, ok := a.(*net.IPNet)
@@ -70,7 +70,7 @@ func isOwn(dst netip.Addr) (bool, error) {
 	}), nil
 }
 
-// there is nil if exactly this route exists, else errGone.
+// there returns nil if exactly this route exists, else errGone.
 func there(k routeKernel, w way) error {
 	routes, err := k.routes()
 	if err == nil && !slices.ContainsFunc(routes, w.same) {
@@ -79,8 +79,8 @@ func there(k routeKernel, w way) error {
 	return err
 }
 
-// lostRoutes are the connected routes that went with addresses of want which
-// are on the device, and are gone. Systems add them once, with the address.
+// lostRoutes returns the connected routes that are gone although their addresses, those
+// of want, are on the device. Systems add such a route once, with the address.
 func lostRoutes(want State, addresses []Address, routes *table) (lost []way) {
 	for _, a := range addresses {
 		w := connected(want.Device, a)

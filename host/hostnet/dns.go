@@ -31,9 +31,9 @@ func (p *planner) planDNS() {
 	p.planResolvConf(names)
 }
 
-// checkNames leaves out names that are no domain, which the resolver could take
-// for something else. It is not ok if no domain is left of those to ask for:
-// asking for all names instead would be wrong.
+// checkNames leaves out names that are not domains, which the resolver could take for
+// something else. ok is false if none of the domains to ask for is left: asking for all
+// names instead would be wrong.
 func (p *planner) checkNames(d DNS) (left DNS, ok bool) {
 	asked := len(d.Domains)
 	valid := func(names []string) []string {
@@ -77,7 +77,7 @@ func onPort53(servers []netip.AddrPort) (there, elsewhere []netip.AddrPort) {
 	return there, elsewhere
 }
 
-// isPort53 reports a server on the port of DNS, which need not be written.
+// isPort53 reports whether a server is on the port of DNS, which need not be written.
 func isPort53(s netip.AddrPort) bool { return s.Port() == 0 || s.Port() == 53 }
 
 // some names a few servers and says how many more there are.
@@ -117,7 +117,7 @@ func (p *planner) failDNS(format string, args ...any) {
 	p.fail(Failure{What: "name resolution", Err: fmt.Errorf(format, args...)})
 }
 
-// resolvConf composes the file, and lists the servers that it cannot hold.
+// resolvConf composes resolv.conf, and lists the servers for which it has no room.
 func resolvConf(device string, d DNS, was []byte) (set []byte, unused []netip.AddrPort) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Written by culvert for %s; what was here comes back when it ends,\n# or by `culvert cleanup`, unless this file is changed meanwhile.\n", device)
@@ -252,8 +252,8 @@ func (c *fileChange) editedIn(content []byte) bool {
 	return ok && bytes.HasPrefix(first, []byte("#")) && bytes.Contains(content, append(first, '\n'))
 }
 
-// takenOut is an edited file without the lines of Set. If no name server is left,
-// it follows what the file said before.
+// takenOut returns an edited file without the lines of Set. If no name server is left,
+// what the file said before is put in front.
 func (c *fileChange) takenOut(content, before []byte) []byte {
 	ours := map[string]bool{}
 	for line := range strings.Lines(string(c.Set)) {

@@ -24,7 +24,7 @@ const (
 	forwarding  = "forward"
 )
 
-// rules are those of each chain of a table; a chain without is not there.
+// rules returns the rules of each chain of a table; a chain without rules is left out.
 func (t ruleTable) rules() map[string][][]expr.Any {
 	rules := map[string][][]expr.Any{}
 	for _, p := range t.Masquerade {
@@ -56,7 +56,7 @@ func (linux) hasTable(want ruleTable) (bool, error) {
 	return len(missing) == 0, meaningFilter(err)
 }
 
-// meaningFilter adds how a kernel without nftables answers.
+// meaningFilter also knows the errors of a kernel without nftables.
 func meaningFilter(err error) error {
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) {
 		return errGone
@@ -178,8 +178,8 @@ func dropsForwarded(ch *nftables.Chain) bool {
 		ch.Policy != nil && *ch.Policy == nftables.ChainPolicyDrop && ch.Table.Family != nftables.TableFamilyBridge
 }
 
-// letsThrough looks for a rule that compares with the device's name and
-// accepts. What else the rule asks for is the administrator's business.
+// letsThrough looks for a rule that compares with the device's name and accepts. Its
+// other conditions are the administrator's business.
 func letsThrough(c *nftables.Conn, t *nftables.Table, chains []*nftables.Chain, device string) (bool, error) {
 	for _, ch := range chains {
 		if ch.Table.Name != t.Name || ch.Table.Family != t.Family {
@@ -198,7 +198,8 @@ func letsThrough(c *nftables.Conn, t *nftables.Table, chains []*nftables.Chain, 
 	return false, nil
 }
 
-// namesDevice also takes a prefix, as of "tun+" and "tun*".
+// namesDevice reports whether a rule names the device, or a prefix of it as "tun+" and
+// "tun*" do.
 func namesDevice(exprs []expr.Any, device string) bool {
 	byName := false
 	for _, e := range exprs {

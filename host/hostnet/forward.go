@@ -31,7 +31,7 @@ func (p *planner) planForward() {
 	}
 	p.planProperty(propGroup, routedGroup)
 	if t := ruleTableOf(p.want.Device, f); !t.empty() {
-		p.add(&tableChange{t}) // first, so that nothing is forwarded that is to be kept apart
+		p.add(&tableChange{t}) // first, so that nothing is forwarded that must be kept apart
 	}
 	if f.IPv4 {
 		p.planForwarding(forward4, conf4)
@@ -48,8 +48,8 @@ func (p *planner) planForward() {
 	}
 }
 
-// routedGroup is the group of the adapters that this package makes their host a
-// router for, of all processes: OpenVPN's port.
+// routedGroup is the group of all adapters, of any process, for which this package made
+// the host a router. The number is OpenVPN's port.
 const routedGroup = 1194
 
 // ruleTable is this package's own packet filter table for a device.
@@ -65,7 +65,7 @@ func ruleTableOf(device string, f *Forward) ruleTable {
 
 func (t ruleTable) empty() bool { return len(t.Masquerade) == 0 && !t.Apart }
 
-// String is what the table does.
+// String says what the table does.
 func (t ruleTable) String() string {
 	var does []string
 	if len(t.Masquerade) > 0 {

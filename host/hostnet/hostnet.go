@@ -23,7 +23,7 @@ type State struct {
 	LLAddr     string    // MAC address of an Ethernet adapter, six bytes with colons; "" leaves it
 	Addresses  []Address // of the adapter
 	Routes     []Route   // more than those that follow from Addresses
-	Advertised bool      // routes that router advertisements on the adapter name (RFC 4191) are taken, where the kernel reads them
+	Advertised bool      // take the routes in router advertisements on the adapter (RFC 4191), if the kernel reads them
 	BlockLocal bool      // lead the networks this host is on into the tunnel too, all but their gateways
 	DNS        *DNS      // nil leaves names alone
 	Forward    *Forward  // nil: this host is no router
@@ -41,8 +41,8 @@ type Route struct {
 	Via    netip.Addr // next hop; not valid: the adapter itself
 	Device string     // "": State.Device. With Bypass, ignored
 	Metric int
-	// Bypass sends Dst where the host's routes lead without this State: the
-	// way to the server itself, and `net_gateway` routes. It follows these
+	// Bypass sends Dst where the host's routes would lead without this State: for
+	// the way to the server itself, and `net_gateway` routes. It follows those
 	// routes when they change.
 	Bypass bool
 	// NetGateway, with Bypass, sends Dst by the host's default route, whatever
@@ -50,14 +50,14 @@ type Route struct {
 	NetGateway bool
 }
 
-// DNS is how names are to be resolved.
+// DNS says how to resolve names.
 //
-// On Linux it is handed to systemd-resolved over D-Bus when resolv.conf is
-// its stub and it answers, on Windows to the adapter's settings, on macOS to
-// configd as a service of its own. Else resolv.conf is written in place, since
-// in containers and network namespaces it is a bind mount that cannot be
-// renamed over. resolvconf(8), resolvd(8) and NetworkManager are not asked;
-// what they write later is what comes back at the end.
+// On Linux it is handed to systemd-resolved over D-Bus if resolv.conf is its stub and
+// it answers, on Windows to the adapter's settings, on macOS to configd as a service
+// of its own. Otherwise resolv.conf is written in place, since in containers and
+// network namespaces it is a bind mount that cannot be renamed over. resolvconf(8),
+// resolvd(8) and NetworkManager are not asked. What
+// they write later is what comes back at the end.
 type DNS struct {
 	Servers []netip.AddrPort // port 0: 53
 	Search  []string         // search domains
@@ -81,7 +81,7 @@ type Forward struct {
 type Options struct {
 	StateDir   string       // directory of the undo journals; "": DefaultStateDir
 	ResolvConf string       // the resolver's file; "": /etc/resolv.conf
-	Logger     *slog.Logger // told each change; nil: silence
+	Logger     *slog.Logger // gets each change; nil: none
 }
 
 func (o Options) filled() Options {
@@ -97,7 +97,7 @@ func (o Options) filled() Options {
 	return o
 }
 
-// check refuses a State that no host could be brought to.
+// check refuses a State that no host can be brought to.
 func (s State) check() error {
 	if s.Device == "" || s.Device == "." || s.Device == ".." || strings.ContainsAny(s.Device, "/ \t\n\x00") {
 		return fmt.Errorf("device name %q: expected the name of a network adapter, such as tun0", s.Device)

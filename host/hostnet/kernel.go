@@ -18,8 +18,8 @@ type kernel interface {
 	nameKernel
 }
 
-// limits are what a system, or this package there, cannot do, each with the
-// reason; nil: it can.
+// limits are the reasons why a system, or this package there, cannot do something;
+// nil: it can.
 type limits struct {
 	forward    error // to be a router
 	metric     error // routes with a metric
@@ -29,15 +29,15 @@ type limits struct {
 
 // watchKernel says when somebody changed the network.
 type watchKernel interface {
-	// watch reports changes until ctx ends, those of the file included. An
-	// error says what is not heard of; the channel is valid all the same.
+	// watch reports changes until ctx ends, those of the file included. An error
+	// says which changes are not reported; the channel is valid even then.
 	watch(ctx context.Context, file string) (<-chan trigger, error)
-	// managers names the programs at work that are known to change networks.
+	// managers names the running programs that are known to change networks.
 	managers() []string
 }
 
-// trigger says that something was changed, and who did it, as far as known:
-// "" is nobody in particular, as the kernel itself.
+// trigger reports that something changed, and who did it, as far as known: "" is nobody
+// in particular, such as the kernel itself.
 type trigger struct{ by string }
 
 // linkKernel reads and changes adapters.
@@ -48,7 +48,7 @@ type linkKernel interface {
 	addresses(device string) ([]Address, error)
 	addAddress(device string, a Address) error
 	delAddress(device string, a Address) error
-	// tunnels are the adapters whose packets other packets carry, with numbers
+	// tunnels returns the adapters whose packets other packets carry, with numbers
 	// that grow in the order they came up.
 	tunnels() (map[string]int, error)
 }
@@ -97,9 +97,9 @@ type nameKernel interface {
 	nameService(ctx context.Context, file []byte) nameService
 	setLinkDNS(ctx context.Context, device string, d DNS) error
 	revertLinkDNS(ctx context.Context, device string) error
-	// linkServers are the name servers that the service has for device.
+	// linkServers returns the name servers that the service has for device.
 	linkServers(ctx context.Context, device string) ([]netip.AddrPort, error)
-	// linkResolvers are the servers that the service would ask for a name without
+	// linkResolvers returns the servers that the service would ask for a name without
 	// device.
 	linkResolvers(ctx context.Context, device, name string) (Resolvers, error)
 }
@@ -171,7 +171,7 @@ type way struct {
 
 func (w way) String() string { return w.Dst.String() + w.how() }
 
-// how is the way without its destination, as in `ip route`, led by a blank.
+// how returns the way without its destination, as in `ip route`, after a blank.
 func (w way) how() string {
 	s := ""
 	if w.Via.IsValid() {
@@ -198,7 +198,7 @@ func (w way) sameDevice(o way) bool {
 	return w.Device == o.Device
 }
 
-// metricOf gives a metric as the kernel keeps it.
+// metricOf returns a metric as the kernel keeps it.
 func metricOf(dst netip.Prefix, metric int) int {
 	if metric == 0 && dst.Addr().Is6() {
 		return defaultMetric6
@@ -209,5 +209,5 @@ func metricOf(dst netip.Prefix, metric int) int {
 // chain names a packet filter's chain.
 type chain struct{ Family, Table, Name string }
 
-// single is the prefix of one host.
+// single returns the prefix of one host.
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

@@ -26,7 +26,7 @@ const (
 	mendIPv6       = "switch it on for the adapter to have it"
 )
 
-// newHost is this machine, by ioctl(2) and routing sockets.
+// newHost returns this machine, by ioctl(2) and routing sockets.
 func newHost(opts Options) (*host, error) {
 	opts = opts.filled()
 	self := owner{PID: os.Getpid(), Start: strconv.FormatInt(time.Now().UnixNano(), 10)}
@@ -133,7 +133,7 @@ func (bsdKernel) routes() ([]way, error) {
 	return ways, meaning(err)
 }
 
-// wayTo needs no question: there are no rules beside the routes.
+// wayTo need not ask the system: there are no rules besides the routes.
 func (k bsdKernel) wayTo(dst netip.Addr, but func(way) bool) (way, error) {
 	return wayIn(k, dst, but)
 }

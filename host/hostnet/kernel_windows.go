@@ -29,7 +29,7 @@ func defaultStateDir() string {
 	return filepath.Join(data, "culvert")
 }
 
-// newHost is this machine, by the IP Helper API.
+// newHost returns this machine, by the IP Helper API.
 func newHost(opts Options) (*host, error) {
 	opts = opts.filled()
 	self, err := thisProcess()
@@ -55,7 +55,7 @@ func (windowsKernel) limits() limits {
 	return limits{forward: errNoForwarding, txQueueLen: errNoQueue, unkept: errUnkept}
 }
 
-// meaning puts the system's error numbers into this package's errors.
+// meaning turns the system's error numbers into this package's errors.
 func meaning(err error) error {
 	switch {
 	case err == nil:
@@ -72,7 +72,7 @@ func meaning(err error) error {
 	return err
 }
 
-// byName finds an adapter by the name that the control panel has for it.
+// byName finds an adapter by its name in the control panel.
 func byName(device string) (*net.Interface, winipcfg.LUID, error) {
 	i, err := net.InterfaceByName(device)
 	if err != nil {
@@ -229,7 +229,7 @@ func interfaceMetrics() (map[costKey]int, error) {
 	return metrics, nil
 }
 
-// wayTo needs no question: there are no rules beside the routes.
+// wayTo need not ask the system: there are no rules besides the routes.
 func (k windowsKernel) wayTo(dst netip.Addr, but func(way) bool) (way, error) {
 	return wayIn(k, dst, but)
 }

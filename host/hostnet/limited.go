@@ -8,8 +8,8 @@ import (
 	"net/netip"
 )
 
-// limited is what this package does not do on systems other than Linux. The
-// plan asks for none of it there, by limits.
+// limited has what this package does not do on systems other than Linux. Because of
+// limits, no plan asks for it there.
 type limited struct{}
 
 var errNotHere = errors.New("not supported on this system")

@@ -40,7 +40,7 @@ func isLocal(w way) bool {
 	return !w.Via.IsValid() && !w.Dst.IsSingleIP() && w.Dst.Bits() > 0 && !a.IsLinkLocalUnicast() && !a.IsMulticast()
 }
 
-// half is the way into the tunnel for the lower or upper half of a network.
+// half returns the way into the tunnel for the lower or upper half of a network.
 func (p *planner) half(net netip.Prefix, upper bool) way {
 	bytes, bits := net.Masked().Addr().AsSlice(), net.Bits()
 	if upper {

@@ -51,8 +51,8 @@ func (ls losses) count(c change, now time.Time) loss {
 	return *l
 }
 
-// forgive forgets the losses of a route that the host cannot have now. Nobody took it
-// away: its network comes and goes.
+// forgive no longer counts the loss of a route that the host cannot have now as
+// somebody's work: its network comes and goes.
 func (ls losses) forgive(f Failure) {
 	if l := ls["route "+f.Route.String()]; l != nil && errors.Is(f.Err, errNoRoute) {
 		l.quick = 0

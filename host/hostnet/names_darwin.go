@@ -14,7 +14,7 @@ import (
 
 const scutilTimeout = 10 * time.Second
 
-// nameService is configd, by scutil(8).
+// nameService returns configd, by scutil(8).
 func (bsdKernel) nameService(context.Context, []byte) nameService {
 	return nameService{name: "macOS", split: true}
 }

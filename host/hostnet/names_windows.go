@@ -9,7 +9,7 @@ import (
 	"golang.zx2c4.com/wireguard/windows/tunnel/winipcfg"
 )
 
-// nameService is the DNS client, which has servers and search domains per
+// nameService returns the DNS client, which has servers and search domains per
 // adapter.
 func (windowsKernel) nameService(context.Context, []byte) nameService {
 	return nameService{name: "Windows"}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// networkNamespace is the calling thread's.
+// networkNamespace returns the calling thread's namespace.
 func networkNamespace() (space, error) {
 	here, err := readNamespace()
 	if err != nil {
@@ -38,7 +38,7 @@ func readNamespace() (here space, err error) {
 	return here, err
 }
 
-// handleType is that of handles of namespaces (FILEID_NSFS in the kernel's
+// handleType is the type of namespaces' handles (FILEID_NSFS in the kernel's
 // exportfs.h).
 const handleType = 0xf1
 
@@ -62,8 +62,8 @@ func (procSpaces) there(handle string) (there, known bool) {
 	return err == nil, err == nil || errors.Is(err, unix.ESTALE)
 }
 
-// netnsCookie is the cookie of the calling thread's network namespace, 0 where
-// the kernel does not tell it.
+// netnsCookie returns the cookie of the calling thread's network namespace, 0 if the
+// kernel does not tell it.
 func netnsCookie() (uint64, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -95,8 +95,8 @@ func namespaceNumber(link string) (number string, ok bool) {
 // proc_ns.h).
 const firstPIDs = "pid:[4026531836]"
 
-// inUse are the numbers of those that a thread is in, and those that are mounted
-// or held by an open file.
+// inUse returns the numbers of the namespaces that a thread is in, and of those that
+// are mounted or held by an open file.
 func (procSpaces) inUse() (numbers map[string]bool, known bool) {
 	if mine, err := os.Readlink("/proc/self/ns/pid"); err != nil || mine != firstPIDs {
 		return nil, false
@@ -114,7 +114,7 @@ func (procSpaces) inUse() (numbers map[string]bool, known bool) {
 	return u.numbers, true
 }
 
-// ended reports the error of a look at a process that is no more.
+// ended reports whether err comes from looking at a process that no longer exists.
 func ended(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 
 // users collects the network namespaces that processes use.
@@ -147,8 +147,8 @@ func (u *users) add(process string) error {
 	return nil
 }
 
-// mounted takes what is mounted by a table (proc_pid_mountinfo(5)): of a
-// namespace, the root is its link.
+// mounted adds the namespaces that are mounted by a table (proc_pid_mountinfo(5)). The
+// root of such a mount is the namespace's link.
 func (u *users) mounted(table string) {
 	for line := range strings.Lines(table) {
 		if f := strings.Fields(line); len(f) > 3 {
@@ -157,7 +157,7 @@ func (u *users) mounted(table string) {
 	}
 }
 
-// links takes the links of that name below the entries of a directory.
+// links adds the links with a name below the entries of a directory.
 func (u *users) links(dir, name string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -2,14 +2,13 @@ package hostnet
 
 import "slices"
 
-// nested are the tunnels of this host that lead, or may lead, through the adapter
-// of an Applied: other culvert processes' whose way past their tunnel does, and
-// any that came up later, when the adapter had the host's routes. A way past this
-// tunnel must not lead into one of them, or each would carry the other's packets
-// for ever.
+// nested are the tunnels of this host that lead, or may lead, through the adapter of an
+// Applied: those of other culvert processes whose way past their tunnel does, and any
+// that came up later, when the adapter had the host's routes. A way past this tunnel
+// must not lead into one of them, or each would carry the other's packets for ever.
 type nested struct {
-	newest int      // the last tunnel that was there before, by its index
-	under  []string // devices that the ways past this tunnel led to so far
+	newest int      // the index of the last tunnel that was there before
+	under  []string // devices that ways past this tunnel have led to
 }
 
 // since counts the tunnels that come up from now on.
@@ -21,8 +20,8 @@ func (n *nested) since(k linkKernel) error {
 	return err
 }
 
-// leads notes that a way past this tunnel leads to a device. A tunnel of its
-// name is below this one, also when it was taken down and comes up again.
+// leads notes that a way past this tunnel leads to a device. A tunnel of that name is
+// below this one, even if it goes down and comes up again.
 func (n *nested) leads(c change) {
 	if r, ok := c.(*routeChange); ok && r.Bypass && !slices.Contains(n.under, r.Way.Device) {
 		n.under = append(n.under, r.Way.Device)

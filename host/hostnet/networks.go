@@ -2,8 +2,8 @@ package hostnet
 
 import "net/netip"
 
-// Networks are the networks this host has routes to, other than by a default
-// route: what a new tunnel should not use inside.
+// Networks returns the networks that this host has routes to, other than by a default
+// route: a new tunnel should not use them inside.
 func Networks() ([]netip.Prefix, error) {
 	h, err := newHost(Options{}.filled())
 	if err != nil {
@@ -15,7 +15,7 @@ func Networks() ([]netip.Prefix, error) {
 	}
 	var networks []netip.Prefix
 	for _, w := range ways {
-		// The halves of a redirected default route are one too.
+		// The halves of a redirected default route count as default, too.
 		if w.Dst.Bits() > 1 {
 			networks = append(networks, w.Dst)
 		}

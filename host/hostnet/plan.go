@@ -32,8 +32,8 @@ type observed struct {
 	addresses []Address
 	routes    *table // the main one
 	limits    limits
-	ways      map[netip.Prefix]way // where the destinations to bypass lead; none: nowhere
-	lost      []way                // that went with addresses which are there, and are gone
+	ways      map[netip.Prefix]way // how the destinations to bypass are reached; none: not at all
+	lost      []way                // routes that are gone although their addresses are there
 	settings  map[string]string    // by path below /proc/sys
 	table     bool                 // a whole table of this package for the device
 	drops     []chain              // that drop what would be forwarded
@@ -42,7 +42,7 @@ type observed struct {
 
 // resolver is how the host resolves names.
 type resolver struct {
-	service nameService // which takes name servers per link
+	service nameService // it takes name servers per link
 	servers []string    // that it has for the adapter, as serverText
 	known   bool        // servers says so
 	path    string
@@ -134,8 +134,8 @@ func (p *planner) wayOf(r Route) way {
 	return w
 }
 
-// towards is the device of a next hop: another one than the adapter, with its
-// index, where the next hop is on a network of the host's and not of the tunnel's.
+// towards returns the device of a next hop. If the next hop is on a network of the host
+// and not of the tunnel, that is another device than the adapter, with its index.
 func (p *planner) towards(hop netip.Addr) (device string, index int) {
 	inside := func(a Address) bool { return a.Prefix.Masked().Contains(hop) || a.Peer == hop }
 	if hop.IsValid() && !slices.ContainsFunc(p.want.Addresses, inside) {
@@ -147,7 +147,7 @@ func (p *planner) towards(hop netip.Addr) (device string, index int) {
 	return p.want.Device, 0
 }
 
-// metric is what a route gets. Where there are none, the plan says so once.
+// metric returns the metric of a route. If the system has none, the plan says so once.
 func (p *planner) metric(r Route) int {
 	why := p.is.limits.metric
 	if r.Metric == 0 || why == nil {
@@ -176,8 +176,9 @@ func (p *planner) follows(w way) bool {
 	})
 }
 
-// bypass pins a destination to its way past the tunnel; none when it is this
-// host, or a link-local address of IPv6, whose senders name the adapter.
+// bypass returns the routes that pin a destination to its way past the tunnel. There
+// are none for this host, or a link-local address of IPv6, whose senders name the
+// adapter.
 func (p *planner) bypass(r Route) []way {
 	dst := r.Dst.Masked()
 	if dst.Addr().Is6() && dst.Addr().IsLinkLocalUnicast() {
@@ -197,7 +198,8 @@ func (p *planner) bypass(r Route) []way {
 	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Index: now.Index, Metric: p.metric(r), OnLink: now.Via.IsValid()}}
 }
 
-// defaultRoute is the host's, of dst's family, whatever other routes there are.
+// defaultRoute returns the host's default route of dst's family, whatever other routes
+// there are.
 func (p *planner) defaultRoute(dst netip.Prefix) (way, bool) {
 	special := func(w way) bool { return w.Dst.Bits() > 0 || w.Device == p.want.Device }
 	return longestMatch(p.is.routes.all(), dst.Addr(), special)

@@ -12,13 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// owned reports whether a file is this user's or root's.
+// owned reports whether a file belongs to this user or root.
 func owned(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && (int(st.Uid) == os.Geteuid() || st.Uid == 0)
 }
 
-// fileID is the number of what a path leads to, and of the device it is on.
+// fileID returns the number of the file that a path leads to, and of the device that
+// it is on.
 func (files) fileID(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -20,7 +20,7 @@ type resolvedLink struct {
 	index   int32
 	servers []NameServer
 	domains []resolvedDomain
-	normal  bool // asked for names that no domain says anything of
+	normal  bool // is asked for names that are in no link's domains
 }
 
 // managedServer is a server in the manager's DNSEx: a(iiayqs).
@@ -70,9 +70,9 @@ func (linux) linkResolvers(ctx context.Context, device, name string) (Resolvers,
 	return r, nil
 }
 
-// serversFor are those of the links with the longest domain that name is in,
-// or of the normal ones where it is in none (systemd-resolved.service(8),
-// "Protocols and Routing").
+// serversFor returns the servers of the links with the longest domain that name is in,
+// or of the normal links if it is in none (systemd-resolved.service(8), "Protocols and
+// Routing").
 func serversFor(name string, links []*resolvedLink) (servers []NameServer) {
 	longest := -1
 	for _, l := range links {
@@ -86,8 +86,8 @@ func serversFor(name string, links []*resolvedLink) (servers []NameServer) {
 	return unique(servers)
 }
 
-// match is the length of the longest domain that name is in, -1 for none. A
-// link without servers answers for nothing.
+// match returns the length of the longest domain that name is in, -1 for none. A link
+// without servers matches nothing.
 func (l *resolvedLink) match(name string) int {
 	longest := -1
 	name = "." + strings.ToLower(strings.TrimSuffix(name, "."))
@@ -100,7 +100,7 @@ func (l *resolvedLink) match(name string) int {
 	return longest
 }
 
-// readLinks reads all links but one.
+// readLinks reads all links except one.
 func readLinks(ctx context.Context, but int32) ([]*resolvedLink, error) {
 	ctx, cancel := context.WithTimeout(ctx, busTimeout)
 	defer cancel()
@@ -196,8 +196,8 @@ func scoped(a netip.Addr, index int32) netip.Addr {
 	return a.WithZone(l.Name)
 }
 
-// refine adds what only the link's own object, or the manager's, says: whether
-// it is normal, and whether its servers are to be asked by TLS alone.
+// refine adds what only the link's own object, or the manager's, says: whether it is
+// normal, and whether its servers must be asked over TLS.
 func (l *resolvedLink) refine(ctx context.Context, o dbus.BusObject) {
 	kind, overTLS := "Link", ""
 	if l.index == 0 {

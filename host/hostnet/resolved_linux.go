@@ -22,7 +22,7 @@ const (
 	busTimeout      = 5 * time.Second
 )
 
-// nameService is systemd-resolved where the resolver's file leads to its stub.
+// nameService returns systemd-resolved if the resolver's file names its stub.
 func (linux) nameService(ctx context.Context, file []byte) nameService {
 	if !isStub(file) || !(linux{}).hasResolved(ctx) {
 		return nameService{}
@@ -31,7 +31,7 @@ func (linux) nameService(ctx context.Context, file []byte) nameService {
 }
 
 // hasResolved reports whether systemd-resolved answers and is in the same network
-// namespace: else its links are not ours.
+// namespace; otherwise its links are not ours.
 func (linux) hasResolved(ctx context.Context) bool {
 	mine, err1 := os.Readlink("/proc/thread-self/ns/net")
 	init, err2 := os.Readlink("/proc/1/ns/net")
@@ -127,8 +127,8 @@ func setServers(ctx context.Context, index int, servers []netip.AddrPort) error 
 	return resolvedCall(ctx, "SetLinkDNS", index, plain)
 }
 
-// resolvedDomains has the root routed to the link too, unless the DNS is for
-// some domains only: without it, other links' servers would be asked as well.
+// resolvedDomains also routes the root to the link, unless the DNS is for some domains
+// only. Without that, other links' servers would be asked as well.
 func resolvedDomains(d DNS) []resolvedDomain {
 	out := []resolvedDomain{}
 	for _, s := range d.Search {

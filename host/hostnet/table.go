@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// table is a routing table that is looked up by destination: with thousands of
-// routes, comparing each with each takes seconds.
+// table is a routing table with an index by destination: with thousands of routes,
+// comparing each with each takes seconds.
 type table struct {
-	ways []way // those taken out are zero
+	ways []way // removed ones are zero
 	to   map[netip.Prefix][]int
 }
 
@@ -20,12 +20,12 @@ func newTable(ways []way) *table {
 	return t
 }
 
-// all are the routes, in the kernel's order.
+// all returns the routes, in the kernel's order.
 func (t *table) all() []way {
 	return slices.DeleteFunc(slices.Clone(t.ways), func(w way) bool { return !w.Dst.IsValid() })
 }
 
-// only are the routes to a destination.
+// only returns the routes to a destination.
 func (t *table) only(dst netip.Prefix) (ways []way) {
 	for _, i := range t.to[dst] {
 		if t.ways[i].Dst.IsValid() {
@@ -35,8 +35,8 @@ func (t *table) only(dst netip.Prefix) (ways []way) {
 	return ways
 }
 
-// remove takes the routes out that are the same as w, and reports whether there
-// were any.
+// remove removes the routes that are the same as w, and reports whether there were
+// any.
 func (t *table) remove(w way) (found bool) {
 	for _, i := range t.to[w.Dst] {
 		if t.ways[i].same(w) {

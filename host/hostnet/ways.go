@@ -12,16 +12,15 @@ type Way struct {
 	Source netip.Addr // the address packets go out with
 }
 
-// Network is what this host's network does by itself. Its methods need no
-// rights.
+// Network observes this host's network. Its methods need no rights.
 type Network struct{}
 
-// Changes receives when links, addresses, routes or rules of this host were
-// changed, until ctx ends; several at once count as one. It is nil where the
-// system is not listened to (any but Linux).
+// Changes returns a channel that receives a value when links, addresses, routes or
+// rules of this host changed, until ctx ends. Several changes at once count as one. It
+// is nil on systems other than Linux.
 func (Network) Changes(ctx context.Context) <-chan struct{} { return networkChanges(ctx) }
 
-// WayTo is how this host reaches an address now; ok is false where it does not.
+// WayTo returns how this host reaches an address now; ok is false if it does not.
 func (Network) WayTo(dst netip.Addr) (w Way, ok bool) { return currentWay(dst) }
 
 // Has reports whether an address is one of this host's.

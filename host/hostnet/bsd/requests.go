@@ -55,14 +55,14 @@ func number(direction uintptr, n uint8, arg []byte) uintptr {
 	return direction | uintptr(len(arg))<<16 | uintptr('i')<<8 | uintptr(n)
 }
 
-// named is an argument of a length that begins with a device's name.
+// named returns an argument of a length that begins with a device's name.
 func named(device string, length int) []byte {
 	b := make([]byte, nameLen, length)
 	copy(b[:nameLen-1], device)
 	return b
 }
 
-// padded fills an argument up to the length it was made for.
+// padded fills an argument up to the length that it was made for.
 func padded(b []byte) []byte { return b[:cap(b)] }
 
 // addAddress gives a device an address. With a valid peer, that is the other
@@ -122,7 +122,7 @@ func (l layout) mtu(device string, bytes int) request {
 // flags asks for a device's.
 func flags(device string) request { return readWrite(getFlags, padded(named(device, ifreqLen))) }
 
-// up is the answer to flags as the request that switches the device.
+// up turns the answer to flags into the request that switches the device on or off.
 func (r request) up(on bool) request {
 	b := append([]byte(nil), r.arg...)
 	f := binary.NativeEndian.Uint16(b[nameLen:])

@@ -75,7 +75,7 @@ func parse(m route.Message, names map[int]string) (r Route, ok bool) {
 	return r, r.Dst.IsValid()
 }
 
-// addrOf leaves out an IPv6 zone: the device tells it.
+// addrOf leaves out the zone of an IPv6 address: it is the device.
 func addrOf(a route.Addr) netip.Addr {
 	switch a := a.(type) {
 	case *route.Inet4Addr:
@@ -86,7 +86,7 @@ func addrOf(a route.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// ones is the length of a mask; of the default route there may be none.
+// ones returns the length of a mask; a default route may have none.
 func ones(a route.Addr) (n int) {
 	for _, b := range addrOf(a).AsSlice() {
 		n += bits.OnesCount8(b)

@@ -13,11 +13,11 @@ import (
 	"strings"
 )
 
-// DNS is what a service has for names.
+// DNS is how a service resolves names.
 type DNS struct {
 	Servers []netip.Addr
 	Search  []string // search domains
-	Domains []string // the only names asked there; none: all
+	Domains []string // the only domains asked for there; none: all
 }
 
 // ErrGone: there is no such key.
@@ -26,8 +26,8 @@ var ErrGone = errors.New("no such key")
 // key is where a service's DNS is kept. The daemon forgets it at shutdown.
 func key(service string) string { return "State:/Network/Service/culvert-" + service + "/DNS" }
 
-// Set is the script that gives a service its DNS. What a server sent ends up
-// in a script of root's here, so that only names pass.
+// Set returns the script that gives a service its DNS. What a server sent ends up here
+// in a script that root runs, so only names pass.
 func Set(service string, d DNS) (string, error) {
 	for _, name := range append(append([]string{service}, d.Search...), d.Domains...) {
 		if !isName(name) {
@@ -48,7 +48,7 @@ func Set(service string, d DNS) (string, error) {
 	return b.String(), nil
 }
 
-// Remove is the script that takes a service's DNS away.
+// Remove returns the script that removes a service's DNS.
 func Remove(service string) string { return "remove " + key(service) + "\n" }
 
 func array(b *strings.Builder, name string, values []string) {
@@ -64,16 +64,15 @@ func text(addrs []netip.Addr) (s []string) {
 	return s
 }
 
-// isName tells a host or device name from what would be more than a word of a
-// script.
+// isName reports whether s is a host or device name, and so a single word in a script.
 func isName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
 	})
 }
 
-// Answer reads what the tool said. It says nothing when all went well, and
-// ends with status 0 either way.
+// Answer returns what the tool said as an error. The tool says nothing if all went
+// well, and ends with status 0 either way.
 func Answer(output []byte) error {
 	switch said := strings.TrimSpace(string(output)); {
 	case said == "":
