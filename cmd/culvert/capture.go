@@ -49,9 +49,9 @@ comment names the peer, and says why the packet was dropped if it was.`,
 			if err := capture.Save(file, answer.Body, c.OutOrStdout()); err != nil {
 				return err
 			}
-			lost := " written"
+			lost := ""
 			if n := answer.Trailer.Get(capture.LostField); n != "0" {
-				lost = fmt.Sprintf(" written; %s more are missing, since they came faster than they could be written: use a narrower filter", n)
+				lost = fmt.Sprintf("; %s more are missing, since they came faster than they could be written: use a narrower filter", n)
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "%s packets%s\n", answer.Trailer.Get(capture.PacketsField), lost)
 			return nil

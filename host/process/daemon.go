@@ -64,7 +64,7 @@ func daemonize(c *exec.Cmd) error {
 // started it. In the foreground it is nil or the zero value, and reports nothing.
 type Background struct{ pipe *os.File }
 
-// InBackground tells whether Daemonize started this process. Call it once,
+// InBackground reports whether Daemonize started this process. Call it once,
 // before other descriptors are opened or programs are started.
 func InBackground() *Background {
 	b := new(Background)

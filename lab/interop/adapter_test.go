@@ -57,7 +57,7 @@ func (e ethernetLab) connect(t *testing.T, topology string, extra ...string) *pr
 	return p
 }
 
-// asks tells whether a program that asks a question on the segment, and exits
+// asks reports whether a program that asks a question on the segment, and exits
 // with 0 when it is answered, did.
 func (n *netns) asks(argv ...string) (said string, answered bool) {
 	n.t.Helper()

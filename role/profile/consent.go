@@ -25,7 +25,7 @@ func Consent(ctx context.Context, c *config.Config, file string, ask Ask) error 
 	answer, err := askUntil(ctx, ask, list+"Allow that? [y/N] ")
 	switch {
 	case errors.Is(err, ErrNobody):
-		return fmt.Errorf("%sit is not carried out unasked: look at these lines, and remove them, or allow them by --allow-scripts", list)
+		return fmt.Errorf("%snobody can be asked here; look at these lines, then remove them, or allow them with --allow-scripts", list)
 	case err != nil:
 		return err
 	case !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))):

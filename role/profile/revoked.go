@@ -244,7 +244,7 @@ func (r *revoked) note(wrong map[string]string, now time.Time) {
 // it revokes.
 func (r *revoked) mended(path string, revoked int) {
 	if t := r.troubles[path]; t != nil && !t.said.IsZero() {
-		r.warn(fmt.Sprintf("crl-verify %s: in order again, as it was before, %d revoked", path, revoked))
+		r.warn(fmt.Sprintf("crl-verify %s: can be read again; its list is the one that was in force, %d revoked", path, revoked))
 	}
 }
 

@@ -320,7 +320,7 @@ func TestListMended(t *testing.T) {
 	for range 2 {
 		trust.revoked.refresh(time.Now().Add(27 * time.Hour))
 	}
-	if len(w.remembers) != 3 || !strings.Contains(w.remembers[2], "in order again, as it was before, 1 revoked") {
+	if len(w.remembers) != 3 || !strings.Contains(w.remembers[2], "can be read again; its list is the one that was in force, 1 revoked") {
 		t.Errorf("the log has:\n%s", w.log())
 	}
 }

@@ -229,7 +229,7 @@ func TestGarbageIntoHandshake(t *testing.T) {
 	}
 }
 
-// TestQuickerObserver: who sees a client's first packet sends it himself, answers
+// TestQuickerObserver: somebody who sees a client's first packet sends it too, answers
 // the server's answer in the client's stead, and begins a session with the
 // client's id before the client does. The client gets in as if it were alone.
 func TestQuickerObserver(t *testing.T) {

@@ -69,7 +69,7 @@ func TestEthernetServer(t *testing.T) {
 		if status := string(s.Status(2)); !strings.Contains(status, "ROUTING_TABLE,"+macAnna.String()+"@0,anna,") || strings.Contains(status, "ROUTING_TABLE,10.8") {
 			t.Errorf("status:\n%s", status)
 		}
-		// Who comes back under another name takes his address along at once.
+		// A client that comes back under another name keeps its address at once.
 		a.stop()
 		w.until(time.Minute, "anna is gone", func() bool { return len(s.Clients()) == 1 })
 		c := w.connect("carl", ethernet)

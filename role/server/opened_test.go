@@ -17,7 +17,7 @@ import (
 	"culvert/role/server"
 )
 
-// watchedLink tells whether anything was read from or written to it.
+// watchedLink reports whether anything was read from or written to it.
 type watchedLink struct {
 	link.Link
 	used bool

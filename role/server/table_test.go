@@ -117,7 +117,7 @@ func TestTableFindsAndForgets(t *testing.T) {
 	}
 }
 
-// TestTableSuccessor: who is removed late takes nothing from his successor.
+// TestTableSuccessor: a client that is removed late takes nothing from its successor.
 func TestTableSuccessor(t *testing.T) {
 	tb := newTabled(t, 3)
 	a, _ := tb.enter("a", true)

@@ -44,7 +44,7 @@ func TestPoolGivesTheSameAgain(t *testing.T) {
 	}
 }
 
-// TestPoolExhaustion: then who has been away longest loses his address.
+// TestPoolExhaustion: then the client that has been away longest loses its address.
 func TestPoolExhaustion(t *testing.T) {
 	p := poolOf(t, fiveLeases)
 	var leases []*Lease
