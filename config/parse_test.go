@@ -114,7 +114,7 @@ func TestNothingElseIsPushed(t *testing.T) {
 }
 
 // TestProgramsStartFromCd: their relative names are of the directory of `cd`,
-// but for those that are run below another root.
+// except those that are run below another root.
 func TestProgramsStartFromCd(t *testing.T) {
 	for lines, want := range map[string]string{
 		"cd /etc/vpn\ntls-verify check.sh":               "/etc/vpn/check.sh",

@@ -55,7 +55,7 @@ func (p *port) isPeers(c *wire.Control, greeting bool) (is, renamed bool) {
 	return true, renamed
 }
 
-// opcode is that of the next packet with TLS in it.
+// opcode is the one of the next packet with TLS in it.
 func (p *port) opcode() wire.Opcode {
 	if p.resendWKc {
 		p.resendWKc = false

@@ -122,7 +122,7 @@ func TestNoProgram(t *testing.T) {
 }
 
 // TestRelativeProgram: as with OpenVPN 2.6, seen by running it, a name without
-// a slash is that of a file in the working directory.
+// a slash is a file in the working directory.
 func TestRelativeProgram(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("check", []byte("#!/bin/sh\nexit 3\n"), 0o700); err != nil {

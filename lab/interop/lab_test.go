@@ -209,7 +209,7 @@ func mustRun(t testing.TB, name string, args ...string) string {
 	return stdout.String()
 }
 
-// environment is that of everything started here. Namespaces of the network
+// environment is what everything started here gets. Namespaces of the network
 // do not cut off a system bus, so it is named away: no test may reach the
 // resolver of the host.
 func environment() []string {

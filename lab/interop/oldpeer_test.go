@@ -224,7 +224,7 @@ func (p *oldPeer) receive(now time.Time, packet *buf.Packet) {
 	}
 }
 
-// checksum is that of RFC 1071, of a field that is 0 now.
+// checksum is the one of RFC 1071, over a field that is 0 now.
 func checksum(b []byte) uint16 {
 	var sum uint32
 	for i := 0; i+1 < len(b); i += 2 {

@@ -151,7 +151,7 @@ func TestUnknownUser(t *testing.T) {
 }
 
 // TestStatusFields: ours and stock OpenVPN write the same lines about the same
-// client, but for what must differ: times, ports and counts.
+// client, except for what must differ: times, ports and counts.
 func TestStatusFields(t *testing.T) {
 	for _, version := range []string{"1", "2", "3"} {
 		t.Run(version, func(t *testing.T) {

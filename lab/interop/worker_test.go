@@ -104,7 +104,7 @@ func TestWorkerByDefault(t *testing.T) {
 	in.client.becomes(clientBefore)
 }
 
-// receiveBuffer is that of a host's only UDP socket, in bytes.
+// receiveBuffer is the size of the receive buffer of a host's only UDP socket, in bytes.
 func receiveBuffer(t *testing.T, n *netns) int {
 	t.Helper()
 	out := n.output("ss", "-uamn")

@@ -12,7 +12,7 @@ import (
 	"culvert/session/wire"
 )
 
-// Status is a running tunnel at one moment. Its JSON is that of the API of manage.
+// Status is a running tunnel at one moment. Its JSON is what the API of manage serves.
 type Status struct {
 	Role    string            `json:"role"` // server, client or p2p
 	Adapter string            `json:"adapter"`

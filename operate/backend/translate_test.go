@@ -154,7 +154,7 @@ func TestFromRole(t *testing.T) {
 	wantAll(t, "../../role/event/event.go", covered, "Remote", "Route")
 }
 
-// wantAll wants every struct that a file declares covered, but for some.
+// wantAll wants every struct that a file declares covered, except for some.
 func wantAll(t *testing.T, file string, covered map[string]bool, but ...string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

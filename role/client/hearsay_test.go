@@ -19,7 +19,7 @@ import (
 	"culvert/role/event"
 )
 
-// hearing is a link on which nobody answers, but for what the system or the
+// hearing is a link on which nobody answers, except what the system or the
 // network says of each packet.
 type hearing struct {
 	unsent  func() error // for the writer

@@ -73,7 +73,7 @@ func (s *secrets) serverConf(more string) string {
 	return s.serverKeys("server 10.8.0.0 255.255.255.0\nserver-ipv6 fd00:8::/64\ndev tun\n" + more)
 }
 
-// bridgeConf is that of a server on a LAN's Ethernet.
+// bridgeConf is the configuration of a server on a LAN's Ethernet.
 func (s *secrets) bridgeConf(lines string) string { return s.serverKeys("dev tap\n" + lines) }
 
 func (s *secrets) serverKeys(lines string) string {

@@ -161,7 +161,7 @@ func (a *Armour) diagnoseClear() string {
 	return "control packet in clear, as expected: it belongs to no session, or is malformed inside"
 }
 
-// looksClear reports whether body is that of a packet without armour.
+// looksClear reports whether body belongs to a packet without armour.
 func looksClear(c wire.Control, body []byte) bool {
 	if c.ParseBody(body) != nil {
 		return false

@@ -42,7 +42,7 @@ func (r *replay) accept(id, time uint32) error {
 // LastID implements Wrapper.
 func (r *replay) LastID() (id, time uint32) { return r.id, r.time }
 
-// counter hands out replay ids. Their time is that of the first packet, until
+// counter hands out replay ids. Their time is when the first packet was sent, until
 // the ids of that time are used up.
 type counter struct {
 	id   uint32 // the next; 0 when those of this time are used up

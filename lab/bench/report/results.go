@@ -55,7 +55,7 @@ func (r *Results) Of(metric, peer string) (s Summary, ok bool) {
 	return Summary{(values[(n-1)/2] + values[n/2]) / 2, values[0], values[n-1]}, true
 }
 
-// order is that of the peers in every table; ours come first.
+// order is how every table lists the peers; ours come first.
 var order = []string{peer.Culvert, peer.CulvertTCP, peer.OpenVPN, peer.OpenVPNTCP, peer.WireGuard, peer.Null, peer.Bare}
 
 // row is a metric of one peer.

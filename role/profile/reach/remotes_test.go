@@ -138,7 +138,7 @@ func TestRandomHostname(t *testing.T) {
 	}
 }
 
-// TestResolvRetry: names that have no address are tried for so long, or for ever.
+// TestResolvRetry: names that have no address are tried for that long, or for ever.
 func TestResolvRetry(t *testing.T) {
 	for limit, final := range map[time.Duration]bool{-1: false, 0: true, time.Minute: true} {
 		synctest.Test(t, func(t *testing.T) {
