@@ -1,18 +1,12 @@
 package backend
 
 import (
-	"context"
-	"net"
-
 	"culvert/config"
 	"culvert/role/client"
 )
 
 // Client is the Backend of a client. Make it with NewClient and Run it once.
-type Client struct {
-	onePeer
-	role *client.Client
-}
+type Client struct{ onePeer }
 
 var _ Backend = (*Client)(nil)
 
@@ -27,18 +21,4 @@ func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 	cl.role, cl.peer = role, role.Server
 	cl.at(role.Road(), cl)
 	return cl, nil
-}
-
-// Run is the role's.
-func (c *Client) Run(ctx context.Context) error { return c.run(ctx, c.role.Run) }
-
-// StatusText is Backend's.
-func (c *Client) StatusText(int) []byte { return c.role.Status() }
-
-// Restart is Backend's.
-func (c *Client) Restart() { c.role.Restart() }
-
-// DialContext connects through the tunnel. See client.Client.
-func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return c.role.DialContext(ctx, network, address)
 }

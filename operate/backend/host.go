@@ -1,19 +1,13 @@
 package backend
 
 import (
-	"context"
-	"net"
-
 	"culvert/config"
 	"culvert/role/p2p"
 )
 
 // Host is the Backend of one of two hosts without server mode (p2p). Make it with
 // NewHost and Run it once.
-type Host struct {
-	onePeer
-	role *p2p.Host
-}
+type Host struct{ onePeer }
 
 var _ Backend = (*Host)(nil)
 
@@ -28,18 +22,4 @@ func NewHost(c *config.Config, o p2p.Options, p Process) (*Host, error) {
 	h.role, h.peer = role, role.Peer
 	h.at(role.Road(), h)
 	return h, nil
-}
-
-// Run is the role's.
-func (h *Host) Run(ctx context.Context) error { return h.run(ctx, h.role.Run) }
-
-// StatusText is Backend's.
-func (h *Host) StatusText(int) []byte { return h.role.Status() }
-
-// Restart is Backend's.
-func (h *Host) Restart() { h.role.Restart() }
-
-// DialContext connects through the tunnel. See p2p.Host.
-func (h *Host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	return h.role.DialContext(ctx, network, address)
 }

@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"context"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -8,9 +10,19 @@ import (
 	"culvert/tunnel"
 )
 
-// onePeer is what the back ends of roles with one peer have in common.
+// peerRole is a role with one peer: a client, or one of two hosts.
+type peerRole interface {
+	Run(context.Context) error
+	Road() *tunnel.Road
+	Status() []byte
+	Restart()
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// onePeer is the back end of a role with one peer.
 type onePeer struct {
 	base
+	role peerRole
 	peer func() *tunnel.Peer // nil while there is none
 	// last is the peer that was up last.
 	last atomic.Pointer[tunnel.Peer]
@@ -48,6 +60,20 @@ func (o *onePeer) Peers() []Peer {
 		Name: p.Name(), Remote: p.Path().Remote.String(), Cipher: p.Data.CipherName(), LastHeard: p.Data.LastReceived(),
 		BytesIn: p.Counters.LinkIn.Load(), BytesOut: p.Counters.LinkOut.Load(),
 	}}
+}
+
+// Run is the role's.
+func (o *onePeer) Run(ctx context.Context) error { return o.run(ctx, o.role.Run) }
+
+// StatusText is Backend's.
+func (o *onePeer) StatusText(int) []byte { return o.role.Status() }
+
+// Restart is Backend's.
+func (o *onePeer) Restart() { o.role.Restart() }
+
+// DialContext connects through the tunnel. See the role's.
+func (o *onePeer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return o.role.DialContext(ctx, network, address)
 }
 
 // PushUpdate is Backend's.
