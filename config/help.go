@@ -10,7 +10,7 @@ import (
 func (p Part) String() string {
 	return [...]string{"Which end this is", "How packets reach the other end", "The virtual adapter", "Routes and names", "What a server gives its clients",
 		"One client's settings", "Keys and certificates", "Ciphers, framing and sizes", "User names, passwords and tokens", "Times and limits of a session",
-		"The process, its log and status", "Programs, and who steers this one", "Commands"}[p]
+		"The process, its log and status", "Programs", "The management interface", "Commands"}[p]
 }
 
 // Lookup finds a directive by its name, with dashes before it or without.
