@@ -16,6 +16,9 @@ type call struct {
 	body   []byte  // the block's text
 	record *record // of the parse that it belongs to
 	glued  bool    // to the end of a block, on one line with its closing tag
+
+	last    int    // the number of its last line
+	comment string // what follows it in its line, from # or ; on
 }
 
 // lexer cuts a configuration file into calls.
@@ -49,10 +52,19 @@ func lex(file string, text []byte, first int) ([]call, []Note, []*Error) {
 		line := x.lines[x.at]
 		x.at++
 		if d, ok := x.line(pos, line); ok {
+			d.last = max(pos.Line, first+x.taken()-1)
 			calls = append(calls, d)
 		}
 	}
 	return calls, x.notes, x.errs
+}
+
+// taken is how many lines are taken, at least in part.
+func (x *lexer) taken() int {
+	if x.glued == x.at+1 { // the end of a block's last line comes next
+		return x.at + 1
+	}
+	return x.at
 }
 
 // splitLines splits at LF, CRLF and CR alike.
@@ -133,7 +145,7 @@ func isConflictMarker(line string) bool {
 }
 
 func (x *lexer) directive(pos Pos, line string) (call, bool) {
-	words, literal, problem := splitWords(line)
+	words, comment, literal, problem := cutWords(line)
 	if problem == nil {
 		problem = curlyQuotes(words)
 	}
@@ -147,7 +159,7 @@ func (x *lexer) directive(pos Pos, line string) (call, bool) {
 	if len(words) == 0 {
 		return call{}, false
 	}
-	return call{Pos: pos, name: strings.TrimPrefix(words[0], "--"), args: words[1:], glued: x.glued == x.at}, true
+	return call{Pos: pos, name: strings.TrimPrefix(words[0], "--"), args: words[1:], comment: comment, glued: x.glued == x.at}, true
 }
 
 // block lexes from the opening tag to the closing one.
@@ -247,10 +259,16 @@ type lexProblem struct{ reason, mend string }
 // start of a word. literal reports a backslash that escapes nothing and was
 // kept.
 func splitWords(line string) (words []string, literal bool, problem *lexProblem) {
+	words, _, literal, problem = cutWords(line)
+	return words, literal, problem
+}
+
+// cutWords is splitWords, with the comment that ends the line.
+func cutWords(line string) (words []string, comment string, literal bool, problem *lexProblem) {
 	for {
 		line = strings.TrimLeftFunc(line, isBlank)
 		if line == "" || line[0] == '#' || line[0] == ';' {
-			return words, literal, nil
+			return words, line, literal, nil
 		}
 		var word string
 		var lit bool
@@ -263,7 +281,7 @@ func splitWords(line string) (words []string, literal bool, problem *lexProblem)
 			word, line, lit, problem = escaped(line, false)
 		}
 		if problem != nil {
-			return nil, false, problem
+			return nil, "", false, problem
 		}
 		words = append(words, word)
 		literal = literal || lit
