@@ -101,3 +101,37 @@ func (r Reload) phrase() string {
 	return [...]string{"take effect on SIGHUP, which reads the configuration again and starts over",
 		"in what it names take effect at once; another value on SIGHUP", "take effect when the process is started again"}[r]
 }
+
+// Usage lists all directives with their arguments, as OpenVPN's --help does: what is
+// ignored or refused is said in brackets.
+func Usage() string {
+	var s strings.Builder
+	for part := range PartCommands + 1 {
+		fmt.Fprintf(&s, "\n%s:\n", part)
+		for i := range table {
+			if d := &table[i]; d.Part == part && d.Where&(InFile|InCommandLine|InCCD) != 0 {
+				s.WriteString(d.entry())
+			}
+		}
+	}
+	return s.String()
+}
+
+// entry is a directive in that list.
+func (d *Directive) entry() string {
+	const width, indent = 80, 18
+	text := d.Help
+	if d.Status != Supported && d.Status != Command {
+		text += " (" + d.State() + ")"
+	}
+	head := fmt.Sprintf("%-15s :", "--"+usage(d))
+	line, lines := head, ""
+	for _, word := range strings.Fields(text) {
+		if len(line)+1+len(word) > width && len(line) > indent {
+			lines += line + "\n"
+			line = strings.Repeat(" ", indent-1)
+		}
+		line += " " + word
+	}
+	return lines + line + "\n"
+}

@@ -25,7 +25,7 @@ func TestParseArgs(t *testing.T) {
 		"command line: verb: a directive on":         {"verb", "3"},
 		"did you mean remote-cert-tls":               {"--client", "--remote-cert-tsl", "server"},
 		"show-tls: is a command of its own":          {"--client", "--show-tls"},
-		"show-engines: not supported yet":            {"--show-engines"},
+		"show-pkcs11-ids: keys in hardware":          {"--show-pkcs11-ids"},
 		"command line: route: a value is missing":    {"--route"},
 		"command line: ping \"x\": expected a whole": {"--ping", "x"},
 	} {

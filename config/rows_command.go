@@ -13,15 +13,13 @@ var commandsRows = list{
 	{Name: "show-tls", Where: InCommandLine, Status: Command, Help: "List the TLS suites."},
 	{Name: "show-groups", Where: InCommandLine, Status: Command, Help: "List the key agreement groups."},
 	{Name: "show-curves", Where: InCommandLine, Status: Command, Help: "List the elliptic curves."},
+	{Name: "show-gateway", Usage: "[address]", Where: InCommandLine, Status: Command, Help: "Show the default gateways, or the one on the way to an address."},
+	{Name: "show-adapters", Where: InCommandLine, Status: Command, Help: "List this host's adapters."},
+	{Name: "show-net", Where: InCommandLine, Status: Command, Help: "Show this host's adapters and gateways."},
+	{Name: "show-valid-subnets", Where: InCommandLine, Status: Command, Help: "List the pairs of addresses of topology net30."},
+	{Name: "show-engines", Where: InCommandLine, Status: Command, Help: "Say that there are no OpenSSL engines."},
+	{Name: "test-crypto", Where: InCommandLine, Status: Command, Help: "Seal and open packets of every length, with all ciphers or that of cipher."},
 
-	// For Windows.
-	{Name: "show-adapters", Where: InCommandLine, Status: WindowsOnly, Help: "List adapters."},
-	{Name: "show-net", Where: InCommandLine, Status: WindowsOnly, Help: "Show routes and adapters."},
-	{Name: "show-valid-subnets", Where: InCommandLine, Status: WindowsOnly, Help: "Show valid networks."},
-
-	// Not yet.
-	{Name: "test-crypto", Where: InCommandLine, Status: Planned, Reason: "the ciphers are tested when this program is built", Help: "Test the ciphers."},
-	{Name: "show-engines", Where: InCommandLine, Status: Planned, Reason: "there is no OpenSSL here", Help: "List OpenSSL engines."},
-	{Name: "show-gateway", Usage: "[address]", Where: InCommandLine, Status: Planned, Reason: "run: ip route show default", Help: "Show the default gateway."},
-	{Name: "show-pkcs11-ids", Usage: "[provider] [private]", Where: InCommandLine, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Help: "List keys in hardware."},
+	// Refused.
+	{Name: "show-pkcs11-ids", Usage: "[provider] [private]", Where: InCommandLine, Status: Refused, Reason: noPKCS11, Help: "List keys in hardware."},
 }

@@ -4,6 +4,13 @@ package config
 // names such a key is refused.
 const notHardware = "ignored; it is about keys in hardware, which are not supported"
 
+// noPKCS11 is why keys in hardware are refused, and the ways out.
+const noPKCS11 = "keys in hardware are reached by a PKCS#11 module, which is a C library, and this program has no C: " +
+	"put certificate and key in files, and name them with cert and key; or keep the key where it is, and have a program sign with it, by management-external-key"
+
+// noEngine is why a key or random numbers by an engine are refused.
+const noEngine = "there is no OpenSSL here, so no engine of it: remove the line if it only speeds up ciphers, which use the processor's own instructions; for a key in hardware, have a program sign with it, by management-external-key"
+
 // trustRows are the directives of PartTrust.
 var trustRows = list{
 	{Name: "ca", Usage: "file", Where: top, Inline: true, Help: "Trust these authorities to sign the other end's certificate (PEM).", set: file(func(c *Config) **File { return &c.Trust.CA })},
@@ -53,13 +60,13 @@ var trustRows = list{
 	{Name: "pkcs11-cert-private", Usage: "flag ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Say whether reading certificates needs a PIN."},
 
 	// Not yet.
-	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Touches: TouchRuns, Help: "Load these modules for keys in hardware."},
-	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Help: "Use this key in hardware."},
-	{Name: "pkcs11-id-management", Where: top, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Help: "Let the management interface choose the key in hardware."},
-	{Name: "engine", Usage: "[name]", Where: top, Status: Planned, Reason: "put certificate and key in files, and name them with cert and key", Touches: TouchRuns, Help: "Use an OpenSSL engine."},
 	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line; clients since OpenVPN 2.6 derive keys this way in any case, but older ones are then let in too", Help: "Admit only clients that derive keys by RFC 5705."},
 
 	// Refused.
+	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Refused, Reason: noPKCS11, Touches: TouchRuns, Help: "Load these modules for keys in hardware."},
+	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Refused, Reason: noPKCS11, Help: "Use this key in hardware."},
+	{Name: "pkcs11-id-management", Where: top, Status: Refused, Reason: noPKCS11, Help: "Let the management interface choose the key in hardware."},
+	{Name: "engine", Usage: "[name]", Where: top, Status: Refused, Reason: noEngine, Touches: TouchRuns, Help: "Use an OpenSSL engine."},
 	{Name: "verify-hash", Guards: true, Usage: "hash [algorithm]", Where: top, Inline: true, Status: Refused, Reason: "refused, as it was deprecated: it compares the authority's certificate only; name that authority alone with ca, or the peer's own certificate with peer-fingerprint", Help: "Accept only the authority with this hash."},
 	{Name: "compat-names", Usage: "[flag]", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.5; use verify-x509-name with the subject as the certificate has it", Help: "Write certificate names as OpenVPN 2.2 did; removed in OpenVPN 2.5."},
 	{Name: "no-name-remapping", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.5; names are never changed, so remove the line", Help: "Keep special characters in certificate names; removed in OpenVPN 2.5."},

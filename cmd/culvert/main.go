@@ -29,7 +29,11 @@ func main() {
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case isOpenVPN(os.Args[0]):
+		err = asOpenVPN(ctx, me, os.Args[1:])
+	default:
 		err = execute(ctx, me, os.Args[1:])
 	}
 	if err != nil {

@@ -43,3 +43,4 @@ var (
 
 func networkChanges(context.Context) <-chan struct{} { return nil }
 func currentWay(netip.Addr) (Way, bool)              { return Way{}, false }
+func defaultWay(bool) (Way, bool)                    { return Way{}, false }

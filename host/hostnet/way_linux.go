@@ -74,3 +74,30 @@ func currentWay(dst netip.Addr) (Way, bool) {
 	}
 	return Way{Device: device.Attrs().Name, Via: addrOf(r.Gw), Source: addrOf(r.Src)}, true
 }
+
+// defaultWay is the default route of the main table with the lowest metric.
+func defaultWay(six bool) (Way, bool) {
+	family := netlink.FAMILY_V4
+	if six {
+		family = netlink.FAMILY_V6
+	}
+	list, err := dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
+	if err != nil {
+		return Way{}, false
+	}
+	var best *netlink.Route
+	for i, r := range list {
+		isDefault := r.Dst == nil || prefixOf(r.Dst).Bits() == 0
+		if isDefault && r.LinkIndex > 0 && (best == nil || r.Priority < best.Priority) {
+			best = &list[i]
+		}
+	}
+	if best == nil {
+		return Way{}, false
+	}
+	device, err := netlink.LinkByIndex(best.LinkIndex)
+	if err != nil {
+		return Way{}, false
+	}
+	return Way{Device: device.Attrs().Name, Via: addrOf(best.Gw), Source: addrOf(best.Src)}, true
+}

@@ -23,6 +23,10 @@ func (Network) Changes(ctx context.Context) <-chan struct{} { return networkChan
 // WayTo returns how this host reaches an address now; ok is false if it does not.
 func (Network) WayTo(dst netip.Addr) (w Way, ok bool) { return currentWay(dst) }
 
+// Default returns the way of what has no other route, of IPv6 or of IPv4; ok is false if
+// there is none.
+func (Network) Default(six bool) (w Way, ok bool) { return defaultWay(six) }
+
 // Has reports whether an address is one of this host's.
 func (Network) Has(a netip.Addr) bool {
 	own, err := isOwn(a)

@@ -149,7 +149,7 @@ func start() (near net.Conn, loans net.Conn, cmd *exec.Cmd, err error) {
 		return nil, nil, nil, err
 	}
 	defer borrower.Close()
-	cmd = exec.Command(self, os.Args[1:]...)
+	cmd = &exec.Cmd{Path: self, Args: os.Args} // under the name this was called by
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), mark+"=1")
 	cmd.ExtraFiles = []*os.File{far, borrower}

@@ -30,7 +30,7 @@ func Daemonize() error {
 	if err != nil {
 		return fmt.Errorf("daemon: %w", err)
 	}
-	return daemonize(exec.Command(self, os.Args[1:]...))
+	return daemonize(&exec.Cmd{Path: self, Args: os.Args}) // under the name it was called by
 }
 
 func daemonize(c *exec.Cmd) error {

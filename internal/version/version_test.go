@@ -3,6 +3,7 @@ package version
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 )
 
@@ -35,5 +36,18 @@ func TestString(t *testing.T) {
 func TestCurrent(t *testing.T) {
 	if b := Current(); b.Version == "" || b.Go != runtime.Version() || b.Platform == "" {
 		t.Errorf("%+v", b)
+	}
+}
+
+// TestOpenVPN: programs take the version from the second word, and features from the
+// brackets of the first line.
+func TestOpenVPN(t *testing.T) {
+	b := Build{Version: "1.2.3", Go: "go1.26.8 X:nothing", Platform: "linux/amd64"}
+	first, rest, _ := strings.Cut(b.OpenVPN(), "\n")
+	if words := strings.Fields(first); words[0] != "OpenVPN" || words[1] != Compatible || words[2] != "x86_64-pc-linux" || !strings.Contains(first, " [SSL (Go)] ") || !strings.HasSuffix(first, "[AEAD]") {
+		t.Errorf("%q", first)
+	}
+	if !strings.HasPrefix(rest, "library versions: Go crypto/tls 1.26.8, LZO 2.10\n") || !strings.Contains(rest, "Culvert 1.2.3") {
+		t.Errorf("%q", rest)
 	}
 }

@@ -5,10 +5,12 @@ package standalone
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"culvert/config"
 	"culvert/internal/digest"
 	"culvert/session/seal"
 )
@@ -17,14 +19,21 @@ import (
 type Command func(out io.Writer, args []string) error
 
 var commands = map[string]Command{
-	"--genkey":       genkey,
-	"--mktun":        mktun,
-	"--rmtun":        rmtun,
-	"--show-ciphers": list("These ciphers are available for the data channel, the preferred ones first:", seal.Names),
-	"--show-digests": list("These digests are available for tls-auth:", digest.Names),
-	"--show-tls":     list("These TLS suites are available. Those of TLS 1.3 (TLS-AES, TLS-CHACHA20) are always on:", suites),
-	"--show-groups":  list("These key agreement groups are available:", groups),
-	"--show-curves":  list("These elliptic curves are available:", curves),
+	"--genkey":             genkey,
+	"--mktun":              mktun,
+	"--rmtun":              rmtun,
+	"--test-crypto":        testCrypto,
+	"--show-gateway":       showGateway,
+	"--show-net":           showNet,
+	"--show-adapters":      showAdapters,
+	"--show-valid-subnets": showValidSubnets,
+	"--show-engines":       list("There is no OpenSSL here, so there are no engines of it. Keys and certificates are read from files:", none),
+	"--show-pkcs11-ids":    showPKCS11,
+	"--show-ciphers":       list("These ciphers are available for the data channel, the preferred ones first:", seal.Names),
+	"--show-digests":       list("These digests are available for tls-auth:", digest.Names),
+	"--show-tls":           list("These TLS suites are available. Those of TLS 1.3 (TLS-AES, TLS-CHACHA20) are always on:", suites),
+	"--show-groups":        list("These key agreement groups are available:", groups),
+	"--show-curves":        list("These elliptic curves are available:", curves),
 }
 
 // Find returns the command that a command line asks for, and false if it asks
@@ -43,6 +52,14 @@ func list(title string, names func() []string) Command {
 		_, err := fmt.Fprintf(out, "%s\n\n%s\n", title, strings.Join(names(), "\n"))
 		return err
 	}
+}
+
+func none() []string { return nil }
+
+// showPKCS11 says why there are no keys in hardware, and how to go on without.
+func showPKCS11(io.Writer, []string) error {
+	d, _ := config.Lookup("show-pkcs11-ids")
+	return errors.New("--show-pkcs11-ids: " + d.State())
 }
 
 func suites() (names []string) {

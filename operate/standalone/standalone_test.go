@@ -85,6 +85,11 @@ func TestStandaloneFaults(t *testing.T) {
 		"add --dev NAME":                {"--mktun"},
 		"user no-such-user: ":           {"--mktun", "--dev", "tun0", "--user", "no-such-user"},
 		"--rmtun tun0: too many values": {"--rmtun", "tun0"},
+		"expected an IPv4 or IPv6":      {"--show-gateway", "here"},
+		"has no C":                      {"--show-pkcs11-ids"},
+		"unsupported data channel":      {"--test-crypto", "--cipher", "ROT13"},
+		"--auth: ":                      {"--test-crypto", "--auth", "ROT13"},
+		"no such file":                  {"--test-crypto", "--secret", "/nowhere/key"},
 		"expected base64":               {"--genkey", "tls-crypt-v2-client", "", "%", "--tls-crypt-v2", serverKeyFile(t)},
 	} {
 		if _, err := invoke(t, args...); err == nil || !strings.Contains(err.Error(), want) {
@@ -106,9 +111,45 @@ func TestShow(t *testing.T) {
 	for command, want := range map[string]string{
 		"--show-ciphers": "AES-256-GCM", "--show-digests": "SHA256", "--show-tls": "TLS-AES-256-GCM-SHA384",
 		"--show-groups": "X25519MLKEM768", "--show-curves": "secp384r1",
+		"--show-engines": "There is no OpenSSL", "--show-adapters": "lo: MTU ", "--show-net": "ROUTE_GATEWAY", "--show-valid-subnets": "[253,254]",
 	} {
-		if out, err := invoke(t, command); err != nil || !strings.Contains(out, "\n"+want+"\n") {
+		if out, err := invoke(t, command); err != nil || !strings.Contains("\n"+out, want) {
 			t.Errorf("%s: %q, %v", command, out, err)
 		}
+	}
+}
+
+// TestTestCrypto: with all ciphers, or those that are named and the key of a file.
+func TestTestCrypto(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "static.key")
+	if _, err := invoke(t, "--genkey", "secret", key); err != nil {
+		t.Fatal(err)
+	}
+	for line, ciphers := range map[string]int{
+		"--test-crypto": 7,
+		"--test-crypto --secret " + key + " --cipher aes-256-cbc --auth SHA256": 1,
+		"--data-ciphers AES-128-GCM:AES-128-CBC --test-crypto":                  2,
+	} {
+		out, err := invoke(t, strings.Fields(line)...)
+		if err != nil || strings.Count(out, "length=1 to 1768, ") != ciphers || !strings.HasSuffix(out, "self-test mode SUCCEEDED.\n") {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+	}
+}
+
+// TestShowGateway: in OpenVPN's words, which programs read.
+func TestShowGateway(t *testing.T) {
+	out, err := invoke(t, "--show-gateway")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if err != nil || len(lines) != 2 {
+		t.Fatalf("%q, %v", out, err)
+	}
+	for i, name := range []string{"ROUTE_GATEWAY", "ROUTE6_GATEWAY"} {
+		if words := strings.Fields(lines[i]); len(words) < 4 || words[2] != name {
+			t.Errorf("%q; want %s as the third word, and what it is", lines[i], name)
+		}
+	}
+	if out, err := invoke(t, "--show-gateway", "127.0.0.1"); err != nil || !strings.Contains(out, "ROUTE_GATEWAY ON_LINK IFACE=lo") {
+		t.Errorf("%q, %v", out, err)
 	}
 }
