@@ -5,6 +5,7 @@ go 1.26.3
 require (
 	github.com/Azure/go-ntlmssp v0.1.1
 	github.com/anchore/go-lzo v0.1.1
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/gaissmai/bart v0.30.0
 	github.com/godbus/dbus/v5 v5.2.4

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/rpc"
+	"strings"
 	"sync"
 	"time"
 
@@ -157,6 +158,17 @@ func (k *Keeper) Read(name string, r *ReadResult) error {
 
 // Ready is called when the tunnel is up.
 func (k *Keeper) Ready(Empty, *Empty) error { return k.options.Ready() }
+
+// Tell passes on to the service manager that the worker is well, or how it is. A worker
+// can tell nothing else: it is not the one that stands for the service.
+func (k *Keeper) Tell(state string, _ *Empty) error {
+	if status, ok := strings.CutPrefix(state, "STATUS="); ok {
+		k.options.Manager.Status(status)
+	} else if state == "WATCHDOG=1" {
+		k.options.Manager.Alive()
+	}
+	return nil
+}
 
 // Failed takes the reason why the worker ends.
 func (k *Keeper) Failed(why string, _ *Empty) error {

@@ -218,3 +218,29 @@ func TestLocalOnce(t *testing.T) {
 		t.Errorf("to remove: %q", k.local)
 	}
 }
+
+// TestManagerByKeeper: of what a worker says, its keeper tells the service manager the
+// status and that all is well, and nothing that would make the worker the service.
+func TestManagerByKeeper(t *testing.T) {
+	w, k, _ := pair(t, new(fakeHost))
+	var told []string
+	k.options.Manager = process.ManagerTo(func(state string) { told = append(told, state) }, 0)
+	m := w.Manager()
+	m.Status("up")
+	m.Alive()
+	m.Ready()
+	for _, evil := range []string{"MAINPID=1", "READY=1\nMAINPID=1", "STOPPING=1", "WATCHDOG=trigger", "FDSTORE=1", "STATUS=x\nMAINPID=1"} {
+		w.client.Call(service+".Tell", evil, &Empty{})
+	}
+	if want := []string{"STATUS=up", "WATCHDOG=1", "STATUS=x MAINPID=1"}; !reflect.DeepEqual(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
+// TestWorkerEnviron: a worker does not know the service manager.
+func TestWorkerEnviron(t *testing.T) {
+	got := workerEnviron([]string{"PATH=/bin", "NOTIFY_SOCKET=/run/x", "WATCHDOG_USEC=1", "WATCHDOG_PID=2", "NOTIFY_SOCKETS=y"})
+	if want := []string{"PATH=/bin", "NOTIFY_SOCKETS=y"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -20,6 +20,10 @@ import (
 // ends of the sockets to the keeper.
 const mark = "CULVERT_WORKER"
 
+// watchdogMark in the environment of a worker is how often the service manager wants to
+// hear that all is well, in microseconds; "" or 0: never.
+const watchdogMark = "CULVERT_WATCHDOG_USEC"
+
 const (
 	socketFD = 3
 	loansFD  = 4 // see enlargeAll

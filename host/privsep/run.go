@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"culvert/access/crl"
@@ -20,6 +22,8 @@ type Options struct {
 	Log *slog.Logger
 	// Apply changes this host.
 	Apply func(ctx context.Context, want hostnet.State) (bringup.Applied, error)
+	// Manager started this process, and is told of what the worker does; nil: none.
+	Manager *process.Manager
 	// Check reads the configuration again and returns what is wrong with it, so
 	// that a reload does not end a tunnel that works.
 	Check func() error
@@ -57,7 +61,7 @@ func Run(ctx context.Context, events <-chan process.Event, o Options) error {
 
 // once keeps one worker.
 func once(caller context.Context, events <-chan process.Event, o Options) (again bool, err error) {
-	conn, loans, cmd, err := start()
+	conn, loans, cmd, err := start(o)
 	if err != nil {
 		return false, fmt.Errorf("cannot start the process without root's rights: %w", err)
 	}
@@ -98,12 +102,15 @@ func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ende
 	take := func(e process.Event) {
 		switch e {
 		case process.Reload:
+			k.options.Manager.Reloading()
 			if err := k.options.Check(); err != nil {
+				k.options.Manager.Reloaded()
 				k.options.Log.Error("the configuration is faulty, so everything stays as it is", "error", err)
 				return
 			}
 			exit(true)
 		case process.Exit:
+			k.options.Manager.Stopping()
 			exit(false)
 		default:
 			queue = append(queue, e)
@@ -120,6 +127,7 @@ func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ende
 			return again
 		case <-caller:
 			caller = nil
+			k.options.Manager.Stopping()
 			exit(false)
 		case out <- first:
 			queue = queue[1:]
@@ -133,7 +141,7 @@ func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ende
 
 // start runs this program once more, with two sockets to here: for its calls, and
 // for sockets that it wants larger buffers for.
-func start() (near net.Conn, loans net.Conn, cmd *exec.Cmd, err error) {
+func start(o Options) (near net.Conn, loans net.Conn, cmd *exec.Cmd, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, nil, err
@@ -151,7 +159,7 @@ func start() (near net.Conn, loans net.Conn, cmd *exec.Cmd, err error) {
 	defer borrower.Close()
 	cmd = &exec.Cmd{Path: self, Args: os.Args} // under the name this was called by
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), mark+"=1")
+	cmd.Env = append(workerEnviron(os.Environ()), mark+"=1", fmt.Sprintf("%s=%d", watchdogMark, o.Manager.Watchdog().Microseconds()))
 	cmd.ExtraFiles = []*os.File{far, borrower}
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
@@ -160,4 +168,13 @@ func start() (near net.Conn, loans net.Conn, cmd *exec.Cmd, err error) {
 		return nil, nil, nil, err
 	}
 	return near, loans, cmd, nil
+}
+
+// workerEnviron is an environment without the service manager, which the keeper alone
+// speaks to.
+func workerEnviron(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return name == "NOTIFY_SOCKET" || name == "WATCHDOG_USEC" || name == "WATCHDOG_PID"
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/rpc"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,7 +19,8 @@ import (
 
 // Worker is a worker's connection to its keeper.
 type Worker struct {
-	client *rpc.Client
+	client   *rpc.Client
+	watchdog int64 // in microseconds
 }
 
 // Started connects this process to its keeper if it was started as a worker; in any
@@ -39,6 +41,8 @@ func Started() (w *Worker, err error) {
 		return nil, err
 	}
 	w = newWorker(conn)
+	w.watchdog, _ = strconv.ParseInt(os.Getenv(watchdogMark), 10, 64)
+	os.Unsetenv(watchdogMark)
 	process.Lend.Read = w.read
 	borrow(loans)
 	return w, nil
@@ -54,7 +58,14 @@ func inherited(fd uintptr) (net.Conn, error) {
 	return conn, nil
 }
 
-func newWorker(conn net.Conn) *Worker { return &Worker{rpc.NewClient(conn)} }
+func newWorker(conn net.Conn) *Worker { return &Worker{client: rpc.NewClient(conn)} }
+
+// Manager stands for the service manager: what it is told goes by the keeper, which
+// passes on a status and that all is well.
+func (w *Worker) Manager() *process.Manager {
+	tell := func(state string) { _ = w.client.Call(service+".Tell", state, &Empty{}) }
+	return process.ManagerTo(tell, time.Duration(w.watchdog)*time.Microsecond)
+}
 
 // Events returns what the keeper's signals ask for. It is closed when the keeper is
 // gone.

@@ -50,7 +50,7 @@ func (l *life) run(ctx context.Context, events <-chan process.Event) error {
 	switch {
 	case err != nil:
 		c = understood(c, err)
-	case c.Process.Daemon && !l.background.Yes() && l.worker == nil:
+	case c.Process.Daemon && !l.background.Yes() && l.worker == nil && !l.manager.Yes(): // a manager does that for it, as with OpenVPN
 		return process.Daemonize()
 	default:
 		err = l.inJail(ctx, events, c, jail, stays)
@@ -173,11 +173,12 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 // keep stays root, for a worker that does not.
 func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 	return privsep.Run(ctx, events, privsep.Options{
-		Log:   l.log.Logger,
-		Apply: bringup.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
-		Check: func() error { _, err := l.reload(); return err },
-		Ready: l.isUp,
-		Reads: func() privsep.Reads { return reads(l.config.Load()) }, Forget: l.forget,
+		Log:     l.log.Logger,
+		Apply:   bringup.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
+		Manager: l.manager,
+		Check:   func() error { _, err := l.reload(); return err },
+		Ready:   l.isUp,
+		Reads:   func() privsep.Reads { return reads(l.config.Load()) }, Forget: l.forget,
 	})
 }
 

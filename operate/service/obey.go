@@ -38,9 +38,9 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 func (l *life) once(caller context.Context, events <-chan process.Event, c *config.Config, jail process.Jail) (next *config.Config, err error) {
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
-	o := obeyed{log: l.log, version: c.Process.StatusVersion, failed: cancel,
+	o := obeyed{log: l.log, manager: l.manager, version: c.Process.StatusVersion, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
-	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell,
+	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
 	if l.worker != nil {
 		r.reload = l.worker.Reload
@@ -51,7 +51,9 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	s, err := await(ctx, func() (opened, error) { return l.open(r, c) })
 	if err == nil {
 		o.ready <- s
+		stopTelling := tellManager(ctx, l.manager, s)
 		err = s.Run(ctx)
+		stopTelling()
 		s.stop()
 	}
 	close(o.done)
@@ -68,6 +70,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 // obeyed is one run of a role, as far as signals are concerned.
 type obeyed struct {
 	log     *log
+	manager *process.Manager
 	version int // of the status in the log
 	// failed ends the role for a reason of its own, context.Canceled for none.
 	failed context.CancelCauseFunc
@@ -85,6 +88,7 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 	fresh, stopping := o.fresh, false
 	stop := func() {
 		next, fresh, ended = nil, nil, nil
+		o.manager.Stopping()
 		o.failed(context.Canceled)
 	}
 	for {
@@ -136,11 +140,13 @@ func (o obeyed) do(e process.Event, b backend.Backend) {
 
 // readAgain reads the configuration again, to go on with it.
 func (o obeyed) readAgain(ctx context.Context, load func() (*config.Config, error)) {
+	o.manager.Reloading()
 	c, err := await(ctx, load)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		o.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
+		o.manager.Reloaded()
 	default:
 		select {
 		case o.fresh <- c:

@@ -23,6 +23,7 @@ func (l *life) isUp() error {
 		return err
 	}
 	l.background.Report(nil)
+	l.manager.Ready()
 	return nil
 }
 

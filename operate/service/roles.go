@@ -40,9 +40,10 @@ type roles struct {
 	jail   process.Jail
 	local  *local
 	// isUp is called when all is set up, though the other side may be out of reach.
-	isUp   func() error
-	failed func(error) // ends the run
-	reload func()
+	isUp    func() error
+	manager *process.Manager // nil: none
+	failed  func(error)      // ends the run
+	reload  func()
 }
 
 func (r roles) open(c *config.Config) (opened, error) {
@@ -85,6 +86,7 @@ func (r roles) serving(s *server.Server) {
 		r.log.Info(r.Invite)
 	}
 	r.tell()
+	r.manager.Status(upText)
 }
 
 func (r roles) openClient(c *config.Config) (opened, error) {

@@ -15,7 +15,8 @@ import (
 // value is the first of these.
 type Self struct {
 	background *process.Background
-	worker     *privsep.Worker // nil: not a worker
+	worker     *privsep.Worker  // nil: not a worker
+	manager    *process.Manager // a worker's is its keeper; nil: none
 }
 
 // WhoAmI finds out which process this is. Call it once, before other descriptors are
@@ -24,6 +25,11 @@ func WhoAmI() (Self, error) {
 	me := Self{background: process.InBackground()}
 	var err error
 	me.worker, err = privsep.Started()
+	if me.worker != nil {
+		me.manager = me.worker.Manager()
+	} else {
+		me.manager = process.ServiceManager()
+	}
 	return me, err
 }
 
