@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 
+	"culvert/access/hooks"
 	"culvert/config"
 )
 
@@ -26,10 +27,12 @@ type Decider interface {
 // Applicant is a client that asks to come in. A Decider must not change it.
 type Applicant struct {
 	Identity
+	Number   uint64 // no other client of this server ever has it: the CID of the management protocol
 	Remote   netip.AddrPort
 	Chain    []*x509.Certificate // the certificates that it showed, its own first
 	PeerInfo map[string]string   // what it says of itself, such as IV_VER
 	Options  string              // its options string (negotiate.OptionsString)
+	Env      *hooks.Env          // what programs are told about it
 }
 
 // Refusal is why a client cannot come in, in words for its user.

@@ -96,7 +96,9 @@ func describe(t *testing.T, name string, text []byte) string {
 	if err != nil {
 		return outcome(nil, nil, nil, err)
 	}
-	return outcome(c, defaults(), c.Notes, nil)
+	plain := defaults()
+	plain.Process.File = base
+	return outcome(c, plain, c.Notes, nil)
 }
 
 func outcome(c, base *Config, notes []Note, err error) string {

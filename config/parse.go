@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -29,6 +28,7 @@ const maxSuggestions = 20
 // ParseFile parses a configuration file. The error is a *FaultsError.
 func ParseFile(name string, text []byte, read ReadFile) (*Config, error) {
 	b := newBuilder(read)
+	b.Process.File = name
 	b.text(name, text)
 	return b.finish()
 }
@@ -242,6 +242,14 @@ func (b *builder) include(d *call) error {
 	return nil
 }
 
+// setConfig includes a file. One that the command line names is the configuration.
+func setConfig(b *builder, d *call) error {
+	if d.File == commandLine {
+		b.Process.File = d.args[0]
+	}
+	return b.include(d)
+}
+
 // Path returns the path of a file that c names, with `cd` applied.
 func (c *Config) Path(name string) string {
 	if c.Process.Cd == "" || path.IsAbs(name) {
@@ -301,6 +309,6 @@ func (c *Config) clone() *Config {
 	n.Routing.DNS.NBDD = slices.Clone(c.Routing.DNS.NBDD)
 	n.Notes = slices.Clone(c.Notes)
 	n.touches = slices.Clone(c.touches)
-	n.Process.Env = maps.Clone(c.Process.Env)
+	n.Process.Env = slices.Clone(c.Process.Env)
 	return &n
 }

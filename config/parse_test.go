@@ -72,7 +72,7 @@ func TestNoSecretsInErrors(t *testing.T) {
 
 func TestParsePushedLeavesBaseAlone(t *testing.T) {
 	base := plainest(t)
-	base.Process.Env = map[string]string{"A": "b"}
+	base.Process.Env = []Variable{{"A", "b"}}
 	base.Routing.Routes = make([]Route, 1, 8)
 	base.Routing.DNS.Servers = []DNSServer{{Priority: 1, ResolveDomains: []string{"ours"}}}
 	c, _, err := ParsePushed(base, []string{"route 10.0.0.0 255.0.0.0", "setenv-safe X y", "dns server 1 address 10.0.0.1", "ping 7"})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -27,9 +28,22 @@ type PerClient struct {
 // *Error for each fault: half of such a file could allow a client more than its
 // author meant.
 func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error) {
+	var c PerClient
+	if err := AddPerClient(server, &c, name, text); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// AddPerClient adds lines to a client's settings, such as those of its client-connect
+// program to those of its file, as if they stood behind it. If it fails, as
+// ParsePerClient does, c is as it was.
+func AddPerClient(server *Config, c *PerClient, name string, text []byte) error {
 	b := newBuilder(nil)
 	b.Adapter.Topology, b.Server.MaxRoutesPerClient, b.netmask = server.Adapter.Topology, server.Server.MaxRoutesPerClient, server.netmask()
-	b.perClient = new(PerClient)
+	own := *c
+	own.IRoutes, own.PushRemove, own.OwnMACs = slices.Clip(own.IRoutes), slices.Clip(own.PushRemove), slices.Clip(own.OwnMACs)
+	b.perClient, b.Server.Push, b.notes = &own, slices.Clip(own.Push), slices.Clip(own.Notes)
 	calls, notes, errs := lex(name, text, 1)
 	b.notes = append(b.notes, notes...)
 	b.errs = append(b.errs, errs...)
@@ -39,10 +53,11 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 	b.settle()
 	b.checkIRoutes()
 	if len(b.errs) > 0 {
-		return nil, joinErrors(b.errs)
+		return joinErrors(b.errs)
 	}
-	b.perClient.Push, b.perClient.Notes = b.Server.Push, b.notes
-	return b.perClient, nil
+	own.Push, own.Notes = b.Server.Push, b.notes
+	*c = own
+	return nil
 }
 
 // checkIRoutes limits the networks behind one client (max-routes-per-client).

@@ -2,6 +2,9 @@ package config
 
 import "time"
 
+// Variable is a variable for programs.
+type Variable struct{ Name, Value string }
+
 // Process is the process on this host: rights, log, status, and the programs it may
 // start.
 type Process struct {
@@ -22,7 +25,8 @@ type Process struct {
 	MuteReplayWarnings bool
 	SuppressTimestamps bool
 	PushPeerInfo       bool
-	Env                map[string]string // setenv NAME VALUE
-	ScriptSecurity     int               // 1
-	TmpDir             string            // "" for the system's
+	File               string     // the configuration file's name, as given; "" for none
+	Env                []Variable // setenv NAME VALUE
+	ScriptSecurity     int        // 1
+	TmpDir             string     // "" for the system's
 }

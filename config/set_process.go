@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -111,10 +112,9 @@ func (p *Process) setEnv(d *call, prefix string) error {
 	if len(p.Env) >= most {
 		return d.fault(name, fmt.Sprintf("more than %d variables", most), "")
 	}
-	if p.Env == nil {
-		p.Env = map[string]string{}
-	}
-	p.Env[prefix+name] = value
+	name = prefix + name
+	p.Env = slices.DeleteFunc(p.Env, func(v Variable) bool { return v.Name == name })
+	p.Env = append(p.Env, Variable{name, value})
 	return nil
 }
 

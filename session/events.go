@@ -17,6 +17,7 @@ type Event interface{ event() }
 type Hello struct {
 	TLS                tls.ConnectionState
 	PeerInfo           negotiate.PeerInfo
+	PeerInfoNames      []string // the names in PeerInfo, in the order in which they came
 	Options            string
 	Username, Password string
 }

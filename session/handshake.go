@@ -136,7 +136,7 @@ func (h *handshake) agreeOrAsk(now time.Time, g *generation) error {
 func helloOf(g *generation) *Hello {
 	h := &Hello{
 		TLS:      g.tls.conn.ConnectionState(),
-		PeerInfo: negotiate.ParsePeerInfo(g.peer.PeerInfo),
+		PeerInfo: negotiate.ParsePeerInfo(g.peer.PeerInfo), PeerInfoNames: negotiate.PeerInfoNames(g.peer.PeerInfo),
 		Options:  g.peer.Options,
 		Username: g.peer.Username, Password: g.peer.Password,
 	}

@@ -9,18 +9,25 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"culvert/access/hooks"
 )
 
 // Request is a client that asks to come in.
 type Request struct {
 	Username, Password string
+	// Number is the client's (access.Applicant), and Key counts its handshakes from 0:
+	// the CID and KID of the management protocol.
+	Number, Key uint64
+	// Renewal: the client is in, and its keys are being renewed.
+	Renewal bool
 	// Source is the network that the client is in: programs take turns by it.
 	Source netip.Prefix
 	// Methods are the further steps of a login that the client can take
 	// (IV_SSO): crtext, openurl, webauth.
 	Methods []string
-	// Env is what a program is told about the client: NAME=VALUE each.
-	Env []string
+	// Env is what a program is told about the client. A Checker must not change it.
+	Env *hooks.Env
 	// Answers are the client's answers to challenges (CR_RESPONSE).
 	Answers <-chan string
 }
@@ -41,9 +48,12 @@ type Verdict struct {
 	Reason string
 	// Err is why nothing could be checked, for this side's log.
 	Err error
+	// Lines are the lines of a per-client configuration for a client that comes in, as
+	// in a file of client-config-dir. At a renewal they mean nothing.
+	Lines []string
 }
 
-// Checker decides about clients. It may take its time, until ctx ends. Meanwhile
+// Checker decides about clients, each time they log in. It may take its time, until ctx ends. Meanwhile
 // it calls pend to tell the client that it has to wait, and how long at most.
 type Checker interface {
 	Check(ctx context.Context, r *Request, pend func(Pending)) Verdict
@@ -59,30 +69,4 @@ func SafeUsername(name string) string {
 		}
 		return '_'
 	}, name)
-}
-
-// safePassword turns each character that could end a line, or is not printable,
-// into an underscore.
-func safePassword(password string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029' {
-			return '_'
-		}
-		return r
-	}, password)
-}
-
-// Variables collects NAME=VALUE pairs for a program's environment.
-type Variables []string
-
-// Set adds a variable. A value's control characters become underscores.
-func (v *Variables) Set(name, value string) { *v = append(*v, name+"="+safePassword(value)) }
-
-// SetPeer adds a variable whose name and value both come from the peer. Only names
-// that begin with IV_ or UV_ are let through.
-func (v *Variables) SetPeer(name, value string) {
-	if !strings.HasPrefix(name, "IV_") && !strings.HasPrefix(name, "UV_") || SafeUsername(name) != name {
-		return
-	}
-	v.Set(name, value)
 }

@@ -9,15 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"culvert/access/hooks"
 )
 
 // Script checks passwords with a program (manual, auth-user-pass-verify). If the
 // program defers its decision, Script waits for it in auth_control_file.
 type Script struct {
-	Program *Program
+	Program *hooks.Program
 	// Answer takes a client's answer to a challenge (client-crresponse);
 	// nil: there is none.
-	Answer *Program
+	Answer *hooks.Program
 	// ViaEnv passes user name and password in the environment, else in a
 	// file of two lines.
 	ViaEnv bool
@@ -44,19 +46,19 @@ const pollInterval = 100 * time.Millisecond
 
 // Check implements Checker.
 func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verdict {
-	scratch, err := NewScratch(s.TmpDir)
+	scratch, err := hooks.NewScratch(s.TmpDir)
 	if err != nil {
 		return Verdict{Err: err}
 	}
 	defer scratch.Remove()
-	env := slices.Clone(r.Env)
+	env := r.Env.Clone()
 	for _, name := range []string{controlFile, pendingFile, reasonFile} {
 		if err := scratch.Write(name, ""); err != nil {
 			return Verdict{Err: err}
 		}
-		env = append(env, name+"="+scratch.Path(name))
+		env.Set(name, scratch.Path(name))
 	}
-	status, leader, err := s.ask(ctx, scratch, r, env)
+	status, left, err := s.ask(ctx, scratch, r, env)
 	switch {
 	case err != nil:
 		return Verdict{Err: err}
@@ -68,7 +70,7 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 	// What the program left running to decide later is ended with ctx.
 	defer func() {
 		if ctx.Err() != nil {
-			killGroup(leader)
+			left.Kill()
 		}
 	}()
 	if refusal, err := s.pending(scratch, r, pend); refusal != "" || err != nil {
@@ -78,21 +80,23 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 }
 
 // ask runs the program with the client's user name and password.
-func (s *Script) ask(ctx context.Context, scratch Scratch, r *Request, env []string) (status, leader int, err error) {
-	username, password := SafeUsername(r.Username), safePassword(r.Password)
+func (s *Script) ask(ctx context.Context, scratch hooks.Scratch, r *Request, env *hooks.Env) (status int, left hooks.Group, err error) {
+	username, password := hooks.Printable(r.Username), hooks.Printable(r.Password)
 	if s.ViaEnv {
-		return s.Program.run(ctx, r.Source, append(env, "username="+username, "password="+password), nil)
+		env = env.Clone()
+		env.Set("password", password)
+		return s.Program.RunGroup(ctx, r.Source, env)
 	}
 	if err := scratch.Write(loginFile, username+"\n"+password+"\n"); err != nil {
 		return -1, 0, err
 	}
 	defer os.Remove(scratch.Path(loginFile))
-	return s.Program.run(ctx, r.Source, env, []string{scratch.Path(loginFile)})
+	return s.Program.RunGroup(ctx, r.Source, env, scratch.Path(loginFile))
 }
 
 // pending reads auth_pending_file, which a program may have filled: seconds,
 // method, and what the client is to be told.
-func (s *Script) pending(scratch Scratch, r *Request, pend func(Pending)) (refusal string, err error) {
+func (s *Script) pending(scratch hooks.Scratch, r *Request, pend func(Pending)) (refusal string, err error) {
 	text := scratch.Read(pendingFile)
 	if text == "" {
 		return "", nil
@@ -121,7 +125,7 @@ func parsePending(text string) (p Pending, method string, err error) {
 		return p, "", fmt.Errorf("%s: expected the seconds to wait in its first line, got %.20q", pendingFile, lines[0])
 	}
 	extra, _, _ := strings.Cut(lines[2], "\n")
-	extra = safePassword(extra) // may lengthen it, so it comes before the bound
+	extra = hooks.Printable(extra) // may lengthen it, so it comes before the bound
 	if len(extra) > maxExtra {
 		return p, "", fmt.Errorf("%s: %d bytes for the client, at most %d fit", pendingFile, len(extra), maxExtra)
 	}
@@ -130,7 +134,7 @@ func parsePending(text string) (p Pending, method string, err error) {
 
 // await waits for a decision in auth_control_file, and passes answers of the
 // client on to the program that takes them.
-func (s *Script) await(ctx context.Context, scratch Scratch, r *Request, env []string) Verdict {
+func (s *Script) await(ctx context.Context, scratch hooks.Scratch, r *Request, env *hooks.Env) Verdict {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
@@ -152,7 +156,7 @@ func (s *Script) await(ctx context.Context, scratch Scratch, r *Request, env []s
 	}
 }
 
-func (s *Script) pass(ctx context.Context, scratch Scratch, source netip.Prefix, env []string, answer string) error {
+func (s *Script) pass(ctx context.Context, scratch hooks.Scratch, source netip.Prefix, env *hooks.Env, answer string) error {
 	if s.Answer == nil {
 		return nil
 	}
@@ -165,10 +169,10 @@ func (s *Script) pass(ctx context.Context, scratch Scratch, source netip.Prefix,
 }
 
 // reason is what a refused client is told, in one line.
-func reason(scratch Scratch) string {
+func reason(scratch hooks.Scratch) string {
 	text := scratch.Read(reasonFile)
 	if len(text) > maxExtra {
 		text = text[:maxExtra]
 	}
-	return safePassword(text)
+	return hooks.Printable(text)
 }

@@ -15,7 +15,6 @@ const configPath = module + "config"
 var readWithin = map[string]string{
 	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
 	"Link.Locals":            "Config.Listens has it",
-	"Proto.End":              "Config.AwaitsTCP has it",
 	"Routing.NoPull":         "ParsePushed leaves routes out by it",
 	"Routing.AllowPullFQDN":  "ParsePushed takes names by it",
 	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",

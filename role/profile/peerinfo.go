@@ -16,7 +16,8 @@ import (
 // about this host.
 func userVariables(c config.Process) map[string]string {
 	told := make(map[string]string)
-	for name, value := range c.Env {
+	for _, v := range c.Env {
+		name, value := v.Name, v.Value
 		switch {
 		case name == "IV_GUI_VER",
 			c.PushPeerInfo && (name == "IV_HWADDR" || name == "IV_PLAT_VER" || strings.HasPrefix(name, "UV_")):

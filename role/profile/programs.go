@@ -2,54 +2,19 @@ package profile
 
 import (
 	"context"
-	"crypto/sha1" // names certificates in variables, as programs expect
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
-	"culvert/access/auth"
+	"culvert/access/hooks"
 	"culvert/access/pki"
 	"culvert/config"
 	"culvert/session"
 	"culvert/session/wrap"
 )
-
-// Variable is a variable in a program's environment.
-type Variable struct{ Name, Value string }
-
-// CertificateVariables returns the variables that describe to a program a certificate
-// at a depth of a chain, 0 for the peer's own (manual, "Environmental Variables").
-func CertificateVariables(depth int, cert *x509.Certificate) []Variable {
-	one, two := sha1.Sum(cert.Raw), sha256.Sum256(cert.Raw)
-	at := func(name string) string { return fmt.Sprintf("%s_%d", name, depth) }
-	all := []Variable{
-		{at("tls_id"), pki.Subject(cert)},
-		{at("tls_serial"), cert.SerialNumber.String()},
-		{at("tls_serial_hex"), pki.SerialHex(cert)},
-		{at("tls_digest"), withColons(one[:])},
-		{at("tls_digest_sha256"), withColons(two[:])},
-	}
-	for _, a := range pki.Attributes(cert) {
-		if !strings.ContainsAny(a.Name, "=. ") {
-			all = append(all, Variable{fmt.Sprintf("X509_%d_%s", depth, a.Name), a.Value})
-		}
-	}
-	return all
-}
-
-func withColons(hash []byte) string {
-	parts := make([]string, len(hash))
-	for i, b := range hash {
-		parts[i] = hex.EncodeToString([]byte{b})
-	}
-	return strings.Join(parts, ":")
-}
 
 // ShowTLS turns TLS settings into those for a peer at an address. Programs that they
 // run are ended with ctx.
@@ -59,17 +24,16 @@ type ShowTLS func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.
 const ProgramsAtOnce = 128
 
 // TLSVerify is `tls-verify`. With the TLS settings that it makes, the certificates of
-// a peer are also shown to the program, from the authority's down to the peer's own,
-// when one of the slots is free. Without the directive it returns nil.
-func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, error) {
+// a peer are also shown to the program, from the authority's down to the peer's own. env
+// returns what it is told besides about the peer. Without the directive it returns nil.
+func TLSVerify(c *config.Config, env func() *hooks.Env, o hooks.Options) (ShowTLS, error) {
 	if c.Trust.TLSVerify == nil {
 		return nil, nil
 	}
-	program, err := auth.NewProgram("tls-verify", c.Trust.TLSVerify, env)
+	program, err := hooks.NewProgram("tls-verify", c.Trust.TLSVerify, o)
 	if err != nil {
 		return nil, err
 	}
-	program.Within(slots)
 	trust := Trust{warn: func(string) {}} // an earlier check has warned already
 	if err := trust.readAuthorities(c.Trust); err != nil {
 		return nil, err
@@ -81,7 +45,7 @@ func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, erro
 			if err := verify(state); err != nil || len(state.PeerCertificates) == 0 {
 				return err
 			}
-			if err := showChain(ctx, c, program, trust.authorities, state.PeerCertificates, peer); err != nil {
+			if err := showChain(ctx, c, program, env(), trust.authorities, state.PeerCertificates, peer); err != nil {
 				return &CertificateError{Text: err.Error(), Err: err}
 			}
 			return nil
@@ -90,23 +54,18 @@ func TLSVerify(c *config.Config, env []string, slots *auth.Slots) (ShowTLS, erro
 	}, nil
 }
 
-func showChain(ctx context.Context, c *config.Config, program *auth.Program, authorities, shown []*x509.Certificate, peer netip.AddrPort) error {
+func showChain(ctx context.Context, c *config.Config, program *hooks.Program, env *hooks.Env, authorities, shown []*x509.Certificate, peer netip.AddrPort) error {
 	chain := wayTo(authorities, shown)
 	if chain == nil {
 		chain = shown[:1] // known by its fingerprint
 	}
-	var env auth.Variables
-	AddressVariables(&env, "untrusted", peer)
-	env.Set("common_name", pki.Username(chain[0], c.Trust.X509UsernameField))
-	for depth, cert := range chain {
-		for _, v := range CertificateVariables(depth, cert) {
-			env.Set(v.Name, v.Value)
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timers.HandWindow)
 	defer cancel()
 	for depth := len(chain) - 1; depth >= 0; depth-- {
-		status, err := program.Run(ctx, session.Source(peer.Addr()), env, fmt.Sprint(depth), pki.Subject(chain[depth]))
+		told := env.Clone()
+		told.SetCertificates(chain, depth, pki.Username(chain[0], c.Trust.X509UsernameField))
+		told.SetAddress("untrusted", peer)
+		status, err := program.Run(ctx, session.Source(peer.Addr()), told, fmt.Sprint(depth), pki.Subject(chain[depth]))
 		if err != nil {
 			return err
 		}
@@ -115,27 +74,6 @@ func showChain(ctx context.Context, c *config.Config, program *auth.Program, aut
 		}
 	}
 	return nil
-}
-
-// AddressVariables adds a peer's outer address and port; kind is "trusted" or
-// "untrusted".
-func AddressVariables(env *auth.Variables, kind string, a netip.AddrPort) {
-	name := kind + "_ip"
-	if a.Addr().Is6() {
-		name += "6"
-	}
-	env.Set(name, a.Addr().String())
-	env.Set(kind+"_port", fmt.Sprint(a.Port()))
-}
-
-// ProgramVariables returns the variables that every program of the configuration
-// gets.
-func ProgramVariables(c config.Process) []string {
-	var env auth.Variables
-	for name, value := range c.Env {
-		env.Set(name, value)
-	}
-	return env
 }
 
 // CheckKeyAge is `tls-crypt-v2-max-age`: it fails if a client's key is older than most,

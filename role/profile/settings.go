@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/netip"
 
-	"culvert/access/auth"
 	"culvert/access/crl"
+	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/session"
 	"culvert/session/seal"
@@ -97,7 +97,7 @@ func Choose(c *config.Config, warn func(string), make func(c *config.Config, war
 		return Choice{}, err
 	}
 	if main.Trust != nil {
-		if main.ShowTLS, err = TLSVerify(c, ProgramVariables(c.Process), auth.NewSlots(ProgramsAtOnce)); err != nil {
+		if main.ShowTLS, err = TLSVerify(c, func() *hooks.Env { return Environment(c) }, hooks.Options{Slots: hooks.NewSlots(ProgramsAtOnce)}); err != nil {
 			return Choice{}, err
 		}
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
 
-	"culvert/access/auth"
+	"culvert/access/hooks"
 	"culvert/access/pki"
 	"culvert/config"
 	"culvert/session"
@@ -247,7 +247,9 @@ func TestTLSVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.config.Trust.TLSVerify = []string{script}
-	show, err := TLSVerify(w.config, []string{"custom=yes"}, nil)
+	env := new(hooks.Env)
+	env.Set("custom", "yes")
+	show, err := TLSVerify(w.config, func() *hooks.Env { return env }, hooks.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +260,7 @@ func TestTLSVerify(t *testing.T) {
 	settings = show(t.Context(), settings, netip.MustParseAddrPort("192.0.2.7:5000"))
 	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}}), "")
 	seen := string(w.file(filepath.Join(w.dir, "seen")).Text)
-	if want := "1 CN=CA 192.0.2.7 5000 42 ada CA yes\n0 CN=ada 192.0.2.7 5000 42 ada CA yes\n"; seen != want {
+	if want := "1 CN=CA 192.0.2.7 5000   CA yes\n0 CN=ada 192.0.2.7 5000 42 ada CA yes\n"; seen != want {
 		t.Errorf("the program saw\n%s, want\n%s", seen, want)
 	}
 	eve := w.sign(&x509.Certificate{SerialNumber: big.NewInt(43), Subject: pkix.Name{CommonName: "eve"}})
@@ -273,7 +275,7 @@ func TestTLSVerifyEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.config.Trust.TLSVerify, w.config.Timers.HandWindow = []string{script}, time.Hour
-	show, err := TLSVerify(w.config, nil, auth.NewSlots(1))
+	show, err := TLSVerify(w.config, func() *hooks.Env { return nil }, hooks.Options{Slots: hooks.NewSlots(1)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,9 +63,9 @@ func (c *client) PeerName() string {
 // about describes the client in an event, as far as it has said who it is. Any
 // goroutine may call it.
 func (c *client) about(now time.Time) About {
-	id := c.visit.Identity()
-	return About{At: now, Number: c.number, Name: id.Name, CommonName: id.CommonName, User: id.User, Serial: id.Serial, Agent: id.Agent,
-		Remote: c.Path().Remote, Since: c.since}
+	a := c.visit.Applicant()
+	return About{At: now, Number: c.number, Name: a.Name, CommonName: a.CommonName, User: a.User, Serial: a.Serial, Agent: a.Agent,
+		Remote: c.Path().Remote, Since: c.since, Applicant: a}
 }
 
 // ended returns the event for a client that is gone.

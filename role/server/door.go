@@ -154,7 +154,7 @@ func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 // begin starts a session for a client and hands it its first packet.
 func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session.Opening) {
 	c := &client{number: d.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
-	c.visit = d.admission.Begin(caller{c, d.report})
+	c.visit = d.admission.Begin(caller{c, d.report}, c.number)
 	cfg := d.session
 	cfg.TLS = c.visit.TLS(cfg.TLS, p.Path.Remote)
 	cfg.Fragment = profile.Fragment(d.cfg.Data, p.Path.Remote.Addr().Is6())

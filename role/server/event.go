@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"culvert/access"
 	"culvert/nic/frame"
 	"culvert/session/wire"
 )
@@ -31,6 +32,10 @@ type About struct {
 	Agent      string // version and platform
 	Remote     netip.AddrPort
 	Since      time.Time // when its session began
+	// Applicant is what else is known of the client, such as its certificates and what
+	// programs are told about it then (access.Applicant.Env). It is never nil, and must
+	// not be changed.
+	Applicant *access.Applicant
 }
 
 // Entering is a client that has shown a good certificate, or needs none, and asks
@@ -190,6 +195,33 @@ type BadSource struct {
 type BadMAC struct {
 	About
 	MAC frame.MAC
+}
+
+// Learned is a change of what leads to a client, as learn-address sees it: Address is an
+// inner address, a network behind the client such as 10.2.0.0/16, or a station
+// (MAC, MAC@VLAN).
+type Learned struct {
+	About
+	Address string
+	Change  AddressChange
+	Refused error // why it does not lead there after all; nil: it does
+}
+
+// AddressChange is what became of an address.
+type AddressChange int
+
+const (
+	// AddressAdded: it leads to the client from now on.
+	AddressAdded AddressChange = iota
+	// AddressUpdated: it led to another client before.
+	AddressUpdated
+	// AddressDeleted: it leads there no longer.
+	AddressDeleted
+)
+
+// String returns the word that learn-address gets.
+func (c AddressChange) String() string {
+	return [...]string{"add", "update", "delete"}[c]
 }
 
 // StationMoved is an Ethernet address that is behind another client than before.

@@ -134,6 +134,12 @@ func (e BadMAC) log(l *slog.Logger) {
 		"client", e.Name, "address", e.MAC)
 }
 
+func (e Learned) log(l *slog.Logger) {
+	if e.Refused != nil {
+		l.Warn("an address of a client is not used", "client", e.Name, "address", e.Address, "reason", e.Refused)
+	}
+}
+
 func (e StationMoved) log(l *slog.Logger) {
 	l.Info("a MAC address moved", "address", e.Station, "from", e.From, "to", e.To)
 }

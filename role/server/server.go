@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"culvert/access"
+	"culvert/access/auth"
 	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
@@ -39,6 +40,9 @@ type Options struct {
 	// Lists is where revocation lists are read from again; nil: from the files
 	// that the configuration names.
 	Lists crl.Source
+	// Checkers are asked, in order, about every login, at the first handshake and each
+	// time keys are renewed: all have to agree. auth-user-pass-verify is asked before.
+	Checkers []auth.Checker
 	// Deciders are asked, in order, about every client whose certificate and login
 	// are good, and may add to its settings.
 	Deciders []access.Decider
@@ -134,7 +138,7 @@ func (s *Server) receive() error {
 	if err != nil {
 		return err
 	}
-	if s.admission, err = admission.New(c, admission.Options{Trust: trust, Deciders: s.opts.Deciders}); err != nil {
+	if s.admission, err = admission.New(c, admission.Options{Trust: trust, Checkers: s.opts.Checkers, Deciders: s.opts.Deciders, Log: s.log}); err != nil {
 		return err
 	}
 	s.desk = &desk{cfg: c, report: s.report, session: settings, admission: s.admission, roster: s.roster, strangers: s.strangers}

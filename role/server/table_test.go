@@ -33,7 +33,7 @@ func visitor(t *testing.T) *admission.Visit {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.End)
-	return a.Begin(nil)
+	return a.Begin(nil, 0)
 }
 
 func newTabled(t *testing.T, maxClients int) *tabled {

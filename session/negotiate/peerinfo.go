@@ -5,6 +5,7 @@ package negotiate
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -47,6 +48,18 @@ func ParsePeerInfo(text string) PeerInfo {
 		}
 	}
 	return info
+}
+
+// PeerInfoNames returns the names that ParsePeerInfo keeps, in the order of the text.
+func PeerInfoNames(text string) []string {
+	var names []string
+	for line := range strings.Lines(text) {
+		name, _, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		if ok && name != "" && len(names) < maxPeerInfo && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // String is the text that ParsePeerInfo reads, names in order.

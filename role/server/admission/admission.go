@@ -6,10 +6,13 @@ package admission
 
 import (
 	"context"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"culvert/access"
 	"culvert/access/auth"
+	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/role/profile"
 )
@@ -18,9 +21,17 @@ import (
 type Options struct {
 	// Trust says whose certificates are good, and which were revoked.
 	Trust *profile.Trust
+	// Checkers are asked, in order, about every login, and after the first that refuses
+	// no other: at the first handshake, and each time keys are renewed. The program of
+	// auth-user-pass-verify is asked before them.
+	Checkers []auth.Checker
 	// Deciders are asked, in order, about every client that asks to come in, after
 	// the files of client-config-dir.
 	Deciders []access.Decider
+	// Env is what all programs are told; nil: what the configuration says.
+	Env *hooks.Env
+	// Log gets what programs print; nil: slog.Default().
+	Log *slog.Logger
 }
 
 // Admission decides who may come in. Make it with New. It is safe for concurrent use.
@@ -28,10 +39,11 @@ type Admission struct {
 	cfg      *config.Config
 	trust    *profile.Trust
 	login    login
-	keyCheck *auth.Program   // tls-crypt-v2-verify; nil: none
+	keyCheck *hooks.Program  // tls-crypt-v2-verify; nil: none
 	showTLS  profile.ShowTLS // tls-verify; nil: none
 	deciders []access.Decider
-	slow     bool // a decider may take its time
+	slow     bool                      // a decider may take its time
+	base     atomic.Pointer[hooks.Env] // what all programs are told
 
 	// ctx ends all that runs for clients; running has what has not ended yet.
 	ctx     context.Context
@@ -47,22 +59,32 @@ func New(c *config.Config, o Options) (*Admission, error) {
 	}
 	a.deciders = append(a.deciders, o.Deciders...)
 	a.ctx, a.end = context.WithCancel(context.Background())
-	slots := auth.NewSlots(profile.ProgramsAtOnce)
+	a.base.Store(o.Env)
+	if o.Env == nil {
+		a.base.Store(profile.Environment(c))
+	}
+	run := hooks.Options{Log: o.Log, Slots: hooks.NewSlots(profile.ProgramsAtOnce)}
 	var err error
 	if c.Trust.TLSCryptV2Verify != nil {
-		if a.keyCheck, err = auth.NewProgram("tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, nil); err != nil {
+		if a.keyCheck, err = hooks.NewProgram("tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, run); err != nil {
 			return nil, err
 		}
-		a.keyCheck.Within(slots)
 	}
-	if a.login, err = newLogin(c, slots); err != nil {
+	if a.login, err = newLogin(c, o.Checkers, run); err != nil {
 		return nil, err
 	}
-	if a.showTLS, err = profile.TLSVerify(c, profile.ProgramVariables(c.Process), slots); err != nil {
+	if a.showTLS, err = profile.TLSVerify(c, a.environment, run); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
+
+// SetEnvironment sets what all programs are told from now on, besides what they are told
+// about their client. Nobody may change env any more.
+func (a *Admission) SetEnvironment(env *hooks.Env) { a.base.Store(env) }
+
+// environment returns what programs are told about a client of which nothing is known.
+func (a *Admission) environment() *hooks.Env { return a.base.Load().Inherit() }
 
 // End ends all that runs for clients. From now on no visit gets an answer.
 func (a *Admission) End() { a.end() }

@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"culvert/access"
 	"culvert/config"
@@ -27,8 +28,9 @@ func Text(r *access.Refusal, told negotiate.PeerInfo) string {
 // refusedHere is what a client is told when its settings keep it out.
 const refusedHere = "this client is not admitted here"
 
-// ask asks all deciders about an applicant.
-func (a *Admission) ask(ctx context.Context, who *access.Applicant) Decision {
+// ask asks all deciders about an applicant. lines are lines of a per-client configuration
+// that are added in the end.
+func (a *Admission) ask(ctx context.Context, who *access.Applicant, lines []string) Decision {
 	settings := new(config.PerClient)
 	for _, d := range a.deciders {
 		err := d.Decide(ctx, who, settings)
@@ -40,6 +42,14 @@ func (a *Admission) ask(ctx context.Context, who *access.Applicant) Decision {
 			refusal = &access.Refusal{Reason: refusedHere, Cause: err}
 		}
 		return Decision{Refusal: refusal}
+	}
+	if len(lines) > 0 {
+		if err := config.AddPerClient(a.cfg, settings, "client-auth", []byte(strings.Join(lines, "\n"))); err != nil {
+			return Decision{Refusal: &access.Refusal{Reason: refusedHere, Cause: &SettingsError{"the lines that came with the login have errors", err}}}
+		}
+		if settings.Disable {
+			return Decision{Refusal: &access.Refusal{Reason: refusedHere, Cause: &SettingsError{Text: "the lines that came with the login have `disable`"}}}
+		}
 	}
 	return Decision{Settings: settings}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"culvert/access/auth"
+	"culvert/access/hooks"
 	"culvert/role/profile"
 	"culvert/session"
 )
@@ -31,7 +31,7 @@ func (v *Visit) CheckKey(metadata []byte, now time.Time) error {
 	if len(metadata) == 0 {
 		metadata = []byte{0}
 	}
-	scratch, err := auth.NewScratch(a.cfg.Process.TmpDir)
+	scratch, err := hooks.NewScratch(a.cfg.Process.TmpDir)
 	if err != nil {
 		return err
 	}
@@ -41,8 +41,10 @@ func (v *Visit) CheckKey(metadata []byte, now time.Time) error {
 	}
 	ctx, cancel := context.WithTimeout(v.ctx, a.cfg.Timers.HandWindow)
 	defer cancel()
-	status, err := a.keyCheck.Run(ctx, session.Source(v.door.Remote().Addr()),
-		[]string{fmt.Sprintf("metadata_type=%d", metadata[0]), "metadata_file=" + scratch.Path("metadata")})
+	var env hooks.Env // as with OpenVPN, of nothing else: nothing is known yet
+	env.SetInt("metadata_type", int64(metadata[0]))
+	env.Set("metadata_file", scratch.Path("metadata"))
+	status, err := a.keyCheck.Run(ctx, session.Source(v.door.Remote().Addr()), &env)
 	if err == nil && status != 0 {
 		err = fmt.Errorf("tls-crypt-v2-verify refused the client's key: %s ended with %d", a.cfg.Trust.TLSCryptV2Verify[0], status)
 	}

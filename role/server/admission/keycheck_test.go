@@ -34,7 +34,7 @@ func verifying(t *testing.T) (a *Admission, begun func() int) {
 
 // at is the visit of a client of 198.51.100.N.
 func (a *Admission) at(n byte) *Visit {
-	return a.Begin(&desk{from: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, n}), 1194)})
+	return a.Begin(&desk{from: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, n}), 1194)}, uint64(n))
 }
 
 // eventually waits until n programs have begun.

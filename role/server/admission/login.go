@@ -10,36 +10,31 @@ import (
 
 	"culvert/access"
 	"culvert/access/auth"
+	"culvert/access/hooks"
 	"culvert/config"
-	"culvert/role/profile"
 	"culvert/session"
 )
 
 // login says how clients' users are checked. Without a checker they are not.
 type login struct {
-	checker  auth.Checker
+	checkers []auth.Checker
 	tokens   *auth.Tokens // nil: none are given
-	external bool         // ask checker even where a token is good
-	optional bool         // ask checker even about clients without a password
+	external bool         // ask the checkers even where a token is good
+	optional bool         // ask the checkers even about clients without a password
 }
 
-func newLogin(c *config.Config, slots *auth.Slots) (l login, err error) {
-	if c.Login.UserPassVerify == nil {
-		return l, nil
-	}
-	env := profile.ProgramVariables(c.Process)
-	script := auth.Script{ViaEnv: c.Login.ViaEnv, TmpDir: c.Process.TmpDir}
-	if script.Program, err = auth.NewProgram("auth-user-pass-verify", c.Login.UserPassVerify, env); err != nil {
-		return l, err
-	}
-	script.Program.Within(slots)
-	if c.Login.ClientCRResponse != nil {
-		if script.Answer, err = auth.NewProgram("client-crresponse", c.Login.ClientCRResponse, env); err != nil {
+func newLogin(c *config.Config, others []auth.Checker, run hooks.Options) (l login, err error) {
+	if c.Login.UserPassVerify != nil {
+		script, err := newScript(c, run)
+		if err != nil {
 			return l, err
 		}
-		script.Answer.Within(slots)
+		l.checkers = append(l.checkers, script)
 	}
-	l.checker, l.optional = &script, c.Login.UserPassOptional
+	if l.checkers = append(l.checkers, others...); len(l.checkers) == 0 {
+		return l, nil
+	}
+	l.optional = c.Login.UserPassOptional
 	if policy := c.Login.GenToken; policy != nil {
 		key := auth.NewTokenKey()
 		if f := c.Login.GenTokenSecret; f != nil {
@@ -53,22 +48,42 @@ func newLogin(c *config.Config, slots *auth.Slots) (l login, err error) {
 	return l, nil
 }
 
-// check checks a login; a nil one needs no check. It may take its time.
-func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) *access.Refusal {
+// newScript returns the checker that auth-user-pass-verify names.
+func newScript(c *config.Config, run hooks.Options) (auth.Checker, error) {
+	script := auth.Script{ViaEnv: c.Login.ViaEnv, TmpDir: c.Process.TmpDir}
+	var err error
+	if script.Program, err = hooks.NewProgram("auth-user-pass-verify", c.Login.UserPassVerify, run); err != nil {
+		return nil, err
+	}
+	if c.Login.ClientCRResponse == nil {
+		return &script, nil
+	}
+	script.Answer, err = hooks.NewProgram("client-crresponse", c.Login.ClientCRResponse, run)
+	return &script, err
+}
+
+// check asks all checkers about a login, and returns the lines that they add to the
+// client's configuration, or the first refusal. A nil request needs no check. It may
+// take its time.
+func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) (lines []string, refusal *access.Refusal) {
 	if r == nil {
-		return nil
+		return nil, nil
 	}
-	if v := l.checker.Check(ctx, r, pend); !v.OK {
-		return &access.Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
+	for _, c := range l.checkers {
+		v := c.Check(ctx, r, pend)
+		if !v.OK {
+			return nil, &access.Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
+		}
+		lines = append(lines, v.Lines...)
 	}
-	return nil
+	return lines, nil
 }
 
 // credentials looks at a client's user name, password and token. It returns what has to
 // be checked, nil for nothing, or why the client is refused at once.
 func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *access.Refusal) {
 	l := &v.admission.login
-	if l.checker == nil {
+	if len(l.checkers) == 0 {
 		return nil, nil
 	}
 	state, token := auth.TokenInitial, (*auth.Token)(nil)
@@ -76,7 +91,7 @@ func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *ac
 		state, token = l.tokens.For(boundTo(h.TLS.PeerCertificates)).Check(now, h.Username, h.Password)
 	}
 	v.token = token
-	v.change(func(id *access.Identity) { id.User = h.Username })
+	v.change(func(a *access.Applicant) { a.User = h.Username })
 	switch {
 	case h.Username == "" && h.Password == "" && !l.optional:
 		return nil, &access.Refusal{Login: true, Reason: "a user name and a password are needed here"}
@@ -92,35 +107,48 @@ func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *ac
 func (v *Visit) request(now time.Time, h *session.Hello, state auth.TokenState) *auth.Request {
 	v.Drop()
 	v.answers = make(chan string, 4)
+	v.tellLogin(now, h, state)
 	return &auth.Request{
 		Username: h.Username, Password: h.Password, Source: session.Source(v.door.Remote().Addr()), Answers: v.answers,
+		Number: v.number, Key: v.handshakes - 1, Renewal: v.handshakes > 1,
 		Methods: strings.Split(h.PeerInfo["IV_SSO"], ","),
-		Env:     v.environment(now, h, state),
+		Env:     v.Applicant().Env,
 	}
 }
 
-// environment returns the variables that tell a program about a client (manual,
-// "Environmental Variables").
-func (v *Visit) environment(now time.Time, h *session.Hello, state auth.TokenState) []string {
-	var env auth.Variables
+// tell notes what programs are told about the client, whose hello is h, before anybody is
+// asked about it: its certificates, and what it says of itself (manual, "Environmental
+// Variables").
+func (v *Visit) tell(h *session.Hello) {
+	env := v.Applicant().Env.Clone()
+	if v.handshakes == 1 {
+		env = v.admission.environment()
+	}
+	chain := v.way
+	if len(chain) == 0 {
+		chain = h.TLS.PeerCertificates[:min(1, len(h.TLS.PeerCertificates))] // known by its fingerprint
+	}
+	env.SetCertificates(chain, 0, v.Identity().CommonName)
+	env.SetAddress("untrusted", v.door.Remote())
+	env.SetPeerInfo(h.PeerInfo, h.PeerInfoNames)
 	env.Set("common_name", v.Identity().CommonName)
-	profile.AddressVariables(&env, "untrusted", v.door.Remote())
-	for name, value := range h.PeerInfo {
-		env.SetPeer(name, value)
-	}
-	for depth, cert := range h.TLS.PeerCertificates {
-		for _, one := range profile.CertificateVariables(depth, cert) {
-			env.Set(one.Name, one.Value)
-		}
-	}
+	v.change(func(a *access.Applicant) { a.Env = env })
+}
+
+// tellLogin notes what programs are told about the client's login.
+func (v *Visit) tellLogin(now time.Time, h *session.Hello, state auth.TokenState) {
+	env := v.Applicant().Env.Clone()
 	if l := &v.admission.login; l.tokens != nil && l.external {
-		env.Set("session_state", state.String())
 		if v.token == nil {
 			v.token = l.tokens.Begin(now)
 		}
 		env.Set("session_id", v.token.SessionID())
+		env.Set("session_state", state.String())
 	}
-	return env
+	env.Set("username", h.Username)
+	env.Set("common_name", v.Identity().CommonName)
+	env.SetAddress("untrusted", v.door.Remote())
+	v.change(func(a *access.Applicant) { a.Env = env })
 }
 
 // issue makes or renews the client's token, and schedules the next renewal. It returns

@@ -39,7 +39,9 @@ type Visit struct {
 	ctx context.Context
 	end context.CancelFunc
 
-	identity atomic.Pointer[access.Identity] // nil before it has said
+	number     uint64                           // no other client of this server ever has it
+	handshakes uint64                           // that were begun and showed who the client is
+	applicant  atomic.Pointer[access.Applicant] // nil before it has said; replaced as a whole
 	// way leads from the certificate that the client showed last, if any, up to
 	// its authority.
 	way []*x509.Certificate
@@ -51,10 +53,10 @@ type Visit struct {
 	renewal *time.Timer        // gives it another one
 }
 
-// Begin returns the visit of a client. It does not use the door before one of the
-// visit's methods is called.
-func (a *Admission) Begin(d Door) *Visit {
-	v := &Visit{admission: a, door: d}
+// Begin returns the visit of a client with a number that no other ever has. It does not
+// use the door before one of the visit's methods is called.
+func (a *Admission) Begin(d Door, number uint64) *Visit {
+	v := &Visit{admission: a, door: d, number: number}
 	v.ctx, v.end = context.WithCancel(a.ctx)
 	return v
 }
@@ -87,27 +89,33 @@ func (v *Visit) TLS(t *tls.Config, from netip.AddrPort) *tls.Config {
 // good.
 func (v *Visit) Introduce(h *session.Hello) {
 	v.Show(h.TLS)
+	v.handshakes++
 	id := identify(v.admission.cfg, h, v.way)
-	if v.admission.login.checker != nil { // without it nobody checks the name
+	if len(v.admission.login.checkers) > 0 { // without them nobody checks the name
 		id.User = h.Username
 	}
-	v.identity.Store(id)
+	v.applicant.Store(&access.Applicant{Identity: *id, Number: v.number, Remote: v.door.Remote(), Chain: h.TLS.PeerCertificates, PeerInfo: h.PeerInfo, Options: h.Options})
+	v.tell(h)
 }
 
 // Identity returns who the client is; the zero value while not known. It must not be
 // changed, and may be read on any goroutine.
-func (v *Visit) Identity() *access.Identity {
-	if id := v.identity.Load(); id != nil {
-		return id
+func (v *Visit) Identity() *access.Identity { return &v.Applicant().Identity }
+
+// Applicant returns what is known of the client; the zero value before it has said. It
+// must not be changed, and may be read on any goroutine.
+func (v *Visit) Applicant() *access.Applicant {
+	if a := v.applicant.Load(); a != nil {
+		return a
 	}
-	return new(access.Identity)
+	return new(access.Applicant)
 }
 
-// change replaces the identity by one that differs.
-func (v *Visit) change(f func(*access.Identity)) {
-	id := *v.Identity()
-	f(&id)
-	v.identity.Store(&id)
+// change replaces what is known by something that differs.
+func (v *Visit) change(f func(*access.Applicant)) {
+	a := *v.Applicant()
+	f(&a)
+	v.applicant.Store(&a)
 }
 
 // Show notes a certificate that the client showed and TLS found good.
@@ -129,19 +137,20 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 		done(now, Decision{Refusal: refusal})
 		return
 	}
-	a := &access.Applicant{Identity: *v.Identity(), Remote: v.door.Remote(), Chain: h.TLS.PeerCertificates, PeerInfo: h.PeerInfo, Options: h.Options}
+	a := *v.Applicant()
 	consider := func(ctx context.Context, pend func(auth.Pending)) Decision {
-		if refusal := v.admission.login.check(ctx, request, pend); refusal != nil {
+		lines, refusal := v.admission.login.check(ctx, request, pend)
+		if refusal != nil {
 			return Decision{Refusal: refusal}
 		}
 		if v.admission.cfg.Login.UsernameAsCommonName && a.User != "" {
 			a.Name = auth.SafeUsername(a.User)
 		}
-		return v.admission.ask(ctx, a)
+		return v.admission.ask(ctx, &a, lines)
 	}
 	v.put(now, request != nil || v.admission.slow, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
-			v.change(func(id *access.Identity) { id.Name = a.Name })
+			v.change(func(b *access.Applicant) { b.Name = a.Name })
 			d.Token = v.issue(now)
 		}
 		done(now, d)
@@ -151,13 +160,16 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 // Renew decides whether the client, which said h while its keys were renewed, may stay.
 // It calls done like Decide. It checks only the login.
 func (v *Visit) Renew(now time.Time, h *session.Hello, done func(now time.Time, d Decision)) {
+	v.handshakes++
+	v.tell(h)
 	request, refusal := v.credentials(now, h)
 	if refusal != nil {
 		done(now, Decision{Refusal: refusal})
 		return
 	}
 	consider := func(ctx context.Context, pend func(auth.Pending)) Decision {
-		return Decision{Refusal: v.admission.login.check(ctx, request, pend)}
+		_, refusal := v.admission.login.check(ctx, request, pend)
+		return Decision{Refusal: refusal}
 	}
 	v.put(now, request != nil, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {

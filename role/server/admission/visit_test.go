@@ -105,11 +105,14 @@ func hello(name, user, password string) *session.Hello {
 // office is an admission in a test, with a checker unless it is nil.
 func office(t *testing.T, c *config.Config, check auth.Checker, deciders ...access.Decider) *Admission {
 	t.Helper()
-	a, err := New(c, Options{Trust: new(profile.Trust), Deciders: deciders})
+	o := Options{Trust: new(profile.Trust), Deciders: deciders}
+	if check != nil {
+		o.Checkers = []auth.Checker{check}
+	}
+	a, err := New(c, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.login.checker = check
 	t.Cleanup(func() { a.End(); a.Wait() })
 	return a
 }
@@ -133,7 +136,7 @@ func decided(v *Visit, h *session.Hello, ask func(time.Time, *session.Hello, fun
 // enter introduces a client and has it decided.
 func enter(a *Admission, h *session.Hello) (*Visit, *desk, Decision) {
 	d := &desk{from: netip.MustParseAddrPort("198.51.100.7:1194")}
-	v := a.Begin(d)
+	v := a.Begin(d, 7)
 	v.Introduce(h)
 	return v, d, decided(v, h, v.Decide)
 }
@@ -143,7 +146,7 @@ func enter(a *Admission, h *session.Hello) (*Visit, *desk, Decision) {
 func TestWithoutLogin(t *testing.T) {
 	a := office(t, new(config.Config), nil)
 	for name, want := range map[string]string{"anna": "anna", "": access.Nameless} {
-		v := a.Begin(new(desk))
+		v := a.Begin(new(desk), 0)
 		if v.Identity().Name != "" {
 			t.Error("it has a name before it has said one")
 		}
@@ -198,7 +201,7 @@ func TestLogin(t *testing.T) {
 			}
 			if c.asked > 0 {
 				r := check.asked[0]
-				if r.Source.Addr().String() != "198.51.100.7" || len(r.Methods) != 2 || !strings.Contains(strings.Join(r.Env, " "), "common_name=cert") {
+				if r.Source.Addr().String() != "198.51.100.7" || len(r.Methods) != 2 || r.Env.Get("common_name") != "cert" || r.Number != 7 || r.Key != 0 || r.Renewal {
 					t.Errorf("asked %+v", r)
 				}
 			}
@@ -212,7 +215,7 @@ func TestChallenge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := office(t, new(config.Config), new(checker))
 		door := new(desk)
-		v := a.Begin(door)
+		v := a.Begin(door, 0)
 		v.Answer("0000")
 		h := hello("bert", "bert", "")
 		v.Introduce(h)
@@ -242,7 +245,7 @@ func TestNobodyWaits(t *testing.T) {
 		a := office(t, new(config.Config), new(checker))
 		for _, how := range []string{"gone", "dropped", "anew"} {
 			door := new(desk)
-			v := a.Begin(door)
+			v := a.Begin(door, 0)
 			h := hello("anna", "anna", "secret")
 			v.Introduce(h)
 			first, second := 0, 0
@@ -321,7 +324,7 @@ func TestExternalAuth(t *testing.T) {
 			t.Fatalf("asked %d times", len(check.asked))
 		}
 		for i, want := range []string{"session_state=Initial", "session_state=Authenticated"} {
-			if env := strings.Join(check.asked[i].Env, " "); !strings.Contains(env, want) || !strings.Contains(env, "session_id=") {
+			if env := strings.Join(check.asked[i].Env.List(), " "); !strings.Contains(env, want) || !strings.Contains(env, "session_id=") {
 				t.Errorf("%s: %s", want, env)
 			}
 		}
@@ -377,7 +380,7 @@ func TestRenewalAsksForTheLoginAlone(t *testing.T) {
 func TestAwait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := office(t, new(config.Config), nil)
-		v := a.Begin(new(desk))
+		v := a.Begin(new(desk), 0)
 		ready, never, went := make(chan struct{}), make(chan struct{}), 0
 		v.Await(ready, func(time.Time) { went++ })
 		v.Await(never, func(time.Time) { t.Error("went on without an answer") })

@@ -1,0 +1,120 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// Program is a program of the configuration, run without a shell. Make it with
+// NewProgram.
+type Program struct {
+	directive string   // that names it
+	command   []string // the path, and the arguments that stand behind it
+	o         Options
+}
+
+// Options say how a program is run.
+type Options struct {
+	// Log gets what the program prints, line by line; nil: slog.Default().
+	Log *slog.Logger
+	// Slots makes each run wait for its turn; nil: it does not wait.
+	Slots *Slots
+}
+
+// scriptTypes are the values of script_type that differ from the directive's name.
+var scriptTypes = map[string]string{"auth-user-pass-verify": "user-pass-verify"}
+
+// ScriptType returns what the program of a directive learns as script_type.
+func ScriptType(directive string) string {
+	if t, ok := scriptTypes[directive]; ok {
+		return t
+	}
+	return directive
+}
+
+// NewProgram fails if there is no such program to run. directive names it; command is
+// the program and its first arguments. As with OpenVPN, a relative name is relative
+// to the working directory, and $PATH is never searched.
+func NewProgram(directive string, command []string, o Options) (*Program, error) {
+	path, err := filepath.Abs(command[0])
+	if err == nil {
+		_, err = exec.LookPath(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w; %s", directive, command[0], err, whichProgram(command[0]))
+	}
+	return &Program{directive: directive, command: append([]string{path}, command[1:]...), o: o}, nil
+}
+
+// whichProgram says what to write instead of the name of a program that cannot be
+// found.
+func whichProgram(name string) string {
+	if path, err := exec.LookPath(name); err == nil && filepath.IsAbs(path) && path != name {
+		return "a relative name is taken from the working directory; write " + path
+	}
+	if filepath.IsAbs(name) {
+		return "write the path of a program that this user may run"
+	}
+	return "a relative name starts from the working directory: write the whole path, of a program that this user may run"
+}
+
+// Run runs the program for a source, when it is its turn, with an environment and
+// further arguments, and returns its exit status. It returns an error if the program
+// did not run to its end. When ctx ends, the program is killed with all that it
+// started; what it leaves running when it ends by itself goes on.
+func (p *Program) Run(ctx context.Context, source netip.Prefix, env *Env, args ...string) (status int, err error) {
+	status, _, err = p.RunGroup(ctx, source, env, args...)
+	return status, err
+}
+
+// RunGroup is Run, and returns the group of all that the program started.
+func (p *Program) RunGroup(ctx context.Context, source netip.Prefix, env *Env, args ...string) (status int, left Group, err error) {
+	if p.o.Slots != nil {
+		release, err := p.o.Slots.Acquire(ctx, source)
+		if err != nil {
+			return -1, 0, fmt.Errorf("%s %s: not run, because too many others were waiting: %w", p.directive, p.command[0], err)
+		}
+		defer release()
+	}
+	cmd := exec.CommandContext(ctx, p.command[0], append(append([]string(nil), p.command[1:]...), args...)...)
+	group(cmd)
+	cmd.Env = p.environment(env)
+	out, err := newOutput(p.o.Log, p.directive)
+	if err != nil {
+		return -1, 0, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)
+	}
+	cmd.Stdout, cmd.Stderr = out.write, out.write
+	err = cmd.Run()
+	out.end(ctx)
+	if cmd.Process != nil {
+		left = Group(cmd.Process.Pid)
+	}
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.Exited():
+		return exit.ExitCode(), left, nil
+	case err != nil && ctx.Err() != nil:
+		return -1, left, fmt.Errorf("%s %s: stopped before it decided: %w", p.directive, p.command[0], ctx.Err())
+	case err != nil:
+		return -1, left, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)
+	}
+	return 0, left, nil
+}
+
+// environment returns the environment of a run. PATH is this process's: OpenVPN hands
+// out none, and leaves it to each shell to guess one.
+func (p *Program) environment(env *Env) []string {
+	e := env.Clone()
+	e.Set("script_type", ScriptType(p.directive))
+	list := e.List()
+	if path := os.Getenv("PATH"); path != "" && e.Get("PATH") == "" {
+		list = append(list, "PATH="+path)
+	}
+	return list
+}

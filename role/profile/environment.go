@@ -1,0 +1,81 @@
+package profile
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"culvert/access/hooks"
+	"culvert/config"
+)
+
+// started is when this process began, for daemon_start_time.
+var started = time.Now()
+
+// Environment returns what every program of a configuration is told: setenv's variables,
+// and those about the process and its sockets. It is how the environment of a process
+// begins; what is known later, such as dev, is set then.
+func Environment(c *config.Config) *hooks.Env {
+	var e hooks.Env
+	for _, v := range c.Process.Env {
+		e.Set(v.Name, v.Value)
+	}
+	if c.Process.File != "" {
+		e.Set("config", c.Process.File)
+	}
+	e.SetInt("verb", int64(c.Process.Verb))
+	e.SetBool("daemon", c.Process.Daemon)
+	e.SetBool("daemon_log_redirect", c.Process.Log != "")
+	e.SetInt("daemon_start_time", started.Unix())
+	e.SetInt("daemon_pid", int64(os.Getpid()))
+	setSockets(&e, c)
+	return e.Inherit()
+}
+
+// setSockets sets the variables of each way to the other end, or of a server's sockets,
+// counted from 1.
+func setSockets(e *hooks.Env, c *config.Config) {
+	if len(c.Link.Remotes) == 0 {
+		for i, l := range c.Listens() {
+			setSocket(e, i+1, protoName(l.Proto, "server"), config.Listen{Host: l.Host, Port: l.Port}, "", fmt.Sprint(l.Port))
+		}
+		return
+	}
+	for i, r := range c.Link.Remotes {
+		local := config.Listen{Host: c.Link.Local, Port: c.Link.LocalPort}
+		setSocket(e, i+1, protoName(r.Proto, "client"), local, r.Host, r.Port)
+	}
+}
+
+func setSocket(e *hooks.Env, n int, proto string, local config.Listen, remote, remotePort string) {
+	at := func(name, value string) { e.Set(fmt.Sprintf("%s_%d", name, n), value) }
+	at("proto", proto)
+	if local.Host != "" {
+		at("local", local.Host)
+	}
+	if local.Port != 0 {
+		at("local_port", fmt.Sprint(local.Port))
+	}
+	if remote != "" {
+		at("remote", remote)
+	}
+	at("remote_port", remotePort)
+}
+
+// protoName returns a protocol as `proto` names it, such as tcp4-client; end is which
+// end of a TCP connection this is if that is not written.
+func protoName(p config.Proto, end string) string {
+	name := p.Transport()
+	if p.Family != 0 {
+		name += fmt.Sprint(p.Family)
+	}
+	switch {
+	case !p.TCP:
+		return name
+	case p.End == config.Listens:
+		end = "server"
+	case p.End == config.Calls:
+		end = "client"
+	}
+	return name + "-" + end
+}
