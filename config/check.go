@@ -22,6 +22,9 @@ func (c check) whole() {
 	case c.TLSServer || c.TLSClient || c.Trust.Secret != nil:
 		c.peer()
 	}
+	if c.Link.SingleSession && (c.isServer() || c.Pull) {
+		c.note(c.at("single-session"), "single-session: only means something between two hosts without a server, ignored here")
+	}
 	c.auth()
 	c.dns()
 	c.clashes()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestFilterPushed(t *testing.T) {
@@ -55,13 +56,13 @@ func TestUpdatePushed(t *testing.T) {
 func TestParsePerClient(t *testing.T) {
 	server := defaults()
 	c, err := ParsePerClient(server, "anna", []byte("# anna\nifconfig-push 10.8.0.7 255.255.255.0\nifconfig-ipv6-push fd00::7/64\n"+
-		"iroute 192.168.7.0 255.255.255.0\niroute-ipv6 fd07::/48\npush-remove route\nvlan-pvid 12\nmax-routes-per-client 9\nown-mac-only 02-00-5E-10-0-1 02:00:5e:10:00:02\npush \"route 10.0.0.0 255.0.0.0\"\n"))
+		"iroute 192.168.7.0 255.255.255.0\niroute-ipv6 fd07::/48\npush-remove route\nvlan-pvid 12\nmax-routes-per-client 9\nown-mac-only 02-00-5E-10-0-1 02:00:5e:10:00:02\nsession-timeout 60\npush \"route 10.0.0.0 255.0.0.0\"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Ifconfig.Local.String() != "10.8.0.7" || c.Ifconfig.Bits != 24 || c.IfconfigIPv6.Local.String() != "fd00::7/64" ||
 		len(c.IRoutes) != 2 || !reflect.DeepEqual(c.PushRemove, []string{"route"}) || len(c.Push) != 1 || c.Disable || c.PushReset || c.VLANPVID != 12 || c.MaxRoutes != 9 ||
-		!c.OwnMACOnly || !slices.Equal(c.OwnMACs, []string{"02:00:5e:10:00:01", "02:00:5e:10:00:02"}) {
+		c.SessionTimeout == nil || *c.SessionTimeout != time.Minute || !c.OwnMACOnly || !slices.Equal(c.OwnMACs, []string{"02:00:5e:10:00:01", "02:00:5e:10:00:02"}) {
 		t.Errorf("%+v", c)
 	}
 	for text, want := range map[string]string{
@@ -71,6 +72,9 @@ func TestParsePerClient(t *testing.T) {
 		"push \"dhcp-option DOMAIN-SEARCH a,b\"\n": `anna:1: push "dhcp-option DOMAIN-SEARCH a,b": has a comma, which ends an option on the wire, so no client could connect; write a line for each option`,
 		"push " + strings.Repeat("x", 961) + "\n":  `anna:1: push "` + strings.Repeat("x", 80) + `...": is longer than the 960 bytes that clients take; push less, or several lines`,
 		"own-mac-only 02:00:5e:10:00:01 02:00\n":   `anna:1: own-mac-only "02:00": expected an Ethernet address such as 02:00:5e:10:00:01`,
+		"session-timeout x\n":                      `anna:1: session-timeout "x": expected a whole number, 0 or more`,
+		"session-timeout\n":                        `anna:1: session-timeout: a value is missing; write it as: session-timeout seconds`,
+		"shaper 1000\n":                            `anna:1: shaper: may not stand in a file of client-config-dir; it may stand in a configuration file, on the command line or in what a server pushes`,
 		"disalbe\n":                                `anna:1: disalbe: unknown directive; did you mean disable?`,
 		"max-clients 3\n":                          `anna:1: max-clients: may not stand in a file of client-config-dir; it may stand in a configuration file or on the command line`,
 	} {

@@ -30,6 +30,9 @@ type Link struct {
 	SendBuffer           int
 	ReceiveBuffer        int
 	MTUDiscovery         MTUDiscovery
+	Shaper               int // bytes a second; 0: no limit
+	PassTOS              bool
+	SingleSession        bool
 }
 
 // Proto is an outer protocol.

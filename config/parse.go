@@ -302,6 +302,7 @@ func (c *Config) clone() *Config {
 	}
 	n.Link.Remotes = slices.Clone(c.Link.Remotes)
 	n.Routing.Routes = slices.Clone(c.Routing.Routes)
+	n.Routing.ClientNAT = slices.Clone(c.Routing.ClientNAT)
 	n.Routing.DNS.Servers = slices.Clone(c.Routing.DNS.Servers)
 	n.Routing.DNS.Addrs = slices.Clone(c.Routing.DNS.Addrs)
 	n.Routing.DNS.NTP = slices.Clone(c.Routing.DNS.NTP)

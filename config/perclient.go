@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // PerClient is a file of client-config-dir: the settings of one client.
@@ -22,6 +23,8 @@ type PerClient struct {
 	Notes        []Note   // about the file, for its author
 	OwnMACOnly   bool     // own-mac-only; or the server's
 	OwnMACs      []string // the client's, which nobody else may use
+	// SessionTimeout is session-timeout; nil: the server's.
+	SessionTimeout *time.Duration
 }
 
 // ParsePerClient parses a file of client-config-dir for a server. Its error joins an

@@ -18,6 +18,18 @@ type Routing struct {
 	RedirectGateway *RedirectGateway
 	DNS             DNS
 	PullFilters     []PullFilter // in file order
+	GatewayIPv6     netip.Addr   // route-ipv6-gateway; not valid: not given
+	Table           uint32       // of routes; 0: the main one
+	AllowRecursive  bool         // packets to the server's outer address may go in
+	BlockIPv6       bool
+	ClientNAT       []ClientNAT // in order; the first that fits counts
+}
+
+// ClientNAT is one `client-nat`: addresses in Local, as this end sees them, are those
+// in Alias at the other end. The two are of one size.
+type ClientNAT struct {
+	Source       bool // snat: addresses of this end; else dnat, of the other end
+	Local, Alias netip.Prefix
 }
 
 // Route is one `route` or `route-ipv6`.

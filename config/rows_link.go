@@ -34,13 +34,14 @@ var linkRows = list{
 	{Name: "tcp-queue-limit", Usage: "n", Where: top, Role: RoleServer, Default: "64", Help: "Hold at most this many packets for a slow TCP client before dropping others.", set: setTCPQueueLimit},
 	{Name: "tcp-nodelay", Where: top, Help: "Have clients send TCP packets at once, as this end always does.", set: setTCPNoDelay},
 	{Name: "socket-flags", Adds: true, Usage: "flag ...", Where: pull, Help: "Set flags of the outer socket: TCP_NODELAY, which is always set.", set: setSocketFlags},
+	{Name: "shaper", Usage: "bytes", Where: pull, Help: "Send at most this many bytes a second into the tunnel, from 100 to 100000000.", set: integer(100, 100_000_000, func(c *Config) *int { return &c.Link.Shaper })},
+	{Name: "passtos", Where: pull, Help: "Give outer packets the class (DSCP) of the packets inside them (Linux).", set: on(func(c *Config) *bool { return &c.Link.PassTOS })},
 
 	// Accepted, and nothing to do.
 	{Name: "preresolve", Where: top, Status: Harmless, Help: "Resolve names once, at the start."},
 	{Name: "multihome", Usage: "[same-interface]", Where: top, Status: Harmless, Help: "Answer from the address that a packet came to, which is always done."},
 	{Name: "persist-local-ip", Where: top, Status: Harmless, Help: "Keep the local address across restarts."},
 	{Name: "persist-remote-ip", Where: top, Role: RoleClient, Status: Harmless, Help: "Keep the server's address across restarts."},
-	{Name: "passtos", Where: top, Status: Harmless, Reason: "ignored; outer packets carry no type of service", Help: "Copy the type of service of inner packets to outer ones."},
 	{Name: "mptcp", Where: top, Status: Harmless, Reason: "ignored; not part of OpenVPN", Help: "Use multipath TCP; from a patched OpenVPN."},
 	{Name: "disable-dco", Where: top, Status: Harmless, Help: "Use no kernel module, which is always so."},
 	{Name: "enable-dco", Where: top, Status: Harmless, Reason: "ignored; no kernel module is used", Help: "Use a kernel module; from a patched OpenVPN."},
@@ -50,5 +51,4 @@ var linkRows = list{
 
 	// Not yet.
 	{Name: "http-proxy-override", Usage: "host port ...", Where: conn, Role: RoleClient, Status: Planned, Reason: "write http-proxy HOST PORT in its place", Help: "Use this HTTP proxy for all connections."},
-	{Name: "shaper", Usage: "bytes", Where: pull, Status: Planned, Reason: "limit the rate with the system instead: tc qdisc add dev tun0 root tbf rate 1mbit burst 32k latency 400ms", Help: "Send at most this many bytes a second."},
 }

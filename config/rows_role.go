@@ -12,6 +12,7 @@ var roleRows = list{
 	{Name: "push-peer-info", Where: top, Role: RoleClient, Help: "Tell the server more about this host: its MAC address, the system's version and the TLS library.", set: on(func(c *Config) *bool { return &c.Process.PushPeerInfo })},
 	{Name: "config", Adds: true, Usage: "file", Where: top, Help: "Read another configuration file here.", set: setConfig},
 	{Name: "ignore-unknown-option", Adds: true, Usage: "name ...", Where: top, Help: "Skip these directives where they are not supported, with a note.", set: setIgnoreUnknown},
+	{Name: "single-session", Where: top, Help: "Of two hosts: once the other one is connected, take no new connection from it while that lasts.", set: on(func(c *Config) *bool { return &c.Link.SingleSession })},
 	{Name: "compat-mode", Usage: "version", Where: top, Help: "Take the defaults of an older OpenVPN version.", set: setCompatMode},
 
 	// Read by the session's negotiation.
@@ -22,9 +23,6 @@ var roleRows = list{
 	// Accepted, and nothing to do.
 	{Name: "disable-occ", Where: top, Status: Harmless, Reason: "no options are compared anyway", Help: "Do not compare options with the other end."},
 	{Name: "opt-verify", Where: top, Status: Harmless, Help: "Compare options with the other end; removed in OpenVPN 2.7."},
-
-	// Not yet.
-	{Name: "single-session", Where: top, Status: Planned, Reason: "remove the line; the other host can then connect again after it left, by its certificate or key", Help: "Take one connection only."},
 
 	// Refused.
 	{Name: "scramble", Usage: "[argument] ...", Where: top, Status: Refused, Reason: "a patch that changes what goes over the wire; remove it on both ends", Help: "Obfuscate packets; from a patched OpenVPN."},

@@ -14,6 +14,11 @@ var routingRows = list{
 	{Name: "redirect-private", Adds: true, Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Take the flags of redirect-gateway without changing the default route.", set: redirect(true)},
 	{Name: "dhcp-option", Adds: true, Usage: "kind [value] ...", Where: pull, Routing: true, Help: "Set a DNS server, a domain or the like for this host.", set: setDHCPOption},
 	{Name: "dns", Adds: true, Usage: "server|search-domains value ...", Where: pull, Routing: true, Help: "Set a DNS server or search domains for this host.", set: setDNS},
+	{Name: "route-ipv6-gateway", Usage: "address", Where: pull, Help: "Use this gateway for IPv6 routes that name none.", set: setRouteIPv6Gateway},
+	{Name: "route-table", Usage: "id", Where: top, Help: "Put the routes of route and route-ipv6 in this routing table (Linux); 0 is the main one.", set: setRouteTable},
+	{Name: "allow-recursive-routing", Where: top, Help: "Let packets to the server's own address into the tunnel, which may then go round in circles.", set: on(func(c *Config) *bool { return &c.Routing.AllowRecursive })},
+	{Name: "block-ipv6", Where: pull, Routing: true, Help: "Let no IPv6 packet into the tunnel, and answer each as unreachable; on a server, those of the clients.", set: on(func(c *Config) *bool { return &c.Routing.BlockIPv6 })},
+	{Name: "client-nat", Adds: true, Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Help: "Translate IPv4 addresses inside the tunnel: this end's (snat) or the other's (dnat), from network to alias.", set: setClientNAT},
 
 	// Accepted, and nothing to do.
 	{Name: "route-delay", Usage: "[seconds] [wait]", Where: pull, Status: Harmless, Help: "Wait before adding routes."},
@@ -24,11 +29,4 @@ var routingRows = list{
 	{Name: "block-outside-dns", Where: pull, Role: RoleClient, Routing: true, Status: WindowsOnly, Help: "Keep DNS queries in the tunnel."},
 	{Name: "register-dns", Where: pull, Routing: true, Status: WindowsOnly, Help: "Make the system notice new DNS servers."},
 	{Name: "show-net-up", Where: top, Status: WindowsOnly, Help: "Log routes and adapters."},
-
-	// Not yet.
-	{Name: "block-ipv6", Where: pull, Routing: true, Status: Planned, Reason: "refuse IPv6 in the firewall instead: nft add rule inet filter output oifname tun0 meta nfproto ipv6 reject", Help: "Answer IPv6 packets as unreachable."},
-	{Name: "route-ipv6-gateway", Usage: "address", Where: pull, Status: Planned, Reason: "give the gateway in route-ipv6", Help: "Use this gateway for IPv6 routes that name none."},
-	{Name: "route-table", Usage: "id", Where: top, Status: Planned, Reason: "write route-noexec, and add the routes with: ip route add NETWORK dev tun0 table ID", Help: "Put routes in this routing table (Linux)."},
-	{Name: "allow-recursive-routing", Where: top, Status: Planned, Reason: "remove the line; packets to the server's own address that a route sends into the tunnel are then dropped, since they would go round in circles", Help: "Let packets to the server itself into the tunnel."},
-	{Name: "client-nat", Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Status: Planned, Reason: "translate in the firewall instead: nft add rule ip nat postrouting oifname tun0 snat prefix to ADDRESS/BITS", Help: "Translate addresses inside the tunnel."},
 }

@@ -19,7 +19,5 @@ var timersRows = list{
 	{Name: "tls-timeout", Usage: "seconds", Where: top, Default: "1", Help: "Send a control packet again after this long; the wait doubles.", set: positive(func(c *Config) *time.Duration { return &c.Timers.TLSTimeout })},
 	{Name: "tls-exit", Where: top, Help: "Exit when a handshake fails, in place of trying again.", set: on(func(c *Config) *bool { return &c.Timers.TLSExit })},
 	{Name: "max-packet-size", Usage: "bytes", Where: top, Help: "Keep outer packets below this size.", set: setMaxPacketSize},
-
-	// Not yet.
-	{Name: "session-timeout", Usage: "seconds", Where: pull | InCCD, Status: Planned, Reason: "without it a session lasts until one end leaves, or is idle (inactive SECONDS)", Help: "End sessions after this time."},
+	{Name: "session-timeout", Usage: "seconds", Where: pull | InCCD, Default: "0", Help: "End a session this long after it began: a client exits, a server sends the client away.", set: setSessionTimeout},
 }

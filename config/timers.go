@@ -18,6 +18,7 @@ type Timers struct {
 	TranWindow         time.Duration // 3600 s
 	TLSTimeout         time.Duration // 1 s (RFC 6298)
 	TLSExit            bool
-	MaxPacketSize      int // control packets, bytes
-	ExplicitExitNotify int // 0: off
+	MaxPacketSize      int           // control packets, bytes
+	ExplicitExitNotify int           // 0: off
+	SessionTimeout     time.Duration // 0: off
 }

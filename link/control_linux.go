@@ -8,8 +8,8 @@ import (
 )
 
 // control holds the control messages of one call, aligned as the kernel wants:
-// IP_PKTINFO or IPV6_PKTINFO, and UDP_SEGMENT or UDP_GRO.
-type control [9]uint64
+// IP_PKTINFO or IPV6_PKTINFO, IP_TOS or IPV6_TCLASS, and UDP_SEGMENT or UDP_GRO.
+type control [12]uint64
 
 // next returns the header and data of the control message at an offset, and
 // the offset of the one after it. Past the end of size bytes the header is nil.
@@ -75,5 +75,18 @@ func (c *control) setLocal(addr netip.Addr, ipv6 bool) (size int) {
 func (c *control) setSegment(at, size int) int {
 	data, after := c.put(at, unix.SOL_UDP, unix.UDP_SEGMENT, 2)
 	*(*uint16)(data) = uint16(size)
+	return after
+}
+
+// setClass writes, at an offset, a control message that gives a datagram to an address
+// of that family its class, and returns the offset after it. An IPv6 socket sends to
+// IPv4 addresses by IPv4's rules.
+func (c *control) setClass(at int, class uint8, to netip.Addr) int {
+	level, kind := int32(unix.IPPROTO_IP), int32(unix.IP_TOS)
+	if to.Unmap().Is6() {
+		level, kind = unix.IPPROTO_IPV6, unix.IPV6_TCLASS
+	}
+	data, after := c.put(at, level, kind, 4)
+	*(*int32)(data) = int32(class)
 	return after
 }

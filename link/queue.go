@@ -23,6 +23,8 @@ type queue struct {
 	limit int
 	drop  bool
 
+	class uint8 // of what is sent at present
+
 	dropped atomic.Uint64
 
 	mu            sync.Mutex
@@ -92,6 +94,9 @@ func (q *queue) init(conn net.Conn, o TCPOptions) {
 // add queues packets and sends what can be sent. If it is patient it waits for
 // room. It returns how many packets were queued.
 func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
+	if len(batch) == 0 {
+		return 0, nil
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var failures buf.Failures
@@ -104,6 +109,9 @@ func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 	}
 	if q.err != nil || q.closing {
 		return 0, q.failure()
+	}
+	if last := batch[len(batch)-1]; last.Class != q.class && !isControl(last.Bytes()) {
+		q.setClass(last.Class)
 	}
 	q.send()
 	return n, failures.Err()

@@ -79,13 +79,14 @@ type run struct {
 	segment int // bytes of each but the last
 	limit   int // of segment
 	path    buf.Path
+	class   uint8
 	end     int // index in the batch after the last
 }
 
 // joins reports whether the run may take another datagram.
 func (r *run) joins(p *buf.Packet) bool {
 	return p.Len() > 0 && p.Len() <= r.segment && r.segment <= r.limit && // none follows a shorter one:
-		r.bytes == r.count*r.segment && r.count < maxRun && r.bytes+p.Len() <= maxRunBytes && p.Path == r.path
+		r.bytes == r.count*r.segment && r.count < maxRun && r.bytes+p.Len() <= maxRunBytes && p.Path == r.path && p.Class == r.class
 }
 
 const (

@@ -225,6 +225,63 @@ func FuzzControl(f *testing.F) {
 	})
 }
 
+// TestClass: datagrams arrive with the class of their packet, each in runs of its own.
+func TestClass(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		from, to Options
+		v6       bool
+	}{
+		{"IPv4", Options{Addr: addrPort(loopback4)}, Options{Addr: addrPort(loopback4)}, false},
+		{"IPv6", Options{Addr: addrPort(loopback6)}, Options{Addr: addrPort(loopback6)}, true},
+		{"IPv4 on a socket for both", Options{}, Options{Addr: addrPort(loopback4)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			from, to := listen(t, c.from), listen(t, c.to)
+			level, option, kind := unix.IPPROTO_IP, unix.IP_RECVTOS, int32(unix.IP_TOS)
+			if c.v6 {
+				level, option, kind = unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, int32(unix.IPV6_TCLASS)
+			}
+			packets := sized(to.LocalAddr(), times(6, 1000)...)
+			want := []uint8{0xb8, 0xb8, 0, 0, 0x20, 0xb8}
+			for i, p := range packets {
+				p.Class = want[i]
+				p.Path.Local = from.LocalAddr().Addr()
+				if p.Path.Local.IsUnspecified() {
+					p.Path.Local = addrPort(loopback4).Addr()
+				}
+			}
+			var got []uint8
+			err := to.raw.Control(func(fd uintptr) {
+				if err := unix.SetsockoptInt(int(fd), level, option, 1); err != nil {
+					t.Error(err)
+				}
+				if err := unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_GRO, 0); err != nil {
+					t.Error(err)
+				}
+				write(t, from, packets)
+				data, control := make([]byte, 2000), make([]byte, 200)
+				for range packets {
+					_, n, _, _, err := unix.Recvmsg(int(fd), data, control, 0)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					messages, _ := unix.ParseSocketControlMessage(control[:n])
+					for _, m := range messages {
+						if m.Header.Level == int32(level) && m.Header.Type == kind {
+							got = append(got, m.Data[0])
+						}
+					}
+				}
+			})
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("% x, want % x: %v", got, want, err)
+			}
+		})
+	}
+}
+
 func TestControlMessages(t *testing.T) {
 	for _, addr := range []string{"192.0.2.1", "2001:db8::1"} {
 		local := netip.MustParseAddr(addr)

@@ -81,10 +81,14 @@ func (v *vector) prepareWrite(batch []*buf.Packet, ipv6 bool, limits *runLimits)
 			stray++
 			continue
 		}
-		v.runs[n] = run{count: 1, bytes: p.Len(), segment: p.Len(), limit: limits.of(p.Path.Remote.Addr()), path: p.Path, end: i + 1}
+		size := v.controls[n].setLocal(p.Path.Local, ipv6)
+		if p.Class != 0 {
+			size = v.controls[n].setClass(size, p.Class, p.Path.Remote.Addr())
+		}
+		v.runs[n] = run{count: 1, class: p.Class, bytes: p.Len(), segment: p.Len(), limit: limits.of(p.Path.Remote.Addr()), path: p.Path, end: i + 1}
 		h.Iov = &v.parts[i-stray]
 		h.SetIovlen(1)
-		v.setControl(n, v.controls[n].setLocal(p.Path.Local, ipv6))
+		v.setControl(n, size)
 		n++
 	}
 	return n, stray

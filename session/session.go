@@ -211,6 +211,9 @@ func (s *Session) Advance(now time.Time) {
 	for _, text := range s.report.advance(now, s.keys.old, s.keys.active) {
 		s.remark(text)
 	}
+	if s.watch.expires(now, s.Established()) {
+		s.emit(Expired{})
+	}
 	idle, err := s.watch.advance(now, s.Established())
 	if err != nil {
 		s.fail(err)

@@ -17,7 +17,15 @@ type Timers struct {
 	// ways together, make a session Idle; 0 bytes: no packet at all.
 	Inactive      time.Duration
 	InactiveBytes int64
+	// Limit is how long after data can pass first the session is Expired.
+	Limit time.Duration
 }
+
+// Expired says that the session has lasted as long as Timers.Limit allows, once. Its
+// owner decides what becomes of it.
+type Expired struct{}
+
+func (Expired) event() {}
 
 // Idle says that the tunnel carried less than Timers.Inactive asks for. Its
 // owner decides what becomes of the session.
@@ -41,6 +49,21 @@ type watch struct {
 	// since is zero before data can pass.
 	bytes int64
 	since time.Time
+
+	began   time.Time // when data could pass first
+	expired bool      // reported
+}
+
+// expires reports whether the session has now lasted as long as it may.
+func (w *watch) expires(now time.Time, established bool) bool {
+	if established && w.began.IsZero() {
+		w.began = now
+	}
+	if w.timers.Limit == 0 || w.expired || !established || now.Before(w.began.Add(w.timers.Limit)) {
+		return false
+	}
+	w.expired = true
+	return true
 }
 
 // advance reports what the timers say now: an error that ends the session, or
@@ -92,5 +115,8 @@ func (w *watch) deadlines(established bool, by func(time.Time)) {
 	}
 	if established && t.Inactive > 0 && !w.since.IsZero() {
 		by(w.idleAt())
+	}
+	if established && t.Limit > 0 && !w.expired && !w.began.IsZero() {
+		by(w.began.Add(t.Limit))
 	}
 }

@@ -161,3 +161,35 @@ func TestNoInactiveTimer(t *testing.T) {
 		}
 	}
 }
+
+// TestLimit: a session expires once, so long after data could pass first, whatever it
+// carries. A limit that comes later counts from there too.
+func TestLimit(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, func(client, _ *Config, _ *wrap.Armour) {
+		client.Timers.Limit = time.Minute
+	})
+	p.run(time.Second, p.established)
+	up := p.now
+	p.pass(58 * time.Second)
+	p.exchange(p.server, p.client)
+	if n := count[Expired](p.client.events); n != 0 {
+		t.Errorf("expired %d times before", n)
+	}
+	p.run(10*time.Second, func() bool { return count[Expired](p.client.events) > 0 })
+	if passed := p.now.Sub(up); passed < 59*time.Second || passed > 61*time.Second {
+		t.Errorf("expired after %v", passed)
+	}
+	p.pass(5 * time.Minute)
+	if n := count[Expired](p.client.events); n != 1 || p.client.Err() != nil {
+		t.Errorf("expired %d times, ended with %v", n, p.client.Err())
+	}
+	p.server.SetTimers(Timers{Limit: p.now.Sub(up) + 30*time.Second})
+	p.pass(29 * time.Second)
+	if n := count[Expired](p.server.events); n != 0 {
+		t.Error("the server expired before")
+	}
+	p.pass(2 * time.Second)
+	if n := count[Expired](p.server.events); n != 1 {
+		t.Errorf("the server expired %d times", n)
+	}
+}

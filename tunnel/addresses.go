@@ -23,10 +23,16 @@ func (r *Road) Addresses(packet []byte) (src, dst netip.Addr, ok bool) {
 
 // clampMSS applies the function clampMSS to the IP packet in what the road carries.
 func (r *Road) clampMSS(packet []byte, maxInner int) {
+	clampMSS(r.innerOf(packet), maxInner)
+}
+
+// innerOf returns the IP packet in what the road carries. It is nil for a frame that
+// carries something else.
+func (r *Road) innerOf(packet []byte) []byte {
 	if r.Ethernet {
-		packet = frame.IP(packet)
+		return frame.IP(packet)
 	}
-	clampMSS(packet, maxInner)
+	return packet
 }
 
 // Addresses returns the source and destination of an IP packet. ok is false if it

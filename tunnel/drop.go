@@ -28,6 +28,8 @@ const (
 	WrongVLAN        // a VLAN that is not allowed where the frame came from
 	Storm            // more frames for everybody than one port may send
 	TooLarge         // the path or the adapter carries no packets of this size
+	Shaped           // sent too early for the rate of `shaper`
+	Refused          // IPv6, which is blocked (`block-ipv6`)
 	Forbidden        // the firewall of this host did not let it out
 	Unsent           // the socket or the adapter refused it for another reason
 	drops
@@ -38,7 +40,7 @@ var dropNames = [drops]string{
 	Forged: "failed authentication", Replayed: "replayed", BadSource: "bad source address",
 	SpoofedMAC: "spoofed MAC", UnknownMAC: "unknown MAC", Local: "stays behind its port",
 	WrongVLAN: "VLAN not admitted", Storm: "storm limit",
-	TooLarge: "larger than the MTU", Forbidden: "refused by a firewall rule of this host", Unsent: "not sent",
+	TooLarge: "larger than the MTU", Shaped: "beyond the rate of shaper", Refused: "IPv6, which is blocked", Forbidden: "refused by a firewall rule of this host", Unsent: "not sent",
 }
 
 func (d Drop) String() string { return dropNames[d] }

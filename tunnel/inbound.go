@@ -6,7 +6,9 @@ package tunnel
 //	  open              whose is it; control packets leave the road here
 //	    Data.Open
 //	    Role.Moved      the peer floated to another address
+//	  refuse            answer IPv6 where that is blocked
 //	  Role.Forward      may this peer send from that address; where to
+//	  NAT
 //	  clampMSS
 //	  sealForAll        copies for other clients
 //	  adapter.WriteBatch
@@ -59,6 +61,7 @@ func (r *Road) inboundQueue(ctx context.Context, l, socket link.Link, queue int)
 		}
 		now := time.Now()
 		in = in[:0]
+		out.special, out.class, out.now = r.special.Load(), 0, now
 		out.watch = watching(&r.Observer, true)
 		out.watch.enter(AtLink, batch[:n], l)
 		for i, p := range batch[:n] {
@@ -109,7 +112,11 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers,
 		return Kept
 	}
 	to.reset()
-	drop = r.Role.Forward(now, from, p, to)
+	if out.special != nil && out.special.refuses(r, p, true) {
+		drop = r.refuse(now, from, p, out)
+	} else {
+		drop = r.Role.Forward(now, from, p, to)
+	}
 	out.watch.route(p, to, drop)
 	if drop != Kept {
 		if drop == Malformed {
@@ -119,6 +126,9 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers,
 	}
 	from.Counters.InPackets.Add(1)
 	from.Counters.InBytes.Add(uint64(p.Len()))
+	if out.special != nil {
+		out.special.NAT.translate(r.innerOf(p.Bytes()), fromPeer)
+	}
 	r.clampMSS(p.Bytes(), from.maxInner())
 	r.sealForAll(now, to, p, out)
 	if to.Adapter {

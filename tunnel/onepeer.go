@@ -19,6 +19,8 @@ type OnePeer struct {
 	Road *Road
 	// Float lets the peer come from any address.
 	Float bool
+	// Recursive lets packets to the peer's outer address into the tunnel.
+	Recursive bool
 	// Current returns the peer that packets go to, nil while there is none.
 	Current func() *Peer
 	// On returns the peer that sends data packets on a link, nil for none.
@@ -59,7 +61,7 @@ func (o *OnePeer) Route(_ time.Time, p *buf.Packet, to *Receivers) Drop {
 	switch {
 	case !remote.IsValid():
 		return NoKey
-	case dst == remote.Addr() && !o.Isolated():
+	case dst == remote.Addr() && !o.Recursive && !o.Isolated():
 		if !o.Pinned.Load() {
 			o.looped.Do(func() { o.OnLoop(dst) })
 		}

@@ -3,7 +3,9 @@ package tunnel
 // Outbound, in packet order:
 //
 //	Outbound      a batch from the adapter
+//	  before      wait for the shaper, refuse IPv6
 //	  Role.Route  whose is it
+//	  NAT
 //	  sealForAll  a copy for each, if it is for several
 //	  tooLong     cut or refuse what the path does not carry
 //	  clampMSS    keep TCP within what it does
@@ -37,12 +39,13 @@ func (r *Road) Outbound(ctx context.Context, adapter nic.NIC) error {
 func (r *Road) outbound(ctx context.Context, adapter nic.NIC, queue int) error {
 	first, _ := batchOf(adapter)
 	batch := buf.NewBatch(first, r.PacketSize)
-	out := sender{road: r, spares: buf.NewSpares(r.PacketSize), queue: queue}
+	out := sender{road: r, spares: buf.NewSpares(r.PacketSize), queue: queue, patient: true}
 	var to Receivers
 	var others turns
 	var failing brake.Brake
 	for {
-		n, err := adapter.ReadBatch(batch)
+		out.special, out.class = r.special.Load(), 0
+		n, err := adapter.ReadBatch(out.special.first(batch))
 		if n > 0 {
 			failing.Succeeded()
 		}
@@ -52,16 +55,26 @@ func (r *Road) outbound(ctx context.Context, adapter nic.NIC, queue int) error {
 			}
 		}
 		now := time.Now()
+		out.now = now
 		out.watch = watching(&r.Observer, false)
 		out.watch.enter(AtAdapter, batch[:n], nil)
 		for i, p := range batch[:n] {
 			out.watch.turn(p, i, n)
 			to.reset()
-			drop := r.Role.Route(now, p, &to)
+			var drop Drop
+			if out.special != nil {
+				now, drop = r.before(ctx, now, p, &out)
+			}
+			if drop == Kept {
+				drop = r.Role.Route(now, p, &to)
+			}
 			out.watch.route(p, &to, drop)
 			if drop != Kept {
 				r.Counters.Add(drop)
 				continue
+			}
+			if out.special != nil {
+				out.special.NAT.translate(r.innerOf(p.Bytes()), toPeer)
 			}
 			r.sealForAll(now, &to, p, &out)
 		}
@@ -78,6 +91,9 @@ func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Dr
 		return r.tooLong(now, peer, p, out)
 	}
 	r.clampMSS(p.Bytes(), peer.maxInner())
+	if out.special != nil && !out.admits(r.innerOf(p.Bytes())) {
+		return Shaped
+	}
 	out.hold(peer)
 	err := peer.Data.Seal(now, p)
 	switch {
@@ -126,6 +142,23 @@ type sender struct {
 	watch   *watch // of the batch
 
 	spares buf.Spares // for pieces and copies
+
+	special *Special // nil: nothing
+	now     time.Time
+	class   uint8 // of the packet being sealed
+	patient bool  // packets wait for the shaper; else those that come too early are dropped
+	timer   *time.Timer
+	answers [1]*buf.Packet
+}
+
+// admits takes note of a packet's class, and reports whether it may be sent now.
+func (s *sender) admits(packet []byte) bool {
+	s.class = 0
+	if s.special.Class {
+		s.class = classOf(packet)
+	}
+	shaper := s.special.Shaper
+	return shaper == nil || s.patient || shaper.early(s.now) < shaperDebt
 }
 
 // copyOf returns a copy of a packet. It is valid until the end of the batch, or
@@ -145,7 +178,10 @@ func (s *sender) add(peer *Peer, p *buf.Packet) {
 		s.flush()
 		s.link = peer.link
 	}
-	p.Path = peer.Path()
+	p.Path, p.Class = peer.Path(), s.class
+	if s.special != nil && s.special.Shaper != nil {
+		s.special.Shaper.sent(s.now, p.Len())
+	}
 	peer.Counters.LinkOut.Add(uint64(p.Len()))
 	s.watch.at(AtSeal, p, peer, Kept)
 	s.packets = append(s.packets, p)

@@ -66,7 +66,8 @@ type Road struct {
 		sync.Mutex
 		_ [56]byte // to the end of the cache line
 	}
-	single atomic.Uint32 // number of links without queues so far
+	single  atomic.Uint32 // number of links without queues so far
+	special atomic.Pointer[Special]
 }
 
 // maxQueues bounds how many queues of a link or an adapter are kept apart.

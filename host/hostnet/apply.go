@@ -205,6 +205,7 @@ func (a *Applied) lookedAt(want State) State {
 	if want.Forward == nil {
 		want.Forward = a.want.Forward
 	}
+	want.also = a.want.tables()
 	want.Advertised = want.Advertised || a.want.Advertised
 	return want
 }

@@ -15,6 +15,7 @@ import (
 func everything() State {
 	s := redirected()
 	s.Forward, s.LLAddr = routed("tun0").Forward, "02:00:5e:10:00:01"
+	s.Routes = append(s.Routes, Route{Dst: prefix("10.77.0.0/16"), Via: ip("10.8.0.1"), Table: 77})
 	return s
 }
 

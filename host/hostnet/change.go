@@ -144,8 +144,12 @@ func (c *routeChange) apply(_ context.Context, k kernel) error {
 	if !errors.Is(err, errExists) {
 		return err
 	}
-	if routes, lerr := k.routes(); lerr == nil {
-		if other, ok := taken(c.Way, newTable(routes).only(c.Way.Dst)); ok {
+	routes, lerr := k.routes()
+	if c.Way.Table != 0 {
+		routes, lerr = k.routesIn(c.Way.Table)
+	}
+	if lerr == nil {
+		if other, ok := taken(c.Way, newTable(routes).only(c.Way.Dst, c.Way.Table)); ok {
 			return clash(c.Way, other).Err
 		}
 	}

@@ -84,7 +84,7 @@ func there(k routeKernel, w way) error {
 func lostRoutes(want State, addresses []Address, routes *table) (lost []way) {
 	for _, a := range addresses {
 		w := connected(want.Device, a)
-		if w.Dst != single(a.Prefix.Addr()) && slices.Contains(want.Addresses, a) && !slices.ContainsFunc(routes.only(w.Dst), w.sameDevice) {
+		if w.Dst != single(a.Prefix.Addr()) && slices.Contains(want.Addresses, a) && !slices.ContainsFunc(routes.only(w.Dst, 0), w.sameDevice) {
 			lost = append(lost, w)
 		}
 	}

@@ -27,6 +27,8 @@ type State struct {
 	BlockLocal bool      // lead the networks this host is on into the tunnel too, all but their gateways
 	DNS        *DNS      // nil leaves names alone
 	Forward    *Forward  // nil: this host is no router
+
+	also []int // routing tables to look at besides those of Routes
 }
 
 // Address is one address of the adapter.
@@ -41,6 +43,7 @@ type Route struct {
 	Via    netip.Addr // next hop; not valid: the adapter itself
 	Device string     // "": State.Device. With Bypass, ignored
 	Metric int
+	Table  int // the routing table, from 1 to 4294967295 (Linux); 0: the main one
 	// Bypass sends Dst where the host's routes would lead without this State: for
 	// the way to the server itself, and `net_gateway` routes. It follows those
 	// routes when they change.

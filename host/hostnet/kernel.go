@@ -53,9 +53,12 @@ type linkKernel interface {
 	tunnels() (map[string]int, error)
 }
 
-// routeKernel reads and changes the main routing table.
+// routeKernel reads and changes routing tables.
 type routeKernel interface {
+	// routes returns those of the main table.
 	routes() ([]way, error)
+	// routesIn returns those of another table, none if there is no such table.
+	routesIn(table int) ([]way, error)
 	// wayTo is how dst would be reached without the routes that but picks.
 	wayTo(dst netip.Addr, but func(way) bool) (way, error)
 	addRoute(w way) error
@@ -167,6 +170,7 @@ type way struct {
 	Cost   int        `json:"-"`          // what the device adds to the metric, on Windows
 	OnLink bool       `json:",omitempty"` // the next hop is reached without a route to it
 	Local  bool       `json:",omitempty"` // leads to this host itself
+	Table  int        `json:",omitempty"` // 0: the main one
 }
 
 func (w way) String() string { return w.Dst.String() + w.how() }
@@ -183,12 +187,13 @@ func (w way) how() string {
 	if w.Metric != metricOf(w.Dst, 0) {
 		s += " metric " + itoa(w.Metric)
 	}
+	s += inTable(w.Table)
 	return s
 }
 
 // same reports whether the kernel would take both for one route.
 func (w way) same(o way) bool {
-	return w.Dst == o.Dst && w.Via == o.Via && w.sameDevice(o) && w.Metric == o.Metric
+	return w.Dst == o.Dst && w.Via == o.Via && w.sameDevice(o) && w.Metric == o.Metric && w.Table == o.Table
 }
 
 func (w way) sameDevice(o way) bool {

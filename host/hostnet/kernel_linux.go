@@ -1,6 +1,7 @@
 package hostnet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -189,14 +190,24 @@ func netlinkAddr(a Address) *netlink.Addr {
 	return n
 }
 
-func (linux) routes() ([]way, error) {
+func (linux) routes() ([]way, error) { return waysIn(unix.RT_TABLE_MAIN) }
+
+func (linux) routesIn(table int) ([]way, error) {
+	ways, err := waysIn(table)
+	for i := range ways {
+		ways[i].Table = table
+	}
+	return ways, err
+}
+
+func waysIn(table int) ([]way, error) {
 	names, err := deviceNames()
 	if err != nil {
 		return nil, err
 	}
 	var ways []way
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		list, err := tableOf(family, unix.RT_TABLE_MAIN, names)
+		list, err := tableOf(family, table, names)
 		if err != nil {
 			return nil, err
 		}
@@ -291,7 +302,7 @@ func netlinkRoute(w way) (*netlink.Route, error) {
 	}
 	r := &netlink.Route{
 		LinkIndex: index, Dst: ipNet(w.Dst), Priority: w.Metric,
-		Table: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_STATIC,
+		Table: cmp.Or(w.Table, unix.RT_TABLE_MAIN), Protocol: unix.RTPROT_STATIC,
 	}
 	switch {
 	case !w.Via.IsValid():

@@ -14,6 +14,7 @@ type limited struct{}
 
 var errNotHere = errors.New("not supported on this system")
 
+func (limited) routesIn(int) ([]way, error)           { return nil, nil }
 func (limited) tunnels() (map[string]int, error)      { return nil, nil }
 func (limited) setHardware(string, string) error      { return errNotHere }
 func (limited) setting(string) (string, error)        { return "", errGone }

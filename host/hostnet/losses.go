@@ -89,13 +89,21 @@ func part(c change) string {
 	case shared:
 		return c.sharedKey()
 	case *routeChange:
-		return "route " + c.Way.Dst.String()
+		return "route " + c.Way.Dst.String() + inTable(c.Way.Table)
 	case *tableChange:
 		return "table " + c.Table
 	case *linkDNSChange:
 		return "names"
 	}
 	return c.String()
+}
+
+// inTable is what distinguishes a route in a table from one in the main table.
+func inTable(table int) string {
+	if table == 0 {
+		return ""
+	}
+	return " table " + itoa(table)
 }
 
 // culprits returns the programs that most likely undid c: those seen to change

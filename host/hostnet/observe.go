@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 )
 
 // observe reads from the host what a plan for want needs. It ignores the routes that
@@ -21,7 +22,7 @@ func (h *host) observe(ctx context.Context, want State, but func(way) bool) (obs
 	}
 	if err == nil {
 		var ways []way
-		ways, err = h.kernel.routes()
+		ways, err = h.routes(want.tables())
 		seen.routes = newTable(ways)
 	}
 	if err == nil {
@@ -36,6 +37,32 @@ func (h *host) observe(ctx context.Context, want State, but func(way) bool) (obs
 	}
 	h.observeWays(want, &seen, but)
 	return seen, nil
+}
+
+// routes reads the main routing table and others.
+func (h *host) routes(others []int) ([]way, error) {
+	ways, err := h.kernel.routes()
+	for _, table := range others {
+		if err != nil {
+			return nil, err
+		}
+		var more []way
+		more, err = h.kernel.routesIn(table)
+		ways = append(ways, more...)
+	}
+	return ways, err
+}
+
+// tables returns the routing tables other than the main one that s is about.
+func (s State) tables() []int {
+	tables := slices.Clone(s.also)
+	for _, r := range s.Routes {
+		if r.Table != 0 {
+			tables = append(tables, r.Table)
+		}
+	}
+	slices.Sort(tables)
+	return slices.Compact(tables)
 }
 
 // observeWays asks the kernel, which knows of policy rules and other tables.

@@ -30,7 +30,7 @@ func (p Plan) String() string {
 type observed struct {
 	link      link
 	addresses []Address
-	routes    *table // the main one
+	routes    *table // the main one, and those that routes are wanted in
 	limits    limits
 	ways      map[netip.Prefix]way // how the destinations to bypass are reached; none: not at all
 	lost      []way                // routes that are gone although their addresses are there
@@ -127,7 +127,7 @@ func (p *planner) planRoutes() {
 }
 
 func (p *planner) wayOf(r Route) way {
-	w := way{Dst: r.Dst.Masked(), Via: r.Via, Device: r.Device, Metric: p.metric(r)}
+	w := way{Dst: r.Dst.Masked(), Via: r.Via, Device: r.Device, Metric: p.metric(r), Table: r.Table}
 	if w.Device == "" {
 		w.Device, w.Index = p.towards(r.Via)
 	}
@@ -168,7 +168,7 @@ func (p *planner) overruled(r Route) bool {
 
 // follows reports whether the kernel adds w by itself, with an address.
 func (p *planner) follows(w way) bool {
-	return w.Device == p.want.Device && slices.ContainsFunc(p.want.Addresses, func(a Address) bool {
+	return w.Table == 0 && w.Device == p.want.Device && slices.ContainsFunc(p.want.Addresses, func(a Address) bool {
 		if a.Peer.IsValid() {
 			return w.Dst == netip.PrefixFrom(a.Peer, a.Peer.BitLen())
 		}
@@ -195,7 +195,7 @@ func (p *planner) bypass(r Route) []way {
 	if now.Local {
 		return nil
 	}
-	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Index: now.Index, Metric: p.metric(r), OnLink: now.Via.IsValid()}}
+	return []way{{Dst: dst, Via: now.Via, Device: now.Device, Index: now.Index, Metric: p.metric(r), Table: r.Table, OnLink: now.Via.IsValid()}}
 }
 
 // defaultRoute returns the host's default route of dst's family, whatever other routes
@@ -206,7 +206,7 @@ func (p *planner) defaultRoute(dst netip.Prefix) (way, bool) {
 }
 
 func (p *planner) planRoute(w way, bypass bool) {
-	there := p.is.routes.only(w.Dst)
+	there := p.is.routes.only(w.Dst, w.Table)
 	if slices.ContainsFunc(p.planned[w.Dst], w.same) || slices.ContainsFunc(there, w.same) {
 		return
 	}

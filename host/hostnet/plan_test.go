@@ -77,6 +77,20 @@ func TestPlan(t *testing.T) {
 			"add route 8000::/1 via fd00:8::1 dev tun0 metric 5",
 			"write /etc/resolv.conf: nameserver 10.8.0.1; search corp.example",
 		)},
+		{"routes in a table", func(k *twin) {
+			k.table = append(k.table, way{Dst: prefix("10.77.0.0/16"), Device: "wlan0"}, way{Dst: prefix("10.79.0.0/16"), Device: "wlan0", Table: 77})
+		}, State{Device: "tun0", Routes: []Route{
+			{Dst: prefix("10.77.0.0/16"), Via: ip("10.8.0.1"), Table: 77},
+			{Dst: prefix("10.78.0.0/16"), Bypass: true, NetGateway: true, Table: 77},
+			{Dst: prefix("10.79.0.0/16"), Via: ip("10.8.0.1"), Table: 77},
+			{Dst: prefix("fd77::/48"), Table: 4294967295},
+		}}, lines(
+			"set tun0 up",
+			"add route 10.78.0.0/16 via 192.168.1.1 dev wlan0 table 77, the way it goes now",
+			"add route 10.77.0.0/16 via 10.8.0.1 dev tun0 table 77",
+			"add route fd77::/48 dev tun0 table 4294967295",
+			"not possible: route 10.79.0.0/16: exists dev wlan0 table 77; remove that route, or renumber one of the two networks",
+		)},
 		{"routes by advertisement", func(k *twin) {
 			k.settings["net/ipv6/conf/tun0/accept_ra_rt_info_max_plen"] = "0"
 			k.settings["net/ipv6/conf/tun0/accept_ra"] = "1"

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// table is a routing table with an index by destination: with thousands of routes,
+// table is routing tables, with an index by destination: with thousands of routes,
 // comparing each with each takes seconds.
 type table struct {
 	ways []way // removed ones are zero
@@ -20,15 +20,15 @@ func newTable(ways []way) *table {
 	return t
 }
 
-// all returns the routes, in the kernel's order.
+// all returns the routes of the main table, in the kernel's order.
 func (t *table) all() []way {
-	return slices.DeleteFunc(slices.Clone(t.ways), func(w way) bool { return !w.Dst.IsValid() })
+	return slices.DeleteFunc(slices.Clone(t.ways), func(w way) bool { return !w.Dst.IsValid() || w.Table != 0 })
 }
 
-// only returns the routes to a destination.
-func (t *table) only(dst netip.Prefix) (ways []way) {
+// only returns the routes to a destination in a table.
+func (t *table) only(dst netip.Prefix, table int) (ways []way) {
 	for _, i := range t.to[dst] {
-		if t.ways[i].Dst.IsValid() {
+		if t.ways[i].Dst.IsValid() && t.ways[i].Table == table {
 			ways = append(ways, t.ways[i])
 		}
 	}

@@ -147,7 +147,16 @@ func (t *twin) removeDevice(device string) {
 	t.dropRoutes(func(w way) bool { return w.Device == device })
 }
 
-func (t *twin) routes() ([]way, error) { return slices.Clone(t.table), nil }
+func (t *twin) routes() ([]way, error) { return t.routesIn(0) }
+
+func (t *twin) routesIn(table int) (list []way, err error) {
+	for _, w := range t.table {
+		if w.Table == table {
+			list = append(list, w)
+		}
+	}
+	return list, nil
+}
 
 // none leaves no route out.
 func none(way) bool { return false }
@@ -156,7 +165,7 @@ func (t *twin) wayTo(dst netip.Addr, but func(way) bool) (way, error) {
 	if dst.IsLoopback() {
 		return way{Device: "lo", Local: true}, nil
 	}
-	w, ok := longestMatch(t.table, dst, but)
+	w, ok := longestMatch(t.table, dst, func(w way) bool { return w.Table != 0 || but(w) })
 	if !ok {
 		return w, errNoRoute
 	}
@@ -169,7 +178,7 @@ func (t *twin) addRoute(w way) error {
 		return err
 	}
 	for _, o := range t.table {
-		if o.Dst == w.Dst && o.Metric == w.Metric {
+		if o.Dst == w.Dst && o.Metric == w.Metric && o.Table == w.Table {
 			return errExists
 		}
 	}

@@ -39,6 +39,9 @@ type Packet struct {
 
 	// Path is set by a link on reading, and read by it on writing.
 	Path Path
+	// Class is the class of service (DSCP in the upper six bits) that a link gives
+	// the datagram when writing it.
+	Class uint8
 	// Segment is 0 for a single packet. Otherwise Bytes is a run of packets of
 	// Segment bytes each (the last may be shorter), for a system that takes or
 	// gives many in one call (UDP_SEGMENT, UDP_GRO).
@@ -75,6 +78,7 @@ func (p *Packet) Reset() {
 	p.off, p.end = Headroom, Headroom
 	p.Segment = 0
 	p.Path = Path{}
+	p.Class = 0
 }
 
 // Bytes is the packet. It is valid until the packet changes.

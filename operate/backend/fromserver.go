@@ -96,6 +96,8 @@ func fromCutOff(e server.Event) (out Event, ok bool) {
 	switch e := e.(type) {
 	case server.Idle:
 		out = why(CutOff, e.About, "it carried less than `inactive` asks for")
+	case server.Expired:
+		out = why(CutOff, e.About, "its session has lasted as long as `session-timeout` allows")
 	case server.Replaced:
 		out = why(CutOff, e.About, "another client of its name, from %v, takes its place", e.By)
 	case server.AddressClaimed:

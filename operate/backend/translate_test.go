@@ -53,6 +53,7 @@ var ofServer = []struct {
 	{server.Moved{About: anna, From: other}, Event{Kind: Moved, From: "192.0.2.8:40000"}},
 	{server.MoveRefused{About: anna, To: other}, Event{Kind: Remark, Reason: "its packets come from another client's outer address, 192.0.2.8:40000"}},
 	{server.Idle{About: anna}, Event{Kind: CutOff, Reason: "it carried less than `inactive` asks for"}},
+	{server.Expired{About: anna}, Event{Kind: CutOff, Reason: "its session has lasted as long as `session-timeout` allows"}},
 	{server.Replaced{About: anna, By: other}, Event{Kind: CutOff, Reason: "another client of its name, from 192.0.2.8:40000, takes its place"}},
 	{server.AddressClaimed{About: anna, Address: inner, Owner: "bert"}, Event{Kind: CutOff, Reason: "its address 10.8.0.2 belongs to bert"}},
 	{server.ShutOut{About: anna, Err: errWhy}, Event{Kind: CutOff, Reason: "why"}},

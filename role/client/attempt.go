@@ -138,8 +138,8 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			if _, pending := e.(session.AuthPending); pending {
 				giveUp = nil
 			}
-			if _, idle := e.(session.Idle); idle && leave != nil {
-				left, leave = errInactive, nil
+			if why := endsBy(e); why != nil && leave != nil {
+				left, leave = why, nil
 				a.exit()
 			}
 			if err := a.event(ctx, e); err != nil {
@@ -176,6 +176,18 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			a.exit()
 		}
 	}
+}
+
+// endsBy returns the reason for which this side leaves when a session reports e, nil
+// for none.
+func endsBy(e session.Event) error {
+	switch e.(type) {
+	case session.Idle:
+		return errInactive
+	case session.Expired:
+		return errExpired
+	}
+	return nil
 }
 
 // follow takes the connection along when this host reaches the server by another
@@ -265,6 +277,7 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 	a.remarkPushed(notes)
 	a.peer.MaxInner.Store(int32(profile.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Data)))
 	a.watch(cfg)
+	a.road.SetSpecial(profile.Special(cfg, a.road.Special().Shaper))
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}

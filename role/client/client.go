@@ -149,7 +149,7 @@ func (c *Client) Road() *tunnel.Road { return &c.road }
 func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// or the configuration asks to end (ping-exit, inactive; the error is nil then), or
+// or the configuration asks to end (ping-exit, inactive, session-timeout; the error is nil then), or
 // another try makes no sense. When it returns, the server has been told
 // (explicit-exit-notify) and the host is as it was.
 func (c *Client) Run(ctx context.Context) error {
@@ -240,7 +240,7 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.As(err, &restart):
 		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true, backoff: afterRestart}
-	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive):
+	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive), errors.Is(err, errExpired):
 		return verdict{give: err, asked: true}
 	case c.cfg.Timers.TLSExit && errors.As(err, new(*session.HandshakeError)):
 		return verdict{give: fmt.Errorf("%w; tls-exit forbids another try", err)}
@@ -272,6 +272,9 @@ func (e *lostError) Unwrap() error { return e.err }
 
 // errInactive ends a connection that nothing goes through.
 var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
+
+// errExpired ends a connection that has lasted long enough.
+var errExpired = errors.New("the session has lasted as long as session-timeout allows")
 
 // errMoved ends a connection whose way is gone: this host now reaches the server by
 // another one.

@@ -17,7 +17,7 @@ type role struct{ *tunnel.OnePeer }
 // onePeer is what the client has of the road in common with other roles.
 func (c *Client) onePeer() *tunnel.OnePeer {
 	return &tunnel.OnePeer{
-		Road: &c.road, Float: c.cfg.Link.Float,
+		Road: &c.road, Float: c.cfg.Link.Float, Recursive: c.cfg.Routing.AllowRecursive,
 		Current: c.peer.Load, On: func(link.Link) *tunnel.Peer { return c.peer.Load() },
 		Isolated: func() bool {
 			a := c.adapter.Load()

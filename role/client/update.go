@@ -23,6 +23,7 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	}
 	a.remarkPushed(notes)
 	a.watch(cfg)
+	a.road.SetSpecial(profile.Special(cfg, a.road.Special().Shaper))
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}

@@ -89,6 +89,11 @@ func (c *caller) accepted(s *link.Stream) {
 		c.notify() // names may have other addresses by now
 		return
 	}
+	if c.taken() {
+		c.one.Road.Counters.Add(tunnel.UnknownPeer)
+		c.log.Debug("a connection was closed, since single-session allows only one", "from", own.remote)
+		return
+	}
 	path := buf.Path{Remote: own.remote}
 	if c.static != nil {
 		path = buf.Path{} // until a packet shows that it has the key

@@ -10,6 +10,9 @@ import (
 // errInactive ends a tunnel that nothing goes througs.
 var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
 
+// errExpired ends a tunnel that has lasted long enough.
+var errExpired = errors.New("the session has lasted as long as session-timeout allows")
+
 // signals wake Run's goroutine.
 type signals struct {
 	changed chan struct{} // a connection came up or ended; capacity 1

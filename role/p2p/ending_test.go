@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/internal/simnet"
+	"culvert/role/event"
 )
 
 // TestEndings has a host end by itself, and not before it should.
@@ -56,6 +57,57 @@ func TestEndings(t *testing.T) {
 					t.Errorf("ended after %v", after)
 				}
 			})
+		})
+	}
+}
+
+// TestSessionTimeout ends a tunnel that has lasted long enough.
+func TestSessionTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := simnet.New(simnet.Options{Delay: 10 * time.Millisecond})
+		a := start(t, network, addrA, static, ifconfigA, "remote 192.0.2.2", "session-timeout 60")
+		b := start(t, network, addrB, static, ifconfigB)
+		pass(t, a, b, 1)
+		time.Sleep(50 * time.Second)
+		pass(t, b, a, 2)
+		began := time.Now()
+		if err := <-a.done; err != nil || time.Since(began) > 15*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		a.done <- nil
+		a.stop()
+		b.stop()
+	})
+}
+
+// TestSingleSession: a host that comes again is not heard while its connection lasts,
+// and is once that is given up (ping-restart).
+func TestSingleSession(t *testing.T) {
+	idA, knownA := identity(t)
+	idB, knownB := identity(t)
+	for _, single := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			network := simnet.New(simnet.Options{Delay: 10 * time.Millisecond})
+			linesA := []string{"tls-client", idA, knownB, ifconfigA, "remote 192.0.2.2", "ping 2", "ping-restart 40"}
+			linesB := []string{"tls-server", idB, knownA, ifconfigB, "ping 2", "ping-restart 40"}
+			if single {
+				linesB = append(linesB, "single-session")
+			}
+			a, b := start(t, network, addrA, linesA...), start(t, network, addrB, linesB...)
+			pass(t, a, b, 1)
+			a.link.Close() // without a word
+			<-a.done
+			a.done <- nil
+			a.stop()
+			a = start(t, network, addrA, linesA...)
+			time.Sleep(20 * time.Second)
+			if came := len(of[event.Up](b)) == 2; came == single {
+				t.Errorf("single-session %v: it came again: %v", single, came)
+			}
+			time.Sleep(60 * time.Second)
+			pass(t, a, b, 2)
+			a.stop()
+			b.stop()
 		})
 	}
 }

@@ -22,6 +22,8 @@ func (s *sessions) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 		s.emit(profile.Reported(e, one.reported()))
 	case session.Idle:
 		s.end(errInactive)
+	case session.Expired:
+		s.end(errExpired)
 	case session.Closed:
 		s.ended(one, e.Err)
 	default:

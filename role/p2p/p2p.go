@@ -97,13 +97,14 @@ func New(c *config.Config, o Options) (*Host, error) {
 	h.road = tunnel.Road{Role: &role{OnePeer: one, sessions: &h.sessions, calls: &h.calls}, Headless: keys.static != nil,
 		PacketSize: profile.PacketSize(c.Adapter), Ethernet: profile.Kind(c.Adapter) == nic.Ethernet, Adapter: func() nic.NIC { return h.local.adapter },
 		OnError: h.passingError, OnFailing: tunnel.LogFailing(h.log), OnPath: tunnel.LogPaths(h.log)}
+	h.road.SetSpecial(profile.Special(c, nil))
 	return h, nil
 }
 
 // onePeer is what the host has of the road in common with other roles.
 func (h *Host) onePeer() *tunnel.OnePeer {
 	return &tunnel.OnePeer{
-		Road: &h.road, Float: h.cfg.Link.Float,
+		Road: &h.road, Float: h.cfg.Link.Float, Recursive: h.cfg.Routing.AllowRecursive,
 		Current: h.Peer, On: h.sessions.on,
 		Isolated: func() bool { return h.local.adapter.Stack != nil },
 		OnLoop:   func(to netip.Addr) { h.emit(event.Looped{Addr: to}) },
@@ -134,7 +135,7 @@ func (h *Host) passingError(err error) { h.log.Debug("passing network error", "e
 func (h *Host) Restart() { h.sessions.restart() }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
-// or the configuration asks to end (ping-exit, inactive; the error is nil then), or
+// or the configuration asks to end (ping-exit, inactive, session-timeout; the error is nil then), or
 // another try makes no sense. When it returns, the other host has been told
 // (explicit-exit-notify) and this one is as it was.
 func (h *Host) Run(ctx context.Context) error {
@@ -145,7 +146,7 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	defer h.close()
 	err := h.run(ctx)
-	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, errInactive)
+	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, errInactive) || errors.Is(err, errExpired)
 	h.emit(event.Ended{Err: err, Asked: asked})
 	if asked {
 		return nil

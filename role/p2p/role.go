@@ -53,7 +53,7 @@ func (r *role) Control(l link.Link, p *buf.Packet) {
 		if !s.deliver(path, r.Float, p.Bytes(), r.Refused) {
 			r.Road.Counters.Add(tunnel.UnknownPeer)
 		}
-	case known || !r.calls.expected(l, p.Path.Remote):
+	case known || !r.calls.expected(l, p.Path.Remote) || r.sessions.taken():
 		r.Road.Counters.Add(tunnel.UnknownPeer)
 	case r.sessions.greeter != nil:
 		r.greet(l, p)

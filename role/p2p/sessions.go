@@ -42,6 +42,10 @@ func (s *sessions) current() *tunnel.Peer {
 	return nil
 }
 
+// taken reports whether the other host is connected and may not connect anew
+// (`single-session`).
+func (s *sessions) taken() bool { return s.cfg.Link.SingleSession && s.sides.current.Load() != nil }
+
 // begin starts a session towards the other host on a link.
 func (s *sessions) begin(l link.Link, p *profile.Settings, path buf.Path, near netip.AddrPort) {
 	if s.static != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,6 +109,9 @@ func inside(c *config.Config, ipv6 bool) netip.Addr {
 	if !ipv6 {
 		return gateway(c)
 	}
+	if c.Routing.GatewayIPv6.IsValid() {
+		return c.Routing.GatewayIPv6
+	}
 	if c.Adapter.IfconfigIPv6 != nil {
 		return c.Adapter.IfconfigIPv6.Remote
 	}
@@ -150,7 +154,7 @@ func HostRoutes(ctx context.Context, c *config.Config, r config.Route, peer neti
 	if err != nil {
 		return nil, err
 	}
-	route := hostnet.Route{Metric: max(r.Metric, 0)}
+	route := hostnet.Route{Metric: max(r.Metric, 0), Table: Table(c.Routing)}
 	if r.Metric < 0 {
 		route.Metric = c.Routing.Metric
 	}
@@ -263,7 +267,8 @@ func (n routeNames) fault(host string, err error) error {
 var errNoGateway = errors.New("redirect-gateway: IPv4 is not led into the tunnel, which has neither an IPv4 address (ifconfig) nor a gateway (route-gateway)")
 
 // redirect is `redirect-gateway`: everything goes through the tunnel except the way to
-// the server. The host's own default route is never replaced, with or without `def1`,
+// the server. With `block-ipv6` that is IPv6 too, whatever the tunnel carries, so that
+// none leaves past it. The host's own default route is never replaced, with or without `def1`,
 // so that nothing is lost when the tunnel goes.
 func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err error) {
 	r := c.Routing.RedirectGateway
@@ -285,12 +290,23 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err er
 			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
 	}
-	if via, ok := nextHop(c, true); ok && r.IPv6 && c.Adapter.IfconfigIPv6 != nil {
+	if via, ok := nextHop(c, true); ok && (r.IPv6 && c.Adapter.IfconfigIPv6 != nil || c.Routing.BlockIPv6) {
 		for _, half := range halves6 {
-			routes = append(routes, hostnet.Route{Dst: half, Via: via})
+			routes = append(routes, hostnet.Route{Dst: half, Via: via, Table: Table(c.Routing)})
 		}
 	}
 	return routes, err
+}
+
+// Table returns the number of the table that routes go to, 0 for the main one, where
+// the system has tables (Linux). As with OpenVPN, it is that of `route` and
+// `route-ipv6`, and of IPv6 that is redirected; IPv4 is redirected in the main one.
+func Table(c config.Routing) int {
+	const main = 254 // RT_TABLE_MAIN
+	if runtime.GOOS != "linux" || c.Table == main {
+		return 0
+	}
+	return int(c.Table)
 }
 
 // names returns what `dns` says about names, or without it, `dhcp-option`.

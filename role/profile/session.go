@@ -63,7 +63,7 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 func Timers(c config.Timers) session.Timers {
 	return session.Timers{
 		Ping: c.Ping, PingRestart: c.PingRestart, PingExit: c.PingExit,
-		Inactive: c.Inactive, InactiveBytes: c.InactiveBytes,
+		Inactive: c.Inactive, InactiveBytes: c.InactiveBytes, Limit: c.SessionTimeout,
 	}
 }
 

@@ -43,6 +43,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 	case session.Established:
 		c.cipher = e.Params.Cipher
 		c.MaxInner.Store(int32(profile.MaxInner(d.cfg, c.Path().Remote.Addr().Is6(), c.Data)))
+		c.Session.SetTimers(d.timers(c))
 		d.roster.enter(c, now, profile.Describe(e.TLS), e.Params.Describe())
 	case session.Rekeyed:
 		c.visit.Show(e.TLS)
@@ -54,6 +55,9 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 	case session.Idle:
 		d.report(Idle{c.about(now)})
 		c.Session.Close()
+	case session.Expired:
+		d.report(Expired{c.about(now)})
+		c.Session.Dismiss(now, "RESTART")
 	case session.Remark:
 		d.report(Remark{About: c.about(now), Text: e.Text})
 	case session.Info:
@@ -61,6 +65,15 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 	case session.Closed:
 		d.gone(c, now, e.Err)
 	}
+}
+
+// timers returns the timers of a client that is in.
+func (d *desk) timers(c *client) session.Timers {
+	t := d.session.Timers
+	if own := c.own.SessionTimeout; own != nil {
+		t.Limit = *own
+	}
+	return t
 }
 
 // hello starts the decision whether a client may come in, and with which settings.

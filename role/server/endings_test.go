@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -156,4 +157,45 @@ func TestEndedBeforeRunReturns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSessionTimeout: a client exits when its session has lasted long enough, by its own
+// line or a pushed one; a server sends its clients away, each by its own time, and they
+// may come again.
+func TestSessionTimeout(t *testing.T) {
+	for name, c := range map[string]struct{ server, client string }{
+		"own line": {"keepalive 5 60", "session-timeout 90\nexplicit-exit-notify 1"},
+		"pushed":   {"keepalive 5 60\npush \"session-timeout 90\"", "explicit-exit-notify 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+				s := w.serve(c.server)
+				a := w.connect("anna", c.client)
+				time.Sleep(80 * time.Second)
+				exchange(t, s, a)
+				a.ends(20*time.Second, "session-timeout")
+			})
+		})
+	}
+	t.Run("server", func(t *testing.T) {
+		ccd := t.TempDir()
+		if err := os.WriteFile(filepath.Join(ccd, "bert"), []byte("session-timeout 0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+			s := w.serve("keepalive 5 60\nsession-timeout 90\nclient-config-dir " + ccd)
+			a, b := w.connect("anna", ""), w.connect("bert", "")
+			for range 4 {
+				time.Sleep(25 * time.Second)
+				exchange(t, s, b)
+			}
+			a.up(20 * time.Second)
+			if got := happened[server.Expired](s); len(got) != 1 || got[0].Name != "anna" {
+				t.Errorf("%+v", got)
+			}
+			if got := happened[server.Up](s); len(got) != 3 {
+				t.Errorf("%d connections, want two of anna and one of bert", len(got))
+			}
+		})
+	})
 }

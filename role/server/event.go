@@ -110,6 +110,10 @@ type MoveRefused struct {
 // Idle is a client that is cut off for carrying less than `inactive` asks for.
 type Idle struct{ About }
 
+// Expired is a client that is sent away because its session has lasted as long as
+// session-timeout allows. It may come again at once, with its login.
+type Expired struct{ About }
+
 // Replaced is a client whose place another client of its name takes, from address By.
 type Replaced struct {
 	About

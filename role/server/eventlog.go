@@ -84,6 +84,10 @@ func (e Idle) log(l *slog.Logger) {
 	l.Info("client is cut off because it carries less than `inactive` asks for", "client", e.Name)
 }
 
+func (e Expired) log(l *slog.Logger) {
+	l.Info("client is sent away because its session has lasted as long as `session-timeout` allows", "client", e.Name)
+}
+
 func (e Replaced) log(l *slog.Logger) {
 	l.Warn("another client with this name connected, so this one is cut off; if two devices use the same profile, give each its own, or allow it with `duplicate-cn`",
 		"client", e.Name, "from", e.Remote, "now", e.By)

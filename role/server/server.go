@@ -116,6 +116,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	}}
 	s.road = tunnel.Road{Role: s.role(), PacketSize: profile.PacketSize(c.Adapter), Ethernet: s.roster.ether != nil, Adapter: func() nic.NIC { return s.adapter },
 		OnFailing: tunnel.LogFailing(s.log), OnPath: tunnel.LogPaths(s.log)}
+	s.road.SetSpecial(profile.Special(c, nil))
 	return s, nil
 }
 
