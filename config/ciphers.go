@@ -52,6 +52,8 @@ type cipherLines struct {
 	dataCiphers      *call
 	ncpDisable       bool
 	offerCipher      bool // `cipher` beside data-ciphers
+
+	beforeNegotiation *call // compat-mode with a version that negotiates none; nil: not given
 }
 
 // noCipher is the fault of a name that is not a cipher's.
@@ -82,10 +84,15 @@ func (l *cipherLines) resolve() error {
 			return err
 		}
 	}
-	if l.cipher == nil {
-		return nil
+	if l.cipher != nil {
+		if err := l.resolveCipher(l.cipher); err != nil {
+			return err
+		}
 	}
-	return l.resolveCipher(l.cipher)
+	if d := l.beforeNegotiation; d != nil && l.data.Fallback == "" {
+		d.remark("peers from before OpenVPN 2.4 negotiate no cipher, and most use BF-CBC, which is not supported: they will be refused; give them and this side another, by cipher AES-256-CBC")
+	}
+	return nil
 }
 
 // list reads data-ciphers, without what is not supported.

@@ -65,7 +65,8 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "hand-window 4294967297", note: "is taken as 2147483647"},
 		{text: "inactive 60 99999999999999999999", note: "is taken as 4611686018427387904"},
 		{text: "connect-retry-max unlimited"},
-		{text: "providers legacy default", note: "no OpenSSL here"},
+		{text: "providers default"},
+		{text: "providers legacy default", note: "legacy is ignored"},
 		{text: "verb 99", note: "99 is more than the most, 15"},
 		{text: "tls-cert-profile insecure"}, // endpoint says what it means
 		{text: "cipher BF-CBC", note: "is negotiated instead"},
@@ -82,8 +83,17 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "nobind 1", note: "takes no value"},
 		{text: "max-routes 100 200", note: "takes one value"},
 		{text: "dh missing.pem"},
-		{text: "compat-mode 2.4.0", note: "nothing but their cipher"},
-		{text: "compat-mode 2.6.14", note: "nothing but their cipher"},
+		{text: "compat-mode 2.4.0"},
+		{text: "compat-mode 2.6.14"},
+		{text: "compat-mode 2.8.0"},
+		{text: "compat-mode 2.3.6", note: "use BF-CBC, which is not supported"},
+		{text: "compat-mode 1.9.9\ncipher BF-CBC", note: "by cipher AES-256-CBC"},
+		{text: "compat-mode 2.3.6\ncipher AES-256-CBC"},
+		{text: "nice 5"},
+		{text: "nice -30", note: "-30 is taken as -20"},
+		{text: "nice 20", note: "20 is taken as 19"},
+		{text: "mlock"},
+		{text: "force-tls-key-material-export", note: "only means something on a server"},
 		{text: "up-delay\nup-restart\ndown-pre", note: "none is run"},
 		{text: "remap-usr1 SIGHUP", note: "only SIGHUP"},
 		{text: "x509-track +CN", note: "none is run"},
@@ -173,8 +183,16 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "data-ciphers-fallback FOO", fault: "no cipher has this name"},
 		{text: "cipher BF-CBC\nncp-disable", fault: "leaves no other"},
 		{text: "auth FOO", fault: "expected MD5"},
-		{text: "compat-mode 2.3.18", fault: "write data-ciphers-fallback"},
 		{text: "compat-mode old", fault: "such as 2.4.0"},
+		{text: "compat-mode 2.4", fault: "three numbers"},
+		{text: "providers fips default", fault: "not that validated module"},
+		{text: "providers tpm2 default", fault: "by management-external-key"},
+		{text: "engine pkcs11", fault: "no engine of it"},
+		{text: "pkcs11-id-management", fault: "by management-external-key"},
+		{text: "setcon system_u:system_r:openvpn_t:s0", fault: "SELinuxContext="},
+		{text: "nice high", fault: "a whole number"},
+		{text: "keying-material-exporter foo 32", fault: "begins with EXPORTER"},
+		{text: "keying-material-exporter EXPORTER-x 15", fault: "from 16 to 4095"},
 		{text: "remap-usr1 SIGTERM", fault: "write ping-exit"},
 		{text: "remap-usr1 SIGUSR2", fault: "SIGHUP or SIGTERM"},
 		{text: "script-security 2\ntls-verify check.sh\nx509-track CN", fault: "check.sh may want its variables"},
@@ -228,7 +246,7 @@ func TestWhatIsIgnoredDoesNothing(t *testing.T) {
 
 // TestCompatMode: as OpenVPN's manual has it, up to 2.4 `cipher` is offered too.
 func TestCompatMode(t *testing.T) {
-	for version, want := range map[string]int{"2.4.0": 2, "2.5.0": 1, "3.0": 1} {
+	for version, want := range map[string]int{"2.4.0": 2, "2.3.2": 2, "2.5.0": 1, "2.8.0": 1} {
 		c, err := ParseFile("x.conf", []byte(clientLines+"data-ciphers AES-256-GCM\ncipher AES-256-CBC\ncompat-mode "+version+"\n"), readTest)
 		if err != nil || len(c.Data.Ciphers) != want {
 			t.Errorf("%s: %v, ciphers %v", version, err, c.Data.Ciphers)

@@ -50,7 +50,7 @@ names file and line. None is ever skipped in silence.
 ` + "`[x]`" + ` may be left out, ` + "`a|b`" + ` is a choice, and ` + "`...`" + ` stands for more of the same.
 
 SIGHUP has the configuration read again and starts over with it: every change
-takes effect, except those of ` + "`daemon`, `log`, `log-append`, `syslog`, `mute` and\n`suppress-timestamps`" + `, which wait for the next start of the process. Lists of
+takes effect, except those of ` + "`daemon`, `log`, `log-append`, `syslog`, `mute`,\n`suppress-timestamps`, `nice` and `mlock`" + `, which wait for the next start of the process. Lists of
 ` + "`crl-verify`" + ` and files of ` + "`client-config-dir`" + ` are looked at while it runs. SIGUSR1 has
 peers connect anew with the configuration as it was read.
 `
@@ -158,7 +158,7 @@ func TestHelpOfADirective(t *testing.T) {
 		"client-connect": {"not supported yet: to decide who may connect", "server"},
 		"no-replay":      {"refused: packets could be replayed"},
 		"persist-tun":    {"accepted, and changes nothing"},
-		"nice":           {"ignored: start it with nice"},
+		"providers":      {"others are refused"},
 		"crl-verify":     {"at once"},
 		"log":            {"when the process is started again"},
 		"genkey":         {"a command: culvert --genkey [kind]"},

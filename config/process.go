@@ -25,6 +25,8 @@ type Process struct {
 	MuteReplayWarnings bool
 	SuppressTimestamps bool
 	PushPeerInfo       bool
+	Nice               int // -20 to 19
+	LockMemory         bool
 	File               string     // the configuration file's name, as given; "" for none
 	Env                []Variable // setenv NAME VALUE
 	ScriptSecurity     int        // 1

@@ -18,11 +18,12 @@ var processRows = list{
 	{Name: "status", Usage: "file [seconds]", Where: top, Touches: TouchWrites, Help: "Write the state of all connections to this file.", set: setStatus},
 	{Name: "status-version", Usage: "[n]", Where: top, Default: "1", Help: "Use this format of the status file: 1, 2 or 3.", set: setStatusVersion},
 	{Name: "remap-usr1", Usage: "SIGHUP|SIGTERM", Where: top, Help: "Say what SIGUSR1 does: SIGHUP reads the configuration again, SIGTERM exits.", set: setRemapUsr1},
+	{Name: "nice", Usage: "n", Where: top, Reload: ReloadStart, Default: "0", Help: "Run at this priority: above 0 others are favoured, below 0 (as root) this process is.", set: setNice},
+	{Name: "mlock", Where: top, Reload: ReloadStart, Help: "Keep memory, with the keys in it, from being swapped out (Linux).", set: on(func(c *Config) *bool { return &c.Process.LockMemory })},
 
 	// Accepted, and nothing to do.
 	{Name: "machine-readable-output", Where: top, Status: Harmless, Reason: "ignored; the log's lines have time and severity in any case", Help: "Log in another form, for programs."},
 	{Name: "errors-to-stderr", Where: top, Status: Harmless, Help: "Write errors to the standard error output."},
-	{Name: "nice", Usage: "n", Where: top, Status: Harmless, Reason: "ignored; start it with nice", Help: "Set the priority of the process."},
 
 	// For Windows.
 	{Name: "msg-channel", Usage: "handle", Where: top, Status: WindowsOnly, Help: "Used by OpenVPN for itself."},
@@ -31,11 +32,8 @@ var processRows = list{
 	{Name: "service", Usage: "event [value]", Where: top, Status: WindowsOnly, Help: "Run under a service wrapper."},
 	{Name: "win-sys", Usage: "path", Where: top, Status: WindowsOnly, Help: "Look for the system in this directory."},
 
-	// Not yet.
-	{Name: "mlock", Where: top, Status: Planned, Reason: "turn off swap, or encrypt it", Help: "Keep memory from being swapped out."},
-	{Name: "setcon", Guards: true, Usage: "context", Where: top, Status: Planned, Reason: "remove the line, and set the context with the service manager", Help: "Run in this SELinux context."},
-
 	// Refused.
 	{Name: "memstats", Usage: "file", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.7; write status FILE", Help: "Write statistics to this file; removed in OpenVPN 2.7."},
+	{Name: "setcon", Guards: true, Usage: "context", Where: top, Status: Refused, Reason: "SELinux lets only a program with one thread change its context, and this one has several: remove the line, and have the service manager start it in that context (systemd: SELinuxContext=)", Help: "Run in this SELinux context."},
 	{Name: "inetd", Usage: "[mode] [name]", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.7; run it as a service of its own", Help: "Start from inetd; removed in OpenVPN 2.7."},
 }

@@ -14,7 +14,7 @@ var programsRows = list{
 	{Name: "up-delay", Where: top, Status: Harmless, Reason: "ignored; it is about up's program, and none is run", Help: "Open the adapter only when the other end is connected."},
 	{Name: "up-restart", Where: top, Status: Harmless, Reason: "ignored; it is about the programs of up and down, which are not run", Help: "Run the programs of up and down at restarts too."},
 	{Name: "down-pre", Where: top, Status: Harmless, Reason: "ignored; it is about down's program, and none is run", Help: "Run the program of down before the adapter is down."},
-	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Harmless, Reason: "ignored; it is about plugins, which are not loaded", Help: "Make key material for plugins."},
+	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Harmless, Reason: "ignored; OpenVPN, too, hands this key material to plugins alone, and none of those that run here uses it", Help: "Make key material for plugins.", set: setKeyExporter},
 
 	// Not yet.
 	{Name: "up", Usage: "command", Where: top, Status: Planned, Reason: "addresses, routes and DNS need no program: if it sets nothing else, remove the line", Touches: TouchRuns, Help: "Run this program when the adapter is up."},

@@ -45,6 +45,8 @@ var trustRows = list{
 	{Name: "tls-groups", Usage: "list", Where: top, Help: "Use these key agreement groups, with colons between.", set: colons(func(c *Config) *[]string { return &c.Trust.TLSGroups })},
 	{Name: "ecdh-curve", Same: "tls-groups", Usage: "name", Where: top, Help: "Use this key agreement group; tls-groups replaces it.", set: setECDHCurve},
 	{Name: "tls-cert-profile", Usage: "legacy|preferred|insecure|suiteb", Where: top, Default: "legacy", Help: "Accept certificates with these algorithms.", set: setCertProfile},
+	{Name: "providers", Usage: "name ...", Where: top, Help: "Load these OpenSSL providers; default and legacy need nothing here, others are refused.", set: setProviders},
+	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Help: "Refuse clients that cannot derive keys by RFC 5705: those from before OpenVPN 2.6.", set: on(func(c *Config) *bool { return &c.Trust.ForceKeyExport })},
 	{Name: "key-method", Usage: "n", Where: top, Help: "Choose how keys are exchanged; removed in OpenVPN 2.5.", set: setKeyMethod},
 
 	// Accepted, and nothing to do.
@@ -53,14 +55,10 @@ var trustRows = list{
 	{Name: "replay-persist", Usage: "file", Where: top, Status: Harmless, Reason: "ignored; nothing is kept across restarts", Help: "Keep the replay window in this file across restarts.", set: text(func(c *Config) *string { return &c.Trust.ReplayPersist })},
 	{Name: "prng", Usage: "[algorithm] [length]", Where: top, Status: Harmless, Help: "Choose the random number generator; removed in OpenVPN 2.6."},
 	{Name: "use-prediction-resistance", Where: top, Status: Harmless, Help: "Reseed the random number generator often; removed in OpenVPN 2.8."},
-	{Name: "providers", Usage: "name ...", Where: top, Status: Harmless, Reason: "ignored; there is no OpenSSL here, and ciphers and keys need no provider", Help: "Load these OpenSSL providers."},
 	{Name: "pkcs11-pin-cache", Usage: "seconds", Where: top, Status: Harmless, Reason: notHardware, Help: "Remember the PIN of a key in hardware for this long."},
 	{Name: "pkcs11-private-mode", Usage: "mode ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Say how to use a key in hardware."},
 	{Name: "pkcs11-protected-authentication", Usage: "flag ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Enter the PIN on the device."},
 	{Name: "pkcs11-cert-private", Usage: "flag ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Say whether reading certificates needs a PIN."},
-
-	// Not yet.
-	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line; clients since OpenVPN 2.6 derive keys this way in any case, but older ones are then let in too", Help: "Admit only clients that derive keys by RFC 5705."},
 
 	// Refused.
 	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Refused, Reason: noPKCS11, Touches: TouchRuns, Help: "Load these modules for keys in hardware."},

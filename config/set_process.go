@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -152,6 +153,38 @@ func setStatusVersion(b *builder, d *call) error {
 func setKeyMethod(_ *builder, d *call) error {
 	if d.args[0] != "2" {
 		return d.fault(d.args[0], "OpenVPN 2.5 and later know key method 2 only", "remove the line on both ends")
+	}
+	return nil
+}
+
+// setNice takes the nearest priority that there is for one beyond, as the system does.
+func setNice(b *builder, d *call) error {
+	const most, least = 19, -20
+	n, err := d.int(0, math.MinInt32, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	if taken := max(least, min(n, most)); taken != n {
+		d.remark(fmt.Sprintf("%d is taken as %d", n, taken))
+		n = taken
+	}
+	b.Process.Nice = n
+	return nil
+}
+
+// setProviders takes what needs no provider here, and refuses one that a key or a rule
+// depends on.
+func setProviders(_ *builder, d *call) error {
+	for _, name := range d.args {
+		switch name {
+		case "default", "base":
+		case "legacy":
+			d.remark("legacy is ignored: its ciphers (BF-CBC, DES, RC2) are not supported on the data channel, and old PKCS#12 files are read without it")
+		case "fips":
+			return d.fault(name, "there is no OpenSSL here, and this program's cryptography is not that validated module", "remove the line if no rule demands it")
+		default:
+			return d.fault(name, "there is no OpenSSL here, so no provider of it", "remove it if no key needs it; for a key that it holds, have a program sign with that, by management-external-key")
+		}
 	}
 	return nil
 }

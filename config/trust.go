@@ -37,6 +37,7 @@ type Trust struct {
 	VerifyClientCert  ClientCert
 	X509UsernameField []string // none: the common name
 	TLSVerify         []string // program and arguments
+	ForceKeyExport    bool     // server: only clients that derive keys by RFC 5705
 }
 
 // CertUsage is what `remote-cert-tls` demands of the peer's certificate.

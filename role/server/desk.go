@@ -132,8 +132,15 @@ func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 	}
 }
 
-// cipher finds a cipher of the data channel for a client.
+// exportNeeded is what a client is told that is refused by force-tls-key-material-export.
+const exportNeeded = "this server admits only clients that derive keys by RFC 5705: OpenVPN 2.6 or later"
+
+// cipher finds a cipher of the data channel for a client, whose keys must be derived as
+// the configuration wants it.
 func (d *desk) cipher(h *session.Hello) (string, *access.Refusal) {
+	if d.cfg.Trust.ForceKeyExport && !h.PeerInfo.Has(negotiate.ProtoTLSEKM) {
+		return "", &access.Refusal{Reason: exportNeeded}
+	}
 	cipher, err := negotiate.ChooseCipher(d.session.Ciphers, d.session.Fallback, h.PeerInfo, h.Options)
 	if err != nil {
 		return "", &access.Refusal{Reason: "Data channel cipher negotiation failed (no shared cipher)", Cause: err}
