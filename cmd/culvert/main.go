@@ -37,12 +37,23 @@ func main() {
 		err = execute(ctx, me, os.Args[1:])
 	}
 	if err != nil {
-		me.Failed(err)
-		if ctx.Err() == nil {
-			os.Exit(1)
+		if err.Error() != "" {
+			me.Failed(err)
 		}
-		os.Exit(130)
+		os.Exit(exitStatus(ctx, err))
 	}
+}
+
+// exitStatus is what the program ends with after an error.
+func exitStatus(ctx context.Context, err error) int {
+	var own statusError
+	switch {
+	case ctx.Err() != nil:
+		return 130
+	case errors.As(err, &own):
+		return own.status
+	}
+	return 1
 }
 
 // twoProcessors gives the runtime two processors on a machine that has one, so
@@ -118,6 +129,7 @@ the wire and in its configuration language.
   culvert status | trace | capture     look into a running process
   culvert push-update --to NAME OPTION change what a running server has pushed
   culvert demo                         see a tunnel at work on this machine
+  culvert check FILE                   explain a profile or a server's configuration
   culvert help DIRECTIVE               say what a line of a configuration does
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
@@ -130,7 +142,7 @@ both by itself.`,
 		DisableSuggestions: true, // inPlainWords has its own
 	}
 	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
-		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), versionCommand())
+		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())
 	return root

@@ -15,16 +15,12 @@ const configPath = module + "config"
 var readWithin = map[string]string{
 	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
 	"Link.Locals":            "Config.Listens has it",
-	"Routing.NoPull":         "ParsePushed leaves routes out by it",
 	"Routing.AllowPullFQDN":  "ParsePushed takes names by it",
 	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Action":      "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Text":        "Config.FilterPushed and UpdatePushed go by it",
 	"DNSServer.Priority":     "the servers are sorted by it",
 	"Data.AllowStaticCrypto": "`secret` is refused without it",
-	"Process.ScriptSecurity": "programs that it forbids are refused",
-	"Pos.File":               "Pos.String has it",
-	"Pos.Line":               "Pos.String has it",
 }
 
 // TestSettingsAreUsed fails for a setting that is filled and never read, which

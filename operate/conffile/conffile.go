@@ -52,23 +52,24 @@ func lookedUp(name string) string {
 
 func noted(c *config.Config, err error) (*config.Config, error) {
 	if err == nil {
-		noteOpen(c)
+		c.Notes = append(c.Notes, Open(c)...)
 	}
 	return c, err
 }
 
-// noteOpen notes the files of keys and passwords that others than their owner
+// Open notes the files of keys and passwords that others than their owner
 // may read or change. OpenVPN warns of them, too.
-func noteOpen(c *config.Config) {
+func Open(c *config.Config) (notes []config.Note) {
 	if runtime.GOOS == "windows" {
-		return // its permission bits say nothing of that
+		return nil // its permission bits say nothing of that
 	}
 	for _, s := range c.Secrets() {
 		info, err := os.Stat(s.Path)
 		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
 			continue
 		}
-		c.Notes = append(c.Notes, config.Note{Pos: s.Pos, Text: fmt.Sprintf("%s: others than the file's owner may read or change it (mode %04o); run: chmod 600 %s",
+		notes = append(notes, config.Note{Pos: s.Pos, Text: fmt.Sprintf("%s: others than the file's owner may read or change it (mode %04o); run: chmod 600 %s",
 			s.Directive, info.Mode().Perm(), s.Path)})
 	}
+	return notes
 }

@@ -77,11 +77,26 @@ func (r *revoked) announce(now time.Time) {
 		return
 	}
 	r.looked = now
+	for _, text := range r.ending(now) {
+		r.warn(text)
+	}
+}
+
+// Ending says which lists end soon, or have ended.
+func (t *Trust) Ending(now time.Time) []string {
+	t.revoked.mu.Lock()
+	defer t.revoked.mu.Unlock()
+	return t.revoked.ending(now)
+}
+
+// ending is Ending. The caller holds mu.
+func (r *revoked) ending(now time.Time) (texts []string) {
 	for _, d := range r.deciding(now) {
 		if left := d.list.NextUpdate.Sub(now); !d.list.NextUpdate.IsZero() && left < endsSoon {
-			r.warn(endOf(d.list, left, d.whom))
+			texts = append(texts, endOf(d.list, left, d.whom))
 		}
 	}
+	return texts
 }
 
 // deciding is the list of an authority that ends last: with it all of them have ended.

@@ -1,0 +1,121 @@
+package check
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"culvert/config"
+	"culvert/host/process"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// checkedAt is when fixtures are looked at: their certificates are valid then.
+var checkedAt = time.Date(2027, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// fixtures are the files in testdata, whose .txt and .json files say what check makes
+// of them. They are looked at from there, so that they name files beside them.
+func fixtures(t testing.TB) (names []string) {
+	t.Helper()
+	t.Chdir("testdata")
+	for _, pattern := range []string{"*.ovpn", "*.conf"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no %s in testdata: %v", pattern, err)
+		}
+		names = append(names, found...)
+	}
+	return names
+}
+
+// TestGolden compares reports with the files in testdata. What the table of
+// directives says is left out of them: it changes with what is built, and TestMeaning
+// looks at it.
+func TestGolden(t *testing.T) {
+	for _, name := range fixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := Text(name, text, readFixture, checkedAt)
+			withoutTable(r)
+			var people, programs bytes.Buffer
+			if err := r.Print(&people); err != nil {
+				t.Fatal(err)
+			}
+			e := json.NewEncoder(&programs)
+			e.SetEscapeHTML(false)
+			e.SetIndent("", " ")
+			if err := e.Encode(r); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".txt", clock.ReplaceAllString(people.String(), "says TIME"))
+			golden(t, name+".json", clock.ReplaceAllString(programs.String(), "says TIME"))
+		})
+	}
+}
+
+// clock is where a message has this host's own time.
+var clock = regexp.MustCompile(`says [0-9-]+ [0-9:]+ UTC`)
+
+// readFixture reads files as process.ReadFile does, with errors that are the same on
+// every system.
+func readFixture(name string) ([]byte, error) { return process.ReadFile(name) }
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; got:\n%s", name, got)
+	}
+}
+
+// withoutTable takes out of a report what comes from the table's help and statuses.
+func withoutTable(r *Report) {
+	for i := range r.Directives {
+		d := &r.Directives[i]
+		d.State = ""
+		if d.Meaning != "" {
+			d.Meaning = "(help)"
+		}
+	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
+		d, found := config.Lookup(strings.Split(f.Text, ":")[0])
+		planned := strings.Contains(f.Text, "not supported yet")
+		open := strings.Contains(f.Text, "others than the file's owner may read") // as it was checked out
+		return planned || open || found && d.Reason != "" && strings.Contains(f.Text, d.Reason)
+	})
+	r.Status = r.worst()
+}
+
+// TestMeaning: every known line has the help of its row, and its state.
+func TestMeaning(t *testing.T) {
+	for _, d := range config.Directives() {
+		r := Text("x.conf", []byte(d.Name+" a b\n"), func(string) ([]byte, error) { return nil, os.ErrNotExist }, checkedAt)
+		if len(r.Directives) != 1 || !strings.Contains(r.Directives[0].Meaning, d.Help) {
+			t.Errorf("%s: %+v", d.Name, r.Directives)
+			continue
+		}
+		if state := r.Directives[0].State; (d.Status == config.Supported) != (state == "") || state != "" && state != d.State() {
+			t.Errorf("%s: %q", d.Name, state)
+		}
+	}
+}

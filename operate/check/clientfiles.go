@@ -1,0 +1,68 @@
+package check
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"culvert/config"
+	"culvert/internal/printable"
+)
+
+// mostClientFiles limits how many files of client-config-dir are looked at.
+const mostClientFiles = 1000
+
+// clientFiles looks at the files of client-config-dir.
+func (s critic) clientFiles() (all []Finding) {
+	dir := s.config.Server.ClientConfigDir
+	if dir == "" || !s.isServer() {
+		return nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return s.warnAt(s.first("client-config-dir"), Remark, "the directory cannot be read: "+cause(err), "make it, or write its whole path")
+	}
+	for i, e := range entries {
+		if i == mostClientFiles {
+			break
+		}
+		name := filepath.Join(dir, e.Name())
+		text, err := s.read(name)
+		if err != nil || e.IsDir() {
+			continue
+		}
+		if _, err := config.ParsePerClient(s.config, name, text); err != nil {
+			text := fmt.Sprintf("the client of %s would be refused, since this file has faults in %s", printable.Name(name), strings.Join(linesOf(err), ", "))
+			all = append(all, s.at(s.first("client-config-dir"), Err, Fault, text, "look into the file, or run the server, whose log says what is wrong when that client connects"))
+		}
+	}
+	return all
+}
+
+// linesOf returns the lines of faults, without what stands there: it may be another
+// kind of file, and a secret.
+func linesOf(err error) (lines []string) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{"it"}
+	}
+	for _, e := range joined.Unwrap() {
+		var fault *config.Error
+		if errors.As(e, &fault) && len(lines) < 10 {
+			lines = append(lines, "line "+strconv.Itoa(fault.Pos.Line))
+		}
+	}
+	return lines
+}
+
+// cause is an error without the file's name.
+func cause(err error) string {
+	text := err.Error()
+	if i := strings.LastIndex(text, ": "); i >= 0 {
+		return text[i+2:]
+	}
+	return text
+}

@@ -1,0 +1,82 @@
+package check
+
+import (
+	"slices"
+	"strings"
+
+	"culvert/config"
+	"culvert/internal/printable"
+)
+
+// combinations returns lines that stock minds beside others, or without them.
+func (s stockView) combinations() (all []stockLine) {
+	always := by{Fatal, Fatal, Fatal}
+	add := func(name string, made by, text string) {
+		if l := s.first(name); l != nil {
+			all = append(all, stockLine{l.Pos.Line, made, name + " " + text, tried})
+		}
+	}
+	c := s.config
+	if s.isServer() {
+		if !s.has("remote") {
+			add("nobind", always, "makes no sense without remote")
+		}
+		add("remote", always, "cannot stand beside mode server")
+		add("client", always, "cannot stand beside server")
+		if !slices.ContainsFunc([]string{"auth-user-pass-verify", "plugin", "management-client-auth"}, s.has) && c.Trust.VerifyClientCert != config.ClientCertRequire {
+			add("verify-client-cert", always, "wants a script, a plugin or management that checks passwords")
+		}
+		if c.Server.DuplicateCN {
+			add("ifconfig-pool-persist", by{Warns, Warns, Warns}, "does not work with duplicate-cn")
+		}
+		if c.Link.Proto.TCP {
+			add("explicit-exit-notify", by{Fatal, Warns, Warns}, "is for UDP")
+		}
+		if !s.has("keepalive") && !s.has("ping") {
+			all = append(all, stockLine{0, by{Warns, Warns, Warns}, "keepalive is missing", tried})
+		}
+		if c.Process.User != "" || c.Process.Group != "" || c.Process.Chroot != "" {
+			all = append(all, s.persisting()...)
+		}
+	}
+	for _, name := range []string{"ping", "ping-restart", "ping-exit"} {
+		if s.has("keepalive") && s.valueOf(name) != "0" {
+			add(name, always, "conflicts with keepalive")
+		}
+	}
+	if c.Link.HTTPProxy != nil && slices.ContainsFunc(c.Link.Remotes, func(r config.Remote) bool { return !r.Proto.TCP }) {
+		add("http-proxy", always, "wants TCP")
+	}
+	return all
+}
+
+// persisting says what a process that gives up its rights lacks for a restart.
+func (s stockView) persisting() (all []stockLine) {
+	l := s.anyOf("user", "group", "chroot")
+	if l == nil {
+		return nil
+	}
+	if !s.has("persist-tun") {
+		all = append(all, stockLine{l.Pos.Line, by{Warns, Warns, Warns}, l.Name + " without persist-tun", tried})
+	}
+	if !s.has("persist-key") {
+		all = append(all, stockLine{l.Pos.Line, by{Warns, Warns, Accepts}, l.Name + " without persist-key", tried})
+	}
+	return all
+}
+
+// valueOf is the first value of the first line with a directive.
+func (s stockView) valueOf(name string) string {
+	if l := s.first(name); l != nil && len(l.Args) > 0 {
+		return l.Args[0]
+	}
+	return ""
+}
+
+func printableName(l config.Line) string {
+	name := printable.Name(l.Name)
+	if len(l.Args) > 0 && factOf(l, "") != nil && factOf(l, "").args != nil {
+		name += " " + printable.Name(strings.Join(l.Args, " "))
+	}
+	return name
+}

@@ -1,0 +1,126 @@
+package check
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	"culvert/config"
+	"culvert/internal/printable"
+)
+
+// critic looks for what is wrong with a configuration.
+type critic struct{ *subject }
+
+// findings returns all there is to know about the configuration, by kind and line.
+func (s critic) findings() []Finding {
+	all := []Finding{}
+	for _, part := range []func() []Finding{s.faulty, s.noted, s.insecure, s.deprecated, s.noEffect, s.material, s.clientFiles} {
+		for _, f := range part() {
+			if !slices.ContainsFunc(all, f.repeats) {
+				all = append(all, f)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.Line, b.Line))
+	})
+	return all
+}
+
+// repeats reports whether another finding says the same of the same line.
+func (f Finding) repeats(o Finding) bool {
+	return f.File == o.File && f.Line == o.Line && f.Text == o.Text
+}
+
+// faulty returns the faults that keep the configuration from being used.
+func (s critic) faulty() (all []Finding) {
+	for _, f := range s.faults {
+		var fault *config.Error
+		if !errors.As(f, &fault) {
+			all = append(all, Finding{File: s.name, Severity: Err, Kind: Fault, Text: f.Error()})
+			continue
+		}
+		found := Finding{File: fault.Pos.File, Line: fault.Pos.Line, Severity: Err, Kind: Fault}
+		if fault.Pos.File == s.name {
+			bare := *fault
+			bare.Pos, bare.Mend = config.Pos{}, ""
+			found.Text, found.Instead = strings.TrimPrefix(bare.Error(), ": "), fault.Mend
+		} else {
+			found.Text, found.Instead = "this line of an included file is not right", "run culvert check on that file to see why"
+		}
+		all = append(all, found)
+	}
+	return all
+}
+
+// meanings sorts config's notes by what they are about, by words in them. The first
+// that fits decides.
+var meanings = []struct {
+	words    string
+	kind     Kind
+	severity Severity
+}{
+	{"WARNING:", Insecure, Warn},
+	{"others than the file's owner may read", Insecure, Warn},
+	{"any certificate of the authority is taken", Insecure, Warn},
+	{"whoever gets this key once can read", Insecure, Warn},
+	{"is deprecated", Deprecated, Warn},
+	{"leftover of OpenVPN", Deprecated, Warn},
+	{"nothing is compressed here", Deprecated, Warn},
+	{"is not supported; one of", Deprecated, Warn},
+	{"is left out, since it is not supported", Deprecated, Warn},
+	{"this one counts", NoEffect, Warn},
+	{"ignored, since there are <connection> blocks", NoEffect, Warn},
+	{"only means something on", NoEffect, Warn},
+	{"will not take", NoEffect, Warn},
+	{"only for Windows", NoEffect, Note},
+	{"ignored, as this configuration asks", NoEffect, Note},
+	{"optional, so ignored", NoEffect, Note},
+	{"not used", NoEffect, Warn},
+	{"ignored;", NoEffect, Note},
+	{"ignored,", NoEffect, Note},
+	{"ignored:", NoEffect, Note},
+	{"are compared anyway", NoEffect, Note},
+	{"takes no value, so", Remark, Warn},
+	{"takes one value, so", Remark, Warn},
+	{"what follows", Remark, Warn},
+	{"is taken as", Remark, Warn},
+	{"there is no ifconfig", Remark, Warn},
+}
+
+// noted returns what config notes about the lines.
+func (s critic) noted() (all []Finding) {
+	for _, n := range s.notes {
+		f := Finding{File: n.Pos.File, Line: n.Pos.Line, Severity: Note, Kind: Remark}
+		if n.Pos.File != s.name {
+			continue // what an included file says is its own
+		}
+		f.Text, f.Instead, _ = strings.Cut(n.Text, "; write ")
+		if f.Instead != "" {
+			f.Instead = "write " + f.Instead
+		}
+		f.Text = printable.Line(f.Text)
+		for _, m := range meanings {
+			if strings.Contains(n.Text, m.words) {
+				f.Kind, f.Severity = m.kind, m.severity
+				break
+			}
+		}
+		if l := s.lineAt(f.Line); l != nil && (f.Kind == Deprecated || f.Kind == NoEffect && f.Severity == Note) && oldOf(*l) != nil && oldOf(*l).text != "" {
+			continue // deprecated says more
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// at makes a finding about a line, or about the file where l is nil.
+func (s critic) at(l *config.Line, severity Severity, kind Kind, text, instead string) Finding {
+	f := Finding{File: s.name, Severity: severity, Kind: kind, Text: text, Instead: instead}
+	if l != nil {
+		f.Line = l.Pos.Line
+	}
+	return f
+}

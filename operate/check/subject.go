@@ -1,0 +1,153 @@
+package check
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"culvert/config"
+)
+
+// subject is the configuration that is looked at.
+type subject struct {
+	name  string
+	text  []byte
+	read  config.ReadFile
+	now   time.Time
+	lines []config.Line
+
+	// config is what could be understood. Where there are faults, it comes from what
+	// is left without the faulty lines.
+	config *config.Config
+	faults []error // of the file as it is
+	notes  []config.Note
+}
+
+func newSubject(name string, text []byte, read config.ReadFile, now time.Time) *subject {
+	s := &subject{name: name, text: text, read: read, now: now, lines: config.Lines(name, text)}
+	c, err := config.ParseFile(name, text, read)
+	var faults *config.FaultsError
+	if errors.As(err, &faults) {
+		s.faults = faults.Faults
+		c = s.without(faults)
+	}
+	s.config, s.notes = c, c.Notes
+	return s
+}
+
+// without returns what is left of a configuration without its faulty lines, with
+// stand-ins for files that cannot be read.
+func (s *subject) without(faults *config.FaultsError) *config.Config {
+	const rounds = 8
+	text := s.text
+	for range rounds {
+		blanked := s.blank(text, faults.Faults)
+		c, err := config.ParseFile(s.name, blanked, s.standIn)
+		if err == nil {
+			return c
+		}
+		again := new(config.FaultsError)
+		if !errors.As(err, &again) {
+			break
+		}
+		faults = again
+		if bytes.Equal(blanked, text) {
+			break
+		}
+		text = blanked
+	}
+	return faults.Understood
+}
+
+// blank empties the faulty lines of the file, those of missing files excepted.
+func (s *subject) blank(text []byte, faults []error) []byte {
+	rows := splitRows(text)
+	for _, f := range faults {
+		var fault *config.Error
+		if !errors.As(f, &fault) || fault.Pos.File != s.name || fault.Pos.Line == 0 || isUnread(fault) || slices.Contains(deciding, fault.Directive) {
+			continue
+		}
+		last := fault.Pos.Line
+		if l := s.lineAt(fault.Pos.Line); l != nil {
+			last = l.Last
+		}
+		for i := fault.Pos.Line; i <= min(last, len(rows)); i++ {
+			rows[i-1] = nil
+		}
+	}
+	return bytes.Join(rows, []byte("\n"))
+}
+
+// lineAt returns the directive that begins in a line, nil if none does.
+func (s *subject) lineAt(number int) *config.Line {
+	i := slices.IndexFunc(s.lines, func(l config.Line) bool { return l.Pos.Line == number })
+	if i < 0 {
+		return nil
+	}
+	return &s.lines[i]
+}
+
+// splitRows cuts a text into lines as config does.
+func splitRows(text []byte) [][]byte {
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	return bytes.Split(bytes.ReplaceAll(text, []byte("\r"), []byte("\n")), []byte("\n"))
+}
+
+// anyFile has the beginning of every block that a directive may want of a file.
+var anyFile = []byte("user\npassword\n-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n-----BEGIN X509 CRL-----\n-----BEGIN DH PARAMETERS-----\n" +
+	"-----BEGIN OpenVPN Static key V1-----\n-----BEGIN OpenVPN tls-crypt-v2 server key-----\n-----BEGIN OpenVPN tls-crypt-v2 client key-----\n-----BEGIN OpenVPN auth-token server key-----\n")
+
+// standIn reads a file, or gives a stand-in for one that cannot be read.
+func (s *subject) standIn(name string) ([]byte, error) {
+	if text, err := s.read(name); err == nil {
+		return text, nil
+	}
+	return anyFile, nil
+}
+
+// isUnread reports whether a fault is about a file that cannot be read, and that is
+// not itself a configuration.
+func isUnread(fault *config.Error) bool {
+	return strings.HasPrefix(fault.Reason, "cannot be read") && fault.Directive != "config"
+}
+
+// deciding are the directives without which a configuration would be another one. What
+// lacks beside them is their fault.
+var deciding = []string{"client", "pull", "tls-client", "tls-server", "mode", "server", "server-ipv6", "server-bridge", "proxy-lan", "secret", "dev"}
+
+// role is which end this is.
+func (s *subject) role() string {
+	switch {
+	case s.config.Mode == config.ModeServer:
+		return "server"
+	case s.config.Pull:
+		return "client"
+	}
+	return "peer"
+}
+
+func (s *subject) isServer() bool { return s.role() == "server" }
+
+// has reports whether a directive stands in the file.
+func (s *subject) has(name string) bool { return s.first(name) != nil }
+
+// first returns the first line with a directive, nil if there is none.
+func (s *subject) first(name string) *config.Line {
+	i := slices.IndexFunc(s.lines, func(l config.Line) bool { return l.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.lines[i]
+}
+
+// anyOf returns the first line with one of these directives.
+func (s *subject) anyOf(names ...string) *config.Line {
+	for _, name := range names {
+		if l := s.first(name); l != nil {
+			return l
+		}
+	}
+	return nil
+}
