@@ -19,15 +19,16 @@ type Config struct {
 	TLSClient bool
 	Pull      bool // `pull`, or `client`
 
-	Link    Link
-	Adapter Adapter
-	Routing Routing
-	Server  Server
-	Trust   Trust
-	Data    Data
-	Login   Login
-	Timers  Timers
-	Process Process
+	Link       Link
+	Adapter    Adapter
+	Routing    Routing
+	Server     Server
+	Trust      Trust
+	Data       Data
+	Login      Login
+	Timers     Timers
+	Process    Process
+	Management Management
 
 	// Notes are for the log: directives that are ignored because they are harmless
 	// here, spellings that were translated, defaults that changed.

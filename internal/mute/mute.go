@@ -7,7 +7,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
+	"sync/atomic"
 )
 
 // Handler passes on a limited number of messages of one kind in a row. Messages are
@@ -21,7 +23,7 @@ type Handler struct {
 // run is the messages of one kind at the end of the log. All handlers of a log
 // share it.
 type run struct {
-	limit int
+	limit *atomic.Int64
 
 	mu    sync.Mutex
 	level slog.Level
@@ -29,11 +31,8 @@ type run struct {
 	count int
 }
 
-// New wraps a handler. A limit of 0 leaves nothing out.
-func New(next slog.Handler, limit int) slog.Handler {
-	if limit <= 0 {
-		return next
-	}
+// New wraps a handler. A limit of 0 leaves nothing out. It may change at any time.
+func New(next slog.Handler, limit *atomic.Int64) *Handler {
 	return &Handler{next, &run{limit: limit}}
 }
 
@@ -62,11 +61,15 @@ func leftOut(n int) string {
 func (u *run) add(l slog.Level, text string) (silent bool, left int, level slog.Level) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	limit := int(u.limit.Load())
+	if limit <= 0 {
+		limit = math.MaxInt
+	}
 	if u.count > 0 && l == u.level && text == u.text {
 		u.count++
-		return u.count > u.limit, 0, l
+		return u.count > limit, 0, l
 	}
-	left, level = max(0, u.count-u.limit), u.level
+	left, level = max(0, u.count-limit), u.level
 	u.level, u.text, u.count = l, text, 1
 	return false, left, level
 }

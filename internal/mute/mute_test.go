@@ -4,8 +4,15 @@ import (
 	"bytes"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
+
+func limited(n int) *atomic.Int64 {
+	limit := new(atomic.Int64)
+	limit.Store(int64(n))
+	return limit
+}
 
 // newLog writes level and message only, a line each.
 func newLog(limit int) (*slog.Logger, *bytes.Buffer) {
@@ -16,7 +23,7 @@ func newLog(limit int) (*slog.Logger, *bytes.Buffer) {
 		}
 		return a
 	}})
-	return slog.New(New(h, limit)), &b
+	return slog.New(New(h, limited(limit))), &b
 }
 
 func TestConsecutive(t *testing.T) {

@@ -20,6 +20,9 @@ type Backend interface {
 	// StatusText is the status as OpenVPN writes it. A server has three formats, 1 to
 	// 3 (man page, --status-version); other roles have one.
 	StatusText(version int) []byte
+	// Bytes are those of the data channel so far, from and to all peers, those that
+	// have left included.
+	Bytes() (in, out uint64)
 	// Packets is where its packets can be watched.
 	Packets() Packets
 	// Events are what happens from now on. For a reader that is slow, room events wait

@@ -10,7 +10,9 @@ import (
 	"culvert/nic"
 	"culvert/nic/tuntap"
 	"culvert/operate/backend/watch"
+	"culvert/role/event"
 	"culvert/role/profile"
+	"culvert/role/server"
 	"culvert/tunnel"
 )
 
@@ -21,6 +23,11 @@ type Process struct {
 	// Opened is called each time an adapter was opened, with its name, before rights
 	// are given up and before the first packet.
 	Opened func(b Backend, adapter string)
+	// Client, if not nil, is called for each event of a server, and Peer for each of
+	// another role, on the goroutine where it happened. It must not block. Unlike
+	// readers (Backend.Events), it misses none.
+	Client func(server.Event)
+	Peer   func(event.Event)
 	// Reserved is the name of an adapter that the process opened beforehand, for
 	// which Opened is called at once; "" for none.
 	Reserved string

@@ -116,6 +116,11 @@ func fromCutOff(e server.Event) (out Event, ok bool) {
 		out = why(Message, e.About, "%s", e.Text)
 	case server.BadSource:
 		out = why(Remark, e.About, "it sends from %v, which is not leased to it", e.Source)
+	case server.Learned:
+		out = why(Remark, e.About, "%s %s", e.Change, e.Address)
+		if e.Refused != nil {
+			out.Reason = fmt.Sprintf("%s is not used: %v", e.Address, e.Refused)
+		}
 	case server.BadMAC:
 		out = why(Remark, e.About, "it sends from the Ethernet address %v of another", e.MAC)
 	default:

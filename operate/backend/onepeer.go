@@ -15,6 +15,7 @@ type peerRole interface {
 	Run(context.Context) error
 	Road() *tunnel.Road
 	Status() []byte
+	Statistics() tunnel.Statistics
 	Restart()
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -44,6 +45,9 @@ func (o *onePeer) happened(e event.Event) {
 			out.BytesIn, out.BytesOut = c.LinkIn.Load(), c.LinkOut.Load()
 		}
 	}
+	if o.process.Peer != nil {
+		o.process.Peer(e)
+	}
 	o.feed.Publish(out)
 }
 
@@ -67,6 +71,12 @@ func (o *onePeer) Run(ctx context.Context) error { return o.run(ctx, o.role.Run)
 
 // StatusText is Backend's.
 func (o *onePeer) StatusText(int) []byte { return o.role.Status() }
+
+// Bytes is Backend's.
+func (o *onePeer) Bytes() (in, out uint64) {
+	s := o.role.Statistics()
+	return s.LinkRead, s.LinkWritten
+}
 
 // Restart is Backend's.
 func (o *onePeer) Restart() { o.role.Restart() }

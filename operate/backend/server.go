@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"culvert/config"
@@ -12,6 +13,8 @@ import (
 type Server struct {
 	base
 	role *server.Server
+	// goneIn and goneOut are the bytes of clients that have left.
+	goneIn, goneOut atomic.Uint64
 }
 
 var _ Backend = (*Server)(nil)
@@ -20,7 +23,7 @@ var _ Backend = (*Server)(nil)
 func NewServer(c *config.Config, o server.Options, p Process) (*Server, error) {
 	s := &Server{base: newBase("server", c, p)}
 	o.Open = s.opener(o.Open, s)
-	o.Events = func(e server.Event) { s.feed.Publish(fromServer(e, time.Now())) }
+	o.Events = s.happened
 	role, err := server.New(c, o)
 	if err != nil {
 		return nil, err
@@ -28,6 +31,27 @@ func NewServer(c *config.Config, o server.Options, p Process) (*Server, error) {
 	s.role = role
 	s.at(role.Road(), s)
 	return s, nil
+}
+
+// happened publishes an event of the role.
+func (s *Server) happened(e server.Event) {
+	if e, ok := e.(server.Ended); ok {
+		s.goneIn.Add(e.Traffic.BytesIn)
+		s.goneOut.Add(e.Traffic.BytesOut)
+	}
+	if s.process.Client != nil {
+		s.process.Client(e)
+	}
+	s.feed.Publish(fromServer(e, time.Now()))
+}
+
+// Bytes is Backend's.
+func (s *Server) Bytes() (in, out uint64) {
+	in, out = s.goneIn.Load(), s.goneOut.Load()
+	for _, c := range s.role.Everybody() {
+		in, out = in+c.BytesIn, out+c.BytesOut
+	}
+	return in, out
 }
 
 // Run is the role's.

@@ -57,6 +57,8 @@ var ofServer = []struct {
 	{server.Replaced{About: anna, By: other}, Event{Kind: CutOff, Reason: "another client of its name, from 192.0.2.8:40000, takes its place"}},
 	{server.AddressClaimed{About: anna, Address: inner, Owner: "bert"}, Event{Kind: CutOff, Reason: "its address 10.8.0.2 belongs to bert"}},
 	{server.ShutOut{About: anna, Err: errWhy}, Event{Kind: CutOff, Reason: "why"}},
+	{server.Learned{About: anna, Address: "10.2.0.0/16"}, Event{Kind: Remark, Reason: "add 10.2.0.0/16"}},
+	{server.Learned{About: anna, Address: "10.2.0.0/16", Refused: errWhy}, Event{Kind: Remark, Reason: "10.2.0.0/16 is not used: why"}},
 	{server.Disconnected{About: anna, Message: "HALT,go"}, Event{Kind: CutOff, Reason: "HALT,go"}},
 	{server.Ended{About: anna, How: server.Lost, Err: errWhy, WasUp: true, IPv4: inner, Traffic: server.Traffic{PacketsIn: 1, PacketsOut: 2, BytesIn: 3, BytesOut: 4}},
 		Event{Kind: Left, Reason: "why", IPv4: inner, PacketsIn: 1, PacketsOut: 2, BytesIn: 3, BytesOut: 4}},

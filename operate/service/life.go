@@ -10,6 +10,7 @@ import (
 	"culvert/host/bringup"
 	"culvert/host/privsep"
 	"culvert/host/process"
+	"culvert/operate/management"
 )
 
 // life is one process from its start to its end, over any number of
@@ -175,6 +176,7 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 
 // keep stays root, for a worker that does not.
 func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
+	defer func() { management.Forget(placed(l.config.Load())) }()
 	return privsep.Run(ctx, events, privsep.Options{
 		Log:     l.log.Logger,
 		Apply:   bringup.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
@@ -202,10 +204,15 @@ func (l *life) reload() (*config.Config, error) {
 }
 
 // serve runs one configuration after the other, until there is no next one.
-func (l *life) serve(ctx context.Context, events <-chan process.Event, c *config.Config, jail process.Jail) error {
+func (l *life) serve(ctx context.Context, events <-chan process.Event, c *config.Config, jail process.Jail) (err error) {
+	m, events, err := l.manage(ctx, events, c)
+	if err != nil {
+		return err
+	}
+	defer func() { m.Close(err) }()
 	for c != nil {
 		l.log.notes(c)
-		next, err := l.once(ctx, events, c, jail)
+		next, err := l.once(ctx, events, c, jail, m)
 		if err != nil {
 			return err
 		}

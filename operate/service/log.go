@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -21,6 +22,9 @@ import (
 type log struct {
 	*slog.Logger
 	level *slog.LevelVar
+	// shown is `verb`, and mute is `mute`; the management interface changes both.
+	shown, mute atomic.Int64
+	lined       lined
 	// alone is the log without `mute` where it is the only one that a reader
 	// may have: not the standard error output.
 	alone *slog.Logger
@@ -32,8 +36,9 @@ type log struct {
 // what its keeper began.
 func newLog(c *config.Config, worker bool) *log {
 	l := &log{level: new(slog.LevelVar)}
-	l.level.Set(level(c.Process.Verb))
-	l.Logger = slog.New(mute.New(l.handler(c, worker), c.Process.Mute))
+	l.setVerb(c.Process.Verb)
+	l.mute.Store(int64(c.Process.Mute))
+	l.Logger = slog.New(mute.New(newFork(l.handler(c, worker), &l.lined), &l.mute))
 	return l
 }
 
@@ -111,10 +116,18 @@ func TerminalLog() *slog.Logger {
 
 // notes logs the notes of a configuration, and takes its level.
 func (l *log) notes(c *config.Config) {
-	l.level.Set(level(c.Process.Verb))
+	l.setVerb(c.Process.Verb)
 	for _, note := range c.Notes {
 		l.Warn(note.Pos.String() + ": " + note.Text)
 	}
+}
+
+// verb is how much is logged, as `verb` has it.
+func (l *log) verb() int { return int(l.shown.Load()) }
+
+func (l *log) setVerb(n int) {
+	l.shown.Store(int64(n))
+	l.level.Set(level(n))
 }
 
 // lastWords logs why the process ends, with a line for each fault.

@@ -9,6 +9,7 @@ import (
 	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/backend"
+	"culvert/operate/management"
 )
 
 // await returns what f returns, unless ctx ends first. f may wait for something that
@@ -35,12 +36,12 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 // once runs one configuration, and returns the next if a reload ended it.
 // Signals are obeyed from the beginning, while files are read and a password is
 // asked for.
-func (l *life) once(caller context.Context, events <-chan process.Event, c *config.Config, jail process.Jail) (next *config.Config, err error) {
+func (l *life) once(caller context.Context, events <-chan process.Event, c *config.Config, jail process.Jail, m *management.Interface) (next *config.Config, err error) {
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
 	o := obeyed{log: l.log, manager: l.manager, version: c.Process.StatusVersion, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
-	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager,
+	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, management: m,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
 	if l.worker != nil {
 		r.reload = l.worker.Reload
@@ -51,6 +52,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	s, err := await(ctx, func() (opened, error) { return l.open(r, c) })
 	if err == nil {
 		o.ready <- s
+		defer m.Attach(s)()
 		stopTelling := tellManager(ctx, l.manager, s)
 		err = s.Run(ctx)
 		stopTelling()

@@ -14,6 +14,7 @@ import (
 	"culvert/nic/userstack"
 	"culvert/nic/userstack/proxy"
 	"culvert/operate/backend"
+	"culvert/operate/management"
 	"culvert/role/client"
 	"culvert/role/p2p"
 	"culvert/role/profile"
@@ -42,8 +43,10 @@ type roles struct {
 	// isUp is called when all is set up, though the other side may be out of reach.
 	isUp    func() error
 	manager *process.Manager // nil: none
-	failed  func(error)      // ends the run
-	reload  func()
+	// management is the management interface; nil: none.
+	management *management.Interface
+	failed     func(error) // ends the run
+	reload     func()
 }
 
 func (r roles) open(c *config.Config) (opened, error) {
@@ -63,7 +66,7 @@ func (r roles) open(c *config.Config) (opened, error) {
 
 // process is what a back end needs of this process.
 func (r roles) process() backend.Process {
-	return backend.Process{Reload: r.reload, Opened: r.local.open}
+	return backend.Process{Reload: r.reload, Opened: r.local.open, Peer: r.management.Peer}
 }
 
 func (r roles) openServer(c *config.Config) (opened, error) {
@@ -77,6 +80,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 // serving logs how clients are carried and invited, and that the changes of this host
 // will be undone.
 func (r roles) serving(s *server.Server) {
+	r.management.Serving(s.Addresses())
 	if r.UserSpace {
 		r.log.Info("serving in user space: no device, no root; TCP, UDP and ping of clients go out by ordinary sockets of this process; they reach what this host reaches, except cloud metadata and, without allow-lan or a pushed route, the networks of its own interfaces")
 	} else if len(s.Adapter().Changes) > 0 {

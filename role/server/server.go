@@ -164,6 +164,10 @@ func (s *Server) role() tunnel.Role {
 // once Ready was called.
 func (s *Server) Addr() netip.AddrPort { return s.sockets.first() }
 
+// Addresses returns the server's own addresses in the tunnel; not valid: it has none of
+// that family.
+func (s *Server) Addresses() (v4, v6 netip.Addr) { return s.roster.book.Layout().Server() }
+
 // Adapter returns the server's adapter, once Ready was called.
 func (s *Server) Adapter() *bringup.Adapter { return s.adapter }
 

@@ -44,6 +44,14 @@ func New() *Fake {
 	return f
 }
 
+// Bytes are those of the Peers.
+func (f *Fake) Bytes() (in, out uint64) {
+	for _, p := range f.State.Peers {
+		in, out = in+p.BytesIn, out+p.BytesOut
+	}
+	return in, out
+}
+
 func (f *Fake) note(what string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

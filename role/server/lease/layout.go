@@ -36,6 +36,10 @@ type Layout struct {
 	pool6    addrRange
 }
 
+// Server returns the server's own addresses in the tunnel; not valid: it has none of that
+// family.
+func (l *Layout) Server() (v4, v6 netip.Addr) { return l.server, l.server6 }
+
 // addrRange is count addresses from start on, stride apart.
 type addrRange struct {
 	start  netip.Addr

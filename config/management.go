@@ -1,0 +1,65 @@
+package config
+
+import "strconv"
+
+// Management is OpenVPN's management interface (man page, "Management Interface
+// Options").
+type Management struct {
+	// Address is an IP address or host name for TCP, and a path for Unix; "": there
+	// is no interface.
+	Address string
+	Port    string
+	Unix    bool
+	// PasswordFile has the password on its first line: a name, "stdin" to have it asked
+	// for, or "" for none.
+	PasswordFile string
+
+	Client      bool   // connects to Address instead of listening there
+	ClientUser  string // who may use the Unix socket; "": anybody
+	ClientGroup string
+	LogCache    int  // lines of the log; 0: not set
+	Hold        bool // waits for a reader before it starts
+	Signal      bool // connects anew when the last reader leaves
+	// ForgetDisconnect forgets passwords when the last reader leaves.
+	ForgetDisconnect bool
+}
+
+// setManagement is `management`: IP port, or socket unix.
+func setManagement(b *builder, d *call) error {
+	m := &b.Management
+	switch {
+	case d.args[0] == "":
+		return d.expected("", "an address and a port, or a path and the word unix")
+	case d.args[0] == "tunnel" && d.args[1] != "unix":
+		return d.fault("tunnel", "an interface inside the tunnel is not supported", "write 127.0.0.1, or a socket (management PATH unix), or bind it to the address that this end has in the tunnel")
+	case d.args[1] == "unix":
+		m.Unix, m.Port = true, ""
+	default:
+		if n, err := strconv.Atoi(d.args[1]); err != nil || n < 0 || n > 65535 {
+			return d.expected(d.args[1], "a port from 0 to 65535, or the word unix after a path")
+		}
+		m.Unix, m.Port = false, d.args[1]
+	}
+	m.Address, m.PasswordFile = d.args[0], ""
+	if len(d.args) > 2 {
+		m.PasswordFile = d.args[2]
+	}
+	return nil
+}
+
+// managed is the setter of a directive that switches something of the management
+// interface on.
+func managed(field func(*Management) *bool) setter {
+	return func(b *builder, _ *call) error {
+		*field(&b.Management) = true
+		return nil
+	}
+}
+
+// maxLogCache is how many lines of the log are kept at most.
+const maxLogCache = 100_000
+
+func setLogCache(b *builder, d *call) (err error) {
+	b.Management.LogCache, err = d.capped(0, 1, maxLogCache)
+	return err
+}

@@ -1,0 +1,81 @@
+package management
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// hold is the state of `hold`. The Interface's lock guards it.
+type hold struct {
+	flag bool // of management-hold, or as readers set it
+	// released is set by a release that came while nobody waited: it counts for the
+	// next hold, since readers may be faster than this process.
+	released bool
+	waiting  chan struct{} // closed by a release; nil: nobody waits
+}
+
+// holding is the kind of the standing message of a hold.
+const holding = "HOLD"
+
+// Hold waits for `hold release`, if the hold flag is set. wait is how long the caller
+// would wait without this; readers are told. It fails when ctx ends.
+func (i *Interface) Hold(ctx context.Context, wait time.Duration) error {
+	if i == nil {
+		return nil
+	}
+	i.mu.Lock()
+	if !i.hold.flag || i.hold.released {
+		i.hold.released = false
+		i.mu.Unlock()
+		return nil
+	}
+	released := make(chan struct{})
+	i.hold.waiting = released
+	i.mu.Unlock()
+	i.stand(holding, fmt.Sprintf(">HOLD:Waiting for hold release:%d", int(wait/time.Second)))
+	defer i.withdraw(holding)
+	select {
+	case <-released:
+		return nil
+	case <-ctx.Done():
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.hold.waiting = nil
+		return ctx.Err()
+	}
+}
+
+func doHold(r *reader, args []string) {
+	i := r.i
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	h := &i.hold
+	switch word := first(args); word {
+	case "":
+		r.ok("hold=%d", map[bool]int{true: 1}[h.flag])
+	case "on", "off":
+		h.flag = word == "on"
+		r.ok("hold flag set to %s", map[bool]string{true: "ON", false: "OFF"}[h.flag])
+	case "release":
+		if h.waiting != nil {
+			close(h.waiting)
+			h.waiting = nil
+		} else {
+			h.released = true
+		}
+		r.ok("hold release succeeded")
+	default:
+		r.refuse("bad hold command parameter")
+	}
+}
+
+// up forgets a release that came too late for a hold.
+func (h *hold) up() { h.released = false }
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}

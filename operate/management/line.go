@@ -1,0 +1,119 @@
+package management
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// maxLine is the longest line that a reader may send, in bytes. Longer ones are
+// skipped to their end, and answered with an error.
+const maxLine = 8 << 10
+
+// errLong reports a line that is longer than maxLine.
+var errLong = errors.New("line is too long")
+
+// readLine returns the next line without its end, which is LF or CRLF. It fails with
+// errLong after a line that was too long, and reads on then. What follows the last
+// line end is half a command, which is never returned.
+func readLine(r *bufio.Reader) (string, error) {
+	var line []byte
+	long := false
+	for {
+		part, err := r.ReadSlice('\n')
+		long = long || len(line)+len(part) > maxLine
+		if !long {
+			line = append(line, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil:
+			return "", err
+		case long:
+			return "", errLong
+		}
+		return strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"), nil
+	}
+}
+
+// The words of a command, by the rules of OpenVPN's configuration files.
+
+// errQuote and errResidue are the answers to a command that does not end as it should;
+// the words are OpenVPN's.
+func errQuote(mark byte) error {
+	return fmt.Errorf(`Options error: No closing quotation (%c) in management command`, mark)
+}
+
+var errResidue = errors.New("Options error: Residual parse state (backslash) in management command")
+
+// Append appends words as a command, so that Parse returns them again. A word must hold
+// no line end.
+func Append(b []byte, words ...string) []byte {
+	for i, word := range words {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, '"')
+		for j := range len(word) {
+			if word[j] == '"' || word[j] == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, word[j])
+		}
+		b = append(b, '"')
+	}
+	return b
+}
+
+// Parse cuts a command into words, by the rules of OpenVPN's configuration files
+// (management-notes, "Command Parsing"): white space separates words; quotes enclose
+// some; a backslash outside of single quotes lets the next byte stand for itself; what
+// begins with # or ; is a comment.
+func Parse(line string) (words []string, err error) {
+	for {
+		line = strings.TrimLeft(line, " \t\r\n\v\f")
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			return words, nil
+		}
+		var word string
+		if line[0] == '\'' {
+			var closed bool
+			if word, line, closed = strings.Cut(line[1:], "'"); !closed {
+				return nil, errQuote('\'')
+			}
+		} else if word, line, err = parseWord(line); err != nil {
+			return nil, err
+		}
+		words = append(words, word)
+	}
+}
+
+// parseWord takes one word, which may be in double quotes.
+func parseWord(s string) (word, rest string, err error) {
+	var w strings.Builder
+	quoted := s[0] == '"'
+	if quoted {
+		s = s[1:]
+	}
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			if i++; i == len(s) {
+				return "", "", errResidue
+			}
+			w.WriteByte(s[i])
+		case quoted && c == '"':
+			return w.String(), s[i+1:], nil
+		case !quoted && strings.IndexByte(" \t\r\n\v\f", c) >= 0:
+			return w.String(), s[i:], nil
+		default:
+			w.WriteByte(c)
+		}
+	}
+	if quoted {
+		return "", "", errQuote('"')
+	}
+	return w.String(), "", nil
+}

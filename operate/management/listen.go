@@ -1,0 +1,425 @@
+package management
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"culvert/config"
+)
+
+const (
+	// mostReaders is how many readers are served at once. mostStrangers is how many
+	// may be at the password; another takes the place of the oldest of them.
+	mostReaders   = 64
+	mostStrangers = 16
+	// passwordTime is how long a reader may take to give the password.
+	passwordTime = time.Minute
+	// mostTries is how many wrong passwords a connection may give.
+	mostTries = 3
+	// slowest is the longest that an answer to a wrong password waits. The first takes
+	// firstDelay, and each further one, of whichever connection, twice as long.
+	firstDelay = time.Second
+	slowest    = 16 * time.Second
+)
+
+// Open opens the interface that a configuration names, and serves readers until Close.
+// With management-client it connects, instead of listening. It fails if the address is
+// taken or the password file cannot be read.
+func Open(cfg config.Management, p Process) (*Interface, error) {
+	i := newInterface(cfg, p)
+	d := door{i}
+	i.State(plainState(stateConnecting, ""))
+	var err error
+	if i.password, err = readPassword(cfg, p.Ask); err != nil {
+		return nil, err
+	}
+	if cfg.Client {
+		return i, d.connect()
+	}
+	if i.listener, err = d.listen(); err != nil {
+		return nil, fmt.Errorf("management: %w; another process may use this address", err)
+	}
+	i.working.Go(d.accept)
+	return i, nil
+}
+
+// door is where readers come in and leave.
+type door struct{ *Interface }
+
+// readPassword returns the first line of the password file; nil without a file.
+func readPassword(cfg config.Management, ask func(string) (string, error)) ([]byte, error) {
+	if cfg.PasswordFile == "" {
+		return nil, nil
+	}
+	if cfg.PasswordFile == "stdin" && ask != nil {
+		text, err := ask("management password")
+		if err == nil && text == "" {
+			err = errors.New("it is empty")
+		}
+		return []byte(text), err
+	}
+	text, err := os.ReadFile(cfg.PasswordFile)
+	if err != nil {
+		return nil, fmt.Errorf("management: the password file: %w; name a file with the password on its first line", err)
+	}
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	if line = bytes.TrimRight(line, "\r"); len(line) == 0 {
+		return nil, fmt.Errorf("management: the first line of %s is empty; it has to hold the password", cfg.PasswordFile)
+	}
+	return line, nil
+}
+
+// network returns what net.Listen and net.Dial want.
+func (d door) network() (network, address string) {
+	if d.cfg.Unix {
+		return "unix", d.cfg.Address
+	}
+	return "tcp", net.JoinHostPort(d.cfg.Address, d.cfg.Port)
+}
+
+// listen opens the socket. One that a process left behind is replaced; one that
+// another process answers on is not.
+func (d door) listen() (net.Listener, error) {
+	network, address := d.network()
+	if d.cfg.Unix {
+		if err := clearSocket(address); err != nil {
+			return nil, err
+		}
+	} else if d.password == nil && !loopback(d.cfg.Address) {
+		d.process.Log.Warn("management: whoever reaches this address steers this process, without a password; write 127.0.0.1, or a socket (management PATH unix), or name a password file as the last word", "address", address)
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return nil, err
+	}
+	if u, ok := l.(*net.UnixListener); ok {
+		// As with OpenVPN, management-client-user and -group say who may connect, and
+		// without them anybody may.
+		u.SetUnlinkOnClose(false)
+		if err := os.Chmod(address, 0o777); err != nil {
+			l.Close()
+			return nil, err
+		}
+		d.process.Log.Info("MANAGEMENT: unix domain socket listening on " + address)
+	} else {
+		d.process.Log.Info("MANAGEMENT: TCP Socket listening on " + l.Addr().String())
+	}
+	return l, nil
+}
+
+// clearSocket removes a socket that nobody listens on.
+func clearSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is there and no socket", path)
+	}
+	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		conn.Close()
+		return fmt.Errorf("%s: another process listens here", path)
+	}
+	return os.Remove(path)
+}
+
+// Forget removes the socket of an interface whose process could not.
+func Forget(cfg config.Management) {
+	if cfg.Unix && !cfg.Client {
+		if info, err := os.Lstat(cfg.Address); err == nil && info.Mode().Type() == fs.ModeSocket {
+			os.Remove(cfg.Address)
+		}
+	}
+}
+
+// loopback reports whether only this host reaches an address.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// connect is management-client: the connection is made once, and the process ends with
+// it.
+func (d door) connect() error {
+	network, address := d.network()
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	conn, err := dialer.DialContext(d.ctx, network, address)
+	if err != nil {
+		return fmt.Errorf("management-client: %w; the program that management names has to listen before this one starts", err)
+	}
+	if err := permitted(d.cfg, conn); err != nil {
+		conn.Close()
+		return fmt.Errorf("management-client: %w", err)
+	}
+	r, _ := d.enter(conn, address)
+	d.working.Go(func() {
+		d.serve(r)
+		if d.ctx.Err() == nil {
+			d.process.Log.Warn("stopping, since the connection to the management client ended (management-client)")
+			d.process.Signal("SIGTERM")
+		}
+	})
+	return nil
+}
+
+// accept serves whoever connects.
+func (d door) accept() {
+	for {
+		conn, err := d.listener.Accept()
+		if d.ctx.Err() != nil {
+			if err == nil {
+				conn.Close()
+			}
+			return
+		}
+		if err != nil {
+			d.process.Log.Warn("management: a connection could not be accepted", "error", err)
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-d.ctx.Done():
+			}
+			continue
+		}
+		if err := permitted(d.cfg, conn); err != nil {
+			d.process.Log.Warn("management: "+err.Error(), "address", d.cfg.Address)
+			conn.Close()
+			continue
+		}
+		name := conn.RemoteAddr().String()
+		if d.cfg.Unix {
+			name = d.cfg.Address
+		}
+		if r, ok := d.enter(conn, name); ok {
+			d.working.Go(func() { d.serve(r) })
+		} else {
+			conn.Close()
+		}
+	}
+}
+
+// enter makes a connection a reader, if there is room.
+func (d door) enter(conn net.Conn, name string) (*reader, bool) {
+	r := newReader(d.Interface, conn, name)
+	d.mu.Lock()
+	if d.password != nil {
+		if oldest := d.oldestStranger(); oldest != nil {
+			oldest.fail(errors.New("it gave no password while others waited"))
+		}
+	}
+	room := !d.closed && d.inside() < mostReaders && len(d.readers) < mostReaders+mostStrangers
+	if room {
+		d.readers = append(d.readers, r)
+	}
+	d.mu.Unlock()
+	if !room {
+		d.process.Log.Warn("management: there are too many readers; this one is turned away", "limit", mostReaders, "from", name)
+	}
+	return r, room
+}
+
+// inside is how many readers have given the password. The caller holds the lock.
+func (i *Interface) inside() (n int) {
+	for _, r := range i.readers {
+		if r.in {
+			n++
+		}
+	}
+	return n
+}
+
+// oldestStranger is the reader that waits longest at the password, if as many do as
+// may. The caller holds the lock.
+func (d door) oldestStranger() *reader {
+	if len(d.readers)-d.inside() < mostStrangers {
+		return nil
+	}
+	at := slices.IndexFunc(d.readers, func(r *reader) bool { return !r.in && r.cutOff() == nil })
+	if at < 0 {
+		return nil
+	}
+	return d.readers[at]
+}
+
+// serve serves a reader from its password to its end.
+func (d door) serve(r *reader) {
+	var writer sync.WaitGroup
+	writer.Go(r.write)
+	err := d.admit(r)
+	if err == nil {
+		d.process.Log.Info("MANAGEMENT: Client connected from " + r.name)
+		err = r.serve()
+	}
+	d.leave(r, err)
+	close(r.done)
+	writer.Wait()
+	r.conn.Close()
+}
+
+// admit asks for the password, if there is one, and greets.
+func (d door) admit(r *reader) error {
+	if d.password != nil {
+		if err := d.askPassword(r); err != nil {
+			return err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inside() >= mostReaders {
+		return errors.New("there are too many readers")
+	}
+	if d.password != nil {
+		r.say("SUCCESS: password is correct")
+	}
+	r.in = true
+	r.say(banner())
+	for _, s := range d.standing {
+		r.say(s.line)
+	}
+	return nil
+}
+
+// errPassword reports a reader that did not know the password.
+var errPassword = errors.New("its password is wrong")
+
+// askPassword asks for the password until it is right.
+func (d door) askPassword(r *reader) error {
+	r.conn.SetReadDeadline(time.Now().Add(passwordTime))
+	for range mostTries {
+		if err := d.ctx.Err(); err != nil {
+			return err
+		}
+		r.push([]byte("ENTER PASSWORD:"))
+		line, err := readLine(r.input)
+		if err != nil && !errors.Is(err, errLong) {
+			return err
+		}
+		if err == nil && d.right(line) {
+			d.gate.passed()
+			r.conn.SetReadDeadline(time.Time{})
+			return nil
+		}
+		if err := d.gate.wait(d.ctx); err != nil {
+			return err
+		}
+	}
+	return errPassword
+}
+
+// right compares a password in a time that does not depend on either.
+func (d door) right(line string) bool {
+	want, got := sha256.Sum256(d.password), sha256.Sum256([]byte(line))
+	return subtle.ConstantTimeCompare(want[:], got[:]) == 1
+}
+
+// gate slows those who guess passwords: the answer to each wrong one takes longer, for
+// all connections together.
+type gate struct {
+	mu    sync.Mutex
+	delay time.Duration
+	turn  time.Time // the last answer that was promised
+}
+
+// wait waits until a wrong password may be answered.
+func (g *gate) wait(ctx context.Context) error {
+	g.mu.Lock()
+	g.delay = min(max(firstDelay, 2*g.delay), slowest)
+	now := time.Now()
+	if g.turn.Before(now) {
+		g.turn = now
+	}
+	g.turn = g.turn.Add(g.delay)
+	pause := g.turn.Sub(now)
+	g.mu.Unlock()
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (g *gate) passed() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.delay = 0
+}
+
+// leave takes a reader out, and does what is asked for when the last one has gone.
+func (d door) leave(r *reader, err error) {
+	r.count.stop()
+	d.mu.Lock()
+	was := r.in
+	r.in = false
+	d.readers = slices.DeleteFunc(d.readers, func(other *reader) bool { return other == r })
+	last, closing := was && d.inside() == 0, d.closed
+	d.mu.Unlock()
+	switch {
+	case closing:
+		return
+	case r.cutOff() != nil:
+		d.process.Log.Warn("MANAGEMENT: Client cut off", "from", r.name, "error", r.cutOff())
+	case errors.Is(err, errPassword):
+		d.process.Log.Warn("MANAGEMENT: Client refused: "+err.Error(), "from", r.name)
+	case was:
+		d.process.Log.Info("MANAGEMENT: Client disconnected", "from", r.name)
+	}
+	if last && d.cfg.ForgetDisconnect {
+		d.forget()
+	}
+	if last && d.cfg.Signal && !d.cfg.Client {
+		d.process.Log.Info("connecting anew, since the last management reader disconnected (management-signal)")
+		d.process.Signal("SIGUSR1")
+	}
+}
+
+// Close ends the interface, and tells readers that the process ends; err is why, nil if
+// that was wanted. What is queued for readers is sent first, for a second at most.
+func (i *Interface) Close(err error) {
+	if i == nil {
+		return
+	}
+	if err != nil {
+		i.Fatal(err.Error())
+	}
+	i.mu.Lock()
+	exiting := i.course.last == stateExiting
+	i.mu.Unlock()
+	if !exiting {
+		i.State(plainState(stateExiting, "SIGTERM"))
+	}
+	i.mu.Lock()
+	if i.closed {
+		i.mu.Unlock()
+		return
+	}
+	i.closed = true
+	readers := slices.Clone(i.readers)
+	i.mu.Unlock()
+	i.stop()
+	if i.listener != nil {
+		i.listener.Close()
+	}
+	end := time.Now().Add(time.Second)
+	for _, r := range readers {
+		r.conn.SetReadDeadline(time.Now())
+		r.conn.SetWriteDeadline(end)
+	}
+	i.working.Wait()
+	Forget(i.cfg)
+}

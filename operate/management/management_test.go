@@ -1,0 +1,130 @@
+package management
+
+import (
+	"bufio"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"log/slog"
+
+	"culvert/config"
+	"culvert/operate/backend/backendtest"
+)
+
+// quiet is a process for tests; signals go to asked.
+func quiet(asked chan string) Process {
+	verb, mute := 3, 0
+	return Process{
+		Title: "OpenVPN test", Log: slog.New(slog.DiscardHandler), StatusVersion: 1, Signal: func(name string) { asked <- name },
+		Verb: func() int { return verb }, SetVerb: func(n int) { verb = n }, Mute: func() int { return mute }, SetMute: func(n int) { mute = n },
+	}
+}
+
+// dialog is a reader of a test.
+type dialog struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+// open opens an interface on a socket, and a reader of it that was greeted.
+func open(t *testing.T, cfg config.Management) (*Interface, *dialog) {
+	t.Helper()
+	cfg.Unix, cfg.Address = true, filepath.Join(t.TempDir(), "s")
+	i, err := Open(cfg, quiet(make(chan string, 8)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { i.Close(nil) })
+	return i, connect(t, i)
+}
+
+func connect(t *testing.T, i *Interface) *dialog {
+	t.Helper()
+	conn, err := net.Dial("unix", i.cfg.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	d := &dialog{t, conn, bufio.NewReader(conn)}
+	if i.password == nil {
+		d.want(banner())
+	}
+	return d
+}
+
+func (d *dialog) say(line string) {
+	d.t.Helper()
+	if _, err := d.conn.Write([]byte(line + "\n")); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// want reads lines that have to be these.
+func (d *dialog) want(lines ...string) {
+	d.t.Helper()
+	for _, want := range lines {
+		got, err := d.in.ReadString('\n')
+		if err != nil || got != want+"\r\n" {
+			d.t.Fatalf("got %q, %v; want %q", got, err, want)
+		}
+	}
+}
+
+// TestAnswers are the bytes that OpenVPN 2.6.14 answered with.
+func TestAnswers(t *testing.T) {
+	i, d := open(t, config.Management{})
+	i.Attach(backendtest.New())
+	for command, want := range map[string]string{
+		"state x":                      "ERROR: state parameter must be 'on' or 'off' or some number n or 'all'",
+		"state 0":                      "ERROR: state parameter must be 'on' or 'off' or some number n or 'all'",
+		"log":                          "ERROR: the 'log' command requires at least 1 parameter",
+		"log off":                      "SUCCESS: real-time log notification set to OFF",
+		"log off x":                    "SUCCESS: real-time log notification set to OFF\r\nERROR: log parameter must be 'on' or 'off' or some number n or 'all'",
+		"status 9":                     "ERROR: bad status format version number",
+		"echo":                         "ERROR: the 'echo' command requires at least 1 parameter",
+		"echo on all":                  "SUCCESS: real-time echo notification set to ON\r\nEND",
+		"hold":                         "SUCCESS: hold=0",
+		"hold release":                 "SUCCESS: hold release succeeded",
+		"hold xx":                      "ERROR: bad hold command parameter",
+		"verb":                         "SUCCESS: verb=3",
+		"verb 3":                       "SUCCESS: verb level changed",
+		"verb 99":                      "ERROR: verb level is out of range",
+		"mute":                         "SUCCESS: mute=0",
+		"mute 0":                       "SUCCESS: mute level changed",
+		"net":                          "ERROR: Sorry, this command is currently only implemented on Windows",
+		"test":                         "ERROR: the 'test' command requires 1 parameter",
+		"test 2":                       "[0] The purpose of this command is to generate large amounts of output.\r\n[1] The purpose of this command is to generate large amounts of output.",
+		"env-filter":                   "SUCCESS: env_filter_level=0",
+		"load-stats":                   "SUCCESS: nclients=0,bytesin=0,bytesout=0",
+		"bytecount":                    "ERROR: the 'bytecount' command requires 1 parameter",
+		"bytecount 0":                  "SUCCESS: bytecount interval changed",
+		"kill":                         "ERROR: the 'kill' command requires 1 parameter",
+		"kill foo":                     "ERROR: common name 'foo' not found",
+		"kill 1.2.3.4:5":               "ERROR: client at address 1.2.3.4:5 not found",
+		"client-kill":                  "ERROR: the 'client-kill' command requires at least 1 parameter",
+		"client-kill x":                "ERROR: cannot parse CID",
+		"client-auth-nt":               "ERROR: the 'client-auth-nt' command requires 2 parameters",
+		"client-auth-nt 0 0":           "ERROR: client-auth command failed",
+		"client-deny 0 0 why":          "ERROR: client-deny command failed",
+		"client-deny 0 0":              "ERROR: the 'client-deny' command requires at least 3 parameters",
+		"client-pending-auth 0 0 x 30": "ERROR: client-pending-auth command failed. Extra parameter might be too long",
+		"client-auth 0 0\nfoo\nEND":    "ERROR: client-auth command failed",
+		"signal":                       "ERROR: the 'signal' command requires 1 parameter",
+		"signal foo":                   "ERROR: signal 'foo' is not a known signal type",
+		"signal SIGUSR2":               "SUCCESS: signal SIGUSR2 thrown",
+		"foo":                          "ERROR: unknown command, enter 'help' for more options",
+		"version":                      "OpenVPN Version: OpenVPN test\r\nManagement Version: 5\r\nEND",
+		"pkcs11-id-count":              ">PKCS11ID-COUNT:0",
+		"push-update-broad":            "ERROR: the 'push-update-broad' command requires 1 parameter",
+		"push-update-cid x -route":     "ERROR: cannot parse CID\r\nERROR: push-update-cid fail during cid parsing",
+		"push-update-cid 77 -route":    "ERROR: no client updated\r\nERROR: push-update command failed",
+	} {
+		d.say(command)
+		d.want(strings.Split(want, "\r\n")...)
+	}
+}

@@ -1,0 +1,191 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/lmittmann/tint"
+
+	"culvert/config"
+	"culvert/host/process"
+	"culvert/internal/printable"
+	"culvert/internal/version"
+	"culvert/operate/management"
+)
+
+// asked are the events for the names of signals.
+var asked = map[string]process.Event{"SIGHUP": process.Reload, "SIGTERM": process.Exit, "SIGUSR1": process.Restart, "SIGUSR2": process.Status}
+
+// manage opens the management interface that a configuration names, for the life of this
+// process, and returns what readers and signals ask for as one. Without one, m is nil.
+func (l *life) manage(ctx context.Context, events <-chan process.Event, c *config.Config) (m *management.Interface, all <-chan process.Event, err error) {
+	if c.Management.Address == "" {
+		return nil, events, nil
+	}
+	wishes := make(chan process.Event, 8)
+	m, err = management.Open(placed(c), management.Process{
+		Title: title(), Log: l.log.Logger, StatusVersion: c.Process.StatusVersion, Ask: func(q string) (string, error) { return AskTerminal(q, false) },
+		Signal: func(name string) {
+			select {
+			case wishes <- asked[name]:
+			default: // as many wait as can be told apart
+			}
+		},
+		Verb: l.log.verb, SetVerb: l.log.setVerb,
+		Mute:    func() int { return int(l.log.mute.Load()) },
+		SetMute: func(n int) { l.log.mute.Store(int64(n)) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	l.log.lined.attach(m.LogLine)
+	return m, both(ctx, events, wishes), nil
+}
+
+// placed is the management part of a configuration, with paths as they are here.
+func placed(c *config.Config) config.Management {
+	m := c.Management
+	if m.Unix {
+		m.Address = c.Path(m.Address)
+	}
+	if m.PasswordFile != "" && m.PasswordFile != "stdin" {
+		m.PasswordFile = c.Path(m.PasswordFile)
+	}
+	return m
+}
+
+// title is who this is, in the form of OpenVPN's first line.
+func title() string {
+	return "OpenVPN " + management.Imitates + " culvert/" + version.Current().Version + " " + runtime.GOARCH + "-" + runtime.GOOS + " [SSL (crypto/tls)] [LZO] [LZ4] [AEAD]"
+}
+
+// both are the events of two sources, until the first is closed or ctx ends.
+func both(ctx context.Context, first <-chan process.Event, second <-chan process.Event) <-chan process.Event {
+	all := make(chan process.Event)
+	go func() {
+		for {
+			var e process.Event
+			more := true
+			select {
+			case e, more = <-first:
+			case e = <-second:
+			case <-ctx.Done():
+				return
+			}
+			if !more {
+				close(all)
+				return
+			}
+			select {
+			case all <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return all
+}
+
+// lined hands every line of the log to the management interface. Lines from before it is
+// attached wait.
+type lined struct {
+	mu    sync.Mutex
+	line  func(when time.Time, flags, text string)
+	early []earlyLine
+}
+
+type earlyLine struct {
+	when        time.Time
+	flags, text string
+}
+
+// mostEarly is how many lines wait.
+const mostEarly = 250
+
+func (l *lined) add(when time.Time, flags, text string) {
+	l.mu.Lock()
+	line := l.line
+	if line == nil && len(l.early) < mostEarly {
+		l.early = append(l.early, earlyLine{when, flags, text})
+	}
+	l.mu.Unlock()
+	if line != nil {
+		line(when, flags, text)
+	}
+}
+
+func (l *lined) attach(line func(when time.Time, flags, text string)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.early {
+		line(e.when, e.flags, e.text)
+	}
+	l.line, l.early = line, nil
+}
+
+// flagsOf are OpenVPN's flags for a level.
+func flagsOf(l slog.Level) string {
+	switch {
+	case l >= slog.LevelError:
+		return "N"
+	case l >= slog.LevelWarn:
+		return "W"
+	case l >= slog.LevelInfo:
+		return "I"
+	}
+	return "D"
+}
+
+// fork passes what is logged on, and writes it as a line for the management interface,
+// too.
+type fork struct {
+	slog.Handler
+	text  slog.Handler // writes to page
+	page  *page
+	lined *lined
+}
+
+// page is where one line at a time is written.
+type page struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (p *page) Write(b []byte) (int, error) { return p.text.Write(b) }
+
+func newFork(next slog.Handler, l *lined) slog.Handler {
+	p := new(page)
+	text := tint.NewTextHandler(p, &tint.Options{Level: slog.LevelDebug, NoColor: true, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+			return slog.Attr{}
+		}
+		return a
+	}})
+	return &fork{next, printable.NewHandler(text), p, l}
+}
+
+// Handle implements slog.Handler.
+func (f *fork) Handle(ctx context.Context, r slog.Record) error {
+	f.page.mu.Lock()
+	f.page.text.Reset()
+	err := f.text.Handle(ctx, r)
+	line := string(bytes.TrimSpace(f.page.text.Bytes()))
+	f.page.mu.Unlock()
+	f.lined.add(r.Time, flagsOf(r.Level), line)
+	return errors.Join(err, f.Handler.Handle(ctx, r))
+}
+
+// WithAttrs implements slog.Handler.
+func (f *fork) WithAttrs(a []slog.Attr) slog.Handler {
+	return &fork{f.Handler.WithAttrs(a), f.text.WithAttrs(a), f.page, f.lined}
+}
+
+// WithGroup implements slog.Handler.
+func (f *fork) WithGroup(name string) slog.Handler {
+	return &fork{f.Handler.WithGroup(name), f.text.WithGroup(name), f.page, f.lined}
+}
