@@ -26,6 +26,7 @@ func (c check) whole() {
 		c.note(c.at("single-session"), "single-session: only means something between two hosts without a server, ignored here")
 	}
 	c.auth()
+	asksReaders(c)
 	c.dns()
 	c.clashes()
 	sortByPlace(c.notes, func(n Note) Pos { return n.Pos })
@@ -116,11 +117,11 @@ func (c check) client() {
 		c.problem("client", "a client needs ca to know its server", "add the line: ca FILE, or a block <ca>")
 	}
 	switch {
-	case c.Trust.Cert != nil && c.Trust.Key == nil:
+	case c.Trust.Cert != nil && c.Trust.Key == nil && c.Management.ExternalKey == nil:
 		c.problem("cert", "there is a certificate but no key", "add the line: key FILE, or a block <key>")
 	case c.Trust.Key != nil && c.Trust.Cert == nil:
 		c.problem("key", "there is a key but no certificate", "add the line: cert FILE, or a block <cert>")
-	case c.Trust.Cert == nil && c.Trust.PKCS12 == nil && c.Login.UserPass == nil:
+	case c.Trust.Cert == nil && c.Trust.PKCS12 == nil && c.Login.UserPass == nil && c.Management.ExternalKey == nil:
 		c.problem("client", "a client needs cert and key, or auth-user-pass", "add the blocks <cert> and <key>, or the line: auth-user-pass")
 	}
 	if c.Trust.RemoteCertTLS == AnyUsage && c.Trust.NsCertType == AnyUsage && c.Trust.RemoteCertEKU == "" && c.Trust.VerifyX509Name == nil && len(c.Trust.PeerFingerprints) == 0 {

@@ -22,6 +22,12 @@ type Management struct {
 	Signal      bool // connects anew when the last reader leaves
 	// ForgetDisconnect forgets passwords when the last reader leaves.
 	ForgetDisconnect bool
+
+	QueryPasswords bool         // passwords are asked for there, and never on the terminal
+	QueryRemote    bool         // client: which remote to try
+	QueryProxy     bool         // client: which proxy to use for it
+	ExternalKey    *ExternalKey // client: signatures come from there; nil: this process has the key
+	ExternalCert   string       // client: the hint by which the certificate is asked for; "" for `cert`
 }
 
 // setManagement is `management`: IP port, or socket unix.

@@ -87,10 +87,10 @@ type answer struct {
 }
 
 func (c *connecting) run(ctx context.Context) (net.Conn, error) {
-	if c.Auth == AuthBasic {
+	if c.Auth == AuthBasic && c.Username != "" {
 		c.answer = c.basic()
 	}
-	if c.Auth == AuthNTLM {
+	if c.Auth == AuthNTLM && c.Username != "" {
 		if err := c.ntlm(""); err != nil {
 			return nil, err
 		}

@@ -27,8 +27,12 @@ func (c ClientSide) Login(username, password string) {
 
 // Answer sends a response to a challenge that came by InfoPre.
 func (c ClientSide) Answer(response string) {
-	c.h.control.send("CR_RESPONSE," + base64.StdEncoding.EncodeToString([]byte(response)))
+	c.AnswerEncoded(base64.StdEncoding.EncodeToString([]byte(response)))
 }
+
+// AnswerEncoded is Answer for a response that is in base64 already. It is sent as it
+// is.
+func (c ClientSide) AnswerEncoded(response string) { c.h.control.send("CR_RESPONSE," + response) }
 
 // pushReply takes PUSH_REPLY: the push, or later a new token.
 func (c ClientSide) pushReply(now time.Time, text string) {

@@ -9,9 +9,19 @@ import (
 
 	"golang.org/x/term"
 
+	"culvert/config"
 	"culvert/internal/printable"
 	"culvert/role/profile"
 )
+
+// ask is who asks the user at the terminal: nobody where only the management client is
+// to be asked (management-query-passwords).
+func ask(c *config.Config) profile.Ask {
+	if c.Management.QueryPasswords {
+		return nil
+	}
+	return AskTerminal
+}
 
 // AskTerminal asks the user at the terminal.
 func AskTerminal(question string, echo bool) (string, error) {

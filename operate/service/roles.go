@@ -71,7 +71,7 @@ func (r roles) process() backend.Process {
 
 func (r roles) openServer(c *config.Config) (opened, error) {
 	s, err := backend.NewServer(c, server.Options{
-		Log: r.log, Ask: AskTerminal, Open: r.adapter(c, profile.UserSpaceForward(c.Server, r.log)), Forward: r.Forward && !r.UserSpace,
+		Log: r.log, Ask: ask(c), Open: r.adapter(c, profile.UserSpaceForward(c.Server, r.log)), Forward: r.Forward && !r.UserSpace,
 		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving,
 	}, r.process())
 	return opened{s, func() {}}, err
@@ -98,7 +98,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: AskTerminal, Open: open, Opened: r.enter(), Lists: r.lists(c)}
+	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: ask(c), Open: open, Opened: r.enter(), Lists: r.lists(c)}
 	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, r.whenUp()
 	}
@@ -114,7 +114,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 
 // openHost opens one of two hosts without server mode.
 func (r roles) openHost(c *config.Config) (opened, error) {
-	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: AskTerminal, Open: r.adapter(c, profile.HostForward(r.log)), Opened: r.enter(), Lists: r.lists(c)}, r.process())
+	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: ask(c), Open: r.adapter(c, profile.HostForward(r.log)), Opened: r.enter(), Lists: r.lists(c)}, r.process())
 	if err != nil {
 		return opened{}, err
 	}

@@ -36,6 +36,9 @@ type attempt struct {
 	// its authority. It belongs to the control goroutine.
 	presented []*x509.Certificate
 	revoked   chan error // that one of these is; capacity 1
+	// letGo ends the wait for signatures and programs, which hold up the control
+	// goroutine.
+	letGo context.CancelFunc
 }
 
 // connect runs one connection and returns why it ended.
@@ -44,9 +47,13 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 		return err
 	}
 	c.uplink.to(t.Near().Addr())
-	username, password, err := c.login.next(ctx)
+	var username, password string
+	err := c.restarts.end(ctx, func(ctx context.Context) (err error) {
+		username, password, err = c.login.next(ctx)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
+		return unanswered(err)
 	}
 	c.emit(event.Connecting{Remote: t.Reported()})
 	began := time.Now()
@@ -55,11 +62,13 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 		return err
 	}
 	p := c.choice.Of(t.Remote)
-	cfg := p.For(ctx, t.Addr, t.Remote.Proto.TCP)
+	serving, letGo := context.WithCancel(ctx)
+	defer letGo()
+	cfg := p.For(serving, t.Addr, t.Remote.Proto.TCP)
 	cfg.Username, cfg.Password = username, password
 	cfg.PeerInfo = profile.WithHost(p.Config.Process, cfg.PeerInfo, t.Near().Addr())
 	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, settings: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{}),
-		revoked: make(chan error, 1)}
+		revoked: make(chan error, 1), letGo: letGo}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
 	a.peer.Observer, a.peer.OnError = &c.road.Observer, c.passingError
 	c.present.Store(a.hearsay)
@@ -78,6 +87,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 		c.emit(event.Lost{Remote: t.Reported(), Err: err})
 	}
 	close(a.done)
+	letGo()
 	stop()
 	// If this side gave up, the server need not wait for silence to notice.
 	said := make(chan struct{})
@@ -209,6 +219,7 @@ func (a *attempt) follow() error {
 
 // exit ends the session. With explicit-exit-notify, the server is told first.
 func (a *attempt) exit() {
+	a.letGo()
 	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.settings.Config.Timers.ExplicitExitNotify) })
 }
 
@@ -243,6 +254,9 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 		return a.updated(ctx, e.Options)
 	case session.Token:
 		a.login.setToken(e)
+		if a.opts.Tell != nil {
+			a.opts.Tell.TokenGiven(e.Token)
+		}
 		a.emit(event.TokenGiven{})
 	case session.LoginNeeded:
 		go a.loginNeeded(ctx)

@@ -40,6 +40,8 @@ type Options struct {
 	Network Network
 	// Ask asks the user for passwords and codes; nil: nobody can be asked.
 	Ask profile.Ask
+	// Manager is who decides what the configuration leaves to them.
+	Manager
 	// Opened, if not nil, is called when everything that takes rights is open,
 	// except the adapter, and before anything is sent. An error ends the client.
 	Opened func() error
@@ -51,6 +53,25 @@ type Options struct {
 	// Events is called for each event, in order, on the goroutine where it
 	// happened; it must not block. nil: nobody.
 	Events func(Event)
+}
+
+// Manager is a program that manages this process, as far as it decides for a client.
+// Each field may be nil: nobody is asked, or told, then.
+type Manager struct {
+	Asker  profile.Asker    // in the place of Ask
+	Holder profile.Holder   // each time before the client connects again
+	Choose reach.Chooser    // where connections go
+	Keys   profile.KeyStore // a private key that is not here
+	Tell   Teller
+}
+
+// Teller is told what servers have to say to users. It must not block.
+type Teller interface {
+	// TokenGiven is called with each token that a server gives in place of the
+	// password.
+	TokenGiven(token string)
+	// Info is called with the text of INFO_PRE: something a user has to do.
+	Info(text string)
 }
 
 // Client is a VPN client. Make it with New and Run it once.
@@ -73,7 +94,7 @@ type Client struct {
 	present atomic.Pointer[hearsay] // of the current attempt
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
-	restarts chan struct{} // asked for by Restart
+	restarts restarts
 	traffic  tunnel.Traffic
 }
 
@@ -83,25 +104,29 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if !c.Pull {
 		return nil, errors.New("this configuration has no `client` (or `pull`) line: it is for a server, or for one of two paired hosts")
 	}
-	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask},
-		ended: make(chan error, 1), restarts: make(chan struct{}, 1)}
-	if err := profile.Unlock(c, o.Ask); err != nil {
+	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask, Asker: o.Asker},
+		ended: make(chan error, 1), restarts: make(restarts, 1)}
+	if err := unlock(c, o); err != nil {
 		return nil, err
 	}
 	cl.uplink = uplink{network: o.Network, own: cl.adapterName}
 	var err error
-	if cl.login, err = newLogin(c, o.Ask); err != nil {
+	if cl.login, err = newLogin(c, o.Ask, o.Asker); err != nil {
 		return nil, err
 	}
 	cl.choice, err = profile.Choose(c, cl.remark, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
-		return profile.ClientSettings(c, warn, o.Lists)
+		s, err := profile.ClientSettings(c, warn, o.Lists)
+		if err == nil {
+			s.Keys = o.Keys
+		}
+		return s, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	cl.opts.Resolve = reach.NewNames(c.Link, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, profile.ReportNames(cl.opts.Resolve, cl.emit))
-	cl.remotes.Log = o.Log
+	cl.remotes.Log, cl.remotes.Chooser = o.Log, o.Choose
 	cl.one = cl.onePeer()
 	cl.road = tunnel.Road{Role: role{cl.one}, PacketSize: profile.PacketSize(c.Adapter), Ethernet: profile.Kind(c.Adapter) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError, OnFailing: tunnel.LogFailing(cl.log),
 		OnPath: tunnel.LogPaths(cl.log)}
@@ -174,10 +199,7 @@ func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	}
 	var failures int // since the last connection that was up
 	for {
-		target, err := c.remotes.Next(ctx)
-		if err == nil {
-			err = c.connect(ctx, target)
-		}
+		err := once(ctx, c)
 		if ctx.Err() != nil {
 			return nil, false
 		}
@@ -286,15 +308,20 @@ var errRestart = errors.New("a restart was asked for (SIGUSR1)")
 // Restart connects anew with the same configuration and adapter. The routes
 // stay meanwhile, so that nothing leaks past the tunnel.
 func (c *Client) Restart() {
-	select {
-	case c.restarts <- struct{}{}:
-	default: // one is asked for already
-	}
+	c.restarts.ask()
 }
 
 // pause waits before the next connection. Restart cuts it short, and so does
-// another way to the server.
+// another way to the server. Where connections are held, it lasts until the release,
+// however long d is.
 func (c *Client) pause(ctx context.Context, d time.Duration) bool {
+	if c.opts.Holder != nil {
+		held, err := c.opts.Holder.Hold(ctx, d)
+		if held || err != nil {
+			c.restarts.forget()
+			return err == nil
+		}
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {

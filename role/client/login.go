@@ -19,10 +19,19 @@ import (
 // login is what a client tells servers about its user, from one connection to the
 // next. It is safe for concurrent use.
 type login struct {
-	cfg *config.Config
-	ask profile.Ask
+	cfg   *config.Config
+	ask   profile.Ask
+	asker profile.Asker // in the place of ask; nil: none
+
+	// asking is held while a user is asked. What follows mu is never held for so
+	// long.
+	asking sync.Mutex
+	begun  bool // ready is done
 
 	mu                 sync.Mutex
+	retry              config.AuthRetry
+	askAnew            bool   // the asker is asked, whatever the file says
+	answered           bool   // the password holds the answer to the static challenge
 	username, password string // as given; "" while not known
 	tokenUser, token   string // from the server, in their place
 	said               string // the user name given to the server last
@@ -35,8 +44,8 @@ const blank = "[[BLANK]]"
 
 // newLogin makes a login. It fails if user name and password cannot be had when
 // they are needed.
-func newLogin(c *config.Config, ask profile.Ask) (*login, error) {
-	l := &login{cfg: c, ask: ask}
+func newLogin(c *config.Config, ask profile.Ask, asker profile.Asker) (*login, error) {
+	l := &login{cfg: c, ask: ask, asker: asker, retry: c.Login.Retry}
 	f := c.Login.UserPass
 	if f == nil {
 		return l, nil
@@ -44,6 +53,9 @@ func newLogin(c *config.Config, ask profile.Ask) (*login, error) {
 	l.username, l.password = f.TwoLines()
 	if c.Login.NoCache && f.Name != "" {
 		f.Text = nil
+	}
+	if asker != nil {
+		return l, nil
 	}
 	if ask == nil && (l.username == "" || l.password == "") {
 		return nil, fmt.Errorf("%v: auth-user-pass: no user name and password in it, and nobody to ask; put them on two lines of a file, and name that", f.Pos)
@@ -57,61 +69,161 @@ func newLogin(c *config.Config, ask profile.Ask) (*login, error) {
 // next returns the user name and password for the next handshake: the answer to a
 // challenge, a token, what was given, or what the user answers now.
 func (l *login) next(ctx context.Context) (username, password string, err error) {
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	username, password, err = l.find(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer func() { l.said = username }()
-	if c := l.challenge; c != nil {
-		l.challenge = nil
+	l.said = username
+	return username, password, err
+}
+
+func (l *login) find(ctx context.Context) (username, password string, err error) {
+	l.mu.Lock()
+	c, tokenUser, token := l.challenge, l.tokenUser, l.token
+	l.challenge = nil
+	l.mu.Unlock()
+	switch {
+	case c != nil:
 		answer, err := l.answer(ctx, c.Text, c.Answer, c.Echo)
 		return c.Username, c.Password(answer), err
-	}
-	if l.token != "" {
-		return l.tokenUser, l.token, nil
-	}
-	if l.cfg.Login.UserPass == nil {
+	case token != "":
+		return tokenUser, token, nil
+	case l.cfg.Login.UserPass == nil:
 		return "", "", nil
 	}
 	if err := l.complete(ctx); err != nil {
 		return "", "", err
 	}
-	username, password = l.username, l.password
+	username, password = l.known()
 	if l.cfg.Login.NoCache {
-		l.username, l.password = "", ""
+		l.set("", "")
 	}
-	if s := l.cfg.Login.StaticChallenge; s != nil {
-		answer, err := l.answer(ctx, s.Text, true, s.Echo)
-		if s.Concat {
-			return username, password + answer, err
-		}
-		return username, negotiate.StaticResponse(password, answer), err
+	s := l.cfg.Login.StaticChallenge
+	switch {
+	case s == nil:
+		return username, password, nil
+	case l.asker != nil: // the password holds the answer, which is good once
+		l.set("", "")
+		return username, password, nil
 	}
-	return username, password, nil
+	answer, err := l.answer(ctx, s.Text, true, s.Echo)
+	if s.Concat {
+		return username, password + answer, err
+	}
+	return username, negotiate.StaticResponse(password, answer), err
+}
+
+func (l *login) known() (username, password string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.username, l.password
+}
+
+func (l *login) set(username, password string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.username, l.password, l.askAnew, l.answered = username, password, false, false
+}
+
+func (l *login) state() (askAnew, answered bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.askAnew, l.answered
 }
 
 // complete finds a missing user name or password: in the file again, if they were
 // forgotten, or by asking.
 func (l *login) complete(ctx context.Context) (err error) {
-	if f := l.cfg.Login.UserPass; l.username == "" && (f.Inline || f.Name != "") {
+	username, password := l.known()
+	askAnew, answered := l.state()
+	if answered {
+		return nil
+	}
+	f := l.cfg.Login.UserPass
+	if username == "" && !askAnew && (f.Inline || f.Name != "") {
 		again := *f
 		if again.Text == nil {
 			if again.Text, err = process.ReadFile(l.cfg.Path(f.Name)); err != nil {
 				return fmt.Errorf("auth-user-pass: %w", err)
 			}
 		}
-		l.username, l.password = again.TwoLines()
+		username, password = again.TwoLines()
 	}
-	if l.username == "" {
-		if l.username, err = l.answer(ctx, "User name:", true, true); err != nil {
-			return err
+	if l.asker != nil {
+		username, password, err = l.askAll(ctx, username, password)
+	} else {
+		username, password, err = l.askEach(ctx, username, password)
+	}
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.username, l.password, l.askAnew = username, password, false
+	l.answered = l.asker != nil && l.cfg.Login.StaticChallenge != nil
+	return nil
+}
+
+// askAll has the asker asked for all, if anything is missing. The answer to a static
+// challenge always is.
+func (l *login) askAll(ctx context.Context, username, password string) (string, string, error) {
+	c := l.cfg.Login
+	if username != "" && (password != "" || c.UsernameOnly) && c.StaticChallenge == nil {
+		return username, password, nil
+	}
+	a, err := l.asker.Ask(ctx, profile.Question{Realm: profile.RealmLogin, Username: true, Password: !c.UsernameOnly, Challenge: c.StaticChallenge})
+	if c.UsernameOnly {
+		a.Password = blank
+	}
+	return a.Username, a.Password, err
+}
+
+// ready asks for what the first connection needs, before it is known where to: OpenVPN
+// asks for that first.
+func (l *login) ready(ctx context.Context) error {
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	if l.begun || l.asker == nil || l.cfg.Login.UserPass == nil {
+		return nil
+	}
+	err := l.complete(ctx)
+	l.begun = err == nil
+	return err
+}
+
+// forget forgets what was asked for and given by servers.
+func (l *login) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.username, l.password, l.tokenUser, l.token, l.challenge, l.answered = "", "", "", "", nil, false
+}
+
+// retrying returns what to do when a login is refused, and sets it with a value.
+func (l *login) retrying(set *config.AuthRetry) config.AuthRetry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if set != nil {
+		l.retry = *set
+	}
+	return l.retry
+}
+
+// askEach asks the user at the terminal for what is missing.
+func (l *login) askEach(ctx context.Context, username, password string) (string, string, error) {
+	var err error
+	if username == "" {
+		if username, err = l.answer(ctx, "User name:", true, true); err != nil {
+			return "", "", err
 		}
 	}
 	if l.cfg.Login.UsernameOnly {
-		l.password = blank
+		password = blank
 	}
-	if l.password == "" {
-		l.password, err = l.answer(ctx, "Password for "+printable.Name(l.username)+":", true, false)
+	if password == "" {
+		password, err = l.answer(ctx, "Password for "+printable.Name(username)+":", true, false)
 	}
-	return err
+	return username, password, err
 }
 
 // answer asks the user, where an answer is wanted. It returns early when ctx
@@ -154,16 +266,19 @@ func (l *login) refused(e *session.AuthFailedError, established bool) (again, sa
 	defer l.mu.Unlock()
 	hadToken := l.token != ""
 	l.tokenUser, l.token = "", ""
+	if l.asker != nil {
+		l.asker.Refused(profile.RealmLogin, e.Reason)
+	}
 	switch {
 	case negotiate.IsChallenge(e.Reason):
 		again, err = l.challenged(e.Reason)
 		return again, false, err
 	case hadToken || e.SessionOver && established:
 		return true, false, nil
-	case l.cfg.Login.Retry == config.AuthRetryInteract:
-		l.username, l.password = "", ""
+	case l.retry == config.AuthRetryInteract:
+		l.username, l.password, l.askAnew = "", "", l.asker != nil
 		return true, false, nil
-	case l.cfg.Login.Retry == config.AuthRetryNoInteract:
+	case l.retry == config.AuthRetryNoInteract:
 		l.readAgain()
 		return true, true, nil
 	}
@@ -186,7 +301,11 @@ func (l *login) readAgain() {
 }
 
 func (l *login) challenged(reason string) (again bool, err error) {
-	if l.cfg.Login.Retry != config.AuthRetryInteract || l.ask == nil {
+	switch {
+	case l.asker != nil && l.retry == config.AuthRetryInteract:
+		l.username, l.password, l.askAnew = "", "", true
+		return true, nil // the next answer is to the challenge, too
+	case l.retry != config.AuthRetryInteract || l.ask == nil:
 		return false, errors.New("the server asks for a code to go with the password: add the line `auth-retry interact`, and start this where it can ask")
 	}
 	l.challenge, err = negotiate.ParseChallenge(reason)
@@ -206,6 +325,12 @@ func (a *attempt) loginNeeded(ctx context.Context) {
 // infoPre shows users what they have to do before the server lets them in.
 func (a *attempt) infoPre(ctx context.Context, i session.InfoPre) {
 	a.emit(event.LoginAsked{URL: i.URL, Question: i.Challenge, Answer: i.Answer, Text: i.Text})
+	if a.opts.Tell != nil {
+		a.opts.Tell.Info(i.Text)
+	}
+	if a.login.asker != nil {
+		return // who is told answers by Controls.Respond
+	}
 	if i.URL != "" || i.Challenge == "" || !i.Answer {
 		return
 	}

@@ -36,7 +36,7 @@ func (u *user) ask(question string, echo bool) (string, error) {
 func newTestLogin(t *testing.T, c *config.Config, answers ...[2]string) *login {
 	t.Helper()
 	u := &user{t: t, answers: answers}
-	l, err := newLogin(c, u.ask)
+	l, err := newLogin(c, u.ask, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestLoginSources(t *testing.T) {
 	l.expect(t, "ada", "secret")
 	l.expect(t, "ada", "secret")
 	newTestLogin(t, &config.Config{Login: config.Login{UserPass: new(config.File), UsernameOnly: true}}, [2]string{"User name", "ada"}).expect(t, "ada", "[[BLANK]]")
-	if _, err := newLogin(&config.Config{Login: config.Login{UserPass: new(config.File)}}, nil); err == nil {
+	if _, err := newLogin(&config.Config{Login: config.Login{UserPass: new(config.File)}}, nil, nil); err == nil {
 		t.Error("nobody to ask, and no word of it")
 	}
 }
@@ -204,7 +204,7 @@ func TestNobodyAnswers(t *testing.T) {
 	block := make(chan struct{})
 	defer close(block)
 	var ask profile.Ask = func(string, bool) (string, error) { <-block; return "", nil }
-	l, err := newLogin(&config.Config{Login: config.Login{UserPass: new(config.File)}}, ask)
+	l, err := newLogin(&config.Config{Login: config.Login{UserPass: new(config.File)}}, ask, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

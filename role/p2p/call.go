@@ -24,6 +24,7 @@ type caller struct {
 	sockets *sockets
 	remotes *reach.Remotes // except for Knows, for Run's goroutine
 	dialer  reach.Dialer
+	holder  profile.Holder // nil: nobody holds connections
 
 	called atomic.Pointer[connection] // by this host, the last while it lasts
 	calls  sync.WaitGroup

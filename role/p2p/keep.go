@@ -19,12 +19,13 @@ type keeper struct {
 	waiting  *time.Timer // for the other host to call
 	wasAlone bool        // when last looked
 	wasUp    bool
+	released chan struct{} // by who holds connections
 }
 
 // keep runs the tunnel until it ends, and returns why: nil if ctx has ended. What
 // comes from failed ends the tunnel.
 func keep(ctx context.Context, calls *caller, failed <-chan error) error {
-	k := &keeper{caller: calls, again: time.NewTimer(0), pending: true, wasAlone: true}
+	k := &keeper{caller: calls, again: time.NewTimer(0), pending: true, wasAlone: true, released: make(chan struct{}, 1)}
 	k.waiting = time.NewTimer(k.patience())
 	defer k.again.Stop()
 	defer k.waiting.Stop()
@@ -50,6 +51,12 @@ func keep(ctx context.Context, calls *caller, failed <-chan error) error {
 		case <-k.changed:
 			err = k.look(ctx)
 		case <-k.again.C:
+			if k.hold(ctx) {
+				break
+			}
+			k.pending = false
+			err = k.callAgain(ctx)
+		case <-k.released:
 			k.pending = false
 			err = k.callAgain(ctx)
 		}
@@ -89,6 +96,20 @@ func (k *keeper) retry(err error) {
 	k.pending = true
 	k.emit(event.Reconnecting{Err: err, Wait: wait, Failures: k.failures})
 	k.failures++
+}
+
+// hold waits for the release where another connection after the first one may be held,
+// and reports whether it does: released follows then.
+func (k *keeper) hold(ctx context.Context) bool {
+	if k.holder == nil || k.failures == 0 {
+		return false
+	}
+	go func() {
+		if _, err := k.holder.Hold(ctx, 0); err == nil {
+			k.released <- struct{}{}
+		}
+	}()
+	return true
 }
 
 // callAgain calls the other host, unless there is a connection. Its error is final.

@@ -1,6 +1,8 @@
 package p2p
 
 import (
+	"context"
+
 	"culvert/config"
 	"culvert/role/profile"
 	"culvert/session"
@@ -30,7 +32,12 @@ func newKeys(c *config.Config, o Options, remark func(string)) (k *keys, err err
 		})
 		return k, err
 	}
-	if err = profile.Unlock(c, o.Ask); err != nil {
+	if o.Asker != nil {
+		err = profile.UnlockBy(context.Background(), c, o.Asker)
+	} else {
+		err = profile.Unlock(c, o.Ask)
+	}
+	if err != nil {
 		return nil, err
 	}
 	k.Choice, err = profile.Choose(c, remark, func(c *config.Config, warn func(string)) (*profile.Settings, error) {

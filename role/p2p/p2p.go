@@ -44,6 +44,10 @@ type Options struct {
 	// Ask asks for passwords, of the private key and of proxies; nil: nobody
 	// can be asked.
 	Ask profile.Ask
+	// Asker is asked for passwords in Ask's place, and Holder each time before this
+	// host calls the other one again; nil: they are not.
+	Asker  profile.Asker
+	Holder profile.Holder
 	// Lists is where revocation lists are read from again; nil: from the files
 	// of the configuration.
 	Lists crl.Source
@@ -92,7 +96,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 		h.emit(event.Remark{Text: "a connection could not be accepted; closing the oldest silent one", Err: err})
 	}}}
 	h.calls = caller{sessions: &h.sessions, local: &h.local, sockets: &h.sockets,
-		remotes: reach.NewRemotes(c, profile.ReportNames(resolve, h.emit)), dialer: reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask}}
+		remotes: reach.NewRemotes(c, profile.ReportNames(resolve, h.emit)), dialer: reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask, Asker: o.Asker}, holder: o.Holder}
 	h.calls.remotes.Log = o.Log
 	h.road = tunnel.Road{Role: &role{OnePeer: one, sessions: &h.sessions, calls: &h.calls}, Headless: keys.static != nil,
 		PacketSize: profile.PacketSize(c.Adapter), Ethernet: profile.Kind(c.Adapter) == nic.Ethernet, Adapter: func() nic.NIC { return h.local.adapter },

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 
 	"culvert/access/crl"
@@ -22,10 +23,15 @@ type Settings struct {
 	// ShowTLS makes the TLS settings for one address (tls-verify); nil: they are
 	// the same for all.
 	ShowTLS ShowTLS
+	// Keys signs where the key is not in this process; nil: nobody does.
+	Keys KeyStore
 }
 
 // ClientSettings returns the settings of a client. warn and lists are as for NewTrust.
 func ClientSettings(c *config.Config, warn func(string), lists crl.Source) (s *Settings, err error) {
+	if c.Management.ExternalKey != nil && c.Trust.Cert == nil {
+		return nil, fmt.Errorf("%v: management-external-key: there is no certificate for this key, and nobody to ask for it", c.At("management-external-key"))
+	}
 	s = &Settings{Config: c}
 	if s.Trust, err = NewTrust(c, warn, lists); err != nil {
 		return nil, err
@@ -67,11 +73,15 @@ func StaticSettings(c *config.Config) (s *Settings, keys *seal.Static, err error
 }
 
 // For returns the configuration of a session with the peer at an outer address, which
-// is not valid if not known. ctx ends the programs that are run for the session.
+// is not valid if not known. ctx ends the programs that are run for the session, and the
+// wait for signatures.
 func (s *Settings) For(ctx context.Context, remote netip.AddrPort, tcp bool) session.Config {
 	cfg := s.Session
 	if s.ShowTLS != nil {
 		cfg.TLS = s.ShowTLS(ctx, cfg.TLS, remote)
+	}
+	if cfg.TLS != nil {
+		cfg.TLS = bound(ctx, cfg.TLS, s.Keys)
 	}
 	if s.Wrapper != nil {
 		cfg.Wrapper = s.Wrapper()

@@ -64,9 +64,13 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 	}
 	profile := certProfile(c.Trust.TLSCertProfile, level, warn)
 	if c.Trust.Cert != nil {
-		identity, err := loadIdentity(c.Trust, profile)
+		identity, err := loadIdentity(c, profile)
 		if err != nil {
 			return nil, err
+		}
+		if needsTLS12(identity) {
+			t.MaxVersion = tls.VersionTLS12
+			warn("management-external-key: without pss or nopadding the management client signs nothing that TLS 1.3 takes, so TLS 1.2 is spoken; if it can do PSS, write: management-external-key pkcs1 pss")
 		}
 		if text := unfit(identity.Leaf, append(shownWith(identity), trust.authorities...), server, time.Now()); text != "" {
 			warn(text)
@@ -78,15 +82,20 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 	return t, nil
 }
 
-func loadIdentity(c config.Trust, profile string) (tls.Certificate, error) {
-	if c.Key == nil {
-		return tls.Certificate{}, fileError("cert", c.Cert, errors.New("there is no `key` beside it"))
-	}
+func loadIdentity(config *config.Config, profile string) (identity tls.Certificate, err error) {
+	c := config.Trust
 	chain := c.Cert.Text
 	if c.ExtraCerts != nil {
 		chain = append(append(chain[:len(chain):len(chain)], '\n'), c.ExtraCerts.Text...)
 	}
-	identity, err := pki.ParseIdentity(chain, c.Key.Text)
+	switch {
+	case c.Key != nil:
+		identity, err = pki.ParseIdentity(chain, c.Key.Text)
+	case config.Management.ExternalKey != nil:
+		identity, err = externalIdentity(config, chain)
+	default:
+		err = errors.New("there is no `key` beside it")
+	}
 	if err != nil {
 		return tls.Certificate{}, fileError("cert", c.Cert, err)
 	}

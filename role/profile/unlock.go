@@ -16,18 +16,26 @@ type Ask func(question string, echo bool) (string, error)
 // ErrNobody reports that there is nobody to ask.
 var ErrNobody = errors.New("there is nobody to ask")
 
-// asks is how often a password is asked for.
+// asks is how often a user is asked for a password.
 const asks = 3
 
 // Unlock decrypts the private key of c if it is protected by a password, which comes
 // from `askpass` or from the user, and unpacks a `pkcs12` file. Afterwards CA, Cert
 // and Key are as if they had been given in PEM. ask may be nil: nobody can be asked.
-func Unlock(c *config.Config, ask Ask) error {
+func Unlock(c *config.Config, ask Ask) error { return unlocking{ask: ask, tries: asks}.unlock(c) }
+
+// unlocking is how passwords are come by.
+type unlocking struct {
+	ask   Ask
+	tries int
+}
+
+func (u unlocking) unlock(c *config.Config) error {
 	switch {
 	case c.Trust.PKCS12 != nil && c.Trust.Key == nil:
-		return unlockPKCS12(c, ask)
+		return u.pkcs12(c)
 	case c.Trust.Key != nil && pki.KeyEncrypted(c.Trust.Key.Text):
-		err := withPassword(c.Trust, ask, c.Trust.Key, func(password string) error {
+		err := u.withPassword(c.Trust, c.Trust.Key, func(password string) error {
 			text, err := pki.DecryptKey(c.Trust.Key.Text, []byte(password))
 			if err == nil {
 				c.Trust.Key.Text = text
@@ -42,13 +50,13 @@ func Unlock(c *config.Config, ask Ask) error {
 }
 
 // withPassword tries the password of askpass, or asks for one a few times.
-func withPassword(c config.Trust, ask Ask, of *config.File, open func(password string) error) error {
-	if f := c.AskPass; f != nil && (f.Inline || f.Name != "") {
+func (u unlocking) withPassword(c config.Trust, of *config.File, open func(password string) error) error {
+	if f := c.AskPass; given(f) {
 		password, _, _ := strings.Cut(string(f.Text), "\n")
 		f.Text = nil
 		return open(strings.TrimRight(password, "\r"))
 	}
-	if ask == nil {
+	if u.ask == nil {
 		return fmt.Errorf("it is under a password: %w; put the password in a file and write: askpass FILE", ErrNobody)
 	}
 	name := of.Name
@@ -56,9 +64,9 @@ func withPassword(c config.Trust, ask Ask, of *config.File, open func(password s
 		name = "the configuration"
 	}
 	var err error
-	for range asks {
+	for range u.tries {
 		var password string
-		if password, err = ask("Password of the private key in "+name+": ", false); err != nil {
+		if password, err = u.ask("Password of the private key in "+name+": ", false); err != nil {
 			return err
 		}
 		if err = open(password); !errors.Is(err, pki.ErrPassword) {
@@ -68,8 +76,8 @@ func withPassword(c config.Trust, ask Ask, of *config.File, open func(password s
 	return err
 }
 
-// unlockPKCS12 opens the file of `pkcs12`. It tries without a password first.
-func unlockPKCS12(c *config.Config, ask Ask) error {
+// pkcs12 opens the file of `pkcs12`. It tries without a password first.
+func (u unlocking) pkcs12(c *config.Config) error {
 	f := c.Trust.PKCS12
 	der := f.Text
 	if f.Inline {
@@ -81,7 +89,7 @@ func unlockPKCS12(c *config.Config, ask Ask) error {
 	open := func(password string) error { return takePKCS12(&c.Trust, der, password) }
 	err := open("")
 	if errors.Is(err, pki.ErrPassword) {
-		err = withPassword(c.Trust, ask, f, open)
+		err = u.withPassword(c.Trust, f, open)
 	}
 	if err != nil {
 		return fileError("pkcs12", f, err)

@@ -23,6 +23,8 @@ type Dialer struct {
 	// Ask asks the user for a proxy's user name and password; nil: nobody can
 	// be asked.
 	Ask profile.Ask
+	// Asker is asked in Ask's place, once a proxy wants a login; nil: Ask is.
+	Asker profile.Asker
 
 	logins map[string][2]string // asked for, by proxy
 }
@@ -32,8 +34,21 @@ var ErrFatal = errors.New("cannot go on")
 
 // Open makes the link to a target: UDP or TCP, directly or through a proxy. It takes
 // no longer than connect-timeout allows, or without that limit, than a handshake may
-// take.
+// take; an Asker has as long as ctx lasts.
 func (d *Dialer) Open(ctx context.Context, t Target) (link.Link, error) {
+	for {
+		if err := d.askBefore(ctx, t); err != nil {
+			return nil, err
+		}
+		l, err := d.open(ctx, t)
+		again, why := d.askAfter(ctx, t, err)
+		if !again {
+			return l, cmp.Or(why, err)
+		}
+	}
+}
+
+func (d *Dialer) open(ctx context.Context, t Target) (link.Link, error) {
 	cfg := t.Settings
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(cfg.Link.ConnectTimeout, cfg.Timers.HandWindow))
 	defer cancel()
@@ -184,7 +199,7 @@ func (d *Dialer) httpProxy(c config.Link) (*link.HTTPProxy, error) {
 		return h, nil
 	}
 	var err error
-	h.Username, h.Password, err = d.proxyLogin(c.HTTPProxyUserPass, p.Ask, "HTTP proxy "+p.Host)
+	h.Username, h.Password, err = d.proxyLogin(c.HTTPProxyUserPass, p.Ask, ofHTTP(p))
 	return h, err
 }
 
@@ -195,7 +210,7 @@ func (d *Dialer) socks(c config.Link) (*link.SOCKSProxy, error) {
 		return s, nil
 	}
 	var err error
-	s.Username, s.Password, err = d.proxyLogin(p.UserPass, p.Ask, "SOCKS proxy "+p.Host)
+	s.Username, s.Password, err = d.proxyLogin(p.UserPass, p.Ask, ofSOCKS(p))
 	return s, err
 }
 
@@ -215,6 +230,9 @@ func (d *Dialer) proxyLogin(f *config.File, ask bool, what string) (username, pa
 	if known, ok := d.logins[what]; ok {
 		return known[0], known[1], nil
 	}
+	if d.Asker != nil {
+		return "", "", nil // see askAfter
+	}
 	if d.Ask == nil {
 		return "", "", fmt.Errorf("%w: %s: it needs a user name and password, and there is nobody to ask: use http-proxy-user-pass, or name a file", ErrFatal, what)
 	}
@@ -226,9 +244,13 @@ func (d *Dialer) proxyLogin(f *config.File, ask bool, what string) (username, pa
 	if err != nil {
 		return "", "", fmt.Errorf("%w: %s: %w", ErrFatal, what, err)
 	}
+	d.keep(what, answers)
+	return answers[0], answers[1], nil
+}
+
+func (d *Dialer) keep(what string, login [2]string) {
 	if d.logins == nil {
 		d.logins = make(map[string][2]string)
 	}
-	d.logins[what] = answers
-	return answers[0], answers[1], nil
+	d.logins[what] = login
 }

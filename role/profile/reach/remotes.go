@@ -65,12 +65,16 @@ type Remotes struct {
 	// Log gets a line when addresses from before are used because nobody answered
 	// for a name.
 	Log *slog.Logger
+	// Chooser is asked where connections go, as far as the configuration says so; nil:
+	// nobody is.
+	Chooser Chooser
 
 	list    []config.Remote
 	resolve profile.Resolver
 	tries   int      // rounds allowed; 0: no limit
 	tried   int      // remotes tried since the other end was reached
 	at      int      // the next remote
+	lastAt  int      // the present one
 	queue   []Target // addresses of the present one not tried yet
 	last    *Target
 	stay    bool // at the last target
@@ -117,6 +121,9 @@ func (r *Remotes) Reached() {
 
 // Next returns the target to try now.
 func (r *Remotes) Next(ctx context.Context) (Target, error) {
+	if r.consults() && (r.stay || r.anew) {
+		r.again()
+	}
 	if r.stay {
 		r.stay = false
 		return *r.last, nil
@@ -143,7 +150,7 @@ const briefly = 2 * time.Second
 func (r *Remotes) askAnew(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, briefly)
 	defer cancel()
-	queue, err := r.targets(ctx, r.last.Remote)
+	queue, err := r.targets(ctx, r.last.Remote, r.settingsOf(r.last.Remote))
 	if err != nil {
 		queue = []Target{*r.last}
 	}
@@ -214,13 +221,12 @@ func (r *Remotes) fill(ctx context.Context) error {
 	if r.tries > 0 && r.tried >= r.tries*len(r.list) {
 		return ErrExhausted
 	}
-	if r.at == len(r.list) {
-		r.at = 0
+	remote, cfg, err := r.chosen(ctx)
+	if err != nil {
+		return err
 	}
-	remote := r.list[r.at]
-	r.at++
 	r.tried++
-	queue, err := r.targets(ctx, remote)
+	queue, err := r.targets(ctx, remote, cfg)
 	if err != nil {
 		return r.unresolved(err)
 	}
@@ -247,7 +253,7 @@ func (r *Remotes) Learn(ctx context.Context) error {
 	var failed error
 	found := len(r.list) == 0
 	for _, remote := range r.list {
-		targets, err := r.targets(ctx, remote)
+		targets, err := r.targets(ctx, remote, r.settingsOf(remote))
 		if err != nil {
 			failed = err
 			continue
@@ -301,13 +307,10 @@ func (r *Remotes) unresolved(err error) error {
 	return err
 }
 
-// targets returns the targets to try for a remote: at the server's addresses, or the
-// proxy's. A proxy finds the server itself unless it relays datagrams.
-func (r *Remotes) targets(ctx context.Context, remote config.Remote) ([]Target, error) {
-	cfg := r.cfg
-	if remote.Settings != nil {
-		cfg = remote.Settings
-	}
+// targets returns the targets to try for a remote, with its configuration: at the
+// server's addresses, or the proxy's. A proxy finds the server itself unless it relays
+// datagrams.
+func (r *Remotes) targets(ctx context.Context, remote config.Remote, cfg *config.Config) ([]Target, error) {
 	t := Target{Remote: remote, Settings: cfg, host: r.serverName(remote.Host)}
 	var err error
 	if t.port, err = profile.LookupPort(ctx, remote); err != nil {

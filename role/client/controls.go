@@ -1,0 +1,43 @@
+package client
+
+import (
+	"errors"
+	"time"
+
+	"culvert/config"
+)
+
+// Controls are what a program that manages a client may do to it while it runs. Any
+// goroutine may use them, and none of them waits.
+type Controls struct{ c *Client }
+
+// Controls returns the client's.
+func (c *Client) Controls() Controls { return Controls{c} }
+
+// AuthRetry returns what the client does when a login is refused.
+func (x Controls) AuthRetry() config.AuthRetry { return x.c.login.retrying(nil) }
+
+// SetAuthRetry changes that.
+func (x Controls) SetAuthRetry(r config.AuthRetry) { x.c.login.retrying(&r) }
+
+// ForgetPasswords forgets user name and password, and the token in their place. The
+// next connection asks for them, or reads them from the file.
+func (x Controls) ForgetPasswords() { x.c.login.forget() }
+
+// Remotes returns the servers of the configuration, in the order in which they are
+// tried.
+func (x Controls) Remotes() []config.Remote { return x.c.remotes.List() }
+
+// ErrNoServer is returned where something is to be sent and there is no server.
+var ErrNoServer = errors.New("there is no connection to a server")
+
+// Respond sends the server the answer to the question that came by Teller.Info, in
+// base64 as the server expects it. It fails with ErrNoServer.
+func (x Controls) Respond(base64 string) error {
+	p := x.c.Server()
+	if p == nil {
+		return ErrNoServer
+	}
+	p.Do(func(time.Time) { p.Session.AnswerEncoded(base64) })
+	return nil
+}
