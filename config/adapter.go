@@ -13,6 +13,7 @@ type Adapter struct {
 	DevNode        string
 	Topology       Topology // always TopologySubnet with DevTap
 	MTU            int      // tun-mtu, 1500
+	MaxMTU         int      // tun-mtu-max, 1600
 	TxQueueLen     int
 	Ifconfig       *Ifconfig
 	IfconfigIPv6   *IfconfigIPv6

@@ -25,6 +25,9 @@ func (c check) whole() {
 	if c.Link.SingleSession && (c.isServer() || c.Pull) {
 		c.note(c.at("single-session"), "single-session: only means something between two hosts without a server, ignored here")
 	}
+	if c.Trust.ReplayPersist != "" && c.Trust.Secret == nil {
+		c.note(c.at("replay-persist"), "replay-persist: only means something with a static key, ignored here: TLS makes new keys for each connection, so what was recorded of one before opens nothing")
+	}
 	c.auth()
 	asksReaders(c)
 	c.dns()

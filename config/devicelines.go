@@ -6,6 +6,7 @@ type deviceLines struct {
 	*record
 	ifconfig *call
 	ipWin32  *call
+	linkMTU  int // link-mtu, bytes; 0: not given
 }
 
 // resolveDev derives the adapter's kind from its name, unless dev-type gives it.

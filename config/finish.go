@@ -10,7 +10,7 @@ import (
 func defaults() *Config {
 	return &Config{
 		Link:    Link{ResolvRetry: -1, ConnectRetry: time.Second, ConnectRetryMax: 300 * time.Second, ConnectTimeout: 120 * time.Second, TCPQueueLimit: 64},
-		Adapter: Adapter{Dev: "tun", MTU: 1500},
+		Adapter: Adapter{Dev: "tun", MTU: 1500, MaxMTU: 1600},
 		Server:  Server{MaxClients: 1024, ConnectFreqInitial: Rate{1000, 10 * time.Second}, MaxRoutesPerClient: 256, VLANPVID: 1, PoolPersistInterval: 600 * time.Second},
 		Trust:   Trust{TLSCertProfile: "legacy"},
 		Data:    Data{Auth: "SHA1", ReplayWindow: 8192, ReplayTime: 15 * time.Second},
@@ -38,6 +38,8 @@ func (b *builder) finish() (*Config, error) {
 	}
 	b.resolveRole()
 	b.Link.Proto = b.ends(b.Link.Proto)
+	b.device.resolveLinkMTU()
+	b.overrideProxy()
 	b.sockets.resolveOuter()
 	b.files.resolveNames()
 	b.files.readAll()

@@ -42,6 +42,10 @@ func (b *builder) resolveBlock(block connection) {
 		own = own || d.name != "remote" && d.name != "proto" && d.name != "port" && d.name != "rport"
 	}
 	s.settle()
+	if s.sockets.override = b.sockets.override; s.sockets.callsTCP() {
+		s.overrideProxy()
+	}
+	s.device.resolveLinkMTU()
 	s.sockets.resolveLocal()
 	s.sockets.resolveOuter()
 	s.files.readAll()

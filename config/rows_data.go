@@ -15,14 +15,14 @@ var dataRows = list{
 	{Name: "replay-window", Usage: "n [seconds]", Where: top, Default: "8192 15", Help: "Take packets that are this far out of order.", set: setReplayWindow},
 	{Name: "fragment", Usage: "bytes [mtu]", Where: conn, Default: "0", Help: "Cut packets so that no datagram is larger than this; both ends need it.", set: setFragment},
 	{Name: "mssfix", Usage: "[bytes] [mtu|fixed]", Where: conn, Default: "1492 mtu", Help: "Keep TCP inside the tunnel from making packets larger than this.", set: setMSSFix},
+	{Name: "link-mtu", Usage: "bytes", Where: conn, Help: "Set the adapter's MTU so that datagrams stay below this size; deprecated, see tun-mtu.", set: setLinkMTU},
+	{Name: "udp-mtu", Same: "link-mtu", Usage: "bytes", Where: conn, Help: "The old name of link-mtu.", set: setLinkMTU},
 
 	// Read by the session's negotiation.
 	{Name: "key-derivation", Usage: "method", Where: InPush, Status: Negotiated, Help: "Say how data channel keys are made."},
 
 	// Accepted, and nothing to do.
 	{Name: "comp-noadapt", Where: pull, Status: Harmless, Help: "Do not adapt compression; nothing is compressed."},
-	{Name: "link-mtu", Usage: "bytes", Where: conn, Status: Harmless, Reason: "ignored, since it depends on the cipher; set tun-mtu or mssfix instead", Help: "Set the largest outer packet; deprecated."},
-	{Name: "udp-mtu", Usage: "bytes", Where: conn, Status: Harmless, Reason: "ignored, since it depends on the cipher; set tun-mtu or mssfix instead", Help: "The old name of link-mtu."},
 	{Name: "mtu-test", Where: top, Status: Harmless, Reason: "ignored; nothing is measured", Help: "Measure the MTU of the path."},
 	{Name: "fast-io", Where: top, Status: Harmless, Help: "Skip a system call for each packet; ignored since OpenVPN 2.7."},
 	{Name: "keysize", Usage: "bits", Where: top, Status: Harmless, Reason: "ignored; a cipher's name gives its key size", Help: "Set a cipher's key size; removed in OpenVPN 2.6."},

@@ -29,13 +29,14 @@ var linkRows = list{
 	{Name: "http-proxy", Usage: "host port [file|stdin|auto|auto-nct] [none|basic|digest|ntlm2]", Where: conn, Role: RoleClient, Touches: TouchSends, Help: "Connect through an HTTP proxy; auto takes its best login, auto-nct one that never sends the password.", set: setHTTPProxy},
 	{Name: "http-proxy-option", Adds: true, Usage: "option [value] ...", Where: conn, Role: RoleClient, Help: "Set a detail of the HTTP proxy: VERSION, AGENT or CUSTOM-HEADER.", set: setHTTPProxyOption},
 	{Name: "http-proxy-user-pass", Usage: "file", Where: conn, Role: RoleClient, Inline: true, Touches: TouchSends, Help: "Read the HTTP proxy's user name and password from this file.", set: file(func(c *Config) **File { return &c.Link.HTTPProxyUserPass })},
+	{Name: "http-proxy-override", Usage: "host port [file|auto]", Where: top, Role: RoleClient, Touches: TouchSends, Help: "Connect through this HTTP proxy whatever other lines and blocks say, to the servers that are reached by TCP.", set: setHTTPProxyOverride},
 	{Name: "socks-proxy", Usage: "host [port] [file|stdin]", Where: conn, Role: RoleClient, Touches: TouchSends, Help: "Connect through a SOCKS5 proxy.", set: setSOCKSProxy},
 	{Name: "port-share", Usage: "host port [dir]", Where: top, Role: RoleServer, Touches: TouchWrites, Help: "Pass what is not OpenVPN on a TCP port on to a web server.", set: setPortShare},
 	{Name: "tcp-queue-limit", Usage: "n", Where: top, Role: RoleServer, Default: "64", Help: "Hold at most this many packets for a slow TCP client before dropping others.", set: setTCPQueueLimit},
 	{Name: "tcp-nodelay", Where: top, Help: "Have clients send TCP packets at once, as this end always does.", set: setTCPNoDelay},
 	{Name: "socket-flags", Adds: true, Usage: "flag ...", Where: pull, Help: "Set flags of the outer socket: TCP_NODELAY, which is always set.", set: setSocketFlags},
 	{Name: "shaper", Usage: "bytes", Where: pull, Help: "Send at most this many bytes a second into the tunnel, from 100 to 100000000.", set: integer(100, 100_000_000, func(c *Config) *int { return &c.Link.Shaper })},
-	{Name: "passtos", Where: pull, Help: "Give outer packets the class (DSCP) of the packets inside them (Linux).", set: on(func(c *Config) *bool { return &c.Link.PassTOS })},
+	{Name: "passtos", Where: top, Help: "Give outer packets the class (DSCP) of the packets inside them (Linux).", set: on(func(c *Config) *bool { return &c.Link.PassTOS })},
 
 	// Accepted, and nothing to do.
 	{Name: "preresolve", Where: top, Status: Harmless, Help: "Resolve names once, at the start."},
@@ -48,7 +49,4 @@ var linkRows = list{
 	{Name: "http-proxy-retry", Usage: "[value]", Where: conn, Role: RoleClient, Status: Harmless, Reason: "ignored since OpenVPN 2.4; see connect-retry-max", Help: "Keep trying the HTTP proxy; removed in OpenVPN 2.4."},
 	{Name: "http-proxy-timeout", Usage: "[seconds]", Where: conn, Role: RoleClient, Status: Harmless, Reason: "ignored since OpenVPN 2.4; see connect-timeout", Help: "Wait this long for the HTTP proxy; removed in OpenVPN 2.4."},
 	{Name: "socks-proxy-retry", Usage: "[value]", Where: conn, Role: RoleClient, Status: Harmless, Reason: "ignored since OpenVPN 2.4; see connect-retry-max", Help: "Keep trying the SOCKS proxy; removed in OpenVPN 2.4."},
-
-	// Not yet.
-	{Name: "http-proxy-override", Usage: "host port ...", Where: conn, Role: RoleClient, Status: Planned, Reason: "write http-proxy HOST PORT in its place", Help: "Use this HTTP proxy for all connections."},
 }

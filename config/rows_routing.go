@@ -8,7 +8,7 @@ var routingRows = list{
 	{Name: "route-metric", Usage: "n", Where: pull, Routing: true, Help: "Use this metric for routes that name none.", set: integer(0, maxSeconds, func(c *Config) *int { return &c.Routing.Metric })},
 	{Name: "route-nopull", Where: top, Role: RoleClient, Help: "Take no routes and no DNS from the server.", set: on(func(c *Config) *bool { return &c.Routing.NoPull })},
 	{Name: "route-noexec", Where: top, Help: "Add no routes.", set: on(func(c *Config) *bool { return &c.Routing.NoExec })},
-	{Name: "allow-pull-fqdn", Where: top, Role: RoleClient, Help: "Take host names in the routes that the server pushes.", set: on(func(c *Config) *bool { return &c.Routing.AllowPullFQDN })},
+	{Name: "allow-pull-fqdn", Where: top, Role: RoleClient, Help: "Take host names in the route, route-gateway and ifconfig that the server pushes.", set: on(func(c *Config) *bool { return &c.Routing.AllowPullFQDN })},
 	{Name: "pull-filter", Adds: true, Usage: "accept|ignore|reject text", Where: top, Role: RoleClient, Help: "Accept, ignore or reject pushed options that begin with this text; the first match decides.", set: setPullFilter},
 	{Name: "redirect-gateway", Adds: true, Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Send all traffic through the tunnel; the flags say what else, or what not.", set: redirect(false)},
 	{Name: "redirect-private", Adds: true, Usage: "[flag] ...", Where: pull, Role: RoleClient, Routing: true, Help: "Take the flags of redirect-gateway without changing the default route.", set: redirect(true)},

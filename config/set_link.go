@@ -264,8 +264,13 @@ func setMSSFix(b *builder, d *call) error {
 // do not make any more.
 func setTunMTU(b *builder, d *call) error {
 	n, err := d.int(0, 100, 65535)
-	if err == nil {
-		b.Adapter.MTU = n
+	if err != nil {
+		return err
 	}
-	return err
+	if most := max(b.Adapter.MTU, b.Adapter.MaxMTU); d.File == pushed && !b.sending && n > most {
+		d.remark(fmt.Sprintf("%d is more than this end has room for, so %d is taken; add the line: tun-mtu-max %[1]d", n, most))
+		n = most
+	}
+	b.Adapter.MTU = n
+	return nil
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -55,6 +56,56 @@ func setHTTPProxy(b *builder, d *call) error {
 	}
 	b.Link.HTTPProxy = &p
 	return nil
+}
+
+// setHTTPProxyOverride checks the line, which finish applies.
+func setHTTPProxyOverride(b *builder, d *call) error {
+	if _, _, err := d.proxyAddress(d.args[0], d.args[1]); err != nil {
+		return err
+	}
+	b.sockets.override = d
+	return nil
+}
+
+// overrideProxy applies `http-proxy-override` to the whole, or to one <connection> block.
+func (b *builder) overrideProxy() {
+	d := b.sockets.override
+	if d == nil || b.isServer() {
+		return
+	}
+	if !b.sockets.callsTCP() {
+		b.note(d.Pos, d.name+": ignored, since no server is reached by TCP")
+		b.sockets.override = nil
+		return
+	}
+	b.Link.SOCKSProxy = nil
+	if err := setHTTPProxy(b, d); err != nil {
+		b.fail(d.faultOf(err))
+	}
+}
+
+// callsTCP reports whether a server is reached by TCP, before remotes and blocks are
+// resolved.
+func (l *socketLines) callsTCP() bool {
+	by := func(p Proto, calls []call) bool {
+		for _, d := range calls {
+			word := ""
+			switch {
+			case d.name == "proto" && len(d.args) > 0:
+				word = d.args[0]
+			case d.name == "remote" && len(d.args) > 2:
+				word = d.args[2]
+			}
+			if own, err := d.parseProto(word); word != "" && err == nil {
+				p = own
+			}
+		}
+		return p.TCP
+	}
+	if len(l.blocks) > 0 {
+		return slices.ContainsFunc(l.blocks, func(c connection) bool { return by(l.Link.Proto, c.calls) })
+	}
+	return slices.ContainsFunc(l.remotes, func(r remote) bool { return r.proto == nil && l.Link.Proto.TCP || r.proto != nil && r.proto.TCP })
 }
 
 // maxHeaders limits the lines of a request.

@@ -16,6 +16,7 @@ type socketLines struct {
 	locals             []local
 	protoForce         *Proto
 	tcpNoDelay         bool
+	override           *call // http-proxy-override
 }
 
 // resolveLocal makes the socket of a client or host, which has one: the last `local`
@@ -81,7 +82,7 @@ func (l *socketLines) resolveOuter() {
 // checkProxyDetails refuses details of an HTTP proxy where none is named, not
 // even in a <connection> block.
 func (l *socketLines) checkProxyDetails() {
-	named := slices.ContainsFunc(l.blocks, func(c connection) bool {
+	named := l.override != nil || slices.ContainsFunc(l.blocks, func(c connection) bool {
 		return slices.ContainsFunc(c.calls, func(d call) bool { return d.name == "http-proxy" })
 	})
 	const reason, mend = "there is no http-proxy for it", "add the line: http-proxy HOST PORT; or remove this one"

@@ -18,7 +18,7 @@ type Trust struct {
 	TLSCryptV2Verify      []string // program and arguments
 	TLSCryptV2MaxAge      int      // days; 0: any
 	KeyDirection          *int     // 0 or 1; nil: bidirectional
-	ReplayPersist         string   // file name; looked for, never written
+	ReplayPersist         string   // file name, "" for none
 	// PeerFingerprints are the certificates to accept, by SHA-256 in lower
 	// case hexadecimal without colons; nil: by authority alone.
 	PeerFingerprints  []string

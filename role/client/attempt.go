@@ -282,9 +282,18 @@ func (a *attempt) watch(cfg *config.Config) {
 	a.peer.Do(func(time.Time) { a.peer.Session.SetTimers(profile.Timers(cfg.Timers)) })
 }
 
+// parsePushed reads what the server pushed, and looks up the names in it.
+func (a *attempt) parsePushed(ctx context.Context, options []string) (*config.Config, []config.Note, error) {
+	named, errs := profile.PushedNames(ctx, a.settings.Config, options, a.opts.Resolve)
+	for _, err := range errs {
+		a.emit(event.Remark{Text: "a name that the server pushed is left out", Err: err})
+	}
+	return config.ParsePushed(a.settings.Config, named)
+}
+
 // pushed brings the adapter up in the state that the server pushed.
 func (a *attempt) pushed(ctx context.Context, options []string) error {
-	cfg, notes, err := config.ParsePushed(a.settings.Config, options)
+	cfg, notes, err := a.parsePushed(ctx, options)
 	if err != nil {
 		return fmt.Errorf("%w: the server's push: %w", reach.ErrFatal, err)
 	}

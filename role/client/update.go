@@ -17,7 +17,7 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	if err != nil {
 		return &lostError{err}
 	}
-	cfg, notes, err := config.ParsePushed(a.settings.Config, options)
+	cfg, notes, err := a.parsePushed(ctx, options)
 	if err != nil {
 		return &lostError{err}
 	}

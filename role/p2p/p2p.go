@@ -72,6 +72,7 @@ type Host struct {
 	local    local
 	sessions sessions
 	calls    caller
+	received received
 }
 
 // New makes a host. It checks the whole configuration, so that faults are reported
@@ -98,6 +99,12 @@ func New(c *config.Config, o Options) (*Host, error) {
 	h.calls = caller{sessions: &h.sessions, local: &h.local, sockets: &h.sockets,
 		remotes: reach.NewRemotes(c, profile.ReportNames(resolve, h.emit)), dialer: reach.Dialer{Listen: h.opts.Listen, Dial: o.Dial, Ask: o.Ask, Asker: o.Asker}, holder: o.Holder}
 	h.calls.remotes.Log = o.Log
+	if keys.static != nil {
+		h.received = received{path: c.Trust.ReplayPersist, keys: keys.static, emit: h.emit}
+		if err := h.received.load(); err != nil {
+			return nil, err
+		}
+	}
 	h.road = tunnel.Road{Role: &role{OnePeer: one, sessions: &h.sessions, calls: &h.calls}, Headless: keys.static != nil,
 		PacketSize: profile.PacketSize(c.Adapter), Ethernet: profile.Kind(c.Adapter) == nic.Ethernet, Adapter: func() nic.NIC { return h.local.adapter },
 		OnError: h.passingError, OnFailing: tunnel.LogFailing(h.log), OnPath: tunnel.LogPaths(h.log)}
@@ -181,6 +188,7 @@ func (h *Host) open(ctx context.Context) error {
 // asks for.
 func (h *Host) run(ctx context.Context) error {
 	defer h.keepStatus()()
+	defer h.received.keep()()
 	defer h.sessions.keepLists(ctx)()
 	if h.opts.Opened != nil {
 		if err := h.opts.Opened(); err != nil {

@@ -55,7 +55,7 @@ func Queues(c *config.Config) int {
 
 // PacketSize returns the size of packet buffers: the MTU, or the largest one that a
 // peer may push, and room for what is added.
-func PacketSize(c config.Adapter) int { return max(c.MTU, buffersMTU) + 256 }
+func PacketSize(c config.Adapter) int { return max(c.MTU, c.MaxMTU) + 256 }
 
 // optionsExtra returns what OpenVPN adds to the MTU in the options string
 // (tun-mtu-extra, 32 with tap).

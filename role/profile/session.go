@@ -53,7 +53,7 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 			kept, _, err := c.FilterPushed(options)
 			return kept, err
 		}
-		s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.Data.Ciphers, buffersMTU, variables(c))
+		s.PeerInfo = negotiate.LocalPeerInfo(Version, platform(), c.Data.Ciphers, c.Adapter.MaxMTU, variables(c))
 	}
 	return s, nil
 }
@@ -66,10 +66,6 @@ func Timers(c config.Timers) session.Timers {
 		Inactive: c.Inactive, InactiveBytes: c.InactiveBytes, Limit: c.SessionTimeout,
 	}
 }
-
-// buffersMTU is the largest tun-mtu that a server may push: packet buffers are made
-// for it.
-const buffersMTU = 1600
 
 // platform returns the value of IV_PLAT for this system (OpenVPN's management-notes
 // and man page, push-peer-info).

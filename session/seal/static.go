@@ -20,7 +20,8 @@ import (
 //
 // Time is when the sender began to count packet-ids, in seconds since 1970:
 // it lets a receiver refuse packets of earlier runs. What was received before
-// this process began cannot be told from new. Safe for concurrent use.
+// this process began cannot be told from new, unless Resume says how far that went.
+// Safe for concurrent use.
 type Static struct {
 	sealing sync.Mutex
 	send    cbcKey
@@ -137,6 +138,25 @@ func (s *Static) open(p *buf.Packet, now int64) error {
 	id, since := binary.BigEndian.Uint32(p.Bytes()), binary.BigEndian.Uint32(p.Bytes()[4:])
 	p.TrimFront(longIDLen)
 	return s.accept(id, since, now)
+}
+
+// Received returns how far the peer has come: the time of its run, and the highest
+// packet-id of it; zeros before its first packet.
+func (s *Static) Received() (since, id uint32) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	return s.latest, uint32(s.window.top)
+}
+
+// Resume refuses what the peer sent up to a packet, as Received returned it in a process
+// before this one. Call it before the first Open.
+func (s *Static) Resume(since, id uint32) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.latest, s.window = since, s.newWindow()
+	if id > 0 && s.window.accept(uint64(id), 0) == nil {
+		s.window.floor = uint64(id)
+	}
 }
 
 // errEarlierRun is a packet of a run of the peer before its present one.
