@@ -39,7 +39,7 @@ func (b *builder) finish() (*Config, error) {
 	b.resolveRole()
 	b.Link.Proto = b.ends(b.Link.Proto)
 	b.device.resolveLinkMTU()
-	b.overrideProxy()
+	overrideProxy(b)
 	b.sockets.resolveOuter()
 	b.files.resolveNames()
 	b.files.readAll()

@@ -43,7 +43,7 @@ func (b *builder) resolveBlock(block connection) {
 	}
 	s.settle()
 	if s.sockets.override = b.sockets.override; s.sockets.callsTCP() {
-		s.overrideProxy()
+		overrideProxy(s)
 	}
 	s.device.resolveLinkMTU()
 	s.sockets.resolveLocal()

@@ -68,7 +68,7 @@ func setHTTPProxyOverride(b *builder, d *call) error {
 }
 
 // overrideProxy applies `http-proxy-override` to the whole, or to one <connection> block.
-func (b *builder) overrideProxy() {
+func overrideProxy(b *builder) {
 	d := b.sockets.override
 	if d == nil || b.isServer() {
 		return

@@ -15,7 +15,6 @@ const configPath = module + "config"
 var readWithin = map[string]string{
 	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
 	"Link.Locals":            "Config.Listens has it",
-	"Routing.AllowPullFQDN":  "ParsePushed takes names by it",
 	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Action":      "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Text":        "Config.FilterPushed and UpdatePushed go by it",
