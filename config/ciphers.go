@@ -165,3 +165,25 @@ func (l *cipherLines) resolveCipher(d *call) error {
 	}
 	return nil
 }
+
+// forOne resolves the lines of one client's settings: what is negotiated with it, and what
+// it is talked to with if it does not negotiate.
+func (l *cipherLines) forOne(own *PerClient) error {
+	*l.data = Data{AllowInsecureNone: l.data.AllowInsecureNone, Cipher: l.data.Cipher}
+	if l.dataCiphers != nil {
+		if err := l.list(l.dataCiphers); err != nil {
+			return err
+		}
+		own.Ciphers = l.data.Ciphers
+	}
+	fallback := l.fallback
+	if fallback == nil {
+		fallback = l.cipher
+	}
+	if fallback == nil {
+		return nil
+	}
+	err := l.resolveFallback(fallback)
+	own.Fallback = l.data.Fallback
+	return err
+}

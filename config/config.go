@@ -35,6 +35,7 @@ type Config struct {
 	Notes   []Note
 	touches []Touch
 	lines   map[string]Pos // where each directive stood last
+	reads   ReadFile       // of the files that it names; nil: none can be read
 }
 
 // At returns where a directive stood last, the zero Pos if nowhere.

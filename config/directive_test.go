@@ -22,7 +22,7 @@ echo enable-dco engine errors-to-stderr explicit-exit-notify extra-certs fast-io
 force-tls-key-material-export fragment genkey gremlin group hand-window hash-size help http-proxy
 http-proxy-option http-proxy-override http-proxy-retry http-proxy-timeout http-proxy-user-pass ifconfig
 ifconfig-ipv6 ifconfig-ipv6-pool ifconfig-ipv6-push ifconfig-noexec ifconfig-nowarn ifconfig-pool
-ifconfig-pool-linear ifconfig-pool-persist ifconfig-push ignore-unknown-option inactive inetd ip-win32
+ifconfig-pool-linear ifconfig-pool-persist ifconfig-push ifconfig-push-constraint ignore-unknown-option inactive inetd ip-win32
 ipchange iproute iroute iroute-ipv6 keepalive key key-derivation key-direction key-method
 keying-material-exporter keysize learn-address link-mtu lladdr local log log-append lport
 machine-readable-output management management-client management-client-auth management-client-group

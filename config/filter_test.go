@@ -74,9 +74,12 @@ func TestParsePerClient(t *testing.T) {
 		"own-mac-only 02:00:5e:10:00:01 02:00\n":   `anna:1: own-mac-only "02:00": expected an Ethernet address such as 02:00:5e:10:00:01`,
 		"session-timeout x\n":                      `anna:1: session-timeout "x": expected a whole number, 0 or more`,
 		"session-timeout\n":                        `anna:1: session-timeout: a value is missing; write it as: session-timeout seconds`,
-		"shaper 1000\n":                            `anna:1: shaper: may not stand in a file of client-config-dir; it may stand in a configuration file, on the command line or in what a server pushes`,
 		"disalbe\n":                                `anna:1: disalbe: unknown directive; did you mean disable?`,
-		"max-clients 3\n":                          `anna:1: max-clients: may not stand in a file of client-config-dir; it may stand in a configuration file or on the command line`,
+		"tls-verify /bin/true\n":                   `anna:1: tls-verify: may not stand in a file of client-config-dir; it may stand in a configuration file or on the command line`,
+		"ping x\n":                                 `anna:1: ping "x": expected a whole number, 0 or more`,
+		"cipher FOO\n":                             `anna:1: cipher "FOO": no cipher has this name; write one such as AES-256-GCM`,
+		"config x.conf\n":                          `anna:1: config "x.conf": no other file can be read here; write its lines in its place`,
+		"override-username \"\"\n":                 `anna:1: override-username: expected a user name`,
 	} {
 		if _, err := ParsePerClient(server, "anna", []byte(text)); err == nil || err.Error() != want {
 			t.Errorf("%q: %v", text, err)

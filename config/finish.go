@@ -21,7 +21,7 @@ func defaults() *Config {
 
 // finish resolves what waited for the last line, reads files, and checks the whole.
 func (b *builder) finish() (*Config, error) {
-	b.lines = b.given
+	b.lines, b.reads = b.given, b.read
 	b.settle()
 	b.resolveMode()
 	for _, step := range []func() error{b.device.resolveDev, b.device.resolveAddresses, b.ciphers.resolve} {

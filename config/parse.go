@@ -73,6 +73,7 @@ type builder struct {
 	*record
 	read     ReadFile
 	rows     rows
+	place    Where            // where the lines of files stand
 	depth    int              // of the file being parsed
 	included int              // files so far
 	last     map[string]*call // each setting as it was given last
@@ -124,6 +125,7 @@ func builderOf(rows rows, c *Config, read ReadFile) *builder {
 		record:   r,
 		read:     read,
 		rows:     rows,
+		place:    InFile,
 		last:     map[string]*call{},
 		optional: map[string]bool{},
 		sockets:  socketLines{Config: c, record: r},
@@ -141,7 +143,7 @@ func (b *builder) text(file string, text []byte) {
 	b.notes = append(b.notes, notes...)
 	b.errs = append(b.errs, errs...)
 	for i := range calls {
-		b.apply(&calls[i], InFile)
+		b.apply(&calls[i], b.place)
 	}
 }
 
@@ -163,6 +165,10 @@ func (b *builder) apply(d *call, place Where) {
 	}
 	if row == nil {
 		b.unknown = append(b.unknown, refusal{err: b.unknownName(d), name: d.name})
+		return
+	}
+	if why := passOver(row); place == InCCD && why != "" {
+		d.remark(why)
 		return
 	}
 	if err := checkRow(row, d, place); err != nil {
@@ -229,6 +235,9 @@ func (b *builder) connection(d *call) {
 // include reads and parses a file that `config` names.
 func (b *builder) include(d *call) error {
 	b.included++
+	if b.read == nil {
+		return d.fault(d.args[0], "no other file can be read here", "write its lines in its place")
+	}
 	if b.depth == maxDepth || b.included > maxFiles {
 		return d.fault(d.args[0], "configuration files are nested too deep, or too many", "check whether one of them includes itself")
 	}

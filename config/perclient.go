@@ -25,6 +25,13 @@ type PerClient struct {
 	OwnMACs      []string // the client's, which nobody else may use
 	// SessionTimeout is session-timeout; nil: the server's.
 	SessionTimeout *time.Duration
+	// Timers are the server's, changed by ping, ping-restart, ping-exit and inactive;
+	// nil: the server's.
+	Timers   *Timers
+	Ciphers  []string // data-ciphers; nil: the server's
+	Fallback string   // data-ciphers-fallback or cipher; "": the server's
+	// OverrideUsername is the name of the client's user from now on; "": what it gave.
+	OverrideUsername string
 }
 
 // ParsePerClient parses a file of client-config-dir for a server. Its error joins an
@@ -42,39 +49,101 @@ func ParsePerClient(server *Config, name string, text []byte) (*PerClient, error
 // program to those of its file, as if they stood behind it. If it fails, as
 // ParsePerClient does, c is as it was.
 func AddPerClient(server *Config, c *PerClient, name string, text []byte) error {
-	b := newBuilder(nil)
+	b := newBuilder(server.reads)
+	b.place = InCCD
 	b.Adapter.Topology, b.Server.MaxRoutesPerClient, b.netmask = server.Adapter.Topology, server.Server.MaxRoutesPerClient, server.netmask()
 	own := *c
 	own.IRoutes, own.PushRemove, own.OwnMACs = slices.Clip(own.IRoutes), slices.Clip(own.PushRemove), slices.Clip(own.OwnMACs)
 	b.perClient, b.Server.Push, b.notes = &own, slices.Clip(own.Push), slices.Clip(own.Notes)
-	calls, notes, errs := lex(name, text, 1)
-	b.notes = append(b.notes, notes...)
-	b.errs = append(b.errs, errs...)
-	for i := range calls {
-		b.apply(&calls[i], InCCD)
+	b.Timers, b.Data.AllowInsecureNone = server.Timers, server.Data.AllowInsecureNone
+	if own.Timers != nil {
+		b.Timers = *own.Timers
 	}
+	b.text(name, text)
 	b.settle()
-	b.checkIRoutes()
+	ownCheck{&own, b.record}.whole(&server.Server)
+	b.add(b.ciphers.forOne(&own))
 	if len(b.errs) > 0 {
 		return joinErrors(b.errs)
+	}
+	if slices.ContainsFunc([]string{"ping", "ping-restart", "ping-exit", "ping-timer-rem", "inactive"}, b.has) {
+		own.Timers = &b.Timers
 	}
 	own.Push, own.Notes = b.Server.Push, b.notes
 	*c = own
 	return nil
 }
 
-// checkIRoutes limits the networks behind one client (max-routes-per-client).
-func (b *builder) checkIRoutes() {
-	n, name := len(b.perClient.IRoutes), "iroute"
-	most := cmp.Or(b.perClient.MaxRoutes, b.Server.MaxRoutesPerClient)
+// idleForOne are the directives that OpenVPN takes for one client too, and that change
+// nothing there, each with the reason.
+var idleForOne = map[string]string{
+	"auth-token":         `ignored; to give the client a token, write push "auth-token TOKEN"`,
+	"auth-token-user":    `ignored; to give the client a user name, write push "auth-token-user NAME"`,
+	"bind-dev":           "ignored; all clients share the server's sockets",
+	"socket-flags":       "ignored; all clients share the server's sockets",
+	"comp-lzo":           "ignored; the client's own configuration says how it frames packets",
+	"compress":           "ignored; the client's own configuration says how it frames packets",
+	"comp-noadapt":       "ignored; nothing is compressed",
+	"compat-mode":        "ignored; it is about the whole server",
+	"disable-dco":        "ignored; it is about the whole server",
+	"echo":               `ignored; to have the client log it, write push "echo ..."`,
+	"parameter":          `ignored; to tell the client, write push "parameter ..."`,
+	"max-routes":         "ignored; there is no limit",
+	"msg-channel":        "ignored; it is for Windows",
+	"prng":               "ignored; the system's random numbers are used",
+	"providers":          "ignored; there is no OpenSSL here",
+	"route-ipv6-gateway": `ignored; to tell the client, write push "route-ipv6-gateway ADDRESS"`,
+	"tun-ipv6":           "ignored; IPv6 is always on",
+}
+
+// passOver returns why a directive changes nothing in the settings of one client: OpenVPN
+// starts a client's session in spite of it. It is "" for those that do, and for those that
+// decide who may connect.
+func passOver(row *Directive) string {
+	why, idle := idleForOne[row.Name]
+	switch {
+	case row.Where&InCCD != 0:
+		return ""
+	case idle:
+		return why
+	case row.Guards || row.Part == PartTrust || row.Part == PartLogin:
+		return ""
+	}
+	return "ignored; it may not stand " + InCCD.phrase() + ", only " + row.Where.phrase()
+}
+
+// ownCheck finds settings of one client that make no sense with the server's.
+type ownCheck struct {
+	*PerClient
+	*record
+}
+
+func (c ownCheck) whole(s *Server) {
+	c.iroutes(cmp.Or(c.MaxRoutes, s.MaxRoutesPerClient))
+	if within := s.PushConstraint; c.Ifconfig != nil && within.IsValid() && !within.Contains(c.Ifconfig.Local) {
+		c.problem("ifconfig-push", fmt.Sprintf("%v is outside of %v, which ifconfig-push-constraint allows", c.Ifconfig.Local, within), "write an address of that network")
+	}
+}
+
+// iroutes limits the networks behind one client (max-routes-per-client).
+func (c ownCheck) iroutes(most int) {
+	n, name := len(c.IRoutes), "iroute"
 	if n <= most {
 		return
 	}
-	if !b.has(name) {
+	if !c.has(name) {
 		name = "iroute-ipv6"
 	}
-	b.problem(name, fmt.Sprintf("%d networks behind one client are more than the %d of max-routes-per-client", n, most),
+	c.problem(name, fmt.Sprintf("%d networks behind one client are more than the %d of max-routes-per-client", n, most),
 		fmt.Sprintf("add the line: max-routes-per-client %d, or merge neighbouring networks", n))
+}
+
+func setOverrideUsername(b *builder, d *call) error {
+	if d.args[0] == "" || strings.ContainsFunc(d.args[0], isControl) {
+		return d.expected(d.args[0], "a user name")
+	}
+	b.perClient.OverrideUsername = d.args[0]
+	return nil
 }
 
 // setIfconfigPush reads the second value as the server's topology says: a netmask

@@ -9,7 +9,5 @@ var perClientRows = list{
 	{Name: "push-reset", Where: InCCD, Role: RoleServer, Help: "Push none of the server's options to this client.", set: setPushReset},
 	{Name: "push-remove", Adds: true, Usage: "text", Where: InCCD, Role: RoleServer, Help: "Do not push options that contain this text to this client.", set: setPushRemove},
 	{Name: "disable", Where: InCCD, Role: RoleServer, Help: "Refuse this client.", set: setDisable},
-
-	// Not yet.
-	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Status: Planned, Reason: "remove the line; the client then keeps the name that it gives", Help: "Know this client by another name from here on."},
+	{Name: "override-username", Usage: "name", Where: InCCD, Role: RoleServer, Help: "Know this client's user by another name from here on: in the status, and for tokens.", set: setOverrideUsername},
 }

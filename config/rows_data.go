@@ -2,10 +2,10 @@ package config
 
 // dataRows are the directives of PartData.
 var dataRows = list{
-	{Name: "data-ciphers", Usage: "list", Where: top, Default: "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305", Help: "Negotiate one of these ciphers, the first preferred, with colons between.", set: setCiphers},
-	{Name: "ncp-ciphers", Same: "data-ciphers", Usage: "list", Where: top, Help: "The old name of data-ciphers.", set: setCiphers},
-	{Name: "data-ciphers-fallback", Usage: "name", Where: top, Help: "Use this cipher with peers that cannot negotiate.", set: setFallback},
-	{Name: "cipher", Usage: "name", Where: pull, Help: "Use this cipher with peers that cannot negotiate, and offer it; data-ciphers replaces it.", set: setCipher},
+	{Name: "data-ciphers", Usage: "list", Where: top | InCCD, Default: "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305", Help: "Negotiate one of these ciphers, the first preferred, with colons between.", set: setCiphers},
+	{Name: "ncp-ciphers", Same: "data-ciphers", Usage: "list", Where: top | InCCD, Help: "The old name of data-ciphers.", set: setCiphers},
+	{Name: "data-ciphers-fallback", Usage: "name", Where: top | InCCD, Help: "Use this cipher with peers that cannot negotiate.", set: setFallback},
+	{Name: "cipher", Usage: "name", Where: pull | InCCD, Help: "Use this cipher with peers that cannot negotiate, and offer it; data-ciphers replaces it.", set: setCipher},
 	{Name: "auth", Usage: "digest", Where: top, Default: "SHA1", Help: "Use this HMAC digest for tls-auth, and for packets where the cipher is none or in CBC mode.", set: setAuth},
 	{Name: "allow-insecure-none", Where: top, Help: "Allow cipher none and auth none, which leave the tunnel open to anybody on the way (not in OpenVPN).", set: on(func(c *Config) *bool { return &c.Data.AllowInsecureNone })},
 	{Name: "ncp-disable", Where: top, Help: "Offer only one cipher; removed in OpenVPN 2.6.", set: setNCPDisable},

@@ -10,7 +10,7 @@ var roleRows = list{
 	{Name: "secret", Usage: "file [direction]", Where: top, Inline: true, Help: "Use one shared key in place of TLS, between two hosts.", set: keyFile(func(c *Config) **File { return &c.Trust.Secret })},
 	{Name: "allow-deprecated-insecure-static-crypto", Where: top, Help: "Allow secret, which has no forward secrecy.", set: on(func(c *Config) *bool { return &c.Data.AllowStaticCrypto })},
 	{Name: "push-peer-info", Where: top, Role: RoleClient, Help: "Tell the server more about this host: its MAC address, the system's version and the TLS library.", set: on(func(c *Config) *bool { return &c.Process.PushPeerInfo })},
-	{Name: "config", Adds: true, Usage: "file", Where: top, Help: "Read another configuration file here.", set: setConfig},
+	{Name: "config", Adds: true, Usage: "file", Where: top | InCCD, Help: "Read another configuration file here.", set: setConfig},
 	{Name: "ignore-unknown-option", Adds: true, Usage: "name ...", Where: top, Help: "Skip these directives where they are not supported, with a note.", set: setIgnoreUnknown},
 	{Name: "single-session", Where: top, Help: "Of two hosts: once the other one is connected, take no new connection from it while that lasts.", set: on(func(c *Config) *bool { return &c.Link.SingleSession })},
 	{Name: "compat-mode", Usage: "version", Where: top, Help: "Take the defaults of an older OpenVPN version.", set: setCompatMode},

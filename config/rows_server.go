@@ -13,6 +13,7 @@ var serverRows = list{
 	{Name: "allow-lan", Where: top, Role: RoleServer, Help: "In user space, let clients reach the networks of this host's interfaces (not in OpenVPN).", set: on(func(c *Config) *bool { return &c.Server.AllowLAN })},
 	{Name: "ifconfig-pool", Usage: "start end [netmask]", Where: top, Role: RoleServer, Help: "Give clients addresses from this range.", set: setIfconfigPool},
 	{Name: "ifconfig-ipv6-pool", Usage: "network/bits", Where: top, Role: RoleServer, Help: "Give clients IPv6 addresses from this network.", set: networkIPv6(func(c *Config) *netip.Prefix { return &c.Server.PoolIPv6 })},
+	{Name: "ifconfig-push-constraint", Guards: true, Usage: "network netmask", Where: top, Role: RoleServer, Help: "Let ifconfig-push give addresses of this network only.", set: setPushConstraint},
 	{Name: "ifconfig-pool-persist", Usage: "file [seconds]", Where: top, Role: RoleServer, Touches: TouchWrites, Help: "Remember in this file which client had which address.", set: setPoolPersist},
 	{Name: "push", Adds: true, Usage: "option ...", Where: top | InCCD, Role: RoleServer, Help: "Send this option to clients.", set: setPush},
 	{Name: "client-to-client", Where: top, Role: RoleServer, Help: "Let clients reach one another.", set: on(func(c *Config) *bool { return &c.Server.ClientToClient })},

@@ -5,11 +5,11 @@ import "time"
 // timersRows are the directives of PartTimers.
 var timersRows = list{
 	{Name: "keepalive", Usage: "interval timeout", Where: top, Help: "Set ping and ping-restart for both ends.", set: setKeepalive},
-	{Name: "ping", Usage: "seconds", Where: pull, Default: "0", Help: "Send a ping after this long without a packet sent.", set: seconds(longest, func(c *Config) *time.Duration { return &c.Timers.Ping })},
-	{Name: "ping-restart", Usage: "seconds", Where: pull, Help: "Connect again after this long without a packet received; 120 on a client of a server.", set: setPingRestart},
-	{Name: "ping-exit", Usage: "seconds", Where: pull, Default: "0", Help: "Exit after this long without a packet received.", set: setPingExit},
-	{Name: "ping-timer-rem", Where: pull, Help: "Start ping-exit only when the other end has called.", set: on(func(c *Config) *bool { return &c.Timers.PingTimerRem })},
-	{Name: "inactive", Usage: "seconds [bytes]", Where: pull, Default: "0", Help: "Exit when the tunnel carries less than this in this time; a server cuts the client off.", set: setInactive},
+	{Name: "ping", Usage: "seconds", Where: pull | InCCD, Default: "0", Help: "Send a ping after this long without a packet sent.", set: seconds(longest, func(c *Config) *time.Duration { return &c.Timers.Ping })},
+	{Name: "ping-restart", Usage: "seconds", Where: pull | InCCD, Help: "Connect again after this long without a packet received; 120 on a client of a server.", set: setPingRestart},
+	{Name: "ping-exit", Usage: "seconds", Where: pull | InCCD, Default: "0", Help: "Exit after this long without a packet received.", set: setPingExit},
+	{Name: "ping-timer-rem", Where: pull | InCCD, Help: "Start ping-exit only when the other end has called.", set: on(func(c *Config) *bool { return &c.Timers.PingTimerRem })},
+	{Name: "inactive", Usage: "seconds [bytes]", Where: pull | InCCD, Default: "0", Help: "Exit when the tunnel carries less than this in this time; a server cuts the client off.", set: setInactive},
 	{Name: "explicit-exit-notify", Usage: "[n]", Where: conn | InPush, Help: "Tell the other end when this one leaves.", set: setExplicitExitNotify},
 	{Name: "reneg-sec", Usage: "max [min]", Where: top, Default: "3600", Help: "Change keys after this time; 0 is never.", set: setRenegSec},
 	{Name: "reneg-bytes", Usage: "n", Where: top, Default: "0", Help: "Change keys after this many bytes; 0 is never.", set: count(func(c *Config) *int64 { return &c.Timers.RenegBytes })},

@@ -13,6 +13,7 @@ type Server struct {
 	NetworkIPv6         netip.Prefix
 	Pool                *Pool // explicit `ifconfig-pool`
 	PoolIPv6            netip.Prefix
+	PushConstraint      netip.Prefix  // ifconfig-push gives addresses of this network only; not valid: of any
 	PoolPersist         string        // file name
 	PoolPersistInterval time.Duration // 600 s; 0: read only
 	Push                []string      // each as it goes on the wire; keepalive adds its two

@@ -175,3 +175,17 @@ func setConnectFreq(b *builder, d *call) error {
 	}
 	return rate(func(c *Config) *Rate { return &c.Server.ConnectFreq })(b, d)
 }
+
+// setPushConstraint takes the network that addresses of ifconfig-push must be in.
+func setPushConstraint(b *builder, d *call) error {
+	net, err := d.addr4(0)
+	if err != nil {
+		return err
+	}
+	bits, err := d.mask(1)
+	if err != nil {
+		return err
+	}
+	b.Server.PushConstraint = netip.PrefixFrom(net, bits).Masked()
+	return nil
+}

@@ -15,6 +15,7 @@ const configPath = module + "config"
 var readWithin = map[string]string{
 	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
 	"Link.Locals":            "Config.Listens has it",
+	"Server.PushConstraint":  "AddPerClient refuses addresses that it rules out",
 	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Action":      "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Text":        "Config.FilterPushed and UpdatePushed go by it",

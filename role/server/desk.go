@@ -1,6 +1,8 @@
 package server
 
 import (
+	"cmp"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"time"
@@ -70,6 +72,9 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 // timers returns the timers of a client that is in.
 func (d *desk) timers(c *client) session.Timers {
 	t := d.session.Timers
+	if own := c.own.Timers; own != nil {
+		t = profile.Timers(*own)
+	}
 	if own := c.own.SessionTimeout; own != nil {
 		t.Limit = *own
 	}
@@ -111,7 +116,7 @@ func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 	if !d.roster.table.keep(c) {
 		return // its session ends
 	}
-	cipher, refusal := d.cipher(h)
+	cipher, refusal := d.cipher(h, c.own)
 	if refusal == nil {
 		refusal = d.roster.accommodate(c)
 	}
@@ -125,6 +130,9 @@ func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 	options := pushList(d.cfg.Server.Push, d.roster.book, c, h.PeerInfo)
 	if token != "" {
 		options = append(options, "auth-token "+token)
+		if name := c.own.OverrideUsername; name != "" {
+			options = append(options, "auth-token-user "+base64.StdEncoding.EncodeToString([]byte(name)))
+		}
 	}
 	if err := c.Session.Admit(now, params, options); err != nil {
 		d.refuse(c, now, h, &access.Refusal{Reason: "the server's push list is faulty",
@@ -137,11 +145,15 @@ const exportNeeded = "this server admits only clients that derive keys by RFC 57
 
 // cipher finds a cipher of the data channel for a client, whose keys must be derived as
 // the configuration wants it.
-func (d *desk) cipher(h *session.Hello) (string, *access.Refusal) {
+func (d *desk) cipher(h *session.Hello, own *config.PerClient) (string, *access.Refusal) {
 	if d.cfg.Trust.ForceKeyExport && !h.PeerInfo.Has(negotiate.ProtoTLSEKM) {
 		return "", &access.Refusal{Reason: exportNeeded}
 	}
-	cipher, err := negotiate.ChooseCipher(d.session.Ciphers, d.session.Fallback, h.PeerInfo, h.Options)
+	ciphers := d.session.Ciphers
+	if own.Ciphers != nil {
+		ciphers = own.Ciphers
+	}
+	cipher, err := negotiate.ChooseCipher(ciphers, cmp.Or(own.Fallback, d.session.Fallback), h.PeerInfo, h.Options)
 	if err != nil {
 		return "", &access.Refusal{Reason: "Data channel cipher negotiation failed (no shared cipher)", Cause: err}
 	}

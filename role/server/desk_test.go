@@ -2,6 +2,7 @@ package server
 
 import (
 	"testing"
+	"time"
 
 	"culvert/config"
 	"culvert/session"
@@ -15,10 +16,46 @@ func TestForceKeyExport(t *testing.T) {
 		for _, force := range []bool{false, true} {
 			d := &desk{cfg: &config.Config{Trust: config.Trust{ForceKeyExport: force}}, session: session.Config{Ciphers: []string{"AES-256-GCM"}}}
 			h := &session.Hello{PeerInfo: negotiate.PeerInfo{"IV_CIPHERS": "AES-256-GCM", "IV_PROTO": proto}}
-			_, refusal := d.cipher(h)
+			_, refusal := d.cipher(h, new(config.PerClient))
 			if refused := refusal != nil; refused != (force && proto != "14") || refused && refusal.Reason != exportNeeded {
 				t.Errorf("IV_PROTO=%s, forced %v: %v", proto, force, refusal)
 			}
 		}
+	}
+}
+
+// TestCipherOfOneClient: its own settings say what is negotiated with it, and what it is
+// talked to with if it does not negotiate.
+func TestCipherOfOneClient(t *testing.T) {
+	d := &desk{cfg: new(config.Config), session: session.Config{Ciphers: []string{"AES-256-GCM", "AES-128-GCM"}, Fallback: "AES-256-CBC"}}
+	modern := negotiate.PeerInfo{"IV_CIPHERS": "AES-256-GCM:AES-128-GCM", "IV_PROTO": "14"}
+	for want, c := range map[string]struct {
+		told negotiate.PeerInfo
+		own  config.PerClient
+	}{
+		"AES-256-GCM": {modern, config.PerClient{}},
+		"AES-128-GCM": {modern, config.PerClient{Ciphers: []string{"AES-128-GCM"}}},
+		"":            {modern, config.PerClient{Ciphers: []string{"CHACHA20-POLY1305"}}},
+		"AES-256-CBC": {nil, config.PerClient{}},
+		"AES-128-CBC": {nil, config.PerClient{Fallback: "AES-128-CBC"}},
+	} {
+		got, refusal := d.cipher(&session.Hello{PeerInfo: c.told, Options: ""}, &c.own)
+		if got != want || (refusal != nil) != (want == "") {
+			t.Errorf("%q, %v; want %q", got, refusal, want)
+		}
+	}
+}
+
+// TestTimersOfOneClient: its own settings replace the server's.
+func TestTimersOfOneClient(t *testing.T) {
+	d := &desk{session: session.Config{Timers: session.Timers{Ping: 10 * time.Second, Limit: time.Hour}}}
+	c := &client{own: new(config.PerClient)}
+	if got := d.timers(c); got != d.session.Timers {
+		t.Errorf("%+v", got)
+	}
+	minute := time.Minute
+	c.own.Timers, c.own.SessionTimeout = &config.Timers{Ping: 7 * time.Second, Inactive: 9 * time.Second}, &minute
+	if got := d.timers(c); got.Ping != 7*time.Second || got.Inactive != 9*time.Second || got.Limit != time.Minute {
+		t.Errorf("%+v", got)
 	}
 }

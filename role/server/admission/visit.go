@@ -51,6 +51,8 @@ type Visit struct {
 	answers chan string        // to challenges, from the client
 	token   *auth.Token        // nil until it has one
 	renewal *time.Timer        // gives it another one
+
+	override override
 }
 
 // Begin returns the visit of a client with a number that no other ever has. It does not
@@ -151,6 +153,7 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 	v.put(now, request != nil || v.admission.slow, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
 			v.change(func(b *access.Applicant) { b.Name = a.Name })
+			v.take(h, d.Settings.OverrideUsername)
 			d.Token = v.issue(now)
 		}
 		done(now, d)
@@ -161,6 +164,11 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 // It calls done like Decide. It checks only the login.
 func (v *Visit) Renew(now time.Time, h *session.Hello, done func(now time.Time, d Decision)) {
 	v.handshakes++
+	h, refusal := v.override.known(h)
+	if refusal != nil {
+		done(now, Decision{Refusal: refusal})
+		return
+	}
 	v.tell(h)
 	request, refusal := v.credentials(now, h)
 	if refusal != nil {
