@@ -21,7 +21,7 @@ func TestHelp(t *testing.T) {
 		"tls-auth tls-crypt": {"tls-auth file", "tls-crypt file"},
 		"directives":         {"The virtual adapter", "  remote ", "(refused)", "(not yet)"},
 		"--help":             {"culvert help remote-cert-tls"},
-		"management":         {"not supported yet"},
+		"management":         {"honoured", "password-file"},
 	} {
 		out := new(bytes.Buffer)
 		if err := helpOn(out, line); err != nil {

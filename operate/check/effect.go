@@ -23,24 +23,16 @@ func (s critic) noEffect() (all []Finding) {
 	return append(all, s.together()...)
 }
 
-// isOverridden reports whether a later line of the same directive counts in place of
-// line i. config notes those that say another thing.
+// isOverridden reports whether a later line says the same as line i. config notes those
+// that say another thing.
 func (s critic) isOverridden(i int, row *config.Directive) bool {
 	l := s.lines[i]
 	_, most := row.Arity()
-	if row.Adds || row.Inline || most != 0 && l.Args == nil || s.inBlock(l) || row.Name != l.Name {
+	if row.Adds || row.Inline || most != 0 && l.Args == nil || s.inside[i] || row.Name != l.Name {
 		return false
 	}
-	return slices.ContainsFunc(s.lines[i+1:], func(o config.Line) bool {
-		return o.Name == l.Name && slices.Equal(o.Args, l.Args) && !s.inBlock(o)
-	})
-}
-
-// inBlock reports whether a line is inside a <connection> block.
-func (s critic) inBlock(l config.Line) bool {
-	return slices.ContainsFunc(s.lines, func(o config.Line) bool {
-		return o.Name == "connection" && o.Inline && o.Pos.Line < l.Pos.Line && l.Pos.Line <= o.Last
-	})
+	last := s.lasts[sameAs(l.Name)]
+	return last > i && s.lines[last].Name == l.Name && slices.Equal(s.lines[last].Args, l.Args)
 }
 
 // together returns lines that do nothing beside others.

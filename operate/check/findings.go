@@ -46,7 +46,7 @@ func (s critic) faulty() (all []Finding) {
 		if fault.Pos.File == s.name {
 			bare := *fault
 			bare.Pos, bare.Mend = config.Pos{}, ""
-			found.Text, found.Instead = strings.TrimPrefix(bare.Error(), ": "), fault.Mend
+			found.Text, found.Instead = strings.ReplaceAll(strings.TrimPrefix(bare.Error(), ": "), "in "+s.name+":", "in line "), fault.Mend
 		} else {
 			found.Text, found.Instead = "this line of an included file is not right", "run culvert check on that file to see why"
 		}
@@ -101,7 +101,7 @@ func (s critic) noted() (all []Finding) {
 		if f.Instead != "" {
 			f.Instead = "write " + f.Instead
 		}
-		f.Text = printable.Line(f.Text)
+		f.Text = printable.Line(strings.ReplaceAll(f.Text, "in "+s.name+":", "in line "))
 		for _, m := range meanings {
 			if strings.Contains(n.Text, m.words) {
 				f.Kind, f.Severity = m.kind, m.severity

@@ -40,8 +40,9 @@ type stockLine struct {
 // stockLines returns what is not simply accepted by every version, by line.
 func (s stockView) stockLines() (all []stockLine) {
 	always := by{Fatal, Fatal, Fatal}
+	excuses := s.excuses()
 	for i, l := range s.lines {
-		if s.excused(i) {
+		if excuses.excuse(i, l.Name) {
 			continue
 		}
 		all = append(all, s.ofLine(l)...)
@@ -114,21 +115,38 @@ func factOf(l config.Line, role string) *fact {
 	return nil
 }
 
-// excused reports whether stock skips a line that it does not know, as lines before it
-// ask.
-func (s stockView) excused(i int) bool {
-	name := s.lines[i].Name
-	_, found := config.Lookup(name)
-	unknown := !found || slices.Contains(unknownToStock, name)
-	return unknown && slices.ContainsFunc(s.lines[:i], func(l config.Line) bool {
+// excuses are names that stock skips where it does not know them, and where it is told
+// so. From forward on, it skips all.
+type excuses struct {
+	names   map[string]int
+	forward int
+}
+
+func (s stockView) excuses() excuses {
+	e := excuses{map[string]int{}, len(s.lines)}
+	for i, l := range s.lines {
 		switch {
 		case l.Name == "ignore-unknown-option":
-			return slices.Contains(l.Args, name) || slices.Contains(l.Args, "--"+name)
-		case l.Name == "setenv" && len(l.Args) == 2:
-			return l.Args[0] == "FORWARD_COMPATIBLE" && l.Args[1] == "1"
+			for _, name := range l.Args {
+				if name = strings.TrimPrefix(name, "--"); e.names[name] == 0 {
+					e.names[name] = i + 1
+				}
+			}
+		case l.Name == "setenv" && len(l.Args) == 2 && l.Args[0] == "FORWARD_COMPATIBLE" && l.Args[1] == "1":
+			e.forward = min(e.forward, i)
 		}
+	}
+	return e
+}
+
+// excuse reports whether stock skips line i, which it does not know.
+func (e excuses) excuse(i int, name string) bool {
+	_, found := config.Lookup(name)
+	if found && !slices.Contains(unknownToStock, name) {
 		return false
-	})
+	}
+	at, named := e.names[name]
+	return named && at <= i || i > e.forward
 }
 
 // isStocksFault reports whether a fault is one for stock too, not of Culvert's own
@@ -171,7 +189,7 @@ func (s stockView) spelling() (all []stockLine) {
 		all = append(all, stockLine{1, always, "wants lines that end in LF or CRLF", survey})
 	}
 	inside := 0
-	for i, row := range splitRows(s.text) {
+	for i, row := range s.rows {
 		if l := s.lineAt(i + 1); l != nil && l.Inline && l.Name != "connection" {
 			inside = l.Last
 		}

@@ -16,7 +16,9 @@ type subject struct {
 	text  []byte
 	read  config.ReadFile
 	now   time.Time
+	rows  [][]byte // the lines of the file, without their ends
 	lines []config.Line
+	index
 
 	// config is what could be understood. Where there are faults, it comes from what
 	// is left without the faulty lines.
@@ -26,7 +28,7 @@ type subject struct {
 }
 
 func newSubject(name string, text []byte, read config.ReadFile, now time.Time) *subject {
-	s := &subject{name: name, text: text, read: read, now: now, lines: config.Lines(name, text)}
+	s := &subject{name: name, text: text, read: read, now: now, rows: splitRows(text), lines: config.Lines(name, text)}
 	c, err := config.ParseFile(name, text, read)
 	var faults *config.FaultsError
 	if errors.As(err, &faults) {
@@ -34,6 +36,7 @@ func newSubject(name string, text []byte, read config.ReadFile, now time.Time) *
 		c = s.without(faults)
 	}
 	s.config, s.notes = c, c.Notes
+	s.index = newIndex(name, s.lines, s.notes)
 	return s
 }
 
@@ -70,8 +73,10 @@ func (s *subject) blank(text []byte, faults []error) []byte {
 			continue
 		}
 		last := fault.Pos.Line
-		if l := s.lineAt(fault.Pos.Line); l != nil {
-			last = l.Last
+		for _, l := range s.lines {
+			if l.Pos.Line == fault.Pos.Line {
+				last = max(last, l.Last)
+			}
 		}
 		for i := fault.Pos.Line; i <= min(last, len(rows)); i++ {
 			rows[i-1] = nil
@@ -80,13 +85,12 @@ func (s *subject) blank(text []byte, faults []error) []byte {
 	return bytes.Join(rows, []byte("\n"))
 }
 
-// lineAt returns the directive that begins in a line, nil if none does.
+// lineAt returns the first directive that begins in a line, nil if none does.
 func (s *subject) lineAt(number int) *config.Line {
-	i := slices.IndexFunc(s.lines, func(l config.Line) bool { return l.Pos.Line == number })
-	if i < 0 {
-		return nil
+	if i, ok := s.begins[number]; ok {
+		return &s.lines[i]
 	}
-	return &s.lines[i]
+	return nil
 }
 
 // splitRows cuts a text into lines as config does.
@@ -135,11 +139,10 @@ func (s *subject) has(name string) bool { return s.first(name) != nil }
 
 // first returns the first line with a directive, nil if there is none.
 func (s *subject) first(name string) *config.Line {
-	i := slices.IndexFunc(s.lines, func(l config.Line) bool { return l.Name == name })
-	if i < 0 {
-		return nil
+	if i, ok := s.firsts[name]; ok {
+		return &s.lines[i]
 	}
-	return &s.lines[i]
+	return nil
 }
 
 // anyOf returns the first line with one of these directives.
