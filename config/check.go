@@ -31,6 +31,7 @@ func (c check) whole() {
 	c.auth()
 	asksReaders(c)
 	c.dns()
+	checkManagement(c)
 	c.clashes()
 	sortByPlace(c.notes, func(n Note) Pos { return n.Pos })
 }

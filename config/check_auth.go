@@ -57,7 +57,8 @@ func (c check) tracked() {
 }
 
 func (c check) serverAuth() {
-	checked := c.Login.UserPassVerify != nil
+	program := c.Login.UserPassVerify != nil
+	checked := program || c.Management.ClientAuth
 	if c.Trust.VerifyClientCert != ClientCertRequire && !checked {
 		name := "verify-client-cert"
 		if !c.has(name) {
@@ -69,7 +70,10 @@ func (c check) serverAuth() {
 		c.note(c.at("auth-gen-token"), "auth-gen-token: not used, since no passwords are checked; to check them, add the line: auth-user-pass-verify PROGRAM via-file")
 		c.Login.GenToken = nil
 	}
-	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional", "client-crresponse"} {
+	if c.has("client-crresponse") && !program {
+		c.problem("client-crresponse", "needs a program that checks passwords", "add the line: auth-user-pass-verify PROGRAM via-file")
+	}
+	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional"} {
 		if c.has(name) && !checked {
 			c.problem(name, "needs a program that checks passwords", "add the line: auth-user-pass-verify PROGRAM via-file")
 		}

@@ -15,6 +15,7 @@ type Management struct {
 	PasswordFile string
 
 	Client      bool   // connects to Address instead of listening there
+	ClientAuth  bool   // readers decide who may connect to this server
 	ClientUser  string // who may use the Unix socket; "": anybody
 	ClientGroup string
 	LogCache    int  // lines of the log; 0: not set
@@ -68,4 +69,22 @@ const maxLogCache = 100_000
 func setLogCache(b *builder, d *call) (err error) {
 	b.Management.LogCache, err = d.capped(0, 1, maxLogCache)
 	return err
+}
+
+// checkManagement refuses what has no effect without an interface, or not with its kind.
+func checkManagement(c check) {
+	m := &c.Management
+	for _, d := range Directives() {
+		if d.Part == PartManagement && d.Name != "management" && d.Status == Supported && c.has(d.Name) && m.Address == "" {
+			c.problem(d.Name, "needs the management interface", "add the line: management 127.0.0.1 7505 PASSWORDFILE, or remove this one")
+		}
+	}
+	for _, name := range []string{"management-client-user", "management-client-group"} {
+		if c.has(name) && m.Address != "" && !m.Unix {
+			c.problem(name, "only a socket tells who connects, and management has an address", "write management PATH unix, or protect the address by a password file and remove this line")
+		}
+	}
+	if m.ClientAuth && c.Mode != ModeServer {
+		c.problem("management-client-auth", "only a server has clients", "remove the line")
+	}
 }

@@ -4,7 +4,7 @@ package config
 var managementRows = list{
 	{Name: "management", Usage: "address port|unix [password-file]", Where: top, Reload: ReloadStart, Touches: TouchWrites, Help: "Open the management interface; anybody who reaches it steers this process, so name a password file or a protected socket.", set: setManagement},
 	{Name: "management-client", Where: top, Reload: ReloadStart, Help: "Connect to a management client, and end with the connection.", set: managed(func(m *Management) *bool { return &m.Client })},
-	{Name: "management-client-auth", Guards: true, Where: top, Role: RoleServer, Status: Planned, Reason: "skipping it would let anybody in; to check passwords, use auth-user-pass-verify", Help: "Let management readers decide which clients come in."},
+	{Name: "management-client-auth", Guards: true, Where: top, Role: RoleServer, Reload: ReloadStart, Help: "Let management readers decide which clients come in.", set: managed(func(m *Management) *bool { return &m.ClientAuth })},
 	{Name: "management-client-group", Usage: "group", Where: top, Reload: ReloadStart, Help: "Let only programs of this group use the management socket.", set: text(func(c *Config) *string { return &c.Management.ClientGroup })},
 	{Name: "management-client-user", Usage: "user", Where: top, Reload: ReloadStart, Help: "Let only programs of this user use the management socket.", set: text(func(c *Config) *string { return &c.Management.ClientUser })},
 	{Name: "management-external-cert", Usage: "hint", Where: top, Role: RoleClient, Help: "Ask management readers for the certificate, by this hint.", set: text(func(c *Config) *string { return &c.Management.ExternalCert })},

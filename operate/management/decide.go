@@ -3,6 +3,7 @@ package management
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -19,6 +20,8 @@ type key struct {
 // clients are the logins that wait for readers. The Interface's lock guards it.
 type clients struct {
 	pending map[key]*pending
+	// known are the clients that readers have heard of and not seen leave.
+	known map[uint64]bool
 	// envLevel is of env-filter.
 	envLevel int
 }
@@ -40,6 +43,71 @@ func (i *Interface) decide(k key, v auth.Verdict) bool {
 	delete(i.clients.pending, k)
 	p.verdict <- v
 	return true
+}
+
+// checker lets readers decide about clients (management-client-auth).
+type checker struct{ *Interface }
+
+// Checker returns what asks readers about each login of a client; nil without
+// management-client-auth. The first reader that answers decides. Without any reader, and
+// when none answers before ctx ends, a client is refused.
+func (i *Interface) Checker() auth.Checker {
+	if i == nil || !i.cfg.ClientAuth {
+		return nil
+	}
+	return checker{i}
+}
+
+// Check implements auth.Checker.
+func (c checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) auth.Verdict {
+	k := key{r.Number, r.Key}
+	stop := make(chan struct{})
+	defer close(stop)
+	go c.answers(k, r, stop)
+	what := "CONNECT"
+	if r.Renewal {
+		what = "REAUTH"
+	}
+	env := r.Env.Clone()
+	env.Set("password", r.Password)
+	env.SetInt("n_clients", int64(c.load()))
+	c.mu.Lock()
+	level := c.clients.envLevel
+	c.clients.known[r.Number] = true
+	c.mu.Unlock()
+	return c.wait(ctx, k, pend, clientLines(fmt.Sprintf("%s,%d,%d", what, k.cid, k.kid), env, level, true))
+}
+
+// answers tells readers what a client answers to a challenge, until stop is closed.
+func (c checker) answers(k key, r *auth.Request, stop <-chan struct{}) {
+	for {
+		select {
+		case text, more := <-r.Answers:
+			if !more {
+				return
+			}
+			c.mu.Lock()
+			level := c.clients.envLevel
+			c.mu.Unlock()
+			c.Broadcast(clientLines(fmt.Sprintf("CR_RESPONSE,%d,%d,%s", k.cid, k.kid, text), r.Env, level, true)...)
+		case <-stop:
+			return
+		}
+	}
+}
+
+// load is how many clients are in.
+func (i *Interface) load() (n int) {
+	b := i.tunnel()
+	if b == nil {
+		return 0
+	}
+	for _, p := range b.Peers() {
+		if !p.Connecting {
+			n++
+		}
+	}
+	return n
 }
 
 // wait asks readers about a login, by announce, until one decides or ctx ends.
@@ -97,7 +165,7 @@ func doClientAuth(r *reader, args []string) {
 			return
 		}
 		if k, ok := r.login(args); ok {
-			r.answered("client-auth", r.i.decide(k, auth.Verdict{OK: true}))
+			r.answered("client-auth", r.i.decide(k, auth.Verdict{OK: true, Lines: lines}))
 		}
 	})
 }

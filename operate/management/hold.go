@@ -18,6 +18,16 @@ type hold struct {
 // holding is the kind of the standing message of a hold.
 const holding = "HOLD"
 
+// Holds reports whether Hold would wait.
+func (i *Interface) Holds() bool {
+	if i == nil {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.hold.flag && !i.hold.released
+}
+
 // Hold waits for `hold release`, if the hold flag is set. wait is how long the caller
 // would wait without this; readers are told. It fails when ctx ends.
 func (i *Interface) Hold(ctx context.Context, wait time.Duration) error {

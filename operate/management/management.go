@@ -24,9 +24,6 @@ import (
 	"culvert/operate/backend"
 )
 
-// Imitates is the version of OpenVPN whose protocol this is.
-const Imitates = "2.6.14"
-
 // Signals are what a reader can ask for, as if the process had got the signal.
 var Signals = []string{"SIGHUP", "SIGTERM", "SIGUSR1", "SIGUSR2"}
 
@@ -86,7 +83,7 @@ func newInterface(cfg config.Management, p Process) *Interface {
 		i.log.most = cfg.LogCache
 	}
 	i.hold.flag = cfg.Hold
-	i.clients.pending = map[key]*pending{}
+	i.clients.pending, i.clients.known = map[key]*pending{}, map[uint64]bool{}
 	return i
 }
 

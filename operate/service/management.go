@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
@@ -29,7 +28,7 @@ func (l *life) manage(ctx context.Context, events <-chan process.Event, c *confi
 	}
 	wishes := make(chan process.Event, 8)
 	m, err = management.Open(placed(c), management.Process{
-		Title: title(), Log: l.log.Logger, StatusVersion: c.Process.StatusVersion, Ask: func(q string) (string, error) { return AskTerminal(q, false) },
+		Title: version.Current().Title(), Log: l.log.Logger, StatusVersion: c.Process.StatusVersion, Ask: func(q string) (string, error) { return AskTerminal(q, false) },
 		Signal: func(name string) {
 			select {
 			case wishes <- asked[name]:
@@ -47,6 +46,19 @@ func (l *life) manage(ctx context.Context, events <-chan process.Event, c *confi
 	return m, both(ctx, events, wishes), nil
 }
 
+// openAfterHold opens a role once management readers let it begin (management-hold). A
+// client asks them itself, each time it connects. Whoever waits for this process to be in
+// the background is told before, as with OpenVPN.
+func (r roles) openAfterHold(ctx context.Context, c *config.Config, open func(roles, *config.Config) (opened, error)) (opened, error) {
+	if !c.Pull && r.management.Holds() {
+		r.tell()
+		if err := r.management.Hold(ctx, 0); err != nil {
+			return opened{}, err
+		}
+	}
+	return open(r, c)
+}
+
 // placed is the management part of a configuration, with paths as they are here.
 func placed(c *config.Config) config.Management {
 	m := c.Management
@@ -57,11 +69,6 @@ func placed(c *config.Config) config.Management {
 		m.PasswordFile = c.Path(m.PasswordFile)
 	}
 	return m
-}
-
-// title is who this is, in the form of OpenVPN's first line.
-func title() string {
-	return "OpenVPN " + management.Imitates + " culvert/" + version.Current().Version + " " + runtime.GOARCH + "-" + runtime.GOOS + " [SSL (crypto/tls)] [LZO] [LZ4] [AEAD]"
 }
 
 // both are the events of two sources, until the first is closed or ctx ends.

@@ -49,7 +49,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	defer r.local.close()
 	result := make(chan *config.Config)
 	go func() { result <- o.obey(caller.Done(), events) }()
-	s, err := await(ctx, func() (opened, error) { return l.open(r, c) })
+	s, err := await(ctx, func() (opened, error) { return r.openAfterHold(ctx, c, l.open) })
 	if err == nil {
 		o.ready <- s
 		defer m.Attach(s)()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"culvert/access/auth"
 	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
@@ -66,15 +67,23 @@ func (r roles) open(c *config.Config) (opened, error) {
 
 // process is what a back end needs of this process.
 func (r roles) process() backend.Process {
-	return backend.Process{Reload: r.reload, Opened: r.local.open, Peer: r.management.Peer}
+	return backend.Process{Reload: r.reload, Opened: r.local.open, Peer: r.management.Peer, Client: r.management.Client}
 }
 
 func (r roles) openServer(c *config.Config) (opened, error) {
 	s, err := backend.NewServer(c, server.Options{
 		Log: r.log, Ask: ask(c), Open: r.adapter(c, profile.UserSpaceForward(c.Server, r.log)), Forward: r.Forward && !r.UserSpace,
-		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving,
+		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving, Checkers: r.checkers(),
 	}, r.process())
 	return opened{s, func() {}}, err
+}
+
+// checkers are who decides about a server's clients besides its programs.
+func (r roles) checkers() (all []auth.Checker) {
+	if c := r.management.Checker(); c != nil {
+		all = append(all, c)
+	}
+	return all
 }
 
 // serving logs how clients are carried and invited, and that the changes of this host

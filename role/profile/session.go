@@ -43,7 +43,7 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 		ReplayWindow: c.Data.ReplayWindow, ReplayTime: c.Data.ReplayTime,
 		MaxPacket:      min(c.Timers.MaxPacketSize, session.DefaultMaxPacket),
 		ForgetLogin:    c.Login.NoCache,
-		Reauthenticate: server && c.Login.UserPassVerify != nil,
+		Reauthenticate: server && (c.Login.UserPassVerify != nil || c.Management.ClientAuth),
 	}
 	if err := dataChannel(c, &s); err != nil {
 		return s, err

@@ -5,14 +5,13 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"culvert/access"
-	"culvert/role/profile"
+	"culvert/internal/version"
 )
 
 // The columns of the client list and of the routing table. Version 1 has some of
@@ -77,7 +76,7 @@ func (t *statusTable) version1(now time.Time, clients []ClientStatus) {
 }
 
 func (t *statusTable) version2(now time.Time, clients []ClientStatus) {
-	t.line("TITLE", profile.Version+" "+runtime.GOOS+"/"+runtime.GOARCH)
+	t.line("TITLE", version.Current().Title())
 	t.line("TIME", clock(now), unix(now))
 	t.line(append([]string{"HEADER", "CLIENT_LIST"}, clientColumns...)...)
 	for _, c := range clients {

@@ -1,0 +1,107 @@
+package management
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"culvert/access/hooks"
+	"culvert/role/server"
+)
+
+// clientLines is a message about a client with its environment (>CLIENT). Those about
+// logins also show, where env-filter leaves it out, what the client says of itself.
+func clientLines(head string, env *hooks.Env, level int, login bool) []string {
+	lines := []string{">CLIENT:" + head}
+	add := func(v hooks.Variable) { lines = append(lines, ">CLIENT:ENV,"+v.String()) }
+	all := env.All()
+	if login && level > 0 {
+		for n := range all {
+			if v := all[len(all)-1-n]; strings.HasPrefix(v.Name, "IV_") || strings.HasPrefix(v.Name, "UV_") {
+				add(v)
+			}
+		}
+	}
+	for _, v := range all {
+		if shows(level, v.Name) {
+			add(v)
+		}
+	}
+	return append(lines, ">CLIENT:ENV,END")
+}
+
+// shows reports whether env-filter leaves a variable in: at level 0 all of them, at 1
+// those that say who the client is and where, at 2 of its own certificate only, and from 3
+// on none (as OpenVPN 2.6.14 did it).
+func shows(level int, name string) bool {
+	if level == 0 || level > 2 {
+		return level == 0
+	}
+	switch name {
+	case "username", "password", "untrusted_ip", "untrusted_ip6", "dev", "daemon_pid", "daemon_start_time":
+		return true
+	}
+	if strings.HasPrefix(name, "ifconfig_") {
+		return true
+	}
+	rest, own := strings.CutPrefix(name, "X509_0_")
+	if !own && level == 1 && strings.HasPrefix(name, "X509_") {
+		_, rest, own = strings.Cut(name[len("X509_"):], "_")
+	}
+	if own {
+		return rest == "CN"
+	}
+	return strings.HasPrefix(name, "tls_serial_") && (level == 1 || strings.HasSuffix(name, "_0"))
+}
+
+// Client takes an event of a server: readers that decide about clients hear of those that
+// are in, of their addresses, and of those that left (>CLIENT:ESTABLISHED, ADDRESS,
+// DISCONNECT).
+func (i *Interface) Client(e server.Event) {
+	if i == nil || !i.cfg.ClientAuth {
+		return
+	}
+	switch e := e.(type) {
+	case server.Learned:
+		if e.Refused == nil && e.Change != server.AddressDeleted {
+			i.Broadcast(addressLine(e))
+		}
+	case server.Up:
+		i.aboutClient("ESTABLISHED", e.About, false)
+	case server.Ended:
+		i.aboutClient("DISCONNECT", e.About, true)
+	}
+}
+
+// aboutClient tells of a client that readers have heard of; gone says that they will hear
+// no more.
+func (i *Interface) aboutClient(what string, a server.About, gone bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.clients.known[a.Number] {
+		return
+	}
+	if gone {
+		delete(i.clients.known, a.Number)
+	}
+	i.broadcast(nil, clientLines(fmt.Sprintf("%s,%d", what, a.Number), a.Applicant.Env, i.clients.envLevel, false)...)
+}
+
+// addressLine is >CLIENT:ADDRESS, with 1 for the client's own address and 0 for a network
+// behind it. An IPv4 network is written with its mask.
+func addressLine(e server.Learned) string {
+	address, own := e.Address, 1
+	if p, err := netip.ParsePrefix(address); err == nil {
+		own = 0
+		if p.Addr().Is4() {
+			address = p.Addr().String() + "/" + mask(p.Bits())
+		}
+	}
+	return fmt.Sprintf(">CLIENT:ADDRESS,%d,%s,%d", e.Number, address, own)
+}
+
+// mask is the netmask of an IPv4 network.
+func mask(bits int) string {
+	m := ^uint32(0) << (32 - bits)
+	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
+}
