@@ -5,7 +5,6 @@ import "fmt"
 // auth checks that the directives about who may connect make sense together.
 func (c check) auth() {
 	c.scripts()
-	c.tracked()
 	if c.isServer() {
 		c.serverAuth()
 	}
@@ -20,39 +19,19 @@ func (c check) auth() {
 // scripts refuses programs that script-security does not allow, since what they
 // should check would go unchecked, or fail for everybody.
 func (c check) scripts() {
-	for _, s := range []struct {
-		name    string
-		command []string
-		level   int
-	}{
-		{"tls-verify", c.Trust.TLSVerify, 2},
-		{"client-crresponse", c.Login.ClientCRResponse, 2},
-		{"tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, 2},
-		{"auth-user-pass-verify", c.Login.UserPassVerify, 2},
-	} {
-		if s.name == "auth-user-pass-verify" && c.Login.ViaEnv {
-			s.level = 3
+	for _, p := range c.commands() {
+		level := 2
+		if p.name == "auth-user-pass-verify" && c.Login.ViaEnv {
+			level = 3
 		}
-		if s.command == nil || c.Process.ScriptSecurity >= s.level || !c.isServer() && s.name != "tls-verify" {
+		if c.Process.ScriptSecurity >= level || !c.isServer() && p.server {
 			continue
 		}
 		what, mend := "programs", "add the line: script-security 2"
-		if s.level == 3 {
+		if level == 3 {
 			what, mend = "passwords in a program's environment", "write via-file, or add the line: script-security 3"
 		}
-		c.problem(s.name, fmt.Sprintf("script-security %d does not allow %s", c.Process.ScriptSecurity, what), mend)
-	}
-}
-
-// tracked refuses x509-track where a program may want its variables.
-func (c check) tracked() {
-	const name = "x509-track"
-	switch {
-	case !c.has(name):
-	case len(c.Programs()) > 0:
-		c.problem(name, "not supported yet, and "+c.Programs()[0]+" may want its variables", "if the program needs only tls_id_0, tls_digest_sha256_0, X509_0_CN and the like, remove the line")
-	default:
-		c.note(c.at(name), name+": ignored; it is for programs, and none is run")
+		c.problem(p.name, fmt.Sprintf("script-security %d does not allow %s", c.Process.ScriptSecurity, what), mend)
 	}
 }
 

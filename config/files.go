@@ -46,9 +46,9 @@ func (l *fileLines) resolveNames() {
 			*name = l.Path(*name)
 		}
 	}
-	for _, command := range [][]string{l.Trust.TLSVerify, l.Login.UserPassVerify, l.Trust.TLSCryptV2Verify, l.Login.ClientCRResponse} {
-		if len(command) > 0 && l.Process.Chroot == "" {
-			command[0] = l.Path(command[0])
+	for _, p := range l.commands() {
+		if l.Process.Chroot == "" {
+			p.command[0] = l.Path(p.command[0])
 		}
 	}
 }

@@ -156,7 +156,7 @@ func TestHelpOfADirective(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"verb":           {"verb n\n", "honoured", "client and server", "in a configuration file, on the command line or in what a server pushes", "Default  1", "SIGHUP"},
 		"ca":             {"<ca>", "Keys", ""},
-		"client-connect": {"not supported yet: to decide who may connect", "server"},
+		"client-connect": {"honoured", "server"},
 		"no-replay":      {"refused: packets could be replayed"},
 		"persist-tun":    {"accepted, and changes nothing"},
 		"providers":      {"others are refused"},

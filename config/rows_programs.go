@@ -7,7 +7,10 @@ var programsRows = list{
 	{Name: "setenv", Adds: true, Usage: "name [value] ...", Where: pull, Help: "Set a variable for programs; with push-peer-info, UV_ names go to the server; setenv opt marks a directive as optional.", set: setSetenv},
 	{Name: "setenv-safe", Adds: true, Usage: "name [value]", Where: pull, Help: "Set a variable whose name is made to begin with OPENVPN_.", set: setSetenvSafe},
 	{Name: "echo", Adds: true, Usage: "[text] ...", Where: pull, Help: "Write this message to the log.", set: setEcho},
-	{Name: "x509-track", Adds: true, Usage: "attribute", Where: top, Help: "Pass these attributes of certificates to programs.", set: func(*builder, *call) error { return nil }},
+	{Name: "x509-track", Adds: true, Usage: "attribute", Where: top, Help: "Tell programs this attribute of certificates, with a + those of the authorities too; without the line, all of the subject.", set: setX509Track},
+	{Name: "client-connect", Guards: true, Usage: "command", Where: top, Role: RoleServer, Touches: TouchRuns, Help: "Run this program when a client connects; it may refuse it, and write lines of a client-config-dir file for it.", set: command(func(c *Config) *[]string { return &c.Server.ClientConnect })},
+	{Name: "client-disconnect", Usage: "command", Where: top, Role: RoleServer, Touches: TouchRuns, Help: "Run this program when a client disconnects.", set: command(func(c *Config) *[]string { return &c.Server.ClientDisconnect })},
+	{Name: "learn-address", Guards: true, Usage: "command", Where: top, Role: RoleServer, Touches: TouchRuns, Help: "Run this program when an address or network begins or ceases to lead to a client; it may refuse.", set: command(func(c *Config) *[]string { return &c.Server.LearnAddress })},
 
 	// Accepted, and nothing to do.
 	{Name: "parameter", Adds: true, Usage: "[text] ...", Where: pull, Status: Harmless, Help: "Pass this message to a program that reads the log."},
@@ -22,9 +25,6 @@ var programsRows = list{
 	{Name: "route-up", Usage: "command", Where: top, Status: Planned, Reason: "addresses, routes and DNS need no program: if it sets nothing else, remove the line", Touches: TouchRuns, Help: "Run this program when routes are added."},
 	{Name: "route-pre-down", Usage: "command", Where: top, Status: Planned, Reason: "addresses, routes and DNS need no program: if it sets nothing else, remove the line", Touches: TouchRuns, Help: "Run this program before routes are removed."},
 	{Name: "ipchange", Usage: "command", Where: top, Status: Planned, Reason: "remove the line; the log says where the peer is", Touches: TouchRuns, Help: "Run this program when the other end's address is known."},
-	{Name: "client-connect", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "to decide who may connect, use auth-user-pass-verify or tls-verify; for one client's settings, client-config-dir", Touches: TouchRuns, Help: "Run this program when a client connects."},
-	{Name: "client-disconnect", Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "remove the line; the log says who left, and culvert status who is connected", Touches: TouchRuns, Help: "Run this program when a client disconnects."},
-	{Name: "learn-address", Guards: true, Usage: "command", Where: top, Role: RoleServer, Status: Planned, Reason: "if the program only keeps a list, remove the line: culvert status shows the addresses", Touches: TouchRuns, Help: "Run this program when a client's address is learned."},
 	{Name: "dns-updown", Usage: "command", Where: top, Role: RoleClient, Status: Planned, Reason: "DNS is set without a program: remove the line", Touches: TouchRuns, Help: "Run this program to set up DNS."},
 	{Name: "plugin", Guards: true, Usage: "module [argument] ...", Where: top, Status: Planned, Reason: "plugins are never loaded, and skipping one that checks passwords would let anybody in; to check passwords, use auth-user-pass-verify", Touches: TouchRuns, Help: "Load this module, for authentication and the like."},
 	{Name: "tls-export-cert", Usage: "dir", Where: top, Status: Planned, Reason: "remove the line; a tls-verify program finds the certificate's contents in its environment", Touches: TouchWrites, Help: "Write the other end's certificate to this directory, for programs."},

@@ -32,6 +32,9 @@ type Server struct {
 	VLANPVID            int // 1
 	ClientConfigDir     string
 	CCDExclusive        bool
+	ClientConnect       []string // program and arguments, as the two below
+	ClientDisconnect    []string
+	LearnAddress        []string
 }
 
 // Pool is `ifconfig-pool`: both ends included.

@@ -31,6 +31,17 @@ func (d *call) command(i int) ([]string, error) {
 	return words, nil
 }
 
+// setX509Track takes an attribute's short name such as CN or subjectAltName, or its
+// number, after a + for the whole chain.
+func setX509Track(b *builder, d *call) error {
+	name := strings.TrimPrefix(d.args[0], "+")
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == '=' || r >= 0x7f }) {
+		return d.expected(d.args[0], "an attribute's short name, such as CN or +subjectAltName")
+	}
+	b.Trust.X509Track = append(b.Trust.X509Track, d.args[0])
+	return nil
+}
+
 func setAskPass(b *builder, d *call) error {
 	if len(d.args) == 0 {
 		b.Trust.AskPass = &File{Pos: d.Pos}

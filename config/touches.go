@@ -71,10 +71,28 @@ func (c *Config) Touches() []Touch {
 
 // Programs returns the paths of the programs that the configuration runs.
 func (c *Config) Programs() (paths []string) {
-	for _, command := range [][]string{c.Trust.TLSVerify, c.Login.UserPassVerify, c.Login.ClientCRResponse, c.Trust.TLSCryptV2Verify} {
-		if len(command) > 0 {
-			paths = append(paths, command[0])
-		}
+	for _, p := range c.commands() {
+		paths = append(paths, p.command[0])
 	}
 	return paths
+}
+
+// namedCommand is a program with its arguments, and the directive that names it.
+type namedCommand struct {
+	name    string
+	command []string
+	server  bool // only a server runs it
+}
+
+// commands returns the programs that the configuration names.
+func (c *Config) commands() []namedCommand {
+	return slices.DeleteFunc([]namedCommand{
+		{"tls-verify", c.Trust.TLSVerify, false},
+		{"auth-user-pass-verify", c.Login.UserPassVerify, true},
+		{"client-crresponse", c.Login.ClientCRResponse, true},
+		{"tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, true},
+		{"client-connect", c.Server.ClientConnect, true},
+		{"client-disconnect", c.Server.ClientDisconnect, true},
+		{"learn-address", c.Server.LearnAddress, true},
+	}, func(p namedCommand) bool { return len(p.command) == 0 })
 }

@@ -38,6 +38,7 @@ type Trust struct {
 	X509UsernameField []string // none: the common name
 	TLSVerify         []string // program and arguments
 	ForceKeyExport    bool     // server: only clients that derive keys by RFC 5705
+	X509Track         []string // x509-track, as given; empty: all attributes of subjects
 }
 
 // CertUsage is what `remote-cert-tls` demands of the peer's certificate.
