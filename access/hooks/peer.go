@@ -14,17 +14,34 @@ import (
 
 // SetCertificates sets the variables that describe a peer's chain, its own certificate
 // first, down to a depth: 0 for all, else those above only (manual, "Environmental
-// Variables"). name is the peer's common name.
-func (e *Env) SetCertificates(chain []*x509.Certificate, down int, name string) {
+// Variables"). name is the peer's common name; track are the attributes that x509-track
+// names, none for all of the subjects.
+func (e *Env) SetCertificates(chain []*x509.Certificate, down int, name string, track []string) {
 	for depth := len(chain) - 1; depth >= down; depth-- {
 		if depth == 0 {
 			e.Set("common_name", name)
 		}
-		e.setCertificate(depth, chain[depth])
+		e.setCertificate(depth, chain[depth], track)
 	}
 }
 
-func (e *Env) setCertificate(depth int, cert *x509.Certificate) {
+func (e *Env) setCertificate(depth int, cert *x509.Certificate, track []string) {
+	if len(track) > 0 {
+		e.setTracked(depth, cert, track)
+	} else {
+		e.setSubject(depth, cert)
+	}
+	one, two := sha1.Sum(cert.Raw), sha256.Sum256(cert.Raw)
+	at := func(name, value string) { e.Set(fmt.Sprintf("%s_%d", name, depth), value) }
+	at("tls_id", pki.Subject(cert))
+	at("tls_digest", withColons(one[:]))
+	at("tls_digest_sha256", withColons(two[:]))
+	at("tls_serial", cert.SerialNumber.String())
+	at("tls_serial_hex", pki.SerialHex(cert))
+}
+
+// setSubject sets all attributes of a certificate's subject.
+func (e *Env) setSubject(depth int, cert *x509.Certificate) {
 	seen := map[string]int{}
 	for _, a := range pki.Attributes(cert) {
 		if strings.ContainsAny(a.Name, "=. ") {
@@ -37,13 +54,6 @@ func (e *Env) setCertificate(depth int, cert *x509.Certificate) {
 		seen[a.Name]++
 		e.Set(name, a.Value)
 	}
-	one, two := sha1.Sum(cert.Raw), sha256.Sum256(cert.Raw)
-	at := func(name, value string) { e.Set(fmt.Sprintf("%s_%d", name, depth), value) }
-	at("tls_id", pki.Subject(cert))
-	at("tls_digest", withColons(one[:]))
-	at("tls_digest_sha256", withColons(two[:]))
-	at("tls_serial", cert.SerialNumber.String())
-	at("tls_serial_hex", pki.SerialHex(cert))
 }
 
 func withColons(hash []byte) string {

@@ -277,6 +277,16 @@ func Attributes(cert *x509.Certificate) []Attribute {
 	return all
 }
 
+// IsAttribute reports whether an attribute of a subject has this name.
+func IsAttribute(name string) bool {
+	for _, known := range attributeNames {
+		if known == name {
+			return true
+		}
+	}
+	return false
+}
+
 // SerialHex returns a certificate's serial number as bytes in hex, with colons
 // between them.
 func SerialHex(cert *x509.Certificate) string {

@@ -30,6 +30,9 @@ func TLSVerify(c *config.Config, env func() *hooks.Env, o hooks.Options) (ShowTL
 	if c.Trust.TLSVerify == nil {
 		return nil, nil
 	}
+	if err := hooks.CheckTrack(c.Trust.X509Track); err != nil {
+		return nil, err
+	}
 	program, err := hooks.NewProgram("tls-verify", c.Trust.TLSVerify, o)
 	if err != nil {
 		return nil, err
@@ -63,7 +66,7 @@ func showChain(ctx context.Context, c *config.Config, program *hooks.Program, en
 	defer cancel()
 	for depth := len(chain) - 1; depth >= 0; depth-- {
 		told := env.Clone()
-		told.SetCertificates(chain, depth, pki.Username(chain[0], c.Trust.X509UsernameField))
+		told.SetCertificates(chain, depth, pki.Username(chain[0], c.Trust.X509UsernameField), c.Trust.X509Track)
 		told.SetAddress("untrusted", peer)
 		status, err := program.Run(ctx, session.Source(peer.Addr()), told, fmt.Sprint(depth), pki.Subject(chain[depth]))
 		if err != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type client struct {
 	lease  *lease.Lease      // nil until it is let in; while it is set, id is this client's
 	cipher string            // of its data channel
 	up     bool              // it has been in
+	learnt []learnt          // what is to lead to it, once it is let in
 
 	usage        usage
 	shown        atomic.Pointer[string] // a copy of name, once it is in
@@ -38,8 +40,9 @@ type client struct {
 
 	// The table's lock guards these.
 	place   place
-	counted bool // among the table's sessions
-	gone    bool // out of the table, for good
+	counted bool           // among the table's sessions
+	gone    bool           // out of the table, for good
+	left    []netip.Prefix // what led to it when it was taken out
 
 	displaced atomic.Bool // a newcomer took its place while it waited
 }

@@ -124,6 +124,23 @@ func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 		d.refuse(c, now, h, refusal)
 		return
 	}
+	c.visit.Arrive(now, c.own, d.roster.placeOf(c), func(now time.Time, decision admission.Decision) {
+		if decision.Refusal != nil {
+			d.refuse(c, now, h, decision.Refusal)
+			return
+		}
+		d.roster.settle(c, now, decision.Settings, func(now time.Time, refusal *access.Refusal) {
+			if refusal != nil {
+				d.refuse(c, now, h, refusal)
+				return
+			}
+			d.admit(c, now, h, cipher, token)
+		})
+	})
+}
+
+// admit tells a client that it is in, and its settings. It gets in once it has the keys.
+func (d *desk) admit(c *client, now time.Time, h *session.Hello, cipher, token string) {
 	params := negotiate.ServerParams(cipher, c.id, h.PeerInfo)
 	params.Compression = negotiate.ServerCompression(d.session.Compression, h.PeerInfo, h.Options)
 	params.CompressionSet = true
@@ -208,6 +225,7 @@ func (d *desk) recheckAll() {
 func (d *desk) gone(c *client, now time.Time, err error) {
 	defer d.roster.table.over(c)
 	c.visit.Gone()
+	d.farewell(c, now)
 	d.roster.forget(c)
 	c.Stop()
 	if st, ok := c.Link().(*stream); ok {
@@ -221,6 +239,23 @@ func (d *desk) gone(c *client, now time.Time, err error) {
 		d.report(c.ended(now, err))
 	case !c.displaced.Load():
 		d.strangers.failed(now, c.Path().Remote, err)
+	}
+}
+
+// farewell has the programs run for a client that is gone, before anybody else can have
+// its addresses.
+func (d *desk) farewell(c *client, now time.Time) {
+	d.roster.table.remove(c)
+	f := admission.Farewell{BytesIn: c.Counters.LinkIn.Load(), BytesOut: c.Counters.LinkOut.Load(), Duration: now.Sub(c.since)}
+	for _, p := range c.left {
+		f.Addresses = append(f.Addresses, addressText(p))
+	}
+	c.visit.Leave(f)
+	if !c.up {
+		return
+	}
+	for _, address := range f.Addresses {
+		d.report(Learned{About: c.about(now), Address: address, Change: AddressDeleted})
 	}
 }
 

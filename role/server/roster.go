@@ -1,10 +1,14 @@
 package server
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
 	"culvert/access"
+	"culvert/access/hooks"
+	"culvert/config"
+	"culvert/role/server/admission"
 	"culvert/role/server/lease"
 )
 
@@ -42,9 +46,100 @@ func (r *roster) accommodate(c *client) *access.Refusal {
 	if !ok {
 		return &access.Refusal{Reason: "the server is full (max-clients)", Later: true}
 	}
-	if err := r.book.Lease(c.visit.Context(), c.holder); err != nil {
+	if err := r.lease(c); err != nil {
 		r.table.giveBackID(id)
 		return noLease(err, r.book.OnLAN())
+	}
+	c.id, c.lease = id, c.holder.Lease
+	return nil
+}
+
+// placeOf returns a client's place, after accommodate, for the programs that run while
+// it comes.
+func (r *roster) placeOf(c *client) admission.Place {
+	return admission.Place{Unique: r.unique(c), Since: c.since, Tell: func(env *hooks.Env) { r.book.Tell(c.holder, env) }}
+}
+
+// settle gives a client the settings that it has in the end, and other addresses if
+// they say so. Then it finds out what may lead to the client (learn-address), and calls
+// next on the client's control goroutine, with the reason if there is no place for it.
+func (r *roster) settle(c *client, now time.Time, own *config.PerClient, next func(now time.Time, refusal *access.Refusal)) {
+	moves := own.Ifconfig != c.own.Ifconfig || own.IfconfigIPv6 != c.own.IfconfigIPv6
+	c.own = own
+	if !moves {
+		r.learn(c, now, next)
+		return
+	}
+	r.book.Return(c.holder)
+	r.seek(c, now, func(now time.Time) {
+		if err := r.lease(c); err != nil {
+			next(now, noLease(err, r.book.OnLAN()))
+			return
+		}
+		c.lease = c.holder.Lease
+		r.learn(c, now, next)
+	})
+}
+
+// learnt is an address or network that leads to a client.
+type learnt struct {
+	prefix netip.Prefix
+	change AddressChange
+}
+
+// learn asks learn-address what may lead to a client. On an Ethernet that are stations,
+// which show themselves later.
+func (r *roster) learn(c *client, now time.Time, next func(now time.Time, refusal *access.Refusal)) {
+	if r.ether != nil {
+		next(now, nil)
+		return
+	}
+	var addresses []string
+	leads := make(map[string]learnt)
+	for _, p := range prefixesOf(c) {
+		l := learnt{prefix: p}
+		if before := r.table.owner(p); before != nil && before != c {
+			l.change = AddressUpdated
+		}
+		text := addressText(p)
+		addresses, leads[text] = append(addresses, text), l
+	}
+	known := func(address string) bool { return leads[address].change == AddressUpdated }
+	c.visit.Learn(now, r.placeOf(c), addresses, known, func(now time.Time, refused map[string]error) {
+		for _, address := range addresses {
+			if err := refused[address]; err != nil {
+				r.report(Learned{About: c.about(now), Address: address, Change: leads[address].change, Refused: err})
+				continue
+			}
+			c.learnt = append(c.learnt, leads[address])
+		}
+		next(now, nil)
+	})
+}
+
+// prefixesOf returns what is to lead to a client: its addresses, and the networks behind
+// it (iroute).
+func prefixesOf(c *client) (all []netip.Prefix) {
+	for _, a := range []netip.Addr{c.lease.IPv4, c.lease.IPv6} {
+		if a.IsValid() {
+			all = append(all, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return append(all, c.own.IRoutes...)
+}
+
+// addressText writes an address, or a network with its length.
+func addressText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
+
+// lease leases a client its addresses. Whoever uses one that is its own has to leave.
+func (r *roster) lease(c *client) error {
+	if err := r.book.Lease(c.visit.Context(), c.holder); err != nil {
+		return err
 	}
 	for _, a := range c.holder.Own() {
 		if before := r.table.route(a); before != nil && before != c {
@@ -52,7 +147,6 @@ func (r *roster) accommodate(c *client) *access.Refusal {
 			before.evict()
 		}
 	}
-	c.id, c.lease = id, c.holder.Lease
 	return nil
 }
 
@@ -66,6 +160,9 @@ func (r *roster) enter(c *client, now time.Time, tls, data string) {
 	}
 	for _, before := range r.table.establish(c, r.unique(c)) {
 		before.evict()
+	}
+	for _, l := range c.learnt {
+		r.report(Learned{About: c.about(now), Address: addressText(l.prefix), Change: l.change})
 	}
 	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data})
 }
@@ -89,6 +186,9 @@ func (r *roster) unique(c *client) bool { return !r.duplicates && c.name != acce
 // device has come back, or two devices have one profile. It frees the peer-id and
 // lease at once, so that the new client gets in even if they were the last ones.
 func (r *roster) replaceNamesake(c *client) {
+	if coming := r.table.comes(c); coming != nil {
+		coming.giveWay()
+	}
 	before := r.table.named(c.name)
 	if before == nil {
 		return

@@ -29,6 +29,7 @@ func crowd(tb testing.TB, n int) traffic {
 		if c.id, _ = r.table.takeID(); int(c.id) != i {
 			tb.Fatalf("client %d has peer-id %d", i, c.id)
 		}
+		leads(c)
 		r.table.establish(c, false)
 	}
 	return r

@@ -25,6 +25,7 @@ type table struct {
 	byAddr    map[outer]*client // of UDP
 	bySession map[sessionKey]*client
 	byName    map[string]*client
+	coming    map[string]*client // that are being let in, by name, if only one may have it
 	freeIDs   []wire.PeerID
 	strangers waiting // clients that have not said who they are
 	pending   waiting // clients that have, and wait to be let in
@@ -53,6 +54,7 @@ func newTable(maxClients int) *table {
 		byAddr:    make(map[outer]*client),
 		bySession: make(map[sessionKey]*client),
 		byName:    make(map[string]*client),
+		coming:    make(map[string]*client),
 		empty:     make(chan struct{}),
 	}
 	t.routes.Store(new(bart.Table[*client]))
@@ -223,6 +225,26 @@ func (t *table) named(name string) *client {
 	return t.byName[name]
 }
 
+// comes notes that a client with a name of its own is being let in, and returns another
+// one that was.
+func (t *table) comes(c *client) (before *client) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if other := t.coming[c.name]; other != c {
+		before = other
+	}
+	if !c.gone {
+		t.coming[c.name] = c
+	}
+	return before
+}
+
+// owner returns the client that exactly this address or network leads to, nil for none.
+func (t *table) owner(p netip.Prefix) *client {
+	c, _ := t.routes.Load().Get(p)
+	return c
+}
+
 // establish enters what data packets need. It returns the clients whose place this one
 // takes: one of the same name, if names are unique, and one that had the same outer
 // address.
@@ -232,9 +254,11 @@ func (t *table) establish(c *client, unique bool) (before []*client) {
 	name := c.name
 	c.shown.Store(&name)
 	t.byPeerID[c.id].Store(c)
-	t.changeRoutes(c, func(r *bart.Table[*client], p netip.Prefix) *bart.Table[*client] {
-		return r.InsertPersist(p, c)
-	})
+	routes := t.routes.Load()
+	for _, l := range c.learnt {
+		routes = routes.InsertPersist(l.prefix, c)
+	}
+	t.routes.Store(routes)
 	if other := t.byAddr[c.outer()]; other != nil && other != c {
 		before = append(before, other)
 	}
@@ -243,23 +267,10 @@ func (t *table) establish(c *client, unique bool) (before []*client) {
 		before = append(before, other)
 	}
 	t.byName[c.name] = c
+	if t.coming[c.name] == c {
+		delete(t.coming, c.name)
+	}
 	return before
-}
-
-// changeRoutes replaces the route table by one with changed entries for everything
-// that leads to a client: its lease, and the networks behind it (iroute). The caller
-// holds mu.
-func (t *table) changeRoutes(c *client, change func(*bart.Table[*client], netip.Prefix) *bart.Table[*client]) {
-	routes := t.routes.Load()
-	for _, a := range []netip.Addr{c.lease.IPv4, c.lease.IPv6} {
-		if a.IsValid() {
-			routes = change(routes, netip.PrefixFrom(a, a.BitLen()))
-		}
-	}
-	for _, p := range c.own.IRoutes {
-		routes = change(routes, p)
-	}
-	t.routes.Store(routes)
 }
 
 // move enters a client's new outer address, and sends its packets there from now on.
@@ -300,17 +311,26 @@ func (t *table) remove(c *client) {
 	if t.byName[c.name] == c {
 		delete(t.byName, c.name)
 	}
+	if t.coming[c.name] == c {
+		delete(t.coming, c.name)
+	}
 	if c.lease == nil {
 		return
 	}
 	t.freeIDs = append(t.freeIDs, c.id)
 	t.byPeerID[c.id].CompareAndSwap(c, nil)
-	t.changeRoutes(c, func(r *bart.Table[*client], p netip.Prefix) *bart.Table[*client] {
-		if owner, _ := r.Get(p); owner != c {
-			return r
+	routes := t.routes.Load()
+	for _, l := range c.learnt {
+		owner, _ := routes.Get(l.prefix)
+		switch {
+		case owner == c:
+			routes = routes.DeletePersist(l.prefix)
+		case c.up || l.change == AddressUpdated:
+			continue // it leads to another client
 		}
-		return r.DeletePersist(p)
-	})
+		c.left = append(c.left, l.prefix)
+	}
+	t.routes.Store(routes)
 }
 
 // forget takes a client out of where control packets find it. The caller holds

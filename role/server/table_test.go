@@ -58,7 +58,15 @@ func (tb *tabled) enter(name string, unique bool) (c *client, before []*client) 
 	if c.id, ok = tb.takeID(); !ok {
 		tb.t.Fatal("no peer-id")
 	}
+	leads(c)
 	return c, tb.establish(c, unique)
+}
+
+// leads lets everything lead to a client that is its own.
+func leads(c *client) {
+	for _, p := range prefixesOf(c) {
+		c.learnt = append(c.learnt, learnt{prefix: p})
+	}
 }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
@@ -126,6 +134,7 @@ func TestTableSuccessor(t *testing.T) {
 		t.Errorf("took the place of %v", before)
 	}
 	again.lease.IPv4, again.lease.IPv6 = a.lease.IPv4, a.lease.IPv6
+	again.learnt = a.learnt
 	tb.establish(again, true)
 	tb.remove(a)
 	if got := tb.found(again); len(got) != 7 {

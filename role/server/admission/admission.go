@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"culvert/access"
 	"culvert/access/auth"
@@ -41,6 +42,7 @@ type Admission struct {
 	login    login
 	keyCheck *hooks.Program  // tls-crypt-v2-verify; nil: none
 	showTLS  profile.ShowTLS // tls-verify; nil: none
+	programs programs
 	deciders []access.Decider
 	slow     bool                      // a decider may take its time
 	base     atomic.Pointer[hooks.Env] // what all programs are told
@@ -49,6 +51,9 @@ type Admission struct {
 	ctx     context.Context
 	end     context.CancelFunc
 	running sync.WaitGroup
+	// last ends, a while after ctx, what still runs for clients that are gone.
+	last    context.Context
+	endLast context.CancelFunc
 }
 
 // New fails if a program that the configuration names is not there.
@@ -59,6 +64,7 @@ func New(c *config.Config, o Options) (*Admission, error) {
 	}
 	a.deciders = append(a.deciders, o.Deciders...)
 	a.ctx, a.end = context.WithCancel(context.Background())
+	a.last, a.endLast = context.WithCancel(context.Background())
 	a.base.Store(o.Env)
 	if o.Env == nil {
 		a.base.Store(profile.Environment(c))
@@ -71,6 +77,9 @@ func New(c *config.Config, o Options) (*Admission, error) {
 		}
 	}
 	if a.login, err = newLogin(c, o.Checkers, run); err != nil {
+		return nil, err
+	}
+	if a.programs, err = newPrograms(c, run); err != nil {
 		return nil, err
 	}
 	if a.showTLS, err = profile.TLSVerify(c, a.environment, run); err != nil {
@@ -89,8 +98,17 @@ func (a *Admission) environment() *hooks.Env { return a.base.Load().Inherit() }
 // End ends all that runs for clients. From now on no visit gets an answer.
 func (a *Admission) End() { a.end() }
 
-// Wait waits, after End, until nothing runs for clients any more.
-func (a *Admission) Wait() { a.running.Wait() }
+// lastTime is how long programs may run for clients that are gone, once the server ends.
+const lastTime = 30 * time.Second
+
+// Wait waits, after End, until nothing runs for clients any more. Programs that still
+// run for those that are gone are ended after 30 seconds.
+func (a *Admission) Wait() {
+	limit := time.AfterFunc(lastTime, a.endLast)
+	a.running.Wait()
+	limit.Stop()
+	a.endLast()
+}
 
 // Tokens returns the tokens that stand for a password if this process makes their key.
 // It is nil if none are given out, or the configuration has the key.

@@ -128,7 +128,7 @@ func (v *Visit) tell(h *session.Hello) {
 	if len(chain) == 0 {
 		chain = h.TLS.PeerCertificates[:min(1, len(h.TLS.PeerCertificates))] // known by its fingerprint
 	}
-	env.SetCertificates(chain, 0, v.Identity().CommonName)
+	env.SetCertificates(chain, 0, v.Identity().CommonName, v.admission.cfg.Trust.X509Track)
 	env.SetAddress("untrusted", v.door.Remote())
 	env.SetPeerInfo(h.PeerInfo, h.PeerInfoNames)
 	env.Set("common_name", v.Identity().CommonName)

@@ -10,6 +10,7 @@ import (
 
 	"culvert/access"
 	"culvert/access/auth"
+	"culvert/access/hooks"
 	"culvert/session"
 )
 
@@ -51,6 +52,8 @@ type Visit struct {
 	answers chan string        // to challenges, from the client
 	token   *auth.Token        // nil until it has one
 	renewal *time.Timer        // gives it another one
+	turn    *hooks.Turn        // of its programs, until those that say goodbye have ended; nil: none yet
+	arrived bool               // Arrive was called
 
 	override override
 }

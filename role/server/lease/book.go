@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/host/hostnet"
 )
@@ -290,6 +291,30 @@ func (b *Book) Ifconfig(h *Holder) []string {
 		options = replaceOption(options, option)
 	}
 	return options
+}
+
+// Tell sets the variables about the addresses that a holder has (manual, "Environmental
+// Variables": ifconfig_pool_*).
+func (b *Book) Tell(h *Holder, env *hooks.Env) {
+	for _, option := range b.Ifconfig(h) {
+		words := append(strings.Fields(option), "")
+		switch {
+		case words[0] == "ifconfig":
+			env.Set("ifconfig_pool_remote_ip", words[1])
+			if b.layout.topology == config.TopologySubnet {
+				env.Set("ifconfig_pool_netmask", words[2])
+			} else {
+				env.Set("ifconfig_pool_local_ip", words[2])
+			}
+		case words[0] == "ifconfig-ipv6":
+			address, bits, _ := strings.Cut(words[1], "/")
+			env.Set("ifconfig_pool_remote_ip6", address)
+			if words[2] != "" {
+				env.Set("ifconfig_pool_local_ip6", words[2])
+			}
+			env.Set("ifconfig_pool_ip6_netbits", bits)
+		}
+	}
 }
 
 func replaceOption(options []string, option string) []string {

@@ -1,0 +1,272 @@
+package admission
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"culvert/access"
+	"culvert/access/auth"
+	"culvert/access/hooks"
+	"culvert/config"
+	"culvert/session"
+)
+
+// programs are those that run while clients come and go: client-connect,
+// client-disconnect and learn-address; nil: not given. For one client, and for one
+// name, they run in order; nobody else waits for them.
+type programs struct {
+	connect, disconnect, learn *hooks.Program
+	order                      *hooks.Order
+	log                        *slog.Logger
+}
+
+func newPrograms(c *config.Config, run hooks.Options) (p programs, err error) {
+	p.order, p.log = new(hooks.Order), cmp.Or(run.Log, slog.Default())
+	for _, one := range []struct {
+		to        **hooks.Program
+		directive string
+		command   []string
+	}{
+		{&p.connect, "client-connect", c.Server.ClientConnect},
+		{&p.disconnect, "client-disconnect", c.Server.ClientDisconnect},
+		{&p.learn, "learn-address", c.Server.LearnAddress},
+	} {
+		if one.command == nil {
+			continue
+		}
+		if *one.to, err = hooks.NewProgram(one.directive, one.command, run); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// Learns reports whether learn-address decides about addresses.
+func (a *Admission) Learns() bool { return a.programs.learn != nil }
+
+// Place is where a client is to be in the server's network.
+type Place struct {
+	Unique bool // no other client may have its name
+	Since  time.Time
+	// Tell sets the variables about its inner addresses.
+	Tell func(*hooks.Env)
+}
+
+// Arrive runs client-connect for a client that has a name, settings and a place, and
+// calls done on the control goroutine, at once or later, unless the visit ends before.
+// The program may add to settings, which done gets, or refuse. Programs for an earlier
+// client of that name, which is gone or has to leave, come to their end first.
+func (v *Visit) Arrive(now time.Time, settings *config.PerClient, at Place, done func(now time.Time, d Decision)) {
+	p := &v.admission.programs
+	v.arrived = true
+	env := v.Applicant().Env.Clone()
+	env.Set("common_name", v.Identity().Name)
+	env.SetAddress("trusted", v.door.Remote())
+	at.Tell(env)
+	env.Set("time_ascii", at.Since.Format(time.DateTime))
+	env.SetInt("time_unix", at.Since.Unix())
+	v.change(func(a *access.Applicant) { a.Env = env })
+	if p.connect == nil && p.disconnect == nil && p.learn == nil {
+		done(now, Decision{Settings: settings})
+		return
+	}
+	v.turn = p.order.Enter(v.keyOf(at))
+	turn := v.turn
+	v.put(now, true, func(ctx context.Context, _ func(auth.Pending)) Decision {
+		if err := turn.Wait(ctx); err != nil {
+			return Decision{Refusal: &access.Refusal{Cause: err}}
+		}
+		return v.connect(ctx, env, settings)
+	}, done)
+}
+
+// keyOf returns what a client shares with the next one for which programs must wait:
+// its name, if it is the only one to have it.
+func (v *Visit) keyOf(at Place) string {
+	if at.Unique {
+		return "name " + v.Identity().Name
+	}
+	return fmt.Sprintf("number %d", v.number)
+}
+
+// The files of a run of client-connect, by the variables that name them.
+const (
+	configFile   = "client_connect_config_file"
+	deferredFile = "client_connect_deferred_file"
+)
+
+// maxConfig is how much is read of a client's configuration, bytes.
+const maxConfig = 1 << 20
+
+// connect runs client-connect, waits for its decision if it defers it, and returns
+// settings with what it adds, or its refusal.
+func (v *Visit) connect(ctx context.Context, env *hooks.Env, settings *config.PerClient) Decision {
+	a := v.admission
+	if a.programs.connect == nil {
+		return Decision{Settings: settings}
+	}
+	scratch, err := hooks.NewScratch(a.cfg.Process.TmpDir)
+	if err != nil {
+		return refusedBy(err)
+	}
+	defer scratch.Remove()
+	env = env.Clone()
+	for _, name := range []string{configFile, deferredFile} {
+		if err := scratch.Write(name, ""); err != nil {
+			return refusedBy(err)
+		}
+		env.Set(name, scratch.Path(name))
+	}
+	status, left, err := a.programs.connect.RunGroup(ctx, session.Source(v.door.Remote().Addr()), env, scratch.Path(configFile))
+	if err == nil && status != 0 {
+		err = fmt.Errorf("client-connect: %s ended with %d", a.cfg.Server.ClientConnect[0], status)
+	}
+	if err == nil {
+		err = awaitConnect(ctx, scratch, left)
+	}
+	if err != nil {
+		return refusedBy(err)
+	}
+	return a.addConfig(scratch, settings)
+}
+
+// refusedBy is the decision to refuse a client, which OpenVPN tells no more than that.
+func refusedBy(err error) Decision {
+	return Decision{Refusal: &access.Refusal{Cause: err}}
+}
+
+// awaitConnect waits as long as client-connect has its decision deferred (2). left is
+// what it left running to decide, which ends with ctx.
+func awaitConnect(ctx context.Context, scratch hooks.Scratch, left hooks.Group) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		switch word := strings.TrimSpace(scratch.Read(deferredFile)); word {
+		case "", "1":
+			return nil
+		case "0":
+			return errors.New("client-connect: its program refused the client in " + deferredFile)
+		case "2":
+		default:
+			return fmt.Errorf("client-connect: %s says %.20q; it takes 0 (refuse), 1 (admit) or 2 (wait)", deferredFile, word)
+		}
+		select {
+		case <-ctx.Done():
+			left.Kill()
+			return fmt.Errorf("client-connect: stopped before it decided: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// addConfig adds what client-connect wrote to a client's settings. With a faulty line
+// the client is refused: half of it could allow more than its author meant.
+func (a *Admission) addConfig(scratch hooks.Scratch, settings *config.PerClient) Decision {
+	text, more := scratch.ReadAll(configFile, maxConfig)
+	if more {
+		return refusedBy(fmt.Errorf("client-connect: it wrote more than %d bytes of configuration for the client", maxConfig))
+	}
+	own := *settings
+	if err := config.AddPerClient(a.cfg, &own, "client-connect", text); err != nil {
+		return refusedBy(&SettingsError{"what client-connect wrote for the client has errors, and it is refused", err})
+	}
+	if own.Disable {
+		return refusedBy(&SettingsError{Text: "client-connect wrote `disable` for the client"})
+	}
+	return Decision{Settings: &own}
+}
+
+// Learn asks learn-address about addresses that are to lead to the client, in order,
+// and calls done on the control goroutine, at once or later, unless the visit ends
+// before, with why some do not. known reports whether an address leads to another
+// client now.
+func (v *Visit) Learn(now time.Time, at Place, addresses []string, known func(address string) bool, done func(now time.Time, refused map[string]error)) {
+	env := v.Applicant().Env.Clone()
+	at.Tell(env)
+	v.change(func(a *access.Applicant) { a.Env = env })
+	p, name := v.admission.programs.learn, v.Identity().Name
+	if p == nil {
+		done(now, nil)
+		return
+	}
+	refused := make(map[string]error)
+	v.put(now, true, func(ctx context.Context, _ func(auth.Pending)) Decision {
+		for _, address := range addresses {
+			word := "add"
+			if known(address) {
+				word = "update"
+			}
+			if err := v.learn(ctx, env, word, address, name); err != nil {
+				refused[address] = err
+			}
+		}
+		return Decision{}
+	}, func(now time.Time, _ Decision) { done(now, refused) })
+}
+
+// learn runs learn-address once.
+func (v *Visit) learn(ctx context.Context, env *hooks.Env, args ...string) error {
+	status, err := v.admission.programs.learn.Run(ctx, session.Source(v.door.Remote().Addr()), env, args...)
+	if err == nil && status != 0 {
+		err = fmt.Errorf("learn-address: %s ended with %d", v.admission.cfg.Server.LearnAddress[0], status)
+	}
+	return err
+}
+
+// Farewell is what a client's session came to.
+type Farewell struct {
+	BytesIn, BytesOut uint64        // received and sent
+	Duration          time.Duration // of its session
+	Addresses         []string      // that led to it
+}
+
+// Leave runs client-disconnect, and learn-address for each address, for a client that is
+// gone, and for which Arrive was called. Nobody waits for them except the next client of
+// its name.
+func (v *Visit) Leave(f Farewell) {
+	if v.applicant.Load() == nil {
+		return // nobody has heard of it
+	}
+	env := v.Applicant().Env.Clone()
+	env.SetAddress("trusted", v.door.Remote())
+	env.SetInt("bytes_received", int64(f.BytesIn))
+	env.SetInt("bytes_sent", int64(f.BytesOut))
+	env.SetInt("time_duration", int64(f.Duration/time.Second))
+	v.change(func(a *access.Applicant) { a.Env = env })
+	p := &v.admission.programs
+	if !v.arrived || p.disconnect == nil && p.learn == nil {
+		v.turn.Done()
+		return
+	}
+	ctx := v.admission.last
+	v.admission.running.Go(func() {
+		defer v.turn.Done()
+		if v.turn.Wait(ctx) != nil {
+			return
+		}
+		if p.disconnect != nil {
+			status, err := p.disconnect.Run(ctx, session.Source(v.door.Remote().Addr()), env)
+			if err == nil && status != 0 {
+				err = fmt.Errorf("client-disconnect: %s ended with %d", v.admission.cfg.Server.ClientDisconnect[0], status)
+			}
+			v.complain(err)
+		}
+		for _, address := range f.Addresses {
+			if p.learn != nil { // with no variables, as with OpenVPN
+				v.complain(v.learn(ctx, nil, "delete", address))
+			}
+		}
+	})
+}
+
+// complain logs what went wrong with a program whose client is gone.
+func (v *Visit) complain(err error) {
+	if err != nil {
+		v.admission.programs.log.Warn("a program failed", "client", v.Identity().Name, "error", err)
+	}
+}
