@@ -42,6 +42,9 @@ func (s *Server) happened(e server.Event) {
 	if s.process.Client != nil {
 		s.process.Client(e)
 	}
+	if l, ok := e.(server.Learned); ok && l.Refused == nil {
+		return // Up has the addresses
+	}
 	s.feed.Publish(fromServer(e, time.Now()))
 }
 

@@ -124,7 +124,7 @@ func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 		d.refuse(c, now, h, refusal)
 		return
 	}
-	c.visit.Arrive(now, c.own, d.roster.placeOf(c), func(now time.Time, decision admission.Decision) {
+	c.visit.Scripts().Arrive(now, c.own, d.roster.placeOf(c), func(now time.Time, decision admission.Decision) {
 		if decision.Refusal != nil {
 			d.refuse(c, now, h, decision.Refusal)
 			return
@@ -250,7 +250,7 @@ func (d *desk) farewell(c *client, now time.Time) {
 	for _, p := range c.left {
 		f.Addresses = append(f.Addresses, addressText(p))
 	}
-	c.visit.Leave(f)
+	c.visit.Scripts().Leave(f)
 	if !c.up {
 		return
 	}

@@ -105,7 +105,7 @@ func (r *roster) learn(c *client, now time.Time, next func(now time.Time, refusa
 		addresses, leads[text] = append(addresses, text), l
 	}
 	known := func(address string) bool { return leads[address].change == AddressUpdated }
-	c.visit.Learn(now, r.placeOf(c), addresses, known, func(now time.Time, refused map[string]error) {
+	c.visit.Scripts().Learn(now, r.placeOf(c), addresses, known, func(now time.Time, refused map[string]error) {
 		for _, address := range addresses {
 			if err := refused[address]; err != nil {
 				r.report(Learned{About: c.about(now), Address: address, Change: leads[address].change, Refused: err})
@@ -161,10 +161,10 @@ func (r *roster) enter(c *client, now time.Time, tls, data string) {
 	for _, before := range r.table.establish(c, r.unique(c)) {
 		before.evict()
 	}
+	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data})
 	for _, l := range c.learnt {
 		r.report(Learned{About: c.about(now), Address: addressText(l.prefix), Change: l.change})
 	}
-	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data})
 }
 
 // forget gives back everything that a client had.

@@ -49,6 +49,12 @@ func newPrograms(c *config.Config, run hooks.Options) (p programs, err error) {
 // Learns reports whether learn-address decides about addresses.
 func (a *Admission) Learns() bool { return a.programs.learn != nil }
 
+// Scripts are a visit's part in the programs that run while clients come and go.
+type Scripts struct{ visit *Visit }
+
+// Scripts returns the visit's part in the programs that run while clients come and go.
+func (v *Visit) Scripts() Scripts { return Scripts{v} }
+
 // Place is where a client is to be in the server's network.
 type Place struct {
 	Unique bool // no other client may have its name
@@ -61,7 +67,8 @@ type Place struct {
 // calls done on the control goroutine, at once or later, unless the visit ends before.
 // The program may add to settings, which done gets, or refuse. Programs for an earlier
 // client of that name, which is gone or has to leave, come to their end first.
-func (v *Visit) Arrive(now time.Time, settings *config.PerClient, at Place, done func(now time.Time, d Decision)) {
+func (s Scripts) Arrive(now time.Time, settings *config.PerClient, at Place, done func(now time.Time, d Decision)) {
+	v := s.visit
 	p := &v.admission.programs
 	v.arrived = true
 	env := v.Applicant().Env.Clone()
@@ -75,19 +82,20 @@ func (v *Visit) Arrive(now time.Time, settings *config.PerClient, at Place, done
 		done(now, Decision{Settings: settings})
 		return
 	}
-	v.turn = p.order.Enter(v.keyOf(at))
+	v.turn = p.order.Enter(s.keyOf(at))
 	turn := v.turn
 	v.put(now, true, func(ctx context.Context, _ func(auth.Pending)) Decision {
 		if err := turn.Wait(ctx); err != nil {
 			return Decision{Refusal: &access.Refusal{Cause: err}}
 		}
-		return v.connect(ctx, env, settings)
+		return s.connect(ctx, env, settings)
 	}, done)
 }
 
 // keyOf returns what a client shares with the next one for which programs must wait:
 // its name, if it is the only one to have it.
-func (v *Visit) keyOf(at Place) string {
+func (s Scripts) keyOf(at Place) string {
+	v := s.visit
 	if at.Unique {
 		return "name " + v.Identity().Name
 	}
@@ -105,7 +113,8 @@ const maxConfig = 1 << 20
 
 // connect runs client-connect, waits for its decision if it defers it, and returns
 // settings with what it adds, or its refusal.
-func (v *Visit) connect(ctx context.Context, env *hooks.Env, settings *config.PerClient) Decision {
+func (s Scripts) connect(ctx context.Context, env *hooks.Env, settings *config.PerClient) Decision {
+	v := s.visit
 	a := v.admission
 	if a.programs.connect == nil {
 		return Decision{Settings: settings}
@@ -185,7 +194,8 @@ func (a *Admission) addConfig(scratch hooks.Scratch, settings *config.PerClient)
 // and calls done on the control goroutine, at once or later, unless the visit ends
 // before, with why some do not. known reports whether an address leads to another
 // client now.
-func (v *Visit) Learn(now time.Time, at Place, addresses []string, known func(address string) bool, done func(now time.Time, refused map[string]error)) {
+func (s Scripts) Learn(now time.Time, at Place, addresses []string, known func(address string) bool, done func(now time.Time, refused map[string]error)) {
+	v := s.visit
 	env := v.Applicant().Env.Clone()
 	at.Tell(env)
 	v.change(func(a *access.Applicant) { a.Env = env })
@@ -201,7 +211,7 @@ func (v *Visit) Learn(now time.Time, at Place, addresses []string, known func(ad
 			if known(address) {
 				word = "update"
 			}
-			if err := v.learn(ctx, env, word, address, name); err != nil {
+			if err := s.learn(ctx, env, word, address, name); err != nil {
 				refused[address] = err
 			}
 		}
@@ -210,7 +220,8 @@ func (v *Visit) Learn(now time.Time, at Place, addresses []string, known func(ad
 }
 
 // learn runs learn-address once.
-func (v *Visit) learn(ctx context.Context, env *hooks.Env, args ...string) error {
+func (s Scripts) learn(ctx context.Context, env *hooks.Env, args ...string) error {
+	v := s.visit
 	status, err := v.admission.programs.learn.Run(ctx, session.Source(v.door.Remote().Addr()), env, args...)
 	if err == nil && status != 0 {
 		err = fmt.Errorf("learn-address: %s ended with %d", v.admission.cfg.Server.LearnAddress[0], status)
@@ -228,7 +239,8 @@ type Farewell struct {
 // Leave runs client-disconnect, and learn-address for each address, for a client that is
 // gone, and for which Arrive was called. Nobody waits for them except the next client of
 // its name.
-func (v *Visit) Leave(f Farewell) {
+func (s Scripts) Leave(f Farewell) {
+	v := s.visit
 	if v.applicant.Load() == nil {
 		return // nobody has heard of it
 	}
@@ -254,18 +266,19 @@ func (v *Visit) Leave(f Farewell) {
 			if err == nil && status != 0 {
 				err = fmt.Errorf("client-disconnect: %s ended with %d", v.admission.cfg.Server.ClientDisconnect[0], status)
 			}
-			v.complain(err)
+			s.complain(err)
 		}
 		for _, address := range f.Addresses {
 			if p.learn != nil { // with no variables, as with OpenVPN
-				v.complain(v.learn(ctx, nil, "delete", address))
+				s.complain(s.learn(ctx, nil, "delete", address))
 			}
 		}
 	})
 }
 
 // complain logs what went wrong with a program whose client is gone.
-func (v *Visit) complain(err error) {
+func (s Scripts) complain(err error) {
+	v := s.visit
 	if err != nil {
 		v.admission.programs.log.Warn("a program failed", "client", v.Identity().Name, "error", err)
 	}
