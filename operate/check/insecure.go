@@ -20,14 +20,19 @@ func (s critic) warnAt(l *config.Line, kind Kind, text, instead string) []Findin
 	return []Finding{s.at(l, Warn, kind, text, instead)}
 }
 
-// unknownServer warns of a client that takes any certificate of its authority, where
-// config does not, since it has faults.
-func (s critic) unknownServer() []Finding {
+// takesAnyServer reports whether a client takes any certificate of its authority.
+func (s critic) takesAnyServer() bool {
 	t := s.config.Trust
 	checks := t.RemoteCertTLS != config.AnyUsage || t.NsCertType != config.AnyUsage || t.RemoteCertKU != nil || t.RemoteCertEKU != "" ||
 		t.VerifyX509Name != nil || len(t.PeerFingerprints) > 0 || len(t.TLSVerify) > 0
+	return s.role() == "client" && !checks && (t.CA != nil || t.CAPath != "" || t.PKCS12 != nil)
+}
+
+// unknownServer warns of a client that takes any certificate of its authority, where
+// config does not, since it has faults.
+func (s critic) unknownServer() []Finding {
 	said := slices.ContainsFunc(s.notes, func(n config.Note) bool { return strings.Contains(n.Text, "any certificate of the authority") })
-	if s.role() != "client" || said || checks || t.CA == nil && t.CAPath == "" && t.PKCS12 == nil {
+	if said || !s.takesAnyServer() {
 		return nil
 	}
 	return s.warnAt(s.anyOf("ca", "capath", "pkcs12"), Insecure, "the server is not checked beyond its authority: whoever has a certificate of that authority, another client too, could pose as the server",

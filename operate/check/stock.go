@@ -153,7 +153,7 @@ func (e excuses) excuse(i int, name string) bool {
 // strictness.
 func (s stockView) isStocksFault(e *config.Error) bool {
 	for _, words := range []string{"cannot be read", "a value is missing", "takes no value", "more values than it takes", "is never closed", "closes a block", "merge conflict",
-		"outside of a block", "opening tag", "curly", "not a directive", "the file is", "may not stand", "cannot be given as a block", "ends in a backslash", "no cipher has this name"} {
+		"outside of a block", "opening tag", "curly", "not a directive", "the file is", "may not stand", "cannot be given as a block", "ends in a backslash", "no cipher has this name", "expected a PEM block"} {
 		if strings.Contains(e.Reason, words) {
 			return true
 		}
