@@ -6,7 +6,10 @@ import (
 )
 
 // Client is the Backend of a client. Make it with NewClient and Run it once.
-type Client struct{ onePeer }
+type Client struct {
+	onePeer
+	controls client.Controls
+}
 
 var _ Backend = (*Client)(nil)
 
@@ -18,7 +21,10 @@ func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl.role, cl.peer = role, role.Server
+	cl.role, cl.peer, cl.controls = role, role.Server, role.Controls()
 	cl.at(role.Road(), cl)
 	return cl, nil
 }
+
+// Controls are what a program that manages a client may do to it.
+func (c *Client) Controls() client.Controls { return c.controls }

@@ -38,11 +38,12 @@ func doVersion(r *reader, args []string) {
 	}
 	// As with OpenVPN, whoever says that they know version 4 gets an answer. Others
 	// would not expect one.
-	if n := number(args[0]); n >= 4 {
-		r.version = n
+	n := number(args[0])
+	if n > 0 {
+		r.announce(n)
+	}
+	if n >= 4 {
 		r.ok("Management client version set to %d", n)
-	} else if n > 0 {
-		r.version = n
 	}
 }
 

@@ -29,16 +29,18 @@ func (i *Interface) Holds() bool {
 }
 
 // Hold waits for `hold release`, if the hold flag is set. wait is how long the caller
-// would wait without this; readers are told. It fails when ctx ends.
-func (i *Interface) Hold(ctx context.Context, wait time.Duration) error {
+// would wait without this; readers are told. It reports whether it waited, and fails when
+// ctx ends.
+func (i *Interface) Hold(ctx context.Context, wait time.Duration) (held bool, err error) {
 	if i == nil {
-		return nil
+		return false, nil
 	}
 	i.mu.Lock()
 	if !i.hold.flag || i.hold.released {
+		held := i.hold.flag
 		i.hold.released = false
 		i.mu.Unlock()
-		return nil
+		return held, nil
 	}
 	released := make(chan struct{})
 	i.hold.waiting = released
@@ -47,12 +49,12 @@ func (i *Interface) Hold(ctx context.Context, wait time.Duration) error {
 	defer i.withdraw(holding)
 	select {
 	case <-released:
-		return nil
+		return true, nil
 	case <-ctx.Done():
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		i.hold.waiting = nil
-		return ctx.Err()
+		return true, ctx.Err()
 	}
 }
 

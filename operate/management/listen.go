@@ -289,7 +289,7 @@ func (d door) admit(r *reader) error {
 	r.in = true
 	r.say(banner())
 	for _, s := range d.standing {
-		r.say(s.line)
+		r.say(s.line(r.version))
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ var Signals = []string{"SIGHUP", "SIGTERM", "SIGUSR1", "SIGUSR2"}
 type Process struct {
 	// Title is the first line of `version`: OpenVPN's form, and who this is.
 	Title string
+	// AuthRetry is what the configuration says about refused logins.
+	AuthRetry config.AuthRetry
 	// StatusVersion is the format of `status` without a number.
 	StatusVersion int
 	// Signal does what the named signal of Signals asks for.
@@ -71,8 +73,12 @@ type Interface struct {
 	course   course
 }
 
-// standing is a message that holds until it is answered.
-type standing struct{ kind, line string }
+// standing is a message that holds until it is answered. line is its text for readers
+// of a version of the protocol.
+type standing struct {
+	kind string
+	line func(version int) string
+}
 
 // newInterface makes an interface that nobody can connect to yet.
 func newInterface(cfg config.Management, p Process) *Interface {
@@ -84,6 +90,7 @@ func newInterface(cfg config.Management, p Process) *Interface {
 	}
 	i.hold.flag = cfg.Hold
 	i.clients.pending, i.clients.known = map[key]*pending{}, map[uint64]bool{}
+	i.asks = newAsks()
 	return i
 }
 
@@ -95,6 +102,7 @@ func (i *Interface) Attach(b backend.Backend) (detach func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.backend = b
+	i.asks.attached(b)
 	return func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()
@@ -161,11 +169,18 @@ func oneLine(text string) string {
 
 // stand sends a message to every reader, and to those who come until it is withdrawn
 // or another of its kind is sent.
-func (i *Interface) stand(kind, line string) {
+func (i *Interface) stand(kind, line string) { i.standFor(kind, alike(line)) }
+
+// standFor is stand for a message whose text depends on the reader's version.
+func (i *Interface) standFor(kind string, line func(version int) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.standing = append(without(i.standing, kind), standing{kind, line})
-	i.broadcast(nil, line)
+	for _, r := range i.readers {
+		if r.in {
+			r.say(line(r.version))
+		}
+	}
 }
 
 // withdraw takes back a standing message.

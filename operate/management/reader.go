@@ -22,13 +22,12 @@ type reader struct {
 	name string // who connected, for the log
 	log  *slog.Logger
 
-	// in, states, echoes and logs are guarded by the Interface's lock: whether the
-	// password was right, and which messages it wishes to have.
+	// in, states, echoes, logs and version are guarded by the Interface's lock: whether
+	// the password was right, which messages it wishes to have, and the version of the
+	// protocol that it announced.
 	in                   bool
 	states, echoes, logs bool
-	// version is what it announced; envLevel is of env-filter. Both belong to its own
-	// goroutine, except where events read envLevel: see setEnv.
-	version int
+	version              int
 	// collect takes the lines of a command that has several, up to END; nil: none is
 	// being read.
 	collect func(lines []string)
@@ -52,6 +51,26 @@ func (r *reader) ok(format string, args ...any) { r.say("SUCCESS: " + fmt.Sprint
 
 func (r *reader) refuse(format string, args ...any) {
 	r.say("ERROR: " + fmt.Sprintf(format, args...))
+}
+
+// announced returns the version of the protocol that the reader knows.
+func (r *reader) announced() int {
+	r.i.mu.Lock()
+	defer r.i.mu.Unlock()
+	return r.version
+}
+
+// announce notes a reader's version. A question that was asked in the words of another
+// version is asked again.
+func (r *reader) announce(version int) {
+	r.i.mu.Lock()
+	defer r.i.mu.Unlock()
+	for _, s := range r.i.standing {
+		if was, is := s.line(r.version), s.line(version); r.in && was != is {
+			r.say(is)
+		}
+	}
+	r.version = version
 }
 
 // several begins a command of several lines; take is called with those before END.
@@ -125,8 +144,8 @@ func (r *reader) obey(line string) (exit bool) {
 
 // shown is a command as the log shows it, without secrets.
 func shown(words []string, line string) string {
-	if words[0] == "password" {
-		return "password [...]"
+	if words[0] == "password" || words[0] == "cr-response" {
+		return words[0] + " [...]"
 	}
 	return line
 }

@@ -28,7 +28,7 @@ func (l *life) manage(ctx context.Context, events <-chan process.Event, c *confi
 	}
 	wishes := make(chan process.Event, 8)
 	m, err = management.Open(placed(c), management.Process{
-		Title: version.Current().Title(), Log: l.log.Logger, StatusVersion: c.Process.StatusVersion, Ask: func(q string) (string, error) { return AskTerminal(q, false) },
+		Title: version.Current().Title(), Log: l.log.Logger, StatusVersion: c.Process.StatusVersion, AuthRetry: c.Login.Retry, Ask: func(q string) (string, error) { return AskTerminal(q, false) },
 		Signal: func(name string) {
 			select {
 			case wishes <- asked[name]:
@@ -46,15 +46,15 @@ func (l *life) manage(ctx context.Context, events <-chan process.Event, c *confi
 	return m, both(ctx, events, wishes), nil
 }
 
-// openAfterHold opens a role once management readers let it begin (management-hold). A
-// client asks them itself, each time it connects. Whoever waits for this process to be in
-// the background is told before, as with OpenVPN.
+// openAfterHold opens a role once management readers let it begin (management-hold), and
+// gave what it needs. Whoever waits for this process to be in the background is told
+// before, as with OpenVPN.
 func (r roles) openAfterHold(ctx context.Context, c *config.Config, open func(roles, *config.Config) (opened, error)) (opened, error) {
-	if !c.Pull && r.management.Holds() {
+	if r.management.Holds() {
 		r.tell()
-		if err := r.management.Hold(ctx, 0); err != nil {
-			return opened{}, err
-		}
+	}
+	if err := beforehand(ctx, c, r.management); err != nil {
+		return opened{}, err
 	}
 	return open(r, c)
 }

@@ -46,6 +46,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	if l.worker != nil {
 		r.reload = l.worker.Reload
 	}
+	o.reload = r.reload
 	defer r.local.close()
 	result := make(chan *config.Config)
 	go func() { result <- o.obey(caller.Done(), events) }()
@@ -76,6 +77,7 @@ type obeyed struct {
 	version int // of the status in the log
 	// failed ends the role for a reason of its own, context.Canceled for none.
 	failed context.CancelCauseFunc
+	reload func()
 	ready  chan backend.Backend // gives it once, when it is open
 	done   chan struct{}        // closed when it has ended
 	fresh  chan *config.Config  // to go on with; capacity 1
@@ -119,6 +121,8 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 				o.log.Info("stopping (SIGINT or SIGTERM)")
 				stopping = true
 				stop()
+			case b == nil && e == process.Reload: // also while readers hold the start
+				o.reload()
 			case b == nil:
 				waiting = append(waiting, e)
 			default:

@@ -107,7 +107,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: ask(c), Open: open, Opened: r.enter(), Lists: r.lists(c)}
+	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: ask(c), Manager: managing(c, r.management), Open: open, Opened: r.enter(), Lists: r.lists(c)}
 	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, r.whenUp()
 	}
@@ -123,7 +123,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 
 // openHost opens one of two hosts without server mode.
 func (r roles) openHost(c *config.Config) (opened, error) {
-	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: ask(c), Open: r.adapter(c, profile.HostForward(r.log)), Opened: r.enter(), Lists: r.lists(c)}, r.process())
+	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: ask(c), Asker: asker(c, r.management), Holder: holder(r.management), Open: r.adapter(c, profile.HostForward(r.log)), Opened: r.enter(), Lists: r.lists(c)}, r.process())
 	if err != nil {
 		return opened{}, err
 	}
