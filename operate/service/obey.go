@@ -53,7 +53,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	s, err := await(ctx, func() (opened, error) { return r.openAfterHold(ctx, c, l.open) })
 	if err == nil {
 		o.ready <- s
-		defer m.Attach(s)()
+		defer m.Attach(s.role)()
 		stopTelling := tellManager(ctx, l.manager, s)
 		err = s.Run(ctx)
 		stopTelling()
