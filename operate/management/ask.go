@@ -90,7 +90,7 @@ func nothing() {}
 func ofAsks() map[string]command {
 	return map[string]command{
 		"auth-retry":         {run: doAuthRetry},
-		"forget-passwords":   {run: func(r *reader, _ []string) { r.i.forget(); r.ok("Passwords were forgotten") }},
+		"forget-passwords":   {run: func(r *reader, _ []string) { forget(r.i); r.ok("Passwords were forgotten") }},
 		"needok":             {least: 2, run: func(r *reader, _ []string) { r.notNeeded("needok-confirmation") }},
 		"needstr":            {least: 2, run: func(r *reader, _ []string) { r.notNeeded("needstr-string") }},
 		"password":           {least: 1, run: doPassword},

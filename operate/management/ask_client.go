@@ -202,7 +202,7 @@ func (a *asks) attached(b any) {
 }
 
 // forget forgets the passwords that were entered.
-func (i *Interface) forget() {
+func forget(i *Interface) {
 	if m, ok := i.tunnel().(managed); ok {
 		m.Controls().ForgetPasswords()
 	}

@@ -380,7 +380,7 @@ func (d door) leave(r *reader, err error) {
 		d.process.Log.Info("MANAGEMENT: Client disconnected", "from", r.name)
 	}
 	if last && d.cfg.ForgetDisconnect {
-		d.forget()
+		forget(d.Interface)
 	}
 	if last && d.cfg.Signal && !d.cfg.Client {
 		d.process.Log.Info("connecting anew, since the last management reader disconnected (management-signal)")

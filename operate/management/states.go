@@ -76,7 +76,6 @@ func (i *Interface) Peer(e event.Event) {
 	for _, text := range texts {
 		i.State(text)
 	}
-	i.told(e)
 }
 
 // texts are the states that an event leads to.
@@ -191,6 +190,3 @@ func reasonFor(err error) string {
 	}
 	return err.Error()
 }
-
-// told passes on what else readers hear of an event.
-func (i *Interface) told(event.Event) {}
