@@ -23,7 +23,7 @@ func main() {
 	twoProcessors()
 	me, err := service.WhoAmI()
 	ctx := context.Background()
-	if !me.Worker() { // a worker leaves signals to its keeper
+	if me.TakesSignals() {
 		var stop func()
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 		defer stop()

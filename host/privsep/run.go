@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"culvert/access/crl"
@@ -71,9 +72,14 @@ func once(caller context.Context, events <-chan process.Event, o Options) (again
 	defer cancel()
 	k := newKeeper(ctx, o)
 	served := make(chan struct{})
-	go func() { defer close(served); k.serve(conn) }()
+	heard := &hearing{Conn: conn, closed: make(chan struct{})}
+	go func() { defer close(served); k.serve(heard) }()
 	ended := make(chan struct{})
-	go func() { defer close(ended); cmd.Wait() }()
+	go func() {
+		defer close(ended)
+		<-heard.closed // by its end, without a thread that waits
+		cmd.Wait()
+	}()
 	again = k.watch(caller.Done(), events, ended, cancel)
 	close(k.gone)
 	<-served
@@ -177,4 +183,19 @@ func workerEnviron(env []string) []string {
 		name, _, _ := strings.Cut(v, "=")
 		return name == "NOTIFY_SOCKET" || name == "WATCHDOG_USEC" || name == "WATCHDOG_PID"
 	})
+}
+
+// hearing is a connection that tells when the other end has closed it.
+type hearing struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (h *hearing) Read(p []byte) (int, error) {
+	n, err := h.Conn.Read(p)
+	if err != nil {
+		h.once.Do(func() { close(h.closed) })
+	}
+	return n, err
 }

@@ -23,6 +23,9 @@ type Worker struct {
 	watchdog int64 // in microseconds
 }
 
+// IsWorker reports whether this process was started as a worker, until Started.
+func IsWorker() bool { return os.Getenv(mark) != "" }
+
 // Started connects this process to its keeper if it was started as a worker; in any
 // other process w is nil. From then on, signals are the keeper's. Call it once, before
 // other descriptors are opened or programs are started.

@@ -26,6 +26,12 @@ func (e Event) String() string {
 // the first Exit, an interrupt ends the process at once, with status 130.
 func Events() (events <-chan Event, stop func()) {
 	signals, out, done := make(chan os.Signal, 8), make(chan Event), make(chan struct{})
+	if IsThin() {
+		if end, err := handledSignals(signals); err == nil {
+			go pass(signals, out, done)
+			return out, func() { end(); close(done) }
+		}
+	}
 	for s := range reactions {
 		signal.Notify(signals, s)
 	}
@@ -65,6 +71,9 @@ func pass(signals <-chan os.Signal, out chan<- Event, done <-chan struct{}) {
 // instead of ending the process, until undo is called: the reader of a log may end
 // while the tunnel stays. Programs that this process starts are not affected.
 func SurviveBrokenPipes() (undo func()) {
+	if IsThin() {
+		return func() {} // keepStandardStreams
+	}
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGPIPE)
 	return func() { signal.Stop(c) }

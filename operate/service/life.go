@@ -28,6 +28,7 @@ type life struct {
 	// pidFile is where this process's number goes (`writepid`); never nil but
 	// in a worker.
 	pidFile atomic.Pointer[string]
+	tasks   tasks
 }
 
 func newLife(me Self, load func() (*config.Config, error), o Options) *life {
@@ -47,6 +48,9 @@ func (l *life) run(ctx context.Context, events <-chan process.Event) error {
 	var jail process.Jail
 	if err == nil {
 		jail, err = giveUp(c)
+	}
+	if err == nil {
+		err = l.boundTasks(jail)
 	}
 	switch {
 	case err != nil:
@@ -145,6 +149,7 @@ func ahead(ctx context.Context, waiting []process.Event, events <-chan process.E
 // inJail opens the log, and divides the process in two if rights are to be given up.
 func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *config.Config, jail process.Jail, stays string) (err error) {
 	l.log = l.newLog(c, l.worker != nil)
+	l.tasks.note(l.log.Logger)
 	if err := l.weigh(c, l.worker == nil || jail.Identity.UID <= 0); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	defer cancel(nil)
 	o := obeyed{log: l.log, manager: l.manager, version: c.Process.StatusVersion, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
-	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, management: m,
+	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, tasks: l.tasks, management: m,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
 	if l.worker != nil {
 		r.reload = l.worker.Reload

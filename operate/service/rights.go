@@ -109,6 +109,7 @@ func (r roles) enter() func() error {
 		return nil
 	}
 	return func() error {
+		r.tasks.reserve()
 		if err := r.jail.Enter(); err != nil {
 			return fmt.Errorf("giving up root's rights: %w", err)
 		}

@@ -44,6 +44,7 @@ type roles struct {
 	// isUp is called when all is set up, though the other side may be out of reach.
 	isUp    func() error
 	manager *process.Manager // nil: none
+	tasks   tasks
 	// management is the management interface; nil: none.
 	management *management.Interface
 	failed     func(error) // ends the run

@@ -24,6 +24,7 @@ type Self struct {
 func WhoAmI() (Self, error) {
 	me := Self{background: process.InBackground()}
 	var err error
+	process.BeThin(privsep.IsWorker())
 	me.worker, err = privsep.Started()
 	if me.worker != nil {
 		me.manager = me.worker.Manager()
@@ -33,8 +34,9 @@ func WhoAmI() (Self, error) {
 	return me, err
 }
 
-// Worker reports whether this is a worker, which leaves signals to its keeper.
-func (me Self) Worker() bool { return me.worker != nil }
+// TakesSignals reports whether signals reach this process as they reach others: a worker
+// leaves them to its keeper, and a thin process (process.BeThin) takes them in Run.
+func (me Self) TakesSignals() bool { return me.worker == nil && !process.IsThin() }
 
 // Failed reports why this process ends to whoever waits for it: the keeper, the
 // process that started it, or the user.

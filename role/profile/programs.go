@@ -12,6 +12,7 @@ import (
 	"culvert/access/hooks"
 	"culvert/access/pki"
 	"culvert/config"
+	"culvert/host/process"
 	"culvert/session"
 	"culvert/session/wrap"
 )
@@ -20,8 +21,14 @@ import (
 // run are ended with ctx.
 type ShowTLS func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.Config
 
-// ProgramsAtOnce is how many programs may run for peers at the same time.
-const ProgramsAtOnce = 128
+// ProgramsAtOnce returns how many programs may run for peers at the same time: one where
+// few processes are allowed.
+func ProgramsAtOnce() int {
+	if process.IsThin() {
+		return 1
+	}
+	return 128
+}
 
 // TLSVerify is `tls-verify`. With the TLS settings that it makes, the certificates of
 // a peer are also shown to the program, from the authority's down to the peer's own. env

@@ -107,7 +107,7 @@ func Choose(c *config.Config, warn func(string), make func(c *config.Config, war
 		return Choice{}, err
 	}
 	if main.Trust != nil {
-		if main.ShowTLS, err = TLSVerify(c, func() *hooks.Env { return Environment(c) }, hooks.Options{Slots: hooks.NewSlots(ProgramsAtOnce)}); err != nil {
+		if main.ShowTLS, err = TLSVerify(c, func() *hooks.Env { return Environment(c) }, hooks.Options{Slots: hooks.NewSlots(ProgramsAtOnce())}); err != nil {
 			return Choice{}, err
 		}
 	}

@@ -1,0 +1,100 @@
+package process
+
+import (
+	"os"
+	"path"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tasks returns the limit that holds for this process.
+func Tasks() TaskLimit {
+	limit := noTaskLimit
+	if groups, err := os.ReadFile("/proc/self/cgroup"); err == nil {
+		limit = groupTasks(string(groups), threads(), func(name string) string {
+			text, _ := os.ReadFile(path.Join("/sys/fs/cgroup", name))
+			return string(text)
+		})
+	}
+	if os.Geteuid() != 0 {
+		limit = limit.fewer(UserTasks())
+	}
+	return limit
+}
+
+// UserTasks returns the limit that holds for this process once it is not root's: the
+// kernel exempts root.
+func UserTasks() TaskLimit {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &r); err != nil {
+		return noTaskLimit
+	}
+	return userTasks(r.Cur)
+}
+
+// threads returns how many threads this process has.
+func threads() int {
+	list, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return 1
+	}
+	return len(list)
+}
+
+// thin is whether this process is one: see BeThin.
+var thin bool
+
+// BeThin has this process make do with few threads if it may not have many: the runtime
+// gets one processor, and Events takes signals without os/signal, which needs three
+// threads. worker says that it will not be root's. Call it once, at the very start,
+// before os/signal is used.
+func BeThin(worker bool) {
+	limit := Tasks()
+	if worker {
+		limit = limit.fewer(UserTasks())
+	}
+	if thin = limit.Few(runtime.NumCPU()); !thin {
+		return
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
+	keepStandardStreams()
+}
+
+// IsThin reports whether this process is a thin one.
+func IsThin() bool { return thin }
+
+// keepStandardStreams has a write to a broken pipe fail and not end the process:
+// os.File does that for the descriptors 1 and 2 alone.
+func keepStandardStreams() {
+	for _, stream := range []**os.File{&os.Stdout, &os.Stderr} {
+		fd, err := unix.FcntlInt((*stream).Fd(), unix.F_DUPFD_CLOEXEC, 3)
+		if err == nil {
+			*stream = os.NewFile(uintptr(fd), (*stream).Name())
+		}
+	}
+}
+
+// reservePause is longer than the runtime takes to notice that a thread is blocked.
+const reservePause = 15 * time.Millisecond
+
+// ReserveThreads has the runtime begin threads until the process has n. The runtime
+// keeps them, so that later it need not begin one where the system would refuse.
+func ReserveThreads(n int) {
+	var pipe [2]int
+	if threads() >= n || syscall.Pipe2(pipe[:], syscall.O_CLOEXEC) != nil {
+		return
+	}
+	defer syscall.Close(pipe[1])
+	for range n {
+		if threads() >= n {
+			return
+		}
+		go syscall.Read(pipe[0], make([]byte, 1)) // it blocks a thread, so that another one has to begin
+		time.Sleep(reservePause)
+	}
+}
