@@ -149,7 +149,9 @@ func ahead(ctx context.Context, waiting []process.Event, events <-chan process.E
 // inJail opens the log, and divides the process in two if rights are to be given up.
 func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *config.Config, jail process.Jail, stays string) (err error) {
 	l.log = l.newLog(c, l.worker != nil)
-	l.tasks.note(l.log.Logger)
+	if l.worker == nil {
+		l.tasks.note(l.log.Logger)
+	}
 	if err := l.weigh(c, l.worker == nil || jail.Identity.UID <= 0); err != nil {
 		return err
 	}
