@@ -68,6 +68,9 @@ func TestRowsAreWhole(t *testing.T) {
 			t.Errorf("%s: two rows", row.Name)
 		}
 		seen[row.Name] = true
+		if len(row.Name) > longestName {
+			t.Errorf("%s is longer than longestName", row.Name)
+		}
 		if row.Help == "" || row.Where == 0 {
 			t.Errorf("%s: no help or no place", row.Name)
 		}

@@ -43,7 +43,7 @@ var testFiles = map[string]string{
 	"/jail/crl.pem":       "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n",
 	"common.conf":         "verb 4\nca ca.crt\n",
 	"loop.conf":           "config loop.conf\n",
-	"own.conf":            "push-reset\nping 9\n",
+	"ping.conf":           "ping 9\n",
 }
 
 // TestGolden parses each testdata/*.conf and *.ovpn and compares what differs

@@ -18,7 +18,7 @@ comp-lzo no
 comp-noadapt
 compat-mode 2.6.0
 compress stub-v2
-config own.conf
+config ping.conf
 data-ciphers AES-256-GCM
 data-ciphers-fallback AES-256-CBC
 disable
@@ -124,7 +124,7 @@ func TestTimersAndCiphersOfOne(t *testing.T) {
 	if none, err := ParsePerClient(server, "anna", []byte("push-reset")); err != nil || none.Timers != nil || none.Ciphers != nil || none.Fallback != "" {
 		t.Errorf("%+v, %v", none, err)
 	}
-	if own, err := ParsePerClient(server, "anna", []byte("config own.conf")); err != nil || !own.PushReset || own.Timers.Ping != 9*time.Second {
+	if own, err := ParsePerClient(server, "anna", []byte("config ping.conf")); err != nil || own.Timers.Ping != 9*time.Second {
 		t.Errorf("of another file: %+v, %v", own, err)
 	}
 	included, err := ParsePerClient(server, "anna", []byte("config common.conf"))

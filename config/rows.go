@@ -72,7 +72,7 @@ func (rows rows) nameAtEnd(word string, whole bool) string {
 	if whole && len(word) >= least && rows[word] != nil {
 		return word
 	}
-	for i := 1; i < len(word)-1; i++ {
+	for i := max(1, len(word)-longestName); i < len(word)-1; i++ {
 		name, before := word[i:], word[i-1]
 		isDigit := '0' <= before && before <= '9'
 		isLetter := 'a' <= before|0x20 && before|0x20 <= 'z'
@@ -83,8 +83,14 @@ func (rows rows) nameAtEnd(word string, whole bool) string {
 	return ""
 }
 
+// longestName is no shorter than any directive's name.
+const longestName = 48
+
 // twoNames cuts a name into the names of two directives.
 func (rows rows) twoNames(name string) (first, second string) {
+	if len(name) > 2*longestName {
+		return "", ""
+	}
 	for i := 1; i < len(name); i++ {
 		if rows[name[:i]] != nil && rows[name[i:]] != nil {
 			return name[:i], name[i:]

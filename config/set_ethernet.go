@@ -84,6 +84,9 @@ func bridgePool(d *call) (*Pool, error) {
 }
 
 func setProxyLAN(b *builder, d *call) error {
+	if !isInterface(d.args[0]) {
+		return d.expected(d.args[0], "the name of a network interface, such as eth0")
+	}
 	lan := &ProxyLAN{Interface: d.args[0]}
 	if len(d.args) > 1 {
 		switch d.args[1] {

@@ -160,7 +160,7 @@ func setKeepalive(b *builder, d *call) error {
 	}
 	if timeout < 2*interval {
 		return d.fault(d.args[1], "the timeout must be at least twice the interval",
-			"write keepalive "+d.args[0]+" "+strconv.Itoa(2*interval)+" or more")
+			fmt.Sprintf("write keepalive %d %d or more", interval, 2*interval))
 	}
 	b.alive.pos, b.alive.interval, b.alive.timeout = &d.Pos, interval, timeout
 	return nil

@@ -121,7 +121,7 @@ func setHTTPProxyOption(b *builder, d *call) error {
 	name, values := d.args[0], d.args[1:]
 	switch {
 	case strings.ContainsAny(strings.Join(d.args, " "), "\r\n\x00"):
-		return d.fault("", "a value may not have line breaks", "")
+		return d.fault("", "a value may not have line breaks", "write it in one line")
 	case len(values) == 0:
 		return d.fault(name, "a value is missing", "write VERSION 1.1, AGENT NAME, or CUSTOM-HEADER NAME VALUE")
 	case name == "VERSION":

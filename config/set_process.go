@@ -14,10 +14,15 @@ func setClient(b *builder, _ *call) error {
 	return nil
 }
 
+// isInterface reports whether a network interface may have this name.
+func isInterface(name string) bool {
+	const longest = 15 // IFNAMSIZ of Linux less its NUL
+	return name != "" && len(name) <= longest && !strings.ContainsAny(name, "/ \t")
+}
+
 // setDev takes an adapter's name or its kind.
 func setDev(b *builder, d *call) error {
-	const longest = 15 // IFNAMSIZ of Linux less its NUL
-	if d.args[0] == "" || len(d.args[0]) > longest || strings.ContainsAny(d.args[0], "/ \t") {
+	if !isInterface(d.args[0]) {
 		return d.expected(d.args[0], "tun, tun0, or an adapter's name of up to 15 characters")
 	}
 	b.Adapter.Dev = d.args[0]
