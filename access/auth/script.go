@@ -52,6 +52,7 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 	}
 	defer scratch.Remove()
 	env := r.Env.Clone()
+	env.Set("script_type", hooks.ScriptType("auth-user-pass-verify"))
 	for _, name := range []string{controlFile, pendingFile, reasonFile} {
 		if err := scratch.Write(name, ""); err != nil {
 			return Verdict{Err: err}

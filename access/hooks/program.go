@@ -30,7 +30,8 @@ type Options struct {
 // scriptTypes are the values of script_type that differ from the directive's name.
 var scriptTypes = map[string]string{"auth-user-pass-verify": "user-pass-verify"}
 
-// ScriptType returns what the program of a directive learns as script_type.
+// ScriptType returns what the program of a directive learns as script_type. Run sets it;
+// as OpenVPN does, who names files to a program sets it before them.
 func ScriptType(directive string) string {
 	if t, ok := scriptTypes[directive]; ok {
 		return t
@@ -111,7 +112,9 @@ func (p *Program) RunGroup(ctx context.Context, source netip.Prefix, env *Env, a
 // out none, and leaves it to each shell to guess one.
 func (p *Program) environment(env *Env) []string {
 	e := env.Clone()
-	e.Set("script_type", ScriptType(p.directive))
+	if t := ScriptType(p.directive); e.Get("script_type") != t {
+		e.Set("script_type", t)
+	}
 	list := e.List()
 	if path := os.Getenv("PATH"); path != "" && e.Get("PATH") == "" {
 		list = append(list, "PATH="+path)

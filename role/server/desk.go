@@ -116,20 +116,21 @@ func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 	if !d.roster.table.keep(c) {
 		return // its session ends
 	}
-	cipher, refusal := d.cipher(h, c.own)
-	if refusal == nil {
-		refusal = d.roster.accommodate(c)
-	}
-	if refusal != nil {
+	if refusal := d.roster.accommodate(c); refusal != nil {
 		d.refuse(c, now, h, refusal)
 		return
 	}
-	c.visit.Scripts().Arrive(now, c.own, d.roster.placeOf(c), func(now time.Time, decision admission.Decision) {
+	c.visit.Scripts().Arrive(now, h, c.own, d.roster.placeOf(c), func(now time.Time, decision admission.Decision) {
 		if decision.Refusal != nil {
 			d.refuse(c, now, h, decision.Refusal)
 			return
 		}
+		token := cmp.Or(decision.Token, token)
 		d.roster.settle(c, now, decision.Settings, func(now time.Time, refusal *access.Refusal) {
+			cipher := ""
+			if refusal == nil {
+				cipher, refusal = d.cipher(h, c.own)
+			}
 			if refusal != nil {
 				d.refuse(c, now, h, refusal)
 				return

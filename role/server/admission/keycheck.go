@@ -42,6 +42,7 @@ func (v *Visit) CheckKey(metadata []byte, now time.Time) error {
 	ctx, cancel := context.WithTimeout(v.ctx, a.cfg.Timers.HandWindow)
 	defer cancel()
 	var env hooks.Env // as with OpenVPN, of nothing else: nothing is known yet
+	env.Set("script_type", hooks.ScriptType("tls-crypt-v2-verify"))
 	env.SetInt("metadata_type", int64(metadata[0]))
 	env.Set("metadata_file", scratch.Path("metadata"))
 	status, err := a.keyCheck.Run(ctx, session.Source(v.door.Remote().Addr()), &env)

@@ -63,11 +63,11 @@ type Place struct {
 	Tell func(*hooks.Env)
 }
 
-// Arrive runs client-connect for a client that has a name, settings and a place, and
+// Arrive runs client-connect for a client that said h, and has a name, settings and a place, and
 // calls done on the control goroutine, at once or later, unless the visit ends before.
 // The program may add to settings, which done gets, or refuse. Programs for an earlier
 // client of that name, which is gone or has to leave, come to their end first.
-func (s Scripts) Arrive(now time.Time, settings *config.PerClient, at Place, done func(now time.Time, d Decision)) {
+func (s Scripts) Arrive(now time.Time, h *session.Hello, settings *config.PerClient, at Place, done func(now time.Time, d Decision)) {
 	v := s.visit
 	p := &v.admission.programs
 	v.arrived = true
@@ -89,7 +89,13 @@ func (s Scripts) Arrive(now time.Time, settings *config.PerClient, at Place, don
 			return Decision{Refusal: &access.Refusal{Cause: err}}
 		}
 		return s.connect(ctx, env, settings)
-	}, done)
+	}, func(now time.Time, d Decision) {
+		if d.Refusal == nil && d.Settings.OverrideUsername != settings.OverrideUsername {
+			v.take(h, d.Settings.OverrideUsername)
+			d.Token = v.issue(now)
+		}
+		done(now, d)
+	})
 }
 
 // keyOf returns what a client shares with the next one for which programs must wait:
@@ -125,6 +131,7 @@ func (s Scripts) connect(ctx context.Context, env *hooks.Env, settings *config.P
 	}
 	defer scratch.Remove()
 	env = env.Clone()
+	env.Set("script_type", hooks.ScriptType("client-connect"))
 	for _, name := range []string{configFile, deferredFile} {
 		if err := scratch.Write(name, ""); err != nil {
 			return refusedBy(err)
