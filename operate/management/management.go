@@ -103,6 +103,7 @@ func (i *Interface) Attach(b backend.Backend) (detach func()) {
 	defer i.mu.Unlock()
 	i.backend = b
 	i.asks.attached(b)
+	i.course.reloading = false
 	return func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()
@@ -119,10 +120,15 @@ func (i *Interface) tunnel() backend.Backend {
 	return i.backend
 }
 
-// is reports whether the tunnel at work has a role.
-func (i *Interface) is(role string) bool {
-	b := i.tunnel()
-	return b != nil && b.Status().Role == role
+// Reloading says that the process starts over with its configuration: the end of the
+// tunnel that follows is not the process's.
+func (i *Interface) Reloading() {
+	if i == nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.course.reloading = true
 }
 
 // Broadcast sends lines to every reader, together: nothing of another message comes

@@ -59,6 +59,9 @@ type course struct {
 	routes bool   // some are about to be set
 	failed bool   // something could not be set up on this host
 	lost   string // why the connection was lost, in a word
+	// reloading is set while the process starts over with its configuration: the end of
+	// the role is none of the process then.
+	reloading bool
 }
 
 // Peer takes an event of a client, or of one of two hosts.
@@ -150,6 +153,10 @@ func (c *course) endings(e event.Event) []string {
 		if e.Err != nil {
 			why = reasonFor(e.Err)
 		}
+		if c.reloading {
+			c.last, c.reloading = stateReconnecting, false
+			return []string{plainState(stateReconnecting, "SIGHUP")}
+		}
 		c.last = stateExiting
 		return []string{plainState(stateExiting, why)}
 	}
@@ -180,13 +187,4 @@ func (i *Interface) Serving(v4, v6 netip.Addr) {
 	defer i.mu.Unlock()
 	i.hold.up()
 	i.course.last = stateConnected
-}
-
-// reasonFor is an error in OpenVPN's word for it, where tools may know one; else in its
-// own words.
-func reasonFor(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

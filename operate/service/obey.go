@@ -46,7 +46,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	if l.worker != nil {
 		r.reload = l.worker.Reload
 	}
-	o.reload = r.reload
+	o.reload, o.management = r.reload, m
 	defer r.local.close()
 	result := make(chan *config.Config)
 	go func() { result <- o.obey(caller.Done(), events) }()
@@ -78,9 +78,11 @@ type obeyed struct {
 	// failed ends the role for a reason of its own, context.Canceled for none.
 	failed context.CancelCauseFunc
 	reload func()
-	ready  chan backend.Backend // gives it once, when it is open
-	done   chan struct{}        // closed when it has ended
-	fresh  chan *config.Config  // to go on with; capacity 1
+	// management is the management interface; nil: none.
+	management *management.Interface
+	ready      chan backend.Backend // gives it once, when it is open
+	done       chan struct{}        // closed when it has ended
+	fresh      chan *config.Config  // to go on with; capacity 1
 }
 
 // obey does what signals ask for until done, and returns the configuration to go on
@@ -105,6 +107,7 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 			}
 		case next = <-fresh:
 			o.log.Info("starting over with the configuration as it is now (SIGHUP)")
+			o.management.Reloading()
 			o.failed(context.Canceled)
 		case <-ended:
 			o.log.Info("stopping")

@@ -124,7 +124,7 @@ func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Con
 				cancel(errMoved)
 			}
 		case <-c.restarts:
-			cancel(errRestart)
+			cancel(ErrRestart)
 		case <-done:
 			if err != nil && ctx.Err() != nil {
 				err = context.Cause(ctx)
@@ -175,7 +175,7 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			return &lostError{err}
 		case <-a.restarts:
 			if leave != nil {
-				return errRestart
+				return ErrRestart
 			}
 		case <-a.uplink.changes:
 			if err := a.follow(); err != nil && leave != nil {
@@ -193,7 +193,7 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 func endsBy(e session.Event) error {
 	switch e.(type) {
 	case session.Idle:
-		return errInactive
+		return ErrInactive
 	case session.Expired:
 		return errExpired
 	}

@@ -262,7 +262,7 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.As(err, &restart):
 		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true, backoff: afterRestart}
-	case errors.Is(err, session.ErrPingExit), errors.Is(err, errInactive), errors.Is(err, errExpired):
+	case errors.Is(err, session.ErrPingExit), errors.Is(err, ErrInactive), errors.Is(err, errExpired):
 		return verdict{give: err, asked: true}
 	case c.cfg.Timers.TLSExit && errors.As(err, new(*session.HandshakeError)):
 		return verdict{give: fmt.Errorf("%w; tls-exit forbids another try", err)}
@@ -270,7 +270,7 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):
 		return verdict{give: err}
-	case errors.As(err, &lost), errors.Is(err, errRestart), errors.Is(err, errMoved):
+	case errors.As(err, &lost), errors.Is(err, ErrRestart), errors.Is(err, errMoved):
 		return verdict{sameServer: true, established: true}
 	}
 	var handshake *session.HandshakeError
@@ -292,8 +292,8 @@ type lostError struct{ err error }
 func (e *lostError) Error() string { return "connection lost: " + e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
 
-// errInactive ends a connection that nothing goes through.
-var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
+// ErrInactive ends a connection that nothing goes through.
+var ErrInactive = errors.New("the tunnel carried less than `inactive` asks for")
 
 // errExpired ends a connection that has lasted long enough.
 var errExpired = errors.New("the session has lasted as long as session-timeout allows")
@@ -302,8 +302,8 @@ var errExpired = errors.New("the session has lasted as long as session-timeout a
 // another one.
 var errMoved = errors.New("this host reaches the server by another way now")
 
-// errRestart ends a connection that Restart was called on.
-var errRestart = errors.New("a restart was asked for (SIGUSR1)")
+// ErrRestart ends a connection that Restart was called on.
+var ErrRestart = errors.New("a restart was asked for (SIGUSR1)")
 
 // Restart connects anew with the same configuration and adapter. The routes
 // stay meanwhile, so that nothing leaks past the tunnel.

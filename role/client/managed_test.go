@@ -170,7 +170,7 @@ func TestQuestionEndsByRestart(t *testing.T) {
 		synctest.Wait()
 		r.ask()
 		r.ask()
-		if err := <-done; !errors.Is(err, errRestart) || !errors.Is(unanswered(err), errRestart) {
+		if err := <-done; !errors.Is(err, ErrRestart) || !errors.Is(unanswered(err), ErrRestart) {
 			t.Errorf("ended by %v", err)
 		}
 		r.forget()

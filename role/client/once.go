@@ -37,7 +37,7 @@ func once(ctx context.Context, c *Client) error {
 // unanswered is why there is no connection without an answer: for good, unless a restart
 // was asked for meanwhile.
 func unanswered(err error) error {
-	if errors.Is(err, errRestart) {
+	if errors.Is(err, ErrRestart) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", reach.ErrFatal, err)
@@ -70,7 +70,7 @@ func (r restarts) end(ctx context.Context, f func(context.Context) error) error 
 	for {
 		select {
 		case <-r:
-			cancel(errRestart)
+			cancel(ErrRestart)
 		case err := <-done:
 			if err != nil && ctx.Err() != nil {
 				err = context.Cause(ctx)

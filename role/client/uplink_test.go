@@ -151,7 +151,7 @@ func TestOpenFollows(t *testing.T) {
 		"another way":    {func(_ *Client, n *fakeNetwork) { n.set(mobile) }, errMoved},
 		"a way again":    {func(_ *Client, n *fakeNetwork) { n.set(wifi) }, errMoved},
 		"no way":         {func(_ *Client, n *fakeNetwork) { n.set(inside) }, context.DeadlineExceeded},
-		"restart":        {func(c *Client, _ *fakeNetwork) { c.Restart() }, errRestart},
+		"restart":        {func(c *Client, _ *fakeNetwork) { c.Restart() }, ErrRestart},
 		"end of program": {func(c *Client, _ *fakeNetwork) {}, context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"culvert/session"
 )
 
-// errInactive ends a tunnel that nothing goes througs.
-var errInactive = errors.New("the tunnel carried less than `inactive` asks for")
+// ErrInactive ends a tunnel that nothing goes through.
+var ErrInactive = errors.New("the tunnel carried less than `inactive` asks for")
 
 // errExpired ends a tunnel that has lasted long enough.
 var errExpired = errors.New("the session has lasted as long as session-timeout allows")

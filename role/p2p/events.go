@@ -21,7 +21,7 @@ func (s *sessions) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 		s.shows(one, now, e.TLS)
 		s.emit(profile.Reported(e, one.reported()))
 	case session.Idle:
-		s.end(errInactive)
+		s.end(ErrInactive)
 	case session.Expired:
 		s.end(errExpired)
 	case session.Closed:

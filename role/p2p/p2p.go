@@ -157,7 +157,7 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	defer h.close()
 	err := h.run(ctx)
-	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, errInactive) || errors.Is(err, errExpired)
+	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, ErrInactive) || errors.Is(err, errExpired)
 	h.emit(event.Ended{Err: err, Asked: asked})
 	if asked {
 		return nil
