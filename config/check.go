@@ -30,6 +30,7 @@ func (c check) whole() {
 	}
 	c.auth()
 	asksReaders(c)
+	checkHooks(c)
 	c.dns()
 	checkManagement(c)
 	c.clashes()

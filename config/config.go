@@ -29,6 +29,7 @@ type Config struct {
 	Timers     Timers
 	Process    Process
 	Management Management
+	Hooks      Hooks
 
 	// Notes are for the log: directives that are ignored because they are harmless
 	// here, spellings that were translated, defaults that changed.

@@ -17,7 +17,7 @@ var adapterRows = list{
 	{Name: "ip-win32", Usage: "method [offset|default] [lease]", Where: pull, Help: "With adapter ethernet dhcp and dynamic: the DHCP server's place in the subnet, and the lease in seconds.", set: func(b *builder, d *call) error { b.device.ipWin32 = d; return nil }},
 
 	// Accepted, and nothing to do.
-	{Name: "persist-tun", Where: pull, Status: Harmless, Help: "Keep the adapter across restarts, which is always done."},
+	{Name: "persist-tun", Where: pull, Status: Harmless, Help: "Keep the adapter when the connection is made anew, which is always done except for the programs of up and down.", set: on(func(c *Config) *bool { return &c.Hooks.PersistTun })},
 	{Name: "tun-ipv6", Where: pull, Status: Harmless, Help: "Carry IPv6, which is always done."},
 	{Name: "ifconfig-nowarn", Where: pull, Status: Harmless, Help: "Do not compare addresses with the other end."},
 	{Name: "tun-mtu-extra", Usage: "bytes", Where: conn, Status: Harmless, Help: "Leave room in buffers for tap adapters."},

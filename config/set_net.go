@@ -227,7 +227,16 @@ func (r *RedirectGateway) set(flag string) (known bool) {
 // maxNames limits each list of DNS names and servers.
 const maxNames = 256
 
+// setDHCPOption is `dhcp-option KIND VALUE`.
 func setDHCPOption(b *builder, d *call) error {
+	err := setDHCP(b, d)
+	if kinds := []string{"DNS", "DNS6", "DOMAIN", "DOMAIN-SEARCH", "ADAPTER_DOMAIN_SUFFIX", "NTP", "WINS", "NBDD", "NBT", "NBS", "DISABLE-NBT"}; err == nil && slices.Contains(kinds, strings.ToUpper(d.args[0])) {
+		b.Routing.DNS.Options = append(slices.Clip(b.Routing.DNS.Options), strings.Join(d.args, " "))
+	}
+	return err
+}
+
+func setDHCP(b *builder, d *call) error {
 	kind, args := strings.ToUpper(d.args[0]), d.args[1:]
 	switch kind {
 	case "DNS", "DNS6":

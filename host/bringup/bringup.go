@@ -42,6 +42,7 @@ type Adapter struct {
 	want     State          // that was applied
 	device   *tuntap.Device // nil without one
 	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
+	hooks    hooked
 }
 
 // Overflow is how many packets waited too long in a device's queue, or found it
@@ -78,6 +79,8 @@ type State struct {
 	// Ethernet, if not nil, makes the device an Ethernet adapter, on whose
 	// segment the host finds this network.
 	Ethernet *ether.Network
+	// Told is what programs are told; it matters to an Opener of Hooks only.
+	Told Told
 }
 
 // Opener brings an adapter up in a state.
@@ -179,12 +182,20 @@ func (a *Adapter) partial(err error) error {
 // pushed other routes. In user space only routes and names could differ, and
 // nothing is done.
 func (a *Adapter) Update(ctx context.Context, want State) error {
+	want.Device = a.Name()
+	if a.hooks.Programs != nil {
+		return a.replace(ctx, want)
+	}
+	a.want = want
+	return a.apply(ctx, want)
+}
+
+// apply is Update without programs.
+func (a *Adapter) apply(ctx context.Context, want State) error {
 	if a.applied == nil {
 		return nil
 	}
 	changed := a.updateEthernet(want.Ethernet)
-	want.Device = a.Name()
-	a.want = want
 	err := a.partial(a.applied.Update(ctx, want.State))
 	a.Changes = a.applied.Changes()
 	if changed {
@@ -195,21 +206,35 @@ func (a *Adapter) Update(ctx context.Context, want State) error {
 
 // Close undoes the changes to this host and closes the adapter.
 func (a *Adapter) Close() error {
-	var undone error
-	if a.applied != nil {
-		undone = a.applied.Undo(context.Background())
-	}
-	return errors.Join(undone, a.NIC.Close())
+	undone, failed := a.close()
+	return errors.Join(undone, failed)
 }
 
-// TakeDown is Close, and logs what could not be undone.
-func (a *Adapter) TakeDown(log *slog.Logger) {
+// close is Close. failed is the failure of a program.
+func (a *Adapter) close() (undone, failed error) {
+	failed = atEnd(a.stop)
+	if a.hooks.DownPre && a.hooks.started {
+		undone = a.apply(context.Background(), withoutRoutes(a.want))
+		failed = errors.Join(failed, atEnd(a.down))
+	}
+	if a.applied != nil {
+		undone = errors.Join(undone, a.applied.Undo(context.Background()))
+	}
+	undone = errors.Join(undone, a.NIC.Close())
+	return undone, errors.Join(failed, atEnd(a.down))
+}
+
+// TakeDown is Close, and logs what could not be undone. Its error is the failure of a
+// program that ends the process.
+func (a *Adapter) TakeDown(log *slog.Logger) error {
 	if a.ethernet != nil {
 		log.Debug("frames of the Ethernet adapter that went no further", "counts", a.ethernet.Counters().Snapshot())
 	}
-	if err := a.Close(); err != nil {
-		log.Error("not every change to this host could be undone; run `culvert cleanup` to try again", "error", err)
+	undone, failed := a.close()
+	if undone != nil {
+		log.Error("not every change to this host could be undone; run `culvert cleanup` to try again", "error", undone)
 	}
+	return failed
 }
 
 // ErrNotConnected says that there is no tunnel to connect through.

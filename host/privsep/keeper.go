@@ -33,6 +33,8 @@ type Keeper struct {
 	applied bringup.Applied
 	failure error
 	local   string // the worker's name for the command line
+
+	programs running
 }
 
 func newKeeper(ctx context.Context, o Options) *Keeper {

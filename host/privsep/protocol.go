@@ -53,6 +53,19 @@ type ReadResult struct {
 	Missing bool
 }
 
+// ProgramRequest asks for a run of a program of the configuration.
+type ProgramRequest struct {
+	Directive string
+	Env       []Variable // oldest first
+	Args      []string
+}
+
+// Variable is one of a program's environment.
+type Variable struct{ Name, Value string }
+
+// ProgramResult says how a program ended; "" if well.
+type ProgramResult struct{ Err string }
+
 // Failure is hostnet.Failure with its cause in words.
 type Failure struct {
 	Route []byte // netip.Prefix as text, empty for none

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"culvert/access/crl"
+	"culvert/access/hooks"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
 	"culvert/host/process"
@@ -42,6 +43,10 @@ type Options struct {
 type Reads struct {
 	// Lists are the revocation lists; nil: the worker reads them.
 	Lists crl.Source
+	// Programs runs programs of the configuration, nil: none; Environment is what it
+	// tells them by itself.
+	Programs    Programs
+	Environment *hooks.Env
 	// File reads a file of the configuration, and refuses others; nil: all.
 	File func(name string) ([]byte, error)
 }

@@ -46,7 +46,7 @@ func Started() (w *Worker, err error) {
 	w = newWorker(conn)
 	w.watchdog, _ = strconv.ParseInt(os.Getenv(watchdogMark), 10, 64)
 	os.Unsetenv(watchdogMark)
-	process.Lend.Read = w.read
+	process.Lend.Read, process.Lend.PID = w.read, os.Getppid()
 	borrow(loans)
 	return w, nil
 }

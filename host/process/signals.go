@@ -22,6 +22,12 @@ func (e Event) String() string {
 	return [...]string{"exit", "restart", "reload", "status"}[e]
 }
 
+// Signal is why a context ends that a signal ended. It is the name by which programs
+// are told, such as sighup.
+type Signal string
+
+func (s Signal) Error() string { return "ended by " + string(s) }
+
 // Events returns what this process's signals ask for, until stop is called. After
 // the first Exit, an interrupt ends the process at once, with status 130.
 func Events() (events <-chan Event, stop func()) {

@@ -13,13 +13,19 @@ const configPath = module + "config"
 
 // readWithin are the settings that only config reads, each with the reason.
 var readWithin = map[string]string{
+	"Hooks.Up":               "Hooks.Commands has it",
+	"Hooks.Down":             "Hooks.Commands has it",
+	"Hooks.RouteUp":          "Hooks.Commands has it",
+	"Hooks.RoutePreDown":     "Hooks.Commands has it",
+	"Hooks.IPChange":         "Hooks.Commands has it",
+	"Hooks.DownRoot":         "Hooks.Commands has it",
+	"Hooks.PersistTun":       "Hooks.OnReconnect says what follows",
 	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
 	"Link.Locals":            "Config.Listens has it",
 	"Server.PushConstraint":  "AddPerClient refuses addresses that it rules out",
 	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Action":      "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Text":        "Config.FilterPushed and UpdatePushed go by it",
-	"DNSServer.Priority":     "the servers are sorted by it",
 	"Data.AllowStaticCrypto": "`secret` is refused without it",
 	"Routing.NoPull":         "ParsePushed leaves routes out by it",
 	"Process.ScriptSecurity": "programs that it forbids are refused",

@@ -62,6 +62,7 @@ func (k *consent) still(c *config.Config) error {
 // them.
 func (l *log) programs(c *config.Config) {
 	if id, err := process.Lookup(c.Process.User, c.Process.Group); err == nil && id.UID > 0 && process.Privileged() {
+		l.unusable(c, id)
 		for _, program := range c.Programs() {
 			if !process.MayRun(filepath.Join(c.Process.Chroot, program), id) {
 				l.Warn("the user that this configuration names cannot run its program, so the program will let nobody in; let that user run it", "user", c.Process.User, "program", program)

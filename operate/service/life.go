@@ -190,7 +190,7 @@ func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 		Manager: l.manager,
 		Check:   func() error { _, err := l.reload(); return err },
 		Ready:   l.isUp,
-		Reads:   func() privsep.Reads { return reads(l.config.Load()) }, Forget: l.forget,
+		Reads:   func() privsep.Reads { return reads(l.config.Load(), l.keptPrograms()) }, Forget: l.forget,
 	})
 }
 

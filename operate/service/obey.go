@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 
@@ -64,7 +65,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	if cause := context.Cause(ctx); cause != nil && (err == nil || err == context.Canceled) {
 		err = cause
 	}
-	if err == context.Canceled || err == context.Cause(caller) { // as was asked
+	if err == context.Canceled || err == context.Cause(caller) || errors.As(err, new(process.Signal)) { // as was asked
 		err = nil
 	}
 	return next, err
@@ -108,7 +109,7 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 		case next = <-fresh:
 			o.log.Info("starting over with the configuration as it is now (SIGHUP)")
 			o.management.Reloading()
-			o.failed(context.Canceled)
+			o.failed(process.Signal("sighup"))
 		case <-ended:
 			o.log.Info("stopping")
 			stop()

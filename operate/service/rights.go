@@ -65,18 +65,22 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 			return fmt.Sprintf("it stays root, since user %s cannot run %s; let that user run it and write: user %[1]s, or write: user root", name, program)
 		}
 	}
+	if c.Pull && c.Hooks.OnReconnect() {
+		return "it stays root, since without persist-tun each new connection opens the adapter again, for the programs of up and down; write persist-tun, or: user root"
+	}
 	c.Process.User = name
 	return ""
 }
 
 // reads is what the worker of a configuration may have its keeper read: with
 // `chroot`, nothing, since names lead elsewhere there.
-func reads(c *config.Config) privsep.Reads {
+func reads(c *config.Config, programs privsep.Programs) privsep.Reads {
+	own := privsep.Reads{Programs: programs, Environment: profile.Environment(c)}
 	if c.Process.Chroot != "" {
-		return privsep.Reads{}
+		return own
 	}
 	lists := profile.ListFiles(c)
-	return privsep.Reads{Lists: lists.Read, File: func(name string) ([]byte, error) {
+	return privsep.Reads{Programs: own.Programs, Environment: own.Environment, Lists: lists.Read, File: func(name string) ([]byte, error) {
 		if !named(c, name) {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		}

@@ -49,6 +49,8 @@ type roles struct {
 	management *management.Interface
 	failed     func(error) // ends the run
 	reload     func()
+	// programs are those for this host's adapter; nil: there are none.
+	programs bringup.Programs
 }
 
 func (r roles) open(c *config.Config) (opened, error) {
@@ -56,6 +58,10 @@ func (r roles) open(c *config.Config) (opened, error) {
 		if err := profile.CheckUserSpace(c); err != nil {
 			return opened{}, err
 		}
+	}
+	var err error
+	if r.programs, err = r.readyPrograms(c); err != nil {
+		return opened{}, err
 	}
 	switch {
 	case c.Mode == config.ModeServer:
@@ -73,7 +79,7 @@ func (r roles) process() backend.Process {
 
 func (r roles) openServer(c *config.Config) (opened, error) {
 	s, err := backend.NewServer(c, server.Options{
-		Log: r.log, Ask: ask(c), Open: r.adapter(c, profile.UserSpaceForward(c.Server, r.log)), Forward: r.Forward && !r.UserSpace,
+		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
 		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving, Checkers: r.checkers(),
 	}, r.process())
 	return opened{s, func() {}}, err
@@ -108,7 +114,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: ask(c), Manager: managing(c, r.management), Open: open, Opened: r.enter(), Lists: r.lists(c)}
+	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: ask(c), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reopens: r.worker == nil}
 	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, r.whenUp()
 	}
@@ -124,7 +130,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 
 // openHost opens one of two hosts without server mode.
 func (r roles) openHost(c *config.Config) (opened, error) {
-	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: ask(c), Asker: asker(c, r.management), Holder: holder(r.management), Open: r.adapter(c, profile.HostForward(r.log)), Opened: r.enter(), Lists: r.lists(c)}, r.process())
+	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: ask(c), Asker: asker(c, r.management), Holder: holder(r.management), Open: r.hooked(c, r.adapter(c, profile.HostForward(r.log))), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs}, r.process())
 	if err != nil {
 		return opened{}, err
 	}

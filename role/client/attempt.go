@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/internal/buf"
 	"culvert/link"
@@ -28,7 +29,8 @@ type attempt struct {
 	events   chan session.Event
 	done     chan struct{} // closed when nobody takes events any more
 	up       bool
-	options  []string // pushed, with changes since
+	options  []string       // pushed, with changes since
+	settled  *config.Config // with options
 	began    time.Time
 	started  time.Time // when the session did
 	hearsay  *hearsay
@@ -39,6 +41,10 @@ type attempt struct {
 	// letGo ends the wait for signatures and programs, which hold up the control
 	// goroutine.
 	letGo context.CancelFunc
+
+	told    *hooks.Env       // what programs are told of the server
+	fresh   bool             // the adapter was opened by this attempt, and is to be finished
+	delayed <-chan time.Time // when the adapter's routes are to be added; nil: they are, or there is none
 }
 
 // connect runs one connection and returns why it ended.
@@ -85,6 +91,9 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	err = a.run(ctx, inbound)
 	if a.up && ctx.Err() == nil {
 		c.emit(event.Lost{Remote: t.Reported(), Err: err})
+		if failed := a.leaveAdapter(ctx, err); failed != nil {
+			err = fmt.Errorf("%w: %w", reach.ErrFatal, failed)
+		}
 	}
 	close(a.done)
 	letGo()
@@ -171,6 +180,13 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			}
 		case err := <-inbound:
 			return a.linkEnded(err)
+		case <-a.delayed:
+			a.delayed = nil
+			if err := a.completed(ctx); err != nil {
+				return err
+			}
+		case <-a.moved:
+			a.follows(ctx)
 		case err := <-a.revoked:
 			return &lostError{err}
 		case <-a.restarts:
@@ -264,6 +280,9 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 		a.emit(event.LoginPending{Timeout: e.Timeout})
 	case session.InfoPre:
 		go a.infoPre(ctx, e)
+	case session.Established:
+		a.meet(ctx, e)
+		a.emit(profile.Reported(e, a.target.Reported()))
 	case session.Closed:
 		if a.up && !errors.Is(e.Err, session.ErrExit) {
 			return &lostError{e.Err}
@@ -304,7 +323,27 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
-	a.up, a.options = true, options
+	a.options, a.settled = options, cfg
+	if a.delayed != nil {
+		return nil
+	}
+	return a.completed(ctx)
+}
+
+// completed goes on when the adapter is up, and its routes with it if they need not
+// wait.
+func (a *attempt) completed(ctx context.Context) error {
+	if err := a.finish(ctx); err != nil {
+		return err
+	}
+	if a.restarted {
+		a.restarted = false
+		if err := a.adapter.Load().Restarted(ctx); err != nil {
+			return fmt.Errorf("%w: %w", reach.ErrFatal, err)
+		}
+	}
+	cfg := a.settled
+	a.up = true
 	a.remotes.Reached()
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6})

@@ -50,6 +50,10 @@ type Options struct {
 	// Lists is where revocation lists are read from again; nil: from the files
 	// of the configuration.
 	Lists crl.Source
+	// Programs runs ipchange; nil: nobody does. Those of the adapter are Open's.
+	Programs bringup.Programs
+	// Reopens says that Open works more than once.
+	Reopens bool
 	// Events is called for each event, in order, on the goroutine where it
 	// happened; it must not block. nil: nobody.
 	Events func(Event)
@@ -90,8 +94,11 @@ type Client struct {
 	peer    atomic.Pointer[tunnel.Peer]
 	adapter atomic.Pointer[bringup.Adapter]
 	state   bringup.State // what the adapter was brought to; owned by Run
-	uplink  uplink
-	present atomic.Pointer[hearsay] // of the current attempt
+	// restarted is set while a connection is over that the adapter outlives; owned by Run
+	restarted bool
+	moved     moves
+	uplink    uplink
+	present   atomic.Pointer[hearsay] // of the current attempt
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts restarts
@@ -105,7 +112,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 		return nil, errors.New("this configuration has no `client` (or `pull`) line: it is for a server, or for one of two paired hosts")
 	}
 	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask, Asker: o.Asker},
-		ended: make(chan error, 1), restarts: make(restarts, 1)}
+		ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1)}
 	if err := unlock(c, o); err != nil {
 		return nil, err
 	}
@@ -177,10 +184,17 @@ func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
 // or the configuration asks to end (ping-exit, inactive, session-timeout; the error is nil then), or
 // another try makes no sense. When it returns, the server has been told
 // (explicit-exit-notify) and the host is as it was.
-func (c *Client) Run(ctx context.Context) error {
-	defer c.closeAdapter()
+func (c *Client) Run(ctx context.Context) (err error) {
+	defer func() {
+		if failed := c.closeAdapter(); err == nil {
+			err = failed
+		}
+	}()
 	defer c.keepStatus()()
 	err, asked := c.run(ctx)
+	if open := c.adapter.Load(); open != nil {
+		open.Leaving(profile.Signal(ctx, err))
+	}
 	c.emit(event.Ended{Err: err, Asked: asked})
 	if asked {
 		return nil

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
+	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
@@ -36,14 +38,16 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
-	want := bringup.State{State: state, Ethernet: network}
+	want := bringup.State{State: state, Ethernet: network, Told: profile.Told(cfg, environment(cfg, a.told), a.target.Near().Addr())}
 	a.emit(profile.Configuring(state))
 	if open := a.adapter.Load(); open != nil {
 		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
 			a.state = want
 			return a.report(open.Update(ctx, want))
 		}
-		a.closeAdapter()
+		if err := a.closeAdapter(); err != nil {
+			return a.report(err)
+		}
 	}
 	opened, err := a.opts.Open(ctx, want)
 	if err != nil {
@@ -57,7 +61,28 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 			a.ended <- err
 		}
 	}()
-	return a.report(nil)
+	a.fresh = true
+	if wait := opened.RouteDelay(); wait > 0 {
+		a.delayed = time.After(wait)
+	}
+	return nil
+}
+
+// finish has the routes of an adapter added that was opened just now, and need wait no
+// longer.
+func (a *attempt) finish(ctx context.Context) error {
+	if !a.fresh || a.delayed != nil {
+		return nil
+	}
+	a.fresh = false
+	return a.report(a.adapter.Load().Finish(ctx))
+}
+
+// environment is what programs are told of this process and of the server.
+func environment(cfg *config.Config, server *hooks.Env) *hooks.Env {
+	env := profile.Environment(cfg)
+	env.Add(server)
+	return env
 }
 
 // report reports how this host was set up, and what could not be.
@@ -70,11 +95,30 @@ func (a *attempt) report(err error) error {
 	return nil
 }
 
-func (c *Client) closeAdapter() {
-	if open := c.adapter.Swap(nil); open != nil {
-		open.TakeDown(c.log)
-		c.emit(event.AdapterClosed{Adapter: open.Name()})
+func (c *Client) closeAdapter() error {
+	open := c.adapter.Swap(nil)
+	if open == nil {
+		return nil
 	}
+	err := open.TakeDown(c.log)
+	c.emit(event.AdapterClosed{Adapter: open.Name()})
+	return err
+}
+
+// leaveAdapter takes an adapter through the end of a connection: with programs that run
+// at each one it is closed, if this process can open another.
+func (a *attempt) leaveAdapter(ctx context.Context, why error) error {
+	open := a.adapter.Load()
+	if open == nil {
+		return nil
+	}
+	signal := profile.Signal(ctx, why)
+	if a.opts.Reopens && a.cfg.Hooks.OnReconnect() {
+		open.Leaving(signal)
+		return a.closeAdapter()
+	}
+	a.restarted = true
+	return open.Restart(ctx, signal)
 }
 
 // keepReachable routes a server's address past the tunnel before it is tried,

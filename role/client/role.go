@@ -23,8 +23,11 @@ func (c *Client) onePeer() *tunnel.OnePeer {
 			a := c.adapter.Load()
 			return a != nil && a.Stack != nil
 		},
-		OnLoop:   func(to netip.Addr) { c.emit(event.Looped{Addr: to}) },
-		OnMoved:  func(p *tunnel.Peer, before netip.AddrPort) { c.emit(event.Moved{From: before, To: p.Path().Remote}) },
+		OnLoop: func(to netip.Addr) { c.emit(event.Looped{Addr: to}) },
+		OnMoved: func(p *tunnel.Peer, before netip.AddrPort) {
+			c.emit(event.Moved{From: before, To: p.Path().Remote})
+			c.moved.note()
+		},
 		OnForged: func(err error) { c.log.Debug("control packet dropped", "error", err) },
 	}
 }

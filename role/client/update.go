@@ -27,6 +27,9 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	if err := a.bringUp(ctx, cfg); err != nil {
 		return err
 	}
+	if err := a.finish(ctx); err != nil {
+		return err
+	}
 	a.options = options
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.PushUpdated{Options: withoutTokens(update), Skipped: skipped, IPv4: ipv4, IPv6: ipv6})

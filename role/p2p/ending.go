@@ -3,6 +3,7 @@ package p2p
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"culvert/session"
 )
@@ -15,12 +16,13 @@ var errExpired = errors.New("the session has lasted as long as session-timeout a
 
 // signals wake Run's goroutine.
 type signals struct {
-	changed chan struct{} // a connection came up or ended; capacity 1
-	finish  chan error    // there is a reason to end; capacity 1
+	changed chan struct{}          // a connection came up or ended; capacity 1
+	finish  chan error             // there is a reason to end; capacity 1
+	why     *atomic.Pointer[error] // the connection ended last
 }
 
 func newSignals() signals {
-	return signals{changed: make(chan struct{}, 1), finish: make(chan error, 1)}
+	return signals{changed: make(chan struct{}, 1), finish: make(chan error, 1), why: new(atomic.Pointer[error])}
 }
 
 // notify says that a connection came up or ended.
@@ -29,6 +31,14 @@ func (s signals) notify() {
 	case s.changed <- struct{}{}:
 	default:
 	}
+}
+
+// lastEnd returns why the connection ended last.
+func (s signals) lastEnd() error {
+	if why := s.why.Load(); why != nil {
+		return *why
+	}
+	return errReplaced
 }
 
 // end has Run end, for a reason that trying again would not mend.

@@ -38,6 +38,7 @@ func (s *sessions) established(one *side, now time.Time, e session.Established) 
 	if s.shows(one, now, e.TLS) {
 		return
 	}
+	one.told.Store(profile.PeerVariables(one.settings, e.TLS.PeerCertificates, one.Path().Remote))
 	s.promote(one)
 	s.emit(profile.Reported(e, one.reported()))
 	s.onUp(one)
@@ -46,6 +47,9 @@ func (s *sessions) established(one *side, now time.Time, e session.Established) 
 // ended forgets a session.
 func (s *sessions) ended(one *side, err error) {
 	wasCurrent := s.sides.drop(one)
+	if wasCurrent {
+		s.why.Store(&err)
+	}
 	one.end()
 	if wasCurrent {
 		s.traffic.Ended(one.Peer)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/netip"
 	"time"
 
 	"culvert/role/event"
+	"culvert/role/profile"
 	"culvert/session"
 )
 
@@ -20,6 +22,12 @@ type keeper struct {
 	wasAlone bool        // when last looked
 	wasUp    bool
 	released chan struct{} // by who holds connections
+
+	delayed   <-chan time.Time // to add the adapter's routes
+	finished  bool             // that was done, or delayed is set
+	restarted bool             // since the other host was lost
+	met       *side            // the connection that programs know
+	at        netip.AddrPort   // the other host's address that they know
 }
 
 // keep runs the tunnel until it ends, and returns why: nil if ctx has ended. What
@@ -27,6 +35,9 @@ type keeper struct {
 func keep(ctx context.Context, calls *caller, failed <-chan error) error {
 	k := &keeper{caller: calls, again: time.NewTimer(0), pending: true, wasAlone: true, released: make(chan struct{}, 1)}
 	k.waiting = time.NewTimer(k.patience())
+	if !calls.local.cfg.Hooks.UpDelay {
+		k.finished, k.delayed = true, after(calls.local.adapter.RouteDelay())
+	}
 	defer k.again.Stop()
 	defer k.waiting.Stop()
 	for {
@@ -49,7 +60,12 @@ func keep(ctx context.Context, calls *caller, failed <-chan error) error {
 				return session.ErrPingExit
 			}
 		case <-k.changed:
-			err = k.look(ctx)
+			if err = k.runPrograms(ctx); err == nil {
+				err = k.look(ctx)
+			}
+		case <-k.delayed:
+			k.delayed = nil
+			err = k.local.finish(ctx)
 		case <-k.again.C:
 			if k.hold(ctx) {
 				break
@@ -64,6 +80,46 @@ func keep(ctx context.Context, calls *caller, failed <-chan error) error {
 			return err
 		}
 	}
+}
+
+// after is time.After; nil for no time.
+func after(d time.Duration) <-chan time.Time {
+	if d == 0 {
+		return nil
+	}
+	return time.After(d)
+}
+
+// runPrograms runs what runs when a connection has come up or ended, or its other end
+// has moved.
+func (k *keeper) runPrograms(ctx context.Context) error {
+	current := k.sides.current.Load()
+	if k.met != nil && current != k.met {
+		k.met, k.restarted = nil, true
+		if err := k.local.adapter.Restart(ctx, profile.Signal(ctx, k.lastEnd())); err != nil {
+			return err
+		}
+	}
+	if current == nil {
+		return nil
+	}
+	if !k.finished {
+		k.finished = true
+		if k.delayed = after(k.local.adapter.RouteDelay()); k.delayed == nil {
+			if err := k.local.finish(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if at := current.Path().Remote; (at != k.at || current != k.met) && at.IsValid() {
+		k.at, k.met = at, current
+		k.local.meet(ctx, current.told.Load(), at)
+	}
+	if k.restarted {
+		k.restarted = false
+		return k.local.adapter.Restarted(ctx)
+	}
+	return nil
 }
 
 // look takes note that a connection came up or ended.

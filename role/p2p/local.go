@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/role/event"
@@ -21,6 +22,8 @@ type local struct {
 	resolve profile.Resolver
 	pinned  *atomic.Bool // see tunnel.OnePeer
 	emit    func(Event)
+
+	programs bringup.Programs
 
 	adapter *bringup.Adapter
 	state   bringup.State
@@ -40,8 +43,31 @@ func (l *local) bringUp(ctx context.Context, open bringup.Opener) (err error) {
 	if l.adapter, err = open(ctx, l.state); err != nil {
 		return err
 	}
-	l.report()
 	return nil
+}
+
+// waits reports whether the adapter's routes wait for the other host or for some time.
+func (l *local) waits() bool { return l.cfg.Hooks.UpDelay || l.adapter.RouteDelay() > 0 }
+
+// finish has the adapter's routes added, where programs had them wait.
+func (l *local) finish(ctx context.Context) error {
+	err := l.adapter.Finish(ctx)
+	l.report()
+	return err
+}
+
+// meet tells programs of the other host, and runs ipchange.
+func (l *local) meet(ctx context.Context, told *hooks.Env, at netip.AddrPort) {
+	if l.programs == nil || told == nil {
+		return
+	}
+	base := profile.Environment(l.cfg)
+	base.Add(told)
+	base.SetAddress("trusted", at)
+	l.adapter.Tell(base)
+	env := base.Clone()
+	env.Add(l.state.Told.Host)
+	_ = l.programs.Run(ctx, "ipchange", env, profile.PeerChanged(at)...)
 }
 
 // wants is the state for the other host, or the proxy to it, at an outer address.
@@ -49,6 +75,7 @@ func (l *local) wants(ctx context.Context, near netip.Addr) (s bringup.State, er
 	if s.State, err = profile.HostState(ctx, l.cfg, near, l.resolve); err != nil {
 		l.emit(event.Remark{Text: "routes are left out", Err: err})
 	}
+	s.Told = profile.Told(l.cfg, profile.Environment(l.cfg), near)
 	s.Ethernet, err = profile.Ethernet(l.cfg, &s.State)
 	return s, err
 }

@@ -56,6 +56,8 @@ type Options struct {
 	Opened func() error
 	// Ready is called each time a connection to the other host is up.
 	Ready func(*Host)
+	// Programs runs ipchange; nil: nobody does. Those of the adapter are Open's.
+	Programs bringup.Programs
 	// Events is called for each event, in order for one connection, on the
 	// goroutine where it happened; it must not block. nil: nobody.
 	Events func(Event)
@@ -91,7 +93,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 	}
 	one := h.onePeer()
 	resolve := reach.NewNames(c.Link, o.Resolve, h.local.tunnel, o.Log).Lookup
-	h.local = local{cfg: c, resolve: resolve, pinned: &one.Pinned, emit: h.emit}
+	h.local = local{cfg: c, resolve: resolve, pinned: &one.Pinned, emit: h.emit, programs: o.Programs}
 	h.sessions = sessions{keys: keys, signals: newSignals(), cfg: c, log: o.Log, one: one, emit: h.emit, onUp: h.up}
 	h.sockets = sockets{streams: link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit}, OnError: func(err error) {
 		h.emit(event.Remark{Text: "a connection could not be accepted; closing the oldest silent one", Err: err})
@@ -149,14 +151,19 @@ func (h *Host) Restart() { h.sessions.restart() }
 // or the configuration asks to end (ping-exit, inactive, session-timeout; the error is nil then), or
 // another try makes no sense. When it returns, the other host has been told
 // (explicit-exit-notify) and this one is as it was.
-func (h *Host) Run(ctx context.Context) error {
+func (h *Host) Run(ctx context.Context) (err error) {
 	h.sessions.ctx = ctx
 	if err := h.open(ctx); err != nil {
 		h.emit(event.Ended{Err: err})
 		return err
 	}
-	defer h.close()
-	err := h.run(ctx)
+	defer func() {
+		h.local.adapter.Leaving(profile.Signal(ctx, err))
+		if failed := h.close(); err == nil {
+			err = failed
+		}
+	}()
+	err = h.run(ctx)
 	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, ErrInactive) || errors.Is(err, errExpired)
 	h.emit(event.Ended{Err: err, Asked: asked})
 	if asked {
@@ -177,11 +184,16 @@ func (h *Host) open(ctx context.Context) error {
 	if err := h.sockets.open(ctx, h.cfg, h.opts); err != nil {
 		return err
 	}
-	if err := h.local.bringUp(ctx, h.opts.Open); err != nil {
-		h.sockets.close()
-		return err
+	err := h.local.bringUp(ctx, h.opts.Open)
+	if err == nil && !h.local.waits() {
+		if err = h.local.finish(ctx); err != nil {
+			h.local.adapter.TakeDown(h.log)
+		}
 	}
-	return nil
+	if err != nil {
+		h.sockets.close()
+	}
+	return err
 }
 
 // run is Run once everything is open. Its error may be one that the configuration
@@ -219,9 +231,10 @@ func (h *Host) up(s *side) {
 	}
 }
 
-func (h *Host) close() {
+func (h *Host) close() error {
 	h.sessions.close()
 	h.calls.close()
-	h.local.adapter.TakeDown(h.log)
+	err := h.local.adapter.TakeDown(h.log)
 	h.emit(event.AdapterClosed{Adapter: h.local.adapter.Name()})
+	return err
 }

@@ -148,4 +148,5 @@ func (s *sessions) moved(p *tunnel.Peer, before netip.AddrPort) {
 		return
 	}
 	s.emit(event.Moved{From: before, To: p.Path().Remote})
+	s.notify()
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/access/hooks"
 	"culvert/internal/buf"
 	"culvert/role/event"
 	"culvert/role/profile"
@@ -23,6 +24,8 @@ type side struct {
 	// presented is the way from the certificate that the other host showed last up
 	// to its authority. It belongs to the control goroutine.
 	presented []*x509.Certificate
+	// told is what programs are told of the other host, nil until it is known.
+	told atomic.Pointer[hooks.Env]
 	// remote is the session id the other host chose, nil until it is known.
 	remote atomic.Pointer[wire.SessionID]
 }

@@ -33,6 +33,7 @@ func (s *sessions) beginStatic(l link.Link, p *profile.Settings, path buf.Path, 
 
 // found takes note of where the other host is.
 func (s *sessions) found(one *side) {
+	one.told.Store(profile.PeerVariables(one.settings, nil, one.Path().Remote))
 	s.promote(one)
 	s.emit(event.Secured{Remote: one.reported(), Data: "cipher " + s.cfg.Data.Cipher + ", auth " + s.cfg.Data.Auth, Cipher: s.cfg.Data.Cipher})
 	one.Do(func(time.Time) { one.Session.SetTimers(one.settings.Session.Timers) })

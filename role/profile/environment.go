@@ -2,11 +2,11 @@ package profile
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"culvert/access/hooks"
 	"culvert/config"
+	"culvert/host/process"
 )
 
 // started is when this process began, for daemon_start_time.
@@ -27,7 +27,7 @@ func Environment(c *config.Config) *hooks.Env {
 	e.SetBool("daemon", c.Process.Daemon)
 	e.SetBool("daemon_log_redirect", c.Process.Log != "")
 	e.SetInt("daemon_start_time", started.Unix())
-	e.SetInt("daemon_pid", int64(os.Getpid()))
+	e.SetInt("daemon_pid", int64(process.PID()))
 	setSockets(&e, c)
 	return e.Inherit()
 }

@@ -46,7 +46,9 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 	}
 	s.Routes = append(s.Routes, led...)
 	s.BlockLocal = c.Routing.RedirectGateway != nil && c.Routing.RedirectGateway.BlockLocal
-	s.DNS = names(c.Routing)
+	if s.DNS = names(c.Routing); c.Hooks.NoDNS || c.Hooks.DNSUpdown != nil {
+		s.DNS = nil // left alone, or to a program
+	}
 	return s, errors.Join(left...)
 }
 

@@ -378,6 +378,15 @@ func (t *Trust) Way(shown []*x509.Certificate) []*x509.Certificate {
 	return shown
 }
 
+// Chain returns the way from a peer's certificate to its authority, to be shown to
+// programs; the certificate alone where it is known by its fingerprint.
+func (t *Trust) Chain(shown []*x509.Certificate) []*x509.Certificate {
+	if way := wayTo(t.authorities, shown); way != nil || len(shown) == 0 {
+		return way
+	}
+	return shown[:1]
+}
+
 // wayTo returns the way from shown's first certificate to one of authorities, nil if
 // there is none. Whether a signature over SHA-1 is good enough was checked before.
 func wayTo(authorities, shown []*x509.Certificate) []*x509.Certificate {

@@ -54,6 +54,30 @@ func (h *host) state(ctx context.Context) hostnet.State {
 	return state
 }
 
+// told returns what programs are told of the state.
+func (h *host) told() bringup.Told {
+	cfg := *h.cfg
+	for _, a := range h.book.Layout().State("", 0).Addresses {
+		switch own := a.Prefix.Addr(); {
+		case own.Is6():
+			cfg.Adapter.IfconfigIPv6 = &config.IfconfigIPv6{Local: a.Prefix, Remote: own.Next()}
+		case a.Peer.IsValid():
+			cfg.Adapter.Ifconfig = &config.Ifconfig{Local: own, Remote: a.Peer}
+		default:
+			cfg.Adapter.Ifconfig = &config.Ifconfig{Local: own, Bits: a.Prefix.Bits()}
+			if !cfg.Routing.Gateway.IsValid() {
+				cfg.Routing.Gateway = own.Next() // man page, server
+			}
+		}
+	}
+	return profile.Told(&cfg, profile.Environment(h.cfg), netip.Addr{})
+}
+
+// wants returns what the host should look like, for the adapter.
+func (h *host) wants(ctx context.Context) bringup.State {
+	return bringup.State{State: h.state(ctx), Told: h.told()}
+}
+
 // router makes this host a router. As without it, packets go from client to client
 // only with `client-to-client`.
 func (h *host) router() *hostnet.Forward {
@@ -90,7 +114,7 @@ func (h *host) keepRoutes(ctx context.Context, adapter *bringup.Adapter) (stop f
 		for {
 			select {
 			case <-h.book.Changed():
-				if err := adapter.Update(ctx, bringup.State{State: h.state(ctx)}); err != nil && ctx.Err() == nil {
+				if err := adapter.Update(ctx, h.wants(ctx)); err != nil && ctx.Err() == nil {
 					h.log.Error("the routes to the clients could not be brought up to date", "error", err)
 				}
 			case <-ctx.Done():

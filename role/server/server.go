@@ -192,11 +192,16 @@ func (s *Server) Lists() []string { return s.admission.Lists() }
 
 // Run serves until ctx ends. Then it tells the clients (explicit-exit-notify) and
 // undoes what it changed on the host. The error is nil if ctx ended it.
-func (s *Server) Run(ctx context.Context) error {
+func (s *Server) Run(ctx context.Context) (err error) {
 	if err := s.bringUp(ctx); err != nil {
 		return err
 	}
-	defer s.close()
+	defer func() {
+		s.adapter.Leaving(profile.Signal(ctx, err))
+		if failed := s.close(); err == nil {
+			err = failed
+		}
+	}()
 	defer profile.KeepStatus(s.cfg.Process, s.log, func() []byte { return s.Status(s.cfg.Process.StatusVersion) })()
 	if s.opts.Opened != nil {
 		if err := s.opts.Opened(); err != nil {
@@ -214,6 +219,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	persist := time.NewTicker(persistInterval(s.cfg))
 	defer persist.Stop()
+	var delayed <-chan time.Time
+	if wait := s.adapter.RouteDelay(); wait > 0 {
+		delayed = time.After(wait)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -225,10 +234,16 @@ func (s *Server) Run(ctx context.Context) error {
 				return nil
 			}
 			return fmt.Errorf("the server cannot go on: %w", err)
+		case <-delayed:
+			if err := s.finish(ctx); err != nil {
+				return err
+			}
 		case <-persist.C:
 			s.roster.book.Save()
 		case <-s.restarts:
-			s.restart()
+			if err := s.restart(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -238,7 +253,7 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 	book := s.roster.book
 	book.Load()
 	s.keeper.take(time.Now())
-	want := bringup.State{State: s.host.state(ctx)}
+	want := s.host.wants(ctx)
 	if want.Ethernet, err = profile.Ethernet(s.cfg, &want.State); err != nil {
 		return err
 	}
@@ -259,21 +274,39 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 			s.log.Warn("clients can take the adapter's MAC address", "error", err)
 		}
 	}
-	if s.adapter.Partial != nil {
-		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
+	if s.adapter.RouteDelay() == 0 {
+		err = s.finish(ctx)
 	}
-	return nil
+	if err != nil {
+		s.takeDown()
+	}
+	return err
 }
 
-func (s *Server) close() {
+// finish has the adapter's routes added, where programs had them wait.
+func (s *Server) finish(ctx context.Context) error {
+	err := s.adapter.Finish(ctx)
+	if err == nil && s.adapter.Partial != nil {
+		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
+	}
+	return err
+}
+
+// takeDown closes what bringUp opened.
+func (s *Server) takeDown() error {
+	s.roster.book.Close()
+	err := s.adapter.TakeDown(s.log)
+	s.sockets.close()
+	s.sockets.acceptor.Close()
+	return err
+}
+
+func (s *Server) close() error {
 	s.admission.End() // first, since a program may keep a client from ending
 	s.endSessions()
 	s.strangers.stop()
 	s.admission.Wait()
-	s.roster.book.Close()
-	s.adapter.TakeDown(s.log)
-	s.sockets.close()
-	s.sockets.acceptor.Close()
+	return s.takeDown()
 }
 
 // endTime bounds how long the server waits for its clients' control goroutines.
@@ -302,13 +335,18 @@ func (s *Server) Restart() {
 	}
 }
 
-func (s *Server) restart() {
+func (s *Server) restart(ctx context.Context) error {
 	s.report(Restarting{})
 	s.dismiss()
 	for _, c := range s.roster.table.all() {
 		c.evict()
 	}
+	err := s.adapter.Restart(ctx, "sigusr1")
+	if err == nil {
+		err = s.adapter.Restarted(ctx)
+	}
 	s.door.closed.Store(false)
+	return err
 }
 
 // dismissTime is how long clients have to confirm that they were told.
