@@ -23,6 +23,7 @@ const (
 	Replayed         // seen before, or too late to tell
 	BadSource        // an inner source that is not leased to the sender
 	SpoofedMAC       // a source that belongs to another station
+	Unlearned        // a source that learn-address has not admitted
 	UnknownMAC       // a destination that no station has
 	Local            // for a station behind the port it came by
 	WrongVLAN        // a VLAN that is not allowed where the frame came from
@@ -38,7 +39,7 @@ const (
 var dropNames = [drops]string{
 	Kept: "kept", Malformed: "malformed", NoRoute: "no route", NoKey: "no key", UnknownPeer: "unknown peer", Crowd: "too many newcomers",
 	Forged: "failed authentication", Replayed: "replayed", BadSource: "bad source address",
-	SpoofedMAC: "spoofed MAC", UnknownMAC: "unknown MAC", Local: "stays behind its port",
+	SpoofedMAC: "spoofed MAC", Unlearned: "not admitted by learn-address", UnknownMAC: "unknown MAC", Local: "stays behind its port",
 	WrongVLAN: "VLAN not admitted", Storm: "storm limit",
 	TooLarge: "larger than the MTU", Shaped: "beyond the rate of shaper", Refused: "IPv6, which is blocked", Forbidden: "refused by a firewall rule of this host", Unsent: "not sent",
 }

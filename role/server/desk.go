@@ -251,6 +251,7 @@ func (d *desk) farewell(c *client, now time.Time) {
 	for _, p := range c.left {
 		f.Addresses = append(f.Addresses, addressText(p))
 	}
+	f.Addresses = append(f.Addresses, d.roster.ether.forgets(c)...)
 	c.visit.Scripts().Leave(f)
 	if !c.up {
 		return

@@ -43,20 +43,26 @@ type ether struct {
 	cfg     config.Server
 	report  func(Event)
 	segment *segment.Segment
+	asked   *stations      // nil: every station is admitted
 	moves   rate.Sometimes // limits the events of MAC addresses that move
 	returns rate.Sometimes // likewise of addresses that two ports show
 }
 
 func newEther(c config.Server, report func(Event)) *ether {
 	e := &ether{cfg: c, report: report, moves: rate.Sometimes{Interval: time.Second}, returns: rate.Sometimes{Interval: bridge.ContestInterval}}
-	e.segment = segment.New(segment.Options{
+	o := segment.Options{
 		VLANs:          segment.VLANs{Tagging: c.VLANTagging, Accept: c.VLANAccept, PVID: uint16(c.VLANPVID)},
 		ClientToClient: c.ClientToClient,
 		Age:            c.StaleRoutes,
 		Moved:          e.moved,
 		Contested:      e.returned,
 		Spoofed:        e.spoofed,
-	})
+	}
+	if c.LearnAddress != nil {
+		e.asked = newStations(c.MaxRoutesPerClient, report)
+		o.Admit = e.asked.admit
+	}
+	e.segment = segment.New(o)
 	return e
 }
 
@@ -68,6 +74,9 @@ func (e *ether) connect(c *client) {
 	}
 	if c.own.MaxRoutes != 0 {
 		stations = c.own.MaxRoutes
+	}
+	if e.asked != nil {
+		e.asked.join(c)
 	}
 	c.port.Store(e.segment.Join(c.Peer, uint16(vlan), stations, e.ownMACs(c.own)))
 }
@@ -81,6 +90,15 @@ func (e *ether) ownMACs(own *config.PerClient) segment.Own {
 		}
 	}
 	return o
+}
+
+// forgets returns the stations behind a client that is gone of which learn-address has
+// to know, and asks about no more.
+func (e *ether) forgets(c *client) []string {
+	if e == nil || e.asked == nil {
+		return nil
+	}
+	return e.asked.leave(c)
 }
 
 // disconnect removes a client from the segment, if it is on it.

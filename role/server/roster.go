@@ -57,7 +57,11 @@ func (r *roster) accommodate(c *client) *access.Refusal {
 // placeOf returns a client's place, after accommodate, for the programs that run while
 // it comes.
 func (r *roster) placeOf(c *client) admission.Place {
-	return admission.Place{Unique: r.unique(c), Since: c.since, Tell: func(env *hooks.Env) { r.book.Tell(c.holder, env) }}
+	var own []string
+	for _, a := range c.lease.Addrs() {
+		own = append(own, a.String())
+	}
+	return admission.Place{Unique: r.unique(c), Addresses: own, Since: c.since, Tell: func(env *hooks.Env) { r.book.Tell(c.holder, env) }}
 }
 
 // settle gives a client the settings that it has in the end, and other addresses if
@@ -91,6 +95,7 @@ type learnt struct {
 // which show themselves later.
 func (r *roster) learn(c *client, now time.Time, next func(now time.Time, refusal *access.Refusal)) {
 	if r.ether != nil {
+		c.visit.Scripts().Place(r.placeOf(c))
 		next(now, nil)
 		return
 	}

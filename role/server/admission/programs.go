@@ -58,7 +58,9 @@ func (v *Visit) Scripts() Scripts { return Scripts{v} }
 // Place is where a client is to be in the server's network.
 type Place struct {
 	Unique bool // no other client may have its name
-	Since  time.Time
+	// Addresses are its inner addresses, which nobody else can have at the same time.
+	Addresses []string
+	Since     time.Time
 	// Tell sets the variables about its inner addresses.
 	Tell func(*hooks.Env)
 }
@@ -197,22 +199,38 @@ func (a *Admission) addConfig(scratch hooks.Scratch, settings *config.PerClient)
 	return Decision{Settings: &own}
 }
 
+// Place notes where the client is in the end, for what programs are told.
+func (s Scripts) Place(at Place) {
+	env := s.visit.Applicant().Env.Clone()
+	at.Tell(env)
+	s.visit.change(func(a *access.Applicant) { a.Env = env })
+}
+
 // Learn asks learn-address about addresses that are to lead to the client, in order,
 // and calls done on the control goroutine, at once or later, unless the visit ends
 // before, with why some do not. known reports whether an address leads to another
 // client now.
 func (s Scripts) Learn(now time.Time, at Place, addresses []string, known func(address string) bool, done func(now time.Time, refused map[string]error)) {
 	v := s.visit
-	env := v.Applicant().Env.Clone()
-	at.Tell(env)
-	v.change(func(a *access.Applicant) { a.Env = env })
+	s.Place(at)
+	env := v.Applicant().Env
 	p, name := v.admission.programs.learn, v.Identity().Name
 	if p == nil {
 		done(now, nil)
 		return
 	}
 	refused := make(map[string]error)
+	keys := make([]string, len(at.Addresses))
+	for i, a := range at.Addresses {
+		keys[i] = "address " + a
+	}
+	v.leases.Done() // of an earlier place
+	v.leases = v.admission.programs.order.Enter(keys...)
+	turn := v.leases
 	v.put(now, true, func(ctx context.Context, _ func(auth.Pending)) Decision {
+		if turn.Wait(ctx) != nil {
+			return Decision{}
+		}
 		for _, address := range addresses {
 			word := "add"
 			if known(address) {
@@ -224,6 +242,20 @@ func (s Scripts) Learn(now time.Time, at Place, addresses []string, known func(a
 		}
 		return Decision{}
 	}, func(now time.Time, _ Decision) { done(now, refused) })
+}
+
+// Station runs learn-address for a station that shows itself behind the client, beside
+// whatever calls it, and then done; word is add or update.
+func (s Scripts) Station(word, address string, done func(err error)) {
+	v := s.visit
+	env := v.Applicant().Env
+	v.admission.running.Go(func() { done(s.learn(v.ctx, env, word, address, v.Identity().Name)) })
+}
+
+// Forget runs learn-address for an address that was admitted when its client was gone
+// already.
+func (s Scripts) Forget(address string) {
+	s.complain(s.learn(s.visit.admission.last, nil, "delete", address))
 }
 
 // learn runs learn-address once.
@@ -260,12 +292,14 @@ func (s Scripts) Leave(f Farewell) {
 	p := &v.admission.programs
 	if !v.arrived || p.disconnect == nil && p.learn == nil {
 		v.turn.Done()
+		v.leases.Done()
 		return
 	}
-	ctx := v.admission.last
+	ctx, turn, leases := v.admission.last, v.turn, v.leases
 	v.admission.running.Go(func() {
-		defer v.turn.Done()
-		if v.turn.Wait(ctx) != nil {
+		defer turn.Done()
+		defer leases.Done()
+		if turn.Wait(ctx) != nil {
 			return
 		}
 		if p.disconnect != nil {

@@ -53,6 +53,7 @@ type Visit struct {
 	token   *auth.Token        // nil until it has one
 	renewal *time.Timer        // gives it another one
 	turn    *hooks.Turn        // of its programs, until those that say goodbye have ended; nil: none yet
+	leases  *hooks.Turn        // of its addresses, likewise
 	arrived bool               // Arrive was called
 
 	override override

@@ -33,6 +33,10 @@ type Options struct {
 	// Contested is called for an address that taker had taken from port, and that
 	// is back at port.
 	Contested func(vlan uint16, mac frame.MAC, port, taker *Port)
+	// Admit reports whether an address, which is not known at a client's port, may be
+	// learned there; elsewhere says that it is known at another client's. Until it may,
+	// frames from it are dropped. nil: every address may.
+	Admit func(now time.Time, vlan uint16, mac frame.MAC, port *Port, elsewhere bool) bool
 	// Spoofed is called for a frame that was dropped because its source is the
 	// adapter's, in use behind another port, or not for this client to use.
 	Spoofed func(port *Port, mac frame.MAC)
@@ -172,6 +176,9 @@ func (s *Segment) FromClient(now time.Time, from *Port, p *buf.Packet, to *tunne
 	if drop := s.VLANs.untagged(p, h); drop != tunnel.Kept {
 		return drop
 	}
+	if s.Admit != nil && !s.admits(now, from, h.Src) {
+		return tunnel.Unlearned
+	}
 	if !s.learn(now, from, h.Src) {
 		return tunnel.SpoofedMAC
 	}
@@ -201,6 +208,15 @@ func parse(p *buf.Packet) (h frame.Header, ok bool) {
 func (s *Segment) isOwn(m frame.MAC) bool {
 	own := s.own.Load()
 	return own != nil && *own == m
+}
+
+// admits reports whether a client's address is known, or may be learned.
+func (s *Segment) admits(now time.Time, from *Port, mac frame.MAC) bool {
+	if s.isOwn(mac) || !from.own.allows(mac) {
+		return true // learn refuses it
+	}
+	port, known := s.table.Lookup(now, from.vlan, mac)
+	return known && port == from || s.Admit(now, from.vlan, mac, from, known && port != s.adapter)
 }
 
 // learn notes a client's address. It returns false if the client may not use it.

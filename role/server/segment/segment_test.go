@@ -360,3 +360,42 @@ func FuzzFrames(f *testing.F) {
 		}
 	})
 }
+
+// TestAdmission: a station's frames pass once it may be learned, and then nobody asks again
+// until it is elsewhere; the adapter's stations are never asked about.
+func TestAdmission(t *testing.T) {
+	var asked []string
+	admitted := false
+	o := Options{ClientToClient: true, Admit: func(_ time.Time, _ uint16, mac frame.MAC, _ *Port, elsewhere bool) bool {
+		asked = append(asked, fmt.Sprint(mac, elsewhere))
+		return admitted
+	}}
+	b := newBench(t, o, 1, 1)
+	send := func(port int, src frame.MAC) tunnel.Drop {
+		p := buf.New(buf.DefaultSize)
+		p.Set(append(append(slices.Clone(adapter[:]), src[:]...), 0x08, 0, 1, 2, 3, 4))
+		return b.FromClient(b.now, b.ports[port], p, new(tunnel.Receivers))
+	}
+	if got := send(0, station(1)); got != tunnel.Unlearned {
+		t.Errorf("before it is admitted: %v", got)
+	}
+	if _, known := b.table.Lookup(b.now, 0, station(1)); known {
+		t.Error("learned all the same")
+	}
+	admitted = true
+	for range 3 {
+		if got := send(0, station(1)); got != tunnel.Kept {
+			t.Errorf("admitted: %v", got)
+		}
+	}
+	b.now = b.now.Add(time.Hour)
+	if got := send(1, station(1)); got != tunnel.Kept {
+		t.Errorf("at another client after a while: %v", got)
+	}
+	if len(asked) != 3 {
+		t.Errorf("asked %q", asked)
+	}
+	if got := send(0, adapter); got != tunnel.SpoofedMAC || len(asked) != 3 {
+		t.Errorf("the adapter's own: %v, asked %q", got, asked)
+	}
+}
