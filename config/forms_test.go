@@ -206,7 +206,7 @@ pkcs11-private-mode 0
 pkcs11-protected-authentication 0
 pkcs11-providers p.so
 pkcs12 f.p12
-plugin x.so
+plugin /usr/lib/openvpn/openvpn-plugin-down-root.so /bin/true
 port 1194
 port-share localhost 443
 preresolve
@@ -494,7 +494,6 @@ var notNumbers = map[string]string{
 	"bcast-buffers": "it changes nothing, and OpenVPN 2.6 takes a word for 0",
 	"max-routes":    "it changes nothing, and OpenVPN 2.6 takes a word for 0",
 	"prng":          "it changes nothing, and OpenVPN has ignored it since 2.6",
-	"route-delay":   "it changes nothing, and OpenVPN 2.6 takes a word for 0",
 	"tun-mtu-extra": "it changes nothing, and OpenVPN 2.6 takes a word for 0",
 }
 
