@@ -59,7 +59,12 @@ func newEther(c config.Server, report func(Event)) *ether {
 		Spoofed:        e.spoofed,
 	}
 	if c.LearnAddress != nil {
-		e.asked = newStations(c.MaxRoutesPerClient, report)
+		e.asked = newStations(c.MaxRoutesPerClient, func(c *client, l Learned) {
+			c.Do(func(now time.Time) {
+				l.About = c.about(now)
+				report(l)
+			})
+		})
 		o.Admit = e.asked.admit
 	}
 	e.segment = segment.New(o)

@@ -16,7 +16,7 @@ const refusedTime = 10 * time.Second
 // (dev tap), and knows which were admitted.
 type stations struct {
 	most   int // of one client
-	report func(Event)
+	report func(c *client, l Learned)
 
 	mu    sync.Mutex
 	of    map[*client]map[string]*question
@@ -29,7 +29,7 @@ type question struct {
 	refused           time.Time // when it said no
 }
 
-func newStations(most int, report func(Event)) *stations {
+func newStations(most int, report func(*client, Learned)) *stations {
 	return &stations{most: most, report: report, of: make(map[*client]map[string]*question), owner: make(map[string]*client)}
 }
 
@@ -84,9 +84,7 @@ func (s *stations) answered(c *client, address string, change AddressChange, err
 		}
 		return
 	}
-	c.Do(func(now time.Time) {
-		s.report(Learned{About: c.about(now), Address: address, Change: change, Refused: err})
-	})
+	s.report(c, Learned{Address: address, Change: change, Refused: err})
 }
 
 // join begins to ask about stations behind a client.

@@ -35,8 +35,7 @@ func TestStations(t *testing.T) {
 	}
 	t.Cleanup(func() { a.End(); a.Wait() })
 	said := make(chan string, 10)
-	s := newStations(3, func(e Event) {
-		l := e.(Learned)
+	s := newStations(3, func(_ *client, l Learned) {
 		word := l.Change.String()
 		if l.Refused != nil {
 			word = "refused"
@@ -46,7 +45,7 @@ func TestStations(t *testing.T) {
 	ports := make([]*segment.Port, 2)
 	for i := range ports {
 		c := &client{number: uint64(i)}
-		c.Peer = tunnel.NewPeer(session.Accept(session.Config{}, &session.Opening{Client: wire.SessionID{byte(i)}}, time.Now()), nil, buf.Path{Remote: netip.MustParseAddrPort("198.51.100.7:1194")}, nil)
+		c.Peer = tunnel.NewPeer(session.Accept(session.Config{}, &session.Opening{Client: wire.SessionID{byte(i)}}, time.Now()), nil, buf.Path{Remote: netip.MustParseAddrPort("198.51.100.7:1194")}, func(*tunnel.Peer, time.Time, session.Event) {})
 		c.Owner, c.visit = c, a.Begin(caller{c, nil}, c.number)
 		ports[i] = &segment.Port{Peer: c.Peer}
 		s.join(c)
