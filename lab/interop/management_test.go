@@ -22,8 +22,9 @@ type manager struct {
 	conn net.Conn
 
 	mu      sync.Mutex
-	lines   []string
-	read    int // of lines, by want
+	lines   []string // all
+	notices []string // that want has not read: lines that begin with ">"
+	answers []string // that ask has not read: the others
 	changed chan struct{}
 	ended   bool
 }
@@ -49,7 +50,14 @@ func newManager(t testing.TB, socket string) *manager {
 
 func (m *manager) collect() {
 	for in := bufio.NewScanner(m.conn); in.Scan(); {
-		m.note(func() { m.lines = append(m.lines, in.Text()) })
+		m.note(func() {
+			m.lines = append(m.lines, in.Text())
+			if strings.HasPrefix(in.Text(), ">") {
+				m.notices = append(m.notices, in.Text())
+			} else {
+				m.answers = append(m.answers, in.Text())
+			}
+		})
 	}
 	m.note(func() { m.ended = true })
 }
@@ -62,18 +70,15 @@ func (m *manager) note(change func()) {
 	m.changed = make(chan struct{})
 }
 
-// next returns the next line that fits, those before it are passed over.
-func (m *manager) next(re *regexp.Regexp) (line string, ok bool) {
+// next takes the next line of a queue; false: there is none, and none will come in time.
+func (m *manager) next(queue *[]string) (line string, ok bool) {
 	late := time.After(patience)
 	for {
 		m.mu.Lock()
-		for m.read < len(m.lines) {
-			line := m.lines[m.read]
-			m.read++
-			if re.MatchString(line) {
-				m.mu.Unlock()
-				return line, true
-			}
+		if len(*queue) > 0 {
+			line, *queue = (*queue)[0], (*queue)[1:]
+			m.mu.Unlock()
+			return line, true
 		}
 		ended, changed := m.ended, m.changed
 		m.mu.Unlock()
@@ -88,17 +93,28 @@ func (m *manager) next(re *regexp.Regexp) (line string, ok bool) {
 	}
 }
 
-// want waits for a line, and returns what its groups found.
+// missing ends the test, for want of a line.
+func (m *manager) missing(what string) {
+	m.t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.t.Fatalf("no line %s in\n%s", what, strings.Join(m.lines, "\n"))
+}
+
+// want waits for a message, and returns what its groups found. Those before it are passed
+// over.
 func (m *manager) want(pattern string) []string {
 	m.t.Helper()
 	re := regexp.MustCompile(pattern)
-	line, ok := m.next(re)
-	if !ok {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.t.Fatalf("no line %s in\n%s", pattern, strings.Join(m.lines, "\n"))
+	for {
+		line, ok := m.next(&m.notices)
+		if !ok {
+			m.missing(pattern)
+		}
+		if found := re.FindStringSubmatch(line); found != nil {
+			return found
+		}
 	}
-	return re.FindStringSubmatch(line)
 }
 
 // ask sends a command and returns the answer, without messages that come between.
@@ -108,20 +124,15 @@ func (m *manager) ask(command string) (answer []string) {
 		m.t.Fatal(err)
 	}
 	for {
-		line := m.want(`^[^>]`+"|^$")[0]
-		line = m.whole(line)
+		line, ok := m.next(&m.answers)
+		if !ok {
+			m.missing("that ends the answer to " + command)
+		}
 		answer = append(answer, line)
 		if line == "END" || len(answer) == 1 && (strings.HasPrefix(line, "SUCCESS:") || strings.HasPrefix(line, "ERROR:")) {
 			return answer
 		}
 	}
-}
-
-// whole is the line that was just read.
-func (m *manager) whole(string) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.lines[m.read-1]
 }
 
 // block returns a message about a client, with its variables.
@@ -163,7 +174,17 @@ func (s *transcript) add(step string, lines ...string) {
 	for i, line := range lines {
 		lines[i] = masked(line)
 	}
+	slices.SortStableFunc(lines, byAddress)
 	s.steps = append(s.steps, "## "+step+"\n"+strings.Join(lines, "\n"))
+}
+
+// byAddress orders lines of the routing table, which OpenVPN has in the order of a hash.
+func byAddress(a, b string) int {
+	route := regexp.MustCompile(`^(ROUTING_TABLE.)?[0-9a-f.:/]+[,\t]` + clientName)
+	if !route.MatchString(a) || !route.MatchString(b) {
+		return 0
+	}
+	return strings.Compare(a, b)
 }
 
 // same compares two transcripts, step by step.
@@ -202,7 +223,7 @@ func managedServer(t *testing.T, impl implementation) *transcript {
 		"remote ACCEPT", "proxy NONE", "pk-sig", "nonsense", "env-filter", "net", "status 9", "test", "client-pending-auth 1 2 3", "cr-response x", "remote-entry-count"} {
 		log.add(command, m.ask(command)...)
 	}
-	client := h.c.run(stock, h.c.clientConfig(clientParty(t, plain, "setenv IV_SSO crtext", "push-peer-info"), h.remote))
+	client := h.c.run(stock, h.c.clientConfig(clientParty(t, plain, "setenv IV_SSO crtext", "push-peer-info"), h.w.b4))
 	head, names := m.block("CONNECT")
 	cid, kid := head[1], head[2]
 	log.add("CONNECT", ordered(names)...)
@@ -220,7 +241,7 @@ func managedServer(t *testing.T, impl implementation) *transcript {
 	log.add("bytecount 0", m.ask("bytecount 0")...)
 	log.add("kill", m.ask("kill "+clientName)...)
 	client.stop(syscall.SIGTERM)
-	second := h.c.run(stock, h.c.clientConfig(clientParty(t, plain, "setenv IV_SSO crtext", "push-peer-info"), h.remote))
+	second := h.c.run(stock, h.c.clientConfig(clientParty(t, plain, "setenv IV_SSO crtext", "push-peer-info"), h.w.b4))
 	head, _ = m.block("CONNECT")
 	cid, kid = head[1], head[2]
 	log.add("client-pending-auth", m.ask("client-pending-auth "+cid+" "+kid+` "CR_TEXT:R,E:token" 30`)...)
@@ -250,7 +271,7 @@ func managedClient(t *testing.T, impl implementation) *transcript {
 	h := newHosts(t)
 	h.s.run(stock, h.s.serverConfig(serverParty(t, plain, `push "echo hello there"`, `push "route 10.66.0.0 255.255.0.0"`))).up()
 	socket := filepath.Join(h.c.dir, "management")
-	client := h.c.run(impl, h.c.clientConfig(clientParty(t, plain, "management "+socket+" unix", "management-hold"), h.remote))
+	client := h.c.run(impl, h.c.clientConfig(clientParty(t, plain, "management "+socket+" unix", "management-hold"), h.w.b4))
 	m, log := newManager(t, socket), new(transcript)
 	log.add("HOLD", m.want(`^>HOLD:.*`)[0])
 	for _, command := range []string{"state", "hold", "state on", "log on", "echo on", "status", "load-stats", "kill nobody", "client-kill 0", "hold release"} {
@@ -283,7 +304,7 @@ func TestThreeManagers(t *testing.T) {
 	socket := filepath.Join(h.s.dir, "management")
 	h.s.run(ours, h.s.serverConfig(serverParty(t, plain, "management "+socket+" unix", "management-client-auth", "auth-user-pass-optional"))).up()
 	all := []*manager{newManager(t, socket), newManager(t, socket), newManager(t, socket)}
-	client := h.c.run(stock, h.c.clientConfig(clientParty(t, plain), h.remote))
+	client := h.c.run(stock, h.c.clientConfig(clientParty(t, plain), h.w.b4))
 	var login string
 	for _, m := range all {
 		head, _ := m.block("CONNECT")

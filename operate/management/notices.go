@@ -67,24 +67,26 @@ func (i *Interface) Client(e server.Event) {
 			i.Broadcast(addressLine(e))
 		}
 	case server.Up:
-		i.aboutClient("ESTABLISHED", e.About, false)
+		env := e.Applicant.Env.Clone()
+		env.SetInt("n_clients", int64(i.load()))
+		i.aboutClient("ESTABLISHED", e.Number, env, false)
 	case server.Ended:
-		i.aboutClient("DISCONNECT", e.About, true)
+		i.aboutClient("DISCONNECT", e.Number, e.Applicant.Env, true)
 	}
 }
 
 // aboutClient tells of a client that readers have heard of; gone says that they will hear
 // no more.
-func (i *Interface) aboutClient(what string, a server.About, gone bool) {
+func (i *Interface) aboutClient(what string, number uint64, env *hooks.Env, gone bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !i.clients.known[a.Number] {
+	if !i.clients.known[number] {
 		return
 	}
 	if gone {
-		delete(i.clients.known, a.Number)
+		delete(i.clients.known, number)
 	}
-	i.broadcast(nil, clientLines(fmt.Sprintf("%s,%d", what, a.Number), a.Applicant.Env, i.clients.envLevel, false)...)
+	i.broadcast(nil, clientLines(fmt.Sprintf("%s,%d", what, number), env, i.clients.envLevel, false)...)
 }
 
 // addressLine is >CLIENT:ADDRESS, with 1 for the client's own address and 0 for a network
