@@ -3,7 +3,9 @@ package management
 import (
 	"bufio"
 	"net"
+	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,9 @@ import (
 
 	"culvert/config"
 	"culvert/operate/backend/backendtest"
+	"culvert/role/client"
+	"culvert/role/event"
+	"culvert/session"
 )
 
 // quiet is a process for tests; signals go to asked.
@@ -126,5 +131,33 @@ func TestAnswers(t *testing.T) {
 	} {
 		d.say(command)
 		d.want(strings.Split(want, "\r\n")...)
+	}
+}
+
+// TestStates are the states that OpenVPN 2.6.14 reported of the same connections.
+func TestStates(t *testing.T) {
+	at := event.Remote{Host: "10.99.0.1", Proto: "udp", Addr: netip.MustParseAddrPort("10.99.0.1:1194")}
+	v4, v6 := netip.MustParseAddr("10.8.0.2"), netip.MustParseAddr("fd00:8::1000")
+	var c course
+	var got []string
+	for _, e := range []event.Event{
+		event.Connecting{Remote: at}, event.Answered{}, event.Asking{}, event.LoginPending{Timeout: 30 * time.Second}, event.Asking{},
+		event.Configuring{Addresses: []netip.Prefix{netip.PrefixFrom(v4, 24), netip.PrefixFrom(v6, 64)}, Routes: make([]event.Route, 1)}, event.Configured{},
+		event.Up{Remote: at, IPv4: v4, IPv6: v6},
+		event.Lost{Err: session.ErrPingTimeout}, event.Reconnecting{},
+		event.Reconnecting{Err: client.ErrRestart},
+		event.Resolving{}, event.Connecting{Remote: event.Remote{Proto: "tcp"}}, event.Answered{},
+		event.Ended{},
+	} {
+		got = append(got, c.texts(e)...)
+	}
+	want := []string{
+		"WAIT,,,,,,", "AUTH,,,,,,", "GET_CONFIG,,,,,,", "AUTH_PENDING,timeout 30,,,,,", "ASSIGN_IP,,10.8.0.2,,,,,fd00:8::1000", "ADD_ROUTES,,,,,,",
+		"CONNECTED,SUCCESS,10.8.0.2,10.99.0.1,1194,,,fd00:8::1000",
+		"RECONNECTING,ping-restart,,,,,", "RECONNECTING,SIGUSR1,,,,,",
+		"RESOLVE,,,,,,", "TCP_CONNECT,,,,,,", "WAIT,,,,,,", "AUTH,,,,,,", "EXITING,SIGTERM,,,,,",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant\n%q", got, want)
 	}
 }

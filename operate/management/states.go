@@ -79,6 +79,7 @@ func (i *Interface) Peer(e event.Event) {
 	for _, text := range texts {
 		i.State(text)
 	}
+	i.told(e)
 }
 
 // texts are the states that an event leads to.
