@@ -292,13 +292,17 @@ func redirect(c *config.Config, peer netip.Addr) (routes []hostnet.Route, err er
 			routes = append(routes, hostnet.Route{Dst: half, Via: via})
 		}
 	}
-	if via, ok := nextHop(c, true); ok && (r.IPv6 && c.Adapter.IfconfigIPv6 != nil || c.Routing.BlockIPv6) {
+	blocked := c.Routing.BlockIPv6 && !ipv6Off()
+	if via, ok := nextHop(c, true); blocked || ok && r.IPv6 && c.Adapter.IfconfigIPv6 != nil {
 		for _, half := range halves6 {
 			routes = append(routes, hostnet.Route{Dst: half, Via: via, Table: Table(c.Routing)})
 		}
 	}
 	return routes, err
 }
+
+// ipv6Off reports whether no adapter of this host carries IPv6; a variable for tests.
+var ipv6Off = hostnet.IPv6Off
 
 // Table returns the number of the table that routes go to, 0 for the main one, where
 // the system has tables (Linux). As with OpenVPN, it is that of `route` and

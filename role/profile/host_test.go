@@ -74,6 +74,9 @@ func stateText(s hostnet.State) string {
 		if r.Metric != 0 {
 			fmt.Fprintf(&b, " metric %d", r.Metric)
 		}
+		if r.Table != 0 {
+			fmt.Fprintf(&b, " table %d", r.Table)
+		}
 		b.WriteString("\n")
 	}
 	if s.BlockLocal {
@@ -93,6 +96,8 @@ var (
 func with(base []string, more ...string) []string { return append(base[:len(base):len(base)], more...) }
 
 func TestHostState(t *testing.T) {
+	ipv6Off = func() bool { return false }
+	t.Cleanup(func() { ipv6Off = hostnet.IPv6Off })
 	const addr, addr6 = "addr 10.8.0.2/24\n", "addr fd00:8::2/64\n"
 	for name, c := range map[string]struct {
 		own  string
@@ -114,7 +119,14 @@ func TestHostState(t *testing.T) {
 		"redirect, local": {"", with(subnet, "redirect-gateway local def1"), addr + "route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\n"},
 		"redirect, block-local": {"", with(subnet, "redirect-gateway def1 autolocal block-local"),
 			addr + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nblock-local\n"},
-		"redirect-private": {"", with(subnet, "redirect-private def1"), addr + "route 192.0.2.1/32 bypass\n"},
+		"redirect, block-ipv6": {"", with(subnet, "redirect-gateway def1", "block-ipv6"),
+			addr + "route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nroute ::/1\nroute 8000::/1\n"},
+		"block-ipv6 alone": {"block-ipv6", with(subnet, "redirect-private"), addr + "route 192.0.2.1/32 bypass\n"},
+		"route-table": {"route-table 77\nroute 172.17.0.0 255.255.0.0 net_gateway", with(both, "redirect-gateway def1 ipv6", "route 172.16.0.0 255.255.0.0", "route-ipv6 2001:db8::/32"),
+			addr + addr6 + "route 172.17.0.0/16 bypass table 77\nroute 172.16.0.0/16 via 10.8.0.1 table 77\nroute 2001:db8::/32 table 77\n" +
+				"route 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nroute ::/1 table 77\nroute 8000::/1 table 77\n"},
+		"route-table, the main one": {"route-table 254", with(subnet, "route 172.16.0.0 255.255.0.0"), addr + "route 172.16.0.0/16 via 10.8.0.1\n"},
+		"redirect-private":          {"", with(subnet, "redirect-private def1"), addr + "route 192.0.2.1/32 bypass\n"},
 		"redirect, net30": {"redirect-gateway def1", []string{"topology net30", "ifconfig 10.8.0.6 10.8.0.5"},
 			"addr 10.8.0.6/32 peer 10.8.0.5\nroute 192.0.2.1/32 bypass\nroute 0.0.0.0/1 via 10.8.0.5\nroute 128.0.0.0/1 via 10.8.0.5\n"},
 
@@ -171,6 +183,17 @@ func TestHostState(t *testing.T) {
 	}
 }
 
+// TestBlockIPv6WhereThereIsNone: a host without IPv6 gets no routes of it.
+func TestBlockIPv6WhereThereIsNone(t *testing.T) {
+	ipv6Off = func() bool { return true }
+	t.Cleanup(func() { ipv6Off = hostnet.IPv6Off })
+	cfg := pushed(t, "", with(subnet, "redirect-gateway def1", "block-ipv6")...)
+	state, err := HostState(t.Context(), cfg, netip.MustParseAddr(serverText), hosts(nil))
+	if err != nil || strings.Contains(stateText(state), "::") {
+		t.Errorf("%v\n%s", err, stateText(state))
+	}
+}
+
 // TestHostStateOfEthernet: routes need a gateway there, and are left out without
 // one.
 func TestHostStateOfEthernet(t *testing.T) {
@@ -185,6 +208,9 @@ func TestHostStateOfEthernet(t *testing.T) {
 			addr + addr6 + "route 172.16.0.0/16 via 10.8.0.1\nroute 2001:db8::/32 via fd00:8::1\n", false},
 		"redirect": {with(both, "redirect-gateway def1 ipv6"), addr + addr6 + "route 192.0.2.1/32 bypass\n" +
 			"route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nroute ::/1 via fd00:8::1\nroute 8000::/1 via fd00:8::1\n", false},
+		"route-ipv6-gateway": {with(both, "route-ipv6-gateway fd00:8::9", "route-ipv6 2001:db8::/32"), addr + addr6 + "route 2001:db8::/32 via fd00:8::9\n", false},
+		"block-ipv6": {with(subnet, "redirect-gateway def1", "block-ipv6"), addr + "route 192.0.2.1/32 bypass\n" +
+			"route 0.0.0.0/1 via 10.8.0.1\nroute 128.0.0.0/1 via 10.8.0.1\nroute ::/1\nroute 8000::/1\n", false},
 		"by DHCP":            {with(plain, "route-gateway dhcp"), addr, true},
 		"none":               {plain, addr, true},
 		"its own":            {with(plain[:1], "route 172.16.0.0 255.255.0.0 10.8.0.9"), addr + "route 172.16.0.0/16 via 10.8.0.9\n", false},
