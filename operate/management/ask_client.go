@@ -167,7 +167,7 @@ func doAuthRetry(r *reader, args []string) {
 			return
 		}
 	}
-	r.refuse("bad auth-retry parameter")
+	r.say("--auth-retry method must be 'interact', 'nointeract', or 'none'", "ERROR: bad auth-retry parameter")
 }
 
 // authRetry is the client's, or of the configuration as long as there is none.

@@ -248,7 +248,7 @@ func TestRemoteAndProxy(t *testing.T) {
 func TestAuthRetry(t *testing.T) {
 	i, d := open(t, config.Management{})
 	d.say("auth-retry\nauth-retry foo\nauth-retry interact\nauth-retry")
-	d.want("SUCCESS: auth-retry=none", "ERROR: bad auth-retry parameter", "SUCCESS: auth-retry parameter changed", "SUCCESS: auth-retry=interact")
+	d.want("SUCCESS: auth-retry=none", "--auth-retry method must be 'interact', 'nointeract', or 'none'", "ERROR: bad auth-retry parameter", "SUCCESS: auth-retry parameter changed", "SUCCESS: auth-retry=interact")
 	c := newClient(t)
 	i.Attach(c)
 	d.say("auth-retry")
