@@ -35,7 +35,7 @@ type managedClient struct {
 	steps  []managedStep
 }
 
-// managedStep waits for a message, and answers with commands.
+// managedStep waits for a message after the first hold, and answers with commands.
 type managedStep struct {
 	message string
 	say     []string
@@ -53,12 +53,11 @@ func managedClients(t *testing.T) []managedClient {
 	ecKey := keys(t).client
 	block, _ := pem.Decode([]byte(ecKey.key))
 	ec := must(x509.ParsePKCS8PrivateKey(block.Bytes)).(*ecdsa.PrivateKey)
-	signed := []managedStep{released, {">PK_SIGN:", []string{"pk-sig", "SIGNATURE", "END"}}, {"CONNECTED,", []string{"signal SIGTERM"}}}
+	signed := []managedStep{{">PK_SIGN:", []string{"pk-sig", "SIGNATURE", "END"}}, {"CONNECTED,", []string{"signal SIGTERM"}}}
 	return []managedClient{
 		{name: "login", script: managedLogin,
 			client: []string{"auth-user-pass", "auth-retry interact", "management-hold", "management-query-passwords", "management-query-remote", "connect-retry 1"},
 			steps: []managedStep{
-				released,
 				{"Need 'Auth'", []string{`username "Auth" ada`, `password "Auth" "b\"ad"`}},
 				{">REMOTE:", []string{"remote FOO", "remote ACCEPT"}},
 				released,
@@ -71,18 +70,18 @@ func managedClients(t *testing.T) []managedClient {
 				{"CONNECTED,", []string{"auth-retry none", "forget-passwords", "signal SIGTERM"}},
 			}},
 		{name: "refused", script: managedLogin, client: []string{"auth-user-pass", "management-hold", "management-query-passwords"},
-			steps: []managedStep{released, {"Need 'Auth'", []string{`username "Auth" ada`, `password "Auth" bad`}}}},
+			steps: []managedStep{{"Need 'Auth'", []string{`username "Auth" ada`, `password "Auth" bad`}}}},
 		{name: "static-challenge", script: managedLogin,
 			client: []string{"auth-user-pass", `static-challenge "PIN, please" 1`, "management-hold", "management-query-passwords"},
-			steps: []managedStep{released,
+			steps: []managedStep{
 				{"Need 'Auth'", []string{`username "Auth" ada`, `password "Auth" SCRV1:Z29vZA==:NDcxMQ==`}},
 				{"CONNECTED,", []string{"signal SIGTERM"}}}},
 		{name: "key-rsa", key: rsaKey, client: []string{"management-hold", "management-external-key pkcs1 pss"}, steps: signed},
 		{name: "key-rsa-message", key: rsaKey, client: []string{"management-hold", "management-external-key pss digest", "management-external-cert me:it"},
-			steps: slices.Insert(slices.Clone(signed), 1, managedStep{">NEED-CERTIFICATE:", []string{"certificate", "CERTIFICATE", "END"}})},
+			steps: slices.Insert(slices.Clone(signed), 0, managedStep{">NEED-CERTIFICATE:", []string{"certificate", "CERTIFICATE", "END"}})},
 		{name: "key-ec", key: ec, client: []string{"management-hold", "management-external-key"}, steps: signed},
 		{name: "proxy", tcp: true, proxy: true, client: []string{"management-hold", "management-query-passwords", "management-query-proxy"},
-			steps: []managedStep{released,
+			steps: []managedStep{
 				{">PROXY:", []string{"proxy HTTP", "proxy HTTP PROXY 3128"}},
 				{"Need 'HTTP Proxy'", []string{`username "HTTP Proxy" user`, `password "HTTP Proxy" w:rd%/=`}},
 				{"CONNECTED,", []string{"signal SIGTERM"}}}},
@@ -138,8 +137,10 @@ func (m managedClient) run(t *testing.T, impl implementation) []string {
 	r := readerOf(t, proc, socket)
 	r.fill = map[string]string{"SERVER": p.serverIPv4.String(), "CERTIFICATE": strings.TrimSpace(certificate), "PROXY": p.proxyIPv4.String()}
 	r.key = m.key
-	r.say("version 3")
-	r.say("state on")
+	r.until(released.message)
+	for _, line := range append([]string{"version 3", "state on"}, released.say...) {
+		r.say(line)
+	}
 	for _, s := range m.steps {
 		r.until(s.message)
 		for _, line := range s.say {

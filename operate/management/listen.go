@@ -394,13 +394,14 @@ func (i *Interface) Close(err error) {
 	if i == nil {
 		return
 	}
-	if err != nil {
-		i.Fatal(err.Error())
-	}
 	i.mu.Lock()
 	exiting := i.course.last == stateExiting
 	i.mu.Unlock()
-	if !exiting {
+	switch { // as with OpenVPN, it is one or the other
+	case exiting:
+	case err != nil:
+		i.Fatal(err.Error())
+	default:
 		i.State(plainState(stateExiting, "SIGTERM"))
 	}
 	i.mu.Lock()

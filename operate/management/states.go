@@ -29,10 +29,13 @@ const (
 // stateText is what follows the time in a state: the name, a reason, this end's address in
 // the tunnel, the other end's address and port, this end's, and, if there is one, the
 // IPv6 address in the tunnel (management-notes, "state").
-func stateText(name, reason string, v4, v6 netip.Addr, remote netip.AddrPort) string {
+func stateText(name, reason string, v4, v6 netip.Addr, remote, local netip.AddrPort) string {
 	fields := []string{name, strings.ReplaceAll(reason, ",", " "), addr(v4), "", "", "", ""}
 	if remote.IsValid() {
 		fields[3], fields[4] = addr(remote.Addr().Unmap()), strconv.Itoa(int(remote.Port()))
+	}
+	if local.IsValid() {
+		fields[5], fields[6] = addr(local.Addr().Unmap()), strconv.Itoa(int(local.Port()))
 	}
 	if v6.IsValid() {
 		fields = append(fields, addr(v6))
@@ -41,7 +44,7 @@ func stateText(name, reason string, v4, v6 netip.Addr, remote netip.AddrPort) st
 }
 
 func plainState(name, reason string) string {
-	return stateText(name, reason, netip.Addr{}, netip.Addr{}, netip.AddrPort{})
+	return stateText(name, reason, netip.Addr{}, netip.Addr{}, netip.AddrPort{}, netip.AddrPort{})
 }
 
 // addr is an address as text, "" where it is not valid.
@@ -112,7 +115,7 @@ func (c *course) texts(e event.Event) (texts []string) {
 	case event.Configuring:
 		v4, v6 := families(e.Addresses)
 		c.last, c.routes = stateAssignIP, len(e.Routes) > 0
-		texts = append(texts, stateText(stateAssignIP, "", v4, v6, netip.AddrPort{}))
+		texts = append(texts, stateText(stateAssignIP, "", v4, v6, netip.AddrPort{}, netip.AddrPort{}))
 	case event.Configured:
 		if c.failed = e.Partial != nil; c.routes {
 			name(stateAddRoutes, "")
@@ -123,7 +126,7 @@ func (c *course) texts(e event.Event) (texts []string) {
 		if c.failed {
 			how = "ERROR"
 		}
-		texts = append(texts, stateText(stateConnected, how, e.IPv4, e.IPv6, e.Remote.Addr))
+		texts = append(texts, stateText(stateConnected, how, e.IPv4, e.IPv6, e.Remote.Addr, e.Local))
 	default:
 		return c.endings(e)
 	}
@@ -182,8 +185,8 @@ func (i *Interface) Serving(v4, v6 netip.Addr) {
 	if i == nil {
 		return
 	}
-	i.State(stateText(stateAssignIP, "", v4, v6, netip.AddrPort{}))
-	i.State(stateText(stateConnected, "SUCCESS", v4, v6, netip.AddrPort{}))
+	i.State(stateText(stateAssignIP, "", v4, v6, netip.AddrPort{}, netip.AddrPort{}))
+	i.State(stateText(stateConnected, "SUCCESS", v4, v6, netip.AddrPort{}, netip.AddrPort{}))
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.hold.up()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"culvert/access/hooks"
@@ -346,9 +347,17 @@ func (a *attempt) completed(ctx context.Context) error {
 	a.up = true
 	a.remotes.Reached()
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
-	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6})
+	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6, Local: a.local()})
 	if a.opts.Ready != nil {
 		a.opts.Ready(a.Client)
 	}
 	return nil
+}
+
+// local returns this end's address of a TCP connection; not valid over UDP.
+func (a *attempt) local() (at netip.AddrPort) {
+	if a.target.Remote.Proto.TCP {
+		at = a.peer.Link().LocalAddr()
+	}
+	return at
 }

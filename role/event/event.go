@@ -129,6 +129,8 @@ type Up struct {
 	Remote     Remote
 	Adapter    string
 	IPv4, IPv6 netip.Addr // this end's inside the tunnel; not valid: none
+	// Local is this end's outer address of a TCP connection; not valid over UDP.
+	Local netip.AddrPort
 }
 
 // Renewed reports new keys, and RenewalFailed that the old ones stay in use.
