@@ -7,6 +7,7 @@ var programsRows = list{
 	{Name: "setenv", Adds: true, Usage: "name [value] ...", Where: pull, Help: "Set a variable for programs; with push-peer-info, UV_ names go to the server; setenv opt marks a directive as optional.", set: setSetenv},
 	{Name: "setenv-safe", Adds: true, Usage: "name [value]", Where: pull, Help: "Set a variable whose name is made to begin with OPENVPN_.", set: setSetenvSafe},
 	{Name: "echo", Adds: true, Usage: "[text] ...", Where: pull, Help: "Write this message to the log.", set: setEcho},
+	{Name: "tls-export-cert", Usage: "dir", Where: top, Touches: TouchWrites, Help: "Write each certificate to a file in this directory for tls-verify's program, which finds it by peer_cert.", set: text(func(c *Config) *string { return &c.Trust.ExportCert })},
 	{Name: "x509-track", Adds: true, Usage: "attribute", Where: top, Help: "Tell programs this attribute of certificates, with a + those of the authorities too; without the line, all of the subject.", set: setX509Track},
 	{Name: "client-connect", Guards: true, Usage: "command", Where: top, Role: RoleServer, Touches: TouchRuns, Help: "Run this program when a client connects; it may refuse it, and write lines of a client-config-dir file for it.", set: command(func(c *Config) *[]string { return &c.Server.ClientConnect })},
 	{Name: "client-disconnect", Usage: "command", Where: top, Role: RoleServer, Touches: TouchRuns, Help: "Run this program when a client disconnects.", set: command(func(c *Config) *[]string { return &c.Server.ClientDisconnect })},
@@ -25,7 +26,4 @@ var programsRows = list{
 	// Accepted, and nothing to do.
 	{Name: "parameter", Adds: true, Usage: "[text] ...", Where: pull, Status: Harmless, Help: "Pass this message to a program that reads the log."},
 	{Name: "keying-material-exporter", Usage: "label length", Where: top, Status: Harmless, Reason: "ignored; OpenVPN, too, hands this key material to plugins alone, and none of those that run here uses it", Help: "Make key material for plugins.", set: setKeyExporter},
-
-	// Not yet.
-	{Name: "tls-export-cert", Usage: "dir", Where: top, Status: Planned, Reason: "remove the line; a tls-verify program finds the certificate's contents in its environment", Touches: TouchWrites, Help: "Write the other end's certificate to this directory, for programs."},
 }

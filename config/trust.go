@@ -37,6 +37,7 @@ type Trust struct {
 	VerifyClientCert  ClientCert
 	X509UsernameField []string // none: the common name
 	TLSVerify         []string // program and arguments
+	ExportCert        string   // directory for certificates that TLSVerify looks at; "": they are not written
 	ForceKeyExport    bool     // server: only clients that derive keys by RFC 5705
 	X509Track         []string // x509-track, as given; empty: all attributes of subjects
 }

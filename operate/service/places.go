@@ -19,9 +19,10 @@ func checked(load func() (*config.Config, error)) func() (*config.Config, error)
 			return nil, found(u, wrong) // other files are not found, for that
 		}
 		for _, p := range []struct{ directive, dir string }{
-			{"tmp-dir", u.Process.TmpDir}, {"status", dirOf(u.Process.Status)}, {"replay-persist", dirOf(u.Trust.ReplayPersist)},
+			{"tmp-dir", u.Process.TmpDir}, {"tls-export-cert", u.Trust.ExportCert}, {"status", dirOf(u.Process.Status)}, {"replay-persist", dirOf(u.Trust.ReplayPersist)},
 		} {
-			if u.Process.Chroot == "" || p.directive != "tmp-dir" {
+			inJail := p.directive == "tmp-dir" || p.directive == "tls-export-cert"
+			if u.Process.Chroot == "" || !inJail {
 				err = joined(u, err, checkPlace(u, p.directive, p.dir))
 			}
 		}

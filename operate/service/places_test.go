@@ -24,6 +24,8 @@ func TestMissingDirectories(t *testing.T) {
 		"tmp-dir " + filepath.Join(dir, "file"):                    {"not a directory"},
 		"replay-persist " + none + "/replay":                       {"c.conf:5: replay-persist: "},
 		"verb x\nstatus " + none + "/status":                       {"c.conf:5: verb", "c.conf:6: status: "},
+		"tls-export-cert " + none:                                  {"c.conf:5: tls-export-cert: "},
+		"chroot " + dir + "\ntls-export-cert " + none:              nil,
 		"cd " + dir + "\nstatus status\ntmp-dir .":                 nil,
 		"status " + none + "/status\ntls-auth " + none + "/ta.key": {"c.conf:6: tls-auth", "c.conf:5: status: "},
 	} {

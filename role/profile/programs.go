@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"time"
 
 	"culvert/access/hooks"
@@ -75,7 +77,9 @@ func showChain(ctx context.Context, c *config.Config, program *hooks.Program, en
 		told := env.Clone()
 		told.SetCertificates(chain, depth, pki.Username(chain[0], c.Trust.X509UsernameField), c.Trust.X509Track)
 		told.SetAddress("untrusted", peer)
-		status, err := program.Run(ctx, session.Source(peer.Addr()), told, fmt.Sprint(depth), pki.Subject(chain[depth]))
+		status, err := exporting(c.Trust.ExportCert, chain[depth], told, func() (int, error) {
+			return program.Run(ctx, session.Source(peer.Addr()), told, fmt.Sprint(depth), pki.Subject(chain[depth]))
+		})
 		if err != nil {
 			return err
 		}
@@ -84,6 +88,26 @@ func showChain(ctx context.Context, c *config.Config, program *hooks.Program, en
 		}
 	}
 	return nil
+}
+
+// exporting calls run while a certificate is in a file of a directory, for a program that
+// is told where, by peer_cert (man page, "tls-export-cert"). With no directory it only
+// calls run.
+func exporting(dir string, cert *x509.Certificate, told *hooks.Env, run func() (int, error)) (status int, err error) {
+	if dir == "" {
+		return run()
+	}
+	f, err := os.CreateTemp(dir, "openvpn_pef_*.tmp") // which only this user may read
+	if err != nil {
+		return 0, fmt.Errorf("tls-export-cert: %w; name a directory that this user may write to", err)
+	}
+	defer os.Remove(f.Name())
+	err = pem.Encode(f, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+	if err := errors.Join(err, f.Close()); err != nil {
+		return 0, fmt.Errorf("tls-export-cert: %w", err)
+	}
+	told.Set("peer_cert", f.Name())
+	return run()
 }
 
 // CheckKeyAge is `tls-crypt-v2-max-age`: it fails if a client's key is older than most,

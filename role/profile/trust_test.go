@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -265,6 +266,42 @@ func TestTLSVerify(t *testing.T) {
 	}
 	eve := w.sign(&x509.Certificate{SerialNumber: big.NewInt(43), Subject: pkix.Name{CommonName: "eve"}})
 	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{eve}}), "ended with 1")
+}
+
+// TestExportCert: the program finds each certificate in a file that only this user may
+// read, and that is gone after it.
+func TestExportCert(t *testing.T) {
+	w := newWorld(t)
+	script := w.write("export", []byte("#!/bin/sh\ncat \"$peer_cert\" > "+w.dir+"/seen-$1\nstat -c %a \"$peer_cert\" >> "+w.dir+"/modes\n"))
+	if err := os.Chmod(script, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	w.config.Trust.TLSVerify, w.config.Trust.ExportCert = []string{script}, dir
+	show, err := TLSVerify(w.config, func() *hooks.Env { return new(hooks.Env) }, hooks.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := TLS(w.config, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(dir string) error {
+		w.config.Trust.ExportCert = dir
+		return show(t.Context(), settings, netip.MustParseAddrPort("192.0.2.7:5000")).VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}})
+	}
+	w.expect(check(dir), "")
+	block, _ := pem.Decode(w.file(filepath.Join(w.dir, "seen-0")).Text)
+	if block == nil || block.Type != "CERTIFICATE" || !bytes.Equal(block.Bytes, w.leaf.Raw) || len(w.file(filepath.Join(w.dir, "seen-1")).Text) == 0 {
+		t.Errorf("the program saw %v", block)
+	}
+	if modes := string(w.file(filepath.Join(w.dir, "modes")).Text); modes != "600\n600\n" {
+		t.Errorf("modes %q", modes)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	w.expect(check(filepath.Join(dir, "none")), "name a directory that this user may write to")
 }
 
 // TestTLSVerifyEnds with the peer's session, while it runs.
