@@ -23,8 +23,8 @@ import (
 	"time"
 )
 
-// managedClient is one way to steer a client over the management protocol.
-type managedClient struct {
+// steeredClient is one way to steer a client over the management protocol.
+type steeredClient struct {
 	name   string
 	tcp    bool
 	server []string
@@ -32,32 +32,32 @@ type managedClient struct {
 	script string // of the server, for passwords; "" for none
 	key    crypto.Signer
 	proxy  bool
-	steps  []managedStep
+	steps  []steeredStep
 }
 
-// managedStep waits for a message after the first hold, and answers with commands.
-type managedStep struct {
+// steeredStep waits for a message after the first hold, and answers with commands.
+type steeredStep struct {
 	message string
 	say     []string
 }
 
-// managedLogin knows one password, and the answer 4711 to a challenge.
-const managedLogin = `case "$(sed -n 2p "$1")" in good|SCRV1:Z29vZA==:NDcxMQ==) exit 0;; esac
+// steeredLogin knows one password, and the answer 4711 to a challenge.
+const steeredLogin = `case "$(sed -n 2p "$1")" in good|SCRV1:Z29vZA==:NDcxMQ==) exit 0;; esac
 printf "no such password" > "$auth_failed_reason_file"; exit 1`
 
 // released is the answer to a hold.
-var released = managedStep{">HOLD:Waiting for hold release:", []string{"hold release"}}
+var released = steeredStep{">HOLD:Waiting for hold release:", []string{"hold release"}}
 
-func managedClients(t *testing.T) []managedClient {
+func steeredClients(t *testing.T) []steeredClient {
 	rsaKey := must(rsa.GenerateKey(rand.Reader, 2048))
 	ecKey := keys(t).client
 	block, _ := pem.Decode([]byte(ecKey.key))
 	ec := must(x509.ParsePKCS8PrivateKey(block.Bytes)).(*ecdsa.PrivateKey)
-	signed := []managedStep{{">PK_SIGN:", []string{"pk-sig", "SIGNATURE", "END"}}, {"CONNECTED,", []string{"signal SIGTERM"}}}
-	return []managedClient{
-		{name: "login", script: managedLogin,
+	signed := []steeredStep{{">PK_SIGN:", []string{"pk-sig", "SIGNATURE", "END"}}, {"CONNECTED,", []string{"signal SIGTERM"}}}
+	return []steeredClient{
+		{name: "login", script: steeredLogin,
 			client: []string{"auth-user-pass", "auth-retry interact", "management-hold", "management-query-passwords", "management-query-remote", "connect-retry 1"},
-			steps: []managedStep{
+			steps: []steeredStep{
 				{"Need 'Auth'", []string{`username "Auth" ada`, `password "Auth" "b\"ad"`}},
 				{">REMOTE:", []string{"remote FOO", "remote ACCEPT"}},
 				released,
@@ -69,29 +69,29 @@ func managedClients(t *testing.T) []managedClient {
 				{">REMOTE:", []string{"hold off", "remote MOD SERVER 1194"}},
 				{"CONNECTED,", []string{"auth-retry none", "forget-passwords", "signal SIGTERM"}},
 			}},
-		{name: "refused", script: managedLogin, client: []string{"auth-user-pass", "management-hold", "management-query-passwords"},
-			steps: []managedStep{{"Need 'Auth'", []string{`username "Auth" ada`, `password "Auth" bad`}}}},
-		{name: "static-challenge", script: managedLogin,
+		{name: "refused", script: steeredLogin, client: []string{"auth-user-pass", "management-hold", "management-query-passwords"},
+			steps: []steeredStep{{"Need 'Auth'", []string{`username "Auth" ada`, `password "Auth" bad`}}}},
+		{name: "static-challenge", script: steeredLogin,
 			client: []string{"auth-user-pass", `static-challenge "PIN, please" 1`, "management-hold", "management-query-passwords"},
-			steps: []managedStep{
+			steps: []steeredStep{
 				{"Need 'Auth'", []string{`username "Auth" ada`, `password "Auth" SCRV1:Z29vZA==:NDcxMQ==`}},
 				{"CONNECTED,", []string{"signal SIGTERM"}}}},
 		{name: "key-rsa", key: rsaKey, client: []string{"management-hold", "management-external-key pkcs1 pss"}, steps: signed},
 		{name: "key-rsa-message", key: rsaKey, client: []string{"management-hold", "management-external-key pss digest", "management-external-cert me:it"},
-			steps: slices.Insert(slices.Clone(signed), 0, managedStep{">NEED-CERTIFICATE:", []string{"certificate", "CERTIFICATE", "END"}})},
+			steps: slices.Insert(slices.Clone(signed), 0, steeredStep{">NEED-CERTIFICATE:", []string{"certificate", "CERTIFICATE", "END"}})},
 		{name: "key-ec", key: ec, client: []string{"management-hold", "management-external-key"}, steps: signed},
 		{name: "proxy", tcp: true, proxy: true, client: []string{"management-hold", "management-query-passwords", "management-query-proxy"},
-			steps: []managedStep{
+			steps: []steeredStep{
 				{">PROXY:", []string{"proxy HTTP", "proxy HTTP PROXY 3128"}},
 				{"Need 'HTTP Proxy'", []string{`username "HTTP Proxy" user`, `password "HTTP Proxy" w:rd%/=`}},
 				{"CONNECTED,", []string{"signal SIGTERM"}}}},
 	}
 }
 
-// TestManagedClient: the same small program steers stock's client and ours, and gets the
+// TestSteeredClient: the same small program steers stock's client and ours, and gets the
 // same answers and messages from both.
-func TestManagedClient(t *testing.T) {
-	for _, m := range managedClients(t) {
+func TestSteeredClient(t *testing.T) {
+	for _, m := range steeredClients(t) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			want, got := m.run(t, stock), m.run(t, ours)
@@ -103,7 +103,7 @@ func TestManagedClient(t *testing.T) {
 }
 
 // run has an implementation's client steered, and returns what it said.
-func (m managedClient) run(t *testing.T, impl implementation) []string {
+func (m steeredClient) run(t *testing.T, impl implementation) []string {
 	t.Helper()
 	p := &proxied{}
 	if m.proxy {
@@ -153,7 +153,7 @@ func (m managedClient) run(t *testing.T, impl implementation) []string {
 }
 
 // certify has the lab's authority sign a certificate for the key.
-func (m managedClient) certify(t *testing.T) string {
+func (m steeredClient) certify(t *testing.T) string {
 	t.Helper()
 	a := keys(t).ca
 	template := &x509.Certificate{SerialNumber: big.NewInt(77), Subject: pkix.Name{CommonName: clientName}, NotBefore: time.Now().Add(-day), NotAfter: time.Now().Add(day),
@@ -161,8 +161,8 @@ func (m managedClient) certify(t *testing.T) string {
 	return pemText("CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, a.x509, m.key.Public(), a.key)))
 }
 
-// manager is a small program that speaks the management protocol.
-type manager struct {
+// steerer is a small program that speaks the management protocol.
+type steerer struct {
 	t    *testing.T
 	proc *process
 	conn net.Conn
@@ -174,9 +174,9 @@ type manager struct {
 	lines []string
 }
 
-func readerOf(t *testing.T, proc *process, socket string) *manager {
+func readerOf(t *testing.T, proc *process, socket string) *steerer {
 	t.Helper()
-	r := &manager{t: t, proc: proc}
+	r := &steerer{t: t, proc: proc}
 	for end := time.Now().Add(patience); ; {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
@@ -195,7 +195,7 @@ func readerOf(t *testing.T, proc *process, socket string) *manager {
 }
 
 // until reads on to a line that has a text, or with "" to the end.
-func (r *manager) until(text string) {
+func (r *steerer) until(text string) {
 	r.t.Helper()
 	for r.in.Scan() {
 		r.asked = strings.TrimSuffix(r.in.Text(), "\r")
@@ -209,7 +209,7 @@ func (r *manager) until(text string) {
 	}
 }
 
-func (r *manager) say(line string) {
+func (r *steerer) say(line string) {
 	r.t.Helper()
 	if line == "SIGNATURE" {
 		line = r.sign()
@@ -223,7 +223,7 @@ func (r *manager) say(line string) {
 }
 
 // sign is the signature that the last line asks for, by its words alone.
-func (r *manager) sign() string {
+func (r *steerer) sign() string {
 	data, algorithm, _ := strings.Cut(strings.TrimPrefix(r.asked, ">PK_SIGN:"), ",")
 	digest := must(base64.StdEncoding.DecodeString(data))
 	if strings.Contains(algorithm, "data=message") {
@@ -249,7 +249,7 @@ var (
 var passing = []string{">STATE:T,RESOLVE,", ">STATE:T,GET_CONFIG,", ">STATE:T,ADD_ROUTES,", ">STATE:T,TCP_CONNECT,", ">STATE:T,CONNECTING,"}
 
 // normal is what was said without what differs from run to run.
-func (r *manager) normal() (lines []string) {
+func (r *steerer) normal() (lines []string) {
 	for _, line := range r.lines {
 		line = stateTime.ReplaceAllString(line, ">STATE:T,")
 		line = signData.ReplaceAllString(line, ">PK_SIGN:DATA")
