@@ -21,6 +21,7 @@ type Management struct {
 	LogCache    int  // lines of the log; 0: not set
 	Hold        bool // waits for a reader before it starts
 	Signal      bool // connects anew when the last reader leaves
+	UpDown      bool // tells readers of up and down
 	// ForgetDisconnect forgets passwords when the last reader leaves.
 	ForgetDisconnect bool
 

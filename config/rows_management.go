@@ -16,6 +16,6 @@ var managementRows = list{
 	{Name: "management-query-proxy", Where: top, Role: RoleClient, Help: "Ask management readers for the proxy of each connection.", set: managed(func(m *Management) *bool { return &m.QueryProxy })},
 	{Name: "management-query-remote", Where: top, Role: RoleClient, Help: "Ask management readers for the server of each connection.", set: managed(func(m *Management) *bool { return &m.QueryRemote })},
 	{Name: "management-signal", Where: top, Reload: ReloadStart, Help: "Connect anew when the last management reader leaves.", set: managed(func(m *Management) *bool { return &m.Signal })},
-	{Name: "management-up-down", Where: top, Status: Planned, Reason: "remove the line", Help: "Tell management readers of up and down."},
+	{Name: "management-up-down", Where: top, Reload: ReloadStart, Help: "Tell management readers of up and down.", set: managed(func(m *Management) *bool { return &m.UpDown })},
 	{Name: "management-client-pf", Guards: true, Where: top, Role: RoleServer, Status: Refused, Reason: "was removed in OpenVPN 2.6; filter packets in the firewall", Help: "Let the management client filter packets; removed in OpenVPN 2.6."},
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"culvert/access/hooks"
 	"culvert/role/event"
 	"culvert/session"
 )
@@ -30,4 +31,14 @@ func (i *Interface) notify(err error) {
 	if errors.As(err, &restart) {
 		i.Broadcast(">NOTIFY:info," + map[bool]string{false: "server-pushed-connection-reset", true: "server-pushed-halt"}[restart.Halt] + "," + restart.Reason)
 	}
+}
+
+// UpDown tells readers that the adapter is up or about to go (>UPDOWN), with what
+// programs are told then. stage is "up" or "down".
+func (i *Interface) UpDown(stage string, env *hooks.Env) {
+	lines := []string{">UPDOWN:" + strings.ToUpper(stage)}
+	for _, v := range env.List() {
+		lines = append(lines, ">UPDOWN:ENV,"+v)
+	}
+	i.Broadcast(append(lines, ">UPDOWN:ENV,END")...)
 }

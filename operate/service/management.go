@@ -10,7 +10,9 @@ import (
 
 	"github.com/lmittmann/tint"
 
+	"culvert/access/hooks"
 	"culvert/config"
+	"culvert/host/bringup"
 	"culvert/host/process"
 	"culvert/internal/printable"
 	"culvert/internal/version"
@@ -57,6 +59,25 @@ func (r roles) openAfterHold(ctx context.Context, c *config.Config, open func(ro
 		return opened{}, err
 	}
 	return open(r, c)
+}
+
+// toldPrograms are programs, and management readers that hear of up and down.
+type toldPrograms struct {
+	bringup.Programs // nil: none
+	readers          *management.Interface
+}
+
+// Run implements bringup.Programs. Readers hear of a stage once its program has run.
+func (t toldPrograms) Run(ctx context.Context, stage string, env *hooks.Env, args ...string) error {
+	if t.Programs != nil {
+		if err := t.Programs.Run(ctx, stage, env, args...); err != nil {
+			return err
+		}
+	}
+	if stage == "up" || stage == "down" {
+		t.readers.UpDown(stage, env)
+	}
+	return nil
 }
 
 // placed is the management part of a configuration, with paths as they are here.

@@ -130,6 +130,16 @@ func (s *sharedPrograms) Run(ctx context.Context, stage string, env *hooks.Env, 
 	return s.hostPrograms.Run(ctx, stage, env, args...)
 }
 
+// watchedPrograms are those of readyPrograms, of which management readers hear
+// (management-up-down).
+func (r roles) watchedPrograms(c *config.Config) (bringup.Programs, error) {
+	programs, err := r.readyPrograms(c)
+	if err != nil || r.management == nil || !c.Management.UpDown {
+		return programs, err
+	}
+	return toldPrograms{programs, r.management}, nil
+}
+
 // readyPrograms makes the programs of a configuration ready for this process; nil: there
 // are none.
 func (r roles) readyPrograms(c *config.Config) (bringup.Programs, error) {
@@ -151,7 +161,7 @@ func (r roles) readyPrograms(c *config.Config) (bringup.Programs, error) {
 func (r roles) hooked(c *config.Config, open bringup.Opener) bringup.Opener {
 	h, programs := c.Hooks, r.programs
 	if r.UserSpace {
-		if programs != nil {
+		if len(h.Commands()) > 0 {
 			r.log.Warn("in user space there is no device, so no program is run for one, except that of ipchange")
 		}
 		return open

@@ -60,7 +60,7 @@ func (r roles) open(c *config.Config) (opened, error) {
 		}
 	}
 	var err error
-	if r.programs, err = r.readyPrograms(c); err != nil {
+	if r.programs, err = r.watchedPrograms(c); err != nil {
 		return opened{}, err
 	}
 	switch {
