@@ -242,29 +242,39 @@ func (a *Adapter) arguments(why string) []string {
 	return []string{a.Name(), strconv.Itoa(a.MTU()), "0", t.Local, t.Remote, why}
 }
 
+// Environment returns what programs are told, besides those of the adapter, of a state
+// whose routes are there.
+func (a *Adapter) Environment(t Told) *hooks.Env { return a.tell(t, "init", true) }
+
 // environment is what programs are told, set in OpenVPN's order.
 func (a *Adapter) environment(context string) *hooks.Env {
-	t := a.want.Told
+	env := a.tell(a.want.Told, context, a.hooks.routed)
+	if a.hooks.signal != "" {
+		env.Set("signal", a.hooks.signal)
+		a.setDevice(env, context)
+	}
+	return env
+}
+
+// tell returns what programs are told of a state; routed: its routes are there.
+func (a *Adapter) tell(t Told, context string, routed bool) *hooks.Env {
 	env := t.Base.Clone()
 	env.Add(t.Host)
-	set := func() {
-		env.Set("script_context", context)
-		env.SetInt("tun_mtu", int64(a.MTU()))
-		env.Set("dev", a.Name())
-	}
-	set()
+	a.setDevice(env, context)
 	env.Set("dev_type", "tun")
 	if a.Kind() == nic.Ethernet {
 		env.Set("dev_type", "tap")
 	}
-	if a.hooks.routed && !t.NoRoutes {
+	if routed && !t.NoRoutes {
 		env.SetBool("redirect_gateway", t.Redirect)
 	}
-	if a.hooks.signal != "" {
-		env.Set("signal", a.hooks.signal)
-		set()
-	}
 	return env
+}
+
+func (a *Adapter) setDevice(env *hooks.Env, context string) {
+	env.Set("script_context", context)
+	env.SetInt("tun_mtu", int64(a.MTU()))
+	env.Set("dev", a.Name())
 }
 
 func (a *Adapter) run(ctx context.Context, directive string, env *hooks.Env, args ...string) error {

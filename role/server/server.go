@@ -274,6 +274,7 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 			s.log.Warn("clients can take the adapter's MAC address", "error", err)
 		}
 	}
+	s.admission.SetEnvironment(s.adapter.Environment(want.Told))
 	if s.adapter.RouteDelay() == 0 {
 		err = s.finish(ctx)
 	}
