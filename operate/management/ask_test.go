@@ -3,6 +3,8 @@ package management
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -272,5 +274,56 @@ func TestCertificateForms(t *testing.T) {
 	}
 	if got := string(certificate([]string{"no base64?"})); got != "no base64?\n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestShown: no secret is in what the log shows of a command, however it is written.
+func TestShown(t *testing.T) {
+	for line, want := range map[string]string{
+		`password "Auth" hunter2`:       "password [...]",
+		` 'password'  Auth "hunter2"`:   "password [...]",
+		"password Auth":                 "password [...]",
+		"cr-response aHVudGVyMg==":      "cr-response [...]",
+		`username "Auth" ada`:           `username "Auth" ada`,
+		"needstr password not-a-secret": "needstr password not-a-secret",
+	} {
+		words, err := Parse(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := shown(words, line); got != want {
+			t.Errorf("%q is shown as %q", line, got)
+		}
+	}
+}
+
+// TestSecretsStay: what one reader answers reaches neither the others nor the log.
+func TestSecretsStay(t *testing.T) {
+	var log strings.Builder
+	p := quiet(nil)
+	p.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	i, err := Open(config.Management{Unix: true, Address: filepath.Join(t.TempDir(), "s")}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := connect(t, i), connect(t, i)
+	b.say("log on all")
+	b.want("SUCCESS: real-time log notification set to ON", "END")
+	done := later(func() (profile.Answer, error) {
+		return i.Desk().Ask(t.Context(), profile.Question{Realm: profile.RealmKey, Password: true})
+	})
+	for _, d := range []*dialog{a, b} {
+		d.want(">PASSWORD:Need 'Private Key' password")
+	}
+	a.say("version 5\npassword \"Private Key\"\naHVudGVyMg==\nEND")
+	a.want("SUCCESS: Management client version set to 5", "SUCCESS: 'Private Key' password entered, but not yet verified")
+	expect(t, done, profile.Answer{Password: "hunter2"})
+	b.say("pid")
+	if line, err := b.in.ReadString('\n'); err != nil || !strings.HasPrefix(line, "SUCCESS: pid=") {
+		t.Errorf("the other reader got %q, %v", line, err)
+	}
+	i.Close(nil)
+	if text := log.String(); strings.Contains(text, "hunter2") || strings.Contains(text, "aHVudGVyMg") || !strings.Contains(text, "CMD 'version 5'") {
+		t.Errorf("the log is %s", text)
 	}
 }
