@@ -36,7 +36,7 @@ func (s critic) clientFiles() (all []Finding) {
 		}
 		if _, err := config.ParsePerClient(s.config, name, text); err != nil {
 			text := fmt.Sprintf("the client of %s would be refused, since this file has faults in %s", printable.Name(name), strings.Join(linesOf(err), ", "))
-			all = append(all, s.at(s.first("client-config-dir"), Err, Fault, text, "look into the file, or run the server, whose log says what is wrong when that client connects"))
+			all = append(all, s.at(s.first("client-config-dir"), Warn, Remark, text, "look into the file, or run the server, whose log says what is wrong when that client connects"))
 		}
 	}
 	return all

@@ -16,6 +16,7 @@ func (s critic) noEffect() (all []Finding) {
 		case row == nil:
 		case s.isOverridden(i, row):
 			all = append(all, s.at(l, Note, NoEffect, printable.Name(l.Name)+": a later line says it again", "keep one of them"))
+		case l.Name == "dh" && slices.Equal(l.Args, []string{"none"}):
 		case row.Status == config.Harmless && row.Reason == "" && olds[l.Name] == nil && l.Name == row.Name:
 			all = append(all, s.at(l, Note, NoEffect, l.Name+" changes nothing here, and does no harm", ""))
 		}

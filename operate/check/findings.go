@@ -16,9 +16,11 @@ type critic struct{ *subject }
 // findings returns all there is to know about the configuration, by kind and line.
 func (s critic) findings() []Finding {
 	all := []Finding{}
-	for _, part := range []func() []Finding{s.faulty, s.noted, s.insecure, s.deprecated, s.noEffect, s.material, s.clientFiles} {
+	said := map[Finding]bool{} // by place and text
+	for _, part := range []func() []Finding{s.faulty, s.noted, s.insecure, s.deprecated, s.noEffect, keyring{s.subject}.material, s.programs, s.clientFiles} {
 		for _, f := range part() {
-			if !slices.ContainsFunc(all, f.repeats) {
+			if key := (Finding{File: f.File, Line: f.Line, Text: f.Text}); !said[key] {
+				said[key] = true
 				all = append(all, f)
 			}
 		}
@@ -27,11 +29,6 @@ func (s critic) findings() []Finding {
 		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.Line, b.Line))
 	})
 	return all
-}
-
-// repeats reports whether another finding says the same of the same line.
-func (f Finding) repeats(o Finding) bool {
-	return f.File == o.File && f.Line == o.Line && f.Text == o.Text
 }
 
 // faulty returns the faults that keep the configuration from being used.
@@ -117,7 +114,7 @@ func (s critic) noted() (all []Finding) {
 }
 
 // at makes a finding about a line, or about the file where l is nil.
-func (s critic) at(l *config.Line, severity Severity, kind Kind, text, instead string) Finding {
+func (s *subject) at(l *config.Line, severity Severity, kind Kind, text, instead string) Finding {
 	f := Finding{File: s.name, Severity: severity, Kind: kind, Text: text, Instead: instead}
 	if l != nil {
 		f.Line = l.Pos.Line

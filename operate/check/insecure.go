@@ -87,6 +87,7 @@ func (s critic) weakTLS() (all []Finding) {
 		switch value := l.Args[0]; {
 		case (l.Name == "tls-version-min" || l.Name == "tls-version-max") && (value == "1.0" || value == "1.1"):
 			all = append(all, s.at(l, Warn, Insecure, "TLS "+value+" is broken; Culvert speaks 1.2 and 1.3 alone, and OpenVPN would speak it", "write tls-version-min 1.2"))
+		case len(s.faults) == 0: // who makes the TLS settings says the rest
 		case l.Name == "tls-cipher" && strings.Contains(value, "SECLEVEL=0"):
 			all = append(all, s.at(l, Warn, Insecure, "SECLEVEL=0 lets weak keys and signatures in", "remove the line, and have the certificates issued again with SHA-256"))
 		case l.Name == "tls-cert-profile" && value == "insecure":

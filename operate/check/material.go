@@ -17,9 +17,12 @@ import (
 	"culvert/role/profile"
 )
 
+// keyring looks at what a configuration holds of keys, certificates and lists.
+type keyring struct{ *subject }
+
 // material looks at keys, certificates and lists: who may read them, whether they can
 // be used together, and when they end.
-func (s critic) material() (all []Finding) {
+func (s keyring) material() (all []Finding) {
 	for _, n := range conffile.Open(s.config) {
 		text, mend, _ := strings.Cut(n.Text, "; ")
 		all = append(all, Finding{File: n.Pos.File, Line: n.Pos.Line, Severity: Warn, Kind: Insecure, Text: text, Instead: mend})
@@ -33,7 +36,7 @@ func (s critic) material() (all []Finding) {
 
 // usable has the profile make its TLS settings, as a start would, and returns what it
 // says of them.
-func (s critic) usable() (all []Finding) {
+func (s keyring) usable() (all []Finding) {
 	t := s.config.Trust
 	switch {
 	case t.Secret != nil, t.PKCS12 != nil && t.Cert == nil:
@@ -60,8 +63,8 @@ var place = regexp.MustCompile(`^(.*):([0-9]+): (.*)$`)
 
 // said makes a finding of a message about keys and certificates, with the line that it
 // is about.
-func (s critic) said(severity Severity, text string) Finding {
-	f := s.at(nil, severity, Remark, text, "")
+func (s keyring) said(severity Severity, text string) Finding {
+	f := s.at(nil, severity, Insecure, text, "")
 	if severity == Err {
 		f.Kind = Fault
 	}
@@ -72,8 +75,12 @@ func (s critic) said(severity Severity, text string) Finding {
 	}
 	name, _, _ := strings.Cut(text, ":")
 	l := s.first(name)
-	if l == nil && strings.HasPrefix(text, "this side's own certificate") {
+	switch {
+	case l != nil:
+	case strings.HasPrefix(text, "this side's own certificate"):
 		l = s.first("cert")
+	case strings.Contains(text, "tls-cert-profile insecure"):
+		l = s.anyOf("tls-cert-profile", "tls-cipher")
 	}
 	if l != nil {
 		f.Line = l.Pos.Line
@@ -82,7 +89,7 @@ func (s critic) said(severity Severity, text string) Finding {
 }
 
 // certificates looks at each certificate that is read from ca and cert.
-func (s critic) certificates() (all []Finding) {
+func (s keyring) certificates() (all []Finding) {
 	for _, f := range []struct {
 		name string
 		file *config.File
@@ -110,7 +117,7 @@ const endsSoon = 30 * 24 * time.Hour
 
 // weakness says what is wrong with a certificate, or soon will be. An own one that has
 // ended is said by who checks it.
-func (s critic) weakness(cert *x509.Certificate) (texts []string) {
+func (s keyring) weakness(cert *x509.Certificate) (texts []string) {
 	left := cert.NotAfter.Sub(s.now)
 	at := cert.NotAfter.UTC().Format(time.DateOnly)
 	switch {

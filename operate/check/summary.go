@@ -25,7 +25,7 @@ func (s teller) summary() []string {
 	default:
 		all = []string{s.pairs(), s.knows(), s.leads(), s.names()}
 	}
-	all = append(all, s.runs(), s.writes(), s.rights())
+	all = append(all, s.runs(), s.managed(), s.writes(), s.rights())
 	return slices.DeleteFunc(all, func(text string) bool { return text == "" })
 }
 

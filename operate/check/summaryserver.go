@@ -157,19 +157,58 @@ func (s teller) touching(kind config.TouchKind) (lines []config.Line) {
 	return lines
 }
 
-// runs names the programs that would be run. Of `script-security` below 2 the role
-// says what is refused.
-func (s teller) runs() string {
-	var programs []string
-	for _, l := range s.touching(config.TouchRuns) {
-		programs = append(programs, printable.Name(l.String()))
+// modules are directives that load code into OpenVPN's process.
+var modules = []string{"plugin", "engine", "pkcs11-providers", "providers"}
+
+// runs names the programs that would be run, and modules that would be loaded. Without
+// script-security 2 programs are refused.
+func (t teller) runs() string {
+	var programs, loaded []string
+	for _, l := range t.touching(config.TouchRuns) {
+		if slices.Contains(modules, l.Name) {
+			loaded = append(loaded, printable.Name(l.String()))
+		} else {
+			programs = append(programs, printable.Name(l.String()))
+		}
 	}
-	if len(programs) == 0 {
+	var text []string
+	if len(programs) > 0 {
+		sentence := "It runs programs: " + listed(programs, "and")
+		if t.config.Process.ScriptSecurity < 2 {
+			sentence += "; without script-security 2 they are refused"
+		}
+		text = append(text, sentence+".")
+	}
+	if len(loaded) > 0 {
+		text = append(text, "It asks for modules: "+listed(loaded, "and")+".")
+	}
+	return strings.Join(text, " ")
+}
+
+// managed says who can steer the process.
+func (t teller) managed() string {
+	l := t.first("management")
+	if l == nil || len(l.Args) < 2 {
 		return ""
 	}
-	text := "It runs programs: " + listed(programs, "and")
-	if s.config.Process.ScriptSecurity < 2 {
-		text += "; without script-security 2 they are refused"
+	text := "Programs can watch and steer it at the management interface on " + printable.Name(net.JoinHostPort(l.Args[0], l.Args[1]))
+	if l.Args[1] == "unix" {
+		text = "Programs can watch and steer it at the management interface, the socket " + printable.Name(l.Args[0])
+	}
+	if t.has("management-client") {
+		text = strings.Replace(text, "at the management interface", "by management, for which it connects to them", 1)
+	}
+	switch {
+	case len(l.Args) > 2:
+		text += ", with the password in " + printable.Name(l.Args[2])
+	case l.Args[1] != "unix":
+		text += ", without a password"
+	}
+	if t.has("management-hold") {
+		text += "; it waits for one of them at the start"
+	}
+	if t.has("management-client-auth") {
+		text += "; they decide who may connect"
 	}
 	return text + "."
 }

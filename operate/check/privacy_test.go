@@ -1,0 +1,96 @@
+package check
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/host/process"
+)
+
+// secret is in files that a stranger's configuration names.
+const secret = "root:SECRETWORD:0:0"
+
+// TestNothingIsRevealed: what files hold that a configuration names is not shown,
+// whatever they are named as.
+func TestNothingIsRevealed(t *testing.T) {
+	dir := t.TempDir()
+	ccd := filepath.Join(dir, "ccd")
+	if err := os.Mkdir(ccd, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "shadow")
+	for _, path := range []string{name, filepath.Join(ccd, "anna")} {
+		if err := os.WriteFile(path, []byte(secret+"\n"+secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := "client\nremote 192.0.2.1\nca " + name + "\n"
+	server := "server 10.8.0.0 255.255.255.0\nca " + name + "\ncert " + name + "\nkey " + name + "\n"
+	for _, text := range []string{
+		client, server, client + "config " + name + "\n", client + "auth-user-pass " + name + "\n", client + "askpass " + name + "\n",
+		client + "tls-crypt " + name + "\n", client + "tls-crypt-v2 " + name + "\n", client + "tls-auth " + name + " 1\n", client + "crl-verify " + name + "\n",
+		client + "pkcs12 " + name + "\n", client + "http-proxy 192.0.2.2 80 " + name + " basic\n", server + "client-config-dir " + ccd + "\n", server + "capath " + ccd + "\n",
+		server + "management 127.0.0.1 7505 " + name + "\n", "dev tun\nsecret " + name + "\n", "client\n<auth-user-pass>\n" + secret + "\n" + secret + "\n</auth-user-pass>\n",
+		client + "<key>" + secret + "</key>\n", "client\nremote 192.0.2.1\npeer-fingerprint " + strings.Repeat("00", 32) + "\n<auth-user-pass>" + secret + "\n" + secret + "\n</auth-user-pass>\n",
+	} {
+		r := Text("x.conf", []byte(text), process.ReadFile, checkedAt)
+		var people bytes.Buffer
+		r.Print(&people)
+		programs, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := people.String() + string(programs)
+		if fixed, err := Fix("x.conf", []byte(text), process.ReadFile); err == nil {
+			shown += fixed.Diff
+		} else {
+			shown += err.Error()
+		}
+		if strings.Contains(shown, "SECRETWORD") {
+			t.Errorf("of\n%s\nit shows what the file holds:\n%s", text, shown)
+		}
+	}
+}
+
+// TestEnds: certificates and lists that end within a month, and keys that others read,
+// are said.
+func TestEnds(t *testing.T) {
+	now := time.Now()
+	dir := t.TempDir()
+	file := func(name string, text []byte, perm os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, text, perm); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	authority, err := pki.NewAuthority(rand.Reader, now, pki.Options{Name: "ca"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := authority.IssueClient(rand.Reader, now, "anna", 20*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "client\nremote 192.0.2.1\nremote-cert-tls server\nca " + file("ca.crt", authority.CertPEM(), 0o644) +
+		"\ncert " + file("anna.crt", pair.CertPEM, 0o644) + "\nkey " + file("anna.key", pair.KeyPEM, 0o644) + "\n"
+	r := Text("x.ovpn", []byte(text), process.ReadFile, now)
+	for _, want := range []struct {
+		line int
+		text string
+	}{{5, "a certificate ends on " + now.Add(20*24*time.Hour).UTC().Format(time.DateOnly)}, {6, "others than the file's owner may read"}} {
+		if !slices.ContainsFunc(r.Findings, func(f Finding) bool {
+			return f.Line == want.line && f.Kind == Insecure && f.Severity == Warn && strings.Contains(f.Text, want.text)
+		}) {
+			t.Errorf("no finding in line %d with %q: %+v", want.line, want.text, r.Findings)
+		}
+	}
+}
