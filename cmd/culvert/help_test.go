@@ -19,7 +19,7 @@ func TestHelp(t *testing.T) {
 		"--client":           {"tls-client and pull"},
 		"cipher":             {"cipher name", "Here", "honoured", "Stands"},
 		"tls-auth tls-crypt": {"tls-auth file", "tls-crypt file"},
-		"directives":         {"The virtual adapter", "  remote ", "(refused)", "(not yet)"},
+		"directives":         {"The virtual adapter", "  remote ", "(refused)"},
 		"--help":             {"culvert help remote-cert-tls"},
 		"management":         {"honoured", "password-file"},
 	} {
