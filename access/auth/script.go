@@ -161,6 +161,15 @@ func (s *Script) pass(ctx context.Context, scratch hooks.Scratch, source netip.P
 	if s.Answer == nil {
 		return nil
 	}
+	env = env.Clone()
+	for _, name := range []string{"ip", "ip6", "port"} { // it has proven its address
+		if value := env.Get("untrusted_" + name); value != "" {
+			env.Set("trusted_"+name, value)
+		}
+	}
+	if name := env.Get("common_name"); name != "" {
+		env.Set("common_name", name)
+	}
 	if err := scratch.Write(answerFile, answer); err != nil {
 		return err
 	}
