@@ -35,12 +35,8 @@ var clientManaged = []string{"management-external-cert", "management-external-ke
 
 // asksReaders checks what is asked of management readers.
 func asksReaders(c check) {
-	for _, name := range append([]string{"management-query-passwords"}, clientManaged...) {
-		switch {
-		case !c.has(name):
-		case !c.has("management"):
-			c.problem(name, "needs the management interface", "add the line: management /run/NAME.sock unix; or remove this one")
-		case name != "management-query-passwords" && !c.Pull:
+	for _, name := range clientManaged {
+		if c.has(name) && !c.Pull {
 			c.problem(name, "is for a client of a server, and this is none", "remove the line")
 		}
 	}

@@ -141,7 +141,7 @@ func (s *SOCKSProxy) logIn(conn io.ReadWriter) error {
 		return fmt.Errorf("no answer to user name and password: %w", err)
 	}
 	if reply[1] != 0 {
-		return errors.New("it refuses the user name or password")
+		return fmt.Errorf("%w and refuses the user name or password", ErrProxyAuth)
 	}
 	return nil
 }
