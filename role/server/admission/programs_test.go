@@ -124,8 +124,8 @@ test "$2" != 10.5.0.0/16`)
 	again, at := came(a, "anna")
 	came2 := make(chan Decision, 1)
 	go func() { came2 <- arrive(again, at) }()
-	other, at := came(a, "bert")
-	if d := arrive(other, at); d.Refusal != nil { // while anna's program is busy
+	other, there := came(a, "bert")
+	if d := arrive(other, there); d.Refusal != nil { // while anna's program is busy
 		t.Error(d.Refusal)
 	}
 	select {
