@@ -46,9 +46,12 @@ func counts() string {
 			noted++
 		}
 	}
-	all := len(Directives())
+	waiting := ""
+	if n[Planned] > 0 {
+		waiting = fmt.Sprintf(", and does not support %d yet", n[Planned])
+	}
 	return fmt.Sprintf("Of the %d directives of OpenVPN 2.0 to 2.7 (and a few of our own), Culvert honours %d, %d of them commands.\n"+
 		"It accepts %d that change nothing here, %d of these with a note, and notes %d that are for Windows.\n"+
-		"It refuses %d, with the reason and what to do instead; %d are not supported yet. [All of them](docs/directives.md).\n",
-		all, n[Supported]+n[Negotiated]+n[Command], n[Command], n[Harmless], noted, n[WindowsOnly], n[Refused], n[Planned])
+		"It refuses %d, with the reason and what to do instead%s. [All of them](docs/directives.md).\n",
+		len(Directives()), n[Supported]+n[Negotiated]+n[Command], n[Command], n[Harmless], noted, n[WindowsOnly], n[Refused], waiting)
 }
