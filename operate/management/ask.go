@@ -54,12 +54,12 @@ func (q *question[T]) ask(ctx context.Context, i *Interface, kind string, line f
 	q.answer = waiting
 	begin()
 	i.mu.Unlock()
-	i.standFor(kind, line)
+	stand(i, kind, line)
 	defer func() {
 		i.mu.Lock()
 		q.answer = nil
 		i.mu.Unlock()
-		i.withdraw(kind)
+		withdraw(i, kind)
 	}()
 	select {
 	case answer = <-waiting:

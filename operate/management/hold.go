@@ -45,8 +45,8 @@ func (i *Interface) Hold(ctx context.Context, wait time.Duration) (held bool, er
 	released := make(chan struct{})
 	i.hold.waiting = released
 	i.mu.Unlock()
-	i.stand(holding, fmt.Sprintf(">HOLD:Waiting for hold release:%d", int(wait/time.Second)))
-	defer i.withdraw(holding)
+	stand(i, holding, alike(fmt.Sprintf(">HOLD:Waiting for hold release:%d", int(wait/time.Second))))
+	defer withdraw(i, holding)
 	select {
 	case <-released:
 		return true, nil

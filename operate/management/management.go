@@ -174,11 +174,8 @@ func oneLine(text string) string {
 }
 
 // stand sends a message to every reader, and to those who come until it is withdrawn
-// or another of its kind is sent.
-func (i *Interface) stand(kind, line string) { i.standFor(kind, alike(line)) }
-
-// standFor is stand for a message whose text depends on the reader's version.
-func (i *Interface) standFor(kind string, line func(version int) string) {
+// or another of its kind is sent. line is its text for the reader's version.
+func stand(i *Interface, kind string, line func(version int) string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.standing = append(without(i.standing, kind), standing{kind, line})
@@ -190,7 +187,7 @@ func (i *Interface) standFor(kind string, line func(version int) string) {
 }
 
 // withdraw takes back a standing message.
-func (i *Interface) withdraw(kind string) {
+func withdraw(i *Interface, kind string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.standing = without(i.standing, kind)

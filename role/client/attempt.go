@@ -347,15 +347,15 @@ func (a *attempt) completed(ctx context.Context) error {
 	a.up = true
 	a.remotes.Reached()
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
-	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6, Local: a.local()})
+	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6, Local: localOf(a)})
 	if a.opts.Ready != nil {
 		a.opts.Ready(a.Client)
 	}
 	return nil
 }
 
-// local returns this end's address of a TCP connection; not valid over UDP.
-func (a *attempt) local() (at netip.AddrPort) {
+// localOf returns this end's address of a TCP connection; not valid over UDP.
+func localOf(a *attempt) (at netip.AddrPort) {
 	if a.target.Remote.Proto.TCP {
 		at = a.peer.Link().LocalAddr()
 	}
