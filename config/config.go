@@ -35,6 +35,7 @@ type Config struct {
 	// here, spellings that were translated, defaults that changed.
 	Notes   []Note
 	touches []Touch
+	said    saying         // what each directive was given
 	lines   map[string]Pos // where each directive stood last
 	reads   ReadFile       // of the files that it names; nil: none can be read
 }

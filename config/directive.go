@@ -71,12 +71,14 @@ const (
 // Reload is when a changed setting takes effect.
 type Reload uint8
 
-// The moments. SIGHUP reads all of the configuration again and starts over with
-// it, so that it takes nearly every change.
+// The moments. SIGHUP reads all of the configuration again. Sessions go on if every
+// change can be taken while they do; otherwise everything starts over.
 const (
-	ReloadAnew  Reload = iota // on SIGHUP
-	ReloadLive                // at once: what the directive names is looked at while the process runs
-	ReloadStart               // when the process is started
+	ReloadAnew   Reload = iota // on SIGHUP
+	ReloadLive                 // at once: what the directive names is looked at while the process runs
+	ReloadStart                // when the process is started
+	ReloadKept                 // on SIGHUP, while sessions go on
+	ReloadServer               // on SIGHUP: a server's sessions go on, other roles start over
 )
 
 // Status is what becomes of a directive.

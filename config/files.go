@@ -116,6 +116,7 @@ func (l *fileLines) readFile(name, block string, f *File) {
 			return
 		}
 		f.Text = text
+		l.said.add(name, string(text))
 	}
 	if fault := l.emptyFile(name, f); fault != nil {
 		l.fail(fault)

@@ -13,7 +13,7 @@ const page = "../docs/directives.md"
 // TestPage checks docs/directives.md, which -update writes.
 func TestPage(t *testing.T) {
 	var s strings.Builder
-	s.WriteString(pageHead)
+	s.WriteString(pageHead + reloadLists())
 	for part := range PartCommands + 1 {
 		fmt.Fprintf(&s, "\n## %s\n\n| directive | for | what it does | default | here |\n|---|---|---|---|---|\n", part)
 		for _, d := range table {
@@ -49,11 +49,26 @@ names file and line. None is ever skipped in silence.
 
 ` + "`[x]`" + ` may be left out, ` + "`a|b`" + ` is a choice, and ` + "`...`" + ` stands for more of the same.
 
-SIGHUP has the configuration read again and starts over with it: every change
-takes effect, except those of ` + "`daemon`, `log`, `log-append`, `syslog`, `mute`,\n`suppress-timestamps`, `nice`, `mlock`" + ` and the ` + "`management`" + ` interface, which wait for the next start of the process. Lists of
+SIGHUP has the configuration read again. If sessions can go on with every change, they
+do; otherwise everything starts over, and the log names the directive that forced it. Changes of
+` + "`daemon`, `log`, `log-append`, `syslog`,\n`suppress-timestamps`, `nice`, `mlock`" + ` and the ` + "`management`" + ` interface wait for the next start of the process. Lists of
 ` + "`crl-verify`" + ` and files of ` + "`client-config-dir`" + ` are looked at while it runs. SIGUSR1 has
 peers connect anew with the configuration as it was read.
 `
+
+// reloadLists returns the directives that are taken while sessions go on.
+func reloadLists() string {
+	all, server := "", ""
+	for _, d := range Directives() {
+		switch d.Reload {
+		case ReloadKept:
+			all += ", `" + d.Name + "`"
+		case ReloadServer, ReloadLive:
+			server += ", `" + d.Name + "`"
+		}
+	}
+	return "\nSessions of every role go on with changes of " + all[2:] + ", and of what has no effect here. Those of a server also go on with changes of " + server[2:] + ", and of files that these name.\n"
+}
 
 func cell(s string) string { return strings.TrimRight(" "+s, " ") + " " }
 
@@ -83,7 +98,7 @@ func code(s string) string {
 func TestPageNamesWhatWaits(t *testing.T) {
 	for _, d := range Directives() {
 		named := strings.Contains(pageHead, "`"+d.Name+"`") || d.Part == PartManagement && strings.Contains(pageHead, "`management`")
-		if d.Reload != ReloadAnew && !named {
+		if (d.Reload == ReloadStart || d.Reload == ReloadLive) && !named {
 			t.Errorf("%s is not taken on SIGHUP like the others, and the page's head does not say so", d.Name)
 		}
 	}
@@ -139,7 +154,7 @@ func settings(t *testing.T, text string) *Config {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	c.Notes, c.lines, c.reads = nil, nil, nil
+	c.Notes, c.lines, c.reads, c.said = nil, nil, nil, nil
 	clear := []*File{c.Trust.CA, c.Trust.Cert, c.Trust.Key, c.Login.UserPass}
 	for _, f := range clear {
 		if f != nil {

@@ -120,6 +120,7 @@ func newBuilder(read ReadFile) *builder { return builderOf(byName, defaults(), r
 // cannot name the table that refers to them.
 func builderOf(rows rows, c *Config, read ReadFile) *builder {
 	r := &record{given: map[string]Pos{}}
+	c.said = saying{}
 	return &builder{
 		Config:   c,
 		record:   r,
@@ -181,6 +182,7 @@ func (b *builder) apply(d *call, place Where) {
 	}
 	b.again(row, d, place)
 	b.given[d.name] = d.Pos
+	b.said.line(d)
 	b.run(row, d)
 }
 
@@ -230,6 +232,7 @@ func (b *builder) connection(d *call) {
 	b.notes = append(b.notes, notes...)
 	b.errs = append(b.errs, errs...)
 	b.sockets.blocks = append(b.sockets.blocks, connection{d.Pos, calls})
+	b.said.line(d)
 }
 
 // include reads and parses a file that `config` names.

@@ -9,6 +9,7 @@ import (
 	"net/rpc"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/host/bringup"
@@ -21,9 +22,10 @@ import (
 type Keeper struct {
 	ctx     context.Context
 	options Options
-	reads   Reads
+	reads   atomic.Pointer[Reads]
 	events  chan process.Event // for the worker
 	reload  chan struct{}      // the worker asks for one
+	anew    chan struct{}      // the worker asks for another in its place
 	gone    chan struct{}      // closed when the worker is
 
 	listing sync.Mutex // calls of reads.Lists
@@ -38,11 +40,18 @@ type Keeper struct {
 }
 
 func newKeeper(ctx context.Context, o Options) *Keeper {
-	k := &Keeper{ctx: ctx, options: o, events: make(chan process.Event), reload: make(chan struct{}), gone: make(chan struct{})}
-	if o.Reads != nil {
-		k.reads = o.Reads()
-	}
+	k := &Keeper{ctx: ctx, options: o, events: make(chan process.Event), reload: make(chan struct{}), anew: make(chan struct{}), gone: make(chan struct{})}
+	k.readAgain()
 	return k
+}
+
+// readAgain notes what the worker may have read for the configuration as it is now.
+func (k *Keeper) readAgain() {
+	reads := Reads{}
+	if k.options.Reads != nil {
+		reads = k.options.Reads()
+	}
+	k.reads.Store(&reads)
 }
 
 // Apply brings the host to a State. The device of the first one is the only
@@ -139,8 +148,8 @@ func (k *Keeper) Local(name string, _ *Empty) error {
 func (k *Keeper) Lists(since uint64, r *ListsResult) error {
 	k.listing.Lock()
 	defer k.listing.Unlock()
-	if k.reads.Lists != nil {
-		r.Texts = k.reads.Lists(time.Now(), since)
+	if lists := k.reads.Load().Lists; lists != nil {
+		r.Texts = lists(time.Now(), since)
 	}
 	return nil
 }
@@ -148,11 +157,12 @@ func (k *Keeper) Lists(since uint64, r *ListsResult) error {
 // Read reads one of the files that the worker needs again and may have no right
 // to.
 func (k *Keeper) Read(name string, r *ReadResult) error {
-	if k.reads.File == nil {
+	file := k.reads.Load().File
+	if file == nil {
 		return fmt.Errorf("%s: %w", name, fs.ErrPermission)
 	}
 	var err error
-	if r.Text, err = k.reads.File(name); errors.Is(err, fs.ErrNotExist) {
+	if r.Text, err = file(name); errors.Is(err, fs.ErrNotExist) {
 		r.Missing, err = true, nil
 	}
 	return err
@@ -161,13 +171,18 @@ func (k *Keeper) Read(name string, r *ReadResult) error {
 // Ready is called when the tunnel is up.
 func (k *Keeper) Ready(Empty, *Empty) error { return k.options.Ready() }
 
-// Tell passes on to the service manager that the worker is well, or how it is. A worker
+// Tell passes on to the service manager that the worker is well, how it is, or that it
+// has taken a configuration. A worker
 // can tell nothing else: it is not the one that stands for the service.
 func (k *Keeper) Tell(state string, _ *Empty) error {
 	if status, ok := strings.CutPrefix(state, "STATUS="); ok {
 		k.options.Manager.Status(status)
-	} else if state == "WATCHDOG=1" {
+	}
+	switch state {
+	case "WATCHDOG=1":
 		k.options.Manager.Alive()
+	case "READY=1":
+		k.options.Manager.Reloaded()
 	}
 	return nil
 }
@@ -194,6 +209,15 @@ func (k *Keeper) Event(_ Empty, e *process.Event) error {
 func (k *Keeper) Reload(Empty, *Empty) error {
 	select {
 	case k.reload <- struct{}{}:
+	case <-k.gone:
+	}
+	return nil
+}
+
+// Anew ends the worker and starts another, for a configuration that it cannot take.
+func (k *Keeper) Anew(Empty, *Empty) error {
+	select {
+	case k.anew <- struct{}{}:
 	case <-k.gone:
 	}
 	return nil

@@ -177,7 +177,7 @@ func TestReads(t *testing.T) {
 	if w.Lists(time.Now(), 0) != nil {
 		t.Error("there are lists that nobody reads")
 	}
-	k.reads = Reads{
+	k.reads.Store(&Reads{
 		Lists: func(_ time.Time, since uint64) *crl.Texts {
 			if since == 7 {
 				return nil
@@ -190,7 +190,7 @@ func TestReads(t *testing.T) {
 			}
 			return []byte("disable"), nil
 		},
-	}
+	})
 	if text, err := w.read("/etc/vpn/ccd/anna"); err != nil || string(text) != "disable" {
 		t.Errorf("%q, %v", text, err)
 	}
@@ -228,11 +228,13 @@ func TestManagerByKeeper(t *testing.T) {
 	m := w.Manager()
 	m.Status("up")
 	m.Alive()
+	m.Reloaded()
+	m.Reloading()
 	m.Ready()
 	for _, evil := range []string{"MAINPID=1", "READY=1\nMAINPID=1", "STOPPING=1", "WATCHDOG=trigger", "FDSTORE=1", "STATUS=x\nMAINPID=1"} {
 		w.client.Call(service+".Tell", evil, &Empty{})
 	}
-	if want := []string{"STATUS=up", "WATCHDOG=1", "STATUS=x MAINPID=1"}; !reflect.DeepEqual(told, want) {
+	if want := []string{"STATUS=up", "WATCHDOG=1", "READY=1", "STATUS=x MAINPID=1"}; !reflect.DeepEqual(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
 }

@@ -46,7 +46,7 @@ type running struct {
 // Run runs a program of the configuration. The environment is the keeper's own, of its
 // configuration, and what the worker may add.
 func (k *Keeper) Run(r ProgramRequest, result *ProgramResult) error {
-	if k.reads.Programs == nil {
+	if k.reads.Load().Programs == nil {
 		return errors.New("no programs")
 	}
 	if len(r.Env) > maxVariables || len(r.Args) > maxArguments {
@@ -57,7 +57,7 @@ func (k *Keeper) Run(r ProgramRequest, result *ProgramResult) error {
 			return errors.New("an argument with control characters")
 		}
 	}
-	env := k.reads.Environment.Clone()
+	env := k.reads.Load().Environment.Clone()
 	own := map[string]bool{}
 	for _, v := range env.All() {
 		own[v.Name] = true
@@ -80,7 +80,7 @@ func (k *Keeper) Run(r ProgramRequest, result *ProgramResult) error {
 	}()
 	k.programs.set(cancel)
 	defer k.programs.set(nil)
-	if err := k.reads.Programs.Run(ctx, r.Directive, env, r.Args...); err != nil {
+	if err := k.reads.Load().Programs.Run(ctx, r.Directive, env, r.Args...); err != nil {
 		result.Err = err.Error()
 	}
 	return nil

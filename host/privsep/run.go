@@ -28,7 +28,8 @@ type Options struct {
 	Manager *process.Manager
 	// Check reads the configuration again and returns what is wrong with it, so
 	// that a reload does not end a tunnel that works.
-	Check func() error
+	// It reports whether the worker can take it while its sessions go on.
+	Check func() (live bool, err error)
 	// Ready is called when the worker's tunnel is up. An error ends the worker.
 	Ready func() error
 	// Reads is asked for what a worker that is about to start may read; nil:
@@ -114,12 +115,18 @@ func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ende
 		switch e {
 		case process.Reload:
 			k.options.Manager.Reloading()
-			if err := k.options.Check(); err != nil {
+			live, err := k.options.Check()
+			if err != nil {
 				k.options.Manager.Reloaded()
 				k.options.Log.Error("the configuration is faulty, so everything stays as it is", "error", err)
 				return
 			}
-			exit(true)
+			if !live {
+				exit(true)
+				return
+			}
+			k.readAgain()
+			queue = append(queue, process.Adopt)
 		case process.Exit:
 			k.options.Manager.Stopping()
 			exit(false)
@@ -146,6 +153,8 @@ func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ende
 			take(e)
 		case <-k.reload:
 			take(process.Reload)
+		case <-k.anew:
+			exit(true)
 		}
 	}
 }

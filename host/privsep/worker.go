@@ -119,6 +119,10 @@ func (w *Worker) Ready() error { return w.client.Call(service+".Ready", Empty{},
 // replaced by one that goes by it. It returns at once.
 func (w *Worker) Reload() { w.client.Go(service+".Reload", Empty{}, &Empty{}, nil) }
 
+// Anew has this process replaced by one that goes by the configuration as the keeper read
+// it last. It returns at once.
+func (w *Worker) Anew() { w.client.Go(service+".Anew", Empty{}, &Empty{}, nil) }
+
 // Failed reports why this process ends.
 func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", err.Error(), &Empty{}) }
 

@@ -5,9 +5,33 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
+
+// noting, if set, gets the names of files that are read.
+var noting atomic.Pointer[func(name string)]
+
+// NoteReads calls f, and returns the names that ReadFile was asked for meanwhile, by
+// whichever goroutine.
+func NoteReads(f func()) map[string]bool {
+	var mu sync.Mutex
+	names := map[string]bool{}
+	note := func(name string) {
+		mu.Lock()
+		defer mu.Unlock()
+		names[name] = true
+	}
+	noting.Store(&note)
+	defer noting.Store(nil)
+	f()
+	mu.Lock()
+	defer mu.Unlock()
+	return maps.Clone(names)
+}
 
 // MaxFile bounds what ReadFile reads, in bytes: more than the largest revocation
 // list in use.
@@ -21,6 +45,9 @@ const MaxFile = 64 << 20
 //
 // Where the right is missing, Lend.Read is asked, if there is one.
 func ReadFile(name string) ([]byte, error) {
+	if note := noting.Load(); note != nil {
+		(*note)(name)
+	}
 	text, err := readFile(name)
 	if errors.Is(err, fs.ErrPermission) && Lend.Read != nil {
 		return Lend.Read(name)

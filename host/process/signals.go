@@ -14,12 +14,13 @@ type Event int
 const (
 	Exit    Event = iota // SIGINT, SIGTERM: end in good order
 	Restart              // SIGUSR1: connect anew with the same configuration
-	Reload               // SIGHUP: read the configuration again and start over
+	Reload               // SIGHUP: read the configuration again, and start over where it asks for that
 	Status               // SIGUSR2: write the state of all connections to the log
+	Adopt                // no signal: a keeper has its worker go on with the configuration as it is now
 )
 
 func (e Event) String() string {
-	return [...]string{"exit", "restart", "reload", "status"}[e]
+	return [...]string{"exit", "restart", "reload", "status", "adopt"}[e]
 }
 
 // Signal is why a context ends that a signal ended. It is the name by which programs

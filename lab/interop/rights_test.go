@@ -61,7 +61,7 @@ func TestRightsGivenUp(t *testing.T) {
 	p.expect(initialized, 2, patience)
 	in.fetchFrom(t, in.webWire.b4, innerClient(in))
 	p.cmd.Process.Signal(syscall.SIGHUP)
-	p.expect(initialized, 3, patience)
+	p.expect(sessionsGoOn, 1, patience)
 	in.fetchFrom(t, in.webWire.b4, innerClient(in))
 	if err := p.stop(syscall.SIGTERM); err != nil {
 		t.Errorf("exit status: %v", err)

@@ -73,10 +73,11 @@ func TestWorkerByDefault(t *testing.T) {
 		t.Errorf("resolv.conf: %s", text)
 	}
 	statusWith(t, status, "phone")
-	for p, sig := range map[*process]syscall.Signal{s: syscall.SIGHUP, c: syscall.SIGUSR1} {
-		ups := c.count(initialized)
-		p.cmd.Process.Signal(sig)
-		c.expect(initialized, ups+1, patience)
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	s.expect(sessionsGoOn, 1, patience)
+	c.cmd.Process.Signal(syscall.SIGUSR1)
+	c.expect(initialized, 2, patience)
+	for _, p := range []*process{s, c} {
 		mustBeNobody(t, p)
 	}
 	in.fetchFrom(t, in.webWire.b4, in.webWire.a4)

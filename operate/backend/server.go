@@ -102,3 +102,6 @@ func (s *Server) Disconnect(number uint64, message string) error {
 
 // Restart is Backend's.
 func (s *Server) Restart() { s.role.Restart() }
+
+// Adopt is the role's.
+func (s *Server) Adopt(c *config.Config) error { return s.role.Adopt(c) }

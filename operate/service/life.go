@@ -18,7 +18,10 @@ import (
 type life struct {
 	Self
 	Options
-	load    func() (*config.Config, error)
+	load func() (*config.Config, error)
+	// plain is load without a look at directories, which a worker has no right to: its
+	// keeper looked.
+	plain   func() (*config.Config, error)
 	consent consent
 	newLog  func(c *config.Config, worker bool) *log
 	log     *log // nil until a configuration was read
@@ -29,10 +32,13 @@ type life struct {
 	// in a worker.
 	pidFile atomic.Pointer[string]
 	tasks   tasks
+	// readable are the files that a keeper's configuration was read from last: a worker
+	// may read them again.
+	readable atomic.Pointer[map[string]bool]
 }
 
 func newLife(me Self, load func() (*config.Config, error), o Options) *life {
-	return &life{Self: me, Options: o, load: checked(load), consent: newConsent(me, o), newLog: newLog, open: roles.open}
+	return &life{Self: me, Options: o, load: checked(load), plain: load, consent: newConsent(me, o), newLog: newLog, open: roles.open}
 }
 
 // run is Run, with what signals ask for as events.
@@ -173,6 +179,7 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 	}()
 	if !jail.Empty() && process.Privileged() {
 		l.config.Store(c)
+		l.readable.Store(new(map[string]bool))
 		return l.keep(ctx, events)
 	}
 	if !jail.Empty() {
@@ -188,10 +195,19 @@ func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 		Log:     l.log.Logger,
 		Apply:   bringup.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
 		Manager: l.manager,
-		Check:   func() error { _, err := l.reload(); return err },
+		Check:   l.checkAgain,
 		Ready:   l.isUp,
-		Reads:   func() privsep.Reads { return reads(l.config.Load(), l.keptPrograms()) }, Forget: l.forget,
+		Reads:   func() privsep.Reads { return reads(l.config.Load(), l.keptPrograms(), *l.readable.Load()) }, Forget: l.forget,
 	})
+}
+
+// reloadHere reads the configuration again in a worker, after its keeper found it good.
+func (l *life) reloadHere() (*config.Config, error) {
+	c, err := l.plain()
+	if err == nil {
+		err = l.consent.still(c)
+	}
+	return c, err
 }
 
 // reload reads the configuration again, for this process or its worker.

@@ -40,7 +40,8 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 func (l *life) once(caller context.Context, events <-chan process.Event, c *config.Config, jail process.Jail, m *management.Interface) (next *config.Config, err error) {
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
-	o := obeyed{log: l.log, manager: l.manager, version: c.Process.StatusVersion, failed: cancel,
+	run := &running{life: l, config: c, jail: jail}
+	o := obeyed{run: run, log: l.log, manager: l.manager, version: c.Process.StatusVersion, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
 	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, tasks: l.tasks, management: m,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
@@ -48,11 +49,13 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 		r.reload = l.worker.Reload
 	}
 	o.reload, o.management = r.reload, m
+	o.adopt = func() { go o.readAgain(ctx, l.reloadHere) }
 	defer r.local.close()
 	result := make(chan *config.Config)
 	go func() { result <- o.obey(caller.Done(), events) }()
 	s, err := await(ctx, func() (opened, error) { return r.openAfterHold(ctx, c, l.open) })
 	if err == nil {
+		run.role.Store(&s)
 		o.ready <- s
 		defer m.Attach(s.role)()
 		stopTelling := tellManager(ctx, l.manager, s)
@@ -73,12 +76,14 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 
 // obeyed is one run of a role, as far as signals are concerned.
 type obeyed struct {
+	run     *running
 	log     *log
 	manager *process.Manager
 	version int // of the status in the log
 	// failed ends the role for a reason of its own, context.Canceled for none.
 	failed context.CancelCauseFunc
 	reload func()
+	adopt  func() // in a worker
 	// management is the management interface; nil: none.
 	management *management.Interface
 	ready      chan backend.Backend // gives it once, when it is open
@@ -127,6 +132,8 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 				stop()
 			case b == nil && e == process.Reload: // also while readers hold the start
 				o.reload()
+			case b == nil && e == process.Adopt:
+				o.run.worker.Anew()
 			case b == nil:
 				waiting = append(waiting, e)
 			default:
@@ -145,6 +152,8 @@ func (o obeyed) do(e process.Event, b backend.Backend) {
 		o.log.lines(b.StatusText(o.version))
 	case process.Reload:
 		b.Reload()
+	case process.Adopt:
+		o.adopt()
 	}
 }
 
@@ -154,6 +163,13 @@ func (o obeyed) readAgain(ctx context.Context, load func() (*config.Config, erro
 	c, err := await(ctx, load)
 	switch {
 	case ctx.Err() != nil:
+	case err == nil && o.run.take(c):
+		o.manager.Reloaded()
+	case o.run.worker != nil:
+		if err != nil {
+			o.log.Warn("another worker has to take the configuration, since this one cannot read it", "error", err)
+		}
+		o.run.worker.Anew()
 	case err != nil:
 		o.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
 		o.manager.Reloaded()

@@ -72,16 +72,16 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	return ""
 }
 
-// reads is what the worker of a configuration may have its keeper read: with
+// reads is what the worker of a configuration may have its keeper read, with more files: with
 // `chroot`, nothing, since names lead elsewhere there.
-func reads(c *config.Config, programs privsep.Programs) privsep.Reads {
+func reads(c *config.Config, programs privsep.Programs, more map[string]bool) privsep.Reads {
 	own := privsep.Reads{Programs: programs, Environment: profile.Environment(c)}
 	if c.Process.Chroot != "" {
 		return own
 	}
 	lists := profile.ListFiles(c)
 	return privsep.Reads{Programs: own.Programs, Environment: own.Environment, Lists: lists.Read, File: func(name string) ([]byte, error) {
-		if !named(c, name) {
+		if !named(c, name) && !more[name] {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		}
 		return process.ReadFile(name)

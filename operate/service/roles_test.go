@@ -118,7 +118,9 @@ func TestServeAndConnect(t *testing.T) {
 	s.events <- process.Status
 	s.until("Common Name,Real Address")
 	c.events <- process.Reload
-	c.until("starting over with the configuration as it is now")
+	c.until("and nothing changed: sessions go on")
+	s.events <- process.Reload
+	s.until("and nothing changed: sessions go on")
 	s.events <- process.Status
 	c.exit()
 	s.exit()

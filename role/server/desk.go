@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"culvert/access"
@@ -21,10 +22,8 @@ import (
 // may come in, and if so gives it an address, tells it what it needs to know, and
 // enters it in the roster.
 type desk struct {
-	cfg       *config.Config
 	report    func(Event)
-	session   session.Config
-	admission *admission.Admission
+	rules     *atomic.Pointer[rules]
 	roster    *roster
 	strangers *strangers
 }
@@ -44,7 +43,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		}
 	case session.Established:
 		c.cipher = e.Params.Cipher
-		c.MaxInner.Store(int32(profile.MaxInner(d.cfg, c.Path().Remote.Addr().Is6(), c.Data)))
+		c.MaxInner.Store(int32(profile.MaxInner(d.rules.Load().cfg, c.Path().Remote.Addr().Is6(), c.Data)))
 		c.Session.SetTimers(d.timers(c))
 		d.roster.enter(c, now, profile.Describe(e.TLS), e.Params.Describe())
 	case session.Rekeyed:
@@ -71,7 +70,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 
 // timers returns the timers of a client that is in.
 func (d *desk) timers(c *client) session.Timers {
-	t := d.session.Timers
+	t := d.rules.Load().session.Timers
 	if own := c.own.Timers; own != nil {
 		t = profile.Timers(*own)
 	}
@@ -143,9 +142,9 @@ func (d *desk) letIn(c *client, now time.Time, h *session.Hello, token string) {
 // admit tells a client that it is in, and its settings. It gets in once it has the keys.
 func (d *desk) admit(c *client, now time.Time, h *session.Hello, cipher, token string) {
 	params := negotiate.ServerParams(cipher, c.id, h.PeerInfo)
-	params.Compression = negotiate.ServerCompression(d.session.Compression, h.PeerInfo, h.Options)
+	params.Compression = negotiate.ServerCompression(d.rules.Load().session.Compression, h.PeerInfo, h.Options)
 	params.CompressionSet = true
-	options := pushList(d.cfg.Server.Push, d.roster.book, c, h.PeerInfo)
+	options := pushList(d.rules.Load().cfg.Server.Push, d.roster.book, c, h.PeerInfo)
 	if token != "" {
 		options = append(options, "auth-token "+token)
 		if name := c.own.OverrideUsername; name != "" {
@@ -164,14 +163,14 @@ const exportNeeded = "this server admits only clients that derive keys by RFC 57
 // cipher finds a cipher of the data channel for a client, whose keys must be derived as
 // the configuration wants it.
 func (d *desk) cipher(h *session.Hello, own *config.PerClient) (string, *access.Refusal) {
-	if d.cfg.Trust.ForceKeyExport && !h.PeerInfo.Has(negotiate.ProtoTLSEKM) {
+	if d.rules.Load().cfg.Trust.ForceKeyExport && !h.PeerInfo.Has(negotiate.ProtoTLSEKM) {
 		return "", &access.Refusal{Reason: exportNeeded}
 	}
-	ciphers := d.session.Ciphers
+	ciphers := d.rules.Load().session.Ciphers
 	if own.Ciphers != nil {
 		ciphers = own.Ciphers
 	}
-	cipher, err := negotiate.ChooseCipher(ciphers, cmp.Or(own.Fallback, d.session.Fallback), h.PeerInfo, h.Options)
+	cipher, err := negotiate.ChooseCipher(ciphers, cmp.Or(own.Fallback, d.rules.Load().session.Fallback), h.PeerInfo, h.Options)
 	if err != nil {
 		return "", &access.Refusal{Reason: "Data channel cipher negotiation failed (no shared cipher)", Cause: err}
 	}
@@ -204,7 +203,7 @@ const revokedReason = "the certificate was revoked"
 
 // recheck shuts out a client if its certificate, or one above it, is revoked.
 func (d *desk) recheck(c *client, now time.Time) (revoked bool) {
-	err := c.visit.Revoked(now)
+	err := cmp.Or(c.visit.Revoked(now), d.rules.Load().admission.Revokes(c.visit, now))
 	if err == nil || c.Session.Err() != nil {
 		return false
 	}

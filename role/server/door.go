@@ -7,14 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"culvert/access/auth"
 	"culvert/config"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/role/profile"
-	"culvert/role/server/admission"
 	"culvert/session"
 	"culvert/session/wire"
 	"culvert/session/wrap"
@@ -24,16 +21,13 @@ import (
 // door is where control packets arrive. They go to their sessions; those of no session
 // go to the greeter, which begins one for clients that have proved their address.
 type door struct {
-	cfg       *config.Config
 	log       *slog.Logger
 	report    func(Event)
-	session   session.Config
 	armour    wrap.Armour
 	greeter   *session.Greeter
-	admission *admission.Admission
+	rules     *atomic.Pointer[rules]
 	table     *table
 	strangers *strangers
-	newcomers *rate.Limiter // connect-freq; nil: no limit
 	road      *tunnel.Road
 	onEvent   func(c *client, now time.Time, e session.Event)
 
@@ -93,7 +87,7 @@ func (d *door) greet(l link.Link, p *buf.Packet) {
 		turnAway(l)
 	case opening == nil:
 		d.answer(l, p, reply)
-	case d.newcomers != nil && !d.newcomers.AllowN(now, 1):
+	case !d.rules.Load().admits(now):
 		d.road.Counters.Add(tunnel.Crowd)
 		d.strangers.postpone()
 		turnAway(l)
@@ -154,10 +148,11 @@ func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 // begin starts a session for a client and hands it its first packet.
 func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session.Opening) {
 	c := &client{number: d.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
-	c.visit = d.admission.Begin(caller{c, d.report}, c.number)
-	cfg := d.session
+	rules := d.rules.Load()
+	c.visit = rules.admission.Begin(caller{c, d.report}, c.number)
+	cfg := rules.session
 	cfg.TLS = c.visit.TLS(cfg.TLS, p.Path.Remote)
-	cfg.Fragment = profile.Fragment(d.cfg.Data, p.Path.Remote.Addr().Is6())
+	cfg.Fragment = profile.Fragment(rules.cfg.Data, p.Path.Remote.Addr().Is6())
 	st, overTCP := l.(*stream)
 	if overTCP {
 		cfg = profile.OverTCP(cfg, true)
@@ -171,7 +166,7 @@ func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session
 		turnAway(l)
 		return
 	}
-	if op, _ := wire.ParseHead(p.Bytes()[0]); op.HasWKc() && d.admission.ChecksKeys() {
+	if op, _ := wire.ParseHead(p.Bytes()[0]); op.HasWKc() && rules.admission.ChecksKeys() {
 		c.Do(func(now time.Time) { d.requireKey(c, opening.Metadata, now) })
 	}
 	d.deliver(c, p.Bytes())

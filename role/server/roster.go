@@ -3,6 +3,7 @@ package server
 import (
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"culvert/access"
@@ -18,7 +19,7 @@ type roster struct {
 	table      *table
 	ether      *ether // nil: not Ethernet
 	book       *lease.Book
-	duplicates bool // duplicate-cn
+	duplicates atomic.Bool // duplicate-cn
 	report     func(Event)
 }
 
@@ -185,7 +186,7 @@ func (r *roster) forget(c *client) {
 
 // unique reports whether no other client may have this one's name: it has one, and
 // duplicate-cn is not set.
-func (r *roster) unique(c *client) bool { return !r.duplicates && c.name != access.Nameless }
+func (r *roster) unique(c *client) bool { return !r.duplicates.Load() && c.name != access.Nameless }
 
 // replaceNamesake ends the session of another client of the same name: either the same
 // device has come back, or two devices have one profile. It frees the peer-id and

@@ -10,9 +10,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"culvert/access"
 	"culvert/access/auth"
@@ -63,10 +62,11 @@ type Options struct {
 
 // Server is a VPN server. Make it with New and Run it once.
 type Server struct {
-	cfg       *config.Config
+	cfg       *config.Config // that it began with: of what rules do not say
 	opts      Options
 	log       *slog.Logger
-	admission *admission.Admission
+	rules     *atomic.Pointer[rules]
+	reloading reloading
 	roster    *roster
 	strangers *strangers
 	desk      *desk
@@ -87,7 +87,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		o.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
 	report := reporter(o.Log, o.Events)
-	s := &Server{cfg: c, opts: o, log: o.Log, report: report, restarts: make(chan struct{}, 1)}
+	s := &Server{cfg: c, opts: o, log: o.Log, report: report, restarts: make(chan struct{}, 1), rules: new(atomic.Pointer[rules])}
 	book, err := lease.New(c, o.Log)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err := profile.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}
-	s.roster = &roster{table: newTable(c.Server.MaxClients), book: book, duplicates: c.Server.DuplicateCN, report: report}
+	s.roster = &roster{table: newTable(c.Server.MaxClients), book: book, report: report}
+	s.roster.duplicates.Store(c.Server.DuplicateCN)
 	if profile.Kind(c.Adapter) == nic.Ethernet {
 		s.roster.ether = newEther(c.Server, report)
 	}
@@ -107,8 +108,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err := s.receive(); err != nil {
 		return nil, err
 	}
-	s.keeper = newKeeper(c, book.Layout().Network, o.KeysDir, s.door.session.TLS)
-	s.keeper.greeter, s.keeper.tokens, s.keeper.log = s.door.greeter, s.admission.Tokens(), o.Log
+	s.keeper = newKeeper(c, book.Layout().Network, o.KeysDir, s.rules.Load().session.TLS)
+	s.keeper.greeter, s.keeper.tokens, s.keeper.log = s.door.greeter, s.rules.Load().admission.Tokens(), o.Log
 	s.host = &host{cfg: c, book: book, forward: o.Forward, ethernet: s.roster.ether != nil, log: o.Log}
 	s.sockets = sockets{road: &s.road, strangers: s.strangers, report: report, share: newShare(c.Link.PortShare, o.Log)}
 	s.sockets.acceptor = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
@@ -131,23 +132,14 @@ func (s *Server) receive() error {
 	if err != nil {
 		return err
 	}
-	trust, err := profile.NewTrust(c, func(text string) { s.log.Warn(text) }, s.opts.Lists)
+	first, err := newRules(c, s.opts)
 	if err != nil {
 		return err
 	}
-	settings, err := trust.Session(c, true)
-	if err != nil {
-		return err
-	}
-	if s.admission, err = admission.New(c, admission.Options{Trust: trust, Checkers: s.opts.Checkers, Deciders: s.opts.Deciders, Log: s.log}); err != nil {
-		return err
-	}
-	s.desk = &desk{cfg: c, report: s.report, session: settings, admission: s.admission, roster: s.roster, strangers: s.strangers}
-	s.door = &door{cfg: c, log: s.log, report: s.report, session: settings, armour: armour, greeter: session.NewGreeter(armour, session.Rate(c.Server.ConnectFreqInitial)),
-		admission: s.admission, table: s.roster.table, strangers: s.strangers, road: &s.road, onEvent: s.desk.onEvent}
-	if f := c.Server.ConnectFreq; f.N > 0 {
-		s.door.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
-	}
+	s.rules.Store(first)
+	s.desk = &desk{rules: s.rules, report: s.report, roster: s.roster, strangers: s.strangers}
+	s.door = &door{rules: s.rules, log: s.log, report: s.report, armour: armour, greeter: session.NewGreeter(armour, session.Rate(c.Server.ConnectFreqInitial)),
+		table: s.roster.table, strangers: s.strangers, road: &s.road, onEvent: s.desk.onEvent}
 	return nil
 }
 
@@ -188,7 +180,7 @@ func (s *Server) Status(version int) []byte {
 }
 
 // Lists returns the files from which revocation lists are read again.
-func (s *Server) Lists() []string { return s.admission.Lists() }
+func (s *Server) Lists() []string { return s.rules.Load().admission.Lists() }
 
 // Run serves until ctx ends. Then it tells the clients (explicit-exit-notify) and
 // undoes what it changed on the host. The error is nil if ctx ended it.
@@ -202,7 +194,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 			err = failed
 		}
 	}()
-	defer profile.KeepStatus(s.cfg.Process, s.log, func() []byte { return s.Status(s.cfg.Process.StatusVersion) })()
+	s.beginRules(ctx)
+	defer s.endRules()
 	if s.opts.Opened != nil {
 		if err := s.opts.Opened(); err != nil {
 			return err
@@ -211,7 +204,6 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	failed := make(chan error, 1+len(s.sockets.links)+len(s.sockets.listeners))
 	go func() { failed <- s.road.Outbound(ctx, s.adapter) }()
 	s.sockets.serve(ctx, failed)
-	defer s.admission.KeepLists(ctx, s.desk.recheckAll)()
 	defer s.host.keepRoutes(ctx, s.adapter)()
 	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.sockets.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
@@ -274,7 +266,7 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 			s.log.Warn("clients can take the adapter's MAC address", "error", err)
 		}
 	}
-	s.admission.SetEnvironment(s.adapter.Environment(want.Told))
+	s.rules.Load().admission.SetEnvironment(s.adapter.Environment(want.Told))
 	if s.adapter.RouteDelay() == 0 {
 		err = s.finish(ctx)
 	}
@@ -303,10 +295,10 @@ func (s *Server) takeDown() error {
 }
 
 func (s *Server) close() error {
-	s.admission.End() // first, since a program may keep a client from ending
+	s.reloading.each(s.rules.Load(), (*admission.Admission).End) // first, since a program may keep a client from ending
 	s.endSessions()
 	s.strangers.stop()
-	s.admission.Wait()
+	s.reloading.each(s.rules.Load(), (*admission.Admission).Wait)
 	return s.takeDown()
 }
 
@@ -362,7 +354,7 @@ const dismissTime = 2 * time.Second
 func (s *Server) dismiss() {
 	s.door.closed.Store(true)
 	text := "RESTART"
-	switch s.cfg.Timers.ExplicitExitNotify {
+	switch s.rules.Load().cfg.Timers.ExplicitExitNotify {
 	case 0:
 		return
 	case 2:

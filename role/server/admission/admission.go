@@ -127,3 +127,20 @@ func (a *Admission) Lists() []string { return a.trust.ListFiles() }
 func (a *Admission) KeepLists(ctx context.Context, changed func()) (stop func()) {
 	return a.trust.Keep(ctx, changed)
 }
+
+// Follow has an admission take over what must not change with the configuration: tokens
+// that were given out stay good, and programs of one client stay in order. Call it
+// before anybody is asked.
+func (a *Admission) Follow(before *Admission) {
+	a.programs.order = before.programs.order
+	a.base.Store(before.base.Load())
+	if now, then := a.Tokens(), before.Tokens(); now != nil && then != nil {
+		now.Key, now.Older = then.Key, then.Older
+	}
+}
+
+// Revokes is Visit.Revoked by what this admission knows of revocations, for a client
+// that may have come in under another one.
+func (a *Admission) Revokes(v *Visit, now time.Time) error {
+	return a.trust.Revoked(a.trust.Way(v.Applicant().Chain), now)
+}

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// reloads is when a change of a directive takes effect, for those that do not begin
+// everything anew. A directive whose row says when is not here.
+var reloads = map[string]Reload{}
+
+func init() {
+	for when, names := range map[Reload]string{
+		ReloadKept: `verb mute config ignore-unknown-option persist-key persist-tun`,
+		ReloadServer: `push push-remove push-reset ccd-exclusive duplicate-cn connect-freq explicit-exit-notify
+			ping ping-restart ping-exit keepalive inactive
+			hand-window tran-window tls-timeout reneg-sec reneg-bytes reneg-pkts
+			data-ciphers data-ciphers-fallback ncp-ciphers cipher
+			ca capath cert key pkcs12 extra-certs dh askpass
+			tls-version-min tls-version-max tls-cipher tls-ciphersuites tls-groups ecdh-curve tls-cert-profile
+			verify-x509-name remote-cert-tls remote-cert-ku remote-cert-eku ns-cert-type verify-hash peer-fingerprint
+			verify-client-cert client-cert-not-required x509-username-field username-as-common-name
+			tls-verify tls-crypt-v2-verify tls-crypt-v2-max-age
+			auth-user-pass-verify auth-user-pass-optional auth-gen-token auth-gen-token-secret client-crresponse
+			client-connect client-disconnect status status-version`,
+	} {
+		for _, name := range strings.Fields(names) {
+			reloads[name] = when
+		}
+	}
+	for i := range table {
+		if when, ok := reloads[table[i].Name]; ok {
+			table[i].Reload = when
+		}
+	}
+}
+
+// saying keeps what each directive was given, in order, and what its files hold: as a
+// sum, since some of it is secret.
+type saying map[string][sha256.Size]byte
+
+// add notes one more line of a directive, or one more text.
+func (s saying) add(name string, parts ...string) {
+	sum := sha256.New()
+	before := s[name]
+	sum.Write(before[:])
+	for _, part := range parts {
+		one := sha256.Sum256([]byte(part))
+		sum.Write(one[:])
+	}
+	s[name] = [sha256.Size]byte(sum.Sum(nil))
+}
+
+// said notes a directive as it stands.
+func (s saying) line(d *call) {
+	s.add(d.name, append([]string{string(d.body)}, d.args...)...)
+}
+
+// Changes are the names of the directives by which two configurations differ, sorted.
+type Changes struct {
+	Live  []string // that a process takes while sessions go on
+	Anew  []string // for which it has to start over
+	Start []string // that it looks at only when it is started
+}
+
+// None reports whether nothing changed.
+func (c Changes) None() bool { return len(c.Live)+len(c.Anew)+len(c.Start) == 0 }
+
+// Changed compares this configuration, by which a process runs, with a newer one. A
+// configuration that was not parsed compares as one that needs a new start.
+func (c *Config) Changed(to *Config) Changes {
+	var changes Changes
+	if c.said == nil || to.said == nil {
+		return Changes{Anew: []string{"the configuration"}}
+	}
+	names := maps.Clone(c.said)
+	maps.Copy(names, to.said)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		before, had := c.said[name]
+		now, has := to.said[name]
+		if had == has && before == now {
+			continue
+		}
+		switch c.when(name) {
+		case ReloadKept:
+			changes.Live = append(changes.Live, name)
+		case ReloadStart:
+			changes.Start = append(changes.Start, name)
+		default:
+			changes.Anew = append(changes.Anew, name)
+		}
+	}
+	return changes
+}
+
+// when is when another value of a directive takes effect in a process of this
+// configuration's role: ReloadKept, ReloadAnew or ReloadStart.
+func (c *Config) when(name string) Reload {
+	row := byName[name]
+	switch {
+	case row == nil:
+		return ReloadAnew
+	case row.Status == Harmless || row.Status == WindowsOnly || row.Status == Negotiated:
+		return ReloadKept
+	case row.Role == RoleServer && c.Mode != ModeServer || row.Role == RoleClient && c.Mode == ModeServer:
+		return ReloadKept // it has no effect here
+	case name == "duplicate-cn" && c.Server.PoolPersist != "":
+		return ReloadAnew // it decides whether addresses are remembered
+	case row.Reload == ReloadServer || row.Reload == ReloadLive:
+		if c.Mode == ModeServer {
+			return ReloadKept
+		}
+		return ReloadAnew
+	}
+	return row.Reload
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const reloadServer = "dev tun\nserver 10.8.0.0 255.255.255.0\nca ca\ncert cert\nkey key\ndh none\n"
+
+// TestChanged: what changed between two configurations, and whether sessions can go on.
+func TestChanged(t *testing.T) {
+	read := func(name string) ([]byte, error) {
+		return []byte("-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n-----BEGIN OpenVPN Static key V1-----\n" + name), nil
+	}
+	parse := func(t *testing.T, text string, read ReadFile) *Config {
+		t.Helper()
+		c, err := ParseFile("x.conf", []byte(text), read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	const client = "client\ndev tun\nremote a\nca ca\ncert cert\nkey key\nremote-cert-tls server\n"
+	for _, c := range []struct {
+		what, before, after string
+		want                Changes
+	}{
+		{"nothing", reloadServer, reloadServer, Changes{}},
+		{"a comment", reloadServer, "# a\n" + reloadServer, Changes{}},
+		{"one more push", reloadServer + "push \"route 10.1.0.0 255.255.0.0\"\n", reloadServer + "push \"route 10.1.0.0 255.255.0.0\"\npush \"route 10.2.0.0 255.255.0.0\"\n", Changes{Live: []string{"push"}}},
+		{"pushes in another order", reloadServer + "push a\npush b\n", reloadServer + "push b\npush a\n", Changes{Live: []string{"push"}}},
+		{"verb, ccd and a port", reloadServer + "verb 3\nport 1194\n", reloadServer + "verb 4\nport 1195\nclient-config-dir ccd\n", Changes{Live: []string{"client-config-dir", "verb"}, Anew: []string{"port"}}},
+		{"the network", reloadServer, strings.Replace(reloadServer, "10.8", "10.9", 1), Changes{Anew: []string{"server"}}},
+		{"where the log goes", reloadServer, reloadServer + "log x\n", Changes{Start: []string{"log"}}},
+		{"a directive without effect", reloadServer, reloadServer + "fast-io\n", Changes{Live: []string{"fast-io"}}},
+		{"an inline block", reloadServer + "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\na\n</tls-crypt>\n", reloadServer + "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\nb\n</tls-crypt>\n", Changes{Anew: []string{"tls-crypt"}}},
+		{"a client's verb", client, client + "verb 5\n", Changes{Live: []string{"verb"}}},
+		{"a client's authority", client, strings.Replace(client, "ca ca", "ca other", 1), Changes{Anew: []string{"ca"}}},
+		{"a client's connection", client + "<connection>\nremote b\n</connection>\n", client + "<connection>\nremote c\n</connection>\n", Changes{Anew: []string{"connection"}}},
+	} {
+		got := parse(t, c.before, read).Changed(parse(t, c.after, read))
+		if !slices.Equal(got.Live, c.want.Live) || !slices.Equal(got.Anew, c.want.Anew) || !slices.Equal(got.Start, c.want.Start) {
+			t.Errorf("%s: %+v, want %+v", c.what, got, c.want)
+		}
+	}
+	other := func(name string) ([]byte, error) {
+		text, err := read(name)
+		return append(text, '.'), err
+	}
+	if got := parse(t, reloadServer, read).Changed(parse(t, reloadServer, other)); !slices.Equal(got.Live, []string{"ca", "cert", "key"}) || len(got.Anew) > 0 {
+		t.Errorf("other files: %+v", got)
+	}
+	if got := new(Config).Changed(parse(t, reloadServer, read)); len(got.Anew) == 0 {
+		t.Errorf("of no configuration: %+v", got)
+	}
+}
+
+// TestReloadsAreDirectives: the table of reloads names directives alone.
+func TestReloadsAreDirectives(t *testing.T) {
+	for name := range reloads {
+		if byName[name] == nil {
+			t.Errorf("%s: no such directive", name)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+//go:build interop
+
+package interop
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// sessionsGoOn is logged for a SIGHUP that keeps the sessions.
+var sessionsGoOn = regexp.MustCompile(`sessions go on`)
+
+// TestReloadKeepsSessions: a stock client's TCP connection survives a SIGHUP of our
+// server that brings another push, a file of client-config-dir and another verb, as root
+// and as nobody; a faulty file changes nothing, and another port starts everything over.
+func TestReloadKeepsSessions(t *testing.T) {
+	for name, extra := range map[string][]string{"root": nil, "nobody": {"user nobody"}} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			c, s := l.host("c"), l.host("s")
+			w := l.join(c, s)
+			config := s.serverConfig(serverParty(t, plain, append([]string{"keepalive 1 10"}, extra...)...))
+			server := s.run(ours, config).up()
+			client := c.run(stock, c.clientConfig(clientParty(t, plain), w.b4)).up()
+			text := string(must(os.ReadFile(config)))
+			reload := func(text string) {
+				t.Helper()
+				if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				server.cmd.Process.Signal(syscall.SIGHUP)
+			}
+
+			listening := s.start("listener", "iperf3", "-s", "-1", "-p", "5290", "--forceflush")
+			listening.expect(regexp.MustCompile(`Server listening`), 1, patience)
+			stream := c.start("stream", "iperf3", "-c", serverIPv4.String(), "-p", "5290", "-t", "2", "-b", "2M", "--forceflush")
+			stream.expect(regexp.MustCompile(`connected to`), 1, patience)
+			ccd := filepath.Join(s.dir, "ccd")
+			if err := os.Mkdir(ccd, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(ccd, clientName), []byte("push \"route 10.67.0.0 255.255.0.0\"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			text += "push \"route 10.66.0.0 255.255.0.0\"\nclient-config-dir " + ccd + "\nverb 4\n"
+			reload(text)
+			server.expect(regexp.MustCompile(`sessions go on.*taken="?client-config-dir, push, verb`), 1, patience)
+			if err := stream.wait(patience); err != nil {
+				t.Errorf("the connection broke: %v", err)
+			}
+			if n := client.count(initialized); n != 1 {
+				t.Errorf("the client connected %d times", n)
+			}
+
+			client.cmd.Process.Signal(syscall.SIGUSR1) // now it is a newcomer
+			client.expect(initialized, 2, patience)
+			routes := c.ip("route")
+			for _, want := range []string{"10.66.0.0/16", "10.67.0.0/16"} {
+				if !strings.Contains(routes, want) {
+					t.Errorf("no route to %s:\n%s", want, routes)
+				}
+			}
+			reload(text + "nonsense\n")
+			server.expect(regexp.MustCompile(`the configuration is faulty, so everything stays as it is`), 1, patience)
+			c.ping(serverIPv4)
+			reload(text + "port 1195\n")
+			server.expect(regexp.MustCompile(`cannot be taken while sessions go on.*port`), 1, patience)
+			server.expect(initialized, 2, patience)
+			if err := server.stop(syscall.SIGTERM); err != nil {
+				t.Errorf("exit status: %v", err)
+			}
+		})
+	}
+}

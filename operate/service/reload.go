@@ -1,0 +1,105 @@
+package service
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"culvert/config"
+	"culvert/host/process"
+)
+
+// adopter is a role that can go on with another configuration while sessions go on.
+type adopter interface {
+	Adopt(c *config.Config) error
+}
+
+// running is a role at work, and the configuration that it goes by.
+type running struct {
+	*life
+	jail process.Jail
+	role atomic.Pointer[opened] // nil until it is open
+
+	mu     sync.Mutex
+	config *config.Config
+}
+
+// changes are those between two configurations. With rights given up, this process
+// cannot open another status file.
+func changes(before, now *config.Config, jailed bool) config.Changes {
+	c := before.Changed(now)
+	if i := slices.Index(c.Live, "status"); i >= 0 && jailed {
+		c.Live = slices.Delete(c.Live, i, i+1)
+		c.Anew = append(c.Anew, "status")
+	}
+	return c
+}
+
+// take goes on with another configuration while sessions go on, if that is possible, and
+// logs what was taken, or what forces a new start. One that turns out to be faulty
+// leaves everything as it is; in a worker, another one has to try.
+func (r *running) take(c *config.Config) bool {
+	role := r.role.Load()
+	if role == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change := changes(r.config, c, !r.jail.Empty())
+	if !canGoOn(r.log.Logger, change) {
+		return false
+	}
+	if a, ok := role.role.(adopter); ok && len(change.Live) > 0 {
+		if err := a.Adopt(c); err != nil {
+			if r.worker != nil {
+				r.log.Warn("the configuration cannot be taken while sessions go on", "error", err)
+				return false
+			}
+			r.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
+			return true
+		}
+	}
+	r.config = c
+	r.log.notes(c)
+	r.log.mute.Store(int64(c.Process.Mute))
+	return true
+}
+
+// canGoOn logs what becomes of changes, and reports whether sessions can go on.
+func canGoOn(log *slog.Logger, c config.Changes) bool {
+	list := func(names []string) string { return strings.Join(names, ", ") }
+	switch {
+	case len(c.Anew) > 0:
+		log.Info("the configuration was read again (SIGHUP), and cannot be taken while sessions go on", "because of", list(c.Anew))
+		return false
+	case c.None():
+		log.Info("the configuration was read again (SIGHUP), and nothing changed: sessions go on")
+	default:
+		log.Info("the configuration was read again (SIGHUP), and sessions go on", "taken", list(c.Live))
+	}
+	if len(c.Start) > 0 {
+		log.Warn("changes of these wait until the process is started again", "directives", list(c.Start))
+	}
+	return true
+}
+
+// checkAgain reads the configuration again for a worker, and reports whether that can go
+// on with it. In a chroot the names of files lead elsewhere.
+func (l *life) checkAgain() (live bool, err error) {
+	before := l.config.Load()
+	var c *config.Config
+	names := process.NoteReads(func() { c, err = l.reload() })
+	if err != nil {
+		return false, err
+	}
+	l.readable.Store(&names)
+	change := changes(before, c, true)
+	if live = len(change.Anew) == 0 && c.Process.Chroot == ""; live {
+		l.log.setVerb(c.Process.Verb)
+		return true, nil
+	}
+	canGoOn(l.log.Logger, change)
+	return false, nil
+}
