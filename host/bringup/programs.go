@@ -128,14 +128,13 @@ func (a *Adapter) start(ctx context.Context) error {
 	}
 	a.hooks.started = true
 	a.names(ctx, "dns-up")
-	return a.fatal(a.run(ctx, "up", a.environment("init"), a.arguments("init")...))
+	err := a.run(ctx, "up", a.environment("init"), a.arguments("init")...)
+	a.hooks.started = err == nil
+	return a.fatal(err)
 }
 
 // stop runs what stop runs before the adapter goes, or its addresses change.
 func (a *Adapter) stop(ctx context.Context) error {
-	if !a.hooks.started {
-		return nil
-	}
 	if a.hooks.named {
 		a.names(ctx, "dns-down")
 	}

@@ -17,6 +17,7 @@ import (
 const dumpScript = `part=$(/usr/bin/mktemp "%[1]s/part.XXXXXX")
 { for a in "$@"; do echo "arg $a"; done
   echo "cwd $(/bin/pwd)"
+  echo "who $(/usr/bin/id -un)"
   /usr/bin/tr '\0' '\n' < /proc/$$/environ | /bin/sed 's/^/env /'
   echo end; } > "$part"
 /bin/cat "$part" >> "%[1]s/calls"; /bin/rm "$part"
@@ -25,6 +26,7 @@ echo "said by $script_type"`
 // hookCall is one run of a program: why, with which arguments and environment.
 type hookCall struct {
 	kind string // script_type
+	who  string // the user who ran it
 	args []string
 	env  []string // NAME=VALUE, as given
 }
@@ -52,6 +54,8 @@ func (n *netns) calls() (all []hookCall) {
 			if kind, ok := strings.CutPrefix(rest, "script_type="); ok {
 				c.kind = kind
 			}
+		case "who":
+			c.who = rest
 		case "cwd":
 			if rest != "/" && rest != n.dir && !strings.HasPrefix(rest, "/") {
 				n.t.Errorf("it ran in %q", rest)

@@ -1,0 +1,130 @@
+//go:build interop
+
+package interop
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// hostHooks are the lines that have a process run one program for everything that
+// happens to its own adapter.
+func hostHooks(hook string, more ...string) []string {
+	lines := []string{"script-security 2", "setenv MINE first"}
+	for _, name := range []string{"up", "down", "route-up", "route-pre-down"} {
+		lines = append(lines, name+" "+hook)
+	}
+	return append(lines, more...)
+}
+
+// hostCase is a tunnel whose ends run programs for their adapters.
+type hostCase struct {
+	name           string
+	server, client []string
+	signal         os.Signal // for the client in between; nil: none
+}
+
+var hostCases = []hostCase{
+	{"plain", []string{"route 10.50.0.0 255.255.0.0 10.8.0.2 7", "down-pre",
+		`push "dhcp-option DNS 10.8.0.1"`, `push "dhcp-option DOMAIN corp.example"`, `push "route-ipv6 fd99::/64"`},
+		[]string{"route 10.60.0.0 255.255.0.0"}, nil},
+	{"restart", nil, nil, syscall.SIGUSR1},
+	{"restart persist-tun", []string{"user nobody", "persist-tun", "persist-key"}, []string{"user nobody", "persist-tun", "persist-key", "up-restart", "down-pre"}, syscall.SIGUSR1},
+	{"noexec", []string{"ifconfig-noexec", "route-noexec"}, []string{"route-noexec", "route 10.60.0.0 255.255.0.0"}, nil},
+}
+
+// hostCalls runs a tunnel whose ends are of one implementation, and returns the runs of
+// each end's program.
+func (c hostCase) hostCalls(t *testing.T, impl implementation) (server, client []hookCall) {
+	h := newHosts(t)
+	atServer, atClient := h.s.hooksForAll(), h.c.hooksForAll()
+	serverProc, clientProc := h.login(pairing{client: impl, server: impl}, hostHooks(atServer, c.server...),
+		hostHooks(atClient, append(slices.Clone(c.client), "ipchange "+atClient)...))
+	clientProc.up()
+	if c.signal != nil {
+		clientProc.cmd.Process.Signal(c.signal)
+		clientProc.expect(initialized, 2, patience)
+	}
+	for _, p := range []*process{clientProc, serverProc} {
+		if err := p.stop(syscall.SIGTERM); err != nil {
+			t.Errorf("%s: %v", p.name, err)
+		}
+	}
+	return h.s.calls(), h.c.calls()
+}
+
+// hooksForAll is hooks, with a program that every user can run.
+func (n *netns) hooksForAll() string {
+	n.t.Helper()
+	calls, hook := filepath.Join(n.dir, "calls"), n.hooks()
+	err := errors.Join(os.Chmod(n.dir, 0o777), os.Chmod(filepath.Dir(n.dir), 0o755), os.Chmod(hook, 0o755),
+		os.WriteFile(calls, nil, 0o666), os.Chmod(calls, 0o666))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return hook
+}
+
+// sameCalls compares the runs of a program with OpenVPN's.
+func sameCalls(t *testing.T, end string, want, got []hookCall) {
+	t.Helper()
+	list := func(calls []hookCall) (lines []string) {
+		for _, c := range calls {
+			lines = append(lines, c.who+": "+c.what())
+		}
+		return lines
+	}
+	if w, g := list(want), list(got); !slices.Equal(w, g) || len(w) < 4 {
+		t.Fatalf("%s: OpenVPN ran\n%s\nand we ran\n%s", end, strings.Join(w, "\n"), strings.Join(g, "\n"))
+	}
+	for i, c := range want {
+		own := slices.DeleteFunc(slices.Clone(got[i].env), func(v string) bool { return strings.HasPrefix(v, "PATH=") })
+		if !slices.Equal(c.env, own) {
+			t.Errorf("%s: %s: OpenVPN told it\n%s\nand we\n%s", end, c.what(), strings.Join(c.env, "\n"), strings.Join(own, "\n"))
+		}
+	}
+}
+
+// TestHostHooks: the programs of a client's and of a server's own adapter run at the same
+// moments, as the same users, with the same arguments and variables in the same order as
+// with stock OpenVPN 2.6, except for what docs/hooks.md lists.
+func TestHostHooks(t *testing.T) {
+	for _, c := range hostCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			wantServer, wantClient := c.hostCalls(t, stock)
+			gotServer, gotClient := c.hostCalls(t, ours)
+			sameCalls(t, "server", wantServer, gotServer)
+			sameCalls(t, "client", wantClient, gotClient)
+		})
+	}
+}
+
+// TestUpFails: a client whose program of up fails ends, and leaves nothing behind; one whose
+// program hangs can still be ended.
+func TestUpFails(t *testing.T) {
+	for name, text := range map[string]string{"fails": "exit 3", "hangs": "exec /bin/sleep 1000"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHosts(t)
+			before := h.c.state()
+			_, p := h.login(pairing{client: ours, server: stock}, nil, []string{"script-security 2", "up " + h.c.program("up", "echo said by up; "+text)})
+			if name == "hangs" {
+				h.c.eventually("up runs", func() bool { return strings.Contains(p.log(), "said by up") })
+				if err := p.stop(syscall.SIGTERM); err != nil {
+					t.Error(err)
+				}
+			} else if err := p.wait(patience); err == nil || !strings.Contains(p.log(), "status 3") {
+				t.Errorf("it ended with %v:\n%s", err, p.log())
+			}
+			if after := h.c.state(); after != before {
+				t.Errorf("before:\n%s\nafter:\n%s", before, after)
+			}
+		})
+	}
+}
