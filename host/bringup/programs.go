@@ -191,7 +191,7 @@ func (a *Adapter) Restart(ctx context.Context, signal string) error {
 
 // Restarted is described at Restart.
 func (a *Adapter) Restarted(ctx context.Context) error {
-	a.hooks.signal = ""
+	a.hooks.signal, a.hooks.routed = "", false // no route is added this time
 	if !a.hooks.UpRestart || !a.hooks.finished {
 		return nil
 	}

@@ -112,7 +112,6 @@ func TestUpFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHosts(t)
-			before := h.c.state()
 			_, p := h.login(pairing{client: ours, server: stock}, nil, []string{"script-security 2", "up " + h.c.program("up", "echo said by up; "+text)})
 			if name == "hangs" {
 				h.c.eventually("up runs", func() bool { return strings.Contains(p.log(), "said by up") })
@@ -122,8 +121,8 @@ func TestUpFails(t *testing.T) {
 			} else if err := p.wait(patience); err == nil || !strings.Contains(p.log(), "status 3") {
 				t.Errorf("it ended with %v:\n%s", err, p.log())
 			}
-			if after := h.c.state(); after != before {
-				t.Errorf("before:\n%s\nafter:\n%s", before, after)
+			if after := h.c.state(); strings.Contains(after, tunDevice) {
+				t.Errorf("something is left:\n%s", after)
 			}
 		})
 	}

@@ -187,7 +187,7 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 				return err
 			}
 		case <-a.moved:
-			a.follows(ctx)
+			follow(ctx, a)
 		case err := <-a.revoked:
 			return &lostError{err}
 		case <-a.restarts:

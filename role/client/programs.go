@@ -22,8 +22,8 @@ func (a *attempt) ipchange(ctx context.Context) {
 	}
 }
 
-// follows notes that the server has another address, and runs ipchange.
-func (a *attempt) follows(ctx context.Context) {
+// follow notes that the server of an attempt has another address, and runs ipchange.
+func follow(ctx context.Context, a *attempt) {
 	if a.told != nil {
 		a.told.SetAddress("trusted", a.peer.Path().Remote)
 		a.ipchange(ctx)
