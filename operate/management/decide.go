@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -21,7 +22,8 @@ type key struct {
 type clients struct {
 	pending map[key]*pending
 	// known are the clients that readers have heard of and not seen leave.
-	known map[uint64]bool
+	known      map[uint64]bool
+	own4, own6 netip.Addr // the server's own addresses in the tunnel
 	// envLevel is of env-filter.
 	envLevel int
 }

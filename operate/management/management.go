@@ -127,8 +127,11 @@ func (i *Interface) Reloading() {
 		return
 	}
 	i.mu.Lock()
-	defer i.mu.Unlock()
 	i.course.reloading = true
+	i.mu.Unlock()
+	if b := i.tunnel(); b != nil && b.Status().Role == "server" { // which reports no end
+		i.State(plainState(stateReconnecting, "SIGHUP"))
+	}
 }
 
 // Broadcast sends lines to every reader, together: nothing of another message comes

@@ -16,6 +16,7 @@ import (
 	"culvert/operate/backend/backendtest"
 	"culvert/role/client"
 	"culvert/role/event"
+	"culvert/role/server"
 	"culvert/session"
 )
 
@@ -160,4 +161,25 @@ func TestStates(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%q\nwant\n%q", got, want)
 	}
+}
+
+// TestServerStates are the states that OpenVPN 2.6.14 reported of a server that got SIGHUP
+// and SIGUSR1.
+func TestServerStates(t *testing.T) {
+	i, d := open(t, config.Management{})
+	v4 := netip.MustParseAddr("10.8.0.1")
+	i.Attach(backendtest.New())
+	i.Serving(v4, netip.Addr{})
+	i.Reloading()
+	i.Serving(v4, netip.Addr{})
+	i.Client(server.Restarting{})
+	d.say("state all")
+	for _, want := range []string{"CONNECTING,,,,,,", "ASSIGN_IP,,10.8.0.1,,,,", "CONNECTED,SUCCESS,10.8.0.1,,,,", "RECONNECTING,SIGHUP,,,,,",
+		"ASSIGN_IP,,10.8.0.1,,,,", "CONNECTED,SUCCESS,10.8.0.1,,,,", "RECONNECTING,SIGUSR1,,,,,", "ASSIGN_IP,,10.8.0.1,,,,", "CONNECTED,SUCCESS,10.8.0.1,,,,"} {
+		line, _ := d.in.ReadString('\n')
+		if _, got, _ := strings.Cut(strings.TrimSuffix(line, "\r\n"), ","); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	d.want("END")
 }

@@ -58,7 +58,17 @@ func shows(level int, name string) bool {
 // are in, of their addresses, and of those that left (>CLIENT:ESTABLISHED, ADDRESS,
 // DISCONNECT).
 func (i *Interface) Client(e server.Event) {
-	if i == nil || !i.cfg.ClientAuth {
+	if i == nil {
+		return
+	}
+	if _, restarts := e.(server.Restarting); restarts {
+		i.mu.Lock()
+		v4, v6 := i.clients.own4, i.clients.own6
+		i.mu.Unlock()
+		i.State(plainState(stateReconnecting, "SIGUSR1"))
+		i.serves(v4, v6)
+	}
+	if !i.cfg.ClientAuth {
 		return
 	}
 	switch e := e.(type) {
