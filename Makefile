@@ -11,13 +11,23 @@ CROSS    := windows/amd64 windows/arm64 darwin/arm64 freebsd/amd64 linux/arm64 l
 # The packages with tests against real programs, in network namespaces.
 INTEROP  := ./lab/interop/... ./host/hostnet/... ./nic/... ./operate/...
 
-.PHONY: help build demo test check lint cross unit interop fuzz mutate bench deps clean
+PREFIX  ?= /usr/local
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+
+.PHONY: help build install demo test check lint cross unit interop fuzz mutate bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 build: ## bin/culvert, one static file
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/culvert ./cmd/culvert
+
+install: build ## bin/culvert, systemd units and the user; takes DESTDIR and PREFIX
+	install -D -m 755 bin/culvert $(DESTDIR)$(PREFIX)/bin/culvert
+	install -D -m 644 packaging/culvert.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/culvert.conf
+	@set -e; for u in culvert.service culvert-server@.service culvert-client@.service; do \
+		install -d $(DESTDIR)$(UNITDIR); \
+		sed 's|@BINDIR@|$(PREFIX)/bin|' packaging/$$u > $(DESTDIR)$(UNITDIR)/$$u; done
 
 demo: build ## a tunnel on this machine, without root
 	bin/culvert demo
