@@ -66,7 +66,7 @@ func (i *Interface) Client(e server.Event) {
 		v4, v6 := i.clients.own4, i.clients.own6
 		i.mu.Unlock()
 		i.State(plainState(stateReconnecting, "SIGUSR1"))
-		i.serves(v4, v6)
+		serves(i, v4, v6)
 	}
 	if !i.cfg.ClientAuth {
 		return

@@ -190,11 +190,11 @@ func (i *Interface) Serving(v4, v6 netip.Addr) {
 	i.course.last, i.course.reloading = stateConnected, false
 	i.clients.own4, i.clients.own6 = v4, v6
 	i.mu.Unlock()
-	i.serves(v4, v6)
+	serves(i, v4, v6)
 }
 
 // serves reports the states of a server that is ready.
-func (i *Interface) serves(v4, v6 netip.Addr) {
+func serves(i *Interface, v4, v6 netip.Addr) {
 	i.State(stateText(stateAssignIP, "", v4, v6, netip.AddrPort{}, netip.AddrPort{}))
 	i.State(stateText(stateConnected, "SUCCESS", v4, v6, netip.AddrPort{}, netip.AddrPort{}))
 }
