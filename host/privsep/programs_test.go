@@ -41,7 +41,7 @@ func TestProgramOfKeeper(t *testing.T) {
 	p := new(programs)
 	var own hooks.Env
 	own.Set("config", "own")
-	k.reads.Programs, k.reads.Environment = p, &own
+	k.reads.Store(&Reads{Programs: p, Environment: &own})
 	if err := w.Run(t.Context(), "up", &env, "tun0", "1500"); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestProgramOfKeeper(t *testing.T) {
 func TestProgramStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, k, _ := pair(t, new(fakeHost))
-		k.reads.Programs, k.reads.Environment = &programs{wait: true}, new(hooks.Env)
+		k.reads.Store(&Reads{Programs: &programs{wait: true}, Environment: new(hooks.Env)})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- w.Run(ctx, "up", new(hooks.Env)) }()
