@@ -29,7 +29,7 @@ func runOpenVPN(ctx context.Context, me service.Self, out io.Writer, args []stri
 		return 1, err
 	case about >= 0:
 		if about+1 < len(args) && !strings.HasPrefix(args[about+1], "--") {
-			return 1, fmt.Errorf("--version %q: takes no value\nUse --help for more information.", args[about+1])
+			return 1, fmt.Errorf("--version %q: takes no value; see --help", args[about+1])
 		}
 		_, err = io.WriteString(out, version.Current().OpenVPN())
 		return 0, err

@@ -12,6 +12,8 @@ import (
 )
 
 // signalPipe is where onSignal writes: the pipe's end of a thin process.
+//
+//lint:ignore U1000 onSignal, in assembly, reads it
 var signalPipe int32 = -1
 
 // onSignal is a signal handler (sigaction(2)): it writes the signal's number as a byte

@@ -31,7 +31,7 @@ func (s stockView) combinations() (all []stockLine) {
 		static[2] = Warns
 	}
 	add("secret", static, "is deprecated; 2.7 wants allow-deprecated-insecure-static-crypto beside it")
-	if (critic{s.subject}).takesAnyServer() {
+	if critic(s).takesAnyServer() {
 		all = append(all, stockLine{0, by{Warns, Warns, Warns}, "nothing checks the server's certificate beyond its authority", tried})
 	}
 	if s.ownEnded() {

@@ -17,7 +17,7 @@ func (s critic) programs() (all []Finding) {
 	if s.config.Process.Chroot != "" {
 		return nil
 	}
-	for _, l := range (teller{s.subject}).touching(config.TouchRuns) {
+	for _, l := range teller(s).touching(config.TouchRuns) {
 		name := program(l)
 		if slices.Contains(modules, l.Name) || !filepath.IsAbs(name) {
 			continue

@@ -40,13 +40,15 @@ func readLine(r *bufio.Reader) (string, error) {
 
 // The words of a command, by the rules of OpenVPN's configuration files.
 
-// errQuote and errResidue are the answers to a command that does not end as it should;
-// the words are OpenVPN's.
-func errQuote(mark byte) error {
-	return fmt.Errorf(`Options error: No closing quotation (%c) in management command`, mark)
-}
+// optionsError is what is wrong with a command that does not end as it should, in
+// OpenVPN's words.
+type optionsError string
 
-var errResidue = errors.New("Options error: Residual parse state (backslash) in management command")
+func (e optionsError) Error() string { return "Options error: " + string(e) + " in management command" }
+
+func errQuote(mark byte) error { return optionsError(fmt.Sprintf("No closing quotation (%c)", mark)) }
+
+const errResidue = optionsError("Residual parse state (backslash)")
 
 // Append appends words as a command, so that Parse returns them again. A word must hold
 // no line end.
