@@ -42,16 +42,20 @@ func handledSignals(to chan<- os.Signal) (stop func(), err error) {
 			_ = setAction(s, &action, nil)
 		}
 	}
+	// The runtime always handles this one. Of those of reactions it leaves some alone that
+	// were ignored when the process began (nohup), which then have no restorer.
+	ours := sigaction{}
+	err = setAction(syscall.SIGSEGV, nil, &ours)
+	ours.handler = reflect.ValueOf(onSignal).Pointer() // on the runtime's stack for signals, by its flags
 	for s := range reactions {
 		number, now := s.(syscall.Signal), sigaction{}
-		if err = setAction(number, nil, &now); err != nil {
+		if err == nil {
+			err = setAction(number, &ours, &now)
+		}
+		if err != nil {
 			break
 		}
 		before[number] = now
-		now.handler = reflect.ValueOf(onSignal).Pointer() // on the runtime's stack for signals, by its flags
-		if err = setAction(number, &now, nil); err != nil {
-			break
-		}
 	}
 	file := os.NewFile(uintptr(ends[0]), "signals")
 	if err != nil {

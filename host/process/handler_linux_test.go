@@ -11,8 +11,14 @@ import (
 )
 
 // TestHandledSignals: signals come by the handler while it is in place, thousands of
-// them while goroutines work, and by os/signal again after that.
+// them while goroutines work, and by os/signal again after that. One was ignored when the
+// process began, as with nohup.
 func TestHandledSignals(t *testing.T) {
+	ignored, before := sigaction{handler: 1}, sigaction{} // SIG_IGN
+	if err := setAction(syscall.SIGHUP, &ignored, &before); err != nil {
+		t.Fatal(err)
+	}
+	defer setAction(syscall.SIGHUP, &before, nil)
 	to := make(chan os.Signal, 1)
 	stop, err := handledSignals(to)
 	if err != nil {

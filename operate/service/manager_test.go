@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,7 +93,7 @@ func TestWatchdog(t *testing.T) {
 		if got := manager.take(); len(got) != 4 || got[0] != "WATCHDOG=1" {
 			t.Errorf("told %q in 19 s", got)
 		}
-		b.now = true
+		b.now.Store(true)
 		time.Sleep(time.Minute)
 		if got := manager.take(); len(got) != 0 {
 			t.Errorf("told %q while the role hangs", got)
@@ -106,14 +107,14 @@ func TestWatchdog(t *testing.T) {
 type hanging struct {
 	backend.Backend
 	feed  backend.Feed
-	now   bool
+	now   atomic.Bool
 	hangs chan struct{}
 }
 
 func (h *hanging) Events(room int) *backend.Reader { return h.feed.Add(room) }
 
 func (h *hanging) Status() backend.Status {
-	if h.now {
+	if h.now.Load() {
 		<-h.hangs
 	}
 	return backend.Status{}
