@@ -19,7 +19,7 @@ type tasks struct {
 // theirs at once, so that none has to begin when the system would refuse it, which ends
 // a Go program. What is left is for the programs of the configuration.
 const (
-	keeperThreads = 4
+	keeperThreads = 5
 	workerThreads = 5
 	wholeThreads  = 5 // a process that is both
 )
