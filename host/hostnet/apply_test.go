@@ -146,7 +146,7 @@ func moved() State {
 	s := everything()
 	s.Addresses[0] = address("10.9.0.2/24")
 	s.Routes[0].Dst = prefix("198.51.100.7/32")
-	s.Routes[1].Via, s.Routes[2].Via = ip("10.9.0.1"), ip("10.9.0.1")
+	s.Routes[1].Via, s.Routes[2].Via, s.Routes[len(s.Routes)-1].Via = ip("10.9.0.1"), ip("10.9.0.1"), ip("10.9.0.1")
 	s.DNS, s.LLAddr = &DNS{Servers: servers("10.9.0.1")}, "02:00:5e:10:00:02"
 	s.Forward.Masquerade = prefixes("10.9.0.0/24")
 	return s
