@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,8 @@ func block(name string, text []byte) string { return fmt.Sprintf("<%s>\n%s</%s>\
 type world struct {
 	t *testing.T
 	*simnet.Network
-	opened  []string // adapters, by role
+	mu      sync.Mutex // several roles note what they open
+	opened  []string   // adapters, by role
 	reloads int
 }
 
@@ -60,7 +62,11 @@ func inWorld(t *testing.T, test func(*testing.T, *world)) {
 
 // process is one that notes what it is asked.
 func (w *world) process() Process {
-	return Process{Reload: func() { w.reloads++ }, Opened: func(b Backend, adapter string) { w.opened = append(w.opened, b.Status().Role+" "+adapter) }}
+	return Process{Reload: func() { w.reloads++ }, Opened: func(b Backend, adapter string) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.opened = append(w.opened, b.Status().Role+" "+adapter)
+	}}
 }
 
 func (w *world) at(addr netip.AddrPort) func(link.Options) (link.Link, error) {
