@@ -92,8 +92,8 @@ func TestManyConnections(t *testing.T) {
 		t.Errorf("a connection beyond the limit read %d bytes, %v; want it closed", n, err)
 	}
 	i.mu.Lock()
-	if n := len(i.readers); n > mostReaders {
-		t.Errorf("%d readers, more than %d", n, mostReaders)
+	if in, all := i.inside(), len(i.readers); in > mostReaders || all > mostReaders+mostStrangers {
+		t.Errorf("%d readers, %d of them served; at most %d and %d", all, in, mostReaders+mostStrangers, mostReaders)
 	}
 	i.mu.Unlock()
 	d.say("net")
