@@ -124,23 +124,33 @@ func ahead(ctx context.Context, waiting []process.Event, events <-chan process.E
 	if len(waiting) == 0 {
 		return events
 	}
+	return fed(ctx, func() (e process.Event, more bool) {
+		if len(waiting) > 0 {
+			e, waiting = waiting[0], waiting[1:]
+			return e, true
+		}
+		select {
+		case e, more = <-events:
+			return e, more
+		case <-ctx.Done():
+			return e, true
+		}
+	})
+}
+
+// fed are the events that next returns one after the other, until it says that there are
+// no more, which closes them, or ctx ends.
+func fed(ctx context.Context, next func() (e process.Event, more bool)) <-chan process.Event {
 	all := make(chan process.Event)
 	go func() {
 		for {
-			var e process.Event
-			if len(waiting) > 0 {
-				e, waiting = waiting[0], waiting[1:]
-			} else {
-				var more bool
-				select {
-				case e, more = <-events:
-				case <-ctx.Done():
-					return
-				}
-				if !more {
-					close(all)
-					return
-				}
+			e, more := next()
+			switch {
+			case ctx.Err() != nil:
+				return
+			case !more:
+				close(all)
+				return
 			}
 			select {
 			case all <- e:

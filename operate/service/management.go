@@ -94,29 +94,15 @@ func placed(c *config.Config) config.Management {
 
 // both are the events of two sources, until the first is closed or ctx ends.
 func both(ctx context.Context, first <-chan process.Event, second <-chan process.Event) <-chan process.Event {
-	all := make(chan process.Event)
-	go func() {
-		for {
-			var e process.Event
-			more := true
-			select {
-			case e, more = <-first:
-			case e = <-second:
-			case <-ctx.Done():
-				return
-			}
-			if !more {
-				close(all)
-				return
-			}
-			select {
-			case all <- e:
-			case <-ctx.Done():
-				return
-			}
+	return fed(ctx, func() (e process.Event, more bool) {
+		select {
+		case e, more = <-first:
+			return e, more
+		case e = <-second:
+		case <-ctx.Done():
 		}
-	}()
-	return all
+		return e, true
+	})
 }
 
 // lined hands every line of the log to the management interface. Lines from before it is
