@@ -6,15 +6,13 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"culvert/access/hooks/hookstest"
 )
 
 func source(n byte) netip.Prefix {
@@ -100,42 +98,6 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
-// child is the process that a program noted in a file.
-func child(t *testing.T, file string) int {
-	t.Helper()
-	for range 1000 {
-		if text, err := os.ReadFile(file); err == nil && strings.HasSuffix(string(text), "\n") {
-			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return pid
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the program did not begin")
-	return 0
-}
-
-// ends fails unless a process goes away.
-func ends(t *testing.T, pid int) {
-	t.Helper()
-	for range 1000 {
-		if err := syscall.Kill(pid, 0); err != nil || isZombie(pid) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("process %d is there still", pid)
-}
-
-// isZombie reports whether a process has ended, though nobody has asked how.
-func isZombie(pid int) bool {
-	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return strings.HasPrefix(state, "Z")
-}
-
 // TestGroupEnds: with a program ends all that it has started.
 func TestGroupEnds(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "child")
@@ -143,10 +105,10 @@ func TestGroupEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { _, err := p.Run(ctx, source(1), nil); done <- err }()
-	pid := child(t, file)
+	pid := hookstest.Child(t, file)
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	ends(t, pid)
+	hookstest.Ends(t, pid)
 }
