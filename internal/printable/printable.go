@@ -8,20 +8,23 @@ import (
 	"unicode/utf8"
 )
 
-// Limits in bytes for text that is shown, before escapes make it longer.
+// Limits in bytes for text that is shown, escapes included.
 const (
 	maxName = 256
 	maxLine = 8192
 )
 
+// mark says that a text was cut.
+const mark = "…"
+
 // Name makes a single word or phrase from a stranger safe to show: like Line, but
-// cut at 256 bytes.
+// cut at 256 bytes, escapes included.
 func Name(text string) string { return escape(text, maxName) }
 
 // Line makes text safe to show as one line, or as part of one. What is not
 // printable (strconv.IsPrint: control characters, line ends, escape sequences,
 // marks that change the direction of writing, bytes that are not UTF-8) becomes an
-// escape such as \n, \x1b or \u202e. Text is cut at 8,192 bytes.
+// escape such as \n, \x1b or \u202e. Text is cut at 8,192 bytes, escapes included.
 func Line(text string) string { return escape(text, maxLine) }
 
 // Lines applies Line to each line of a text and keeps the line ends. It is only for
@@ -45,38 +48,34 @@ func clean(text string) bool {
 }
 
 func escape(text string, limit int) string {
-	text, rest := cut(text, limit)
-	if clean(text) {
-		return text + rest
+	if len(text) <= limit && clean(text) {
+		return text
 	}
 	var b strings.Builder
 	for len(text) > 0 {
 		r, n := utf8.DecodeRuneInString(text)
+		shown := text[:n]
 		if r == utf8.RuneError && n == 1 || !strconv.IsPrint(r) {
-			quoted := strconv.Quote(text[:n])
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteString(text[:n])
+			quoted := strconv.Quote(shown)
+			shown = quoted[1 : len(quoted)-1]
 		}
+		if b.Len()+len(shown) > limit {
+			return b.String() + mark
+		}
+		b.WriteString(shown)
 		text = text[n:]
 	}
-	return b.String() + rest
+	return b.String()
 }
 
 // Brief returns the beginning of a text, enough to find it again.
 func Brief(text string) string {
-	const most = 60
-	short, rest := cut(text, most)
-	return short + rest
-}
-
-// cut shortens a text between two characters; rest is a mark that says so.
-func cut(text string, limit int) (short, rest string) {
-	if len(text) <= limit {
-		return text, ""
+	end := 60
+	if len(text) <= end {
+		return text
 	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
 	}
-	return text[:limit], "…"
+	return text[:end] + mark
 }

@@ -322,6 +322,7 @@ func TestSenselessParams(t *testing.T) {
 func FuzzPeerInfo(f *testing.F) {
 	f.Add("IV_VER=2.6\nIV_PROTO=990\nIV_CIPHERS=A:B\n")
 	f.Add("=\n==\r\nIV_NCP=2")
+	f.Add("IV_CIPHERS=" + strings.Repeat("\x00", 300))
 	f.Fuzz(func(t *testing.T, text string) {
 		info := ParsePeerInfo(text)
 		if len(info) > maxPeerInfo {
