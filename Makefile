@@ -14,16 +14,26 @@ INTEROP  := ./lab/interop/... ./host/hostnet/... ./nic/... ./operate/...
 PREFIX  ?= /usr/local
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 
-.PHONY: help build install demo test check lint cross unit interop fuzz mutate bench deps clean
+# Whether a C compiler and libpam's headers are here, as libpam0g-dev or pam-devel has them.
+HAVEPAM = echo '\#include <security/pam_appl.h>' | $$($(GO) env CC) -E - >/dev/null 2>&1
+
+.PHONY: help build pam install demo test check lint cross unit interop fuzz mutate bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-build: ## bin/culvert, one static file
+build: ## bin/culvert, one static file; with `make pam` where that can be built
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/culvert ./cmd/culvert
+	@if $(HAVEPAM); then $(MAKE) --no-print-directory pam; else \
+		echo "without bin/culvert-auth-pam, which serves the plugin auth-pam: it needs a C compiler and libpam's headers (libpam0g-dev, pam-devel)"; fi
 
-install: build ## bin/culvert, systemd units and the user; takes DESTDIR and PREFIX
+pam: ## bin/culvert-auth-pam, which asks PAM for culvert
+	@$(HAVEPAM) || { echo "culvert-auth-pam needs a C compiler and libpam's headers; on Debian: apt-get install gcc libc6-dev libpam0g-dev; on Fedora: dnf install gcc pam-devel" >&2; exit 1; }
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -tags pam -o bin/culvert-auth-pam ./cmd/culvert-auth-pam
+
+install: build ## bin/culvert, culvert-auth-pam where it can be built, systemd units and the user; takes DESTDIR and PREFIX
 	install -D -m 755 bin/culvert $(DESTDIR)$(PREFIX)/bin/culvert
+	@if $(HAVEPAM); then set -x; install -D -m 755 bin/culvert-auth-pam $(DESTDIR)$(PREFIX)/libexec/culvert/culvert-auth-pam; fi
 	install -D -m 644 packaging/culvert.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/culvert.conf
 	@set -e; for u in culvert.service culvert-server@.service culvert-client@.service; do \
 		install -d $(DESTDIR)$(UNITDIR); \
@@ -40,6 +50,7 @@ check: lint cross unit ## what needs no root: lint, builds, unit tests, a short 
 lint: ## gofmt, vet for each system, staticcheck
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
 	$(GO) vet -tags interop ./...
+	@if $(HAVEPAM); then echo "vet with libpam"; CGO_ENABLED=1 $(GO) vet -tags pam ./cmd/culvert-auth-pam; fi
 	@set -e; for s in $(SYSTEMS); do echo "vet for $$s"; GOOS=$$s $(GO) vet ./...; done
 	$(GO) tool staticcheck -tags interop ./...
 

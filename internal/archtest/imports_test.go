@@ -18,7 +18,7 @@ type levels map[string]int
 const treeSection = "## The tree"
 
 // treeRow is a row of the tree's table: a folder in backticks, and its level.
-var treeRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+|\\.)` \\| ([0-9]+) \\|")
+var treeRow = regexp.MustCompile("(?m)^\\| `([a-z0-9/-]+|\\.)` \\| ([0-9]+) \\|")
 
 // readLevels reads the tree's table out of ARCHITECTURE.md. Rows without a
 // number are folders without Go files.
