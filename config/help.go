@@ -44,26 +44,33 @@ func Alike(name string) []string {
 func (d *Directive) Text() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s\n\n  %s\n\n", usage(d), d.Help)
-	line := func(what, text string) { fmt.Fprintf(&s, "  %-9s%s\n", what, text) }
-	line("Here", d.State())
-	line("For", d.Role.phrase())
-	line("Stands", d.Where.phrase())
-	if d.Inline {
-		line("Block", "<"+d.Name+"> to </"+d.Name+"> may hold the file's text")
-	}
-	if d.Adds {
-		line("Several", "lines add up")
-	}
-	if d.Default != "" {
-		line("Default", d.Default)
-	}
-	if d.Same != "" {
-		line("Same as", d.Same+"; of the two, the last line counts")
-	}
-	if d.Status == Supported && d.Where&InFile != 0 {
-		line("Changes", d.Reload.phrase())
+	for _, f := range d.Facts() {
+		fmt.Fprintf(&s, "  %-9s%s\n", f.What, f.Text)
 	}
 	return s.String()
+}
+
+// Line is how the directive is written: its name and its arguments.
+func (d *Directive) Line() string { return usage(d) }
+
+// Fact is one thing that is known about a directive: What is a word, such as "For", and
+// Text goes on from there.
+type Fact struct{ What, Text string }
+
+// Facts are what is known about the directive beside what it does.
+func (d *Directive) Facts() []Fact {
+	facts := []Fact{{"Here", d.State()}, {"For", d.Role.phrase()}, {"Stands", d.Where.phrase()}}
+	add := func(holds bool, what, text string) {
+		if holds {
+			facts = append(facts, Fact{what, text})
+		}
+	}
+	add(d.Inline, "Block", "<"+d.Name+"> to </"+d.Name+"> may hold the file's text")
+	add(d.Adds, "Several", "lines add up")
+	add(d.Default != "", "Default", d.Default)
+	add(d.Same != "", "Same as", d.Same+"; of the two, the last line counts")
+	add(d.Status == Supported && d.Where&InFile != 0, "Changes", d.Reload.phrase())
+	return facts
 }
 
 // State says what becomes of the directive here: honoured, harmless or refused,

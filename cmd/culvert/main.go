@@ -70,6 +70,9 @@ func execute(ctx context.Context, me service.Self, args []string) error {
 	if isDirectives(args) {
 		return runDirectives(ctx, me, args)
 	}
+	if words, described, asked := isCompletion(args); asked {
+		return completeDirectives(os.Stdout, words, described)
+	}
 	root := rootCommand(me)
 	root.SetArgs(args)
 	understood := false
@@ -142,9 +145,11 @@ both by itself.`,
 		DisableSuggestions: true, // inPlainWords has its own
 	}
 	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
-		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), versionCommand())
+		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())
+	root.InitDefaultHelpCmd()
+	addCompletion(root)
 	return root
 }
 
