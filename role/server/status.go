@@ -28,6 +28,8 @@ type ClientStatus struct {
 	// BytesIn and BytesOut are the bytes received from and sent to the client
 	// in packets of the data channel, their framing included.
 	BytesIn, BytesOut uint64
+	// Networks are those behind the client that lead to it (iroute).
+	Networks []netip.Prefix
 	// Stations are the MAC addresses behind the client with dev tap, when the
 	// routing table has them instead of IP addresses; else nil.
 	Stations []Station
@@ -66,12 +68,24 @@ func (r *roster) in(now time.Time) (list []ClientStatus) {
 	}
 	for _, c := range r.table.established() {
 		status := c.status(now)
+		status.Networks = r.networks(c)
 		if r.ether != nil {
 			status.Stations = append([]Station{}, stations[c]...)
 		}
 		list = append(list, status)
 	}
 	sortClients(list)
+	return list
+}
+
+// networks returns those behind a client that is in. Another that came later may have
+// taken one over.
+func (r *roster) networks(c *client) (list []netip.Prefix) {
+	for _, l := range c.learnt {
+		if a := l.prefix.Addr(); a != c.lease.IPv4 && a != c.lease.IPv6 && r.table.owner(l.prefix) == c {
+			list = append(list, l.prefix)
+		}
+	}
 	return list
 }
 

@@ -70,6 +70,19 @@ func TestStatusOfUsers(t *testing.T) {
 	}
 }
 
+// TestStatusOfNetworks: as OpenVPN 2.6.14 wrote of a client with networks behind it, and
+// with single hosts.
+func TestStatusOfNetworks(t *testing.T) {
+	clients := []ClientStatus{{Name: "lap", Remote: netip.MustParseAddrPort("127.0.0.1:50201"), IPv4: netip.MustParseAddr("10.8.2.2"), LastRef: moment,
+		Networks: []netip.Prefix{netip.MustParsePrefix("10.66.0.0/16"), netip.MustParsePrefix("10.67.0.7/32"), netip.MustParsePrefix("fd00:67::7/128")}}}
+	got := string(formatStatus(moment, 2, clients))
+	for _, address := range []string{"10.8.2.2", "10.66.0.0/16", "10.67.0.7/32", "fd00:67::7/128"} {
+		if line := "ROUTING_TABLE," + address + ",lap,127.0.0.1:50201,2026-11-23 02:02:27,1795399347\n"; !strings.Contains(got, line) {
+			t.Errorf("no line %q in\n%s", line, got)
+		}
+	}
+}
+
 // TestStatusForgery: a name cannot become two fields or lines.
 func TestStatusForgery(t *testing.T) {
 	c := referenceClients()

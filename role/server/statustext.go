@@ -89,7 +89,7 @@ func (t *statusTable) version2(now time.Time, clients []ClientStatus) {
 	t.line("GLOBAL_STATS", "dco_enabled", "0")
 }
 
-// routes calls row for each inner address.
+// routes calls row for each inner address and each network behind a client.
 func (t *statusTable) routes(clients []ClientStatus, row func([]string)) {
 	for _, c := range clients {
 		for _, s := range c.Stations {
@@ -99,6 +99,9 @@ func (t *statusTable) routes(clients []ClientStatus, row func([]string)) {
 			if a.IsValid() && c.Stations == nil {
 				row([]string{a.String(), c.Name, realAddress(c.Remote), clock(c.LastRef), unix(c.LastRef)})
 			}
+		}
+		for _, n := range c.Networks {
+			row([]string{n.String(), c.Name, realAddress(c.Remote), clock(c.LastRef), unix(c.LastRef)})
 		}
 	}
 }
