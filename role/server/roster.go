@@ -167,10 +167,10 @@ func (r *roster) enter(c *client, now time.Time, tls, data string) {
 	for _, before := range r.table.establish(c, r.unique(c)) {
 		before.evict()
 	}
-	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data})
 	for _, l := range c.learnt {
 		r.report(Learned{About: c.about(now), Address: addressText(l.prefix), Change: l.change})
 	}
+	r.report(Up{About: c.about(now), PeerID: c.id, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6, Cipher: c.cipher, TLS: tls, Data: data})
 }
 
 // forget gives back everything that a client had.

@@ -124,11 +124,7 @@ func (v *Visit) tell(h *session.Hello) {
 	if v.handshakes == 1 {
 		env = v.admission.environment()
 	}
-	chain := v.way
-	if len(chain) == 0 {
-		chain = h.TLS.PeerCertificates[:min(1, len(h.TLS.PeerCertificates))] // known by its fingerprint
-	}
-	env.SetCertificates(chain, 0, v.Identity().CommonName, v.admission.cfg.Trust.X509Track)
+	env.SetCertificates(v.admission.trust.Chain(h.TLS.PeerCertificates), 0, v.Identity().CommonName, v.admission.cfg.Trust.X509Track)
 	env.SetAddress("untrusted", v.door.Remote())
 	env.SetPeerInfo(h.PeerInfo, h.PeerInfoNames)
 	env.Set("common_name", v.Identity().CommonName)
