@@ -21,6 +21,9 @@ func setCiphers(b *builder, d *call) error {
 
 func setCipher(b *builder, d *call) error {
 	b.Data.Cipher, b.ciphers.cipher = strings.ToUpper(d.args[0]), d
+	if !b.Data.AllowInsecureNone {
+		return nil // what `none` means depends on other lines
+	}
 	return b.Data.checkCipher(d, b.Data.Cipher)
 }
 
@@ -48,8 +51,10 @@ func isCipher(name string) bool {
 type cipherLines struct {
 	rows             rows
 	data             *Data
+	trust            *Trust
 	cipher, fallback *call
 	dataCiphers      *call
+	auth             *call // `auth none` without allow-insecure-none
 	ncpDisable       bool
 	offerCipher      bool // `cipher` beside data-ciphers
 
@@ -88,6 +93,9 @@ func (l *cipherLines) resolve() error {
 		if err := l.resolveCipher(l.cipher); err != nil {
 			return err
 		}
+	}
+	if err := l.withoutDigest(); err != nil {
+		return err
 	}
 	if d := l.beforeNegotiation; d != nil && l.data.Fallback == "" {
 		d.remark("peers from before OpenVPN 2.4 negotiate no cipher, and most use BF-CBC, which is not supported: they will be refused; give them and this side another, by cipher AES-256-CBC")
@@ -145,6 +153,8 @@ func (l *cipherLines) resolveFallback(d *call) error {
 func (l *cipherLines) resolveCipher(d *call) error {
 	name := l.data.Cipher
 	switch {
+	case name == "NONE" && !l.data.AllowInsecureNone:
+		return l.ignoreNone(d)
 	case slices.Contains(supportedCiphers, name):
 		if l.dataCiphers == nil || l.offerCipher {
 			l.offer(name)
@@ -166,6 +176,47 @@ func (l *cipherLines) resolveCipher(d *call) error {
 	return nil
 }
 
+// ignoreNone reads `cipher none` as OpenVPN does since 2.6: the cipher is negotiated, and
+// none is not among those that are offered. A peer that does not negotiate is refused.
+func (l *cipherLines) ignoreNone(d *call) error {
+	if l.trust.Secret != nil || l.ncpDisable {
+		return l.data.checkCipher(d, "NONE")
+	}
+	l.data.Cipher = ""
+	d.remark("none is ignored: one of " + strings.Join(l.data.Ciphers, ":") + " is negotiated, as peers since OpenVPN 2.4 do, and the tunnel is encrypted")
+	return nil
+}
+
+// withoutDigest keeps `auth none` from leaving packets open to changes: ciphers that
+// authenticate by themselves stay, and no other.
+func (l *cipherLines) withoutDigest() error {
+	d := l.auth
+	switch {
+	case d == nil || l.data.Auth != "NONE" || l.data.AllowInsecureNone:
+		return nil
+	case l.trust.Secret != nil:
+		return l.data.checkDigest(d, "NONE")
+	case l.trust.TLSAuth != nil:
+		return d.fault(d.args[0], "tls-auth authenticates the control channel with this digest", "write auth SHA256, on both sides")
+	}
+	open := func(name string) bool { return strings.HasSuffix(name, "-CBC") }
+	gone := slices.DeleteFunc(slices.Clone(l.data.Ciphers), func(name string) bool { return !open(name) })
+	l.data.Ciphers = slices.DeleteFunc(l.data.Ciphers, open)
+	if open(l.data.Fallback) {
+		if !slices.Contains(gone, l.data.Fallback) {
+			gone = append(gone, l.data.Fallback)
+		}
+		l.data.Fallback = ""
+	}
+	switch {
+	case len(l.data.Ciphers) == 0:
+		return l.data.checkDigest(d, "NONE")
+	case len(gone) > 0:
+		d.remark(strings.Join(gone, " and ") + " is not used, since its packets would not be authenticated; write auth SHA256, on both sides, to have it")
+	}
+	return nil
+}
+
 // forOne resolves the lines of one client's settings: what is negotiated with it, and what
 // it is talked to with if it does not negotiate.
 func (l *cipherLines) forOne(own *PerClient) error {
@@ -179,6 +230,10 @@ func (l *cipherLines) forOne(own *PerClient) error {
 	fallback := l.fallback
 	if fallback == nil {
 		fallback = l.cipher
+	}
+	if fallback != nil && strings.EqualFold(fallback.args[0], "none") && !l.data.AllowInsecureNone {
+		fallback.remark("none is ignored: the cipher is negotiated with this client, too")
+		return nil
 	}
 	if fallback == nil {
 		return nil

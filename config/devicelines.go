@@ -32,6 +32,12 @@ func (l *deviceLines) resolveAddresses() error {
 	if !l.isServer() {
 		return l.resolveIfconfig(l.has("topology"))
 	}
+	if d := l.ifconfig; d != nil && l.Server.Network.IsValid() && l.Adapter.DevType == DevTun {
+		if bits, isMask := parseMask(d.args[1]); !isMask || bits == 0 {
+			d.remark("ignored: server gives this adapter its address")
+			l.ifconfig = nil
+		}
+	}
 	said := !l.has("topology") && !l.Server.Network.IsValid() && l.Adapter.DevType == DevTun // what it means is said by its form
 	return l.resolveIfconfig(!said)
 }

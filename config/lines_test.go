@@ -278,7 +278,7 @@ func TestOptionalMeansUnknown(t *testing.T) {
 		{text: "setenv opt remote-cert-tls server now", fault: `remote-cert-tls "now"`},
 		{text: "setenv opt tls-version-min 1.9", fault: `tls-version-min "1.9"`},
 		{text: "setenv opt ifconfig-push 10.8.0.2 10.8.0.1", fault: "may not stand"},
-		{text: "setenv opt auth none", fault: "not be authenticated"},
+		{text: "setenv opt data-ciphers none", fault: "not be encrypted"},
 		{text: "setenv opt ca missing", fault: `ca "missing": cannot be read`},
 		{text: "ignore-unknown-option remote-cert-tls\nremote-cert-tls servr", fault: `remote-cert-tls "servr"`},
 		{text: "setenv FORWARD_COMPATIBLE 1\nremote-cert-tls servr", fault: `remote-cert-tls "servr"`},

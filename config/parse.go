@@ -131,7 +131,7 @@ func builderOf(rows rows, c *Config, read ReadFile) *builder {
 		optional: map[string]bool{},
 		sockets:  socketLines{Config: c, record: r},
 		device:   deviceLines{Config: c, record: r},
-		ciphers:  cipherLines{data: &c.Data, rows: rows},
+		ciphers:  cipherLines{data: &c.Data, trust: &c.Trust, rows: rows},
 		alive:    keepalive{Config: c, record: r},
 		files:    fileLines{Config: c, record: r, read: read, loaded: map[*File]bool{}},
 	}

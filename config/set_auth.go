@@ -182,11 +182,13 @@ func setAuthGenToken(b *builder, d *call) error {
 }
 
 // setTLSCiphersuites keeps nothing: TLS 1.3 has only safe suites, and crypto/tls
-// does not let us choose.
+// does not let us choose. As with OpenVPN, names may have hyphens.
 func setTLSCiphersuites(b *builder, d *call) error {
 	names := []string{"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"}
 	given := strings.Split(d.args[0], ":")
-	if !slices.ContainsFunc(given, func(name string) bool { return slices.Contains(names, strings.ToUpper(name)) }) {
+	if !slices.ContainsFunc(given, func(name string) bool {
+		return slices.Contains(names, strings.ReplaceAll(strings.ToUpper(name), "-", "_"))
+	}) {
 		return d.expected(d.args[0], "suites of TLS 1.3 with colons between, such as "+names[0])
 	}
 	d.remark("not used: the suites of TLS 1.3 are all safe, and every common one is taken")

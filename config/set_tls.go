@@ -68,6 +68,8 @@ var digestNames = strings.NewReplacer("RSA-", "", "SSL3-", "", "SHA2-", "SHA", "
 func setAuth(b *builder, d *call) error {
 	name := digestNames.Replace(strings.ToUpper(d.args[0]))
 	switch {
+	case name == "NONE" && !b.Data.AllowInsecureNone:
+		b.ciphers.auth = d // what it means depends on other lines
 	case name == "NONE":
 		if err := b.Data.checkDigest(d, name); err != nil {
 			return err

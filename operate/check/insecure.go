@@ -57,6 +57,9 @@ func (s critic) weakCiphers() (all []Finding) {
 		case "auth":
 			switch strings.ToUpper(l.Args[0]) {
 			case "NONE":
+				if s.config != nil && !s.config.Data.AllowInsecureNone {
+					continue // such ciphers are not used
+				}
 				all = append(all, s.at(l, Warn, Insecure, "auth none leaves packets of ciphers in CBC mode open to changes on the way", "write auth SHA256, on both sides"))
 			case "MD5", "RSA-MD5", "MD4", "RSA-MD4":
 				all = append(all, s.at(l, Warn, Insecure, l.Args[0]+" is broken as a digest", "write auth SHA256, on both sides"))
@@ -69,6 +72,8 @@ func (s critic) weakCiphers() (all []Finding) {
 func (s critic) weakCipher(l *config.Line, name string) []Finding {
 	family, _, _ := strings.Cut(name, "-")
 	switch {
+	case name == "NONE" && l.Name == "cipher" && s.config != nil && !s.config.Data.AllowInsecureNone:
+		return nil // it is ignored
 	case name == "NONE":
 		return s.warnAt(l, Insecure, l.Name+" none lets the tunnel go unencrypted: anybody on the way can read it", "remove none, on both sides")
 	case slices.Contains(smallBlocks, family):

@@ -100,7 +100,7 @@ func (f fixer) ciphers(_ int, l config.Line) (m modern, ok bool) {
 		return m, false
 	}
 	name := strings.ToUpper(l.Args[0])
-	if slices.Contains(d.Ciphers, "NONE") || name == "NONE" {
+	if slices.Contains(d.Ciphers, "NONE") || name == "NONE" && d.AllowInsecureNone {
 		return m, false
 	}
 	switch l.Name {
