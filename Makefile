@@ -17,7 +17,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 # Whether a C compiler and libpam's headers are here, as libpam0g-dev or pam-devel has them.
 HAVEPAM = echo '\#include <security/pam_appl.h>' | $$($(GO) env CC) -E - >/dev/null 2>&1
 
-.PHONY: help build pam install demo test check lint cross unit interop fuzz mutate bench deps clean
+.PHONY: help build pam install demo test check lint cross unit interop other fuzz mutate bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -65,6 +65,9 @@ unit: ## unit tests, with the race detector
 interop: build ## tests against Debian's openvpn; as root
 	@if [ "$$(id -u)" != 0 ]; then echo "the interop tests make network namespaces and need root; make check runs the rest" >&2; exit 1; fi
 	$(GO) test -tags interop -count=1 -p 1 -timeout 35m $(INTEROP)
+
+other: deps ## unit tests and the demo for other processors, emulated by qemu; as root
+	$(GO) run ./lab/other $(OTHER)
 
 # BENCH=--publish writes the results into README; BENCH="--only tcp1" takes one
 # measurement.

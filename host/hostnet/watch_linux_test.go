@@ -70,12 +70,16 @@ func TestCommitter(t *testing.T) {
 		return netlink.Message{Header: netlink.Header{Type: kind}, Data: []byte(data)}
 	}
 	const end = newGeneration
+	attributes, err := netlink.MarshalAttributes([]netlink.Attribute{
+		{Type: 1, Data: []byte{0, 0, 0, 7}}, {Type: genProcessID, Data: []byte{0x7f, 0xff, 0xff, 0xff}}, {Type: genProcessName, Data: []byte("nft\x00")},
+	})
+	check(t, err)
 	for name, c := range map[string]struct {
 		m      netlink.Message
 		by     string
 		counts bool
 	}{
-		"a program that is gone": {message(end, "\x00\x00\x00\x07"+"\x08\x00\x01\x00\x00\x00\x00\x07"+"\x08\x00\x02\x00\x7f\xff\xff\xff"+"\x08\x00\x03\x00nft\x00"), "nft", true},
+		"a program that is gone": {message(end, "\x00\x00\x00\x07"+string(attributes)), "nft", true},
 		"without attributes":     {message(end, "\x00\x00\x00\x07"), "", true},
 		"damaged":                {message(end, "\x00\x00\x00\x07\xff\xff"), "", true},
 		"short":                  {message(end, "\x00"), "", false},

@@ -90,10 +90,11 @@ func TestMergeFrames(t *testing.T) {
 				t.Fatalf("%s: %d groups", name, len(groups))
 			}
 			want := framedSuper(link, h.buildSuper(payload, 1000))
-			want[2] = byte(len(link) + h.transport() + tcpLen + len(h.tcpOpts))
+			headers := len(link) + h.transport() + tcpLen + len(h.tcpOpts)
 			if h.udp {
-				want[2] = byte(len(link) + h.transport() + udpLen)
+				headers = len(link) + h.transport() + udpLen
 			}
+			binary.NativeEndian.PutUint16(want[2:], uint16(headers))
 			if got := superOf(&m, &groups[0]); !bytes.Equal(got, want) {
 				t.Errorf("%s:\n%x, want\n%x", name, got, want)
 			}

@@ -2,6 +2,7 @@ package tuntap
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -49,10 +50,11 @@ func TestMerge(t *testing.T) {
 					t.Fatalf("groups %v", counts)
 				}
 				want := h.buildSuper(payload, c.segment)
-				want[2] = byte(h.transport() + tcpLen + len(h.tcpOpts))
+				headers := h.transport() + tcpLen + len(h.tcpOpts)
 				if h.udp {
-					want[2] = byte(h.transport() + udpLen)
+					headers = h.transport() + udpLen
 				}
+				binary.NativeEndian.PutUint16(want[2:], uint16(headers))
 				if !bytes.Equal(supers[0], want) {
 					t.Errorf("%d in %d:\n%x, want\n%x", c.payload, c.segment, supers[0], want)
 				}

@@ -95,11 +95,20 @@ func TestSplitRefuses(t *testing.T) {
 		b[at] = value
 		return b
 	}
+	// after puts a device's header before a packet, in the host's byte order.
+	after := func(v vnetHeader, packet []byte) []byte {
+		b := append(make([]byte, vnetHeaderLen), packet...)
+		v.put(b)
+		return b
+	}
+	tcp, tcpIPv6 := tcp4().buildSuper(bytesUpTo(100), 50), tcp6().buildSuper(bytesUpTo(100), 50)
+	nothing, within, past := parseVnetHeader(tcp), parseVnetHeader(tcpIPv6), parseVnetHeader(tcpIPv6)
+	nothing.segment, within.start, past.start = 0, 39, 0xff00
 	for name, b := range map[string][]byte{
 		"nothing":               nil,
 		"half a header":         make([]byte, 9),
-		"no packet":             {0, gsoTCP4, 0, 0, 9, 0, 0, 0, 0, 0},
-		"segments of nothing":   change(tcp4(), 4, 0),
+		"no packet":             after(vnetHeader{gso: gsoTCP4, segment: 9}, nil),
+		"segments of nothing":   after(nothing, tcp[vnetHeaderLen:]),
 		"fragments of UDP":      change(udp4(), 1, 3),
 		"IPv6 as IPv4":          change(tcp6(), 1, gsoTCP4),
 		"IPv4 as IPv6":          change(tcp4(), 1, gsoTCP6),
@@ -107,9 +116,9 @@ func TestSplitRefuses(t *testing.T) {
 		"short IPv4 header":     change(tcp4(), vnetHeaderLen, 0x44),
 		"short TCP header":      change(tcp4(), vnetHeaderLen+32, 0x40),
 		"cut TCP header":        tcp4().buildSuper(nil, 50)[:vnetHeaderLen+50],
-		"start within IPv6":     change(tcp6(), 6, 39),
-		"start past the end":    change(tcp6(), 7, 0xff),
-		"checksum past the end": {flagChecksum, 0, 0, 0, 0, 0, 20, 0, 16, 0, 0x45, 0, 0, 0},
+		"start within IPv6":     after(within, tcpIPv6[vnetHeaderLen:]),
+		"start past the end":    after(past, tcpIPv6[vnetHeaderLen:]),
+		"checksum past the end": after(vnetHeader{flags: flagChecksum, start: 20, offset: 16}, []byte{0x45, 0, 0, 0}),
 	} {
 		var s splitter
 		if err := s.load(b); !errors.Is(err, errMalformed) || s.left() {

@@ -1,6 +1,7 @@
 package bsd
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"strings"
@@ -46,10 +47,10 @@ func TestRequests(t *testing.T) {
 		"OpenBSD IPv6 address":    {layouts["openbsd"].addAddress("tun0", own6, netip.Addr{}, 24), 0x8080691a, 128, hexName("tun0") + "1c18000000000000" + body6 + none6 + "1c18000000000000" + mask6 + lifetimes},
 		"address removed":         {removeAddress("tun0", own4.Addr(), 0), 0x80206919, 32, hexName("tun0") + "100200000a080002"},
 		"IPv6 address removed":    {removeAddress("tun0", own6.Addr(), 24), 0x81206919, 288, hexName("tun0") + "1c18000000000000fd000000000000000000000000000002"},
-		"MTU":                     {layouts["freebsd"].mtu("tun0", 0x0500), 0x80206934, 32, hexName("tun0") + "0005"},
-		"MTU on OpenBSD":          {layouts["openbsd"].mtu("tun0", 0x0500), 0x8020697f, 32, hexName("tun0") + "0005"},
+		"MTU":                     {layouts["freebsd"].mtu("tun0", 0x0500), 0x80206934, 32, hexName("tun0") + hex.EncodeToString(binary.NativeEndian.AppendUint32(nil, 0x0500))},
+		"MTU on OpenBSD":          {layouts["openbsd"].mtu("tun0", 0x0500), 0x8020697f, 32, hexName("tun0") + hex.EncodeToString(binary.NativeEndian.AppendUint32(nil, 0x0500))},
 		"flags":                   {flags("tun0"), 0xc0206911, 32, hexName("tun0")},
-		"up":                      {flags("tun0").up(true), 0x80206910, 32, hexName("tun0") + "01"},
+		"up":                      {flags("tun0").up(true), 0x80206910, 32, hexName("tun0") + hex.EncodeToString(binary.NativeEndian.AppendUint16(nil, 1))},
 		"down":                    {flags("tun0").up(true).up(false), 0x80206910, 32, hexName("tun0")},
 		"name that is cut":        {flags("a-name-far-too-long"), 0xc0206911, 32, hexName("a-name-far-too-")},
 		"IPv6 peer on FreeBSD":    {layouts["freebsd"].addAddress("tun0", own6, netip.MustParseAddr("fd00::1"), 28), 0x8088691b, 136, hexName("tun0") + "1c1c000000000000" + body6 + none6 + "1c1c000000000000" + mask6 + lifetimes},

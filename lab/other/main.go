@@ -1,0 +1,73 @@
+//go:build linux
+
+// Command other runs on this machine what was built for others: `make other`, as
+// root. Unit tests and `culvert demo` run for processors that qemu-user emulates,
+// a 64-bit ARM and one whose numbers are big-endian.
+//
+// What cannot work under emulation is listed in known.txt with the reasons. A test
+// that is listed must fail: the list is wrong if it passes, and if it is gone.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	err := run(os.Args[1:])
+	var status exitStatus
+	if errors.As(err, &status) {
+		os.Exit(int(status))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "other:", err)
+		os.Exit(1)
+	}
+}
+
+// exitStatus is the exit status of a program that ran in place of this one.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+func run(args []string) error {
+	if len(args) > 1 {
+		switch args[0] {
+		case within:
+			return enter(args[1:])
+		case inside:
+			return execute(args[1:])
+		}
+	}
+	f := flag.NewFlagSet("other", flag.ContinueOnError)
+	quick := f.Bool("quick", false, "run only the packages of bytes, and nothing that is listed in known.txt")
+	only := f.String("only", "", "run these processors alone, with commas between: "+strings.Join(names(processors), ","))
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	some, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	entries, err := parseKnown(knownText)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r := runner{self: self, known: entries, quick: *quick, packages: f.Args()}
+	for _, p := range some {
+		err = errors.Join(err, r.processor(ctx, p))
+	}
+	return err
+}
