@@ -26,6 +26,9 @@ func (s stockView) combinations() (all []stockLine) {
 		}
 	}
 	c := s.config
+	if c.Process.User != "" || c.Process.Group != "" || c.Process.Chroot != "" {
+		all = append(all, s.persisting()...)
+	}
 	static := by{Accepts, Warns, Fatal}
 	if s.has("allow-deprecated-insecure-static-crypto") || s.hasOptional("allow-deprecated-insecure-static-crypto") {
 		static[2] = Warns
@@ -59,7 +62,7 @@ func (s stockView) serverCombinations() (all []stockLine) {
 	add("client", always, "cannot stand beside server")
 	if s.valueOf("verify-client-cert") != "require" {
 		made, text := by{Warns, Warns, Warns}, "may let in clients without a certificate"
-		if !slices.ContainsFunc([]string{"auth-user-pass-verify", "plugin", "management-client-auth"}, s.has) {
+		if !checksPasswords(s) {
 			made, text = always, "wants a script, a plugin or management that checks passwords"
 		}
 		add("verify-client-cert", made, text)
@@ -75,9 +78,6 @@ func (s stockView) serverCombinations() (all []stockLine) {
 	}
 	if c.Adapter.DevType == config.DevTun && !s.has("topology") && c.Server.Network.IsValid() {
 		add("server", by{Accepts, Warns, Accepts}, "without topology means net30, which will be removed")
-	}
-	if c.Process.User != "" || c.Process.Group != "" || c.Process.Chroot != "" {
-		all = append(all, s.persisting()...)
 	}
 	return all
 }

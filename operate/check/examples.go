@@ -23,5 +23,18 @@ func Examples() (all []Example) {
 		}
 		all = append(all, Example{role, f.show})
 	}
+	for _, n := range needs {
+		role := n.role
+		if role == "" {
+			role = "client"
+		}
+		all = append(all, Example{role, n.show})
+	}
+	for _, line := range slices.Concat(forServers, beside) {
+		all = append(all, Example{"client", line})
+	}
+	for _, line := range slices.Concat(forClients, beside) {
+		all = append(all, Example{"server", line})
+	}
 	return all
 }

@@ -41,6 +41,7 @@ var facts = []fact{
 	{name: "ncp-ciphers", made: by{Accepts, Warns, Warns}, why: "was renamed data-ciphers in 2.5", from: tried, show: "ncp-ciphers AES-256-GCM"},
 	{name: "client-cert-not-required", made: by{Warns, Fatal, Fatal}, why: "was removed in 2.5", from: removed, show: "client-cert-not-required"},
 	{name: "comp-lzo", args: values("|yes|adaptive"), made: by{Accepts, Warns, Warns}, why: "asks for compression: only what the other end compresses is taken", from: tried, show: "comp-lzo"},
+	{name: "comp-lzo", args: values("no"), role: "server", made: by{Accepts, Warns, Accepts}, why: "advises compress migrate", from: tried, show: "comp-lzo no"},
 	{name: "comp-lzo", args: values("no"), made: by{Accepts, Accepts, Accepts}, from: tried, show: "comp-lzo no"},
 	{name: "compress", args: values("lzo|lz4|lz4-v2"), made: by{Accepts, Warns, Warns}, why: "asks for compression: only what the other end compresses is taken", from: tried, show: "compress lz4"},
 	{name: "compress", args: values("migrate"), made: by{Fatal, Accepts, Accepts}, why: "came with 2.6", from: notes26, show: "compress migrate"},
@@ -78,6 +79,10 @@ var facts = []fact{
 	{name: "push", role: "client", made: by{Accepts, Accepts, Warns}, why: "is for servers", from: tried, show: `push "route 10.0.0.0 255.0.0.0"`},
 	{name: "tls-cert-profile", args: values("insecure"), made: by{Fatal, Accepts, Accepts}, why: "came with 2.6", from: notes26, show: "tls-cert-profile insecure"},
 	{name: "management", args: values(`\S+ [0-9]+`), made: by{Warns, Warns, Warns}, why: "is open to anybody who reaches it, without a password", from: tried, show: "management 127.0.0.1 7505"},
+	{name: "dh", role: "client", made: warning, why: "is for servers", from: seen, show: "dh none"},
+	{name: "hash-size", role: "client", made: by{Accepts, Accepts, Fatal}, why: "is for servers", from: seen, show: "hash-size 256 256"},
+	{name: "vlan-pvid", role: "client", made: by{Fatal, Accepts, Fatal}, why: "is for servers, and came with 2.5", from: seen, show: "vlan-pvid 5"},
+	{name: "tcp-nodelay", role: "client", made: warning, why: "does not change what the server does", from: seen, show: "tcp-nodelay"},
 	{name: "tls-groups", made: by{Fatal, Accepts, Accepts}, why: "came with 2.5", from: notes25, show: "tls-groups X25519"},
 }
 

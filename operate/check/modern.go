@@ -216,6 +216,8 @@ func (f fixer) values(_ int, l config.Line) (m modern, ok bool) {
 	switch {
 	case l.Name == "proto" && len(args) > 0:
 		args[0] = strings.ToLower(args[0])
+	case l.Name == "http-proxy-option" && len(args) > 2 && args[0] == "AGENT":
+		args = []string{args[0], strings.Join(args[1:], " ")}
 	case l.Name == "remote" && len(args) > 2:
 		args[2] = strings.ToLower(args[2])
 	case l.Name == "remote" && f.noteAt(l, "read as host"):

@@ -48,6 +48,7 @@ func (s stockView) stockLines() (all []stockLine) {
 		all = append(all, s.ofLine(l)...)
 	}
 	all = append(all, s.combinations()...)
+	all = append(all, s.unmet()...)
 	for _, f := range s.faults {
 		var fault *config.Error
 		if errors.As(f, &fault) && fault.Pos.File != s.name {
@@ -78,6 +79,8 @@ func (s stockView) ofLine(l config.Line) []stockLine {
 	}
 	_, found := config.Lookup(l.Name)
 	switch {
+	case s.ofRole(l) != "":
+		return add(always, s.ofRole(l), seen)
 	case slices.Contains(newIn25, l.Name) && factOf(l, s.role()) == nil:
 		return add(by{Fatal, Accepts, Accepts}, "came with 2.5", notes25)
 	case slices.Contains(newIn26, l.Name):
@@ -152,6 +155,9 @@ func (e excuses) excuse(i int, name string) bool {
 // isStocksFault reports whether a fault is one for stock too, not of Culvert's own
 // strictness.
 func (s stockView) isStocksFault(e *config.Error) bool {
+	if slices.Contains([]string{"auth-token", "auth-token-user", "key-derivation", "peer-id", "protocol-flags"}, e.Directive) {
+		return false // stock takes what is pushed in files, too
+	}
 	for _, words := range []string{"cannot be read", "a value is missing", "takes no value", "more values than it takes", "is never closed", "closes a block", "merge conflict",
 		"outside of a block", "opening tag", "curly", "not a directive", "the file is", "may not stand", "cannot be given as a block", "ends in a backslash", "no cipher has this name", "expected a PEM block"} {
 		if strings.Contains(e.Reason, words) {
