@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"culvert/internal/sockerr"
 )
 
 // control sets a socket's options before it is bound.
@@ -61,6 +63,7 @@ func (o *Options) setStreamBuffers(conn *net.TCPConn) {
 }
 
 func dialError(remote netip.AddrPort, err error) error {
+	err = sockerr.Named(err)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("link: %v refuses TCP connections: nothing listens there, or it listens on UDP only (%w)", remote, err)

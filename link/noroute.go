@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+
+	"culvert/internal/sockerr"
 )
 
 // NoRouteError means that nothing left this host, because it has no way to an
@@ -28,12 +30,13 @@ func (e *NoRouteError) Unwrap() error { return e.Err }
 
 // sendError returns why a datagram was not sent.
 func sendError(to netip.AddrPort, err error) error {
+	err = sockerr.Named(rootCause(err))
 	for _, none := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN} {
 		if errors.Is(err, none) {
-			return &NoRouteError{To: to.Addr(), Err: rootCause(err)}
+			return &NoRouteError{To: to.Addr(), Err: err}
 		}
 	}
-	return fmt.Errorf("link: send to %v: %w", to, rootCause(err))
+	return fmt.Errorf("link: send to %v: %w", to, err)
 }
 
 // rootCause returns the cause in an error of package net, without its addresses: we

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"culvert/internal/buf"
+	"culvert/internal/sockerr"
 )
 
 // portable is a UDP socket of package net: one datagram per call. The system
@@ -42,7 +43,7 @@ func (u *portable) ReadBatch(batch []*buf.Packet) (int, error) {
 		// One byte of tailroom shows that a datagram was cut.
 		n, from, err := u.conn.ReadFromUDPAddrPort(room[:len(room)+1])
 		switch {
-		case n > len(room):
+		case n > len(room), isTooLong(err):
 			u.oversize.Add(1)
 		case err != nil:
 			return 0, u.final(err)
@@ -76,7 +77,7 @@ func (u *portable) final(err error) error {
 		return errClosed
 	}
 	if isReport(err) {
-		return &ReportedError{Err: rootCause(err)}
+		return &ReportedError{Err: sockerr.Named(rootCause(err))}
 	}
 	return fmt.Errorf("link: %w", err)
 }

@@ -42,3 +42,11 @@ func isReport(err error) bool {
 	errno, ok := errors.AsType[syscall.Errno](err)
 	return ok && (errno == connectionReset || errno == netReset)
 }
+
+// isTooLong reports whether a read failed because the datagram has more bytes than there
+// was room, of which only Windows makes an error (WSAEMSGSIZE of recvfrom).
+func isTooLong(err error) bool {
+	const messageSize = 10040
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && errno == messageSize
+}

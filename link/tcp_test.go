@@ -241,6 +241,9 @@ func TestTCPSlowPeer(t *testing.T) {
 // TestTCPBatchBeyondLimit: the limit is for what the socket does not take, not
 // for what is written at once.
 func TestTCPBatchBeyondLimit(t *testing.T) {
+	if !canTry {
+		t.Skip("on this system a write does not say that the socket is full, so that all is queued first")
+	}
 	a, _ := tcpPair(t)
 	from := NewTCP(a, TCPOptions{QueueLimit: 3, Drop: true})
 	batch := framePackets(dataOp, strings.Split(strings.Repeat("x", 100), "")...)

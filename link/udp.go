@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"culvert/internal/sockerr"
 )
 
 var _ Link = (*UDP)(nil)
@@ -130,6 +132,7 @@ func (o *Options) network() (network, addr string) {
 // listenError adds what to do.
 func listenError(kind, addr string, err error) error {
 	mend := ""
+	err = sockerr.Named(err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		mend = "another process has the port: stop it or choose another port"

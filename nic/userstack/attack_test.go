@@ -296,6 +296,9 @@ func (p packets) Read(b []byte) (int, error) {
 
 // TestIdleFlowsHoldNoRoom: a flow that waits has no room for a datagram.
 func TestIdleFlowsHoldNoRoom(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("on Windows each waits with its room (receive_other.go)")
+	}
 	l := loopbackUDP(t)
 	server := newStack(t, Options{Addresses: serverPrefixes})
 	f, err := Forward(server, ForwardOptions{Local: toPort(l.LocalAddr())})

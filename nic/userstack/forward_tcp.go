@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"culvert/internal/sockerr"
 	"culvert/nic/userstack/relay"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -92,7 +93,8 @@ func (f *Forwarder) dialTCP(c *connection) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(c.opening, f.o.DialTimeout)
 	defer cancel()
-	return f.o.DialContext(ctx, "tcp", to.String())
+	conn, err := f.o.DialContext(ctx, "tcp", to.String())
+	return conn, sockerr.Named(err)
 }
 
 // rejectTCP tells the client why its connection failed. It sends nothing if the

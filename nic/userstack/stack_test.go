@@ -9,6 +9,7 @@ import (
 	"math/rand"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -177,7 +178,7 @@ func TestUDP(t *testing.T) {
 func TestPing(t *testing.T) {
 	client, _ := pair(t, Options{})
 	for _, a := range serverAddrs {
-		if rtt, err := client.Ping(timeout(t), a); err != nil || rtt <= 0 {
+		if rtt, err := client.Ping(timeout(t), a); err != nil || rtt < 0 || rtt == 0 && runtime.GOOS != "windows" { // whose clock is coarse
 			t.Errorf("ping %v: %v, %v", a, rtt, err)
 		}
 	}

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"culvert/internal/sockerr"
+
 	xproxy "golang.org/x/net/proxy"
 )
 
@@ -255,7 +257,7 @@ func exchange(t *testing.T, at string, send []byte) []byte {
 	c.Write(send)
 	c.(*net.TCPConn).CloseWrite()
 	got, err := io.ReadAll(c)
-	if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+	if err != nil && !errors.Is(sockerr.Named(err), syscall.ECONNRESET) {
 		t.Fatal(err)
 	}
 	return got
