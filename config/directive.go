@@ -87,7 +87,7 @@ type Status uint8
 // The statuses. A Harmless directive changes nothing and is accepted, with a
 // note when it has a Reason. A Planned or Refused one is an error, Planned
 // meaning that a later version will take it. A WindowsOnly one is ignored
-// elsewhere, with a note. A Negotiated one is part of what a server pushes and
+// elsewhere, with a note, and on Windows too if it has no set function. A Negotiated one is part of what a server pushes and
 // is read by the session's negotiation. A Command makes the program do another
 // thing than run a tunnel, before it looks for a configuration.
 const (

@@ -91,6 +91,9 @@ func (d *Directive) State() string {
 	case Refused:
 		return "refused: " + reason
 	case WindowsOnly:
+		if d.set != nil {
+			return "honoured on Windows, ignored elsewhere"
+		}
 		return "ignored: only for Windows"
 	case Negotiated:
 		return "honoured in what a server pushes"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -73,6 +74,7 @@ type builder struct {
 	*record
 	read     ReadFile
 	rows     rows
+	system   string           // as in runtime.GOOS
 	place    Where            // where the lines of files stand
 	depth    int              // of the file being parsed
 	included int              // files so far
@@ -126,6 +128,7 @@ func builderOf(rows rows, c *Config, read ReadFile) *builder {
 		record:   r,
 		read:     read,
 		rows:     rows,
+		system:   runtime.GOOS,
 		place:    InFile,
 		last:     map[string]*call{},
 		optional: map[string]bool{},
@@ -189,8 +192,11 @@ func (b *builder) apply(d *call, place Where) {
 // run calls the row's setter, and records its fault.
 func (b *builder) run(row *Directive, d *call) {
 	switch {
-	case row.Status == WindowsOnly:
+	case row.Status == WindowsOnly && b.system != windows:
 		d.remark("only for Windows, ignored here")
+		return
+	case row.Status == WindowsOnly && row.set == nil:
+		d.remark("ignored: Culvert has no use for it")
 		return
 	case row.Status == Harmless && row.Reason != "":
 		d.remark(row.Reason)
@@ -203,6 +209,9 @@ func (b *builder) run(row *Directive, d *call) {
 		b.fail(b.rows.runTogether(d, d.faultOf(err)))
 	}
 }
+
+// windows is the system of WindowsOnly.
+const windows = "windows"
 
 // clip shortens a name from outside, and makes it printable.
 func clip(name string) string {

@@ -22,6 +22,7 @@ type Routing struct {
 	Table           uint32       // of routes; 0: the main one
 	AllowRecursive  bool         // packets to the server's outer address may go in
 	BlockIPv6       bool
+	BlockOutsideDNS bool        // no program asks for names but through the tunnel; only ever set on Windows
 	ClientNAT       []ClientNAT // in order; the first that fits counts
 }
 

@@ -26,7 +26,7 @@ var routingRows = list{
 	{Name: "max-routes", Usage: "n", Where: top, Status: Harmless, Help: "Limit the number of routes; ignored since OpenVPN 2.4."},
 
 	// For Windows.
-	{Name: "block-outside-dns", Where: pull, Role: RoleClient, Routing: true, Status: WindowsOnly, Help: "Keep DNS queries in the tunnel."},
+	{Name: "block-outside-dns", Where: pull, Role: RoleClient, Routing: true, Status: WindowsOnly, Help: "Keep DNS queries in the tunnel: block port 53 except through it.", set: on(func(c *Config) *bool { return &c.Routing.BlockOutsideDNS })},
 	{Name: "register-dns", Where: pull, Routing: true, Status: WindowsOnly, Help: "Make the system notice new DNS servers."},
 	{Name: "show-net-up", Where: top, Status: WindowsOnly, Help: "Log routes and adapters."},
 }

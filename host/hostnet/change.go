@@ -187,14 +187,15 @@ func (n named) String() string { return string(n) }
 
 // kinds are the changes by their name in the journal.
 var kinds = map[string]func() change{
-	"link":     func() change { return new(linkChange) },
-	"hardware": func() change { return new(hardwareChange) },
-	"address":  func() change { return new(addressChange) },
-	"route":    func() change { return new(routeChange) },
-	"table":    func() change { return new(tableChange) },
-	"setting":  func() change { return new(settingChange) },
-	"file":     func() change { return new(fileChange) },
-	"names":    func() change { return new(linkDNSChange) },
+	"link":        func() change { return new(linkChange) },
+	"hardware":    func() change { return new(hardwareChange) },
+	"address":     func() change { return new(addressChange) },
+	"route":       func() change { return new(routeChange) },
+	"table":       func() change { return new(tableChange) },
+	"setting":     func() change { return new(settingChange) },
+	"file":        func() change { return new(fileChange) },
+	"outside-dns": func() change { return new(outsideDNSChange) },
+	"names":       func() change { return new(linkDNSChange) },
 }
 
 // record is a change in the journal.

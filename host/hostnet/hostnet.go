@@ -26,7 +26,10 @@ type State struct {
 	Advertised bool      // take the routes in router advertisements on the adapter (RFC 4191), if the kernel reads them
 	BlockLocal bool      // lead the networks this host is on into the tunnel too, all but their gateways
 	DNS        *DNS      // nil leaves names alone
-	Forward    *Forward  // nil: this host is no router
+	// BlockOutsideDNS lets no program of this host but this one ask other hosts for
+	// names (port 53), except through the adapter. Windows only.
+	BlockOutsideDNS bool
+	Forward         *Forward // nil: this host is no router
 
 	also []int // routing tables to look at besides those of Routes
 }

@@ -16,6 +16,7 @@ type kernel interface {
 	fileKernel
 	firewallKernel
 	nameKernel
+	outsideDNSKernel
 }
 
 // limits are the reasons why a system, or this package there, cannot do something;
@@ -25,6 +26,7 @@ type limits struct {
 	metric     error // routes with a metric
 	txQueueLen error // an adapter's queue of another length
 	unkept     error // to put back what is lost of a State
+	outsideDNS error // to block names that are asked outside the tunnel
 }
 
 // watchKernel says when somebody changed the network.
@@ -105,6 +107,14 @@ type nameKernel interface {
 	// linkResolvers returns the servers that the service would ask for a name without
 	// device.
 	linkResolvers(ctx context.Context, device, name string) (Resolvers, error)
+}
+
+// outsideDNSKernel blocks names that are asked outside of a device, for as long as this
+// process lives.
+type outsideDNSKernel interface {
+	blockOutsideDNS(device string) error
+	unblockOutsideDNS(device string) error
+	outsideDNSBlocked(device string) bool
 }
 
 // nameService is a service that takes name servers per link, and what it can.

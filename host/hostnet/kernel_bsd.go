@@ -42,6 +42,7 @@ func newHost(opts Options) (*host, error) {
 type bsdKernel struct {
 	files
 	limited
+	leaky
 }
 
 var _ kernel = bsdKernel{}
@@ -49,7 +50,7 @@ var _ kernel = bsdKernel{}
 var errNoMetric = errors.New("routes have no metric on this system, so they were added without one; the longest prefix still wins")
 
 func (bsdKernel) limits() limits {
-	return limits{forward: errNoForwarding, metric: errNoMetric, txQueueLen: errNoQueue, unkept: errUnkept}
+	return limits{forward: errNoForwarding, metric: errNoMetric, txQueueLen: errNoQueue, unkept: errUnkept, outsideDNS: errNoOutsideDNS}
 }
 
 // meaning turns the kernel's error numbers into this package's errors.

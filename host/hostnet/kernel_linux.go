@@ -46,12 +46,15 @@ const (
 )
 
 // linux is the kernel of the calling thread's network namespace.
-type linux struct{ files }
+type linux struct {
+	files
+	leaky
+}
 
 var _ kernel = linux{}
 
 // limits returns none: Linux can do all.
-func (linux) limits() limits { return limits{} }
+func (linux) limits() limits { return limits{outsideDNS: errNoOutsideDNS} }
 
 // dumpTries is how often to ask for a listing that, as the kernel says, changed
 // meanwhile.

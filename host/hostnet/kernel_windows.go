@@ -37,7 +37,7 @@ func newHost(opts Options) (*host, error) {
 		return nil, err
 	}
 	return &host{
-		kernel: windowsKernel{},
+		kernel: windowsKernel{outsideDNS: new(outsideDNS)},
 		store:  store{dir: opts.StateDir, space: hostSpace, alive: owner.alive, sync: syncFile},
 		self:   self, opts: opts,
 	}, nil
@@ -47,6 +47,7 @@ func newHost(opts Options) (*host, error) {
 type windowsKernel struct {
 	files
 	limited
+	*outsideDNS
 }
 
 var _ kernel = windowsKernel{}

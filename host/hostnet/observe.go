@@ -32,6 +32,7 @@ func (h *host) observe(ctx context.Context, want State, but func(way) bool) (obs
 		err = h.observeResolver(ctx, want.Device, &seen)
 	}
 	h.observeAdvertised(want, &seen)
+	seen.outsideDNSBlocked = h.kernel.outsideDNSBlocked(want.Device)
 	if err != nil {
 		return seen, fmt.Errorf("read this host's network: %w", err)
 	}

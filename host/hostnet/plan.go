@@ -38,6 +38,8 @@ type observed struct {
 	table     bool                 // a whole table of this package for the device
 	drops     []chain              // that drop what would be forwarded
 	resolver  resolver             // how this host resolves names
+
+	outsideDNSBlocked bool // names asked outside the tunnel
 }
 
 // resolver is how the host resolves names.
@@ -67,6 +69,7 @@ func newPlan(want State, is observed) Plan {
 	p.planRoutes()
 	p.planForward()
 	p.planDNS()
+	p.planOutsideDNS()
 	return p.Plan
 }
 

@@ -29,6 +29,7 @@ type twin struct {
 	told     map[string][]netip.AddrPort
 	service  nameService // of another system than Linux
 	cannot   limits
+	outsideDNSTwin
 	triggers chan trigger
 
 	fail    map[string]error // by the text of the operation

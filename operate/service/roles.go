@@ -153,9 +153,21 @@ func (r roles) adapter(c *config.Config, forward *userstack.ForwardOptions) brin
 	case c.Adapter.DevType == config.DevNull:
 		return bringup.Null
 	case r.UserSpace:
-		return bringup.UserSpace(forward)
+		return r.userSpace(bringup.UserSpace(forward))
 	}
 	return bringup.Kernel(r.deviceOptions(c))
+}
+
+// userSpace opens the adapter by open, and says what of the configuration has no meaning
+// there.
+func (r roles) userSpace(open bringup.Opener) bringup.Opener {
+	return func(ctx context.Context, want bringup.State) (*bringup.Adapter, error) {
+		if want.BlockOutsideDNS {
+			r.log.Info("block-outside-dns has no effect in user space: only what uses the proxies and the forwarded ports is in the tunnel, and its names are asked there; " +
+				"to lead this whole host into the tunnel, run as administrator with a device")
+		}
+		return open(ctx, want)
+	}
 }
 
 // deviceOptions are the settings of a device of the kernel. If there is a keeper, it

@@ -14,6 +14,8 @@ import (
 
 	"culvert/access/pki"
 	"culvert/config"
+	"culvert/host/bringup"
+	"culvert/host/hostnet"
 	"culvert/host/process"
 	"culvert/operate/manage"
 )
@@ -178,5 +180,25 @@ func TestRefusedBeforeOpening(t *testing.T) {
 	o := Options{SOCKS: "127.0.0.1:0", HTTP: taken.Addr().String()}
 	if _, err := serveProxies(nil, o, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--http") {
 		t.Errorf("an address that is taken: %v", err)
+	}
+}
+
+// TestBlockInUserSpace: nothing is blocked there, and the log says so.
+func TestBlockInUserSpace(t *testing.T) {
+	for _, block := range []bool{false, true} {
+		var said strings.Builder
+		r := roles{log: slog.New(slog.NewTextHandler(&said, nil))}
+		opened := false
+		open := r.userSpace(func(context.Context, bringup.State) (*bringup.Adapter, error) {
+			opened = true
+			return nil, nil
+		})
+		want := bringup.State{State: hostnet.State{BlockOutsideDNS: block}}
+		if _, err := open(t.Context(), want); err != nil || !opened {
+			t.Errorf("%v, opened: %v", err, opened)
+		}
+		if got := strings.Contains(said.String(), "block-outside-dns has no effect in user space"); got != block {
+			t.Errorf("%v: %q", block, said.String())
+		}
 	}
 }
