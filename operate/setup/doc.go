@@ -3,9 +3,10 @@
 // certificate and writes its profile. Revoke shuts a client out, and Clients
 // lists the clients. Pair connects two hosts without a server.
 //
-// Files that exist are never overwritten, with three exceptions, each in one
+// Files that exist are never overwritten, with four exceptions, each in one
 // step: Renew replaces the server's certificate, RenewClient a client's profile,
-// and Revoke the revocation list. A call that fails leaves nothing behind.
+// Revoke the revocation list, and Reconfigure a server.conf that nobody edited,
+// with its culvert.json. A call that fails leaves nothing behind.
 //
 // A server's directory holds:
 //
@@ -14,7 +15,7 @@
 //	tls-crypt-v2.key    wraps the control-channel keys of all clients
 //	server.conf         the server's configuration, in OpenVPN's language, for
 //	                    its operator to edit
-//	culvert.json        how clients reach the server: host, port and the name
+//	culvert.json        how clients reach the server: host, port, protocol and the name
 //	                    in its certificate. The port may differ from that in
 //	                    server.conf, if a router maps one to the other
 //	clients/NAME.crt    the certificates of each client, the newest first; the

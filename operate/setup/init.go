@@ -35,7 +35,7 @@ var DefaultDNS = []netip.Addr{
 type InitOptions struct {
 	Dir  string // made with mode 0700 if missing
 	Host string // DNS name or IP address that clients connect to
-	Port int    // UDP; 0: DefaultPort
+	Port int    // that clients connect to; 0: DefaultPort
 	Now  time.Time
 	Rand io.Reader // cryptographically secure
 
@@ -47,6 +47,15 @@ type InitOptions struct {
 	// ForceCookie keeps no state for a client before it has proved its address,
 	// and shuts out clients older than OpenVPN 2.6.
 	ForceCookie bool
+
+	Proto     string         // udp or tcp; "": udp
+	Listen    int            // the port on this host, if a router maps another one to it; 0: Port
+	Routes    []netip.Prefix // what clients reach through the tunnel; nil: everything
+	Verb      *int           // how much the server logs, 0 to 11; nil: 3
+	Lines     string         // further lines of the configuration
+	Authority *pki.Authority // that signs the certificates; nil: a new one
+	// Kept has Reconfigure write server.conf anew for as long as nobody edits it.
+	Kept bool
 }
 
 // Result is what Init made.
@@ -56,13 +65,14 @@ type Result struct {
 	Files             []string
 	Host              string
 	Port              int
+	Proto             string
 	Network, Network6 netip.Prefix
 	Expires           time.Time // of the server's certificate
 }
 
 // Summary describes for a person what was made, and what to do next.
 func (r *Result) Summary() string {
-	return fmt.Sprintf(`Made a server for %s, UDP port %d, in %s:
+	return fmt.Sprintf(`Made a server for %s, %s port %d, in %s:
   networks %v and %v, certificate valid until %s.
   You may edit %s. Keep a copy of the directory in a safe place:
   whoever has ca.key can let anyone in, and without it you cannot add clients.
@@ -70,7 +80,7 @@ func (r *Result) Summary() string {
 Next:
   culvert serve --dir %s
   culvert client add NAME --dir %s -o NAME.ovpn
-`, r.Host, r.Port, r.Dir, r.Network, r.Network6, r.Expires.Format(time.DateOnly), r.Config, shell(r.Dir), shell(r.Dir))
+`, r.Host, strings.ToUpper(r.Proto), r.Port, r.Dir, r.Network, r.Network6, r.Expires.Format(time.DateOnly), r.Config, shell(r.Dir), shell(r.Dir))
 }
 
 // Init makes a server's directory. If any of its files exists, the error wraps
@@ -89,7 +99,7 @@ func Init(o InitOptions) (*Result, error) {
 		return nil, fmt.Errorf("init: %w", err)
 	}
 	r := &Result{
-		Dir: o.Dir, Config: filepath.Join(o.Dir, serverConfFile), Host: o.Host, Port: o.Port,
+		Dir: o.Dir, Config: filepath.Join(o.Dir, serverConfFile), Host: o.Host, Port: o.Port, Proto: o.Proto,
 		Network: o.Network, Network6: o.Network6, Expires: expires,
 	}
 	for _, f := range files {
@@ -109,10 +119,22 @@ func (o *InitOptions) complete() (err error) {
 	if o.Port == 0 {
 		o.Port = DefaultPort
 	}
-	if err := (reach{Host: o.Host, Port: o.Port}).check(); err != nil {
+	if o.Proto == "" {
+		o.Proto = "udp"
+	}
+	if o.Listen == 0 {
+		o.Listen = o.Port
+	}
+	if err := (reach{Host: o.Host, Port: o.Port, Proto: o.Proto}).check(); err != nil {
 		return err
 	}
-	if o.DNS == nil {
+	if o.Listen < 1 || o.Listen > 65535 {
+		return fmt.Errorf("port %d: expected 1 to 65535", o.Listen)
+	}
+	if o.Verb == nil {
+		o.Verb = new(3)
+	}
+	if o.DNS == nil && o.Routes == nil {
 		o.DNS = DefaultDNS
 	}
 	return o.completeNetworks()
@@ -169,11 +191,11 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	conf, err := serverConf{Dir: o.Dir, Port: o.Port, Network: o.Network, Network6: o.Network6, DNS: o.DNS, User: o.User, ForceCookie: o.ForceCookie}.text()
+	conf, err := serverConf{*o}.text()
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	way, err := reach{Host: o.Host, Port: o.Port, ServerName: serverName}.encode()
+	way, err := o.reach().encode()
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -190,9 +212,21 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	}, server.NotAfter, nil
 }
 
-// authority makes an authority with a unique name, since programs take two
-// authorities of one name for the same.
+// reach is what is kept of the options for the profiles of clients.
+func (o *InitOptions) reach() reach {
+	r := reach{Host: o.Host, Port: o.Port, ServerName: serverName}
+	if o.Proto != "udp" {
+		r.Proto = o.Proto
+	}
+	return r
+}
+
+// authority is the given one, or a new one with a unique name, since programs take
+// two authorities of one name for the same.
 func (o *InitOptions) authority() (*pki.Authority, error) {
+	if o.Authority != nil {
+		return o.Authority, nil
+	}
 	var id [4]byte
 	if _, err := io.ReadFull(o.Rand, id[:]); err != nil {
 		return nil, fmt.Errorf("random name for the authority: %w", err)

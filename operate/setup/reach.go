@@ -19,9 +19,10 @@ const DefaultPort = 1194
 
 // reach is how clients find and recognize the server. It is kept as JSON.
 type reach struct {
-	Host       string `json:"host"`        // DNS name or IP address
-	Port       int    `json:"port"`        // UDP
-	ServerName string `json:"server_name"` // common name of its certificate
+	Host       string `json:"host"` // DNS name or IP address
+	Port       int    `json:"port"`
+	Proto      string `json:"proto,omitempty"` // udp or tcp; "": udp
+	ServerName string `json:"server_name"`     // common name of its certificate
 }
 
 // hostName matches a DNS name in ASCII: labels of letters, digits, - and _.
@@ -59,6 +60,8 @@ func (r reach) check() error {
 	switch {
 	case r.Port < 1 || r.Port > 65535:
 		return fmt.Errorf("port %d: expected 1 to 65535", r.Port)
+	case r.Proto != "" && r.Proto != "udp" && r.Proto != "tcp":
+		return fmt.Errorf("proto %.20q: expected udp or tcp", r.Proto)
 	case err == nil && (addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != ""):
 		return fmt.Errorf("host %s: clients cannot reach that address; use the server's public name or address", r.Host)
 	case err != nil && (len(r.Host) > 253 || !hostName.MatchString(r.Host) || numeric.MatchString(r.Host)):
@@ -66,6 +69,9 @@ func (r reach) check() error {
 	}
 	return nil
 }
+
+// TCP reports whether clients connect by TCP.
+func (r reach) TCP() bool { return r.Proto == "tcp" }
 
 func (r reach) encode() ([]byte, error) {
 	text, err := json.MarshalIndent(r, "", "  ")

@@ -21,21 +21,19 @@ var clientText string
 const maxLine = 254
 
 // serverConf fills server.conf.tmpl.
-type serverConf struct {
-	Dir               string
-	Port              int
-	Network, Network6 netip.Prefix
-	DNS               []netip.Addr
-	User              string
-	ForceCookie       bool
-}
+type serverConf struct{ InitOptions }
 
 func (c serverConf) text() ([]byte, error) {
-	return render(serverConfText, c, template.FuncMap{
+	text, err := render(serverConfText, c, template.FuncMap{
 		"mask":  mask,
 		"shell": shell,
+		"upper": strings.ToUpper,
 		"path":  func(name string) string { return quote(filepath.Join(c.Dir, name)) },
 	})
+	if err == nil && c.Kept {
+		text = seal(text)
+	}
+	return text, err
 }
 
 // profile fills client.ovpn.tmpl.
