@@ -50,7 +50,8 @@ func initCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the directory to make")
-	c.Flags().StringVar(&host, "host", "", "the server's public name or address, and UDP port if not 1194")
+	c.Flags().StringVar(&host, "host", "", "the server's public name or address, and port if not 1194")
+	c.Flags().StringVar(&o.Proto, "proto", "udp", "udp or tcp; tcp is slower, and gets through where UDP does not")
 	c.Flags().StringSliceVar(&dns, "dns", nil, "DNS servers for the clients (default 9.9.9.9, 149.112.112.112)")
 	c.Flags().StringVar(&network, "network", "", "IPv4 network of the tunnel (default 10.8.0.0/24)")
 	c.Flags().StringVar(&network6, "network6", "", "IPv6 network of the tunnel (default: a random local /64)")

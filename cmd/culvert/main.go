@@ -130,6 +130,8 @@ the wire and in its configuration language.
   culvert hub --uplink IF --nic NAME   run many adapters on one uplink
   culvert swarm F --clients N          load a server with many clients
   culvert status | trace | capture     look into a running process
+  culvert health                       ask a running process whether it works
+  culvert container                    run a server as environment variables say
   culvert push-update --to NAME OPTION change what a running server has pushed
   culvert demo                         see a tunnel at work on this machine
   culvert check FILE                   explain a profile or a server's configuration
@@ -145,7 +147,7 @@ both by itself.`,
 		DisableSuggestions: true, // inPlainWords has its own
 	}
 	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(),
-		statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), manCommand(), versionCommand())
+		containerCommand(me), healthCommand(), statusCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()

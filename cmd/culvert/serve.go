@@ -34,28 +34,13 @@ through ordinary sockets.`,
 			if err != nil {
 				return err
 			}
-			load := func() (*config.Config, error) {
-				cfg, err := conffile.Load(file, "a server's configuration, such as server.conf; for a directory made by `culvert init`, use --dir D")
-				if err == nil && cfg.Mode != config.ModeServer {
-					err = fmt.Errorf("%s is not a server's configuration: it has no `server` line; to connect as a client, use: culvert connect %[1]s", file)
-				}
-				if err == nil {
-					cfg.Server.AllowLAN = cfg.Server.AllowLAN || allowLAN
-				}
-				if advice := setup.Advice(dir); err == nil && dir != "" && advice != "" {
-					cfg.Notes = append(cfg.Notes, config.Note{Pos: config.Pos{File: dir}, Text: advice})
-				}
-				return cfg, err
-			}
-			if dir != "" {
-				o.KeysDir = dir
-				o.Invite = "to connect a device, make a profile for it: culvert client add NAME --dir " + dir +
-					" -o NAME.ovpn; use it there with culvert connect NAME.ovpn or any OpenVPN client"
-			}
 			if os.Geteuid() != 0 && !c.Flags().Changed("userspace") {
 				o.UserSpace = true
 			}
-			return service.Run(unsignalled(c.Context()), me, load, o)
+			if dir != "" {
+				keptIn(&o, dir)
+			}
+			return service.Run(unsignalled(c.Context()), me, serverLoader(file, dir, allowLAN), o)
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "the server's directory, as made by culvert init")
@@ -66,6 +51,32 @@ through ordinary sockets.`,
 	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note changes to undo, and to put the socket of status, trace and capture (default "+hostnet.DefaultStateDir+")")
 	c.Flags().StringVar(&o.Name, "name", "", "name of this process in status, trace and capture (default: role and adapter)")
 	return c
+}
+
+// keptIn sets what a server's directory is for besides its configuration.
+func keptIn(o *service.Options, dir string) {
+	o.KeysDir = dir
+	o.Invite = "to connect a device, make a profile for it: culvert client add NAME --dir " + dir +
+		" -o NAME.ovpn; use it there with culvert connect NAME.ovpn or any OpenVPN client"
+}
+
+// serverLoader loads a server's configuration, which is that of a directory unless dir
+// is "".
+func serverLoader(file, dir string, allowLAN bool) func() (*config.Config, error) {
+	return func() (*config.Config, error) {
+		cfg, err := conffile.Load(file, "a server's configuration, such as server.conf; for a directory made by `culvert init`, use --dir D")
+		if err == nil && cfg.Mode != config.ModeServer {
+			err = fmt.Errorf("%s is not a server's configuration: it has no `server` line; to connect as a client, use: culvert connect %[1]s", file)
+		}
+		if err != nil {
+			return nil, err
+		}
+		cfg.Server.AllowLAN = cfg.Server.AllowLAN || allowLAN
+		if advice := setup.Advice(dir); dir != "" && advice != "" {
+			cfg.Notes = append(cfg.Notes, config.Note{Pos: config.Pos{File: dir}, Text: advice})
+		}
+		return cfg, nil
+	}
 }
 
 func serverFile(dir string, args []string) (string, error) {

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -82,6 +83,18 @@ func (s *Status) connecting() (n int) {
 		}
 	}
 	return n
+}
+
+// Health is nil if the tunnel works: a server takes clients, and a client or a paired
+// host is connected.
+func (s *Status) Health() error {
+	if s.Role == "server" || len(s.Peers) > s.connecting() {
+		return nil
+	}
+	if len(s.Peers) == 0 {
+		return errors.New("not connected")
+	}
+	return fmt.Errorf("not connected: connecting to %s", s.Peers[0].Remote)
 }
 
 // Append appends the status as text, as it is at a time.

@@ -38,6 +38,10 @@ func WhoAmI() (Self, error) {
 // leaves them to its keeper, and a thin process (process.BeThin) takes them in Run.
 func (me Self) TakesSignals() bool { return me.worker == nil && !process.IsThin() }
 
+// IsWorker reports whether this process works for a keeper that has read everything
+// before.
+func (me Self) IsWorker() bool { return me.worker != nil }
+
 // Failed reports why this process ends to whoever waits for it: the keeper, the
 // process that started it, or the user.
 func (me Self) Failed(err error) {
