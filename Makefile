@@ -39,6 +39,17 @@ install: build ## bin/culvert, culvert-auth-pam where it can be built, systemd u
 		install -d $(DESTDIR)$(UNITDIR); \
 		sed 's|@BINDIR@|$(PREFIX)/bin|' packaging/$$u > $(DESTDIR)$(UNITDIR)/$$u; done
 
+# PLATFORMS="amd64 arm64" puts several processors into the image, TAG names it.
+PLATFORMS ?= $(shell $(GO) env GOARCH)
+TAG       ?= culvert:latest
+
+.PHONY: image
+image: ## bin/culvert-image.tar, a container image; neither root nor an engine
+	@set -e; programs=; for a in $(PLATFORMS); do echo "build for linux/$$a"; programs="$$programs bin/image/$$a/culvert"; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$a $(GO) build -trimpath -buildvcs=auto -o bin/image/$$a/culvert ./cmd/culvert; done; \
+		$(GO) run ./packaging/image/make -o bin/culvert-image.tar -tag $(TAG) $$programs
+	@echo "bin/culvert-image.tar: docker load -i bin/culvert-image.tar"
+
 demo: build ## a tunnel on this machine, without root
 	bin/culvert demo
 
