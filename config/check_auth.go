@@ -27,6 +27,10 @@ func (c check) scripts() {
 		if c.Process.ScriptSecurity >= level || !c.isServer() && p.server {
 			continue
 		}
+		if p.name == "client-disconnect" {
+			c.notRun(p.name, &c.Server.ClientDisconnect)
+			continue
+		}
 		what, mend := "programs", "add the line: script-security 2"
 		if level == 3 {
 			what, mend = "passwords in a program's environment", "write via-file, or add the line: script-security 3"

@@ -114,6 +114,9 @@ func (c check) clashes() {
 	if c.has("mtu-test") && c.streams() {
 		c.problem("mtu-test", "tries datagrams, and TCP has none", "remove the line")
 	}
+	if c.has("mtu-test") && c.isServer() {
+		c.note(c.at("mtu-test"), "mtu-test: only clients measure, and a server answers them; write it in their profiles")
+	}
 	c.inner()
 	for _, r := range c.Link.Remotes {
 		if own := r.Settings; own != nil {

@@ -2,8 +2,8 @@ package config
 
 import "fmt"
 
-// checkHooks checks the programs for this host's own adapter. OpenVPN ends when it may not run
-// up or down, and does without ipchange and route-up.
+// checkHooks checks the programs for this host's own adapter. OpenVPN does not start when it may not
+// run up, and starts without the others.
 func checkHooks(c check) {
 	if c.isServer() {
 		for _, name := range []string{"ipchange", "up-delay"} {
@@ -15,16 +15,22 @@ func checkHooks(c check) {
 	if c.Process.ScriptSecurity >= scriptsAllowed {
 		return
 	}
-	for _, needed := range []string{"up", "down", "route-pre-down", "dns-updown", "plugin"} {
+	for _, needed := range []string{"up", "dns-updown", "plugin"} {
 		if c.Hooks.Commands()[needed] != nil {
 			c.problem(needed, fmt.Sprintf("script-security %d does not allow programs", c.Process.ScriptSecurity), "add the line: script-security 2")
 		}
 	}
-	for name, command := range map[string]*[]string{"route-up": &c.Hooks.RouteUp, "ipchange": &c.Hooks.IPChange} {
-		if *command != nil {
-			*command = nil
-			c.note(c.at(name), fmt.Sprintf("%s: not run, since script-security %d does not allow programs; add the line: script-security 2", name, c.Process.ScriptSecurity))
-		}
+	for name, command := range map[string]*[]string{"down": &c.Hooks.Down, "route-pre-down": &c.Hooks.RoutePreDown, "route-up": &c.Hooks.RouteUp, "ipchange": &c.Hooks.IPChange} {
+		c.notRun(name, command)
+	}
+}
+
+// notRun takes a program away that script-security does not allow, and that nobody's way
+// in depends on.
+func (c check) notRun(name string, command *[]string) {
+	if *command != nil {
+		*command = nil
+		c.note(c.at(name), fmt.Sprintf("%s: not run, since script-security %d does not allow programs; add the line: script-security 2", name, c.Process.ScriptSecurity))
 	}
 }
 

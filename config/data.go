@@ -13,7 +13,8 @@ type Data struct {
 	Compression       Compression // framing; packets are never compressed
 	RefuseCompressed  bool        // allow-compression no
 	MSSFix            MSSFix
-	Fragment          MSSFix        // `fragment`: Bytes 0 for none; Outer as there, never Fixed
+	Fragment          MSSFix // `fragment`: Bytes 0 for none; Outer as there, never Fixed
+	MTUTest           bool
 	ReplayWindow      int           // packets, at least 1; 8,192
 	ReplayTime        time.Duration // 15 s
 }

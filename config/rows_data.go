@@ -23,7 +23,7 @@ var dataRows = list{
 
 	// Accepted, and nothing to do.
 	{Name: "comp-noadapt", Where: pull, Status: Harmless, Help: "Do not adapt compression; nothing is compressed."},
-	{Name: "mtu-test", Where: top, Status: Harmless, Reason: "ignored: nothing is measured at the start, since a narrow path is found while packets pass; to measure it yourself, run: ping -M do -s 1472 HOST", Help: "Measure the MTU of the path."},
+	{Name: "mtu-test", Where: top, Help: "Measure how large datagrams pass, for three minutes from the start, and log it; a client, or one of two hosts.", set: on(func(c *Config) *bool { return &c.Data.MTUTest })},
 	{Name: "fast-io", Where: top, Status: Harmless, Help: "Skip a system call for each packet; ignored since OpenVPN 2.7."},
 	{Name: "keysize", Usage: "bits", Where: top, Status: Harmless, Reason: "ignored; a cipher's name gives its key size", Help: "Set a cipher's key size; removed in OpenVPN 2.6."},
 

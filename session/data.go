@@ -22,6 +22,7 @@ type Data struct {
 	static   *seal.Static                  // of two hosts that share a key; nil: ring has the keys
 	stage    atomic.Pointer[framing.Stage] // nil: packets stand alone
 	trouble  atomic.Pointer[error]         // the first with framing
+	loads    loads
 
 	// Each direction is written by a goroutine of its own, for every packet.
 	_            cpu.CacheLinePad
@@ -98,7 +99,7 @@ func (d *Data) SealPiece(now time.Time, pieces *framing.Pieces, p *buf.Packet) (
 // fails as seal.Ring.Open and framing.Stage.Unwrap do; the session goes on all
 // the same.
 func (d *Data) Open(now time.Time, p *buf.Packet) (Kind, error) {
-	since := int64(now.Sub(d.born))
+	since, size := int64(now.Sub(d.born)), p.Len()
 	if err := d.open(p, since); err != nil {
 		return KindOther, err
 	}
@@ -114,8 +115,13 @@ func (d *Data) Open(now time.Time, p *buf.Packet) (Kind, error) {
 		}
 	}
 	kind := kindOf(p.Bytes())
-	if kind == KindPacket {
+	switch kind {
+	case KindPacket:
 		d.carry(&d.received, now, p.Len())
+	case KindMTUTest:
+		if !d.loads.take(size, p.Bytes()) {
+			kind = KindOther
+		}
 	}
 	return kind, nil
 }

@@ -10,7 +10,8 @@ const (
 	KindPacket Kind = iota
 	KindPing
 	KindExit
-	KindOther // a consistency check or MTU test of old peers, or a piece; nothing to do
+	KindMTUTest // what Session.MTUTest is to be told of
+	KindOther   // a consistency check of old peers, or a piece; nothing to do
 )
 
 // Daemons talk on the data channel by packets that begin with these bytes and
@@ -27,8 +28,14 @@ func kindOf(b []byte) Kind {
 	case bytes.Equal(b, pingMagic):
 		return KindPing
 	case bytes.HasPrefix(b, occMagic):
-		if len(b) > len(occMagic) && b[len(occMagic)] == occExit {
+		if len(b) == len(occMagic) {
+			return KindOther
+		}
+		switch b[len(occMagic)] {
+		case occExit:
 			return KindExit
+		case occAskLoad, occLoad, occAskReport, occReport:
+			return KindMTUTest
 		}
 		return KindOther
 	}

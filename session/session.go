@@ -38,6 +38,7 @@ type Session struct {
 	leave     *leave
 	watch     watch
 	probe     probe
+	mtuTest   mtuTest
 	report    report
 }
 
@@ -58,6 +59,7 @@ func newSession(cfg Config, static *seal.Static, now time.Time) *Session {
 	s.ClientSide = ClientSide{s.handshake}
 	s.watch = watch{timers: cfg.Timers, data: s.data, pulls: cfg.pulls()}
 	s.probe = probe{data: s.data}
+	s.mtuTest = mtuTest{news: s.news, data: s.data, mtu: cfg.MTUTest, most: cfg.Fragment}
 	s.report = report{data: s.data, window: cfg.ReplayWindow, muteReplays: cfg.MuteReplays}
 	return s
 }
@@ -211,6 +213,9 @@ func (s *Session) Advance(now time.Time) {
 	for _, text := range s.report.advance(now, s.keys.old, s.keys.active) {
 		s.remark(text)
 	}
+	if s.Established() {
+		s.mtuTest.advance(now)
+	}
 	if s.watch.expires(now, s.Established()) {
 		s.emit(Expired{})
 	}
@@ -240,6 +245,7 @@ func (s *Session) Deadline() time.Time {
 	if ping := s.watch.timers.Ping; ping > 0 && s.Established() {
 		by(s.data.LastSent().Add(ping))
 	}
+	by(s.mtuTest.deadline())
 	by(s.leave.deadline())
 	return first
 }
@@ -257,6 +263,9 @@ func (s *Session) Output(now time.Time, emit func(packet []byte)) {
 	}
 	if s.err == nil && s.probe.due(now, s.watch.timers.Ping) {
 		s.probe.ping(now, emit)
+	}
+	if s.err == nil {
+		s.mtuTest.output(now, emit)
 	}
 }
 
@@ -285,6 +294,9 @@ func (s *Session) Exit(now time.Time, notices int) {
 		s.leave.notify(now, notices)
 	}
 }
+
+// MTUTest takes what Data.Open found: the next Output answers.
+func (s *Session) MTUTest() {}
 
 // PeerExited takes the exit notice that Data.Open found.
 func (s *Session) PeerExited() { s.fail(ErrPeerExit) }

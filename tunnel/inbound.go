@@ -156,8 +156,11 @@ func (r *Road) open(now time.Time, l link.Link, p *buf.Packet) (*Peer, session.K
 	if path != *peer.path.Load() {
 		r.Role.Moved(peer, path)
 	}
-	if kind == session.KindExit {
+	switch kind {
+	case session.KindExit:
 		peer.post(maxMail, func(time.Time) { peer.Session.PeerExited() })
+	case session.KindMTUTest:
+		peer.post(maxMail, func(time.Time) { peer.Session.MTUTest() })
 	}
 	return peer, kind, Kept
 }

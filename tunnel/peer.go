@@ -237,8 +237,13 @@ var controlPackets = sync.Pool{New: func() any { return buf.New(buf.DefaultSize)
 // send never waits for a slow peer: the session's clock, which notices that a
 // peer is gone, runs on the same goroutine.
 func (p *Peer) send(b []byte) {
-	packet := controlPackets.Get().(*buf.Packet)
-	defer controlPackets.Put(packet)
+	var packet *buf.Packet
+	if len(b) > buf.DefaultSize {
+		packet = buf.New(len(b))
+	} else {
+		packet = controlPackets.Get().(*buf.Packet)
+		defer controlPackets.Put(packet)
+	}
 	packet.Set(b)
 	packet.Path = p.Path()
 	if err := tell(p.Observer, p.link, packet); err != nil && p.OnError != nil {
