@@ -49,6 +49,7 @@ var olds = map[string][]old{
 	"secret":             {{text: "a shared static key is deprecated since OpenVPN 2.6: it has no forward secrecy", instead: "make a link with modern keys: culvert pair"}},
 	"verify-hash":        {{text: "verify-hash is deprecated since OpenVPN 2.6", instead: "write peer-fingerprint HASH, or ca with that authority alone"}},
 	"cipher": {
+		{args: "none", text: "cipher none leaves nothing open: ciphers are negotiated since OpenVPN 2.6, and the tunnel is encrypted, unless data-ciphers has none, too", instead: "remove the line"},
 		{args: "AES-256-GCM", text: "cipher is not used in the negotiation since OpenVPN 2.6, where this one is offered in any case", instead: "write data-ciphers to choose", mild: true},
 		{args: "AES-128-GCM", text: "cipher is not used in the negotiation since OpenVPN 2.6, where this one is offered in any case", instead: "write data-ciphers to choose", mild: true},
 		{text: "cipher is not used in the negotiation since OpenVPN 2.6", instead: "write data-ciphers, and data-ciphers-fallback for peers before OpenVPN 2.4"},
