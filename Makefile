@@ -17,19 +17,30 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 # Whether a C compiler and libpam's headers are here, as libpam0g-dev or pam-devel has them.
 HAVEPAM = echo '\#include <security/pam_appl.h>' | $$($(GO) env CC) -E - >/dev/null 2>&1
 
-.PHONY: help build pam install demo test check lint cross unit interop other fuzz mutate bench deps clean
+# The version that the program and packages name, such as 1.2.0; without it, what Go
+# finds in git: the tag, or the commit after it.
+VERSION ?=
+LDFLAGS  = $(if $(SMALL),-s -w) $(if $(VERSION),-X culvert/internal/version.release=$(VERSION))
+# culvert for GOARCH, in OUT; SMALL=1 leaves out what a debugger needs.
+OUT      = bin/culvert
+STATIC   = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o $(OUT) ./cmd/culvert
+PAMOUT   = bin/culvert-auth-pam
+# What packages are made for.
+ARCHES  ?= amd64 arm64
+
+.PHONY: help build static pam install deb rpm demo test check lint cross unit interop other fuzz mutate bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 build: ## bin/culvert, one static file; with `make pam` where that can be built
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/culvert ./cmd/culvert
+	$(STATIC)
 	@if $(HAVEPAM); then $(MAKE) --no-print-directory pam; else \
 		echo "without bin/culvert-auth-pam, which serves the plugin auth-pam: it needs a C compiler and libpam's headers (libpam0g-dev, pam-devel)"; fi
 
 pam: ## bin/culvert-auth-pam, which asks PAM for culvert
 	@$(HAVEPAM) || { echo "culvert-auth-pam needs a C compiler and libpam's headers; on Debian: apt-get install gcc libc6-dev libpam0g-dev; on Fedora: dnf install gcc pam-devel" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -tags pam -o bin/culvert-auth-pam ./cmd/culvert-auth-pam
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -buildmode pie -ldflags '-extldflags "-Wl,-z,relro,-z,now"' -tags pam -o $(PAMOUT) ./cmd/culvert-auth-pam
 
 install: build ## bin/culvert, culvert-auth-pam where it can be built, systemd units and the user; takes DESTDIR and PREFIX
 	install -D -m 755 bin/culvert $(DESTDIR)$(PREFIX)/bin/culvert
@@ -49,6 +60,15 @@ image: ## bin/culvert-image.tar, a container image; neither root nor an engine
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$a $(GO) build -trimpath -buildvcs=auto -o bin/image/$$a/culvert ./cmd/culvert; done; \
 		$(GO) run ./packaging/image/make -o bin/culvert-image.tar -tag $(TAG) $$programs
 	@echo "bin/culvert-image.tar: docker load -i bin/culvert-image.tar"
+
+static:
+	$(STATIC)
+
+deb: ## packages for Debian and Ubuntu, in bin; takes VERSION, ARCHES, MAINTAINER
+	packaging/build deb $(ARCHES)
+
+rpm: ## packages for Fedora, RHEL, SUSE; as make deb
+	packaging/build rpm $(ARCHES)
 
 demo: build ## a tunnel on this machine, without root
 	bin/culvert demo

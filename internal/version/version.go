@@ -13,8 +13,9 @@ import (
 // Build is one build of the program.
 type Build struct {
 	// Version is the module's version: a tag, or a pseudo-version of date and
-	// commit, followed by "+dirty" if files had changed. It is "devel" if the build
-	// does not say, as outside of a git repository.
+	// commit, followed by "+dirty" if files had changed; or what the linker was told
+	// in its place. It is "devel" if the build does not say, as outside of a git
+	// repository.
 	Version  string
 	Commit   string    // in hex; "" if unknown
 	Time     time.Time // of the commit, UTC; zero if unknown
@@ -23,13 +24,20 @@ type Build struct {
 	Platform string    // such as linux/amd64
 }
 
+// release is the version that whoever built this gave it (make VERSION=1.2.0), or "".
+var release string
+
 // Current is the build that is running.
 func Current() Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
-	return read(info)
+	b := read(info)
+	if release != "" {
+		b.Version = strings.TrimPrefix(release, "v")
+	}
+	return b
 }
 
 func read(info *debug.BuildInfo) Build {
