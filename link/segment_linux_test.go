@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -120,7 +121,7 @@ func TestRunsArrive(t *testing.T) {
 func TestRunArrivesInOneMessage(t *testing.T) {
 	from, to := listen(t, Options{Addr: addrPort(loopback4)}), listen(t, Options{Addr: addrPort(loopback4)})
 	write(t, from, sized(to.LocalAddr(), times(40, 1300)...))
-	if _, err := to.ReadBatch(buf.NewBatch(1, 2000)); err != nil {
+	if _, err := to.ReadBatch(buf.NewBatch(64, 2000)); err != nil {
 		t.Fatal(err)
 	}
 	if to.in.received != 1 {
@@ -270,7 +271,7 @@ func TestClass(t *testing.T) {
 					messages, _ := unix.ParseSocketControlMessage(control[:n])
 					for _, m := range messages {
 						if m.Header.Level == int32(level) && m.Header.Type == kind {
-							got = append(got, m.Data[0])
+							got = append(got, classOf(m.Data))
 						}
 					}
 				}
@@ -280,6 +281,14 @@ func TestClass(t *testing.T) {
 			}
 		})
 	}
+}
+
+// classOf reads a class of traffic, one byte of IPv4 or the number of IPv6.
+func classOf(data []byte) uint8 {
+	if len(data) >= 4 {
+		return uint8(binary.NativeEndian.Uint32(data))
+	}
+	return data[0]
 }
 
 func TestControlMessages(t *testing.T) {

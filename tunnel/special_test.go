@@ -3,6 +3,7 @@ package tunnel
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -372,7 +373,7 @@ func TestSpecialDoesNotAllocate(t *testing.T) {
 	for name, make := range map[string]func(testing.TB) *direction{"outbound": outbound, "inbound": inbound} {
 		t.Run(name, func(t *testing.T) {
 			d, in := make(t), name == "inbound"
-			d.SetSpecial(Special{Shaper: NewShaper(1<<40, time.Now()), NAT: natRules, Class: true, NoIPv6: refusing})
+			d.SetSpecial(Special{Shaper: NewShaper(math.MaxInt, time.Now()), NAT: natRules, Class: true, NoIPv6: refusing})
 			d.run(t, 2, in)
 			allocations := func(batches int) float64 {
 				return testing.AllocsPerRun(10, func() { d.run(t, batches, in) })

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +21,12 @@ func script(t *testing.T, viaEnv bool, text string) *Script {
 func program(t *testing.T, directive, text string) *hooks.Program {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "check")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
+	// A process that another test starts meanwhile would have the file open for writing,
+	// and the file could not run.
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := hooks.NewProgram(directive, []string{path, "first"}, hooks.Options{Slots: hooks.NewSlots(4)})

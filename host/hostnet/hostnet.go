@@ -46,7 +46,7 @@ type Route struct {
 	Via    netip.Addr // next hop; not valid: the adapter itself
 	Device string     // "": State.Device. With Bypass, ignored
 	Metric int
-	Table  int // the routing table, from 1 to 4294967295 (Linux); 0: the main one
+	Table  int // the routing table, from 1 to 4294967295 (Linux), wrapped where int has 32 bits; 0: the main one
 	// Bypass sends Dst where the host's routes would lead without this State: for
 	// the way to the server itself, and `net_gateway` routes. It follows those
 	// routes when they change.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -103,7 +104,7 @@ func inTable(table int) string {
 	if table == 0 {
 		return ""
 	}
-	return " table " + itoa(table)
+	return " table " + strconv.FormatUint(uint64(uint32(table)), 10)
 }
 
 // culprits returns the programs that most likely undid c: those seen to change

@@ -3,6 +3,7 @@ package hostnet
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 )
@@ -58,6 +59,7 @@ func planText(t *testing.T, k *twin, want State) string {
 }
 
 func TestPlan(t *testing.T) {
+	lastTable := uint32(math.MaxUint32)
 	tests := []struct {
 		name string
 		host func(*twin)
@@ -83,7 +85,7 @@ func TestPlan(t *testing.T) {
 			{Dst: prefix("10.77.0.0/16"), Via: ip("10.8.0.1"), Table: 77},
 			{Dst: prefix("10.78.0.0/16"), Bypass: true, NetGateway: true, Table: 77},
 			{Dst: prefix("10.79.0.0/16"), Via: ip("10.8.0.1"), Table: 77},
-			{Dst: prefix("fd77::/48"), Table: 4294967295},
+			{Dst: prefix("fd77::/48"), Table: int(lastTable)},
 		}}, lines(
 			"set tun0 up",
 			"add route 10.78.0.0/16 via 192.168.1.1 dev wlan0 table 77, the way it goes now",

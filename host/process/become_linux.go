@@ -31,9 +31,10 @@ func inMap(text string, id int) bool {
 		if len(f) != 3 {
 			continue
 		}
-		first, err1 := strconv.Atoi(f[0])
-		count, err2 := strconv.Atoi(f[2])
-		if err1 == nil && err2 == nil && first <= id && id-first < count {
+		// Without namespaces the count is 2³²-1, more than an int can be on some processors.
+		first, err1 := strconv.ParseInt(f[0], 10, 64)
+		count, err2 := strconv.ParseInt(f[2], 10, 64)
+		if err1 == nil && err2 == nil && first <= int64(id) && int64(id)-first < count {
 			return true
 		}
 	}

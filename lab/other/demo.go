@@ -29,7 +29,11 @@ func (r runner) demo(ctx context.Context, p processor) error {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
 	defer stop()
 	fmt.Printf("%s: culvert demo\n", p.name)
-	c := exec.CommandContext(ctx, r.self, within, program, "demo")
+	command := []string{program, "demo"}
+	if p.qemu != "" {
+		command = append([]string{r.self, within, p.name}, command...)
+	}
+	c := exec.CommandContext(ctx, command[0], command[1:]...)
 	c.Stdout, c.Stderr = os.Stdout, os.Stderr
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("culvert demo on %s: %w", p.name, err)

@@ -12,13 +12,10 @@ import (
 
 // entry is a test that cannot work under emulation.
 type entry struct {
-	processor string // or any
+	processors []string
 	id
 	why string
 }
-
-// any in place of a processor stands for each.
-const anyProcessor = "any"
 
 // id names a test, or a package if there is no test.
 type id struct {
@@ -31,7 +28,7 @@ func (i id) String() string { return strings.TrimSpace(i.pkg + " " + i.test) }
 //go:embed known.txt
 var knownText string
 
-// parseKnown reads lines of processor, package, test and reason. Lines that begin
+// parseKnown reads lines of processors with commas between, package, test and reason. Lines that begin
 // with # are comments.
 func parseKnown(text string) (entries []entry, err error) {
 	n := 0
@@ -43,12 +40,15 @@ func parseKnown(text string) (entries []entry, err error) {
 		}
 		f := strings.Fields(line)
 		if len(f) < 4 {
-			return nil, fmt.Errorf("known.txt:%d: %q: want a processor or %q, a package, a test and the reason", n, line, anyProcessor)
+			return nil, fmt.Errorf("known.txt:%d: %q: want processors, a package, a test and the reason", n, line)
 		}
-		if _, ok := named(f[0]); !ok && f[0] != anyProcessor {
-			return nil, fmt.Errorf("known.txt:%d: %q is no processor, want %q or one of %s", n, f[0], anyProcessor, strings.Join(names(processors), ", "))
+		which := strings.Split(f[0], ",")
+		for _, name := range which {
+			if _, ok := named(name); !ok {
+				return nil, fmt.Errorf("known.txt:%d: %q is no processor, want some of %s", n, name, strings.Join(names(processors), ","))
+			}
 		}
-		entries = append(entries, entry{f[0], id{f[1], f[2]}, strings.Join(f[3:], " ")})
+		entries = append(entries, entry{which, id{f[1], f[2]}, strings.Join(f[3:], " ")})
 	}
 	return entries, nil
 }
@@ -56,7 +56,7 @@ func parseKnown(text string) (entries []entry, err error) {
 // of returns the entries for a processor.
 func of(all []entry, p processor) (some []entry) {
 	for _, e := range all {
-		if e.processor == p.name || e.processor == anyProcessor {
+		if slices.Contains(e.processors, p.name) {
 			some = append(some, e)
 		}
 	}

@@ -2,7 +2,8 @@
 
 // Command other runs on this machine what was built for others: `make other`, as
 // root. Unit tests and `culvert demo` run for processors that qemu-user emulates,
-// a 64-bit ARM and one whose numbers are big-endian.
+// a 64-bit ARM and one whose numbers are big-endian, and for one with 32 bits, whose
+// programs an amd64 runs itself.
 //
 // What cannot work under emulation is listed in known.txt with the reasons. A test
 // that is listed must fail: the list is wrong if it passes, and if it is gone.
@@ -37,12 +38,12 @@ type exitStatus int
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 func run(args []string) error {
-	if len(args) > 1 {
+	if len(args) > 2 {
 		switch args[0] {
 		case within:
 			return enter(args[1:])
 		case inside:
-			return execute(args[1:])
+			return execute(args[1], args[2:])
 		}
 	}
 	f := flag.NewFlagSet("other", flag.ContinueOnError)

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// processor is one that qemu-user emulates.
+// processor is one for which programs run here.
 type processor struct {
 	name    string // Go's
-	qemu    string // the program that emulates it
+	qemu    string // the program that emulates it; none where this machine runs its programs
 	machine elf.Machine
 	class   elf.Class
 	data    elf.Data
@@ -21,11 +21,12 @@ type processor struct {
 var processors = []processor{
 	{"arm64", "qemu-aarch64", elf.EM_AARCH64, elf.ELFCLASS64, elf.ELFDATA2LSB},
 	{"s390x", "qemu-s390x", elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB},
+	{"386", "", elf.EM_386, elf.ELFCLASS32, elf.ELFDATA2LSB},
 	{"mips", "qemu-mips", elf.EM_MIPS, elf.ELFCLASS32, elf.ELFDATA2MSB},
 }
 
 // usual are those that run unless others are asked for.
-const usual = "arm64,s390x"
+const usual = "386,arm64,s390x"
 
 func names(all []processor) (names []string) {
 	for _, p := range all {
