@@ -91,7 +91,10 @@ func (p *Program) RunGroup(ctx context.Context, source netip.Prefix, env *Env, a
 		return -1, 0, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)
 	}
 	cmd.Stdout, cmd.Stderr = out.write, out.write
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		awaitEnd(cmd.Process.Pid)
+		err = cmd.Wait()
+	}
 	out.end(ctx)
 	if cmd.Process != nil {
 		left = Group(cmd.Process.Pid)

@@ -71,6 +71,7 @@ type Capability uint
 // The capabilities a tunnel may need after its start.
 const (
 	NetBindService Capability = 10 // ports below 1024
+	NetAdmin       Capability = 12 // devices, addresses and routes
 	NetRaw         Capability = 13 // marks on sockets
 )
 

@@ -32,6 +32,8 @@ type life struct {
 	// in a worker.
 	pidFile atomic.Pointer[string]
 	tasks   tasks
+	// alone says that this process gives up rights without a keeper.
+	alone bool
 	// readable are the files that a keeper's configuration was read from last: a worker
 	// may read them again.
 	readable atomic.Pointer[map[string]bool]
@@ -56,7 +58,7 @@ func (l *life) run(ctx context.Context, events <-chan process.Event) error {
 		jail, err = giveUp(c)
 	}
 	if err == nil {
-		err = l.boundTasks(jail)
+		err = l.boundTasks(c, jail)
 	}
 	switch {
 	case err != nil:
@@ -168,7 +170,7 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 	if l.worker == nil {
 		l.tasks.note(l.log.Logger)
 	}
-	if err := l.weigh(c, l.worker == nil || jail.Identity.UID <= 0); err != nil {
+	if err := l.weigh(c, l.worker == nil && !l.alone || jail.Identity.UID <= 0); err != nil {
 		return err
 	}
 	if l.worker != nil {
@@ -187,9 +189,15 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 			l.log.Warn(err.Error())
 		}
 	}()
+	if l.alone {
+		l.log.Warn("too few tasks are allowed for a process that keeps root's rights beside this one: what this one reads later, its user has to be able to read", "user", c.Process.User, "limit", l.tasks.all, "mend", l.tasks.all.Mend)
+		jail.Keep = append(jail.Keep, process.NetAdmin)
+		return l.serve(ctx, events, c, jail)
+	}
 	if !jail.Empty() && process.Privileged() {
 		l.config.Store(c)
 		l.readable.Store(new(map[string]bool))
+		l.crowdsOut(c)
 		return l.keep(ctx, events)
 	}
 	if !jail.Empty() {

@@ -48,6 +48,9 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	if l.worker != nil {
 		r.reload = l.worker.Reload
 	}
+	if l.alone {
+		r.written = l.writePID
+	}
 	o.reload, o.management = r.reload, m
 	o.adopt = func() { go o.readAgain(ctx, l.reloadHere) }
 	defer r.local.close()
@@ -170,8 +173,14 @@ func (o obeyed) readAgain(ctx context.Context, load func() (*config.Config, erro
 			o.log.Warn("another worker has to take the configuration, since this one cannot read it", "error", err)
 		}
 		o.run.worker.Anew()
+	case err != nil && o.run.alone:
+		o.log.Error("the configuration is faulty, or not for this process's user to read, and none keeps root's rights for lack of tasks: everything stays as it is", "error", err)
+		o.manager.Reloaded()
 	case err != nil:
 		o.log.Error("the configuration is faulty, so everything stays as it is", "error", err)
+		o.manager.Reloaded()
+	case o.run.alone:
+		o.log.Error("starting over takes root's rights, and no process keeps them for lack of tasks: everything stays as it is; restart it, or " + o.run.tasks.all.Mend)
 		o.manager.Reloaded()
 	default:
 		select {

@@ -19,13 +19,16 @@ func (l *life) tell() error {
 // when the tunnel works: a process that finds its port taken must not overwrite the
 // file of the other one.
 func (l *life) isUp() error {
-	if err := process.PIDFile.Move(*l.pidFile.Load()); err != nil {
+	if err := l.writePID(); err != nil {
 		return err
 	}
 	l.background.Report(nil)
 	l.manager.Ready()
 	return nil
 }
+
+// writePID writes the PID file, where there is one.
+func (l *life) writePID() error { return process.PIDFile.Move(*l.pidFile.Load()) }
 
 // understood returns what was understood of a configuration with faults.
 func understood(c *config.Config, err error) *config.Config {

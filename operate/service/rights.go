@@ -114,6 +114,11 @@ func (r roles) enter() func() error {
 	}
 	return func() error {
 		r.tasks.reserve()
+		if r.written != nil { // the directory may be out of reach afterwards
+			if err := r.written(); err != nil {
+				return err
+			}
+		}
 		if err := r.jail.Enter(); err != nil {
 			return fmt.Errorf("giving up root's rights: %w", err)
 		}

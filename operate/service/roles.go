@@ -41,6 +41,8 @@ type roles struct {
 	log    *slog.Logger
 	jail   process.Jail
 	local  *local
+	// written writes the PID file before rights are given up; nil: there is a keeper for it.
+	written func() error
 	// isUp is called when all is set up, though the other side may be out of reach.
 	isUp    func() error
 	manager *process.Manager // nil: none

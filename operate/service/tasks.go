@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 
+	"culvert/config"
 	"culvert/host/process"
 )
 
@@ -24,14 +25,30 @@ const (
 	wholeThreads  = 5 // a process that is both
 )
 
+// programTasks is how many tasks a program should find: a shell with a pipeline.
+const programTasks = 5
+
+// isAlone reports whether a server is to give up its rights without a keeper, as OpenVPN
+// does, since two processes would leave no tasks for its programs. It changes nothing on this
+// host then but its own device. What a client sets besides, and a router, takes root to
+// change and to take back.
+func (l *life) isAlone(c *config.Config, jail process.Jail) bool {
+	return process.IsThin() && l.worker == nil && process.Privileged() && jail.Chroot == "" && jail.Identity.UID > 0 &&
+		c.Mode == config.ModeServer && !l.Forward && l.crowded()
+}
+
+// crowded reports whether two processes would leave too few tasks for programs.
+func (l *life) crowded() bool { return l.tasks.all.Left < keeperThreads+workerThreads+programTasks }
+
 // boundTasks makes this process live within the limits that it is under. The error
 // names the limit that is too low for that.
-func (l *life) boundTasks(jail process.Jail) error {
+func (l *life) boundTasks(c *config.Config, jail process.Jail) error {
 	l.tasks = tasks{all: process.Tasks(), user: process.UserTasks()}
 	if !process.IsThin() || l.worker != nil {
 		return nil
 	}
-	keeps := !jail.Empty() && process.Privileged()
+	l.alone = l.isAlone(c, jail)
+	keeps := !jail.Empty() && process.Privileged() && !l.alone
 	need := wholeThreads
 	if keeps {
 		need = keeperThreads + workerThreads
@@ -39,7 +56,9 @@ func (l *life) boundTasks(jail process.Jail) error {
 	if l.tasks.all.Left < need {
 		return fmt.Errorf("only %v: this program needs %d for its threads: %s", l.tasks.all, need, l.tasks.all.Mend)
 	}
-	if !keeps {
+	if keeps {
+		process.ReserveThreads(keeperThreads)
+	} else {
 		process.ReserveThreads(wholeThreads)
 	}
 	return nil
@@ -49,6 +68,13 @@ func (l *life) boundTasks(jail process.Jail) error {
 func (t tasks) reserve() {
 	if process.IsThin() {
 		process.ReserveThreads(workerThreads)
+	}
+}
+
+// crowdsOut warns of programs for which a keeper and its worker leave no tasks.
+func (l *life) crowdsOut(c *config.Config) {
+	if process.IsThin() && l.crowded() && len(c.Programs()) > 0 {
+		l.log.Warn("this process, and the one with the rights of its user, leave too few tasks for programs, which may fail", "limit", l.tasks.all, "mend", l.tasks.all.Mend)
 	}
 }
 

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package hooks
+
+// awaitEnd leaves it to the caller to wait for a process.
+func awaitEnd(int) {}
