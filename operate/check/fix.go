@@ -54,7 +54,8 @@ func Fix(name string, text []byte, read config.ReadFile) (*Fixed, error) {
 }
 
 // unfit reports whether there are faults other than files that cannot be read, which
-// may be elsewhere, and directives that are not supported yet, which stay as they are.
+// may be elsewhere, directives that are not supported yet, and plugins, which stay as
+// they are.
 func (s *subject) unfit() bool {
 	return slices.ContainsFunc(s.faults, func(f error) bool {
 		var fault *config.Error
@@ -62,16 +63,32 @@ func (s *subject) unfit() bool {
 			return true
 		}
 		d, _ := config.Lookup(fault.Directive)
-		return !isUnread(fault) && !(d.Status == config.Planned && fault.Pos.File == s.name)
+		return !isUnread(fault) && !((d.Status == config.Planned || fault.Directive == "plugin") && fault.Pos.File == s.name)
 	})
 }
 
-// parsed reads a text without directives that are not supported yet, and with stand-ins
-// for files that cannot be read.
+// refusedPlugins returns the lines of plugins that nothing here does the work of. OpenVPN
+// loads them, so that they stay.
+func (s *subject) refusedPlugins() (all []string) {
+	for _, f := range s.faults {
+		var fault *config.Error
+		if errors.As(f, &fault) && fault.Directive == "plugin" && fault.Pos.File == s.name {
+			if l := s.lineAt(fault.Pos.Line); l != nil {
+				all = append(all, l.String())
+			}
+		}
+	}
+	return all
+}
+
+// parsed reads a text without directives that are not supported yet, without plugins that
+// are refused, and with stand-ins for files that cannot be read.
 func (s *subject) parsed(text []byte) (*config.Config, error) {
 	rows := splitRows(text)
+	refused := s.refusedPlugins()
 	for _, l := range config.Lines(s.name, text) {
-		if d, _ := config.Lookup(l.Name); d.Status != config.Planned || l.Glued {
+		d, _ := config.Lookup(l.Name)
+		if l.Glued || d.Status != config.Planned && !(l.Name == "plugin" && slices.Contains(refused, l.String())) {
 			continue
 		}
 		for i := l.Pos.Line; i <= min(l.Last, len(rows)); i++ {
