@@ -7,6 +7,8 @@ func (c check) auth() {
 	c.scripts()
 	if c.isServer() {
 		c.serverAuth()
+	} else if len(c.Login.Plugins) > 0 {
+		c.fail(&Error{c.Login.Plugins[0].Pos, "plugin", "", "it checks the logins of clients, and only a server has any", "remove the line, or write it into the server's configuration"})
 	}
 	if c.Login.UsernameOnly && c.Login.StaticChallenge != nil {
 		c.problem("static-challenge", "needs a password, and auth-user-pass username-only asks for none", "remove one of the two")
@@ -41,7 +43,7 @@ func (c check) scripts() {
 
 func (c check) serverAuth() {
 	program := c.Login.UserPassVerify != nil
-	checked := program || c.Management.ClientAuth
+	checked := program || c.Management.ClientAuth || len(c.Login.Plugins) > 0
 	if c.Trust.VerifyClientCert != ClientCertRequire && !checked {
 		name := "verify-client-cert"
 		if !c.has(name) {

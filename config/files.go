@@ -56,10 +56,11 @@ func (l *fileLines) resolveNames() {
 // readAll reads the files that directives name, and checks that they hold what they
 // should.
 func (l *fileLines) readAll() {
-	for _, f := range []struct {
+	type needed struct {
 		name, block string // the block's type
 		file        *File
-	}{
+	}
+	files := []needed{
 		{"ca", "CERTIFICATE", l.Trust.CA},
 		{"cert", "CERTIFICATE", l.Trust.Cert},
 		{"key", "PRIVATE KEY", l.Trust.Key},
@@ -76,7 +77,11 @@ func (l *fileLines) readAll() {
 		{"crl-verify", "X509 CRL", l.Trust.CRLVerify},
 		{"secret", staticKeyBlock, l.Trust.Secret},
 		{"dh", "DH PARAMETERS", l.dhParameters()},
-	} {
+	}
+	for _, p := range l.Login.Plugins {
+		files = append(files, needed{"plugin", "", p.LDAP})
+	}
+	for _, f := range files {
 		if f.file != nil && !l.loaded[f.file] {
 			l.loaded[f.file] = true
 			l.readFile(f.name, f.block, f.file)

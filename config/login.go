@@ -16,6 +16,18 @@ type Login struct {
 	GenTokenSecret       *File
 	UsernameAsCommonName bool
 	ClientCRResponse     []string // program and arguments
+	// Plugins are OpenVPN's plugins that check logins, in order. All have to agree.
+	Plugins []LoginPlugin
+}
+
+// LoginPlugin is a plugin that checks logins, whose work this program does.
+type LoginPlugin struct {
+	Pos Pos
+	// LDAP is the configuration of the plugin auth-ldap; nil: this is auth-pam.
+	LDAP *File
+	// Service is PAM's, and Prompts are pairs: how a question begins, and its answer.
+	Service string
+	Prompts []string
 }
 
 // AuthRetry is what a client does when its password was refused.

@@ -21,7 +21,7 @@ var programsRows = list{
 	{Name: "route-pre-down", Usage: "command", Where: top, Touches: TouchRuns, Help: "Run this program before routes are removed.", set: hook(func(h *Hooks) *[]string { return &h.RoutePreDown })},
 	{Name: "ipchange", Usage: "command", Where: top, Touches: TouchRuns, Help: "Run this program when the other end's address is known, or another.", set: hook(func(h *Hooks) *[]string { return &h.IPChange })},
 	{Name: "dns-updown", Usage: "command|force|disable", Where: top, Role: RoleClient, Touches: TouchRuns, Help: "Have this program set up DNS; disable leaves DNS alone.", set: setDNSUpdown},
-	{Name: "plugin", Adds: true, Guards: true, Usage: "module [argument] ...", Where: top, Touches: TouchRuns, Help: "Do what a module does: openvpn-plugin-down-root.so runs a command as root when the adapter is down.", set: setPlugin},
+	{Name: "plugin", Adds: true, Guards: true, Usage: "module [argument] ...", Where: top, Touches: TouchRuns, Help: "Do what a module does: auth-pam and auth-ldap check clients' logins, down-root runs a command as root at the end.", set: setPlugin},
 
 	// Accepted, and nothing to do.
 	{Name: "parameter", Adds: true, Usage: "[text] ...", Where: pull, Status: Harmless, Help: "Pass this message to a program that reads the log."},

@@ -7,6 +7,11 @@ type Secret struct {
 	Pos       Pos
 }
 
+type secretFile struct {
+	directive string
+	file      *File
+}
+
 // Secrets returns the files that hold keys and passwords, each once.
 func (c *Config) Secrets() (all []Secret) {
 	seen := map[string]bool{}
@@ -17,13 +22,14 @@ func (c *Config) Secrets() (all []Secret) {
 		}
 	}
 	for _, c := range configs {
-		for _, s := range []struct {
-			directive string
-			file      *File
-		}{
+		files := []secretFile{
 			{"key", c.Trust.Key}, {"pkcs12", c.Trust.PKCS12}, {"askpass", c.Trust.AskPass}, {"auth-user-pass", c.Login.UserPass}, {"auth-gen-token-secret", c.Login.GenTokenSecret},
 			{"tls-auth", c.Trust.TLSAuth}, {"tls-crypt", c.Trust.TLSCrypt}, {"tls-crypt-v2", c.Trust.TLSCryptV2}, {"secret", c.Trust.Secret},
-		} {
+		}
+		for _, p := range c.Login.Plugins {
+			files = append(files, secretFile{"plugin", p.LDAP})
+		}
+		for _, s := range files {
 			if s.file == nil || s.file.Inline || s.file.Name == "" {
 				continue
 			}

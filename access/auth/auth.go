@@ -6,6 +6,7 @@ package auth
 
 import (
 	"context"
+	"encoding/base64"
 	"net/netip"
 	"strings"
 	"time"
@@ -69,4 +70,22 @@ func SafeUsername(name string) string {
 		}
 		return '_'
 	}, name)
+}
+
+// SplitStatic takes apart SCRV1:<password>:<answer>, both in base64
+// (management-notes.txt, "static challenge").
+func SplitStatic(s string) (password, answer string, ok bool) {
+	parts := strings.Split(s, ":")
+	if len(parts) != 3 || parts[0] != "SCRV1" {
+		return "", "", false
+	}
+	first, err := base64.StdEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", "", false
+	}
+	second, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil {
+		return "", "", false
+	}
+	return string(first), string(second), true
 }

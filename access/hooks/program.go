@@ -76,6 +76,18 @@ func (p *Program) Run(ctx context.Context, source netip.Prefix, env *Env, args .
 
 // RunGroup is Run, and returns the group of all that the program started.
 func (p *Program) RunGroup(ctx context.Context, source netip.Prefix, env *Env, args ...string) (status int, left Group, err error) {
+	return p.run(ctx, source, env, args, func(cmd *exec.Cmd) error {
+		err := cmd.Start()
+		if err == nil {
+			awaitEnd(cmd.Process.Pid)
+			err = cmd.Wait()
+		}
+		return err
+	})
+}
+
+// run is RunGroup, with how the program is run.
+func (p *Program) run(ctx context.Context, source netip.Prefix, env *Env, args []string, run func(*exec.Cmd) error) (status int, left Group, err error) {
 	if p.o.Slots != nil {
 		release, err := p.o.Slots.Acquire(ctx, source)
 		if err != nil {
@@ -91,10 +103,7 @@ func (p *Program) RunGroup(ctx context.Context, source netip.Prefix, env *Env, a
 		return -1, 0, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)
 	}
 	cmd.Stdout, cmd.Stderr = out.write, out.write
-	if err = cmd.Start(); err == nil {
-		awaitEnd(cmd.Process.Pid)
-		err = cmd.Wait()
-	}
+	err = run(cmd)
 	out.end(ctx)
 	if cmd.Process != nil {
 		left = Group(cmd.Process.Pid)

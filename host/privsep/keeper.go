@@ -37,6 +37,7 @@ type Keeper struct {
 	local   string // the worker's name for the command line
 
 	programs running
+	logins   logins
 }
 
 func newKeeper(ctx context.Context, o Options) *Keeper {

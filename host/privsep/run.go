@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"culvert/access/auth/pam"
 	"culvert/access/crl"
 	"culvert/access/hooks"
 	"culvert/host/bringup"
@@ -48,6 +49,9 @@ type Reads struct {
 	// tells them by itself.
 	Programs    Programs
 	Environment *hooks.Env
+	// PAM are its PAM services, by the place of their plugin in the configuration; nil for
+	// what is none.
+	PAM []pam.Asker
 	// File reads a file of the configuration, and refuses others; nil: all.
 	File func(name string) ([]byte, error)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/access/crl"
@@ -20,7 +21,8 @@ import (
 // Worker is a worker's connection to its keeper.
 type Worker struct {
 	client   *rpc.Client
-	watchdog int64 // in microseconds
+	watchdog int64         // in microseconds
+	asked    atomic.Uint64 // logins
 }
 
 // IsWorker reports whether this process was started as a worker, until Started.

@@ -215,7 +215,10 @@ func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 		Manager: l.manager,
 		Check:   l.checkAgain,
 		Ready:   l.isUp,
-		Reads:   func() privsep.Reads { return reads(l.config.Load(), l.keptPrograms(), *l.readable.Load()) }, Forget: l.forget,
+		Forget:  l.forget,
+		Reads: func() privsep.Reads {
+			return reads(l.config.Load(), privsep.Reads{Programs: l.keptPrograms(), PAM: l.keptLogins()}, *l.readable.Load())
+		},
 	})
 }
 

@@ -72,20 +72,22 @@ func (o Options) chooseUser(c *config.Config) (why string) {
 	return ""
 }
 
-// reads is what the worker of a configuration may have its keeper read, with more files: with
-// `chroot`, nothing, since names lead elsewhere there.
-func reads(c *config.Config, programs privsep.Programs, more map[string]bool) privsep.Reads {
-	own := privsep.Reads{Programs: programs, Environment: profile.Environment(c)}
+// reads is what the worker of a configuration may have its keeper read and do, with more
+// files: with `chroot`, none, since names lead elsewhere there.
+func reads(c *config.Config, own privsep.Reads, more map[string]bool) privsep.Reads {
+	own.Environment = profile.Environment(c)
 	if c.Process.Chroot != "" {
 		return own
 	}
 	lists := profile.ListFiles(c)
-	return privsep.Reads{Programs: own.Programs, Environment: own.Environment, Lists: lists.Read, File: func(name string) ([]byte, error) {
+	own.Lists = lists.Read
+	own.File = func(name string) ([]byte, error) {
 		if !named(c, name) && !more[name] {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 		}
 		return process.ReadFile(name)
-	}}
+	}
+	return own
 }
 
 // named reports whether a file is one that c's role reads again: those of

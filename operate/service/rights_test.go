@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"culvert/config"
+	"culvert/host/privsep"
 	"culvert/host/process"
 )
 
@@ -28,18 +29,18 @@ func TestNamed(t *testing.T) {
 		filepath.Join(ccd, "anna"): true, login: true,
 		secret: false, filepath.Join(ccd, "link"): false, ccd + "/../secret": false, ccd: false, ccd + "/sub/x": false, "/etc/shadow": false, "": false, ".": false,
 	} {
-		_, err := reads(c, nil, nil).File(name)
+		_, err := reads(c, privsep.Reads{}, nil).File(name)
 		if (err == nil) != want || !want && !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := reads(c, nil, nil).File(filepath.Join(ccd, "bert")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := reads(c, privsep.Reads{}, nil).File(filepath.Join(ccd, "bert")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a client without a file: %v", err)
 	}
-	if _, err := reads(c, nil, map[string]bool{secret: true}).File(secret); err != nil {
+	if _, err := reads(c, privsep.Reads{}, map[string]bool{secret: true}).File(secret); err != nil {
 		t.Errorf("a file that the configuration was read from: %v", err)
 	}
-	if reads(&config.Config{Server: config.Server{ClientConfigDir: "/ccd"}, Process: config.Process{Chroot: dir}}, nil, nil).File != nil {
+	if reads(&config.Config{Server: config.Server{ClientConfigDir: "/ccd"}, Process: config.Process{Chroot: dir}}, privsep.Reads{}, nil).File != nil {
 		t.Error("names of a chroot are read outside of it")
 	}
 }

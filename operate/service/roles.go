@@ -80,9 +80,13 @@ func (r roles) process() backend.Process {
 }
 
 func (r roles) openServer(c *config.Config) (opened, error) {
+	plugins, err := r.plugins(c)
+	if err != nil {
+		return opened{}, err
+	}
 	s, err := backend.NewServer(c, server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
-		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving, Checkers: r.checkers(),
+		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving, Plugins: plugins, Checkers: r.checkers(),
 	}, r.process())
 	return opened{s, func() {}}, err
 }

@@ -35,7 +35,7 @@ func newRules(c *config.Config, o Options) (*rules, error) {
 	if r.session, err = trust.Session(c, true); err != nil {
 		return nil, err
 	}
-	if r.admission, err = admission.New(c, admission.Options{Trust: trust, Checkers: o.Checkers, Deciders: o.Deciders, Log: o.Log}); err != nil {
+	if r.admission, err = admission.New(c, admission.Options{Trust: trust, Plugins: o.Plugins, Checkers: o.Checkers, Deciders: o.Deciders, Log: o.Log}); err != nil {
 		return nil, err
 	}
 	if f := c.Server.ConnectFreq; f.N > 0 {

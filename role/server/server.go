@@ -39,8 +39,12 @@ type Options struct {
 	// Lists is where revocation lists are read from again; nil: from the files
 	// that the configuration names.
 	Lists crl.Source
+	// Plugins do the work of the plugins that check logins (config.Login.Plugins), in that
+	// order: one for each.
+	Plugins []auth.Checker
 	// Checkers are asked, in order, about every login, at the first handshake and each
-	// time keys are renewed: all have to agree. auth-user-pass-verify is asked before.
+	// time keys are renewed: all have to agree. Plugins and auth-user-pass-verify are asked
+	// before.
 	Checkers []auth.Checker
 	// Deciders are asked, in order, about every client whose certificate and login
 	// are good, and may add to its settings.

@@ -22,9 +22,12 @@ import (
 type Options struct {
 	// Trust says whose certificates are good, and which were revoked.
 	Trust *profile.Trust
+	// Plugins are those of Login.Plugins, in that order. They are asked before the program
+	// of auth-user-pass-verify.
+	Plugins []auth.Checker
 	// Checkers are asked, in order, about every login, and after the first that refuses
-	// no other: at the first handshake, and each time keys are renewed. The program of
-	// auth-user-pass-verify is asked before them.
+	// no other: at the first handshake, and each time keys are renewed. The plugins and the
+	// program of auth-user-pass-verify are asked before them.
 	Checkers []auth.Checker
 	// Deciders are asked, in order, about every client that asks to come in, after
 	// the files of client-config-dir.
@@ -76,7 +79,7 @@ func New(c *config.Config, o Options) (*Admission, error) {
 			return nil, err
 		}
 	}
-	if a.login, err = newLogin(c, o.Checkers, run); err != nil {
+	if a.login, err = newLogin(c, o, run); err != nil {
 		return nil, err
 	}
 	if a.programs, err = newPrograms(c, run); err != nil {

@@ -23,7 +23,11 @@ type login struct {
 	optional bool         // ask the checkers even about clients without a password
 }
 
-func newLogin(c *config.Config, others []auth.Checker, run hooks.Options) (l login, err error) {
+func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err error) {
+	if n := len(o.Plugins); n < len(c.Login.Plugins) { // else anybody might come in
+		return l, fmt.Errorf("%v: plugin: nothing here does the work of the plugins that check logins; serve this configuration by the command culvert", c.Login.Plugins[n].Pos)
+	}
+	l.checkers = append(l.checkers, o.Plugins...)
 	if c.Login.UserPassVerify != nil {
 		script, err := newScript(c, run)
 		if err != nil {
@@ -31,7 +35,7 @@ func newLogin(c *config.Config, others []auth.Checker, run hooks.Options) (l log
 		}
 		l.checkers = append(l.checkers, script)
 	}
-	if l.checkers = append(l.checkers, others...); len(l.checkers) == 0 {
+	if l.checkers = append(l.checkers, o.Checkers...); len(l.checkers) == 0 {
 		return l, nil
 	}
 	l.optional = c.Login.UserPassOptional

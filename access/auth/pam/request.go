@@ -1,9 +1,10 @@
 package pam
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
+
+	"culvert/access/auth"
 )
 
 // Login is a client that logs in.
@@ -28,28 +29,10 @@ type Request struct {
 // static-challenge sends it (SCRV1) is taken apart.
 func NewRequest(service string, prompts []string, l Login) *Request {
 	r := &Request{Service: service, Prompts: prompts, Login: l}
-	if password, answer, ok := splitStatic(l.Password); ok {
+	if password, answer, ok := auth.SplitStatic(l.Password); ok {
 		r.Password, r.OTP = password, answer
 	}
 	return r
-}
-
-// splitStatic takes apart SCRV1:<password>:<answer>, both in base64
-// (management-notes.txt, "static challenge").
-func splitStatic(s string) (password, answer string, ok bool) {
-	parts := strings.Split(s, ":")
-	if len(parts) != 3 || parts[0] != "SCRV1" {
-		return "", "", false
-	}
-	first, err := base64.StdEncoding.DecodeString(parts[1])
-	if err != nil {
-		return "", "", false
-	}
-	second, err := base64.StdEncoding.DecodeString(parts[2])
-	if err != nil {
-		return "", "", false
-	}
-	return string(first), string(second), true
 }
 
 // The words of an answer that stand for what the client sent (README.auth-pam of

@@ -1,0 +1,108 @@
+package privsep
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+
+	"culvert/access/auth/pam"
+)
+
+// LoginRequest asks for a check of a login by PAM: by which plugin of the configuration
+// that the keeper read.
+type LoginRequest struct {
+	Number uint64 // of this request, for EndLogin
+	Plugin int
+	Source string // netip.Prefix as text
+	Login  pam.Login
+}
+
+// LoginResult is what PAM said, or why it could not be asked.
+type LoginResult struct {
+	Answer pam.Answer
+	Err    string
+}
+
+// maxLogins is how many logins a worker may have its keeper check at a time, or wait for.
+const maxLogins = 1024
+
+// logins are the checks under way for a worker.
+type logins struct {
+	mu   sync.Mutex
+	ends map[uint64]context.CancelFunc
+}
+
+// begin notes a check, unless there are too many.
+func (l *logins) begin(number uint64, end context.CancelFunc) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ends == nil {
+		l.ends = map[uint64]context.CancelFunc{}
+	}
+	if l.ends[number] != nil || len(l.ends) >= maxLogins {
+		return errors.New("too many logins are being checked")
+	}
+	l.ends[number] = end
+	return nil
+}
+
+// end ends a check, if it is still under way.
+func (l *logins) end(number uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if end := l.ends[number]; end != nil {
+		end()
+		delete(l.ends, number)
+	}
+}
+
+// CheckLogin asks PAM about a login, with the keeper's rights. It ends with the worker,
+// and by EndLogin.
+func (k *Keeper) CheckLogin(r LoginRequest, result *LoginResult) error {
+	askers := k.reads.Load().PAM
+	if r.Plugin < 0 || r.Plugin >= len(askers) || askers[r.Plugin] == nil {
+		return errors.New("no PAM service")
+	}
+	source, err := netip.ParsePrefix(r.Source)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := k.logins.begin(r.Number, cancel); err != nil {
+		return err
+	}
+	defer k.logins.end(r.Number)
+	go func() {
+		select {
+		case <-k.gone:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if result.Answer, err = askers[r.Plugin].Ask(ctx, source, r.Login); err != nil {
+		result.Err = err.Error()
+	}
+	return nil
+}
+
+// EndLogin ends a check that nobody waits for any more.
+func (k *Keeper) EndLogin(number uint64, _ *Empty) error {
+	k.logins.end(number)
+	return nil
+}
+
+// AskPAM has the keeper ask PAM about a login, by a plugin of the configuration.
+func (w *Worker) AskPAM(ctx context.Context, plugin int, source netip.Prefix, l pam.Login) (pam.Answer, error) {
+	r := LoginRequest{Number: w.asked.Add(1), Plugin: plugin, Source: source.String(), Login: l}
+	defer context.AfterFunc(ctx, func() { w.client.Go(service+".EndLogin", r.Number, &Empty{}, nil) })()
+	var result LoginResult
+	if err := w.client.Call(service+".CheckLogin", r, &result); err != nil {
+		return pam.Answer{}, err
+	}
+	if result.Err != "" {
+		return pam.Answer{}, said(result.Err)
+	}
+	return result.Answer, nil
+}

@@ -1,0 +1,98 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+
+	"culvert/access/auth"
+	"culvert/access/auth/ldap"
+	"culvert/access/auth/pam"
+	"culvert/access/hooks"
+	"culvert/config"
+	"culvert/host/privsep"
+	"culvert/host/process"
+	"culvert/role/profile"
+)
+
+// loginsAtOnce is how many logins each plugin checks at a time, at most.
+const loginsAtOnce = 32
+
+// loginSlots bound how many logins a plugin checks at a time.
+func loginSlots() *hooks.Slots { return hooks.NewSlots(min(loginsAtOnce, profile.ProgramsAtOnce())) }
+
+// plugins do the work of the plugins that check the logins of a server's clients.
+func (r roles) plugins(c *config.Config) (all []auth.Checker, err error) {
+	for i, p := range c.Login.Plugins {
+		if p.LDAP != nil {
+			checker, err := newLDAP(c, p, r.log)
+			if err != nil {
+				return nil, fmt.Errorf("%v: plugin auth-ldap: %w", p.Pos, err)
+			}
+			all = append(all, checker)
+			continue
+		}
+		own, err := newPAM(p, r.log)
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", p.Pos, err)
+		}
+		var asker pam.Asker = own
+		if r.worker != nil { // it will not have the rights that PAM's modules need
+			asker = keptPAM{r.worker, i}
+		} else if !process.Privileged() {
+			r.log.Warn("PAM is asked with the rights of this user, who is not root: modules that read /etc/shadow know only this user's password", "service", p.Service)
+		}
+		all = append(all, &pam.Checker{Asker: asker, Service: p.Service, Prompts: len(p.Prompts) > 0, Log: r.log})
+	}
+	return all, nil
+}
+
+// newLDAP returns what asks LDAP from this process.
+func newLDAP(c *config.Config, p config.LoginPlugin, log *slog.Logger) (auth.Checker, error) {
+	asks, err := ldap.Parse(p.LDAP.Name, p.LDAP.Text)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range asks.Notes {
+		log.Warn(note)
+	}
+	return ldap.New(asks, ldap.Options{Log: log, Slots: loginSlots(), Dir: c.Process.Cd})
+}
+
+// newPAM returns what asks PAM from this process.
+func newPAM(p config.LoginPlugin, log *slog.Logger) (*pam.Service, error) {
+	path, err := pam.Find()
+	if err != nil {
+		return nil, err
+	}
+	return pam.NewService(p.Service, p.Prompts, pam.Options{Helper: path, Log: log, Slots: loginSlots()})
+}
+
+// keptPAM has the keeper ask PAM, with root's rights.
+type keptPAM struct {
+	keeper *privsep.Worker
+	plugin int // in the configuration
+}
+
+// Ask implements pam.Asker.
+func (k keptPAM) Ask(ctx context.Context, source netip.Prefix, l pam.Login) (pam.Answer, error) {
+	return k.keeper.AskPAM(ctx, k.plugin, source, l)
+}
+
+// keptLogins are the PAM services of the configuration that was read last, which a keeper
+// asks for its worker, by the place of their plugin; nil for other plugins, and for one
+// that cannot be asked, which the worker says.
+func (l *life) keptLogins() []pam.Asker {
+	var all []pam.Asker
+	for _, p := range l.config.Load().Login.Plugins {
+		var asker pam.Asker
+		if p.LDAP == nil {
+			if own, err := newPAM(p, l.log.Logger); err == nil {
+				asker = own
+			}
+		}
+		all = append(all, asker)
+	}
+	return all
+}
