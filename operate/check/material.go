@@ -28,6 +28,7 @@ func (s keyring) material() (all []Finding) {
 		all = append(all, Finding{File: n.Pos.File, Line: n.Pos.Line, Severity: Warn, Kind: Insecure, Text: text, Instead: mend})
 	}
 	all = append(all, s.certificates()...)
+	all = append(all, ldapFiles(s.config)...)
 	if len(s.faults) == 0 {
 		all = append(all, s.usable()...)
 	}

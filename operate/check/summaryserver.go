@@ -74,10 +74,11 @@ func (s teller) letsIn() string {
 		switch l.Name {
 		case "auth-user-pass-verify":
 			ways = append(ways, "a user name and password that a program checks")
-		case "plugin", "management-client-auth", "client-connect":
+		case "management-client-auth", "client-connect":
 			ways = append(ways, "what "+l.Name+" decides")
 		}
 	}
+	ways = append(ways, pluginWays(c)...)
 	if len(ways) == 0 {
 		return "Anybody may connect: neither certificates nor passwords are asked for."
 	}
@@ -165,6 +166,9 @@ var modules = []string{"plugin", "engine", "pkcs11-providers", "providers"}
 func (t teller) runs() string {
 	var programs, loaded []string
 	for _, l := range t.touching(config.TouchRuns) {
+		if servedPlugin(t.config, l) {
+			continue
+		}
 		if slices.Contains(modules, l.Name) {
 			loaded = append(loaded, printable.Name(l.String()))
 		} else {

@@ -55,7 +55,7 @@ func newLDAP(c *config.Config, p config.LoginPlugin, log *slog.Logger) (auth.Che
 		return nil, err
 	}
 	for _, note := range asks.Notes {
-		log.Warn(note)
+		log.Warn(fmt.Sprintf("%s:%d: %s", p.LDAP.Name, note.Line, note.Text))
 	}
 	return ldap.New(asks, ldap.Options{Log: log, Slots: loginSlots(), Dir: c.Process.Cd})
 }

@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -28,9 +29,14 @@ type Config struct {
 	ChallengeResponse bool
 	Groups            []Group
 
-	// Notes are remarks on the file, each with its line: what has no effect, and what is
-	// risky.
-	Notes []string
+	// Notes say what has no effect, and what is risky.
+	Notes []Note
+}
+
+// Note is a remark on a line of the file.
+type Note struct {
+	Line int
+	Text string
 }
 
 // Group are groups whose members may come in.
@@ -272,7 +278,7 @@ func (p *parser) groupKey(g *Group, key, value string) error {
 const userWord = "%u"
 
 func (p *parser) note(text string) {
-	p.Notes = append(p.Notes, fmt.Sprintf("%s:%d: %s", p.file, p.current.line, text))
+	p.Notes = append(p.Notes, Note{p.current.line, text})
 }
 
 func (p *parser) flag(to *bool, key, value string) (err error) {
@@ -345,6 +351,16 @@ func parseURL(text string) (*url.URL, error) {
 	return url.Parse(text)
 }
 
+// inTheClear reports whether a server is reached over the network without TLS.
+func inTheClear(server string) bool {
+	u, err := parseURL(server)
+	if err != nil || u.Scheme != "ldap" || u.Hostname() == "localhost" {
+		return false
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	return err != nil || !a.IsLoopback()
+}
+
 // whole checks that the keys make sense together.
 func (p *parser) whole() error {
 	scheme := func(want string) bool {
@@ -380,8 +396,8 @@ func (p *parser) whole() error {
 	if p.Password != "" && p.BindDN == "" {
 		note("Password", "has no effect without BindDN")
 	}
-	if !p.StartTLS && scheme("ldap") {
-		note("URL", "passwords cross the network in the clear, unless the server is on this host; use ldaps, or TLSEnable yes")
+	if !p.StartTLS && slices.ContainsFunc(p.URLs, inTheClear) {
+		note("URL", "passwords cross the network in the clear; use ldaps, or TLSEnable yes")
 	}
 	return nil
 }

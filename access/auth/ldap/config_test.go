@@ -3,6 +3,7 @@ package ldap
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,8 +38,8 @@ func TestParse(t *testing.T) {
 	want := &Config{URLs: []string{"ldap://ldap1.example.org"}, Timeout: 15 * time.Second, StartTLS: true, CAFile: "/usr/local/etc/ssl/ca.pem",
 		BaseDN: "ou=People,dc=example,dc=com", Filter: "(&(uid=%u)(accountStatus=active))",
 		Groups: []Group{{BaseDN: "ou=Groups,dc=example,dc=com", Filter: "(|(cn=developers)(cn=artists))", Member: "uniqueMember"}},
-		Notes: []string{"x.conf:6: FollowReferrals: has no effect: a referral would lead to a server that this file does not name; name the server that has the users in URL",
-			"x.conf:13: RequireGroup: says no, so that groups have no effect"}}
+		Notes: []Note{{6, "FollowReferrals: has no effect: a referral would lead to a server that this file does not name; name the server that has the users in URL"},
+			{13, "RequireGroup: says no, so that groups have no effect"}}}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)
 	}
@@ -131,6 +132,22 @@ func TestFaults(t *testing.T) {
 	needsGroup := strings.Replace(example[:strings.Index(example, "	<Group>")], "false", "true", 1) + "</Authorization>"
 	if _, err := Parse("x.conf", []byte(needsGroup)); err == nil || !strings.Contains(err.Error(), "x.conf:13: RequireGroup: \"yes\": there is no <Group>") {
 		t.Error(err)
+	}
+}
+
+// TestInTheClear: that passwords cross a network in the clear is said.
+func TestInTheClear(t *testing.T) {
+	for url, want := range map[string]bool{"ldap://ldap.example.org": true, "ldap://10.0.0.1:3890": true, "ldaps://a ldap://b": true, "ldap://127.0.0.1:3890": false,
+		"ldap://[::1]": false, "ldap://localhost/": false, "ldaps://ldap.example.org": false, "ldapi:///run/slapd/ldapi": false} {
+		text := strings.NewReplacer("ldap://ldap1.example.org", `"`+url+`"`, "TLSEnable	yes", "TLSEnable	no").Replace(example)
+		c, err := Parse("x.conf", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := slices.ContainsFunc(c.Notes, func(n Note) bool { return n.Line == 3 && strings.Contains(n.Text, "in the clear") })
+		if said != want {
+			t.Errorf("%s: %+v", url, c.Notes)
+		}
 	}
 }
 
