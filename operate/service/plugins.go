@@ -40,6 +40,8 @@ func (r roles) plugins(c *config.Config) (all []auth.Checker, err error) {
 		var asker pam.Asker = own
 		if r.worker != nil { // it will not have the rights that PAM's modules need
 			asker = keptPAM{r.worker, i}
+		} else if !r.jail.Empty() { // no task is left for a process that keeps root's rights
+			r.log.Warn("too few tasks are allowed for a process that keeps root's rights, so PAM is asked with those of the user that this one becomes: modules that read /etc/shadow will know no other user's password", "service", p.Service, "limit", r.tasks.all, "mend", r.tasks.all.Mend)
 		} else if !process.Privileged() {
 			r.log.Warn("PAM is asked with the rights of this user, who is not root: modules that read /etc/shadow know only this user's password", "service", p.Service)
 		}
