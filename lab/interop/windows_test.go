@@ -42,12 +42,29 @@ func withWine(t *testing.T, n *netns) *windows {
 // culvert starts the program under test, as built for Windows.
 func (w *windows) culvert(args ...string) *process {
 	w.t.Helper()
+	return w.start("culvert.exe "+args[0], w.command(args)...)
+}
+
+// command is the command line of the program under test.
+func (w *windows) command(args []string) []string {
+	w.t.Helper()
 	path, err := buildForWindows()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	argv := []string{"env", "WINEPREFIX=" + w.prefix, unpacked(w.t, "wine"), path}
-	return w.start("culvert.exe "+args[0], append(argv, args...)...)
+	return append([]string{"env", "WINEPREFIX=" + w.prefix, unpacked(w.t, "wine"), path}, args...)
+}
+
+// console starts the program under test in a console, and types these lines ahead. The
+// return key stays what it is, since a console of Windows knows no line feed for it.
+func (w *windows) console(lines []string, args ...string) *process {
+	w.t.Helper()
+	p := w.start("culvert.exe "+args[0], "script", "-qefc", "stty -icrnl; echo type; "+strings.Join(w.command(args), " "), "/dev/null")
+	p.expect(regexp.MustCompile("type"), 1, patience)
+	for _, line := range lines {
+		fmt.Fprint(p.stdin, line, "\r")
+	}
+	return p
 }
 
 // ends waits until a program of Windows is through with its work.
@@ -117,6 +134,19 @@ func TestWindowsClient(t *testing.T) {
 	}
 	if err := p.stop(syscall.SIGINT); err != nil {
 		t.Errorf("exit status after Ctrl-C: %v", err)
+	}
+}
+
+// TestWindowsConsole asks for name and password in a console, and does not show the
+// password.
+func TestWindowsConsole(t *testing.T) {
+	h := newHosts(t)
+	h.s.run(stock, h.s.serverConfig(serverParty(t, plain, loginServer(h.s, oncePassword)...))).up()
+	w := withWine(t, h.c)
+	profile := h.c.clientConfig(clientParty(t, plain, "auth-user-pass"), h.w.b4)
+	p := w.console([]string{"ada", "hunter2"}, "connect", profile, "--userspace").up()
+	if _, shown, asked := strings.Cut(p.log(), "Password for ada:"); !asked || strings.Contains(shown, "hunter2") {
+		t.Errorf("%q", p.log())
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
 )
 
 // file is a file to write.
@@ -92,13 +95,28 @@ func fill(f file) error {
 	_, err = h.Write(f.data)
 	err = errors.Join(err, h.Chmod(f.perm), h.Sync(), h.Close())
 	if err == nil {
-		err = os.Rename(h.Name(), f.path)
+		err = replace(h.Name(), f.path)
 	}
 	if err != nil {
 		_ = os.Remove(h.Name())
 		return fmt.Errorf("write %s: %w", f.path, err)
 	}
 	return nil
+}
+
+// replace renames a file to the name of another. Windows refuses that while somebody has
+// the other open, as a server that reads its revocation list: for a moment.
+func replace(from, to string) error {
+	const sharingViolation, patience = syscall.Errno(32), time.Second
+	err := os.Rename(from, to)
+	for wait := time.Millisecond; runtime.GOOS == "windows" && wait < patience; wait *= 2 {
+		if !errors.Is(err, sharingViolation) && !errors.Is(err, fs.ErrPermission) {
+			break
+		}
+		time.Sleep(wait)
+		err = os.Rename(from, to)
+	}
+	return err
 }
 
 // denied adds to a permission error what to do about it.

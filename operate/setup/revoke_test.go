@@ -96,7 +96,7 @@ func TestListUnheeded(t *testing.T) {
 	revokeClient(t, other.Dir, "ben")
 	list, conf := filepath.Join(r.Dir, listFile), string(read(t, r.Config))
 	own := read(t, list)
-	line := "crl-verify " + list
+	line := "crl-verify " + quote(list)
 	for _, c := range []struct {
 		what, conf string
 		list       []byte
@@ -105,7 +105,7 @@ func TestListUnheeded(t *testing.T) {
 	}{
 		{"all is well", conf, own, epoch.Add(2 * time.Hour), ""},
 		{"not named", strings.Replace(conf, line, "", 1), own, epoch.Add(2 * time.Hour), "add the line: " + line},
-		{"named in another way", strings.Replace(conf, line, "crl-verify "+r.Dir+" dir", 1), own, epoch.Add(2 * time.Hour), "name that file instead"},
+		{"named in another way", strings.Replace(conf, line, "crl-verify "+quote(r.Dir)+" dir", 1), own, epoch.Add(2 * time.Hour), "name that file instead"},
 		{"of another authority", conf, read(t, other.Dir, listFile), epoch.Add(2 * time.Hour), "is not signed by the authority in " + r.Dir},
 		{"expired", conf, own, epoch.AddDate(100, 0, 0), "expired"},
 		{"of tomorrow", conf, own, epoch.AddDate(0, 0, -2), "not yet"},
@@ -193,15 +193,15 @@ func TestRevokeInADirectoryOfBefore(t *testing.T) {
 func TestRevokeWhereTheListIsElsewhere(t *testing.T) {
 	r := withClients(t, "anna", "ben")
 	conf := string(read(t, r.Config))
-	line := "crl-verify " + filepath.Join(r.Dir, listFile)
+	line := "crl-verify " + quote(filepath.Join(r.Dir, listFile))
 	other := filepath.Join(t.TempDir(), "other.pem")
 	os.WriteFile(other, read(t, r.Dir, listFile), 0o644)
-	os.WriteFile(r.Config, []byte(strings.Replace(conf, line, "crl-verify "+other, 1)), 0o600)
+	os.WriteFile(r.Config, []byte(strings.Replace(conf, line, "crl-verify "+quote(other), 1)), 0o600)
 	if got := revokeClient(t, r.Dir, "anna"); got.List != other || got.Problem != "" || states(t, r.Dir, epoch) != "anna revoked, ben valid" {
 		t.Errorf("%+v", got)
 	}
 	for with, want := range map[string]string{
-		"crl-verify " + t.TempDir() + " dir":                                  "name that file instead",
+		"crl-verify " + quote(t.TempDir()) + " dir":                           "name that file instead",
 		"<crl-verify>\n" + string(read(t, r.Dir, listFile)) + "</crl-verify>": "has the list inline",
 		"crl-verfy x": "cannot read ",
 	} {

@@ -124,7 +124,7 @@ func TestServerConf(t *testing.T) {
 	conf := string(read(t, r.Config))
 	for _, line := range []string{
 		"port 443", "server 10.9.0.0 255.255.240.0", "server-ipv6 fd00:1::/64",
-		`ca "` + filepath.Join(r.Dir, "ca.crt") + `"`,
+		"ca " + quote(filepath.Join(r.Dir, "ca.crt")),
 		`push "dhcp-option DNS 10.9.0.1"`, `push "dhcp-option DNS6 fd00:1::1"`,
 		`push "redirect-gateway def1 ipv6"`, "remote-cert-tls client",
 	} {
