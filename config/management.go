@@ -5,8 +5,8 @@ import "strconv"
 // Management is OpenVPN's management interface (man page, "Management Interface
 // Options").
 type Management struct {
-	// Address is an IP address or host name for TCP, and a path for Unix; "": there
-	// is no interface.
+	// Address is an IP address or host name for TCP, "tunnel" for this end's address in
+	// the tunnel, and a path for Unix; "": there is no interface.
 	Address string
 	Port    string
 	Unix    bool
@@ -32,14 +32,15 @@ type Management struct {
 	ExternalCert   string       // client: the hint by which the certificate is asked for; "" for `cert`
 }
 
+// InTunnel reports whether the interface is at this end's address in the tunnel.
+func (m Management) InTunnel() bool { return m.Address == "tunnel" && !m.Unix }
+
 // setManagement is `management`: IP port, or socket unix.
 func setManagement(b *builder, d *call) error {
 	m := &b.Management
 	switch {
 	case d.args[0] == "":
 		return d.expected("", "an address and a port, or a path and the word unix")
-	case d.args[0] == "tunnel" && d.args[1] != "unix":
-		return d.fault("tunnel", "an interface inside the tunnel is not supported", "write 127.0.0.1, or a socket (management PATH unix), or bind it to the address that this end has in the tunnel")
 	case d.args[1] == "unix":
 		m.Unix, m.Port = true, ""
 	default:
@@ -83,6 +84,13 @@ func checkManagement(c check) {
 	for _, name := range []string{"management-client-user", "management-client-group"} {
 		if c.has(name) && m.Address != "" && !m.Unix {
 			c.problem(name, "only a socket tells who connects, and management has an address", "write management PATH unix, or protect the address by a password file and remove this line")
+		}
+	}
+	if m.InTunnel() {
+		for _, name := range []string{"management-client", "management-hold", "management-query-passwords", "management-query-remote", "management-query-proxy", "management-external-key", "management-external-cert"} {
+			if c.has(name) {
+				c.problem(name, "nobody can be reached through a tunnel that is not up yet (management tunnel)", "give management an address of this host, or a socket, or remove this line")
+			}
 		}
 	}
 	if m.ClientAuth && c.Mode != ModeServer {

@@ -14,6 +14,14 @@ import (
 // Username is not "".
 type SOCKSProxy struct{ Username, Password string }
 
+// SOCKSError is what a SOCKS proxy, or what is at its address, did not do.
+type SOCKSError struct{ Err error }
+
+func (e *SOCKSError) Error() string { return "SOCKS proxy: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *SOCKSError) Unwrap() error { return e.Err }
+
 // Values of RFC 1928 and 1929.
 const (
 	socksVersion    = 5
@@ -48,7 +56,7 @@ func (s *SOCKSProxy) Connect(ctx context.Context, conn net.Conn, host string, po
 		_, err = s.command(conn, request)
 	}
 	if err != nil {
-		return fmt.Errorf("SOCKS proxy: %w", err)
+		return &SOCKSError{err}
 	}
 	return nil
 }
@@ -64,7 +72,7 @@ func (s *SOCKSProxy) associate(ctx context.Context, conn net.Conn) (relay netip.
 	}
 	relay, err = s.command(conn, appendSOCKSAddr([]byte{socksVersion, socksAssociate, 0}, netip.AddrPortFrom(wildcard, 0)))
 	if err != nil {
-		return relay, fmt.Errorf("SOCKS proxy: %w", err)
+		return relay, &SOCKSError{err}
 	}
 	switch a := relay.Addr(); {
 	case a.IsUnspecified():

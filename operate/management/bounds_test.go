@@ -3,6 +3,8 @@ package management
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"os"
@@ -199,7 +201,7 @@ func TestPending(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	answers <- "SGFsbG8="
-	d.want(">CLIENT:CR_RESPONSE,1,2,SGFsbG8=", ">CLIENT:ENV,END")
+	d.want(">CLIENT:CR_RESPONSE,1,2,SGFsbG8=", ">CLIENT:ENV,n_clients=0", ">CLIENT:ENV,END")
 	d.say(`client-deny 1 2 "for the log" "for the user"`)
 	d.want("SUCCESS: client-deny command succeeded")
 	if v := <-verdict; v.OK || v.Reason != "for the user" {
@@ -339,6 +341,39 @@ func FuzzParse(f *testing.F) {
 		again, err := Parse(string(Append(nil, words...)))
 		if err != nil || fmt.Sprintf("%q", again) != fmt.Sprintf("%q", words) {
 			t.Fatalf("%q became %q, %v", words, again, err)
+		}
+	})
+}
+
+// FuzzBlocks: the lines after pk-sig, rsa-sig, password and certificate.
+func FuzzBlocks(f *testing.F) {
+	for _, seed := range []string{"", "c2ln\nbmF0dXJl", "====", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "LS0tLS1CRUdJTg==", "\xff\r\n\x00"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := strings.Split(text, "\n")
+		const mark = "-----BEGIN"
+		raw, err := decode(lines)
+		if err == nil {
+			again, err := decode([]string{base64.StdEncoding.EncodeToString(raw)})
+			if err != nil || !bytes.Equal(again, raw) {
+				t.Fatalf("%q became %q, %v", raw, again, err)
+			}
+		}
+		got := certificate(lines)
+		switch {
+		case strings.Contains(text, mark) || err != nil || len(raw) == 0:
+			if string(got) != text+"\n" {
+				t.Fatalf("%q became %q", text, got)
+			}
+		case bytes.HasPrefix(raw, []byte(mark)):
+			if !bytes.Equal(got, raw) {
+				t.Fatalf("PEM in base64, %q, became %q", raw, got)
+			}
+		default:
+			if block, _ := pem.Decode(got); block == nil || !bytes.Equal(block.Bytes, raw) {
+				t.Fatalf("%q became %q", raw, got)
+			}
 		}
 	})
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strconv"
 	"time"
 
 	"culvert/access/auth"
+	"culvert/access/hooks"
 )
 
 // key names a login that readers decide: the client's number, and the number of the
@@ -22,8 +22,8 @@ type key struct {
 type clients struct {
 	pending map[key]*pending
 	// known are the clients that readers have heard of and not seen leave.
-	known      map[uint64]bool
-	own4, own6 netip.Addr // the server's own addresses in the tunnel
+	known map[uint64]bool
+	own   own
 	// envLevel is of env-filter.
 	envLevel int
 }
@@ -91,11 +91,27 @@ func (c checker) answers(k key, r *auth.Request, stop <-chan struct{}) {
 			c.mu.Lock()
 			level := c.clients.envLevel
 			c.mu.Unlock()
-			c.Broadcast(clientLines(fmt.Sprintf("CR_RESPONSE,%d,%d,%s", k.cid, k.kid, text), r.Env, level, true)...)
+			c.Broadcast(clientLines(fmt.Sprintf("CR_RESPONSE,%d,%d,%s", k.cid, k.kid, text), c.answering(r), level, true)...)
 		case <-stop:
 			return
 		}
 	}
+}
+
+// answering is what readers are told of a client that answers: as with OpenVPN, that it
+// can be trusted to be where it says.
+func (c checker) answering(r *auth.Request) *hooks.Env {
+	env := r.Env.Clone()
+	for _, what := range []string{"ip", "ip6", "port"} {
+		if at := env.Get("untrusted_" + what); at != "" {
+			env.Set("trusted_"+what, at)
+		}
+	}
+	if name := env.Get("common_name"); name != "" {
+		env.Set("common_name", name)
+	}
+	env.SetInt("n_clients", int64(c.load()))
+	return env
 }
 
 // load is how many clients are in.

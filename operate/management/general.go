@@ -100,7 +100,7 @@ func doStatus(r *reader, args []string) {
 	case version < 1 || version > 3:
 		r.refuse("bad status format version number")
 	case b == nil:
-		r.say("END")
+		r.unsupported("status")
 	default:
 		var lines []string
 		for line := range bytes.Lines(b.StatusText(version)) {

@@ -32,36 +32,71 @@ func Open(cfg config.Management, p Process) (*Interface, error) {
 	if i.password, err = readPassword(cfg, p.Ask); err != nil {
 		return nil, err
 	}
-	if cfg.Client {
+	switch {
+	case cfg.Client:
 		return i, d.connect()
+	case cfg.InTunnel():
+		return i, nil // until its address is known
 	}
-	if i.listener, err = d.listen(); err != nil {
+	if i.listener, err = d.listen(cfg.Address); err != nil {
 		return nil, fmt.Errorf("management: %w; another process may use this address", err)
 	}
-	i.working.Go(d.accept)
+	i.working.Go(func() { d.accept(i.listener) })
 	return i, nil
+}
+
+// reach opens the interface at this end's address in the tunnel (management tunnel PORT),
+// where it is not open yet, and closes it where it was before.
+func (d door) reach(v4, v6 netip.Addr) {
+	if !d.cfg.InTunnel() {
+		return
+	}
+	at := v4
+	if !at.IsValid() {
+		at = v6
+	}
+	if !at.IsValid() {
+		d.process.Log.Error("management: this end has no address in the tunnel to listen at; write 127.0.0.1, or a socket (management PATH unix)")
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.listener != nil && d.inner == at {
+		return
+	}
+	if d.listener != nil {
+		d.listener.Close()
+		d.listener = nil
+	}
+	l, err := d.listen(at.String())
+	if err != nil {
+		d.process.Log.Error("management: nobody can connect: the tunnel's address cannot be listened at; write 127.0.0.1, or a socket (management PATH unix)", "error", err)
+		return
+	}
+	d.listener, d.inner = l, at
+	d.working.Go(func() { d.accept(l) })
 }
 
 // door is where readers come in and leave.
 type door struct{ *Interface }
 
 // network returns what net.Listen and net.Dial want.
-func (d door) network() (network, address string) {
+func (d door) network(host string) (network, address string) {
 	if d.cfg.Unix {
-		return "unix", d.cfg.Address
+		return "unix", host
 	}
-	return "tcp", net.JoinHostPort(d.cfg.Address, d.cfg.Port)
+	return "tcp", net.JoinHostPort(host, d.cfg.Port)
 }
 
-// listen opens the socket. One that a process left behind is replaced; one that
+// listen opens the socket, at an address or a path. One that a process left behind is replaced; one that
 // another process answers on is not.
-func (d door) listen() (net.Listener, error) {
-	network, address := d.network()
+func (d door) listen(host string) (net.Listener, error) {
+	network, address := d.network(host)
 	if d.cfg.Unix {
 		if err := clearSocket(address); err != nil {
 			return nil, err
 		}
-	} else if d.password == nil && !loopback(d.cfg.Address) {
+	} else if d.password == nil && !loopback(host) {
 		d.process.Log.Warn("management: whoever reaches this address steers this process, without a password; write 127.0.0.1, or a socket (management PATH unix), or name a password file as the last word", "address", address)
 	}
 	l, err := net.Listen(network, address)
@@ -122,7 +157,7 @@ func loopback(host string) bool {
 // connect is management-client: the connection is made once, and the process ends with
 // it.
 func (d door) connect() error {
-	network, address := d.network()
+	network, address := d.network(d.cfg.Address)
 	dialer := net.Dialer{Timeout: 10 * time.Second}
 	conn, err := dialer.DialContext(d.ctx, network, address)
 	if err != nil {
@@ -144,10 +179,10 @@ func (d door) connect() error {
 }
 
 // accept serves whoever connects.
-func (d door) accept() {
+func (d door) accept(l net.Listener) {
 	for {
-		conn, err := d.listener.Accept()
-		if d.ctx.Err() != nil {
+		conn, err := l.Accept()
+		if d.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			if err == nil {
 				conn.Close()
 			}
@@ -310,11 +345,11 @@ func (i *Interface) Close(err error) {
 	}
 	i.closed = true
 	readers := slices.Clone(i.readers)
-	i.mu.Unlock()
-	i.stop()
 	if i.listener != nil {
 		i.listener.Close()
 	}
+	i.mu.Unlock()
+	i.stop()
 	end := time.Now().Add(time.Second)
 	for _, r := range readers {
 		r.conn.SetReadDeadline(time.Now())

@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -51,7 +52,6 @@ type Interface struct {
 	cfg      config.Management
 	process  Process
 	password []byte // nil: none
-	listener net.Listener
 	stop     context.CancelFunc
 	ctx      context.Context
 	working  sync.WaitGroup
@@ -61,9 +61,13 @@ type Interface struct {
 	readers []*reader
 	backend backend.Backend // nil between two tunnels
 	closed  bool
-	states  history
-	echoes  history
-	log     history
+	// listener is nil with management-client, and while there is no tunnel to listen
+	// in. inner is the tunnel's address that it is at.
+	listener net.Listener
+	inner    netip.Addr
+	states   history
+	echoes   history
+	log      history
 	// standing are questions and states that a reader who comes later must see, too:
 	// >HOLD, >PASSWORD:Need and others, by their kind, the oldest first.
 	standing []standing

@@ -169,9 +169,9 @@ func TestServerStates(t *testing.T) {
 	i, d := open(t, config.Management{})
 	v4 := netip.MustParseAddr("10.8.0.1")
 	i.Attach(backendtest.New())
-	i.Serving(v4, netip.Addr{})
+	i.Serving(v4, netip.Addr{}, netip.AddrPort{})
 	i.Reloading()
-	i.Serving(v4, netip.Addr{})
+	i.Serving(v4, netip.Addr{}, netip.AddrPort{})
 	i.Client(server.Restarting{})
 	d.say("state all")
 	for _, want := range []string{"CONNECTING,,,,,,", "ASSIGN_IP,,10.8.0.1,,,,", "CONNECTED,SUCCESS,10.8.0.1,,,,", "RECONNECTING,SIGHUP,,,,,",

@@ -63,10 +63,10 @@ func (i *Interface) Client(e server.Event) {
 	}
 	if _, restarts := e.(server.Restarting); restarts {
 		i.mu.Lock()
-		v4, v6 := i.clients.own4, i.clients.own6
+		o := i.clients.own
 		i.mu.Unlock()
 		i.State(plainState(stateReconnecting, "SIGUSR1"))
-		serves(i, v4, v6)
+		o.report(i)
 	}
 	if !i.cfg.ClientAuth {
 		return

@@ -68,6 +68,8 @@ func ofHost(err error) string {
 		return "SIGUSR1"
 	case errors.Is(err, pki.ErrPassword):
 		return "private-key-password-failure"
+	case errors.As(err, new(*link.SOCKSError)):
+		return "socks-error"
 	case errors.Is(err, link.ErrProxyAuth), errors.Is(err, reach.ErrUnresolved):
 		return "init_instance"
 	}

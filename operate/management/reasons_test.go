@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"culvert/link"
 	"culvert/role/client"
 	"culvert/role/event"
 	"culvert/session"
@@ -28,6 +29,8 @@ func TestReasons(t *testing.T) {
 		{client.ErrInactive, "inactive"},
 		{&session.HandshakeError{}, "tls-error"},
 		{client.ErrRestart, "SIGUSR1"},
+		{fmt.Errorf("no way: %w", &link.SOCKSError{Err: link.ErrProxyAuth}), "socks-error"},
+		{fmt.Errorf("no way: %w", link.ErrProxyAuth), "init_instance"},
 		{errors.New("something else, it says"), "something else, it says"},
 	} {
 		if got := reasonFor(c.err); got != c.want {

@@ -79,6 +79,9 @@ func (i *Interface) Peer(e event.Event) {
 		i.hold.up()
 	}
 	i.mu.Unlock()
+	if up, is := e.(event.Up); is {
+		door{i}.reach(up.IPv4, up.IPv6)
+	}
 	for _, text := range texts {
 		i.State(text)
 	}
@@ -180,21 +183,31 @@ func families(all []netip.Prefix) (v4, v6 netip.Addr) {
 	return v4, v6
 }
 
-// Serving reports that clients can connect to a server with these addresses.
-func (i *Interface) Serving(v4, v6 netip.Addr) {
+// Serving reports that clients can connect to a server with these addresses inside the
+// tunnel. outer is the one outside that the configuration names; not valid for none.
+func (i *Interface) Serving(v4, v6 netip.Addr, outer netip.AddrPort) {
 	if i == nil {
 		return
 	}
 	i.mu.Lock()
 	i.hold.up()
 	i.course.last, i.course.reloading = stateConnected, false
-	i.clients.own4, i.clients.own6 = v4, v6
+	o := own{v4, v6, outer}
+	i.clients.own = o
 	i.mu.Unlock()
-	serves(i, v4, v6)
+	door{i}.reach(v4, v6)
+	o.report(i)
 }
 
-// serves reports the states of a server that is ready.
-func serves(i *Interface, v4, v6 netip.Addr) {
-	i.State(stateText(stateAssignIP, "", v4, v6, netip.AddrPort{}, netip.AddrPort{}))
-	i.State(stateText(stateConnected, "SUCCESS", v4, v6, netip.AddrPort{}, netip.AddrPort{}))
+// own are a server's own addresses: in the tunnel, and the one outside that the
+// configuration names.
+type own struct {
+	v4, v6 netip.Addr
+	outer  netip.AddrPort
+}
+
+// report reports the states of a server that is ready.
+func (o own) report(i *Interface) {
+	i.State(stateText(stateAssignIP, "", o.v4, o.v6, netip.AddrPort{}, netip.AddrPort{}))
+	i.State(stateText(stateConnected, "SUCCESS", o.v4, o.v6, netip.AddrPort{}, o.outer))
 }

@@ -354,9 +354,10 @@ func (a *attempt) completed(ctx context.Context) error {
 	return nil
 }
 
-// localOf returns this end's address of a TCP connection; not valid over UDP.
+// localOf returns this end's outer address, of a TCP connection or as `local` says; else
+// it is not valid.
 func localOf(a *attempt) (at netip.AddrPort) {
-	if a.target.Remote.Proto.TCP {
+	if a.target.Remote.Proto.TCP || a.settled.Link.Local != "" {
 		at = a.peer.Link().LocalAddr()
 	}
 	return at

@@ -129,7 +129,8 @@ type Up struct {
 	Remote     Remote
 	Adapter    string
 	IPv4, IPv6 netip.Addr // this end's inside the tunnel; not valid: none
-	// Local is this end's outer address of a TCP connection; not valid over UDP.
+	// Local is this end's outer address, of a TCP connection or as `local` says; else it
+	// is not valid.
 	Local netip.AddrPort
 }
 

@@ -225,7 +225,7 @@ func (h *Host) run(ctx context.Context) error {
 func (h *Host) up(s *side) {
 	h.sessions.notify()
 	ipv4, ipv6 := profile.Inner(h.cfg.Adapter)
-	h.emit(event.Up{Remote: s.reported(), Adapter: h.local.adapter.Name(), IPv4: ipv4, IPv6: ipv6})
+	h.emit(event.Up{Remote: s.reported(), Adapter: h.local.adapter.Name(), IPv4: ipv4, IPv6: ipv6, Local: h.sockets.local(h.cfg)})
 	if h.opts.Ready != nil {
 		h.opts.Ready(h)
 	}

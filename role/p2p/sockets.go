@@ -97,6 +97,14 @@ func (s *sockets) addr() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// local is addr where the configuration names an address (local).
+func (s *sockets) local(c *config.Config) netip.AddrPort {
+	if c.Link.Local == "" {
+		return netip.AddrPort{}
+	}
+	return s.addr()
+}
+
 func (s *sockets) close() {
 	if s.listener != nil {
 		s.listener.Close()

@@ -189,7 +189,11 @@ func (d *desk) reauth(c *client, now time.Time, r session.Reauth) {
 func (d *desk) rejudge(c *client, now time.Time, key wire.KeyID, decision admission.Decision) {
 	if r := decision.Refusal; r != nil {
 		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause})
-		c.Session.Expel(now, key, "SESSION:"+strings.TrimPrefix(r.Reason, "SESSION:"))
+		reason := r.Reason
+		if d.rules.Load().admission.GivesTokens() { // a client that has a token is to forget it
+			reason = "SESSION:" + strings.TrimPrefix(reason, "SESSION:")
+		}
+		c.Session.Expel(now, key, reason)
 		return
 	}
 	c.Session.Readmit(now, key)

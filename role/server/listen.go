@@ -56,6 +56,20 @@ func (s *sockets) open(ctx context.Context, c *config.Config, udp func(link.Opti
 	return nil
 }
 
+// local returns the address of the first socket, where the configuration names one; else
+// it is not valid.
+func (s *sockets) local(c *config.Config) netip.AddrPort {
+	first := c.Listens()[0]
+	switch {
+	case first.Host == "":
+	case first.Proto.TCP && len(s.listeners) > 0:
+		return s.listeners[0].LocalAddr()
+	case !first.Proto.TCP && len(s.links) > 0:
+		return s.links[0].LocalAddr()
+	}
+	return netip.AddrPort{}
+}
+
 // listenAddr returns the address of a socket; not valid: all addresses of both
 // families.
 func listenAddr(ctx context.Context, c *config.Config, at config.Listen) (netip.AddrPort, error) {

@@ -162,7 +162,10 @@ func (s *Server) Addr() netip.AddrPort { return s.sockets.first() }
 
 // Addresses returns the server's own addresses in the tunnel; not valid: it has none of
 // that family.
-func (s *Server) Addresses() (v4, v6 netip.Addr) { return s.roster.book.Layout().Server() }
+func (s *Server) Addresses() (v4, v6 netip.Addr, outer netip.AddrPort) {
+	v4, v6 = s.roster.book.Layout().Server()
+	return v4, v6, s.sockets.local(s.cfg)
+}
 
 // Adapter returns the server's adapter, once Ready was called.
 func (s *Server) Adapter() *bringup.Adapter { return s.adapter }

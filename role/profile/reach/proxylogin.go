@@ -44,8 +44,8 @@ func (d *Dialer) askAfter(ctx context.Context, t Target, refused error) (again b
 		err := d.askFor(ctx, profile.RealmHTTPProxy, what)
 		return err == nil, err
 	case c.SOCKSProxy != nil && c.SOCKSProxy.Ask && c.SOCKSProxy.UserPass == nil:
-		delete(d.logins, ofSOCKS(c.SOCKSProxy)) // for the next try
-		d.Asker.Refused(profile.RealmSOCKSProxy, "")
+		// It is asked for at the next try. As with OpenVPN, nobody is told before.
+		delete(d.logins, ofSOCKS(c.SOCKSProxy))
 	}
 	return false, nil
 }
