@@ -32,16 +32,21 @@ type manager struct {
 // newManager connects to the management socket of a process, once it is there.
 func newManager(t testing.TB, socket string) *manager {
 	t.Helper()
-	m := &manager{t: t, changed: make(chan struct{})}
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		var err error
-		if m.conn, err = net.Dial("unix", socket); err == nil {
-			break
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			return managerOn(t, conn)
 		}
 		if time.Now().After(deadline) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// managerOn manages the process at the other end of a connection.
+func managerOn(t testing.TB, conn net.Conn) *manager {
+	t.Helper()
+	m := &manager{t: t, conn: conn, changed: make(chan struct{})}
 	t.Cleanup(func() { m.conn.Close() })
 	go m.collect()
 	m.want(`^>INFO:OpenVPN Management Interface Version 5 `)

@@ -79,11 +79,17 @@ func steeredClients(t *testing.T) []steeredClient {
 		{name: "key-rsa", key: rsaKey, client: []string{"management-hold", "management-external-key pkcs1 pss"}, steps: signed},
 		{name: "key-rsa-message", key: rsaKey, client: []string{"management-hold", "management-external-key pss digest", "management-external-cert me:it"},
 			steps: slices.Insert(slices.Clone(signed), 0, steeredStep{">NEED-CERTIFICATE:", []string{"certificate", "CERTIFICATE", "END"}})},
-		{name: "key-ec", key: ec, client: []string{"management-hold", "management-external-key"}, steps: signed},
+		{name: "key-ec", key: ec, client: []string{"management-hold", "management-external-key", "local 198.18.0.1", "lport 5001"}, steps: signed},
 		{name: "proxy", tcp: true, proxy: true, client: []string{"management-hold", "management-query-passwords", "management-query-proxy"},
 			steps: []steeredStep{
 				{">PROXY:", []string{"proxy HTTP", "proxy HTTP PROXY 3128"}},
 				{"Need 'HTTP Proxy'", []string{`username "HTTP Proxy" user`, `password "HTTP Proxy" w:rd%/=`}},
+				{"CONNECTED,", []string{"signal SIGTERM"}}}},
+		{name: "socks", tcp: true, proxy: true, client: []string{"management-hold", "management-query-passwords", "socks-proxy PROXY 1080 stdin", "connect-retry 1"},
+			steps: []steeredStep{
+				{"Need 'SOCKS Proxy'", []string{`username "SOCKS Proxy" user`, `password "SOCKS Proxy" wrong`}},
+				released,
+				{"Need 'SOCKS Proxy'", []string{`username "SOCKS Proxy" user`, `password "SOCKS Proxy" w:rd%/=`}},
 				{"CONNECTED,", []string{"signal SIGTERM"}}}},
 	}
 }
@@ -108,9 +114,12 @@ func (m steeredClient) run(t *testing.T, impl implementation) []string {
 	p := &proxied{}
 	if m.proxy {
 		p = newProxied(t)
+		p.proxy.start("microsocks", "microsocks", "-i", "0.0.0.0", "-p", "1080", "-u", proxyUser, "-P", proxyWord)
 		p.proxy.demanding("auth_param basic program /usr/lib/squid/basic_ncsa_auth "+
 			p.proxy.public("users", proxyUser+":"+mustRun(t, "openssl", "passwd", "-apr1", proxyWord)), "auth_param basic realm "+proxyRealm)
-		p.proxy.eventually("the proxy listens", func() bool { return p.proxy.answers("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/3128") })
+		p.proxy.eventually("the proxies listen", func() bool {
+			return p.proxy.answers("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/3128 4<>/dev/tcp/127.0.0.1/1080")
+		})
 	} else {
 		h := newHosts(t)
 		p.client, p.server, p.serverIPv4 = h.c, h.s, h.w.b4
@@ -125,6 +134,9 @@ func (m steeredClient) run(t *testing.T, impl implementation) []string {
 
 	socket := filepath.Join(p.client.dir, "m")
 	client := clientParty(t, c, append([]string{"management " + socket + " unix"}, m.client...)...)
+	for i, line := range client.extra {
+		client.extra[i] = strings.ReplaceAll(line, "PROXY", p.proxyIPv4.String())
+	}
 	certificate := client.identity.cert
 	if m.key != nil {
 		certificate = m.certify(t)

@@ -25,7 +25,8 @@ import (
 // The test binary, started again on a host of the lab with helperEnv set, is
 // the traffic: `receive ADDR`, `send ADDR BYTES`, `pace ADDR`, `serve ADDR`,
 // `fetch URL`, `echo ADDR`, `ask ADDR`, `idle ADDR COUNT`,
-// `station DEVICE VLAN ADDR`, `flood ADDR SIZE COUNT`.
+// `station DEVICE VLAN ADDR`, `flood ADDR SIZE COUNT`, `pipe SOCKET ADDR`, `provide ADDR`,
+// `sign-on SOCKET HOST`, `browse URL NAME`, `submit URL NAME`.
 const helperEnv = "CULVERT_INTEROP_HELPER"
 
 // helper starts the test binary as a traffic helper.
@@ -71,6 +72,16 @@ func dispatchHelper(args []string) error {
 		return echo(args[1])
 	case "ask":
 		return ask(args[1])
+	case "pipe":
+		return pipe(args[1], args[2])
+	case "sign-on":
+		return signOnDouble(args[1], args[2])
+	case "provide":
+		return provide(args[1])
+	case "submit":
+		return submit(args[1], args[2])
+	case "browse":
+		return browse(args[1], args[2])
 	case "storm":
 		return storm(args[1])
 	case "flood":
