@@ -42,13 +42,19 @@ pam: ## bin/culvert-auth-pam, which asks PAM for culvert
 	@$(HAVEPAM) || { echo "culvert-auth-pam needs a C compiler and libpam's headers; on Debian: apt-get install gcc libc6-dev libpam0g-dev; on Fedora: dnf install gcc pam-devel" >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -buildmode pie -ldflags '-extldflags "-Wl,-z,relro,-z,now"' -tags pam -o $(PAMOUT) ./cmd/culvert-auth-pam
 
-install: build ## bin/culvert, culvert-auth-pam where it can be built, systemd units and the user; takes DESTDIR and PREFIX
+install: build ## bin/culvert, culvert-auth-pam where it can be built, systemd units, the user, manual pages, completion; takes DESTDIR and PREFIX
 	install -D -m 755 bin/culvert $(DESTDIR)$(PREFIX)/bin/culvert
 	@if $(HAVEPAM); then set -x; install -D -m 755 bin/culvert-auth-pam $(DESTDIR)$(PREFIX)/libexec/culvert/culvert-auth-pam; fi
 	install -D -m 644 packaging/culvert.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/culvert.conf
 	@set -e; for u in culvert.service culvert-server@.service culvert-client@.service; do \
 		install -d $(DESTDIR)$(UNITDIR); \
 		sed 's|@BINDIR@|$(PREFIX)/bin|' packaging/$$u > $(DESTDIR)$(UNITDIR)/$$u; done
+	@set -e; cd $(DESTDIR)$(PREFIX); if ! bin/culvert version >/dev/null 2>&1; then \
+		echo "without manual pages and completion: this machine cannot run bin/culvert, which prints them"; else \
+		mkdir -p share/man/man1 share/man/man5 share/bash-completion/completions share/zsh/site-functions share/fish/vendor_completions.d; \
+		bin/culvert man culvert >share/man/man1/culvert.1; bin/culvert man culvert.conf >share/man/man5/culvert.conf.5; \
+		bin/culvert completion bash >share/bash-completion/completions/culvert; bin/culvert completion zsh >share/zsh/site-functions/_culvert; \
+		bin/culvert completion fish >share/fish/vendor_completions.d/culvert.fish; fi
 
 # PLATFORMS="amd64 arm64" puts several processors into the image, TAG names it.
 PLATFORMS ?= $(shell $(GO) env GOARCH)

@@ -144,6 +144,30 @@ func TestPackages(t *testing.T) {
 	}
 }
 
+// systemctlStub stands in for systemd's: it notes what it is asked for, and says that what is
+// in /run/active is.
+const systemctlStub = `#!/bin/sh
+echo "$*" >>/run/asked
+case $* in *is-active*) test -e /run/active ;; esac
+`
+
+// stubSystemd has scripts of packages think that systemd runs.
+func (n *netns) stubSystemd() {
+	n.t.Helper()
+	n.output("mkdir", "-p", "/run/systemd/system", "/etc/systemd/system/multi-user.target.wants")
+	n.output("sh", "-c", "cat >/usr/bin/systemctl <<'END'\n"+systemctlStub+"END\nchmod +x /usr/bin/systemctl")
+}
+
+// asked checks what systemd was asked for since the last call.
+func (n *netns) asked(want ...string) {
+	n.t.Helper()
+	if got := strings.TrimSpace(n.output("sh", "-c", "touch /run/asked; cat /run/asked; rm /run/asked")); got != strings.Join(want, "\n") {
+		n.t.Errorf("systemd was asked for\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+const ourUnits = "culvert.service culvert-server@*.service culvert-client@*.service"
+
 // debOf is where the package of a version is in a Debian.
 func debOf(t *testing.T, version string) string {
 	return "/ours/culvert_" + version + "-1_" + strings.TrimSpace(mustRun(t, "dpkg", "--print-architecture")) + ".deb"
@@ -158,8 +182,9 @@ func debAlone(t *testing.T, dist string) {
 	s, c := l.debian("s", dist), l.host("c")
 	w := l.join(s.netns, c)
 	before := s.everything()
-	s.output("dpkg", "-i", older)
+	s.output("dpkg", "-i", older, strings.Replace(older, "culvert_", "culvert-auth-pam_", 1))
 	s.says("culvert 1.2.0-rc.1 ", "culvert", "version")
+	s.says("libpam.so.0 => /", "ldd", "/usr/libexec/culvert/culvert-auth-pam")
 	s.says(isCulvert+" 1.2.0-rc.1", "openvpn", "--version")
 	s.says("nologin", "getent", "passwd", "culvert")
 	s.output("sh", "-c", `test -z "$(find /etc/systemd /etc/rc?.d -name '*culvert*')"`) // nothing starts by itself
@@ -172,7 +197,7 @@ func debAlone(t *testing.T, dist string) {
 	client := c.run(stock, profile).up()
 	c.ping(serverIPv4)
 
-	s.output("dpkg", "-i", newer)
+	s.output("dpkg", "-i", newer, strings.Replace(newer, "culvert_", "culvert-auth-pam_", 1))
 	unchanged(t, "the configuration after an upgrade", made, configured(s.netns))
 	c.ping(serverIPv4) // what runs goes on
 	server.stop(syscall.SIGTERM)
@@ -184,6 +209,7 @@ func debAlone(t *testing.T, dist string) {
 	client.stop(syscall.SIGTERM)
 	server.stop(syscall.SIGTERM) // without systemd, prerm stops nothing
 
+	s.output("dpkg", "-P", "culvert-auth-pam")
 	s.output("dpkg", "-r", "culvert")
 	unchanged(t, "the configuration after removal", made, configured(s.netns))
 	s.says("/etc/culvert stay", "dpkg", "-P", "culvert")
@@ -206,18 +232,26 @@ func debBesideOpenVPN(t *testing.T, dist string) {
 	s.output("dpkg", "-P", "openvpn", "culvert")
 
 	s.output("sh", "-c", "dpkg -i /packages/*.deb")
+	s.stubSystemd()
 	before := s.everything()
 	s.output("dpkg", "-i", older)
+	s.asked("daemon-reload")
 	s.says(isStock, "openvpn", "--version")
 	s.output("update-alternatives", "--set", "openvpn", "/usr/bin/culvert")
 	s.says(isCulvert, "openvpn", "--version")
-	s.output("dpkg", "-i", newer)
+	s.output("touch", "/run/active")
+	s.says("systemctl try-restart culvert.service", "dpkg", "-i", newer)
+	s.asked("daemon-reload", "--quiet is-active "+ourUnits)
+	s.output("rm", "/run/active")
 	s.says(isCulvert+" 1.2.0,", "openvpn", "--version")
 	s.output("sh", "-c", "dpkg -i /packages/openvpn_*.deb") // as an upgrade of it does
 	s.says(isCulvert, "openvpn", "--version")
 	s.output("update-alternatives", "--auto", "openvpn")
 	s.says(isStock, "openvpn", "--version")
+	s.output("ln", "-s", "/usr/lib/systemd/system/culvert-server@.service", "/etc/systemd/system/multi-user.target.wants/culvert-server@office.service")
+	s.output("rm", "-f", "/run/asked") // by OpenVPN's package
 	s.output("dpkg", "-P", "culvert")
+	s.asked("stop "+ourUnits, "daemon-reload")
 	s.says(isStock, "openvpn", "--version")
 	unchanged(t, "what a purge leaves", before, s.everything())
 }
@@ -245,12 +279,16 @@ func rpmAlone(t *testing.T, dist string) {
 	// These belong to packages of such a system.
 	s.output("mkdir", "-p", "/usr/lib/sysusers.d", "/usr/lib/systemd/system-preset", "/usr/share/zsh/site-functions", "/usr/share/fish/vendor_completions.d", "/usr/share/licenses")
 	s.output("touch", "/etc/openvpn/server/mine.conf", "/etc/openvpn/client/mine.conf")
+	s.stubSystemd()
 	before := s.everything()
 	rpm("-i", files[0])
+	s.asked("daemon-reload")
 	s.says("culvert 1.2.0-rc.1 ", "culvert", "version")
 	s.says(isCulvert, "openvpn", "--version")
 	s.says("nologin", "getent", "passwd", "culvert")
+	s.output("ln", "-s", "/usr/lib/systemd/system/culvert.service", "/etc/systemd/system/multi-user.target.wants/culvert.service")
 	rpm("-e", "culvert")
+	s.asked("stop "+ourUnits, "daemon-reload")
 	s.output("sh", "-c", "userdel culvert") // rpm's systems keep users
 	unchanged(t, "what rpm -e leaves", before, s.everything())
 }
