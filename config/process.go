@@ -31,4 +31,5 @@ type Process struct {
 	Env                []Variable // setenv NAME VALUE
 	ScriptSecurity     int        // 1
 	TmpDir             string     // "" for the system's
+	RemapUSR1          string     // what SIGUSR1 is taken as: SIGHUP or SIGTERM; "" for itself
 }

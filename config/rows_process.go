@@ -17,7 +17,7 @@ var processRows = list{
 	{Name: "writepid", Usage: "file", Where: top, Touches: TouchWrites, Help: "Write the process id to this file.", set: text(func(c *Config) *string { return &c.Process.WritePID })},
 	{Name: "status", Usage: "file [seconds]", Where: top, Touches: TouchWrites, Help: "Write the state of all connections to this file.", set: setStatus},
 	{Name: "status-version", Usage: "[n]", Where: top, Default: "1", Help: "Use this format of the status file: 1, 2 or 3.", set: setStatusVersion},
-	{Name: "remap-usr1", Usage: "SIGHUP|SIGTERM", Where: top, Help: "Say what SIGUSR1 does: SIGHUP reads the configuration again, SIGTERM exits.", set: setRemapUsr1},
+	{Name: "remap-usr1", Usage: "SIGHUP|SIGTERM", Where: top, Help: "Take SIGUSR1, and each reason to connect anew, as SIGHUP, which reads the configuration again, or as SIGTERM, which exits.", set: setRemapUsr1},
 	{Name: "nice", Usage: "n", Where: top, Reload: ReloadStart, Default: "0", Help: "Run at this priority: above 0 others are favoured, below 0 (as root) this process is.", set: setNice},
 	{Name: "mlock", Where: top, Reload: ReloadStart, Help: "Keep memory, with the keys in it, from being swapped out (Linux).", set: on(func(c *Config) *bool { return &c.Process.LockMemory })},
 

@@ -37,15 +37,11 @@ func setKeyExporter(_ *builder, d *call) error {
 	return err
 }
 
-// setRemapUsr1 takes SIGHUP, which changes little: only a signal reads the
-// configuration again.
 func setRemapUsr1(b *builder, d *call) error {
 	switch d.args[0] {
-	case "SIGHUP":
-		d.remark("ignored; only SIGHUP reads the configuration again")
+	case "SIGHUP", "SIGTERM":
+		b.Process.RemapUSR1 = d.args[0]
 		return nil
-	case "SIGTERM":
-		return d.fault(d.args[0], "not supported yet", "to exit when the other end is silent, write ping-exit SECONDS in place of ping-restart; when a handshake fails, tls-exit; after N attempts to connect, connect-retry-max N")
 	}
 	return d.expected(d.args[0], "SIGHUP or SIGTERM")
 }

@@ -285,6 +285,29 @@ func TestRestartAndStatus(t *testing.T) {
 	})
 }
 
+// TestRemapUSR1: SIGUSR1 is taken as the signal that the configuration names.
+func TestRemapUSR1(t *testing.T) {
+	for as, want := range map[string][]string{"SIGTERM": {"tun1 run", "tun1 end"}, "SIGHUP": {"tun1 run", "tun1 reload", "tun1 end", "tun2 run"}} {
+		onStage(t, func(s *stage) {
+			load := s.load
+			s.load = func() (*config.Config, error) {
+				c, err := load()
+				c.Process.RemapUSR1 = as
+				return c, err
+			}
+			s.run()
+			s.signal(process.Restart)
+			s.asked(want...)
+			if as == "SIGHUP" {
+				s.signal(process.Exit)
+			}
+			if err := s.over(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestReload: the next role has the configuration as it is now, and is opened when
 // the first one ended. A faulty one changes nothing.
 func TestReload(t *testing.T) {

@@ -122,6 +122,7 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 			o.log.Info("stopping")
 			stop()
 		case e, more := <-events:
+			e = o.run.remapped(e)
 			switch {
 			case !more:
 				o.log.Error("stopping, since the process that kept root's rights for this one is gone: what it changed on this host may stay; " +

@@ -26,6 +26,19 @@ type running struct {
 	config *config.Config
 }
 
+// remapped is what an event is taken as (`remap-usr1`).
+func (r *running) remapped(e process.Event) process.Event {
+	if e != process.Restart {
+		return e
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if as, remapped := asked[r.config.Process.RemapUSR1]; remapped {
+		return as
+	}
+	return e
+}
+
 // changes are those between two configurations. With rights given up, this process
 // cannot open another status file.
 func changes(before, now *config.Config, jailed bool) config.Changes {

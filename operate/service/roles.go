@@ -120,7 +120,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: ask(c), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reopens: r.worker == nil}
+	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: ask(c), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reload: r.reload, Reopens: r.worker == nil}
 	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, r.whenUp()
 	}
@@ -136,7 +136,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 
 // openHost opens one of two hosts without server mode.
 func (r roles) openHost(c *config.Config) (opened, error) {
-	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: ask(c), Asker: asker(c, r.management), Holder: holder(r.management), Open: r.hooked(c, r.adapter(c, profile.HostForward(r.log))), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs}, r.process())
+	h, err := backend.NewHost(c, p2p.Options{Log: r.log, Ask: ask(c), Asker: asker(c, r.management), Holder: holder(r.management), Open: r.hooked(c, r.adapter(c, profile.HostForward(r.log))), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reload: r.reload}, r.process())
 	if err != nil {
 		return opened{}, err
 	}

@@ -52,6 +52,8 @@ type Options struct {
 	Lists crl.Source
 	// Programs runs ipchange; nil: nobody does. Those of the adapter are Open's.
 	Programs bringup.Programs
+	// Reload has the configuration read again, for `remap-usr1 SIGHUP`; nil: nobody does.
+	Reload func()
 	// Reopens says that Open works more than once.
 	Reopens bool
 	// Events is called for each event, in order, on the goroutine where it
@@ -221,6 +223,11 @@ func (c *Client) run(ctx context.Context) (err error, asked bool) {
 		again := c.afterwards(err)
 		if again.give != nil {
 			return again.give, again.asked
+		}
+		if !errors.Is(err, errMoved) {
+			if end := profile.Remap(c.cfg, err, c.opts.Reload); end != nil {
+				return end, true
+			}
 		}
 		failures++
 		if again.established {

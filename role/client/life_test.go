@@ -374,6 +374,23 @@ func TestPingExit(t *testing.T) {
 	})
 }
 
+// TestRemapUSR1: with SIGTERM, silence ends the client, which is no failure.
+func TestRemapUSR1(t *testing.T) {
+	inWorld(t, func(t *testing.T, network *simnet.Network) {
+		f := serve(t, network, "192.0.2.1:1194")
+		f.push = []string{"ifconfig 10.8.0.2 255.255.255.0", "topology subnet", "ping 5", "ping-restart 15"}
+		c := connect(t, network, profileText("remote 192.0.2.1", "remap-usr1 SIGTERM", "<auth-user-pass>\nada\nsecret\n</auth-user-pass>"), nil)
+		wait[event.Up](t, c, 1, time.Minute)
+		network.Change(func(o *simnet.Options) { o.Loss = 1 })
+		if err := c.ends(t, time.Minute); err != nil {
+			t.Error(err)
+		}
+		if last := reported[event.Ended](c); len(last) != 1 || !last[0].Asked || !errors.Is(last[0].Err, session.ErrPingTimeout) {
+			t.Errorf("%+v", last)
+		}
+	})
+}
+
 // TestAnotherWay: a client whose host reaches the server by another way goes on
 // from there, without a new connection; one that is still connecting begins anew.
 func TestAnotherWay(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"culvert/role/profile"
 	"culvert/session"
 )
 
@@ -56,5 +57,9 @@ func (s *sessions) judge(err error) {
 		s.end(err)
 	case s.cfg.Timers.TLSExit && errors.As(err, new(*session.HandshakeError)):
 		s.end(fmt.Errorf("%w; tls-exit forbids another try", err))
+	case errors.Is(err, session.ErrPingTimeout), errors.As(err, new(*session.HandshakeError)):
+		if end := profile.Remap(s.cfg, err, s.reload); end != nil {
+			s.end(end)
+		}
 	}
 }

@@ -22,6 +22,7 @@ func TestEndings(t *testing.T) {
 		"nobody calls, by design": {a: []string{"ping-exit 30", "ping-timer-rem"}, from: 5 * time.Minute},
 		"nobody is there":         {a: []string{"ping-exit 30", "remote 192.0.2.2"}, from: 29 * time.Second, till: 31 * time.Second},
 		"the other falls silent":  {a: []string{"ping 2", "ping-exit 30", "ping-timer-rem"}, b: []string{"ping 2", "ping-exit 600", "remote 192.0.2.1"}, gone: true, from: 85 * time.Second, till: 95 * time.Second},
+		"silence, remapped":       {a: []string{"ping 2", "ping-restart 30", "remap-usr1 SIGTERM"}, b: []string{"ping 2", "ping-exit 600", "remote 192.0.2.1"}, gone: true, from: 85 * time.Second, till: 95 * time.Second},
 		"nothing to carry":        {a: []string{"ping 2", "ping-exit 60", "inactive 40"}, b: []string{"remote 192.0.2.1"}, from: 39 * time.Second, till: 50 * time.Second},
 		"two tries":               {a: []string{"ping-exit 600", "connect-retry-max 2", "hand-window 10", "remote 192.0.2.2"}, from: 20 * time.Second, till: 24 * time.Second, fails: true},
 		"one try":                 {a: []string{"ping-exit 600", "tls-exit", "hand-window 20", "remote 192.0.2.2"}, from: 19 * time.Second, till: 21 * time.Second, fails: true},

@@ -56,6 +56,8 @@ type Options struct {
 	Opened func() error
 	// Ready is called each time a connection to the other host is up.
 	Ready func(*Host)
+	// Reload has the configuration read again, for `remap-usr1 SIGHUP`; nil: nobody does.
+	Reload func()
 	// Programs runs ipchange; nil: nobody does. Those of the adapter are Open's.
 	Programs bringup.Programs
 	// Events is called for each event, in order for one connection, on the
@@ -94,7 +96,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 	one := h.onePeer()
 	resolve := reach.NewNames(c.Link, o.Resolve, h.local.tunnel, o.Log).Lookup
 	h.local = local{cfg: c, resolve: resolve, pinned: &one.Pinned, emit: h.emit, programs: o.Programs}
-	h.sessions = sessions{keys: keys, signals: newSignals(), cfg: c, log: o.Log, one: one, emit: h.emit, onUp: h.up}
+	h.sessions = sessions{keys: keys, signals: newSignals(), cfg: c, log: o.Log, one: one, emit: h.emit, onUp: h.up, reload: o.Reload}
 	h.sockets = sockets{streams: link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit}, OnError: func(err error) {
 		h.emit(event.Remark{Text: "a connection could not be accepted; closing the oldest silent one", Err: err})
 	}}}
@@ -164,7 +166,7 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		}
 	}()
 	err = h.run(ctx)
-	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, ErrInactive) || errors.Is(err, errExpired)
+	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, ErrInactive) || errors.Is(err, errExpired) || errors.Is(err, profile.ErrRemapped)
 	h.emit(event.Ended{Err: err, Asked: asked})
 	if asked {
 		return nil

@@ -28,6 +28,8 @@ type sessions struct {
 	one  *tunnel.OnePeer
 	emit func(Event)
 	onUp func(*side) // a connection is up
+	// reload has the configuration read again; nil: nobody does.
+	reload func()
 
 	sides     sides
 	strangers mute.Strangers
