@@ -113,7 +113,11 @@ func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ende
 	exit := func(reload bool) {
 		again = reload
 		stop()
-		queue = append(queue, process.Exit)
+		if reload {
+			queue = append(queue, process.Yield)
+		} else {
+			queue = append(queue, process.Exit)
+		}
 	}
 	take := func(e process.Event) {
 		switch e {

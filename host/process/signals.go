@@ -17,10 +17,11 @@ const (
 	Reload               // SIGHUP: read the configuration again, and start over where it asks for that
 	Status               // SIGUSR2: write the state of all connections to the log
 	Adopt                // no signal: a keeper has its worker go on with the configuration as it is now
+	Yield                // no signal: a keeper has its worker end for another one, which goes by the configuration as it is now
 )
 
 func (e Event) String() string {
-	return [...]string{"exit", "restart", "reload", "status", "adopt"}[e]
+	return [...]string{"exit", "restart", "reload", "status", "adopt", "yield"}[e]
 }
 
 // Signal is why a context ends that a signal ended. It is the name by which programs

@@ -110,7 +110,7 @@ func awaitExit(events <-chan process.Event, done <-chan struct{}, cancel context
 	for {
 		select {
 		case e, more := <-events:
-			if !more || e == process.Exit {
+			if !more || e == process.Exit || e == process.Yield {
 				cancel(fmt.Errorf("%w, by a signal", errStopped))
 				return nil
 			}

@@ -440,6 +440,33 @@ func TestWhyItStops(t *testing.T) {
 	}
 }
 
+// TestYield: a worker that ends for another one tells its programs so.
+func TestYield(t *testing.T) {
+	onStage(t, func(s *stage) {
+		var why error
+		s.open = func(r roles, c *config.Config) (opened, error) {
+			return opened{curious{s.role(r, c).role, &why}, func() {}}, nil
+		}
+		s.run()
+		s.signal(process.Yield)
+		if err := s.over(); err != nil || why != process.Signal("sighup") {
+			t.Errorf("%v, %v", err, why)
+		}
+	})
+}
+
+// curious is a role that notes why it ended.
+type curious struct {
+	role
+	why *error
+}
+
+func (c curious) Run(ctx context.Context) error {
+	err := c.role.Run(ctx)
+	*c.why = context.Cause(ctx)
+	return err
+}
+
 // slow is a role that takes until end to end.
 type slow struct {
 	role

@@ -101,11 +101,12 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 	var b backend.Backend
 	var waiting []process.Event
 	fresh, stopping := o.fresh, false
-	stop := func() {
+	stopFor := func(why error) {
 		next, fresh, ended = nil, nil, nil
 		o.manager.Stopping()
-		o.failed(context.Canceled)
+		o.failed(why)
 	}
+	stop := func() { stopFor(context.Canceled) }
 	for {
 		select {
 		case <-o.done:
@@ -130,6 +131,10 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 				events = nil
 				stop()
 			case e == process.Exit && stopping: // asked again
+			case e == process.Yield:
+				o.log.Info("stopping, for another process that goes by the configuration as it is now (SIGHUP)")
+				stopping = true
+				stopFor(process.Signal("sighup"))
 			case e == process.Exit:
 				o.log.Info("stopping (SIGINT or SIGTERM)")
 				stopping = true
