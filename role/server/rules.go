@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
+	"weak"
 
 	"golang.org/x/time/rate"
 
@@ -55,11 +57,19 @@ type reloading struct {
 	// ctx is Run's; nil before it, and after it.
 	ctx context.Context
 	// before are the admissions of former rules. Clients that came in under one of them
-	// stay with it.
-	before []*admission.Admission
-	// stop ends what goes on for the rules of now: lists that are read again, and the
-	// status file.
+	// stay with it, and let it go when they have gone.
+	before []weak.Pointer[admission.Admission]
+	// stop ends what goes on for the rules of now: lists that are read again.
 	stop func()
+	// endStatus ends the status file, of the rules that asked for it.
+	endStatus func()
+}
+
+// retire has the admission of former rules stay for as long as a client, or a program that
+// runs for one, has it.
+func (r *reloading) retire(a *admission.Admission) {
+	r.before = slices.DeleteFunc(r.before, func(w weak.Pointer[admission.Admission]) bool { return w.Value() == nil })
+	r.before = append(r.before, weak.Make(a))
 }
 
 // beginRules starts what goes on for the first rules.
@@ -68,14 +78,23 @@ func (s *Server) beginRules(ctx context.Context) {
 	defer s.reloading.mu.Unlock()
 	s.reloading.ctx = ctx
 	s.keepUp(s.rules.Load())
+	s.reloading.keepStatus(s, s.rules.Load().cfg.Process)
 }
 
-// keepUp has lists read again and the status written, as rules say.
+// keepUp has lists read again, as rules say.
 func (s *Server) keepUp(r *rules) {
-	lists := r.admission.KeepLists(s.reloading.ctx, s.desk.recheckAll)
-	p := r.cfg.Process
-	status := profile.KeepStatus(p, s.log, func() []byte { return s.Status(p.StatusVersion) })
-	s.reloading.stop = func() { status(); lists() }
+	s.reloading.stop = r.admission.KeepLists(s.reloading.ctx, s.desk.recheckAll)
+}
+
+// keepStatus has the status of a server written, as a configuration says.
+func (r *reloading) keepStatus(s *Server, p config.Process) {
+	r.endStatus = profile.KeepStatus(p, s.log, func() []byte { return s.Status(s.rules.Load().cfg.Process.StatusVersion) })
+}
+
+// sameStatus reports whether two configurations have the same status file. It stays open
+// then: a process without root's rights could not open it again.
+func sameStatus(a, b config.Process) bool {
+	return a.Status == b.Status && a.StatusInterval == b.StatusInterval
 }
 
 // endRules ends what goes on for the rules. From now on there are no others.
@@ -84,6 +103,7 @@ func (s *Server) endRules() {
 	defer s.reloading.mu.Unlock()
 	s.reloading.ctx = nil
 	s.reloading.stop()
+	s.reloading.endStatus()
 }
 
 // each calls f with the admission of now and those of before.
@@ -91,8 +111,10 @@ func (r *reloading) each(now *rules, f func(*admission.Admission)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f(now.admission)
-	for _, a := range r.before {
-		f(a)
+	for _, w := range r.before {
+		if a := w.Value(); a != nil {
+			f(a)
+		}
 	}
 }
 
@@ -122,9 +144,13 @@ func (s *Server) Adopt(c *config.Config) error {
 	now.admission.Follow(before.admission)
 	s.rules.Store(now)
 	s.roster.duplicates.Store(c.Server.DuplicateCN)
-	s.reloading.before = append(s.reloading.before, before.admission)
+	s.reloading.retire(before.admission)
 	s.reloading.stop()
 	s.keepUp(now)
+	if !sameStatus(before.cfg.Process, c.Process) {
+		s.reloading.endStatus()
+		s.reloading.keepStatus(s, c.Process)
+	}
 	s.desk.recheckAll()
 	return nil
 }
