@@ -28,7 +28,7 @@ PAMOUT   = bin/culvert-auth-pam
 # What packages are made for.
 ARCHES  ?= amd64 arm64
 
-.PHONY: help build static pam install deb rpm demo test check lint cross unit interop other fuzz mutate bench deps clean
+.PHONY: help build static pam install deb rpm demo test check lint cross unit interop emulated other fuzz mutate bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -79,7 +79,7 @@ rpm: ## packages for Fedora, RHEL, SUSE; as make deb
 demo: build ## a tunnel on this machine, without root
 	bin/culvert demo
 
-test: deps check interop ## everything; as root, for its network namespaces
+test: deps check emulated interop ## everything; as root, for its network namespaces
 
 check: lint cross unit ## what needs no root: lint, builds, unit tests, a short fuzz
 	$(MAKE) fuzz FUZZTIME=3s
@@ -102,6 +102,9 @@ unit: ## unit tests, with the race detector
 interop: build ## tests against Debian's openvpn; as root
 	@if [ "$$(id -u)" != 0 ]; then echo "the interop tests make network namespaces and need root; make check runs the rest" >&2; exit 1; fi
 	$(GO) test -tags interop -count=1 -p 1 -timeout 35m $(INTEROP)
+
+emulated: ## what is quick of `make other`: packages of bytes on s390x, assembly on arm64; as root
+	$(GO) run ./lab/other -quick
 
 other: deps ## unit tests and the demo for other processors, emulated by qemu; as root
 	$(GO) run ./lab/other $(OTHER)

@@ -29,7 +29,7 @@ func (r runner) demo(ctx context.Context, p processor) error {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
 	defer stop()
 	fmt.Printf("%s: culvert demo\n", p.name)
-	command := []string{program, "demo"}
+	command := []string{program, "demo", "--size", "10"}
 	if p.qemu != "" {
 		command = append([]string{r.self, within, p.name}, command...)
 	}

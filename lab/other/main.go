@@ -14,8 +14,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -47,10 +49,13 @@ func run(args []string) error {
 		}
 	}
 	f := flag.NewFlagSet("other", flag.ContinueOnError)
-	quick := f.Bool("quick", false, "run only the packages of bytes, and nothing that is listed in known.txt")
-	only := f.String("only", "", "run these processors alone, with commas between: "+strings.Join(names(processors), ","))
+	quick := f.Bool("quick", false, "run only what lays out bytes, on s390x, and what is in assembly, on arm64; and nothing that is listed in known.txt")
+	only := f.String("only", "", "run these processors alone, with commas between: "+strings.Join(names(processors), ",")+" (without it "+usual+")")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	if *quick && *only == "" {
+		*only = strings.Join(slices.Sorted(maps.Keys(quickly)), ",")
 	}
 	some, err := choose(*only)
 	if err != nil {
