@@ -106,6 +106,7 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "plugin /usr/lib/openvpn-plugin-auth-pam.so login", fault: "only a server has any"},
 		{text: "plugin /usr/lib/openvpn-plugin-auth-pam.so", fault: "expected the name of a PAM service"},
 		{text: "plugin /usr/lib/openvpn-plugin-auth-pam.so ../shadow", fault: "expected the name of a PAM service"},
+		{text: "plugin /usr/lib/openvpn-plugin-auth-pam.so /etc/pam.d/../shadow", fault: "expected the name of a PAM service"},
 		{text: "plugin openvpn-plugin-auth-pam.so \"login password s3cret odd\"", fault: "expected pairs behind the PAM service \"login\""},
 		{text: "plugin openvpn-plugin-auth-pam.so \"login 'x\"", fault: "a single quote is never closed"},
 		{text: "plugin openvpn-auth-ldap.so", fault: "expected its configuration file"},

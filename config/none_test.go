@@ -61,6 +61,12 @@ func TestAsStockStarts(t *testing.T) {
 	line{text: "tls-ciphersuites TLS-AES-256-GCM-SHA384:TLS-CHACHA20-POLY1305-SHA256", note: "not used"}.try(t, clientLines)
 	line{text: "tls-ciphersuites TLS-FOO", fault: "expected suites"}.try(t, clientLines)
 	line{text: "ifconfig 10.8.0.1 10.8.0.2", note: "server gives this adapter its address"}.try(t, serverLines)
+	for _, service := range []string{"login", "/etc/pam.d/login", "/etc/pam.d/LOGIN"} {
+		c, err := ParseFile("x.conf", []byte(serverLines+"plugin openvpn-plugin-auth-pam.so "+service+"\n"), readTest)
+		if err != nil || len(c.Login.Plugins) != 1 || c.Login.Plugins[0].Service != "login" {
+			t.Errorf("%s: %v", service, err)
+		}
+	}
 	line{text: "client-disconnect /bin/true\ndown /bin/true", note: "client-disconnect: not run, since script-security 1"}.try(t, serverLines)
 	line{text: "down /bin/true\nroute-pre-down /bin/true", note: "down: not run"}.try(t, clientLines)
 	line{text: "client-connect /bin/true\nclient-disconnect /bin/true", fault: "client-connect: script-security 1 does not allow programs"}.try(t, serverLines)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -50,6 +51,12 @@ func (d *call) pluginWords() ([]string, error) {
 // PAM begins and what answers it (README.auth-pam). The answers may be secret.
 func setAuthPAM(b *builder, d *call) error {
 	words, err := d.pluginWords()
+	if len(words) > 0 {
+		words = slices.Clone(words)
+		if file, found := strings.CutPrefix(words[0], "/etc/pam.d/"); found {
+			words[0] = strings.ToLower(file) // as libpam reads the path of a service
+		}
+	}
 	switch {
 	case err != nil:
 		return err
