@@ -23,7 +23,7 @@ func TestReloadKeepsSessions(t *testing.T) {
 			l := newLab(t)
 			c, s := l.host("c"), l.host("s")
 			w := l.join(c, s)
-			config := s.serverConfig(serverParty(t, plain, append([]string{"keepalive 1 10"}, extra...)...))
+			config := s.serverConfig(serverParty(t, plain, append([]string{"keepalive 1 10", "status " + filepath.Join(s.dir, "status") + " 1"}, extra...)...))
 			server := s.run(ours, config).up()
 			client := c.run(stock, c.clientConfig(clientParty(t, plain), w.b4)).up()
 			text := string(must(os.ReadFile(config)))
@@ -51,6 +51,9 @@ func TestReloadKeepsSessions(t *testing.T) {
 			server.expect(regexp.MustCompile(`sessions go on.*taken="?client-config-dir, push, verb`), 1, patience)
 			if err := stream.wait(patience); err != nil {
 				t.Errorf("the connection broke: %v", err)
+			}
+			if strings.Contains(server.log(), "the status file cannot be written") {
+				t.Error("the status is not written any more")
 			}
 			if n := client.count(initialized); n != 1 {
 				t.Errorf("the client connected %d times", n)
