@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"culvert/host/bringup"
 	"culvert/internal/version"
 	"culvert/operate/service"
 )
@@ -47,7 +48,10 @@ func main() {
 // exitStatus is what the program ends with after an error.
 func exitStatus(ctx context.Context, err error) int {
 	var own statusError
+	var program *bringup.ProgramError
 	switch {
+	case errors.As(err, &program):
+		return 1 // as OpenVPN does, also when a signal was why it ran
 	case ctx.Err() != nil:
 		return 130
 	case errors.As(err, &own):

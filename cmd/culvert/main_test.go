@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"culvert/host/bringup"
 	"culvert/internal/version"
 	"culvert/operate/service"
 )
@@ -77,5 +81,22 @@ func TestVersion(t *testing.T) {
 	}
 	if first, _, _ := strings.Cut(want, "\n"); !strings.HasPrefix(first, "culvert ") || len(strings.Fields(first)) != 3 {
 		t.Errorf("the first line %q; expected name, version and platform", first)
+	}
+}
+
+// TestExitStatus: 130 for what a signal interrupted, 1 for a failure, which a program's is
+// whenever it runs.
+func TestExitStatus(t *testing.T) {
+	interrupted, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	plain, program := errors.New("x"), fmt.Errorf("closing: %w", &bringup.ProgramError{Err: errors.New("down ended with status 3")})
+	for _, c := range []struct {
+		ctx  context.Context
+		err  error
+		want int
+	}{{t.Context(), plain, 1}, {interrupted, plain, 130}, {t.Context(), program, 1}, {interrupted, program, 1}} {
+		if got := exitStatus(c.ctx, c.err); got != c.want {
+			t.Errorf("%v, interrupted %v: %d, expected %d", c.err, c.ctx.Err(), got, c.want)
+		}
 	}
 }

@@ -123,7 +123,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if cl.login, err = newLogin(c, o.Ask, o.Asker); err != nil {
 		return nil, err
 	}
-	cl.choice, err = profile.Choose(c, cl.remark, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
+	cl.choice, err = profile.Choose(c, o.Log, cl.remark, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
 		s, err := profile.ClientSettings(c, warn, o.Lists)
 		if err == nil {
 			s.Keys = o.Keys

@@ -23,7 +23,7 @@ type keys struct {
 func newKeys(c *config.Config, o Options, remark func(string)) (k *keys, err error) {
 	k = new(keys)
 	if c.Trust.Secret != nil {
-		k.Choice, err = profile.Choose(c, remark, func(c *config.Config, _ func(string)) (s *profile.Settings, err error) {
+		k.Choice, err = profile.Choose(c, o.Log, remark, func(c *config.Config, _ func(string)) (s *profile.Settings, err error) {
 			s, keys, err := profile.StaticSettings(c)
 			if k.static == nil {
 				k.static = keys
@@ -40,7 +40,7 @@ func newKeys(c *config.Config, o Options, remark func(string)) (k *keys, err err
 	if err != nil {
 		return nil, err
 	}
-	k.Choice, err = profile.Choose(c, remark, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
+	k.Choice, err = profile.Choose(c, o.Log, remark, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
 		return profile.P2PSettings(c, warn, o.Lists)
 	})
 	if err != nil || !c.TLSServer {

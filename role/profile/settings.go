@@ -3,6 +3,7 @@ package profile
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 
 	"culvert/access/crl"
@@ -100,14 +101,14 @@ type Choice struct {
 }
 
 // Choose makes the settings of a file and of its blocks. warn gets the remarks about
-// the file; a block can add nothing to them.
-func Choose(c *config.Config, warn func(string), make func(c *config.Config, warn func(string)) (*Settings, error)) (Choice, error) {
+// the file; a block can add nothing to them. log gets what tls-verify prints.
+func Choose(c *config.Config, log *slog.Logger, warn func(string), make func(c *config.Config, warn func(string)) (*Settings, error)) (Choice, error) {
 	main, err := make(c, warn)
 	if err != nil {
 		return Choice{}, err
 	}
 	if main.Trust != nil {
-		if main.ShowTLS, err = TLSVerify(c, func() *hooks.Env { return Environment(c) }, hooks.Options{Slots: hooks.NewSlots(ProgramsAtOnce())}); err != nil {
+		if main.ShowTLS, err = TLSVerify(c, func() *hooks.Env { return Environment(c) }, hooks.Options{Log: log, Slots: hooks.NewSlots(ProgramsAtOnce())}); err != nil {
 			return Choice{}, err
 		}
 	}
