@@ -114,6 +114,11 @@ type DNSServer struct {
 	Priority       int
 	Addrs          []netip.AddrPort // port 0: the default
 	ResolveDomains []string
+
+	// What only programs are told; "" if not said.
+	DNSSEC    string // yes, optional or no
+	Transport string // plain, DoT or DoH
+	SNI       string
 }
 
 // PullFilter is one `pull-filter`: what becomes of pushed options that begin

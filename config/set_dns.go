@@ -45,7 +45,7 @@ func (dns *DNS) setServer(d *call) error {
 }
 
 // set changes one setting of a server. This host's resolver gets addresses and
-// domains; how it asks is its own business.
+// domains; how it asks is its own business. Programs are told all.
 func (s *DNSServer) set(d *call) error {
 	key, values := d.args[2], d.args[3:]
 	if key != "address" && key != "resolve-domains" && len(values) > 1 {
@@ -64,10 +64,13 @@ func (s *DNSServer) set(d *call) error {
 		s.ResolveDomains = append(slices.Clip(s.ResolveDomains), values...)
 		return nil
 	case "dnssec":
+		s.DNSSEC = values[0]
 		return unheeded(d, "this host's resolver decides whether answers are validated", "no", "optional", "yes")
 	case "transport":
+		s.Transport = values[0]
 		return unheeded(d, "queries use plain DNS, inside the tunnel", "plain", "DoH", "DoT")
 	case "sni":
+		s.SNI = values[0]
 		d.remark("sni: ignored, as queries use plain DNS, inside the tunnel")
 		return nil
 	}

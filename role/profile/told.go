@@ -89,6 +89,11 @@ func setDNSServers(e *hooks.Env, servers []config.DNSServer) {
 		for i, d := range s.ResolveDomains {
 			at(i+1, "resolve_domain", d)
 		}
+		for _, v := range []hooks.Variable{{Name: "dnssec", Value: s.DNSSEC}, {Name: "transport", Value: s.Transport}, {Name: "sni", Value: s.SNI}} {
+			if v.Value != "" {
+				e.Set(fmt.Sprintf("dns_server_%d_%s", s.Priority, v.Name), v.Value)
+			}
+		}
 	}
 }
 
