@@ -178,3 +178,15 @@ func TestConnectEndsWithItsClient(t *testing.T) {
 		t.Error("the program still runs")
 	}
 }
+
+// TestOverrideByProgram: what client-connect writes for the client can rename its user, as
+// a file of client-config-dir can.
+func TestOverrideByProgram(t *testing.T) {
+	a, _ := scripted(t, `if test $script_type = client-connect; then echo override-username bob > "$1"; fi`)
+	v, at := came(a, "anna")
+	if d := arrive(v, at); d.Refusal != nil || d.Settings.OverrideUsername != "bob" || v.Identity().User != "bob" {
+		t.Errorf("%+v, user %q", d, v.Identity().User)
+	}
+	leave(v)
+	on(v, func(time.Time) { v.Scripts().Leave(Farewell{}) })
+}
