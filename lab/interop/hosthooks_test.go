@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -88,10 +89,22 @@ func (n *netns) hooksForAll() string {
 	return hook
 }
 
-// sameCalls compares the runs of a program with OpenVPN's, except for what docs/hooks.md
-// lists: OpenVPN runs tls-verify twice for a certificate that is known by its fingerprint,
-// and with user the first time as root.
+// sameCalls compares the runs of a program, and what it was told, with OpenVPN's.
 func sameCalls(t *testing.T, end string, want, got []hookCall) {
+	t.Helper()
+	want, got = sameRuns(t, end, want, got)
+	for i, c := range want {
+		own := slices.DeleteFunc(slices.Clone(got[i].env), func(v string) bool { return strings.HasPrefix(v, "PATH=") })
+		if !slices.Equal(c.env, own) {
+			t.Errorf("%s: %s: OpenVPN told it\n%s\nand we\n%s", end, c.what(), strings.Join(c.env, "\n"), strings.Join(own, "\n"))
+		}
+	}
+}
+
+// sameRuns compares the runs of a program with OpenVPN's, and returns them, except for what
+// docs/hooks.md lists: OpenVPN runs tls-verify twice for a certificate that is known by its fingerprint,
+// and with user the first time as root.
+func sameRuns(t *testing.T, end string, want, got []hookCall) (theirs, own []hookCall) {
 	t.Helper()
 	list := func(calls []hookCall) (lines []string) {
 		for _, c := range calls {
@@ -106,12 +119,7 @@ func sameCalls(t *testing.T, end string, want, got []hookCall) {
 	if w, g := list(want), list(got); !slices.Equal(w, g) || len(w) < 4 {
 		t.Fatalf("%s: OpenVPN ran\n%s\nand we ran\n%s", end, strings.Join(w, "\n"), strings.Join(g, "\n"))
 	}
-	for i, c := range want {
-		own := slices.DeleteFunc(slices.Clone(got[i].env), func(v string) bool { return strings.HasPrefix(v, "PATH=") })
-		if !slices.Equal(c.env, own) {
-			t.Errorf("%s: %s: OpenVPN told it\n%s\nand we\n%s", end, c.what(), strings.Join(c.env, "\n"), strings.Join(own, "\n"))
-		}
-	}
+	return want, got
 }
 
 // TestHostHooks: the programs of a client's and of a server's own adapter run at the same
@@ -171,9 +179,8 @@ func TestDownFails(t *testing.T) {
 
 // p2pCalls has two hosts without a server, of one implementation, run a program for
 // everything that happens, and returns the runs of each end.
-func p2pCalls(t *testing.T, impl implementation) (a, b []hookCall) {
+func p2pCalls(t *testing.T, impl implementation, one, other selfSigned) (a, b []hookCall) {
 	h := newHosts(t)
-	one, other := newSelfSigned("one"), newSelfSigned("other")
 	atServer, atClient := h.s.hooksForAll(), h.c.hooksForAll()
 	server := h.s.run(impl, h.s.p2pConfig(p2pHost{index: 0, tlsServer: true, own: one, peer: other,
 		extra: hostHooks(atServer, "ipchange "+atServer, "tls-verify "+atServer, "persist-tun", "route 10.70.0.0 255.255.0.0")}))
@@ -189,10 +196,35 @@ func p2pCalls(t *testing.T, impl implementation) (a, b []hookCall) {
 	return h.s.calls(), h.c.calls()
 }
 
-// TestP2PHooks: as TestHostHooks, for two hosts without a server.
+// aboutPeer are variables that OpenVPN hands out between two hosts and we do not:
+// docs/hooks.md has the reasons.
+var aboutPeer = regexp.MustCompile(`^(IV_[A-Z0-9]+|X509_0_CN_1|PATH)=`)
+
+// aboutAdapter are those that only programs for the adapter get.
+var aboutAdapter = regexp.MustCompile(`^(redirect_gateway|dev|dev_type|tun_mtu|script_context|route_.*|ifconfig_.*)=`)
+
+// told are a call's variables that both implementations hand out, sorted: between two hosts
+// their order is another one.
+func (c hookCall) told() []string {
+	all := slices.DeleteFunc(slices.Clone(c.env), func(v string) bool {
+		return aboutPeer.MatchString(v) || (c.kind == "tls-verify" || c.kind == "ipchange") && aboutAdapter.MatchString(v)
+	})
+	slices.Sort(all)
+	return all
+}
+
+// TestP2PHooks: as TestHostHooks, for two hosts without a server, with fewer promises of
+// what is told.
 func TestP2PHooks(t *testing.T) {
-	wantOne, wantOther := p2pCalls(t, stock)
-	gotOne, gotOther := p2pCalls(t, ours)
-	sameCalls(t, "the host that waits", wantOne, gotOne)
-	sameCalls(t, "the host that calls", wantOther, gotOther)
+	one, other := newSelfSigned("one"), newSelfSigned("other")
+	wantOne, wantOther := p2pCalls(t, stock, one, other)
+	gotOne, gotOther := p2pCalls(t, ours, one, other)
+	for end, calls := range map[string][2][]hookCall{"waits": {wantOne, gotOne}, "calls": {wantOther, gotOther}} {
+		want, got := sameRuns(t, "the host that "+end, calls[0], calls[1])
+		for i, c := range want {
+			if theirs, own := c.told(), got[i].told(); !slices.Equal(theirs, own) {
+				t.Errorf("the host that %s: %s: OpenVPN told it\n%s\nand we\n%s", end, c.what(), strings.Join(theirs, "\n"), strings.Join(own, "\n"))
+			}
+		}
+	}
 }

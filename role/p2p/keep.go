@@ -103,6 +103,10 @@ func (k *keeper) runPrograms(ctx context.Context) error {
 	if current == nil {
 		return nil
 	}
+	if at := current.Path().Remote; (at != k.at || current != k.met) && at.IsValid() {
+		k.at, k.met = at, current
+		k.local.meet(ctx, current.told.Load(), at)
+	}
 	if !k.finished {
 		k.finished = true
 		if k.delayed = after(k.local.adapter.RouteDelay()); k.delayed == nil {
@@ -110,10 +114,6 @@ func (k *keeper) runPrograms(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-	if at := current.Path().Remote; (at != k.at || current != k.met) && at.IsValid() {
-		k.at, k.met = at, current
-		k.local.meet(ctx, current.told.Load(), at)
 	}
 	if k.restarted {
 		k.restarted = false
