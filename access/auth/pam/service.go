@@ -43,7 +43,7 @@ func findFrom(dir string, places []string) (string, error) {
 		}
 		tried = append(tried, place)
 	}
-	return "", fmt.Errorf("plugin auth-pam: there is no %s, the program that asks PAM, in any of %s; it comes with Culvert's packages, and `make pam` builds it where a C compiler and libpam's headers are (libpam0g-dev, pam-devel)",
+	return "", fmt.Errorf("plugin auth-pam: there is no %s, the program that asks PAM, in any of %s; it comes with the package culvert-auth-pam, and `make pam` builds it where a C compiler and libpam's headers are (libpam0g-dev, pam-devel)",
 		helper, strings.Join(tried, ", "))
 }
 
