@@ -106,7 +106,7 @@ interop: build ## tests against Debian's openvpn; as root
 emulated: ## what is quick of `make other`: packages of bytes on s390x, assembly on arm64; as root
 	$(GO) run ./lab/other -quick
 
-other: deps ## unit tests and the demo for other processors, emulated by qemu; as root
+other: deps ## unit tests for other processors, emulated by qemu, and for Windows under Wine; as root
 	$(GO) run ./lab/other $(OTHER)
 
 # BENCH=--publish writes the results into README; BENCH="--only tcp1" takes one

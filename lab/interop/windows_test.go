@@ -23,6 +23,16 @@ type windows struct {
 	prefix string
 }
 
+// slow is patience with programs under Wine, which starts a Windows for the first one.
+const slow = 4 * patience
+
+// up waits until a program under Wine says that its tunnel is up.
+func (w *windows) up(p *process) *process {
+	w.t.Helper()
+	p.expect(initialized, 1, slow)
+	return p
+}
+
 // withWine ends what runs under Wine before the host goes.
 func withWine(t *testing.T, n *netns) *windows {
 	t.Helper()
@@ -70,7 +80,7 @@ func (w *windows) console(lines []string, args ...string) *process {
 // ends waits until a program of Windows is through with its work.
 func (w *windows) ends(p *process) {
 	w.t.Helper()
-	if err := p.wait(patience); err != nil {
+	if err := p.wait(slow); err != nil {
 		w.t.Fatalf("%s: %v\n%s", p.name, err, p.log())
 	}
 }
@@ -121,7 +131,7 @@ func TestWindowsClient(t *testing.T) {
 	}
 	profile = block.ReplaceAllLiteralString(profile, `ca "`+strings.ReplaceAll(byWindows(ca), `\`, `\\`)+`"`)
 	w.file("my profile.ovpn", asEditedThere(profile))
-	p := w.culvert("connect", byWindows(filepath.Join(w.dir, "my profile.ovpn")), "--socks", "127.0.0.1:1080", "--http", "127.0.0.1:8080").up()
+	p := w.up(w.culvert("connect", byWindows(filepath.Join(w.dir, "my profile.ovpn")), "--socks", "127.0.0.1:1080", "--http", "127.0.0.1:8080"))
 
 	for _, proxy := range []string{"socks5h://127.0.0.1:1080", "http://127.0.0.1:8080"} {
 		for _, at := range in.webAddresses() {
@@ -144,7 +154,7 @@ func TestWindowsConsole(t *testing.T) {
 	h.s.run(stock, h.s.serverConfig(serverParty(t, plain, loginServer(h.s, oncePassword)...))).up()
 	w := withWine(t, h.c)
 	profile := h.c.clientConfig(clientParty(t, plain, "auth-user-pass"), h.w.b4)
-	p := w.console([]string{"ada", "hunter2"}, "connect", profile, "--userspace").up()
+	p := w.up(w.console([]string{"ada", "hunter2"}, "connect", profile, "--userspace"))
 	if _, shown, asked := strings.Cut(p.log(), "Password for ada:"); !asked || strings.Contains(shown, "hunter2") {
 		t.Errorf("%q", p.log())
 	}
@@ -165,7 +175,7 @@ func TestWindowsServer(t *testing.T) {
 	if err := os.WriteFile(conf, []byte(asEditedThere(text)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := w.culvert("serve", dir+`\server.conf`).up()
+	server := w.up(w.culvert("serve", dir+`\server.conf`))
 	in.client.run(stock, profile).up()
 	in.client.settle()
 

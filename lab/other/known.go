@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// entry is a test that cannot work under emulation.
+// entry is a test that cannot work under emulation, or on a system.
 type entry struct {
 	processors []string
 	id

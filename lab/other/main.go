@@ -3,7 +3,7 @@
 // Command other runs on this machine what was built for others: `make other`, as
 // root. Unit tests and `culvert demo` run for processors that qemu-user emulates,
 // a 64-bit ARM and one whose numbers are big-endian, and for one with 32 bits, whose
-// programs an amd64 runs itself.
+// programs an amd64 runs itself; and unit tests for Windows under Wine.
 //
 // What cannot work under emulation is listed in known.txt with the reasons. A test
 // that is listed must fail: the list is wrong if it passes, and if it is gone.

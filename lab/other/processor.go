@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// processor is one for which programs run here.
+// processor is one for which programs run here, or a system.
 type processor struct {
 	name    string // Go's
 	qemu    string // the program that emulates it; none where this machine runs its programs
@@ -23,10 +23,14 @@ var processors = []processor{
 	{"s390x", "qemu-s390x", elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB},
 	{"386", "", elf.EM_386, elf.ELFCLASS32, elf.ELFDATA2LSB},
 	{"mips", "qemu-mips", elf.EM_MIPS, elf.ELFCLASS32, elf.ELFDATA2MSB},
+	{name: windows},
 }
 
 // usual are those that run unless others are asked for.
-const usual = "386,arm64,s390x"
+const usual = "386,arm64,s390x,windows"
+
+// windows is the system whose programs run under Wine, by .ci/windows.
+const windows = "windows"
 
 func names(all []processor) (names []string) {
 	for _, p := range all {
