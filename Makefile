@@ -103,7 +103,7 @@ interop: build ## tests against Debian's openvpn; as root
 	@if [ "$$(id -u)" != 0 ]; then echo "the interop tests make network namespaces and need root; make check runs the rest" >&2; exit 1; fi
 	$(GO) test -tags interop -count=1 -p 1 -timeout 35m $(INTEROP)
 
-emulated: ## what is quick of `make other`: packages of bytes on s390x, assembly on arm64; as root
+emulated: ## what is quick of `make other`: packages of bytes on s390x, assembly on arm64, sockets on Windows; as root
 	$(GO) run ./lab/other -quick
 
 other: deps ## unit tests for other processors, emulated by qemu, and for Windows under Wine; as root

@@ -49,7 +49,7 @@ func run(args []string) error {
 		}
 	}
 	f := flag.NewFlagSet("other", flag.ContinueOnError)
-	quick := f.Bool("quick", false, "run only what lays out bytes, on s390x, and what is in assembly, on arm64; and nothing that is listed in known.txt")
+	quick := f.Bool("quick", false, "run only what lays out bytes, on s390x, what is in assembly, on arm64, and sockets, on windows; and nothing that is listed in known.txt")
 	only := f.String("only", "", "run these processors alone, with commas between: "+strings.Join(names(processors), ",")+" (without it "+usual+")")
 	if err := f.Parse(args); err != nil {
 		return err
