@@ -65,6 +65,9 @@ func newLDAP(c *config.Config, p config.LoginPlugin, log *slog.Logger) (auth.Che
 // newPAM returns what asks PAM from this process.
 func newPAM(p config.LoginPlugin, log *slog.Logger) (*pam.Service, error) {
 	path, err := pam.Find()
+	if err == nil {
+		err = process.Trusted(path)
+	}
 	if err != nil {
 		return nil, err
 	}
