@@ -18,7 +18,6 @@ var readWithin = map[string]string{
 	"Hooks.RouteUp":          "Hooks.Commands has it",
 	"Hooks.RoutePreDown":     "Hooks.Commands has it",
 	"Hooks.IPChange":         "Hooks.Commands has it",
-	"Hooks.DownRoot":         "Hooks.Commands has it",
 	"Hooks.PersistTun":       "Hooks.OnReconnect says what follows",
 	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
 	"Link.Locals":            "Config.Listens has it",

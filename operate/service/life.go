@@ -191,7 +191,9 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 	}()
 	if l.alone {
 		l.log.Warn("too few tasks are allowed for a process that keeps root's rights beside this one: what this one reads later, its user has to be able to read", "user", c.Process.User, "limit", l.tasks.all, "mend", l.tasks.all.Mend)
-		jail.Keep = append(jail.Keep, process.NetAdmin)
+		if !l.UserSpace && c.Adapter.DevType != config.DevNull {
+			jail.Keep = append(jail.Keep, process.NetAdmin) // for its device
+		}
 		return l.serve(ctx, events, c, jail)
 	}
 	if !jail.Empty() && process.Privileged() {

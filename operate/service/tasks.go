@@ -30,11 +30,11 @@ const programTasks = 5
 
 // isAlone reports whether a server is to give up its rights without a keeper, as OpenVPN
 // does, since two processes would leave no tasks for its programs. It changes nothing on this
-// host then but its own device. What a client sets besides, and a router, takes root to
-// change and to take back.
+// host then but its own device. What a client sets besides, a router, and what the plugin
+// down-root runs take root at the end.
 func (l *life) isAlone(c *config.Config, jail process.Jail) bool {
 	return process.IsThin() && l.worker == nil && process.Privileged() && jail.Chroot == "" && jail.Identity.UID > 0 &&
-		c.Mode == config.ModeServer && !l.Forward && l.crowded()
+		c.Mode == config.ModeServer && !l.Forward && c.Hooks.DownRoot == nil && l.crowded()
 }
 
 // crowded reports whether two processes would leave too few tasks for programs.
