@@ -3,7 +3,9 @@ package privsep
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
+	"net/rpc"
 	"sync"
 
 	"culvert/access/auth/pam"
@@ -31,6 +33,9 @@ const maxLogins = 1024
 type logins struct {
 	mu   sync.Mutex
 	ends map[uint64]context.CancelFunc
+	// over are numbers of checks that were ended before they began, since each request
+	// has a goroutine of its own. Numbers grow, so old ones are forgotten.
+	over map[uint64]bool
 }
 
 // begin notes a check, unless there are too many.
@@ -40,6 +45,10 @@ func (l *logins) begin(number uint64, end context.CancelFunc) error {
 	if l.ends == nil {
 		l.ends = map[uint64]context.CancelFunc{}
 	}
+	if l.over[number] {
+		delete(l.over, number)
+		return context.Canceled
+	}
 	if l.ends[number] != nil || len(l.ends) >= maxLogins {
 		return errors.New("too many logins are being checked")
 	}
@@ -47,14 +56,28 @@ func (l *logins) begin(number uint64, end context.CancelFunc) error {
 	return nil
 }
 
-// end ends a check, if it is still under way.
+// end ends a check that is under way, or one that has yet to begin.
 func (l *logins) end(number uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if end := l.ends[number]; end != nil {
 		end()
-		delete(l.ends, number)
+		return
 	}
+	if l.over == nil {
+		l.over = map[uint64]bool{}
+	}
+	l.over[number] = true
+	if len(l.over) > maxLogins {
+		maps.DeleteFunc(l.over, func(n uint64, _ bool) bool { return n+maxLogins < number })
+	}
+}
+
+// done forgets a check that has ended.
+func (l *logins) done(number uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.ends, number)
 }
 
 // CheckLogin asks PAM about a login, with the keeper's rights. It ends with the worker,
@@ -73,7 +96,7 @@ func (k *Keeper) CheckLogin(r LoginRequest, result *LoginResult) error {
 	if err := k.logins.begin(r.Number, cancel); err != nil {
 		return err
 	}
-	defer k.logins.end(r.Number)
+	defer k.logins.done(r.Number)
 	go func() {
 		select {
 		case <-k.gone:
@@ -93,13 +116,20 @@ func (k *Keeper) EndLogin(number uint64, _ *Empty) error {
 	return nil
 }
 
-// AskPAM has the keeper ask PAM about a login, by a plugin of the configuration.
+// AskPAM has the keeper ask PAM about a login, by a plugin of the configuration, until ctx
+// ends.
 func (w *Worker) AskPAM(ctx context.Context, plugin int, source netip.Prefix, l pam.Login) (pam.Answer, error) {
 	r := LoginRequest{Number: w.asked.Add(1), Plugin: plugin, Source: source.String(), Login: l}
-	defer context.AfterFunc(ctx, func() { w.client.Go(service+".EndLogin", r.Number, &Empty{}, nil) })()
 	var result LoginResult
-	if err := w.client.Call(service+".CheckLogin", r, &result); err != nil {
-		return pam.Answer{}, err
+	call := w.client.Go(service+".CheckLogin", r, &result, make(chan *rpc.Call, 1))
+	select {
+	case <-ctx.Done():
+		w.client.Go(service+".EndLogin", r.Number, &Empty{}, make(chan *rpc.Call, 1))
+		return pam.Answer{}, ctx.Err()
+	case <-call.Done:
+	}
+	if call.Error != nil {
+		return pam.Answer{}, call.Error
 	}
 	if result.Err != "" {
 		return pam.Answer{}, said(result.Err)

@@ -85,7 +85,7 @@ func TestManyLogins(t *testing.T) {
 		t.Error("one too many was taken")
 	}
 	ended := false
-	l.end(7)
+	l.done(7)
 	if err := l.begin(7, func() { ended = true }); err != nil {
 		t.Error(err)
 	}
@@ -94,5 +94,16 @@ func TestManyLogins(t *testing.T) {
 	}
 	if l.end(7); !ended {
 		t.Error("the check goes on")
+	}
+	l.done(7)
+	const late = 1 << 20
+	for n := range uint64(3 * maxLogins) {
+		l.end(late + n)
+	}
+	if err := l.begin(late+3*maxLogins-1, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("a check that was ended before it began: %v", err)
+	}
+	if len(l.over) > maxLogins+1 {
+		t.Errorf("%d numbers are kept", len(l.over))
 	}
 }
