@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"culvert/access/auth"
 	"culvert/internal/printable"
@@ -20,14 +21,21 @@ type Checker struct {
 	Log *slog.Logger
 }
 
+// patience is how long a client is left without a word: most modules answer at once, and
+// those that wait for somebody take longer than a client waits for an answer.
+const patience = 5 * time.Second
+
 // Check implements auth.Checker.
-func (c *Checker) Check(ctx context.Context, r *auth.Request, _ func(auth.Pending)) auth.Verdict {
+func (c *Checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) auth.Verdict {
 	if r.Username == "" {
 		return auth.Verdict{Err: errSilent}
 	}
 	l := Login{Username: r.Username, Password: r.Password, CommonName: r.Env.Get("common_name"), Remote: r.Env.Get("untrusted_ip")}
 	if l.Remote == "" {
 		l.Remote = r.Env.Get("untrusted_ip6")
+	}
+	if pend != nil {
+		defer time.AfterFunc(patience, func() { pend(auth.Pending{Timeout: maxTime}) }).Stop()
 	}
 	answer, err := c.Asker.Ask(ctx, r.Source, l)
 	switch {

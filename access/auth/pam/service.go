@@ -77,6 +77,9 @@ func NewService(name string, prompts []string, o Options) (*Service, error) {
 	if err := checkService(name, serviceDirs); err != nil {
 		return nil, err
 	}
+	if _, err := NewRequest(name, prompts, Login{}).Append(nil); err != nil {
+		return nil, fmt.Errorf("plugin auth-pam: the service %s and its answers: %w", name, err)
+	}
 	program, err := hooks.NewProgram("plugin", []string{o.Helper, name}, hooks.Options{Log: o.Log, Slots: o.Slots})
 	if err != nil {
 		return nil, err

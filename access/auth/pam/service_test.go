@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"culvert/access/auth"
 	"culvert/access/hooks"
@@ -184,5 +186,40 @@ func TestCheck(t *testing.T) {
 		if want := (Login{Username: test.user, Password: "hunter2", CommonName: "laptop", Remote: "2001:db8::1"}); test.user != "" && asked != want {
 			t.Errorf("asked about %+v", asked)
 		}
+	}
+}
+
+// slowPAM answers when somebody has confirmed the login.
+type slowPAM struct{ takes time.Duration }
+
+func (s slowPAM) Ask(context.Context, netip.Prefix, Login) (Answer, error) {
+	time.Sleep(s.takes)
+	return Answer{OK: true}, nil
+}
+
+// TestPending: a client is told to wait where PAM takes its time, and else not.
+func TestPending(t *testing.T) {
+	for takes, want := range map[time.Duration]int{time.Second: 0, time.Minute: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			told := 0
+			c := &Checker{Asker: slowPAM{takes}, Service: "openvpn", Log: slog.New(slog.DiscardHandler)}
+			v := c.Check(t.Context(), &auth.Request{Username: "ada", Env: new(hooks.Env)}, func(p auth.Pending) {
+				if told++; p.Timeout != maxTime {
+					t.Errorf("%+v", p)
+				}
+			})
+			time.Sleep(time.Minute)
+			if !v.OK || told != want {
+				t.Errorf("after %v: %+v, told %d times", takes, v, told)
+			}
+		})
+	}
+}
+
+// TestTooManyPrompts: answers that no request can hold are refused at once.
+func TestTooManyPrompts(t *testing.T) {
+	prompts := make([]string, 2*maxStrings)
+	if _, err := NewService(fallback, prompts, Options{Helper: "/bin/true", Log: slog.New(slog.DiscardHandler), Slots: hooks.NewSlots(1)}); err == nil {
+		t.Error("taken")
 	}
 }
