@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -170,6 +171,34 @@ func TestSilentServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if v := checker.Check(ctx, &auth.Request{Username: "ada", Password: "good"}, nil); v.OK || v.Err == nil {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestSilentHandshake: a server that agrees to TLS and then says nothing is given up after
+// Timeout.
+func TestSilentHandshake(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		conn.Read(make([]byte, 100))
+		conn.Write([]byte{0x30, 12, 2, 1, 1, 0x78, 7, 10, 1, 0, 4, 0, 4, 0}) // success (RFC 4511, 4.14.2)
+		<-t.Context().Done()
+	}()
+	c := &Config{URLs: []string{"ldap://" + l.Addr().String()}, Timeout: 100 * time.Millisecond, StartTLS: true, Filter: "(uid=%u)"}
+	checker, err := New(c, Options{Log: slog.New(slog.DiscardHandler), Slots: hooks.NewSlots(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := checker.Check(t.Context(), &auth.Request{Username: "ada", Password: "good"}, nil); v.OK || v.Err == nil {
 		t.Errorf("%+v", v)
 	}
 }

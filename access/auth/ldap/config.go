@@ -329,8 +329,11 @@ func plain(err error) string {
 // servers reads URLs with blanks between them.
 func (p *parser) servers(value string) error {
 	for _, word := range strings.Fields(value) {
+		if at := strings.LastIndex(word, "@"); at >= 0 && !strings.HasPrefix(word, "ldapi:") { // what is before it may be a password
+			return p.fault("URL", "…"+word[at:], "expected the address of an LDAP server without a name and a password, which BindDN and Password take", "")
+		}
 		u, err := parseURL(word)
-		if err != nil || !slices.Contains([]string{"ldap", "ldaps", "ldapi"}, u.Scheme) || u.Host == "" && u.Scheme != "ldapi" || u.User != nil {
+		if err != nil || !slices.Contains([]string{"ldap", "ldaps", "ldapi"}, u.Scheme) || u.Host == "" && u.Scheme != "ldapi" {
 			return p.fault("URL", word, "expected the address of an LDAP server, such as ldap://ldap.example.org or ldaps://ldap.example.org:636", "")
 		}
 		p.URLs = append(p.URLs, word)

@@ -153,7 +153,8 @@ func TestInTheClear(t *testing.T) {
 
 // TestNoSecretInErrors: the password is in no message.
 func TestNoSecretInErrors(t *testing.T) {
-	for _, line := range []string{"Password hunter2 x", "Password \"hunter2\nTimeout 5", "Password hunter2\nPassword hunter2", "Password hunter2\nTLSEnable x"} {
+	for _, line := range []string{"Password hunter2 x", "Password \"hunter2\nTimeout 5", "Password hunter2\nPassword hunter2", "Password hunter2\nTLSEnable x",
+		"URL ldap://cn=x:hunter2@ldap.example.org", "URL ldap://hunter2%@x"} {
 		_, err := Parse("x.conf", []byte(strings.Replace(example, "Timeout		15", line, 1)))
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", line, err)

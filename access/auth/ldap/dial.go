@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -156,7 +157,9 @@ func (c *Config) connectTo(ctx context.Context, server string, t *tls.Config) (d
 	conn.Start()
 	d := closing{conn, context.AfterFunc(ctx, func() { conn.Close() })}
 	if c.StartTLS && u.Scheme == "ldap" {
+		raw.SetDeadline(time.Now().Add(c.Timeout)) // SetTimeout does not hold for the handshake
 		err = conn.StartTLS(t)
+		raw.SetDeadline(time.Time{})
 	}
 	if err == nil && c.BindDN != "" {
 		if err = conn.Bind(c.BindDN, c.Password); err != nil {
