@@ -190,7 +190,7 @@ func (d *desk) rejudge(c *client, now time.Time, key wire.KeyID, decision admiss
 	if r := decision.Refusal; r != nil {
 		d.report(LoginRefused{About: c.about(now), Reason: r.Reason, Err: r.Cause})
 		reason := r.Reason
-		if d.rules.Load().admission.GivesTokens() { // a client that has a token is to forget it
+		if decision.Forget {
 			reason = "SESSION:" + strings.TrimPrefix(reason, "SESSION:")
 		}
 		c.Session.Expel(now, key, reason)

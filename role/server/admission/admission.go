@@ -113,9 +113,6 @@ func (a *Admission) Wait() {
 	a.endLast()
 }
 
-// GivesTokens reports whether clients that are in have a token to log in with again.
-func (a *Admission) GivesTokens() bool { return a.login.tokens != nil }
-
 // Tokens returns the tokens that stand for a password if this process makes their key.
 // It is nil if none are given out, or the configuration has the key.
 func (a *Admission) Tokens() *auth.Tokens {

@@ -15,6 +15,7 @@ type Decision struct {
 	Refusal  *access.Refusal // nil: it may come in
 	Settings *config.PerClient
 	Token    string // that stands for its password from now on; "" for none
+	Forget   bool   // it has a token, which it is to forget
 }
 
 // Text returns what a refused client is told. If it can, it is told to come back later.

@@ -165,8 +165,12 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 }
 
 // Renew decides whether the client, which said h while its keys were renewed, may stay.
-// It calls done like Decide. It checks only the login.
-func (v *Visit) Renew(now time.Time, h *session.Hello, done func(now time.Time, d Decision)) {
+// It calls tell as Decide does done. It checks only the login.
+func (v *Visit) Renew(now time.Time, h *session.Hello, tell func(now time.Time, d Decision)) {
+	done := func(now time.Time, d Decision) {
+		d.Forget = d.Refusal != nil && v.admission.login.tokens != nil
+		tell(now, d)
+	}
 	v.handshakes++
 	h, refusal := v.override.known(h)
 	if refusal != nil {
