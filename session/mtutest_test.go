@@ -130,6 +130,7 @@ func FuzzMTUTest(f *testing.F) {
 		}
 		sim.server.data.loads.take(len(b), b)
 		sim.now = sim.now.Add(answerGap)
+		sim.server.mtuTest.largest = 0
 		sim.server.Output(sim.now, func(answer []byte) {
 			if len(answer) > mostLoad {
 				t.Errorf("%d bytes for % x", len(answer), message)

@@ -53,7 +53,7 @@ type linux struct {
 
 var _ kernel = linux{}
 
-// limits returns none: Linux can do all.
+// limits returns one: Linux does not keep names from being asked outside the tunnel.
 func (linux) limits() limits { return limits{outsideDNS: errNoOutsideDNS} }
 
 // dumpTries is how often to ask for a listing that, as the kernel says, changed
