@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"culvert/session/wire"
@@ -49,9 +50,9 @@ var DefaultAnswers = Rate{N: 1000, Per: 10 * time.Second}
 // session id. A client that repeats it has shown that packets reach it. A
 // Greeter is safe for concurrent use.
 type Greeter struct {
-	armour   wrap.Armour
+	armour   atomic.Pointer[wrap.Armour]
 	key      [32]byte
-	limit    *limiter
+	limit    atomic.Pointer[limiter]
 	answered answered
 }
 
@@ -59,12 +60,22 @@ type Greeter struct {
 // packets of each source (Source) at that rate; the zero Rate stands for
 // DefaultAnswers.
 func NewGreeter(armour wrap.Armour, answers Rate) *Greeter {
+	g := new(Greeter)
+	g.Adopt(armour, answers)
+	rand.Read(g.key[:])
+	return g
+}
+
+// Adopt has a Greeter answer by another armour and at another rate from now on, as
+// NewGreeter takes them. A client that was answered under another armour begins anew.
+func (g *Greeter) Adopt(armour wrap.Armour, answers Rate) {
 	if answers == (Rate{}) {
 		answers = DefaultAnswers
 	}
-	g := &Greeter{armour: armour, limit: newLimiter(answers)}
-	rand.Read(g.key[:])
-	return g
+	g.armour.Store(&armour)
+	if before := g.limit.Load(); before == nil || before.rate != answers {
+		g.limit.Store(newLimiter(answers))
+	}
 }
 
 // Opening describes a client that may have a session.
@@ -88,21 +99,22 @@ type Opening struct {
 // Input. An error, such as ErrTooMany, says why the packet is dropped. It is
 // for the log only: an unproven sender is never told.
 func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (reply []byte, in *Opening, err error) {
-	c, wrapper, opening, err := g.unwrap(packet)
+	armour := g.armour.Load()
+	c, wrapper, opening, err := unwrap(armour, packet)
 	if err != nil {
 		return nil, nil, err
 	}
 	switch c.Op {
 	case wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
-		if !g.limit.allow(now, from.Addr()) {
+		if !g.limit.Load().allow(now, from.Addr()) {
 			return nil, nil, ErrTooMany
 		}
 		if id, _ := wrapper.LastID(); c.Op == wire.PControlHardResetClientV3 && !wrap.EarlyNegotiation(id) {
-			if g.armour.ForceCookie {
+			if armour.ForceCookie {
 				return nil, nil, ErrNoCookie
 			}
 			opening.Unproven = true
-			return nil, opening, g.openAfresh(opening, packet)
+			return nil, opening, openAfresh(armour, opening, packet)
 		}
 		g.answered.note(now, from, c.Session)
 		return g.reset(now, from, c, wrapper), nil, nil
@@ -115,7 +127,7 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 		}
 		opening.Server, opening.Proven = c.Peer, true
 		opening.RoundTrip = g.answered.roundTrip(now, from, c.Session)
-		opening.Wrapper, _, err = g.armour.Wrapper(packet, wrap.FirstID(2))
+		opening.Wrapper, _, err = armour.Wrapper(packet, wrap.FirstID(2))
 		return nil, opening, err
 	}
 	return nil, nil, fmt.Errorf("%w: %v without a session", wire.ErrMalformed, c.Op)
@@ -125,22 +137,23 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 // is: its reset opens a session at once. Greet would make it acknowledge the
 // server's reset first, which some clients do late.
 func (g *Greeter) GreetConnected(packet []byte) (*Opening, error) {
-	c, _, opening, err := g.unwrap(packet)
+	armour := g.armour.Load()
+	c, _, opening, err := unwrap(armour, packet)
 	if err != nil {
 		return nil, err
 	}
 	if c.Op != wire.PControlHardResetClientV2 && c.Op != wire.PControlHardResetClientV3 {
 		return nil, fmt.Errorf("%w: %v without a session", wire.ErrMalformed, c.Op)
 	}
-	if err := g.openAfresh(opening, packet); err != nil {
+	if err := openAfresh(armour, opening, packet); err != nil {
 		return nil, err
 	}
 	return opening, nil
 }
 
 // unwrap takes the armour off a first packet.
-func (g *Greeter) unwrap(packet []byte) (*wire.Control, wrap.Wrapper, *Opening, error) {
-	wrapper, metadata, err := g.armour.Wrapper(packet)
+func unwrap(armour *wrap.Armour, packet []byte) (*wire.Control, wrap.Wrapper, *Opening, error) {
+	wrapper, metadata, err := armour.Wrapper(packet)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -155,9 +168,9 @@ func (g *Greeter) unwrap(packet []byte) (*wire.Control, wrap.Wrapper, *Opening, 
 }
 
 // openAfresh makes an opening of a reset, which is to be given to Input again.
-func (g *Greeter) openAfresh(in *Opening, packet []byte) (err error) {
+func openAfresh(armour *wrap.Armour, in *Opening, packet []byte) (err error) {
 	in.Server = newSessionID()
-	in.Wrapper, _, err = g.armour.Wrapper(packet)
+	in.Wrapper, _, err = armour.Wrapper(packet)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/rand"
 	"net/netip"
 	"testing"
 	"time"
@@ -68,6 +69,35 @@ func TestAnswersAreLimited(t *testing.T) {
 		if _, _, n := knock(t, g, now.Add(time.Second), netip.MustParseAddrPort(site), 1); n != want {
 			t.Errorf("%s: %d answers", site, n)
 		}
+	}
+}
+
+// TestGreeterAdopts: another armour and another rate hold from then on, and the same rate
+// is no fresh allowance.
+func TestGreeterAdopts(t *testing.T) {
+	rate := Rate{N: 10, Per: 10 * time.Second}
+	g := NewGreeter(wrap.Armour{}, rate)
+	now, from := time.Unix(1_800_000_000, 0), netip.MustParseAddrPort("192.0.2.9:1000")
+	knocks := func() int { _, _, n := knock(t, g, now, from, 100); return n }
+	if n := knocks(); n != 10 {
+		t.Errorf("%d answers", n)
+	}
+	if g.Adopt(wrap.Armour{}, rate); knocks() != 0 {
+		t.Error("the same rate answers more")
+	}
+	if g.Adopt(wrap.Armour{}, Rate{N: 20, Per: 10 * time.Second}); knocks() != 20 {
+		t.Error("another rate does not hold")
+	}
+	key, err := wrap.GenerateStaticKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Adopt(wrap.Armour{TLSCrypt: key}, Rate{}); knocks() != 0 {
+		t.Error("a packet without armour is answered")
+	}
+	reset := wrap.NewTLSCrypt(key, false).Wrap(nil, &wire.Control{Op: wire.PControlHardResetClientV2, Session: wire.SessionID{1}}, now)
+	if reply, _, err := g.Greet(now, from, reset); reply == nil {
+		t.Errorf("a packet in the new armour: %v", err)
 	}
 }
 
