@@ -14,7 +14,9 @@ var reloads = map[string]Reload{}
 func init() {
 	for when, names := range map[Reload]string{
 		ReloadKept: `verb mute config ignore-unknown-option persist-key persist-tun`,
-		ReloadServer: `push push-remove push-reset ccd-exclusive duplicate-cn connect-freq explicit-exit-notify
+		ReloadServer: `push push-remove push-reset ccd-exclusive duplicate-cn explicit-exit-notify
+			connect-freq connect-freq-initial max-clients max-routes-per-client
+			tls-auth tls-crypt tls-crypt-v2 key-direction
 			ping ping-restart ping-exit keepalive inactive
 			hand-window tran-window tls-timeout reneg-sec reneg-bytes reneg-pkts
 			data-ciphers data-ciphers-fallback ncp-ciphers cipher
@@ -24,7 +26,8 @@ func init() {
 			verify-client-cert client-cert-not-required x509-username-field username-as-common-name
 			tls-verify tls-crypt-v2-verify tls-crypt-v2-max-age
 			auth-user-pass-verify auth-user-pass-optional auth-gen-token auth-gen-token-secret client-crresponse
-			client-connect client-disconnect status status-version`,
+			client-connect client-disconnect learn-address script-security setenv setenv-safe
+			status status-version`,
 	} {
 		for _, name := range strings.Fields(names) {
 			reloads[name] = when
@@ -83,7 +86,7 @@ func (c *Config) Changed(to *Config) Changes {
 		if had == has && before == now {
 			continue
 		}
-		switch c.when(name) {
+		switch c.when(to, name) {
 		case ReloadKept:
 			changes.Live = append(changes.Live, name)
 		case ReloadStart:
@@ -95,9 +98,9 @@ func (c *Config) Changed(to *Config) Changes {
 	return changes
 }
 
-// when is when another value of a directive takes effect in a process of this
-// configuration's role: ReloadKept, ReloadAnew or ReloadStart.
-func (c *Config) when(name string) Reload {
+// when is when the value that a directive has in another configuration takes effect in a
+// process of this configuration's role: ReloadKept, ReloadAnew or ReloadStart.
+func (c *Config) when(to *Config, name string) Reload {
 	row := byName[name]
 	switch {
 	case row == nil:
@@ -106,8 +109,8 @@ func (c *Config) when(name string) Reload {
 		return ReloadKept
 	case row.Role == RoleServer && c.Mode != ModeServer || row.Role == RoleClient && c.Mode == ModeServer:
 		return ReloadKept // it has no effect here
-	case name == "duplicate-cn" && c.Server.PoolPersist != "":
-		return ReloadAnew // it decides whether addresses are remembered
+	case setAtStart(c, to, name):
+		return ReloadAnew
 	case row.Reload == ReloadServer || row.Reload == ReloadLive:
 		if c.Mode == ModeServer {
 			return ReloadKept
@@ -115,4 +118,19 @@ func (c *Config) when(name string) Reload {
 		return ReloadAnew
 	}
 	return row.Reload
+}
+
+// setAtStart reports whether something that a server of configuration c sets up at its start
+// depends on a directive, so that it has to start over for the value of another one.
+func setAtStart(c, to *Config, name string) bool {
+	switch name {
+	case "duplicate-cn":
+		return c.Server.PoolPersist != "" // it decides whether addresses are remembered
+	case "learn-address", "max-routes-per-client":
+		return c.Adapter.DevType == DevTap // they are for what is on the Ethernet by now
+	case "script-security", "setenv", "setenv-safe":
+		// the programs of the host's own adapter, such as down, run by what they were at the start
+		return len(c.Hooks.Commands()) > 0 || len(to.Hooks.Commands()) > 0 || c.Management.UpDown
+	}
+	return false
 }

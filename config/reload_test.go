@@ -21,6 +21,7 @@ func TestChanged(t *testing.T) {
 		}
 		return c
 	}
+	tap := strings.Replace(reloadServer, "dev tun", "dev tap", 1)
 	const client = "client\ndev tun\nremote a\nca ca\ncert cert\nkey key\nremote-cert-tls server\n"
 	for _, c := range []struct {
 		what, before, after string
@@ -34,7 +35,16 @@ func TestChanged(t *testing.T) {
 		{"the network", reloadServer, strings.Replace(reloadServer, "10.8", "10.9", 1), Changes{Anew: []string{"server"}}},
 		{"where the log goes", reloadServer, reloadServer + "log x\n", Changes{Start: []string{"log"}}},
 		{"a directive without effect", reloadServer, reloadServer + "fast-io\n", Changes{Live: []string{"fast-io"}}},
-		{"an inline block", reloadServer + "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\na\n</tls-crypt>\n", reloadServer + "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\nb\n</tls-crypt>\n", Changes{Anew: []string{"tls-crypt"}}},
+		{"an inline block", reloadServer + "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\na\n</tls-crypt>\n", reloadServer + "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\nb\n</tls-crypt>\n", Changes{Live: []string{"tls-crypt"}}},
+		{"limits", reloadServer, reloadServer + "max-clients 5\nmax-routes-per-client 5\nconnect-freq-initial 5 5\n", Changes{Live: []string{"connect-freq-initial", "max-clients", "max-routes-per-client"}}},
+		{"programs for clients, and what they are told", reloadServer, reloadServer + "script-security 2\nlearn-address /bin/true\nsetenv A b\nsetenv-safe C d\n", Changes{Live: []string{"learn-address", "script-security", "setenv", "setenv-safe"}}},
+		{"an optional directive", reloadServer + "setenv opt port 1195\n", reloadServer + "setenv opt port 1196\n", Changes{Live: []string{"setenv"}, Anew: []string{"port"}}},
+		{"what programs of the adapter are told", reloadServer + "script-security 2\ndown /bin/true\n", reloadServer + "script-security 2\ndown /bin/true\nsetenv A b\n", Changes{Anew: []string{"setenv"}}},
+		{"whether programs of the adapter run", reloadServer + "script-security 1\ndown /bin/true\n", reloadServer + "script-security 2\ndown /bin/true\n", Changes{Anew: []string{"script-security"}}},
+		{"what management is told of the adapter", reloadServer + "management /tmp/m unix\nmanagement-up-down\n", reloadServer + "management /tmp/m unix\nmanagement-up-down\nsetenv A b\n", Changes{Anew: []string{"setenv"}}},
+		{"stations on an Ethernet", tap, tap + "script-security 2\nlearn-address /bin/true\nmax-routes-per-client 5\n", Changes{Live: []string{"script-security"}, Anew: []string{"learn-address", "max-routes-per-client"}}},
+		{"a client's tls-crypt", client + "tls-crypt a\n", client + "tls-crypt b\n", Changes{Anew: []string{"tls-crypt"}}},
+		{"a client's variable", client, client + "setenv A b\n", Changes{Anew: []string{"setenv"}}},
 		{"a client's verb", client, client + "verb 5\n", Changes{Live: []string{"verb"}}},
 		{"a client's authority", client, strings.Replace(client, "ca ca", "ca other", 1), Changes{Anew: []string{"ca"}}},
 		{"a client's connection", client + "<connection>\nremote b\n</connection>\n", client + "<connection>\nremote c\n</connection>\n", Changes{Anew: []string{"connection"}}},

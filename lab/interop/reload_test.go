@@ -15,8 +15,10 @@ import (
 var sessionsGoOn = regexp.MustCompile(`sessions go on`)
 
 // TestReloadKeepsSessions: a stock client's TCP connection survives a SIGHUP of our
-// server that brings another push, a file of client-config-dir and another verb, as root
-// and as nobody; a faulty file changes nothing, and another port starts everything over.
+// server that brings another push, a file of client-config-dir, another verb, a limit, and
+// learn-address with a variable, as root and as nobody. So does it with another status file,
+// which nobody cannot open. A faulty file changes nothing, and another port starts
+// everything over.
 func TestReloadKeepsSessions(t *testing.T) {
 	for name, extra := range map[string][]string{"root": nil, "nobody": {"user nobody"}} {
 		t.Run(name, func(t *testing.T) {
@@ -46,9 +48,10 @@ func TestReloadKeepsSessions(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(ccd, clientName), []byte("push \"route 10.67.0.0 255.255.0.0\"\n"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			text += "push \"route 10.66.0.0 255.255.0.0\"\nclient-config-dir " + ccd + "\nverb 4\n"
+			text += "push \"route 10.66.0.0 255.255.0.0\"\nclient-config-dir " + ccd + "\nverb 4\nmax-clients 1\n" +
+				"script-security 2\nlearn-address \"/bin/echo asked\"\nsetenv colour red\n"
 			reload(text)
-			server.expect(regexp.MustCompile(`sessions go on.*taken="?client-config-dir, push, verb`), 1, patience)
+			server.expect(regexp.MustCompile(`sessions go on.*taken="?client-config-dir, learn-address, max-clients, push, script-security, setenv, verb`), 1, patience)
 			if err := stream.wait(patience); err != nil {
 				t.Errorf("the connection broke: %v", err)
 			}
@@ -67,6 +70,13 @@ func TestReloadKeepsSessions(t *testing.T) {
 					t.Errorf("no route to %s:\n%s", want, routes)
 				}
 			}
+			server.expect(regexp.MustCompile(`asked add 10\.8\.0\.2 `+clientName), 1, patience)
+			reload(strings.Replace(text, "/status 1", "/another 1", 1))
+			server.expect(regexp.MustCompile(`sessions go on.*taken="?status`), 1, patience)
+			if name == "nobody" {
+				server.expect(regexp.MustCompile(`the other status file cannot be opened`), 1, patience)
+			}
+			c.ping(serverIPv4)
 			reload(text + "nonsense\n")
 			server.expect(regexp.MustCompile(`the configuration is faulty, so everything stays as it is`), 1, patience)
 			c.ping(serverIPv4)

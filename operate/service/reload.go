@@ -2,7 +2,6 @@ package service
 
 import (
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,17 +38,6 @@ func (r *running) remapped(e process.Event) process.Event {
 	return e
 }
 
-// changes are those between two configurations. With rights given up, this process
-// cannot open another status file.
-func changes(before, now *config.Config, jailed bool) config.Changes {
-	c := before.Changed(now)
-	if i := slices.Index(c.Live, "status"); i >= 0 && jailed {
-		c.Live = slices.Delete(c.Live, i, i+1)
-		c.Anew = append(c.Anew, "status")
-	}
-	return c
-}
-
 // take goes on with another configuration while sessions go on, if that is possible, and
 // logs what was taken, or what forces a new start. One that turns out to be faulty
 // leaves everything as it is; in a worker, another one has to try.
@@ -60,7 +48,7 @@ func (r *running) take(c *config.Config) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	change := changes(r.config, c, !r.jail.Empty())
+	change := r.config.Changed(c)
 	if !canGoOn(r.log.Logger, change) {
 		return false
 	}
@@ -108,7 +96,7 @@ func (l *life) checkAgain() (live bool, err error) {
 		return false, err
 	}
 	l.readable.Store(&names)
-	change := changes(before, c, true)
+	change := before.Changed(c)
 	if live = len(change.Anew) == 0 && c.Process.Chroot == ""; live {
 		l.log.setVerb(c.Process.Verb)
 		return true, nil

@@ -13,12 +13,24 @@ import (
 // interval given there. The function that it returns writes the file a last time and
 // stops.
 func KeepStatus(c config.Process, log *slog.Logger, text func() []byte) (stop func()) {
-	if c.Status == "" {
-		return func() {}
-	}
-	file, err := process.OpenFile(c.Status)
+	file, err := OpenStatus(c)
 	if err != nil {
 		log.Warn("the status file cannot be written; name one in a directory that is there", "error", err)
+	}
+	return WriteStatus(c, log, file, text)
+}
+
+// OpenStatus opens the file of `status`, for WriteStatus; nil if there is none.
+func OpenStatus(c config.Process) (*process.File, error) {
+	if c.Status == "" {
+		return nil, nil
+	}
+	return process.OpenFile(c.Status)
+}
+
+// WriteStatus is KeepStatus with a file of OpenStatus, which it closes in the end.
+func WriteStatus(c config.Process, log *slog.Logger, file *process.File, text func() []byte) (stop func()) {
+	if file == nil {
 		return func() {}
 	}
 	end, ended := make(chan struct{}), make(chan struct{})

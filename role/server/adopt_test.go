@@ -1,11 +1,17 @@
 package server_test
 
 import (
+	"crypto/rand"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"culvert/internal/simnet"
+	"culvert/role/server"
+	"culvert/session/wrap"
 )
 
 // TestAdopt: who is in stays in while the server takes another configuration, newcomers
@@ -39,6 +45,95 @@ func TestAdopt(t *testing.T) {
 		}
 		if err := adopt(""); err == nil {
 			t.Error("a server that has ended takes a configuration")
+		}
+	})
+}
+
+// TestAdoptMaxClients: a lower limit puts nobody out and keeps newcomers out, and a higher
+// one lets more in than there were places at the start.
+func TestAdoptMaxClients(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("max-clients 2")
+		in := []*connected{w.connect("anna", ""), w.connect("ben", "")}
+		adopt := func(more string) {
+			t.Helper()
+			if err := s.Adopt(parse(t, "server.conf", ours().serverConf(more))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		adopt("max-clients 1")
+		carl := w.dial("carl", "")
+		w.until(time.Minute, "carl is told why", func() bool { return logged(&carl.process, "the server is full") })
+		adopt("max-clients 4")
+		carl.up(5 * time.Minute)
+		for _, c := range append(in, carl, w.connect("dora", "")) {
+			exchange(t, s, c)
+		}
+		if s.Sessions() != 4 {
+			t.Errorf("%d sessions", s.Sessions())
+		}
+	})
+}
+
+// TestAdoptArmour: newcomers need the key of another tls-crypt-v2 line; who is in stays.
+func TestAdoptArmour(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("")
+		a := w.connect("anna", "reneg-sec 30")
+		other := must(wrap.GenerateServerKeyV2(rand.Reader))(t)
+		text := strings.Replace(ours().serverConf(""), string(ours().v2.Format()), string(other.Format()), 1)
+		if err := s.Adopt(parse(t, "server.conf", text)); err != nil {
+			t.Fatal(err)
+		}
+		w.dial("ben", "")
+		profile := ours().profile(t, "carl", "")
+		key := must(wrap.GenerateClientKeyV2(rand.Reader, other, nil))(t)
+		profile = profile[:strings.Index(profile, "<tls-crypt-v2>")] + block("tls-crypt-v2", key.Format())
+		nextHost++
+		carl := w.dialText(netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, nextHost}), 40000), "carl", profile)
+		carl.up(time.Minute)
+		exchange(t, s, carl)
+		time.Sleep(time.Minute)
+		exchange(t, s, a)
+		if len(happened[server.Renewed](s)) == 0 {
+			t.Error("keys of the one who was in were not renewed")
+		}
+		if n := len(s.Server.Clients()); n != 2 {
+			t.Errorf("%d clients are in", n)
+		}
+	})
+}
+
+// TestAdoptStatus: the status goes to another file from then on, and stays where it is if
+// that one cannot be opened.
+func TestAdoptStatus(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serve("status " + first + " 10")
+		adopt := func(more string) {
+			t.Helper()
+			if err := s.Adopt(parse(t, "server.conf", ours().serverConf(more))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		written := func(name string) bool {
+			os.Truncate(name, 0)
+			time.Sleep(15 * time.Second)
+			text, err := os.ReadFile(name)
+			return err == nil && len(text) > 0
+		}
+		adopt("status " + filepath.Join(dir, "none", "file") + " 10")
+		if !logged(&s.process, "the status goes where it went before") || !written(first) {
+			t.Errorf("the first file is not written any more:\n%s", s.log.String())
+		}
+		adopt("status " + second + " 10")
+		if written(first) || !written(second) {
+			t.Error("the second file is not written, or the first one still is")
+		}
+		adopt("")
+		if written(second) {
+			t.Error("a status is written without the directive")
 		}
 	})
 }

@@ -236,7 +236,7 @@ func (d *desk) gone(c *client, now time.Time, err error) {
 		st.Close()
 	}
 	if c.displaced.Load() {
-		d.strangers.madeRoom()
+		d.strangers.madeRoom(d.roster.table.room())
 	}
 	switch {
 	case c.name != "":

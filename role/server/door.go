@@ -14,7 +14,6 @@ import (
 	"culvert/role/profile"
 	"culvert/session"
 	"culvert/session/wire"
-	"culvert/session/wrap"
 	"culvert/tunnel"
 )
 
@@ -23,7 +22,6 @@ import (
 type door struct {
 	log       *slog.Logger
 	report    func(Event)
-	armour    wrap.Armour
 	greeter   *session.Greeter
 	rules     *atomic.Pointer[rules]
 	table     *table
@@ -89,7 +87,7 @@ func (d *door) greet(l link.Link, p *buf.Packet) {
 		d.answer(l, p, reply)
 	case !d.rules.Load().admits(now):
 		d.road.Counters.Add(tunnel.Crowd)
-		d.strangers.postpone()
+		d.strangers.postpone(d.rules.Load().cfg.Server.ConnectFreq)
 		turnAway(l)
 	default:
 		d.begin(now, l, p, opening)
@@ -141,7 +139,7 @@ func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 	// Anything except a reset is a late packet of a session that is gone.
 	op, _ := wire.ParseHead(p.Bytes()[0])
 	if op.IsHardReset() && d.strangers.allow(now, from.Addr()) {
-		d.report(Stray{From: from, Err: err, Diagnosis: d.armour.Diagnose(p.Bytes())})
+		d.report(Stray{From: from, Err: err, Diagnosis: d.rules.Load().armour.Diagnose(p.Bytes())})
 	}
 }
 
@@ -175,7 +173,7 @@ func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session
 // seat enters a client in the table. If there are too many, it takes the place of one
 // whose handshake stalls.
 func (d *door) seat(c *client) bool {
-	displaced, ok := d.table.add(c, d.strangers.room)
+	displaced, ok := d.table.add(c, d.table.room())
 	if displaced != nil {
 		displaced.evict()
 	}

@@ -54,9 +54,11 @@ func (h *host) state(ctx context.Context) hostnet.State {
 	return state
 }
 
-// told returns what programs are told of the state.
-func (h *host) told() bringup.Told {
+// told returns what programs are told of the state, with the variables of a configuration
+// that may be a later one.
+func (h *host) told(p config.Process) bringup.Told {
 	cfg := *h.cfg
+	cfg.Process.Env, cfg.Process.Verb = p.Env, p.Verb
 	for _, a := range h.book.Layout().State("", 0).Addresses {
 		switch own := a.Prefix.Addr(); {
 		case own.Is6():
@@ -70,12 +72,12 @@ func (h *host) told() bringup.Told {
 			}
 		}
 	}
-	return profile.Told(&cfg, profile.Environment(h.cfg), netip.Addr{})
+	return profile.Told(&cfg, profile.Environment(&cfg), netip.Addr{})
 }
 
 // wants returns what the host should look like, for the adapter.
 func (h *host) wants(ctx context.Context) bringup.State {
-	return bringup.State{State: h.state(ctx), Told: h.told()}
+	return bringup.State{State: h.state(ctx), Told: h.told(h.cfg.Process)}
 }
 
 // router makes this host a router. As without it, packets go from client to client

@@ -16,6 +16,7 @@ import (
 	"culvert/role/profile"
 	"culvert/role/server/admission"
 	"culvert/session"
+	"culvert/session/wrap"
 )
 
 // rules are what newcomers meet: the part of a configuration that another one can
@@ -23,6 +24,7 @@ import (
 type rules struct {
 	cfg       *config.Config
 	session   session.Config
+	armour    wrap.Armour
 	admission *admission.Admission
 	newcomers *rate.Limiter // connect-freq; nil: no limit
 }
@@ -34,6 +36,9 @@ func newRules(c *config.Config, o Options) (*rules, error) {
 		return nil, err
 	}
 	r := &rules{cfg: c}
+	if r.armour, err = profile.Armour(c); err != nil {
+		return nil, err
+	}
 	if r.session, err = trust.Session(c, true); err != nil {
 		return nil, err
 	}
@@ -88,7 +93,24 @@ func (s *Server) keepUp(r *rules) {
 
 // keepStatus has the status of a server written, as a configuration says.
 func (r *reloading) keepStatus(s *Server, p config.Process) {
-	r.endStatus = profile.KeepStatus(p, s.log, func() []byte { return s.Status(s.rules.Load().cfg.Process.StatusVersion) })
+	r.endStatus = profile.KeepStatus(p, s.log, statusText(s))
+}
+
+// changeStatus has the status written as another configuration says. Without root's rights
+// this process may be unable to open the file; then it goes on with the former one.
+func (r *reloading) changeStatus(s *Server, p config.Process) {
+	file, err := profile.OpenStatus(p)
+	if err != nil {
+		s.log.Warn("the other status file cannot be opened, so the status goes where it went before; name one that this process may open, or start it again", "error", err)
+		return
+	}
+	r.endStatus()
+	r.endStatus = profile.WriteStatus(p, s.log, file, statusText(s))
+}
+
+// statusText returns what writes the text of a server's status file.
+func statusText(s *Server) func() []byte {
+	return func() []byte { return s.Status(s.rules.Load().cfg.Process.StatusVersion) }
 }
 
 // sameStatus reports whether two configurations have the same status file. It stays open
@@ -142,14 +164,16 @@ func (s *Server) Adopt(c *config.Config) error {
 	}
 	before := s.rules.Load()
 	now.admission.Follow(before.admission)
+	now.admission.SetEnvironment(s.adapter.Environment(s.host.told(c.Process)))
 	s.rules.Store(now)
 	s.roster.duplicates.Store(c.Server.DuplicateCN)
+	s.roster.table.limit(c.Server.MaxClients)
+	s.door.greeter.Adopt(now.armour, session.Rate(c.Server.ConnectFreqInitial))
 	s.reloading.retire(before.admission)
 	s.reloading.stop()
 	s.keepUp(now)
 	if !sameStatus(before.cfg.Process, c.Process) {
-		s.reloading.endStatus()
-		s.reloading.keepStatus(s, c.Process)
+		s.reloading.changeStatus(s, c.Process)
 	}
 	s.desk.recheckAll()
 	return nil

@@ -108,7 +108,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if profile.Kind(c.Adapter) == nic.Ethernet {
 		s.roster.ether = newEther(c.Server, report)
 	}
-	s.strangers = &strangers{report: report, room: roomFor(c.Server.MaxClients), freq: c.Server.ConnectFreq}
+	s.strangers = &strangers{report: report}
 	if err := s.receive(); err != nil {
 		return nil, err
 	}
@@ -125,24 +125,16 @@ func New(c *config.Config, o Options) (*Server, error) {
 	return s, nil
 }
 
-// roomFor returns how many sessions there is room for: handshakes besides the clients
-// that are in.
-func roomFor(maxClients int) int { return 2*maxClients + 64 }
-
 // receive makes the parts that receive clients: admission, desk and door.
 func (s *Server) receive() error {
 	c := s.cfg
-	armour, err := profile.Armour(c)
-	if err != nil {
-		return err
-	}
 	first, err := newRules(c, s.opts)
 	if err != nil {
 		return err
 	}
 	s.rules.Store(first)
 	s.desk = &desk{rules: s.rules, report: s.report, roster: s.roster, strangers: s.strangers}
-	s.door = &door{rules: s.rules, log: s.log, report: s.report, armour: armour, greeter: session.NewGreeter(armour, session.Rate(c.Server.ConnectFreqInitial)),
+	s.door = &door{rules: s.rules, log: s.log, report: s.report, greeter: session.NewGreeter(first.armour, session.Rate(c.Server.ConnectFreqInitial)),
 		table: s.roster.table, strangers: s.strangers, road: &s.road, onEvent: s.desk.onEvent}
 	return nil
 }

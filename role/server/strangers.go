@@ -15,9 +15,6 @@ type strangers struct {
 	quota     mute.Strangers
 	displaced mute.Tally
 	postponed mute.Tally
-
-	room int         // sessions that there is room for
-	freq config.Rate // connect-freq
 }
 
 // allow reports whether something about an address may be an event.
@@ -32,14 +29,15 @@ func (s *strangers) failed(now time.Time, from netip.AddrPort, err error) {
 	}
 }
 
-// madeRoom counts a client that made room for a newcomer.
-func (s *strangers) madeRoom() {
-	s.displaced.Count(func(n int) { s.report(Displaced{Count: n, Room: s.room}) })
+// madeRoom counts a client that made room for a newcomer; room is how many sessions there
+// is room for.
+func (s *strangers) madeRoom(room int) {
+	s.displaced.Count(func(n int) { s.report(Displaced{Count: n, Room: room}) })
 }
 
 // postpone counts a newcomer beyond connect-freq.
-func (s *strangers) postpone() {
-	s.postponed.Count(func(n int) { s.report(Postponed{Count: n, Limit: s.freq.N, In: s.freq.Per}) })
+func (s *strangers) postpone(freq config.Rate) {
+	s.postponed.Count(func(n int) { s.report(Postponed{Count: n, Limit: freq.N, In: freq.Per}) })
 }
 
 // stop reports what was counted.

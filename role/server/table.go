@@ -18,7 +18,7 @@ import (
 // address and session id, so that a session id is of no use to somebody who reads it
 // on its way and sends it from elsewhere.
 type table struct {
-	byPeerID []atomic.Pointer[client]
+	byPeerID atomic.Pointer[[]atomic.Pointer[client]] // replaced by a longer one; entries change under mu
 	routes   atomic.Pointer[bart.Table[*client]]
 
 	mu        sync.RWMutex
@@ -27,6 +27,7 @@ type table struct {
 	byName    map[string]*client
 	coming    map[string]*client // that are being let in, by name, if only one may have it
 	freeIDs   []wire.PeerID
+	most      int     // clients that may be in (max-clients), at most len(byPeerID)
 	strangers waiting // clients that have not said who they are
 	pending   waiting // clients that have, and wait to be let in
 
@@ -50,7 +51,6 @@ type sessionKey struct {
 
 func newTable(maxClients int) *table {
 	t := &table{
-		byPeerID:  make([]atomic.Pointer[client], maxClients),
 		byAddr:    make(map[outer]*client),
 		bySession: make(map[sessionKey]*client),
 		byName:    make(map[string]*client),
@@ -58,18 +58,43 @@ func newTable(maxClients int) *table {
 		empty:     make(chan struct{}),
 	}
 	t.routes.Store(new(bart.Table[*client]))
-	for id := maxClients - 1; id >= 0; id-- {
-		t.freeIDs = append(t.freeIDs, wire.PeerID(id))
-	}
+	t.byPeerID.Store(new([]atomic.Pointer[client]))
+	t.limit(maxClients)
 	return t
 }
 
+// limit sets how many clients may be in (max-clients). Where more are, they stay.
+func (t *table) limit(maxClients int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.most = maxClients
+	before := *t.byPeerID.Load()
+	if maxClients <= len(before) {
+		return
+	}
+	now := make([]atomic.Pointer[client], maxClients)
+	for id := range before {
+		now[id].Store(before[id].Load())
+	}
+	var added []wire.PeerID
+	for id := maxClients - 1; id >= len(before); id-- {
+		added = append(added, wire.PeerID(id))
+	}
+	t.freeIDs = append(added, t.freeIDs...)
+	t.byPeerID.Store(&now)
+}
+
+// room returns how many sessions there is room for: handshakes besides the clients that
+// may be in, or were allowed to be before the limit was lowered.
+func (t *table) room() int { return 2*len(*t.byPeerID.Load()) + 64 }
+
 // peerID finds a client by the peer-id of a packet.
 func (t *table) peerID(id wire.PeerID) *client {
-	if int(id) >= len(t.byPeerID) {
+	all := *t.byPeerID.Load()
+	if int(id) >= len(all) {
 		return nil
 	}
-	return t.byPeerID[id].Load()
+	return all[id].Load()
 }
 
 // addr finds a client by the outer address it sends from.
@@ -188,11 +213,11 @@ func (t *table) keep(c *client) bool {
 	return !c.gone
 }
 
-// takeID gives a client a peer-id; ok is false when all are taken.
+// takeID gives a client a peer-id; ok is false when as many are taken as may be.
 func (t *table) takeID() (id wire.PeerID, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.freeIDs) == 0 {
+	if len(*t.byPeerID.Load())-len(t.freeIDs) >= t.most {
 		return 0, false
 	}
 	id = t.freeIDs[len(t.freeIDs)-1]
@@ -210,8 +235,9 @@ func (t *table) giveBackID(id wire.PeerID) {
 // established returns every client that is in.
 func (t *table) established() []*client {
 	var in []*client
-	for i := range t.byPeerID {
-		if c := t.byPeerID[i].Load(); c != nil {
+	all := *t.byPeerID.Load()
+	for i := range all {
+		if c := all[i].Load(); c != nil {
 			in = append(in, c)
 		}
 	}
@@ -253,7 +279,7 @@ func (t *table) establish(c *client, unique bool) (before []*client) {
 	defer t.mu.Unlock()
 	name := c.name
 	c.shown.Store(&name)
-	t.byPeerID[c.id].Store(c)
+	(*t.byPeerID.Load())[c.id].Store(c)
 	routes := t.routes.Load()
 	for _, l := range c.learnt {
 		routes = routes.InsertPersist(l.prefix, c)
@@ -318,7 +344,7 @@ func (t *table) remove(c *client) {
 		return
 	}
 	t.freeIDs = append(t.freeIDs, c.id)
-	t.byPeerID[c.id].CompareAndSwap(c, nil)
+	(*t.byPeerID.Load())[c.id].CompareAndSwap(c, nil)
 	routes := t.routes.Load()
 	for _, l := range c.learnt {
 		owner, _ := routes.Get(l.prefix)

@@ -205,6 +205,45 @@ func TestTableIsBounded(t *testing.T) {
 	}
 }
 
+// TestTableLimit: max-clients may grow and shrink while clients are in. None of them has
+// to go, and each is found as before.
+func TestTableLimit(t *testing.T) {
+	tb := newTabled(t, 2)
+	a, _ := tb.enter("a", true)
+	b, _ := tb.enter("b", true)
+	room := tb.room()
+	tb.limit(1)
+	if len(tb.established()) != 2 || len(tb.found(a)) != 7 || len(tb.found(b)) != 7 {
+		t.Error("a lower limit puts somebody out")
+	}
+	if tb.room() < room {
+		t.Error("a lower limit leaves less room for handshakes than those who are in may need")
+	}
+	tb.remove(b)
+	if _, ok := tb.takeID(); ok {
+		t.Error("a lower limit does not hold")
+	}
+	tb.limit(4)
+	if len(tb.found(a)) != 7 || tb.peerID(1) != nil || tb.peerID(3) != nil {
+		t.Error("a higher limit changes who is found")
+	}
+	for _, name := range []string{"c", "d", "e"} {
+		if c, _ := tb.enter(name, true); len(tb.found(c)) != 7 {
+			t.Errorf("%s has peer-id %d and is found by %v", name, c.id, tb.found(c))
+		}
+	}
+	if _, ok := tb.takeID(); ok {
+		t.Error("a higher limit is none")
+	}
+	for _, c := range tb.established() {
+		tb.remove(c)
+	}
+	slices.Sort(tb.freeIDs)
+	if !slices.Equal(tb.freeIDs, []wire.PeerID{0, 1, 2, 3}) {
+		t.Errorf("free in the end: %v", tb.freeIDs)
+	}
+}
+
 // TestDemultiplex finds clients by peer-id, and by address where they have
 // none.
 func TestDemultiplex(t *testing.T) {

@@ -136,7 +136,6 @@ func (a *Admission) KeepLists(ctx context.Context, changed func()) (stop func())
 // before anybody is asked.
 func (a *Admission) Follow(before *Admission) {
 	a.programs.order = before.programs.order
-	a.base.Store(before.base.Load())
 	if now, then := a.Tokens(), before.Tokens(); now != nil && then != nil {
 		now.Key, now.Older = then.Key, then.Older
 	}
