@@ -265,7 +265,7 @@ func rpmAlone(t *testing.T, dist string) {
 	}
 	list := mustRun(t, "rpm", "-qlp", files[0])
 	for _, want := range []string{"/usr/bin/culvert", "/usr/lib/systemd/system/culvert-server@.service", "/usr/lib/sysusers.d/culvert.conf",
-		"/usr/share/man/man5/culvert.conf.5.gz", "/usr/share/zsh/site-functions/_culvert", "/usr/share/licenses/culvert/LICENSE", "/etc/openvpn/client"} {
+		"/usr/share/man/man5/culvert.conf.5.gz", "/usr/share/zsh/site-functions/_culvert", "/usr/share/licenses/culvert/LICENSE"} {
 		if !strings.Contains("\n"+list, "\n"+want+"\n") {
 			t.Errorf("the package has no %s:\n%s", want, list)
 		}
@@ -278,11 +278,15 @@ func rpmAlone(t *testing.T, dist string) {
 	s.output("mv", "/usr/sbin/openvpn", "/root/") // else the name is not ours to take
 	// These belong to packages of such a system.
 	s.output("mkdir", "-p", "/usr/lib/sysusers.d", "/usr/lib/systemd/system-preset", "/usr/share/zsh/site-functions", "/usr/share/fish/vendor_completions.d", "/usr/share/licenses")
-	s.output("touch", "/etc/openvpn/server/mine.conf", "/etc/openvpn/client/mine.conf")
+	// As Fedora's package of OpenVPN has them.
+	s.output("sh", "-c", "groupadd -r openvpn && chmod 0750 /etc/openvpn/server /etc/openvpn/client && chgrp openvpn /etc/openvpn/server")
+	s.output("touch", "/etc/openvpn/server/mine.conf")
 	s.stubSystemd()
 	before := s.everything()
+	s.output("rmdir", "/etc/openvpn/client")
 	rpm("-i", files[0])
 	s.asked("daemon-reload")
+	s.says("drwxr-x--- root root", "stat", "-c", "%A %U %G", "/etc/openvpn/client")
 	s.says("culvert 1.2.0-rc.1 ", "culvert", "version")
 	s.says(isCulvert, "openvpn", "--version")
 	s.says("nologin", "getent", "passwd", "culvert")
