@@ -63,8 +63,9 @@ TAG       ?= culvert:latest
 .PHONY: image
 image: ## bin/culvert-image.tar, a container image; neither root nor an engine
 	@set -e; programs=; for a in $(PLATFORMS); do echo "build for linux/$$a"; programs="$$programs bin/image/$$a/culvert"; \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$a $(GO) build -trimpath -buildvcs=auto -o bin/image/$$a/culvert ./cmd/culvert; done; \
-		$(GO) run ./packaging/image/make -o bin/culvert-image.tar -tag $(TAG) $$programs
+		GOOS=linux $(MAKE) --no-print-directory --silent GOARCH=$$a OUT=bin/image/$$a/culvert SMALL=1 static; done; \
+		packaging/licences ./cmd/culvert >bin/image/THIRD-PARTY; \
+		$(GO) run ./packaging/image/make -o bin/culvert-image.tar -tag $(TAG) -version '$(VERSION)' -doc LICENSE -doc bin/image/THIRD-PARTY $$programs
 	@echo "bin/culvert-image.tar: docker load -i bin/culvert-image.tar"
 
 static:

@@ -185,6 +185,7 @@ func debAlone(t *testing.T, dist string) {
 	s.output("dpkg", "-i", older, strings.Replace(older, "culvert_", "culvert-auth-pam_", 1))
 	s.says("culvert 1.2.0-rc.1 ", "culvert", "version")
 	s.says("libpam.so.0 => /", "ldd", "/usr/libexec/culvert/culvert-auth-pam")
+	s.says("github.com/msteinert/pam", "zcat", "/usr/share/doc/culvert-auth-pam/THIRD-PARTY.gz")
 	s.says(isCulvert+" 1.2.0-rc.1", "openvpn", "--version")
 	s.says("nologin", "getent", "passwd", "culvert")
 	s.output("sh", "-c", `test -z "$(find /etc/systemd /etc/rc?.d -name '*culvert*')"`) // nothing starts by itself

@@ -6,11 +6,13 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"debug/buildinfo"
 	"debug/elf"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -30,8 +32,14 @@ const User = 65532
 // program is where the program is in the image.
 const program = "/usr/bin/culvert"
 
+// About is what goes into an image beside the program.
+type About struct {
+	Version   string   // for the label; "": what Go noted in the program
+	Documents []string // paths of texts, licences among them, for /usr/share/doc/culvert
+}
+
 // New makes the image of one program, for Linux on the processor it was built for.
-func New(path string) (v1.Image, error) {
+func New(path string, say About) (v1.Image, error) {
 	build, err := buildinfo.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; expected this program, as `make build` makes it", path, err)
@@ -52,7 +60,11 @@ func New(path string) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	binary, err := layer(made, entry{name: "usr/bin/culvert", mode: 0o755, text: string(text)})
+	texts, err := read(say.Documents)
+	if err != nil {
+		return nil, err
+	}
+	binary, err := layer(made, append(texts, entry{name: "usr/bin/culvert", mode: 0o755, text: string(text)})...)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +72,7 @@ func New(path string) (v1.Image, error) {
 	image = mutate.ConfigMediaType(image, types.OCIConfigJSON)
 	if image, err = mutate.Append(image,
 		mutate.Addendum{Layer: system, History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "users and directories"}},
-		mutate.Addendum{Layer: binary, History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "the program"}}); err != nil {
+		mutate.Addendum{Layer: binary, History: v1.History{Created: v1.Time{Time: made}, CreatedBy: "the program and its documents"}}); err != nil {
 		return nil, err
 	}
 	file, err := image.ConfigFile()
@@ -70,7 +82,7 @@ func New(path string) (v1.Image, error) {
 	file = file.DeepCopy()
 	file.OS, file.Architecture, file.Variant = "linux", about["GOARCH"], about.variant()
 	file.Created = v1.Time{Time: made}
-	file.Config = config(build.Main.Version, about["vcs.revision"])
+	file.Config = config(cmp.Or(strings.TrimPrefix(say.Version, "v"), build.Main.Version), about["vcs.revision"])
 	return mutate.ConfigFile(image, file)
 }
 
@@ -128,7 +140,8 @@ type entry struct {
 
 // systemFiles are what a program without a distribution needs: names of users, a place
 // for sockets, one for temporary files, and the volume, which its user may write to.
-// There are no certificates of authorities: nothing in this program asks a public one.
+// There are no certificates of public authorities: they go out of date, and nothing but
+// LDAP without TLSCACertFile would ask them.
 func systemFiles() []entry {
 	return []entry{
 		{name: "etc/", mode: 0o755},
@@ -139,7 +152,22 @@ func systemFiles() []entry {
 		{name: "tmp/", mode: 0o1777},
 		{name: "usr/", mode: 0o755},
 		{name: "usr/bin/", mode: 0o755},
+		{name: "usr/share/", mode: 0o755},
+		{name: "usr/share/doc/", mode: 0o755},
+		{name: "usr/share/doc/culvert/", mode: 0o755},
 	}
+}
+
+// read reads files for the directory of documents.
+func read(paths []string) (all []entry, err error) {
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, entry{name: "usr/share/doc/culvert/" + filepath.Base(path), mode: 0o644, text: string(text)})
+	}
+	return all, nil
 }
 
 // layer is a layer of the entries, with one time for all.

@@ -61,7 +61,7 @@ func made(t *testing.T) (images []v1.Image) {
 		t.Fatal(err)
 	}
 	for _, p := range paths {
-		i, err := New(p)
+		i, err := New(p, About{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,6 +132,33 @@ func TestConfig(t *testing.T) {
 		if parent := path.Dir(strings.TrimSuffix(name, "/")); parent != "." && files[parent+"/"].Mode == 0 {
 			t.Errorf("%s has no directory", name)
 		}
+	}
+}
+
+// TestAbout: the label has the version that was given, and documents are in the image.
+func TestAbout(t *testing.T) {
+	paths, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	licence := filepath.Join(t.TempDir(), "LICENSE")
+	os.WriteFile(licence, []byte("free"), 0o600)
+	image, err := New(paths[0], About{Version: "v1.2.0+local", Documents: []string{licence}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := file.Config.Labels["org.opencontainers.image.version"]; got != "1.2.0-local" {
+		t.Errorf("the label has version %s", got)
+	}
+	if h := contents(t, image)["usr/share/doc/culvert/LICENSE"]; h.Linkname != "free" || h.Mode != 0o644 || h.Uid != 0 {
+		t.Errorf("LICENSE: %+v", h)
+	}
+	if _, err := New(paths[0], About{Documents: []string{licence + "2"}}); err == nil {
+		t.Error("an image without a document that was asked for")
 	}
 }
 
@@ -214,7 +241,7 @@ func TestRefusals(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for path, want := range map[string]string{text: "make build", windows: "expected a program for Linux", filepath.Join(dir, "none"): "no such file"} {
-		if _, err := New(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(path, About{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; expected %q", path, err, want)
 		}
 	}

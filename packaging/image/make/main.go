@@ -14,8 +14,14 @@ import (
 func main() {
 	out := flag.String("o", "bin/culvert-image.tar", "the archive to write")
 	tag := flag.String("tag", "culvert:latest", "the image's name")
+	var about image.About
+	flag.StringVar(&about.Version, "version", "", "the version for the label (default what Go noted in the program)")
+	flag.Func("doc", "a text for /usr/share/doc/culvert; may be repeated", func(path string) error {
+		about.Documents = append(about.Documents, path)
+		return nil
+	})
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: make [-o FILE] [-tag NAME:VERSION] PROGRAM...\nOne static program for each processor.")
+		fmt.Fprintln(os.Stderr, "usage: make [-o FILE] [-tag NAME:VERSION] [-version VERSION] [-doc FILE]... PROGRAM...\nOne static program for each processor.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -23,16 +29,16 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := write(*out, *tag, flag.Args()); err != nil {
+	if err := write(*out, *tag, about, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
 }
 
-func write(out, tag string, programs []string) error {
+func write(out, tag string, about image.About, programs []string) error {
 	var images []v1.Image
 	for _, path := range programs {
-		i, err := image.New(path)
+		i, err := image.New(path, about)
 		if err != nil {
 			return err
 		}
