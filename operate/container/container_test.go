@@ -181,6 +181,9 @@ func TestBadVariables(t *testing.T) {
 	os.WriteFile(long, make([]byte, maxValue+1), 0o600)
 	for line, want := range map[string]string{
 		"CULVERT_HOTS=a":                             "no such variable",
+		"CULVERT_WEB_HOST=a":                         "enableServiceLinks: false",
+		"CULVERT_LISTEN_PORT=1194":                   "no such variable",
+		"CULVERT_PORT_FIEL=/run/secrets/port":        "no such variable",
 		"CULVERT_HOST=a b":                           "CULVERT_HOST: ",
 		"CULVERT_HOST=a:70000":                       "CULVERT_HOST: ",
 		"CULVERT_PORT=0":                             "from 1 to 65535",
@@ -224,6 +227,39 @@ func TestBadVariables(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(dir, "server.conf")); !errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(line, "CULVERT_CLIENTS") {
 			t.Errorf("%.60s: a server was made", line)
+		}
+	}
+}
+
+// TestServices: what Kubernetes sets for other Services is not for us.
+func TestServices(t *testing.T) {
+	for _, service := range []string{"CULVERT_WEB", "CULVERT_CONFIG", "CULVERT"} {
+		environ := []string{"CULVERT_HOST=vpn.example.org", "CULVERT_CONFIG_FILE="}
+		for _, line := range []string{"_SERVICE_HOST=10.0.0.1", "_SERVICE_PORT=80", "_SERVICE_PORT_HTTP=80", "_PORT=tcp://10.0.0.1:80", "_PORT_80_TCP=tcp://10.0.0.1:80",
+			"_PORT_80_TCP_PROTO=tcp", "_PORT_80_TCP_PORT=80", "_PORT_80_TCP_ADDR=10.0.0.1", "_PORT_1194_UDP=udp://10.0.0.1:1194"} {
+			if service != "CULVERT" || !strings.HasPrefix(line, "_PORT=") {
+				environ = append(environ, service+line)
+			}
+		}
+		s, err := Read(environ, noFile)
+		if err != nil || s.port != 0 || s.init.Lines != "" {
+			t.Errorf("%s: %v; port %d, lines %q", service, err, s.port, s.init.Lines)
+		}
+	}
+}
+
+// TestLinesArePrivate: nobody else reads a server.conf with lines that may hold keys.
+func TestLinesArePrivate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "vpn")
+	for _, c := range []struct {
+		lines string
+		mode  fs.FileMode
+	}{{"max-clients 5", 0o600}, {"max-clients 6", 0o600}, {"", 0o644}, {"max-clients 7", 0o600}} {
+		if _, err := start(t, dir, "CULVERT_HOST=vpn.example.org", "CULVERT_CONFIG="+c.lines); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(filepath.Join(dir, "server.conf")); err != nil || info.Mode() != c.mode {
+			t.Errorf("lines %q: %v, %v; expected %v", c.lines, info.Mode(), err, c.mode)
 		}
 	}
 }

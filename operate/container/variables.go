@@ -3,6 +3,7 @@ package container
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,11 +61,12 @@ func Read(environ []string, readFile func(string) ([]byte, error)) (Settings, er
 	given := make(map[string]string)
 	for _, line := range environ {
 		name, value, _ := strings.Cut(line, "=")
-		if !strings.HasPrefix(name, prefix) || ofOthers(name) {
+		if !strings.HasPrefix(name, prefix) || ofOthers(name, value) {
 			continue
 		}
 		if !known(name) {
-			return s, fmt.Errorf("%s: there is no such variable; those there are: %s", name, strings.Join(names(), ", "))
+			return s, fmt.Errorf("%s: there is no such variable; those there are: %s. If Kubernetes sets it for a Service, write enableServiceLinks: false into the pod's specification",
+				name, strings.Join(names(), ", "))
 		}
 		given[name] = value
 	}
@@ -108,12 +110,20 @@ func (v Variable) value(given map[string]string, readFile func(string) ([]byte, 
 	return strings.TrimSpace(string(text)), v.Name + fileSuffix, nil
 }
 
-// ofOthers reports whether a name begins as ours do and is not for us: a process of
-// this program for another one, and what Kubernetes sets for a Service by the name
-// culvert, all but the one that has a name of ours.
-func ofOthers(name string) bool {
+// serviceLink is what Kubernetes sets for a Service by the name culvert, or one that
+// begins with culvert-, besides …_PORT.
+var serviceLink = regexp.MustCompile(`^CULVERT(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+
+// ofOthers reports whether a variable begins as ours do and is not for us: what a process
+// of this program sets for another one, and what Kubernetes sets for Services, all but
+// the one that has a name of ours. It tells …_PORT, which somebody may have meant for us,
+// by its value, such as tcp://10.0.0.1:80.
+func ofOthers(name, value string) bool {
+	if known(name) {
+		return false
+	}
 	return slices.Contains([]string{"CULVERT_BACKGROUND", "CULVERT_WORKER", "CULVERT_WATCHDOG_USEC"}, name) ||
-		strings.HasPrefix(name, "CULVERT_SERVICE_") || strings.HasPrefix(name, "CULVERT_PORT_") && name != "CULVERT_PORT"+fileSuffix
+		serviceLink.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 }
 
 func known(name string) bool {

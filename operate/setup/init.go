@@ -207,9 +207,17 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 		{in(serverKeyFile), server.KeyPEM, privateFile},
 		{in(wrapKeyFile), wrapKey.Format(), privateFile},
 		{in(listFile), list, publicFile},
-		{in(serverConfFile), conf, publicFile},
+		{in(serverConfFile), conf, o.confMode()},
 		{in(reachFile), way, publicFile},
 	}, server.NotAfter, nil
+}
+
+// confMode is that of server.conf: lines of somebody else's may hold keys.
+func (o *InitOptions) confMode() fs.FileMode {
+	if o.Lines != "" {
+		return privateFile
+	}
+	return publicFile
 }
 
 // reach is what is kept of the options for the profiles of clients.

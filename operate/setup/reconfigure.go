@@ -45,7 +45,7 @@ func Reconfigure(o InitOptions) (changed bool, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	for _, f := range []file{{filepath.Join(o.Dir, reachFile), way, publicFile}, {path, conf, publicFile}} {
+	for _, f := range []file{{filepath.Join(o.Dir, reachFile), way, publicFile}, {path, conf, o.confMode()}} {
 		there, err := process.ReadFile(f.path)
 		if err == nil && bytes.Equal(there, f.data) {
 			continue
