@@ -80,6 +80,16 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestFit: only an amd64 has Wine, and runs programs of the 386.
+func TestFit(t *testing.T) {
+	for arch, want := range map[string]string{"amd64": "386,arm64,s390x,windows; ", "arm64": "arm64,s390x; 386,windows"} {
+		here, elsewhere := fit(usual, arch)
+		if got := strings.Join(here, ",") + "; " + strings.Join(elsewhere, ","); got != want {
+			t.Errorf("%s: %s, want %s", arch, got, want)
+		}
+	}
+}
+
 func TestSkip(t *testing.T) {
 	if got, want := skip([]entry{{id: id{"link", "TestClass/IPv4"}}, {id: id{"nic", "TestX"}}}), "^TestClass$/^IPv4$|^TestX$"; got != want {
 		t.Errorf("%s, want %s", got, want)

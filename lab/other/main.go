@@ -17,6 +17,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -50,12 +51,19 @@ func run(args []string) error {
 	}
 	f := flag.NewFlagSet("other", flag.ContinueOnError)
 	quick := f.Bool("quick", false, "run only what lays out bytes, on s390x, what is in assembly, on arm64, and sockets, on windows; and nothing that is listed in known.txt")
-	only := f.String("only", "", "run these processors alone, with commas between: "+strings.Join(names(processors), ",")+" (without it "+usual+")")
+	only := f.String("only", "", "run these processors alone, with commas between: "+strings.Join(names(processors), ",")+" (without it "+usual+", as far as this machine runs them)")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if *quick && *only == "" {
-		*only = strings.Join(slices.Sorted(maps.Keys(quickly)), ",")
+	if *only == "" {
+		all := usual
+		if *quick {
+			all = strings.Join(slices.Sorted(maps.Keys(quickly)), ",")
+		}
+		here, elsewhere := fit(all, runtime.GOARCH)
+		if *only = strings.Join(here, ","); len(elsewhere) > 0 {
+			fmt.Printf("without %s, which take an amd64: this is %s\n", strings.Join(elsewhere, " and "), runtime.GOARCH)
+		}
 	}
 	some, err := choose(*only)
 	if err != nil {

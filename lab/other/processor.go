@@ -54,6 +54,19 @@ func choose(list string) (some []processor, err error) {
 	return some, nil
 }
 
+// fit splits a list with commas into what a machine of an architecture runs, and what
+// takes an amd64: Wine, and programs that nothing emulates.
+func fit(list, arch string) (here, elsewhere []string) {
+	for name := range strings.SplitSeq(list, ",") {
+		if p, _ := named(name); arch != "amd64" && p.qemu == "" {
+			elsewhere = append(elsewhere, name)
+		} else {
+			here = append(here, name)
+		}
+	}
+	return here, elsewhere
+}
+
 func named(name string) (processor, bool) {
 	for _, p := range processors {
 		if p.name == name {
