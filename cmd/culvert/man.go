@@ -162,7 +162,7 @@ var manFiles = [][2]string{
 }
 
 var manSignals = [][2]string{
-	{"SIGTERM, SIGINT", "End in good order. A second one ends the process at once, and culvert cleanup undoes what is left."},
+	{"SIGTERM, SIGINT", "End in good order. A second SIGINT ends the process at once, and culvert cleanup undoes what is left."},
 	{"SIGHUP", "Read the configuration again. Sessions go on if every change can be taken while they do."},
 	{"SIGUSR1", "Connect anew, without reading the configuration."},
 	{"SIGUSR2", "Write the status to the log."},
