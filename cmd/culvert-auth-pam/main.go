@@ -2,6 +2,7 @@
 
 package main
 
+// #cgo LDFLAGS: -lpam
 // #include <signal.h>
 // #include <sys/prctl.h>
 // #include <sys/resource.h>

@@ -165,6 +165,60 @@ func TestPluginPAMQuestions(t *testing.T) {
 	}
 }
 
+// TestPluginPAMFewTasks: under Debian's unit with ten tasks and `user`, where no process keeps
+// root's rights, PAM is still asked as root, who alone can read shadow. Programs find tasks,
+// too. Signals for all leave what asks PAM alone; when it is gone, nobody gets in.
+func TestPluginPAMFewTasks(t *testing.T) {
+	if err := pamHelper(); err != nil {
+		t.Fatal(err)
+	}
+	t.Parallel()
+	l := newLab(t)
+	h := hosts{c: l.host("c"), s: l.host("s")}
+	h.w = l.join(h.c, h.s)
+	set := unitSets["ours"]
+	files := set.files(t)
+	mustRun(t, "cp", "../../bin/culvert-auth-pam", filepath.Join(files, filepath.Dir(unitProgram)))
+	m := h.s.boot(files)
+	m.addUser(l.serial)
+	m.write("/usr/local/bin/unithook", "#!/bin/sh\necho \"$script_type by $(/usr/bin/id -un) $common_name\" >> /run/lab/calls\n", 0o755) // fewer tasks than a pipeline takes
+	m.write("/etc/pam.d/vpn", "auth required pam_unix.so nodelay\nauth required pam_exec.so quiet /bin/true\naccount required pam_unix.so\n", 0o644)
+	hash := strings.TrimSpace(mustRun(t, "openssl", "passwd", "-6", "-salt", "culvert", "good"))
+	m.write("/etc/passwd", mustRead(t, m.path("/etc/passwd"))+"ada:x:4001:65534::/:/bin/sh\n", 0o644)
+	m.write("/etc/shadow", "root:*:19000::::::\nada:"+hash+":19000::::::\n", 0o600)
+	u := unitRun{t, m, set, "openvpn@", "pam", true, h.c, h.w}
+	u.install(u.serverConfig(serverParty(t, plain, append(u.lines("up", "client-connect"), "plugin /usr/lib/openvpn/openvpn-plugin-auth-pam.so vpn", "duplicate-cn")...)))
+	pid := u.start()
+	try := func(when string, user, password string, want bool) {
+		t.Helper()
+		if in := h.attempt(user, password); in != want {
+			t.Errorf("%s: %s with %s got in: %v", when, user, password, in)
+		}
+	}
+	try("at first", "ada", "good", true)
+	u.called("client-connect by "+unitUser+" "+clientName, 1)
+	try("at first", "ada", "bad", false)
+	if out, err := u.systemctl("kill", "-s", "USR2", u.unit()); err != nil {
+		t.Fatalf("USR2: %v: %s", err, out)
+	}
+	try("after a signal", "ada", "good", true)
+	threads, _ := filepath.Glob(u.path("/proc/" + pid + "/task/*/children"))
+	var children []string
+	for _, thread := range threads {
+		children = append(children, strings.Fields(mustRead(t, thread))...)
+	}
+	if len(children) != 1 {
+		t.Fatalf("the server has the children %q, want what asks PAM", children)
+	}
+	u.inside.output("kill", "-KILL", children[0])
+	try("without what asks PAM", "ada", "good", false)
+	u.logged(regexp.MustCompile(`is gone or hangs.*signal: killed.*TasksMax`), 1)
+	if strings.Contains(u.journal("-u", u.unit()), "good") {
+		t.Error("a password is in the log")
+	}
+	u.stop(pid)
+}
+
 // ldapServer starts slapd on a host. It takes a bind without a password for one as nobody,
 // and calls it a success, as some servers do.
 func (n *netns) ldapServer(t *testing.T) *process {

@@ -22,32 +22,72 @@ const loginsAtOnce = 32
 // loginSlots bound how many logins a plugin checks at a time.
 func loginSlots() *hooks.Slots { return hooks.NewSlots(min(loginsAtOnce, profile.ProgramsAtOnce())) }
 
-// plugins do the work of the plugins that check the logins of a server's clients.
-func (r roles) plugins(c *config.Config) (all []auth.Checker, err error) {
+// plugins do the work of the plugins that check the logins of a server's clients. stop ends
+// what came with them, also where there is an error.
+func (r roles) plugins(c *config.Config) (all []auth.Checker, stop func(), err error) {
+	stop = func() {}
+	var resident *pam.Resident
+	if services := pamServices(c); len(services) > 0 && r.worker == nil && !r.jail.Empty() { // no task is left for a process that keeps root's rights
+		if resident, err = newResident(services, r.tasks.all.Mend, r.log); err != nil {
+			return nil, stop, fmt.Errorf("%v: %w", c.Login.Plugins[0].Pos, err)
+		}
+		stop = resident.Close
+		r.log.Info("few tasks are allowed, so one program keeps root's rights to ask PAM, about one login after another", "limit", r.tasks.all, "mend", r.tasks.all.Mend)
+	}
 	for i, p := range c.Login.Plugins {
 		if p.LDAP != nil {
 			checker, err := newLDAP(c, p, r.log)
 			if err != nil {
-				return nil, fmt.Errorf("%v: plugin auth-ldap: %w", p.Pos, err)
+				return nil, stop, fmt.Errorf("%v: plugin auth-ldap: %w", p.Pos, err)
 			}
 			all = append(all, checker)
 			continue
 		}
-		own, err := newPAM(p, r.log)
+		asker, err := r.newAsker(p, i, resident)
 		if err != nil {
-			return nil, fmt.Errorf("%v: %w", p.Pos, err)
-		}
-		var asker pam.Asker = own
-		if r.worker != nil { // it will not have the rights that PAM's modules need
-			asker = keptPAM{r.worker, i}
-		} else if !r.jail.Empty() { // no task is left for a process that keeps root's rights
-			r.log.Warn("too few tasks are allowed for a process that keeps root's rights, so PAM is asked with those of the user that this one becomes: modules that read /etc/shadow will know no other user's password", "service", p.Service, "limit", r.tasks.all, "mend", r.tasks.all.Mend)
-		} else if !process.Privileged() {
-			r.log.Warn("PAM is asked with the rights of this user, who is not root: modules that read /etc/shadow know only this user's password", "service", p.Service)
+			return nil, stop, fmt.Errorf("%v: %w", p.Pos, err)
 		}
 		all = append(all, &pam.Checker{Asker: asker, Service: p.Service, Prompts: len(p.Prompts) > 0, Log: r.log})
 	}
-	return all, nil
+	return all, stop, nil
+}
+
+// newAsker returns what asks PAM for a plugin, by its place in the configuration; resident
+// is the program that stays to do it, nil for none.
+func (r roles) newAsker(p config.LoginPlugin, place int, resident *pam.Resident) (pam.Asker, error) {
+	if resident != nil {
+		return resident.Service(p.Service, p.Prompts)
+	}
+	own, err := newPAM(p, r.log)
+	if err != nil {
+		return nil, err
+	}
+	if r.worker != nil { // it will not have the rights that PAM's modules need
+		return keptPAM{r.worker, place}, nil
+	}
+	if !process.Privileged() {
+		r.log.Warn("PAM is asked with the rights of this user, who is not root: modules that read /etc/shadow know only this user's password", "service", p.Service)
+	}
+	return own, nil
+}
+
+// pamServices are the PAM services that a configuration asks.
+func pamServices(c *config.Config) (names []string) {
+	for _, p := range c.Login.Plugins {
+		if p.LDAP == nil {
+			names = append(names, p.Service)
+		}
+	}
+	return names
+}
+
+// newResident starts the program that asks PAM services while this process is not root.
+func newResident(services []string, mend string, log *slog.Logger) (*pam.Resident, error) {
+	path, err := findPAM()
+	if err != nil {
+		return nil, err
+	}
+	return pam.NewResident(pam.ResidentOptions{Helper: path, Services: services, Log: log, Mend: mend})
 }
 
 // newLDAP returns what asks LDAP from this process.
@@ -62,12 +102,18 @@ func newLDAP(c *config.Config, p config.LoginPlugin, log *slog.Logger) (auth.Che
 	return ldap.New(asks, ldap.Options{Log: log, Slots: loginSlots(), Dir: c.Process.Cd})
 }
 
+// findPAM returns the path of the program that asks PAM.
+func findPAM() (string, error) {
+	path, err := pam.Find()
+	if err != nil {
+		return "", err
+	}
+	return path, process.Trusted(path)
+}
+
 // newPAM returns what asks PAM from this process.
 func newPAM(p config.LoginPlugin, log *slog.Logger) (*pam.Service, error) {
-	path, err := pam.Find()
-	if err == nil {
-		err = process.Trusted(path)
-	}
+	path, err := findPAM()
 	if err != nil {
 		return nil, err
 	}

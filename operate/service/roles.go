@@ -80,15 +80,20 @@ func (r roles) process() backend.Process {
 }
 
 func (r roles) openServer(c *config.Config) (opened, error) {
-	plugins, err := r.plugins(c)
+	plugins, stop, err := r.plugins(c)
 	if err != nil {
+		stop()
 		return opened{}, err
 	}
 	s, err := backend.NewServer(c, server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
 		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving, Plugins: plugins, Checkers: r.checkers(),
 	}, r.process())
-	return opened{s, func() {}}, err
+	if err != nil {
+		stop()
+		return opened{}, err
+	}
+	return opened{s, stop}, nil
 }
 
 // checkers are who decides about a server's clients besides its programs.

@@ -25,6 +25,9 @@ const (
 	wholeThreads  = 5 // a process that is both
 )
 
+// pamTasks are what a program that stays to ask PAM needs: its own, and one that asks.
+const pamTasks = 2
+
 // programTasks is how many tasks a program should find: a shell with a pipeline.
 const programTasks = 5
 
@@ -50,11 +53,14 @@ func (l *life) boundTasks(c *config.Config, jail process.Jail) error {
 	l.alone = l.isAlone(c, jail)
 	keeps := !jail.Empty() && process.Privileged() && !l.alone
 	need := wholeThreads
-	if keeps {
+	switch {
+	case keeps:
 		need = keeperThreads + workerThreads
+	case l.alone && len(pamServices(c)) > 0:
+		need += pamTasks
 	}
 	if l.tasks.all.Left < need {
-		return fmt.Errorf("only %v: this program needs %d for its threads: %s", l.tasks.all, need, l.tasks.all.Mend)
+		return fmt.Errorf("only %v: this program needs %d: %s", l.tasks.all, need, l.tasks.all.Mend)
 	}
 	if keeps {
 		process.ReserveThreads(keeperThreads)
