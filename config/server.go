@@ -24,6 +24,7 @@ type Server struct {
 	ConnectFreqInitial  Rate          // first packets answered, of each source; 1,000 in 10 s
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
+	StaleCheck          time.Duration // how often learn-address is told of those that are known no more; 0: never
 	OwnMACOnly          bool          // a client has one MAC address, the first that it uses
 	ProxyLAN            *ProxyLAN     // `proxy-lan`, nil: not given
 	AllowLAN            bool          // in user space, clients reach the networks of the host's interfaces

@@ -216,13 +216,15 @@ func (c check) bridge() {
 	}
 }
 
-// setStaleRoutes takes how old an address may be. How often to check, the second
-// value, is not used.
+// setStaleRoutes takes how old an address may be, and how often to check, which is as
+// often if it is not said.
 func setStaleRoutes(b *builder, d *call) error {
 	for i := range d.args {
-		if _, err := d.int(i, 1, maxSeconds); err != nil {
+		n, err := d.int(i, 1, maxSeconds)
+		if err != nil {
 			return err
 		}
+		b.Server.StaleCheck = time.Duration(n) * time.Second
 	}
 	return positive(func(c *Config) *time.Duration { return &c.Server.StaleRoutes })(b, d)
 }

@@ -106,6 +106,21 @@ func (e *ether) forgets(c *client) []string {
 	return e.asked.leave(c)
 }
 
+// staleTicks returns when to sweep (stale-routes-check); nil: never.
+func (e *ether) staleTicks() <-chan time.Time {
+	if e == nil || e.asked == nil || e.cfg.StaleCheck == 0 {
+		return nil
+	}
+	return time.Tick(e.cfg.StaleCheck)
+}
+
+// sweep has learn-address told of stations that were silent for long.
+func (e *ether) sweep(now time.Time) {
+	e.asked.sweep(now, e.cfg.StaleRoutes, func(c *client, q *question) bool {
+		return e.segment.Knows(now, q.vlan, q.mac, c.port.Load())
+	})
+}
+
 // disconnect removes a client from the segment, if it is on it.
 func (e *ether) disconnect(c *client) { e.segment.Leave(c.port.Load()) }
 

@@ -96,7 +96,9 @@ type learnt struct {
 // which show themselves later.
 func (r *roster) learn(c *client, now time.Time, next func(now time.Time, refusal *access.Refusal)) {
 	if r.ether != nil {
-		c.visit.Scripts().Place(r.placeOf(c))
+		if r.ether.cfg.ClientConnect != nil { // OpenVPN tells the addresses again after it, which changes their order
+			c.visit.Scripts().Place(r.placeOf(c))
+		}
 		next(now, nil)
 		return
 	}

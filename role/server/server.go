@@ -210,6 +210,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	}
 	persist := time.NewTicker(persistInterval(s.cfg))
 	defer persist.Stop()
+	stale := s.roster.ether.staleTicks()
 	var delayed <-chan time.Time
 	if wait := s.adapter.RouteDelay(); wait > 0 {
 		delayed = time.After(wait)
@@ -231,6 +232,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 			}
 		case <-persist.C:
 			s.roster.book.Save()
+		case now := <-stale:
+			s.roster.ether.sweep(now)
 		case <-s.restarts:
 			if err := s.restart(ctx); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,19 +19,24 @@ type stations struct {
 	most   int // of one client
 	report func(c *client, l Learned)
 
-	mu    sync.Mutex
-	of    map[*client]map[string]*question
-	owner map[string]*client // of those that were admitted
+	mu     sync.Mutex
+	of     map[*client]map[string]*question
+	owner  map[string]*client // of those that were admitted
+	asking map[string]int     // how many programs run that decide about a station
 }
 
 // question is what learn-address was asked about a station behind a client.
 type question struct {
-	running, admitted bool
-	refused           time.Time // when it said no
+	vlan       uint16
+	mac        frame.MAC
+	running    bool // a program runs
+	admitted   bool
+	forgetting bool      // that program is told that the station is forgotten
+	answered   time.Time // when it said yes or no
 }
 
 func newStations(most int, report func(*client, Learned)) *stations {
-	return &stations{most: most, report: report, of: make(map[*client]map[string]*question), owner: make(map[string]*client)}
+	return &stations{most: most, report: report, of: make(map[*client]map[string]*question), owner: make(map[string]*client), asking: make(map[string]int)}
 }
 
 // admit reports whether a station may be behind a port. It never waits: the first frames
@@ -47,13 +53,14 @@ func (s *stations) admit(now time.Time, vlan uint16, mac frame.MAC, port *segmen
 	switch {
 	case q != nil && q.admitted:
 		return true
-	case q != nil && (q.running || now.Sub(q.refused) < refusedTime), q == nil && len(asked) >= s.most:
+	case q != nil && (q.running || now.Sub(q.answered) < refusedTime), q == nil && len(asked) >= s.most, s.isForgotten(address):
 		return false
 	case q == nil:
-		q = new(question)
+		q = &question{vlan: vlan, mac: mac}
 		asked[address] = q
 	}
 	q.running = true
+	s.asking[address]++
 	change := AddressAdded
 	if before := s.owner[address]; elsewhere || before != nil && before != c {
 		change = AddressUpdated
@@ -62,19 +69,29 @@ func (s *stations) admit(now time.Time, vlan uint16, mac frame.MAC, port *segmen
 	return false
 }
 
+// isForgotten reports whether learn-address is just told that a station is forgotten. The
+// caller holds mu.
+func (s *stations) isForgotten(address string) bool {
+	q := s.of[s.owner[address]][address]
+	return q != nil && q.forgetting
+}
+
 // answered notes what learn-address said.
 func (s *stations) answered(c *client, address string, change AddressChange, err error) {
 	s.mu.Lock()
+	if s.asking[address]--; s.asking[address] == 0 {
+		delete(s.asking, address)
+	}
 	asked := s.of[c]
 	if asked != nil {
-		if q := asked[address]; err == nil {
-			q.running, q.admitted = false, true
+		q := asked[address]
+		q.running, q.answered = false, time.Now()
+		if err == nil {
+			q.admitted = true
 			if before := s.owner[address]; before != nil && before != c {
 				delete(s.of[before], address)
 			}
 			s.owner[address] = c
-		} else {
-			q.running, q.refused = false, time.Now()
 		}
 	}
 	s.mu.Unlock()
@@ -98,13 +115,55 @@ func (s *stations) join(c *client) {
 func (s *stations) leave(c *client) (addresses []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for address := range s.of[c] {
-		if s.owner[address] == c {
-			delete(s.owner, address)
+	for address, q := range s.of[c] {
+		if s.owner[address] != c {
+			continue
+		}
+		delete(s.owner, address)
+		if !q.forgetting {
 			addresses = append(addresses, address)
 		}
 	}
 	delete(s.of, c)
 	slices.Sort(addresses)
 	return addresses
+}
+
+// sweep has learn-address told of stations that were admitted longer than age ago, and are
+// not known any more. Until it has answered, nobody is asked about them.
+func (s *stations) sweep(now time.Time, age time.Duration, known func(c *client, q *question) bool) {
+	s.mu.Lock()
+	clients := slices.Collect(maps.Keys(s.of))
+	s.mu.Unlock()
+	for _, c := range clients { // the lock is for one at a time: frames wait for it
+		for _, address := range s.silent(c, now, age, known) {
+			c.visit.Scripts().Silent(address, func() { s.forgot(c, address) })
+		}
+	}
+}
+
+// silent returns the stations behind a client that sweep forgets.
+func (s *stations) silent(c *client, now time.Time, age time.Duration, known func(c *client, q *question) bool) (addresses []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for address, q := range s.of[c] {
+		if !q.admitted || s.asking[address] > 0 || now.Sub(q.answered) <= age || known(c, q) {
+			continue
+		}
+		q.running, q.admitted, q.forgetting = true, false, true
+		addresses = append(addresses, address)
+	}
+	slices.Sort(addresses)
+	return addresses
+}
+
+// forgot notes that learn-address was told that a station is forgotten.
+func (s *stations) forgot(c *client, address string) {
+	s.mu.Lock()
+	if asked := s.of[c]; asked != nil {
+		delete(asked, address)
+		delete(s.owner, address)
+	}
+	s.mu.Unlock()
+	s.report(c, Learned{Address: address, Change: AddressDeleted})
 }

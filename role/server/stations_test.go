@@ -68,6 +68,12 @@ func TestStations(t *testing.T) {
 		t.Error("one that was refused, or one too many, is in, or one that was admitted is not")
 	}
 	ask(1, 4, "update 04:01")
+	s.sweep(now.Add(time.Minute), 2*time.Minute, func(*client, *question) bool { return false })
+	s.sweep(now.Add(time.Hour), time.Minute, func(_ *client, q *question) bool { return q.mac[0] != 4 })
+	if got := <-said; !strings.HasPrefix(got, "delete 04:01") || len(said) > 0 {
+		t.Errorf("of those that were silent for long, it is told %q", got)
+	}
+	ask(1, 4, "add 04:01")
 	if got := s.leave(one); !slices.Equal(got, []string{"02:01:00:00:00:00@0"}) {
 		t.Errorf("with the first client %q are forgotten", got)
 	}

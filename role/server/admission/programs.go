@@ -252,10 +252,19 @@ func (s Scripts) Station(word, address string, done func(err error)) {
 	v.admission.running.Go(func() { done(s.learn(v.ctx, env, word, address, v.Identity().Name)) })
 }
 
-// Forget runs learn-address for an address that was admitted when its client was gone
-// already.
+// Forget runs learn-address for an address that was admitted and leads to the client no
+// more, or was admitted when its client was gone already.
 func (s Scripts) Forget(address string) {
 	s.complain(s.learn(s.visit.admission.last, nil, "delete", address))
+}
+
+// Silent is Forget for a station that was silent for long, beside whatever calls it; done
+// is called then.
+func (s Scripts) Silent(address string, done func()) {
+	s.visit.admission.running.Go(func() {
+		s.Forget(address)
+		done()
+	})
 }
 
 // learn runs learn-address once.

@@ -123,6 +123,12 @@ func (s *Segment) Stations(now time.Time, yield func(vlan uint16, mac frame.MAC,
 	})
 }
 
+// Knows reports whether an address is known behind a port.
+func (s *Segment) Knows(now time.Time, vlan uint16, mac frame.MAC, port *Port) bool {
+	at, known := s.table.Lookup(now, vlan, mac)
+	return known && at == port
+}
+
 // FromAdapter finds who gets a frame from the adapter, and takes off its tag.
 func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	h, ok := parse(p)
