@@ -156,13 +156,15 @@ func (a *Adapter) down(ctx context.Context) error {
 	return a.fatal(a.run(ctx, "down", env, a.arguments("init")...))
 }
 
-// names runs dns-updown, which is told nothing but the names.
+// names runs dns-updown, which is told nothing but the names, in the order of OpenVPN 2.7.
 func (a *Adapter) names(ctx context.Context, scriptType string) {
 	if a.want.Told.DNS == nil {
 		return
 	}
-	env := a.want.Told.DNS.Clone()
+	env := new(hooks.Env)
 	env.Set("dev", a.Name())
+	env.Set("script_type", scriptType)
+	env.Add(a.want.Told.DNS)
 	a.hooks.named = scriptType == "dns-up"
 	_ = a.run(ctx, scriptType, env)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"culvert/access/hooks"
@@ -24,12 +25,47 @@ func Told(c *config.Config, base *hooks.Env, peer netip.Addr) bringup.Told {
 	setForeign(t.Host, c.Routing.DNS)
 	t.Local, t.Remote = setOwnAddress(t.Host, c.Adapter)
 	setRouteVariables(t.Host, c, peer)
-	if c.Hooks.DNSUpdown != nil && names(c.Routing) != nil {
-		t.DNS = new(hooks.Env)
-		setDNSServers(t.DNS, withOptions(c.Routing.DNS))
-		setSearch(t.DNS, c.Routing.DNS)
+	if c.Hooks.DNSUpdown != nil {
+		t.DNS = updown(c.Routing.DNS)
 	}
 	return t
+}
+
+// updown returns what dns-updown is told of names, as OpenVPN 2.7 does: it counts the servers
+// from 1, by priority. With servers of `dns`, dhcp-option says nothing. nil: there are no
+// servers, and nothing is run.
+func updown(dns config.DNS) *hooks.Env {
+	servers := slices.Clone(withOptions(dns))
+	if len(servers) == 0 {
+		return nil
+	}
+	for i := range servers {
+		servers[i].Priority = i + 1
+	}
+	options := optionDomains(dns.Options)
+	search := slices.DeleteFunc(slices.Clone(dns.SearchDomains), func(d string) bool { return slices.Contains(options, d) })
+	if len(dns.Servers) == 0 {
+		search = append(options, search...)
+	}
+	env := new(hooks.Env)
+	setSearch(env, search)
+	setDNSServers(env, servers)
+	return env
+}
+
+// optionDomains returns the domains of dhcp-option as OpenVPN 2.7 searches them: the last
+// DOMAIN, and then each DOMAIN-SEARCH.
+func optionDomains(options []string) (domains []string) {
+	var domain []string
+	for _, o := range options {
+		switch kind, value, _ := strings.Cut(o, " "); strings.ToUpper(kind) {
+		case "DOMAIN", "ADAPTER_DOMAIN_SUFFIX":
+			domain = []string{value}
+		case "DOMAIN-SEARCH":
+			domains = append(domains, value)
+		}
+	}
+	return append(domain, domains...)
 }
 
 // PeerVariables returns what programs are told of the other end when it has proven who it
@@ -65,12 +101,12 @@ func setDNS(e *hooks.Env, dns config.DNS) {
 	if len(dns.Servers) == 0 {
 		return // without servers, domains come as options
 	}
-	setSearch(e, dns)
+	setSearch(e, dns.SearchDomains)
 	setDNSServers(e, dns.Servers)
 }
 
-func setSearch(e *hooks.Env, dns config.DNS) {
-	for i, d := range dns.SearchDomains {
+func setSearch(e *hooks.Env, domains []string) {
+	for i, d := range domains {
 		e.Set(fmt.Sprintf("dns_search_domain_%d", i+1), d)
 	}
 }
