@@ -177,23 +177,78 @@ func TestDownFails(t *testing.T) {
 	}
 }
 
+// p2pCases are tunnels between two hosts; signal and then are for the one that calls.
+var p2pCases = []hostCase{
+	{name: "plain", client: []string{"up-delay"}},
+	{name: "restart", client: []string{"up-delay", "up-restart"}, signal: syscall.SIGUSR1},
+	{name: "reload", client: []string{"up-delay", "up-restart"}, signal: syscall.SIGHUP, then: "route 10.61.0.0 255.255.0.0"},
+}
+
 // p2pCalls has two hosts without a server, of one implementation, run a program for
 // everything that happens, and returns the runs of each end.
-func p2pCalls(t *testing.T, impl implementation, one, other selfSigned) (a, b []hookCall) {
+func (c hostCase) p2pCalls(t *testing.T, impl implementation, one, other selfSigned) (a, b []hookCall) {
 	h := newHosts(t)
 	atServer, atClient := h.s.hooksForAll(), h.c.hooksForAll()
 	server := h.s.run(impl, h.s.p2pConfig(p2pHost{index: 0, tlsServer: true, own: one, peer: other,
-		extra: hostHooks(atServer, "ipchange "+atServer, "tls-verify "+atServer, "persist-tun", "route 10.70.0.0 255.255.0.0")}))
+		extra: hostHooks(atServer, append(slices.Clone(c.server), "ipchange "+atServer, "tls-verify "+atServer, "persist-tun", "route 10.70.0.0 255.255.0.0")...)}))
 	client := h.c.run(impl, h.c.p2pConfig(p2pHost{index: 1, remote: h.w.b4, own: other, peer: one,
-		extra: hostHooks(atClient, "ipchange "+atClient, "tls-verify "+atClient, "persist-tun", "up-delay", "down-pre")}))
+		extra: hostHooks(atClient, append(slices.Clone(c.client), "ipchange "+atClient, "tls-verify "+atClient, "persist-tun", "down-pre")...)}))
 	server.up()
 	client.up()
+	if c.signal != nil {
+		h.c.ran("route-up", 1)
+		h.s.ran("ipchange", 1)
+		h.c.append("p2p.conf", c.then)
+		client.cmd.Process.Signal(c.signal)
+		client.expect(initialized, 2, patience)
+		server.expect(handshake, 2, patience)
+		h.c.ran("up", 2)
+		if c.then != "" {
+			h.c.ran("route-up", 2)
+		}
+		if impl.name == ours.name { // docs/hooks.md has the reason
+			h.s.ran("ipchange", 2)
+		}
+	}
 	for _, p := range []*process{client, server} {
 		if err := p.stop(syscall.SIGTERM); err != nil {
 			t.Errorf("%s: %v", p.name, err)
 		}
 	}
 	return h.s.calls(), h.c.calls()
+}
+
+// ran waits until the host's program has run so many times for a directive.
+func (n *netns) ran(kind string, times int) {
+	n.t.Helper()
+	n.eventually(fmt.Sprint(kind, " has run, times: ", times), func() bool {
+		runs := 0
+		for _, c := range n.calls() {
+			if c.kind == kind {
+				runs++
+			}
+		}
+		return runs >= times
+	})
+}
+
+// afterAnother leaves out what is different, and why docs/hooks.md says, for a host with which
+// the other one begins another connection: ipchange for the same address, and for tls-verify the
+// address that was trusted, and at the end that routes were added.
+func afterAnother(calls []hookCall) (all []hookCall) {
+	kinds := map[string]string{"trusted_ip": "tls-verify", "trusted_port": "tls-verify", "redirect_gateway": "route-pre-down down"}
+	for last := ""; len(calls) > 0; calls = calls[1:] {
+		c := calls[0]
+		if c.kind == "ipchange" {
+			if c.what() == last {
+				continue
+			}
+			last = c.what()
+		}
+		c.env = c.drop(kinds, map[string]int{})
+		all = append(all, c)
+	}
+	return all
 }
 
 // aboutPeer are variables that OpenVPN hands out between two hosts and we do not:
@@ -217,14 +272,27 @@ func (c hookCall) told() []string {
 // what is told.
 func TestP2PHooks(t *testing.T) {
 	one, other := newSelfSigned("one"), newSelfSigned("other")
-	wantOne, wantOther := p2pCalls(t, stock, one, other)
-	gotOne, gotOther := p2pCalls(t, ours, one, other)
-	for end, calls := range map[string][2][]hookCall{"waits": {wantOne, gotOne}, "calls": {wantOther, gotOther}} {
-		want, got := sameRuns(t, "the host that "+end, calls[0], calls[1])
-		for i, c := range want {
-			if theirs, own := c.told(), got[i].told(); !slices.Equal(theirs, own) {
-				t.Errorf("the host that %s: %s: OpenVPN told it\n%s\nand we\n%s", end, c.what(), strings.Join(theirs, "\n"), strings.Join(own, "\n"))
+	for _, c := range p2pCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			wantOne, wantOther := c.p2pCalls(t, stock, one, other)
+			gotOne, gotOther := c.p2pCalls(t, ours, one, other)
+			if c.signal != nil {
+				wantOne, gotOne = afterAnother(wantOne), afterAnother(gotOne)
 			}
+			sameTold(t, "the host that waits", wantOne, gotOne)
+			sameTold(t, "the host that calls", wantOther, gotOther)
+		})
+	}
+}
+
+// sameTold compares the runs of a program, and in any order what it was told.
+func sameTold(t *testing.T, end string, want, got []hookCall) {
+	t.Helper()
+	want, got = sameRuns(t, end, want, got)
+	for i, c := range want {
+		if theirs, own := c.told(), got[i].told(); !slices.Equal(theirs, own) {
+			t.Errorf("%s: %s: OpenVPN told it\n%s\nand we\n%s", end, c.what(), strings.Join(theirs, "\n"), strings.Join(own, "\n"))
 		}
 	}
 }
