@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -199,18 +200,18 @@ func (s slowPAM) Ask(context.Context, netip.Prefix, Login) (Answer, error) {
 
 // TestPending: a client is told to wait where PAM takes its time, and else not.
 func TestPending(t *testing.T) {
-	for takes, want := range map[time.Duration]int{time.Second: 0, time.Minute: 1} {
+	for takes, want := range map[time.Duration]int32{time.Second: 0, time.Minute: 1} {
 		synctest.Test(t, func(t *testing.T) {
-			told := 0
+			var told atomic.Int32
 			c := &Checker{Asker: slowPAM{takes}, Service: "openvpn", Log: slog.New(slog.DiscardHandler)}
 			v := c.Check(t.Context(), &auth.Request{Username: "ada", Env: new(hooks.Env)}, func(p auth.Pending) {
-				if told++; p.Timeout != maxTime {
+				if told.Add(1); p.Timeout != maxTime {
 					t.Errorf("%+v", p)
 				}
 			})
 			time.Sleep(time.Minute)
-			if !v.OK || told != want {
-				t.Errorf("after %v: %+v, told %d times", takes, v, told)
+			if n := told.Load(); !v.OK || n != want {
+				t.Errorf("after %v: %+v, told %d times", takes, v, n)
 			}
 		})
 	}
