@@ -82,9 +82,8 @@ func (s *stations) answered(c *client, address string, change AddressChange, err
 	if s.asking[address]--; s.asking[address] == 0 {
 		delete(s.asking, address)
 	}
-	asked := s.of[c]
-	if asked != nil {
-		q := asked[address]
+	q := s.of[c][address]
+	if q != nil {
 		q.running, q.answered = false, time.Now()
 		if err == nil {
 			q.admitted = true
@@ -95,7 +94,7 @@ func (s *stations) answered(c *client, address string, change AddressChange, err
 		}
 	}
 	s.mu.Unlock()
-	if asked == nil {
+	if q == nil { // the client is gone
 		if err == nil {
 			c.visit.Scripts().Forget(address)
 		}
