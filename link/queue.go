@@ -20,6 +20,7 @@ type queue struct {
 	raw  syscall.RawConn // nil where there is no socket to try
 	step func(fd uintptr) bool
 	tried
+	flush func() // of the goroutine; a value, for one with arguments would allocate
 	limit int
 	drop  bool
 
@@ -30,6 +31,8 @@ type queue struct {
 	mu            sync.Mutex
 	change        sync.Cond // of what follows
 	control, data *frames   // nil: none wait
+	left          *frames   // what the goroutine begins with
+	sent          int       // bytes of left that are sent
 	flying        int       // packets the goroutine is writing
 	busy          bool      // the goroutine is running
 	closing       bool
@@ -88,7 +91,7 @@ func (q *queue) init(conn net.Conn, o TCPOptions) {
 	if s, ok := conn.(syscall.Conn); ok && canTry {
 		q.raw, _ = s.SyscallConn()
 	}
-	q.step = q.try
+	q.step, q.flush = q.try, q.writeAll
 }
 
 // add queues packets and sends what can be sent. If it is patient it waits for
@@ -188,8 +191,9 @@ func (q *queue) send() {
 			return
 		}
 	}
+	q.left, q.sent = out, sent
 	q.busy, q.flying = true, out.count
-	go q.flush(out, sent)
+	go q.flush()
 }
 
 func (q *queue) pending() bool { return q.control != nil || q.data != nil }
@@ -214,9 +218,10 @@ func (q *queue) try(fd uintptr) bool {
 	return true
 }
 
-// flush is the goroutine: it writes until nothing waits. The first sent bytes of
-// out were sent before.
-func (q *queue) flush(out *frames, sent int) {
+// writeAll is the goroutine: it writes what send left, and then until nothing waits.
+func (q *queue) writeAll() {
+	out, sent := q.left, q.sent
+	q.left = nil
 	for {
 		_, err := q.conn.Write(out.bytes[sent:])
 		out.release()
