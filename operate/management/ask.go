@@ -103,7 +103,7 @@ func ofAsks() map[string]command {
 		"pk-sig":             {run: func(r *reader, _ []string) { takeSignature(r, "pk-sig", "pk-sign") }},
 		"certificate":        {run: doCertificate},
 		"pkcs11-id-count":    {run: func(r *reader, _ []string) { r.say(">PKCS11ID-COUNT:0") }},
-		"pkcs11-id-get":      {least: 1, run: func(r *reader, args []string) { r.say(">PKCS11ID-ENTRY:'" + args[0] + "'") }},
+		"pkcs11-id-get":      {least: 1, run: func(r *reader, args []string) { r.say(fmt.Sprintf(">PKCS11ID-ENTRY:'%d'", number(args[0]))) }},
 		"cr-response":        {least: 1, run: doChallengeResponse},
 	}
 }

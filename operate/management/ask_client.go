@@ -130,7 +130,7 @@ func doRemoteGet(r *reader, args []string) {
 	list := x.Remotes()
 	from, to := 0, len(list)
 	if args[0] != "all" {
-		from = min(number(args[0]), len(list))
+		from = min(max(0, number(args[0])), len(list))
 		to = from + 1
 		if len(args) > 1 {
 			to = number(args[1])

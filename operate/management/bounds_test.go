@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -50,13 +51,16 @@ func TestBadInput(t *testing.T) {
 		`kill "a`:                               `ERROR: Options error: No closing quotation (") in management command`,
 		`kill a\`:                               "ERROR: Options error: Residual parse state (backslash) in management command",
 		"\xff\x00\x01":                          "ERROR: unknown command, enter 'help' for more options",
-		"client-auth-nt 99999999999999999999 1": "ERROR: The 'client-auth-nt' command is not supported by the current daemon mode",
+		"client-auth-nt 99999999999999999999 1": "ERROR: cannot parse CID",
+		"\xff\xfb\x01\xff\xfd\x03pid":           "ERROR: unknown command, enter 'help' for more options",
+		"\x00p\x01i\rd\x7f\r\r":                 fmt.Sprintf("SUCCESS: pid=%d", os.Getpid()),
 	} {
 		d.say(input)
 		d.want(want)
 	}
 	d.say("# a comment")
 	d.say("")
+	d.say("\x04\x1b\x00")
 	d.say("pid")
 	d.want(fmt.Sprintf("SUCCESS: pid=%d", os.Getpid()))
 }
@@ -308,12 +312,21 @@ func TestParse(t *testing.T) {
 	if err != nil || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", words) {
 		t.Errorf("%q, %v", got, err)
 	}
+	for line, want := range map[string]error{
+		`a "b`: errQuote, `a "b\`: errQuote, `a 'b`: errSingleQuote, `a b\`: errResidue,
+		`a \b`: errBackslash, `a "b\c"`: errBackslash, `a "b\'c"`: errBackslash, `a b\#`: errBackslash,
+	} {
+		if got, err := Parse(line); !errors.Is(err, want) {
+			t.Errorf("%s: %q, %v; want %v", line, got, err, want)
+		}
+	}
 	for line, want := range map[string]string{
-		`a  b	c`:     `["a" "b" "c"]`,
-		`a 'b "c' d`: `["a" "b \"c" "d"]`,
-		`a b\ c`:     `["a" "b c"]`,
-		`a # b`:      `["a"]`,
-		`  `:         `[]`,
+		`a 'b\c' "\\\""`: `["a" "b\\c" "\\\""]`,
+		`a  b	c`:         `["a" "b" "c"]`,
+		`a 'b "c' d`:     `["a" "b \"c" "d"]`,
+		`a b\ c`:         `["a" "b c"]`,
+		`a # b`:          `["a"]`,
+		`  `:             `[]`,
 	} {
 		if got, err := Parse(line); err != nil || fmt.Sprintf("%q", got) != want {
 			t.Errorf("%s: %q, %v; want %s", line, got, err, want)

@@ -49,9 +49,13 @@ func doKill(r *reader, args []string) {
 	if b == nil {
 		return
 	}
-	what := args[0]
-	if !strings.Contains(what, ":") {
-		r.killed(b, fmt.Sprintf("common name '%s' found, %%d client(s) killed", what), fmt.Sprintf("common name '%s' not found", what),
+	what, _ := strings.CutSuffix(args[0], ":")
+	switch {
+	case what == "" || what[0] == ':':
+		r.refuse("kill parse")
+		return
+	case !strings.Contains(what, ":"):
+		r.killed(b, "common name '"+what+"' found, %d client(s) killed", "common name '"+what+"' not found",
 			func(p backend.Peer) bool { return p.Name == what && !p.Connecting })
 		return
 	}
@@ -62,19 +66,23 @@ func doKill(r *reader, args []string) {
 		}
 	}
 	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		host, _, _ := strings.Cut(what, ":")
+	if host, port, _ := strings.Cut(address, ":"); err != nil {
+		if _, err := netip.ParseAddr(host); err == nil {
+			r.refuse("port number is out of range: %s", port)
+			return
+		}
+		host, _, _ = strings.Cut(what, ":")
 		r.refuse("error parsing IP address: %s", host)
 		return
 	}
-	r.killed(b, fmt.Sprintf("%%d client(s) at address %s killed", address), fmt.Sprintf("client at address %s not found", address),
+	r.killed(b, "%d client(s) at address "+address+" killed", "client at address "+address+" not found",
 		func(p backend.Peer) bool {
 			other, err := netip.ParseAddrPort(p.Remote)
 			return err == nil && netip.AddrPortFrom(other.Addr().Unmap(), other.Port()) == netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 		})
 }
 
-// killed disconnects the clients that is chooses, and answers.
+// killed disconnects the clients that is chooses, and answers; done has %d for how many.
 func (r *reader) killed(b backend.Backend, done, none string, is func(backend.Peer) bool) {
 	n := 0
 	for _, p := range b.Peers() {
@@ -86,16 +94,16 @@ func (r *reader) killed(b backend.Backend, done, none string, is func(backend.Pe
 		r.refuse("%s", none)
 		return
 	}
-	r.ok(done, n)
+	r.ok("%s", strings.Replace(done, "%d", strconv.Itoa(n), 1))
 }
 
 func doClientKill(r *reader, args []string) {
-	b := r.server("client-kill")
-	if b == nil {
-		return
-	}
 	cid, ok := r.cid(args[0])
 	if !ok {
+		return
+	}
+	b := r.server("client-kill")
+	if b == nil {
 		return
 	}
 	message := "RESTART"
@@ -117,13 +125,13 @@ func doPushAll(r *reader, args []string) {
 }
 
 func doPushOne(r *reader, args []string) {
+	b := r.server("push-update-cid")
+	if b == nil {
+		return
+	}
 	cid, err := strconv.ParseUint(args[0], 10, 64)
 	if err != nil {
 		r.say("ERROR: cannot parse CID", "ERROR: push-update-cid fail during cid parsing")
-		return
-	}
-	b := r.server("push-update-cid")
-	if b == nil {
 		return
 	}
 	for _, p := range b.Peers() {

@@ -3,6 +3,7 @@ package management
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // command is one command: how many words follow its name, and what it does. More words
@@ -45,16 +46,17 @@ func (r *reader) unsupported(name string) {
 	r.refuse("The '%s' command is not supported by the current daemon mode", name)
 }
 
-// number returns the leading decimal digits of a word as a number, as C's atoi does;
-// 0 without any, and at most 1<<31 - 1.
-func number(word string) (n int) {
-	for _, c := range []byte(word) {
-		if c < '0' || c > '9' || n > 1<<31/10-1 {
-			break
-		}
-		n = 10*n + int(c-'0')
+// number returns the leading number of a word in 32 bits, as C's atoi does on Linux: after
+// white space and a sign, decimal digits; 0 without any. What does not fit in 64 bits is
+// their greatest or least number, and of all 64 the lower 32 bits count.
+func number(word string) int {
+	word = strings.TrimLeft(word, " \t\r\n\v\f")
+	end := 0
+	for end < len(word) && (word[end] >= '0' && word[end] <= '9' || end == 0 && (word[0] == '-' || word[0] == '+')) {
+		end++
 	}
-	return n
+	n, _ := strconv.ParseInt(word[:end], 10, 64) // which is what C makes of it in each case
+	return int(int32(n))
 }
 
 // bannerLine greets a reader. It has the version of the protocol, which programs check.

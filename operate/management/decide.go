@@ -178,31 +178,27 @@ func (r *reader) answered(command string, in bool) {
 
 // doClientAuth lets a client in with directives, in lines up to END.
 func doClientAuth(r *reader, args []string) {
+	k, ok := r.login(args)
+	if !ok {
+		return // without waiting for END, as with OpenVPN
+	}
 	r.several(func(lines []string) {
-		if r.server("client-auth") == nil {
-			return
-		}
-		if k, ok := r.login(args); ok {
+		if r.server("client-auth") != nil {
 			r.answered("client-auth", r.i.decide(k, auth.Verdict{OK: true, Lines: lines}))
 		}
 	})
 }
 
 func doClientAuthNT(r *reader, args []string) {
-	if r.server("client-auth-nt") == nil {
-		return
-	}
-	if k, ok := r.login(args); ok {
-		r.answered("client-auth", r.i.decide(k, auth.Verdict{OK: true})) // OpenVPN's word
+	const name = "client-auth" // OpenVPN's word
+	if k, ok := r.login(args); ok && r.server(name) != nil {
+		r.answered(name, r.i.decide(k, auth.Verdict{OK: true}))
 	}
 }
 
 func doClientDeny(r *reader, args []string) {
-	if r.server("client-deny") == nil {
-		return
-	}
 	k, ok := r.login(args)
-	if !ok {
+	if !ok || r.server("client-deny") == nil {
 		return
 	}
 	v := auth.Verdict{}
@@ -220,19 +216,23 @@ func doClientDeny(r *reader, args []string) {
 const maxExtra = 1000
 
 func doClientPending(r *reader, args []string) {
-	if r.server("client-pending-auth") == nil {
-		return
-	}
 	k, ok := r.login(args)
 	if !ok {
 		return
 	}
 	seconds := number(args[3])
+	if seconds <= 0 {
+		r.refuse("cannot parse TIMEOUT")
+		return
+	}
+	if r.server("client-pending-auth") == nil {
+		return
+	}
 	i := r.i
 	i.mu.Lock()
 	p := i.clients.pending[k]
 	i.mu.Unlock()
-	if p == nil || len(args[2]) > maxExtra || seconds == 0 {
+	if p == nil || len(args[2]) > maxExtra {
 		r.refuse("client-pending-auth command failed. Extra parameter might be too long")
 		return
 	}

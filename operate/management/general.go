@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -56,28 +57,28 @@ func doTest(r *reader, args []string) {
 	}
 }
 
-// past answers a command that shows a history, or turns its messages on and off: [on|off] [N|all].
+// past answers a command that shows a history, or turns its messages on and off, or both:
+// each of the first two words is on, off, all or a number.
 func (r *reader) past(name string, h *history, on *bool, args []string) {
 	var text []string
 	defer func() { r.say(text...) }()
 	i := r.i
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(args) > 0 && (args[0] == "on" || args[0] == "off") {
-		*on = args[0] == "on"
-		text = append(text, fmt.Sprintf("SUCCESS: real-time %s notification set to %s", name, map[bool]string{true: "ON", false: "OFF"}[*on]))
-		if args = args[1:]; len(args) == 0 {
-			return
-		}
-	}
-	n := -1
-	if args[0] != "all" {
-		if n = number(args[0]); n == 0 {
+	for _, word := range args[:min(len(args), 2)] {
+		n := number(word)
+		switch {
+		case word == "on" || word == "off":
+			*on = word == "on"
+			text = append(text, fmt.Sprintf("SUCCESS: real-time %s notification set to %s", name, strings.ToUpper(word)))
+		case word == "all":
+			text = append(append(text, h.last(-1)...), "END")
+		case n > 0:
+			text = append(append(text, h.last(n)...), "END")
+		default:
 			text = append(text, fmt.Sprintf("ERROR: %s parameter must be 'on' or 'off' or some number n or 'all'", name))
-			return
 		}
 	}
-	text = append(append(text, h.last(n)...), "END")
 }
 
 func doState(r *reader, args []string) {
@@ -92,15 +93,16 @@ func doEcho(r *reader, args []string) { r.past("echo", &r.i.echoes, &r.echoes, a
 
 func doStatus(r *reader, args []string) {
 	version := r.i.process.StatusVersion
-	if len(args) > 0 {
-		version = number(args[0])
+	// As with OpenVPN, what is no number, or 0, stands for the format of the configuration.
+	if n := number(first(args)); n != 0 {
+		version = n
 	}
 	b := r.i.tunnel()
 	switch {
-	case version < 1 || version > 3:
-		r.refuse("bad status format version number")
 	case b == nil:
 		r.unsupported("status")
+	case version < 1 || version > 3:
+		r.refuse("bad status format version number")
 	default:
 		var lines []string
 		for line := range bytes.Lines(b.StatusText(version)) {
@@ -199,7 +201,7 @@ func doVerb(r *reader, args []string) {
 		return
 	}
 	n := number(args[0])
-	if n > mostVerb {
+	if n < 0 || n > mostVerb {
 		r.refuse("verb level is out of range")
 		return
 	}
@@ -213,7 +215,12 @@ func doMute(r *reader, args []string) {
 		r.ok("mute=%d", p.Mute())
 		return
 	}
-	p.SetMute(number(args[0]))
+	n := number(args[0])
+	if n < 0 {
+		r.refuse("mute level is out of range")
+		return
+	}
+	p.SetMute(n)
 	r.ok("mute level changed")
 }
 
@@ -221,6 +228,11 @@ func doSignal(r *reader, args []string) {
 	if !slices.Contains(Signals, args[0]) {
 		r.refuse("signal '%s' is not a known signal type", args[0])
 		return
+	}
+	if args[0] == "SIGINT" || args[0] == "SIGTERM" {
+		r.i.mu.Lock()
+		r.i.course.exit = args[0]
+		r.i.mu.Unlock()
 	}
 	r.ok("signal %s thrown", args[0])
 	r.i.process.Signal(args[0])

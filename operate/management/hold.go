@@ -63,13 +63,13 @@ func doHold(r *reader, args []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	h := &i.hold
-	switch word := first(args); word {
-	case "":
+	switch word := first(args); {
+	case len(args) == 0:
 		r.ok("hold=%d", map[bool]int{true: 1}[h.flag])
-	case "on", "off":
+	case word == "on" || word == "off":
 		h.flag = word == "on"
 		r.ok("hold flag set to %s", map[bool]string{true: "ON", false: "OFF"}[h.flag])
-	case "release":
+	case word == "release":
 		if h.waiting != nil {
 			close(h.waiting)
 			h.waiting = nil

@@ -329,14 +329,14 @@ func (i *Interface) Close(err error) {
 		return
 	}
 	i.mu.Lock()
-	exiting := i.course.last == stateExiting
+	exiting, why := i.course.last == stateExiting, i.course.exiting()
 	i.mu.Unlock()
 	switch { // as with OpenVPN, it is one or the other
 	case exiting:
 	case err != nil:
 		i.Fatal(err.Error())
 	default:
-		i.State(plainState(stateExiting, "SIGTERM"))
+		i.State(plainState(stateExiting, why))
 	}
 	i.mu.Lock()
 	if i.closed {

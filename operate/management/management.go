@@ -26,7 +26,7 @@ import (
 )
 
 // Signals are what a reader can ask for, as if the process had got the signal.
-var Signals = []string{"SIGHUP", "SIGTERM", "SIGUSR1", "SIGUSR2"}
+var Signals = []string{"SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"}
 
 // Process is the process that an Interface belongs to. Its functions must not block.
 type Process struct {

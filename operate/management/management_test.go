@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,31 @@ func TestAnswers(t *testing.T) {
 		"test":                         "ERROR: the 'test' command requires 1 parameter",
 		"test 2":                       "[0] The purpose of this command is to generate large amounts of output.\r\n[1] The purpose of this command is to generate large amounts of output.",
 		"env-filter":                   "SUCCESS: env_filter_level=0",
+		"env-filter -1":                "SUCCESS: env_filter_level=-1",
+		"env-filter x":                 "SUCCESS: env_filter_level=0",
+		"echo 1 2 3":                   "END\r\nEND",
+		"echo all on":                  "END\r\nSUCCESS: real-time echo notification set to ON",
+		"echo 0 all":                   "ERROR: echo parameter must be 'on' or 'off' or some number n or 'all'\r\nEND",
+		"echo off on x":                "SUCCESS: real-time echo notification set to OFF\r\nSUCCESS: real-time echo notification set to ON",
+		"echo 2147483648":              "ERROR: echo parameter must be 'on' or 'off' or some number n or 'all'",
+		"status -1":                    "ERROR: bad status format version number",
+		`hold ""`:                      "ERROR: bad hold command parameter",
+		"verb -1":                      "ERROR: verb level is out of range",
+		"mute -1":                      "ERROR: mute level is out of range",
+		"version 2147483648":           "",
+		`kill ""`:                      "ERROR: kill parse",
+		"kill :5":                      "ERROR: kill parse",
+		"kill 1.2.3.4:":                "ERROR: common name '1.2.3.4' not found",
+		"kill 1.2.3.4:x":               "ERROR: port number is out of range: x",
+		"kill 1.2.3.4:70000":           "ERROR: port number is out of range: 70000",
+		"kill a:b:c":                   "ERROR: error parsing IP address: a",
+		"kill 50%d%s":                  "ERROR: common name '50%d%s' not found",
+		"client-auth x 0":              "ERROR: cannot parse CID",
+		"client-auth 0 x":              "ERROR: cannot parse KID",
+		"client-pending-auth 0 0 x y":  "ERROR: cannot parse TIMEOUT",
+		"signal SIGINT":                "SUCCESS: signal SIGINT thrown",
+		"pkcs11-id-get 1.5":            ">PKCS11ID-ENTRY:'1'",
+		"pkcs11-id-get x":              ">PKCS11ID-ENTRY:'0'",
 		"load-stats":                   "SUCCESS: nclients=0,bytesin=0,bytesout=0",
 		"bytecount":                    "ERROR: the 'bytecount' command requires 1 parameter",
 		"bytecount 0":                  "SUCCESS: bytecount interval changed",
@@ -131,7 +157,56 @@ func TestAnswers(t *testing.T) {
 		"push-update-cid 77 -route":    "ERROR: no client updated\r\nERROR: push-update command failed",
 	} {
 		d.say(command)
-		d.want(strings.Split(want, "\r\n")...)
+		if want != "" {
+			d.want(strings.Split(want, "\r\n")...)
+		}
+	}
+}
+
+// TestNumber: words become numbers as with OpenVPN, which uses C's atoi.
+func TestNumber(t *testing.T) {
+	for word, want := range map[string]int{
+		"": 0, "x": 0, "-": 0, "7": 7, " +7": 7, "-7x": -7, "1.5": 1, "0x10": 0, "4294967296": 0, "2147483648": -2147483648,
+		"99999999999999999999": -1, "-99999999999999999999": 0, "1 2": 1, "--1": 0,
+	} {
+		if got := number(word); got != want {
+			t.Errorf("%q: %d, want %d", word, got, want)
+		}
+	}
+}
+
+// TestExitBySIGINT: the signal that a reader names is the reason of EXITING.
+func TestExitBySIGINT(t *testing.T) {
+	i, d := open(t, config.Management{})
+	d.say("state on")
+	d.want("SUCCESS: real-time state notification set to ON")
+	d.say("signal SIGINT")
+	d.want("SUCCESS: signal SIGINT thrown")
+	go i.Close(nil)
+	line, err := d.in.ReadString('\n')
+	if _, state, _ := strings.Cut(line, ","); state != "EXITING,SIGINT,,,,,\r\n" {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
+// TestEnvFilter: which variables OpenVPN 2.6.14 and 2.7.8 showed of one client, at each
+// level.
+func TestEnvFilter(t *testing.T) {
+	for levels, names := range map[string]string{
+		"0":   "n_clients common_name untrusted_ip6 untrusted_port ifconfig_ipv6_local ifconfig_pool_remote_ip6 tls_id_0 tls_digest_0 daemon verb",
+		"01":  "X509_0_C X509_0_O X509_0_OU_1 X509_0_emailAddress X509_1_CN X509_1_OU",
+		"012": "password username untrusted_ip tls_serial_0 tls_serial_hex_0 tls_serial_1 tls_serial_hex_1 X509_0_CN daemon_pid daemon_start_time ifconfig_local ifconfig_netmask ifconfig_pool_remote_ip ifconfig_pool_netmask dev time_duration bytes_sent bytes_received session_id session_state",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			for level := range 4 {
+				if got, want := shows(level, name), strings.Contains(levels, strconv.Itoa(level)); got != want {
+					t.Errorf("level %d: %s is shown: %v, want %v", level, name, got, want)
+				}
+			}
+		}
+	}
+	if !shows(-1, "verb") {
+		t.Error("a level below 0 filters")
 	}
 }
 

@@ -30,28 +30,20 @@ func clientLines(head string, env *hooks.Env, level int, login bool) []string {
 	return append(lines, ">CLIENT:ENV,END")
 }
 
-// shows reports whether env-filter leaves a variable in: at level 0 all of them, at 1
-// those that say who the client is and where, at 2 of its own certificate only, and from 3
-// on none (as OpenVPN 2.6.14 did it).
+// shows reports whether env-filter leaves a variable in: at level 0 and below all of them,
+// at 1 those that say who the client is and where, at 2 without the names in certificates
+// but for the client's own, and from 3 on none (as OpenVPN 2.6.14 and 2.7.8 did it).
 func shows(level int, name string) bool {
-	if level == 0 || level > 2 {
-		return level == 0
+	if level <= 0 || level > 2 {
+		return level <= 0
 	}
 	switch name {
-	case "username", "password", "untrusted_ip", "untrusted_ip6", "dev", "daemon_pid", "daemon_start_time":
+	case "username", "password", "untrusted_ip", "dev", "daemon_pid", "daemon_start_time", "X509_0_CN",
+		"ifconfig_local", "ifconfig_netmask", "ifconfig_pool_remote_ip", "ifconfig_pool_netmask",
+		"session_id", "session_state", "bytes_received", "bytes_sent", "time_duration":
 		return true
 	}
-	if strings.HasPrefix(name, "ifconfig_") {
-		return true
-	}
-	rest, own := strings.CutPrefix(name, "X509_0_")
-	if !own && level == 1 && strings.HasPrefix(name, "X509_") {
-		_, rest, own = strings.Cut(name[len("X509_"):], "_")
-	}
-	if own {
-		return rest == "CN"
-	}
-	return strings.HasPrefix(name, "tls_serial_") && (level == 1 || strings.HasSuffix(name, "_0"))
+	return strings.HasPrefix(name, "tls_serial_") || level == 1 && strings.HasPrefix(name, "X509_")
 }
 
 // Client takes an event of a server: readers that decide about clients hear of those that

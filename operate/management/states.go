@@ -1,6 +1,7 @@
 package management
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -62,6 +63,7 @@ type course struct {
 	routes bool   // some are about to be set
 	failed bool   // something could not be set up on this host
 	lost   string // why the connection was lost, in a word
+	exit   string // the signal by which a reader ended the process; "" for none
 	// reloading is set while the process starts over with its configuration: the end of
 	// the role is none of the process then.
 	reloading bool
@@ -156,7 +158,7 @@ func (c *course) endings(e event.Event) []string {
 		c.last, c.lost = stateReconnecting, ""
 		return []string{plainState(stateReconnecting, why)}
 	case event.Ended:
-		why := "SIGTERM"
+		why := c.exiting()
 		if e.Err != nil {
 			why = reasonFor(e.Err)
 		}
@@ -169,6 +171,9 @@ func (c *course) endings(e event.Event) []string {
 	}
 	return nil
 }
+
+// exiting is the reason for an exit that was asked for.
+func (c *course) exiting() string { return cmp.Or(c.exit, "SIGTERM") }
 
 // families are the first addresses of each kind.
 func families(all []netip.Prefix) (v4, v6 netip.Addr) {

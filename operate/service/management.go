@@ -20,7 +20,7 @@ import (
 )
 
 // asked are the events for the names of signals.
-var asked = map[string]process.Event{"SIGHUP": process.Reload, "SIGTERM": process.Exit, "SIGUSR1": process.Restart, "SIGUSR2": process.Status}
+var asked = map[string]process.Event{"SIGHUP": process.Reload, "SIGINT": process.Exit, "SIGTERM": process.Exit, "SIGUSR1": process.Restart, "SIGUSR2": process.Status}
 
 // manage opens the management interface that a configuration names, for the life of this
 // process, and returns what readers and signals ask for as one. Without one, m is nil.
