@@ -42,6 +42,7 @@ func (s *served) connect(n *netns) (v4, v6 netip.Addr) {
 // other with client-to-client alone, and those of another server of that host
 // never.
 func TestClientsApart(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	s, a, b, c, d := l.host("s"), l.host("a"), l.host("b"), l.host("c"), l.host("d")
 	at := l.join(s, a).a4.String()

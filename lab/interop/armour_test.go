@@ -12,6 +12,7 @@ import (
 // TestTLSAuth has both programs agree on each digest in turn, and on a key
 // used one way only, the other way round, and both ways.
 func TestTLSAuth(t *testing.T) {
+	t.Parallel()
 	directions := [][2]string{{"0", "1"}, {"1", "0"}, {"", ""}}
 	for i, name := range digest.Names() {
 		for j, who := range formatPairings[:2] {
@@ -43,6 +44,7 @@ func tlsAuth(p party, digest, direction string) party {
 
 // TestForceCookie: clients of 2.6 have what it asks for.
 func TestForceCookie(t *testing.T) {
+	t.Parallel()
 	for _, who := range formatPairings {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,7 @@ import (
 // TestClientConfigDir gives one client its own address and a route, and reaches
 // the network behind it.
 func TestClientConfigDir(t *testing.T) {
+	t.Parallel()
 	behind := netip.MustParseAddr("192.168.77.1")
 	for _, who := range everyone {
 		t.Run(who.name(), func(t *testing.T) {

@@ -38,6 +38,7 @@ func TestAlertsAtStock(t *testing.T) {
 // says so itself where the server is stock and falls silent, and hears it from
 // ours.
 func TestRefusedClientLearnsWhy(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		server implementation
 		want   string
@@ -82,6 +83,7 @@ func TestTLSLines(t *testing.T) {
 // TestSHA1Certificates: taken, and said loudly, with `tls-cert-profile insecure`
 // as with stock OpenVPN; refused with the cure without.
 func TestSHA1Certificates(t *testing.T) {
+	t.Parallel()
 	k := keys(t)
 	for _, who := range []pairing{{ours, stock}, {stock, ours}} {
 		t.Run(who.name(), func(t *testing.T) {

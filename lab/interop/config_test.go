@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -47,6 +48,11 @@ func diagonal() (some []combination) {
 		some = append(some, combination{a, ciphers[i%3], topologies[i%3], i%2 == 0, false})
 	}
 	return some
+}
+
+// onDiagonal reports whether c is one of the diagonal, whatever its outer family.
+func (c combination) onDiagonal() bool {
+	return slices.ContainsFunc(diagonal(), func(d combination) bool { return d.name() == c.name() })
 }
 
 func (c combination) name() string { return c.armour + "/" + c.cipher + "/" + c.topology }

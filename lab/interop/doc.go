@@ -14,4 +14,8 @@
 // the test binary itself, started again inside a namespace. Logs are shown
 // only for a test that failed. What a killed run left behind is swept by the
 // next.
+//
+// Tests wait more than they work, so they run side by side (t.Parallel). Left out are
+// those that measure, and those that must be faster than something else; they
+// come first, one after the other.
 package interop

@@ -11,6 +11,7 @@ import (
 
 // TestExitNotify: whoever goes is missed at once by the other program.
 func TestExitNotify(t *testing.T) {
+	t.Parallel()
 	clientLeft := regexp.MustCompile(`client left|remote-exit|exit message received`)
 	serverLeft := regexp.MustCompile(`asks to reconnect \(RESTART\)|server-pushed-connection-reset|Connection reset command was pushed`)
 	for _, who := range formatPairings {
@@ -34,6 +35,7 @@ func TestExitNotify(t *testing.T) {
 // TestInactive ends a client that carries nothing, by what the other program
 // pushed.
 func TestInactive(t *testing.T) {
+	t.Parallel()
 	for _, who := range formatPairings {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -48,6 +50,7 @@ func TestInactive(t *testing.T) {
 
 // TestPingExit ends a client whose server was killed.
 func TestPingExit(t *testing.T) {
+	t.Parallel()
 	for _, who := range formatPairings {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -63,6 +66,7 @@ func TestPingExit(t *testing.T) {
 
 // TestLongPush pushes more than one message holds.
 func TestLongPush(t *testing.T) {
+	t.Parallel()
 	var routes []string
 	for i := range 120 {
 		routes = append(routes, fmt.Sprintf(`push "route 172.20.%d.0 255.255.255.0"`, i))
@@ -81,6 +85,7 @@ func TestLongPush(t *testing.T) {
 
 // TestPeerInfo: what push-peer-info adds reaches the other program.
 func TestPeerInfo(t *testing.T) {
+	t.Parallel()
 	tun := connect(t, pairing{ours, stock}, serverParty(t, plain), clientParty(t, plain, "push-peer-info", "setenv UV_TEAM blue"))
 	mac := regexp.MustCompile(`link/ether (\S+)`).FindStringSubmatch(tun.client.ip("link", "show", "eth0"))[1]
 	for _, want := range []string{`UV_TEAM=blue`, `IV_PLAT_VER=\d`, `IV_SSL=crypto/tls`, `IV_HWADDR=` + mac} {
@@ -90,6 +95,7 @@ func TestPeerInfo(t *testing.T) {
 
 // TestRekeyByUse renews keys by what they carried, begun by either program.
 func TestRekeyByUse(t *testing.T) {
+	t.Parallel()
 	for _, who := range formatPairings {
 		for _, limit := range []string{"reneg-bytes 3000000", "reneg-pkts 3000"} {
 			t.Run(who.name()+"/"+limit, func(t *testing.T) {

@@ -55,6 +55,7 @@ func consistent(t *testing.T, p *process) {
 // TestEthernet joins client and server by Ethernet, with addresses from the
 // server, and a MAC address that was asked for.
 func TestEthernet(t *testing.T) {
+	t.Parallel()
 	const mac = "02:00:5e:10:00:07"
 	for _, who := range everyone {
 		t.Run(who.name(), func(t *testing.T) {
@@ -113,11 +114,12 @@ func (l *lab) lan(s *netns) *netns {
 	return h
 }
 
-// dnsmasq leases addresses of a range on the LAN.
+// dnsmasq leases addresses of a range on the LAN, at once: it does not ask first for three
+// seconds whether an address is in use.
 func (n *netns) dnsmasq(addresses string, more ...string) (p *process, leases string) {
 	n.t.Helper()
 	leases = filepath.Join(n.dir, "leases")
-	p = n.start("dnsmasq", append([]string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--log-dhcp", "--log-facility=-",
+	p = n.start("dnsmasq", append([]string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--no-ping", "--log-dhcp", "--log-facility=-",
 		"--user=root", "--interface=lan0", "--bind-interfaces", "--pid-file=" + filepath.Join(n.dir, "pid"),
 		"--dhcp-range=" + addresses, "--dhcp-leasefile=" + leases}, more...)...)
 	p.expect(regexp.MustCompile(`DHCP, IP range`), 1, patience)
@@ -138,6 +140,7 @@ func (n *netns) dhclient(dev string) netip.Addr {
 // TestBridgeDHCP leaves the client's address to the DHCP server of the LAN
 // behind the server, reached through the tunnel.
 func TestBridgeDHCP(t *testing.T) {
+	t.Parallel()
 	for _, form := range []string{"server-bridge", "server-bridge nogw"} {
 		for _, who := range everyone {
 			t.Run(form+"/"+who.name(), func(t *testing.T) {
@@ -161,6 +164,7 @@ func TestBridgeDHCP(t *testing.T) {
 
 // TestBridgePool takes the client's address from a range of the LAN.
 func TestBridgePool(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -201,6 +205,7 @@ func twoClients(t testing.TB, who pairing, lines ...string) (a, b, s *netns) {
 // TestEthernetClientToClient: clients are on one Ethernet with
 // client-to-client, and see but the server without.
 func TestEthernetClientToClient(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		for _, lines := range [][]string{{"client-to-client"}, nil} {
 			t.Run(fmt.Sprint(who.name(), lines), func(t *testing.T) {
@@ -223,6 +228,7 @@ func TestEthernetClientToClient(t *testing.T) {
 // TestVLANs puts two clients in VLANs 10 and 20 of the server's adapter. Who
 // answers there, with tagged frames, is reached by the client of that VLAN.
 func TestVLANs(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		for _, accept := range []string{"all", "tagged"} {
 			t.Run(who.name()+"/"+accept, func(t *testing.T) {
@@ -236,6 +242,7 @@ func TestVLANs(t *testing.T) {
 // TestNativeVLAN: a client in the adapter's own VLAN meets untagged frames there,
 // or where only tagged ones are admitted, those of that VLAN.
 func TestNativeVLAN(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		for _, accept := range []string{"all", "untagged", "tagged"} {
 			t.Run(who.name()+"/"+accept, func(t *testing.T) {
@@ -284,6 +291,7 @@ func vlans(t *testing.T, who pairing, accept string) {
 
 // TestNullAdapter: `dev null` connects, and touches nothing of its host.
 func TestNullAdapter(t *testing.T) {
+	t.Parallel()
 	null := []string{"dev null", "dev-type null"}
 	for _, who := range []pairing{{ours, stock}, {ours, ours}} {
 		t.Run(who.name(), func(t *testing.T) {

@@ -77,6 +77,7 @@ const (
 
 // TestTraceStops: a ping and its answer come by every stop, at either end.
 func TestTraceStops(t *testing.T) {
+	t.Parallel()
 	tun := connect(t, pairing{ours, ours}, serverParty(t, plain), clientParty(t, plain))
 	near, far := tun.client.trace("icmp"), tun.server.trace("icmp and host 10.8.0.1")
 	tun.client.ping(serverIPv4)
@@ -156,6 +157,7 @@ func tshark(t *testing.T, file string, args ...string) string {
 // TestCapture: Wireshark's own reader knows what is in the files: the ping
 // inside, and outside OpenVPN from its handshake on, over UDP and TCP.
 func TestCapture(t *testing.T) {
+	t.Parallel()
 	for _, tcp := range []bool{false, true} {
 		c := plain
 		c.armour, c.tcp = "none", tcp // what tls-auth adds, Wireshark has to be told
@@ -195,6 +197,7 @@ func TestCapture(t *testing.T) {
 // TestEyesWithoutRights: a process that gave its rights up is still found, and
 // what it leaves behind is in nobody's way.
 func TestEyesWithoutRights(t *testing.T) {
+	t.Parallel()
 	in := newRedirected(t)
 	p := in.asNobody(t)
 	watch := in.client.trace("tcp port 80", "--count", "3")
@@ -219,6 +222,7 @@ func TestEyesWithoutRights(t *testing.T) {
 // TestTwoOfAName: the second goes on without its local interface, and with a
 // name of its own it has one.
 func TestTwoOfAName(t *testing.T) {
+	t.Parallel()
 	n := newLab(t).host("s")
 	state := filepath.Join(n.dir, "state")
 	first := n.run(ours, n.serverConfig(serverParty(t, plain))).up()
@@ -244,6 +248,7 @@ func TestTwoOfAName(t *testing.T) {
 // TestOneNameInTwoNamespaces: processes whose adapters have one name, each in a network
 // namespace of its own, are both found, and named to whoever asks for one of them.
 func TestOneNameInTwoNamespaces(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	state := filepath.Join(t.TempDir(), "state")
 	for _, role := range []string{"a", "b"} {
@@ -305,6 +310,7 @@ func TestCaptureHub(t *testing.T) {
 
 // TestTraceFrames: an Ethernet tunnel's packets are frames, and filters too.
 func TestTraceFrames(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)

@@ -34,6 +34,7 @@ table ip float {
 // on, and the server's next renegotiations go to the new port. The old port
 // is dead at once, so both would fail otherwise.
 func TestFloat(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()

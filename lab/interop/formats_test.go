@@ -14,6 +14,7 @@ var formatPairings = []pairing{{stock, ours}, {ours, stock}, {ours, ours}}
 
 // TestCBC runs each CBC cipher with each digest once.
 func TestCBC(t *testing.T) {
+	t.Parallel()
 	for _, cipher := range []string{"AES-256-CBC", "AES-192-CBC", "AES-128-CBC"} {
 		for _, digest := range []string{"MD5", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512"} {
 			for _, who := range formatPairings[:2] {
@@ -52,6 +53,7 @@ func (n *netns) pingSize(to fmt.Stringer, size int) {
 }
 
 func TestInsecureNone(t *testing.T) {
+	t.Parallel()
 	for _, who := range formatPairings[:2] {
 		for _, auth := range []string{"SHA1", "none"} {
 			t.Run(auth+"/"+who.name(), func(t *testing.T) {
@@ -74,6 +76,7 @@ func TestInsecureNone(t *testing.T) {
 
 // TestEpochKeys: where both sides can, data keys renew themselves.
 func TestEpochKeys(t *testing.T) {
+	t.Parallel()
 	for _, cipher := range ciphers {
 		t.Run(cipher, func(t *testing.T) {
 			t.Parallel()
@@ -93,6 +96,7 @@ var framings = []string{"comp-lzo no", "comp-lzo yes", "comp-lzo adaptive", "com
 // TestCompressionOfClient: whatever framing a client has, our server, without
 // a line of its own, goes along; and so does our client with a migrating server.
 func TestCompressionOfClient(t *testing.T) {
+	t.Parallel()
 	for _, who := range formatPairings {
 		for _, framing := range framings {
 			t.Run(who.name()+"/"+strings.ReplaceAll(framing, " ", "-"), func(t *testing.T) {
@@ -113,6 +117,7 @@ func TestCompressionOfClient(t *testing.T) {
 // TestCompressionOfServer: the same lines on both sides and no migration, with
 // stock compressing what it can.
 func TestCompressionOfServer(t *testing.T) {
+	t.Parallel()
 	for _, framing := range framings {
 		t.Run(strings.ReplaceAll(framing, " ", "-"), func(t *testing.T) {
 			t.Parallel()
@@ -151,6 +156,7 @@ func (n *netns) loseLarger(payload int) {
 // TestFragment: no datagram may be larger than `fragment` says, and packets of
 // any size pass. The path loses what is larger.
 func TestFragment(t *testing.T) {
+	t.Parallel()
 	for _, who := range formatPairings {
 		for _, c := range []struct{ line, cipher, extra string }{
 			{"fragment 600", "AES-256-GCM", "mssfix"},

@@ -164,6 +164,7 @@ func (c hookCall) drop(table map[string]string, seen map[string]int) []string {
 // and the same variables in the same order, as with stock OpenVPN 2.6, except for what
 // docs/hooks.md lists.
 func TestServerHooks(t *testing.T) {
+	t.Parallel()
 	want, got := serverCalls(t, stock), serverCalls(t, ours)
 	var wanted, had []string
 	for _, c := range want {

@@ -112,6 +112,7 @@ func (in *internet) sameState(t *testing.T, before string) {
 
 // TestCleanExit: a client told to end leaves the host as it was.
 func TestCleanExit(t *testing.T) {
+	t.Parallel()
 	for _, impl := range []implementation{stock, ours} {
 		t.Run(impl.name, func(t *testing.T) {
 			in := newRedirected(t)
@@ -127,6 +128,7 @@ func TestCleanExit(t *testing.T) {
 // TestKillCleanup: a client killed the hard way leaves its changes behind,
 // and `culvert cleanup` takes them back; so does the next start and exit.
 func TestKillCleanup(t *testing.T) {
+	t.Parallel()
 	mends := map[string]func(t *testing.T, in *internet){
 		"cleanup": func(t *testing.T, in *internet) {
 			in.client.output(culvert(t), "cleanup", "--state-dir", filepath.Join(in.client.dir, "state"))
@@ -154,6 +156,7 @@ func TestKillCleanup(t *testing.T) {
 // TestWebBrowserPath is a user's first minutes: init, serve, client add,
 // connect, and a page fetched through it all.
 func TestWebBrowserPath(t *testing.T) {
+	t.Parallel()
 	in := newInternet(t)
 	in.unreachable(t)
 	before := in.server.state()

@@ -126,6 +126,7 @@ func sameRuns(t *testing.T, end string, want, got []hookCall) (theirs, own []hoo
 // moments, as the same users, with the same arguments and variables in the same order as
 // with stock OpenVPN 2.6, except for what docs/hooks.md lists.
 func TestHostHooks(t *testing.T) {
+	t.Parallel()
 	for _, c := range hostCases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -140,6 +141,7 @@ func TestHostHooks(t *testing.T) {
 // TestUpFails: a client whose program of up fails ends, and leaves nothing behind; one whose
 // program hangs can still be ended.
 func TestUpFails(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{"fails": "exit 3", "hangs": "exec /bin/sleep 1000"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,6 +165,7 @@ func TestUpFails(t *testing.T) {
 // TestDownFails: a process whose program of down fails when a signal ends it ends with
 // status 1, and not as interrupted.
 func TestDownFails(t *testing.T) {
+	t.Parallel()
 	for _, impl := range []implementation{stock, ours} {
 		t.Run(impl.name, func(t *testing.T) {
 			t.Parallel()
@@ -271,6 +274,7 @@ func (c hookCall) told() []string {
 // TestP2PHooks: as TestHostHooks, for two hosts without a server, with fewer promises of
 // what is told.
 func TestP2PHooks(t *testing.T) {
+	t.Parallel()
 	one, other := newSelfSigned("one"), newSelfSigned("other")
 	for _, c := range p2pCases {
 		t.Run(c.name, func(t *testing.T) {

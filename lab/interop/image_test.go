@@ -108,6 +108,7 @@ func (c container) healthy() (said string, err error) {
 // itself a server from variables, a stock client reaches the web through it, its health
 // check answers, and SIGTERM ends it in good order. A second start keeps the keys.
 func TestImage(t *testing.T) {
+	t.Parallel()
 	in := newInternet(t)
 	in.unreachable(t)
 	in.server.output("sysctl", "-qw", "net.ipv4.ping_group_range=0 65534")

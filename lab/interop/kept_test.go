@@ -85,6 +85,7 @@ func (n *netns) becomes(want string) {
 // and comes back, gets another name and another address, and each time the
 // tunnel soon carries on; at the end the host is as it was.
 func TestUplinkChanges(t *testing.T) {
+	t.Parallel()
 	overIPv6 := combination{armour: "tls-auth", cipher: "AES-128-GCM", topology: "net30", outerIPv6: true}
 	newOverIPv6 := func(t *testing.T) *internet {
 		in := newInternet(t)
@@ -139,6 +140,7 @@ func TestUplinkChanges(t *testing.T) {
 // anew at once, and not when timers run out: over TCP from an address that is
 // gone, and after the uplink was away for longer than ping-restart.
 func TestUplinkElsewhere(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		combination
 		away time.Duration
@@ -170,6 +172,7 @@ func TestUplinkElsewhere(t *testing.T) {
 // does, and whose own packets go through this tunnel, leaves it alive, also when
 // the uplink comes and goes.
 func TestLaterTunnel(t *testing.T) {
+	t.Parallel()
 	in := newRedirected(t)
 	p := in.redirect(t, ours)
 	for _, command := range []string{
@@ -192,6 +195,7 @@ func TestLaterTunnel(t *testing.T) {
 // TestTampering: what other programs take away of a client's state, and of a
 // server's, is put back, and they are named where the kernel knows them.
 func TestTampering(t *testing.T) {
+	t.Parallel()
 	in := newInternet(t)
 	server := in.server.run(ours, in.server.serverConfig(serverParty(t, plain, everythingPushed...)))
 	server.up()
@@ -226,6 +230,7 @@ func TestTampering(t *testing.T) {
 // TestRulesFlushed: a firewall that is loaded anew takes a server's packet
 // rules away, and they are back, with who it was; and so is forwarding.
 func TestRulesFlushed(t *testing.T) {
+	t.Parallel()
 	in := newInternet(t)
 	dir, profile := filepath.Join(in.server.dir, "vpn"), filepath.Join(in.client.dir, "phone.ovpn")
 	in.server.output(culvert(t), "init", "--dir", dir, "--host", in.serverIPv4.String())
@@ -265,6 +270,7 @@ IPv6AcceptRA=no
 // TestNetworkdUplink: a network manager that starts over tidies the uplink up,
 // our route to the server included, and the tunnel carries on.
 func TestNetworkdUplink(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	in := &internet{client: l.machine("c"), router: l.host("r"), server: l.host("s")}
 	l.join(in.client, in.router)

@@ -11,6 +11,7 @@ import (
 // TestLinkLocal: a remote, and what a server listens on, can be a link-local
 // address, which means another host on each network.
 func TestLinkLocal(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		who    pairing
 		tcp    bool
@@ -42,6 +43,7 @@ func TestLinkLocal(t *testing.T) {
 
 // TestLinkLocalP2P: so can the other host's, and it is known by it.
 func TestLinkLocalP2P(t *testing.T) {
+	t.Parallel()
 	for name, proto := range map[string][2]string{"UDP": {"udp6", "udp6"}, "TCP": {"tcp6-client", "tcp6-server"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +63,7 @@ func TestLinkLocalP2P(t *testing.T) {
 
 // TestLinkLocalProxy: and a proxy's.
 func TestLinkLocalProxy(t *testing.T) {
+	t.Parallel()
 	for line, start := range map[string]func(n *netns){
 		"http-proxy fe80::2%eth0 3128": func(n *netns) {
 			n.start("tinyproxy", "tinyproxy", "-d", "-c", n.public("tinyproxy.conf", "Port 3128\nListen ::\nAllow ::/0\nConnectPort 1194\n"))

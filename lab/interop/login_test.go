@@ -72,6 +72,7 @@ var bothWays = []pairing{{stock, stock}, {stock, ours}, {ours, stock}, {ours, ou
 // TestPasswordAndToken: a password is checked once; from then on keys are
 // renewed with tokens, which are renewed too.
 func TestPasswordAndToken(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -105,6 +106,7 @@ func TestPasswordAndToken(t *testing.T) {
 // TestTokenExpires: once the token is too old the client is sent away, and
 // comes back with its password.
 func TestTokenExpires(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -122,6 +124,7 @@ func TestTokenExpires(t *testing.T) {
 }
 
 func TestWrongPassword(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -211,6 +214,7 @@ func challenged(t *testing.T, who pairing, script string, answer func(string) st
 
 // TestStaticChallenge: password and code in one (SCRV1).
 func TestStaticChallenge(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -223,6 +227,7 @@ func TestStaticChallenge(t *testing.T) {
 
 // TestDynamicChallenge: refused with a question, in with the answer (CRV1).
 func TestDynamicChallenge(t *testing.T) {
+	t.Parallel()
 	const script = `case "$(sed -n 2p "$1")" in
 secret) echo "CRV1:R,E:state77:YWRh:Please, the code" > "$auth_failed_reason_file"; exit 1;;
 CRV1::state77::4711) exit 0;;
@@ -243,6 +248,7 @@ esac; exit 1`
 // TestPendingLogin: a script asks for a code while the client waits (CR_TEXT),
 // and another one judges the answer.
 func TestPendingLogin(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -259,6 +265,7 @@ printf '40\ncrtext\nCR_TEXT:R,E:Your code' > "$auth_pending_file"; exit 2`,
 // TestSlowLoginStallsNobody: while the passwords of some clients take four
 // seconds, a client that is in moves bytes as if nothing were.
 func TestSlowLoginStallsNobody(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
@@ -282,6 +289,7 @@ test "$(sed -n 1p "$1")" = slower && sleep 4; exit 0`
 // TestRevocation: a list that is replaced while the server serves takes effect
 // at the next handshake, and on nobody else.
 func TestRevocation(t *testing.T) {
+	t.Parallel()
 	for _, who := range []pairing{{stock, stock}, {stock, ours}, {ours, ours}} {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -321,6 +329,7 @@ func revoke(t *testing.T, who pairing) {
 // TestExpiredList: a list that is too old lets nobody in, as with stock; ours
 // says whose fault it is.
 func TestExpiredList(t *testing.T) {
+	t.Parallel()
 	for server, says := range map[*implementation]string{&stock: `CRL has expired`, &ours: `list.*expired.*not the peer's certificate`} {
 		h := newHosts(t)
 		list := h.s.file("crl.pem", keys(t).ca.revocationListUntil(time.Now().Add(-time.Hour)))
@@ -357,6 +366,7 @@ func (a authority) revocationListUntil(end time.Time, revoked ...identity) strin
 
 // TestPasswordAlone: clients without certificates, known by their user names.
 func TestPasswordAlone(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -376,6 +386,7 @@ func TestPasswordAlone(t *testing.T) {
 
 // TestIdentities: who a side is, and whom it takes, in the other ways to say so.
 func TestIdentities(t *testing.T) {
+	t.Parallel()
 	k := keys(t)
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
@@ -406,6 +417,7 @@ func TestIdentities(t *testing.T) {
 // TestRefusedBeforeTLS: a tls-crypt-v2 key that a program refuses opens no
 // session, and its client learns nothing.
 func TestRefusedBeforeTLS(t *testing.T) {
+	t.Parallel()
 	for _, who := range []pairing{{stock, stock}, {stock, ours}} {
 		h := newHosts(t)
 		serverProc, clientProc := h.login(who, []string{"script-security 2", "tls-crypt-v2-verify " + h.s.program("metadata", "exit 1")}, nil)
@@ -423,6 +435,7 @@ func TestRefusedBeforeTLS(t *testing.T) {
 // TestExternalAuth: with external-auth the program judges tokens as well, and
 // is told what they are worth.
 func TestExternalAuth(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -469,6 +482,7 @@ func bundle(k *credentials) string {
 // TestWebLogin: the client's user is sent to a page, and the program decides
 // later than a handshake may take.
 func TestWebLogin(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -489,6 +503,7 @@ func TestWebLogin(t *testing.T) {
 // TestPasswordTakenBack: a user whose password is refused when keys are renewed
 // is sent away then.
 func TestPasswordTakenBack(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()

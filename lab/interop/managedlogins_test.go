@@ -18,6 +18,7 @@ import (
 // when keys are renewed (WEB_AUTH), and in the end refuses. Each end's messages are the
 // same, whichever program it is.
 func TestManagedLogins(t *testing.T) {
+	t.Parallel()
 	logs := map[string]*[2]*transcript{}
 	t.Run("all", func(t *testing.T) {
 		for _, who := range bothWays {
@@ -118,6 +119,7 @@ func (m *manager) told(what string) (head, variables []string) {
 // gives up its rights; at a program that waits for the process (management-client); and
 // the word that a process ends for.
 func TestManagementPlaces(t *testing.T) {
+	t.Parallel()
 	for _, impl := range []implementation{stock, ours} {
 		t.Run(impl.name, func(t *testing.T) {
 			t.Parallel()

@@ -97,6 +97,7 @@ func steeredClients(t *testing.T) []steeredClient {
 // TestSteeredClient: the same small program steers stock's client and ours, and gets the
 // same answers and messages from both.
 func TestSteeredClient(t *testing.T) {
+	t.Parallel()
 	for _, m := range steeredClients(t) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()

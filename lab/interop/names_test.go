@@ -107,6 +107,7 @@ func onlyOurName(t *testing.T, dns *process) {
 // TestServerMoves: with all of the host's routes and names in the tunnel, a
 // client finds its server at another address, and leaves the host as it was.
 func TestServerMoves(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		tcp         bool
 		push, extra []string

@@ -13,6 +13,7 @@ import (
 // TCP, whether the router before it may say so or not, and whether packets may
 // be cut or not.
 func TestNarrowPath(t *testing.T) {
+	t.Parallel()
 	narrow := regexp.MustCompile(`the path to the peer is narrow.*path-bytes=1300`)
 	for name, c := range map[string]struct {
 		line   string

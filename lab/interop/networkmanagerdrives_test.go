@@ -18,6 +18,7 @@ var driven = regexp.MustCompile(`--up \S*nm-openvpn-service-openvpn-helper .*--m
 // place, with all its arguments, answers for the password over the management protocol,
 // and makes the tunnel's settings itself; with stock as the control.
 func TestNetworkManagerDrivesUs(t *testing.T) {
+	t.Parallel()
 	for _, impl := range []implementation{stock, ours} {
 		t.Run(impl.name, func(t *testing.T) {
 			h := newManagedClient(t)

@@ -12,6 +12,7 @@ import (
 // TestWithoutAddresses: a client whose adapter gets no address from its server
 // comes up like any other, and carries once somebody sets the address.
 func TestWithoutAddresses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, topology, client string
 		said                   string // by ours
@@ -53,6 +54,7 @@ func (n *netns) setAddress(topology string) {
 
 // TestNothingLeased: a server without a pool pushes no address.
 func TestNothingLeased(t *testing.T) {
+	t.Parallel()
 	for _, impl := range []implementation{stock, ours} {
 		t.Run(impl.name, func(t *testing.T) {
 			l := newLab(t)
@@ -74,6 +76,7 @@ func TestNothingLeased(t *testing.T) {
 
 // TestP2PNoexec: of two hosts, ours leaves the addresses to others too.
 func TestP2PNoexec(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
@@ -91,6 +94,7 @@ func TestP2PNoexec(t *testing.T) {
 
 // TestIPv6Alone: a server of IPv6 alone, by server-ipv6 without server.
 func TestIPv6Alone(t *testing.T) {
+	t.Parallel()
 	for _, who := range []pairing{{stock, stock}, {ours, stock}, {stock, ours}} {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()

@@ -23,6 +23,7 @@ import (
 // at the other end, in either role. Ours is a session without an adapter, that
 // plays a peer which cannot use the TLS exporter.
 func TestOldKeyDerivation(t *testing.T) {
+	t.Parallel()
 	c := plain
 	c.armour = "none"
 	for _, cipher := range []string{"AES-256-GCM", "AES-256-CBC"} {

@@ -29,6 +29,7 @@ func TestTCPOursBoth(t *testing.T) { matrix(t, pairing{ours, ours}, tcpCombinati
 // TestMarkAndDevice: `mark` and `bind-dev` take a client's way out past the one
 // that the host's routes would choose, over UDP and TCP.
 func TestMarkAndDevice(t *testing.T) {
+	t.Parallel()
 	for _, line := range []string{"mark 7", "bind-dev eth1", ""} {
 		for _, tcp := range []bool{false, true} {
 			name := line

@@ -85,6 +85,7 @@ func (n *netns) p2pConfig(h p2pHost) string {
 // TestP2P joins two hosts by TLS without server mode: each role of TLS waits
 // once, calls once, and both call at once.
 func TestP2P(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		for _, begins := range []string{"client", "server", "both"} {
 			t.Run(who.name()+"/"+begins+"-calls", func(t *testing.T) {
@@ -156,6 +157,7 @@ func checkP2P(t *testing.T, a, b *netns) {
 // TestStaticKey joins two hosts by a shared key, with and without directions,
 // with only one of them knowing where the other is, and by Ethernet.
 func TestStaticKey(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		for i, way := range []string{"both-call", "one-waits"} {
 			t.Run(who.name()+"/"+way, func(t *testing.T) {
@@ -217,6 +219,7 @@ func (n *netns) staticConfig(t *testing.T, who implementation, index int, remote
 // TestPeerFingerprint serves clients that are known one by one, without an
 // authority; a stranger is refused, and the others do not notice.
 func TestPeerFingerprint(t *testing.T) {
+	t.Parallel()
 	for _, who := range []pairing{{stock, ours}, {ours, stock}, {ours, ours}} {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -254,6 +257,7 @@ func TestPeerFingerprint(t *testing.T) {
 // TestPair goes from nothing to a ping by one line from each host; then the
 // files run under stock OpenVPN on either side.
 func TestPair(t *testing.T) {
+	t.Parallel()
 	for _, who := range []pairing{{ours, ours}, {stock, ours}, {ours, stock}} {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,7 @@ const tcpCaller, tcpListener = "tcp4-client", "tcp4-server"
 // the one that called is killed and comes back, and then the other. Two stock
 // hosts are left out: they start over in step and keep missing each other.
 func TestP2POverTCP(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		if who.isStock() {
 			continue
@@ -54,6 +55,7 @@ func TestP2POverTCP(t *testing.T) {
 // TestStaticKeyOverTCP: the same with a shared key. Whoever connects without it
 // takes nobody's place.
 func TestStaticKeyOverTCP(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +86,7 @@ func TestStaticKeyOverTCP(t *testing.T) {
 // TestP2PBringsKey joins two hosts with tls-crypt-v2: the TLS client brings its
 // key, wrapped for the server alone.
 func TestP2PBringsKey(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		for _, tcp := range []bool{false, true} {
 			name := who.name() + "/udp"
@@ -114,6 +117,7 @@ func TestP2PBringsKey(t *testing.T) {
 // TestP2PThroughProxies joins two hosts of which one reaches the other by a
 // well-known proxy alone.
 func TestP2PThroughProxies(t *testing.T) {
+	t.Parallel()
 	for _, way := range proxies {
 		if way.name != "http-basic" && way.name != "socks-tcp" && way.name != "socks-udp" {
 			continue // TestProxies has the others; the proxy does not know who calls

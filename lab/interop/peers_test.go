@@ -59,6 +59,7 @@ func (e *encounter) pairing() pairing {
 // was seen: it fails when that page says more. With -update-docs it writes the
 // page's table, from a run of all encounters.
 func TestPeers(t *testing.T) {
+	t.Parallel()
 	all := slices.Concat(openvpnEncounters(), minivpnEncounters(), softetherEncounters(), networkManagerEncounters())
 	var met []*encounter
 	t.Run("meet", func(t *testing.T) {

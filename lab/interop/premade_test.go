@@ -16,6 +16,7 @@ import (
 // TestAdapterPremade: a TAP device that stays when nobody has it open is taken
 // over whatever it was made for.
 func TestAdapterPremade(t *testing.T) {
+	t.Parallel()
 	for _, flags := range []string{"", "vnet_hdr", "multi_queue", "pi", "multi_queue vnet_hdr pi"} {
 		for _, mode := range []string{"adapter ethernet dhcp", "dev-type tap"} {
 			t.Run(mode+"/"+flags, func(t *testing.T) {
@@ -51,6 +52,7 @@ func TestAdapterPremade(t *testing.T) {
 // made, whatever it made it for. Started anew, it knows the device as its own
 // where that is as our program has it: with vnet-hdr alone.
 func TestNetworkManagerTAP(t *testing.T) {
+	t.Parallel()
 	for _, set := range []string{"", "vnet-hdr=true", "multi-queue=true", "pi=true", "multi-queue=true\nvnet-hdr=true\npi=true"} {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
@@ -87,7 +89,7 @@ func (n *netns) leased(t *testing.T) {
 
 // TestNetworkManagerBeforeUdev: NetworkManager, which asks by DHCP as soon as it
 // has made the device, goes on under the address that it had before udev gave it
-// another.
+// another. Nothing runs beside it: NetworkManager has to be the faster one.
 func TestNetworkManagerBeforeUdev(t *testing.T) {
 	l := newLab(t)
 	e := ethernetLab{client: l.machine("c"), server: l.host("s")}
@@ -127,6 +129,7 @@ var strange = regexp.MustCompile(`WRN frames from [0-9a-f:]{17} are dropped, the
 // another address, the log says once why nothing comes through; and what it
 // says to do helps.
 func TestAdapterStrangers(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		dev  string
 		make []string
@@ -164,6 +167,7 @@ func TestAdapterStrangers(t *testing.T) {
 // TestAdapterBridgeAddress: an adapter with the address of a bridge works as
 // its port.
 func TestAdapterBridgeAddress(t *testing.T) {
+	t.Parallel()
 	const mac = "02:00:5e:10:00:77"
 	l := newLab(t)
 	e := ethernetLab{client: l.machine("c"), server: l.host("s")}
@@ -186,6 +190,7 @@ func TestAdapterBridgeAddress(t *testing.T) {
 // TestAdapterOfAnotherKind: a TUN device in the adapter's place is named, with
 // what to do, wherever it was made.
 func TestAdapterOfAnotherKind(t *testing.T) {
+	t.Parallel()
 	e := newEthernetLab(t)
 	e.client.ip("tuntap", "add", "dev", tunDevice, "mode", "tun")
 	e.serve(serverParty(t, plain))
@@ -199,6 +204,7 @@ func TestAdapterOfAnotherKind(t *testing.T) {
 // TestTAPMacvlan: over a tunnel that carries Ethernet a macvlan is a host of
 // its own.
 func TestTAPMacvlan(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.machine("c"), l.host("s")
 	w := l.join(c, s)

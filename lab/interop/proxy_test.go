@@ -113,6 +113,7 @@ socks pass { from: 0.0.0.0/0 to: 0.0.0.0/0 protocol: tcp udp }
 // proxies, which are the only way; with stock on both ends as the control where
 // it can.
 func TestProxies(t *testing.T) {
+	t.Parallel()
 	for _, way := range proxies {
 		for _, who := range []pairing{{stock, stock}, {ours, stock}, {ours, ours}} {
 			if who.client.name == stock.name && way.name != "http-basic" && way.name != "socks-udp" {

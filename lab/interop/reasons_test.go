@@ -42,6 +42,7 @@ func (n *netns) counts(t *testing.T, words ...string) {
 
 // TestTraceReasons: the last stop of a dropped packet names the reason.
 func TestTraceReasons(t *testing.T) {
+	t.Parallel()
 	tun := connect(t, pairing{ours, ours}, serverParty(t, plain), clientParty(t, plain))
 	packets := filepath.Join(tun.client.dir, "sent.pcapng")
 	for name, c := range map[string]struct {
@@ -78,6 +79,7 @@ func firstLine(text string) string {
 // is named at the socket of either role, over either protocol; without it, the
 // packet is cut and arrives.
 func TestTraceMTU(t *testing.T) {
+	t.Parallel()
 	const large = 1300 // carries the packet inside, but not outside
 	for _, outer := range []string{"IPv4", "IPv6"} {
 		c := plain
@@ -111,6 +113,7 @@ func TestTraceMTU(t *testing.T) {
 // TestTraceFirewall: a rule of the host that keeps the tunnel's packets in is
 // named, and once it is gone the tunnel goes on.
 func TestTraceFirewall(t *testing.T) {
+	t.Parallel()
 	tun := connect(t, pairing{ours, ours}, serverParty(t, plain), clientParty(t, plain))
 	for _, verdict := range []string{"drop", "reject"} {
 		t.Run(verdict, func(t *testing.T) {
@@ -129,6 +132,7 @@ func TestTraceFirewall(t *testing.T) {
 // and one for a station that is nobody's. While there is a client, that may be
 // behind it, and the frame is sent there, as a switch does.
 func TestTraceStations(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)

@@ -12,6 +12,7 @@ import (
 // TestBlockLocal leads the client's own network into the tunnel, all but the
 // gateway and the server, and gives it back.
 func TestBlockLocal(t *testing.T) {
+	t.Parallel()
 	for _, impl := range []implementation{stock, ours} {
 		t.Run(impl.name, func(t *testing.T) {
 			in := newInternet(t)
@@ -34,6 +35,7 @@ func TestBlockLocal(t *testing.T) {
 // TestDevNode opens the TUN driver by another node, and says what is wrong
 // with one that is none.
 func TestDevNode(t *testing.T) {
+	t.Parallel()
 	node := filepath.Join(t.TempDir(), "tun")
 	mustRun(t, "mknod", node, "c", "10", "200")
 	for _, who := range formatPairings {

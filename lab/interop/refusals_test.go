@@ -130,6 +130,7 @@ var refusals = []refusal{
 
 // TestRefusals: peers that disagree never connect, and ours says why.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	for _, r := range refusals {
 		for _, c := range r.cases() {
 			t.Run(strings.ReplaceAll(r.name, " ", "-")+"/"+c.who.name(), func(t *testing.T) {

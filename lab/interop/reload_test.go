@@ -20,6 +20,7 @@ var sessionsGoOn = regexp.MustCompile(`sessions go on`)
 // which nobody cannot open. A faulty file changes nothing, and another port starts
 // everything over.
 func TestReloadKeepsSessions(t *testing.T) {
+	t.Parallel()
 	for name, extra := range map[string][]string{"root": nil, "nobody": {"user nobody"}} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)

@@ -21,6 +21,7 @@ const longStall = 2500 * time.Millisecond
 // TestRenegotiation moves bytes both ways while one side renegotiates five
 // times: nothing may be lost, reset or held up.
 func TestRenegotiation(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone {
 		for _, initiator := range []string{"client", "server"} {
 			t.Run(who.name()+"/by-"+initiator, func(t *testing.T) {

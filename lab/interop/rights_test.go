@@ -43,6 +43,7 @@ func worker(t *testing.T, p *process) int {
 // TestRightsGivenUp: every thread that carries packets is nobody's, without a
 // capability and without a way to get one; and all is undone nonetheless.
 func TestRightsGivenUp(t *testing.T) {
+	t.Parallel()
 	in := newRedirected(t)
 	before := in.client.state()
 	p := in.asNobody(t, "status "+filepath.Join(in.client.dir, "status")+" 1")
@@ -101,6 +102,7 @@ func threadFields(t *testing.T, pid int, field string) (values []string) {
 // TestRightsKilled: whichever of the two processes is killed, the host comes
 // back: by the other at once, or by cleanup.
 func TestRightsKilled(t *testing.T) {
+	t.Parallel()
 	t.Run("worker", func(t *testing.T) {
 		in := newRedirected(t)
 		before := in.client.state()
@@ -140,6 +142,7 @@ func gone(t *testing.T, pid int) {
 
 // TestUnknownUser: it is said before anything is opened.
 func TestUnknownUser(t *testing.T) {
+	t.Parallel()
 	n := newLab(t).host("s")
 	p := n.run(ours, n.serverConfig(serverParty(t, plain, "user no-such-user")))
 	if err := p.wait(patience); err == nil || !strings.Contains(p.log(), "user no-such-user: ") || strings.Contains(p.log(), tunDevice) {
@@ -153,6 +156,7 @@ func TestUnknownUser(t *testing.T) {
 // TestStatusFields: ours and stock OpenVPN write the same lines about the same
 // client, except for what must differ: times, ports and counts.
 func TestStatusFields(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"1", "2", "3"} {
 		t.Run(version, func(t *testing.T) {
 			var texts []string
@@ -175,6 +179,7 @@ func TestStatusFields(t *testing.T) {
 // TestStatusOfEthernet is TestStatusFields where addresses are those of
 // Ethernet.
 func TestStatusOfEthernet(t *testing.T) {
+	t.Parallel()
 	var texts []string
 	for _, impl := range []implementation{stock, ours} {
 		l := newLab(t)
@@ -252,6 +257,7 @@ func statusWith(t *testing.T, file string, words ...string) string {
 // TestDaemon: the start returns when the server is up, and the process it
 // leaves is ended by its pid file.
 func TestDaemon(t *testing.T) {
+	t.Parallel()
 	n := newLab(t).host("s")
 	before := n.state()
 	pidFile, log := filepath.Join(n.dir, "pid"), filepath.Join(n.dir, "log")
@@ -290,6 +296,7 @@ func TestDaemon(t *testing.T) {
 // TestPIDFile: `writepid` is there while the process is, over a reload that
 // names another file, and gone after every end.
 func TestPIDFile(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)

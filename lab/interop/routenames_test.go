@@ -15,6 +15,7 @@ import (
 // tunnel for both families, and takes names in what a server pushes where the
 // client allows it.
 func TestRoutesByName(t *testing.T) {
+	t.Parallel()
 	for _, impl := range []implementation{stock, ours} {
 		t.Run(impl.name, func(t *testing.T) {
 			in := newInternet(t)

@@ -75,6 +75,7 @@ func (s *signOn) forgets(name string) {
 // keys as long as the provider knows them. One who is not in the group is refused, and so
 // is one who never signs in.
 func TestSingleSignOn(t *testing.T) {
+	t.Parallel()
 	for _, who := range bothWays {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()

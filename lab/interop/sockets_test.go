@@ -78,6 +78,7 @@ func TestUDPAndTCP(t *testing.T) {
 // TestPortShare: on one TCP port, a browser gets a web page and an OpenVPN
 // client its tunnel.
 func TestPortShare(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
@@ -100,6 +101,7 @@ func TestPortShare(t *testing.T) {
 // TestForeignOnTCP: what takes the TCP port for a web server's is named in the
 // log, and harms nobody.
 func TestForeignOnTCP(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)

@@ -26,6 +26,7 @@ func eachWay(t *testing.T, name string, run func(t *testing.T, who pairing)) {
 // TestClientNAT reaches a server, and is reached, by other addresses than its tunnel has,
 // written in the profile and pushed. TCP shows that checksums are right.
 func TestClientNAT(t *testing.T) {
+	t.Parallel()
 	alias := netip.MustParseAddr("10.64.0.1")
 	for _, client := range []implementation{stock, ours} {
 		t.Run(client.name, func(t *testing.T) {
@@ -65,6 +66,7 @@ func (n *netns) refusedIPv6(to netip.Addr) string {
 // by its own line or a pushed one, and on a server for its clients. With ours, nothing
 // goes past the tunnel either, even where only IPv4 is said to be redirected.
 func TestBlockIPv6(t *testing.T) {
+	t.Parallel()
 	far := netip.MustParseAddr("2001:db8:77::1")
 	for name, lines := range map[string]struct{ server, client string }{
 		"client": {"", "block-ipv6"},
@@ -121,6 +123,7 @@ var efPackets = regexp.MustCompile(`counter packets ([1-9][0-9]*) bytes`)
 
 // TestPassTOS: outer packets have the class of those inside, on either end.
 func TestPassTOS(t *testing.T) {
+	t.Parallel()
 	eachWay(t, "", func(t *testing.T, who pairing) {
 		tun := connect(t, who, serverParty(t, plain, "passtos"), clientParty(t, plain, "passtos"))
 		for _, n := range []*netns{tun.client, tun.server} {
@@ -143,6 +146,7 @@ func TestPassTOS(t *testing.T) {
 
 // TestRouteTable puts routes where OpenVPN 2.7 puts them, and takes them away at the end.
 func TestRouteTable(t *testing.T) {
+	t.Parallel()
 	var tables [2]string
 	for i, client := range []implementation{openvpn27.implementation, ours} {
 		tun := connect(t, pairing{client, stock}, serverParty(t, plain), clientParty(t, plain, "route-table 77", "route 10.77.0.0 255.255.0.0",
@@ -177,6 +181,7 @@ var timedOut = regexp.MustCompile(`Session timeout, exiting|session has lasted a
 // line or a pushed one; a server ends those of its clients. From ours, they come back at
 // once.
 func TestSessionTimeout(t *testing.T) {
+	t.Parallel()
 	for name, lines := range map[string]struct{ server, client string }{
 		"client": {"", "session-timeout 2"},
 		"pushed": {`push "session-timeout 2"`, ""},
@@ -210,6 +215,7 @@ func TestSessionTimeout(t *testing.T) {
 
 // TestShaper: what leaves keeps to the rate. Stock's clients do the same.
 func TestShaper(t *testing.T) {
+	t.Parallel()
 	const rate, size = 200_000, 300_000 // bytes a second, bytes
 	for name, lines := range map[string]struct {
 		server, client string

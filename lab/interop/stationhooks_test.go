@@ -106,6 +106,7 @@ func (c hookCall) about() string {
 // TestStationHooks: learn-address is run for the stations of an Ethernet with the same
 // arguments, and the same variables in the same order, as with stock OpenVPN 2.6.
 func TestStationHooks(t *testing.T) {
+	t.Parallel()
 	other := keys(t).ca.issue(otherName, time.Now().Add(-day), time.Now().Add(day))
 	for _, c := range stationCases {
 		t.Run(c.name, func(t *testing.T) {

@@ -331,9 +331,15 @@ func (f flow) finish(t testing.TB) report {
 	return got
 }
 
+// bulk is how many bytes keep a processor busy for long.
+const bulk = 4 << 20
+
 // transfer moves size random bytes to an address of another host.
 func transfer(t testing.TB, from, to *netns, at netip.Addr, size int) {
 	t.Helper()
+	if size >= bulk {
+		defer turn()()
+	}
 	got := startFlow(from, to, at, "send", strconv.Itoa(size)).finish(t)
 	if got.Bytes != int64(size) {
 		t.Errorf("%d bytes arrived of %d", got.Bytes, size)

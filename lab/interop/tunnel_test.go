@@ -55,8 +55,8 @@ func dial(who pairing, c, s *netns, server, client party, remote netip.Addr) *tu
 	return tun
 }
 
-// check proves that the tunnel is what c says, and carries.
-func (tun *tunnel) check(t *testing.T, who pairing, c combination, bulk int) {
+// check proves that the tunnel is what c says, and carries so many bytes each way.
+func (tun *tunnel) check(t *testing.T, who pairing, c combination, size int) {
 	t.Helper()
 	tun.checkTopology(t, c.topology)
 	tun.checkLogs(t, who, c)
@@ -67,8 +67,8 @@ func (tun *tunnel) check(t *testing.T, who pairing, c combination, bulk int) {
 	tun.client.ping(serverIPv6)
 	tun.server.ping(tun.clientIPv4.prefix.Addr())
 	tun.server.ping(tun.clientIPv6.prefix.Addr())
-	transfer(t, tun.client, tun.server, serverIPv4, bulk)
-	transfer(t, tun.server, tun.client, tun.clientIPv4.prefix.Addr(), bulk)
+	transfer(t, tun.client, tun.server, serverIPv4, size)
+	transfer(t, tun.server, tun.client, tun.clientIPv4.prefix.Addr(), size)
 	transfer(t, tun.client, tun.server, serverIPv6, 1<<20)
 	transfer(t, tun.server, tun.client, tun.clientIPv6.prefix.Addr(), 1<<20)
 }

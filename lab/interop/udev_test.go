@@ -45,6 +45,7 @@ func (n *netns) sameMAC(t *testing.T, dev, was string) {
 // TestUdevAdapter: `adapter ethernet` carries from the first packet on, and
 // after udev is done, however late that is; with the same address each time.
 func TestUdevAdapter(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"static", "dhcp"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -82,6 +83,7 @@ func TestUdevAdapter(t *testing.T) {
 // TestUdevTAP: so do `dev tap` clients and servers of ours. The other end, where
 // it is stock, has no udev: the kernel's neighbours keep what they learned.
 func TestUdevTAP(t *testing.T) {
+	t.Parallel()
 	for _, who := range everyone[1:] {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
@@ -124,6 +126,7 @@ func (l *lab) udevHost(role string, impl implementation) (n *netns, late func(se
 
 // TestAdapterAddressChanges: who gives the adapter another address is followed.
 func TestAdapterAddressChanges(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	e := ethernetLab{client: l.machine("c"), server: l.host("s")}
 	e.remote = l.join(e.client, e.server).b4
@@ -142,6 +145,7 @@ func TestAdapterAddressChanges(t *testing.T) {
 // TestTAPAddressChanges: that of a TAP server's adapter is protected from
 // clients, the one it has now, and no more the one it had.
 func TestTAPAddressChanges(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)

@@ -75,6 +75,7 @@ echo "$script_type by $(/usr/bin/id -un) $common_name" | /bin/cat >> /run/lab/ca
 // ready, MAINPID, the status file, reload, restart, stop, and programs, with `user` and
 // without. So do the units of our package.
 func TestUnits(t *testing.T) {
+	t.Parallel()
 	for name, set := range unitSets {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

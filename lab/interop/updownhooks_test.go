@@ -40,6 +40,7 @@ func updownCalls(t *testing.T, impl implementation, push []string) []hookCall {
 // TestUpdownOf27: dns-updown runs at the same moments, as the same user, with the same
 // variables in the same order as with OpenVPN 2.7, which brought it.
 func TestUpdownOf27(t *testing.T) {
+	t.Parallel()
 	for name, push := range updownCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

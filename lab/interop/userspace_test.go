@@ -44,6 +44,7 @@ func program(t *testing.T) string {
 // TestUserSpaceServer carries a stock client's TCP, UDP and pings to the web
 // server by sockets of a process without rights or device.
 func TestUserSpaceServer(t *testing.T) {
+	t.Parallel()
 	in := newInternet(t)
 	in.unreachable(t)
 	in.server.output("sysctl", "-qw", "net.ipv4.ping_group_range=0 65534")
@@ -80,6 +81,7 @@ func TestUserSpaceServer(t *testing.T) {
 // TestUserSpaceClient fetches through a stock server by the proxies of a client
 // without rights or device.
 func TestUserSpaceClient(t *testing.T) {
+	t.Parallel()
 	in := newRedirected(t)
 	before := in.client.state()
 	config := forNobody(t, in.client.clientConfig(clientParty(t, plain), in.serverIPv4))

@@ -107,6 +107,7 @@ func asEditedThere(text string) string {
 
 // TestWindowsDemo is the whole program on one machine of Windows.
 func TestWindowsDemo(t *testing.T) {
+	t.Parallel()
 	w := withWine(t, newLab(t).host("w"))
 	p := w.culvert("demo", "--size", "2")
 	w.ends(p)
@@ -119,6 +120,7 @@ func TestWindowsDemo(t *testing.T) {
 // Windows, whose profile was edited there and names a file by a path of Windows. It
 // ends by Ctrl-C.
 func TestWindowsClient(t *testing.T) {
+	t.Parallel()
 	in := newRedirected(t)
 	w := withWine(t, in.client)
 	ca := filepath.Join(w.dir, "my keys", "ca.crt")
@@ -150,6 +152,7 @@ func TestWindowsClient(t *testing.T) {
 // TestWindowsConsole asks for name and password in a console, and does not show the
 // password.
 func TestWindowsConsole(t *testing.T) {
+	t.Parallel()
 	h := newHosts(t)
 	h.s.run(stock, h.s.serverConfig(serverParty(t, plain, loginServer(h.s, oncePassword)...))).up()
 	w := withWine(t, h.c)
@@ -163,6 +166,7 @@ func TestWindowsConsole(t *testing.T) {
 // TestWindowsServer sets up a server on Windows in a directory of C:, and a stock
 // client connects by the profile that it made.
 func TestWindowsServer(t *testing.T) {
+	t.Parallel()
 	in := newInternet(t)
 	in.unreachable(t)
 	w := withWine(t, in.server)

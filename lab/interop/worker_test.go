@@ -35,6 +35,7 @@ func mustBeNobody(t *testing.T, p *process) {
 // rights although no configuration says so, and all that only root can read, write
 // and remove works as before.
 func TestWorkerByDefault(t *testing.T) {
+	t.Parallel()
 	in := newInternet(t)
 	dir, profile := filepath.Join(in.server.dir, "vpn"), filepath.Join(in.client.dir, "phone.ovpn")
 	state, status := filepath.Join(in.server.dir, "state"), filepath.Join(in.server.dir, "status")
