@@ -88,7 +88,7 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-o", path, "../../cmd/culvert")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "../../cmd/culvert") // as make build compiles it
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the program under test: %w\n%s", err, out)

@@ -16,7 +16,7 @@ import (
 
 // pamHelper builds the program that asks PAM, beside the program under test.
 var pamHelper = sync.OnceValue(func() error {
-	cmd := exec.Command("go", "build", "-tags", "pam", "-o", "../../bin/culvert-auth-pam", "../../cmd/culvert-auth-pam")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildmode", "pie", "-tags", "pam", "-o", "../../bin/culvert-auth-pam", "../../cmd/culvert-auth-pam")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the program that asks PAM: %w\n%s", err, out)
