@@ -215,8 +215,9 @@ func (w *watch) read(files *fsnotify.Watcher, file string) {
 				return
 			}
 		}
-		w.tell("")
+		// First, for what is written after the listener has looked is to be heard of, too.
 		rewatch(files, file)
+		w.tell("")
 	}
 }
 
