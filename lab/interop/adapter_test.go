@@ -85,11 +85,19 @@ func (e ethernetLab) checkSegment(t *testing.T, own4, neighbour4, own6, neighbou
 		})
 	}
 	for addr, want := range map[netip.Addr]bool{neighbour4: true, netip.MustParseAddr("192.0.2.77"): false, own4: false} {
-		ask(want, "arping", "-I", tunDevice, "-c", "1", "-w", "2", "-s", own4.String(), addr.String())
+		seconds := "2"
+		if want { // it ends with the answer
+			seconds = "30"
+		}
+		ask(want, "arping", "-I", tunDevice, "-c", "1", "-w", seconds, "-s", own4.String(), addr.String())
 	}
 	ask(true, "arping", "-D", "-I", tunDevice, "-c", "1", "-w", "2", own4.String()) // true: its own address is free
 	for addr, want := range map[netip.Addr]bool{neighbour6: true, netip.MustParseAddr("2001:db8::77"): false, own6: false} {
-		ask(want, "ndisc6", "-1", "-r", "1", "-w", "1000", addr.String(), tunDevice)
+		millis := "1000"
+		if want {
+			millis = "30000"
+		}
+		ask(want, "ndisc6", "-1", "-r", "1", "-w", millis, addr.String(), tunDevice)
 	}
 	questions.Wait()
 }

@@ -39,11 +39,11 @@ func TestInactive(t *testing.T) {
 	for _, who := range formatPairings {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
-			tun := connect(t, who, serverParty(t, plain, `push "inactive 3 100000"`), clientParty(t, plain))
-			if err := tun.clientProc.wait(patience); err != nil {
+			_, client := newHosts(t).login(who, []string{`push "inactive 3 100000"`}, nil)
+			if err := client.wait(patience); err != nil {
 				t.Errorf("exit status: %v", err)
 			}
-			tun.clientProc.expect(regexp.MustCompile(`(?i)inactiv`), 1, patience)
+			client.expect(regexp.MustCompile(`(?i)inactiv`), 1, patience)
 		})
 	}
 }

@@ -80,7 +80,7 @@ func TestTraceStops(t *testing.T) {
 	t.Parallel()
 	tun := connect(t, pairing{ours, ours}, serverParty(t, plain), clientParty(t, plain))
 	near, far := tun.client.trace("icmp"), tun.server.trace("icmp and host 10.8.0.1")
-	tun.client.ping(serverIPv4)
+	tun.client.pingOnce(serverIPv4)
 	tun.client.ping(serverIPv6) // the filter is not for this
 	for _, c := range []struct {
 		at    *process
@@ -169,7 +169,7 @@ func TestCapture(t *testing.T) {
 			inside, outside := filepath.Join(server.dir, "nic.pcapng"), filepath.Join(server.dir, "link.pcapng")
 			nic, link := server.capture("nic", inside, "icmp"), server.capture("link", outside)
 			client.run(stock, client.clientConfig(clientParty(t, c), w.b4)).up()
-			client.ping(serverIPv4)
+			client.pingOnce(serverIPv4)
 			server.try("ping", "-n", "-c", "1", "-W", "1", "10.8.0.77")
 			nic.captured(t)
 			link.captured(t)

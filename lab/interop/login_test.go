@@ -449,7 +449,11 @@ func TestExternalAuth(t *testing.T) {
 			clientProc.up()
 			clientProc.expect(handshake, 2, patience)
 			h.c.ping(serverIPv4)
-			text := string(must(os.ReadFile(states)))
+			var text string
+			h.s.eventually("the program is asked again", func() bool {
+				text = string(must(os.ReadFile(states)))
+				return strings.Count(text, "\n") > 1
+			})
 			if !strings.HasPrefix(text, "Initial known linux interop-client\nAuthenticated known linux interop-client\n") {
 				t.Errorf("the program was told\n%s", text)
 			}

@@ -95,9 +95,12 @@ func TestNetworkManagerBeforeUdev(t *testing.T) {
 	e := ethernetLab{client: l.machine("c"), server: l.host("s")}
 	e.remote = l.join(e.client, e.server).b4
 	culvert(t) // building it takes time that NetworkManager would spend asking
-	e.client.busyUdev()("0.5")
+	late := e.client.busyUdev()
+	late("held")
 	e.client.networkManager()
+	e.client.eventually("NetworkManager has made the device", func() bool { return e.client.answers("ip", "link", "show", "dev", tunDevice) })
 	was := e.client.mac(tunDevice)
+	late("0")
 	e.client.udevDone()
 	if e.client.mac(tunDevice) == was {
 		t.Fatal("udev left the device alone; this test wants it to come late")

@@ -47,10 +47,10 @@ var webLogin = map[string]*regexp.Regexp{
 	ours.name:  regexp.MustCompile(`open this page in a browser: (http\S*)`),
 }
 
-// client starts one, and returns the page that its user is sent to.
-func (s *signOn) client(impl implementation) (*process, string) {
+// client starts one of a user, and returns the page that the user is sent to.
+func (s *signOn) client(impl implementation, user string) (*process, string) {
 	s.c.t.Helper()
-	p := s.c.run(impl, s.c.clientConfig(clientParty(s.c.t, plain, "auth-user-pass "+s.c.file("up.txt", "somebody\nx\n"), "setenv IV_SSO webauth", "push-peer-info", "reneg-sec 0", "connect-retry-max 1"), s.w.b4))
+	p := s.c.run(impl, s.c.clientConfig(clientParty(s.c.t, plain, "auth-user-pass "+s.c.file("up.txt", user+"\nx\n"), "setenv IV_SSO webauth", "push-peer-info", "reneg-sec 0", "connect-retry-max 1"), s.w.b4))
 	p.expect(webLogin[impl.name], 1, patience)
 	return p, webLogin[impl.name].FindStringSubmatch(p.log())[1]
 }
@@ -80,7 +80,7 @@ func TestSingleSignOn(t *testing.T) {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
 			s := newSignOn(t, who.server, "reneg-sec 5 5")
-			client, page := s.client(who.client)
+			client, page := s.client(who.client, "somebody")
 			s.signsIn(page, "ada")
 			client.up()
 			s.c.ping(serverIPv4)
@@ -89,11 +89,11 @@ func TestSingleSignOn(t *testing.T) {
 			s.forgets("ada")
 			s.provider.expect(regexp.MustCompile(`token for "ada" by refresh: false`), 1, patience)
 			client.stop(syscall.SIGTERM)
-			refused, page := s.client(who.client)
+			refused, page := s.client(who.client, "somebody")
 			s.signsIn(page, "eve")
 			refused.expect(regexp.MustCompile(`AUTH_FAILED`), 1, patience)
 			refused.wait(patience)
-			late, _ := s.client(who.client)
+			late, _ := s.client(who.client, neverSignsIn)
 			late.wait(patience)
 			for _, p := range []*process{refused, late} {
 				if p.count(initialized) > 0 {

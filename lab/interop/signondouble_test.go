@@ -49,9 +49,17 @@ func signOnDouble(socket, host string) error {
 
 var clientMessage = regexp.MustCompile(`^>CLIENT:(CONNECT|REAUTH),(\d+),(\d+)$`)
 
+// neverSignsIn is a user name for whom the double waits four seconds. For others it waits as
+// long as a busy machine needs.
+const neverSignsIn = "nobody"
+
 func (d *double) read() error {
-	in := bufio.NewScanner(d.conn)
-	for in.Scan() {
+	var client []string // who wants to come in: what its message says before its variables
+	limit := 0
+	for in := bufio.NewScanner(d.conn); ; {
+		if !in.Scan() {
+			return in.Err()
+		}
 		line := in.Text()
 		fmt.Println(line)
 		switch found := clientMessage.FindStringSubmatch(line); {
@@ -62,14 +70,19 @@ func (d *double) read() error {
 		case strings.HasPrefix(line, "ERROR:"):
 			return fmt.Errorf("a command was refused: %s", line)
 		case found != nil:
-			d.login(found[2], found[3])
+			client, limit = found, 30
+		case line == ">CLIENT:ENV,username="+neverSignsIn:
+			limit = 4
+		case line == ">CLIENT:ENV,END" && client != nil:
+			d.login(client[2], client[3], limit)
+			client = nil
 		}
 	}
-	return in.Err()
 }
 
-// login lets a client in whose user is still known, or sends the user to a page.
-func (d *double) login(cid, kid string) {
+// login lets a client in whose user is still known, or sends the user to a page, and waits
+// for so many seconds.
+func (d *double) login(cid, kid string, limit int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if old := d.fresh[cid]; old != "" {
@@ -81,7 +94,7 @@ func (d *double) login(cid, kid string) {
 	}
 	state := rand.Text()
 	d.logins[state], d.proofs[state] = cid+" "+kid, rand.Text()
-	fmt.Fprintf(d.conn, "client-pending-auth %s %s \"WEB_AUTH::%s/oauth2/start?state=%s\" 4\n", cid, kid, d.at, state)
+	fmt.Fprintf(d.conn, "client-pending-auth %s %s \"WEB_AUTH::%s/oauth2/start?state=%s\" %d\n", cid, kid, d.at, state, limit)
 }
 
 // start sends the browser on to the provider.

