@@ -27,7 +27,7 @@ func checkRun(t *testing.T, args ...string) (out, errs string, status int) {
 }
 
 // plainest is a profile with nothing to mend.
-var plainest = "client\nremote 192.0.2.1\nauth-user-pass\npeer-fingerprint " + strings.Repeat("00", 32) + "\n"
+var plainest = "client\ndev tun\nremote 192.0.2.1\nauth-user-pass\npeer-fingerprint " + strings.Repeat("00", 32) + "\n"
 
 func TestCheckStatuses(t *testing.T) {
 	dir := t.TempDir()
@@ -47,7 +47,7 @@ func TestCheckStatuses(t *testing.T) {
 		want   string
 	}{
 		{[]string{clean}, 0, "clean"},
-		{[]string{warned}, 1, "given before, in line 5"},
+		{[]string{warned}, 1, "given before, in line 6"},
 		{[]string{wrong}, 2, "unknown directive"},
 		{[]string{"--json", wrong}, 2, `"status": "errors"`},
 		{[]string{filepath.Join(dir, "none")}, 3, "no such file"},
@@ -79,7 +79,7 @@ func TestCheckFix(t *testing.T) {
 	if out, errs, status := checkRun(t, "--fix", name); out != after || status != 0 || !strings.Contains(errs, "-verb 3 # little\n+# little\n") {
 		t.Errorf("%d %q\n%s", status, out, errs)
 	}
-	if out, errs, status := checkRun(t, "--fix", "-o", to, name); status != 0 || errs != "" || !strings.Contains(out, "line 5: verb goes") {
+	if out, errs, status := checkRun(t, "--fix", "-o", to, name); status != 0 || errs != "" || !strings.Contains(out, "line 6: verb goes") {
 		t.Errorf("%d %q\n%s", status, out, errs)
 	}
 	for path, want := range map[string]string{name: before, to: after} {

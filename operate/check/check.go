@@ -4,7 +4,8 @@
 //
 // It starts nothing, connects to nobody, asks nobody, and reads only files that the
 // configuration names. It shows no contents of those: they may be secrets, and the
-// configuration a stranger's.
+// configuration a stranger's. Words of the configuration itself that may be secrets,
+// such as the answers in a plugin's line, are not shown either.
 package check
 
 import (
@@ -31,6 +32,7 @@ func Text(name string, text []byte, read config.ReadFile, now time.Time) *Report
 	r.Findings = critic{s}.findings()
 	r.Directives = s.directives()
 	r.Stock = stockView{s}.stock()
+	veil{s}.cover(r)
 	r.Status = r.worst()
 	return r
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -102,10 +103,48 @@ func withoutTable(r *Report) {
 		name, _, _ := strings.Cut(f.Text, ":")
 		_, ofDirective := config.Lookup(name)
 		planned := strings.Contains(f.Text, "not supported yet")
-		open := strings.Contains(f.Text, "others than the file's owner may read") // as it was checked out
+		open := strings.Contains(f.Text, "others than the file's owner may read") || strings.Contains(f.Text, "there is no program") // as it was checked out, and as the host is
 		return planned || open || ofDirective && f.Severity == Note
 	})
 	r.Status = r.worst()
+	for i := range r.Stock {
+		v := &r.Stock[i]
+		v.Reasons = slices.DeleteFunc(v.Reasons, func(r Reason) bool { return strings.Contains(r.Text, "names a program that") })
+		v.Word = Accepts
+		for _, reason := range v.Reasons {
+			v.Word = worse(v.Word, reason.Word)
+		}
+	}
+}
+
+// TestPrograms: stock looks for programs, and whether they may be run, before it starts.
+func TestPrograms(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no bit there that says whether they may be run")
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for name, perm := range map[string]os.FileMode{"runs": 0o755, "plain": 0o644} {
+		if err := os.WriteFile(name, []byte("#!/bin/sh\n"), perm); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := "client\ndev tun\nremote 192.0.2.1\npeer-fingerprint " + strings.Repeat("00", 32) + "\nscript-security 2\n"
+	for line, want := range map[string]string{
+		"up " + dir + "/runs": "", "up ./runs": "", "up 'runs a b'": "", "up nothere": "up names a program that is not there", "down " + dir + "/nothere": "down names a program that is not there",
+		"up " + dir + "/plain": "up names a program that may not be run", "chroot " + dir + "\nup /runs": "", "chroot " + dir + "\nup " + dir + "/runs": "up names a program that is not there",
+		"tls-verify nothere": "tls-verify names a program that is not there", "tls-crypt-v2-verify nothere": "", "dns-updown disable": "", "dns-updown nothere": "dns-updown names a program that is not there",
+	} {
+		said := ""
+		for _, reason := range Text("x.ovpn", []byte(client+line+"\n"), readFixture, checkedAt).Stock[2].Reasons {
+			if strings.Contains(reason.Text, "program") {
+				said = reason.Text
+			}
+		}
+		if said != want {
+			t.Errorf("%s: %q", line, said)
+		}
+	}
 }
 
 // TestNotes: a line that changes nothing here is a note.

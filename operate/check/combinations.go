@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"culvert/access/pki"
 	"culvert/config"
 	"culvert/internal/printable"
 )
@@ -19,6 +18,15 @@ func (s stockView) combinations() (all []stockLine) {
 	}
 	if s.isServer() {
 		all = append(all, s.serverCombinations()...)
+	} else if s.role() == "client" && !s.has("remote") {
+		add("nobind", always, "makes no sense without remote")
+		add("client", by{Accepts, Fatal, Fatal}, "makes no sense without remote")
+	}
+	if !s.has("dev") {
+		all = append(all, stockLine{0, by{Fatal, Fatal, Accepts}, "there is no dev, which is tun since 2.7", tried})
+	}
+	if s.config.TLSServer && !s.has("dh") {
+		all = append(all, stockLine{0, by{Fatal, Fatal, Accepts}, "there is no dh, which is none since 2.7", tried})
 	}
 	for _, name := range []string{"ping", "ping-restart", "ping-exit"} {
 		if s.has("keepalive") && s.valueOf(name) != "0" {
@@ -34,16 +42,31 @@ func (s stockView) combinations() (all []stockLine) {
 		static[2] = Warns
 	}
 	add("secret", static, "is deprecated; 2.7 wants allow-deprecated-insecure-static-crypto beside it")
+	if c.Trust.Secret != nil {
+		add(s.staticCipher())
+	}
 	if critic(s).takesAnyServer() {
 		all = append(all, stockLine{0, by{Warns, Warns, Warns}, "nothing checks the server's certificate beyond its authority", tried})
-	}
-	if s.ownEnded() {
-		add("cert", by{Warns, Warns, Warns}, "has ended")
 	}
 	if c.Link.HTTPProxy != nil && slices.ContainsFunc(c.Link.Remotes, func(r config.Remote) bool { return !r.Proto.TCP }) {
 		add("http-proxy", always, "wants TCP")
 	}
+	if s.role() == "client" && slices.ContainsFunc(c.Link.Remotes, func(r config.Remote) bool { return !r.Proto.TCP && r.Proto.Family == 0 }) {
+		add("socks-proxy", by{Accepts, Warns, Warns}, "over UDP works with IPv4 alone")
+	}
 	return all
+}
+
+// staticCipher is what the versions make of the cipher beside a static key.
+func (s stockView) staticCipher() (name string, made by, text string) {
+	cipher := strings.ToUpper(s.valueOf("cipher"))
+	switch {
+	case strings.HasSuffix(cipher, "-GCM") || strings.HasSuffix(cipher, "POLY1305"):
+		return "cipher", fatal, "does not go with a static key, which wants one in CBC mode"
+	case cipher == "":
+		return "secret", by{Warns, Fatal, Fatal}, "without cipher means BF-CBC, which OpenSSL 3 does not have"
+	}
+	return "secret", accepted, ""
 }
 
 // serverCombinations is combinations for a server.
@@ -90,15 +113,6 @@ func (s stockView) hasOptional(name string) bool {
 	})
 }
 
-// ownEnded reports whether this side's certificate has ended.
-func (s stockView) ownEnded() bool {
-	if s.config.Trust.Cert == nil {
-		return false
-	}
-	certs, _, err := pki.ParseAuthorities(s.config.Trust.Cert.Text)
-	return err == nil && s.now.After(certs[0].NotAfter)
-}
-
 // persisting says what a process that gives up its rights lacks for a restart.
 func (s stockView) persisting() (all []stockLine) {
 	l := s.anyOf("user", "group", "chroot")
@@ -122,10 +136,11 @@ func (s stockView) valueOf(name string) string {
 	return ""
 }
 
-func printableName(l config.Line) string {
+// named is a line's name, with its values where the versions mind these.
+func (s stockView) named(l config.Line) string {
 	name := printable.Name(l.Name)
 	if len(l.Args) > 0 && factOf(l, "") != nil && factOf(l, "").args != nil {
-		name += " " + printable.Name(strings.Join(l.Args, " "))
+		name += " " + printable.Name(strings.Join(veil(s).veiled(l).Args, " "))
 	}
 	return name
 }

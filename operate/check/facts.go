@@ -74,6 +74,9 @@ var facts = []fact{
 	{name: "no-name-remapping", made: by{Warns, Fatal, Fatal}, why: "was removed in 2.5", from: tried, show: "no-name-remapping"},
 	{name: "mtu-dynamic", made: by{Fatal, Fatal, Fatal}, why: "was replaced by fragment", from: tried, show: "mtu-dynamic"},
 	{name: "script-security", args: values("[0-9]+ .+"), made: by{Fatal, Fatal, Fatal}, why: "has a second word, which went in 2.3", from: survey, show: "script-security 3 system"},
+	{name: "multihome", args: values("same-interface"), made: by{Fatal, Fatal, Accepts}, why: "has a value that came with 2.7", from: tried, show: "multihome same-interface"},
+	{name: "multihome", args: values(".+"), made: fatal, why: "takes no such value", from: tried, show: "multihome x"},
+	{name: "status-version", args: values(""), made: fatal, why: "wants a value", from: tried, show: "status-version"},
 	{name: "proto", args: values(".*[A-Z].*"), made: by{Fatal, Fatal, Fatal}, why: "has a protocol that is not in lower case", from: survey, show: "proto UDP"},
 	{name: "remote", args: values(`\S+ \S+ .*[A-Z].*`), made: by{Fatal, Fatal, Fatal}, why: "has a protocol that is not in lower case", from: survey, show: "remote 127.0.0.1 1194 UDP"},
 	{name: "push", role: "client", made: by{Accepts, Accepts, Warns}, why: "is for servers", from: tried, show: `push "route 10.0.0.0 255.0.0.0"`},
@@ -103,5 +106,5 @@ var newIn27 = []string{"allow-deprecated-insecure-static-crypto", "dns-updown", 
 // unknownToStock are directives of other programs, of Culvert, or of OpenVPN on
 // Windows alone.
 var unknownToStock = []string{"adapter", "allow-insecure-none", "allow-lan", "allow-nonadmin", "auth-federate", "block-outside-dns", "cryptoapicert", "dhcp-internal",
-	"dhcp-pre-release", "dhcp-release", "dhcp-renew", "enable-dco", "ip-win32", "iproute", "mptcp", "own-mac-only", "pause-exit", "proxy-lan", "rdns-internal", "register-dns",
+	"dhcp-pre-release", "dhcp-release", "dhcp-renew", "enable-dco", "ip-win32", "iproute", "mptcp", "msg-channel", "own-mac-only", "pause-exit", "proxy-lan", "rdns-internal", "register-dns",
 	"scramble", "service", "show-adapters", "show-net", "show-net-up", "show-valid-subnets", "tap-sleep", "use-prediction-resistance", "win-sys", "windows-driver"}

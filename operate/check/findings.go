@@ -3,6 +3,8 @@ package check
 import (
 	"cmp"
 	"errors"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -44,6 +46,9 @@ func (s critic) faulty() (all []Finding) {
 			bare := *fault
 			bare.Pos, bare.Mend = config.Pos{}, ""
 			found.Text, found.Instead = strings.ReplaceAll(strings.TrimPrefix(bare.Error(), ": "), "in "+s.name+":", "in line "), fault.Mend
+			if isUnread(fault) && runtime.GOOS != "windows" && ofWindows.MatchString(fault.Value) {
+				found.Instead = "this is a path of Windows: check the file there, or write where its file is on this host"
+			}
 		} else {
 			found.Text, found.Instead = "this line of an included file is not right", "run culvert check on that file to see why"
 		}
@@ -51,6 +56,9 @@ func (s critic) faulty() (all []Finding) {
 	}
 	return all
 }
+
+// ofWindows fits a path with a drive's letter.
+var ofWindows = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
 
 // meanings sorts config's notes by what they are about, by words in them. The first
 // that fits decides.
@@ -105,12 +113,29 @@ func (s critic) noted() (all []Finding) {
 				break
 			}
 		}
+		if l := s.lineAt(f.Line); l != nil && runTogether(*l) != "" && strings.Contains(n.Text, "what follows the number") {
+			f.Severity, f.Kind = Warn, Remark
+			f.Text += "; two lines may have run together: " + runTogether(*l) + " is a directive of its own"
+			f.Instead = "write " + runTogether(*l) + " on the next line"
+		}
 		if l := s.lineAt(f.Line); l != nil && (f.Kind == Deprecated || f.Kind == NoEffect && f.Severity == Note) && oldOf(*l) != nil && oldOf(*l).text != "" {
 			continue // deprecated says more
 		}
 		all = append(all, f)
 	}
 	return all
+}
+
+// runTogether returns the directive that stands behind a number in a line's last value,
+// as where a file without a newline at its end was joined with another; "" if none does.
+func runTogether(l config.Line) string {
+	for _, a := range l.Args {
+		rest := strings.TrimLeft(a, "0123456789")
+		if d, found := config.Lookup(rest); found && rest != a {
+			return d.Name
+		}
+	}
+	return ""
 }
 
 // at makes a finding about a line, or about the file where l is nil.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"culvert/config"
 )
@@ -34,13 +33,13 @@ func Fix(name string, text []byte, read config.ReadFile) (*Fixed, error) {
 	}
 	before, err := s.parsed(text)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(veil{s}.coveredAll(err.Error()))
 	}
 	all := fixer{s, othersSettings(s), stockView{s}.excuses()}.edits()
 	kept := s.keep(before, all)
 	fixed := s.write(kept)
 	if _, err := s.parsed(fixed); err != nil {
-		return nil, fmt.Errorf("%s: it cannot be rewritten: %w", name, err)
+		return nil, fmt.Errorf("%s: it cannot be rewritten: %s", name, veil{s}.coveredAll(err.Error()))
 	}
 	out := &Fixed{Text: fixed, Changes: []Change{}}
 	if bytes.Contains(text, []byte("\r")) && !bytes.Contains(text, []byte("\n")) {
@@ -49,7 +48,7 @@ func Fix(name string, text []byte, read config.ReadFile) (*Fixed, error) {
 	for _, e := range kept {
 		out.Changes = append(out.Changes, e.Change)
 	}
-	out.Diff = diff(name, s.hidden(text), s.hidden(fixed))
+	out.Diff = diff(name, veil{s}.hidden(text), veil{s}.hidden(fixed))
 	return out, nil
 }
 
@@ -188,28 +187,3 @@ func ending(row []byte) string {
 	}
 	return "\n"
 }
-
-// hidden returns the lines of a text, with a mark for each that is in a block.
-func (s *subject) hidden(text []byte) (rows []string) {
-	for _, row := range splitRows(text) {
-		rows = append(rows, string(row))
-	}
-	if last := len(rows) - 1; rows[last] == "" {
-		rows = rows[:last]
-	}
-	for _, l := range config.Lines(s.name, text) {
-		if !l.Inline || l.Name == "connection" {
-			continue
-		}
-		for i := l.Pos.Line; i <= min(l.Last, len(rows)); i++ {
-			row := strings.TrimSpace(rows[i-1])
-			if row != "<"+l.Name+">" && row != "</"+l.Name+">" {
-				rows[i-1] = cut
-			}
-		}
-	}
-	return rows
-}
-
-// cut stands for a line of a block in what is shown.
-const cut = "[...]"

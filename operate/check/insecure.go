@@ -1,16 +1,18 @@
 package check
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"culvert/config"
+	"culvert/internal/printable"
 )
 
 // insecure returns what weakens the tunnel, beyond what config itself refuses.
 func (s critic) insecure() (all []Finding) {
-	for _, look := range []func() []Finding{s.unknownServer, s.weakCiphers, s.weakTLS, s.manyOfOneName, s.openManagement, s.passwordsToPrograms, s.armour} {
+	for _, look := range []func() []Finding{s.unknownServer, s.weakCiphers, s.weakTLS, s.manyOfOneName, s.openManagement, s.passwordsToPrograms, s.keyDirection, s.armour} {
 		all = append(all, look()...)
 	}
 	return all
@@ -136,6 +138,35 @@ func (s critic) passwordsToPrograms() []Finding {
 		return nil
 	}
 	return s.warnAt(s.first("script-security"), Insecure, "script-security 3 puts passwords into the environment of programs, where others may see them", "write script-security 2, and auth-user-pass-verify with via-file")
+}
+
+// keyDirection says where the direction of tls-auth's key is not what it is at nearly
+// every such end, or is given twice.
+func (s critic) keyDirection() (all []Finding) {
+	t := s.config.Trust
+	if t.TLSAuth == nil || t.KeyDirection == nil {
+		return nil
+	}
+	l, own := s.first("tls-auth"), s.first("key-direction")
+	if l == nil {
+		return nil
+	}
+	inLine := len(l.Args) > 1
+	if inLine && own != nil && len(own.Args) > 0 && l.Args[1] != own.Args[0] {
+		all = append(all, s.at(own, Warn, NoEffect, fmt.Sprintf("key-direction %s and the %s of tls-auth contradict each other; %d counts", printable.Name(own.Args[0]), printable.Name(l.Args[1]), *t.KeyDirection), "keep one of them"))
+	}
+	usual, end, other := 1, "client", "server"
+	if s.isServer() {
+		usual, end, other = 0, "server", "client"
+	}
+	if *t.KeyDirection != usual && s.role() != "peer" {
+		if own == nil || inLine && *t.KeyDirection == int(l.Args[1][0]-'0') {
+			own = l
+		}
+		all = append(all, s.at(own, Warn, Remark, fmt.Sprintf("the direction of a %s's key is %d nearly everywhere; with %d it only reaches a %s that has %d", end, usual, *t.KeyDirection, other, usual),
+			fmt.Sprintf("write %d, unless the %s has that", usual, other)))
+	}
+	return all
 }
 
 // armour says what a key for the control channel would be good for.

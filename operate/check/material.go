@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,23 +28,42 @@ func (s keyring) material() (all []Finding) {
 		text, mend, _ := strings.Cut(n.Text, "; ")
 		all = append(all, Finding{File: n.Pos.File, Line: n.Pos.Line, Severity: Warn, Kind: Insecure, Text: text, Instead: mend})
 	}
-	all = append(all, s.certificates()...)
-	all = append(all, ldapFiles(s.config)...)
-	if len(s.faults) == 0 {
-		all = append(all, s.usable()...)
+	found := s.usable()
+	for _, f := range s.certificates() {
+		if !isAgain(f, found) {
+			all = append(all, f)
+		}
 	}
-	return all
+	all = append(all, ldapFiles(s.config)...)
+	all = append(all, s.weakDH()...)
+	return append(append(all, found...), s.otherAuthority()...)
 }
 
-// usable has the profile make its TLS settings, as a start would, and returns what it
-// says of them.
+// isAgain reports whether who checks this side's own certificate says the same of it.
+func isAgain(f Finding, said []Finding) bool {
+	return !strings.Contains(f.Text, "RSA") && slices.ContainsFunc(said, func(other Finding) bool {
+		return other.Line == f.Line && strings.HasPrefix(other.Text, ownCertificate)
+	})
+}
+
+// ownCertificate is how a profile begins what it says of this side's own certificate.
+const ownCertificate = "this side's own certificate"
+
+// usable has the profile make its keys and TLS settings, as a start would, and returns
+// what it says of them. Where there are faults, a start would not come that far.
 func (s keyring) usable() (all []Finding) {
 	t := s.config.Trust
+	if len(s.faults) > 0 {
+		return nil
+	}
+	if err := s.armoured(); err != nil {
+		all = append(all, s.said(Err, err.Error()))
+	}
 	switch {
 	case t.Secret != nil, t.PKCS12 != nil && t.Cert == nil:
-		return nil // without TLS, or behind a password
+		return all // without TLS, or behind a password
 	case t.Key != nil && pki.KeyEncrypted(t.Key.Text):
-		return []Finding{s.at(s.first("key"), Note, Remark, "the private key is protected by a password, which is asked for at the start; it was not looked at", "")}
+		return append(all, s.at(s.first("key"), Note, Remark, "the private key is protected by a password, which is asked for at the start; it was not looked at", ""))
 	}
 	trust, err := profile.NewTrust(s.config, func(text string) { all = append(all, s.said(Warn, text)) }, nil)
 	if err == nil {
@@ -59,6 +79,19 @@ func (s keyring) usable() (all []Finding) {
 	return all
 }
 
+// armoured reports what is wrong with the keys that both ends share.
+func (s keyring) armoured() (err error) {
+	switch {
+	case s.config.Trust.Secret != nil:
+		_, _, err = profile.Static(s.config)
+	case s.isServer() || s.config.TLSServer:
+		_, err = profile.Armour(s.config)
+	default:
+		_, err = profile.ClientWrapper(s.config)
+	}
+	return err
+}
+
 // place is how a message about a file begins: where it is named.
 var place = regexp.MustCompile(`^(.*):([0-9]+): (.*)$`)
 
@@ -72,13 +105,19 @@ func (s keyring) said(severity Severity, text string) Finding {
 	if m := place.FindStringSubmatch(text); m != nil && m[1] == s.name {
 		f.Line, _ = strconv.Atoi(m[2])
 		f.Text = m[3]
+		if key := s.first("key"); key != nil && strings.Contains(f.Text, "pki: key: ") {
+			_, reason, _ := strings.Cut(f.Text, "pki: key: ")
+			f.Line, f.Text = key.Pos.Line, "key: "+named(s.config.Trust.Key)+": "+reason
+		}
+		f.Text = strings.Replace(strings.Replace(f.Text, "pki: cert: ", "", 1), "pki: ", "", 1)
+		f.Instead = wayOut(f.Text)
 		return f
 	}
 	name, _, _ := strings.Cut(text, ":")
 	l := s.first(name)
 	switch {
 	case l != nil:
-	case strings.HasPrefix(text, "this side's own certificate"):
+	case strings.HasPrefix(text, ownCertificate):
 		l = s.first("cert")
 	case strings.Contains(text, "tls-cert-profile insecure"):
 		l = s.anyOf("tls-cert-profile", "tls-cipher")
@@ -87,6 +126,23 @@ func (s keyring) said(severity Severity, text string) Finding {
 		f.Line = l.Pos.Line
 	}
 	return f
+}
+
+// waysOut say what to do about a file of another kind, by words of the message.
+var waysOut = [][2]string{
+	{"CERTIFICATE REQUEST", "have the authority sign the request, and name the certificate that it gives back"},
+	{"PKCS7", "convert it: openssl pkcs7 -print_certs -in FILE -out NEWFILE"},
+	{"PRIVATE KEY-----\", found a PEM block of type \"CERTIFICATE", "name the file of the private key, which belongs to the certificate"},
+	{"CERTIFICATE-----\", found a PEM block of type \"", "name the file of the certificate; this is another one"},
+}
+
+func wayOut(text string) string {
+	for _, w := range waysOut {
+		if strings.Contains(text, w[0]) {
+			return w[1]
+		}
+	}
+	return ""
 }
 
 // certificates looks at each certificate that is read from ca and cert.

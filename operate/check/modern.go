@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -183,12 +184,32 @@ func (f fixer) foreign(i int, l config.Line) (modern, bool) {
 	return modern{[]string{row("setenv", append([]string{"opt", l.Name}, l.Args...)...)}, "not every OpenVPN knows " + l.Name + ", so it is marked as optional", nil}, true
 }
 
-// missing adds what has another default in 2.6.
-func (f fixer) missing(_ int, l config.Line) (modern, bool) {
-	if l.Name != "server" || !f.isServer() || f.config.Adapter.DevType != config.DevTun || f.has("topology") {
-		return modern{}, false
+// missing adds what has another default in 2.6: behind the line that says the role.
+func (f fixer) missing(i int, l config.Line) (modern, bool) {
+	m := modern{rows: []string{l.String()}}
+	why := func(text string) {
+		m.why = strings.TrimPrefix(m.why+"; "+text, "; ")
 	}
-	return modern{[]string{l.String(), row("topology", "subnet")}, "topology subnet is the default here and since 2.7, and was not before", nil}, true
+	if i == f.saysRole() && !f.has("dev") {
+		kind := map[config.DevType]string{config.DevTap: "tap", config.DevNull: "null"}[f.config.Adapter.DevType]
+		m.rows = append(m.rows, row("dev", cmp.Or(kind, "tun")))
+		why("dev tun is the default here and since 2.7, and is wanted before")
+	}
+	if l.Name == "server" && f.isServer() && f.config.Adapter.DevType == config.DevTun && !f.has("topology") {
+		m.rows = append(m.rows, row("topology", "subnet"))
+		why("topology subnet is the default here and since 2.7, and was not before")
+	}
+	return m, len(m.rows) > 1
+}
+
+// saysRole returns the index of the line that says which end this is, -1 where none does.
+func (f fixer) saysRole() int {
+	for _, name := range []string{"client", "server", "server-bridge", "mode", "tls-client", "tls-server", "secret"} {
+		if i, ok := f.lasts[name]; ok && f.lines[i].Name == name && !f.lines[i].Inline {
+			return i
+		}
+	}
+	return -1
 }
 
 // leadingNumber is a number with something behind it.
@@ -216,8 +237,12 @@ func (f fixer) values(_ int, l config.Line) (m modern, ok bool) {
 	switch {
 	case l.Name == "proto" && len(args) > 0:
 		args[0] = strings.ToLower(args[0])
+	case l.Name == "push" && len(args) > 1:
+		args = []string{config.Line{Name: args[0], Args: args[1:]}.String()}
 	case l.Name == "http-proxy-option" && len(args) > 2 && args[0] == "AGENT":
 		args = []string{args[0], strings.Join(args[1:], " ")}
+	case l.Name == "http-proxy-option" && len(args) > 3 && args[0] == "CUSTOM-HEADER":
+		args = []string{args[0], args[1], strings.Join(args[2:], " ")}
 	case l.Name == "remote" && len(args) > 2:
 		args[2] = strings.ToLower(args[2])
 	case l.Name == "remote" && f.noteAt(l, "read as host"):

@@ -42,8 +42,8 @@ type need struct {
 	show string // a line that shows it in a plain configuration of the role
 }
 
-// fatal and warning are what every version makes of a line.
-var fatal, warning = by{Fatal, Fatal, Fatal}, by{Warns, Warns, Warns}
+// accepted, warning and fatal are what every version makes of a line.
+var accepted, warning, fatal = by{Accepts, Accepts, Accepts}, by{Warns, Warns, Warns}, by{Fatal, Fatal, Fatal}
 
 func unless(names ...string) func(stockView) bool {
 	return func(s stockView) bool { return !slices.ContainsFunc(names, s.has) }

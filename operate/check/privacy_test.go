@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,59 @@ func TestNothingIsRevealed(t *testing.T) {
 		}
 		if strings.Contains(shown, "SECRETWORD") {
 			t.Errorf("of\n%s\nit shows what the file holds:\n%s", text, shown)
+		}
+	}
+}
+
+// TestSecretsOfLines: words of the configuration itself that may be secrets are shown
+// neither in a report nor in what --fix changed, and stay in what it writes.
+func TestSecretsOfLines(t *testing.T) {
+	key, err := os.ReadFile("testdata/client.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key = regexp.MustCompile(`(?m)^([^-])`).ReplaceAll(key, []byte("SECRETWORD$1"))
+	_, middle, _ := strings.Cut(string(key), "\n")
+	middle, _, _ = strings.Cut(middle, "-----END")
+	client := "client\nremote 192.0.2.1 1194 tcp\npeer-fingerprint " + strings.Repeat("00", 32) + "\n"
+	server := "server 10.8.0.0 255.255.255.0\ntopology subnet\n"
+	for _, text := range []string{
+		client + "setenv PASSWORD SECRETWORD\nkeysize 256\n", client + "setenv-safe VPN_TOKEN SECRETWORD\nkeysize 256\n", client + "setenv UV_PIN SECRETWORD\n",
+		client + "setenv opt auth-token SECRETWORD\n", client + "setenv opt plugin x.so SECRETWORD\n",
+		client + "auth-user-pass anna SECRETWORD\n", client + "auth-user-pass\nanna\nSECRETWORD\n", client + "auth-user-pass\nanna\nmy SECRETWORD\n",
+		client + "askpass SECRETWORD\n", client + "pkcs12 x.p12 SECRETWORD\n", client + "scramble SECRETWORD\n", client + "scramble xormask SECRETWORD\n",
+		client + "http-proxy 192.0.2.2 80 SECRETWORD basic\nkeysize 256\n", client + "socks-proxy 192.0.2.2 80 SECRETWORD\n",
+		client + "http-proxy anna:SECRETWORD@192.0.2.2 80\n", client + "http-proxy 192.0.2.2 80\nhttp-proxy-option CUSTOM-HEADER Authorization \"Basic SECRETWORD\"\nkeysize 256\n",
+		client + "http-proxy 192.0.2.2 80\nhttp-proxy-option CUSTOM-HEADER \"Cookie: SECRETWORD\"\nkeysize 256\n",
+		client + "script-security 2\nup \"/bin/true --password SECRETWORD\" # pin: SECRETWORD\nkeysize 256\n", client + "script-security 2\nup '/bin/true PASSWORD=SECRETWORD'\n",
+		client + "# the password is SECRETWORD\nkeysize 256\n", client + ";auth-user-pass anna SECRETWORD\nkeysize 256\n", client + "auth-token SECRETWORD\n",
+		client + "auth-pasword SECRETWORD\n", client + string(key), client + middle + "keysize 256\n", client + "<kye>\n" + string(key) + "</kye>\n", client + "<key>\n" + string(key), client + "#" + strings.ReplaceAll(string(key), "\n", "\n#") + "\nkeysize 256\n",
+		client + strings.Repeat("SECRETWORD", 7) + "\n", "[Interface]\nPrivateKey = SECRETWORD\n", client + "http-proxy-user-pass anna SECRETWORD\n",
+		client + "<connection>\nremote 192.0.2.3\nauth-user-pass x SECRETWORD\n</connection>\n",
+		server + "plugin /usr/lib/openvpn-plugin-auth-pam.so openvpn login USERNAME password PASSWORD realm SECRETWORD\ncomp-lzo\n",
+		server + "plugin /usr/lib/openvpn-plugin-auth-pam.so \"openvpn login USERNAME password SECRETWORD\"\n", server + "plugin /opt/duo.so 'IKEY SECRETWORD host'\ncomp-lzo\n",
+		server + "plugin /opt/duo.so SECRETWORD SECRETWORD https://anna:SECRETWORD@example.org\n", server + "push \"auth-token SECRETWORD\"\ncomp-lzo\n",
+		server + "push auth-token SECRETWORD\ncomp-lzo\n", server + "push \"setenv-safe TOKEN SECRETWORD\"\n", server + "push \"echo SECRET=SECRETWORD\"\n",
+		server + "push \"dhcp-option PROXY_AUTO_CONFIG_URL http://anna:SECRETWORD@example.org/p\"\n", server + "management 127.0.0.1 7505 SECRETWORD\ncomp-lzo\n",
+	} {
+		r := Text("x.conf", []byte(text), process.ReadFile, checkedAt)
+		var people bytes.Buffer
+		r.Print(&people)
+		programs, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := people.String() + string(programs)
+		if fixed, err := Fix("x.conf", []byte(text), process.ReadFile); err == nil {
+			shown += fixed.Diff
+			if strings.Count(string(fixed.Text), "SECRETWORD") != strings.Count(text, "SECRETWORD") {
+				t.Errorf("of\n%s\nthe secret is lost:\n%s", text, fixed.Text)
+			}
+		} else {
+			shown += err.Error()
+		}
+		if strings.Contains(shown, "SECRETWORD") {
+			t.Errorf("of\n%s\nit shows what may be a secret:\n%s", text, shown)
 		}
 	}
 }

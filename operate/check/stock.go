@@ -42,10 +42,14 @@ func (s stockView) stockLines() (all []stockLine) {
 	always := by{Fatal, Fatal, Fatal}
 	excuses := s.excuses()
 	for i, l := range s.lines {
-		if excuses.excuse(i, l.Name) {
-			continue
+		inner, isOptional := optional(l)
+		switch {
+		case excuses.excuse(i, l.Name):
+		case isOptional:
+			all = append(all, s.ofOptional(inner)...)
+		default:
+			all = append(all, s.ofLine(l)...)
 		}
-		all = append(all, s.ofLine(l)...)
 	}
 	all = append(all, s.combinations()...)
 	all = append(all, s.unmet()...)
@@ -53,10 +57,14 @@ func (s stockView) stockLines() (all []stockLine) {
 		var fault *config.Error
 		if errors.As(f, &fault) && fault.Pos.File != s.name {
 			all = append(all, stockLine{0, always, "an included file is not right", survey})
-		} else if errors.As(f, &fault) && s.isStocksFault(fault) {
-			all = append(all, stockLine{fault.Pos.Line, always, strings.TrimSpace(fault.Directive + " " + short(fault.Reason)), survey})
+		} else if errors.As(f, &fault) {
+			all = append(all, stockLine{fault.Pos.Line, s.ofFault(fault), strings.TrimSpace(fault.Directive + " " + short(fault.Reason)), survey})
 		}
 	}
+	all = append(all, s.ofKeys()...)
+	all = append(all, s.ofPrograms()...)
+	all = append(all, s.ofDirectories()...)
+	all = append(all, s.ofIncluded(excuses)...)
 	all = append(all, s.spelling()...)
 	slices.SortStableFunc(all, func(a, b stockLine) int { return a.line - b.line })
 	return slices.CompactFunc(all, func(a, b stockLine) bool { return a.line == b.line && a.made == b.made })
@@ -69,7 +77,7 @@ func short(reason string) string {
 
 // ofLine returns what the versions make of one line, if any minds it.
 func (s stockView) ofLine(l config.Line) []stockLine {
-	name := printableName(l)
+	name := s.named(l)
 	add := func(made by, why, from string) []stockLine {
 		return []stockLine{{l.Pos.Line, made, name + " " + why, from}}
 	}
@@ -87,6 +95,8 @@ func (s stockView) ofLine(l config.Line) []stockLine {
 		return add(by{Fatal, Accepts, Accepts}, "came with 2.6", notes26)
 	case slices.Contains(newIn27, l.Name):
 		return add(by{Fatal, Fatal, Accepts}, "came with 2.7", "running 2.6.14 and 2.7.8")
+	case len(l.Args) > mostValues(l):
+		return add(always, "has more values than it takes", tried)
 	case !found, slices.Contains(unknownToStock, l.Name):
 		return add(always, "is not known on Linux", "running 2.6.14 and 2.7.8")
 	}
@@ -94,6 +104,22 @@ func (s stockView) ofLine(l config.Line) []stockLine {
 		return add(f.made, f.why, f.from)
 	}
 	return nil
+}
+
+// mostValues is how many values stock takes of a line where Culvert takes more.
+func mostValues(l config.Line) int {
+	switch l.Name {
+	case "http-proxy-option":
+		if len(l.Args) > 0 && l.Args[0] == "CUSTOM-HEADER" {
+			return 3
+		}
+		return 2
+	case "push":
+		return 1
+	case "dhcp-option", "hash-size":
+		return 2
+	}
+	return len(l.Args)
 }
 
 // negotiates reports whether a cipher is among those of data-ciphers, where stock does
@@ -152,21 +178,6 @@ func (e excuses) excuse(i int, name string) bool {
 	return named && at <= i || i > e.forward
 }
 
-// isStocksFault reports whether a fault is one for stock too, not of Culvert's own
-// strictness.
-func (s stockView) isStocksFault(e *config.Error) bool {
-	if slices.Contains([]string{"auth-token", "auth-token-user", "key-derivation", "peer-id", "protocol-flags"}, e.Directive) {
-		return false // stock takes what is pushed in files, too
-	}
-	for _, words := range []string{"cannot be read", "a value is missing", "takes no value", "more values than it takes", "is never closed", "closes a block", "merge conflict",
-		"outside of a block", "opening tag", "curly", "not a directive", "the file is", "may not stand", "cannot be given as a block", "ends in a backslash", "no cipher has this name", "expected a PEM block"} {
-		if strings.Contains(e.Reason, words) {
-			return true
-		}
-	}
-	return false
-}
-
 // mostStock is how many bytes stock reads in a line, with the end of the line.
 const mostStock = 255
 
@@ -186,6 +197,9 @@ func (s stockView) spelling() (all []stockLine) {
 			{"is taken as a line of its own", "wants a block's tags on lines of their own", always},
 			{"a single backslash", "wants a backslash doubled in double quotes", always},
 		} {
+			if l := s.lineAt(n.Pos.Line); l != nil && slices.Contains(lax, l.Name) && strings.HasPrefix(m.words, "takes ") {
+				continue
+			}
 			if n.Pos.File == s.name && strings.Contains(n.Text, m.words) {
 				all = append(all, stockLine{n.Pos.Line, m.made, m.why, survey})
 			}

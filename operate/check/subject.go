@@ -19,6 +19,8 @@ type subject struct {
 	rows  [][]byte // the lines of the file, without their ends
 	lines []config.Line
 	index
+	pasted   map[int]bool    // lines that may be a login that was pasted
+	included map[string]bool // directives in files that this one includes
 
 	// config is what could be understood. Where there are faults, it comes from what
 	// is left without the faulty lines.
@@ -37,7 +39,29 @@ func newSubject(name string, text []byte, read config.ReadFile, now time.Time) *
 	}
 	s.config, s.notes = c, c.Notes
 	s.index = newIndex(name, s.lines, s.notes)
+	s.pasted = pastedLogins(s.lines)
+	s.included = map[string]bool{}
+	s.include(s.lines, 0)
 	return s
+}
+
+// include notes the directives in the files that lines include, and that these do.
+func (s *subject) include(lines []config.Line, depth int) {
+	const deepest = 8
+	for _, l := range lines {
+		if l.Name != "config" || l.Inline || len(l.Args) != 1 || depth == deepest {
+			continue
+		}
+		text, err := s.read(s.config.Path(l.Args[0]))
+		if err != nil {
+			continue
+		}
+		inner := config.Lines(l.Args[0], text)
+		for _, one := range inner {
+			s.included[one.Name] = true
+		}
+		s.include(inner, depth+1)
+	}
 }
 
 // without returns what is left of a configuration without its faulty lines, with
@@ -134,8 +158,8 @@ func (s *subject) role() string {
 
 func (s *subject) isServer() bool { return s.role() == "server" }
 
-// has reports whether a directive stands in the file.
-func (s *subject) has(name string) bool { return s.first(name) != nil }
+// has reports whether a directive stands in the file, or in one that it includes.
+func (s *subject) has(name string) bool { return s.first(name) != nil || s.included[name] }
 
 // first returns the first line with a directive, nil if there is none.
 func (s *subject) first(name string) *config.Line {

@@ -17,6 +17,9 @@ type teller struct{ *subject }
 // summary says in a few sentences what the configuration does.
 func (s teller) summary() []string {
 	var all []string
+	if s.roleless() {
+		return []string{"It does not say what it is: a client, a server, or one of two hosts. So nothing can be said of what it would do."}
+	}
 	switch s.role() {
 	case "server":
 		all = []string{s.listens(), s.leases(), s.letsIn(), s.shown(), s.tells()}
@@ -27,6 +30,12 @@ func (s teller) summary() []string {
 	}
 	all = append(all, s.runs(), s.managed(), s.writes(), s.rights())
 	return slices.DeleteFunc(all, func(text string) bool { return text == "" })
+}
+
+// roleless reports whether nothing in the file says which end it is for.
+func (s teller) roleless() bool {
+	c := s.config
+	return s.role() == "peer" && !c.TLSClient && !c.TLSServer && c.Trust.Secret == nil
 }
 
 // maxNamed limits how many of a kind one sentence names.
@@ -90,6 +99,14 @@ func from(f *config.File) string {
 		return "in this file"
 	}
 	return "in " + printable.Name(f.Name)
+}
+
+// named is a file's name, or says that it is a block.
+func named(f *config.File) string {
+	if f.Inline {
+		return "the inline block"
+	}
+	return printable.Name(f.Name)
 }
 
 // proves says how a client shows who it is.
@@ -263,15 +280,24 @@ func (s teller) names() string {
 	d := s.config.Routing.DNS
 	var servers, domains []string
 	for _, a := range d.Addrs {
-		servers = append(servers, a.String())
+		if len(d.Servers) == 0 {
+			servers = append(servers, a.String())
+		}
 	}
-	for _, one := range d.Servers {
+	for _, one := range d.Servers[:min(1, len(d.Servers))] { // as profile takes them
 		for _, a := range one.Addrs {
-			servers = append(servers, a.Addr().String())
+			if a.Port() == 0 || a.Port() == 53 {
+				servers = append(servers, a.Addr().String())
+			} else {
+				servers = append(servers, a.String())
+			}
 		}
 		domains = append(domains, one.ResolveDomains...)
 	}
-	domains = append(domains, d.SearchDomains...)
+	search := slices.Clone(d.SearchDomains)
+	if d.Domain != "" && !slices.Contains(search, d.Domain) {
+		search = append([]string{d.Domain}, search...)
+	}
 	switch {
 	case len(servers) == 0 && s.role() == "client" && !s.config.Routing.NoPull:
 		return "DNS stays as it is, unless the server pushes a server for it."
@@ -280,7 +306,10 @@ func (s teller) names() string {
 	}
 	text := "DNS questions go to " + listed(servers, "and")
 	if len(domains) > 0 {
-		text += ", for the domains " + printable.Line(listed(domains, "and"))
+		text += ", those about names in " + printable.Line(listed(domains, "and"))
+	}
+	if len(search) > 0 {
+		text += "; short names are looked up in " + printable.Line(listed(search, "and"))
 	}
 	return text + "."
 }

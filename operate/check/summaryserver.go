@@ -61,7 +61,7 @@ func (s teller) leases() string {
 // letsIn says who may connect.
 func (s teller) letsIn() string {
 	t, c := s.config.Trust, s.config
-	var ways []string
+	var ways, asked []string
 	switch t.VerifyClientCert {
 	case config.ClientCertRequire:
 		ways = s.authorities()
@@ -74,17 +74,25 @@ func (s teller) letsIn() string {
 		switch l.Name {
 		case "auth-user-pass-verify":
 			ways = append(ways, "a user name and password that a program checks")
-		case "management-client-auth", "client-connect":
-			ways = append(ways, "what "+l.Name+" decides")
+		case "management-client-auth":
+			asked = append(asked, "whom programs at the management interface accept")
+		case "client-connect":
+			asked = append(asked, "whom the program of client-connect accepts")
 		}
 	}
 	ways = append(ways, pluginWays(c)...)
-	if len(ways) == 0 {
-		return "Anybody may connect: neither certificates nor passwords are asked for."
-	}
 	text := "Who may connect: clients with " + listed(ways, "and")
+	switch {
+	case len(ways)+len(asked) == 0:
+		return "Anybody may connect: neither certificates nor passwords are asked for."
+	case len(ways) == 0:
+		text = "Who may connect: clients"
+	}
 	if d := s.demands(); len(d) > 0 {
 		text += ", " + strings.Join(d, ", ")
+	}
+	if len(asked) > 0 {
+		text += ", " + listed(asked, "and")
 	}
 	if c.Server.CCDExclusive {
 		text += ", and with a file in client-config-dir"
@@ -113,7 +121,7 @@ func (s teller) tells() string {
 	var pushed []string
 	for _, l := range s.lines {
 		if l.Name == "push" && len(l.Args) > 0 {
-			pushed = append(pushed, strconv.Quote(printable.Name(strings.Join(l.Args, " "))))
+			pushed = append(pushed, strconv.Quote(printable.Name(strings.Join(veil(s).veiled(l).Args, " "))))
 		}
 	}
 	if len(pushed) == 0 {
@@ -166,13 +174,13 @@ var modules = []string{"plugin", "engine", "pkcs11-providers", "providers"}
 func (t teller) runs() string {
 	var programs, loaded []string
 	for _, l := range t.touching(config.TouchRuns) {
-		if servedPlugin(t.config, l) {
+		if servedPlugin(t.config, l) || l.Name == "dns-updown" && (l.Args[0] == "disable" || l.Args[0] == "force") {
 			continue
 		}
 		if slices.Contains(modules, l.Name) {
-			loaded = append(loaded, printable.Name(l.String()))
+			loaded = append(loaded, printable.Name(veil(t).veiled(l).String()))
 		} else {
-			programs = append(programs, printable.Name(l.String()))
+			programs = append(programs, printable.Name(veil(t).veiled(l).String()))
 		}
 	}
 	var text []string
@@ -204,7 +212,7 @@ func (t teller) managed() string {
 	}
 	switch {
 	case len(l.Args) > 2:
-		text += ", with the password in " + printable.Name(l.Args[2])
+		text += ", with the password in " + printable.Name(veil(t).veiled(*l).Args[2])
 	case l.Args[1] != "unix":
 		text += ", without a password"
 	}
