@@ -3,7 +3,6 @@ package management
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -39,7 +38,7 @@ func Open(cfg config.Management, p Process) (*Interface, error) {
 		return i, nil // until its address is known
 	}
 	if i.listener, err = d.listen(cfg.Address); err != nil {
-		return nil, fmt.Errorf("management: %w; another process may use this address", err)
+		return nil, fmt.Errorf("management: %w", unheard(err))
 	}
 	i.working.Go(func() { d.accept(i.listener) })
 	return i, nil
@@ -116,33 +115,6 @@ func (d door) listen(host string) (net.Listener, error) {
 		d.process.Log.Info("MANAGEMENT: TCP Socket listening on " + l.Addr().String())
 	}
 	return l, nil
-}
-
-// clearSocket removes a socket that nobody listens on.
-func clearSocket(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s is there and no socket", path)
-	}
-	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		conn.Close()
-		return fmt.Errorf("%s: another process listens here", path)
-	}
-	return os.Remove(path)
-}
-
-// Forget removes the socket of an interface whose process could not.
-func Forget(cfg config.Management) {
-	if cfg.Unix && !cfg.Client {
-		if info, err := os.Lstat(cfg.Address); err == nil && info.Mode().Type() == fs.ModeSocket {
-			os.Remove(cfg.Address)
-		}
-	}
 }
 
 // loopback reports whether only this host reaches an address.
