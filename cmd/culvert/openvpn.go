@@ -40,9 +40,16 @@ func runOpenVPN(ctx context.Context, me service.Self, out io.Writer, args []stri
 	return 0, nil
 }
 
-// asOpenVPN ends the process with the status that OpenVPN would have.
+// asOpenVPN ends the process with the status that OpenVPN would have. Its log and its
+// errors go to the standard output, where programs read them; with --errors-to-stderr
+// what ends it goes to the standard error.
 func asOpenVPN(ctx context.Context, me service.Self, args []string) error {
+	own := os.Stderr
+	os.Stderr = os.Stdout
 	status, err := runOpenVPN(ctx, me, os.Stdout, args)
+	if slices.Contains(args, "--errors-to-stderr") {
+		os.Stderr = own
+	}
 	if err == nil && status != 0 {
 		os.Exit(status)
 	}

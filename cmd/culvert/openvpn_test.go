@@ -58,6 +58,19 @@ func TestOpenVPNsCommandLine(t *testing.T) {
 	}
 }
 
+// TestOpenVPNsStreams: the log and errors go to the standard output, as with OpenVPN, and
+// with --errors-to-stderr what ends it does not.
+func TestOpenVPNsStreams(t *testing.T) {
+	out, errs := os.Stdout, os.Stderr
+	t.Cleanup(func() { os.Stdout, os.Stderr = out, errs })
+	for line, want := range map[string]*os.File{"--nosuch": out, "--nosuch --errors-to-stderr": errs} {
+		os.Stderr = errs
+		if err := asOpenVPN(t.Context(), service.Self{}, strings.Fields(line)); err == nil || os.Stderr != want {
+			t.Errorf("openvpn %s: %v, and it is said in %s", line, err, os.Stderr.Name())
+		}
+	}
+}
+
 // TestOpenVPNsHelp: it lists every directive that may stand in a file or on the command
 // line, in lines that fit a terminal.
 func TestOpenVPNsHelp(t *testing.T) {

@@ -23,18 +23,30 @@ func ask(c *config.Config) profile.Ask {
 	return AskTerminal
 }
 
+// console is where a question is seen: the terminal itself, where the log leads elsewhere.
+func console() (w io.Writer, done func()) {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		if f, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+			return f, func() { f.Close() }
+		}
+	}
+	return os.Stderr, func() {}
+}
+
 // AskTerminal asks the user at the terminal.
 func AskTerminal(question string, echo bool) (string, error) {
 	stdin := int(os.Stdin.Fd())
 	if !term.IsTerminal(stdin) {
 		return "", fmt.Errorf("%q: %w, since there is no terminal; put the answer in a file and name it: auth-user-pass FILE, askpass FILE", strings.TrimSpace(question), profile.ErrNobody)
 	}
-	fmt.Fprint(os.Stderr, printable.Lines(question))
+	seen, done := console()
+	defer done()
+	fmt.Fprint(seen, printable.Lines(question))
 	if echo {
 		return readLine(os.Stdin)
 	}
 	secret, err := readSecret(stdin)
-	fmt.Fprintln(os.Stderr)
+	fmt.Fprintln(seen)
 	return string(secret), err
 }
 

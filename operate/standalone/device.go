@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -59,13 +60,19 @@ func mktun(out io.Writer, args []string) error {
 	return err
 }
 
-// rmtun removes such a device.
+// rmtun removes such a device. Where there is none, that is said, and is no fault, as
+// with OpenVPN: a script may remove it twice.
 func rmtun(out io.Writer, args []string) error {
 	_, name, _, err := device(args)
 	if err != nil {
 		return err
 	}
-	if err := tuntap.Remove(name); err != nil {
+	err = tuntap.Remove(name)
+	if errors.Is(err, tuntap.ErrNoDevice) {
+		_, err = fmt.Fprintf(out, "there is no device %s, so nothing was removed; `ip link` lists them\n", name)
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(out, "removed "+name)

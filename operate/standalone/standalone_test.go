@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -80,7 +81,7 @@ func TestStandaloneFaults(t *testing.T) {
 	for want, args := range map[string][]string{
 		"expected secret":               {"--genkey", "nonsense"},
 		"add --tls-crypt-v2":            {"--genkey", "tls-crypt-v2-client"},
-		"--verb: not with --genkey":     {"--genkey", "--verb", "3"},
+		"--port: does not go with this":   {"--genkey", "--port", "3"},
 		"--genkey d: too many values":   {"--genkey", "a", "b", "c", "d"},
 		"add --dev NAME":                {"--mktun"},
 		"user no-such-user: ":           {"--mktun", "--dev", "tun0", "--user", "no-such-user"},
@@ -109,13 +110,40 @@ func serverKeyFile(t *testing.T) string {
 
 func TestShow(t *testing.T) {
 	for command, want := range map[string]string{
-		"--show-ciphers": "AES-256-GCM", "--show-digests": "SHA256", "--show-tls": "TLS-AES-256-GCM-SHA384",
+		"--show-ciphers": "\nAES-256-GCM  (256 bit key, 128 bit block, TLS client/server mode only)\n", "--show-digests": "\nSHA256 256 bit digest size\n",
+		"--show-ciphers --verb 1": "\nAES-128-CBC  (128 bit key, 128 bit block)\n", "--verb 1 --show-ciphers": "\nCHACHA20-POLY1305  (256 bit key, stream cipher, TLS client/server mode only)\n",
+		"--show-tls": "\nTLS_AES_256_GCM_SHA384\n", "--show-tls --mute 3": "\nTLS-ECDHE-RSA-WITH-AES-256-GCM-SHA384\n",
 		"--show-groups": "X25519MLKEM768", "--show-curves": "secp384r1",
 		"--show-engines": "There is no OpenSSL", "--show-adapters": "lo: MTU ", "--show-net": "ROUTE_GATEWAY", "--show-valid-subnets": "[253,254]",
 	} {
-		if out, err := invoke(t, command); err != nil || !strings.Contains("\n"+out, want) {
+		if out, err := invoke(t, strings.Fields(command)...); err != nil || !strings.Contains("\n"+out, want) {
 			t.Errorf("%s: %q, %v", command, out, err)
 		}
+	}
+}
+
+// TestGeneral: --cd says where files are, and the others change nothing.
+func TestGeneral(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir := t.TempDir()
+	if _, err := invoke(t, "--cd", dir, "--errors-to-stderr", "--genkey", "secret", "ta.key", "--verb", "0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ta.key")); err != nil {
+		t.Error(err)
+	}
+	for _, args := range [][]string{{"--genkey", "--cd"}, {"--cd", filepath.Join(dir, "nowhere"), "--genkey"}, {"--genkey", "--dev", "tun0"}} {
+		if _, err := invoke(t, args...); err == nil {
+			t.Errorf("%q: no error", args)
+		}
+	}
+}
+
+// TestRmtunAgain: a device that is not there is no fault.
+func TestRmtunAgain(t *testing.T) {
+	out, err := invoke(t, "--rmtun", "--dev", "tun-nowhere", "--verb", "3")
+	if runtime.GOOS == "linux" && (err != nil || !strings.Contains(out, "there is no device tun-nowhere")) {
+		t.Errorf("%q, %v", out, err)
 	}
 }
 
