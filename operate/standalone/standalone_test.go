@@ -81,7 +81,7 @@ func TestStandaloneFaults(t *testing.T) {
 	for want, args := range map[string][]string{
 		"expected secret":               {"--genkey", "nonsense"},
 		"add --tls-crypt-v2":            {"--genkey", "tls-crypt-v2-client"},
-		"--port: does not go with this":   {"--genkey", "--port", "3"},
+		"--port: does not go with this": {"--genkey", "--port", "3"},
 		"--genkey d: too many values":   {"--genkey", "a", "b", "c", "d"},
 		"add --dev NAME":                {"--mktun"},
 		"user no-such-user: ":           {"--mktun", "--dev", "tun0", "--user", "no-such-user"},
