@@ -189,10 +189,10 @@ func (k *Keeper) Tell(state string, _ *Empty) error {
 }
 
 // Failed takes the reason why the worker ends.
-func (k *Keeper) Failed(why string, _ *Empty) error {
+func (k *Keeper) Failed(why End, _ *Empty) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.failure = said(why)
+	k.failure = why.err()
 	return nil
 }
 

@@ -3,6 +3,7 @@ package privsep
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -244,5 +245,17 @@ func TestWorkerEnviron(t *testing.T) {
 	got := workerEnviron([]string{"PATH=/bin", "NOTIFY_SOCKET=/run/x", "WATCHDOG_USEC=1", "WATCHDOG_PID=2", "NOTIFY_SOCKETS=y"})
 	if want := []string{"PATH=/bin", "NOTIFY_SOCKETS=y"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestEnd: a keeper learns why its worker ends, and whether a program failed, which decides
+// the exit status.
+func TestEnd(t *testing.T) {
+	for _, why := range []error{errors.New("no server answers"), fmt.Errorf("closing: %w", &bringup.ProgramError{Err: errors.New("down failed")})} {
+		w, k, _ := pair(t, new(fakeHost))
+		w.Failed(why)
+		if got, want := k.failure, errors.As(why, new(*bringup.ProgramError)); got == nil || got.Error() != why.Error() || errors.As(got, new(*bringup.ProgramError)) != want {
+			t.Errorf("%v came as %v, of a program: expected %v", why, got, want)
+		}
 	}
 }

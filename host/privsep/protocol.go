@@ -12,7 +12,10 @@
 package privsep
 
 import (
+	"errors"
+
 	"culvert/access/crl"
+	"culvert/host/bringup"
 	"culvert/host/hostnet"
 )
 
@@ -65,6 +68,23 @@ type Variable struct{ Name, Value string }
 
 // ProgramResult says how a program ended; "" if well.
 type ProgramResult struct{ Err string }
+
+// End says why a worker ends; Program: a program of the configuration failed, which is
+// the reason also where a signal had it run.
+type End struct {
+	Why     string
+	Program bool
+}
+
+// endOf packs a worker's error.
+func endOf(err error) End { return End{err.Error(), errors.As(err, new(*bringup.ProgramError))} }
+
+func (e End) err() error {
+	if e.Program {
+		return &bringup.ProgramError{Err: said(e.Why)}
+	}
+	return said(e.Why)
+}
 
 // Failure is hostnet.Failure with its cause in words.
 type Failure struct {

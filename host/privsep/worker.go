@@ -126,7 +126,7 @@ func (w *Worker) Reload() { w.client.Go(service+".Reload", Empty{}, &Empty{}, ni
 func (w *Worker) Anew() { w.client.Go(service+".Anew", Empty{}, &Empty{}, nil) }
 
 // Failed reports why this process ends.
-func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", err.Error(), &Empty{}) }
+func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", endOf(err), &Empty{}) }
 
 // Apply is for bringup.Options: the keeper applies the State.
 func (w *Worker) Apply(_ context.Context, want hostnet.State) (bringup.Applied, error) {
