@@ -16,11 +16,27 @@ import (
 	"github.com/spf13/pflag"
 
 	"culvert/host/bringup"
+	"culvert/host/process"
 	"culvert/internal/version"
 	"culvert/operate/service"
 )
 
+func init() {
+	if process.AdoptsOrphans() {
+		runtime.LockOSThread()
+	}
+}
+
 func main() {
+	if process.AdoptsOrphans() {
+		process.BesideOrphans(run)
+		return
+	}
+	run()
+}
+
+// run is the program, wherever it runs.
+func run() {
 	twoProcessors()
 	me, err := service.WhoAmI()
 	ctx := context.Background()

@@ -15,6 +15,9 @@ import (
 // inBackground makes the test binary the program that Daemonize starts.
 const inBackground = "CULVERT_TEST_BACKGROUND"
 
+// first is the program of TestOrphans, where there is one.
+var first func()
+
 func TestMain(m *testing.M) {
 	switch os.Getenv(inBackground) {
 	case "ready":
@@ -23,6 +26,8 @@ func TestMain(m *testing.M) {
 		InBackground().Report(errors.New("the port is taken"))
 	case "silent":
 		os.Exit(3)
+	case "first":
+		first()
 	case "stubborn":
 		Events()
 		os.Stdout.WriteString("started")

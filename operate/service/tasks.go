@@ -59,13 +59,18 @@ func (l *life) boundTasks(c *config.Config, jail process.Jail) error {
 	case l.alone && len(pamServices(c)) > 0:
 		need += pamTasks
 	}
+	own := 0
+	if process.AdoptsOrphans() {
+		own = 1 // the thread for that does nothing else
+		need += own
+	}
 	if l.tasks.all.Left < need {
 		return fmt.Errorf("only %v: this program needs %d: %s", l.tasks.all, need, l.tasks.all.Mend)
 	}
 	if keeps {
-		process.ReserveThreads(keeperThreads)
+		process.ReserveThreads(keeperThreads + own)
 	} else {
-		process.ReserveThreads(wholeThreads)
+		process.ReserveThreads(wholeThreads + own)
 	}
 	return nil
 }
