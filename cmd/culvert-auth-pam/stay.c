@@ -10,6 +10,7 @@
 //	                         the service is one that this program was started for
 //	q or h        to it      a module's question, h if the answer is hidden
 //	a or x        to here    what answers it, or nothing does
+//	c             to here    nobody waits for the login any more: it is to end
 //	y or n        to it      PAM's word, with why
 //	d             to it      the login is over: how its process ended, in four bytes
 
@@ -35,6 +36,7 @@ enum {
 	// Ways to end besides an exit status, and 256 with a signal's number.
 	NOT_BEGUN = 512,
 	TOO_LONG = 513,
+	GIVEN_UP = 514,
 };
 
 struct record {
@@ -163,18 +165,25 @@ static int64_t now(void) {
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-// relay passes on what the two sides say, until PAM's word, the end of the process, or the
-// time limit, and returns how the process ended.
+// leave ends a login's process and this one, since who asks is gone.
+static void leave(pid_t pid) { kill(-pid, SIGKILL), kill(pid, SIGKILL), _exit(0); }
+
+// relay passes on what the two sides say, until PAM's word, the end of the process, the
+// time limit, or until nobody waits any more, and returns how the process ended.
 static uint32_t relay(pid_t pid, int to, int from) {
 	int64_t limit = now() + LIMIT * 1000;
 	uint32_t end = 0;
 	int status = 0, said = 0, more = 1;
 	while (more && !said) {
-		struct pollfd of[] = {{.fd = from, .events = POLLIN}, {.fd = QUESTIONS}};
+		struct pollfd of[] = {{.fd = from, .events = POLLIN}, {.fd = QUESTIONS, .events = POLLIN}};
 		int64_t left = limit - now();
 		int n = left > 0 ? poll(of, 2, left) : 0;
 		if (n < 0) continue; // a signal
-		if (of[1].revents) kill(-pid, SIGKILL), kill(pid, SIGKILL), _exit(0); // who asks is gone
+		if (n > 0 && of[1].revents) {
+			if (take(QUESTIONS, &work) || work.kind != 'c') leave(pid);
+			end = GIVEN_UP;
+			break;
+		}
 		if (n == 0) {
 			end = TOO_LONG;
 			break;
@@ -183,13 +192,17 @@ static uint32_t relay(pid_t pid, int to, int from) {
 			say(work.kind, work.text, work.n);
 			said = work.kind == 'y' || work.kind == 'n';
 			if (said) break;
-			if (take(QUESTIONS, &work)) kill(-pid, SIGKILL), kill(pid, SIGKILL), _exit(0);
+			if (take(QUESTIONS, &work)) leave(pid);
+			if (work.kind == 'c') {
+				end = GIVEN_UP;
+				break;
+			}
 			more = !give(to, work.kind, work.text, work.n);
 			explicit_bzero(work.text, work.n);
 		}
 	}
-	if (end == TOO_LONG) kill(-pid, SIGKILL);
-	if (end == TOO_LONG || said) kill(pid, SIGKILL);
+	if (end) kill(-pid, SIGKILL);
+	if (end || said) kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0) ;
 	if (end || said) return end;
 	return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
@@ -225,7 +238,11 @@ __attribute__((constructor)) static void stay(int argc, char **argv) {
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}), prctl(PR_SET_DUMPABLE, 0); // a core would hold passwords
 	fcntl(QUESTIONS, F_SETFL, 0), fcntl(ANSWERS, F_SETFL, 0);
 	handle(nothing);
-	for (say('r', "", 0); !take(QUESTIONS, &work) && work.kind == 'l';) {
+	for (say('r', "", 0); !take(QUESTIONS, &work);) {
+		int late = work.kind == 'a' || work.kind == 'x' || work.kind == 'c'; // about a login that is over
+		if (late) explicit_bzero(work.text, work.n);
+		if (late) continue;
+		if (work.kind != 'l') break;
 		uint32_t end = one();
 		unsigned char text[4] = {end >> 24, end >> 16, end >> 8, end};
 		say('d', text, sizeof text);

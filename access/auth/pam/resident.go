@@ -43,6 +43,7 @@ const (
 	endSignal   = 256
 	endNotBegun = 512
 	endTooLong  = 513
+	endGivenUp  = 514
 )
 
 // Resident is the helper program as a process that stays: it keeps the rights that this
@@ -117,8 +118,8 @@ type residentService struct {
 	prompts  []string
 }
 
-// Ask implements Asker. A login that is given up is asked about to its end, or the time
-// limit, before the next one.
+// Ask implements Asker. When ctx ends, the program ends the login's process, and asks about
+// the next one then.
 func (s residentService) Ask(ctx context.Context, source netip.Prefix, l Login) (Answer, error) {
 	request := NewRequest(s.name, s.prompts, l)
 	if _, err := request.Append(nil); err != nil { // the limits of a question, whoever asks it
@@ -135,7 +136,7 @@ func (s residentService) Ask(ctx context.Context, source netip.Prefix, l Login) 
 	said := make(chan result, 1)
 	go func() {
 		defer done()
-		answer, err := s.resident.ask(request)
+		answer, err := s.resident.ask(ctx, request)
 		said <- result{answer, err}
 	}()
 	select {
@@ -166,11 +167,11 @@ func (r *Resident) wait(ctx context.Context, source netip.Prefix) (done func(), 
 }
 
 // ask has the program ask PAM. The caller has the turn.
-func (r *Resident) ask(q *Request) (Answer, error) {
+func (r *Resident) ask(ctx context.Context, q *Request) (Answer, error) {
 	if err := r.isBroken(); err != nil {
 		return Answer{}, err
 	}
-	answer, end, err := r.converse(q)
+	answer, end, err := r.converse(ctx, q)
 	if err != nil {
 		return Answer{}, r.fail(fmt.Errorf("plugin auth-pam: %s, which was started with root's rights to ask PAM, is gone or hangs (%w; %w), and nobody has the right to start it again: no login can be checked until this server is restarted; for a server that can start another, %s", helper, err, r.companion.Close(), r.mend))
 	}
@@ -180,8 +181,9 @@ func (r *Resident) ask(q *Request) (Answer, error) {
 	return answer, nil
 }
 
-// converse begins a login, and answers the questions of modules until it is over.
-func (r *Resident) converse(q *Request) (answer Answer, end uint32, err error) {
+// converse begins a login, and answers the questions of modules until it is over, which it
+// is soon when ctx ends.
+func (r *Resident) converse(ctx context.Context, q *Request) (answer Answer, end uint32, err error) {
 	limit := time.Now().Add(maxTime + lateTime)
 	if err := errors.Join(r.companion.Questions.SetWriteDeadline(limit), r.companion.Answers.SetReadDeadline(limit)); err != nil {
 		return answer, 0, err
@@ -189,6 +191,7 @@ func (r *Resident) converse(q *Request) (answer Answer, end uint32, err error) {
 	if err := r.write(kindLogin, q.Service+"\x00"+q.User()+"\x00"+q.Remote+"\x00"); err != nil {
 		return answer, 0, err
 	}
+	defer r.giveUp(ctx)()
 	said := false
 	for {
 		kind, text, err := r.read()
@@ -226,6 +229,21 @@ func (r *Resident) converse(q *Request) (answer Answer, end uint32, err error) {
 	}
 }
 
+// giveUp tells the program when nobody waits any more for the login that it was just asked
+// about. The function that it returns is for the end of the login: nothing is told after it.
+func (r *Resident) giveUp(ctx context.Context) (over func()) {
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
+		_ = r.write(kindEnd, "") // who reads the answers sees that the program is gone
+	})
+	return func() {
+		if !stop() {
+			<-told
+		}
+	}
+}
+
 // The kinds of records that go to and from a helper program that stays, as stay.c of
 // cmd/culvert-auth-pam explains them.
 const (
@@ -235,6 +253,7 @@ const (
 	kindHidden   = 'h'
 	kindAnswer   = 'a'
 	kindSilence  = 'x'
+	kindEnd      = 'c'
 	kindYes      = 'y'
 	kindNo       = 'n'
 	kindDone     = 'd'
@@ -286,6 +305,8 @@ func ended(end uint32, service, mend string) error {
 		return fmt.Errorf("plugin auth-pam: %s finds no task left to ask PAM: %s", helper, mend)
 	case end == endTooLong:
 		return fmt.Errorf("plugin auth-pam: a module of the PAM service %q took longer than %v", service, maxTime)
+	case end == endGivenUp:
+		return fmt.Errorf("plugin auth-pam: the login was given up before the PAM service %q had answered", service)
 	case end > endSignal && end < endNotBegun:
 		return fmt.Errorf("plugin auth-pam: %s was ended by a signal, %w, before it answered: a module of the PAM service %q may have crashed, or no task was left: %s", helper, signalError(end-endSignal), service, mend)
 	}

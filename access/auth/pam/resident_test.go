@@ -72,8 +72,14 @@ func fakeHelper(questions, answers *os.File) {
 			end = "?"
 		case "hang":
 			say(kindHidden, strings.Repeat("x", 99))
-			hear()
-			hear()
+			for {
+				hear()
+			}
+		case "wait":
+			for kind := byte(0); kind != kindEnd; {
+				kind, _ = hear()
+			}
+			end = "\x00\x00\x02\x02"
 		case "die":
 			os.Exit(7)
 		}
@@ -187,6 +193,42 @@ func TestResidentHangs(t *testing.T) {
 	if err := <-hung; err == nil || !strings.Contains(err.Error(), "raise TasksMax=") {
 		t.Error(err)
 	}
+}
+
+// TestResidentGivenUp: a login that is given up ends, and the next one is asked about, also
+// where nothing came between the two.
+func TestResidentGivenUp(t *testing.T) {
+	var log strings.Builder
+	r := newFake(t, &log)
+	s := residentService{r, "probe", nil}
+	for _, early := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		gaveUp := make(chan error)
+		go func() {
+			_, err := s.Ask(ctx, somewhere, Login{Username: "wait"})
+			gaveUp <- err
+		}()
+		for !early && len(r.turn) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		if err := <-gaveUp; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if a, err := s.Ask(t.Context(), somewhere, Login{Username: "ada", Password: "hunter2", Remote: "192.0.2.1"}); err != nil || !a.OK {
+			t.Errorf("the next one: %+v, %v", a, err)
+		}
+	}
+	if a, err := r.ask(canceled(t), &Request{Service: "probe", Login: Login{Username: "wait"}}); err == nil || !strings.Contains(err.Error(), "given up") {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// canceled is a context that has ended.
+func canceled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }
 
 // TestResidentLine: no more logins wait than may, and no more from one source.
