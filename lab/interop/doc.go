@@ -16,6 +16,5 @@
 // next.
 //
 // Tests wait more than they work, so they run side by side (t.Parallel). Left out are
-// those that measure, and those that must be faster than something else; they
-// come first, one after the other.
+// those that measure or count, which come first, one after the other.
 package interop

@@ -89,8 +89,9 @@ func (n *netns) leased(t *testing.T) {
 
 // TestNetworkManagerBeforeUdev: NetworkManager, which asks by DHCP as soon as it
 // has made the device, goes on under the address that it had before udev gave it
-// another. Nothing runs beside it: NetworkManager has to be the faster one.
+// another.
 func TestNetworkManagerBeforeUdev(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	e := ethernetLab{client: l.machine("c"), server: l.host("s")}
 	e.remote = l.join(e.client, e.server).b4
