@@ -21,9 +21,9 @@ var udevDelays = []string{"0", "0", "0.02", "0.05", "0.1", "0.2", "0.3", "0.5", 
 func (n *netns) busyUdev() (late func(seconds string)) {
 	n.t.Helper()
 	n.put("/etc/udev/rules.d/00-busy.rules", `SUBSYSTEM=="net", ACTION=="add", PROGRAM="`+n.program("busy", `while read -r s </run/busy && test "$s" = held; do sleep 0.02; done; exec sleep "${s:-0}"`)+`"`+"\n")
-	n.put("/run/busy", "0")
+	n.put("/run/busy", "0\n")
 	n.udev()
-	return func(seconds string) { n.put("/run/busy", seconds) }
+	return func(seconds string) { n.put("/run/busy", seconds+"\n") }
 }
 
 // mac is the address of a device.
