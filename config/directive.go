@@ -79,6 +79,8 @@ const (
 	ReloadStart                // when the process is started
 	ReloadKept                 // on SIGHUP, while sessions go on
 	ReloadServer               // on SIGHUP: a server's sessions go on, other roles start over
+	ReloadClient               // on SIGHUP: a client's tunnel stays, other roles start over
+	ReloadEnds                 // on SIGHUP: a server's sessions go on, and a client's tunnel stays; paired hosts start over
 )
 
 // Status is what becomes of a directive.

@@ -110,7 +110,9 @@ func (r Role) phrase() string {
 func (r Reload) phrase() string {
 	return [...]string{"take effect on SIGHUP, which reads the configuration again and starts over",
 		"in what it names take effect at once; another value on SIGHUP, and a server's sessions go on", "take effect when the process is started again",
-		"take effect on SIGHUP, and sessions go on", "take effect on SIGHUP, and a server's sessions go on; a client or a paired host starts over"}[r]
+		"take effect on SIGHUP, and sessions go on", "take effect on SIGHUP, and a server's sessions go on; a client or a paired host starts over",
+		"take effect on SIGHUP, and a client's tunnel stays; a server or a paired host starts over",
+		"take effect on SIGHUP, and a server's sessions go on, a client's tunnel stays; a paired host starts over"}[r]
 }
 
 // Usage lists all directives with their arguments, as OpenVPN's --help does: what is

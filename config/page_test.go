@@ -58,16 +58,18 @@ peers connect anew with the configuration as it was read.
 
 // reloadLists returns the directives that are taken while sessions go on.
 func reloadLists() string {
-	all, server := "", ""
+	lists := map[Reload]string{}
 	for _, d := range Directives() {
-		switch d.Reload {
-		case ReloadKept:
-			all += ", `" + d.Name + "`"
-		case ReloadServer, ReloadLive:
-			server += ", `" + d.Name + "`"
+		when := d.Reload
+		if when == ReloadLive {
+			when = ReloadServer
 		}
+		lists[when] += ", `" + d.Name + "`"
 	}
-	return "\nSessions of every role go on with changes of " + all[2:] + ", and of what has no effect here. Those of a server also go on with changes of " + server[2:] + ", and of files that these name.\n"
+	return "\nSessions of every role go on with changes of " + lists[ReloadKept][2:] + ", and of what has no effect here.\n" +
+		"\nA server's sessions and a client's tunnel also go on with changes of " + lists[ReloadEnds][2:] + ".\n" +
+		"\nA client's tunnel also stays with changes of " + lists[ReloadClient][2:] + ".\n" +
+		"\nA server's sessions also go on with changes of " + lists[ReloadServer][2:] + ", and of files that these name.\n"
 }
 
 func cell(s string) string { return strings.TrimRight(" "+s, " ") + " " }

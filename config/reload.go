@@ -14,20 +14,25 @@ var reloads = map[string]Reload{}
 func init() {
 	for when, names := range map[Reload]string{
 		ReloadKept: `verb mute config ignore-unknown-option persist-key persist-tun`,
-		ReloadServer: `push push-remove push-reset ccd-exclusive duplicate-cn explicit-exit-notify
-			connect-freq connect-freq-initial max-clients max-routes-per-client
-			tls-auth tls-crypt tls-crypt-v2 key-direction
-			ping ping-restart ping-exit keepalive inactive
-			hand-window tran-window tls-timeout reneg-sec reneg-bytes reneg-pkts
-			data-ciphers data-ciphers-fallback ncp-ciphers cipher
+		ReloadEnds: `route route-ipv6 route-gateway route-ipv6-gateway route-metric route-table route-noexec dns dhcp-option block-ipv6
+			txqueuelen mssfix shaper passtos
+			ping ping-restart ping-exit keepalive inactive session-timeout explicit-exit-notify reneg-sec reneg-bytes reneg-pkts
+			up down route-up route-pre-down ipchange script-security setenv setenv-safe
+			status status-version remap-usr1`,
+		ReloadClient: `route-nopull allow-pull-fqdn pull-filter redirect-gateway redirect-private client-nat dns-updown
+			auth-retry connect-retry connect-retry-max connect-timeout server-poll-timeout resolv-retry`,
+		ReloadServer: `push push-remove push-reset ccd-exclusive duplicate-cn client-to-client
+			connect-freq connect-freq-initial max-clients max-routes-per-client ifconfig-push-constraint
+			tls-auth tls-crypt tls-crypt-v2 key-direction auth
+			hand-window tran-window tls-timeout ping-timer-rem max-packet-size
+			data-ciphers data-ciphers-fallback ncp-ciphers cipher replay-window mute-replay-warnings
 			ca capath cert key pkcs12 extra-certs dh askpass
 			tls-version-min tls-version-max tls-cipher tls-ciphersuites tls-groups ecdh-curve tls-cert-profile
-			verify-x509-name remote-cert-tls remote-cert-ku remote-cert-eku ns-cert-type verify-hash peer-fingerprint
-			verify-client-cert client-cert-not-required x509-username-field username-as-common-name
-			tls-verify tls-crypt-v2-verify tls-crypt-v2-max-age
+			verify-x509-name tls-remote remote-cert-tls remote-cert-ku remote-cert-eku ns-cert-type verify-hash peer-fingerprint
+			verify-client-cert client-cert-not-required x509-username-field username-as-common-name force-tls-key-material-export
+			tls-verify tls-export-cert x509-track tls-crypt-v2-verify tls-crypt-v2-max-age
 			auth-user-pass-verify auth-user-pass-optional auth-gen-token auth-gen-token-secret client-crresponse
-			client-connect client-disconnect learn-address script-security setenv setenv-safe
-			status status-version`,
+			client-connect client-disconnect learn-address tmp-dir`,
 	} {
 		for _, name := range strings.Fields(names) {
 			reloads[name] = when
@@ -111,26 +116,36 @@ func (c *Config) when(to *Config, name string) Reload {
 		return ReloadKept // it has no effect here
 	case setAtStart(c, to, name):
 		return ReloadAnew
-	case row.Reload == ReloadServer || row.Reload == ReloadLive:
-		if c.Mode == ModeServer {
-			return ReloadKept
-		}
-		return ReloadAnew
 	}
-	return row.Reload
+	return row.Reload.of(c)
 }
 
-// setAtStart reports whether something that a server of configuration c sets up at its start
-// depends on a directive, so that it has to start over for the value of another one.
+// of is when a change takes effect in a process of a configuration's role: ReloadKept,
+// ReloadAnew or ReloadStart.
+func (r Reload) of(c *Config) Reload {
+	server, client := c.Mode == ModeServer, c.Mode != ModeServer && c.Pull
+	switch {
+	case r == ReloadKept || r == ReloadStart:
+		return r
+	case server && (r == ReloadServer || r == ReloadLive || r == ReloadEnds), client && (r == ReloadClient || r == ReloadEnds):
+		return ReloadKept
+	}
+	return ReloadAnew
+}
+
+// setAtStart reports whether something that a process of configuration c sets up at its
+// start depends on a directive, so that it has to start over for the value of another one.
 func setAtStart(c, to *Config, name string) bool {
 	switch name {
 	case "duplicate-cn":
 		return c.Server.PoolPersist != "" // it decides whether addresses are remembered
 	case "learn-address", "max-routes-per-client":
 		return c.Adapter.DevType == DevTap // they are for what is on the Ethernet by now
-	case "script-security", "setenv", "setenv-safe":
-		// the programs of the host's own adapter, such as down, run by what they were at the start
-		return len(c.Hooks.Commands()) > 0 || len(to.Hooks.Commands()) > 0 || c.Management.UpDown
+	case "up", "down", "route-up", "route-pre-down", "ipchange", "dns-updown", "script-security":
+		return watchesAdapter(c) != watchesAdapter(to) // an adapter has programs from its start on, or never
 	}
 	return false
 }
+
+// watchesAdapter reports whether anybody is to be told what becomes of this host's adapter.
+func watchesAdapter(c *Config) bool { return len(c.Hooks.Commands()) > 0 || c.Management.UpDown }

@@ -55,7 +55,7 @@ func (c ClientSide) pushReply(now time.Time, text string) {
 
 // configure sets up the data channel by what the server pushed.
 func (c ClientSide) configure(now time.Time, options []string) (err error) {
-	h := c.h
+	h, unfiltered := c.h, options
 	if h.cfg.FilterPushed != nil {
 		if options, err = h.cfg.FilterPushed(options); err != nil {
 			return err
@@ -72,7 +72,7 @@ func (c ClientSide) configure(now time.Time, options []string) (err error) {
 		return err
 	}
 	c.takeToken(options)
-	h.emit(Pushed{Options: options, Params: h.params, Ignored: ignored})
+	h.emit(Pushed{Options: options, Params: h.params, Ignored: ignored, Unfiltered: unfiltered})
 	return nil
 }
 

@@ -58,6 +58,8 @@ type Pushed struct {
 	Options []string
 	Params  negotiate.Params
 	Ignored []string // pushed options for Params that make no sense
+	// Unfiltered are the options that came, with those that FilterPushed left out.
+	Unfiltered []string
 }
 
 // PushUpdated tells a client what the server changed of what it pushed: one

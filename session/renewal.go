@@ -31,15 +31,35 @@ type renewal struct {
 }
 
 func newRenewal(cfg *Config) *renewal {
-	r := &renewal{
-		after: cfg.RenegAfter, least: cfg.RenegLeast,
-		bytes: cfg.RenegBytes, packets: cfg.RenegPackets,
-		interval: cipherUsageInterval,
-	}
+	r := new(renewal)
+	r.take(cfg)
+	return r
+}
+
+// take goes by a configuration.
+func (r *renewal) take(cfg *Config) {
+	r.after, r.least = cfg.RenegAfter, cfg.RenegLeast
+	r.bytes, r.packets = cfg.RenegBytes, cfg.RenegPackets
+	r.interval = cipherUsageInterval
 	if r.bytes > 0 || r.packets > 0 || cfg.Limits != (seal.Limits{}) {
 		r.interval = usageInterval
 	}
-	return r
+}
+
+// change goes by another configuration. The age at which the present keys are renewed
+// moves by as much as the greatest age does.
+func (r *renewal) change(now time.Time, cfg *Config) {
+	before := r.after
+	r.take(cfg)
+	switch {
+	case r.looked.IsZero() || r.after == before: // there are no keys yet
+	case r.after == 0:
+		r.at = time.Time{}
+	case r.at.IsZero():
+		r.at = now.Add(r.after)
+	default:
+		r.at = r.at.Add(r.after - before)
+	}
 }
 
 // schedule sets the age at which keys that are new now are renewed.

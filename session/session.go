@@ -279,6 +279,10 @@ func (s *Session) Ping() { s.probe.wanted = true }
 // SetTimers replaces all timers.
 func (s *Session) SetTimers(t Timers) { s.watch.timers = t }
 
+// SetRenewal has keys renewed as another configuration says: by its RenegAfter,
+// RenegLeast, RenegBytes and RenegPackets.
+func (s *Session) SetRenewal(now time.Time, c *Config) { s.control.renewal.change(now, c) }
+
 // Exit tells the peer that this side ends, and then ends the session: by EXIT
 // where the peer takes it, else by notices on the data channel, a second apart.
 // With no notices, or nothing established, it ends at once.

@@ -15,8 +15,8 @@ import (
 var sessionsGoOn = regexp.MustCompile(`sessions go on`)
 
 // TestReloadKeepsSessions: a stock client's TCP connection survives a SIGHUP of our
-// server that brings another push, a file of client-config-dir, another verb, a limit, and
-// learn-address with a variable, as root and as nobody. So does it with another status file,
+// server that brings another push, a file of client-config-dir, another verb, a limit,
+// learn-address with a variable, a route and client-to-client, as root and as nobody. So does it with another status file,
 // which nobody cannot open. A faulty file changes nothing, and another port starts
 // everything over.
 func TestReloadKeepsSessions(t *testing.T) {
@@ -50,9 +50,10 @@ func TestReloadKeepsSessions(t *testing.T) {
 				t.Fatal(err)
 			}
 			text += "push \"route 10.66.0.0 255.255.0.0\"\nclient-config-dir " + ccd + "\nverb 4\nmax-clients 1\n" +
-				"script-security 2\nlearn-address \"/bin/echo asked\"\nsetenv colour red\n"
+				"script-security 2\nlearn-address \"/bin/echo asked\"\nsetenv colour red\nclient-to-client\nroute 10.68.0.0 255.255.0.0\n"
 			reload(text)
-			server.expect(regexp.MustCompile(`sessions go on.*taken="?client-config-dir, learn-address, max-clients, push, script-security, setenv, verb`), 1, patience)
+			server.expect(regexp.MustCompile(`sessions go on.*taken="?client-config-dir, client-to-client, learn-address, max-clients, push, route, script-security, setenv, verb`), 1, patience)
+			s.eventually("the server's host has the route", func() bool { return strings.Contains(s.ip("route"), "10.68.0.0/16") })
 			if err := stream.wait(patience); err != nil {
 				t.Errorf("the connection broke: %v", err)
 			}
@@ -88,5 +89,34 @@ func TestReloadKeepsSessions(t *testing.T) {
 				t.Errorf("exit status: %v", err)
 			}
 		})
+	}
+}
+
+// TestReloadKeepsTunnel: our client goes on with its connection to a stock server over a
+// SIGHUP that brings a route and a filter, with a user who has no right to change routes.
+func TestReloadKeepsTunnel(t *testing.T) {
+	l := newLab(t)
+	c, s := l.host("c"), l.host("s")
+	w := l.join(c, s)
+	s.run(stock, s.serverConfig(serverParty(t, plain, "push \"route 10.66.0.0 255.255.0.0\""))).up()
+	config := c.clientConfig(clientParty(t, plain, "user nobody"), w.b4)
+	client := c.run(ours, config).up()
+	c.eventually("the pushed route", func() bool { return strings.Contains(c.ip("route"), "10.66.0.0/16") })
+	text := string(must(os.ReadFile(config)))
+	if err := os.WriteFile(config, []byte(text+"\nroute 10.67.0.0 255.255.0.0\npull-filter ignore \"route 10.66\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	client.cmd.Process.Signal(syscall.SIGHUP)
+	client.expect(regexp.MustCompile(`sessions go on.*taken="?pull-filter, route`), 1, patience)
+	c.eventually("another route in its place", func() bool {
+		routes := c.ip("route")
+		return strings.Contains(routes, "10.67.0.0/16") && !strings.Contains(routes, "10.66.0.0/16")
+	})
+	c.ping(serverIPv4)
+	if n := client.count(initialized); n != 1 {
+		t.Errorf("the client connected %d times", n)
+	}
+	if err := client.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("exit status: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 type Client struct {
 	onePeer
 	controls client.Controls
+	adopt    func(*config.Config) error
 }
 
 var _ Backend = (*Client)(nil)
@@ -21,10 +22,13 @@ func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl.role, cl.peer, cl.controls = role, role.Server, role.Controls()
+	cl.role, cl.peer, cl.controls, cl.adopt = role, role.Server, role.Controls(), role.Adopt
 	cl.at(role.Road(), cl)
 	return cl, nil
 }
+
+// Adopt is the role's.
+func (c *Client) Adopt(to *config.Config) error { return c.adopt(to) }
 
 // Controls are what a program that manages a client may do to it.
 func (c *Client) Controls() client.Controls { return c.controls }

@@ -56,7 +56,7 @@ func (s *stage) role(r roles, c *config.Config) opened {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fakes = append(s.fakes, f)
-	return opened{f, func() {}}
+	return opened{role: f, stop: func() {}}
 }
 
 func (s *stage) run() {
@@ -420,7 +420,7 @@ func TestWhyItStops(t *testing.T) {
 		onStage(t, func(s *stage) {
 			end := make(chan struct{})
 			s.open = func(r roles, c *config.Config) (opened, error) {
-				return opened{slow{s.role(r, c).role, end}, func() {}}, nil
+				return opened{role: slow{s.role(r, c).role, end}, stop: func() {}}, nil
 			}
 			s.run()
 			for range tt.exits {
@@ -445,7 +445,7 @@ func TestYield(t *testing.T) {
 	onStage(t, func(s *stage) {
 		var why error
 		s.open = func(r roles, c *config.Config) (opened, error) {
-			return opened{curious{s.role(r, c).role, &why}, func() {}}, nil
+			return opened{role: curious{s.role(r, c).role, &why}, stop: func() {}}, nil
 		}
 		s.run()
 		s.signal(process.Yield)

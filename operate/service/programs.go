@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/access/hooks"
@@ -24,13 +25,13 @@ const graceTime = 5 * time.Second
 // process, as bringup.Programs, by what the adapter calls them.
 type hostPrograms struct {
 	log  *slog.Logger
-	runs map[string]*hooks.Program
+	runs atomic.Pointer[map[string]*hooks.Program] // nil: none
 }
 
 // newHostPrograms fails if one of the programs is not there. What only sets names is
 // left out by config.
 func newHostPrograms(c *config.Config, log *slog.Logger) (*hostPrograms, error) {
-	p := &hostPrograms{log: log, runs: map[string]*hooks.Program{}}
+	p, runs := &hostPrograms{log: log}, map[string]*hooks.Program{}
 	for directive, command := range c.Hooks.Commands() {
 		stages := map[string]string{directive: directive} // the stage, and script_type
 		switch directive {
@@ -44,15 +45,19 @@ func newHostPrograms(c *config.Config, log *slog.Logger) (*hostPrograms, error) 
 			if err != nil {
 				return nil, fmt.Errorf("%v: %w", c.At(directive), err)
 			}
-			p.runs[stage] = program
+			runs[stage] = program
 		}
 	}
+	p.runs.Store(&runs)
 	return p, nil
 }
 
 // Run implements bringup.Programs.
 func (p *hostPrograms) Run(ctx context.Context, stage string, env *hooks.Env, args ...string) error {
-	program := p.runs[stage]
+	var program *hooks.Program
+	if runs := p.runs.Load(); runs != nil {
+		program = (*runs)[stage]
+	}
 	if program == nil {
 		return nil
 	}
@@ -132,28 +137,42 @@ func (s *sharedPrograms) Run(ctx context.Context, stage string, env *hooks.Env, 
 
 // watchedPrograms are those of readyPrograms, of which management readers hear
 // (management-up-down).
-func (r roles) watchedPrograms(c *config.Config) (bringup.Programs, error) {
-	programs, err := r.readyPrograms(c)
+func (r roles) watchedPrograms(c *config.Config) (all bringup.Programs, own *hostPrograms, err error) {
+	all, own, err = r.readyPrograms(c)
 	if err != nil || r.management == nil || !c.Management.UpDown {
-		return programs, err
+		return all, own, err
 	}
-	return toldPrograms{programs, r.management}, nil
+	return toldPrograms{all, r.management}, own, nil
 }
 
 // readyPrograms makes the programs of a configuration ready for this process; nil: there
 // are none.
-func (r roles) readyPrograms(c *config.Config) (bringup.Programs, error) {
+func (r roles) readyPrograms(c *config.Config) (all bringup.Programs, own *hostPrograms, err error) {
 	if len(c.Hooks.Commands()) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	own, err := newHostPrograms(c, r.log)
+	own, err = newHostPrograms(c, r.log)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case r.worker != nil:
-		return &sharedPrograms{own, newRights(c), r.worker}, nil
+		return &sharedPrograms{own, newRights(c), r.worker}, own, nil
 	}
-	return own, nil
+	return own, own, nil
+}
+
+// adopt has the programs of another configuration run from the next time on. The function
+// that it returns takes that back. It fails if one of them is not there.
+func (p *hostPrograms) adopt(c *config.Config) (undo func(), err error) {
+	if p == nil {
+		return func() {}, nil
+	}
+	other, err := newHostPrograms(c, p.log)
+	if err != nil {
+		return nil, err
+	}
+	before := p.runs.Swap(other.runs.Load())
+	return func() { p.runs.Store(before) }, nil
 }
 
 // hooked is an opener that runs programs, where there are any. In user space there is
@@ -192,7 +211,7 @@ func (l *log) unusable(c *config.Config, id process.Identity) {
 func (l *life) keptPrograms() privsep.Programs {
 	c := l.config.Load()
 	own, err := newHostPrograms(c, l.log.Logger)
-	if err != nil || len(own.runs) == 0 {
+	if err != nil || len(*own.runs.Load()) == 0 {
 		return nil
 	}
 	return &keptPrograms{own, newRights(c)}

@@ -52,8 +52,8 @@ func (r *running) take(c *config.Config) bool {
 	if !canGoOn(r.log.Logger, change) {
 		return false
 	}
-	if a, ok := role.role.(adopter); ok && len(change.Live) > 0 {
-		if err := a.Adopt(c); err != nil {
+	if len(change.Live) > 0 {
+		if err := role.adopt(c); err != nil {
 			if r.worker != nil {
 				r.log.Warn("the configuration cannot be taken while sessions go on", "error", err)
 				return false
@@ -66,6 +66,21 @@ func (r *running) take(c *config.Config) bool {
 	r.log.notes(c)
 	r.log.mute.Store(int64(c.Process.Mute))
 	return true
+}
+
+// adopt goes on with another configuration, as far as the role can.
+func (o *opened) adopt(c *config.Config) error {
+	undo, err := o.programs.adopt(c)
+	if err != nil {
+		return err
+	}
+	if a, ok := o.role.(adopter); ok {
+		if err := a.Adopt(c); err != nil {
+			undo()
+			return err
+		}
+	}
+	return nil
 }
 
 // canGoOn logs what becomes of changes, and reports whether sessions can go on.

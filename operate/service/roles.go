@@ -31,7 +31,8 @@ type role interface {
 // opened is a role that can run. stop ends what came with it.
 type opened struct {
 	role
-	stop func()
+	stop     func()
+	programs *hostPrograms // for this host's adapter; nil: there are none
 }
 
 // roles makes the role of a configuration, for one run of it.
@@ -55,23 +56,26 @@ type roles struct {
 	programs bringup.Programs
 }
 
-func (r roles) open(c *config.Config) (opened, error) {
+func (r roles) open(c *config.Config) (o opened, err error) {
 	if r.UserSpace {
 		if err := profile.CheckUserSpace(c); err != nil {
 			return opened{}, err
 		}
 	}
-	var err error
-	if r.programs, err = r.watchedPrograms(c); err != nil {
+	var own *hostPrograms
+	if r.programs, own, err = r.watchedPrograms(c); err != nil {
 		return opened{}, err
 	}
 	switch {
 	case c.Mode == config.ModeServer:
-		return r.openServer(c)
+		o, err = r.openServer(c)
 	case c.Pull:
-		return r.openClient(c)
+		o, err = r.openClient(c)
+	default:
+		o, err = r.openHost(c)
 	}
-	return r.openHost(c)
+	o.programs = own
+	return o, err
 }
 
 // process is what a back end needs of this process.
@@ -93,7 +97,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 		stop()
 		return opened{}, err
 	}
-	return opened{s, stop}, nil
+	return opened{role: s, stop: stop}, nil
 }
 
 // checkers are who decides about a server's clients besides its programs.
@@ -136,7 +140,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 		return opened{}, err
 	}
 	stop, err := r.offer(cl)
-	return opened{cl, stop}, err
+	return opened{role: cl, stop: stop}, err
 }
 
 // openHost opens one of two hosts without server mode.
@@ -146,7 +150,7 @@ func (r roles) openHost(c *config.Config) (opened, error) {
 		return opened{}, err
 	}
 	stop, err := r.offer(h)
-	return opened{h, stop}, err
+	return opened{role: h, stop: stop}, err
 }
 
 // lists is where revocation lists are read from again; nil: from their files.

@@ -25,6 +25,7 @@ import (
 type attempt struct {
 	*Client
 	settings *profile.Settings
+	base     *config.Config // as in settings, or one that was adopted since; owned by run
 	target   reach.Target
 	peer     *tunnel.Peer
 	events   chan session.Event
@@ -32,9 +33,11 @@ type attempt struct {
 	up       bool
 	options  []string       // pushed, with changes since
 	settled  *config.Config // with options
-	began    time.Time
-	started  time.Time // when the session did
-	hearsay  *hearsay
+	// unfiltered are the options with those that pull-filter leaves out.
+	unfiltered []string
+	began      time.Time
+	started    time.Time // when the session did
+	hearsay    *hearsay
 	// presented is the way from the certificate that the server showed last up to
 	// its authority. It belongs to the control goroutine.
 	presented []*x509.Certificate
@@ -74,7 +77,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	cfg := p.For(serving, t.Addr, t.Remote.Proto.TCP)
 	cfg.Username, cfg.Password = username, password
 	cfg.PeerInfo = profile.WithHost(p.Config.Process, cfg.PeerInfo, t.Near().Addr())
-	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, settings: p, target: t, events: make(chan session.Event, 16), done: make(chan struct{}),
+	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, settings: p, base: p.Config, target: t, events: make(chan session.Event, 16), done: make(chan struct{}),
 		revoked: make(chan error, 1), letGo: letGo}
 	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
 	a.peer.Observer, a.peer.OnError = &c.road.Observer, c.passingError
@@ -188,6 +191,10 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 			}
 		case <-a.moved:
 			follow(ctx, a)
+		case <-a.adopting.wake:
+			if err := adopt(ctx, a); err != nil {
+				return err
+			}
 		case err := <-a.revoked:
 			return &lostError{err}
 		case <-a.restarts:
@@ -237,7 +244,8 @@ func (a *attempt) follow() error {
 // exit ends the session. With explicit-exit-notify, the server is told first.
 func (a *attempt) exit() {
 	a.letGo()
-	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, a.settings.Config.Timers.ExplicitExitNotify) })
+	notices := a.base.Timers.ExplicitExitNotify
+	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, notices) })
 }
 
 // linkEnded returns why the attempt ends with its link. Over TCP the server can
@@ -266,7 +274,7 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 		a.emit(event.Delayed{Remote: a.target.Reported(), Stage: a.hearsay.before(e.Stage)})
 	case session.Pushed:
 		a.emit(event.Pushed{Options: withoutTokens(e.Options), Ignored: e.Ignored})
-		return a.pushed(ctx, e.Options)
+		return a.pushed(ctx, e)
 	case session.PushUpdated:
 		return a.updated(ctx, e.Options)
 	case session.Token:
@@ -304,20 +312,44 @@ func (a *attempt) watch(cfg *config.Config) {
 
 // parsePushed reads what the server pushed, and looks up the names in it.
 func (a *attempt) parsePushed(ctx context.Context, options []string) (*config.Config, []config.Note, error) {
-	named, errs := profile.PushedNames(ctx, a.settings.Config, options, a.opts.Resolve)
+	named, errs := profile.PushedNames(ctx, a.base, options, a.opts.Resolve)
 	for _, err := range errs {
 		a.emit(event.Remark{Text: "a name that the server pushed is left out", Err: err})
 	}
-	return config.ParsePushed(a.settings.Config, named)
+	return config.ParsePushed(a.base, named)
 }
 
 // pushed brings the adapter up in the state that the server pushed.
-func (a *attempt) pushed(ctx context.Context, options []string) error {
-	cfg, notes, err := a.parsePushed(ctx, options)
+func (a *attempt) pushed(ctx context.Context, p session.Pushed) (err error) {
+	options := p.Options
+	a.unfiltered = p.Unfiltered
+	if a.base != a.settings.Config { // adopted while the session began
+		options, _, err = a.base.FilterPushed(p.Unfiltered)
+	}
+	var cfg *config.Config
+	if err == nil {
+		cfg, err = read(ctx, a, options)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: the server's push: %w", reach.ErrFatal, err)
 	}
-	a.remarkPushed(notes)
+	if err := a.settle(ctx, options, cfg); err != nil || a.delayed != nil {
+		return err
+	}
+	return a.completed(ctx)
+}
+
+// read reads what the server pushed, and reports what was noted about it.
+func read(ctx context.Context, a *attempt, options []string) (*config.Config, error) {
+	cfg, notes, err := a.parsePushed(ctx, options)
+	if err == nil {
+		a.remarkPushed(notes)
+	}
+	return cfg, err
+}
+
+// settle goes by what the server pushed, with the configuration that it makes.
+func (a *attempt) settle(ctx context.Context, options []string, cfg *config.Config) error {
 	a.peer.MaxInner.Store(int32(profile.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Data)))
 	a.watch(cfg)
 	a.road.SetSpecial(profile.Special(cfg, a.road.Special().Shaper))
@@ -325,10 +357,7 @@ func (a *attempt) pushed(ctx context.Context, options []string) error {
 		return err
 	}
 	a.options, a.settled = options, cfg
-	if a.delayed != nil {
-		return nil
-	}
-	return a.completed(ctx)
+	return nil
 }
 
 // completed goes on when the adapter is up, and its routes with it if they need not

@@ -82,7 +82,7 @@ type Teller interface {
 
 // Client is a VPN client. Make it with New and Run it once.
 type Client struct {
-	cfg     *config.Config
+	cfg     *config.Config // as choice, what the next connection goes by; owned by Run
 	opts    Options
 	log     *slog.Logger
 	said    *event.Log
@@ -105,6 +105,8 @@ type Client struct {
 	ended    chan error
 	restarts restarts
 	traffic  tunnel.Traffic
+	adopting adopting
+	status   profile.StatusFile // owned by Run
 }
 
 // New makes a client. It checks the whole configuration, so that faults are
@@ -123,16 +125,11 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if cl.login, err = newLogin(c, o.Ask, o.Asker); err != nil {
 		return nil, err
 	}
-	cl.choice, err = profile.Choose(c, o.Log, cl.remark, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
-		s, err := profile.ClientSettings(c, warn, o.Lists)
-		if err == nil {
-			s.Keys = o.Keys
-		}
-		return s, err
-	})
-	if err != nil {
+	if cl.choice, err = choose(c, o, cl.remark); err != nil {
 		return nil, err
 	}
+	cl.adopting = adopting{latest: c, wake: make(chan struct{}, 1)}
+	cl.status = profile.StatusFile{Log: o.Log, Text: cl.Status}
 	cl.opts.Resolve = reach.NewNames(c.Link, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, profile.ReportNames(cl.opts.Resolve, cl.emit))
 	cl.remotes.Log, cl.remotes.Chooser = o.Log, o.Choose
@@ -140,6 +137,18 @@ func New(c *config.Config, o Options) (*Client, error) {
 	cl.road = tunnel.Road{Role: role{cl.one}, PacketSize: profile.PacketSize(c.Adapter), Ethernet: profile.Kind(c.Adapter) == nic.Ethernet, Adapter: cl.currentNIC, OnError: cl.passingError, OnFailing: tunnel.LogFailing(cl.log),
 		OnPath: tunnel.LogPaths(cl.log)}
 	return cl, nil
+}
+
+// choose makes the settings of a configuration, and of its blocks. warn is as for
+// profile.Choose.
+func choose(c *config.Config, o Options, warn func(string)) (profile.Choice, error) {
+	return profile.Choose(c, o.Log, warn, func(c *config.Config, warn func(string)) (*profile.Settings, error) {
+		s, err := profile.ClientSettings(c, warn, o.Lists)
+		if err == nil {
+			s.Keys = o.Keys
+		}
+		return s, err
+	})
 }
 
 // passingError logs what does not end the connection, such as the refusals of
@@ -192,7 +201,8 @@ func (c *Client) Run(ctx context.Context) (err error) {
 			err = failed
 		}
 	}()
-	defer c.keepStatus()()
+	c.status.Begin(c.cfg.Process)
+	defer c.status.End()
 	err, asked := c.run(ctx)
 	if open := c.adapter.Load(); open != nil {
 		open.Leaving(profile.Signal(ctx, err))
@@ -215,6 +225,7 @@ func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	}
 	var failures int // since the last connection that was up
 	for {
+		adopted(c)
 		err := once(ctx, c)
 		if ctx.Err() != nil {
 			return nil, false

@@ -13,24 +13,25 @@ import (
 // updated applies what the server changed in its push (PUSH_UPDATE) while the
 // tunnel is up. A change that takes a new connection ends this one.
 func (a *attempt) updated(ctx context.Context, update []string) error {
-	options, skipped, err := a.settings.Config.UpdatePushed(a.options, update)
+	options, skipped, err := a.base.UpdatePushed(a.options, update)
 	if err != nil {
 		return &lostError{err}
 	}
-	cfg, notes, err := a.parsePushed(ctx, options)
+	cfg, err := read(ctx, a, options)
 	if err != nil {
 		return &lostError{err}
 	}
-	a.remarkPushed(notes)
-	a.watch(cfg)
-	a.road.SetSpecial(profile.Special(cfg, a.road.Special().Shaper))
-	if err := a.bringUp(ctx, cfg); err != nil {
+	if err := a.settle(ctx, options, cfg); err != nil {
 		return err
 	}
 	if err := a.finish(ctx); err != nil {
 		return err
 	}
-	a.options = options
+	open := *a.base
+	open.Routing.PullFilters = nil
+	if all, _, err := open.UpdatePushed(a.unfiltered, update); err == nil {
+		a.unfiltered = all
+	}
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.PushUpdated{Options: withoutTokens(update), Skipped: skipped, IPv4: ipv4, IPv6: ipv6})
 	return nil

@@ -41,12 +41,12 @@ func TestPushUpdateChangesTheHost(t *testing.T) {
 	c.one = c.onePeer()
 	c.road = tunnel.Road{Role: role{c.one}, PacketSize: 2000}
 	s := session.NewClient(session.Config{Wrapper: wrap.None{}, TLSTimeout: time.Second, HandWindow: time.Minute}, time.Now())
-	a := &attempt{Client: c, settings: &profile.Settings{Config: cfg}, target: reach.Target{Addr: netip.MustParseAddrPort("192.0.2.1:1194")}}
+	a := &attempt{Client: c, settings: &profile.Settings{Config: cfg}, base: cfg, target: reach.Target{Addr: netip.MustParseAddrPort("192.0.2.1:1194")}}
 	a.peer = tunnel.NewPeer(s, deafLink{}, buf.Path{}, func(*tunnel.Peer, time.Time, session.Event) {})
 	t.Cleanup(func() { c.closeAdapter(); a.peer.Stop() })
 
 	ctx := context.Background()
-	if err := a.pushed(ctx, []string{"ifconfig 10.8.0.2 255.255.255.0", "topology subnet", "route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1"}); err != nil {
+	if err := a.pushed(ctx, session.Pushed{Options: []string{"ifconfig 10.8.0.2 255.255.255.0", "topology subnet", "route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.updated(ctx, []string{"route 10.2.0.0 255.255.0.0", "route 10.3.0.0 255.255.0.0", "-dhcp-option", "?cipher AES-128-GCM"}); err != nil {

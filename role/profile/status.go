@@ -13,23 +13,64 @@ import (
 // interval given there. The function that it returns writes the file a last time and
 // stops.
 func KeepStatus(c config.Process, log *slog.Logger, text func() []byte) (stop func()) {
-	file, err := OpenStatus(c)
-	if err != nil {
-		log.Warn("the status file cannot be written; name one in a directory that is there", "error", err)
-	}
-	return WriteStatus(c, log, file, text)
+	s := StatusFile{Log: log, Text: text}
+	s.Begin(c)
+	return s.End
 }
 
-// OpenStatus opens the file of `status`, for WriteStatus; nil if there is none.
-func OpenStatus(c config.Process) (*process.File, error) {
+// StatusFile writes what Text returns to the file of `status`, which another
+// configuration may change while it does. It is for one goroutine at a time.
+type StatusFile struct {
+	Log  *slog.Logger
+	Text func() []byte
+
+	of  config.Process
+	end func()
+}
+
+// Begin writes the file from now on, at the start and at the interval of a configuration.
+func (s *StatusFile) Begin(c config.Process) {
+	file, err := openStatus(c)
+	if err != nil {
+		s.Log.Warn("the status file cannot be written; name one in a directory that is there", "error", err)
+	}
+	s.of, s.end = c, writeStatus(c, s.Log, file, s.Text)
+}
+
+// Change has the status written as another configuration says. The same file stays open,
+// since a process without root's rights may be unable to open it again. If it cannot open
+// the other one, it goes on with the former.
+func (s *StatusFile) Change(c config.Process) {
+	if sameStatus(s.of, c) {
+		return
+	}
+	file, err := openStatus(c)
+	if err != nil {
+		s.Log.Warn("the other status file cannot be opened, so the status goes where it went before; name one that this process may open, or start it again", "error", err)
+		return
+	}
+	s.end()
+	s.of, s.end = c, writeStatus(c, s.Log, file, s.Text)
+}
+
+// End writes the file a last time, and stops.
+func (s *StatusFile) End() { s.end() }
+
+// sameStatus reports whether two configurations have the same status file.
+func sameStatus(a, b config.Process) bool {
+	return a.Status == b.Status && a.StatusInterval == b.StatusInterval
+}
+
+// openStatus opens the file of `status`; nil if there is none.
+func openStatus(c config.Process) (*process.File, error) {
 	if c.Status == "" {
 		return nil, nil
 	}
 	return process.OpenFile(c.Status)
 }
 
-// WriteStatus is KeepStatus with a file of OpenStatus, which it closes in the end.
-func WriteStatus(c config.Process, log *slog.Logger, file *process.File, text func() []byte) (stop func()) {
+// writeStatus is KeepStatus with a file of openStatus, which it closes in the end.
+func writeStatus(c config.Process, log *slog.Logger, file *process.File, text func() []byte) (stop func()) {
 	if file == nil {
 		return func() {}
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"culvert/config"
 )
 
 // TestStatusTimes: at the start, at each interval, at the end.
@@ -20,6 +22,16 @@ func TestStatusTimes(t *testing.T) {
 				t.Errorf("every %v: written %d times in 35 s, want %d", interval, n, want)
 			}
 		})
+	}
+}
+
+// TestSameStatus: a status file stays open unless it is another one.
+func TestSameStatus(t *testing.T) {
+	p := config.Process{Status: "a", StatusInterval: 1}
+	other, later, version := p, p, p
+	other.Status, later.StatusInterval, version.StatusVersion = "b", 2, 3
+	if !sameStatus(p, p) || !sameStatus(p, version) || sameStatus(p, other) || sameStatus(p, later) {
+		t.Error("compared wrongly")
 	}
 }
 

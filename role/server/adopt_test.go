@@ -1,15 +1,23 @@
 package server_test
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"culvert/access/hooks"
+	"culvert/host/bringup"
 	"culvert/internal/simnet"
+	"culvert/nic/nictest"
 	"culvert/role/server"
 	"culvert/session/wrap"
 )
@@ -134,6 +142,86 @@ func TestAdoptStatus(t *testing.T) {
 		adopt("")
 		if written(second) {
 			t.Error("a status is written without the directive")
+		}
+	})
+}
+
+// noted notes which programs of an adapter run, and with which first route.
+type noted struct {
+	mu   sync.Mutex
+	runs []string
+	fail bool
+}
+
+func (n *noted) Run(_ context.Context, directive string, env *hooks.Env, _ ...string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.runs = append(n.runs, strings.TrimSpace(directive+" "+env.Get("route_network_1")))
+	if n.fail {
+		return errors.New("no")
+	}
+	return nil
+}
+
+func (n *noted) all() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.runs)
+}
+
+// TestAdoptRoutes: routes of the host, and whether clients reach one another, change while
+// sessions go on. Programs see the adapter with the former routes go, and another come.
+func TestAdoptRoutes(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		programs := new(noted)
+		w.programs = programs
+		s := w.serve("")
+		a, b := w.connect("anna", ""), w.connect("ben", "")
+		between := ipv4(a.inner(), b.inner(), "hello")
+		a.nic.Inject(between)
+		expect(t, s.nic, between)
+		for _, step := range []struct {
+			more string
+			to   *nictest.Pipe
+			runs []string
+		}{
+			{"client-to-client", b.nic, nil},
+			{"client-to-client\nroute 10.77.0.0 255.255.0.0", b.nic, []string{"route-pre-down", "plugin", "down", "up 10.77.0.0", "route-up 10.77.0.0"}},
+			{"route 10.77.0.0 255.255.0.0\npush \"route 10.6.0.0 255.255.0.0\"", s.nic, nil},
+		} {
+			before := len(programs.all())
+			if err := s.Adopt(parse(t, "server.conf", ours().serverConf(step.more))); err != nil {
+				t.Fatal(err)
+			}
+			a.nic.Inject(between)
+			expect(t, step.to, between)
+			if got := programs.all()[before:]; !slices.Equal(got, step.runs) {
+				t.Errorf("%q: ran %q, want %q", step.more, got, step.runs)
+			}
+		}
+		exchange(t, s, a)
+		if n := len(s.Server.Clients()); n != 2 {
+			t.Errorf("%d clients are in", n)
+		}
+	})
+}
+
+// TestAdoptFailingProgram: a program of the adapter that fails ends the server, as it does
+// when the server begins.
+func TestAdoptFailingProgram(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+		programs := new(noted)
+		w.programs = programs
+		s := w.serve("")
+		programs.mu.Lock()
+		programs.fail = true
+		programs.mu.Unlock()
+		if err := s.Adopt(parse(t, "server.conf", ours().serverConf("route 10.77.0.0 255.255.0.0"))); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := s.stop(); !errors.As(err, new(*bringup.ProgramError)) {
+			t.Errorf("it ended with %v", err)
 		}
 	})
 }

@@ -144,7 +144,7 @@ func (d *desk) admit(c *client, now time.Time, h *session.Hello, cipher, token s
 	params := negotiate.ServerParams(cipher, c.id, h.PeerInfo)
 	params.Compression = negotiate.ServerCompression(d.rules.Load().session.Compression, h.PeerInfo, h.Options)
 	params.CompressionSet = true
-	options := pushList(d.rules.Load().cfg.Server.Push, d.roster.book, c, h.PeerInfo)
+	options := pushList(d.rules.Load().cfg.Server, d.roster.book, c, h.PeerInfo)
 	if token != "" {
 		options = append(options, "auth-token "+token)
 		if name := c.own.OverrideUsername; name != "" {

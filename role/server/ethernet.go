@@ -71,6 +71,14 @@ func newEther(c config.Server, report func(Event)) *ether {
 	return e
 }
 
+// letTogether says whether clients reach one another (client-to-client), if there is an
+// Ethernet.
+func (e *ether) letTogether(together bool) {
+	if e != nil {
+		e.segment.SetClientToClient(together)
+	}
+}
+
 // connect gives a client its port on the segment.
 func (e *ether) connect(c *client) {
 	vlan, stations := e.cfg.VLANPVID, e.cfg.MaxRoutesPerClient

@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"culvert/config"
 	"culvert/host/bringup"
@@ -16,23 +19,25 @@ import (
 // host says what a server wants of the machine it runs on: addresses, routes, and
 // perhaps to be a router.
 type host struct {
-	cfg      *config.Config
+	cfg      atomic.Pointer[config.Config] // that it goes by
 	book     *lease.Book
 	forward  bool // make it a router that masquerades for the clients
 	ethernet bool
 	log      *slog.Logger
+
+	mu sync.Mutex // held while the adapter is brought to another state
 }
 
 // state returns what the host should look like, with the networks behind the clients
 // (`route`) and, if wanted, forwarding.
 func (h *host) state(ctx context.Context) hostnet.State {
-	layout := h.book.Layout()
-	state := layout.State(h.cfg.Adapter.Dev, h.cfg.Adapter.MTU)
-	state.TxQueueLen, state.LLAddr = h.cfg.Adapter.TxQueueLen, profile.LLAddr(h.cfg.Adapter)
-	if h.cfg.Adapter.IfconfigNoexec {
+	layout, cfg := h.book.Layout(), h.cfg.Load()
+	state := layout.State(cfg.Adapter.Dev, cfg.Adapter.MTU)
+	state.TxQueueLen, state.LLAddr = cfg.Adapter.TxQueueLen, profile.LLAddr(cfg.Adapter)
+	if cfg.Adapter.IfconfigNoexec {
 		state.Addresses = nil
 	}
-	if h.cfg.Routing.NoExec {
+	if cfg.Routing.NoExec {
 		state.Routes = nil
 	} else {
 		state.Routes = append(state.Routes, h.routes(ctx)...)
@@ -54,11 +59,9 @@ func (h *host) state(ctx context.Context) hostnet.State {
 	return state
 }
 
-// told returns what programs are told of the state, with the variables of a configuration
-// that may be a later one.
-func (h *host) told(p config.Process) bringup.Told {
-	cfg := *h.cfg
-	cfg.Process.Env, cfg.Process.Verb = p.Env, p.Verb
+// told returns what programs are told of the state.
+func (h *host) told() bringup.Told {
+	cfg := *h.cfg.Load()
 	for _, a := range h.book.Layout().State("", 0).Addresses {
 		switch own := a.Prefix.Addr(); {
 		case own.Is6():
@@ -76,21 +79,59 @@ func (h *host) told(p config.Process) bringup.Told {
 }
 
 // wants returns what the host should look like, for the adapter.
-func (h *host) wants(ctx context.Context) bringup.State {
-	return bringup.State{State: h.state(ctx), Told: h.told(h.cfg.Process)}
+func (h *host) wants(ctx context.Context) (want bringup.State, err error) {
+	want = bringup.State{State: h.state(ctx), Told: h.told()}
+	want.Ethernet, err = profile.Ethernet(h.cfg.Load(), &want.State)
+	return want, err
+}
+
+// update brings an adapter to the state that is wanted by now.
+func (h *host) update(ctx context.Context, adapter *bringup.Adapter) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	want, err := h.wants(ctx)
+	if err != nil {
+		return err
+	}
+	return adapter.Update(ctx, want)
+}
+
+// adopt goes by another configuration from now on: its routes, and what its programs are
+// told. An error is the failure of a program that ends the process.
+func (h *host) adopt(ctx context.Context, adapter *bringup.Adapter, c *config.Config) error {
+	before := h.cfg.Swap(c)
+	if sameHost(before, c) {
+		adapter.Tell(h.told().Base)
+		return nil
+	}
+	err := h.update(ctx, adapter)
+	switch {
+	case errors.As(err, new(*bringup.ProgramError)):
+		return err
+	case err != nil:
+		h.log.Error("this host's routes could not be brought up to date; start this process again", "error", err)
+	case adapter.Partial != nil:
+		h.log.Warn("not everything could be set up on this host", "problem", adapter.Partial)
+	}
+	return nil
+}
+
+// sameHost reports whether two configurations want the same of this host.
+func sameHost(a, b *config.Config) bool {
+	return reflect.DeepEqual(a.Routing, b.Routing) && a.Server.ClientToClient == b.Server.ClientToClient && a.Adapter.TxQueueLen == b.Adapter.TxQueueLen
 }
 
 // router makes this host a router. As without it, packets go from client to client
 // only with `client-to-client`.
 func (h *host) router() *hostnet.Forward {
 	l := h.book.Layout()
-	return &hostnet.Forward{IPv4: l.Network.IsValid(), IPv6: l.Network6.IsValid(), Apart: !h.cfg.Server.ClientToClient}
+	return &hostnet.Forward{IPv4: l.Network.IsValid(), IPv6: l.Network6.IsValid(), Apart: !h.cfg.Load().Server.ClientToClient}
 }
 
 // routes returns the routes of `route`. One whose name cannot be resolved is left out:
 // the server can serve without it.
 func (h *host) routes(ctx context.Context) (routes []hostnet.Route) {
-	cfg := *h.cfg
+	cfg := *h.cfg.Load()
 	if !cfg.Routing.Gateway.IsValid() && h.ethernet {
 		cfg.Routing.Gateway = h.book.Layout().Beside // man page, server
 	}
@@ -116,7 +157,7 @@ func (h *host) keepRoutes(ctx context.Context, adapter *bringup.Adapter) (stop f
 		for {
 			select {
 			case <-h.book.Changed():
-				if err := adapter.Update(ctx, h.wants(ctx)); err != nil && ctx.Err() == nil {
+				if err := h.update(ctx, adapter); err != nil && ctx.Err() == nil {
 					h.log.Error("the routes to the clients could not be brought up to date", "error", err)
 				}
 			case <-ctx.Done():

@@ -14,11 +14,10 @@ import (
 const tunIPv6 = "tun-ipv6"
 
 // pushList returns what a client with a lease is pushed, in OpenVPN's order.
-// configured is what the configuration pushes to all; told is what the client says
-// that it can do.
-func pushList(configured []string, book *lease.Book, c *client, told negotiate.PeerInfo) []string {
-	options := slices.DeleteFunc(slices.Clone(configured), negotiate.IsCompression)
-	options = append(options, book.Push(c.holder, options)...)
+// told is what the client says that it can do.
+func pushList(configured config.Server, book *lease.Book, c *client, told negotiate.PeerInfo) []string {
+	options := slices.DeleteFunc(slices.Clone(configured.Push), negotiate.IsCompression)
+	options = append(options, book.Push(c.holder, configured.ClientToClient, options)...)
 	if (c.holder.Lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
 		options = append(options, tunIPv6)
 	}

@@ -65,9 +65,8 @@ type reloading struct {
 	// stay with it, and let it go when they have gone.
 	before []weak.Pointer[admission.Admission]
 	// stop ends what goes on for the rules of now: lists that are read again.
-	stop func()
-	// endStatus ends the status file, of the rules that asked for it.
-	endStatus func()
+	stop   func()
+	status profile.StatusFile
 }
 
 // retire has the admission of former rules stay for as long as a client, or a program that
@@ -83,40 +82,13 @@ func (s *Server) beginRules(ctx context.Context) {
 	defer s.reloading.mu.Unlock()
 	s.reloading.ctx = ctx
 	s.keepUp(s.rules.Load())
-	s.reloading.keepStatus(s, s.rules.Load().cfg.Process)
+	s.reloading.status = profile.StatusFile{Log: s.log, Text: func() []byte { return s.Status(s.rules.Load().cfg.Process.StatusVersion) }}
+	s.reloading.status.Begin(s.rules.Load().cfg.Process)
 }
 
 // keepUp has lists read again, as rules say.
 func (s *Server) keepUp(r *rules) {
 	s.reloading.stop = r.admission.KeepLists(s.reloading.ctx, s.desk.recheckAll)
-}
-
-// keepStatus has the status of a server written, as a configuration says.
-func (r *reloading) keepStatus(s *Server, p config.Process) {
-	r.endStatus = profile.KeepStatus(p, s.log, statusText(s))
-}
-
-// changeStatus has the status written as another configuration says. Without root's rights
-// this process may be unable to open the file; then it goes on with the former one.
-func (r *reloading) changeStatus(s *Server, p config.Process) {
-	file, err := profile.OpenStatus(p)
-	if err != nil {
-		s.log.Warn("the other status file cannot be opened, so the status goes where it went before; name one that this process may open, or start it again", "error", err)
-		return
-	}
-	r.endStatus()
-	r.endStatus = profile.WriteStatus(p, s.log, file, statusText(s))
-}
-
-// statusText returns what writes the text of a server's status file.
-func statusText(s *Server) func() []byte {
-	return func() []byte { return s.Status(s.rules.Load().cfg.Process.StatusVersion) }
-}
-
-// sameStatus reports whether two configurations have the same status file. It stays open
-// then: a process without root's rights could not open it again.
-func sameStatus(a, b config.Process) bool {
-	return a.Status == b.Status && a.StatusInterval == b.StatusInterval
 }
 
 // endRules ends what goes on for the rules. From now on there are no others.
@@ -125,7 +97,7 @@ func (s *Server) endRules() {
 	defer s.reloading.mu.Unlock()
 	s.reloading.ctx = nil
 	s.reloading.stop()
-	s.reloading.endStatus()
+	s.reloading.status.End()
 }
 
 // each calls f with the admission of now and those of before.
@@ -144,7 +116,8 @@ func (r *reloading) each(now *rules, f func(*admission.Admission)) {
 // it that it differs only in what can be taken so (config.Changes). Newcomers meet what
 // it says; clients that are in stay with what they came in under, except that they are
 // looked up in its revocation lists, until they connect anew. An error says what is
-// wrong with the configuration, and leaves everything as it is.
+// wrong with the configuration, and leaves everything as it is. This host's routes, and
+// whether clients reach one another, change for all at once.
 func (s *Server) Adopt(c *config.Config) error {
 	s.reloading.mu.Lock()
 	defer s.reloading.mu.Unlock()
@@ -164,17 +137,24 @@ func (s *Server) Adopt(c *config.Config) error {
 	}
 	before := s.rules.Load()
 	now.admission.Follow(before.admission)
-	now.admission.SetEnvironment(s.adapter.Environment(s.host.told(c.Process)))
+	if err := s.host.adopt(s.reloading.ctx, s.adapter, c); err != nil {
+		select {
+		case s.broken <- err:
+		default: // it ends already
+		}
+	}
+	now.admission.SetEnvironment(s.adapter.Environment(s.host.told()))
 	s.rules.Store(now)
+	s.together.Store(c.Server.ClientToClient)
+	s.roster.ether.letTogether(c.Server.ClientToClient)
+	s.road.SetSpecial(profile.Special(c, s.road.Special().Shaper))
 	s.roster.duplicates.Store(c.Server.DuplicateCN)
 	s.roster.table.limit(c.Server.MaxClients)
 	s.door.greeter.Adopt(now.armour, session.Rate(c.Server.ConnectFreqInitial))
 	s.reloading.retire(before.admission)
 	s.reloading.stop()
 	s.keepUp(now)
-	if !sameStatus(before.cfg.Process, c.Process) {
-		s.reloading.changeStatus(s, c.Process)
-	}
+	s.reloading.status.Change(c.Process)
 	s.desk.recheckAll()
 	return nil
 }

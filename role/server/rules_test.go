@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"testing"
 
-	"culvert/config"
 	"culvert/role/server/admission"
 )
 
@@ -30,14 +29,4 @@ func TestRetire(t *testing.T) {
 		t.Errorf("%d are noted", len(r.before))
 	}
 	runtime.KeepAlive(kept)
-}
-
-// TestSameStatus: a status file stays open unless it is another one.
-func TestSameStatus(t *testing.T) {
-	p := config.Process{Status: "a", StatusInterval: 1}
-	other, later, version := p, p, p
-	other.Status, later.StatusInterval, version.StatusVersion = "b", 2, 3
-	if !sameStatus(p, p) || !sameStatus(p, version) || sameStatus(p, other) || sameStatus(p, later) {
-		t.Error("compared wrongly")
-	}
 }

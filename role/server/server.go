@@ -82,6 +82,8 @@ type Server struct {
 	adapter   *bringup.Adapter
 	report    func(Event)
 	restarts  chan struct{} // receives a value from Restart
+	together  atomic.Bool   // client-to-client
+	broken    chan error    // receives why the server has to end, from Adopt; its capacity is 1
 }
 
 // New checks the whole configuration, so that faults are reported before anything is
@@ -91,7 +93,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		o.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
 	report := reporter(o.Log, o.Events)
-	s := &Server{cfg: c, opts: o, log: o.Log, report: report, restarts: make(chan struct{}, 1), rules: new(atomic.Pointer[rules])}
+	s := &Server{cfg: c, opts: o, log: o.Log, report: report, restarts: make(chan struct{}, 1), broken: make(chan error, 1), rules: new(atomic.Pointer[rules])}
 	book, err := lease.New(c, o.Log)
 	if err != nil {
 		return nil, err
@@ -114,7 +116,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 	}
 	s.keeper = newKeeper(c, book.Layout().Network, o.KeysDir, s.rules.Load().session.TLS)
 	s.keeper.greeter, s.keeper.tokens, s.keeper.log = s.door.greeter, s.rules.Load().admission.Tokens(), o.Log
-	s.host = &host{cfg: c, book: book, forward: o.Forward, ethernet: s.roster.ether != nil, log: o.Log}
+	s.host = &host{book: book, forward: o.Forward, ethernet: s.roster.ether != nil, log: o.Log}
+	s.host.cfg.Store(c)
 	s.sockets = sockets{road: &s.road, strangers: s.strangers, report: report, share: newShare(c.Link.PortShare, o.Log)}
 	s.sockets.acceptor = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; closing the oldest silent one", "error", err)
@@ -122,6 +125,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	s.road = tunnel.Road{Role: s.role(), PacketSize: profile.PacketSize(c.Adapter), Ethernet: s.roster.ether != nil, Adapter: func() nic.NIC { return s.adapter },
 		OnFailing: tunnel.LogFailing(s.log), OnPath: tunnel.LogPaths(s.log)}
 	s.road.SetSpecial(profile.Special(c, nil))
+	s.together.Store(c.Server.ClientToClient)
 	return s, nil
 }
 
@@ -141,7 +145,7 @@ func (s *Server) receive() error {
 
 // role returns the server's part in the road, by what its adapter carries.
 func (s *Server) role() tunnel.Role {
-	ip := traffic{table: s.roster.table, together: s.cfg.Server.ClientToClient, door: s.door, report: s.report}
+	ip := traffic{table: s.roster.table, together: &s.together, door: s.door, report: s.report}
 	if s.roster.ether == nil {
 		return ip
 	}
@@ -226,6 +230,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 				return nil
 			}
 			return fmt.Errorf("the server cannot go on: %w", err)
+		case err := <-s.broken:
+			return err
 		case <-delayed:
 			if err := s.finish(ctx); err != nil {
 				return err
@@ -247,8 +253,8 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 	book := s.roster.book
 	book.Load()
 	s.keeper.take(time.Now())
-	want := s.host.wants(ctx)
-	if want.Ethernet, err = profile.Ethernet(s.cfg, &want.State); err != nil {
+	want, err := s.host.wants(ctx)
+	if err != nil {
 		return err
 	}
 	if err = s.sockets.open(ctx, s.cfg, s.opts.Listen); err != nil {
@@ -280,6 +286,8 @@ func (s *Server) bringUp(ctx context.Context) (err error) {
 
 // finish has the adapter's routes added, where programs had them wait.
 func (s *Server) finish(ctx context.Context) error {
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
 	err := s.adapter.Finish(ctx)
 	if err == nil && s.adapter.Partial != nil {
 		s.log.Warn("not everything could be set up on this host", "problem", s.adapter.Partial)
@@ -336,6 +344,8 @@ func (s *Server) restart(ctx context.Context) error {
 	for _, c := range s.roster.table.all() {
 		c.evict()
 	}
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
 	err := s.adapter.Restart(ctx, "sigusr1")
 	if err == nil {
 		err = s.adapter.Restarted(ctx)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 // crowd is a server's part in the road with n clients let in: client i has peer-id i and
 // the address crowdAddr(i).
 func crowd(tb testing.TB, n int) traffic {
-	r := traffic{table: newTable(n)}
+	r := traffic{table: newTable(n), together: new(atomic.Bool)}
 	for i := range n {
 		id := wire.SessionID{byte(i), byte(i >> 8), 1}
 		c := &client{own: new(config.PerClient), lease: &lease.Lease{IPv4: crowdAddr(i)}}

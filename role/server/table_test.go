@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -249,7 +250,7 @@ func TestTableLimit(t *testing.T) {
 func TestDemultiplex(t *testing.T) {
 	tb := newTabled(t, 3)
 	a, _ := tb.enter("a", true)
-	r := traffic{table: tb.table}
+	r := traffic{table: tb.table, together: new(atomic.Bool)}
 	v2 := func(id wire.PeerID) []byte {
 		b := make([]byte, 30)
 		wire.PutDataV2(b, 0, id)
@@ -298,7 +299,7 @@ func TestMovesAreReportedNowAndThen(t *testing.T) {
 	a, _ := tb.enter("a", true)
 	b, _ := tb.enter("b", true)
 	var moves, refused int
-	r := traffic{table: tb.table, report: func(e Event) {
+	r := traffic{table: tb.table, together: new(atomic.Bool), report: func(e Event) {
 		switch e.(type) {
 		case Moved:
 			moves++

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"culvert/internal/buf"
@@ -14,7 +15,7 @@ import (
 // or from.
 type traffic struct {
 	table    *table
-	together bool // client-to-client
+	together *atomic.Bool // client-to-client
 	door     *door
 	report   func(Event)
 }
@@ -67,7 +68,7 @@ func (r traffic) Forward(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunn
 		r.badSource(from.Owner.(*client), src)
 		return tunnel.BadSource
 	}
-	if r.together {
+	if r.together.Load() {
 		if c := r.table.route(dst); c != nil {
 			to.Add(c.Peer)
 			return tunnel.Kept

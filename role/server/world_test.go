@@ -122,6 +122,8 @@ type world struct {
 	crowded atomic.Bool // its sockets have much to send
 	t       *testing.T
 	net     *simnet.Network
+
+	programs bringup.Programs // of servers' adapters; nil: none
 }
 
 func newWorld(t *testing.T, o simnet.Options) *world { return &world{t: t, net: simnet.New(o)} }
@@ -231,7 +233,7 @@ func (w *world) serveText(text string, deciders ...access.Decider) *serving {
 	ready := make(chan struct{})
 	s.Server = must(server.New(cfg, server.Options{
 		Log:    s.log.logger(),
-		Open:   opener(s.nic, &s.states),
+		Open:   w.hooked(opener(s.nic, &s.states)),
 		Listen: w.listener(serverAddr, &s.link),
 		Events: s.events.add, Deciders: deciders,
 		Ready: func(*server.Server) { close(ready) },
@@ -239,6 +241,14 @@ func (w *world) serveText(text string, deciders ...access.Decider) *serving {
 	w.start(s.Run, &s.process)
 	<-ready
 	return s
+}
+
+// hooked runs the world's programs with an adapter, if there are any.
+func (w *world) hooked(open bringup.Opener) bringup.Opener {
+	if w.programs == nil {
+		return open
+	}
+	return bringup.Hooks{Programs: w.programs}.Opener(open)
 }
 
 // pipeFor is an adapter of the kind that a configuration wants.

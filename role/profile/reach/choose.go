@@ -43,7 +43,11 @@ const (
 
 // List returns the remotes in the order in which they are tried, as they were
 // configured. Any goroutine may call it.
-func (r *Remotes) List() []config.Remote { return r.list }
+func (r *Remotes) List() []config.Remote {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.list
+}
 
 // consults reports whether somebody decides about each connection. As with OpenVPN
 // 2.6, who is asked for the remote is not asked for its proxy.

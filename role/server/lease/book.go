@@ -96,18 +96,17 @@ type lessor interface {
 
 // Book is a server's book of addresses. It is safe for concurrent use.
 type Book struct {
-	layout         *Layout
-	clientToClient bool
-	lessor         lessor
-	pool           *pool
-	proxy          *proxy // nil: no proxy-lan
-	file           file
-	log            *slog.Logger
+	layout *Layout
+	lessor lessor
+	pool   *pool
+	proxy  *proxy // nil: no proxy-lan
+	file   file
+	log    *slog.Logger
 }
 
 // New makes the book of a configuration. It opens nothing; Load and Open do.
 func New(c *config.Config, log *slog.Logger) (b *Book, err error) {
-	b = &Book{clientToClient: c.Server.ClientToClient, log: log}
+	b = &Book{log: log}
 	if c.Server.PoolPersist != "" && !c.Server.DuplicateCN {
 		b.file = file{name: c.Server.PoolPersist, readOnly: c.Server.PoolPersistInterval == 0, log: log}
 	}
@@ -256,12 +255,13 @@ func (b *Book) Changed() <-chan struct{} {
 }
 
 // Push returns what a client is told about the network, besides the options that the
-// configuration pushes, before its own addresses.
-func (b *Book) Push(h *Holder, configured []string) (options []string) {
+// configuration pushes, before its own addresses. together says whether clients reach one
+// another (client-to-client).
+func (b *Book) Push(h *Holder, together bool, configured []string) (options []string) {
 	if !slices.ContainsFunc(configured, saysNames) {
 		options = b.lessor.push(h)
 	}
-	return append(options, b.layout.pushBeside(b.clientToClient, configured)...)
+	return append(options, b.layout.pushBeside(together, configured)...)
 }
 
 // saysNames reports whether an option is about DNS.

@@ -42,7 +42,7 @@ func TestOwnAddresses(t *testing.T) {
 	if got, want := b.Ifconfig(h), []string{"ifconfig 10.8.0.7 255.255.255.0", "ifconfig-ipv6 fd00:8::7/64 fd00:8::1"}; !slices.Equal(got, want) {
 		t.Errorf("told %q", got)
 	}
-	if got, want := b.Push(h, nil), []string{"route-gateway 10.8.0.1", "topology subnet"}; !slices.Equal(got, want) {
+	if got, want := b.Push(h, false, nil), []string{"route-gateway 10.8.0.1", "topology subnet"}; !slices.Equal(got, want) {
 		t.Errorf("told %q", got)
 	}
 	for n := range uint64(20) {

@@ -66,10 +66,10 @@ func TestGuest(t *testing.T) {
 			}
 		}
 		want := []string{"dhcp-option DNS 192.0.2.53", "dhcp-option DOMAIN home.example", "route-gateway 192.0.2.2", "topology subnet"}
-		if got := book.Push(after, nil); !slices.Equal(got, want) {
+		if got := book.Push(after, false, nil); !slices.Equal(got, want) {
 			t.Errorf("told %q", got)
 		}
-		if got := book.Push(after, []string{"dhcp-option DNS 10.0.0.1"}); !slices.Equal(got, want[2:]) {
+		if got := book.Push(after, false, []string{"dhcp-option DNS 10.0.0.1"}); !slices.Equal(got, want[2:]) {
 			t.Errorf("told %q beside names of the configuration", got)
 		}
 		book.Return(before)

@@ -45,9 +45,10 @@ type Options struct {
 // Segment is the switch.
 type Segment struct {
 	Options
-	table   *bridge.Table[*Port]
-	adapter *Port
-	own     atomic.Pointer[frame.MAC] // the adapter's address; nil while not known
+	together atomic.Bool // ClientToClient, as it is by now
+	table    *bridge.Table[*Port]
+	adapter  *Port
+	own      atomic.Pointer[frame.MAC] // the adapter's address; nil while not known
 
 	changing sync.Mutex
 	clients  atomic.Pointer[[]*Port] // replaced as a whole
@@ -71,8 +72,12 @@ func New(o Options) *Segment {
 	s := &Segment{Options: o, adapter: &Port{stations: adapterStations, storm: bridge.NewStorm(0)}}
 	s.table = bridge.NewTable(bridge.Limits[*Port]{PortLimit: func(p *Port) int { return p.stations }, Rank: (*Port).rank, Age: o.Age})
 	s.clients.Store(new([]*Port))
+	s.together.Store(o.ClientToClient)
 	return s
 }
+
+// SetClientToClient says anew whether frames go from one client to another.
+func (s *Segment) SetClientToClient(together bool) { s.together.Store(together) }
 
 // rank puts the adapter before clients when both show an address.
 func (p *Port) rank() int {
@@ -166,7 +171,7 @@ func (s *Segment) FromAdapter(now time.Time, p *buf.Packet, to *tunnel.Receivers
 // client that a bridge sends back: dst is a client, to which the segment would have
 // given the frame itself.
 func (s *Segment) isFromOutside(now time.Time, vlan uint16, dst frame.MAC) bool {
-	if !s.ClientToClient || dst.IsGroup() {
+	if !s.together.Load() || dst.IsGroup() {
 		return false
 	}
 	to, known := s.table.Lookup(now, vlan, dst)
@@ -194,7 +199,7 @@ func (s *Segment) FromClient(now time.Time, from *Port, p *buf.Packet, to *tunne
 		return s.flood(now, from, from.vlan, from, to)
 	}
 	port, known := s.table.Lookup(now, from.vlan, h.Dst)
-	toClients := s.ClientToClient && !s.isOwn(h.Dst)
+	toClients := s.together.Load() && !s.isOwn(h.Dst)
 	if toClients && known && port != s.adapter {
 		return deliver(port, from, to)
 	}
@@ -263,7 +268,7 @@ func (s *Segment) flood(now time.Time, by *Port, vlan uint16, source *Port, to *
 	if !by.storm.AllowN(now, 1) {
 		return tunnel.Storm
 	}
-	if by != s.adapter && !s.ClientToClient {
+	if by != s.adapter && !s.together.Load() {
 		return tunnel.Kept
 	}
 	for _, c := range *s.clients.Load() {
