@@ -94,7 +94,7 @@ func after(d time.Duration) <-chan time.Time {
 // has moved.
 func (k *keeper) runPrograms(ctx context.Context) error {
 	current := k.sides.current.Load()
-	if k.met != nil && current != k.met {
+	if k.met != nil && (current == nil || !k.met.passedTo(current)) {
 		k.met, k.restarted = nil, true
 		if err := k.local.adapter.Restart(ctx, profile.Signal(ctx, k.lastEnd())); err != nil {
 			return err
@@ -104,8 +104,9 @@ func (k *keeper) runPrograms(ctx context.Context) error {
 		return nil
 	}
 	if at := current.Path().Remote; (at != k.at || current != k.met) && at.IsValid() {
+		changed := at != k.at || k.met == nil
 		k.at, k.met = at, current
-		k.local.meet(ctx, current.told.Load(), at)
+		k.local.meet(ctx, current.told.Load(), at, changed)
 	}
 	if !k.finished {
 		k.finished = true

@@ -56,8 +56,9 @@ func (l *local) finish(ctx context.Context) error {
 	return err
 }
 
-// meet tells programs of the other host, and runs ipchange.
-func (l *local) meet(ctx context.Context, told *hooks.Env, at netip.AddrPort) {
+// meet tells programs of the other host, and runs ipchange if it is at another address, or
+// is back.
+func (l *local) meet(ctx context.Context, told *hooks.Env, at netip.AddrPort, changed bool) {
 	if l.programs == nil || told == nil {
 		return
 	}
@@ -65,6 +66,9 @@ func (l *local) meet(ctx context.Context, told *hooks.Env, at netip.AddrPort) {
 	base.Add(told)
 	base.SetAddress("trusted", at)
 	l.adapter.Tell(base)
+	if !changed {
+		return
+	}
 	env := base.Clone()
 	env.Add(l.state.Told.Host)
 	_ = l.programs.Run(ctx, "ipchange", env, profile.PeerChanged(at)...)

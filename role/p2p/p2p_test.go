@@ -40,6 +40,7 @@ type running struct {
 	nic      *nictest.Pipe
 	link     *simnet.Endpoint
 	reported reported
+	ran      ran
 	stop     func()
 	done     chan error // Run's error
 }
@@ -86,12 +87,14 @@ func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort,
 		t.Fatal(err)
 	}
 	r := &running{nic: nictest.New("tun0", 1500), done: make(chan error, 1)}
+	open := func(context.Context, bringup.State) (*bringup.Adapter, error) {
+		return &bringup.Adapter{NIC: r.nic}, nil
+	}
 	h, err := New(c, Options{
-		Log:    quiet,
-		Events: r.reported.add,
-		Open: func(context.Context, bringup.State) (*bringup.Adapter, error) {
-			return &bringup.Adapter{NIC: r.nic}, nil
-		},
+		Log:       quiet,
+		Events:    r.reported.add,
+		Open:      bringup.Hooks{Programs: &r.ran, UpRestart: c.Hooks.UpRestart}.Opener(open),
+		Programs:  &r.ran,
 		Listen:    func(link.Options) (l link.Link, err error) { r.link, err = n.Listen(at); return r.link, err },
 		ListenTCP: func(link.Options) (Listener, error) { return tcp.listen(at), nil },
 		Dial: func(_ context.Context, _ link.Options, to netip.AddrPort) (net.Conn, error) {

@@ -28,6 +28,17 @@ type side struct {
 	told atomic.Pointer[hooks.Env]
 	// remote is the session id the other host chose, nil until it is known.
 	remote atomic.Pointer[wire.SessionID]
+	// heir is the side that took this one's place while it was the current one; nil: none.
+	heir atomic.Pointer[side]
+}
+
+// passedTo reports whether a side carries packets in this one's place, and there was
+// always one that did.
+func (s *side) passedTo(current *side) bool {
+	for s != nil && s != current {
+		s = s.heir.Load()
+	}
+	return s != nil
 }
 
 // own is the side's connection, nil when it shares the socket.
@@ -163,14 +174,19 @@ func (s *sides) enter(one *side) (before *side, ok bool) {
 }
 
 // promote makes a side the current one, and returns the one before, nil if
-// there was none or one took its own place.
+// there was none or one took its own place. Over TCP that has no heir: as with OpenVPN,
+// a connection is lost before there is another.
 func (s *sides) promote(one *side) (before *side) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(one)
-	if before = s.current.Swap(one); before == one {
+	if before = s.current.Load(); before == one {
 		return nil
 	}
+	if before != nil && !overTCP(one.Link()) {
+		before.heir.Store(one) // who sees the new one has to know
+	}
+	s.current.Store(one)
 	return before
 }
 
