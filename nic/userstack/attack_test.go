@@ -115,7 +115,7 @@ func (c *rawClient) openAll(n, want int) (accepted int) {
 		select {
 		case <-answers:
 			accepted++
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			return accepted
 		}
 	}
@@ -270,7 +270,7 @@ func TestFloodOfFlows(t *testing.T) {
 	for address := ""; address != "198.51.100.7:53"; sockets++ {
 		select {
 		case address = <-dialled:
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("another client's datagram is lost")
 		}
 	}
@@ -483,7 +483,7 @@ func TestAccessIsOfAllKinds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	client.Ping(ctx, outside[0])
-	for deadline := time.Now().Add(5 * time.Second); f.Stats().Refused < 3; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); f.Stats().Refused < 3; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v", f.Stats())
 		}

@@ -185,7 +185,7 @@ func TestForwardUDPPortUnreachable(t *testing.T) {
 		c := mustDialOutside(t, client, "udp", a)
 		// gVisor reports ICMP errors at the next write.
 		var err error
-		for deadline := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(patience); err == nil && time.Now().Before(deadline); {
 			_, err = c.Write([]byte("anyone?"))
 			time.Sleep(time.Millisecond)
 		}
@@ -240,7 +240,7 @@ func TestForwardUDPEndsFlows(t *testing.T) {
 			}
 			select {
 			case <-(<-opened).closed:
-			case <-time.After(5 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("the first flow goes on")
 			}
 		})

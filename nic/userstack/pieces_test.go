@@ -108,7 +108,7 @@ func TestClosedAccounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		second.Close()
-		for deadline := time.Now().Add(5 * time.Second); f.stack.clients.taken()+client.own.taken() > 0; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(patience); f.stack.clients.taken()+client.own.taken() > 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("outer first %v: %d and %d bytes are still reckoned", outerFirst, f.stack.clients.taken(), client.own.taken())
 			}

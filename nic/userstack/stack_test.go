@@ -62,8 +62,11 @@ func pair(t testing.TB, clientOptions Options) (client, server *Stack) {
 	return client, server
 }
 
+// patience is how long a test waits for what a busy machine may be late with.
+const patience = 30 * time.Second
+
 func timeout(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -133,7 +136,7 @@ func checkEchoTCP(t *testing.T, c net.Conn, size int64) {
 
 func checkEchoUDP(t *testing.T, c net.Conn, payload string) {
 	t.Helper()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	if _, err := c.Write([]byte(payload)); err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,7 @@ func get(t *testing.T, proxyURL, target string) (int, string) {
 	}
 	transport := &http.Transport{Proxy: http.ProxyURL(u)}
 	defer transport.CloseIdleConnections()
-	r, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Get(target)
+	r, err := (&http.Client{Transport: transport, Timeout: patience}).Get(target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +115,9 @@ func TestHTTPPlain(t *testing.T) {
 	}
 }
 
+// patience is how long a test waits for what a busy machine may be late with.
+const patience = 30 * time.Second
+
 func connectHTTP(t *testing.T, at, target string) (net.Conn, *http.Response) {
 	t.Helper()
 	c, err := net.Dial("tcp", at)
@@ -122,7 +125,7 @@ func connectHTTP(t *testing.T, at, target string) (net.Conn, *http.Response) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(c, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", target, target)
 	head, err := readHead(c)
 	if err != nil {
@@ -210,7 +213,7 @@ func TestCloseEndsTunnels(t *testing.T) {
 	h.Close()
 	s.Close()
 	for _, c := range []net.Conn{viaHTTP, viaSOCKS} {
-		c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		c.SetReadDeadline(time.Now().Add(patience))
 		var timeout net.Error
 		if _, err := c.Read(make([]byte, 1)); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
 			t.Errorf("after Close: %v", err)
@@ -229,7 +232,7 @@ func dialSOCKS(t *testing.T, at, target string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	return c
 }
 
@@ -253,7 +256,7 @@ func exchange(t *testing.T, at string, send []byte) []byte {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	c.Write(send)
 	c.(*net.TCPConn).CloseWrite()
 	got, err := io.ReadAll(c)
@@ -313,7 +316,7 @@ func TestSOCKSAssociate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer control.Close()
-	control.SetDeadline(time.Now().Add(5 * time.Second))
+	control.SetDeadline(time.Now().Add(patience))
 	control.Write([]byte("\x05\x01\x00\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00"))
 	var answer [12]byte
 	if _, err := io.ReadFull(control, answer[:]); err != nil || answer[3] != replySucceeded {
@@ -325,7 +328,7 @@ func TestSOCKSAssociate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer program.Close()
-	program.SetDeadline(time.Now().Add(5 * time.Second))
+	program.SetDeadline(time.Now().Add(patience))
 	for _, destination := range []string{"\x03\x0cecho.example\x00\x07", "\x01\xc0\x00\x02\x07\x00\x07"} {
 		program.Write([]byte("\x00\x00\x01" + destination + "a fragment, dropped"))
 		program.Write([]byte("\x00\x00\x00" + destination + "datagram"))
