@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -14,6 +15,9 @@ import (
 )
 
 func TestOwnerIsThisVeryProcess(t *testing.T) {
+	// To qemu-user, each thread began at another time.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	me, err := thisProcess()
 	check(t, err)
 	if !me.alive() {
