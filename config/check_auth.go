@@ -18,26 +18,26 @@ func (c check) auth() {
 	}
 }
 
-// scripts refuses programs that script-security does not allow, since what they
-// should check would go unchecked, or fail for everybody.
+// scripts warns of programs that script-security does not allow. As with OpenVPN, the
+// process starts, and each run fails: whoever the program should decide about is refused.
 func (c check) scripts() {
 	for _, p := range c.commands() {
-		level := 2
-		if p.name == "auth-user-pass-verify" && c.Login.ViaEnv {
-			level = 3
-		}
-		if c.Process.ScriptSecurity >= level || !c.isServer() && p.server {
+		if !c.isServer() && p.server {
 			continue
 		}
-		if p.name == "client-disconnect" {
+		forbidden := c.Process.Forbidden()
+		switch {
+		case forbidden == "":
+		case p.name == "client-disconnect":
 			c.notRun(p.name, &c.Server.ClientDisconnect)
 			continue
+		default:
+			c.note(c.at(p.name), p.name+": not run, which counts as its refusal: "+forbidden)
+			continue
 		}
-		what, mend := "programs", "add the line: script-security 2"
-		if level == 3 {
-			what, mend = "passwords in a program's environment", "write via-file, or add the line: script-security 3"
+		if p.name == "auth-user-pass-verify" && c.Login.ViaEnv && !c.Process.PasswordsInEnv() {
+			c.note(c.at(p.name), fmt.Sprintf("%s: script-security %d keeps the password from the program, which gets the user name alone; write via-file, or add the line: script-security 3", p.name, c.Process.ScriptSecurity))
 		}
-		c.problem(p.name, fmt.Sprintf("script-security %d does not allow %s", c.Process.ScriptSecurity, what), mend)
 	}
 }
 

@@ -34,5 +34,19 @@ func (c check) notRun(name string, command *[]string) {
 	}
 }
 
-// scriptsAllowed is the level of script-security that programs need.
-const scriptsAllowed = 2
+// The levels of script-security that programs need, and passwords in their environment.
+const (
+	scriptsAllowed   = 2
+	passwordsAllowed = 3
+)
+
+// Forbidden says why programs may not be run, and what to do; "": they may be.
+func (p Process) Forbidden() string {
+	if p.ScriptSecurity >= scriptsAllowed {
+		return ""
+	}
+	return fmt.Sprintf("script-security %d does not allow programs; add the line: script-security 2", p.ScriptSecurity)
+}
+
+// PasswordsInEnv reports whether programs may get passwords in their environment.
+func (p Process) PasswordsInEnv() bool { return p.ScriptSecurity >= passwordsAllowed }

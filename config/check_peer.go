@@ -132,16 +132,15 @@ func (c check) peerV2() {
 	}
 }
 
-// static refuses `secret` unless it is allowed explicitly.
+// static warns of `secret`, as OpenVPN 2.6 does. OpenVPN 2.7 starts only where a line allows it.
 func (c check) static() {
-	if !c.Data.AllowStaticCrypto {
-		c.problem("secret", "a shared static key has no forward secrecy: whoever gets it once can read all traffic, past and future",
-			"make a link with modern keys by `culvert pair`, or add the line: allow-deprecated-insecure-static-crypto")
-		return
-	}
 	if !strings.HasSuffix(c.Data.Cipher, "-CBC") || !slices.Contains(supportedCiphers, c.Data.Cipher) {
 		c.problem("secret", "a static key needs a cipher in CBC mode, the same on both hosts", "add the line: cipher AES-256-CBC")
 	}
 	c.noTLS()
-	c.note(c.at("secret"), "secret: whoever gets this key once can read all traffic, past and future; `culvert pair` makes a link with modern keys")
+	allowed := ""
+	if !c.Data.AllowStaticCrypto {
+		allowed = "; OpenVPN 2.7 needs the line: allow-deprecated-insecure-static-crypto"
+	}
+	c.note(c.at("secret"), "secret: whoever gets this key once can read all traffic, past and future; `culvert pair` makes a link with modern keys"+allowed)
 }

@@ -69,6 +69,15 @@ func TestAsStockStarts(t *testing.T) {
 	}
 	line{text: "client-disconnect /bin/true\ndown /bin/true", note: "client-disconnect: not run, since script-security 1"}.try(t, serverLines)
 	line{text: "down /bin/true\nroute-pre-down /bin/true", note: "down: not run"}.try(t, clientLines)
-	line{text: "client-connect /bin/true\nclient-disconnect /bin/true", fault: "client-connect: script-security 1 does not allow programs"}.try(t, serverLines)
+	line{text: "client-connect /bin/true\nclient-disconnect /bin/true", note: "client-connect: not run, which counts as its refusal: script-security 1 does not allow programs"}.try(t, serverLines)
+	line{text: "tls-verify /bin/true", note: "tls-verify: not run, which counts as its refusal"}.try(t, clientLines)
+	line{text: "script-security 2\nauth-user-pass-verify /bin/true via-env", note: "script-security 2 keeps the password from the program"}.try(t, serverLines)
+	line{text: "script-security 3\nauth-user-pass-verify /bin/true via-env"}.try(t, serverLines)
+	line{text: "script-security 2\nauth-user-pass-verify /bin/true via-file"}.try(t, serverLines)
+	line{text: "remote 203.0.113.7:80@example.org 1194", note: "203.0.113.7:80@example.org is no host's name or address, so it will not be reached"}.try(t, clientLines)
+	line{text: "remote <server-ip> 1194 udp", note: "<server-ip> is no host's name"}.try(t, clientLines)
+	line{text: "remote \"a b\" 1194", fault: "expected a host's name or address"}.try(t, clientLines)
+	line{text: "dev tun\nifconfig 10.0.0.1 10.0.0.2\nremote a\nsecret ta.key\ncipher AES-256-CBC", note: "OpenVPN 2.7 needs the line: allow-deprecated-insecure-static-crypto"}.try(t, "")
+	line{text: "dev-node MyTap", note: "MyTap is the name of an adapter on Windows, and not used"}.try(t, serverLines)
 	line{text: "ifconfig 10.9.0.1 10.9.0.2\ntopology net30", note: "server gives this adapter its address"}.try(t, serverLines)
 }

@@ -4,7 +4,7 @@ package config
 var adapterRows = list{
 	{Name: "dev", Usage: "name", Where: top, Default: "tun", Help: "Use this adapter: tun, tap, null, or a name.", set: setDev},
 	{Name: "dev-type", Usage: "tun|tap|null", Where: top, Help: "Say what kind of adapter it is, where its name does not tell.", set: choice(func(c *Config) *DevType { return &c.Adapter.DevType }, word[DevType]{"tun", DevTun}, word[DevType]{"tap", DevTap}, word[DevType]{"null", DevNull})},
-	{Name: "dev-node", Usage: "node", Where: top, Touches: TouchWrites, Help: "Use this node of the TUN driver in place of /dev/net/tun.", set: text(func(c *Config) *string { return &c.Adapter.DevNode })},
+	{Name: "dev-node", Usage: "node", Where: top, Touches: TouchWrites, Help: "Use this node of the TUN driver in place of /dev/net/tun.", set: setDevNode},
 	{Name: "adapter", Usage: "ethernet [static|dhcp]", Where: top, Help: "Show this host an Ethernet adapter on a tunnel that carries IP (not in OpenVPN).", set: setAdapter},
 	{Name: "topology", Usage: "subnet|net30|p2p", Where: pull, Default: "subnet", Help: "Say what the adapter's addresses mean.", set: choice(func(c *Config) *Topology { return &c.Adapter.Topology }, word[Topology]{"subnet", TopologySubnet}, word[Topology]{"net30", TopologyNet30}, word[Topology]{"p2p", TopologyP2P})},
 	{Name: "ifconfig", Usage: "local remote-or-netmask", Where: pull, Help: "Set the adapter's IPv4 address, with the other end's address or a netmask.", set: setIfconfig},

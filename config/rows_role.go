@@ -8,7 +8,7 @@ var roleRows = list{
 	{Name: "pull", Where: top, Role: RoleClient, Help: "Take the options that the server pushes.", set: on(func(c *Config) *bool { return &c.Pull })},
 	{Name: "mode", Usage: "p2p|server", Where: top, Default: "p2p", Help: "Serve many clients (server), or talk to one other host (p2p).", set: choice(func(c *Config) *Mode { return &c.Mode }, word[Mode]{"p2p", ModeP2P}, word[Mode]{"server", ModeServer})},
 	{Name: "secret", Usage: "file [direction]", Where: top, Inline: true, Help: "Use one shared key in place of TLS, between two hosts.", set: keyFile(func(c *Config) **File { return &c.Trust.Secret })},
-	{Name: "allow-deprecated-insecure-static-crypto", Where: top, Help: "Allow secret, which has no forward secrecy.", set: on(func(c *Config) *bool { return &c.Data.AllowStaticCrypto })},
+	{Name: "allow-deprecated-insecure-static-crypto", Where: top, Help: "Say that secret is meant, which has no forward secrecy; OpenVPN 2.7 needs it beside secret.", set: on(func(c *Config) *bool { return &c.Data.AllowStaticCrypto })},
 	{Name: "push-peer-info", Where: top, Role: RoleClient, Help: "Tell the server more about this host: its MAC address, the system's version and the TLS library.", set: on(func(c *Config) *bool { return &c.Process.PushPeerInfo })},
 	{Name: "config", Adds: true, Usage: "file", Where: top | InCCD, Help: "Read another configuration file here.", set: setConfig},
 	{Name: "ignore-unknown-option", Adds: true, Usage: "name ...", Where: top, Help: "Skip these directives where they are not supported, with a note.", set: setIgnoreUnknown},

@@ -70,3 +70,14 @@ func (dns *DNS) netBIOS(d *call, kind string) error {
 	dns.NBT = int(args[0][0] - '0')
 	return nil
 }
+
+// setDevNode takes the node of a driver, which has a path. A name without one is that of an
+// adapter on Windows, from a configuration that was written there.
+func setDevNode(b *builder, d *call) error {
+	if !strings.Contains(d.args[0], "/") {
+		d.remark(clip(d.args[0]) + " is the name of an adapter on Windows, and not used; dev names the adapter")
+		return nil
+	}
+	b.Adapter.DevNode = d.args[0]
+	return nil
+}

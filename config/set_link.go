@@ -14,9 +14,13 @@ func setRemote(b *builder, d *call) error {
 	if len(d.args) == 1 {
 		r.splitPort(b, d)
 	}
-	var ok bool
-	if r.host, ok = parseHost(r.host); !ok {
+	switch host, ok := parseHost(r.host); {
+	case ok:
+		r.host = host
+	case !visible(r.host):
 		return d.fault(d.args[0], "expected a host's name or address", "write it as: remote HOST PORT")
+	default: // OpenVPN starts with it, too, and goes on to the next one
+		d.remark(clip(r.host) + " is no host's name or address, so it will not be reached; write it as: remote HOST PORT")
 	}
 	var err error
 	if len(d.args) > 1 {

@@ -232,6 +232,12 @@ func parseHost(s string) (string, bool) {
 	return a.String(), true
 }
 
+// visible reports whether s is of printable ASCII without blanks, and no longer than a
+// host's name.
+func visible(s string) bool {
+	return s != "" && len(s) < 256 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // parsePort accepts a port's number or a service's name.
 func (d *call) parsePort(s string) (string, error) {
 	n, err := strconv.Atoi(s)

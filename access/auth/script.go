@@ -23,7 +23,10 @@ type Script struct {
 	// ViaEnv passes user name and password in the environment, else in a
 	// file of two lines.
 	ViaEnv bool
-	TmpDir string // "" for the system's
+	// NoPassword keeps the password from the program, as script-security 2 does with ViaEnv:
+	// it decides by the user name and the client's certificate.
+	NoPassword bool
+	TmpDir     string // "" for the system's
 }
 
 // The files of one check, and the variables that name them.
@@ -84,8 +87,10 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 func (s *Script) ask(ctx context.Context, scratch hooks.Scratch, r *Request, env *hooks.Env) (status int, left hooks.Group, err error) {
 	username, password := hooks.Printable(r.Username), hooks.Printable(r.Password)
 	if s.ViaEnv {
-		env = env.Clone()
-		env.Set("password", password)
+		if !s.NoPassword {
+			env = env.Clone()
+			env.Set("password", password)
+		}
 		return s.Program.RunGroup(ctx, r.Source, env)
 	}
 	if err := scratch.Write(loginFile, username+"\n"+password+"\n"); err != nil {

@@ -40,6 +40,18 @@ func noPending(t *testing.T) func(Pending) {
 	return func(p Pending) { t.Errorf("pending: %+v", p) }
 }
 
+// TestScriptWithoutPassword: OpenVPN 2.6 with script-security 2 and via-env runs the program
+// with the user name and without the password, and goes by its exit status.
+func TestScriptWithoutPassword(t *testing.T) {
+	s := script(t, true, `test "$username" = ada && test -z "${password+set}" && test $# = 1`)
+	s.NoPassword = true
+	env := new(hooks.Env)
+	env.Set("username", "ada")
+	if v := s.Check(t.Context(), &Request{Env: env, Username: "ada", Password: "x"}, noPending(t)); !v.OK {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestScriptVerdicts(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_SERVER", "x")
 	for _, c := range []struct {

@@ -25,6 +25,9 @@ type Options struct {
 	Log *slog.Logger
 	// Slots makes each run wait for its turn; nil: it does not wait.
 	Slots *Slots
+	// Forbidden says why the program may not be run, and what to do; "": it may be. Each
+	// run then fails with it, so that what depends on the program is refused.
+	Forbidden string
 }
 
 // scriptTypes are the values of script_type that differ from the directive's name.
@@ -88,6 +91,9 @@ func (p *Program) RunGroup(ctx context.Context, source netip.Prefix, env *Env, a
 
 // run is RunGroup, with how the program is run.
 func (p *Program) run(ctx context.Context, source netip.Prefix, env *Env, args []string, run func(*exec.Cmd) error) (status int, left Group, err error) {
+	if p.o.Forbidden != "" {
+		return -1, 0, fmt.Errorf("%s %s: not run: %s", p.directive, p.command[0], p.o.Forbidden)
+	}
 	if p.o.Slots != nil {
 		release, err := p.o.Slots.Acquire(ctx, source)
 		if err != nil {

@@ -29,6 +29,19 @@ func TestNoProgram(t *testing.T) {
 	}
 }
 
+// TestForbiddenProgram: a program that may not be run fails, and does not run.
+func TestForbiddenProgram(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	p := program(t, "client-connect", "touch "+ran)
+	p.o.Forbidden = "script-security 1 does not allow programs"
+	if status, err := p.Run(t.Context(), netip.Prefix{}, nil); status == 0 || err == nil || !strings.Contains(err.Error(), "not run: script-security 1") {
+		t.Errorf("ended with %d, %v", status, err)
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("it ran")
+	}
+}
+
 // TestRelativeProgram: as with OpenVPN 2.6, seen by running it, a name without
 // a slash is a file in the working directory.
 func TestRelativeProgram(t *testing.T) {

@@ -25,7 +25,7 @@ var readWithin = map[string]string{
 	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Action":      "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Text":        "Config.FilterPushed and UpdatePushed go by it",
-	"Data.AllowStaticCrypto": "`secret` is refused without it",
+	"Data.AllowStaticCrypto": "the warning of `secret` is longer without it",
 	"Routing.NoPull":         "ParsePushed leaves routes out by it",
 	"Process.ScriptSecurity": "programs that it forbids are refused",
 	"Pos.File":               "Pos.String has it",

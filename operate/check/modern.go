@@ -186,7 +186,10 @@ func (f fixer) foreign(i int, l config.Line) (modern, bool) {
 
 // missing adds what has another default in 2.6: behind the line that says the role.
 func (f fixer) missing(i int, l config.Line) (modern, bool) {
-	m := modern{rows: []string{l.String()}}
+	bare := l
+	bare.Comment = "" // it goes where the line goes
+	m := modern{rows: f.plain(bare)}
+	least := len(m.rows)
 	why := func(text string) {
 		m.why = strings.TrimPrefix(m.why+"; "+text, "; ")
 	}
@@ -195,11 +198,15 @@ func (f fixer) missing(i int, l config.Line) (modern, bool) {
 		m.rows = append(m.rows, row("dev", cmp.Or(kind, "tun")))
 		why("dev tun is the default here and since 2.7, and is wanted before")
 	}
+	if l.Name == "secret" && !f.config.Data.AllowStaticCrypto {
+		m.rows, m.settings = append(m.rows, row("setenv", "opt", "allow-deprecated-insecure-static-crypto")), []string{"Data.AllowStaticCrypto"}
+		why("OpenVPN 2.7 takes a static key only beside allow-deprecated-insecure-static-crypto")
+	}
 	if l.Name == "server" && f.isServer() && f.config.Adapter.DevType == config.DevTun && !f.has("topology") {
 		m.rows = append(m.rows, row("topology", "subnet"))
 		why("topology subnet is the default here and since 2.7, and was not before")
 	}
-	return m, len(m.rows) > 1
+	return m, len(m.rows) > least
 }
 
 // saysRole returns the index of the line that says which end this is, -1 where none does.

@@ -108,7 +108,7 @@ func Choose(c *config.Config, log *slog.Logger, warn func(string), make func(c *
 		return Choice{}, err
 	}
 	if main.Trust != nil {
-		if main.ShowTLS, err = TLSVerify(c, func() *hooks.Env { return Environment(c) }, hooks.Options{Log: log, Slots: hooks.NewSlots(ProgramsAtOnce())}); err != nil {
+		if main.ShowTLS, err = TLSVerify(c, func() *hooks.Env { return Environment(c) }, hooks.Options{Log: log, Slots: hooks.NewSlots(ProgramsAtOnce()), Forbidden: c.Process.Forbidden()}); err != nil {
 			return Choice{}, err
 		}
 	}

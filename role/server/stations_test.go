@@ -29,7 +29,7 @@ func TestStations(t *testing.T) {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\ntest \"${2%%:*}\" != ee\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a, err := admission.New(&config.Config{Server: config.Server{LearnAddress: []string{path}}}, admission.Options{})
+	a, err := admission.New(&config.Config{Process: config.Process{ScriptSecurity: 2}, Server: config.Server{LearnAddress: []string{path}}}, admission.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

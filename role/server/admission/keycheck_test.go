@@ -21,7 +21,7 @@ func verifying(t *testing.T) (a *Admission, begun func() int) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho >> "+dir+"/begun\nexec sleep 1000\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(&config.Config{Trust: config.Trust{TLSCryptV2Verify: []string{program}}, Timers: config.Timers{HandWindow: time.Hour}, Process: config.Process{TmpDir: dir}}, Options{})
+	a, err := New(&config.Config{Trust: config.Trust{TLSCryptV2Verify: []string{program}}, Timers: config.Timers{HandWindow: time.Hour}, Process: config.Process{TmpDir: dir, ScriptSecurity: 2}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestKeyCheckDecides(t *testing.T) {
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(&config.Config{Trust: config.Trust{TLSCryptV2Verify: []string{program}}, Timers: config.Timers{HandWindow: time.Minute}}, Options{})
+	a, err := New(&config.Config{Trust: config.Trust{TLSCryptV2Verify: []string{program}}, Timers: config.Timers{HandWindow: time.Minute}, Process: config.Process{ScriptSecurity: 2}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

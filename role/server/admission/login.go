@@ -54,7 +54,7 @@ func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err erro
 
 // newScript returns the checker that auth-user-pass-verify names.
 func newScript(c *config.Config, run hooks.Options) (auth.Checker, error) {
-	script := auth.Script{ViaEnv: c.Login.ViaEnv, TmpDir: c.Process.TmpDir}
+	script := auth.Script{ViaEnv: c.Login.ViaEnv, NoPassword: c.Login.ViaEnv && !c.Process.PasswordsInEnv(), TmpDir: c.Process.TmpDir}
 	var err error
 	if script.Program, err = hooks.NewProgram("auth-user-pass-verify", c.Login.UserPassVerify, run); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func scripted(t *testing.T, text string) (a *Admission, dir string) {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\ncd "+dir+"\n"+text+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c := &config.Config{Process: config.Process{TmpDir: dir}, Server: config.Server{MaxRoutesPerClient: 256,
+	c := &config.Config{Process: config.Process{TmpDir: dir, ScriptSecurity: 2}, Server: config.Server{MaxRoutesPerClient: 256,
 		ClientConnect: []string{path}, ClientDisconnect: []string{path}, LearnAddress: []string{path}}}
 	a, err := New(c, Options{Trust: new(profile.Trust)})
 	if err != nil {
@@ -89,6 +89,21 @@ func TestClientConnect(t *testing.T) {
 				t.Errorf("left behind: %v", left)
 			}
 		})
+	}
+}
+
+// TestForbiddenPrograms: without script-security 2 nobody is let in past client-connect, as
+// with OpenVPN 2.6.14, which starts with it.
+func TestForbiddenPrograms(t *testing.T) {
+	c := &config.Config{Process: config.Process{ScriptSecurity: 1}, Server: config.Server{ClientConnect: []string{"/bin/true"}}}
+	a, err := New(c, Options{Trust: new(profile.Trust)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.End(); a.Wait() })
+	v, at := came(a, "anna")
+	if d := arrive(v, at); d.Refusal == nil || d.Refusal.Cause == nil || !strings.Contains(d.Refusal.Cause.Error(), "script-security 1 does not allow programs") {
+		t.Errorf("%+v", d)
 	}
 }
 
