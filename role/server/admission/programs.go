@@ -163,13 +163,15 @@ func refusedBy(err error) Decision {
 func awaitConnect(ctx context.Context, scratch hooks.Scratch, left hooks.Group) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		switch word := strings.TrimSpace(scratch.Read(deferredFile)); word {
-		case "", "1":
+	for deferred := false; ; {
+		switch word := strings.TrimSpace(scratch.Read(deferredFile)); {
+		case word == "" && deferred: // a shell empties the file before it writes the decision
+		case word == "", word == "1":
 			return nil
-		case "0":
+		case word == "0":
 			return errors.New("client-connect: its program refused the client in " + deferredFile)
-		case "2":
+		case word == "2":
+			deferred = true
 		default:
 			return fmt.Errorf("client-connect: %s says %.20q; it takes 0 (refuse), 1 (admit) or 2 (wait)", deferredFile, word)
 		}

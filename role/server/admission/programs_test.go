@@ -66,6 +66,7 @@ func TestClientConnect(t *testing.T) {
 		{name: "a pipe", script: `rm "$1"; mkfifo "$1"`, push: "route 10.1.0.0 255.255.0.0"},
 		{name: "deferred", script: `printf 2 > "$client_connect_deferred_file"; (sleep 0.2; echo 'push "ping 3"' > "$1"; printf 1 > "$client_connect_deferred_file") & exit 0`, push: "route 10.1.0.0 255.255.0.0,ping 3"},
 		{name: "deferred, refused", script: `printf 2 > "$client_connect_deferred_file"; (sleep 0.2; printf 0 > "$client_connect_deferred_file") & exit 0`, refusal: "refused the client in"},
+		{name: "deferred, refused after the file was empty", script: `printf 2 > "$client_connect_deferred_file"; (sleep 0.2; : > "$client_connect_deferred_file"; sleep 0.3; printf 0 > "$client_connect_deferred_file") & exit 0`, refusal: "refused the client in"},
 		{name: "refused in the file", script: `printf 0 > "$client_connect_deferred_file"`, refusal: "refused the client in"},
 		{name: "nonsense in the file", script: `printf maybe > "$client_connect_deferred_file"`, refusal: "it takes 0"},
 		{name: "variables", script: `test "$common_name" = anna -a "$trusted_ip" = 198.51.100.7 -a "$time_unix" = 1700000000 -a "$ifconfig_pool_remote_ip" = 10.8.0.2 -a "$script_type" = client-connect`, push: "route 10.1.0.0 255.255.0.0"},
