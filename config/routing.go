@@ -106,7 +106,7 @@ type DNS struct {
 	NBT           int          // NetBIOS node type: 1, 2, 4, 8; 0: not given
 	NBS           string       // NetBIOS scope
 	DisableNBT    bool
-	Options       []string // each dhcp-option that is known, as it was written, for programs
+	Options       []string // each dhcp-option as it was written, for programs
 }
 
 // DNSServer is one `dns server N`.

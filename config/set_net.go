@@ -230,7 +230,7 @@ const maxNames = 256
 // setDHCPOption is `dhcp-option KIND VALUE`.
 func setDHCPOption(b *builder, d *call) error {
 	err := setDHCP(b, d)
-	if kinds := []string{"DNS", "DNS6", "DOMAIN", "DOMAIN-SEARCH", "ADAPTER_DOMAIN_SUFFIX", "NTP", "WINS", "NBDD", "NBT", "NBS", "DISABLE-NBT"}; err == nil && slices.Contains(kinds, strings.ToUpper(d.args[0])) {
+	if err == nil && len(d.args) <= 2 { // as with OpenVPN, programs hear of unknown kinds, too
 		b.Routing.DNS.Options = append(slices.Clip(b.Routing.DNS.Options), strings.Join(d.args, " "))
 	}
 	return err

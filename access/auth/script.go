@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"culvert/access/hooks"
+	"culvert/internal/printable"
 )
 
 // Script checks passwords with a program (manual, auth-user-pass-verify). If the
@@ -56,6 +57,12 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 	defer scratch.Remove()
 	env := r.Env.Clone()
 	env.Set("script_type", hooks.ScriptType("auth-user-pass-verify"))
+	if s.ViaEnv {
+		env.Set("username", printable.Value(r.Username))
+		if !s.NoPassword {
+			env.Set("password", printable.Value(r.Password))
+		}
+	}
 	for _, name := range []string{controlFile, pendingFile, reasonFile} {
 		if err := scratch.Write(name, ""); err != nil {
 			return Verdict{Err: err}
@@ -63,6 +70,7 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 		env.Set(name, scratch.Path(name))
 	}
 	status, left, err := s.ask(ctx, scratch, r, env)
+	env.Unset("password") // of no use to who decides later
 	switch {
 	case err != nil:
 		return Verdict{Err: err}
@@ -85,15 +93,10 @@ func (s *Script) Check(ctx context.Context, r *Request, pend func(Pending)) Verd
 
 // ask runs the program with the client's user name and password.
 func (s *Script) ask(ctx context.Context, scratch hooks.Scratch, r *Request, env *hooks.Env) (status int, left hooks.Group, err error) {
-	username, password := hooks.Printable(r.Username), hooks.Printable(r.Password)
 	if s.ViaEnv {
-		if !s.NoPassword {
-			env = env.Clone()
-			env.Set("password", password)
-		}
 		return s.Program.RunGroup(ctx, r.Source, env)
 	}
-	if err := scratch.Write(loginFile, username+"\n"+password+"\n"); err != nil {
+	if err := scratch.Write(loginFile, printable.Value(r.Username)+"\n"+printable.Value(r.Password)+"\n"); err != nil {
 		return -1, 0, err
 	}
 	defer os.Remove(scratch.Path(loginFile))
@@ -131,7 +134,7 @@ func parsePending(text string) (p Pending, method string, err error) {
 		return p, "", fmt.Errorf("%s: expected the seconds to wait in its first line, got %.20q", pendingFile, lines[0])
 	}
 	extra, _, _ := strings.Cut(lines[2], "\n")
-	extra = hooks.Printable(extra) // may lengthen it, so it comes before the bound
+	extra = printable.Value(extra) // may lengthen it, so it comes before the bound
 	if len(extra) > maxExtra {
 		return p, "", fmt.Errorf("%s: %d bytes for the client, at most %d fit", pendingFile, len(extra), maxExtra)
 	}
@@ -189,5 +192,5 @@ func reason(scratch hooks.Scratch) string {
 	if len(text) > maxExtra {
 		text = text[:maxExtra]
 	}
-	return hooks.Printable(text)
+	return printable.Value(text)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"culvert/internal/printable"
 )
 
 // Env is the environment of a program, in the order in which OpenVPN hands it out:
@@ -23,15 +25,15 @@ type Variable struct{ Name, Value string }
 // String returns NAME=VALUE.
 func (v Variable) String() string { return v.Name + "=" + v.Value }
 
-// Set sets a variable, which becomes the newest. What has no place in a name
-// (SafeName), and control characters in a value, become underscores. A variable
-// without a name is left out.
+// Set sets a variable, which becomes the newest. As with OpenVPN, what has no place in a
+// name (SafeName), and control characters in a value, are left out, and so is a variable
+// without a name. What else could end a line becomes an underscore.
 func (e *Env) Set(name, value string) {
 	if name = SafeName(name); name == "" {
 		return
 	}
 	e.Unset(name)
-	e.set = append(e.set, Variable{name, Printable(value)})
+	e.set = append(e.set, Variable{name, printable.Value(withoutControls(value))})
 }
 
 // SetInt sets a variable to a number.
@@ -66,6 +68,11 @@ func (e *Env) SetPeer(name, value string) {
 // Unset removes a variable, if there is one of that name.
 func (e *Env) Unset(names ...string) {
 	e.set = slices.DeleteFunc(e.set, func(v Variable) bool { return slices.Contains(names, v.Name) })
+}
+
+// UnsetAll removes the variables whose names begin with a word.
+func (e *Env) UnsetAll(begin string) {
+	e.set = slices.DeleteFunc(e.set, func(v Variable) bool { return strings.HasPrefix(v.Name, begin) })
 }
 
 // Get returns a variable's value, "" if it is not set.
@@ -125,24 +132,23 @@ func (e *Env) List() []string {
 	return list
 }
 
-// SafeName returns a variable's name with underscores for all but ASCII letters, digits
-// and underscores.
+// SafeName returns a variable's name without all but ASCII letters, digits and
+// underscores.
 func SafeName(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_':
 			return r
 		}
-		return '_'
+		return -1
 	}, name)
 }
 
-// Printable returns a value with underscores for control characters, whatever could end
-// a line, and what is no UTF-8.
-func Printable(value string) string {
+// withoutControls returns a value without the control characters of ASCII.
+func withoutControls(value string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\uFFFD' {
-			return '_'
+		if r < ' ' || r == 0x7f {
+			return -1
 		}
 		return r
 	}, value)

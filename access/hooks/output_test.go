@@ -132,7 +132,7 @@ func TestEnvironmentOfAProgram(t *testing.T) {
 	if _, err := p.Run(t.Context(), netip.Prefix{}, &env); err != nil {
 		t.Fatal(err)
 	}
-	if got := l.text(); got != "script_type=user-pass-verify|b=2_3|a=1|PATH=/bin:/usr/bin" {
+	if got := l.text(); got != "script_type=user-pass-verify|b=23|a=1|PATH=/bin:/usr/bin" {
 		t.Errorf("%q", got)
 	}
 }

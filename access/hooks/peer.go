@@ -52,8 +52,14 @@ func (e *Env) setSubject(depth int, cert *x509.Certificate) {
 			name += fmt.Sprintf("_%d", n)
 		}
 		seen[a.Name]++
-		e.Set(name, a.Value)
+		e.setAttribute(name, a.Value)
 	}
+}
+
+// setAttribute sets an attribute of a certificate. As with OpenVPN, line ends become question
+// marks.
+func (e *Env) setAttribute(name, value string) {
+	e.Set(name, strings.NewReplacer("\r", "?", "\n", "?").Replace(value))
 }
 
 func withColons(hash []byte) string {

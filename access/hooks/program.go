@@ -28,6 +28,9 @@ type Options struct {
 	// Forbidden says why the program may not be run, and what to do; "": it may be. Each
 	// run then fails with it, so that what depends on the program is refused.
 	Forbidden string
+	// Dir is the directory that it runs in (`cd`), if it is there: not below another root.
+	// "": this process's.
+	Dir string
 }
 
 // scriptTypes are the values of script_type that differ from the directive's name.
@@ -104,6 +107,9 @@ func (p *Program) run(ctx context.Context, source netip.Prefix, env *Env, args [
 	cmd := exec.CommandContext(ctx, p.command[0], append(append([]string(nil), p.command[1:]...), args...)...)
 	group(cmd)
 	cmd.Env = p.environment(env)
+	if info, err := os.Stat(p.o.Dir); err == nil && info.IsDir() {
+		cmd.Dir = p.o.Dir
+	}
 	out, err := newOutput(p.o.Log, p.directive)
 	if err != nil {
 		return -1, 0, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)

@@ -62,3 +62,17 @@ func TestRelativeProgram(t *testing.T) {
 		}
 	}
 }
+
+// TestProgramRunsInDir: a program runs in the directory of `cd`, and in this process's where
+// that is not there, as below another root.
+func TestProgramRunsInDir(t *testing.T) {
+	here, there := t.TempDir(), t.TempDir()
+	t.Chdir(here)
+	p := program(t, "up", `test "$(pwd)" = "$1"`)
+	for dir, want := range map[string]string{"": here, there: there, filepath.Join(there, "none"): here} {
+		p.o.Dir = dir
+		if status, err := p.Run(t.Context(), netip.Prefix{}, nil, want); status != 0 || err != nil {
+			t.Errorf("with %q it did not run in %s: %d, %v", dir, want, status, err)
+		}
+	}
+}

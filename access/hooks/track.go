@@ -43,7 +43,7 @@ func (e *Env) setTracked(depth int, cert *x509.Certificate, attributes []string)
 			continue
 		}
 		if value := tracked(cert, subject, name); value != "" {
-			e.Set(fmt.Sprintf("X509_%d_%s", depth, name), value)
+			e.setAttribute(fmt.Sprintf("X509_%d_%s", depth, name), value)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"culvert/internal/printable"
 )
 
 // DemandError reports a certificate that lacks what a directive demands of it.
@@ -224,10 +226,10 @@ func keyAllowed(cert *x509.Certificate, profile string) (got string, ok bool) {
 // joined by "_"; "" if one of them is missing. A field is an attribute of the
 // subject, by OpenSSL's name for it or by number; serialNumber for the certificate's
 // serial number; or ext:subjectAltName for the last mail address there. With no
-// fields it is the common name.
+// fields it is the common name. Control characters become underscores, as with OpenVPN.
 func Username(cert *x509.Certificate, fields []string) string {
 	if len(fields) == 0 {
-		return CommonName(cert)
+		return printable.Value(CommonName(cert))
 	}
 	var values []string
 	for _, field := range fields {
@@ -237,13 +239,13 @@ func Username(cert *x509.Certificate, fields []string) string {
 		}
 		values = append(values, value)
 	}
-	return strings.Join(values, "_")
+	return printable.Value(strings.Join(values, "_"))
 }
 
 func nameField(cert *x509.Certificate, field string) string {
 	switch {
 	case field == "serialNumber":
-		return SerialHex(cert)
+		return fmt.Sprintf("0x%X", cert.SerialNumber.Bytes())
 	case strings.EqualFold(field, "ext:subjectAltName"):
 		if n := len(cert.EmailAddresses); n > 0 {
 			return cert.EmailAddresses[n-1]

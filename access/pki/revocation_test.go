@@ -196,7 +196,7 @@ func TestUsername(t *testing.T) {
 			{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: "ada@subject"}}},
 	})
 	for want, fields := range map[string][]string{
-		"ada": nil, "ada@subject": {"emailAddress"}, "ada@example.org": {"ext:subjectAltName"}, "ada_12:34": {"CN", "serialNumber"}, "": {"CN", "OU"},
+		"ada": nil, "ada@subject": {"emailAddress"}, "ada@example.org": {"ext:subjectAltName"}, "ada_0x1234": {"CN", "serialNumber"}, "": {"CN", "OU"},
 	} {
 		if got := Username(cert, fields); got != want {
 			t.Errorf("%v: %q, want %q", fields, got, want)

@@ -40,13 +40,14 @@ func TestSubject(t *testing.T) {
 		{str(asn1.ObjectIdentifier{2, 5, 4, 10}, "Mü \"q\"")},
 		{str(asn1.ObjectIdentifier{2, 5, 4, 3}, `a\b`+"\n"), str(asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}, "12")},
 		{str(asn1.ObjectIdentifier{1, 2, 3, 4}, "odd")},
+		{str(asn1.ObjectIdentifier{2, 5, 4, 15}, "b")},
 		{str(asn1.ObjectIdentifier{2, 5, 4, 3}, "last")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cert := selfSigned(t, x509.Certificate{RawSubject: raw})
-	const want = `C=KG, L=Bi, shkek, O=Mü "q", CN=a\\b\0A + UID=12, 1.2.3.4=odd, CN=last`
+	const want = `C=KG, L=Bi, shkek, O=Mü "q", CN=a\\b\0A + UID=12, 1.2.3.4=odd, businessCategory=b, CN=last`
 	if got := Subject(cert); got != want {
 		t.Errorf("Subject:\n got %s\nwant %s", got, want)
 	}

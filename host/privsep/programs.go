@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"culvert/access/hooks"
+	"culvert/internal/printable"
 )
 
 // Programs runs programs of the configuration for a worker, as bringup.Programs. Those
@@ -53,7 +54,7 @@ func (k *Keeper) Run(r ProgramRequest, result *ProgramResult) error {
 		return errors.New("too much for a program")
 	}
 	for _, arg := range r.Args {
-		if arg != hooks.Printable(arg) {
+		if arg != printable.Value(arg) {
 			return errors.New("an argument with control characters")
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Enter gives up what j says, on every thread and for good: nothing this
+// Enter gives up what j says, on every thread and for good: unless j.Regain, nothing this
 // process starts later can win rights back either (no_new_privs). An error
 // may leave it half done; end the process then.
 func (j Jail) Enter() error {
@@ -18,6 +18,9 @@ func (j Jail) Enter() error {
 	}
 	if err := j.changeIdentity(); err != nil {
 		return err
+	}
+	if j.Regain {
+		return nil
 	}
 	return everyThread("no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0)
 }

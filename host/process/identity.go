@@ -80,6 +80,9 @@ type Jail struct {
 	Identity Identity
 	Chroot   string       // the new root directory; "" keeps it
 	Keep     []Capability // of root's rights; Linux only
+	// Regain: what this process starts may win rights back by programs such as sudo. Without
+	// it none can, on Linux (no_new_privs).
+	Regain bool
 }
 
 // Empty reports whether there is nothing to give up.

@@ -23,6 +23,7 @@ var readWithin = map[string]string{
 	"Link.Locals":            "Config.Listens has it",
 	"Server.PushConstraint":  "AddPerClient refuses addresses that it rules out",
 	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",
+	"DNSServer.Priority":     "config sorts by it",
 	"PullFilter.Action":      "Config.FilterPushed and UpdatePushed go by it",
 	"PullFilter.Text":        "Config.FilterPushed and UpdatePushed go by it",
 	"Data.AllowStaticCrypto": "the warning of `secret` is longer without it",

@@ -37,6 +37,18 @@ func Lines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// Value makes text from outside safe as one line that programs read, such as a variable
+// or an argument: control characters, whatever could end a line, and what is no UTF-8
+// become underscores.
+func Value(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\uFFFD' {
+			return '_'
+		}
+		return r
+	}, text)
+}
+
 // clean reports whether nothing in a text needs an escape.
 func clean(text string) bool {
 	for _, r := range text {

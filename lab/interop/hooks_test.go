@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -48,7 +49,10 @@ func (n *netns) calls() (all []hookCall) {
 		line = strings.TrimSuffix(line, "\n")
 		switch word, rest, _ := strings.Cut(line, " "); word {
 		case "arg":
-			c.args = append(c.args, varying(rest))
+			if rest = varying(rest); strings.Contains(rest, " ") {
+				rest = strconv.Quote(rest) // it is one
+			}
+			c.args = append(c.args, rest)
 		case "env":
 			c.env = append(c.env, varying(rest))
 			if kind, ok := strings.CutPrefix(rest, "script_type="); ok {

@@ -9,6 +9,7 @@ import (
 
 	"culvert/access/auth"
 	"culvert/access/hooks"
+	"culvert/internal/printable"
 )
 
 // key names a login that readers decide: the client's number, and the number of the
@@ -71,7 +72,7 @@ func (c checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pend
 		what = "REAUTH"
 	}
 	env := r.Env.Clone()
-	env.Set("password", r.Password)
+	env.Set("password", printable.Value(r.Password))
 	env.SetInt("n_clients", int64(c.load()))
 	c.mu.Lock()
 	level := c.clients.envLevel

@@ -6,7 +6,7 @@ import (
 	"culvert/access/pki"
 	"culvert/link"
 	"culvert/role/client"
-	"culvert/role/p2p"
+	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
 )
@@ -51,7 +51,7 @@ func ofSession(err error) string {
 		return "ping-restart"
 	case errors.Is(err, session.ErrPingExit):
 		return "ping-exit"
-	case errors.Is(err, client.ErrInactive), errors.Is(err, p2p.ErrInactive):
+	case errors.Is(err, profile.ErrInactive):
 		return "inactive"
 	case errors.Is(err, session.ErrUntrusted), errors.As(err, new(*session.HandshakeError)):
 		return "tls-error"

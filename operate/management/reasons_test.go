@@ -8,6 +8,7 @@ import (
 	"culvert/link"
 	"culvert/role/client"
 	"culvert/role/event"
+	"culvert/role/profile"
 	"culvert/session"
 	"culvert/session/negotiate"
 )
@@ -26,7 +27,7 @@ func TestReasons(t *testing.T) {
 		{session.ErrPeerExit, "remote-exit"},
 		{session.ErrPingTimeout, "ping-restart"},
 		{session.ErrPingExit, "ping-exit"},
-		{client.ErrInactive, "inactive"},
+		{profile.ErrInactive, "inactive"},
 		{&session.HandshakeError{}, "tls-error"},
 		{client.ErrRestart, "SIGUSR1"},
 		{fmt.Errorf("no way: %w", &link.SOCKSError{Err: link.ErrProxyAuth}), "socks-error"},

@@ -41,7 +41,7 @@ func newHostPrograms(c *config.Config, log *slog.Logger) (*hostPrograms, error) 
 			stages = map[string]string{"dns-up": "dns-up", "dns-down": "dns-down"}
 		}
 		for stage, scriptType := range stages {
-			program, err := hooks.NewProgram(scriptType, command, hooks.Options{Log: log})
+			program, err := hooks.NewProgram(scriptType, command, hooks.Options{Log: log, Dir: c.Process.Cd})
 			if err != nil {
 				return nil, fmt.Errorf("%v: %w", c.At(directive), err)
 			}

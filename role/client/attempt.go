@@ -217,9 +217,9 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 func endsBy(e session.Event) error {
 	switch e.(type) {
 	case session.Idle:
-		return ErrInactive
+		return profile.ErrInactive
 	case session.Expired:
-		return errExpired
+		return profile.ErrExpired
 	}
 	return nil
 }
@@ -244,8 +244,8 @@ func (a *attempt) follow() error {
 // exit ends the session. With explicit-exit-notify, the server is told first.
 func (a *attempt) exit() {
 	a.letGo()
-	notices := a.base.Timers.ExplicitExitNotify
-	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, notices) })
+	cfg := cmp.Or(a.settled, a.base) // the server may have pushed it
+	a.peer.Do(func(now time.Time) { a.peer.Session.Exit(now, cfg.Timers.ExplicitExitNotify) })
 }
 
 // linkEnded returns why the attempt ends with its link. Over TCP the server can
@@ -357,6 +357,7 @@ func (a *attempt) settle(ctx context.Context, options []string, cfg *config.Conf
 		return err
 	}
 	a.options, a.settled = options, cfg
+	a.goodbye = cfg.Timers.ExplicitExitNotify > 0 && !a.target.Remote.Proto.TCP
 	return nil
 }
 

@@ -98,9 +98,11 @@ type Client struct {
 	state   bringup.State // what the adapter was brought to; owned by Run
 	// restarted is set while a connection is over that the adapter outlives; owned by Run
 	restarted bool
-	moved     moves
-	uplink    uplink
-	present   atomic.Pointer[hearsay] // of the current attempt
+	// goodbye: the connection that was up last tells the server when it ends; owned by Run
+	goodbye bool
+	moved   moves
+	uplink  uplink
+	present atomic.Pointer[hearsay] // of the current attempt
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts restarts
@@ -205,7 +207,7 @@ func (c *Client) Run(ctx context.Context) (err error) {
 	defer c.status.End()
 	err, asked := c.run(ctx)
 	if open := c.adapter.Load(); open != nil {
-		open.Leaving(profile.Signal(ctx, err))
+		open.Leaving(profile.LastSignal(ctx, c.goodbye, err))
 	}
 	c.emit(event.Ended{Err: err, Asked: asked})
 	if asked {
@@ -294,7 +296,7 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.As(err, &restart):
 		return verdict{sameServer: restart.SameServer, nextRemote: !restart.SameServer, established: true, backoff: afterRestart}
-	case errors.Is(err, session.ErrPingExit), errors.Is(err, ErrInactive), errors.Is(err, errExpired):
+	case errors.Is(err, session.ErrPingExit), errors.Is(err, profile.ErrInactive), errors.Is(err, profile.ErrExpired):
 		return verdict{give: err, asked: true}
 	case c.cfg.Timers.TLSExit && errors.As(err, new(*session.HandshakeError)):
 		return verdict{give: fmt.Errorf("%w; tls-exit forbids another try", err)}
@@ -323,12 +325,6 @@ type lostError struct{ err error }
 
 func (e *lostError) Error() string { return "connection lost: " + e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
-
-// ErrInactive ends a connection that nothing goes through.
-var ErrInactive = errors.New("the tunnel carried less than `inactive` asks for")
-
-// errExpired ends a connection that has lasted long enough.
-var errExpired = errors.New("the session has lasted as long as session-timeout allows")
 
 // errMoved ends a connection whose way is gone: this host now reaches the server by
 // another one.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/session"
 	"culvert/session/negotiate"
@@ -29,7 +30,7 @@ func TestAfterwards(t *testing.T) {
 		"silence":                  {lost(session.ErrPingTimeout), false, verdict{sameServer: true, established: true}},
 		"silence with ping-exit":   {lost(session.ErrPingExit), false, verdict{give: errAny, asked: true}},
 		"nothing ever answered":    {session.ErrPingExit, false, verdict{give: errAny, asked: true}},
-		"nothing to carry":         {ErrInactive, false, verdict{give: errAny, asked: true}},
+		"nothing to carry":         {profile.ErrInactive, false, verdict{give: errAny, asked: true}},
 		"handshake with tls-exit":  {&session.HandshakeError{Stage: "x"}, true, verdict{give: errAny}},
 		"lost with tls-exit":       {lost(session.ErrPingTimeout), true, verdict{sameServer: true, established: true}},
 		"adapter gone":             {fmt.Errorf("%w: the adapter", reach.ErrFatal), false, verdict{give: errAny}},

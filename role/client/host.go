@@ -112,7 +112,7 @@ func (a *attempt) leaveAdapter(ctx context.Context, why error) error {
 	if open == nil {
 		return nil
 	}
-	signal := profile.Signal(ctx, why)
+	signal := profile.LastSignal(ctx, a.goodbye, why)
 	if a.opts.Reopens && a.cfg.Hooks.OnReconnect() {
 		open.Leaving(signal)
 		return a.closeAdapter()

@@ -18,7 +18,7 @@ func (a *attempt) meet(ctx context.Context, e session.Established) {
 // logged.
 func (a *attempt) ipchange(ctx context.Context) {
 	if a.opts.Programs != nil {
-		_ = a.opts.Programs.Run(ctx, "ipchange", environment(a.base, a.told), profile.PeerChanged(a.peer.Path().Remote)...)
+		_ = a.opts.Programs.Run(ctx, "ipchange", environment(a.base, a.told), profile.PeerChanged(a.peer.Path().Remote))
 	}
 }
 

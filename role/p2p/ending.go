@@ -3,17 +3,13 @@ package p2p
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
+	"culvert/config"
 	"culvert/role/profile"
 	"culvert/session"
 )
-
-// ErrInactive ends a tunnel that nothing goes through.
-var ErrInactive = errors.New("the tunnel carried less than `inactive` asks for")
-
-// errExpired ends a tunnel that has lasted long enough.
-var errExpired = errors.New("the session has lasted as long as session-timeout allows")
 
 // signals wake Run's goroutine.
 type signals struct {
@@ -62,4 +58,11 @@ func (s *sessions) judge(err error) {
 			s.end(end)
 		}
 	}
+}
+
+// saysGoodbye reports whether the end of this host is told to the other one.
+func saysGoodbye(c *config.Config) bool {
+	return c.Timers.ExplicitExitNotify > 0 &&
+		!slices.ContainsFunc(c.Link.Remotes, func(r config.Remote) bool { return r.Proto.TCP }) &&
+		!slices.ContainsFunc(c.Listens(), func(l config.Listen) bool { return l.Proto.TCP })
 }

@@ -21,9 +21,9 @@ func (s *sessions) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 		s.shows(one, now, e.TLS)
 		s.emit(profile.Reported(e, one.reported()))
 	case session.Idle:
-		s.end(ErrInactive)
+		s.end(profile.ErrInactive)
 	case session.Expired:
-		s.end(errExpired)
+		s.end(profile.ErrExpired)
 	case session.Closed:
 		s.ended(one, e.Err)
 	default:

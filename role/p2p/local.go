@@ -71,7 +71,7 @@ func (l *local) meet(ctx context.Context, told *hooks.Env, at netip.AddrPort, ch
 	}
 	env := base.Clone()
 	env.Add(l.state.Told.Host)
-	_ = l.programs.Run(ctx, "ipchange", env, profile.PeerChanged(at)...)
+	_ = l.programs.Run(ctx, "ipchange", env, profile.PeerChanged(at))
 }
 
 // wants is the state for the other host, or the proxy to it, at an outer address.

@@ -160,13 +160,13 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		h.local.adapter.Leaving(profile.Signal(ctx, err))
+		h.local.adapter.Leaving(profile.LastSignal(ctx, saysGoodbye(h.cfg), err))
 		if failed := h.close(); err == nil {
 			err = failed
 		}
 	}()
 	err = h.run(ctx)
-	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, ErrInactive) || errors.Is(err, errExpired) || errors.Is(err, profile.ErrRemapped)
+	asked := errors.Is(err, session.ErrPingExit) || errors.Is(err, profile.ErrInactive) || errors.Is(err, profile.ErrExpired) || errors.Is(err, profile.ErrRemapped)
 	h.emit(event.Ended{Err: err, Asked: asked})
 	if asked {
 		return nil

@@ -20,8 +20,8 @@ import (
 )
 
 // ShowTLS turns TLS settings into those for a peer at an address. Programs that they
-// run are ended with ctx.
-type ShowTLS func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.Config
+// run are ended with ctx; env returns what they are told besides about the peer.
+type ShowTLS func(ctx context.Context, t *tls.Config, peer netip.AddrPort, env func() *hooks.Env) *tls.Config
 
 // ProgramsAtOnce returns how many programs may run for peers at the same time: one where
 // few processes are allowed.
@@ -33,9 +33,9 @@ func ProgramsAtOnce() int {
 }
 
 // TLSVerify is `tls-verify`. With the TLS settings that it makes, the certificates of
-// a peer are also shown to the program, from the authority's down to the peer's own. env
-// returns what it is told besides about the peer. Without the directive it returns nil.
-func TLSVerify(c *config.Config, env func() *hooks.Env, o hooks.Options) (ShowTLS, error) {
+// a peer are also shown to the program, from the authority's down to the peer's own.
+// Without the directive it returns nil.
+func TLSVerify(c *config.Config, o hooks.Options) (ShowTLS, error) {
 	if c.Trust.TLSVerify == nil {
 		return nil, nil
 	}
@@ -50,7 +50,7 @@ func TLSVerify(c *config.Config, env func() *hooks.Env, o hooks.Options) (ShowTL
 	if err := trust.readAuthorities(c.Trust); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, t *tls.Config, peer netip.AddrPort) *tls.Config {
+	return func(ctx context.Context, t *tls.Config, peer netip.AddrPort, env func() *hooks.Env) *tls.Config {
 		verify := t.VerifyConnection
 		t = t.Clone()
 		t.VerifyConnection = func(state tls.ConnectionState) error {
@@ -75,9 +75,9 @@ func showChain(ctx context.Context, c *config.Config, program *hooks.Program, en
 	defer cancel()
 	for depth := len(chain) - 1; depth >= 0; depth-- {
 		told := env.Clone()
-		told.SetCertificates(chain, depth, pki.Username(chain[0], c.Trust.X509UsernameField), c.Trust.X509Track)
-		told.SetAddress("untrusted", peer)
 		status, err := exporting(c.Trust.ExportCert, chain[depth], told, func() (int, error) {
+			told.SetCertificates(chain, depth, pki.Username(chain[0], c.Trust.X509UsernameField), c.Trust.X509Track)
+			told.SetAddress("untrusted", peer)
 			return program.Run(ctx, session.Source(peer.Addr()), told, fmt.Sprint(depth), pki.Subject(chain[depth]))
 		})
 		if err != nil {

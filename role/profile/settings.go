@@ -79,7 +79,7 @@ func StaticSettings(c *config.Config) (s *Settings, keys *seal.Static, err error
 func (s *Settings) For(ctx context.Context, remote netip.AddrPort, tcp bool) session.Config {
 	cfg := s.Session
 	if s.ShowTLS != nil {
-		cfg.TLS = s.ShowTLS(ctx, cfg.TLS, remote)
+		cfg.TLS = s.ShowTLS(ctx, cfg.TLS, remote, func() *hooks.Env { return Environment(s.Config) })
 	}
 	if cfg.TLS != nil {
 		cfg.TLS = bound(ctx, cfg.TLS, s.Keys)
@@ -108,7 +108,7 @@ func Choose(c *config.Config, log *slog.Logger, warn func(string), make func(c *
 		return Choice{}, err
 	}
 	if main.Trust != nil {
-		if main.ShowTLS, err = TLSVerify(c, func() *hooks.Env { return Environment(c) }, hooks.Options{Log: log, Slots: hooks.NewSlots(ProgramsAtOnce()), Forbidden: c.Process.Forbidden()}); err != nil {
+		if main.ShowTLS, err = TLSVerify(c, hooks.Options{Log: log, Slots: hooks.NewSlots(ProgramsAtOnce()), Dir: c.Process.Cd, Forbidden: c.Process.Forbidden()}); err != nil {
 			return Choice{}, err
 		}
 	}

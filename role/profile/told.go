@@ -20,7 +20,7 @@ import (
 // known. peer is the other end's outer address, if it is known.
 func Told(c *config.Config, base *hooks.Env, peer netip.Addr) bringup.Told {
 	t := bringup.Told{Base: base, Host: new(hooks.Env), NoRoutes: c.Routing.NoExec,
-		Redirect: c.Routing.RedirectGateway != nil && !c.Routing.RedirectGateway.Private}
+		Redirect: c.Routing.RedirectGateway != nil && !c.Routing.RedirectGateway.NoIPv4}
 	setDNS(t.Host, c.Routing.DNS)
 	setForeign(t.Host, c.Routing.DNS)
 	t.Local, t.Remote = setOwnAddress(t.Host, c.Adapter)
@@ -31,16 +31,12 @@ func Told(c *config.Config, base *hooks.Env, peer netip.Addr) bringup.Told {
 	return t
 }
 
-// updown returns what dns-updown is told of names, as OpenVPN 2.7 does: it counts the servers
-// from 1, by priority. With servers of `dns`, dhcp-option says nothing. nil: there are no
-// servers, and nothing is run.
+// updown returns what dns-updown is told of names, as OpenVPN 2.7 does. With servers
+// of `dns`, dhcp-option says nothing. nil: there are no servers, and nothing is run.
 func updown(dns config.DNS) *hooks.Env {
-	servers := slices.Clone(withOptions(dns))
+	servers := withOptions(dns)
 	if len(servers) == 0 {
 		return nil
-	}
-	for i := range servers {
-		servers[i].Priority = i + 1
 	}
 	options := optionDomains(dns.Options)
 	search := slices.DeleteFunc(slices.Clone(dns.SearchDomains), func(d string) bool { return slices.Contains(options, d) })
@@ -87,13 +83,14 @@ func PeerVariables(s *Settings, shown []*x509.Certificate, at netip.AddrPort) *h
 	return env
 }
 
-// PeerChanged returns the arguments of ipchange for the other end's address.
-func PeerChanged(at netip.AddrPort) []string {
+// PeerChanged returns the argument of ipchange for the other end's address: one, in which
+// OpenVPN puts address and port.
+func PeerChanged(at netip.AddrPort) string {
 	family := "[AF_INET]"
 	if at.Addr().Unmap().Is6() {
 		family = "[AF_INET6]"
 	}
-	return []string{family + at.Addr().Unmap().String(), fmt.Sprint(at.Port())}
+	return fmt.Sprintf("%s%v %d", family, at.Addr().Unmap(), at.Port())
 }
 
 // setDNS sets what `dns` says.
@@ -111,10 +108,12 @@ func setSearch(e *hooks.Env, domains []string) {
 	}
 }
 
+// setDNSServers sets what is known of servers, which are counted from 1, by priority.
 func setDNSServers(e *hooks.Env, servers []config.DNSServer) {
-	for _, s := range servers {
+	for i, s := range servers {
+		server := fmt.Sprintf("dns_server_%d", i+1)
 		at := func(n int, name, value string) {
-			e.Set(fmt.Sprintf("dns_server_%d_%s_%d", s.Priority, name, n), value)
+			e.Set(fmt.Sprintf("%s_%s_%d", server, name, n), value)
 		}
 		for i, a := range s.Addrs {
 			at(i+1, "address", a.Addr().String())
@@ -127,7 +126,7 @@ func setDNSServers(e *hooks.Env, servers []config.DNSServer) {
 		}
 		for _, v := range []hooks.Variable{{Name: "dnssec", Value: s.DNSSEC}, {Name: "transport", Value: s.Transport}, {Name: "sni", Value: s.SNI}} {
 			if v.Value != "" {
-				e.Set(fmt.Sprintf("dns_server_%d_%s", s.Priority, v.Name), v.Value)
+				e.Set(server+"_"+v.Name, v.Value)
 			}
 		}
 	}
@@ -202,31 +201,60 @@ func setOwnAddress(e *hooks.Env, c config.Adapter) (local, remote string) {
 func mask(bits int) string { return net.IP(net.CIDRMask(bits, 32)).String() }
 
 // setRouteVariables sets the variables of the routes of the configuration, IPv4's and IPv6's
-// counted from 1.
+// counted from 1, and of the gateways of each kind that has one.
 func setRouteVariables(e *hooks.Env, c *config.Config, peer netip.Addr) {
-	if len(c.Routing.Routes) == 0 && c.Routing.RedirectGateway == nil {
-		return
+	routes := append(slices.Clone(c.Routing.Routes), impliedRoutes(c)...)
+	has := func(ipv6 bool) bool {
+		return slices.ContainsFunc(routes, func(r config.Route) bool { return r.IPv6 == ipv6 })
 	}
-	outside := map[bool]netip.Addr{}
+	outside := map[bool]netip.Addr{false: netip.IPv4Unspecified()}
 	for _, six := range []bool{false, true} {
-		if way, ok := (hostnet.Network{}).Default(six); ok {
+		if way, ok := (hostnet.Network{}).Default(six); ok && way.Via.IsValid() {
 			outside[six] = way.Via
 		}
 	}
-	if !outside[false].IsValid() {
-		outside[false] = netip.IPv4Unspecified()
-	}
-	e.Set("route_net_gateway", outside[false].String())
-	if via := gateway(c); via.IsValid() {
-		e.Set("route_vpn_gateway", via.String())
-	}
-	counts := map[bool]int{}
-	for _, r := range c.Routing.Routes {
-		for _, dst := range destinationsOf(c, r, peer) {
-			counts[r.IPv6]++
-			setRouteVariable(e, c, r, dst, counts[r.IPv6], outside[r.IPv6])
+	if has(false) || c.Routing.RedirectGateway != nil {
+		e.Set("route_net_gateway", outside[false].String())
+		if via := gateway(c); via.IsValid() {
+			e.Set("route_vpn_gateway", via.String())
 		}
 	}
+	for _, six := range []bool{false, true} {
+		if via := outside[six]; six && has(six) && via.IsValid() {
+			e.Set("net_gateway_ipv6", via.String())
+		}
+		n := 0
+		for _, r := range routes {
+			if r.IPv6 != six {
+				continue
+			}
+			for _, dst := range destinationsOf(c, r, peer) {
+				n++
+				setRouteVariable(e, c, r, dst, n, outside[six])
+			}
+		}
+	}
+}
+
+// parts6 are the networks as which OpenVPN leads IPv6 into a tunnel.
+var parts6 = []netip.Prefix{netip.MustParsePrefix("::/3"), netip.MustParsePrefix("2000::/4"), netip.MustParsePrefix("3000::/4"), netip.MustParsePrefix("fc00::/7")}
+
+// impliedRoutes returns the routes that OpenVPN adds to those of the configuration, and tells
+// of as of these: to a server's clients where its adapter has only one of them at the other
+// end, and for IPv6 that redirect-gateway leads into the tunnel.
+func impliedRoutes(c *config.Config) (routes []config.Route) {
+	inside := config.Route{Gateway: config.Gateway{Kind: config.GatewayVPN}, Metric: -1}
+	if i := c.Adapter.Ifconfig; c.Mode == config.ModeServer && c.Server.Network.IsValid() && i != nil && i.Remote.IsValid() {
+		inside.Net = c.Server.Network
+		routes = append(routes, inside)
+	}
+	if r := c.Routing.RedirectGateway; r != nil && r.IPv6 && !r.Private {
+		for _, inside.Net = range parts6 {
+			inside.IPv6 = true
+			routes = append(routes, inside)
+		}
+	}
+	return routes
 }
 
 // destinationsOf returns the networks of a route, without asking for a name again.
@@ -258,6 +286,9 @@ func setRouteVariable(e *hooks.Env, c *config.Config, r config.Route, dst netip.
 	at("network", network)
 	if !r.IPv6 {
 		at("netmask", mask(dst.Bits()))
+	}
+	if !via.IsValid() && r.IPv6 {
+		via = netip.IPv6Unspecified()
 	}
 	if via.IsValid() {
 		at("gateway", via.String())

@@ -250,7 +250,7 @@ func TestTLSVerify(t *testing.T) {
 	w.config.Trust.TLSVerify = []string{script}
 	env := new(hooks.Env)
 	env.Set("custom", "yes")
-	show, err := TLSVerify(w.config, func() *hooks.Env { return env }, hooks.Options{})
+	show, err := TLSVerify(w.config, hooks.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestTLSVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings = show(t.Context(), settings, netip.MustParseAddrPort("192.0.2.7:5000"))
+	settings = show(t.Context(), settings, netip.MustParseAddrPort("192.0.2.7:5000"), func() *hooks.Env { return env })
 	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}}), "")
 	seen := string(w.file(filepath.Join(w.dir, "seen")).Text)
 	if want := "1 CN=CA 192.0.2.7 5000   CA yes\n0 CN=ada 192.0.2.7 5000 42 ada CA yes\n"; seen != want {
@@ -278,7 +278,7 @@ func TestExportCert(t *testing.T) {
 	}
 	dir := t.TempDir()
 	w.config.Trust.TLSVerify, w.config.Trust.ExportCert = []string{script}, dir
-	show, err := TLSVerify(w.config, func() *hooks.Env { return new(hooks.Env) }, hooks.Options{})
+	show, err := TLSVerify(w.config, hooks.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func TestExportCert(t *testing.T) {
 	}
 	check := func(dir string) error {
 		w.config.Trust.ExportCert = dir
-		return show(t.Context(), settings, netip.MustParseAddrPort("192.0.2.7:5000")).VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}})
+		return show(t.Context(), settings, netip.MustParseAddrPort("192.0.2.7:5000"), func() *hooks.Env { return new(hooks.Env) }).VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}})
 	}
 	w.expect(check(dir), "")
 	block, _ := pem.Decode(w.file(filepath.Join(w.dir, "seen-0")).Text)
@@ -312,7 +312,7 @@ func TestTLSVerifyEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.config.Trust.TLSVerify, w.config.Timers.HandWindow = []string{script}, time.Hour
-	show, err := TLSVerify(w.config, func() *hooks.Env { return nil }, hooks.Options{Slots: hooks.NewSlots(1)})
+	show, err := TLSVerify(w.config, hooks.Options{Slots: hooks.NewSlots(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func TestTLSVerifyEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	settings = show(ctx, settings, netip.MustParseAddrPort("192.0.2.7:5000"))
+	settings = show(ctx, settings, netip.MustParseAddrPort("192.0.2.7:5000"), func() *hooks.Env { return nil })
 	w.expect(settings.VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{w.leaf}}), "stopped before it decided")
 }
 

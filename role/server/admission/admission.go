@@ -72,7 +72,7 @@ func New(c *config.Config, o Options) (*Admission, error) {
 	if o.Env == nil {
 		a.base.Store(profile.Environment(c))
 	}
-	run := hooks.Options{Log: o.Log, Slots: hooks.NewSlots(profile.ProgramsAtOnce()), Forbidden: c.Process.Forbidden()}
+	run := hooks.Options{Log: o.Log, Slots: hooks.NewSlots(profile.ProgramsAtOnce()), Dir: c.Process.Cd, Forbidden: c.Process.Forbidden()}
 	var err error
 	if c.Trust.TLSCryptV2Verify != nil {
 		if a.keyCheck, err = hooks.NewProgram("tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, run); err != nil {
@@ -85,7 +85,7 @@ func New(c *config.Config, o Options) (*Admission, error) {
 	if a.programs, err = newPrograms(c, run); err != nil {
 		return nil, err
 	}
-	if a.showTLS, err = profile.TLSVerify(c, a.environment, run); err != nil {
+	if a.showTLS, err = profile.TLSVerify(c, run); err != nil {
 		return nil, err
 	}
 	return a, nil

@@ -12,6 +12,7 @@ import (
 	"culvert/access/auth"
 	"culvert/access/hooks"
 	"culvert/config"
+	"culvert/internal/printable"
 	"culvert/session"
 )
 
@@ -131,7 +132,7 @@ func (v *Visit) tell(h *session.Hello) {
 	env.SetCertificates(v.admission.trust.Chain(h.TLS.PeerCertificates), 0, v.Identity().CommonName, v.admission.cfg.Trust.X509Track)
 	env.SetAddress("untrusted", v.door.Remote())
 	env.SetPeerInfo(h.PeerInfo, h.PeerInfoNames)
-	env.Set("common_name", v.Identity().CommonName)
+	setName(env, v.Identity().CommonName)
 	v.change(func(a *access.Applicant) { a.Env = env })
 }
 
@@ -145,10 +146,20 @@ func (v *Visit) tellLogin(now time.Time, h *session.Hello, state auth.TokenState
 		env.Set("session_id", v.token.SessionID())
 		env.Set("session_state", state.String())
 	}
-	env.Set("username", h.Username)
-	env.Set("common_name", v.Identity().CommonName)
+	env.Set("username", printable.Value(h.Username))
+	setName(env, v.Identity().CommonName)
 	env.SetAddress("untrusted", v.door.Remote())
+	if v.admission.cfg.Login.ViaEnv {
+		env.Set("username", printable.Value(h.Username))
+	}
 	v.change(func(a *access.Applicant) { a.Env = env })
+}
+
+// setName sets common_name. As with OpenVPN, programs are told of none where there is none.
+func setName(env *hooks.Env, name string) {
+	if name != access.Nameless {
+		env.Set("common_name", name)
+	}
 }
 
 // issue makes or renews the client's token, and schedules the next renewal. It returns

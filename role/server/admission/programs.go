@@ -74,7 +74,7 @@ func (s Scripts) Arrive(now time.Time, h *session.Hello, settings *config.PerCli
 	p := &v.admission.programs
 	v.arrived = true
 	env := v.Applicant().Env.Clone()
-	env.Set("common_name", v.Identity().Name)
+	setName(env, v.Identity().Name)
 	env.SetAddress("trusted", v.door.Remote())
 	at.Tell(env)
 	env.Set("time_ascii", at.Since.Format(time.DateTime))

@@ -88,7 +88,14 @@ func (v *Visit) TLS(t *tls.Config, from netip.AddrPort) *tls.Config {
 	if v.admission.showTLS == nil {
 		return t
 	}
-	return v.admission.showTLS(v.ctx, t, from)
+	return v.admission.showTLS(v.ctx, t, from, func() *hooks.Env {
+		if known := v.Applicant().Env; known != nil { // its keys are renewed
+			env := known.Clone()
+			env.UnsetAll("X509_")
+			return env
+		}
+		return v.admission.environment()
+	})
 }
 
 // Introduce notes who the client is, as it said in h, after TLS found its certificate
