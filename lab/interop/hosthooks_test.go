@@ -30,7 +30,7 @@ type hostCase struct {
 	name           string
 	server, client []string
 	signal         os.Signal // for the client in between; nil: none
-	then           string    // a line that the client's file has by then; "": none
+	then           string    // what the client's file has besides by then, with something to start over for; "": nothing
 }
 
 var hostCases = []hostCase{
@@ -43,8 +43,8 @@ var hostCases = []hostCase{
 	{"delays", []string{`push "dns server 1 address 10.8.0.1 [fd00::53]:5353"`, `push "dns server 1 resolve-domains corp.example"`,
 		`push "dns server 1 dnssec yes"`, `push "dns server 1 transport DoT"`, `push "dns server 1 sni dns.example"`, `push "dns search-domains a.example b.example"`},
 		[]string{"up-delay", "route-delay 1 5", "route 10.60.0.0 255.255.0.0"}, nil, ""},
-	{"reload", nil, []string{"down-pre"}, syscall.SIGHUP, "route 10.61.0.0 255.255.0.0"},
-	{"reload persist-tun", nil, []string{"persist-tun", "persist-key", "up-restart"}, syscall.SIGHUP, "route 10.61.0.0 255.255.0.0"},
+	{"reload", nil, []string{"down-pre"}, syscall.SIGHUP, "route 10.61.0.0 255.255.0.0\nhand-window 61"},
+	{"reload persist-tun", nil, []string{"persist-tun", "persist-key", "up-restart"}, syscall.SIGHUP, "route 10.61.0.0 255.255.0.0\nhand-window 61"},
 }
 
 // hostCalls runs a tunnel whose ends are of one implementation, and returns the runs of
