@@ -212,6 +212,8 @@ func (a *Adapter) Close() error {
 
 // close is Close. failed is the failure of a program.
 func (a *Adapter) close() (undone, failed error) {
+	a.hooks.mu.Lock()
+	defer a.hooks.mu.Unlock()
 	failed = atEnd(a.stop)
 	if a.hooks.DownPre && a.hooks.started {
 		undone = a.apply(context.Background(), withoutRoutes(a.want))

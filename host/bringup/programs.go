@@ -44,7 +44,7 @@ type Hooks struct {
 // hooked is an adapter's part for its programs. The zero value has none.
 type hooked struct {
 	Hooks
-	mu       sync.Mutex // for Finish and Update
+	mu       sync.Mutex // of what follows, and held while programs run
 	signal   string
 	started  bool // up has run
 	finished bool // routes are added and route-up has run
@@ -87,6 +87,8 @@ func withoutRoutes(want State) State {
 
 // RouteDelay returns how long to wait before Finish; 0: call it at once.
 func (a *Adapter) RouteDelay() time.Duration {
+	a.hooks.mu.Lock()
+	defer a.hooks.mu.Unlock()
 	if a.hooks.Programs == nil || a.hooks.finished {
 		return 0
 	}
@@ -178,11 +180,17 @@ func (a *Adapter) Tell(base *hooks.Env) {
 
 // Leaving says why the adapter will be closed or restarted: a signal's name, such as
 // sigterm, or what stands for one, such as ping-restart.
-func (a *Adapter) Leaving(signal string) { a.hooks.signal = signal }
+func (a *Adapter) Leaving(signal string) {
+	a.hooks.mu.Lock()
+	defer a.hooks.mu.Unlock()
+	a.hooks.signal = signal
+}
 
 // Restart runs down at the loss of a connection, and Restarted up when there is another,
 // if up-restart is given. The adapter stays.
 func (a *Adapter) Restart(ctx context.Context, signal string) error {
+	a.hooks.mu.Lock()
+	defer a.hooks.mu.Unlock()
 	if !a.hooks.UpRestart || !a.hooks.finished {
 		return nil
 	}
@@ -193,6 +201,8 @@ func (a *Adapter) Restart(ctx context.Context, signal string) error {
 
 // Restarted is described at Restart.
 func (a *Adapter) Restarted(ctx context.Context) error {
+	a.hooks.mu.Lock()
+	defer a.hooks.mu.Unlock()
 	a.hooks.signal, a.hooks.routed = "", false // no route is added this time
 	if !a.hooks.UpRestart || !a.hooks.finished {
 		return nil

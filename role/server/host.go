@@ -89,6 +89,11 @@ func (h *host) wants(ctx context.Context) (want bringup.State, err error) {
 func (h *host) update(ctx context.Context, adapter *bringup.Adapter) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.bring(ctx, adapter)
+}
+
+// bring is update for who holds the lock.
+func (h *host) bring(ctx context.Context, adapter *bringup.Adapter) error {
 	want, err := h.wants(ctx)
 	if err != nil {
 		return err
@@ -104,7 +109,9 @@ func (h *host) adopt(ctx context.Context, adapter *bringup.Adapter, c *config.Co
 		adapter.Tell(h.told().Base)
 		return nil
 	}
-	err := h.update(ctx, adapter)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := h.bring(ctx, adapter)
 	switch {
 	case errors.As(err, new(*bringup.ProgramError)):
 		return err
