@@ -142,10 +142,14 @@ func setAtStart(c, to *Config, name string) bool {
 	case "learn-address", "max-routes-per-client":
 		return c.Adapter.DevType == DevTap // they are for what is on the Ethernet by now
 	case "up", "down", "route-up", "route-pre-down", "ipchange", "dns-updown", "script-security":
-		return watchesAdapter(c) != watchesAdapter(to) // an adapter has programs from its start on, or never
+		return hasPrograms(c) != hasPrograms(to) || // an adapter has programs from its start on, or never
+			c.Pull && c.Hooks.OnReconnect() != to.Hooks.OnReconnect() // the rights that a client keeps depend on it
+	case "route", "route-ipv6", "route-gateway", "route-ipv6-gateway", "route-metric", "route-table", "route-noexec", "dns", "dhcp-option",
+		"route-nopull", "pull-filter", "redirect-gateway", "redirect-private":
+		return hasPrograms(c) && c.At("user") != Pos{} // its programs would run again, without the rights that they had
 	}
 	return false
 }
 
-// watchesAdapter reports whether anybody is to be told what becomes of this host's adapter.
-func watchesAdapter(c *Config) bool { return len(c.Hooks.Commands()) > 0 || c.Management.UpDown }
+// hasPrograms reports whether there are programs for this host's adapter.
+func hasPrograms(c *Config) bool { return len(c.Hooks.Commands()) > 0 }

@@ -226,10 +226,8 @@ func (a *Adapter) replace(ctx context.Context, want State) error {
 		return err
 	}
 	a.want = want
-	if err := a.apply(ctx, withoutRoutes(want)); err != nil {
-		return err
-	}
-	return a.finish(ctx)
+	// What could not be had must not leave the adapter without its programs.
+	return errors.Join(a.apply(ctx, withoutRoutes(want)), a.finish(ctx))
 }
 
 // differs reports whether a state is another than the one that programs were told of.

@@ -54,7 +54,7 @@ func TestPingExit(t *testing.T) {
 	for _, who := range formatPairings {
 		t.Run(who.name(), func(t *testing.T) {
 			t.Parallel()
-			tun := connect(t, who, serverParty(t, plain, "keepalive 1 60"), clientParty(t, plain, "pull-filter ignore ping-restart", "ping-exit 4"))
+			tun := connect(t, who, serverParty(t, plain, "keepalive 1 60"), clientParty(t, plain, "pull-filter ignore ping-restart", "ping-exit 8"))
 			tun.serverProc.kill()
 			if err := tun.clientProc.wait(patience); err != nil {
 				t.Errorf("exit status: %v", err)

@@ -296,7 +296,7 @@ func TestP2PHooks(t *testing.T) {
 			gotOne, gotOther := c.p2pCalls(t, ours, one, other)
 			if c.signal != nil {
 				wantOne, gotOne = afterAnother(wantOne), afterAnother(gotOne)
-				wantOther = onceUp(wantOther)
+				wantOther, gotOther = onceUp(wantOther), onceUp(gotOther)
 			}
 			sameTold(t, "the host that waits", wantOne, gotOne)
 			sameTold(t, "the host that calls", wantOther, gotOther)

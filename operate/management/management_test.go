@@ -220,6 +220,7 @@ func TestStates(t *testing.T) {
 		event.Connecting{Remote: at}, event.Answered{}, event.Asking{}, event.LoginPending{Timeout: 30 * time.Second}, event.Asking{},
 		event.Configuring{Addresses: []netip.Prefix{netip.PrefixFrom(v4, 24), netip.PrefixFrom(v6, 64)}, Routes: make([]event.Route, 1)}, event.Configured{},
 		event.Up{Remote: at, IPv4: v4, IPv6: v6},
+		event.Configuring{Routes: make([]event.Route, 2)}, event.Configured{}, // other routes on the same connection: it stays CONNECTED
 		event.Lost{Err: session.ErrPingTimeout}, event.Reconnecting{},
 		event.Reconnecting{Err: client.ErrRestart},
 		event.Resolving{}, event.Connecting{Remote: event.Remote{Proto: "tcp"}}, event.Answered{},

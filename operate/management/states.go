@@ -118,6 +118,10 @@ func (c *course) texts(e event.Event) (texts []string) {
 	case event.LoginPending:
 		name(stateAuthPending, fmt.Sprintf("timeout %d", int(e.Timeout/time.Second)))
 	case event.Configuring:
+		if c.last == stateConnected { // it goes on with something else, and stays connected
+			c.routes = false
+			break
+		}
 		v4, v6 := families(e.Addresses)
 		c.last, c.routes = stateAssignIP, len(e.Routes) > 0
 		texts = append(texts, stateText(stateAssignIP, "", v4, v6, netip.AddrPort{}, netip.AddrPort{}))

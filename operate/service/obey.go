@@ -40,8 +40,9 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 func (l *life) once(caller context.Context, events <-chan process.Event, c *config.Config, jail process.Jail, m *management.Interface) (next *config.Config, err error) {
 	ctx, cancel := context.WithCancelCause(caller)
 	defer cancel(nil)
-	run := &running{life: l, config: c, jail: jail}
-	o := obeyed{run: run, log: l.log, manager: l.manager, version: c.Process.StatusVersion, failed: cancel,
+	run := &running{life: l, jail: jail}
+	run.config.Store(c)
+	o := obeyed{run: run, log: l.log, manager: l.manager, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
 	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, tasks: l.tasks, management: m,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
@@ -82,7 +83,6 @@ type obeyed struct {
 	run     *running
 	log     *log
 	manager *process.Manager
-	version int // of the status in the log
 	// failed ends the role for a reason of its own, context.Canceled for none.
 	failed context.CancelCauseFunc
 	reload func()
@@ -158,7 +158,7 @@ func (o obeyed) do(e process.Event, b backend.Backend) {
 	case process.Restart:
 		b.Restart()
 	case process.Status:
-		o.log.lines(b.StatusText(o.version))
+		o.log.lines(b.StatusText(o.run.config.Load().Process.StatusVersion))
 	case process.Reload:
 		b.Reload()
 	case process.Adopt:

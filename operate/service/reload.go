@@ -21,8 +21,8 @@ type running struct {
 	jail process.Jail
 	role atomic.Pointer[opened] // nil until it is open
 
-	mu     sync.Mutex
-	config *config.Config
+	mu     sync.Mutex // for take, which may have to wait for programs
+	config atomic.Pointer[config.Config]
 }
 
 // remapped is what an event is taken as (`remap-usr1`).
@@ -30,9 +30,7 @@ func (r *running) remapped(e process.Event) process.Event {
 	if e != process.Restart {
 		return e
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if as, remapped := asked[r.config.Process.RemapUSR1]; remapped {
+	if as, remapped := asked[r.config.Load().Process.RemapUSR1]; remapped {
 		return as
 	}
 	return e
@@ -48,7 +46,7 @@ func (r *running) take(c *config.Config) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	change := r.config.Changed(c)
+	change := r.config.Load().Changed(c)
 	if !canGoOn(r.log.Logger, change) {
 		return false
 	}
@@ -62,7 +60,7 @@ func (r *running) take(c *config.Config) bool {
 			return true
 		}
 	}
-	r.config = c
+	r.config.Store(c)
 	r.log.notes(c)
 	r.log.mute.Store(int64(c.Process.Mute))
 	return true

@@ -75,7 +75,7 @@ func giveUp(c *config.Config) (process.Jail, error) {
 	}
 	j := process.Jail{Identity: id, Chroot: c.Process.Chroot}
 	// Where the administrator names user and programs, these may be such as call sudo.
-	j.Regain = (c.At("user") != config.Pos{}) && len(c.Programs())+len(c.Hooks.Commands()) > 0
+	j.Regain = (c.At("user") != config.Pos{}) && len(c.Programs())+len(c.Hooks.Commands()) > 0 && c.Process.Forbidden() == ""
 	if c.Mode == config.ModeServer {
 		return j, err // its socket stays open
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ func keepKeys(from, to *config.Config) {
 		to.CA, to.Cert, to.Key, to.ExtraCerts, to.PKCS12, to.AskPass = from.CA, from.Cert, from.Key, from.ExtraCerts, from.PKCS12, from.AskPass
 	}
 	keep(from.Trust, &to.Trust)
+	to.Login.UserPass = from.Login.UserPass // which auth-nocache may have emptied
 	for i := range to.Link.Remotes {
 		if i < len(from.Link.Remotes) && from.Link.Remotes[i].Settings != nil && to.Link.Remotes[i].Settings != nil {
 			keep(from.Link.Remotes[i].Settings.Trust, &to.Link.Remotes[i].Settings.Trust)
@@ -78,15 +80,25 @@ func adopted(c *Client) *profile.Settings {
 	return c.choice.Of(present)
 }
 
+// sameTunnel reports whether two configurations ask the same of this host and of the
+// connection's timers, so that nothing is to be settled anew.
+func sameTunnel(a, b *config.Config) bool {
+	parts := func(c *config.Config) []any {
+		return []any{c.Routing, c.Adapter, c.Timers, c.Data, c.Link, c.Hooks, c.Process.Env}
+	}
+	return reflect.DeepEqual(parts(a), parts(b))
+}
+
 // adopt has the present connection go by a configuration that waits, too.
 func adopt(ctx context.Context, a *attempt) error {
 	s := adopted(a.Client)
 	if s == nil {
 		return nil
 	}
+	before := a.base
 	a.base = s.Config
 	a.peer.Do(func(now time.Time) { a.peer.Session.SetRenewal(now, &s.Session) })
-	if a.settled == nil {
+	if a.settled == nil || sameTunnel(before, a.base) {
 		return nil
 	}
 	options, _, err := a.base.FilterPushed(a.unfiltered)

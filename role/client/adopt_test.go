@@ -42,6 +42,14 @@ func TestAdopt(t *testing.T) {
 			}
 		}
 		synctest.Wait()
+		settled := len(reported[event.Configuring](c))
+		if err := c.Adopt(parse(t, profileText("remote 192.0.2.1", same, "setenv a b\nping-restart 40\nstatus "+filepath.Join(dir, "status"), "verb 5"))); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := len(reported[event.Configuring](c)); n != settled {
+			t.Errorf("with another verb, the host was settled %d times more", n-settled)
+		}
 		if _, err := os.Stat(filepath.Join(dir, "status")); err != nil {
 			t.Error(err)
 		}

@@ -104,13 +104,13 @@ func (h *host) bring(ctx context.Context, adapter *bringup.Adapter) error {
 // adopt goes by another configuration from now on: its routes, and what its programs are
 // told. An error is the failure of a program that ends the process.
 func (h *host) adopt(ctx context.Context, adapter *bringup.Adapter, c *config.Config) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	before := h.cfg.Swap(c)
 	if sameHost(before, c) {
 		adapter.Tell(h.told().Base)
 		return nil
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	err := h.bring(ctx, adapter)
 	switch {
 	case errors.As(err, new(*bringup.ProgramError)):

@@ -197,8 +197,10 @@ func (s *Server) Run(ctx context.Context) (err error) {
 			err = failed
 		}
 	}()
-	s.beginRules(ctx)
+	following, unfollow := context.WithCancel(ctx)
+	s.beginRules(following)
 	defer s.endRules()
+	defer unfollow()
 	if s.opts.Opened != nil {
 		if err := s.opts.Opened(); err != nil {
 			return err
@@ -208,6 +210,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	go func() { failed <- s.road.Outbound(ctx, s.adapter) }()
 	s.sockets.serve(ctx, failed)
 	defer s.host.keepRoutes(ctx, s.adapter)()
+	defer unfollow() // before the others wait for another configuration, whose programs may hang
 	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.sockets.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
