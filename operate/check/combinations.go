@@ -138,7 +138,7 @@ func (s stockView) valueOf(name string) string {
 
 // named is a line's name, with its values where the versions mind these.
 func (s stockView) named(l config.Line) string {
-	name := printable.Name(l.Name)
+	name := printable.Name(veil(s).veiled(l).Name)
 	if len(l.Args) > 0 && factOf(l, "") != nil && factOf(l, "").args != nil {
 		name += " " + printable.Name(strings.Join(veil(s).veiled(l).Args, " "))
 	}

@@ -151,8 +151,8 @@ func (s critic) keyDirection() (all []Finding) {
 	if l == nil {
 		return nil
 	}
-	inLine := len(l.Args) > 1
-	if inLine && own != nil && len(own.Args) > 0 && l.Args[1] != own.Args[0] {
+	inLine := len(l.Args) > 1 && l.Args[1] != ""
+	if inLine && own != nil && len(own.Args) > 0 && own.Args[0] != "" && l.Args[1] != own.Args[0] {
 		all = append(all, s.at(own, Warn, NoEffect, fmt.Sprintf("key-direction %s and the %s of tls-auth contradict each other; %d counts", printable.Name(own.Args[0]), printable.Name(l.Args[1]), *t.KeyDirection), "keep one of them"))
 	}
 	usual, end, other := 1, "client", "server"

@@ -92,25 +92,56 @@ func TestSecretsOfLines(t *testing.T) {
 		server + "push auth-token SECRETWORD\ncomp-lzo\n", server + "push \"setenv-safe TOKEN SECRETWORD\"\n", server + "push \"echo SECRET=SECRETWORD\"\n",
 		server + "push \"dhcp-option PROXY_AUTO_CONFIG_URL http://anna:SECRETWORD@example.org/p\"\n", server + "management 127.0.0.1 7505 SECRETWORD\ncomp-lzo\n",
 	} {
-		r := Text("x.conf", []byte(text), process.ReadFile, checkedAt)
-		var people bytes.Buffer
-		r.Print(&people)
-		programs, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
+		showsNoSecret(t, text)
+	}
+}
+
+// TestSecretsInFaults: what is said about a line shows no secret of it that is cut,
+// escaped, joined with other words, or in a line that cannot be read.
+func TestSecretsInFaults(t *testing.T) {
+	client := "client\nremote 192.0.2.1 1194 tcp\npeer-fingerprint " + strings.Repeat("00", 32) + "\n"
+	server := "server 10.8.0.0 255.255.255.0\ntopology subnet\n"
+	long, x70 := strings.Repeat("SECRETWORD", 9), strings.Repeat("x", 70)
+	for _, text := range []string{
+		client + long + "\n", client + strings.Repeat("SECRETWORD", 160) + "=\n", client + "auth-pasword " + long + "\n", client + "auth-token " + long + "\n", client + "askpass " + long + "\n",
+		client + "auth-user-pass anna " + long + "\n", client + "auth-user-pass\nanna\n" + long + "\n", client + "pkcs12 x.p12 " + long + " y\n", client + "auth-user-pass\nanna\n“SECRETWORD”\n",
+		client + "auth-user-pass anna “SECRETWORD”\n", client + "auth-user-pass anna “" + long + "”\n", client + "auth-user-pass\nanna\n“" + long + "”\n",
+		client + `auth-user-pass anna 'SECRETWORD\"x' y` + "\n", client + `http-proxy-user-pass anna 'x"\SECRETWORD\' "a\\SECRETWORD"` + "\n", client + "pkcs12 x.p12 " + x70 + " SECRETWORDS\n",
+		client + "auth-user-pass a " + x70[1:] + ` 'SECRETWORD"\SECRETWORD'` + "\n", client + "auth-user-pass a " + x70[5:] + ` '"\"SECRETWORD"\SECRETWORD'` + "\n", client + "scramble xormask " + x70 + " SECRETWORDS\n",
+		client + "auth-user-pass a SECRETWORD SECRETWORD" + x70 + "\n", client + "askpass my SECRETWORD " + long + "\n", client + "socks-proxy 192.0.2.2 80 my SECRETWORD\n",
+		server + "push \"auth-token " + long + "\"\n", server + "push auth-token " + long + "\n", server + "push \"setenv-safe TOKEN " + long + " " + long + "\"\n", server + "push \"auth-token a\tSECRETWORD\"\n",
+		server + `push 'auth-token "SECRET\\SECRETWORD"'` + "\n", server + `push auth-token 'SECRETWORD"\' 'x\SECRETWORD'` + "\n", server + `push "setenv-safe TOKEN a SECRETWORD"` + "\n", server + "push \"auth-token a,SECRETWORD\"\n",
+		server + "push \"echo x\" \"PASSWORD=" + long + "\"\n", server + "push \"auth-tokn " + long + "\"\n", server + "push \"auth-token " + strings.Repeat(long, 11) + "\"\n", server + "push setenv-safe TOKEN " + x70[17:] + " SECRETWORDS\n",
+		server + "management 127.0.0.1 7505 " + long + " " + long + "\n", server + "plugin /opt/duo.so " + long + " " + long + "\n",
+		server + "setenv opt push \"auth-token a SECRETWORD\"\n", server + "push setenv-safe TOKEN \"a b SECRETWORD\"\n", server + "push auth-token \"a b " + long + "\"\n",
+	} {
+		showsNoSecret(t, text)
+	}
+}
+
+// showsNoSecret checks and fixes a text, of which nothing may show SECRETWORD.
+func showsNoSecret(t *testing.T, text string) {
+	t.Helper()
+	r := Text("x.conf", []byte(text), process.ReadFile, checkedAt)
+	var people bytes.Buffer
+	if err := r.Print(&people); err != nil {
+		t.Fatal(err)
+	}
+	programs, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := people.String() + string(programs)
+	if fixed, err := Fix("x.conf", []byte(text), process.ReadFile); err == nil {
+		shown += fixed.Diff
+		if strings.Count(string(fixed.Text), "SECRETWORD") != strings.Count(text, "SECRETWORD") {
+			t.Errorf("of\n%s\nthe secret is lost:\n%s", text, fixed.Text)
 		}
-		shown := people.String() + string(programs)
-		if fixed, err := Fix("x.conf", []byte(text), process.ReadFile); err == nil {
-			shown += fixed.Diff
-			if strings.Count(string(fixed.Text), "SECRETWORD") != strings.Count(text, "SECRETWORD") {
-				t.Errorf("of\n%s\nthe secret is lost:\n%s", text, fixed.Text)
-			}
-		} else {
-			shown += err.Error()
-		}
-		if strings.Contains(shown, "SECRETWORD") {
-			t.Errorf("of\n%s\nit shows what may be a secret:\n%s", text, shown)
-		}
+	} else {
+		shown += err.Error()
+	}
+	if strings.Contains(shown, "SECRETWORD") {
+		t.Errorf("of\n%s\nit shows what may be a secret:\n%s", text, shown)
 	}
 }
 

@@ -63,7 +63,11 @@ func (s veil) veiled(l config.Line) config.Line {
 		hide(l.Args[min(1, len(l.Args)):])
 	case "askpass":
 		s.hideWord(l.Args, 0)
-	case "management", "http-proxy", "socks-proxy":
+		hide(l.Args[min(1, len(l.Args)):])
+	case "management", "socks-proxy":
+		s.hideWord(l.Args, 2)
+		hide(l.Args[min(3, len(l.Args)):])
+	case "http-proxy":
 		s.hideWord(l.Args, 2)
 	}
 	if !known && !l.Inline {
@@ -206,31 +210,109 @@ func pastedLogins(lines []config.Line) map[int]bool {
 	return pasted
 }
 
-// covered returns a text about a line without the line's secrets.
+// covered returns a text about a line without the line's secrets. A line that cannot be
+// read has those that it would have if blanks alone cut it.
 func (s veil) covered(number int, text string) string {
-	for i, ok := s.begins[number]; ok && i < len(s.lines) && s.lines[i].Pos.Line == number; i++ {
+	first, ok := s.begins[number]
+	if words := s.words(number); !ok && len(words) > 0 {
+		return s.coverLine(config.Line{Pos: config.Pos{Line: number}, Name: strings.TrimPrefix(words[0], "--"), Args: words[1:]}, text)
+	}
+	for i := first; ok && i < len(s.lines) && s.lines[i].Pos.Line == number; i++ {
 		text = s.coverLine(s.lines[i], text)
 	}
 	return text
 }
 
-// coverLine takes the words that veiled hides out of a text.
-func (s veil) coverLine(l config.Line, text string) string {
-	shown := s.veiled(l)
-	pairs := [][2]string{{l.Name, shown.Name}}
-	for i, a := range l.Args {
-		pairs = append(pairs, [2]string{a, shown.Args[i]})
+// words returns what blanks part in a line of the file, nil if there is no such line.
+func (s veil) words(number int) []string {
+	if number < 1 || number > len(s.rows) {
+		return nil
 	}
+	return strings.Fields(string(s.rows[number-1]))
+}
+
+// coverLine takes the words that veiled hides out of a text. Longer ones go first, since
+// one may be the beginning of another.
+func (s veil) coverLine(l config.Line, text string) string {
+	pairs := s.pairs(l)
+	slices.SortStableFunc(pairs, func(a, b [2]string) int { return len(b[0]) - len(a[0]) })
 	for _, p := range pairs {
-		if p[0] == p[1] || p[0] == "" {
-			continue
-		}
-		text = strings.ReplaceAll(text, strconv.Quote(p[0]), strconv.Quote(p[1]))
-		if len(p[0]) > 3 {
-			text = strings.ReplaceAll(text, p[0], p[1])
-		}
+		text = coverWord(text, p[0], p[1])
 	}
 	return text
+}
+
+// pairs returns the words of a line that veiled hides, those of a pushed directive too,
+// each with what is shown of it.
+func (s veil) pairs(l config.Line) [][2]string {
+	all := s.ownPairs(l)
+	if inner, ok := optional(l); ok {
+		l = inner
+	}
+	if l.Name == "push" {
+		for _, inner := range config.Lines("", []byte(strings.Join(l.Args, " "))) {
+			all = append(all, s.ownPairs(inner)...)
+		}
+	}
+	return all
+}
+
+// ownPairs is pairs without those of a pushed directive.
+func (s veil) ownPairs(l config.Line) (all [][2]string) {
+	shown := s.veiled(l)
+	add := func(word, show string) {
+		if word != show && word != "" {
+			all = append(all, [2]string{word, show})
+		}
+	}
+	add(l.Name, shown.Name)
+	for i, a := range l.Args {
+		add(a, shown.Args[i])
+	}
+	return all
+}
+
+// coverWord takes a word out of a text where it stands by itself in quotes, and longer
+// than three bytes anywhere: as it is or escaped, with blanks for tabs as it is pushed,
+// without marks of a word processor, and cut.
+func coverWord(text, word, show string) string {
+	text = strings.ReplaceAll(text, strconv.Quote(word), strconv.Quote(show))
+	bare := strings.Trim(word, typeset)
+	for _, form := range []string{word, strings.ReplaceAll(word, "\t", " "), bare} {
+		if len(form) <= 3 {
+			continue
+		}
+		text = strings.ReplaceAll(text, escaped(form), escaped(show))
+		text = strings.ReplaceAll(text, form, show)
+		text = coverCut(text, form, show)
+	}
+	return text
+}
+
+// typeset are the quotes and dashes of word processors, without which config names a word
+// in its advice.
+const typeset = "“”„‟‘’‚‛«»‐‑‒–—―−"
+
+// escaped is a text as it stands in quotes.
+func escaped(text string) string {
+	q := strconv.Quote(text)
+	return q[1 : len(q)-1]
+}
+
+// coverCut takes out of a text the beginning of a word at the end of a value that config
+// cut. It cuts at a byte, before it escapes.
+func coverCut(text, word, show string) string {
+	const most, mark = 80, `..."`
+	parts := strings.Split(text, mark)
+	for i := range parts[:len(parts)-1] {
+		for n := min(len(word)-1, most); n > 0; n-- {
+			if before, ok := strings.CutSuffix(parts[i], escaped(word[:n])); ok {
+				parts[i] = before + escaped(show)
+				break
+			}
+		}
+	}
+	return strings.Join(parts, mark)
 }
 
 // coveredAll takes the secrets of all lines out of a text.
