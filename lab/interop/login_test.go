@@ -493,8 +493,8 @@ func TestWebLogin(t *testing.T) {
 			h := newHosts(t)
 			_, clientProc := h.login(who,
 				loginServer(h.s, `printf '20\nwebauth\nWEB_AUTH:external:https://login.example/?x=1' > "$auth_pending_file"
-(sleep 11; echo 1 > "$auth_control_file") & exit 2`, "hand-window 9", "reneg-sec 60"),
-				[]string{"auth-user-pass " + h.c.file("up.txt", "ada\nx\n"), "hand-window 9", "reneg-sec 60", "setenv IV_SSO webauth", "push-peer-info"})
+(sleep 13; echo 1 > "$auth_control_file") & exit 2`, "hand-window 10", "reneg-sec 60"),
+				[]string{"auth-user-pass " + h.c.file("up.txt", "ada\nx\n"), "hand-window 10", "reneg-sec 60", "setenv IV_SSO webauth", "push-peer-info"})
 			clientProc.up()
 			if who.client.name == ours.name {
 				clientProc.expect(regexp.MustCompile(`open this page in a browser: https://login.example/\?x=1$`), 1, patience)

@@ -32,7 +32,7 @@ func Text(name string, text []byte, read config.ReadFile, now time.Time) *Report
 	r.Findings = critic{s}.findings()
 	r.Directives = s.directives()
 	r.Stock = stockView{s}.stock()
-	veil{s}.cover(r)
+	veil{subject: s}.cover(r)
 	r.Status = r.worst()
 	return r
 }

@@ -138,9 +138,9 @@ func (s stockView) valueOf(name string) string {
 
 // named is a line's name, with its values where the versions mind these.
 func (s stockView) named(l config.Line) string {
-	name := printable.Name(veil(s).veiled(l).Name)
+	name := printable.Name(veil{subject: s.subject}.veiled(l).Name)
 	if len(l.Args) > 0 && factOf(l, "") != nil && factOf(l, "").args != nil {
-		name += " " + printable.Name(strings.Join(veil(s).veiled(l).Args, " "))
+		name += " " + printable.Name(strings.Join(veil{subject: s.subject}.veiled(l).Args, " "))
 	}
 	return name
 }

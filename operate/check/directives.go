@@ -11,7 +11,7 @@ import (
 func (s *subject) directives() []Directive {
 	all := []Directive{}
 	for _, l := range s.lines {
-		d := Directive{Line: l.Pos.Line, Last: l.Last, Text: printable.Name(veil{s}.veiled(l).String())}
+		d := Directive{Line: l.Pos.Line, Last: l.Last, Text: printable.Name(veil{subject: s}.veiled(l).String())}
 		if l.Name == "connection" && l.Inline {
 			d.Meaning = "One server, with settings for it alone; several are tried in turn."
 		} else if row, of := s.row(l); row != nil {

@@ -33,13 +33,13 @@ func Fix(name string, text []byte, read config.ReadFile) (*Fixed, error) {
 	}
 	before, err := s.parsed(text)
 	if err != nil {
-		return nil, errors.New(veil{s}.coveredAll(err.Error()))
+		return nil, errors.New(veil{subject: s}.coveredAll(err.Error()))
 	}
 	all := fixer{s, othersSettings(s), stockView{s}.excuses()}.edits()
 	kept := s.keep(before, all)
 	fixed := s.write(kept)
 	if _, err := s.parsed(fixed); err != nil {
-		return nil, fmt.Errorf("%s: it cannot be rewritten: %s", name, veil{s}.coveredAll(err.Error()))
+		return nil, fmt.Errorf("%s: it cannot be rewritten: %s", name, veil{subject: s}.coveredAll(err.Error()))
 	}
 	out := &Fixed{Text: fixed, Changes: []Change{}}
 	if bytes.Contains(text, []byte("\r")) && !bytes.Contains(text, []byte("\n")) {
@@ -48,7 +48,7 @@ func Fix(name string, text []byte, read config.ReadFile) (*Fixed, error) {
 	for _, e := range kept {
 		out.Changes = append(out.Changes, e.Change)
 	}
-	out.Diff = diff(name, veil{s}.hidden(text), veil{s}.hidden(fixed))
+	out.Diff = diff(name, veil{subject: s}.hidden(text), veil{subject: s}.hidden(fixed))
 	return out, nil
 }
 

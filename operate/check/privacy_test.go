@@ -119,6 +119,13 @@ func TestSecretsInFaults(t *testing.T) {
 	}
 }
 
+// TestDeepLines: lines in lines of a hundred kilobytes are checked in the time of others.
+func TestDeepLines(t *testing.T) {
+	for _, text := range []string{"setenv opt push ", "push setenv opt ", "push "} {
+		showsNoSecret(t, "server 10.8.0.0 255.255.255.0\npush "+strings.Repeat(text, 6000)+"auth-token SECRETWORD\n")
+	}
+}
+
 // showsNoSecret checks and fixes a text, of which nothing may show SECRETWORD.
 func showsNoSecret(t *testing.T, text string) {
 	t.Helper()

@@ -121,7 +121,7 @@ func (s teller) tells() string {
 	var pushed []string
 	for _, l := range s.lines {
 		if l.Name == "push" && len(l.Args) > 0 {
-			pushed = append(pushed, strconv.Quote(printable.Name(strings.Join(veil(s).veiled(l).Args, " "))))
+			pushed = append(pushed, strconv.Quote(printable.Name(strings.Join(veil{subject: s.subject}.veiled(l).Args, " "))))
 		}
 	}
 	if len(pushed) == 0 {
@@ -178,9 +178,9 @@ func (t teller) runs() string {
 			continue
 		}
 		if slices.Contains(modules, l.Name) {
-			loaded = append(loaded, printable.Name(veil(t).veiled(l).String()))
+			loaded = append(loaded, printable.Name(veil{subject: t.subject}.veiled(l).String()))
 		} else {
-			programs = append(programs, printable.Name(veil(t).veiled(l).String()))
+			programs = append(programs, printable.Name(veil{subject: t.subject}.veiled(l).String()))
 		}
 	}
 	var text []string
@@ -212,7 +212,7 @@ func (t teller) managed() string {
 	}
 	switch {
 	case len(l.Args) > 2:
-		text += ", with the password in " + printable.Name(veil(t).veiled(*l).Args[2])
+		text += ", with the password in " + printable.Name(veil{subject: t.subject}.veiled(*l).Args[2])
 	case l.Args[1] != "unix":
 		text += ", without a password"
 	}

@@ -31,12 +31,22 @@ var inProse = regexp.MustCompile(`(?i)\b(pass(?:word|wd|phrase|code)?|pwd|secret
 var keywords = []string{"auto", "auto-nct", "stdin", "none", "basic", "ntlm", "ntlm2", "unix", "username-only", "[inline]"}
 
 // veil hides what may be a secret in what is shown of a configuration.
-type veil struct{ *subject }
+type veil struct {
+	*subject
+	depth int // of a line in lines (`push`, `setenv opt`)
+}
+
+// deepest is how deep lines stand in one another before all of their words are hidden.
+const deepest = 8
 
 // veiled is a line without the words in it that may be secrets.
 func (s veil) veiled(l config.Line) config.Line {
 	_, known := config.Lookup(l.Name)
 	l.Args = slices.Clone(l.Args)
+	if s.depth++; s.depth > deepest {
+		hide(l.Args)
+		return l
+	}
 	switch l.Name {
 	case "push", "push-remove":
 		s.showPushed(l.Args)
