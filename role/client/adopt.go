@@ -105,15 +105,8 @@ func adopt(ctx context.Context, a *attempt) error {
 	if err != nil {
 		return &lostError{err}
 	}
-	cfg, err := read(ctx, a, options)
-	if err != nil {
-		return &lostError{err}
-	}
-	if err := a.settle(ctx, options, cfg); err != nil {
+	if _, err := settleAnew(ctx, a, options); err != nil || a.delayed != nil {
 		return err
-	}
-	if a.delayed != nil {
-		return nil
 	}
 	return a.finish(ctx)
 }

@@ -361,6 +361,15 @@ func (a *attempt) settle(ctx context.Context, options []string, cfg *config.Conf
 	return nil
 }
 
+// settleAnew goes by other options than before on a connection that is up.
+func settleAnew(ctx context.Context, a *attempt, options []string) (*config.Config, error) {
+	cfg, err := read(ctx, a, options)
+	if err != nil {
+		return nil, &lostError{err}
+	}
+	return cfg, a.settle(ctx, options, cfg)
+}
+
 // completed goes on when the adapter is up, and its routes with it if they need not
 // wait.
 func (a *attempt) completed(ctx context.Context) error {

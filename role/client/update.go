@@ -17,11 +17,8 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	if err != nil {
 		return &lostError{err}
 	}
-	cfg, err := read(ctx, a, options)
+	cfg, err := settleAnew(ctx, a, options)
 	if err != nil {
-		return &lostError{err}
-	}
-	if err := a.settle(ctx, options, cfg); err != nil {
 		return err
 	}
 	if err := a.finish(ctx); err != nil {
