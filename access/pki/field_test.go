@@ -316,6 +316,10 @@ func TestAuthoritiesOfNoUse(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, faults, err)
 		}
 	}
+	odd := edited(t, &x509.Certificate{Raw: decodeAll(fixture(t, "ed448.crt"))[0].Bytes}, good.key, func(o *outline) { o.subject = commonNameOf(tags.PrintableString, "a_b") })
+	if _, _, err := ParseAuthorities(certificatePEM(odd)); err == nil || !strings.Contains(err.Error(), `"CN=a_b" cannot be used here: its key is of the kind Ed448`) {
+		t.Errorf("a name of an odd spelling over a key of no use: %v", err)
+	}
 	if _, _, err := ParseAuthorities(bytes.TrimSuffix(encodeCertificate(good.cert), []byte("-----\n"))); err == nil {
 		t.Error("a bundle that is cut short was taken")
 	}
@@ -525,6 +529,8 @@ func FuzzReadCertificate(f *testing.F) {
 	for _, name := range []string{"explicit.crt", "brainpool.crt", "psskey.crt", "pss-leaf.crt", "ed448.crt"} {
 		f.Add(decodeAll(fixture(f, name))[0].Bytes)
 	}
+	m := newMaker(f, "CA")
+	f.Add(newOddMaker(f, m).cert.Raw)
 	f.Fuzz(func(t *testing.T, der []byte) {
 		cert, err := readCertificate(der)
 		if err == nil && (cert.PublicKey == nil && publicKey(cert) == nil || !bytes.HasPrefix(der, cert.Raw)) {

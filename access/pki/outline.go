@@ -76,22 +76,34 @@ func readCertificate(der []byte) (*x509.Certificate, error) {
 		der = der[:len(der)-len(rest)]
 	}
 	cert, err := x509.ParseCertificate(der)
-	if err == nil {
-		return cert, checkKind(cert)
+	if err != nil {
+		cert, err = readRespelled(der, err)
 	}
-	o, badly := parseOutline(der)
-	if badly != nil {
-		return nil, errors.New(Reason(err))
+	if err == nil {
+		err = checkKind(cert)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cert, nil
+}
+
+// readRespelled reads what crypto/x509 refused with the error given.
+func readRespelled(der []byte, refused error) (*x509.Certificate, error) {
+	o, err := parseOutline(der)
+	if err != nil {
+		return nil, errors.New(Reason(refused))
 	}
 	spelt, changed := respell(o)
 	if !changed {
-		return nil, refusal(&o, err)
+		return nil, refusal(&o, refused)
 	}
-	mended, badly := spelt.appendDER(nil)
-	if badly != nil {
-		return nil, err
+	mended, err := spelt.appendDER(nil)
+	if err != nil {
+		return nil, refused
 	}
-	if cert, err = x509.ParseCertificate(mended); err != nil {
+	cert, err := x509.ParseCertificate(mended)
+	if err != nil {
 		return nil, refusal(&o, err)
 	}
 	cert.Raw, cert.RawTBSCertificate = der, o.content
