@@ -84,7 +84,7 @@ demo: build ## a tunnel on this machine, without root
 test: deps check emulated interop ## everything; as root, for its network namespaces
 
 check: lint cross unit ## what needs no root: lint, builds, unit tests, a short fuzz
-	$(MAKE) fuzz FUZZTIME=3s
+	.ci/fuzz 3s 1
 
 lint: ## gofmt, vet for each system, staticcheck
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
@@ -118,7 +118,7 @@ bench: ## measure beside the peers, within 20 minutes; as root, Debian
 	.ci/deps
 	$(GO) run ./lab/bench $(BENCH)
 
-fuzz: ## each fuzz target for FUZZTIME
+fuzz: ## new inputs for each fuzz target, for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
 mutate: ## do the tests notice changed code, where it is one of security: an hour
