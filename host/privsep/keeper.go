@@ -42,15 +42,16 @@ type Keeper struct {
 
 func newKeeper(ctx context.Context, o Options) *Keeper {
 	k := &Keeper{ctx: ctx, options: o, events: make(chan process.Event), reload: make(chan struct{}), anew: make(chan struct{}), gone: make(chan struct{})}
-	k.readAgain()
+	k.readFor(true)
 	return k
 }
 
-// readAgain notes what the worker may have read for the configuration as it is now.
-func (k *Keeper) readAgain() {
+// readFor notes what a worker that begins, or one that goes on, may have read for the
+// configuration as it is now.
+func (k *Keeper) readFor(begins bool) {
 	reads := Reads{}
 	if k.options.Reads != nil {
-		reads = k.options.Reads()
+		reads = k.options.Reads(begins)
 	}
 	k.reads.Store(&reads)
 }

@@ -206,6 +206,27 @@ func TestReads(t *testing.T) {
 	}
 }
 
+// TestReadsOfWorker: what a worker may read and run is asked for when it begins, and when it
+// goes on with another configuration, which is not the same; and not for one that ends.
+func TestReadsOfWorker(t *testing.T) {
+	for live, want := range map[bool][]bool{true: {true, false}, false: {true}} {
+		var asked []bool
+		k := newKeeper(t.Context(), Options{Log: slog.New(slog.DiscardHandler),
+			Check: func() (bool, error) { return live, nil },
+			Reads: func(begins bool) Reads { asked = append(asked, begins); return Reads{} }})
+		events, ended, again := make(chan process.Event), make(chan struct{}), make(chan bool)
+		go func() { again <- k.watch(nil, events, ended, func() {}) }()
+		events <- process.Reload
+		if e := <-k.events; (e == process.Adopt) != live {
+			t.Errorf("live %v: the worker is told %v", live, e)
+		}
+		close(ended)
+		if got := <-again; got == live || !reflect.DeepEqual(asked, want) {
+			t.Errorf("live %v: another worker %v; begins: asked %v, want %v", live, got, asked, want)
+		}
+	}
+}
+
 // TestLocalOnce: the name of the socket to remove is the first one told, since
 // later ones may be whoever's who took the worker over.
 func TestLocalOnce(t *testing.T) {

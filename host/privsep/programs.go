@@ -47,7 +47,8 @@ type running struct {
 // Run runs a program of the configuration. The environment is the keeper's own, of its
 // configuration, and what the worker may add.
 func (k *Keeper) Run(r ProgramRequest, result *ProgramResult) error {
-	if k.reads.Load().Programs == nil {
+	reads := k.reads.Load() // once, since another configuration may come meanwhile
+	if reads.Programs == nil {
 		return errors.New("no programs")
 	}
 	if len(r.Env) > maxVariables || len(r.Args) > maxArguments {
@@ -58,7 +59,7 @@ func (k *Keeper) Run(r ProgramRequest, result *ProgramResult) error {
 			return errors.New("an argument with control characters")
 		}
 	}
-	env := k.reads.Load().Environment.Clone()
+	env := reads.Environment.Clone()
 	own := map[string]bool{}
 	for _, v := range env.All() {
 		own[v.Name] = true
@@ -81,7 +82,7 @@ func (k *Keeper) Run(r ProgramRequest, result *ProgramResult) error {
 	}()
 	k.programs.set(cancel)
 	defer k.programs.set(nil)
-	if err := k.reads.Load().Programs.Run(ctx, r.Directive, env, r.Args...); err != nil {
+	if err := reads.Programs.Run(ctx, r.Directive, env, r.Args...); err != nil {
 		result.Err = err.Error()
 	}
 	return nil

@@ -33,9 +33,9 @@ type Options struct {
 	Check func() (live bool, err error)
 	// Ready is called when the worker's tunnel is up. An error ends the worker.
 	Ready func() error
-	// Reads is asked for what a worker that is about to start may read; nil:
-	// nothing.
-	Reads func() Reads
+	// Reads is asked for what a worker may read and have done: one that begins, or one
+	// that goes on with the configuration as it is now; nil: nothing.
+	Reads func(begins bool) Reads
 	// Forget removes the socket for the command line that a worker of a name
 	// left; nil: none is left.
 	Forget func(name string)
@@ -133,7 +133,7 @@ func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ende
 				exit(true)
 				return
 			}
-			k.readAgain()
+			k.readFor(false)
 			queue = append(queue, process.Adopt)
 		case process.Exit:
 			k.options.Manager.Stopping()

@@ -218,10 +218,22 @@ func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 		Check:   l.checkAgain,
 		Ready:   l.isUp,
 		Forget:  l.forget,
-		Reads: func() privsep.Reads {
-			return reads(l.config.Load(), privsep.Reads{Programs: l.keptPrograms(), PAM: l.keptLogins()}, *l.readable.Load())
-		},
+		Reads:   l.readsFor(),
 	})
+}
+
+// readsFor returns what says what a worker may have its keeper read and run, by the
+// configuration that was read last. Which programs still run as root is the worker's: one
+// that goes on with another configuration wins no rights by that.
+func (l *life) readsFor() func(begins bool) privsep.Reads {
+	var rights *rights
+	return func(begins bool) privsep.Reads {
+		c := l.config.Load()
+		if begins {
+			rights = newRights(c)
+		}
+		return reads(c, privsep.Reads{Programs: l.keptPrograms(rights), PAM: l.keptLogins()}, *l.readable.Load())
+	}
 }
 
 // reloadHere reads the configuration again in a worker, after its keeper found it good.

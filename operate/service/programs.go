@@ -207,12 +207,12 @@ func (l *log) unusable(c *config.Config, id process.Identity) {
 }
 
 // keptPrograms are those of the configuration that was read last, which the keeper has
-// read itself; nil: there are none that can be run, which the worker says.
-func (l *life) keptPrograms() privsep.Programs {
-	c := l.config.Load()
-	own, err := newHostPrograms(c, l.log.Logger)
+// read itself, with the rights of its worker; nil: there are none that can be run, which the
+// worker says.
+func (l *life) keptPrograms(r *rights) privsep.Programs {
+	own, err := newHostPrograms(l.config.Load(), l.log.Logger)
 	if err != nil || len(*own.runs.Load()) == 0 {
 		return nil
 	}
-	return &keptPrograms{own, newRights(c)}
+	return &keptPrograms{own, r}
 }

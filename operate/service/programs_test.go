@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,11 +44,7 @@ func TestHostPrograms(t *testing.T) {
 // TestRightsOfPrograms: with `user`, root runs what runs before the process would have given
 // up its rights, and what the plugin down-root ran; without, all.
 func TestRightsOfPrograms(t *testing.T) {
-	c, err := config.ParseFile("x", []byte("dev tun\nsecret k\nallow-deprecated-insecure-static-crypto\ncipher AES-256-CBC\nuser nobody\n"), func(string) ([]byte, error) { return nil, os.ErrNotExist })
-	var faults *config.FaultsError
-	if errors.As(err, &faults) {
-		c = faults.Understood
-	}
+	c := understoodOf("user nobody\n")
 	for stage, want := range map[string]bool{"down": false, "up": false, "ipchange": false, "plugin": true, "dns-down": true} {
 		r := newRights(c)
 		k := &keptPrograms{&hostPrograms{log: slog.New(slog.DiscardHandler)}, r}
@@ -63,4 +60,51 @@ func TestRightsOfPrograms(t *testing.T) {
 			t.Errorf("%s: not by root, where no user is named", stage)
 		}
 	}
+}
+
+// TestRightsStayGivenUp: a worker that goes on with another configuration has no program run
+// with root's rights that it had lost before. One that begins has.
+func TestRightsStayGivenUp(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hook")
+	if err := os.WriteFile(file, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l := &life{log: &log{Logger: slog.New(slog.DiscardHandler)}}
+	l.readable.Store(new(map[string]bool))
+	read := func(more string) {
+		t.Helper()
+		l.config.Store(understoodOf("user nobody\nscript-security 2\nup " + file + "\ndown " + file + "\nroute-up " + file + "\n" + more))
+	}
+	read("")
+	readsFor := l.readsFor()
+	run := func(begins bool, stages ...string) (refused []string) {
+		t.Helper()
+		programs := readsFor(begins).Programs
+		for _, stage := range stages {
+			switch err := programs.Run(t.Context(), stage, new(hooks.Env)); {
+			case errors.Is(err, errNotRoot):
+				refused = append(refused, stage)
+			case err != nil:
+				t.Errorf("%s: %v", stage, err)
+			}
+		}
+		return refused
+	}
+	all := []string{"ipchange", "up", "route-up"}
+	if refused := run(true, all...); refused != nil {
+		t.Errorf("not by root at the start: %q", refused)
+	}
+	read("verb 4\nsetenv A b\n")
+	all = append(all, "route-pre-down", "down")
+	if refused := run(false, append(all, "plugin", "dns-up", "dns-down")...); !slices.Equal(refused, all) {
+		t.Errorf("for a worker that goes on, root refuses %q, want %q", refused, all)
+	}
+	if refused := run(true, "up"); refused != nil {
+		t.Errorf("another worker begins, and root refuses %q", refused)
+	}
+}
+
+// understoodOf is what is understood of the configuration of a host that has no keys.
+func understoodOf(lines string) *config.Config {
+	return understood(config.ParseFile("x", []byte("dev tun\nsecret k\nallow-deprecated-insecure-static-crypto\ncipher AES-256-CBC\n"+lines), func(string) ([]byte, error) { return nil, os.ErrNotExist }))
 }
