@@ -144,7 +144,7 @@ func parsePending(text string) (p Pending, method string, err error) {
 // await waits for a decision in auth_control_file, and passes answers of the
 // client on to the program that takes them.
 func (s *Script) await(ctx context.Context, scratch hooks.Scratch, r *Request, env *hooks.Env) Verdict {
-	tick := time.NewTicker(pollInterval)
+	began, tick := time.Now(), time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
 		switch text := scratch.Read(controlFile); {
@@ -155,7 +155,7 @@ func (s *Script) await(ctx context.Context, scratch hooks.Scratch, r *Request, e
 		}
 		select {
 		case <-ctx.Done():
-			return Verdict{Err: ctx.Err()}
+			return Verdict{Err: &hooks.OverdueError{What: s.Program.String(), Deferred: controlFile, After: time.Since(began), Err: ctx.Err()}}
 		case answer := <-r.Answers:
 			if err := s.pass(ctx, scratch, r.Source, env, answer); err != nil {
 				return Verdict{Err: err}

@@ -27,11 +27,11 @@ type Companion struct {
 func (p *Program) Start(env *Env) (*Companion, error) {
 	itsQuestions, questions, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)
+		return nil, fmt.Errorf("%v: %w", p, err)
 	}
 	answers, itsAnswers, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s %s: %w", p.directive, p.command[0], err), itsQuestions.Close(), questions.Close())
+		return nil, errors.Join(fmt.Errorf("%v: %w", p, err), itsQuestions.Close(), questions.Close())
 	}
 	c := &Companion{Questions: questions, Answers: answers, cmd: exec.CommandContext(context.Background(), p.command[0], p.command[1:]...), ended: make(chan struct{})}
 	group(c.cmd)
@@ -49,7 +49,7 @@ func (p *Program) Start(env *Env) (*Companion, error) {
 	if err != nil {
 		questions.Close()
 		answers.Close()
-		return nil, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)
+		return nil, fmt.Errorf("%v: %w", p, err)
 	}
 	go func() {
 		defer close(c.ended)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // Program is a program of the configuration, run without a shell. Make it with
@@ -59,6 +60,9 @@ func NewProgram(directive string, command []string, o Options) (*Program, error)
 	return &Program{directive: directive, command: append([]string{path}, command[1:]...), o: o}, nil
 }
 
+// String is the program as messages name it: the directive, and the path.
+func (p *Program) String() string { return p.directive + " " + p.command[0] }
+
 // whichProgram says what to write instead of the name of a program that cannot be
 // found.
 func whichProgram(name string) string {
@@ -95,12 +99,12 @@ func (p *Program) RunGroup(ctx context.Context, source netip.Prefix, env *Env, a
 // run is RunGroup, with how the program is run.
 func (p *Program) run(ctx context.Context, source netip.Prefix, env *Env, args []string, run func(*exec.Cmd) error) (status int, left Group, err error) {
 	if p.o.Forbidden != "" {
-		return -1, 0, fmt.Errorf("%s %s: not run: %s", p.directive, p.command[0], p.o.Forbidden)
+		return -1, 0, fmt.Errorf("%v: not run: %s", p, p.o.Forbidden)
 	}
 	if p.o.Slots != nil {
 		release, err := p.o.Slots.Acquire(ctx, source)
 		if err != nil {
-			return -1, 0, fmt.Errorf("%s %s: not run, because too many others were waiting: %w", p.directive, p.command[0], err)
+			return -1, 0, fmt.Errorf("%v: not run, because too many others were waiting: %w", p, err)
 		}
 		defer release()
 	}
@@ -112,9 +116,10 @@ func (p *Program) run(ctx context.Context, source netip.Prefix, env *Env, args [
 	}
 	out, err := newOutput(p.o.Log, p.directive)
 	if err != nil {
-		return -1, 0, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)
+		return -1, 0, fmt.Errorf("%v: %w", p, err)
 	}
 	cmd.Stdout, cmd.Stderr = out.write, out.write
+	began := time.Now()
 	err = run(cmd)
 	out.end(ctx)
 	if cmd.Process != nil {
@@ -125,9 +130,9 @@ func (p *Program) run(ctx context.Context, source netip.Prefix, env *Env, args [
 	case errors.As(err, &exit) && exit.Exited():
 		return exit.ExitCode(), left, nil
 	case err != nil && ctx.Err() != nil:
-		return -1, left, fmt.Errorf("%s %s: stopped before it decided: %w", p.directive, p.command[0], ctx.Err())
+		return -1, left, &OverdueError{What: p.String(), After: time.Since(began), Err: ctx.Err()}
 	case err != nil:
-		return -1, left, fmt.Errorf("%s %s: %w", p.directive, p.command[0], err)
+		return -1, left, fmt.Errorf("%v: %w%s", p, err, whyNot(p.command[0], err))
 	}
 	return 0, left, nil
 }

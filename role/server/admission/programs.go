@@ -145,7 +145,7 @@ func (s Scripts) connect(ctx context.Context, env *hooks.Env, settings *config.P
 		err = fmt.Errorf("client-connect: %s ended with %d", a.cfg.Server.ClientConnect[0], status)
 	}
 	if err == nil {
-		err = awaitConnect(ctx, scratch, left)
+		err = a.awaitConnect(ctx, scratch, left)
 	}
 	if err != nil {
 		return refusedBy(err)
@@ -160,8 +160,8 @@ func refusedBy(err error) Decision {
 
 // awaitConnect waits as long as client-connect has its decision deferred (2). left is
 // what it left running to decide, which ends with ctx.
-func awaitConnect(ctx context.Context, scratch hooks.Scratch, left hooks.Group) error {
-	tick := time.NewTicker(100 * time.Millisecond)
+func (a *Admission) awaitConnect(ctx context.Context, scratch hooks.Scratch, left hooks.Group) error {
+	began, tick := time.Now(), time.NewTicker(100*time.Millisecond)
 	defer tick.Stop()
 	for deferred := false; ; {
 		switch word := strings.TrimSpace(scratch.Read(deferredFile)); {
@@ -178,7 +178,7 @@ func awaitConnect(ctx context.Context, scratch hooks.Scratch, left hooks.Group) 
 		select {
 		case <-ctx.Done():
 			left.Kill()
-			return fmt.Errorf("client-connect: stopped before it decided: %w", ctx.Err())
+			return &hooks.OverdueError{What: a.programs.connect.String(), Deferred: deferredFile, After: time.Since(began), Err: ctx.Err()}
 		case <-tick.C:
 		}
 	}
@@ -238,7 +238,9 @@ func (s Scripts) Learn(now time.Time, at Place, addresses []string, known func(a
 			if known(address) {
 				word = "update"
 			}
-			if err := s.learn(ctx, env, word, address, name); err != nil {
+			if err := s.learn(ctx, env, word, address, name); ctx.Err() != nil {
+				return refusedBy(err)
+			} else if err != nil {
 				refused[address] = err
 			}
 		}

@@ -3,6 +3,7 @@
 package admission
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,9 +171,22 @@ test "$2" != 10.5.0.0/16`)
 	}
 }
 
-// TestConnectEndsWithItsClient: a program that hangs ends with the client it is about.
+// TestConnectEndsWithItsClient: a program that hangs, and a decision that is put off and
+// does not come, end with the client that they are about. The log says so, since the
+// client's own end does not.
 func TestConnectEndsWithItsClient(t *testing.T) {
-	a, dir := scripted(t, `test $script_type = client-connect || exit 0; echo > begun; sleep 1000`)
+	for text, want := range map[string]string{
+		"echo > begun; sleep 1000": "hook: stopped before it decided",
+		`echo 2 > "$client_connect_deferred_file"; sleep 1000 > /dev/null 2>&1 & echo > begun`: "hook: it put off its decision, and wrote none to client_connect_deferred_file",
+	} {
+		t.Run(want, func(t *testing.T) { endsWithItsClient(t, text, want) })
+	}
+}
+
+func endsWithItsClient(t *testing.T, text, want string) {
+	a, dir := scripted(t, "test $script_type = client-connect || exit 0; "+text)
+	var said strings.Builder
+	a.programs.log = slog.New(slog.NewTextHandler(&said, nil))
 	v, at := came(a, "anna")
 	v.door.Do(func(now time.Time) {
 		v.Scripts().Arrive(now, hello("anna", "", ""), new(config.PerClient), at, func(time.Time, Decision) { t.Error("somebody waits for it") })
@@ -185,13 +199,9 @@ func TestConnectEndsWithItsClient(t *testing.T) {
 	}, 1)
 	leave(v)
 	on(v, func(time.Time) { v.Scripts().Leave(Farewell{}) })
-	a.End()
-	done := make(chan struct{})
-	go func() { a.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(20 * time.Second):
-		t.Error("the program still runs")
+	a.running.Wait() // or the program still runs
+	if !strings.Contains(said.String(), want) || !strings.Contains(said.String(), "client=anna") {
+		t.Errorf("the log says %q, want %q", said.String(), want)
 	}
 }
 

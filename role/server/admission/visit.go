@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -226,6 +227,7 @@ func (v *Visit) put(now time.Time, slow bool, question func(context.Context, fun
 	}
 	v.admission.running.Go(func() {
 		d := question(ctx, pend)
+		v.admission.overdue(d, v.Identity())
 		v.door.Do(func(now time.Time) {
 			if waits() {
 				cancel()
@@ -233,6 +235,15 @@ func (v *Visit) put(now time.Time, slow bool, question func(context.Context, fun
 			}
 		})
 	})
+}
+
+// overdue logs a program that did not decide while somebody waited: what happens to the
+// client then says nothing of it.
+func (a *Admission) overdue(d Decision, client *access.Identity) {
+	var late *hooks.OverdueError
+	if d.Refusal != nil && errors.As(d.Refusal.Cause, &late) && a.ctx.Err() == nil {
+		a.programs.log.Warn(late.Error(), "client", client.Name)
+	}
 }
 
 // Drop gives up a question that nobody waits for any more.
