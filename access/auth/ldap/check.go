@@ -119,11 +119,24 @@ func (c *Checker) find(d directory, user string) (string, error) {
 	case ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded), err == nil && len(found.Entries) > 1:
 		return "", refusal("more than one entry matches SearchFilter; write one that matches a single entry for each name")
 	case err != nil:
-		return "", fmt.Errorf("searching below %s: %w", c.c.BaseDN, err)
+		return "", searching("", c.c.BaseDN, err)
+	case len(found.Entries) == 0 && len(found.Referrals) > 0:
+		return "", refusal(fmt.Sprintf("no entry matches SearchFilter on this server, and what it refers to, such as %s, is not asked; %s", found.Referrals[0], nameServer))
 	case len(found.Entries) == 0 || found.Entries[0].DN == "":
 		return "", refusal("no entry matches SearchFilter")
 	}
 	return found.Entries[0].DN, nil
+}
+
+// nameServer is what to do where a referral is not followed.
+const nameServer = "name the server that has the entries in URL"
+
+// searching says why a search below an entry failed; what is "" or "groups ".
+func searching(what, base string, err error) error {
+	if ldap.IsErrorWithCode(err, ldap.LDAPResultReferral) {
+		return fmt.Errorf("searching %sbelow %s: the server refers to another one, which is not asked; %s (%w)", what, base, nameServer, err)
+	}
+	return fmt.Errorf("searching %sbelow %s: %w", what, base, err)
 }
 
 // bind tries the password, on a connection of its own.
@@ -150,7 +163,7 @@ func member(d directory, g Group, entry, user string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("searching groups below %s: %w", g.BaseDN, err)
+		return false, searching("groups ", g.BaseDN, err)
 	}
 	value := entry
 	if g.ByName {

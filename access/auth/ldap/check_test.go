@@ -20,6 +20,7 @@ type memory struct {
 	found     map[string][]string // names of entries by filter
 	passwords map[string]string
 	members   map[string]string // value by group, for both kinds of question
+	refers    []string          // to other servers, with each search
 	fail      error
 	asked     []string
 }
@@ -43,7 +44,7 @@ func (m *memory) Search(r *ldap.SearchRequest) (*ldap.SearchResult, error) {
 	if _, err := ldap.CompileFilter(r.Filter); err != nil {
 		return nil, err
 	}
-	var found ldap.SearchResult
+	found := ldap.SearchResult{Referrals: m.refers}
 	names := m.found[r.Filter]
 	if r.Filter == "(member="+m.members[r.BaseDN]+")" {
 		names = []string{r.BaseDN}
@@ -125,6 +126,28 @@ func TestServerFails(t *testing.T) {
 	m.fail = ldap.NewError(ldap.ErrorNetwork, errors.New("broken"))
 	if v := check(m, Config{}, "ada", "good"); v.OK || v.Err == nil {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestReferrals: whom another server has does not get in, as with OpenVPN's plugin, which
+// gives the password to the first server whatever FollowReferrals says; it is said what to do.
+func TestReferrals(t *testing.T) {
+	var said strings.Builder
+	m := newMemory()
+	m.refers = []string{"ldap://other.example/ou=x\x1b,dc=x??sub"}
+	checker := &Checker{c: &Config{Filter: "(uid=%u)"}, log: slog.New(slog.NewTextHandler(&said, nil)), slots: hooks.NewSlots(1), dial: func(context.Context) (directory, error) { return m, nil }}
+	if v := checker.Check(t.Context(), &auth.Request{Username: "ada", Password: "good"}, nil); !v.OK {
+		t.Errorf("somebody who is here: %+v", v)
+	}
+	if v := checker.Check(t.Context(), &auth.Request{Username: "bert", Password: "good"}, nil); v.OK || v.Err != nil {
+		t.Errorf("somebody who is elsewhere: %+v", v)
+	}
+	if !strings.Contains(said.String(), "ldap://other.example/") || !strings.Contains(said.String(), nameServer) || strings.Contains(said.String(), "\x1b") {
+		t.Errorf("the log says %q", said.String())
+	}
+	m.fail = ldap.NewError(ldap.LDAPResultReferral, errors.New("elsewhere"))
+	if v := checker.Check(t.Context(), &auth.Request{Username: "bert", Password: "good"}, nil); v.OK || v.Err == nil || !strings.Contains(v.Err.Error(), nameServer) {
+		t.Errorf("all are elsewhere: %+v", v)
 	}
 }
 

@@ -217,7 +217,7 @@ func (p *parser) key(key, value string) error {
 	case "FollowReferrals":
 		yes, err := p.yes(key, value)
 		if yes {
-			p.note("FollowReferrals: has no effect: a referral would lead to a server that this file does not name; name the server that has the users in URL")
+			p.note("FollowReferrals: has no effect: a referral leads to a server that this file does not name, and the password would go to the server of URL all the same; name the server that has the users in URL")
 		}
 		return err
 	case "TLSEnable":

@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 	want := &Config{URLs: []string{"ldap://ldap1.example.org"}, Timeout: 15 * time.Second, StartTLS: true, CAFile: "/usr/local/etc/ssl/ca.pem",
 		BaseDN: "ou=People,dc=example,dc=com", Filter: "(&(uid=%u)(accountStatus=active))",
 		Groups: []Group{{BaseDN: "ou=Groups,dc=example,dc=com", Filter: "(|(cn=developers)(cn=artists))", Member: "uniqueMember"}},
-		Notes: []Note{{6, "FollowReferrals: has no effect: a referral would lead to a server that this file does not name; name the server that has the users in URL"},
+		Notes: []Note{{6, "FollowReferrals: has no effect: a referral leads to a server that this file does not name, and the password would go to the server of URL all the same; name the server that has the users in URL"},
 			{13, "RequireGroup: says no, so that groups have no effect"}}}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)
