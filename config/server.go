@@ -21,7 +21,7 @@ type Server struct {
 	DuplicateCN         bool
 	MaxClients          int           // 1024
 	ConnectFreq         Rate          // sessions begun, of all clients; zero: no limit
-	ConnectFreqInitial  Rate          // first packets answered, of each source; 1,000 in 10 s
+	ConnectFreqInitial  Rate          // first packets answered, of all clients, but for those that prove their address; zero: no such limit
 	MaxRoutesPerClient  int           // networks or MAC addresses, 256
 	StaleRoutes         time.Duration // how long those are known; 0: our default
 	StaleCheck          time.Duration // how often learn-address is told of those that are known no more; 0: never

@@ -21,8 +21,9 @@ type answered struct {
 	begin sync.Once
 	mu    sync.Mutex
 	slots [answeredSlots]struct {
-		key uint64
-		at  time.Time // zero: answered more than once, so that nobody knows which it was
+		key    uint64
+		at     time.Time // zero: answered more than once, so that nobody knows which it was
+		proven bool
 	}
 }
 
@@ -45,18 +46,24 @@ func (a *answered) note(now time.Time, from netip.AddrPort, client wire.SessionI
 	if slot := &a.slots[key%answeredSlots]; slot.key == key {
 		slot.at = time.Time{}
 	} else {
-		slot.key, slot.at = key, now
+		slot.key, slot.at, slot.proven = key, now, false
 	}
 }
 
-// roundTrip is the time since the only answer to a client, 0 if that is not
-// known.
-func (a *answered) roundTrip(now time.Time, from netip.AddrPort, client wire.SessionID) time.Duration {
+// proven notes that a client has proven its address. roundTrip is the time since the
+// only answer to it, 0 if that is not known. first: an answer to it is known, and it
+// proves its address for the first time.
+func (a *answered) proven(now time.Time, from netip.AddrPort, client wire.SessionID) (roundTrip time.Duration, first bool) {
 	key := a.key(from, client)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if slot := &a.slots[key%answeredSlots]; slot.key == key && !slot.at.IsZero() {
-		return now.Sub(slot.at)
+	slot := &a.slots[key%answeredSlots]
+	if slot.key != key {
+		return 0, false
 	}
-	return 0
+	if !slot.at.IsZero() {
+		roundTrip = now.Sub(slot.at)
+	}
+	first, slot.proven = !slot.proven, true
+	return roundTrip, first
 }

@@ -20,7 +20,7 @@ import (
 // TestCookieLifetime: the session id that a Greeter gave is good in its slot of
 // time and the next, for the one address and client.
 func TestCookieLifetime(t *testing.T) {
-	g := NewGreeter(wrap.Armour{}, DefaultAnswers)
+	g := NewGreeter(wrap.Armour{}, Rate{})
 	begin, client := time.Unix(1_800_000_000, 0), wire.SessionID{1}
 	if slot(begin) != slot(begin.Add(cookieSlot-1)) || slot(begin) == slot(begin.Add(cookieSlot)) {
 		t.Fatal("the test does not begin with a slot")
@@ -45,9 +45,9 @@ func TestCookieLifetime(t *testing.T) {
 	}
 }
 
-// TestDefaultAnswers: a thousand at once, and one in ten milliseconds.
-func TestDefaultAnswers(t *testing.T) {
-	l, now := newLimiter(DefaultAnswers), time.Unix(1_800_000_000, 0)
+// TestSourceAnswers: a thousand at once, and one in ten milliseconds.
+func TestSourceAnswers(t *testing.T) {
+	l, now := newLimiter(SourceAnswers), time.Unix(1_800_000_000, 0)
 	for i := range 1001 {
 		if got := l.allow(now, clientAddr.Addr()); got != (i < 1000) {
 			t.Fatalf("answer %d: %v", i+1, got)

@@ -14,7 +14,7 @@ import (
 func TestCookieOutlivesAGreeter(t *testing.T) {
 	now, from, client := time.Unix(1_800_000_000, 0), netip.MustParseAddrPort("192.0.2.1:1194"), wire.SessionID{1}
 	key := [CookieKeyLen]byte{7}
-	before, after, other := NewGreeter(wrap.Armour{}, DefaultAnswers), NewGreeter(wrap.Armour{}, DefaultAnswers), NewGreeter(wrap.Armour{}, DefaultAnswers)
+	before, after, other := NewGreeter(wrap.Armour{}, Rate{}), NewGreeter(wrap.Armour{}, Rate{}), NewGreeter(wrap.Armour{}, Rate{})
 	before.UseKey(key)
 	after.UseKey(key)
 	id := before.cookie(slot(now), from, client)

@@ -31,7 +31,11 @@ var ErrNoCookie = errors.New("a tls-crypt-v2 client from before OpenVPN 2.6, whi
 // ErrTooMany means that a source sent more first packets than are answered.
 // Anybody may have sent them in its name: the limit keeps answers from flooding
 // it, and does not affect clients elsewhere.
-var ErrTooMany = errors.New("more first packets came from there than are answered (connect-freq-initial)")
+var ErrTooMany = errors.New("more first packets came from there than are answered")
+
+// ErrTooManyInAll means that all sources together sent more first packets than are
+// answered.
+var ErrTooManyInAll = errors.New("more first packets came than are answered (connect-freq-initial)")
 
 // ErrOver means that a packet acknowledges more than a reset, although its
 // sender has no session: it is a late packet of a session that is over.
@@ -41,9 +45,9 @@ var ErrOver = errors.New("the session is over")
 // with armour that this server does not have look like that.
 var ErrNoReset = errors.New("the packet is not a client's reset: it holds more than one does")
 
-// DefaultAnswers is the default rate of answers to one source. It is enough for
-// a large office whose clients all come back at once.
-var DefaultAnswers = Rate{N: 1000, Per: 10 * time.Second}
+// SourceAnswers is the rate of answers to one source. It is enough for a large
+// office whose clients all come back at once.
+var SourceAnswers = Rate{N: 1000, Per: 10 * time.Second}
 
 // Greeter answers clients that have proven nothing, and keeps nothing for them:
 // the session id in its reset is a keyed hash of the client's address and
@@ -52,29 +56,28 @@ var DefaultAnswers = Rate{N: 1000, Per: 10 * time.Second}
 type Greeter struct {
 	armour   atomic.Pointer[wrap.Armour]
 	key      [32]byte
-	limit    atomic.Pointer[limiter]
+	limits   atomic.Pointer[answerLimits]
 	answered answered
 }
 
 // NewGreeter returns a Greeter for a server with this armour. It answers first
-// packets of each source (Source) at that rate; the zero Rate stands for
-// DefaultAnswers.
-func NewGreeter(armour wrap.Armour, answers Rate) *Greeter {
+// packets of all sources together at the rate inAll, to which those of clients that
+// prove their address do not count (connect-freq-initial); the zero Rate is no such
+// limit. In any case, each source (Source) gets answers at no more than SourceAnswers,
+// or inAll if that is more.
+func NewGreeter(armour wrap.Armour, inAll Rate) *Greeter {
 	g := new(Greeter)
-	g.Adopt(armour, answers)
+	g.Adopt(armour, inAll)
 	rand.Read(g.key[:])
 	return g
 }
 
 // Adopt has a Greeter answer by another armour and at another rate from now on, as
 // NewGreeter takes them. A client that was answered under another armour begins anew.
-func (g *Greeter) Adopt(armour wrap.Armour, answers Rate) {
-	if answers == (Rate{}) {
-		answers = DefaultAnswers
-	}
+func (g *Greeter) Adopt(armour wrap.Armour, inAll Rate) {
 	g.armour.Store(&armour)
-	if before := g.limit.Load(); before == nil || before.rate != answers {
-		g.limit.Store(newLimiter(answers))
+	if before := g.limits.Load(); before == nil || before.inAll.rate != inAll {
+		g.limits.Store(newAnswerLimits(inAll))
 	}
 }
 
@@ -96,7 +99,7 @@ type Opening struct {
 
 // Greet takes a control packet that belongs to no session. It returns a reply
 // to send, or an opening for Accept: give the same packet to the new session's
-// Input. An error, such as ErrTooMany, says why the packet is dropped. It is
+// Input. An error, such as ErrTooMany or ErrTooManyInAll, says why the packet is dropped. It is
 // for the log only: an unproven sender is never told.
 func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (reply []byte, in *Opening, err error) {
 	armour := g.armour.Load()
@@ -106,8 +109,8 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 	}
 	switch c.Op {
 	case wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
-		if !g.limit.Load().allow(now, from.Addr()) {
-			return nil, nil, ErrTooMany
+		if err := g.limits.Load().allow(now, from.Addr()); err != nil {
+			return nil, nil, err
 		}
 		if id, _ := wrapper.LastID(); c.Op == wire.PControlHardResetClientV3 && !wrap.EarlyNegotiation(id) {
 			if armour.ForceCookie {
@@ -126,7 +129,10 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 			return nil, nil, fmt.Errorf("%w: %v", ErrOver, c.Op)
 		}
 		opening.Server, opening.Proven = c.Peer, true
-		opening.RoundTrip = g.answered.roundTrip(now, from, c.Session)
+		var first bool
+		if opening.RoundTrip, first = g.answered.proven(now, from, c.Session); first {
+			g.limits.Load().inAll.uncount()
+		}
 		opening.Wrapper, _, err = armour.Wrapper(packet, wrap.FirstID(2))
 		return nil, opening, err
 	}

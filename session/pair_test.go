@@ -96,7 +96,7 @@ func newPair(t testing.TB, p path, tune func(client, server *Config, armour *wra
 	sim := &pair{
 		t: t, now: time.Unix(1_800_000_000, 0), path: p,
 		rand:    mrand.New(mrand.NewPCG(1, 2)),
-		greeter: NewGreeter(armour, DefaultAnswers), serverConfig: server,
+		greeter: NewGreeter(armour, Rate{}), serverConfig: server,
 	}
 	sim.client = &end{Session: NewClient(client, sim.now), addr: clientAddr}
 	sim.server = &end{addr: serverAddr}

@@ -35,7 +35,6 @@ const sourceSlots = 8192
 // its next event would be due if they were evenly spaced, in nanoseconds since
 // the first event of all. It is safe for concurrent use.
 type limiter struct {
-	rate            Rate
 	interval, burst time.Duration
 	begin           sync.Once
 	born            time.Time
@@ -44,7 +43,7 @@ type limiter struct {
 }
 
 func newLimiter(r Rate) *limiter {
-	return &limiter{rate: r, interval: r.Per / time.Duration(r.N), burst: r.Per, seed: maphash.MakeSeed()}
+	return &limiter{interval: r.Per / time.Duration(r.N), burst: r.Per, seed: maphash.MakeSeed()}
 }
 
 // allow counts an event of a source, and reports whether it is within the rate.

@@ -47,18 +47,18 @@ func knock(t *testing.T, g *Greeter, now time.Time, from netip.AddrPort, n int) 
 // address gets, and a client elsewhere is answered as if there were none; one
 // that shares the limit is, as soon as the flood ends.
 func TestAnswersAreLimited(t *testing.T) {
-	g := NewGreeter(wrap.Armour{}, Rate{N: 100, Per: 10 * time.Second})
+	g := NewGreeter(wrap.Armour{}, Rate{})
 	now := time.Unix(1_800_000_000, 0)
 	victim := netip.MustParseAddrPort("[2001:db8:0:100::1]:7")
 	answers := 0
 	for second := range 60 {
 		for ms := range 10 {
 			at := now.Add(time.Duration(second)*time.Second + time.Duration(ms)*100*time.Millisecond)
-			_, _, n := knock(t, g, at, victim, 100)
+			_, _, n := knock(t, g, at, victim, 1100)
 			answers += n
 		}
 	}
-	if answers < 690 || answers > 700 { // 100 at once, and 10 a second
+	if answers < 6900 || answers > 7000 { // 1,000 at once, and 100 a second
 		t.Errorf("%d answers in a minute", answers)
 	}
 	now = now.Add(time.Minute)
@@ -68,6 +68,76 @@ func TestAnswersAreLimited(t *testing.T) {
 	for site, want := range map[string]int{"[2001:db8:0:1ff::2]:9": 1, "[2001:db8:0:200::2]:9": 1} {
 		if _, _, n := knock(t, g, now.Add(time.Second), netip.MustParseAddrPort(site), 1); n != want {
 			t.Errorf("%s: %d answers", site, n)
+		}
+	}
+}
+
+// prove has a client prove its address, as knock has begun, and reports whether it may
+// have a session. The numbers are those of knock.
+func prove(t *testing.T, g *Greeter, now time.Time, from netip.AddrPort, i int) bool {
+	t.Helper()
+	id := wire.SessionID{1, byte(i), byte(i >> 8)}
+	ack := wrap.None{}.Wrap(nil, &wire.Control{Op: wire.PAckV1, Session: id, Acks: []wire.PacketID{0}, Peer: g.cookie(slot(now), from, id)}, now)
+	_, in, err := g.Greet(now, from, ack)
+	return err == nil && in.Proven
+}
+
+// TestAnswersInAll: connect-freq-initial counts what all sources send in a period, as
+// stock 2.6.14 was seen to: with 20 in 5 s, 20 of 50 first packets are answered, none
+// from elsewhere in the same period, and 20 in the next. A client that proves its
+// address gives its place back, once.
+func TestAnswersInAll(t *testing.T) {
+	g := NewGreeter(wrap.Armour{}, Rate{N: 20, Per: 5 * time.Second})
+	now := time.Unix(1_800_000_000, 0)
+	at := func(n byte) netip.AddrPort { return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 99, 0, n}), 1194) }
+	answers := func(after time.Duration, from byte, n int) int {
+		_, _, got := knock(t, g, now.Add(after), at(from), n)
+		return got
+	}
+	for i, c := range []struct {
+		after   time.Duration
+		from    byte
+		n, want int
+	}{{0, 2, 50, 20}, {300 * time.Millisecond, 3, 50, 0}, {4999 * time.Millisecond, 4, 50, 0}, {7 * time.Second, 5, 30, 20}, {7 * time.Second, 6, 1, 0}} {
+		if got := answers(c.after, c.from, c.n); got != c.want {
+			t.Errorf("%d: %d answers, want %d", i, got, c.want)
+		}
+	}
+	after := 20 * time.Second
+	now = now.Add(after)
+	if got := answers(0, 7, 20); got != 20 {
+		t.Fatalf("%d answers in a new period", got)
+	}
+	for range 3 {
+		if !prove(t, g, now, at(7), 0) {
+			t.Fatal("a client that was answered gets no session")
+		}
+	}
+	if prove(t, g, now, at(8), 0); answers(0, 8, 5) != 1 {
+		t.Error("not one place was given back")
+	}
+	// A thousand clients that go on, one after another, all come in.
+	g = NewGreeter(wrap.Armour{}, Rate{N: 1, Per: 10 * time.Second})
+	for i := range 1000 {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 1)
+		if _, _, n := knock(t, g, now, from, 1); n != 1 || !prove(t, g, now, from, 0) {
+			t.Fatalf("client %d is not answered", i)
+		}
+	}
+}
+
+// TestOrMore: a source gets what the limit of all lets it have.
+func TestOrMore(t *testing.T) {
+	for _, c := range []struct{ inAll, want Rate }{
+		{Rate{}, SourceAnswers},
+		{Rate{100, 10 * time.Second}, SourceAnswers},
+		{Rate{1_000_000, time.Second}, Rate{1_000_000, time.Second}},
+		{Rate{2000, time.Minute}, Rate{2000, 20 * time.Second}},
+		{Rate{500, time.Second}, Rate{1000, 2 * time.Second}},
+		{Rate{1<<31 - 1, time.Second}, Rate{1<<31 - 1, 0}},
+	} {
+		if got := SourceAnswers.orMore(c.inAll); got != c.want {
+			t.Errorf("%v: %v, want %v", c.inAll, got, c.want)
 		}
 	}
 }
@@ -104,7 +174,7 @@ func TestGreeterAdopts(t *testing.T) {
 // TestAnswersAreLimitedForAll sprays sources: each is answered, and the room for
 // them does not grow.
 func TestAnswersAreLimitedForAll(t *testing.T) {
-	g := NewGreeter(wrap.Armour{}, DefaultAnswers)
+	g := NewGreeter(wrap.Armour{}, Rate{})
 	now := time.Unix(1_800_000_000, 0)
 	for i := range 100_000 {
 		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1)

@@ -81,7 +81,7 @@ func newTranscript(t *testing.T, tune func(client, server *Config, armour *wrap.
 	server.RenegAfter = 60 * time.Second
 	start := time.Unix(1_800_000_000, 0)
 	tr := &transcript{
-		t: t, start: start, now: start, greeter: NewGreeter(armour, DefaultAnswers), config: server,
+		t: t, start: start, now: start, greeter: NewGreeter(armour, Rate{}), config: server,
 		wrapper: client.Wrapper, local: newSessionID(), peer: client, keys: make(map[wire.KeyID]*recordedKey),
 	}
 	t.Cleanup(func() {

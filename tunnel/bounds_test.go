@@ -49,7 +49,7 @@ func answered(t *testing.T) (p *Peer, answers [2][]byte) {
 	p.Do(func(time.Time) {})
 	synctest.Wait()
 	for i := range answers {
-		answers[i], _, err = session.NewGreeter(wrap.Armour{}, session.DefaultAnswers).Greet(time.Now(), nearAddr, first)
+		answers[i], _, err = session.NewGreeter(wrap.Armour{}, session.Rate{}).Greet(time.Now(), nearAddr, first)
 		if err != nil || answers[i] == nil {
 			t.Fatalf("no answer: %v", err)
 		}

@@ -18,7 +18,7 @@ const (
 	NoRoute          // no peer has this destination
 	NoKey            // the session cannot send yet
 	UnknownPeer      // a datagram of no session
-	Crowd            // more newcomers than may begin (connect-freq and connect-freq-initial)
+	Crowd            // more newcomers than may begin (connect-freq, connect-freq-initial, and the limit of each source)
 	Forged           // failed authentication
 	Replayed         // seen before, or too late to tell
 	BadSource        // an inner source that is not leased to the sender

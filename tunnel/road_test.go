@@ -64,7 +64,7 @@ func sessions(t testing.TB) (client, server *session.Session) {
 // sessionsOf is sessions with a setting that both ends have.
 func sessionsOf(t testing.TB, set func(*session.Config)) (client, server *session.Session) {
 	t.Helper()
-	greeter := session.NewGreeter(wrap.Armour{}, session.DefaultAnswers)
+	greeter := session.NewGreeter(wrap.Armour{}, session.Rate{})
 	now := time.Now()
 	ours, theirs := testConfig(false), testConfig(true)
 	set(&ours)

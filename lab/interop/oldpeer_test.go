@@ -108,7 +108,7 @@ func oldServer(file, at string) error {
 	if err != nil {
 		return err
 	}
-	greeter := session.NewGreeter(armour, session.DefaultAnswers)
+	greeter := session.NewGreeter(armour, session.Rate{})
 	p := &oldPeer{conn: conn, cipher: c.Data.Ciphers[0]}
 	for b := make([]byte, 2000); p.s == nil; {
 		n, from, err := conn.ReadFromUDPAddrPort(b)

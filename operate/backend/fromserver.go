@@ -154,6 +154,8 @@ func fromStranger(e server.Event) (out Event, ok bool) {
 		out.Reason, out.Count = fmt.Sprintf("made room for newcomers, of %d in their handshake", e.Room), uint64(e.Count)
 	case server.Postponed:
 		out.Reason, out.Count = fmt.Sprintf("more newcomers than the %d in %v that connect-freq allows", e.Limit, e.In), uint64(e.Count)
+	case server.Unanswered:
+		out.Reason, out.Count = fmt.Sprintf("more first packets than the %d in %v that connect-freq-initial allows", e.Limit, e.In), uint64(e.Count)
 	case server.Stray:
 		out.Remote, out.Reason = e.From.String(), cmp.Or(e.Diagnosis, text(e.Err))
 	case server.Flooded:

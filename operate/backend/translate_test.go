@@ -76,6 +76,7 @@ var ofServer = []struct {
 	{server.FailedMore{Count: 4}, Event{Kind: Failed, Reason: "more that did not get in", Count: 4}},
 	{server.Displaced{Count: 4, Room: 9}, Event{Kind: Failed, Reason: "made room for newcomers, of 9 in their handshake", Count: 4}},
 	{server.Postponed{Count: 4, Limit: 2, In: time.Second}, Event{Kind: Failed, Reason: "more newcomers than the 2 in 1s that connect-freq allows", Count: 4}},
+	{server.Unanswered{Count: 4, Limit: 2, In: time.Second}, Event{Kind: Failed, Reason: "more first packets than the 2 in 1s that connect-freq-initial allows", Count: 4}},
 	{server.Stray{From: outer, Err: errWhy, Diagnosis: "no key"}, Event{Kind: Failed, Remote: outer.String(), Reason: "no key", Count: 1}},
 	{server.Flooded{From: netip.MustParsePrefix("192.0.2.0/24"), Err: errWhy}, Event{Kind: Failed, Remote: "192.0.2.0/24", Reason: "why", Count: 1}},
 	{server.Silent{From: outer, Err: errWhy}, Event{Kind: Failed, Remote: outer.String(), Reason: "why", Count: 1}},

@@ -96,7 +96,7 @@ func serve(t *testing.T, n *simnet.Network, at string, lines ...string) *far {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.greeter = session.NewGreeter(armour, session.DefaultAnswers)
+	f.greeter = session.NewGreeter(armour, session.Rate{})
 	if f.link, err = n.Listen(netip.MustParseAddrPort(at)); err != nil {
 		t.Fatal(err)
 	}

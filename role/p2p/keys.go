@@ -47,6 +47,6 @@ func newKeys(c *config.Config, o Options, remark func(string)) (k *keys, err err
 		return k, err
 	}
 	armour, err := profile.Armour(c)
-	k.greeter, k.awaited = session.NewGreeter(armour, session.DefaultAnswers), c.Trust.TLSCryptV2 != nil
+	k.greeter, k.awaited = session.NewGreeter(armour, session.Rate{}), c.Trust.TLSCryptV2 != nil
 	return k, err
 }

@@ -79,19 +79,18 @@ func TestFullTable(t *testing.T) {
 	})
 }
 
-// TestFloodOfFirstPackets: a flood in one address's name is answered as
-// connect-freq-initial says, and keeps no client elsewhere waiting, as a limit
-// for all would.
+// TestFloodOfFirstPackets: a flood in one address's name is answered as one source is,
+// and keeps no client elsewhere waiting, as a limit for all would.
 func TestFloodOfFirstPackets(t *testing.T) {
 	a := armours(t)[2]
 	inBubble(t, simnet.Options{Delay: 10 * time.Millisecond}, func(t *testing.T, w *world) {
 		x := w.attack(a)
-		s := a.serve(w, "connect-freq-initial 100 10")
+		s := a.serve(w, "")
 		answered := 0
 		for i := range 20 {
 			answered += x.begin(i*500, 500)
 		}
-		if answered < 100 || answered > 112 {
+		if answered < 1000 || answered > 1120 {
 			t.Errorf("%d of 10,000 were answered in a second", answered)
 		}
 		began := time.Now()
@@ -103,6 +102,40 @@ func TestFloodOfFirstPackets(t *testing.T) {
 		exchange(t, s, c)
 		if n := len(happened[server.Flooded](s)); n != 1 {
 			t.Errorf("%d events of the flood", n)
+		}
+	})
+}
+
+// TestConnectFreqInitial: the line counts the first packets of all sources that have not
+// proven their address. A client that meets the limit comes in when the period is over,
+// and one that has come in takes nothing from the next.
+func TestConnectFreqInitial(t *testing.T) {
+	a := armours(t)[2]
+	inBubble(t, simnet.Options{Delay: 10 * time.Millisecond}, func(t *testing.T, w *world) {
+		x := w.attack(a)
+		s := a.serve(w, "connect-freq-initial 2 10")
+		for _, name := range []string{"anna", "bert"} {
+			c := a.dial(w, name, "")
+			c.up(time.Second)
+			c.stop()
+		}
+		began := time.Now()
+		for i := range 10 {
+			x.send(serverAddr, x.asClient.Wrap(nil, &wire.Control{Op: wire.PControlHardResetClientV2, Session: wire.SessionID{1, byte(i)}}, time.Now()))
+		}
+		time.Sleep(50 * time.Millisecond)
+		c := a.dial(w, "cleo", "")
+		c.up(20 * time.Second)
+		if took := time.Since(began); took < 8*time.Second {
+			t.Errorf("a client came in %v after a flood, before the period was over", took)
+		}
+		exchange(t, s, c)
+		got := happened[server.Unanswered](s)
+		if len(got) == 0 || got[0].Count < 8 || got[0].Limit != 2 || got[0].In != 10*time.Second {
+			t.Errorf("events of what was dropped: %+v", got)
+		}
+		if n := len(happened[server.Flooded](s)); n != 0 {
+			t.Errorf("%d events of a flood of one source", n)
 		}
 	})
 }

@@ -128,11 +128,16 @@ func turnAway(l link.Link) {
 // sender is never told.
 func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 	from := p.Path.Remote
-	if errors.Is(err, session.ErrTooMany) {
+	switch {
+	case errors.Is(err, session.ErrTooMany):
 		d.road.Counters.Add(tunnel.Crowd)
 		if d.strangers.allow(now, from.Addr()) {
 			d.report(Flooded{From: session.Source(from.Addr()), Err: err})
 		}
+		return
+	case errors.Is(err, session.ErrTooManyInAll):
+		d.road.Counters.Add(tunnel.Crowd)
+		d.strangers.unanswered(d.rules.Load().cfg.Server.ConnectFreqInitial)
 		return
 	}
 	d.road.Counters.Add(tunnel.UnknownPeer)

@@ -266,6 +266,13 @@ type Postponed struct {
 	In           time.Duration
 }
 
+// Unanswered is how many first packets were dropped because more came than
+// connect-freq-initial allows: Limit in a time of In.
+type Unanswered struct {
+	Count, Limit int
+	In           time.Duration
+}
+
 // Stray is a first packet that opens no session.
 type Stray struct {
 	From      netip.AddrPort

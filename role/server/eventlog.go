@@ -176,6 +176,11 @@ func (e Postponed) log(l *slog.Logger) {
 		"limit", e.Limit, "in", e.In)
 }
 
+func (e Unanswered) log(l *slog.Logger) {
+	l.Warn("first packets are dropped, because more came than connect-freq-initial allows; those of clients that prove their address do not count",
+		"how-many", e.Count, "limit", e.Limit, "in", e.In)
+}
+
 func (e Stray) log(l *slog.Logger) {
 	l.Warn("a packet that opens no session was dropped", "from", e.From, "error", e.Err, "diagnosis", e.Diagnosis)
 }

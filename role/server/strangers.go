@@ -15,6 +15,7 @@ type strangers struct {
 	quota     mute.Strangers
 	displaced mute.Tally
 	postponed mute.Tally
+	unheard   mute.Tally
 }
 
 // allow reports whether something about an address may be an event.
@@ -40,9 +41,15 @@ func (s *strangers) postpone(freq config.Rate) {
 	s.postponed.Count(func(n int) { s.report(Postponed{Count: n, Limit: freq.N, In: freq.Per}) })
 }
 
+// unanswered counts a first packet beyond connect-freq-initial.
+func (s *strangers) unanswered(freq config.Rate) {
+	s.unheard.Count(func(n int) { s.report(Unanswered{Count: n, Limit: freq.N, In: freq.Per}) })
+}
+
 // stop reports what was counted.
 func (s *strangers) stop() {
 	s.quota.Stop()
 	s.displaced.Stop()
 	s.postponed.Stop()
+	s.unheard.Stop()
 }
