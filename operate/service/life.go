@@ -254,6 +254,9 @@ func (l *life) reload() (*config.Config, error) {
 	if err == nil {
 		err = process.CheckPIDFile(c.Process.WritePID)
 	}
+	if err == nil && !l.alone { // alone, it cannot start over, and may not read what it read at its start
+		err = sound(c, l.log.Logger)
+	}
 	if err == nil {
 		l.pidFile.Store(&c.Process.WritePID)
 		l.config.Store(c)

@@ -343,6 +343,42 @@ func TestReload(t *testing.T) {
 	})
 }
 
+// TestUnsoundReload: a configuration that is read again and names a program that is not
+// there, or a damaged certificate of a server, changes nothing: starting over would end
+// the process.
+func TestUnsoundReload(t *testing.T) {
+	damaged := &config.File{Name: "x.pem", Text: []byte("x")}
+	none := []string{"/nonexistent/program"}
+	for what, c := range map[string]config.Config{
+		"a program of the adapter": {Hooks: config.Hooks{Down: none}},
+		"a program for clients":    {Mode: config.ModeServer, Server: config.Server{ClientConnect: none}},
+		"a certificate":            {Mode: config.ModeServer, Trust: config.Trust{CA: damaged, Cert: damaged, Key: damaged}},
+		"a key of everybody's":     {Mode: config.ModeServer, Trust: config.Trust{TLSCrypt: damaged}},
+	} {
+		onStage(t, func(s *stage) {
+			load, first := s.load, true
+			s.load = func() (*config.Config, error) {
+				if !first {
+					return &c, nil
+				}
+				first = false
+				return load()
+			}
+			s.run()
+			s.signal(process.Reload)
+			s.asked("tun1 run", "tun1 reload")
+			s.said("the configuration is faulty, so everything stays as it is", 1)
+			if t.Failed() {
+				t.Log(what)
+			}
+			s.signal(process.Exit)
+			if err := s.over(); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		})
+	}
+}
+
 // TestExitWhileReloading: it ends although another configuration may come.
 func TestExitWhileReloading(t *testing.T) {
 	onStage(t, func(s *stage) {

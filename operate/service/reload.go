@@ -6,8 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"culvert/access/hooks"
+	"culvert/access/pki"
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/role/profile"
 )
 
 // adopter is a role that can go on with another configuration while sessions go on.
@@ -97,6 +100,31 @@ func canGoOn(log *slog.Logger, c config.Changes) bool {
 		log.Warn("changes of these wait until the process is started again", "directives", list(c.Start))
 	}
 	return true
+}
+
+// sound returns what is wrong with a configuration that was read again, beyond its language,
+// as far as no password is needed to see it: a program that is not there, and on a server
+// certificates and keys. A process that started over for it would end by that.
+func sound(c *config.Config, log *slog.Logger) error {
+	if _, err := newHostPrograms(c, log); err != nil {
+		return err
+	}
+	if c.Mode != config.ModeServer {
+		return nil
+	}
+	for _, path := range c.Programs() {
+		if _, err := hooks.NewProgram("program", []string{path}, hooks.Options{Log: log}); err != nil {
+			return err
+		}
+	}
+	if _, err := profile.Armour(c); err != nil {
+		return err
+	}
+	if c.Trust.Key == nil || pki.KeyEncrypted(c.Trust.Key.Text) {
+		return nil
+	}
+	_, err := profile.Session(c, true, nil)
+	return err
 }
 
 // checkAgain reads the configuration again for a worker, and reports whether that can go
