@@ -180,7 +180,7 @@ func authRetry(i *Interface) config.AuthRetry {
 	if i.asks.retry != nil {
 		return *i.asks.retry
 	}
-	return i.process.AuthRetry
+	return i.process.AuthRetry()
 }
 
 // setAuthRetry changes the client's, at once or when there is one.

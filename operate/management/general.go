@@ -92,7 +92,7 @@ func doLog(r *reader, args []string)  { r.past("log", &r.i.log, &r.logs, args) }
 func doEcho(r *reader, args []string) { r.past("echo", &r.i.echoes, &r.echoes, args) }
 
 func doStatus(r *reader, args []string) {
-	version := r.i.process.StatusVersion
+	version := r.i.process.StatusVersion()
 	// As with OpenVPN, what is no number, or 0, stands for the format of the configuration.
 	if n := number(first(args)); n != 0 {
 		version = n

@@ -32,10 +32,10 @@ var Signals = []string{"SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"}
 type Process struct {
 	// Title is the first line of `version`: OpenVPN's form, and who this is.
 	Title string
-	// AuthRetry is what the configuration says about refused logins.
-	AuthRetry config.AuthRetry
-	// StatusVersion is the format of `status` without a number.
-	StatusVersion int
+	// AuthRetry returns what the configuration says about refused logins.
+	AuthRetry func() config.AuthRetry
+	// StatusVersion returns the format of `status` without a number.
+	StatusVersion func() int
 	// Signal does what the named signal of Signals asks for.
 	Signal func(name string)
 	// Ask asks people at the terminal for a password; nil: nobody can be asked.

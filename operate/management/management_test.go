@@ -25,7 +25,7 @@ import (
 func quiet(asked chan string) Process {
 	verb, mute := 3, 0
 	return Process{
-		Title: "OpenVPN test", Log: slog.New(slog.DiscardHandler), StatusVersion: 1, Signal: func(name string) { asked <- name },
+		Title: "OpenVPN test", Log: slog.New(slog.DiscardHandler), AuthRetry: func() config.AuthRetry { return config.AuthRetryNone }, StatusVersion: func() int { return 1 }, Signal: func(name string) { asked <- name },
 		Verb: func() int { return verb }, SetVerb: func(n int) { verb = n }, Mute: func() int { return mute }, SetMute: func(n int) { mute = n },
 	}
 }

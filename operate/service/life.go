@@ -28,6 +28,8 @@ type life struct {
 	// open makes the role of a configuration.
 	open   func(roles, *config.Config) (opened, error)
 	config atomic.Pointer[config.Config] // that was read last, of a keeper
+	// at is what runs one configuration; nil before the first.
+	at atomic.Pointer[running]
 	// pidFile is where this process's number goes (`writepid`); never nil but
 	// in a worker.
 	pidFile atomic.Pointer[string]

@@ -29,15 +29,23 @@ func (l *life) manage(ctx context.Context, events <-chan process.Event, c *confi
 		return nil, events, nil
 	}
 	wishes := make(chan process.Event, 8)
+	present := func() *config.Config {
+		if at := l.at.Load(); at != nil {
+			return at.config.Load()
+		}
+		return c
+	}
 	m, err = management.Open(placed(c), management.Process{
-		Title: version.Current().Title(), Log: l.log.Logger, StatusVersion: c.Process.StatusVersion, AuthRetry: c.Login.Retry, Ask: func(q string) (string, error) { return AskTerminal(q, false) },
+		Title: version.Current().Title(), Log: l.log.Logger, Ask: func(q string) (string, error) { return AskTerminal(q, false) },
 		Signal: func(name string) {
 			select {
 			case wishes <- asked[name]:
 			default: // as many wait as can be told apart
 			}
 		},
-		Verb: l.log.verb, SetVerb: l.log.setVerb,
+		AuthRetry:     func() config.AuthRetry { return present().Login.Retry },
+		StatusVersion: func() int { return present().Process.StatusVersion },
+		Verb:          l.log.verb, SetVerb: l.log.setVerb,
 		Mute:    func() int { return int(l.log.mute.Load()) },
 		SetMute: func(n int) { l.log.mute.Store(int64(n)) },
 	})

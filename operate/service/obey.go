@@ -42,6 +42,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	defer cancel(nil)
 	run := &running{life: l, jail: jail}
 	run.config.Store(c)
+	l.at.Store(run)
 	o := obeyed{run: run, log: l.log, manager: l.manager, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
 	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, tasks: l.tasks, management: m,
