@@ -21,7 +21,7 @@ var sessionsGoOn = regexp.MustCompile(`sessions go on`)
 // everything over.
 func TestReloadKeepsSessions(t *testing.T) {
 	t.Parallel()
-	for name, extra := range map[string][]string{"root": nil, "nobody": {"user nobody"}} {
+	for name, extra := range map[string][]string{"root": nil, "nobody": {"user nobody", "script-security 2", "client-disconnect /bin/true"}} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
 			c, s := l.host("c"), l.host("s")
@@ -117,6 +117,36 @@ func TestReloadKeepsTunnel(t *testing.T) {
 		t.Errorf("the client connected %d times", n)
 	}
 	if err := client.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("exit status: %v", err)
+	}
+}
+
+// TestFirstProgramStartsOver: a server whose user is named starts over for its first program,
+// which may need sudo: what it gave up for having none (no_new_privs) cannot be had back.
+func TestFirstProgramStartsOver(t *testing.T) {
+	t.Parallel()
+	s := newLab(t).host("s")
+	config := s.serverConfig(serverParty(t, plain, "user nobody"))
+	server := s.run(ours, config).up()
+	server.expect(givenUp, 1, patience)
+	without := func(want string) {
+		t.Helper()
+		for _, got := range threadFields(t, worker(t, server), "NoNewPrivs") {
+			if got != want {
+				t.Errorf("NoNewPrivs of a thread: %s, want %s", got, want)
+			}
+		}
+	}
+	without("1")
+	if err := os.WriteFile(config, []byte(string(must(os.ReadFile(config)))+"\nscript-security 2\nclient-connect /bin/true\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	server.cmd.Process.Signal(syscall.SIGHUP)
+	server.expect(regexp.MustCompile(`cannot be taken while sessions go on.*sudo`), 1, patience)
+	server.expect(initialized, 2, patience)
+	server.expect(givenUp, 2, patience)
+	without("0")
+	if err := server.stop(syscall.SIGTERM); err != nil {
 		t.Errorf("exit status: %v", err)
 	}
 }

@@ -50,7 +50,7 @@ func (r *running) take(c *config.Config) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change := r.config.Load().Changed(c)
-	if !canGoOn(r.log.Logger, change) {
+	if len(change.Anew) == 0 && !r.mayTakePrograms(c) || !canGoOn(r.log.Logger, change) {
 		return false
 	}
 	if len(change.Live) > 0 {
@@ -67,6 +67,22 @@ func (r *running) take(c *config.Config) bool {
 	r.log.notes(c)
 	r.log.mute.Store(int64(c.Process.Mute))
 	return true
+}
+
+// mayTakePrograms reports whether this process can run the programs of a configuration as
+// one can that begins with it, and logs why not. A process that could not start over takes
+// them nevertheless.
+func (r *running) mayTakePrograms(c *config.Config) bool {
+	if r.jail.Empty() || r.jail.Regain || !regains(c) || regains(r.config.Load()) {
+		return true
+	}
+	const why = "this process gave up sudo, too (no_new_privs), since it had no programs to run"
+	if r.alone {
+		r.log.Warn("the first programs of a configuration with user: they cannot use sudo until this process is started again", "because", why)
+		return true
+	}
+	r.log.Info("the configuration was read again (SIGHUP), and cannot be taken while sessions go on", "because of", "the first programs of a configuration with user", "reason", why)
+	return false
 }
 
 // adopt goes on with another configuration, as far as the role can.

@@ -74,8 +74,7 @@ func giveUp(c *config.Config) (process.Jail, error) {
 		id, err = inNamespace(c, id)
 	}
 	j := process.Jail{Identity: id, Chroot: c.Process.Chroot}
-	// Where the administrator names user and programs, these may be such as call sudo.
-	j.Regain = (c.At("user") != config.Pos{}) && len(c.Programs())+len(c.Hooks.Commands()) > 0 && c.Process.Forbidden() == ""
+	j.Regain = regains(c)
 	if c.Mode == config.ModeServer {
 		return j, err // its socket stays open
 	}
@@ -87,6 +86,12 @@ func giveUp(c *config.Config) (process.Jail, error) {
 		j.Keep = append(j.Keep, process.NetRaw)
 	}
 	return j, err
+}
+
+// regains reports whether programs of a configuration may win rights back: where the
+// administrator names user and programs, these may be such as call sudo.
+func regains(c *config.Config) bool {
+	return c.At("user") != config.Pos{} && len(c.Programs())+len(c.Hooks.Commands()) > 0 && c.Process.Forbidden() == ""
 }
 
 // inNamespace is the user that root of a user namespace with no other users goes on
