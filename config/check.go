@@ -26,7 +26,7 @@ func (c check) whole() {
 		c.note(c.at("single-session"), "single-session: only means something between two hosts without a server, ignored here")
 	}
 	if c.Trust.ReplayPersist != "" && c.Trust.Secret == nil {
-		c.note(c.at("replay-persist"), "replay-persist: only means something with a static key, ignored here: TLS makes new keys for each connection, so what was recorded of one before opens nothing")
+		c.note(c.at("replay-persist"), "replay-persist: without effect with TLS, so the file is not written: what was recorded of a former connection opens nothing, since both ends choose new random numbers and keys for each; OpenVPN keeps the packet ids of tls-auth and tls-crypt in it")
 	}
 	c.auth()
 	asksReaders(c)

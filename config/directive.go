@@ -15,7 +15,7 @@ type Directive struct {
 	Inline  bool // may be given as a block <name>...</name>
 	Reload  Reload
 	Status  Status
-	Reason  string // why it is not honoured, and what to do instead; "" if that needs no word
+	Reason  string // why it is not honoured, and what to do instead, or when it is; "" if that needs no word
 	Default string // what holds without it, as its arguments; "" where that is nothing, or depends
 	Help    string // what it does, in one sentence
 

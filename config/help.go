@@ -100,6 +100,9 @@ func (d *Directive) State() string {
 	case Command:
 		return "a command: culvert --" + usage(d)
 	}
+	if reason != "" {
+		return "honoured " + reason
+	}
 	return "honoured"
 }
 

@@ -83,7 +83,7 @@ func one(r Role) string {
 }
 
 func state(d *Directive) string {
-	if d.Status == Supported {
+	if d.Status == Supported && d.Reason == "" {
 		return ""
 	}
 	return d.State()

@@ -48,7 +48,7 @@ var trustRows = list{
 	{Name: "providers", Usage: "name ...", Where: top, Help: "Load these OpenSSL providers; default and legacy need nothing here, others are refused.", set: setProviders},
 	{Name: "force-tls-key-material-export", Guards: true, Where: top, Role: RoleServer, Help: "Refuse clients that cannot derive keys by RFC 5705: those from before OpenVPN 2.6.", set: on(func(c *Config) *bool { return &c.Trust.ForceKeyExport })},
 	{Name: "key-method", Usage: "n", Where: top, Help: "Choose how keys are exchanged; removed in OpenVPN 2.5.", set: setKeyMethod},
-	{Name: "replay-persist", Usage: "file", Where: top, Touches: TouchWrites, Help: "Of two hosts with a static key: keep in this file how far the other has come, to refuse packets from before a restart.", set: text(func(c *Config) *string { return &c.Trust.ReplayPersist })},
+	{Name: "replay-persist", Usage: "file", Where: top, Touches: TouchWrites, Reason: "with a static key, ignored with TLS", Help: "Of two hosts with a static key: keep in this file how far the other has come, to refuse packets from before a restart.", set: text(func(c *Config) *string { return &c.Trust.ReplayPersist })},
 
 	// Accepted, and nothing to do.
 	{Name: "dh", Usage: "file|none", Where: top, Inline: true, Status: Harmless, Help: "Name Diffie-Hellman parameters; elliptic curves are used in any case.", set: setDH},
