@@ -21,6 +21,7 @@ import (
 func Told(c *config.Config, base *hooks.Env, peer netip.Addr) bringup.Told {
 	t := bringup.Told{Base: base, Host: new(hooks.Env), NoRoutes: c.Routing.NoExec,
 		Redirect: c.Routing.RedirectGateway != nil && !c.Routing.RedirectGateway.NoIPv4}
+	setRedirect(t.Host, c.Routing.RedirectGateway)
 	setDNS(t.Host, c.Routing.DNS)
 	setForeign(t.Host, c.Routing.DNS)
 	t.Local, t.Remote = setOwnAddress(t.Host, c.Adapter)
@@ -29,6 +30,24 @@ func Told(c *config.Config, base *hooks.Env, peer netip.Addr) bringup.Told {
 		t.DNS = updown(c.Routing.DNS)
 	}
 	return t
+}
+
+// setRedirect sets what OpenVPN 2.7 tells of default routes into the tunnel: 1, and 2 with
+// block-local.
+func setRedirect(e *hooks.Env, r *config.RedirectGateway) {
+	if r == nil || r.Private {
+		return
+	}
+	how := int64(1)
+	if r.BlockLocal {
+		how = 2
+	}
+	if !r.NoIPv4 {
+		e.SetInt("route_redirect_gateway_ipv4", how)
+	}
+	if r.IPv6 {
+		e.SetInt("route_redirect_gateway_ipv6", how)
+	}
 }
 
 // updown returns what dns-updown is told of names, as OpenVPN 2.7 does. With servers

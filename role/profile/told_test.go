@@ -38,7 +38,31 @@ func TestUpdown(t *testing.T) {
 	}
 }
 
-// TestTold: programs are told of names, routes and gateways as by OpenVPN 2.6.14 (recorded).
+// TestToldRedirect: programs are told of default routes into the tunnel as by OpenVPN 2.7
+// (recorded, the newest first).
+func TestToldRedirect(t *testing.T) {
+	for flags, want := range map[string]string{
+		"redirect-gateway def1 bypass-dhcp":      "[route_redirect_gateway_ipv4=1]",
+		"redirect-gateway":                       "[route_redirect_gateway_ipv4=1]",
+		"redirect-gateway local def1":            "[route_redirect_gateway_ipv4=1]",
+		"redirect-gateway def1 ipv6 block-local": "[route_redirect_gateway_ipv6=2 route_redirect_gateway_ipv4=2]",
+		"redirect-gateway ipv6 !ipv4":            "[route_redirect_gateway_ipv6=1]",
+		"redirect-private def1":                  "[]",
+		"route 10.60.0.0 255.255.0.0":            "[]",
+	} {
+		c, err := config.ParseFile("test.conf", []byte("client\ndev tun\nremote 192.0.2.1\nauth-user-pass\nca ca.crt\n"+flags+"\n"), func(string) ([]byte, error) { return []byte("-----BEGIN CERTIFICATE-----"), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := slices.DeleteFunc(Told(c, new(hooks.Env), netip.Addr{}).Host.List(), func(v string) bool { return !strings.HasPrefix(v, "route_redirect_") })
+		if got := fmt.Sprint(told); got != want {
+			t.Errorf("%s: told %s, want %s", flags, got, want)
+		}
+	}
+}
+
+// TestTold: programs are told of names, routes and gateways as by OpenVPN 2.6.14
+// (recorded), and of default routes as by 2.7.
 func TestTold(t *testing.T) {
 	client := "client\ndev tun\nremote 192.0.2.1\nauth-user-pass\nca ca.crt\ntopology subnet\nifconfig 10.8.0.2 255.255.255.0\nroute-gateway 10.8.0.1\n"
 	server := "dev tun\nca ca.crt\ncert x.crt\nkey x.key\ndh none\ntopology net30\nserver 10.8.0.0 255.255.255.0\nroute 10.70.0.0 255.255.0.0\n"
@@ -46,9 +70,9 @@ func TestTold(t *testing.T) {
 	for lines, want := range map[string]string{
 		client + "dns server 9 address 9.9.9.9\ndns server 2 address 9.9.9.8\n":                               "dns_server_1_address_1=9.9.9.8 dns_server_2_address_1=9.9.9.9 foreign_option_1=dhcp-option DNS 9.9.9.8 foreign_option_2=dhcp-option DNS 9.9.9.9",
 		client + "dhcp-option DNS 10.8.0.1\ndhcp-option DOMAIN-ROUTE r.example\ndhcp-option PROXY_HTTP h 1\n": "foreign_option_1=dhcp-option DNS 10.8.0.1 foreign_option_2=dhcp-option DOMAIN-ROUTE r.example",
-		client + six + "redirect-gateway ipv6 !ipv4\n": "route_ipv6_network_1=::/3 route_ipv6_gateway_1=fd00:8::1 route_ipv6_network_2=2000::/4 route_ipv6_gateway_2=fd00:8::1 " +
+		client + six + "redirect-gateway ipv6 !ipv4\n": "route_redirect_gateway_ipv6=1 route_ipv6_network_1=::/3 route_ipv6_gateway_1=fd00:8::1 route_ipv6_network_2=2000::/4 route_ipv6_gateway_2=fd00:8::1 " +
 			"route_ipv6_network_3=3000::/4 route_ipv6_gateway_3=fd00:8::1 route_ipv6_network_4=fc00::/7 route_ipv6_gateway_4=fd00:8::1",
-		client + "redirect-gateway ipv6 !ipv4\n": "route_ipv6_network_1=::/3 route_ipv6_gateway_1=:: route_ipv6_network_2=2000::/4 route_ipv6_gateway_2=:: " +
+		client + "redirect-gateway ipv6 !ipv4\n": "route_redirect_gateway_ipv6=1 route_ipv6_network_1=::/3 route_ipv6_gateway_1=:: route_ipv6_network_2=2000::/4 route_ipv6_gateway_2=:: " +
 			"route_ipv6_network_3=3000::/4 route_ipv6_gateway_3=:: route_ipv6_network_4=fc00::/7 route_ipv6_gateway_4=::",
 		client + "redirect-private def1\n":                                     "redirected",
 		client + six + "route-ipv6 fd00:9::/48\nroute 10.60.0.0 255.255.0.0\n": "route_network_1=10.60.0.0 route_netmask_1=255.255.0.0 route_gateway_1=10.8.0.1 route_ipv6_network_1=fd00:9::/48 route_ipv6_gateway_1=fd00:8::1",

@@ -45,12 +45,14 @@ func (a *Admission) ask(ctx context.Context, who *access.Applicant, lines []stri
 		return Decision{Refusal: refusal}
 	}
 	if len(lines) > 0 {
+		before := len(settings.Notes)
 		if err := config.AddPerClient(a.cfg, settings, "client-auth", []byte(strings.Join(lines, "\n"))); err != nil {
 			return Decision{Refusal: &access.Refusal{Reason: refusedHere, Cause: &SettingsError{"the lines that came with the login have errors", err}}}
 		}
 		if settings.Disable {
 			return Decision{Refusal: &access.Refusal{Reason: refusedHere, Cause: &SettingsError{Text: "the lines that came with the login have `disable`"}}}
 		}
+		a.remark(settings.Notes[before:], who.Name)
 	}
 	return Decision{Settings: settings}
 }

@@ -150,7 +150,7 @@ func (s Scripts) connect(ctx context.Context, env *hooks.Env, settings *config.P
 	if err != nil {
 		return refusedBy(err)
 	}
-	return a.addConfig(scratch, settings)
+	return a.addConfig(scratch, settings, v.Identity().Name)
 }
 
 // refusedBy is the decision to refuse a client, which OpenVPN tells no more than that.
@@ -186,7 +186,7 @@ func (a *Admission) awaitConnect(ctx context.Context, scratch hooks.Scratch, lef
 
 // addConfig adds what client-connect wrote to a client's settings. With a faulty line
 // the client is refused: half of it could allow more than its author meant.
-func (a *Admission) addConfig(scratch hooks.Scratch, settings *config.PerClient) Decision {
+func (a *Admission) addConfig(scratch hooks.Scratch, settings *config.PerClient, client string) Decision {
 	text, more := scratch.ReadAll(configFile, maxConfig)
 	if more {
 		return refusedBy(fmt.Errorf("client-connect: it wrote more than %d bytes of configuration for the client", maxConfig))
@@ -198,7 +198,22 @@ func (a *Admission) addConfig(scratch hooks.Scratch, settings *config.PerClient)
 	if own.Disable {
 		return refusedBy(&SettingsError{Text: "client-connect wrote `disable` for the client"})
 	}
+	a.remark(own.Notes[len(settings.Notes):], client)
 	return Decision{Settings: &own}
+}
+
+// maxRemarks is how many lines for one client are remarked on.
+const maxRemarks = 20
+
+// remark logs what has no effect of lines that were added for a client that connects.
+func (a *Admission) remark(notes []config.Note, client string) {
+	for i, n := range notes {
+		if i == maxRemarks {
+			a.programs.log.Warn(fmt.Sprintf("%d more lines for the client call for a remark", len(notes)-i), "client", client)
+			return
+		}
+		a.programs.log.Warn(n.Pos.String()+": "+n.Text, "client", client)
+	}
 }
 
 // Place notes where the client is in the end, for what programs are told.

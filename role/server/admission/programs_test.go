@@ -94,6 +94,30 @@ func TestClientConnect(t *testing.T) {
 	}
 }
 
+// TestRemarks: of what client-connect writes, the log says what has no effect, and no more
+// than some lines of it. What the client's settings called for before is not said again.
+func TestRemarks(t *testing.T) {
+	a, _ := scripted(t, `test $script_type = client-connect || exit 0
+i=0; while test $i -lt 30; do echo "up /bin/true"; i=$((i+1)); done > "$1"`)
+	var said strings.Builder
+	a.programs.log = slog.New(slog.NewTextHandler(&said, nil))
+	v, at := came(a, "anna")
+	answer := make(chan Decision, 1)
+	before := &config.PerClient{Notes: []config.Note{{Text: "of before"}}}
+	v.door.Do(func(now time.Time) {
+		v.Scripts().Arrive(now, hello("anna", "", ""), before, at, func(_ time.Time, d Decision) { answer <- d })
+	})
+	if d := <-answer; d.Refusal != nil {
+		t.Fatal(d.Refusal)
+	}
+	text := said.String()
+	if strings.Count(text, "up: ignored") != maxRemarks || !strings.Contains(text, "10 more lines") || !strings.Contains(text, "client-connect:20") || strings.Contains(text, "of before") {
+		t.Errorf("the log says\n%s", text)
+	}
+	leave(v)
+	on(v, func(time.Time) { v.Scripts().Leave(Farewell{}) })
+}
+
 // TestForbiddenPrograms: without script-security 2 nobody is let in past client-connect, as
 // with OpenVPN 2.6.14, which starts with it.
 func TestForbiddenPrograms(t *testing.T) {
