@@ -56,7 +56,8 @@ func (c check) serverAuth() {
 		c.Login.GenToken = nil
 	}
 	if c.has("client-crresponse") && !program {
-		c.problem("client-crresponse", "needs a program that checks passwords", "add the line: auth-user-pass-verify PROGRAM via-file")
+		c.note(c.at("client-crresponse"), "client-crresponse: not run, since no program checks passwords; add the line: auth-user-pass-verify PROGRAM via-file")
+		c.Login.ClientCRResponse = nil
 	}
 	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional"} {
 		if c.has(name) && !checked {

@@ -2,8 +2,9 @@ package config
 
 import "fmt"
 
-// checkHooks checks the programs for this host's own adapter. OpenVPN does not start when it may not
-// run up, and starts without the others.
+// checkHooks checks the programs for this host's own adapter. OpenVPN 2.5 to 2.7 end when they may not
+// run up: a server at once, and a client when it is connected. They go on without the others. A plugin's
+// command is not subject to script-security.
 func checkHooks(c check) {
 	if c.isServer() {
 		for _, name := range []string{"ipchange", "up-delay"} {
@@ -15,7 +16,7 @@ func checkHooks(c check) {
 	if c.Process.ScriptSecurity >= scriptsAllowed {
 		return
 	}
-	for _, needed := range []string{"up", "dns-updown", "plugin"} {
+	for _, needed := range []string{"up", "dns-updown"} {
 		if c.Hooks.Commands()[needed] != nil {
 			c.problem(needed, fmt.Sprintf("script-security %d does not allow programs", c.Process.ScriptSecurity), "add the line: script-security 2")
 		}

@@ -138,6 +138,9 @@ func (c check) static() {
 		c.problem("secret", "a static key needs a cipher in CBC mode, the same on both hosts", "add the line: cipher AES-256-CBC")
 	}
 	c.noTLS()
+	if c.has("no-replay") {
+		c.problem("no-replay", "with a static key packets have another form without protection, and could be replayed", "remove it on both ends")
+	}
 	allowed := ""
 	if !c.Data.AllowStaticCrypto {
 		allowed = "; OpenVPN 2.7 needs the line: allow-deprecated-insecure-static-crypto"

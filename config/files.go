@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 
 	"culvert/internal/pemtext"
@@ -70,7 +71,7 @@ func (l *fileLines) readAll() {
 		{"tls-crypt", staticKeyBlock, l.Trust.TLSCrypt},
 		{"tls-crypt-v2", l.keyV2(), l.Trust.TLSCryptV2},
 		{"auth-user-pass", "", l.Login.UserPass},
-		{"auth-gen-token-secret", "OpenVPN auth-token server key", l.Login.GenTokenSecret},
+		{"auth-gen-token-secret", "OpenVPN auth-token server key", l.tokenSecret()},
 		{"askpass", "", l.Trust.AskPass},
 		{"http-proxy-user-pass", "", l.Link.HTTPProxyUserPass},
 		{"socks-proxy", "", l.Link.SOCKSProxy.login()},
@@ -98,6 +99,15 @@ func (l *fileLines) dhParameters() *File {
 	return l.dh
 }
 
+// tokenSecret is the file of auth-gen-token-secret, which nothing reads without
+// auth-gen-token.
+func (l *fileLines) tokenSecret() *File {
+	if !l.has("auth-gen-token") {
+		return nil
+	}
+	return l.Login.GenTokenSecret
+}
+
 // readNamed looks for a revocation list below `chroot` first, as OpenVPN does: it is
 // read again there later.
 func (l *fileLines) readNamed(directive, name string) ([]byte, error) {
@@ -117,7 +127,7 @@ func (l *fileLines) readFile(name, block string, f *File) {
 	case !f.Inline && f.Name != "":
 		text, err := l.readNamed(name, l.Path(f.Name))
 		if err != nil {
-			l.fail(&Error{f.Pos, name, f.Name, "cannot be read: " + err.Error(), mendOf(err, f.Name)})
+			l.fail(&Error{f.Pos, name, f.Name, unreadable(err), mendOf(err, f.Name)})
 			return
 		}
 		f.Text = text
@@ -178,6 +188,20 @@ func (l *fileLines) keyV2() string {
 }
 
 const staticKeyBlock = "OpenVPN Static key V1"
+
+// unreadable says why a file cannot be read, on one line, and without its path where that
+// is too long to show.
+func unreadable(err error) string {
+	const longest = 1024
+	text := err.Error()
+	if inner := (*fs.PathError)(nil); errors.As(err, &inner) && len(inner.Path) > longest {
+		text = inner.Err.Error()
+	}
+	if strings.ContainsFunc(text, isControl) {
+		text = strconv.Quote(text)
+	}
+	return "cannot be read: " + text
+}
 
 // mendOf is what to do about a file that cannot be read.
 func mendOf(err error, name string) string {

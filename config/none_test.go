@@ -1,6 +1,7 @@
 package config
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -76,8 +77,63 @@ func TestAsStockStarts(t *testing.T) {
 	line{text: "script-security 2\nauth-user-pass-verify /bin/true via-file"}.try(t, serverLines)
 	line{text: "remote 203.0.113.7:80@example.org 1194", note: "203.0.113.7:80@example.org is no host's name or address, so it will not be reached"}.try(t, clientLines)
 	line{text: "remote <server-ip> 1194 udp", note: "<server-ip> is no host's name"}.try(t, clientLines)
+	line{text: "remote h [port]", note: "[port] is no port, so h will not be reached"}.try(t, clientLines)
+	line{text: "remote h 70000", note: "70000 is no port"}.try(t, clientLines)
+	line{text: "remote h \"4 5\"", fault: "expected a port"}.try(t, clientLines)
 	line{text: "remote \"a b\" 1194", fault: "expected a host's name or address"}.try(t, clientLines)
 	line{text: "dev tun\nifconfig 10.0.0.1 10.0.0.2\nremote a\nsecret ta.key\ncipher AES-256-CBC", note: "OpenVPN 2.7 needs the line: allow-deprecated-insecure-static-crypto"}.try(t, "")
 	line{text: "dev-node MyTap", note: "MyTap is the name of an adapter on Windows, and not used"}.try(t, serverLines)
 	line{text: "ifconfig 10.9.0.1 10.9.0.2\ntopology net30", note: "server gives this adapter its address"}.try(t, serverLines)
+}
+
+// TestStartsWithWhatStockSkips: lines that OpenVPN 2.5, 2.6 or 2.7 starts with, and that
+// mean nothing to it or to us.
+func TestStartsWithWhatStockSkips(t *testing.T) {
+	for _, l := range []line{
+		{text: "auth-token x", note: "auth-token: ignored: it only means something in what a server pushes"},
+		{text: "auth-token-user x", note: "auth-token-user: ignored"},
+		{text: "peer-id 3", note: "peer-id: ignored"},
+		{text: "key-derivation tls-ekm", note: "key-derivation: ignored"},
+		{text: "protocol-flags cc-exit", note: "protocol-flags: ignored"},
+		{text: "push-continuation 1", fault: "may not stand"},
+		{text: "engine", note: "no OpenSSL here"},
+		{text: "engine pkcs11", note: "management-external-key"},
+		{text: "memstats f", note: "write status FILE"},
+		{text: "no-replay", note: "replayed packets are always dropped"},
+		{text: "auth 256", note: "read as SHA256"},
+		{text: "dhcp-option DNS 10.8.0.1;", note: "taken as a comment"},
+		{text: "dhcp-option DNS 10.8.0;", fault: "expected an IPv4 or IPv6 address"},
+		{text: "setenv FORWARD_COMPATIBLE 1\nsetenv UV_X a b", note: "ignored, as this configuration asks"},
+		{text: "setenv UV_X a b\nignore-unknown-option setenv", note: "more values than it takes"},
+		{text: "setenv UV_X a b", fault: "put the value in quotes"},
+		{text: "setenv opt route 1 2 3 4 5", note: "optional, so ignored: route"},
+		{text: "setenv opt verb", note: "a value is missing"},
+		{text: "setenv FORWARD_COMPATIBLE 1\nverify-x509-name a b c", fault: "more values than it takes"},
+		{text: "dev \"a\tb\"", fault: "up to 15 characters"},
+	} {
+		l.try(t, clientLines)
+	}
+	line{text: "<connection>\nremote b\nprng SHA1 16\nmax-routes 5\ndisable-dco\n</connection>", note: "since there are <connection> blocks"}.try(t, clientLines)
+	for _, l := range []line{
+		{text: "server 10.9.0.0 255.255.255.0 nopool", note: "no client gets an address"},
+		{text: "script-security 2\nclient-connect /bin/true\nserver 10.9.0.0 255.255.255.0 nopool", note: "given before"},
+		{text: "client-crresponse /bin/true", note: "not run, since no program checks passwords"},
+		{text: "auth-gen-token-secret missing.key", note: "not used without auth-gen-token"},
+		{text: "auth-gen-token\nauth-gen-token-secret missing.key", fault: "cannot be read"},
+	} {
+		l.try(t, serverLines)
+	}
+	line{text: "no-replay", fault: "could be replayed"}.try(t, "dev tun\nifconfig 10.0.0.1 10.0.0.2\nremote a\nsecret ta.key\ncipher AES-256-CBC\n")
+}
+
+// TestUnreadableNames: a name from the command line breaks no line of the log, and fills none.
+func TestUnreadableNames(t *testing.T) {
+	for _, name := range []string{"a\nb", strings.Repeat("a/", 4000)} {
+		_, err := ParseArgs([]string{"--client", "--remote", "a", "--auth-user-pass", "--ca", name}, func(n string) ([]byte, error) {
+			return nil, &fs.PathError{Op: "open", Path: n, Err: fs.ErrNotExist}
+		})
+		if err == nil || strings.Contains(err.Error(), "\n") || len(err.Error()) > 1000 || !strings.Contains(err.Error(), "cannot be read: ") {
+			t.Errorf("%v", err)
+		}
+	}
 }

@@ -174,7 +174,7 @@ func TestHelpOfADirective(t *testing.T) {
 		"verb":           {"verb n\n", "honoured", "client and server", "in a configuration file, on the command line or in what a server pushes", "Default  1", "SIGHUP"},
 		"ca":             {"<ca>", "Keys", ""},
 		"client-connect": {"honoured", "server"},
-		"no-replay":      {"refused: packets could be replayed"},
+		"no-replay":      {"ignored: replayed packets are always dropped"},
 		"persist-tun":    {"accepted, and changes nothing"},
 		"providers":      {"others are refused"},
 		"crl-verify":     {"at once"},

@@ -176,10 +176,13 @@ func (b *builder) apply(d *call, place Where) {
 		return
 	}
 	if err := checkRow(row, d, place); err != nil {
-		if row.Status == Planned || row.Status == Refused {
+		switch {
+		case row.Status == Planned || row.Status == Refused:
 			b.unknown = append(b.unknown, refusal{err, d.name, true, row.Guards})
-		} else {
+		case row.Where&place == 0 || row.Status == Command || place == InPush:
 			b.fail(b.rows.runTogether(d, err))
+		default:
+			b.misfit(row, d, err)
 		}
 		return
 	}
@@ -187,6 +190,14 @@ func (b *builder) apply(d *call, place Where) {
 	b.given[d.name] = d.Pos
 	b.said.line(d)
 	b.run(row, d)
+}
+
+// misfit keeps the error of a line with too many or few values. As with OpenVPN, a
+// configuration that asks to ignore unknown directives asks to ignore these, too. Those
+// that may keep somebody out stay errors.
+func (b *builder) misfit(row *Directive, d *call, err *Error) {
+	guards := row.Guards || row.Part == PartTrust || row.Part == PartLogin
+	b.unknown = append(b.unknown, refusal{b.rows.runTogether(d, err), d.name, false, guards})
 }
 
 // run calls the row's setter, and records its fault.
@@ -200,6 +211,8 @@ func (b *builder) run(row *Directive, d *call) {
 		return
 	case row.Status == Harmless && row.Reason != "":
 		d.remark(row.Reason)
+	case row.Status == Negotiated:
+		d.remark("ignored: it only means something in what a server pushes")
 	}
 	b.touch(row, d)
 	if row.set == nil {
@@ -255,7 +268,7 @@ func (b *builder) include(d *call) error {
 	}
 	text, err := b.read(b.Path(d.args[0]))
 	if err != nil {
-		return d.fault(d.args[0], "cannot be read: "+err.Error(), mendOf(err, d.args[0]))
+		return d.fault(d.args[0], unreadable(err), mendOf(err, d.args[0]))
 	}
 	b.depth++
 	b.text(d.args[0], text)

@@ -19,7 +19,7 @@ var dataRows = list{
 	{Name: "udp-mtu", Same: "link-mtu", Usage: "bytes", Where: conn, Help: "The old name of link-mtu.", set: setLinkMTU},
 
 	// Read by the session's negotiation.
-	{Name: "key-derivation", Usage: "method", Where: InPush, Status: Negotiated, Help: "Say how data channel keys are made."},
+	{Name: "key-derivation", Usage: "method", Where: pull, Status: Negotiated, Help: "Say how data channel keys are made."},
 
 	// Accepted, and nothing to do.
 	{Name: "comp-noadapt", Where: pull, Status: Harmless, Help: "Do not adapt compression; nothing is compressed."},
@@ -29,6 +29,6 @@ var dataRows = list{
 
 	// Refused.
 	{Name: "mtu-dynamic", Usage: "[min] [max]", Where: conn, Status: Refused, Reason: "was removed long ago: write fragment or mssfix", Help: "Cut packets; fragment replaced it."},
-	{Name: "no-replay", Where: top, Status: Refused, Reason: "refused: packets could be replayed; remove it on both ends", Help: "Take replayed packets; removed in OpenVPN 2.7."},
+	{Name: "no-replay", Where: top, Status: Harmless, Reason: "ignored; replayed packets are always dropped; if the cipher is one in CBC mode, remove it on the other end, too, whose packets have another form", Help: "Take replayed packets; removed in OpenVPN 2.7."},
 	{Name: "no-iv", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.5, since it weakens the encryption; remove it on both ends", Help: "Use no initialization vector; removed in OpenVPN 2.5."},
 }

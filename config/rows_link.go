@@ -44,7 +44,7 @@ var linkRows = list{
 	{Name: "persist-local-ip", Where: top, Status: Harmless, Help: "Keep the local address across restarts."},
 	{Name: "persist-remote-ip", Where: top, Role: RoleClient, Status: Harmless, Help: "Keep the server's address across restarts."},
 	{Name: "mptcp", Where: top, Status: Harmless, Reason: "ignored; not part of OpenVPN", Help: "Use multipath TCP; from a patched OpenVPN."},
-	{Name: "disable-dco", Where: top, Status: Harmless, Help: "Use no kernel module, which is always so."},
+	{Name: "disable-dco", Where: conn, Status: Harmless, Help: "Use no kernel module, which is always so."},
 	{Name: "enable-dco", Where: top, Status: Harmless, Reason: "ignored; no kernel module is used", Help: "Use a kernel module; from a patched OpenVPN."},
 	{Name: "http-proxy-retry", Usage: "[value]", Where: conn, Role: RoleClient, Status: Harmless, Reason: "ignored since OpenVPN 2.4; see connect-retry-max", Help: "Keep trying the HTTP proxy; removed in OpenVPN 2.4."},
 	{Name: "http-proxy-timeout", Usage: "[seconds]", Where: conn, Role: RoleClient, Status: Harmless, Reason: "ignored since OpenVPN 2.4; see connect-timeout", Help: "Wait this long for the HTTP proxy; removed in OpenVPN 2.4."},

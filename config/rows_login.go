@@ -14,8 +14,8 @@ var loginRows = list{
 	{Name: "client-crresponse", Usage: "command", Where: top, Role: RoleServer, Touches: TouchRuns, Help: "Hand a client's answer to a challenge to this program.", set: command(func(c *Config) *[]string { return &c.Login.ClientCRResponse })},
 
 	// Read by the session's negotiation.
-	{Name: "auth-token", Usage: "token", Where: InPush, Status: Negotiated, Help: "The token to use in place of the password."},
-	{Name: "auth-token-user", Usage: "name", Where: InPush, Status: Negotiated, Help: "The user name that goes with the token."},
+	{Name: "auth-token", Usage: "token", Where: pull, Status: Negotiated, Help: "The token to use in place of the password."},
+	{Name: "auth-token-user", Usage: "name", Where: pull, Status: Negotiated, Help: "The user name that goes with the token."},
 
 	// Refused.
 	{Name: "auth-federate", Usage: "[argument] ...", Where: top, Role: RoleClient, Status: Refused, Reason: "this profile signs on by SAML, which only the AWS client does: ask for a profile with certificates", Help: "Sign on by SAML; from the AWS client."},

@@ -33,7 +33,7 @@ var processRows = list{
 	{Name: "win-sys", Usage: "path", Where: top, Status: WindowsOnly, Help: "Look for the system in this directory."},
 
 	// Refused.
-	{Name: "memstats", Usage: "file", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.7; write status FILE", Help: "Write statistics to this file; removed in OpenVPN 2.7."},
+	{Name: "memstats", Usage: "file", Where: top, Status: Harmless, Reason: "ignored; removed in OpenVPN 2.7: write status FILE", Help: "Write statistics to this file; removed in OpenVPN 2.7."},
 	{Name: "setcon", Guards: true, Usage: "context", Where: top, Status: Refused, Reason: "SELinux lets only a program with one thread change its context, and this one has several: remove the line, and have the service manager start it in that context (systemd: SELinuxContext=)", Help: "Run in this SELinux context."},
 	{Name: "inetd", Usage: "[mode] [name]", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.7; run it as a service of its own", Help: "Start from inetd; removed in OpenVPN 2.7."},
 }

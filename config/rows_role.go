@@ -16,8 +16,8 @@ var roleRows = list{
 	{Name: "compat-mode", Usage: "version", Where: top, Help: "Take the defaults of an older OpenVPN version.", set: setCompatMode},
 
 	// Read by the session's negotiation.
-	{Name: "protocol-flags", Usage: "[flag] ...", Where: InPush, Status: Negotiated, Help: "Protocol features that both ends use."},
-	{Name: "peer-id", Usage: "id", Where: InPush, Status: Negotiated, Help: "This client's number on the server."},
+	{Name: "protocol-flags", Usage: "[flag] ...", Where: pull, Status: Negotiated, Help: "Protocol features that both ends use."},
+	{Name: "peer-id", Usage: "id", Where: pull, Status: Negotiated, Help: "This client's number on the server."},
 	{Name: "push-continuation", Usage: "n", Where: InPush, Status: Negotiated, Help: "Say whether more pushed options follow."},
 
 	// Accepted, and nothing to do.

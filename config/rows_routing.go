@@ -23,7 +23,7 @@ var routingRows = list{
 	// Accepted, and nothing to do.
 	{Name: "route-delay", Usage: "[seconds] [wait]", Where: pull, Help: "Wait before adding routes, and before route-up.", set: setRouteDelay},
 	{Name: "route-method", Usage: "method", Where: top, Status: Harmless, Help: "Say how Windows adds routes."},
-	{Name: "max-routes", Usage: "n", Where: top, Status: Harmless, Help: "Limit the number of routes; ignored since OpenVPN 2.4."},
+	{Name: "max-routes", Usage: "n", Where: conn, Status: Harmless, Help: "Limit the number of routes; ignored since OpenVPN 2.4."},
 
 	// For Windows.
 	{Name: "block-outside-dns", Where: pull, Role: RoleClient, Routing: true, Status: WindowsOnly, Help: "Keep DNS queries in the tunnel: block port 53 except through it.", set: on(func(c *Config) *bool { return &c.Routing.BlockOutsideDNS })},

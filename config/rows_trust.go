@@ -8,8 +8,8 @@ const notHardware = "ignored; it is about keys in hardware, which are not suppor
 const noPKCS11 = "keys in hardware are reached by a PKCS#11 module, which is a C library, and this program has no C: " +
 	"put certificate and key in files, and name them with cert and key; or keep the key where it is, and have a program sign with it, by management-external-key"
 
-// noEngine is why a key or random numbers by an engine are refused.
-const noEngine = "there is no OpenSSL here, so no engine of it: remove the line if it only speeds up ciphers, which use the processor's own instructions; for a key in hardware, have a program sign with it, by management-external-key"
+// noEngine is why an engine is not loaded. OpenVPN 2.6 and 2.7 with OpenSSL 3 start without it, too.
+const noEngine = "ignored; there is no OpenSSL here, so no engine of it; ciphers use the processor's own instructions, and for a key in hardware a program can sign with it, by management-external-key"
 
 // trustRows are the directives of PartTrust.
 var trustRows = list{
@@ -53,8 +53,9 @@ var trustRows = list{
 	// Accepted, and nothing to do.
 	{Name: "dh", Usage: "file|none", Where: top, Inline: true, Status: Harmless, Help: "Name Diffie-Hellman parameters; elliptic curves are used in any case.", set: setDH},
 	{Name: "persist-key", Where: pull, Status: Harmless, Help: "Keep keys across restarts, which is always done."},
-	{Name: "prng", Usage: "[algorithm] [length]", Where: top, Status: Harmless, Help: "Choose the random number generator; removed in OpenVPN 2.6."},
+	{Name: "prng", Usage: "[algorithm] [length]", Where: conn, Status: Harmless, Help: "Choose the random number generator; removed in OpenVPN 2.6."},
 	{Name: "use-prediction-resistance", Where: top, Status: Harmless, Help: "Reseed the random number generator often; removed in OpenVPN 2.8."},
+	{Name: "engine", Usage: "[name]", Where: top, Status: Harmless, Reason: noEngine, Help: "Use an OpenSSL engine."},
 	{Name: "pkcs11-pin-cache", Usage: "seconds", Where: top, Status: Harmless, Reason: notHardware, Help: "Remember the PIN of a key in hardware for this long."},
 	{Name: "pkcs11-private-mode", Usage: "mode ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Say how to use a key in hardware."},
 	{Name: "pkcs11-protected-authentication", Usage: "flag ...", Where: top, Status: Harmless, Reason: notHardware, Help: "Enter the PIN on the device."},
@@ -64,7 +65,6 @@ var trustRows = list{
 	{Name: "pkcs11-providers", Usage: "provider ...", Where: top, Status: Refused, Reason: noPKCS11, Touches: TouchRuns, Help: "Load these modules for keys in hardware."},
 	{Name: "pkcs11-id", Usage: "name", Where: top, Status: Refused, Reason: noPKCS11, Help: "Use this key in hardware."},
 	{Name: "pkcs11-id-management", Where: top, Status: Refused, Reason: noPKCS11, Help: "Let the management interface choose the key in hardware."},
-	{Name: "engine", Usage: "[name]", Where: top, Status: Refused, Reason: noEngine, Touches: TouchRuns, Help: "Use an OpenSSL engine."},
 	{Name: "verify-hash", Guards: true, Usage: "hash [algorithm]", Where: top, Inline: true, Status: Refused, Reason: "refused, as it was deprecated: it compares the authority's certificate only; name that authority alone with ca, or the peer's own certificate with peer-fingerprint", Help: "Accept only the authority with this hash."},
 	{Name: "compat-names", Usage: "[flag]", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.5; use verify-x509-name with the subject as the certificate has it", Help: "Write certificate names as OpenVPN 2.2 did; removed in OpenVPN 2.5."},
 	{Name: "no-name-remapping", Where: top, Status: Refused, Reason: "was removed in OpenVPN 2.5; names are never changed, so remove the line", Help: "Keep special characters in certificate names; removed in OpenVPN 2.5."},

@@ -22,9 +22,8 @@ func setRemote(b *builder, d *call) error {
 	default: // OpenVPN starts with it, too, and goes on to the next one
 		d.remark(clip(r.host) + " is no host's name or address, so it will not be reached; write it as: remote HOST PORT")
 	}
-	var err error
 	if len(d.args) > 1 {
-		if r.port, err = d.parsePort(d.args[1]); err != nil {
+		if err := r.setPort(b, d); err != nil {
 			return err
 		}
 	}
@@ -39,6 +38,22 @@ func setRemote(b *builder, d *call) error {
 		return d.fault("", fmt.Sprintf("more than %d servers", maxRemotes), "")
 	}
 	b.sockets.remotes = append(b.sockets.remotes, r)
+	return nil
+}
+
+// setPort takes what no port can be, too, as OpenVPN does: it goes on to the next server.
+// Where a line break is lost, so is a directive, which may protect something.
+func (r *remote) setPort(b *builder, d *call) error {
+	text := d.args[1]
+	port, err := d.parsePort(text)
+	if err != nil {
+		if text == "0" || !visible(text) || b.rows.nameAtEnd(text, false) != "" {
+			return err
+		}
+		port = text
+		d.remark(clip(text) + " is no port, so " + clip(r.host) + " will not be reached; write it as: remote HOST PORT")
+	}
+	r.port = port
 	return nil
 }
 

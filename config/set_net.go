@@ -278,6 +278,11 @@ func addAddr(d *call, list *[]netip.Addr) error {
 		return d.expected(strings.Join(d.args[1:], " "), "one address after "+d.args[0])
 	}
 	a, err := netip.ParseAddr(d.args[1])
+	if bare := strings.TrimRight(d.args[1], ";#"); bare != d.args[1] && d.File != pushed {
+		if a, err = netip.ParseAddr(bare); err == nil {
+			d.remark("what follows the address in " + quote(d.args[1]) + " is taken as a comment; put a blank before it")
+		}
+	}
 	if err != nil || a.Zone() != "" {
 		return d.expected(d.args[1], "an IPv4 or IPv6 address")
 	}

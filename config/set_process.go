@@ -17,7 +17,7 @@ func setClient(b *builder, _ *call) error {
 // isInterface reports whether a network interface may have this name.
 func isInterface(name string) bool {
 	const longest = 15 // IFNAMSIZ of Linux less its NUL
-	return name != "" && len(name) <= longest && !strings.ContainsAny(name, "/ \t")
+	return name != "" && len(name) <= longest && !strings.ContainsAny(name, "/ ") && !strings.ContainsFunc(name, isControl)
 }
 
 // setDev takes an adapter's name or its kind.
@@ -94,7 +94,8 @@ func setSetenv(b *builder, d *call) error {
 	case d.File == pushed:
 		return d.fault(d.args[0], "a server may only set variables with setenv-safe", "")
 	case len(d.args) > 2:
-		return d.fault(strings.Join(d.args[2:], " "), "more values than it takes", "put the value in quotes")
+		b.misfit(b.rows[d.name], d, d.fault(strings.Join(d.args[2:], " "), "more values than it takes", "put the value in quotes"))
+		return nil
 	case d.args[0] == "FORWARD_COMPATIBLE" && len(d.args) == 2 && d.args[1] == "1":
 		b.forward = true
 	}

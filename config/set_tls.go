@@ -78,6 +78,7 @@ func setAuth(b *builder, d *call) error {
 		name = "RIPEMD160"
 	case slices.Contains(digests, "SHA"+name): // such as 256
 		name = "SHA" + name
+		d.remark("read as " + name + ", which OpenVPN wants written out")
 	case !slices.Contains(digests, name):
 		return d.expected(d.args[0], strings.Join(digests, ", "))
 	}

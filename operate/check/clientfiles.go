@@ -15,6 +15,22 @@ import (
 // mostClientFiles limits how many files of client-config-dir are looked at.
 const mostClientFiles = 1000
 
+// directories looks for those that have to be there for a start. What is below a chroot is
+// not looked for.
+func (s critic) directories() []Finding {
+	name, dir := "chroot", s.config.Process.Chroot
+	if dir == "" && s.isServer() {
+		name, dir = "tmp-dir", s.config.Process.TmpDir
+	}
+	if dir == "" || s.first(name) == nil {
+		return nil
+	}
+	if i, err := os.Stat(dir); err == nil && i.IsDir() {
+		return nil
+	}
+	return s.warnAt(s.first(name), Remark, name+": there is no directory "+printable.Name(dir)+" on this host", "nothing starts without it: make it, or write its whole path")
+}
+
 // clientFiles looks at the files of client-config-dir.
 func (s critic) clientFiles() (all []Finding) {
 	dir := s.config.Server.ClientConfigDir

@@ -19,7 +19,7 @@ type critic struct{ *subject }
 func (s critic) findings() []Finding {
 	all := []Finding{}
 	said := map[Finding]bool{} // by place and text
-	for _, part := range []func() []Finding{s.faulty, s.noted, s.insecure, s.deprecated, s.noEffect, keyring(s).material, s.programs, s.clientFiles} {
+	for _, part := range []func() []Finding{s.faulty, s.noted, s.insecure, s.deprecated, s.noEffect, keyring(s).material, s.programs, s.directories, s.clientFiles} {
 		for _, f := range part() {
 			if key := (Finding{File: f.File, Line: f.Line, Text: f.Text}); !said[key] {
 				said[key] = true
@@ -79,6 +79,8 @@ var meanings = []struct {
 	{"this one counts", NoEffect, Warn},
 	{"ignored, since there are <connection> blocks", NoEffect, Warn},
 	{"only means something on", NoEffect, Warn},
+	{"will not be reached", Remark, Warn},
+	{"no client gets an address", Remark, Warn},
 	{"will not take", NoEffect, Warn},
 	{"only for Windows", NoEffect, Note},
 	{"ignored, as this configuration asks", NoEffect, Note},

@@ -111,8 +111,8 @@ func TestNoPoolSaysSo(t *testing.T) {
 	if err := b.Lease(t.Context(), bert); !errors.Is(err, ErrNoLease) || !strings.Contains(err.Error(), "no ifconfig-push for this client") {
 		t.Errorf("%v", err)
 	}
-	c.Server.ClientConfigDir = ""
-	if _, err := New(c, nil); err == nil || !strings.Contains(err.Error(), "add `ifconfig-pool") {
-		t.Errorf("%v", err)
+	c.Server.ClientConfigDir = "" // as with OpenVPN, programs may give addresses
+	if _, err := New(c, nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -83,10 +83,7 @@ func newLayout(c *config.Config) (*Layout, error) {
 		}
 	}
 	l.divide6(c)
-	if l.pool.count == 0 && l.pool6.count == 0 && c.Server.ClientConfigDir == "" && !l.ethernet {
-		if c.Server.NoPool {
-			return nil, fmt.Errorf("server %v nopool: clients cannot get an address; add `ifconfig-pool START END`, or give each client its own with client-config-dir and ifconfig-push", l.Network)
-		}
+	if l.pool.count == 0 && l.pool6.count == 0 && c.Server.ClientConfigDir == "" && !c.Server.NoPool && !l.ethernet {
 		return nil, fmt.Errorf("the server has no addresses to lease; give `server NETWORK NETMASK`, `server-ipv6 PREFIX`, or both")
 	}
 	return l, nil
