@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"culvert/access/hooks"
@@ -16,9 +17,12 @@ import (
 
 // recorder notes what is run and what is done to the host, in order.
 type recorder struct {
-	done []string
-	fail string // the program that fails
+	done   []string
+	fail   string // the program that fails
+	broken int    // changes of the host that fail
 }
+
+var errBroken = errors.New("this host cannot be changed")
 
 func (r *recorder) Run(_ context.Context, directive string, env *hooks.Env, args ...string) error {
 	note := directive
@@ -37,6 +41,10 @@ func (r *recorder) Run(_ context.Context, directive string, env *hooks.Env, args
 
 func (r *recorder) Update(_ context.Context, want hostnet.State) error {
 	r.done = append(r.done, fmt.Sprintf("%d routes", len(want.Routes)))
+	if r.broken > 0 {
+		r.broken--
+		return errBroken
+	}
 	return nil
 }
 func (r *recorder) Undo(context.Context) error { r.done = append(r.done, "undo"); return nil }
@@ -132,5 +140,115 @@ func TestReconnect(t *testing.T) {
 	want := []string{"plugin sigusr1", "down restart sigusr1", "2 routes", "up restart", "route-pre-down init", "plugin", "down init", "0 routes", "up init", "1 routes", "route-up"}
 	if err != nil || !slices.Equal(r.done, want) {
 		t.Errorf("%v:\n%q, expected\n%q", err, r.done, want)
+	}
+}
+
+// TestHalfDoneChange: an adapter whose host cannot be brought to another state has its
+// programs nevertheless: up has run for what down runs for at the end.
+func TestHalfDoneChange(t *testing.T) {
+	for what, c := range map[string]struct {
+		broken int // changes of the host that fail
+		want   []string
+	}{
+		"for a while": {1, []string{"route-pre-down init", "plugin", "down init", "0 routes", "up init", "2 routes", "route-up", "route-pre-down init", "undo", "plugin", "down init"}},
+		"for good":    {2, []string{"route-pre-down init", "plugin", "down init", "0 routes", "up init", "2 routes", "undo", "plugin", "down init"}},
+	} {
+		r := new(recorder)
+		plain, other := withRoute, withRoute
+		plain.Told.DNS, other.Told.DNS = nil, nil
+		other.Routes = append(slices.Clone(plain.Routes), hostnet.Route{Dst: netip.MustParsePrefix("172.16.0.0/12")})
+		a, err := Hooks{Programs: r}.Opener(r.open)(t.Context(), plain)
+		if err == nil {
+			err = a.Finish(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.done, r.broken = nil, c.broken
+		if err := a.Update(t.Context(), other); !errors.Is(err, errBroken) || errors.As(err, new(*ProgramError)) {
+			t.Errorf("%s: %v, want the error of the host alone", what, err)
+		}
+		if err := a.Close(); err != nil || !slices.Equal(r.done, c.want) {
+			t.Errorf("%s: %v:\n%q, expected\n%q", what, err, r.done, c.want)
+		}
+	}
+}
+
+// turns notes whether the adapter's lock is held whenever a program runs or the host changes.
+type turns struct {
+	recorder
+	adapter *Adapter // nil until it is shared
+	loose   []string
+}
+
+func (t *turns) held(what string) {
+	if t.adapter != nil && t.adapter.hooks.mu.TryLock() {
+		t.adapter.hooks.mu.Unlock()
+		t.loose = append(t.loose, what)
+	}
+}
+
+func (t *turns) Run(ctx context.Context, directive string, env *hooks.Env, args ...string) error {
+	t.held(directive)
+	return t.recorder.Run(ctx, directive, env, args...)
+}
+
+func (t *turns) Update(ctx context.Context, want hostnet.State) error {
+	t.held("update")
+	return t.recorder.Update(ctx, want)
+}
+
+func (t *turns) Undo(ctx context.Context) error {
+	t.held("undo")
+	return t.recorder.Undo(ctx)
+}
+
+// TestProgramsTakeTurns: an adapter's programs and its changes do, whoever calls for them at
+// the same time.
+func TestProgramsTakeTurns(t *testing.T) {
+	r := new(turns)
+	other := withRoute
+	other.Told.Host = new(hooks.Env)
+	other.Told.Host.Set("ifconfig_local", "10.8.0.9")
+	a, err := Hooks{Programs: r, DownPre: true, UpRestart: true, RouteDelay: 1}.Opener(func(ctx context.Context, want State) (*Adapter, error) {
+		_, err := r.open(ctx, want)
+		return &Adapter{NIC: nic.NewNull("tun9", nic.IP, 1400), applied: r}, err
+	})(t.Context(), withRoute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.adapter = a
+	if err := a.Finish(t.Context()); err != nil { // from now on, what runs at a restart does not depend on who comes first
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for _, call := range []func() error{
+		func() error { return a.Finish(t.Context()) },
+		func() error { return errors.Join(a.Restart(t.Context(), "sigusr1"), a.Restarted(t.Context())) },
+		func() error { return errors.Join(a.Update(t.Context(), other), a.Update(t.Context(), withRoute)) },
+		func() error { a.RouteDelay(); return nil },
+		func() error { a.Tell(new(hooks.Env)); return nil },
+		func() error { a.Leaving("sigterm"); return nil },
+	} {
+		all.Go(func() {
+			if err := call(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if len(r.loose) > 0 {
+		t.Errorf("without the lock: %q", r.loose)
+	}
+	ran := map[string]int{}
+	for _, note := range r.done {
+		name, _, _ := strings.Cut(note, " ")
+		ran[name]++
+	}
+	if ran["up"] == 0 || ran["up"] != ran["down"] || ran["route-up"] != ran["route-pre-down"] {
+		t.Errorf("ran %v: %q", ran, r.done)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"culvert/config"
 	"culvert/host/process"
@@ -25,12 +26,17 @@ func (a *adoptive) Adopt(c *config.Config) error {
 	return nil
 }
 
+// conf is a configuration whose files look like certificates and keys.
+func conf(lines string) (*config.Config, error) {
+	return config.ParseFile("x.conf", []byte("dev tun\nca ca\ncert cert\nkey key\nverb 3\n"+lines), func(string) ([]byte, error) {
+		return []byte("-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"), nil
+	})
+}
+
 // serverConf is the configuration of a server with more lines.
 func serverConf(t *testing.T, lines string) *config.Config {
 	t.Helper()
-	c, err := config.ParseFile("s.conf", []byte("dev tun\nserver 10.8.0.0 255.255.255.0\nca ca\ncert cert\nkey key\ndh none\nverb 3\n"+lines), func(string) ([]byte, error) {
-		return []byte("-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"), nil
-	})
+	c, err := conf("server 10.8.0.0 255.255.255.0\ndh none\n" + lines)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,4 +79,35 @@ func TestFirstPrograms(t *testing.T) {
 			t.Errorf("%s: said %s", test.what, said.String())
 		}
 	}
+}
+
+// TestSignalsWhileAdopting: a role that takes another configuration may wait for a program
+// that hangs. Signals are obeyed meanwhile.
+func TestSignalsWhileAdopting(t *testing.T) {
+	onStage(t, func(s *stage) {
+		hangs, lines := make(chan struct{}), "client\nremote a\nremote-cert-tls server\n"
+		s.load = func() (*config.Config, error) {
+			defer func() { lines += "setenv A b\n" }()
+			return conf(lines)
+		}
+		a := &adoptive{hold: func() { <-hangs }}
+		s.open = func(r roles, c *config.Config) (opened, error) {
+			a.role = s.role(r, c).role
+			return opened{role: a, stop: func() {}}, nil
+		}
+		s.run()
+		s.signal(process.Reload)
+		s.signal(process.Restart)
+		s.signal(process.Status)
+		s.asked("tun run", "tun reload", "tun restart")
+		s.said("state of tun", 1)
+		s.said("sessions go on", 1)
+		s.signal(process.Exit)
+		if err := s.over(); err != nil {
+			t.Error(err)
+		}
+		s.said("stopping (SIGINT or SIGTERM)", 1)
+		close(hangs)
+		synctest.Wait()
+	})
 }

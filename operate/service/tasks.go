@@ -35,9 +35,9 @@ const programTasks = 5
 // isAlone reports whether a server is to give up its rights without a keeper, as OpenVPN
 // does, since two processes would leave no tasks for its programs. It changes nothing on this
 // host then but its own device. What a client sets besides, a router, and what the plugin
-// down-root runs take root at the end.
-func (l *life) isAlone(c *config.Config, jail process.Jail) bool {
-	return process.IsThin() && l.worker == nil && process.Privileged() && jail.Chroot == "" && jail.Identity.UID > 0 &&
+// down-root runs take root at the end. thin and root say what this process is.
+func (l *life) isAlone(c *config.Config, jail process.Jail, thin, root bool) bool {
+	return thin && l.worker == nil && root && jail.Chroot == "" && jail.Identity.UID > 0 &&
 		c.Mode == config.ModeServer && !l.Forward && c.Hooks.DownRoot == nil && l.crowded()
 }
 
@@ -51,7 +51,7 @@ func (l *life) boundTasks(c *config.Config, jail process.Jail) error {
 	if !process.IsThin() || l.worker != nil {
 		return nil
 	}
-	l.alone = l.isAlone(c, jail)
+	l.alone = l.isAlone(c, jail, process.IsThin(), process.Privileged())
 	keeps := !jail.Empty() && process.Privileged() && !l.alone
 	need := wholeThreads
 	switch {
