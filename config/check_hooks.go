@@ -16,12 +16,10 @@ func checkHooks(c check) {
 	if c.Process.ScriptSecurity >= scriptsAllowed {
 		return
 	}
-	for _, needed := range []string{"up", "dns-updown"} {
-		if c.Hooks.Commands()[needed] != nil {
-			c.problem(needed, fmt.Sprintf("script-security %d does not allow programs", c.Process.ScriptSecurity), "add the line: script-security 2")
-		}
+	if c.Hooks.Up != nil {
+		c.problem("up", fmt.Sprintf("script-security %d does not allow programs", c.Process.ScriptSecurity), "add the line: script-security 2")
 	}
-	for name, command := range map[string]*[]string{"down": &c.Hooks.Down, "route-pre-down": &c.Hooks.RoutePreDown, "route-up": &c.Hooks.RouteUp, "ipchange": &c.Hooks.IPChange} {
+	for name, command := range map[string]*[]string{"dns-updown": &c.Hooks.DNSUpdown, "down": &c.Hooks.Down, "route-pre-down": &c.Hooks.RoutePreDown, "route-up": &c.Hooks.RouteUp, "ipchange": &c.Hooks.IPChange} {
 		c.notRun(name, command)
 	}
 }

@@ -108,7 +108,9 @@ func TestStartsWithWhatStockSkips(t *testing.T) {
 		{text: "setenv UV_X a b", fault: "put the value in quotes"},
 		{text: "setenv opt route 1 2 3 4 5", note: "optional, so ignored: route"},
 		{text: "setenv opt verb", note: "a value is missing"},
+		{text: "setenv FORWARD_COMPATIBLE 1\nuser nobody nogroup", fault: "more values than it takes"},
 		{text: "setenv FORWARD_COMPATIBLE 1\nverify-x509-name a b c", fault: "more values than it takes"},
+		{text: "dns-updown /bin/true", note: "dns-updown: not run, since script-security 1"},
 		{text: "dev \"a\tb\"", fault: "up to 15 characters"},
 	} {
 		l.try(t, clientLines)
@@ -119,6 +121,7 @@ func TestStartsWithWhatStockSkips(t *testing.T) {
 		{text: "script-security 2\nclient-connect /bin/true\nserver 10.9.0.0 255.255.255.0 nopool", note: "given before"},
 		{text: "client-crresponse /bin/true", note: "not run, since no program checks passwords"},
 		{text: "auth-gen-token-secret missing.key", note: "not used without auth-gen-token"},
+		{text: "setenv FORWARD_COMPATIBLE 1\nclient-config-dir ccd exclusive", fault: "more values than it takes"},
 		{text: "auth-gen-token\nauth-gen-token-secret missing.key", fault: "cannot be read"},
 	} {
 		l.try(t, serverLines)

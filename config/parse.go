@@ -194,9 +194,10 @@ func (b *builder) apply(d *call, place Where) {
 
 // misfit keeps the error of a line with too many or few values. As with OpenVPN, a
 // configuration that asks to ignore unknown directives asks to ignore these, too. Those
-// that may keep somebody out stay errors.
+// that may keep somebody out, or take rights away, stay errors.
 func (b *builder) misfit(row *Directive, d *call, err *Error) {
-	guards := row.Guards || row.Part == PartTrust || row.Part == PartLogin
+	optional := slices.Contains([]Part{PartLink, PartAdapter, PartRouting, PartData, PartTimers}, row.Part) || slices.Contains([]string{"setenv", "setenv-safe", "verb", "mute"}, row.Name)
+	guards := row.Guards || !optional
 	b.unknown = append(b.unknown, refusal{b.rows.runTogether(d, err), d.name, false, guards})
 }
 
