@@ -33,6 +33,8 @@ type Link struct {
 	Shaper               int // bytes a second; 0: no limit
 	PassTOS              bool
 	SingleSession        bool
+
+	ways []Way // in the Settings of a remote, those of the whole configuration
 }
 
 // Proto is an outer protocol.
@@ -82,6 +84,32 @@ type Remote struct {
 	// Settings is the whole configuration with this remote's <connection>
 	// block applied, or nil when the block sets nothing but the remote.
 	Settings *Config
+}
+
+// Way is how a remote is reached, for programs, which are told of all of them.
+type Way struct {
+	Proto      Proto
+	Host, Port string
+	Local      Listen      // from where
+	HTTPProxy  *HTTPProxy  // nil: without one
+	SOCKSProxy *SOCKSProxy // nil: without one
+}
+
+// Ways returns one for each remote of the whole configuration, also in the Settings of
+// one; none for a server.
+func (l *Link) Ways() []Way {
+	ways := l.ways
+	if ways != nil {
+		return ways
+	}
+	for _, r := range l.Remotes {
+		own := l
+		if r.Settings != nil {
+			own = &r.Settings.Link
+		}
+		ways = append(ways, Way{r.Proto, r.Host, r.Port, Listen{Host: own.Local, Port: own.LocalPort}, own.HTTPProxy, own.SOCKSProxy})
+	}
+	return ways
 }
 
 // MTUDiscovery is `mtu-disc`: whether outer packets forbid routers to fragment them

@@ -25,6 +25,12 @@ func (b *builder) resolveRemotes() {
 	if !b.isServer() {
 		b.sockets.dropUnfit()
 	}
+	ways := b.Link.Ways()
+	for _, r := range b.Link.Remotes {
+		if r.Settings != nil {
+			r.Settings.Link.ways = ways
+		}
+	}
 }
 
 // resolveBlock applies a <connection> block to a copy of the whole.

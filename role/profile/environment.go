@@ -35,16 +35,27 @@ func Environment(c *config.Config) *hooks.Env {
 // setSockets sets the variables of each way to the other end, or of a server's sockets,
 // counted from 1.
 func setSockets(e *hooks.Env, c *config.Config) {
-	if len(c.Link.Remotes) == 0 {
+	ways := c.Link.Ways()
+	if len(ways) == 0 {
 		for i, l := range c.Listens() {
 			setSocket(e, i+1, protoName(l.Proto, "server"), config.Listen{Host: l.Host, Port: l.Port}, "", fmt.Sprint(l.Port))
 		}
 		return
 	}
-	for i, r := range c.Link.Remotes {
-		local := config.Listen{Host: c.Link.Local, Port: c.Link.LocalPort}
-		setSocket(e, i+1, protoName(r.Proto, "client"), local, r.Host, r.Port)
+	for i, w := range ways {
+		setSocket(e, i+1, protoName(w.Proto, "client"), w.Local, w.Host, w.Port)
+		if p := w.HTTPProxy; p != nil {
+			setProxy(e, "http", i+1, p.Host, p.Port)
+		}
+		if p := w.SOCKSProxy; p != nil {
+			setProxy(e, "socks", i+1, p.Host, p.Port)
+		}
 	}
+}
+
+func setProxy(e *hooks.Env, kind string, n int, host, port string) {
+	e.Set(fmt.Sprintf("%s_proxy_server_%d", kind, n), host)
+	e.Set(fmt.Sprintf("%s_proxy_port_%d", kind, n), port)
 }
 
 func setSocket(e *hooks.Env, n int, proto string, local config.Listen, remote, remotePort string) {
