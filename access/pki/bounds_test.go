@@ -241,21 +241,32 @@ func TestCofactor(t *testing.T) {
 
 // TestAffordable: the most work that a key file may ask for, and one more.
 func TestAffordable(t *testing.T) {
-	asks := func(costs ...int64) []byte {
-		id := element(tags.OBJECT_IDENTIFIER, []byte{0x2a, 3})
+	oid := func(id asn1.ObjectIdentifier) []byte {
+		der, err := asn1.Marshal(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	cut := []byte{2, 4, 1} // an integer that ends before its end
+	asks := func(kdf asn1.ObjectIdentifier, end []byte, costs ...int64) []byte {
 		parts := [][]byte{element(tags.OCTET_STRING, []byte("salt"))}
 		for _, n := range costs {
 			parts = append(parts, number(n))
 		}
-		return element(tags.SEQUENCE, id, element(tags.SEQUENCE, element(tags.SEQUENCE, id, element(tags.SEQUENCE, parts...)), element(tags.SEQUENCE)))
+		derivation := element(tags.SEQUENCE, oid(kdf), element(tags.SEQUENCE, append(parts, end)...))
+		return element(tags.SEQUENCE, oid(pbes2OID), element(tags.SEQUENCE, derivation, element(tags.SEQUENCE, oid(kdf))))
 	}
 	for _, c := range []struct {
 		algorithm []byte
 		want      bool
 	}{
-		{asks(), true}, {asks(1), true}, {asks(0), false}, {asks(-1), false}, {asks(maxWork), true}, {asks(maxWork + 1), false},
-		{asks(maxWork, 64), true}, {asks(maxWork, 65), false}, {asks(maxWork, 2, 32), true}, {asks(maxWork, 2, 33), false},
-		{[]byte("none"), true},
+		{asks(pbkdf2OID, nil, 1), true}, {asks(pbkdf2OID, nil, 0), false}, {asks(pbkdf2OID, nil, -1), false},
+		{asks(pbkdf2OID, nil, maxIterations, 32), true}, {asks(pbkdf2OID, nil, maxIterations+1), false},
+		{asks(pbkdf2OID, nil), false}, {asks(pbkdf2OID, cut, 2048), true}, {asks(pbkdf2OID, cut, 1<<48), false},
+		{asks(scryptOID, nil, 1<<14, 8, 1), true}, {asks(scryptOID, nil, 1<<20, 4, 1), true}, {asks(scryptOID, nil, 1<<20, 4, 2), false},
+		{asks(scryptOID, nil, 1<<62, 4, 1), false}, {asks(scryptOID, nil, 1<<14, 0, 1), false}, {asks(scryptOID, nil, 1<<14, 8), false},
+		{asks(scryptOID, cut, 1<<14, 8, 1<<40), false}, {asks(asn1.ObjectIdentifier{1, 2, 3}, nil, 1<<40), true}, {[]byte("none"), true},
 	} {
 		if got := affordable(c.algorithm); got != c.want {
 			t.Errorf("%x: %v", c.algorithm, got)

@@ -116,38 +116,55 @@ func rewrite(algorithm []byte) string {
 	return command + " -provider legacy -provider default (OpenSSL before 3: without the providers)"
 }
 
-// maxWork bounds what a key file can make us compute: iterations of PBKDF2, or
-// N and r of scrypt multiplied.
-const maxWork = 5_000_000
+// What a key file can make us compute is bounded: iterations of PBKDF2, and N, r and
+// p of scrypt multiplied, which takes 128 bytes of memory for each of N times r.
+// OpenSSL writes 2,048 and 131,072.
+const (
+	maxIterations = 5_000_000
+	maxScrypt     = 1 << 22
+)
 
-// affordable reports whether the work that an encryption algorithm (PBES2) asks for
-// is within maxWork.
+var (
+	pbes2OID  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
+	pbkdf2OID = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
+	scryptOID = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11591, 4, 11}
+)
+
+// affordable reports whether the work that an encryption algorithm asks for is within
+// those bounds (RFC 8018, appendix A; RFC 7914, section 7). What is neither PBKDF2 nor
+// scrypt in PBES2 is refused without work, and passes here. The shapes are those that
+// package pkcs8 reads by: what it takes, affordable has looked at.
 func affordable(algorithm []byte) bool {
-	var scheme struct {
-		ID     asn1.ObjectIdentifier
-		Params struct {
-			Derivation struct {
-				ID     asn1.ObjectIdentifier
-				Params []asn1.RawValue
-			}
-			Cipher asn1.RawValue
+	var scheme pkix.AlgorithmIdentifier
+	if _, err := asn1.Unmarshal(algorithm, &scheme); err != nil || !scheme.Algorithm.Equal(pbes2OID) {
+		return true
+	}
+	var parts struct{ Derivation, Cipher pkix.AlgorithmIdentifier }
+	if _, err := asn1.Unmarshal(scheme.Parameters.FullBytes, &parts); err != nil {
+		return true
+	}
+	switch params := parts.Derivation.Parameters.FullBytes; {
+	case parts.Derivation.Algorithm.Equal(pbkdf2OID):
+		var p struct {
+			Salt       []byte
+			Iterations int
 		}
-	}
-	if _, err := asn1.Unmarshal(algorithm, &scheme); err != nil {
-		return true // not PBES2, so it is refused anyway
-	}
-	work := int64(1)
-	for _, p := range scheme.Params.Derivation.Params {
-		var n int64
-		if p.Tag == asn1.TagInteger {
-			if _, err := asn1.Unmarshal(p.FullBytes, &n); err != nil || n < 1 || n > maxWork {
+		_, err := asn1.Unmarshal(params, &p)
+		return err == nil && 1 <= p.Iterations && p.Iterations <= maxIterations
+	case parts.Derivation.Algorithm.Equal(scryptOID):
+		var p struct {
+			Salt    []byte
+			N, R, P int
+		}
+		_, err := asn1.Unmarshal(params, &p)
+		work := 1
+		for _, factor := range []int{p.N, p.R, p.P} {
+			if factor < 1 || factor > maxScrypt/work {
 				return false
 			}
-			work *= n
+			work *= factor
 		}
-		if work > maxWork*64 {
-			return false
-		}
+		return err == nil
 	}
 	return true
 }
