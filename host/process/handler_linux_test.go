@@ -71,4 +71,7 @@ func TestReserveThreads(t *testing.T) {
 	if got := threads(); got < want {
 		t.Errorf("%d threads, want %d", got, want)
 	}
+	if got := quietThreads(); got < want { // the runtime keeps its threads
+		t.Errorf("%d threads by the status file, want %d", got, want)
+	}
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"path"
@@ -91,4 +92,16 @@ func userTasks(most uint64) TaskLimit {
 		return noTaskLimit
 	}
 	return TaskLimit{Left: int(most), Name: "RLIMIT_NPROC (LimitNPROC), which counts all tasks of its user", Mend: "raise LimitNPROC= of its unit (systemctl edit), or ulimit -u; give each tunnel a user of its own"}
+}
+
+// threadsIn returns how many threads a process has by its proc_pid_status(5); 0 if that
+// does not say.
+func threadsIn(status []byte) int {
+	_, after, _ := bytes.Cut(status, []byte("\nThreads:"))
+	line, _, _ := bytes.Cut(after, []byte("\n"))
+	n, err := strconv.Atoi(string(bytes.TrimSpace(line)))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }

@@ -4,8 +4,10 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,18 +85,49 @@ func keepStandardStreams() {
 const reservePause = 15 * time.Millisecond
 
 // ReserveThreads has the runtime begin threads until the process has n. The runtime
-// keeps them, so that later it need not begin one where the system would refuse.
+// keeps them, so that later it need not begin one where the system would refuse. All are
+// idle when it returns, but for those that other goroutines block.
+//
+// It never makes the runtime begin more than n. Beside the threads that it blocks there are
+// the runtime's monitor and the one that runs. While they are blocked it makes none of the
+// system calls that the runtime knows of, since it would replace the thread that makes one.
 func ReserveThreads(n int) {
 	var pipe [2]int
 	if threads() >= n || syscall.Pipe2(pipe[:], syscall.O_CLOEXEC) != nil {
 		return
 	}
-	defer syscall.Close(pipe[1])
-	for range n {
-		if threads() >= n {
-			return
-		}
-		go syscall.Read(pipe[0], make([]byte, 1)) // it blocks a thread, so that another one has to begin
+	var blocked sync.WaitGroup
+	for range n - 2 {
+		blocked.Go(func() { syscall.Read(pipe[0], make([]byte, 1)) })
 		time.Sleep(reservePause)
 	}
+	for range n {
+		if quietThreads() >= n {
+			break
+		}
+		time.Sleep(reservePause)
+	}
+	unix.RawSyscall(unix.SYS_CLOSE, uintptr(pipe[1]), 0, 0)
+	blocked.Wait()
+	syscall.Close(pipe[0])
+}
+
+// statusFile is proc_pid_status(5) of this process, as a system call takes its name.
+var statusFile = []byte("/proc/self/status\x00")
+
+// quietThreads returns how many threads this process has, without a system call that the
+// runtime knows of; 0 where the kernel does not say.
+func quietThreads() int {
+	here := unix.AT_FDCWD
+	fd, _, errno := unix.RawSyscall6(unix.SYS_OPENAT, uintptr(here), uintptr(unsafe.Pointer(&statusFile[0])), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	var text [4096]byte
+	length, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)))
+	unix.RawSyscall(unix.SYS_CLOSE, fd, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return threadsIn(text[:length])
 }

@@ -50,11 +50,30 @@ func TestUserTasks(t *testing.T) {
 	}
 }
 
+// TestThreadsIn: the count of a status file, and 0 where there is none.
+func TestThreadsIn(t *testing.T) {
+	for status, want := range map[string]int{
+		"Name:\tThreads:\t9\nTgid:\t7\nThreads:\t5\nSigQ:\t0/62911\n": 5,
+		"Name:\tculvert\nThreads:\t12":                                12,
+		"Name:\tculvert\n":                                            0,
+		"\nThreads:\tmany\n":                                          0,
+		"\nThreads:\t-3\n":                                            0,
+		"":                                                            0,
+	} {
+		if got := threadsIn([]byte(status)); got != want {
+			t.Errorf("%q: %d, want %d", status, got, want)
+		}
+	}
+}
+
 func FuzzGroupTasks(f *testing.F) {
 	f.Add("0::/a/b\n8:pids:/x\n", "10")
 	f.Fuzz(func(t *testing.T, groups, file string) {
 		if got := groupTasks(groups, 3, func(string) string { return file }); got.Left < 3 {
 			t.Errorf("%q with %q: %+v", groups, file, got)
+		}
+		if threadsIn([]byte(file)) < 0 {
+			t.Errorf("%q: fewer than no threads", file)
 		}
 	})
 }

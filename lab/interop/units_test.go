@@ -65,8 +65,8 @@ func (s unitSet) files(t *testing.T) (dir string) {
 // LimitNPROC would count.
 const unitUser = "culvertunits"
 
-// unitHook notes why it was run and by whom, with one command at a time, since few tasks are
-// left for it: see docs/process.md.
+// unitHook notes why it was run and by whom, with one command at a time: see docs/process.md
+// for the tasks that are left for it.
 const unitHook = `#!/bin/sh
 echo "$script_type by $(/usr/bin/id -un) $common_name" >> /run/lab/calls
 `

@@ -18,8 +18,7 @@ type tasks struct {
 // The threads that a process of each kind needs if there may be few: measured, what the
 // runtime began while it carried packets with one processor. They begin at once, so that
 // none has to begin when the system would refuse it, which ends a Go program. What is left
-// is for the programs of the configuration, and for two threads more that the runtime was
-// seen to begin on a machine where others took the processors.
+// is for the programs of the configuration.
 const (
 	keeperThreads = 5
 	workerThreads = 5
