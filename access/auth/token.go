@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -71,8 +70,8 @@ type Token struct {
 	Renewed time.Time
 }
 
-// SessionID returns the login's number in the form that programs get.
-func (t *Token) SessionID() string { return hex.EncodeToString(t.Session[:]) }
+// SessionID returns the login's number in the form that programs get: base64.
+func (t *Token) SessionID() string { return base64.StdEncoding.EncodeToString(t.Session[:]) }
 
 // Tokens makes and checks tokens. Their format is the server's own; clients
 // cannot read it:

@@ -103,6 +103,7 @@ func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *ac
 	case state == auth.TokenInitial || l.external:
 		return v.request(now, h, state), nil
 	case state == auth.TokenAuthenticated:
+		v.tellLogin(now, h, state)
 		return nil, nil
 	}
 	return nil, &access.Refusal{Login: true, Reason: "SESSION:the login has expired"}
@@ -139,7 +140,7 @@ func (v *Visit) tell(h *session.Hello) {
 // tellLogin notes what programs are told about the client's login.
 func (v *Visit) tellLogin(now time.Time, h *session.Hello, state auth.TokenState) {
 	env := v.Applicant().Env.Clone()
-	if l := &v.admission.login; l.tokens != nil && l.external {
+	if l := &v.admission.login; l.tokens != nil {
 		if v.token == nil {
 			v.token = l.tokens.Begin(now)
 		}

@@ -296,6 +296,12 @@ func TestToken(t *testing.T) {
 		if d.Refusal != nil || d.Token == "" || len(check.asked) != 1 {
 			t.Errorf("%+v, asked %d times", d, len(check.asked))
 		}
+		env := strings.Join(v.Applicant().Env.List(), " ")
+		for _, want := range []string{"username=anna", "session_state=Authenticated", "session_id="} {
+			if !strings.Contains(env, want) {
+				t.Errorf("programs are told %s, not %s", env, want)
+			}
+		}
 		leave(v)
 		thief, _, d := enter(a, hello("eve", "anna", token))
 		if d.Refusal == nil || len(check.asked) != 1 {
@@ -308,6 +314,43 @@ func TestToken(t *testing.T) {
 			t.Errorf("%+v, asked %d times", d.Refusal, len(check.asked))
 		}
 		leave(late)
+	})
+}
+
+// TestTokenSecretRenewed: with another auth-gen-token-secret, a token of before is refused to
+// a client that connects anew, so that it takes its password again, as stock 2.6.14 was seen
+// to do. Who is in goes on by the secret of before.
+func TestTokenSecretRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		check := new(checker)
+		by := func() *Admission {
+			var key strings.Builder
+			if err := auth.WriteTokenKey(&key); err != nil {
+				t.Fatal(err)
+			}
+			return office(t, &config.Config{Login: config.Login{GenToken: &config.TokenPolicy{Lifetime: time.Hour}, GenTokenSecret: &config.File{Text: []byte(key.String())}}}, check)
+		}
+		before, after := by(), by()
+		in, _, first := enter(before, hello("anna", "anna", "secret"))
+		after.Follow(before)
+		if d := decided(in, hello("anna", "anna", first.Token), in.Renew); d.Refusal != nil || d.Token == "" {
+			t.Errorf("who is in: %+v", d)
+		}
+		asked := len(check.asked)
+		anew, _, d := enter(after, hello("anna", "anna", first.Token))
+		if d.Refusal == nil || !d.Refusal.Login || !strings.HasPrefix(d.Refusal.Reason, "SESSION:") || len(check.asked) != asked {
+			t.Errorf("with a token of before: %+v, asked %d times", d.Refusal, len(check.asked)-asked)
+		}
+		leave(anew)
+		anew, _, d = enter(after, hello("anna", "anna", "secret"))
+		if d.Refusal != nil || d.Token == "" {
+			t.Errorf("with the password: %+v", d.Refusal)
+		}
+		if renewed := decided(anew, hello("anna", "anna", d.Token), anew.Renew); renewed.Refusal != nil {
+			t.Errorf("with the new token: %+v", renewed.Refusal)
+		}
+		leave(anew)
+		leave(in)
 	})
 }
 
