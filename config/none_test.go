@@ -129,6 +129,14 @@ func TestStartsWithWhatStockSkips(t *testing.T) {
 	line{text: "no-replay", fault: "could be replayed"}.try(t, "dev tun\nifconfig 10.0.0.1 10.0.0.2\nremote a\nsecret ta.key\ncipher AES-256-CBC\n")
 }
 
+// TestLongNote: a long value fills no log.
+func TestLongNote(t *testing.T) {
+	c, err := ParseFile("x.conf", []byte(clientLines+"ecdh-curve "+strings.Repeat("9", 1<<16)+"\n"), readTest)
+	if err != nil || len(c.Notes) != 1 || len(c.Notes[0].Text) > 200 {
+		t.Errorf("%.200v, %v", c, err)
+	}
+}
+
 // TestUnreadableNames: a name from the command line breaks no line of the log, and fills none.
 func TestUnreadableNames(t *testing.T) {
 	for _, name := range []string{"a\nb", strings.Repeat("a/", 4000)} {

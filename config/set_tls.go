@@ -152,7 +152,7 @@ func setTLSRemote(b *builder, d *call) error {
 }
 
 func setECDHCurve(b *builder, d *call) error {
-	d.remark("read as tls-groups " + d.args[0])
+	d.remark("read as tls-groups " + clip(d.args[0]))
 	b.Trust.ECDHCurve = d.args[0]
 	return nil
 }

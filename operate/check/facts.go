@@ -98,7 +98,7 @@ var newIn25 = []string{"allow-compression", "auth-gen-token-secret", "bind-dev",
 
 // newIn26 came with OpenVPN 2.6.
 var newIn26 = []string{"auth-token-user", "client-crresponse", "compat-mode", "connect-freq-initial", "disable-dco", "dns", "force-tls-key-material-export",
-	"max-packet-size", "peer-fingerprint", "providers", "session-timeout", "tun-mtu-max"}
+	"key-derivation", "max-packet-size", "peer-fingerprint", "protocol-flags", "providers", "session-timeout", "tun-mtu-max"}
 
 // newIn27 came with OpenVPN 2.7.
 var newIn27 = []string{"allow-deprecated-insecure-static-crypto", "dns-updown", "override-username", "route-table", "tls-crypt-v2-max-age"}

@@ -16,10 +16,6 @@ import (
 	"culvert/internal/printable"
 )
 
-// pushedOnly are directives that stock takes in files, too, though they are for what is
-// pushed.
-var pushedOnly = []string{"auth-token", "auth-token-user", "key-derivation", "peer-id", "protocol-flags"}
-
 // stocksToo are words of faults that are faults for stock too.
 var stocksToo = []string{"cannot be read", "a value is missing", "takes no value", "more values than it takes", "is never closed", "closes a block", "merge conflict",
 	"outside of a block", "opening tag", "curly", "not a directive", "the file is", "may not stand", "cannot be given as a block", "ends in a backslash", "no cipher has this name",
@@ -43,7 +39,7 @@ var lax = []string{"bind-dev", "disable-dco", "allow-deprecated-insecure-static-
 // ofFault is what the versions make of a fault.
 func (s stockView) ofFault(e *config.Error) by {
 	switch {
-	case slices.Contains(slices.Concat(pushedOnly, unread), e.Directive), strings.Contains(e.Reason, "older versions are not supported"):
+	case slices.Contains(unread, e.Directive), strings.Contains(e.Reason, "older versions are not supported"):
 		return accepted
 	case slices.ContainsFunc(mildly, func(words string) bool { return strings.HasPrefix(e.Reason, words) }):
 		return accepted
