@@ -88,9 +88,11 @@ const reservePause = 15 * time.Millisecond
 // keeps them, so that later it need not begin one where the system would refuse. All are
 // idle when it returns, but for those that other goroutines block.
 //
-// It never makes the runtime begin more than n. Beside the threads that it blocks there are
-// the runtime's monitor and the one that runs. While they are blocked it makes none of the
-// system calls that the runtime knows of, since it would replace the thread that makes one.
+// It makes the runtime begin no more than n, as long as no other goroutine blocks a thread:
+// the runtime may begin one more for each that does so meanwhile. Beside the threads that it
+// blocks there are the runtime's monitor and the one that runs. While they are blocked it
+// makes none of the system calls that the runtime knows of, since it would replace the
+// thread that makes one.
 func ReserveThreads(n int) {
 	var pipe [2]int
 	if threads() >= n || syscall.Pipe2(pipe[:], syscall.O_CLOEXEC) != nil {
