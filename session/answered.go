@@ -9,8 +9,9 @@ import (
 	"culvert/session/wire"
 )
 
-// answeredSlots is how many answers to first packets are remembered. Beyond
-// that, a new one replaces an old one, which costs nothing but an estimate.
+// answeredSlots is how many answers to first packets are remembered. Each has one
+// slot where it can be, and replaces the one that was there: that client's first
+// round trip is not known then, which costs nothing else.
 const answeredSlots = 4096
 
 // answered remembers when first packets were answered, in a fixed amount of
@@ -21,12 +22,12 @@ type answered struct {
 	begin sync.Once
 	mu    sync.Mutex
 	slots [answeredSlots]struct {
-		key    uint64
-		at     time.Time // zero: answered more than once, so that nobody knows which it was
-		proven bool
+		key uint64
+		at  time.Time // zero: answered more than once, so that nobody knows which it was
 	}
 }
 
+// key is a number for a client at an address, which nobody outside can choose.
 func (a *answered) key(from netip.AddrPort, client wire.SessionID) uint64 {
 	a.begin.Do(func() { a.seed = maphash.MakeSeed() })
 	var h maphash.Hash
@@ -39,31 +40,23 @@ func (a *answered) key(from netip.AddrPort, client wire.SessionID) uint64 {
 }
 
 // note remembers an answer.
-func (a *answered) note(now time.Time, from netip.AddrPort, client wire.SessionID) {
-	key := a.key(from, client)
+func (a *answered) note(now time.Time, key uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if slot := &a.slots[key%answeredSlots]; slot.key == key {
 		slot.at = time.Time{}
 	} else {
-		slot.key, slot.at, slot.proven = key, now, false
+		slot.key, slot.at = key, now
 	}
 }
 
-// proven notes that a client has proven its address. roundTrip is the time since the
-// only answer to it, 0 if that is not known. first: an answer to it is known, and it
-// proves its address for the first time.
-func (a *answered) proven(now time.Time, from netip.AddrPort, client wire.SessionID) (roundTrip time.Duration, first bool) {
-	key := a.key(from, client)
+// roundTrip is the time since the only answer to a client, 0 if that is not known.
+func (a *answered) roundTrip(now time.Time, key uint64) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	slot := &a.slots[key%answeredSlots]
-	if slot.key != key {
-		return 0, false
+	if slot.key != key || slot.at.IsZero() {
+		return 0
 	}
-	if !slot.at.IsZero() {
-		roundTrip = now.Sub(slot.at)
-	}
-	first, slot.proven = !slot.proven, true
-	return roundTrip, first
+	return now.Sub(slot.at)
 }

@@ -93,6 +93,7 @@ type Opening struct {
 	// client has acknowledged its reset, the session sends no more bytes than
 	// it received.
 	Unproven bool
+	proves   func() // to call once such a client has; nil without Unproven
 	// RoundTrip is how long the client's answer took, 0 if that is not known.
 	RoundTrip time.Duration
 }
@@ -109,17 +110,20 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 	}
 	switch c.Op {
 	case wire.PControlHardResetClientV2, wire.PControlHardResetClientV3:
-		if err := g.limits.Load().allow(now, from.Addr()); err != nil {
+		id, _ := wrapper.LastID()
+		old := c.Op == wire.PControlHardResetClientV3 && !wrap.EarlyNegotiation(id)
+		if old && armour.ForceCookie {
+			return nil, nil, ErrNoCookie // takes no place of those who get an answer
+		}
+		limits, who := g.limits.Load(), g.answered.key(from, c.Session)
+		if err := limits.allow(now, from.Addr(), who); err != nil {
 			return nil, nil, err
 		}
-		if id, _ := wrapper.LastID(); c.Op == wire.PControlHardResetClientV3 && !wrap.EarlyNegotiation(id) {
-			if armour.ForceCookie {
-				return nil, nil, ErrNoCookie
-			}
-			opening.Unproven = true
+		if old {
+			opening.Unproven, opening.proves = true, func() { limits.inAll.giveBack(who) }
 			return nil, opening, openAfresh(armour, opening, packet)
 		}
-		g.answered.note(now, from, c.Session)
+		g.answered.note(now, who)
 		return g.reset(now, from, c, wrapper), nil, nil
 	case wire.PControlV1, wire.PAckV1, wire.PControlWKcV1:
 		if c.Key != 0 || !slices.Contains(c.Acks, 0) || !g.valid(now, from, c.Session, c.Peer) {
@@ -129,10 +133,9 @@ func (g *Greeter) Greet(now time.Time, from netip.AddrPort, packet []byte) (repl
 			return nil, nil, fmt.Errorf("%w: %v", ErrOver, c.Op)
 		}
 		opening.Server, opening.Proven = c.Peer, true
-		var first bool
-		if opening.RoundTrip, first = g.answered.proven(now, from, c.Session); first {
-			g.limits.Load().inAll.uncount()
-		}
+		who := g.answered.key(from, c.Session)
+		opening.RoundTrip = g.answered.roundTrip(now, who)
+		g.limits.Load().inAll.giveBack(who)
 		opening.Wrapper, _, err = armour.Wrapper(packet, wrap.FirstID(2))
 		return nil, opening, err
 	}

@@ -96,13 +96,21 @@ func (p *port) resetLen() int {
 // peer that has shown it.
 type unproven struct {
 	holds  bool
-	credit int // bytes
+	credit int    // bytes
+	lifted func() // is called when the peer has shown it; may be nil
 }
 
 // received counts a packet; answers says that it acknowledges what was sent.
 func (u *unproven) received(n int, answers bool) {
 	u.credit += n
-	u.holds = u.holds && !answers
+	if !u.holds || !answers {
+		return
+	}
+	u.holds = false
+	if u.lifted != nil {
+		u.lifted()
+		u.lifted = nil
+	}
 }
 
 func (u *unproven) sent(n int) { u.credit -= n }

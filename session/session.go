@@ -119,7 +119,7 @@ func NewStatic(cfg Config, keys *seal.Static, now time.Time) *Session {
 func Accept(cfg Config, in *Opening, now time.Time) *Session {
 	cfg.Server, cfg.Wrapper = true, in.Wrapper
 	s := newSession(cfg, nil, now)
-	s.port.local, s.port.remote, s.port.unproven.holds = in.Server, in.Client, in.Unproven
+	s.port.local, s.port.remote, s.port.unproven = in.Server, in.Client, unproven{holds: in.Unproven, lifted: in.proves}
 	if !in.Proven {
 		s.open(0, now).ch.Send(wire.PControlHardResetServerV2, nil)
 		return s

@@ -424,7 +424,7 @@ func TestGreetConnected(t *testing.T) {
 }
 
 // TestForceCookie keeps out tls-crypt-v2 clients that state would have to be
-// kept for, and no others.
+// kept for, and no others. What they send takes no place of connect-freq-initial.
 func TestForceCookie(t *testing.T) {
 	for name, old := range map[string]bool{"tls-crypt-v2": false, "tls-crypt-v2, client before 2.6": true} {
 		tune := armours[name](t)
@@ -432,10 +432,14 @@ func TestForceCookie(t *testing.T) {
 			tune(client, server, armour)
 			armour.ForceCookie = true
 		})
+		p.greeter.Adopt(*p.greeter.armour.Load(), Rate{N: 1, Per: time.Hour})
 		p.client.Output(p.now, func(reset []byte) {
 			reply, in, err := p.greeter.Greet(p.now, clientAddr, reset)
 			if in != nil || (reply == nil) != old || errors.Is(err, ErrNoCookie) != old {
 				t.Errorf("%s: reply of %d bytes, opening %v, %v", name, len(reply), in, err)
+			}
+			if _, _, err := p.greeter.Greet(p.now, serverAddr, reset); errors.Is(err, ErrTooManyInAll) == old {
+				t.Errorf("%s: the next from elsewhere gets %v", name, err)
 			}
 		})
 	}

@@ -2,7 +2,9 @@ package session
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,6 +125,100 @@ func TestAnswersInAll(t *testing.T) {
 		if _, _, n := knock(t, g, now, from, 1); n != 1 || !prove(t, g, now, from, 0) {
 			t.Fatalf("client %d is not answered", i)
 		}
+	}
+}
+
+// TestCrowdReturns: N clients that come at once, some of whose resets come twice, all
+// give their places back when they prove their addresses, in whatever order; no answer
+// that is repeated, or that comes after the period is over, gives back more.
+func TestCrowdReturns(t *testing.T) {
+	const n = 8000
+	rate := Rate{N: n, Per: 10 * time.Second}
+	g := NewGreeter(wrap.Armour{}, rate)
+	now := time.Unix(1_800_000_000, 0)
+	at := func(i int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1)
+	}
+	answers := func(first, n int) (got int) {
+		for i := range n {
+			_, _, answered := knock(t, g, now, at(first+i), 1)
+			got += answered
+		}
+		return got
+	}
+	if got := answers(0, n-100) + answers(0, 100); got != n {
+		t.Fatalf("%d answers", got)
+	}
+	for i := range n - 100 {
+		if !prove(t, g, now, at(n-101-i), 0) {
+			t.Fatalf("client %d gets no session", i)
+		}
+	}
+	if got := answers(n, n+1); got != n {
+		t.Errorf("%d more are answered after all have proven their addresses", got)
+	}
+	for i := range n - 100 {
+		prove(t, g, now, at(i), 0)
+	}
+	if got := answers(3*n, 1); got != 0 {
+		t.Error("a proof that is repeated gave back a place")
+	}
+	now = now.Add(rate.Per)
+	if got := answers(4*n, n); got != n {
+		t.Errorf("%d answers in the next period", got)
+	}
+	for i := range n {
+		prove(t, g, now, at(n+i), 0)
+	}
+	if got := answers(5*n, 1); got != 0 {
+		t.Error("a place of the period before was given back in this one")
+	}
+}
+
+// TestTakersAreBounded: places are remembered for so many clients; those of the others
+// count until the period is over.
+func TestTakersAreBounded(t *testing.T) {
+	l := &total{rate: Rate{N: 1<<31 - 1, Per: time.Second}}
+	now := time.Unix(1_800_000_000, 0)
+	for who := range uint64(maxTakers + 2) {
+		l.allow(now, who)
+	}
+	if l.allow(now, 0); len(l.takers) != maxTakers || l.n != maxTakers+3 {
+		t.Errorf("%d clients are remembered, %d places taken", len(l.takers), l.n)
+	}
+	l.giveBack(0)
+	l.giveBack(maxTakers + 1)
+	if l.n != maxTakers+1 {
+		t.Errorf("%d places are taken, want %d", l.n, maxTakers+1)
+	}
+}
+
+// TestOldClientCountsNot: a tls-crypt-v2 client from before OpenVPN 2.6, which proves its
+// address inside its session, gives its place back then, and once.
+func TestOldClientCountsNot(t *testing.T) {
+	p := newPair(t, path{delay: 10 * time.Millisecond}, armours["tls-crypt-v2, client before 2.6"](t))
+	p.greeter.Adopt(*p.greeter.armour.Load(), Rate{N: 1, Per: time.Hour})
+	var reset []byte
+	p.tap = func(from *end, packet []byte) {
+		if from == p.client && reset == nil {
+			reset = slices.Clone(packet)
+		}
+	}
+	p.run(time.Second, func() bool { return p.server.Session != nil })
+	elsewhere := func(n byte) error {
+		_, _, err := p.greeter.Greet(p.now, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 9, n}), 1), reset)
+		return err
+	}
+	if err := elsewhere(1); !errors.Is(err, ErrTooManyInAll) {
+		t.Errorf("before it has proven its address: %v", err)
+	}
+	p.run(time.Minute, p.established)
+	p.exchange(p.client, p.server)
+	if err := elsewhere(2); err != nil {
+		t.Errorf("after it has proven its address: %v", err)
+	}
+	if err := elsewhere(3); !errors.Is(err, ErrTooManyInAll) {
+		t.Errorf("more than one place was given back: %v", err)
 	}
 }
 
