@@ -82,7 +82,7 @@ YVHzHPDPtfYzc8eCZ8FLPqWUPp733znmb7h5xMyHeKw=
 
 func FuzzToken(f *testing.F) {
 	tokens := &Tokens{Key: make([]byte, tokenKeyLen), Lifetime: time.Hour}
-	f.Add("ada", tokens.Issue(start, "eve", tokens.Begin(start)))
+	f.Add("ada", tokens.Issue(start, "eve", &Token{Began: start}))
 	f.Add("", tokenPrefix+"AAAA")
 	f.Fuzz(func(t *testing.T, user, password string) {
 		if state, _ := tokens.Check(start, user, password); state != TokenInitial && state != TokenInvalid && user != "eve" {

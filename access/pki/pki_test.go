@@ -229,12 +229,7 @@ func TestParseErrorsSayWhatWasFound(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	a := newAuthority(f, "A")
-	key, err := a.KeyPEM()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(a.CertPEM(), key)
+	f.Add(fixture(f, "p256.crt"), fixture(f, "p256.key"))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"), []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----"))
 	f.Add([]byte("\ufeff -----BEGIN -----\n"), []byte("-----BEGIN EC PRIVATE KEY-----\n-----BEGIN EC PRIVATE KEY-----"))
 	f.Fuzz(func(t *testing.T, cert, key []byte) {

@@ -3,6 +3,7 @@ package tuntap
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"testing"
 
@@ -22,6 +23,15 @@ func linkHeaders(ipv6 bool) map[string][]byte {
 	tagged := h.Append(nil)
 	twice := append(bytes.Clone(tagged[:12]), 0x88, 0xa8, 0, 7)
 	return map[string][]byte{"untagged": plain, "tagged": tagged, "tagged twice": append(twice, tagged[12:]...)}
+}
+
+// linkSeeds are the link headers, always in the same order.
+func linkSeeds(ipv6 bool) (links [][]byte) {
+	all := linkHeaders(ipv6)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		links = append(links, all[name])
+	}
+	return links
 }
 
 // framed puts a link header before each packet.
@@ -143,7 +153,7 @@ func TestMergeFramesRefused(t *testing.T) {
 
 func FuzzSplitFrames(f *testing.F) {
 	for _, h := range []header{tcp4(), tcp6(), udp4(), udp6()} {
-		for _, link := range linkHeaders(h.ipv6) {
+		for _, link := range linkSeeds(h.ipv6) {
 			f.Add(framedSuper(link, h.buildSuper(bytesUpTo(200), 90)))
 		}
 	}
@@ -155,7 +165,7 @@ func FuzzSplitFrames(f *testing.F) {
 
 func FuzzMergeFrames(f *testing.F) {
 	for _, h := range []header{tcp4(), tcp6(), udp4(), udp6()} {
-		for _, link := range linkHeaders(h.ipv6) {
+		for _, link := range linkSeeds(h.ipv6) {
 			var b []byte
 			for _, p := range framed(link, h.pieces(bytesUpTo(40), 20)) {
 				b = append(append(b, byte(len(p))), p...)

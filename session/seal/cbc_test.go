@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/hmac"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -144,9 +145,13 @@ func TestCipherNames(t *testing.T) {
 }
 
 func FuzzOpenCBC(f *testing.F) {
-	c := GenerationConfig{Cipher: AES256CBC, Digest: mustDigest(f, "SHA256"), V2: true, KeyID: 1}
-	client, _ := newPair(f, c)
-	good := client.sealed(f, []byte("hello"))
+	// What Seal made of "hello" once: its initialization vector is chance.
+	good, err := hex.DecodeString("49000000b152b327050f8e9f3af6b80055e2c0ef41c6aec142f17aaee0fa4721252875d68fbeeb7b40cf70d9c428b23d03d1a5f5562167fc63fb2cd47a3e4988f146132e")
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, server := newPair(f, GenerationConfig{Cipher: AES256CBC, Digest: mustDigest(f, "SHA256"), V2: true, KeyID: 1})
+	server.mustOpen(f, good, []byte("hello"))
 	f.Add(good)
 	f.Add(good[:52])
 	f.Add(good[:len(good)-1])

@@ -2,7 +2,7 @@ package seal
 
 import (
 	"bytes"
-	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"testing"
 	"time"
@@ -23,7 +23,9 @@ func staticPair(t testing.TB, cipherName, digestName string) (a, b *Static) {
 		t.Fatal(err)
 	}
 	config := StaticConfig{Cipher: c, Digest: d}
-	rand.Read(config.Material[:])
+	for i := range config.Material {
+		config.Material[i] = byte(i)
+	}
 	mirrored := config
 	copy(mirrored.Material[:128], config.Material[128:])
 	copy(mirrored.Material[128:], config.Material[:128])
@@ -115,10 +117,17 @@ func TestStaticRefuses(t *testing.T) {
 }
 
 func FuzzStaticOpen(f *testing.F) {
-	a, b := staticPair(f, "AES-128-CBC", "SHA1")
-	p := packetOf([]byte("text"))
-	a.Seal(time.Unix(1_800_000_000, 0), p)
-	f.Add(p.Bytes())
+	// What Seal made of "text" once: its initialization vector is chance.
+	seed, err := hex.DecodeString("b0805578afb8f0f72948c817ac6b2309ad9660decf65e18bed30839b3102b9a723aaf521019212d0f99a3ab1caa2bcf0d85a3b97")
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, b := staticPair(f, "AES-128-CBC", "SHA1")
+	if p := packetOf(seed); b.Open(p, 0) != nil || string(p.Bytes()) != "text" {
+		f.Fatalf("the seed holds %q", p.Bytes())
+	}
+	_, b = staticPair(f, "AES-128-CBC", "SHA1")
+	f.Add(seed)
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		if len(packet) > 2000 {

@@ -3,6 +3,8 @@ package wrap
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,7 +80,7 @@ func TestDiagnose(t *testing.T) {
 
 func FuzzDiagnose(f *testing.F) {
 	all := armours(f)
-	for name := range all {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		for _, p := range captures(f, name+".txt") {
 			f.Add(p.packet)
 		}

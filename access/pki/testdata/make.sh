@@ -18,6 +18,10 @@ openssl req $ca -newkey ed448 -keyout ed448.key -out ed448.crt -subj /CN=ed448
 leaf explicit-leaf explicit -sha256
 openssl ec -in explicit.key -out explicit-sec1.key
 
+ec p256 -pkeyopt ec_paramgen_curve:P-256
+openssl ec -in p256.key -aes256 -passout pass:word -out rfc1423.key
+openssl pkcs8 -topk8 -in p256.key -v2 aes256 -passout pass:word -out pbes2.key
+
 openssl req $ca -newkey rsa:2048 -keyout rsa.key -out rsa.crt -subj /CN=rsa
 leaf pss-leaf rsa -sha256 -sigopt rsa_padding_mode:pss
 leaf pss-mask-leaf rsa -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_mgf1_md:sha1

@@ -3,6 +3,7 @@ package neighbor
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/mdlayher/ndp"
@@ -190,9 +191,14 @@ func FuzzARP(f *testing.F) {
 }
 
 func FuzzND(f *testing.F) {
+	// A solicitation with a nonce that is always the same.
+	nonced, err := ndp.ParseMessage(slices.Concat([]byte{135, 0, 0, 0, 0, 0, 0, 0}, other6.AsSlice(), []byte{14, 1, 1, 2, 3, 4, 5, 6}))
+	if err != nil {
+		f.Fatal(err)
+	}
 	for _, m := range []ndp.Message{
-		solicit(other6), &ndp.RouterSolicitation{},
-		&ndp.NeighborSolicitation{TargetAddress: other6, Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: host[:]}, ndp.NewNonce()}},
+		solicit(other6), &ndp.RouterSolicitation{}, nonced,
+		&ndp.NeighborSolicitation{TargetAddress: other6, Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: host[:]}}},
 		&ndp.NeighborAdvertisement{TargetAddress: own6}, &ndp.RouterAdvertisement{Options: []ndp.Option{ndp.NewMTU(1400)}},
 	} {
 		b, err := ND{own6, AllNodes, m}.Append(nil, host, gateway)
