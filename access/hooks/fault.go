@@ -62,8 +62,11 @@ func whyNot(path string, err error) string {
 // missing says what is not there: a script can be, while the program that reads it is not.
 func missing(path string) string {
 	line, err := firstLine(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return ": the file is gone; put it back"
+	case err != nil: // a script that this user may run but not read
+		return ": the file, or the program that its first line names, is not there; put it back, or write the path of a program that reads the script"
 	}
 	interpreter, ok := strings.CutPrefix(line, "#!")
 	if !ok {

@@ -23,6 +23,10 @@ func TestNotRun(t *testing.T) {
 			return errors.Join(os.Remove(path), os.WriteFile(path, []byte(text), mode))
 		}
 	}
+	unread := "the file, or the program that its first line names, is not there"
+	if os.Geteuid() == 0 { // who may read it anyway
+		unread = "names /no/such, which"
+	}
 	for name, c := range map[string]struct {
 		spoil func(path string) error
 		want  string
@@ -32,6 +36,7 @@ func TestNotRun(t *testing.T) {
 		"empty":                    {write("", 0o700), "begins with the line #!"},
 		"text":                     {write("exit 0\n", 0o700), "begins with the line #!"},
 		"no interpreter":           {write("#! /no/such\x1b[2J -x\nexit 0\n", 0o700), `names /no/such\x1b[2J -x, which is not there`},
+		"not readable":             {write("#!/no/such\n", 0o111), unread},
 		"interpreter without line": {write("#!/no/such", 0o700), "names /no/such, which"},
 		"lines of Windows":         {write("#!/bin/sh\r\nexit 0\r\n", 0o700), "remove the carriage returns"},
 		"a directory":              {func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }, "it is a directory"},
@@ -46,6 +51,17 @@ func TestNotRun(t *testing.T) {
 				t.Errorf("status %d, %v; want %q", status, err, c.want)
 			}
 		})
+	}
+}
+
+// TestMissingUnread: of a file that cannot be read, nobody says that it is gone.
+func TestMissingUnread(t *testing.T) {
+	dir := t.TempDir() // which nobody can read as a file, root neither
+	if got := missing(dir); !strings.Contains(got, "or the program that its first line names") {
+		t.Error(got)
+	}
+	if got := missing(filepath.Join(dir, "none")); !strings.Contains(got, "the file is gone") {
+		t.Error(got)
 	}
 }
 
