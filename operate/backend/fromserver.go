@@ -112,6 +112,8 @@ func fromCutOff(e server.Event) (out Event, ok bool) {
 		out = why(Remark, e.About, "its handshake does not go on: %s", e.Stage)
 	case server.Remark:
 		out = why(Remark, e.About, "%s", e.Text)
+	case server.Overdue:
+		out = why(Remark, e.About, "%v", e.Err)
 	case server.Message:
 		out = why(Message, e.About, "%s", e.Text)
 	case server.BadSource:

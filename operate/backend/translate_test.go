@@ -67,6 +67,7 @@ var ofServer = []struct {
 	{server.Ended{About: anna, How: server.MadeRoom}, Event{Kind: Left, Reason: "it made room for a newcomer"}},
 	{server.Stuck{About: anna, Stage: "TLS"}, Event{Kind: Remark, Reason: "its handshake does not go on: TLS"}},
 	{server.Remark{About: anna, Text: "odd"}, Event{Kind: Remark, Reason: "odd"}},
+	{server.Overdue{About: anna, Err: errWhy, Times: 2}, Event{Kind: Remark, Reason: "why"}},
 	{server.Message{About: anna, Text: "hi"}, Event{Kind: Message, Reason: "hi"}},
 	{server.BadSource{About: anna, Source: inner}, Event{Kind: Remark, Reason: "it sends from 10.8.0.2, which is not leased to it"}},
 	{server.BadMAC{About: anna, MAC: frame.MAC{2}}, Event{Kind: Remark, Reason: "it sends from the Ethernet address 02:00:00:00:00:00 of another"}},

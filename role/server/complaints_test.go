@@ -1,11 +1,15 @@
 package server_test
 
 import (
+	"context"
 	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
 
+	"culvert/access"
+	"culvert/access/hooks"
+	"culvert/config"
 	"culvert/internal/simnet"
 	"culvert/role/server"
 )
@@ -62,6 +66,36 @@ func TestServerSumsUp(t *testing.T) {
 			if again.Times < 2 || again.From.Addr() != got[0].From.Addr() {
 				t.Errorf("%+v", again)
 			}
+		}
+	})
+}
+
+// waiter is a program that never decides.
+type waiter struct{}
+
+func (waiter) Decide(ctx context.Context, _ *access.Applicant, _ *config.PerClient) error {
+	<-ctx.Done()
+	return &hooks.OverdueError{What: "client-connect /waiter", After: time.Since(epoch), Err: ctx.Err()}
+}
+
+// TestOverdueSumsUp: a server names a program that decides about nobody once, and then once a
+// minute, however often a client tries, and says where the client is.
+func TestOverdueSumsUp(t *testing.T) {
+	inBubble(t, simnet.Options{Delay: 10 * time.Millisecond}, func(t *testing.T, w *world) {
+		s := w.serveText(ours().serverConf("hand-window 5"), waiter{})
+		w.dial("anna", "hand-window 5\nconnect-retry 1 5")
+		time.Sleep(3 * time.Minute)
+		tries, got := len(happened[server.Ended](s)), happened[server.Overdue](s)
+		if len(got) < 2 || len(got) > 4 || got[0].Times != 1 || tries <= len(got) {
+			t.Fatalf("%d tries: %+v", tries, got)
+		}
+		for i, e := range got {
+			if !e.Remote.IsValid() || e.Name != "anna" || i > 0 && e.Times < 2 {
+				t.Errorf("%+v", e)
+			}
+		}
+		if log := s.log.String(); strings.Count(log, "/waiter: stopped before it decided") != len(got) || !strings.Contains(log, "address="+got[0].Remote.String()) {
+			t.Error(log)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"culvert/access/auth"
+	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/internal/buf"
 	"culvert/link"
@@ -152,7 +153,7 @@ func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session.Opening) {
 	c := &client{number: d.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
 	rules := d.rules.Load()
-	c.visit = rules.admission.Begin(caller{c, d.report}, c.number)
+	c.visit = rules.admission.Begin(caller{c, d.report, d.strangers}, c.number)
 	cfg := rules.session
 	cfg.TLS = c.visit.TLS(cfg.TLS, p.Path.Remote)
 	cfg.Fragment = profile.Fragment(rules.cfg.Data, p.Path.Remote.Addr().Is6())
@@ -196,8 +197,9 @@ func (d *door) requireKey(c *client, metadata []byte, now time.Time) {
 
 // caller is a client's session, as admission sees it.
 type caller struct {
-	c      *client
-	report func(Event)
+	c         *client
+	report    func(Event)
+	strangers *strangers
 }
 
 func (a caller) Do(f func(now time.Time)) { a.c.Do(f) }
@@ -215,4 +217,11 @@ func (a caller) GiveToken(token string) {
 	if a.c.Session.Established() {
 		a.c.Session.GiveToken(token)
 	}
+}
+
+// Overdue reports a program that did not decide about the client. Without certificates,
+// anybody can come, make one run, and leave.
+func (a caller) Overdue(late *hooks.OverdueError) {
+	now := time.Now()
+	a.strangers.overdue(a.c.about(now), late)
 }

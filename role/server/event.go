@@ -180,6 +180,16 @@ type Remark struct {
 	Text string
 }
 
+// Overdue is a client about which a program did not decide before the client's time was
+// over or it was gone. Once a minute for each address and program.
+type Overdue struct {
+	About
+	Err error // names the program; a *hooks.OverdueError
+	// Times is how often this happened at this address since the last event: 1 for the
+	// first.
+	Times int
+}
+
 // Message is a control message from a client that means nothing here.
 type Message struct {
 	About

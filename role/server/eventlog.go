@@ -122,6 +122,14 @@ func (e Stuck) log(l *slog.Logger) {
 
 func (e Remark) log(l *slog.Logger) { l.Warn(e.Text, "client", e.Name) }
 
+func (e Overdue) log(l *slog.Logger) {
+	about := []any{"client", e.Name, "address", e.Remote}
+	if e.Times > 1 {
+		about = append(about, "times", e.Times)
+	}
+	l.Warn(e.Err.Error(), about...)
+}
+
 func (e Message) log(l *slog.Logger) {
 	l.Debug("control message ignored", "client", e.Name, "message", e.Text)
 }

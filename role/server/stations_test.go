@@ -46,7 +46,7 @@ func TestStations(t *testing.T) {
 	for i := range ports {
 		c := &client{number: uint64(i)}
 		c.Peer = tunnel.NewPeer(session.Accept(session.Config{}, &session.Opening{Client: wire.SessionID{byte(i)}}, time.Now()), nil, buf.Path{Remote: netip.MustParseAddrPort("198.51.100.7:1194")}, func(*tunnel.Peer, time.Time, session.Event) {})
-		c.Owner, c.visit = c, a.Begin(caller{c, nil}, c.number)
+		c.Owner, c.visit = c, a.Begin(caller{c: c}, c.number)
 		ports[i] = &segment.Port{Peer: c.Peer}
 		s.join(c)
 	}

@@ -30,6 +30,15 @@ func (s *strangers) failed(now time.Time, from netip.AddrPort, err error) {
 	}
 }
 
+// overdue reports a program that did not decide about a client: one event a minute for
+// each address and program.
+func (s *strangers) overdue(client About, err error) {
+	more := func(n int) { s.report(FailedMore{n}) }
+	if times := s.quota.Failure(client.At, client.Remote.Addr(), mute.Kind(err), more); times > 0 {
+		s.report(Overdue{About: client, Err: err, Times: times})
+	}
+}
+
 // madeRoom counts a client that made room for a newcomer; room is how many sessions there
 // is room for.
 func (s *strangers) madeRoom(room int) {

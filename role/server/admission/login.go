@@ -111,6 +111,9 @@ func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *ac
 
 // request returns the question about a client's user.
 func (v *Visit) request(now time.Time, h *session.Hello, state auth.TokenState) *auth.Request {
+	if v.stop != nil {
+		v.stop(errAnew)
+	}
 	v.Drop()
 	v.answers = make(chan string, 4)
 	v.tellLogin(now, h, state)

@@ -28,7 +28,13 @@ type Door interface {
 	// GiveToken pushes a token to the client, if it is in. It is called on the
 	// control goroutine.
 	GiveToken(token string)
+	// Overdue notes a program that did not decide about the client before the client's
+	// time was over or it was gone. It may be called on any goroutine, at any rate.
+	Overdue(late *hooks.OverdueError)
 }
+
+// errAnew stops a question whose place another one takes.
+var errAnew = errors.New("another question took its place")
 
 // Visit is a client from its first packet until it is gone: who it is, and the
 // questions about it. Its methods are for the client's control goroutine, except
@@ -48,14 +54,14 @@ type Visit struct {
 	// its authority.
 	way []*x509.Certificate
 
-	stop    context.CancelFunc // the question under way; nil: none
-	serial  int                // of that question
-	answers chan string        // to challenges, from the client
-	token   *auth.Token        // nil until it has one
-	renewal *time.Timer        // gives it another one
-	turn    *hooks.Turn        // of its programs, until those that say goodbye have ended; nil: none yet
-	leases  *hooks.Turn        // of its addresses, likewise
-	arrived bool               // Arrive was called
+	stop    context.CancelCauseFunc // the question under way; nil: none
+	serial  int                     // of that question
+	answers chan string             // to challenges, from the client
+	token   *auth.Token             // nil until it has one
+	renewal *time.Timer             // gives it another one
+	turn    *hooks.Turn             // of its programs, until those that say goodbye have ended; nil: none yet
+	leases  *hooks.Turn             // of its addresses, likewise
+	arrived bool                    // Arrive was called
 
 	override override
 }
@@ -211,11 +217,11 @@ func (v *Visit) put(now time.Time, slow bool, question func(context.Context, fun
 		return
 	}
 	if v.stop != nil {
-		v.stop()
+		v.stop(errAnew)
 	}
 	v.serial++
 	serial := v.serial
-	ctx, cancel := context.WithCancel(v.ctx)
+	ctx, cancel := context.WithCancelCause(v.ctx)
 	v.stop = cancel
 	waits := func() bool { return v.serial == serial && ctx.Err() == nil }
 	pend := func(p auth.Pending) {
@@ -227,29 +233,30 @@ func (v *Visit) put(now time.Time, slow bool, question func(context.Context, fun
 	}
 	v.admission.running.Go(func() {
 		d := question(ctx, pend)
-		v.admission.overdue(d, v.Identity())
+		v.admission.overdue(ctx, d, v.door)
 		v.door.Do(func(now time.Time) {
 			if waits() {
-				cancel()
+				cancel(nil)
 				done(now, d)
 			}
 		})
 	})
 }
 
-// overdue logs a program that did not decide while somebody waited: what happens to the
-// client then says nothing of it.
-func (a *Admission) overdue(d Decision, client *access.Identity) {
+// overdue tells the door of a program that did not decide while somebody waited: what
+// happens to the client then says nothing of it. One that was stopped for another question
+// (ctx) is not late.
+func (a *Admission) overdue(ctx context.Context, d Decision, door Door) {
 	var late *hooks.OverdueError
-	if d.Refusal != nil && errors.As(d.Refusal.Cause, &late) && a.ctx.Err() == nil {
-		a.programs.log.Warn(late.Error(), "client", client.Name)
+	if d.Refusal != nil && errors.As(d.Refusal.Cause, &late) && context.Cause(ctx) != errAnew && a.ctx.Err() == nil {
+		door.Overdue(late)
 	}
 }
 
 // Drop gives up a question that nobody waits for any more.
 func (v *Visit) Drop() {
 	if v.stop != nil {
-		v.stop()
+		v.stop(nil)
 	}
 	v.stop, v.answers = nil, nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"culvert/access"
 	"culvert/access/auth"
+	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/role/profile"
 	"culvert/session"
@@ -29,6 +30,7 @@ type desk struct {
 	control sync.Mutex
 	pending []auth.Pending
 	tokens  []string
+	late    []error // of programs that did not decide
 }
 
 func (d *desk) Do(f func(now time.Time)) {
@@ -40,7 +42,12 @@ func (d *desk) Do(f func(now time.Time)) {
 }
 func (d *desk) Remote() netip.AddrPort           { return d.from }
 func (d *desk) Pend(_ time.Time, p auth.Pending) { d.pending = append(d.pending, p) }
-func (d *desk) GiveToken(token string)           { d.tokens = append(d.tokens, token) }
+func (d *desk) Overdue(late *hooks.OverdueError) {
+	d.control.Lock()
+	defer d.control.Unlock()
+	d.late = append(d.late, late)
+}
+func (d *desk) GiveToken(token string) { d.tokens = append(d.tokens, token) }
 
 // checker knows anna, after a while; bert answers a challenge; nobody else is known.
 type checker struct {
@@ -56,7 +63,7 @@ func (c *checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pen
 	select {
 	case <-time.After(time.Second):
 	case <-ctx.Done():
-		return auth.Verdict{Err: ctx.Err()}
+		return auth.Verdict{Err: &hooks.OverdueError{What: "checker", Err: ctx.Err()}}
 	}
 	switch {
 	case c.err != nil:
@@ -239,7 +246,8 @@ func TestChallenge(t *testing.T) {
 }
 
 // TestNobodyWaits: an answer that comes after the client is gone, or has asked anew,
-// is dropped, and the checker is told to stop.
+// is dropped, and the checker is told to stop. It was late, except for a client that has
+// asked anew.
 func TestNobodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := office(t, new(config.Config), new(checker))
@@ -262,6 +270,9 @@ func TestNobodyWaits(t *testing.T) {
 			})
 			time.Sleep(5 * time.Second)
 			on(v, func(time.Time) {
+				if want := map[string]int{"gone": 1, "dropped": 1}[how]; len(door.late) != want {
+					t.Errorf("%s: late %v, want %d", how, door.late, want)
+				}
 				if first != 0 || second != map[string]int{"anew": 1}[how] {
 					t.Errorf("%s: %d and %d answers", how, first, second)
 				}
