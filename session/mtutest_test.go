@@ -106,7 +106,7 @@ func TestMTUTestAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := sim.client.data.loads.report.Load(); r != reported|mostLoad {
-		t.Errorf("report %x, want %x", r, reported|mostLoad)
+		t.Errorf("report %x, want %x", r, uint64(reported|mostLoad))
 	}
 	sim.now = sim.now.Add(answerGap)
 	for _, short := range [][]byte{{occAskLoad}, {occAskLoad, 1}, {occReport}, {occReport, 1, 2, 3}, {occAskLoad, 0, 0}} {
