@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -343,17 +344,24 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// TestUnsoundReload: a configuration that is read again and names a program that is not
-// there, or a damaged certificate of a server, changes nothing: starting over would end
-// the process.
+// TestUnsoundReload: a configuration that is read again and names a program or a chroot that
+// is not there, or damaged certificates and keys of a server, changes nothing: starting over
+// would end the process.
 func TestUnsoundReload(t *testing.T) {
 	damaged := &config.File{Name: "x.pem", Text: []byte("x")}
-	none := []string{"/nonexistent/program"}
+	locked := &config.File{Name: "key", Text: pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY"})}
+	const nowhere = "/nonexistent/program"
+	none, noPool := []string{nowhere}, config.Server{NoPool: true}
 	for what, c := range map[string]config.Config{
-		"a program of the adapter": {Hooks: config.Hooks{Down: none}},
-		"a program for clients":    {Mode: config.ModeServer, Server: config.Server{ClientConnect: none}},
-		"a certificate":            {Mode: config.ModeServer, Trust: config.Trust{CA: damaged, Cert: damaged, Key: damaged}},
-		"a key of everybody's":     {Mode: config.ModeServer, Trust: config.Trust{TLSCrypt: damaged}},
+		"down " + nowhere:           {Hooks: config.Hooks{Down: none}},
+		"chroot " + nowhere:         {Process: config.Process{Chroot: nowhere}},
+		"client-connect " + nowhere: {Mode: config.ModeServer, Server: config.Server{NoPool: true, ClientConnect: none}},
+		"client-config-dir: ":       {Mode: config.ModeServer, Server: config.Server{NoPool: true, ClientConfigDir: nowhere}},
+		"cert: x.pem: ":             {Mode: config.ModeServer, Server: noPool, Trust: config.Trust{Cert: damaged, Key: locked}},
+		"ca: x.pem: ":               {Mode: config.ModeServer, Server: noPool, Trust: config.Trust{CA: damaged, Key: locked}},
+		"pkcs12: x.pem: ":           {Mode: config.ModeServer, Server: noPool, Trust: config.Trust{PKCS12: damaged}},
+		"tls-crypt: x.pem: ":        {Mode: config.ModeServer, Server: noPool, Trust: config.Trust{TLSCrypt: damaged}},
+		"plugin auth-ldap: ":        {Mode: config.ModeServer, Server: noPool, Login: config.Login{Plugins: []config.LoginPlugin{{LDAP: damaged}}}},
 	} {
 		onStage(t, func(s *stage) {
 			load, first := s.load, true
@@ -368,9 +376,7 @@ func TestUnsoundReload(t *testing.T) {
 			s.signal(process.Reload)
 			s.asked("tun1 run", "tun1 reload")
 			s.said("the configuration is faulty, so everything stays as it is", 1)
-			if t.Failed() {
-				t.Log(what)
-			}
+			s.said(what, 1)
 			s.signal(process.Exit)
 			if err := s.over(); err != nil {
 				t.Errorf("%s: %v", what, err)

@@ -6,11 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"culvert/access/hooks"
-	"culvert/access/pki"
 	"culvert/config"
 	"culvert/host/process"
-	"culvert/role/profile"
+	"culvert/role/server"
 )
 
 // adopter is a role that can go on with another configuration while sessions go on.
@@ -119,28 +117,26 @@ func canGoOn(log *slog.Logger, c config.Changes) bool {
 }
 
 // sound returns what is wrong with a configuration that was read again, beyond its language,
-// as far as no password is needed to see it: a program that is not there, and on a server
-// certificates and keys. A process that started over for it would end by that.
+// as far as nobody has to be asked for a password to see it: what a start would find wrong
+// with the rights to give up, with a program of the adapter, and with a server. A process that
+// started over for it would end by that.
 func sound(c *config.Config, log *slog.Logger) error {
+	if _, err := giveUp(c); err != nil {
+		return err
+	}
 	if _, err := newHostPrograms(c, log); err != nil {
 		return err
 	}
 	if c.Mode != config.ModeServer {
 		return nil
 	}
-	for _, path := range c.Programs() {
-		if _, err := hooks.NewProgram("program", []string{path}, hooks.Options{Log: log}); err != nil {
-			return err
-		}
-	}
-	if _, err := profile.Armour(c); err != nil {
+	here := roles{log: slog.New(slog.DiscardHandler), jail: process.Jail{Identity: process.Identity{UID: -1, GID: -1}}} // starts no program for plugins
+	plugins, stop, err := here.plugins(c)
+	defer stop()
+	if err != nil {
 		return err
 	}
-	if c.Trust.Key == nil || pki.KeyEncrypted(c.Trust.Key.Text) {
-		return nil
-	}
-	_, err := profile.Session(c, true, nil)
-	return err
+	return server.Check(c, plugins)
 }
 
 // checkAgain reads the configuration again for a worker, and reports whether that can go

@@ -32,6 +32,16 @@ func ProgramsAtOnce() int {
 	return 128
 }
 
+// NewProgram makes a program of a configuration ready. It fails, with the place of the
+// directive, if the program is not there.
+func NewProgram(c *config.Config, directive string, command []string, o hooks.Options) (*hooks.Program, error) {
+	p, err := hooks.NewProgram(directive, command, o)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", c.At(directive), err)
+	}
+	return p, nil
+}
+
 // TLSVerify is `tls-verify`. With the TLS settings that it makes, the certificates of
 // a peer are also shown to the program, from the authority's down to the peer's own.
 // Without the directive it returns nil.
@@ -42,7 +52,7 @@ func TLSVerify(c *config.Config, o hooks.Options) (ShowTLS, error) {
 	if err := hooks.CheckTrack(c.Trust.X509Track); err != nil {
 		return nil, err
 	}
-	program, err := hooks.NewProgram("tls-verify", c.Trust.TLSVerify, o)
+	program, err := NewProgram(c, "tls-verify", c.Trust.TLSVerify, o)
 	if err != nil {
 		return nil, err
 	}

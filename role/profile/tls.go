@@ -82,17 +82,22 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 	return t, nil
 }
 
+// ownChain is the text of this side's own certificate, and of those that it is shown with.
+func ownChain(c config.Trust) []byte {
+	text := c.Cert.Text
+	if c.ExtraCerts != nil {
+		text = append(append(text[:len(text):len(text)], '\n'), c.ExtraCerts.Text...)
+	}
+	return text
+}
+
 func loadIdentity(config *config.Config, profile string) (identity tls.Certificate, err error) {
 	c := config.Trust
-	chain := c.Cert.Text
-	if c.ExtraCerts != nil {
-		chain = append(append(chain[:len(chain):len(chain)], '\n'), c.ExtraCerts.Text...)
-	}
 	switch {
 	case c.Key != nil:
-		identity, err = pki.ParseIdentity(chain, c.Key.Text)
+		identity, err = pki.ParseIdentity(ownChain(c), c.Key.Text)
 	case config.Management.ExternalKey != nil:
-		identity, err = externalIdentity(config, chain)
+		identity, err = externalIdentity(config, ownChain(c))
 	default:
 		err = errors.New("there is no `key` beside it")
 	}

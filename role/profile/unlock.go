@@ -24,6 +24,33 @@ const asks = 3
 // and Key are as if they had been given in PEM. ask may be nil: nobody can be asked.
 func Unlock(c *config.Config, ask Ask) error { return unlocking{ask: ask, tries: asks}.unlock(c) }
 
+// Unlocked returns a copy of a server's configuration after Unlock with nobody to ask; c stays
+// as it is. Where somebody would have to be asked, locked is true: the copy has neither key
+// nor certificate then, but its certificate can be read.
+func Unlocked(c *config.Config) (own *config.Config, locked bool, err error) {
+	own = new(config.Config)
+	*own = *c
+	own.Link.Remotes = nil // whose settings are c's
+	t := &own.Trust
+	for _, f := range []**config.File{&t.Key, &t.PKCS12, &t.AskPass} {
+		if *f != nil {
+			file := **f
+			*f = &file
+		}
+	}
+	err = Unlock(own, nil)
+	if !errors.Is(err, ErrNobody) {
+		return own, false, err
+	}
+	if t.Key != nil && t.Cert != nil {
+		if _, err := pki.ParseCertificates(ownChain(*t)); err != nil {
+			return own, true, fileError("cert", t.Cert, fmt.Errorf("pki: cert: %w", err))
+		}
+	}
+	t.Key, t.Cert = nil, nil
+	return own, true, nil
+}
+
 // unlocking is how passwords are come by.
 type unlocking struct {
 	ask   Ask

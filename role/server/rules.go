@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -12,9 +13,11 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"culvert/access/auth"
 	"culvert/config"
 	"culvert/role/profile"
 	"culvert/role/server/admission"
+	"culvert/role/server/lease"
 	"culvert/session"
 	"culvert/session/wrap"
 )
@@ -31,24 +34,55 @@ type rules struct {
 
 // newRules makes the rules of a configuration, or says what is wrong with it.
 func newRules(c *config.Config, o Options) (*rules, error) {
-	trust, err := profile.NewTrust(c, func(text string) { o.Log.Warn(text) }, o.Lists)
+	r, trust, err := newKeyless(c, o)
 	if err != nil {
-		return nil, err
-	}
-	r := &rules{cfg: c}
-	if r.armour, err = profile.Armour(c); err != nil {
 		return nil, err
 	}
 	if r.session, err = trust.Session(c, true); err != nil {
 		return nil, err
 	}
+	return r, nil
+}
+
+// newKeyless makes the rules of a configuration as far as they need no private key: all
+// except the settings of sessions, which come from trust.
+func newKeyless(c *config.Config, o Options) (r *rules, trust *profile.Trust, err error) {
+	if trust, err = profile.NewTrust(c, func(text string) { o.Log.Warn(text) }, o.Lists); err != nil {
+		return nil, nil, err
+	}
+	r = &rules{cfg: c}
+	if r.armour, err = profile.Armour(c); err != nil {
+		return nil, nil, err
+	}
 	if r.admission, err = admission.New(c, admission.Options{Trust: trust, Plugins: o.Plugins, Checkers: o.Checkers, Deciders: o.Deciders, Log: o.Log}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if f := c.Server.ConnectFreq; f.N > 0 {
 		r.newcomers = rate.NewLimiter(rate.Limit(float64(f.N)/f.Per.Seconds()), f.N)
 	}
-	return r, nil
+	return r, trust, nil
+}
+
+// Check returns what New and Adopt would find wrong with a configuration, as far as nobody
+// has to be asked for a password. It opens nothing, and leaves c as it is. plugins are as in Options.
+func Check(c *config.Config, plugins []auth.Checker) error {
+	o := Options{Log: slog.New(slog.DiscardHandler), Plugins: plugins}
+	if _, err := lease.New(c, o.Log); err != nil {
+		return err
+	}
+	if err := checkDirs(c, rootOf(c)); err != nil {
+		return err
+	}
+	own, locked, err := profile.Unlocked(c)
+	if err != nil {
+		return err
+	}
+	_, trust, err := newKeyless(own, o)
+	if err != nil || locked && c.Trust.Key == nil { // the authorities may be behind the password, too
+		return err
+	}
+	_, err = trust.Session(own, true)
+	return err
 }
 
 // admits reports whether one more newcomer may begin a session (connect-freq).

@@ -75,7 +75,7 @@ func New(c *config.Config, o Options) (*Admission, error) {
 	run := hooks.Options{Log: o.Log, Slots: hooks.NewSlots(profile.ProgramsAtOnce()), Dir: c.Process.Cd, Forbidden: c.Process.Forbidden()}
 	var err error
 	if c.Trust.TLSCryptV2Verify != nil {
-		if a.keyCheck, err = hooks.NewProgram("tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, run); err != nil {
+		if a.keyCheck, err = profile.NewProgram(c, "tls-crypt-v2-verify", c.Trust.TLSCryptV2Verify, run); err != nil {
 			return nil, err
 		}
 	}

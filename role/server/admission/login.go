@@ -13,6 +13,7 @@ import (
 	"culvert/access/hooks"
 	"culvert/config"
 	"culvert/internal/printable"
+	"culvert/role/profile"
 	"culvert/session"
 )
 
@@ -57,13 +58,13 @@ func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err erro
 func newScript(c *config.Config, run hooks.Options) (auth.Checker, error) {
 	script := auth.Script{ViaEnv: c.Login.ViaEnv, NoPassword: c.Login.ViaEnv && !c.Process.PasswordsInEnv(), TmpDir: c.Process.TmpDir}
 	var err error
-	if script.Program, err = hooks.NewProgram("auth-user-pass-verify", c.Login.UserPassVerify, run); err != nil {
+	if script.Program, err = profile.NewProgram(c, "auth-user-pass-verify", c.Login.UserPassVerify, run); err != nil {
 		return nil, err
 	}
 	if c.Login.ClientCRResponse == nil {
 		return &script, nil
 	}
-	script.Answer, err = hooks.NewProgram("client-crresponse", c.Login.ClientCRResponse, run)
+	script.Answer, err = profile.NewProgram(c, "client-crresponse", c.Login.ClientCRResponse, run)
 	return &script, err
 }
 

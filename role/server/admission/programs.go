@@ -13,6 +13,7 @@ import (
 	"culvert/access/auth"
 	"culvert/access/hooks"
 	"culvert/config"
+	"culvert/role/profile"
 	"culvert/session"
 )
 
@@ -39,7 +40,7 @@ func newPrograms(c *config.Config, run hooks.Options) (p programs, err error) {
 		if one.command == nil {
 			continue
 		}
-		if *one.to, err = hooks.NewProgram(one.directive, one.command, run); err != nil {
+		if *one.to, err = profile.NewProgram(c, one.directive, one.command, run); err != nil {
 			return p, err
 		}
 	}
