@@ -29,9 +29,10 @@ func (c check) scripts() {
 		switch {
 		case forbidden == "":
 		case p.name == "client-disconnect":
-			c.notRun(p.name, &c.Server.ClientDisconnect)
+			c.notRun(p.name, func(c *Config) *[]string { return &c.Server.ClientDisconnect })
 			continue
 		default:
+			untouchAll(c.Config, p.name)
 			c.note(c.at(p.name), p.name+": not run, which counts as its refusal: "+forbidden)
 			continue
 		}
@@ -58,6 +59,7 @@ func (c check) serverAuth() {
 	if c.has("client-crresponse") && !program {
 		c.note(c.at("client-crresponse"), "client-crresponse: not run, since no program checks passwords; add the line: auth-user-pass-verify PROGRAM via-file")
 		c.Login.ClientCRResponse = nil
+		untouchAll(c.Config, "client-crresponse")
 	}
 	for _, name := range []string{"username-as-common-name", "auth-user-pass-optional"} {
 		if c.has(name) && !checked {

@@ -30,6 +30,10 @@ type Directive struct {
 	// to ignore unknown directives.
 	Guards bool
 
+	// spare marks a directive that protects nothing, and does without which traffic goes
+	// the same way: a number of buffers, a time to wait, what is logged.
+	spare bool
+
 	// Routing marks what route-nopull does not take from a server.
 	Routing bool
 	// Touches is what the directive does on this machine beyond a tunnel.
@@ -101,6 +105,14 @@ const (
 	Negotiated
 	Command
 )
+
+// isSpare reports whether a line with too many or too few values may be passed over where
+// the configuration asks to ignore unknown directives. Traffic then goes the same way, and
+// nobody is let in, shown or told more than with the line.
+func (d *Directive) isSpare() bool {
+	idle := d.Status == Harmless || d.Status == Negotiated || d.Status == WindowsOnly && d.set == nil
+	return !d.Guards && (d.spare || idle)
+}
 
 // isFor reports whether a directive is for a role and is worth a note in another:
 // it is taken, and has no note of its own.

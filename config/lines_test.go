@@ -101,7 +101,7 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "plugin /x/openvpn-plugin-down-root.so \"/etc/openvpn/update-resolv-conf\"", note: "DNS is set without a program"},
 		{text: "route-up /bin/true\nipchange /bin/true", note: "script-security 1 does not allow programs"},
 		{text: "up /bin/true", fault: "script-security 1 does not allow programs; add the line: script-security 2"},
-		{text: "plugin openvpn-plugin-down-root.so /bin/true"},
+		{text: "plugin openvpn-plugin-down-root.so /bin/true", note: "with the rights of the start, so as root where that is root's, although script-security is 1"},
 		{text: "script-security 2\nplugin openvpn-plugin-down-root.so", fault: "expected the command to run"},
 		{text: "plugin /usr/lib/openvpn-plugin-auth-pam.so login", fault: "only a server has any"},
 		{text: "plugin /usr/lib/openvpn-plugin-auth-pam.so", fault: "expected the name of a PAM service"},

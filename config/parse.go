@@ -80,7 +80,7 @@ type builder struct {
 	included int              // files so far
 	last     map[string]*call // each setting as it was given last
 
-	unknown  []refusal       // names without a row, planned ones: until the last line is read
+	unknown  []refusal       // what a later line may say to ignore: until the last line is read
 	optional map[string]bool // ignore-unknown-option
 	forward  bool            // setenv FORWARD_COMPATIBLE 1
 	sending  bool            // what is pushed is this side's to send
@@ -110,10 +110,10 @@ type remote struct {
 
 // refusal is an error that a later line may turn into a note.
 type refusal struct {
-	err    *Error
-	name   string
-	known  bool // it has a row
-	guards bool // the row's Guards
+	err     *Error
+	name    string
+	refused bool // by the row's status: FORWARD_COMPATIBLE does not ignore it
+	stays   bool // an error, whatever the configuration says to ignore
 }
 
 func newBuilder(read ReadFile) *builder { return builderOf(byName, defaults(), read) }
@@ -178,7 +178,7 @@ func (b *builder) apply(d *call, place Where) {
 	if err := checkRow(row, d, place); err != nil {
 		switch {
 		case row.Status == Planned || row.Status == Refused:
-			b.unknown = append(b.unknown, refusal{err, d.name, true, row.Guards})
+			b.unknown = append(b.unknown, refusal{err: err, name: d.name, refused: true, stays: row.Guards})
 		case row.Where&place == 0 || row.Status == Command || place == InPush:
 			b.fail(b.rows.runTogether(d, err))
 		default:
@@ -192,13 +192,12 @@ func (b *builder) apply(d *call, place Where) {
 	b.run(row, d)
 }
 
-// misfit keeps the error of a line with too many or few values. As with OpenVPN, a
-// configuration that asks to ignore unknown directives asks to ignore these, too. Those
-// that may keep somebody out, or take rights away, stay errors.
+// misfit keeps the error of a line with too many or few values. OpenVPN 2.6 passes over
+// any such line of a configuration that asks to ignore unknown directives. Here only one
+// that protects nothing is: without its pull-filter or socks-proxy, a host would start and
+// not be what its user takes it for.
 func (b *builder) misfit(row *Directive, d *call, err *Error) {
-	optional := slices.Contains([]Part{PartLink, PartAdapter, PartRouting, PartData, PartTimers}, row.Part) || slices.Contains([]string{"setenv", "setenv-safe", "verb", "mute"}, row.Name)
-	guards := row.Guards || !optional
-	b.unknown = append(b.unknown, refusal{b.rows.runTogether(d, err), d.name, false, guards})
+	b.unknown = append(b.unknown, refusal{err: b.rows.runTogether(d, err), name: d.name, stays: !row.isSpare()})
 }
 
 // run calls the row's setter, and records its fault.
@@ -293,15 +292,15 @@ func (c *Config) Path(name string) string {
 	return path.Join(c.Process.Cd, name)
 }
 
-// attempt applies a directive that `setenv opt` marks as optional. An unknown one
-// becomes a note. A fault in a known one stays an error, since it may be what keeps
-// others out.
+// attempt applies a directive that `setenv opt` marks as optional. An unknown or refused
+// one becomes a note, and so does one with too many or few values that protects nothing.
+// Any other fault stays an error, since the line may be what keeps others out.
 func (b *builder) attempt(d *call, place Where) {
 	unknown := b.unknown
 	b.unknown = nil
 	b.apply(d, place)
 	for _, r := range b.unknown {
-		if r.guards {
+		if r.stays {
 			b.fail(r.err)
 		} else {
 			b.note(r.err.Pos, "optional, so ignored: "+r.err.about())
@@ -319,7 +318,7 @@ func (e *Error) about() string {
 // into errors elsewhere.
 func (b *builder) settle() {
 	for _, r := range b.unknown {
-		if !r.guards && (b.optional[r.name] || b.forward && !r.known) {
+		if !r.stays && (b.optional[r.name] || b.forward && !r.refused) {
 			b.note(r.err.Pos, "ignored, as this configuration asks: "+r.err.about())
 		} else {
 			b.fail(r.err)

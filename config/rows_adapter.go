@@ -11,10 +11,10 @@ var adapterRows = list{
 	{Name: "ifconfig-ipv6", Usage: "address/bits [remote]", Where: pull, Help: "Set the adapter's IPv6 address.", set: setIfconfigIPv6},
 	{Name: "ifconfig-noexec", Where: top, Help: "Leave the adapter's addresses alone.", set: on(func(c *Config) *bool { return &c.Adapter.IfconfigNoexec })},
 	{Name: "lladdr", Usage: "address", Where: pull, Help: "Set an Ethernet adapter's MAC address.", set: setLLAddr},
-	{Name: "tun-mtu", Usage: "bytes [occ-mtu]", Where: conn | InPush, Default: "1500", Help: "Set the adapter's MTU.", set: setTunMTU},
-	{Name: "tun-mtu-max", Usage: "bytes", Where: top, Default: "1600", Help: "Take no larger MTU from a server.", set: integer(68, 65536, func(c *Config) *int { return &c.Adapter.MaxMTU })},
-	{Name: "txqueuelen", Usage: "n", Where: top, Help: "Set the length of the adapter's queue (Linux).", set: integer(0, maxSeconds, func(c *Config) *int { return &c.Adapter.TxQueueLen })},
-	{Name: "ip-win32", Usage: "method [offset|default] [lease]", Where: pull, Help: "With adapter ethernet dhcp and dynamic: the DHCP server's place in the subnet, and the lease in seconds.", set: func(b *builder, d *call) error { b.device.ipWin32 = d; return nil }},
+	{Name: "tun-mtu", spare: true, Usage: "bytes [occ-mtu]", Where: conn | InPush, Default: "1500", Help: "Set the adapter's MTU.", set: setTunMTU},
+	{Name: "tun-mtu-max", spare: true, Usage: "bytes", Where: top, Default: "1600", Help: "Take no larger MTU from a server.", set: integer(68, 65536, func(c *Config) *int { return &c.Adapter.MaxMTU })},
+	{Name: "txqueuelen", spare: true, Usage: "n", Where: top, Help: "Set the length of the adapter's queue (Linux).", set: integer(0, maxSeconds, func(c *Config) *int { return &c.Adapter.TxQueueLen })},
+	{Name: "ip-win32", spare: true, Usage: "method [offset|default] [lease]", Where: pull, Help: "With adapter ethernet dhcp and dynamic: the DHCP server's place in the subnet, and the lease in seconds.", set: func(b *builder, d *call) error { b.device.ipWin32 = d; return nil }},
 
 	// Accepted, and nothing to do.
 	{Name: "persist-tun", Where: pull, Status: Harmless, Help: "Keep the adapter when the connection is made anew, which is always done except for the programs of up and down.", set: on(func(c *Config) *bool { return &c.Hooks.PersistTun })},

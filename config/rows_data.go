@@ -9,21 +9,21 @@ var dataRows = list{
 	{Name: "auth", Usage: "digest", Where: top, Default: "SHA1", Help: "Use this HMAC digest for tls-auth, and for packets where the cipher is none or in CBC mode.", set: setAuth},
 	{Name: "allow-insecure-none", Where: top, Help: "Allow cipher none and auth none, which leave the tunnel open to anybody on the way (not in OpenVPN).", set: on(func(c *Config) *bool { return &c.Data.AllowInsecureNone })},
 	{Name: "ncp-disable", Where: top, Help: "Offer only one cipher; removed in OpenVPN 2.6.", set: setNCPDisable},
-	{Name: "compress", Usage: "[algorithm]", Where: pull, Help: "Use this framing of compression. What the other end compresses is taken; nothing is compressed here.", set: setCompress},
-	{Name: "comp-lzo", Same: "compress", Usage: "[yes|no|adaptive]", Where: pull, Help: "Use the framing of LZO compression, as with compress.", set: setCompLZO},
+	{Name: "compress", spare: true, Usage: "[algorithm]", Where: pull, Help: "Use this framing of compression. What the other end compresses is taken; nothing is compressed here.", set: setCompress},
+	{Name: "comp-lzo", spare: true, Same: "compress", Usage: "[yes|no|adaptive]", Where: pull, Help: "Use the framing of LZO compression, as with compress.", set: setCompLZO},
 	{Name: "allow-compression", Usage: "no|asym|yes", Where: pull, Default: "asym", Help: "Say whether compressed packets are taken. None are ever sent.", set: setAllowCompression},
 	{Name: "replay-window", Usage: "n [seconds]", Where: top, Default: "8192 15", Help: "Take packets that are this far out of order.", set: setReplayWindow},
-	{Name: "fragment", Usage: "bytes [mtu]", Where: conn, Default: "0", Help: "Cut packets so that no datagram is larger than this; both ends need it.", set: setFragment},
-	{Name: "mssfix", Usage: "[bytes] [mtu|fixed]", Where: conn, Default: "1492 mtu", Help: "Keep TCP inside the tunnel from making packets larger than this.", set: setMSSFix},
-	{Name: "link-mtu", Usage: "bytes", Where: conn, Help: "Set the adapter's MTU so that datagrams stay below this size; deprecated, see tun-mtu.", set: setLinkMTU},
-	{Name: "udp-mtu", Same: "link-mtu", Usage: "bytes", Where: conn, Help: "The old name of link-mtu.", set: setLinkMTU},
+	{Name: "fragment", spare: true, Usage: "bytes [mtu]", Where: conn, Default: "0", Help: "Cut packets so that no datagram is larger than this; both ends need it.", set: setFragment},
+	{Name: "mssfix", spare: true, Usage: "[bytes] [mtu|fixed]", Where: conn, Default: "1492 mtu", Help: "Keep TCP inside the tunnel from making packets larger than this.", set: setMSSFix},
+	{Name: "link-mtu", spare: true, Usage: "bytes", Where: conn, Help: "Set the adapter's MTU so that datagrams stay below this size; deprecated, see tun-mtu.", set: setLinkMTU},
+	{Name: "udp-mtu", spare: true, Same: "link-mtu", Usage: "bytes", Where: conn, Help: "The old name of link-mtu.", set: setLinkMTU},
 
 	// Read by the session's negotiation.
 	{Name: "key-derivation", Usage: "method", Where: pull, Status: Negotiated, Help: "Say how data channel keys are made."},
 
 	// Accepted, and nothing to do.
 	{Name: "comp-noadapt", Where: pull, Status: Harmless, Help: "Do not adapt compression; nothing is compressed."},
-	{Name: "mtu-test", Where: top, Help: "Measure how large datagrams pass, for three minutes from the start, and log it; a client, or one of two hosts.", set: on(func(c *Config) *bool { return &c.Data.MTUTest })},
+	{Name: "mtu-test", spare: true, Where: top, Help: "Measure how large datagrams pass, for three minutes from the start, and log it; a client, or one of two hosts.", set: on(func(c *Config) *bool { return &c.Data.MTUTest })},
 	{Name: "fast-io", Where: top, Status: Harmless, Help: "Skip a system call for each packet; ignored since OpenVPN 2.7."},
 	{Name: "keysize", Usage: "bits", Where: top, Status: Harmless, Reason: "ignored; a cipher's name gives its key size", Help: "Set a cipher's key size; removed in OpenVPN 2.6."},
 

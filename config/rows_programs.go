@@ -4,7 +4,7 @@ package config
 var programsRows = list{
 	{Name: "script-security", Usage: "level [method]", Where: top, Default: "1", Help: "Say which programs may be run: 2 those named here, 3 also with passwords in their environment.", set: setScriptSecurity},
 	{Name: "tmp-dir", Usage: "dir", Where: top, Help: "Write files for programs to this directory.", set: text(func(c *Config) *string { return &c.Process.TmpDir })},
-	{Name: "setenv", Adds: true, Usage: "name [value] ...", Where: pull, Help: "Set a variable for programs; with push-peer-info, UV_ names go to the server; setenv opt marks a directive as optional.", set: setSetenv},
+	{Name: "setenv", spare: true, Adds: true, Usage: "name [value] ...", Where: pull, Help: "Set a variable for programs; with push-peer-info, UV_ names go to the server; setenv opt marks a directive as optional.", set: setSetenv},
 	{Name: "setenv-safe", Adds: true, Usage: "name [value]", Where: pull, Help: "Set a variable whose name is made to begin with OPENVPN_.", set: setSetenvSafe},
 	{Name: "echo", Adds: true, Usage: "[text] ...", Where: pull, Help: "Write this message to the log.", set: setEcho},
 	{Name: "tls-export-cert", Usage: "dir", Where: top, Touches: TouchWrites, Help: "Write each certificate to a file in this directory for tls-verify's program, which finds it by peer_cert.", set: text(func(c *Config) *string { return &c.Trust.ExportCert })},

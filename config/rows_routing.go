@@ -21,7 +21,7 @@ var routingRows = list{
 	{Name: "client-nat", Adds: true, Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Help: "Translate IPv4 addresses inside the tunnel: this end's (snat) or the other's (dnat), from network to alias.", set: setClientNAT},
 
 	// Accepted, and nothing to do.
-	{Name: "route-delay", Usage: "[seconds] [wait]", Where: pull, Help: "Wait before adding routes, and before route-up.", set: setRouteDelay},
+	{Name: "route-delay", spare: true, Usage: "[seconds] [wait]", Where: pull, Help: "Wait before adding routes, and before route-up.", set: setRouteDelay},
 	{Name: "route-method", Usage: "method", Where: top, Status: Harmless, Help: "Say how Windows adds routes."},
 	{Name: "max-routes", Usage: "n", Where: conn, Status: Harmless, Help: "Limit the number of routes; ignored since OpenVPN 2.4."},
 

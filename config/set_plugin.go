@@ -104,6 +104,7 @@ func setDownRoot(b *builder, d *call) error {
 		b.untouch(d)
 		return nil
 	}
+	b.touches[len(b.touches)-1].Unbound = true
 	b.Hooks.DownRoot = words
 	return nil
 }

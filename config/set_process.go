@@ -94,12 +94,23 @@ func setSetenv(b *builder, d *call) error {
 	case d.File == pushed:
 		return d.fault(d.args[0], "a server may only set variables with setenv-safe", "")
 	case len(d.args) > 2:
-		b.misfit(b.rows[d.name], d, d.fault(strings.Join(d.args[2:], " "), "more values than it takes", "put the value in quotes"))
-		return nil
+		return blankInValue(b, d)
 	case d.args[0] == "FORWARD_COMPATIBLE" && len(d.args) == 2 && d.args[1] == "1":
 		b.forward = true
 	}
 	return b.Process.setEnv(d, "")
+}
+
+// blankInValue is the fault of a variable whose value is more than one word. What is only
+// for people or servers to see, a configuration may ask to ignore. Of the others, a program
+// may let people in by them.
+func blankInValue(b *builder, d *call) error {
+	fault := d.fault(strings.Join(d.args[2:], " "), "more values than it takes", "put the value in quotes")
+	if d.args[0] != "FRIENDLY_NAME" && !strings.HasPrefix(d.args[0], "UV_") {
+		return fault
+	}
+	b.misfit(b.rows[d.name], d, fault)
+	return nil
 }
 
 // setSetenvSafe sets a variable whose name begins with OPENVPN_, so that a

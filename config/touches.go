@@ -1,6 +1,7 @@
 package config
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,10 @@ type Touch struct {
 	Line string // as it is understood
 	Kind TouchKind
 	File string // with TouchSends, the file as the configuration names it
-	name string // of the directive
+	// Unbound is set of a program that script-security does not forbid: the plugin
+	// down-root's, which runs with the rights of the start.
+	Unbound bool
+	name    string // of the directive
 }
 
 // TouchKind is what a line does.
@@ -67,6 +71,27 @@ func (c *Config) Touches() []Touch {
 		}
 	}
 	return all
+}
+
+// untouchAll takes back that the lines of a directive use this machine.
+func untouchAll(c *Config, name string) {
+	for all := range withBlocks(c) {
+		all.touches = slices.DeleteFunc(all.touches, func(t Touch) bool { return t.name == name })
+	}
+}
+
+// withBlocks yields c, and the settings of each <connection> block.
+func withBlocks(c *Config) iter.Seq[*Config] {
+	return func(yield func(*Config) bool) {
+		if !yield(c) {
+			return
+		}
+		for _, r := range c.Link.Remotes {
+			if r.Settings != nil && !yield(r.Settings) {
+				return
+			}
+		}
+	}
 }
 
 // Programs returns the paths of the programs that the configuration runs.

@@ -172,3 +172,38 @@ func TestMeaning(t *testing.T) {
 		}
 	}
 }
+
+// TestNoDirectory: a directory that a start needs and that is not there is named; below a
+// chroot none is looked for.
+func TestNoDirectory(t *testing.T) {
+	dir := t.TempDir()
+	plain, lost := filepath.Join(dir, "plain"), filepath.Join(dir, "lost")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client := "client\ndev tun\nremote 192.0.2.1\npeer-fingerprint " + strings.Repeat("00", 32) + "\n"
+	server := "server 10.8.0.0 255.255.255.0\ntopology subnet\n"
+	for _, c := range []struct{ text, want string }{
+		{client + "chroot '" + lost + "'", "chroot: there is no directory " + lost + " on this host"},
+		{client + "chroot '" + plain + "'", "chroot: there is no directory " + plain + " on this host"},
+		{client + "chroot '" + dir + "'", ""},
+		{client + "tmp-dir '" + lost + "'", ""},
+		{server + "tmp-dir '" + lost + "'", "tmp-dir: there is no directory " + lost + " on this host"},
+		{server + "tmp-dir '" + dir + "'", ""},
+		{server + "chroot '" + dir + "'\ntmp-dir '" + lost + "'", ""},
+		{server, ""},
+	} {
+		said := ""
+		for _, f := range Text("x.conf", []byte(c.text+"\n"), readFixture, checkedAt).Findings {
+			if strings.Contains(f.Text, "there is no directory") {
+				said += f.Text
+				if f.Line != strings.Count(c.text, "\n")+1 || f.Severity != Warn {
+					t.Errorf("%s: %+v", c.text, f)
+				}
+			}
+		}
+		if said != c.want {
+			t.Errorf("%s: %q, want %q", c.text, said, c.want)
+		}
+	}
+}

@@ -170,7 +170,7 @@ func (s teller) touching(kind config.TouchKind) (lines []config.Line) {
 var modules = []string{"plugin", "engine", "pkcs11-providers", "providers"}
 
 // runs names the programs that would be run, and modules that would be loaded. Without
-// script-security 2 programs are refused.
+// script-security 2 no program is run.
 func (t teller) runs() string {
 	var programs, loaded []string
 	for _, l := range t.touching(config.TouchRuns) {
@@ -187,7 +187,7 @@ func (t teller) runs() string {
 	if len(programs) > 0 {
 		sentence := "It runs programs: " + listed(programs, "and")
 		if t.config.Process.ScriptSecurity < 2 {
-			sentence += "; without script-security 2 they are refused"
+			sentence += "; without script-security 2 they are not run"
 		}
 		text = append(text, sentence+".")
 	}

@@ -58,8 +58,8 @@ func (k *consent) still(c *config.Config) error {
 	return nil
 }
 
-// programs logs which programs a configuration runs, as far as script-security allows
-// them.
+// programs logs which programs a configuration runs: those that script-security allows, and
+// those that it has no say in.
 func (l *log) programs(c *config.Config) {
 	if id, err := process.Lookup(c.Process.User, c.Process.Group); err == nil && id.UID > 0 && process.Privileged() {
 		l.unusable(c, id)
@@ -70,8 +70,12 @@ func (l *log) programs(c *config.Config) {
 		}
 	}
 	for _, t := range c.Touches() {
-		if t.Kind == config.TouchRuns {
-			l.Warn("this configuration runs a program, which script-security allows", "line", fmt.Sprintf("%s: %s", t.Pos, t.Line))
+		line := fmt.Sprintf("%s: %s", t.Pos, t.Line)
+		switch {
+		case t.Unbound:
+			l.Warn("this configuration runs a program with the rights of the start, whatever script-security says", "line", line)
+		case t.Kind == config.TouchRuns:
+			l.Warn("this configuration runs a program, which script-security allows", "line", line)
 		}
 	}
 }

@@ -144,3 +144,18 @@ func TestProgramsAreSaid(t *testing.T) {
 		t.Errorf("said %s", got)
 	}
 }
+
+// TestWhatIsNotRunIsNotSaid: nothing is said of programs that script-security forbids, and
+// of down-root's command, which it does not forbid, what is true.
+func TestWhatIsNotRunIsNotSaid(t *testing.T) {
+	for level, count := range map[string]int{"0": 0, "1": 0, "2": 2} {
+		c, _ := strange(t, "auth-user-pass", "script-security "+level, "down /bin/true", "dns-updown /bin/false", "plugin openvpn-plugin-down-root.so /bin/true")
+		var said strings.Builder
+		l := &log{Logger: slog.New(slog.NewTextHandler(&said, nil))}
+		l.programs(c)
+		got := said.String()
+		if strings.Count(got, "which script-security allows") != count || strings.Count(got, "runs a program with the rights of the start, whatever script-security says") != 1 {
+			t.Errorf("script-security %s: said %s", level, got)
+		}
+	}
+}
