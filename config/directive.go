@@ -30,8 +30,8 @@ type Directive struct {
 	// to ignore unknown directives.
 	Guards bool
 
-	// spare marks a directive that protects nothing, and does without which traffic goes
-	// the same way: a number of buffers, a time to wait, what is logged.
+	// spare marks a directive that protects nothing, and without which traffic goes the
+	// same way, or not at all: a number of buffers, a time to wait, what is logged.
 	spare bool
 
 	// Routing marks what route-nopull does not take from a server.
@@ -107,8 +107,8 @@ const (
 )
 
 // isSpare reports whether a line with too many or too few values may be passed over where
-// the configuration asks to ignore unknown directives. Traffic then goes the same way, and
-// nobody is let in, shown or told more than with the line.
+// the configuration asks to ignore unknown directives. Traffic then goes the same way or
+// not at all, and nobody is let in, shown or told more than with the line.
 func (d *Directive) isSpare() bool {
 	idle := d.Status == Harmless || d.Status == Negotiated || d.Status == WindowsOnly && d.set == nil
 	return !d.Guards && (d.spare || idle)

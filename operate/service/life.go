@@ -257,7 +257,7 @@ func (l *life) reload() (*config.Config, error) {
 		err = process.CheckPIDFile(c.Process.WritePID)
 	}
 	if err == nil && !l.alone { // alone, it cannot start over, and may not read what it read at its start
-		err = sound(c, l.log.Logger)
+		err = l.sound(c)
 	}
 	if err == nil {
 		l.pidFile.Store(&c.Process.WritePID)

@@ -361,6 +361,7 @@ func TestUnsoundReload(t *testing.T) {
 		"ca: x.pem: ":               {Mode: config.ModeServer, Server: noPool, Trust: config.Trust{CA: damaged, Key: locked}},
 		"pkcs12: x.pem: ":           {Mode: config.ModeServer, Server: noPool, Trust: config.Trust{PKCS12: damaged}},
 		"tls-crypt: x.pem: ":        {Mode: config.ModeServer, Server: noPool, Trust: config.Trust{TLSCrypt: damaged}},
+		"dev null":                  {Adapter: config.Adapter{DevType: config.DevNull}},
 		"plugin auth-ldap: ":        {Mode: config.ModeServer, Server: noPool, Login: config.Login{Plugins: []config.LoginPlugin{{LDAP: damaged}}}},
 	} {
 		onStage(t, func(s *stage) {
@@ -372,6 +373,7 @@ func TestUnsoundReload(t *testing.T) {
 				first = false
 				return load()
 			}
+			s.UserSpace = c.Adapter.DevType == config.DevNull
 			s.run()
 			s.signal(process.Reload)
 			s.asked("tun1 run", "tun1 reload")

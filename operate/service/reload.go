@@ -8,6 +8,7 @@ import (
 
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/role/profile"
 	"culvert/role/server"
 )
 
@@ -118,13 +119,18 @@ func canGoOn(log *slog.Logger, c config.Changes) bool {
 
 // sound returns what is wrong with a configuration that was read again, beyond its language,
 // as far as nobody has to be asked for a password to see it: what a start would find wrong
-// with the rights to give up, with a program of the adapter, and with a server. A process that
-// started over for it would end by that.
-func sound(c *config.Config, log *slog.Logger) error {
+// with the adapter, the rights to give up, a program of the adapter, and with a server. A
+// process that started over for it would end by that.
+func (l *life) sound(c *config.Config) error {
+	if l.UserSpace {
+		if err := profile.CheckUserSpace(c); err != nil {
+			return err
+		}
+	}
 	if _, err := giveUp(c); err != nil {
 		return err
 	}
-	if _, err := newHostPrograms(c, log); err != nil {
+	if _, err := newHostPrograms(c, l.log.Logger); err != nil {
 		return err
 	}
 	if c.Mode != config.ModeServer {

@@ -96,6 +96,7 @@ func TestCheck(t *testing.T) {
 		"closed, askpass":   {m.conf(askpass, "pkcs12", m.closed), ""},
 		"token key":         {m.conf(verify, append(plain, "auth-gen-token-secret", token.String())...), ""},
 		"damaged token key": {m.conf(verify, append(plain, "auth-gen-token-secret", cut(token.String()))...), "auth-gen-token-secret: "},
+		"management token":  {m.conf("management 127.0.0.1 7505\nmanagement-client-auth\nauth-gen-token", append(plain, "auth-gen-token-secret", cut(token.String()))...), "auth-gen-token-secret: "},
 		"client-config-dir": {m.conf("client-config-dir "+missing, plain...), "client-config-dir: "},
 		"tmp-dir":           {m.conf("tmp-dir "+missing, plain...), "tmp-dir: "},
 		"a program":         {m.conf("client-connect "+missing, plain...), "server.conf:6: client-connect " + missing},

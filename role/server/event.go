@@ -185,8 +185,7 @@ type Remark struct {
 type Overdue struct {
 	About
 	Err error // names the program; a *hooks.OverdueError
-	// Times is how often this happened at this address since the last event: 1 for the
-	// first.
+	// Times is how often this has happened at this address: 1 for the first.
 	Times int
 }
 
@@ -257,8 +256,8 @@ type StationReturned struct {
 type Failed struct {
 	From netip.AddrPort
 	Err  error
-	// Times is how often this happened at this address, for this reason, since the
-	// last event: 1 for the first.
+	// Times is how often this has happened at this address, for this reason: 1 for the
+	// first.
 	Times int
 }
 

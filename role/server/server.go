@@ -310,8 +310,8 @@ func (s *Server) takeDown() error {
 func (s *Server) close() error {
 	s.reloading.each(s.rules.Load(), (*admission.Admission).End) // first, since a program may keep a client from ending
 	s.endSessions()
-	s.strangers.stop()
 	s.reloading.each(s.rules.Load(), (*admission.Admission).Wait)
+	s.strangers.stop()
 	return s.takeDown()
 }
 

@@ -13,6 +13,7 @@ import (
 type strangers struct {
 	report    func(Event)
 	quota     mute.Strangers
+	hanging   mute.Strangers // of its own: neither hides the other
 	displaced mute.Tally
 	postponed mute.Tally
 	unheard   mute.Tally
@@ -34,7 +35,7 @@ func (s *strangers) failed(now time.Time, from netip.AddrPort, err error) {
 // each address and program.
 func (s *strangers) overdue(client About, err error) {
 	more := func(n int) { s.report(FailedMore{n}) }
-	if times := s.quota.Failure(client.At, client.Remote.Addr(), mute.Kind(err), more); times > 0 {
+	if times := s.hanging.Failure(client.At, client.Remote.Addr(), mute.Kind(err), more); times > 0 {
 		s.report(Overdue{About: client, Err: err, Times: times})
 	}
 }
@@ -58,6 +59,7 @@ func (s *strangers) unanswered(freq config.Rate) {
 // stop reports what was counted.
 func (s *strangers) stop() {
 	s.quota.Stop()
+	s.hanging.Stop()
 	s.displaced.Stop()
 	s.postponed.Stop()
 	s.unheard.Stop()

@@ -37,21 +37,34 @@ func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err erro
 		}
 		l.checkers = append(l.checkers, script)
 	}
+	tokens, err := newTokens(c)
+	if err != nil {
+		return l, err
+	}
 	if l.checkers = append(l.checkers, o.Checkers...); len(l.checkers) == 0 {
 		return l, nil
 	}
 	l.optional = c.Login.UserPassOptional
-	if policy := c.Login.GenToken; policy != nil {
-		key := auth.NewTokenKey()
-		if f := c.Login.GenTokenSecret; f != nil {
-			if key, err = auth.ParseTokenKey(f.Text); err != nil {
-				return l, fmt.Errorf("%v: auth-gen-token-secret: %w", f.Pos, err)
-			}
-		}
-		l.tokens = &auth.Tokens{Key: key, Lifetime: policy.Lifetime, Renewal: policy.Renewal}
-		l.external = policy.ExternalAuth
+	if tokens != nil {
+		l.tokens, l.external = tokens, c.Login.GenToken.ExternalAuth
 	}
 	return l, nil
+}
+
+// newTokens returns the maker of tokens that auth-gen-token asks for, nil without it.
+func newTokens(c *config.Config) (*auth.Tokens, error) {
+	policy := c.Login.GenToken
+	if policy == nil {
+		return nil, nil
+	}
+	key := auth.NewTokenKey()
+	if f := c.Login.GenTokenSecret; f != nil {
+		var err error
+		if key, err = auth.ParseTokenKey(f.Text); err != nil {
+			return nil, fmt.Errorf("%v: auth-gen-token-secret: %w", f.Pos, err)
+		}
+	}
+	return &auth.Tokens{Key: key, Lifetime: policy.Lifetime, Renewal: policy.Renewal}, nil
 }
 
 // newScript returns the checker that auth-user-pass-verify names.
