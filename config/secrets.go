@@ -15,13 +15,7 @@ type secretFile struct {
 // Secrets returns the files that hold keys and passwords, each once.
 func (c *Config) Secrets() (all []Secret) {
 	seen := map[string]bool{}
-	configs := []*Config{c}
-	for _, r := range c.Link.Remotes {
-		if r.Settings != nil {
-			configs = append(configs, r.Settings)
-		}
-	}
-	for _, c := range configs {
+	for c := range withBlocks(c) {
 		files := []secretFile{
 			{"key", c.Trust.Key}, {"pkcs12", c.Trust.PKCS12}, {"askpass", c.Trust.AskPass}, {"auth-user-pass", c.Login.UserPass}, {"auth-gen-token-secret", c.Login.GenTokenSecret},
 			{"tls-auth", c.Trust.TLSAuth}, {"tls-crypt", c.Trust.TLSCrypt}, {"tls-crypt-v2", c.Trust.TLSCryptV2}, {"secret", c.Trust.Secret},

@@ -109,8 +109,7 @@ func rewrite(algorithm []byte) string {
 		return command
 	}
 	switch id.Algorithm.String() {
-	case "1.2.840.113549.1.5.13", // PBES2
-		"1.2.840.113549.1.12.1.3", "1.2.840.113549.1.12.1.4": // triple DES
+	case pbes2OID.String(), "1.2.840.113549.1.12.1.3", "1.2.840.113549.1.12.1.4": // the last two are triple DES
 		return command
 	}
 	return command + " -provider legacy -provider default (OpenSSL before 3: without the providers)"
