@@ -32,22 +32,26 @@ func TestNoReplayDrops(t *testing.T) {
 	}
 	at := netip.AddrPortFrom(tun.clientIPv4.prefix.Addr(), 9).String()
 	before := tun.clientReceived()
-	const senders, each = 3, 15_000
-	for _, size := range []int{16, 1200} {
-		var running []*process
-		for range senders {
-			running = append(running, tun.server.helper("flood", at, fmt.Sprint(size), fmt.Sprint(each)))
-		}
-		for _, p := range running {
-			if err := p.wait(patience); err != nil {
-				t.Fatalf("flood: %v", err)
+	const senders, each, enough = 3, 15_000, 5_000
+	received, sent := 0, 0
+	for round := 0; received < enough && round < 20; round++ { // on a busy machine, few of a round arrive
+		for _, size := range []int{16, 1200} {
+			var running []*process
+			for range senders {
+				running = append(running, tun.server.helper("flood", at, fmt.Sprint(size), fmt.Sprint(each)))
 			}
+			for _, p := range running {
+				if err := p.wait(patience); err != nil {
+					t.Fatalf("flood: %v", err)
+				}
+			}
+			tun.client.ping(serverIPv4)
+			sent += senders * floodFlows * each
 		}
-		tun.client.ping(serverIPv4)
+		received = tun.clientReceived() - before
 	}
-	received := tun.clientReceived() - before
-	t.Logf("%d of %d packets arrived", received, 2*senders*floodFlows*each)
-	if received < 5_000 {
+	t.Logf("%d of %d packets arrived", received, sent)
+	if received < enough {
 		t.Errorf("only %d packets arrived", received)
 	}
 	if n := tun.clientProc.count(replay); n > 0 {
