@@ -15,7 +15,8 @@ import (
 const aProfile = "a profile, such as laptop.ovpn"
 
 func connectCommand(me service.Self) *cobra.Command {
-	o := service.Options{Unprivileged: true}
+	o := service.Options{Unprivileged: true, Show: service.ShowLive}
+	var plain, asJSON bool
 	c := &cobra.Command{
 		Use:   "connect FILE",
 		Short: "Connect with a profile",
@@ -40,6 +41,14 @@ OpenVPN.`,
 				}
 				return cfg, err
 			}
+			switch {
+			case plain && asJSON:
+				return misused("--plain and --json exclude each other")
+			case plain:
+				o.Show = service.ShowLog
+			case asJSON:
+				o.Show = service.ShowJSON
+			}
 			o.UserSpace, o.Stranger = o.UserSpace || o.Proxies(), args[0]
 			return service.Run(unsignalled(c.Context()), me, load, o)
 		},
@@ -48,6 +57,8 @@ OpenVPN.`,
 	c.Flags().StringVar(&o.SOCKS, "socks", "", "address of the SOCKS5 proxy; implies --userspace (default "+service.DefaultSOCKS+")")
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP proxy; implies --userspace")
 	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "allow lines that run programs, write files or send files, without asking")
+	c.Flags().BoolVar(&plain, "plain", false, "write the log, as it is written where there is no terminal, instead of stages and a live line")
+	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON to the standard output, for programs")
 	c.SetFlagErrorFunc(notDirective)
 	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note changes to undo, and to put the socket of status, trace and capture (default "+hostnet.DefaultStateDir+")")
 	c.Flags().StringVar(&o.Name, "name", "", "name of this process in status, trace and capture (default: role and adapter)")

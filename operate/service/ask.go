@@ -23,8 +23,8 @@ func ask(c *config.Config) profile.Ask {
 	return AskTerminal
 }
 
-// console is where a question is seen: the terminal itself, where the log leads elsewhere.
-func console() (w io.Writer, done func()) {
+// terminal is where a question is seen: the terminal itself, where the log leads elsewhere.
+func terminal() (w io.Writer, done func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		if f, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
 			return f, func() { f.Close() }
@@ -39,7 +39,7 @@ func AskTerminal(question string, echo bool) (string, error) {
 	if !term.IsTerminal(stdin) {
 		return "", fmt.Errorf("%q: %w, since there is no terminal; put the answer in a file and name it: auth-user-pass FILE, askpass FILE", strings.TrimSpace(question), profile.ErrNobody)
 	}
-	seen, done := console()
+	seen, done := terminal()
 	defer done()
 	fmt.Fprint(seen, printable.Lines(question))
 	if echo {

@@ -23,7 +23,7 @@ type life struct {
 	// keeper looked.
 	plain   func() (*config.Config, error)
 	consent consent
-	newLog  func(c *config.Config, worker bool) *log
+	newLog  func(c *config.Config, worker bool, o Options) *log
 	log     *log // nil until a configuration was read
 	// open makes the role of a configuration.
 	open   func(roles, *config.Config) (opened, error)
@@ -168,7 +168,7 @@ func fed(ctx context.Context, next func() (e process.Event, more bool)) <-chan p
 
 // inJail opens the log, and divides the process in two if rights are to be given up.
 func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *config.Config, jail process.Jail, stays string) (err error) {
-	l.log = l.newLog(c, l.worker != nil)
+	l.log = l.newLog(c, l.worker != nil, l.Options)
 	if l.worker == nil {
 		l.tasks.note(l.log.Logger)
 	}

@@ -41,7 +41,7 @@ func newStage(t *testing.T) *stage {
 		read++
 		return &config.Config{Process: config.Process{Verb: 3}, Adapter: config.Adapter{Dev: fmt.Sprint("tun", read)}}, nil
 	}, Options{StateDir: t.TempDir()})
-	s.newLog = func(c *config.Config, _ bool) *log {
+	s.newLog = func(c *config.Config, _ bool, _ Options) *log {
 		l := &log{level: new(slog.LevelVar)}
 		l.Logger = slog.New(slog.NewTextHandler(&s.written, nil))
 		return l

@@ -15,6 +15,7 @@ import (
 	"culvert/host/process"
 	"culvert/internal/mute"
 	"culvert/internal/printable"
+	"culvert/operate/console"
 )
 
 // log is where a process writes what happens. `log` and `daemon` decide where
@@ -25,6 +26,11 @@ type log struct {
 	// shown is `verb`, and mute is `mute`; the management interface changes both.
 	shown, mute atomic.Int64
 	lined       lined
+	// screen shows a client to a user, and the warnings of the log above that; nil: the
+	// log is all there is.
+	screen *console.Screen
+	// brief leaves out what others show in another way.
+	brief bool
 	// alone is the log without `mute` where it is the only one that a reader
 	// may have: not the standard error output.
 	alone *slog.Logger
@@ -34,8 +40,9 @@ type log struct {
 // logger for `daemon` and `syslog`, or to the terminal, as much as `verb` asks
 // for. A file also gets what a crash of this program prints. A worker appends to
 // what its keeper began.
-func newLog(c *config.Config, worker bool) *log {
-	l := &log{level: new(slog.LevelVar)}
+func newLog(c *config.Config, worker bool, o Options) *log {
+	l := &log{level: new(slog.LevelVar), screen: o.screenFor(c)}
+	l.brief = l.screen != nil || o.Show == ShowJSON
 	l.setVerb(c.Process.Verb)
 	l.mute.Store(int64(c.Process.Mute))
 	l.Logger = slog.New(mute.New(newFork(l.handler(c, worker), &l.lined), &l.mute))
@@ -105,6 +112,9 @@ func (l *log) text(c *config.Config, w io.Writer, color bool) slog.Handler {
 }
 
 func (l *log) terminal(c *config.Config) slog.Handler {
+	if l.screen != nil {
+		return l.text(c, l.screen, process.Colors(os.Stderr))
+	}
 	return l.text(c, os.Stderr, process.Colors(os.Stderr))
 }
 
@@ -127,7 +137,11 @@ func (l *log) verb() int { return int(l.shown.Load()) }
 
 func (l *log) setVerb(n int) {
 	l.shown.Store(int64(n))
-	l.level.Set(level(n))
+	least := level(n)
+	if l.brief && least == slog.LevelInfo {
+		least = slog.LevelWarn
+	}
+	l.level.Set(least)
 }
 
 // lastWords logs why the process ends, with a line for each fault.

@@ -28,7 +28,7 @@ func TestLogOfFile(t *testing.T) {
 		"a logger adds times": {config.Config{Process: config.Process{Verb: 1, SuppressTimestamps: true}}, `^INF connected\nWRN odd\nERR error\n$`},
 	} {
 		c.config.Process.Log = filepath.Join(t.TempDir(), "log")
-		l := newLog(&c.config, false)
+		l := newLog(&c.config, false, Options{})
 		for _, m := range []struct {
 			level slog.Level
 			text  string
@@ -52,7 +52,7 @@ func TestLogThatCannotBeWritten(t *testing.T) {
 		}
 		stderr := os.Stderr
 		os.Stderr = screen
-		newLog(&config.Config{Process: config.Process{Log: name, Verb: 1}}, false).Info("connected")
+		newLog(&config.Config{Process: config.Process{Log: name, Verb: 1}}, false, Options{}).Info("connected")
 		os.Stderr = stderr
 		text, err := os.ReadFile(screen.Name())
 		if want := regexp.MustCompile(`(?s)WRN the log file cannot be written.*` + regexp.QuoteMeta(name) + `.*INF connected`); err != nil || !want.Match(text) {
@@ -93,7 +93,7 @@ const crashLog = "CULVERT_TEST_CRASH_LOG"
 // TestCrashIsLogged: a file's log has what a crash prints.
 func TestCrashIsLogged(t *testing.T) {
 	if name := os.Getenv(crashLog); name != "" {
-		newLog(&config.Config{Process: config.Process{Log: name}}, false)
+		newLog(&config.Config{Process: config.Process{Log: name}}, false, Options{})
 		go panic("a fault of the program")
 		select {}
 	}
@@ -110,7 +110,7 @@ func TestCrashIsLogged(t *testing.T) {
 // of one line, without escape sequences.
 func TestStrangersTextIsOneLine(t *testing.T) {
 	c := &config.Config{Process: config.Process{Verb: 3, Log: filepath.Join(t.TempDir(), "log"), SuppressTimestamps: true}}
-	l := newLog(c, false)
+	l := newLog(c, false, Options{})
 	evil := "x\nERR forged \x1b[2J\u009b31m\u202e"
 	l.Info("SOCKS: lookup "+evil, "name", evil)
 	l.With("client", evil).Warn("refused", "error", errors.New(evil))
@@ -132,7 +132,7 @@ func TestEchoIsPrintable(t *testing.T) {
 		t.Fatal(notes, err)
 	}
 	name := filepath.Join(t.TempDir(), "log")
-	l := newLog(&config.Config{Process: config.Process{Log: name, Verb: 3}}, false)
+	l := newLog(&config.Config{Process: config.Process{Log: name, Verb: 3}}, false, Options{})
 	l.notes(&config.Config{Notes: notes, Process: config.Process{Verb: 3}})
 	text, _ := os.ReadFile(name)
 	if !strings.Contains(string(text), "hello") || strings.Count(string(text), "\n") != 1 || strings.ContainsAny(string(text), "\x1b\a\r\u202e") {

@@ -45,7 +45,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	l.at.Store(run)
 	o := obeyed{run: run, log: l.log, manager: l.manager, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
-	r := roles{Options: l.Options, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, tasks: l.tasks, management: m,
+	r := roles{Options: l.Options, screen: l.log.screen, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, tasks: l.tasks, management: m,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
 	if l.worker != nil {
 		r.reload = l.worker.Reload
@@ -63,9 +63,10 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 		run.role.Store(&s)
 		o.ready <- s
 		defer m.Attach(s.role)()
-		stopTelling := tellManager(ctx, l.manager, s)
+		stopTelling, stopShowing := tellManager(ctx, l.manager, s), l.show(ctx, s)
 		err = s.Run(ctx)
 		stopTelling()
+		stopShowing()
 		s.stop()
 	}
 	close(o.done)

@@ -18,7 +18,7 @@ func TestBrokenPipe(t *testing.T) {
 	if os.Getenv(writer) != "" {
 		defer process.SurviveBrokenPipes()()
 		os.Stdin.Read(make([]byte, 1)) // until the pipe is broken
-		log := newLog(&config.Config{Process: config.Process{Verb: 1}}, false)
+		log := newLog(&config.Config{Process: config.Process{Verb: 1}}, false, Options{})
 		log.Info("nobody reads this")
 		log.Info("nor this")
 		os.Exit(7)

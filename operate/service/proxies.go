@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"culvert/nic/userstack/proxy"
+	"culvert/operate/console"
 )
 
 // DefaultSOCKS is where a client without a device listens by default.
@@ -18,8 +19,8 @@ type proxyServer interface {
 }
 
 // serveProxies offers a tunnel to programs of this host, by SOCKS5
-// and HTTP, until close is called.
-func serveProxies(d proxy.Dialer, o Options, log *slog.Logger) (close func(), err error) {
+// and HTTP, until close is called. The screen, which may be nil, shows where.
+func serveProxies(d proxy.Dialer, o Options, log *slog.Logger, screen *console.Screen) (close func(), err error) {
 	if o.SOCKS == "" && o.HTTP == "" {
 		o.SOCKS = DefaultSOCKS
 	}
@@ -41,6 +42,9 @@ func serveProxies(d proxy.Dialer, o Options, log *slog.Logger) (close func(), er
 			log.Warn("the proxy can be reached from other hosts, which then use the tunnel in your name", "proxy", kind, "address", l.Addr())
 		}
 		log.Info("proxy ready", "kind", kind, "address", l.Addr())
+		if screen != nil {
+			fmt.Fprintf(screen, "· programs use the tunnel through the %s proxy at %s\n", kind, l.Addr())
+		}
 		running = append(running, p)
 		go p.Serve(l)
 		return nil

@@ -52,7 +52,7 @@ func (l *life) lastWords(c *config.Config, err error) {
 		return // its log may be what the user would not have written
 	}
 	if l.log == nil {
-		l.log = l.newLog(c, false)
+		l.log = l.newLog(c, false, l.Options)
 	}
 	l.log.lastWords(err)
 }

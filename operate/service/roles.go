@@ -15,6 +15,7 @@ import (
 	"culvert/nic/userstack"
 	"culvert/nic/userstack/proxy"
 	"culvert/operate/backend"
+	"culvert/operate/console"
 	"culvert/operate/management"
 	"culvert/role/client"
 	"culvert/role/p2p"
@@ -40,6 +41,7 @@ type roles struct {
 	Options
 	worker *privsep.Worker // nil: not in a worker
 	log    *slog.Logger
+	screen *console.Screen // nil: none
 	jail   process.Jail
 	local  *local
 	// written writes the PID file before rights are given up; nil: there is a keeper for it.
@@ -129,7 +131,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: ask(c), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reload: r.reload, Reopens: r.worker == nil}
+	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: asking(r.screen, ask(c)), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reload: r.reload, Reopens: r.worker == nil}
 	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, r.whenUp()
 	}
@@ -217,7 +219,7 @@ func (r roles) clientAdapter(c *config.Config) (open bringup.Opener, reserved st
 func (r roles) offer(d proxy.Dialer) (stop func(), err error) {
 	stop = func() {}
 	if r.UserSpace {
-		if stop, err = serveProxies(d, r.Options, r.log); err != nil {
+		if stop, err = serveProxies(d, r.Options, r.log, r.screen); err != nil {
 			return nil, err
 		}
 	}

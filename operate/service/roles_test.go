@@ -34,7 +34,7 @@ func work(t *testing.T, name, text string, o Options) *working {
 	t.Helper()
 	load := func() (*config.Config, error) { return config.ParseFile(name, []byte(text), os.ReadFile) }
 	w := &working{life: newLife(Self{}, load, o), t: t, events: make(chan process.Event), ended: make(chan error, 1)}
-	w.newLog = func(*config.Config, bool) *log {
+	w.newLog = func(*config.Config, bool, Options) *log {
 		l := &log{level: new(slog.LevelVar)}
 		l.Logger = slog.New(slog.NewTextHandler(&w.written, nil))
 		return l
@@ -167,7 +167,7 @@ func TestRefusedBeforeOpening(t *testing.T) {
 			return config.ParseFile("c.conf", []byte(c.text), func(string) ([]byte, error) { return []byte("-----BEGIN x"), nil })
 		}
 		l := newLife(Self{}, load, o)
-		l.newLog = func(*config.Config, bool) *log {
+		l.newLog = func(*config.Config, bool, Options) *log {
 			return &log{level: new(slog.LevelVar), Logger: slog.New(slog.DiscardHandler)}
 		}
 		if err := l.run(t.Context(), nil); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -178,7 +178,7 @@ func TestRefusedBeforeOpening(t *testing.T) {
 		}
 	}
 	o := Options{SOCKS: "127.0.0.1:0", HTTP: taken.Addr().String()}
-	if _, err := serveProxies(nil, o, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--http") {
+	if _, err := serveProxies(nil, o, slog.New(slog.DiscardHandler), nil); err == nil || !strings.Contains(err.Error(), "--http") {
 		t.Errorf("an address that is taken: %v", err)
 	}
 }

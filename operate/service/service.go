@@ -39,7 +39,23 @@ type Options struct {
 	// SOCKS and HTTP are the addresses of the proxies that offer a tunnel without a
 	// device; with neither, there is one at DefaultSOCKS.
 	SOCKS, HTTP string
+	// Show is what a user at the terminal sees of a client.
+	Show Show
 }
+
+// Show is what a user at the terminal sees of a client.
+type Show int
+
+const (
+	// ShowLog writes the log.
+	ShowLog Show = iota
+	// ShowLive writes stages and a live line, with the warnings of the log, if the
+	// standard error output is a terminal and the log goes there; otherwise the log.
+	ShowLive
+	// ShowJSON writes each event to the standard output, a line of JSON each, and the
+	// warnings of the log where that goes.
+	ShowJSON
+)
 
 // Proxies reports whether proxies are asked for, which only a tunnel without a
 // device has.

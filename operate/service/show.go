@@ -1,0 +1,56 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/term"
+
+	"culvert/config"
+	"culvert/operate/backend"
+	"culvert/operate/console"
+	"culvert/role/profile"
+)
+
+// screenFor returns the screen on which a user sees a client of a configuration, nil for
+// none: the log goes elsewhere, or all of it is wanted.
+func (o Options) screenFor(c *config.Config) *console.Screen {
+	p, out := c.Process, os.Stderr
+	if o.Show != ShowLive || c.Mode == config.ModeServer || p.Log != "" || p.Syslog != "" || p.Daemon || p.Verb > 3 || !term.IsTerminal(int(out.Fd())) {
+		return nil
+	}
+	return console.NewScreen(out, func() int {
+		width, _, err := term.GetSize(int(out.Fd()))
+		if err != nil {
+			return 0
+		}
+		return width
+	})
+}
+
+// show shows a role at work, until the function that it returns is called.
+func (l *life) show(ctx context.Context, b backend.Backend) (stop func()) {
+	switch {
+	case l.log.screen != nil:
+		return console.Show(ctx, l.log.screen, b, func(page string) {
+			if console.Browse(page) {
+				fmt.Fprintln(l.log.screen, "· opened in your browser")
+			}
+		})
+	case l.Show == ShowJSON:
+		return console.JSON(ctx, os.Stdout, b)
+	}
+	return func() {}
+}
+
+// asking keeps the live line away while a user is asked.
+func asking(s *console.Screen, ask profile.Ask) profile.Ask {
+	if s == nil || ask == nil {
+		return ask
+	}
+	return func(question string, echo bool) (string, error) {
+		defer s.Hold()()
+		return ask(question, echo)
+	}
+}
