@@ -1,0 +1,288 @@
+// Package install makes a service of a client's profile: one of systemd for the whole
+// machine, or without root, one of a user's own service manager, whose tunnel programs use
+// through a proxy.
+package install
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"culvert/config"
+	"culvert/host/process"
+	"culvert/packaging"
+	"culvert/role/profile"
+)
+
+// Options say what is to be a service, and whose.
+type Options struct {
+	Name    string // of the service, as in `systemctl status culvert-client@NAME`
+	Profile string // file; not used to remove one
+	// User makes it a service of this user, who need not be root.
+	User bool
+	// Start starts it at once, too.
+	Start bool
+	// AllowScripts allows the profile what it would otherwise be asked about.
+	AllowScripts bool
+	// SOCKS is the address of a user's proxy; "" for connect's default.
+	SOCKS string
+	// Ask asks the user; nil: nobody can be asked.
+	Ask profile.Ask
+
+	// Program is the file of this program; Home is the user's directory, and Config that
+	// of their settings.
+	Program, Home, Config string
+	// Root is where the machine's files are, "" for /.
+	Root string
+	// Run runs a program to its end; its error has what the program said.
+	Run func(ctx context.Context, argv ...string) error
+}
+
+// names are what services can be called: they become file names and parts of commands.
+var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+func (o Options) check() error {
+	if !names.MatchString(o.Name) {
+		return fmt.Errorf("%q cannot be the name of a service: expected at most 64 letters, digits, dots, hyphens and underscores, such as office", o.Name)
+	}
+	if !o.User && os.Geteuid() != 0 && o.Root == "" {
+		return errors.New("a service of the whole machine needs root; run this with sudo, or add --user for one of your own, which programs use through a proxy")
+	}
+	return nil
+}
+
+// conf is where the profile of the service is.
+func (o Options) conf() string {
+	if o.User {
+		return filepath.Join(o.Config, "culvert", o.Name+".conf")
+	}
+	return filepath.Join(o.Root, "/etc/openvpn/client", o.Name+".conf")
+}
+
+// unit is the service's name for its manager.
+func (o Options) unit() string {
+	if o.User {
+		return "culvert-" + o.Name + ".service"
+	}
+	return "culvert-client@" + o.Name + ".service"
+}
+
+// userUnit is where the unit of a user's service is.
+func (o Options) userUnit() string { return filepath.Join(o.Config, "systemd/user", o.unit()) }
+
+// systemctl runs it for the manager of the service.
+func (o Options) systemctl(ctx context.Context, args ...string) error {
+	argv := []string{"systemctl"}
+	if o.User {
+		argv = append(argv, "--user")
+	}
+	return o.Run(ctx, append(argv, args...)...)
+}
+
+// Install makes the service, and returns what was done, a line each. It fails without
+// leaving anything: where the profile has a fault or asks for a password, and where the
+// name is taken.
+func Install(ctx context.Context, o Options) (done []string, err error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	text, err := o.text(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Lstat(o.conf()); err == nil {
+		return nil, fmt.Errorf("there is a service of the name %s already, with %s: choose another name, or remove that one with: culvert install --remove %[1]s", o.Name, o.conf())
+	}
+	files, err := o.files(text)
+	if err != nil {
+		return nil, err
+	}
+	var made []string
+	defer func() {
+		if err != nil {
+			for _, file := range made {
+				os.Remove(file)
+			}
+			if made != nil {
+				_ = o.systemctl(context.WithoutCancel(ctx), "daemon-reload") // what failed before says why
+			}
+		}
+	}()
+	for _, f := range files {
+		if err := f.write(); err != nil {
+			return nil, err
+		}
+		made, done = append(made, f.path), append(done, "wrote "+f.path)
+	}
+	return o.enable(ctx, done)
+}
+
+// enable has the service begin with the machine, or with the user's session.
+func (o Options) enable(ctx context.Context, done []string) ([]string, error) {
+	if err := o.systemctl(ctx, "daemon-reload"); err != nil {
+		return nil, fmt.Errorf("systemd: %w; without systemd, have your service manager run: %s --config %s", err, o.Program, o.conf())
+	}
+	verb := []string{"enable", o.unit()}
+	if o.Start {
+		verb = []string{"enable", "--now", o.unit()}
+	}
+	if err := o.systemctl(ctx, verb...); err != nil {
+		_ = o.systemctl(context.WithoutCancel(ctx), "disable", "--now", o.unit())
+		return nil, fmt.Errorf("systemctl %s: %w; why is in: journalctl %s-u %s", strings.Join(verb, " "), err, map[bool]string{true: "--user "}[o.User], o.unit())
+	}
+	return append(done, "systemctl "+strings.Join(verb, " ")), nil
+}
+
+// Remove takes a service away, with its profile, and returns what was done. An error says
+// what is left.
+func Remove(ctx context.Context, o Options) (done []string, err error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if _, err := os.Lstat(o.conf()); err != nil {
+		return nil, fmt.Errorf("there is no service of the name %s: no %s", o.Name, o.conf())
+	}
+	if err := o.systemctl(ctx, "disable", "--now", o.unit()); err != nil {
+		return nil, fmt.Errorf("systemctl disable --now %s: %w", o.unit(), err)
+	}
+	done = append(done, "systemctl disable --now "+o.unit())
+	files := []string{o.conf()}
+	if o.User {
+		files = append(files, o.userUnit())
+	}
+	for _, file := range files {
+		switch e := os.Remove(file); {
+		case e == nil:
+			done = append(done, "removed "+file)
+		case !errors.Is(e, fs.ErrNotExist):
+			err = errors.Join(err, e)
+		}
+	}
+	return done, errors.Join(err, o.systemctl(ctx, "daemon-reload"))
+}
+
+// text is the profile as the service reads it, if a service can use it.
+func (o Options) text(ctx context.Context) ([]byte, error) {
+	raw, err := process.ReadFile(o.Profile)
+	if err != nil {
+		return nil, fmt.Errorf("%w; expected a profile, such as laptop.ovpn", err)
+	}
+	c, err := config.ParseFile(o.Profile, raw, process.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	if !c.Pull {
+		return nil, fmt.Errorf("%s is no client's profile (it has no `client` line); culvert-server@.service runs a server's", o.Profile)
+	}
+	if !o.AllowScripts {
+		if err := profile.Consent(ctx, c, o.Profile, o.Ask); err != nil {
+			return nil, err
+		}
+	}
+	if err := unattended(c, o.Profile); err != nil {
+		return nil, err
+	}
+	return selfContained(o.Profile, raw, o.Home, process.ReadFile)
+}
+
+// unattended refuses a profile for which somebody would have to be asked.
+func unattended(c *config.Config, file string) error {
+	const nobody = "a service has nobody to ask"
+	switch user := c.Login.UserPass; {
+	case user != nil && len(bytes.TrimSpace(user.Text)) == 0:
+		return fmt.Errorf("%v: %s asks for user name and password, and %s: write both on two lines of a file, and name it: auth-user-pass FILE", user.Pos, file, nobody)
+	case c.Login.StaticChallenge != nil:
+		return fmt.Errorf("%s asks for a code each time (static-challenge), and %s: use culvert connect", file, nobody)
+	}
+	if err := profile.Unlock(c, nil); errors.Is(err, profile.ErrNobody) {
+		return fmt.Errorf("the private key is under a password, and %s: write it to a file, and name that: askpass FILE (%w)", nobody, err)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// file is one to be written.
+type file struct {
+	path string
+	text []byte
+	mode fs.FileMode
+}
+
+// write makes a file that is not there, with the directories above it.
+func (f file) write() error {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+		return err
+	}
+	h, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.mode)
+	if err != nil {
+		return err
+	}
+	_, err = h.Write(f.text)
+	if err = errors.Join(err, h.Close()); err != nil {
+		os.Remove(f.path)
+	}
+	return err
+}
+
+// files are the profile, and a unit where the machine has none for it.
+func (o Options) files(text []byte) ([]file, error) {
+	all := []file{{o.conf(), text, 0o600}}
+	if o.User {
+		return append(all, file{o.userUnit(), []byte(o.ownUnit()), 0o644}), nil
+	}
+	for _, dir := range []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} { // systemd.unit(5)
+		if _, err := os.Stat(filepath.Join(o.Root, dir, template)); err == nil {
+			return all, nil
+		}
+	}
+	if hidden := (mover{home: o.Home}); !hidden.stays(o.Program) {
+		return nil, fmt.Errorf("the service could not run %s: it sees no home directories and no /tmp; install the program first: sudo install %[1]s /usr/local/bin", o.Program)
+	}
+	unit := strings.ReplaceAll(packaging.ClientUnit, "@BINDIR@/culvert", quoted(o.Program))
+	return append(all, file{filepath.Join(o.Root, "/etc/systemd/system", template), []byte(unit), 0o644}), nil
+}
+
+// template is the unit of all clients of a machine.
+const template = "culvert-client@.service"
+
+// ownUnit is the unit of a user's service.
+func (o Options) ownUnit() string {
+	proxy := ""
+	if o.SOCKS != "" {
+		proxy = " --socks " + quoted(o.SOCKS)
+	}
+	scripts := ""
+	if o.AllowScripts {
+		scripts = " --allow-scripts"
+	}
+	return fmt.Sprintf(`[Unit]
+Description=Culvert client %s, for programs of this user
+
+[Service]
+Type=notify
+ExecStart=%s connect %s --userspace --name %s%s%s
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+RestartSec=5s
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=default.target
+`, o.Name, quoted(o.Program), quoted(o.conf()), o.Name, proxy, scripts)
+}
+
+// quoted is one word of a unit's command line (systemd.service(5), "Command lines").
+func quoted(word string) string {
+	word = strings.NewReplacer("%", "%%", "$", "$$", `\`, `\\`, `"`, `\"`).Replace(word)
+	if strings.ContainsAny(word, " \t'\";\\") {
+		return `"` + word + `"`
+	}
+	return word
+}
