@@ -35,6 +35,14 @@ func (t *Traffic) With(p *Peer) Statistics {
 	return s
 }
 
+// Plus returns statistics with those of another connection, nil for none.
+func (s Statistics) Plus(p *Peer) Statistics {
+	if p != nil {
+		s.add(p)
+	}
+	return s
+}
+
 func (s *Statistics) add(p *Peer) {
 	in, out := p.Counters.InBytes.Load(), p.Counters.OutBytes.Load()
 	s.AdapterRead += out

@@ -45,6 +45,10 @@ const (
 	NotRenewed Kind = "not-renewed"
 	// Moved: a peer's outer address changed from From to Remote.
 	Moved Kind = "moved"
+	// Moving: a client brings up another connection beside the present one, to Remote, and
+	// says why (Reason). Up follows, or Stayed: it goes on with the present one (Reason).
+	Moving Kind = "moving"
+	Stayed Kind = "stayed"
 	// Refused: a peer is known and does not come in.
 	Refused Kind = "refused"
 	// CutOff: a peer is sent away. Left follows.

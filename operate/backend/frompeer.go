@@ -72,6 +72,10 @@ func fromConnection(e event.Event) (out Event, ok bool) {
 		out = Event{Kind: NotRenewed, Reason: text(e.Err)}
 	case event.Moved:
 		out = Event{Kind: Moved, From: e.From.String(), Remote: e.To.String()}
+	case event.Moving:
+		out = Event{Kind: Moving, Remote: e.Remote.String(), Reason: e.Why}
+	case event.Stayed:
+		out = Event{Kind: Stayed, Remote: e.Remote.String(), Reason: text(e.Err)}
 	case event.Left:
 		out = Event{Kind: Left, Remote: e.Remote.String(), Reason: "it said that it leaves"}
 	case event.Lost:

@@ -127,6 +127,8 @@ var ofOnePeer = []struct {
 	{event.Up{Remote: remote, Adapter: "tun0", IPv4: inner}, Event{Kind: Up, Remote: remote.String(), Adapter: "tun0", IPv4: inner}},
 	{event.Renewed{TLS: "TLSv1.3", Certificate: cert}, Event{Kind: Renewed, TLS: "TLSv1.3", Name: "server", Serial: "0a"}},
 	{event.RenewalFailed{Err: errWhy}, Event{Kind: NotRenewed, Reason: "why"}},
+	{event.Moving{Remote: event.Remote{Host: "vpn.example", Proto: "udp", Addr: outer}, Why: "asked"}, Event{Kind: Moving, Remote: "vpn.example (udp " + outer.String() + ")", Reason: "asked"}},
+	{event.Stayed{Remote: event.Remote{Host: "vpn.example", Proto: "udp", Addr: outer}, Err: errors.New("silent")}, Event{Kind: Stayed, Remote: "vpn.example (udp " + outer.String() + ")", Reason: "silent"}},
 	{event.Moved{From: outer, To: other}, Event{Kind: Moved, From: outer.String(), Remote: other.String()}},
 	{event.LoginAsked{URL: "https://x", Text: "t"}, Event{Kind: Login, URL: "https://x", Reason: "t"}},
 	{event.LoginFailed{Text: "no answer", Err: errWhy}, Event{Kind: Login, Reason: "no answer: why"}},

@@ -12,7 +12,6 @@ import (
 
 	"culvert/access/hooks"
 	"culvert/config"
-	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/role/event"
 	"culvert/role/profile"
@@ -29,7 +28,10 @@ type attempt struct {
 	target   reach.Target
 	peer     *tunnel.Peer
 	events   chan session.Event
-	done     chan struct{} // closed when nobody takes events any more
+	done     chan struct{}   // closed when nobody takes events any more
+	inbound  chan error      // why the link ended; closed when nothing uses it any more
+	release  func()          // of what was begun beside the session
+	held     []session.Event // that came before this attempt had its turn
 	up       bool
 	options  []string       // pushed, with changes since
 	settled  *config.Config // with options
@@ -51,15 +53,16 @@ type attempt struct {
 	delayed <-chan time.Time // when the adapter's routes are to be added; nil: they are, or there is none
 }
 
-// connect runs one connection and returns why it ended.
+// connect runs one connection, and those that it moves to, and returns why the last one
+// ended.
 func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	if err := c.keepReachable(ctx, t.Near().Addr()); err != nil {
 		return err
 	}
 	c.uplink.to(t.Near().Addr())
-	var username, password string
+	to := call{target: t, settings: c.choice.Of(t.Remote)}
 	err := c.restarts.end(ctx, func(ctx context.Context) (err error) {
-		username, password, err = c.login.next(ctx)
+		to.username, to.password, err = c.login.next(ctx)
 		return err
 	})
 	if err != nil {
@@ -71,52 +74,17 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	if err != nil {
 		return err
 	}
-	p := c.choice.Of(t.Remote)
-	serving, letGo := context.WithCancel(ctx)
-	defer letGo()
-	cfg := p.For(serving, t.Addr, t.Remote.Proto.TCP)
-	cfg.Username, cfg.Password = username, password
-	cfg.PeerInfo = profile.WithHost(p.Config.Process, cfg.PeerInfo, t.Near().Addr())
-	a := &attempt{began: began, started: time.Now(), hearsay: newHearsay(), Client: c, settings: p, base: p.Config, target: t, events: make(chan session.Event, 16), done: make(chan struct{}),
-		revoked: make(chan error, 1), letGo: letGo}
-	a.peer = tunnel.NewPeer(session.NewClient(cfg, a.started), l, buf.Path{Remote: t.Addr}, a.onEvent)
-	a.peer.Observer, a.peer.OnError = &c.road.Observer, c.passingError
-	c.present.Store(a.hearsay)
-	c.peer.Store(a.peer)
-	carrying, stopCarrying := context.WithCancel(ctx)
-	inbound := make(chan error, 1)
-	go func() {
-		defer close(inbound)
-		inbound <- c.road.Inbound(carrying, l)
-	}()
-
-	a.peer.Do(func(time.Time) {})
-	stop := a.keepLists(ctx)
-	err = a.run(ctx, inbound)
-	if a.up && ctx.Err() == nil {
-		c.emit(event.Lost{Remote: t.Reported(), Err: err})
-		if failed := a.leaveAdapter(ctx, err); failed != nil {
-			err = fmt.Errorf("%w: %w", reach.ErrFatal, failed)
+	a := start(ctx, c, to, l, began)
+	for {
+		next, err := run(ctx, a)
+		if next == nil {
+			next = c.mover.rescue(ctx, a, err)
 		}
+		if next == nil {
+			return over(ctx, a, err)
+		}
+		a = next
 	}
-	close(a.done)
-	letGo()
-	stop()
-	// If this side gave up, the server need not wait for silence to notice.
-	said := make(chan struct{})
-	a.peer.Do(func(now time.Time) {
-		defer close(said)
-		a.peer.Session.Exit(now, 1)
-		a.peer.Settle(now)
-	})
-	<-said
-	c.traffic.Ended(a.peer)
-	c.peer.CompareAndSwap(a.peer, nil)
-	a.peer.Stop()
-	l.Close()
-	stopCarrying()
-	<-inbound
-	return err
 }
 
 // open has dial open a link. Over TCP that takes as long as nobody answers. It
@@ -138,6 +106,9 @@ func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Con
 			}
 		case <-c.restarts:
 			cancel(ErrRestart)
+		case w := <-c.mover.wishes:
+			tryNext(c, w)
+			cancel(errElsewhere)
 		case <-done:
 			if err != nil && ctx.Err() != nil {
 				err = context.Cause(ctx)
@@ -147,10 +118,11 @@ func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Con
 	}
 }
 
-// run waits for the session's events until it ends.
-func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
+// run waits for the session's events until it ends, or until another connection has
+// taken its place, which is returned then.
+func run(ctx context.Context, a *attempt) (next *attempt, err error) {
 	var giveUp <-chan time.Time
-	if t := a.settings.Config.Link.ConnectTimeout; t > 0 && t < a.settings.Config.Timers.HandWindow {
+	if t := a.settings.Config.Link.ConnectTimeout; t > 0 && t < a.settings.Config.Timers.HandWindow && !a.up {
 		giveUp = time.After(time.Until(a.began.Add(t)))
 	}
 	leave := ctx.Done()
@@ -166,45 +138,55 @@ func (a *attempt) run(ctx context.Context, inbound <-chan error) error {
 				a.exit()
 			}
 			if err := a.event(ctx, e); err != nil {
-				return cmp.Or(left, err)
+				return nil, cmp.Or(left, err)
 			}
 		case <-giveUp:
 			if !a.up {
-				return fmt.Errorf("no connection within %v (connect-timeout)", a.settings.Config.Link.ConnectTimeout)
+				return nil, fmt.Errorf("no connection within %v (connect-timeout)", a.settings.Config.Link.ConnectTimeout)
 			}
 		case err := <-a.ended:
-			return fmt.Errorf("%w: the adapter: %w", reach.ErrFatal, err)
+			return nil, fmt.Errorf("%w: the adapter: %w", reach.ErrFatal, err)
 		case err := <-a.hearsay.noRoute:
 			if !a.heard() {
-				return err
+				return nil, err
 			}
 		case err := <-a.hearsay.absent:
 			if !a.heard() && !a.remotes.Alone() {
-				return err
+				return nil, err
 			}
-		case err := <-inbound:
-			return a.linkEnded(err)
+		case err := <-a.inbound:
+			return nil, a.linkEnded(err)
 		case <-a.delayed:
 			a.delayed = nil
 			if err := a.completed(ctx); err != nil {
-				return err
+				return nil, err
 			}
 		case <-a.moved:
 			follow(ctx, a)
 		case <-a.adopting.wake:
 			if err := adopt(ctx, a); err != nil {
-				return err
+				return nil, err
 			}
 		case err := <-a.revoked:
-			return &lostError{err}
+			return nil, &lostError{err}
 		case <-a.restarts:
 			if leave != nil {
-				return ErrRestart
+				return nil, ErrRestart
 			}
 		case <-a.uplink.changes:
 			if err := a.follow(); err != nil && leave != nil {
-				return err
+				return nil, err
 			}
+		case w := <-a.mover.wishes:
+			if err := grant(ctx, a, w); err != nil && leave != nil {
+				return nil, err
+			}
+		case o := <-a.mover.outcome():
+			if next, err = a.mover.moved(ctx, a, o); next != nil || err != nil {
+				return next, err
+			}
+		case <-a.mover.left():
+			a.mover.tidy(ctx, a.Client)
 		case <-leave:
 			leave = nil
 			a.exit()
@@ -384,6 +366,7 @@ func (a *attempt) completed(ctx context.Context) error {
 	}
 	cfg := a.settled
 	a.up = true
+	a.sessions.promote(a.peer)
 	a.remotes.Reached()
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6, Local: localOf(a)})

@@ -16,6 +16,7 @@ import (
 	"culvert/access/crl"
 	"culvert/config"
 	"culvert/host/bringup"
+	"culvert/host/hostnet"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/role/event"
@@ -92,21 +93,22 @@ type Client struct {
 	remotes *reach.Remotes
 	dialer  reach.Dialer
 
-	login   *login
-	peer    atomic.Pointer[tunnel.Peer]
-	adapter atomic.Pointer[bringup.Adapter]
-	state   bringup.State // what the adapter was brought to; owned by Run
+	login    *login
+	sessions sessions
+	mover    mover
+	adapter  atomic.Pointer[bringup.Adapter]
+	state    bringup.State   // what the adapter was brought to; owned by Run
+	routes   []hostnet.Route // of state, without those for moves; owned by Run
 	// restarted is set while a connection is over that the adapter outlives; owned by Run
 	restarted bool
 	// goodbye: the connection that was up last tells the server when it ends; owned by Run
 	goodbye bool
 	moved   moves
 	uplink  uplink
-	present atomic.Pointer[hearsay] // of the current attempt
+	hearers hearers
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts restarts
-	traffic  tunnel.Traffic
 	adopting adopting
 	status   profile.StatusFile // owned by Run
 }
@@ -118,7 +120,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 		return nil, errors.New("this configuration has no `client` (or `pull`) line: it is for a server, or for one of two paired hosts")
 	}
 	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask, Asker: o.Asker},
-		ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1)}
+		ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1), mover: newMover()}
 	if err := unlock(c, o); err != nil {
 		return nil, err
 	}
@@ -156,9 +158,7 @@ func choose(c *config.Config, o Options, warn func(string)) (profile.Choice, err
 // passingError logs what does not end the connection, such as the refusals of
 // a host on which nothing listens.
 func (c *Client) passingError(err error) {
-	if h := c.present.Load(); h != nil {
-		h.hear(err)
-	}
+	c.hearers.hear(err)
 	c.log.Debug("passing network error", "error", err)
 }
 
@@ -191,7 +191,7 @@ func (c *Client) Adapter() *bringup.Adapter { return c.adapter.Load() }
 func (c *Client) Road() *tunnel.Road { return &c.road }
 
 // Server is the peer at the other end, nil while there is none.
-func (c *Client) Server() *tunnel.Peer { return c.peer.Load() }
+func (c *Client) Server() *tunnel.Peer { return c.sessions.present() }
 
 // Run connects, and connects again when the connection is lost, until ctx ends
 // or the configuration asks to end (ping-exit, inactive, session-timeout; the error is nil then), or
@@ -237,7 +237,7 @@ func (c *Client) run(ctx context.Context) (err error, asked bool) {
 		if again.give != nil {
 			return again.give, again.asked
 		}
-		if !errors.Is(err, errMoved) {
+		if !again.atOnce {
 			if end := profile.Remap(c.cfg, err, c.opts.Reload); end != nil {
 				return end, true
 			}
@@ -256,6 +256,9 @@ func (c *Client) run(ctx context.Context) (err error, asked bool) {
 			c.remotes.Leave()
 		}
 		pause := max(c.remotes.Wait(failures, again.permanent), again.backoff)
+		if again.atOnce {
+			pause = 0
+		}
 		c.emit(event.Reconnecting{Err: err, Wait: pause, Failures: failures})
 		if !c.pause(ctx, pause) {
 			return nil, false
@@ -275,6 +278,7 @@ type verdict struct {
 	sameServer  bool
 	nextRemote  bool // not to another address of this one
 	established bool // it had worked, so that there is no reason to wait long
+	atOnce      bool // what was in the way is gone
 	backoff     time.Duration
 	permanent   bool // somebody has to mend something first
 }
@@ -304,8 +308,10 @@ func (c *Client) afterwards(err error) verdict {
 		return verdict{give: err}
 	case errors.Is(err, reach.ErrExhausted), errors.Is(err, reach.ErrUnresolved):
 		return verdict{give: err}
+	case errors.Is(err, errElsewhere):
+		return verdict{established: true, atOnce: true}
 	case errors.As(err, &lost), errors.Is(err, ErrRestart), errors.Is(err, errMoved):
-		return verdict{sameServer: true, established: true}
+		return verdict{sameServer: true, established: true, atOnce: errors.Is(err, errMoved)}
 	}
 	var handshake *session.HandshakeError
 	return verdict{permanent: errors.As(err, &handshake) && handshake.Permanent()}
@@ -357,6 +363,9 @@ func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 		case <-timer.C:
 			return true
 		case <-c.restarts:
+			return true
+		case w := <-c.mover.wishes:
+			tryNext(c, w)
 			return true
 		case <-c.uplink.changes:
 			if moved, _ := c.uplink.moved(); moved {

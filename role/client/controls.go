@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"culvert/config"
@@ -27,6 +28,19 @@ func (x Controls) ForgetPasswords() { x.c.login.forget() }
 // Remotes returns the servers of the configuration, in the order in which they are
 // tried.
 func (x Controls) Remotes() []config.Remote { return x.c.remotes.List() }
+
+// Use moves to a remote, make before break: the present connection goes on until the new
+// one is up, and stays where it does not come up. remote is one of Remotes; at, if it is
+// valid, is which of its addresses. why is said in the log. The channel gets how it ended,
+// once: nil when the connection has changed over, or when there was none to leave, so that
+// this remote is tried now.
+func (x Controls) Use(remote config.Remote, at netip.AddrPort, why string) <-chan error {
+	return x.c.mover.ask(wish{remote: remote, addr: at, why: why})
+}
+
+// Reconnect makes a new connection to the present server, and changes over to it as Use
+// does.
+func (x Controls) Reconnect(why string) <-chan error { return x.c.mover.ask(wish{why: why}) }
 
 // ErrNoServer is returned where something is to be sent and there is no server.
 var ErrNoServer = errors.New("there is no connection to a server")

@@ -74,6 +74,7 @@ type far struct {
 	hellos  []*session.Hello
 	answers []string // to challenges
 	left    []error  // why sessions ended
+	got     []string // packets out of the tunnel
 }
 
 const usualPush = "ifconfig 10.8.0.2 255.255.255.0,topology subnet,route-gateway 10.8.0.1,ping 5,ping-restart 20"
@@ -141,7 +142,17 @@ func (f *far) take(p *buf.Packet) {
 	op, _ := wire.ParseHead(p.Bytes()[0])
 	switch {
 	case peer != nil && op.IsData():
-		peer.Data.Open(time.Now(), p)
+		kind, err := peer.Data.Open(time.Now(), p)
+		switch {
+		case err == nil && kind == session.KindPacket:
+			f.mu.Lock()
+			f.got = append(f.got, string(p.Bytes()[20:]))
+			f.mu.Unlock()
+		case err == nil && kind == session.KindExit:
+			peer.Do(func(time.Time) { peer.Session.PeerExited() })
+		case err == nil && kind == session.KindMTUTest:
+			peer.Do(func(time.Time) { peer.Session.MTUTest() })
+		}
 		return
 	case peer != nil && !op.IsHardReset() && peer.Path().Remote == p.Path.Remote:
 		peer.Deliver(p.Bytes(), func(error) { f.greet(p) })
@@ -215,6 +226,25 @@ func (f *far) do(call func(now time.Time, s *session.Session)) {
 func (f *far) send(text string) {
 	f.t.Helper()
 	f.do(func(_ time.Time, s *session.Session) { s.Send(text) })
+}
+
+// sendPacket sends a packet into the tunnel.
+func (f *far) sendPacket(packet []byte) {
+	f.t.Helper()
+	peer := f.now()
+	p := buf.New(buf.DefaultSize)
+	p.Set(packet)
+	if err := peer.Data.Seal(time.Now(), p); err != nil {
+		f.t.Fatal(err)
+	}
+	p.Path = peer.Path()
+	f.link.WriteBatch([]*buf.Packet{p})
+}
+
+func (f *far) packets() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.got)
 }
 
 func (f *far) seen() []*session.Hello {

@@ -3,6 +3,9 @@ package client
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -18,6 +21,7 @@ const maxRefusals = 3
 // packets. These are hints until the server itself answers: anyone can forge them.
 // It is safe for concurrent use.
 type hearsay struct {
+	server   netip.Addr // that packets go to
 	last     atomic.Pointer[error]
 	refusals atomic.Int32
 	// noRoute has an error by which nothing leaves this host, and absent one that
@@ -25,8 +29,8 @@ type hearsay struct {
 	noRoute, absent chan error
 }
 
-func newHearsay() *hearsay {
-	return &hearsay{noRoute: make(chan error, 1), absent: make(chan error, 1)}
+func newHearsay(server netip.Addr) *hearsay {
+	return &hearsay{server: server, noRoute: make(chan error, 1), absent: make(chan error, 1)}
 }
 
 func (h *hearsay) hear(err error) {
@@ -45,6 +49,43 @@ func (h *hearsay) hear(err error) {
 
 func isRefusal(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+}
+
+// hearers are the hearsay of every attempt under way. The zero value has none. It is safe
+// for concurrent use.
+type hearers struct {
+	mu  sync.Mutex
+	all []*hearsay
+}
+
+func (h *hearers) add(one *hearsay) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all = append(h.all, one)
+}
+
+func (h *hearers) remove(one *hearsay) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all = slices.DeleteFunc(slices.Clone(h.all), func(o *hearsay) bool { return o == one })
+}
+
+// hear tells those whose server an error is about, or all where it does not say.
+func (h *hearers) hear(err error) {
+	var about netip.Addr
+	if e, ok := errors.AsType[*link.ReportedError](err); ok {
+		about = e.To.Addr()
+	} else if e, ok := errors.AsType[*link.NoRouteError](err); ok {
+		about = e.To
+	}
+	h.mu.Lock()
+	all := h.all
+	h.mu.Unlock()
+	for _, one := range all {
+		if !about.IsValid() || about.Unmap() == one.server.Unmap() {
+			one.hear(err)
+		}
+	}
 }
 
 // before prepends what was heard last to a text that it may explain.

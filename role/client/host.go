@@ -33,6 +33,8 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if profile.WithoutAddress(cfg.Adapter) {
 		a.emit(event.Remark{Text: "the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration"})
 	}
+	a.routes = state.Routes
+	state.Routes = pinning(state.Routes, a.mover.servers())
 	a.one.Pinned.Store(profile.Pins(state.Routes))
 	network, err := profile.Ethernet(cfg, &state)
 	if err != nil {
@@ -121,17 +123,29 @@ func (a *attempt) leaveAdapter(ctx context.Context, why error) error {
 	return open.Restart(ctx, signal)
 }
 
-// keepReachable routes a server's address past the tunnel before it is tried,
-// where the tunnel of the connection before still has the host's routes, and
-// brings the ways there up to date.
-func (c *Client) keepReachable(ctx context.Context, server netip.Addr) error {
+// keepReachable routes servers past the tunnel that are tried or left, where its own
+// routes would carry packets to them, too, and brings the ways there up to date.
+func (c *Client) keepReachable(ctx context.Context, servers ...netip.Addr) error {
 	open := c.adapter.Load()
-	if open == nil || !profile.Pins(c.state.Routes) {
+	if open == nil || !profile.Pins(c.routes) {
 		return nil
 	}
-	bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
-	if !slices.Contains(c.state.Routes, bypass) {
-		c.state.Routes = append(slices.Clone(c.state.Routes), bypass)
-	}
+	c.state.Routes = pinning(c.routes, servers)
 	return open.Update(ctx, c.state)
+}
+
+// pinning returns routes with those that lead servers past the tunnel, if the routes do
+// that with the present one.
+func pinning(routes []hostnet.Route, servers []netip.Addr) []hostnet.Route {
+	if !profile.Pins(routes) {
+		return routes
+	}
+	routes = slices.Clone(routes)
+	for _, server := range servers {
+		bypass := hostnet.Route{Dst: netip.PrefixFrom(server, server.BitLen()), Bypass: true}
+		if !slices.Contains(routes, bypass) {
+			routes = append(routes, bypass)
+		}
+	}
+	return routes
 }

@@ -114,6 +114,42 @@ func (l *login) find(ctx context.Context) (username, password string, err error)
 	return username, negotiate.StaticResponse(password, answer), err
 }
 
+// unasked returns the user name and password for a handshake as next does, but fails with
+// errAsks where the user would have to be asked.
+func (l *login) unasked() (username, password string, err error) {
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	l.mu.Lock()
+	tokenUser, token, challenged, askAnew := l.tokenUser, l.token, l.challenge != nil, l.askAnew
+	l.mu.Unlock()
+	f := l.cfg.Login.UserPass
+	switch {
+	case token != "":
+		return tokenUser, token, nil
+	case f == nil:
+		return "", "", nil
+	case challenged || askAnew || l.cfg.Login.StaticChallenge != nil:
+		return "", "", errAsks
+	}
+	username, password = l.known()
+	if username == "" && (f.Inline || f.Name != "") {
+		again := *f
+		if again.Text == nil {
+			if again.Text, err = process.ReadFile(l.cfg.Path(f.Name)); err != nil {
+				return "", "", fmt.Errorf("auth-user-pass: %w", err)
+			}
+		}
+		username, password = again.TwoLines()
+	}
+	if l.cfg.Login.UsernameOnly {
+		password = blank
+	}
+	if username == "" || password == "" {
+		return "", "", errAsks
+	}
+	return username, password, nil
+}
+
 func (l *login) known() (username, password string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -18,15 +18,17 @@ type role struct{ *tunnel.OnePeer }
 func (c *Client) onePeer() *tunnel.OnePeer {
 	return &tunnel.OnePeer{
 		Road: &c.road, Float: c.cfg.Link.Float, Recursive: c.cfg.Routing.AllowRecursive,
-		Current: c.peer.Load, On: func(link.Link) *tunnel.Peer { return c.peer.Load() },
+		Current: c.sessions.present, On: c.sessions.on,
 		Isolated: func() bool {
 			a := c.adapter.Load()
 			return a != nil && a.Stack != nil
 		},
 		OnLoop: func(to netip.Addr) { c.emit(event.Looped{Addr: to}) },
 		OnMoved: func(p *tunnel.Peer, before netip.AddrPort) {
-			c.emit(event.Moved{From: before, To: p.Path().Remote})
-			c.moved.note()
+			if p == c.sessions.present() {
+				c.emit(event.Moved{From: before, To: p.Path().Remote})
+				c.moved.note()
+			}
 		},
 		OnForged: func(err error) { c.log.Debug("control packet dropped", "error", err) },
 	}
@@ -34,7 +36,7 @@ func (c *Client) onePeer() *tunnel.OnePeer {
 
 // Control hands control packets to the session.
 func (r role) Control(l link.Link, p *buf.Packet) {
-	peer := r.Current()
+	peer := r.On(l)
 	if peer == nil || !r.From(peer, l, p) || !peer.DeliverFrom(p.Path, r.Float, p.Bytes(), r.Refused) {
 		r.Road.Counters.Add(tunnel.UnknownPeer)
 	}

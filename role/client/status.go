@@ -8,7 +8,7 @@ import (
 )
 
 // Statistics are what was carried so far.
-func (c *Client) Statistics() tunnel.Statistics { return c.traffic.With(c.peer.Load()) }
+func (c *Client) Statistics() tunnel.Statistics { return c.sessions.statistics() }
 
 // Status is the statistics as OpenVPN writes them.
 func (c *Client) Status() []byte { return profile.Statistics(c.Statistics()).Text(time.Now()) }

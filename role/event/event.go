@@ -147,6 +147,20 @@ type (
 // Moved reports that the other end is reached at another address (`float`).
 type Moved struct{ From, To netip.AddrPort }
 
+// Moving reports that a client brings up another connection beside the present one, to
+// change over to it, and why. Up follows, or Stayed, with why it goes on with the present
+// one.
+type (
+	Moving struct {
+		Remote Remote
+		Why    string
+	}
+	Stayed struct {
+		Remote Remote // that it would have moved to
+		Err    error
+	}
+)
+
 // LoginAsked reports what users have to do before the server lets them in: open URL,
 // answer Question, or read what the server says.
 type LoginAsked struct {
@@ -256,6 +270,8 @@ func (Up) event()            {}
 func (Renewed) event()       {}
 func (RenewalFailed) event() {}
 func (Moved) event()         {}
+func (Moving) event()        {}
+func (Stayed) event()        {}
 func (LoginAsked) event()    {}
 func (LoginFailed) event()   {}
 func (LoginPending) event()  {}

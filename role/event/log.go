@@ -71,6 +71,10 @@ func (l *Log) read(e Event) {
 	switch e := e.(type) {
 	case Moved:
 		l.to.Info(l.words.Other+" moved", "from", e.From, "to", e.To)
+	case Moving:
+		l.to.Info("moving to another connection, beside the present one", "remote", e.Remote, "why", e.Why)
+	case Stayed:
+		l.to.Warn("not moved: the present connection goes on", "remote", e.Remote, "reason", e.Err)
 	case Left:
 		l.to.Info(l.words.Other+" left", "remote", e.Remote)
 	case Lost:

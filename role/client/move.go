@@ -1,0 +1,400 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"culvert/config"
+	"culvert/role/event"
+	"culvert/role/profile/reach"
+	"culvert/session"
+)
+
+// A move is make before break: another session comes up beside the present one, on a
+// socket of its own, and packets change over to it once its push is settled. If it does
+// not come up, the present one goes on as if nothing had been.
+
+const (
+	// moveTime is the longest that a move may take.
+	moveTime = 20 * time.Second
+	// lingering is how long packets are still taken from the connection that was left.
+	lingering = 2 * time.Second
+	// goodbyeTime is the longest that its end may take after that.
+	goodbyeTime = 10 * time.Second
+	// rescueTime is how long a move is waited for when the present connection is lost.
+	rescueTime = 5 * time.Second
+)
+
+// Why a move ends without another connection.
+var (
+	errAsks       = errors.New("it would need a login that only the user can give: `culvert disconnect` and connecting anew asks for it")
+	errSuperseded = errors.New("another move was asked for meanwhile")
+	errElsewhere  = errors.New("another server was asked for")
+	errEnded      = errors.New("the present connection ended first")
+)
+
+// wish is to move to a remote.
+type wish struct {
+	remote config.Remote  // the zero value: the present one
+	addr   netip.AddrPort // at this address, if it is valid
+	why    string
+	result chan<- error // gets one; its capacity is 1; nil: nobody waits
+}
+
+func (w wish) answer(err error) {
+	if w.result != nil {
+		w.result <- err
+	}
+}
+
+// mover takes a client to another connection while the present one goes on. It belongs to
+// Run, except wishes.
+type mover struct {
+	wishes chan wish // capacity 1
+	now    *move     // under way; nil: none
+	former *former   // the connection that was left last, until it is over; nil: none
+}
+
+func newMover() mover { return mover{wishes: make(chan wish, 1)} }
+
+// errBusy says that a wish waits already.
+var errBusy = errors.New("another move was asked for just now: wait for its end")
+
+// ask leaves a wish, and returns a channel that gets its result. Any goroutine may call it.
+func (m *mover) ask(w wish) <-chan error {
+	result := make(chan error, 1)
+	w.result = result
+	select {
+	case m.wishes <- w:
+	default:
+		result <- errBusy
+	}
+	return result
+}
+
+// move is one under way.
+type move struct {
+	wish
+	target reach.Target
+	cancel context.CancelCauseFunc
+	done   chan outcome // capacity 1
+}
+
+type outcome struct {
+	next *attempt
+	err  error
+}
+
+// former is a connection that was left, with the server that is still routed past the
+// tunnel for it.
+type former struct {
+	server netip.Addr
+	hurry  context.CancelFunc
+	over   chan struct{}
+}
+
+// outcome receives how the move under way ended.
+func (m *mover) outcome() <-chan outcome {
+	if m.now == nil {
+		return nil
+	}
+	return m.now.done
+}
+
+// left is closed when the connection that was left is over.
+func (m *mover) left() <-chan struct{} {
+	if m.former == nil {
+		return nil
+	}
+	return m.former.over
+}
+
+// servers are those that are to be reached past the tunnel for a move, besides the present
+// one.
+func (m *mover) servers() (list []netip.Addr) {
+	if m.former != nil {
+		list = append(list, m.former.server)
+	}
+	if m.now != nil {
+		list = append(list, m.now.target.Near().Addr())
+	}
+	return list
+}
+
+// grant begins a move that was asked for. The error ends the present connection, which is
+// not up.
+func grant(ctx context.Context, a *attempt, w wish) error {
+	if !a.up {
+		tryNext(a.Client, w)
+		return errElsewhere
+	}
+	a.mover.stop(errSuperseded)
+	if err := begin(ctx, a, w); err != nil {
+		w.answer(err)
+		a.emit(event.Stayed{Remote: a.target.Reported(), Err: err})
+	}
+	return nil
+}
+
+// tryNext makes a remote the one that is tried next, where there is no connection to leave.
+func tryNext(c *Client, w wish) {
+	if w.remote.Host != "" {
+		reach.Use(c.remotes, w.remote)
+	}
+	w.answer(nil)
+}
+
+// begin begins a move.
+func begin(ctx context.Context, a *attempt, w wish) error {
+	to, err := destination(ctx, a, w)
+	if err != nil {
+		return err
+	}
+	if to.username, to.password, err = a.login.unasked(); err != nil {
+		return err
+	}
+	m := &a.mover
+	m.hasten()
+	moving, cancel := context.WithCancelCause(ctx)
+	mv := &move{wish: w, target: to.target, cancel: cancel, done: make(chan outcome, 1)}
+	m.now = mv
+	if err := a.keepReachable(ctx, m.servers()...); err != nil {
+		m.now = nil
+		cancel(err)
+		return err
+	}
+	a.emit(event.Moving{Remote: to.target.Reported(), Why: w.why})
+	dialer := a.dialer // asks nobody
+	dialer.Ask, dialer.Asker = nil, nil
+	c := a.Client
+	go func() {
+		next, err := bring(ctx, moving, c, to, dialer)
+		mv.done <- outcome{next, err}
+	}()
+	return nil
+}
+
+// destination returns what it takes to connect to where a wish goes.
+func destination(ctx context.Context, a *attempt, w wish) (to call, err error) {
+	t := a.target
+	if w.remote.Host != "" {
+		if t, err = reach.TargetOf(ctx, a.remotes, w.remote, w.addr); err != nil {
+			return to, err
+		}
+	}
+	// The port of `lport` belongs to the present connection.
+	settings := *t.Settings
+	settings.Link.NoBind = true
+	t.Settings = &settings
+	return call{target: t, settings: a.choice.Of(t.Remote)}, nil
+}
+
+// bring brings a connection up as far as the server's push. It outlives moving.
+func bring(ctx, moving context.Context, c *Client, to call, dialer reach.Dialer) (*attempt, error) {
+	moving, cancel := context.WithTimeoutCause(moving, moveTime, fmt.Errorf("it was not up within %v", moveTime))
+	defer cancel()
+	began := time.Now()
+	l, err := dialer.Open(moving, to.target)
+	if err != nil {
+		if moving.Err() != nil {
+			err = context.Cause(moving)
+		}
+		return nil, err
+	}
+	b := start(ctx, c, to, l, began)
+	if err := reachPush(moving, b); err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// reachPush waits until the server's push has come, and holds what the session reports
+// until then.
+func reachPush(ctx context.Context, a *attempt) error {
+	for {
+		select {
+		case e := <-a.events:
+			switch e := e.(type) {
+			case session.Answered, session.Asking, session.Delayed: // of no use to who goes on with another connection
+				continue
+			case session.Closed:
+				return a.hearsay.explain(e.Err)
+			case session.InfoPre, session.LoginNeeded:
+				return errAsks
+			}
+			a.held = append(a.held, e)
+			if _, last := e.(session.Pushed); last {
+				return nil
+			}
+		case err := <-a.inbound:
+			return a.linkEnded(err)
+		case err := <-a.hearsay.noRoute:
+			if !a.heard() {
+				return err
+			}
+		case err := <-a.hearsay.absent:
+			if !a.heard() {
+				return err
+			}
+		case err := <-a.revoked:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// moved takes the outcome of a move: the connection to go on with, or nil where that is a.
+// An error ends a.
+func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt, err error) {
+	done := m.now
+	m.now = nil
+	if o.err == nil {
+		if o.err = takeOver(ctx, o.next, a); o.err == nil {
+			m.leave(ctx, a)
+			done.answer(nil)
+			return o.next, nil
+		}
+		o.next.close()
+		err = a.settle(ctx, a.options, a.settled)
+	}
+	done.answer(o.err)
+	a.emit(event.Stayed{Remote: done.target.Reported(), Err: o.err})
+	m.tidy(ctx, a.Client)
+	return nil, err
+}
+
+// rescue returns the connection that takes the place of a, which err ended during a move;
+// nil for none.
+func (m *mover) rescue(ctx context.Context, a *attempt, err error) *attempt {
+	if m.now == nil || !a.up || !errors.As(err, new(*lostError)) {
+		return nil
+	}
+	patience := time.NewTimer(rescueTime)
+	defer patience.Stop()
+	select {
+	case o := <-m.now.done:
+		done := m.now
+		m.now = nil
+		if o.err == nil {
+			if o.err = takeOver(ctx, o.next, a); o.err == nil {
+				a.close()
+				m.former = nil
+				done.answer(nil)
+				return o.next
+			}
+			o.next.close()
+		}
+		done.answer(o.err)
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// takeOver goes on with another connection than a, which is left as it is.
+func takeOver(ctx context.Context, b, a *attempt) error {
+	m := &b.mover
+	m.former = &former{server: a.target.Near().Addr()}
+	b.base = b.choice.Of(b.target.Remote).Config // which may have been adopted meanwhile
+	reach.At(b.remotes, b.target)
+	b.uplink.to(b.target.Near().Addr())
+	for _, e := range b.held {
+		if err := b.event(ctx, e); err != nil {
+			m.former = nil
+			reach.At(b.remotes, a.target)
+			b.uplink.to(a.target.Near().Addr())
+			return err
+		}
+	}
+	b.held = nil
+	return nil
+}
+
+// leave leaves a connection whose place another one has taken.
+func (m *mover) leave(ctx context.Context, a *attempt) {
+	hurry, hasten := context.WithCancel(ctx)
+	m.former = &former{server: a.target.Near().Addr(), hurry: hasten, over: make(chan struct{})}
+	over := m.former.over
+	go func() {
+		defer close(over)
+		defer hasten()
+		retire(hurry, a)
+	}()
+}
+
+// retire lets a connection that was left go on until what was on its way has come, and
+// ends it; the server is told. The end of ctx hastens it.
+func retire(ctx context.Context, a *attempt) {
+	defer a.close()
+	timer := time.NewTimer(lingering)
+	defer timer.Stop()
+	leave := ctx.Done()
+	for {
+		select {
+		case e := <-a.events:
+			if _, closed := e.(session.Closed); closed {
+				return
+			}
+			continue
+		case <-a.inbound:
+			return
+		case <-timer.C:
+		case <-leave:
+		}
+		if leave == nil {
+			return
+		}
+		leave = nil
+		a.exit()
+		timer.Reset(goodbyeTime)
+	}
+}
+
+// tidy drops the routes that only a connection needed that is over, or one that did not
+// come up.
+func (m *mover) tidy(ctx context.Context, c *Client) {
+	if f := m.former; f != nil {
+		select {
+		case <-f.over:
+			m.former = nil
+		default:
+		}
+	}
+	if err := c.keepReachable(ctx, m.servers()...); err != nil {
+		c.emit(event.Remark{Text: "the way to a server that was left is still kept", Err: err})
+	}
+}
+
+// stop ends a move that is under way, and waits for that.
+func (m *mover) stop(why error) {
+	if m.now == nil {
+		return
+	}
+	m.now.cancel(why)
+	if o := <-m.now.done; o.next != nil {
+		o.next.close()
+	}
+	m.now.answer(why)
+	m.now = nil
+}
+
+// hasten ends the connection that was left, and waits for that.
+func (m *mover) hasten() {
+	if m.former == nil {
+		return
+	}
+	m.former.hurry()
+	<-m.former.over
+	m.former = nil
+}
+
+// abandon is called when the present connection is over: no move goes on.
+func (m *mover) abandon() {
+	m.stop(errEnded)
+	m.hasten()
+}
