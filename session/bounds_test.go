@@ -74,7 +74,7 @@ func TestTroubles(t *testing.T) {
 		{troubles{seen: 3, refused: 64}, 64, "3 seen", "would take"},
 		{troubles{behind: 1, refused: 65536}, 64, "by 65536 packets", "would take"},
 	} {
-		got := c.text(c.window)
+		got := c.text(time.Minute, c.window)
 		if !strings.Contains(got, c.want) || (c.want == "") != (got == "") || c.lack != "" && strings.Contains(got, c.lack) {
 			t.Errorf("%+v: %q", c.troubles, got)
 		}
@@ -100,7 +100,7 @@ func TestBadPacketsAreReported(t *testing.T) {
 	for minute, c := range []struct {
 		bad, good int
 		want      string
-	}{{0, 2, ""}, {3, 2, "key 0: 3 bad, 2 good"}, {0, 0, ""}, {1, 0, "key 0: 1 bad, 0 good"}, {0, 1, ""}} {
+	}{{0, 2, ""}, {3, 2, "key 0: 3 bad, 4 good"}, {0, 0, ""}, {1, 0, "key 0: 1 bad, 0 good"}, {0, 1, ""}} {
 		for range c.good {
 			p.exchange(p.client, p.server)
 		}
@@ -116,6 +116,9 @@ func TestBadPacketsAreReported(t *testing.T) {
 			}
 		}
 		p.server.events = nil
+		if said := p.server.report.advance(p.now, p.server.keys.active); len(said) > 0 {
+			t.Errorf("minute %d: said before there were counts: %q", minute, said)
+		}
 		p.now = p.now.Add(reportInterval)
 		said := strings.Join(p.server.report.advance(p.now, p.server.keys.active), "")
 		if !strings.Contains(said, c.want) || (said == "") != (c.want == "") {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,9 @@ type Data struct {
 	static   *seal.Static                  // of two hosts that share a key; nil: ring has the keys
 	stage    atomic.Pointer[framing.Stage] // nil: packets stand alone
 	trouble  atomic.Pointer[error]         // the first with framing
+	failed   atomic.Bool                   // packets did that no summary has yet
+	alarmed  atomic.Bool                   // Alarm has said so
+	unkeyed  [8]atomic.Uint64              // packets under a key that is not here, by its id
 	loads    loads
 
 	// Each direction is written by a goroutine of its own, for every packet.
@@ -100,7 +104,9 @@ func (d *Data) SealPiece(now time.Time, pieces *framing.Pieces, p *buf.Packet) (
 // the same.
 func (d *Data) Open(now time.Time, p *buf.Packet) (Kind, error) {
 	since, size := int64(now.Sub(d.born)), p.Len()
+	head := p.Bytes()
 	if err := d.open(p, since); err != nil {
+		d.fail(head, err)
 		return KindOther, err
 	}
 	d.noteReceived(now)
@@ -131,6 +137,23 @@ func (d *Data) open(p *buf.Packet, since int64) error {
 		return d.static.Open(p, since)
 	}
 	return d.ring.Open(p, since)
+}
+
+// fail notes that a packet failed. packet is as it came.
+func (d *Data) fail(packet []byte, err error) {
+	if len(packet) > 0 && errors.Is(err, seal.ErrNoKey) {
+		_, key := wire.ParseHead(packet[0])
+		d.unkeyed[key&7].Add(1)
+	}
+	if !d.failed.Load() {
+		d.failed.Store(true)
+	}
+}
+
+// Alarm returns true after the first packet that failed since the last summary: then
+// the session is to be given its turn, by Advance.
+func (d *Data) Alarm() (first bool) {
+	return d.failed.Load() && !d.alarmed.Load() && !d.alarmed.Swap(true)
 }
 
 // Fit is the longest IP packet whose datagram, in one piece, has no more than
@@ -183,6 +206,7 @@ func (d *Data) Malformed(b []byte) {
 func (d *Data) misframed(err error) {
 	if d.trouble.Load() == nil {
 		d.trouble.Store(&err)
+		d.failed.Store(true)
 	}
 }
 

@@ -157,8 +157,9 @@ func (h *handshake) checkIdentity(state tls.ConnectionState, username string) er
 	return nil
 }
 
-// explainAfter is when a handshake that does not end is explained.
-const explainAfter = 5 * time.Second
+// explainAfter is when a handshake that does not end is explained: it is known then,
+// and said within five seconds however busy the machine is.
+const explainAfter = 4500 * time.Millisecond
 
 // pushSilence is how long a server may say nothing at all while it is asked for
 // a push, which it would acknowledge. It is longer than what a server's slow
@@ -178,7 +179,7 @@ func (h *handshake) advance(now time.Time) {
 	}
 	if h.takesLong(g) && !now.Before(g.started.Add(explainAfter)) {
 		g.explained = true
-		h.emit(Delayed{g.stage()})
+		h.emit(Delayed{g.stage() + h.control.skew(now)})
 	}
 	if !now.Before(g.until) {
 		h.control.giveUp(g, nil)

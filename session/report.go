@@ -3,15 +3,19 @@ package session
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"culvert/session/framing"
 	"culvert/session/seal"
+	"culvert/session/wire"
 )
 
-// reportInterval is how often troubles of the data channel are summed up.
-const reportInterval = time.Minute
+// reportInterval is the least time between two summaries of the data channel's
+// troubles, and settleTime how long the first is held back so that it has counts.
+const (
+	reportInterval = time.Minute
+	settleTime     = 3 * time.Second
+)
 
 // errPeerFrames is a packet that looks like one with compression framing.
 var errPeerFrames = errors.New("compression framing without agreement")
@@ -23,8 +27,10 @@ type report struct {
 	window      int  // Config.ReplayWindow
 	muteReplays bool // Config.MuteReplays
 
-	next   time.Time
-	framed bool // trouble with framing was reported
+	due    time.Time // of the next summary; zero: there is nothing to say
+	looked time.Time // when the counts were taken last; zero: never
+	said   time.Time // the last summary that said anything; zero: there was none
+	framed bool      // trouble with framing was reported
 }
 
 // advance returns what is to be said now: of framing once, of the rest once a
@@ -35,31 +41,53 @@ func (r *report) advance(now time.Time, generations ...*generation) (remarks []s
 		r.framed = true
 		remarks = append(remarks, framingText(*err))
 	}
-	if now.Before(r.next) {
+	if r.data.failed.Load() && r.due.IsZero() {
+		r.due = now.Add(settleTime)
+		if next := r.said.Add(reportInterval); !r.said.IsZero() && r.due.Before(next) {
+			r.due = next
+		}
+	}
+	if r.due.IsZero() || now.Before(r.due) {
 		return remarks
 	}
-	r.next = now.Add(reportInterval)
+	before := r.looked
+	if before.IsZero() {
+		before = r.data.born
+	}
+	r.due, r.looked = time.Time{}, now
+	r.data.failed.Store(false)
+	r.data.alarmed.Store(false)
+	summary := r.summary(now.Sub(before).Round(time.Second), generations)
+	if len(summary) > 0 {
+		r.said = now
+	}
+	return append(remarks, summary...)
+}
+
+// deadline is when advance has a summary, zero for never.
+func (r *report) deadline() time.Time { return r.due }
+
+// summary says what went wrong in a span of time.
+func (r *report) summary(span time.Duration, generations []*generation) (remarks []string) {
 	var replays troubles
-	var keys []string
-	bad := false
+	var counts keyCounts
 	for _, g := range generations {
 		if g == nil || g.keys == nil {
 			continue
 		}
 		u := g.keys.Usage()
 		replays.add(u, g.reported)
-		if n := u.AuthFailures - g.reported.AuthFailures; n > 0 || u.Received > g.reported.Received {
-			keys = append(keys, fmt.Sprintf("key %d: %d bad, %d good", g.id, n, u.Received-g.reported.Received))
-			bad = bad || n > 0
-		}
+		counts.add(keyCount{id: g.id, bad: u.AuthFailures - g.reported.AuthFailures, good: u.Received - g.reported.Received, ever: u.Received})
 		g.reported = u
 	}
-	if text := replays.text(r.window); text != "" && !r.muteReplays {
+	if text := replays.text(span, r.window); text != "" && !r.muteReplays {
 		remarks = append(remarks, text)
 	}
-	if bad {
-		remarks = append(remarks, "packets failed authentication in the last minute (AEAD decrypt error): "+strings.Join(keys, "; ")+
-			". Where none is good, the two sides have different keys, ciphers or `auth`; where many are, packets are damaged or forged on their way")
+	for id := range r.data.unkeyed {
+		counts.missing(wire.KeyID(id), r.data.unkeyed[id].Swap(0))
+	}
+	if text := counts.text(span); text != "" {
+		remarks = append(remarks, text)
 	}
 	return remarks
 }
@@ -75,7 +103,7 @@ func framingText(err error) string {
 	return "packets of the peer are dropped: " + err.Error()
 }
 
-// troubles are the packets refused for their packet-id in a minute.
+// troubles are the packets refused for their packet-id in a span of time.
 type troubles struct{ seen, behind, accepted, refused uint64 }
 
 func (t *troubles) add(now, before seal.Usage) {
@@ -85,11 +113,11 @@ func (t *troubles) add(now, before seal.Usage) {
 	t.refused = max(t.refused, now.DeepestRefused)
 }
 
-func (t *troubles) text(window int) string {
+func (t *troubles) text(span time.Duration, window int) string {
 	if t.seen+t.behind == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("packets refused in the last minute for their packet-id (bad packet ID, may be a replay): %d seen before, %d too late", t.seen, t.behind)
+	text := fmt.Sprintf("packets refused in the last %v for their packet-id (bad packet ID, may be a replay): %d seen before, %d too late", span, t.seen, t.behind)
 	if deepest := max(t.accepted, t.refused); deepest > 0 {
 		text += fmt.Sprintf("; the deepest reordering was by %d packets, replay-window is %d", deepest, max(window, 1))
 	}

@@ -246,6 +246,7 @@ func (s *Session) Deadline() time.Time {
 		by(s.data.LastSent().Add(ping))
 	}
 	by(s.mtuTest.deadline())
+	by(s.report.deadline())
 	by(s.leave.deadline())
 	return first
 }

@@ -27,24 +27,38 @@ const (
 	narrowIn  = "the path mostly drops the peer's large packets then (try max-packet-size 600 there)"
 )
 
+// What to say of a peer that acknowledges nothing more, and of one that has nothing
+// of TLS in common with a client.
+const (
+	endedSilently = "it ended the session, or refused this side's certificate, without saying so (OpenVPN before 2.7 sends no TLS alert), and its log says why"
+	nothingCommon = "the peer has a certificate of a kind that is not taken here (" + kindsTaken + "), or has nothing else of TLS in common with this side, and falls silent; this side offers "
+)
+
 // halfway is the stage of a handshake whose TLS has begun.
 func (g *generation) halfway() string {
 	stalled := g.ch.Stalled()
-	large := stalled > max(largePacket, g.ch.Passed())
+	large := stalled.Size > max(largePacket, g.ch.Passed())
+	// One that passed is proof that a large packet alone is missing, and a small one that
+	// did not, that more is.
+	narrow, silent := large && stalled.Overtaken, large && !stalled.Overtaken && stalled.Least <= largePacket
 	switch {
 	case g.ch.Gap():
 		return "some of the peer's TLS arrives, but not all of it in between; " + narrowIn
-	case large && g.tls.answered:
+	case narrow && g.tls.answered:
 		return "the peer answers, but " + narrowOut
-	case large:
-		return "the peer answered the reset, but " + narrowOut + ", or the peer has a certificate of a kind that is not taken here (" + kindsTaken + "), or has nothing else of TLS in common with this side, and falls silent; this side offers " + g.tls.offer()
+	case narrow:
+		return "the peer answered the reset, but " + narrowOut
+	case large && !silent && g.tls.answered:
+		return "TLS began, and then the peer stopped acknowledging what this side sends, all of it in large packets: either the path drops those (try max-packet-size 600 here), or " + endedSilently
+	case large && !silent:
+		return "the peer answered the reset, but " + narrowOut + ", or " + nothingCommon + g.tls.offer()
 	case !g.tls.answered && g.tls.server:
 		return "the peer answered the reset, but its TLS hello does not come"
 	case !g.tls.answered:
 		return "the peer answered the reset, and falls silent at the TLS hello: its certificate is of a kind that is not taken here (" + kindsTaken + "), or it finds no version or cipher suite in common (tls-version-min, tls-cipher), and its log says which; this side offers " + g.tls.offer() +
 			". Or the path loses the peer's answer, as a path does that drops large packets"
-	case stalled > 0:
-		return "TLS began, and then the peer stopped acknowledging what this side sends: it ended the session, or refused this side's certificate, without saying so, and its log says why; or the path is gone"
+	case stalled.Size > 0:
+		return "TLS began, and then the peer stopped acknowledging what this side sends, small packets too: " + endedSilently + "; or the path is gone"
 	case g.phase == phaseKeys:
 		return "TLS is up on this side and the peer has all that this side sent, its certificate included, but has sent nothing of its own since: it is still checking it, or refused it without saying so, and its log says why"
 	}

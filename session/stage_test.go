@@ -1,10 +1,15 @@
 package session
 
 import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"culvert/internal/mute"
 	"culvert/session/reliable"
 	"culvert/session/wire"
 	"culvert/session/wrap"
@@ -68,19 +73,88 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// TestLargePackets: what a path that lets small packets through may have no room
-// for.
+// TestLargePackets: a path that has no room for a packet passes the smaller ones behind
+// it. A peer that is gone takes none, and of large ones alone nobody can tell.
 func TestLargePackets(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	for size, want := range map[int]bool{largePacket: false, largePacket + 1: true} {
-		g := generation{heard: true, phase: phaseTLS, tls: &tlsMachine{answered: true}, ch: reliable.New(0, time.Second)}
-		g.ch.Send(wire.PControlV1, make([]byte, size))
-		for range 2 {
-			g.ch.Poll(now)
+	const narrow, either, silent = "large packets of this side are never acknowledged, while smaller ones are", "either the path drops those", "small packets too"
+	for name, c := range map[string]struct {
+		sizes []int
+		ack   []wire.PacketID
+		want  string
+	}{
+		"a small one":                      {[]int{largePacket}, nil, silent},
+		"a large one":                      {[]int{largePacket + 1}, nil, either},
+		"large ones":                       {[]int{900, 900, 600}, nil, either},
+		"large ones, and one passed":       {[]int{900, 900, 60}, []wire.PacketID{2}, narrow},
+		"large ones, and none passed":      {[]int{900, 900, 60}, nil, silent},
+		"a large one before":               {[]int{900, 900, 60}, []wire.PacketID{0}, silent},
+		"a large one before, another kept": {[]int{900, 950, 60}, []wire.PacketID{0, 2}, narrow},
+	} {
+		now := time.Unix(1_800_000_000, 0)
+		g := generation{heard: true, phase: phaseTLS, tls: &tlsMachine{answered: true, server: true}, ch: reliable.New(0, time.Second)}
+		for _, size := range c.sizes {
+			g.ch.Send(wire.PControlV1, make([]byte, size))
+		}
+		for try := range 2 {
+			for _, ok := g.ch.Poll(now); ok; _, ok = g.ch.Poll(now) {
+			}
+			if try == 0 {
+				g.ch.Acknowledge(now, c.ack)
+			}
 			now = now.Add(time.Minute)
 		}
-		if got := strings.Contains(g.stage(), narrowOut); got != want {
-			t.Errorf("%d bytes are blamed: %v", size, got)
+		if got := g.stage(); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestOtherClock: a peer whose clock is another has it named where a certificate is
+// refused for its times, and where a handshake stops.
+func TestOtherClock(t *testing.T) {
+	born := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	expired := fmt.Errorf("refused: %w", x509.CertificateInvalidError{Cert: new(x509.Certificate), Reason: x509.Expired})
+	for name, c := range map[string]struct {
+		peer        time.Duration
+		err         error
+		error, skew string
+	}{
+		"behind":          {-26 * time.Hour, expired, "the peer's clock says 2026-11-26 10:00:10 UTC, which is not what this host's says", "The peer's clock says 2026-11-26 10:00:10 UTC, this host's 2026-11-27 12:00:10 UTC"},
+		"ahead":           {time.Hour, expired, "the peer's clock says 2026-11-27 13:00:10 UTC, which is not", "says 2026-11-27 13:00:10 UTC"},
+		"the same":        {time.Minute, expired, "as this host's does", ""},
+		"another fault":   {-26 * time.Hour, errors.New("unknown authority"), "", "The peer's clock"},
+		"without the way": {0, expired, "", ""},
+	} {
+		key := new(wrap.StaticKey)
+		w := wrap.Wrapper(wrap.NewTLSCrypt(key, true))
+		if c.peer == 0 {
+			w = wrap.None{}
+		} else {
+			packet := wrap.NewTLSCrypt(key, false).Wrap(nil, &wire.Control{Op: wire.PControlHardResetClientV2}, born.Add(c.peer))
+			if err := w.Unwrap(new(wire.Control), packet); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctl := control{port: &port{wrapper: w}, data: newData(0, nil, born)}
+		now := born.Add(10 * time.Second)
+		got := ctl.clocked(now, c.err)
+		if !strings.Contains(got.Error(), c.error) || (c.error == "") != (got == c.err) {
+			t.Errorf("%s: %q, want %q", name, got, c.error)
+		}
+		if later := ctl.clocked(now.Add(time.Hour), c.err); mute.Kind(later) != mute.Kind(got) {
+			t.Errorf("%s: the kind changes with the clock", name)
+		}
+		if skew := ctl.skew(now); !strings.Contains(skew, c.skew) || (c.skew == "") != (skew == "") {
+			t.Errorf("%s: %q, want %q", name, skew, c.skew)
+		}
+	}
+}
+
+// TestAlertAboutTime: that the peer takes this side's certificate for expired is about
+// its clock, too.
+func TestAlertAboutTime(t *testing.T) {
+	remote := func(text string) error { return fmt.Errorf("TLS: %w", &net.OpError{Op: "remote error", Err: errors.New(text)}) }
+	if !alertsTime(remote("tls: expired certificate")) || alertsTime(remote("tls: bad certificate")) || alertsTime(errors.New("tls: expired certificate")) {
+		t.Error("another alert is one about time, or that is not")
 	}
 }

@@ -67,6 +67,13 @@ func inWords(err error, config *tls.Config) error {
 	return err
 }
 
+// alertsTime reports whether the peer ended TLS because a certificate is not valid at
+// this time, by its clock.
+func alertsTime(err error) bool {
+	remote, ok := errors.AsType[*net.OpError](err)
+	return ok && remote.Op == "remote error" && remote.Err.Error() == "tls: expired certificate"
+}
+
 // offer is what of TLS the settings allow, in words.
 func offer(config *tls.Config) string {
 	old := config.MinVersion < tls.VersionTLS13

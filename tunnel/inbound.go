@@ -121,6 +121,7 @@ func (r *Road) inbound(now time.Time, l link.Link, p *buf.Packet, to *Receivers,
 	if drop != Kept {
 		if drop == Malformed {
 			from.Data.Malformed(p.Bytes())
+			from.alarm()
 		}
 		return drop
 	}
@@ -150,6 +151,7 @@ func (r *Road) open(now time.Time, l link.Link, p *buf.Packet) (*Peer, session.K
 	kind, err := peer.Data.Open(now, p)
 	if err != nil {
 		peer.Counters.Refused.Add(1)
+		peer.alarm()
 		return peer, 0, dropOf(err)
 	}
 	peer.Counters.LinkIn.Add(uint64(size))

@@ -139,6 +139,14 @@ func (p *Peer) DeliverFrom(path buf.Path, float bool, packet []byte, onError fun
 	return true
 }
 
+// alarm gives the session its turn after a packet that failed, so that it can say why;
+// once until it has.
+func (p *Peer) alarm() {
+	if p.Data.Alarm() {
+		p.Do(func(time.Time) {})
+	}
+}
+
 // Do runs f on the control goroutine, and then lets the session act on it. After
 // Stop it does nothing.
 func (p *Peer) Do(f func(now time.Time)) { p.post(0, f) }

@@ -45,6 +45,16 @@ func Explain(err error, now time.Time) string {
 	return err.Error()
 }
 
+// AboutTime reports whether an error may come from a wrong clock: a certificate or a
+// revocation list is not valid at this time.
+func AboutTime(err error) bool {
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		return invalid.Reason == x509.Expired
+	}
+	list, ok := errors.AsType[*ListError](err)
+	return ok && list.Err == nil
+}
+
 func explainCritical(err error) string {
 	who, which := "of the peer, or of an authority between,", ""
 	var chain *ChainError

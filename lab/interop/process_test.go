@@ -29,6 +29,7 @@ type process struct {
 
 	mu      sync.Mutex
 	lines   []string
+	times   []time.Time   // when each line came
 	changed chan struct{} // closed and replaced when a line came or it ended
 	ended   bool
 	exit    error
@@ -71,7 +72,7 @@ func (p *process) launch() error {
 func (p *process) collect() {
 	defer p.out.Close()
 	for s := bufio.NewScanner(p.out); s.Scan(); {
-		p.note(func() { p.lines = append(p.lines, s.Text()) })
+		p.note(func() { p.lines, p.times = append(p.lines, s.Text()), append(p.times, time.Now()) })
 	}
 	err := p.cmd.Wait()
 	p.note(func() { p.ended, p.exit = true, err })

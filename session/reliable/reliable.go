@@ -60,6 +60,7 @@ type outgoing struct {
 	due       time.Time
 	tries     int
 	overtaken int
+	passedBy  bool // a later packet was acknowledged
 }
 
 type received struct {
@@ -195,6 +196,7 @@ func (c *Channel) overtake(now time.Time, id wire.PacketID) {
 		if o.id >= id || o.sent.IsZero() {
 			continue
 		}
+		o.passedBy = true
 		if o.overtaken++; o.overtaken == overtakenLimit {
 			o.due = now
 		}
@@ -238,16 +240,34 @@ func (c *Channel) Next() (op wire.Opcode, payload []byte, ok bool) {
 	return r.op, r.payload, true
 }
 
-// Stalled returns the size of the largest packet that was sent more than once
-// and never acknowledged, 0 if none: what to blame when a handshake stops.
-func (c *Channel) Stalled() int {
-	size := 0
+// Stall is what the peer does not acknowledge, although it was sent more than once.
+type Stall struct {
+	// Size is that of the largest such packet, 0 if there is none: what to blame when
+	// a handshake stops.
+	Size int
+	// Overtaken reports whether the peer has acknowledged a packet that was sent after
+	// the largest: it is there, and listens.
+	Overtaken bool
+	// Least is the size of the smallest such packet.
+	Least int
+}
+
+// Stalled returns what of the packets under way the peer does not acknowledge.
+func (c *Channel) Stalled() (s Stall) {
 	for i := range c.inFlight {
-		if o := &c.inFlight[i]; o.tries > 1 {
-			size = max(size, len(o.payload))
+		o := &c.inFlight[i]
+		if o.tries < 2 {
+			continue
+		}
+		size := len(o.payload)
+		if size > s.Size {
+			s.Size, s.Overtaken = size, o.passedBy
+		}
+		if s.Least == 0 || size < s.Least {
+			s.Least = size
 		}
 	}
-	return size
+	return s
 }
 
 // Gap reports whether packets have arrived that wait for one before them.

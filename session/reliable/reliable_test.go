@@ -269,15 +269,22 @@ func TestResend(t *testing.T) {
 
 func TestStalled(t *testing.T) {
 	c := New(0, timeout)
-	c.Send(wire.PControlV1, make([]byte, 30))
-	c.Send(wire.PControlV1, make([]byte, 900))
+	for _, size := range []int{30, 900, 800, 50} {
+		c.Send(wire.PControlV1, make([]byte, size))
+	}
 	poll(c, start)
-	if c.Stalled() != 0 {
-		t.Error("stalled after the first try")
+	if got := c.Stalled(); got != (Stall{}) {
+		t.Errorf("stalled after the first try: %+v", got)
 	}
 	poll(c, c.Deadline())
-	if c.Stalled() != 900 {
-		t.Errorf("stalled %d", c.Stalled())
+	for _, step := range []struct {
+		ack  wire.PacketID
+		want Stall
+	}{{0, Stall{Size: 900, Least: 50}}, {3, Stall{Size: 900, Overtaken: true, Least: 800}}, {1, Stall{Size: 800, Overtaken: true, Least: 800}}, {2, Stall{}}} {
+		c.Acknowledge(start, []wire.PacketID{step.ack})
+		if got := c.Stalled(); got != step.want {
+			t.Errorf("after %d was acknowledged: %+v, want %+v", step.ack, got, step.want)
+		}
 	}
 }
 
