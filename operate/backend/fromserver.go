@@ -117,7 +117,7 @@ func fromCutOff(e server.Event) (out Event, ok bool) {
 	case server.Message:
 		out = why(Message, e.About, "%s", e.Text)
 	case server.BadSource:
-		out = why(Remark, e.About, "it sends from %v, which is not leased to it", e.Source)
+		out = why(Remark, e.About, "it sends from %v, which is not leased to it: %s", e.Source, e.Text())
 	case server.Learned:
 		out = why(Remark, e.About, "%s %s", e.Change, e.Address)
 		if e.Refused != nil {
@@ -162,6 +162,8 @@ func fromStranger(e server.Event) (out Event, ok bool) {
 		out.Remote, out.Reason = e.From.String(), cmp.Or(e.Diagnosis, text(e.Err))
 	case server.Flooded:
 		out.Remote, out.Reason = e.From.String(), text(e.Err)
+	case server.Unreached:
+		out.Remote, out.Reason, out.Count = e.From.String(), "answers do not reach it, or what it sends then does not reach this server", uint64(e.Times)
 	case server.Silent:
 		out.Remote, out.Reason = e.From.String(), text(e.Err)
 	default:

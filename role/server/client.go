@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,12 +31,14 @@ type client struct {
 	lease  *lease.Lease      // nil until it is let in; while it is set, id is this client's
 	cipher string            // of its data channel
 	up     bool              // it has been in
+	stage  string            // where its handshake was reported to be stuck; "" for nowhere
 	learnt []learnt          // what is to lead to it, once it is let in
 
 	usage        usage
 	shown        atomic.Pointer[string] // a copy of name, once it is in
 	port         atomic.Pointer[segment.Port]
-	warnedSource atomic.Bool
+	warnedSource atomic.Uint32 // a bit for each SourceReason
+	warnedMAC    atomic.Bool
 	moveReported atomic.Int64 // when one of its moves was, Unix time in nanoseconds
 
 	// The table's lock guards these.
@@ -88,6 +91,16 @@ func (c *client) ended(now time.Time, err error) Ended {
 		e.IPv4, e.IPv6 = c.lease.IPv4, c.lease.IPv6
 	}
 	return e
+}
+
+// saidBefore leaves out of an error, which ended the client's session, where the handshake
+// stopped if that was reported.
+func (c *client) saidBefore(err error) error {
+	var handshake *session.HandshakeError
+	if c.stage == "" || !errors.As(err, &handshake) || handshake.Err != nil || !strings.HasPrefix(c.stage, handshake.Stage) {
+		return err
+	}
+	return &session.HandshakeError{Stage: "it stopped where is said above"}
 }
 
 // moveInterval is the least time between two events of a client's moves. A client

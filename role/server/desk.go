@@ -38,9 +38,8 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 	case session.ChallengeAnswered:
 		c.visit.Answer(e.Response)
 	case session.Delayed:
-		if d.strangers.allow(now, c.Path().Remote.Addr()) {
-			d.report(Stuck{About: c.about(now), Stage: e.Stage})
-		}
+		c.stage = e.Stage
+		d.strangers.stuck(c.about(now), e.Stage)
 	case session.Established:
 		c.cipher = e.Params.Cipher
 		c.MaxInner.Store(int32(profile.MaxInner(d.rules.Load().cfg, c.Path().Remote.Addr().Is6(), c.Data)))
@@ -242,7 +241,7 @@ func (d *desk) gone(c *client, now time.Time, err error) {
 	case c.name != "":
 		d.report(c.ended(now, err))
 	case !c.displaced.Load():
-		d.strangers.failed(now, c.Path().Remote, err)
+		d.strangers.failed(now, c.Path().Remote, c.saidBefore(err))
 	}
 }
 

@@ -29,6 +29,7 @@ type door struct {
 	strangers *strangers
 	road      *tunnel.Road
 	onEvent   func(c *client, now time.Time, e session.Event)
+	unreached unreached
 
 	numbers atomic.Uint64 // how many client numbers were given so far
 	closed  atomic.Bool   // clients are being sent away, and none is let in
@@ -85,6 +86,7 @@ func (d *door) greet(l link.Link, p *buf.Packet) {
 		d.stray(now, p, err)
 		turnAway(l)
 	case opening == nil:
+		d.unreached.answered(now, p.Path.Remote)
 		d.answer(l, p, reply)
 	case !d.rules.Load().admits(now):
 		d.road.Counters.Add(tunnel.Crowd)
@@ -151,6 +153,7 @@ func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 
 // begin starts a session for a client and hands it its first packet.
 func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session.Opening) {
+	d.unreached.wentOn(p.Path.Remote)
 	c := &client{number: d.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
 	rules := d.rules.Load()
 	c.visit = rules.admission.Begin(caller{c, d.report, d.strangers}, c.number)

@@ -138,8 +138,8 @@ func TestWrongSourceIsDroppedAndCounted(t *testing.T) {
 		if got := s.Drops()["bad source address"]; got != 9 {
 			t.Errorf("%d counted, want 9: %v", got, s.Drops())
 		}
-		if got := happened[server.BadSource](s); len(got) != 1 || got[0].Source != b.inner() || got[0].IPv4 != a.inner() {
-			t.Errorf("want one event, got %+v", got)
+		if got := happened[server.BadSource](s); len(got) != 2 || got[0].Source != b.inner() || got[0].IPv4 != a.inner() || got[0].Reason != server.SourceTaken || got[0].Owner != "bert" || got[1].Reason != server.SourceOwn {
+			t.Errorf("want one event for each reason, got %+v", got)
 		}
 		exchange(t, s, a)
 	})

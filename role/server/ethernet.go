@@ -153,7 +153,7 @@ func (e *ether) returned(vlan uint16, mac frame.MAC, port, taker *segment.Port) 
 }
 
 func (e *ether) spoofed(p *segment.Port, mac frame.MAC) {
-	if c := p.Peer.Owner.(*client); !c.warnedSource.Swap(true) {
+	if c := p.Peer.Owner.(*client); !c.warnedMAC.Swap(true) {
 		e.report(BadMAC{About: c.about(time.Now()), MAC: mac})
 	}
 }

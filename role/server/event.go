@@ -11,7 +11,7 @@ import (
 )
 
 // Event is something that happened on a server; Options.Events receives it. It is a
-// value that nobody changes. The types in this file are all there are.
+// value that nobody changes. The types in this file, and BadSource, are all there are.
 //
 // Every client that is Entering is Ended once, whatever comes between. Strangers,
 // who never say who they are, can cause some events at any rate; those come as
@@ -195,14 +195,6 @@ type Message struct {
 	Text string
 }
 
-// BadSource is a client that sends from an inner address that is not leased to it.
-// Once a session.
-type BadSource struct {
-	About
-	Source     netip.Addr
-	IPv4, IPv6 netip.Addr // that are leased to it
-}
-
 // BadMAC is a client that sends frames from an Ethernet address that belongs to
 // another. Once a session.
 type BadMAC struct {
@@ -287,6 +279,13 @@ type Stray struct {
 	From      netip.AddrPort
 	Err       error
 	Diagnosis string // what the sender may have configured differently
+}
+
+// Unreached is a client whose first packet was answered each time that it came, and that
+// never went on: the answer does not reach it, or what it sends then does not reach here.
+type Unreached struct {
+	From  netip.AddrPort
+	Times int // how often it was answered
 }
 
 // Flooded is a network that sends more first packets than are answered.

@@ -134,12 +134,6 @@ func (e Message) log(l *slog.Logger) {
 	l.Debug("control message ignored", "client", e.Name, "message", e.Text)
 }
 
-func (e BadSource) log(l *slog.Logger) {
-	l.Warn("packets from a source address that is not leased to the client are dropped: "+
-		"either the client sends from its own LAN address (harmless), or a network behind it needs an `iroute` in the client's file of client-config-dir",
-		"client", e.Name, "source", e.Source, "leased", e.IPv4, "leased6", e.IPv6)
-}
-
 func (e BadMAC) log(l *slog.Logger) {
 	l.Warn("frames from a MAC address that belongs to another station are dropped: to the server's adapter, to a station behind another client, or to none that this client may use (own-mac-only); "+
 		"either two stations have the same address, or the client sends back what it receives, as two bridges between the same networks do",
@@ -191,6 +185,12 @@ func (e Unanswered) log(l *slog.Logger) {
 
 func (e Stray) log(l *slog.Logger) {
 	l.Warn("a packet that opens no session was dropped", "from", e.From, "error", e.Err, "diagnosis", e.Diagnosis)
+}
+
+func (e Unreached) log(l *slog.Logger) {
+	l.Warn("a client is stuck: its reset was answered, and nothing came after it: the answer does not reach it, or the larger packet that it sends then does not reach this server; "+
+		"look for a firewall or NAT that passes packets in one direction only, for answers that leave by another way or address than the one that was asked (`multihome`, `local`), "+
+		"and for a path that drops large packets (try max-packet-size 600 there)", "address", e.From, "answered", e.Times)
 }
 
 func (e Flooded) log(l *slog.Logger) {

@@ -140,6 +140,7 @@ func (s *Server) receive() error {
 	s.desk = &desk{rules: s.rules, report: s.report, roster: s.roster, strangers: s.strangers}
 	s.door = &door{rules: s.rules, log: s.log, report: s.report, greeter: session.NewGreeter(first.armour, session.Rate(c.Server.ConnectFreqInitial)),
 		table: s.roster.table, strangers: s.strangers, road: &s.road, onEvent: s.desk.onEvent}
+	s.door.unreached.report = s.strangers.unreached
 	return nil
 }
 
@@ -311,6 +312,7 @@ func (s *Server) close() error {
 	s.reloading.each(s.rules.Load(), (*admission.Admission).End) // first, since a program may keep a client from ending
 	s.endSessions()
 	s.reloading.each(s.rules.Load(), (*admission.Admission).Wait)
+	s.door.unreached.stop()
 	s.strangers.stop()
 	return s.takeDown()
 }

@@ -14,6 +14,7 @@ type strangers struct {
 	report    func(Event)
 	quota     mute.Strangers
 	hanging   mute.Strangers // of its own: neither hides the other
+	halted    mute.Strangers // handshakes that make no progress
 	displaced mute.Tally
 	postponed mute.Tally
 	unheard   mute.Tally
@@ -40,6 +41,22 @@ func (s *strangers) overdue(client About, err error) {
 	}
 }
 
+// stuck reports a client whose handshake makes no progress: once for each address and
+// stage, in as much detail as is kept of failures.
+func (s *strangers) stuck(client About, stage string) {
+	if s.halted.Failure(client.At, client.Remote.Addr(), stage, func(int) {}) == 1 {
+		s.report(Stuck{About: client, Stage: stage})
+	}
+}
+
+// unreached reports somebody who was answered that often and does not go on, as stuck
+// does.
+func (s *strangers) unreached(now time.Time, from netip.AddrPort, times int) {
+	if s.halted.Failure(now, from.Addr(), "unreached", func(int) {}) == 1 {
+		s.report(Unreached{From: from, Times: times})
+	}
+}
+
 // madeRoom counts a client that made room for a newcomer; room is how many sessions there
 // is room for.
 func (s *strangers) madeRoom(room int) {
@@ -60,6 +77,7 @@ func (s *strangers) unanswered(freq config.Rate) {
 func (s *strangers) stop() {
 	s.quota.Stop()
 	s.hanging.Stop()
+	s.halted.Stop()
 	s.displaced.Stop()
 	s.postponed.Stop()
 	s.unheard.Stop()

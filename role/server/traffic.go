@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -65,7 +64,7 @@ func (r traffic) Forward(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunn
 		return tunnel.Malformed
 	}
 	if owner := r.table.route(src); owner == nil || owner.Peer != from {
-		r.badSource(from.Owner.(*client), src)
+		r.badSource(from.Owner.(*client), src, p.Bytes())
 		return tunnel.BadSource
 	}
 	if r.together.Load() {
@@ -76,15 +75,6 @@ func (r traffic) Forward(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunn
 	}
 	to.Adapter = true
 	return tunnel.Kept
-}
-
-// badSource reports, once per client, that it sends from an address that is not leased
-// to it. Addresses that every host uses before it has one of its own are not reported.
-func (r traffic) badSource(c *client, src netip.Addr) {
-	if src.IsLinkLocalUnicast() || src.IsUnspecified() || c.warnedSource.Swap(true) {
-		return
-	}
-	r.report(BadSource{About: c.about(time.Now()), Source: src, IPv4: c.lease.IPv4, IPv6: c.lease.IPv6})
 }
 
 // Moved follows a client to another outer address, unless a different client
