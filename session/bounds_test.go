@@ -270,7 +270,7 @@ func TestOldKeysEnd(t *testing.T) {
 func TestReasonsAreSaid(t *testing.T) {
 	for want, err := range map[string]error{
 		"the server refused the login (AUTH_FAILED)":       &AuthFailedError{},
-		"the server refused the login (AUTH_FAILED): why":  &AuthFailedError{negotiate.Restart{Reason: "why"}},
+		"the server refused the login (AUTH_FAILED): why":  &AuthFailedError{Restart: negotiate.Restart{Reason: "why"}},
 		"the server asks to reconnect (RESTART)":           &RestartError{},
 		"the server asks to reconnect (RESTART): why":      &RestartError{Restart: negotiate.Restart{Reason: "why"}},
 		"the server ends the session for good (HALT): why": &RestartError{Restart: negotiate.Restart{Reason: "why"}, Halt: true},

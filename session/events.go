@@ -123,7 +123,10 @@ func (Remark) event()            {}
 func (Closed) event()            {}
 
 // AuthFailedError is AUTH_FAILED from a server.
-type AuthFailedError struct{ negotiate.Restart }
+type AuthFailedError struct {
+	negotiate.Restart
+	Cipher string // of the data channel, which the server named before; "" for none
+}
 
 func (e *AuthFailedError) Error() string {
 	text := "the server refused the login (AUTH_FAILED)"

@@ -153,7 +153,9 @@ func TestOtherClock(t *testing.T) {
 // TestAlertAboutTime: that the peer takes this side's certificate for expired is about
 // its clock, too.
 func TestAlertAboutTime(t *testing.T) {
-	remote := func(text string) error { return fmt.Errorf("TLS: %w", &net.OpError{Op: "remote error", Err: errors.New(text)}) }
+	remote := func(text string) error {
+		return fmt.Errorf("TLS: %w", &net.OpError{Op: "remote error", Err: errors.New(text)})
+	}
 	if !alertsTime(remote("tls: expired certificate")) || alertsTime(remote("tls: bad certificate")) || alertsTime(errors.New("tls: expired certificate")) {
 		t.Error("another alert is one about time, or that is not")
 	}

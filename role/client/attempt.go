@@ -367,6 +367,7 @@ func (a *attempt) completed(ctx context.Context) error {
 	cfg := a.settled
 	a.up = true
 	a.sessions.promote(a.peer)
+	a.twins.up(time.Now())
 	a.remotes.Reached()
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6, Local: localOf(a)})

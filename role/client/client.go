@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -109,6 +110,7 @@ type Client struct {
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts restarts
+	twins    twins
 	adopting adopting
 	status   profile.StatusFile // owned by Run
 }
@@ -233,6 +235,9 @@ func (c *Client) run(ctx context.Context) (err error, asked bool) {
 			return nil, false
 		}
 		err = c.login.explain(err)
+		if text := c.twins.ended(time.Now(), err); text != "" {
+			c.remark(text)
+		}
 		again := c.afterwards(err)
 		if again.give != nil {
 			return again.give, again.asked
@@ -323,7 +328,11 @@ func (c *Client) explained(refused *session.AuthFailedError, err error) error {
 	if !strings.Contains(refused.Reason, "cipher negotiation failed") {
 		return err
 	}
-	return fmt.Errorf("%w; this side takes %s: ask what the server takes, and add it to `data-ciphers`", err, strings.Join(c.cfg.Data.Ciphers, ", "))
+	ours := strings.Join(c.cfg.Data.Ciphers, ":")
+	if theirs := refused.Cipher; theirs != "" && !slices.Contains(c.cfg.Data.Ciphers, theirs) {
+		return fmt.Errorf("%w; this side takes %s, the server names %s: write `data-ciphers %s:%s` here, or add one of this side's there", err, ours, theirs, ours, theirs)
+	}
+	return fmt.Errorf("%w; this side takes %s, and the server does not say what it takes: look for its `data-ciphers`, and add one of those to the line here: `data-ciphers %s:…`", err, ours, ours)
 }
 
 // lostError is the end of a connection that was up.

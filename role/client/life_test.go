@@ -100,7 +100,7 @@ func TestRefusals(t *testing.T) {
 		"no, and the same again": {reason: "", lines: []string{"auth-retry nointeract"}, wait: time.Second},
 		"for now":                {reason: "TEMP[backoff 42]:busy", wait: 42 * time.Second},
 		"wants a code":           {reason: "CRV1:R,E:state:YWRh:PIN", ends: "auth-retry interact"},
-		"cipher":                 {reason: "Data channel cipher negotiation failed (no shared cipher)", ends: "add it to `data-ciphers`"},
+		"cipher":                 {reason: "Data channel cipher negotiation failed (no shared cipher)", ends: "add one of those to the line here: `data-ciphers AES-256-GCM:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, network *simnet.Network) {

@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -24,6 +25,7 @@ type Log struct {
 	mu         sync.Mutex
 	complaints complaints
 	delays     delays
+	missing    string // what could not be set up on this host, as it was said last
 }
 
 // NewLog is a reader that writes to a log.
@@ -114,8 +116,14 @@ func (l *Log) secured(e Secured) {
 func (l *Log) up(e Up) {
 	l.mu.Lock()
 	l.delays = delays{}
+	missing := l.missing
 	l.mu.Unlock()
-	l.to.Info("Initialization Sequence Completed", "adapter", e.Adapter, l.words.OtherKey, e.Remote, "ipv4", orNone(e.IPv4), "ipv6", orNone(e.IPv6))
+	level, text := slog.LevelInfo, "Initialization Sequence Completed"
+	if missing != "" {
+		what, _, _ := strings.Cut(missing, ":")
+		level, text = slog.LevelWarn, text+", but not all is as it should be: "+what+" (said above)"
+	}
+	l.to.Log(context.Background(), level, text, "adapter", e.Adapter, l.words.OtherKey, e.Remote, "ipv4", orNone(e.IPv4), "ipv6", orNone(e.IPv6))
 }
 
 func orNone(a netip.Addr) string {
@@ -129,7 +137,15 @@ func (l *Log) configured(e Configured) {
 	for _, change := range e.Changes {
 		l.to.Debug("this host: " + change)
 	}
+	missing := ""
 	if e.Partial != nil {
+		missing = e.Partial.Error()
+	}
+	l.mu.Lock()
+	known := missing == l.missing
+	l.missing = missing
+	l.mu.Unlock()
+	if e.Partial != nil && !known {
 		l.to.Warn("not everything could be set up on this host", "problem", e.Partial)
 	}
 }
@@ -175,7 +191,7 @@ func (l *Log) reconnecting(e Reconnecting) {
 		l.complaints = nil
 	}
 	if e.Err != nil {
-		l.complaints.tell(l.to, time.Now(), e.Err, e.Wait)
+		l.complaints.tell(l.to, time.Now(), l.delays.saidBefore(e.Err), e.Wait)
 	}
 }
 
@@ -203,6 +219,15 @@ const (
 	firstDelayGap = 10 * time.Minute
 	maxDelayGap   = 24 * time.Hour
 )
+
+// saidBefore leaves out of an error the stage that was said last.
+func (d *delays) saidBefore(why error) error {
+	text := why.Error()
+	if d.stage == "" || !strings.Contains(text, d.stage) {
+		return why
+	}
+	return errors.New(strings.Replace(text, d.stage, "it stopped where is said above", 1))
+}
 
 // due reports whether to say a stage now.
 func (d *delays) due(now time.Time, stage string) bool {

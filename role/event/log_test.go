@@ -109,3 +109,30 @@ func TestComplaints(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingTwice: what could not be set up is said in full once, and in short beside
+// that the tunnel is up; where a handshake stops is not said again when it ends.
+func TestNothingTwice(t *testing.T) {
+	l, text := newTestLog()
+	routes := errors.New("1 of 4 routes failed: route 10.0.0.0/8: exists via 192.168.1.1 dev eth0")
+	for range 2 {
+		l.Read(Configured{Partial: routes})
+		l.Read(Up{Remote: at})
+	}
+	if got := text.String(); strings.Count(got, "not everything") != 1 || strings.Count(got, "level=WARN msg=\"Initialization Sequence Completed, but not all is as it should be: 1 of 4 routes failed (said above)\"") != 2 {
+		t.Error(got)
+	}
+	text.Reset()
+	l.Read(Configured{})
+	l.Read(Up{Remote: at})
+	if got := text.String(); !strings.Contains(got, "msg=\"Initialization Sequence Completed\"") {
+		t.Error(got)
+	}
+	text.Reset()
+	l.Read(Delayed{Remote: at, Stage: "nothing was received: is it running?"})
+	l.Read(Reconnecting{Err: errors.New("handshake did not finish in time: nothing was received: is it running?"), Failures: 1})
+	l.Read(Reconnecting{Err: errors.New("another reason"), Failures: 2})
+	if got := text.String(); strings.Count(got, "nothing was received") != 1 || !strings.Contains(got, "in time: it stopped where is said above") || !strings.Contains(got, "another reason") {
+		t.Error(got)
+	}
+}
