@@ -197,7 +197,7 @@ func (c *control) checkTLS(now time.Time, g *generation) {
 	case g == c.keys.active && g.tls.garbled():
 		c.abandonTLS(now, g)
 	default:
-		c.giveUp(g, fmt.Errorf("TLS: %w", c.clocked(now, inWords(g.tls.err, c.cfg.TLS))))
+		c.giveUp(g, fmt.Errorf("TLS: %w", c.clocked(now, inWords(g.tls.failure(), c.cfg.TLS))))
 	}
 }
 

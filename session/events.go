@@ -76,7 +76,15 @@ type Asking struct{}
 
 // Delayed reports that a first handshake takes long, and in words how far it
 // has come. It is reported once.
-type Delayed struct{ Stage string }
+type Delayed struct {
+	Stage string
+	// Anew is what to say in its place where the peer is known to have begun
+	// another handshake meanwhile; "" if that changes nothing.
+	Anew string
+	// Clock says that the peer's clock is another than this host's, and what both
+	// say; "" for nothing.
+	Clock string
+}
 
 // Established reports that data can pass.
 type Established struct {

@@ -22,14 +22,14 @@ func (c *control) peerClock() (ahead time.Duration, ok bool) {
 	return time.Unix(int64(at), 0).Sub(c.data.born), true
 }
 
-// skew is what to add to the stage of a handshake with a peer whose clock is another:
+// skew is what to say beside the stage of a handshake with a peer whose clock is another:
 // it takes certificates for expired, or not yet valid, that are neither.
 func (c *control) skew(now time.Time) string {
 	ahead, ok := c.peerClock()
 	if !ok || ahead.Abs() < sameClock {
 		return ""
 	}
-	return fmt.Sprintf(". The peer's clock says %s, this host's %s: set the one that is wrong, since certificates are judged by both", stamp(now.Add(ahead)), stamp(now))
+	return fmt.Sprintf("the peer's clock says %s, this host's %s: set the one that is wrong, since certificates are judged by both", stamp(now.Add(ahead)), stamp(now))
 }
 
 // clocked adds the peer's clock to an error that may come from a wrong one.

@@ -30,9 +30,18 @@ const (
 // What to say of a peer that acknowledges nothing more, and of one that has nothing
 // of TLS in common with a client.
 const (
-	endedSilently = "it ended the session, or refused this side's certificate, without saying so (OpenVPN before 2.7 sends no TLS alert), and its log says why"
+	endedSilently = "it ended the session, or refused this side's certificate, without saying so (OpenVPN mostly sends no TLS alert), and its log says why"
 	nothingCommon = "the peer has a certificate of a kind that is not taken here (" + kindsTaken + "), or has nothing else of TLS in common with this side, and falls silent; this side offers "
 )
+
+// anew is what a handshake that stopped says if the peer has begun another one since: it
+// ended this one itself. It is "" where that tells nothing.
+func (g *generation) anew() string {
+	if !g.heard || g.tls == nil || !g.tls.answered || g.ch.Stalled().Size == 0 || g.ch.Stalled().Overtaken {
+		return ""
+	}
+	return "TLS began, and then the peer gave up and began anew: it refused this side's certificate, or ended the session for another reason, without saying so (OpenVPN mostly sends no TLS alert), and its log says why"
+}
 
 // halfway is the stage of a handshake whose TLS has begun.
 func (g *generation) halfway() string {
@@ -51,7 +60,7 @@ func (g *generation) halfway() string {
 	case large && !silent && g.tls.answered:
 		return "TLS began, and then the peer stopped acknowledging what this side sends, all of it in large packets: either the path drops those (try max-packet-size 600 here), or " + endedSilently
 	case large && !silent:
-		return "the peer answered the reset, but " + narrowOut + ", or " + nothingCommon + g.tls.offer()
+		return "the peer answered the reset, but acknowledges no large packet of this side: the path drops them (try max-packet-size 600 here), or " + nothingCommon + g.tls.offer()
 	case !g.tls.answered && g.tls.server:
 		return "the peer answered the reset, but its TLS hello does not come"
 	case !g.tls.answered:

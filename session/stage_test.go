@@ -106,6 +106,9 @@ func TestLargePackets(t *testing.T) {
 		if got := g.stage(); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+		if anew := g.anew(); (anew == "") != (c.want == narrow) {
+			t.Errorf("%s: of a peer that began anew: %q", name, anew)
+		}
 	}
 }
 
@@ -119,10 +122,10 @@ func TestOtherClock(t *testing.T) {
 		err         error
 		error, skew string
 	}{
-		"behind":          {-26 * time.Hour, expired, "the peer's clock says 2026-11-26 10:00:10 UTC, which is not what this host's says", "The peer's clock says 2026-11-26 10:00:10 UTC, this host's 2026-11-27 12:00:10 UTC"},
+		"behind":          {-26 * time.Hour, expired, "the peer's clock says 2026-11-26 10:00:10 UTC, which is not what this host's says", "the peer's clock says 2026-11-26 10:00:10 UTC, this host's 2026-11-27 12:00:10 UTC"},
 		"ahead":           {time.Hour, expired, "the peer's clock says 2026-11-27 13:00:10 UTC, which is not", "says 2026-11-27 13:00:10 UTC"},
 		"the same":        {time.Minute, expired, "as this host's does", ""},
-		"another fault":   {-26 * time.Hour, errors.New("unknown authority"), "", "The peer's clock"},
+		"another fault":   {-26 * time.Hour, errors.New("unknown authority"), "", "the peer's clock"},
 		"without the way": {0, expired, "", ""},
 	} {
 		key := new(wrap.StaticKey)
@@ -158,5 +161,25 @@ func TestAlertAboutTime(t *testing.T) {
 	}
 	if !alertsTime(remote("tls: expired certificate")) || alertsTime(remote("tls: bad certificate")) || alertsTime(errors.New("tls: expired certificate")) {
 		t.Error("another alert is one about time, or that is not")
+	}
+}
+
+// TestAlertInClear: a client that refuses the server's certificate says so before it has
+// keys to seal that with, as OpenSSL does.
+func TestAlertInClear(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, nil)
+	p.run(time.Second, func() bool {
+		return p.server.Session != nil && p.server.keys.next != nil && p.server.keys.next.tls != nil && p.server.keys.next.tls.answered
+	})
+	g := p.server.keys.next
+	g.tls.Feed([]byte{21, 3, 3, 0, 2, 2, 48})
+	p.server.control.checkTLS(p.now, g)
+	if err := p.server.Err(); err == nil || !strings.Contains(err.Error(), "does not trust the authority of this side's certificate (unknown_ca)") {
+		t.Errorf("ended with %v", err)
+	}
+	for _, other := range [][]byte{nil, {21, 3, 3, 0, 2, 1, 0}, {21, 3, 3, 0, 3, 2, 48, 0}, {23, 3, 3, 0, 2, 2, 48}, {21, 3, 3, 0, 2, 2}} {
+		if alert := alertInClear(other); alert != 0 {
+			t.Errorf("%x is alert %d", other, alert)
+		}
 	}
 }

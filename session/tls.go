@@ -37,6 +37,8 @@ type tlsMachine struct {
 	server      bool
 	alert       alertWriter
 	offer       func() string // what of TLS this side offers, in words
+	// clearAlert is one that came in the clear during a handshake, 0 for none.
+	clearAlert uint8
 
 	resume func() (struct{}, bool)
 	stop   func()
@@ -95,7 +97,29 @@ func garbled(err error) bool {
 func (m *tlsMachine) Feed(ciphertext []byte) {
 	m.in = append(m.in, ciphertext...)
 	m.answered = m.answered || len(ciphertext) > 0
+	if alert := alertInClear(ciphertext); alert != 0 && !m.established {
+		m.clearAlert = alert
+	}
 	m.resume()
+}
+
+// alertInClear is the fatal alert that a packet is, 0 if it is none.
+func alertInClear(packet []byte) uint8 {
+	const typeAlert, fatal = 21, 2
+	if len(packet) != header+2 || packet[0] != typeAlert || packet[1] != 3 || packet[3] != 0 || packet[4] != 2 || packet[5] != fatal {
+		return 0
+	}
+	return packet[6]
+}
+
+// failure is why the connection ended. OpenSSL's clients send the alert about a
+// server's certificate in the clear, where the library expects it sealed and
+// finds only damage. Whoever may have sent it, it has ended the handshake.
+func (m *tlsMachine) failure() error {
+	if m.server && m.clearAlert != 0 && garbled(m.err) {
+		return &net.OpError{Op: "remote error", Err: tls.AlertError(m.clearAlert)}
+	}
+	return m.err
 }
 
 // Write encrypts one record. It must not be called before the handshake is

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var updateDocs = flag.Bool("update-docs", false, "write what TestPeers and TestStacks saw into docs/peers.md and docs/adapter.md")
+var updateDocs = flag.Bool("update-docs", false, "write what TestPeers, TestStacks and TestWhy saw into docs/peers.md, docs/adapter.md and docs/why.md")
 
 // docPage is a page of docs, a part of which a test writes: that between two
 // lines that name the test.

@@ -76,6 +76,10 @@ func dispatchHelper(args []string) error {
 		return pipe(args[1], args[2])
 	case "sign-on":
 		return signOnDouble(args[1], args[2])
+	case "say":
+		return say(args[1], args[2])
+	case "spoil":
+		return spoil(args[1], args[2], args[3], args[4])
 	case "provide":
 		return provide(args[1])
 	case "submit":

@@ -113,6 +113,9 @@ func fromOthers(e event.Event) (out Event, ok bool) {
 		out = Event{Kind: Failed, Remote: e.From.String(), Reason: reason(e.Text, e.Err), Count: 1}
 	case event.Delayed:
 		out = Event{Kind: Remark, Remote: e.Remote.String(), Reason: e.Stage}
+		if e.Clock != "" {
+			out.Reason += "; " + e.Clock
+		}
 	case event.Remark:
 		out = Event{Kind: Remark, Reason: reason(e.Text, e.Err)}
 	case event.Message:

@@ -118,6 +118,7 @@ var ofOnePeer = []struct {
 	{event.Answered{Remote: remote}, Event{Kind: Answered, Remote: remote.String()}},
 	{event.Asking{}, Event{Kind: Asking}},
 	{event.Delayed{Remote: remote, Stage: "TLS"}, Event{Kind: Remark, Remote: remote.String(), Reason: "TLS"}},
+	{event.Delayed{Remote: remote, Stage: "TLS", Clock: "late"}, Event{Kind: Remark, Remote: remote.String(), Reason: "TLS; late"}},
 	{event.Secured{Remote: remote, TLS: "TLSv1.3", Certificate: cert, Cipher: "AES-256-GCM"}, Event{Kind: Secured, Remote: remote.String(), TLS: "TLSv1.3", Cipher: "AES-256-GCM", Name: "server", Serial: "0a"}},
 	{event.Secured{Remote: remote}, Event{Kind: Secured, Remote: remote.String()}},
 	{event.Pushed{Options: []string{"ping 10"}}, Event{Kind: Pushed, Options: []string{"ping 10"}}},

@@ -253,7 +253,7 @@ func (a *attempt) heard() bool { return a.peer.Data.LastReceived().After(a.start
 func (a *attempt) event(ctx context.Context, e session.Event) error {
 	switch e := e.(type) {
 	case session.Delayed:
-		a.emit(event.Delayed{Remote: a.target.Reported(), Stage: a.hearsay.before(e.Stage)})
+		a.emit(event.Delayed{Remote: a.target.Reported(), Stage: a.hearsay.before(e.Stage), Clock: e.Clock})
 	case session.Pushed:
 		a.emit(event.Pushed{Options: withoutTokens(e.Options), Ignored: e.Ignored})
 		return a.pushed(ctx, e)

@@ -71,6 +71,7 @@ type Asking struct{}
 type Delayed struct {
 	Remote Remote
 	Stage  string // how far it came, and what may be wrong
+	Clock  string // that the other end's clock is another; "" if that is not known
 }
 
 // Secured reports that the handshake is done and data can pass.

@@ -204,7 +204,11 @@ func (l *Log) delayed(e Delayed) {
 	if l.delays.due(time.Now(), e.Stage) {
 		level = slog.LevelWarn
 	}
-	l.to.Log(context.Background(), level, "still connecting: "+e.Stage, "remote", e.Remote)
+	text := "still connecting: " + e.Stage
+	if e.Clock != "" {
+		text += "; " + e.Clock
+	}
+	l.to.Log(context.Background(), level, text, "remote", e.Remote)
 }
 
 // delays decides when to say again where handshakes stop: after ten minutes, and

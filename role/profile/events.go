@@ -22,7 +22,7 @@ func Reported(e session.Event, remote event.Remote) event.Event {
 	case session.Asking:
 		return event.Asking{}
 	case session.Delayed:
-		return event.Delayed{Remote: remote, Stage: e.Stage}
+		return event.Delayed{Remote: remote, Stage: e.Stage, Clock: e.Clock}
 	case session.Established:
 		return event.Secured{Remote: remote, TLS: Describe(e.TLS), Certificate: shown(e.TLS),
 			Data: e.Params.Describe(), Cipher: e.Params.Cipher, PeerID: e.Params.PeerID}

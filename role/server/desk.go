@@ -39,7 +39,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		c.visit.Answer(e.Response)
 	case session.Delayed:
 		c.stage = e.Stage
-		d.strangers.stuck(c.about(now), e.Stage)
+		d.stuck(c, now, e)
 	case session.Established:
 		c.cipher = e.Params.Cipher
 		c.MaxInner.Store(int32(profile.MaxInner(d.rules.Load().cfg, c.Path().Remote.Addr().Is6(), c.Data)))
@@ -65,6 +65,21 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 	case session.Closed:
 		d.gone(c, now, e.Err)
 	}
+}
+
+// stuck reports a client whose handshake makes no progress.
+func (d *desk) stuck(c *client, now time.Time, e session.Delayed) {
+	about, kind, stage := c.about(now), e.Stage, e.Stage
+	if e.Anew != "" {
+		kind = e.Anew
+		if d.strangers.begun.since(about.Remote.Addr(), c.number) {
+			stage = e.Anew
+		}
+	}
+	if e.Clock != "" {
+		stage += "; " + e.Clock
+	}
+	d.strangers.stuck(about, kind, stage)
 }
 
 // timers returns the timers of a client that is in.
@@ -143,6 +158,9 @@ func (d *desk) admit(c *client, now time.Time, h *session.Hello, cipher, token s
 	params := negotiate.ServerParams(cipher, c.id, h.PeerInfo)
 	params.Compression = negotiate.ServerCompression(d.rules.Load().session.Compression, h.PeerInfo, h.Options)
 	params.CompressionSet = true
+	if text := negotiate.CompressionRemark(d.rules.Load().session.Compression, params.Compression, h.Options); text != "" && d.rules.Load().cfg.Data.Compression.Directive == "" {
+		d.report(Remark{About: c.about(now), Text: text})
+	}
 	options := pushList(d.rules.Load().cfg.Server, d.roster.book, c, h.PeerInfo)
 	if token != "" {
 		options = append(options, "auth-token "+token)

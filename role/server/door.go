@@ -86,7 +86,7 @@ func (d *door) greet(l link.Link, p *buf.Packet) {
 		d.stray(now, p, err)
 		turnAway(l)
 	case opening == nil:
-		d.unreached.answered(now, p.Path.Remote)
+		d.unreached.answered(now, askingOf(p))
 		d.answer(l, p, reply)
 	case !d.rules.Load().admits(now):
 		d.road.Counters.Add(tunnel.Crowd)
@@ -153,8 +153,9 @@ func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 
 // begin starts a session for a client and hands it its first packet.
 func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session.Opening) {
-	d.unreached.wentOn(p.Path.Remote)
+	d.unreached.wentOn(askingOf(p))
 	c := &client{number: d.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
+	d.strangers.begun.note(p.Path.Remote.Addr(), c.number)
 	rules := d.rules.Load()
 	c.visit = rules.admission.Begin(caller{c, d.report, d.strangers}, c.number)
 	cfg := rules.session

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -89,8 +90,7 @@ func (e Expired) log(l *slog.Logger) {
 }
 
 func (e Replaced) log(l *slog.Logger) {
-	l.Warn("another client with this name connected, so this one is cut off; if two devices use the same profile, give each its own, or allow it with `duplicate-cn`",
-		"client", e.Name, "from", e.Remote, "now", e.By)
+	l.Warn(fmt.Sprintf("%s is connected from %v, and now from %v: the same profile on two devices? The connection before is cut off; give each device a profile of its own, or allow it with `duplicate-cn`", e.Name, e.Remote, e.By))
 }
 
 func (e AddressClaimed) log(l *slog.Logger) {

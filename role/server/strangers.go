@@ -15,6 +15,7 @@ type strangers struct {
 	quota     mute.Strangers
 	hanging   mute.Strangers // of its own: neither hides the other
 	halted    mute.Strangers // handshakes that make no progress
+	begun     begun
 	displaced mute.Tally
 	postponed mute.Tally
 	unheard   mute.Tally
@@ -42,9 +43,9 @@ func (s *strangers) overdue(client About, err error) {
 }
 
 // stuck reports a client whose handshake makes no progress: once for each address and
-// stage, in as much detail as is kept of failures.
-func (s *strangers) stuck(client About, stage string) {
-	if s.halted.Failure(client.At, client.Remote.Addr(), stage, func(int) {}) == 1 {
+// kind of stage, for as long as failures are remembered.
+func (s *strangers) stuck(client About, kind, stage string) {
+	if s.halted.Failure(client.At, client.Remote.Addr(), kind, func(int) {}) == 1 {
 		s.report(Stuck{About: client, Stage: stage})
 	}
 }

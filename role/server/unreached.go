@@ -4,6 +4,9 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"culvert/internal/buf"
+	"culvert/session/wire"
 )
 
 const (
@@ -21,9 +24,23 @@ type unreached struct {
 	report func(now time.Time, from netip.AddrPort, times int)
 
 	mu      sync.Mutex
-	asking  map[netip.AddrPort]*asked
+	asking  map[asking]*asked
 	timer   *time.Timer
 	stopped bool
+}
+
+// asking is a first packet of somebody: whoever only measures the way sends others each
+// time.
+type asking struct {
+	from netip.AddrPort
+	id   wire.SessionID
+}
+
+// askingOf is who sent a control packet.
+func askingOf(p *buf.Packet) asking {
+	var header wire.Control
+	header.ParseHeader(p.Bytes()) // the zero id stands for what is no packet
+	return asking{p.Path.Remote, header.Session}
 }
 
 // asked is how often somebody was answered, and since when.
@@ -32,11 +49,11 @@ type asked struct {
 	times int
 }
 
-// answered takes note that a first packet from an address was answered.
-func (u *unreached) answered(now time.Time, from netip.AddrPort) {
+// answered takes note that a first packet was answered.
+func (u *unreached) answered(now time.Time, first asking) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if a := u.asking[from]; a != nil {
+	if a := u.asking[first]; a != nil {
 		a.times++
 		return
 	}
@@ -44,45 +61,45 @@ func (u *unreached) answered(now time.Time, from netip.AddrPort) {
 		return
 	}
 	if u.asking == nil {
-		u.asking = make(map[netip.AddrPort]*asked)
+		u.asking = make(map[asking]*asked)
 	}
-	u.asking[from] = &asked{since: now, times: 1}
+	u.asking[first] = &asked{since: now, times: 1}
 	if u.timer == nil {
 		u.timer = time.AfterFunc(unreachedAfter, u.look)
 	}
 }
 
 // wentOn takes note that somebody has gone on to a session.
-func (u *unreached) wentOn(from netip.AddrPort) {
+func (u *unreached) wentOn(first asking) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.asking, from)
+	delete(u.asking, first)
 }
 
 // look reports those who still ask, and forgets them.
 func (u *unreached) look() {
 	now := time.Now()
-	for from, times := range u.late(now) {
+	for first, times := range u.late(now) {
 		if times > 1 {
-			u.report(now, from, times)
+			u.report(now, first.from, times)
 		}
 	}
 }
 
 // late removes those who were answered long ago, and sets the timer for the others.
-func (u *unreached) late(now time.Time) map[netip.AddrPort]int {
+func (u *unreached) late(now time.Time) map[asking]int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.timer = nil
-	all, next := make(map[netip.AddrPort]int), unreachedAfter
-	for from, a := range u.asking {
+	all, next := make(map[asking]int), unreachedAfter
+	for first, a := range u.asking {
 		age := now.Sub(a.since)
 		if age < unreachedAfter {
 			next = min(next, unreachedAfter-age)
 			continue
 		}
-		all[from] = a.times
-		delete(u.asking, from)
+		all[first] = a.times
+		delete(u.asking, first)
 	}
 	if len(u.asking) > 0 && !u.stopped {
 		u.timer = time.AfterFunc(next, u.look)

@@ -69,6 +69,29 @@ func TestUnreachedFlood(t *testing.T) {
 	})
 }
 
+// TestUnreachedMeasures: whoever sends other first packets each time only measures the
+// way, and is not stuck.
+func TestUnreachedMeasures(t *testing.T) {
+	inBubble(t, simnet.Options{}, func(t *testing.T, w *world) {
+		s := armours(t)[0].serve(w, "")
+		l, err := w.net.Listen(attackerAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		for i := range 5 {
+			p := buf.New(100)
+			p.Set([]byte{7 << 3, 1, 2, 3, 4, 5, 6, 7, byte(i), 0, 0, 0, 0, 0})
+			p.Path.Remote = serverAddr
+			l.WriteBatch([]*buf.Packet{p})
+		}
+		time.Sleep(time.Minute)
+		if got := happened[server.Unreached](s); len(got) != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 // TestBadSources: what a client forwards for others lacks an iroute; what it sends itself
 // by another of its addresses is harmless. Each is reported once.
 func TestBadSources(t *testing.T) {

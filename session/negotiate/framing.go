@@ -63,6 +63,16 @@ func ServerCompression(configured wire.Compression, client PeerInfo, options str
 	return wire.CompressionLZO
 }
 
+// CompressionRemark is what a server should know of a client that has compression framing
+// in its configuration, where its own has none: "" for nothing. chosen is what
+// ServerCompression chose.
+func CompressionRemark(configured, chosen wire.Compression, options string) string {
+	if !hasOptions(options) || configured != wire.CompressionOff || chosen == wire.CompressionOff {
+		return ""
+	}
+	return "the client uses compression framing (comp-lzo or compress), this server's configuration does not: the client is told to use `" + pushedCompression(chosen) + "`, and its packets are understood; remove the line there"
+}
+
 // pushedCompression is the option that makes a client use a framing.
 func pushedCompression(c wire.Compression) string {
 	switch c {

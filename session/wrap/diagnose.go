@@ -183,7 +183,10 @@ func looksTLS(b []byte) bool {
 // diagnoseShape is for packets that no key at hand fits.
 func (a *Armour) diagnoseShape(c wire.Control, body []byte) string {
 	another, mend := " with another key", "give it the key file of this server"
-	if *a == (Armour{}) {
+	switch {
+	case a.V2 != nil && a.TLSAuth == nil && a.TLSCrypt == nil:
+		another, mend = "", "this server takes tls-crypt-v2 alone: make a new profile for it"
+	case *a == (Armour{}):
 		another, mend = "", "this server has none: give the server the line and the key file, or remove both from the peer's profile"
 	}
 	for _, d := range digest.All() {

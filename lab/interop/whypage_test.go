@@ -1,0 +1,104 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// whyPage is the table in docs/why.md: a line for each fault.
+type whyPage struct {
+	page  docPage
+	mu    sync.Mutex
+	lines []string // by the fault's place; "" where it was not provoked
+}
+
+// newWhyPage returns a page of so many lines, which is written or checked when the test
+// and all that is below it have ended.
+func newWhyPage(t *testing.T, n int) *whyPage {
+	w := &whyPage{page: docPage{"../../docs/why.md", "TestWhy"}, lines: make([]string, n)}
+	t.Cleanup(func() {
+		if !t.Failed() {
+			w.end(t)
+		}
+	})
+	return w
+}
+
+// saw adds the line of a fault.
+func (p *whyPage) saw(i int, w why, took time.Duration, said string) {
+	when := "at once"
+	if took > 2*time.Second {
+		when = "within 5 s"
+	}
+	if w.within > 0 {
+		when = "when it is known"
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines[i] = fmt.Sprintf("| %s | %s | %s, %s | %s |\n", w.row, w.fault, w.role, when, generally(said))
+}
+
+// end writes the table, or looks for each line in it.
+func (p *whyPage) end(t *testing.T) {
+	if *updateDocs {
+		if slices.Contains(p.lines, "") {
+			t.Fatal("a fault was not provoked, so the page cannot be written")
+		}
+		p.page.write(t, "| They see | Because | Who says it, when | What the log says |\n|---|---|---|---|\n"+strings.Join(p.lines, ""))
+		return
+	}
+	_, table, _ := p.page.cut(t)
+	for _, line := range p.lines {
+		if !strings.Contains(table, line) {
+			t.Errorf("docs/why.md has no line (-update-docs writes it):\n%s", line)
+		}
+	}
+}
+
+// What of a line of the log is another each time.
+var (
+	leading    = regexp.MustCompile(`^\S+ \S+ [A-Z]+ |^culvert: `)
+	changing   = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?|\d+\.\d+\.\d+\.\d+(:\d+)?|\b\d+( bad| good)|have: \d+|last \d+m?s`)
+	attributes = regexp.MustCompile(`^(.*?)( (address|remote|client|from|adapter|retry-in|told|answered|leased|source)=.*)$`)
+	because    = regexp.MustCompile(`(?:.*) (reason|problem|diagnosis)=("(?:[^"\\]|\\.)*"|\S+)`)
+)
+
+// mostShown is how much of a line the page has.
+const mostShown = 420
+
+// generally is a line of the log without what is another each time.
+func generally(line string) string {
+	line = leading.ReplaceAllString(line, "")
+	if m := because.FindStringSubmatch(line); m != nil {
+		line = strings.ReplaceAll(strings.Trim(m[2], `"`), `\"`, `"`)
+	} else if m := attributes.FindStringSubmatch(line); m != nil {
+		line = m[1]
+	}
+	line = changing.ReplaceAllStringFunc(line, func(s string) string {
+		digits := regexp.MustCompile(`^\d+`)
+		switch {
+		case strings.HasPrefix(s, "have"):
+			return "have: …"
+		case strings.HasPrefix(s, "last"):
+			return "last …"
+		case strings.HasSuffix(s, " bad"), strings.HasSuffix(s, " good"):
+			if strings.HasPrefix(s, "0 ") {
+				return s
+			}
+			return digits.ReplaceAllString(s, "…")
+		}
+		return "…"
+	})
+	line = strings.ReplaceAll(line, "|", "\\|")
+	if len(line) > mostShown {
+		line = line[:strings.LastIndexByte(line[:mostShown], ' ')] + " …"
+	}
+	return line
+}
