@@ -49,16 +49,17 @@ func (s *Session) receive(now time.Time, verb, rest string) {
 	case pulls && verb == "HALT":
 		s.fail(&RestartError{Restart: negotiate.ParseRestart(rest), Halt: true})
 	case !server && verb == "AUTH_FAILED":
-		s.fail(s.refused(rest))
+		s.fail(refused(s.keys.next, rest))
 	default:
 		s.emit(Info{printable.Name(verb + "," + rest)})
 	}
 }
 
-// refused is the error for AUTH_FAILED, with the cipher that the server's options named.
-func (s *Session) refused(text string) error {
+// refused is the error for AUTH_FAILED in the handshake of g, if one is under way, with
+// the cipher that the server's options named.
+func refused(g *generation, text string) error {
 	e := &AuthFailedError{Restart: negotiate.ParseAuthFailed(text)}
-	if g := s.keys.next; g != nil && g.peer != nil {
+	if g != nil && g.peer != nil {
 		e.Cipher = printable.Name(negotiate.OptionValue(g.peer.Options, "cipher"))
 	}
 	return e
