@@ -12,6 +12,7 @@ type probe struct {
 	data   *Data
 	packet *buf.Packet // for all of them, nil before the first
 	wanted bool        // a ping at once
+	knocks bool        // and a question at once
 }
 
 // due reports whether a ping is to be sent: one was asked for, or nothing was
@@ -24,6 +25,13 @@ func (p *probe) due(now time.Time, idle time.Duration) bool {
 func (p *probe) ping(now time.Time, emit func([]byte)) {
 	p.wanted = false
 	p.send(now, pingMagic, emit)
+}
+
+// knock sends a question that every peer answers at once. Unlike a ping it shows whether
+// packets come back.
+func (p *probe) knock(now time.Time, emit func([]byte)) {
+	p.knocks = false
+	p.send(now, append(bytes.Clone(occMagic), occAskReport), emit)
 }
 
 // exit sends an exit notice.

@@ -265,6 +265,9 @@ func (s *Session) Output(now time.Time, emit func(packet []byte)) {
 	if s.err == nil && s.probe.due(now, s.watch.timers.Ping) {
 		s.probe.ping(now, emit)
 	}
+	if s.err == nil && s.probe.knocks {
+		s.probe.knock(now, emit)
+	}
 	if s.err == nil {
 		s.mtuTest.output(now, emit)
 	}
@@ -276,6 +279,11 @@ func (s *Session) Send(text string) { s.control.send(text) }
 
 // Ping has the next Output send a ping, however long ago anything was sent.
 func (s *Session) Ping() { s.probe.wanted = true }
+
+// Knock has the next Output send a question on the data channel, which peers answer at
+// once: OpenVPN's for what it received of `mtu-test`, which a test need not have begun for.
+// When anything has come, Data.LastReceived says so.
+func (s *Session) Knock() { s.probe.knocks = true }
 
 // SetTimers replaces all timers.
 func (s *Session) SetTimers(t Timers) { s.watch.timers = t }

@@ -52,6 +52,38 @@ type watch struct {
 
 	began   time.Time // when data could pass first
 	expired bool      // reported
+
+	due      time.Time // when silence was to be looked at again
+	forgiven time.Time // silence is counted from then on, if that is later than the last packet
+}
+
+const (
+	// oversleep is how late this host may look at silence before that says nothing of the
+	// peer: this process was stopped, or slept.
+	oversleep = 3 * time.Second
+	// regain is the longest that a peer has to be heard again then.
+	regain = 10 * time.Second
+)
+
+// heard is since when the peer is silent.
+func (w *watch) heard() time.Time {
+	if last := w.data.LastReceived(); last.After(w.forgiven) {
+		return last
+	}
+	return w.forgiven
+}
+
+// forgive gives the peer time to be heard if this process did not run when it should have
+// listened.
+func (w *watch) forgive(now time.Time) {
+	if w.due.IsZero() || now.Sub(w.due) < oversleep {
+		return
+	}
+	most := w.timers.PingRestart
+	if exit := w.timers.PingExit; exit > 0 && (most == 0 || exit < most) {
+		most = exit
+	}
+	w.forgiven = now.Add(min(most, regain) - most)
 }
 
 // expires reports whether the session has now lasted as long as it may.
@@ -69,7 +101,8 @@ func (w *watch) expires(now time.Time, established bool) bool {
 // advance reports what the timers say now: an error that ends the session, or
 // that the tunnel is idle. Established says that data can pass.
 func (w *watch) advance(now time.Time, established bool) (idle bool, err error) {
-	silence, t := now.Sub(w.data.LastReceived()), &w.timers
+	w.forgive(now)
+	silence, t := now.Sub(w.heard()), &w.timers
 	switch {
 	case t.PingExit > 0 && silence >= t.PingExit:
 		return false, ErrPingExit
@@ -106,13 +139,15 @@ func (w *watch) idleAt() time.Time {
 
 // deadlines gives the times at which advance may change its answer.
 func (w *watch) deadlines(established bool, by func(time.Time)) {
-	heard, t := w.data.LastReceived(), &w.timers
+	heard, t := w.heard(), &w.timers
+	w.due = time.Time{}
 	if t.PingExit > 0 {
-		by(heard.Add(t.PingExit))
+		w.due = heard.Add(t.PingExit)
 	}
-	if (established || w.pulls) && t.PingRestart > 0 {
-		by(heard.Add(t.PingRestart))
+	if restart := heard.Add(t.PingRestart); (established || w.pulls) && t.PingRestart > 0 && (w.due.IsZero() || restart.Before(w.due)) {
+		w.due = restart
 	}
+	by(w.due)
 	if established && t.Inactive > 0 && !w.since.IsZero() {
 		by(w.idleAt())
 	}

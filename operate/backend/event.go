@@ -49,6 +49,8 @@ const (
 	// says why (Reason). Up follows, or Stayed: it goes on with the present one (Reason).
 	Moving Kind = "moving"
 	Stayed Kind = "stayed"
+	// Woke: this host slept, or the process was stopped, for about Wait.
+	Woke Kind = "woke"
 	// Refused: a peer is known and does not come in.
 	Refused Kind = "refused"
 	// CutOff: a peer is sent away. Left follows.

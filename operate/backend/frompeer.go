@@ -74,6 +74,8 @@ func fromConnection(e event.Event) (out Event, ok bool) {
 		out = Event{Kind: Moved, From: e.From.String(), Remote: e.To.String()}
 	case event.Moving:
 		out = Event{Kind: Moving, Remote: e.Remote.String(), Reason: e.Why}
+	case event.Woke:
+		out = Event{Kind: Woke, Wait: e.Slept}
 	case event.Stayed:
 		out = Event{Kind: Stayed, Remote: e.Remote.String(), Reason: text(e.Err)}
 	case event.Left:

@@ -130,6 +130,7 @@ var ofOnePeer = []struct {
 	{event.Renewed{TLS: "TLSv1.3", Certificate: cert}, Event{Kind: Renewed, TLS: "TLSv1.3", Name: "server", Serial: "0a"}},
 	{event.RenewalFailed{Err: errWhy}, Event{Kind: NotRenewed, Reason: "why"}},
 	{event.Moving{Remote: event.Remote{Host: "vpn.example", Proto: "udp", Addr: outer}, Why: "asked"}, Event{Kind: Moving, Remote: "vpn.example (udp " + outer.String() + ")", Reason: "asked"}},
+	{event.Woke{Slept: time.Hour}, Event{Kind: Woke, Wait: time.Hour}},
 	{event.Stayed{Remote: event.Remote{Host: "vpn.example", Proto: "udp", Addr: outer}, Err: errors.New("silent")}, Event{Kind: Stayed, Remote: "vpn.example (udp " + outer.String() + ")", Reason: "silent"}},
 	{event.Moved{From: outer, To: other}, Event{Kind: Moved, From: outer.String(), Remote: other.String()}},
 	{event.LoginAsked{URL: "https://x", Text: "t"}, Event{Kind: Login, URL: "https://x", Reason: "t"}},

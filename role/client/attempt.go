@@ -173,8 +173,14 @@ func run(ctx context.Context, a *attempt) (next *attempt, err error) {
 			if leave != nil {
 				return nil, ErrRestart
 			}
+		case <-a.mover.roaming.ticks():
+			a.mover.roaming.step(ctx, a)
+		case slept := <-a.awake:
+			if err := woke(ctx, a, slept); err != nil && leave != nil {
+				return nil, err
+			}
 		case <-a.uplink.changes:
-			if err := a.follow(); err != nil && leave != nil {
+			if err := a.follow(ctx); err != nil && leave != nil {
 				return nil, err
 			}
 		case w := <-a.mover.wishes:
@@ -206,20 +212,18 @@ func endsBy(e session.Event) error {
 	return nil
 }
 
-// follow takes the connection along when this host reaches the server by another
-// way: the server hears of the new address at once. A connection that cannot be
-// taken along, or is not up yet, ends, since a new one is up sooner.
-func (a *attempt) follow() error {
+// follow takes the connection along when this host reaches the server by another way:
+// the server hears of the new address at once. One that is not up yet ends, since a new
+// one is up sooner.
+func (a *attempt) follow(ctx context.Context) error {
 	moved, gone := a.uplink.moved()
 	switch {
 	case !moved:
 		return nil
 	case !a.up:
 		return errMoved
-	case gone && a.target.Remote.Proto.TCP:
-		return &lostError{errMoved}
 	}
-	a.peer.Do(func(time.Time) { a.peer.Session.Ping() })
+	a.mover.roaming.begin(ctx, a, errMoved.Error(), gone && a.target.Remote.Proto.TCP)
 	return nil
 }
 

@@ -61,6 +61,8 @@ type Options struct {
 	// Events is called for each event, in order, on the goroutine where it
 	// happened; it must not block. nil: nobody.
 	Events func(Event)
+
+	clock clock // nil: this host's
 }
 
 // Manager is a program that manages this process, as far as it decides for a client.
@@ -106,6 +108,7 @@ type Client struct {
 	goodbye bool
 	moved   moves
 	uplink  uplink
+	awake   <-chan time.Duration // how long this host slept
 	hearers hearers
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
@@ -222,6 +225,7 @@ func (c *Client) Run(ctx context.Context) (err error) {
 // asks to end, for the reason in err.
 func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	c.uplink.listen(ctx)
+	c.awake = awakenings(ctx, c.opts.clock)
 	if c.opts.Opened != nil {
 		if err := c.opts.Opened(); err != nil {
 			return err, false
@@ -375,6 +379,8 @@ func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 			return true
 		case w := <-c.mover.wishes:
 			tryNext(c, w)
+			return true
+		case <-c.awake:
 			return true
 		case <-c.uplink.changes:
 			if moved, _ := c.uplink.moved(); moved {

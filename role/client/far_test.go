@@ -68,6 +68,8 @@ type far struct {
 	// hello decides about a client, by its number: 1 for the first.
 	hello func(now time.Time, n int, s *session.Session, h *session.Hello)
 	push  []string
+	// floats: the client is followed to another address.
+	floats bool
 
 	mu      sync.Mutex
 	peer    *tunnel.Peer
@@ -142,7 +144,11 @@ func (f *far) take(p *buf.Packet) {
 	op, _ := wire.ParseHead(p.Bytes()[0])
 	switch {
 	case peer != nil && op.IsData():
+		path := p.Path
 		kind, err := peer.Data.Open(time.Now(), p)
+		if err == nil && path != peer.Path() && f.floats {
+			peer.SetPath(path)
+		}
 		switch {
 		case err == nil && kind == session.KindPacket:
 			f.mu.Lock()

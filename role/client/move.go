@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"culvert/config"
@@ -41,6 +42,8 @@ type wish struct {
 	remote config.Remote  // the zero value: the present one
 	addr   netip.AddrPort // at this address, if it is valid
 	why    string
+	roams  bool         // the same server, because the way there has changed
+	quiet  bool         // reported before
 	result chan<- error // gets one; its capacity is 1; nil: nobody waits
 }
 
@@ -53,9 +56,10 @@ func (w wish) answer(err error) {
 // mover takes a client to another connection while the present one goes on. It belongs to
 // Run, except wishes.
 type mover struct {
-	wishes chan wish // capacity 1
-	now    *move     // under way; nil: none
-	former *former   // the connection that was left last, until it is over; nil: none
+	wishes  chan wish // capacity 1
+	now     *move     // under way; nil: none
+	former  *former   // the connection that was left last, until it is over; nil: none
+	roaming roaming
 }
 
 func newMover() mover { return mover{wishes: make(chan wish, 1)} }
@@ -78,9 +82,10 @@ func (m *mover) ask(w wish) <-chan error {
 // move is one under way.
 type move struct {
 	wish
-	target reach.Target
-	cancel context.CancelCauseFunc
-	done   chan outcome // capacity 1
+	target   reach.Target
+	cancel   context.CancelCauseFunc
+	done     chan outcome // capacity 1
+	answered *atomic.Bool // by the server
 }
 
 type outcome struct {
@@ -159,19 +164,21 @@ func begin(ctx context.Context, a *attempt, w wish) error {
 	m := &a.mover
 	m.hasten()
 	moving, cancel := context.WithCancelCause(ctx)
-	mv := &move{wish: w, target: to.target, cancel: cancel, done: make(chan outcome, 1)}
+	mv := &move{wish: w, target: to.target, cancel: cancel, done: make(chan outcome, 1), answered: new(atomic.Bool)}
 	m.now = mv
 	if err := a.keepReachable(ctx, m.servers()...); err != nil {
 		m.now = nil
 		cancel(err)
 		return err
 	}
-	a.emit(event.Moving{Remote: to.target.Reported(), Why: w.why})
+	if !w.quiet {
+		a.emit(event.Moving{Remote: to.target.Reported(), Why: w.why})
+	}
 	dialer := a.dialer // asks nobody
 	dialer.Ask, dialer.Asker = nil, nil
 	c := a.Client
 	go func() {
-		next, err := bring(ctx, moving, c, to, dialer)
+		next, err := bring(ctx, moving, c, to, dialer, mv.answered)
 		mv.done <- outcome{next, err}
 	}()
 	return nil
@@ -193,7 +200,7 @@ func destination(ctx context.Context, a *attempt, w wish) (to call, err error) {
 }
 
 // bring brings a connection up as far as the server's push. It outlives moving.
-func bring(ctx, moving context.Context, c *Client, to call, dialer reach.Dialer) (*attempt, error) {
+func bring(ctx, moving context.Context, c *Client, to call, dialer reach.Dialer, answered *atomic.Bool) (*attempt, error) {
 	moving, cancel := context.WithTimeoutCause(moving, moveTime, fmt.Errorf("it was not up within %v", moveTime))
 	defer cancel()
 	began := time.Now()
@@ -205,7 +212,7 @@ func bring(ctx, moving context.Context, c *Client, to call, dialer reach.Dialer)
 		return nil, err
 	}
 	b := start(ctx, c, to, l, began)
-	if err := reachPush(moving, b); err != nil {
+	if err := reachPush(moving, b, answered); err != nil {
 		b.close()
 		return nil, err
 	}
@@ -214,12 +221,15 @@ func bring(ctx, moving context.Context, c *Client, to call, dialer reach.Dialer)
 
 // reachPush waits until the server's push has come, and holds what the session reports
 // until then.
-func reachPush(ctx context.Context, a *attempt) error {
+func reachPush(ctx context.Context, a *attempt, answered *atomic.Bool) error {
 	for {
 		select {
 		case e := <-a.events:
 			switch e := e.(type) {
-			case session.Answered, session.Asking, session.Delayed: // of no use to who goes on with another connection
+			case session.Answered:
+				answered.Store(true)
+				continue
+			case session.Asking, session.Delayed: // of no use to who goes on with another connection
 				continue
 			case session.Closed:
 				return a.hearsay.explain(e.Err)
@@ -263,7 +273,9 @@ func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt
 		err = a.settle(ctx, a.options, a.settled)
 	}
 	done.answer(o.err)
-	a.emit(event.Stayed{Remote: done.target.Reported(), Err: o.err})
+	if !done.roams || m.roaming.failed(o.err) {
+		a.emit(event.Stayed{Remote: done.target.Reported(), Err: o.err})
+	}
 	m.tidy(ctx, a.Client)
 	return nil, err
 }
@@ -296,6 +308,13 @@ func (m *mover) rescue(ctx context.Context, a *attempt, err error) *attempt {
 	return nil
 }
 
+// final reports whether a handshake failed for a reason that another one would meet, too.
+func final(err error) bool {
+	var refused *session.AuthFailedError
+	var handshake *session.HandshakeError
+	return errors.As(err, &refused) && !refused.Temporary || errors.As(err, &handshake) && handshake.Permanent() || errors.Is(err, errAsks)
+}
+
 // takeOver goes on with another connection than a, which is left as it is.
 func takeOver(ctx context.Context, b, a *attempt) error {
 	m := &b.mover
@@ -312,6 +331,7 @@ func takeOver(ctx context.Context, b, a *attempt) error {
 		}
 	}
 	b.held = nil
+	m.roaming.end(a, errAnswered)
 	return nil
 }
 
@@ -395,6 +415,10 @@ func (m *mover) hasten() {
 
 // abandon is called when the present connection is over: no move goes on.
 func (m *mover) abandon() {
+	if m.roaming.tick != nil {
+		m.roaming.tick.Stop()
+		m.roaming = roaming{}
+	}
 	m.stop(errEnded)
 	m.hasten()
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"testing"
@@ -111,31 +112,26 @@ func TestPauseEndsWithTheGap(t *testing.T) {
 	})
 }
 
-// TestFollow: a connection that is up goes on by the new way, one over TCP from
-// an address that is gone does not, and one that is not up begins anew.
+// TestFollow: a connection that is up roams, and one that is not begins anew.
 func TestFollow(t *testing.T) {
 	for name, c := range map[string]struct {
-		up, tcp, gone bool
-		want          error
+		up   bool
+		want error
 	}{
-		"UDP":                  {up: true},
-		"UDP, address gone":    {up: true, gone: true},
-		"TCP":                  {up: true, tcp: true},
-		"TCP, address gone":    {up: true, tcp: true, gone: true, want: errMoved},
-		"still connecting":     {want: errMoved},
-		"still connecting TCP": {tcp: true, want: errMoved},
+		"up":               {up: true},
+		"still connecting": {want: errMoved},
 	} {
-		n := &fakeNetwork{way: wifi, gone: c.gone}
-		cl := &Client{uplink: newUplink(n)}
-		a := newTestAttempt(cl, c.tcp)
+		n := &fakeNetwork{way: wifi}
+		cl := &Client{uplink: newUplink(n), log: slog.New(slog.DiscardHandler)}
+		a := newTestAttempt(cl, false)
 		a.up = c.up
 		a.peer.Session.Close() // it sends nothing
 		a.peer.Session.Events()
-		if err := a.follow(); err != nil {
+		if err := a.follow(t.Context()); err != nil || cl.mover.roaming.tick != nil {
 			t.Errorf("%s: nothing has moved: %v", name, err)
 		}
 		n.set(mobile)
-		if err := a.follow(); !errors.Is(err, c.want) {
+		if err := a.follow(t.Context()); !errors.Is(err, c.want) || (cl.mover.roaming.tick != nil) != c.up {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

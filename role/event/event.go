@@ -162,6 +162,9 @@ type (
 	}
 )
 
+// Woke reports that this host slept, or this process was stopped, for about that long.
+type Woke struct{ Slept time.Duration }
+
 // LoginAsked reports what users have to do before the server lets them in: open URL,
 // answer Question, or read what the server says.
 type LoginAsked struct {
@@ -271,6 +274,7 @@ func (Up) event()            {}
 func (Renewed) event()       {}
 func (RenewalFailed) event() {}
 func (Moved) event()         {}
+func (Woke) event()          {}
 func (Moving) event()        {}
 func (Stayed) event()        {}
 func (LoginAsked) event()    {}

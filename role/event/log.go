@@ -75,6 +75,8 @@ func (l *Log) read(e Event) {
 		l.to.Info(l.words.Other+" moved", "from", e.From, "to", e.To)
 	case Moving:
 		l.to.Info("moving to another connection, beside the present one", "remote", e.Remote, "why", e.Why)
+	case Woke:
+		l.to.Info("this host was asleep, or this process stopped: is the connection still there?", "slept", e.Slept.Round(time.Second))
 	case Stayed:
 		l.to.Warn("not moved: the present connection goes on", "remote", e.Remote, "reason", e.Err)
 	case Left:
