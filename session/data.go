@@ -27,6 +27,7 @@ type Data struct {
 	alarmed  atomic.Bool                   // Alarm has said so
 	unkeyed  [8]atomic.Uint64              // packets under a key that is not here, by its id
 	loads    loads
+	answered atomic.Int64 // when a question was answered last, since born
 
 	// Each direction is written by a goroutine of its own, for every packet.
 	_            cpu.CacheLinePad
@@ -125,6 +126,9 @@ func (d *Data) Open(now time.Time, p *buf.Packet) (Kind, error) {
 	case KindPacket:
 		d.carry(&d.received, now, p.Len())
 	case KindMTUTest:
+		if p.Bytes()[len(occMagic)] == occReport {
+			d.answered.Store(since)
+		}
 		if !d.loads.take(size, p.Bytes()) {
 			kind = KindOther
 		}
@@ -213,6 +217,10 @@ func (d *Data) misframed(err error) {
 // LastReceived is when an authentic packet last came, of either channel; before
 // the first, it is when the session began.
 func (d *Data) LastReceived() time.Time { return d.after(d.lastReceived.Load()) }
+
+// LastAnswer is when the peer last answered a question (Session.Ping); before the first
+// answer, it is when the session began.
+func (d *Data) LastAnswer() time.Time { return d.after(d.answered.Load()) }
 
 // LastSent is when a packet was last sent, on either channel; before the first,
 // it is when the session began.

@@ -46,9 +46,9 @@ func TestKnock(t *testing.T) {
 	p.run(time.Second, p.established)
 	p.pass(time.Minute)
 	asked := p.now
-	p.client.Knock()
+	p.client.Ping(true)
 	p.pass(time.Second)
-	heard := p.client.Data().LastReceived()
+	heard := p.client.Data().LastAnswer()
 	if heard.Before(asked.Add(20*time.Millisecond)) || heard.After(asked.Add(100*time.Millisecond)) {
 		t.Errorf("heard %v after asking", heard.Sub(asked))
 	}

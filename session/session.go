@@ -277,13 +277,10 @@ func (s *Session) Output(now time.Time, emit func(packet []byte)) {
 // is dropped.
 func (s *Session) Send(text string) { s.control.send(text) }
 
-// Ping has the next Output send a ping, however long ago anything was sent.
-func (s *Session) Ping() { s.probe.wanted = true }
-
-// Knock has the next Output send a question on the data channel, which peers answer at
-// once: OpenVPN's for what it received of `mtu-test`, which a test need not have begun for.
-// When anything has come, Data.LastReceived says so.
-func (s *Session) Knock() { s.probe.knocks = true }
+// Ping has the next Output send a ping, however long ago anything was sent. With ask, it
+// also sends a question that peers answer at once: OpenVPN's for what was received of
+// `mtu-test`, whether there is such a test or not. Data.LastAnswer says when one came.
+func (s *Session) Ping(ask bool) { s.probe.wanted, s.probe.knocks = true, s.probe.knocks || ask }
 
 // SetTimers replaces all timers.
 func (s *Session) SetTimers(t Timers) { s.watch.timers = t }

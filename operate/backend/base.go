@@ -20,6 +20,8 @@ import (
 type Process struct {
 	// Reload does what Backend.Reload says.
 	Reload func()
+	// Quit ends the process, as SIGTERM does.
+	Quit func()
 	// Opened is called each time an adapter was opened, with its name, before rights
 	// are given up and before the first packet.
 	Opened func(b Backend, adapter string)

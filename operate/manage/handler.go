@@ -34,6 +34,7 @@ func Handler(b backend.Backend) http.Handler {
 	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(b.Status()) })
 	mux.HandleFunc("GET "+EventsPath, events(b))
 	mux.HandleFunc("POST "+UpdatePath, pushUpdate(b))
+	steer(mux, b)
 	mux.Handle("GET "+trace.Path, trace.Handler(packets.Eyes, status.Adapter, kind))
 	mux.Handle("GET "+capture.Path, capture.Handler(capture.Road(packets.Eyes, status.Role, status.Adapter, kind)))
 	return mux

@@ -82,7 +82,14 @@ func (r roles) open(c *config.Config) (o opened, err error) {
 
 // process is what a back end needs of this process.
 func (r roles) process() backend.Process {
-	return backend.Process{Reload: r.reload, Opened: r.local.open, Peer: r.management.Peer, Client: r.management.Client}
+	return backend.Process{Reload: r.reload, Quit: r.quit, Opened: r.local.open, Peer: r.management.Peer, Client: r.management.Client}
+}
+
+// quit ends this process as SIGTERM does.
+func (r roles) quit() {
+	r.log.Info("stopping (culvert disconnect)")
+	r.manager.Stopping()
+	r.failed(context.Canceled)
 }
 
 func (r roles) openServer(c *config.Config) (opened, error) {

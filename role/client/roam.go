@@ -18,6 +18,9 @@ const (
 	knockEvery = 100 * time.Millisecond
 	// answerTime is how long the server has to answer before a handshake begins.
 	answerTime = 300 * time.Millisecond
+	// staleTime is how long packets may still come that were sent before: they waited in the
+	// socket of a process that was stopped, or were on their way.
+	staleTime = 200 * time.Millisecond
 	// resetTime is how long a handshake has to be answered before another one begins: a
 	// packet that was sent before the way worked is not sent again any sooner by itself.
 	// After manyTries each has twice as long as the one before, up to maxResetTime.
@@ -61,16 +64,13 @@ func (r *roaming) begin(ctx context.Context, a *attempt, why string, atOnce bool
 
 // knock has the server hear of this client, and answer.
 func knock(a *attempt) {
-	a.peer.Do(func(time.Time) {
-		a.peer.Session.Ping()
-		a.peer.Session.Knock()
-	})
+	a.peer.Do(func(time.Time) { a.peer.Session.Ping(true) })
 }
 
 // step goes on with it.
 func (r *roaming) step(ctx context.Context, a *attempt) {
 	now := time.Now()
-	heard := a.peer.Data.LastReceived().After(r.since)
+	heard := a.peer.Data.LastAnswer().After(r.since) || a.peer.Data.LastReceived().After(r.since.Add(staleTime))
 	m := &a.mover
 	switch {
 	case heard && (m.now == nil || !m.now.roams || !m.now.answered.Load()):

@@ -24,7 +24,7 @@ func (s *sessions) beginStatic(l link.Link, p *profile.Settings, path buf.Path, 
 	s.start(one, nil)
 	if path.Remote.IsValid() {
 		// One that waits for a packet does not have to wait for traffic.
-		one.Do(func(time.Time) { one.Session.Ping() })
+		one.Do(func(time.Time) { one.Session.Ping(false) })
 		s.found(one)
 	} else if !own {
 		s.promote(one)
