@@ -156,6 +156,7 @@ the wire and in its configuration language.
   culvert push-update --to NAME OPTION change what a running server has pushed
   culvert demo                         see a tunnel at work on this machine
   culvert check FILE                   explain a profile or a server's configuration
+  culvert doctor FILE                  say what keeps a tunnel from working
   culvert help DIRECTIVE               say what a line of a configuration does
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].
@@ -168,7 +169,7 @@ both by itself.`,
 		DisableSuggestions: true, // inPlainWords has its own
 	}
 	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(),
-		containerCommand(me), healthCommand(), statusCommand(), disconnectCommand(), reconnectCommand(), useCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), manCommand(), versionCommand())
+		containerCommand(me), healthCommand(), statusCommand(), disconnectCommand(), reconnectCommand(), useCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()

@@ -19,21 +19,30 @@ import (
 // Ping sends one ICMP or ICMPv6 echo request through the stack and waits for
 // the reply until ctx ends. It returns the round-trip time.
 func (s *Stack) Ping(ctx context.Context, to netip.Addr) (time.Duration, error) {
-	rtt, err := s.ping(ctx, to.Unmap())
+	return s.PingSize(ctx, to, pingSize)
+}
+
+// pingSize is how much payload Ping sends, in bytes.
+const pingSize = 32
+
+// PingSize is Ping with a payload of size bytes, at least 16, behind the 8 bytes of the
+// echo's header. What does not fit the stack's MTU leaves in fragments.
+func (s *Stack) PingSize(ctx context.Context, to netip.Addr, size int) (time.Duration, error) {
+	rtt, err := s.ping(ctx, to.Unmap(), size)
 	if err != nil {
 		return 0, fmt.Errorf("ping %v: %w", to, err)
 	}
 	return rtt, nil
 }
 
-func (s *Stack) ping(ctx context.Context, to netip.Addr) (time.Duration, error) {
+func (s *Stack) ping(ctx context.Context, to netip.Addr, size int) (time.Duration, error) {
 	conn, err := s.echoSocket(to)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })()
-	payload := make([]byte, 32)
+	payload := make([]byte, max(16, size))
 	rand.Read(payload)
 	request, err := echoMessage(to, icmp.Echo{Seq: 1, Data: payload}, false)
 	if err != nil {

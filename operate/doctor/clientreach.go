@@ -1,0 +1,388 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"culvert/config"
+	"culvert/internal/digest"
+	"culvert/link"
+	"culvert/role/profile"
+	"culvert/role/profile/reach"
+	"culvert/session/wrap"
+)
+
+// resolved is what came of looking up the addresses of one remote.
+type resolved struct {
+	remote  config.Remote
+	targets []reach.Target // at most mostAddresses
+	more    int            // further addresses
+	took    time.Duration
+	err     error
+}
+
+func (r resolved) String() string {
+	return fmt.Sprintf("%s %s", r.remote.Proto.Transport(), net.JoinHostPort(r.remote.Host, r.remote.Port))
+}
+
+// How many remotes, and addresses of each, are looked at.
+const (
+	mostRemotes   = 16
+	mostAddresses = 4
+)
+
+// slow is from when on an answer of a resolver is said to be slow, and lookup how long
+// one may take.
+const (
+	slow   = 2 * time.Second
+	lookup = 5 * time.Second
+)
+
+// lookUp finds the addresses of all remotes.
+func (c *caller) lookUp(ctx context.Context) ([]resolved, error) {
+	cfg, err := c.parse()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookup)
+	defer cancel()
+	list := make([]resolved, min(len(cfg.Link.Remotes), mostRemotes))
+	var wait sync.WaitGroup
+	for i := range list {
+		wait.Go(func() { list[i] = lookUpOne(ctx, cfg, cfg.Link.Remotes[i]) })
+	}
+	wait.Wait()
+	return list, nil
+}
+
+func lookUpOne(ctx context.Context, cfg *config.Config, r config.Remote) resolved {
+	own := *cfg
+	own.Link.Remotes, own.Link.RemoteRandomHostname = []config.Remote{r}, cfg.Link.RemoteRandomHostname
+	began, found := time.Now(), resolved{remote: r}
+	remotes := reach.NewRemotes(&own, profile.SystemResolver)
+	for seen := map[netip.AddrPort]bool{}; ; {
+		t, err := remotes.Next(ctx)
+		if found.took == 0 {
+			found.took, found.err = time.Since(began), err
+		}
+		if err != nil || seen[t.Addr] {
+			return found
+		}
+		seen[t.Addr] = true
+		if len(found.targets) == mostAddresses {
+			found.more++
+			if found.more > 1000 {
+				return found
+			}
+			continue
+		}
+		found.targets = append(found.targets, t)
+	}
+}
+
+func (c *caller) resolveCheck() inspection {
+	return inspection{name: "resolve", about: "the addresses of each server's name", budget: lookup + time.Second, look: func(ctx context.Context, n *notes) {
+		list, err := c.names.get(ctx)
+		if err != nil {
+			n.unknown("%v", err)
+			return
+		}
+		said := map[string]bool{}
+		for _, r := range list {
+			if _, err := netip.ParseAddr(r.remote.Host); err == nil || said[r.remote.Host] {
+				continue
+			}
+			said[r.remote.Host] = true
+			judgeName(n, r)
+		}
+		if len(said) == 0 {
+			n.saw("the profile names addresses")
+		}
+		if more := len(c.cfg.Link.Remotes) - len(list); more > 0 {
+			n.note(fmt.Sprintf("%d further remotes are not looked at", more), "", "")
+		}
+	}}
+}
+
+// resolverMend has what to do about a resolver.
+const resolverMend = "cat /etc/resolv.conf; ping the name server there, or name another: resolvectl dns DEVICE 9.9.9.9"
+
+func judgeName(n *notes, r resolved) {
+	var dns *net.DNSError
+	errors.As(r.err, &dns)
+	seen := ""
+	if r.err != nil {
+		seen = r.err.Error()
+	}
+	switch {
+	case dns != nil && dns.IsNotFound:
+		n.problem(fmt.Sprintf("the name %s does not exist", r.remote.Host), seen, fmt.Sprintf("correct the name in `remote` (line %d of the profile); to ask another name server: dig @9.9.9.9 %s", r.remote.Pos.Line, r.remote.Host))
+	case dns != nil && (dns.IsTimeout || dns.IsTemporary), errors.Is(r.err, context.DeadlineExceeded):
+		n.problem(fmt.Sprintf("no name server answers for %s: this host has no network, or its name server is gone", r.remote.Host), seen, resolverMend)
+	case r.err != nil:
+		n.problem(fmt.Sprintf("the name %s has no address", r.remote.Host), seen, resolverMend)
+	case r.took > slow:
+		n.warning(fmt.Sprintf("the name server took %v to answer for %s: one of several is gone, or it is slow", r.took.Round(100*time.Millisecond), r.remote.Host), "", resolverMend)
+	default:
+		var at []string
+		for _, t := range r.targets {
+			at = append(at, t.Near().Addr().String())
+		}
+		if r.more > 0 {
+			n.note(fmt.Sprintf("%s has %d addresses, of which the first %d are looked at", r.remote.Host, len(at)+r.more, len(at)), "", "")
+		}
+		n.saw("%s is %s (%v)", r.remote.Host, strings.Join(at, ", "), r.took.Round(time.Millisecond))
+	}
+}
+
+// knocking is what came of a first packet to one address of a remote.
+type knocking struct {
+	of     resolved
+	target reach.Target
+	first
+	// expects says which armour was answered instead of the profile's, if one was.
+	expects string
+}
+
+func (k knocking) String() string {
+	return fmt.Sprintf("%s %v", k.target.Remote.Proto.Transport(), k.target.Addr)
+}
+
+// patience is how long the first answer is waited for.
+const patience = 3 * time.Second
+
+// knockAll sends a first packet to every address.
+func (c *caller) knockAll(ctx context.Context) ([]knocking, error) {
+	names, err := c.names.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []knocking
+	for _, r := range names {
+		for _, t := range r.targets {
+			list = append(list, knocking{of: r, target: t})
+		}
+	}
+	var wait sync.WaitGroup
+	for i := range list {
+		wait.Go(func() { list[i].knock(ctx) })
+	}
+	wait.Wait()
+	return list, nil
+}
+
+func (k *knocking) knock(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	defer cancel()
+	armour, err := profile.ClientWrapper(k.target.Settings)
+	if err != nil {
+		k.err = err
+		return
+	}
+	within, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	k.first = k.greet(within, armour())
+	if k.answered || k.refused() || k.err != nil && k.strange == 0 && !k.target.Remote.Proto.TCP {
+		return
+	}
+	k.tryOthers(ctx)
+}
+
+// greet opens a link as the tunnel would, through its proxy, and greets.
+func (k *knocking) greet(ctx context.Context, w wrap.Wrapper) first {
+	l, err := new(reach.Dialer).Open(ctx, k.target)
+	if err != nil {
+		return first{err: err}
+	}
+	defer l.Close()
+	return greet(ctx, l, k.target.Addr, w)
+}
+
+// tryOthers finds out whether the server answers another armour that can be made of
+// the profile's keys.
+func (k *knocking) tryOthers(ctx context.Context) {
+	if k.target.Remote.Proto.TCP && k.connectFailed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience/2)
+	defer cancel()
+	others := otherArmours(k.target.Settings)
+	answers := make([]bool, len(others))
+	var wait sync.WaitGroup
+	for i, o := range others {
+		wait.Go(func() { answers[i] = k.greet(ctx, o.wrapper).answered })
+	}
+	wait.Wait()
+	for i, o := range others {
+		if answers[i] {
+			k.expects = o.line
+			return
+		}
+	}
+}
+
+// connectFailed reports whether a TCP connection was not even made.
+func (k *knocking) connectFailed() bool {
+	var op *net.OpError
+	return k.err != nil && (errors.As(k.err, &op) && op.Op == "dial" || errors.Is(k.err, context.DeadlineExceeded) || errors.Is(k.err, syscall.ECONNREFUSED))
+}
+
+// otherArmour is an armour that the profile does not have, and the line that has it.
+type otherArmour struct {
+	line    string
+	wrapper wrap.Wrapper
+}
+
+func otherArmours(c *config.Config) (list []otherArmour) {
+	own := armourOf(c)
+	var key *wrap.StaticKey
+	for _, f := range []*config.File{c.Trust.TLSAuth, c.Trust.TLSCrypt} {
+		if f != nil {
+			key, _ = wrap.ParseStaticKey(f.Text)
+		}
+	}
+	if own != "nothing" {
+		list = append(list, otherArmour{"none: remove the line " + own, wrap.None{}})
+	}
+	if key == nil {
+		return list
+	}
+	if own != "tls-crypt" {
+		list = append(list, otherArmour{"tls-crypt with the same key: write tls-crypt FILE in the place of tls-auth", wrap.NewTLSCrypt(key, false)})
+	}
+	for _, name := range []string{"SHA1", "SHA256", "SHA512"} {
+		d, err := digest.Lookup(name)
+		if err != nil {
+			continue
+		}
+		for _, dir := range []struct {
+			d    wrap.Direction
+			line string
+		}{{wrap.Inverse, "key-direction 1"}, {wrap.Normal, "key-direction 0"}, {wrap.Bidirectional, "no key-direction"}} {
+			list = append(list, otherArmour{fmt.Sprintf("tls-auth with the same key, %s and auth %s", dir.line, name), wrap.NewTLSAuth(key, dir.d, d)})
+		}
+	}
+	return list
+}
+
+// reachCheck says for each address whether packets get there and the server answers.
+func (c *caller) reachCheck() inspection {
+	return inspection{name: "reach", about: "whether each server answers a first packet, over each protocol", budget: 13 * time.Second, look: func(ctx context.Context, n *notes) {
+		list, err := c.knocked.get(ctx)
+		if err != nil {
+			n.unknown("%v", err)
+			return
+		}
+		if len(list) == 0 {
+			n.skip("no server has an address")
+			return
+		}
+		for _, k := range list {
+			judgeKnock(n, k)
+		}
+	}}
+}
+
+func judgeKnock(n *notes, k knocking) {
+	private := ""
+	if _, err := netip.ParseAddr(k.of.remote.Host); err != nil && k.target.Addr.Addr().IsPrivate() {
+		private = fmt.Sprintf("; the name leads to %v, an address that only its own network reaches: this host's name server may not be the one that knows the server", k.target.Addr.Addr())
+	}
+	udp := !k.target.Remote.Proto.TCP
+	firewall := fmt.Sprintf("check the firewalls on the way, and on the server: culvert doctor --dir DIR there; from elsewhere: nc -vz%s %v %d", map[bool]string{true: "u"}[udp], k.target.Addr.Addr(), k.target.Addr.Port())
+	var none *link.NoRouteError
+	switch {
+	case k.answered:
+		n.saw("%v answers in %v", k, k.took.Round(100*time.Microsecond))
+	case k.expects != "":
+		n.saw("%v answers, see armour", k)
+	case errors.As(k.err, &none), errors.Is(k.err, syscall.ENETUNREACH), errors.Is(k.err, syscall.EHOSTUNREACH):
+		n.problem(fmt.Sprintf("this host, or a router on the way, has no route to %v%s", k, private), k.err.Error(), "ip route get "+k.target.Addr.Addr().String())
+	case k.refused():
+		n.problem(fmt.Sprintf("%v: the host is there, and nothing listens at the port%s", k, private), k.err.Error(), "start the server, or correct port and protocol in `remote` and `proto`: culvert doctor --dir DIR on the server says at which it listens")
+	case k.strange > 0:
+		judgeForeign(n, k)
+	case k.err != nil && k.connectFailed():
+		n.problem(fmt.Sprintf("%v: no connection comes about: a firewall drops the packets, or the host is down%s", k, private), k.err.Error(), firewall)
+	case k.err != nil:
+		n.problem(fmt.Sprintf("%v ends the connection at the first packet: another program listens there, or the server refuses the profile's key (%s)", k, armourOf(k.target.Settings)), k.err.Error(), "ask for a new profile; openssl s_client -connect "+k.target.Addr.String()+" shows whether it is a web server")
+	default:
+		n.problem(fmt.Sprintf("%v: no answer: a firewall drops the packets, the host is down, or the server does not know the profile's key and stays silent (%s)%s", k, armourOf(k.target.Settings), private),
+			fmt.Sprintf("no answer within %v, and no error from the network", patience), firewall)
+	}
+}
+
+func judgeForeign(n *notes, k knocking) {
+	what := link.Foreign(k.foreign)
+	if what == "" {
+		what = "something that is no packet for this profile's keys"
+	}
+	n.problem(fmt.Sprintf("%v answers with %s", k, what), fmt.Sprintf("it begins %q", k.foreign), "correct port and protocol in `remote`; if it is the right server, ask for a new profile: its key is another ("+armourOf(k.target.Settings)+")")
+}
+
+// armourCheck says which protection of the control channel the servers expect.
+func (c *caller) armourCheck() inspection {
+	return inspection{name: "armour", about: "which protection of the control channel the server expects (tls-auth, tls-crypt)", budget: 13 * time.Second, look: func(ctx context.Context, n *notes) {
+		list, err := c.knocked.get(ctx)
+		if err != nil {
+			n.unknown("%v", err)
+			return
+		}
+		any := false
+		for _, k := range list {
+			switch {
+			case k.expects != "":
+				n.problem(fmt.Sprintf("%v does not answer %s, and answers %s", k, armourOf(k.target.Settings), strings.SplitN(k.expects, ":", 2)[0]), "a first packet of each kind", mendArmour(k.expects))
+				any = true
+			case k.answered:
+				n.saw("%v takes %s", k, armourOf(k.target.Settings))
+				any = true
+			}
+		}
+		if !any {
+			n.skip("no server answers")
+		}
+	}}
+}
+
+func mendArmour(expects string) string {
+	if _, mend, ok := strings.Cut(expects, ": "); ok {
+		return mend
+	}
+	return "write in the profile: " + strings.NewReplacer("tls-auth with the same key, ", "", " and ", ", ").Replace(expects)
+}
+
+// mostSkew is how far apart two clocks may be before it is said.
+const mostSkew = 2 * time.Minute
+
+// clockCheck compares this host's clock with that of the servers, which is in the
+// packets of tls-auth and tls-crypt.
+func (c *caller) clockCheck() inspection {
+	whole := clockCheck(c.Now, nil)
+	whole.about, whole.budget = "this host's clock against the servers', as their packets have it", 13*time.Second
+	own := whole.look
+	whole.look = func(ctx context.Context, n *notes) {
+		own(ctx, n)
+		list, _ := c.knocked.get(ctx)
+		for _, k := range list {
+			if k.clock.IsZero() {
+				continue
+			}
+			skew := k.clock.Sub(c.Now())
+			if skew.Abs() < mostSkew {
+				n.saw("%v agrees", k)
+				continue
+			}
+			n.problem(fmt.Sprintf("this host's clock and that of %v are %s apart: certificates and codes may count as not valid yet, or ended", k, span(skew)),
+				fmt.Sprintf("here %s, there %s", day(c.Now()), day(k.clock)), setClock+", on the one that is wrong")
+		}
+	}
+	return whole
+}

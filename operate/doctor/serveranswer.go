@@ -1,0 +1,100 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"culvert/config"
+)
+
+// mostOwn is how many of its own addresses a host is asked at.
+const mostOwn = 8
+
+// answerCheck sends the server a client's first packet, to each of its own addresses.
+// What a packet filter does with packets from outside is not seen from here.
+func (s serverHost) answerCheck() inspection {
+	return inspection{name: "answer", about: "whether the server answers a client's first packet, at each of its own addresses", look: func(ctx context.Context, n *notes) {
+		r, err := s.running.get(ctx)
+		switch {
+		case err != nil:
+			n.unknown("%v", err)
+			return
+		case r.by == "":
+			n.skip("the server does not run")
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		type asked struct {
+			l config.Listen
+			a netip.Addr
+			f first
+		}
+		var all []*asked
+		for _, l := range s.cfg.Listens() {
+			for _, a := range ownAddresses(l, s.device(r)) {
+				all = append(all, &asked{l: l, a: a})
+			}
+		}
+		var wait sync.WaitGroup
+		for _, q := range all {
+			wait.Go(func() {
+				w, err := visitor(s.cfg, s.Now())
+				if err != nil {
+					q.f = first{err: err}
+					return
+				}
+				q.f = knock(ctx, q.l.Proto.TCP, netip.AddrPortFrom(q.a, uint16(q.l.Port)), w)
+			})
+		}
+		wait.Wait()
+		for _, q := range all {
+			s.judgeAnswer(n, q.l, q.a, q.f)
+		}
+	}}
+}
+
+func (s serverHost) judgeAnswer(n *notes, l config.Listen, a netip.Addr, f first) {
+	where := fmt.Sprintf("%s %v", l.Proto.Transport(), netip.AddrPortFrom(a, uint16(l.Port)))
+	switch {
+	case f.answered:
+		n.saw("%s in %v", where, f.took.Round(100*time.Microsecond))
+	case f.strange > 0:
+		n.problem("another program than this server answers at "+where, fmt.Sprintf("it begins %q", f.foreign), "culvert doctor "+shell(s.File)+" says under ports who it is")
+	case f.err != nil:
+		n.problem("nothing answers at "+where, f.err.Error(), s.serve())
+	default:
+		n.problem("the server does not answer at "+where+": a packet filter drops what comes there, or the server runs with other keys than the file has (tls-crypt-v2, tls-crypt, tls-auth)",
+			"a client's first packet got no answer", fmt.Sprintf("nft list ruleset | grep -n drop; nft insert rule inet filter input %s dport %d accept; systemctl restart the server if its keys were changed", l.Proto.Transport(), l.Port))
+	}
+}
+
+// ownAddresses are this host's addresses at which a socket takes packets, but for those
+// inside the tunnel.
+func ownAddresses(l config.Listen, tunnel string) (list []netip.Addr) {
+	if a, err := netip.ParseAddr(l.Host); err == nil && !a.IsUnspecified() {
+		return []netip.Addr{a}
+	}
+	all, _ := net.Interfaces()
+	for _, i := range all {
+		if i.Name == tunnel || i.Flags&net.FlagUp == 0 || strings.HasPrefix(i.Name, "docker") {
+			continue
+		}
+		addrs, _ := i.Addrs()
+		for _, a := range addrs {
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil || p.Addr().IsLinkLocalUnicast() || (l.Proto.Family == 4) && p.Addr().Is6() || (l.Proto.Family == 6 && p.Addr().Is4()) {
+				continue
+			}
+			list = append(list, p.Addr())
+		}
+	}
+	slices.SortFunc(list, func(a, b netip.Addr) int { return a.Compare(b) })
+	return list[:min(len(list), mostOwn)]
+}

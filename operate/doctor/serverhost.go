@@ -1,0 +1,413 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"culvert/config"
+	"culvert/host/hostnet"
+	"culvert/link"
+	"culvert/nic/tuntap"
+	"culvert/role/profile"
+)
+
+// serverHost is the host of a server.
+type serverHost struct{ *server }
+
+// deviceCheck looks at the driver and its node. A control group that forbids the node
+// is told apart from its permissions, and both from the missing right to make a device
+// (capabilityCheck).
+func (s serverHost) deviceCheck() inspection {
+	return inspection{name: "device", about: "the TUN driver and its node", look: func(ctx context.Context, n *notes) {
+		r, _ := s.running.get(ctx)
+		switch {
+		case s.cfg.Adapter.DevType == config.DevNull:
+			n.skip("the configuration has no device (dev null)")
+			return
+		case r.status != nil && s.inKernel(r):
+			n.saw("the server has the device %s", r.status.Adapter)
+			return
+		case r.status != nil:
+			n.saw("the server runs in user space, without a device")
+			return
+		}
+		nodeOf(n, s.cfg, s.serve()+" --userspace")
+	}}
+}
+
+// nodeOf is node for the device of a configuration.
+func nodeOf(n *notes, c *config.Config, without string) {
+	node(n, tuntap.Options{Kind: profile.Kind(c.Adapter), Name: c.Adapter.Dev, Node: c.Adapter.DevNode}, without)
+}
+
+// tunNode is the driver's node.
+const tunNode = "/dev/net/tun"
+
+// node looks at the driver's node. without is the command that needs none.
+func node(n *notes, o tuntap.Options, without string) {
+	name := o.Node
+	if name == "" {
+		name = tunNode
+	}
+	err := tuntap.CheckRights(o)
+	switch {
+	case errors.Is(err, tuntap.ErrNoDriver):
+		missingDriver(n, name, err, without)
+	case errors.Is(err, tuntap.ErrNodeDenied):
+		info, statErr := os.Stat(name)
+		if statErr == nil && (os.Geteuid() == 0 || info.Mode().Perm()&0o006 == 0o006) {
+			n.problem("a control group (cgroup) of this container or service forbids the device node "+name, err.Error(),
+				"container: add --device "+name+"; systemd: DeviceAllow="+name+" rw; or without a device: "+without)
+			return
+		}
+		n.problem("the permissions of "+name+" keep this user from opening it", err.Error(), "chmod 666 "+name+"; or without a device: "+without)
+	case errors.Is(err, tuntap.ErrDenied), err == nil:
+		n.saw("%s can be opened", name)
+	default:
+		n.problem("a device cannot be made", err.Error(), "or without a device: "+without)
+	}
+}
+
+func missingDriver(n *notes, name string, err error, without string) {
+	f := Finding{Severity: Problem, Text: "there is no TUN driver (" + name + ")", Evidence: err.Error(), Mend: "modprobe tun"}
+	if name == tunNode && os.Geteuid() == 0 {
+		f.fix = func() (string, string, error) {
+			return "modprobe tun", "modprobe -r tun", loadTUN(context.Background())
+		}
+	}
+	if _, seen := os.Stat("/sys/class/misc/tun"); seen == nil {
+		f.Text, f.fix = "the TUN driver is there, but its node is not ("+name+")", nil
+		f.Mend = "mkdir -p /dev/net && mknod " + name + " c 10 200; container: add --device " + name + "; or without a device: " + without
+	}
+	n.found(f)
+}
+
+// capabilityCheck looks at the right to make and configure a device.
+func (s serverHost) capabilityCheck() inspection {
+	return inspection{name: "capability", about: "the right to make a device and change this host (NET_ADMIN)", look: func(ctx context.Context, n *notes) {
+		r, _ := s.running.get(ctx)
+		switch {
+		case r.by != "":
+			n.skip("the server runs, and has what it needs")
+		case mayNetAdmin():
+			n.saw("this user has it")
+		case os.Geteuid() == 0:
+			n.problem("root here has no right to make network devices (NET_ADMIN)", "capget(2)", "container: add --cap-add NET_ADMIN; systemd: AmbientCapabilities=CAP_NET_ADMIN; or without a device: "+s.serve()+" --userspace")
+		default:
+			n.note("this user has no right to make network devices, so the server would run in user space", fmt.Sprintf("user %d", os.Geteuid()), "sudo "+s.serve())
+		}
+	}}
+}
+
+// portCheck looks at who has the ports of the server.
+func (s serverHost) portCheck() inspection {
+	return inspection{name: "ports", about: "whether each port is the server's, or free for it", look: func(ctx context.Context, n *notes) {
+		r, _ := s.running.get(ctx)
+		for _, l := range s.cfg.Listens() {
+			if l.Port == 0 {
+				continue
+			}
+			list, err := holders(l.Proto.TCP, l.Port)
+			if err != nil {
+				n.unknown("%v", err)
+				return
+			}
+			s.judgePort(n, r, l, at(l, list))
+		}
+	}}
+}
+
+// at returns the holders of a port that are in the way of a socket.
+func at(l config.Listen, all []holder) (list []holder) {
+	own, err := netip.ParseAddr(l.Host)
+	for _, h := range all {
+		if err != nil || h.at.IsUnspecified() || h.at.Unmap() == own || own.IsUnspecified() {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+func (s serverHost) judgePort(n *notes, r runner, l config.Listen, list []holder) {
+	where := fmt.Sprintf("%s port %d", strings.ToUpper(l.Proto.Transport()), l.Port)
+	ours := func(h holder) bool { return h.name == "culvert" || h.name == "openvpn" || h.pid == 0 && r.by != "" }
+	if i := slices.IndexFunc(list, ours); i >= 0 {
+		n.saw("%s: %v", where, list[i])
+		return
+	}
+	if len(list) > 0 {
+		h, stop := list[0], fmt.Sprintf("choose another port in %s: port %d", shell(s.File), l.Port+1)
+		if h.pid != 0 {
+			stop = fmt.Sprintf("kill %d; or %s", h.pid, stop)
+		}
+		n.problem(where+" is another program's, and clients do not reach the server", fmt.Sprintf("held by %v", h), stop)
+		return
+	}
+	if r.by != "" {
+		n.problem(fmt.Sprintf("the server runs and does not listen at %s", where), "", "kill -HUP "+fmt.Sprint(r.pid))
+		return
+	}
+	n.saw("%s is free", where)
+}
+
+// forwards reports whether the host's forwarding matters for the server now, and says
+// so if not.
+func (s serverHost) forwards(ctx context.Context, n *notes) (r runner, ok bool) {
+	r, _ = s.running.get(ctx)
+	switch {
+	case !s.inKernel(r):
+		n.skip("the server forwards in user space, by its own sockets")
+	case len(s.networks()) == 0:
+		n.skip("the configuration gives its clients no network of its own (server)")
+	case r.by == "":
+		n.skip("the server does not run; it switches that on when it starts (culvert serve)")
+	default:
+		return r, true
+	}
+	return r, false
+}
+
+func (s serverHost) router(r runner) (hostnet.Router, error) {
+	return hostnet.LookAtRouter(s.device(r), s.networks())
+}
+
+func (s serverHost) forwardingCheck() inspection {
+	return inspection{name: "forwarding", about: "whether this host forwards packets, of each family", look: func(ctx context.Context, n *notes) {
+		r, ok := s.forwards(ctx, n)
+		if !ok {
+			return
+		}
+		router, err := s.router(r)
+		if err != nil {
+			n.unknown("%v", err)
+			return
+		}
+		for _, p := range s.networks() {
+			name, on := "net/ipv4/ip_forward", router.IPv4
+			if p.Addr().Is6() {
+				name, on = "net/ipv6/conf/all/forwarding", router.IPv6
+			}
+			if on {
+				n.saw("on for %v", p)
+				continue
+			}
+			dotted := strings.ReplaceAll(name, "/", ".")
+			n.found(Finding{Severity: Problem, Text: fmt.Sprintf("this host does not forward packets of %v: clients reach the server and nothing behind it", p),
+				Evidence: dotted + " = 0", Mend: "sysctl -w " + dotted + "=1", fix: sysctl(name, "1")})
+		}
+	}}
+}
+
+// sysctl sets a setting of the kernel.
+func sysctl(name, value string) fix {
+	return func() (string, string, error) {
+		was, err := setSetting(name, value)
+		dotted := strings.ReplaceAll(name, "/", ".")
+		return "sysctl -w " + dotted + "=" + value, "sysctl -w " + dotted + "=" + strings.ReplaceAll(was, "\t", " "), err
+	}
+}
+
+func (s serverHost) natCheck() inspection {
+	return inspection{name: "masquerade", about: "whether clients' packets leave with this host's address", look: func(ctx context.Context, n *notes) {
+		r, ok := s.forwards(ctx, n)
+		if !ok {
+			return
+		}
+		router, err := s.router(r)
+		if errors.Is(err, hostnet.ErrPermission) {
+			n.unknown("the packet filter is shown to root only")
+			return
+		}
+		if err != nil {
+			n.unknown("%v", err)
+			return
+		}
+		for _, p := range router.Plain {
+			out, ok := hostnet.Network{}.Default(p.Addr().Is6())
+			if !ok {
+				continue // nothing to masquerade for
+			}
+			family := "ip"
+			if p.Addr().Is6() {
+				family = "ip6"
+			}
+			mend := fmt.Sprintf(`nft add table %[1]s vpn; nft 'add chain %[1]s vpn post { type nat hook postrouting priority srcnat; }'; nft add rule %[1]s vpn post %[1]s saddr %[2]v oifname %[3]s masquerade`, family, p, out.Device)
+			if r.by == "culvert" {
+				mend = "culvert serve puts its rules back by itself within seconds unless --forward=false; otherwise: " + mend
+			}
+			severity, also := Problem, ""
+			if router.Hidden != "" {
+				severity, also = Note, "; not seen here: "+router.Hidden
+			}
+			n.found(Finding{Severity: severity, Text: fmt.Sprintf("no rule masquerades %v: answers to clients do not come back from networks that do not know the way to it", p),
+				Evidence: "nftables: no masquerade or snat for this source" + also, Mend: mend})
+		}
+		n.saw("%d of %d networks masqueraded", len(s.networks())-len(router.Plain), len(s.networks()))
+	}}
+}
+
+// policyCheck looks for packet filter chains that drop what is forwarded, as Docker's
+// policy does. It matters before the server starts, too.
+func (s serverHost) policyCheck() inspection {
+	return inspection{name: "forward policy", about: "packet filter chains that drop what is forwarded, such as Docker's", look: func(ctx context.Context, n *notes) {
+		r, _ := s.running.get(ctx)
+		if !s.inKernel(r) {
+			n.skip("the server forwards in user space, by its own sockets")
+			return
+		}
+		router, err := s.router(r)
+		if err != nil {
+			n.unknown("%v", err)
+			return
+		}
+		for _, d := range router.Drops {
+			what, mend, _ := strings.Cut(d.Error(), "; allow it with: ")
+			n.problem("clients reach nothing behind the server: "+what, "", mend)
+		}
+		if router.Hidden != "" {
+			n.note("not looked at: "+router.Hidden, "", "")
+		}
+		n.well("nothing drops what %s forwards", s.device(r))
+	}}
+}
+
+// networkCheck looks for networks of this host that are the clients', too.
+func (s serverHost) networkCheck() inspection {
+	return inspection{name: "networks", about: "whether the clients' networks are this host's already", look: func(ctx context.Context, n *notes) {
+		r, _ := s.running.get(ctx)
+		device := s.device(r)
+		if r.by == "" {
+			device = ""
+		}
+		near, err := nearby(device)
+		if err != nil {
+			n.unknown("%v", err)
+			return
+		}
+		for _, p := range s.networks() {
+			clash := false
+			for dev, list := range near {
+				for _, q := range list {
+					if p.Overlaps(q) {
+						clash = true
+						n.problem(fmt.Sprintf("the clients' network %v is that of %s too (%v): packets for one go to the other", p, dev, q), "", "choose another network in `server`, such as: server 10.73.0.0 255.255.255.0")
+					}
+				}
+			}
+			if !clash {
+				n.saw("%v is nobody else's here", p)
+			}
+		}
+	}}
+}
+
+// nearby returns the networks of this host's adapters, but for one device and loopback.
+func nearby(but string) (map[string][]netip.Prefix, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	near := map[string][]netip.Prefix{}
+	for _, i := range all {
+		if i.Name == but || i.Flags&net.FlagLoopback != 0 || i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		list, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range list {
+			if p, err := netip.ParsePrefix(a.String()); err == nil && !p.Addr().IsLinkLocalUnicast() {
+				near[i.Name] = append(near[i.Name], p.Masked())
+			}
+		}
+	}
+	return near, nil
+}
+
+// fewFiles is how many open files a server has beside its clients' connections.
+const fewFiles = 64
+
+func (s serverHost) filesCheck() inspection {
+	return inspection{name: "open files", about: "the limit of open files against max-clients", look: func(ctx context.Context, n *notes) {
+		r, _ := s.running.get(ctx)
+		pid := r.pid
+		if pid == 0 {
+			pid = os.Getpid()
+		}
+		limit, err := openFiles(pid)
+		if err != nil {
+			n.unknown("%v", err)
+			return
+		}
+		need := fewFiles
+		for _, l := range s.cfg.Listens() {
+			if l.Proto.TCP {
+				need += s.cfg.Server.MaxClients
+				break
+			}
+		}
+		if limit < need {
+			n.problem(fmt.Sprintf("the server may have %d files open, which is too few for %d clients over TCP", limit, s.cfg.Server.MaxClients), fmt.Sprintf("it needs %d", need), "systemd: LimitNOFILE=65536; shell: ulimit -n 65536")
+			return
+		}
+		n.saw("%d allowed, %d needed at most", limit, need)
+	}}
+}
+
+func (s serverHost) bufferCheck() inspection {
+	return inspection{name: "socket buffers", about: "what the kernel gives against what is asked for", look: func(ctx context.Context, n *notes) {
+		buffers(n, s.cfg, mayNetAdmin())
+	}}
+}
+
+// buffers compares what a configuration asks for with the kernel's limit, which root
+// may exceed.
+func buffers(n *notes, c *config.Config, root bool) {
+	for _, b := range []struct {
+		name, directive string
+		asked           int
+	}{{"net/core/rmem_max", "rcvbuf", c.Link.ReceiveBuffer}, {"net/core/wmem_max", "sndbuf", c.Link.SendBuffer}} {
+		text, err := setting(b.name)
+		var limit int
+		if _, scanErr := fmt.Sscan(text, &limit); err != nil || scanErr != nil {
+			n.unknown("%s is not known: %v", b.name, errors.Join(err, scanErr))
+			return
+		}
+		explicit := b.asked > 0
+		if b.asked == 0 {
+			b.asked = link.DefaultBuffer
+		}
+		dotted := strings.ReplaceAll(b.name, "/", ".")
+		switch {
+		case limit >= b.asked, root:
+			n.saw("%s: %d bytes, as asked for", b.directive, b.asked)
+		case explicit:
+			n.found(Finding{Severity: Warning, Text: fmt.Sprintf("the kernel gives %d bytes instead of the %d of `%s`, and bursts are lost", limit, b.asked, b.directive),
+				Evidence: fmt.Sprintf("%s = %d", dotted, limit), Mend: fmt.Sprintf("sysctl -w %s=%d", dotted, b.asked), fix: sysctl(b.name, fmt.Sprint(b.asked))})
+		default:
+			n.note(fmt.Sprintf("the kernel gives at most %d bytes of socket buffer, where %d carry full speed", limit, b.asked), fmt.Sprintf("%s = %d", dotted, limit), fmt.Sprintf("sysctl -w %s=%d", dotted, b.asked))
+		}
+	}
+}
+
+// addressesOf returns the addresses of a device, with their networks.
+func addressesOf(dev string) (list []netip.Prefix) {
+	i, err := net.InterfaceByName(dev)
+	if err != nil {
+		return nil
+	}
+	addrs, _ := i.Addrs()
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}
