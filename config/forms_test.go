@@ -34,6 +34,7 @@ bcast-buffers 256
 bind
 bind-dev lo
 block-ipv6
+block-outside 192.168.1.0/24 fd00::1 persist
 block-outside-dns
 ca ca.crt
 capath ca.d

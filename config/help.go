@@ -91,9 +91,6 @@ func (d *Directive) State() string {
 	case Refused:
 		return "refused: " + reason
 	case WindowsOnly:
-		if d.set != nil {
-			return "honoured on Windows, ignored elsewhere"
-		}
 		return "ignored: only for Windows"
 	case Negotiated:
 		return "honoured in what a server pushes"

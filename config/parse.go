@@ -206,7 +206,7 @@ func (b *builder) run(row *Directive, d *call) {
 	case row.Status == WindowsOnly && b.system != windows:
 		d.remark("only for Windows, ignored here")
 		return
-	case row.Status == WindowsOnly && row.set == nil:
+	case row.Status == WindowsOnly:
 		d.remark("ignored: Culvert has no use for it")
 		return
 	case row.Status == Harmless && row.Reason != "":

@@ -22,8 +22,15 @@ type Routing struct {
 	Table           uint32       // of routes; 0: the main one
 	AllowRecursive  bool         // packets to the server's outer address may go in
 	BlockIPv6       bool
-	BlockOutsideDNS bool        // no program asks for names but through the tunnel; only ever set on Windows
-	ClientNAT       []ClientNAT // in order; the first that fits counts
+	BlockOutsideDNS bool          // no program asks for names but through the tunnel; never set on systems that cannot
+	BlockOutside    *BlockOutside // nil: packets may leave outside the tunnel
+	ClientNAT       []ClientNAT   // in order; the first that fits counts
+}
+
+// BlockOutside is `block-outside`: packets leave this host through the tunnel only.
+type BlockOutside struct {
+	Persist bool           // also after the process was killed
+	Open    []netip.Prefix // networks that may be reached all the same
 }
 
 // ClientNAT is one `client-nat`: addresses in Local, as this end sees them, are those

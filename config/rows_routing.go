@@ -18,6 +18,8 @@ var routingRows = list{
 	{Name: "route-table", Usage: "id", Where: top, Help: "Put the routes of route and route-ipv6 in this routing table (Linux); 0 is the main one.", set: setRouteTable},
 	{Name: "allow-recursive-routing", Where: top, Help: "Let packets to the server's own address into the tunnel, which may then go round in circles.", set: on(func(c *Config) *bool { return &c.Routing.AllowRecursive })},
 	{Name: "block-ipv6", Where: pull, Routing: true, Help: "Let no IPv6 packet into the tunnel, and answer each as unreachable; on a server, those of the clients.", set: on(func(c *Config) *bool { return &c.Routing.BlockIPv6 })},
+	{Name: "block-outside", Adds: true, Usage: "[persist|network] ...", Where: top, Role: RoleClient, Guards: true, Help: "Let packets leave this host through the tunnel only, and to these networks; persist is for after a kill (Linux).", set: setBlockOutside},
+	{Name: "block-outside-dns", Where: pull, Role: RoleClient, Routing: true, Help: "Keep DNS queries in the tunnel: block port 53 except through it (Linux, Windows).", set: on(func(c *Config) *bool { return &c.Routing.BlockOutsideDNS })},
 	{Name: "client-nat", Adds: true, Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Help: "Translate IPv4 addresses inside the tunnel: this end's (snat) or the other's (dnat), from network to alias.", set: setClientNAT},
 
 	// Accepted, and nothing to do.
@@ -26,7 +28,6 @@ var routingRows = list{
 	{Name: "max-routes", Usage: "n", Where: conn, Status: Harmless, Help: "Limit the number of routes; ignored since OpenVPN 2.4."},
 
 	// For Windows.
-	{Name: "block-outside-dns", Where: pull, Role: RoleClient, Routing: true, Status: WindowsOnly, Help: "Keep DNS queries in the tunnel: block port 53 except through it.", set: on(func(c *Config) *bool { return &c.Routing.BlockOutsideDNS })},
 	{Name: "register-dns", Where: pull, Routing: true, Status: WindowsOnly, Help: "Make the system notice new DNS servers."},
 	{Name: "show-net-up", Where: top, Status: WindowsOnly, Help: "Log routes and adapters."},
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ const aProfile = "a profile, such as laptop.ovpn"
 func connectCommand(me service.Self) *cobra.Command {
 	o := service.Options{Unprivileged: true, Show: service.ShowLive}
 	var plain, asJSON bool
+	var outside string
 	c := &cobra.Command{
 		Use:   "connect FILE",
 		Short: "Connect with a profile",
@@ -34,8 +36,12 @@ OpenVPN.`,
   curl --proxy socks5h://127.0.0.1:1080 https://example.org`,
 		Args: one("profile"),
 		RunE: func(c *cobra.Command, args []string) error {
+			var lines []string
+			if c.Flags().Changed("kill-switch") {
+				lines = append(lines, "block-outside "+strings.ReplaceAll(outside, ",", " "))
+			}
 			load := func() (*config.Config, error) {
-				cfg, err := conffile.Load(args[0], aProfile)
+				cfg, err := conffile.Load(args[0], aProfile, lines...)
 				if err == nil && cfg.Mode == config.ModeServer {
 					err = fmt.Errorf("%s is a server's configuration; use: culvert serve %[1]s", args[0])
 				}
@@ -57,6 +63,8 @@ OpenVPN.`,
 	c.Flags().StringVar(&o.SOCKS, "socks", "", "address of the SOCKS5 proxy; implies --userspace (default "+service.DefaultSOCKS+")")
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP proxy; implies --userspace")
 	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "allow lines that run programs, write files or send files, without asking")
+	c.Flags().StringVar(&outside, "kill-switch", "", "let packets leave this host through the tunnel only (block-outside); persist: also after a kill; networks: which may be reached all the same, as in --kill-switch=persist,192.168.1.0/24")
+	c.Flags().Lookup("kill-switch").NoOptDefVal = " "
 	c.Flags().BoolVar(&plain, "plain", false, "write the log, as it is written where there is no terminal, instead of stages and a live line")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON to the standard output, for programs")
 	c.SetFlagErrorFunc(notDirective)

@@ -99,7 +99,7 @@ func (h *host) lock(ctx context.Context) (unlock func(), err error) {
 
 // takeOver cleans up after dead processes and returns the journals of the living.
 func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) {
-	lines, err := h.undoDead(ctx)
+	lines, err := h.undoDead(ctx, persists)
 	for _, line := range lines {
 		h.opts.Logger.Info("undid what a killed process left", "change", line)
 	}
@@ -345,6 +345,10 @@ func (a *Applied) judge(c change, err error) (Failure, error) {
 		return Failure{What: tableFailure, Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *fileChange, *linkDNSChange:
 		return Failure{What: "name resolution", Err: fmt.Errorf("%s: %w", c, err)}, nil
+	case *outsideDNSChange:
+		if errors.Is(err, errGone) { // no packet filter in this kernel
+			return Failure{What: "DNS outside the tunnel", Err: err}, nil
+		}
 	case *addressChange:
 		if errors.Is(err, errNoIPv6) {
 			return Failure{What: "address " + c.Address.String(), Err: err}, nil

@@ -196,6 +196,7 @@ var kinds = map[string]func() change{
 	"file":        func() change { return new(fileChange) },
 	"outside-dns": func() change { return new(outsideDNSChange) },
 	"names":       func() change { return new(linkDNSChange) },
+	"fence":       func() change { return new(fenceChange) },
 }
 
 // record is a change in the journal.
@@ -220,6 +221,10 @@ func kindOf(c change) string {
 		return "setting"
 	case *fileChange:
 		return "file"
+	case *outsideDNSChange:
+		return "outside-dns"
+	case *fenceChange:
+		return "fence"
 	}
 	return "names"
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
@@ -98,8 +97,7 @@ func baseChain(t *nftables.Table, name string) *nftables.Chain {
 // the two is in the group of adapters like it.
 func apartRules(device string) [][]expr.Any {
 	name := func(key expr.MetaKey) []expr.Any { return metaIs(key, interfaceName(device)) }
-	group := func(key expr.MetaKey) []expr.Any { return metaIs(key, binaryutil.NativeEndian.PutUint32(routedGroup)) }
-	drop := []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
+	group := func(key expr.MetaKey) []expr.Any { return metaIs(key, native(routedGroup)) }
 	return [][]expr.Any{
 		slices.Concat(name(expr.MetaKeyIIFNAME), name(expr.MetaKeyOIFNAME), drop),
 		slices.Concat(name(expr.MetaKeyIIFNAME), group(expr.MetaKeyOIFGROUP), drop),
@@ -113,21 +111,10 @@ func metaIs(key expr.MetaKey, data []byte) []expr.Any {
 
 // masqueradeRule is: oifname != device ip saddr net masquerade.
 func masqueradeRule(device string, net netip.Prefix) []expr.Any {
-	family, offset := byte(unix.NFPROTO_IPV4), uint32(12) // RFC 791: source address
-	if net.Addr().Is6() {
-		family, offset = unix.NFPROTO_IPV6, 8 // RFC 8200
-	}
-	size := uint32(net.Addr().BitLen() / 8)
-	return []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{family}},
+	return append(within(net, true),
 		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: interfaceName(device)},
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: size},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: mask(net), Xor: make([]byte, size)},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: net.Masked().Addr().AsSlice()},
-		&expr.Masq{},
-	}
+		&expr.Masq{})
 }
 
 func mask(p netip.Prefix) []byte { return net.CIDRMask(p.Bits(), p.Addr().BitLen()) }

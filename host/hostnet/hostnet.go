@@ -27,9 +27,12 @@ type State struct {
 	BlockLocal bool      // lead the networks this host is on into the tunnel too, all but their gateways
 	DNS        *DNS      // nil leaves names alone
 	// BlockOutsideDNS lets no program of this host but this one ask other hosts for
-	// names (port 53), except through the adapter. Windows only.
+	// names (port 53, on Linux 853, too), except through the adapter. Linux and Windows only;
+	// on Linux, this program's own questions have OwnMark.
 	BlockOutsideDNS bool
-	Forward         *Forward // nil: this host is no router
+	// Fenced lets packets to the adapter through the fences of this host (see Fence).
+	Fenced  bool
+	Forward *Forward // nil: this host is no router
 
 	also []int // routing tables to look at besides those of Routes
 }

@@ -17,6 +17,7 @@ type kernel interface {
 	firewallKernel
 	nameKernel
 	outsideDNSKernel
+	fenceKernel
 }
 
 // limits are the reasons why a system, or this package there, cannot do something;
@@ -105,7 +106,7 @@ type nameKernel interface {
 	// linkServers returns the name servers that the service has for device.
 	linkServers(ctx context.Context, device string) ([]netip.AddrPort, error)
 	// linkResolvers returns the servers that the service would ask for a name without
-	// device.
+	// device, which is "" for none.
 	linkResolvers(ctx context.Context, device, name string) (Resolvers, error)
 }
 

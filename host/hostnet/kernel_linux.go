@@ -46,15 +46,11 @@ const (
 )
 
 // linux is the kernel of the calling thread's network namespace.
-type linux struct {
-	files
-	leaky
-}
+type linux struct{ files }
 
 var _ kernel = linux{}
 
-// limits returns one: Linux does not keep names from being asked outside the tunnel.
-func (linux) limits() limits { return limits{outsideDNS: errNoOutsideDNS} }
+func (linux) limits() limits { return limits{} }
 
 // dumpTries is how often to ask for a listing that, as the kernel says, changed
 // meanwhile.

@@ -28,6 +28,9 @@ func (limited) linkResolvers(context.Context, string, string) (Resolvers, error)
 	return Resolvers{}, errNotHere
 }
 
+func (limited) addFence(Fence) error         { return errNoFence }
+func (limited) hasFence(Fence) (bool, error) { return false, errNoFence }
+
 func (limited) watch(context.Context, string) (<-chan trigger, error) { return nil, errUnkept }
 func sameNamespace(space) (func() error, error)                       { return nil, errUnkept }
 func (limited) managers() []string                                    { return nil }
@@ -39,6 +42,7 @@ var (
 	errNoForwarding = errors.New("culvert cannot make this host a router on this system; run the server on Linux, " +
 		"serve with --userspace, or switch on forwarding and address translation yourself")
 	errUnkept  = errors.New("on this system, changes that other programs make to the tunnel's addresses, routes and names are not put back before the next connection")
+	errNoFence = errors.New("only Linux can keep packets from leaving outside the tunnel; remove block-outside (--kill-switch), or use the firewall of this system")
 	errNoQueue = errors.New("adapters have no queue length on this system; remove txqueuelen")
 )
 

@@ -7,7 +7,7 @@ import (
 )
 
 // outsideDNSChange keeps programs of this host from asking for names but through the
-// adapter (`block-outside-dns`). It ends with the process that made it.
+// adapter (`block-outside-dns`). On Windows it ends with the process that made it.
 type outsideDNSChange struct{ Device string }
 
 func (c *outsideDNSChange) String() string { return "block DNS (port 53) except through " + c.Device }
@@ -35,12 +35,17 @@ func (p *planner) planOutsideDNS() {
 	case !p.want.BlockOutsideDNS:
 	case why != nil:
 		p.fail(Failure{What: "DNS outside the tunnel", Err: why})
-	case !p.is.outsideDNSBlocked:
-		p.add(&outsideDNSChange{Device: p.want.Device})
+	default:
+		if !p.want.Fenced {
+			p.planProperty(propGroup, fencedGroup)
+		}
+		if !p.is.outsideDNSBlocked {
+			p.add(&outsideDNSChange{Device: p.want.Device})
+		}
 	}
 }
 
-var errNoOutsideDNS = errors.New("it is blocked on Windows only; redirect-gateway and the pushed name servers keep names in the tunnel here")
+var errNoOutsideDNS = errors.New("it is blocked on Linux and Windows only; redirect-gateway and the pushed name servers keep names in the tunnel here")
 
 // leaky has what systems without a packet filter of this kind do not do. Because of
 // limits, no plan asks for it there.

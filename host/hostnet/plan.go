@@ -84,6 +84,9 @@ func (p *planner) planLink() {
 		p.planProperty(propTxQueueLen, p.want.TxQueueLen)
 	}
 	p.planHardware()
+	if p.want.Fenced {
+		p.planProperty(propGroup, fencedGroup)
+	}
 	p.planAdvertised() // before the first advertisement comes
 	p.planProperty(propUp, 1)
 }

@@ -47,11 +47,15 @@ type managedDomain struct {
 var errNoServers = errors.New("systemd-resolved has no name server except the tunnel's")
 
 func (linux) linkResolvers(ctx context.Context, device, name string) (Resolvers, error) {
-	own, err := net.InterfaceByName(device)
-	if err != nil {
-		return Resolvers{}, fmt.Errorf("%w: %w", errGone, err)
+	index := 0 // of no adapter
+	if device != "" {
+		own, err := net.InterfaceByName(device)
+		if err != nil {
+			return Resolvers{}, fmt.Errorf("%w: %w", errGone, err)
+		}
+		index = own.Index
 	}
-	links, err := readLinks(ctx, int32(own.Index))
+	links, err := readLinks(ctx, int32(index))
 	if err != nil {
 		return Resolvers{}, fmt.Errorf("systemd-resolved: %w", err)
 	}

@@ -54,6 +54,27 @@ func (a *Applied) Resolvers(ctx context.Context, name string) (Resolvers, error)
 	return r, err
 }
 
+// PresentResolvers returns the resolvers for a name as this host has them now. On macOS and
+// Windows they are not known, and it returns an error.
+func PresentResolvers(ctx context.Context, name string) (Resolvers, error) {
+	h, err := newHost(Options{})
+	if err != nil {
+		return Resolvers{}, err
+	}
+	return h.resolvers(ctx, name)
+}
+
+func (h *host) resolvers(ctx context.Context, name string) (Resolvers, error) {
+	file, _, err := h.kernel.readFile(h.opts.ResolvConf)
+	if err != nil {
+		return Resolvers{}, err
+	}
+	if s := h.kernel.nameService(ctx, file); s.name != "" {
+		return h.kernel.linkResolvers(ctx, "", name)
+	}
+	return parseResolvConf(file), nil
+}
+
 func unique(servers []NameServer) (list []NameServer) {
 	for _, s := range servers {
 		if !slices.Contains(list, s) {

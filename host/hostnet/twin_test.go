@@ -259,6 +259,15 @@ func (t *twin) addTable(add ruleTable) error {
 	return t.change("table", func() { t.tables[add.Table] = add.Device + ": " + add.String() })
 }
 
+func (t *twin) addFence(f Fence) error {
+	return t.change("fence", func() { t.tables[f.table()] = fmt.Sprintf("%v mark %d", f.Open, f.Mark) })
+}
+
+func (t *twin) hasFence(f Fence) (bool, error) {
+	_, there := t.tables[f.table()]
+	return there, nil
+}
+
 func (t *twin) delTable(name string) error {
 	if _, ok := t.tables[name]; !ok {
 		return errGone

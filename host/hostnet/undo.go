@@ -96,16 +96,17 @@ func (h *host) cleanup(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer unlock()
-	return h.undoDead(ctx)
+	return h.undoDead(ctx, func(*journal) bool { return false })
 }
 
-// undoDead undoes the journals of dead processes. If several of them share something,
-// the later ones count as heirs.
-func (h *host) undoDead(ctx context.Context) ([]string, error) {
+// undoDead undoes the journals of dead processes, except those that spare picks. If
+// several of them share something, the later ones count as heirs.
+func (h *host) undoDead(ctx context.Context, spare func(*journal) bool) ([]string, error) {
 	js, err := h.store.load()
 	errs := []error{err}
 	var lines []string
 	alive, dead := h.store.split(js)
+	dead = slices.DeleteFunc(dead, spare)
 	orphans := h.store.orphans(js)
 	js = slices.DeleteFunc(js, func(j *journal) bool { return j.foreign && !slices.Contains(alive, j) })
 	for _, j := range dead {

@@ -15,12 +15,15 @@ import (
 	"culvert/host/process"
 )
 
-// Load reads a configuration file. expected says what the file should be, for
-// whoever named the wrong one.
-func Load(name, expected string) (*config.Config, error) {
+// Load reads a configuration file, with further lines behind those in it. expected says
+// what the file should be, for whoever named the wrong one.
+func Load(name, expected string, more ...string) (*config.Config, error) {
 	text, err := process.ReadFile(name)
 	if err != nil {
 		return nil, Unread(err, name, expected)
+	}
+	for _, line := range more {
+		text = append(text, "\n"+line...)
 	}
 	return noted(config.ParseFile(name, text, process.ReadFile))
 }

@@ -34,6 +34,7 @@ type life struct {
 	// in a worker.
 	pidFile atomic.Pointer[string]
 	tasks   tasks
+	fence   fence // a worker's is its keeper's
 	// alone says that this process gives up rights without a keeper.
 	alone bool
 	// readable are the files that a keeper's configuration was read from last: a worker
@@ -191,6 +192,10 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 			l.log.Warn(err.Error())
 		}
 	}()
+	if err := l.fence.follow(ctx, c, l.Options, l.log); err != nil {
+		return err
+	}
+	defer l.fence.end(l.log)
 	if l.alone {
 		l.log.Warn("too few tasks are allowed for a process that keeps root's rights beside this one: what this one reads later, its user has to be able to read", "user", c.Process.User, "limit", l.tasks.all, "mend", l.tasks.all.Mend)
 		if !l.UserSpace && c.Adapter.DevType != config.DevNull {
@@ -258,6 +263,9 @@ func (l *life) reload() (*config.Config, error) {
 	}
 	if err == nil && !l.alone { // alone, it cannot start over, and may not read what it read at its start
 		err = l.sound(c)
+	}
+	if err == nil {
+		err = l.fence.follow(context.Background(), c, l.Options, l.log)
 	}
 	if err == nil {
 		l.pidFile.Store(&c.Process.WritePID)

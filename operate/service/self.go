@@ -8,6 +8,7 @@ import (
 	"culvert/host/privsep"
 	"culvert/host/process"
 	"culvert/internal/printable"
+	"culvert/role/profile"
 )
 
 // Self is which process of this program this is: the one a user started, the
@@ -82,7 +83,7 @@ func giveUp(c *config.Config) (process.Jail, error) {
 	if !c.Link.NoBind && c.Link.LocalPort > 0 && c.Link.LocalPort < firstFree {
 		j.Keep = append(j.Keep, process.NetBindService)
 	}
-	if c.Link.Mark != 0 {
+	if profile.Mark(c) != 0 {
 		j.Keep = append(j.Keep, process.NetRaw)
 	}
 	return j, err

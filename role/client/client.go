@@ -139,7 +139,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	}
 	cl.adopting = adopting{latest: c, wake: make(chan struct{}, 1)}
 	cl.status = profile.StatusFile{Log: o.Log, Text: cl.Status}
-	cl.opts.Resolve = reach.NewNames(c.Link, o.Resolve, cl.tunnel, o.Log).Lookup
+	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
 	cl.remotes = reach.NewRemotes(c, profile.ReportNames(cl.opts.Resolve, cl.emit))
 	cl.remotes.Log, cl.remotes.Chooser = o.Log, o.Choose
 	cl.one = cl.onePeer()

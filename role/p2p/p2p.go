@@ -94,7 +94,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 		h.opts.ListenTCP = func(o link.Options) (Listener, error) { return link.ListenTCP(o) }
 	}
 	one := h.onePeer()
-	resolve := reach.NewNames(c.Link, o.Resolve, h.local.tunnel, o.Log).Lookup
+	resolve := reach.NewNames(c, o.Resolve, h.local.tunnel, o.Log).Lookup
 	h.local = local{cfg: c, resolve: resolve, pinned: &one.Pinned, emit: h.emit, programs: o.Programs}
 	h.sessions = sessions{keys: keys, signals: newSignals(), cfg: c, log: o.Log, one: one, emit: h.emit, onUp: h.up, reload: o.Reload}
 	h.sockets = sockets{streams: link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit}, OnError: func(err error) {

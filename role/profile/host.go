@@ -29,6 +29,7 @@ var (
 // the rest of the state is valid.
 func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve Resolver) (hostnet.State, error) {
 	s := hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, TxQueueLen: c.Adapter.TxQueueLen, LLAddr: LLAddr(c.Adapter), Addresses: addresses(c.Adapter)}
+	s.Fenced = c.Routing.BlockOutside != nil
 	if c.Routing.NoExec {
 		return s, nil
 	}

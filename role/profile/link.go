@@ -2,6 +2,7 @@ package profile
 
 import (
 	"culvert/config"
+	"culvert/host/hostnet"
 	"culvert/link"
 	"culvert/nic"
 	"culvert/nic/frame"
@@ -28,9 +29,18 @@ func headerLen(c config.Adapter) int {
 // address.
 func LinkOptions(c *config.Config) link.Options {
 	return link.Options{
-		Mark: uint32(c.Link.Mark), Device: c.Link.BindDev, MTUDiscovery: mtuDiscovery[c.Link.MTUDiscovery],
+		Mark: Mark(c), Device: c.Link.BindDev, MTUDiscovery: mtuDiscovery[c.Link.MTUDiscovery],
 		ReceiveBuffer: c.Link.ReceiveBuffer, SendBuffer: c.Link.SendBuffer, Queues: Queues(c),
 	}
+}
+
+// Mark returns the mark of c's own packets, by which routing rules and fences know them;
+// 0: none.
+func Mark(c *config.Config) uint32 {
+	if c.Link.Mark == 0 && c.Routing.BlockOutside != nil {
+		return hostnet.OwnMark
+	}
+	return uint32(c.Link.Mark)
 }
 
 // mtuDiscovery maps the words of `mtu-disc` to package link's.

@@ -38,6 +38,9 @@ type Names struct {
 	System profile.Resolver // is asked without a tunnel
 	// Tunnel returns the tunnel that is up, nil for none.
 	Tunnel func() Tunnel
+	// Fenced says that this host lets only questions of this process out (block-outside), so
+	// that neither the system's resolver nor a resolver on this host can ask.
+	Fenced bool
 	// Options have the mark and the device of the sockets that ask.
 	Options link.Options
 	Log     *slog.Logger
@@ -48,18 +51,21 @@ type Names struct {
 // NewNames returns Names whose sockets have c's mark and device. system is asked
 // without a tunnel; nil: the system's resolver. tunnel is nil if none changes this
 // host.
-func NewNames(c config.Link, system profile.Resolver, tunnel func() Tunnel, log *slog.Logger) *Names {
+func NewNames(c *config.Config, system profile.Resolver, tunnel func() Tunnel, log *slog.Logger) *Names {
 	if system == nil {
 		system = profile.SystemResolver
 	}
-	return &Names{System: system, Tunnel: tunnel, Options: link.Options{Mark: uint32(c.Mark), Device: c.BindDev}, Log: log}
+	return &Names{System: system, Tunnel: tunnel, Fenced: c.Routing.BlockOutside != nil, Options: link.Options{Mark: profile.Mark(c), Device: c.Link.BindDev}, Log: log}
 }
 
 // Lookup is a profile.Resolver.
 func (n *Names) Lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	t := n.Tunnel()
-	if _, err := netip.ParseAddr(host); err == nil || t == nil {
+	if _, err := netip.ParseAddr(host); err == nil || t == nil && !n.Fenced {
 		return n.System(ctx, network, host)
+	}
+	if t == nil {
+		t = untunnelled{}
 	}
 	if addrs := inFiles(ctx, network, host); len(addrs) > 0 {
 		return addrs, nil
@@ -71,7 +77,7 @@ func (n *Names) Lookup(ctx context.Context, network, host string) ([]netip.Addr,
 	}
 	carried := n.carried(t, r.Servers)
 	switch {
-	case len(r.Servers) == 0, !r.Changed && len(carried) == 0:
+	case len(r.Servers) == 0, !r.Changed && !n.Fenced && len(carried) == 0:
 		return n.System(ctx, network, host)
 	case len(carried) == 0:
 		return n.ask(ctx, r, network, host)
@@ -86,6 +92,19 @@ func (n *Names) Lookup(ctx context.Context, network, host string) ([]netip.Addr,
 		return err
 	})
 	return addrs, err
+}
+
+// untunnelled is this host without a tunnel.
+type untunnelled struct{}
+
+func (untunnelled) Resolvers(ctx context.Context, name string) (hostnet.Resolvers, error) {
+	return hostnet.PresentResolvers(ctx, name)
+}
+
+func (untunnelled) Carries(netip.Addr) bool { return false }
+
+func (untunnelled) Past(_ context.Context, to []netip.Addr, do func([]netip.Addr) error) error {
+	return do(to)
 }
 
 // errNoWay reports that the host has no network now, or not the one of its name
@@ -269,6 +288,13 @@ func (n *Names) connect(ctx context.Context, network string, to netip.AddrPort) 
 	options := n.Options
 	if to.Addr().IsLoopback() {
 		options.Device = ""
+	}
+	if options.Mark == 0 && hostnet.CanMark { // a server may have had names outside the tunnel blocked
+		marked := options
+		marked.Mark = hostnet.OwnMark
+		if conn, err := marked.Dialer().DialContext(ctx, network, to.String()); err == nil {
+			return conn, nil
+		}
 	}
 	return options.Dialer().DialContext(ctx, network, to.String())
 }

@@ -149,7 +149,7 @@ func (s nameServer) answer(id uint16, q dnsmessage.Question) (reply []byte, ok b
 
 // names asks on the network; the system's resolver has one answer for all.
 func (w *network) names() *Names {
-	n := NewNames(config.Link{}, func(context.Context, string, string) ([]netip.Addr, error) {
+	n := NewNames(new(config.Config), func(context.Context, string, string) ([]netip.Addr, error) {
 		w.note("the system")
 		return []netip.Addr{netip.MustParseAddr("192.0.2.99")}, nil
 	}, func() Tunnel {

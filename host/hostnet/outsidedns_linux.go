@@ -1,0 +1,43 @@
+package hostnet
+
+import (
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// namesTable is the table that keeps names from being asked but through a device.
+func namesTable(device string) string { return "culvert-names-" + device }
+
+// namesRules refuse questions for names to other hosts except through the adapter,
+// and those of this program and of other adapters of clients. A resolver on this host may
+// be asked; its own questions are refused as well.
+func namesRules(device string) (rules [][]expr.Any) {
+	for _, when := range [][]expr.Any{
+		metaIs(expr.MetaKeyOIFNAME, interfaceName("lo")),
+		metaIs(expr.MetaKeyOIFNAME, interfaceName(device)),
+		metaIs(expr.MetaKeyOIFGROUP, native(fencedGroup)),
+		metaIs(expr.MetaKeyMARK, native(OwnMark)),
+	} {
+		rules = append(rules, slices.Concat(when, accept))
+	}
+	reset := &expr.Reject{Type: unix.NFT_REJECT_TCP_RST}
+	prohibited := &expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED}
+	for _, port := range []uint16{dnsPort, dnsOverTLSPort} {
+		rules = append(rules, append(ports(unix.IPPROTO_TCP, 0, port), reset), append(ports(unix.IPPROTO_UDP, 0, port), prohibited))
+	}
+	return rules
+}
+
+func (linux) blockOutsideDNS(device string) error {
+	return replaceTable(namesTable(device), map[*nftables.ChainHook]chainRules{nftables.ChainHookOutput: {leaving, namesRules(device)}})
+}
+
+func (k linux) unblockOutsideDNS(device string) error { return k.delTable(namesTable(device)) }
+
+func (linux) outsideDNSBlocked(device string) bool {
+	there, err := countsRules(namesTable(device), map[string]int{leaving: len(namesRules(device))})
+	return err == nil && there
+}
