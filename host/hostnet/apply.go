@@ -97,8 +97,24 @@ func (h *host) lock(ctx context.Context) (unlock func(), err error) {
 	return lockDir(ctx, h.store.dir, h.opts.Logger)
 }
 
-// takeOver cleans up after dead processes and returns the journals of the living.
-func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) {
+// Recover undoes what killed processes left, as Apply does, before a process asks for
+// names: a dead tunnel's name server answers nobody. What it undoes, and what it cannot, is
+// logged.
+func Recover(ctx context.Context, opts Options) {
+	h, err := newHost(opts)
+	if err != nil {
+		return
+	}
+	unlock, err := h.lock(ctx)
+	if err != nil {
+		return // no directory, so nothing is left; or Apply will say what is wrong with it
+	}
+	defer unlock()
+	_ = h.recover(ctx)
+}
+
+// recover undoes what dead processes left, except fences that outlive them.
+func (h *host) recover(ctx context.Context) error {
 	lines, err := h.undoDead(ctx, persists)
 	for _, line := range lines {
 		h.opts.Logger.Info("undid what a killed process left", "change", line)
@@ -106,6 +122,12 @@ func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) 
 	if err != nil {
 		h.opts.Logger.Warn("cannot undo everything that a killed process left", "err", err)
 	}
+	return err
+}
+
+// takeOver cleans up after dead processes and returns the journals of the living.
+func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) {
+	err := h.recover(ctx)
 	js, _ := h.store.load()
 	for _, j := range js {
 		if j.Device != device || j.foreign {

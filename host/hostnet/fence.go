@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"regexp"
 	"runtime"
@@ -115,12 +116,16 @@ func (h *host) enclose(ctx context.Context, f Fence) (*Enclosed, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	if err := PrivateDir(h.store.dir); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+	err := PrivateDir(h.store.dir)
+	var unlock func()
+	if err == nil {
+		unlock, err = h.lock(ctx)
 	}
-	unlock, err := h.lock(ctx)
-	if err != nil {
-		return nil, err
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, whyOpen(fmt.Errorf("%w (state directory: %w)", ErrPermission, err))
+	case err != nil:
+		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	defer unlock()
 	j := &journal{Device: "fence-" + f.Name, Space: h.store.space, Owner: h.self}

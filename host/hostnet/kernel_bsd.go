@@ -150,3 +150,11 @@ func (k bsdKernel) delRoute(w way) error {
 	}
 	return meaning(bsd.RemoveRoute(bsd.Route{Dst: w.Dst, Via: w.Via, Device: w.Device}))
 }
+
+// leaky has what systems without a packet filter of this kind do not do. Because of
+// limits, no plan asks for it there.
+type leaky struct{}
+
+func (leaky) blockOutsideDNS(string) error   { return errNoOutsideDNS }
+func (leaky) unblockOutsideDNS(string) error { return errGone }
+func (leaky) outsideDNSBlocked(string) bool  { return false }

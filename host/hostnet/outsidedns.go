@@ -47,14 +47,6 @@ func (p *planner) planOutsideDNS() {
 
 var errNoOutsideDNS = errors.New("it is blocked on Linux and Windows only; redirect-gateway and the pushed name servers keep names in the tunnel here")
 
-// leaky has what systems without a packet filter of this kind do not do. Because of
-// limits, no plan asks for it there.
-type leaky struct{}
-
-func (leaky) blockOutsideDNS(string) error   { return errNoOutsideDNS }
-func (leaky) unblockOutsideDNS(string) error { return errGone }
-func (leaky) outsideDNSBlocked(string) bool  { return false }
-
 // filterRule is a rule about connections that programs of this host begin. Of the rules
 // that match one, that with the greatest weight decides; without any it is permitted.
 type filterRule struct {

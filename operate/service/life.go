@@ -8,6 +8,7 @@ import (
 
 	"culvert/config"
 	"culvert/host/bringup"
+	"culvert/host/hostnet"
 	"culvert/host/privsep"
 	"culvert/host/process"
 	"culvert/operate/management"
@@ -196,6 +197,9 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 		return err
 	}
 	defer l.fence.end(l.log)
+	if process.Privileged() && !l.UserSpace {
+		hostnet.Recover(ctx, hostnet.Options{StateDir: l.StateDir, Logger: l.log.Logger})
+	}
 	if l.alone {
 		l.log.Warn("too few tasks are allowed for a process that keeps root's rights beside this one: what this one reads later, its user has to be able to read", "user", c.Process.User, "limit", l.tasks.all, "mend", l.tasks.all.Mend)
 		if !l.UserSpace && c.Adapter.DevType != config.DevNull {

@@ -1,0 +1,184 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// noise is what programs of a host try all the time: connections, datagrams, names and
+// echoes, over IPv4 and IPv6, to addresses outside of every tunnel.
+const noise = `while true; do
+  (exec 4<>/dev/tcp/%[1]s/%[3]d) 2>/dev/null
+  (exec 4<>/dev/tcp/%[2]s/%[3]d) 2>/dev/null
+  echo x >/dev/udp/%[1]s/53
+  echo x >/dev/udp/%[2]s/9999
+  ping -c1 -W1 -n -q %[1]s
+  ping -c1 -W1 -n -q %[2]s
+  ping -c1 -W1 -q somebody.example
+  sleep 0.05
+done >/dev/null 2>&1
+`
+
+// noisePort is where nobody listens.
+const noisePort = 7777
+
+// fenceUp is what the log says when nothing gets out any more.
+var fenceUp = regexp.MustCompile(`let packets leave through tunnels only`)
+
+// killSwitch is a client with block-outside whose host makes noise, and what leaves that
+// host by its uplink.
+type killSwitch struct {
+	*moving
+	config string
+	leaks  *process
+}
+
+// stray are lines of packets that had no business outside; the questions for the server's
+// name are the client's own.
+func (k *killSwitch) stray() (lines []string) {
+	for line := range strings.Lines(k.leaks.log()) {
+		if strings.Contains(line, " > ") && !strings.Contains(line, "? "+movingName+".") && !strings.Contains(line, "listening on") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// begin starts the client, and waits until nothing gets out.
+func (k *killSwitch) begin(t *testing.T) *process {
+	t.Helper()
+	p := k.client.in(t).run(ours, k.config)
+	p.expect(fenceUp, 1, patience)
+	return p
+}
+
+// startNoise has programs begin before there is a switch, one of them with a connection
+// that is there already.
+func (k *killSwitch) startNoise() {
+	sink := k.world.helper("receive", worldDNS.String())
+	k.client.helper("pace", sink.listenAddress())
+	k.client.start("noise", "bash", "-c", fmt.Sprintf(noise, worldDNS, worldDNSv6, noisePort))
+}
+
+// watch records what leaves by the uplink but for the tunnel itself and what a host needs
+// of its network: ARP, discovery.
+func (k *killSwitch) watch() {
+	allowed := fmt.Sprintf("not arp and not (icmp6 and (ip6[40] == 133 or ip6[40] == 135 or ip6[40] == 136 or ip6[40] == 143)) and not ip6 multicast and not (udp port 1194 and (host %v or host %v))", movingAt[0], movingAt[1])
+	k.leaks = k.client.start("capture", "tcpdump", "-n", "-l", "-p", "-i", "eth0", "-Q", "out", allowed)
+	k.leaks.expect(regexp.MustCompile("listening on"), 1, patience)
+}
+
+// TestKillSwitch: from before the first connection on, through rekeys, the server's death
+// and move, kill -9 and a new start, no packet leaves the host but the tunnel's, whatever
+// its programs try. A clean end opens the host again.
+func TestKillSwitch(t *testing.T) {
+	t.Parallel()
+	k := &killSwitch{moving: newMoving(t)}
+	k.client.setResolvConf("nameserver " + worldDNS.String() + "\n")
+	k.answers(k.world, worldDNS, movingAt[0])
+	server := func(at netip.Addr) *process {
+		return k.world.run(stock, k.world.serverConfig(serverParty(t, plain, "local "+at.String(), "keepalive 1 4", `push "redirect-gateway def1"`, `push "route-ipv6 2000::/3"`, `push "dhcp-option DNS `+serverIPv4.String()+`"`))).up()
+	}
+	config := k.client.clientConfig(clientParty(t, plain, "connect-retry 1 1", "reneg-sec 5", "block-outside persist"), movingAt[0])
+	k.config = k.client.byName(config, movingAt[0])
+	k.startNoise()
+
+	client := k.begin(t)
+	k.watch()
+	time.Sleep(time.Second) // the noise tries, without a server
+	first := server(movingAt[0])
+	client.up()
+	client.expect(regexp.MustCompile(`keys renewed`), 1, patience)
+	k.client.ping(serverIPv4)
+
+	first.kill()
+	k.answers(k.world, worldDNS, movingAt[1])
+	server(movingAt[1])
+	client.expect(initialized, 2, patience)
+	k.client.ping(serverIPv4)
+
+	client.kill()
+	time.Sleep(time.Second) // the noise tries, without a client
+	if _, err := k.client.tryPing(worldDNS); err == nil {
+		t.Error("after kill -9, the world can be reached")
+	}
+	client = k.begin(t)
+	client.up()
+	k.client.ping(serverIPv4)
+	k.client.output("nft", "flush", "ruleset")
+	k.client.eventually("the switch is back", func() bool { return strings.Contains(k.client.output("nft", "list", "ruleset"), "culvert-fence") })
+	k.client.ping(serverIPv4)
+
+	if lines := k.stray(); len(lines) > 0 {
+		t.Errorf("%d packets got out, such as:\n%s", len(lines), strings.Join(lines[:min(len(lines), 10)], ""))
+	}
+	if err := client.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if left := k.client.output("nft", "list", "ruleset"); strings.Contains(left, "culvert") {
+		t.Errorf("left: %s", left)
+	}
+	k.client.ping(worldDNS)
+	k.client.eventually("the capture sees what gets out", func() bool { return len(k.stray()) > 0 })
+}
+
+// TestKillSwitchRefused: without the right to it, a client with block-outside does not
+// start, and says why; another client of the same profile does not either.
+func TestKillSwitchRefused(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	c, s := l.host("c"), l.host("s")
+	w := l.join(c, s)
+	config := c.clientConfig(clientParty(t, plain, "block-outside"), w.b4)
+	nobody := c.start("nobody", append(append([]string{}, asNobody...), culvert(t), "--config", c.public("nobody.conf", mustRead(t, config)))...)
+	if nobody.wait(patience) == nil || !strings.Contains(nobody.log(), "block-outside: not permitted") || !strings.Contains(nobody.log(), "run as root") {
+		t.Errorf("as nobody: %s", nobody.log())
+	}
+	first := c.run(ours, config)
+	first.expect(fenceUp, 1, patience)
+	second := c.run(ours, config)
+	if second.wait(patience) == nil || !strings.Contains(second.log(), "runs the same profile") {
+		t.Errorf("a second one: %s", second.log())
+	}
+	first.stop(syscall.SIGTERM)
+	if left := c.output("nft", "list", "ruleset"); strings.Contains(left, "culvert") {
+		t.Errorf("left: %s", left)
+	}
+}
+
+// TestOutsideDNS: with block-outside-dns, which servers push, names are asked through the
+// tunnel alone, and all else goes where it went; afterwards nothing is left.
+func TestOutsideDNS(t *testing.T) {
+	t.Parallel()
+	m := newMoving(t)
+	m.answers(m.world, worldDNS, movingAt[0])
+	m.world.run(stock, m.world.serverConfig(serverParty(t, plain, "local "+movingAt[0].String(), `push "block-outside-dns"`))).up()
+	asks := func(to netip.Addr, port int) bool {
+		return m.client.answers("bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/%v/%d", to, port))
+	}
+	if !asks(worldDNS, 53) {
+		t.Fatal("the world's name server does not answer before")
+	}
+	client := m.client.run(ours, m.client.clientConfig(clientParty(t, plain, "user nobody"), movingAt[0])).up()
+	m.world.nameServer(serverIPv4)
+	if asks(worldDNS, 53) {
+		t.Error("names can be asked outside")
+	}
+	if !asks(serverIPv4, 53) {
+		t.Error("names cannot be asked through the tunnel")
+	}
+	m.client.ping(worldDNS)
+	if err := client.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if !asks(worldDNS, 53) || strings.Contains(m.client.output("nft", "list", "ruleset"), "culvert") {
+		t.Errorf("left: %s", m.client.output("nft", "list", "ruleset"))
+	}
+}
