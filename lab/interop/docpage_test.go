@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var updateDocs = flag.Bool("update-docs", false, "write what TestPeers, TestStacks and TestWhy saw into docs/peers.md, docs/adapter.md and docs/why.md")
+var updateDocs = flag.Bool("update-docs", false, "write what TestPeers, TestStacks, TestWhy and TestDoctor saw into docs/peers.md, docs/adapter.md, docs/why.md and docs/doctor.md")
 
 // docPage is a page of docs, a part of which a test writes: that between two
 // lines that name the test.

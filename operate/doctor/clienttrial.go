@@ -103,7 +103,7 @@ func (c callerTrial) certificateMend(err error) string {
 	switch {
 	case errors.As(err, &name):
 		return fmt.Sprintf("if %q is the right server, write in the profile: verify-x509-name %s name", name.Got, shell(name.Got))
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, new(*pki.PurposeError)), errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
 		return "issue the server's certificate for servers (culvert renew --dir DIR; easyrsa build-server-full); remote-cert-tls server keeps clients from posing as the server"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		if c.Now().Before(invalid.Cert.NotBefore) {
@@ -356,7 +356,7 @@ func (c callerTrial) speedCheck() inspection {
 		}
 		lost := m.sent - m.echoes
 		n.saw("up in %v; round trip %v; %s both ways at once (pings of %d bytes to %v, %d at a time for %v; user space on this side, %d of %d lost)",
-			t.took.Round(time.Millisecond), m.delay.Round(100*time.Microsecond), rateText(m.rate), testSize, m.gateway, testWindow, testFor, lost, m.sent)
+			t.took.Round(time.Millisecond), m.delay.Round(100*time.Microsecond), rateText(m.rate), m.size, m.gateway, testWindow, testFor, lost, m.sent)
 		if m.sent > 0 && lost*20 > m.sent {
 			n.warning(fmt.Sprintf("%d %% of the packets are lost", lost*100/m.sent), "", "try another server or network; over TCP losses do not show: proto tcp, if the server has it")
 		}

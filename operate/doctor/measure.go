@@ -24,6 +24,7 @@ type measurements struct {
 	// header, and tried the sizes.
 	largest int
 	tried   []int
+	size    int     // of the packets of the test of throughput
 	rate    float64 // bits a second each way by echoes; 0: not measured
 	echoes  int
 	sent    int
@@ -109,7 +110,8 @@ var sizes = []int{1500, 1472, 1420, 1400, 1360, 1312, 1280, 1200, 1024, 576}
 // echoHeaders are the IP and ICMP headers of an echo over IPv4.
 const echoHeaders = 28
 
-// The short test of throughput: packets of this size, so many at a time, for so long.
+// The short test of throughput: packets of this size, or the largest that passes if that
+// is less, so many at a time, for so long.
 const (
 	testSize   = 1200
 	testWindow = 32
@@ -134,7 +136,7 @@ func (m *measurements) echo(ctx context.Context, s *userstack.Stack, t *trial) {
 	if m.lost != nil {
 		return
 	}
-	m.size(ctx, s, t)
+	m.findLargest(ctx, s, t)
 	m.speed(ctx, s)
 }
 
@@ -152,8 +154,8 @@ func inside(t *trial) netip.Addr {
 	return netip.Addr{}
 }
 
-// size finds the largest packet that comes back.
-func (m *measurements) size(ctx context.Context, s *userstack.Stack, t *trial) {
+// findLargest finds the largest packet that comes back.
+func (m *measurements) findLargest(ctx context.Context, s *userstack.Stack, t *trial) {
 	within, cancel := context.WithTimeout(ctx, max(600*time.Millisecond, 4*m.delay))
 	defer cancel()
 	back := make([]bool, len(sizes))
@@ -191,11 +193,12 @@ func (m *measurements) speed(ctx context.Context, s *userstack.Stack) {
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	began := time.Now()
+	m.size = min(testSize, max(m.largest, sizes[len(sizes)-1]))
 	for range testWindow {
 		wait.Go(func() {
 			for ctx.Err() == nil {
 				within, stop := context.WithTimeout(ctx, max(200*time.Millisecond, 4*m.delay))
-				_, err := s.PingSize(within, m.gateway, testSize-echoHeaders)
+				_, err := s.PingSize(within, m.gateway, m.size-echoHeaders)
 				stop()
 				if ctx.Err() != nil {
 					return
@@ -210,7 +213,7 @@ func (m *measurements) speed(ctx context.Context, s *userstack.Stack) {
 		})
 	}
 	wait.Wait()
-	m.rate = float64(m.echoes*testSize*8) / time.Since(began).Seconds()
+	m.rate = float64(m.echoes*m.size*8) / time.Since(began).Seconds()
 }
 
 func rateText(bits float64) string {

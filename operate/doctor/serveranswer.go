@@ -38,7 +38,11 @@ func (s serverHost) answerCheck() inspection {
 		}
 		var all []*asked
 		for _, l := range s.cfg.Listens() {
+			taken, _ := holders(l.Proto.TCP, l.Port)
 			for _, a := range ownAddresses(l, s.device(r)) {
+				if !hears(at(l, taken), a) {
+					continue
+				}
 				all = append(all, &asked{l: l, a: a})
 			}
 		}
@@ -97,4 +101,13 @@ func ownAddresses(l config.Listen, tunnel string) (list []netip.Addr) {
 	}
 	slices.SortFunc(list, func(a, b netip.Addr) int { return a.Compare(b) })
 	return list[:min(len(list), mostOwn)]
+}
+
+// hears reports whether one of a port's sockets takes packets to an address. A socket
+// of IPv6 takes those of IPv4, too, as servers have it. Where nobody is seen to have the
+// port, it is asked all the same.
+func hears(sockets []holder, a netip.Addr) bool {
+	return len(sockets) == 0 || slices.ContainsFunc(sockets, func(h holder) bool {
+		return h.at.Unmap() == a || h.at.IsUnspecified() && (h.at.Is6() || a.Is4())
+	})
 }
