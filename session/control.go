@@ -177,14 +177,14 @@ func (c *control) giveUp(g *generation, err error) {
 	renews := g == c.keys.next && c.keys.active != nil
 	switch {
 	case renews && !errors.Is(err, ErrIdentity) && !errors.Is(err, ErrUntrusted):
-		c.emit(RekeyFailed{&HandshakeError{Stage: g.stage(), Err: err}})
+		c.emit(RekeyFailed{&HandshakeError{Stage: c.stage(g), Err: err}})
 		g.close()
 		c.keys.next = nil
 		c.renewal.at = g.until
 	case g == c.keys.old:
 		g.close()
 	case g == c.keys.next:
-		c.fail(&HandshakeError{Stage: g.stage(), Err: err})
+		c.fail(&HandshakeError{Stage: c.stage(g), Err: err})
 	default:
 		c.fail(err)
 	}

@@ -26,6 +26,8 @@ type Data struct {
 	failed   atomic.Bool                   // packets did that no summary has yet
 	alarmed  atomic.Bool                   // Alarm has said so
 	unkeyed  [8]atomic.Uint64              // packets under a key that is not here, by its id
+	forged   atomic.Uint64                 // packets that the static key does not fit
+	replayed atomic.Uint64                 // packets that came twice, or too late, with a static key
 	loads    loads
 	answered atomic.Int64 // when a question was answered last, since born
 
@@ -145,7 +147,12 @@ func (d *Data) open(p *buf.Packet, since int64) error {
 
 // fail notes that a packet failed. packet is as it came.
 func (d *Data) fail(packet []byte, err error) {
-	if len(packet) > 0 && errors.Is(err, seal.ErrNoKey) {
+	switch {
+	case d.static != nil && errors.Is(err, seal.ErrAuth):
+		d.forged.Add(1)
+	case d.static != nil && errors.Is(err, seal.ErrReplay):
+		d.replayed.Add(1)
+	case len(packet) > 0 && errors.Is(err, seal.ErrNoKey):
 		_, key := wire.ParseHead(packet[0])
 		d.unkeyed[key&7].Add(1)
 	}

@@ -179,7 +179,7 @@ func (h *handshake) advance(now time.Time) {
 	}
 	if h.takesLong(g) && !now.Before(g.started.Add(explainAfter)) {
 		g.explained = true
-		h.emit(Delayed{Stage: g.stage(), Anew: g.anew(), Clock: h.control.skew(now)})
+		h.emit(Delayed{Stage: h.control.stage(g), Anew: g.anew(), Clock: h.control.skew(now)})
 	}
 	if !now.Before(g.until) {
 		h.control.giveUp(g, nil)

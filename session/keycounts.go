@@ -76,3 +76,12 @@ func (c *keyCounts) verdict(k keyCount) string {
 	}
 	return "Nothing under this key could ever be opened: the two sides derived different keys, or use different ciphers or `auth`: give both the same `data-ciphers` (and `auth`, for CBC), let them negotiate (no ncp-disable or disable-occ), or update the older of the two programs"
 }
+
+// staticVerdict says what packets mean that the static key does not fit, where others did
+// or none.
+func staticVerdict(others bool) string {
+	if others {
+		return "Others are good, so the key is right: packets are damaged on their way, or somebody forges them"
+	}
+	return "None was good: the two hosts have different keys, ciphers or `auth`, or the same direction: give both the same `secret` file (one with direction 0, one with 1, or neither), `cipher` and `auth`"
+}

@@ -83,6 +83,12 @@ func (r *report) summary(span time.Duration, generations []*generation) (remarks
 	if text := replays.text(span, r.window); text != "" && !r.muteReplays {
 		remarks = append(remarks, text)
 	}
+	if n := r.data.replayed.Swap(0); n > 0 && !r.muteReplays {
+		remarks = append(remarks, fmt.Sprintf("packets refused in the last %v for their packet-id (bad packet ID, may be a replay): %d; replay-window is %d; mute-replay-warnings silences this", span, n, max(r.window, 1)))
+	}
+	if n := r.data.forged.Swap(0); n > 0 {
+		remarks = append(remarks, fmt.Sprintf("packets failed authentication in the last %v: %d. %s", span, n, staticVerdict(r.data.received.bytes.Load() > 0)))
+	}
 	for id := range r.data.unkeyed {
 		counts.missing(wire.KeyID(id), r.data.unkeyed[id].Swap(0))
 	}

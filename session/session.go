@@ -163,7 +163,7 @@ func (s *Session) Established() bool { return s.keys.active != nil || s.data.sta
 func (s *Session) Stage() string {
 	for g := range s.keys.all() {
 		if g != s.keys.old {
-			return g.stage()
+			return s.control.stage(g)
 		}
 	}
 	return "no handshake under way"

@@ -18,6 +18,15 @@ func (g *generation) stage() string {
 	return "data keys are in place"
 }
 
+// stage is the generation's, or says of a peer whose packets come and all fail that
+// they do.
+func (c *control) stage(g *generation) string {
+	if g.heard || c.stats.BadControl == 0 {
+		return g.stage()
+	}
+	return "packets come from the peer's address, and none of them fits this side's tls-auth or tls-crypt key, its direction or digest (or they are damaged): give both sides the same key file, the other `key-direction`, and the same `auth`"
+}
+
 // largePacket is a size that a path may drop while it passes smaller packets.
 const largePacket = 400
 

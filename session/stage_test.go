@@ -11,6 +11,7 @@ import (
 
 	"culvert/internal/mute"
 	"culvert/session/reliable"
+	"culvert/session/seal"
 	"culvert/session/wire"
 	"culvert/session/wrap"
 )
@@ -180,6 +181,55 @@ func TestAlertInClear(t *testing.T) {
 	for _, other := range [][]byte{nil, {21, 3, 3, 0, 2, 1, 0}, {21, 3, 3, 0, 3, 2, 48, 0}, {23, 3, 3, 0, 2, 2, 48}, {21, 3, 3, 0, 2, 2}} {
 		if alert := alertInClear(other); alert != 0 {
 			t.Errorf("%x is alert %d", other, alert)
+		}
+	}
+}
+
+// TestForeignKeys: a peer whose packets come, and all fail, is not called silent.
+func TestForeignKeys(t *testing.T) {
+	p := newPair(t, path{delay: time.Millisecond}, nil)
+	if got := p.client.Stage(); !strings.HasPrefix(got, "nothing was received") {
+		t.Errorf("at the start: %q", got)
+	}
+	if p.client.Input(p.now, []byte{8 << 3, 1, 2}) == nil {
+		t.Fatal("noise was taken")
+	}
+	if got := p.client.Stage(); !strings.Contains(got, "none of them fits this side's tls-auth or tls-crypt key") {
+		t.Errorf("after noise: %q", got)
+	}
+	p.run(time.Second, p.established)
+}
+
+// TestStaticKeyCounts: two hosts with different static keys learn it, and so do those whose
+// packets are damaged.
+func TestStaticKeyCounts(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for name, c := range map[string]struct {
+		good bool
+		err  error
+		want string
+	}{
+		"other keys": {false, seal.ErrAuth, "7. None was good"},
+		"damaged":    {true, seal.ErrAuth, "7. Others are good"},
+		"replayed":   {true, fmt.Errorf("x: %w", seal.ErrReplay), "may be a replay): 7; replay-window is 64"},
+	} {
+		d := newData(0, new(seal.Static), now)
+		if c.good {
+			d.carry(&d.received, now, 100)
+		}
+		r := report{data: d, window: 64}
+		for range 7 {
+			d.fail([]byte{1}, c.err)
+		}
+		if !d.Alarm() || d.Alarm() {
+			t.Errorf("%s: the first alone is an alarm", name)
+		}
+		said := append(r.advance(now), r.advance(now.Add(settleTime))...)
+		if len(said) != 1 || !strings.Contains(said[0], c.want) {
+			t.Errorf("%s: said %q", name, said)
+		}
+		if again := r.advance(now.Add(time.Hour)); len(again) > 0 {
+			t.Errorf("%s: said again %q", name, again)
 		}
 	}
 }

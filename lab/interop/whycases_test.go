@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,7 @@ var dataWhys = []why{
 	{row: decrypts, fault: "a renewal was missed", role: "client", provoke: spoiled("rename", "client", meeting{then: talk("30", "0.02")}), says: `key 1, which this side does not have: [1-9][0-9]*\. The peer has other keys than this side \(keys are out of sync\): one of the two missed a renewal`},
 	{row: decrypts, fault: "other ciphers", role: "server", provoke: meeting{other: openvpn25.implementation, client: asOld, server: asNew, then: talk("30", "0.02")}.as("server"), says: `key 0: [1-9][0-9]* bad, 0 good\. Nothing under this key could ever be opened.*data-ciphers`},
 	{row: decrypts, fault: "other digests", role: "client", provoke: meeting{server: cbc("SHA1"), client: cbc("SHA256"), then: talkBack}.as("client"), says: `key 0: [1-9][0-9]* bad, 0 good\. Nothing under this key could ever be opened.*data-ciphers`},
+	{row: decrypts, fault: "other static keys", role: "paired host", provoke: withStaticKeys, says: `packets failed authentication in the last .*None was good: the two hosts have different keys`},
 	{row: misframed, fault: "comp-lzo on the other side", role: "server", provoke: meeting{client: comp}.as("server"), says: `the client uses compression framing \(comp-lzo or compress\)`},
 	{row: misframed, fault: "comp-lzo on the other side", role: "client", provoke: meeting{server: comp}.as("client"), says: `the peer uses compression framing \(comp-lzo or compress\), which this side's configuration does not have.*remove the line there`},
 	{row: noCipher, fault: "none in common", role: "server", provoke: meeting{server: func(_ *credentials, p *party) { p.ciphers = "AES-256-GCM" }, client: func(_ *credentials, p *party) { p.ciphers = "AES-128-GCM" }}.as("server"),
@@ -197,7 +199,54 @@ var armourWhys = []why{
 	{row: unwraps, fault: "tls-crypt-v2 where there is none", role: "server", provoke: meeting{server: keyOf("tls-crypt"), client: keyOf("tls-crypt-v2")}.as("server"), says: `the peer uses tls-crypt-v2, and this server has no tls-crypt-v2 key`},
 	{row: unwraps, fault: "tls-crypt in place of tls-crypt-v2", role: "server", provoke: meeting{server: keyOf("tls-crypt-v2"), client: keyOf("tls-crypt")}.as("server"), says: `the peer seems to use tls-crypt; this server takes tls-crypt-v2 alone: make a new profile for it`},
 	{row: unwraps, fault: "a key of another server", role: "server", provoke: meeting{server: keyOf("tls-crypt-v2"), client: func(_ *credentials, p *party) { p.v2 = genkeyFor("tls-crypt-v2-client", genkey("tls-crypt-v2-server")) }}.as("server"), says: `a client key that another server key wrapped: make a new profile`},
+	{row: unwraps, fault: "the direction, of a host that calls", role: "paired host", provoke: paired(true, false), says: `the peer uses tls-auth with the same key, .*the peer needs key-direction 1`},
+	{row: unwraps, fault: "the direction, and both call", role: "paired host", provoke: paired(true, true), says: `the peer uses tls-auth with the same key, .*the peer needs key-direction 1`},
+	{row: unwraps, fault: "the direction, of a host that is called", role: "paired host", provoke: paired(false, true), says: waiting + `packets come from the peer's address, and none of them fits this side's tls-auth or tls-crypt key, its direction or digest`},
 	{row: unwraps, fault: "another key", role: "client", provoke: meeting{server: keyOf("tls-crypt"), client: func(k *credentials, p *party) { p.armour, p.static = "tls-crypt", k.otherKey }}.as("client"), says: `nothing was received.*do both sides have the same tls-auth or tls-crypt key`},
+}
+
+// paired has two hosts without a server meet whose tls-auth does not fit; ours is the TLS
+// server or the TLS client. Both begin if begins says so, else the TLS client.
+func paired(oursServes, both bool) func(t *testing.T, h hosts) (*process, time.Time) {
+	return func(t *testing.T, h hosts) (*process, time.Time) {
+		key := "<tls-auth>\n" + keys(t).staticKey + "</tls-auth>"
+		cid, sid := newSelfSigned("client"), newSelfSigned("server")
+		client := p2pHost{index: 0, own: cid, peer: sid, remote: h.w.b4, extra: []string{key, "key-direction 0"}}
+		server := p2pHost{index: 1, tlsServer: true, own: sid, peer: cid, extra: []string{key, "key-direction 0"}}
+		if both {
+			server.remote = h.w.a4
+		}
+		who := pairing{ours, stock}
+		if oursServes {
+			who = pairing{stock, ours}
+		}
+		s := h.s.run(who.server, h.s.p2pConfig(server))
+		if oursServes {
+			s.expect(regexp.MustCompile(`waiting for|connecting`), 1, patience)
+		}
+		from := time.Now()
+		c := h.c.run(who.client, h.c.p2pConfig(client))
+		if oursServes {
+			return s, from
+		}
+		return c, from
+	}
+}
+
+// withStaticKeys has two hosts meet whose static keys differ.
+func withStaticKeys(t *testing.T, h hosts) (*process, time.Time) {
+	config := func(n *netns, index int, remote netip.Addr, key string) string {
+		c := new(conf)
+		c.lines("dev "+tunDevice, "dev-type tun", "proto udp4", "lport 1194", "verb 4", "auth SHA256", "cipher AES-256-CBC", "ping 1",
+			fmt.Sprintf("remote %v 1194", remote), fmt.Sprintf("ifconfig %v %v", p2pIPv4[index], p2pIPv4[1-index]))
+		c.block("secret", key)
+		return n.file("p2p.conf", c.String())
+	}
+	p := h.s.run(ours, config(h.s, 1, h.w.a4, keys(t).staticKey))
+	p.expect(initialized, 1, patience)
+	from := time.Now()
+	h.c.run(stock, config(h.c, 0, h.w.b4, keys(t).otherKey))
+	return p, from
 }
 
 // genkeyFor is genkeyWith for any server key.
@@ -248,6 +297,16 @@ var hostWhys = []why{
 	{row: noDevices, fault: "no device node", role: "client", provoke: within(`exec unshare -m sh -c 'mount -t tmpfs tmpfs /dev/net; exec "$@"' sh "$@"`), says: "/dev/net/tun is not there: .*`--device /dev/net/tun`" + orUserspace},
 	{row: noDevices, fault: "no capability", role: "client", provoke: within(`exec setpriv --bounding-set -net_admin "$@"`), says: `no permission to make or configure network devices: .*--cap-add NET_ADMIN` + orUserspace},
 	{row: noDevices, fault: "cgroup", role: "client", provoke: withoutDevice, says: "a device rule \\(cgroup\\) forbids /dev/net/tun; in a container add `--device /dev/net/tun`" + orUserspace},
+	{row: noDevices, fault: "no device node", role: "server", provoke: func(t *testing.T, h hosts) (*process, time.Time) {
+		from := time.Now()
+		command := ours.command(t, h.s.serverConfig(serverParty(t, plain)), filepath.Join(h.s.dir, "state"))
+		return h.s.start("ours without a node", append([]string{"unshare", "-m", "sh", "-c", `mount -t tmpfs tmpfs /dev/net; exec "$@"`, "sh"}, command...)...), from
+	}, says: "/dev/net/tun is not there: .*`--device /dev/net/tun`" + orUserspace},
+	{row: clashes, fault: "one of two", role: "server", provoke: func(t *testing.T, h hosts) (*process, time.Time) {
+		h.s.ip("route", "add", "10.66.0.0/16", "via", h.w.a4.String())
+		from := time.Now()
+		return h.s.run(ours, h.s.serverConfig(serverParty(t, plain, "route 10.66.0.0 255.255.0.0", "route 10.67.0.0 255.255.0.0"))), from
+	}, says: `Initialization Sequence Completed, but not all is as it should be: 1 of [0-9] routes failed`},
 	{row: clashes, fault: "one of four", role: "client", provoke: clash, says: `1 of 4 routes failed: route 10\.66\.0\.0/16: exists via 198\.18\.0\.2 dev eth0`},
 	{row: clashes, fault: "connected all the same", role: "client", provoke: clash, says: `Initialization Sequence Completed, but not all is as it should be: 1 of 4 routes failed`},
 }

@@ -66,7 +66,7 @@ func (p *whyPage) end(t *testing.T) {
 var (
 	leading    = regexp.MustCompile(`^\S+ \S+ [A-Z]+ |^culvert: `)
 	changing   = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?|\d+\.\d+\.\d+\.\d+(:\d+)?|\b\d+( bad| good)|have: \d+|last \d+m?s`)
-	attributes = regexp.MustCompile(`^(.*?)( (address|remote|client|from|adapter|retry-in|told|answered|leased|source)=.*)$`)
+	attributes = regexp.MustCompile(`^(.*?)( (address|remote|client|from|adapter|listening|retry-in|told|answered|leased|source)=.*)$`)
 	because    = regexp.MustCompile(`(?:.*) (reason|problem|diagnosis)=("(?:[^"\\]|\\.)*"|\S+)`)
 )
 

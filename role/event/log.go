@@ -120,12 +120,19 @@ func (l *Log) up(e Up) {
 	l.delays = delays{}
 	missing := l.missing
 	l.mu.Unlock()
-	level, text := slog.LevelInfo, "Initialization Sequence Completed"
-	if missing != "" {
-		what, _, _ := strings.Cut(missing, ":")
-		level, text = slog.LevelWarn, text+", but not all is as it should be: "+what+" (said above)"
-	}
+	level, text := Completed(missing)
 	l.to.Log(context.Background(), level, text, "adapter", e.Adapter, l.words.OtherKey, e.Remote, "ipv4", orNone(e.IPv4), "ipv6", orNone(e.IPv6))
+}
+
+// Completed is the level and the text of the line that says that all is up, of which
+// what is missing on this host was said before; "" for nothing.
+func Completed(missing string) (slog.Level, string) {
+	const text = "Initialization Sequence Completed"
+	if missing == "" {
+		return slog.LevelInfo, text
+	}
+	what, _, _ := strings.Cut(missing, ":")
+	return slog.LevelWarn, text + ", but not all is as it should be: " + what + " (said above)"
 }
 
 func orNone(a netip.Addr) string {

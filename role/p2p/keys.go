@@ -7,12 +7,14 @@ import (
 	"culvert/role/profile"
 	"culvert/session"
 	"culvert/session/seal"
+	"culvert/session/wrap"
 )
 
 // keys is how two hosts know each other: what every session is made of.
 type keys struct {
 	profile.Choice
 	greeter *session.Greeter // of the TLS server
+	armour  wrap.Armour      // of the TLS server
 	static  *seal.Static     // with `secret`; nil with TLS
 	// awaited says that there is no key for the control channel before the other
 	// host has brought it (tls-crypt-v2).
@@ -47,6 +49,7 @@ func newKeys(c *config.Config, o Options, remark func(string)) (k *keys, err err
 		return k, err
 	}
 	armour, err := profile.Armour(c)
+	k.armour = armour
 	k.greeter, k.awaited = session.NewGreeter(armour, session.Rate{}), c.Trust.TLSCryptV2 != nil
 	return k, err
 }

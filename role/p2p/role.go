@@ -1,6 +1,9 @@
 package p2p
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -9,6 +12,7 @@ import (
 	"culvert/role/event"
 	"culvert/session"
 	"culvert/session/wire"
+	"culvert/session/wrap"
 	"culvert/tunnel"
 )
 
@@ -50,7 +54,7 @@ func (r *role) Control(l link.Link, p *buf.Packet) {
 		if s.own() != nil {
 			path = s.Path() // nobody else can send on its connection
 		}
-		if !s.deliver(path, r.Float, p.Bytes(), r.Refused) {
+		if !s.deliver(path, r.Float, p.Bytes(), r.refusal(s, p)) {
 			r.Road.Counters.Add(tunnel.UnknownPeer)
 		}
 	case known || !r.calls.expected(l, p.Path.Remote) || r.sessions.taken():
@@ -111,7 +115,29 @@ func (r *role) unwelcome(p *buf.Packet, err error) {
 	if !op.IsHardReset() || !r.sessions.strangers.Allow(time.Now(), p.Path.Remote.Addr()) {
 		return
 	}
-	r.sessions.emit(event.Stranger{From: p.Path.Remote, Text: "a packet that opens no session was dropped", Err: err})
+	r.sessions.emit(event.Stranger{From: p.Path.Remote, Text: "a packet that opens no session was dropped", Err: r.sessions.diagnosed(p.Bytes(), err)})
+}
+
+// refusal returns what becomes of the error for a packet of a side: one that the armour
+// refuses, before any fitted, is reported at a bounded rate.
+func (r *role) refusal(s *side, p *buf.Packet) func(error) {
+	op, _ := wire.ParseHead(p.Bytes()[0])
+	if r.sessions.greeter == nil || s.Data.LastReceived().After(s.began) || !op.IsHardReset() {
+		return r.Refused
+	}
+	packet, from := bytes.Clone(p.Bytes()), p.Path.Remote
+	return func(err error) {
+		r.Refused(err)
+		if errors.Is(err, wrap.ErrAuth) && r.sessions.strangers.Allow(time.Now(), from.Addr()) {
+			r.sessions.emit(event.Stranger{From: from, Text: "a packet of the other host was dropped", Err: r.sessions.diagnosed(packet, err)})
+		}
+	}
+}
+
+// diagnosed adds to the error for a first packet what its sender may have configured
+// differently.
+func (k *keys) diagnosed(packet []byte, err error) error {
+	return fmt.Errorf("%w: %s", err, k.armour.Diagnose(packet))
 }
 
 // answerInterval lies between answers to servers that begin. Anybody may have

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -338,5 +339,30 @@ func TestListBeginsLater(t *testing.T) {
 	}
 	if !w.isRevoked(trust, time.Now()) {
 		t.Error("a list that has begun does not count")
+	}
+}
+
+// TestAnnouncements: of a list that is looked at all the time, and of one that nobody looks
+// at for long.
+func TestAnnouncements(t *testing.T) {
+	end := time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
+	said := func(every time.Duration) (at []int) {
+		var looked time.Time
+		for now := end.Add(-40*day - time.Hour); now.Before(end.Add(3 * day)); now = now.Add(every) {
+			if announceAt(end, looked, now) {
+				looked = now
+				at = append(at, int(end.Sub(now)/day))
+			}
+		}
+		return at
+	}
+	if got, want := fmt.Sprint(said(time.Minute)), "[29 13 6 5 4 3 2 1 0 0 -1 -2]"; got != want {
+		t.Errorf("said with that many days left: %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(said(10*day)), "[20 10 0]"; got != want {
+		t.Errorf("looked at each ten days, with that many days left: %s, want %s", got, want)
+	}
+	if announceAt(time.Time{}, time.Time{}, end) {
+		t.Error("a list without an end ends soon")
 	}
 }

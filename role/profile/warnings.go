@@ -63,23 +63,41 @@ func (r *revoked) warnBetween(way []*x509.Certificate, lists []*x509.RevocationL
 	}
 }
 
-// Lists that end within endsSoon are announced, once a day and when they end.
+// Lists that end within endsSoon are announced, once each time that one comes nearer to its
+// end than one of nearEnds, once a day in the last week, and when they end.
 const (
-	endsSoon         = 30 * 24 * time.Hour
-	announceInterval = 24 * time.Hour
+	endsSoon         = 30 * day
+	announceInterval = day
+	day              = 24 * time.Hour
 )
+
+var nearEnds = []time.Duration{endsSoon, 14 * day, 7 * day}
 
 // announce says which lists end soon, or have ended. The caller holds mu.
 func (r *revoked) announce(now time.Time) {
-	if now.Sub(r.looked) < announceInterval && !slices.ContainsFunc(r.all(), func(l *x509.RevocationList) bool {
-		return now.After(l.NextUpdate) && !r.looked.After(l.NextUpdate)
-	}) {
+	if !slices.ContainsFunc(r.all(), func(l *x509.RevocationList) bool { return announceAt(l.NextUpdate, r.looked, now) }) {
 		return
 	}
 	r.looked = now
 	for _, text := range r.ending(now) {
 		r.warn(text)
 	}
+}
+
+// announceAt reports whether a list that ends then is to be announced, if it was looked at
+// before; zero: never.
+func announceAt(end, before, now time.Time) bool {
+	left := end.Sub(now)
+	switch {
+	case end.IsZero() || left >= endsSoon:
+		return false
+	case before.IsZero():
+		return true
+	case left < 7*day && now.Sub(before) >= announceInterval:
+		return true
+	}
+	was := end.Sub(before)
+	return was >= 0 && left < 0 || slices.ContainsFunc(nearEnds, func(near time.Duration) bool { return was >= near && left < near })
 }
 
 // Ending says which lists end soon, or have ended.
@@ -135,7 +153,6 @@ func lastToEnd(lists []*x509.RevocationList) *x509.RevocationList {
 
 // endOf says when a list ends or ended, and whom that shuts out.
 func endOf(l *x509.RevocationList, left time.Duration, whom string) string {
-	const day = 24 * time.Hour
 	at := l.NextUpdate.UTC().Format(time.DateTime)
 	when := "within a day"
 	days := int(left.Abs() / day)

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"culvert/internal/printable"
 )
 
 // BadSource is a client that sends from an inner address that is not leased to it, for
@@ -38,7 +40,7 @@ func (e BadSource) Text() string {
 	case SourceBehind:
 		return fmt.Sprintf("it forwards packets of a network behind it that no iroute leads to: if they are to pass, write `%s` into the client's file of client-config-dir, or have the client translate them to its own address (masquerade)", irouteFor(e.Source))
 	case SourceTaken:
-		return "that address belongs to " + e.Owner + ": two clients were given the same address, or one poses as the other"
+		return "that address belongs to " + printable.Name(e.Owner) + ": two clients were given the same address, or one poses as the other"
 	}
 	return "it is an address that the client itself has outside of the tunnel, such as a phone's: harmless, programs there keep to the address that they began with"
 }
@@ -88,6 +90,8 @@ func forwarded(packet []byte) bool {
 		hops, group = packet[8], packet[16]>>4 == 0xe || binary.BigEndian.Uint32(packet[16:]) == 1<<32-1
 	case len(packet) >= v6Len && packet[0]>>4 == 6:
 		hops, group = packet[7], packet[24] == 0xff
+	default:
+		return false
 	}
 	switch hops {
 	case 255, 128, 64, 32:

@@ -114,10 +114,13 @@ type Idle struct{ About }
 // session-timeout allows. It may come again at once, with its login.
 type Expired struct{ About }
 
-// Replaced is a client whose place another client of its name takes, from address By.
+// Replaced is a client whose place another client of its name takes, from address By. It
+// was silent for that long: one that was silent is most likely back, and one that was not
+// is another device.
 type Replaced struct {
 	About
-	By netip.AddrPort
+	By     netip.AddrPort
+	Silent time.Duration
 }
 
 // AddressClaimed is a client that is cut off because client-config-dir gives its

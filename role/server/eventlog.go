@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"culvert/internal/printable"
 	"culvert/role/server/admission"
@@ -89,8 +90,16 @@ func (e Expired) log(l *slog.Logger) {
 	l.Info("client is sent away because its session has lasted as long as `session-timeout` allows", "client", e.Name)
 }
 
+// backAfter is how long a client is silent, at the usual keepalive, that comes back after
+// it lost its way.
+const backAfter = 25 * time.Second
+
 func (e Replaced) log(l *slog.Logger) {
-	l.Warn(fmt.Sprintf("%s is connected from %v, and now from %v: the same profile on two devices? The connection before is cut off; give each device a profile of its own, or allow it with `duplicate-cn`", e.Name, e.Remote, e.By))
+	if e.Silent >= backAfter {
+		l.Info("client is back from another address, after it was silent; its session before is over", "client", e.Name, "from", e.Remote, "now", e.By, "silent", e.Silent.Round(time.Second))
+		return
+	}
+	l.Warn(fmt.Sprintf("%s is connected from %v, and now from %v: the same profile on two devices? The connection before is cut off; give each device a profile of its own, or allow it with `duplicate-cn`", printable.Name(e.Name), e.Remote, e.By))
 }
 
 func (e AddressClaimed) log(l *slog.Logger) {

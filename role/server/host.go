@@ -123,6 +123,16 @@ func (h *host) adopt(ctx context.Context, adapter *bringup.Adapter, c *config.Co
 	return nil
 }
 
+// missing is what could not be set up on this host, "" if nothing.
+func (h *host) missing(adapter *bringup.Adapter) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if adapter.Partial == nil {
+		return ""
+	}
+	return adapter.Partial.Error()
+}
+
 // sameHost reports whether two configurations want the same of this host.
 func sameHost(a, b *config.Config) bool {
 	return reflect.DeepEqual(a.Routing, b.Routing) && a.Server.ClientToClient == b.Server.ClientToClient && a.Adapter.TxQueueLen == b.Adapter.TxQueueLen

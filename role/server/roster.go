@@ -201,7 +201,8 @@ func (r *roster) replaceNamesake(c *client) {
 	if before == nil {
 		return
 	}
-	r.report(Replaced{About: before.about(time.Now()), By: c.Path().Remote})
+	now := time.Now()
+	r.report(Replaced{About: before.about(now), By: c.Path().Remote, Silent: now.Sub(before.Data.LastReceived())})
 	r.book.Yield(before.holder)
 	r.table.remove(before)
 	before.giveWay()

@@ -20,6 +20,7 @@ import (
 	"culvert/host/bringup"
 	"culvert/link"
 	"culvert/nic"
+	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/role/server/admission"
 	"culvert/role/server/lease"
@@ -212,7 +213,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	s.sockets.serve(ctx, failed)
 	defer s.host.keepRoutes(ctx, s.adapter)()
 	defer unfollow() // before the others wait for another configuration, whose programs may hang
-	s.log.Info("Initialization Sequence Completed", "listening", strings.Join(s.sockets.addrs(), ", "), "adapter", s.adapter.Name())
+	level, text := event.Completed(s.host.missing(s.adapter))
+	s.log.Log(ctx, level, text, "listening", strings.Join(s.sockets.addrs(), ", "), "adapter", s.adapter.Name())
 	if s.opts.Ready != nil {
 		s.opts.Ready(s)
 	}
