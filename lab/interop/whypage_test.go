@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // whyPage is the table in docs/why.md: a line for each fault.
@@ -31,14 +30,17 @@ func newWhyPage(t *testing.T, n int) *whyPage {
 	return w
 }
 
+// waits begin the lines that are held back until there is enough to tell.
+var waits = regexp.MustCompile(`^(still connecting|a client is stuck|packets (refused|failed authentication) in the last)`)
+
 // saw adds the line of a fault.
-func (p *whyPage) saw(i int, w why, took time.Duration, said string) {
+func (p *whyPage) saw(i int, w why, said string) {
 	when := "at once"
-	if took > 2*time.Second {
-		when = "within 5 s"
-	}
-	if w.within > 0 {
+	switch {
+	case w.within > 0:
 		when = "when it is known"
+	case waits.MatchString(leading.ReplaceAllString(said, "")):
+		when = "within 5 s"
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +67,7 @@ func (p *whyPage) end(t *testing.T) {
 // What of a line of the log is another each time.
 var (
 	leading    = regexp.MustCompile(`^\S+ \S+ [A-Z]+ |^culvert: `)
-	changing   = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?|\d+\.\d+\.\d+\.\d+(:\d+)?|\b\d+( bad| good)|have: \d+|last \d+m?s`)
+	changing   = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?|\d+\.\d+\.\d+\.\d+(:\d+)?|\b\d+( bad| good)|have: \d+|last \d+m?s(: \d+)?`)
 	attributes = regexp.MustCompile(`^(.*?)( (address|remote|client|from|adapter|listening|retry-in|told|answered|leased|source)=.*)$`)
 	because    = regexp.MustCompile(`(?:.*) (reason|problem|diagnosis)=("(?:[^"\\]|\\.)*"|\S+)`)
 )
