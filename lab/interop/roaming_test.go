@@ -39,7 +39,7 @@ type roamingWay struct {
 }
 
 // newRoamer connects a client of ours to a server.
-func newRoamer(t *testing.T, server implementation, lines ...string) *roamer {
+func newRoamer(t *testing.T, server implementation, with combination, lines ...string) *roamer {
 	l := newLab(t)
 	r := &roamer{client: l.host("c"), server: l.host("s")}
 	r.server.ip("addr", "add", roamed.String()+"/32", "dev", "lo")
@@ -55,8 +55,8 @@ func newRoamer(t *testing.T, server implementation, lines ...string) *roamer {
 	}
 	r.client.ip("link", "set", r.uplinks[1].device, "down")
 	r.client.ip("route", "add", "default", "via", r.uplinks[0].router.String())
-	r.server.run(server, r.server.serverConfig(serverParty(t, plain, append(lines, `push "redirect-gateway def1"`, "local "+roamed.String())...))).up()
-	r.tunnel = r.client.run(ours, r.client.clientConfig(clientParty(t, plain), roamed)).up()
+	r.server.run(server, r.server.serverConfig(serverParty(t, with, append(lines, `push "redirect-gateway def1"`, "local "+roamed.String())...))).up()
+	r.tunnel = r.client.run(ours, r.client.clientConfig(clientParty(t, with), roamed)).up()
 	echo := r.server.helper("echo", serverIPv4.String()+":0")
 	r.beats = r.client.helper("beat", echo.listenAddress())
 	r.beats.expect(answered, 10, patience)
@@ -123,10 +123,15 @@ func TestRoaming(t *testing.T) {
 	for _, c := range []struct {
 		server implementation
 		times  int
-	}{{openvpn26.implementation, 10}, {openvpn25.implementation, 3}, {openvpn27.implementation, 3}, {ours, 3}} {
-		t.Run(c.server.name, func(t *testing.T) {
+		tcp    bool
+	}{{openvpn26.implementation, 10, false}, {openvpn25.implementation, 3, false}, {openvpn27.implementation, 3, false}, {ours, 3, false}, {openvpn26.implementation, 3, true}} {
+		name, with := c.server.name, plain
+		if with.tcp = c.tcp; c.tcp {
+			name += "/tcp"
+		}
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRoamer(t, c.server)
+			r := newRoamer(t, c.server, with)
 			stream := startFlow(r.client, r.server, serverIPv4, "pace")
 			var gaps []time.Duration
 			for range c.times {
@@ -150,7 +155,7 @@ func TestRoaming(t *testing.T) {
 // the server has forgotten it.
 func TestSuspend(t *testing.T) {
 	t.Parallel()
-	r := newRoamer(t, openvpn26.implementation, "keepalive 1 3")
+	r := newRoamer(t, openvpn26.implementation, plain, "keepalive 1 3")
 	pid := r.tunnel.cmd.Process.Pid
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -171,7 +176,16 @@ func TestSuspend(t *testing.T) {
 // the same one by `culvert reconnect`, under a stream to a host that is behind both, and
 // ends it by `culvert disconnect`.
 func TestUse(t *testing.T) {
-	t.Parallel()
+	for name, lines := range map[string][]string{"root": nil, "worker": {"user nobody", "group nogroup"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			use(t, lines...)
+		})
+	}
+}
+
+// use is TestUse with lines of the client's configuration.
+func use(t *testing.T, own ...string) {
 	l := newLab(t)
 	client, web := l.host("c"), l.host("w")
 	web.ip("addr", "add", "10.77.0.1/32", "dev", "lo")
@@ -187,12 +201,12 @@ func TestUse(t *testing.T) {
 		if err := os.Chmod(script, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		servers = append(servers, s.run(stock, s.serverConfig(serverParty(t, plain, "script-security 2", "client-connect "+script, `push "route 10.77.0.1 255.255.255.255"`))).up())
+		servers = append(servers, s.run(stock, s.serverConfig(serverParty(t, plain, "script-security 2", "client-connect "+script, `push "redirect-gateway def1"`))).up())
 		lines = append(lines, "remote "+outer.b4.String()+" 1194")
 	}
 	before := client.state()
 	remote := netip.MustParseAddr(strings.Fields(lines[0])[1])
-	tunnel := client.run(ours, client.clientConfig(clientParty(t, plain, lines[1], "explicit-exit-notify 1"), remote)).up()
+	tunnel := client.run(ours, client.clientConfig(clientParty(t, plain, append(own, lines[1], "explicit-exit-notify 1")...), remote)).up()
 	echo := web.helper("echo", "10.77.0.1:0")
 	beats := client.helper("beat", echo.listenAddress())
 	beats.expect(answered, 10, patience)

@@ -223,7 +223,7 @@ func (a *attempt) follow(ctx context.Context) error {
 	case !a.up:
 		return errMoved
 	}
-	a.mover.roaming.begin(ctx, a, errMoved.Error(), gone && a.target.Remote.Proto.TCP)
+	a.mover.roaming.begin(ctx, a, errMoved.Error(), a.target.Remote.Proto.TCP && (gone || a.uplink.anotherSource()))
 	return nil
 }
 

@@ -265,7 +265,9 @@ func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt
 	m.now = nil
 	if o.err == nil {
 		if o.err = takeOver(ctx, o.next, a); o.err == nil {
-			m.leave(ctx, a)
+			// What is stuck in a TCP connection from the way of before would hold up the
+			// adapter's packets.
+			m.leave(ctx, a, done.roams && a.target.Remote.Proto.TCP)
 			done.answer(nil)
 			return o.next, nil
 		}
@@ -322,6 +324,7 @@ func takeOver(ctx context.Context, b, a *attempt) error {
 	b.base = b.choice.Of(b.target.Remote).Config // which may have been adopted meanwhile
 	reach.At(b.remotes, b.target)
 	b.uplink.to(b.target.Near().Addr())
+	before := b.state.Addresses
 	for _, e := range b.held {
 		if err := b.event(ctx, e); err != nil {
 			m.former = nil
@@ -331,18 +334,24 @@ func takeOver(ctx context.Context, b, a *attempt) error {
 		}
 	}
 	b.held = nil
+	strand(b, before, b.state.Addresses)
 	m.roaming.end(a, errAnswered)
 	return nil
 }
 
-// leave leaves a connection whose place another one has taken.
-func (m *mover) leave(ctx context.Context, a *attempt) {
+// leave leaves a connection whose place another one has taken; dead: without waiting for
+// anything from it.
+func (m *mover) leave(ctx context.Context, a *attempt, dead bool) {
 	hurry, hasten := context.WithCancel(ctx)
 	m.former = &former{server: a.target.Near().Addr(), hurry: hasten, over: make(chan struct{})}
 	over := m.former.over
 	go func() {
 		defer close(over)
 		defer hasten()
+		if dead {
+			a.close()
+			return
+		}
 		retire(hurry, a)
 	}()
 }

@@ -197,10 +197,13 @@ func TestMoveOtherAddress(t *testing.T) {
 		serve(t, network, "192.0.2.1:1194")
 		two := serve(t, network, "192.0.2.2:1194")
 		two.push = []string{"ifconfig 10.9.0.7 255.255.255.0", "topology subnet", "route-gateway 10.9.0.1"}
-		c := connect(t, network, profileText("remote 192.0.2.1", "remote 192.0.2.2", ada), nil)
+		c := connect(t, network, profileText("remote 192.0.2.1", "remote 192.0.2.2", ada), func(o *Options) { o.Network = &fakeNetwork{way: wifi} })
 		wait[event.Up](t, c, 1, time.Minute)
 		if err := result(t, c.Controls().Use(c.Controls().Remotes()[1], netip.AddrPort{}, "a test")); err != nil {
 			t.Fatal(err)
+		}
+		if said := reported[event.Remark](c); len(said) != 1 || !strings.Contains(said[0].Text, "than 10.8.0.2") || !strings.Contains(said[0].Text, "tcp to 10.77.0.1:22") {
+			t.Errorf("said %+v", said)
 		}
 		if up := wait[event.Up](t, c, 2, time.Minute); up.IPv4.String() != "10.9.0.7" {
 			t.Errorf("%+v", up)

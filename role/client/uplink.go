@@ -12,6 +12,7 @@ type Network interface {
 	Changes(ctx context.Context) <-chan struct{}
 	WayTo(dst netip.Addr) (hostnet.Way, bool)
 	Has(a netip.Addr) bool
+	Connections(from netip.Addr) []hostnet.Connection
 }
 
 // uplink is the way past the tunnel to the server. It belongs to Run.
@@ -53,6 +54,10 @@ func (u *uplink) moved() (moved, gone bool) {
 	}
 	return true, u.source.IsValid() && !u.network.Has(u.source)
 }
+
+// anotherSource reports whether packets to the server now leave from another address than
+// before, so that a TCP connection cannot go on.
+func (u *uplink) anotherSource() bool { return u.source.IsValid() && u.source != u.way.Source }
 
 // look returns the way to the server. There is none if it leads into the tunnel, as
 // it does while a route past the tunnel is missing.

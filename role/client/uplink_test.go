@@ -27,6 +27,10 @@ func (n *fakeNetwork) Changes(context.Context) <-chan struct{} { return n.change
 func (n *fakeNetwork) Has(a netip.Addr) bool                   { return !n.gone || a == n.now().Source }
 func (n *fakeNetwork) WayTo(netip.Addr) (hostnet.Way, bool)    { return n.now(), n.now() != hostnet.Way{} }
 
+func (n *fakeNetwork) Connections(from netip.Addr) []hostnet.Connection {
+	return []hostnet.Connection{{Proto: "tcp", From: netip.AddrPortFrom(from, 40000), To: netip.MustParseAddrPort("10.77.0.1:22")}}
+}
+
 func (n *fakeNetwork) now() hostnet.Way {
 	n.mu.Lock()
 	defer n.mu.Unlock()

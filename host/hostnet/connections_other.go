@@ -1,0 +1,7 @@
+//go:build !linux
+
+package hostnet
+
+import "net/netip"
+
+func connectionsFrom(netip.Addr) []Connection { return nil }
