@@ -49,6 +49,10 @@ const (
 	// says why (Reason). Up follows, or Stayed: it goes on with the present one (Reason).
 	Moving Kind = "moving"
 	Stayed Kind = "stayed"
+	// Portal: a captive portal answers in the server's place; URL is where to log in to
+	// the network. Silent: nothing comes from the server, for Wait by now.
+	Portal Kind = "portal"
+	Silent Kind = "silent"
 	// Woke: this host slept, or the process was stopped, for about Wait.
 	Woke Kind = "woke"
 	// Refused: a peer is known and does not come in.

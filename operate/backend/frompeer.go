@@ -74,6 +74,10 @@ func fromConnection(e event.Event) (out Event, ok bool) {
 		out = Event{Kind: Moved, From: e.From.String(), Remote: e.To.String()}
 	case event.Moving:
 		out = Event{Kind: Moving, Remote: e.Remote.String(), Reason: e.Why}
+	case event.Portal:
+		out = Event{Kind: Portal, Remote: e.Remote.String(), URL: e.URL, Reason: "log in to this network first"}
+	case event.Silent:
+		out = Event{Kind: Silent, Remote: e.Remote.String(), Wait: e.For, Reason: e.Hint}
 	case event.Woke:
 		out = Event{Kind: Woke, Wait: e.Slept}
 	case event.Stayed:

@@ -130,6 +130,8 @@ var ofOnePeer = []struct {
 	{event.Renewed{TLS: "TLSv1.3", Certificate: cert}, Event{Kind: Renewed, TLS: "TLSv1.3", Name: "server", Serial: "0a"}},
 	{event.RenewalFailed{Err: errWhy}, Event{Kind: NotRenewed, Reason: "why"}},
 	{event.Moving{Remote: event.Remote{Host: "vpn.example", Proto: "udp", Addr: outer}, Why: "asked"}, Event{Kind: Moving, Remote: "vpn.example (udp " + outer.String() + ")", Reason: "asked"}},
+	{event.Portal{Remote: event.Remote{Addr: outer}, URL: "http://login.example/"}, Event{Kind: Portal, Remote: outer.String(), URL: "http://login.example/", Reason: "log in to this network first"}},
+	{event.Silent{Remote: event.Remote{Addr: outer}, For: time.Minute, Hint: "odd"}, Event{Kind: Silent, Remote: outer.String(), Wait: time.Minute, Reason: "odd"}},
 	{event.Woke{Slept: time.Hour}, Event{Kind: Woke, Wait: time.Hour}},
 	{event.Stayed{Remote: event.Remote{Host: "vpn.example", Proto: "udp", Addr: outer}, Err: errors.New("silent")}, Event{Kind: Stayed, Remote: "vpn.example (udp " + outer.String() + ")", Reason: "silent"}},
 	{event.Moved{From: outer, To: other}, Event{Kind: Moved, From: outer.String(), Remote: other.String()}},

@@ -11,6 +11,7 @@ import (
 	"culvert/host/hostnet"
 	"culvert/host/privsep"
 	"culvert/host/process"
+	"culvert/link"
 	"culvert/nic/ether"
 	"culvert/nic/userstack"
 	"culvert/nic/userstack/proxy"
@@ -138,7 +139,7 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	o := client.Options{Log: r.log, Network: hostnet.Network{}, Ask: asking(r.screen, ask(c)), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reload: r.reload, Reopens: r.worker == nil}
+	o := client.Options{Log: r.log, Network: hostnet.Network{}, Visit: link.DialTCP, Ask: asking(r.screen, ask(c)), Manager: managing(c, r.management), Open: r.hooked(c, open), Opened: r.enter(), Lists: r.lists(c), Programs: r.programs, Reload: r.reload, Reopens: r.worker == nil}
 	if c.Process.Chroot != "" {
 		o.Opened, o.Ready = nil, r.whenUp()
 	}

@@ -257,6 +257,9 @@ func (a *attempt) heard() bool { return a.peer.Data.LastReceived().After(a.start
 func (a *attempt) event(ctx context.Context, e session.Event) error {
 	switch e := e.(type) {
 	case session.Delayed:
+		if !a.heard() {
+			quiet(ctx, a, time.Since(a.began))
+		}
 		a.emit(event.Delayed{Remote: a.target.Reported(), Stage: a.hearsay.before(e.Stage), Clock: e.Clock})
 	case session.Pushed:
 		a.emit(event.Pushed{Options: withoutTokens(e.Options), Ignored: e.Ignored})
@@ -372,6 +375,7 @@ func (a *attempt) completed(ctx context.Context) error {
 	a.up = true
 	a.sessions.promote(a.peer)
 	a.twins.up(time.Now())
+	a.portals.again()
 	a.remotes.Reached()
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6, Local: localOf(a)})

@@ -58,6 +58,9 @@ type Options struct {
 	Reload func()
 	// Reopens says that Open works more than once.
 	Reopens bool
+	// Visit is asked for a web page at the server's own address when nothing comes from
+	// there, to tell a captive portal; nil: nobody looks for one.
+	Visit Visitor
 	// Events is called for each event, in order, on the goroutine where it
 	// happened; it must not block. nil: nobody.
 	Events func(Event)
@@ -110,6 +113,7 @@ type Client struct {
 	uplink  uplink
 	awake   <-chan time.Duration // how long this host slept
 	hearers hearers
+	portals portals
 	// ended has the error of the adapter's outbound road.
 	ended    chan error
 	restarts restarts

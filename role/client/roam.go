@@ -26,6 +26,8 @@ const (
 	// After manyTries each has twice as long as the one before, up to maxResetTime.
 	resetTime, maxResetTime = 500 * time.Millisecond, 4 * time.Second
 	manyTries               = 10
+	// quietTime is when people are told that nothing comes.
+	quietTime = 5 * time.Second
 	// slowTime is when the server is asked less often, every slowEvery, and roamTime when it
 	// is left to the connection's own timers to notice that it is dead.
 	slowTime, slowEvery, roamTime = 20 * time.Second, time.Second, 2 * time.Minute
@@ -74,6 +76,7 @@ func (r *roaming) step(ctx context.Context, a *attempt) {
 	m := &a.mover
 	switch {
 	case heard && (m.now == nil || !m.now.roams || !m.now.answered.Load()):
+		a.portals.again()
 		a.log.Info("the connection goes on", "why", r.why, "after", now.Sub(r.since).Round(time.Millisecond))
 		r.end(a, errAnswered)
 	case heard: // but the server may have left it already for the one that is coming up
@@ -83,6 +86,9 @@ func (r *roaming) step(ctx context.Context, a *attempt) {
 		if now.Sub(r.since) < slowTime || now.Sub(r.asked) >= slowEvery {
 			r.asked = now
 			knock(a)
+		}
+		if now.Sub(r.since) > quietTime {
+			quiet(ctx, a, now.Sub(r.since))
 		}
 		patience := min(resetTime<<min(max(r.tries-manyTries, 0), 8), maxResetTime)
 		switch {

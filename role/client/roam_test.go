@@ -25,12 +25,15 @@ type roamer struct {
 }
 
 // roam returns a client that is up.
-func roam(t *testing.T, network *simnet.Network, c *fakeClock) *roamer {
+func roam(t *testing.T, network *simnet.Network, c *fakeClock, more ...func(*Options)) *roamer {
 	r := &roamer{f: serve(t, network, "192.0.2.1:1194"), network: network, host: &fakeNetwork{way: wifi, changes: make(chan struct{}, 1)}, addr: netip.MustParseAddr("198.51.100.1")}
 	r.near = connect(t, network, profileText("remote 192.0.2.1", ada), func(o *Options) {
 		o.Network = r.host
 		if c != nil {
 			o.clock = c.now
+		}
+		for _, change := range more {
+			change(o)
 		}
 		o.Listen = func(link.Options) (link.Link, error) {
 			r.mu.Lock()

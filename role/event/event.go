@@ -162,6 +162,21 @@ type (
 	}
 )
 
+// Portal reports that a captive portal answers in the server's place: people have to log
+// in to this network first, at URL. Silent reports that nothing comes from the server on a
+// connection that is up, and that no portal is to be seen.
+type (
+	Portal struct {
+		Remote Remote
+		URL    string
+	}
+	Silent struct {
+		Remote Remote
+		For    time.Duration
+		Hint   string // what else is odd; "" for nothing
+	}
+)
+
 // Woke reports that this host slept, or this process was stopped, for about that long.
 type Woke struct{ Slept time.Duration }
 
@@ -274,6 +289,8 @@ func (Up) event()            {}
 func (Renewed) event()       {}
 func (RenewalFailed) event() {}
 func (Moved) event()         {}
+func (Portal) event()        {}
+func (Silent) event()        {}
 func (Woke) event()          {}
 func (Moving) event()        {}
 func (Stayed) event()        {}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"culvert/internal/printable"
 )
 
 // Words are what differs between the lines of the two roles.
@@ -75,6 +77,10 @@ func (l *Log) read(e Event) {
 		l.to.Info(l.words.Other+" moved", "from", e.From, "to", e.To)
 	case Moving:
 		l.to.Info("moving to another connection, beside the present one", "remote", e.Remote, "why", e.Why)
+	case Portal:
+		l.to.Warn("this network has a captive portal, which lets nothing out before you have logged in there: open this page in a browser: "+printable.Name(e.URL), "remote", e.Remote)
+	case Silent:
+		l.silent(e)
 	case Woke:
 		l.to.Info("this host was asleep, or this process stopped: is the connection still there?", "slept", e.Slept.Round(time.Second))
 	case Stayed:
@@ -104,6 +110,14 @@ func (l *Log) read(e Event) {
 		}
 		l.to.Warn(e.Text)
 	}
+}
+
+func (l *Log) silent(e Silent) {
+	text := "connected, but nothing comes from the server: packets leave this host, so the network behind it, a firewall or the server is to blame; it is asked again and again, and called anew"
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	l.to.Warn(text, "remote", e.Remote, "for", e.For.Round(time.Second))
 }
 
 func (l *Log) secured(e Secured) {
