@@ -5,6 +5,7 @@ package interop
 import (
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"regexp"
@@ -250,4 +251,47 @@ func (p *process) longest(since time.Time) (longest time.Duration) {
 		}
 	}
 	return longest.Round(time.Millisecond)
+}
+
+// portal is a web server that sends everybody to a page.
+func portal(at, page string) error {
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return err
+	}
+	fmt.Println("listening", l.Addr())
+	return http.Serve(l, http.RedirectHandler(page, http.StatusFound))
+}
+
+// portalRules are a network's that lets nobody out, and answers web requests itself.
+const portalRules = `
+table ip portal {
+	chain in {
+		type nat hook prerouting priority dstnat; policy accept;
+		tcp dport 80 redirect to :8080
+	}
+	chain out {
+		type filter hook forward priority filter; policy drop;
+	}
+}
+`
+
+// TestCaptivePortal: a client that gets no answer says that it is a portal's network, and
+// where to log in; behind the portal it connects.
+func TestCaptivePortal(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	c, router, s := l.host("c"), l.host("r"), l.host("s")
+	near, far := l.join(c, router), l.join(router, s)
+	c.defaultVia(near.b4, near.b6)
+	s.defaultVia(far.a4, far.a6)
+	router.forward()
+	router.nft(portalRules)
+	const page = "http://login.hotel.example/"
+	router.helper("portal", "0.0.0.0:8080", page).listenAddress()
+	s.run(stock, s.serverConfig(serverParty(t, plain))).up()
+	p := c.run(ours, c.clientConfig(clientParty(t, plain, "connect-retry 1 1", "hand-window 10"), far.b4))
+	p.expect(regexp.MustCompile("captive portal.*"+page), 1, patience)
+	router.nft("delete table ip portal\n")
+	p.up()
 }

@@ -24,7 +24,7 @@ import (
 
 // The test binary, started again on a host of the lab with helperEnv set, is
 // the traffic: `receive ADDR`, `send ADDR BYTES`, `pace ADDR`, `serve ADDR`,
-// `fetch URL`, `beat ADDR`, `echo ADDR`, `ask ADDR`, `idle ADDR COUNT`,
+// `fetch URL`, `beat ADDR`, `portal ADDR URL`, `echo ADDR`, `ask ADDR`, `idle ADDR COUNT`,
 // `station DEVICE VLAN ADDR`, `flood ADDR SIZE COUNT`, `pipe SOCKET ADDR`, `provide ADDR`,
 // `sign-on SOCKET HOST`, `browse URL NAME`, `submit URL NAME`.
 const helperEnv = "CULVERT_INTEROP_HELPER"
@@ -68,6 +68,8 @@ func dispatchHelper(args []string) error {
 		return serve(args[1])
 	case "fetch":
 		return fetch(args[1])
+	case "portal":
+		return portal(args[1], args[2])
 	case "beat":
 		return beat(args[1])
 	case "echo":

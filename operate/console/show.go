@@ -33,7 +33,7 @@ func Show(ctx context.Context, s *Screen, b backend.Backend, browse func(url str
 				if line := v.event(e); line != "" {
 					fmt.Fprintln(s, line)
 				}
-				if e.URL != "" && browse != nil {
+				if e.Kind == backend.Login && e.URL != "" && browse != nil {
 					browse(e.URL)
 				}
 			case <-tick.C:

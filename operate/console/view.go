@@ -51,6 +51,8 @@ func (v *view) event(e backend.Event) string {
 		v.trying = retry(e)
 	case backend.Moved:
 		return "· the server moved to " + printable.Name(e.Remote)
+	case backend.Moving:
+		return "· bringing up a connection to " + printable.Name(e.Remote) + " beside this one"
 	case backend.Ended:
 		return v.ended(e)
 	}
@@ -75,6 +77,10 @@ func (v *view) login(e backend.Event) string {
 }
 
 func (v *view) connected(e backend.Event) string {
+	if v.up { // it moved
+		v.inside, v.server, v.began = addresses(e.IPv4, e.IPv6), printable.Name(e.Remote), time.Time{}
+		return fmt.Sprintf("✓ moved to %s, as %s", v.server, v.inside)
+	}
 	v.start(e.Time)
 	took := e.Time.Sub(v.began)
 	v.up, v.since, v.began = true, e.Time, time.Time{}

@@ -28,6 +28,8 @@ func TestView(t *testing.T) {
 		{400, backend.Event{Kind: backend.Up, Remote: server, Adapter: "tun0", IPv4: netip.MustParseAddr("10.8.0.2")}, "✓ connected in 0.4 s as 10.8.0.2 on tun0",
 			"10.8.0.2 · " + server + " · ↓ 0 B/s ↑ 0 B/s · 12 ms · 0:00:00"},
 		{1400, backend.Event{Kind: backend.Renewed}, "", "10.8.0.2 · " + server + " · ↓ 1.5 MB/s ↑ 30 kB/s · 12 ms · 0:00:01"},
+		{1500, backend.Event{Kind: backend.Moving, Remote: "two"}, "· bringing up a connection to two beside this one", "10.8.0.2 · " + server + " · ↓ 0 B/s ↑ 0 B/s · 12 ms · 0:00:01"},
+		{1600, backend.Event{Kind: backend.Up, Remote: "two", Adapter: "tun0", IPv4: netip.MustParseAddr("10.8.0.3")}, "✓ moved to two, as 10.8.0.3", "10.8.0.3 · two · ↓ 0 B/s ↑ 0 B/s · 12 ms · 0:00:01"},
 		{2400, backend.Event{Kind: backend.Reconnecting, Wait: 5 * time.Second}, "", "connecting again in 5s"},
 		{2500, backend.Event{Kind: backend.Connecting, Remote: server}, "· connecting to " + server, "connecting to " + server},
 		{3500, backend.Event{Kind: backend.Up, Remote: server, Adapter: "tun0"}, "✓ connected in 1.0 s as - on tun0", "- · " + server + " · ↓ 0 B/s ↑ 0 B/s · 0:00:00"},

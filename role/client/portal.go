@@ -67,7 +67,7 @@ func quiet(ctx context.Context, a *attempt, silence time.Duration) {
 	t, up, c := a.target, a.up, a.Client
 	go func() {
 		page := ""
-		if c.opts.Visit != nil && !t.Reported().Proxy {
+		if c.opts.Visit != nil && !t.Reported().Proxy && t.Settings.Routing.BlockOutside == nil {
 			page = lookForPortal(ctx, c.opts.Visit, t)
 		}
 		switch {
