@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -12,6 +14,7 @@ import (
 	"culvert/config"
 	"culvert/host/hostnet"
 	"culvert/operate/conffile"
+	"culvert/operate/doctor"
 	"culvert/operate/service"
 	"culvert/operate/setup"
 )
@@ -40,6 +43,7 @@ through ordinary sockets.`,
 			if dir != "" {
 				keptIn(&o, dir)
 			}
+			o.Examine = examining(doctor.Options{Dir: dir, StateDir: o.StateDir, Forward: o.Forward && !o.UserSpace})
 			return service.Run(unsignalled(c.Context()), me, serverLoader(file, dir, allowLAN), o)
 		},
 	}
@@ -51,6 +55,11 @@ through ordinary sockets.`,
 	c.Flags().StringVar(&o.StateDir, "state-dir", "", "where to note changes to undo, and to put the socket of status, trace and capture (default "+hostnet.DefaultStateDir+")")
 	c.Flags().StringVar(&o.Name, "name", "", "name of this process in status, trace and capture (default: role and adapter)")
 	return c
+}
+
+// examining has a doctor look at a running server each minute.
+func examining(o doctor.Options) func(context.Context, func() *config.Config, *slog.Logger) {
+	return func(ctx context.Context, now func() *config.Config, log *slog.Logger) { doctor.Watch(ctx, o, now, log) }
 }
 
 // keptIn sets what a server's directory is for besides its configuration.

@@ -31,19 +31,27 @@ type Options struct {
 	NoConnect bool
 	// Fix mends what can be mended without asking.
 	Fix bool
-	Now func() time.Time // nil: time.Now
+	// Forward says that the server that is watched makes its host a router (Watch).
+	Forward bool
+	Now     func() time.Time // nil: time.Now
 }
 
-// Examine makes all checks on a profile or a server, and hands each result to emit in
-// a fixed order, as soon as it and those before it are there. The error says why there
-// is nothing to look at.
-func Examine(ctx context.Context, o Options, emit func(Result)) (*Report, error) {
+// filled are options with defaults for what is not given.
+func (o Options) filled() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.StateDir == "" {
 		o.StateDir = manage.DefaultDir()
 	}
+	return o
+}
+
+// Examine makes all checks on a profile or a server, and hands each result to emit in
+// a fixed order, as soon as it and those before it are there. The error says why there
+// is nothing to look at.
+func Examine(ctx context.Context, o Options, emit func(Result)) (*Report, error) {
+	o = o.filled()
 	if o.Dir != "" {
 		o.File = filepath.Join(o.Dir, "server.conf")
 		if _, err := os.Stat(o.File); errors.Is(err, os.ErrNotExist) {

@@ -241,7 +241,7 @@ func (s serverHost) natCheck() inspection {
 			if r.by == "culvert" {
 				mend = "culvert serve puts its rules back by itself within seconds unless --forward=false; otherwise: " + mend
 			}
-			severity, also := Problem, ""
+			severity, also := Warning, ""
 			if router.Hidden != "" {
 				severity, also = Note, "; not seen here: "+router.Hidden
 			}

@@ -1,9 +1,11 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"culvert/config"
@@ -180,6 +182,7 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 	if l.worker != nil {
 		return l.serve(ctx, events, c, jail)
 	}
+	defer examine(ctx, l, c)()
 	if stays != "" {
 		l.log.Warn(stays)
 	}
@@ -217,6 +220,23 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 		l.log.Warn("user, group and chroot have no effect: this is not root, which alone can change them")
 	}
 	return l.serve(ctx, events, c, process.Jail{Identity: process.Identity{UID: -1, GID: -1}})
+}
+
+// examine has a server of c looked at beside its work, until the function that it
+// returns is called.
+func examine(ctx context.Context, l *life, c *config.Config) (stop func()) {
+	if l.Examine == nil || c.Mode != config.ModeServer {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		l.Examine(ctx, func() *config.Config { return cmp.Or(l.config.Load(), c) }, l.log.Logger)
+	})
+	return func() {
+		cancel()
+		looking.Wait()
+	}
 }
 
 // keep stays root, for a worker that does not.

@@ -5,6 +5,7 @@ package service
 
 import (
 	"context"
+	"log/slog"
 
 	"culvert/config"
 	"culvert/host/process"
@@ -41,6 +42,10 @@ type Options struct {
 	SOCKS, HTTP string
 	// Show is what a user at the terminal sees of a client.
 	Show Show
+	// Examine, if not nil, is called beside a server, in the process that has the most
+	// rights, until ctx ends: it looks for what keeps the server from working. now
+	// returns the configuration that was read last.
+	Examine func(ctx context.Context, now func() *config.Config, log *slog.Logger)
 }
 
 // Show is what a user at the terminal sees of a client.
