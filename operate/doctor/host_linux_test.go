@@ -37,3 +37,15 @@ func TestOpenFiles(t *testing.T) {
 		t.Errorf("of no process: %d", n)
 	}
 }
+
+func FuzzSocketTable(f *testing.F) {
+	f.Add([]byte(sockets))
+	f.Add([]byte("   0: 00000000000000000000000001000000:04AA x 0A a b c d e 7 f"))
+	f.Fuzz(func(t *testing.T, table []byte) {
+		for inode, at := range socketsOf(table, true) {
+			if inode == "" || !at.Addr().IsValid() {
+				t.Errorf("%q is at %v", inode, at)
+			}
+		}
+	})
+}
