@@ -109,6 +109,14 @@ type Path interface {
 	PathMTU(remote netip.AddrPort) (bytes int, ok bool)
 }
 
+// Whole is a link that can forbid everybody on the way to cut a packet, whatever it does
+// with others.
+type Whole interface {
+	// WriteWhole sends a packet to its Path in one piece, or not at all. What the system
+	// believes of the path does not count, only what its adapter takes.
+	WriteWhole(p *buf.Packet) error
+}
+
 // DatagramOverhead is the length of the IP and UDP headers of a datagram, in
 // bytes (RFC 791, 8200 and 768).
 func DatagramOverhead(ipv6 bool) int {

@@ -29,19 +29,28 @@ func (o *Options) before(fd uintptr) error {
 
 // discoverMTU sets MTUDiscovery, which accepted connections inherit.
 func (o *Options) discoverMTU(fd int) error {
-	// IPV6_MTU_DISCOVER takes the same numbers.
-	value := map[MTUDiscovery]int{CutAlways: unix.IP_PMTUDISC_DONT, CutHere: unix.IP_PMTUDISC_WANT, CutNever: unix.IP_PMTUDISC_DO}[o.MTUDiscovery]
-	if o.MTUDiscovery == SystemMTU {
-		kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
-		if err != nil || kind != unix.SOCK_DGRAM {
-			return err
-		}
-		value = unix.IP_PMTUDISC_DONT
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil || kind != unix.SOCK_DGRAM && o.MTUDiscovery == SystemMTU {
+		return err
 	}
-	if err := setBoth(fd, unix.IP_MTU_DISCOVER, unix.IPV6_MTU_DISCOVER, value); err != nil {
+	if err := setDiscovery(fd, o.discovery()); err != nil {
 		return fmt.Errorf("set path MTU discovery (`mtu-disc`): %w", err)
 	}
 	return nil
+}
+
+// discovery is what the system is told for MTUDiscovery, on UDP.
+func (o *Options) discovery() int {
+	value := map[MTUDiscovery]int{CutAlways: unix.IP_PMTUDISC_DONT, CutHere: unix.IP_PMTUDISC_WANT, CutNever: unix.IP_PMTUDISC_DO}[o.MTUDiscovery]
+	if o.MTUDiscovery == SystemMTU {
+		return unix.IP_PMTUDISC_DONT
+	}
+	return value
+}
+
+// setDiscovery sets IP_MTU_DISCOVER and IPV6_MTU_DISCOVER, which takes the same numbers.
+func setDiscovery(fd, value int) error {
+	return setBoth(fd, unix.IP_MTU_DISCOVER, unix.IPV6_MTU_DISCOVER, value)
 }
 
 // setBoth sets an option for each protocol that a socket carries: a socket of the

@@ -26,6 +26,7 @@ type UDP struct {
 	refusals bool
 	oversize atomic.Uint64
 	closed   atomic.Bool
+	wholes   sync.Mutex // for WriteWhole
 	opened   time.Time
 	route    Options // what the route of its packets depends on
 	queues   []Link  // the first is this one

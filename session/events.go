@@ -108,11 +108,20 @@ type Info struct{ Text string }
 // Remark is something, in words, that whoever runs this session should know.
 type Remark struct{ Text string }
 
+// PathMeasured reports what the path to the peer carries both ways, as datagrams in one
+// piece: the first time, and when that has changed.
+type PathMeasured struct {
+	// Size is the largest that passes, in bytes of UDP payload, and Tried the largest that
+	// was tried. Size 0 says that the peer does not answer what it would be measured by.
+	Size, Tried int
+}
+
 // Closed reports that the session ended, and why.
 type Closed struct{ Err error }
 
 func (*Hello) event()            {}
 func (Reauth) event()            {}
+func (PathMeasured) event()      {}
 func (LoginNeeded) event()       {}
 func (Token) event()             {}
 func (AuthPending) event()       {}

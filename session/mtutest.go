@@ -33,13 +33,15 @@ const (
 	// takes three minutes.
 	loadInterval = 3 * time.Second
 	// answerGap is the least time between two answers to a peer.
-	answerGap = 100 * time.Millisecond
+	answerGap = 10 * time.Millisecond
 )
 
 // loads are the messages that came, left by the data side for the control side, and
 // the largest sizes that passed.
 type loads struct {
 	received atomic.Int32  // size of the largest load
+	echo     atomic.Int32  // size of the last load, while one is expected; 0: none came
+	expects  atomic.Bool   // the control side waits for a load
 	asked    atomic.Int32  // size of the load that the peer wants; 0: none
 	report   atomic.Uint64 // the peer's two sizes, with reported
 	wanted   atomic.Bool   // the peer wants a report
@@ -63,7 +65,10 @@ func (l *loads) take(size int, message []byte) (news bool) {
 		if int32(size) > l.received.Load() {
 			l.received.Store(int32(size))
 		}
-		return false
+		if !l.expects.Load() {
+			return false
+		}
+		l.echo.Store(int32(size))
 	case occAskReport:
 		l.wanted.Store(true)
 	case occReport:

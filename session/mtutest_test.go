@@ -85,7 +85,7 @@ func TestMTUTestAnswers(t *testing.T) {
 		if kind == KindMTUTest {
 			sim.server.MTUTest()
 		}
-		sim.server.Output(sim.now, func(b []byte) { answers = append(answers, slices.Clone(b)) })
+		sim.server.Path.Output(sim.now, func(b []byte) { answers = append(answers, slices.Clone(b)) })
 	}
 	for range 50 {
 		ask(0x02, 0x05, 0xe4) // as recorded
@@ -131,7 +131,7 @@ func FuzzMTUTest(f *testing.F) {
 		sim.server.data.loads.take(len(b), b)
 		sim.now = sim.now.Add(answerGap)
 		sim.server.mtuTest.largest = 0
-		sim.server.Output(sim.now, func(answer []byte) {
+		sim.server.Path.Output(sim.now, func(answer []byte) {
 			if len(answer) > mostLoad {
 				t.Errorf("%d bytes for % x", len(answer), message)
 			}

@@ -200,10 +200,12 @@ func (p *pair) turn(e *end) {
 	if p.meddle != nil {
 		p.meddle(e)
 	}
-	e.Output(p.now, func(b []byte) {
+	emit := func(b []byte) {
 		e.largest = max(e.largest, len(b))
 		p.transmit(e, b)
-	})
+	}
+	e.Output(p.now, emit)
+	e.Path.Output(p.now, emit)
 	e.events = append(e.events, e.Events()...)
 }
 

@@ -39,7 +39,10 @@ type Session struct {
 	watch     watch
 	probe     probe
 	mtuTest   mtuTest
-	report    report
+	// Path measures what the path to the peer carries. Its Output is to follow each
+	// Output of the session.
+	Path   *PathProbe
+	report report
 }
 
 // newSession makes a session of which nothing was sent yet. static is nil where
@@ -60,6 +63,7 @@ func newSession(cfg Config, static *seal.Static, now time.Time) *Session {
 	s.watch = watch{timers: cfg.Timers, data: s.data, pulls: cfg.pulls()}
 	s.probe = probe{data: s.data}
 	s.mtuTest = mtuTest{news: s.news, data: s.data, mtu: cfg.MTUTest, most: cfg.Fragment}
+	s.Path = &PathProbe{news: s.news, data: s.data, messages: &s.mtuTest}
 	s.report = report{data: s.data, window: cfg.ReplayWindow, muteReplays: cfg.MuteReplays}
 	return s
 }
@@ -215,6 +219,7 @@ func (s *Session) Advance(now time.Time) {
 	}
 	if s.Established() {
 		s.mtuTest.advance(now)
+		s.Path.advance(now)
 	}
 	if s.watch.expires(now, s.Established()) {
 		s.emit(Expired{})
@@ -246,6 +251,7 @@ func (s *Session) Deadline() time.Time {
 		by(s.data.LastSent().Add(ping))
 	}
 	by(s.mtuTest.deadline())
+	by(s.Path.due)
 	by(s.report.deadline())
 	by(s.leave.deadline())
 	return first
@@ -267,9 +273,6 @@ func (s *Session) Output(now time.Time, emit func(packet []byte)) {
 	}
 	if s.err == nil && s.probe.knocks {
 		s.probe.knock(now, emit)
-	}
-	if s.err == nil {
-		s.mtuTest.output(now, emit)
 	}
 }
 
@@ -305,7 +308,7 @@ func (s *Session) Exit(now time.Time, notices int) {
 	}
 }
 
-// MTUTest takes what Data.Open found: the next Output answers.
+// MTUTest takes what Data.Open found: the next Path.Output answers.
 func (s *Session) MTUTest() {}
 
 // PeerExited takes the exit notice that Data.Open found.

@@ -44,6 +44,9 @@ type Peer struct {
 	link  link.Link
 	path  atomic.Pointer[buf.Path]
 	width width
+	found atomic.Pointer[PathFound] // nil: nothing yet
+	// measures: Measure was called.
+	measures atomic.Bool
 	// answered: the other end has shown its session id (DeliverFrom).
 	answered atomic.Bool
 
@@ -98,6 +101,7 @@ func (p *Peer) Name() string {
 func (p *Peer) SetPath(path buf.Path) {
 	p.path.Store(&path)
 	p.width.forget()
+	p.NewWay()
 }
 
 // Link returns the socket that the peer came in by.
@@ -223,6 +227,7 @@ func (p *Peer) settle(now time.Time) {
 		}
 	}
 	p.Session.Output(now, p.send)
+	p.Session.Path.Output(now, p.sendWhole)
 }
 
 // setTimer starts a timer for the session's deadline. The caller holds mu.
@@ -244,7 +249,9 @@ var controlPackets = sync.Pool{New: func() any { return buf.New(buf.DefaultSize)
 
 // send never waits for a slow peer: the session's clock, which notices that a
 // peer is gone, runs on the same goroutine.
-func (p *Peer) send(b []byte) {
+func (p *Peer) send(b []byte) { p.sendBy(p.link, b) }
+
+func (p *Peer) sendBy(l link.Link, b []byte) {
 	var packet *buf.Packet
 	if len(b) > buf.DefaultSize {
 		packet = buf.New(len(b))
@@ -254,7 +261,7 @@ func (p *Peer) send(b []byte) {
 	}
 	packet.Set(b)
 	packet.Path = p.Path()
-	if err := tell(p.Observer, p.link, packet); err != nil && p.OnError != nil {
+	if err := tell(p.Observer, l, packet); err != nil && p.OnError != nil {
 		p.OnError(err)
 	}
 }

@@ -36,7 +36,7 @@ const (
 // a narrow link does: it sends the packet in fragments if the sender allows that,
 // and otherwise informs the sender.
 func (r *Road) tooLong(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
-	inner := int(peer.width.inner.Load())
+	inner := peer.width.limit()
 	packet := p.Bytes()
 	if len(packet) >= ipv4HeaderLen && packet[0]>>4 == 4 && binary.BigEndian.Uint16(packet[6:])&dontFragment == 0 {
 		return r.sealFragments(now, peer, p, inner, out)

@@ -19,15 +19,26 @@ const (
 )
 
 // width is what the path to a peer carries. It is found out after the system
-// refused a datagram as too large (`mtu-disc yes`).
+// refused a datagram as too large (`mtu-disc yes`), and by measuring (Peer.Carries).
 type width struct {
-	inner atomic.Int32 // the longest packet inside, bytes; 0: not known to be limited
-	asked atomic.Int64 // when the system was asked last, in Unix nanoseconds
+	inner    atomic.Int32 // the longest packet inside, bytes; 0: not known to be limited
+	measured atomic.Int32 // the same, as it was measured
+	asked    atomic.Int64 // when the system was asked last, in Unix nanoseconds
 }
 
 func (w *width) forget() {
 	w.inner.Store(0)
+	w.measured.Store(0)
 	w.asked.Store(0)
+}
+
+// limit is the longest packet inside that passes, bytes; 0: not known to be limited.
+func (w *width) limit() int {
+	inner, measured := int(w.inner.Load()), int(w.measured.Load())
+	if inner == 0 || measured > 0 && measured < inner {
+		return measured
+	}
+	return inner
 }
 
 // due reports whether this caller may ask the system again. It also may if the
@@ -41,7 +52,7 @@ func (w *width) due(now time.Time, after time.Duration) bool {
 // TCP alone.
 func (p *Peer) maxInner() int {
 	most := int(p.MaxInner.Load())
-	if inner := int(p.width.inner.Load()); most > 0 && inner > 0 {
+	if inner := p.width.limit(); most > 0 && inner > 0 {
 		return min(most, inner)
 	}
 	return most
@@ -50,14 +61,15 @@ func (p *Peer) maxInner() int {
 // tooNarrow reports whether the path to a peer is known not to carry an IP packet
 // of size bytes. It may have to ask the system, as look does.
 func (r *Road) tooNarrow(now time.Time, p *Peer, size int) bool {
-	inner := int(p.width.inner.Load())
-	if inner == 0 || size <= inner {
+	limit := p.width.limit()
+	if limit == 0 || size <= limit {
 		return false
 	}
-	if p.width.due(now, believeFor) {
+	if inner := int(p.width.inner.Load()); inner > 0 && size > inner && p.width.due(now, believeFor) {
 		r.look(p)
 	}
-	return size > int(p.width.inner.Load())
+	limit = p.width.limit()
+	return limit > 0 && size > limit
 }
 
 // lookAtPaths finds out what the paths to the batch's receivers carry, after the

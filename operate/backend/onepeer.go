@@ -63,6 +63,7 @@ func (o *onePeer) Peers() []Peer {
 	return []Peer{{
 		Name: p.Name(), Remote: p.Path().Remote.String(), Cipher: p.Data.CipherName(), LastHeard: p.Data.LastReceived(),
 		BytesIn: p.Counters.LinkIn.Load(), BytesOut: p.Counters.LinkOut.Load(),
+		Path: pathOf(p.Found()),
 	}}
 }
 

@@ -79,6 +79,7 @@ func clientPeer(c server.ClientStatus) Peer {
 	p := Peer{
 		Number: c.ID, Name: c.Name, User: c.Username, Connecting: c.Connecting, Remote: c.Remote.String(), IPv4: c.IPv4, IPv6: c.IPv6,
 		Cipher: c.Cipher, Serial: c.Serial, Since: c.Since, LastHeard: c.LastHeard, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
+		Path: pathOf(c.Path, c.Found),
 	}
 	if !c.Connecting {
 		p.PeerID = &c.PeerID

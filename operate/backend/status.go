@@ -45,6 +45,7 @@ type Peer struct {
 	LastHeard  time.Time    `json:"last_heard,omitzero"` // the last authentic packet from it
 	BytesIn    uint64       `json:"bytes_in"`
 	BytesOut   uint64       `json:"bytes_out"`
+	Path       *Path        `json:"path,omitempty"` // nil: not measured yet, or there is nothing to measure
 }
 
 // append appends the peer as a line of text.
@@ -68,6 +69,9 @@ func (p *Peer) append(b []byte, now time.Time) []byte {
 	}
 	if !p.LastHeard.IsZero() {
 		b = fmt.Appendf(b, "  heard %v ago", max(0, now.Sub(p.LastHeard)).Round(time.Second))
+	}
+	if p.Path != nil {
+		b = fmt.Appendf(b, "  %v", p.Path)
 	}
 	if p.PeerID != nil {
 		b = fmt.Appendf(b, "  peer-id %d", *p.PeerID)

@@ -281,6 +281,8 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 	case session.Established:
 		a.meet(ctx, e)
 		a.emit(profile.Reported(e, a.target.Reported()))
+	case session.PathMeasured:
+		followPath(a, e)
 	case session.Closed:
 		if a.up && !errors.Is(e.Err, session.ErrExit) {
 			return &lostError{e.Err}
@@ -339,7 +341,7 @@ func read(ctx context.Context, a *attempt, options []string) (*config.Config, er
 
 // settle goes by what the server pushed, with the configuration that it makes.
 func (a *attempt) settle(ctx context.Context, options []string, cfg *config.Config) error {
-	a.peer.MaxInner.Store(int32(profile.MaxInner(cfg, a.target.Addr.Addr().Is6(), a.peer.Data)))
+	profile.MeasurePath(cfg, a.peer)
 	a.watch(cfg)
 	a.road.SetSpecial(profile.Special(cfg, a.road.Special().Shaper))
 	if err := a.bringUp(ctx, cfg); err != nil {

@@ -79,6 +79,7 @@ func (r *roaming) step(ctx context.Context, a *attempt) {
 		a.portals.again()
 		a.log.Info("the connection goes on", "why", r.why, "after", now.Sub(r.since).Round(time.Millisecond))
 		r.end(a, errAnswered)
+		a.peer.NewWay()
 	case heard: // but the server may have left it already for the one that is coming up
 	case now.Sub(r.since) > roamTime:
 		r.end(a, errRoaming)

@@ -24,6 +24,10 @@ func (s *sessions) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 		s.end(profile.ErrInactive)
 	case session.Expired:
 		s.end(profile.ErrExpired)
+	case session.PathMeasured:
+		if text := profile.FollowPath(one.settings.Config, one.Peer, e); text != "" {
+			s.emit(event.Remark{Text: text})
+		}
 	case session.Closed:
 		s.ended(one, e.Err)
 	default:

@@ -99,7 +99,7 @@ func (s *sessions) start(one *side, first []byte) {
 
 // promote makes a side the one that carries packets.
 func (s *sessions) promote(one *side) {
-	one.MaxInner.Store(int32(profile.MaxInner(one.settings.Config, one.nearest().Is6(), one.Data)))
+	profile.MeasurePath(one.settings.Config, one.Peer)
 	if c := one.own(); c != nil {
 		c.prove()
 	}

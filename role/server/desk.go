@@ -42,7 +42,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		d.stuck(c, now, e)
 	case session.Established:
 		c.cipher = e.Params.Cipher
-		c.MaxInner.Store(int32(profile.MaxInner(d.rules.Load().cfg, c.Path().Remote.Addr().Is6(), c.Data)))
+		profile.MeasurePath(d.rules.Load().cfg, c.Peer)
 		c.Session.SetTimers(d.timers(c))
 		d.roster.enter(c, now, profile.Describe(e.TLS), e.Params.Describe())
 	case session.Rekeyed:
@@ -58,6 +58,10 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 	case session.Expired:
 		d.report(Expired{c.about(now)})
 		c.Session.Dismiss(now, "RESTART")
+	case session.PathMeasured:
+		if text := profile.FollowPath(d.rules.Load().cfg, c.Peer, e); text != "" {
+			d.report(Remark{About: c.about(now), Text: text})
+		}
 	case session.Remark:
 		d.report(Remark{About: c.about(now), Text: e.Text})
 	case session.Info:

@@ -9,6 +9,7 @@ import (
 
 	"culvert/access"
 	"culvert/session/wire"
+	"culvert/tunnel"
 )
 
 // ClientStatus is one client that is in, at one moment.
@@ -28,6 +29,9 @@ type ClientStatus struct {
 	// BytesIn and BytesOut are the bytes received from and sent to the client
 	// in packets of the data channel, their framing included.
 	BytesIn, BytesOut uint64
+	// Path is what was measured of the path to the client, if Found says so.
+	Path  tunnel.PathFound
+	Found bool
 	// Networks are those behind the client that lead to it (iroute).
 	Networks []netip.Prefix
 	// Stations are the MAC addresses behind the client with dev tap, when the
@@ -129,6 +133,7 @@ func (c *client) status(now time.Time) ClientStatus {
 	in, out := c.Counters.InPackets.Load(), c.Counters.OutPackets.Load()
 	s.Connecting, s.PeerID, s.Cipher = false, c.id, c.cipher
 	s.IPv4, s.IPv6 = c.lease.IPv4, c.lease.IPv6
+	s.Path, s.Found = c.Found()
 	s.LastRef = c.usage.seen(now, c.since, in+out)
 	s.BytesIn, s.BytesOut = c.Counters.LinkIn.Load(), c.Counters.LinkOut.Load()
 	return s

@@ -1,0 +1,116 @@
+//go:build interop
+
+package interop
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"culvert/operate/backend"
+)
+
+// narrowLab is a client and a server with two routers between them, the link between
+// which carries less. Where the routers are silent, they tell nobody.
+func narrowLab(t *testing.T, mtu int, silent bool) (c, s *netns, far wire) {
+	l := newLab(t)
+	c, near, beyond, s := l.host("c"), l.host("r"), l.host("q"), l.host("s")
+	first, middle, far := l.join(c, near), l.join(near, beyond), l.join(beyond, s)
+	c.defaultVia(first.b4, first.b6)
+	s.defaultVia(far.a4, far.a6)
+	near.forward()
+	beyond.forward()
+	near.defaultVia(middle.b4, middle.b6)
+	beyond.defaultVia(middle.a4, middle.a6)
+	for _, r := range []*netns{near, beyond} {
+		r.ip("link", "set", "eth1", "mtu", fmt.Sprint(mtu))
+		if silent {
+			r.nft("table inet silent { chain out { type filter hook output priority 0; icmp type destination-unreachable drop; icmpv6 type packet-too-big drop; }; }\n")
+		}
+	}
+	return c, s, far
+}
+
+// measured waits until the status of a host's Culvert has a path, and returns it with the
+// status as text.
+func (n *netns) measured() (p backend.Path, text string) {
+	n.t.Helper()
+	n.eventually("the path is measured", func() bool {
+		var s backend.Status
+		if err := json.Unmarshal([]byte(n.output(n.command("status", "--json")...)), &s); err != nil || len(s.Peers) != 1 || s.Peers[0].Path == nil {
+			return false
+		}
+		p = *s.Peers[0].Path
+		return true
+	})
+	return p, n.output(n.command("status")...)
+}
+
+// TestPathMTU: a path of 1,280 or 1,312 bytes in the middle is measured to the byte,
+// whether its routers say so or not, with OpenVPN at the other end as with Culvert. What
+// is known of it is in the status of the end that measured, and bulk passes both ways at
+// once.
+func TestPathMTU(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		who    pairing
+		mtu    int
+		silent bool
+		ipv6   bool // outside
+	}{
+		{pairing{ours, stock}, 1280, true, false},
+		{pairing{ours, stock}, 1312, false, false},
+		{pairing{stock, ours}, 1280, false, false},
+		{pairing{stock, ours}, 1312, true, false},
+		{pairing{ours, ours}, 1312, true, false},
+		{pairing{ours, ours}, 1312, false, true},
+		{pairing{ours, stock}, 1280, true, true},
+		{pairing{stock, ours}, 1500, false, false},
+	} {
+		t.Run(fmt.Sprintf("%s client, %s server, %d, silent %v, IPv6 %v", c.who.client.name, c.who.server.name, c.mtu, c.silent, c.ipv6), func(t *testing.T) {
+			t.Parallel()
+			client, server, far := narrowLab(t, c.mtu, c.silent)
+			how := plain
+			how.outerIPv6 = c.ipv6
+			began := time.Now()
+			tun := dial(c.who, client, server, serverParty(t, how), clientParty(t, how), how.outer(far.b4, far.b6))
+			for at, ends := range map[*netns]implementation{client: c.who.client, server: c.who.server} {
+				if ends.name != ours.name {
+					continue
+				}
+				path, text := at.measured()
+				t.Logf("measured %v after the start: %+v", time.Since(began).Round(time.Millisecond), path)
+				overhead := 28 + 24 // IPv4 and UDP, and the data channel
+				if c.ipv6 {
+					overhead += 20
+				}
+				if c.who.client.name == c.who.server.name {
+					overhead += 4 // epoch keys
+				}
+				want := backend.Path{Measured: true, Bytes: c.mtu, MSS: c.mtu - overhead - 40, MSSBefore: 1492 - overhead - 40}
+				says := fmt.Sprintf("path %d, MSS from %d to %d", want.Bytes, want.MSSBefore, want.MSS)
+				if c.mtu == 1500 {
+					want.Bytes, want.Whole, want.MSS = 1492, true, want.MSSBefore
+					says = "path 1492 or more"
+				}
+				if path != want || !strings.Contains(text, says) {
+					t.Errorf("path %+v, want %+v; status %q, want %q in it", path, want, text, says)
+				}
+			}
+			transfer(t, client, server, serverIPv4, 4<<20)
+			transfer(t, server, client, tun.clientIPv4.prefix.Addr(), 4<<20)
+			for from, to := range map[*netns]fmt.Stringer{client: serverIPv4, server: tun.clientIPv4.prefix.Addr()} {
+				if impl := map[*netns]implementation{client: c.who.client, server: c.who.server}[from]; impl.name != ours.name || c.mtu == 1500 {
+					continue
+				}
+				said, _ := from.asks("ping", "-n", "-c", "1", "-w", "2", "-M", "do", "-s", "1400", to.String())
+				if !slices.ContainsFunc([]string{"Frag needed", "too long", "too large"}, func(s string) bool { return strings.Contains(said, s) }) {
+					t.Errorf("a packet that does not fit is answered by %q", said)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,241 @@
+package session
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+const (
+	// helloTries and sizeTries are how often a size is tried before it counts as lost.
+	helloTries, sizeTries = 5, 3
+	// helloTime is how long the first answer is waited for; after that the round trip is
+	// known, and leastTime to mostTime holds. Each later try has twice the time.
+	helloTime, leastTime, mostTime = 250 * time.Millisecond, 40 * time.Millisecond, time.Second
+	// pace is the least time between two questions: a peer limits how often it answers.
+	pace = answerGap + answerGap/2
+	// confirmEvery is how often a size is tried again while the tunnel is used, so that a
+	// path that became narrow is noticed; checkAfter is when a narrow path is measured
+	// again for the first time, and raiseEvery when any path is.
+	confirmEvery, checkAfter, raiseEvery = time.Minute, 30 * time.Second, 10 * time.Minute
+	// rounding is by how much a load may be shorter than was asked for: blocks of a cipher.
+	rounding = 40
+)
+
+// PathProbe measures which datagrams pass both ways in one piece, after RFC 8899
+// (DPLPMTUD): a question for a load, itself padded to the size in question, is answered by
+// a load of that size. OpenVPN answers it as Culvert does. It belongs to the control
+// goroutine; nothing is measured before Measure.
+type PathProbe struct {
+	news     *news
+	data     *Data
+	messages *mtuTest
+
+	phase  pathPhase
+	top    int // the largest datagram that is of use, bytes
+	lo, hi int // lo passes, and nothing above hi does
+	size   int // being tried
+	tries  int // of it
+	trip   time.Duration
+	sent   time.Time
+	due    time.Time // of the next step; zero: there is none
+
+	known  PathMeasured // as reported; Tried 0: nothing was
+	narrow bool         // known was measured narrow twice
+	whole  time.Time    // when everything is measured again
+	used   int64        // bytes that the tunnel had carried at the last look
+}
+
+type pathPhase int
+
+const (
+	pathOff     pathPhase = iota
+	pathHello             // does the peer answer?
+	pathSearch            // between lo and hi
+	pathRest              // known
+	pathConfirm           // does what is known still pass?
+)
+
+// Measure has the path measured, so that inner packets of this many bytes may use it, and
+// again from time to time. 0 ends that.
+func (p *PathProbe) Measure(now time.Time, inner int) {
+	top := 0
+	if fit := p.data.Fit(leastLoad); inner > 0 && fit > 0 {
+		top = min(mostLoad, inner+leastLoad-fit)
+	}
+	if most := p.messages.most; most > 0 {
+		top = min(top, most)
+	}
+	switch {
+	case top <= leastLoad:
+		p.off()
+	case top != p.top:
+		p.top, p.known = top, PathMeasured{}
+		p.begin(now)
+	}
+}
+
+// Again has the path measured anew, because it may be another one.
+func (p *PathProbe) Again(now time.Time) {
+	if p.top > 0 && p.phase != pathHello {
+		p.known, p.trip = PathMeasured{}, 0
+		p.begin(now)
+	}
+}
+
+func (p *PathProbe) off() {
+	p.phase, p.top, p.due = pathOff, 0, time.Time{}
+	p.data.loads.expects.Store(false)
+}
+
+func (p *PathProbe) begin(now time.Time) {
+	p.phase = pathHello
+	p.try(now, leastLoad)
+}
+
+// try begins to try a size.
+func (p *PathProbe) try(at time.Time, size int) {
+	p.size, p.tries, p.due = size, 0, at
+	p.data.loads.echo.Store(0)
+	p.data.loads.expects.Store(true)
+}
+
+// advance takes answers, and gives up what had none.
+func (p *PathProbe) advance(now time.Time) {
+	if size := int(p.data.loads.echo.Swap(0)); size > 0 && p.tries > 0 && size+rounding >= p.size {
+		p.passed(now)
+	}
+	if p.due.IsZero() || now.Before(p.due) {
+		return
+	}
+	switch p.phase {
+	case pathRest:
+		p.look(now)
+	case pathHello:
+		if p.tries == helloTries {
+			p.unanswered(now)
+		}
+	default:
+		if p.tries == sizeTries {
+			p.lost(now)
+		}
+	}
+}
+
+// passed goes on after an answer.
+func (p *PathProbe) passed(now time.Time) {
+	if p.tries == 1 {
+		p.trip = now.Sub(p.sent)
+	}
+	next := p.sent.Add(pace)
+	switch p.phase {
+	case pathHello:
+		p.phase, p.lo, p.hi = pathSearch, p.size, p.top
+		p.try(next, p.hi) // most paths carry all of it
+	case pathSearch:
+		p.lo = p.size
+		p.narrowDown(now, next)
+	case pathConfirm:
+		p.rest(now)
+	}
+}
+
+// lost goes on after a size that does not pass.
+func (p *PathProbe) lost(now time.Time) {
+	if p.phase == pathConfirm {
+		p.begin(now)
+		return
+	}
+	p.hi = p.size - 1
+	p.narrowDown(now, now)
+}
+
+func (p *PathProbe) narrowDown(now, next time.Time) {
+	if p.lo < p.hi {
+		p.try(next, (p.lo+p.hi+1)/2)
+		return
+	}
+	found := PathMeasured{p.lo, p.top}
+	p.narrow = p.lo < p.top && found == p.known
+	p.report(found)
+	p.whole = now.Add(raiseEvery)
+	if p.lo < p.top && !p.narrow { // a short outage may have looked like it
+		p.whole = now.Add(checkAfter)
+	}
+	p.rest(now)
+}
+
+// unanswered leaves a peer alone that does not answer. One that did before may have been
+// out of reach, and is asked again.
+func (p *PathProbe) unanswered(now time.Time) {
+	if p.known.Size == 0 {
+		p.report(PathMeasured{0, p.top})
+		p.phase, p.due = pathOff, time.Time{}
+		p.data.loads.expects.Store(false)
+		return
+	}
+	p.whole = now.Add(checkAfter)
+	p.rest(now)
+}
+
+func (p *PathProbe) report(found PathMeasured) {
+	if found != p.known {
+		p.known = found
+		p.news.emit(found)
+	}
+}
+
+func (p *PathProbe) rest(now time.Time) {
+	p.phase, p.tries = pathRest, 0
+	p.data.loads.expects.Store(false)
+	p.used, _ = p.data.traffic()
+	p.due = now.Add(confirmEvery)
+	if p.whole.Before(p.due) {
+		p.due = p.whole
+	}
+}
+
+// look decides what to do after a rest.
+func (p *PathProbe) look(now time.Time) {
+	used, _ := p.data.traffic()
+	switch {
+	case !now.Before(p.whole):
+		p.begin(now)
+	case used != p.used:
+		p.phase = pathConfirm
+		p.try(now, p.known.Size)
+	default:
+		p.rest(now)
+	}
+}
+
+// Output is like Session.Output for packets of known size, answers to the peer's questions
+// and questions of this end: emit is to send them so that nobody on the way cuts them.
+func (p *PathProbe) Output(now time.Time, emit func(packet []byte)) {
+	if p.news.err == nil && p.data.Fit(leastLoad) > 0 {
+		p.messages.output(now, emit)
+		p.output(now, emit)
+	}
+}
+
+// output sends the question that is due.
+func (p *PathProbe) output(now time.Time, emit func([]byte)) {
+	if p.phase == pathOff || p.phase == pathRest || now.Before(p.due) {
+		return
+	}
+	p.messages.send(now, binary.BigEndian.AppendUint16([]byte{occAskLoad}, uint16(p.size)), p.size, emit)
+	p.tries++
+	p.sent = now
+	p.due = now.Add(p.patience())
+}
+
+// patience is how long an answer to the last question is waited for.
+func (p *PathProbe) patience() time.Duration {
+	t := helloTime
+	if p.trip > 0 {
+		t = min(max(p.trip*3/2+leastTime/2, leastTime), mostTime)
+	}
+	if p.tries > 1 {
+		t *= 2
+	}
+	return t
+}

@@ -1,0 +1,149 @@
+package session
+
+import (
+	mrand "math/rand/v2"
+	"testing"
+	"time"
+)
+
+// measurements returns what an end found of its path.
+func measurements(e *end) (all []PathMeasured) {
+	for _, event := range e.events {
+		if m, ok := event.(PathMeasured); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// dataPackets counts what an end sends on the data channel.
+func dataPackets(sim *pair, who *end) *int {
+	n := new(int)
+	sim.tap = func(from *end, b []byte) {
+		if from == who && b[0]>>3 == 9 {
+			*n++
+		}
+	}
+	return n
+}
+
+const innerSize, outerSize = 1440, 1440 + 4 + 8 + 16 // opcode and peer-id, epoch and packet-id, tag
+
+// measuring is a pair that is up, whose client begins to measure a path that carries
+// datagrams of mtu bytes, 0 for any.
+func measuring(t *testing.T, p path) *pair {
+	t.Helper()
+	sim := newPair(t, path{delay: p.delay}, nil)
+	sim.run(time.Minute, sim.established)
+	sim.pass(time.Second)
+	sim.path = p
+	sim.client.Path.Measure(sim.now, innerSize)
+	return sim
+}
+
+// TestPathProbe: the largest datagram that passes is found to the byte, within three
+// seconds, by few packets; a path that carries all is left after two questions.
+func TestPathProbe(t *testing.T) {
+	for _, mtu := range []int{0, outerSize, outerSize - 1, 1400, 1284, 1252, 577, 576} {
+		sim := measuring(t, path{delay: 10 * time.Millisecond, mtu: mtu})
+		n := dataPackets(sim, sim.client)
+		began := sim.now
+		sim.run(3*time.Second, func() bool { return len(measurements(sim.client)) > 0 })
+		want := PathMeasured{min(mtu, outerSize), outerSize}
+		if mtu == 0 {
+			want.Size = outerSize
+		}
+		if got := measurements(sim.client); got[0] != want {
+			t.Errorf("a path of %d: %+v, want %+v", mtu, got, want)
+		}
+		if mtu == 0 && *n != 2 || *n > 36 {
+			t.Errorf("a path of %d: %d packets", mtu, *n)
+		}
+		t.Logf("a path of %d: %d packets, %v", mtu, *n, sim.now.Sub(began))
+		sim.pass(time.Hour)
+		if got := measurements(sim.client); len(got) != 1 {
+			t.Errorf("a path of %d that stays is reported as %+v", mtu, got)
+		}
+	}
+}
+
+// TestPathProbeOneWay: what is narrow in one direction counts.
+func TestPathProbeOneWay(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		sim := measuring(t, path{delay: time.Millisecond})
+		sim.drop = func(from *end, b []byte) bool { return (from == sim.server) == back && len(b) > 1300 }
+		sim.pass(10 * time.Second)
+		if got := measurements(sim.client); len(got) != 1 || got[0].Size != 1300 {
+			t.Errorf("back %v: %+v, want 1300", back, got)
+		}
+	}
+}
+
+// TestPathProbeLoss: loss is not taken for a narrow path, or not for long.
+func TestPathProbeLoss(t *testing.T) {
+	wrong := 0
+	for seed := range uint64(100) {
+		sim := measuring(t, path{delay: 20 * time.Millisecond, loss: 0.05, jitter: 5 * time.Millisecond})
+		sim.rand = mrand.New(mrand.NewPCG(seed, 1))
+		sim.pass(10 * time.Second)
+		if got := measurements(sim.client); len(got) != 1 || got[0].Size != outerSize {
+			wrong++
+		}
+		sim.pass(25 * time.Minute)
+		if got := measurements(sim.client); len(got) == 0 || got[len(got)-1].Size != outerSize {
+			t.Errorf("seed %d: %+v", seed, got)
+		}
+	}
+	if wrong > 3 { // one in a thousand, as three questions are lost
+		t.Errorf("%d of 100 paths that lose 5 %% are measured wrong at first", wrong)
+	}
+}
+
+// TestPathProbeSilentPeer: a peer that answers nothing is asked a few times.
+func TestPathProbeSilentPeer(t *testing.T) {
+	sim := measuring(t, path{})
+	n := dataPackets(sim, sim.client)
+	sim.drop = func(from *end, b []byte) bool { return from == sim.client && b[0]>>3 == 9 }
+	sim.pass(time.Hour)
+	if got := measurements(sim.client); len(got) != 1 || got[0].Size != 0 || *n != helloTries {
+		t.Errorf("%+v after %d packets", got, *n)
+	}
+}
+
+// TestPathProbeChange: a path that changes is measured anew: soon if it became narrow and
+// the tunnel is used, at once if the session is told, and after raiseEvery if it became
+// wide.
+func TestPathProbeChange(t *testing.T) {
+	sim := measuring(t, path{delay: time.Millisecond})
+	last := func() int {
+		all := measurements(sim.client)
+		return all[len(all)-1].Size
+	}
+	sim.pass(5 * time.Second)
+	sim.path.mtu = 1300
+	sim.pass(2 * time.Minute)
+	if last() != outerSize {
+		t.Errorf("an idle tunnel found %d", last())
+	}
+	sim.client.data.carry(&sim.client.data.sent, sim.now, 100)
+	sim.pass(2*confirmEvery + 3*time.Second)
+	if last() != 1300 {
+		t.Errorf("a narrow path is taken for %d", last())
+	}
+	sim.path.mtu = 1350
+	sim.client.Path.Again(sim.now)
+	sim.pass(3 * time.Second)
+	if last() != 1350 {
+		t.Errorf("another path is taken for %d", last())
+	}
+	sim.path.mtu = 0
+	sim.pass(raiseEvery + checkAfter + 10*time.Second)
+	if last() != outerSize {
+		t.Errorf("a wide path is taken for %d", last())
+	}
+	sim.path.mtu, sim.drop = 0, func(from *end, b []byte) bool { return b[0]>>3 == 9 }
+	sim.pass(3 * raiseEvery)
+	if last() != outerSize {
+		t.Errorf("silence is taken for %d", last())
+	}
+}
