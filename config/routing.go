@@ -108,6 +108,7 @@ type DNS struct {
 	SearchDomains []string
 	Addrs         []netip.Addr // by dhcp-option DNS, DNS6
 	Domain        string       // by dhcp-option DOMAIN
+	RouteDomains  []string     // by dhcp-option DOMAIN-ROUTE: those to ask Addrs for; none: all
 	NTP, WINS     []netip.Addr
 	NBDD          []netip.Addr // NetBIOS datagram distribution
 	NBT           int          // NetBIOS node type: 1, 2, 4, 8; 0: not given

@@ -254,8 +254,26 @@ func setDHCP(b *builder, d *call) error {
 			return nil
 		}
 		return b.Routing.DNS.addDomains(d, args)
+	case "DOMAIN-ROUTE":
+		return b.Routing.DNS.routeDomain(d, args)
 	}
 	d.remark("nothing here uses " + quote(d.args[0]) + ", ignored")
+	return nil
+}
+
+// routeDomain is `dhcp-option DOMAIN-ROUTE NAME`. A dot stands for all names, which is what
+// is asked for without it.
+func (dns *DNS) routeDomain(d *call, args []string) error {
+	switch {
+	case len(args) == 1 && args[0] == ".":
+		d.remark("all names are asked at the servers without it")
+		return nil
+	case len(args) != 1 || !domain.Valid(args[0]):
+		return d.expected(strings.Join(args, " "), "one domain such as corp.example after DOMAIN-ROUTE")
+	case len(dns.RouteDomains) == maxNames:
+		return d.fault("", fmt.Sprintf("more than %d domains", maxNames), "")
+	}
+	dns.RouteDomains = append(slices.Clip(dns.RouteDomains), args[0])
 	return nil
 }
 

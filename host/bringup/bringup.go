@@ -122,9 +122,7 @@ func (o Options) CheckRights(want State) error { return tuntap.CheckRights(o.dev
 // Kernel opens a device of the kernel and changes this host's network. Close
 // undoes the changes.
 func Kernel(o Options) Opener {
-	if o.Apply == nil {
-		o.Apply = o.Here
-	}
+	o.Apply = o.dividing()
 	return func(ctx context.Context, want State) (*Adapter, error) {
 		device, err := tuntap.Open(o.device(want))
 		if err != nil {

@@ -11,9 +11,7 @@ import (
 // the right to when the state is known. It uses Device, MTU and LLAddr of want,
 // and whether there is Ethernet. The Opener works once; name is the device's.
 func Reserve(o Options, want State) (open Opener, name string, err error) {
-	if o.Apply == nil {
-		o.Apply = o.Here
-	}
+	o.Apply = o.dividing()
 	device, err := tuntap.Open(o.device(want))
 	if err != nil {
 		return nil, "", err

@@ -2,6 +2,7 @@ package hostnet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ const maxServers = 3
 
 func (p *planner) planDNS() {
 	d := p.want.DNS
-	if d == nil || len(d.Servers)+len(d.Search)+len(d.Domains) == 0 {
+	if d == nil || len(d.Servers)+len(d.Search)+len(d.Domains)+len(d.Learned) == 0 {
 		return
 	}
 	names, ok := p.checkNames(*d)
@@ -51,6 +52,12 @@ func (p *planner) checkNames(d DNS) (left DNS, ok bool) {
 
 // planLinkDNS leaves out what the service cannot do, and says so.
 func (p *planner) planLinkDNS(s nameService, d DNS) {
+	if d.Local.IsValid() && len(d.Learned) > 0 {
+		d.Servers = []netip.AddrPort{d.Local}
+	} else {
+		p.unlearned(d)
+	}
+	d.Local, d.NoLocal, d.Learned, d.Outside = netip.AddrPort{}, "", nil, nil
 	if len(d.Domains) > 0 && !s.split {
 		p.failDNS("%s cannot ask for %s alone, so all names are asked through the tunnel", s.name, strings.Join(d.Domains, ", "))
 		d.Search, d.Domains = slices.Concat(d.Search, d.Domains), nil
@@ -98,17 +105,43 @@ func some(servers []netip.AddrPort) string {
 	return text
 }
 
+// unlearned says that no addresses are learned, if they should be.
+func (p *planner) unlearned(d DNS) {
+	if len(d.Learned) > 0 {
+		p.failDNS("the addresses of chosen names cannot be learned: %s", cmp.Or(d.NoLocal, "no resolver of culvert runs"))
+	}
+}
+
+// planResolvConf has names asked at Local if they are to be divided, which the C library
+// cannot do.
 func (p *planner) planResolvConf(d DNS) {
-	if len(d.Domains) > 0 {
-		p.failDNS("this host's resolver cannot ask for %s alone, so all names are asked through the tunnel; "+
-			"systemd-resolved can", strings.Join(d.Domains, ", "))
+	divided := len(d.Learned) > 0 || len(d.Domains) > 0
+	if divided && d.Local.IsValid() && !isPort53(d.Local) {
+		d.Local = netip.AddrPort{} // the file has no ports
 	}
 	r := p.is.resolver
+	if divided && d.Local.IsValid() {
+		p.writeResolvConf(dividedResolvConf(p.want.Device, d, r.content))
+		return
+	}
+	p.unlearned(d)
+	if len(d.Domains) > 0 {
+		why := ""
+		if d.NoLocal != "" {
+			why = ", and culvert's own cannot run: " + d.NoLocal
+		}
+		p.failDNS("this host's resolver cannot ask for %s alone%s, so all names are asked through the tunnel; "+
+			"systemd-resolved can", strings.Join(d.Domains, ", "), why)
+	}
 	set, unused := resolvConf(p.want.Device, d, r.content)
 	if len(unused) > 0 {
 		p.failDNS("%s takes %d name servers, all on port 53; not used: %s", r.path, maxServers, some(unused))
 	}
-	if !bytes.Equal(set, r.content) {
+	p.writeResolvConf(set)
+}
+
+func (p *planner) writeResolvConf(set []byte) {
+	if r := p.is.resolver; !bytes.Equal(set, r.content) {
 		p.add(&fileChange{Path: r.path, Set: set, Was: r.content, Existed: r.exists, File: r.file})
 	}
 }
@@ -120,7 +153,7 @@ func (p *planner) failDNS(format string, args ...any) {
 // resolvConf composes resolv.conf, and lists the servers for which it has no room.
 func resolvConf(device string, d DNS, was []byte) (set []byte, unused []netip.AddrPort) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Written by culvert for %s; what was here comes back when it ends,\n# or by `culvert cleanup`, unless this file is changed meanwhile.\n", device)
+	b.WriteString(writtenFor(device))
 	n := 0
 	for _, s := range d.Servers {
 		if n == maxServers || !isPort53(s) {
@@ -137,6 +170,40 @@ func resolvConf(device string, d DNS, was []byte) (set []byte, unused []netip.Ad
 		fmt.Fprintf(&b, "search %s\n", strings.Join(search, " "))
 	}
 	return b.Bytes(), unused
+}
+
+// writtenFor is the head of a resolv.conf. Its first line says that the file is ours.
+func writtenFor(device string) string {
+	return fmt.Sprintf("# Written by culvert for %s; what was here comes back when it ends,\n# or by `culvert cleanup`, unless this file is changed meanwhile.\n", device)
+}
+
+// dividedResolvConf composes a resolv.conf that names Local alone: another server would be
+// asked for the tunnel's names, too, whenever one of the tunnel's is slow. What was there is
+// kept, as far as it is about something else; trust-ad is not, since the answers are of
+// several servers.
+func dividedResolvConf(device string, d DNS, was []byte) []byte {
+	var b bytes.Buffer
+	b.WriteString(writtenFor(device))
+	fmt.Fprintf(&b, "# Names are asked at culvert's own resolver here, which asks the tunnel's name servers for some, and for\n"+
+		"# the others those of before. If names are not found, and culvert is gone: culvert cleanup\nnameserver %s\n", d.Local.Addr())
+	search := slices.Clone(d.Search)
+	for _, name := range parseResolvConf(was).Search {
+		if !slices.Contains(search, name) {
+			search = append(search, name)
+		}
+	}
+	if len(search) > 0 {
+		fmt.Fprintf(&b, "search %s\n", strings.Join(search, " "))
+	}
+	for line := range strings.Lines(string(was)) {
+		f := strings.Fields(line)
+		if len(f) > 1 && f[0] == "options" {
+			if f = slices.DeleteFunc(f, func(o string) bool { return o == "trust-ad" }); len(f) > 1 {
+				fmt.Fprintln(&b, strings.Join(f, " "))
+			}
+		}
+	}
+	return b.Bytes()
 }
 
 func keepServers(b *bytes.Buffer, was []byte) {

@@ -71,8 +71,19 @@ type DNS struct {
 	Servers []netip.AddrPort // port 0: 53
 	Search  []string         // search domains
 	// Domains, if any, are the only ones asked through the tunnel (split
-	// DNS). Where the host's resolver cannot do that, Apply says so.
+	// DNS). Where the host's resolver cannot do that, it is pointed at Local; without one,
+	// Apply says so.
 	Domains []string
+	// Local is a resolver on this host that asks Servers for Domains, and for other names
+	// those whom this host asked before (Resolvers). Not valid: there is none, for the
+	// reason in NoLocal, "" for none.
+	Local   netip.AddrPort
+	NoLocal string
+	// Learned are the domains whose addresses Local learns, so it has to see the questions
+	// for them, whatever the host's resolver can do; for all names, if there are no Domains.
+	// Outside are those that it asks for as this host did before, though they may be in
+	// Domains or these be none. With "*." in front, a domain is only what is below it.
+	Learned, Outside []string
 }
 
 // Forward makes this host a router between the adapter and the rest.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -225,6 +226,42 @@ func TestPlan(t *testing.T) {
 			"not possible: name resolution: this host's resolver cannot ask for corp.example alone, so all names are asked through the tunnel; systemd-resolved can",
 			"not possible: name resolution: /etc/resolv.conf takes 3 name servers, all on port 53; not used: 10.8.0.4",
 		)},
+		{"split names by culvert's resolver", func(k *twin) {
+			k.files["/etc/resolv.conf"] = "nameserver 192.168.1.1\nsearch home.example a.example\noptions edns0 trust-ad\noptions trust-ad\n"
+		}, State{Device: "tun0", DNS: &DNS{
+			Servers: servers("10.8.0.1"), Search: []string{"a.example"}, Domains: []string{"corp.example"}, Local: addrPort("127.94.0.1:53"),
+		}}, lines(
+			"set tun0 up",
+			"write /etc/resolv.conf: nameserver 127.94.0.1; search a.example home.example; options edns0",
+		)},
+		{"no port 53 for culvert's resolver", nil, State{Device: "tun0", DNS: &DNS{
+			Servers: servers("10.8.0.1"), Domains: []string{"corp.example"}, Learned: []string{"*.corp.example"}, Local: addrPort("127.94.0.1:5300"), NoLocal: "port 53 is taken",
+		}}, lines(
+			"set tun0 up",
+			"write /etc/resolv.conf: nameserver 10.8.0.1; search corp.example",
+			"not possible: name resolution: the addresses of chosen names cannot be learned: port 53 is taken",
+			"not possible: name resolution: this host's resolver cannot ask for corp.example alone, and culvert's own cannot run: port 53 is taken, so all names are asked through the tunnel; systemd-resolved can",
+		)},
+		{"resolved divides by itself", func(k *twin) {
+			k.files["/etc/resolv.conf"] = "nameserver 127.0.0.53\noptions edns0\n"
+			k.resolved = map[string]string{}
+		}, State{Device: "tun0", DNS: &DNS{Servers: servers("10.8.0.1"), Domains: []string{"corp.example"}, Local: addrPort("127.94.0.1:53")}}, lines(
+			"set tun0 up",
+			"have systemd-resolved ask 10.8.0.1 through tun0 for names in corp.example",
+		)},
+		{"resolved, chosen names", func(k *twin) {
+			k.files["/etc/resolv.conf"] = "nameserver 127.0.0.53\noptions edns0\n"
+			k.resolved = map[string]string{}
+		}, State{Device: "tun0", DNS: &DNS{Servers: servers("10.8.0.1"), Domains: []string{"corp.example"}, Learned: []string{"*.corp.example"}, Local: addrPort("127.94.0.1:5300"), NoLocal: "no right"}}, lines(
+			"set tun0 up",
+			"have systemd-resolved ask 127.94.0.1:5300 through tun0 for names in corp.example",
+		)},
+		{"chosen names without servers of the tunnel", nil, State{Device: "tun0", DNS: &DNS{
+			Domains: []string{"corp.example"}, Learned: []string{"*.corp.example"}, Local: addrPort("127.94.0.1:53"),
+		}}, lines(
+			"set tun0 up",
+			"write /etc/resolv.conf: nameserver 127.94.0.1; search home",
+		)},
 		{"many name servers", nil, State{Device: "tun0", DNS: &DNS{
 			Servers: servers("10.8.0.1", "10.8.0.2", "10.8.0.3", "10.8.0.4", "10.8.0.5", "10.8.0.6", "10.8.0.7", "10.8.0.8"),
 		}}, lines(
@@ -313,3 +350,5 @@ func TestDomainsAreChecked(t *testing.T) {
 		})
 	}
 }
+
+func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }

@@ -64,6 +64,17 @@ func PresentResolvers(ctx context.Context, name string) (Resolvers, error) {
 	return h.resolvers(ctx, name)
 }
 
+// DividesNames reports whether this host's resolver can ask for some domains alone through a
+// tunnel, so that nobody else needs to.
+func DividesNames(ctx context.Context) bool {
+	h, err := newHost(Options{})
+	if err != nil {
+		return false
+	}
+	file, _, err := h.kernel.readFile(h.opts.ResolvConf)
+	return err == nil && h.kernel.nameService(ctx, file).split
+}
+
 func (h *host) resolvers(ctx context.Context, name string) (Resolvers, error) {
 	file, _, err := h.kernel.readFile(h.opts.ResolvConf)
 	if err != nil {

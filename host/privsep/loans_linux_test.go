@@ -2,12 +2,15 @@ package privsep
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"culvert/host/splitdns"
 	"culvert/link"
 )
 
@@ -31,7 +34,7 @@ func loanPair(t *testing.T) (keeper, worker net.Conn) {
 // who may; and refused where not, so that the worker takes what it can have.
 func TestEnlarge(t *testing.T) {
 	keeper, worker := loanPair(t)
-	go enlargeAll(keeper)
+	go lendAll(keeper)
 	borrow(worker)
 	defer func() { link.Enlarge = nil }()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -51,7 +54,7 @@ func TestEnlarge(t *testing.T) {
 // TestEnlargeWhatever: nothing that a worker may send disturbs its keeper.
 func TestEnlargeWhatever(t *testing.T) {
 	keeper, worker := loanPair(t)
-	go enlargeAll(keeper)
+	go lendAll(keeper)
 	conn := worker.(*net.UnixConn)
 	file, err := os.Open(os.DevNull)
 	if err != nil {
@@ -70,6 +73,32 @@ func TestEnlargeWhatever(t *testing.T) {
 		answer := make([]byte, 2)
 		if n, err := conn.Read(answer); err != nil || n != 1 || answer[0] == 0 {
 			t.Errorf("%v: answer %v, %v", request, answer[:n], err)
+		}
+	}
+}
+
+// TestBindNames: a socket gets the port of DNS at an address of the resolver on loopback, and
+// at no other.
+func TestBindNames(t *testing.T) {
+	keeper, worker := loanPair(t)
+	go lendAll(keeper)
+	borrow(worker)
+	defer func() { link.Enlarge, splitdns.Bind = nil, nil }()
+	for at, want := range map[string]bool{"127.94.0.7": os.Geteuid() == 0, "127.0.0.1": false, "127.94.0.200": false, "0.0.0.0": false} {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		err = splitdns.Bind(fd, netip.MustParseAddr(at))
+		if name, _ := unix.Getsockname(fd); (err == nil) != want || want && name.(*unix.SockaddrInet4).Port != splitdns.Port {
+			t.Errorf("%s: %v, %+v", at, err, name)
+		}
+		if again, _ := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); want {
+			if err := splitdns.Bind(again, netip.MustParseAddr(at)); !errors.Is(err, unix.EADDRINUSE) {
+				t.Errorf("%s again: %v", at, err)
+			}
+			unix.Close(again)
 		}
 	}
 }

@@ -4,7 +4,7 @@ package privsep
 
 import "net"
 
-// enlargeAll: any process may give its sockets what these systems allow.
-func enlargeAll(net.Conn) {}
+// lendAll: any process may give its sockets what these systems allow.
+func lendAll(net.Conn) {}
 
 func borrow(net.Conn) {}

@@ -29,7 +29,7 @@ const watchdogMark = "CULVERT_WATCHDOG_USEC"
 
 const (
 	socketFD = 3
-	loansFD  = 4 // see enlargeAll
+	loansFD  = 4 // see lendAll
 )
 
 // service is the name of the keeper's methods in net/rpc.

@@ -77,7 +77,7 @@ func once(caller context.Context, events <-chan process.Event, o Options) (again
 		return false, fmt.Errorf("cannot start the process without root's rights: %w", err)
 	}
 	defer loans.Close()
-	go enlargeAll(loans)
+	go lendAll(loans)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(caller)) // it ends by an exit, in good order
 	defer cancel()
 	k := newKeeper(ctx, o)

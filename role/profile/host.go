@@ -328,6 +328,7 @@ func names(c config.Routing) *hostnet.DNS {
 		for _, a := range c.DNS.Addrs {
 			d.Servers = append(d.Servers, netip.AddrPortFrom(a, 0))
 		}
+		d.Domains = c.DNS.RouteDomains
 	}
 	if c.DNS.Domain != "" && !slices.Contains(d.Search, c.DNS.Domain) {
 		d.Search = append([]string{c.DNS.Domain}, d.Search...)

@@ -1,0 +1,209 @@
+package bringup
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"culvert/host/hostnet"
+	"culvert/host/splitdns"
+	"culvert/link"
+)
+
+// Learner takes the addresses that a chosen name leads to, for as long as an answer counts.
+// A State that a host was brought to is one where names can be chosen.
+type Learner interface {
+	Learn(ctx context.Context, addrs []netip.Addr, lifetime time.Duration) error
+}
+
+// dividing returns Apply, or Here, with a resolver of this process beside the State, if that
+// wants names divided and this host's resolver cannot do it.
+func (o Options) dividing() func(context.Context, hostnet.State) (Applied, error) {
+	apply := o.Apply
+	if apply == nil {
+		apply = o.Here
+	}
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return func(ctx context.Context, want hostnet.State) (Applied, error) {
+		d := &divided{log: log}
+		want = d.prepare(ctx, want)
+		applied, err := apply(ctx, want)
+		if applied == nil {
+			d.close()
+			return nil, err
+		}
+		d.Applied = applied
+		d.serve(want)
+		return d, err
+	}
+}
+
+// divided is a State with a resolver beside it.
+type divided struct {
+	Applied
+	log *slog.Logger
+
+	mu     sync.Mutex
+	server *splitdns.Server // nil: names are not divided here
+	no53   error            // why it has not the port of DNS
+}
+
+// prepare names the resolver in a State that needs one.
+func (d *divided) prepare(ctx context.Context, want hostnet.State) hostnet.State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if want.DNS == nil || len(want.DNS.Learned) == 0 && (len(want.DNS.Domains) == 0 || len(want.DNS.Servers) == 0 || d.server == nil && hostnet.DividesNames(ctx)) {
+		return want
+	}
+	dns := *want.DNS
+	want.DNS = &dns
+	if d.server == nil {
+		sockets, no53, err := splitdns.Listen()
+		if err != nil {
+			dns.NoLocal = err.Error()
+			return want
+		}
+		d.server, d.no53 = splitdns.New(sockets, d.log), no53
+	}
+	dns.Local = d.server.Addr()
+	if d.no53 != nil {
+		dns.NoLocal = d.no53.Error()
+	}
+	return want
+}
+
+// serve has the resolver go by a State.
+func (d *divided) serve(want hostnet.State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.server == nil {
+		return
+	}
+	dns := want.DNS
+	if dns == nil {
+		dns = new(hostnet.DNS) // nobody is pointed at the resolver
+	}
+	s := splitdns.Settings{Rules: rulesOf(*dns), Tunnel: upstreamsOf(dns.Servers), Dial: dialer(want.Device)}
+	s.Own = (&ownServers{ask: d.Applied.Resolvers, but: dns.Servers, self: d.server.Addr()}).list
+	if l, ok := d.Applied.(Learner); ok {
+		s.Learn = l.Learn
+	}
+	d.server.Set(s)
+}
+
+// rulesOf says whom to ask for which names. Without Domains, all but those of Outside are the
+// tunnel's.
+func rulesOf(dns hostnet.DNS) splitdns.Rules {
+	r := splitdns.Rules{Tunnel: dns.Domains, Host: dns.Outside, Learned: dns.Learned}
+	if len(r.Tunnel) == 0 {
+		r.Tunnel = []string{"."}
+	}
+	return r
+}
+
+func upstreamsOf(servers []netip.AddrPort) (list []splitdns.Upstream) {
+	for _, s := range servers {
+		if s.Port() == 0 {
+			s = netip.AddrPortFrom(s.Addr(), 53)
+		}
+		list = append(list, splitdns.Upstream{Addr: s})
+	}
+	return list
+}
+
+// dialer connects to name servers: to the tunnel's by the adapter alone, and to others as any
+// program of this host does.
+func dialer(device string) splitdns.Dial {
+	return func(ctx context.Context, network string, to netip.AddrPort, tunnel bool) (net.Conn, error) {
+		var o link.Options
+		if tunnel {
+			o.Device = device
+		}
+		return o.Dialer().DialContext(ctx, network, to.String())
+	}
+}
+
+func (d *divided) Update(ctx context.Context, want hostnet.State) error {
+	want = d.prepare(ctx, want)
+	err := d.Applied.Update(ctx, want)
+	if err == nil || errors.As(err, new(*hostnet.PartialError)) {
+		d.serve(want)
+	}
+	return err
+}
+
+func (d *divided) Undo(ctx context.Context) error {
+	err := d.Applied.Undo(ctx)
+	d.close()
+	return err
+}
+
+func (d *divided) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.server != nil {
+		d.server.Close()
+	}
+	d.server = nil
+}
+
+// ownServers are this host's own name servers by name, remembered for a moment: to list them
+// may take questions to other programs.
+type ownServers struct {
+	ask  func(ctx context.Context, name string) (hostnet.Resolvers, error)
+	but  []netip.AddrPort // the tunnel's, which count only if there are no others
+	self netip.AddrPort
+
+	mu    sync.Mutex
+	known map[string]listed
+}
+
+type listed struct {
+	at   time.Time
+	list []splitdns.Upstream
+}
+
+const (
+	ownFor  = 5 * time.Second // how long a list counts
+	ownMost = 256             // lists
+)
+
+func (o *ownServers) list(ctx context.Context, name string) ([]splitdns.Upstream, error) {
+	o.mu.Lock()
+	l, ok := o.known[name]
+	o.mu.Unlock()
+	if ok && time.Since(l.at) < ownFor {
+		return l.list, nil
+	}
+	r, err := o.ask(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	servers := slices.DeleteFunc(r.Servers, func(s hostnet.NameServer) bool { return s.Addr == o.self })
+	if others := slices.DeleteFunc(slices.Clone(servers), o.inTunnel); len(others) > 0 {
+		servers = others
+	}
+	l = listed{at: time.Now()}
+	for _, s := range servers {
+		l.list = append(l.list, splitdns.Upstream(s))
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.known == nil || len(o.known) >= ownMost {
+		o.known = map[string]listed{}
+	}
+	o.known[name] = l
+	return l.list, nil
+}
+
+func (o *ownServers) inTunnel(s hostnet.NameServer) bool {
+	return slices.ContainsFunc(o.but, func(t netip.AddrPort) bool { return t.Addr() == s.Addr.Addr() })
+}
