@@ -236,6 +236,7 @@ remote-cert-ku a0
 remote-cert-tls server
 remote-random
 remote-random-hostname
+remote-select fastest 30
 reneg-bytes 1000000
 reneg-pkts 1000000
 reneg-sec 3600

@@ -27,6 +27,7 @@ type Link struct {
 	SOCKSProxy           *SOCKSProxy
 	Float                bool
 	Mark                 int
+	RemoteSelect         RemoteSelect
 	SendBuffer           int
 	ReceiveBuffer        int
 	MTUDiscovery         MTUDiscovery

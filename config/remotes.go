@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // maxRemotes limits the servers of one configuration, and its <connection> blocks.
 const maxRemotes = 1000
 
@@ -70,4 +72,30 @@ func (b *builder) resolveBlock(block connection) {
 	}
 	b.notes = append(b.notes, s.notes...)
 	b.errs = append(b.errs, s.errs...)
+}
+
+// RemoteSelect is `remote-select`: which of the remotes is used.
+type RemoteSelect struct {
+	Fastest bool          // they are measured; else they are tried in their order
+	Steady  time.Duration // how long another has to be better; 0: the default
+}
+
+// setRemoteSelect reads remote-select.
+func setRemoteSelect(b *builder, d *call) error {
+	s := RemoteSelect{Fastest: d.args[0] == "fastest"}
+	if !s.Fastest && d.args[0] != "order" {
+		return d.expected(d.args[0], "order or fastest")
+	}
+	if len(d.args) > 1 {
+		n, err := d.int(1, 1, 3600)
+		if err != nil {
+			return err
+		}
+		if !s.Fastest {
+			return d.fault(d.args[1], "the seconds are for fastest", "write remote-select order")
+		}
+		s.Steady = time.Duration(n) * time.Second
+	}
+	b.Link.RemoteSelect = s
+	return nil
 }

@@ -6,6 +6,7 @@ import "time"
 var linkRows = list{
 	{Name: "remote", Adds: true, Usage: "host [port] [proto]", Where: conn, Role: RoleClient, Help: "Connect to this server; several are tried in turn.", set: setRemote},
 	{Name: "remote-random", Where: top, Role: RoleClient, Help: "Try the servers in random order.", set: on(func(c *Config) *bool { return &c.Link.RemoteRandom })},
+	{Name: "remote-select", Usage: "order|fastest [seconds]", Where: top, Role: RoleClient, Default: "order", Help: "Try the servers in order, or measure them, use the fastest, and move when another is better for so long.", set: setRemoteSelect},
 	{Name: "remote-random-hostname", Where: top, Role: RoleClient, Help: "Put random characters before the server's name, to get past DNS caches.", set: on(func(c *Config) *bool { return &c.Link.RemoteRandomHostname })},
 	{Name: "proto", Usage: "proto", Where: conn, Default: "udp", Help: "Use this outer protocol: udp, udp4, udp6, tcp, tcp4, tcp6, or tcp-client and the like.", set: setProto},
 	{Name: "proto-force", Usage: "proto", Where: top, Role: RoleClient, Help: "Use only the remotes with this protocol: udp or tcp.", set: setProtoForce},

@@ -154,6 +154,18 @@ func (s *Session) RemoteID() wire.SessionID { return s.port.remote }
 // Err is why the session ended, nil while it lives.
 func (s *Session) Err() error { return s.err }
 
+// Carried returns how many packets of the data channel came under the keys in use, and how
+// many the peer has sent at least. Both begin anew with new keys.
+func Carried(s *Session) (received, sent uint64) {
+	for _, g := range []*generation{s.keys.old, s.keys.active} {
+		if g != nil && g.keys != nil {
+			u := g.keys.Usage()
+			received, sent = received+u.Received, sent+u.Highest
+		}
+	}
+	return received, sent
+}
+
 // Stats returns the control channel's counters.
 func (s *Session) Stats() Stats { return s.control.stats }
 

@@ -38,6 +38,9 @@ type Options struct {
 	// datagram for which it returns false is lost. It must not call the
 	// network.
 	Filter func(from, to netip.AddrPort, datagram []byte) bool
+	// Farther, if any, is more delay on the way from one address to another. What it
+	// delays equally may change its order.
+	Farther func(from, to netip.AddrPort) time.Duration
 }
 
 // ErrAddress is wrapped by errors of Listen and Rebind for an address that is in
@@ -116,6 +119,9 @@ func (n *Network) send(d datagram, random *rand.Rand) {
 	extra := time.Duration(jitter * float64(o.Jitter))
 	if late {
 		extra += time.Duration(hold * float64(2*max(o.Delay, time.Millisecond)))
+	}
+	if o.Farther != nil {
+		extra += o.Farther(d.from, d.to)
 	}
 	n.transmit(d, extra)
 	if twice {

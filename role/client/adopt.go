@@ -77,6 +77,7 @@ func adopted(c *Client) *profile.Settings {
 	}
 	c.status.Change(a.cfg.Process)
 	c.cfg, c.choice = a.cfg, a.choice
+	c.best.adopt(a.choice)
 	return c.choice.Of(present)
 }
 

@@ -56,7 +56,7 @@ type attempt struct {
 // connect runs one connection, and those that it moves to, and returns why the last one
 // ended.
 func (c *Client) connect(ctx context.Context, t reach.Target) error {
-	if err := c.keepReachable(ctx, t.Near().Addr()); err != nil {
+	if err := c.keepReachable(ctx, append(apart(c), t.Near().Addr())...); err != nil {
 		return err
 	}
 	c.uplink.to(t.Near().Addr())
@@ -379,6 +379,7 @@ func (a *attempt) completed(ctx context.Context) error {
 	a.twins.up(time.Now())
 	a.portals.again()
 	a.remotes.Reached()
+	a.best.use(&a.target, cfg)
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6, Local: localOf(a)})
 	if a.opts.Ready != nil {

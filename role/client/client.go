@@ -11,6 +11,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -118,6 +119,7 @@ type Client struct {
 	ended    chan error
 	restarts restarts
 	twins    twins
+	best     *best // nil: remotes are tried in their order
 	adopting adopting
 	status   profile.StatusFile // owned by Run
 }
@@ -141,6 +143,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if cl.choice, err = choose(c, o, cl.remark); err != nil {
 		return nil, err
 	}
+	cl.best = newBest(c, cl.dialer, cl.choice)
 	cl.adopting = adopting{latest: c, wake: make(chan struct{}, 1)}
 	cl.status = profile.StatusFile{Log: o.Log, Text: cl.Status}
 	cl.opts.Resolve = reach.NewNames(c, o.Resolve, cl.tunnel, o.Log).Lookup
@@ -230,6 +233,9 @@ func (c *Client) Run(ctx context.Context) (err error) {
 func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	c.uplink.listen(ctx)
 	c.awake = awakenings(ctx, c.opts.clock)
+	var watching sync.WaitGroup
+	watching.Go(func() { c.best.watch(ctx, c) })
+	defer watching.Wait()
 	if c.opts.Opened != nil {
 		if err := c.opts.Opened(); err != nil {
 			return err, false

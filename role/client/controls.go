@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/role/profile/reach/fastest"
 )
 
 // Controls are what a program that manages a client may do to it while it runs. Any
@@ -28,6 +29,15 @@ func (x Controls) ForgetPasswords() { x.c.login.forget() }
 // Remotes returns the servers of the configuration, in the order in which they are
 // tried.
 func (x Controls) Remotes() []config.Remote { return x.c.remotes.List() }
+
+// Servers returns what is known of the servers by measuring, nil unless the configuration
+// has the fastest chosen.
+func (x Controls) Servers() []fastest.Row {
+	if x.c.best == nil {
+		return nil
+	}
+	return x.c.best.table()
+}
 
 // Use moves to a remote, make before break: the present connection goes on until the new
 // one is up, and stays where it does not come up. remote is one of Remotes; at, if it is

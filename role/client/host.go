@@ -34,7 +34,7 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 		a.emit(event.Remark{Text: "the adapter gets no address, since the server pushed none, or pull-filter left it out: set one there, or write ifconfig in this configuration"})
 	}
 	a.routes = state.Routes
-	state.Routes = pinning(state.Routes, a.mover.servers())
+	state.Routes = pinning(state.Routes, apart(a.Client))
 	a.one.Pinned.Store(profile.Pins(state.Routes))
 	network, err := profile.Ethernet(cfg, &state)
 	if err != nil {
@@ -133,6 +133,9 @@ func (c *Client) keepReachable(ctx context.Context, servers ...netip.Addr) error
 	c.state.Routes = pinning(c.routes, servers)
 	return open.Update(ctx, c.state)
 }
+
+// apart are the servers besides the present one that are to be reached past the tunnel.
+func apart(c *Client) []netip.Addr { return append(c.mover.servers(), c.best.servers()...) }
 
 // pinning returns routes with those that lead servers past the tunnel, if the routes do
 // that with the present one.

@@ -166,7 +166,7 @@ func begin(ctx context.Context, a *attempt, w wish) error {
 	moving, cancel := context.WithCancelCause(ctx)
 	mv := &move{wish: w, target: to.target, cancel: cancel, done: make(chan outcome, 1), answered: new(atomic.Bool)}
 	m.now = mv
-	if err := a.keepReachable(ctx, m.servers()...); err != nil {
+	if err := a.keepReachable(ctx, apart(a.Client)...); err != nil {
 		m.now = nil
 		cancel(err)
 		return err
@@ -394,7 +394,7 @@ func (m *mover) tidy(ctx context.Context, c *Client) {
 		default:
 		}
 	}
-	if err := c.keepReachable(ctx, m.servers()...); err != nil {
+	if err := c.keepReachable(ctx, apart(c)...); err != nil {
 		c.emit(event.Remark{Text: "the way to a server that was left is still kept", Err: err})
 	}
 }

@@ -25,13 +25,18 @@ func once(ctx context.Context, c *Client) error {
 	}
 	var target reach.Target
 	err := c.restarts.end(ctx, func(ctx context.Context) (err error) {
+		c.best.choose(ctx, c.remotes)
 		target, err = c.remotes.Next(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return c.connect(ctx, target)
+	err = c.connect(ctx, target)
+	if ctx.Err() == nil && !letIn(err) {
+		c.best.refused(target)
+	}
+	return err
 }
 
 // unanswered is why there is no connection without an answer: for good, unless a restart

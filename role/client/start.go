@@ -61,6 +61,7 @@ func start(ctx context.Context, c *Client, to call, l link.Link, began time.Time
 // why it did.
 func over(ctx context.Context, a *attempt, err error) error {
 	a.mover.abandon()
+	a.best.use(nil, nil)
 	if a.up && ctx.Err() == nil {
 		a.emit(event.Lost{Remote: a.target.Reported(), Err: err})
 		if failed := a.leaveAdapter(ctx, err); failed != nil {

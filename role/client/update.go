@@ -29,6 +29,7 @@ func (a *attempt) updated(ctx context.Context, update []string) error {
 	if all, _, err := open.UpdatePushed(a.unfiltered, update); err == nil {
 		a.unfiltered = all
 	}
+	a.best.use(&a.target, cfg)
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.PushUpdated{Options: withoutTokens(update), Skipped: skipped, IPv4: ipv4, IPv6: ipv6})
 	return nil

@@ -82,6 +82,7 @@ type Usage struct {
 	Replays                 uint64 // packet-id 0 or received before
 	TooOld                  uint64 // behind the window, or too late
 	DeepestReorder          uint64 // farthest an accepted packet was behind the highest
+	Highest                 uint64 // packets that the peer has sent at least, by their packet-ids
 	DeepestRefused          uint64 // the same of those refused as TooOld, which nobody has authenticated
 }
 
@@ -204,6 +205,7 @@ func (g *Generation) Usage() Usage {
 		Replays:        g.replays.Load(),
 		TooOld:         g.tooOld.Load(),
 		DeepestReorder: order.deepest,
+		Highest:        order.highest,
 		DeepestRefused: order.refused,
 	}
 }
@@ -285,13 +287,16 @@ func (g *guard) accept(id uint64, now int64) error {
 func (g *guard) reorder() reorder {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.w.reorder
+	r := g.w.reorder
+	r.highest = g.w.top
+	return r
 }
 
 // reorder is the farthest that packets were behind the highest, among those
-// accepted and those refused for it.
-type reorder struct{ deepest, refused uint64 }
+// accepted and those refused for it, and the highest packet-id.
+type reorder struct{ deepest, refused, highest uint64 }
 
+// and is for another window: each counts from 1.
 func (r reorder) and(o reorder) reorder {
-	return reorder{max(r.deepest, o.deepest), max(r.refused, o.refused)}
+	return reorder{max(r.deepest, o.deepest), max(r.refused, o.refused), r.highest + o.highest}
 }

@@ -40,7 +40,7 @@ func TestUsageCountsPlaintext(t *testing.T) {
 	if got, want := client.gen.Usage(), (Usage{Sent: 3, SentBytes: 100}); got != want {
 		t.Errorf("client %+v, want %+v", got, want)
 	}
-	if got, want := server.gen.Usage(), (Usage{Received: 3, ReceivedBytes: 100}); got != want {
+	if got, want := server.gen.Usage(), (Usage{Received: 3, ReceivedBytes: 100, Highest: 3}); got != want {
 		t.Errorf("server %+v, want %+v", got, want)
 	}
 	if client.gen.Received() != 0 || server.gen.Received() != 3 {
@@ -177,7 +177,7 @@ func TestConcurrentSealAndOpen(t *testing.T) {
 	openers.Wait()
 
 	got := server.gen.Usage()
-	want := Usage{Received: workers * each, ReceivedBytes: workers * each * 4, Replays: workers * each, DeepestReorder: got.DeepestReorder}
+	want := Usage{Received: workers * each, ReceivedBytes: workers * each * 4, Replays: workers * each, DeepestReorder: got.DeepestReorder, Highest: workers * each}
 	if got != want {
 		t.Errorf("usage %+v, want %+v", got, want)
 	}

@@ -287,7 +287,7 @@ func TestReplayAndReorder(t *testing.T) {
 			t.Errorf("packet %d: %v, want %v", step.index, err, step.want)
 		}
 	}
-	want := Usage{Received: 5, ReceivedBytes: 5, Replays: 2, TooOld: 2, DeepestReorder: 3, DeepestRefused: 4}
+	want := Usage{Received: 5, ReceivedBytes: 5, Replays: 2, TooOld: 2, DeepestReorder: 3, DeepestRefused: 4, Highest: 10}
 	if got := server.gen.Usage(); got != want {
 		t.Errorf("usage %+v, want %+v", got, want)
 	}

@@ -1,0 +1,456 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"culvert/config"
+	"culvert/role/profile"
+	"culvert/role/profile/reach"
+	"culvert/role/profile/reach/fastest"
+	"culvert/session"
+	"culvert/tunnel"
+)
+
+// The pace of measuring. Package fastest has the rule.
+const (
+	// rounds are the packets that each path gets for a first choice, roundGap apart.
+	rounds, roundGap = 3, 60 * time.Millisecond
+	// firstTime is the longest that a first choice takes.
+	firstTime = 1500 * time.Millisecond
+	// sampleTime is how long a packet may take to be answered.
+	sampleTime = time.Second
+	// freshTime is how long a table of measurements is gone on with for the next connection.
+	freshTime = 15 * time.Second
+
+	// beat is how often the connection is looked at, and hurriedBeat while it is silent.
+	beat, hurriedBeat = 500 * time.Millisecond, 100 * time.Millisecond
+	// knockGap is the time between two questions to the present server.
+	knockGap = 2 * time.Second
+	// leastPatience is how long an answer is waited for at least, mostPatience at most.
+	leastPatience, mostPatience = 300 * time.Millisecond, time.Second
+	// silences is how many questions in a row go unanswered before the server has failed.
+	silences = 3
+	// trafficGap is the time between two looks at what the tunnel lost, and trafficLeast how
+	// many packets make a figure.
+	trafficGap, trafficLeast = 5 * time.Second, 200
+)
+
+// best chooses the best of several servers (`remote-select fastest`), and goes on watching
+// them. A nil one does nothing.
+type best struct {
+	steady time.Duration
+	probe  func(context.Context, *profile.Settings, reach.Target) (time.Duration, error)
+
+	mu       sync.Mutex
+	settings profile.Choice
+	targets  []reach.Target // of choice, by number
+	choice   *fastest.Choice
+	at       time.Time // the targets were resolved
+	present  int       // of targets; -1: none
+	moving   bool      // a move that it asked for is under way
+}
+
+// newBest returns a best if the configuration asks for one.
+func newBest(c *config.Config, d reach.Dialer, settings profile.Choice) *best {
+	if !c.Link.RemoteSelect.Fastest {
+		return nil
+	}
+	return &best{steady: c.Link.RemoteSelect.Steady, present: -1, settings: settings, probe: func(ctx context.Context, s *profile.Settings, t reach.Target) (time.Duration, error) {
+		return reach.Probe(ctx, &d, s, t)
+	}}
+}
+
+// adopt has it go by other settings.
+func (b *best) adopt(settings profile.Choice) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settings = settings
+}
+
+// choose measures the servers and has r try the best next. Where nobody answers, r goes on
+// in its own order. It belongs to Run.
+func (b *best) choose(ctx context.Context, r *reach.Remotes) {
+	if b == nil {
+		return
+	}
+	if err := b.measure(ctx, r); err != nil {
+		return // r resolves them one by one, and says what is wrong
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n, ok := b.choice.Best(time.Now()); ok {
+		reach.Prefer(r, b.targets[n])
+	}
+}
+
+// measure makes the table of servers, unless there is a fresh one.
+func (b *best) measure(ctx context.Context, r *reach.Remotes) error {
+	b.mu.Lock()
+	fresh := b.choice != nil && time.Since(b.at) < freshTime
+	b.mu.Unlock()
+	if fresh {
+		return nil
+	}
+	targets, err := reach.All(ctx, r)
+	if err != nil {
+		return err
+	}
+	b.know(targets)
+	ctx, cancel := context.WithTimeout(ctx, firstTime)
+	defer cancel()
+	results := make(chan struct{}, rounds*len(targets))
+	for round := range rounds {
+		for n := range targets {
+			go func() {
+				b.sample(context.WithoutCancel(ctx), n)
+				results <- struct{}{}
+			}()
+		}
+		if round < rounds-1 {
+			idleFor(ctx, roundGap)
+		}
+	}
+	b.await(ctx, results)
+	return nil
+}
+
+// know begins a table of targets, and keeps what is known of those that were there before.
+func (b *best) know(targets []reach.Target) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	same := slices.EqualFunc(targets, b.targets, reach.Target.Same)
+	b.at = time.Now()
+	if same && b.choice != nil {
+		return
+	}
+	var paths []fastest.Path
+	for _, t := range targets {
+		paths = append(paths, fastest.Path{Name: t.String(), TCP: t.Remote.Proto.TCP})
+	}
+	b.targets, b.choice, b.present = targets, fastest.New(paths, fastest.Options{Steady: b.steady}), -1
+}
+
+// await waits until no answer that is still missing could make another server the best, or
+// ctx ends.
+func (b *best) await(ctx context.Context, results <-chan struct{}) {
+	began := time.Now()
+	for {
+		b.mu.Lock()
+		enough, delay := b.choice.Leads(time.Now())
+		b.mu.Unlock()
+		left := time.Until(began.Add(2*delay + roundGap))
+		if enough && left <= 0 {
+			return
+		}
+		if !enough {
+			left = firstTime
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-results:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// idleFor waits for d, or until ctx ends.
+func idleFor(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// sample measures a path once.
+func (b *best) sample(ctx context.Context, n int) {
+	b.mu.Lock()
+	choice, t := b.choice, b.targets[n]
+	settings := b.settings.Of(t.Remote)
+	b.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, sampleTime)
+	defer cancel()
+	delay, err := b.probe(ctx, settings, t)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.choice == choice {
+		choice.Sample(time.Now(), n, delay, err != nil)
+	}
+}
+
+// servers are the addresses that are measured, which have to be reached past the tunnel.
+func (b *best) servers() (list []netip.Addr) {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range b.targets {
+		if a := t.Near().Addr(); !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// use notes the target in use, with what its server says of itself; nil for none.
+func (b *best) use(t *reach.Target, settled *config.Config) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.choice == nil {
+		return
+	}
+	b.present, b.moving = -1, false
+	if t != nil {
+		b.present = slices.IndexFunc(b.targets, t.Same)
+	}
+	b.choice.Use(time.Now(), b.present)
+	if b.present >= 0 {
+		b.choice.Weigh(time.Now(), b.present, weightOf(settled))
+	}
+}
+
+// weightName is the variable by which a server says whether it wants clients: a push of
+// `setenv-safe SERVER_WEIGHT full`, which others ignore.
+const weightName = "OPENVPN_SERVER_WEIGHT"
+
+// weightOf is what a server says of itself.
+func weightOf(settled *config.Config) (w fastest.Weight) {
+	for _, v := range settled.Process.Env {
+		if v.Name == weightName {
+			w = map[string]fastest.Weight{"full": fastest.Full, "draining": fastest.Draining}[v.Value]
+		}
+	}
+	return w
+}
+
+// refused leaves a target out for a while that answered and did not let this client in.
+func (b *best) refused(t reach.Target) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := slices.IndexFunc(b.targets, t.Same); n >= 0 {
+		b.choice.Refused(time.Now(), n)
+		b.at = time.Time{}
+	}
+}
+
+// table is what is known of the servers.
+func (b *best) table() []fastest.Row {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.choice == nil {
+		return nil
+	}
+	return b.choice.Table(time.Now())
+}
+
+// watch looks after the servers until ctx ends: it measures, and asks c to move where
+// another one is better.
+func (b *best) watch(ctx context.Context, c *Client) {
+	if b == nil {
+		return
+	}
+	k := knocking{pulse: make(chan pulse, 1)}
+	for timer := time.NewTimer(beat); ; timer.Reset(k.beat()) {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		b.mu.Lock()
+		present, choice := b.present, b.choice
+		b.mu.Unlock()
+		peer := c.Server()
+		if present < 0 || peer == nil {
+			k.reset()
+			continue
+		}
+		k.step(time.Now(), peer, func(f func(now time.Time, c *fastest.Choice)) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if b.choice == choice && b.present == present {
+				f(time.Now(), choice)
+			}
+		}, present)
+		b.act(ctx, c)
+	}
+}
+
+// act measures what is due, and moves if that is decided.
+func (b *best) act(ctx context.Context, c *Client) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	for _, n := range b.choice.Due(now) {
+		go b.sample(ctx, n)
+	}
+	to, why, ok := b.choice.Decide(now)
+	if !ok || b.moving {
+		return
+	}
+	b.moving = true
+	t := b.targets[to]
+	moved := c.Controls().Use(t.Remote, t.Addr, why)
+	go func() {
+		if err := <-moved; err != nil {
+			b.stayed(t, err)
+		}
+	}()
+}
+
+// stayed notes that a move failed: its server is left out for a while, unless something else
+// was in the way.
+func (b *best) stayed(t reach.Target, err error) {
+	if !errors.Is(err, errBusy) && !errors.Is(err, errSuperseded) && !errors.Is(err, errEnded) {
+		b.refused(t)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.moving = false
+}
+
+// pulse is what a session's control side says of its data.
+type pulse struct{ received, sent uint64 }
+
+// knocking measures the present connection by questions inside the tunnel, and by what it
+// loses.
+type knocking struct {
+	peer    *tunnel.Peer
+	asked   time.Time // the last question; zero: none is open
+	knocked time.Time // the same, also when it was answered
+	silent  int       // questions in a row that went unanswered
+	answers bool      // this server answers questions
+	delay   time.Duration
+
+	pulse  chan pulse // capacity 1
+	looked time.Time
+	last   pulse
+}
+
+func (k *knocking) reset() { *k = knocking{pulse: k.pulse} }
+
+// beat is the time to the next step.
+func (k *knocking) beat() time.Duration {
+	if !k.asked.IsZero() {
+		return hurriedBeat
+	}
+	return beat
+}
+
+// patience is how long an answer is waited for.
+func (k *knocking) patience() time.Duration {
+	return min(max(leastPatience, 4*k.delay), mostPatience)
+}
+
+// step goes on with the present connection. with calls a function with the choice, if that is
+// still about it.
+func (k *knocking) step(now time.Time, peer *tunnel.Peer, with func(func(time.Time, *fastest.Choice)), present int) {
+	if k.peer != peer {
+		k.reset()
+		k.peer = peer
+	}
+	k.hear(now, with, present)
+	if k.asked.IsZero() && (now.Sub(k.knocked) >= knockGap || k.silent > 0 || k.quiet(now)) {
+		k.asked, k.knocked = now, now
+		peer.Do(func(time.Time) { peer.Session.Ping(true) })
+	}
+	k.lossOf(now, with)
+}
+
+// quiet reports whether packets were sent lately and none came back since.
+func (k *knocking) quiet(now time.Time) bool {
+	sent, got := k.peer.Data.LastSent(), k.peer.Data.LastReceived()
+	return k.answers && sent.Sub(got) > k.patience() && now.Sub(k.knocked) >= k.patience()
+}
+
+// hear takes the answer to the question that is open, or the lack of one.
+func (k *knocking) hear(now time.Time, with func(func(time.Time, *fastest.Choice)), present int) {
+	if k.asked.IsZero() {
+		return
+	}
+	data := k.peer.Data
+	if at := data.LastAnswer(); at.After(k.asked) {
+		delay := at.Sub(k.asked)
+		k.asked, k.silent, k.answers, k.delay = time.Time{}, 0, true, delay
+		with(func(now time.Time, c *fastest.Choice) { c.Sample(now, present, delay, false) })
+		return
+	}
+	if now.Sub(k.asked) < k.patience() {
+		return
+	}
+	if !k.answers { // it never did: nothing is to be learned from its silence
+		k.asked = time.Time{}
+		return
+	}
+	heard := data.LastReceived().After(k.asked)
+	k.asked = time.Time{}
+	k.silent++
+	if heard {
+		k.silent = 0
+	}
+	failed := k.silent >= silences
+	with(func(now time.Time, c *fastest.Choice) {
+		c.Sample(now, present, 0, true)
+		if failed {
+			c.Failed()
+		}
+	})
+}
+
+// lossOf looks at how many of the peer's packets have not come.
+func (k *knocking) lossOf(now time.Time, with func(func(time.Time, *fastest.Choice))) {
+	if now.Sub(k.looked) < trafficGap {
+		return
+	}
+	select {
+	case p := <-k.pulse:
+		sent, got := p.sent-min(p.sent, k.last.sent), p.received-min(p.received, k.last.received)
+		if k.last.sent > 0 && sent >= trafficLeast && p.received >= k.last.received {
+			lost := 1 - float64(min(got, sent))/float64(sent)
+			with(func(now time.Time, c *fastest.Choice) { c.Traffic(now, lost) })
+		}
+		k.last, k.looked = p, now
+		return
+	default:
+	}
+	ask(k.peer, k.pulse)
+}
+
+// ask has a session leave a pulse, unless one waits.
+func ask(p *tunnel.Peer, to chan<- pulse) {
+	p.Do(func(time.Time) {
+		received, sent := session.Carried(p.Session)
+		select {
+		case to <- pulse{received, sent}:
+		default:
+		}
+	})
+}
+
+// letIn reports whether an error shows that a server answered and did not let this client in,
+// so that another is to be tried.
+func letIn(err error) bool {
+	var refused *session.AuthFailedError
+	var handshake *session.HandshakeError
+	return !errors.As(err, &refused) && !errors.As(err, &handshake)
+}

@@ -1,0 +1,73 @@
+package fastest
+
+import (
+	"fmt"
+	"time"
+)
+
+// Row is what is known of a path, for people and programs. Delays are in milliseconds.
+type Row struct {
+	Name    string  `json:"server"`
+	Delay   float64 `json:"delay_ms"`  // median of the last minute
+	Jitter  float64 `json:"jitter_ms"` // mean difference from one to the next
+	Loss    float64 `json:"loss"`      // from 0 to 1
+	Score   float64 `json:"score_ms"`  // less is better; 0: nothing is known
+	Samples int     `json:"samples"`
+	Chosen  bool    `json:"chosen,omitempty"`
+	Why     string  `json:"why,omitempty"` // it is chosen, or is not
+}
+
+// Table returns a row for each path, in their order.
+func (c *Choice) Table(now time.Time) (rows []Row) {
+	chosen := c.present
+	if chosen < 0 {
+		chosen, _ = c.Best(now)
+	}
+	for i := range c.paths {
+		p := &c.paths[i]
+		p.age(now, i == c.present)
+		rows = append(rows, Row{Name: p.Name, Delay: ms(p.delay()), Jitter: ms(p.jitter()), Loss: p.loss(), Score: ms(p.score()),
+			Samples: len(p.samples), Chosen: i == chosen, Why: c.why(now, i, chosen)})
+	}
+	return rows
+}
+
+// why says in words why a path is chosen, or is not.
+func (c *Choice) why(now time.Time, n, chosen int) string {
+	p := &c.paths[n]
+	switch {
+	case p.shunned.After(now):
+		return fmt.Sprintf("it answered, and did not let this client in; left out for %v more", p.shunned.Sub(now).Round(time.Second))
+	case p.weight == Draining:
+		return "it asks its clients to leave"
+	case len(p.samples) == 0:
+		return "not measured yet"
+	case p.delay() == 0:
+		return "no answer"
+	case n == chosen && n == c.present:
+		return c.reason(now, n)
+	case n == chosen:
+		return "the best of those that answer"
+	case p.dead():
+		return "it has stopped answering"
+	case n == c.better:
+		return fmt.Sprintf("better than the one in use for %v; it is moved to after %v", now.Sub(c.since).Round(time.Second), c.options.Steady)
+	case p.weight == Full:
+		return "it says that it is full"
+	}
+	return ""
+}
+
+// reason says why the present path is still in use.
+func (c *Choice) reason(now time.Time, n int) string {
+	best, found := c.best(now, n)
+	switch {
+	case c.failed:
+		return "in use, and silent now"
+	case !found:
+		return "in use; no other answers"
+	case c.paths[best].rank() < c.paths[n].rank():
+		return "in use; no other is clearly better"
+	}
+	return "in use, and the best"
+}
