@@ -19,6 +19,7 @@ func connectCommand(me service.Self) *cobra.Command {
 	o := service.Options{Unprivileged: true, Show: service.ShowLive}
 	var plain, asJSON bool
 	var outside string
+	var fastest bool
 	c := &cobra.Command{
 		Use:   "connect FILE",
 		Short: "Connect with a profile",
@@ -39,6 +40,9 @@ OpenVPN.`,
 			var lines []string
 			if c.Flags().Changed("kill-switch") {
 				lines = append(lines, "block-outside "+strings.ReplaceAll(outside, ",", " "))
+			}
+			if fastest {
+				lines = append(lines, "remote-select fastest")
 			}
 			load := func() (*config.Config, error) {
 				cfg, err := conffile.Load(args[0], aProfile, lines...)
@@ -63,6 +67,7 @@ OpenVPN.`,
 	c.Flags().StringVar(&o.SOCKS, "socks", "", "address of the SOCKS5 proxy; implies --userspace (default "+service.DefaultSOCKS+")")
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP proxy; implies --userspace")
 	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "allow lines that run programs, write files or send files, without asking")
+	c.Flags().BoolVar(&fastest, "fastest", false, "measure all servers of the profile, use the best, and move when another is better (remote-select fastest)")
 	c.Flags().StringVar(&outside, "kill-switch", "", "let packets leave this host through the tunnel only (block-outside); persist: also after a kill; networks: which may be reached all the same, as in --kill-switch=persist,192.168.1.0/24")
 	c.Flags().Lookup("kill-switch").NoOptDefVal = " "
 	c.Flags().BoolVar(&plain, "plain", false, "write the log, as it is written where there is no terminal, instead of stages and a live line")

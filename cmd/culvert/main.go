@@ -150,6 +150,7 @@ the wire and in its configuration language.
   culvert pair -o F                    connect two hosts, with one line from each
   culvert hub --uplink IF --nic NAME   run many adapters on one uplink
   culvert swarm F --clients N          load a server with many clients
+  culvert servers F                    measure a profile's servers
   culvert status | trace | capture     look into a running process
   culvert health                       ask a running process whether it works
   culvert container                    run a server as environment variables say
@@ -169,7 +170,7 @@ both by itself.`,
 		DisableSuggestions: true, // inPlainWords has its own
 	}
 	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(),
-		containerCommand(me), healthCommand(), statusCommand(), disconnectCommand(), reconnectCommand(), useCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
+		containerCommand(me), healthCommand(), statusCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()

@@ -162,6 +162,12 @@ func (c *Client) Status(ctx context.Context) (s backend.Status, err error) {
 	return s, err
 }
 
+// Servers asks a client for the table of its servers.
+func (c *Client) Servers(ctx context.Context) (rows []backend.Measured, err error) {
+	err = c.decode(ctx, http.MethodGet, ServersPath, nil, &rows)
+	return rows, err
+}
+
 // PushUpdate asks a server to change what it pushed.
 func (c *Client) PushUpdate(ctx context.Context, u backend.Update) (done backend.Updated, err error) {
 	err = c.decode(ctx, http.MethodPost, UpdatePath, u, &done)

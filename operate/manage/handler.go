@@ -18,6 +18,8 @@ const (
 	StatusPath = "/status"
 	// UpdatePath takes a backend.Update, by POST, and answers with a backend.Updated.
 	UpdatePath = "/push-update"
+	// ServersPath answers with the table of a client that measures its servers, by GET.
+	ServersPath = "/servers"
 	// EventsPath answers with each backend.Event from now on, by GET, as a line of
 	// JSON, until the asking side has closed its half of the connection or the tunnel
 	// has ended.
@@ -34,10 +36,29 @@ func Handler(b backend.Backend) http.Handler {
 	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(b.Status()) })
 	mux.HandleFunc("GET "+EventsPath, events(b))
 	mux.HandleFunc("POST "+UpdatePath, pushUpdate(b))
+	mux.HandleFunc("GET "+ServersPath, servers(b))
 	steer(mux, b)
 	mux.Handle("GET "+trace.Path, trace.Handler(packets.Eyes, status.Adapter, kind))
 	mux.Handle("GET "+capture.Path, capture.Handler(capture.Road(packets.Eyes, status.Role, status.Adapter, kind)))
 	return mux
+}
+
+// servers answers at ServersPath.
+func servers(b backend.Backend) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		m, measures := b.(backend.Measurer)
+		if !measures {
+			http.Error(w, "this process is no client, so it has no servers to choose from", http.StatusConflict)
+			return
+		}
+		rows, err := m.Servers()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(rows)
+	}
 }
 
 // maxUpdate is the most bytes of an Update.

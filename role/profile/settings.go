@@ -2,6 +2,7 @@ package profile
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -45,6 +46,14 @@ func ClientSettings(c *config.Config, warn func(string), lists crl.Source) (s *S
 	}
 	s.Session.PeerInfo["IV_SSO"] = loginSteps
 	return s, nil
+}
+
+// FirstPacketSettings returns the settings of a client that sends its first packet and goes
+// no further, which takes neither certificate nor key.
+func FirstPacketSettings(c *config.Config) (s *Settings, err error) {
+	s = &Settings{Config: c, Session: session.Config{TLS: &tls.Config{MinVersion: tls.VersionTLS12}, HandWindow: c.Timers.HandWindow, TLSTimeout: c.Timers.TLSTimeout}}
+	s.Wrapper, err = ClientWrapper(c)
+	return s, err
 }
 
 // loginSteps are the further steps of a login that a server may ask for

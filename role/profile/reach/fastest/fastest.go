@@ -165,7 +165,9 @@ func (c *Choice) Use(now time.Time, n int) {
 }
 
 // Weigh notes what the server of a path says of itself.
-func (c *Choice) Weigh(now time.Time, n int, w Weight) { c.paths[n].weight, c.paths[n].weighed = w, now }
+func (c *Choice) Weigh(now time.Time, n int, w Weight) {
+	c.paths[n].weight, c.paths[n].weighed = w, now
+}
 
 // Refused leaves out a path for a while, whose server did not let this client in though it
 // may have answered.
