@@ -20,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"culvert/lab/bench/path"
 )
 
 // The test binary, started again on a host of the lab with helperEnv set, is
@@ -47,6 +49,8 @@ func runHelper(args []string) int {
 
 func dispatchHelper(args []string) error {
 	switch args[0] {
+	case "path":
+		return path.Main(args[1:])
 	case "receive":
 		return receive(args[1])
 	case "send":
