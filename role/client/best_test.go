@@ -121,7 +121,9 @@ func TestFastestLossy(t *testing.T) {
 				case <-stop:
 					return
 				case <-time.After(10 * time.Millisecond):
-					servers[secondAt].sendPacket(innerPacket("10.8.0.1", "10.8.0.2", "x"))
+					if servers[secondAt].now() != nil { // until the client leaves
+						servers[secondAt].sendPacket(innerPacket("10.8.0.1", "10.8.0.2", "x"))
+					}
 				}
 			}
 		}()
