@@ -28,11 +28,11 @@ const (
 	freshTime = 15 * time.Second
 
 	// beat is how often the connection is looked at, and hurriedBeat while it is silent.
-	beat, hurriedBeat = 500 * time.Millisecond, 100 * time.Millisecond
+	beat, hurriedBeat = 250 * time.Millisecond, 50 * time.Millisecond
 	// knockGap is the time between two questions to the present server.
 	knockGap = 2 * time.Second
 	// leastPatience is how long an answer is waited for at least, mostPatience at most.
-	leastPatience, mostPatience = 300 * time.Millisecond, time.Second
+	leastPatience, mostPatience = 150 * time.Millisecond, time.Second
 	// silences is how many questions in a row go unanswered before the server has failed.
 	silences = 3
 	// trafficGap is the time between two looks at what the tunnel lost, and trafficLeast how
@@ -359,7 +359,7 @@ func (k *knocking) beat() time.Duration {
 
 // patience is how long an answer is waited for.
 func (k *knocking) patience() time.Duration {
-	return min(max(leastPatience, 4*k.delay), mostPatience)
+	return min(max(leastPatience, 3*k.delay), mostPatience)
 }
 
 // step goes on with the present connection. with calls a function with the choice, if that is
@@ -412,7 +412,7 @@ func (k *knocking) hear(now time.Time, with func(func(time.Time, *fastest.Choice
 	with(func(now time.Time, c *fastest.Choice) {
 		c.Sample(now, present, 0, true)
 		if failed {
-			c.Failed()
+			c.Failed(now)
 		}
 	})
 }

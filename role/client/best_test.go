@@ -201,3 +201,29 @@ func TestServerWeight(t *testing.T) {
 		at(t, c, 2, 3*time.Minute, firstAt)
 	})
 }
+
+// TestFastestOutage: when the network is gone for a while, and with it every server, nothing
+// is moved.
+func TestFastestOutage(t *testing.T) {
+	inWorld(t, func(t *testing.T, network *simnet.Network) {
+		f, _, c := threeServers(t, network)
+		at(t, c, 1, time.Minute, secondAt)
+		all := func(dead bool) {
+			f.change(func(f *farther) {
+				for a := range f.delay {
+					f.dead[a] = dead
+				}
+			})
+		}
+		for range 20 {
+			time.Sleep(10 * time.Second)
+			all(true)
+			time.Sleep(1500 * time.Millisecond)
+			all(false)
+		}
+		time.Sleep(time.Minute)
+		if n := len(reported[event.Up](c)) + len(reported[event.Moving](c)); n != 1 {
+			t.Errorf("connected and moved %d times: %s", n, c.kinds())
+		}
+	})
+}

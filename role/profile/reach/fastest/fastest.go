@@ -122,6 +122,9 @@ func (c *Choice) Sample(now time.Time, n int, delay time.Duration, lost bool) {
 	if n != c.present {
 		return
 	}
+	if !lost {
+		c.failed = false
+	}
 	if lost || before > 0 && delay > before*3/2 {
 		c.suspect(now)
 	}
@@ -173,8 +176,11 @@ func (c *Choice) Weigh(now time.Time, n int, w Weight) {
 // may have answered.
 func (c *Choice) Refused(now time.Time, n int) { c.paths[n].shunned = now.Add(shun) }
 
-// Failed says that the present path does not work any more.
-func (c *Choice) Failed() { c.failed = true }
+// Failed says that the present path does not work any more, until a sample of it is answered.
+func (c *Choice) Failed(now time.Time) {
+	c.failed = true
+	c.suspect(now)
+}
 
 // Due returns the paths to measure now, and takes it that they are. The present one is not
 // among them: it is measured inside the tunnel.
@@ -227,10 +233,10 @@ func (c *Choice) Decide(now time.Time) (to int, why string, ok bool) {
 	if !found || c.present < 0 {
 		return -1, "", false
 	}
-	if c.failed {
-		return best, "the present server does not answer any more", true
-	}
 	p, b := &c.paths[c.present], &c.paths[best]
+	if c.failed { // and not the network that both are reached by
+		return best, "the present server does not answer any more", b.answeredSince(c.worse) > 0
+	}
 	have, want := p.rank(), b.rank()
 	clearly := time.Duration(float64(want)*ratio)+margin < have
 	if have == 0 || !clearly {

@@ -106,9 +106,9 @@ func TestBestAndDegraded(t *testing.T) {
 	w.loss[0] = 0.05
 	t.Log("left the lossy one after", w.until(2, time.Minute+DefaultSteady))
 	w.run(time.Minute)
-	w.c.Failed()
 	w.dead[2] = true
-	w.run(100 * msec)
+	w.c.Failed(w.now)
+	w.run(300 * msec)
 	if w.at == 2 {
 		t.Error("a server that fails is stayed at")
 	}
@@ -167,7 +167,7 @@ func TestRefused(t *testing.T) {
 func TestAllDown(t *testing.T) {
 	w := newWorld(t, Options{}, 10*msec, 40*msec)
 	w.dead[0], w.dead[1] = true, true
-	w.c.Failed()
+	w.c.Failed(w.now)
 	w.run(3 * time.Minute)
 	if _, ok := w.c.Best(w.now); ok {
 		t.Error("there is a best of none")
