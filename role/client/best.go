@@ -31,8 +31,6 @@ const (
 	beat, hurriedBeat = 250 * time.Millisecond, 50 * time.Millisecond
 	// knockGap is the time between two questions to the present server.
 	knockGap = 2 * time.Second
-	// leastPatience is how long an answer is waited for at least, mostPatience at most.
-	leastPatience, mostPatience = 150 * time.Millisecond, time.Second
 	// silences is how many questions in a row go unanswered before the server has failed.
 	silences = 3
 	// trafficGap is the time between two looks at what the tunnel lost, and trafficLeast how
@@ -359,7 +357,7 @@ func (k *knocking) beat() time.Duration {
 
 // patience is how long an answer is waited for.
 func (k *knocking) patience() time.Duration {
-	return min(max(leastPatience, 3*k.delay), mostPatience)
+	return fastest.Patience(k.delay)
 }
 
 // step goes on with the present connection. with calls a function with the choice, if that is

@@ -223,7 +223,7 @@ func TestFastestOutage(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		if n := len(reported[event.Up](c)) + len(reported[event.Moving](c)); n != 1 {
-			t.Errorf("connected and moved %d times: %s", n, c.kinds())
+			t.Errorf("connected and moved %d times: %+v", n, reported[event.Moving](c))
 		}
 	})
 }

@@ -40,6 +40,8 @@ const (
 
 // When paths are measured.
 const (
+	leastPatience, mostPatience = 150 * time.Millisecond, time.Second
+
 	sparse     = 30 * time.Second // another path while all is well
 	sparseTCP  = 2 * time.Minute  // the same, where a sample takes a connection
 	closely    = time.Second      // a path that may be better
@@ -117,8 +119,16 @@ func New(paths []Path, o Options) *Choice {
 // Sample notes that a packet was answered after a delay, or was lost.
 func (c *Choice) Sample(now time.Time, n int, delay time.Duration, lost bool) {
 	p := &c.paths[n]
+	if n == c.present && !lost {
+		c.excuse(p)
+	}
 	before := p.score()
-	p.samples = append(p.forget(now), sample{now, delay, lost})
+	p.samples = p.forget(now)
+	if last := len(p.samples) - 1; n == c.present && lost && last >= 0 && p.samples[last].lost && now.Sub(p.samples[last].at) < closely {
+		p.samples[last].at = now // one silence, however often it was asked in it
+	} else {
+		p.samples = append(p.samples, sample{now, delay, lost})
+	}
 	if n != c.present {
 		return
 	}
@@ -128,6 +138,25 @@ func (c *Choice) Sample(now time.Time, n int, delay time.Duration, lost bool) {
 	if lost || before > 0 && delay > before*3/2 {
 		c.suspect(now)
 	}
+}
+
+// excuse takes the last samples of the present path that were lost for the network's fault,
+// and drops them, where no other path has answered since.
+func (c *Choice) excuse(p *path) {
+	run := len(p.samples)
+	for run > 0 && p.samples[run-1].lost {
+		run--
+	}
+	if run == len(p.samples) {
+		return
+	}
+	since := p.samples[run].at.Add(-Patience(p.delay()))
+	for i := range c.paths {
+		if i != c.present && c.paths[i].answeredSince(since) > 0 {
+			return
+		}
+	}
+	p.samples = p.samples[:run]
 }
 
 // Traffic notes which share of the tunnel's packets was lost lately on the present path,
@@ -234,8 +263,8 @@ func (c *Choice) Decide(now time.Time) (to int, why string, ok bool) {
 		return -1, "", false
 	}
 	p, b := &c.paths[c.present], &c.paths[best]
-	if c.failed { // and not the network that both are reached by
-		return best, "the present server does not answer any more", b.answeredSince(c.worse) > 0
+	if c.failed {
+		return best, "the present server does not answer any more", c.alone(p, b)
 	}
 	have, want := p.rank(), b.rank()
 	clearly := time.Duration(float64(want)*ratio)+margin < have
@@ -251,6 +280,23 @@ func (c *Choice) Decide(now time.Time) (to int, why string, ok bool) {
 		return -1, "", false
 	}
 	return best, fmt.Sprintf("it has been better for %v: %s, and the present one %s", now.Sub(c.since).Round(time.Second), b.figures(), p.figures()), true
+}
+
+// alone reports whether the present path has failed and not the network that both are reached
+// by: the other one has answered, and after that the present one has not.
+func (c *Choice) alone(p, other *path) bool {
+	at := slices.IndexFunc(other.samples, func(s sample) bool { return !s.lost && !s.at.Before(c.worse) })
+	if at < 0 || len(p.samples) == 0 {
+		return false
+	}
+	last := p.samples[len(p.samples)-1]
+	asked := last.at.Add(-Patience(p.delay()))
+	return last.lost && !asked.Before(other.samples[at].at)
+}
+
+// Patience is how long an answer inside the tunnel is waited for where the delay is known.
+func Patience(delay time.Duration) time.Duration {
+	return min(max(leastPatience, 3*delay), mostPatience)
 }
 
 // rest is how long a move is followed by no other.

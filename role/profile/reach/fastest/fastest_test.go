@@ -107,8 +107,9 @@ func TestBestAndDegraded(t *testing.T) {
 	t.Log("left the lossy one after", w.until(2, time.Minute+DefaultSteady))
 	w.run(time.Minute)
 	w.dead[2] = true
+	w.sample(2)
 	w.c.Failed(w.now)
-	w.run(300 * msec)
+	w.run(5 * time.Second)
 	if w.at == 2 {
 		t.Error("a server that fails is stayed at")
 	}
