@@ -3,10 +3,12 @@ package bringup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +36,11 @@ func (o Options) dividing() func(context.Context, hostnet.State) (Applied, error
 	}
 	return func(ctx context.Context, want hostnet.State) (Applied, error) {
 		d := &divided{log: log}
-		want = d.prepare(ctx, want)
+		want, err := d.prepare(ctx, want)
+		if err != nil {
+			d.close()
+			return nil, err
+		}
 		applied, err := apply(ctx, want)
 		if applied == nil {
 			d.close()
@@ -56,12 +62,13 @@ type divided struct {
 	no53   error            // why it has not the port of DNS
 }
 
-// prepare names the resolver in a State that needs one.
-func (d *divided) prepare(ctx context.Context, want hostnet.State) hostnet.State {
+// prepare names the resolver in a State that needs one. Without it names are divided worse, but
+// chosen ones not at all, so there is an error.
+func (d *divided) prepare(ctx context.Context, want hostnet.State) (hostnet.State, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if want.DNS == nil || len(want.DNS.Learned) == 0 && (len(want.DNS.Domains) == 0 || len(want.DNS.Servers) == 0 || d.server == nil && hostnet.DividesNames(ctx)) {
-		return want
+	if !d.needed(ctx, want.DNS) {
+		return want, nil
 	}
 	dns := *want.DNS
 	want.DNS = &dns
@@ -69,15 +76,39 @@ func (d *divided) prepare(ctx context.Context, want hostnet.State) hostnet.State
 		sockets, no53, err := splitdns.Listen()
 		if err != nil {
 			dns.NoLocal = err.Error()
-			return want
+			return want, unlearned(dns, err)
 		}
 		d.server, d.no53 = splitdns.New(sockets, d.log), no53
 	}
 	dns.Local = d.server.Addr()
 	if d.no53 != nil {
 		dns.NoLocal = d.no53.Error()
+		if !hostnet.DividesNames(ctx) { // so it takes other ports
+			return want, unlearned(dns, d.no53)
+		}
 	}
-	return want
+	return want, nil
+}
+
+// needed reports whether names of a State are divided here.
+func (d *divided) needed(ctx context.Context, dns *hostnet.DNS) bool {
+	switch {
+	case dns == nil:
+		return false
+	case len(dns.Learned) > 0:
+		return true
+	case len(dns.Domains) == 0 || len(dns.Servers) == 0:
+		return false
+	}
+	return d.server != nil || !hostnet.DividesNames(ctx)
+}
+
+// unlearned is why addresses of chosen names cannot be learned, nil if there are no such names.
+func unlearned(dns hostnet.DNS, why error) error {
+	if len(dns.Learned) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s cannot be chosen, since this process cannot answer questions for names: %w; choose networks instead", strings.Join(dns.Learned, ", "), why)
 }
 
 // serve has the resolver go by a State.
@@ -132,8 +163,11 @@ func dialer(device string) splitdns.Dial {
 }
 
 func (d *divided) Update(ctx context.Context, want hostnet.State) error {
-	want = d.prepare(ctx, want)
-	err := d.Applied.Update(ctx, want)
+	want, err := d.prepare(ctx, want)
+	if err != nil {
+		return err
+	}
+	err = d.Applied.Update(ctx, want)
 	if err == nil || errors.As(err, new(*hostnet.PartialError)) {
 		d.serve(want)
 	}

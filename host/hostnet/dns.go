@@ -2,7 +2,6 @@ package hostnet
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +45,7 @@ func (p *planner) checkNames(d DNS) (left DNS, ok bool) {
 			return true
 		})
 	}
-	d.Search, d.Domains = valid(d.Search), valid(d.Domains)
+	d.Search, d.Domains, d.Learned = valid(d.Search), valid(bare(d.Domains)), valid(bare(d.Learned))
 	return d, asked == 0 || len(d.Domains) > 0
 }
 
@@ -54,6 +53,9 @@ func (p *planner) checkNames(d DNS) (left DNS, ok bool) {
 func (p *planner) planLinkDNS(s nameService, d DNS) {
 	if d.Local.IsValid() && len(d.Learned) > 0 {
 		d.Servers = []netip.AddrPort{d.Local}
+		if len(d.Domains) > 0 { // else it is asked for all names
+			d.Domains = withLearned(d)
+		}
 	} else {
 		p.unlearned(d)
 	}
@@ -103,13 +105,6 @@ func some(servers []netip.AddrPort) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
-}
-
-// unlearned says that no addresses are learned, if they should be.
-func (p *planner) unlearned(d DNS) {
-	if len(d.Learned) > 0 {
-		p.failDNS("the addresses of chosen names cannot be learned: %s", cmp.Or(d.NoLocal, "no resolver of culvert runs"))
-	}
 }
 
 // planResolvConf has names asked at Local if they are to be divided, which the C library
@@ -175,35 +170,6 @@ func resolvConf(device string, d DNS, was []byte) (set []byte, unused []netip.Ad
 // writtenFor is the head of a resolv.conf. Its first line says that the file is ours.
 func writtenFor(device string) string {
 	return fmt.Sprintf("# Written by culvert for %s; what was here comes back when it ends,\n# or by `culvert cleanup`, unless this file is changed meanwhile.\n", device)
-}
-
-// dividedResolvConf composes a resolv.conf that names Local alone: another server would be
-// asked for the tunnel's names, too, whenever one of the tunnel's is slow. What was there is
-// kept, as far as it is about something else; trust-ad is not, since the answers are of
-// several servers.
-func dividedResolvConf(device string, d DNS, was []byte) []byte {
-	var b bytes.Buffer
-	b.WriteString(writtenFor(device))
-	fmt.Fprintf(&b, "# Names are asked at culvert's own resolver here, which asks the tunnel's name servers for some, and for\n"+
-		"# the others those of before. If names are not found, and culvert is gone: culvert cleanup\nnameserver %s\n", d.Local.Addr())
-	search := slices.Clone(d.Search)
-	for _, name := range parseResolvConf(was).Search {
-		if !slices.Contains(search, name) {
-			search = append(search, name)
-		}
-	}
-	if len(search) > 0 {
-		fmt.Fprintf(&b, "search %s\n", strings.Join(search, " "))
-	}
-	for line := range strings.Lines(string(was)) {
-		f := strings.Fields(line)
-		if len(f) > 1 && f[0] == "options" {
-			if f = slices.DeleteFunc(f, func(o string) bool { return o == "trust-ad" }); len(f) > 1 {
-				fmt.Fprintln(&b, strings.Join(f, " "))
-			}
-		}
-	}
-	return b.Bytes()
 }
 
 func keepServers(b *bytes.Buffer, was []byte) {

@@ -71,7 +71,7 @@ type DNS struct {
 	Servers []netip.AddrPort // port 0: 53
 	Search  []string         // search domains
 	// Domains, if any, are the only ones asked through the tunnel (split
-	// DNS). Where the host's resolver cannot do that, it is pointed at Local; without one,
+	// DNS), with "*." in front as in Learned. Where the host's resolver cannot do that, it is pointed at Local; without one,
 	// Apply says so.
 	Domains []string
 	// Local is a resolver on this host that asks Servers for Domains, and for other names

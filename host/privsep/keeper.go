@@ -120,6 +120,19 @@ func (k *Keeper) Resolvers(name string, r *hostnet.Resolvers) error {
 	return err
 }
 
+// Learn has packets to addresses go the way of chosen names. A worker can choose the way of
+// its own tunnel's packets only.
+func (k *Keeper) Learn(r LearnRequest, _ *Empty) error {
+	k.mu.Lock()
+	applied := k.applied
+	k.mu.Unlock()
+	l, ok := applied.(bringup.Learner)
+	if !ok {
+		return errors.New("no state is applied that learns addresses")
+	}
+	return l.Learn(k.ctx, r.Addrs, r.Lifetime)
+}
+
 // Undo undoes what was changed.
 func (k *Keeper) Undo(Empty, *Empty) error {
 	k.mu.Lock()

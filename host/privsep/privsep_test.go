@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ type fakeHost struct {
 	state  hostnet.State
 	undone int
 	fail   error
+
+	learned []netip.Addr
 }
 
 func (h *fakeHost) apply(_ context.Context, want hostnet.State) (bringup.Applied, error) {
@@ -41,6 +44,10 @@ func (h *fakeHost) Update(_ context.Context, want hostnet.State) error {
 func (h *fakeHost) Resolvers(_ context.Context, name string) (hostnet.Resolvers, error) {
 	return hostnet.Resolvers{Servers: []hostnet.NameServer{{Addr: netip.MustParseAddrPort("[fe80::1%eth0]:853"), TLS: true, Name: name}},
 		Search: []string{"home"}, Dots: 2, Timeout: time.Second, Attempts: 3, Changed: true}, h.fail
+}
+func (h *fakeHost) Learn(_ context.Context, addrs []netip.Addr, _ time.Duration) error {
+	h.learned = append(h.learned, addrs...)
+	return h.fail
 }
 func (h *fakeHost) Undo(context.Context) error { h.undone++; return nil }
 func (h *fakeHost) Changes() []string          { return []string{"set " + h.state.Device} }
@@ -144,6 +151,27 @@ func TestResolversGoWhole(t *testing.T) {
 	want, _ := h.Resolvers(t.Context(), "vpn.example")
 	if got, err := a.Resolvers(t.Context(), "vpn.example"); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+}
+
+// TestLearnGoesWhole: addresses reach the host, and why they are not taken comes back.
+func TestLearnGoesWhole(t *testing.T) {
+	h := new(fakeHost)
+	w, _, _ := pair(t, h)
+	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
+	if err := (&remote{worker: w}).Learn(t.Context(), addrs, time.Minute); err == nil {
+		t.Error("learned without a state")
+	}
+	a, err := w.Apply(t.Context(), wholeState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.(bringup.Learner).Learn(t.Context(), addrs, time.Minute); err != nil || !slices.Equal(h.learned, addrs) {
+		t.Errorf("%v, learned %v", err, h.learned)
+	}
+	h.fail = errors.New("the set is full")
+	if err := a.(bringup.Learner).Learn(t.Context(), addrs, time.Minute); err == nil || err.Error() != "the set is full" {
+		t.Error(err)
 	}
 }
 

@@ -13,6 +13,8 @@ package privsep
 
 import (
 	"errors"
+	"net/netip"
+	"time"
 
 	"culvert/access/crl"
 	"culvert/host/bringup"
@@ -45,6 +47,12 @@ type Result struct {
 	Partial  bool
 	Routes   int
 	Failures []Failure
+}
+
+// LearnRequest are addresses that chosen names lead to, and how long they count.
+type LearnRequest struct {
+	Addrs    []netip.Addr
+	Lifetime time.Duration
 }
 
 // ListsResult are revocation lists; nil: they are as before.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"net/rpc"
 	"os"
 	"strconv"
@@ -138,6 +139,8 @@ func (w *Worker) Apply(_ context.Context, want hostnet.State) (bringup.Applied, 
 	return a, err
 }
 
+var _ bringup.Learner = (*remote)(nil)
+
 // remote is a State that the keeper holds.
 type remote struct {
 	worker *Worker
@@ -161,6 +164,17 @@ func (a *remote) Update(_ context.Context, want hostnet.State) error { return a.
 func (a *remote) Resolvers(_ context.Context, name string) (r hostnet.Resolvers, err error) {
 	err = a.worker.client.Call(service+".Resolvers", name, &r)
 	return r, err
+}
+
+// Learn is a bringup.Learner's. It gives up when ctx ends.
+func (a *remote) Learn(ctx context.Context, addrs []netip.Addr, lifetime time.Duration) error {
+	call := a.worker.client.Go(service+".Learn", LearnRequest{addrs, lifetime}, &Empty{}, make(chan *rpc.Call, 1))
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-call.Done:
+		return call.Error
+	}
 }
 
 func (a *remote) Undo(context.Context) error {

@@ -10,11 +10,10 @@ import (
 )
 
 // How long what was learned counts: as long as the answer does, and a little more, since
-// who has asked uses an address some time later. Caches keep no answer for longer than a
-// week.
+// who has asked uses an address some time later; a day at most.
 const (
 	slack      = 10 * time.Minute
-	maxTTL     = 7 * 24 * time.Hour
+	maxTTL     = 24*time.Hour - slack
 	maxLearned = 1024 // addresses in one answer
 	maxAliases = 64   // names in one answer that its name leads to
 )
@@ -119,7 +118,7 @@ func readSection(list []record, next func() (dnsmessage.ResourceHeader, error), 
 	}
 }
 
-// ttlOf takes no more than a week, and a value with the highest bit for none (RFC 2181).
+// ttlOf takes no more than maxTTL, and a value with the highest bit for none (RFC 2181).
 func ttlOf(seconds uint32) time.Duration {
 	if seconds>>31 != 0 {
 		return 0

@@ -80,3 +80,12 @@ func (t *table) decide(name string) (d Decision, named bool) {
 	}
 	return d, named
 }
+
+// Named returns a function that reports whether a name is in one of the domains.
+func Named(domains []string) func(name string) bool {
+	t := newTable(Rules{Learned: domains})
+	return func(name string) bool {
+		d, _ := t.decide(canonical(name))
+		return d.Learn
+	}
+}

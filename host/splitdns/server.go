@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	maxAtOnce  = 256              // queries on their way; more over UDP are dropped, and over TCP wait
+	maxAtOnce  = 512              // queries under way; more over UDP are dropped, and over TCP wait
+	maxSide    = maxAtOnce / 2    // of them to the tunnel's servers, and to the host's; more fail at once
 	maxStreams = 64               // connections of askers
 	idle       = 10 * time.Second // how long a connection may be without a query
 	writeTime  = 5 * time.Second  // how long an asker may take to read an answer
@@ -46,6 +47,7 @@ type Server struct {
 	set     atomic.Pointer[set]
 	aliases aliases
 	slots   chan struct{}
+	sides   map[bool]chan struct{} // as slots, of queries for the tunnel and of others
 	troubles
 
 	ctx     context.Context
@@ -56,7 +58,7 @@ type Server struct {
 // New returns a server at sockets, which are its own from now on. It answers once it has
 // Settings.
 func New(at Sockets, log *slog.Logger) *Server {
-	s := &Server{sockets: at, log: log, slots: make(chan struct{}, maxAtOnce)}
+	s := &Server{sockets: at, log: log, slots: make(chan struct{}, maxAtOnce), sides: map[bool]chan struct{}{false: make(chan struct{}, maxSide), true: make(chan struct{}, maxSide)}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -88,13 +90,17 @@ func (s *Server) datagrams() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil || n > maxQuery || !from.Addr().Unmap().IsLoopback() {
+		if err != nil {
+			time.Sleep(again)
+			continue
+		}
+		if n > maxQuery || !from.Addr().Unmap().IsLoopback() {
 			continue
 		}
 		select {
 		case s.slots <- struct{}{}:
 		default:
-			s.say("more than 256 questions for names wait for answers; some are dropped", nil)
+			s.say("more questions for names wait for answers than there is room for; some are dropped", nil)
 			continue
 		}
 		query := append([]byte(nil), buf[:n]...)
@@ -207,13 +213,27 @@ func (s *Server) forward(ctx context.Context, now *set, d Decision, x exchange) 
 	}
 	var msg []byte
 	if err == nil {
-		msg, err = x.ask(ctx, upstreams)
+		msg, err = s.beside(s.sides[x.tunnel], func() ([]byte, error) { return x.ask(ctx, upstreams) })
 	}
 	if err != nil && ctx.Err() == nil {
 		s.say("a name could not be asked at "+whose+" name servers", err)
 	}
 	return msg, err
 }
+
+// beside calls ask if there is a slot, so that servers on one side that are silent take no
+// room from the other's.
+func (s *Server) beside(slots chan struct{}, ask func() ([]byte, error)) ([]byte, error) {
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+		return ask()
+	default:
+		return nil, errBusy
+	}
+}
+
+var errBusy = errors.New("too many questions wait for their answers")
 
 // learn has the addresses in an answer learned, and remembers the names it leads to.
 func (s *Server) learn(ctx context.Context, now *set, msg []byte, name string, d Decision) error {

@@ -352,6 +352,27 @@ func TestNoLeak(t *testing.T) {
 	})
 }
 
+// TestBusy: silent servers of the tunnel take no room from names for others, and the failure
+// of what is too much is known at once.
+func TestBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(corp, up("10.8.0.1"), up("192.0.2.53"))
+		w.says["10.8.0.1"] = func([]byte) [][]byte { return nil }
+		w.says["192.0.2.53"] = func(query []byte) [][]byte { return [][]byte{answerTo(query, dnsmessage.RCodeSuccess)} }
+		for range maxSide {
+			go w.answer(t.Context(), ask("www.corp.example.", dnsmessage.TypeA, 0), false)
+		}
+		synctest.Wait()
+		began := time.Now()
+		for host, want := range map[string]dnsmessage.RCode{"www.corp.example.": dnsmessage.RCodeServerFailure, "other.example.": dnsmessage.RCodeSuccess} {
+			if got := codeOf(t, w.answer(t.Context(), ask(host, dnsmessage.TypeA, 0), false)); got != want || time.Since(began) != 0 {
+				t.Errorf("%s: %v after %v", host, got, time.Since(began))
+			}
+		}
+		time.Sleep(limit)
+	})
+}
+
 // TestRoom: an answer has no more bytes over UDP than its asker takes, else it says so.
 func TestRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
