@@ -15,6 +15,9 @@ import (
 // aProfile is what connect expects of a file.
 const aProfile = "a profile, such as laptop.ovpn"
 
+// killSwitchOn is what --kill-switch means without a value.
+const killSwitchOn = "on"
+
 func connectCommand(me service.Self) *cobra.Command {
 	o := service.Options{Unprivileged: true, Show: service.ShowLive}
 	var plain, asJSON bool
@@ -33,13 +36,14 @@ send the content of a file from elsewhere need your permission: on a terminal it
 asks; otherwise add --allow-scripts. culvert --config FILE never asks, as with
 OpenVPN.`,
 		Example: `  culvert connect laptop.ovpn
+  culvert connect laptop.ovpn --fastest --kill-switch
   culvert connect laptop.ovpn --userspace --socks 127.0.0.1:1080
   curl --proxy socks5h://127.0.0.1:1080 https://example.org`,
 		Args: one("profile"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var lines []string
 			if c.Flags().Changed("kill-switch") {
-				lines = append(lines, "block-outside "+strings.ReplaceAll(outside, ",", " "))
+				lines = append(lines, "block-outside "+strings.ReplaceAll(strings.TrimPrefix(outside, killSwitchOn), ",", " "))
 			}
 			if fastest {
 				lines = append(lines, "remote-select fastest")
@@ -68,8 +72,8 @@ OpenVPN.`,
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP proxy; implies --userspace")
 	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "allow lines that run programs, write files or send files, without asking")
 	c.Flags().BoolVar(&fastest, "fastest", false, "measure all servers of the profile, use the best, and move when another is better (remote-select fastest)")
-	c.Flags().StringVar(&outside, "kill-switch", "", "let packets leave this host through the tunnel only (block-outside); persist: also after a kill; networks: which may be reached all the same, as in --kill-switch=persist,192.168.1.0/24")
-	c.Flags().Lookup("kill-switch").NoOptDefVal = " "
+	c.Flags().StringVar(&outside, "kill-switch", "", "let packets leave this host through the tunnel only (block-outside); `words` are persist, for after a kill, and networks that may be reached all the same: --kill-switch=persist,192.168.1.0/24")
+	c.Flags().Lookup("kill-switch").NoOptDefVal = killSwitchOn
 	c.Flags().BoolVar(&plain, "plain", false, "write the log, as it is written where there is no terminal, instead of stages and a live line")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON to the standard output, for programs")
 	c.SetFlagErrorFunc(notDirective)

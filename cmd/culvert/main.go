@@ -151,13 +151,15 @@ the wire and in its configuration language.
   culvert hub --uplink IF --nic NAME   run many adapters on one uplink
   culvert swarm F --clients N          load a server with many clients
   culvert servers F                    measure a profile's servers
+  culvert use REMOTE                   move a running client to another server; also
+                                       reconnect, disconnect
   culvert status | trace | capture     look into a running process
   culvert health                       ask a running process whether it works
   culvert container                    run a server as environment variables say
   culvert push-update --to NAME OPTION change what a running server has pushed
   culvert demo                         see a tunnel at work on this machine
   culvert check FILE                   explain a profile or a server's configuration
-  culvert doctor FILE                  say what keeps a tunnel from working
+  culvert doctor FILE                  say what keeps a tunnel from working; also --dir D
   culvert help DIRECTIVE               say what a line of a configuration does
 
 OpenVPN's own command line works too: culvert --config FILE [--directive ...].

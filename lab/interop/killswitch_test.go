@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -180,5 +181,37 @@ func TestOutsideDNS(t *testing.T) {
 	}
 	if !asks(worldDNS, 53) || strings.Contains(m.client.output("nft", "list", "ruleset"), "culvert") {
 		t.Errorf("left: %s", m.client.output("nft", "list", "ruleset"))
+	}
+}
+
+// BenchmarkKillSwitch has a stream through the tunnel with block-outside and without, in
+// turn, and prints the median rates in MB/s.
+func BenchmarkKillSwitch(b *testing.B) {
+	const each = 400 << 20
+	l := newLab(b)
+	c, s := l.host("c"), l.host("s")
+	w := l.join(c, s)
+	s.run(ours, s.serverConfig(serverParty(b, plain))).up()
+	rates := map[bool][]float64{}
+	for range max(b.N, 5) {
+		for _, fenced := range []bool{false, true} {
+			lines := []string{"connect-retry 1 1"}
+			if fenced {
+				lines = append(lines, "block-outside")
+			}
+			client := c.run(ours, c.clientConfig(clientParty(b, plain, lines...), w.b4)).up()
+			sink := s.helper("receive", serverIPv4.String())
+			began := time.Now()
+			c.helper("send", sink.listenAddress(), fmt.Sprint(each)).report(2 * time.Minute)
+			rates[fenced] = append(rates[fenced], each/1e6/time.Since(began).Seconds())
+			if err := client.stop(syscall.SIGTERM); err != nil {
+				b.Error(err)
+			}
+		}
+	}
+	for fenced, name := range map[bool]string{false: "MB/s-open", true: "MB/s-fenced"} {
+		slices.Sort(rates[fenced])
+		b.Logf("%s: %.0f", name, rates[fenced])
+		b.ReportMetric(rates[fenced][len(rates[fenced])/2], name)
 	}
 }
