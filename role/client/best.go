@@ -53,9 +53,10 @@ type best struct {
 	moving   bool      // a move that it asked for is under way
 }
 
-// newBest returns a best if the configuration asks for one.
+// newBest returns a best if the configuration asks for one, and leaves the choice to nobody
+// else.
 func newBest(c *config.Config, d reach.Dialer, settings profile.Choice) *best {
-	if !c.Link.RemoteSelect.Fastest {
+	if !c.Link.RemoteSelect.Fastest || c.Management.QueryRemote {
 		return nil
 	}
 	return &best{steady: c.Link.RemoteSelect.Steady, present: -1, settings: settings, probe: func(ctx context.Context, s *profile.Settings, t reach.Target) (time.Duration, error) {

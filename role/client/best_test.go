@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"culvert/internal/simnet"
 	"culvert/role/event"
+	"culvert/role/profile/reach"
 )
 
 // farther is a world whose servers are at distances of their own.
@@ -121,9 +123,7 @@ func TestFastestLossy(t *testing.T) {
 				case <-stop:
 					return
 				case <-time.After(10 * time.Millisecond):
-					if servers[secondAt].now() != nil { // until the client leaves
-						servers[secondAt].sendPacket(innerPacket("10.8.0.1", "10.8.0.2", "x"))
-					}
+					_ = servers[secondAt].trySend(innerPacket("10.8.0.1", "10.8.0.2", "x"))
 				}
 			}
 		}()
@@ -225,5 +225,29 @@ func TestFastestOutage(t *testing.T) {
 		if n := len(reported[event.Up](c)) + len(reported[event.Moving](c)); n != 1 {
 			t.Errorf("connected and moved %d times: %+v", n, reported[event.Moving](c))
 		}
+	})
+}
+
+// TestFastestGivesUp: connect-retry-max counts servers that were measured, too.
+func TestFastestGivesUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, network *simnet.Network) {
+		f := newFarther(network, map[string]time.Duration{firstAt: 10 * time.Millisecond})
+		serve(t, network, firstAt)
+		network.Change(func(o *simnet.Options) {
+			pass := o.Filter
+			o.Filter = func(from, to netip.AddrPort, b []byte) bool { // it answers first packets and nothing else
+				return pass(from, to, b) && !(to.String() == firstAt && len(b) > 0 && b[0]>>3 != 7)
+			}
+		})
+		c := connect(t, network, profileText("remote 192.0.2.1", "remote-select fastest", "hand-window 5", "connect-retry 1 2", "connect-retry-max 3", ada), nil)
+		select {
+		case err := <-c.done:
+			if !errors.Is(err, reach.ErrExhausted) {
+				t.Error(err)
+			}
+		case <-time.After(10 * time.Minute):
+			t.Error("it goes on trying")
+		}
+		_ = f
 	})
 }

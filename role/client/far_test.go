@@ -237,14 +237,25 @@ func (f *far) send(text string) {
 // sendPacket sends a packet into the tunnel.
 func (f *far) sendPacket(packet []byte) {
 	f.t.Helper()
+	if err := f.trySend(packet); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// trySend is sendPacket for a client that may have left.
+func (f *far) trySend(packet []byte) error {
 	peer := f.now()
+	if peer == nil {
+		return errors.New("the client has left")
+	}
 	p := buf.New(buf.DefaultSize)
 	p.Set(packet)
 	if err := peer.Data.Seal(time.Now(), p); err != nil {
-		f.t.Fatal(err)
+		return err
 	}
 	p.Path = peer.Path()
 	f.link.WriteBatch([]*buf.Packet{p})
+	return nil
 }
 
 func (f *far) packets() []string {

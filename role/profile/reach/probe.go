@@ -114,8 +114,13 @@ func All(ctx context.Context, r *Remotes) ([]Target, error) {
 	return all, nil
 }
 
-// Prefer has r make a target the one that is tried next, before all others.
+// Prefer has r make a target the one that is tried next, before all others. It counts as a
+// try, and does nothing when connect-retry-max allows no more of them.
 func Prefer(r *Remotes, t Target) {
+	if exhausted(r) {
+		return
+	}
+	r.tried++
 	Use(r, t.Remote)
 	r.queue = []Target{t}
 	if at := index(r.list, t.Remote); at >= 0 {

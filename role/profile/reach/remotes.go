@@ -218,7 +218,7 @@ func (r *Remotes) fill(ctx context.Context) error {
 	if len(r.list) == 0 {
 		return errors.New("there is no remote")
 	}
-	if r.tries > 0 && r.tried >= r.tries*len(r.list) {
+	if exhausted(r) {
 		return ErrExhausted
 	}
 	remote, cfg, err := r.chosen(ctx)
@@ -234,6 +234,9 @@ func (r *Remotes) fill(ctx context.Context) error {
 	r.note(queue)
 	return nil
 }
+
+// exhausted reports whether every remote was tried as often as it may be.
+func exhausted(r *Remotes) bool { return r.tries > 0 && r.tried >= r.tries*len(r.list) }
 
 // note keeps the addresses of targets for Knows.
 func (r *Remotes) note(targets []Target) {
