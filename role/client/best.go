@@ -262,12 +262,26 @@ func (b *best) table() []fastest.Row {
 	return b.choice.Table(time.Now())
 }
 
+// watching begins to watch, until stop is called.
+func (b *best) watching(ctx context.Context, c *Client) (stop func()) {
+	if b == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.watch(ctx, c)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // watch looks after the servers until ctx ends: it measures, and asks c to move where
 // another one is better.
 func (b *best) watch(ctx context.Context, c *Client) {
-	if b == nil {
-		return
-	}
 	k := knocking{pulse: make(chan pulse, 1)}
 	for timer := time.NewTimer(beat); ; timer.Reset(k.beat()) {
 		select {

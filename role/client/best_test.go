@@ -246,7 +246,7 @@ func TestFastestGivesUp(t *testing.T) {
 				t.Error(err)
 			}
 		case <-time.After(10 * time.Minute):
-			t.Error("it goes on trying")
+			t.Error("it goes on: ", c.kinds())
 		}
 		_ = f
 	})

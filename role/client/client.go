@@ -11,7 +11,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -233,9 +232,7 @@ func (c *Client) Run(ctx context.Context) (err error) {
 func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	c.uplink.listen(ctx)
 	c.awake = awakenings(ctx, c.opts.clock)
-	var watching sync.WaitGroup
-	watching.Go(func() { c.best.watch(ctx, c) })
-	defer watching.Wait()
+	defer c.best.watching(ctx, c)()
 	if c.opts.Opened != nil {
 		if err := c.opts.Opened(); err != nil {
 			return err, false
