@@ -231,7 +231,7 @@ func TestFastestOutage(t *testing.T) {
 // TestFastestGivesUp: connect-retry-max counts servers that were measured, too.
 func TestFastestGivesUp(t *testing.T) {
 	inWorld(t, func(t *testing.T, network *simnet.Network) {
-		f := newFarther(network, map[string]time.Duration{firstAt: 10 * time.Millisecond})
+		newFarther(network, map[string]time.Duration{firstAt: 10 * time.Millisecond})
 		serve(t, network, firstAt)
 		network.Change(func(o *simnet.Options) {
 			pass := o.Filter
@@ -240,14 +240,8 @@ func TestFastestGivesUp(t *testing.T) {
 			}
 		})
 		c := connect(t, network, profileText("remote 192.0.2.1", "remote-select fastest", "hand-window 5", "connect-retry 1 2", "connect-retry-max 3", ada), nil)
-		select {
-		case err := <-c.done:
-			if !errors.Is(err, reach.ErrExhausted) {
-				t.Error(err)
-			}
-		case <-time.After(10 * time.Minute):
-			t.Error("it goes on: ", c.kinds())
+		if ended := wait[event.Ended](t, c, 1, 10*time.Minute); !errors.Is(ended.Err, reach.ErrExhausted) {
+			t.Error(ended.Err)
 		}
-		_ = f
 	})
 }
