@@ -49,10 +49,14 @@ func (v *view) event(e backend.Event) string {
 	case backend.Reconnecting:
 		v.up, v.began = false, time.Time{}
 		v.trying = retry(e)
+	case backend.Stayed:
+		return "· stayed, since " + printable.Line(e.Reason)
+	case backend.Woke:
+		return "· this computer slept for " + e.Wait.Round(time.Second).String()
 	case backend.Moved:
 		return "· the server moved to " + printable.Name(e.Remote)
 	case backend.Moving:
-		return "· bringing up a connection to " + printable.Name(e.Remote) + " beside this one"
+		return "· bringing up a connection to " + printable.Name(e.Remote) + " beside this one: " + printable.Line(e.Reason)
 	case backend.Ended:
 		return v.ended(e)
 	}
@@ -79,6 +83,7 @@ func (v *view) login(e backend.Event) string {
 func (v *view) connected(e backend.Event) string {
 	if v.up { // it moved
 		v.inside, v.server, v.began = addresses(e.IPv4, e.IPv6), printable.Name(e.Remote), time.Time{}
+		v.delay = 0 // it was that of the server before
 		return fmt.Sprintf("✓ moved to %s, as %s", v.server, v.inside)
 	}
 	v.start(e.Time)
