@@ -56,7 +56,7 @@ func Dial(dir, prefix, name string) (*Client, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}
-	return &Client{dir, prefix, name, dial, &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil
+	return &Client{dir, prefix, name, dial, &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}, nil
 }
 
 // noneRunning says what was looked for, where, and how to start one.

@@ -20,6 +20,10 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "that will not do", http.StatusBadRequest)
 		return
 	}
+	if !r.Close { // each asker would leave a connection and its goroutines behind
+		http.Error(w, "the connection stays", http.StatusBadRequest)
+		return
+	}
 	body, _ := io.ReadAll(r.Body)
 	w.Write(append([]byte(r.URL.Path+" "), body...))
 }
