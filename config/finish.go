@@ -35,6 +35,7 @@ func (b *builder) finish() (*Config, error) {
 	if len(b.errs) == 0 {
 		b.checkOtherRole()
 		b.checkWrittenEnds()
+		checkChoices(b)
 	}
 	b.resolveRole()
 	b.Link.Proto = b.ends(b.Link.Proto)

@@ -246,6 +246,7 @@ resolv-retry infinite
 rmtun
 route 10.1.0.0 255.255.0.0
 route-delay 1
+route-except program
 route-gateway 10.8.0.1
 route-ipv6 fd02::/64
 route-ipv6-gateway fd00::1
@@ -253,6 +254,7 @@ route-method exe
 route-metric 10
 route-noexec
 route-nopull
+route-only user ada
 route-pre-down /bin/true
 route-table 100
 route-up /bin/true

@@ -25,6 +25,8 @@ type Routing struct {
 	BlockOutsideDNS bool          // no program asks for names but through the tunnel; never set on systems that cannot
 	BlockOutside    *BlockOutside // nil: packets may leave outside the tunnel
 	ClientNAT       []ClientNAT   // in order; the first that fits counts
+	Only            Choice        // if not empty, nothing else of this host uses the tunnel
+	Except          Choice        // stays outside of it
 }
 
 // BlockOutside is `block-outside`: packets leave this host through the tunnel only.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -52,6 +53,9 @@ func (rows rows) runTogether(d *call, e *Error) *Error {
 		return e
 	}
 	for i, word := range d.args {
+		if slices.Contains(strings.FieldsFunc(rows[d.name].Usage, func(r rune) bool { return r == '|' || r == ' ' }), word) {
+			continue // a word that it takes, such as cgroup
+		}
 		if name := rows.nameAtEnd(word, rows.isSurplus(d, i)); name != "" {
 			e.Mend = "two lines seem to be run together here: begin a new one before " + name
 			break

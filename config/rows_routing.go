@@ -20,6 +20,8 @@ var routingRows = list{
 	{Name: "block-ipv6", Where: pull, Routing: true, Help: "Let no IPv6 packet into the tunnel, and answer each as unreachable; on a server, those of the clients.", set: on(func(c *Config) *bool { return &c.Routing.BlockIPv6 })},
 	{Name: "block-outside", Adds: true, Usage: "[persist|network] ...", Where: top, Role: RoleClient, Guards: true, Help: "Let packets leave this host through the tunnel only, and to these networks; persist is for after a kill (Linux).", set: setBlockOutside},
 	{Name: "block-outside-dns", Where: pull, Role: RoleClient, Routing: true, Help: "Keep DNS queries in the tunnel: block port 53 except through it (Linux, Windows).", set: on(func(c *Config) *bool { return &c.Routing.BlockOutsideDNS })},
+	{Name: "route-only", Adds: true, Usage: "network|domain|program|user|cgroup [value]", Where: top, Role: RoleClient, Routing: true, Help: "Let only this use the tunnel: a network, a domain, or on Linux what culvert run starts, a user or a cgroup.", set: setChoice(func(c *Config) *Choice { return &c.Routing.Only })},
+	{Name: "route-except", Adds: true, Usage: "network|domain|program|user|cgroup [value]", Where: top, Role: RoleClient, Routing: true, Help: "Keep this out of the tunnel: a network, a domain, or on Linux what culvert run starts, a user or a cgroup.", set: setChoice(func(c *Config) *Choice { return &c.Routing.Except })},
 	{Name: "client-nat", Adds: true, Usage: "snat|dnat network netmask alias", Where: pull, Role: RoleClient, Routing: true, Help: "Translate IPv4 addresses inside the tunnel: this end's (snat) or the other's (dnat), from network to alias.", set: setClientNAT},
 
 	// Accepted, and nothing to do.

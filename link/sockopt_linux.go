@@ -10,7 +10,7 @@ import (
 // before sets what must be set before the socket is bound.
 func (o *Options) before(fd uintptr) error {
 	if o.Mark != 0 {
-		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(o.Mark)); err != nil {
+		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(o.Mark)); err != nil && !o.MarkIfAllowed {
 			return fmt.Errorf("mark %d: needs CAP_NET_ADMIN; run as root or leave the mark out: %w", o.Mark, err)
 		}
 	}

@@ -32,7 +32,8 @@ type Options struct {
 	ReceiveBuffer, SendBuffer int
 	// Mark is put on outgoing packets for the host's routing rules; 0 means none.
 	// Linux only; it needs CAP_NET_ADMIN.
-	Mark uint32
+	Mark          uint32
+	MarkIfAllowed bool // go without Mark if this process may not set one
 	// MTUDiscovery says whether outer packets may be cut on their way. Linux only,
 	// except SystemMTU.
 	MTUDiscovery MTUDiscovery

@@ -23,6 +23,7 @@ func connectCommand(me service.Self) *cobra.Command {
 	var plain, asJSON bool
 	var outside string
 	var fastest bool
+	var only, except []string
 	c := &cobra.Command{
 		Use:   "connect FILE",
 		Short: "Connect with a profile",
@@ -47,6 +48,12 @@ OpenVPN.`,
 			}
 			if fastest {
 				lines = append(lines, "remote-select fastest")
+			}
+			for _, what := range only {
+				lines = append(lines, "route-only "+what)
+			}
+			for _, what := range except {
+				lines = append(lines, "route-except "+what)
 			}
 			load := func() (*config.Config, error) {
 				cfg, err := conffile.Load(args[0], aProfile, lines...)
@@ -74,6 +81,8 @@ OpenVPN.`,
 	c.Flags().BoolVar(&fastest, "fastest", false, "measure all servers of the profile, use the best, and move when another is better (remote-select fastest)")
 	c.Flags().StringVar(&outside, "kill-switch", "", "let packets leave this host through the tunnel only (block-outside); `words` are persist, for after a kill, and networks that may be reached all the same: --kill-switch=persist,192.168.1.0/24")
 	c.Flags().Lookup("kill-switch").NoOptDefVal = killSwitchOn
+	c.Flags().StringArrayVar(&only, "only", nil, "have only this use the tunnel (route-only): `what` is a network, a domain such as '*.corp.example', program for what culvert run starts, 'user NAME' or 'cgroup PATH'; can be repeated")
+	c.Flags().StringArrayVar(&except, "except", nil, "keep this out of the tunnel (route-except): `what` as for --only; can be repeated")
 	c.Flags().BoolVar(&plain, "plain", false, "write the log, as it is written where there is no terminal, instead of stages and a live line")
 	c.Flags().BoolVar(&asJSON, "json", false, "write each event as a line of JSON to the standard output, for programs")
 	c.SetFlagErrorFunc(notDirective)

@@ -81,7 +81,7 @@ func (h Hooks) Opener(open Opener) Opener {
 
 // withoutRoutes is a state as up finds it.
 func withoutRoutes(want State) State {
-	want.Routes, want.DNS, want.BlockLocal = nil, nil, false
+	want.Routes, want.DNS, want.BlockLocal, want.Chosen = nil, nil, false, nil
 	return want
 }
 

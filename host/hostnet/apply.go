@@ -24,8 +24,11 @@ type Applied struct {
 	before []byte  // what the resolver's file said
 	keeper *keeper // nil: nobody looks after it
 
+	learned learned
+
 	mu       sync.Mutex
 	nested   nested
+	numbers  numbers
 	want     State
 	j        *journal
 	failures []Failure // of want, that were told
@@ -193,8 +196,18 @@ func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*
 	if err != nil {
 		return nil, fmt.Errorf("read this host's network: %w", err)
 	}
+	if err := a.number(&want); err != nil {
+		return nil, fmt.Errorf("choose traffic: %w", err)
+	}
 	notPast := func(w way) bool { return a.owns(w) || slices.Contains(above, w.Device) }
-	seen, err := a.host.observe(ctx, a.lookedAt(want), notPast)
+	looked := a.lookedAt(want)
+	if want.Chosen == nil && a.want.Chosen != nil {
+		looked.Chosen = a.want.Chosen
+		if err := a.number(&looked); err != nil {
+			return nil, fmt.Errorf("choose traffic: %w", err)
+		}
+	}
+	seen, err := a.host.observe(ctx, looked, notPast)
 	if err != nil {
 		return nil, err
 	}
@@ -363,6 +376,8 @@ func (a *Applied) judge(c change, err error) (Failure, error) {
 		return routeFailure(c.Way.Dst, err), nil
 	case *settingChange:
 		return Failure{What: c.serves(), Err: fmt.Errorf("%s: %w", c, err)}, nil
+	case *ruleChange, *groupChange, *chosenChange:
+		return Failure{What: chosenFailure, Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *tableChange:
 		return Failure{What: tableFailure, Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *fileChange, *linkDNSChange:
@@ -396,6 +411,11 @@ func (a *Applied) Update(ctx context.Context, want State) error {
 	if want.Device != a.j.Device {
 		return fmt.Errorf("update of %s: the State is for device %s; undo this one and apply that", a.j.Device, want.Device)
 	}
+	return a.updateTo(ctx, want)
+}
+
+// updateTo is Update of a State that was checked, for a caller that has the lock.
+func (a *Applied) updateTo(ctx context.Context, want State) error {
 	unlock, err := a.host.lock(ctx)
 	if err != nil {
 		return err

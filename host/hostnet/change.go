@@ -197,6 +197,9 @@ var kinds = map[string]func() change{
 	"outside-dns": func() change { return new(outsideDNSChange) },
 	"names":       func() change { return new(linkDNSChange) },
 	"fence":       func() change { return new(fenceChange) },
+	"rule":        func() change { return new(ruleChange) },
+	"group":       func() change { return new(groupChange) },
+	"chosen":      func() change { return new(chosenChange) },
 }
 
 // record is a change in the journal.
@@ -225,6 +228,12 @@ func kindOf(c change) string {
 		return "outside-dns"
 	case *fenceChange:
 		return "fence"
+	case *ruleChange:
+		return "rule"
+	case *groupChange:
+		return "group"
+	case *chosenChange:
+		return "chosen"
 	}
 	return "names"
 }

@@ -33,8 +33,12 @@ type State struct {
 	// Fenced lets packets to the adapter through the fences of this host (see Fence).
 	Fenced  bool
 	Forward *Forward // nil: this host is no router
+	Chosen  *Chosen  // nil: the routes alone say what uses the tunnel
 
-	also []int // routing tables to look at besides those of Routes
+	also    []int    // routing tables to look at besides those of Routes
+	numbers numbers  // for Chosen
+	learned *learned // for Chosen
+	noMarks error    // why packets are not marked
 }
 
 // Address is one address of the adapter.
@@ -57,6 +61,9 @@ type Route struct {
 	// NetGateway, with Bypass, sends Dst by the host's default route, whatever
 	// more special routes say (`net_gateway`).
 	NetGateway bool
+	// Refuse has packets to Dst answered as unreachable at once (Linux; elsewhere it leads
+	// into the tunnel). OrRefuse does with Bypass where no way leads past the tunnel.
+	Refuse, OrRefuse bool
 }
 
 // DNS says how to resolve names.

@@ -18,6 +18,7 @@ type kernel interface {
 	nameKernel
 	outsideDNSKernel
 	fenceKernel
+	chosenKernel
 }
 
 // limits are the reasons why a system, or this package there, cannot do something;
@@ -28,6 +29,7 @@ type limits struct {
 	txQueueLen error // an adapter's queue of another length
 	unkept     error // to put back what is lost of a State
 	outsideDNS error // to block names that are asked outside the tunnel
+	marks      error // to choose by marks, and routes that refuse
 }
 
 // watchKernel says when somebody changed the network.
@@ -182,6 +184,7 @@ type way struct {
 	OnLink bool       `json:",omitempty"` // the next hop is reached without a route to it
 	Local  bool       `json:",omitempty"` // leads to this host itself
 	Table  int        `json:",omitempty"` // 0: the main one
+	Refuse bool       `json:",omitempty"` // answers as unreachable
 }
 
 func (w way) String() string { return w.Dst.String() + w.how() }
@@ -189,6 +192,9 @@ func (w way) String() string { return w.Dst.String() + w.how() }
 // how returns the way without its destination, as in `ip route`, after a blank.
 func (w way) how() string {
 	s := ""
+	if w.Refuse {
+		s = " unreachable"
+	}
 	if w.Via.IsValid() {
 		s += " via " + w.Via.String()
 	}
@@ -204,7 +210,7 @@ func (w way) how() string {
 
 // same reports whether the kernel would take both for one route.
 func (w way) same(o way) bool {
-	return w.Dst == o.Dst && w.Via == o.Via && w.sameDevice(o) && w.Metric == o.Metric && w.Table == o.Table
+	return w.Dst == o.Dst && w.Via == o.Via && w.sameDevice(o) && w.Metric == o.Metric && w.Table == o.Table && w.Refuse == o.Refuse
 }
 
 func (w way) sameDevice(o way) bool {

@@ -50,7 +50,7 @@ var _ kernel = bsdKernel{}
 var errNoMetric = errors.New("routes have no metric on this system, so they were added without one; the longest prefix still wins")
 
 func (bsdKernel) limits() limits {
-	return limits{forward: errNoForwarding, metric: errNoMetric, txQueueLen: errNoQueue, unkept: errUnkept, outsideDNS: errNoOutsideDNS}
+	return limits{forward: errNoForwarding, metric: errNoMetric, txQueueLen: errNoQueue, unkept: errUnkept, outsideDNS: errNoOutsideDNS, marks: errNoMarks}
 }
 
 // meaning turns the kernel's error numbers into this package's errors.

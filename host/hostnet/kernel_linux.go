@@ -273,6 +273,7 @@ func wayOf(r netlink.Route, family int, names map[int]string) way {
 	}
 	if r.Type != unix.RTN_UNICAST && !w.Local {
 		w.Device = "" // a blackhole or the like, whose device means nothing
+		w.Refuse = r.Type == unix.RTN_UNREACHABLE
 	}
 	w.OnLink = r.Flags&int(netlink.FLAG_ONLINK) != 0
 	return w
@@ -295,6 +296,9 @@ func (linux) delRoute(w way) error {
 }
 
 func netlinkRoute(w way) (*netlink.Route, error) {
+	if w.Refuse {
+		return &netlink.Route{Dst: ipNet(w.Dst), Priority: w.Metric, Table: cmp.Or(w.Table, unix.RT_TABLE_MAIN), Protocol: unix.RTPROT_STATIC, Type: unix.RTN_UNREACHABLE}, nil
+	}
 	index, err := indexOf(w)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ type windowsKernel struct {
 var _ kernel = windowsKernel{}
 
 func (windowsKernel) limits() limits {
-	return limits{forward: errNoForwarding, txQueueLen: errNoQueue, unkept: errUnkept}
+	return limits{forward: errNoForwarding, txQueueLen: errNoQueue, unkept: errUnkept, marks: errNoMarks}
 }
 
 // meaning turns the system's error numbers into this package's errors.

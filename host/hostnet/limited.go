@@ -31,6 +31,20 @@ func (limited) linkResolvers(context.Context, string, string) (Resolvers, error)
 func (limited) addFence(Fence) error         { return errNoFence }
 func (limited) hasFence(Fence) (bool, error) { return false, errNoFence }
 
+func (limited) rules() ([]rule, error)                { return nil, nil }
+func (limited) addRule(rule) error                    { return errNoMarks }
+func (limited) delRule(rule) error                    { return errGone }
+func (limited) hasChosen(chosenTable) (bool, error)   { return false, errGone }
+func (limited) addChosen(chosenTable, []lesson) error { return errNoMarks }
+func (limited) learn(string, []lesson) error          { return errNoMarks }
+func (limited) hasGroup(string) (bool, error)         { return false, errNoMarks }
+func (limited) addGroup(string) error                 { return errNoMarks }
+func (limited) delGroup(string) error                 { return errGone }
+func (limited) userID(string) (uint32, error)         { return 0, errNoMarks }
+
+// GroupDir is the directory of a control group of this host.
+func GroupDir(string) (string, error) { return "", errNoMarks }
+
 func (limited) watch(context.Context, string) (<-chan trigger, error) { return nil, errUnkept }
 func sameNamespace(space) (func() error, error)                       { return nil, errUnkept }
 func (limited) managers() []string                                    { return nil }
@@ -43,6 +57,7 @@ var (
 		"serve with --userspace, or switch on forwarding and address translation yourself")
 	errUnkept  = errors.New("on this system, changes that other programs make to the tunnel's addresses, routes and names are not put back before the next connection")
 	errNoFence = errors.New("only Linux can keep packets from leaving outside the tunnel; remove block-outside (--kill-switch), or use the firewall of this system")
+	errNoMarks = errors.New("programs and users are chosen on Linux only; here, choose networks or names")
 	errNoQueue = errors.New("adapters have no queue length on this system; remove txqueuelen")
 )
 

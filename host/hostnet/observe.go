@@ -31,6 +31,9 @@ func (h *host) observe(ctx context.Context, want State, but func(way) bool) (obs
 	if err == nil && want.DNS != nil {
 		err = h.observeResolver(ctx, want.Device, &seen)
 	}
+	if err == nil {
+		err = h.observeChosen(want, &seen, but)
+	}
 	h.observeAdvertised(want, &seen)
 	seen.outsideDNSBlocked = h.kernel.outsideDNSBlocked(want.Device)
 	if err != nil {
@@ -57,6 +60,9 @@ func (h *host) routes(others []int) ([]way, error) {
 // tables returns the routing tables other than the main one that s is about.
 func (s State) tables() []int {
 	tables := slices.Clone(s.also)
+	if s.numbers != (numbers{}) {
+		tables = append(tables, s.numbers.inside(), s.numbers.outside())
+	}
 	for _, r := range s.Routes {
 		if r.Table != 0 {
 			tables = append(tables, r.Table)

@@ -40,6 +40,19 @@ type observed struct {
 	resolver  resolver             // how this host resolves names
 
 	outsideDNSBlocked bool // names asked outside the tunnel
+
+	chosen
+}
+
+// chosen is what a plan needs to know for State.Chosen.
+type chosen struct {
+	rules    []rule
+	noRules6 bool // this kernel has no rules of IPv6
+	past     []way
+	groups   map[string]bool // control groups that are there
+	noGroups error           // why there are none
+	uids     map[string]uint32
+	marking  bool // the table that marks
 }
 
 // resolver is how the host resolves names.
@@ -66,6 +79,7 @@ func newPlan(want State, is observed) Plan {
 	p := &planner{want: want, is: is, planned: map[netip.Prefix][]way{}}
 	p.planLink()
 	p.planAddresses()
+	p.planChosen()
 	p.planRoutes()
 	p.planForward()
 	p.planDNS()
@@ -134,6 +148,10 @@ func (p *planner) planRoutes() {
 
 func (p *planner) wayOf(r Route) way {
 	w := way{Dst: r.Dst.Masked(), Via: r.Via, Device: r.Device, Metric: p.metric(r), Table: r.Table}
+	if r.Refuse && p.is.limits.marks == nil {
+		w.Via, w.Refuse = netip.Addr{}, true
+		return w
+	}
 	if w.Device == "" {
 		w.Device, w.Index = p.towards(r.Via)
 	}
@@ -193,6 +211,9 @@ func (p *planner) bypass(r Route) []way {
 	now, ok := p.is.ways[dst]
 	if r.NetGateway {
 		now, ok = p.defaultRoute(dst)
+	}
+	if !ok && r.OrRefuse && p.is.limits.marks == nil {
+		return []way{{Dst: dst, Metric: p.metric(r), Table: r.Table, Refuse: true}}
 	}
 	if !ok {
 		p.fail(routeFailure(dst, errNoRoute))

@@ -30,6 +30,7 @@ type twin struct {
 	service  nameService // of another system than Linux
 	cannot   limits
 	outsideDNSTwin
+	chosenTwin
 	triggers chan trigger
 
 	fail    map[string]error // by the text of the operation
@@ -175,7 +176,7 @@ func (t *twin) wayTo(dst netip.Addr, but func(way) bool) (way, error) {
 }
 
 func (t *twin) addRoute(w way) error {
-	if _, err := t.link(w.Device); err != nil {
+	if _, err := t.link(w.Device); err != nil && !w.Refuse {
 		return err
 	}
 	for _, o := range t.table {
@@ -337,6 +338,12 @@ func (t *twin) String() string {
 		for k, v := range m {
 			add("%s = %q", k, v)
 		}
+	}
+	for _, r := range t.ipRules {
+		add("%s", r)
+	}
+	for g := range t.cgroups {
+		add("control group %s", g)
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

@@ -51,6 +51,7 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 	if s.DNS = names(c.Routing); c.Hooks.NoDNS || c.Hooks.DNSUpdown != nil {
 		s.DNS = nil // left alone, or to a program
 	}
+	choose(c, peer, &s)
 	return s, errors.Join(left...)
 }
 

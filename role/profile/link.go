@@ -29,7 +29,7 @@ func headerLen(c config.Adapter) int {
 // address.
 func LinkOptions(c *config.Config) link.Options {
 	return link.Options{
-		Mark: Mark(c), Device: c.Link.BindDev, MTUDiscovery: mtuDiscovery[c.Link.MTUDiscovery],
+		Mark: Mark(c), MarkIfAllowed: MarkIfAllowed(c), Device: c.Link.BindDev, MTUDiscovery: mtuDiscovery[c.Link.MTUDiscovery],
 		ReceiveBuffer: c.Link.ReceiveBuffer, SendBuffer: c.Link.SendBuffer, Queues: Queues(c),
 	}
 }
@@ -37,11 +37,16 @@ func LinkOptions(c *config.Config) link.Options {
 // Mark returns the mark of c's own packets, by which routing rules and fences know them;
 // 0: none.
 func Mark(c *config.Config) uint32 {
-	if c.Link.Mark == 0 && c.Routing.BlockOutside != nil {
+	chooses := !c.Routing.Only.Empty() || !c.Routing.Except.Empty()
+	if c.Link.Mark == 0 && (c.Routing.BlockOutside != nil || chooses && hostnet.CanMark) {
 		return hostnet.OwnMark
 	}
 	return uint32(c.Link.Mark)
 }
+
+// MarkIfAllowed reports whether c can do without Mark: what it would keep outside the
+// tunnel by it is led there by nobody who may not set one.
+func MarkIfAllowed(c *config.Config) bool { return c.Link.Mark == 0 && c.Routing.BlockOutside == nil }
 
 // mtuDiscovery maps the words of `mtu-disc` to package link's.
 var mtuDiscovery = map[config.MTUDiscovery]link.MTUDiscovery{

@@ -55,7 +55,7 @@ func NewNames(c *config.Config, system profile.Resolver, tunnel func() Tunnel, l
 	if system == nil {
 		system = profile.SystemResolver
 	}
-	return &Names{System: system, Tunnel: tunnel, Fenced: c.Routing.BlockOutside != nil, Options: link.Options{Mark: profile.Mark(c), Device: c.Link.BindDev}, Log: log}
+	return &Names{System: system, Tunnel: tunnel, Fenced: c.Routing.BlockOutside != nil, Options: link.Options{Mark: profile.Mark(c), MarkIfAllowed: profile.MarkIfAllowed(c), Device: c.Link.BindDev}, Log: log}
 }
 
 // Lookup is a profile.Resolver.
