@@ -229,6 +229,10 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "single-session", note: "only means something between two hosts"},
 		{text: "pkcs11-id x", fault: "with cert and key"},
 		{text: "dns server 0 resolve-domains a.example", fault: "server 0 has no address; add the line: dns server 0 address ADDRESS"},
+		{text: "route-only 10.0.0.0/8\nroute-noexec", fault: "nothing can be chosen"},
+		{text: "route-only *.corp.example\ndns-updown disable", fault: "which route-only *.corp.example needs to learn"},
+		{text: "route-only 10.0.0.0/8\ndns-updown disable"},
+		{text: "route-except corp.example\ndns-updown disable", fault: "which route-except corp.example needs to learn"},
 	} {
 		l.try(t, clientLines)
 	}

@@ -123,10 +123,13 @@ func (d *divided) serve(want hostnet.State) {
 		dns = new(hostnet.DNS) // nobody is pointed at the resolver
 	}
 	s := splitdns.Settings{Rules: rulesOf(*dns), Tunnel: upstreamsOf(dns.Servers), Dial: dialer(want.Device)}
-	s.Own = (&ownServers{ask: d.Applied.Resolvers, but: dns.Servers, self: d.server.Addr()}).list
-	if l, ok := d.Applied.(Learner); ok {
-		s.Learn = l.Learn
+	if l, ok := d.Applied.(Learner); ok && want.Chosen != nil {
+		s.Learn, s.KeepBack = l.Learn, want.Chosen.Learn
+		if want.Chosen.LearnOutside {
+			s.Dial = outsideFirst(s.Dial, l.Learn)
+		}
 	}
+	s.Own = (&ownServers{ask: d.Applied.Resolvers, but: dns.Servers, self: d.server.Addr()}).list
 	d.server.Set(s)
 }
 
@@ -159,6 +162,20 @@ func dialer(device string) splitdns.Dial {
 			o.Device = device
 		}
 		return o.Dialer().DialContext(ctx, network, to.String())
+	}
+}
+
+// outsideFirst is dial with the host's own servers learned as destinations outside, since other
+// packets go into the tunnel.
+func outsideFirst(dial splitdns.Dial, learn func(context.Context, []netip.Addr, time.Duration) error) splitdns.Dial {
+	const lifetime = time.Hour
+	return func(ctx context.Context, network string, to netip.AddrPort, tunnel bool) (net.Conn, error) {
+		if !tunnel && !to.Addr().IsLoopback() {
+			if err := learn(ctx, []netip.Addr{to.Addr()}, lifetime); err != nil {
+				return nil, err
+			}
+		}
+		return dial(ctx, network, to, tunnel)
 	}
 }
 

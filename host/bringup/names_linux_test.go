@@ -96,7 +96,7 @@ func lookup(t *testing.T, at netip.AddrPort, name string) ([]netip.Addr, error) 
 func TestDividedState(t *testing.T) {
 	h := &namedHost{own: nameServer(t), partial: &hostnet.PartialError{}}
 	o := Options{Apply: func(_ context.Context, want hostnet.State) (Applied, error) { h.want = want; return h, h.partial }}
-	want := hostnet.State{Device: "tun0", DNS: &hostnet.DNS{Domains: []string{"corp.example"}, Learned: []string{"*.corp.example"}}}
+	want := hostnet.State{Device: "tun0", Chosen: &hostnet.Chosen{Learn: true}, DNS: &hostnet.DNS{Domains: []string{"corp.example"}, Learned: []string{"*.corp.example"}}}
 	a, err := o.dividing()(t.Context(), want)
 	if !errors.Is(err, h.partial) {
 		t.Fatal(err)

@@ -193,7 +193,7 @@ func (a *Applied) tellFull(err error) {
 	}
 	a.learned.mu.Unlock()
 	if news {
-		a.host.opts.Logger.Warn("addresses of chosen names are not learned any more, so their packets go as all others do", "error", err)
+		a.host.opts.Logger.Warn("no more addresses of chosen names are learned until some expire", "error", err)
 	}
 }
 

@@ -14,7 +14,7 @@ import "strings"
 type Rules struct {
 	Tunnel  []string // ask the tunnel's name servers
 	Host    []string // ask this host's own
-	Learned []string // learn the addresses
+	Learned []string // learn the addresses, except in longer ones of Host
 }
 
 // Decision is what to do about a name.
@@ -65,9 +65,11 @@ func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(n
 // decide looks a canonical name up. named reports whether a domain other than the root says
 // whom to ask.
 func (t *table) decide(name string) (d Decision, named bool) {
-	decided := false
+	decided, settled := false, false
 	take := func(m mark, domain string) {
-		d.Learn = d.Learn || m.learn
+		if !settled && (m.learn || m.host) {
+			settled, d.Learn = true, m.learn
+		}
 		if !decided && (m.tunnel || m.host) {
 			decided, named, d.Tunnel = true, domain != "", !m.host
 		}
@@ -81,11 +83,12 @@ func (t *table) decide(name string) (d Decision, named bool) {
 	return d, named
 }
 
-// Named returns a function that reports whether a name is in one of the domains.
-func Named(domains []string) func(name string) bool {
-	t := newTable(Rules{Learned: domains})
-	return func(name string) bool {
-		d, _ := t.decide(canonical(name))
-		return d.Learn
+// Decider returns a function that says whether a name is the tunnel's by the rules, and whether
+// a domain other than the root says so.
+func (r Rules) Decider() func(name string) (tunnel, named bool) {
+	t := newTable(r)
+	return func(name string) (bool, bool) {
+		d, named := t.decide(canonical(name))
+		return d.Tunnel, named
 	}
 }

@@ -30,8 +30,9 @@ type Settings struct {
 	Own  func(ctx context.Context, name string) ([]Upstream, error)
 	Dial Dial
 	// Learn is given the addresses of chosen names, before the asker is; nil: nobody is. An
-	// error keeps the answer for a name of the tunnel's back.
-	Learn func(ctx context.Context, addrs []netip.Addr, lifetime time.Duration) error
+	// error keeps the answer back if KeepBack says so: packets would go outside.
+	Learn    func(ctx context.Context, addrs []netip.Addr, lifetime time.Duration) error
+	KeepBack bool
 }
 
 // set are Settings in use.
@@ -244,7 +245,7 @@ func (s *Server) learn(ctx context.Context, now *set, msg []byte, name string, d
 	switch {
 	case err == nil:
 		s.aliases.add(f.aliases, d, time.Now(), f.lifetime)
-	case d.Tunnel:
+	case now.KeepBack:
 		s.say("the addresses of a name for the tunnel could not be learned, so its answer is kept back: packets there would go outside", err, "name", name)
 	default:
 		s.say("the addresses of a name that is to go past the tunnel could not be learned, so packets there go into it", err, "name", name)

@@ -128,7 +128,7 @@ type world struct {
 func newWorld(r Rules, tunnel, own []Upstream) *world {
 	w := &world{upstreams: &upstreams{says: map[string]func([]byte) [][]byte{}}}
 	w.Server = New(Sockets{}, slog.New(slog.NewTextHandler(&w.log, nil)))
-	w.Set(Settings{Rules: r, Tunnel: tunnel, Own: func(context.Context, string) ([]Upstream, error) { return own, nil }, Dial: w.dial,
+	w.Set(Settings{Rules: r, KeepBack: true, Tunnel: tunnel, Own: func(context.Context, string) ([]Upstream, error) { return own, nil }, Dial: w.dial,
 		Learn: func(_ context.Context, addrs []netip.Addr, lifetime time.Duration) error {
 			if w.full {
 				return errors.New("the set is full")
@@ -259,23 +259,31 @@ func TestTooMany(t *testing.T) {
 // TestFull: what cannot be learned is kept back where packets would go outside, and let go
 // where they would go into the tunnel.
 func TestFull(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(Rules{Tunnel: []string{"corp.example", "."}, Host: []string{"bank.example"}, Learned: []string{"corp.example", "*.bank.example"}}, up("10.8.0.1"), up("192.0.2.53"))
-		w.full = true
-		for _, s := range []string{"10.8.0.1", "192.0.2.53"} {
-			w.says[s] = func(query []byte) [][]byte {
-				return [][]byte{answerTo(query, dnsmessage.RCodeSuccess, a("www.corp.example.", 60, "10.1.1.1"), a("www.bank.example.", 60, "192.0.2.1"))}
+	for keep, want := range map[bool]dnsmessage.RCode{true: dnsmessage.RCodeServerFailure, false: dnsmessage.RCodeSuccess} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(corp, up("10.8.0.1"), up("192.0.2.53"))
+			settings := w.set.Load().Settings
+			settings.KeepBack = keep
+			w.Set(settings)
+			w.full = true
+			for _, s := range []string{"10.8.0.1", "192.0.2.53"} {
+				w.says[s] = func(query []byte) [][]byte {
+					return [][]byte{answerTo(query, dnsmessage.RCodeSuccess, a("www.corp.example.", 60, "10.1.1.1"))}
+				}
 			}
-		}
-		for host, want := range map[string]dnsmessage.RCode{"www.corp.example.": dnsmessage.RCodeServerFailure, "www.bank.example.": 0, "other.example.": 0} {
-			if got := codeOf(t, w.answer(t.Context(), ask(host, dnsmessage.TypeA, 0), false)); got != want {
-				t.Errorf("%s: %v", host, got)
+			for range 3 {
+				if got := codeOf(t, w.answer(t.Context(), ask("www.corp.example.", dnsmessage.TypeA, 0), false)); got != want {
+					t.Errorf("keep back %v: %v", keep, got)
+				}
 			}
-		}
-		if log := w.log.String(); strings.Count(log, "the set is full") != 2 {
-			t.Error(log)
-		}
-	})
+			if got := codeOf(t, w.answer(t.Context(), ask("other.example.", dnsmessage.TypeA, 0), false)); got != dnsmessage.RCodeSuccess {
+				t.Errorf("another name: %v", got)
+			}
+			if log := w.log.String(); strings.Count(log, "the set is full") != 1 {
+				t.Error(log)
+			}
+		})
+	}
 }
 
 // TestBadUpstreams: servers that are dead, slow, lying or refusing, each before one that is
@@ -436,6 +444,8 @@ func TestRules(t *testing.T) {
 	}{
 		{Rules{Tunnel: []string{"*.corp.example"}, Learned: []string{"*.corp.example"}}, map[string]string{"corp.example": "host", "a.corp.example": "tunnel learn", "a.b.corp.example": "tunnel learn", "example": "host"}},
 		{Rules{Tunnel: []string{"."}, Host: []string{"bank.example"}, Learned: []string{"bank.example"}}, map[string]string{"bank.example": "host learn", "x.bank.example": "host learn", "y.example": "tunnel", "": "tunnel"}},
+		{Rules{Tunnel: []string{"corp.example", "in.www.corp.example"}, Host: []string{"www.corp.example"}, Learned: []string{"corp.example"}}, map[string]string{"www.corp.example": "host", "in.www.corp.example": "tunnel", "b.corp.example": "tunnel learn"}},
+		{Rules{Tunnel: []string{"corp.example", "in.corp.example"}, Learned: []string{"corp.example"}}, map[string]string{"in.corp.example": "tunnel learn"}},
 		{Rules{Tunnel: []string{"Corp.Example."}, Host: []string{"www.corp.example"}}, map[string]string{"www.corp.example": "host", "a.www.corp.example": "host", "corp.example": "tunnel"}},
 	} {
 		table := newTable(c.r)

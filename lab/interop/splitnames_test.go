@@ -159,3 +159,130 @@ func TestSplitNamesTaken(t *testing.T) {
 		t.Errorf("heard %q, want %q", got, want)
 	}
 }
+
+// choosingNames is a client's host between two ways to one web server, with a name server on
+// each, and captures of both ways.
+type choosingNames struct {
+	*splitWorld
+	captures map[string]*process // by device
+}
+
+// The web server's other addresses, which names of the world outside have; and the name server
+// outside, to which packets go into the tunnel where all do.
+var (
+	otherIPv4, otherIPv6 = netip.MustParseAddr("198.18.2.3"), netip.MustParseAddr("fd00:e2::3")
+	farDNS               = netip.MustParseAddr("203.0.113.53")
+)
+
+func newChoosingNames(t *testing.T) *choosingNames {
+	push := append([]string{`push "dhcp-option DNS6 ` + serverIPv6.String() + `"`}, everythingPushed...)
+	c := &choosingNames{splitWorld: newSplitWorld(t, push...), captures: map[string]*process{}}
+	c.router.defaultVia(c.serverIPv4, c.serverIPv6)
+	c.router.ip("addr", "add", farDNS.String()+"/32", "dev", "lo")
+	c.web.ip("addr", "add", otherIPv4.String()+"/24", "dev", "eth2")
+	c.web.ip("addr", "add", otherIPv6.String()+"/64", "dev", "eth2", "nodad")
+	for _, at := range []netip.Addr{otherIPv4, otherIPv6} {
+		c.web.helper("serve", netip.AddrPortFrom(at, 80).String()).listenAddress()
+	}
+	corp := []string{"--local=/example/", fmt.Sprintf("--host-record=six.corp.example,%v", c.webWire.b6), fmt.Sprintf("--host-record=four.corp.example,%v", c.webWire.b4),
+		fmt.Sprintf("--host-record=edge.cdn.example,%v", c.webWire.b4), "--cname=cdn.corp.example,edge.cdn.example"}
+	other := []string{fmt.Sprintf("--host-record=four.other.example,%v", otherIPv4), fmt.Sprintf("--host-record=six.other.example,%v", otherIPv6)}
+	c.inside.kill()
+	c.outside.kill()
+	c.inside = c.server.nameServer(serverIPv4, append(corp, "--listen-address="+serverIPv6.String())...)
+	c.outside = c.router.nameServer(farDNS, append(other, fmt.Sprintf("--address=/corp.example/%v", wrong), fmt.Sprintf("--address=/cdn.example/%v", wrong))...)
+	c.client.setResolvConf("nameserver " + farDNS.String() + "\n")
+	return c
+}
+
+// begin connects a client with lines more, and captures what goes each way.
+func (c *choosingNames) begin(t *testing.T, lines ...string) *process {
+	t.Helper()
+	p := c.client.run(ours, c.client.clientConfig(clientParty(t, plain, lines...), c.serverIPv4)).up()
+	for _, dev := range []string{"eth0", tunDevice} {
+		c.captures[dev] = c.client.start("capture of "+dev, "tcpdump", "-n", "-l", "-p", "-i", dev, "port 80 or port 53")
+		c.captures[dev].expect(regexp.MustCompile("listening on"), 1, patience)
+	}
+	return p
+}
+
+// goes wants each name's web server to be reached by a way alone, from its first packet on.
+func (c *choosingNames) goes(t *testing.T, by string, names ...string) {
+	t.Helper()
+	a4, a6 := c.client.device(by)
+	for _, name := range names {
+		got, err := c.client.fetch("http://" + name)
+		seen, bad := netip.ParseAddrPort(strings.TrimSpace(got))
+		if err != nil || bad != nil || seen.Addr() != a4.prefix.Addr() && seen.Addr() != a6.prefix.Addr() {
+			t.Errorf("%s: seen as %q, %v; want %v or %v", name, got, err, a4.prefix.Addr(), a6.prefix.Addr())
+		}
+	}
+}
+
+// separate wants no packet to have gone the way that is not its own: none with an address or a
+// name of corp by one device, and none of other by the other.
+func (c *choosingNames) separate(t *testing.T, corpBy, otherBy string) {
+	t.Helper()
+	corp := fmt.Sprintf(`(?m)^.* (%v|%v)\.80[: ].*$|^.*corp\.example.*$|^.*cdn\.example.*$`, regexp.QuoteMeta(c.webWire.b4.String()), c.webWire.b6)
+	other := fmt.Sprintf(`(?m)^.* (%v|%v)\.80[: ].*$|^.*other\.example.*$`, regexp.QuoteMeta(otherIPv4.String()), otherIPv6)
+	for what, way := range map[string]struct{ re, by, not string }{"corp": {corp, corpBy, otherBy}, "other": {other, otherBy, corpBy}} {
+		re := regexp.MustCompile(way.re)
+		c.client.eventually(what+" is seen by "+way.by, func() bool { return c.captures[way.by].count(re) > 8 })
+		if bad := re.FindString(c.captures[way.not].log()); bad != "" {
+			t.Errorf("%s by %s: %s", what, way.not, bad)
+		}
+	}
+}
+
+// TestChosenNames: with route-only, names of a domain are asked inside, and packets to their
+// addresses go inside, the first one included, over IPv4 and IPv6, also where a name leads out
+// of the domain; all else is asked and goes outside. With route-except it is the other way
+// round, though the name server outside is itself reached through the tunnel otherwise.
+func TestChosenNames(t *testing.T) {
+	t.Parallel()
+	corp, other := []string{"four.corp.example", "six.corp.example", "cdn.corp.example"}, []string{"four.other.example", "six.other.example"}
+	for name, lines := range map[string][]string{
+		"only": {"route-only *.corp.example"}, "only, user nobody": {"route-only *.corp.example", "user nobody", "group nogroup"},
+		"except": {"route-except *.other.example"}, "except, chroot": {"route-except *.other.example", "user nobody", "chroot " + t.TempDir()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newChoosingNames(t)
+			before := c.client.state()
+			client := c.begin(t, lines...)
+			c.goes(t, tunDevice, corp...)
+			c.goes(t, "eth0", other...)
+			c.separate(t, tunDevice, "eth0")
+			if err := client.stop(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			c.sameState(t, before)
+		})
+	}
+}
+
+// TestChosenProxies: without a device and without rights, the proxies send each connection the
+// way that its name or address has, and names are asked there.
+func TestChosenProxies(t *testing.T) {
+	t.Parallel()
+	c := newChoosingNames(t)
+	config := forNobody(t, c.client.clientConfig(clientParty(t, plain), c.serverIPv4))
+	c.client.start("culvert connect", append(asNobody, program(t), "connect", config, "--only", "*.corp.example", "--only", otherIPv6.String(), "--socks", "127.0.0.1:1080", "--http", "127.0.0.1:8080")...).up()
+	c.captures["eth0"] = c.client.start("capture", "tcpdump", "-n", "-l", "-p", "-i", "eth0", "port 80 or port 53")
+	c.captures["eth0"].expect(regexp.MustCompile("listening on"), 1, patience)
+	eth4, _ := c.client.device("eth0")
+	for _, proxy := range []string{"socks5h://127.0.0.1:1080", "http://127.0.0.1:8080"} {
+		for name, outside := range map[string]bool{"four.corp.example": false, "six.corp.example": false, "four.other.example": true, "six.other.example": false, otherIPv4.String(): true} {
+			got, err := c.client.fetchBy(proxy, "http://"+name)
+			seen, bad := netip.ParseAddrPort(got)
+			inner := innerIPv4.Contains(seen.Addr()) || innerIPv6.Contains(seen.Addr())
+			if err != nil || bad != nil || outside != (seen.Addr() == eth4.prefix.Addr()) || outside == inner {
+				t.Errorf("%s by %s: seen as %q, %v; outside %v", name, proxy, got, err, outside)
+			}
+		}
+	}
+	c.client.eventually("the capture sees what goes outside", func() bool { return strings.Contains(c.captures["eth0"].log(), "four.other.example") })
+	if bad := regexp.MustCompile(`.*corp\.example.*|.* fd00:e2::\d\.80[: ].*`).FindString(c.captures["eth0"].log()); bad != "" {
+		t.Errorf("outside: %s", bad)
+	}
+}

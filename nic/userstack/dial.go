@@ -17,9 +17,9 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
-// attemptTimeout bounds one connection attempt while the name has other addresses
+// AttemptTime bounds one connection attempt while the name has other addresses
 // to try.
-const attemptTimeout = 5 * time.Second
+const AttemptTime = 5 * time.Second
 
 // DialContext connects through the stack. The network is tcp, tcp4, tcp6, udp,
 // udp4 or udp6; address is host:port with a numeric port. Names are resolved
@@ -63,7 +63,7 @@ type dialFunc func(context.Context, netip.AddrPort) (net.Conn, error)
 func attempt(ctx context.Context, dial dialFunc, target netip.AddrPort, last bool) (net.Conn, error) {
 	if !last {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, attemptTimeout)
+		ctx, cancel = context.WithTimeout(ctx, AttemptTime)
 		defer cancel()
 	}
 	return dial(ctx, target)

@@ -1,9 +1,12 @@
 package backend
 
 import (
+	"context"
+	"net/netip"
 	"sync/atomic"
 
 	"culvert/config"
+	"culvert/host/bringup"
 	"culvert/role/client"
 	"culvert/role/event"
 )
@@ -14,6 +17,7 @@ type Client struct {
 	controls client.Controls
 	up       atomic.Bool // there is a connection
 	adopt    func(*config.Config) error
+	adapter  func() *bringup.Adapter // nil while there is none
 }
 
 var _ Backend = (*Client)(nil)
@@ -26,7 +30,7 @@ func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl.role, cl.peer, cl.controls, cl.adopt = role, role.Server, role.Controls(), role.Adopt
+	cl.role, cl.peer, cl.controls, cl.adopt, cl.adapter = role, role.Server, role.Controls(), role.Adopt, role.Adapter
 	cl.at(role.Road(), cl)
 	return cl, nil
 }
@@ -44,6 +48,16 @@ func (c *Client) follow(e event.Event) {
 
 // Adopt is the role's.
 func (c *Client) Adopt(to *config.Config) error { return c.adopt(to) }
+
+// LookupNetIP resolves a name by the servers that were pushed, for a client whose adapter is
+// in user space. The network is ip, ip4 or ip6. It fails as DialContext does.
+func (c *Client) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	a := c.adapter()
+	if a == nil || a.Stack == nil {
+		return nil, bringup.ErrNotConnected
+	}
+	return a.Stack.LookupNetIP(ctx, network, host)
+}
 
 // Controls are what a program that manages a client may do to it.
 func (c *Client) Controls() client.Controls { return c.controls }

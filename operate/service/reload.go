@@ -96,6 +96,9 @@ func (o *opened) adopt(c *config.Config) error {
 			return err
 		}
 	}
+	if o.chosen != nil {
+		o.chosen.follow(c)
+	}
 	return nil
 }
 

@@ -35,6 +35,7 @@ type opened struct {
 	role
 	stop     func()
 	programs *hostPrograms // for this host's adapter; nil: there are none
+	chosen   *chooser      // for the proxies of user space; nil: all of theirs uses the tunnel
 }
 
 // roles makes the role of a configuration, for one run of it.
@@ -149,8 +150,9 @@ func (r roles) openClient(c *config.Config) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	stop, err := r.offer(cl)
-	return opened{role: cl, stop: stop}, err
+	chosen := newChooser(c, cl)
+	stop, err := r.offer(chosen)
+	return opened{role: cl, stop: stop, chosen: chosen}, err
 }
 
 // openHost opens one of two hosts without server mode.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 
 	"culvert/config"
 	"culvert/nic/userstack"
@@ -14,6 +15,8 @@ import (
 // nothing, or a server's with `proxy-lan`.
 func CheckUserSpace(c *config.Config) error {
 	switch {
+	case programsChosen(c.Routing):
+		return errors.New("route-only and route-except for programs, users and control groups need a device: in user space only what uses the proxies is in the tunnel; choose networks and domains, or run without --userspace")
 	case c.Adapter.DevType == config.DevTun && c.Server.ProxyLAN != nil:
 		return errors.New("proxy-lan needs a TUN device and the routes of this host: run it as root, without --userspace")
 	case c.Adapter.DevType == config.DevTun:
@@ -22,6 +25,13 @@ func CheckUserSpace(c *config.Config) error {
 		return errors.New("dev null carries nothing, so there is nothing for user space to do: write dev tun, or run without --userspace")
 	}
 	return errors.New("dev tap: in user space there are only IP packets, and no Ethernet: write dev tun on both sides, or run as root with a device")
+}
+
+// programsChosen reports whether a configuration chooses by who sends.
+func programsChosen(r config.Routing) bool {
+	return slices.ContainsFunc([]config.Choice{r.Only, r.Except}, func(c config.Choice) bool {
+		return len(c.Users)+len(c.Groups) > 0 || c.Started
+	})
 }
 
 // UserSpaceForward says what the clients of a server in user space reach through this

@@ -36,3 +36,14 @@ func TestUserSpaceNeedsTun(t *testing.T) {
 		}
 	}
 }
+
+// TestUserSpaceChoices: networks and domains can be chosen without a device, and programs not.
+func TestUserSpaceChoices(t *testing.T) {
+	for refused, choice := range map[bool]config.Choice{false: {Domains: []string{"corp.example"}}, true: {Users: []string{"anna"}}} {
+		for _, r := range []config.Routing{{Only: choice}, {Except: choice}} {
+			if err := CheckUserSpace(&config.Config{Routing: r}); (err != nil) != refused || refused && !strings.Contains(err.Error(), "without --userspace") {
+				t.Errorf("%+v: %v", r, err)
+			}
+		}
+	}
+}
