@@ -111,10 +111,8 @@ func metaIs(key expr.MetaKey, data []byte) []expr.Any {
 
 // masqueradeRule is: oifname != device ip saddr net masquerade.
 func masqueradeRule(device string, net netip.Prefix) []expr.Any {
-	return append(within(net, true),
-		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: interfaceName(device)},
-		&expr.Masq{})
+	elsewhere := []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, &expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: interfaceName(device)}}
+	return slices.Concat(elsewhere, within(net, true), []expr.Any{&expr.Masq{}})
 }
 
 func mask(p netip.Prefix) []byte { return net.CIDRMask(p.Bits(), p.Addr().BitLen()) }
