@@ -59,6 +59,10 @@ func play(role string) {
 			fmt.Println("undone:", a.Undo(context.Background()))
 			continue
 		}
+		if args, ok := strings.CutPrefix(in.Text(), "learn "); ok {
+			fmt.Println(learnFor(a, args))
+			continue
+		}
 		fmt.Println("updated:", a.Update(context.Background(), stateOf(in.Text())))
 	}
 }
