@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
@@ -29,7 +31,11 @@ type tunnelRun struct {
 	by     string // "culvert", "openvpn", or "" for none
 	name   string
 	status *backend.Status
+	may    string // why it may run though by is "": what would say so is hidden
 }
+
+// some reports whether a second connection could end the tunnel.
+func (r tunnelRun) some() bool { return r.by != "" || r.may != "" }
 
 // clientChecks are the checks of a profile, in the order in which they are shown.
 func clientChecks(ctx context.Context, o Options, cfg *config.Config) []inspection {
@@ -77,32 +83,58 @@ func harmless(c *config.Config) {
 }
 
 // whoRuns finds the profile's tunnel if it runs: one of Culvert's that has one of the
-// profile's servers as its peer, or OpenVPN with this file.
-func (c *caller) whoRuns(ctx context.Context) (r tunnelRun, err error) {
-	if list, err := processesNaming(c.File); err == nil && len(list) > 0 {
-		return tunnelRun{by: "openvpn", name: list[0].String()}, nil
-	}
-	names, err := manage.Names(c.StateDir)
-	if err != nil || len(names) == 0 {
+// profile's servers as its peer, or a process of Culvert or OpenVPN with this file.
+func (c *caller) whoRuns(ctx context.Context) (tunnelRun, error) {
+	r := c.managed(ctx)
+	if r.by != "" {
 		return r, nil
+	}
+	if list, err := processesNaming(c.File); err == nil && len(list) > 0 {
+		return tunnelRun{by: list[0].name, name: list[0].String()}, nil
+	}
+	return r, nil
+}
+
+// managed finds the profile's tunnel among those of Culvert that can be asked.
+func (c *caller) managed(ctx context.Context) (r tunnelRun) {
+	names, err := manage.Names(c.StateDir)
+	if err != nil {
+		return c.hidden(err)
+	}
+	if len(names) == 0 {
+		return r
 	}
 	servers := c.servers(ctx)
 	for _, name := range names {
+		var status backend.Status
 		m, err := manage.Dial(c.StateDir, "", name)
+		if err == nil {
+			status, err = m.Status(ctx)
+		}
 		if err != nil {
+			if h := c.hidden(err); h.some() {
+				r = h
+			}
 			continue
 		}
-		status, err := m.Status(ctx)
-		if err != nil || status.Role != "client" {
+		if status.Role != "client" {
 			continue
 		}
 		for _, p := range status.Peers {
 			if servers[remoteOf(p.Remote)] {
-				return tunnelRun{by: "culvert", name: name, status: &status}, nil
+				return tunnelRun{by: "culvert", name: name, status: &status}
 			}
 		}
 	}
-	return r, nil
+	return r
+}
+
+// hidden says that the tunnel may run, if an error is that this user may not see.
+func (c *caller) hidden(err error) (r tunnelRun) {
+	if errors.Is(err, fs.ErrPermission) {
+		r.may = "this user may not see which tunnels run (" + err.Error() + ")"
+	}
+	return r
 }
 
 // remoteOf is the address in a peer's remote, as status shows it.
@@ -138,6 +170,8 @@ func (c *caller) processCheck() inspection {
 			drops(n, r.status.Drops)
 		case r.by != "":
 			n.saw("%s has this profile; no second connection is made, since it would end that one", r.name)
+		case r.may != "":
+			n.note("the tunnel may run, and no second connection is made, since it would end that one: "+r.may, "", "sudo culvert doctor "+shell(c.File))
 		default:
 			n.saw("it does not run")
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -213,6 +214,10 @@ func (c callerTrial) addressCheck() inspection {
 				for _, q := range list {
 					if p.Overlaps(q) {
 						clash = true
+						if tunnels(dev) {
+							n.warning(fmt.Sprintf("the tunnel's network %v is that of the tunnel %s too (%v), which is up", p.Masked(), dev, q), "the address the server gives is "+a.String(), "end that tunnel before this one is used, or leave this one out, if both are the same server's")
+							continue
+						}
 						n.problem(fmt.Sprintf("the tunnel's network %v is that of %s too (%v): packets for one go to the other", p.Masked(), dev, q), "the address the server gives is "+a.String(),
 							"on the server, choose another network in `server`, such as: server 10.73.0.0 255.255.255.0; here, until then: ip addr del "+addressIn(dev, q)+" dev "+dev+", if it is not needed")
 					}
@@ -223,6 +228,12 @@ func (c callerTrial) addressCheck() inspection {
 			}
 		}
 	})
+}
+
+// tunnels reports whether a device is one that a program made, such as a tunnel's.
+func tunnels(dev string) bool {
+	i, err := net.InterfaceByName(dev)
+	return err == nil && i.Flags&net.FlagPointToPoint != 0
 }
 
 // addressIn is this host's address in a network of a device, for a command.

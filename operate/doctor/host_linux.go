@@ -116,33 +116,6 @@ func nameOf(pid int) string {
 	return strings.TrimSpace(string(text))
 }
 
-// processesNaming returns the OpenVPN processes whose command line names a file.
-func processesNaming(file string) (list []holder, err error) {
-	full, err := filepath.Abs(file)
-	if err != nil {
-		return nil, err
-	}
-	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		words := strings.Split(string(text), "\x00")
-		if err != nil || len(words) < 2 || filepath.Base(words[0]) != "openvpn" {
-			continue
-		}
-		pid, _ := strconv.Atoi(strings.Split(name, "/")[2])
-		at, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-		if slices.ContainsFunc(words[1:], func(w string) bool {
-			if !filepath.IsAbs(w) {
-				w = filepath.Join(at, w)
-			}
-			return filepath.Clean(w) == full
-		}) {
-			list = append(list, holder{pid: pid, name: "openvpn"})
-		}
-	}
-	return list, nil
-}
-
 // setting reads a setting of the kernel by its path below /proc/sys.
 func setting(name string) (string, error) {
 	text, err := os.ReadFile("/proc/sys/" + name)

@@ -197,11 +197,28 @@ func (s serverHost) forwardingCheck() inspection {
 				n.saw("on for %v", p)
 				continue
 			}
-			dotted := strings.ReplaceAll(name, "/", ".")
-			n.found(Finding{Severity: Problem, Text: fmt.Sprintf("this host does not forward packets of %v: clients reach the server and nothing behind it", p),
-				Evidence: dotted + " = 0", Mend: "sysctl -w " + dotted + "=1", fix: sysctl(name, "1")})
+			n.found(unforwarded(p, name))
 		}
 	}}
+}
+
+// unforwarded says that packets of a network are not forwarded. IPv6 is not switched on
+// by the doctor: the kernel then drops what routers advertised, this host's way out with
+// it, on each adapter whose accept_ra is not 2 (Linux, ip-sysctl).
+func unforwarded(p netip.Prefix, name string) Finding {
+	dotted := strings.ReplaceAll(name, "/", ".")
+	f := Finding{Severity: Problem, Text: fmt.Sprintf("this host does not forward packets of %v: clients reach the server and nothing behind it", p),
+		Evidence: dotted + " = 0", Mend: "sysctl -w " + dotted + "=1"}
+	if p.Addr().Is6() {
+		device := "DEVICE"
+		if out, ok := (hostnet.Network{}).Default(true); ok {
+			device = out.Device
+		}
+		f.Mend = "sysctl -w net/ipv6/conf/" + device + "/accept_ra=2 (first, or routes learnt from routers are lost); then: " + f.Mend
+		return f
+	}
+	f.fix = sysctl(name, "1")
+	return f
 }
 
 // sysctl sets a setting of the kernel.

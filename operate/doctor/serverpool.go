@@ -11,6 +11,7 @@ import (
 	"culvert/access/pki"
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/operate/backend"
 	"culvert/operate/setup"
 )
 
@@ -30,7 +31,7 @@ func (s *server) poolCheck() inspection {
 		r, _ := s.running.get(ctx)
 		used := 0
 		if r.status != nil {
-			used = len(r.status.Peers)
+			used = inUse(r.status.Peers)
 		}
 		seen := fmt.Sprintf("%d of %d in use", used, most)
 		switch {
@@ -45,6 +46,16 @@ func (s *server) poolCheck() inspection {
 			n.warning(fmt.Sprintf("there are %d clients in the directory, and %s", listed, what), "", "write "+directive)
 		}
 	}}
+}
+
+// inUse is how many of a server's peers have an address: those that are in.
+func inUse(peers []backend.Peer) (n int) {
+	for _, p := range peers {
+		if !p.Connecting {
+			n++
+		}
+	}
+	return n
 }
 
 // poolSize is how many IPv4 addresses there are for clients.

@@ -63,6 +63,9 @@ func (c *caller) try(ctx context.Context) (*trial, error) {
 	case running.by != "":
 		t.why = "the tunnel runs, and a second connection would end it"
 		return t, nil
+	case running.may != "":
+		t.why = "the tunnel may run, and a second connection would end it: " + running.may
+		return t, nil
 	case c.NoConnect:
 		t.why = "no connection is to be made (--no-connect)"
 		return t, nil
@@ -200,11 +203,12 @@ func (t *trial) connect(ctx context.Context, cfg *config.Config) error {
 	case <-timer.C:
 		w.fail(fmt.Errorf("no connection within %v", connectWithin))
 	case <-ctx.Done():
+		w.fail(ctx.Err())
 	}
 	t.took = time.Since(began)
 	w.mu.Lock()
 	t.up = w.isUp && t.err == nil
-	w.mu.Unlock()
+	w.mu.Unlock() // from here on the watcher changes t no more
 	if len(t.pushed) > 0 {
 		t.settle(ctx, cfg)
 	}
