@@ -89,6 +89,8 @@ func (c callerTrial) judgeHandshake(n *notes, t *trial) {
 		return // see cipher
 	case errors.As(t.err, &handshake):
 		n.problem("the handshake with "+t.to.String()+" fails: "+text, seen, c.handshakeMend(text))
+	case t.stage != "" && len(t.pushed) == 0 && t.secured.Data == "":
+		n.problem("the connection to "+t.to.String()+" fails: "+text, seen, c.handshakeMend(t.stage))
 	case len(t.pushed) > 0 || t.secured.Data != "":
 		n.problem("the connection to "+t.to.String()+" does not come up: "+text, seen, "culvert connect --userspace "+shell(c.File))
 	default:
@@ -127,6 +129,8 @@ func (c callerTrial) handshakeMend(text string) string {
 		return "this profile was shut out; on the server: culvert client add NEWNAME --dir DIR -o NEW.ovpn"
 	case strings.Contains(text, "version") || strings.Contains(text, "protocol"):
 		return "write in the profile: tls-version-min 1.2; or update the server"
+	case strings.Contains(text, "peer's large packets"):
+		return "write on the server: max-packet-size 600"
 	case strings.Contains(text, "large packets"):
 		return "write in the profile: max-packet-size 600"
 	}

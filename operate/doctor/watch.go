@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -88,13 +89,32 @@ func changed(known map[string]Finding, results []Result, log *slog.Logger) map[s
 	return now
 }
 
-// keyOf says whether two findings are the same one: their numbers may differ, such as
-// how many days are left.
+// keyOf says whether two findings are the same one: their counts may differ, such as how
+// many days are left, and not what they name, such as adapters and networks.
 func keyOf(check string, f Finding) string {
-	return check + "\n" + strings.Map(func(r rune) rune {
-		if unicode.IsDigit(r) {
-			return -1
+	words := strings.Fields(f.Text)
+	for i, w := range words {
+		if !names(w) {
+			words[i] = strings.Map(dropDigit, w)
 		}
-		return r
-	}, f.Text) + "\n" + f.Mend
+	}
+	return check + "\n" + strings.Join(words, " ") + "\n" + f.Mend
+}
+
+// names reports whether a word is a name or an address, not a number.
+func names(word string) bool {
+	word = strings.Trim(word, "(),;:\"'[]")
+	if word == "" || !unicode.IsDigit(rune(word[0])) {
+		return true
+	}
+	_, err := netip.ParseAddr(word)
+	_, err2 := netip.ParsePrefix(word)
+	return err == nil || err2 == nil
+}
+
+func dropDigit(r rune) rune {
+	if unicode.IsDigit(r) {
+		return -1
+	}
+	return r
 }

@@ -85,3 +85,19 @@ func TestWatch(t *testing.T) {
 		<-done
 	})
 }
+
+func TestSameFinding(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"it ends in 9 days (45 %)", "it ends in 10 days (46 %)", true},
+		{"up for 3h2m", "up for 13h5m", true},
+		{"10.8.0.0/24 is that of eth0 too", "10.8.0.0/24 is that of eth1 too", false},
+		{"the network (10.8.0.0/24) clashes", "the network (10.9.0.0/24) clashes", false},
+	} {
+		if got := keyOf("x", Finding{Text: c.a}) == keyOf("x", Finding{Text: c.b}); got != c.same {
+			t.Errorf("%q and %q: %v", c.a, c.b, got)
+		}
+	}
+}
