@@ -23,7 +23,8 @@ A client is tried in user space, so that nothing on this host changes and no rig
 needed: a connection is made, measured and ended. If the tunnel of the profile runs
 already, none is made, and the running one is asked. Nobody is asked for a password,
 and none that is good only once is spent. --no-connect makes no connection: servers get
-a first packet each, and no more.
+first packets alone, sent again until they answer. One that does not answer gets those
+of other keys (tls-auth, tls-crypt), too.
 
 Most of a server is looked at on Linux as root. If it runs, it is asked, too.
 

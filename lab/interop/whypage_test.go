@@ -40,7 +40,7 @@ func (p *whyPage) saw(i int, w why, said string) {
 	case w.within > 0:
 		when = "when it is known"
 	case waits.MatchString(leading.ReplaceAllString(said, "")):
-		when = "within 5 s"
+		when = fmt.Sprintf("within %d s", int(knownBy.Seconds()))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -149,6 +149,17 @@ func (s serverKeys) lostList(n *notes, file string, err error) {
 	}
 }
 
+// ownList reports whether a file is the list of a server's directory, which alone is
+// what signing anew replaces.
+func ownList(dir, file string) bool {
+	own, err := os.Stat(filepath.Join(dir, "crl.pem"))
+	if err != nil {
+		return false
+	}
+	is, err := os.Stat(file)
+	return err == nil && os.SameFile(own, is)
+}
+
 func (s serverKeys) checkList(n *notes, file string, list *x509.RevocationList) {
 	now := s.Now()
 	_, authorities := s.own()
@@ -158,7 +169,7 @@ func (s serverKeys) checkList(n *notes, file string, list *x509.RevocationList) 
 	}
 	seen := fmt.Sprintf("%s: made %s, in force until %s", file, day(list.ThisUpdate), day(list.NextUpdate))
 	found := Finding{Severity: Problem, Evidence: seen, Mend: "have the authority sign the list again: openssl ca -gencrl -out " + shell(file)}
-	if s.Dir != "" {
+	if s.Dir != "" && ownList(s.Dir, file) {
 		found.Mend, found.fix = "culvert doctor --fix --dir "+shell(s.Dir), s.resign(file)
 	}
 	left := list.NextUpdate.Sub(now)

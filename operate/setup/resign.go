@@ -3,6 +3,7 @@ package setup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -41,9 +42,30 @@ func Resign(dir string, now time.Time) (before string, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	before = place.path + ".before"
-	if err := errors.Join(os.WriteFile(before, old, publicFile), fill(file{place.path, text, publicFile})); err != nil {
+	if before, err = keepCopy(place.path, old); err != nil {
+		return fail(err)
+	}
+	if err := fill(file{place.path, text, publicFile}); err != nil {
 		return fail(err)
 	}
 	return before, nil
+}
+
+// keepCopy writes what a file was beside it, and leaves earlier copies as they are.
+func keepCopy(path string, old []byte) (string, error) {
+	for n := 1; ; n++ {
+		name := path + ".before"
+		if n > 1 {
+			name += fmt.Sprintf("-%d", n)
+		}
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, publicFile)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = f.Write(old)
+		return name, errors.Join(err, f.Close())
+	}
 }
