@@ -26,7 +26,6 @@ type UDP struct {
 	refusals bool
 	oversize atomic.Uint64
 	closed   atomic.Bool
-	wholes   sync.Mutex // for WriteWhole
 	opened   time.Time
 	route    Options // what the route of its packets depends on
 	queues   []Link  // the first is this one
@@ -134,6 +133,11 @@ func (u *UDP) receive(fd uintptr) bool {
 func (u *UDP) WriteBatch(batch []*buf.Packet) (int, error) {
 	u.writing.Lock()
 	defer u.writing.Unlock()
+	return u.write(batch)
+}
+
+// write is WriteBatch for a caller that holds writing.
+func (u *UDP) write(batch []*buf.Packet) (int, error) {
 	s := &u.out
 	s.accepted, s.failures = 0, nil // the last caller keeps its failures
 	var poll error

@@ -248,7 +248,10 @@ func TestPathMTU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := listen(t, Options{})
+	if mtu, ok := listen(t, Options{}).PathMTU(addrPort("127.0.0.1:9")); ok {
+		t.Errorf("where this host may cut packets: %d", mtu)
+	}
+	u := listen(t, Options{MTUDiscovery: CutNever})
 	for _, addr := range append(loopbacks(t), "[::ffff:127.0.0.1]:9") {
 		if mtu, ok := u.PathMTU(addrPort(addr)); !ok || mtu != lo.MTU && mtu != min(lo.MTU, math.MaxUint16) {
 			t.Errorf("to %s: %d, %t; want %d", addr, mtu, ok, lo.MTU)
@@ -272,4 +275,26 @@ func mtuDiscovery(t *testing.T, socket syscall.Conn) (v4, v6 int, ipv6 bool) {
 		t.Fatal(err)
 	}
 	return v4, v6, ipv6
+}
+
+// TestWriteWhole: the packet arrives, and afterwards the socket's packets may be cut as
+// before.
+func TestWriteWhole(t *testing.T) {
+	for _, how := range []MTUDiscovery{SystemMTU, CutAlways, CutHere, CutNever} {
+		u, far := listen(t, Options{MTUDiscovery: how, Addr: addrPort("127.0.0.1:0")}), listen(t, Options{Addr: addrPort("127.0.0.1:0")})
+		before, _, _ := mtuDiscovery(t, u.conn)
+		p := buf.New(buf.DefaultSize)
+		p.Set([]byte("whole"))
+		p.Path.Remote = far.LocalAddr()
+		if err := u.WriteWhole(p); err != nil {
+			t.Fatal(err)
+		}
+		in := []*buf.Packet{buf.New(buf.DefaultSize)}
+		if _, err := far.ReadBatch(in); err != nil || string(in[0].Bytes()) != "whole" {
+			t.Errorf("%q, %v", in[0].Bytes(), err)
+		}
+		if after, _, _ := mtuDiscovery(t, u.conn); after != before {
+			t.Errorf("%v: discovery %d, before %d", how, after, before)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"cmp"
+	"errors"
 
 	"golang.org/x/sys/unix"
 
@@ -10,16 +11,16 @@ import (
 
 var _ Whole = (*UDP)(nil)
 
-// WriteWhole implements Whole. The system knows this as an option of the socket, so that a
-// packet that another goroutine sends at the same moment goes in one piece, too.
+// WriteWhole implements Whole. The system knows this as an option of the socket, so nobody
+// else writes meanwhile: larger packets of theirs would be refused.
 func (u *UDP) WriteWhole(p *buf.Packet) error {
-	u.wholes.Lock()
-	defer u.wholes.Unlock()
+	u.writing.Lock()
+	defer u.writing.Unlock()
 	if err := u.discover(unix.IP_PMTUDISC_PROBE); err != nil {
 		return err
 	}
-	_, err := u.WriteBatch([]*buf.Packet{p})
-	return cmp.Or(err, u.discover(u.route.discovery()))
+	_, err := u.write([]*buf.Packet{p})
+	return errors.Join(err, u.discover(u.route.discovery()))
 }
 
 func (u *UDP) discover(value int) (err error) {

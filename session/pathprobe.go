@@ -34,9 +34,13 @@ type PathProbe struct {
 	top    int // the largest datagram that is of use, bytes
 	lo, hi int // lo passes, and nothing above hi does
 	size   int // being tried
+	long   int // of the question with which that is done, bytes: blocks of a cipher may make it shorter
+	pass   int // the length of the question of size lo
+	heard  int // the largest load that was an answer: another one is a late answer to the same question
 	tries  int // of it
 	trip   time.Duration
-	sent   time.Time
+	first  time.Time // the first question of the size was sent
+	sent   time.Time // the last
 	due    time.Time // of the next step; zero: there is none
 
 	known  PathMeasured // as reported; Tried 0: nothing was
@@ -95,13 +99,17 @@ func (p *PathProbe) begin(now time.Time) {
 // try begins to try a size.
 func (p *PathProbe) try(at time.Time, size int) {
 	p.size, p.tries, p.due = size, 0, at
+	if p.phase != pathSearch {
+		p.heard = 0
+	}
 	p.data.loads.echo.Store(0)
 	p.data.loads.expects.Store(true)
 }
 
 // advance takes answers, and gives up what had none.
 func (p *PathProbe) advance(now time.Time) {
-	if size := int(p.data.loads.echo.Swap(0)); size > 0 && p.tries > 0 && size+rounding >= p.size {
+	if size := int(p.data.loads.echo.Swap(0)); size > 0 && p.tries > 0 && size+rounding >= p.size && size > p.heard {
+		p.heard = min(size, p.long) // more is a late answer to a larger question
 		p.passed(now)
 	}
 	if p.due.IsZero() || now.Before(p.due) {
@@ -123,16 +131,19 @@ func (p *PathProbe) advance(now time.Time) {
 
 // passed goes on after an answer.
 func (p *PathProbe) passed(now time.Time) {
-	if p.tries == 1 {
+	switch {
+	case p.phase == pathHello: // an answer to the first, for all that is known
+		p.trip = now.Sub(p.first)
+	case p.tries == 1:
 		p.trip = now.Sub(p.sent)
 	}
 	next := p.sent.Add(pace)
 	switch p.phase {
 	case pathHello:
-		p.phase, p.lo, p.hi = pathSearch, p.size, p.top
+		p.phase, p.lo, p.hi, p.pass = pathSearch, p.size, p.top, p.long
 		p.try(next, p.hi) // most paths carry all of it
 	case pathSearch:
-		p.lo = p.size
+		p.lo, p.pass = p.size, p.long
 		p.narrowDown(now, next)
 	case pathConfirm:
 		p.rest(now)
@@ -154,7 +165,10 @@ func (p *PathProbe) narrowDown(now, next time.Time) {
 		p.try(next, (p.lo+p.hi+1)/2)
 		return
 	}
-	found := PathMeasured{p.lo, p.top}
+	found := PathMeasured{p.pass, p.top}
+	if p.lo == p.top {
+		found.Size = p.top
+	}
 	p.narrow = p.lo < p.top && found == p.known
 	p.report(found)
 	p.whole = now.Add(raiseEvery)
@@ -222,8 +236,13 @@ func (p *PathProbe) output(now time.Time, emit func([]byte)) {
 	if p.phase == pathOff || p.phase == pathRest || now.Before(p.due) {
 		return
 	}
-	p.messages.send(now, binary.BigEndian.AppendUint16([]byte{occAskLoad}, uint16(p.size)), p.size, emit)
-	p.tries++
+	p.messages.send(now, binary.BigEndian.AppendUint16([]byte{occAskLoad}, uint16(p.size)), p.size, func(b []byte) {
+		p.long = len(b)
+		emit(b)
+	})
+	if p.tries++; p.tries == 1 {
+		p.first = now
+	}
 	p.sent = now
 	p.due = now.Add(p.patience())
 }

@@ -147,3 +147,17 @@ func TestPathProbeChange(t *testing.T) {
 		t.Errorf("silence is taken for %d", last())
 	}
 }
+
+// TestPathProbeFarAway: a path with a long round trip is measured as exactly, though
+// questions are repeated before the first answer can come.
+func TestPathProbeFarAway(t *testing.T) {
+	for _, delay := range []time.Duration{130, 150, 200, 300, 400} {
+		for _, mtu := range []int{1452, 1400, 1300, 1284, 1000} {
+			sim := measuring(t, path{delay: delay * time.Millisecond, mtu: mtu})
+			sim.run(2*time.Minute, func() bool { return len(measurements(sim.client)) > 0 })
+			if got, want := measurements(sim.client), (PathMeasured{mtu, outerSize}); len(got) == 0 || got[0] != want {
+				t.Errorf("a path of %d bytes and %v each way: %+v", mtu, delay*time.Millisecond, got)
+			}
+		}
+	}
+}

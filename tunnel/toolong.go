@@ -37,6 +37,9 @@ const (
 // and otherwise informs the sender.
 func (r *Road) tooLong(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	inner := peer.width.limit()
+	if inner == 0 { // it was forgotten just now: the path is another one
+		return TooLarge
+	}
 	packet := p.Bytes()
 	if len(packet) >= ipv4HeaderLen && packet[0]>>4 == 4 && binary.BigEndian.Uint16(packet[6:])&dontFragment == 0 {
 		return r.sealFragments(now, peer, p, inner, out)

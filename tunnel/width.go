@@ -109,7 +109,7 @@ func (r *Road) look(p *Peer) {
 // LogPaths returns an OnPath that logs.
 func LogPaths(log *slog.Logger) func(p *Peer, mtu, inner int) {
 	return func(p *Peer, mtu, inner int) {
-		log.Warn("the path to the peer is narrow and `mtu-disc yes` forbids fragmenting packets on it: packets inside the tunnel are kept small enough for it",
+		log.Warn("the path to the peer is narrow and `mtu-disc` forbids fragmenting packets on it: packets inside the tunnel are kept small enough for it",
 			"peer", p.Name(), "path-bytes", mtu, "inside-bytes", inner)
 	}
 }
