@@ -11,12 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Keys of `meta` that package expr does not name (linux/netfilter/nf_tables.h).
-const (
-	metaKeyIIFKIND expr.MetaKey = 26
-	metaKeyOIFKIND expr.MetaKey = 27
-)
-
 // The chains of a fence.
 const (
 	leaving = "output"
@@ -114,12 +108,11 @@ func leavingRules(f Fence) (rules [][]expr.Any) {
 var discovery = []byte{133, 135, 136, 143}
 
 // passingRules decide about the packets that this host forwards, such as those of
-// containers: out through the tunnel, back, and between bridges of this host.
+// containers: out through the tunnel, answers back, and to the open networks.
 func passingRules(f Fence) (rules [][]expr.Any) {
 	allow := func(when ...[]expr.Any) { rules = append(rules, slices.Concat(append(when, accept)...)) }
 	allow(metaIs(expr.MetaKeyOIFGROUP, native(fencedGroup)))
-	allow(metaIs(expr.MetaKeyIIFGROUP, native(fencedGroup)))
-	allow(metaIs(metaKeyIIFKIND, interfaceName("bridge")), metaIs(metaKeyOIFKIND, interfaceName("bridge")))
+	allow(metaIs(expr.MetaKeyIIFGROUP, native(fencedGroup)), answers())
 	for _, p := range f.Open {
 		allow(towards(p))
 	}
@@ -133,6 +126,16 @@ func refusal() [][]expr.Any {
 		slices.Concat(metaIs(expr.MetaKeyL4PROTO, []byte{unix.IPPROTO_TCP}), []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_TCP_RST}}),
 		{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED}},
 		drop,
+	}
+}
+
+// answers matches packets of connections that were there before them.
+func answers() []expr.Any {
+	const size = 4
+	return []expr.Any{
+		&expr.Ct{Register: 1, Key: expr.CtKeySTATE},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: native(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED), Xor: make([]byte, size)},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, size)},
 	}
 }
 

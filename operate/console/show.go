@@ -13,6 +13,9 @@ import (
 // Waiting is how many events may wait for a terminal that is slow.
 const waiting = 256
 
+// lastWords is how long the end waits for what is still to be written.
+const lastWords = time.Second
+
 // redraw is how often the live line follows the traffic.
 const redraw = time.Second
 
@@ -77,7 +80,10 @@ func read(ctx context.Context, b backend.Backend, f func(context.Context, <-chan
 	}()
 	return func() {
 		cancel()
-		<-done
+		select {
+		case <-done:
+		case <-time.After(lastWords): // nobody reads: a pipe that is full, a terminal that was stopped
+		}
 		reader.Close()
 	}
 }

@@ -5,6 +5,7 @@ package install
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,7 +98,7 @@ func Install(ctx context.Context, o Options) (done []string, err error) {
 		return nil, err
 	}
 	if _, err := os.Lstat(o.conf()); err == nil {
-		return nil, fmt.Errorf("there is a service of the name %s already, with %s: choose another name, or remove that one with: culvert install --remove %[1]s", o.Name, o.conf())
+		return nil, fmt.Errorf("there is a service of the name %s already, with %s: choose another name, or move that file away", o.Name, o.conf())
 	}
 	files, err := o.files(text)
 	if err != nil {
@@ -148,6 +149,9 @@ func Remove(ctx context.Context, o Options) (done []string, err error) {
 	if _, err := os.Lstat(o.conf()); err != nil {
 		return nil, fmt.Errorf("there is no service of the name %s: no %s", o.Name, o.conf())
 	}
+	if text, err := process.ReadFile(o.conf()); err != nil || !bytes.HasPrefix(text, []byte(marker)) {
+		return nil, fmt.Errorf("%s was not made by culvert install, so it stays: stop the service with systemctl disable --now %s, and remove the file yourself (%w)", o.conf(), o.unit(), cmp.Or(err, errForeign))
+	}
 	if err := o.systemctl(ctx, "disable", "--now", o.unit()); err != nil {
 		return nil, fmt.Errorf("systemctl disable --now %s: %w", o.unit(), err)
 	}
@@ -167,29 +171,41 @@ func Remove(ctx context.Context, o Options) (done []string, err error) {
 	return done, errors.Join(err, o.systemctl(ctx, "daemon-reload"))
 }
 
+// errForeign says that a profile has no marker.
+var errForeign = errors.New("it does not begin with the line that culvert install writes")
+
 // text is the profile as the service reads it, if a service can use it.
-func (o Options) text(ctx context.Context) ([]byte, error) {
+func (o *Options) text(ctx context.Context) ([]byte, error) {
 	raw, err := process.ReadFile(o.Profile)
 	if err != nil {
 		return nil, fmt.Errorf("%w; expected a profile, such as laptop.ovpn", err)
 	}
-	c, err := config.ParseFile(o.Profile, raw, process.ReadFile)
+	text, err := selfContained(o.Profile, raw, o.Home, process.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	// The copy is judged, with what came into it: that is what the service reads.
+	c, err := config.ParseFile(o.Profile, text, process.ReadFile)
 	if err != nil {
 		return nil, err
 	}
 	if !c.Pull {
 		return nil, fmt.Errorf("%s is no client's profile (it has no `client` line); culvert-server@.service runs a server's", o.Profile)
 	}
-	if !o.AllowScripts {
+	if doubtful := profile.Doubtful(c, o.Profile); len(doubtful) > 0 && !o.AllowScripts {
 		if err := profile.Consent(ctx, c, o.Profile, o.Ask); err != nil {
 			return nil, err
 		}
+		o.AllowScripts = true
 	}
 	if err := unattended(c, o.Profile); err != nil {
 		return nil, err
 	}
-	return selfContained(o.Profile, raw, o.Home, process.ReadFile)
+	return append([]byte(marker), text...), nil
 }
+
+// marker begins the profiles that Install has made, by which Remove knows them.
+const marker = "# Made by culvert install, which takes it away again: culvert install --remove NAME\n"
 
 // unattended refuses a profile for which somebody would have to be asked.
 func unattended(c *config.Config, file string) error {

@@ -214,3 +214,45 @@ func TestSelfContained(t *testing.T) {
 		t.Errorf("pkcs12: %q, %v", got, err)
 	}
 }
+
+// TestNoSmuggling: a file that a profile names brings no lines into the copy that the service
+// reads, and nobody is asked about less than what is installed.
+func TestNoSmuggling(t *testing.T) {
+	h := newHost(t)
+	profile, err := os.ReadFile(h.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := block(t, profile, "ca")
+	t.Chdir(filepath.Dir(h.Profile))
+	for _, end := range []string{"</ca>\n", "  </ca>\n", "\t</ca>\r\n"} {
+		smuggled := ca + end + "script-security 2\nup /tmp/evil\n<ca>\n" + ca
+		if err := os.WriteFile("ca.crt", []byte(smuggled), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(string(profile), "<ca>\n"+ca+"</ca>", "ca ca.crt", 1)
+		if err := os.WriteFile(h.Profile, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Install(t.Context(), h.Options); err == nil || !strings.Contains(err.Error(), "ca.crt") {
+			t.Errorf("with %q: %v", end, err)
+		}
+		check(t, end, h.files(), "[]")
+	}
+}
+
+// TestRemoveKeepsOthers: a profile that Install did not make stays.
+func TestRemoveKeepsOthers(t *testing.T) {
+	h := newHost(t)
+	if err := os.MkdirAll(filepath.Dir(h.conf()), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.conf(), []byte("client\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Remove(t.Context(), h.Options); err == nil || !strings.Contains(err.Error(), "not made by culvert install") {
+		t.Error(err)
+	}
+	check(t, "files", h.files(), "[/etc/openvpn/client/office.conf]")
+	check(t, "asked", h.asked, "[]")
+}

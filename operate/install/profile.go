@@ -98,6 +98,9 @@ func (m mover) block(l config.Line) (string, error) {
 	}
 	m.moved[file] = true
 	body := string(text)
+	if l.Name != "pkcs12" && endsBlock(body) {
+		return "", fmt.Errorf("%v: %s: %s has a line that begins with </, which would end the block that it is to become: it is no file of this kind", l.Pos, l.Name, file)
+	}
 	if l.Name == "pkcs12" {
 		body = base64.StdEncoding.EncodeToString(text)
 	}
@@ -106,4 +109,14 @@ func (m mover) block(l config.Line) (string, error) {
 		block += "key-direction " + l.Args[1] + "\n"
 	}
 	return block, nil
+}
+
+// endsBlock reports whether a text could end a block of a configuration, or begin one.
+func endsBlock(text string) bool {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(strings.TrimLeft(line, " \t\v\f\ufeff\u00a0\u200b"), "<") {
+			return true
+		}
+	}
+	return strings.ContainsRune(text, '\r') && strings.Contains(text, "\r<")
 }

@@ -17,6 +17,7 @@ import (
 type fence struct {
 	mu       sync.Mutex
 	enclosed *hostnet.Enclosed // nil: none stands
+	name     string            // of it
 }
 
 // follow has the fence stand that a configuration asks for, or none.
@@ -28,20 +29,21 @@ func (f *fence) follow(ctx context.Context, c *config.Config, o Options, l *log)
 	case b == nil:
 		return f.remove(ctx)
 	case o.UserSpace:
-		l.Info("block-outside has no effect in user space: only what uses the proxies is in the tunnel, and it goes nowhere else")
+		l.Warn("block-outside has no effect in user space: only what uses the proxies is in the tunnel, and it goes nowhere else")
 		return nil
 	}
 	want := hostnet.Fence{Name: fenceName(c), Open: b.Open, Mark: profile.Mark(c), Persist: b.Persist}
-	var err error
-	if f.enclosed != nil {
-		if err = f.enclosed.Update(ctx, want); err == nil {
-			return nil
-		}
-		return err
+	before := f.enclosed
+	if before != nil && f.name == want.Name {
+		return before.Update(ctx, want)
 	}
-	f.enclosed, err = hostnet.Enclose(ctx, want, hostnet.Options{StateDir: o.StateDir, Logger: l.Logger})
+	enclosed, err := hostnet.Enclose(ctx, want, hostnet.Options{StateDir: o.StateDir, Logger: l.Logger})
 	if err != nil {
 		return fmt.Errorf("%v: %w", c.At("block-outside"), err)
+	}
+	f.enclosed, f.name = enclosed, want.Name
+	if before != nil { // of the profile as it was, which has another name
+		return before.Undo(ctx)
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func (b *best) measure(ctx context.Context, r *reach.Remotes) error {
 	for round := range rounds {
 		for n := range targets {
 			go func() {
-				b.sample(context.WithoutCancel(ctx), n)
+				b.sample(context.WithoutCancel(ctx), b.path(n))
 				results <- struct{}{}
 			}()
 		}
@@ -174,19 +174,30 @@ func idleFor(ctx context.Context, d time.Duration) {
 	}
 }
 
-// sample measures a path once.
-func (b *best) sample(ctx context.Context, n int) {
-	b.mu.Lock()
-	choice, t := b.choice, b.targets[n]
-	settings := b.settings.Of(t.Remote)
-	b.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, sampleTime)
-	defer cancel()
-	delay, err := b.probe(ctx, settings, t)
+// measured is a path to measure, of a choice that may be another one by then.
+type measured struct {
+	choice   *fastest.Choice
+	n        int
+	target   reach.Target
+	settings *profile.Settings
+}
+
+// path is one of the present choice.
+func (b *best) path(n int) measured {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.choice == choice {
-		choice.Sample(time.Now(), n, delay, err != nil)
+	return measured{b.choice, n, b.targets[n], b.settings.Of(b.targets[n].Remote)}
+}
+
+// sample measures a path once.
+func (b *best) sample(ctx context.Context, p measured) {
+	ctx, cancel := context.WithTimeout(ctx, sampleTime)
+	defer cancel()
+	delay, err := b.probe(ctx, p.settings, p.target)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.choice == p.choice {
+		p.choice.Sample(time.Now(), p.n, delay, err != nil)
 	}
 }
 
@@ -315,7 +326,7 @@ func (b *best) act(ctx context.Context, c *Client) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	for _, n := range b.choice.Due(now) {
-		go b.sample(ctx, n)
+		go b.sample(ctx, measured{b.choice, n, b.targets[n], b.settings.Of(b.targets[n].Remote)})
 	}
 	to, why, ok := b.choice.Decide(now)
 	if !ok || b.moving {

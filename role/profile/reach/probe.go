@@ -85,9 +85,15 @@ func answered(p *session.Session) bool {
 // mostTargets is how many addresses All returns: some names have thousands.
 const mostTargets = 32
 
+// resolveAll is how long All may take.
+const resolveAll = time.Second
+
 // All resolves every remote and returns their targets, up to 32, the first of each before
-// the second of any. An error says why none has an address.
+// the second of any; names that are not answered within a second are left out. An error says
+// why none has an address.
 func All(ctx context.Context, r *Remotes) ([]Target, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveAll)
+	defer cancel()
 	var each [][]Target
 	var failed error
 	for _, remote := range r.List() {
