@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // choosing is an internet whose web server can be reached through the tunnel and past it:
@@ -205,38 +204,12 @@ func TestTwoChoosing(t *testing.T) {
 // BenchmarkChosen has a stream through the tunnel with 10,000 addresses of chosen names and
 // without, in turn, and prints the median rates in MB/s.
 func BenchmarkChosen(b *testing.B) {
-	const each, names = 400 << 20, 10000
-	l := newLab(b)
-	c, s := l.host("c"), l.host("s")
-	w := l.join(c, s)
-	s.run(ours, s.serverConfig(serverParty(b, plain))).up()
-	rates := map[bool][]float64{}
-	for range max(b.N, 7) {
-		for _, chooses := range []bool{false, true} {
-			lines := []string{"connect-retry 1 1"}
-			if chooses {
-				lines = append(lines, "route-only corp.example")
-			}
-			client := c.run(ours, c.clientConfig(clientParty(b, plain, lines...), w.b4)).up()
-			if chooses {
-				var elements []string
-				for i := range names {
-					elements = append(elements, fmt.Sprintf("100.64.%d.%d timeout 1h", i>>8, i&255))
-				}
-				c.nft("add element inet culvert-chosen-" + tunDevice + " names4 { " + strings.Join(elements, ", ") + " }")
-			}
-			sink := s.helper("receive", serverIPv4.String())
-			began := time.Now()
-			c.helper("send", sink.listenAddress(), fmt.Sprint(each)).report(2 * time.Minute)
-			rates[chooses] = append(rates[chooses], each/1e6/time.Since(began).Seconds())
-			if err := client.stop(syscall.SIGTERM); err != nil {
-				b.Error(err)
-			}
+	const names = 10000
+	benchmarkLine(b, "chosen", "route-only corp.example", func(client *netns) {
+		var elements []string
+		for i := range names {
+			elements = append(elements, fmt.Sprintf("100.64.%d.%d timeout 1h", i>>8, i&255))
 		}
-	}
-	for chooses, name := range map[bool]string{false: "MB/s-without", true: "MB/s-chosen"} {
-		slices.Sort(rates[chooses])
-		b.Logf("%s: %.0f", name, rates[chooses])
-		b.ReportMetric(rates[chooses][len(rates[chooses])/2], name)
-	}
+		client.nft("add element inet culvert-chosen-" + tunDevice + " names4 { " + strings.Join(elements, ", ") + " }")
+	})
 }

@@ -187,31 +187,41 @@ func TestOutsideDNS(t *testing.T) {
 // BenchmarkKillSwitch has a stream through the tunnel with block-outside and without, in
 // turn, and prints the median rates in MB/s.
 func BenchmarkKillSwitch(b *testing.B) {
+	benchmarkLine(b, "fenced", "block-outside", func(*netns) {})
+}
+
+// benchmarkLine has a stream through the tunnel without a line of the client's configuration
+// and with it, seven times in turn, and prints the median rates in MB/s. ready is called with
+// the client's host when it is up with the line.
+func benchmarkLine(b *testing.B, name, line string, ready func(client *netns)) {
 	const each = 400 << 20
 	l := newLab(b)
 	c, s := l.host("c"), l.host("s")
 	w := l.join(c, s)
 	s.run(ours, s.serverConfig(serverParty(b, plain))).up()
 	rates := map[bool][]float64{}
-	for range max(b.N, 5) {
-		for _, fenced := range []bool{false, true} {
+	for range max(b.N, 7) {
+		for _, with := range []bool{false, true} {
 			lines := []string{"connect-retry 1 1"}
-			if fenced {
-				lines = append(lines, "block-outside")
+			if with {
+				lines = append(lines, line)
 			}
 			client := c.run(ours, c.clientConfig(clientParty(b, plain, lines...), w.b4)).up()
+			if with {
+				ready(c)
+			}
 			sink := s.helper("receive", serverIPv4.String())
 			began := time.Now()
 			c.helper("send", sink.listenAddress(), fmt.Sprint(each)).report(2 * time.Minute)
-			rates[fenced] = append(rates[fenced], each/1e6/time.Since(began).Seconds())
+			rates[with] = append(rates[with], each/1e6/time.Since(began).Seconds())
 			if err := client.stop(syscall.SIGTERM); err != nil {
 				b.Error(err)
 			}
 		}
 	}
-	for fenced, name := range map[bool]string{false: "MB/s-open", true: "MB/s-fenced"} {
-		slices.Sort(rates[fenced])
-		b.Logf("%s: %.0f", name, rates[fenced])
-		b.ReportMetric(rates[fenced][len(rates[fenced])/2], name)
+	for with, unit := range map[bool]string{false: "MB/s-without", true: "MB/s-" + name} {
+		slices.Sort(rates[with])
+		b.Logf("%s: %.0f", unit, rates[with])
+		b.ReportMetric(rates[with][len(rates[with])/2], unit)
 	}
 }
