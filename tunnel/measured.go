@@ -17,16 +17,25 @@ type PathFound struct {
 }
 
 // Measure has the path to the peer measured, now, from time to time, and when it may have
-// changed, so that inner packets of size bytes can use it; 0 ends that. The session reports
-// session.PathMeasured. A link that cannot keep packets whole (link.Whole) measures
-// nothing.
-func (p *Peer) Measure(size int) {
-	if _, ok := p.link.(link.Whole); !ok {
-		return
+// changed, so that inner packets of size bytes can use it; 0 ends that, and what was
+// measured holds no more. The session reports session.PathMeasured. It reports whether the
+// path is measured: not by a link that cannot keep packets whole (link.Whole).
+func (p *Peer) Measure(size int) bool {
+	_, can := p.link.(link.Whole)
+	on := can && size > 0
+	before := p.measures.Swap(on)
+	if !on {
+		p.width.measured.Store(0)
+		p.found.Store(nil)
 	}
-	p.measures.Store(true)
-	p.Do(func(now time.Time) { p.Session.Path.Measure(now, size) })
+	if on || before {
+		p.Do(func(now time.Time) { p.Session.Path.Measure(now, size) })
+	}
+	return on
 }
+
+// Measures reports whether the path is measured (Measure).
+func (p *Peer) Measures() bool { return p.measures.Load() }
 
 // NewWay takes note that packets to the peer may take another way than before: the path is
 // measured anew if it is at all.
@@ -44,6 +53,10 @@ func (p *Peer) Found() (found PathFound, ok bool) {
 	}
 	return PathFound{}, false
 }
+
+// Carried is how long packets inside may be as it was measured, bytes; 0: of any length, or
+// nothing was measured.
+func (p *Peer) Carried() int { return int(p.width.measured.Load()) }
 
 // Carries takes note of what was measured: inner packets have no more than this many bytes
 // from now on, 0 for any.

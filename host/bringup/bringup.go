@@ -45,6 +45,12 @@ type Adapter struct {
 	hooks    hooked
 }
 
+// NewAdapter returns an adapter of its parts, for Openers outside of this package: n, and
+// what a state did to this host. Nothing is opened.
+func NewAdapter(n nic.NIC, a Applied, want State) *Adapter {
+	return &Adapter{NIC: n, applied: a, want: want}
+}
+
 // Overflow is how many packets waited too long in a device's queue, or found it
 // full; a nil adapter has none.
 func (a *Adapter) Overflow() uint64 {

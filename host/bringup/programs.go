@@ -234,7 +234,7 @@ func (a *Adapter) replace(ctx context.Context, want State) error {
 // The way to the other end may change without their help.
 func (a *Adapter) differs(want State) bool {
 	plain := func(s State) hostnet.State {
-		s.Device, s.TxQueueLen, s.Forward = "", 0, nil // they are told nothing of these
+		s.Device, s.MTU, s.TxQueueLen, s.Forward = "", 0, 0, nil // they are told nothing of these, or once
 		s.Routes = slices.DeleteFunc(slices.Clone(s.Routes), func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
 		if len(s.Routes) == 0 {
 			s.Routes = nil

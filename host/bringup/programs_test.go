@@ -252,3 +252,21 @@ func TestProgramsTakeTurns(t *testing.T) {
 		t.Errorf("ran %v: %q", ran, r.done)
 	}
 }
+
+// TestProgramsAndMTU: an adapter that follows the path is the same one for programs.
+func TestProgramsAndMTU(t *testing.T) {
+	r := new(recorder)
+	a, err := Hooks{Programs: r}.Opener(r.open)(t.Context(), withRoute)
+	if err == nil {
+		err = a.Finish(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.done = nil
+	narrow := withRoute
+	narrow.MTU = 1300
+	if err := a.Update(t.Context(), narrow); err != nil || !slices.Equal(r.done, []string{"1 routes"}) {
+		t.Errorf("%v: %q", err, r.done)
+	}
+}

@@ -15,7 +15,7 @@ import (
 
 // narrowLab is a client and a server with two routers between them, the link between
 // which carries less. Where the routers are silent, they tell nobody.
-func narrowLab(t *testing.T, mtu int, silent bool) (c, s *netns, far wire) {
+func narrowLab(t *testing.T, mtu int, silent bool) (c, s *netns, far wire, routers []*netns) {
 	l := newLab(t)
 	c, near, beyond, s := l.host("c"), l.host("r"), l.host("q"), l.host("s")
 	first, middle, far := l.join(c, near), l.join(near, beyond), l.join(beyond, s)
@@ -25,13 +25,14 @@ func narrowLab(t *testing.T, mtu int, silent bool) (c, s *netns, far wire) {
 	beyond.forward()
 	near.defaultVia(middle.b4, middle.b6)
 	beyond.defaultVia(middle.a4, middle.a6)
-	for _, r := range []*netns{near, beyond} {
+	routers = []*netns{near, beyond}
+	for _, r := range routers {
 		r.ip("link", "set", "eth1", "mtu", fmt.Sprint(mtu))
 		if silent {
 			r.nft("table inet silent { chain out { type filter hook output priority 0; icmp type destination-unreachable drop; icmpv6 type packet-too-big drop; }; }\n")
 		}
 	}
-	return c, s, far
+	return c, s, far, routers
 }
 
 // measured waits until the status of a host's Culvert has a path, and returns it with the
@@ -72,7 +73,7 @@ func TestPathMTU(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s client, %s server, %d, silent %v, IPv6 %v", c.who.client.name, c.who.server.name, c.mtu, c.silent, c.ipv6), func(t *testing.T) {
 			t.Parallel()
-			client, server, far := narrowLab(t, c.mtu, c.silent)
+			client, server, far, _ := narrowLab(t, c.mtu, c.silent)
 			how := plain
 			how.outerIPv6 = c.ipv6
 			began := time.Now()
@@ -99,6 +100,9 @@ func TestPathMTU(t *testing.T) {
 				if path != want || !strings.Contains(text, says) {
 					t.Errorf("path %+v, want %+v; status %q, want %q in it", path, want, text, says)
 				}
+				if at == client && c.mtu < 1500 {
+					at.hasMTU(1280) // IPv6 is on it
+				}
 			}
 			transfer(t, client, server, serverIPv4, 4<<20)
 			transfer(t, server, client, tun.clientIPv4.prefix.Addr(), 4<<20)
@@ -113,4 +117,28 @@ func TestPathMTU(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hasMTU waits until a host's tunnel has an MTU.
+func (n *netns) hasMTU(want int) {
+	n.t.Helper()
+	n.eventually(fmt.Sprintf("%s has an MTU of %d", tunDevice, want), func() bool {
+		return strings.Contains(n.ip("link", "show", tunDevice), fmt.Sprintf(" mtu %d ", want))
+	})
+}
+
+// TestPathMTUAdapter: the adapter's MTU follows the path down and up, also without root's
+// rights.
+func TestPathMTUAdapter(t *testing.T) {
+	t.Parallel()
+	client, server, far, routers := narrowLab(t, 1312, true)
+	unprivileged := clientParty(t, plain, "user nobody", "group nogroup", `pull-filter ignore "ifconfig-ipv6"`, `pull-filter ignore "route-ipv6"`)
+	dial(pairing{ours, stock}, client, server, serverParty(t, plain), unprivileged, far.b4)
+	client.measured()
+	client.hasMTU(1312 - 28 - 24) // IPv4 and UDP, and the data channel
+	for _, r := range routers {
+		r.ip("link", "set", "eth1", "mtu", "1500")
+	}
+	client.output(client.command("reconnect")...)
+	client.hasMTU(1500)
 }

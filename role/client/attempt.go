@@ -282,7 +282,7 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 		a.meet(ctx, e)
 		a.emit(profile.Reported(e, a.target.Reported()))
 	case session.PathMeasured:
-		followPath(a, e)
+		followPath(ctx, a, e)
 	case session.Closed:
 		if a.up && !errors.Is(e.Err, session.ErrExit) {
 			return &lostError{e.Err}
@@ -341,7 +341,9 @@ func read(ctx context.Context, a *attempt, options []string) (*config.Config, er
 
 // settle goes by what the server pushed, with the configuration that it makes.
 func (a *attempt) settle(ctx context.Context, options []string, cfg *config.Config) error {
-	profile.MeasurePath(cfg, a.peer)
+	if inner, known := profile.MeasurePath(cfg, a.peer); known {
+		a.narrowing.inner = inner
+	}
 	a.watch(cfg)
 	a.road.SetSpecial(profile.Special(cfg, a.road.Special().Shaper))
 	if err := a.bringUp(ctx, cfg); err != nil {

@@ -99,12 +99,13 @@ type Client struct {
 	remotes *reach.Remotes
 	dialer  reach.Dialer
 
-	login    *login
-	sessions sessions
-	mover    mover
-	adapter  atomic.Pointer[bringup.Adapter]
-	state    bringup.State   // what the adapter was brought to; owned by Run
-	routes   []hostnet.Route // of state, without those for moves; owned by Run
+	login     *login
+	sessions  sessions
+	mover     mover
+	adapter   atomic.Pointer[bringup.Adapter]
+	state     bringup.State   // what the adapter was brought to; owned by Run
+	routes    []hostnet.Route // of state, without those for moves; owned by Run
+	narrowing narrowing
 	// restarted is set while a connection is over that the adapter outlives; owned by Run
 	restarted bool
 	// goodbye: the connection that was up last tells the server when it ends; owned by Run

@@ -42,8 +42,12 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	}
 	want := bringup.State{State: state, Ethernet: network, Told: profile.Told(cfg, environment(cfg, a.told), a.target.Near().Addr())}
 	a.emit(profile.Configuring(state))
+	a.narrowing.given = state.MTU
 	if open := a.adapter.Load(); open != nil {
 		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
+			if open.Stack == nil {
+				want.MTU = a.narrowing.mtu(cfg, want)
+			}
 			a.state = want
 			return a.report(open.Update(ctx, want))
 		}

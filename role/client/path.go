@@ -2,15 +2,74 @@ package client
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 
+	"culvert/config"
+	"culvert/host/bringup"
 	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/session"
 )
 
+// narrowing is how the adapter follows the path to the server. Run owns it.
+type narrowing struct {
+	// inner is the longest packet inside that the path carries, bytes; 0: of any length.
+	// It holds for the next path, too, until that is measured.
+	inner int
+	given int  // the adapter's MTU as the configuration and the server have it
+	fixed bool // it could not be changed, so it stays
+}
+
+// mtu returns the MTU for an adapter in a state, bytes.
+func (n *narrowing) mtu(cfg *config.Config, s bringup.State) int {
+	s.MTU = n.given
+	if n.fixed {
+		return n.given
+	}
+	return profile.AdapterMTU(cfg, s.State, n.inner)
+}
+
 // followPath goes by what was measured of the path to the server.
-func followPath(a *attempt, e session.PathMeasured) {
-	if text := profile.FollowPath(cmp.Or(a.settled, a.base), a.peer, e); text != "" {
+func followPath(ctx context.Context, a *attempt, e session.PathMeasured) {
+	text, inner := profile.FollowPath(cmp.Or(a.settled, a.base), a.peer, e)
+	a.narrowing.inner = inner
+	before := a.state.MTU
+	err := fitAdapter(ctx, a)
+	if now := a.state.MTU; now != before {
+		if found, _ := a.peer.Found(); text == "" && found.Bytes > 0 {
+			text = fmt.Sprintf("path %d or more", found.Bytes)
+		} else if text == "" {
+			text = "path not measured: the server does not answer"
+		}
+		text += fmt.Sprintf(", the adapter's MTU from %d to %d", before, now)
+		if inner > 0 && now > inner {
+			text += fmt.Sprintf(", which is the least for IPv6: packets of more than %d are cut, or their senders told", inner)
+		}
+	}
+	if text != "" {
 		a.emit(event.Remark{Text: text})
 	}
+	if err != nil {
+		a.emit(event.Remark{Text: fmt.Sprintf("the adapter's MTU stays %d: packets that the path does not carry are cut, or their senders told", before), Err: err})
+	}
+}
+
+// fitAdapter brings the adapter to an MTU that the path carries, or back to the one that
+// it was given. With an error it has the one before, and keeps it.
+func fitAdapter(ctx context.Context, a *attempt) error {
+	open := a.adapter.Load()
+	if open == nil || open.Stack != nil || a.settled == nil {
+		return nil
+	}
+	want := a.state
+	if want.MTU = a.narrowing.mtu(a.settled, want); want.MTU == a.state.MTU {
+		return nil
+	}
+	if err := open.Update(ctx, want); err != nil {
+		a.narrowing.fixed = true
+		return err
+	}
+	a.state = want
+	return nil
 }

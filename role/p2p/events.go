@@ -25,7 +25,7 @@ func (s *sessions) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	case session.Expired:
 		s.end(profile.ErrExpired)
 	case session.PathMeasured:
-		if text := profile.FollowPath(one.settings.Config, one.Peer, e); text != "" {
+		if text, _ := profile.FollowPath(one.settings.Config, one.Peer, e); text != "" {
 			s.emit(event.Remark{Text: text})
 		}
 	case session.Closed:

@@ -59,7 +59,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		d.report(Expired{c.about(now)})
 		c.Session.Dismiss(now, "RESTART")
 	case session.PathMeasured:
-		if text := profile.FollowPath(d.rules.Load().cfg, c.Peer, e); text != "" {
+		if text, _ := profile.FollowPath(d.rules.Load().cfg, c.Peer, e); text != "" {
 			d.report(Remark{About: c.about(now), Text: text})
 		}
 	case session.Remark:
