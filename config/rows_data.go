@@ -23,7 +23,7 @@ var dataRows = list{
 
 	// Accepted, and nothing to do.
 	{Name: "comp-noadapt", Where: pull, Status: Harmless, Help: "Do not adapt compression; nothing is compressed."},
-	{Name: "mtu-test", spare: true, Where: top, Help: "Measure how large datagrams pass, for three minutes from the start, and log it; a client, or one of two hosts.", set: on(func(c *Config) *bool { return &c.Data.MTUTest })},
+	{Name: "mtu-test", spare: true, Where: top, Help: "Log how large datagrams pass, which is measured anyway; a client, or one of two hosts.", set: on(func(c *Config) *bool { return &c.Data.MTUTest })},
 	{Name: "fast-io", Where: top, Status: Harmless, Help: "Skip a system call for each packet; ignored since OpenVPN 2.7."},
 	{Name: "keysize", Usage: "bits", Where: top, Status: Harmless, Reason: "ignored; a cipher's name gives its key size", Help: "Set a cipher's key size; removed in OpenVPN 2.6."},
 

@@ -115,6 +115,9 @@ type Whole interface {
 	// WriteWhole sends a packet to its Path in one piece, or not at all. What the system
 	// believes of the path does not count, only what its adapter takes.
 	WriteWhole(p *buf.Packet) error
+	// Believed is the largest IP packet in bytes that the system believes to pass on the way
+	// to an address, as Path.PathMTU, whether it goes by that or not.
+	Believed(remote netip.AddrPort) (bytes int, ok bool)
 }
 
 // DatagramOverhead is the length of the IP and UDP headers of a datagram, in

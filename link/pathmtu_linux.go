@@ -10,12 +10,17 @@ import (
 
 var _ Path = (*UDP)(nil)
 
-// PathMTU implements Path, for a socket whose datagrams this host may not cut. It asks for the route of a socket with the same options
-// that is connected to the address (IP_MTU of ip(7), IPV6_MTU of ipv6(7)).
+// PathMTU implements Path, for a socket whose datagrams this host may not cut.
 func (u *UDP) PathMTU(remote netip.AddrPort) (bytes int, ok bool) {
 	if d := u.route.MTUDiscovery; d != CutHere && d != CutNever {
 		return 0, false
 	}
+	return u.Believed(remote)
+}
+
+// Believed implements Whole. It asks for the route of a socket with the same options that is
+// connected to the address (IP_MTU of ip(7), IPV6_MTU of ipv6(7)).
+func (u *UDP) Believed(remote netip.AddrPort) (bytes int, ok bool) {
 	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
 		return raw.Control(func(fd uintptr) {
 			// Without the right to set a mark, the answer is for the route without

@@ -298,3 +298,68 @@ func TestWriteWhole(t *testing.T) {
 		}
 	}
 }
+
+// observedConn calls before each call on the socket that is not a read.
+type observedConn struct {
+	syscall.RawConn
+	control, write func()
+}
+
+func (c observedConn) Control(f func(uintptr)) error {
+	c.control()
+	return c.RawConn.Control(f)
+}
+
+func (c observedConn) Write(f func(uintptr) bool) error {
+	c.write()
+	return c.RawConn.Write(f)
+}
+
+// TestWriteWholeAlone: nobody else writes between the change of the option and the change
+// back, since packets of theirs that are too large would be refused; and only meanwhile
+// nobody may cut.
+func TestWriteWholeAlone(t *testing.T) {
+	u, far := listen(t, Options{Addr: addrPort("127.0.0.1:0")}), listen(t, Options{Addr: addrPort("127.0.0.1:0")})
+	before, _, _ := mtuDiscovery(t, u.conn)
+	raw := u.raw
+	var calls []int // what the option is before each call
+	look := func() {
+		if u.writing.TryLock() {
+			u.writing.Unlock()
+			t.Error("another writer could come between")
+		}
+		now, _, _ := mtuDiscovery(t, u.conn)
+		calls = append(calls, now)
+	}
+	u.raw = observedConn{raw, look, look}
+	p := buf.New(buf.DefaultSize)
+	p.Set([]byte("whole"))
+	p.Path.Remote = far.LocalAddr()
+	err := u.WriteWhole(p)
+	u.raw = raw
+	after, _, _ := mtuDiscovery(t, u.conn)
+	if want := []int{before, unix.IP_PMTUDISC_PROBE, unix.IP_PMTUDISC_PROBE}; err != nil || !slices.Equal(calls, want) || after != before {
+		t.Errorf("discovery was %v, then %d, want %v, then %d (%v)", calls, after, want, before, err)
+	}
+	if !u.writing.TryLock() {
+		t.Fatal("nobody can write afterwards")
+	}
+	u.writing.Unlock()
+}
+
+// TestBelieved: what the system believes of a path is known also where it may cut.
+func TestBelieved(t *testing.T) {
+	for _, addr := range loopbacks(t) {
+		u := listen(t, Options{Addr: addrPort(addr)})
+		bytes, ok := u.Believed(u.LocalAddr())
+		if !ok || bytes < 1280 {
+			t.Errorf("%s: %d, %v", addr, bytes, ok)
+		}
+		if _, ok := u.PathMTU(u.LocalAddr()); ok {
+			t.Errorf("%s: the system is believed", addr)
+		}
+		if _, ok := u.Believed(netip.AddrPort{}); ok {
+			t.Error("believed without an address")
+		}
+	}
+}

@@ -68,9 +68,6 @@ type Config struct {
 	// Fragment is the longest datagram of the data channel in bytes of
 	// payload; longer ones are cut where the peer understands it. 0: no limit.
 	Fragment int
-	// MTUTest has the session measure which datagrams pass, so that an adapter of this
-	// MTU, in bytes, can use the path. 0: it only answers a peer that measures.
-	MTUTest int
 	// MuteReplays keeps replayed packets out of the log.
 	MuteReplays bool
 

@@ -29,7 +29,8 @@ type Data struct {
 	forged   atomic.Uint64                 // packets that the static key does not fit
 	replayed atomic.Uint64                 // packets that came twice, or too late, with a static key
 	loads    loads
-	answered atomic.Int64 // when a question was answered last, since born
+	echoes   atomic.Pointer[echoes] // nil: the peer is not asked by pings
+	answered atomic.Int64           // when a question was answered last, since born
 
 	// Each direction is written by a goroutine of its own, for every packet.
 	_            cpu.CacheLinePad
@@ -126,6 +127,12 @@ func (d *Data) Open(now time.Time, p *buf.Packet) (Kind, error) {
 	kind := kindOf(p.Bytes())
 	switch kind {
 	case KindPacket:
+		if e := d.echoes.Load(); e != nil && e.take(p.Bytes()) {
+			if d.loads.news() {
+				return KindMTUTest, nil
+			}
+			return KindOther, nil
+		}
 		d.carry(&d.received, now, p.Len())
 	case KindMTUTest:
 		if p.Bytes()[len(occMagic)] == occReport {

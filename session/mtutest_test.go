@@ -2,72 +2,12 @@ package session
 
 import (
 	"encoding/binary"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"culvert/internal/buf"
-	"culvert/session/wrap"
 )
-
-// remarks returns what an end reported in words.
-func remarks(e *end) (all []string) {
-	for _, event := range e.events {
-		if r, ok := event.(Remark); ok {
-			all = append(all, r.Text)
-		}
-	}
-	return all
-}
-
-// TestMTUTest: a test finds the largest of its sizes that passes, each way.
-func TestMTUTest(t *testing.T) {
-	const largest = 1500 + 4 + 8 + 16 // opcode and peer-id, epoch and packet-id, tag
-	sizes := make([]int, loadSizes)
-	for i := range sizes {
-		sizes[i] = largest - (largest-leastLoad)*i/(loadSizes-1)
-	}
-	for _, passes := range []int{0, largest, 1400, 1300, 600} {
-		sim := newPair(t, path{delay: 20 * time.Millisecond, mtu: passes}, func(client, _ *Config, _ *wrap.Armour) { client.MTUTest = 1500 })
-		sim.path.mtu = 0 // the handshake is not what is tested
-		sim.run(time.Minute, sim.established)
-		sim.path.mtu = passes
-		sim.pass(5 * time.Minute)
-		want := sizes[slices.IndexFunc(sizes, func(size int) bool { return passes == 0 || size <= passes })]
-		text := fmt.Sprintf("NOTE: Empirical MTU test completed [Tried,Actual] local->remote=[%d,%d] remote->local=[%d,%d]", largest, want, largest, want)
-		said := remarks(sim.client)
-		if len(said) != 2 || !strings.HasPrefix(said[0], "NOTE: Beginning empirical MTU test") || said[1] != text {
-			t.Errorf("a path of %d: %q, want %q", passes, said, text)
-		}
-		if said := remarks(sim.server); len(said) != 0 {
-			t.Errorf("the server says %q", said)
-		}
-	}
-}
-
-// TestMTUTestWithoutAnswer: a peer that answers nothing is not asked for ever.
-func TestMTUTestWithoutAnswer(t *testing.T) {
-	sim := newPair(t, path{}, func(client, _ *Config, _ *wrap.Armour) { client.MTUTest = 1500 })
-	sim.run(time.Minute, sim.established)
-	sent := 0
-	sim.drop = func(from *end, b []byte) bool {
-		if from == sim.client && b[0]>>3 == 9 {
-			sent++
-			return true
-		}
-		return false
-	}
-	sim.pass(10 * time.Minute)
-	said := remarks(sim.client)
-	if len(said) != 2 || !strings.Contains(said[1], "does not say what it received") {
-		t.Errorf("%q", said)
-	}
-	if most := testSteps + reportTries; sent > most {
-		t.Errorf("%d messages, want at most %d", sent, most)
-	}
-}
 
 // TestMTUTestAnswers: a peer gets what it asks for, but not more often, or more of it,
 // than is good.
@@ -105,8 +45,8 @@ func TestMTUTestAnswers(t *testing.T) {
 	if _, err := sim.client.data.Open(sim.now, p); err != nil {
 		t.Fatal(err)
 	}
-	if r := sim.client.data.loads.report.Load(); r != reported|mostLoad {
-		t.Errorf("report %x, want %x", r, uint64(reported|mostLoad))
+	if at := sim.client.Data().LastAnswer(); !at.Equal(sim.now) {
+		t.Errorf("the report came at %v, now is %v", at, sim.now)
 	}
 	sim.now = sim.now.Add(answerGap)
 	for _, short := range [][]byte{{occAskLoad}, {occAskLoad, 1}, {occReport}, {occReport, 1, 2, 3}, {occAskLoad, 0, 0}} {
@@ -130,13 +70,13 @@ func FuzzMTUTest(f *testing.F) {
 		}
 		sim.server.data.loads.take(len(b), b)
 		sim.now = sim.now.Add(answerGap)
-		sim.server.mtuTest.largest = 0
+		sim.server.Path.messages.largest = 0
 		sim.server.Path.Output(sim.now, func(answer []byte) {
 			if len(answer) > mostLoad {
 				t.Errorf("%d bytes for % x", len(answer), message)
 			}
 		})
-		if len(message) >= 3 && message[0] == occAskLoad && binary.BigEndian.Uint16(message[1:]) > 0 && sim.server.mtuTest.largest == 0 {
+		if len(message) >= 3 && message[0] == occAskLoad && binary.BigEndian.Uint16(message[1:]) > 0 && sim.server.Path.messages.largest == 0 {
 			t.Errorf("% x is not answered", message)
 		}
 	})

@@ -79,6 +79,8 @@ type pair struct {
 	tap func(from *end, packet []byte)
 	// drop, if any, says which packets are lost beside what path loses.
 	drop func(from *end, packet []byte) bool
+	// packet, if any, gets what comes out of the tunnel.
+	packet func(at *end, packet []byte)
 }
 
 var (
@@ -265,8 +267,11 @@ func (p *pair) arrive(f flight) {
 	if op := f.packet[0] >> 3; op == 6 || op == 9 {
 		packet := buf.New(2000)
 		packet.Set(f.packet)
-		if kind, err := f.to.data.Open(p.now, packet); err == nil && kind == KindExit {
+		switch kind, err := f.to.data.Open(p.now, packet); {
+		case err == nil && kind == KindExit:
 			f.to.PeerExited()
+		case err == nil && kind == KindPacket && p.packet != nil:
+			p.packet(f.to, packet.Bytes())
 		}
 		return
 	}

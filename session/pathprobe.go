@@ -23,21 +23,31 @@ const (
 
 // PathProbe measures which datagrams pass both ways in one piece, after RFC 8899
 // (DPLPMTUD): a question for a load, itself padded to the size in question, is answered by
-// a load of that size. OpenVPN answers it as Culvert does. It belongs to the control
-// goroutine; nothing is measured before Measure.
+// a load of that size. OpenVPN answers it as Culvert does. A peer that does not is asked by
+// pings in the tunnel (Echo). It belongs to the control goroutine; nothing is measured before
+// Measure.
 type PathProbe struct {
+	// Believes, if not nil, returns the largest datagram that this host's system believes
+	// to pass, bytes; 0: it does not say. That is tried first.
+	Believes func() int
+
 	news     *news
 	data     *Data
-	messages *mtuTest
+	messages *loadMessages
+	most     int     // the longest datagram, bytes; 0: no limit
+	echo     Echo    // for pings; not valid: there are none
+	pings    *echoes // in place of loads; nil: loads
+	since    uint16  // the sequence of the first ping of the size being tried
 
 	phase  pathPhase
-	top    int // the largest datagram that is of use, bytes
-	lo, hi int // lo passes, and nothing above hi does
-	size   int // being tried
-	long   int // of the question with which that is done, bytes: blocks of a cipher may make it shorter
-	pass   int // the length of the question of size lo
-	heard  int // the largest load that was an answer: another one is a late answer to the same question
-	tries  int // of it
+	top    int  // the largest datagram that is of use, bytes
+	lo, hi int  // lo passes, and nothing above hi does
+	size   int  // being tried
+	long   int  // of the question with which that is done, bytes: blocks of a cipher may make it shorter
+	pass   int  // the length of the question of size lo
+	heard  int  // the largest load that was an answer: another one is a late answer to the same question
+	tries  int  // of it
+	full   bool // top was tried
 	trip   time.Duration
 	first  time.Time // the first question of the size was sent
 	sent   time.Time // the last
@@ -60,14 +70,16 @@ const (
 )
 
 // Measure has the path measured, so that inner packets of this many bytes may use it, and
-// again from time to time. 0 ends that.
-func (p *PathProbe) Measure(now time.Time, inner int) {
+// again from time to time. 0 ends that. A peer that answers no loads is asked by pings
+// between the addresses of e, if they are valid.
+func (p *PathProbe) Measure(now time.Time, inner int, e Echo) {
+	p.echo = e
 	top := 0
 	if fit := p.data.Fit(leastLoad); inner > 0 && fit > 0 {
 		top = min(mostLoad, inner+leastLoad-fit)
 	}
-	if most := p.messages.most; most > 0 {
-		top = min(top, most)
+	if p.most > 0 {
+		top = min(top, p.most)
 	}
 	switch {
 	case top <= leastLoad:
@@ -81,14 +93,24 @@ func (p *PathProbe) Measure(now time.Time, inner int) {
 // Again has the path measured anew, because it may be another one.
 func (p *PathProbe) Again(now time.Time) {
 	if p.top > 0 && p.phase != pathHello {
+		if p.known.Size == 0 {
+			p.ask(nil) // it was out of reach, perhaps
+		}
 		p.known, p.trip = PathMeasured{}, 0
 		p.begin(now)
 	}
 }
 
 func (p *PathProbe) off() {
-	p.phase, p.top, p.due = pathOff, 0, time.Time{}
+	p.phase, p.top, p.due, p.known = pathOff, 0, time.Time{}, PathMeasured{}
+	p.ask(nil)
 	p.data.loads.expects.Store(false)
+}
+
+// ask has the peer asked by pings from now on, nil: by loads.
+func (p *PathProbe) ask(pings *echoes) {
+	p.pings = pings
+	p.data.echoes.Store(pings)
 }
 
 func (p *PathProbe) begin(now time.Time) {
@@ -102,14 +124,16 @@ func (p *PathProbe) try(at time.Time, size int) {
 	if p.phase != pathSearch {
 		p.heard = 0
 	}
+	if p.pings != nil {
+		p.since = p.pings.sequence + 1
+	}
 	p.data.loads.echo.Store(0)
-	p.data.loads.expects.Store(true)
+	p.data.loads.expects.Store(p.pings == nil)
 }
 
 // advance takes answers, and gives up what had none.
 func (p *PathProbe) advance(now time.Time) {
-	if size := int(p.data.loads.echo.Swap(0)); size > 0 && p.tries > 0 && size+rounding >= p.size && size > p.heard {
-		p.heard = min(size, p.long) // more is a late answer to a larger question
+	if p.answered() {
 		p.passed(now)
 	}
 	if p.due.IsZero() || now.Before(p.due) {
@@ -129,6 +153,21 @@ func (p *PathProbe) advance(now time.Time) {
 	}
 }
 
+// answered reports whether an answer to the present question has come.
+func (p *PathProbe) answered() bool {
+	size := int(p.data.loads.echo.Swap(0))
+	switch {
+	case p.tries == 0:
+		return false
+	case p.pings != nil:
+		return p.pings.heard(p.since)
+	case size == 0 || size+rounding < p.size || size <= p.heard:
+		return false
+	}
+	p.heard = min(size, p.long) // more is a late answer to a larger question
+	return true
+}
+
 // passed goes on after an answer.
 func (p *PathProbe) passed(now time.Time) {
 	switch {
@@ -140,8 +179,8 @@ func (p *PathProbe) passed(now time.Time) {
 	next := p.sent.Add(pace)
 	switch p.phase {
 	case pathHello:
-		p.phase, p.lo, p.hi, p.pass = pathSearch, p.size, p.top, p.long
-		p.try(next, p.hi) // most paths carry all of it
+		p.phase, p.lo, p.hi, p.pass, p.full = pathSearch, p.size, p.top, p.long, false
+		p.narrowDown(now, next)
 	case pathSearch:
 		p.lo, p.pass = p.size, p.long
 		p.narrowDown(now, next)
@@ -162,7 +201,7 @@ func (p *PathProbe) lost(now time.Time) {
 
 func (p *PathProbe) narrowDown(now, next time.Time) {
 	if p.lo < p.hi {
-		p.try(next, (p.lo+p.hi+1)/2)
+		p.try(next, p.choose())
 		return
 	}
 	found := PathMeasured{p.pass, p.top}
@@ -178,10 +217,36 @@ func (p *PathProbe) narrowDown(now, next time.Time) {
 	p.rest(now)
 }
 
+// choose returns the size to try between lo and hi: what the system believes to pass, and
+// whether a byte more does; all of it, since most paths carry that; the middle.
+func (p *PathProbe) choose() int {
+	believed := 0
+	if p.Believes != nil {
+		believed = p.Believes()
+	}
+	size := (p.lo + p.hi + 1) / 2
+	switch {
+	case p.lo < believed && believed <= p.hi:
+		size = believed
+	case p.lo == believed:
+		size = p.lo + 1
+	case p.hi == p.top && !p.full:
+		size = p.hi
+	}
+	p.full = p.full || size == p.top
+	return size
+}
+
 // unanswered leaves a peer alone that does not answer. One that did before may have been
 // out of reach, and is asked again.
 func (p *PathProbe) unanswered(now time.Time) {
+	if p.known.Size == 0 && p.pings == nil && p.echo.valid() {
+		p.ask(newEchoes(p.echo))
+		p.begin(now)
+		return
+	}
 	if p.known.Size == 0 {
+		p.ask(nil)
 		p.report(PathMeasured{0, p.top})
 		p.phase, p.due = pathOff, time.Time{}
 		p.data.loads.expects.Store(false)
@@ -212,6 +277,8 @@ func (p *PathProbe) rest(now time.Time) {
 func (p *PathProbe) look(now time.Time) {
 	used, _ := p.data.traffic()
 	switch {
+	case p.pings != nil && used == p.used: // the peer takes pings for use, and counts them (`inactive`)
+		p.due = now.Add(confirmEvery)
 	case !now.Before(p.whole):
 		p.begin(now)
 	case used != p.used:
@@ -236,10 +303,15 @@ func (p *PathProbe) output(now time.Time, emit func([]byte)) {
 	if p.phase == pathOff || p.phase == pathRest || now.Before(p.due) {
 		return
 	}
-	p.messages.send(now, binary.BigEndian.AppendUint16([]byte{occAskLoad}, uint16(p.size)), p.size, func(b []byte) {
-		p.long = len(b)
-		emit(b)
-	})
+	var long int
+	if p.pings != nil {
+		long = p.pings.ask(now, p.data, p.size, emit)
+	} else {
+		long = p.messages.send(now, binary.BigEndian.AppendUint16([]byte{occAskLoad}, uint16(p.size)), p.size, emit)
+	}
+	if long > 0 {
+		p.long = long
+	}
 	if p.tries++; p.tries == 1 {
 		p.first = now
 	}

@@ -4,6 +4,10 @@ import (
 	mrand "math/rand/v2"
 	"testing"
 	"time"
+
+	"culvert/internal/digest"
+	"culvert/session/negotiate"
+	"culvert/session/wrap"
 )
 
 // measurements returns what an end found of its path.
@@ -37,7 +41,7 @@ func measuring(t *testing.T, p path) *pair {
 	sim.run(time.Minute, sim.established)
 	sim.pass(time.Second)
 	sim.path = p
-	sim.client.Path.Measure(sim.now, innerSize)
+	sim.client.Path.Measure(sim.now, innerSize, Echo{})
 	return sim
 }
 
@@ -157,6 +161,100 @@ func TestPathProbeFarAway(t *testing.T) {
 			sim.run(2*time.Minute, func() bool { return len(measurements(sim.client)) > 0 })
 			if got, want := measurements(sim.client), (PathMeasured{mtu, outerSize}); len(got) == 0 || got[0] != want {
 				t.Errorf("a path of %d bytes and %v each way: %+v", mtu, delay*time.Millisecond, got)
+			}
+		}
+	}
+}
+
+// TestPathProbeBelieves: what the system believes of the path is tried first, and saves
+// questions where it is right. Where it is wrong, the path is measured as exactly.
+func TestPathProbeBelieves(t *testing.T) {
+	for _, mtu := range []int{0, outerSize - 1, 1400, 1284, 577, 576} {
+		for _, believed := range []int{0, 100, 576, 577, 1283, 1284, 1285, 1400, outerSize - 1, outerSize, 9000, -1} {
+			sim := newPair(t, path{delay: 10 * time.Millisecond}, nil)
+			sim.run(time.Minute, sim.established)
+			sim.pass(time.Second)
+			sim.path.mtu = mtu
+			if believed == -1 { // it learns of it by the first that is lost
+				learnt := 0
+				sim.drop = func(from *end, b []byte) bool {
+					if mtu > 0 && len(b) > mtu {
+						learnt = mtu
+					}
+					return false
+				}
+				sim.client.Path.Believes = func() int { return learnt }
+			} else {
+				sim.client.Path.Believes = func() int { return believed }
+			}
+			n := dataPackets(sim, sim.client)
+			sim.client.Path.Measure(sim.now, innerSize, Echo{})
+			sim.pass(5 * time.Second)
+			want := PathMeasured{min(mtu, outerSize), outerSize}
+			if mtu == 0 {
+				want.Size = outerSize
+			}
+			if got := measurements(sim.client); len(got) != 1 || got[0] != want {
+				t.Errorf("a path of %d, believed to be of %d: %+v", mtu, believed, got)
+			}
+			right := believed == mtu || believed == -1 && mtu > 0
+			if most := 1 + sizeTries + 1 + sizeTries; right && mtu > 0 && *n > most {
+				t.Errorf("a path of %d, believed to be of %d: %d packets, want no more than %d", mtu, believed, *n, most)
+			}
+			if *n > 40 {
+				t.Errorf("a path of %d, believed to be of %d: %d packets", mtu, believed, *n)
+			}
+		}
+	}
+}
+
+// TestPathProbeBlocks: with a cipher that has blocks, packets inside are as long as the path
+// carries, not a byte longer or shorter.
+func TestPathProbeBlocks(t *testing.T) {
+	sha256, err := digest.Lookup("SHA256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cipher := range []string{"AES-256-CBC"} {
+		for mtu := 1280; mtu < 1314; mtu++ {
+			sim := newPair(t, path{delay: time.Millisecond}, func(client, server *Config, _ *wrap.Armour) {
+				client.Ciphers, server.Ciphers = []string{cipher}, []string{cipher}
+				client.Digest, server.Digest = sha256, sha256
+				client.PeerInfo = negotiate.LocalPeerInfo("test", "linux", client.Ciphers, 1600, nil)
+			})
+			sim.run(time.Minute, sim.established)
+			sim.pass(time.Second)
+			sim.path.mtu = mtu
+			sim.client.Path.Measure(sim.now, innerSize, Echo{})
+			sim.pass(10 * time.Second)
+			got := measurements(sim.client)
+			if len(got) != 1 || sim.client.Data().Fit(got[0].Size) != sim.client.Data().Fit(mtu) || got[0].Size > mtu {
+				t.Errorf("%s, a path of %d: %+v, so packets of %d bytes fit, and %d do", cipher, mtu, got, sim.client.Data().Fit(got[0].Size), sim.client.Data().Fit(mtu))
+			}
+		}
+	}
+}
+
+// TestPathProbeLies: a peer whose answers are not of the size that was asked for, or that
+// answers what was not asked, makes nobody believe in more than it was asked for.
+func TestPathProbeLies(t *testing.T) {
+	for _, size := range []int{60, 100, 575, 600, 1400, 1500} {
+		sim := measuring(t, path{delay: 5 * time.Millisecond, mtu: 1300})
+		m := loadMessages{data: sim.server.data}
+		lie := func(from *end, b []byte) bool {
+			if from == sim.server && b[0]>>3 == 9 && len(b) > 200 {
+				sim.path.mtu = 0 // its lies pass
+				sim.drop = nil
+				m.send(sim.now, []byte{occLoad}, size, func(b []byte) { sim.transmit(sim.server, b) })
+				return true
+			}
+			return false
+		}
+		sim.meddle = func(*end) { sim.drop, sim.path.mtu = lie, 1300 }
+		sim.pass(time.Minute)
+		for _, m := range measurements(sim.client) {
+			if m.Size > outerSize || m.Size > 0 && m.Size < leastLoad-rounding {
+				t.Errorf("answers of %d: %+v", size, m)
 			}
 		}
 	}

@@ -38,7 +38,6 @@ type Session struct {
 	leave     *leave
 	watch     watch
 	probe     probe
-	mtuTest   mtuTest
 	// Path measures what the path to the peer carries. Its Output is to follow each
 	// Output of the session.
 	Path   *PathProbe
@@ -62,8 +61,7 @@ func newSession(cfg Config, static *seal.Static, now time.Time) *Session {
 	s.ClientSide = ClientSide{s.handshake}
 	s.watch = watch{timers: cfg.Timers, data: s.data, pulls: cfg.pulls()}
 	s.probe = probe{data: s.data}
-	s.mtuTest = mtuTest{news: s.news, data: s.data, mtu: cfg.MTUTest, most: cfg.Fragment}
-	s.Path = &PathProbe{news: s.news, data: s.data, messages: &s.mtuTest}
+	s.Path = &PathProbe{news: s.news, data: s.data, messages: &loadMessages{data: s.data}, most: cfg.Fragment}
 	s.report = report{data: s.data, window: cfg.ReplayWindow, muteReplays: cfg.MuteReplays}
 	return s
 }
@@ -230,7 +228,6 @@ func (s *Session) Advance(now time.Time) {
 		s.remark(text)
 	}
 	if s.Established() {
-		s.mtuTest.advance(now)
 		s.Path.advance(now)
 	}
 	if s.watch.expires(now, s.Established()) {
@@ -262,7 +259,6 @@ func (s *Session) Deadline() time.Time {
 	if ping := s.watch.timers.Ping; ping > 0 && s.Established() {
 		by(s.data.LastSent().Add(ping))
 	}
-	by(s.mtuTest.deadline())
 	by(s.Path.due)
 	by(s.report.deadline())
 	by(s.leave.deadline())
@@ -320,7 +316,8 @@ func (s *Session) Exit(now time.Time, notices int) {
 	}
 }
 
-// MTUTest takes what Data.Open found: the next Path.Output answers.
+// MTUTest takes what Data.Open found: a question or an answer about sizes. The next Advance
+// goes on with it, and the next Path.Output answers.
 func (s *Session) MTUTest() {}
 
 // PeerExited takes the exit notice that Data.Open found.

@@ -1,10 +1,12 @@
 package tunnel
 
 import (
+	"net/netip"
 	"time"
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/session"
 )
 
 // PathFound is what measuring the path to a peer found. Bytes are those of outer IP
@@ -18,20 +20,35 @@ type PathFound struct {
 
 // Measure has the path to the peer measured, now, from time to time, and when it may have
 // changed, so that inner packets of size bytes can use it; 0 ends that, and what was
-// measured holds no more. The session reports session.PathMeasured. It reports whether the
+// measured holds no more. A peer that answers no other question is asked by pings between
+// the addresses of e. The session reports session.PathMeasured. Measure reports whether the
 // path is measured: not by a link that cannot keep packets whole (link.Whole).
-func (p *Peer) Measure(size int) bool {
-	_, can := p.link.(link.Whole)
+func (p *Peer) Measure(size int, e session.Echo) bool {
+	by, can := p.link.(link.Whole)
 	on := can && size > 0
 	before := p.measures.Swap(on)
 	if !on {
 		p.width.measured.Store(0)
 		p.found.Store(nil)
+		size = 0
 	}
 	if on || before {
-		p.Do(func(now time.Time) { p.Session.Path.Measure(now, size) })
+		p.Do(func(now time.Time) {
+			path := p.Session.Path
+			path.Believes = func() int { return believed(by, p.Path().Remote) }
+			path.Measure(now, size, e)
+		})
 	}
 	return on
+}
+
+// believed is the largest datagram that the system believes to pass, bytes; 0: it does not say.
+func believed(by link.Whole, remote netip.AddrPort) int {
+	bytes, ok := by.Believed(remote)
+	if !ok {
+		return 0
+	}
+	return max(0, bytes-link.DatagramOverhead(!remote.Addr().Unmap().Is4()))
 }
 
 // Measures reports whether the path is measured (Measure).

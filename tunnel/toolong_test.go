@@ -448,3 +448,24 @@ func TestWidthBounds(t *testing.T) {
 		}
 	})
 }
+
+// TestTooLongForNothing: a packet that was too long for a path that was forgotten meanwhile is
+// dropped, and nobody is told of a size.
+func TestTooLongForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _ := roads(t)
+		for _, packet := range [][]byte{
+			packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400), packettest.UDP("[fd00::2]:1", "[fd00::1]:2", 1400),
+			fragmentable(packettest.UDP("10.8.0.2:1", "10.8.0.1:2", 1400), false),
+		} {
+			p := buf.New(2000)
+			p.Set(packet)
+			out := sender{road: &near.Road, spares: buf.NewSpares(1800)}
+			drop := near.tooLong(time.Now(), near.peer, p, &out)
+			out.end()
+			if told, sent := near.nic.Drain(), drain(far); drop != TooLarge || len(told) > 0 || len(sent) > 0 {
+				t.Errorf("%v, %d answers, %d sent", drop, len(told), len(sent))
+			}
+		}
+	})
+}

@@ -5,6 +5,7 @@ package interop
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -141,4 +142,47 @@ func TestPathMTUAdapter(t *testing.T) {
 	}
 	client.output(client.command("reconnect")...)
 	client.hasMTU(1500)
+}
+
+// TestPathMTUByPings: OpenVPN that answers no messages about sizes, as with kernel offload, is
+// measured by pings in the tunnel, whichever end it is. Here the messages to it are lost: by a
+// filter that can read them, since nothing is encrypted.
+func TestPathMTUByPings(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		who      pairing
+		topology string
+	}{{pairing{ours, stock}, "subnet"}, {pairing{ours, stock}, "net30"}, {pairing{stock, ours}, "subnet"}} {
+		t.Run(c.who.name()+"/"+c.topology, func(t *testing.T) {
+			t.Parallel()
+			client, server, far, _ := narrowLab(t, 1312, true)
+			how := plain
+			how.cipher, how.topology = "none", c.topology
+			bare := []string{"data-ciphers none", "auth none"}
+			sp, cp := serverParty(t, how, bare...), clientParty(t, how, bare...)
+			sp.ciphers, cp.ciphers = "", ""
+			at, deaf := client, server
+			if c.who.server.name == ours.name {
+				at, deaf = server, client
+				sp.extra = append(sp.extra, "allow-insecure-none")
+			} else {
+				cp.extra = append(cp.extra, "allow-insecure-none", "mtu-test")
+			}
+			deaf.nft("table inet deaf { chain in { type filter hook input priority 0; iifname \"eth*\" @th,128,32 0x287f346b counter drop; }; }\n")
+			tun := dial(c.who, client, server, sp, cp, far.b4)
+			path, text := at.measured()
+			if want := (backend.Path{Measured: true, Bytes: 1312, MSS: 1312 - 28 - 8 - 40, MSSBefore: 1492 - 28 - 8 - 40}); path != want {
+				t.Errorf("path %+v, want %+v; status %q", path, want, text)
+			}
+			if !strings.Contains(deaf.output("nft", "list", "ruleset"), "counter packets 5 ") {
+				t.Error("5 messages about sizes are to be lost:", deaf.output("nft", "list", "ruleset"))
+			}
+			if at == client {
+				tun.clientProc.expect(regexp.MustCompile(`NOTE: Empirical MTU test completed \[Tried,Actual\] local->remote=\[1464,1284\] remote->local=\[1464,1284\]`), 1, patience)
+			}
+			transfer(t, client, server, serverIPv4, 1<<20)
+			transfer(t, server, client, tun.clientIPv4.prefix.Addr(), 1<<20)
+			at.output("ping", "-n", "-c", "3", "-i", "0.2", "-w", "5", map[*netns]fmt.Stringer{client: serverIPv4, server: tun.clientIPv4.prefix.Addr()}[at].String())
+		})
+	}
 }

@@ -341,7 +341,7 @@ func read(ctx context.Context, a *attempt, options []string) (*config.Config, er
 
 // settle goes by what the server pushed, with the configuration that it makes.
 func (a *attempt) settle(ctx context.Context, options []string, cfg *config.Config) error {
-	if inner, known := profile.MeasurePath(cfg, a.peer); known {
+	if inner, known := profile.MeasurePath(cfg, a.peer, profile.EchoOf(cfg)); known {
 		a.narrowing.inner = inner
 	}
 	a.watch(cfg)
@@ -384,6 +384,7 @@ func (a *attempt) completed(ctx context.Context) error {
 	a.best.use(&a.target, cfg)
 	ipv4, ipv6 := profile.Inner(cfg.Adapter)
 	a.emit(event.Up{Remote: a.target.Reported(), Adapter: a.Adapter().Name(), IPv4: ipv4, IPv6: ipv6, Local: localOf(a)})
+	remark(a, profile.MTUUntested(cfg, a.peer))
 	if a.opts.Ready != nil {
 		a.opts.Ready(a.Client)
 	}

@@ -32,7 +32,9 @@ func (n *narrowing) mtu(cfg *config.Config, s bringup.State) int {
 
 // followPath goes by what was measured of the path to the server.
 func followPath(ctx context.Context, a *attempt, e session.PathMeasured) {
-	text, inner := profile.FollowPath(cmp.Or(a.settled, a.base), a.peer, e)
+	cfg := cmp.Or(a.settled, a.base)
+	remark(a, profile.MTUTested(cfg, a.peer, e))
+	text, inner := profile.FollowPath(cfg, a.peer, e)
 	a.narrowing.inner = inner
 	before := a.state.MTU
 	err := fitAdapter(ctx, a)
@@ -47,9 +49,7 @@ func followPath(ctx context.Context, a *attempt, e session.PathMeasured) {
 			text += fmt.Sprintf(", which is the least for IPv6: packets of more than %d are cut, or their senders told", inner)
 		}
 	}
-	if text != "" {
-		a.emit(event.Remark{Text: text})
-	}
+	remark(a, text)
 	if err != nil {
 		a.emit(event.Remark{Text: fmt.Sprintf("the adapter's MTU stays %d: packets that the path does not carry are cut, or their senders told", before), Err: err})
 	}
@@ -72,4 +72,11 @@ func fitAdapter(ctx context.Context, a *attempt) error {
 	}
 	a.state = want
 	return nil
+}
+
+// remark reports a text, unless it is empty.
+func remark(a *attempt, text string) {
+	if text != "" {
+		a.emit(event.Remark{Text: text})
+	}
 }

@@ -27,6 +27,8 @@ func (l wholeLink) WriteWhole(p *buf.Packet) error {
 	return err
 }
 
+func (wholeLink) Believed(netip.AddrPort) (int, bool) { return 0, false }
+
 // measuredHost is a host whose adapter has an MTU, which it may refuse to change.
 type measuredHost struct {
 	n      *near
@@ -70,14 +72,14 @@ func remarks(c *near) string {
 }
 
 // narrowWorld is a client that measures the path to a server, which carries 1312 bytes.
-func narrowWorld(t *testing.T, network *simnet.Network, push string, refuse bool) (*near, *far, *measuredHost) {
+func narrowWorld(t *testing.T, network *simnet.Network, push string, refuse bool, lines ...string) (*near, *far, *measuredHost) {
 	f := serve(t, network, "192.0.2.1:1194")
 	if push != "" {
 		f.push = append(f.push, push)
 	}
 	network.Change(func(o *simnet.Options) { o.MTU = 1312 })
 	h := &measuredHost{n: &near{nic: nictest.New("tun0", 1500)}, refuse: refuse}
-	c := connect(t, network, profileText("remote 192.0.2.1"), func(o *Options) {
+	c := connect(t, network, profileText(append(lines, "remote 192.0.2.1")...), func(o *Options) {
 		listen := o.Listen
 		o.Listen = func(lo link.Options) (link.Link, error) {
 			l, err := listen(lo)
@@ -165,4 +167,32 @@ func TestNarrowing(t *testing.T) {
 			t.Errorf("%+v: %d, want %d", c.n, got, c.want)
 		}
 	}
+}
+
+// TestMTUTest: `mtu-test` has the log say what was measured in OpenVPN's words, or why
+// nothing is.
+func TestMTUTest(t *testing.T) {
+	for lines, want := range map[string]string{
+		"mtu-test":                "NOTE: Empirical MTU test completed [Tried,Actual] local->remote=[1464,1284] remote->local=[1464,1284]\n",
+		"mtu-test\nmssfix 1200":   "local->remote=[1200,1200] remote->local=[1200,1200]\n",
+		"mtu-test\nmtu-disc no":   "mtu-test: nothing is measured, since `mtu-disc no` ",
+		"remote-random\ndev tun0": "",
+	} {
+		inWorld(t, func(t *testing.T, network *simnet.Network) {
+			c, _, _ := narrowWorld(t, network, "", false, lines)
+			time.Sleep(10 * time.Second)
+			if said := remarks(c); !strings.Contains(said, want) || strings.Contains(said, "Empirical") != strings.Contains(want, "local->remote") {
+				t.Errorf("%q: said:\n%s", lines, said)
+			}
+		})
+	}
+	inWorld(t, func(t *testing.T, network *simnet.Network) {
+		serve(t, network, "192.0.2.1:1194")
+		c := connect(t, network, profileText("remote 192.0.2.1", "mtu-test"), nil)
+		wait[event.Up](t, c, 1, time.Minute)
+		synctest.Wait()
+		if said := remarks(c); !strings.Contains(said, "mtu-test: nothing is measured: that takes Linux") {
+			t.Errorf("said:\n%s", said)
+		}
+	})
 }

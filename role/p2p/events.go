@@ -25,9 +25,9 @@ func (s *sessions) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	case session.Expired:
 		s.end(profile.ErrExpired)
 	case session.PathMeasured:
-		if text, _ := profile.FollowPath(one.settings.Config, one.Peer, e); text != "" {
-			s.emit(event.Remark{Text: text})
-		}
+		s.remark(profile.MTUTested(one.settings.Config, one.Peer, e))
+		text, _ := profile.FollowPath(one.settings.Config, one.Peer, e)
+		s.remark(text)
 	case session.Closed:
 		s.ended(one, e.Err)
 	default:
@@ -75,4 +75,11 @@ func (s *sessions) ended(one *side, err error) {
 
 func (s *sessions) sayFailures(n int) {
 	s.emit(event.MoreFailed{N: n})
+}
+
+// remark reports a text, unless it is empty.
+func (s *sessions) remark(text string) {
+	if text != "" {
+		s.emit(event.Remark{Text: text})
+	}
 }

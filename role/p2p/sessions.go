@@ -99,7 +99,8 @@ func (s *sessions) start(one *side, first []byte) {
 
 // promote makes a side the one that carries packets.
 func (s *sessions) promote(one *side) {
-	profile.MeasurePath(one.settings.Config, one.Peer)
+	profile.MeasurePath(one.settings.Config, one.Peer, profile.EchoOf(one.settings.Config))
+	s.remark(profile.MTUUntested(one.settings.Config, one.Peer))
 	if c := one.own(); c != nil {
 		c.prove()
 	}

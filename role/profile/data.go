@@ -20,9 +20,6 @@ func dataChannel(c *config.Config, s *session.Config) (err error) {
 		}
 	}
 	s.Insecure = c.Data.AllowInsecureNone
-	if c.Data.MTUTest && c.Mode != config.ModeServer {
-		s.MTUTest = c.Adapter.MTU
-	}
 	s.Compression, _ = wire.ParseCompression(c.Data.Compression.Directive, c.Data.Compression.Algorithm)
 	if c.Data.Compression.Directive == "" {
 		s.Compression = wire.CompressionOff

@@ -18,9 +18,10 @@ const headersTCP = 40
 // MeasurePath has TCP's segment size follow the configuration, and the path to a peer
 // measured if its link can: over UDP on Linux, unless `mtu-disc no` leaves cutting to
 // routers. Call it whenever the configuration has changed: what was measured before is judged
-// by it anew. It returns how long packets inside may be, in bytes, 0 for any length; known is
+// by it anew. A peer that answers nothing else is asked by pings between the addresses of e.
+// It returns how long packets inside may be, in bytes, 0 for any length; known is
 // false if that is yet to be measured.
-func MeasurePath(c *config.Config, p *tunnel.Peer) (inner int, known bool) {
+func MeasurePath(c *config.Config, p *tunnel.Peer, e session.Echo) (inner int, known bool) {
 	most := MaxInner(c, outer6(p), p.Data)
 	p.MaxInner.Store(int32(most))
 	size := 0
@@ -31,7 +32,7 @@ func MeasurePath(c *config.Config, p *tunnel.Peer) (inner int, known bool) {
 	default:
 		size = most + headerLen(c.Adapter)
 	}
-	measures := p.Measure(size)
+	measures := p.Measure(size, e)
 	f, found := p.Found()
 	if !measures || !found {
 		return 0, !measures

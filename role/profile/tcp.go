@@ -6,11 +6,11 @@ import (
 	"culvert/session"
 )
 
-// OverTCP returns the settings for a session over TCP: datagrams need no cutting and no test, and
+// OverTCP returns the settings for a session over TCP: datagrams need no cutting, and
 // the options string names the protocol. listens reports whether this side is the
 // listening end.
 func OverTCP(s session.Config, listens bool) session.Config {
-	s.Fragment, s.MTUTest = 0, 0
+	s.Fragment = 0
 	proto := "proto TCPv4_CLIENT"
 	if listens {
 		proto = "proto TCPv4_SERVER"

@@ -42,7 +42,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		d.stuck(c, now, e)
 	case session.Established:
 		c.cipher = e.Params.Cipher
-		profile.MeasurePath(d.rules.Load().cfg, c.Peer)
+		profile.MeasurePath(d.rules.Load().cfg, c.Peer, d.roster.echo(c))
 		c.Session.SetTimers(d.timers(c))
 		d.roster.enter(c, now, profile.Describe(e.TLS), e.Params.Describe())
 	case session.Rekeyed:

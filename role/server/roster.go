@@ -11,6 +11,7 @@ import (
 	"culvert/config"
 	"culvert/role/server/admission"
 	"culvert/role/server/lease"
+	"culvert/session"
 )
 
 // roster knows who is here: in the table, on the Ethernet if there is one, and in the
@@ -215,4 +216,16 @@ func (r *roster) numbered(number uint64) *client {
 		return all[i]
 	}
 	return nil
+}
+
+// echo returns the addresses between which a client can be asked by pings, if it has one.
+func (r *roster) echo(c *client) session.Echo {
+	own4, own6 := r.book.Layout().Server()
+	switch {
+	case c.lease == nil || r.ether != nil:
+		return session.Echo{}
+	case own4.IsValid() && c.lease.IPv4.IsValid():
+		return session.Echo{From: own4, To: c.lease.IPv4}
+	}
+	return session.Echo{From: own6, To: c.lease.IPv6}
 }
