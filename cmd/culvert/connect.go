@@ -79,7 +79,7 @@ OpenVPN.`,
 	c.Flags().StringVar(&o.HTTP, "http", "", "address of the HTTP proxy; implies --userspace")
 	c.Flags().BoolVar(&o.AllowScripts, "allow-scripts", false, "allow lines that run programs, write files or send files, without asking")
 	c.Flags().BoolVar(&fastest, "fastest", false, "measure all servers of the profile, use the best, and move when another is better (remote-select fastest)")
-	c.Flags().StringVar(&outside, "kill-switch", "", "let packets leave this host through the tunnel only (block-outside); `words` are persist, for after a kill, and networks that may be reached all the same: --kill-switch=persist,192.168.1.0/24")
+	c.Flags().StringVar(&outside, "kill-switch", "", "let packets leave this host through the tunnel only (block-outside); `words` are persist, for after a kill or an error, and networks that may be reached all the same: --kill-switch=persist,192.168.1.0/24")
 	c.Flags().Lookup("kill-switch").NoOptDefVal = killSwitchOn
 	c.Flags().StringArrayVar(&only, "only", nil, "have only this use the tunnel (route-only): `what` is a network, a domain such as '*.corp.example', program for what culvert run starts, 'user NAME' or 'cgroup PATH'; can be repeated")
 	c.Flags().StringArrayVar(&except, "except", nil, "keep this out of the tunnel (route-except): `what` as for --only; can be repeated")

@@ -2,12 +2,17 @@ package hostnet
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,65 +22,145 @@ const (
 	passing = "forward"
 )
 
-func (linux) addFence(f Fence) error {
-	return replaceTable(f.table(), map[*nftables.ChainHook]chainRules{
-		nftables.ChainHookOutput:  {leaving, leavingRules(f)},
-		nftables.ChainHookForward: {passing, passingRules(f)},
-	})
-}
-
-func (linux) hasFence(f Fence) (bool, error) {
-	return countsRules(f.table(), map[string]int{leaving: len(leavingRules(f)), passing: len(passingRules(f))})
-}
-
-// chainRules are a chain with its rules.
-type chainRules struct {
-	name  string
-	rules [][]expr.Any
-}
-
-// replaceTable puts a table of filters in the place of one of its name, in one
-// transaction.
-func replaceTable(name string, chains map[*nftables.ChainHook]chainRules) error {
+func (linux) addFences(fs []Fence, gone []string) error {
 	c, err := nftables.New()
 	if err != nil {
 		return meaning(err)
 	}
-	t := ownTable(name)
-	c.AddTable(t)
-	c.DelTable(t)
-	c.AddTable(t)
-	for hook, chain := range chains {
-		ch := c.AddChain(&nftables.Chain{Name: chain.name, Table: t, Type: nftables.ChainTypeFilter, Hooknum: hook, Priority: nftables.ChainPriorityFilter})
-		for _, r := range chain.rules {
-			c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r})
+	for _, f := range fs {
+		replaceTable(c, f.Table(), fenceChains(f))
+	}
+	for _, name := range gone {
+		if t := ownTable(name); !slices.ContainsFunc(fs, func(f Fence) bool { return f.Table() == name }) {
+			c.AddTable(t)
+			c.DelTable(t)
 		}
 	}
 	return meaningFilter(c.Flush())
 }
 
-// countsRules reports whether a table is there with so many rules in its chains.
-func countsRules(table string, want map[string]int) (bool, error) {
+func fenceChains(f Fence) []chainRules {
+	return []chainRules{
+		{leaving, nftables.ChainHookOutput, leavingRules(f)},
+		{passing, nftables.ChainHookForward, passingRules(f)},
+	}
+}
+
+func (linux) hasFence(f Fence, exactly bool) (bool, error) {
+	return hasRules(f.Table(), fenceChains(f), exactly)
+}
+
+func (linux) fenceTables() (names []string, err error) {
+	c, err := nftables.New()
+	if err != nil {
+		return nil, meaning(err)
+	}
+	tables, err := c.ListTablesOfFamily(nftables.TableFamilyINet)
+	for _, t := range tables {
+		if strings.HasPrefix(t.Name, fencePrefix) {
+			names = append(names, t.Name)
+		}
+	}
+	return names, meaningFilter(err)
+}
+
+// The attribute of the present generation of the rule set
+// (linux/netfilter/nf_tables.h), and its length.
+const (
+	genID     = 1 // NFTA_GEN_ID
+	genIDSize = 4
+)
+
+func (linux) ruleGeneration() (uint32, error) {
+	c, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return 0, fmt.Errorf("ask for the generation of packet filters: %w", err)
+	}
+	defer c.Close()
+	answers, err := c.Execute(netlink.Message{
+		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request},
+		Data:   make([]byte, genHeader),
+	})
+	if err != nil {
+		return 0, fmt.Errorf("ask for the generation of packet filters: %w", err)
+	}
+	for _, m := range answers {
+		if len(m.Data) < genHeader {
+			continue
+		}
+		attributes, _ := netlink.UnmarshalAttributes(m.Data[genHeader:])
+		for _, a := range attributes {
+			if a.Type == genID && len(a.Data) == genIDSize {
+				return binary.BigEndian.Uint32(a.Data), nil
+			}
+		}
+	}
+	return 0, errors.New("the kernel does not say the generation of packet filters")
+}
+
+// chainRules are a chain of filters with its rules.
+type chainRules struct {
+	name  string
+	hook  *nftables.ChainHook
+	rules [][]expr.Any
+}
+
+// replaceTable puts a table of filters in the place of one of its name, as part of a
+// transaction.
+func replaceTable(c *nftables.Conn, name string, chains []chainRules) {
+	t := ownTable(name)
+	c.AddTable(t)
+	c.DelTable(t)
+	c.AddTable(t)
+	for _, chain := range chains {
+		ch := c.AddChain(&nftables.Chain{Name: chain.name, Table: t, Type: nftables.ChainTypeFilter, Hooknum: chain.hook, Priority: nftables.ChainPriorityFilter})
+		for _, r := range chain.rules {
+			c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r})
+		}
+	}
+}
+
+// hasRules reports whether a table is there and at work, with these chains: exactly, or
+// with as many rules.
+func hasRules(table string, want []chainRules, exactly bool) (bool, error) {
 	c, err := nftables.New()
 	if err != nil {
 		return false, meaning(err)
+	}
+	t, err := c.ListTableOfFamily(table, nftables.TableFamilyINet)
+	if err != nil {
+		return false, meaningFilter(err)
+	}
+	if t.Flags != 0 { // dormant
+		return false, nil
 	}
 	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyINet)
 	if err != nil {
 		return false, meaningFilter(err)
 	}
-	found := 0
-	for _, ch := range chains {
-		if ch.Table.Name != table {
-			continue
+	chains = slices.DeleteFunc(chains, func(ch *nftables.Chain) bool { return ch.Table.Name != table })
+	for _, w := range want {
+		i := slices.IndexFunc(chains, func(ch *nftables.Chain) bool { return ch.Name == w.name && hooked(ch, w) })
+		if i < 0 {
+			return false, nil
 		}
-		rules, err := c.GetRules(ownTable(table), ch)
-		if err != nil || len(rules) != want[ch.Name] {
+		rules, err := c.GetRules(ownTable(table), chains[i])
+		if err != nil || len(rules) != len(w.rules) {
 			return false, meaningFilter(err)
 		}
-		found++
+		for n, r := range rules {
+			if exactly && !reflect.DeepEqual(r.Exprs, w.rules[n]) {
+				return false, nil
+			}
+		}
 	}
-	return found == len(want), nil
+	return len(chains) == len(want), nil
+}
+
+// hooked reports whether a chain is where the kernel asks it as is wanted.
+func hooked(ch *nftables.Chain, want chainRules) bool {
+	return ch.Type == nftables.ChainTypeFilter && ch.Hooknum != nil && *ch.Hooknum == *want.hook &&
+		ch.Priority != nil && *ch.Priority == *nftables.ChainPriorityFilter
 }
 
 var (
@@ -89,8 +174,8 @@ func leavingRules(f Fence) (rules [][]expr.Any) {
 	allow(metaIs(expr.MetaKeyOIFNAME, interfaceName("lo")))
 	allow(metaIs(expr.MetaKeyOIFGROUP, native(fencedGroup)))
 	allow(metaIs(expr.MetaKeyMARK, native(OwnMark)))
-	if f.Mark != 0 && f.Mark != OwnMark {
-		allow(metaIs(expr.MetaKeyMARK, native(f.Mark)))
+	for _, mark := range f.allowed() {
+		allow(metaIs(expr.MetaKeyMARK, native(mark)))
 	}
 	allow(family(unix.NFPROTO_IPV4), ports(unix.IPPROTO_UDP, 68, 67))   // DHCP, RFC 2131
 	allow(family(unix.NFPROTO_IPV6), ports(unix.IPPROTO_UDP, 546, 547)) // DHCPv6, RFC 8415
@@ -104,8 +189,8 @@ func leavingRules(f Fence) (rules [][]expr.Any) {
 }
 
 // discovery are the types of ICMPv6 by which a host finds routers and neighbours, and
-// hears what is for them: RFC 4861, RFC 3810.
-var discovery = []byte{133, 135, 136, 143}
+// hears what is for them: RFC 4861, RFC 3810, and of older routers RFC 2710.
+var discovery = []byte{131, 132, 133, 135, 136, 143}
 
 // passingRules decide about the packets that this host forwards, such as those of
 // containers: out through the tunnel, answers back, and to the open networks.

@@ -36,7 +36,7 @@ func TestFence(t *testing.T) {
 	if err := e.Update(t.Context(), Fence{Name: "a", Mark: 7}); err != nil {
 		t.Error(err)
 	}
-	mustEqual(t, k.tables["culvert-fence-a"], "[] mark 7")
+	mustEqual(t, k.tables["culvert-fence-a"], "[] marks [7]")
 	if err := e.Update(t.Context(), fenced("b")); err == nil {
 		t.Error("a fence got another name")
 	}

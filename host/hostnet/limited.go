@@ -28,8 +28,10 @@ func (limited) linkResolvers(context.Context, string, string) (Resolvers, error)
 	return Resolvers{}, errNotHere
 }
 
-func (limited) addFence(Fence) error         { return errNoFence }
-func (limited) hasFence(Fence) (bool, error) { return false, errNoFence }
+func (limited) addFences([]Fence, []string) error  { return errNoFence }
+func (limited) hasFence(Fence, bool) (bool, error) { return false, errNoFence }
+func (limited) fenceTables() ([]string, error)     { return nil, errNoFence }
+func (limited) ruleGeneration() (uint32, error)    { return 0, errNoFence }
 
 func (limited) rules() ([]rule, error)                { return nil, nil }
 func (limited) addRule(rule) error                    { return errNoMarks }

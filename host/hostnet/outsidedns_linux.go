@@ -31,13 +31,22 @@ func namesRules(device string) (rules [][]expr.Any) {
 	return rules
 }
 
+func namesChains(device string) []chainRules {
+	return []chainRules{{leaving, nftables.ChainHookOutput, namesRules(device)}}
+}
+
 func (linux) blockOutsideDNS(device string) error {
-	return replaceTable(namesTable(device), map[*nftables.ChainHook]chainRules{nftables.ChainHookOutput: {leaving, namesRules(device)}})
+	c, err := nftables.New()
+	if err != nil {
+		return meaning(err)
+	}
+	replaceTable(c, namesTable(device), namesChains(device))
+	return meaningFilter(c.Flush())
 }
 
 func (k linux) unblockOutsideDNS(device string) error { return k.delTable(namesTable(device)) }
 
 func (linux) outsideDNSBlocked(device string) bool {
-	there, err := countsRules(namesTable(device), map[string]int{leaving: len(namesRules(device))})
+	there, err := hasRules(namesTable(device), namesChains(device), true)
 	return err == nil && there
 }

@@ -37,6 +37,7 @@ type twin struct {
 	steps   int              // changes made
 	crashAt int              // panics instead of this change; 0: never
 	after   bool             // panics after the change rather than before
+	failAt  int              // this change fails; 0: none does
 }
 
 var errCrash = errors.New("killed")
@@ -69,6 +70,9 @@ func (t *twin) change(op string, do func()) error {
 	t.steps++
 	if err := t.fail[op]; err != nil {
 		return err
+	}
+	if t.steps == t.failAt {
+		return errors.New("no")
 	}
 	if t.steps == t.crashAt && !t.after {
 		panic(errCrash)
@@ -260,14 +264,36 @@ func (t *twin) addTable(add ruleTable) error {
 	return t.change("table", func() { t.tables[add.Table] = add.Device + ": " + add.String() })
 }
 
-func (t *twin) addFence(f Fence) error {
-	return t.change("fence", func() { t.tables[f.table()] = fmt.Sprintf("%v mark %d", f.Open, f.Mark) })
+// fenceText is all of a fence's table.
+func fenceText(f Fence) string { return fmt.Sprintf("%v marks %v", f.Open, f.allowed()) }
+
+func (t *twin) addFences(fs []Fence, gone []string) error {
+	return t.change("fence", func() {
+		for _, name := range gone {
+			delete(t.tables, name)
+		}
+		for _, f := range fs {
+			t.tables[f.Table()] = fenceText(f)
+		}
+	})
 }
 
-func (t *twin) hasFence(f Fence) (bool, error) {
-	_, there := t.tables[f.table()]
-	return there, nil
+func (t *twin) hasFence(f Fence, exactly bool) (bool, error) {
+	text, there := t.tables[f.Table()]
+	return there && (!exactly || text == fenceText(f)), nil
 }
+
+func (t *twin) fenceTables() (names []string, err error) {
+	for name := range t.tables {
+		if strings.HasPrefix(name, fencePrefix) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// ruleGeneration is not known to it: each look is a whole one.
+func (t *twin) ruleGeneration() (uint32, error) { return 0, errors.New("not known") }
 
 func (t *twin) delTable(name string) error {
 	if _, ok := t.tables[name]; !ok {

@@ -202,6 +202,14 @@ func (k *Keeper) Tell(state string, _ *Empty) error {
 	return nil
 }
 
+// Asked is told that the user asked for the end.
+func (k *Keeper) Asked(Empty, *Empty) error {
+	if k.options.Asked != nil {
+		k.options.Asked()
+	}
+	return nil
+}
+
 // Failed takes the reason why the worker ends.
 func (k *Keeper) Failed(why End, _ *Empty) error {
 	k.mu.Lock()

@@ -39,6 +39,9 @@ type Options struct {
 	// Forget removes the socket for the command line that a worker of a name
 	// left; nil: none is left.
 	Forget func(name string)
+	// Asked is called when the user asks the process to end: this one, or the worker, which
+	// says so; nil: nobody wants to know.
+	Asked func()
 }
 
 // Reads is what a worker has its keeper read.
@@ -116,6 +119,7 @@ func (k *Keeper) watch(caller <-chan struct{}, events <-chan process.Event, ende
 		if reload {
 			queue = append(queue, process.Yield)
 		} else {
+			k.Asked(Empty{}, nil)
 			queue = append(queue, process.Exit)
 		}
 	}

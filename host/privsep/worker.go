@@ -126,6 +126,9 @@ func (w *Worker) Reload() { w.client.Go(service+".Reload", Empty{}, &Empty{}, ni
 // it last. It returns at once.
 func (w *Worker) Anew() { w.client.Go(service+".Anew", Empty{}, &Empty{}, nil) }
 
+// Asked tells that the user asked this process to end. It returns at once.
+func (w *Worker) Asked() { w.client.Go(service+".Asked", Empty{}, &Empty{}, nil) }
+
 // Failed reports why this process ends.
 func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", endOf(err), &Empty{}) }
 

@@ -5,6 +5,7 @@ package interop
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -151,6 +152,111 @@ func TestKillSwitchRefused(t *testing.T) {
 	first.stop(syscall.SIGTERM)
 	if left := c.output("nft", "list", "ruleset"); strings.Contains(left, "culvert") {
 		t.Errorf("left: %s", left)
+	}
+}
+
+// fences are the tables of fences on a host.
+func (n *netns) fences() []string {
+	return regexp.MustCompile(`culvert-fence-\w+`).FindAllString(n.output("nft", "list", "tables"), -1)
+}
+
+// TestKillSwitchStays: with persist, a client that ends by itself leaves the host closed,
+// also one whose worker has no rights, and says how to open it. The next start of the
+// profile replaces what was left, though the profile was edited or renamed meanwhile, and
+// opens the host when it is told to end. Other processes say why they are refused.
+func TestKillSwitchStays(t *testing.T) {
+	t.Parallel()
+	m := newMoving(t)
+	closed := func(want bool) {
+		t.Helper()
+		if got := len(m.client.fences()) == 1; got != want {
+			t.Errorf("closed %v, want %v: %q", got, want, m.client.fences())
+		}
+		if _, err := m.client.tryPing(worldDNS); (err != nil) != want {
+			t.Errorf("closed %v, but a ping ends by %v", want, err)
+		}
+	}
+	const says = "this host stays closed"
+	profile := m.client.clientConfig(clientParty(t, plain, "connect-retry 1 1", "block-outside persist", "user nobody"), movingAt[0])
+	edit := func(change func(string) string) { // in place
+		t.Helper()
+		if err := os.WriteFile(profile, []byte(change(mustRead(t, profile))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit(func(text string) string {
+		return text + "connect-retry-max 1\nserver-poll-timeout 1\nconnect-timeout 1\n"
+	})
+	ended := m.client.run(ours, profile)
+	if ended.wait(patience) == nil || !strings.Contains(ended.log(), says) || !strings.Contains(ended.log(), "culvert cleanup") {
+		t.Errorf("without a server: %s", ended.log())
+	}
+	closed(true)
+
+	m.world.run(stock, m.world.serverConfig(serverParty(t, plain, "local "+movingAt[1].String()))).up()
+	edit(func(text string) string {
+		return strings.ReplaceAll(text, movingAt[0].String(), movingAt[1].String())
+	})
+	before := m.client.fences()
+	client := m.client.run(ours, profile).up()
+	if after := m.client.fences(); !slices.Equal(before, after) {
+		t.Errorf("an edited profile has the fences %q, had %q", after, before)
+	}
+	client.kill()
+	closed(true)
+	if err := os.Rename(profile, profile+"-renamed"); err != nil {
+		t.Fatal(err)
+	}
+	client = m.client.run(ours, profile+"-renamed").up()
+	if len(m.client.fences()) != 1 {
+		t.Errorf("a renamed profile has the fences %q", m.client.fences())
+	}
+	syscall.Kill(worker(t, client), syscall.SIGKILL)
+	if client.wait(patience) == nil || !strings.Contains(client.log(), says) {
+		t.Errorf("without its worker: %s", client.log())
+	}
+	closed(true)
+
+	other := m.client.run(ours, m.client.clientConfig(clientParty(t, plain), movingAt[1]))
+	other.expect(regexp.MustCompile(`keeps packets in \(block-outside persist\), those of this process too.*profile=\S*-renamed`), 1, patience)
+	other.stop(syscall.SIGTERM)
+	closed(true)
+
+	client = m.client.run(ours, profile+"-renamed").up()
+	if err := client.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	closed(false)
+}
+
+// TestTwoKillSwitches: a client with a mark of its own and one without let each other's
+// packets through, whichever begins first, and so does one that was killed.
+func TestTwoKillSwitches(t *testing.T) {
+	t.Parallel()
+	m := newMoving(t)
+	for i, at := range movingAt {
+		pool := fmt.Sprintf("10.%d.0", 8+i)
+		m.world.run(stock, m.world.serverConfig(serverParty(t, plain, "local "+at.String(), "server "+pool+".0 255.255.255.0", fmt.Sprintf("dev tun%d", i)))).up()
+	}
+	ends := func(i int, lines ...string) string {
+		text := mustRead(t, m.client.clientConfig(clientParty(t, plain, append(lines, "connect-retry 1 1", fmt.Sprintf("dev tun%d", i))...), movingAt[i]))
+		return m.client.file(fmt.Sprintf("client%d.conf", i), text)
+	}
+	marked, other := ends(0, "block-outside persist", "mark 7"), ends(1, "block-outside")
+	first := m.client.run(ours, other).up()
+	second := m.client.run(ours, marked).up()
+	m.client.ping(serverIPv4)
+	if err := first.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	first = m.client.run(ours, other).up()
+	m.client.ping(netip.MustParseAddr("10.9.0.1"))
+	second.kill()
+	m.client.run(ours, marked).up()
+	m.client.ping(serverIPv4)
+	m.client.ping(netip.MustParseAddr("10.9.0.1"))
+	if strings.Contains(first.log(), "put back what keeps packets") {
+		t.Errorf("it takes the other one for a stranger: %s", first.log())
 	}
 }
 

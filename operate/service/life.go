@@ -38,6 +38,7 @@ type life struct {
 	pidFile atomic.Pointer[string]
 	tasks   tasks
 	fence   fence // a worker's is its keeper's
+	ending  ending
 	// alone says that this process gives up rights without a keeper.
 	alone bool
 	// readable are the files that a keeper's configuration was read from last: a worker
@@ -46,7 +47,7 @@ type life struct {
 }
 
 func newLife(me Self, load func() (*config.Config, error), o Options) *life {
-	return &life{Self: me, Options: o, load: checked(load), plain: load, consent: newConsent(me, o), newLog: newLog, open: roles.open}
+	return &life{Self: me, Options: o, load: checked(load), plain: load, consent: newConsent(me, o), newLog: newLog, open: roles.open, ending: ending{worker: me.worker}}
 }
 
 // run is Run, with what signals ask for as events.
@@ -196,10 +197,10 @@ func (l *life) inJail(ctx context.Context, events <-chan process.Event, c *confi
 			l.log.Warn(err.Error())
 		}
 	}()
+	defer func() { l.fence.end(l.log, l.ending.asked.Load() || ctx.Err() != nil) }()
 	if err := l.fence.follow(ctx, c, l.Options, l.log); err != nil {
 		return err
 	}
-	defer l.fence.end(l.log)
 	if process.Privileged() && !l.UserSpace {
 		hostnet.Recover(ctx, hostnet.Options{StateDir: l.StateDir, Logger: l.log.Logger})
 	}
@@ -249,6 +250,7 @@ func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 		Check:   l.checkAgain,
 		Ready:   l.isUp,
 		Forget:  l.forget,
+		Asked:   l.ending.wanted,
 		Reads:   l.readsFor(),
 	})
 }

@@ -45,7 +45,7 @@ func (l *life) once(caller context.Context, events <-chan process.Event, c *conf
 	l.at.Store(run)
 	o := obeyed{run: run, log: l.log, manager: l.manager, failed: cancel,
 		ready: make(chan backend.Backend, 1), done: make(chan struct{}), fresh: make(chan *config.Config, 1)}
-	r := roles{Options: l.Options, screen: l.log.screen, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, manager: l.manager, tasks: l.tasks, management: m,
+	r := roles{Options: l.Options, screen: l.log.screen, worker: l.worker, log: l.log.Logger, jail: jail, failed: cancel, isUp: l.tell, asked: l.ending.wanted, manager: l.manager, tasks: l.tasks, management: m,
 		reload: func() { go o.readAgain(ctx, l.reload) }, local: &local{dir: l.localDir(), name: l.Name, worker: l.worker, log: l.log.Logger}}
 	if l.worker != nil {
 		r.reload = l.worker.Reload
@@ -123,6 +123,7 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 			o.failed(process.Signal("sighup"))
 		case <-ended:
 			o.log.Info("stopping")
+			o.run.ending.wanted()
 			stop()
 		case e, more := <-events:
 			e = o.run.remapped(e)
@@ -139,6 +140,7 @@ func (o obeyed) obey(ended <-chan struct{}, events <-chan process.Event) (next *
 				stopFor(process.Signal("sighup"))
 			case e == process.Exit:
 				o.log.Info("stopping (SIGINT or SIGTERM)")
+				o.run.ending.wanted()
 				stopping = true
 				stop()
 			case b == nil && e == process.Reload: // also while readers hold the start

@@ -92,7 +92,7 @@ func TestChooseUser(t *testing.T) {
 func TestRightsThatStay(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	var failed []error
-	r := roles{jail: process.Jail{Identity: process.Identity{UID: -1, GID: -1}, Chroot: none}, log: slog.New(slog.DiscardHandler), failed: func(err error) { failed = append(failed, err) }}
+	r := roles{jail: process.Jail{Identity: process.Identity{UID: -1, GID: -1}, Chroot: none}, log: slog.New(slog.DiscardHandler), failed: func(err error) { failed = append(failed, err) }, asked: func() {}}
 	if err := r.enter()(); err == nil || !strings.Contains(err.Error(), "giving up root's rights") {
 		t.Error(err)
 	}

@@ -55,6 +55,7 @@ type roles struct {
 	// management is the management interface; nil: none.
 	management *management.Interface
 	failed     func(error) // ends the run
+	asked      func()      // is called when the user asks for the end
 	reload     func()
 	// programs are those for this host's adapter; nil: there are none.
 	programs bringup.Programs
@@ -90,6 +91,7 @@ func (r roles) process() backend.Process {
 // quit ends this process as SIGTERM does.
 func (r roles) quit() {
 	r.log.Info("stopping (culvert disconnect)")
+	r.asked()
 	r.manager.Stopping()
 	r.failed(context.Canceled)
 }
