@@ -21,8 +21,9 @@ type OnePeer struct {
 	Float bool
 	// Recursive lets packets to the peer's outer address into the tunnel.
 	Recursive bool
-	// Current returns the peer that packets go to, nil while there is none.
-	Current func() *Peer
+	// Current returns the peer that packets from an inner address go to, nil while there is
+	// none.
+	Current func(from netip.Addr) *Peer
 	// On returns the peer that sends data packets on a link, nil for none.
 	On func(l link.Link) *Peer
 	// Isolated reports whether packets that this process sends can never come back
@@ -49,11 +50,11 @@ type OnePeer struct {
 // Route sends every packet to the peer, except those to its outer address, which
 // would go round in circles.
 func (o *OnePeer) Route(_ time.Time, p *buf.Packet, to *Receivers) Drop {
-	_, dst, ok := o.Road.Addresses(p.Bytes())
+	src, dst, ok := o.Road.Addresses(p.Bytes())
 	if !ok {
 		return Malformed
 	}
-	peer := o.Current()
+	peer := o.Current(src)
 	if peer == nil {
 		return NoKey
 	}

@@ -31,7 +31,7 @@ func TestOuterAddress(t *testing.T) {
 		peer := new(Peer)
 		peer.SetPath(buf.Path{Remote: c.remote})
 		loops := 0
-		o := &OnePeer{Road: &road, Current: func() *Peer { return peer }, On: func(link.Link) *Peer { return peer },
+		o := &OnePeer{Road: &road, Current: func(netip.Addr) *Peer { return peer }, On: func(link.Link) *Peer { return peer },
 			Isolated: func() bool { return c.isolated }, OnLoop: func(netip.Addr) { loops++ }}
 		o.Pinned.Store(c.pinned)
 		packet := make([]byte, ipv4HeaderLen)

@@ -235,6 +235,7 @@ func (a *Adapter) replace(ctx context.Context, want State) error {
 func (a *Adapter) differs(want State) bool {
 	plain := func(s State) hostnet.State {
 		s.Device, s.MTU, s.TxQueueLen, s.Forward = "", 0, 0, nil // they are told nothing of these, or once
+		s.Addresses = slices.DeleteFunc(slices.Clone(s.Addresses), func(a hostnet.Address) bool { return a.Former })
 		s.Routes = slices.DeleteFunc(slices.Clone(s.Routes), func(r hostnet.Route) bool { return r.Bypass && !r.NetGateway })
 		if len(s.Routes) == 0 {
 			s.Routes = nil

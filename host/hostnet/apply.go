@@ -196,6 +196,7 @@ func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*
 	if err != nil {
 		return nil, fmt.Errorf("read this host's network: %w", err)
 	}
+	want.ruled = a.numbers != numbers{}
 	if err := a.number(&want); err != nil {
 		return nil, fmt.Errorf("choose traffic: %w", err)
 	}
@@ -377,6 +378,9 @@ func (a *Applied) judge(c change, err error) (Failure, error) {
 	case *settingChange:
 		return Failure{What: c.serves(), Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *ruleChange, *groupChange, *chosenChange:
+		if r, ok := c.(*ruleChange); ok && r.Rule.From.IsValid() {
+			return Failure{What: "connections from " + r.Rule.From.Addr().String(), Err: fmt.Errorf("%s: %w", c, err)}, nil
+		}
 		return Failure{What: chosenFailure, Err: fmt.Errorf("%s: %w", c, err)}, nil
 	case *tableChange:
 		return Failure{What: tableFailure, Err: fmt.Errorf("%s: %w", c, err)}, nil

@@ -99,8 +99,11 @@ type addressChange struct {
 }
 
 func (a Address) String() string {
-	if a.Peer.IsValid() {
+	switch {
+	case a.Peer.IsValid():
 		return a.Prefix.Addr().String() + " peer " + a.Peer.String()
+	case a.Former:
+		return a.Prefix.String() + ", for connections from before,"
 	}
 	return a.Prefix.String()
 }

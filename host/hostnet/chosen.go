@@ -67,8 +67,8 @@ func (p Programs) groups(device string, outside bool) []string {
 // numbers are a tunnel's marks, routing tables and priorities of rules.
 type numbers struct {
 	Mark     uint32 // the lower two bits are 0, and are the lane
-	Table    int    // and the next
-	Priority int    // and the next three
+	Table    int    // and the next two
+	Priority int    // and the next four
 }
 
 // lane is where packets with a mark go. It is in the lower two bits of the mark.
@@ -83,6 +83,8 @@ const (
 func (n numbers) mark(l lane) uint32 { return n.Mark | uint32(l) }
 func (n numbers) inside() int        { return n.Table }
 func (n numbers) outside() int       { return n.Table + 1 }
+func (n numbers) former() int        { return n.Table + 2 }
+func (n numbers) tables() []int      { return []int{n.inside(), n.outside(), n.former()} }
 
 // The first numbers, and how many sets of them to look at.
 const (
@@ -92,11 +94,13 @@ const (
 	manyNumbers   = 250
 )
 
-// rule is a routing rule of one family: what has the mark looks in the table.
+// rule is a routing rule of one family: what has the mark, or comes from there, looks in the
+// table.
 type rule struct {
 	Priority int
 	Mark     uint32
 	Mask     uint32
+	From     netip.Prefix `json:",omitzero"` // not valid: anywhere
 	Table    int
 	IPv6     bool
 	// Special has only routes to special networks count: prefixes longer than one bit.
@@ -111,7 +115,11 @@ func (r rule) String() string {
 	if r.Table == mainTable {
 		table = "main"
 	}
-	s := fmt.Sprintf("%s rule %d: mark %#x, table %s", family, r.Priority, r.Mark, table)
+	of := fmt.Sprintf("mark %#x", r.Mark)
+	if r.From.IsValid() {
+		of = "from " + r.From.String()
+	}
+	s := fmt.Sprintf("%s rule %d: %s, table %s", family, r.Priority, of, table)
 	if r.Special {
 		s += ", not its default routes"
 	}
@@ -124,13 +132,15 @@ const mainTable = 254
 // freeNumbers picks numbers that no rule and no table of this host has.
 func freeNumbers(rules []rule, used func(table int) (bool, error)) (numbers, error) {
 	for i := range manyNumbers {
-		n := numbers{Mark: firstMark + uint32(i)*4, Table: firstTable + 2*i, Priority: firstPriority + 4*i}
+		n := numbers{Mark: firstMark + uint32(i)*4, Table: firstTable + 3*i, Priority: firstPriority + 5*i}
 		if slices.ContainsFunc(rules, n.clashes) {
 			continue
 		}
-		taken, err := used(n.inside())
-		if err == nil && !taken {
-			taken, err = used(n.outside())
+		taken, err := false, error(nil)
+		for _, table := range n.tables() {
+			if !taken && err == nil {
+				taken, err = used(table)
+			}
 		}
 		if err != nil {
 			return numbers{}, err
@@ -143,7 +153,7 @@ func freeNumbers(rules []rule, used func(table int) (bool, error)) (numbers, err
 }
 
 func (n numbers) clashes(r rule) bool {
-	if r.Table == n.inside() || r.Table == n.outside() || r.Priority >= n.Priority && r.Priority < n.Priority+4 {
+	if slices.Contains(n.tables(), r.Table) || r.Priority >= n.Priority && r.Priority < n.Priority+5 {
 		return true
 	}
 	for l := laneLearned; l <= laneOutside; l++ {

@@ -47,6 +47,9 @@ func ruleOf(r netlink.Rule, ipv6 bool) rule {
 	if r.Mask != nil {
 		own.Mask = *r.Mask
 	}
+	if r.Src != nil {
+		own.From = prefixOf(r.Src)
+	}
 	return own
 }
 
@@ -55,7 +58,13 @@ const half = 1
 
 func netlinkRule(r rule) *netlink.Rule {
 	n := netlink.NewRule()
-	n.Family, n.Priority, n.Table, n.Mark, n.Mask = netlink.FAMILY_V4, r.Priority, r.Table, r.Mark, &r.Mask
+	n.Family, n.Priority, n.Table, n.Mark = netlink.FAMILY_V4, r.Priority, r.Table, r.Mark
+	if r.Mask != 0 {
+		n.Mask = &r.Mask
+	}
+	if r.From.IsValid() {
+		n.Src = ipNet(r.From)
+	}
 	if r.IPv6 {
 		n.Family = netlink.FAMILY_V6
 	}

@@ -23,19 +23,20 @@ var (
 // it picks when it needs some for the first time. Where there are no marks, routes stand
 // for learned addresses.
 func (a *Applied) number(want *State) error {
-	if want.Chosen == nil {
+	if !want.needsRules() {
 		return nil
 	}
 	k := a.host.kernel
-	if want.noMarks = k.limits().marks; want.noMarks == nil {
+	want.noMarks = k.limits().marks
+	if want.Chosen != nil && want.noMarks == nil {
 		if _, err := k.hasChosen(chosenTable{}); errors.Is(err, errGone) {
 			want.noMarks = errNoFilter
 		}
 	}
-	if want.noMarks != nil {
-		if want.Chosen.learns() {
-			want.Routes = slices.Concat(want.Routes, learnedRoutes(want.Chosen, a.learned.all()))
-		}
+	if want.Chosen.learns() && want.noMarks != nil {
+		want.Routes = slices.Concat(want.Routes, learnedRoutes(want.Chosen, a.learned.all()))
+	}
+	if k.limits().marks != nil {
 		return nil
 	}
 	if a.numbers == (numbers{}) {
@@ -63,13 +64,6 @@ func (h *host) observeChosen(want State, seen *observed, but func(way) bool) err
 	if c == nil || want.noMarks != nil {
 		return nil
 	}
-	var err error
-	if seen.rules, err = h.kernel.rules(); errors.Is(err, errNoIPv6) {
-		seen.noRules6, err = true, nil
-	}
-	if err != nil {
-		return err
-	}
 	seen.groups, seen.uids = map[string]bool{}, map[string]uint32{}
 	h.observePrograms(c.Inside, c.Inside.groups(want.Device, false), seen)
 	h.observePrograms(c.Outside, c.Outside.groups(want.Device, true), seen)
@@ -83,6 +77,7 @@ func (h *host) observeChosen(want State, seen *observed, but func(way) bool) err
 			seen.settings[n] = v
 		}
 	}
+	var err error
 	seen.marking, err = h.kernel.hasChosen(chosenTableOf(want, seen))
 	return err
 }

@@ -101,11 +101,11 @@ func TestFreeNumbers(t *testing.T) {
 	k.ipRules = []rule{
 		{Priority: 5, Mark: firstMark + 5, Mask: ^uint32(0), Table: 7},
 		{Priority: firstPriority + 11, Table: 254},
-		{Priority: 6, Mark: 0, Mask: 0, Table: firstTable + 7, IPv6: true},
+		{Priority: 6, Mark: 0, Mask: 0, Table: firstTable + 10, IPv6: true},
 	}
 	h := newProcesses().start(k, t.TempDir(), 1, nil)
 	n, err := freeNumbers(k.ipRules, h.hasRoutes)
-	if err != nil || n != (numbers{firstMark + 16, firstTable + 8, firstPriority + 16}) {
+	if err != nil || n != (numbers{firstMark + 16, firstTable + 12, firstPriority + 20}) {
 		t.Errorf("%+v, %v", n, err)
 	}
 	if n, err := freeNumbers([]rule{{Mark: 0, Mask: 4, Priority: 1}}, h.hasRoutes); err != nil || n.Mark&4 == 0 {

@@ -36,7 +36,8 @@ type State struct {
 	Chosen  *Chosen  // nil: the routes alone say what uses the tunnel
 
 	also    []int    // routing tables to look at besides those of Routes
-	numbers numbers  // for Chosen
+	ruled   bool     // look at the routing rules in any case
+	numbers numbers  // for Chosen and Former
 	learned *learned // for Chosen
 	noMarks error    // why packets are not marked
 }
@@ -45,6 +46,10 @@ type State struct {
 type Address struct {
 	Prefix netip.Prefix // address and prefix length
 	Peer   netip.Addr   // point-to-point: the other end; else not valid
+	// Former keeps an address, alone, for connections that are open from it. Where the
+	// kernel can, new ones begin from another, and what leaves from it goes by the adapter,
+	// wherever the routes lead (Linux).
+	Former bool `json:",omitempty"`
 }
 
 // Route is one destination and the way to it.

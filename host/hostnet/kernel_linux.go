@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -155,7 +156,7 @@ func (linux) addresses(device string) ([]Address, error) {
 func addressOf(a netlink.Addr) Address {
 	own, peer := prefixOf(a.IPNet), prefixOf(a.Peer)
 	if !peer.IsValid() || peer.Addr() == own.Addr() {
-		return Address{Prefix: own}
+		return Address{Prefix: own, Former: a.Flags&unix.IFA_F_DEPRECATED != 0 && own.IsSingleIP()}
 	}
 	return Address{Prefix: single(own.Addr()), Peer: peer.Addr()}
 }
@@ -185,6 +186,9 @@ func netlinkAddr(a Address) *netlink.Addr {
 	}
 	if a.Prefix.Addr().Is6() {
 		n.Flags = unix.IFA_F_NODAD
+	}
+	if a.Former {
+		n.PreferedLft, n.ValidLft = 0, math.MaxInt32 // it is deprecated (RFC 4862, 5.5.4), for 68 years
 	}
 	return n
 }

@@ -32,6 +32,9 @@ func (h *host) observe(ctx context.Context, want State, but func(way) bool) (obs
 		err = h.observeResolver(ctx, want.Device, &seen)
 	}
 	if err == nil {
+		err = h.observeRules(want, &seen)
+	}
+	if err == nil {
 		err = h.observeChosen(want, &seen, but)
 	}
 	h.observeAdvertised(want, &seen)
@@ -61,7 +64,7 @@ func (h *host) routes(others []int) ([]way, error) {
 func (s State) tables() []int {
 	tables := slices.Clone(s.also)
 	if s.numbers != (numbers{}) {
-		tables = append(tables, s.numbers.inside(), s.numbers.outside())
+		tables = append(tables, s.numbers.tables()...)
 	}
 	for _, r := range s.Routes {
 		if r.Table != 0 {

@@ -79,6 +79,7 @@ func newPlan(want State, is observed) Plan {
 	p := &planner{want: want, is: is, planned: map[netip.Prefix][]way{}}
 	p.planLink()
 	p.planAddresses()
+	p.planFormer()
 	p.planChosen()
 	p.planRoutes()
 	p.planForward()

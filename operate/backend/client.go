@@ -35,6 +35,20 @@ func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 	return cl, nil
 }
 
+// Status is Backend's.
+func (c *Client) Status() Status { return c.status(c.Peers()) }
+
+// Peers is Backend's: the server, and one that was left, while it is kept.
+func (c *Client) Peers() []Peer {
+	peers := c.onePeer.Peers()
+	if p, from := c.controls.Former(); p != nil {
+		kept := peerOf(p)
+		kept.KeptFor = from
+		peers = append(peers, kept)
+	}
+	return peers
+}
+
 // follow is happened, and notes whether there is a connection.
 func (c *Client) follow(e event.Event) {
 	switch e.(type) {

@@ -60,11 +60,15 @@ func (o *onePeer) Peers() []Peer {
 	if p == nil {
 		return nil
 	}
-	return []Peer{{
+	return []Peer{peerOf(p)}
+}
+
+func peerOf(p *tunnel.Peer) Peer {
+	return Peer{
 		Name: p.Name(), Remote: p.Path().Remote.String(), Cipher: p.Data.CipherName(), LastHeard: p.Data.LastReceived(),
 		BytesIn: p.Counters.LinkIn.Load(), BytesOut: p.Counters.LinkOut.Load(),
 		Path: pathOf(p.Found()),
-	}}
+	}
 }
 
 // Run is the role's.

@@ -45,7 +45,10 @@ type Peer struct {
 	LastHeard  time.Time    `json:"last_heard,omitzero"` // the last authentic packet from it
 	BytesIn    uint64       `json:"bytes_in"`
 	BytesOut   uint64       `json:"bytes_out"`
-	Path       *Path        `json:"path,omitempty"` // nil: not measured yet, or there is nothing to measure
+	// KeptFor are addresses of the adapter. This is a server that a client has left, except for
+	// the connections that are open from there.
+	KeptFor []netip.Addr `json:"kept_for,omitempty"`
+	Path    *Path        `json:"path,omitempty"` // nil: not measured yet, or there is nothing to measure
 }
 
 // append appends the peer as a line of text.
@@ -72,6 +75,12 @@ func (p *Peer) append(b []byte, now time.Time) []byte {
 	}
 	if p.Path != nil {
 		b = fmt.Appendf(b, "  %v", p.Path)
+	}
+	if len(p.KeptFor) > 0 {
+		b = fmt.Appendf(b, "  kept for what is open from %v", p.KeptFor[0])
+		for _, a := range p.KeptFor[1:] {
+			b = fmt.Appendf(b, " and %v", a)
+		}
 	}
 	if p.PeerID != nil {
 		b = fmt.Appendf(b, "  peer-id %d", *p.PeerID)

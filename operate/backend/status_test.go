@@ -16,11 +16,13 @@ func TestStatusText(t *testing.T) {
 	s := Status{Role: "server", Adapter: "tun0", Since: now.Add(-time.Minute), Peers: []Peer{
 		{Name: "anna", User: "ann\x1b[2J", Remote: "192.0.2.7:1194", PeerID: &id, IPv4: netip.MustParseAddr("10.8.0.2"), Cipher: "AES-256-GCM",
 			LastHeard: now.Add(-4 * time.Second), BytesIn: 5, BytesOut: 6},
+		{Name: "vpn1", Remote: "192.0.2.9:1194", KeptFor: []netip.Addr{netip.MustParseAddr("10.8.0.2"), netip.MustParseAddr("fd00::2")}},
 		{Name: "UNDEF", Connecting: true, Remote: "192.0.2.8:1194", LastHeard: now},
 	}}
 	const want = `server on tun0, up 1m0s
-peers: 1, and 1 connecting
+peers: 2, and 1 connecting
   anna  user ann\x1b[2J  192.0.2.7:1194  10.8.0.2  5 bytes in, 6 out  AES-256-GCM  heard 4s ago  peer-id 3
+  vpn1  192.0.2.9:1194  0 bytes in, 0 out  kept for what is open from 10.8.0.2 and fd00::2
   UNDEF  192.0.2.8:1194  connecting  0 bytes in, 0 out  heard 0s ago
 dropped: nothing
 `

@@ -30,12 +30,18 @@ type Steer interface {
 type Used struct {
 	Remote string `json:"remote"`
 	Trying bool   `json:"trying,omitempty"`
+	// Kept is the server before, to which the client stays connected for what is open from the
+	// addresses that it gave; "" for none.
+	Kept string `json:"kept,omitempty"`
 }
 
 // Append appends it as text.
 func (u *Used) Append(b []byte) []byte {
 	if u.Trying {
 		return fmt.Appendf(b, "there was no connection to leave: %s is tried now\n", u.Remote)
+	}
+	if u.Kept != "" {
+		return fmt.Appendf(b, "connected to %s, which gives another address; what is open from the one before goes on by %s\n", u.Remote, u.Kept)
 	}
 	return fmt.Appendf(b, "connected to %s; the connection before has ended\n", u.Remote)
 }
@@ -78,10 +84,15 @@ func (c *Client) used(ctx context.Context, to string, moved <-chan error) (Used,
 	case <-ctx.Done():
 		return Used{}, ctx.Err()
 	}
-	if peers := c.Peers(); len(peers) > 0 {
-		to = peers[0].Name
+	used := Used{Remote: to}
+	for _, p := range c.Peers() {
+		if len(p.KeptFor) > 0 {
+			used.Kept = p.Name
+		} else {
+			used.Remote = p.Name
+		}
 	}
-	return Used{Remote: to}, nil
+	return used, nil
 }
 
 // findRemote finds the remote that somebody means.

@@ -224,6 +224,7 @@ func (a *attempt) follow(ctx context.Context) error {
 		return errMoved
 	}
 	a.mover.roaming.begin(ctx, a, errMoved.Error(), a.target.Remote.Proto.TCP && (gone || a.uplink.anotherSource()))
+	a.mover.former.follow()
 	return nil
 }
 
@@ -377,7 +378,7 @@ func (a *attempt) completed(ctx context.Context) error {
 	}
 	cfg := a.settled
 	a.up = true
-	a.sessions.promote(a.peer)
+	a.sessions.promote(a.peer, a.mover.former.bound())
 	a.twins.up(time.Now())
 	a.portals.again()
 	a.remotes.Reached()

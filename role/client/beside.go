@@ -1,6 +1,8 @@
 package client
 
 import (
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -8,44 +10,63 @@ import (
 	"culvert/tunnel"
 )
 
-// sessions are those that the road knows: the present one, by which packets go out, and
-// during a move another one beside it, from which packets are taken, too. The zero value
-// has none. Any goroutine may ask; Run's and those of moves change it.
+// sessions are those that the road knows. The zero value has none. Any goroutine may ask;
+// Run's and those of moves change it.
 type sessions struct {
-	now atomic.Pointer[pair]
+	now atomic.Pointer[those]
 
 	mu      sync.Mutex // of changes
 	traffic tunnel.Traffic
 }
 
-// pair are the sessions at one time. Either may be nil.
-type pair struct{ present, beside *tunnel.Peer }
+// those are the sessions at one time. Each may be nil, and packets are taken from all.
+type those struct {
+	present *tunnel.Peer // by which packets go out
+	beside  *tunnel.Peer // which may take its place
+	former  *tunnel.Peer // which was left last
+	// from are addresses of the adapter that packets leave from by former.
+	from []netip.Addr
+}
 
-func (s *sessions) load() pair {
-	if p := s.now.Load(); p != nil {
-		return *p
+func (s *sessions) load() those {
+	if t := s.now.Load(); t != nil {
+		return *t
 	}
-	return pair{}
+	return those{}
 }
 
 // present is the peer that packets go out to, nil for none.
 func (s *sessions) present() *tunnel.Peer {
-	if p := s.now.Load(); p != nil {
-		return p.present
+	if t := s.now.Load(); t != nil {
+		return t.present
 	}
 	return nil
 }
 
+// carrying is the peer that packets from an inner address go out to, nil for none.
+func (s *sessions) carrying(from netip.Addr) *tunnel.Peer {
+	t := s.now.Load()
+	switch {
+	case t == nil:
+		return nil
+	case t.from != nil && slices.Contains(t.from, from):
+		return t.former
+	}
+	return t.present
+}
+
 // on is the peer whose packets come by a link, nil for none.
 func (s *sessions) on(l link.Link) *tunnel.Peer {
-	p := s.now.Load()
+	t := s.now.Load()
 	switch {
-	case p == nil:
+	case t == nil:
 		return nil
-	case p.beside != nil && p.beside.Link() == l:
-		return p.beside
+	case t.beside != nil && t.beside.Link() == l:
+		return t.beside
+	case t.former != nil && t.former.Link() == l:
+		return t.former
 	}
-	return p.present
+	return t.present
 }
 
 // add adds a session: as the present one if there is none.
@@ -61,12 +82,14 @@ func (s *sessions) add(p *tunnel.Peer) {
 	s.now.Store(&now)
 }
 
-// promote makes a session the present one, and the one before is beside it.
-func (s *sessions) promote(p *tunnel.Peer) {
+// promote makes a session the present one. The one before is the former then, by which
+// packets from some addresses go on to leave. What was the former until then has been
+// removed.
+func (s *sessions) promote(p *tunnel.Peer, from []netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if before := s.load().present; before != p {
-		s.now.Store(&pair{present: p, beside: before})
+		s.now.Store(&those{present: p, former: before, from: from})
 	}
 }
 
@@ -80,6 +103,8 @@ func (s *sessions) remove(p *tunnel.Peer) {
 		now.present = nil
 	case now.beside:
 		now.beside = nil
+	case now.former:
+		now.former, now.from = nil, nil
 	default:
 		return
 	}
@@ -92,5 +117,5 @@ func (s *sessions) statistics() tunnel.Statistics {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.load()
-	return s.traffic.With(now.present).Plus(now.beside)
+	return s.traffic.With(now.present).Plus(now.beside).Plus(now.former)
 }

@@ -99,12 +99,14 @@ type Client struct {
 	remotes *reach.Remotes
 	dialer  reach.Dialer
 
-	login     *login
-	sessions  sessions
-	mover     mover
-	adapter   atomic.Pointer[bringup.Adapter]
-	state     bringup.State   // what the adapter was brought to; owned by Run
-	routes    []hostnet.Route // of state, without those for moves; owned by Run
+	login    *login
+	sessions sessions
+	mover    mover
+	adapter  atomic.Pointer[bringup.Adapter]
+	state    bringup.State // what the adapter was brought to; owned by Run
+	// routes and addresses are those of state, without what is for moves; owned by Run
+	routes    []hostnet.Route
+	addresses []hostnet.Address
 	narrowing narrowing
 	// restarted is set while a connection is over that the adapter outlives; owned by Run
 	restarted bool

@@ -11,6 +11,7 @@ import (
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
+	"culvert/nic"
 	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
@@ -40,8 +41,14 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
+	if open := a.adapter.Load(); open != nil && open.Stack == nil && network == nil && profile.Kind(cfg.Adapter) == nic.IP {
+		a.mover.former.bind(a.opts.Network, a.state.Addresses, state.Addresses)
+	}
+	a.addresses, state.Addresses = state.Addresses, a.mover.former.addresses(state.Addresses)
 	want := bringup.State{State: state, Ethernet: network, Told: profile.Told(cfg, environment(cfg, a.told), a.target.Near().Addr())}
-	a.emit(profile.Configuring(state))
+	told := state
+	told.Addresses = a.addresses
+	a.emit(profile.Configuring(told))
 	a.narrowing.given = state.MTU
 	if open := a.adapter.Load(); open != nil {
 		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
@@ -128,13 +135,15 @@ func (a *attempt) leaveAdapter(ctx context.Context, why error) error {
 }
 
 // keepReachable routes servers past the tunnel that are tried or left, where its own
-// routes would carry packets to them, too, and brings the ways there up to date.
+// routes would carry packets to them, too, and brings the ways there up to date. Addresses
+// of a server that was left go when nothing needs them.
 func (c *Client) keepReachable(ctx context.Context, servers ...netip.Addr) error {
 	open := c.adapter.Load()
-	if open == nil || !profile.Pins(c.routes) {
+	addresses := c.mover.former.addresses(c.addresses)
+	if open == nil || !profile.Pins(c.routes) && slices.Equal(addresses, c.state.Addresses) {
 		return nil
 	}
-	c.state.Routes = pinning(c.routes, servers)
+	c.state.Routes, c.state.Addresses = pinning(c.routes, servers), addresses
 	return open.Update(ctx, c.state)
 }
 

@@ -21,10 +21,6 @@ import (
 const (
 	// moveTime is the longest that a move may take.
 	moveTime = 20 * time.Second
-	// lingering is how long packets are still taken from the connection that was left.
-	lingering = 2 * time.Second
-	// goodbyeTime is the longest that its end may take after that.
-	goodbyeTime = 10 * time.Second
 	// rescueTime is how long a move is waited for when the present connection is lost.
 	rescueTime = 5 * time.Second
 )
@@ -93,14 +89,6 @@ type outcome struct {
 	err  error
 }
 
-// former is a connection that was left, with the server that is still routed past the
-// tunnel for it.
-type former struct {
-	server netip.Addr
-	hurry  context.CancelFunc
-	over   chan struct{}
-}
-
 // outcome receives how the move under way ended.
 func (m *mover) outcome() <-chan outcome {
 	if m.now == nil {
@@ -162,7 +150,6 @@ func begin(ctx context.Context, a *attempt, w wish) error {
 		return err
 	}
 	m := &a.mover
-	m.hasten()
 	moving, cancel := context.WithCancelCause(ctx)
 	mv := &move{wish: w, target: to.target, cancel: cancel, done: make(chan outcome, 1), answered: new(atomic.Bool)}
 	m.now = mv
@@ -264,10 +251,11 @@ func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt
 	done := m.now
 	m.now = nil
 	if o.err == nil {
-		if o.err = takeOver(ctx, o.next, a); o.err == nil {
-			// What is stuck in a TCP connection from the way of before would hold up the
-			// adapter's packets.
-			m.leave(ctx, a, done.roams && a.target.Remote.Proto.TCP)
+		// What is stuck in a TCP connection from the way of before would hold up the adapter's
+		// packets.
+		dead := done.roams && a.target.Remote.Proto.TCP
+		if o.err = takeOver(ctx, o.next, a, !dead); o.err == nil {
+			m.leave(ctx, a, dead)
 			done.answer(nil)
 			return o.next, nil
 		}
@@ -295,7 +283,7 @@ func (m *mover) rescue(ctx context.Context, a *attempt, err error) *attempt {
 		done := m.now
 		m.now = nil
 		if o.err == nil {
-			if o.err = takeOver(ctx, o.next, a); o.err == nil {
+			if o.err = takeOver(ctx, o.next, a, false); o.err == nil {
 				a.close()
 				m.former = nil
 				done.answer(nil)
@@ -317,10 +305,12 @@ func final(err error) bool {
 	return errors.As(err, &refused) && !refused.Temporary || errors.As(err, &handshake) && handshake.Permanent() || errors.Is(err, errAsks)
 }
 
-// takeOver goes on with another connection than a, which is left as it is.
-func takeOver(ctx context.Context, b, a *attempt) error {
+// takeOver goes on with another connection than a, which is left as it is. It may be kept
+// for what is open from its addresses.
+func takeOver(ctx context.Context, b, a *attempt, keep bool) error {
 	m := &b.mover
-	m.former = &former{server: a.target.Near().Addr()}
+	m.hasten()
+	m.former = &former{server: a.target.Near().Addr(), peer: a.peer, keep: keep}
 	b.base = b.choice.Of(b.target.Remote).Config // which may have been adopted meanwhile
 	reach.At(b.remotes, b.target)
 	b.uplink.to(b.target.Near().Addr())
@@ -339,66 +329,6 @@ func takeOver(ctx context.Context, b, a *attempt) error {
 	return nil
 }
 
-// leave leaves a connection whose place another one has taken; dead: without waiting for
-// anything from it.
-func (m *mover) leave(ctx context.Context, a *attempt, dead bool) {
-	hurry, hasten := context.WithCancel(ctx)
-	m.former = &former{server: a.target.Near().Addr(), hurry: hasten, over: make(chan struct{})}
-	over := m.former.over
-	go func() {
-		defer close(over)
-		defer hasten()
-		if dead {
-			a.close()
-			return
-		}
-		retire(hurry, a)
-	}()
-}
-
-// retire lets a connection that was left go on until what was on its way has come, and
-// ends it; the server is told. The end of ctx hastens it.
-func retire(ctx context.Context, a *attempt) {
-	defer a.close()
-	timer := time.NewTimer(lingering)
-	defer timer.Stop()
-	leave := ctx.Done()
-	for {
-		select {
-		case e := <-a.events:
-			if _, closed := e.(session.Closed); closed {
-				return
-			}
-			continue
-		case <-a.inbound:
-			return
-		case <-timer.C:
-		case <-leave:
-		}
-		if leave == nil {
-			return
-		}
-		leave = nil
-		a.exit()
-		timer.Reset(goodbyeTime)
-	}
-}
-
-// tidy drops the routes that only a connection needed that is over, or one that did not
-// come up.
-func (m *mover) tidy(ctx context.Context, c *Client) {
-	if f := m.former; f != nil {
-		select {
-		case <-f.over:
-			m.former = nil
-		default:
-		}
-	}
-	if err := c.keepReachable(ctx, apart(c)...); err != nil {
-		c.emit(event.Remark{Text: "the way to a server that was left is still kept", Err: err})
-	}
-}
-
 // stop ends a move that is under way, and waits for that.
 func (m *mover) stop(why error) {
 	if m.now == nil {
@@ -410,16 +340,6 @@ func (m *mover) stop(why error) {
 	}
 	m.now.answer(why)
 	m.now = nil
-}
-
-// hasten ends the connection that was left, and waits for that.
-func (m *mover) hasten() {
-	if m.former == nil {
-		return
-	}
-	m.former.hurry()
-	<-m.former.over
-	m.former = nil
 }
 
 // abandon is called when the present connection is over: no move goes on.

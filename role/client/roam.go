@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"culvert/role/event"
+	"culvert/tunnel"
 )
 
 // Roaming begins when this host reaches the server by another way, or has slept. The
@@ -58,15 +59,15 @@ func (r *roaming) begin(ctx context.Context, a *attempt, why string, atOnce bool
 	r.end(a, errRoaming)
 	*r = roaming{since: time.Now(), why: why, tick: time.NewTicker(knockEvery), moves: true}
 	a.log.Debug("asking the server for an answer", "why", why)
-	knock(a)
+	knock(a.peer)
 	if atOnce {
 		r.move(ctx, a)
 	}
 }
 
 // knock has the server hear of this client, and answer.
-func knock(a *attempt) {
-	a.peer.Do(func(time.Time) { a.peer.Session.Ping(true) })
+func knock(p *tunnel.Peer) {
+	p.Do(func(time.Time) { p.Session.Ping(true) })
 }
 
 // step goes on with it.
@@ -86,7 +87,7 @@ func (r *roaming) step(ctx context.Context, a *attempt) {
 	default:
 		if now.Sub(r.since) < slowTime || now.Sub(r.asked) >= slowEvery {
 			r.asked = now
-			knock(a)
+			knock(a.peer)
 		}
 		if now.Sub(r.since) > quietTime {
 			quiet(ctx, a, now.Sub(r.since))
@@ -151,5 +152,6 @@ func woke(ctx context.Context, a *attempt, slept time.Duration) error {
 		return errMoved
 	}
 	a.mover.roaming.begin(ctx, a, "this host was asleep", false)
+	a.mover.former.follow()
 	return nil
 }

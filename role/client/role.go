@@ -18,7 +18,7 @@ type role struct{ *tunnel.OnePeer }
 func (c *Client) onePeer() *tunnel.OnePeer {
 	return &tunnel.OnePeer{
 		Road: &c.road, Float: c.cfg.Link.Float, Recursive: c.cfg.Routing.AllowRecursive,
-		Current: c.sessions.present, On: c.sessions.on,
+		Current: c.sessions.carrying, On: c.sessions.on,
 		Isolated: func() bool {
 			a := c.adapter.Load()
 			return a != nil && a.Stack != nil

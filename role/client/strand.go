@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"culvert/host/hostnet"
@@ -13,18 +14,17 @@ import (
 const mostNamed = 8
 
 // strand reports the connections of programs that a move left behind: those from an
-// address that the adapter had and has no more. They are not closed: each ends when its
-// program, or the kernel, gives it up.
+// address that the adapter had, and has no more or only for them. They are not closed:
+// each ends when its program, or the kernel, gives it up.
 func strand(a *attempt, before, after []hostnet.Address) {
 	for _, old := range before {
-		kept := false
-		for _, now := range after {
-			kept = kept || now.Prefix.Addr() == old.Prefix.Addr()
-		}
-		if kept || !old.Prefix.IsValid() {
+		from := old.Prefix.Addr()
+		if !from.IsValid() || has(after, from) {
 			continue
 		}
-		a.emit(event.Remark{Text: stranded(old.Prefix.Addr(), inUserSpace(a.Client), connections(a.uplink.network, old.Prefix.Addr()))})
+		list := connections(a.uplink.network, from)
+		kept := slices.ContainsFunc(after, func(now hostnet.Address) bool { return now.Prefix.Addr() == from })
+		a.emit(event.Remark{Text: stranded(from, inUserSpace(a.Client), kept, list)})
 	}
 }
 
@@ -40,8 +40,8 @@ func inUserSpace(c *Client) bool {
 	return open != nil && open.Stack != nil
 }
 
-// stranded is what becomes of connections from an address that is gone.
-func stranded(old netip.Addr, user bool, list []hostnet.Connection) string {
+// stranded is what becomes of connections from an address that is gone, or kept for them.
+func stranded(old netip.Addr, user, kept bool, list []hostnet.Connection) string {
 	text := fmt.Sprintf("this server gives another address than %v, which this host had in the tunnel before: ", old)
 	switch {
 	case user:
@@ -49,6 +49,15 @@ func stranded(old netip.Addr, user bool, list []hostnet.Connection) string {
 	case len(list) == 0:
 		return text + "no connection is open from there"
 	}
+	if kept {
+		return text + fmt.Sprintf("%d connections from there go on by the server before, while it answers, and this client stays connected to it until they end: %s", len(list), listed(list))
+	}
+	return text + fmt.Sprintf("%d connections from there cannot go on, and time out unless their programs open them again: %s; servers with one pool, or one address for each client (ifconfig-push), keep them",
+		len(list), listed(list))
+}
+
+// listed names some connections.
+func listed(list []hostnet.Connection) string {
 	var names []string
 	for _, c := range list[:min(len(list), mostNamed)] {
 		names = append(names, c.String())
@@ -56,6 +65,13 @@ func stranded(old netip.Addr, user bool, list []hostnet.Connection) string {
 	if more := len(list) - mostNamed; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	return text + fmt.Sprintf("%d connections from there cannot go on, and time out unless their programs open them again: %s; servers with one pool, or one address for each client (ifconfig-push), keep them",
-		len(list), strings.Join(names, ", "))
+	return strings.Join(names, ", ")
+}
+
+func texts(addrs []netip.Addr) string {
+	var list []string
+	for _, a := range addrs {
+		list = append(list, a.String())
+	}
+	return strings.Join(list, " and ")
 }

@@ -20,6 +20,7 @@ type fakeNetwork struct {
 	mu      sync.Mutex
 	way     hostnet.Way // zero: none
 	gone    bool        // no address but way.Source is there
+	idle    bool        // no connection is open
 	changes chan struct{}
 }
 
@@ -28,6 +29,11 @@ func (n *fakeNetwork) Has(a netip.Addr) bool                   { return !n.gone 
 func (n *fakeNetwork) WayTo(netip.Addr) (hostnet.Way, bool)    { return n.now(), n.now() != hostnet.Way{} }
 
 func (n *fakeNetwork) Connections(from netip.Addr) []hostnet.Connection {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.idle {
+		return nil
+	}
 	return []hostnet.Connection{{Proto: "tcp", From: netip.AddrPortFrom(from, 40000), To: netip.MustParseAddrPort("10.77.0.1:22")}}
 }
 

@@ -120,7 +120,7 @@ func New(c *config.Config, o Options) (*Host, error) {
 func (h *Host) onePeer() *tunnel.OnePeer {
 	return &tunnel.OnePeer{
 		Road: &h.road, Float: h.cfg.Link.Float, Recursive: h.cfg.Routing.AllowRecursive,
-		Current: h.Peer, On: h.sessions.on,
+		Current: func(netip.Addr) *tunnel.Peer { return h.Peer() }, On: h.sessions.on,
 		Isolated: func() bool { return h.local.adapter.Stack != nil },
 		OnLoop:   func(to netip.Addr) { h.emit(event.Looped{Addr: to}) },
 		OnMoved:  h.sessions.moved,
