@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/config"
@@ -13,7 +14,6 @@ import (
 	"culvert/role/profile/reach"
 	"culvert/role/profile/reach/fastest"
 	"culvert/session"
-	"culvert/tunnel"
 )
 
 // The pace of measuring. Package fastest has the rule.
@@ -26,16 +26,6 @@ const (
 	sampleTime = time.Second
 	// freshTime is how long a table of measurements is gone on with for the next connection.
 	freshTime = 15 * time.Second
-
-	// beat is how often the connection is looked at, and hurriedBeat while it is silent.
-	beat, hurriedBeat = 250 * time.Millisecond, 50 * time.Millisecond
-	// knockGap is the time between two questions to the present server.
-	knockGap = 2 * time.Second
-	// silences is how many questions in a row go unanswered before the server has failed.
-	silences = 3
-	// trafficGap is the time between two looks at what the tunnel lost, and trafficLeast how
-	// many packets make a figure.
-	trafficGap, trafficLeast = 5 * time.Second, 200
 )
 
 // best chooses the best of several servers (`remote-select fastest`), and goes on watching
@@ -51,6 +41,8 @@ type best struct {
 	at       time.Time // the targets were resolved
 	present  int       // of targets; -1: none
 	moving   bool      // a move that it asked for is under way
+
+	refusing atomic.Bool // somebody has said since the last look that the server refuses packets
 }
 
 // newBest returns a best if the configuration asks for one, and leaves the choice to nobody
@@ -193,10 +185,14 @@ func (b *best) path(n int) measured {
 func (b *best) sample(ctx context.Context, p measured) {
 	ctx, cancel := context.WithTimeout(ctx, sampleTime)
 	defer cancel()
+	began := time.Now()
 	delay, err := b.probe(ctx, p.settings, p.target)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.choice == p.choice {
+		if err != nil {
+			delay = time.Since(began)
+		}
 		p.choice.Sample(time.Now(), p.n, delay, err != nil)
 	}
 }
@@ -293,7 +289,7 @@ func (b *best) watching(ctx context.Context, c *Client) (stop func()) {
 // watch looks after the servers until ctx ends: it measures, and asks c to move where
 // another one is better.
 func (b *best) watch(ctx context.Context, c *Client) {
-	k := knocking{pulse: make(chan pulse, 1)}
+	k := newKnocking()
 	for timer := time.NewTimer(beat); ; timer.Reset(k.beat()) {
 		select {
 		case <-timer.C:
@@ -315,7 +311,7 @@ func (b *best) watch(ctx context.Context, c *Client) {
 			if b.choice == choice && b.present == present {
 				f(time.Now(), choice)
 			}
-		}, present)
+		}, present, b.refusing.Swap(false))
 		b.act(ctx, c)
 	}
 }
@@ -342,6 +338,14 @@ func (b *best) act(ctx context.Context, c *Client) {
 	}()
 }
 
+// hear takes what the system says of packets: a server that is said to refuse them is asked
+// at once. Anybody can forge that, and it has no other effect.
+func (b *best) hear(err error) {
+	if b != nil && isRefusal(err) {
+		b.refusing.Store(true)
+	}
+}
+
 // stayed notes that a move failed: its server is left out for a while, unless something else
 // was in the way.
 func (b *best) stayed(t reach.Target, err error) {
@@ -351,124 +355,6 @@ func (b *best) stayed(t reach.Target, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.moving = false
-}
-
-// pulse is what a session's control side says of its data.
-type pulse struct{ received, sent uint64 }
-
-// knocking measures the present connection by questions inside the tunnel, and by what it
-// loses.
-type knocking struct {
-	peer    *tunnel.Peer
-	asked   time.Time // the last question; zero: none is open
-	knocked time.Time // the same, also when it was answered
-	silent  int       // questions in a row that went unanswered
-	answers bool      // this server answers questions
-	delay   time.Duration
-
-	pulse  chan pulse // capacity 1
-	looked time.Time
-	last   pulse
-}
-
-func (k *knocking) reset() { *k = knocking{pulse: k.pulse} }
-
-// beat is the time to the next step.
-func (k *knocking) beat() time.Duration {
-	if !k.asked.IsZero() {
-		return hurriedBeat
-	}
-	return beat
-}
-
-// patience is how long an answer is waited for.
-func (k *knocking) patience() time.Duration {
-	return fastest.Patience(k.delay)
-}
-
-// step goes on with the present connection. with calls a function with the choice, if that is
-// still about it.
-func (k *knocking) step(now time.Time, peer *tunnel.Peer, with func(func(time.Time, *fastest.Choice)), present int) {
-	if k.peer != peer {
-		k.reset()
-		k.peer = peer
-	}
-	k.hear(now, with, present)
-	if k.asked.IsZero() && (now.Sub(k.knocked) >= knockGap || k.silent > 0 || k.quiet(now)) {
-		k.asked, k.knocked = now, now
-		peer.Do(func(time.Time) { peer.Session.Ping(true) })
-	}
-	k.lossOf(now, with)
-}
-
-// quiet reports whether packets were sent lately and none came back since.
-func (k *knocking) quiet(now time.Time) bool {
-	sent, got := k.peer.Data.LastSent(), k.peer.Data.LastReceived()
-	return k.answers && sent.Sub(got) > k.patience() && now.Sub(k.knocked) >= k.patience()
-}
-
-// hear takes the answer to the question that is open, or the lack of one.
-func (k *knocking) hear(now time.Time, with func(func(time.Time, *fastest.Choice)), present int) {
-	if k.asked.IsZero() {
-		return
-	}
-	data := k.peer.Data
-	if at := data.LastAnswer(); at.After(k.asked) {
-		delay := at.Sub(k.asked)
-		k.asked, k.silent, k.answers, k.delay = time.Time{}, 0, true, delay
-		with(func(now time.Time, c *fastest.Choice) { c.Sample(now, present, delay, false) })
-		return
-	}
-	if now.Sub(k.asked) < k.patience() {
-		return
-	}
-	if !k.answers { // it never did: nothing is to be learned from its silence
-		k.asked = time.Time{}
-		return
-	}
-	heard := data.LastReceived().After(k.asked)
-	k.asked = time.Time{}
-	k.silent++
-	if heard {
-		k.silent = 0
-	}
-	failed := k.silent >= silences
-	with(func(now time.Time, c *fastest.Choice) {
-		c.Sample(now, present, 0, true)
-		if failed {
-			c.Failed(now)
-		}
-	})
-}
-
-// lossOf looks at how many of the peer's packets have not come.
-func (k *knocking) lossOf(now time.Time, with func(func(time.Time, *fastest.Choice))) {
-	if now.Sub(k.looked) < trafficGap {
-		return
-	}
-	select {
-	case p := <-k.pulse:
-		sent, got := p.sent-min(p.sent, k.last.sent), p.received-min(p.received, k.last.received)
-		if k.last.sent > 0 && sent >= trafficLeast && p.received >= k.last.received {
-			lost := 1 - float64(min(got, sent))/float64(sent)
-			with(func(now time.Time, c *fastest.Choice) { c.Traffic(now, lost) })
-		}
-		k.last, k.looked = p, now
-		return
-	default:
-	}
-	ask(k.peer, k.pulse)
-}
-
-// ask has a session leave a pulse, unless one waits.
-func ask(p *tunnel.Peer, to chan<- pulse) {
-	p.Do(func(time.Time) {
-		received, sent := session.Carried(p.Session)
-		select {
-		case to <- pulse{received, sent}:
-		default:
-		}
-	})
 }
 
 // letIn reports whether an error shows that a server answered and did not let this client in,

@@ -91,7 +91,7 @@ func TestFastest(t *testing.T) {
 		if n := len(reported[event.Up](c)); n != 1 {
 			t.Fatalf("connected %d times while nothing happened", n)
 		}
-		f.change(func(f *farther) { f.delay[netip.MustParseAddrPort(secondAt)] = 200 * time.Millisecond })
+		f.change(func(f *farther) { f.delay[netip.MustParseAddrPort(secondAt)] = 700 * time.Millisecond }) // longer than an answer is waited for
 		at(t, c, 2, time.Minute, firstAt)
 		if lost := reported[event.Lost](c); len(lost) > 0 {
 			t.Errorf("the connection was lost on the way: %v", lost)

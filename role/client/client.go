@@ -173,6 +173,7 @@ func choose(c *config.Config, o Options, warn func(string)) (profile.Choice, err
 // a host on which nothing listens.
 func (c *Client) passingError(err error) {
 	c.hearers.hear(err)
+	c.best.hear(err)
 	c.log.Debug("passing network error", "error", err)
 }
 

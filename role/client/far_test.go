@@ -71,6 +71,8 @@ type far struct {
 	push  []string
 	// floats: the client is followed to another address.
 	floats bool
+	// echo, if not nil, is sent back for each packet out of the tunnel.
+	echo []byte
 
 	mu      sync.Mutex
 	peer    *tunnel.Peer
@@ -155,6 +157,9 @@ func (f *far) take(p *buf.Packet) {
 			f.mu.Lock()
 			f.got = append(f.got, string(p.Bytes()[20:]))
 			f.mu.Unlock()
+			if f.echo != nil {
+				_ = f.trySend(f.echo)
+			}
 		case err == nil && kind == session.KindExit:
 			peer.Do(func(time.Time) { peer.Session.PeerExited() })
 		case err == nil && kind == session.KindMTUTest:

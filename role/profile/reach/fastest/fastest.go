@@ -6,7 +6,6 @@ package fastest
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 )
@@ -40,7 +39,13 @@ const (
 
 // When paths are measured.
 const (
-	leastPatience, mostPatience = 150 * time.Millisecond, time.Second
+	// leastPatience is the least time that an answer inside the tunnel is waited for, and
+	// leastPatienceTCP the same where a lost packet is first sent again.
+	leastPatience, leastPatienceTCP, mostPatience = 120 * time.Millisecond, 400 * time.Millisecond, time.Second
+	// mostLenient is how often that is doubled at most.
+	mostLenient = 3
+	// recovery is how soon after it was left as dead a server answers that was not.
+	recovery = 10 * time.Second
 
 	sparse     = 30 * time.Second // another path while all is well
 	sparseTCP  = 2 * time.Minute  // the same, where a sample takes a connection
@@ -86,24 +91,8 @@ type Choice struct {
 	since  time.Time
 	worse  time.Time // when the present path was seen to be worse than before
 	failed bool      // the present path does not work any more
-}
-
-// path is what is known of one.
-type path struct {
-	Path
-	samples []sample // of span, oldest first
-	weight  Weight
-	weighed time.Time // last
-	shunned time.Time // until then
-	next    time.Time // when to measure
-	traffic float64   // share of packets of the tunnel that were lost; of the present path
-}
-
-// sample is one measurement.
-type sample struct {
-	at    time.Time
-	delay time.Duration
-	lost  bool
+	silent time.Time // since when the present path answers nothing; zero: it answers
+	looked time.Time // when the others were measured because of a doubt, last
 }
 
 // New returns a Choice among paths, none of which is in use. All are due.
@@ -116,43 +105,66 @@ func New(paths []Path, o Options) *Choice {
 	return c
 }
 
-// Sample notes that a packet was answered after a delay, or was lost.
+// Sample notes that a packet was answered after a delay, or that so long was waited for an
+// answer and it was lost.
 func (c *Choice) Sample(now time.Time, n int, delay time.Duration, lost bool) {
 	p := &c.paths[n]
 	if n == c.present && !lost {
-		c.excuse(p)
+		c.Heard()
 	}
 	before := p.score()
 	p.samples = p.forget(now)
+	asked := now.Add(-delay)
 	if last := len(p.samples) - 1; n == c.present && lost && last >= 0 && p.samples[last].lost && now.Sub(p.samples[last].at) < closely {
-		p.samples[last].at = now // one silence, however often it was asked in it
+		p.samples[last].at, p.samples[last].asked = now, asked // one silence, however often it was asked in it
 	} else {
-		p.samples = append(p.samples, sample{now, delay, lost})
+		p.samples = append(p.samples, sample{now, asked, delay, lost})
 	}
-	if n != c.present {
+	switch {
+	case n != c.present:
+		p.recovered(now, lost)
 		return
-	}
-	if !lost {
-		c.failed = false
+	case lost && c.silent.IsZero():
+		c.silent = asked
 	}
 	if lost || before > 0 && delay > before*3/2 {
 		c.suspect(now)
 	}
 }
 
+// Heard says that the silence of the server in use has ended.
+func (c *Choice) Heard() {
+	if c.present >= 0 && !c.silent.IsZero() {
+		c.excuse(&c.paths[c.present])
+	}
+	c.Alive()
+}
+
+// Alive says that the server in use is not silent, whatever it has not answered.
+func (c *Choice) Alive() { c.failed, c.silent = false, time.Time{} }
+
+// Doubt says that packets have gone out by the present path since a time, and none came
+// back: the others are measured at once, so that it is known whose fault that is.
+func (c *Choice) Doubt(now, since time.Time) {
+	if !c.silent.IsZero() {
+		return
+	}
+	c.silent = since
+	if now.Sub(c.looked) >= least {
+		c.looked = now
+		c.others(now)
+	}
+}
+
 // excuse takes the last samples of the present path that were lost for the network's fault,
-// and drops them, where no other path has answered since.
+// and drops them, where no other path has answered since it fell silent.
 func (c *Choice) excuse(p *path) {
 	run := len(p.samples)
 	for run > 0 && p.samples[run-1].lost {
 		run--
 	}
-	if run == len(p.samples) {
-		return
-	}
-	since := p.samples[run].at.Add(-Patience(p.delay()))
 	for i := range c.paths {
-		if i != c.present && c.paths[i].answeredSince(since) > 0 {
+		if i != c.present && c.paths[i].answeredSince(c.silent) > 0 {
 			return
 		}
 	}
@@ -177,6 +189,11 @@ func (c *Choice) suspect(now time.Time) {
 		return
 	}
 	c.worse = now
+	c.others(now)
+}
+
+// others has all paths but the present one measured now.
+func (c *Choice) others(now time.Time) {
 	for i := range c.paths {
 		p := &c.paths[i]
 		if i != c.present && !p.shunned.After(now) {
@@ -191,9 +208,16 @@ func (c *Choice) Use(now time.Time, n int) {
 		return
 	}
 	if c.present >= 0 {
-		c.paths[c.present].traffic = 0
+		p := &c.paths[c.present]
+		p.traffic = 0
+		if c.failed {
+			p.left, p.next = now, now
+		}
 	}
-	c.present, c.better, c.failed, c.worse, c.moved = n, -1, false, time.Time{}, now
+	if n >= 0 {
+		c.paths[n].left = time.Time{}
+	}
+	c.present, c.better, c.failed, c.worse, c.moved, c.silent = n, -1, false, time.Time{}, now, time.Time{}
 }
 
 // Weigh notes what the server of a path says of itself.
@@ -227,11 +251,12 @@ func (c *Choice) Due(now time.Time) (list []int) {
 
 // pause is the time until a path is measured again.
 func (c *Choice) pause(now time.Time, n int) time.Duration {
-	watched := n == c.better || now.Sub(c.worse) < suspicious && !c.paths[n].shunned.After(now)
+	p := &c.paths[n]
+	watched := n == c.better || (now.Sub(c.worse) < suspicious || now.Sub(p.left) < recovery) && !p.shunned.After(now)
 	switch {
 	case c.present >= 0 && watched:
 		return closely
-	case c.paths[n].TCP:
+	case p.TCP:
 		return sparseTCP
 	}
 	return sparse
@@ -258,14 +283,20 @@ func (c *Choice) Deadline() (at time.Time) {
 // Decide returns the path to move to, and why; ok is false if there is none. Whoever moves
 // says so by Use, and by Refused if that fails.
 func (c *Choice) Decide(now time.Time) (to int, why string, ok bool) {
-	best, found := c.best(now, c.present)
-	if !found || c.present < 0 {
+	if c.present < 0 {
 		return -1, "", false
 	}
-	p, b := &c.paths[c.present], &c.paths[best]
+	p := &c.paths[c.present]
 	if c.failed {
-		return best, "the present server does not answer any more", c.alone(p, b)
+		best, found := c.best(now, func(n int) bool { return n != c.present && c.alone(p, &c.paths[n]) })
+		return best, "the present server does not answer any more", found
 	}
+	best, found := c.best(now, c.another)
+	if !found {
+		c.better = -1
+		return -1, "", false
+	}
+	b := &c.paths[best]
 	have, want := p.rank(), b.rank()
 	clearly := time.Duration(float64(want)*ratio)+margin < have
 	if have == 0 || !clearly {
@@ -276,53 +307,67 @@ func (c *Choice) Decide(now time.Time) (to int, why string, ok bool) {
 		c.better, c.since = best, now
 		b.next = now
 	}
-	if now.Sub(c.since) < c.options.Steady || now.Sub(c.moved) < c.rest() || b.answeredSince(c.since) < enough {
+	if now.Sub(c.since) < c.options.Steady || now.Sub(c.moved) < c.options.rest() || b.answeredSince(c.since) < enough {
 		return -1, "", false
 	}
 	return best, fmt.Sprintf("it has been better for %v: %s, and the present one %s", now.Sub(c.since).Round(time.Second), b.figures(), p.figures()), true
 }
 
+// another reports whether a path is not the one in use, and its server wants clients.
+func (c *Choice) another(n int) bool { return n != c.present && c.paths[n].weight != Draining }
+
 // alone reports whether the present path has failed and not the network that both are reached
-// by: the other one has answered, and after that the present one has not.
+// by: the other one has answered what it was asked when the present one should have answered
+// already, and the present one was asked again after that, in vain.
 func (c *Choice) alone(p, other *path) bool {
-	at := slices.IndexFunc(other.samples, func(s sample) bool { return !s.lost && !s.at.Before(c.worse) })
-	if at < 0 || len(p.samples) == 0 {
+	if c.silent.IsZero() || len(p.samples) == 0 {
+		return false
+	}
+	late := c.silent.Add(p.delay())
+	at := slices.IndexFunc(other.samples, func(s sample) bool { return !s.lost && !s.asked.Before(late) })
+	if at < 0 {
 		return false
 	}
 	last := p.samples[len(p.samples)-1]
-	asked := last.at.Add(-Patience(p.delay()))
-	return last.lost && !asked.Before(other.samples[at].at)
+	return last.lost && !last.asked.Before(other.samples[at].at)
 }
 
-// Patience is how long an answer inside the tunnel is waited for where the delay is known.
-func Patience(delay time.Duration) time.Duration {
-	return min(max(leastPatience, 3*delay), mostPatience)
+// Patience is how long an answer of the present path is waited for inside the tunnel: as
+// long as it takes, and four times as much as that varies.
+func (c *Choice) Patience() time.Duration {
+	if c.present < 0 {
+		return mostPatience
+	}
+	p := &c.paths[c.present]
+	delay, floor := p.delay(), leastPatience
+	if p.TCP {
+		floor = leastPatienceTCP
+	}
+	if delay == 0 {
+		return mostPatience
+	}
+	return min(max(floor, delay+max(4*p.jitter(), delay/2)), mostPatience) << p.lenient
 }
 
 // rest is how long a move is followed by no other.
-func (c *Choice) rest() time.Duration { return min(rest, 3*c.options.Steady) }
+func (o Options) rest() time.Duration { return min(rest, 3*o.Steady) }
 
 // Best returns the best path of those that have answered; ok is false if none has.
-func (c *Choice) Best(now time.Time) (n int, ok bool) { return c.best(now, -1) }
+func (c *Choice) Best(now time.Time) (n int, ok bool) {
+	return c.best(now, func(int) bool { return true })
+}
 
-// best is Best without one path.
-func (c *Choice) best(now time.Time, but int) (n int, ok bool) {
+// best is Best of those that fit.
+func (c *Choice) best(now time.Time, fits func(n int) bool) (n int, ok bool) {
 	n = -1
 	for i := range c.paths {
 		p := &c.paths[i]
 		p.age(now, i == c.present)
-		if i == but || p.rank() == 0 || p.dead() || p.shunned.After(now) || p.weight == Draining {
+		if !fits(i) || p.rank() == 0 || p.dead() || i != c.present && !p.left.IsZero() || p.shunned.After(now) {
 			continue
 		}
 		if n < 0 || p.rank() < c.paths[n].rank() {
 			n = i
-		}
-	}
-	if n < 0 && but < 0 { // better a server that drains than none
-		for i := range c.paths {
-			if c.paths[i].weight == Draining && c.paths[i].rank() > 0 && !c.paths[i].shunned.After(now) {
-				return i, true
-			}
 		}
 	}
 	return n, n >= 0
@@ -337,112 +382,3 @@ func (c *Choice) Leads(now time.Time) (enoughOf bool, delay time.Duration) {
 	p := &c.paths[n]
 	return len(p.answers()) >= enough, p.delay()
 }
-
-// age forgets what is too old to count.
-func (p *path) age(now time.Time, present bool) {
-	p.samples = p.forget(now)
-	if !present && now.Sub(p.weighed) > believed {
-		p.weight = Open
-	}
-}
-
-// forget returns the samples that still count.
-func (p *path) forget(now time.Time) []sample {
-	old := 0
-	for old < len(p.samples) && now.Sub(p.samples[old].at) > span {
-		old++
-	}
-	return slices.Delete(p.samples, 0, old)
-}
-
-// dead reports whether the last samples of a path were all lost.
-func (p *path) dead() bool {
-	n := len(p.samples)
-	return n >= enough && !slices.ContainsFunc(p.samples[n-enough:], func(s sample) bool { return !s.lost })
-}
-
-// answeredSince returns how many samples were answered since a time.
-func (p *path) answeredSince(t time.Time) (n int) {
-	for _, s := range p.samples {
-		if !s.lost && !s.at.Before(t) {
-			n++
-		}
-	}
-	return n
-}
-
-// delay is the median delay of what was answered lately, 0 if nothing was.
-func (p *path) delay() time.Duration {
-	all := p.answers()
-	if len(all) == 0 {
-		return 0
-	}
-	slices.Sort(all)
-	return max(all[len(all)/2], 1)
-}
-
-// answers are the delays of the last samples that were answered.
-func (p *path) answers() (all []time.Duration) {
-	for _, s := range p.samples[max(0, len(p.samples)-recent):] {
-		if !s.lost {
-			all = append(all, s.delay)
-		}
-	}
-	return all
-}
-
-// jitter is the mean difference between one delay and the next.
-func (p *path) jitter() time.Duration {
-	all := p.answers()
-	if len(all) < 2 {
-		return 0
-	}
-	var sum time.Duration
-	for i := 1; i < len(all); i++ {
-		sum += (all[i] - all[i-1]).Abs()
-	}
-	return sum / time.Duration(len(all)-1)
-}
-
-// loss is the share of the tunnel's packets that were lost, or if that is more, of samples:
-// as much of it as is no chance, since they are few.
-func (p *path) loss() float64 {
-	lost := 0.0
-	for _, s := range p.samples {
-		if s.lost {
-			lost++
-		}
-	}
-	if lost == 0 {
-		return p.traffic
-	}
-	return max(p.traffic, (lost-doubt*math.Sqrt(lost))/float64(len(p.samples)))
-}
-
-// score is what paths are compared by, less is better; 0: nothing is known.
-func (p *path) score() time.Duration {
-	d := p.delay()
-	if d == 0 {
-		return 0
-	}
-	return time.Duration(float64(d+p.jitter()) * (1 + lossWeight*p.loss()))
-}
-
-// rank is the score with what the server says of itself.
-func (p *path) rank() time.Duration {
-	s := p.score()
-	switch p.weight {
-	case Full:
-		s *= fullWeight
-	case Draining:
-		s *= 1000
-	}
-	return s
-}
-
-// figures are delay, jitter and loss in words.
-func (p *path) figures() string {
-	return fmt.Sprintf("%.1f ms, jitter %.1f ms, loss %.1f %%", ms(p.delay()), ms(p.jitter()), 100*p.loss())
-}
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

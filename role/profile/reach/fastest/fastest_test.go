@@ -207,3 +207,55 @@ func TestTable(t *testing.T) {
 		t.Errorf("%+v", rows)
 	}
 }
+
+// TestOneOfTheOthersIsDead: a server that fails is left for the best of those that answer
+// now, and not for one that was better and is dead, too.
+func TestOneOfTheOthersIsDead(t *testing.T) {
+	w := newWorld(t, Options{}, 10*msec, 20*msec, 40*msec)
+	w.run(time.Minute)
+	w.dead[0], w.dead[1] = true, true
+	w.c.Doubt(w.now, w.now.Add(-w.c.Patience()))
+	w.c.Sample(w.now, 2, 40*msec, false)
+	w.now = w.now.Add(200 * msec)
+	for _, n := range w.c.Due(w.now) {
+		w.c.Sample(w.now.Add(40*msec), n, 40*msec, n != 2)
+	}
+	w.now = w.now.Add(300 * msec)
+	w.c.Sample(w.now, 0, 120*msec, true)
+	w.c.Failed(w.now)
+	if n, why, ok := w.c.Decide(w.now); !ok || n != 2 {
+		t.Errorf("%d %q %v", n, why, ok)
+	}
+}
+
+// TestLeftTooSoon: a server that was left as dead and answers a moment later is given more
+// time, and one that does not answer is not said to be good.
+func TestLeftTooSoon(t *testing.T) {
+	w := newWorld(t, Options{}, 10*msec, 40*msec)
+	patience := w.c.Patience()
+	fails := func(back time.Duration) {
+		t.Helper()
+		w.dead[0] = true
+		for range 30 {
+			w.sample(0)
+			w.c.Failed(w.now)
+			if w.run(100 * msec); w.at == 1 {
+				break
+			}
+		}
+		if n, ok := w.c.Best(w.now); w.at != 1 || !ok || n != 1 {
+			t.Fatalf("in use: %d, the best: %d", w.at, n)
+		}
+		w.run(back)
+		w.dead[0] = false
+		w.until(0, 3*time.Minute)
+	}
+	fails(time.Second)
+	if got := w.c.Patience(); got != 2*patience {
+		t.Errorf("it is given %v, and was %v before", got, patience)
+	}
+	fails(time.Minute)
+	if got := w.c.Patience(); got != 2*patience {
+		t.Errorf("after a minute it is given %v, and was %v before", got, patience)
+	}
+}

@@ -48,7 +48,7 @@ func (c *Choice) why(now time.Time, n, chosen int) string {
 		return c.reason(now, n)
 	case n == chosen:
 		return "the best of those that answer"
-	case p.dead():
+	case p.dead(), !p.left.IsZero():
 		return "it has stopped answering"
 	case n == c.better:
 		return fmt.Sprintf("better than the one in use for %v; it is moved to after %v", now.Sub(c.since).Round(time.Second), c.options.Steady)
@@ -60,7 +60,7 @@ func (c *Choice) why(now time.Time, n, chosen int) string {
 
 // reason says why the present path is still in use.
 func (c *Choice) reason(now time.Time, n int) string {
-	best, found := c.best(now, n)
+	best, found := c.best(now, c.another)
 	switch {
 	case c.failed:
 		return "in use, and silent now"
