@@ -53,10 +53,11 @@ type PathProbe struct {
 	sent   time.Time // the last
 	due    time.Time // of the next step; zero: there is none
 
-	known  PathMeasured // as reported; Tried 0: nothing was
-	narrow bool         // known was measured narrow twice
-	whole  time.Time    // when everything is measured again
-	used   int64        // bytes that the tunnel had carried at the last look
+	known  PathMeasured  // as reported; Tried 0: nothing was
+	narrow bool          // known was measured narrow twice
+	whole  time.Time     // when everything is measured again
+	used   int64         // bytes that the tunnel had carried at the last look
+	wait   time.Duration // before a peer that never answered is asked again
 }
 
 type pathPhase int
@@ -85,7 +86,7 @@ func (p *PathProbe) Measure(now time.Time, inner int, e Echo) {
 	case top <= leastLoad:
 		p.off()
 	case top != p.top:
-		p.top, p.known = top, PathMeasured{}
+		p.top, p.known, p.wait = top, PathMeasured{}, 0
 		p.begin(now)
 	}
 }
@@ -237,22 +238,23 @@ func (p *PathProbe) choose() int {
 	return size
 }
 
-// unanswered leaves a peer alone that does not answer. One that did before may have been
-// out of reach, and is asked again.
+// unanswered leaves a peer alone that does not answer. It is asked again, more and more
+// seldom if it never did, for it may have been out of reach, or have run a program at its
+// start.
 func (p *PathProbe) unanswered(now time.Time) {
 	if p.known.Size == 0 && p.pings == nil && p.echo.valid() {
 		p.ask(newEchoes(p.echo))
 		p.begin(now)
 		return
 	}
+	wait := checkAfter
 	if p.known.Size == 0 {
 		p.ask(nil)
 		p.report(PathMeasured{0, p.top})
-		p.phase, p.due = pathOff, time.Time{}
-		p.data.loads.expects.Store(false)
-		return
+		p.wait = min(max(2*p.wait, checkAfter), raiseEvery)
+		wait = p.wait
 	}
-	p.whole = now.Add(checkAfter)
+	p.whole = now.Add(wait)
 	p.rest(now)
 }
 
@@ -277,11 +279,11 @@ func (p *PathProbe) rest(now time.Time) {
 func (p *PathProbe) look(now time.Time) {
 	used, _ := p.data.traffic()
 	switch {
-	case p.pings != nil && used == p.used: // the peer takes pings for use, and counts them (`inactive`)
+	case used == p.used && (p.pings != nil || p.known.Size == 0): // a peer takes pings for use, and counts them (`inactive`)
 		p.due = now.Add(confirmEvery)
 	case !now.Before(p.whole):
 		p.begin(now)
-	case used != p.used:
+	case used != p.used && p.known.Size > 0:
 		p.phase = pathConfirm
 		p.try(now, p.known.Size)
 	default:

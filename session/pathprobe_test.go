@@ -103,7 +103,8 @@ func TestPathProbeLoss(t *testing.T) {
 	}
 }
 
-// TestPathProbeSilentPeer: a peer that answers nothing is asked a few times.
+// TestPathProbeSilentPeer: a peer that answers nothing is asked a few times, and while the
+// tunnel is used, a few times more; when it answers at last, the path is measured.
 func TestPathProbeSilentPeer(t *testing.T) {
 	sim := measuring(t, path{})
 	n := dataPackets(sim, sim.client)
@@ -111,6 +112,22 @@ func TestPathProbeSilentPeer(t *testing.T) {
 	sim.pass(time.Hour)
 	if got := measurements(sim.client); len(got) != 1 || got[0].Size != 0 || *n != helloTries {
 		t.Errorf("%+v after %d packets", got, *n)
+	}
+	*n = 0
+	use := func(minutes int) {
+		for range minutes {
+			sim.client.data.carry(&sim.client.data.sent, sim.now, 100)
+			sim.pass(time.Minute)
+		}
+	}
+	use(24 * 60)
+	if got := measurements(sim.client); len(got) != 1 || *n > 24*7*helloTries {
+		t.Errorf("%+v after %d packets in a day", got, *n)
+	}
+	sim.drop = nil
+	use(12)
+	if got := measurements(sim.client); len(got) != 2 || got[1].Size != outerSize {
+		t.Errorf("when the peer answers: %+v", got)
 	}
 }
 

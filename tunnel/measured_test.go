@@ -7,6 +7,7 @@ import (
 
 	"culvert/internal/buf"
 	"culvert/link"
+	"culvert/operate/manage/packettest"
 	"culvert/session"
 )
 
@@ -63,4 +64,20 @@ func TestBelieved(t *testing.T) {
 	if got := believed(wholeLink{}, netip.AddrPort{}); got != 0 {
 		t.Errorf("without an address: %d", got)
 	}
+}
+
+// TestLeastIPv6: packets that IPv6 has every link carry are sent, to be cut outside, unless
+// the system refuses them; longer ones are not, and their senders told.
+func TestLeastIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far, _ := roads(t)
+		near.peer.Carries(1228, PathFound{Bytes: 1280})
+		for _, c := range []struct{ size, refused, sent, told int }{{1228, 0, 1, 0}, {1229, 0, 1, 0}, {1280, 0, 1, 0}, {1281, 0, 0, 1}, {1280, 1228, 0, 1}} {
+			near.peer.width.inner.Store(int32(c.refused))
+			near.nic.Inject(packettest.UDP("[fd00::2]:1", "[fd00::1]:2", c.size-48))
+			if sent, told := len(drain(far)), len(near.nic.Drain()); sent != c.sent || told != c.told {
+				t.Errorf("%d bytes, the system refuses from %d on: %d sent, %d told", c.size, c.refused, sent, told)
+			}
+		}
+	})
 }

@@ -7,7 +7,7 @@ package tunnel
 //	  Role.Route  whose is it
 //	  NAT
 //	  sealForAll  a copy for each, if it is for several
-//	  tooLong     cut or refuse what the path does not carry
+//	  tooLong     cut or refuse what the path does not carry (takesCut: not all)
 //	  clampMSS    keep TCP within what it does
 //	  Data.Seal
 //	    sealPieces  with fragment
@@ -87,7 +87,7 @@ func (r *Road) outbound(ctx context.Context, adapter nic.NIC, queue int) error {
 // sealFor seals a packet for the peer's data channel and hands it to the sender.
 func (r *Road) sealFor(now time.Time, peer *Peer, p *buf.Packet, out *sender) Drop {
 	size := p.Len()
-	if !r.Ethernet && r.tooNarrow(now, peer, size) {
+	if !r.Ethernet && r.tooNarrow(now, peer, size) && !takesCut(peer, p.Bytes()) {
 		return r.tooLong(now, peer, p, out)
 	}
 	r.clampMSS(p.Bytes(), peer.maxInner())

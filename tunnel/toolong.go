@@ -52,6 +52,17 @@ func (r *Road) tooLong(now time.Time, peer *Peer, p *buf.Packet, out *sender) Dr
 	return TooLarge
 }
 
+// leastIPv6 is what every link must carry for IPv6 (RFC 8200, section 5), bytes. A sender that
+// is told of less does not make packets shorter.
+const leastIPv6 = 1280
+
+// takesCut reports whether a packet that the peer's path does not carry is sent all the same,
+// to be cut outside: no sender can be made to shorten it, and nothing was known yet of packets
+// outside being refused.
+func takesCut(p *Peer, packet []byte) bool {
+	return len(packet) > 0 && len(packet) <= leastIPv6 && packet[0]>>4 == 6 && p.width.inner.Load() == 0
+}
+
 // sealFragments sends an IPv4 packet in fragments of at most size bytes (RFC
 // 791, section 3.2).
 func (r *Road) sealFragments(now time.Time, peer *Peer, p *buf.Packet, size int, out *sender) Drop {

@@ -122,11 +122,18 @@ func TestAdapterFollowsPath(t *testing.T) {
 		if got := h.mtu(); got != inner {
 			t.Errorf("MTU %d on a path that is narrow again", got)
 		}
-		if err := c.Adopt(parse(t, profileText("remote 192.0.2.1", "mssfix 1440 fixed"))); err != nil {
+		if err := c.Adopt(parse(t, profileText("remote 192.0.2.1", "mssfix 1440"))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if got := h.mtu(); got != inner {
+			t.Errorf("MTU %d, with mssfix that is more than the path carries", got)
+		}
+		if err := c.Adopt(parse(t, profileText("remote 192.0.2.1", "mssfix 0"))); err != nil {
 			t.Fatal(err)
 		}
 		if got := h.mtu(); got != 1500 || c.Server().Carried() != 0 {
-			t.Errorf("MTU %d, and packets of %d bytes inside, though mssfix is given", got, c.Server().Carried())
+			t.Errorf("MTU %d, and packets of %d bytes inside, with mssfix 0", got, c.Server().Carried())
 		}
 	})
 }

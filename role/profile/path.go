@@ -44,7 +44,7 @@ func MeasurePath(c *config.Config, p *tunnel.Peer, e session.Echo) (inner int, k
 
 // FollowPath goes by what was measured, and returns what there is to say about it, "" for
 // nothing, and how long packets inside may be, in bytes: 0 for any length. What the
-// configuration says of sizes itself (`mssfix`, `fragment`) holds.
+// configuration says of sizes itself (`mssfix`, `fragment`) is the most; `mssfix 0` holds.
 func FollowPath(c *config.Config, p *tunnel.Peer, m session.PathMeasured) (text string, inner int) {
 	if !p.Measures() {
 		return "", 0 // not any more
@@ -57,7 +57,7 @@ func FollowPath(c *config.Config, p *tunnel.Peer, m session.PathMeasured) (text 
 		return "", 0
 	}
 	found.Bytes = m.Size + link.DatagramOverhead(outer6(p))
-	if m.Size < m.Tried && !sizesGiven(c) {
+	if m.Size < m.Tried && !c.Data.MSSFix.Off {
 		inner = max(0, p.Data.Fit(m.Size)-headerLen(c.Adapter))
 	}
 	if inner > 0 && most > inner {
@@ -66,7 +66,7 @@ func FollowPath(c *config.Config, p *tunnel.Peer, m session.PathMeasured) (text 
 	p.Carries(inner, found)
 	switch narrow := m.Size < m.Tried; {
 	case narrow && inner == 0:
-		text = fmt.Sprintf("path %d, which is less than packets of the tunnel need; `mssfix` or `fragment` is given and holds: leave it out, and sizes follow the path", found.Bytes)
+		text = fmt.Sprintf("path %d, which is less than packets of the tunnel need; `mssfix 0` is given and holds: leave it out, and sizes follow the path", found.Bytes)
 	case narrow:
 		text = fmt.Sprintf("path %d, MSS from %d to %d", found.Bytes, found.MSSBefore, found.MSS)
 	case measured && before.Bytes > 0 && before.Bytes < found.Bytes:
@@ -100,11 +100,6 @@ func hasIPv6(c *config.Config, s hostnet.State) bool {
 		slices.ContainsFunc(s.Addresses, func(a hostnet.Address) bool { return !a.Prefix.Addr().Is4() }) ||
 		slices.ContainsFunc(s.Routes, func(r hostnet.Route) bool { return !r.Bypass && !r.Dst.Addr().Is4() }) ||
 		slices.ContainsFunc(c.Routing.Routes, func(r config.Route) bool { return r.IPv6 })
-}
-
-// sizesGiven reports whether the configuration says itself how large packets may be.
-func sizesGiven(c *config.Config) bool {
-	return c.Data.MSSFix != config.MSSFix{} || c.Data.Fragment.Bytes > 0
 }
 
 func outer6(p *tunnel.Peer) bool { return !p.Path().Remote.Addr().Unmap().Is4() }
