@@ -74,6 +74,14 @@ func (s *Strangers) Failure(now time.Time, from netip.Addr, kind string, more fu
 	return known.times
 }
 
+// Known reports whether a failure of an address was logged, and is not forgotten.
+func (s *Strangers) Known(now time.Time, from netip.Addr, kind string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.failures[failure{from, kind}]
+	return r != nil && now.Sub(r.logged) < strangerForgotten
+}
+
 // keep remembers a failure unless there are too many. If there are, it first
 // forgets old ones.
 func (s *Strangers) keep(now time.Time, f failure, r *repeated) {

@@ -5,7 +5,9 @@ package interop
 import (
 	"flag"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -42,5 +44,49 @@ func (p docPage) write(t *testing.T, text string) {
 	begin, end := p.marks()
 	if err := os.WriteFile(p.path, []byte(before+begin+text+end+after), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// docTable is a table in a page, whose every line a subtest sees.
+type docTable struct {
+	page  docPage
+	head  string // its first two lines
+	mu    sync.Mutex
+	lines []string // by the subtest's place; "" where it was not seen
+}
+
+// newDocTable returns a table of so many lines, which is written or checked when the test
+// and all that is below it have ended.
+func newDocTable(t *testing.T, page docPage, head string, n int) *docTable {
+	d := &docTable{page: page, head: head, lines: make([]string, n)}
+	t.Cleanup(func() {
+		if !t.Failed() {
+			d.end(t)
+		}
+	})
+	return d
+}
+
+// saw adds the line of a subtest.
+func (d *docTable) saw(i int, line string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines[i] = line
+}
+
+// end writes the table, or looks for each line in it.
+func (d *docTable) end(t *testing.T) {
+	if *updateDocs {
+		if slices.Contains(d.lines, "") {
+			t.Fatalf("not every line of %s was seen, so it cannot be written", d.page.path)
+		}
+		d.page.write(t, d.head+strings.Join(d.lines, ""))
+		return
+	}
+	_, table, _ := d.page.cut(t)
+	for _, line := range d.lines {
+		if !strings.Contains(table, line) {
+			t.Errorf("%s has no line (-update-docs writes it):\n%s", d.page.path, line)
+		}
 	}
 }

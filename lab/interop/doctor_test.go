@@ -274,7 +274,7 @@ func TestDoctor(t *testing.T) {
 			if f == nil {
 				return
 			}
-			page.saw(i, a, onServer, f)
+			page.saw(i, doctorLine(a, onServer, f))
 			if a.fixed {
 				w.fixed(a, onServer)
 			}

@@ -72,6 +72,8 @@ var negotiationWhys = []why{
 		says: stuck + `its reset was answered, and nothing came after it.*firewall or NAT`},
 	{row: negotiation, fault: "the hello is lost", role: "server", provoke: meeting{other: openvpn27.implementation, wall: wallIn("meta length > 600 drop"), client: keyOf("tls-crypt"), server: keyOf("tls-crypt")}.as("server"),
 		says: stuck + `some of the peer's TLS arrives, but not all of it in between; the path mostly drops the peer's large packets`},
+	{row: negotiation, fault: "the hello is lost, all of it", role: "server", provoke: meeting{wall: wallIn("meta length > 200 drop"), client: keyOf("tls-crypt"), server: keyOf("tls-crypt")}.as("server"),
+		says: `somebody's reset was answered, and nothing came after it: .*its larger packet that comes then does not reach this server`},
 	{row: negotiation, fault: "the hello is lost", role: "client", provoke: meeting{wall: wallIn("meta length > 600 drop"), client: keyOf("tls-crypt"), server: keyOf("tls-crypt")}.as("client"),
 		says: waiting + `the peer answered the reset, but acknowledges no large packet of this side: the path drops them \(try max-packet-size 600 here\)`},
 	{row: negotiation, fault: "large packets of the server are lost", role: "server", provoke: meeting{wall: wallOut("meta length > 700 drop"), server: withItsAuthority}.as("server"),

@@ -5,36 +5,20 @@ package interop
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
-// whyPage is the table in docs/why.md: a line for each fault.
-type whyPage struct {
-	page  docPage
-	mu    sync.Mutex
-	lines []string // by the fault's place; "" where it was not provoked
-}
-
-// newWhyPage returns a page of so many lines, which is written or checked when the test
-// and all that is below it have ended.
-func newWhyPage(t *testing.T, n int) *whyPage {
-	w := &whyPage{page: docPage{"../../docs/why.md", "TestWhy"}, lines: make([]string, n)}
-	t.Cleanup(func() {
-		if !t.Failed() {
-			w.end(t)
-		}
-	})
-	return w
+// newWhyPage is the table in docs/why.md: a line for each fault.
+func newWhyPage(t *testing.T, n int) *docTable {
+	return newDocTable(t, docPage{"../../docs/why.md", "TestWhy"}, "| They see | Because | Who says it, when | What the log says |\n|---|---|---|---|\n", n)
 }
 
 // waits begin the lines that are held back until there is enough to tell.
-var waits = regexp.MustCompile(`^(still connecting|a client is stuck|packets (refused|failed authentication) in the last)`)
+var waits = regexp.MustCompile(`^(still connecting|a client is stuck|somebody's reset|packets (refused|failed authentication) in the last)`)
 
-// saw adds the line of a fault.
-func (p *whyPage) saw(i int, w why, said string) {
+// whyLine is the line of a fault.
+func whyLine(w why, said string) string {
 	when := "at once"
 	switch {
 	case w.within > 0:
@@ -42,26 +26,7 @@ func (p *whyPage) saw(i int, w why, said string) {
 	case waits.MatchString(leading.ReplaceAllString(said, "")):
 		when = fmt.Sprintf("within %d s", int(knownBy.Seconds()))
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lines[i] = fmt.Sprintf("| %s | %s | %s, %s | %s |\n", w.row, w.fault, w.role, when, generally(said))
-}
-
-// end writes the table, or looks for each line in it.
-func (p *whyPage) end(t *testing.T) {
-	if *updateDocs {
-		if slices.Contains(p.lines, "") {
-			t.Fatal("a fault was not provoked, so the page cannot be written")
-		}
-		p.page.write(t, "| They see | Because | Who says it, when | What the log says |\n|---|---|---|---|\n"+strings.Join(p.lines, ""))
-		return
-	}
-	_, table, _ := p.page.cut(t)
-	for _, line := range p.lines {
-		if !strings.Contains(table, line) {
-			t.Errorf("docs/why.md has no line (-update-docs writes it):\n%s", line)
-		}
-	}
+	return fmt.Sprintf("| %s | %s | %s, %s | %s |\n", w.row, w.fault, w.role, when, generally(said))
 }
 
 // What of a line of the log is another each time.

@@ -152,6 +152,8 @@ func fromStranger(e server.Event) (out Event, ok bool) {
 		out.Remote, out.Reason, out.Count = e.From.String(), text(e.Err), uint64(e.Times)
 	case server.FailedMore:
 		out.Reason, out.Count = "more that did not get in", uint64(e.Count)
+	case server.StuckMore:
+		out.Reason, out.Count = "more that are stuck in their handshake", uint64(e.Count)
 	case server.Displaced:
 		out.Reason, out.Count = fmt.Sprintf("made room for newcomers, of %d in their handshake", e.Room), uint64(e.Count)
 	case server.Postponed:
@@ -164,6 +166,9 @@ func fromStranger(e server.Event) (out Event, ok bool) {
 		out.Remote, out.Reason = e.From.String(), text(e.Err)
 	case server.Unreached:
 		out.Remote, out.Reason, out.Count = e.From.String(), "answers do not reach it, or what it sends then does not reach this server", uint64(e.Times)
+		if e.Times == 1 {
+			out.Kind, out.Reason = Remark, "its first packet was answered, and nothing came after it"
+		}
 	case server.Silent:
 		out.Remote, out.Reason = e.From.String(), text(e.Err)
 	default:

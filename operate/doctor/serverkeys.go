@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"culvert/access/pki"
 	"culvert/config"
@@ -59,6 +61,9 @@ func (s serverKeys) certificateCheck() inspection {
 	}}
 }
 
+// newAuthority is what to do about an authority that ends.
+const newAuthority = "make a new authority and new profiles: culvert init --dir NEWDIR --host NAME"
+
 // identity looks at the certificate that a configuration shows to peers, its key, and
 // its authorities.
 func identity(n *notes, c *config.Config, whose string, usage pki.Usage, o Options, renew string) {
@@ -68,7 +73,7 @@ func identity(n *notes, c *config.Config, whose string, usage pki.Usage, o Optio
 	}
 	now := o.Now()
 	for _, ca := range authorities {
-		dated{"the authority's certificate", ca, "make a new authority and new profiles: culvert init --dir NEWDIR --host NAME"}.check(n, now)
+		dated{"the authority's certificate", ca, newAuthority}.check(n, now)
 	}
 	if own == nil {
 		return
@@ -170,7 +175,10 @@ func (s serverKeys) checkList(n *notes, file string, list *x509.RevocationList) 
 	seen := fmt.Sprintf("%s: made %s, in force until %s", file, day(list.ThisUpdate), day(list.NextUpdate))
 	found := Finding{Severity: Problem, Evidence: seen, Mend: "have the authority sign the list again: openssl ca -gencrl -out " + shell(file)}
 	if s.Dir != "" && ownList(s.Dir, file) {
-		found.Mend, found.fix = "culvert doctor --fix --dir "+shell(s.Dir), s.resign(file)
+		found.Mend, found.fix = "culvert doctor --fix --dir "+shell(s.Dir), s.resign(file, list, authorities)
+		if endsWith(authorities, list) {
+			found.Mend, found.fix = newAuthority, nil
+		}
 	}
 	left := list.NextUpdate.Sub(now)
 	switch {
@@ -189,15 +197,42 @@ func (s serverKeys) checkList(n *notes, file string, list *x509.RevocationList) 
 	}
 }
 
+// endsWith reports whether a list is in force for as long as its authority, so that one
+// signed anew would be in force no longer.
+func endsWith(authorities []*x509.Certificate, list *x509.RevocationList) bool {
+	return slices.ContainsFunc(authorities, func(ca *x509.Certificate) bool {
+		return len(pki.Unlisted([]*x509.Certificate{ca}, []*x509.RevocationList{list})) == 0 && !list.NextUpdate.Before(ca.NotAfter)
+	})
+}
+
 // resign has the authority in the server's directory sign the list again.
-func (s serverKeys) resign(file string) fix {
+func (s serverKeys) resign(file string, list *x509.RevocationList, authorities []*x509.Certificate) fix {
 	return func() (string, string, error) {
-		before, err := setup.Resign(s.Dir, s.Now())
+		past := list.ThisUpdate
+		for _, ca := range authorities {
+			if ca.NotBefore.After(past) {
+				past = ca.NotBefore
+			}
+		}
+		synced, known := clockSynchronized()
+		at, why := dateFor(s.Now(), past, known && synced)
+		before, err := setup.Resign(s.Dir, at)
 		if err != nil {
 			return "", "", err
 		}
-		return "signed " + file + " again, with the same clients on it", "cp " + shell(before) + " " + shell(file), nil
+		return "signed " + file + " again, with the same clients on it" + why, "cp " + shell(before) + " " + shell(file), nil
 	}
+}
+
+// dateFor is when a list that replaces another is said to be made. Nothing says how far
+// ahead a clock may be that nobody keeps right, and a list of the future lets nobody in
+// once the clock is set. Such a list is dated as the one before, or its authority, which
+// are past.
+func dateFor(now, past time.Time, kept bool) (at time.Time, why string) {
+	if kept || past.After(now) {
+		return now, ""
+	}
+	return past, "; it is dated " + day(past) + ", which is past for sure: nothing keeps this host's clock right"
 }
 
 // clientsCheck looks at the clients in the server's directory.

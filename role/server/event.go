@@ -177,6 +177,10 @@ type Stuck struct {
 	Stage string // where it is stuck, in words
 }
 
+// StuckMore is how many more made no progress, besides those reported by Stuck and
+// Unreached.
+type StuckMore struct{ Count int }
+
 // Remark is something about a client's session that the server's people should know.
 type Remark struct {
 	About
@@ -286,6 +290,7 @@ type Stray struct {
 
 // Unreached is a client whose first packet was answered each time that it came, and that
 // never went on: the answer does not reach it, or what it sends then does not reach here.
+// One that was answered only once may have measured the way.
 type Unreached struct {
 	From  netip.AddrPort
 	Times int // how often it was answered

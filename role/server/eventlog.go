@@ -129,6 +129,10 @@ func (e Stuck) log(l *slog.Logger) {
 	l.Warn("a client is stuck: "+e.Stage, "address", e.Remote)
 }
 
+func (e StuckMore) log(l *slog.Logger) {
+	l.Warn("more clients are stuck in their handshake, or only measured the way, beside those named above", "how-many", e.Count)
+}
+
 func (e Remark) log(l *slog.Logger) { l.Warn(e.Text, "client", e.Name) }
 
 func (e Overdue) log(l *slog.Logger) {
@@ -197,6 +201,12 @@ func (e Stray) log(l *slog.Logger) {
 }
 
 func (e Unreached) log(l *slog.Logger) {
+	if e.Times == 1 {
+		l.Info("somebody's reset was answered, and nothing came after it: it only measured the way or looked whether a server is here; "+
+			"or it is a client, and its larger packet that comes then does not reach this server: look for a path that drops large packets (try max-packet-size 600 there), "+
+			"and for a firewall that passes the first packet alone", "address", e.From)
+		return
+	}
 	l.Warn("a client is stuck: its reset was answered, and nothing came after it: the answer does not reach it, or the larger packet that it sends then does not reach this server; "+
 		"look for a firewall or NAT that passes packets in one direction only, for answers that leave by another way or address than the one that was asked (`multihome`, `local`), "+
 		"and for a path that drops large packets (try max-packet-size 600 there)", "address", e.From, "answered", e.Times)

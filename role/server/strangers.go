@@ -45,7 +45,7 @@ func (s *strangers) overdue(client About, err error) {
 // stuck reports a client whose handshake makes no progress: once for each address and
 // kind of stage, for as long as failures are remembered.
 func (s *strangers) stuck(client About, kind, stage string) {
-	if s.halted.Failure(client.At, client.Remote.Addr(), kind, func(int) {}) == 1 {
+	if s.halted.Failure(client.At, client.Remote.Addr(), kind, s.moreStuck) == 1 {
 		s.report(Stuck{About: client, Stage: stage})
 	}
 }
@@ -53,10 +53,20 @@ func (s *strangers) stuck(client About, kind, stage string) {
 // unreached reports somebody who was answered that often and does not go on, as stuck
 // does.
 func (s *strangers) unreached(now time.Time, from netip.AddrPort, times int) {
-	if s.halted.Failure(now, from.Addr(), "unreached", func(int) {}) == 1 {
+	kind := "unreached"
+	if times == 1 {
+		if s.halted.Known(now, from.Addr(), kind) {
+			return // it goes on asking, ever more seldom
+		}
+		kind = "once"
+	}
+	if s.halted.Failure(now, from.Addr(), kind, s.moreStuck) == 1 {
 		s.report(Unreached{From: from, Times: times})
 	}
 }
+
+// moreStuck reports how many more there were than stuck and unreached report one by one.
+func (s *strangers) moreStuck(n int) { s.report(StuckMore{n}) }
 
 // madeRoom counts a client that made room for a newcomer; room is how many sessions there
 // is room for.

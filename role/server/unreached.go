@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -69,36 +70,46 @@ func (u *unreached) answered(now time.Time, first asking) {
 	}
 }
 
-// wentOn takes note that somebody has gone on to a session.
+// wentOn takes note that somebody has gone on to a session. Whatever else its address
+// asked once was to measure the way.
 func (u *unreached) wentOn(first asking) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.asking, first)
+	maps.DeleteFunc(u.asking, func(other asking, a *asked) bool {
+		return other == first || a.times == 1 && other.from.Addr() == first.from.Addr()
+	})
 }
 
-// look reports those who still ask, and forgets them.
+// look reports those who still ask, and those who asked once and are heard of no more,
+// and forgets them. Several first packets of one address that come once each are
+// samples of the way.
 func (u *unreached) look() {
 	now := time.Now()
 	for first, times := range u.late(now) {
-		if times > 1 {
-			u.report(now, first.from, times)
-		}
+		u.report(now, first.from, times)
 	}
 }
 
-// late removes those who were answered long ago, and sets the timer for the others.
+// late removes those who were answered long ago, returns those of them to report, and
+// sets the timer for the others.
 func (u *unreached) late(now time.Time) map[asking]int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.timer = nil
 	all, next := make(map[asking]int), unreachedAfter
+	askers := make(map[netip.Addr]int)
+	for first := range u.asking {
+		askers[first.from.Addr()]++
+	}
 	for first, a := range u.asking {
 		age := now.Sub(a.since)
 		if age < unreachedAfter {
 			next = min(next, unreachedAfter-age)
 			continue
 		}
-		all[first] = a.times
+		if a.times > 1 || askers[first.from.Addr()] == 1 {
+			all[first] = a.times
+		}
 		delete(u.asking, first)
 	}
 	if len(u.asking) > 0 && !u.stopped {

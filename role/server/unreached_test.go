@@ -43,6 +43,26 @@ func TestUnreached(t *testing.T) {
 	}
 }
 
+// TestUnheard: a client whose large packet after the answer is lost is reported once, and
+// as what may be somebody who only measured the way; nobody is who goes on.
+func TestUnheard(t *testing.T) {
+	for most, want := range map[int]int{400: 1, 2000: 0} {
+		inBubble(t, simnet.Options{Delay: 10 * time.Millisecond, Filter: func(_, to netip.AddrPort, p []byte) bool {
+			return to != serverAddr || len(p) <= most
+		}}, func(t *testing.T, w *world) {
+			s := w.serve("")
+			w.dial("anna", "")
+			for _, after := range []time.Duration{5 * time.Second, 8 * time.Minute} {
+				time.Sleep(after)
+				synctest.Wait()
+				if got := happened[server.Unreached](s); len(got) != want || want > 0 && got[0].Times != 1 {
+					t.Errorf("up to %d bytes: %+v, want %d", most, got, want)
+				}
+			}
+		})
+	}
+}
+
 // TestUnreachedFlood: first packets of many, which go no further, are watched in bounded
 // number and reported in bounded number.
 func TestUnreachedFlood(t *testing.T) {
@@ -63,8 +83,12 @@ func TestUnreachedFlood(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		if got := len(happened[server.Unreached](s)); got == 0 || got > 20 {
-			t.Errorf("reported %d", got)
+		got, more := len(happened[server.Unreached](s)), 0
+		for _, m := range happened[server.StuckMore](s) {
+			more += m.Count
+		}
+		if got != 20 || more == 0 || more > 64 {
+			t.Errorf("reported %d, and %d more in sum", got, more)
 		}
 	})
 }
