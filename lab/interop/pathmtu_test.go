@@ -190,3 +190,25 @@ func TestPathMTUByPings(t *testing.T) {
 		})
 	}
 }
+
+// TestPathMTUHosts: both adapters of two hosts without a server follow the path, and one does
+// with OpenVPN at the other end.
+func TestPathMTUHosts(t *testing.T) {
+	t.Parallel()
+	for _, other := range []implementation{ours, stock} {
+		t.Run(other.name, func(t *testing.T) {
+			t.Parallel()
+			c, s, far, _ := narrowLab(t, 1312, true)
+			cid, sid := newSelfSigned("client"), newSelfSigned("server")
+			serverProc := s.run(other, s.p2pConfig(p2pHost{index: 1, tlsServer: true, own: sid, peer: cid}))
+			c.run(ours, c.p2pConfig(p2pHost{index: 0, own: cid, peer: sid, remote: far.b4})).up()
+			serverProc.up()
+			c.measured()
+			c.hasMTU(1280) // IPv6 is on it
+			if other.name == ours.name {
+				s.hasMTU(1280)
+			}
+			checkP2P(t, c, s)
+		})
+	}
+}

@@ -44,14 +44,11 @@ func followPath(ctx context.Context, a *attempt, e session.PathMeasured) {
 		} else if text == "" {
 			text = "path not measured: the server does not answer"
 		}
-		text += fmt.Sprintf(", the adapter's MTU from %d to %d", before, now)
-		if inner > 0 && now > inner {
-			text += fmt.Sprintf(", which is the least for IPv6: packets of more than %d are cut, or their senders told", inner)
-		}
+		text += profile.MTUFollows(before, now, inner)
 	}
 	remark(a, text)
 	if err != nil {
-		a.emit(event.Remark{Text: fmt.Sprintf("the adapter's MTU stays %d: packets that the path does not carry are cut, or their senders told", before), Err: err})
+		a.emit(event.Remark{Text: profile.MTUStays(before), Err: err})
 	}
 }
 

@@ -144,7 +144,7 @@ func TestAdapterFollowsPathNoFurther(t *testing.T) {
 	inWorld(t, func(t *testing.T, network *simnet.Network) {
 		c, _, h := narrowWorld(t, network, "ifconfig-ipv6 fd00::2/64 fd00::1", false)
 		time.Sleep(10 * time.Second)
-		if got := h.mtu(); got != 1280 || !strings.Contains(remarks(c), "from 1500 to 1280, which is the least for IPv6: packets of more than 1256 ") {
+		if got := h.mtu(); got != 1280 || !strings.Contains(remarks(c), "from 1500 to 1280, which is the least for what it carries: packets of more than 1256 ") {
 			t.Errorf("MTU %d, said:\n%s", got, remarks(c))
 		}
 	})

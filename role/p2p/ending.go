@@ -13,7 +13,7 @@ import (
 
 // signals wake Run's goroutine.
 type signals struct {
-	changed chan struct{}          // a connection came up or ended; capacity 1
+	changed chan struct{}          // a connection came up or ended, or its path was measured; capacity 1
 	finish  chan error             // there is a reason to end; capacity 1
 	why     *atomic.Pointer[error] // the connection ended last
 }
@@ -22,7 +22,7 @@ func newSignals() signals {
 	return signals{changed: make(chan struct{}, 1), finish: make(chan error, 1), why: new(atomic.Pointer[error])}
 }
 
-// notify says that a connection came up or ended.
+// notify says that a connection came up or ended, or that its path was measured.
 func (s signals) notify() {
 	select {
 	case s.changed <- struct{}{}:

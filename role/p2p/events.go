@@ -25,9 +25,7 @@ func (s *sessions) onEvent(p *tunnel.Peer, now time.Time, e session.Event) {
 	case session.Expired:
 		s.end(profile.ErrExpired)
 	case session.PathMeasured:
-		s.remark(profile.MTUTested(one.settings.Config, one.Peer, e))
-		text, _ := profile.FollowPath(one.settings.Config, one.Peer, e)
-		s.remark(text)
+		s.followPath(one, e)
 	case session.Closed:
 		s.ended(one, e.Err)
 	default:

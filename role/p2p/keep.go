@@ -123,7 +123,7 @@ func (k *keeper) runPrograms(ctx context.Context) error {
 	return nil
 }
 
-// look takes note that a connection came up or ended.
+// look takes note that a connection came up or ended, or its path was measured.
 func (k *keeper) look(ctx context.Context) error {
 	if alone := k.alone(); alone != k.wasAlone {
 		k.wasAlone = alone
@@ -137,6 +137,7 @@ func (k *keeper) look(ctx context.Context) error {
 	if current != nil {
 		k.failures = 0
 		k.remotes.Reached()
+		k.local.fit(ctx, current)
 		return k.local.refresh(ctx, current.nearest())
 	}
 	if !k.pending && k.sides.idle() {

@@ -27,6 +27,7 @@ type local struct {
 
 	adapter *bringup.Adapter
 	state   bringup.State
+	fixed   bool // the adapter's MTU could not be changed, so it stays
 }
 
 // prepare decides on the state of this host, before anything is opened. near is the
@@ -99,6 +100,7 @@ func (l *local) refresh(ctx context.Context, near netip.Addr) error {
 	if err != nil || slices.Equal(state.Routes, l.state.Routes) {
 		return err
 	}
+	state.MTU = l.state.MTU // as the path has it
 	l.state = state
 	l.emit(profile.Configuring(state.State))
 	l.pinned.Store(profile.Pins(state.Routes))

@@ -78,6 +78,12 @@ func start(t *testing.T, n *simnet.Network, at netip.AddrPort, lines ...string) 
 // startOver is start with TCP, too.
 func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort, lines ...string) *running {
 	t.Helper()
+	return startWith(t, n, tcp, at, func(*Options) {}, lines...)
+}
+
+// startWith is startOver with other options.
+func startWith(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort, more func(*Options), lines ...string) *running {
+	t.Helper()
 	text := strings.Join(append(lines, "dev tun", ""), "\n")
 	if !strings.Contains("\n"+text, "\nping") {
 		text += "keepalive 2 8\n"
@@ -90,7 +96,7 @@ func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort,
 	open := func(context.Context, bringup.State) (*bringup.Adapter, error) {
 		return &bringup.Adapter{NIC: r.nic}, nil
 	}
-	h, err := New(c, Options{
+	o := Options{
 		Log:       quiet,
 		Events:    r.reported.add,
 		Open:      bringup.Hooks{Programs: &r.ran, UpRestart: c.Hooks.UpRestart}.Opener(open),
@@ -103,7 +109,9 @@ func startOver(t *testing.T, n *simnet.Network, tcp *streams, at netip.AddrPort,
 		Resolve: func(_ context.Context, _, host string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr(host)}, nil
 		},
-	})
+	}
+	more(&o)
+	h, err := New(c, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,6 +93,21 @@ func AdapterMTU(c *config.Config, s hostnet.State, inner int) int {
 	return min(s.MTU, max(inner, least))
 }
 
+// MTUFollows says that an adapter's MTU was changed, behind what was measured, for a path that
+// carries packets of inner bytes inside, 0 for any.
+func MTUFollows(before, now, inner int) string {
+	text := fmt.Sprintf(", the adapter's MTU from %d to %d", before, now)
+	if inner > 0 && now > inner {
+		text += fmt.Sprintf(", which is the least for what it carries: packets of more than %d are cut, or their senders told", inner)
+	}
+	return text
+}
+
+// MTUStays says that an adapter's MTU could not be changed.
+func MTUStays(mtu int) string {
+	return fmt.Sprintf("the adapter's MTU stays %d: packets that the path does not carry are cut, or their senders told", mtu)
+}
+
 // hasIPv6 reports whether an adapter has anything to do with IPv6, be it that packets are led
 // there to be refused, or by programs.
 func hasIPv6(c *config.Config, s hostnet.State) bool {
