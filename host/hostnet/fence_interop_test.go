@@ -88,9 +88,11 @@ func TestKernelShowsFenceAsItIs(t *testing.T) {
 		}
 		set()
 	}
-	check(t, k.blockOutsideDNS("tun0"))
-	if !k.outsideDNSBlocked("tun0") {
-		t.Error("the block of names is not as it was made")
+	for _, mark := range []uint32{0, OwnMark, 7} {
+		check(t, k.blockOutsideDNS("tun0", mark))
+		if !k.outsideDNSBlocked("tun0", mark) || k.outsideDNSBlocked("tun0", 5) {
+			t.Error("the block of names is not as it was made")
+		}
 	}
 	check(t, k.addFences([]Fence{{Name: "b"}}, []string{f.Table()}))
 	if tables, err := k.fenceTables(); err != nil || len(tables) != 1 || tables[0] != "culvert-fence-b" {

@@ -28,8 +28,9 @@ type State struct {
 	DNS        *DNS      // nil leaves names alone
 	// BlockOutsideDNS lets no program of this host but this one ask other hosts for
 	// names (port 53, on Linux 853, too), except through the adapter. Linux and Windows only;
-	// on Linux, this program's own questions have OwnMark.
+	// on Linux, this program's own questions have OwnMark or Mark.
 	BlockOutsideDNS bool
+	Mark            uint32 // of this program's own packets, if not OwnMark; 0: none
 	// Fenced lets packets to the adapter through the fences of this host (see Fence).
 	Fenced  bool
 	Forward *Forward // nil: this host is no router

@@ -115,9 +115,9 @@ type nameKernel interface {
 // outsideDNSKernel blocks names that are asked outside of a device, for as long as this
 // process lives.
 type outsideDNSKernel interface {
-	blockOutsideDNS(device string) error
+	blockOutsideDNS(device string, mark uint32) error
 	unblockOutsideDNS(device string) error
-	outsideDNSBlocked(device string) bool
+	outsideDNSBlocked(device string, mark uint32) bool
 }
 
 // nameService is a service that takes name servers per link, and what it can.

@@ -155,6 +155,6 @@ func (k bsdKernel) delRoute(w way) error {
 // limits, no plan asks for it there.
 type leaky struct{}
 
-func (leaky) blockOutsideDNS(string) error   { return errNoOutsideDNS }
-func (leaky) unblockOutsideDNS(string) error { return errGone }
-func (leaky) outsideDNSBlocked(string) bool  { return false }
+func (leaky) blockOutsideDNS(string, uint32) error  { return errNoOutsideDNS }
+func (leaky) unblockOutsideDNS(string) error        { return errGone }
+func (leaky) outsideDNSBlocked(string, uint32) bool { return false }

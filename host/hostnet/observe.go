@@ -38,7 +38,7 @@ func (h *host) observe(ctx context.Context, want State, but func(way) bool) (obs
 		err = h.observeChosen(want, &seen, but)
 	}
 	h.observeAdvertised(want, &seen)
-	seen.outsideDNSBlocked = h.kernel.outsideDNSBlocked(want.Device)
+	seen.outsideDNSBlocked = h.kernel.outsideDNSBlocked(want.Device, want.Mark)
 	if err != nil {
 		return seen, fmt.Errorf("read this host's network: %w", err)
 	}

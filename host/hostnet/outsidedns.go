@@ -8,12 +8,15 @@ import (
 
 // outsideDNSChange keeps programs of this host from asking for names but through the
 // adapter (`block-outside-dns`). On Windows it ends with the process that made it.
-type outsideDNSChange struct{ Device string }
+type outsideDNSChange struct {
+	Device string
+	Mark   uint32 `json:",omitempty"` // of this program's own questions, if not OwnMark; 0: none
+}
 
 func (c *outsideDNSChange) String() string { return "block DNS (port 53) except through " + c.Device }
 
 func (c *outsideDNSChange) apply(_ context.Context, k kernel) error {
-	if err := k.blockOutsideDNS(c.Device); err != nil {
+	if err := k.blockOutsideDNS(c.Device, c.Mark); err != nil {
 		return fmt.Errorf("%w; to go without, so that names may be asked outside the tunnel, remove block-outside-dns, "+
 			"or if the server pushes it, add: pull-filter ignore block-outside-dns", err)
 	}
@@ -40,7 +43,11 @@ func (p *planner) planOutsideDNS() {
 			p.planProperty(propGroup, fencedGroup)
 		}
 		if !p.is.outsideDNSBlocked {
-			p.add(&outsideDNSChange{Device: p.want.Device})
+			c := &outsideDNSChange{Device: p.want.Device}
+			if unusual(p.want.Mark) {
+				c.Mark = p.want.Mark
+			}
+			p.add(c)
 		}
 	}
 }

@@ -12,15 +12,19 @@ import (
 func namesTable(device string) string { return "culvert-names-" + device }
 
 // namesRules refuse questions for names to other hosts except through the adapter,
-// and those of this program and of other adapters of clients. A resolver on this host may
+// and those of this program, also with a mark of its own, and of other adapters of clients. A resolver on this host may
 // be asked; its own questions are refused as well.
-func namesRules(device string) (rules [][]expr.Any) {
-	for _, when := range [][]expr.Any{
+func namesRules(device string, mark uint32) (rules [][]expr.Any) {
+	allowed := [][]expr.Any{
 		metaIs(expr.MetaKeyOIFNAME, interfaceName("lo")),
 		metaIs(expr.MetaKeyOIFNAME, interfaceName(device)),
 		metaIs(expr.MetaKeyOIFGROUP, native(fencedGroup)),
 		metaIs(expr.MetaKeyMARK, native(OwnMark)),
-	} {
+	}
+	if unusual(mark) {
+		allowed = append(allowed, metaIs(expr.MetaKeyMARK, native(mark)))
+	}
+	for _, when := range allowed {
 		rules = append(rules, slices.Concat(when, accept))
 	}
 	reset := &expr.Reject{Type: unix.NFT_REJECT_TCP_RST}
@@ -31,22 +35,22 @@ func namesRules(device string) (rules [][]expr.Any) {
 	return rules
 }
 
-func namesChains(device string) []chainRules {
-	return []chainRules{{leaving, nftables.ChainHookOutput, namesRules(device)}}
+func namesChains(device string, mark uint32) []chainRules {
+	return []chainRules{{leaving, nftables.ChainHookOutput, namesRules(device, mark)}}
 }
 
-func (linux) blockOutsideDNS(device string) error {
+func (linux) blockOutsideDNS(device string, mark uint32) error {
 	c, err := nftables.New()
 	if err != nil {
 		return meaning(err)
 	}
-	replaceTable(c, namesTable(device), namesChains(device))
+	replaceTable(c, namesTable(device), namesChains(device, mark))
 	return meaningFilter(c.Flush())
 }
 
 func (k linux) unblockOutsideDNS(device string) error { return k.delTable(namesTable(device)) }
 
-func (linux) outsideDNSBlocked(device string) bool {
-	there, err := hasRules(namesTable(device), namesChains(device), true)
+func (linux) outsideDNSBlocked(device string, mark uint32) bool {
+	there, err := hasRules(namesTable(device), namesChains(device, mark), true)
 	return err == nil && there
 }

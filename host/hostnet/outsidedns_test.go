@@ -61,12 +61,13 @@ func TestOutsideDNSRules(t *testing.T) {
 // outsideDNSTwin blocks one device's.
 type outsideDNSTwin struct {
 	device string
+	mark   uint32
 	fails  error
 }
 
-func (o *outsideDNSTwin) blockOutsideDNS(device string) error {
+func (o *outsideDNSTwin) blockOutsideDNS(device string, mark uint32) error {
 	if o.fails == nil {
-		o.device = device
+		o.device, o.mark = device, mark
 	}
 	return o.fails
 }
@@ -79,7 +80,9 @@ func (o *outsideDNSTwin) unblockOutsideDNS(device string) error {
 	return nil
 }
 
-func (o *outsideDNSTwin) outsideDNSBlocked(device string) bool { return o.device == device }
+func (o *outsideDNSTwin) outsideDNSBlocked(device string, mark uint32) bool {
+	return o.device == device && (o.mark == mark || !unusual(o.mark) && !unusual(mark))
+}
 
 func TestBlockOutsideDNS(t *testing.T) {
 	k, p := newTwin(), newProcesses()
@@ -95,6 +98,10 @@ func TestBlockOutsideDNS(t *testing.T) {
 	}
 	if err := a.Update(t.Context(), want); err != nil || k.outsideDNSTwin.device != want.Device {
 		t.Errorf("after an update to the same: %v, blocked for %q", err, k.outsideDNSTwin.device)
+	}
+	want.Mark = 7
+	if err := a.Update(t.Context(), want); err != nil || k.outsideDNSTwin.device != want.Device || k.outsideDNSTwin.mark != 7 {
+		t.Errorf("with a mark of its own: %v, blocked for %q, mark %d", err, k.outsideDNSTwin.device, k.outsideDNSTwin.mark)
 	}
 	want.BlockOutsideDNS = false
 	if err := a.Update(t.Context(), want); err != nil || k.outsideDNSTwin.device != "" {

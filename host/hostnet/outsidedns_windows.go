@@ -19,7 +19,7 @@ type outsideDNS struct {
 	device  string      // whose block it is
 }
 
-func (o *outsideDNS) blockOutsideDNS(device string) error {
+func (o *outsideDNS) blockOutsideDNS(device string, _ uint32) error {
 	_, luid, err := byName(device)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (o *outsideDNS) unblockOutsideDNS(device string) error {
 	return err
 }
 
-func (o *outsideDNS) outsideDNSBlocked(device string) bool {
+func (o *outsideDNS) outsideDNSBlocked(device string, _ uint32) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.session != nil && o.device == device

@@ -50,7 +50,7 @@ func TestNothingBlocked(t *testing.T) {
 	if err := o.unblockOutsideDNS("tun"); !errors.Is(err, errGone) {
 		t.Error(err)
 	}
-	if o.outsideDNSBlocked("tun") {
+	if o.outsideDNSBlocked("tun", 0) {
 		t.Error("blocked")
 	}
 }

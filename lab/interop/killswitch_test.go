@@ -70,11 +70,20 @@ func (k *killSwitch) startNoise() {
 }
 
 // watch records what leaves by the uplink but for the tunnel itself and what a host needs
-// of its network: ARP, discovery.
-func (k *killSwitch) watch() {
-	allowed := fmt.Sprintf("not arp and not (icmp6 and (ip6[40] == 133 or ip6[40] == 135 or ip6[40] == 136 or ip6[40] == 143)) and not ip6 multicast and not (udp port 1194 and (host %v or host %v))", movingAt[0], movingAt[1])
-	k.leaks = k.client.start("capture", "tcpdump", "-n", "-l", "-p", "-i", "eth0", "-Q", "out", allowed)
-	k.leaks.expect(regexp.MustCompile("listening on"), 1, patience)
+// of its network.
+func (k *killSwitch) watch() { k.leaks = k.client.leaving("eth0", notTheTunnel) }
+
+// What no capture of leaks counts: ARP, discovery and multicast of IPv6; and the tunnel.
+const networkNeeds = "not arp and not (icmp6 and (ip6[40] == 133 or ip6[40] == 135 or ip6[40] == 136)) and not ip6 multicast"
+
+var notTheTunnel = fmt.Sprintf("%s and not (udp port 1194 and (host %v or host %v))", networkNeeds, movingAt[0], movingAt[1])
+
+// leaving captures what leaves a host by a device, as far as a filter says.
+func (n *netns) leaving(device, filter string) *process {
+	n.t.Helper()
+	p := n.start("capture", "tcpdump", "-n", "-l", "-p", "--immediate-mode", "-i", device, "-Q", "out", filter)
+	p.expect(regexp.MustCompile("listening on"), 1, patience)
+	return p
 }
 
 // TestKillSwitch: from before the first connection on, through rekeys, the server's death

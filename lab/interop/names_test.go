@@ -28,6 +28,7 @@ const movingName = "vpn.example"
 
 // moving is a client whose server has a name, and goes to another address.
 type moving struct {
+	lab                   *lab
 	client, router, world *netns
 	dnsmasq               *process
 }
@@ -35,7 +36,7 @@ type moving struct {
 func newMoving(t *testing.T) *moving {
 	t.Helper()
 	l := newLab(t)
-	m := &moving{client: l.host("c"), router: l.host("r"), world: l.host("w")}
+	m := &moving{lab: l, client: l.host("c"), router: l.host("r"), world: l.host("w")}
 	left, right := l.join(m.client, m.router), l.join(m.router, m.world)
 	m.client.defaultVia(left.b4, left.b6)
 	m.world.defaultVia(right.a4, right.a6)
@@ -115,7 +116,7 @@ func TestServerMoves(t *testing.T) {
 		before      string // of the resolver's file
 	}{
 		"UDP":         {dns: worldDNS},
-		"TCP, marked": {dns: worldDNS, tcp: true, extra: []string{"mark 7", "bind-dev eth0"}},
+		"TCP, marked": {dns: worldDNS, tcp: true, push: []string{`push "block-outside-dns"`}, extra: []string{"mark 7", "bind-dev eth0"}},
 		"user nobody": {dns: worldDNS, extra: []string{"user nobody"}},
 		"chroot":      {dns: worldDNS, extra: []string{"user nobody", "chroot " + t.TempDir()}},
 		"IPv6 server, the second, below a search domain": {dns: worldDNSv6, push: []string{`push "redirect-gateway def1 ipv6"`},

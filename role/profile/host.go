@@ -47,7 +47,7 @@ func HostState(ctx context.Context, c *config.Config, peer netip.Addr, resolve R
 	}
 	s.Routes = append(s.Routes, led...)
 	s.BlockLocal = c.Routing.RedirectGateway != nil && c.Routing.RedirectGateway.BlockLocal
-	s.BlockOutsideDNS = c.Routing.BlockOutsideDNS
+	s.BlockOutsideDNS, s.Mark = c.Routing.BlockOutsideDNS, Mark(c)
 	if s.DNS = names(c.Routing); c.Hooks.NoDNS || c.Hooks.DNSUpdown != nil {
 		s.DNS = nil // left alone, or to a program
 	}
