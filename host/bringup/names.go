@@ -122,7 +122,7 @@ func (d *divided) serve(want hostnet.State) {
 	if dns == nil {
 		dns = new(hostnet.DNS) // nobody is pointed at the resolver
 	}
-	s := splitdns.Settings{Rules: rulesOf(*dns), Tunnel: upstreamsOf(dns.Servers), Dial: dialer(want.Device)}
+	s := splitdns.Settings{Rules: rulesOf(*dns), Tunnel: upstreamsOf(dns.Servers), Dial: dialer(want.Device, want.Chosen)}
 	if l, ok := d.Applied.(Learner); ok && want.Chosen != nil {
 		s.Learn, s.KeepBack = l.Learn, want.Chosen.Learn
 		if want.Chosen.LearnOutside {
@@ -154,12 +154,15 @@ func upstreamsOf(servers []netip.AddrPort) (list []splitdns.Upstream) {
 }
 
 // dialer connects to name servers: to the tunnel's by the adapter alone, and to others as any
-// program of this host does.
-func dialer(device string) splitdns.Dial {
+// program of this host does that is not chosen, though this process's user may be.
+func dialer(device string, chosen *hostnet.Chosen) splitdns.Dial {
 	return func(ctx context.Context, network string, to netip.AddrPort, tunnel bool) (net.Conn, error) {
 		var o link.Options
 		if tunnel {
 			o.Device = device
+		}
+		if hostnet.CanMark && !to.Addr().IsLoopback() && chosen.Leads(tunnel) {
+			o.Mark, o.MarkIfAllowed = hostnet.NamesMark, true
 		}
 		return o.Dialer().DialContext(ctx, network, to.String())
 	}

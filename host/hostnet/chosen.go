@@ -29,6 +29,10 @@ type Chosen struct {
 	Via4, Via6 netip.Addr
 }
 
+// NamesMark is the mark of questions for names that this program passes on for others: they
+// are not led like a program's, and fences do not let them through.
+const NamesMark = 0x95
+
 // Programs are a part of what runs on this host. Linux only.
 type Programs struct {
 	Users []string // names or numbers
@@ -43,6 +47,12 @@ func (p Programs) any() bool { return len(p.Users) > 0 || len(p.Groups) > 0 || p
 
 // programs reports whether any are named.
 func (c *Chosen) programs() bool { return c != nil && (c.Inside.any() || c.Outside.any()) }
+
+// Leads reports whether packets may be led away from where the routes have them go: into the
+// tunnel, or from its adapter past it.
+func (c *Chosen) Leads(fromAdapter bool) bool {
+	return c != nil && (c.Learn || c.Inside.any() || fromAdapter && (c.LearnOutside || c.Outside.any()))
+}
 
 func (c *Chosen) learns() bool { return c != nil && (c.Learn || c.LearnOutside) }
 

@@ -65,11 +65,11 @@ func (l *learned) counting(now time.Time) (list []lesson) {
 }
 
 // add notes addresses and returns those that are new, or count for longer now. It takes
-// all of them or none.
-func (l *learned) add(addrs []netip.Addr, lifetime time.Duration, most int) ([]lesson, error) {
+// all of them or none. forget takes that back.
+func (l *learned) add(addrs []netip.Addr, lifetime time.Duration, most int) (more []lesson, forget func(), err error) {
 	now := time.Now()
 	until := now.Add(min(max(lifetime, shortestLesson), longestLesson))
-	var more []lesson
+	var before []lesson
 	fresh := 0
 	for _, a := range addrs {
 		if a = a.Unmap().WithZone(""); !routable(a) {
@@ -79,7 +79,9 @@ func (l *learned) add(addrs []netip.Addr, lifetime time.Duration, most int) ([]l
 		if ok && !known.Before(until.Add(-shortestLesson/2)) && known.After(now) {
 			continue
 		}
-		if !ok {
+		if ok {
+			before = append(before, lesson{a, known})
+		} else {
 			fresh++
 		}
 		more = append(more, lesson{a, until})
@@ -88,7 +90,7 @@ func (l *learned) add(addrs []netip.Addr, lifetime time.Duration, most int) ([]l
 		l.counting(now)
 	}
 	if n := len(l.until); n+fresh > most {
-		return nil, &fullError{n}
+		return nil, nil, &fullError{n}
 	}
 	if l.until == nil {
 		l.until = map[netip.Addr]time.Time{}
@@ -96,7 +98,14 @@ func (l *learned) add(addrs []netip.Addr, lifetime time.Duration, most int) ([]l
 	for _, m := range more {
 		l.until[m.Addr] = m.Until
 	}
-	return more, nil
+	return more, func() {
+		for _, m := range more {
+			delete(l.until, m.Addr)
+		}
+		for _, b := range before {
+			l.until[b.Addr] = b.Until
+		}
+	}, nil
 }
 
 // fullError: no more addresses are learned.
@@ -135,7 +144,7 @@ func (a *Applied) learn(ctx context.Context, addrs []netip.Addr, lifetime time.D
 	if l.table == nil {
 		return true, nil
 	}
-	more, err := l.add(addrs, lifetime, maxLessons)
+	more, forget, err := l.add(addrs, lifetime, maxLessons)
 	if err != nil || len(more) == 0 {
 		return false, err
 	}
@@ -144,9 +153,7 @@ func (a *Applied) learn(ctx context.Context, addrs []netip.Addr, lifetime time.D
 		err = a.host.kernel.addChosen(l.table.chosenTable, l.counting(time.Now()))
 	}
 	if err != nil {
-		for _, m := range more {
-			delete(l.until, m.Addr)
-		}
+		forget()
 		return false, fmt.Errorf("addresses of chosen names: %w", err)
 	}
 	return false, nil
@@ -164,18 +171,27 @@ func (a *Applied) learnByRoutes(ctx context.Context, addrs []netip.Addr, lifetim
 		return cmp.Or(err, errors.New("addresses of chosen names: the packet rules for them could not be made"))
 	}
 	a.learned.mu.Lock()
-	more, err := a.learned.add(addrs, lifetime, maxRouted)
+	more, forget, err := a.learned.add(addrs, lifetime, maxRouted)
 	a.learned.mu.Unlock()
 	if err != nil || len(more) == 0 {
 		return err
 	}
-	err = a.updateTo(ctx, a.want)
+	if err = ledTo(more, a.updateTo(ctx, a.want)); err != nil {
+		a.learned.mu.Lock()
+		defer a.learned.mu.Unlock()
+		forget() // the next update takes the routes away
+	}
+	return err
+}
+
+// ledTo returns what is wrong with the routes to addresses, after an update with that error.
+func ledTo(to []lesson, err error) error {
 	var partial *PartialError
 	if !errors.As(err, &partial) {
 		return err
 	}
 	for _, f := range partial.Failures {
-		if slices.ContainsFunc(more, func(l lesson) bool { return f.Route == single(l.Addr) }) {
+		if slices.ContainsFunc(to, func(l lesson) bool { return f.Route == single(l.Addr) }) {
 			return fmt.Errorf("addresses of chosen names: %w", f)
 		}
 	}

@@ -280,22 +280,64 @@ func TestLearn(t *testing.T) {
 	for i := range 100 {
 		many = append(many, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
 	}
-	more, err := l.add(append(many, ip("127.0.0.1"), ip("0.0.0.0"), ip("224.0.0.1"), ip("fe80::1"), netip.Addr{}), time.Second, 100)
+	more, _, err := l.add(append(many, ip("127.0.0.1"), ip("0.0.0.0"), ip("224.0.0.1"), ip("fe80::1"), netip.Addr{}), time.Second, 100)
 	if err != nil || len(more) != 100 || time.Until(more[0].Until) < shortestLesson-time.Second {
 		t.Errorf("%d, %v", len(more), err)
 	}
-	if more, err := l.add(many[:1], time.Second, 100); err != nil || len(more) != 0 {
+	if more, _, err := l.add(many[:1], time.Second, 100); err != nil || len(more) != 0 {
 		t.Errorf("known: %v, %v", more, err)
 	}
-	if more, err := l.add(many[:1], 1000*time.Hour, 100); err != nil || len(more) != 1 || time.Until(more[0].Until) > longestLesson {
+	if more, _, err := l.add(many[:1], 1000*time.Hour, 100); err != nil || len(more) != 1 || time.Until(more[0].Until) > longestLesson {
 		t.Errorf("for longer: %v, %v", more, err)
 	}
 	var full *fullError
-	if _, err := l.add([]netip.Addr{ip("192.0.2.200")}, time.Hour, 100); !errors.As(err, &full) {
+	if _, _, err := l.add([]netip.Addr{ip("192.0.2.200")}, time.Hour, 100); !errors.As(err, &full) {
 		t.Errorf("full: %v", err)
 	}
 	l.until[ip("192.0.2.7")] = time.Now()
-	if more, err := l.add([]netip.Addr{ip("::ffff:192.0.2.200")}, time.Hour, 100); err != nil || len(more) != 1 || !more[0].Addr.Is4() {
+	if more, _, err := l.add([]netip.Addr{ip("::ffff:192.0.2.200")}, time.Hour, 100); err != nil || len(more) != 1 || !more[0].Addr.Is4() {
 		t.Errorf("room again: %v, %v", more, err)
+	}
+}
+
+// What the kernel refuses counts as it did before, so that a table that is made anew has it.
+func TestLearnRefused(t *testing.T) {
+	k := withPrograms()
+	a := applied(t, newProcesses().start(k, t.TempDir(), 1, nil), onlySome())
+	known, fresh := ip("192.0.2.1"), ip("192.0.2.2")
+	check(t, a.Learn(context.Background(), []netip.Addr{known}, time.Hour))
+	k.fail = map[string]error{"learn": errors.New("no memory")}
+	if a.Learn(context.Background(), []netip.Addr{known, fresh}, 5*time.Hour) == nil {
+		t.Error("learned although it was refused")
+	}
+	if until, ok := a.learned.until[known]; !ok || time.Until(until) > time.Hour {
+		t.Errorf("until %v, %v", until, ok)
+	}
+	if _, ok := a.learned.until[fresh]; ok {
+		t.Error("an address that is nowhere counts")
+	}
+}
+
+// Without nftables, an address whose route cannot be had is not learned, however often it is
+// tried: so with that of the server itself, also of one that the client moves to later.
+func TestLearnServer(t *testing.T) {
+	k := withPrograms()
+	k.noFilter = true
+	server, next := Route{Dst: prefix("203.0.113.5/32"), Bypass: true}, Route{Dst: prefix("203.0.113.6/32"), Bypass: true}
+	s := onlySome()
+	s.Routes = append(s.Routes, server)
+	a := applied(t, newProcesses().start(k, t.TempDir(), 1, nil), s)
+	for range 2 {
+		if a.Learn(context.Background(), []netip.Addr{server.Dst.Addr()}, time.Hour) == nil {
+			t.Error("learned the server's address")
+		}
+	}
+	check(t, a.Learn(context.Background(), []netip.Addr{next.Dst.Addr()}, time.Hour))
+	s.Routes = append(s.Routes, next)
+	check(t, ignorePartial(a.Update(context.Background(), s)))
+	for _, want := range []string{"route 203.0.113.5/32 via 192.168.1.1 dev wlan0", "route 203.0.113.6/32 via 192.168.1.1 dev wlan0"} {
+		if !strings.Contains(k.String(), want) {
+			t.Errorf("no %s in\n%s", want, k)
+		}
 	}
 }

@@ -242,6 +242,10 @@ func (p *planner) planRoute(w way, bypass bool) {
 		p.fail(clash(w, other))
 		return
 	}
+	if i := slices.IndexFunc(p.planned[w.Dst], func(o way) bool { return o.Table == w.Table && o.Metric == w.Metric }); i >= 0 && !bypass {
+		p.fail(clash(w, p.planned[w.Dst][i])) // as with a route into the tunnel to its server
+		return
+	}
 	p.planned[w.Dst] = append(p.planned[w.Dst], w)
 	p.add(&routeChange{Way: w, Bypass: bypass})
 }

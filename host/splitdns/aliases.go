@@ -32,7 +32,9 @@ func (a *aliases) add(names []string, as Decision, now time.Time, lifetime time.
 		if _, known := a.until[n]; !known && len(a.until) >= maxNames {
 			a.makeRoom(now)
 		}
-		a.until[n] = alias{now.Add(lifetime), as}
+		if end := now.Add(lifetime); end.After(a.until[n].end) {
+			a.until[n] = alias{end, as}
+		}
 	}
 }
 

@@ -25,38 +25,46 @@ type found struct {
 	lifetime time.Duration
 }
 
+// errCut: an answer had no room in its datagram, and ends where nothing can be read.
+var errCut = errors.New("the answer is cut")
+
 var errTooMany = fmt.Errorf("the answer has more than %d addresses or %d names", maxLearned, maxAliases)
 
 // record is one of an answer, as far as it leads anywhere.
 type record struct {
-	owner string
-	ttl   time.Duration
-	addrs []netip.Addr
-	leads string // canonical; "": nowhere
+	owner  string
+	direct bool // an address among the answers, not beside them
+	ttl    time.Duration
+	addrs  []netip.Addr
+	leads  string // canonical; "": nowhere
 }
 
 // learn reads what an answer for a name leads to: the addresses of the name itself and of
-// those that it leads to, by CNAME, HTTPS, SVCB and SRV.
+// those that it leads to, by CNAME, HTTPS, SVCB and SRV. All addresses among the answers
+// count, whatever their names, since there are resolvers that take them all (musl).
 func learn(msg []byte, name string) (f found, err error) {
 	records, err := readRecords(msg)
 	if err != nil {
 		return found{}, err
 	}
 	byOwner := map[string][]record{}
+	ttl := maxTTL
+	seen, have := map[string]bool{name: true}, map[netip.Addr]bool{}
+	take := func(r record) {
+		ttl = min(ttl, r.ttl)
+		for _, a := range r.addrs {
+			if !have[a] && routable(a) {
+				have[a] = true
+				f.addrs = append(f.addrs, a)
+			}
+		}
+	}
 	for _, r := range records {
 		byOwner[r.owner] = append(byOwner[r.owner], r)
 	}
-	ttl := maxTTL
-	seen, have := map[string]bool{name: true}, map[netip.Addr]bool{}
 	for queue := []string{name}; len(queue) > 0; queue = queue[1:] {
 		for _, r := range byOwner[queue[0]] {
-			ttl = min(ttl, r.ttl)
-			for _, a := range r.addrs {
-				if !have[a] && routable(a) {
-					have[a] = true
-					f.addrs = append(f.addrs, a)
-				}
-			}
+			take(r)
 			if r.leads != "" && !seen[r.leads] {
 				seen[r.leads] = true
 				queue = append(queue, r.leads)
@@ -66,6 +74,14 @@ func learn(msg []byte, name string) (f found, err error) {
 		if len(f.addrs) > maxLearned || len(f.aliases) > maxAliases {
 			return found{}, errTooMany
 		}
+	}
+	for _, r := range records {
+		if r.direct {
+			take(r)
+		}
+	}
+	if len(f.addrs) > maxLearned {
+		return found{}, errTooMany
 	}
 	f.lifetime = ttl + slack
 	return f, nil
@@ -92,7 +108,12 @@ func readRecords(msg []byte) (list []record, err error) {
 	if err := p.SkipAllAuthorities(); err != nil {
 		return nil, err
 	}
-	return readSection(list, p.AdditionalHeader, p.SkipAdditional, &p)
+	answers := len(list)
+	list, err = readSection(list, p.AdditionalHeader, p.SkipAdditional, &p)
+	for i := range list[answers:] {
+		list[answers+i].direct = false
+	}
+	return list, err
 }
 
 func readSection(list []record, next func() (dnsmessage.ResourceHeader, error), skip func() error, p *dnsmessage.Parser) ([]record, error) {
@@ -135,11 +156,11 @@ func (r *record) read(h dnsmessage.ResourceHeader, p *dnsmessage.Parser) (known 
 	switch h.Type {
 	case dnsmessage.TypeA:
 		a, err := p.AResource()
-		r.addrs = []netip.Addr{netip.AddrFrom4(a.A)}
+		r.addrs, r.direct = []netip.Addr{netip.AddrFrom4(a.A)}, true
 		return true, err
 	case dnsmessage.TypeAAAA:
 		a, err := p.AAAAResource()
-		r.addrs = []netip.Addr{netip.AddrFrom16(a.AAAA).Unmap()}
+		r.addrs, r.direct = []netip.Addr{netip.AddrFrom16(a.AAAA).Unmap()}, true
 		return true, err
 	case dnsmessage.TypeCNAME:
 		c, err := p.CNAMEResource()

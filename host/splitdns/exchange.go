@@ -168,15 +168,20 @@ func (x exchange) over(conn net.Conn, stream bool) ([]byte, error) {
 	if _, err := conn.Write(sent); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, maxMessage)
+	room := min(x.q.room, maxDatagram)
+	buf := make([]byte, room+1)
 	for {
 		n, err := conn.Read(buf)
 		if err != nil {
 			return nil, err
 		}
-		if answers(x.query, buf[:n], x.q, binary.BigEndian.Uint16(id[:])) {
-			return append([]byte(nil), buf[:n]...), nil
+		if !answers(x.query, buf[:n], x.q, binary.BigEndian.Uint16(id[:])) {
+			continue
 		}
+		if n > room {
+			return truncated(x.query, x.q), nil
+		}
+		return buf[:n], nil
 	}
 }
 

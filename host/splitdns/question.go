@@ -13,6 +13,8 @@ const (
 	minUDP     = 512   // what every asker takes over UDP (RFC 1035)
 	maxMessage = 65535 // over TCP
 	maxQuery   = 4096  // over UDP; a question with all its options is far shorter
+
+	maxDatagram = 4096 // of an answer over UDP; longer ones are asked for by TCP
 )
 
 // question is a query that may be passed on.
@@ -125,6 +127,9 @@ func truncated(query []byte, q question) []byte {
 	b[2] |= 2
 	return b
 }
+
+// isTruncated reports whether an answer says that it had no room.
+func isTruncated(msg []byte) bool { return msg[2]&2 != 0 }
 
 // answers reports whether msg is an answer to a query with this id: only its server can know
 // that, and the same question.

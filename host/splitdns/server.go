@@ -180,7 +180,9 @@ func (s *Server) answer(ctx context.Context, query []byte, stream bool) []byte {
 	d := s.decide(now.table, q.name)
 	msg, err := s.forward(ctx, now, d, exchange{query: query, q: q, stream: stream, tunnel: d.Tunnel, dial: now.Dial})
 	if err == nil && d.Learn && now.Learn != nil {
-		err = s.learn(ctx, now, msg, q.name, d)
+		if err = s.learn(ctx, now, msg, q.name, d); errors.Is(err, errCut) {
+			return truncated(query, q) // and it comes whole by TCP
+		}
 	}
 	if err != nil {
 		return failed(query, q, dnsmessage.RCodeServerFailure)
@@ -239,6 +241,9 @@ var errBusy = errors.New("too many questions wait for their answers")
 // learn has the addresses in an answer learned, and remembers the names it leads to.
 func (s *Server) learn(ctx context.Context, now *set, msg []byte, name string, d Decision) error {
 	f, err := learn(msg, name)
+	if err != nil && isTruncated(msg) {
+		return errCut
+	}
 	if err == nil && len(f.addrs) > 0 {
 		err = now.Learn(ctx, f.addrs, f.lifetime)
 	}

@@ -183,7 +183,7 @@ func TestDivides(t *testing.T) {
 			if !slices.Equal(w.heard, []string{want}) {
 				t.Errorf("%s: asked %q", host, w.heard)
 			}
-			if learned := host == "host.CORP.example."; learned != (len(w.learned) == 1) || learned && w.learned[0] != "10.50.0.7 11m0s" {
+			if learned := tunnel; learned != (len(w.learned) == 1) || learned && w.learned[0] != "10.50.0.7 11m0s" {
 				t.Errorf("%s: learned %q", host, w.learned)
 			}
 		}
@@ -200,7 +200,7 @@ func TestAliases(t *testing.T) {
 		}
 		w.says["192.0.2.53"] = func(query []byte) [][]byte { return [][]byte{answerTo(query, dnsmessage.RCodeSuccess)} }
 		w.answer(t.Context(), ask("www.corp.example.", dnsmessage.TypeA, 0), false)
-		if want := []string{"198.51.100.7 15m0s", "2001:db8::7 15m0s"}; !slices.Equal(w.learned, want) {
+		if want := []string{"198.51.100.7 15m0s", "2001:db8::7 15m0s", "198.51.100.66 15m0s"}; !slices.Equal(w.learned, want) {
 			t.Errorf("learned %q", w.learned)
 		}
 		w.answer(t.Context(), ask("e7.cdn.example.", dnsmessage.TypeAAAA, 0), false)
@@ -409,6 +409,38 @@ func TestRoom(t *testing.T) {
 	})
 }
 
+// TestCut: an answer for a chosen name that had no room, and so cannot be learned from, is
+// not kept back: its asker hears that it is to ask by TCP. So with one that is longer than
+// was allowed.
+func TestCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(corp, up("10.8.0.1"), nil)
+		var say func(whole []byte) []byte
+		w.says["10.8.0.1"] = func(query []byte) [][]byte {
+			var all []dnsmessage.Resource
+			for n := range 40 {
+				all = append(all, a("www.corp.example.", 60, fmt.Sprintf("10.1.1.%d", n)))
+			}
+			return [][]byte{say(answerTo(query, dnsmessage.RCodeSuccess, all...))}
+		}
+		for what, s := range map[string]func([]byte) []byte{
+			"in a record":    func(m []byte) []byte { m[2] |= 2; return m[:100] },
+			"after the room": func(m []byte) []byte { return m },
+		} {
+			say = s
+			msg := w.answer(t.Context(), ask("www.corp.example.", dnsmessage.TypeA, 512), false)
+			var m dnsmessage.Message
+			if err := m.Unpack(msg); err != nil || !m.Truncated || m.RCode != dnsmessage.RCodeSuccess || m.ID != 77 {
+				t.Errorf("cut %s: %v, %+v", what, err, m.Header)
+			}
+		}
+		say = func(m []byte) []byte { return m[:100] } // and does not say so
+		if got := codeOf(t, w.answer(t.Context(), ask("www.corp.example.", dnsmessage.TypeA, 512), false)); got != dnsmessage.RCodeServerFailure {
+			t.Errorf("a broken answer: %v", got)
+		}
+	})
+}
+
 // TestRefused: what is no ordinary question is not passed on.
 func TestRefused(t *testing.T) {
 	w := newWorld(corp, up("10.8.0.1"), up("192.0.2.53"))
@@ -474,6 +506,10 @@ func TestAliasesBounded(t *testing.T) {
 	}
 	if _, ok := al.of(fmt.Sprint(3*maxNames-1), now); !ok {
 		t.Error("the newest is forgotten")
+	}
+	al.add([]string{fmt.Sprint(3*maxNames - 1)}, Decision{}, now, time.Minute)
+	if as, ok := al.of(fmt.Sprint(3*maxNames-1), now.Add(50*time.Minute)); !ok || !as.Tunnel {
+		t.Error("an answer that lives for less ended one that lives on")
 	}
 }
 

@@ -38,6 +38,12 @@ func (c *choosing) connect(t *testing.T, lines ...string) *process {
 	t.Helper()
 	config := c.client.clientConfig(clientParty(t, plain, lines...), c.serverIPv4)
 	p := c.client.start("ours", append(grouped, culvert(t), "--config", config, "--state-dir", c.stateDir())...).up()
+	c.watch()
+	return p
+}
+
+// watch captures what a client that is up sends each way from now on.
+func (c *choosing) watch() {
 	v4, v6 := c.client.device(tunDevice)
 	c.inside = map[bool]netip.Addr{false: v4.prefix.Addr(), true: v6.prefix.Addr()}
 	c.captures = map[string]*process{}
@@ -45,7 +51,6 @@ func (c *choosing) connect(t *testing.T, lines ...string) *process {
 		c.captures[dev] = c.client.start("capture of "+dev, "tcpdump", "-n", "-l", "-p", "-i", dev, "tcp port 80")
 		c.captures[dev].expect(regexp.MustCompile("listening on"), 1, patience)
 	}
-	return p
 }
 
 func (c *choosing) stateDir() string { return filepath.Join(c.client.dir, "state") }
