@@ -146,7 +146,21 @@ func TestPathByPingsRests(t *testing.T) {
 	if got := measurements(sim.client); len(got) != 3 || got[2].Size != 1250 {
 		t.Errorf("another path: %+v", got)
 	}
-	sim.client.Path.Measure(sim.now, 0, echo4)
+	other := Echo{netip.MustParseAddr("10.8.0.3"), echo4.To}
+	sim.client.Path.Measure(sim.now, innerSize, other)
+	packet, from := sim.packet, netip.Addr{}
+	sim.packet = func(at *end, b []byte) {
+		if at == sim.server && b[0]>>4 == 4 {
+			from = netip.AddrFrom4([4]byte(b[12:16]))
+		}
+		packet(at, b)
+	}
+	sim.path.mtu = 1350
+	sim.pass(5 * time.Second)
+	if got := measurements(sim.client); len(got) != 4 || got[3].Size != 1350 || from != other.From {
+		t.Errorf("with another address: %+v, asked from %v", got, from)
+	}
+	sim.client.Path.Measure(sim.now, 0, other)
 	if sim.client.data.echoes.Load() != nil {
 		t.Error("answers are still awaited")
 	}
@@ -158,7 +172,7 @@ func TestPathByPingsInVain(t *testing.T) {
 	sim.packet = nil
 	n := dataPackets(sim, sim.client)
 	sim.pass(time.Hour)
-	if got := measurements(sim.client); len(got) != 1 || got[0].Size != 0 || *n != 2*helloTries {
+	if got := measurements(sim.client); len(got) != 1 || got[0].Size != 0 || *n != sizeTries+helloTries {
 		t.Errorf("%+v after %d packets", got, *n)
 	}
 	for _, e := range []Echo{{}, {echo4.From, echo6.To}, {echo4.To, echo4.To}} {

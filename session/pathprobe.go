@@ -74,7 +74,10 @@ const (
 // again from time to time. 0 ends that. A peer that answers no loads is asked by pings
 // between the addresses of e, if they are valid.
 func (p *PathProbe) Measure(now time.Time, inner int, e Echo) {
-	p.echo = e
+	moved := p.pings != nil && p.pings.Echo != e
+	if p.echo = e; moved {
+		p.ask(nil)
+	}
 	top := 0
 	if fit := p.data.Fit(leastLoad); inner > 0 && fit > 0 {
 		top = min(mostLoad, inner+leastLoad-fit)
@@ -85,7 +88,7 @@ func (p *PathProbe) Measure(now time.Time, inner int, e Echo) {
 	switch {
 	case top <= leastLoad:
 		p.off()
-	case top != p.top:
+	case top != p.top || moved:
 		p.top, p.known, p.wait = top, PathMeasured{}, 0
 		p.begin(now)
 	}
@@ -144,7 +147,7 @@ func (p *PathProbe) advance(now time.Time) {
 	case pathRest:
 		p.look(now)
 	case pathHello:
-		if p.tries == helloTries {
+		if p.tries == helloTries || p.tries == sizeTries && p.pings == nil && p.echo.valid() {
 			p.unanswered(now)
 		}
 	default:
