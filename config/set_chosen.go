@@ -25,6 +25,24 @@ func (c Choice) Empty() bool {
 	return len(c.Networks)+len(c.Domains)+len(c.Users)+len(c.Groups) == 0 && !c.Started
 }
 
+// List names each as a line of the configuration does.
+func (c Choice) List() (list []string) {
+	for _, p := range c.Networks {
+		list = append(list, p.String())
+	}
+	list = append(list, c.Domains...)
+	for _, u := range c.Users {
+		list = append(list, "user "+u)
+	}
+	for _, g := range c.Groups {
+		list = append(list, "cgroup "+g)
+	}
+	if c.Started {
+		list = append(list, "program")
+	}
+	return list
+}
+
 const choices = "a network such as 10.0.0.0/8 or 2001:db8::/32, a domain such as corp.example or *.corp.example, " +
 	"user NAME, cgroup PATH, or program for what `culvert run` starts"
 

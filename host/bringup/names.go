@@ -55,7 +55,8 @@ func (o Options) dividing() func(context.Context, hostnet.State) (Applied, error
 // divided is a State with a resolver beside it.
 type divided struct {
 	Applied
-	log *slog.Logger
+	log   *slog.Logger
+	tally tally
 
 	mu     sync.Mutex
 	server *splitdns.Server // nil: names are not divided here
@@ -124,7 +125,7 @@ func (d *divided) serve(want hostnet.State) {
 	}
 	s := splitdns.Settings{Rules: rulesOf(*dns), Tunnel: upstreamsOf(dns.Servers), Dial: dialer(want.Device, want.Chosen)}
 	if l, ok := d.Applied.(Learner); ok && want.Chosen != nil {
-		s.Learn, s.KeepBack = l.Learn, want.Chosen.Learn
+		s.Learn, s.KeepBack = d.tally.of(l.Learn), want.Chosen.Learn
 		if want.Chosen.LearnOutside {
 			s.Dial = outsideFirst(s.Dial, l.Learn)
 		}

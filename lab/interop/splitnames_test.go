@@ -252,6 +252,11 @@ func TestChosenNames(t *testing.T) {
 			c.goes(t, tunDevice, corp...)
 			c.goes(t, "eth0", other...)
 			c.separate(t, tunDevice, "eth0")
+			status := c.client.output(c.client.command("status")...)
+			word, _, _ := strings.Cut(name, ",")
+			if !regexp.MustCompile(`(?m)^`+word+`: \*\.\w+\.example$`).MatchString(status) || !regexp.MustCompile(`(?m)^addresses of chosen names: [2-9]$`).MatchString(status) {
+				t.Errorf("the status says\n%s", status)
+			}
 			if err := client.stop(syscall.SIGTERM); err != nil {
 				t.Error(err)
 			}

@@ -18,13 +18,15 @@ type Client struct {
 	up       atomic.Bool // there is a connection
 	adopt    func(*config.Config) error
 	adapter  func() *bringup.Adapter // nil while there is none
+	only     config.Choice
+	except   config.Choice
 }
 
 var _ Backend = (*Client)(nil)
 
 // NewClient makes a client, as client.New does, with a back end.
 func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
-	cl := &Client{onePeer: onePeer{base: newBase("client", c, p)}}
+	cl := &Client{onePeer: onePeer{base: newBase("client", c, p)}, only: c.Routing.Only, except: c.Routing.Except}
 	o.Open, o.Events = cl.opener(o.Open, cl), cl.follow
 	role, err := client.New(c, o)
 	if err != nil {
@@ -36,7 +38,19 @@ func NewClient(c *config.Config, o client.Options, p Process) (*Client, error) {
 }
 
 // Status is Backend's.
-func (c *Client) Status() Status { return c.status(c.Peers()) }
+func (c *Client) Status() Status {
+	s := c.status(c.Peers())
+	if !c.only.Empty() || !c.except.Empty() {
+		s.Chosen = &Chosen{Only: c.only.List(), Except: c.except.List()}
+		if a := c.adapter(); a != nil {
+			var trouble error
+			if s.Chosen.Addresses, trouble = a.Learned(); trouble != nil {
+				s.Chosen.Trouble = trouble.Error()
+			}
+		}
+	}
+	return s
+}
 
 // Peers is Backend's: the server, and one that was left, while it is kept.
 func (c *Client) Peers() []Peer {

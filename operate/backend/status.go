@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"culvert/internal/printable"
@@ -23,6 +24,8 @@ type Status struct {
 	// Lists are the files of revocation lists that a server reads again when
 	// they change.
 	Lists []string `json:"revocation_lists,omitempty"`
+	// Chosen is what a client leads into the tunnel or past it; nil: all goes by the routes.
+	Chosen *Chosen `json:"chosen,omitempty"`
 	// Marked counts packets that were marked for congestion (ECN) instead of dropped.
 	Marked uint64 `json:"marked,omitempty"`
 }
@@ -88,6 +91,36 @@ func (p *Peer) append(b []byte, now time.Time) []byte {
 	return append(b, '\n')
 }
 
+// Chosen is what uses a client's tunnel alone, and what stays outside, in the words of
+// `route-only` and `route-except`.
+type Chosen struct {
+	Only   []string `json:"only,omitempty"`
+	Except []string `json:"except,omitempty"`
+	// Addresses is how many addresses of chosen names are known and count.
+	Addresses int `json:"addresses,omitempty"`
+	// Trouble is why the last ones could not be learned; "": they were.
+	Trouble string `json:"trouble,omitempty"`
+}
+
+func (c *Chosen) append(b []byte) []byte {
+	for _, side := range []struct {
+		word string
+		list []string
+	}{{"only", c.Only}, {"except", c.Except}} {
+		if len(side.list) > 0 {
+			b = fmt.Appendf(b, "%s: %s\n", side.word, strings.Join(side.list, ", "))
+		}
+	}
+	if c.Addresses > 0 || c.Trouble != "" {
+		b = fmt.Appendf(b, "addresses of chosen names: %d", c.Addresses)
+		if c.Trouble != "" {
+			b = fmt.Appendf(b, "; the last ones were not learned: %s", c.Trouble)
+		}
+		b = append(b, '\n')
+	}
+	return b
+}
+
 // connecting is how many of the peers are not in yet.
 func (s *Status) connecting() (n int) {
 	for _, p := range s.Peers {
@@ -121,6 +154,9 @@ func (s *Status) Append(b []byte, now time.Time) []byte {
 	b = append(b, '\n')
 	for _, p := range s.Peers {
 		b = p.append(b, now)
+	}
+	if s.Chosen != nil {
+		b = s.Chosen.append(b)
 	}
 	if s.Marked > 0 {
 		b = fmt.Appendf(b, "marked for congestion (ECN): %d packets\n", s.Marked)

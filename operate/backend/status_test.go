@@ -18,12 +18,15 @@ func TestStatusText(t *testing.T) {
 			LastHeard: now.Add(-4 * time.Second), BytesIn: 5, BytesOut: 6},
 		{Name: "vpn1", Remote: "192.0.2.9:1194", KeptFor: []netip.Addr{netip.MustParseAddr("10.8.0.2"), netip.MustParseAddr("fd00::2")}},
 		{Name: "UNDEF", Connecting: true, Remote: "192.0.2.8:1194", LastHeard: now},
-	}}
+	}, Chosen: &Chosen{Only: []string{"*.corp.example", "user ada"}, Except: []string{"10.0.0.0/8"}, Addresses: 3, Trouble: "no room"}}
 	const want = `server on tun0, up 1m0s
 peers: 2, and 1 connecting
   anna  user ann\x1b[2J  192.0.2.7:1194  10.8.0.2  5 bytes in, 6 out  AES-256-GCM  heard 4s ago  peer-id 3
   vpn1  192.0.2.9:1194  0 bytes in, 0 out  kept for what is open from 10.8.0.2 and fd00::2
   UNDEF  192.0.2.8:1194  connecting  0 bytes in, 0 out  heard 0s ago
+only: *.corp.example, user ada
+except: 10.0.0.0/8
+addresses of chosen names: 3; the last ones were not learned: no room
 dropped: nothing
 `
 	if got := string(s.Append(nil, now)); got != want {
