@@ -5,6 +5,7 @@ package console
 
 import (
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -16,11 +17,15 @@ const clearLine = "\r\x1b[K"
 type Screen struct {
 	// Width is how many columns the terminal has, 0 if that is not known.
 	Width func() int
+	// Front reports whether this process has the terminal for itself: not one that runs
+	// in the background of a shell, whose last line is that of its user. nil: always.
+	Front func() bool
 
-	mu   sync.Mutex
-	out  io.Writer
-	live string // "": there is none
-	held int    // who keeps the live line away
+	mu    sync.Mutex
+	out   io.Writer
+	live  []string // the same line, each shorter than the one before; none: there is none
+	drawn bool     // it is the terminal's last line
+	held  int      // who keeps the live line away
 }
 
 // NewScreen returns the screen of a terminal.
@@ -30,25 +35,22 @@ func NewScreen(out io.Writer, width func() int) *Screen { return &Screen{Width: 
 func (s *Screen) Write(lines []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := io.WriteString(s.out, clearLine); err != nil {
-		return 0, err
-	}
+	s.erase()
 	n, err := s.out.Write(lines)
 	s.draw()
 	return n, err
 }
 
-// Live replaces the live line; "" removes it.
-func (s *Screen) Live(line string) {
+// Live replaces the live line: by the first of some, each shorter than the one before,
+// that the terminal has room for; none removes it.
+func (s *Screen) Live(lines ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if line == s.live {
+	if slices.Equal(lines, s.live) {
 		return
 	}
-	s.live = line
-	if line == "" && s.held == 0 {
-		_, _ = io.WriteString(s.out, clearLine) // a terminal that is gone shows nothing
-	}
+	s.live = lines
+	s.erase()
 	s.draw()
 }
 
@@ -56,9 +58,7 @@ func (s *Screen) Live(line string) {
 func (s *Screen) Hold() (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held == 0 && s.live != "" {
-		_, _ = io.WriteString(s.out, clearLine)
-	}
+	s.erase()
 	s.held++
 	return func() {
 		s.mu.Lock()
@@ -68,14 +68,34 @@ func (s *Screen) Hold() (release func()) {
 	}
 }
 
-// draw writes the live line, cut to the terminal. The caller holds mu.
+// erase takes the live line away if it is there. The caller holds mu. A terminal that is
+// gone shows nothing.
+func (s *Screen) erase() {
+	if s.drawn && s.front() {
+		_, _ = io.WriteString(s.out, clearLine)
+	}
+	s.drawn = false
+}
+
+func (s *Screen) front() bool { return s.Front == nil || s.Front() }
+
+// draw writes the live line, cut to the terminal where even the shortest is too long. The
+// caller holds mu.
 func (s *Screen) draw() {
-	if s.live == "" || s.held > 0 {
+	if len(s.live) == 0 || s.held > 0 || !s.front() {
 		return
 	}
-	line := []rune(s.live)
-	if w := s.Width(); w > 1 && len(line) >= w {
+	w := s.Width()
+	line := []rune(s.live[0])
+	for _, shorter := range s.live[1:] {
+		if w <= 1 || len(line) < w {
+			break
+		}
+		line = []rune(shorter)
+	}
+	if w > 1 && len(line) >= w {
 		line = append(line[:w-2], '…')
 	}
 	_, _ = io.WriteString(s.out, clearLine+string(line))
+	s.drawn = true
 }

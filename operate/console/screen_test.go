@@ -55,6 +55,30 @@ func TestScreen(t *testing.T) {
 	out.WriteString("\n")
 	release()
 	check("one\ntwo\nPassword: \nlater")
-	s.Live("")
+	s.Live()
 	check("one\ntwo\nPassword: \n")
+}
+
+// TestBackground: a process in the background of a shell leaves the line alone on which the
+// user types, and has its live line again when it is back.
+func TestBackground(t *testing.T) {
+	var out bytes.Buffer
+	front := true
+	s := NewScreen(&out, func() int { return 80 })
+	s.Front = func() bool { return front }
+	s.Live("live 1")
+	front = false
+	out.WriteString("^Z\n$ typed")
+	s.Live("live 2")
+	s.Hold()()
+	if got, want := shown(out.String()), "live 1^Z\n$ typed"; got != want {
+		t.Errorf("in the background: %q, want %q", got, want)
+	}
+	out.WriteString("\n")
+	fmt.Fprintln(s, "warning")
+	front = true
+	s.Live("live 3")
+	if got, want := shown(out.String()), "live 1^Z\n$ typed\nwarning\nlive 3"; got != want {
+		t.Errorf("back: %q, want %q", got, want)
+	}
 }

@@ -26,7 +26,7 @@ func Show(ctx context.Context, s *Screen, b backend.Backend, browse func(url str
 		var v view
 		tick := time.NewTicker(redraw)
 		defer tick.Stop()
-		defer s.Live("")
+		defer s.Live()
 		for {
 			select {
 			case e, more := <-events:
@@ -42,7 +42,7 @@ func Show(ctx context.Context, s *Screen, b backend.Backend, browse func(url str
 			case <-tick.C:
 			}
 			in, out := b.Bytes()
-			s.Live(v.live(time.Now(), in, out))
+			s.Live(v.live(time.Now(), in, out)...)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,8 @@ func (v *view) event(e backend.Event) string {
 	switch e.Kind {
 	case backend.Resolving:
 		v.start(e.Time)
-		return "· looking up " + printable.Name(e.Remote)
+		v.trying = "looking up " + printable.Name(e.Remote)
+		return "· " + v.trying
 	case backend.Connecting:
 		v.start(e.Time)
 		v.asked, v.delay = e.Time, 0
@@ -99,21 +101,33 @@ func (v *view) ended(e backend.Event) string {
 	if !v.up {
 		return ""
 	}
-	v.up = false
+	v.up, v.trying = false, ""
 	return fmt.Sprintf("· disconnected after %s; %s in, %s out", clock(e.Time.Sub(v.since)), size(v.carried.in-v.carried.firstIn), size(v.carried.out-v.carried.firstOut))
 }
 
-// live returns the live line at a time when so many bytes have come and gone.
-func (v *view) live(now time.Time, in, out uint64) string {
-	if !v.up {
-		return v.trying
+// live returns the live line at a time when so many bytes have come and gone, and shorter
+// forms of it, for terminals that are narrow; none where there is nothing to say.
+func (v *view) live(now time.Time, in, out uint64) []string {
+	switch {
+	case v.up:
+		v.carried.count(now, in, out)
+	case v.trying != "":
+		return []string{v.trying}
+	default:
+		return nil
 	}
-	v.carried.count(now, in, out)
-	parts := []string{v.inside, v.server, "↓ " + size(v.carried.inRate) + "/s ↑ " + size(v.carried.outRate) + "/s"}
+	short, _, _ := strings.Cut(v.server, " (")
+	one, _, _ := strings.Cut(v.inside, " ")
+	tail := []string{"↓ " + size(v.carried.inRate) + "/s ↑ " + size(v.carried.outRate) + "/s"}
 	if v.delay > 0 {
-		parts = append(parts, millis(v.delay))
+		tail = append(tail, millis(v.delay))
 	}
-	return strings.Join(append(parts, clock(now.Sub(v.since))), " · ")
+	tail = append(tail, clock(now.Sub(v.since)))
+	var lines []string
+	for _, head := range [][]string{{v.inside, v.server}, {v.inside, short}, {one, short}, {short}, nil} {
+		lines = append(lines, strings.Join(slices.Concat(head, tail), " · "))
+	}
+	return append(lines, tail[0])
 }
 
 // retry is the live line between two connections.

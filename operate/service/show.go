@@ -20,13 +20,15 @@ func (o Options) screenFor(c *config.Config) *console.Screen {
 	if o.Show != ShowLive || c.Mode == config.ModeServer || p.Log != "" || p.Syslog != "" || p.Daemon || p.Verb > 3 || !term.IsTerminal(int(out.Fd())) {
 		return nil
 	}
-	return console.NewScreen(out, func() int {
+	s := console.NewScreen(out, func() int {
 		width, _, err := term.GetSize(int(out.Fd()))
 		if err != nil {
 			return 0
 		}
 		return width
 	})
+	s.Front = func() bool { return inFront(int(out.Fd())) }
+	return s
 }
 
 // show shows a role at work, until the function that it returns is called.
