@@ -30,8 +30,8 @@ type Process struct {
 	// readers (Backend.Events), it misses none.
 	Client func(server.Event)
 	Peer   func(event.Event)
-	// Reserved is the name of an adapter that the process opened beforehand, for
-	// which Opened is called at once; "" for none.
+	// Reserved is the name of an adapter that the process opened beforehand, or that will
+	// have this name in any case; Opened is called for it at once. "" for none.
 	Reserved string
 }
 

@@ -210,11 +210,12 @@ func (r roles) deviceOptions(c *config.Config) bringup.Options {
 }
 
 // clientAdapter is adapter for a client. A worker opens its device at once, since it
-// has no right to later; reserved is the device's name then. Other processes open it
-// when the server has pushed; that they may is checked now, before a login is spent.
+// has no right to later; reserved is the device's name then, as it is where there is no
+// device. Other processes open it when the server has pushed; that they may is checked
+// now, before a login is spent.
 func (r roles) clientAdapter(c *config.Config) (open bringup.Opener, reserved string, err error) {
 	if r.UserSpace || c.Adapter.DevType == config.DevNull {
-		return r.adapter(c, nil), "", nil
+		return r.adapter(c, nil), c.Adapter.Dev, nil // it has the name that is asked for
 	}
 	want := bringup.State{State: hostnet.State{Device: c.Adapter.Dev, MTU: c.Adapter.MTU, LLAddr: profile.LLAddr(c.Adapter)}}
 	if c.Adapter.Look != config.AdapterIP {

@@ -131,6 +131,37 @@ func TestServeAndConnect(t *testing.T) {
 	}
 }
 
+// TestAskedWhileConnecting: a client in user space that has not reached its server yet is
+// found by the command line, and ended by it.
+func TestAskedWhileConnecting(t *testing.T) {
+	now, dir := time.Now(), t.TempDir()
+	authority, err := pki.NewAuthority(rand.Reader, now, pki.Options{Name: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna, err := authority.IssueClient(rand.Reader, now, "anna", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := block("ca", authority.CertPEM()) + block("cert", anna.CertPEM) + block("key", anna.KeyPEM)
+	c := work(t, "anna.ovpn", fmt.Sprintf("client\ndev tun\nremote 127.0.0.1 %d\nremote-cert-tls server\n", freePort(t))+keys,
+		Options{UserSpace: true, StateDir: dir, SOCKS: "127.0.0.1:0"})
+	c.until("connecting")
+	asked, err := manage.Dial(dir, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, err := asked.Status(t.Context()); err != nil || status.Role != "client" || asked.Name() != "client-tun" {
+		t.Errorf("%s: %+v, %v", asked.Name(), status, err)
+	}
+	if err := asked.Disconnect(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-c.ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestStatusOfHost: SIGUSR2 writes down what one of two hosts is doing.
 func TestStatusOfHost(t *testing.T) {
 	key := "-----BEGIN OpenVPN Static key V1-----\n" + strings.Repeat(strings.Repeat("5a", 16)+"\n", 16) + "-----END OpenVPN Static key V1-----\n"

@@ -45,8 +45,11 @@ func Mark(c *config.Config) uint32 {
 }
 
 // MarkIfAllowed reports whether c can do without Mark: what it would keep outside the
-// tunnel by it is led there by nobody who may not set one.
-func MarkIfAllowed(c *config.Config) bool { return c.Link.Mark == 0 && c.Routing.BlockOutside == nil }
+// tunnel by it is led there by nobody who may not set one, and who may not set one has made
+// no fence that asks for it.
+func MarkIfAllowed(c *config.Config) bool {
+	return c.Link.Mark == 0 && (c.Routing.BlockOutside == nil || !hostnet.MayMark())
+}
 
 // mtuDiscovery maps the words of `mtu-disc` to package link's.
 var mtuDiscovery = map[config.MTUDiscovery]link.MTUDiscovery{
