@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/operate/install"
+	"culvert/operate/manage"
 	"culvert/operate/service"
 )
 
@@ -35,9 +36,9 @@ A service has nobody to ask. A profile with a password needs it in a file.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case remove && len(args) != 1:
-				return fmt.Errorf("expected the name of a service to remove, got %d words", len(args))
+				return fmt.Errorf("expected the name of a service to remove, such as office; got %q", args)
 			case !remove && len(args) != 2:
-				return fmt.Errorf("expected a name for the service and a profile, such as: office office.ovpn; got %d words", len(args))
+				return fmt.Errorf("expected a name for the service and a profile, such as: office office.ovpn; got %q", args)
 			}
 			return nil
 		},
@@ -53,6 +54,9 @@ A service has nobody to ask. A profile with a password needs it in a file.`,
 			}
 			if o.Config, err = os.UserConfigDir(); err != nil && o.User {
 				return err
+			}
+			if o.User && os.Getenv("XDG_RUNTIME_DIR") == "" { // as after su
+				os.Setenv("XDG_RUNTIME_DIR", manage.RuntimeDir())
 			}
 			do := install.Remove
 			if !remove {

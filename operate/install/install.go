@@ -13,10 +13,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/operate/conffile"
 	"culvert/packaging"
 	"culvert/role/profile"
 )
@@ -98,7 +100,7 @@ func Install(ctx context.Context, o Options) (done []string, err error) {
 		return nil, err
 	}
 	if _, err := os.Lstat(o.conf()); err == nil {
-		return nil, fmt.Errorf("there is a service of the name %s already, with %s: choose another name, or move that file away", o.Name, o.conf())
+		return nil, fmt.Errorf("there is a service of the name %s already, with %s: choose another name, or take it away before: %s, or by hand where culvert install did not make it", o.Name, o.conf(), o.removal())
 	}
 	files, err := o.files(text)
 	if err != nil {
@@ -107,8 +109,8 @@ func Install(ctx context.Context, o Options) (done []string, err error) {
 	var made []string
 	defer func() {
 		if err != nil {
-			for _, file := range made {
-				os.Remove(file)
+			for _, path := range slices.Backward(made) {
+				os.Remove(path)
 			}
 			if made != nil {
 				_ = o.systemctl(context.WithoutCancel(ctx), "daemon-reload") // what failed before says why
@@ -116,6 +118,10 @@ func Install(ctx context.Context, o Options) (done []string, err error) {
 		}
 	}()
 	for _, f := range files {
+		above, err := f.makeDirs()
+		if made = append(made, above...); err != nil {
+			return nil, err
+		}
 		if err := f.write(); err != nil {
 			return nil, err
 		}
@@ -127,7 +133,7 @@ func Install(ctx context.Context, o Options) (done []string, err error) {
 // enable has the service begin with the machine, or with the user's session.
 func (o Options) enable(ctx context.Context, done []string) ([]string, error) {
 	if err := o.systemctl(ctx, "daemon-reload"); err != nil {
-		return nil, fmt.Errorf("systemd: %w; without systemd, have your service manager run: %s --config %s", err, o.Program, o.conf())
+		return nil, fmt.Errorf("systemd: %w; %s", err, o.otherwise())
 	}
 	verb := []string{"enable", o.unit()}
 	if o.Start {
@@ -138,6 +144,22 @@ func (o Options) enable(ctx context.Context, done []string) ([]string, error) {
 		return nil, fmt.Errorf("systemctl %s: %w; why is in: journalctl %s-u %s", strings.Join(verb, " "), err, map[bool]string{true: "--user "}[o.User], o.unit())
 	}
 	return append(done, "systemctl "+strings.Join(verb, " ")), nil
+}
+
+// otherwise is what to do where systemd does not answer.
+func (o Options) otherwise() string {
+	if !o.User {
+		return fmt.Sprintf("without systemd, have your service manager run: %s --config %s", o.Program, o.Profile)
+	}
+	return fmt.Sprintf("the service manager of a user runs while they are logged in, or always after: sudo loginctl enable-linger USER; sudo and su do not log in; without systemd, have your service manager run: %s connect %s --userspace", o.Program, o.Profile)
+}
+
+// removal is the command line that takes the service away.
+func (o Options) removal() string {
+	if o.User && os.Geteuid() == 0 {
+		return "culvert install --user --remove " + o.Name
+	}
+	return "culvert install --remove " + o.Name
 }
 
 // Remove takes a service away, with its profile, and returns what was done. An error says
@@ -168,6 +190,9 @@ func Remove(ctx context.Context, o Options) (done []string, err error) {
 			err = errors.Join(err, e)
 		}
 	}
+	if o.User {
+		os.Remove(filepath.Dir(o.conf())) // the last one's directory; another's is not empty
+	}
 	return done, errors.Join(err, o.systemctl(ctx, "daemon-reload"))
 }
 
@@ -178,7 +203,7 @@ var errForeign = errors.New("it does not begin with the line that culvert instal
 func (o *Options) text(ctx context.Context) ([]byte, error) {
 	raw, err := process.ReadFile(o.Profile)
 	if err != nil {
-		return nil, fmt.Errorf("%w; expected a profile, such as laptop.ovpn", err)
+		return nil, conffile.Unread(err, o.Profile, "a profile, such as laptop.ovpn")
 	}
 	text, err := selfContained(o.Profile, raw, o.Home, process.ReadFile)
 	if err != nil {
@@ -231,11 +256,22 @@ type file struct {
 	mode fs.FileMode
 }
 
-// write makes a file that is not there, with the directories above it.
-func (f file) write() error {
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
-		return err
+// makeDirs makes the directories above the file, and returns those that were not there,
+// from the top.
+func (f file) makeDirs() (made []string, err error) {
+	dir := filepath.Dir(f.path)
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, d)
 	}
+	slices.Reverse(made)
+	return made, os.MkdirAll(dir, 0o755)
+}
+
+// write makes a file that is not there.
+func (f file) write() error {
 	h, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.mode)
 	if err != nil {
 		return err

@@ -129,6 +129,24 @@ func TestNothingIsLeft(t *testing.T) {
 	check(t, "a program at home", h.files(), "[]")
 }
 
+// TestNoDirectoriesAreLeft: those that were made go again, and one that was there stays.
+func TestNoDirectoriesAreLeft(t *testing.T) {
+	h := newHost(t)
+	h.User, h.refuse = true, "daemon-reload"
+	if err := os.Mkdir(h.Config, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Install(t.Context(), h.Options)
+	for _, want := range []string{"enable-linger", "connect " + h.Profile + " --userspace"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if left, err := os.ReadDir(h.Config); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
 // TestRefused: profiles that no service can use, and names that none can have.
 func TestRefused(t *testing.T) {
 	key, err := os.ReadFile("testdata/encrypted.key")

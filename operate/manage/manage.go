@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func DefaultDir() string {
 	if os.Geteuid() == 0 {
 		return hostnet.DefaultStateDir
 	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+	if dir := RuntimeDir(); dir != "" {
 		return filepath.Join(dir, "culvert")
 	}
 	if dir, err := os.UserCacheDir(); err == nil && hasHome() {
@@ -34,6 +35,22 @@ func DefaultDir() string {
 	}
 	return filepath.Join(os.TempDir(), "culvert"+userSuffix())
 }
+
+// RuntimeDir is the directory of this user's session, also where a shell does not say it, as
+// after su; "" for none.
+func RuntimeDir() string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return dir
+	}
+	dir := filepath.Join(sessions, strconv.Itoa(os.Geteuid()))
+	if err := hostnet.TrustDir(dir); err != nil {
+		return ""
+	}
+	return dir
+}
+
+// sessions is where systemd makes the directories of users' sessions.
+const sessions = "/run/user"
 
 // hasHome reports whether this user has a home directory. Accounts of services may
 // have none.
