@@ -40,7 +40,13 @@ OpenVPN.`,
   culvert connect laptop.ovpn --fastest --kill-switch
   culvert connect laptop.ovpn --userspace --socks 127.0.0.1:1080
   curl --proxy socks5h://127.0.0.1:1080 https://example.org`,
-		Args: one("profile"),
+		Args: func(c *cobra.Command, args []string) error {
+			err := one("profile")(c, args)
+			if err != nil && len(args) > 1 && outside == killSwitchOn {
+				err = fmt.Errorf("%w; words of --kill-switch are joined to it by =, such as --kill-switch=persist", err)
+			}
+			return err
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			var lines []string
 			if c.Flags().Changed("kill-switch") {

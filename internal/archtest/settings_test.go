@@ -29,7 +29,6 @@ var readWithin = map[string]string{
 	"Data.AllowStaticCrypto": "the warning of `secret` is longer without it",
 	"Routing.NoPull":         "ParsePushed leaves routes out by it",
 	"Process.ScriptSecurity": "programs that it forbids are refused",
-	"Pos.File":               "Pos.String has it",
 }
 
 // explains only explains settings: what it reads is not carried out by that.

@@ -4,6 +4,7 @@
 package conffile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,17 +16,36 @@ import (
 	"culvert/host/process"
 )
 
-// Load reads a configuration file, with further lines behind those in it. expected says
-// what the file should be, for whoever named the wrong one.
+// Load reads a configuration file, with further lines behind those in it, which stand for
+// words of the command line. expected says what the file should be, for whoever named the
+// wrong one.
 func Load(name, expected string, more ...string) (*config.Config, error) {
 	text, err := process.ReadFile(name)
 	if err != nil {
 		return nil, Unread(err, name, expected)
 	}
+	own := bytes.Count(text, []byte("\n")) + 1
 	for _, line := range more {
 		text = append(text, "\n"+line...)
 	}
-	return noted(config.ParseFile(name, text, process.ReadFile))
+	c, err := config.ParseFile(name, text, process.ReadFile)
+	fromCommandLine(err, name, own)
+	return noted(c, err)
+}
+
+// fromCommandLine has the faults of a file behind its own last line say where they are
+// from.
+func fromCommandLine(err error, name string, last int) {
+	var all *config.FaultsError
+	if !errors.As(err, &all) {
+		return
+	}
+	for _, fault := range all.Faults {
+		var e *config.Error
+		if errors.As(fault, &e) && e.Pos.File == name && e.Pos.Line > last {
+			e.Pos = config.Pos{File: "command line"}
+		}
+	}
 }
 
 // LoadArgs reads a configuration that is a command line, as OpenVPN's is.

@@ -42,3 +42,19 @@ func TestOpenSecretsAreNoted(t *testing.T) {
 		t.Errorf("of files that only their owner reads: %q", got)
 	}
 }
+
+// TestWordsOfTheCommandLine: a fault in a line that stands for one is not put into the file.
+func TestWordsOfTheCommandLine(t *testing.T) {
+	for _, end := range []string{"", "\n"} {
+		file := filepath.Join(t.TempDir(), "x.ovpn")
+		if err := os.WriteFile(file, []byte("client\nnosuch"+end), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(file, "a profile", "route-only 1.2.3.400/8", "block-outside nothing")
+		for _, want := range []string{file + ":2: nosuch", "command line: route-only", "command line: block-outside"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		}
+	}
+}

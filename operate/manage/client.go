@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +67,11 @@ func noneRunning(dir, prefix string) error {
 		what = strings.TrimSuffix(prefix, "-")
 		start = "culvert " + what
 	}
-	return fmt.Errorf("no running %s was found in %s: start one with %s; to find one that was started with --state-dir D, give the same", what, dir, start)
+	others := ""
+	if _, err := os.Stat(hostnet.DefaultStateDir); err == nil && dir == DefaultDir() && dir != hostnet.DefaultStateDir {
+		others = "; to find one of root's, as from sudo culvert connect, use sudo"
+	}
+	return fmt.Errorf("no running %s was found in %s: start one with %s%s; to find one that was started with --state-dir D, give the same", what, dir, start, others)
 }
 
 // Name is the process's.
