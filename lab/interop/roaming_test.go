@@ -54,6 +54,9 @@ func newRoamer(t *testing.T, server implementation, with combination, lines ...s
 		router.ip("route", "add", roamed.String()+"/32", "via", far.b4.String())
 		r.server.ip("route", "add", netip.PrefixFrom(near.a4, 24).Masked().String(), "via", far.a4.String())
 	}
+	// As those do who manage a host's networks: a router that asked for the client while it
+	// was away would have it unreachable for three seconds.
+	r.client.output("sysctl", "-qw", "net.ipv4.conf.all.arp_notify=1")
 	r.client.ip("link", "set", r.uplinks[1].device, "down")
 	r.client.ip("route", "add", "default", "via", r.uplinks[0].router.String())
 	r.server.run(server, r.server.serverConfig(serverParty(t, with, append(lines, `push "redirect-gateway def1"`, "local "+roamed.String())...))).up()

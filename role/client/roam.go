@@ -59,10 +59,11 @@ func (r *roaming) begin(ctx context.Context, a *attempt, why string, atOnce bool
 	r.end(a, errRoaming)
 	*r = roaming{since: time.Now(), why: why, tick: time.NewTicker(knockEvery), moves: true}
 	a.log.Debug("asking the server for an answer", "why", why)
-	knock(a.peer)
 	if atOnce {
 		r.move(ctx, a)
+		return
 	}
+	knock(a.peer)
 }
 
 // knock has the server hear of this client, and answer.

@@ -13,6 +13,7 @@ type Network interface {
 	WayTo(dst netip.Addr) (hostnet.Way, bool)
 	Has(a netip.Addr) bool
 	Connections(from netip.Addr) []hostnet.Connection
+	Default(six bool) (hostnet.Way, bool)
 }
 
 // uplink is the way past the tunnel to the server. It belongs to Run.
@@ -24,6 +25,7 @@ type uplink struct {
 	server netip.Addr
 	source netip.Addr  // packets went out with last
 	way    hostnet.Way // when last looked; zero: there was none
+	tried  hostnet.Way // that the server was to be pinned to because of unpinned, last
 }
 
 // listen begins to hear of changes, until ctx ends.
@@ -35,7 +37,7 @@ func (u *uplink) listen(ctx context.Context) {
 
 // to sets the server that is tried from now on.
 func (u *uplink) to(server netip.Addr) {
-	u.server, u.source = server, netip.Addr{}
+	u.server, u.source, u.tried = server, netip.Addr{}, hostnet.Way{}
 	u.way = u.look()
 }
 
@@ -53,6 +55,24 @@ func (u *uplink) moved() (moved, gone bool) {
 		return false, false
 	}
 	return true, u.source.IsValid() && !u.network.Has(u.source)
+}
+
+// unpinned reports whether the way to the server leads into the tunnel, because the way past it
+// is gone, while this host has a new one: once for each of these.
+func (u *uplink) unpinned() bool {
+	if u.network == nil || !u.server.IsValid() {
+		return false
+	}
+	if way, ok := u.network.WayTo(u.server); !ok || way.Device != u.own() {
+		u.tried = hostnet.Way{}
+		return false
+	}
+	now, ok := u.network.Default(u.server.Is6() && !u.server.Is4In6())
+	if !ok || now.Device == u.own() || now == u.tried {
+		return false
+	}
+	u.tried = now
+	return true
 }
 
 // anotherSource reports whether packets to the server now leave from another address than

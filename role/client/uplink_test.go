@@ -19,6 +19,7 @@ import (
 type fakeNetwork struct {
 	mu      sync.Mutex
 	way     hostnet.Way // zero: none
+	def     hostnet.Way // of the default route; zero: none
 	gone    bool        // no address but way.Source is there
 	idle    bool        // no connection is open
 	changes chan struct{}
@@ -27,6 +28,12 @@ type fakeNetwork struct {
 func (n *fakeNetwork) Changes(context.Context) <-chan struct{} { return n.changes }
 func (n *fakeNetwork) Has(a netip.Addr) bool                   { return !n.gone || a == n.now().Source }
 func (n *fakeNetwork) WayTo(netip.Addr) (hostnet.Way, bool)    { return n.now(), n.now() != hostnet.Way{} }
+
+func (n *fakeNetwork) Default(bool) (hostnet.Way, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.def, n.def != hostnet.Way{}
+}
 
 func (n *fakeNetwork) Connections(from netip.Addr) []hostnet.Connection {
 	n.mu.Lock()
