@@ -17,15 +17,15 @@ type narrowing struct {
 	// inner is the longest packet inside that the path carries, bytes; 0: of any length.
 	// It holds for the next path, too, until that is measured.
 	inner int
-	given int  // the adapter's MTU as the configuration and the server have it
-	fixed bool // it could not be changed, so it stays
+	given int // the adapter's MTU as the configuration and the server have it
+	fixed int // the one that could not be changed, so it stays; 0: it can be
 }
 
 // mtu returns the MTU for an adapter in a state, bytes.
 func (n *narrowing) mtu(cfg *config.Config, s bringup.State) int {
 	s.MTU = n.given
-	if n.fixed {
-		return n.given
+	if n.fixed > 0 {
+		return n.fixed
 	}
 	return profile.AdapterMTU(cfg, s.State, n.inner)
 }
@@ -47,7 +47,7 @@ func followPath(ctx context.Context, a *attempt, e session.PathMeasured) {
 		text += profile.MTUFollows(before, now, inner)
 	}
 	remark(a, text)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		a.emit(event.Remark{Text: profile.MTUStays(before), Err: err})
 	}
 }
@@ -64,7 +64,7 @@ func fitAdapter(ctx context.Context, a *attempt) error {
 		return nil
 	}
 	if err := open.Update(ctx, want); err != nil {
-		a.narrowing.fixed = true
+		a.narrowing.fixed = a.state.MTU
 		return err
 	}
 	a.state = want

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ type measuredHost struct {
 func (h *measuredHost) Update(_ context.Context, want hostnet.State) error {
 	h.n.mu.Lock()
 	defer h.n.mu.Unlock()
-	if h.refuse && want.MTU != 1500 {
+	if now := append([]int{1500}, h.mtus...); h.refuse && want.MTU != now[len(now)-1] {
 		return errors.New("not here")
 	}
 	h.mtus = append(h.mtus, want.MTU)
@@ -161,6 +162,21 @@ func TestAdapterFollowsPathNoFurther(t *testing.T) {
 			t.Errorf("MTU %d, %s", got, c.kinds())
 		}
 	})
+	inWorld(t, func(t *testing.T, network *simnet.Network) { // the right to change it is lost
+		c, f, h := narrowWorld(t, network, "", false)
+		time.Sleep(10 * time.Second)
+		narrow := h.mtu()
+		h.n.mu.Lock()
+		h.refuse = true
+		h.n.mu.Unlock()
+		network.Change(func(o *simnet.Options) { o.MTU = 0 })
+		time.Sleep(25 * time.Minute)
+		f.send("PUSH_UPDATE,route 10.9.0.0 255.255.0.0")
+		wait[event.PushUpdated](t, c, 1, time.Minute)
+		if got := h.mtu(); got != narrow || len(reported[event.Lost](c)) > 0 || !strings.Contains(remarks(c), fmt.Sprintf("the adapter's MTU stays %d", narrow)) {
+			t.Errorf("MTU %d, %s, said:\n%s", got, c.kinds(), remarks(c))
+		}
+	})
 }
 
 // TestNarrowing: an MTU that could not be changed stays.
@@ -169,7 +185,7 @@ func TestNarrowing(t *testing.T) {
 	for _, c := range []struct {
 		n    narrowing
 		want int
-	}{{narrowing{inner: 1300, given: 1500}, 1300}, {narrowing{given: 1500}, 1500}, {narrowing{inner: 1300, given: 1500, fixed: true}, 1500}, {narrowing{inner: 100, given: 1500}, 576}, {narrowing{inner: 1300, given: 1200}, 1200}} {
+	}{{narrowing{inner: 1300, given: 1500}, 1300}, {narrowing{given: 1500}, 1500}, {narrowing{inner: 1300, given: 1500, fixed: 1400}, 1400}, {narrowing{inner: 100, given: 1500}, 576}, {narrowing{inner: 1300, given: 1200}, 1200}} {
 		if got := c.n.mtu(&config.Config{}, state); got != c.want {
 			t.Errorf("%+v: %d, want %d", c.n, got, c.want)
 		}

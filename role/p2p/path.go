@@ -31,8 +31,9 @@ func (l *local) fit(ctx context.Context, current *side) {
 		return
 	}
 	if err := l.adapter.Update(ctx, want); err != nil {
-		l.fixed = true
-		l.emit(event.Remark{Text: profile.MTUStays(l.state.MTU), Err: err})
+		if l.fixed = true; ctx.Err() == nil {
+			l.emit(event.Remark{Text: profile.MTUStays(l.state.MTU), Err: err})
+		}
 		return
 	}
 	l.emit(event.Remark{Text: fmt.Sprintf("path measured%s", profile.MTUFollows(l.state.MTU, want.MTU, inner))})
