@@ -272,6 +272,13 @@ func TestChangedFenceIsPutBack(t *testing.T) {
 		e.look(t.Context(), "nft of bash")
 		mustEqual(t, k.tables["culvert-fence-a"], "[192.168.1.0/24] marks []")
 	}
+	k.fail["has fence"] = ErrPermission
+	for range 3 {
+		e.look(t.Context(), "")
+	}
+	if n := strings.Count(log.String(), "it is not put back"); n != 1 {
+		t.Errorf("that it cannot be looked at is said %d times: %s", n, &log)
+	}
 	if n := strings.Count(log.String(), "put back what keeps packets"); n != oftenPutBack || !strings.Contains(log.String(), "stop that program") {
 		t.Errorf("said %d times: %s", n, &log)
 	}

@@ -15,6 +15,7 @@ type fenceWatch struct {
 	// that it is.
 	generation uint32
 	known      bool
+	blind      bool // it cannot be looked at, which was said
 
 	window time.Time // when the first of times was
 	times  int       // it was put back
@@ -104,9 +105,13 @@ func (e *Enclosed) look(ctx context.Context, by string) {
 	there, err := k.hasFence(want, e.kept.exactly)
 	switch {
 	case err != nil && !errors.Is(err, errGone):
+		if !e.kept.blind {
+			e.unkept(err)
+		}
+		e.kept.blind = true
 		return
 	case there:
-		e.fence, e.kept.generation, e.kept.known = want, generation, known
+		e.fence, e.kept.generation, e.kept.known, e.kept.blind = want, generation, known, false
 		return
 	}
 	asBefore, _ := k.hasFence(e.fence, e.kept.exactly) // and others came or went

@@ -16,10 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The chains of a fence.
+// The chains of a fence. Only the last sees by which device a packet goes: what the rules of
+// others send another way, by a mark or another destination, has the device of before in the
+// first. But only the first two can answer.
 const (
 	leaving = "output"
 	passing = "forward"
+	going   = "postrouting"
 )
 
 func (linux) addFences(fs []Fence, gone []string) error {
@@ -43,6 +46,7 @@ func fenceChains(f Fence) []chainRules {
 	return []chainRules{
 		{leaving, nftables.ChainHookOutput, leavingRules(f)},
 		{passing, nftables.ChainHookForward, passingRules(f)},
+		{going, nftables.ChainHookPostrouting, goingRules(f)},
 	}
 }
 
@@ -168,8 +172,25 @@ var (
 	drop   = []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
 )
 
-// leavingRules decide about the packets of this host's own programs.
-func leavingRules(f Fence) (rules [][]expr.Any) {
+// leavingRules refuse packets of this host's own programs, but for those that may go
+// another way than it seems.
+func leavingRules(f Fence) [][]expr.Any {
+	rules := allowedRules(f)
+	for _, elsewhere := range [][]expr.Any{marked(), translated()} {
+		rules = append(rules, slices.Concat(elsewhere, accept))
+	}
+	return append(rules, refusal()...)
+}
+
+// goingRules decide about all packets by the device that they go by. Of those forwarded,
+// what comes from a tunnel was looked at before.
+func goingRules(f Fence) [][]expr.Any {
+	back := slices.Concat(metaIs(expr.MetaKeyIIFGROUP, native(fencedGroup)), answers(), accept)
+	return append(allowedRules(f), back, drop)
+}
+
+// allowedRules are what may leave.
+func allowedRules(f Fence) (rules [][]expr.Any) {
 	allow := func(when ...[]expr.Any) { rules = append(rules, slices.Concat(append(when, accept)...)) }
 	allow(metaIs(expr.MetaKeyOIFNAME, interfaceName("lo")))
 	allow(metaIs(expr.MetaKeyOIFGROUP, native(fencedGroup)))
@@ -185,7 +206,7 @@ func leavingRules(f Fence) (rules [][]expr.Any) {
 	for _, p := range f.Open {
 		allow(towards(p))
 	}
-	return append(rules, refusal()...)
+	return rules
 }
 
 // discovery are the types of ICMPv6 by which a host finds routers and neighbours, and
@@ -216,12 +237,28 @@ func refusal() [][]expr.Any {
 
 // answers matches packets of connections that were there before them.
 func answers() []expr.Any {
+	return connectionHas(expr.CtKeySTATE, expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED)
+}
+
+// translated matches packets the destination of which was changed on this host.
+func translated() []expr.Any {
+	const toElsewhere = 1 << 5 // linux/netfilter/nf_conntrack_common.h, IPS_DST_NAT
+	return connectionHas(expr.CtKeySTATUS, toElsewhere)
+}
+
+// connectionHas matches packets with one of some bits in a property of their connection.
+func connectionHas(key expr.CtKey, bits uint32) []expr.Any {
 	const size = 4
 	return []expr.Any{
-		&expr.Ct{Register: 1, Key: expr.CtKeySTATE},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: native(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED), Xor: make([]byte, size)},
+		&expr.Ct{Register: 1, Key: key},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: native(bits), Xor: make([]byte, size)},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, size)},
 	}
+}
+
+// marked matches packets with any mark.
+func marked() []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyMARK, Register: 1}, &expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: native(0)}}
 }
 
 func native(n uint32) []byte { return binaryutil.NativeEndian.PutUint32(n) }

@@ -279,6 +279,9 @@ func (t *twin) addFences(fs []Fence, gone []string) error {
 }
 
 func (t *twin) hasFence(f Fence, exactly bool) (bool, error) {
+	if err := t.fail["has fence"]; err != nil {
+		return false, err
+	}
 	text, there := t.tables[f.Table()]
 	return there && (!exactly || text == fenceText(f)), nil
 }

@@ -262,3 +262,74 @@ func TestKillSwitchKeepsNetwork(t *testing.T) {
 	m.client.output(culvert(t), "cleanup", "--state-dir", filepath.Join(m.client.dir, "state"))
 	m.client.ping(netip.MustParseAddr("198.18.2.2"))
 }
+
+// elsewhere is what other programs do to packets, such as for a way of their own: a mark
+// that a rule leads by the uplink, and another destination.
+const elsewhere = `table inet elsewhere {
+	chain marking {
+		type route hook output priority mangle
+		ip daddr %[1]v meta mark set 5
+		ip6 daddr %[2]v meta mark set 5
+	}
+	chain translating {
+		type nat hook output priority -100
+		ip daddr 192.0.2.1 tcp dport 80 redirect to :%[3]s
+		ip daddr 192.0.2.2 dnat ip to 198.18.0.2
+	}
+}
+`
+
+// TestKillSwitchSeesTheWay: what counts is by which device a packet goes in the end, though
+// rules of others, or of chosen traffic, send it another way than the routes. So none of
+// those gets out, and what they lead to this host, or into the tunnel, works.
+func TestKillSwitchSeesTheWay(t *testing.T) {
+	t.Parallel()
+	m := newMoving(t)
+	sink := m.world.helper("receive", worldDNS.String())
+	here := m.client.helper("receive", "127.0.0.1")
+	_, herePort, _ := strings.Cut(here.listenAddress(), ":")
+	m.client.ip("route", "add", "default", "via", "198.18.0.2", "table", "100")
+	m.client.ip("-6", "route", "add", "default", "via", "fd00:e0::2", "table", "100")
+	m.client.ip("rule", "add", "fwmark", "5", "table", "100")
+	m.client.ip("-6", "rule", "add", "fwmark", "5", "table", "100")
+	m.client.nft(fmt.Sprintf(elsewhere, worldDNS, worldDNSv6, herePort))
+	m.client.ping(worldDNS)
+	push := []string{`push "redirect-gateway def1"`, `push "route-ipv6 2000::/3"`}
+	m.world.run(stock, m.world.serverConfig(serverParty(t, plain, append(push, "local "+movingAt[0].String())...))).up()
+
+	client := m.client.run(ours, m.client.clientConfig(clientParty(t, plain, "block-outside"), movingAt[0])).up()
+	outside := m.client.leaving("eth0", notTheTunnel)
+	for _, to := range []netip.Addr{worldDNS, worldDNSv6, netip.MustParseAddr("192.0.2.2")} {
+		if m.client.answers("ping", "-n", "-c", "1", "-W", "1", to.String()) {
+			t.Errorf("%v answers outside", to)
+		}
+	}
+	if out, ok := m.client.asks("bash", "-c", "exec 3<>/dev/tcp/192.0.2.1/80"); !ok {
+		t.Errorf("what is redirected to this host is refused: %s", out)
+	}
+	nothing(t, outside, "by rules of others")
+	if err := client.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	m.client.output("nft", "delete", "table", "inet", "elsewhere")
+
+	client = m.client.run(ours, m.client.clientConfig(clientParty(t, plain, "block-outside", "route-only user nobody", "pull-filter ignore redirect-gateway"), movingAt[0])).up()
+	connect := []string{"bash", "-c", "exec 3<>/dev/tcp/" + strings.Replace(sink.listenAddress(), ":", "/", 1)}
+	if out, ok := m.client.asks(append(append([]string{}, asNobody...), connect...)...); !ok {
+		t.Errorf("what is chosen is refused: %s", out)
+	}
+	if m.client.answers(connect...) {
+		t.Error("what is not chosen gets out")
+	}
+	if err := client.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	m.client.ping(worldDNS)
+	m.client.eventually("the capture sees what gets out", func() bool { return len(packets(outside)) > 0 })
+	nothingBut := fmt.Sprintf("> %v: ICMP echo request", worldDNS)
+	for _, line := range packets(outside) {
+		if !strings.Contains(line, nothingBut) {
+			t.Errorf("outside: %s", line)
+		}
+	}
+}
