@@ -5,6 +5,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // Event is what a signal asks for.
@@ -31,7 +32,8 @@ type Signal string
 func (s Signal) Error() string { return "ended by " + string(s) }
 
 // Events returns what this process's signals ask for, until stop is called. After
-// the first Exit, an interrupt ends the process at once, with status 130.
+// the first Exit, an interrupt ends the process at once, with status 130, unless it comes
+// with the first: `timeout -s INT` sends two, and a key that bounces leaves nothing behind.
 func Events() (events <-chan Event, stop func()) {
 	signals, out, done := make(chan os.Signal, 8), make(chan Event), make(chan struct{})
 	if IsThin() {
@@ -47,10 +49,13 @@ func Events() (events <-chan Event, stop func()) {
 	return out, func() { signal.Stop(signals); close(done) }
 }
 
+// bounce is how long after the first another interrupt is the same one.
+const bounce = 300 * time.Millisecond
+
 // pass turns signals into events. One that waits already is not repeated.
 func pass(signals <-chan os.Signal, out chan<- Event, done <-chan struct{}) {
 	var queue []Event
-	exiting := false
+	var exiting time.Time // since when
 	for {
 		next, first := chan<- Event(nil), Exit
 		if len(queue) > 0 {
@@ -59,11 +64,13 @@ func pass(signals <-chan os.Signal, out chan<- Event, done <-chan struct{}) {
 		select {
 		case s := <-signals:
 			e := reactions[s]
-			if exiting && s == os.Interrupt {
+			if !exiting.IsZero() && s == os.Interrupt && time.Since(exiting) > bounce {
 				PIDFile.Remove()
 				os.Exit(130)
 			}
-			exiting = exiting || e == Exit
+			if e == Exit && exiting.IsZero() {
+				exiting = time.Now()
+			}
 			if !slices.Contains(queue, e) {
 				queue = append(queue, e)
 			}
