@@ -208,6 +208,19 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestNothingCameBack: of a server that never answered all is lost, and not only what the
+// rule is sure of.
+func TestNothingCameBack(t *testing.T) {
+	now := time.Unix(0, 0)
+	c := New([]Path{{Name: "a"}}, Options{})
+	for range 3 {
+		c.Sample(now, 0, 0, true)
+	}
+	if row := c.Table(now)[0]; row.Loss != 1 || row.Why != "no answer" {
+		t.Errorf("%+v", row)
+	}
+}
+
 // TestOneOfTheOthersIsDead: a server that fails is left for the best of those that answer
 // now, and not for one that was better and is dead, too.
 func TestOneOfTheOthersIsDead(t *testing.T) {

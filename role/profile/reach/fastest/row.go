@@ -26,10 +26,19 @@ func (c *Choice) Table(now time.Time) (rows []Row) {
 	for i := range c.paths {
 		p := &c.paths[i]
 		p.age(now, i == c.present)
-		rows = append(rows, Row{Name: p.Name, Delay: ms(p.delay()), Jitter: ms(p.jitter()), Loss: p.loss(), Score: ms(p.score()),
+		rows = append(rows, Row{Name: p.Name, Delay: ms(p.delay()), Jitter: ms(p.jitter()), Loss: p.shownLoss(), Score: ms(p.score()),
 			Samples: len(p.samples), Chosen: i == chosen, Why: c.why(now, i, chosen)})
 	}
 	return rows
+}
+
+// shownLoss is the loss that the rule counts, but all where nothing ever came back: of that
+// there is no doubt.
+func (p *path) shownLoss() float64 {
+	if len(p.samples) > 0 && p.delay() == 0 {
+		return 1
+	}
+	return p.loss()
 }
 
 // why says in words why a path is chosen, or is not.
