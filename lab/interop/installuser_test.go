@@ -111,3 +111,19 @@ func TestInstallForUser(t *testing.T) {
 		t.Errorf("left: %s", left)
 	}
 }
+
+// TestKillSwitchWithoutRights: who may not make a fence is told that a tunnel in user space
+// has none, and measures and uses the servers of a profile that asks for one.
+func TestKillSwitchWithoutRights(t *testing.T) {
+	t.Parallel()
+	in := newInternet(t)
+	in.server.run(ours, in.server.serverConfig(serverParty(t, plain))).up()
+	config, run := forNobody(t, in.client.clientConfig(clientParty(t, plain, "block-outside"), in.serverIPv4)), program(t)
+	if said := in.client.output(append(asNobody, run, "servers", config)...); !strings.Contains(said, "the best of those that answer") {
+		t.Errorf("servers:\n%s", said)
+	}
+	c := in.client.start("culvert connect", append(asNobody, run, "connect", config, "--socks", "127.0.0.1:1080")...).up()
+	if log := c.log(); !strings.Contains(log, "block-outside has no effect in user space") {
+		t.Errorf("log:\n%s", log)
+	}
+}
