@@ -330,7 +330,7 @@ func (b *best) act(ctx context.Context, c *Client) {
 	}
 	b.moving = true
 	t := b.targets[to]
-	moved := c.Controls().Use(t.Remote, t.Addr, why)
+	moved := c.mover.ask(wish{remote: t.Remote, addr: t.Addr, why: why, itself: true, hasty: b.choice.Silent()})
 	go func() {
 		if err := <-moved; err != nil {
 			b.stayed(t, err)
@@ -349,7 +349,7 @@ func (b *best) hear(err error) {
 // stayed notes that a move failed: its server is left out for a while, unless something else
 // was in the way.
 func (b *best) stayed(t reach.Target, err error) {
-	if !errors.Is(err, errBusy) && !errors.Is(err, errSuperseded) && !errors.Is(err, errEnded) {
+	if !errors.Is(err, errBusy) && !errors.Is(err, errSuperseded) && !errors.Is(err, errEnded) && !errors.Is(err, errOver) {
 		b.refused(t)
 	}
 	b.mu.Lock()

@@ -245,3 +245,44 @@ func TestFastestGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// TestFastestMuteOther: when the server in use dies, another one that answers first packets
+// and lets nobody in is given up for the next in seconds.
+func TestFastestMuteOther(t *testing.T) {
+	inWorld(t, func(t *testing.T, network *simnet.Network) {
+		f, servers, c := threeServers(t, network)
+		at(t, c, 1, time.Minute, secondAt)
+		ping(t, c, servers, 100*time.Millisecond)
+		time.Sleep(30 * time.Second)
+		mute := netip.MustParseAddrPort(firstAt)
+		network.Change(func(o *simnet.Options) {
+			pass := o.Filter
+			o.Filter = func(from, to netip.AddrPort, b []byte) bool {
+				return pass(from, to, b) && !(to == mute && len(b) > 0 && b[0]>>3 != 7)
+			}
+		})
+		died := time.Now()
+		f.change(func(f *farther) { f.dead[netip.MustParseAddrPort(secondAt)] = true })
+		at(t, c, 2, time.Minute, thirdAt)
+		if took := time.Since(died); took > hastyTime+2*time.Second {
+			t.Errorf("the third server is used after %v", took)
+		}
+	})
+}
+
+// TestByHand: a move that the user asked for is not given up for one of the client's own.
+func TestByHand(t *testing.T) {
+	inWorld(t, func(t *testing.T, network *simnet.Network) {
+		f, _, c := threeServers(t, network)
+		at(t, c, 1, time.Minute, secondAt)
+		time.Sleep(time.Minute)
+		f.change(func(f *farther) { f.delay[netip.MustParseAddrPort(thirdAt)] = 900 * time.Millisecond })
+		moved := c.Controls().Use(c.Controls().Remotes()[2], netip.AddrPort{}, "a test")
+		time.Sleep(100 * time.Millisecond)
+		f.change(func(f *farther) { f.dead[netip.MustParseAddrPort(secondAt)] = true })
+		if err := result(t, moved); err != nil {
+			t.Error(err)
+		}
+		at(t, c, 2, time.Minute, thirdAt)
+	})
+}

@@ -218,6 +218,7 @@ func (c *Client) Run(ctx context.Context) (err error) {
 			err = failed
 		}
 	}()
+	defer c.mover.end()
 	c.status.Begin(c.cfg.Process)
 	defer c.status.End()
 	err, asked := c.run(ctx)

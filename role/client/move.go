@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,11 @@ import (
 const (
 	// moveTime is the longest that a move may take.
 	moveTime = 20 * time.Second
+	// hastyTime is the same where the present server has failed and another one may be tried.
+	hastyTime = 5 * time.Second
+	// settleTime is how long this host's new way to the present server is given before the
+	// client goes to another one by itself.
+	settleTime = 2 * time.Second
 	// rescueTime is how long a move is waited for when the present connection is lost.
 	rescueTime = 5 * time.Second
 )
@@ -31,6 +37,7 @@ var (
 	errSuperseded = errors.New("another move was asked for meanwhile")
 	errElsewhere  = errors.New("another server was asked for")
 	errEnded      = errors.New("the present connection ended first")
+	errOver       = errors.New("the client has ended, or is about to")
 )
 
 // wish is to move to a remote.
@@ -39,6 +46,8 @@ type wish struct {
 	addr   netip.AddrPort // at this address, if it is valid
 	why    string
 	roams  bool         // the same server, because the way there has changed
+	itself bool         // the client's own, not the user's
+	hasty  bool         // the present server has failed
 	quiet  bool         // reported before
 	result chan<- error // gets one; its capacity is 1; nil: nobody waits
 }
@@ -53,8 +62,10 @@ func (w wish) answer(err error) {
 // Run, except wishes.
 type mover struct {
 	wishes  chan wish // capacity 1
-	now     *move     // under way; nil: none
-	former  *former   // the connection that was left last, until it is over; nil: none
+	asking  sync.Mutex
+	over    bool    // nobody takes wishes any more; with asking
+	now     *move   // under way; nil: none
+	former  *former // the connection that was left last, until it is over; nil: none
 	roaming roaming
 }
 
@@ -67,12 +78,30 @@ var errBusy = errors.New("another move was asked for just now: wait for its end"
 func (m *mover) ask(w wish) <-chan error {
 	result := make(chan error, 1)
 	w.result = result
+	m.asking.Lock()
+	defer m.asking.Unlock()
+	if m.over {
+		result <- errOver
+		return result
+	}
 	select {
 	case m.wishes <- w:
 	default:
 		result <- errBusy
 	}
 	return result
+}
+
+// end answers the wish that waits, and all that follow: there is no connection any more.
+func (m *mover) end() {
+	m.asking.Lock()
+	defer m.asking.Unlock()
+	m.over = true
+	select {
+	case w := <-m.wishes:
+		w.answer(errOver)
+	default:
+	}
 }
 
 // move is one under way.
@@ -124,7 +153,12 @@ func grant(ctx context.Context, a *attempt, w wish) error {
 		tryNext(a.Client, w)
 		return errElsewhere
 	}
-	a.mover.stop(errSuperseded)
+	m := &a.mover
+	if w.itself && (m.now != nil && !m.now.itself && !m.now.roams || m.roaming.tick != nil && time.Since(m.roaming.since) < settleTime) {
+		w.answer(errBusy)
+		return nil
+	}
+	m.stop(errSuperseded)
 	if err := begin(ctx, a, w); err != nil {
 		w.answer(err)
 		a.emit(event.Stayed{Remote: a.target.Reported(), Err: err})
@@ -165,7 +199,11 @@ func begin(ctx context.Context, a *attempt, w wish) error {
 	dialer.Ask, dialer.Asker = nil, nil
 	c := a.Client
 	go func() {
-		next, err := bring(ctx, moving, c, to, dialer, mv.answered)
+		limit := moveTime
+		if w.hasty {
+			limit = hastyTime
+		}
+		next, err := bring(ctx, moving, c, to, dialer, mv.answered, limit)
 		mv.done <- outcome{next, err}
 	}()
 	return nil
@@ -186,9 +224,9 @@ func destination(ctx context.Context, a *attempt, w wish) (to call, err error) {
 	return call{target: t, settings: a.choice.Of(t.Remote)}, nil
 }
 
-// bring brings a connection up as far as the server's push. It outlives moving.
-func bring(ctx, moving context.Context, c *Client, to call, dialer reach.Dialer, answered *atomic.Bool) (*attempt, error) {
-	moving, cancel := context.WithTimeoutCause(moving, moveTime, fmt.Errorf("it was not up within %v", moveTime))
+// bring brings a connection up as far as the server's push, within limit. It outlives moving.
+func bring(ctx, moving context.Context, c *Client, to call, dialer reach.Dialer, answered *atomic.Bool, limit time.Duration) (*attempt, error) {
+	moving, cancel := context.WithTimeoutCause(moving, limit, fmt.Errorf("it was not up within %v", limit))
 	defer cancel()
 	began := time.Now()
 	l, err := dialer.Open(moving, to.target)

@@ -294,3 +294,20 @@ func TestEndDuringMove(t *testing.T) {
 		}
 	})
 }
+
+// TestUseAtTheEnd: who asks for a move when the client ends, or has ended, is told so.
+func TestUseAtTheEnd(t *testing.T) {
+	inWorld(t, func(t *testing.T, network *simnet.Network) {
+		serve(t, network, "192.0.2.1:1194")
+		c := connect(t, network, profileText("remote 192.0.2.1", ada), nil)
+		wait[event.Up](t, c, 1, time.Minute)
+		c.stop()
+		pending := c.Controls().Reconnect("a test")
+		_ = c.ends(t, time.Minute)
+		for _, moved := range []<-chan error{pending, c.Controls().Reconnect("a test")} {
+			if err := result(t, moved); err == nil {
+				t.Error("it says that it has moved")
+			}
+		}
+	})
+}

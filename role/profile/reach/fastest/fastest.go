@@ -235,6 +235,9 @@ func (c *Choice) Failed(now time.Time) {
 	c.suspect(now)
 }
 
+// Silent reports whether the present path does not work any more.
+func (c *Choice) Silent() bool { return c.failed }
+
 // Due returns the paths to measure now, and takes it that they are. The present one is not
 // among them: it is measured inside the tunnel.
 func (c *Choice) Due(now time.Time) (list []int) {
@@ -288,7 +291,7 @@ func (c *Choice) Decide(now time.Time) (to int, why string, ok bool) {
 	}
 	p := &c.paths[c.present]
 	if c.failed {
-		best, found := c.best(now, func(n int) bool { return n != c.present && c.alone(p, &c.paths[n]) })
+		best, found := c.best(now, func(n int) bool { return n != c.present && p.alone(c.silent, &c.paths[n]) })
 		return best, "the present server does not answer any more", found
 	}
 	best, found := c.best(now, c.another)
@@ -316,14 +319,15 @@ func (c *Choice) Decide(now time.Time) (to int, why string, ok bool) {
 // another reports whether a path is not the one in use, and its server wants clients.
 func (c *Choice) another(n int) bool { return n != c.present && c.paths[n].weight != Draining }
 
-// alone reports whether the present path has failed and not the network that both are reached
-// by: the other one has answered what it was asked when the present one should have answered
-// already, and the present one was asked again after that, in vain.
-func (c *Choice) alone(p, other *path) bool {
-	if c.silent.IsZero() || len(p.samples) == 0 {
+// alone reports whether the present path, which has been silent since a time, has failed, and
+// not the network that both are reached by: the other one has answered what it was asked when
+// the present one should have answered already, and the present one was asked again after
+// that, in vain.
+func (p *path) alone(silent time.Time, other *path) bool {
+	if silent.IsZero() || len(p.samples) == 0 {
 		return false
 	}
-	late := c.silent.Add(p.delay())
+	late := silent.Add(p.delay())
 	at := slices.IndexFunc(other.samples, func(s sample) bool { return !s.lost && !s.asked.Before(late) })
 	if at < 0 {
 		return false
