@@ -166,7 +166,7 @@ func (e *Enclosed) beside(f *Fence, instead []*journal) (set []Fence, gone []str
 func (h *host) tellOthers(f Fence) {
 	for _, other := range h.left() {
 		if !f.succeeds(other) {
-			h.opts.Logger.Warn("a client that ended keeps packets in, too (block-outside persist): only networks that are open in both can be reached, and this host stays closed when this client ends; `culvert cleanup` takes away what that one left", "profile", other.Profile, "table", other.Table())
+			h.opts.Logger.Warn("a client that ended keeps packets in, too (block-outside persist): only networks that are open in both can be reached, and this host stays closed when this client ends", "profile", other.Profile, "table", other.Table(), "mend", h.opts.Cleanup())
 		}
 	}
 }

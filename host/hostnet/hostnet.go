@@ -117,6 +117,14 @@ type Options struct {
 	Logger     *slog.Logger // gets each change; nil: none
 }
 
+// Cleanup is the command line that does Cleanup with these Options.
+func (o Options) Cleanup() string {
+	if o.StateDir == "" || o.StateDir == DefaultStateDir {
+		return "culvert cleanup"
+	}
+	return "culvert cleanup --state-dir " + o.StateDir
+}
+
 func (o Options) filled() Options {
 	if o.StateDir == "" {
 		o.StateDir = DefaultStateDir

@@ -26,6 +26,7 @@ type fence struct {
 	enclosed enclosed // nil: none stands
 	name     string   // of it
 	file     string   // its profile's, as the configuration has it
+	here     hostnet.Options
 }
 
 // ending says whether the user asked this process to end.
@@ -80,7 +81,7 @@ func (f *fence) follow(ctx context.Context, c *config.Config, o Options, l *log)
 	if err != nil {
 		return fmt.Errorf("%v: %w", c.At("block-outside"), err)
 	}
-	f.enclosed, f.name, f.file = now, want.Name, c.Process.File
+	f.enclosed, f.name, f.file, f.here = now, want.Name, c.Process.File, here
 	if before != nil { // of the profile as it was, which has another name
 		return before.Undo(ctx)
 	}
@@ -98,8 +99,8 @@ func encloseHost(ctx context.Context, f hostnet.Fence, o hostnet.Options) (enclo
 // warnOfLeft says what keeps in the packets of a process that has no fence itself.
 func warnOfLeft(o hostnet.Options, l *log) {
 	for _, left := range hostnet.LeftEnclosed(o) {
-		l.Warn("a client that ended keeps packets in (block-outside persist), those of this process too: connect with that profile, or run `culvert cleanup` to open this host",
-			"profile", left.Profile, "table", left.Table())
+		l.Warn("a client that ended keeps packets in (block-outside persist), those of this process too: connect with that profile, or open this host by the command",
+			"profile", left.Profile, "table", left.Table(), "command", o.Cleanup())
 	}
 }
 
@@ -120,11 +121,11 @@ func (f *fence) end(l *log, asked bool) {
 	defer f.mu.Unlock()
 	if f.enclosed != nil && !asked && f.enclosed.Leave() {
 		f.enclosed = nil
-		l.Warn("this host stays closed (block-outside persist), since nobody asked this client to end: connect again, or run `culvert cleanup` to open it")
+		l.Warn("this host stays closed (block-outside persist), since nobody asked this client to end: connect again, or open it by the command", "command", f.here.Cleanup())
 		return
 	}
 	if err := f.remove(context.Background()); err != nil {
-		l.Error("packets may still leave through the tunnel only; run `culvert cleanup` to try again", "error", err)
+		l.Error("packets may still leave through the tunnel only", "error", err, "mend", f.here.Cleanup())
 	}
 }
 

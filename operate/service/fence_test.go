@@ -98,7 +98,7 @@ func TestEndsOfFence(t *testing.T) {
 					if !slices.Equal(f.became, []string{want}) {
 						t.Errorf("persist %v: %q, want %s", persist, f.became, want)
 					}
-					s.said("culvert cleanup", times)
+					s.said(`command="culvert cleanup --state-dir `+s.StateDir, times)
 				})
 			})
 		}
