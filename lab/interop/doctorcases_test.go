@@ -60,6 +60,10 @@ var clientAilments = []ailment{
 	{name: "a directive that does not exist", check: "configuration", says: `no-such-line`, mend: `.`, plant: func(w *ward) func() { w.profile += "no-such-line\n"; return nil }},
 	{name: "the server's name does not exist", check: "resolve", says: `the name vpn\.example does not exist`, mend: `correct the name`, plant: func(w *ward) func() { w.byName("--local=/example/"); return nil }},
 	{name: "the name server is gone", check: "resolve", says: `no name server answers for vpn\.example`, mend: `resolv\.conf`, plant: func(w *ward) func() { w.byName(""); return nil }},
+	{name: "one of two servers' names gets no answer", check: "resolve", says: `no name server answers for vpn\.example`, mend: `resolv\.conf`, plant: func(w *ward) func() {
+		w.edit(&w.profile, "remote "+w.wire.b4.String(), "remote vpn.example 1194\nremote "+w.wire.b4.String())
+		return nil
+	}},
 	{name: "no route to the server", check: "reach", says: `no route to udp 198\.18\.0\.2:1194`, mend: `^ip route get`, plant: func(w *ward) func() {
 		return func() { w.client.ip("addr", "flush", "dev", "eth0") }
 	}},
@@ -142,6 +146,10 @@ var clientAilments = []ailment{
 	}},
 	{name: "no cipher in common", check: "cipher", says: `no cipher for the data channel in common`, mend: `data-ciphers`, plant: func(w *ward) func() {
 		w.edit(&w.conf, "data-ciphers AES-256-GCM:CHACHA20-POLY1305:AES-128-GCM", "data-ciphers CAMELLIA-256-CBC")
+		return nil
+	}},
+	{name: "compression framing on the server alone", check: "cipher", says: `framing: the peer uses compression framing \(comp-lzo or compress\), which this side's configuration does not have`, mend: `comp-lzo no`, plant: func(w *ward) func() {
+		w.conf += "comp-lzo no\nallow-compression yes\n"
 		return nil
 	}},
 	{name: "a wrong password", check: "login", says: `refuses the user name and password`, mend: `auth-user-pass`, plant: func(w *ward) func() {
@@ -264,6 +272,11 @@ var serverAilments = []ailment{
 	{name: "no TUN driver's node", check: "device", says: `TUN driver`, mend: `mknod`, plant: func(w *ward) func() {
 		w.serve = ""
 		w.conf += "dev-node /dev/net/none\n"
+		return nil
+	}},
+	{name: "a control group forbids the device", check: "device", says: `a control group \(cgroup\) of this container or service forbids the device node /dev/net/tun`, mend: `--device /dev/net/tun; systemd: DeviceAllow=`, plant: func(w *ward) func() {
+		w.serve = ""
+		w.around = []string{"sh", "-c", "echo $$ >" + deniedDevice(w.T, w.server) + `/cgroup.procs; exec "$@"`, "sh"}
 		return nil
 	}},
 	{name: "no right to make a device", check: "capability", says: `no right to make network devices`, mend: `--cap-add NET_ADMIN`, plant: func(w *ward) func() {

@@ -273,24 +273,32 @@ func within(script string) func(t *testing.T, h hosts) (*process, time.Time) {
 
 // withoutDevice runs ours in a cgroup whose rules keep it from the TUN driver.
 func withoutDevice(t *testing.T, h hosts) (*process, time.Time) {
-	const controller = "/sys/fs/cgroup/devices"
-	if _, err := os.Stat(controller + "/devices.deny"); err != nil {
-		t.Skip("there is no devices controller (cgroup v1) here to forbid the device with")
-	}
-	dir := filepath.Join(controller, h.c.name)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.c.eventually("the cgroup is empty", func() bool { return os.Remove(dir) == nil }) })
-	if err := os.WriteFile(dir+"/devices.deny", []byte("c 10:200 rwm"), 0); err != nil {
-		t.Fatal(err)
-	}
+	dir := deniedDevice(t, h.c)
 	p, from := within(`read go; exec "$@"`)(t, h) // waits until it is in the cgroup
 	if err := os.WriteFile(dir+"/cgroup.procs", fmt.Append(nil, p.cmd.Process.Pid), 0); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintln(p.stdin, "go")
 	return p, from
+}
+
+// deniedDevice is the directory of a cgroup of a host, whose rules keep processes from the
+// TUN driver.
+func deniedDevice(t *testing.T, n *netns) string {
+	t.Helper()
+	const controller = "/sys/fs/cgroup/devices"
+	if _, err := os.Stat(controller + "/devices.deny"); err != nil {
+		t.Skip("there is no devices controller (cgroup v1) here to forbid the device with")
+	}
+	dir := filepath.Join(controller, n.name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.eventually("the cgroup is empty", func() bool { return os.Remove(dir) == nil }) })
+	if err := os.WriteFile(dir+"/devices.deny", []byte("c 10:200 rwm"), 0); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 const orUserspace = `.*or use --userspace, which needs no device`

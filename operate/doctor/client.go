@@ -8,19 +8,26 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"culvert/access/pki"
 	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/backend"
 	"culvert/operate/manage"
+	"culvert/role/profile"
+	"culvert/role/profile/reach"
 )
 
 // caller is a client's profile that is examined.
 type caller struct {
 	Options
 	cfg     *config.Config
-	names   *shared[[]resolved]
+	began   time.Time
+	resolve profile.Resolver
+	dialer  reach.Dialer
+	looks   []*shared[resolved] // of each remote that is looked at
+	pick    *pick
 	knocked *shared[[]knocking]
 	running *shared[tunnelRun]
 	tried   *shared[*trial]
@@ -39,17 +46,52 @@ func (r tunnelRun) some() bool { return r.by != "" || r.may != "" }
 
 // clientChecks are the checks of a profile, in the order in which they are shown.
 func clientChecks(ctx context.Context, o Options, cfg *config.Config) []inspection {
-	c := &caller{Options: o, cfg: cfg}
-	c.names = share(ctx, c.lookUp)
-	c.knocked = share(ctx, c.knockAll)
-	c.running = share(ctx, c.whoRuns)
-	c.tried = share(ctx, c.try)
+	return newCaller(ctx, o, cfg).checks()
+}
+
+func (c *caller) checks() []inspection {
 	on := callerTrial{c}
 	return []inspection{
 		c.processCheck(), c.certificateCheck(), c.permissionCheck(), c.resolveCheck(), c.reachCheck(),
 		c.armourCheck(), c.clockCheck(), on.tlsCheck(), on.loginCheck(), on.cipherCheck(),
 		on.addressCheck(), on.routeCheck(), on.dnsCheck(), on.ipv6Check(), on.mtuCheck(), on.speedCheck(), c.deviceCheck(),
 	}
+}
+
+func newCaller(ctx context.Context, o Options, cfg *config.Config) *caller {
+	c := &caller{Options: o, cfg: cfg, began: time.Now(), resolve: profile.SystemResolver}
+	base := share(ctx, func(context.Context) (*config.Config, error) { return c.parse() })
+	for i := range min(len(cfg.Link.Remotes), mostRemotes) {
+		c.looks = append(c.looks, share(ctx, func(ctx context.Context) (resolved, error) {
+			own, err := base.get(ctx)
+			if err != nil {
+				return resolved{remote: cfg.Link.Remotes[i]}, err
+			}
+			ctx, cancel := context.WithTimeout(ctx, lookup)
+			defer cancel()
+			return c.lookUp(ctx, own, own.Link.Remotes[i]), nil
+		}))
+	}
+	c.pick = newPick(len(c.looks) * mostAddresses)
+	c.knocked = share(ctx, c.knockAll)
+	c.running = share(ctx, c.whoRuns)
+	c.tried = share(ctx, c.try)
+	return c
+}
+
+// names are the addresses of all remotes, once they are known.
+func (c *caller) names(ctx context.Context) (list []resolved, err error) {
+	for _, l := range c.looks {
+		go l.get(ctx)
+	}
+	for _, l := range c.looks {
+		r, err := l.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, nil
 }
 
 // parse reads the profile once more, for whoever changes what was read, and leaves out
@@ -85,15 +127,26 @@ func harmless(c *config.Config) {
 // whoRuns finds the profile's tunnel if it runs: one of Culvert's that has one of the
 // profile's servers as its peer, or a process of Culvert or OpenVPN with this file.
 func (c *caller) whoRuns(ctx context.Context) (tunnelRun, error) {
+	ctx, cancel := context.WithTimeout(ctx, askingRuns)
+	defer cancel()
 	r := c.managed(ctx)
 	if r.by != "" {
 		return r, nil
 	}
-	if list, err := processesNaming(c.File); err == nil && len(list) > 0 {
+	list, others, err := tunnelProcesses(c.File)
+	switch {
+	case err == nil && len(list) > 0:
 		return tunnelRun{by: list[0].name, name: list[0].String()}, nil
+	case r.may == "" || err != nil:
+		return r, nil
+	case len(others) == 0: // what is hidden is left from one that ended, or is a server's
+		return tunnelRun{}, nil
 	}
-	return r, nil
+	return tunnelRun{may: fmt.Sprintf("%v runs, and this user may not see with which profile", others[0])}, nil
 }
+
+// askingRuns is how long those who run may take to say who they are.
+const askingRuns = 3 * time.Second
 
 // managed finds the profile's tunnel among those of Culvert that can be asked.
 func (c *caller) managed(ctx context.Context) (r tunnelRun) {
@@ -114,6 +167,8 @@ func (c *caller) managed(ctx context.Context) (r tunnelRun) {
 		if err != nil {
 			if h := c.hidden(err); h.some() {
 				r = h
+			} else if ctx.Err() != nil {
+				r.may = name + " runs, and does not say what"
 			}
 			continue
 		}
@@ -144,11 +199,16 @@ func remoteOf(text string) netip.AddrPort {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
-// servers are the addresses of the profile's servers.
+// servers are the addresses of the profile's servers, as far as they are known soon.
 func (c *caller) servers(ctx context.Context) map[netip.AddrPort]bool {
 	all := map[netip.AddrPort]bool{}
-	list, _ := c.names.get(ctx)
-	for _, r := range list {
+	ctx, cancel := context.WithTimeout(ctx, slow)
+	defer cancel()
+	for _, l := range c.looks {
+		go l.get(ctx)
+	}
+	for _, l := range c.looks {
+		r, _ := l.get(ctx)
 		for _, t := range r.targets {
 			all[t.Addr] = true
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,28 +46,12 @@ const (
 	lookup = 5 * time.Second
 )
 
-// lookUp finds the addresses of all remotes.
-func (c *caller) lookUp(ctx context.Context) ([]resolved, error) {
-	cfg, err := c.parse()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookup)
-	defer cancel()
-	list := make([]resolved, min(len(cfg.Link.Remotes), mostRemotes))
-	var wait sync.WaitGroup
-	for i := range list {
-		wait.Go(func() { list[i] = lookUpOne(ctx, cfg, cfg.Link.Remotes[i]) })
-	}
-	wait.Wait()
-	return list, nil
-}
-
-func lookUpOne(ctx context.Context, cfg *config.Config, r config.Remote) resolved {
+// lookUp finds the addresses of a remote.
+func (c *caller) lookUp(ctx context.Context, cfg *config.Config, r config.Remote) resolved {
 	own := *cfg
 	own.Link.Remotes, own.Link.RemoteRandomHostname = []config.Remote{r}, cfg.Link.RemoteRandomHostname
 	began, found := time.Now(), resolved{remote: r}
-	remotes := reach.NewRemotes(&own, profile.SystemResolver)
+	remotes := reach.NewRemotes(&own, c.resolve)
 	for seen := map[netip.AddrPort]bool{}; ; {
 		t, err := remotes.Next(ctx)
 		if found.took == 0 {
@@ -89,7 +74,7 @@ func lookUpOne(ctx context.Context, cfg *config.Config, r config.Remote) resolve
 
 func (c *caller) resolveCheck() inspection {
 	return inspection{name: "resolve", about: "the addresses of each server's name", budget: lookup + time.Second, look: func(ctx context.Context, n *notes) {
-		list, err := c.names.get(ctx)
+		list, err := c.names(ctx)
 		if err != nil {
 			n.unknown("%v", err)
 			return
@@ -146,7 +131,7 @@ func judgeName(n *notes, r resolved) {
 type knocking struct {
 	of     resolved
 	target reach.Target
-	first
+	reach.First
 	// expects says which armour was answered instead of the profile's, if one was.
 	expects string
 }
@@ -158,56 +143,71 @@ func (k knocking) String() string {
 // patience is how long the first answer is waited for.
 const patience = 3 * time.Second
 
-// knockAll sends a first packet to every address.
+// knockAll sends a first packet to every address, as soon as it is known.
 func (c *caller) knockAll(ctx context.Context) ([]knocking, error) {
-	names, err := c.names.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var list []knocking
-	for _, r := range names {
-		for _, t := range r.targets {
-			list = append(list, knocking{of: r, target: t})
-		}
-	}
+	defer c.pick.end()
+	each, errs := make([][]knocking, len(c.looks)), make([]error, len(c.looks))
 	var wait sync.WaitGroup
-	for i := range list {
-		wait.Go(func() { list[i].knock(ctx) })
+	for i := range c.looks {
+		wait.Go(func() { each[i], errs[i] = c.knockOne(ctx, i) })
 	}
 	wait.Wait()
-	return list, nil
+	return slices.Concat(each...), errors.Join(errs...)
 }
 
-func (k *knocking) knock(ctx context.Context) {
+// knockOne sends a first packet to every address of a remote.
+func (c *caller) knockOne(ctx context.Context, i int) ([]knocking, error) {
+	r, err := c.looks[i].get(ctx)
+	list := make([]knocking, len(r.targets))
+	var wait sync.WaitGroup
+	for j := range mostAddresses {
+		place := i*mostAddresses + j
+		if j >= len(list) {
+			c.pick.settle(place, nil)
+			continue
+		}
+		list[j] = knocking{of: r, target: r.targets[j]}
+		wait.Go(func() { list[j].knock(ctx, &c.dialer, func() { c.pick.settle(place, &list[j]) }) })
+	}
+	wait.Wait()
+	return list, err
+}
+
+// knock sends first packets, and calls settled when it is known whether one was
+// answered.
+func (k *knocking) knock(ctx context.Context, d *reach.Dialer, settled func()) {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	armour, err := profile.ClientWrapper(k.target.Settings)
 	if err != nil {
-		k.err = err
+		k.Err = err
+		settled()
 		return
 	}
 	within, stop := context.WithTimeout(ctx, patience)
 	defer stop()
-	k.first = k.greet(within, armour())
-	if k.answered || k.refused() || k.err != nil && k.strange == 0 && !k.target.Remote.Proto.TCP {
+	k.First = k.greet(within, d, armour(), greet)
+	settled()
+	if k.Answered || k.Refused() || k.Elsewhere.IsValid() || k.Err != nil && k.Strange == 0 && !k.target.Remote.Proto.TCP {
 		return
 	}
-	k.tryOthers(ctx)
+	k.tryOthers(ctx, d)
 }
 
 // greet opens a link as the tunnel would, through its proxy, and greets.
-func (k *knocking) greet(ctx context.Context, w wrap.Wrapper) first {
-	l, err := new(reach.Dialer).Open(ctx, k.target)
+func (k *knocking) greet(ctx context.Context, d *reach.Dialer, w wrap.Wrapper, with func(context.Context, link.Link, netip.AddrPort, wrap.Wrapper) reach.First) reach.First {
+	own := reach.Dialer{Listen: d.Listen, Dial: d.Dial}
+	l, err := own.Open(ctx, k.target)
 	if err != nil {
-		return first{err: err}
+		return reach.First{Err: err}
 	}
 	defer l.Close()
-	return greet(ctx, l, k.target.Addr, w)
+	return with(ctx, l, k.target.Addr, w)
 }
 
 // tryOthers finds out whether the server answers another armour that can be made of
-// the profile's keys.
-func (k *knocking) tryOthers(ctx context.Context) {
+// the profile's keys. Each gets one packet.
+func (k *knocking) tryOthers(ctx context.Context, d *reach.Dialer) {
 	if k.target.Remote.Proto.TCP && k.connectFailed() {
 		return
 	}
@@ -217,7 +217,7 @@ func (k *knocking) tryOthers(ctx context.Context) {
 	answers := make([]bool, len(others))
 	var wait sync.WaitGroup
 	for i, o := range others {
-		wait.Go(func() { answers[i] = k.greet(ctx, o.wrapper).answered })
+		wait.Go(func() { answers[i] = k.greet(ctx, d, o.wrapper, greetOnce).Answered })
 	}
 	wait.Wait()
 	for i, o := range others {
@@ -231,7 +231,7 @@ func (k *knocking) tryOthers(ctx context.Context) {
 // connectFailed reports whether a TCP connection was not even made.
 func (k *knocking) connectFailed() bool {
 	var op *net.OpError
-	return k.err != nil && (errors.As(k.err, &op) && op.Op == "dial" || errors.Is(k.err, context.DeadlineExceeded) || errors.Is(k.err, syscall.ECONNREFUSED))
+	return k.Err != nil && (errors.As(k.Err, &op) && op.Op == "dial" || errors.Is(k.Err, context.DeadlineExceeded) || errors.Is(k.Err, syscall.ECONNREFUSED))
 }
 
 // otherArmour is an armour that the profile does not have, and the line that has it.
@@ -240,6 +240,8 @@ type otherArmour struct {
 	wrapper wrap.Wrapper
 }
 
+// otherArmours are the likely ones that a profile's keys can make: with tls-auth, another
+// digest or another direction, not both at once.
 func otherArmours(c *config.Config) (list []otherArmour) {
 	own := armourOf(c)
 	var key *wrap.StaticKey
@@ -257,20 +259,31 @@ func otherArmours(c *config.Config) (list []otherArmour) {
 	if own != "tls-crypt" {
 		list = append(list, otherArmour{"tls-crypt with the same key: write tls-crypt FILE in the place of tls-auth", wrap.NewTLSCrypt(key, false)})
 	}
-	for _, name := range []string{"SHA1", "SHA256", "SHA512"} {
-		d, err := digest.Lookup(name)
-		if err != nil {
-			continue
-		}
-		for _, dir := range []struct {
-			d    wrap.Direction
-			line string
-		}{{wrap.Inverse, "key-direction 1"}, {wrap.Normal, "key-direction 0"}, {wrap.Bidirectional, "no key-direction"}} {
+	present, way := "SHA1", wrap.Inverse // what OpenVPN has by itself, and most profiles
+	if a, err := profile.Armour(c); err == nil && a.TLSAuth != nil {
+		present, way = a.TLSAuth.Digest.Name, a.TLSAuth.Direction
+	}
+	names := []string{"SHA1", "SHA256", "SHA512"}
+	if !slices.Contains(names, present) {
+		names = append(names, present)
+	}
+	for _, name := range names {
+		for _, dir := range directions {
+			d, err := digest.Lookup(name)
+			if err != nil || (name == present) == (dir.d == way) && !(own == "tls-crypt" && name == present) {
+				continue
+			}
 			list = append(list, otherArmour{fmt.Sprintf("tls-auth with the same key, %s and auth %s", dir.line, name), wrap.NewTLSAuth(key, dir.d, d)})
 		}
 	}
 	return list
 }
+
+// directions are those of tls-auth, and the lines that have them.
+var directions = []struct {
+	d    wrap.Direction
+	line string
+}{{wrap.Inverse, "key-direction 1"}, {wrap.Normal, "key-direction 0"}, {wrap.Bidirectional, "no key-direction"}}
 
 // reachCheck says for each address whether packets get there and the server answers.
 func (c *caller) reachCheck() inspection {
@@ -299,20 +312,22 @@ func judgeKnock(n *notes, k knocking) {
 	firewall := fmt.Sprintf("check the firewalls on the way, and on the server: culvert doctor --dir DIR there; from elsewhere: nc -vz%s %v %d", map[bool]string{true: "u"}[udp], k.target.Addr.Addr(), k.target.Addr.Port())
 	var none *link.NoRouteError
 	switch {
-	case k.answered:
-		n.saw("%v answers in %v", k, k.took.Round(100*time.Microsecond))
+	case k.Answered:
+		n.saw("%v answers in %v", k, k.Took.Round(100*time.Microsecond))
 	case k.expects != "":
 		n.saw("%v answers, see armour", k)
-	case errors.As(k.err, &none), errors.Is(k.err, syscall.ENETUNREACH), errors.Is(k.err, syscall.EHOSTUNREACH):
-		n.problem(fmt.Sprintf("this host, or a router on the way, has no route to %v%s", k, private), k.err.Error(), "ip route get "+k.target.Addr.Addr().String())
-	case k.refused():
-		n.problem(fmt.Sprintf("%v: the host is there, and nothing listens at the port%s", k, private), k.err.Error(), "start the server, or correct port and protocol in `remote` and `proto`: culvert doctor --dir DIR on the server says at which it listens")
-	case k.strange > 0:
+	case errors.As(k.Err, &none), errors.Is(k.Err, syscall.ENETUNREACH), errors.Is(k.Err, syscall.EHOSTUNREACH):
+		n.problem(fmt.Sprintf("this host, or a router on the way, has no route to %v%s", k, private), k.Err.Error(), "ip route get "+k.target.Addr.Addr().String())
+	case k.Refused():
+		n.problem(fmt.Sprintf("%v: the host is there, and nothing listens at the port%s", k, private), k.Err.Error(), "start the server, or correct port and protocol in `remote` and `proto`: culvert doctor --dir DIR on the server says at which it listens")
+	case k.Elsewhere.IsValid():
+		n.problem(fmt.Sprintf("%v: an answer comes from %v in its place, which no client takes", k, k.Elsewhere), "", "write on the server: multihome; or in the profile, if that is the server: remote "+strings.ReplaceAll(k.Elsewhere.String(), ":", " "))
+	case k.Strange > 0:
 		judgeForeign(n, k)
-	case k.err != nil && k.connectFailed():
-		n.problem(fmt.Sprintf("%v: no connection comes about: a firewall drops the packets, or the host is down%s", k, private), k.err.Error(), firewall)
-	case k.err != nil:
-		n.problem(fmt.Sprintf("%v ends the connection at the first packet: another program listens there, or the server refuses the profile's key (%s)", k, armourOf(k.target.Settings)), k.err.Error(), "ask for a new profile; openssl s_client -connect "+k.target.Addr.String()+" shows whether it is a web server")
+	case k.Err != nil && k.connectFailed():
+		n.problem(fmt.Sprintf("%v: no connection comes about: a firewall drops the packets, or the host is down%s", k, private), k.Err.Error(), firewall)
+	case k.Err != nil:
+		n.problem(fmt.Sprintf("%v ends the connection at the first packet: another program listens there, or the server refuses the profile's key (%s)", k, armourOf(k.target.Settings)), k.Err.Error(), "ask for a new profile; openssl s_client -connect "+k.target.Addr.String()+" shows whether it is a web server")
 	default:
 		n.problem(fmt.Sprintf("%v: no answer: a firewall drops the packets, the host is down, or the server does not know the profile's key and stays silent (%s)%s", k, armourOf(k.target.Settings), private),
 			fmt.Sprintf("no answer within %v, and no error from the network", patience), firewall)
@@ -320,11 +335,11 @@ func judgeKnock(n *notes, k knocking) {
 }
 
 func judgeForeign(n *notes, k knocking) {
-	what := link.Foreign(k.foreign)
+	what := link.Foreign(k.Foreign)
 	if what == "" {
 		what = "something that is no packet for this profile's keys"
 	}
-	n.problem(fmt.Sprintf("%v answers with %s", k, what), fmt.Sprintf("it begins %q", k.foreign), "correct port and protocol in `remote`; if it is the right server, ask for a new profile: its key is another ("+armourOf(k.target.Settings)+")")
+	n.problem(fmt.Sprintf("%v answers with %s", k, what), fmt.Sprintf("it begins %q", k.Foreign), "correct port and protocol in `remote`; if it is the right server, ask for a new profile: its key is another ("+armourOf(k.target.Settings)+")")
 }
 
 // armourCheck says which protection of the control channel the servers expect.
@@ -341,7 +356,7 @@ func (c *caller) armourCheck() inspection {
 			case k.expects != "":
 				n.problem(fmt.Sprintf("%v does not answer %s, and answers %s", k, armourOf(k.target.Settings), strings.SplitN(k.expects, ":", 2)[0]), "a first packet of each kind", mendArmour(k.expects))
 				any = true
-			case k.answered:
+			case k.Answered:
 				n.saw("%v takes %s", k, armourOf(k.target.Settings))
 				any = true
 			}
@@ -372,16 +387,16 @@ func (c *caller) clockCheck() inspection {
 		own(ctx, n)
 		list, _ := c.knocked.get(ctx)
 		for _, k := range list {
-			if k.clock.IsZero() {
+			if k.Clock.IsZero() {
 				continue
 			}
-			skew := k.clock.Sub(c.Now())
+			skew := k.Clock.Sub(c.Now())
 			if skew.Abs() < mostSkew {
 				n.saw("%v agrees", k)
 				continue
 			}
 			n.problem(fmt.Sprintf("this host's clock and that of %v are %s apart: certificates and codes may count as not valid yet, or ended", k, span(skew)),
-				fmt.Sprintf("here %s, there %s", day(c.Now()), day(k.clock)), setClock+", on the one that is wrong")
+				fmt.Sprintf("here %s, there %s", day(c.Now()), day(k.Clock)), setClock+", on the one that is wrong")
 		}
 	}
 	return whole

@@ -179,6 +179,11 @@ func (c callerTrial) cipherCheck() inspection {
 			n.problem("the two ends have no cipher for the data channel in common", text, "write in the profile, and on the server: data-ciphers AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305:AES-256-CBC")
 		case t.up:
 			n.saw("%s", t.secured.Data)
+			for _, remark := range t.remarks {
+				if strings.Contains(remark, "framing") {
+					n.warning("framing: "+remark, "", "take comp-lzo and compress out of the server's configuration; or write in the profile: comp-lzo no")
+				}
+			}
 			if t.measured.lost != nil && t.measured.gateway.IsValid() {
 				c.judgeSilence(n, t)
 			}
@@ -288,6 +293,10 @@ func onLink(near map[string][]netip.Prefix, dst netip.Prefix) bool {
 }
 
 func (c callerTrial) judgeRoute(n *notes, r hostnet.Route, dev string, q netip.Prefix) {
+	if tunnels(dev) {
+		n.warning(fmt.Sprintf("the route to %v goes into the tunnel %s too (%v), which is up", r.Dst, dev, q), "", "end that tunnel before this one is used, or leave this one out, if both are the same server's")
+		return
+	}
 	leave := fmt.Sprintf("to leave the route out, write in the profile: pull-filter ignore \"route %s\"", r.Dst.Addr())
 	switch {
 	case q.Bits() > r.Dst.Bits():

@@ -13,37 +13,39 @@ import (
 type showEnv = func() *hooks.Env
 
 // converse makes a handshake over a link of its own until it ends, or ctx does, and
-// returns why.
-func converse(ctx context.Context, cfg session.Config, to reach.Target) error {
-	l, err := new(reach.Dialer).Open(ctx, to)
+// returns why, and where it stopped.
+func converse(ctx context.Context, d *reach.Dialer, cfg session.Config, to reach.Target) (stage string, err error) {
+	l, err := d.Open(ctx, to)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer l.Close()
 	s := session.NewClient(cfg, time.Now())
 	defer s.Close()
-	in := listen(l)
+	in := reach.Listen(l)
 	timer := time.NewTicker(100 * time.Millisecond)
 	defer timer.Stop()
-	var f first
 	for {
-		s.Output(time.Now(), func(packet []byte) { f.send(l, to.Addr, packet) })
+		s.Output(time.Now(), func(packet []byte) { _ = reach.Send(l, to.Addr, packet) })
 		for _, e := range s.Events() {
-			if c, ok := e.(session.Closed); ok {
-				return c.Err
+			switch e := e.(type) {
+			case session.Delayed:
+				stage = e.Stage
+			case session.Closed:
+				return stage, e.Err
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return &session.HandshakeError{Stage: s.Stage()}
+			return s.Stage(), &session.HandshakeError{Stage: s.Stage()}
 		case now := <-timer.C:
 			s.Advance(now)
 		case a := <-in:
-			if a.ends {
-				return a.err
+			if a.Ends {
+				return s.Stage(), a.Err
 			}
-			if a.err == nil {
-				_ = s.Input(time.Now(), a.data) // what it refuses, it counts
+			if a.Err == nil && a.From == to.Addr {
+				_ = s.Input(time.Now(), a.Data) // what it refuses, it counts
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -28,36 +29,41 @@ func clockSynchronized() (synced, known bool) {
 	return state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0, true
 }
 
-// holders returns who has a port, over TCP as a listener, or over UDP.
-func holders(tcp bool, port int) (list []holder, err error) {
-	kind := "udp"
-	if tcp {
-		kind = "tcp"
+// holders returns who has each port, over TCP as a listener, or over UDP. Looking through
+// all processes takes long where some have many files open, so it is done once.
+func holders(ctx context.Context, ports []port) (map[port][]holder, error) {
+	type socket struct {
+		of port
+		at netip.Addr
 	}
-	sockets := map[string]netip.Addr{} // by inode
-	for _, name := range []string{kind, kind + "6"} {
-		text, err := os.ReadFile("/proc/net/" + name)
-		if err != nil {
-			continue
-		}
-		for inode, at := range socketsOf(text, tcp) {
-			if int(at.Port()) == port {
-				sockets[inode] = at.Addr()
+	sockets := map[string]socket{} // by inode
+	for _, tcp := range []bool{false, true} {
+		kind := map[bool]string{false: "udp", true: "tcp"}[tcp]
+		for _, name := range []string{kind, kind + "6"} {
+			text, err := os.ReadFile("/proc/net/" + name)
+			if err != nil {
+				continue
+			}
+			for inode, at := range socketsOf(text, tcp) {
+				if p := (port{tcp, int(at.Port())}); slices.Contains(ports, p) {
+					sockets[inode] = socket{p, at.Addr()}
+				}
 			}
 		}
 	}
-	if len(sockets) == 0 {
-		return nil, nil
+	owners := ownersOf(ctx, slices.Collect(maps.Keys(sockets)))
+	if ctx.Err() != nil && len(owners) < len(sockets) {
+		return nil, fmt.Errorf("it takes too long to find out who has a port: a process has very many files open (%w)", ctx.Err())
 	}
-	owners := ownersOf(sockets)
-	for inode, a := range sockets {
+	all := map[port][]holder{}
+	for inode, s := range sockets {
 		h := owners[inode]
-		h.at = a
-		if !slices.Contains(list, h) {
-			list = append(list, h)
+		h.at = s.at
+		if !slices.Contains(all[s.of], h) {
+			all[s.of] = append(all[s.of], h)
 		}
 	}
-	return list, nil
+	return all, nil
 }
 
 const listening = "0A" // TCP_LISTEN in /proc/net/tcp (proc(5))
@@ -94,19 +100,26 @@ func socketAddr(text string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a, uint16(number)), ok
 }
 
-// ownersOf finds the processes that have sockets open, as far as this one may look.
-func ownersOf(sockets map[string]netip.Addr) map[string]holder {
+// ownersOf finds the processes that have sockets open, by inode, as far as this one may
+// look and there is time.
+func ownersOf(ctx context.Context, inodes []string) map[string]holder {
 	owners := map[string]holder{}
-	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
-	for _, l := range links {
-		to, err := os.Readlink(l)
-		inode, ok := strings.CutPrefix(to, "socket:[")
-		inode = strings.TrimSuffix(inode, "]")
-		if _, asked := sockets[inode]; err != nil || !ok || !asked {
-			continue
+	dirs, _ := filepath.Glob("/proc/[0-9]*/fd")
+	for _, dir := range dirs {
+		if len(owners) == len(inodes) || ctx.Err() != nil {
+			break
 		}
-		pid, _ := strconv.Atoi(strings.Split(l, "/")[2])
-		owners[inode] = holder{pid: pid, name: nameOf(pid)}
+		files, _ := os.ReadDir(dir)
+		for _, f := range files {
+			to, err := os.Readlink(filepath.Join(dir, f.Name()))
+			inode, ok := strings.CutPrefix(to, "socket:[")
+			inode = strings.TrimSuffix(inode, "]")
+			if err != nil || !ok || !slices.Contains(inodes, inode) {
+				continue
+			}
+			pid, _ := strconv.Atoi(strings.Split(dir, "/")[2])
+			owners[inode] = holder{pid: pid, name: nameOf(pid)}
+		}
 	}
 	return owners
 }

@@ -12,12 +12,13 @@ var errElsewhere = errors.New("this is looked at on Linux only")
 
 func clockSynchronized() (synced, known bool) { return false, false }
 
-// holders returns who has a port.
-func holders(bool, int) ([]holder, error) { return nil, errElsewhere }
+// holders returns who has each port.
+func holders(context.Context, []port) (map[port][]holder, error) { return nil, errElsewhere }
 
 func setting(string) (string, error)            { return "", errElsewhere }
 func setSetting(string, string) (string, error) { return "", errElsewhere }
 func openFiles(int) (int, error)                { return 0, errElsewhere }
 func mayNetAdmin() bool                         { return true }
 func loadTUN(context.Context) error             { return errElsewhere }
-func processesNaming(string) ([]holder, error)  { return nil, errElsewhere }
+
+func tunnelProcesses(string) (list, others []holder, err error) { return nil, nil, errElsewhere }

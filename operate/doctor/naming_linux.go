@@ -8,12 +8,16 @@ import (
 	"strings"
 )
 
-// processesNaming returns the processes of OpenVPN and Culvert that run a profile, by
-// their command lines, which every user may read.
-func processesNaming(file string) (list []holder, err error) {
+// tunnelProcesses returns the processes of OpenVPN and Culvert that run a profile, and
+// others that run tunnels, by their command lines. Every user may read those, unless
+// /proc is mounted so that they are hidden (hidepid), which is an error.
+func tunnelProcesses(file string) (list, others []holder, err error) {
 	want, err := os.Stat(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if _, err := os.ReadFile("/proc/1/cmdline"); err != nil {
+		return nil, nil, err
 	}
 	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, name := range names {
@@ -25,13 +29,19 @@ func processesNaming(file string) (list []holder, err error) {
 		words := strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
 		exe, _ := os.Readlink(dir + "/exe")
 		program, files := tunnelOf(words, exe)
+		if program == "" {
+			continue
+		}
 		cwd, _ := os.Readlink(dir + "/cwd")
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		h := holder{pid: pid, name: program}
 		if slices.ContainsFunc(files, func(w string) bool { return sameFile(w, cwd, file, want) }) {
-			pid, _ := strconv.Atoi(filepath.Base(dir))
-			list = append(list, holder{pid: pid, name: program})
+			list = append(list, h)
+		} else {
+			others = append(others, h)
 		}
 	}
-	return list, nil
+	return list, others, nil
 }
 
 // tunnelOf returns which program runs tunnels with a command line, "" if none does, and

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"culvert/config"
@@ -85,9 +86,17 @@ func TestProcessesNaming(t *testing.T) {
 	if _, err := out.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	list, err := processesNaming(file)
-	if err != nil || len(list) != 1 || list[0] != (holder{pid: p.Process.Pid, name: "culvert"}) {
+	own := holder{pid: p.Process.Pid, name: "culvert"}
+	list, _, err := tunnelProcesses(file)
+	if err != nil || len(list) != 1 || list[0] != own {
 		t.Errorf("%v, %v", list, err)
+	}
+	other := filepath.Join(dir, "other.ovpn")
+	if err := os.WriteFile(other, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list, others, err := tunnelProcesses(other); err != nil || len(list) != 0 || !slices.Contains(others, own) {
+		t.Errorf("of another profile: %v, others %v, %v", list, others, err)
 	}
 }
 

@@ -4,145 +4,34 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"errors"
-	"io/fs"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"culvert/config"
-	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/role/profile"
+	"culvert/role/profile/reach"
 	"culvert/session"
 	"culvert/session/wrap"
 )
 
-// first is what came of the first exchange of a handshake with an address: a reset, and
-// the answer to it.
-type first struct {
-	answered bool
-	took     time.Duration
-	// clock is the peer's, by its packets; zero: they do not say.
-	clock time.Time
-	// foreign is how what came began, if it was no packet of this protocol or none for
-	// this armour.
-	foreign []byte
-	strange int   // packets that came and were none for this armour
-	err     error // the socket's
-}
-
-// refused reports whether the host said that nothing listens at the port.
-func (f first) refused() bool { return errors.Is(f.err, syscall.ECONNREFUSED) }
-
-// resend is after how long without an answer another reset is sent.
+// resend is after how long without an answer another reset is sent, and then ever more
+// seldom.
 const resend = 700 * time.Millisecond
 
-// greet sends a reset with an armour over an open link until it is answered or ctx
-// ends, and nothing after it: a server keeps nothing for one that only knocks.
-func greet(ctx context.Context, l link.Link, to netip.AddrPort, w wrap.Wrapper) (f first) {
-	began := time.Now()
-	window := time.Hour // ctx ends it
-	s := session.NewClient(session.Config{Wrapper: w, TLS: &tls.Config{InsecureSkipVerify: true}, HandWindow: window, TLSTimeout: resend}, began)
-	defer s.Close()
-	in := listen(l)
-	timer := time.NewTicker(resend / 2)
-	defer timer.Stop()
-	for {
-		s.Output(time.Now(), func(packet []byte) { f.send(l, to, packet) })
-		select {
-		case <-ctx.Done():
-			return f
-		case now := <-timer.C:
-			s.Advance(now)
-		case p := <-in:
-			if f.take(s, w, p, began) {
-				return f
-			}
-		}
-	}
+// greet sends a reset with an armour over an open link, until it is answered or ctx ends.
+func greet(ctx context.Context, l link.Link, to netip.AddrPort, w wrap.Wrapper) reach.First {
+	return reach.Greet(ctx, l, to, greeting(w), reach.Greeting{Again: resend / 2, Heed: true})
 }
 
-// arrival is a packet, or an error of the socket.
-type arrival struct {
-	data []byte
-	from netip.AddrPort
-	err  error
-	ends bool // nothing comes after it
+// greetOnce is greet with one packet.
+func greetOnce(ctx context.Context, l link.Link, to netip.AddrPort, w wrap.Wrapper) reach.First {
+	return reach.Greet(ctx, l, to, greeting(w), reach.Greeting{Heed: true})
 }
 
-// mostErrors is how many errors of a socket are listened to.
-const mostErrors = 8
-
-// listen reads a link until it is closed.
-func listen(l link.Link) <-chan arrival {
-	in := make(chan arrival, 32)
-	go func() {
-		batch := buf.NewBatch(8, buf.DefaultSize)
-		for errs := 0; errs < mostErrors; {
-			n, err := l.ReadBatch(batch)
-			for _, p := range batch[:n] {
-				a := arrival{data: append([]byte(nil), p.Bytes()...), from: p.Path.Remote}
-				select {
-				case in <- a:
-				default: // a flood
-				}
-			}
-			if err == nil {
-				continue
-			}
-			errs++
-			ends := errors.Is(err, fs.ErrClosed) || link.IsStream(l)
-			select {
-			case in <- arrival{err: err, ends: ends}:
-			default:
-			}
-			if ends {
-				return
-			}
-		}
-	}()
-	return in
-}
-
-func (f *first) send(l link.Link, to netip.AddrPort, packet []byte) {
-	p := buf.New(buf.DefaultSize)
-	copy(p.Append(len(packet)), packet)
-	p.Path = buf.Path{Remote: to}
-	if _, err := l.WriteBatch([]*buf.Packet{p}); err != nil && f.err == nil {
-		f.err = err
-	}
-}
-
-// take takes what came, and reports whether the exchange is over.
-func (f *first) take(s *session.Session, w wrap.Wrapper, a arrival, began time.Time) (over bool) {
-	if a.err != nil {
-		f.err = a.err
-		var length *link.LengthError
-		if errors.As(a.err, &length) {
-			f.foreign, f.strange = length.Start, f.strange+1
-		}
-		return a.ends || f.refused()
-	}
-	before := s.Stats()
-	_ = s.Input(time.Now(), a.data) // what it refuses, it counts
-	if after := s.Stats(); after.BadControl+after.Strays > before.BadControl+before.Strays {
-		f.strange++
-		if f.foreign == nil {
-			f.foreign = a.data[:min(len(a.data), 16)]
-		}
-		return false
-	}
-	for _, e := range s.Events() {
-		if _, ok := e.(session.Answered); ok {
-			f.answered, f.took, f.err = true, time.Since(began), nil
-			if _, at := w.LastID(); at != 0 {
-				f.clock = time.Unix(int64(at), 0)
-			}
-			return true
-		}
-	}
-	return false
+// greeting is a session that gets no further than the answer; its ctx ends it.
+func greeting(w wrap.Wrapper) session.Config {
+	return session.Config{Wrapper: w, TLS: &tls.Config{InsecureSkipVerify: true}, HandWindow: time.Hour, TLSTimeout: resend}
 }
 
 // visitor returns the armour of a client of a server's configuration.
@@ -167,11 +56,11 @@ func visitor(c *config.Config, now time.Time) (wrap.Wrapper, error) {
 
 // knock opens a link of its own and greets. Over TCP an error of connecting is the
 // first's.
-func knock(ctx context.Context, tcp bool, to netip.AddrPort, w wrap.Wrapper) first {
+func knock(ctx context.Context, tcp bool, to netip.AddrPort, w wrap.Wrapper) reach.First {
 	if tcp {
 		conn, err := link.DialTCP(ctx, link.Options{}, to)
 		if err != nil {
-			return first{err: err}
+			return reach.First{Err: err}
 		}
 		l := link.NewTCP(conn, link.TCPOptions{})
 		defer l.Close()
@@ -183,7 +72,7 @@ func knock(ctx context.Context, tcp bool, to netip.AddrPort, w wrap.Wrapper) fir
 	}
 	l, err := link.ListenUDP(o)
 	if err != nil {
-		return first{err: err}
+		return reach.First{Err: err}
 	}
 	defer l.Close()
 	return greet(ctx, l, to, w)

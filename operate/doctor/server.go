@@ -19,6 +19,13 @@ type server struct {
 	cfg *config.Config // nil: the file cannot be used
 	// running is the process that serves this configuration.
 	running *shared[runner]
+	held    *shared[map[port][]holder] // who has its ports
+}
+
+// port is one of a host.
+type port struct {
+	tcp    bool
+	number int
 }
 
 // runner is who runs a server.
@@ -46,6 +53,7 @@ func (h holder) String() string {
 // serverChecks are the checks of a server, in the order in which they are shown.
 func serverChecks(ctx context.Context, o Options, cfg *config.Config) []inspection {
 	s := &server{Options: o, cfg: cfg}
+	s.held = share(ctx, s.whoHolds)
 	s.running = share(ctx, s.whoRuns)
 	keys, host := serverKeys{s}, serverHost{s}
 	return []inspection{
@@ -57,10 +65,29 @@ func serverChecks(ctx context.Context, o Options, cfg *config.Config) []inspecti
 	}
 }
 
+// holding is how long it may take to find out who has ports.
+const holding = 3 * time.Second
+
+func (s *server) whoHolds(ctx context.Context) (map[port][]holder, error) {
+	ctx, cancel := context.WithTimeout(ctx, holding)
+	defer cancel()
+	var ports []port
+	for _, l := range s.cfg.Listens() {
+		ports = append(ports, port{l.Proto.TCP, l.Port})
+	}
+	return holders(ctx, ports)
+}
+
+// holders returns who has a port of the server.
+func (s *server) holders(ctx context.Context, l config.Listen) ([]holder, error) {
+	all, err := s.held.get(ctx)
+	return all[port{l.Proto.TCP, l.Port}], err
+}
+
 // whoRuns finds the process that serves the configuration: the one that has its port.
 func (s *server) whoRuns(ctx context.Context) (runner, error) {
 	for _, l := range s.cfg.Listens() {
-		list, err := holders(l.Proto.TCP, l.Port)
+		list, err := s.holders(ctx, l)
 		if err != nil {
 			return s.asked(ctx, runner{}), nil
 		}

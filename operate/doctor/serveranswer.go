@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/role/profile/reach"
 )
 
 // mostOwn is how many of its own addresses a host is asked at.
@@ -19,7 +20,7 @@ const mostOwn = 8
 // answerCheck sends the server a client's first packet, to each of its own addresses.
 // What a packet filter does with packets from outside is not seen from here.
 func (s serverHost) answerCheck() inspection {
-	return inspection{name: "answer", about: "whether the server answers a client's first packet, at each of its own addresses", look: func(ctx context.Context, n *notes) {
+	return inspection{name: "answer", about: "whether the server answers a client's first packet, at each of its own addresses", budget: 2*holding + 2*time.Second, look: func(ctx context.Context, n *notes) {
 		r, err := s.running.get(ctx)
 		switch {
 		case err != nil:
@@ -34,11 +35,11 @@ func (s serverHost) answerCheck() inspection {
 		type asked struct {
 			l config.Listen
 			a netip.Addr
-			f first
+			f reach.First
 		}
 		var all []*asked
 		for _, l := range s.cfg.Listens() {
-			taken, _ := holders(l.Proto.TCP, l.Port)
+			taken, _ := s.holders(ctx, l)
 			for _, a := range ownAddresses(l, s.device(r)) {
 				if !hears(at(l, taken), a) {
 					continue
@@ -51,7 +52,7 @@ func (s serverHost) answerCheck() inspection {
 			wait.Go(func() {
 				w, err := visitor(s.cfg, s.Now())
 				if err != nil {
-					q.f = first{err: err}
+					q.f = reach.First{Err: err}
 					return
 				}
 				q.f = knock(ctx, q.l.Proto.TCP, netip.AddrPortFrom(q.a, uint16(q.l.Port)), w)
@@ -64,15 +65,15 @@ func (s serverHost) answerCheck() inspection {
 	}}
 }
 
-func (s serverHost) judgeAnswer(n *notes, l config.Listen, a netip.Addr, f first) {
+func (s serverHost) judgeAnswer(n *notes, l config.Listen, a netip.Addr, f reach.First) {
 	where := fmt.Sprintf("%s %v", l.Proto.Transport(), netip.AddrPortFrom(a, uint16(l.Port)))
 	switch {
-	case f.answered:
-		n.saw("%s in %v", where, f.took.Round(100*time.Microsecond))
-	case f.strange > 0:
-		n.problem("another program than this server answers at "+where, fmt.Sprintf("it begins %q", f.foreign), "culvert doctor "+shell(s.File)+" says under ports who it is")
-	case f.err != nil:
-		n.problem("nothing answers at "+where, f.err.Error(), s.serve())
+	case f.Answered:
+		n.saw("%s in %v", where, f.Took.Round(100*time.Microsecond))
+	case f.Strange > 0:
+		n.problem("another program than this server answers at "+where, fmt.Sprintf("it begins %q", f.Foreign), "culvert doctor "+shell(s.File)+" says under ports who it is")
+	case f.Err != nil:
+		n.problem("nothing answers at "+where, f.Err.Error(), s.serve())
 	default:
 		n.problem("the server does not answer at "+where+": a packet filter drops what comes there, or the server runs with other keys than the file has (tls-crypt-v2, tls-crypt, tls-auth)",
 			"a client's first packet got no answer", fmt.Sprintf("nft list ruleset | grep -n drop; nft insert rule inet filter input %s dport %d accept; systemctl restart the server if its keys were changed", l.Proto.Transport(), l.Port))

@@ -113,7 +113,7 @@ func (s serverHost) portCheck() inspection {
 			if l.Port == 0 {
 				continue
 			}
-			list, err := holders(l.Proto.TCP, l.Port)
+			list, err := s.holders(ctx, l)
 			if err != nil {
 				n.unknown("%v", err)
 				return
@@ -311,7 +311,12 @@ func (s serverHost) networkCheck() inspection {
 			clash := false
 			for dev, list := range near {
 				for _, q := range list {
-					if p.Overlaps(q) {
+					switch {
+					case !p.Overlaps(q), r.by != "" && tunnels(dev) && isOwn(dev, p):
+					case tunnels(dev):
+						clash = true
+						n.warning(fmt.Sprintf("the clients' network %v is that of the tunnel %s too (%v), which is up", p, dev, q), "", "end that tunnel; or choose another network in `server`, such as: server 10.73.0.0 255.255.255.0")
+					default:
 						clash = true
 						n.problem(fmt.Sprintf("the clients' network %v is that of %s too (%v): packets for one go to the other", p, dev, q), "", "choose another network in `server`, such as: server 10.73.0.0 255.255.255.0")
 					}
@@ -322,6 +327,12 @@ func (s serverHost) networkCheck() inspection {
 			}
 		}
 	}}
+}
+
+// isOwn reports whether a tunnel's device has the server's own address in a network: the
+// first. The server's device is not known by name where it is not Culvert that runs it.
+func isOwn(dev string, p netip.Prefix) bool {
+	return slices.ContainsFunc(addressesOf(dev), func(a netip.Prefix) bool { return a.Addr() == p.Masked().Addr().Next() })
 }
 
 // nearby returns the networks of this host's adapters, but for one device and loopback.

@@ -17,6 +17,7 @@ import (
 	"culvert/role/client"
 	"culvert/role/event"
 	"culvert/role/profile"
+	"culvert/role/profile/reach"
 	"culvert/session"
 )
 
@@ -45,11 +46,24 @@ type trial struct {
 	measured measurements
 }
 
-// How long a connection may take to be up, and what is measured then.
+// How long a connection may take to be up, and what is measured then. Where the first
+// answer comes late, there is less time: the one has to be up when upBy has passed since
+// the doctor began, and the other be over when measuredBy has.
 const (
 	connectWithin = 7 * time.Second
+	upBy          = 10500 * time.Millisecond
 	measureWithin = 3 * time.Second
+	measuredBy    = 13 * time.Second
 )
+
+// sooner is the time in so long, and by then at the latest.
+func (c *caller) sooner(in, by time.Duration) time.Time {
+	at, latest := time.Now().Add(in), c.began.Add(by)
+	if at.After(latest) {
+		return latest
+	}
+	return at
+}
 
 // try connects to the first server that answers, as far as the profile alone can, looks
 // at what it is given, measures, and ends the connection.
@@ -70,12 +84,12 @@ func (c *caller) try(ctx context.Context) (*trial, error) {
 		t.why = "no connection is to be made (--no-connect)"
 		return t, nil
 	}
-	list, err := c.knocked.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	to := firstAnswering(list)
+	go c.knocked.get(ctx)
+	to := c.pick.wait(ctx)
 	if to == nil {
+		if _, err := c.knocked.get(ctx); err != nil {
+			return nil, err
+		}
 		t.why = "no server answers"
 		return t, nil
 	}
@@ -87,18 +101,9 @@ func (c *caller) try(ctx context.Context) (*trial, error) {
 	only(cfg, *to)
 	if t.why = short(cfg); t.why != "" {
 		t.tlsOnly = true
-		return t, t.handshake(ctx, cfg)
+		return t, t.handshake(ctx, c, cfg)
 	}
-	return t, t.connect(ctx, cfg)
-}
-
-func firstAnswering(list []knocking) *knocking {
-	for i := range list {
-		if list[i].answered {
-			return &list[i]
-		}
-	}
-	return nil
+	return t, t.connect(ctx, c, cfg)
 }
 
 // only leaves a configuration the remote that answered.
@@ -134,7 +139,7 @@ var errEnough = errors.New("the doctor has seen enough")
 
 // handshake goes as far as the server's certificate, checks it, and ends the handshake
 // there: before any login.
-func (t *trial) handshake(ctx context.Context, cfg *config.Config) error {
+func (t *trial) handshake(ctx context.Context, c *caller, cfg *config.Config) error {
 	if cfg.Management.ExternalKey != nil || cfg.Management.ExternalCert != "" {
 		cfg.Trust.Cert, cfg.Trust.Key, cfg.Management = nil, nil, config.Management{}
 	}
@@ -160,25 +165,25 @@ func (t *trial) handshake(ctx context.Context, cfg *config.Config) error {
 		}
 		return own
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectWithin)
+	ctx, cancel := context.WithDeadline(ctx, c.sooner(connectWithin, upBy))
 	defer cancel()
 	began := time.Now()
-	err = converse(ctx, settings.For(ctx, t.to.target.Addr, t.to.target.Remote.Proto.TCP), t.to.target)
+	stage, err := converse(ctx, &reach.Dialer{Listen: c.dialer.Listen, Dial: c.dialer.Dial}, settings.For(ctx, t.to.target.Addr, t.to.target.Remote.Proto.TCP), t.to.target)
 	select {
 	case <-seen:
 		t.took = time.Since(began)
 	default:
-		t.err = err
+		t.err, t.stage = err, stage
 	}
 	return nil
 }
 
 // connect makes the whole connection in user space, measures, and ends it.
-func (t *trial) connect(ctx context.Context, cfg *config.Config) error {
-	ctx, cancel := context.WithTimeout(ctx, connectWithin+measureWithin+2*time.Second)
+func (t *trial) connect(ctx context.Context, c *caller, cfg *config.Config) error {
+	ctx, cancel := context.WithDeadline(ctx, c.began.Add(measuredBy))
 	defer cancel()
 	w := &watcher{t: t, up: make(chan struct{}), failed: make(chan struct{})}
-	cl, err := client.New(cfg, client.Options{Log: slog.New(slog.DiscardHandler), Open: bringup.UserSpace(nil), Network: hostnet.Network{}, Events: w.event})
+	cl, err := client.New(cfg, client.Options{Log: slog.New(slog.DiscardHandler), Open: bringup.UserSpace(nil), Events: w.event, Listen: c.dialer.Listen, Resolve: t.known(c.resolve)})
 	if err != nil {
 		t.err = err
 		return nil
@@ -195,13 +200,14 @@ func (t *trial) connect(ctx context.Context, cfg *config.Config) error {
 		stop()
 		<-done
 	}()
-	timer := time.NewTimer(connectWithin)
+	within := time.Until(c.sooner(connectWithin, upBy))
+	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
 	case <-w.up:
 	case <-w.failed:
 	case <-timer.C:
-		w.fail(fmt.Errorf("no connection within %v", connectWithin))
+		w.fail(fmt.Errorf("no connection within %v", within.Round(100*time.Millisecond)))
 	case <-ctx.Done():
 		w.fail(ctx.Err())
 	}
@@ -213,11 +219,24 @@ func (t *trial) connect(ctx context.Context, cfg *config.Config) error {
 		t.settle(ctx, cfg)
 	}
 	if a := cl.Adapter(); t.up && a != nil && a.Stack != nil {
-		within, cancel := context.WithTimeout(ctx, measureWithin)
+		within, cancel := context.WithDeadline(ctx, c.sooner(measureWithin, measuredBy))
 		defer cancel()
 		t.measured = measure(within, a.Stack, t)
 	}
 	return nil
+}
+
+// known is a resolver that has the server's name lead to the address that answered: others
+// of it may be dead, and name servers slow.
+func (t *trial) known(others profile.Resolver) profile.Resolver {
+	at, host := t.to.target, t.to.target.Remote.Host
+	direct := at.Settings.Link.HTTPProxy == nil && at.Settings.Link.SOCKSProxy == nil
+	return func(ctx context.Context, network, name string) ([]netip.Addr, error) {
+		if direct && name == host {
+			return []netip.Addr{at.Addr.Addr()}, nil
+		}
+		return others(ctx, network, name)
+	}
 }
 
 // settle works out what the pushed options would make of this host.

@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/netip"
+	"sync"
 	"time"
 
 	"culvert/config"
-	"culvert/internal/buf"
-	"culvert/link"
 	"culvert/role/profile"
-	"culvert/session"
 )
 
 // ErrSilent reports a server that did not answer in time.
@@ -32,54 +28,14 @@ func Probe(ctx context.Context, d *Dialer, s *profile.Settings, t Target) (time.
 		return 0, err
 	}
 	defer l.Close()
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
-
-	began := time.Now()
-	p := session.NewClient(s.For(ctx, t.Addr, t.Remote.Proto.TCP), began)
-	defer p.Close()
-	if err := sendFirst(p, l, t.Addr, began); err != nil {
-		return 0, err
+	f := Greet(ctx, l, t.Addr, s.For(ctx, t.Addr, t.Remote.Proto.TCP), Greeting{})
+	switch {
+	case f.Answered:
+		return f.Took, nil
+	case f.Err != nil && ctx.Err() == nil:
+		return 0, fmt.Errorf("%w: %w", ErrSilent, f.Err)
 	}
-	for batch := []*buf.Packet{buf.New(buf.DefaultSize)}; ; {
-		_, err := l.ReadBatch(batch)
-		now := time.Now()
-		switch {
-		case ctx.Err() != nil:
-			return 0, ErrSilent
-		case err != nil && errors.Is(err, fs.ErrClosed), err != nil && t.Remote.Proto.TCP:
-			return 0, fmt.Errorf("%w: %w", ErrSilent, err)
-		case err != nil:
-			continue // by ICMP, which anybody can send
-		case batch[0].Path.Remote != t.Addr || p.Input(now, batch[0].Bytes()) != nil:
-			continue
-		}
-		if answered(p) {
-			return now.Sub(began), nil
-		}
-	}
-}
-
-// sendFirst sends what a session has to say first.
-func sendFirst(p *session.Session, l link.Link, to netip.AddrPort, now time.Time) (err error) {
-	p.Output(now, func(b []byte) {
-		packet := buf.New(len(b))
-		packet.Set(b)
-		packet.Path = buf.Path{Remote: to}
-		_, sent := l.WriteBatch([]*buf.Packet{packet})
-		err = errors.Join(err, sent)
-	})
-	return err
-}
-
-// answered reports whether the other end has answered a session.
-func answered(p *session.Session) bool {
-	for _, e := range p.Events() {
-		if _, ok := e.(session.Answered); ok {
-			return true
-		}
-	}
-	return false
+	return 0, ErrSilent
 }
 
 // mostTargets is how many addresses All returns: some names have thousands.
@@ -94,16 +50,7 @@ const resolveAll = time.Second
 func All(ctx context.Context, r *Remotes) ([]Target, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveAll)
 	defer cancel()
-	var each [][]Target
-	var failed error
-	for _, remote := range r.List() {
-		targets, err := r.targets(ctx, remote, r.settingsOf(remote))
-		if err != nil {
-			failed = err
-			continue
-		}
-		each = append(each, targets)
-	}
+	each, failed := r.resolveEach(ctx, r.List())
 	var all []Target
 	for n, more := 0, true; more; n++ {
 		more = false
@@ -118,6 +65,31 @@ func All(ctx context.Context, r *Remotes) ([]Target, error) {
 		return nil, failed
 	}
 	return all, nil
+}
+
+// mostAsked is how many names are asked for at once.
+const mostAsked = 64
+
+// resolveEach resolves remotes, side by side, and returns the targets of each in their
+// order; none for one without an address, for which the error says why.
+func (r *Remotes) resolveEach(ctx context.Context, list []config.Remote) (each [][]Target, failed error) {
+	each = make([][]Target, len(list))
+	errs, turn := make([]error, len(list)), make(chan struct{}, mostAsked)
+	var wait sync.WaitGroup
+	for i, remote := range list {
+		turn <- struct{}{}
+		wait.Go(func() {
+			each[i], errs[i] = r.targets(ctx, remote, r.settingsOf(remote))
+			<-turn
+		})
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			failed = err
+		}
+	}
+	return each, failed
 }
 
 // Prefer has r make a target the one that is tried next, before all others. It counts as a

@@ -80,6 +80,7 @@ type Remotes struct {
 	stay    bool // at the last target
 	anew    bool // ask again for the last target's remote
 	memory
+	learning sync.Mutex // of memory and recalls, while All asks for several names at once
 
 	mu   sync.Mutex
 	seen map[netip.AddrPort]bool // addresses of all targets so far
@@ -412,6 +413,8 @@ func (r *Remotes) endpoints(ctx context.Context, remote config.Remote, name stri
 // addresses resolves a remote, or falls back on the addresses from before.
 func (r *Remotes) addresses(ctx context.Context, remote config.Remote, name string) ([]netip.Addr, error) {
 	addrs, err := profile.LookupHost(ctx, r.resolve, remote, name)
+	r.learning.Lock()
+	defer r.learning.Unlock()
 	if err == nil {
 		delete(r.recalls, remote.Host)
 		return r.learn(remote.Host, addrs, time.Now()), nil

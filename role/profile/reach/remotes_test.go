@@ -389,3 +389,27 @@ func TestLinkLocalTargets(t *testing.T) {
 		t.Errorf("without an adapter: %v", err)
 	}
 }
+
+// TestAllSideBySide: names are asked for side by side, so that one that hangs takes no time
+// from the others; their order stays.
+func TestAllSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		resolve := func(ctx context.Context, _, host string) ([]netip.Addr, error) {
+			if host == "hangs" {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			time.Sleep(resolveAll / 2)
+			return []netip.Addr{netip.MustParseAddr(host[1:])}, nil
+		}
+		all, err := All(t.Context(), remotesOf(0, resolve, "hangs", "a192.0.2.1", "b192.0.2.2", "c192.0.2.3"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, target := range all {
+			got = append(got, target.Addr.Addr().String())
+		}
+		check(t, got, []string{"192.0.2.1", "192.0.2.2", "192.0.2.3"})
+	})
+}
