@@ -276,7 +276,7 @@ var serverAilments = []ailment{
 	}},
 	{name: "a control group forbids the device", check: "device", says: `a control group \(cgroup\) of this container or service forbids the device node /dev/net/tun`, mend: `--device /dev/net/tun; systemd: DeviceAllow=`, plant: func(w *ward) func() {
 		w.serve = ""
-		w.around = []string{"sh", "-c", "echo $$ >" + deniedDevice(w.T, w.server) + `/cgroup.procs; exec "$@"`, "sh"}
+		w.around = []string{"sh", "-c", fmt.Sprintf(`echo $$ >/proc/%d/root%s/cgroup.procs && exec "$@"`, os.Getpid(), deniedDevice(w.T, w.server)), "sh"}
 		return nil
 	}},
 	{name: "no right to make a device", check: "capability", says: `no right to make network devices`, mend: `--cap-add NET_ADMIN`, plant: func(w *ward) func() {

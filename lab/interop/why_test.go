@@ -37,7 +37,7 @@ const (
 func TestWhy(t *testing.T) {
 	t.Parallel()
 	culvert(t)
-	all := slices.Concat(negotiationWhys, certificateWhys, dataWhys, armourWhys, hostWhys, peopleWhys, strangerWhys)
+	all := slices.Concat(negotiationWhys, certificateWhys, dataWhys, armourWhys, hostWhys, sizeWhys, peopleWhys, strangerWhys)
 	page := newWhyPage(t, len(all))
 	for i, w := range all {
 		t.Run(strings.ReplaceAll(w.row+"/"+w.fault+"/"+w.role, " ", "-"), func(t *testing.T) {

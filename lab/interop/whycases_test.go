@@ -28,6 +28,7 @@ const (
 	samePro      = "two clients drop each other"
 	encapsulated = "Bad encapsulated packet length"
 	badClock     = "certificate is not yet valid"
+	hangs        = "connects, then large transfers hang"
 )
 
 func identityOf(id func(k *credentials) identity) func(*credentials, *party) {
@@ -365,6 +366,20 @@ var peopleWhys = []why{
 		other.run(stock, other.clientConfig(clientParty(t, tcp, "connect-retry 1"), w.b4))
 		return p, from
 	}, says: `lost three times in a row.*is the same profile in use on two devices\?`, within: patience},
+}
+
+// narrow1250 has two hosts meet between which large packets of data are lost without a word.
+func narrow1250(role string) func(t *testing.T, h hosts) (*process, time.Time) {
+	return func(t *testing.T, h hosts) (*process, time.Time) {
+		h.c.loseLarger(1250)
+		h.s.loseLarger(1250)
+		return meeting{then: func(*testing.T, hosts) {}}.as(role)(t, h)
+	}
+}
+
+var sizeWhys = []why{
+	{row: hangs, fault: "the path drops large packets, and says nothing", role: "client", provoke: narrow1250("client"), says: `path 12[0-9][0-9], MSS from [0-9]+ to [0-9]+`},
+	{row: hangs, fault: "the path drops large packets, and says nothing", role: "server", provoke: narrow1250("server"), says: `path 12[0-9][0-9], MSS from [0-9]+ to [0-9]+`},
 }
 
 // strangerAt runs ours as a server over TCP, and something else that connects to it.

@@ -29,6 +29,12 @@ func greetOnce(ctx context.Context, l link.Link, to netip.AddrPort, w wrap.Wrapp
 	return reach.Greet(ctx, l, to, greeting(w), reach.Greeting{Heed: true})
 }
 
+// greetOwn is greet of a server on this host, which may answer from another of its
+// addresses.
+func greetOwn(ctx context.Context, l link.Link, to netip.AddrPort, w wrap.Wrapper) reach.First {
+	return reach.Greet(ctx, l, to, greeting(w), reach.Greeting{Again: resend / 2, Heed: true, Anywhere: true})
+}
+
 // greeting is a session that gets no further than the answer; its ctx ends it.
 func greeting(w wrap.Wrapper) session.Config {
 	return session.Config{Wrapper: w, TLS: &tls.Config{InsecureSkipVerify: true}, HandWindow: time.Hour, TLSTimeout: resend}
@@ -64,7 +70,7 @@ func knock(ctx context.Context, tcp bool, to netip.AddrPort, w wrap.Wrapper) rea
 		}
 		l := link.NewTCP(conn, link.TCPOptions{})
 		defer l.Close()
-		return greet(ctx, l, to, w)
+		return greetOwn(ctx, l, to, w)
 	}
 	o := link.Options{Addr: netip.AddrPortFrom(netip.IPv4Unspecified(), 0), Refusals: true}
 	if to.Addr().Is6() {
@@ -75,5 +81,5 @@ func knock(ctx context.Context, tcp bool, to netip.AddrPort, w wrap.Wrapper) rea
 		return reach.First{Err: err}
 	}
 	defer l.Close()
-	return greet(ctx, l, to, w)
+	return greetOwn(ctx, l, to, w)
 }

@@ -41,6 +41,8 @@ type Greeting struct {
 	// Heed ends the exchange when the network says that nothing listens at the port,
 	// which over UDP anybody can say.
 	Heed bool
+	// Anywhere takes an answer from another address than the one that was greeted.
+	Anywhere bool
 }
 
 // Greet sends a client's reset over an open link until it is answered or ctx ends, and
@@ -70,7 +72,7 @@ func Greet(ctx context.Context, l link.Link, to netip.AddrPort, cfg session.Conf
 			s.Advance(now)
 			continue
 		case a := <-in:
-			if f.take(s, a, to) {
+			if f.take(s, a, to, g.Anywhere) {
 				f.Took = time.Since(began)
 				if _, at := cfg.Wrapper.LastID(); f.Answered && at != 0 {
 					f.Clock = time.Unix(int64(at), 0)
@@ -86,7 +88,7 @@ func Greet(ctx context.Context, l link.Link, to netip.AddrPort, cfg session.Conf
 }
 
 // take takes what came, and reports whether it is the answer.
-func (f *First) take(s *session.Session, a Arrival, to netip.AddrPort) bool {
+func (f *First) take(s *session.Session, a Arrival, to netip.AddrPort, anywhere bool) bool {
 	switch {
 	case a.Err != nil:
 		f.Err = a.Err
@@ -95,7 +97,7 @@ func (f *First) take(s *session.Session, a Arrival, to netip.AddrPort) bool {
 			f.Foreign, f.Strange = length.Start, f.Strange+1
 		}
 		return false
-	case a.From != to:
+	case a.From != to && !anywhere:
 		f.Elsewhere = a.From
 		return false
 	}
