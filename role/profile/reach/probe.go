@@ -50,7 +50,7 @@ const resolveAll = time.Second
 func All(ctx context.Context, r *Remotes) ([]Target, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveAll)
 	defer cancel()
-	each, failed := r.resolveEach(ctx, r.List())
+	each, failed := resolveEach(ctx, r, r.List())
 	var all []Target
 	for n, more := 0, true; more; n++ {
 		more = false
@@ -72,7 +72,7 @@ const mostAsked = 64
 
 // resolveEach resolves remotes, side by side, and returns the targets of each in their
 // order; none for one without an address, for which the error says why.
-func (r *Remotes) resolveEach(ctx context.Context, list []config.Remote) (each [][]Target, failed error) {
+func resolveEach(ctx context.Context, r *Remotes, list []config.Remote) (each [][]Target, failed error) {
 	each = make([][]Target, len(list))
 	errs, turn := make([]error, len(list)), make(chan struct{}, mostAsked)
 	var wait sync.WaitGroup
