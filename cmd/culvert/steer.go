@@ -20,8 +20,8 @@ func disconnectCommand() *cobra.Command {
 		Long: `End a running client: it says goodbye to its server, undoes what it changed on
 this host, and its process ends.
 
-A service manager may start it again. A client that was installed by culvert
-install is stopped by systemctl stop.`,
+A service made by culvert install stays ended until it is started again by its
+manager; another service manager may start a client at once.`,
 		Example: "  culvert disconnect",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

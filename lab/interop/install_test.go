@@ -4,6 +4,7 @@ package interop
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -31,6 +32,12 @@ func TestInstall(t *testing.T) {
 	m.inside.output("culvert", "install", "office", "/root/office.ovpn")
 	m.until("the service is up", func() bool { return initialized.MatchString(m.journal("-u", unit)) })
 	host.ping(serverIPv4)
+	if out := m.inside.output("culvert", "status", "office"); !strings.HasPrefix(out, "client on "+tunDevice) {
+		t.Errorf("status: %s", out)
+	}
+	m.inside.output("culvert", "disconnect", "office")
+	m.until("end of the service", func() bool { return m.show(unit, "ActiveState") == "inactive" })
+	m.inside.output("systemctl", "start", unit)
 	if out, ok := m.inside.asks("culvert", "install", "office", "/root/office.ovpn"); ok {
 		t.Errorf("installed twice: %s", out)
 	}

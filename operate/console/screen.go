@@ -50,7 +50,9 @@ func (s *Screen) Live(lines ...string) {
 		return
 	}
 	s.live = lines
-	s.erase()
+	if len(lines) == 0 {
+		s.erase()
+	}
 	s.draw()
 }
 
@@ -82,7 +84,11 @@ func (s *Screen) front() bool { return s.Front == nil || s.Front() }
 // draw writes the live line, cut to the terminal where even the shortest is too long. The
 // caller holds mu.
 func (s *Screen) draw() {
-	if len(s.live) == 0 || s.held > 0 || !s.front() {
+	if !s.front() {
+		s.drawn = false // what a shell shows there now is not ours
+		return
+	}
+	if len(s.live) == 0 || s.held > 0 {
 		return
 	}
 	w := s.Width()

@@ -78,7 +78,7 @@ func TestInstall(t *testing.T) {
 		t.Errorf("profile: %v %v", info.Mode(), err)
 	}
 	unit, _ := os.ReadFile(filepath.Join(h.Root, "/etc/systemd/system", template))
-	if !strings.Contains(string(unit), "ExecStart=/usr/bin/culvert --suppress-timestamps --config %i.conf\n") {
+	if !strings.Contains(string(unit), "ExecStart=/usr/bin/culvert --suppress-timestamps --name %i --config %i.conf\n") {
 		t.Errorf("unit:\n%s", unit)
 	}
 
