@@ -107,12 +107,13 @@ func (k *knocking) step(now time.Time, peer *tunnel.Peer, choice with, present i
 func (k *knocking) ask(now time.Time, choice with, refused bool) {
 	s := &k.silence
 	since, quiet := k.alarm.rings(now, k.patience)
-	if k.answers && !s.pressing && (quiet || refused && now.Sub(k.knocked) >= k.patience) {
-		s.pressing, s.doubt = true, quiet
-		if !quiet {
-			since = now
-		}
+	switch {
+	case !k.answers:
+	case quiet && !s.doubt:
+		s.pressing, s.doubt = true, true
 		choice(func(now time.Time, c *fastest.Choice) { c.Doubt(now, since) })
+	case refused && now.Sub(k.knocked) >= k.patience:
+		s.pressing = true
 	}
 	if gap := s.gap(); now.Sub(k.knocked) < gap {
 		return
@@ -141,7 +142,10 @@ func (k *knocking) hear(now time.Time, choice with, present int) {
 		choice(func(_ time.Time, c *fastest.Choice) { c.Heard() })
 		return
 	case heard:
-		s.pressing = false
+		if s.doubt {
+			k.alarm.wasFalse(now, k.patience)
+		}
+		s.pressing, s.doubt = false, false
 		patience = max(patience, lonePatience)
 	case k.lone && !s.pressing:
 		patience = max(patience, lonePatience)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -114,6 +115,30 @@ func TestDeadIsLeft(t *testing.T) {
 				t.Errorf("left after %v", took)
 			}
 		})
+	})
+}
+
+// TestRefusedByTheSystem: where the system says that the server refuses packets, it is left sooner; where
+// that is not so, nothing is moved.
+func TestRefusedByTheSystem(t *testing.T) {
+	inWorld(t, func(t *testing.T, network *simnet.Network) {
+		f, _, c := threeServers(t, network)
+		at(t, c, 1, time.Minute, secondAt)
+		time.Sleep(time.Minute + 700*time.Millisecond)
+		for range 100 {
+			c.best.hear(syscall.ECONNREFUSED)
+			time.Sleep(100 * time.Millisecond)
+		}
+		died := time.Now()
+		f.change(func(f *farther) { f.dead[netip.MustParseAddrPort(secondAt)] = true })
+		time.Sleep(20 * time.Millisecond)
+		c.best.hear(syscall.ECONNREFUSED)
+		at(t, c, 2, 10*time.Second, firstAt)
+		if took := time.Since(died); took > time.Second {
+			t.Errorf("left after %v", took)
+		} else {
+			t.Log(took)
+		}
 	})
 }
 

@@ -217,7 +217,7 @@ func (c *Choice) Use(now time.Time, n int) {
 	if n >= 0 {
 		c.paths[n].left = time.Time{}
 	}
-	c.present, c.better, c.failed, c.worse, c.moved, c.silent = n, -1, false, time.Time{}, now, time.Time{}
+	c.present, c.better, c.failed, c.worse, c.moved, c.silent, c.looked = n, -1, false, time.Time{}, now, time.Time{}, time.Time{}
 }
 
 // Weigh notes what the server of a path says of itself.
