@@ -35,6 +35,7 @@ type Finding struct {
 	Text     string   `json:"text"`               // what is wrong, and what comes of it
 	Evidence string   `json:"evidence,omitempty"` // what was seen
 	Mend     string   `json:"mend,omitempty"`     // the command that mends it, or what to do
+	Fixable  bool     `json:"fixable,omitempty"`  // --fix does what Mend says
 	// Fixed says what --fix did, Undo how to take that back, and FixFailed why it
 	// could not.
 	Fixed     string `json:"fixed,omitempty"`
@@ -125,6 +126,7 @@ func (n *notes) unknown(format string, args ...any) {
 // found adds a finding, whose words may be a stranger's.
 func (n *notes) found(f Finding) {
 	f.Text, f.Evidence, f.Mend = printable.Line(f.Text), printable.Line(f.Evidence), printable.Line(f.Mend)
+	f.Fixable = f.fix != nil
 	if !slices.ContainsFunc(n.Findings, func(o Finding) bool { return o.Text == f.Text && o.Mend == f.Mend }) {
 		n.Findings = append(n.Findings, f)
 	}

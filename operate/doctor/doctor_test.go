@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 // again, stays a problem.
 func TestFix(t *testing.T) {
 	broken, stubborn := true, 0
-	mendable := Finding{Severity: Problem, Text: "broken", fix: func() (string, string, error) { broken = false; return "mended it", "break it", nil }}
+	mendable := Finding{Severity: Problem, Text: "broken", Mend: "mend it", fix: func() (string, string, error) { broken = false; return "mended it", "break it", nil }}
 	checks := []inspection{
 		{name: "mended", look: func(_ context.Context, n *notes) {
 			if broken {
@@ -81,8 +81,13 @@ func TestFix(t *testing.T) {
 		t.Errorf("denied: %+v", r[2])
 	}
 	broken = true
-	if r := run(t.Context(), checks[:1], false, func(Result) {}); r[0].Outcome != Unwell || !broken {
+	r = run(t.Context(), checks[:1], false, func(Result) {})
+	if r[0].Outcome != Unwell || !broken {
 		t.Errorf("without --fix: %+v, mended %v", r[0], !broken)
+	}
+	var text bytes.Buffer
+	if err := r[0].Print(&text); err != nil || !r[0].Findings[0].Fixable || !strings.Contains(text.String(), "(--fix does this)") {
+		t.Errorf("what --fix would do is not said: %s, %v", &text, err)
 	}
 }
 

@@ -32,7 +32,11 @@ func (r *Result) Print(w io.Writer) error {
 	b.WriteByte('\n')
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "  %s: %s\n", f.Severity, f.Text)
-		for _, line := range [][2]string{{"seen", f.Evidence}, {"mend", f.Mend}, {"done", f.Fixed}, {"undo", f.Undo}, {"not done", f.FixFailed}} {
+		mend := f.Mend
+		if f.Fixable && f.Fixed == "" {
+			mend += " (--fix does this)"
+		}
+		for _, line := range [][2]string{{"seen", f.Evidence}, {"mend", mend}, {"done", f.Fixed}, {"undo", f.Undo}, {"not done", f.FixFailed}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "    %s: %s\n", line[0], line[1])
 			}
