@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -237,22 +236,6 @@ func (c callerTrial) addressCheck() inspection {
 			}
 		}
 	})
-}
-
-// tunnels reports whether a device is one that a program made, such as a tunnel's.
-func tunnels(dev string) bool {
-	i, err := net.InterfaceByName(dev)
-	return err == nil && i.Flags&net.FlagPointToPoint != 0
-}
-
-// addressIn is this host's address in a network of a device, for a command.
-func addressIn(dev string, q netip.Prefix) string {
-	for _, a := range addressesOf(dev) {
-		if q.Contains(a.Addr()) {
-			return a.String()
-		}
-	}
-	return q.String()
 }
 
 // routeCheck looks for routes of the tunnel that are this host's already.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -329,36 +328,6 @@ func (s serverHost) networkCheck() inspection {
 	}}
 }
 
-// isOwn reports whether a tunnel's device has the server's own address in a network: the
-// first. The server's device is not known by name where it is not Culvert that runs it.
-func isOwn(dev string, p netip.Prefix) bool {
-	return slices.ContainsFunc(addressesOf(dev), func(a netip.Prefix) bool { return a.Addr() == p.Masked().Addr().Next() })
-}
-
-// nearby returns the networks of this host's adapters, but for one device and loopback.
-func nearby(but string) (map[string][]netip.Prefix, error) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil, err
-	}
-	near := map[string][]netip.Prefix{}
-	for _, i := range all {
-		if i.Name == but || i.Flags&net.FlagLoopback != 0 || i.Flags&net.FlagUp == 0 {
-			continue
-		}
-		list, err := i.Addrs()
-		if err != nil {
-			continue
-		}
-		for _, a := range list {
-			if p, err := netip.ParsePrefix(a.String()); err == nil && !p.Addr().IsLinkLocalUnicast() {
-				near[i.Name] = append(near[i.Name], p.Masked())
-			}
-		}
-	}
-	return near, nil
-}
-
 // fewFiles is how many open files a server has beside its clients' connections.
 const fewFiles = 64
 
@@ -423,19 +392,4 @@ func buffers(n *notes, c *config.Config, root bool) {
 			n.note(fmt.Sprintf("the kernel gives at most %d bytes of socket buffer, where %d carry full speed", limit, b.asked), fmt.Sprintf("%s = %d", dotted, limit), fmt.Sprintf("sysctl -w %s=%d", dotted, b.asked))
 		}
 	}
-}
-
-// addressesOf returns the addresses of a device, with their networks.
-func addressesOf(dev string) (list []netip.Prefix) {
-	i, err := net.InterfaceByName(dev)
-	if err != nil {
-		return nil
-	}
-	addrs, _ := i.Addrs()
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			list = append(list, p)
-		}
-	}
-	return list
 }
