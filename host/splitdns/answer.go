@@ -109,11 +109,13 @@ func readRecords(msg []byte) (list []record, err error) {
 		return nil, err
 	}
 	answers := len(list)
-	list, err = readSection(list, p.AdditionalHeader, p.SkipAdditional, &p)
+	if list, err = readSection(list, p.AdditionalHeader, p.SkipAdditional, &p); err != nil {
+		return nil, err
+	}
 	for i := range list[answers:] {
 		list[answers+i].direct = false
 	}
-	return list, err
+	return list, nil
 }
 
 func readSection(list []record, next func() (dnsmessage.ResourceHeader, error), skip func() error, p *dnsmessage.Parser) ([]record, error) {

@@ -573,6 +573,10 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(answerTo(query, 0, cname("www.corp.example.", "x.example."), a("x.example.", 9, "192.0.2.1"), a("x.example.", 1<<31, "2001:db8::1")))
 	f.Add(answerTo(query, 0, rr("www.corp.example.", 30, &dnsmessage.HTTPSResource{SVCBResource: dnsmessage.SVCBResource{Target: name("."), Params: []dnsmessage.SVCParam{{Key: 4, Value: []byte{1, 2, 3}}}}})))
 	f.Add(answerTo(query, 0, cname("www.corp.example.", "www.corp.example.")))
+	// An address, and then an additional record that ends in the middle.
+	cut := answerTo(query, 0, a("www.corp.example.", 9, "192.0.2.1"))
+	cut[11] = 1
+	f.Add(append(cut, 0, 0, 1))
 	q := must(parseQuestion(query))
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		answers(query, msg, q, 77)
