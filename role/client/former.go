@@ -116,18 +116,22 @@ func retire(ctx context.Context, a *attempt, from []netip.Addr) error {
 	timer := time.NewTimer(lingering)
 	defer timer.Stop()
 	var leaving bool
+	early := func(why error) error {
+		if leaving {
+			return nil
+		}
+		return why
+	}
 	for {
 		select {
 		case e := <-a.events:
-			if closed, ok := e.(session.Closed); ok && !leaving {
-				return closed.Err
-			} else if ok {
-				return nil
+			if closed, ok := e.(session.Closed); ok {
+				return early(closed.Err)
 			}
 		case err := <-a.inbound:
-			return err
+			return early(err)
 		case err := <-a.revoked:
-			return err
+			return early(err)
 		case <-timer.C:
 			switch {
 			case leaving:
