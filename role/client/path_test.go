@@ -13,22 +13,11 @@ import (
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
-	"culvert/internal/buf"
 	"culvert/internal/simnet"
 	"culvert/link"
 	"culvert/nic/nictest"
 	"culvert/role/event"
 )
-
-// wholeLink is a socket whose packets nobody cuts.
-type wholeLink struct{ *simnet.Endpoint }
-
-func (l wholeLink) WriteWhole(p *buf.Packet) error {
-	_, err := l.WriteBatch([]*buf.Packet{p})
-	return err
-}
-
-func (wholeLink) Believed(netip.AddrPort) (int, bool) { return 0, false }
 
 // measuredHost is a host whose adapter has an MTU, which it may refuse to change.
 type measuredHost struct {
@@ -87,7 +76,7 @@ func narrowWorld(t *testing.T, network *simnet.Network, push string, refuse bool
 			if err != nil {
 				return nil, err
 			}
-			return wholeLink{l.(*simnet.Endpoint)}, nil
+			return simnet.Whole{Endpoint: l.(*simnet.Endpoint)}, nil
 		}
 		o.Open = func(_ context.Context, want bringup.State) (*bringup.Adapter, error) {
 			return bringup.NewAdapter(h.n.nic, h, want), nil

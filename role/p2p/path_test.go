@@ -3,7 +3,6 @@ package p2p
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -12,21 +11,10 @@ import (
 
 	"culvert/host/bringup"
 	"culvert/host/hostnet"
-	"culvert/internal/buf"
 	"culvert/internal/simnet"
 	"culvert/link"
 	"culvert/role/event"
 )
-
-// wholeLink is a socket whose packets nobody cuts.
-type wholeLink struct{ *simnet.Endpoint }
-
-func (l wholeLink) WriteWhole(p *buf.Packet) error {
-	_, err := l.WriteBatch([]*buf.Packet{p})
-	return err
-}
-
-func (wholeLink) Believed(netip.AddrPort) (int, bool) { return 0, false }
 
 // mtuHost is a host whose adapter has an MTU, which it may refuse to change.
 type mtuHost struct {
@@ -71,7 +59,7 @@ func TestAdapterFollowsPath(t *testing.T) {
 					if err != nil {
 						return nil, err
 					}
-					return wholeLink{l.(*simnet.Endpoint)}, nil
+					return simnet.Whole{Endpoint: l.(*simnet.Endpoint)}, nil
 				}
 				o.Open = func(ctx context.Context, want bringup.State) (*bringup.Adapter, error) {
 					plain, err := open(ctx, want)
