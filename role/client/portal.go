@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
+
 	"culvert/link"
 	"culvert/role/event"
 	"culvert/role/profile"
@@ -128,19 +130,23 @@ func portalPage(answer io.Reader, host string, at netip.Addr) string {
 	return page.String()
 }
 
-// ofServer reports whether a host is the server itself, or one of the same domain.
+// ofServer reports whether a host is the server itself, or one of the same site.
 func ofServer(where, host string, at netip.Addr) bool {
 	where, host = strings.ToLower(strings.TrimSuffix(where, ".")), strings.ToLower(strings.TrimSuffix(host, "."))
 	if a, err := netip.ParseAddr(where); err == nil {
 		return a.Unmap() == at.Unmap().WithZone("")
 	}
-	return domain(where) == domain(host)
+	return site(where) == site(host)
 }
 
-// domain is the last two labels of a name.
-func domain(name string) string {
-	labels := strings.Split(name, ".")
-	return strings.Join(labels[max(len(labels)-2, 0):], ".")
+// site is the part of a name that one owner has: the public suffix below which anybody
+// can have a name, such as co.uk, and one label more. A suffix itself, or a name without
+// dots, is a site of its own.
+func site(name string) string {
+	if s, err := publicsuffix.EffectiveTLDPlusOne(name); err == nil {
+		return s
+	}
+	return name
 }
 
 // suspicious is what is odd about the address of a target from which nothing comes, "" for

@@ -38,6 +38,37 @@ func TestPortalPage(t *testing.T) {
 	}
 }
 
+// TestSite: names of one owner are one site, and names of several below one public suffix
+// are not.
+func TestSite(t *testing.T) {
+	at := netip.MustParseAddr("203.0.113.5")
+	for _, c := range []struct {
+		where, host string
+		same        bool
+	}{
+		{"www.corp.co.uk", "vpn.corp.co.uk", true},
+		{"login.hotel.co.uk", "vpn.corp.co.uk", false},
+		{"co.uk", "vpn.corp.co.uk", false},
+		{"corp.com.au", "VPN.corp.com.au.", true},
+		{"hotel.com.au", "corp.com.au", false},
+		{"hotel.github.io", "corp.github.io", false},
+		{"www.corp.example", "vpn.corp.example", true},
+		{"hotel.example", "corp.example", false},
+		{"vpn", "vpn", true},
+		{"login", "vpn", false},
+		{"co.uk", "co.uk", true},
+		{"203.0.113.5", "vpn.corp.co.uk", true},
+		{"203.0.113.6", "vpn.corp.co.uk", false},
+		{".", "vpn.corp.co.uk", false},
+		{"..", "vpn.corp.co.uk", false},
+		{"corp.co.uk", "203.0.113.5", false},
+	} {
+		if got := ofServer(c.where, c.host, at); got != c.same {
+			t.Errorf("%s and %s: %v", c.where, c.host, got)
+		}
+	}
+}
+
 // FuzzPortalPage: whatever answers, it is a page of the web or none.
 func FuzzPortalPage(f *testing.F) {
 	f.Add("HTTP/1.1 302 Found\r\nLocation: http://login.hotel.example/\r\n\r\n")
