@@ -50,8 +50,13 @@ func AppendServers(b []byte, rows []Measured) []byte {
 		}
 		b = append(b, '\n')
 	}
-	if !slices.ContainsFunc(rows, func(r Measured) bool { return r.Chosen }) {
+	if !AnyAnswers(rows) {
 		b = append(b, "no server answers\n"...)
 	}
 	return b
+}
+
+// AnyAnswers reports whether a server of a table is in use, or answers and so could be.
+func AnyAnswers(rows []Measured) bool {
+	return slices.ContainsFunc(rows, func(r Measured) bool { return r.Chosen })
 }

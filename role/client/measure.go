@@ -14,7 +14,7 @@ import (
 
 // Measure measures the servers of a configuration without connecting, as `remote-select
 // fastest` does before its first connection, and calls tell with the table: once, or with
-// every, again each time so much time has passed, until ctx ends. It asks nobody: a key under
+// every, again each time so much time has passed, until ctx ends, whose cause it returns then. It asks nobody: a key under
 // a password does not matter, but a proxy's login does.
 func Measure(ctx context.Context, c *config.Config, o Options, every time.Duration, tell func([]fastest.Row) error) error {
 	if !c.Pull {
@@ -34,7 +34,11 @@ func Measure(ctx context.Context, c *config.Config, o Options, every time.Durati
 	b := newBest(&fast, reach.Dialer{Listen: o.Listen}, settings)
 	r := reach.NewRemotes(c, reach.NewNames(c, o.Resolve, func() reach.Tunnel { return nil }, o.Log).Lookup)
 	for {
-		if err := b.measure(ctx, r); err != nil {
+		err := b.measure(ctx, r)
+		if ctx.Err() != nil { // what is missing says nothing of the servers
+			return context.Cause(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		if err := tell(b.table()); err != nil || every == 0 {
@@ -42,7 +46,7 @@ func Measure(ctx context.Context, c *config.Config, o Options, every time.Durati
 		}
 		idleFor(ctx, every)
 		if ctx.Err() != nil {
-			return nil
+			return context.Cause(ctx)
 		}
 		b.mu.Lock()
 		b.at = time.Time{}
