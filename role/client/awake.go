@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -26,32 +27,69 @@ func systemClock() clock {
 	}
 }
 
-// awakenings returns a channel that receives how long this host slept, each time soon
-// after it woke, until ctx ends. A clock that somebody sets looks the same, and costs a
-// packet. now may be nil, for this host's clock.
-func awakenings(ctx context.Context, now clock) <-chan time.Duration {
+// sleeper tells when this host has slept, or this process was stopped. A clock that somebody
+// sets looks the same, and costs a packet.
+type sleeper struct {
+	now clock
+
+	mu            sync.Mutex
+	running, wall time.Duration // at the last look
+}
+
+// newSleeper returns one. now may be nil, for this host's clock.
+func newSleeper(now clock) *sleeper {
 	if now == nil {
 		now = systemClock()
 	}
+	s := &sleeper{now: now}
+	s.running, s.wall = now()
+	return s
+}
+
+// slept returns how long the host has slept since the last look, 0 if it has not.
+func (s *sleeper) slept() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since(s.now())
+}
+
+// look is slept, and a look.
+func (s *sleeper) look() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	running, wall := s.now()
+	slept := s.since(running, wall)
+	s.running, s.wall = running, wall
+	return slept
+}
+
+// since needs mu.
+func (s *sleeper) since(running, wall time.Duration) time.Duration {
+	if slept := max(running-s.running, wall-s.wall) - clockEvery; slept >= sleepTime {
+		return slept
+	}
+	return 0
+}
+
+// awakenings returns a channel that receives how long this host slept, each time soon
+// after it woke, until ctx ends.
+func (s *sleeper) awakenings(ctx context.Context) <-chan time.Duration {
 	woke := make(chan time.Duration, 1)
 	go func() {
 		tick := time.NewTicker(clockEvery)
 		defer tick.Stop()
-		running, wall := now()
 		for {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
 				return
 			}
-			r, w := now()
-			if slept := max(r-running, w-wall) - clockEvery; slept >= sleepTime {
+			if slept := s.look(); slept > 0 {
 				select {
 				case woke <- slept:
 				default:
 				}
 			}
-			running, wall = r, w
 		}
 	}()
 	return woke

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/internal/printable"
 	"culvert/role/profile"
 	"culvert/role/profile/reach"
 	"culvert/role/profile/reach/fastest"
@@ -41,6 +42,7 @@ type best struct {
 	at       time.Time // the targets were resolved
 	present  int       // of targets; -1: none
 	moving   bool      // a move that it asked for is under way
+	bound    bool      // to the present server, since only the user can log in to another
 
 	refusing atomic.Bool // somebody has said since the last look that the server refuses packets
 }
@@ -113,7 +115,8 @@ func (b *best) measure(ctx context.Context, r *reach.Remotes) error {
 	return nil
 }
 
-// know begins a table of targets, and keeps what is known of those that were there before.
+// know has the table be about targets, and keeps what is known of those that were there
+// before.
 func (b *best) know(targets []reach.Target) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,7 +129,10 @@ func (b *best) know(targets []reach.Target) {
 	for _, t := range targets {
 		paths = append(paths, fastest.Path{Name: t.String(), TCP: t.Remote.Proto.TCP})
 	}
-	b.targets, b.choice, b.present = targets, fastest.New(paths, fastest.Options{Steady: b.steady}), -1
+	if b.choice == nil {
+		b.choice = fastest.New(nil, fastest.Options{Steady: b.steady})
+	}
+	b.targets, b.choice, b.present = targets, fastest.Among(b.choice, b.at, paths), -1
 }
 
 // await waits until no answer that is still missing could make another server the best, or
@@ -222,7 +228,7 @@ func (b *best) use(t *reach.Target, settled *config.Config) {
 	if b.choice == nil {
 		return
 	}
-	b.present, b.moving = -1, false
+	b.present, b.moving, b.bound = -1, false, false
 	if t != nil {
 		b.present = slices.IndexFunc(b.targets, t.Same)
 	}
@@ -246,15 +252,15 @@ func weightOf(settled *config.Config) (w fastest.Weight) {
 	return w
 }
 
-// refused leaves a target out for a while that answered and did not let this client in.
-func (b *best) refused(t reach.Target) {
+// refused leaves a target out for a while, whose server did not let this client in.
+func (b *best) refused(t reach.Target, err error) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n := slices.IndexFunc(b.targets, t.Same); n >= 0 {
-		b.choice.Refused(time.Now(), n)
+		b.choice.Refused(time.Now(), n, leftOut(err))
 		b.at = time.Time{}
 	}
 }
@@ -325,7 +331,7 @@ func (b *best) act(ctx context.Context, c *Client) {
 		go b.sample(ctx, measured{b.choice, n, b.targets[n], b.settings.Of(b.targets[n].Remote)})
 	}
 	to, why, ok := b.choice.Decide(now)
-	if !ok || b.moving {
+	if !ok || b.moving || b.bound || c.sleeper.slept() > 0 { // what fell silent meanwhile is asked anew
 		return
 	}
 	b.moving = true
@@ -349,12 +355,21 @@ func (b *best) hear(err error) {
 // stayed notes that a move failed: its server is left out for a while, unless something else
 // was in the way.
 func (b *best) stayed(t reach.Target, err error) {
-	if !errors.Is(err, errBusy) && !errors.Is(err, errSuperseded) && !errors.Is(err, errEnded) && !errors.Is(err, errOver) {
-		b.refused(t)
+	asks := errors.Is(err, errAsks)
+	if !asks && !errors.Is(err, errBusy) && !errors.Is(err, errSuperseded) && !errors.Is(err, errEnded) && !errors.Is(err, errOver) {
+		b.refused(t, err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.moving = false
+	b.moving, b.bound = false, asks
+}
+
+// leftOut says for people why a server is left out.
+func leftOut(err error) string {
+	if !letIn(err) {
+		return "it answered, and did not let this client in"
+	}
+	return printable.Line(err.Error())
 }
 
 // letIn reports whether an error shows that a server answered and did not let this client in,

@@ -60,13 +60,18 @@ const firstAt, secondAt, thirdAt = "192.0.2.1:1194", "192.0.2.2:1194", "192.0.2.
 // threeServers are one near and two farther away, of which the near one is the second
 // remote.
 func threeServers(t *testing.T, network *simnet.Network, lines ...string) (f *farther, servers map[string]*far, c *near) {
+	return threeServersWith(t, network, nil, append([]string{ada}, lines...)...)
+}
+
+// threeServersWith is threeServers, with other options of the client, and nobody's key.
+func threeServersWith(t *testing.T, network *simnet.Network, more func(*Options), lines ...string) (f *farther, servers map[string]*far, c *near) {
 	servers = map[string]*far{}
 	for _, at := range []string{firstAt, secondAt, thirdAt} {
 		servers[at] = serve(t, network, at)
 	}
 	f = newFarther(network, map[string]time.Duration{firstAt: 40 * time.Millisecond, secondAt: 10 * time.Millisecond, thirdAt: 90 * time.Millisecond})
-	lines = append([]string{"remote 192.0.2.1", "remote 192.0.2.2", "remote 192.0.2.3", "remote-select fastest 5", ada}, lines...)
-	return f, servers, connect(t, network, profileText(lines...), nil)
+	lines = append([]string{"remote 192.0.2.1", "remote 192.0.2.2", "remote 192.0.2.3", "remote-select fastest 5"}, lines...)
+	return f, servers, connect(t, network, profileText(lines...), more)
 }
 
 // at waits until a client is connected for the n-th time, and wants it to be to a server.
@@ -138,13 +143,7 @@ func TestFastestLossy(t *testing.T) {
 func TestFastestLetsNobodyIn(t *testing.T) {
 	inWorld(t, func(t *testing.T, network *simnet.Network) {
 		f, _, c := threeServers(t, network, "hand-window 5", "connect-retry 1")
-		mute := netip.MustParseAddrPort(secondAt)
-		network.Change(func(o *simnet.Options) {
-			pass := o.Filter
-			o.Filter = func(from, to netip.AddrPort, b []byte) bool {
-				return pass(from, to, b) && !(to == mute && len(b) > 0 && b[0]>>3 != 7)
-			}
-		})
+		lettingNobodyIn(network, secondAt)
 		at(t, c, 1, time.Minute, firstAt)
 		if rows := c.Controls().Servers(); len(rows) != 3 || rows[1].Chosen || rows[1].Why == "" {
 			t.Errorf("%+v", rows)
@@ -233,12 +232,7 @@ func TestFastestGivesUp(t *testing.T) {
 	inWorld(t, func(t *testing.T, network *simnet.Network) {
 		newFarther(network, map[string]time.Duration{firstAt: 10 * time.Millisecond})
 		serve(t, network, firstAt)
-		network.Change(func(o *simnet.Options) {
-			pass := o.Filter
-			o.Filter = func(from, to netip.AddrPort, b []byte) bool { // it answers first packets and nothing else
-				return pass(from, to, b) && !(to.String() == firstAt && len(b) > 0 && b[0]>>3 != 7)
-			}
-		})
+		lettingNobodyIn(network, firstAt)
 		c := connect(t, network, profileText("remote 192.0.2.1", "remote-select fastest", "hand-window 5", "connect-retry 1 2", "connect-retry-max 3", ada), nil)
 		if ended := wait[event.Ended](t, c, 1, 10*time.Minute); !errors.Is(ended.Err, reach.ErrExhausted) {
 			t.Error(ended.Err)
@@ -254,13 +248,7 @@ func TestFastestMuteOther(t *testing.T) {
 		at(t, c, 1, time.Minute, secondAt)
 		ping(t, c, servers, 100*time.Millisecond)
 		time.Sleep(30 * time.Second)
-		mute := netip.MustParseAddrPort(firstAt)
-		network.Change(func(o *simnet.Options) {
-			pass := o.Filter
-			o.Filter = func(from, to netip.AddrPort, b []byte) bool {
-				return pass(from, to, b) && !(to == mute && len(b) > 0 && b[0]>>3 != 7)
-			}
-		})
+		lettingNobodyIn(network, firstAt)
 		died := time.Now()
 		f.change(func(f *farther) { f.dead[netip.MustParseAddrPort(secondAt)] = true })
 		at(t, c, 2, time.Minute, thirdAt)

@@ -114,6 +114,7 @@ type Client struct {
 	goodbye bool
 	moved   moves
 	uplink  uplink
+	sleeper *sleeper
 	awake   <-chan time.Duration // how long this host slept
 	hearers hearers
 	portals portals
@@ -236,7 +237,8 @@ func (c *Client) Run(ctx context.Context) (err error) {
 // asks to end, for the reason in err.
 func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	c.uplink.listen(ctx)
-	c.awake = awakenings(ctx, c.opts.clock)
+	c.sleeper = newSleeper(c.opts.clock)
+	c.awake = c.sleeper.awakenings(ctx)
 	defer c.best.watching(ctx, c)()
 	if c.opts.Opened != nil {
 		if err := c.opts.Opened(); err != nil {

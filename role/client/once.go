@@ -34,7 +34,7 @@ func once(ctx context.Context, c *Client) error {
 	}
 	err = c.connect(ctx, target)
 	if ctx.Err() == nil && !letIn(err) {
-		c.best.refused(target)
+		c.best.refused(target, err)
 	}
 	return err
 }

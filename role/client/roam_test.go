@@ -61,12 +61,14 @@ func (r *roamer) moves(t *testing.T) {
 	r.host.changes <- struct{}{}
 }
 
-// forgets has the server forget the session.
-func (r *roamer) forgets() {
-	r.f.mu.Lock()
-	defer r.f.mu.Unlock()
-	r.f.peer.Stop()
-	r.f.peer = nil
+// forget drops the session, as a server does that is started anew.
+func (f *far) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.peer != nil {
+		f.peer.Stop()
+		f.peer = nil
+	}
 }
 
 // gap returns how long it takes until a packet of the client's has reached the server.
@@ -105,7 +107,7 @@ func TestRoam(t *testing.T) {
 				r := roam(t, network, nil)
 				r.f.floats = c.floats
 				if c.forgot {
-					r.forgets()
+					r.f.forget()
 				}
 				if c.dead > 0 {
 					network.Change(func(o *simnet.Options) { o.Loss = 1 })
@@ -164,7 +166,7 @@ func TestWake(t *testing.T) {
 				t.Fatal("it woke without sleep")
 			}
 			if forgot {
-				r.forgets()
+				r.f.forget()
 			}
 			c.sleep(time.Hour)
 			if gap := r.gap(t); gap > time.Second {

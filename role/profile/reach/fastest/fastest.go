@@ -6,6 +6,7 @@ package fastest
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -33,6 +34,8 @@ const (
 	shun = 5 * time.Minute
 	// believed is how long a server that is not in use is taken to be full or draining.
 	believed = 10 * time.Minute
+	// trafficTime is how long a figure of the tunnel's loss counts without another one.
+	trafficTime = 11 * time.Second
 	// fullWeight is how many times a server is worse that says it is full.
 	fullWeight = 3
 )
@@ -64,7 +67,7 @@ type Options struct {
 	Steady time.Duration
 }
 
-// Path is one address of a server over one protocol.
+// Path is one address of a server over one protocol. Equal ones are the same path.
 type Path struct {
 	Name string // for people
 	TCP  bool
@@ -89,10 +92,11 @@ type Choice struct {
 	// better is the path that has been better than the present one since a time; -1: none.
 	better int
 	since  time.Time
-	worse  time.Time // when the present path was seen to be worse than before
-	failed bool      // the present path does not work any more
-	silent time.Time // since when the present path answers nothing; zero: it answers
-	looked time.Time // when the others were measured because of a doubt, last
+	worse  time.Time     // when the present path was seen to be worse than before
+	failed bool          // the present path does not work any more
+	silent time.Time     // since when the present path answers nothing; zero: it answers
+	looked time.Time     // when the others were measured because of a doubt, last
+	gone   map[Path]path // what counts on of paths that are not among them any more
 }
 
 // New returns a Choice among paths, none of which is in use. All are due.
@@ -103,6 +107,43 @@ func New(paths []Path, o Options) *Choice {
 		c.paths = append(c.paths, path{Path: p})
 	}
 	return c
+}
+
+// Among returns a Choice by the rule of another one among other paths, of which none is in use. What is
+// known of a path that was there before stays known, in whatever order they are. What its
+// server has done to this client counts on even if the path is missing for a time.
+func Among(c *Choice, now time.Time, paths []Path) *Choice {
+	next := New(paths, c.options)
+	next.moved, next.gone = c.moved, remembered(c, now)
+	known := maps.Clone(next.gone)
+	for i := range c.paths {
+		known[c.paths[i].Path] = c.paths[i]
+	}
+	for i, p := range paths {
+		if was, ok := known[p]; ok {
+			was.samples, was.next = slices.Clone(was.samples), time.Time{}
+			next.paths[i] = was
+		}
+		delete(next.gone, p)
+	}
+	return next
+}
+
+// remembered is what counts of all paths even while they are missing.
+func remembered(c *Choice, now time.Time) map[Path]path {
+	all := map[Path]path{}
+	keep := func(p path) {
+		if p.shunned.After(now) || p.weight != Open && now.Sub(p.weighed) <= believed {
+			all[p.Path] = path{Path: p.Path, weight: p.weight, weighed: p.weighed, shunned: p.shunned, shunWhy: p.shunWhy, lenient: p.lenient}
+		}
+	}
+	for _, p := range c.gone {
+		keep(p)
+	}
+	for _, p := range c.paths {
+		keep(p)
+	}
+	return all
 }
 
 // Sample notes that a packet was answered after a delay, or that so long was waited for an
@@ -172,12 +213,12 @@ func (c *Choice) excuse(p *path) {
 }
 
 // Traffic notes which share of the tunnel's packets was lost lately on the present path,
-// from 0 to 1.
+// from 0 to 1. A figure counts until the next one, for trafficTime at most.
 func (c *Choice) Traffic(now time.Time, lost float64) {
 	if c.present < 0 {
 		return
 	}
-	c.paths[c.present].traffic = lost
+	c.paths[c.present].traffic = traffic{lost, now}
 	if lost > 0.01 {
 		c.suspect(now)
 	}
@@ -202,14 +243,15 @@ func (c *Choice) others(now time.Time) {
 	}
 }
 
-// Use says that a path is in use from now on; -1: none.
+// Use says that a path is in use from now on, by a connection that works; -1: none.
 func (c *Choice) Use(now time.Time, n int) {
-	if n == c.present {
+	if n == c.present { // it may be another session with the same server
+		c.Alive()
 		return
 	}
 	if c.present >= 0 {
 		p := &c.paths[c.present]
-		p.traffic = 0
+		p.traffic = traffic{}
 		if c.failed {
 			p.left, p.next = now, now
 		}
@@ -226,8 +268,10 @@ func (c *Choice) Weigh(now time.Time, n int, w Weight) {
 }
 
 // Refused leaves out a path for a while, whose server did not let this client in though it
-// may have answered.
-func (c *Choice) Refused(now time.Time, n int) { c.paths[n].shunned = now.Add(shun) }
+// may have answered. Why is for people.
+func (c *Choice) Refused(now time.Time, n int, why string) {
+	c.paths[n].shunned, c.paths[n].shunWhy = now.Add(shun), why
+}
 
 // Failed says that the present path does not work any more, until a sample of it is answered.
 func (c *Choice) Failed(now time.Time) {
@@ -310,7 +354,7 @@ func (c *Choice) Decide(now time.Time) (to int, why string, ok bool) {
 		c.better, c.since = best, now
 		b.next = now
 	}
-	if now.Sub(c.since) < c.options.Steady || now.Sub(c.moved) < c.options.rest() || b.answeredSince(c.since) < enough {
+	if now.Sub(c.since) < c.options.Steady || now.Sub(c.moved) < c.options.rest() || b.answeredSince(c.since) < enough || p.traffic.before(c.since) {
 		return -1, "", false
 	}
 	return best, fmt.Sprintf("it has been better for %v: %s, and the present one %s", now.Sub(c.since).Round(time.Second), b.figures(), p.figures()), true

@@ -2,6 +2,7 @@ package fastest
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,13 +59,20 @@ func (w *world) sample(n int) {
 	w.c.Sample(w.now, n, delay, lost)
 }
 
-// run lets time pass, in steps of a tenth of a second.
-func (w *world) run(d time.Duration) {
+// run lets time pass, in steps of a tenth of a second, with a tunnel that is full.
+func (w *world) run(d time.Duration) { w.pass(d, true) }
+
+// idle is run with a tunnel that is empty.
+func (w *world) idle(d time.Duration) { w.pass(d, false) }
+
+func (w *world) pass(d time.Duration, full bool) {
 	for end := w.now.Add(d); w.now.Before(end); w.now = w.now.Add(100 * time.Millisecond) {
 		if w.now.Sub(w.seen) >= 2*time.Second {
 			w.seen = w.now
 			w.sample(w.at)
-			w.c.Traffic(w.now, w.loss[w.at])
+			if full {
+				w.c.Traffic(w.now, w.loss[w.at])
+			}
 		}
 		for _, n := range w.c.Due(w.now) {
 			w.asked++
@@ -151,7 +159,7 @@ func TestSparse(t *testing.T) {
 // for ever.
 func TestRefused(t *testing.T) {
 	w := newWorld(t, Options{}, 10*msec, 40*msec)
-	w.c.Refused(w.now, 0)
+	w.c.Refused(w.now, 0, "it let nobody in")
 	w.use(-1)
 	if n, ok := w.c.Best(w.now); !ok || n != 1 {
 		t.Fatalf("best is %d, %v", n, ok)
@@ -197,9 +205,9 @@ func TestWeight(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	w := newWorld(t, Options{}, 10*msec, 40*msec, 90*msec)
-	w.c.Refused(w.now, 2)
+	w.c.Refused(w.now, 2, "it let nobody in")
 	rows := w.c.Table(w.now)
-	if !rows[0].Chosen || rows[0].Why != "in use, and the best" || rows[1].Chosen || rows[1].Delay != 40 || !strings.Contains(rows[2].Why, "did not let this client in") {
+	if !rows[0].Chosen || rows[0].Why != "in use, and the best" || rows[1].Chosen || rows[1].Delay != 40 || !strings.Contains(rows[2].Why, "it let nobody in; left out for 5m0s more") {
 		t.Errorf("%+v", rows)
 	}
 	fresh := New([]Path{{Name: "a"}}, Options{})
@@ -270,5 +278,72 @@ func TestLeftTooSoon(t *testing.T) {
 	fails(time.Minute)
 	if got := w.c.Patience(); got != 2*patience {
 		t.Errorf("after a minute it is given %v, and was %v before", got, patience)
+	}
+}
+
+// TestAmong: what is known of paths stays known when others come and go, in any order; that
+// one did not let this client in even while it is missing.
+func TestAmong(t *testing.T) {
+	w := newWorld(t, Options{}, 10*msec, 40*msec, 90*msec)
+	w.c.Refused(w.now, 0, "it let nobody in")
+	w.c.Weigh(w.now, 1, Draining)
+	a, b, c, d := Path{Name: "a"}, Path{Name: "b"}, Path{Name: "c"}, Path{Name: "d"}
+	whys := func(paths ...Path) (list []string) {
+		w.c = Among(w.c, w.now, paths)
+		for _, r := range w.c.Table(w.now) {
+			list = append(list, r.Name+": "+r.Why)
+		}
+		return list
+	}
+	out, drains := "a: it let nobody in; left out for 5m0s more", "b: it asks its clients to leave"
+	for _, step := range []struct{ got, want []string }{
+		{whys(c, a, b), []string{"c: the best of those that answer", out, drains}},
+		{whys(d, c), []string{"d: not measured yet", "c: the best of those that answer"}},
+		{whys(b, a), []string{drains, out}},
+	} {
+		if !slices.Equal(step.got, step.want) {
+			t.Errorf("%q, want %q", step.got, step.want)
+		}
+	}
+	whys(d)
+	w.now = w.now.Add(shun + believed)
+	if got := whys(a, b); !slices.Equal(got, []string{"a: not measured yet", "b: not measured yet"}) || len(w.c.gone) > 0 {
+		t.Errorf("%q, and %d are remembered", got, len(w.c.gone))
+	}
+}
+
+// TestOldLoss: a loss of the tunnel's packets that was seen once, while much passed, is no
+// reason to move when nothing passes any more.
+func TestOldLoss(t *testing.T) {
+	for _, steady := range []time.Duration{3 * time.Second, DefaultSteady} {
+		w := newWorld(t, Options{Steady: steady}, 30*msec, 32*msec)
+		for w.now = w.now.Add(2 * time.Minute); w.c.paths[0].traffic.lost == 0; w.c.Traffic(w.now, 0.03) {
+			w.idle(5 * time.Second)
+		}
+		w.idle(time.Minute)
+		if len(w.moves) > 0 {
+			t.Errorf("SECONDS %v: moved: %q", steady, w.moves)
+		}
+		for range 20 {
+			w.idle(5 * time.Second)
+			w.c.Traffic(w.now, 0.03)
+		}
+		if len(w.moves) == 0 {
+			t.Errorf("SECONDS %v: a loss that goes on moves nobody", steady)
+		}
+	}
+}
+
+// TestAnotherSession: the silence of a session that the server has forgotten is none of the
+// session that takes its place.
+func TestAnotherSession(t *testing.T) {
+	w := newWorld(t, Options{}, 10*msec, 40*msec)
+	w.sample(0)
+	w.c.Sample(w.now, 0, 120*msec, true)
+	w.c.Failed(w.now)
+	w.use(0)
+	w.sample(1)
+	if n, why, ok := w.c.Decide(w.now); ok || w.c.Silent() {
+		t.Errorf("to %d: %s", n, why)
 	}
 }

@@ -14,8 +14,9 @@ type path struct {
 	weight  Weight
 	weighed time.Time // last
 	shunned time.Time // until then
+	shunWhy string    // what its server did
 	next    time.Time // when to measure
-	traffic float64   // share of packets of the tunnel that were lost; of the present path
+	traffic traffic   // of the present path
 	left    time.Time // as one that does not answer any more, and it has not answered since
 	lenient int       // how often it was left so, and answered soon after
 }
@@ -27,6 +28,16 @@ type sample struct {
 	delay time.Duration
 	lost  bool
 }
+
+// traffic is the share of the tunnel's packets that were lost, as seen at a time. The zero
+// value is none.
+type traffic struct {
+	lost float64
+	at   time.Time
+}
+
+// before reports whether there is a loss that was seen before a time, and not since.
+func (t traffic) before(since time.Time) bool { return t.lost > 0 && !t.at.After(since) }
 
 // recovered takes a sample of a path that is not in use: one that was left as dead a moment
 // ago and answers is given more time from then on.
@@ -43,6 +54,9 @@ func (p *path) recovered(now time.Time, lost bool) {
 // age forgets what is too old to count.
 func (p *path) age(now time.Time, present bool) {
 	p.samples = p.forget(now)
+	if now.Sub(p.traffic.at) > trafficTime {
+		p.traffic = traffic{}
+	}
 	if !present && now.Sub(p.weighed) > believed {
 		p.weight = Open
 	}
@@ -116,9 +130,9 @@ func (p *path) loss() float64 {
 		}
 	}
 	if lost == 0 {
-		return p.traffic
+		return p.traffic.lost
 	}
-	return max(p.traffic, (lost-doubt*math.Sqrt(lost))/float64(len(p.samples)))
+	return max(p.traffic.lost, (lost-doubt*math.Sqrt(lost))/float64(len(p.samples)))
 }
 
 // score is what paths are compared by, less is better; 0: nothing is known.

@@ -46,7 +46,7 @@ func (c *Choice) why(now time.Time, n, chosen int) string {
 	p := &c.paths[n]
 	switch {
 	case p.shunned.After(now):
-		return fmt.Sprintf("it answered, and did not let this client in; left out for %v more", p.shunned.Sub(now).Round(time.Second))
+		return fmt.Sprintf("%s; left out for %v more", p.shunWhy, p.shunned.Sub(now).Round(time.Second))
 	case p.weight == Draining:
 		return "it asks its clients to leave"
 	case len(p.samples) == 0:
@@ -74,7 +74,7 @@ func (c *Choice) reason(now time.Time, n int) string {
 	case c.failed:
 		return "in use, and silent now"
 	case !found:
-		return "in use; no other answers"
+		return "in use; no other answers and is not left out"
 	case c.paths[best].rank() < c.paths[n].rank():
 		return "in use; no other is clearly better"
 	}
