@@ -65,6 +65,21 @@ type Trier interface {
 	TryBatch(batch []*buf.Packet) (int, error)
 }
 
+// Hurrier is a link that can be told not to wait for a slow peer any more.
+type Hurrier interface {
+	// Hurry has each WriteBatch drop what there is no room for from now on, as TryBatch
+	// does, also one that waits.
+	Hurry()
+}
+
+// Hurry has a link wait for a slow peer no more (Hurrier). One that never waits stays as
+// it is.
+func Hurry(l Link) {
+	if h, ok := l.(Hurrier); ok {
+		h.Hurry()
+	}
+}
+
 // Crowder is a link that knows how much waits to be sent.
 type Crowder interface {
 	// Crowded is what the function Crowded calls.

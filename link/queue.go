@@ -22,7 +22,6 @@ type queue struct {
 	tried
 	flush func() // of the goroutine; a value, for one with arguments would allocate
 	limit int
-	drop  bool
 
 	class uint8 // of what is sent at present
 
@@ -35,6 +34,7 @@ type queue struct {
 	sent          int       // bytes of left that are sent
 	flying        int       // packets the goroutine is writing
 	busy          bool      // the goroutine is running
+	drop          bool      // nobody waits for room
 	closing       bool
 	err           error // of writing; ends everything
 }
@@ -94,8 +94,16 @@ func (q *queue) init(conn net.Conn, o TCPOptions) {
 	q.step, q.flush = q.try, q.writeAll
 }
 
+// hurry has nobody wait for room from now on.
+func (q *queue) hurry() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.drop = true
+	q.change.Broadcast()
+}
+
 // add queues packets and sends what can be sent. If it is patient it waits for
-// room. It returns how many packets were queued.
+// room, unless the queue drops packets. It returns how many packets were queued.
 func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 	if len(batch) == 0 {
 		return 0, nil
@@ -124,14 +132,14 @@ func (q *queue) add(batch []*buf.Packet, patient bool) (n int, err error) {
 var errTooLong = fmt.Errorf("link: TCP carries packets of %d bytes at most; set a smaller tun-mtu: %w", maxLength, syscall.EMSGSIZE)
 
 // enqueue queues one packet if there is room, or if sending makes room. If patient
-// it waits for room. The caller holds mu.
+// it waits for room, unless the queue drops packets. The caller holds mu.
 func (q *queue) enqueue(p *buf.Packet, patient bool) bool {
 	f, limit := &q.data, q.limit
 	if isControl(p.Bytes()) {
 		f, limit = &q.control, controlLimit
 	}
 	for q.before(f) >= limit && q.err == nil && !q.closing {
-		if q.send(); q.before(f) < limit || !patient {
+		if q.send(); q.before(f) < limit || !patient || q.drop {
 			break
 		}
 		q.change.Wait()

@@ -19,6 +19,7 @@ import (
 var (
 	_ Link           = (*TCP)(nil)
 	_ Trier          = (*TCP)(nil)
+	_ Hurrier        = (*TCP)(nil)
 	_ Streamer       = (*TCP)(nil)
 	_ buf.BatchSizer = (*TCP)(nil)
 )
@@ -44,7 +45,7 @@ type TCPOptions struct {
 	// its sender; 0 means DefaultQueueLimit.
 	QueueLimit int
 	// Drop drops packets when the queue is full, so that a slow peer delays nobody
-	// else. Otherwise WriteBatch waits for room; TryBatch never does.
+	// else. Otherwise WriteBatch waits for room, until Hurry; TryBatch never does.
 	Drop bool
 }
 
@@ -181,11 +182,14 @@ func (t *TCP) Detach() (conn net.Conn, read []byte) { return t.conn, t.in[t.star
 // WriteBatch queues each packet for the peer, control packets before data, and
 // sends many with one system call. See Link and TCPOptions.Drop.
 func (t *TCP) WriteBatch(batch []*buf.Packet) (int, error) {
-	return t.write(batch, !t.queue.drop)
+	return t.write(batch, true)
 }
 
 // TryBatch is a WriteBatch that drops what there is no room for. See Trier.
 func (t *TCP) TryBatch(batch []*buf.Packet) (int, error) { return t.write(batch, false) }
+
+// Hurry has a full queue drop packets from now on (TCPOptions.Drop). See Hurrier.
+func (t *TCP) Hurry() { t.queue.hurry() }
 
 func (t *TCP) write(batch []*buf.Packet, patient bool) (int, error) {
 	n, err := t.queue.add(batch, patient)

@@ -304,6 +304,40 @@ func TestTCPWaits(t *testing.T) {
 	})
 }
 
+// TestTCPHurry: after Hurry a writer that waits for a slow peer goes on, and none waits
+// again. What is queued is still sent.
+func TestTCPHurry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := net.Pipe()
+		from := NewTCP(a, TCPOptions{QueueLimit: 2})
+		done := make(chan int, 1)
+		go func() {
+			n, _ := from.WriteBatch(framePackets(dataOp, "1", "2", "3", "4", "5", "6"))
+			done <- n
+		}()
+		synctest.Wait()
+		Hurry(from)
+		synctest.Wait()
+		select {
+		case n := <-done:
+			if n != 2 || from.Dropped() != 4 {
+				t.Errorf("%d queued and %d dropped, not 2 and 4", n, from.Dropped())
+			}
+		default:
+			t.Fatal("it still waits")
+		}
+		if n, err := from.WriteBatch(framePackets(dataOp, "7")); n != 0 || err != nil {
+			t.Errorf("wrote %d: %v", n, err)
+		}
+		from.WriteBatch(framePackets(controlOp, "bye"))
+		from.Close()
+		got, _ := io.ReadAll(b)
+		if want := framed("\x481", "\x482", "\x20bye"); !bytes.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // TestTCPCloseSends: what was queued before Close still goes out, and a peer
 // that never reads does not hold the connection.
 func TestTCPCloseSends(t *testing.T) {

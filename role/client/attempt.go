@@ -216,6 +216,7 @@ func endsBy(e session.Event) error {
 // the server hears of the new address at once. One that is not up yet ends, since a new
 // one is up sooner.
 func (a *attempt) follow(ctx context.Context) error {
+	a.mover.former.cut(a.opts.Network)
 	if a.up && a.uplink.unpinned() {
 		if err := a.keepReachable(ctx, apart(a.Client)...); err != nil {
 			a.log.Debug("the way to the server could not be led past the tunnel", "error", err)

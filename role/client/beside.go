@@ -83,13 +83,16 @@ func (s *sessions) add(p *tunnel.Peer) {
 }
 
 // promote makes a session the present one. The one before is the former then, by which
-// packets from some addresses go on to leave. What was the former until then has been
-// removed.
+// packets from some addresses go on to leave, and nothing waits for it any more: it may be
+// dead, or slow. What was the former until then has been removed.
 func (s *sessions) promote(p *tunnel.Peer, from []netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if before := s.load().present; before != p {
 		s.now.Store(&those{present: p, former: before, from: from})
+		if before != nil {
+			link.Hurry(before.Link())
+		}
 	}
 }
 

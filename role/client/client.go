@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,6 +35,8 @@ type Options struct {
 	Open bringup.Opener
 	// Listen opens a socket for UDP; nil: link.ListenUDP.
 	Listen func(link.Options) (link.Link, error)
+	// Dial connects over TCP; nil: link.DialTCP.
+	Dial func(context.Context, link.Options, netip.AddrPort) (net.Conn, error)
 	// Resolve finds a remote's addresses where no tunnel is in the way; nil: the
 	// system's resolver.
 	Resolve profile.Resolver
@@ -133,7 +136,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 	if !c.Pull {
 		return nil, errors.New("this configuration has no `client` (or `pull`) line: it is for a server, or for one of two paired hosts")
 	}
-	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Ask: o.Ask, Asker: o.Asker},
+	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Dial: o.Dial, Ask: o.Ask, Asker: o.Asker},
 		ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1), mover: newMover()}
 	if err := unlock(c, o); err != nil {
 		return nil, err

@@ -27,10 +27,11 @@ const (
 // gives go on by it, while it lives.
 type former struct {
 	server netip.Addr
+	local  netip.Addr // this host's end, over TCP
 	peer   *tunnel.Peer
 	keep   bool         // for those, if there are any
 	from   []netip.Addr // the addresses
-	hurry  context.CancelFunc
+	hurry  context.CancelCauseFunc
 	over   chan struct{}
 	err    error // why it ended, if not because nothing needed it any more; before over is closed
 }
@@ -65,6 +66,14 @@ func (f *former) follow() {
 	}
 }
 
+// cut ends it if it is over TCP and this host has its end's address no more: nothing can
+// come by it.
+func (f *former) cut(n Network) {
+	if f != nil && f.local.IsValid() && n != nil && !n.Has(f.local) {
+		f.hurry(errMoved)
+	}
+}
+
 // has reports whether an address is in a list, not as a former one.
 func has(list []hostnet.Address, a netip.Addr) bool {
 	return slices.ContainsFunc(list, func(o hostnet.Address) bool { return o.Prefix.Addr() == a && !o.Former })
@@ -96,12 +105,12 @@ func (x Controls) Former() (p *tunnel.Peer, from []netip.Addr) {
 // leave leaves a connection whose place another one has taken; dead: without waiting for
 // anything from it.
 func (m *mover) leave(ctx context.Context, a *attempt, dead bool) {
-	hurry, hasten := context.WithCancel(ctx)
+	hurry, hasten := context.WithCancelCause(ctx)
 	f := m.former
 	f.hurry, f.over = hasten, make(chan struct{})
 	go func() {
 		defer close(f.over)
-		defer hasten()
+		defer hasten(nil)
 		defer a.close()
 		if !dead {
 			f.err = retire(hurry, a, f.from)
@@ -111,7 +120,7 @@ func (m *mover) leave(ctx context.Context, a *attempt, dead bool) {
 
 // retire lets a connection that was left go on until what was on its way has come, and
 // nothing on this host needs it any more, and tells its server that it ends. The end of ctx
-// ends that at once. An error is why it ended before.
+// ends that at once, and its cause is the error then. An error is why it ended before.
 func retire(ctx context.Context, a *attempt, from []netip.Addr) error {
 	timer := time.NewTimer(lingering)
 	defer timer.Stop()
@@ -144,7 +153,7 @@ func retire(ctx context.Context, a *attempt, from []netip.Addr) error {
 				timer.Reset(goodbyeTime)
 			}
 		case <-ctx.Done():
-			return nil
+			return early(context.Cause(ctx))
 		}
 	}
 }
@@ -200,7 +209,7 @@ func (m *mover) hasten() {
 	if m.former == nil {
 		return
 	}
-	m.former.hurry()
+	m.former.hurry(nil)
 	<-m.former.over
 	m.former = nil
 }

@@ -289,8 +289,7 @@ func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt
 	done := m.now
 	m.now = nil
 	if o.err == nil {
-		// What is stuck in a TCP connection from the way of before would hold up the adapter's
-		// packets.
+		// Nothing comes any more by a TCP connection from the way of before.
 		dead := done.roams && a.target.Remote.Proto.TCP
 		if o.err = takeOver(ctx, o.next, a, !dead); o.err == nil {
 			m.leave(ctx, a, dead)
@@ -349,6 +348,9 @@ func takeOver(ctx context.Context, b, a *attempt, keep bool) error {
 	m := &b.mover
 	m.hasten()
 	m.former = &former{server: a.target.Near().Addr(), peer: a.peer, keep: keep}
+	if a.target.Remote.Proto.TCP {
+		m.former.local = a.peer.Link().LocalAddr().Addr()
+	}
 	b.base = b.choice.Of(b.target.Remote).Config // which may have been adopted meanwhile
 	reach.At(b.remotes, b.target)
 	b.uplink.to(b.target.Near().Addr())
