@@ -258,7 +258,8 @@ func TestDoctorHealthy(t *testing.T) {
 // is found. --fix mends those that it claims to.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-	all := slices.Concat(clientAilments, serverAilments)
+	onClient := slices.Concat(clientAilments, killSwitchAilments(false))
+	all := slices.Concat(onClient, serverAilments, killSwitchAilments(true))
 	page := newDoctorPage(t, len(all))
 	for i, a := range all {
 		t.Run(a.name, func(t *testing.T) {
@@ -269,7 +270,7 @@ func TestDoctor(t *testing.T) {
 			if after != nil {
 				after()
 			}
-			onServer := i >= len(clientAilments)
+			onServer := i >= len(onClient)
 			f := w.diagnosed(a, w.examine(onServer))
 			if f == nil {
 				return

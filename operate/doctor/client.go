@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -31,6 +32,7 @@ type caller struct {
 	knocked *shared[[]knocking]
 	running *shared[tunnelRun]
 	tried   *shared[*trial]
+	remains *remains
 }
 
 // tunnelRun is the profile's tunnel that runs already.
@@ -52,14 +54,15 @@ func clientChecks(ctx context.Context, o Options, cfg *config.Config) []inspecti
 func (c *caller) checks() []inspection {
 	on := callerTrial{c}
 	return []inspection{
-		c.processCheck(), c.certificateCheck(), c.permissionCheck(), c.resolveCheck(), c.reachCheck(),
+		c.processCheck(), c.remains.check(), c.certificateCheck(), c.permissionCheck(), c.resolveCheck(), c.reachCheck(),
 		c.armourCheck(), c.clockCheck(), on.tlsCheck(), on.loginCheck(), on.cipherCheck(),
 		on.addressCheck(), on.routeCheck(), on.dnsCheck(), on.ipv6Check(), on.mtuCheck(), on.speedCheck(), c.deviceCheck(),
 	}
 }
 
 func newCaller(ctx context.Context, o Options, cfg *config.Config) *caller {
-	c := &caller{Options: o, cfg: cfg, began: time.Now(), resolve: profile.SystemResolver}
+	c := &caller{Options: o, cfg: cfg, began: time.Now(), remains: newRemains(ctx, o, cfg, false)}
+	c.resolve = reach.NewNames(cfg, nil, func() reach.Tunnel { return nil }, slog.New(slog.DiscardHandler)).Lookup // as the client does
 	base := share(ctx, func(context.Context) (*config.Config, error) { return c.parse() })
 	for i := range min(len(cfg.Link.Remotes), mostRemotes) {
 		c.looks = append(c.looks, share(ctx, func(ctx context.Context) (resolved, error) {

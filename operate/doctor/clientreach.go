@@ -84,7 +84,7 @@ func (c *caller) resolveCheck() inspection {
 				continue
 			}
 			said[r.remote.Host] = true
-			judgeName(n, r)
+			judgeName(n, r, c.remains.shut(ctx))
 		}
 		if len(said) == 0 {
 			n.saw("the profile names addresses")
@@ -98,7 +98,11 @@ func (c *caller) resolveCheck() inspection {
 // resolverMend has what to do about a resolver.
 const resolverMend = "cat /etc/resolv.conf; ping the name server there, or name another: resolvectl dns DEVICE 9.9.9.9"
 
-func judgeName(n *notes, r resolved) {
+// seeLeftovers is what to do where a kill switch keeps packets in.
+const seeLeftovers = "see leftovers, above"
+
+// judgeName says what came of a name. shut says that a kill switch keeps questions in.
+func judgeName(n *notes, r resolved, shut bool) {
 	var dns *net.DNSError
 	errors.As(r.err, &dns)
 	seen := ""
@@ -106,6 +110,8 @@ func judgeName(n *notes, r resolved) {
 		seen = r.err.Error()
 	}
 	switch {
+	case r.err != nil && shut && (dns == nil || !dns.IsNotFound):
+		n.problem(fmt.Sprintf("no name server answers for %s: a kill switch of this host keeps the questions in", r.remote.Host), seen, seeLeftovers)
 	case dns != nil && dns.IsNotFound:
 		n.problem(fmt.Sprintf("the name %s does not exist", r.remote.Host), seen, fmt.Sprintf("correct the name in `remote` (line %d of the profile); to ask another name server: dig @9.9.9.9 %s", r.remote.Pos.Line, r.remote.Host))
 	case dns != nil && (dns.IsTimeout || dns.IsTemporary), errors.Is(r.err, context.DeadlineExceeded):
@@ -245,7 +251,12 @@ func (c *caller) reachCheck() inspection {
 			n.skip("no server has an address")
 			return
 		}
+		shut := c.remains.shut(ctx)
 		for _, k := range list {
+			if shut && k.Err != nil && (k.Refused() || k.connectFailed() || errors.Is(k.Err, syscall.EHOSTUNREACH) || errors.Is(k.Err, syscall.EACCES) || errors.Is(k.Err, syscall.EPERM)) {
+				n.problem(fmt.Sprintf("a kill switch of this host keeps in what is for %v", k), k.Err.Error(), seeLeftovers)
+				continue
+			}
 			judgeKnock(n, k)
 		}
 	}}
@@ -265,9 +276,9 @@ func judgeKnock(n *notes, k knocking) {
 	case k.expects != "":
 		n.saw("%v answers, see armour", k)
 	case errors.As(k.Err, &none), errors.Is(k.Err, syscall.ENETUNREACH), errors.Is(k.Err, syscall.EHOSTUNREACH):
-		n.problem(fmt.Sprintf("this host, or a router on the way, has no route to %v%s", k, private), k.Err.Error(), "ip route get "+k.target.Addr.Addr().String())
+		n.problem(noRoute(k)+private, k.Err.Error(), "ip route get "+k.target.Addr.Addr().String())
 	case k.Refused():
-		n.problem(fmt.Sprintf("%v: the host is there, and nothing listens at the port%s", k, private), k.Err.Error(), "start the server, or correct port and protocol in `remote` and `proto`: culvert doctor --dir DIR on the server says at which it listens")
+		n.problem(fmt.Sprintf("%v: the packet is refused: nothing listens at the port, or a firewall, here or on the way, says so%s", k, private), k.Err.Error(), "start the server, or correct port and protocol in `remote` and `proto`: culvert doctor --dir DIR on the server says at which it listens")
 	case k.Elsewhere.IsValid():
 		n.problem(fmt.Sprintf("%v: an answer comes from %v in its place, which no client takes", k, k.Elsewhere), "", "write on the server: multihome; or in the profile, if that is the server: remote "+strings.ReplaceAll(k.Elsewhere.String(), ":", " "))
 	case k.Strange > 0:
@@ -280,6 +291,14 @@ func judgeKnock(n *notes, k knocking) {
 		n.problem(fmt.Sprintf("%v: no answer: a firewall drops the packets, the host is down, or the server does not know the profile's key and stays silent (%s)%s", k, armourOf(k.target.Settings), private),
 			fmt.Sprintf("no answer within %v, and no error from the network", patience), firewall)
 	}
+}
+
+// noRoute says that there is no way to an address. Firewalls answer as routers do.
+func noRoute(k knocking) string {
+	if !errors.Is(k.Err, syscall.EHOSTUNREACH) {
+		return fmt.Sprintf("this host, or a router on the way, has no route to %v", k)
+	}
+	return fmt.Sprintf("this host, or a router on the way, has no route to %v, or a firewall, here or on the way, refuses the packet", k)
 }
 
 func judgeForeign(n *notes, k knocking) {

@@ -57,7 +57,7 @@ func serverChecks(ctx context.Context, o Options, cfg *config.Config) []inspecti
 	s.running = share(ctx, s.whoRuns)
 	keys, host := serverKeys{s}, serverHost{s}
 	return []inspection{
-		s.processCheck(), keys.certificateCheck(), keys.listCheck(), keys.clientsCheck(),
+		s.processCheck(), newRemains(ctx, o, cfg, true).check(), keys.certificateCheck(), keys.listCheck(), keys.clientsCheck(),
 		clockCheck(o.Now, s.latest), keys.permissionCheck(), keys.userCheck(),
 		host.deviceCheck(), host.capabilityCheck(), host.portCheck(), host.answerCheck(),
 		host.forwardingCheck(), host.natCheck(), host.policyCheck(), host.networkCheck(),

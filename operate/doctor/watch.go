@@ -33,7 +33,7 @@ func cheap(ctx context.Context, o Options, cfg *config.Config) []inspection {
 	})
 	keys, host := serverKeys{s}, serverHost{s}
 	list := []inspection{keys.certificateCheck(), keys.listCheck(), keys.clientsCheck(), keys.permissionCheck(), clockCheck(o.Now, s.latest),
-		host.policyCheck(), host.networkCheck(), host.filesCheck(), s.poolCheck()}
+		host.policyCheck(), host.networkCheck(), host.filesCheck(), s.poolCheck(), newRemains(ctx, s.Options, cfg, true).check()}
 	if o.Forward {
 		list = append(list, host.forwardingCheck(), host.natCheck())
 	}
