@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,11 +63,13 @@ func TestLearnLive(t *testing.T) {
 	if got := elements("names4"); strings.Count(got, "100.64.") != 10000 {
 		t.Errorf("%d addresses are back", strings.Count(got, "100.64."))
 	}
-	for end := time.Now().Add(10 * time.Second); !strings.Contains(n.in("ip rule"), "20000:") && time.Now().Before(end); {
+	kept := func() string { return n.in("ip rule", "ip route show table 43560") }
+	all := []string{"20000:", "20001:", "20002:", "20003:", "unreachable default", "default dev tun0"}
+	missing := func(what string) bool { return !strings.Contains(kept(), what) }
+	for end := time.Now().Add(10 * time.Second); slices.ContainsFunc(all, missing) && time.Now().Before(end); {
 		time.Sleep(50 * time.Millisecond)
 	}
-	n.expect("kept", n.in("ip rule"), "20000:", "20001:", "20002:", "20003:")
-	n.expect("kept", n.in("ip route show table 43560"), "unreachable default", "default dev tun0")
+	n.expect("kept", kept(), all...)
 	n.expect("refused", n.in("ip -6 route show"), "unreachable 2001:db8:7::/48")
 	a.kill()
 	n.cleanup()

@@ -82,6 +82,11 @@ func (l *lab) join(a, b *netns) wire {
 	mustRun(l.t, "ip", "link", "add", dev, "netns", a.name, "type", "veth", "peer", "name", dev, "netns", b.name)
 	a.up(dev, w.a4, w.a6)
 	b.up(dev, w.b4, w.b6)
+	for _, n := range []*netns{a, b} {
+		n.eventually("the kernel knows that "+dev+" has a carrier", func() bool {
+			return !strings.Contains(n.ip("route", "show", "table", "all", "dev", dev)+n.ip("-6", "route", "show", "table", "all", "dev", dev), "linkdown")
+		})
+	}
 	return w
 }
 
@@ -228,7 +233,6 @@ func removeNamespace(name string) {
 	}
 	exec.Command("ip", "netns", "del", name).Run()
 	os.RemoveAll(etcDir(name))
-	os.Remove("/etc/netns") // only when empty
 }
 
 var ourName = regexp.MustCompile(`^` + namePrefix + `(\d+)-`)

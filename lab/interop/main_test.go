@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 	sideBySide()
 	code := m.Run()
 	os.RemoveAll(credentialsDir())
+	os.Remove("/etc/netns") // only when empty
 	os.Exit(code)
 }
 

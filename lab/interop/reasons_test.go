@@ -5,6 +5,7 @@ package interop
 import (
 	"encoding/hex"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -76,8 +77,9 @@ func firstLine(text string) string {
 }
 
 // TestTraceMTU: with `mtu-disc yes`, what a device of the path is too small for
-// is named at the socket of either role, over either protocol; without it, the
-// packet is cut and arrives.
+// is named by either role, over either protocol, at the socket or, where the path is
+// measured by then, before it; the sender hears what fits. Without it, the packet is cut and
+// arrives.
 func TestTraceMTU(t *testing.T) {
 	t.Parallel()
 	const large = 1300 // carries the packet inside, but not outside
@@ -89,12 +91,16 @@ func TestTraceMTU(t *testing.T) {
 			tun.client.pingSize(serverIPv4, large)
 			tun.client.ip("link", "set", "eth0", "mtu", "1280")
 			tun.server.ip("link", "set", "eth0", "mtu", "1280")
-			for from, to := range map[*netns]fmt.Stringer{tun.client: serverIPv4, tun.server: tun.clientIPv4.prefix.Addr()} {
-				from.drops(t, "icmp", "adapter queue route seal link dropped: larger than the MTU", func() {
-					from.try("ping", "-n", "-c", "1", "-W", "1", "-s", fmt.Sprint(large), to.String())
+			ping := []string{"ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", fmt.Sprint(large)}
+			toServer, toClient := append(ping, serverIPv4.String()), append(ping, tun.clientIPv4.prefix.Addr().String())
+			for n, argv := range map[*netns][]string{tun.client: toServer, tun.server: toClient} {
+				n.drops(t, "icmp", "dropped: larger than the MTU", func() { n.try(argv...) })
+				n.counts(t, "  larger than the MTU\n")
+				n.eventually("the host knows what fits", func() bool {
+					full := n.exec(argv)
+					out, _ := exec.Command(full[0], full[1:]...).CombinedOutput()
+					return strings.Contains(string(out), "essage too long")
 				})
-				from.try("ping", "-n", "-c", "1", "-W", "1", "-s", fmt.Sprint(large), to.String()) // nobody watches
-				from.counts(t, "       2  larger than the MTU\n")
 			}
 			tun.client.ping(serverIPv4)
 		})

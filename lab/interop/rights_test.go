@@ -215,13 +215,16 @@ func withoutVarying(text string) string {
 				fields[i] = "WHEN"
 			}
 		}
-		lines = append(lines, counts.ReplaceAllString(strings.Join(fields, "|"), "$1|IN|OUT|WHEN"))
+		line = counts.ReplaceAllString(strings.Join(fields, "|"), "$1|IN|OUT|WHEN")
+		lines = append(lines, queued.ReplaceAllString(line, "${1}N"))
 	}
 	return strings.Join(lines, "\n")
 }
 
 var (
 	when = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$|^\d{10}$`)
+	// queued is how many broadcasts waited at the same time.
+	queued = regexp.MustCompile(`(Max bcast/mcast queue length\|)\d+`)
 	// counts are the two before the first time of a client.
 	counts = regexp.MustCompile(`(OUTER.*)\|\d+\|\d+\|WHEN`)
 )
