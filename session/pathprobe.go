@@ -94,15 +94,21 @@ func (p *PathProbe) Measure(now time.Time, inner int, e Echo) {
 	}
 }
 
-// Again has the path measured anew, because it may be another one.
+// Again has the path measured anew, because it may be another one. What was reported holds
+// no more: the same is reported again.
 func (p *PathProbe) Again(now time.Time) {
-	if p.top > 0 && p.phase != pathHello {
+	switch {
+	case p.top == 0:
+		return
+	case p.phase == pathHello:
+		p.tries = 0 // the question that is due next counts as the first
+	default:
 		if p.known.Size == 0 {
 			p.ask(nil) // it was out of reach, perhaps
 		}
-		p.known, p.trip = PathMeasured{}, 0
 		p.begin(now)
 	}
+	p.known, p.trip = PathMeasured{}, 0
 }
 
 func (p *PathProbe) off() {

@@ -169,6 +169,30 @@ func TestPathProbeChange(t *testing.T) {
 	}
 }
 
+// TestPathProbeAgain: on another way everything is found and reported anew, also if that
+// comes while the peer is asked whether it answers, and has not yet.
+func TestPathProbeAgain(t *testing.T) {
+	silence := func(_ *end, b []byte) bool { return b[0]>>3 == 9 }
+	for asked := 1; asked <= helloTries; asked++ {
+		sim := measuring(t, path{delay: time.Millisecond, mtu: 1300})
+		sim.pass(10 * time.Second)
+		sim.drop = silence
+		p := sim.client.Path
+		sim.run(raiseEvery, func() bool {
+			sim.client.data.carry(&sim.client.data.sent, sim.now, 100)
+			return p.phase == pathHello && p.tries == asked
+		})
+		sim.client.Path.Again(sim.now)
+		sim.pass(100 * time.Millisecond)
+		sim.drop = nil
+		sim.pass(5 * time.Second)
+		want := PathMeasured{1300, outerSize}
+		if got := measurements(sim.client); len(got) != 2 || got[0] != want || got[1] != want {
+			t.Errorf("after %d questions: %+v, want %v twice", asked, got, want)
+		}
+	}
+}
+
 // TestPathProbeFarAway: a path with a long round trip is measured as exactly, though
 // questions are repeated before the first answer can come.
 func TestPathProbeFarAway(t *testing.T) {
