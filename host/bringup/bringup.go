@@ -39,7 +39,8 @@ type Adapter struct {
 	queued   sync.Once
 	queues   []nic.NIC
 	applied  Applied
-	want     State          // that was applied
+	want     State          // that programs are told of, and Finish completes
+	present  present        // that this host was brought to
 	device   *tuntap.Device // nil without one
 	ethernet *ether.NIC     // in NIC, for an Ethernet adapter
 	hooks    hooked
@@ -48,7 +49,7 @@ type Adapter struct {
 // NewAdapter returns an adapter of its parts, for Openers outside of this package: n, and
 // what a state did to this host. Nothing is opened.
 func NewAdapter(n nic.NIC, a Applied, want State) *Adapter {
-	return &Adapter{NIC: n, applied: a, want: want}
+	return &Adapter{NIC: n, applied: a, want: want, present: present{state: want}}
 }
 
 // Overflow is how many packets waited too long in a device's queue, or found it
@@ -142,7 +143,7 @@ func Kernel(o Options) Opener {
 // with an error.
 func (o Options) bringUp(ctx context.Context, device *tuntap.Device, want State) (a *Adapter, err error) {
 	want.Device = device.Name()
-	a = &Adapter{NIC: device, device: device, FollowMAC: device.Follow, want: want}
+	a = &Adapter{NIC: device, device: device, FollowMAC: device.Follow, want: want, present: present{state: want}}
 	a.applied, err = o.Apply(ctx, want.State)
 	if err = a.partial(err); err != nil {
 		device.Close()
@@ -200,7 +201,8 @@ func (a *Adapter) apply(ctx context.Context, want State) error {
 		return nil
 	}
 	changed := a.updateEthernet(want.Ethernet)
-	err := a.partial(a.applied.Update(ctx, want.State))
+	err := a.partial(a.present.bring(ctx, a.applied, want))
+	a.Partial = a.present.own(a.Partial)
 	a.Changes = a.applied.Changes()
 	if changed {
 		a.ethernet.Replug()
@@ -224,7 +226,7 @@ func (a *Adapter) close() (undone, failed error) {
 		failed = errors.Join(failed, atEnd(a.down))
 	}
 	if a.applied != nil {
-		undone = errors.Join(undone, a.applied.Undo(context.Background()))
+		undone = errors.Join(undone, a.present.leave(a.applied))
 	}
 	undone = errors.Join(undone, a.NIC.Close())
 	return undone, errors.Join(failed, atEnd(a.down))

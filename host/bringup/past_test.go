@@ -15,16 +15,20 @@ import (
 // host takes every State, and has some name servers.
 type host struct {
 	states  []hostnet.State
+	undone  bool
 	servers []hostnet.NameServer
 	fail    error
 }
 
 func (h *host) Update(_ context.Context, want hostnet.State) error {
-	h.states = append(h.states, want)
+	h.states, h.undone = append(h.states, want), false
 	return h.fail
 }
-func (*host) Undo(context.Context) error { return nil }
-func (*host) Changes() []string          { return nil }
+func (h *host) Undo(context.Context) error {
+	h.undone = true
+	return nil
+}
+func (*host) Changes() []string { return nil }
 func (h *host) Resolvers(context.Context, string) (hostnet.Resolvers, error) {
 	return hostnet.Resolvers{Servers: h.servers}, nil
 }
@@ -51,7 +55,7 @@ func TestCarries(t *testing.T) {
 		{State{State: local}, "2001:db8::1", true}, {State{State: local}, "fe80::1", false},
 		{State{Ethernet: &ether.Network{}}, "192.0.2.1", true}, {State{}, "192.0.2.1", false},
 	} {
-		if got := (&Adapter{want: c.state}).Carries(ip(c.to)); got != c.want {
+		if got := (&Adapter{present: present{state: c.state}}).Carries(ip(c.to)); got != c.want {
 			t.Errorf("%s: %v; the state is %+v", c.to, got, c.state)
 		}
 	}
@@ -64,7 +68,7 @@ func TestPast(t *testing.T) {
 	six := netip.MustParsePrefix("2001:db8::1/128")
 	for _, fail := range []error{nil, &hostnet.PartialError{Failures: []hostnet.Failure{{What: "name resolution"}, {Route: six}}}} {
 		h := &host{fail: fail}
-		a := &Adapter{NIC: nic.NewNull("tun0", nic.IP, 1500), applied: h, want: want}
+		a := &Adapter{NIC: nic.NewNull("tun0", nic.IP, 1500), applied: h, present: present{state: want}}
 		failed := errors.New("not answered")
 		err := a.Past(t.Context(), []netip.Addr{ip("192.0.2.1"), ip("2001:db8::1")}, func(past []netip.Addr) error {
 			if !slices.Contains(past, ip("192.0.2.1")) || slices.Contains(past, six.Addr()) == (fail != nil) {
@@ -84,10 +88,77 @@ func TestPast(t *testing.T) {
 		}
 	}
 	h := &host{fail: hostnet.ErrPermission}
-	a := &Adapter{NIC: nic.NewNull("tun0", nic.IP, 1500), applied: h, want: want}
-	err := a.Past(t.Context(), nil, func([]netip.Addr) error { t.Error("asked without routes"); return nil })
+	a := &Adapter{NIC: nic.NewNull("tun0", nic.IP, 1500), applied: h, present: present{state: want}}
+	err := a.Past(t.Context(), []netip.Addr{ip("192.0.2.1")}, func([]netip.Addr) error { t.Error("asked without routes"); return nil })
 	if !errors.Is(err, hostnet.ErrPermission) || len(h.states) != 2 {
 		t.Errorf("%v, %d states", err, len(h.states))
+	}
+}
+
+// TestPastTogether: calls that run at once do not take each other's way, nor does an Update;
+// the host is changed for what is new alone, and not at all once the adapter is closed.
+func TestPastTogether(t *testing.T) {
+	want := func(dst string) State {
+		return State{State: hostnet.State{Device: "tun0", Routes: []hostnet.Route{route(dst, false)}}}
+	}
+	h := &host{}
+	a := NewAdapter(nic.NewNull("tun0", nic.IP, 1500), h, want("0.0.0.0/1"))
+	held := func(when string, states int, dst string, past ...string) {
+		t.Helper()
+		routes := []hostnet.Route{route(dst, false)}
+		for _, p := range past {
+			routes = append(routes, route(p, true))
+		}
+		if now := h.states[len(h.states)-1]; len(h.states) != states || !slices.Equal(now.Routes, routes) {
+			t.Errorf("%s: %d states, the last has %v, want %d and %v", when, len(h.states), now.Routes, states, routes)
+		}
+	}
+	begin := func(to ...string) (end func() error) {
+		var addrs []netip.Addr
+		for _, addr := range to {
+			addrs = append(addrs, ip(addr))
+		}
+		begun, over, done := make(chan bool), make(chan bool), make(chan error)
+		go func() {
+			done <- a.Past(t.Context(), addrs, func(past []netip.Addr) error {
+				if !slices.Equal(past, addrs) {
+					t.Errorf("%v of %v go past the tunnel", past, addrs)
+				}
+				begun <- true
+				<-over
+				return nil
+			})
+		}()
+		<-begun
+		return func() error {
+			over <- true
+			return <-done
+		}
+	}
+	one, two := begin("192.0.2.1"), begin("192.0.2.1", "192.0.2.2")
+	held("two ask", 2, "0.0.0.0/1", "192.0.2.1/32", "192.0.2.2/32")
+	if err := a.Update(t.Context(), want("10.0.0.0/8")); err != nil {
+		t.Error(err)
+	}
+	held("another state", 3, "10.0.0.0/8", "192.0.2.1/32", "192.0.2.2/32")
+	if err := one(); err != nil {
+		t.Error(err)
+	}
+	held("one is done", 3, "10.0.0.0/8", "192.0.2.1/32", "192.0.2.2/32")
+	three := begin("192.0.2.1")
+	if err := two(); err != nil {
+		t.Error(err)
+	}
+	held("two are done", 4, "10.0.0.0/8", "192.0.2.1/32")
+	h.fail = &hostnet.PartialError{Failures: []hostnet.Failure{{Route: netip.MustParsePrefix("192.0.2.1/32")}}}
+	if err := a.Update(t.Context(), want("0.0.0.0/1")); err != nil || a.Partial != nil {
+		t.Errorf("%v, and the state lacks %v", err, a.Partial)
+	}
+	if err := errors.Join(a.Close(), three()); err != nil || !h.undone {
+		t.Errorf("closed: %v, undone %v", err, h.undone)
+	}
+	if err := a.Past(t.Context(), []netip.Addr{ip("192.0.2.1")}, nil); err == nil || !h.undone {
+		t.Errorf("after that: %v, undone %v", err, h.undone)
 	}
 }
 
@@ -102,7 +173,7 @@ func TestResolversOfTheTunnel(t *testing.T) {
 	for _, c := range [][2][]hostnet.NameServer{
 		{{pushed, before, dhcp}, {before}}, {{pushed}, {pushed}}, {{before}, {before}}, {nil, nil},
 	} {
-		a := &Adapter{applied: &host{servers: c[0]}, want: want}
+		a := &Adapter{applied: &host{servers: c[0]}, present: present{state: want}}
 		if r, err := a.Resolvers(t.Context(), "vpn.example"); err != nil || !slices.Equal(r.Servers, c[1]) {
 			t.Errorf("of %v: %v, %v", c[0], r.Servers, err)
 		}
