@@ -49,7 +49,9 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 	told := state
 	told.Addresses = a.addresses
 	a.emit(profile.Configuring(told))
-	a.narrowing.given = state.MTU
+	if stays := a.narrowing.give(state.MTU); stays > 0 {
+		a.emit(event.Remark{Text: profile.MTUStays(stays), Err: hostnet.ErrPermission})
+	}
 	if open := a.adapter.Load(); open != nil {
 		if open.Stack == nil || slices.Equal(state.Addresses, a.state.Addresses) {
 			if open.Stack == nil {
@@ -113,6 +115,7 @@ func (c *Client) closeAdapter() error {
 	if open == nil {
 		return nil
 	}
+	c.narrowing.reopened()
 	err := open.TakeDown(c.log)
 	c.emit(event.AdapterClosed{Adapter: open.Name()})
 	return err

@@ -3,10 +3,12 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"culvert/config"
 	"culvert/host/bringup"
+	"culvert/host/hostnet"
 	"culvert/role/event"
 	"culvert/role/profile"
 	"culvert/session"
@@ -18,8 +20,41 @@ type narrowing struct {
 	// It holds for the next path, too, until that is measured.
 	inner int
 	given int // the adapter's MTU as the configuration and the server have it
-	fixed int // the one that could not be changed, so it stays; 0: it can be
+	// fixed is the one that could not be changed, so it stays until the path is measured
+	// again, or another one is given; 0: it can be changed. With denied it stays as long as
+	// the adapter, because this process may not change it.
+	fixed  int
+	denied bool
 }
+
+// give takes the MTU that the configuration and the server have for the adapter. It returns
+// the one that stays in its place, because this process may not change it; 0: none does.
+func (n *narrowing) give(mtu int) (stays int) {
+	if mtu == n.given {
+		return 0
+	}
+	n.given = mtu
+	n.again()
+	if n.fixed == mtu {
+		return 0
+	}
+	return n.fixed
+}
+
+// again has the adapter's MTU changed that could not be, if this process may.
+func (n *narrowing) again() {
+	if !n.denied {
+		n.fixed = 0
+	}
+}
+
+// stays takes note that the adapter's MTU could not be changed from this one.
+func (n *narrowing) stays(mtu int, why error) {
+	n.fixed, n.denied = mtu, errors.Is(why, hostnet.ErrPermission)
+}
+
+// reopened takes note that there is another adapter.
+func (n *narrowing) reopened() { n.fixed, n.denied = 0, false }
 
 // mtu returns the MTU for an adapter in a state, bytes.
 func (n *narrowing) mtu(cfg *config.Config, s bringup.State) int {
@@ -36,6 +71,7 @@ func followPath(ctx context.Context, a *attempt, e session.PathMeasured) {
 	remark(a, profile.MTUTested(cfg, a.peer, e))
 	text, inner := profile.FollowPath(cfg, a.peer, e)
 	a.narrowing.inner = inner
+	a.narrowing.again()
 	before := a.state.MTU
 	err := fitAdapter(ctx, a)
 	if now := a.state.MTU; now != before {
@@ -64,7 +100,7 @@ func fitAdapter(ctx context.Context, a *attempt) error {
 		return nil
 	}
 	if err := open.Update(ctx, want); err != nil {
-		a.narrowing.fixed = a.state.MTU
+		a.narrowing.stays(a.state.MTU, err)
 		return err
 	}
 	a.state = want

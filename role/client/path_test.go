@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,13 +25,16 @@ type measuredHost struct {
 	n      *near
 	mtus   []int
 	refuse bool
+	why    error // nil: any
+	asked  int   // to change it, in vain
 }
 
 func (h *measuredHost) Update(_ context.Context, want hostnet.State) error {
 	h.n.mu.Lock()
 	defer h.n.mu.Unlock()
 	if now := append([]int{1500}, h.mtus...); h.refuse && want.MTU != now[len(now)-1] {
-		return errors.New("not here")
+		h.asked++
+		return cmp.Or(h.why, errors.New("not here"))
 	}
 	h.mtus = append(h.mtus, want.MTU)
 	return nil
@@ -166,6 +170,64 @@ func TestAdapterFollowsPathNoFurther(t *testing.T) {
 			t.Errorf("MTU %d, %s, said:\n%s", got, c.kinds(), remarks(c))
 		}
 	})
+}
+
+// TestAdapterFollowsPathAgain: an MTU that could not be changed is tried again when the path
+// is measured again, unless this process may not change it.
+func TestAdapterFollowsPathAgain(t *testing.T) {
+	for _, denied := range []bool{false, true} {
+		inWorld(t, func(t *testing.T, network *simnet.Network) {
+			c, _, h := narrowWorld(t, network, "", true)
+			if denied {
+				h.why = fmt.Errorf("change link tun0: %w", hostnet.ErrPermission)
+			}
+			time.Sleep(10 * time.Second)
+			if got := h.mtu(); got != 1500 || !strings.Contains(remarks(c), "the adapter's MTU stays 1500") {
+				t.Errorf("denied %v: MTU %d, said:\n%s", denied, got, remarks(c))
+			}
+			c.Restart()
+			wait[event.Up](t, c, 2, time.Minute)
+			time.Sleep(10 * time.Second)
+			h.n.mu.Lock()
+			asked := h.asked
+			h.refuse = false
+			h.n.mu.Unlock()
+			if want := map[bool]int{false: 2, true: 1}[denied]; asked != want {
+				t.Errorf("denied %v: tried %d times, want %d", denied, asked, want)
+			}
+			c.Restart()
+			wait[event.Up](t, c, 3, time.Minute)
+			time.Sleep(10 * time.Second)
+			if got, want := h.mtu(), map[bool]int{false: 1312 - 28 - 28, true: 1500}[denied]; got != want {
+				t.Errorf("denied %v: MTU %d when it can be changed, want %d", denied, got, want)
+			}
+		})
+	}
+}
+
+// TestNarrowingGiven: another MTU that is given takes the place of one that could not be
+// changed, unless this process may not change it, or the adapter is another one.
+func TestNarrowingGiven(t *testing.T) {
+	for _, c := range []struct {
+		why         error
+		reopened    bool
+		given       int
+		want, stays int
+	}{
+		{why: errors.New("x"), given: 1500, want: 1500},
+		{why: errors.New("x"), given: 1400, want: 1400},
+		{why: hostnet.ErrPermission, given: 1400, want: 1500, stays: 1500},
+		{why: hostnet.ErrPermission, reopened: true, given: 1400, want: 1400},
+	} {
+		n := narrowing{given: 1450}
+		n.stays(1500, c.why)
+		if c.reopened {
+			n.reopened()
+		}
+		if stays, got := n.give(c.given), n.mtu(&config.Config{}, bringup.State{}); stays != c.stays || got != c.want {
+			t.Errorf("%+v: %d, and %d stays", c, got, stays)
+		}
+	}
 }
 
 // TestNarrowing: an MTU that could not be changed stays.

@@ -27,7 +27,8 @@ type local struct {
 
 	adapter *bringup.Adapter
 	state   bringup.State
-	fixed   bool // the adapter's MTU could not be changed, so it stays
+	denied  bool // this process may not change the adapter's MTU, so it stays
+	refused path // for which it could not be changed; zero: none
 }
 
 // prepare decides on the state of this host, before anything is opened. near is the

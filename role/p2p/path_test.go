@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -20,14 +21,14 @@ import (
 type mtuHost struct {
 	sync.Mutex
 	mtu    int
-	refuse bool
+	refuse error
 }
 
 func (h *mtuHost) Update(_ context.Context, want hostnet.State) error {
 	h.Lock()
 	defer h.Unlock()
-	if h.refuse {
-		return errors.New("not here")
+	if h.refuse != nil {
+		return h.refuse
 	}
 	h.mtu = want.MTU
 	return nil
@@ -46,12 +47,14 @@ func (h *mtuHost) now() int {
 }
 
 // TestAdapterFollowsPath: the adapter's MTU follows the path to the other host down and up; if
-// it cannot be changed, that is said once, and the tunnel goes on.
+// it cannot be changed, that is said once, and the tunnel goes on. When another path is
+// measured it is changed, unless this process may not do that.
 func TestAdapterFollowsPath(t *testing.T) {
-	for _, refuse := range []bool{false, true} {
+	for _, why := range []error{nil, errors.New("not here"), fmt.Errorf("change tun0: %w", hostnet.ErrPermission)} {
+		refuse := why != nil
 		synctest.Test(t, func(t *testing.T) {
 			network := simnet.New(simnet.Options{Delay: time.Millisecond, MTU: 1312})
-			h := &mtuHost{mtu: 1500, refuse: refuse}
+			h := &mtuHost{mtu: 1500, refuse: why}
 			a := startWith(t, network, nil, addrA, func(o *Options) {
 				listen, open := o.Listen, o.Open
 				o.Listen = func(lo link.Options) (link.Link, error) {
@@ -90,6 +93,14 @@ func TestAdapterFollowsPath(t *testing.T) {
 			}
 			if strings.Count(said, "the adapter's MTU stays 1500") != map[bool]int{true: 1}[refuse] || strings.Contains(said, "the adapter's MTU from 1500 to ") == refuse {
 				t.Errorf("refused %v: said\n%s", refuse, said)
+			}
+			h.Lock()
+			h.refuse = nil
+			h.Unlock()
+			network.Change(func(o *simnet.Options) { o.MTU = 1312 })
+			time.Sleep(25 * time.Minute)
+			if got := h.now(); (got == 1500) != errors.Is(why, hostnet.ErrPermission) {
+				t.Errorf("%v: MTU %d after that", why, got)
 			}
 			pass(t, a, b, 2)
 			a.stop()
