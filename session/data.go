@@ -29,8 +29,8 @@ type Data struct {
 	forged   atomic.Uint64                 // packets that the static key does not fit
 	replayed atomic.Uint64                 // packets that came twice, or too late, with a static key
 	loads    loads
-	echoes   atomic.Pointer[echoes] // nil: the peer is not asked by pings
-	answered atomic.Int64           // when a question was answered last, since born
+	echoes   atomic.Pointer[echoes] // of the path's measuring; nil: it asks by no pings
+	Answers  Answers
 
 	// Each direction is written by a goroutine of its own, for every packet.
 	_            cpu.CacheLinePad
@@ -127,6 +127,9 @@ func (d *Data) Open(now time.Time, p *buf.Packet) (Kind, error) {
 	kind := kindOf(p.Bytes())
 	switch kind {
 	case KindPacket:
+		if d.Answers.take(p.Bytes(), since) {
+			return KindOther, nil
+		}
 		if e := d.echoes.Load(); e != nil && e.take(p.Bytes()) {
 			if d.loads.news() {
 				return KindMTUTest, nil
@@ -136,7 +139,7 @@ func (d *Data) Open(now time.Time, p *buf.Packet) (Kind, error) {
 		d.carry(&d.received, now, p.Len())
 	case KindMTUTest:
 		if p.Bytes()[len(occMagic)] == occReport {
-			d.answered.Store(since)
+			d.Answers.byMessage(since)
 		}
 		if !d.loads.take(size, p.Bytes()) {
 			kind = KindOther
@@ -234,7 +237,7 @@ func (d *Data) LastReceived() time.Time { return d.after(d.lastReceived.Load()) 
 
 // LastAnswer is when the peer last answered a question (Session.Ping); before the first
 // answer, it is when the session began.
-func (d *Data) LastAnswer() time.Time { return d.after(d.answered.Load()) }
+func (d *Data) LastAnswer() time.Time { return d.after(d.Answers.last.Load()) }
 
 // LastSent is when a packet was last sent, on either channel; before the first,
 // it is when the session began.
@@ -243,6 +246,13 @@ func (d *Data) LastSent() time.Time { return d.after(d.lastSent.Load()) }
 // CipherName is the data channel's cipher by OpenVPN's name, "" while no data
 // can be sent.
 func (d *Data) CipherName() string { return d.ring.Cipher().Name() }
+
+// Used is how many bytes a session's tunnel has carried both ways, without what daemons send
+// each other.
+func Used(d *Data) int64 {
+	bytes, _ := d.traffic()
+	return bytes
+}
 
 // traffic is how much was carried both ways, and when the last packet was; before
 // the first, when the session began.

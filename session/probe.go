@@ -13,6 +13,7 @@ type probe struct {
 	packet *buf.Packet // for all of them, nil before the first
 	wanted bool        // a ping at once
 	knocks bool        // and a question at once
+	asked  int         // questions by a message
 }
 
 // due reports whether a ping is to be sent: one was asked for, or nothing was
@@ -27,11 +28,18 @@ func (p *probe) ping(now time.Time, emit func([]byte)) {
 	p.send(now, pingMagic, emit)
 }
 
-// knock sends a question that every peer answers at once. Unlike a ping it shows whether
-// packets come back.
+// knock sends a question that the peer answers at once. Unlike a ping of the daemons it shows
+// whether packets come back. Most peers answer a message; until this one has done so, it is
+// asked by a ping in the tunnel, too, and then no more by messages if it answers pings alone.
 func (p *probe) knock(now time.Time, emit func([]byte)) {
 	p.knocks = false
-	p.send(now, append(bytes.Clone(occMagic), occAskReport), emit)
+	if p.asked < helloTries || !p.data.Answers.PingsOnly() {
+		p.asked++
+		p.send(now, append(bytes.Clone(occMagic), occAskReport), emit)
+	}
+	if q := p.data.Answers.pings.Load(); q != nil && !p.data.Answers.messages.Load() {
+		q.ask(now, p.data, 0, emit)
+	}
 }
 
 // exit sends an exit notice.

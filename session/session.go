@@ -290,7 +290,8 @@ func (s *Session) Send(text string) { s.control.send(text) }
 
 // Ping has the next Output send a ping, however long ago anything was sent. With ask, it
 // also sends a question that peers answer at once: OpenVPN's for what was received of
-// `mtu-test`, whether there is such a test or not. Data.LastAnswer says when one came.
+// `mtu-test`, whether there is such a test or not, or a ping in the tunnel (Answers.AskBy).
+// Data.LastAnswer says when an answer came.
 func (s *Session) Ping(ask bool) { s.probe.wanted, s.probe.knocks = true, s.probe.knocks || ask }
 
 // SetTimers replaces all timers.

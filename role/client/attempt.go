@@ -351,6 +351,7 @@ func (a *attempt) settle(ctx context.Context, options []string, cfg *config.Conf
 	if inner, known := profile.MeasurePath(cfg, a.peer, profile.EchoOf(cfg)); known {
 		a.narrowing.inner = inner
 	}
+	a.peer.Data.Answers.AskBy(profile.EchoOf(cfg))
 	a.watch(cfg)
 	a.road.SetSpecial(profile.Special(cfg, a.road.Special().Shaper))
 	if err := a.bringUp(ctx, cfg); err != nil {

@@ -20,6 +20,9 @@ const (
 	// in vain there is lazyGap between them, and after most knockGap.
 	pressGap, lazyGap = 100 * time.Millisecond, 500 * time.Millisecond
 	many, most        = 10, 60
+	// vain is how many questions a server gets, of those that never had an answer, before it is asked
+	// only while the tunnel is used.
+	vain = 5
 	// silences is how many questions in a row go unanswered before the server has failed.
 	silences = 3
 	// lonePatience is how long a question is waited for that is to be alone.
@@ -42,6 +45,8 @@ type knocking struct {
 	knocked  time.Time     // the last question
 	silence  silence       // the questions without an answer
 	answers  bool          // this server answers questions
+	asks     int           // questions
+	used     int64         // bytes that the tunnel had carried at the last one
 	lone     bool          // the next question waits longer, so that it is the only one
 	patience time.Duration // how long an answer is waited for
 	alarm    alarm
@@ -106,6 +111,10 @@ func (k *knocking) step(now time.Time, peer *tunnel.Peer, choice with, present i
 // ask asks what is due.
 func (k *knocking) ask(now time.Time, choice with, refused bool) {
 	s := &k.silence
+	if s.n == 0 && !refused && k.rests() {
+		k.alarm.since = time.Time{} // keepalive has no answer
+		return
+	}
 	since, quiet := k.alarm.rings(now, k.patience)
 	switch {
 	case !k.answers:
@@ -120,8 +129,17 @@ func (k *knocking) ask(now time.Time, choice with, refused bool) {
 	}
 	s.asked(now, now.Sub(k.knocked) >= knockGap)
 	k.knocked = now
+	k.asks++
 	peer := k.peer
+	k.used = session.Used(peer.Data)
 	peer.Do(func(time.Time) { peer.Session.Ping(true) })
+}
+
+// rests reports whether the server is to be left in peace. One that answers pings in the tunnel
+// alone takes them for its use, so it is asked only while there is other use.
+func (k *knocking) rests() bool {
+	data := k.peer.Data
+	return (data.Answers.PingsOnly() || !k.answers && k.asks >= vain) && session.Used(data) == k.used
 }
 
 // hear takes the answer to the questions that are open, or the lack of one.
