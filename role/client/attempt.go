@@ -62,7 +62,7 @@ func (c *Client) connect(ctx context.Context, t reach.Target) error {
 	c.uplink.to(t.Near().Addr())
 	to := call{target: t, settings: c.choice.Of(t.Remote)}
 	err := c.restarts.end(ctx, func(ctx context.Context) (err error) {
-		to.username, to.password, err = c.login.next(ctx)
+		to.username, to.password, err = c.login.next(ctx, t)
 		return err
 	})
 	if err != nil {
@@ -274,7 +274,7 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 	case session.PushUpdated:
 		return a.updated(ctx, e.Options)
 	case session.Token:
-		a.login.setToken(e)
+		a.login.setToken(a.target, e)
 		if a.opts.Tell != nil {
 			a.opts.Tell.TokenGiven(e.Token)
 		}

@@ -44,6 +44,7 @@ type best struct {
 	moving   bool      // a move that it asked for is under way
 	bound    bool      // to the present server, since only the user can log in to another
 
+	wished   atomic.Bool // the user has said which server is the next
 	refusing atomic.Bool // somebody has said since the last look that the server refuses packets
 }
 
@@ -71,7 +72,7 @@ func (b *best) adopt(settings profile.Choice) {
 // choose measures the servers and has r try the best next. Where nobody answers, r goes on
 // in its own order. It belongs to Run.
 func (b *best) choose(ctx context.Context, r *reach.Remotes) {
-	if b == nil {
+	if b == nil || b.wished.Swap(false) {
 		return
 	}
 	if err := b.measure(ctx, r); err != nil {
@@ -81,6 +82,13 @@ func (b *best) choose(ctx context.Context, r *reach.Remotes) {
 	defer b.mu.Unlock()
 	if n, ok := b.choice.Best(time.Now()); ok {
 		reach.Prefer(r, b.targets[n])
+	}
+}
+
+// giveWay has the next choice left to the user, if they have made one.
+func (b *best) giveWay(chosen bool) {
+	if b != nil && chosen {
+		b.wished.Store(true)
 	}
 }
 
@@ -336,7 +344,7 @@ func (b *best) act(ctx context.Context, c *Client) {
 	}
 	b.moving = true
 	t := b.targets[to]
-	moved := c.mover.ask(wish{remote: t.Remote, addr: t.Addr, why: why, itself: true, hasty: b.choice.Silent()})
+	moved := c.mover.ask(wish{remote: t.Remote, target: &t, why: why, itself: true, hasty: b.choice.Silent()})
 	go func() {
 		if err := <-moved; err != nil {
 			b.stayed(t, err)

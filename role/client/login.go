@@ -12,6 +12,7 @@ import (
 	"culvert/internal/printable"
 	"culvert/role/event"
 	"culvert/role/profile"
+	"culvert/role/profile/reach"
 	"culvert/session"
 	"culvert/session/negotiate"
 )
@@ -30,11 +31,13 @@ type login struct {
 
 	mu                 sync.Mutex
 	retry              config.AuthRetry
-	askAnew            bool   // the asker is asked, whatever the file says
-	answered           bool   // the password holds the answer to the static challenge
-	username, password string // as given; "" while not known
-	tokenUser, token   string // from the server, in their place
-	said               string // the user name given to the server last
+	askAnew            bool         // the asker is asked, whatever the file says
+	answered           bool         // the password holds the answer to the static challenge
+	username, password string       // as given; "" while not known
+	typed              bool         // the password was asked for, and may be good once
+	tokenUser, token   string       // from the server, in their place
+	tokenFrom          reach.Target // which server that was
+	said               string       // the user name given to the server last
 	challenge          *negotiate.Challenge
 }
 
@@ -66,36 +69,37 @@ func newLogin(c *config.Config, ask profile.Ask, asker profile.Asker) (*login, e
 	return l, nil
 }
 
-// next returns the user name and password for the next handshake: the answer to a
-// challenge, a token, what was given, or what the user answers now.
-func (l *login) next(ctx context.Context) (username, password string, err error) {
+// next returns the user name and password for the next handshake with a server: the answer
+// to a challenge, a token, what was given, or what the user answers now.
+func (l *login) next(ctx context.Context, t reach.Target) (username, password string, err error) {
 	l.asking.Lock()
 	defer l.asking.Unlock()
-	username, password, err = l.find(ctx)
+	username, password, err = l.find(ctx, t)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.said = username
 	return username, password, err
 }
 
-func (l *login) find(ctx context.Context) (username, password string, err error) {
+func (l *login) find(ctx context.Context, t reach.Target) (username, password string, err error) {
 	l.mu.Lock()
-	c, tokenUser, token := l.challenge, l.tokenUser, l.token
+	c, token := l.challenge, l.token
 	l.challenge = nil
 	l.mu.Unlock()
+	list, _ := l.known(t) // what is wrong, complete says
 	switch {
 	case c != nil:
 		answer, err := l.answer(ctx, c.Text, c.Answer, c.Echo)
 		return c.Username, c.Password(answer), err
-	case token != "":
-		return tokenUser, token, nil
+	case token != "" && len(list) > 0 && list[0].password == token:
+		return list[0].username, token, nil
 	case l.cfg.Login.UserPass == nil:
 		return "", "", nil
 	}
 	if err := l.complete(ctx); err != nil {
 		return "", "", err
 	}
-	username, password = l.known()
+	username, password = l.given()
 	if l.cfg.Login.NoCache {
 		l.set("", "")
 	}
@@ -114,43 +118,7 @@ func (l *login) find(ctx context.Context) (username, password string, err error)
 	return username, negotiate.StaticResponse(password, answer), err
 }
 
-// unasked returns the user name and password for a handshake as next does, but fails with
-// errAsks where the user would have to be asked.
-func (l *login) unasked() (username, password string, err error) {
-	l.asking.Lock()
-	defer l.asking.Unlock()
-	l.mu.Lock()
-	tokenUser, token, challenged, askAnew := l.tokenUser, l.token, l.challenge != nil, l.askAnew
-	l.mu.Unlock()
-	f := l.cfg.Login.UserPass
-	switch {
-	case token != "":
-		return tokenUser, token, nil
-	case f == nil:
-		return "", "", nil
-	case challenged || askAnew || l.cfg.Login.StaticChallenge != nil:
-		return "", "", errAsks
-	}
-	username, password = l.known()
-	if username == "" && (f.Inline || f.Name != "") {
-		again := *f
-		if again.Text == nil {
-			if again.Text, err = process.ReadFile(l.cfg.Path(f.Name)); err != nil {
-				return "", "", fmt.Errorf("auth-user-pass: %w", err)
-			}
-		}
-		username, password = again.TwoLines()
-	}
-	if l.cfg.Login.UsernameOnly {
-		password = blank
-	}
-	if username == "" || password == "" {
-		return "", "", errAsks
-	}
-	return username, password, nil
-}
-
-func (l *login) known() (username, password string) {
+func (l *login) given() (username, password string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.username, l.password
@@ -171,7 +139,7 @@ func (l *login) state() (askAnew, answered bool) {
 // complete finds a missing user name or password: in the file again, if they were
 // forgotten, or by asking.
 func (l *login) complete(ctx context.Context) (err error) {
-	username, password := l.known()
+	username, password := l.given()
 	askAnew, answered := l.state()
 	if answered {
 		return nil
@@ -186,6 +154,7 @@ func (l *login) complete(ctx context.Context) (err error) {
 		}
 		username, password = again.TwoLines()
 	}
+	read := password
 	if l.asker != nil {
 		username, password, err = l.askAll(ctx, username, password)
 	} else {
@@ -196,7 +165,7 @@ func (l *login) complete(ctx context.Context) (err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.username, l.password, l.askAnew = username, password, false
+	l.username, l.password, l.askAnew, l.typed = username, password, false, l.typed || password != read
 	l.answered = l.asker != nil && l.cfg.Login.StaticChallenge != nil
 	return nil
 }
@@ -288,11 +257,11 @@ func (l *login) answer(ctx context.Context, question string, wanted, echo bool) 
 	}
 }
 
-// setToken keeps what the server gave in place of the password.
-func (l *login) setToken(t session.Token) {
+// setToken keeps what a server gave in place of the password.
+func (l *login) setToken(from reach.Target, t session.Token) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.tokenUser, l.token = t.Username, t.Token
+	l.tokenUser, l.token, l.tokenFrom = t.Username, t.Token, from
 }
 
 // refused reports whether to try again after the server refused a login. same
@@ -332,7 +301,7 @@ func (l *login) readAgain() {
 		return
 	}
 	if username, password := (&config.File{Text: text}).TwoLines(); username != "" && password != "" {
-		l.username, l.password = username, password
+		l.username, l.password, l.typed = username, password, false
 	}
 }
 
@@ -350,7 +319,7 @@ func (l *login) challenged(reason string) (again bool, err error) {
 
 // loginNeeded gives the session the user name and password that it forgot.
 func (a *attempt) loginNeeded(ctx context.Context) {
-	username, password, err := a.login.next(ctx)
+	username, password, err := a.login.next(ctx, a.target)
 	if err != nil {
 		a.emit(event.LoginFailed{Text: "no user name and password to renew the keys with", Err: err})
 		return

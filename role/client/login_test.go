@@ -10,6 +10,7 @@ import (
 
 	"culvert/config"
 	"culvert/role/profile"
+	"culvert/role/profile/reach"
 	"culvert/session"
 	"culvert/session/negotiate"
 )
@@ -50,7 +51,7 @@ func newTestLogin(t *testing.T, c *config.Config, answers ...[2]string) *login {
 
 func (l *login) expect(t *testing.T, username, password string) {
 	t.Helper()
-	gotName, got, err := l.next(t.Context())
+	gotName, got, err := l.next(t.Context(), reach.Target{})
 	if gotName != username || got != password || err != nil {
 		t.Errorf("sends %q %q, %v; want %q %q", gotName, got, err, username, password)
 	}
@@ -104,7 +105,7 @@ func TestLoginNotCached(t *testing.T) {
 func TestTokenAndFallback(t *testing.T) {
 	l := newTestLogin(t, &config.Config{Login: config.Login{UserPass: inline("ada\nsecret")}})
 	l.expect(t, "ada", "secret")
-	l.setToken(session.Token{Username: "ada", Token: "T1"})
+	l.setToken(reach.Target{}, session.Token{Username: "ada", Token: "T1"})
 	l.expect(t, "ada", "T1")
 	l.refuse(t, "SESSION:expired", true)
 	l.expect(t, "ada", "secret")
@@ -210,7 +211,7 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := l.next(ctx); !errors.Is(err, context.Canceled) {
+	if _, _, err := l.next(ctx, reach.Target{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

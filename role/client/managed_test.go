@@ -11,6 +11,7 @@ import (
 
 	"culvert/config"
 	"culvert/role/profile"
+	"culvert/role/profile/reach"
 )
 
 // clerk is an Asker with answers in turn.
@@ -142,7 +143,7 @@ func TestControls(t *testing.T) {
 		x := c.Controls()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { _, _, err := l.next(ctx); done <- err }()
+		go func() { _, _, err := l.next(ctx, reach.Target{}); done <- err }()
 		synctest.Wait()
 		x.SetAuthRetry(config.AuthRetryInteract)
 		x.ForgetPasswords()

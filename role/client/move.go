@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -44,6 +43,7 @@ var (
 type wish struct {
 	remote config.Remote  // the zero value: the present one
 	addr   netip.AddrPort // at this address, if it is valid
+	target *reach.Target  // what remote and addr are; nil: not known yet
 	why    string
 	roams  bool         // the same server, because the way there has changed
 	itself bool         // the client's own, not the user's
@@ -114,8 +114,17 @@ type move struct {
 }
 
 type outcome struct {
-	next *attempt
-	err  error
+	next  *attempt
+	found *reach.Target // where the move is to go, which is to begin; next and err are nil
+	err   error
+}
+
+// reported is where it was to go, or while that is not known, the present server.
+func (m *move) reported(a *attempt) event.Remote {
+	if m.target.Addr.IsValid() {
+		return m.target.Reported()
+	}
+	return a.target.Reported()
 }
 
 // outcome receives how the move under way ended.
@@ -140,7 +149,7 @@ func (m *mover) servers() (list []netip.Addr) {
 	if m.former != nil {
 		list = append(list, m.former.server)
 	}
-	if m.now != nil {
+	if m.now != nil && m.now.target.Addr.IsValid() {
 		list = append(list, m.now.target.Near().Addr())
 	}
 	return list
@@ -159,28 +168,54 @@ func grant(ctx context.Context, a *attempt, w wish) error {
 		return nil
 	}
 	m.stop(errSuperseded)
+	if w.remote.Host != "" && w.target == nil {
+		find(ctx, a, w)
+		return nil
+	}
+	tryTo(ctx, a, w)
+	return nil
+}
+
+// find asks for the address of a wish's remote while everything goes on. The outcome of the
+// move under way is what was found.
+func find(ctx context.Context, a *attempt, w wish) {
+	lookup := reach.Lookup(a.remotes, w.remote, w.addr)
+	finding, cancel := context.WithCancelCause(ctx)
+	mv := &move{wish: w, cancel: cancel, done: make(chan outcome, 1), answered: new(atomic.Bool)}
+	a.mover.now = mv
+	go func() {
+		defer cancel(nil)
+		t, err := lookup(finding)
+		if err != nil {
+			mv.done <- outcome{err: err}
+			return
+		}
+		mv.done <- outcome{found: &t}
+	}()
+}
+
+// tryTo begins a move, and says so where that fails.
+func tryTo(ctx context.Context, a *attempt, w wish) {
 	if err := begin(ctx, a, w); err != nil {
 		w.answer(err)
 		a.emit(event.Stayed{Remote: a.target.Reported(), Err: err})
 	}
-	return nil
 }
 
 // tryNext makes a remote the one that is tried next, where there is no connection to leave.
 func tryNext(c *Client, w wish) {
 	if w.remote.Host != "" {
 		reach.Use(c.remotes, w.remote)
+		c.best.giveWay(!w.itself)
 	}
 	w.answer(nil)
 }
 
 // begin begins a move.
 func begin(ctx context.Context, a *attempt, w wish) error {
-	to, err := destination(ctx, a, w)
+	to := destination(a, w)
+	logins, err := a.login.unasked(to.target)
 	if err != nil {
-		return err
-	}
-	if to.username, to.password, err = a.login.unasked(); err != nil {
 		return err
 	}
 	m := &a.mover
@@ -203,84 +238,10 @@ func begin(ctx context.Context, a *attempt, w wish) error {
 		if w.hasty {
 			limit = hastyTime
 		}
-		next, err := bring(ctx, moving, c, to, dialer, mv.answered, limit)
-		mv.done <- outcome{next, err}
+		next, err := bring(ctx, moving, c, to, logins, dialer, mv.answered, limit)
+		mv.done <- outcome{next: next, err: err}
 	}()
 	return nil
-}
-
-// destination returns what it takes to connect to where a wish goes.
-func destination(ctx context.Context, a *attempt, w wish) (to call, err error) {
-	t := a.target
-	if w.remote.Host != "" {
-		if t, err = reach.TargetOf(ctx, a.remotes, w.remote, w.addr); err != nil {
-			return to, err
-		}
-	}
-	// The port of `lport` belongs to the present connection.
-	settings := *t.Settings
-	settings.Link.NoBind = true
-	t.Settings = &settings
-	return call{target: t, settings: a.choice.Of(t.Remote)}, nil
-}
-
-// bring brings a connection up as far as the server's push, within limit. It outlives moving.
-func bring(ctx, moving context.Context, c *Client, to call, dialer reach.Dialer, answered *atomic.Bool, limit time.Duration) (*attempt, error) {
-	moving, cancel := context.WithTimeoutCause(moving, limit, fmt.Errorf("it was not up within %v", limit))
-	defer cancel()
-	began := time.Now()
-	l, err := dialer.Open(moving, to.target)
-	if err != nil {
-		if moving.Err() != nil {
-			err = context.Cause(moving)
-		}
-		return nil, err
-	}
-	b := start(ctx, c, to, l, began)
-	if err := reachPush(moving, b, answered); err != nil {
-		b.close()
-		return nil, err
-	}
-	return b, nil
-}
-
-// reachPush waits until the server's push has come, and holds what the session reports
-// until then.
-func reachPush(ctx context.Context, a *attempt, answered *atomic.Bool) error {
-	for {
-		select {
-		case e := <-a.events:
-			switch e := e.(type) {
-			case session.Answered:
-				answered.Store(true)
-				continue
-			case session.Asking, session.Delayed: // of no use to who goes on with another connection
-				continue
-			case session.Closed:
-				return a.hearsay.explain(e.Err)
-			case session.InfoPre, session.LoginNeeded:
-				return errAsks
-			}
-			a.held = append(a.held, e)
-			if _, last := e.(session.Pushed); last {
-				return nil
-			}
-		case err := <-a.inbound:
-			return a.linkEnded(err)
-		case err := <-a.hearsay.noRoute:
-			if !a.heard() {
-				return err
-			}
-		case err := <-a.hearsay.absent:
-			if !a.heard() {
-				return err
-			}
-		case err := <-a.revoked:
-			return err
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // moved takes the outcome of a move: the connection to go on with, or nil where that is a.
@@ -288,6 +249,11 @@ func reachPush(ctx context.Context, a *attempt, answered *atomic.Bool) error {
 func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt, err error) {
 	done := m.now
 	m.now = nil
+	if o.found != nil {
+		done.wish.target = o.found
+		tryTo(ctx, a, done.wish)
+		return nil, nil
+	}
 	if o.err == nil {
 		// Nothing comes any more by a TCP connection from the way of before.
 		dead := done.roams && a.target.Remote.Proto.TCP
@@ -301,7 +267,7 @@ func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt
 	}
 	done.answer(o.err)
 	if !done.roams || m.roaming.failed(o.err) {
-		a.emit(event.Stayed{Remote: done.target.Reported(), Err: o.err})
+		a.emit(event.Stayed{Remote: done.reported(a), Err: o.err})
 	}
 	m.tidy(ctx, a.Client)
 	return nil, err
@@ -319,6 +285,10 @@ func (m *mover) rescue(ctx context.Context, a *attempt, err error) *attempt {
 	case o := <-m.now.done:
 		done := m.now
 		m.now = nil
+		if o.found != nil {
+			tryNext(a.Client, done.wish)
+			return nil
+		}
 		if o.err == nil {
 			if o.err = takeOver(ctx, o.next, a, false); o.err == nil {
 				a.close()

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -25,6 +26,11 @@ type memory struct {
 type meaning struct {
 	addrs []netip.Addr
 	at    time.Time
+}
+
+// clone returns a memory of the same.
+func (m *memory) clone() memory {
+	return memory{names: maps.Clone(m.names), last: maps.Clone(m.last), looking: m.looking}
 }
 
 // reached notes that the other end was reached, by names at these addresses.

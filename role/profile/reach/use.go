@@ -23,23 +23,33 @@ func index(list []config.Remote, remote config.Remote) int {
 	})
 }
 
-// TargetOf returns the first target of a remote, or the one at an address if that is valid.
-// It takes no longer than two seconds, and does not change what Next returns.
-func TargetOf(ctx context.Context, r *Remotes, remote config.Remote, at netip.AddrPort) (Target, error) {
-	ctx, cancel := context.WithTimeout(ctx, briefly)
-	defer cancel()
-	targets, err := r.targets(ctx, remote, r.settingsOf(remote))
-	if err != nil {
-		return Target{}, err
+// Lookup returns a function that returns the first target of a remote, or the one at an
+// address if that is valid. It takes no longer than two seconds, and does not change what
+// Next returns. Any goroutine may call it, whatever happens to r meanwhile.
+func Lookup(r *Remotes, remote config.Remote, at netip.AddrPort) func(context.Context) (Target, error) {
+	aside := &Remotes{Log: r.Log, resolve: r.resolve, cfg: r.cfg, memory: r.memory.clone()}
+	return func(ctx context.Context) (Target, error) {
+		ctx, cancel := context.WithTimeout(ctx, briefly)
+		defer cancel()
+		targets, err := aside.targets(ctx, remote, aside.settingsOf(remote))
+		if err != nil {
+			return Target{}, err
+		}
+		r.note(targets)
+		t := targets[0]
+		if i := slices.IndexFunc(targets, func(t Target) bool { return t.Addr == at }); i >= 0 {
+			t = targets[i]
+		} else if at.IsValid() && !t.viaProxy {
+			t.Addr = at
+		}
+		return t, nil
 	}
-	r.note(targets)
-	t := targets[0]
-	if i := slices.IndexFunc(targets, func(t Target) bool { return t.Addr == at }); i >= 0 {
-		t = targets[i]
-	} else if at.IsValid() && !t.viaProxy {
-		t.Addr = at
-	}
-	return t, nil
+}
+
+// Anew returns a target as it was resolved, with the settings that r has now.
+func Anew(r *Remotes, t Target) Target {
+	t.Settings = r.settingsOf(t.Remote)
+	return t
 }
 
 // At says that a target is the present one, which was reached on another way than by Next.
