@@ -212,6 +212,7 @@ func (a *Applied) compare(ctx context.Context, want State, others []*journal) (*
 	if err != nil {
 		return nil, err
 	}
+	seen.resolver.await(a.j.changes)
 	up, addresses := seen.link.Up, slices.Clone(seen.addresses)
 	d := new(difference)
 	later := heirs(others)

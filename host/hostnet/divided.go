@@ -20,17 +20,6 @@ func bare(domains []string) []string {
 	return all
 }
 
-// withLearned returns Domains and those that are learned, each once.
-func withLearned(d DNS) []string {
-	all := slices.Clone(d.Domains)
-	for _, name := range d.Learned {
-		if !slices.Contains(all, name) {
-			all = append(all, name)
-		}
-	}
-	return all
-}
-
 // unlearned says that no addresses are learned, if they should be.
 func (p *planner) unlearned(d DNS) {
 	if len(d.Learned) > 0 {

@@ -36,14 +36,20 @@ func (p *planner) planDNS() {
 // names instead would be wrong.
 func (p *planner) checkNames(d DNS) (left DNS, ok bool) {
 	asked := len(d.Domains)
-	valid := func(names []string) []string {
-		return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-			if domain.Valid(name) {
-				return false
+	valid := func(names []string) (left []string) {
+		for _, name := range names {
+			if !domain.Valid(name) {
+				p.failDNS("%.80q is no domain: expected letters, digits, hyphens and dots; it is left out", name)
+				continue
 			}
-			p.failDNS("%.80q is no domain: expected letters, digits, hyphens and dots; it is left out", name)
-			return true
-		})
+			ascii, err := domain.ASCII(name)
+			if err != nil {
+				p.failDNS("%w; it is left out", err)
+				continue
+			}
+			left = append(left, ascii)
+		}
+		return left
 	}
 	d.Search, d.Domains, d.Learned = valid(d.Search), valid(bare(d.Domains)), valid(bare(d.Learned))
 	return d, asked == 0 || len(d.Domains) > 0
@@ -52,10 +58,9 @@ func (p *planner) checkNames(d DNS) (left DNS, ok bool) {
 // planLinkDNS leaves out what the service cannot do, and says so.
 func (p *planner) planLinkDNS(s nameService, d DNS) {
 	if d.Local.IsValid() && len(d.Learned) > 0 {
-		d.Servers = []netip.AddrPort{d.Local}
-		if len(d.Domains) > 0 { // else it is asked for all names
-			d.Domains = withLearned(d)
-		}
+		// It divides all names: systemd-resolved asks by itself for those that an answer leads
+		// to (CNAME), in whatever domain they are.
+		d.Servers, d.Domains = []netip.AddrPort{d.Local}, nil
 	} else {
 		p.unlearned(d)
 	}
@@ -305,53 +310,4 @@ func (c *fileChange) takenOut(content, before []byte) []byte {
 		return added
 	}
 	return append(slices.Clone(before), added...)
-}
-
-// linkDNSChange hands servers and domains of a link to a name service.
-type linkDNSChange struct {
-	Device  string
-	Service string
-	DNS     DNS
-}
-
-func (c *linkDNSChange) String() string {
-	text := fmt.Sprintf("have %s ask %s through %s for ", c.Service, strings.Join(texts(c.DNS.Servers), ", "), c.Device)
-	if len(c.DNS.Domains) > 0 {
-		text += "names in " + strings.Join(c.DNS.Domains, ", ")
-	} else {
-		text += "all names"
-	}
-	if len(c.DNS.Search) > 0 {
-		text += ", search " + strings.Join(c.DNS.Search, ", ")
-	}
-	return text
-}
-
-func texts(servers []netip.AddrPort) (list []string) {
-	for _, s := range servers {
-		list = append(list, serverText(s))
-	}
-	return list
-}
-
-func serverText(s netip.AddrPort) string {
-	if s.Port() == 0 || s.Port() == 53 {
-		return s.Addr().String()
-	}
-	return s.String()
-}
-
-func (c *linkDNSChange) apply(ctx context.Context, k kernel) error {
-	return k.setLinkDNS(ctx, c.Device, c.DNS)
-}
-
-func (c *linkDNSChange) undo(ctx context.Context, k kernel, _ change) (outcome, error) {
-	return removed(named("name servers of "+c.Device+" from "+c.Service), k.revertLinkDNS(ctx, c.Device))
-}
-
-// without assumes that a service that does not say which servers it has keeps
-// those it was given, as long as the link exists.
-func (c *linkDNSChange) without(seen *observed) bool {
-	r := &seen.resolver
-	return r.service.name == c.Service && (!r.known || slices.Equal(r.servers, texts(c.DNS.Servers)))
 }

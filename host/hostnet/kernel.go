@@ -88,7 +88,7 @@ type fileKernel interface {
 
 // firewallKernel changes this package's own tables and looks at others.
 type firewallKernel interface {
-	// hasTable reports whether the table is there, with the rules that it was given.
+	// hasTable reports whether the table is there with as many rules.
 	hasTable(t ruleTable) (bool, error)
 	// addTable replaces a table of that name.
 	addTable(t ruleTable) error
@@ -105,8 +105,8 @@ type nameKernel interface {
 	nameService(ctx context.Context, file []byte) nameService
 	setLinkDNS(ctx context.Context, device string, d DNS) error
 	revertLinkDNS(ctx context.Context, device string) error
-	// linkServers returns the name servers that the service has for device.
-	linkServers(ctx context.Context, device string) ([]netip.AddrPort, error)
+	// linkNames returns what the service was told of device.
+	linkNames(ctx context.Context, device string) (linkNames, error)
 	// linkResolvers returns the servers that the service would ask for a name without
 	// device, which is "" for none.
 	linkResolvers(ctx context.Context, device, name string) (Resolvers, error)

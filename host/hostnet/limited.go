@@ -50,8 +50,8 @@ func GroupDir(string) (string, error) { return "", errNoMarks }
 func (limited) watch(context.Context, string) (<-chan trigger, error) { return nil, errUnkept }
 func sameNamespace(space) (func() error, error)                       { return nil, errUnkept }
 func (limited) managers() []string                                    { return nil }
-func (limited) linkServers(context.Context, string) ([]netip.AddrPort, error) {
-	return nil, errNotHere
+func (limited) linkNames(context.Context, string) (linkNames, error) {
+	return linkNames{}, errNotHere
 }
 
 var (

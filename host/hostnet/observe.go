@@ -151,8 +151,8 @@ func (h *host) observeResolver(ctx context.Context, device string, seen *observe
 	r.file = h.kernel.fileID(r.path)
 	r.service = h.kernel.nameService(ctx, r.content)
 	if r.service.name != "" {
-		servers, err := h.kernel.linkServers(ctx, device)
-		r.servers, r.known = texts(servers), err == nil
+		told, err := h.kernel.linkNames(ctx, device)
+		r.told, r.known = told, err == nil
 	}
 	seen.resolver = r
 	return nil

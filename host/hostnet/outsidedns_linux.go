@@ -36,16 +36,21 @@ func namesRules(device string, mark uint32) (rules [][]expr.Any) {
 }
 
 func namesChains(device string, mark uint32) []chainRules {
-	return []chainRules{filters(leaving, nftables.ChainHookOutput, namesRules(device, mark))}
+	return []chainRules{{leaving, nftables.ChainHookOutput, namesRules(device, mark)}}
 }
 
 func (linux) blockOutsideDNS(device string, mark uint32) error {
-	return putTable(namesTable(device), namesChains(device, mark))
+	c, err := nftables.New()
+	if err != nil {
+		return meaning(err)
+	}
+	replaceTable(c, namesTable(device), namesChains(device, mark))
+	return meaningFilter(c.Flush())
 }
 
 func (k linux) unblockOutsideDNS(device string) error { return k.delTable(namesTable(device)) }
 
 func (linux) outsideDNSBlocked(device string, mark uint32) bool {
-	there, err := hasPut(namesTable(device), namesChains(device, mark))
+	there, err := hasRules(namesTable(device), namesChains(device, mark), true)
 	return err == nil && there
 }

@@ -58,8 +58,8 @@ type chosen struct {
 // resolver is how the host resolves names.
 type resolver struct {
 	service nameService // it takes name servers per link
-	servers []string    // that it has for the adapter, as serverText
-	known   bool        // servers says so
+	told    linkNames   // that it was told of the adapter
+	known   bool        // told says so
 	path    string
 	content []byte
 	exists  bool

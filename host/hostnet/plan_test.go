@@ -254,14 +254,14 @@ func TestPlan(t *testing.T) {
 			k.resolved = map[string]string{}
 		}, State{Device: "tun0", DNS: &DNS{Servers: servers("10.8.0.1"), Domains: []string{"corp.example"}, Learned: []string{"*.corp.example"}, Local: addrPort("127.94.0.1:5300"), NoLocal: "no right"}}, lines(
 			"set tun0 up",
-			"have systemd-resolved ask 127.94.0.1:5300 through tun0 for names in corp.example",
+			"have systemd-resolved ask 127.94.0.1:5300 through tun0 for all names",
 		)},
 		{"resolved, excepted names", func(k *twin) {
 			k.files["/etc/resolv.conf"] = "nameserver 127.0.0.53\noptions edns0\n"
 			k.resolved = map[string]string{}
 		}, State{Device: "tun0", DNS: &DNS{Servers: servers("10.8.0.1"), Domains: []string{"*.corp.example"}, Learned: []string{"*.bank.example", "corp.example"}, Outside: []string{"*.bank.example"}, Local: addrPort("127.94.0.1:5300")}}, lines(
 			"set tun0 up",
-			"have systemd-resolved ask 127.94.0.1:5300 through tun0 for names in corp.example, bank.example",
+			"have systemd-resolved ask 127.94.0.1:5300 through tun0 for all names",
 		)},
 		{"chosen names without servers of the tunnel", nil, State{Device: "tun0", DNS: &DNS{
 			Domains: []string{"corp.example"}, Learned: []string{"*.corp.example"}, Local: addrPort("127.94.0.1:53"),

@@ -55,7 +55,7 @@ func (linux) linkResolvers(ctx context.Context, device, name string) (Resolvers,
 		}
 		index = own.Index
 	}
-	links, err := readLinks(ctx, int32(index))
+	links, err := readLinks(ctx, func(of int32) bool { return int(of) != index })
 	if err != nil {
 		return Resolvers{}, fmt.Errorf("systemd-resolved: %w", err)
 	}
@@ -68,10 +68,46 @@ func (linux) linkResolvers(ctx context.Context, device, name string) (Resolvers,
 			}
 		}
 	}
+	if len(links) == 0 { // without the tunnel, it would ask these
+		r.Servers = fallbackServers(ctx)
+	}
 	if len(r.Servers) == 0 {
 		return r, errNoServers
 	}
 	return r, nil
+}
+
+// fallbackServer is a server in the manager's FallbackDNSEx: a(iayqs).
+type fallbackServer struct {
+	Family int32
+	Addr   []byte
+	Port   uint16
+	Name   string
+}
+
+// fallbackServers are those that systemd-resolved asks where it has no others, since systemd
+// 246.
+func fallbackServers(ctx context.Context) []NameServer {
+	ctx, cancel := context.WithTimeout(ctx, busTimeout)
+	defer cancel()
+	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err != nil {
+		return nil
+	}
+	defer bus.Close()
+	manager := bus.Object(resolvedName, resolvedPath)
+	var list []fallbackServer
+	if readProperty(ctx, manager, "Manager", "FallbackDNSEx", &list) != nil {
+		return nil
+	}
+	global := &resolvedLink{}
+	for _, s := range list {
+		if a, ok := netip.AddrFromSlice(s.Addr); ok {
+			global.servers = append(global.servers, NameServer{Addr: netip.AddrPortFrom(a, s.Port), Name: s.Name})
+		}
+	}
+	global.refine(ctx, manager)
+	return global.servers
 }
 
 // serversFor returns the servers of the links with the longest domain that name is in,
@@ -104,8 +140,8 @@ func (l *resolvedLink) match(name string) int {
 	return longest
 }
 
-// readLinks reads all links except one.
-func readLinks(ctx context.Context, but int32) ([]*resolvedLink, error) {
+// readLinks reads the links that which picks by their indexes.
+func readLinks(ctx context.Context, which func(index int32) bool) ([]*resolvedLink, error) {
 	ctx, cancel := context.WithTimeout(ctx, busTimeout)
 	defer cancel()
 	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
@@ -124,7 +160,7 @@ func readLinks(ctx context.Context, but int32) ([]*resolvedLink, error) {
 	}
 	var links []*resolvedLink
 	for _, l := range sortLinks(servers, domains) {
-		if l.index == but {
+		if !which(l.index) {
 			continue
 		}
 		object := manager

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -27,7 +28,7 @@ func (linux) nameService(ctx context.Context, file []byte) nameService {
 	if !isStub(file) || !(linux{}).hasResolved(ctx) {
 		return nameService{}
 	}
-	return nameService{name: "systemd-resolved", split: true, ports: true}
+	return resolvedService
 }
 
 // hasResolved reports whether systemd-resolved answers and is in the same network
@@ -95,17 +96,34 @@ func (linux) setLinkDNS(ctx context.Context, device string, d DNS) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errGone, err)
 	}
+	n := namesOfLink(d)
 	err = setServers(ctx, l.Index, d.Servers)
 	if err == nil {
-		err = resolvedCall(ctx, "SetLinkDomains", l.Index, resolvedDomains(d))
+		err = askPlainly(ctx, l.Index)
 	}
 	if err == nil {
-		err = resolvedCall(ctx, "SetLinkDefaultRoute", l.Index, len(d.Domains) == 0 && len(d.Servers) > 0)
+		err = resolvedCall(ctx, "SetLinkDomains", l.Index, resolvedDomains(n))
+	}
+	if err == nil {
+		err = resolvedCall(ctx, "SetLinkDefaultRoute", l.Index, n.normal)
 	}
 	if err != nil {
 		return errors.Join(err, linux{}.revertLinkDNS(context.WithoutCancel(ctx), device))
 	}
 	return nil
+}
+
+// askPlainly has a link's servers asked without TLS where this host wants all servers to be
+// asked by TLS alone: nobody says that those of a tunnel can do it, and the tunnel has a
+// cipher of its own.
+func askPlainly(ctx context.Context, index int) error {
+	links, err := readLinks(ctx, func(of int32) bool { return int(of) == index })
+	for _, l := range links {
+		if slices.ContainsFunc(l.servers, func(s NameServer) bool { return s.TLS }) {
+			return resolvedCall(ctx, "SetLinkDNSOverTLS", index, "no")
+		}
+	}
+	return err
 }
 
 // setServers uses the older call unless a port asks for the newer one.
@@ -127,41 +145,34 @@ func setServers(ctx context.Context, index int, servers []netip.AddrPort) error 
 	return resolvedCall(ctx, "SetLinkDNS", index, plain)
 }
 
-// resolvedDomains also routes the root to the link, unless the DNS is for some domains
-// only. Without that, other links' servers would be asked as well.
-func resolvedDomains(d DNS) []resolvedDomain {
+func resolvedDomains(n linkNames) []resolvedDomain {
 	out := []resolvedDomain{}
-	for _, s := range d.Search {
-		out = append(out, resolvedDomain{Name: s})
-	}
-	for _, s := range d.Domains {
-		out = append(out, resolvedDomain{Name: s, RouteOnly: true})
-	}
-	if len(d.Domains) == 0 && len(d.Servers) > 0 {
-		out = append(out, resolvedDomain{Name: ".", RouteOnly: true})
+	for _, s := range n.domains {
+		name, only := strings.CutPrefix(s, "~")
+		out = append(out, resolvedDomain{name, only})
 	}
 	return out
 }
 
-func (linux) linkServers(ctx context.Context, device string) (servers []netip.AddrPort, err error) {
+func (linux) linkNames(ctx context.Context, device string) (n linkNames, err error) {
 	l, err := net.InterfaceByName(device)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errGone, err)
+		return n, fmt.Errorf("%w: %w", errGone, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, busTimeout)
-	defer cancel()
-	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	links, err := readLinks(ctx, func(index int32) bool { return int(index) == l.Index })
 	if err != nil {
-		return nil, fmt.Errorf("%w: D-Bus: %w", errGone, err)
+		return n, fmt.Errorf("systemd-resolved: %w", err)
 	}
-	defer bus.Close()
-	managed, err := managedServers(ctx, bus.Object(resolvedName, resolvedPath))
-	for _, s := range managed {
-		if a, ok := netip.AddrFromSlice(s.Addr); ok && int(s.Index) == l.Index {
-			servers = append(servers, netip.AddrPortFrom(a, s.Port))
+	for _, l := range links {
+		n.normal = l.normal
+		for _, s := range l.servers {
+			n.servers = append(n.servers, serverText(netip.AddrPortFrom(s.Addr.Addr().WithZone(""), s.Addr.Port())))
+		}
+		for _, d := range l.domains {
+			n.domains = append(n.domains, map[bool]string{true: "~"}[d.RouteOnly]+d.Name)
 		}
 	}
-	return servers, err
+	return n, nil
 }
 
 func (linux) revertLinkDNS(ctx context.Context, device string) error {

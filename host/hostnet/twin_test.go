@@ -26,7 +26,7 @@ type twin struct {
 	drops    []chain
 	virtual  map[string]int    // tunnels
 	resolved map[string]string // nil: not running
-	told     map[string][]netip.AddrPort
+	told     map[string]linkNames
 	service  nameService // of another system than Linux
 	cannot   limits
 	outsideDNSTwin
@@ -309,7 +309,7 @@ func (t *twin) forwardDrops(string) ([]chain, error) { return t.drops, nil }
 
 func (t *twin) nameService(_ context.Context, file []byte) nameService {
 	if t.service.name == "" && isStub(file) && t.resolved != nil {
-		return nameService{name: "systemd-resolved", split: true, ports: true}
+		return resolvedService
 	}
 	return t.service
 }
@@ -325,7 +325,7 @@ func (t *twin) managers() []string { return []string{"NetworkManager"} }
 func (t *twin) setLinkDNS(_ context.Context, device string, d DNS) error {
 	return t.change("resolved", func() {
 		t.resolved[device] = fmt.Sprint(d)
-		t.told = map[string][]netip.AddrPort{device: d.Servers}
+		t.told = map[string]linkNames{device: namesOfLink(d)}
 	})
 }
 
@@ -336,7 +336,7 @@ func (t *twin) revertLinkDNS(_ context.Context, device string) error {
 	return t.change("revert", func() { delete(t.resolved, device); delete(t.told, device) })
 }
 
-func (t *twin) linkServers(_ context.Context, device string) ([]netip.AddrPort, error) {
+func (t *twin) linkNames(_ context.Context, device string) (linkNames, error) {
 	return t.told[device], nil
 }
 

@@ -6,7 +6,11 @@
 // It listens on loopback alone, keeps no answers, and asks nothing by itself.
 package splitdns
 
-import "strings"
+import (
+	"strings"
+
+	"culvert/internal/domain"
+)
 
 // Rules say whom to ask for a name, and of which answers to learn. A domain stands for its
 // own name and all names below it; with "*." in front, for those below it only; "." stands
@@ -54,6 +58,9 @@ func (t *table) note(pattern string, set func(*mark)) {
 		in = t.below
 	}
 	name = canonical(name)
+	if ascii, err := domain.ASCII(name); err == nil {
+		name = canonical(ascii)
+	}
 	m := in[name]
 	set(&m)
 	in[name] = m

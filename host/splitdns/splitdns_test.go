@@ -190,6 +190,16 @@ func TestDivides(t *testing.T) {
 	})
 }
 
+// TestInternational: a domain with letters outside of ASCII is asked for in its xn-- form.
+func TestInternational(t *testing.T) {
+	decide := Rules{Tunnel: []string{"*.Bücher.example"}, Host: []string{"a.bücher.example."}}.Decider()
+	for host, want := range map[string]bool{"www.xn--bcher-kva.example.": true, "www.XN--bcher-kva.example": true, "a.xn--bcher-kva.example": false, "xn--bcher-kva.example": false} {
+		if got, _ := decide(host); got != want {
+			t.Errorf("%s: %v", host, got)
+		}
+	}
+}
+
 // TestAliases: a name outside that a chosen one leads to is chosen too, while the answer lives.
 func TestAliases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

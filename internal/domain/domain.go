@@ -3,9 +3,12 @@
 package domain
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 // Limits of RFC 1035, section 2.3.4, in bytes. A name counts with its dots, as
@@ -39,3 +42,22 @@ func foreign(r rune) bool {
 	}
 	return !unicode.In(r, unicode.Letter, unicode.Mark, unicode.Nd)
 }
+
+// ASCII returns a valid name as it is asked for: labels with letters outside of ASCII in
+// their xn-- form (RFC 5891), and others as they are.
+func ASCII(s string) (string, error) {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return s, nil
+	}
+	a, err := lookup.ToASCII(s)
+	if err == nil && !Valid(a) {
+		err = fmt.Errorf("%.80q is too long", a)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%.80q has no form in ASCII: %w; write it as xn--…", s, err)
+	}
+	return a, nil
+}
+
+// lookup takes underscores, as names in use have them.
+var lookup = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false))

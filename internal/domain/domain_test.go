@@ -35,5 +35,19 @@ func FuzzValid(f *testing.F) {
 		if Valid(name) && strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) }) {
 			t.Errorf("%q passes", name)
 		}
+		if ascii, err := ASCII(name); Valid(name) && err == nil && strings.ContainsFunc(ascii, func(r rune) bool { return r >= unicode.MaxASCII || !unicode.IsPrint(r) || unicode.IsSpace(r) }) {
+			t.Errorf("%q becomes %q", name, ascii)
+		}
 	})
+}
+
+func TestASCII(t *testing.T) {
+	for name, want := range map[string]string{
+		"_a.Example.org.": "_a.Example.org.", "münchen.example": "xn--mnchen-3ya.example", "MÜNCHEN._tcp.example.": "xn--mnchen-3ya._tcp.example.", "faß.example": "xn--fa-hia.example",
+		"x\u0301\u0341.xn--a": "",
+	} {
+		if got, err := ASCII(name); got != want || (err != nil) != (want == "") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
 }
