@@ -127,6 +127,7 @@ func (d *divided) serve(want hostnet.State) {
 	if l, ok := d.Applied.(Learner); ok && want.Chosen != nil {
 		s.Learn, s.KeepBack = d.tally.of(l.Learn), want.Chosen.Learn
 		if want.Chosen.LearnOutside {
+			s.Learn = d.tally.of(notInside(l.Learn, want))
 			s.Dial = outsideFirst(s.Dial, l.Learn)
 		}
 	}

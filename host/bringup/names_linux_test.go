@@ -126,6 +126,34 @@ func TestDividedState(t *testing.T) {
 	}
 }
 
+// TestLearnedOutside: a State whose names are excepted refuses what is the tunnel's, and one
+// whose names are chosen learns it.
+func TestLearnedOutside(t *testing.T) {
+	for outside, learned := range map[bool]int{true: 0, false: 1} {
+		h := &namedHost{own: nameServer(t)}
+		o := Options{Apply: func(_ context.Context, want hostnet.State) (Applied, error) { h.want = want; return h, nil }}
+		want := hostnet.State{Device: "tun0", Addresses: []hostnet.Address{{Prefix: netip.MustParsePrefix("192.0.2.6/24")}},
+			Chosen: &hostnet.Chosen{Learn: !outside, LearnOutside: outside}, DNS: &hostnet.DNS{Learned: []string{"corp.example"}, Outside: []string{"corp.example"}}}
+		a, err := o.dividing()(t.Context(), want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lookup(t, h.want.DNS.Local, "www.corp.example."); err != nil {
+			t.Error(err)
+		}
+		if got := h.forget(); len(got) != learned {
+			t.Errorf("outside %v: learned %v", outside, got)
+		}
+		_, trouble := (&Adapter{applied: a}).Learned()
+		if (trouble != nil) != outside {
+			t.Errorf("outside %v: %v", outside, trouble)
+		}
+		if err := a.Undo(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestUndivided: a State without domains needs no resolver; one that cannot be had leaves none.
 func TestUndivided(t *testing.T) {
 	var got hostnet.State
