@@ -21,7 +21,13 @@ type internet struct {
 func newInternet(t *testing.T) *internet {
 	t.Helper()
 	l := newLab(t)
-	in := &internet{client: l.host("c"), router: l.host("r"), server: l.host("s"), web: l.host("w")}
+	return l.internet(l.host("c"))
+}
+
+// internet is one around a client that is there.
+func (l *lab) internet(client *netns) *internet {
+	l.t.Helper()
+	in := &internet{client: client, router: l.host("r"), server: l.host("s"), web: l.host("w")}
 	left, right := l.join(in.client, in.router), l.join(in.router, in.server)
 	in.webWire = l.join(in.server, in.web)
 	in.serverIPv4, in.serverIPv6 = right.b4, right.b6

@@ -36,7 +36,12 @@ type moving struct {
 func newMoving(t *testing.T) *moving {
 	t.Helper()
 	l := newLab(t)
-	m := &moving{lab: l, client: l.host("c"), router: l.host("r"), world: l.host("w")}
+	return l.moving(l.host("c"))
+}
+
+func (l *lab) moving(client *netns) *moving {
+	l.t.Helper()
+	m := &moving{lab: l, client: client, router: l.host("r"), world: l.host("w")}
 	left, right := l.join(m.client, m.router), l.join(m.router, m.world)
 	m.client.defaultVia(left.b4, left.b6)
 	m.world.defaultVia(right.a4, right.a6)

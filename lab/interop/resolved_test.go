@@ -3,131 +3,78 @@
 package interop
 
 import (
-	"fmt"
-	"net/netip"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
-
-	"github.com/godbus/dbus/v5"
-	"github.com/godbus/dbus/v5/prop"
 )
 
-// The names are of org.freedesktop.resolve1(5).
-const (
-	resolvedName = "org.freedesktop.resolve1"
-	resolvedPath = "/org/freedesktop/resolve1"
-)
-
-// linkServer is a server in the property DNSEx: a(iiayqs).
-type linkServer struct {
-	Index, Family int32
-	Addr          []byte
-	Port          uint16
-	Name          string
+// resolvedHost makes a machine with a system bus on which systemd-resolved may take its name,
+// whose resolver's file is the link that systemd's packages make. Process 1 shares the network
+// with systemd-resolved where it is the host's, so /proc says so.
+func (l *lab) resolvedHost() *netns {
+	l.t.Helper()
+	n := l.machine("c")
+	holder := n.enter[4]
+	n.output("mount", "--bind", "/proc/"+holder+"/ns", "/proc/1/ns")
+	n.output("sh", "-c", `mkdir -p /etc/dbus-1/system.d /etc/systemd/resolved.conf.d && cp "$0" /etc/dbus-1/system.d
+grep -q ^systemd-resolve: /etc/passwd || echo systemd-resolve:x:990:990::/:/usr/sbin/nologin >>/etc/passwd
+grep -q ^systemd-resolve: /etc/group || echo systemd-resolve:x:990: >>/etc/group
+ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf`,
+		filepath.Join(peersDir(), "resolved/usr/share/dbus-1/system.d/org.freedesktop.resolve1.conf"))
+	n.bus()
+	return n
 }
 
-// linkDomain is one in Domains: a(isb).
-type linkDomain struct {
-	Index     int32
-	Name      string
-	RouteOnly bool
+// resolved starts systemd-resolved.
+func (n *netns) resolved() *process {
+	n.t.Helper()
+	p := n.start("systemd-resolved", "env", "SYSTEMD_LOG_TARGET=console", unpacked(n.t, "systemd-resolved"))
+	n.eventually("systemd-resolved answers", func() bool { return n.answers(unpacked(n.t, "resolvectl"), "status") })
+	return p
 }
 
-// resolved stands in for systemd-resolved on a bus of a test's own.
-type resolved struct {
-	conn  *dbus.Conn
-	props *prop.Properties
-
-	mu      sync.Mutex
-	servers []linkServer
-	domains []linkDomain
+func (n *netns) resolvectl(args ...string) string {
+	n.t.Helper()
+	return n.output(append([]string{unpacked(n.t, "resolvectl"), "--no-pager"}, args...)...)
 }
 
-// startResolved runs a bus and the stand-in, which has one link with a name
-// server, and returns the bus's address.
-func startResolved(t *testing.T, n *netns, index int, server netip.Addr) (r *resolved, address string) {
-	t.Helper()
-	address = "unix:path=" + filepath.Join(n.dir, "bus")
-	n.start("dbus-daemon", "dbus-daemon", "--session", "--nofork", "--print-address", "--address="+address).
-		expect(regexp.MustCompile("^unix:path="), 1, patience)
-	r = &resolved{conn: must(dbus.Connect(address))}
-	t.Cleanup(func() { r.conn.Close() })
-	r.servers = []linkServer{{Index: int32(index), Family: 2, Addr: server.AsSlice()}}
-	r.domains = []linkDomain{}
-	r.props = must(prop.Export(r.conn, resolvedPath, prop.Map{resolvedName + ".Manager": {
-		"DNSEx": {Value: r.servers}, "Domains": {Value: r.domains}, "DNSOverTLS": {Value: "no"}}}))
-	if err := r.conn.Export(r, resolvedPath, resolvedName+".Manager"); err != nil {
-		t.Fatal(err)
-	}
-	must(prop.Export(r.conn, linkPath(int32(index)), prop.Map{resolvedName + ".Link": {"DefaultRoute": {Value: true}, "DNSOverTLS": {Value: "no"}}}))
-	must(r.conn.RequestName(resolvedName, dbus.NameFlagDoNotQueue))
-	return r, address
+// linkSays is what systemd-resolved has for a link: "dns" or "domain".
+func (n *netns) linkSays(what, device string) string {
+	n.t.Helper()
+	said, _ := n.asks(unpacked(n.t, "resolvectl"), "--no-pager", what, device)
+	_, says, _ := strings.Cut(said, "("+device+"):")
+	return strings.Join(strings.Fields(says), " ")
 }
-
-func linkPath(index int32) dbus.ObjectPath {
-	return dbus.ObjectPath(resolvedPath + "/link/_" + strconv.Itoa(int(index)))
-}
-
-func (r *resolved) GetLink(index int32) (dbus.ObjectPath, *dbus.Error) { return linkPath(index), nil }
-
-func (r *resolved) SetLinkDNS(index int32, servers []struct {
-	Family int32
-	Addr   []byte
-}) *dbus.Error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, s := range servers {
-		r.servers = append(r.servers, linkServer{Index: index, Family: s.Family, Addr: s.Addr})
-	}
-	r.props.SetMust(resolvedName+".Manager", "DNSEx", r.servers)
-	return nil
-}
-
-func (r *resolved) SetLinkDomains(index int32, domains []struct {
-	Name      string
-	RouteOnly bool
-}) *dbus.Error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, d := range domains {
-		r.domains = append(r.domains, linkDomain{index, d.Name, d.RouteOnly})
-	}
-	r.props.SetMust(resolvedName+".Manager", "Domains", r.domains)
-	return nil
-}
-
-func (*resolved) SetLinkDefaultRoute(int32, bool) *dbus.Error { return nil }
-func (*resolved) RevertLink(int32) *dbus.Error                { return nil }
 
 // TestServerMovesWithResolved: of systemd-resolved's links, the others are asked,
-// although all names are the tunnel's by now, and its stub has no answer.
+// although all names are the tunnel's by now, whose name server has no answer.
 func TestServerMovesWithResolved(t *testing.T) {
 	t.Parallel()
-	m := newMoving(t)
-	stub := netip.MustParseAddr("127.0.0.53")
-	m.client.setResolvConf(fmt.Sprintf("nameserver %v\n", stub))
-	forwarder := m.client.nameServer(stub, "--server="+worldDNS.String())
+	l := newLab(t)
+	m := l.moving(l.resolvedHost())
+	m.client.resolved()
+	m.client.resolvectl("dns", "eth0", worldDNS.String())
 	m.answers(m.world, worldDNS, movingAt[0])
-	index := must(strconv.Atoi(strings.TrimSpace(m.client.output("cat", "/sys/class/net/eth0/ifindex"))))
-	r, address := startResolved(t, m.client, index, worldDNS)
 	move := func() {
-		forwarder.kill() // the tunnel's servers would be asked now
+		m.client.resolvectl("flush-caches")
 		m.answers(m.world, worldDNS, movingAt[1])
 	}
-	m.run(t, plain, nil, nil, move, func(config string) *process {
-		// It is the system's own only to who shares the network of process 1.
-		return m.client.start("ours client", append([]string{"env", "DBUS_SYSTEM_BUS_ADDRESS=" + address,
-			"unshare", "--pid", "--fork", "--mount-proc", "--kill-child=SIGTERM"},
-			ours.command(t, config, filepath.Join(m.client.dir, "state"))...)...)
-	})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.servers) < 2 || len(r.domains) == 0 {
-		t.Errorf("the tunnel's name server was not set: %v, %v", r.servers, r.domains)
+	m.run(t, plain, nil, nil, move, func(config string) *process { return m.client.run(ours, config) })
+	if dns, domains := m.client.linkSays("dns", tunDevice), m.client.linkSays("domain", tunDevice); dns != pushedDNS || domains != "~." {
+		t.Errorf("the tunnel's link has the servers %q for %q", dns, domains)
 	}
 	onlyOurName(t, m.dnsmasq)
+}
+
+// resolvedNames is a world whose client has systemd-resolved, and a name server outside at its
+// uplink.
+func resolvedNames(t *testing.T, push ...string) (c *choosingNames, resolved *process) {
+	t.Helper()
+	l := newLab(t)
+	client := l.resolvedHost()
+	c = l.internet(client).choosingNames(t, push...)
+	resolved = client.resolved()
+	client.resolvectl("dns", "eth0", farDNS.String())
+	client.resolvectl("domain", "eth0", "before.example")
+	return c, resolved
 }

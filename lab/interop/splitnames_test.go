@@ -28,7 +28,11 @@ var (
 
 // newSplitWorld starts the name servers and a stock server that pushes lines.
 func newSplitWorld(t *testing.T, push ...string) *splitWorld {
-	w := &splitWorld{internet: newInternet(t)}
+	return newInternet(t).divided(t, push...)
+}
+
+func (in *internet) divided(t *testing.T, push ...string) *splitWorld {
+	w := &splitWorld{internet: in}
 	w.server.forward()
 	w.web.defaultVia(w.webWire.a4, w.webWire.a6)
 	w.server.run(stock, w.server.serverConfig(serverParty(t, plain, push...))).up()
@@ -174,8 +178,14 @@ var (
 )
 
 func newChoosingNames(t *testing.T) *choosingNames {
-	push := append([]string{`push "dhcp-option DNS6 ` + serverIPv6.String() + `"`}, everythingPushed...)
-	c := &choosingNames{splitWorld: newSplitWorld(t, push...), captures: map[string]*process{}}
+	return newInternet(t).choosingNames(t, namesPushed...)
+}
+
+// namesPushed are all of a host's traffic, and name servers for all names.
+var namesPushed = append([]string{`push "dhcp-option DNS6 ` + serverIPv6.String() + `"`}, everythingPushed...)
+
+func (in *internet) choosingNames(t *testing.T, push ...string) *choosingNames {
+	c := &choosingNames{splitWorld: in.divided(t, push...), captures: map[string]*process{}}
 	c.router.defaultVia(c.serverIPv4, c.serverIPv6)
 	c.router.ip("addr", "add", farDNS.String()+"/32", "dev", "lo")
 	c.web.ip("addr", "add", otherIPv4.String()+"/24", "dev", "eth2")
@@ -184,8 +194,8 @@ func newChoosingNames(t *testing.T) *choosingNames {
 		c.web.helper("serve", netip.AddrPortFrom(at, 80).String()).listenAddress()
 	}
 	corp := []string{"--local=/example/", fmt.Sprintf("--host-record=six.corp.example,%v", c.webWire.b6), fmt.Sprintf("--host-record=four.corp.example,%v", c.webWire.b4),
-		fmt.Sprintf("--host-record=edge.cdn.example,%v", c.webWire.b4), "--cname=cdn.corp.example,edge.cdn.example"}
-	other := []string{fmt.Sprintf("--host-record=four.other.example,%v", otherIPv4), fmt.Sprintf("--host-record=six.other.example,%v", otherIPv6)}
+		fmt.Sprintf("--host-record=edge.cdn.example,%v", c.webWire.b4), "--cname=cdn.corp.example,edge.cdn.example", fmt.Sprintf("--host-record=web.inside.example,%v", c.webWire.b4)}
+	other := []string{"--local=/before.example/", fmt.Sprintf("--host-record=%s,%v", movingName, c.serverIPv4), fmt.Sprintf("--host-record=four.other.example,%v", otherIPv4), fmt.Sprintf("--host-record=six.other.example,%v", otherIPv6)}
 	c.inside.kill()
 	c.outside.kill()
 	c.inside = c.server.nameServer(serverIPv4, append(corp, "--listen-address="+serverIPv6.String())...)

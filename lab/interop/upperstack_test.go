@@ -86,11 +86,17 @@ func (n *netns) networkManager() {
 // given.
 func (n *netns) startNetworkManager() *process {
 	n.t.Helper()
+	n.bus()
+	return n.manager()
+}
+
+// bus starts a system bus of the machine's own.
+func (n *netns) bus() {
+	n.t.Helper()
 	n.start("bus", "dbus-daemon", "--system", "--nofork", "--nopidfile")
 	n.eventually("the bus answers", func() bool {
 		return n.answers("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/", "org.freedesktop.DBus.GetId")
 	})
-	return n.manager()
 }
 
 // manager starts NetworkManager alone.
