@@ -39,6 +39,12 @@ func (f *fakeResolved) SetLinkDefaultRoute(link int32, on bool) *dbus.Error {
 	return f.note("SetLinkDefaultRoute %d %v", link, on)
 }
 
+func (f *fakeResolved) SetLinkDNSOverTLS(link int32, mode string) *dbus.Error {
+	return f.note("SetLinkDNSOverTLS %d %s", link, mode)
+}
+
+func (f *fakeResolved) GetLink(int32) (dbus.ObjectPath, *dbus.Error) { return "/link", nil }
+
 func (f *fakeResolved) RevertLink(link int32) *dbus.Error { return f.note("RevertLink %d", link) }
 
 // startBus runs a bus of the test's own in place of the system's.
@@ -91,6 +97,15 @@ func TestLiveResolvedCalls(t *testing.T) {
 		"SetLinkDefaultRoute 1 true",
 		"RevertLink 1",
 	))
+
+	fake.calls = nil
+	_, err = prop.Export(bus, resolvedPath, prop.Map{resolvedName + ".Manager": {"Domains": {Value: []managedDomain{{1, ".", true}}},
+		"DNSEx": {Value: []managedServer{{1, 2, []byte{10, 8, 0, 1}, 0, ""}, {0, 2, []byte{192, 0, 2, 1}, 0, ""}}}}})
+	check(t, err)
+	_, err = prop.Export(bus, "/link", prop.Map{resolvedName + ".Link": {"DNSOverTLS": {Value: "yes"}, "DefaultRoute": {Value: true}}})
+	check(t, err)
+	check(t, k.setLinkDNS(ctx, "lo", DNS{Servers: servers("10.8.0.1")}))
+	mustEqual(t, lines(fake.calls...), lines("SetLinkDNS 1 [{2 [10 8 0 1]}]", "SetLinkDNSOverTLS 1 no", "SetLinkDomains 1 [{. true}]", "SetLinkDefaultRoute 1 true"))
 }
 
 // TestLiveResolvedLinks: of the servers that systemd-resolved has, those of other
