@@ -81,3 +81,37 @@ func TestLeastIPv6(t *testing.T) {
 		}
 	})
 }
+
+// TestCautious: as long as a path is not measured, TCP has segments that nearly every path
+// carries; `mssfix 0` holds.
+func TestCautious(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, _, _ := roads(t)
+		p := near.peer
+		p.link = wholeLink{p.link}
+		p.MaxInner.Store(1400)
+		p.Cautious.Store(1204)
+		want := func(when string, inner int) {
+			t.Helper()
+			if got := p.maxInner(); got != inner {
+				t.Errorf("%s: %d, want %d", when, got, inner)
+			}
+		}
+		p.Measure(1400, session.Echo{})
+		want("at first", 1204)
+		p.width.inner.Store(1100)
+		want("the system knows of less", 1100)
+		p.width.inner.Store(0)
+		p.Carries(0, PathFound{Bytes: 1492})
+		want("wide", 1400)
+		p.Carries(1260, PathFound{Bytes: 1312})
+		want("narrow", 1260)
+		p.SetPath(p.Path())
+		want("another way", 1204)
+		p.Carries(0, PathFound{})
+		want("no answer", 1400)
+		p.NewWay()
+		p.MaxInner.Store(0)
+		want("mssfix 0", 0)
+	})
+}

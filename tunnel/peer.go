@@ -40,6 +40,9 @@ type Peer struct {
 	// MaxInner is the largest inner IP packet that TCP should use, in bytes; 0
 	// leaves TCP alone. It may change while packets pass.
 	MaxInner atomic.Int32
+	// Cautious is the same while the path has not been measured (Measure), 0 for no other:
+	// TCP keeps the segments that it begins with.
+	Cautious atomic.Int32
 
 	link  link.Link
 	path  atomic.Pointer[buf.Path]

@@ -51,9 +51,12 @@ func (w *width) due(now time.Time, after time.Duration) bool {
 // maxInner is the largest inner IP packet that TCP should use, in bytes; 0 leaves
 // TCP alone.
 func (p *Peer) maxInner() int {
-	most := int(p.MaxInner.Load())
-	if inner := p.width.limit(); most > 0 && inner > 0 {
-		return min(most, inner)
+	most, limit := int(p.MaxInner.Load()), p.width.limit()
+	if c := int(p.Cautious.Load()); c > 0 && p.found.Load() == nil && (limit == 0 || c < limit) {
+		limit = c
+	}
+	if most > 0 && limit > 0 {
+		return min(most, limit)
 	}
 	return most
 }

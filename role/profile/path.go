@@ -15,11 +15,15 @@ import (
 // headersTCP is the length of the headers of IPv4 and TCP, in bytes.
 const headersTCP = 40
 
+// leastPath is a path that nearly everything carries (RFC 8200 section 5), bytes.
+const leastPath = 1280
+
 // MeasurePath has TCP's segment size follow the configuration, and the path to a peer
 // measured if its link can: over UDP on Linux, unless `mtu-disc no` leaves cutting to
 // routers. Call it whenever the configuration has changed: what was measured before is judged
 // by it anew. A peer that answers nothing else is asked by pings between the addresses of e.
-// It returns how long packets inside may be, in bytes, 0 for any length; known is
+// Until it is measured, TCP that begins has segments that a path of 1,280 bytes carries: it does not change
+// them later, and where the path is narrow it might hang. MeasurePath returns how long packets inside may be, in bytes, 0 for any length; known is
 // false if that is yet to be measured.
 func MeasurePath(c *config.Config, p *tunnel.Peer, e session.Echo) (inner int, known bool) {
 	most := MaxInner(c, outer6(p), p.Data)
@@ -33,6 +37,10 @@ func MeasurePath(c *config.Config, p *tunnel.Peer, e session.Echo) (inner int, k
 		size = most + headerLen(c.Adapter)
 	}
 	measures := p.Measure(size, e)
+	p.Cautious.Store(0)
+	if measures {
+		p.Cautious.Store(int32(max(0, p.Data.Fit(leastPath-link.DatagramOverhead(true))-headerLen(c.Adapter))))
+	}
 	f, found := p.Found()
 	if !measures || !found {
 		return 0, !measures
