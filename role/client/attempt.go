@@ -101,7 +101,7 @@ func (c *Client) open(ctx context.Context, t reach.Target, dial func(context.Con
 	for {
 		select {
 		case <-c.uplink.changes:
-			if moved, _ := c.uplink.moved(); moved {
+			if moved, _ := wayMoved(c); moved {
 				cancel(errMoved)
 			}
 		case <-c.restarts:
@@ -191,8 +191,8 @@ func run(ctx context.Context, a *attempt) (next *attempt, err error) {
 			if next, err = a.mover.moved(ctx, a, o); next != nil || err != nil {
 				return next, err
 			}
-		case <-a.mover.left():
-			a.mover.tidy(ctx, a.Client)
+		case <-a.mover.past.ends:
+			a.mover.tidy(ctx, a)
 		case <-leave:
 			leave = nil
 			a.exit()
@@ -216,13 +216,12 @@ func endsBy(e session.Event) error {
 // the server hears of the new address at once. One that is not up yet ends, since a new
 // one is up sooner.
 func (a *attempt) follow(ctx context.Context) error {
-	a.mover.former.cut(a.opts.Network)
 	if a.up && a.uplink.unpinned() {
 		if err := a.keepReachable(ctx, apart(a.Client)...); err != nil {
 			a.log.Debug("the way to the server could not be led past the tunnel", "error", err)
 		}
 	}
-	moved, gone := a.uplink.moved()
+	moved, gone := wayMoved(a.Client)
 	switch {
 	case !moved:
 		return nil
@@ -230,7 +229,6 @@ func (a *attempt) follow(ctx context.Context) error {
 		return errMoved
 	}
 	a.mover.roaming.begin(ctx, a, errMoved.Error(), a.target.Remote.Proto.TCP && (gone || a.uplink.anotherSource()))
-	a.mover.former.follow()
 	return nil
 }
 
@@ -368,7 +366,11 @@ func settleAnew(ctx context.Context, a *attempt, options []string) (*config.Conf
 	if err != nil {
 		return nil, &lostError{err}
 	}
-	return cfg, a.settle(ctx, options, cfg)
+	err = a.settle(ctx, options, cfg)
+	if err == nil && a.up {
+		carry(a)
+	}
+	return cfg, err
 }
 
 // completed goes on when the adapter is up, and its routes with it if they need not
@@ -385,7 +387,7 @@ func (a *attempt) completed(ctx context.Context) error {
 	}
 	cfg := a.settled
 	a.up = true
-	a.sessions.promote(a.peer, a.mover.former.bound())
+	carry(a)
 	a.twins.up(time.Now())
 	a.portals.again()
 	a.remotes.Reached()

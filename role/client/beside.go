@@ -23,7 +23,8 @@ type sessions struct {
 type those struct {
 	present *tunnel.Peer // by which packets go out
 	beside  *tunnel.Peer // which may take its place
-	former  *tunnel.Peer // which was left last
+	former  *tunnel.Peer // which was left, and is kept
+	left    *tunnel.Peer // which was left last, and is not kept
 	// from are addresses of the adapter that packets leave from by former.
 	from []netip.Addr
 }
@@ -65,6 +66,8 @@ func (s *sessions) on(l link.Link) *tunnel.Peer {
 		return t.beside
 	case t.former != nil && t.former.Link() == l:
 		return t.former
+	case t.left != nil && t.left.Link() == l:
+		return t.left
 	}
 	return t.present
 }
@@ -82,18 +85,29 @@ func (s *sessions) add(p *tunnel.Peer) {
 	s.now.Store(&now)
 }
 
-// promote makes a session the present one. The one before is the former then, by which
-// packets from some addresses go on to leave, and nothing waits for it any more: it may be
-// dead, or slow. What was the former until then has been removed.
-func (s *sessions) promote(p *tunnel.Peer, from []netip.Addr) {
+// promote makes a session the present one. Packets from some addresses go on to leave by
+// the one that is kept, which is the present one before, or was kept already, unless it is over;
+// nil: there is none. Nothing waits any more for the present one before: it may be dead, or
+// slow. Others that were left for either have been removed.
+func (s *sessions) promote(p, kept *tunnel.Peer, from []netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if before := s.load().present; before != p {
-		s.now.Store(&those{present: p, former: before, from: from})
-		if before != nil {
-			link.Hurry(before.Link())
-		}
+	now := s.load()
+	before := now.present
+	next := those{present: p, left: now.left}
+	if before == p {
+		next.beside = now.beside
 	}
+	if kept != nil && (kept == before || kept == now.former) {
+		next.former, next.from = kept, from
+	}
+	if before != nil && before != p {
+		if before != kept {
+			next.left = before
+		}
+		link.Hurry(before.Link())
+	}
+	s.now.Store(&next)
 }
 
 // remove removes a session that is over, and counts what it carried.
@@ -108,6 +122,8 @@ func (s *sessions) remove(p *tunnel.Peer) {
 		now.beside = nil
 	case now.former:
 		now.former, now.from = nil, nil
+	case now.left:
+		now.left = nil
 	default:
 		return
 	}
@@ -120,5 +136,5 @@ func (s *sessions) statistics() tunnel.Statistics {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.load()
-	return s.traffic.With(now.present).Plus(now.beside).Plus(now.former)
+	return s.traffic.With(now.present).Plus(now.beside).Plus(now.former).Plus(now.left)
 }

@@ -243,6 +243,7 @@ func (c *Client) run(ctx context.Context) (err error, asked bool) {
 	c.sleeper = newSleeper(c.opts.clock)
 	c.awake = c.sleeper.awakenings(ctx)
 	defer c.best.watching(ctx, c)()
+	defer c.mover.past.end()
 	if c.opts.Opened != nil {
 		if err := c.opts.Opened(); err != nil {
 			return err, false
@@ -398,9 +399,10 @@ func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 			tryNext(c, w)
 			return true
 		case <-c.awake:
+			c.mover.past.kept.ask()
 			return true
 		case <-c.uplink.changes:
-			if moved, _ := c.uplink.moved(); moved {
+			if moved, _ := wayMoved(c); moved {
 				return true
 			}
 		case <-ctx.Done():

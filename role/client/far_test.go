@@ -64,6 +64,7 @@ func parse(t *testing.T, text string) *config.Config {
 // far is the server's end of a client's connections, in a test's hands.
 type far struct {
 	t       *testing.T
+	network *simnet.Network
 	link    *simnet.Endpoint
 	greeter *session.Greeter
 	cfg     session.Config
@@ -98,7 +99,7 @@ func serve(t *testing.T, n *simnet.Network, at string, lines ...string) *far {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &far{t: t, push: strings.Split(usualPush, ",")}
+	f := &far{t: t, network: n, push: strings.Split(usualPush, ",")}
 	if f.cfg, err = trust.Session(c, true); err != nil {
 		t.Fatal(err)
 	}

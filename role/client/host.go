@@ -42,9 +42,9 @@ func (a *attempt) bringUp(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("%w: %w", reach.ErrFatal, err)
 	}
 	if open := a.adapter.Load(); open != nil && open.Stack == nil && network == nil && profile.Kind(cfg.Adapter) == nic.IP {
-		a.mover.former.bind(a.opts.Network, a.state.Addresses, state.Addresses)
+		a.mover.past.bind(a.opts.Network, a.state.Addresses, state.Addresses)
 	}
-	a.addresses, state.Addresses = state.Addresses, a.mover.former.addresses(state.Addresses)
+	a.addresses, state.Addresses = state.Addresses, a.mover.past.kept.addresses(state.Addresses)
 	want := bringup.State{State: state, Ethernet: network, Told: profile.Told(cfg, environment(cfg, a.told), a.target.Near().Addr())}
 	told := state
 	told.Addresses = a.addresses
@@ -111,6 +111,7 @@ func (a *attempt) report(err error) error {
 }
 
 func (c *Client) closeAdapter() error {
+	c.mover.past.end() // nothing goes on by what has no adapter
 	open := c.adapter.Swap(nil)
 	if open == nil {
 		return nil
@@ -142,7 +143,7 @@ func (a *attempt) leaveAdapter(ctx context.Context, why error) error {
 // of a server that was left go when nothing needs them.
 func (c *Client) keepReachable(ctx context.Context, servers ...netip.Addr) error {
 	open := c.adapter.Load()
-	addresses := c.mover.former.addresses(c.addresses)
+	addresses := c.mover.past.kept.addresses(c.addresses)
 	if open == nil || !profile.Pins(c.routes) && slices.Equal(addresses, c.state.Addresses) {
 		return nil
 	}

@@ -63,13 +63,15 @@ func (w wish) answer(err error) {
 type mover struct {
 	wishes  chan wish // capacity 1
 	asking  sync.Mutex
-	over    bool    // nobody takes wishes any more; with asking
-	now     *move   // under way; nil: none
-	former  *former // the connection that was left last, until it is over; nil: none
+	over    bool  // nobody takes wishes any more; with asking
+	now     *move // under way; nil: none
+	past    past  // what was left
 	roaming roaming
 }
 
-func newMover() mover { return mover{wishes: make(chan wish, 1)} }
+func newMover() mover {
+	return mover{wishes: make(chan wish, 1), past: past{ends: make(chan struct{}, 1)}}
+}
 
 // errBusy says that a wish waits already.
 var errBusy = errors.New("another move was asked for just now: wait for its end")
@@ -135,20 +137,10 @@ func (m *mover) outcome() <-chan outcome {
 	return m.now.done
 }
 
-// left is closed when the connection that was left is over.
-func (m *mover) left() <-chan struct{} {
-	if m.former == nil {
-		return nil
-	}
-	return m.former.over
-}
-
 // servers are those that are to be reached past the tunnel for a move, besides the present
 // one.
 func (m *mover) servers() (list []netip.Addr) {
-	if m.former != nil {
-		list = append(list, m.former.server)
-	}
+	list = m.past.servers()
 	if m.now != nil && m.now.target.Addr.IsValid() {
 		list = append(list, m.now.target.Near().Addr())
 	}
@@ -257,8 +249,9 @@ func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt
 	if o.err == nil {
 		// Nothing comes any more by a TCP connection from the way of before.
 		dead := done.roams && a.target.Remote.Proto.TCP
-		if o.err = takeOver(ctx, o.next, a, !dead); o.err == nil {
-			m.leave(ctx, a, dead)
+		var left *former
+		if left, o.err = takeOver(ctx, o.next, a, !dead); o.err == nil {
+			m.leave(ctx, a, left, dead)
 			done.answer(nil)
 			return o.next, nil
 		}
@@ -269,7 +262,7 @@ func (m *mover) moved(ctx context.Context, a *attempt, o outcome) (next *attempt
 	if !done.roams || m.roaming.failed(o.err) {
 		a.emit(event.Stayed{Remote: done.reported(a), Err: o.err})
 	}
-	m.tidy(ctx, a.Client)
+	m.tidy(ctx, a)
 	return nil, err
 }
 
@@ -290,9 +283,10 @@ func (m *mover) rescue(ctx context.Context, a *attempt, err error) *attempt {
 			return nil
 		}
 		if o.err == nil {
-			if o.err = takeOver(ctx, o.next, a, false); o.err == nil {
+			if _, o.err = takeOver(ctx, o.next, a, false); o.err == nil {
 				a.close()
-				m.former = nil
+				m.past.leaving = nil
+				note(m.past.ends)
 				done.answer(nil)
 				return o.next
 			}
@@ -313,30 +307,31 @@ func final(err error) bool {
 }
 
 // takeOver goes on with another connection than a, which is left as it is. It may be kept
-// for what is open from its addresses.
-func takeOver(ctx context.Context, b, a *attempt, keep bool) error {
+// for what is open from its addresses. What was left before stays if that fails.
+func takeOver(ctx context.Context, b, a *attempt, keep bool) (left *former, err error) {
 	m := &b.mover
-	m.hasten()
-	m.former = &former{server: a.target.Near().Addr(), peer: a.peer, keep: keep}
-	if a.target.Remote.Proto.TCP {
-		m.former.local = a.peer.Link().LocalAddr().Addr()
+	past := m.past
+	left = newFormer(a, keep)
+	if m.roaming.tick != nil {
+		left.ask() // it may not have heard of this host yet
 	}
+	m.past.leave(left)
 	b.base = b.choice.Of(b.target.Remote).Config // which may have been adopted meanwhile
 	reach.At(b.remotes, b.target)
 	b.uplink.to(b.target.Near().Addr())
 	before := b.state.Addresses
 	for _, e := range b.held {
 		if err := b.event(ctx, e); err != nil {
-			m.former = nil
+			m.past = past
 			reach.At(b.remotes, a.target)
 			b.uplink.to(a.target.Near().Addr())
-			return err
+			return nil, err
 		}
 	}
 	b.held = nil
 	strand(b, before, b.state.Addresses)
 	m.roaming.end(a, errAnswered)
-	return nil
+	return left, nil
 }
 
 // stop ends a move that is under way, and waits for that.
@@ -352,12 +347,12 @@ func (m *mover) stop(why error) {
 	m.now = nil
 }
 
-// abandon is called when the present connection is over: no move goes on.
+// abandon is called when the present connection is over: no move goes on. What is kept for
+// connections of programs stays.
 func (m *mover) abandon() {
 	if m.roaming.tick != nil {
 		m.roaming.tick.Stop()
 		m.roaming = roaming{}
 	}
 	m.stop(errEnded)
-	m.hasten()
 }

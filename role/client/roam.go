@@ -36,13 +36,12 @@ const (
 
 // roaming is the state of that. The zero value is not under way. It belongs to Run.
 type roaming struct {
-	since time.Time
+	asking
 	why   string
 	tick  *time.Ticker // while under way, else nil
 	moves bool         // a handshake may begin
 	tries int          // handshakes begun
 	began time.Time    // the last one
-	asked time.Time    // the server was asked last
 }
 
 // ticks receives when step is due.
@@ -57,13 +56,32 @@ func (r *roaming) ticks() <-chan time.Time {
 // that a handshake is begun now.
 func (r *roaming) begin(ctx context.Context, a *attempt, why string, atOnce bool) {
 	r.end(a, errRoaming)
-	*r = roaming{since: time.Now(), why: why, tick: time.NewTicker(knockEvery), moves: true}
+	*r = roaming{asking: asking{since: time.Now()}, why: why, tick: time.NewTicker(knockEvery), moves: true}
 	a.log.Debug("asking the server for an answer", "why", why)
 	if atOnce {
 		r.move(ctx, a)
 		return
 	}
 	knock(a.peer)
+}
+
+// asking asks a server for an answer, from when this host may reach it by another way.
+type asking struct {
+	since time.Time
+	last  time.Time // it was asked
+}
+
+// heard reports whether anything came that was sent since.
+func (k *asking) heard(p *tunnel.Peer) bool {
+	return p.Data.LastAnswer().After(k.since) || p.Data.LastReceived().After(k.since.Add(staleTime))
+}
+
+// again asks if it is time to. It is called every knockEvery.
+func (k *asking) again(p *tunnel.Peer, now time.Time) {
+	if now.Sub(k.since) < slowTime || now.Sub(k.last) >= slowEvery {
+		k.last = now
+		knock(p)
+	}
 }
 
 // knock has the server hear of this client, and answer.
@@ -74,7 +92,7 @@ func knock(p *tunnel.Peer) {
 // step goes on with it.
 func (r *roaming) step(ctx context.Context, a *attempt) {
 	now := time.Now()
-	heard := a.peer.Data.LastAnswer().After(r.since) || a.peer.Data.LastReceived().After(r.since.Add(staleTime))
+	heard := r.heard(a.peer)
 	m := &a.mover
 	switch {
 	case heard && (m.now == nil || !m.now.roams || !m.now.answered.Load()):
@@ -86,10 +104,7 @@ func (r *roaming) step(ctx context.Context, a *attempt) {
 	case now.Sub(r.since) > roamTime:
 		r.end(a, errRoaming)
 	default:
-		if now.Sub(r.since) < slowTime || now.Sub(r.asked) >= slowEvery {
-			r.asked = now
-			knock(a.peer)
-		}
+		r.again(a.peer, now)
 		if now.Sub(r.since) > quietTime {
 			quiet(ctx, a, now.Sub(r.since))
 		}
@@ -149,10 +164,10 @@ var (
 // that is not up yet begins anew.
 func woke(ctx context.Context, a *attempt, slept time.Duration) error {
 	a.emit(event.Woke{Slept: slept})
+	a.mover.past.kept.ask()
 	if !a.up {
 		return errMoved
 	}
 	a.mover.roaming.begin(ctx, a, "this host was asleep", false)
-	a.mover.former.follow()
 	return nil
 }

@@ -22,8 +22,11 @@ func strand(a *attempt, before, after []hostnet.Address) {
 		if !from.IsValid() || has(after, from) {
 			continue
 		}
-		list := connections(a.uplink.network, from)
 		kept := slices.ContainsFunc(after, func(now hostnet.Address) bool { return now.Prefix.Addr() == from })
+		if kept && old.Former {
+			continue // as before
+		}
+		list := connections(a.uplink.network, from)
 		a.emit(event.Remark{Text: stranded(from, inUserSpace(a.Client), kept, list)})
 	}
 }

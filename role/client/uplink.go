@@ -57,6 +57,13 @@ func (u *uplink) moved() (moved, gone bool) {
 	return true, u.source.IsValid() && !u.network.Has(u.source)
 }
 
+// wayMoved is uplink.moved, and has the server follow whose connection is kept beside the
+// present one.
+func wayMoved(c *Client) (moved, gone bool) {
+	c.mover.past.wayChanged(c.opts.Network)
+	return c.uplink.moved()
+}
+
 // unpinned reports whether the way to the server leads into the tunnel, because the way past it
 // is gone, while this host has a new one: once for each of these.
 func (u *uplink) unpinned() bool {

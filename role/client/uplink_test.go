@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,10 +19,11 @@ import (
 // fakeNetwork is a host with one way to everywhere.
 type fakeNetwork struct {
 	mu      sync.Mutex
-	way     hostnet.Way // zero: none
-	def     hostnet.Way // of the default route; zero: none
-	gone    bool        // no address but way.Source is there
-	idle    bool        // no connection is open
+	way     hostnet.Way  // zero: none
+	def     hostnet.Way  // of the default route; zero: none
+	gone    bool         // no address but way.Source is there
+	idle    bool         // no connection is open
+	only    []netip.Addr // where they are open from; nil: everywhere
 	changes chan struct{}
 }
 
@@ -38,10 +40,17 @@ func (n *fakeNetwork) Default(bool) (hostnet.Way, bool) {
 func (n *fakeNetwork) Connections(from netip.Addr) []hostnet.Connection {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.idle {
+	if n.idle || n.only != nil && !slices.Contains(n.only, from) {
 		return nil
 	}
 	return []hostnet.Connection{{Proto: "tcp", From: netip.AddrPortFrom(from, 40000), To: netip.MustParseAddrPort("10.77.0.1:22")}}
+}
+
+// open has connections open from no other addresses than these.
+func (n *fakeNetwork) open(from ...netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.idle, n.only = len(from) == 0, from
 }
 
 func (n *fakeNetwork) now() hostnet.Way {
