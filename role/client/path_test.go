@@ -179,7 +179,9 @@ func TestAdapterFollowsPathAgain(t *testing.T) {
 		inWorld(t, func(t *testing.T, network *simnet.Network) {
 			c, _, h := narrowWorld(t, network, "", true)
 			if denied {
+				h.n.mu.Lock()
 				h.why = fmt.Errorf("change link tun0: %w", hostnet.ErrPermission)
+				h.n.mu.Unlock()
 			}
 			time.Sleep(10 * time.Second)
 			if got := h.mtu(); got != 1500 || !strings.Contains(remarks(c), "the adapter's MTU stays 1500") {
