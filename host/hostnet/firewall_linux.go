@@ -1,7 +1,6 @@
 package hostnet
 
 import (
-	"bytes"
 	"errors"
 	"maps"
 	"net"
@@ -129,84 +128,6 @@ func (linux) delTable(name string) error {
 	}
 	c.DelTable(ownTable(name))
 	return meaning(c.Flush())
-}
-
-func (linux) forwardDrops(device string) ([]chain, error) {
-	c, err := nftables.New()
-	if err != nil {
-		return nil, meaning(err)
-	}
-	chains, err := c.ListChains()
-	if err != nil {
-		return nil, meaningFilter(err)
-	}
-	var drops []chain
-	for _, ch := range chains {
-		if !dropsForwarded(ch) {
-			continue
-		}
-		open, err := letsThrough(c, ch.Table, chains, device)
-		if err != nil {
-			return nil, meaning(err)
-		}
-		if !open {
-			drops = append(drops, chain{Family: familyName(ch.Table.Family), Table: ch.Table.Name, Name: ch.Name})
-		}
-	}
-	return drops, nil
-}
-
-// dropsForwarded reports whether a chain's policy drops forwarded packets.
-// iptables-nft marks its chains the same way; iptables-legacy is not seen.
-func dropsForwarded(ch *nftables.Chain) bool {
-	return ch.Hooknum != nil && *ch.Hooknum == *nftables.ChainHookForward && ch.Type == nftables.ChainTypeFilter &&
-		ch.Policy != nil && *ch.Policy == nftables.ChainPolicyDrop && ch.Table.Family != nftables.TableFamilyBridge
-}
-
-// letsThrough looks for a rule that compares with the device's name and accepts. Its
-// other conditions are the administrator's business.
-func letsThrough(c *nftables.Conn, t *nftables.Table, chains []*nftables.Chain, device string) (bool, error) {
-	for _, ch := range chains {
-		if ch.Table.Name != t.Name || ch.Table.Family != t.Family {
-			continue
-		}
-		rules, err := c.GetRules(t, ch)
-		if err != nil {
-			return false, err
-		}
-		for _, r := range rules {
-			if namesDevice(r.Exprs, device) && accepts(r.Exprs) {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
-}
-
-// namesDevice reports whether a rule names the device, or a prefix of it as "tun+" and
-// "tun*" do.
-func namesDevice(exprs []expr.Any, device string) bool {
-	byName := false
-	for _, e := range exprs {
-		switch e := e.(type) {
-		case *expr.Meta:
-			byName = e.Key == expr.MetaKeyIIFNAME || e.Key == expr.MetaKeyOIFNAME
-		case *expr.Cmp:
-			if byName && e.Op == expr.CmpOpEq && len(e.Data) > 0 && bytes.HasPrefix(interfaceName(device), e.Data) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func accepts(exprs []expr.Any) bool {
-	for _, e := range exprs {
-		if v, ok := e.(*expr.Verdict); ok && v.Kind == expr.VerdictAccept {
-			return true
-		}
-	}
-	return false
 }
 
 func familyName(f nftables.TableFamily) string {

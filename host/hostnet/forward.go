@@ -196,7 +196,7 @@ func (c chain) mend(device string) error {
 	if tool := map[string]string{"ip": "iptables", "ip6": "ip6tables"}[c.Family]; tool != "" && c.Table == "filter" && c.Name == "FORWARD" {
 		allow = fmt.Sprintf("%[1]s -I FORWARD -i %[2]s -j ACCEPT; %[1]s -I FORWARD -o %[2]s -j ACCEPT", tool, device)
 	}
-	return fmt.Errorf("chain %s of table %s %s drops what no rule accepts, and none accepts %s; allow it with: %s",
+	return fmt.Errorf("chain %s of table %s %s drops what is forwarded from %s, or answers to it; allow it with: %s",
 		c.Name, c.Family, c.Table, device, allow)
 }
 

@@ -371,7 +371,7 @@ func TestLivePartialFailures(t *testing.T) {
 	n.expect("answer", answer, "3 of 4 routes failed", "route 10.0.0.0/8: exists via 192.168.77.1 dev up0; ",
 		"route 10.6.0.0/16: its next hop is not reachable", "route fd00:7::/64: IPv6 is switched off", "address fd00:8::2/64: IPv6 is switched off",
 		"forwarding: chain FORWARD of table ip filter drops", "iptables -I FORWARD -i tun0 -j ACCEPT")
-	n.in("nft add rule ip filter FORWARD iifname tun* accept")
+	n.in("nft add rule ip filter FORWARD iifname tun* accept", "nft add rule ip filter FORWARD ct state established,related accept")
 	s.Routes, s.Addresses = s.Routes[2:3], s.Addresses[:1]
 	mustEqual(t, a.ask(textOf(s)), "updated: <nil>")
 	n.in("nft flush chain ip filter FORWARD")

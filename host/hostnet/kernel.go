@@ -93,9 +93,9 @@ type firewallKernel interface {
 	// addTable replaces a table of that name.
 	addTable(t ruleTable) error
 	delTable(name string) error
-	// forwardDrops lists chains that drop forwarded packets by policy and
-	// have no rule that accepts those of device.
-	forwardDrops(device string) ([]chain, error)
+	// forwardDrops lists chains that drop packets of these networks which are forwarded
+	// from device, or their answers. Without networks, those of any.
+	forwardDrops(device string, networks []netip.Prefix) ([]chain, error)
 }
 
 // nameKernel talks to the service that takes name servers per link, if there

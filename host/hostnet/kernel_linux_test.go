@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
 	"golang.org/x/sys/unix"
 )
 
@@ -75,23 +76,49 @@ func TestReadOnlySettings(t *testing.T) {
 	}
 }
 
+// TestRulesThatNameADevice: by which words a rule is about what comes from a device, and what
+// is not known of it.
 func TestRulesThatNameADevice(t *testing.T) {
 	name := func(key expr.MetaKey, op expr.CmpOp, data string) []expr.Any {
 		return []expr.Any{&expr.Meta{Key: key, Register: 1}, &expr.Cmp{Op: op, Register: 1, Data: []byte(data)}}
 	}
-	for _, tt := range []struct {
-		rule []expr.Any
-		want bool
+	tracked := func(states, asks, invert uint16) []expr.Any {
+		info := new(xt.ConntrackMtinfo3)
+		info.StateMask, info.MatchFlags, info.InvertFlags = states, asks, invert
+		return []expr.Any{&expr.Match{Name: "conntrack", Rev: 3, Info: info}}
+	}
+	const established, fresh = 2, 8
+	for i, tt := range []struct {
+		rule  []expr.Any
+		want  match
+		named bool
 	}{
-		{name(expr.MetaKeyIIFNAME, expr.CmpOpEq, string(interfaceName("tun0"))), true},
-		{name(expr.MetaKeyOIFNAME, expr.CmpOpEq, "tun"), true}, // tun+
-		{name(expr.MetaKeyIIFNAME, expr.CmpOpNeq, string(interfaceName("tun0"))), false},
-		{name(expr.MetaKeyIIFNAME, expr.CmpOpEq, string(interfaceName("tun01"))), false},
-		{name(expr.MetaKeyMARK, expr.CmpOpEq, "tun0"), false},
+		{nil, doesMatch, false},
+		{name(expr.MetaKeyIIFNAME, expr.CmpOpEq, string(interfaceName("tun0"))), doesMatch, true},
+		{name(expr.MetaKeyIIFNAME, expr.CmpOpEq, "tun"), doesMatch, true}, // tun+
+		{name(expr.MetaKeyIIFNAME, expr.CmpOpNeq, string(interfaceName("tun0"))), noMatch, false},
+		{name(expr.MetaKeyIIFNAME, expr.CmpOpEq, string(interfaceName("tun01"))), noMatch, false},
+		{name(expr.MetaKeyIIFNAME, expr.CmpOpNeq, string(interfaceName("eth0"))), doesMatch, false},
+		{name(expr.MetaKeyOIFNAME, expr.CmpOpEq, string(interfaceName("tun0"))), noMatch, false},
+		{name(expr.MetaKeyMARK, expr.CmpOpEq, "tun0"), mayMatch, false},
+		{name(expr.MetaKeyIIFNAME, expr.CmpOpLt, "tun0"), mayMatch, false},
+		{[]expr.Any{&expr.Cmp{Register: 1}}, mayMatch, false},
+		{[]expr.Any{&expr.Limit{}}, mayMatch, false},
+		{[]expr.Any{&expr.Counter{}, &expr.Match{Name: "comment"}}, doesMatch, false},
+		{[]expr.Any{&expr.Match{Name: "owner"}}, mayMatch, false},
+		{tracked(established, onlyState, 0), noMatch, false},
+		{tracked(fresh, onlyState, 0), doesMatch, false},
+		{tracked(fresh, onlyState, onlyState), noMatch, false},
+		{tracked(established, onlyState, onlyState), doesMatch, false},
+		{tracked(fresh, onlyState|2, 0), mayMatch, false},
+		{tracked(0, 2, 0), mayMatch, false},
 	} {
-		if namesDevice(tt.rule, "tun0") != tt.want {
-			t.Errorf("%+v: not %v", tt.rule, tt.want)
+		if got, named := (traveller{in: "tun0", out: "eth0"}).matches(tt.rule); got != tt.want || named != tt.named {
+			t.Errorf("%d: %v %v, want %v %v", i, got, named, tt.want, tt.named)
 		}
+	}
+	if got, _ := (traveller{back: true}).matches(tracked(established, onlyState, 0)); got != doesMatch {
+		t.Errorf("answers: %v", got)
 	}
 }
 

@@ -14,16 +14,16 @@ type limited struct{}
 
 var errNotHere = errors.New("not supported on this system")
 
-func (limited) routesIn(int) ([]way, error)           { return nil, nil }
-func (limited) tunnels() (map[string]int, error)      { return nil, nil }
-func (limited) setHardware(string, string) error      { return errNotHere }
-func (limited) setting(string) (string, error)        { return "", errGone }
-func (limited) setSetting(string, string) error       { return errNotHere }
-func (limited) settingNames(string) ([]string, error) { return nil, errGone }
-func (limited) hasTable(ruleTable) (bool, error)      { return false, errGone }
-func (limited) addTable(ruleTable) error              { return errNotHere }
-func (limited) delTable(string) error                 { return errGone }
-func (limited) forwardDrops(string) ([]chain, error)  { return nil, errGone }
+func (limited) routesIn(int) ([]way, error)                          { return nil, nil }
+func (limited) tunnels() (map[string]int, error)                     { return nil, nil }
+func (limited) setHardware(string, string) error                     { return errNotHere }
+func (limited) setting(string) (string, error)                       { return "", errGone }
+func (limited) setSetting(string, string) error                      { return errNotHere }
+func (limited) settingNames(string) ([]string, error)                { return nil, errGone }
+func (limited) hasTable(ruleTable) (bool, error)                     { return false, errGone }
+func (limited) addTable(ruleTable) error                             { return errNotHere }
+func (limited) delTable(string) error                                { return errGone }
+func (limited) forwardDrops(string, []netip.Prefix) ([]chain, error) { return nil, errGone }
 func (limited) linkResolvers(context.Context, string, string) (Resolvers, error) {
 	return Resolvers{}, errNotHere
 }

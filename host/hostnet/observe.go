@@ -117,7 +117,7 @@ func (h *host) observeForward(want State, seen *observed) error {
 		seen.table, err = h.kernel.hasTable(t)
 	}
 	if err == nil {
-		seen.drops, err = h.kernel.forwardDrops(want.Device)
+		seen.drops, err = h.kernel.forwardDrops(want.Device, f.Masquerade)
 	}
 	if errors.Is(err, errGone) { // no packet filter in this kernel
 		err = nil

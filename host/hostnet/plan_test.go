@@ -153,8 +153,8 @@ func TestPlan(t *testing.T) {
 			k.drops = []chain{{"ip", "filter", "FORWARD"}, {"ip6", "filter", "FORWARD"}, {"inet", "fw", "fwd"}}
 		}, State{Device: "tun0", Forward: &Forward{IPv4: true}}, lines(
 			"set group of tun0 to 1194 (was 0)",
-			"not possible: forwarding: chain FORWARD of table ip filter drops what no rule accepts, and none accepts tun0; allow it with: iptables -I FORWARD -i tun0 -j ACCEPT; iptables -I FORWARD -o tun0 -j ACCEPT",
-			`not possible: forwarding: chain fwd of table inet fw drops what no rule accepts, and none accepts tun0; allow it with: nft insert rule inet fw fwd iifname "tun0" accept; nft insert rule inet fw fwd oifname "tun0" accept`,
+			"not possible: forwarding: chain FORWARD of table ip filter drops what is forwarded from tun0, or answers to it; allow it with: iptables -I FORWARD -i tun0 -j ACCEPT; iptables -I FORWARD -o tun0 -j ACCEPT",
+			`not possible: forwarding: chain fwd of table inet fw drops what is forwarded from tun0, or answers to it; allow it with: nft insert rule inet fw fwd iifname "tun0" accept; nft insert rule inet fw fwd oifname "tun0" accept`,
 		)},
 		{"bypasses", nil, State{Device: "tun0", Routes: []Route{
 			{Dst: prefix("192.168.1.9/32"), Bypass: true},

@@ -3,9 +3,7 @@ package hostnet
 import (
 	"math/bits"
 	"net/netip"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -22,6 +20,9 @@ func (linux) unmasked(networks []netip.Prefix) (plain []netip.Prefix, err error)
 	}
 	plain = slices.Clone(networks)
 	for _, ch := range chains {
+		if !slices.ContainsFunc(chains, func(base *nftables.Chain) bool { return translatesLast(base) && sameTable(base.Table, ch.Table) }) {
+			continue
+		}
 		rules, err := c.GetRules(ch.Table, ch)
 		if err != nil {
 			return nil, meaning(err)
@@ -34,6 +35,14 @@ func (linux) unmasked(networks []netip.Prefix) (plain []netip.Prefix, err error)
 	}
 	return plain, nil
 }
+
+// translatesLast reports whether a chain may give packets another source: only tables that have
+// such a one do, and others may be large.
+func translatesLast(ch *nftables.Chain) bool {
+	return ch.Type == nftables.ChainTypeNAT && ch.Hooknum != nil && *ch.Hooknum == *nftables.ChainHookPostrouting
+}
+
+func sameTable(a, b *nftables.Table) bool { return a.Name == b.Name && a.Family == b.Family }
 
 func ofFamily(f nftables.TableFamily, p netip.Prefix) bool {
 	switch f {
@@ -113,18 +122,4 @@ func covers(data, mask []byte, p netip.Prefix) bool {
 	a, _ := netip.AddrFromSlice(whole)
 	outer, err := a.Prefix(length)
 	return err == nil && outer.Contains(p.Addr())
-}
-
-// legacyTables lists the tables of iptables-legacy that are in use, which nftables does
-// not see.
-var legacyTables = []string{"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"}
-
-func (linux) hidden() string {
-	for _, name := range legacyTables {
-		text, err := os.ReadFile(name)
-		if words := strings.Fields(string(text)); err == nil && (slices.Contains(words, "filter") || slices.Contains(words, "nat")) {
-			return "the rules of iptables-legacy, which is in use here (" + strings.Join(words, ", ") + "); see: iptables-legacy-save"
-		}
-	}
-	return ""
 }

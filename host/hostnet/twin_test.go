@@ -305,7 +305,7 @@ func (t *twin) delTable(name string) error {
 	return t.change("del table", func() { delete(t.tables, name) })
 }
 
-func (t *twin) forwardDrops(string) ([]chain, error) { return t.drops, nil }
+func (t *twin) forwardDrops(string, []netip.Prefix) ([]chain, error) { return t.drops, nil }
 
 func (t *twin) nameService(_ context.Context, file []byte) nameService {
 	if t.service.name == "" && isStub(file) && t.resolved != nil {

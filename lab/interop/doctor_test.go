@@ -35,6 +35,8 @@ type ward struct {
 	conf, profile  string // the texts, as they are written before the server starts
 	serve          string // who serves: "stock", "ahead" (stock, with a clock that is), "ours" or "" for nobody
 	around         []string
+	after          func() // is done when the server is up
+	program        string // that examines, where it is not the one of all; for those who may not run that
 }
 
 // pushes are the lines of server.conf that a test adds itself where it needs them.
@@ -153,11 +155,11 @@ func (w *ward) begin() {
 // examine has the doctor look, on the client's host or the server's.
 func (w *ward) examine(server bool, more ...string) *doctor.Report {
 	w.Helper()
-	host := w.client
-	argv := []string{culvert(w), "doctor", "--json", "--state-dir", filepath.Join(host.dir, "state"), w.client.file("laptop.ovpn", w.profile)}
+	host, run := w.client, cmp.Or(w.program, culvert(w))
+	argv := []string{run, "doctor", "--json", "--state-dir", filepath.Join(host.dir, "state"), w.client.file("laptop.ovpn", w.profile)}
 	if server {
 		host = w.server
-		argv = []string{culvert(w), "doctor", "--json", "--state-dir", filepath.Join(host.dir, "state"), "--dir", w.dir}
+		argv = []string{run, "doctor", "--json", "--state-dir", filepath.Join(host.dir, "state"), "--dir", w.dir}
 	}
 	argv = host.exec(append(append(slices.Clone(w.around), argv...), more...))
 	cmd := exec.Command(argv[0], argv[1:]...)

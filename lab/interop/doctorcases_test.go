@@ -166,6 +166,21 @@ var clientAilments = []ailment{
 		w.client.ip("addr", "add", "192.168.7.9/24", "dev", "eth0")
 		return nil
 	}},
+	{name: "the tunnel's network is another tunnel's", check: "address", says: `the tunnel's network 10\.8\.0\.0/24 is that of the tunnel wg0 too`, mend: `^end that tunnel`, plant: func(w *ward) func() {
+		w.client.otherTunnel("10.8.0.77/24")
+		return nil
+	}},
+	{name: "a pushed route is another tunnel's network", check: "routes", says: `the route to 192\.168\.7\.0/24 goes into the tunnel wg0 too \(192\.168\.7\.0/24\)`, mend: `^end that tunnel`, plant: func(w *ward) func() {
+		w.conf += "push \"route 192.168.7.0 255.255.255.0\"\n"
+		w.client.otherTunnel("192.168.7.9/24")
+		return nil
+	}},
+	{name: "a pushed route is another tunnel's route", check: "routes", says: `this host has a route to 192\.168\.7\.0/24 already`, mend: `^ip route show 192\.168\.7\.0/24`, plant: func(w *ward) func() {
+		w.conf += "push \"route 192.168.7.0 255.255.255.0\"\n"
+		w.client.otherTunnel("10.99.0.2/32")
+		w.client.ip("route", "add", "192.168.7.0/24", "dev", "wg0")
+		return nil
+	}},
 	{name: "the pushed name server does not answer", check: "dns", says: `10\.8\.0\.1:53.*does not answer through the tunnel`, mend: `^on the server: dig @10\.8\.0\.1`, plant: func(w *ward) func() {
 		w.conf += "push \"dhcp-option DNS 10.8.0.1\"\n"
 		return nil
@@ -197,7 +212,22 @@ var serverAilments = []ailment{
 	}},
 	{name: "Docker's policy drops what is forwarded", check: "forward policy", says: `chain FORWARD of table ip filter drops`, mend: `^iptables -I FORWARD -i tun0 -j ACCEPT`, plant: func(w *ward) func() {
 		w.serve = ""
-		w.server.nft("table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }")
+		w.server.nft(dockerRules(`return;`))
+		return nil
+	}},
+	{name: "Docker's policy drops the answers", check: "forward policy", says: `chain FORWARD of table ip filter drops what is forwarded from tun0, or answers to it`, mend: `^iptables -I FORWARD -i tun0 -j ACCEPT`, plant: func(w *ward) func() {
+		w.serve = ""
+		w.server.nft(dockerRules(`iifname "tun0" accept;`))
+		return nil
+	}},
+	{name: "the last rule rejects what is forwarded", check: "forward policy", says: `chain FORWARD of table ip filter drops`, mend: `^iptables -I FORWARD -i tun0 -j ACCEPT`, plant: func(w *ward) func() {
+		w.serve = ""
+		w.server.nft("table ip filter { chain FORWARD { type filter hook forward priority 0; ct state related,established accept; reject with icmp type host-prohibited; }; }")
+		return nil
+	}},
+	{name: "the clients' network is another tunnel's", check: "networks", says: `the clients' network 10\.8\.0\.0/24 is that of the tunnel wg0 too`, mend: `^end that tunnel; or choose another network in .server.`, plant: func(w *ward) func() {
+		w.serve = ""
+		w.server.otherTunnel("10.8.0.77/24")
 		return nil
 	}},
 	{name: "another program has the port", check: "ports", says: `UDP port 1194 is another program's`, mend: `^kill [0-9]+; or choose another port`, plant: func(w *ward) func() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/host/hostnet"
 	"culvert/operate/backend"
 	"culvert/operate/manage"
 )
@@ -20,6 +21,7 @@ type server struct {
 	// running is the process that serves this configuration.
 	running *shared[runner]
 	held    *shared[map[port][]holder] // who has its ports
+	router  *shared[hostnet.Router]    // what packet filters do to its clients' packets
 }
 
 // port is one of a host.
@@ -55,6 +57,7 @@ func serverChecks(ctx context.Context, o Options, cfg *config.Config) []inspecti
 	s := &server{Options: o, cfg: cfg}
 	s.held = share(ctx, s.whoHolds)
 	s.running = share(ctx, s.whoRuns)
+	s.router = share(ctx, s.lookAtRouter)
 	keys, host := serverKeys{s}, serverHost{s}
 	return []inspection{
 		s.processCheck(), newRemains(ctx, o, cfg, true).check(), keys.certificateCheck(), keys.listCheck(), keys.clientsCheck(),

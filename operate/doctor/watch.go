@@ -31,6 +31,7 @@ func cheap(ctx context.Context, o Options, cfg *config.Config) []inspection {
 	s.running = share(ctx, func(ctx context.Context) (runner, error) {
 		return s.asked(ctx, runner{by: "culvert", pid: os.Getpid()}), nil
 	})
+	s.router = share(ctx, s.lookAtRouter)
 	keys, host := serverKeys{s}, serverHost{s}
 	list := []inspection{keys.certificateCheck(), keys.listCheck(), keys.clientsCheck(), keys.permissionCheck(), clockCheck(o.Now, s.latest),
 		host.policyCheck(), host.networkCheck(), host.filesCheck(), s.poolCheck(), newRemains(ctx, s.Options, cfg, true).check()}
