@@ -28,6 +28,11 @@ var completers = map[string]completer{
 	"culvert client revoke": clientNames,
 	"culvert client renew":  clientNames,
 	"culvert status":        processNames,
+	"culvert health":        processNames,
+	"culvert disconnect":    processNames,
+	"culvert reconnect":     processNames,
+	"culvert doctor":        files("ovpn", "conf"),
+	"culvert servers":       files("ovpn", "conf"),
 	"culvert help":          helpTopics,
 	"culvert version":       firstOnly(nil, cobra.ShellCompDirectiveNoFileComp),
 }

@@ -25,8 +25,9 @@ func connectCommand(me service.Self) *cobra.Command {
 	var fastest bool
 	var only, except []string
 	c := &cobra.Command{
-		Use:   "connect FILE",
-		Short: "Connect with a profile",
+		Use:        "connect FILE",
+		SuggestFor: []string{"start", "up", "login", "on"},
+		Short:      "Connect with a profile",
 		Long: `Connect with a profile, until interrupted. As root, it makes a TUN device and sets
 addresses, routes and DNS, and undoes all of that on exit. With --userspace it
 needs neither root nor a device: programs use the tunnel through a SOCKS5 or HTTP

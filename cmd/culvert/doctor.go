@@ -13,8 +13,9 @@ func doctorCommand() *cobra.Command {
 	var o doctor.Options
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "doctor {FILE | --dir D}",
-		Short: "Say what keeps a tunnel from working, and what mends it",
+		Use:        "doctor {FILE | --dir D}",
+		Short:      "Say what keeps a tunnel from working, and what mends it",
+		SuggestFor: []string{"test", "diagnose", "debug", "fix", "why", "troubleshoot", "ping"},
 		Long: `Say what keeps a tunnel from working, and what mends it: for a client's profile, on
 the way to its servers and inside the tunnel; for a server, on its host. It takes 15
 seconds at most. docs/doctor.md lists what is looked at, and what is found.

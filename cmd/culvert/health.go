@@ -23,8 +23,8 @@ answer in time. It says why.`,
 			if limit <= 0 {
 				return misused("--timeout %v: expected a time such as 5s", limit)
 			}
-			if len(args) == 1 {
-				r.name = args[0]
+			if err := r.named(args); err != nil {
+				return err
 			}
 			client, err := r.dial()
 			if err != nil {

@@ -146,7 +146,7 @@ the wire and in its configuration language.
   culvert client list --dir D          list the clients; also revoke NAME, renew NAME
   culvert renew --dir D                renew the server's certificate
   culvert connect F                    connect with a profile, from any provider
-  culvert install NAME F               make a service of a profile
+  culvert install NAME F               make a service of a profile; uninstall NAME removes it
   culvert pair -o F                    connect two hosts, with one line from each
   culvert hub --uplink IF --nic NAME   run many adapters on one uplink
   culvert swarm F --clients N          load a server with many clients
@@ -171,7 +171,7 @@ both by itself.`,
 
 		DisableSuggestions: true, // inPlainWords has its own
 	}
-	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(),
+	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
 		containerCommand(me), healthCommand(), statusCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,12 +22,56 @@ func inPlainWords(c *cobra.Command, err error) error {
 	if words := countOfWords(c, err.Error()); words != "" {
 		return errors.New(words)
 	}
+	if flag := new(pflag.NotExistError); errors.As(err, &flag) {
+		return meant(err, "--", flagsLike(c, flag.GetSpecifiedName()))
+	}
 	word, unknown := strings.CutPrefix(err.Error(), `unknown command "`)
 	word, _, _ = strings.Cut(word, `"`)
-	if c.SuggestionsMinimumDistance = 2; unknown && len(c.SuggestionsFor(word)) > 0 {
-		return fmt.Errorf("%w; did you mean %s?", err, strings.Join(c.SuggestionsFor(word), " or "))
+	if unknown {
+		return meant(err, "", commandsLike(c, word))
 	}
 	return err
+}
+
+// meant adds to an error what was meant, if that is known.
+func meant(err error, before string, words []string) error {
+	if len(words) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; did you mean %s?", err, before+strings.Join(words, " or "+before))
+}
+
+// commandsLike are the commands that may be meant by a word: those that say so of themselves,
+// and otherwise those whose name is nearly the same.
+func commandsLike(c *cobra.Command, word string) (list []string) {
+	for _, sub := range c.Commands() {
+		if slices.ContainsFunc(sub.SuggestFor, func(w string) bool { return strings.EqualFold(w, word) }) {
+			list = append(list, sub.Name())
+		}
+	}
+	if len(list) > 0 {
+		return list
+	}
+	c.SuggestionsMinimumDistance = 2
+	return c.SuggestionsFor(word)
+}
+
+// flagsMeant are what other programs, or other commands of this one, call a flag.
+var flagsMeant = map[string]string{"watch": "follow", "follow": "watch", "output": "json", "state": "state-dir", "uninstall": "remove", "delete": "remove"}
+
+// flagsLike are the flags of a command that may be meant by a word.
+func flagsLike(c *cobra.Command, word string) []string {
+	if f := c.Flags().Lookup(flagsMeant[word]); f != nil {
+		return []string{f.Name}
+	}
+	if len(word) < 3 {
+		return nil
+	}
+	names := &cobra.Command{SuggestionsMinimumDistance: 2}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	return names.SuggestionsFor(word)
 }
 
 // countOfWords rewrites cobra's errors about how many words a command takes, "" for

@@ -20,6 +20,18 @@ func stateDirFlag(c *cobra.Command, dir *string) {
 	c.Flags().StringVar(dir, "state-dir", manage.DefaultDir(), "where running processes have their sockets")
 }
 
+// named takes the name of a process from the words of a command line, if there is one.
+func (r *running) named(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if r.name != "" && r.name != args[0] {
+		return misused("the process is named twice, as %s and as %s", args[0], r.name)
+	}
+	r.name = args[0]
+	return nil
+}
+
 func (r *running) dial() (*manage.Client, error) {
 	return manage.Dial(r.dir, "", r.name)
 }

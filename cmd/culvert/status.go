@@ -13,13 +13,17 @@ func statusCommand() *cobra.Command {
 	var r running
 	var asJSON, follow bool
 	c := &cobra.Command{
-		Use:     "status [NAME]",
-		Example: "  culvert status",
-		Short:   "Show the peers and dropped packets of a running process",
-		Args:    cobra.MaximumNArgs(1),
+		Use:        "status [NAME]",
+		Example:    "  culvert status",
+		SuggestFor: []string{"list", "ls", "ps", "info", "show", "state", "log", "logs", "peers"},
+		Short:      "Show the peers and dropped packets of a running process",
+		Long: `Show what a running process is connected to, its peers, and the packets that it
+dropped. NAME is the process's, such as server-tun0, or that of its service, such as
+office; it is needed where several run.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				r.name = args[0]
+			if err := r.named(args); err != nil {
+				return err
 			}
 			client, err := r.dial()
 			if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,11 +23,12 @@ this host, and its process ends.
 
 A service made by culvert install stays ended until it is started again by its
 manager; another service manager may start a client at once.`,
-		Example: "  culvert disconnect",
-		Args:    cobra.MaximumNArgs(1),
+		Example:    "  culvert disconnect",
+		SuggestFor: []string{"stop", "down", "end", "quit", "exit", "kill", "off", "logout"},
+		Args:       cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				r.name = args[0]
+			if err := r.named(args); err != nil {
+				return err
 			}
 			client, err := r.dial()
 			if err != nil {
@@ -65,11 +67,12 @@ func reconnectCommand() *cobra.Command {
 		Short: "Have a running client make a new connection to its server",
 		Long: `Have a running client make a new connection to the same server. The present one
 goes on until the new one is up, and stays if that fails. The adapter stays, too.`,
-		Example: "  culvert reconnect",
-		Args:    cobra.MaximumNArgs(1),
+		Example:    "  culvert reconnect",
+		SuggestFor: []string{"restart", "renegotiate", "refresh"},
+		Args:       cobra.MaximumNArgs(1),
 	}, func(ctx context.Context, r running, args []string) (backend.Used, error) {
-		if len(args) == 1 {
-			r.name = args[0]
+		if err := r.named(args); err != nil {
+			return backend.Used{}, err
 		}
 		client, err := r.dial()
 		if err != nil {
@@ -89,8 +92,17 @@ adapter stays, too.
 
 REMOTE is a remote of the profile: its host, HOST:PORT, or its number from 1, in
 the order of the profile.`,
-		Example: "  culvert use 2\n  culvert use vpn2.example.org",
-		Args:    cobra.ExactArgs(1),
+		Example:    "  culvert use 2\n  culvert use vpn2.example.org",
+		SuggestFor: []string{"switch", "select", "choose", "move", "change"},
+		Args: func(_ *cobra.Command, args []string) error {
+			switch len(args) {
+			case 1:
+				return nil
+			case 0:
+				return errors.New("expected a remote of the client's profile: its number from 1, its host, or HOST:PORT")
+			}
+			return errors.New("expected one remote of the client's profile; to name one of several clients, use --name")
+		},
 	}, func(ctx context.Context, r running, args []string) (backend.Used, error) {
 		client, err := r.dial()
 		if err != nil {

@@ -157,9 +157,9 @@ func (o Options) otherwise() string {
 // removal is the command line that takes the service away.
 func (o Options) removal() string {
 	if o.User && os.Geteuid() == 0 {
-		return "culvert install --user --remove " + o.Name
+		return "culvert uninstall --user " + o.Name
 	}
-	return "culvert install --remove " + o.Name
+	return "culvert uninstall " + o.Name
 }
 
 // Remove takes a service away, with its profile, and returns what was done. An error says
@@ -169,7 +169,7 @@ func Remove(ctx context.Context, o Options) (done []string, err error) {
 		return nil, err
 	}
 	if _, err := os.Lstat(o.conf()); err != nil {
-		return nil, fmt.Errorf("there is no service of the name %s: no %s", o.Name, o.conf())
+		return nil, o.missing()
 	}
 	if text, err := process.ReadFile(o.conf()); err != nil || !bytes.HasPrefix(text, []byte(marker)) {
 		return nil, fmt.Errorf("%s was not made by culvert install, so it stays: stop the service with systemctl disable --now %s, and remove the file yourself (%w)", o.conf(), o.unit(), cmp.Or(err, errForeign))
@@ -231,6 +231,29 @@ func (o *Options) text(ctx context.Context) ([]byte, error) {
 
 // marker begins the profiles that Install has made, by which Remove knows them.
 const marker = "# Made by culvert install, which takes it away again: culvert install --remove NAME\n"
+
+// made returns the names of the services that there are, as far as this user may look.
+func (o Options) made() (list []string) {
+	files, _ := filepath.Glob(filepath.Join(filepath.Dir(o.conf()), "*.conf"))
+	for _, file := range files {
+		if text, err := process.ReadFile(file); err == nil && bytes.HasPrefix(text, []byte(marker)) {
+			list = append(list, strings.TrimSuffix(filepath.Base(file), ".conf"))
+		}
+	}
+	return list
+}
+
+// missing says that there is no service of a name, and which there are.
+func (o Options) missing() error {
+	others := "culvert install has made none here"
+	if list := o.made(); len(list) > 0 {
+		others = "there are: " + strings.Join(list, ", ")
+	}
+	if o.User && os.Geteuid() != 0 {
+		others += "; one of the whole machine takes root: sudo culvert uninstall " + o.Name
+	}
+	return fmt.Errorf("there is no service of the name %s (no %s); %s", o.Name, o.conf(), others)
+}
 
 // unattended refuses a profile for which somebody would have to be asked.
 func unattended(c *config.Config, file string) error {

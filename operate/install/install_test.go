@@ -274,3 +274,22 @@ func TestRemoveKeepsOthers(t *testing.T) {
 	check(t, "files", h.files(), "[/etc/openvpn/client/office.conf]")
 	check(t, "asked", h.asked, "[]")
 }
+
+// TestMissing: who removes a service that is not there is told which are.
+func TestMissing(t *testing.T) {
+	h := newHost(t)
+	other := h.Options
+	other.Name = "none"
+	if _, err := Remove(t.Context(), other); err == nil || !strings.Contains(err.Error(), "culvert install has made none here") {
+		t.Error(err)
+	}
+	if _, err := Install(t.Context(), h.Options); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(h.Root, "/etc/openvpn/client/theirs.conf"), []byte("client\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Remove(t.Context(), other); err == nil || !strings.Contains(err.Error(), "there are: office") || strings.Contains(err.Error(), "theirs") {
+		t.Error(err)
+	}
+}

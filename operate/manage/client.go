@@ -67,11 +67,15 @@ func noneRunning(dir, prefix string) error {
 		what = strings.TrimSuffix(prefix, "-")
 		start = "culvert " + what
 	}
-	others := ""
+	return fmt.Errorf("no running %s was found in %s: start one with %s%s; to find one that was started with --state-dir D, give the same", what, dir, start, ofRoot(dir))
+}
+
+// ofRoot says how to find root's processes, where a user looked among their own; "" otherwise.
+func ofRoot(dir string) string {
 	if _, err := os.Stat(hostnet.DefaultStateDir); err == nil && dir == DefaultDir() && dir != hostnet.DefaultStateDir {
-		others = "; to find one of root's, as from sudo culvert connect, use sudo"
+		return "; to find one of root's, as from sudo culvert connect, use sudo"
 	}
-	return fmt.Errorf("no running %s was found in %s: start one with %s%s; to find one that was started with --state-dir D, give the same", what, dir, start, others)
+	return ""
 }
 
 // Name is the process's.
@@ -124,7 +128,7 @@ func (c *Client) Stream(ctx context.Context, path string) (*http.Response, error
 func (c *Client) notRunning() error {
 	names, err := running(c.dir, c.prefix)
 	if err != nil || len(names) == 0 {
-		return fmt.Errorf("%s is not running, and nothing else was found in %s", c.name, c.dir)
+		return fmt.Errorf("%s is not running, and nothing else was found in %s%s", c.name, c.dir, ofRoot(c.dir))
 	}
 	return fmt.Errorf("%s is not running; running now: %s", c.name, strings.Join(names, ", "))
 }
