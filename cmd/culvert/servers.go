@@ -14,6 +14,7 @@ import (
 	"culvert/operate/backend"
 	"culvert/operate/conffile"
 	"culvert/role/client"
+	"culvert/role/profile"
 )
 
 // watchEvery is how often culvert servers --watch shows the table.
@@ -96,6 +97,9 @@ func askOrMeasure(ctx context.Context, r running, args []string, every time.Dura
 	}
 	cfg, err := conffile.Load(args[0], aProfile)
 	if err != nil {
+		return err
+	}
+	if err := profile.SendsUnasked(cfg, args[0], false); err != nil {
 		return err
 	}
 	return client.Measure(ctx, cfg, client.Options{}, every, tell)

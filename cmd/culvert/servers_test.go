@@ -44,6 +44,12 @@ func TestServersStatuses(t *testing.T) {
 	if err := os.WriteFile(profile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	secret, sending := filepath.Join(t.TempDir(), "creds"), filepath.Join(dir, "sending.ovpn")
+	for name, text := range map[string]string{secret: "a\nb\n", sending: text + "<connection>\nremote 127.0.0.1 " + port + " tcp-client\nhttp-proxy 127.0.0.1 9\nhttp-proxy-user-pass " + secret + "\n</connection>\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	state := filepath.Join(dir, "state")
 	rows := []backend.Measured{{Name: "a"}, {Name: "b"}}
 	stop, err := manage.Serve(state, "client-tun0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -61,6 +67,7 @@ func TestServersStatuses(t *testing.T) {
 	}{
 		{profile, false, unansweredExit, "no server answers\n"},
 		{profile + " --json", false, unansweredExit, `"loss":1`},
+		{sending, false, unmeasuredExit, "nobody is asked here"},
 		{filepath.Join(dir, "none.ovpn"), false, unmeasuredExit, "no such file"},
 		{"--no-such-flag", false, unmeasuredExit, "unknown flag"},
 		{"a b", false, unmeasuredExit, "at most 1"},

@@ -13,6 +13,7 @@ import (
 	"culvert/operate/check"
 	"culvert/operate/conffile"
 	"culvert/operate/manage"
+	"culvert/role/profile"
 )
 
 // Limit is how long an examination takes at most.
@@ -78,6 +79,9 @@ func Examine(ctx context.Context, o Options, emit func(Result)) (*Report, error)
 	case cfg.Mode == config.ModeServer:
 		checks = append(checks, serverChecks(ctx, o, cfg)...)
 	case cfg.Pull:
+		if err := profile.SendsUnasked(cfg, o.File, false); err != nil { // with each first packet
+			return nil, err
+		}
 		checks = append(checks, clientChecks(ctx, o, cfg)...)
 	default:
 		return nil, fmt.Errorf("%s is for one of two paired hosts, which is neither a client nor a server: doctor does not know those; culvert check %[1]s explains the file", o.File)

@@ -99,7 +99,7 @@ func (c *caller) try(ctx context.Context) (*trial, error) {
 		return nil, err
 	}
 	only(cfg, *to)
-	if t.why = short(cfg); t.why != "" {
+	if t.why = short(cfg, c.File); t.why != "" {
 		t.tlsOnly = true
 		return t, t.handshake(ctx, c, cfg)
 	}
@@ -113,9 +113,9 @@ func only(c *config.Config, k knocking) {
 	c.Link.RemoteRandom = false
 }
 
-// short says why a configuration alone does not suffice for a connection; "" if it
-// does.
-func short(c *config.Config) string {
+// short says why a configuration of a file alone does not suffice for a connection; "" if
+// it does.
+func short(c *config.Config, file string) string {
 	user, password := "", ""
 	if c.Login.UserPass != nil {
 		user, password = c.Login.UserPass.TwoLines()
@@ -127,6 +127,9 @@ func short(c *config.Config) string {
 		return "the login takes a code that is good once, which the doctor does not spend"
 	case c.Management.ExternalKey != nil, c.Management.ExternalCert != "":
 		return "the private key is with a management program"
+	}
+	if err := profile.SendsUnasked(c, file, true); err != nil {
+		return err.Error()
 	}
 	if err := profile.CheckUserSpace(c); err != nil {
 		return "a connection in full needs a device: " + err.Error()

@@ -15,9 +15,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/internal/printable"
 	"culvert/operate/conffile"
 	"culvert/packaging"
 	"culvert/role/profile"
@@ -45,6 +47,8 @@ type Options struct {
 	Root string
 	// Run runs a program to its end; its error has what the program said.
 	Run func(ctx context.Context, argv ...string) error
+
+	read func(file string) ([]byte, error) // nil: process.ReadFile
 }
 
 // names are what services can be called: they become file names and parts of commands.
@@ -199,34 +203,79 @@ func Remove(ctx context.Context, o Options) (done []string, err error) {
 // errForeign says that a profile has no marker.
 var errForeign = errors.New("it does not begin with the line that culvert install writes")
 
-// text is the profile as the service reads it, if a service can use it.
+// text is the profile as the service reads it, if a service can use it. The user is asked
+// about the profile before what its files hold comes into the copy: what is in a profile is
+// there to be sent.
 func (o *Options) text(ctx context.Context) ([]byte, error) {
-	raw, err := process.ReadFile(o.Profile)
+	read := onceRead(o.read)
+	raw, err := read(o.Profile)
 	if err != nil {
 		return nil, conffile.Unread(err, o.Profile, "a profile, such as laptop.ovpn")
 	}
-	text, err := selfContained(o.Profile, raw, o.Home, process.ReadFile)
-	if err != nil {
-		return nil, err
-	}
-	// The copy is judged, with what came into it: that is what the service reads.
-	c, err := config.ParseFile(o.Profile, text, process.ReadFile)
+	var files []string
+	c, err := config.ParseFile(o.Profile, raw, func(file string) ([]byte, error) {
+		files = append(files, file)
+		return read(file)
+	})
 	if err != nil {
 		return nil, err
 	}
 	if !c.Pull {
 		return nil, fmt.Errorf("%s is no client's profile (it has no `client` line); culvert-server@.service runs a server's", o.Profile)
 	}
-	if doubtful := profile.Doubtful(c, o.Profile); len(doubtful) > 0 && !o.AllowScripts {
+	if !o.AllowScripts {
 		if err := profile.Consent(ctx, c, o.Profile, o.Ask); err != nil {
 			return nil, err
 		}
-		o.AllowScripts = true
 	}
-	if err := unattended(c, o.Profile); err != nil {
+	text, err := selfContained(c, raw, files, o.Home, read)
+	if err != nil {
+		return nil, err
+	}
+	copied, err := config.ParseFile(o.Profile, text, read)
+	if err != nil {
+		return nil, err
+	}
+	if line := unasked(copied, c); line != "" && !o.AllowScripts {
+		return nil, fmt.Errorf("the copy of %s would have a line that the profile itself has not, so nothing was done: %s; remove from the profile what makes it, or allow it with --allow-scripts", o.Profile, line)
+	}
+	o.AllowScripts = o.AllowScripts || len(profile.Doubtful(copied, o.conf())) > 0 // where a service would be asked again
+	if err := unattended(copied, o.Profile); err != nil {
 		return nil, err
 	}
 	return append([]byte(marker), text...), nil
+}
+
+// unasked is a line of the copy that uses this machine beyond a tunnel, and is none of the
+// profile; "" if there is none.
+func unasked(copied, original *config.Config) string {
+	asked := original.Touches()
+	for _, t := range copied.Touches() {
+		if !slices.ContainsFunc(asked, func(a config.Touch) bool { return a.Kind == t.Kind && a.Line == t.Line }) {
+			return fmt.Sprintf("%s (%v)", printable.Name(t.Line), t.Kind)
+		}
+	}
+	was, is := original.Process, copied.Process
+	for name, values := range map[string][2]string{"user": {was.User, is.User}, "group": {was.Group, is.Group}, "chroot": {was.Chroot, is.Chroot}} {
+		if values[0] != values[1] {
+			return name + " " + printable.Name(values[1])
+		}
+	}
+	return ""
+}
+
+// onceRead is read with what it returned kept: what is copied is what was asked about.
+func onceRead(read func(string) ([]byte, error)) func(string) ([]byte, error) {
+	if read == nil {
+		read = process.ReadFile
+	}
+	known := map[string]func() ([]byte, error){}
+	return func(name string) ([]byte, error) {
+		if known[name] == nil {
+			known[name] = sync.OnceValues(func() ([]byte, error) { return read(name) })
+		}
+		return known[name]()
+	}
 }
 
 // marker begins the profiles that Install has made, by which Remove knows them.

@@ -59,6 +59,19 @@ func (h *host) files() (list []string) {
 	return list
 }
 
+// contained is selfContained of a profile that is parsed for it.
+func contained(name, text, home string, read func(string) ([]byte, error)) ([]byte, error) {
+	var files []string
+	c, err := config.ParseFile(name, []byte(text), func(file string) ([]byte, error) {
+		files = append(files, file)
+		return read(file)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return selfContained(c, []byte(text), files, home, read)
+}
+
 func check(t *testing.T, what string, got any, want string) {
 	t.Helper()
 	if fmt.Sprint(got) != want {
@@ -212,7 +225,7 @@ func TestSelfContained(t *testing.T) {
 		return []byte(text), nil
 	}
 	text := "client\nremote a\nca ca.crt # ours\ntls-auth /home/anna/ta.key 1\ncert /etc/ssl/mine.crt\nkey /root/mine.key\nverb 3"
-	got, err := selfContained("x.ovpn", []byte(text), "/data/anna", read)
+	got, err := contained("x.ovpn", text, "/data/anna", read)
 	want := "client\nremote a\n<ca>\n" + ca + "</ca>\n<tls-auth>\n" + static + "</tls-auth>\nkey-direction 1\ncert /etc/ssl/mine.crt\n<key>\n" + key + "</key>\nverb 3"
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s\nwant:\n%s", err, got, want)
@@ -223,7 +236,7 @@ func TestSelfContained(t *testing.T) {
 		"of a home":  "client\nremote a\naskpass /data/anna/pass\n" + keys,
 	} {
 		files["login.txt"], files["/data/anna/pass"] = "a\nb\n", "secret\n"
-		if got, err := selfContained("x.ovpn", []byte(text), "/data/anna", read); err == nil || !strings.Contains(err.Error(), "whole path") {
+		if got, err := contained("x.ovpn", text, "/data/anna", read); err == nil || !strings.Contains(err.Error(), "whole path") {
 			t.Errorf("a file %s: %v\n%s", what, err, got)
 		}
 	}

@@ -10,17 +10,11 @@ import (
 )
 
 // selfContained returns the text of a profile that needs no file from where people keep
-// theirs: those that it names by a relative path, or below home, are put into it. read
-// reads a file. An error names a line whose file cannot be put into it.
-func selfContained(name string, text []byte, home string, read func(string) ([]byte, error)) ([]byte, error) {
-	var files []string
-	c, err := config.ParseFile(name, text, func(file string) ([]byte, error) {
-		files = append(files, file)
-		return read(file)
-	})
-	if err != nil {
-		return nil, err
-	}
+// theirs: those that it names by a relative path, or below home, are put into it. c is the
+// profile, and files are those that were read for it. read reads a file. An error names a
+// line whose file cannot be put into it.
+func selfContained(c *config.Config, text []byte, files []string, home string, read func(string) ([]byte, error)) ([]byte, error) {
+	name := c.Process.File
 	m := mover{config: c, home: home, read: read, moved: map[string]bool{}}
 	rows := strings.SplitAfter(string(text), "\n")
 	lines := topLines(config.Lines(name, text))

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/conffile"
+	"culvert/role/profile"
 )
 
 // LoadProfiles reads the profile at a path, or those of a directory: all its
@@ -31,7 +33,13 @@ func LoadProfiles(path string) (list []func() (*config.Config, error), err error
 		if err != nil {
 			return nil, conffile.Unread(err, name, expected)
 		}
-		list = append(list, func() (*config.Config, error) { return config.ParseFile(name, text, process.ReadFile) })
+		list = append(list, func() (*config.Config, error) {
+			c, err := config.ParseFile(name, text, process.ReadFile)
+			if err == nil {
+				err = errors.Join(profile.RunsUnasked(c), profile.SendsUnasked(c, name, true))
+			}
+			return c, err
+		})
 	}
 	return list, nil
 }

@@ -62,10 +62,36 @@ func askUntil(ctx context.Context, ask Ask, question string) (string, error) {
 func Doubtful(c *config.Config, file string) (lines []string) {
 	for _, t := range c.Touches() {
 		if t.Kind != config.TouchSends || !beside(file, c.Path(t.File)) {
-			lines = append(lines, fmt.Sprintf("%s: %s (%v)", t.Pos, printable.Name(t.Line), t.Kind))
+			lines = append(lines, inWords(t))
 		}
 	}
 	return append(lines, rootLines(c)...)
+}
+
+func inWords(t config.Touch) string {
+	return fmt.Sprintf("%s: %s (%v)", t.Pos, printable.Name(t.Line), t.Kind)
+}
+
+// SendsUnasked refuses a configuration that sends what a file holds which is not beside it,
+// for commands that ask nobody: to a proxy, and with login, to the server (auth-user-pass).
+func SendsUnasked(c *config.Config, file string, login bool) error {
+	for _, t := range c.Touches() {
+		directive, _, _ := strings.Cut(t.Line, " ")
+		if t.Kind == config.TouchSends && (login || directive != "auth-user-pass") && !beside(file, c.Path(t.File)) {
+			return fmt.Errorf("%s, and nobody is asked here: put the file beside %s (not into a folder that is hidden) and name it there, if it was made to be sent", inWords(t), printable.Name(file))
+		}
+	}
+	return nil
+}
+
+// RunsUnasked refuses a configuration that runs programs, for commands that ask nobody.
+func RunsUnasked(c *config.Config) error {
+	for _, t := range c.Touches() {
+		if t.Kind == config.TouchRuns {
+			return fmt.Errorf("%s, and nobody is asked here: remove the line from a copy of the configuration", inWords(t))
+		}
+	}
+	return nil
 }
 
 // rootLines returns the lines of a configuration that let packets of strangers be
