@@ -28,7 +28,7 @@ import (
 // the traffic: `receive ADDR`, `send ADDR BYTES`, `pace ADDR`, `serve ADDR`,
 // `fetch URL`, `beat ADDR`, `portal ADDR URL`, `echo ADDR`, `ask ADDR`, `idle ADDR COUNT`,
 // `station DEVICE VLAN ADDR`, `flood ADDR SIZE COUNT`, `pipe SOCKET ADDR`, `provide ADDR`,
-// `sign-on SOCKET HOST`, `browse URL NAME`, `submit URL NAME`.
+// `sign-on SOCKET HOST`, `browse URL NAME`, `submit URL NAME`, `lie ADDR ADDR TRUTH`.
 const helperEnv = "CULVERT_INTEROP_HELPER"
 
 // helper starts the test binary as a traffic helper.
@@ -72,6 +72,8 @@ func dispatchHelper(args []string) error {
 		return serve(args[1])
 	case "fetch":
 		return fetch(args[1])
+	case "lie":
+		return lie(args[1], args[2], args[3])
 	case "portal":
 		return portal(args[1], args[2])
 	case "beat":
