@@ -1,13 +1,11 @@
 package hostnet
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
-	"maps"
 	"net/netip"
 	"os"
 	"os/user"
@@ -87,32 +85,10 @@ const (
 )
 
 func (linux) hasChosen(want chosenTable) (bool, error) {
-	c, err := nftables.New()
-	if err != nil {
-		return false, meaning(err)
+	if want.Table == "" {
+		return false, hasFilter()
 	}
-	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyINet)
-	if err != nil || want.Table == "" {
-		return false, meaningFilter(err)
-	}
-	missing := want.rules()
-	for _, ch := range chains {
-		if ch.Table.Name != want.Table {
-			continue
-		}
-		list, err := c.GetRules(ownTable(want.Table), ch)
-		if errors.Is(err, unix.ENOENT) {
-			return false, nil
-		}
-		if err != nil {
-			return false, meaningFilter(err)
-		}
-		if len(list) != len(missing[ch.Name]) || !bytes.Equal(list[0].UserData, want.comment()) {
-			return false, nil
-		}
-		delete(missing, ch.Name)
-	}
-	return len(missing) == 0, nil
+	return hasPut(want.Table, want.chains())
 }
 
 // comment goes with the first rule of each chain and says which State, and which control
@@ -138,10 +114,7 @@ func (linux) addChosen(add chosenTable, known []lesson) error {
 	if err != nil {
 		return meaning(err)
 	}
-	t := ownTable(add.Table)
-	c.AddTable(t)
-	c.DelTable(t)
-	c.AddTable(t)
+	t := replaceTable(c, add.Table)
 	if add.Learn != 0 {
 		for _, s := range namesSets(t) {
 			if err := c.AddSet(s, nil); err != nil {
@@ -149,32 +122,22 @@ func (linux) addChosen(add chosenTable, known []lesson) error {
 			}
 		}
 	}
-	rules := add.rules()
-	for _, name := range slices.Sorted(maps.Keys(rules)) {
-		ch := c.AddChain(chosenChain(t, name))
-		for i, r := range rules[name] {
-			rule := &nftables.Rule{Table: t, Chain: ch, Exprs: r}
-			if i == 0 {
-				rule.UserData = add.comment()
-			}
-			c.AddRule(rule)
-		}
-	}
+	chains := add.chains()
+	addChains(c, t, chains)
 	if err := addLessons(c, t, known, false); err != nil {
 		return err
 	}
-	return meaningFilter(c.Flush())
+	return put(c, add.Table, chains)
 }
 
-func chosenChain(t *nftables.Table, name string) *nftables.Chain {
-	ch := &nftables.Chain{Name: name, Table: t, Type: nftables.ChainTypeRoute, Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityMangle}
-	switch name {
-	case returning:
-		ch.Type, ch.Hooknum = nftables.ChainTypeFilter, nftables.ChainHookPrerouting
-	case translating:
-		ch.Type, ch.Hooknum, ch.Priority = nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource
+// chains are those of a table. Control groups that are not there are left out.
+func (t chosenTable) chains() []chainRules {
+	says := t.comment()
+	return []chainRules{
+		{marking, nftables.ChainTypeRoute, nftables.ChainHookOutput, nftables.ChainPriorityMangle, t.markingRules(), says},
+		{returning, nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityMangle, t.returningRules(), says},
+		{translating, nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource, t.translatingRules(), says},
 	}
-	return ch
 }
 
 func namesSets(t *nftables.Table) []*nftables.Set {
@@ -232,11 +195,6 @@ func (linux) learn(table string, more []lesson) error {
 		return err
 	}
 	return meaning(c.Flush())
-}
-
-// rules returns the rules of each chain. Groups that are not there are left out.
-func (t chosenTable) rules() map[string][][]expr.Any {
-	return map[string][][]expr.Any{marking: t.markingRules(), returning: t.returningRules(), translating: t.translatingRules()}
 }
 
 // markingRules mark what this host's programs send. What they leave alone: packets to this

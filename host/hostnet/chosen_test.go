@@ -169,28 +169,49 @@ func ignorePartial(err error) error {
 
 func always(change) bool { return true }
 
+// killedAnywhere has a process killed at each step of do, once each, and wants the cleanup
+// by the next to leave the host as it was. begin is what it did before; nil: nothing.
+func killedAnywhere(t *testing.T, host func() *twin, begin *State, do func(h *host, a *Applied)) {
+	t.Helper()
+	for step := 1; ; step++ {
+		k, ps, dir := host(), newProcesses(), t.TempDir()
+		before := k.String()
+		h := ps.start(k, dir, 1, nil)
+		var a *Applied
+		if begin != nil {
+			a = applied(t, h, *begin)
+		}
+		k.crashAt, k.after = k.steps+step, step%2 == 0
+		if !crashing(t, func() { do(h, a) }) {
+			if step == 1 {
+				t.Error("nothing was changed")
+			}
+			return
+		}
+		ps.alive[1], k.crashAt = false, 0
+		_, err := ps.start(k, dir, 2, nil).cleanup(context.Background())
+		check(t, err)
+		if k.String() != before {
+			t.Fatalf("killed at step %d: %s", step, diffText(k.String(), before))
+		}
+	}
+}
+
 // A process that is killed at any step leaves what the next one undoes.
 func TestChosenKilled(t *testing.T) {
 	for _, s := range []State{onlySome(), someOutside()} {
-		for step := 1; ; step++ {
-			k, ps, dir := withPrograms(), newProcesses(), t.TempDir()
-			before := k.String()
-			k.crashAt, k.after = step, step%2 == 0
-			crashed := func() (crashed bool) {
-				defer func() { crashed = recover() != nil }()
-				applied(t, ps.start(k, dir, 1, nil), s)
-				return false
-			}()
-			if !crashed {
-				break
-			}
-			ps.alive[1], k.crashAt = false, 0
-			_, err := ps.start(k, dir, 2, nil).cleanup(context.Background())
-			check(t, err)
-			if k.String() != before {
-				t.Fatalf("killed at step %d: %s", step, diffText(k.String(), before))
-			}
+		killedAnywhere(t, withPrograms, nil, func(h *host, _ *Applied) { applied(t, h, s) })
+		withoutFilter := func() *twin {
+			k := withPrograms()
+			k.noFilter = true
+			return k
 		}
+		killedAnywhere(t, withoutFilter, &s, func(_ *host, a *Applied) {
+			check(t, a.Learn(context.Background(), []netip.Addr{ip("192.0.2.1"), ip("2001:db8:9::1")}, time.Hour))
+			clear(a.learned.until)
+			_, _, err := a.restore(context.Background(), always)
+			check(t, err)
+		})
 	}
 }
 

@@ -4,9 +4,7 @@ package hostnet
 
 import (
 	"net/netip"
-	"os/exec"
 	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/vishvananda/netns"
@@ -66,17 +64,7 @@ func TestKernelShowsFenceAsItIs(t *testing.T) {
 		if err != nil || again != before {
 			t.Errorf("the generation goes from %d to %d by itself, %v", before, again, err)
 		}
-		text := c.change
-		if strings.Contains(text, "LAST") {
-			chain := strings.Fields(text)[4]
-			out, err := exec.Command("nft", "-a", "list", "chain", "inet", "culvert-fence-a", chain).Output()
-			check(t, err)
-			handle := strings.Fields(string(out)[strings.LastIndex(string(out), "# handle"):])[2]
-			text = strings.Replace(text, "LAST", handle, 1)
-		}
-		if out, err := exec.Command("nft", text).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %s", text, out)
-		}
+		nft(t, c.change)
 		if is(true) {
 			t.Errorf("after %q it is said to be there", c.change)
 		}

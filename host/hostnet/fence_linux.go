@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -31,7 +30,7 @@ func (linux) addFences(fs []Fence, gone []string) error {
 		return meaning(err)
 	}
 	for _, f := range fs {
-		replaceTable(c, f.Table(), fenceChains(f))
+		addChains(c, replaceTable(c, f.Table()), fenceChains(f))
 	}
 	for _, name := range gone {
 		if t := ownTable(name); !slices.ContainsFunc(fs, func(f Fence) bool { return f.Table() == name }) {
@@ -44,9 +43,9 @@ func (linux) addFences(fs []Fence, gone []string) error {
 
 func fenceChains(f Fence) []chainRules {
 	return []chainRules{
-		{leaving, nftables.ChainHookOutput, leavingRules(f)},
-		{passing, nftables.ChainHookForward, passingRules(f)},
-		{going, nftables.ChainHookPostrouting, goingRules(f)},
+		filters(leaving, nftables.ChainHookOutput, leavingRules(f)),
+		filters(passing, nftables.ChainHookForward, passingRules(f)),
+		filters(going, nftables.ChainHookPostrouting, goingRules(f)),
 	}
 }
 
@@ -100,71 +99,6 @@ func (linux) ruleGeneration() (uint32, error) {
 		}
 	}
 	return 0, errors.New("the kernel does not say the generation of packet filters")
-}
-
-// chainRules are a chain of filters with its rules.
-type chainRules struct {
-	name  string
-	hook  *nftables.ChainHook
-	rules [][]expr.Any
-}
-
-// replaceTable puts a table of filters in the place of one of its name, as part of a
-// transaction.
-func replaceTable(c *nftables.Conn, name string, chains []chainRules) {
-	t := ownTable(name)
-	c.AddTable(t)
-	c.DelTable(t)
-	c.AddTable(t)
-	for _, chain := range chains {
-		ch := c.AddChain(&nftables.Chain{Name: chain.name, Table: t, Type: nftables.ChainTypeFilter, Hooknum: chain.hook, Priority: nftables.ChainPriorityFilter})
-		for _, r := range chain.rules {
-			c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r})
-		}
-	}
-}
-
-// hasRules reports whether a table is there and at work, with these chains: exactly, or
-// with as many rules.
-func hasRules(table string, want []chainRules, exactly bool) (bool, error) {
-	c, err := nftables.New()
-	if err != nil {
-		return false, meaning(err)
-	}
-	t, err := c.ListTableOfFamily(table, nftables.TableFamilyINet)
-	if err != nil {
-		return false, meaningFilter(err)
-	}
-	if t.Flags != 0 { // dormant
-		return false, nil
-	}
-	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyINet)
-	if err != nil {
-		return false, meaningFilter(err)
-	}
-	chains = slices.DeleteFunc(chains, func(ch *nftables.Chain) bool { return ch.Table.Name != table })
-	for _, w := range want {
-		i := slices.IndexFunc(chains, func(ch *nftables.Chain) bool { return ch.Name == w.name && hooked(ch, w) })
-		if i < 0 {
-			return false, nil
-		}
-		rules, err := c.GetRules(ownTable(table), chains[i])
-		if err != nil || len(rules) != len(w.rules) {
-			return false, meaningFilter(err)
-		}
-		for n, r := range rules {
-			if exactly && !reflect.DeepEqual(r.Exprs, w.rules[n]) {
-				return false, nil
-			}
-		}
-	}
-	return len(chains) == len(want), nil
-}
-
-// hooked reports whether a chain is where the kernel asks it as is wanted.
-func hooked(ch *nftables.Chain, want chainRules) bool {
-	return ch.Type == nftables.ChainTypeFilter && ch.Hooknum != nil && *ch.Hooknum == *want.hook &&
-		ch.Priority != nil && *ch.Priority == *nftables.ChainPriorityFilter
 }
 
 var (

@@ -2,7 +2,6 @@ package hostnet
 
 import (
 	"errors"
-	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -22,37 +21,22 @@ const (
 	forwarding  = "forward"
 )
 
-// rules returns the rules of each chain of a table; a chain without rules is left out.
-func (t ruleTable) rules() map[string][][]expr.Any {
-	rules := map[string][][]expr.Any{}
-	for _, p := range t.Masquerade {
-		rules[postrouting] = append(rules[postrouting], masqueradeRule(t.Device, p))
-	}
+// chains are those that a table is to have.
+func (t ruleTable) chains() (list []chainRules) {
 	if t.Apart {
-		rules[forwarding] = apartRules(t.Device)
+		list = append(list, filters(forwarding, nftables.ChainHookForward, apartRules(t.Device)))
 	}
-	return rules
+	var masquerade [][]expr.Any
+	for _, p := range t.Masquerade {
+		masquerade = append(masquerade, masqueradeRule(t.Device, p))
+	}
+	if len(masquerade) > 0 {
+		list = append(list, chainRules{postrouting, nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource, masquerade, nil})
+	}
+	return list
 }
 
-func (linux) hasTable(want ruleTable) (bool, error) {
-	c, err := nftables.New()
-	if err != nil {
-		return false, meaning(err)
-	}
-	missing := want.rules()
-	chains, err := c.ListChainsOfTableFamily(nftables.TableFamilyINet)
-	for _, ch := range chains {
-		if ch.Table.Name != want.Table {
-			continue
-		}
-		list, err := c.GetRules(ownTable(want.Table), ch)
-		if err != nil || len(list) != len(missing[ch.Name]) {
-			return false, meaningFilter(err)
-		}
-		delete(missing, ch.Name)
-	}
-	return len(missing) == 0, meaningFilter(err)
-}
+func (linux) hasTable(want ruleTable) (bool, error) { return hasPut(want.Table, want.chains()) }
 
 // meaningFilter also knows the errors of a kernel without nftables.
 func meaningFilter(err error) error {
@@ -62,35 +46,7 @@ func meaningFilter(err error) error {
 	return meaning(err)
 }
 
-// addTable sends everything as one transaction, so that the table is there
-// whole or not at all. Adding before deleting makes the deletion succeed.
-func (linux) addTable(add ruleTable) error {
-	c, err := nftables.New()
-	if err != nil {
-		return meaning(err)
-	}
-	t := ownTable(add.Table)
-	c.AddTable(t)
-	c.DelTable(t)
-	c.AddTable(t)
-	rules := add.rules()
-	for _, name := range slices.Sorted(maps.Keys(rules)) {
-		ch := c.AddChain(baseChain(t, name))
-		for _, r := range rules[name] {
-			c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r})
-		}
-	}
-	return meaning(c.Flush())
-}
-
-func baseChain(t *nftables.Table, name string) *nftables.Chain {
-	if name == forwarding {
-		return &nftables.Chain{Name: name, Table: t, Type: nftables.ChainTypeFilter,
-			Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter}
-	}
-	return &nftables.Chain{Name: name, Table: t, Type: nftables.ChainTypeNAT,
-		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource}
-}
+func (linux) addTable(add ruleTable) error { return putTable(add.Table, add.chains()) }
 
 // apartRules are: iifname device oifname device drop; and the same where one of
 // the two is in the group of adapters like it.

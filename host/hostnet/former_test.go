@@ -78,25 +78,9 @@ func TestFormer(t *testing.T) {
 // A process that is killed anywhere in a move, or when the former addresses go, leaves what
 // the next one undoes.
 func TestFormerKilled(t *testing.T) {
-	for step := 1; ; step++ {
-		k, ps, dir := newTwin(), newProcesses(), t.TempDir()
-		was := k.String()
-		a := applied(t, ps.start(k, dir, 1, nil), before(movedOn()))
-		k.crashAt, k.after = k.steps+step, step%2 == 0
-		crashed := func() (crashed bool) {
-			defer func() { crashed = recover() != nil }()
-			check(t, ignorePartial(a.Update(context.Background(), movedOn())))
-			check(t, ignorePartial(a.Update(context.Background(), after(movedOn()))))
-			return false
-		}()
-		if !crashed {
-			break
-		}
-		ps.alive[1], k.crashAt = false, 0
-		_, err := ps.start(k, dir, 2, nil).cleanup(context.Background())
-		check(t, err)
-		if k.String() != was {
-			t.Fatalf("killed at step %d: %s", step, diffText(k.String(), was))
-		}
-	}
+	begin := before(movedOn())
+	killedAnywhere(t, newTwin, &begin, func(_ *host, a *Applied) {
+		check(t, ignorePartial(a.Update(context.Background(), movedOn())))
+		check(t, ignorePartial(a.Update(context.Background(), after(movedOn()))))
+	})
 }

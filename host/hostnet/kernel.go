@@ -88,7 +88,7 @@ type fileKernel interface {
 
 // firewallKernel changes this package's own tables and looks at others.
 type firewallKernel interface {
-	// hasTable reports whether the table is there with as many rules.
+	// hasTable reports whether the table is there, with the rules that it was given.
 	hasTable(t ruleTable) (bool, error)
 	// addTable replaces a table of that name.
 	addTable(t ruleTable) error

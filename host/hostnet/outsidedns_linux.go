@@ -36,21 +36,16 @@ func namesRules(device string, mark uint32) (rules [][]expr.Any) {
 }
 
 func namesChains(device string, mark uint32) []chainRules {
-	return []chainRules{{leaving, nftables.ChainHookOutput, namesRules(device, mark)}}
+	return []chainRules{filters(leaving, nftables.ChainHookOutput, namesRules(device, mark))}
 }
 
 func (linux) blockOutsideDNS(device string, mark uint32) error {
-	c, err := nftables.New()
-	if err != nil {
-		return meaning(err)
-	}
-	replaceTable(c, namesTable(device), namesChains(device, mark))
-	return meaningFilter(c.Flush())
+	return putTable(namesTable(device), namesChains(device, mark))
 }
 
 func (k linux) unblockOutsideDNS(device string) error { return k.delTable(namesTable(device)) }
 
 func (linux) outsideDNSBlocked(device string, mark uint32) bool {
-	there, err := hasRules(namesTable(device), namesChains(device, mark), true)
+	there, err := hasPut(namesTable(device), namesChains(device, mark))
 	return err == nil && there
 }
