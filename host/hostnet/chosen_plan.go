@@ -33,6 +33,9 @@ func (a *Applied) number(want *State) error {
 			want.noMarks = errNoFilter
 		}
 	}
+	if want.noMarks != nil && want.Chosen != nil && want.Chosen.Inside.any() {
+		return fmt.Errorf("programs that are to be inside would go outside: %w", want.noMarks)
+	}
 	if want.Chosen.learns() && want.noMarks != nil {
 		want.Routes = slices.Concat(want.Routes, learnedRoutes(want.Chosen, a.learned.all()))
 	}
@@ -100,7 +103,7 @@ func (h *host) observePrograms(p Programs, groups []string, seen *observed) {
 }
 
 // errNoFilter: what needs nftables is not to be had.
-var errNoFilter = errors.New("this kernel has no nftables: load the module nf_tables; networks can be chosen without, and names by routes to each address")
+var errNoFilter = fmt.Errorf("%w; networks can be chosen without, and names by routes to each address", errNoTables)
 
 // planChosen has programs and learned addresses go their ways.
 func (p *planner) planChosen() {

@@ -30,6 +30,14 @@ var (
 	errReadOnly = errors.New("/proc/sys is read-only here; set it on the host, for a container with --sysctl")
 )
 
+// errNoTables is errGone of a kernel without nftables.
+var errNoTables error = noTablesError{}
+
+type noTablesError struct{}
+
+func (noTablesError) Error() string        { return "this kernel has no nftables: load the module nf_tables" }
+func (noTablesError) Is(target error) bool { return target == errGone }
+
 // Failure is one change that could not be made while the rest stands.
 type Failure struct {
 	Route netip.Prefix // the route that failed; not valid: something else

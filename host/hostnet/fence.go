@@ -129,6 +129,8 @@ func whyOpen(err error) error {
 	switch {
 	case errors.Is(err, ErrPermission):
 		return fmt.Errorf("block-outside: %w; or remove block-outside (--kill-switch), and packets may leave outside the tunnel", err)
+	case errors.Is(err, errNoTables):
+		return fmt.Errorf("block-outside: %w, or remove block-outside (--kill-switch)", err)
 	case errors.Is(err, errGone):
 		return fmt.Errorf("block-outside: this kernel has no nftables (%w): load the module nf_tables, or remove block-outside (--kill-switch)", err)
 	}

@@ -41,7 +41,7 @@ func (linux) hasTable(want ruleTable) (bool, error) { return hasPut(want.Table, 
 // meaningFilter also knows the errors of a kernel without nftables.
 func meaningFilter(err error) error {
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EINVAL) {
-		return errGone
+		return errNoTables
 	}
 	return meaning(err)
 }

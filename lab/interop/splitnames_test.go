@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -168,6 +169,8 @@ func TestSplitNamesTaken(t *testing.T) {
 type choosingNames struct {
 	*splitWorld
 	captures map[string]*process // by device
+	impl     implementation      // the client
+	dev      string              // its adapter
 }
 
 // The web server's other addresses, which names of the world outside have; and the name server
@@ -177,15 +180,16 @@ var (
 	farDNS               = netip.MustParseAddr("203.0.113.53")
 )
 
-func newChoosingNames(t *testing.T) *choosingNames {
-	return newInternet(t).choosingNames(t, namesPushed...)
+// newChoosingNames has lines more in the server's configuration.
+func newChoosingNames(t *testing.T, lines ...string) *choosingNames {
+	return newInternet(t).choosingNames(t, slices.Concat(namesPushed, lines)...)
 }
 
 // namesPushed are all of a host's traffic, and name servers for all names.
 var namesPushed = append([]string{`push "dhcp-option DNS6 ` + serverIPv6.String() + `"`}, everythingPushed...)
 
 func (in *internet) choosingNames(t *testing.T, push ...string) *choosingNames {
-	c := &choosingNames{splitWorld: in.divided(t, push...), captures: map[string]*process{}}
+	c := &choosingNames{splitWorld: in.divided(t, push...), captures: map[string]*process{}, impl: ours, dev: tunDevice}
 	c.router.defaultVia(c.serverIPv4, c.serverIPv6)
 	c.router.ip("addr", "add", farDNS.String()+"/32", "dev", "lo")
 	c.web.ip("addr", "add", otherIPv4.String()+"/24", "dev", "eth2")
@@ -207,8 +211,8 @@ func (in *internet) choosingNames(t *testing.T, push ...string) *choosingNames {
 // begin connects a client with lines more, and captures what goes each way.
 func (c *choosingNames) begin(t *testing.T, lines ...string) *process {
 	t.Helper()
-	p := c.client.run(ours, c.client.clientConfig(clientParty(t, plain, lines...), c.serverIPv4)).up()
-	for _, dev := range []string{"eth0", tunDevice} {
+	p := c.client.run(c.impl, c.client.clientConfig(clientParty(t, plain, lines...), c.serverIPv4)).up()
+	for _, dev := range []string{"eth0", c.dev} {
 		c.captures[dev] = c.client.start("capture of "+dev, "tcpdump", "-n", "-l", "-p", "-i", dev, "port 80 or port 53")
 		c.captures[dev].expect(regexp.MustCompile("listening on"), 1, patience)
 	}

@@ -116,6 +116,8 @@ func dispatchHelper(args []string) error {
 			return err
 		}
 		return idle(args[1], n)
+	case "no-nftables":
+		return execWithoutNftables(args[1:])
 	}
 	return fmt.Errorf("unknown helper %q", args)
 }
