@@ -273,6 +273,20 @@ func (b *best) refused(t reach.Target, err error) {
 	}
 }
 
+// doubt has the servers measured anew before the next connection, however fresh the table is,
+// and what was known of a target forgotten: the connection to it ended.
+func (b *best) doubt(t reach.Target) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := slices.IndexFunc(b.targets, t.Same); n >= 0 {
+		fastest.Forget(b.choice, n)
+		b.at = time.Time{}
+	}
+}
+
 // table is what is known of the servers.
 func (b *best) table() []fastest.Row {
 	b.mu.Lock()

@@ -70,6 +70,7 @@ func threeServersWith(t *testing.T, network *simnet.Network, more func(*Options)
 		servers[at] = serve(t, network, at)
 	}
 	f = newFarther(network, map[string]time.Duration{firstAt: 40 * time.Millisecond, secondAt: 10 * time.Millisecond, thirdAt: 90 * time.Millisecond})
+	t.Cleanup(func() { time.Sleep(2 * sampleTime) }) // until the last question is given up
 	lines = append([]string{"remote 192.0.2.1", "remote 192.0.2.2", "remote 192.0.2.3", "remote-select fastest 5"}, lines...)
 	return f, servers, connect(t, network, profileText(lines...), more)
 }

@@ -33,6 +33,9 @@ func once(ctx context.Context, c *Client) error {
 		return err
 	}
 	err = c.connect(ctx, target)
+	if !errors.Is(err, ErrRestart) {
+		c.best.doubt(target)
+	}
 	if ctx.Err() == nil && !letIn(err) {
 		c.best.refused(target, err)
 	}

@@ -235,6 +235,9 @@ func (c *Choice) Refused(now time.Time, n int, why string) {
 	c.paths[n].shunned, c.paths[n].shunWhy = now.Add(shun), why
 }
 
+// Forget drops what was measured of a path: it may be gone.
+func Forget(c *Choice, n int) { c.paths[n].samples = nil }
+
 // Failed says that the present path does not work any more, until a sample of it is answered.
 func (c *Choice) Failed(now time.Time) {
 	c.failed = true
