@@ -54,7 +54,9 @@ func former(t *testing.T, own, second []string) {
 	flows := []flow{startFlow(client, web, web4, "pace"), startFlow(client, web, web6, "pace")}
 	time.Sleep(500 * time.Millisecond)
 	t.Log(strings.TrimSpace(client.output(client.command("use", "2")...)))
-	time.Sleep(5 * time.Second)
+	time.Sleep(3 * time.Second)
+	t.Log(strings.TrimSpace(client.output(client.command("reconnect")...))) // which ends nothing of that
+	time.Sleep(3 * time.Second)
 	addresses := client.ip("addr", "show", "dev", tunDevice)
 	for _, want := range []string{"10.9.0.2/24", "10.8.0.2/32 scope global deprecated", "fd00:8::1000/128 scope global nodad deprecated"} {
 		if !strings.Contains(addresses, want) {

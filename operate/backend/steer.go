@@ -30,7 +30,7 @@ type Steer interface {
 type Used struct {
 	Remote string `json:"remote"`
 	Trying bool   `json:"trying,omitempty"`
-	// Kept is the server before, to which the client stays connected for what is open from the
+	// Kept is a server that was left, to which the client stays connected for what is open from the
 	// addresses that it gave; "" for none.
 	Kept string `json:"kept,omitempty"`
 }
@@ -41,7 +41,7 @@ func (u *Used) Append(b []byte) []byte {
 		return fmt.Appendf(b, "there was no connection to leave: %s is tried now\n", u.Remote)
 	}
 	if u.Kept != "" {
-		return fmt.Appendf(b, "connected to %s, which gives another address; what is open from the one before goes on by %s\n", u.Remote, u.Kept)
+		return fmt.Appendf(b, "connected to %s; what is open from another address than it gives goes on by %s\n", u.Remote, u.Kept)
 	}
 	return fmt.Appendf(b, "connected to %s; the connection before has ended\n", u.Remote)
 }

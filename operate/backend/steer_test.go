@@ -24,3 +24,17 @@ func TestFindRemote(t *testing.T) {
 		t.Error("a remote of none")
 	}
 }
+
+// TestUsed: what is said of a move holds of one that gave the same address as before, too, while
+// a server is kept.
+func TestUsed(t *testing.T) {
+	for want, u := range map[string]Used{
+		"there was no connection to leave: a is tried now\n":                             {Remote: "a", Trying: true},
+		"connected to a; the connection before has ended\n":                              {Remote: "a"},
+		"connected to a; what is open from another address than it gives goes on by b\n": {Remote: "a", Kept: "b"},
+	} {
+		if got := string(u.Append(nil)); got != want {
+			t.Errorf("%+v: %q, want %q", u, got, want)
+		}
+	}
+}
