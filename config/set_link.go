@@ -112,8 +112,17 @@ func setMark(b *builder, d *call) error {
 	if err != nil {
 		return d.expected(d.args[0], "a whole number, 0 or more")
 	}
+	if reservedMark(n) {
+		return d.fault(d.args[0], "this is one of the marks by which Culvert's own packet rules, such as kill switches, know packets", "write another one, such as 0x42")
+	}
 	b.Link.Mark = int(n)
 	return nil
+}
+
+// reservedMark reports whether a mark means something to package hostnet: those of own
+// packets, and those of lanes of chosen traffic.
+func reservedMark(n uint64) bool {
+	return n >= 0x94 && n <= 0x96 || n >= 0x43564c00 && n <= 0x43564fff
 }
 
 func setResolvRetry(b *builder, d *call) error {

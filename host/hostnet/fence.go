@@ -35,10 +35,14 @@ type Fence struct {
 	marks []uint32 // of all clients with fences, sorted; those with OwnMark are left out
 }
 
-// OwnMark is the mark of a client's own packets, those to the server and questions for
-// its name, by which fences and the block of names outside the tunnel know them. Only a
-// process with rights can set one (socket(7), SO_MARK).
+// OwnMark is the mark of the own packets of a client with a fence, those to the server and
+// questions for its name: fences, and the block of names outside the tunnel, let them
+// through. Only a process with rights can set one (socket(7), SO_MARK).
 const OwnMark = 0x94
+
+// ClientMark is the mark of the own packets of a client without a fence: the block of names
+// lets them through, and fences do not.
+const ClientMark = 0x96
 
 // CanMark reports whether packets can have a mark on this system.
 const CanMark = runtime.GOOS == "linux"
@@ -87,7 +91,11 @@ func (f Fence) allowed() []uint32 {
 	return slices.Compact(marks)
 }
 
-func unusual(mark uint32) bool { return mark != 0 && mark != OwnMark }
+// unusual reports whether a client chose a mark of its own. What others of this program's
+// marks mean stays, whoever writes one.
+func unusual(mark uint32) bool {
+	return mark != 0 && mark != OwnMark && mark != NamesMark && mark != ClientMark
+}
 
 // fenceChange adds the table of a fence.
 type fenceChange struct{ Fence }

@@ -135,6 +135,20 @@ func TestFencesLetEachOtherThrough(t *testing.T) {
 	noJournals(t, dir)
 }
 
+// TestFencesKnowTheirMarks: a fence lets no mark through that is another kind of this
+// program's packets.
+func TestFencesKnowTheirMarks(t *testing.T) {
+	for _, mark := range []uint32{NamesMark, ClientMark} {
+		f := Fence{Name: "a", Mark: mark, marks: []uint32{7}}
+		if got := fmt.Sprint(f.allowed()); got != "[7]" {
+			t.Errorf("mark %#x: lets %s through", mark, got)
+		}
+		if got := marksOf([]*journal{{changes: []change{&fenceChange{f}}}}); len(got) > 0 {
+			t.Errorf("mark %#x: others let %v through", mark, got)
+		}
+	}
+}
+
 // TestFenceIsLeft: one that persists can be left standing, as if its process had been
 // killed; another one has to be undone.
 func TestFenceIsLeft(t *testing.T) {

@@ -107,9 +107,14 @@ var (
 )
 
 // leavingRules refuse packets of this host's own programs, but for those that may go
-// another way than it seems.
+// another way than it seems. This program's own packets have their way when they get here.
 func leavingRules(f Fence) [][]expr.Any {
 	rules := allowedRules(f)
+	for _, mark := range []uint32{NamesMark, ClientMark} {
+		for _, r := range refusal() {
+			rules = append(rules, slices.Concat(metaIs(expr.MetaKeyMARK, native(mark)), r))
+		}
+	}
 	for _, elsewhere := range [][]expr.Any{marked(), translated()} {
 		rules = append(rules, slices.Concat(elsewhere, accept))
 	}

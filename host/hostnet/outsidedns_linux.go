@@ -20,6 +20,7 @@ func namesRules(device string, mark uint32) (rules [][]expr.Any) {
 		metaIs(expr.MetaKeyOIFNAME, interfaceName(device)),
 		metaIs(expr.MetaKeyOIFGROUP, native(fencedGroup)),
 		metaIs(expr.MetaKeyMARK, native(OwnMark)),
+		metaIs(expr.MetaKeyMARK, native(ClientMark)),
 	}
 	if unusual(mark) {
 		allowed = append(allowed, metaIs(expr.MetaKeyMARK, native(mark)))

@@ -10,7 +10,7 @@ import (
 const maxNames = 4096
 
 // aliases are names that chosen names lead to, such as the target of a CNAME, which somebody
-// may ask for next. As long as the answer lives, they are treated as the name that led there.
+// may ask for next. As long as an answer lives that leads there, they are treated as the last one's name.
 // The zero value is empty.
 type aliases struct {
 	mu    sync.Mutex
@@ -32,9 +32,11 @@ func (a *aliases) add(names []string, as Decision, now time.Time, lifetime time.
 		if _, known := a.until[n]; !known && len(a.until) >= maxNames {
 			a.makeRoom(now)
 		}
-		if end := now.Add(lifetime); end.After(a.until[n].end) {
-			a.until[n] = alias{end, as}
+		end := now.Add(lifetime)
+		if before := a.until[n].end; before.After(end) {
+			end = before
 		}
+		a.until[n] = alias{end, as}
 	}
 }
 

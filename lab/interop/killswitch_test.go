@@ -239,7 +239,8 @@ func TestKillSwitchStays(t *testing.T) {
 }
 
 // TestTwoKillSwitches: a client with a mark of its own and one without let each other's
-// packets through, whichever begins first, and so does one that was killed.
+// packets through, whichever begins first, and so does one that was killed. A client that
+// chooses, and has none, does not get out while one of them stands, and does afterwards.
 func TestTwoKillSwitches(t *testing.T) {
 	t.Parallel()
 	m := newMoving(t)
@@ -261,12 +262,26 @@ func TestTwoKillSwitches(t *testing.T) {
 	first = m.client.run(ours, other).up()
 	m.client.ping(netip.MustParseAddr("10.9.0.1"))
 	second.kill()
-	m.client.run(ours, marked).up()
+	second = m.client.run(ours, marked).up()
 	m.client.ping(serverIPv4)
 	m.client.ping(netip.MustParseAddr("10.9.0.1"))
 	if strings.Contains(first.log(), "put back what keeps packets") {
 		t.Errorf("it takes the other one for a stranger: %s", first.log())
 	}
+
+	if err := second.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	choosing := m.client.file("choosing.conf", mustRead(t, m.client.clientConfig(clientParty(t, plain, "nobind", "dev tun5", "connect-retry 1 1", "route-only 203.0.113.0/24"), movingAt[0])))
+	third := m.client.run(ours, choosing)
+	time.Sleep(2 * time.Second) // it tries
+	if initialized.MatchString(third.log()) {
+		t.Errorf("a client without a kill switch gets through another's: %s", third.log())
+	}
+	if err := first.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	third.up()
 }
 
 // TestOutsideDNS: with block-outside-dns, which servers push, names are asked through the

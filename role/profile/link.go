@@ -38,10 +38,15 @@ func LinkOptions(c *config.Config) link.Options {
 // 0: none.
 func Mark(c *config.Config) uint32 {
 	chooses := !c.Routing.Only.Empty() || !c.Routing.Except.Empty()
-	if c.Link.Mark == 0 && (c.Routing.BlockOutside != nil || chooses && hostnet.CanMark) {
+	switch {
+	case c.Link.Mark != 0:
+		return uint32(c.Link.Mark)
+	case c.Routing.BlockOutside != nil:
 		return hostnet.OwnMark
+	case chooses && hostnet.CanMark:
+		return hostnet.ClientMark
 	}
-	return uint32(c.Link.Mark)
+	return 0
 }
 
 // MarkIfAllowed reports whether c can do without Mark: what it would keep outside the

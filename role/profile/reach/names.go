@@ -291,7 +291,7 @@ func (n *Names) connect(ctx context.Context, network string, to netip.AddrPort) 
 	}
 	if options.Mark == 0 && hostnet.CanMark { // a server may have had names outside the tunnel blocked
 		marked := options
-		marked.Mark = hostnet.OwnMark
+		marked.Mark = hostnet.ClientMark
 		if conn, err := marked.Dialer().DialContext(ctx, network, to.String()); err == nil {
 			return conn, nil
 		}
