@@ -170,30 +170,31 @@ func ignorePartial(err error) error {
 
 func always(change) bool { return true }
 
-// killedAnywhere has a process killed at each step of do, once each, and wants the cleanup
-// by the next to leave the host as it was. begin is what it did before; nil: nothing.
+// killedAnywhere has a process killed at each step of do, before and after the change, and
+// wants the cleanup by the next to leave the host as it was. begin is what it did before; nil:
+// nothing.
 func killedAnywhere(t *testing.T, host func() *twin, begin *State, do func(h *host, a *Applied)) {
 	t.Helper()
-	for step := 1; ; step++ {
-		k, ps, dir := host(), newProcesses(), t.TempDir()
-		before := k.String()
-		h := ps.start(k, dir, 1, nil)
-		var a *Applied
-		if begin != nil {
-			a = applied(t, h, *begin)
-		}
-		k.crashAt, k.after = k.steps+step, step%2 == 0
-		if !crashing(t, func() { do(h, a) }) {
-			if step == 1 {
+	for _, after := range []bool{false, true} {
+		for step, crashed := 1, true; crashed; step++ {
+			k, ps, dir := host(), newProcesses(), t.TempDir()
+			before := k.String()
+			h := ps.start(k, dir, 1, nil)
+			var a *Applied
+			if begin != nil {
+				a = applied(t, h, *begin)
+			}
+			k.crashAt, k.after = k.steps+step, after
+			if crashed = crashing(t, func() { do(h, a) }); !crashed && step == 1 {
 				t.Error("nothing was changed")
 			}
-			return
-		}
-		ps.alive[1], k.crashAt = false, 0
-		_, err := ps.start(k, dir, 2, nil).cleanup(context.Background())
-		check(t, err)
-		if k.String() != before {
-			t.Fatalf("killed at step %d: %s", step, diffText(k.String(), before))
+			ps.alive[1], k.crashAt = false, 0
+			_, err := ps.start(k, dir, 2, nil).cleanup(context.Background())
+			check(t, err)
+			if k.String() != before {
+				t.Fatalf("killed at step %d, after %v: %s", step, after, diffText(k.String(), before))
+			}
+			noJournals(t, dir)
 		}
 	}
 }
