@@ -250,7 +250,8 @@ func (c *choosingNames) separate(t *testing.T, corpBy, otherBy string) {
 // TestChosenNames: with route-only, names of a domain are asked inside, and packets to their
 // addresses go inside, the first one included, over IPv4 and IPv6, also where a name leads out
 // of the domain; all else is asked and goes outside. With route-except it is the other way
-// round, though the name server outside is itself reached through the tunnel otherwise.
+// round, though the name server outside is itself reached through the tunnel otherwise. It is
+// so although the server pushes block-outside-dns.
 func TestChosenNames(t *testing.T) {
 	t.Parallel()
 	corp, other := []string{"four.corp.example", "six.corp.example", "cdn.corp.example"}, []string{"four.other.example", "six.other.example"}
@@ -260,7 +261,7 @@ func TestChosenNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newChoosingNames(t)
+			c := newChoosingNames(t, `push "block-outside-dns"`)
 			before := c.client.state()
 			client := c.begin(t, lines...)
 			c.goes(t, tunDevice, corp...)

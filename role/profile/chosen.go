@@ -11,13 +11,14 @@ import (
 // choose has a host's state say what uses the tunnel (`route-only`, `route-except`). With
 // `route-only`, nothing else does: what leads there is what it names, and the way to the
 // tunnel's name servers. Routes that lead elsewhere, and the tunnel's own network, stay.
+// Other names are asked outside, so block-outside-dns does not go with it.
 func choose(c *config.Config, peer netip.Addr, s *hostnet.State) {
 	only, except := c.Routing.Only, c.Routing.Except
 	if only.Empty() && except.Empty() {
 		return
 	}
 	if !only.Empty() {
-		s.BlockLocal = false
+		s.BlockLocal, s.BlockOutsideDNS = false, false
 		s.DNS = onlyNames(only, s.DNS)
 		s.Routes = onlyRoutes(c, peer, s)
 	} else {

@@ -28,6 +28,9 @@ func chosenText(t *testing.T, push []string, lines ...string) string {
 		}
 		b.WriteString("; ")
 	}
+	if s.BlockOutsideDNS {
+		b.WriteString("no names outside; ")
+	}
 	if s.DNS != nil {
 		fmt.Fprintf(&b, "names %v by %v, outside %v, learned %v; ", s.DNS.Domains, s.DNS.Servers, s.DNS.Outside, s.DNS.Learned)
 	}
@@ -38,14 +41,14 @@ func chosenText(t *testing.T, push []string, lines ...string) string {
 }
 
 func TestChosen(t *testing.T) {
-	push := []string{"ifconfig 10.8.0.2 255.255.255.0", "redirect-gateway def1", "route 172.16.0.0 255.240.0.0", "route 192.0.2.0 255.255.255.0 net_gateway", "dhcp-option DNS 10.9.0.1"}
+	push := []string{"ifconfig 10.8.0.2 255.255.255.0", "redirect-gateway def1", "route 172.16.0.0 255.240.0.0", "route 192.0.2.0 255.255.255.0 net_gateway", "dhcp-option DNS 10.9.0.1", "block-outside-dns"}
 	for _, c := range []struct{ lines, want string }{
 		{"route-only 10.1.0.0/16\nroute-only 2001:db8::/32", "192.0.2.0/24 past; 203.0.113.5/32 past; 10.1.0.0/16; 2001:db8::/32 refused; " +
 			"inside {Users:[] Groups:[] Started:false}, outside {Users:[] Groups:[] Started:false}, learn false false, carries true false"},
 		{"route-only *.corp.example\nroute-except user ada", "192.0.2.0/24 past; 203.0.113.5/32 past; 10.9.0.1/32; names [*.corp.example] by [10.9.0.1:0], outside [], learned [*.corp.example]; " +
 			"inside {Users:[] Groups:[] Started:false}, outside {Users:[ada] Groups:[] Started:false}, learn true false, carries true false"},
 		{"route-except corp.example\nroute-except 198.51.100.0/24", "172.16.0.0/12; 192.0.2.0/24 past; 203.0.113.5/32 past; 0.0.0.0/1; 128.0.0.0/1; 198.51.100.0/24 past; " +
-			"names [] by [10.9.0.1:0], outside [corp.example], learned [corp.example]; " +
+			"no names outside; names [] by [10.9.0.1:0], outside [corp.example], learned [corp.example]; " +
 			"inside {Users:[] Groups:[] Started:false}, outside {Users:[] Groups:[] Started:false}, learn false true, carries true false"},
 	} {
 		if got := chosenText(t, push, c.lines); got != c.want {
