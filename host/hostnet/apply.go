@@ -87,7 +87,7 @@ func (h *host) apply(ctx context.Context, want State) (*Applied, error) {
 	if err := a.nested.since(h.kernel); err != nil {
 		return nil, fmt.Errorf("read this host's network: %w", err)
 	}
-	err = a.reach(ctx, want, others)
+	err = a.reach(ctx, want, others, nil)
 	var partial *PartialError
 	if err != nil && !errors.As(err, &partial) {
 		return nil, errors.Join(err, a.undoAll(context.WithoutCancel(ctx), others))
@@ -147,13 +147,13 @@ func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) 
 
 // reach makes the changes that lead from the host to want, except those that this
 // Applied holds already.
-func (a *Applied) reach(ctx context.Context, want State, others []*journal) error {
+func (a *Applied) reach(ctx context.Context, want State, others []*journal, held []change) error {
 	d, err := a.compare(ctx, want, others)
 	if err != nil {
 		return err
 	}
 	a.want = want
-	a.j.changes = d.stands()
+	a.j.changes = slices.DeleteFunc(slices.Clone(d.held), butNot(d.stale(), held))
 	made, failures, err := a.make(ctx, d.plan)
 	a.host.log(toldOf(made))
 	if err != nil {
@@ -432,11 +432,13 @@ func (a *Applied) updateTo(ctx context.Context, want State) error {
 		return err
 	}
 	a.j.changes = d.held // what is gone already needs no undoing
-	if err := a.undo(ctx, d.stale(), others, a.host.log); err != nil {
-		return err
+	meanwhile := d.meanwhile(a.j.Device)
+	a.hold(ctx, meanwhile)
+	if err := a.undo(ctx, butNot(d.stale(), meanwhile), others, a.host.log); err != nil {
+		return errors.Join(err, a.letGo(ctx, meanwhile, others))
 	}
-	err = a.reach(ctx, want, others)
-	return errors.Join(err, a.host.store.save(a.j))
+	err = a.reach(ctx, want, others, meanwhile)
+	return errors.Join(err, a.letGo(ctx, meanwhile, others), a.host.store.save(a.j))
 }
 
 // Changes lists the changes in force, in the order they were made, one line

@@ -38,6 +38,7 @@ type twin struct {
 	crashAt int              // panics instead of this change; 0: never
 	after   bool             // panics after the change rather than before
 	failAt  int              // this change fails; 0: none does
+	changed func()           // called after each change; nil: nothing is
 }
 
 var errCrash = errors.New("killed")
@@ -78,6 +79,9 @@ func (t *twin) change(op string, do func()) error {
 		panic(errCrash)
 	}
 	do()
+	if t.changed != nil {
+		t.changed()
+	}
 	if t.steps == t.crashAt {
 		panic(errCrash)
 	}
