@@ -261,6 +261,7 @@ func TestKillSwitchKeepsNetwork(t *testing.T) {
 	nothing(t, outside, "by another uplink")
 	m.client.output(culvert(t), "cleanup", "--state-dir", filepath.Join(m.client.dir, "state"))
 	m.client.ping(netip.MustParseAddr("198.18.2.2"))
+	m.client.eventually("the capture sees what gets out", func() bool { return len(packets(outside)) > 0 })
 }
 
 // elsewhere is what other programs do to packets, such as for a way of their own: a mark
