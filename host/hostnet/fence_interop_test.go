@@ -13,10 +13,17 @@ import (
 // inNewNamespace has the rest of a test's goroutine in a network of its own.
 func inNewNamespace(t *testing.T) {
 	t.Helper()
-	runtime.LockOSThread() // for good: the thread ends with the goroutine
+	runtime.LockOSThread()
+	before, err := netns.Get()
+	check(t, err)
 	ns, err := netns.New()
 	check(t, err)
-	t.Cleanup(func() { ns.Close() })
+	t.Cleanup(func() { // on the same goroutine
+		ns.Close()
+		check(t, netns.Set(before)) // it may be the process's first thread, which never ends
+		before.Close()
+		runtime.UnlockOSThread()
+	})
 }
 
 // TestKernelShowsFenceAsItIs: what the kernel says of rules is what it was given, and
