@@ -77,9 +77,9 @@ func firstLine(text string) string {
 }
 
 // TestTraceMTU: with `mtu-disc yes`, what a device of the path is too small for
-// is named by either role, over either protocol, at the socket or, where the path is
-// measured by then, before it; the sender hears what fits. Without it, the packet is cut and
-// arrives.
+// is named by a server, over either protocol, at the socket or, where the path is
+// measured by then, before it; and senders at both ends hear what fits, a client's by its
+// adapter's MTU where that has followed by then. Without it, the packet is cut and arrives.
 func TestTraceMTU(t *testing.T) {
 	t.Parallel()
 	const large = 1300 // carries the packet inside, but not outside
@@ -92,10 +92,10 @@ func TestTraceMTU(t *testing.T) {
 			tun.client.ip("link", "set", "eth0", "mtu", "1280")
 			tun.server.ip("link", "set", "eth0", "mtu", "1280")
 			ping := []string{"ping", "-n", "-c", "1", "-W", "1", "-M", "do", "-s", fmt.Sprint(large)}
-			toServer, toClient := append(ping, serverIPv4.String()), append(ping, tun.clientIPv4.prefix.Addr().String())
+			toServer, toClient := append(ping[:len(ping):len(ping)], serverIPv4.String()), append(ping[:len(ping):len(ping)], tun.clientIPv4.prefix.Addr().String())
+			tun.server.drops(t, "icmp", "dropped: larger than the MTU", func() { tun.server.try(toClient...) })
+			tun.server.counts(t, "  larger than the MTU\n")
 			for n, argv := range map[*netns][]string{tun.client: toServer, tun.server: toClient} {
-				n.drops(t, "icmp", "dropped: larger than the MTU", func() { n.try(argv...) })
-				n.counts(t, "  larger than the MTU\n")
 				n.eventually("the host knows what fits", func() bool {
 					full := n.exec(argv)
 					out, _ := exec.Command(full[0], full[1:]...).CombinedOutput()
