@@ -146,14 +146,14 @@ func (h *host) takeOver(ctx context.Context, device string) ([]*journal, error) 
 }
 
 // reach makes the changes that lead from the host to want, except those that this
-// Applied holds already.
+// Applied has made already. Those of held stay, whatever want says.
 func (a *Applied) reach(ctx context.Context, want State, others []*journal, held []change) error {
 	d, err := a.compare(ctx, want, others)
 	if err != nil {
 		return err
 	}
 	a.want = want
-	a.j.changes = slices.DeleteFunc(slices.Clone(d.held), butNot(d.stale(), held))
+	a.j.changes = d.stands(held...)
 	made, failures, err := a.make(ctx, d.plan)
 	a.host.log(toldOf(made))
 	if err != nil {
@@ -172,9 +172,10 @@ type difference struct {
 	held []change // those made before that are in force
 }
 
-// stands returns the changes that the State needs and the host has.
-func (d *difference) stands() []change {
-	return slices.DeleteFunc(slices.Clone(d.held), d.stale())
+// stands returns the changes that the State needs and the host has, and of others those that
+// the host has.
+func (d *difference) stands(others ...change) []change {
+	return slices.DeleteFunc(slices.Clone(d.held), butNot(d.stale(), others))
 }
 
 // stale picks the changes that are not for this State.

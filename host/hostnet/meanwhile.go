@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/netip"
 	"runtime"
-	"slices"
 )
 
 // Routes and addresses of an adapter that give way to others are taken away before those are
@@ -84,6 +83,6 @@ func (a *Applied) letGo(ctx context.Context, changes []change, others []*journal
 
 // butNot picks those that pick does, without some.
 func butNot(pick func(change) bool, some []change) func(change) bool {
-	kept := setOf(slices.Clone(some))
+	kept := setOf(some)
 	return func(c change) bool { return pick(c) && !kept.has(c) }
 }
