@@ -1,0 +1,13 @@
+// Package users is who may come in: people, their devices, and the groups they are in, as
+// records of a store. Book changes them, in transactions that say what stands against one.
+// Directory has all of them in memory, follows the store, and answers at once: sign-in,
+// policy and names ask it, and never the store.
+//
+// Keys:
+//
+//	users/NAME               a User
+//	devices/USER/NAME        a Device
+//	groups/NAME              a Group
+//	certificates/COMMONNAME  USER/NAME, whose certificate has that common name
+//	addresses/ADDRESS        USER/NAME, whose address that is
+package users
