@@ -97,7 +97,7 @@ func (h Hashed) String() string {
 func Parse(text string) (Hashed, error) {
 	fields := strings.Split(text, "$")
 	if len(text) > maxText || len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" {
-		return Hashed{}, errors.New("hash of a password: expected $argon2id$v=19$m=...,t=...,p=...$SALT$HASH")
+		return Hashed{}, errors.New("hash of a password: expected the form $argon2id$v=19$m=N,t=N,p=N$SALT$HASH")
 	}
 	if fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return Hashed{}, fmt.Errorf("hash of a password: version %.20q: expected v=%d", fields[2], argon2.Version)
@@ -121,7 +121,7 @@ func parseParams(text string) (Params, error) {
 	parts := strings.Split(text, ",")
 	for i, key := range []string{"m=", "t=", "p="} {
 		if len(parts) != len(n) || !strings.HasPrefix(parts[i], key) {
-			return Params{}, fmt.Errorf("hash of a password: parameters %.40q: expected m=...,t=...,p=...", text)
+			return Params{}, fmt.Errorf("hash of a password: parameters %.40q: expected m=N,t=N,p=N", text)
 		}
 		value, err := strconv.ParseUint(parts[i][len(key):], 10, 32)
 		if err != nil || strconv.FormatUint(value, 10) != parts[i][len(key):] {
