@@ -5,6 +5,7 @@ go 1.26.3
 require (
 	github.com/Azure/go-ntlmssp v0.1.1
 	github.com/anchore/go-lzo v0.1.1
+	github.com/boombuler/barcode v1.1.0
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/gaissmai/bart v0.30.0
@@ -21,6 +22,7 @@ require (
 	github.com/mdlayher/packet v1.2.0
 	github.com/msteinert/pam/v2 v2.1.0
 	github.com/pierrec/lz4/v4 v4.1.33
+	github.com/pquerna/otp v1.5.0
 	github.com/puzpuzpuz/xsync/v4 v4.5.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.10

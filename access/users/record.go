@@ -31,6 +31,9 @@ type User struct {
 	MaxDevices *int `json:"max_devices,omitempty"`
 	// Password is the hash of the user's password as argon2 writes it ($argon2id$v=19$...); "": none.
 	Password string `json:"password,omitempty"`
+	// SignedOut is when the password or the TOTP was last set: logins that began before are
+	// no longer good without being asked anew.
+	SignedOut time.Time `json:"signed_out,omitzero"`
 	// TOTP is what makes one-time codes (RFC 6238); nil: not enrolled.
 	TOTP *TOTP `json:"totp,omitempty"`
 	// Recovery are the hashes of recovery codes that were not used.
