@@ -17,6 +17,13 @@ import (
 // Request is a client that asks to come in.
 type Request struct {
 	Username, Password string
+	// CommonName is that of the client's certificate, which is good; "" without one.
+	CommonName string
+	// Token is what the client showed for a login that was checked before, and is good;
+	// nil: none. Then Password says nothing.
+	Token *Token
+	// Remote is the address that the client connects from.
+	Remote netip.AddrPort
 	// Number is the client's (access.Applicant), and Key counts its handshakes from 0:
 	// the CID and KID of the management protocol.
 	Number, Key uint64
@@ -52,6 +59,12 @@ type Verdict struct {
 	// Lines are the lines of a per-client configuration for a client that comes in, as
 	// in a file of client-config-dir. At a renewal they mean nothing.
 	Lines []string
+	// User is who the client is in as, where that is not what it gave: "" for that. Only
+	// the server's sign-in may set it.
+	User string
+	// Remember: the client's user showed more than a certificate, and is to get a token that
+	// stands for that. Only what the server's sign-in says counts.
+	Remember bool
 }
 
 // Checker decides about clients, each time they log in. It may take its time, until ctx ends. Meanwhile

@@ -12,6 +12,7 @@ import (
 	"culvert/role/server/lease"
 	"culvert/role/server/segment"
 	"culvert/session"
+	"culvert/session/negotiate"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )
@@ -33,6 +34,10 @@ type client struct {
 	up     bool              // it has been in
 	stage  string            // where its handshake was reported to be stuck; "" for nowhere
 	learnt []learnt          // what is to lead to it, once it is let in
+
+	decided atomic.Bool // its login is good, and its settings are known: People may have a say
+	terms   atomic.Pointer[Terms]
+	told    negotiate.PeerInfo // what it says that it can do
 
 	usage        usage
 	shown        atomic.Pointer[string] // a copy of name, once it is in

@@ -24,6 +24,7 @@ import (
 type desk struct {
 	report    func(Event)
 	rules     *atomic.Pointer[rules]
+	people    People
 	roster    *roster
 	strangers *strangers
 }
@@ -45,6 +46,7 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		profile.MeasurePath(d.rules.Load().cfg, c.Peer, d.roster.echo(c))
 		c.Session.SetTimers(d.timers(c))
 		d.roster.enter(c, now, profile.Describe(e.TLS), e.Params.Describe())
+		d.review(c, now)
 	case session.Rekeyed:
 		c.visit.Show(e.TLS)
 		d.recheck(c, now)
@@ -113,6 +115,11 @@ func (d *desk) hello(c *client, now time.Time, h *session.Hello) {
 			return
 		}
 		c.name, c.own = c.visit.Identity().Name, decision.Settings
+		c.decided.Store(true)
+		if err := d.barred(c, now); err != nil {
+			d.refuse(c, now, h, &access.Refusal{Reason: err.Error(), Login: true})
+			return
+		}
 		d.roster.seek(c, now, func(now time.Time) { d.letIn(c, now, h, decision.Token) })
 	})
 }
@@ -165,7 +172,8 @@ func (d *desk) admit(c *client, now time.Time, h *session.Hello, cipher, token s
 	if text := negotiate.CompressionRemark(d.rules.Load().session.Compression, params.Compression, h.Options); text != "" && d.rules.Load().cfg.Data.Compression.Directive == "" {
 		d.report(Remark{About: c.about(now), Text: text})
 	}
-	options := pushList(d.rules.Load().cfg.Server, d.roster.book, c, h.PeerInfo)
+	c.promise(d.termsOf(c), h.PeerInfo)
+	options := pushList(d.rules.Load().cfg.Server, d.roster.book, c, c.terms.Load().Push, h.PeerInfo)
 	if token != "" {
 		options = append(options, "auth-token "+token)
 		if name := c.own.OverrideUsername; name != "" {
@@ -215,6 +223,9 @@ func (d *desk) rejudge(c *client, now time.Time, key wire.KeyID, decision admiss
 			reason = "SESSION:" + strings.TrimPrefix(reason, "SESSION:")
 		}
 		c.Session.Expel(now, key, reason)
+		return
+	}
+	if d.turnOut(c, now) {
 		return
 	}
 	c.Session.Readmit(now, key)

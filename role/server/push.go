@@ -13,20 +13,20 @@ import (
 // Later ones do not know the option, or warn that they ignore it.
 const tunIPv6 = "tun-ipv6"
 
-// pushList returns what a client with a lease is pushed, in OpenVPN's order.
-// told is what the client says that it can do.
-func pushList(configured config.Server, book *lease.Book, c *client, told negotiate.PeerInfo) []string {
+// pushList returns what a client with a lease is pushed, in OpenVPN's order. own are
+// the options of its terms. told is what the client says that it can do.
+func pushList(configured config.Server, book *lease.Book, c *client, own []string, told negotiate.PeerInfo) []string {
 	options := slices.DeleteFunc(slices.Clone(configured.Push), negotiate.IsCompression)
 	options = append(options, book.Push(c.holder, configured.ClientToClient, options)...)
 	if (c.holder.Lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
 		options = append(options, tunIPv6)
 	}
-	return ownPush(c.own, options, book.Ifconfig(c.holder))
+	return ownPush(c.own, options, own, book.Ifconfig(c.holder))
 }
 
 // ownPush applies push-reset, push-remove and push of a client's own file to what all
 // clients are pushed. ifconfig can be removed only by its whole name.
-func ownPush(own *config.PerClient, general, ifconfig []string) []string {
+func ownPush(own *config.PerClient, general, terms, ifconfig []string) []string {
 	if own.PushReset {
 		general = nil
 	}
@@ -34,5 +34,5 @@ func ownPush(own *config.PerClient, general, ifconfig []string) []string {
 		general = slices.DeleteFunc(slices.Clone(general), func(o string) bool { return strings.Contains(o, remove) })
 		ifconfig = slices.DeleteFunc(slices.Clone(ifconfig), func(o string) bool { return strings.HasPrefix(o, remove+" ") })
 	}
-	return slices.Concat(general, own.Push, ifconfig)
+	return slices.Concat(general, own.Push, terms, ifconfig)
 }

@@ -47,6 +47,11 @@ type Options struct {
 	// time keys are renewed: all have to agree. Plugins and auth-user-pass-verify are asked
 	// before.
 	Checkers []auth.Checker
+	// SignIn is asked last about every login, also where a client gives neither user name
+	// nor password, or the token of a login before; nil: nobody.
+	SignIn auth.Checker
+	// People is who else has a say about clients, as long as they are in.
+	People People
 	// Deciders are asked, in order, about every client whose certificate and login
 	// are good, and may add to its settings.
 	Deciders []access.Decider
@@ -63,6 +68,16 @@ type Options struct {
 	Events func(Event)
 	// Ready is called when clients can connect.
 	Ready func(*Server)
+}
+
+// People is who has a say about clients that are in. Both functions answer at once, from
+// memory, and may be called by any goroutine; call Review when their answers change.
+type People struct {
+	// Barred returns why a client may not be here, though its certificate and login are
+	// good, or nil. Its text is for the client's user, too. nil: nobody is barred.
+	Barred func(*access.Applicant, time.Time) error
+	// Terms returns a client's terms; nil: nobody has any.
+	Terms func(*access.Applicant) Terms
 }
 
 // Server is a VPN server. Make it with New and Run it once.
@@ -123,7 +138,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	s.sockets.acceptor = link.Acceptor{TCP: link.TCPOptions{QueueLimit: c.Link.TCPQueueLimit, Drop: true}, OnError: func(err error) {
 		s.log.Warn("a connection could not be accepted; closing the oldest silent one", "error", err)
 	}}
-	s.road = tunnel.Road{Role: s.role(), PacketSize: profile.PacketSize(c.Adapter), Ethernet: s.roster.ether != nil, Adapter: func() nic.NIC { return s.adapter },
+	s.road = tunnel.Road{Role: roleOf(s), PacketSize: profile.PacketSize(c.Adapter), Ethernet: s.roster.ether != nil, Adapter: func() nic.NIC { return s.adapter },
 		OnFailing: tunnel.LogFailing(s.log), OnPath: tunnel.LogPaths(s.log)}
 	s.road.SetSpecial(profile.Special(c, nil))
 	s.together.Store(c.Server.ClientToClient)
@@ -138,15 +153,15 @@ func (s *Server) receive() error {
 		return err
 	}
 	s.rules.Store(first)
-	s.desk = &desk{rules: s.rules, report: s.report, roster: s.roster, strangers: s.strangers}
+	s.desk = &desk{rules: s.rules, people: s.opts.People, report: s.report, roster: s.roster, strangers: s.strangers}
 	s.door = &door{rules: s.rules, log: s.log, report: s.report, greeter: session.NewGreeter(first.armour, session.Rate(c.Server.ConnectFreqInitial)),
 		table: s.roster.table, strangers: s.strangers, road: &s.road, onEvent: s.desk.onEvent}
 	s.door.unreached.report = s.strangers.unreached
 	return nil
 }
 
-// role returns the server's part in the road, by what its adapter carries.
-func (s *Server) role() tunnel.Role {
+// roleOf returns the server's part in the road, by what its adapter carries.
+func roleOf(s *Server) tunnel.Role {
 	ip := traffic{table: s.roster.table, together: &s.together, door: s.door, report: s.report}
 	if s.roster.ether == nil {
 		return ip

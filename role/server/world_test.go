@@ -228,16 +228,24 @@ func (w *world) serve(more string) *serving {
 // serveText is serve with a whole configuration.
 func (w *world) serveText(text string, deciders ...access.Decider) *serving {
 	w.t.Helper()
+	return w.serveOptions(text, func(o *server.Options) { o.Deciders = deciders })
+}
+
+// serveOptions is serveText with options that change sets.
+func (w *world) serveOptions(text string, change func(*server.Options)) *serving {
+	w.t.Helper()
 	cfg := parse(w.t, "server.conf", text)
 	s := &serving{nic: pipeFor(cfg, "server")}
 	ready := make(chan struct{})
-	s.Server = must(server.New(cfg, server.Options{
+	o := server.Options{
 		Log:    s.log.logger(),
 		Open:   w.hooked(opener(s.nic, &s.states)),
 		Listen: w.listener(serverAddr, &s.link),
-		Events: s.events.add, Deciders: deciders,
-		Ready: func(*server.Server) { close(ready) },
-	}))(w.t)
+		Events: s.events.add,
+		Ready:  func(*server.Server) { close(ready) },
+	}
+	change(&o)
+	s.Server = must(server.New(cfg, o))(w.t)
 	w.start(s.Run, &s.process)
 	<-ready
 	return s

@@ -29,6 +29,9 @@ type Options struct {
 	// no other: at the first handshake, and each time keys are renewed. The plugins and the
 	// program of auth-user-pass-verify are asked before them.
 	Checkers []auth.Checker
+	// SignIn is asked last about every login, also where a client gives neither user name
+	// nor password, or a token; nil: nobody.
+	SignIn auth.Checker
 	// Deciders are asked, in order, about every client that asks to come in, after
 	// the files of client-config-dir.
 	Deciders []access.Decider

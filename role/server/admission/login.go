@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -20,6 +21,7 @@ import (
 // login says how clients' users are checked. Without a checker they are not.
 type login struct {
 	checkers []auth.Checker
+	signIn   auth.Checker // asked after them about every client; nil: nobody
 	tokens   *auth.Tokens // nil: none are given
 	external bool         // ask the checkers even where a token is good
 	optional bool         // ask the checkers even about clients without a password
@@ -41,7 +43,8 @@ func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err erro
 	if err != nil {
 		return l, err
 	}
-	if l.checkers = append(l.checkers, o.Checkers...); len(l.checkers) == 0 {
+	l.checkers, l.signIn = append(l.checkers, o.Checkers...), o.SignIn
+	if !l.checks() {
 		return l, nil
 	}
 	l.optional = c.Login.UserPassOptional
@@ -81,28 +84,50 @@ func newScript(c *config.Config, run hooks.Options) (auth.Checker, error) {
 	return &script, err
 }
 
-// check asks all checkers about a login, and returns the lines that they add to the
-// client's configuration, or the first refusal. A nil request needs no check. It may
-// take its time.
-func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) (lines []string, refusal *access.Refusal) {
+// checks reports whether anybody is asked about logins.
+func (l *login) checks() bool { return len(l.checkers) > 0 || l.signIn != nil }
+
+// found is what the checks of a login say of the client.
+type found struct {
+	lines    []string // they add to its configuration
+	user     string   // who it is, where that is not what it gave; "" for that
+	remember bool     // it is to get a token
+}
+
+// check asks all checkers about a login, and returns the first refusal. A nil request
+// needs no check. It may take its time.
+func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) (f found, refusal *access.Refusal) {
 	if r == nil {
-		return nil, nil
+		return found{remember: true}, nil
 	}
-	for _, c := range l.checkers {
+	checkers := l.checkers
+	if r.Token != nil && !l.external {
+		checkers = nil
+	}
+	f.remember = len(l.checkers) > 0
+	for _, c := range checkers {
 		v := c.Check(ctx, r, pend)
 		if !v.OK {
-			return nil, &access.Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
+			return f, &access.Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
 		}
-		lines = append(lines, v.Lines...)
+		f.lines = append(f.lines, v.Lines...)
 	}
-	return lines, nil
+	if l.signIn == nil {
+		return f, nil
+	}
+	v := l.signIn.Check(ctx, r, pend)
+	if !v.OK {
+		return f, &access.Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
+	}
+	f.lines, f.user, f.remember = append(f.lines, v.Lines...), v.User, f.remember || v.Remember
+	return f, nil
 }
 
 // credentials looks at a client's user name, password and token. It returns what has to
 // be checked, nil for nothing, or why the client is refused at once.
 func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *access.Refusal) {
 	l := &v.admission.login
-	if len(l.checkers) == 0 {
+	if !l.checks() {
 		return nil, nil
 	}
 	state, token := auth.TokenInitial, (*auth.Token)(nil)
@@ -112,10 +137,14 @@ func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *ac
 	v.token = token
 	v.change(func(a *access.Applicant) { a.User = h.Username })
 	switch {
-	case h.Username == "" && h.Password == "" && !l.optional:
+	case h.Username == "" && h.Password == "" && !l.optional && len(l.checkers) > 0:
 		return nil, &access.Refusal{Login: true, Reason: "a user name and a password are needed here"}
 	case state == auth.TokenInitial || l.external:
 		return v.request(now, h, state), nil
+	case state == auth.TokenAuthenticated && l.signIn != nil:
+		r := v.request(now, h, state)
+		r.Token = token
+		return r, nil
 	case state == auth.TokenAuthenticated:
 		v.tellLogin(now, h, state)
 		return nil, nil
@@ -132,11 +161,19 @@ func (v *Visit) request(now time.Time, h *session.Hello, state auth.TokenState) 
 	v.answers = make(chan string, 4)
 	v.tellLogin(now, h, state)
 	return &auth.Request{
-		Username: h.Username, Password: h.Password, Source: session.Source(v.door.Remote().Addr()), Answers: v.answers,
+		Username: h.Username, Password: h.Password, CommonName: certified(v.Identity()), Remote: v.door.Remote(), Source: session.Source(v.door.Remote().Addr()), Answers: v.answers,
 		Number: v.number, Key: v.handshakes - 1, Renewal: v.handshakes > 1,
 		Methods: strings.Split(h.PeerInfo["IV_SSO"], ","),
 		Env:     v.Applicant().Env,
 	}
+}
+
+// certified returns the name in the certificate of a client; "" without one.
+func certified(id *access.Identity) string {
+	if id.CommonName == access.Nameless {
+		return ""
+	}
+	return id.CommonName
 }
 
 // tell notes what programs are told about the client, whose hello is h, before anybody is
@@ -184,7 +221,7 @@ func setName(env *hooks.Env, name string) {
 // "" if none are given out.
 func (v *Visit) issue(now time.Time) string {
 	t := v.admission.login.tokens
-	if t == nil {
+	if t == nil || !v.remember {
 		return ""
 	}
 	if v.token == nil {
@@ -193,7 +230,7 @@ func (v *Visit) issue(now time.Time) string {
 	if t.Renewal > 0 && t.Renewal < v.admission.cfg.Timers.RenegSec {
 		v.renewLater(t.Renewal)
 	}
-	return t.For(boundTo(v.way)).Issue(now, v.Identity().User, v.token)
+	return t.For(boundTo(v.way)).Issue(now, cmp.Or(v.override.taken, v.given), v.token)
 }
 
 func (v *Visit) renewLater(after time.Duration) {

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -58,10 +59,14 @@ type Visit struct {
 	serial  int                     // of that question
 	answers chan string             // to challenges, from the client
 	token   *auth.Token             // nil until it has one
-	renewal *time.Timer             // gives it another one
-	turn    *hooks.Turn             // of its programs, until those that say goodbye have ended; nil: none yet
-	leases  *hooks.Turn             // of its addresses, likewise
-	arrived bool                    // Arrive was called
+	// remember: a login was checked for which tokens are given out. They are for given, the
+	// user name that the client said and will say again, unless it is told another.
+	remember bool
+	given    string
+	renewal  *time.Timer // gives it another one
+	turn     *hooks.Turn // of its programs, until those that say goodbye have ended; nil: none yet
+	leases   *hooks.Turn // of its addresses, likewise
+	arrived  bool        // Arrive was called
 
 	override override
 }
@@ -111,7 +116,7 @@ func (v *Visit) Introduce(h *session.Hello) {
 	v.Show(h.TLS)
 	v.handshakes++
 	id := identify(v.admission.cfg, h, v.way)
-	if len(v.admission.login.checkers) > 0 { // without them nobody checks the name
+	if v.admission.login.checks() { // without them nobody checks the name
 		id.User = h.Username
 	}
 	v.applicant.Store(&access.Applicant{Identity: *id, Number: v.number, Remote: v.door.Remote(), Chain: h.TLS.PeerCertificates, PeerInfo: h.PeerInfo, Options: h.Options})
@@ -158,19 +163,22 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 		return
 	}
 	a := *v.Applicant()
+	remember := false
 	consider := func(ctx context.Context, pend func(auth.Pending)) Decision {
-		lines, refusal := v.admission.login.check(ctx, request, pend)
+		f, refusal := v.admission.login.check(ctx, request, pend)
 		if refusal != nil {
 			return Decision{Refusal: refusal}
 		}
+		a.User, remember = cmp.Or(f.user, a.User), f.remember
 		if v.admission.cfg.Login.UsernameAsCommonName && a.User != "" {
 			a.Name = auth.SafeUsername(a.User)
 		}
-		return v.admission.ask(ctx, &a, lines)
+		return v.admission.ask(ctx, &a, f.lines)
 	}
 	v.put(now, request != nil || v.admission.slow, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
-			v.change(func(b *access.Applicant) { b.Name = a.Name })
+			v.remember, v.given = remember, h.Username
+			v.change(func(b *access.Applicant) { b.Name, b.User = a.Name, a.User })
 			v.take(h, d.Settings.OverrideUsername)
 			d.Token = v.issue(now)
 		}
