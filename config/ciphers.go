@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"culvert/internal/nearest"
 )
 
 // defaultCiphers is what DEFAULT stands for in data-ciphers.
@@ -70,7 +72,7 @@ func (l *cipherLines) noCipher(d *call, name string) *Error {
 	case strings.Contains(name, ":"):
 		mend = "write a list with data-ciphers"
 	}
-	if like := nearestOf(slices.Values(supportedCiphers), name); like != "" {
+	if like := nearest.Of(slices.Values(supportedCiphers), name); like != "" {
 		mend = "did you mean " + like + "?"
 	}
 	return l.rows.runTogether(d, d.fault(name, "no cipher has this name", mend))

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"culvert/internal/nearest"
 )
 
 // rows are the table's rows by name.
@@ -43,7 +45,7 @@ func (rows rows) unknownName(d *call) *Error {
 
 // nearest returns the directive whose name is most like name, or "" if none is.
 func (rows rows) nearest(name string) string {
-	return nearestOf(maps.Keys(rows), strings.ReplaceAll(strings.ToLower(name), "_", "-"))
+	return nearest.Of(maps.Keys(rows), strings.ReplaceAll(strings.ToLower(name), "_", "-"))
 }
 
 // runTogether adds to a fault that a line break may be lost, where a value ends in

@@ -4,74 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"culvert/internal/printable"
 	"culvert/store"
 )
-
-// View is all users, devices and groups at one revision. Nobody may change it.
-type View struct {
-	Revision     store.Revision
-	users        map[string]*User
-	devices      map[string]*Device  // by Key
-	own          map[string][]string // the devices of a user, sorted: keys of devices
-	groups       map[string]*Group
-	certificates map[string]string // by common name: keys of devices
-}
-
-// User returns a user; nil: there is none of that name.
-func (v *View) User(name string) *User { return v.users[name] }
-
-// Group returns a group; nil: there is none of that name.
-func (v *View) Group(name string) *Group { return v.groups[name] }
-
-// Device returns a user's device; nil: there is none of that name.
-func (v *View) Device(user, name string) *Device { return v.devices[user+"/"+name] }
-
-// ByCommonName returns the device whose certificates have a common name; nil: none.
-func (v *View) ByCommonName(name string) *Device { return v.devices[v.certificates[name]] }
-
-// Users returns all users, by name.
-func (v *View) Users() iter.Seq[*User] { return sorted(v.users) }
-
-// Groups returns all groups, by name.
-func (v *View) Groups() iter.Seq[*Group] { return sorted(v.groups) }
-
-// Devices returns all devices, by user and name.
-func (v *View) Devices() iter.Seq[*Device] { return sorted(v.devices) }
-
-// DevicesOf returns a user's devices, by name.
-func (v *View) DevicesOf(user string) (all []*Device) {
-	for _, key := range v.own[user] {
-		all = append(all, v.devices[key])
-	}
-	return all
-}
-
-func sorted[T any](m map[string]T) iter.Seq[T] {
-	return func(yield func(T) bool) {
-		for _, key := range slices.Sorted(maps.Keys(m)) {
-			if !yield(m[key]) {
-				return
-			}
-		}
-	}
-}
-
-// Known reports whether there are any users: a server without any asks nobody to sign in.
-func (v *View) Known() bool { return len(v.users) > 0 }
 
 // Standing is who asks to come in, as far as this package knows them.
 type Standing struct {
 	User   *User   // nil: nobody of that name
 	Device *Device // nil: no device of that common name
 	Groups []*Group
+
+	asked string // the user's name, known or not
 }
 
 // Standing returns what is known of a client by the common name of its certificate and by
@@ -82,21 +30,11 @@ func (v *View) Standing(commonName, user string) Standing {
 	if user == "" && s.Device != nil {
 		user = s.Device.User
 	}
-	if s.User = v.users[user]; s.User != nil {
+	s.asked = user
+	if s.User = v.User(user); s.User != nil {
 		s.Groups = v.GroupsOf(s.User)
 	}
 	return s
-}
-
-// GroupsOf returns a user's groups in the order in which they decide, with Everyone last.
-// Groups that are not there are passed over.
-func (v *View) GroupsOf(u *User) (all []*Group) {
-	for _, name := range append(slices.Clip(u.Groups), Everyone) {
-		if g := v.groups[name]; g != nil {
-			all = append(all, g)
-		}
-	}
-	return all
 }
 
 // Barred is why a user or device may not come in now.
@@ -117,8 +55,10 @@ func (s Standing) Barred(now time.Time) error {
 		return &Barred{fmt.Sprintf("device %s of %s is disabled", d.Name, d.User)}
 	case d != nil && past(d.Expires, now):
 		return &Barred{fmt.Sprintf("device %s of %s expired on %s", d.Name, d.User, d.Expires.Format(time.DateOnly))}
-	case d != nil && u != nil && d.User != u.Name:
-		return &Barred{fmt.Sprintf("the certificate is that of device %s of %s, and not of %s", d.Name, d.User, u.Name)}
+	case d != nil && d.User != s.asked:
+		return &Barred{fmt.Sprintf("the certificate is that of device %s of %s, and not of %s", d.Name, d.User, printable.Name(s.asked))}
+	case d != nil && u == nil:
+		return &Barred{fmt.Sprintf("device %s: its user %s is not there", d.Name, d.User)}
 	}
 	return nil
 }
@@ -145,7 +85,7 @@ func Open(ctx context.Context, s store.Store, damaged func(error)) (*Directory, 
 // View returns all as it is now.
 func (d *Directory) View() *View { return d.view.Load() }
 
-// OnChange has f called after each change, in order, on the goroutine of Follow. Call it
+// OnChange has f called after each change of users, devices or groups, in order, on the goroutine of Follow. Call it
 // before Follow.
 func (d *Directory) OnChange(f func(v *View)) {
 	d.mu.Lock()
@@ -175,8 +115,11 @@ func (d *Directory) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d.view.Store(d.View().after(batch, d.damaged))
-		d.tell()
+		next, changed := d.View().after(batch, d.damaged)
+		d.view.Store(next)
+		if changed {
+			d.tell()
+		}
 	}
 	return nil
 }
@@ -199,73 +142,8 @@ func (d *Directory) read(ctx context.Context) error {
 	for i, e := range snap.Entries {
 		batch[i].Entry = e
 	}
-	v := new(View).after(batch, d.damaged)
+	v, _ := new(View).after(batch, d.damaged)
 	v.Revision = snap.Revision
 	d.view.Store(v)
-	return nil
-}
-
-// after returns the view after changes.
-func (v *View) after(batch []store.Change, damaged func(error)) *View {
-	next := &View{Revision: v.Revision, users: clone(v.users), devices: clone(v.devices), own: clone(v.own), groups: clone(v.groups), certificates: clone(v.certificates)}
-	for _, c := range batch {
-		next.Revision = max(next.Revision, c.Revision)
-		if err := next.apply(c); err != nil {
-			damaged(err)
-		}
-	}
-	return next
-}
-
-func clone[K comparable, V any](m map[K]V) map[K]V {
-	if m == nil {
-		return make(map[K]V)
-	}
-	return maps.Clone(m)
-}
-
-// apply changes what a change is about. A record that cannot be read is forgotten.
-func (v *View) apply(c store.Change) error {
-	kind, name, _ := strings.Cut(c.Key, "/")
-	switch kind {
-	case "users":
-		return set(v.users, name, c, userVersion)
-	case "groups":
-		return set(v.groups, name, c, groupVersion)
-	case "devices":
-		user, _, _ := strings.Cut(name, "/")
-		err := set(v.devices, name, c, deviceVersion)
-		own := slices.DeleteFunc(slices.Clone(v.own[user]), func(key string) bool { return key == name })
-		if v.devices[name] != nil {
-			own = append(own, name)
-		}
-		slices.Sort(own)
-		v.own[user] = own
-		return err
-	case "certificates":
-		delete(v.certificates, name)
-		if c.Deleted {
-			return nil
-		}
-		var key string
-		_, err := store.Decode(c.Entry, 1, &key)
-		if err == nil {
-			v.certificates[name] = key
-		}
-		return err
-	}
-	return nil
-}
-
-func set[T any](m map[string]*T, key string, c store.Change, version int) error {
-	delete(m, key)
-	if c.Deleted {
-		return nil
-	}
-	record := new(T)
-	if _, err := store.Decode(c.Entry, version, record); err != nil {
-		return err
-	}
-	m[key] = record
 	return nil
 }

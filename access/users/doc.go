@@ -10,4 +10,5 @@
 //	groups/NAME              a Group
 //	certificates/COMMONNAME  USER/NAME, whose certificate has that common name
 //	addresses/ADDRESS        USER/NAME, whose address that is
+//	usage/USER/DEVICE        a Usage: what a device carried; DEVICE is - without one
 package users

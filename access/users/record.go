@@ -16,6 +16,17 @@ const (
 	userVersion   = 1
 	deviceVersion = 1
 	groupVersion  = 1
+	indexVersion  = 1
+)
+
+// The kinds of keys (see the package's doc).
+const (
+	usersPrefix        = "users/"
+	devicesPrefix      = "devices/"
+	groupsPrefix       = "groups/"
+	certificatesPrefix = "certificates/"
+	addressesPrefix    = "addresses/"
+	usagePrefix        = "usage/"
 )
 
 // User is a person, or whatever else signs in.

@@ -1,9 +1,10 @@
-package config
+// Package nearest guesses what a name that nobody knows is a slip of.
+package nearest
 
 import "iter"
 
-// nearestOf returns the candidate that is most like name, or "".
-func nearestOf(candidates iter.Seq[string], name string) string {
+// Of returns the candidate that name may be a slip of, or "".
+func Of(candidates iter.Seq[string], name string) string {
 	const longest = 64
 	if len(name) > longest {
 		return ""

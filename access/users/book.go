@@ -1,0 +1,209 @@
+package users
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"culvert/store"
+)
+
+// Book changes users, devices and groups, each change in one transaction or as said. Make
+// it with NewBook. It is safe for concurrent use, by several processes, too.
+type Book struct {
+	store store.Store
+	now   func() time.Time
+}
+
+// NewBook returns a book of a store.
+func NewBook(s store.Store, now func() time.Time) *Book { return &Book{s, now} }
+
+// Read returns all as it is at one revision. damaged is called for each record that cannot
+// be read.
+func (b *Book) Read(ctx context.Context, damaged func(error)) (*View, error) {
+	d, err := Open(ctx, b.store, damaged)
+	if err != nil {
+		return nil, err
+	}
+	return d.View(), nil
+}
+
+// AddUser adds a user. Created is set.
+func (b *Book) AddUser(ctx context.Context, u User) error {
+	u.Created = b.now().UTC().Truncate(time.Second)
+	return b.change(ctx, func(t *tx) error {
+		before, err := get[User](t, usersPrefix+u.Name, userVersion)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			return &ExistsError{"user", u.Name}
+		}
+		return t.setUser(&u)
+	})
+}
+
+// ChangeUser changes what f changes of a user; f may be called several times. Its error
+// ends it.
+func (b *Book) ChangeUser(ctx context.Context, name string, f func(*User) error) error {
+	return b.change(ctx, func(t *tx) error {
+		u, err := t.user(name)
+		if err != nil {
+			return err
+		}
+		before := u.Groups
+		if err := f(u); err != nil {
+			return err
+		}
+		u.Name = name
+		if slices.Equal(before, u.Groups) {
+			return t.checkAndPut(u)
+		}
+		return t.setUser(u)
+	})
+}
+
+// setUser writes a user whose groups have to be there.
+func (t *tx) setUser(u *User) error {
+	u.Groups = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(u.Groups))), func(g string) bool { return g == Everyone })
+	for _, g := range u.Groups {
+		if _, err := t.group(g); err != nil {
+			return err
+		}
+	}
+	return t.checkAndPut(u)
+}
+
+func (t *tx) checkAndPut(u *User) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	return t.putUser(u)
+}
+
+// maxGroups is how many groups a user may be in.
+const maxGroups = 100
+
+func (u *User) check() error {
+	if err := CheckName(u.Name); err != nil {
+		return err
+	}
+	for what, text := range map[string]string{"full name": u.FullName, "email": u.Email} {
+		if len(text) > 256 || strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			return fmt.Errorf("user %s: %s %.40q: expected at most 256 bytes without control characters", u.Name, what, text)
+		}
+	}
+	if len(u.Groups) > maxGroups {
+		return fmt.Errorf("user %s: %d groups: expected at most %d", u.Name, len(u.Groups), maxGroups)
+	}
+	return checkLimit("user "+u.Name, u.MaxDevices)
+}
+
+// maxDevices is how many devices a limit may allow.
+const maxDevices = 1000
+
+func checkLimit(who string, limit *int) error {
+	if limit != nil && (*limit < 0 || *limit > maxDevices) {
+		return fmt.Errorf("%s: at most %d devices: expected 0 to %d", who, *limit, maxDevices)
+	}
+	return nil
+}
+
+// devicesAtOnce is how many devices one transaction removes.
+const devicesAtOnce = 100
+
+// RemoveUser removes a user with all that is theirs, and returns their devices. If they
+// have more than 100, that takes several transactions: the first disables the user.
+func (b *Book) RemoveUser(ctx context.Context, name string) (removed []*Device, err error) {
+	for done := false; !done; {
+		var batch []*Device
+		err := b.change(ctx, func(t *tx) error {
+			batch = nil
+			u, err := t.user(name)
+			if err != nil {
+				return err
+			}
+			names, err := t.names(devicesPrefix + name + "/")
+			if err != nil {
+				return err
+			}
+			done = len(names) <= devicesAtOnce
+			for _, device := range names[:min(len(names), devicesAtOnce)] {
+				d, err := t.device(name, device)
+				if err != nil {
+					return err
+				}
+				t.removeDevice(d)
+				batch = append(batch, d)
+			}
+			if !done {
+				u.Disabled = true
+				return t.putUser(u)
+			}
+			t.remove(usersPrefix+name, usageKey(name, ""))
+			return nil
+		})
+		if err != nil {
+			return removed, err
+		}
+		removed = append(removed, batch...)
+	}
+	return removed, nil
+}
+
+// importAtOnce is how many users one transaction adds.
+const importAtOnce = 400
+
+// Import adds many users, in the order given, hundreds in one transaction. Faults in them,
+// and names that are there already, are found before the first is added.
+func (b *Book) Import(ctx context.Context, all []User) (added int, err error) {
+	created := b.now().UTC().Truncate(time.Second)
+	view, err := b.Read(ctx, func(error) {})
+	if err != nil {
+		return 0, err
+	}
+	seen := make(map[string]bool, len(all))
+	for i := range all {
+		u := &all[i]
+		if err := u.check(); err != nil {
+			return 0, err
+		}
+		if seen[u.Name] || view.User(u.Name) != nil {
+			return 0, &ExistsError{"user", u.Name}
+		}
+		for _, g := range u.Groups {
+			if _, err := view.FindGroup(g); err != nil {
+				return 0, fmt.Errorf("user %s: %w", u.Name, err)
+			}
+		}
+		seen[u.Name], u.Created = true, created
+	}
+	for batch := range slices.Chunk(all, importAtOnce) {
+		if err := b.importBatch(ctx, batch); err != nil {
+			return added, fmt.Errorf("%d of %d users were added: %w", added, len(all), err)
+		}
+		added += len(batch)
+	}
+	return added, nil
+}
+
+func (b *Book) importBatch(ctx context.Context, batch []User) error {
+	return b.change(ctx, func(t *tx) error {
+		for i := range batch {
+			u := batch[i]
+			before, err := get[User](t, usersPrefix+u.Name, userVersion)
+			if err != nil {
+				return err
+			}
+			if before != nil {
+				return &ExistsError{"user", u.Name}
+			}
+			if err := t.setUser(&u); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
