@@ -1,0 +1,142 @@
+package signin
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Wrong guesses are slowed down. A client from a device or place that is known to be the
+// user's has a budget of its own, which strangers cannot use up. Strangers share two: that
+// of the name that they give, and that of the network they come from. Both tables have a
+// fixed size: names and networks that fall on the same entry share it.
+const (
+	strangeNames  = 1 << 13
+	strangePlaces = 1 << 14
+	maxKnown      = 1 << 16 // devices and places with a wrong guess
+)
+
+// limit says how a budget is used up.
+type limit struct {
+	free    int           // guesses without a wait
+	longest time.Duration // wait
+}
+
+var (
+	limitName  = limit{5, 15 * time.Minute}
+	limitPlace = limit{20, 5 * time.Minute}
+	limitKnown = limit{10, 5 * time.Minute}
+)
+
+// forget is the time after which wrong guesses do not count any more.
+const forget = time.Hour
+
+// budget counts guesses that were wrong, or whose result is not known yet.
+type budget struct {
+	guesses int
+	last    time.Time
+}
+
+// wait is how long the next guess has to wait.
+func (b *budget) wait(now time.Time, l limit) time.Duration {
+	if now.Sub(b.last) > forget {
+		b.guesses = 0
+	}
+	if b.guesses < l.free {
+		return 0
+	}
+	pause := min(time.Second<<min(b.guesses-l.free, 20), l.longest)
+	return max(0, b.last.Add(pause).Sub(now))
+}
+
+// from is where a guess comes from.
+type from struct {
+	user  string       // the name that the client gave
+	place netip.Prefix // its network
+	// own is the device or place that is known to be the user's; "" for a stranger.
+	own string
+}
+
+// guard slows wrong guesses down. Make it with newGuard.
+type guard struct {
+	mu     sync.Mutex
+	seed   maphash.Seed
+	names  [strangeNames]budget
+	places [strangePlaces]budget
+	known  map[string]*budget
+}
+
+func newGuard() *guard { return &guard{seed: maphash.MakeSeed(), known: make(map[string]*budget)} }
+
+// budgets returns those that a guess uses, with their limits. The caller holds mu.
+func (g *guard) budgets(f from, now time.Time) ([]*budget, []limit) {
+	if f.own != "" {
+		return []*budget{g.ofKnown(f.user+"\x00"+f.own, now)}, []limit{limitKnown}
+	}
+	name := maphash.String(g.seed, strings.ToLower(f.user)) % strangeNames
+	place := maphash.Comparable(g.seed, f.place) % strangePlaces
+	return []*budget{&g.names[name], &g.places[place]}, []limit{limitName, limitPlace}
+}
+
+func (g *guard) ofKnown(key string, now time.Time) *budget {
+	if b := g.known[key]; b != nil {
+		return b
+	}
+	if len(g.known) >= maxKnown {
+		g.clean(now)
+	}
+	b := new(budget)
+	g.known[key] = b
+	return b
+}
+
+// clean makes room: what is forgotten goes, and if that is not enough, any quarter.
+func (g *guard) clean(now time.Time) {
+	for key, b := range g.known {
+		if now.Sub(b.last) > forget {
+			delete(g.known, key)
+		}
+	}
+	for key := range g.known {
+		if len(g.known) < maxKnown/4*3 {
+			return
+		}
+		delete(g.known, key)
+	}
+}
+
+// guess asks for a guess, and charges for it until it is found right. It returns how long
+// the client has to wait instead; 0 for nothing.
+func (g *guard) guess(now time.Time, f from) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all, limits := g.budgets(f, now)
+	var wait time.Duration
+	for i, b := range all {
+		wait = max(wait, b.wait(now, limits[i]))
+	}
+	if wait > 0 {
+		return wait
+	}
+	for _, b := range all {
+		b.guesses++
+		b.last = now
+	}
+	return 0
+}
+
+// right gives back what a guess was charged. What is known of the user's own forgives all
+// wrong ones before.
+func (g *guard) right(now time.Time, f from) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all, _ := g.budgets(f, now)
+	for _, b := range all {
+		b.guesses = max(0, b.guesses-1)
+	}
+	if f.own != "" {
+		delete(g.known, f.user+"\x00"+f.own)
+	}
+}

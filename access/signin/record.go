@@ -1,0 +1,108 @@
+package signin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"culvert/access/auth"
+	"culvert/access/users"
+	"culvert/internal/printable"
+)
+
+// keep has the store know the client's user as a source does: a user of a directory gets a
+// record at the first sign-in, and what changed of them is noted.
+func (c *Checker) keep(ctx context.Context, l *login) error {
+	v, p := c.o.Directory.View(), l.person
+	u := v.User(p.Name)
+	if l.origin == sourceLocal {
+		l.kept = u
+		return nil
+	}
+	next := users.User{Name: p.Name, Source: l.origin}
+	if u != nil {
+		next = *u
+	}
+	if err := describe(&next, l.origin, p, v); err != nil {
+		return err
+	}
+	l.kept = &next
+	if u == nil {
+		err := c.o.Records.AddUser(ctx, next)
+		if err == nil {
+			return nil
+		}
+		if later := c.o.Records.ChangeUser(ctx, p.Name, func(u *users.User) error { return describe(u, l.origin, p, v) }); later != nil {
+			return err
+		}
+		return nil
+	}
+	if same(u, &next) {
+		return nil
+	}
+	return c.o.Records.ChangeUser(ctx, p.Name, func(u *users.User) error { return describe(u, l.origin, p, v) })
+}
+
+// describe sets what a source says of a user.
+func describe(u *users.User, origin string, p auth.Person, v *users.View) error {
+	switch {
+	case u.Source != "" && u.Source != origin:
+		return &refusal{wrong, fmt.Errorf("user %s is one of %s, and another of that name signed in by %s", u.Name, u.Source, origin)}
+	case u.Subject != "" && p.Subject != "" && u.Subject != p.Subject:
+		return &refusal{wrong, fmt.Errorf("user %s has another lasting name at %s now: somebody else has that name; remove the user if that is right", u.Name, origin)}
+	}
+	if u.Source != "" {
+		u.FullName, u.Email = short(p.FullName), short(p.Email)
+		if p.Subject != "" {
+			u.Subject = p.Subject
+		}
+	}
+	u.Groups = mapped(u.Groups, origin, p.Groups, v)
+	return nil
+}
+
+// same reports whether describe changed nothing.
+func same(a, b *users.User) bool {
+	return a.FullName == b.FullName && a.Email == b.Email && a.Subject == b.Subject && slices.Equal(a.Groups, b.Groups)
+}
+
+// maxText is how much of a name or address is kept, bytes.
+const maxText = 256
+
+func short(text string) string {
+	text = printable.Value(text)
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	return text
+}
+
+// mapped returns a user's groups after a source said which of its own they are in: groups
+// that name that source hold those whom it says, and others stay.
+func mapped(before []string, origin string, theirs []string, v *users.View) []string {
+	all := slices.DeleteFunc(slices.Clone(before), func(name string) bool {
+		g := v.Group(name)
+		return g == nil || len(ofSource(g, origin)) > 0
+	})
+	for g := range v.Groups() {
+		named := func(own string) bool {
+			return slices.ContainsFunc(theirs, func(t string) bool { return strings.EqualFold(t, own) })
+		}
+		if g.Name != users.Everyone && slices.ContainsFunc(ofSource(g, origin), named) {
+			all = append(all, g.Name)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// ofSource returns the names that a group has for groups of a source.
+func ofSource(g *users.Group, origin string) (names []string) {
+	for _, s := range g.Sources {
+		if name, ok := strings.CutPrefix(s, origin+":"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
