@@ -61,14 +61,16 @@ const (
 )
 
 // Ifconfig is the adapter's IPv4 address: with a peer's address (net30, p2p)
-// or with a network (subnet, tap).
+// or with a network (subnet, tap). One that a server's decider gives a client may have
+// Local alone: the rest is as the server's network has it.
 type Ifconfig struct {
 	Local  netip.Addr
 	Remote netip.Addr // net30, p2p
 	Bits   int        // subnet, tap: prefix length
 }
 
-// IfconfigIPv6 is the adapter's IPv6 address and the peer's.
+// IfconfigIPv6 is the adapter's IPv6 address and the peer's. One that a server's decider
+// gives a client may have a Local without length (-1 bits): that is the server's network's.
 type IfconfigIPv6 struct {
 	Local  netip.Prefix
 	Remote netip.Addr

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,10 @@ func Open(ctx context.Context, s store.Store, damaged func(error)) (*Directory, 
 
 // View returns all as it is now.
 func (d *Directory) View() *View { return d.view.Load() }
+
+// Keeps reports whether an address is kept for a device, so that no pool may give it to
+// others.
+func (d *Directory) Keeps(a netip.Addr) bool { return d.View().ByAddress(a) != nil }
 
 // OnChange has f called after each change of users, devices or groups, in order, on the goroutine of Follow. Call it
 // before Follow.

@@ -43,7 +43,7 @@ func parseLevels(text string) levels {
 
 // seesConfig are the folders that may import config, with all below them where a
 // slash ends the name.
-var seesConfig = []string{".", "access", "role/", "operate/", "cmd/", "lab/"}
+var seesConfig = []string{".", "access", "access/devices", "role/", "operate/", "cmd/", "lab/"}
 
 // sees reports whether a folder may import config.
 func sees(dir string) bool {

@@ -123,8 +123,8 @@ type Replaced struct {
 	Silent time.Duration
 }
 
-// AddressClaimed is a client that is cut off because client-config-dir gives its
-// address to Owner.
+// AddressClaimed is a client that is cut off because its address is Owner's own, by
+// client-config-dir or a device's record.
 type AddressClaimed struct {
 	About
 	Address netip.Addr

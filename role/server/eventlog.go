@@ -103,7 +103,7 @@ func (e Replaced) log(l *slog.Logger) {
 }
 
 func (e AddressClaimed) log(l *slog.Logger) {
-	l.Warn("a client is cut off because client-config-dir gives its address to another client", "client", e.Name, "address", e.Address, "owner", e.Owner)
+	l.Warn("a client is cut off because its address is another client's own", "client", e.Name, "address", e.Address, "owner", e.Owner)
 }
 
 func (e ShutOut) log(l *slog.Logger) {

@@ -55,6 +55,9 @@ type Options struct {
 	// Deciders are asked, in order, about every client whose certificate and login
 	// are good, and may add to its settings.
 	Deciders []access.Decider
+	// Kept reports whether an address is one client's own, given by a decider, so that the
+	// pool leases it to no other. It answers at once; nil: none is.
+	Kept lease.Kept
 	// KeysDir is where keys are kept over a restart, sealed; "": they are not.
 	KeysDir string
 	// Forward makes this host a router that masquerades for the clients.
@@ -114,6 +117,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	book.Keep(o.Kept)
 	if err := checkDirs(c, rootOf(c)); err != nil {
 		return nil, err
 	}

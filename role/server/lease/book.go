@@ -32,8 +32,9 @@ type Holder struct {
 	// Unique: no other client has the name at the same time, so that the client
 	// gets its addresses back by it.
 	Unique bool
-	// IPv4 and IPv6 are addresses of its own, from client-config-dir, and what it
-	// is told about them; nil: they come from the book.
+	// IPv4 and IPv6 are addresses of its own, from client-config-dir or its device's
+	// record, and what it is told about them; nil: they come from the book. Where they
+	// have an address alone (Local.Addr()), it is told what the network has.
 	IPv4 *config.Ifconfig
 	IPv6 *config.IfconfigIPv6
 	// Lost is called when somebody else uses one of its addresses: the client has
@@ -128,6 +129,10 @@ func New(c *config.Config, log *slog.Logger) (b *Book, err error) {
 	}
 	return b, nil
 }
+
+// Keep has the pool lease no address to others that is kept for one client. Call it before
+// the first Lease.
+func (b *Book) Keep(kept Kept) { b.pool.kept = kept }
 
 // Layout is how the network is divided.
 func (b *Book) Layout() *Layout { return b.layout }
@@ -272,14 +277,14 @@ func saysNames(option string) bool {
 // Ifconfig returns what a client is told about its addresses.
 func (b *Book) Ifconfig(h *Holder) []string {
 	options := b.layout.ifconfig(h.Lease)
-	if i := h.IPv4; i != nil {
+	if i := h.IPv4; i != nil && (i.Bits > 0 || i.Remote.IsValid()) {
 		second := mask(i.Bits)
 		if i.Remote.IsValid() {
 			second = i.Remote.String()
 		}
 		options = replaceOption(options, fmt.Sprintf("ifconfig %v %s", i.Local, second))
 	}
-	if i := h.IPv6; i != nil {
+	if i := h.IPv6; i != nil && i.Local.IsValid() {
 		remote := i.Remote
 		if !remote.IsValid() {
 			remote = b.layout.server6

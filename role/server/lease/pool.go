@@ -41,9 +41,14 @@ type pool struct {
 	byName  map[string]int // the last lease of each name
 	names   map[int]string // and the other way
 	fresh   int            // indices from here on were never leased
-	history []int          // indices with a name and not in use, longest unused first
+	history []int          // indices with a name and not in use, longest unused first; and those passed over because they are kept
 	changes int            // how many there have been
+	kept    Kept           // nil: none are
 }
+
+// Kept reports whether an address is one client's own, so that no other is leased it. It
+// answers at once.
+type Kept func(netip.Addr) bool
 
 func newPool(l *Layout) *pool {
 	return &pool{layout: l, inUse: make(map[int]*Lease), byName: make(map[string]int), names: make(map[int]string)}
@@ -112,7 +117,7 @@ func (p *pool) acquire(name string) (*Lease, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	index, ok := p.byName[name]
-	if !ok || p.inUse[index] != nil || name == "" {
+	if !ok || p.inUse[index] != nil || name == "" || p.keeps(index) {
 		if index, ok = p.pick(); !ok {
 			return nil, p.exhausted()
 		}
@@ -127,6 +132,9 @@ func (p *pool) exhausted() error {
 	if p.size() == 0 {
 		return fmt.Errorf("%w: there is no pool (nopool), and no ifconfig-push for this client", ErrNoLease)
 	}
+	if len(p.inUse) < p.size() {
+		return fmt.Errorf("%w: %d of %d are leased, and the others are kept for devices", ErrNoLease, len(p.inUse), p.size())
+	}
 	return fmt.Errorf("%w: all %d are leased", ErrNoLease, p.size())
 }
 
@@ -135,14 +143,28 @@ func (p *pool) pick() (int, bool) {
 	for p.fresh < p.size() {
 		index := p.fresh
 		p.fresh++
-		if _, known := p.names[index]; !known && p.inUse[index] == nil {
+		_, known := p.names[index]
+		switch {
+		case known || p.inUse[index] != nil:
+		case p.keeps(index):
+			if !slices.Contains(p.history, index) {
+				p.history = append(p.history, index)
+			}
+		default:
 			return index, true
 		}
 	}
-	if len(p.history) == 0 {
-		return 0, false
+	for _, index := range p.history {
+		if !p.keeps(index) {
+			return index, true
+		}
 	}
-	return p.history[0], true
+	return 0, false
+}
+
+// keeps reports whether an address of an index is somebody's own.
+func (p *pool) keeps(index int) bool {
+	return p.kept != nil && slices.ContainsFunc(p.lease(index).Addrs(), p.kept)
 }
 
 func (p *pool) occupy(lease *Lease, name string) {
