@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"culvert/access/audit"
 	"culvert/config"
 	"culvert/host/hostnet"
 	"culvert/operate/conffile"
@@ -64,7 +65,7 @@ func examining(o doctor.Options) func(context.Context, func() *config.Config, *s
 
 // keptIn sets what a server's directory is for besides its configuration.
 func keptIn(o *service.Options, dir string) {
-	o.KeysDir = dir
+	o.KeysDir, o.AuditLog = dir, filepath.Join(dir, audit.Name)
 	o.Invite = "to connect a device, make a profile for it: culvert client add NAME --dir " + dir +
 		" -o NAME.ovpn; use it there with culvert connect NAME.ovpn or any OpenVPN client"
 }

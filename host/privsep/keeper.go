@@ -1,6 +1,7 @@
 package privsep
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -208,6 +209,21 @@ func (k *Keeper) Asked(Empty, *Empty) error {
 		k.options.Asked()
 	}
 	return nil
+}
+
+// maxLine is the most bytes of a line of the audit log.
+const maxLine = 1 << 16
+
+// Record adds a line to the audit log, one at a time: a worker that was taken over can add
+// lines, and change none.
+func (k *Keeper) Record(line []byte, _ *Empty) error {
+	if k.options.Record == nil {
+		return errors.New("there is no audit log")
+	}
+	if len(line) == 0 || len(line) > maxLine || bytes.IndexByte(line, '\n') != len(line)-1 {
+		return fmt.Errorf("expected a line of at most %d bytes", maxLine)
+	}
+	return k.options.Record(line)
 }
 
 // Failed takes the reason why the worker ends.

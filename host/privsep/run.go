@@ -39,6 +39,8 @@ type Options struct {
 	// Forget removes the socket for the command line that a worker of a name
 	// left; nil: none is left.
 	Forget func(name string)
+	// Record adds a line to the audit log; nil: there is none.
+	Record func(line []byte) error
 	// Asked is called when the user asks the process to end: this one, or the worker, which
 	// says so; nil: nobody wants to know.
 	Asked func()

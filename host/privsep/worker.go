@@ -132,6 +132,11 @@ func (w *Worker) Asked() { w.client.Go(service+".Asked", Empty{}, &Empty{}, nil)
 // Failed reports why this process ends.
 func (w *Worker) Failed(err error) { w.client.Call(service+".Failed", endOf(err), &Empty{}) }
 
+// Append is audit.Sink's: the keeper adds the line.
+func (w *Worker) Append(line []byte) error {
+	return w.client.Call(service+".Record", line, &Empty{})
+}
+
 // Apply is for bringup.Options: the keeper applies the State.
 func (w *Worker) Apply(_ context.Context, want hostnet.State) (bringup.Applied, error) {
 	a := &remote{worker: w}

@@ -3,13 +3,17 @@
 package interop
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"culvert/access/audit"
 )
 
 // TestLostPhone: a stock client that is in is cut off by `client revoke`, which
@@ -45,7 +49,36 @@ func TestLostPhone(t *testing.T) {
 	}
 	h.s.output(culvert(t), "client", "renew", "phone", "--dir", dir, "-o", profile, "--let-in-again")
 	h.c.run(stock, profile).up()
+	h.s.recorded(filepath.Join(dir, audit.Name), "phone", audit.LetIn, audit.ShutOut, audit.LetIn)
 }
+
+// recorded checks what an audit log says of a client, in order, and that nobody else may
+// read it. A server that gave up root's rights has it written by its other process.
+func (h *netns) recorded(path, client string, want ...string) {
+	h.t.Helper()
+	var got []string
+	deadline := time.Now().Add(patience)
+	for ; !slices.Equal(got, want) && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		got = nil
+		for line := range strings.Lines(string(must(os.ReadFile(path)))) {
+			var e audit.Entry
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				h.t.Fatalf("%s: %v: %s", path, err, line)
+			}
+			if e.Client == client && e.What != audit.Left && e.What != audit.Refused {
+				got = append(got, e.What)
+			}
+		}
+	}
+	if !slices.Equal(got, want) {
+		h.t.Errorf("%s says of %s: %v, want %v", path, client, got, want)
+	}
+	if info := must(os.Stat(path)); info.Mode().Perm() != 0o600 || owner(info) != 0 {
+		h.t.Errorf("%s: %v, of user %d", path, info.Mode(), owner(info))
+	}
+}
+
+func owner(info os.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }
 
 // TestTokenOutlivesARestart: a user of one-time codes is not asked for another one
 // when the server is started again.

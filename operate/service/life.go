@@ -251,6 +251,7 @@ func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 		Ready:   l.isUp,
 		Forget:  l.forget,
 		Asked:   l.ending.wanted,
+		Record:  l.record(),
 		Reads:   l.readsFor(),
 	})
 }

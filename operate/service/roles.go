@@ -102,10 +102,14 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 		stop()
 		return opened{}, err
 	}
+	clients, recorded := r.recording(r.management.Client)
+	stop = inTurn(recorded, stop)
+	p := r.process()
+	p.Client = clients
 	s, err := backend.NewServer(c, server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
 		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving, Plugins: plugins, Checkers: r.checkers(),
-	}, r.process())
+	}, p)
 	if err != nil {
 		stop()
 		return opened{}, err

@@ -33,6 +33,9 @@ type Options struct {
 	// if that is not the default, and otherwise for a directory that outlives a
 	// restart of the machine.
 	KeysDir string
+	// AuditLog is the file in which a server records who is let in and who is refused; "":
+	// none.
+	AuditLog string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is logged when clients can connect: how to make one.

@@ -1,0 +1,129 @@
+// Package audit keeps the record of who was let in, who was refused and why, and who
+// changed what: lines of JSON in a file that is only added to, and that moves aside when
+// it is large.
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// The kinds of entries.
+const (
+	LetIn   = "let-in"   // a client came in
+	Refused = "refused"  // it may not come in, or may not stay
+	ShutOut = "shut-out" // it was in, and is cut off
+	Left    = "left"     // its session ended
+	Changed = "changed"  // somebody changed accounts or policy
+)
+
+// Entry is a line of the record.
+type Entry struct {
+	At      time.Time      `json:"at"`
+	What    string         `json:"what"`              // one of the kinds
+	User    string         `json:"user,omitempty"`    // of a client; as it said, if refused
+	Client  string         `json:"client,omitempty"`  // its name: that of its certificate, most often
+	Address netip.AddrPort `json:"address,omitzero"`  // where it comes from
+	Inner   []netip.Addr   `json:"inner,omitempty"`   // its addresses in the tunnel
+	Serial  string         `json:"serial,omitempty"`  // of its certificate, in hex
+	Agent   string         `json:"agent,omitempty"`   // version and platform
+	Reason  string         `json:"reason,omitempty"`  // why it was refused, shut out or is gone
+	Seconds float64        `json:"seconds,omitempty"` // how long it was in
+	BytesIn uint64         `json:"bytes_in,omitempty"`
+	// BytesOut are the bytes that were sent to it, as BytesIn are those received from it.
+	BytesOut uint64   `json:"bytes_out,omitempty"`
+	By       string   `json:"by,omitempty"`      // who changed something: a user of this machine
+	Command  string   `json:"command,omitempty"` // with which command
+	Changes  []Change `json:"changes,omitempty"`
+}
+
+// Change is what became of a record of the store.
+type Change struct {
+	Key string `json:"key"`
+	// How is added, removed or set.
+	How string `json:"how"`
+	// Fields are those that changed, with what they hold now; of secrets nothing.
+	Fields map[string]any `json:"fields,omitempty"`
+}
+
+// Line returns an entry as a line.
+func (e Entry) Line() ([]byte, error) {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	return append(line, '\n'), nil
+}
+
+// The size at which the file moves aside, and how many that did are kept.
+const (
+	maxSize = 16 << 20
+	keep    = 9
+)
+
+// File is a record in a file, with those that moved aside beside it as FILE.1 (the
+// newest) to FILE.9. Several processes may add to one. It is safe for concurrent use.
+type File struct {
+	path string
+	size int64 // at which it moves aside
+	mu   sync.Mutex
+}
+
+// NewFile returns the record at a path. It opens nothing.
+func NewFile(path string) *File { return &File{path: path, size: maxSize} }
+
+// Append adds a line, which ends in a newline.
+func (f *File) Append(line []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	unlock, err := lock(f.path + ".lock")
+	if err != nil {
+		return fmt.Errorf("the audit log: %w", err)
+	}
+	defer unlock()
+	if err := f.moveAside(); err != nil {
+		return fmt.Errorf("the audit log: %w", err)
+	}
+	h, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("the audit log: %w", err)
+	}
+	_, err = h.Write(line)
+	if failed := h.Close(); err == nil {
+		err = failed
+	}
+	if err != nil {
+		return fmt.Errorf("the audit log: %w", err)
+	}
+	return nil
+}
+
+// moveAside renames a file that is large enough, and the older ones after it.
+func (f *File) moveAside() error {
+	info, err := os.Lstat(f.path)
+	if err != nil || info.Size() < f.size {
+		return nil // it is not there yet, or has room
+	}
+	for i := keep; i > 0; i-- {
+		from := f.path
+		if i > 1 {
+			from += "." + strconv.Itoa(i-1)
+		}
+		if err := os.Rename(from, f.path+"."+strconv.Itoa(i)); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Name is the name of a server's record in its directory.
+const Name = "audit.log"
+
+// In returns the record of a server's directory.
+func In(dir string) *File { return NewFile(filepath.Join(dir, Name)) }

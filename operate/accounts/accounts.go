@@ -1,0 +1,108 @@
+// Package accounts joins a server and the people in its store: who may come in and stay,
+// at once when that changes, and what the audit log says of who did.
+package accounts
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"culvert/access"
+	"culvert/access/users"
+	"culvert/role/server"
+	"culvert/store"
+)
+
+// Accounts are those of one running server. Make them with Open, give them to the server
+// with Join, and have them followed by Run.
+type Accounts struct {
+	Directory *users.Directory
+	log       *slog.Logger
+	changed   chan struct{} // has a value when the directory changed and nobody looked since
+}
+
+// Open reads the accounts of a store.
+func Open(ctx context.Context, s store.Store, log *slog.Logger) (*Accounts, error) {
+	a := &Accounts{log: log, changed: make(chan struct{}, 1)}
+	var err error
+	a.Directory, err = users.Open(ctx, s, func(err error) {
+		log.Error("a record of the store is passed over, as if it were not there", "error", err)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("accounts: %w", err)
+	}
+	a.Directory.OnChange(func(*users.View) {
+		select {
+		case a.changed <- struct{}{}:
+		default:
+		}
+	})
+	return a, nil
+}
+
+// Join has a server ask the accounts.
+func (a *Accounts) Join(o *server.Options) {
+	o.People.Barred = a.barred
+}
+
+// barred is server.People's.
+func (a *Accounts) barred(who *access.Applicant, now time.Time) error {
+	name := who.CommonName
+	if name == access.Nameless {
+		name = ""
+	}
+	return a.Directory.View().Standing(name, who.User).Barred(now)
+}
+
+// The pause after each look at all clients, so that many changes cost no more than a few,
+// and how often it is looked who has expired.
+const (
+	pause   = 20 * time.Millisecond
+	expires = 10 * time.Second
+)
+
+// Run follows the store until ctx ends, and calls review (server.Server.Review) after each
+// change.
+func (a *Accounts) Run(ctx context.Context, review func()) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		a.follow(ctx)
+	}()
+	tick := time.NewTicker(expires)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			<-followed
+			return
+		case <-a.changed:
+			review()
+			time.Sleep(pause)
+		case <-tick.C:
+			review()
+		}
+	}
+}
+
+// again is the pause before the store is followed again after an error.
+const again = time.Second
+
+// follow follows the store, and again after an error.
+func (a *Accounts) follow(ctx context.Context) {
+	for {
+		err := a.Directory.Follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		a.log.Error("changes of accounts are not seen until the store can be read again", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(again):
+		}
+	}
+}

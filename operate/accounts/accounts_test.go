@@ -1,0 +1,110 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"culvert/access"
+	"culvert/access/audit"
+	"culvert/access/users"
+	"culvert/role/server"
+	"culvert/store"
+	"culvert/store/memory"
+)
+
+func put(t *testing.T, s store.Store, key string, record any) {
+	t.Helper()
+	value, err := store.Encode(1, record)
+	if err == nil {
+		_, err = s.Commit(context.Background(), store.Txn{Put: []store.Put{{Key: key, Value: value}}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReview has the server look at its clients at once when a user is disabled, and soon
+// when one has expired.
+func TestReview(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		put(t, s, "users/anna", users.User{Name: "anna"})
+		put(t, s, "users/ben", users.User{Name: "ben", Expires: time.Now().Add(time.Hour)})
+		a, err := Open(t.Context(), s, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o server.Options
+		a.Join(&o)
+		barred := func(name string) bool {
+			return o.People.Barred(&access.Applicant{Identity: access.Identity{CommonName: access.Nameless, User: name}}, time.Now()) != nil
+		}
+		ctx, end := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		out := make(chan string, 10000)
+		go func() {
+			defer close(done)
+			a.Run(ctx, func() {
+				for _, name := range []string{"anna", "ben"} {
+					if barred(name) {
+						out <- name
+					}
+				}
+			})
+		}()
+		synctest.Wait()
+		if barred("anna") || barred("ben") || barred("stranger") {
+			t.Error("somebody is barred")
+		}
+		put(t, s, "users/anna", users.User{Name: "anna", Disabled: true})
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if len(out) != 1 || <-out != "anna" {
+			t.Errorf("right after anna is disabled: %d are out", len(out))
+		}
+		time.Sleep(time.Hour + expires)
+		synctest.Wait()
+		end()
+		<-done
+		close(out)
+		last := ""
+		for last = range out {
+		}
+		if last != "ben" {
+			t.Errorf("after ben has expired: %q is out", last)
+		}
+	})
+}
+
+func TestEntries(t *testing.T) {
+	who := server.About{Name: "phone.anna", User: "anna", Remote: netip.MustParseAddrPort("192.0.2.7:1194"), Since: time.Unix(100, 0), At: time.Unix(160, 0)}
+	for _, test := range []struct {
+		event        server.Event
+		what, reason string
+	}{
+		{server.Up{About: who}, audit.LetIn, ""},
+		{server.LoginRefused{About: who}, audit.Refused, "user name or password is wrong"},
+		{server.LoginRefused{About: who, Reason: "later", Err: errors.New("no directory answers")}, audit.Refused, "later: no directory answers"},
+		{server.Refused{About: who, Reason: "full"}, audit.Refused, "full"},
+		{server.ShutOut{About: who, Err: errors.New("user anna is disabled")}, audit.ShutOut, "user anna is disabled"},
+		{server.Ended{About: who, WasUp: true}, audit.Left, ""},
+		{server.Ended{About: who}, "", ""},
+		{server.Entering{About: who}, "", ""},
+	} {
+		e, ok := EntryOf(test.event)
+		if ok != (test.what != "") || e.What != test.what || e.Reason != test.reason {
+			t.Errorf("%T: %+v, %v", test.event, e, ok)
+		}
+		if ok && (e.User != "anna" || e.Client != "phone.anna" || !e.Address.IsValid()) {
+			t.Errorf("%T: %+v", test.event, e)
+		}
+		if test.what == audit.Left && e.Seconds != 60 {
+			t.Errorf("%v seconds", e.Seconds)
+		}
+	}
+}

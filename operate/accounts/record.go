@@ -1,0 +1,77 @@
+package accounts
+
+import (
+	"net/netip"
+
+	"culvert/access"
+	"culvert/access/audit"
+	"culvert/role/server"
+)
+
+// EntryOf returns the line of the audit log for an event of a server; ok is false for
+// those without.
+func EntryOf(e server.Event) (entry audit.Entry, ok bool) {
+	switch e := e.(type) {
+	case server.Up:
+		entry = about(e.About, audit.LetIn)
+		entry.Inner = valid(e.IPv4, e.IPv6)
+	case server.LoginRefused:
+		entry = about(e.About, audit.Refused)
+		entry.Reason = reason(e.Reason, e.Err)
+	case server.Refused:
+		entry = about(e.About, audit.Refused)
+		entry.Reason = reason(e.Reason, e.Cause)
+	case server.ShutOut:
+		entry = about(e.About, audit.ShutOut)
+		entry.Reason = e.Err.Error()
+	case server.Disconnected:
+		entry = about(e.About, audit.ShutOut)
+		entry.Reason = "disconnected by the operator"
+	case server.Replaced:
+		entry = about(e.About, audit.ShutOut)
+		entry.Reason = "another connection of its name came from " + e.By.String()
+	case server.Ended:
+		if !e.WasUp {
+			return entry, false
+		}
+		entry = about(e.About, audit.Left)
+		entry.Seconds = e.At.Sub(e.Since).Seconds()
+		entry.BytesIn, entry.BytesOut, entry.Inner = e.Traffic.BytesIn, e.Traffic.BytesOut, valid(e.IPv4, e.IPv6)
+		if e.Err != nil {
+			entry.Reason = e.Err.Error()
+		}
+	default:
+		return entry, false
+	}
+	return entry, true
+}
+
+func about(a server.About, what string) audit.Entry {
+	name := a.Name
+	if name == access.Nameless {
+		name = ""
+	}
+	return audit.Entry{At: a.At.UTC(), What: what, User: a.User, Client: name, Address: a.Remote, Serial: a.Serial, Agent: a.Agent}
+}
+
+// reason is what the client is told, and what only the server's own people are.
+func reason(told string, cause error) string {
+	switch {
+	case cause == nil && told == "":
+		return "user name or password is wrong"
+	case cause == nil:
+		return told
+	case told == "":
+		return cause.Error()
+	}
+	return told + ": " + cause.Error()
+}
+
+func valid(all ...netip.Addr) (list []netip.Addr) {
+	for _, a := range all {
+		if a.IsValid() {
+			list = append(list, a)
+		}
+	}
+	return list
+}
