@@ -41,9 +41,8 @@ func (trust *Trust) Session(c *config.Config, server bool) (session.Config, erro
 		RenegAfter: c.Timers.RenegSec, RenegLeast: c.Timers.RenegSecMin, RenegBytes: c.Timers.RenegBytes, RenegPackets: c.Timers.RenegPackets,
 		Timers:       Timers(c.Timers),
 		ReplayWindow: c.Data.ReplayWindow, ReplayTime: c.Data.ReplayTime,
-		MaxPacket:      min(c.Timers.MaxPacketSize, session.DefaultMaxPacket),
-		ForgetLogin:    c.Login.NoCache,
-		Reauthenticate: server && (c.Login.UserPassVerify != nil || c.Management.ClientAuth),
+		MaxPacket:   min(c.Timers.MaxPacketSize, session.DefaultMaxPacket),
+		ForgetLogin: c.Login.NoCache,
 	}
 	if err := dataChannel(c, &s); err != nil {
 		return s, err

@@ -128,3 +128,37 @@ func TestSignIn(t *testing.T) {
 		<-b.ended
 	})
 }
+
+// TestSignInIsRemembered without auth-gen-token: a client whose user signed in shows a token
+// when keys are renewed, and after a restart of the server, and the sign-in judges that.
+// Where a program or a plugin wants the password, there are no tokens without that line.
+func TestSignInIsRemembered(t *testing.T) {
+	for _, others := range []bool{false, true} {
+		inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
+			var asked []*auth.Request
+			s := w.serveOptions(ours().serverConf("explicit-exit-notify 1"), func(o *server.Options) {
+				o.SignIn = checker(func(r *auth.Request) auth.Verdict {
+					asked = append(asked, r)
+					return auth.Verdict{OK: r.Token != nil || r.Password == "secret", User: r.Username, Remember: true}
+				})
+				if others {
+					o.Checkers = []auth.Checker{checker(func(*auth.Request) auth.Verdict { return auth.Verdict{OK: true} })}
+				}
+			})
+			c := w.connect("anna", "reneg-sec 10\n<auth-user-pass>\nanna\nsecret\n</auth-user-pass>")
+			time.Sleep(35 * time.Second)
+			renewed := len(asked)
+			s.Restart()
+			c.up(time.Minute)
+			exchange(t, s, c)
+			if renewed < 4 || len(asked) <= renewed {
+				t.Fatalf("asked %d times, %d of them before the restart", len(asked), renewed)
+			}
+			for i, r := range asked {
+				if (r.Token != nil) != (i > 0 && !others) || r.Renewal != (i > 0 && i < renewed) {
+					t.Errorf("others %v, %d of %d: token %v, renewal %v", others, i, renewed, r.Token, r.Renewal)
+				}
+			}
+		})
+	}
+}

@@ -41,6 +41,7 @@ func newRules(c *config.Config, o Options) (*rules, error) {
 	if r.session, err = trust.Session(c, true); err != nil {
 		return nil, err
 	}
+	r.session.Reauthenticate = r.admission.ChecksLogins()
 	return r, nil
 }
 

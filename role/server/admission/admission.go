@@ -125,6 +125,10 @@ func (a *Admission) Tokens() *auth.Tokens {
 	return a.login.tokens
 }
 
+// ChecksLogins reports whether anybody is asked about clients' users: when they come, and
+// each time their keys are renewed.
+func (a *Admission) ChecksLogins() bool { return a.login.checks() }
+
 // Lists returns the files from which revocation lists are read again.
 func (a *Admission) Lists() []string { return a.trust.ListFiles() }
 

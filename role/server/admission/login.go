@@ -39,24 +39,37 @@ func newLogin(c *config.Config, o Options, run hooks.Options) (l login, err erro
 		}
 		l.checkers = append(l.checkers, script)
 	}
-	tokens, err := newTokens(c)
+	l.checkers, l.signIn = append(l.checkers, o.Checkers...), o.SignIn
+	policy := l.policy(c)
+	tokens, err := newTokens(c, policy)
 	if err != nil {
 		return l, err
 	}
-	l.checkers, l.signIn = append(l.checkers, o.Checkers...), o.SignIn
 	if !l.checks() {
 		return l, nil
 	}
 	l.optional = c.Login.UserPassOptional
 	if tokens != nil {
-		l.tokens, l.external = tokens, c.Login.GenToken.ExternalAuth
+		l.tokens, l.external = tokens, policy.ExternalAuth
 	}
 	return l, nil
 }
 
-// newTokens returns the maker of tokens that auth-gen-token asks for, nil without it.
-func newTokens(c *config.Config) (*auth.Tokens, error) {
-	policy := c.Login.GenToken
+// signInLasts is how long a sign-in is remembered where auth-gen-token does not say.
+const signInLasts = 30 * 24 * time.Hour
+
+// policy returns what auth-gen-token says; nil: no tokens are given. Where only the sign-in
+// is asked about logins, there are tokens without that line: it judges who shows one.
+// Whoever else is asked expects the password.
+func (l *login) policy(c *config.Config) *config.TokenPolicy {
+	if c.Login.GenToken == nil && l.signIn != nil && len(l.checkers) == 0 {
+		return &config.TokenPolicy{Lifetime: signInLasts}
+	}
+	return c.Login.GenToken
+}
+
+// newTokens returns the maker of tokens of a policy; nil for none.
+func newTokens(c *config.Config, policy *config.TokenPolicy) (*auth.Tokens, error) {
 	if policy == nil {
 		return nil, nil
 	}
