@@ -9,3 +9,8 @@ import _ "embed"
 //
 //go:embed culvert-client@.service
 var ClientUnit string
+
+// Fail2ban is a filter of fail2ban for a server's audit log.
+//
+//go:embed fail2ban/culvert.conf
+var Fail2ban string

@@ -27,6 +27,7 @@ const (
 type Entry struct {
 	At      time.Time      `json:"at"`
 	What    string         `json:"what"`              // one of the kinds
+	Login   bool           `json:"login,omitempty"`   // what it showed to log in was not good: it may be guessing
 	User    string         `json:"user,omitempty"`    // of a client; as it said, if refused
 	Client  string         `json:"client,omitempty"`  // its name: that of its certificate, most often
 	Address netip.AddrPort `json:"address,omitzero"`  // where it comes from

@@ -17,7 +17,7 @@ func EntryOf(e server.Event) (entry audit.Entry, ok bool) {
 		entry.Inner = valid(e.IPv4, e.IPv6)
 	case server.LoginRefused:
 		entry = about(e.About, audit.Refused)
-		entry.Reason = reason(e.Reason, e.Err)
+		entry.Login, entry.Reason = e.Err == nil, reason(e.Reason, e.Err)
 	case server.Refused:
 		entry = about(e.About, audit.Refused)
 		entry.Reason = reason(e.Reason, e.Cause)
