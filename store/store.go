@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 )
@@ -73,17 +74,25 @@ type Store interface {
 	// Watch yields what changes in the keys that begin with prefix, after a revision, in
 	// the order of revisions: all changes of one revision at once, by key. It waits for
 	// more until ctx ends, and then yields nothing more. If changes since that revision
-	// are no longer known, it yields ErrCompacted: list again and watch from there. Any
-	// error is its last value.
+	// are not known (they are too many, or the store never had that revision, as when a
+	// backup took its place), it yields ErrCompacted: list again and watch from there.
+	// Any error is its last value.
 	Watch(ctx context.Context, prefix string, after Revision) iter.Seq2[[]Change, error]
-	// Close ends all that uses the store, with ErrClosed.
+	// Close ends all that uses the store, with ErrClosed, and has no effect a second time.
 	Close() error
+}
+
+// Backuper is a Store that can be copied as a whole while it is in use.
+type Backuper interface {
+	Store
+	// Backup writes what the store holds at one revision, as its engine keeps it.
+	Backup(ctx context.Context, w io.Writer) error
 }
 
 // What stores fail with, besides a *ConflictError and the errors of contexts.
 var (
 	ErrNotFound  = errors.New("there is no such key")
-	ErrCompacted = errors.New("changes since that revision are no longer known")
+	ErrCompacted = errors.New("changes since that revision are not known")
 	ErrClosed    = errors.New("the store is closed")
 )
 
@@ -109,6 +118,7 @@ const (
 	MaxKey     = 512     // bytes of a key
 	MaxValue   = 1 << 20 // bytes of a value
 	MaxChanges = 1000    // keys in one transaction, conditions included
+	MaxSize    = 8 << 20 // bytes of keys and values that one transaction puts
 )
 
 // Check fails if no store would take a transaction, whatever it holds: a key or value is
@@ -117,6 +127,7 @@ func (t *Txn) Check() error {
 	if n := len(t.If) + len(t.Put) + len(t.Delete); n > MaxChanges {
 		return fmt.Errorf("a transaction of %d keys: expected at most %d", n, MaxChanges)
 	}
+	size := 0
 	changed := make(map[string]bool, len(t.Put)+len(t.Delete))
 	once := func(key string) error {
 		if changed[key] {
@@ -137,6 +148,10 @@ func (t *Txn) Check() error {
 		if len(p.Value) > MaxValue {
 			return fmt.Errorf("key %q: a value of %d bytes: expected at most %d", p.Key, len(p.Value), MaxValue)
 		}
+		size += len(p.Key) + len(p.Value)
+	}
+	if size > MaxSize {
+		return fmt.Errorf("a transaction that puts %d bytes: expected at most %d", size, MaxSize)
 	}
 	for _, key := range t.Delete {
 		if err := once(key); err != nil {

@@ -2,7 +2,6 @@
 package memory
 
 import (
-	"bytes"
 	"context"
 	"iter"
 	"slices"
@@ -10,10 +9,8 @@ import (
 	"sync"
 
 	"culvert/store"
+	"culvert/store/history"
 )
-
-// history is how many revisions' changes are known to those who watch.
-const history = 10000
 
 // Store is a store in memory. Make it with New.
 type Store struct {
@@ -21,14 +18,13 @@ type Store struct {
 	entries  map[string]store.Entry
 	keys     []string // sorted
 	revision store.Revision
-	log      [][]store.Change // the newest last: of revision, revision-1, ...
-	changed  chan struct{}    // closed at the next change or the end
+	log      *history.Log
 	closed   bool
 }
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{entries: make(map[string]store.Entry), changed: make(chan struct{})}
+	return &Store{entries: make(map[string]store.Entry), log: history.New(0)}
 }
 
 // Get is store.Store's.
@@ -78,7 +74,7 @@ func (s *Store) Commit(ctx context.Context, t store.Txn) (store.Revision, error)
 			return 0, &store.ConflictError{Compare: c, Now: now}
 		}
 	}
-	changes := s.changes(t)
+	changes := history.Changes(t, s.revision+1, func(key string) bool { _, there := s.entries[key]; return there })
 	if len(changes) == 0 {
 		return s.revision, nil
 	}
@@ -86,27 +82,8 @@ func (s *Store) Commit(ctx context.Context, t store.Txn) (store.Revision, error)
 	for _, c := range changes {
 		s.apply(c)
 	}
-	s.log = append(s.log, changes)
-	if len(s.log) > history {
-		s.log = s.log[len(s.log)-history:]
-	}
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.log.Add(changes)
 	return s.revision, nil
-}
-
-// changes are those of a transaction, by key.
-func (s *Store) changes(t store.Txn) (all []store.Change) {
-	for _, p := range t.Put {
-		all = append(all, store.Change{Entry: store.Entry{Key: p.Key, Value: bytes.Clone(p.Value), Revision: s.revision + 1}})
-	}
-	for _, key := range t.Delete {
-		if _, there := s.entries[key]; there {
-			all = append(all, store.Change{Entry: store.Entry{Key: key, Revision: s.revision + 1}, Deleted: true})
-		}
-	}
-	slices.SortFunc(all, func(a, b store.Change) int { return strings.Compare(a.Key, b.Key) })
-	return all
 }
 
 func (s *Store) apply(c store.Change) {
@@ -124,68 +101,15 @@ func (s *Store) apply(c store.Change) {
 
 // Watch is store.Store's.
 func (s *Store) Watch(ctx context.Context, prefix string, after store.Revision) iter.Seq2[[]store.Change, error] {
-	return func(yield func([]store.Change, error) bool) {
-		for {
-			batches, wait, err := s.since(ctx, after)
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for _, b := range batches {
-				after++
-				if own := below(prefix, b); len(own) > 0 && !yield(own, nil) {
-					return
-				}
-			}
-			if len(batches) > 0 {
-				continue
-			}
-			select {
-			case <-wait:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
-}
-
-// since returns what changed after a revision, and what closes when there is more.
-func (s *Store) since(ctx context.Context, after store.Revision) (batches [][]store.Change, wait <-chan struct{}, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.usable(ctx); err != nil {
-		return nil, nil, err
-	}
-	if after >= s.revision {
-		return nil, s.changed, nil
-	}
-	missing := int(s.revision - after)
-	if missing > len(s.log) {
-		return nil, nil, store.ErrCompacted
-	}
-	return s.log[len(s.log)-missing:], nil, nil
-}
-
-func below(prefix string, batch []store.Change) (own []store.Change) {
-	for _, c := range batch {
-		if strings.HasPrefix(c.Key, prefix) {
-			own = append(own, c)
-		}
-	}
-	return own
+	return s.log.Watch(ctx, prefix, after)
 }
 
 // Close is store.Store's.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
-		s.closed = true
-		close(s.changed)
-	}
+	s.closed = true
+	s.log.Close()
 	return nil
 }
 

@@ -1,0 +1,67 @@
+//go:build unix
+
+package bolt
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapped is how much of a file can be read at once, in bytes, before whoever writes has to
+// wait for those who read: room in the address space, and no memory.
+const mapped = 1 << (18 + 10*(strconv.IntSize/64)) // 256 MiB; with 32 bits 256 KiB
+
+// pause is how long lock waits between two tries.
+const pause = 20 * time.Millisecond
+
+// lock has a file to itself, or with others that only read, as bbolt does; the lock is the
+// open file's and bbolt's own finds it there. It returns the file that has the path then.
+func lock(f *os.File, path string, shared bool, wait time.Duration) (*os.File, error) {
+	how := unix.LOCK_NB | unix.LOCK_EX
+	if shared {
+		how = unix.LOCK_NB | unix.LOCK_SH
+	}
+	for until := time.Now().Add(wait); ; time.Sleep(pause) {
+		err := unix.Flock(int(f.Fd()), how)
+		late := time.Now().After(until)
+		switch {
+		case err == nil:
+			if current(f, path) {
+				return f, nil
+			}
+			f.Close() // another took its place meanwhile
+			if f, _, err = openFile(path); err != nil {
+				return nil, err
+			}
+		case errors.Is(err, unix.EINTR):
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			f.Close()
+			return nil, &os.PathError{Op: "lock", Path: path, Err: err}
+		case late:
+			err := lockedBy(path, whoLocked(f))
+			f.Close()
+			return nil, err
+		}
+	}
+}
+
+// current reports whether a path leads to an open file.
+func current(f *os.File, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(path)
+	return err == nil && os.SameFile(a, b)
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
