@@ -65,7 +65,7 @@ func examining(o doctor.Options) func(context.Context, func() *config.Config, *s
 
 // keptIn sets what a server's directory is for besides its configuration.
 func keptIn(o *service.Options, dir string) {
-	o.KeysDir, o.AuditLog = dir, filepath.Join(dir, audit.Name)
+	o.Dir, o.KeysDir, o.AuditLog = dir, dir, filepath.Join(dir, audit.Name)
 	o.Invite = "to connect a device, make a profile for it: culvert client add NAME --dir " + dir +
 		" -o NAME.ovpn; use it there with culvert connect NAME.ovpn or any OpenVPN client"
 }

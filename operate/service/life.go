@@ -14,6 +14,7 @@ import (
 	"culvert/host/privsep"
 	"culvert/host/process"
 	"culvert/operate/management"
+	"culvert/operate/people"
 )
 
 // life is one process from its start to its end, over any number of
@@ -37,7 +38,8 @@ type life struct {
 	// in a worker.
 	pidFile atomic.Pointer[string]
 	tasks   tasks
-	fence   fence // a worker's is its keeper's
+	fence   fence        // a worker's is its keeper's
+	people  *people.Host // of a server; nil: it has no users
 	ending  ending
 	// alone says that this process gives up rights without a keeper.
 	alone bool
@@ -243,6 +245,7 @@ func examine(ctx context.Context, l *life, c *config.Config) (stop func()) {
 // keep stays root, for a worker that does not.
 func (l *life) keep(ctx context.Context, events <-chan process.Event) error {
 	defer func() { management.Forget(placed(l.config.Load())) }()
+	defer forgetPeople(l.Dir, l.log.Logger)
 	return privsep.Run(ctx, events, privsep.Options{
 		Log:     l.log.Logger,
 		Apply:   bringup.Options{Log: l.log.Logger, StateDir: l.StateDir}.Here,
@@ -308,6 +311,10 @@ func (l *life) serve(ctx context.Context, events <-chan process.Event, c *config
 		return err
 	}
 	defer func() { m.Close(err) }()
+	if l.people, err = openPeople(l.Dir, c, l.log.Logger); err != nil {
+		return err
+	}
+	defer closePeople(l.people, l.log.Logger)
 	for c != nil {
 		l.log.notes(c)
 		next, err := l.once(ctx, events, c, jail, m)

@@ -18,6 +18,7 @@ import (
 	"culvert/operate/backend"
 	"culvert/operate/console"
 	"culvert/operate/management"
+	"culvert/operate/people"
 	"culvert/role/client"
 	"culvert/role/p2p"
 	"culvert/role/profile"
@@ -54,9 +55,11 @@ type roles struct {
 	tasks   tasks
 	// management is the management interface; nil: none.
 	management *management.Interface
-	failed     func(error) // ends the run
-	asked      func()      // is called when the user asks for the end
-	reload     func()
+	// people is the store of a server's users; nil: it has none.
+	people *people.Host
+	failed func(error) // ends the run
+	asked  func()      // is called when the user asks for the end
+	reload func()
 	// programs are those for this host's adapter; nil: there are none.
 	programs bringup.Programs
 }

@@ -36,6 +36,8 @@ type Options struct {
 	// AuditLog is the file in which a server records who is let in and who is refused; "":
 	// none.
 	AuditLog string
+	// Dir is a server's directory, which has the store of its users; "" for none.
+	Dir string
 	// Forward makes a server's host a router that masquerades.
 	Forward bool
 	// Invite is logged when clients can connect: how to make one.

@@ -23,7 +23,9 @@ type file struct {
 //
 // It first creates every file, exclusively and empty; then it renames a complete
 // file over each. So no file is lost to a race, and no reader sees half a file.
-func writeNew(files []file) (err error) {
+//
+// What else is to be there, all or nothing, finish makes.
+func writeNew(files []file, finish ...func() error) (err error) {
 	var made []string
 	defer func() {
 		if err != nil {
@@ -43,6 +45,11 @@ func writeNew(files []file) (err error) {
 	}
 	for _, f := range files {
 		if err := fill(f); err != nil {
+			return err
+		}
+	}
+	for _, f := range finish {
+		if err := f(); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"culvert/access/pki"
 	"culvert/session/wrap"
+	"culvert/store/bolt"
 )
 
 // serverName is the common name in the server's certificate, and also an
@@ -93,7 +94,8 @@ func Init(o InitOptions) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
-	if err := writeNew(files); errors.Is(err, fs.ErrPermission) {
+	people := filepath.Join(o.Dir, bolt.File)
+	if err := writeNew(files, func() error { return bolt.Create(people) }); errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("init: %w; choose a directory of yours with --dir, or run this as root", err)
 	} else if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
@@ -105,6 +107,7 @@ func Init(o InitOptions) (*Result, error) {
 	for _, f := range files {
 		r.Files = append(r.Files, f.path)
 	}
+	r.Files = append(r.Files, people)
 	return r, nil
 }
 

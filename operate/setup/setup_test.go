@@ -68,7 +68,7 @@ func TestInitFilesAndPermissions(t *testing.T) {
 	r := newServer(t)
 	want := map[string]fs.FileMode{
 		"ca.crt": 0o644, "ca.key": 0o600, "server.crt": 0o644, "server.key": 0o600,
-		"tls-crypt-v2.key": 0o600, "server.conf": 0o644, "culvert.json": 0o644, "crl.pem": 0o644,
+		"tls-crypt-v2.key": 0o600, "server.conf": 0o644, "culvert.json": 0o644, "crl.pem": 0o644, "store.db": 0o600,
 	}
 	if got := tree(t, r.Dir); len(got) != len(want) || len(r.Files) != len(want) {
 		t.Errorf("files %v, reported %v", got, r.Files)
