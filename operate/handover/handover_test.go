@@ -1,0 +1,138 @@
+package handover
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"culvert/store"
+	"culvert/store/memory"
+)
+
+var now = time.Now()
+
+func offered(t *testing.T) (store.Store, string) {
+	t.Helper()
+	s := memory.New()
+	token, err := Make(context.Background(), s, now, "phone.alice", []byte("client\n<key>secret</key>\n"), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, token
+}
+
+// TestOnce: of many that fetch at once, one gets the profile, and nobody after it.
+func TestOnce(t *testing.T) {
+	s, token := offered(t)
+	var got atomic.Int32
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			_, profile, err := Fetch(context.Background(), s, now, token)
+			switch {
+			case err == nil && strings.Contains(string(profile), "secret"):
+				got.Add(1)
+			case !errors.Is(err, ErrGone):
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if got.Load() != 1 {
+		t.Errorf("%d got the profile", got.Load())
+	}
+}
+
+// TestStoreAlone: the store has neither the profile nor what the link has.
+func TestStoreAlone(t *testing.T) {
+	s, token := offered(t)
+	all, err := s.List(context.Background(), "")
+	if err != nil || len(all.Entries) != 1 {
+		t.Fatal(err, all)
+	}
+	if e := all.Entries[0]; strings.Contains(string(e.Value)+e.Key, "secret") || strings.Contains(string(e.Value)+e.Key, token) {
+		t.Errorf("%s: %s", e.Key, e.Value)
+	}
+}
+
+func TestEnds(t *testing.T) {
+	s, token := offered(t)
+	ctx, late := context.Background(), now.Add(time.Hour)
+	if _, err := Look(ctx, s, late, token); !errors.Is(err, ErrGone) {
+		t.Errorf("after its end: %v", err)
+	}
+	for _, wrong := range []string{"", "x", token + "a", strings.Repeat("a", len(token)), "../" + token} {
+		if _, _, err := Fetch(ctx, s, now, wrong); !errors.Is(err, ErrGone) {
+			t.Errorf("token %q: %v", wrong, err)
+		}
+	}
+	if err := Sweep(ctx, s, late.Add(-time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Look(ctx, s, now, token); err != nil {
+		t.Errorf("swept too early: %v", err)
+	}
+	if err := Sweep(ctx, s, late); err != nil {
+		t.Fatal(err)
+	}
+	if all, _ := s.List(ctx, ""); len(all.Entries) > 0 {
+		t.Error("not swept")
+	}
+	if _, err := Make(ctx, s, now, "x", nil, time.Second); err == nil {
+		t.Error("a link for a second")
+	}
+}
+
+// TestPages: looking takes nothing away, and neither does a program that looks at links;
+// the import gets the profile, once.
+func TestPages(t *testing.T) {
+	s, token := offered(t)
+	base, _ := url.Parse("https://vpn.example.org:8443")
+	h := Handler(s, base, slog.New(slog.DiscardHandler))
+	ask := func(method, path string) (int, string, http.Header) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		body, _ := io.ReadAll(w.Result().Body)
+		return w.Code, string(body), w.Header()
+	}
+	for range 2 {
+		if code, body, _ := ask("GET", PagePath+token); code != 200 || !strings.Contains(body, "phone.alice") ||
+			!strings.Contains(body, `href="openvpn://import-profile/https://vpn.example.org:8443/import/`+token+`"`) {
+			t.Errorf("%d %s", code, body)
+		}
+	}
+	if code, body, _ := ask("HEAD", ImportPath+token); code != 200 || body != "" {
+		t.Errorf("HEAD: %d %q", code, body)
+	}
+	code, body, header := ask("GET", ImportPath+token)
+	if code != 200 || !strings.Contains(body, "secret") || header.Get("Content-Type") != "application/x-openvpn-profile" ||
+		header.Get("Cache-Control") != "no-store" || header.Get("Content-Disposition") != `attachment; filename="phone.alice.ovpn"` {
+		t.Errorf("%d %q %v", code, body, header)
+	}
+	for _, again := range []struct{ method, path string }{{"GET", ImportPath}, {"GET", PagePath}, {"POST", PagePath}, {"HEAD", ImportPath}} {
+		if code, body, _ := ask(again.method, again.path+token); code != 404 || strings.Contains(body, "secret") {
+			t.Errorf("%v again: %d %q", again, code, body)
+		}
+	}
+}
+
+// TestBrokenStore says nothing of what is wrong to strangers.
+func TestBrokenStore(t *testing.T) {
+	s, token := offered(t)
+	s.Close()
+	base, _ := url.Parse("https://vpn.example.org")
+	w := httptest.NewRecorder()
+	Handler(s, base, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", PagePath+token, nil))
+	if w.Code != 500 || strings.Contains(w.Body.String(), "closed") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
