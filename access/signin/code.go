@@ -41,8 +41,12 @@ func (c *Checker) enrol(ctx context.Context, l *login) (*question, error) {
 	if l.person.Name == "" && l.standing.Device == nil {
 		return nil, refuse("a code is needed here, and no app for codes is enrolled; ask who runs this server")
 	}
-	now := c.o.Now()
+	now, confirmed := c.o.Now(), false
 	err := c.o.Records.ChangeUser(ctx, l.standing.User.Name, func(u *users.User) error {
+		if confirmed = enrolled(u); confirmed {
+			l.standing.User = u
+			return nil
+		}
 		if u.TOTP == nil {
 			secret, err := onetime.NewSecret(c.o.Rand)
 			if err != nil {
@@ -50,17 +54,14 @@ func (c *Checker) enrol(ctx context.Context, l *login) (*question, error) {
 			}
 			u.TOTP = &users.TOTP{Secret: secret, Enrolled: now.UTC()}
 		}
-		l.enrolling = nil
-		if !u.TOTP.Confirmed {
-			l.enrolling = u.TOTP.Secret
-		}
+		l.enrolling = u.TOTP.Secret
 		return nil
 	})
 	switch {
 	case err != nil:
 		return nil, err
-	case l.enrolling == nil:
-		return nil, refuse("an app for codes was enrolled meanwhile; sign in again")
+	case confirmed: // a moment ago
+		return c.checkCode(ctx, l)
 	}
 	l.code = ""
 	return &question{text: "Codes are needed here. Add this key to an authenticator app (" + c.o.Issuer + ", time based): " +

@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
 	"net/netip"
 	"testing"
@@ -56,12 +55,13 @@ func newWorld(t *testing.T, records map[string]any, sources ...auth.Source) *wor
 			t.Error(err)
 		}
 	})
-	local, err := NewLocal(d, book{w.store}, rand.Reader, slog.New(slog.DiscardHandler))
+	book := users.NewBook(w.store, time.Now)
+	local, err := NewLocal(d, book, rand.Reader, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	local.params, local.nobody.Params = quick, quick
-	w.Checker = New(Options{Store: w.store, Records: book{w.store}, Directory: d, Sources: append([]auth.Source{local}, sources...), Issuer: "vpn"})
+	w.Checker = New(Options{Store: w.store, Records: book, Directory: d, Sources: append([]auth.Source{local}, sources...), Issuer: "vpn"})
 	return w
 }
 
@@ -87,42 +87,6 @@ func (w *world) user(name string) (u users.User) {
 		w.t.Fatal(err)
 	}
 	return u
-}
-
-// book changes records as users.Book does.
-type book struct{ store store.Store }
-
-func (b book) AddUser(ctx context.Context, u users.User) error {
-	value, err := store.Encode(1, u)
-	if err != nil {
-		return err
-	}
-	_, err = b.store.Commit(ctx, store.Txn{If: []store.Compare{{Key: "users/" + u.Name}}, Put: []store.Put{{Key: "users/" + u.Name, Value: value}}})
-	return err
-}
-
-func (b book) ChangeUser(ctx context.Context, name string, f func(*users.User) error) error {
-	for {
-		e, err := b.store.Get(ctx, "users/"+name)
-		if err != nil {
-			return err
-		}
-		var u users.User
-		if _, err := store.Decode(e, 1, &u); err != nil {
-			return err
-		}
-		if err := f(&u); err != nil {
-			return err
-		}
-		value, err := store.Encode(1, u)
-		if err != nil {
-			return err
-		}
-		_, err = b.store.Commit(ctx, store.Txn{If: []store.Compare{{Key: e.Key, Revision: e.Revision}}, Put: []store.Put{{Key: e.Key, Value: value}}})
-		if !errors.As(err, new(*store.ConflictError)) {
-			return err
-		}
-	}
 }
 
 // client is a client's request.

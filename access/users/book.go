@@ -142,7 +142,7 @@ func (b *Book) RemoveUser(ctx context.Context, name string) (removed []*Device, 
 				u.Disabled = true
 				return t.putUser(u)
 			}
-			t.remove(usersPrefix+name, usageKey(name, ""))
+			t.remove(usersPrefix+name, usageKey(name, ""), "signins/"+name)
 			return nil
 		})
 		if err != nil {

@@ -11,4 +11,5 @@
 //	certificates/COMMONNAME  USER/NAME, whose certificate has that common name
 //	addresses/ADDRESS        USER/NAME, whose address that is
 //	usage/USER/DEVICE        a Usage: what a device carried; DEVICE is - without one
+//	signins/NAME             from where a user signed in (package signin)
 package users

@@ -56,6 +56,18 @@ type User struct {
 	Subject string `json:"subject,omitempty"`
 }
 
+// SetPassword sets the hash of a new password; "": none. Who is signed in by the former one
+// is asked anew when they connect again.
+func (u *User) SetPassword(hash string, now time.Time) {
+	u.Password, u.SignedOut = hash, now.UTC()
+}
+
+// SetTOTP has a user enrol with a secret anew; nil: not enrolled. The former recovery codes
+// are no longer good, and who is signed in is asked anew when they connect again.
+func (u *User) SetTOTP(totp *TOTP, now time.Time) {
+	u.TOTP, u.Recovery, u.SignedOut = totp, nil, now.UTC()
+}
+
 // TOTP is the secret of a user's one-time codes: HMAC-SHA-1, six digits, each 30 seconds.
 type TOTP struct {
 	Secret    []byte    `json:"secret"`

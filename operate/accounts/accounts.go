@@ -4,11 +4,15 @@ package accounts
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"culvert/access"
+	"culvert/access/auth"
+	"culvert/access/signin"
 	"culvert/access/users"
 	"culvert/role/server"
 	"culvert/store"
@@ -18,13 +22,14 @@ import (
 // with Join, and have them followed by Run.
 type Accounts struct {
 	Directory *users.Directory
+	store     store.Store
 	log       *slog.Logger
 	changed   chan struct{} // has a value when the directory changed and nobody looked since
 }
 
 // Open reads the accounts of a store.
 func Open(ctx context.Context, s store.Store, log *slog.Logger) (*Accounts, error) {
-	a := &Accounts{log: log, changed: make(chan struct{}, 1)}
+	a := &Accounts{store: s, log: log, changed: make(chan struct{}, 1)}
 	var err error
 	a.Directory, err = users.Open(ctx, s, func(err error) {
 		log.Error("a record of the store is passed over, as if it were not there", "error", err)
@@ -41,9 +46,34 @@ func Open(ctx context.Context, s store.Store, log *slog.Logger) (*Accounts, erro
 	return a, nil
 }
 
-// Join has a server ask the accounts.
-func (a *Accounts) Join(o *server.Options) {
+// Directories know people whom the store does not.
+type Directories struct {
+	Sources []auth.Source // asked in order, after the passwords of the store
+	Browser auth.Browsing // nil: none
+}
+
+// Join has a server ask the accounts, and the directories, who may come in.
+func (a *Accounts) Join(o *server.Options, d Directories) error {
+	records := users.NewBook(a.store, time.Now)
+	local, err := signin.NewLocal(a.Directory, records, rand.Reader, a.log)
+	if err != nil {
+		return fmt.Errorf("accounts: %w", err)
+	}
+	o.SignIn = signin.New(signin.Options{
+		Store: a.store, Records: records, Directory: a.Directory, Log: a.log, Issuer: Issuer(),
+		Sources: append([]auth.Source{local}, d.Sources...), Browser: d.Browser,
+	})
 	o.People.Barred = a.barred
+	return nil
+}
+
+// Issuer names this server in apps for codes.
+func Issuer() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "VPN"
+	}
+	return "VPN at " + name
 }
 
 // barred is server.People's.

@@ -11,6 +11,7 @@ import (
 
 	"culvert/access"
 	"culvert/access/audit"
+	"culvert/access/auth"
 	"culvert/access/users"
 	"culvert/role/server"
 	"culvert/store"
@@ -40,7 +41,12 @@ func TestReview(t *testing.T) {
 			t.Fatal(err)
 		}
 		var o server.Options
-		a.Join(&o)
+		if err := a.Join(&o, Directories{}); err != nil {
+			t.Fatal(err)
+		}
+		if v := o.SignIn.Check(t.Context(), &auth.Request{Username: "anna", Password: "x"}, nil); v.OK || v.Reason == "" {
+			t.Errorf("a stranger signs in: %+v", v)
+		}
 		barred := func(name string) bool {
 			return o.People.Barred(&access.Applicant{Identity: access.Identity{CommonName: access.Nameless, User: name}}, time.Now()) != nil
 		}
