@@ -13,12 +13,14 @@ type Receivers struct {
 	Adapter bool
 	// Tag is the VLAN that the adapter's frame is tagged with; 0 for none.
 	Tag uint16
+	// Why says more about why nobody gets it, such as the line of a file; "": nothing.
+	Why string
 }
 
 // Add adds a peer.
 func (to *Receivers) Add(p *Peer) { to.Peers = append(to.Peers, p) }
 
-func (to *Receivers) reset() { to.Peers, to.Adapter, to.Tag = to.Peers[:0], false, 0 }
+func (to *Receivers) reset() { to.Peers, to.Adapter, to.Tag, to.Why = to.Peers[:0], false, 0, "" }
 
 // sealForAll sends a packet to the peers among its receivers, and counts those that
 // do not get it. Each gets a copy, except the last receiver.

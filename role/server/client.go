@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/access/policy"
 	"culvert/config"
 	"culvert/role/server/admission"
 	"culvert/role/server/lease"
@@ -39,6 +40,7 @@ type client struct {
 	terms   atomic.Pointer[Terms]
 	told    negotiate.PeerInfo // what it says that it can do
 
+	seat         *policy.Seat // at the guard, from when it is in; nil: there is none
 	usage        usage
 	shown        atomic.Pointer[string] // a copy of name, once it is in
 	port         atomic.Pointer[segment.Port]

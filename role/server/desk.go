@@ -173,7 +173,7 @@ func (d *desk) admit(c *client, now time.Time, h *session.Hello, cipher, token s
 		d.report(Remark{About: c.about(now), Text: text})
 	}
 	c.promise(d.termsOf(c), h.PeerInfo)
-	options := pushList(d.rules.Load().cfg.Server, d.roster.book, c, c.terms.Load().Push, h.PeerInfo)
+	options := pushList(d.rules.Load().cfg.Server, d.roster.book, c, c.terms.Load(), h.PeerInfo)
 	if token != "" {
 		options = append(options, "auth-token "+token)
 		if name := c.own.OverrideUsername; name != "" {

@@ -25,16 +25,25 @@ type frames struct {
 
 // Route finds the clients that a frame from the adapter is for.
 func (r frames) Route(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	return r.segment.FromAdapter(now, p, to)
+	drop := r.segment.FromAdapter(now, p, to)
+	if r.guard != nil && drop == tunnel.Kept {
+		drop = r.sift(now, nil, p, to)
+	}
+	return drop
 }
 
 // Forward finds who gets a client's frame.
 func (r frames) Forward(now time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	port := from.Owner.(*client).port.Load()
+	sender := from.Owner.(*client)
+	port := sender.port.Load()
 	if port == nil {
 		return tunnel.NoKey // it is not in yet
 	}
-	return r.segment.FromClient(now, port, p, to)
+	drop := r.segment.FromClient(now, port, p, to)
+	if r.guard != nil && drop == tunnel.Kept {
+		drop = r.sift(now, sender, p, to)
+	}
+	return drop
 }
 
 // ether has the clients' places on a server's Ethernet, and reports what happens

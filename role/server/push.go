@@ -13,15 +13,19 @@ import (
 // Later ones do not know the option, or warn that they ignore it.
 const tunIPv6 = "tun-ipv6"
 
-// pushList returns what a client with a lease is pushed, in OpenVPN's order. own are
-// the options of its terms. told is what the client says that it can do.
-func pushList(configured config.Server, book *lease.Book, c *client, own []string, told negotiate.PeerInfo) []string {
+// pushList returns what a client with a lease and terms is pushed, in OpenVPN's order. told
+// is what the client says that it can do.
+func pushList(configured config.Server, book *lease.Book, c *client, terms *Terms, told negotiate.PeerInfo) []string {
 	options := slices.DeleteFunc(slices.Clone(configured.Push), negotiate.IsCompression)
 	options = append(options, book.Push(c.holder, configured.ClientToClient, options)...)
 	if (c.holder.Lease.IPv6.IsValid() || c.own.IfconfigIPv6 != nil) && told.Before(2, 4) && !slices.Contains(options, tunIPv6) {
 		options = append(options, tunIPv6)
 	}
-	return ownPush(c.own, options, own, book.Ifconfig(c.holder))
+	options = slices.DeleteFunc(options, func(o string) bool {
+		name, _, _ := strings.Cut(o, " ")
+		return slices.Contains(terms.Without, name)
+	})
+	return ownPush(c.own, options, terms.Push, book.Ifconfig(c.holder))
 }
 
 // ownPush applies push-reset, push-remove and push of a client's own file to what all

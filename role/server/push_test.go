@@ -53,7 +53,7 @@ func TestPushKeepsOrder(t *testing.T) {
 	c, r := settled(t, subnet(), config.PerClient{})
 	want := []string{"route 10.1.0.0 255.255.0.0", "dhcp-option DNS 10.8.0.1", "route-gateway 10.8.0.1", "topology subnet",
 		"ifconfig 10.8.0.2 255.255.255.0", "ifconfig-ipv6 fd00:8::1000/64 fd00:8::1"}
-	if got := pushList(subnet().Server, r.book, c, nil, modern); !slices.Equal(got, want) {
+	if got := pushList(subnet().Server, r.book, c, new(Terms), modern); !slices.Equal(got, want) {
 		t.Errorf("pushed %q", got)
 	}
 }
@@ -65,7 +65,7 @@ func TestOwnPush(t *testing.T) {
 		PushRemove: []string{"dhcp-option"}, Push: []string{"route 10.2.0.0 255.255.0.0"}})
 	want := []string{"route 10.1.0.0 255.255.0.0", "route-gateway 10.8.0.1", "topology subnet", "route 10.2.0.0 255.255.0.0",
 		"ifconfig 10.8.0.7 255.255.255.0", "ifconfig-ipv6 fd00:8::7/64 fd00:8::1"}
-	if got := pushList(subnet().Server, r.book, c, nil, modern); !slices.Equal(got, want) {
+	if got := pushList(subnet().Server, r.book, c, new(Terms), modern); !slices.Equal(got, want) {
 		t.Errorf("pushed %q, expected %q", got, want)
 	}
 }
@@ -96,7 +96,7 @@ func TestTunIPv6(t *testing.T) {
 		"push-reset as is": {with(fd), config.PerClient{PushReset: true}, old, 0},
 	} {
 		one, r := settled(t, c.cfg, c.own)
-		pushed := pushList(c.cfg.Server, r.book, one, nil, c.told)
+		pushed := pushList(c.cfg.Server, r.book, one, new(Terms), c.told)
 		if got := strings.Count(strings.Join(pushed, "\n"), "tun-ipv6"); got != c.want {
 			t.Errorf("%s: pushed %q", name, pushed)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"culvert/access"
 	"culvert/access/hooks"
+	"culvert/access/policy"
 	"culvert/config"
 	"culvert/role/server/admission"
 	"culvert/role/server/lease"
@@ -20,7 +21,8 @@ type roster struct {
 	table      *table
 	ether      *ether // nil: not Ethernet
 	book       *lease.Book
-	duplicates atomic.Bool // duplicate-cn
+	guard      *policy.Guard // nil: none
+	duplicates atomic.Bool   // duplicate-cn
 	report     func(Event)
 }
 
@@ -164,6 +166,7 @@ func (r *roster) lease(c *client) error {
 // lease and a session with keys. tls and data describe the two channels in words.
 func (r *roster) enter(c *client, now time.Time, tls, data string) {
 	c.up = true
+	r.take(c)
 	if r.ether != nil {
 		r.ether.connect(c)
 	}
@@ -185,6 +188,7 @@ func (r *roster) forget(c *client) {
 	if r.ether != nil {
 		r.ether.disconnect(c)
 	}
+	r.giveUp(c)
 }
 
 // unique reports whether no other client may have this one's name: it has one, and

@@ -16,6 +16,7 @@ import (
 	"culvert/access"
 	"culvert/access/auth"
 	"culvert/access/crl"
+	"culvert/access/policy"
 	"culvert/config"
 	"culvert/host/bringup"
 	"culvert/link"
@@ -58,6 +59,8 @@ type Options struct {
 	// Kept reports whether an address is one client's own, given by a decider, so that the
 	// pool leases it to no other. It answers at once; nil: none is.
 	Kept lease.Kept
+	// Guard judges all packets of clients; nil: all pass.
+	Guard *policy.Guard
 	// KeysDir is where keys are kept over a restart, sealed; "": they are not.
 	KeysDir string
 	// Forward makes this host a router that masquerades for the clients.
@@ -125,7 +128,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err := profile.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}
-	s.roster = &roster{table: newTable(c.Server.MaxClients), book: book, report: report}
+	s.roster = &roster{table: newTable(c.Server.MaxClients), book: book, guard: o.Guard, report: report}
 	s.roster.duplicates.Store(c.Server.DuplicateCN)
 	if profile.Kind(c.Adapter) == nic.Ethernet {
 		s.roster.ether = newEther(c.Server, report)
@@ -166,7 +169,7 @@ func (s *Server) receive() error {
 
 // roleOf returns the server's part in the road, by what its adapter carries.
 func roleOf(s *Server) tunnel.Role {
-	ip := traffic{table: s.roster.table, together: &s.together, door: s.door, report: s.report}
+	ip := traffic{table: s.roster.table, together: &s.together, door: s.door, guard: s.opts.Guard, report: s.report}
 	if s.roster.ether == nil {
 		return ip
 	}

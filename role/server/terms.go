@@ -18,6 +18,9 @@ type Terms struct {
 	// that a client can take while it is in (config.CheckUpdate) follow a change at once,
 	// if it can.
 	Push []string
+	// Without are the names of options that are not pushed to it, though the configuration
+	// says so.
+	Without []string
 }
 
 // Review looks at all clients anew, after something changed by which Options.Barred or
@@ -53,7 +56,7 @@ func (d *desk) review(c *client, now time.Time) {
 	}
 	if c.up {
 		c.terms.Store(after)
-		d.update(c, now, before.Push, after.Push)
+		d.update(c, now, before, after)
 	}
 }
 
@@ -87,12 +90,14 @@ func (d *desk) termsOf(c *client) *Terms {
 	return &t
 }
 
-func (t *Terms) equal(u *Terms) bool { return slices.Equal(t.Push, u.Push) }
+func (t *Terms) equal(u *Terms) bool {
+	return slices.Equal(t.Push, u.Push) && slices.Equal(t.Without, u.Without)
+}
 
 // update tells a client what changed of what it was pushed.
-func (d *desk) update(c *client, now time.Time, before, after []string) {
-	pushed := func(own []string) []string {
-		return pushList(d.rules.Load().cfg.Server, d.roster.book, c, own, c.told)
+func (d *desk) update(c *client, now time.Time, before, after *Terms) {
+	pushed := func(terms *Terms) []string {
+		return pushList(d.rules.Load().cfg.Server, d.roster.book, c, terms, c.told)
 	}
 	options, later := changed(pushed(before), pushed(after))
 	text := ""

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"culvert/access/policy"
 	"culvert/internal/buf"
 	"culvert/link"
 	"culvert/session/wire"
@@ -16,20 +17,27 @@ type traffic struct {
 	table    *table
 	together *atomic.Bool // client-to-client
 	door     *door
+	guard    *policy.Guard // nil: every packet passes
 	report   func(Event)
 }
 
 // Route finds the client that an outbound packet is for, by its destination.
-func (r traffic) Route(_ time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
-	_, dst, ok := tunnel.Addresses(p.Bytes())
+func (r traffic) Route(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+	src, dst, ok := tunnel.Addresses(p.Bytes())
 	if !ok {
 		return tunnel.Malformed
 	}
-	if c := r.table.route(dst); c != nil {
-		to.Add(c.Peer)
-		return tunnel.Kept
+	c := r.table.route(dst)
+	if c == nil {
+		return tunnel.NoRoute
 	}
-	return tunnel.NoRoute
+	if r.guard != nil {
+		if drop := r.judge(now, r.table.route(src), c, p, to); drop != tunnel.Kept {
+			return drop
+		}
+	}
+	to.Add(c.Peer)
+	return tunnel.Kept
 }
 
 // Demultiplex finds the client that a data packet is from: by its peer-id, or
@@ -58,14 +66,20 @@ func (r traffic) Demultiplex(l link.Link, p *buf.Packet) (*tunnel.Peer, tunnel.D
 
 // Forward lets a packet in if its source address is leased to its sender, and sends it
 // to another client if it is for one and client-to-client is set.
-func (r traffic) Forward(_ time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
+func (r traffic) Forward(now time.Time, from *tunnel.Peer, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	src, dst, ok := tunnel.Addresses(p.Bytes())
 	if !ok {
 		return tunnel.Malformed
 	}
-	if owner := r.table.route(src); owner == nil || owner.Peer != from {
+	owner := r.table.route(src)
+	if owner == nil || owner.Peer != from {
 		r.badSource(from.Owner.(*client), src, p.Bytes())
 		return tunnel.BadSource
+	}
+	if r.guard != nil {
+		if drop := r.judge(now, owner, r.table.route(dst), p, to); drop != tunnel.Kept {
+			return drop
+		}
 	}
 	if r.together.Load() {
 		if c := r.table.route(dst); c != nil {

@@ -138,6 +138,9 @@ func (f *follower) decision(s *tunnel.Sight) string {
 		if s.Err != nil {
 			return fmt.Sprintf("dropped: %v: %v", s.Drop, s.Err)
 		}
+		if s.To != nil && s.To.Why != "" {
+			return fmt.Sprintf("dropped: %v: %s", s.Drop, s.To.Why)
+		}
 		return "dropped: " + s.Drop.String()
 	}
 	remote := s.Packet.Path.Remote

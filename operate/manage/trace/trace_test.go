@@ -125,6 +125,19 @@ func TestDropped(t *testing.T) {
 	}
 }
 
+// TestDroppedByALine names what a line of a file drops.
+func TestDroppedByALine(t *testing.T) {
+	var r road
+	w := newTracer(nil, "tun0", 0)
+	defer watch.New(&r.Watched).Add(w)()
+	r.pass(true, tunnel.Sight{Stop: tunnel.AtLink, Bytes: sealed}, tunnel.Sight{Stop: tunnel.AtOpen, Bytes: echo, Peer: phone},
+		tunnel.Sight{Stop: tunnel.AtRoute, Bytes: echo, To: &tunnel.Receivers{Why: "line 3 of policy (deny ...)"}, Drop: tunnel.Denied})
+	p := w.queue.Next(t.Context())[0]
+	if got := p.Stops[2].Decision; got != "dropped: not allowed by the policy: line 3 of policy (deny ...)" || p.Dropped != "not allowed by the policy" {
+		t.Errorf("%q, %q", got, p.Dropped)
+	}
+}
+
 // TestOwnPackets: what the ends tell each other is named, where it has a name.
 func TestOwnPackets(t *testing.T) {
 	reset := []byte{wire.Head(wire.PControlHardResetClientV2, 0), 0}

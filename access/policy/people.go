@@ -1,0 +1,91 @@
+package policy
+
+import (
+	"maps"
+
+	"culvert/access"
+	"culvert/access/users"
+)
+
+// People is a Directory of the users, groups and devices of a view; nil for none.
+func People(v *users.View) Directory {
+	if v == nil {
+		return nil
+	}
+	return people{v}
+}
+
+type people struct{ *users.View }
+
+func (p people) Has(kind Kind, name string) bool {
+	switch kind {
+	case User:
+		return p.User(name) != nil
+	case Group:
+		return name == users.Everyone || p.Group(name) != nil
+	case Device:
+		return p.device(name) != nil
+	}
+	return false
+}
+
+// device returns the device of a name DEVICE.USER.
+func (p people) device(name string) *users.Device {
+	for i := range len(name) {
+		if name[i] == '.' {
+			return p.Device(name[i+1:], name[:i])
+		}
+	}
+	return nil
+}
+
+func (p people) Names(kind Kind) func(yield func(string) bool) {
+	names := make(map[string]bool)
+	switch kind {
+	case User:
+		for u := range p.Users() {
+			names[u.Name] = true
+		}
+	case Group:
+		for g := range p.Groups() {
+			names[g.Name] = true
+		}
+	case Device:
+		for d := range p.Devices() {
+			names[d.Name+"."+d.User] = true
+		}
+	}
+	return maps.Keys(names)
+}
+
+func (p people) GroupsOf(user string) (names []string) {
+	if u := p.User(user); u != nil {
+		for _, g := range p.View.GroupsOf(u) {
+			names = append(names, g.Name)
+		}
+	}
+	return names
+}
+
+// WhoIs returns who a client is: by its certificate and its login, and what a view knows
+// of these; v may be nil.
+func WhoIs(a *access.Applicant, v *users.View) (w Who) {
+	if a.CommonName != access.Nameless {
+		w.CommonName = a.CommonName
+	}
+	w.User = a.User
+	if v == nil {
+		return w
+	}
+	standing := v.Standing(w.CommonName, a.User)
+	if d := standing.Device; d != nil {
+		w.Device = d.Name + "." + d.User
+	}
+	if standing.User != nil {
+		w.User = standing.User.Name
+	}
+	for _, g := range standing.Groups {
+		w.Groups = append(w.Groups, g.Name)
+	}
+	return w
+}
