@@ -26,26 +26,36 @@ LDFLAGS  = $(if $(SMALL),-s -w) $(if $(VERSION),-X culvert/internal/version.rele
 OUT      = bin/culvert
 STATIC   = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o $(OUT) ./cmd/culvert
 PAMOUT   = bin/culvert-auth-pam
+# Whether there is a C compiler with the C library's headers.
+HAVEC    = echo '\#include <stdlib.h>' | $$($(GO) env CC) -E - >/dev/null 2>&1
+P11OUT   = bin/culvert-pkcs11
 # What packages are made for.
 ARCHES  ?= amd64 arm64
 
-.PHONY: help build static pam install deb rpm demo test check lint cross unit interop emulated other fuzz mutate bench deps clean
+.PHONY: help build static pam pkcs11 install deb rpm demo test check lint cross unit interop emulated other fuzz mutate bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-build: ## bin/culvert, one static file; with `make pam` where that can be built
+build: ## bin/culvert, one static file; with `make pam` and `make pkcs11` where they can be built
 	$(STATIC)
 	@if $(HAVEPAM); then $(MAKE) --no-print-directory pam; else \
 		echo "without bin/culvert-auth-pam, which serves the plugin auth-pam: it needs a C compiler and libpam's headers (libpam0g-dev, pam-devel)"; fi
+	@if $(HAVEC); then $(MAKE) --no-print-directory pkcs11; else \
+		echo "without bin/culvert-pkcs11, which signs by a key on a token: it needs a C compiler"; fi
+
+pkcs11: ## bin/culvert-pkcs11, which signs by a key on a token
+	@$(HAVEC) || { echo "culvert-pkcs11 needs a C compiler; on Debian: apt-get install gcc libc6-dev; on Fedora: dnf install gcc" >&2; exit 1; }
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -buildmode pie -ldflags '-extldflags "-Wl,-z,relro,-z,now"' -tags pkcs11 -o $(P11OUT) ./cmd/culvert-pkcs11
 
 pam: ## bin/culvert-auth-pam, which asks PAM for culvert
 	@$(HAVEPAM) || { echo "culvert-auth-pam needs a C compiler and libpam's headers; on Debian: apt-get install gcc libc6-dev libpam0g-dev; on Fedora: dnf install gcc pam-devel" >&2; exit 1; }
 	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -buildmode pie -ldflags '-extldflags "-Wl,-z,relro,-z,now"' -tags pam -o $(PAMOUT) ./cmd/culvert-auth-pam
 
-install: build ## bin/culvert, culvert-auth-pam where it can be built, systemd units, the user, manual pages, completion; takes DESTDIR and PREFIX
+install: build ## bin/culvert, culvert-auth-pam and culvert-pkcs11 where they can be built, systemd units, the user, manual pages, completion; takes DESTDIR and PREFIX
 	install -D -m 755 bin/culvert $(DESTDIR)$(PREFIX)/bin/culvert
 	@if $(HAVEPAM); then set -x; install -D -m 755 bin/culvert-auth-pam $(DESTDIR)$(PREFIX)/libexec/culvert/culvert-auth-pam; fi
+	@if $(HAVEC); then set -x; install -D -m 755 bin/culvert-pkcs11 $(DESTDIR)$(PREFIX)/libexec/culvert/culvert-pkcs11; fi
 	install -D -m 644 packaging/culvert.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/culvert.conf
 	@set -e; for u in culvert.service culvert-server@.service culvert-client@.service; do \
 		install -d $(DESTDIR)$(UNITDIR); \
@@ -90,6 +100,7 @@ lint: ## gofmt, vet for each system, staticcheck
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
 	$(GO) vet -tags interop ./...
 	@if $(HAVEPAM); then echo "vet with libpam"; CGO_ENABLED=1 $(GO) vet -tags pam ./cmd/culvert-auth-pam; fi
+	@if $(HAVEC); then echo "vet with PKCS #11"; CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./cmd/culvert-pkcs11; fi
 	@set -e; for s in $(SYSTEMS); do echo "vet for $$s"; \
 		CGO_ENABLED=0 GOOS=$${s%/*} GOARCH=$${s#*/} $(GO) vet ./...; done
 	$(GO) tool staticcheck -tags interop ./...

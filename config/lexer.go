@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -261,6 +262,15 @@ type lexProblem struct{ reason, mend string }
 func splitWords(line string) (words []string, literal bool, problem *lexProblem) {
 	words, _, literal, problem = cutWords(line)
 	return words, literal, problem
+}
+
+// Words cuts a text into words, as a line of a configuration: with quotes and backslashes.
+func Words(line string) ([]string, error) {
+	words, _, problem := splitWords(line)
+	if problem != nil {
+		return nil, errors.New(problem.reason + "; " + problem.mend)
+	}
+	return words, nil
 }
 
 // cutWords is splitWords, with the comment that ends the line.

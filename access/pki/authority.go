@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -38,17 +39,20 @@ const maxName = 64
 type Options struct {
 	Name     string        // common name, 1 to 64 characters
 	Lifetime time.Duration // 0: AuthorityLifetime
+	// Key signs, wherever it is: a Remote if it is elsewhere. nil: a fresh ECDSA P-256
+	// key.
+	Key crypto.Signer
 }
 
 // Authority signs certificates. Its own certificate allows no authority below
-// it. An Authority may be used from several goroutines.
+// it. An Authority may be used from several goroutines, as far as its key may.
 type Authority struct {
-	cert *x509.Certificate
-	key  crypto.Signer
+	cert  *x509.Certificate
+	above []*x509.Certificate // who signed it, in order, as far as is known; without itself
+	key   crypto.Signer
 }
 
-// NewAuthority makes an authority with a fresh ECDSA P-256 key, valid from an
-// hour before now. The serial number comes from rand; the key and the signature
+// NewAuthority makes an authority, valid from an hour before now. The serial number comes from rand; the key and the signature
 // use the system's randomness, as all of Go's cryptography does.
 func NewAuthority(rand io.Reader, now time.Time, o Options) (*Authority, error) {
 	template, err := newTemplate(rand, now, o.Name, orDefault(o.Lifetime, AuthorityLifetime))
@@ -59,7 +63,12 @@ func NewAuthority(rand io.Reader, now time.Time, o Options) (*Authority, error) 
 	template.BasicConstraintsValid = true
 	template.MaxPathLenZero = true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	key, err := newKey(rand, template)
+	key := o.Key
+	if key == nil {
+		key, err = newKey(rand, template)
+	} else {
+		template.SubjectKeyId, err = keyIdentifier(key.Public())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("pki: new authority: %w", err)
 	}
@@ -71,34 +80,94 @@ func NewAuthority(rand io.Reader, now time.Time, o Options) (*Authority, error) 
 }
 
 // LoadAuthority reads an authority back from the PEM of its certificate and
-// private key. It refuses a certificate that may not sign others and a key that
-// belongs to another certificate.
+// private key, as OpenAuthority does.
 func LoadAuthority(certPEM, keyPEM []byte) (*Authority, error) {
-	certs, err := ParseCertificates(certPEM)
-	if err != nil {
-		return nil, fmt.Errorf("pki: authority's certificate: %w", err)
-	}
 	key, err := ParseKey(keyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("pki: authority's key: %w", err)
 	}
+	return OpenAuthority(certPEM, key)
+}
+
+// OpenAuthority is the authority of a key, wherever that is, by the PEM of its
+// certificate. The certificates of those above it, and of other authorities, may stand
+// there too, in any order. It refuses a certificate that may not sign others and a key
+// that belongs to none of them.
+func OpenAuthority(certPEM []byte, key crypto.Signer) (*Authority, error) {
+	certs, err := ParseCertificates(certPEM)
+	if err != nil {
+		return nil, fmt.Errorf("pki: authority's certificate: %w", err)
+	}
 	cert := certs[0]
+	for _, c := range certs[1:] {
+		if matchKey(cert, key) != nil {
+			cert = c
+		}
+	}
+	if matchKey(cert, key) != nil {
+		cert = certs[0]
+	}
 	if !cert.BasicConstraintsValid || !cert.IsCA || cert.KeyUsage&x509.KeyUsageCertSign == 0 {
 		return nil, fmt.Errorf("pki: %s is not an authority's certificate: it may not sign others; give the authority's own", quoteSubject(cert))
 	}
 	if err := matchKey(cert, key); err != nil {
 		return nil, err
 	}
-	return &Authority{cert: cert, key: key}, nil
+	return &Authority{cert: cert, above: Issuers(cert, certs), key: key}, nil
+}
+
+// Issuers returns who of others signed cert, who signed them, and so on.
+func Issuers(cert *x509.Certificate, others []*x509.Certificate) (above []*x509.Certificate) {
+	for len(above) < len(others) && !signedItself(cert) {
+		by := signerOf(cert, others)
+		if by == nil || by == cert {
+			break
+		}
+		above = append(above, by)
+		cert = by
+	}
+	return above
+}
+
+func signedItself(cert *x509.Certificate) bool {
+	return sameName(cert.RawIssuer, cert.RawSubject) && checkSignature(cert, cert, true) == nil
+}
+
+// Rooted fails unless the certificates of those above the authority are known up to one
+// that signed itself: OpenVPN trusts no chain that ends before.
+func (a *Authority) Rooted() error {
+	last := a.cert
+	if n := len(a.above); n > 0 {
+		last = a.above[n-1]
+	}
+	if signedItself(last) {
+		return nil
+	}
+	return fmt.Errorf("pki: the certificate of %s is signed by another authority, whose certificate is missing; append those of the authorities above it, up to the root's", quoteSubject(last))
 }
 
 // Certificate is the authority's own certificate; not to be changed.
 func (a *Authority) Certificate() *x509.Certificate { return a.cert }
 
-// CertPEM is the authority's certificate, which peers trust.
-func (a *Authority) CertPEM() []byte { return certPEM(a.cert) }
+// CertPEM is what peers trust: the authority's certificate, followed by those above it.
+func (a *Authority) CertPEM() []byte {
+	text := certPEM(a.cert)
+	for _, c := range a.above {
+		text = append(text, certPEM(c)...)
+	}
+	return text
+}
 
-// KeyPEM is the authority's private key as unprotected PKCS #8.
+// Issued reports whether the authority signed a certificate.
+func (a *Authority) Issued(cert *x509.Certificate) bool { return IssuedBy(cert, a.cert) }
+
+// IssuedBy reports whether an authority signed a certificate.
+func IssuedBy(cert, authority *x509.Certificate) bool {
+	return sameName(cert.RawIssuer, authority.RawSubject) && checkSignature(cert, authority, true) == nil
+}
+
+// KeyPEM is the authority's private key as unprotected PKCS #8. It fails for a key that
+// is elsewhere.
 func (a *Authority) KeyPEM() ([]byte, error) { return keyPEM(a.key) }
 
 // newTemplate holds what every certificate shares: name, serial and validity.
@@ -135,23 +204,45 @@ func newSerial(rand io.Reader) (*big.Int, error) {
 	return serial, nil
 }
 
-// newKey makes the key pair of template and sets its key identifier: SHA-256
-// of the public key, cut to 160 bits (RFC 7093, section 2).
+// newKey makes the key pair of template and sets its key identifier.
 func newKey(rand io.Reader, template *x509.Certificate) (*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
-	point, err := key.PublicKey.Bytes()
+	template.SubjectKeyId, err = keyIdentifier(key.Public())
+	return key, err
+}
+
+// keyIdentifier is the identifier of a public key: its SHA-256, cut to 160 bits (RFC 7093,
+// section 2).
+func keyIdentifier(public crypto.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		return nil, fmt.Errorf("public key: %w", err)
 	}
-	id := sha256.Sum256(point)
-	template.SubjectKeyId = id[:20]
-	return key, nil
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(der, &info); err != nil {
+		return nil, fmt.Errorf("public key: %w", err)
+	}
+	id := sha256.Sum256(info.Key.Bytes)
+	return id[:20], nil
 }
 
+// sign has key, that of parent, sign a certificate for a public key.
 func sign(rand io.Reader, template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*x509.Certificate, error) {
+	return signFor(rand, template, parent, public, key, nil)
+}
+
+// signFor is sign; a Remote is also shown a request by the subject, the private half of
+// the public key. nil: that is not here.
+func signFor(rand io.Reader, template, parent *x509.Certificate, public crypto.PublicKey, key, subject crypto.Signer) (*x509.Certificate, error) {
+	if remote, ok := key.(Remote); ok {
+		return signRemotely(rand, template, parent, public, remote, subject)
+	}
 	der, err := x509.CreateCertificate(rand, template, parent, public, key)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)

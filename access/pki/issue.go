@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -47,10 +48,16 @@ func addNames(t *x509.Certificate, hosts []string) {
 // hosts as alternative names. The key stays the same, so the Pair has none. A
 // lifetime of 0 means LeafLifetime; it is cut to the authority's own end.
 func (a *Authority) Renew(rand io.Reader, now time.Time, old *x509.Certificate, lifetime time.Duration, hosts ...string) (Pair, error) {
-	name := old.Subject.CommonName
 	if err := old.CheckSignatureFrom(a.cert); err != nil {
-		return Pair{}, fmt.Errorf("pki: renew %q: the certificate is not of %s: %w", name, quoteSubject(a.cert), err)
+		return Pair{}, fmt.Errorf("pki: renew %q: the certificate is not of %s: %w", old.Subject.CommonName, quoteSubject(a.cert), err)
 	}
+	return a.Reissue(rand, now, old, nil, lifetime, hosts...)
+}
+
+// Reissue is Renew for a certificate of any authority. With the key that belongs to it,
+// or nil, an authority elsewhere can be asked for a certificate of its own.
+func (a *Authority) Reissue(rand io.Reader, now time.Time, old *x509.Certificate, subject crypto.Signer, lifetime time.Duration, hosts ...string) (Pair, error) {
+	name := old.Subject.CommonName
 	t, err := a.template(rand, now, name, lifetime)
 	if err != nil {
 		return Pair{}, err
@@ -59,7 +66,7 @@ func (a *Authority) Renew(rand io.Reader, now time.Time, old *x509.Certificate, 
 	t.SubjectKeyId, t.KeyUsage, t.ExtKeyUsage = old.SubjectKeyId, old.KeyUsage, old.ExtKeyUsage
 	t.DNSNames, t.IPAddresses = old.DNSNames, old.IPAddresses
 	addNames(t, hosts)
-	cert, err := sign(rand, t, a.cert, old.PublicKey, a.key)
+	cert, err := signFor(rand, t, a.cert, old.PublicKey, a.key, subject)
 	if err != nil {
 		return Pair{}, fmt.Errorf("pki: renew %q: %w", name, err)
 	}
@@ -85,7 +92,7 @@ func (a *Authority) issue(rand io.Reader, now time.Time, name string, lifetime t
 	if err != nil {
 		return Pair{}, fmt.Errorf("pki: issue %q: %w", name, err)
 	}
-	cert, err := sign(rand, t, a.cert, key.Public(), a.key)
+	cert, err := signFor(rand, t, a.cert, key.Public(), a.key, key)
 	if err != nil {
 		return Pair{}, fmt.Errorf("pki: issue %q: %w", name, err)
 	}

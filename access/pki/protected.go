@@ -67,6 +67,22 @@ func DecryptKey(text, password []byte) ([]byte, error) {
 	return pem.EncodeToMemory(plain), nil
 }
 
+// EncryptKey protects a private key by a password: PKCS #8 with PBES2, scrypt and
+// AES-256-CBC, which OpenSSL reads too.
+func EncryptKey(key crypto.Signer, password []byte) ([]byte, error) {
+	if len(password) == 0 {
+		return nil, errors.New("an empty password protects nothing")
+	}
+	der, err := pkcs8.MarshalPrivateKey(key, password, &pkcs8.Opts{
+		Cipher:  pkcs8.AES256CBC,
+		KDFOpts: pkcs8.ScryptOpts{SaltSize: 16, CostParameter: 1 << 15, BlockSize: 8, ParallelizationParameter: 1},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encrypt the key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED " + typeKey, Bytes: der}), nil
+}
+
 // decryptPKCS8 opens EncryptedPrivateKeyInfo.
 func decryptPKCS8(der, password []byte) (text []byte, err error) {
 	defer func() {

@@ -64,11 +64,18 @@ func (a *Authority) Revoke(now time.Time, before *x509.RevocationList, certs ...
 	for i := range next.RevokedCertificateEntries {
 		next.RevokedCertificateEntries[i].Extensions = nil // made anew from the reason
 	}
-	der, err := x509.CreateRevocationList(rand.Reader, next, a.cert, a.key)
+	der, err := a.createList(next)
 	if err != nil {
 		return nil, fmt.Errorf("pki: sign the revocation list: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: typeCRL, Bytes: der}), nil
+}
+
+func (a *Authority) createList(list *x509.RevocationList) ([]byte, error) {
+	if remote, ok := a.key.(Remote); ok {
+		return signListRemotely(list, a.cert, remote)
+	}
+	return x509.CreateRevocationList(rand.Reader, list, a.cert, a.key)
 }
 
 // Listed reports whether a list revokes a serial number; a nil list revokes none.
@@ -92,3 +99,8 @@ func listNumber(list *x509.RevocationList) *big.Int {
 
 // EncodeCertificate returns a certificate as PEM.
 func EncodeCertificate(cert *x509.Certificate) []byte { return certPEM(cert) }
+
+// EncodeList returns a revocation list as PEM.
+func EncodeList(list *x509.RevocationList) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: typeCRL, Bytes: list.Raw})
+}

@@ -37,6 +37,7 @@ func clientAddCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
 	c.Flags().StringVarP(&o.Out, "output", "o", "", "the profile to write (default, or -: standard output)")
+	passphraseFlag(c, &o.Ask)
 	c.MarkFlagRequired("dir")
 	return c
 }

@@ -19,8 +19,8 @@ func clientListCommand() *cobra.Command {
 		Use:   "list --dir D",
 		Short: "List a server's clients, and who is connected",
 		Long: `List the clients in a server's directory. Each is valid, expiring (within 30 days),
-expired or revoked. If the server is running on this host, the list also shows who
-is connected.`,
+expired, revoked, or untrusted (of an authority before the present one). If the server
+is running on this host, the list also shows who is connected.`,
 		Example: "  culvert client list --dir /etc/culvert",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

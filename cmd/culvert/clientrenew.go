@@ -59,6 +59,7 @@ profile stays revoked.`,
 	c.Flags().BoolVar(&o.RevokeOld, "revoke-old", false, "revoke the old profiles at once")
 	c.Flags().BoolVar(&o.LetInAgain, "let-in-again", false, "make a profile even if the client was revoked")
 	stateDirFlag(c, &stateDir)
+	passphraseFlag(c, &o.Ask)
 	c.MarkFlagRequired("dir")
 	return c
 }

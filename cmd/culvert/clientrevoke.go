@@ -38,6 +38,7 @@ within a second.`,
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
 	stateDirFlag(c, &stateDir)
+	passphraseFlag(c, &o.Ask)
 	c.MarkFlagRequired("dir")
 	return c
 }

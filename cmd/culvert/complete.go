@@ -47,6 +47,10 @@ var flagCompleters = map[string]completer{
 	"traffic":   firstWords("idle", "ping", "stream"),
 	"uplink":    anyFile,
 	"output":    anyFile,
+
+	"passphrase-file": anyFile,
+	"authority-cert":  anyFile,
+	"authority-key":   anyFile,
 }
 
 // addCompletion gives the commands below root what shells ask when a word is to be

@@ -17,6 +17,8 @@ func initCommand() *cobra.Command {
 	var host string
 	var dns []string
 	var network, network6 string
+	var keys keyFlags
+	var passphraseFile string
 	o := setup.InitOptions{Rand: rand.Reader}
 	c := &cobra.Command{
 		Use:     "init --dir D --host NAME[:PORT]",
@@ -37,6 +39,9 @@ func initCommand() *cobra.Command {
 				}
 				o.DNS = append(o.DNS, addr)
 			}
+			if o.Key, err = keys.settle(passphraseFile); err != nil {
+				return err
+			}
 			o.Now = time.Now()
 			if os.Geteuid() == 0 {
 				o.User = service.DefaultUser()
@@ -56,6 +61,8 @@ func initCommand() *cobra.Command {
 	c.Flags().StringVar(&network, "network", "", "IPv4 network of the tunnel (default 10.8.0.0/24)")
 	c.Flags().StringVar(&network6, "network6", "", "IPv6 network of the tunnel (default: a random local /64)")
 	c.Flags().BoolVar(&o.ForceCookie, "force-cookie", false, "keep no state for a client before it has proved its address; shuts out clients older than OpenVPN 2.6")
+	keys.add(c)
+	c.Flags().StringVar(&passphraseFile, "passphrase-file", "", "the passphrase of the authority's key, in the first line of this file (default: ask)")
 	c.MarkFlagRequired("dir")
 	c.MarkFlagRequired("host")
 	return c

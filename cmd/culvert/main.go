@@ -171,7 +171,7 @@ both by itself.`,
 
 		DisableSuggestions: true, // inPlainWords has its own
 	}
-	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
+	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
 		containerCommand(me), healthCommand(), statusCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())

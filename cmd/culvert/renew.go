@@ -31,6 +31,7 @@ expect. It is valid as long as a new server's. Clients keep their profiles.`,
 		},
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "the server's directory")
+	passphraseFlag(c, &o.Ask)
 	c.MarkFlagRequired("dir")
 	return c
 }

@@ -61,6 +61,13 @@ func (r Running) find(serials []string) (backend.Peer, bool) {
 	return backend.Peer{}, false
 }
 
+// Uses returns the serial number by which a peer with one of some certificates is
+// connected; "" if none is.
+func (r Running) Uses(serials []string) string {
+	p, _ := r.find(serials)
+	return p.Serial
+}
+
 // reads reports whether one of the servers goes by a revocation list.
 func (r Running) reads(list string) bool {
 	for _, s := range r.servers {

@@ -137,10 +137,33 @@ func (s serverKeys) listCheck() inspection {
 			n.problem("the revocation list cannot be read, and nobody is let in", fmt.Sprintf("%s: %v", file, err), "put the file back from your copy")
 			return
 		}
-		for _, l := range lists {
+		for _, l := range s.relied(lists) {
 			s.checkList(n, file, l)
 		}
 	}}
+}
+
+// relied are those of lists that an authority signed which is trusted, or all of them if
+// there is none: a list of one that was trusted before matters no more.
+func (s serverKeys) relied(lists []*x509.RevocationList) []*x509.RevocationList {
+	authorities := s.authorities()
+	ours := slices.DeleteFunc(slices.Clone(lists), func(l *x509.RevocationList) bool {
+		return len(pki.Unlisted(authorities, []*x509.RevocationList{l})) == len(authorities)
+	})
+	if len(ours) == 0 {
+		return lists
+	}
+	return ours
+}
+
+// authorities are those that the server trusts.
+func (s serverKeys) authorities() []*x509.Certificate {
+	_, authorities := s.own()
+	if s.cfg == nil {
+		text, _ := process.ReadFile(filepath.Join(s.Dir, "ca.crt"))
+		authorities, _ = pki.ParseCertificates(text)
+	}
+	return authorities
 }
 
 func (s serverKeys) lostList(n *notes, file string, err error) {
@@ -167,11 +190,7 @@ func ownList(dir, file string) bool {
 
 func (s serverKeys) checkList(n *notes, file string, list *x509.RevocationList) {
 	now := s.Now()
-	_, authorities := s.own()
-	if s.cfg == nil {
-		text, _ := process.ReadFile(filepath.Join(s.Dir, "ca.crt"))
-		authorities, _ = pki.ParseCertificates(text)
-	}
+	authorities := s.authorities()
 	seen := fmt.Sprintf("%s: made %s, in force until %s", file, day(list.ThisUpdate), day(list.NextUpdate))
 	found := Finding{Severity: Problem, Evidence: seen, Mend: "have the authority sign the list again: openssl ca -gencrl -out " + shell(file)}
 	if s.Dir != "" && ownList(s.Dir, file) {
@@ -255,6 +274,8 @@ func (s serverKeys) clientsCheck() inspection {
 			switch c.State {
 			case setup.Expired:
 				n.warning(fmt.Sprintf("the certificate of client %s has ended, and it is not let in", c.Name), "ended "+day(c.Expires), mend)
+			case setup.Untrusted:
+				n.warning(fmt.Sprintf("client %s has a certificate of an authority that is no longer trusted, and is not let in", c.Name), "", mend)
 			case setup.Expiring:
 				n.warning(fmt.Sprintf("the certificate of client %s ends in %s", c.Name, span(c.Expires.Sub(s.Now()))), "ends "+day(c.Expires), mend)
 			}

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"culvert/access/pki"
@@ -21,7 +23,8 @@ type ClientOptions struct {
 	Name string // 1 to 64 letters, digits or any of ._@-; begins with a letter or digit
 	Out  string // the profile to write, with mode 0600; "": none
 	Now  time.Time
-	Rand io.Reader // cryptographically secure
+	Rand io.Reader  // cryptographically secure
+	Ask  Passphrase // of the authority's key; nil: nobody knows it
 }
 
 // clientName matches names that are safe as a file's name, in a shell and in a log.
@@ -47,7 +50,7 @@ func (o ClientOptions) files() (text []byte, files []file, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := loadServer(o.Dir)
+	s, err := loadServer(o.Dir, o.Ask)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,7 +67,7 @@ func (o ClientOptions) files() (text []byte, files []file, err error) {
 
 // issue makes a certificate, and the profile that holds it.
 func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error) {
-	if client, err = s.authority.IssueClient(o.Rand, o.Now, o.Name, 0); err != nil {
+	if client, err = s.issuer.IssueClient(o.Rand, o.Now, o.Name, 0); err != nil {
 		return nil, client, err
 	}
 	wrapKey, err := wrap.GenerateClientKeyV2(o.Rand, s.wrapKey, wrap.TimestampMetadata(o.Now))
@@ -73,7 +76,7 @@ func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error)
 	}
 	text, err = profile{
 		reach: s.reach, Name: o.Name, Expires: client.NotAfter,
-		CA: string(s.authority.CertPEM()), Cert: string(client.CertPEM), Key: string(client.KeyPEM),
+		CA: string(s.trustedPEM()), Cert: string(client.CertPEM), Key: string(client.KeyPEM),
 		WrapKey: string(wrapKey.Format()),
 	}.text()
 	return text, client, err
@@ -102,26 +105,58 @@ func (o ClientOptions) record() (string, error) {
 
 // server is what AddClient needs from a server's directory.
 type server struct {
-	reach     reach
-	authority *pki.Authority
-	wrapKey   *wrap.ServerKeyV2
+	reach reach
+	// authority signs the server's certificate, and issuer those of clients. They differ
+	// only while the authority's key is changed.
+	authority, issuer *pki.Authority
+	trusted           []*x509.Certificate // in ca.crt
+	wrapKey           *wrap.ServerKeyV2
 }
 
-func loadServer(dir string) (s server, err error) {
+func loadServer(dir string, ask Passphrase) (s server, err error) {
 	if s.reach, err = loadReach(dir); err != nil {
 		return s, err
 	}
-	var text [3][]byte
-	for i, name := range []string{caCertFile, caKeyFile, wrapKeyFile} {
-		if text[i], err = process.ReadFile(filepath.Join(dir, name)); err != nil {
-			return s, lost(err, dir)
-		}
+	text, trusted, err := certificates(dir, caCertFile)
+	if err != nil {
+		return s, err
 	}
-	if s.authority, err = pki.LoadAuthority(text[0], text[1]); err != nil {
-		return s, fmt.Errorf("%s: %w", dir, err)
+	s.trusted = trusted
+	wrapKey, err := process.ReadFile(filepath.Join(dir, wrapKeyFile))
+	if err != nil {
+		return s, lost(err, dir)
 	}
-	if s.wrapKey, err = wrap.ParseServerKeyV2(text[2]); err != nil {
+	if s.wrapKey, err = wrap.ParseServerKeyV2(wrapKey); err != nil {
 		return s, fmt.Errorf("%s: %w", filepath.Join(dir, wrapKeyFile), err)
 	}
-	return s, nil
+	ask = remembering(ask)
+	if s.authority, err = presentFiles.open(dir, text, ask); err != nil {
+		return s, err
+	}
+	s.issuer = s.authority
+	if changing(dir) {
+		s.issuer, err = openNext(dir, trusted, ask)
+	}
+	return s, err
+}
+
+// authorities are those whose keys are here.
+func (s server) authorities() []*pki.Authority {
+	if s.issuer == s.authority || s.issuer.Certificate().Equal(s.authority.Certificate()) {
+		return []*pki.Authority{s.authority}
+	}
+	return []*pki.Authority{s.authority, s.issuer}
+}
+
+// trustedPEM is ca.crt, for a client's profile.
+func (s server) trustedPEM() (text []byte) {
+	for _, c := range s.trusted {
+		text = append(text, pki.EncodeCertificate(c)...)
+	}
+	return text
+}
+
+// issued reports whether one of those that the server trusts signed a certificate.
+func (s server) issued(cert *x509.Certificate) bool {
+	return slices.ContainsFunc(s.trusted, func(a *x509.Certificate) bool { return pki.IssuedBy(cert, a) })
 }

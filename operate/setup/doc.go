@@ -10,7 +10,13 @@
 //
 // A server's directory holds:
 //
-//	ca.crt, ca.key      the authority; keep a copy of ca.key elsewhere
+//	ca.crt, ca.key      the authority; keep a copy of ca.key elsewhere. It may have a
+//	                    passphrase. ca.crt also holds those above the authority, and
+//	                    while its key is changed, the next authority
+//	authority.json      instead of ca.key: the command that signs
+//	ca-next.crt, ca-next.key, authority-next.json
+//	                    the next authority, while the key is changed
+//	retired/            what was the authority before (see Rotate)
 //	server.crt, .key    the server's certificate
 //	tls-crypt-v2.key    wraps the control-channel keys of all clients
 //	server.conf         the server's configuration, in OpenVPN's language, for
@@ -35,6 +41,11 @@ const (
 	reachFile      = "culvert.json"
 	clientsDir     = "clients"
 	listFile       = "crl.pem"
+	sourceFile     = "authority.json"
+	nextCertFile   = "ca-next.crt"
+	nextKeyFile    = "ca-next.key"
+	nextSourceFile = "authority-next.json"
+	retiredDir     = "retired"
 )
 
 // Permissions: only its owner may read a file with a private key.

@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +53,8 @@ type InitOptions struct {
 	Routes    []netip.Prefix // what clients reach through the tunnel; nil: everything
 	Verb      *int           // how much the server logs, 0 to 11; nil: 3
 	Lines     string         // further lines of the configuration
-	Authority *pki.Authority // that signs the certificates; nil: a new one
+	Authority *pki.Authority // that signs the certificates; nil: one by Key
+	Key       AuthorityKey   // where the key of a new authority is to be
 	// Kept has Reconfigure write server.conf anew for as long as nobody edits it.
 	Kept bool
 }
@@ -69,6 +69,7 @@ type Result struct {
 	Proto             string
 	Network, Network6 netip.Prefix
 	Expires           time.Time // of the server's certificate
+	keeping           string    // what is to be kept secret
 }
 
 // Summary describes for a person what was made, and what to do next.
@@ -76,12 +77,12 @@ func (r *Result) Summary() string {
 	return fmt.Sprintf(`Made a server for %s, %s port %d, in %s:
   networks %v and %v, certificate valid until %s.
   You may edit %s. Keep a copy of the directory in a safe place:
-  whoever has ca.key can let anyone in, and without it you cannot add clients.
+  %s
 
 Next:
   culvert serve --dir %s
   culvert client add NAME --dir %s -o NAME.ovpn
-`, r.Host, strings.ToUpper(r.Proto), r.Port, r.Dir, r.Network, r.Network6, r.Expires.Format(time.DateOnly), r.Config, shell(r.Dir), shell(r.Dir))
+`, r.Host, strings.ToUpper(r.Proto), r.Port, r.Dir, r.Network, r.Network6, r.Expires.Format(time.DateOnly), r.Config, r.keeping, shell(r.Dir), shell(r.Dir))
 }
 
 // Init makes a server's directory. If any of its files exists, the error wraps
@@ -102,13 +103,24 @@ func Init(o InitOptions) (*Result, error) {
 	}
 	r := &Result{
 		Dir: o.Dir, Config: filepath.Join(o.Dir, serverConfFile), Host: o.Host, Port: o.Port, Proto: o.Proto,
-		Network: o.Network, Network6: o.Network6, Expires: expires,
+		Network: o.Network, Network6: o.Network6, Expires: expires, keeping: o.keeping(),
 	}
 	for _, f := range files {
 		r.Files = append(r.Files, f.path)
 	}
 	r.Files = append(r.Files, people)
 	return r, nil
+}
+
+// keeping says what whoever has the authority's key can do.
+func (o *InitOptions) keeping() string {
+	switch {
+	case len(o.Key.Command.Argv) > 0:
+		return "whoever may run the sign command can let anyone in, and without it you cannot add clients."
+	case len(o.Key.Passphrase) > 0:
+		return "whoever has ca.key and its passphrase can let anyone in, and without both you cannot add clients."
+	}
+	return "whoever has ca.key can let anyone in, and without it you cannot add clients."
 }
 
 // complete fills in the defaults and checks the options.
@@ -178,10 +190,6 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	caKey, err := authority.KeyPEM()
-	if err != nil {
-		return nil, time.Time{}, err
-	}
 	server, err := authority.IssueServer(o.Rand, o.Now, serverName, 0, o.Host, serverName)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -205,7 +213,7 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 	in := func(name string) string { return filepath.Join(o.Dir, name) }
 	return []file{
 		{in(caCertFile), authority.CertPEM(), publicFile},
-		{in(caKeyFile), caKey, privateFile},
+		authority.file(o.Dir, presentFiles),
 		{in(serverCertFile), server.CertPEM, publicFile},
 		{in(serverKeyFile), server.KeyPEM, privateFile},
 		{in(wrapKeyFile), wrapKey.Format(), privateFile},
@@ -213,6 +221,15 @@ func (o *InitOptions) files() ([]file, time.Time, error) {
 		{in(serverConfFile), conf, o.confMode()},
 		{in(reachFile), way, publicFile},
 	}, server.NotAfter, nil
+}
+
+// file is the one that says where the authority's key is: that of the key itself, or of
+// the command.
+func (m made) file(dir string, names keyFiles) file {
+	if m.text != nil {
+		return file{filepath.Join(dir, names.source), m.text, privateFile}
+	}
+	return file{filepath.Join(dir, names.key), m.secret, privateFile}
 }
 
 // confMode is that of server.conf: lines of somebody else's may hold keys.
@@ -232,15 +249,12 @@ func (o *InitOptions) reach() reach {
 	return r
 }
 
-// authority is the given one, or a new one with a unique name, since programs take
-// two authorities of one name for the same.
-func (o *InitOptions) authority() (*pki.Authority, error) {
-	if o.Authority != nil {
-		return o.Authority, nil
+// authority is the given one, or one by Key.
+func (o *InitOptions) authority() (m made, err error) {
+	if o.Authority == nil {
+		return o.Key.make(o.Rand, o.Now)
 	}
-	var id [4]byte
-	if _, err := io.ReadFull(o.Rand, id[:]); err != nil {
-		return nil, fmt.Errorf("random name for the authority: %w", err)
-	}
-	return pki.NewAuthority(o.Rand, o.Now, pki.Options{Name: "Culvert CA " + hex.EncodeToString(id[:])})
+	m.Authority = o.Authority
+	m.secret, err = m.keep(nil)
+	return m, err
 }

@@ -24,6 +24,9 @@ const (
 	Expiring = "expiring" // within 30 days
 	Expired  = "expired"
 	Revoked  = "revoked"
+	// Untrusted is the state of a client whose newest certificate is not of an authority in
+	// ca.crt: the authority's key was changed, and this client got no new profile.
+	Untrusted = "untrusted"
 )
 
 // ClientInfo is a client in a server's directory.
@@ -45,11 +48,15 @@ func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, e
 		return fail(err)
 	}
 	place := listPlace(dir)
-	list, err := place.load()
+	lists, err := place.load()
 	if err != nil {
 		return fail(err)
 	}
 	names, err := clientNames(dir)
+	if err != nil {
+		return fail(err)
+	}
+	_, trusted, err := certificates(dir, caCertFile)
 	if err != nil {
 		return fail(err)
 	}
@@ -59,20 +66,23 @@ func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, e
 		if err != nil {
 			return fail(err)
 		}
-		clients = append(clients, clientInfo(name, certs, list, now))
+		clients = append(clients, clientInfo(name, certs, lists, now))
+		if c := &clients[len(clients)-1]; c.State != Revoked && !(server{trusted: trusted}).issued(certs[0]) {
+			c.State = Untrusted
+		}
 	}
-	problem, err = place.unheeded(dir, list, now)
+	problem, err = place.unheeded(dir, lists, now)
 	if err != nil {
 		return fail(err)
 	}
 	return clients, problem, nil
 }
 
-func clientInfo(name string, certs []*x509.Certificate, list *x509.RevocationList, now time.Time) ClientInfo {
+func clientInfo(name string, certs []*x509.Certificate, lists lists, now time.Time) ClientInfo {
 	newest := certs[0]
 	c := ClientInfo{Name: name, State: Valid, Expires: newest.NotAfter}
 	switch left := newest.NotAfter.Sub(now); {
-	case pki.Listed(list, newest.SerialNumber):
+	case lists.listed(newest.SerialNumber):
 		c.State = Revoked
 	case left < 0:
 		c.State = Expired

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"crypto"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -15,7 +16,8 @@ import (
 type RenewOptions struct {
 	Dir  string // the server's directory, as made by Init
 	Now  time.Time
-	Rand io.Reader // cryptographically secure
+	Rand io.Reader  // cryptographically secure
+	Ask  Passphrase // of the authority's key; nil: nobody knows it
 }
 
 // Renew replaces the server's certificate by a new one for the same key, with the
@@ -23,7 +25,7 @@ type RenewOptions struct {
 // returns when the new certificate ends.
 func Renew(o RenewOptions) (expires time.Time, err error) {
 	fail := func(err error) (time.Time, error) { return time.Time{}, fmt.Errorf("renew: %w", denied(err)) }
-	s, err := loadServer(o.Dir)
+	s, err := loadServer(o.Dir, o.Ask)
 	if err != nil {
 		return fail(err)
 	}
@@ -31,7 +33,14 @@ func Renew(o RenewOptions) (expires time.Time, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	renewed, err := s.authority.Renew(o.Rand, o.Now, old, 0, s.reach.Host, s.reach.ServerName)
+	by := s.authority
+	if s.issuer.Issued(old) {
+		by = s.issuer
+	}
+	if !by.Issued(old) {
+		return fail(fmt.Errorf("%s is not of the authority in %s; put both back from your copy", path, o.Dir))
+	}
+	renewed, err := by.Reissue(o.Rand, o.Now, old, serverKey(o.Dir), 0, s.reach.Host, s.reach.ServerName)
 	if err != nil {
 		return fail(err)
 	}
@@ -54,6 +63,20 @@ func Advice(dir string) string {
 	}
 	return fmt.Sprintf("%s has the name %s only as its common name; clients that look only at alternative names, such as go-openvpn, refuse it; to fix that, run: culvert renew --dir %s",
 		path, r.ServerName, shell(dir))
+}
+
+// serverKey is the server's own key, to ask an authority elsewhere with; nil if it cannot
+// be read.
+func serverKey(dir string) crypto.Signer {
+	text, err := process.ReadFile(filepath.Join(dir, serverKeyFile))
+	if err != nil {
+		return nil
+	}
+	key, err := pki.ParseKey(text)
+	if err != nil {
+		return nil
+	}
+	return key
 }
 
 func serverCertificate(dir string) (path string, cert *x509.Certificate, err error) {

@@ -45,7 +45,7 @@ func RenewClient(o RenewClientOptions) (*Renewal, error) {
 }
 
 func (o RenewClientOptions) renew() (*Renewal, error) {
-	s, err := loadServer(o.Dir)
+	s, err := loadServer(o.Dir, o.Ask)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +57,11 @@ func (o RenewClientOptions) renew() (*Renewal, error) {
 	if err := o.checkOut(s); err != nil {
 		return nil, err
 	}
-	list, err := listPlace(o.Dir).load()
+	lists, err := listPlace(o.Dir).load()
 	if err != nil {
 		return nil, err
 	}
-	revoked := pki.Listed(list, before[0].SerialNumber)
+	revoked := lists.listed(before[0].SerialNumber)
 	if revoked && !o.LetInAgain {
 		return nil, fmt.Errorf("%s was revoked, and a new profile would let it in again; if you want that, add --let-in-again; if not, add a client with another name: culvert client add %[1]s-2 --dir %[2]s",
 			o.Name, shell(o.Dir))
@@ -112,7 +112,7 @@ func (o ClientOptions) checkOut(s server) error {
 	_, rest, _ := bytes.Cut(text, []byte("\n<cert>\n"))
 	cert, _, _ := bytes.Cut(rest, []byte("</cert>"))
 	certs, err := pki.ParseCertificates(cert)
-	if err != nil || certs[0].Subject.CommonName != o.Name || certs[0].CheckSignatureFrom(s.authority.Certificate()) != nil {
+	if err != nil || certs[0].Subject.CommonName != o.Name || !s.issued(certs[0]) {
 		return fmt.Errorf("%s exists and is not a profile of %s, so it is not overwritten; choose another file: %w", o.Out, o.Name, fs.ErrExist)
 	}
 	return nil

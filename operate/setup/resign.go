@@ -17,7 +17,7 @@ func Resign(dir string, now time.Time) (before string, err error) {
 	fail := func(err error) (string, error) {
 		return "", fmt.Errorf("sign the revocation list: %w", denied(err))
 	}
-	s, err := loadServer(dir)
+	s, err := loadServer(dir, nil)
 	if err != nil {
 		return fail(err)
 	}
@@ -27,8 +27,8 @@ func Resign(dir string, now time.Time) (before string, err error) {
 		return fail(err)
 	}
 	defer unlock()
-	list, err := place.load()
-	if err == nil && list == nil {
+	lists, err := place.load()
+	if err == nil && lists == nil {
 		err = fmt.Errorf("%s does not exist; put it back from your copy of %s", place.path, dir)
 	}
 	if err != nil {
@@ -38,7 +38,7 @@ func Resign(dir string, now time.Time) (before string, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	text, err := s.authority.Revoke(now, list)
+	text, err := lists.sign(now, s.authorities(), true, nil)
 	if err != nil {
 		return fail(err)
 	}

@@ -19,6 +19,7 @@ type RevokeOptions struct {
 	Dir  string // the server's directory, as made by Init
 	Name string
 	Now  time.Time
+	Ask  Passphrase // of the authority's key; nil: nobody knows it
 }
 
 // Revocation is the result of Revoke.
@@ -37,7 +38,7 @@ type Revocation struct {
 // the list anew, and makes the server's configuration name it.
 func Revoke(o RevokeOptions) (*Revocation, error) {
 	fail := func(err error) (*Revocation, error) { return nil, fmt.Errorf("client revoke: %w", denied(err)) }
-	s, err := loadServer(o.Dir)
+	s, err := loadServer(o.Dir, o.Ask)
 	if err != nil {
 		return fail(err)
 	}
@@ -61,16 +62,16 @@ func revoke(dir string, s server, now time.Time, certs []*x509.Certificate) (*Re
 		return nil, err
 	}
 	defer unlock()
-	list, err := place.load()
+	lists, err := place.load()
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range certs {
 		r.Serials = append(r.Serials, pki.SerialHex(c))
-		r.Already = r.Already && pki.Listed(list, c.SerialNumber)
+		r.Already = r.Already && lists.listed(c.SerialNumber)
 	}
 	if !r.Already || !place.named {
-		text, err := s.authority.Revoke(now, list, certs...)
+		text, err := lists.sign(now, s.authorities(), false, certs)
 		if err != nil {
 			return nil, err
 		}
@@ -119,51 +120,6 @@ func listPlace(dir string) place {
 		p.path, p.named = c.Path(c.Trust.CRLVerify.Name), true
 	}
 	return p
-}
-
-// load reads the list. It returns nil if there is none.
-func (p place) load() (*x509.RevocationList, error) {
-	text, err := process.ReadFile(p.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	lists, err := pki.ParseRevocationLists(text)
-	if err == nil && len(lists) != 1 {
-		err = fmt.Errorf("expected one list, found %d", len(lists))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w; put the file back from your copy, or move it away to begin a new list without the clients revoked so far", p.path, err)
-	}
-	return lists[0], nil
-}
-
-// unheeded returns why the server does not use the list there, which is nil if
-// there is none. It returns "" if the server uses it.
-func (p place) unheeded(dir string, list *x509.RevocationList, now time.Time) (problem string, err error) {
-	if p.problem != "" || list == nil {
-		return p.problem, nil
-	}
-	if !p.named {
-		return fmt.Sprintf("%s does not name it; add the line: crl-verify %s", filepath.Join(dir, serverConfFile), quote(p.path)), nil
-	}
-	text, err := process.ReadFile(filepath.Join(dir, caCertFile))
-	if err != nil {
-		return "", err
-	}
-	authority, err := pki.ParseCertificates(text)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", filepath.Join(dir, caCertFile), err)
-	}
-	if len(pki.Unlisted(authority, []*x509.RevocationList{list})) > 0 {
-		return fmt.Sprintf("%s is not signed by the authority in %s: put the list back from your copy", p.path, dir), nil
-	}
-	if err := pki.CheckList(list, authority, now); err != nil {
-		return fmt.Sprintf("%s: %v", p.path, err), nil
-	}
-	return "", nil
 }
 
 // nameList adds to server.conf the line that names the list.

@@ -1,0 +1,160 @@
+package setup
+
+import (
+	"crypto/x509"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"culvert/access/pki"
+	"culvert/host/process"
+)
+
+// AuthorityInfo describes the authorities of a server's directory.
+type AuthorityInfo struct {
+	Present AuthorityState  `json:"authority"`
+	Next    *AuthorityState `json:"next,omitempty"` // while the key is changed
+}
+
+// AuthorityState describes one authority.
+type AuthorityState struct {
+	Name        string    `json:"name"`
+	Fingerprint string    `json:"fingerprint"`
+	Expires     time.Time `json:"expires"`
+	Above       []string  `json:"above,omitempty"` // the names of those above it
+	// Key says where its key is, in words.
+	Key string `json:"key"`
+	// Clients are those that are let in and have their newest certificate from it.
+	Clients []AuthorityClient `json:"clients"`
+	// Serves reports whether it signed the server's certificate.
+	Serves bool `json:"serves"`
+}
+
+// AuthorityClient is a client that is let in.
+type AuthorityClient struct {
+	Name    string   `json:"name"`
+	Serials []string `json:"serials"` // its certificates' serial numbers in hex, the newest first
+	// UsesOld reports whether it is connected with an older certificate than the newest.
+	UsesOld bool `json:"uses_old,omitempty"`
+}
+
+// Authorities describes the authorities of a server's directory. It needs no key.
+func Authorities(dir string, now time.Time) (*AuthorityInfo, error) {
+	fail := func(err error) (*AuthorityInfo, error) {
+		return nil, fmt.Errorf("authority show: %w", denied(err))
+	}
+	if _, err := loadReach(dir); err != nil {
+		return fail(err)
+	}
+	_, trusted, err := certificates(dir, caCertFile)
+	if err != nil {
+		return fail(err)
+	}
+	var next []*x509.Certificate
+	if changing(dir) {
+		if _, next, err = certificates(dir, nextCertFile); err != nil {
+			return fail(err)
+		}
+	}
+	present := signers(trusted)[0]
+	for _, c := range signers(trusted) {
+		if len(next) > 0 && !c.Equal(next[0]) {
+			present = c
+		}
+	}
+	info := new(AuthorityInfo)
+	if info.Present, err = presentFiles.describe(dir, present, trusted, now); err != nil {
+		return fail(err)
+	}
+	if len(next) > 0 && !present.Equal(next[0]) {
+		state, err := nextFiles.describe(dir, next[0], next, now)
+		if err != nil {
+			return fail(err)
+		}
+		info.Next = &state
+	}
+	return info, nil
+}
+
+func (f keyFiles) describe(dir string, cert *x509.Certificate, others []*x509.Certificate, now time.Time) (s AuthorityState, err error) {
+	s = AuthorityState{Name: pki.CommonName(cert), Fingerprint: pki.Fingerprint(cert), Expires: cert.NotAfter, Clients: []AuthorityClient{}}
+	for _, c := range pki.Issuers(cert, others) {
+		s.Above = append(s.Above, pki.CommonName(c))
+	}
+	if s.Key, err = f.where(dir); err != nil {
+		return s, err
+	}
+	if _, server, err := serverCertificate(dir); err == nil {
+		s.Serves = pki.IssuedBy(server, cert)
+	}
+	all, err := clientsBy(dir, now)
+	for _, c := range all {
+		if pki.IssuedBy(c.certs[0], cert) {
+			one := AuthorityClient{Name: c.name}
+			for _, cert := range c.certs {
+				one.Serials = append(one.Serials, pki.SerialHex(cert))
+			}
+			s.Clients = append(s.Clients, one)
+		}
+	}
+	return s, err
+}
+
+// where says in words where an authority's key is.
+func (f keyFiles) where(dir string) (string, error) {
+	c, remote, err := f.command(dir)
+	if err != nil {
+		return "", err
+	}
+	if remote {
+		return "elsewhere: " + strings.Join(c.Argv, " ") + " signs", nil
+	}
+	path := filepath.Join(dir, f.key)
+	text, err := process.ReadFile(path)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("missing: %v", err), nil
+	case pki.KeyEncrypted(text):
+		return path + ", with a passphrase", nil
+	}
+	return path + ", without a passphrase", nil
+}
+
+// Print writes the authorities for a person.
+func (i *AuthorityInfo) Print(w io.Writer) {
+	i.Present.print(w, "Authority")
+	if i.Next == nil {
+		return
+	}
+	i.Next.print(w, "Next authority")
+	if n := len(i.Present.Clients); n > 0 {
+		fmt.Fprintf(w, "\n%d clients need a new profile: culvert client renew NAME --dir D -o NAME.ovpn\n", n)
+	} else {
+		fmt.Fprint(w, "\nAll clients have a profile of the next authority. When all use it: culvert authority rotate --finish --dir D\n")
+	}
+}
+
+func (s *AuthorityState) print(w io.Writer, title string) {
+	fmt.Fprintf(w, "%s: %s, until %s\n", title, s.Name, s.Expires.Format(time.DateOnly))
+	if len(s.Above) > 0 {
+		fmt.Fprintf(w, "  below %s\n", strings.Join(s.Above, ", below "))
+	}
+	fmt.Fprintf(w, "  SHA-256 %s\n  key: %s\n", s.Fingerprint, s.Key)
+	if s.Serves {
+		fmt.Fprintln(w, "  signed the server's certificate")
+	}
+	fmt.Fprintf(w, "  %d clients have their profile from it", len(s.Clients))
+	for n, c := range s.Clients {
+		separator := ", "
+		if n == 0 {
+			separator = ": "
+		}
+		fmt.Fprint(w, separator, c.Name)
+		if c.UsesOld {
+			fmt.Fprint(w, " (connected with an older one)")
+		}
+	}
+	fmt.Fprintln(w)
+}
