@@ -30,6 +30,42 @@ func (b *Book) Read(ctx context.Context, damaged func(error)) (*View, error) {
 	return d.View(), nil
 }
 
+// User returns a user with their groups in the order in which they decide, or an
+// *UnknownError.
+func (b *Book) User(ctx context.Context, name string) (*User, []*Group, error) {
+	t := b.begin(ctx)
+	u, err := t.user(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	groups, err := t.groupsOf(u)
+	return u, groups, err
+}
+
+// Device returns a user's device, or an *UnknownError.
+func (b *Book) Device(ctx context.Context, user, name string) (*Device, error) {
+	return b.begin(ctx).device(user, name)
+}
+
+// DevicesOf returns a user's devices, by name.
+func (b *Book) DevicesOf(ctx context.Context, user string) (all []*Device, err error) {
+	t := b.begin(ctx)
+	names, err := t.names(devicesPrefix + user + "/")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		d, err := get[Device](t, devicesPrefix+user+"/"+name, deviceVersion)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil {
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
 // AddUser adds a user. Created is set.
 func (b *Book) AddUser(ctx context.Context, u User) error {
 	u.Created = b.now().UTC().Truncate(time.Second)

@@ -84,15 +84,9 @@ func (t *tx) mayAdd(u *User, d *Device) error {
 	if owner != nil {
 		return &ExistsError{"device", *owner}
 	}
-	var groups []*Group
-	for _, name := range append(append([]string{}, u.Groups...), Everyone) {
-		g, err := get[Group](t, groupsPrefix+name, groupVersion)
-		if err != nil {
-			return err
-		}
-		if g != nil {
-			groups = append(groups, g)
-		}
+	groups, err := t.groupsOf(u)
+	if err != nil {
+		return err
 	}
 	limit, from := Limit(u, groups)
 	if limit == nil {

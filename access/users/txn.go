@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"culvert/store"
@@ -16,7 +17,7 @@ const tries = 30
 // read, f is called again. Its other errors end it.
 func (b *Book) change(ctx context.Context, f func(*tx) error) error {
 	for try := 1; ; try++ {
-		t := &tx{ctx: ctx, store: b.store, read: make(map[string]store.Revision), writes: make(map[string][]byte)}
+		t := b.begin(ctx)
 		err := f(t)
 		if err == nil {
 			_, err = b.store.Commit(ctx, t.txn())
@@ -28,6 +29,10 @@ func (b *Book) change(ctx context.Context, f func(*tx) error) error {
 			return fmt.Errorf("%w; others change the same records all the time: try again", err)
 		}
 	}
+}
+
+func (b *Book) begin(ctx context.Context) *tx {
+	return &tx{ctx: ctx, store: b.store, read: make(map[string]store.Revision), writes: make(map[string][]byte)}
 }
 
 // tx is a transaction under way: what it read is a condition, what it writes happens at
@@ -116,6 +121,20 @@ func (t *tx) group(name string) (*Group, error) {
 		err = t.unknown("group", name, groupsPrefix)
 	}
 	return g, err
+}
+
+// groupsOf reads a user's groups, as View.GroupsOf.
+func (t *tx) groupsOf(u *User) (all []*Group, err error) {
+	for _, name := range append(slices.Clip(u.Groups), Everyone) {
+		g, err := get[Group](t, groupsPrefix+name, groupVersion)
+		if err != nil {
+			return nil, err
+		}
+		if g != nil {
+			all = append(all, g)
+		}
+	}
+	return all, nil
 }
 
 // device reads a device that has to be there.

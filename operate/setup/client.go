@@ -25,6 +25,15 @@ type ClientOptions struct {
 	Now  time.Time
 	Rand io.Reader  // cryptographically secure
 	Ask  Passphrase // of the authority's key; nil: nobody knows it
+
+	// SignIn is what the profile has its user asked for; the zero value: nothing.
+	SignIn SignIn
+}
+
+// SignIn says what the user of a profile is asked for when it connects.
+type SignIn struct {
+	Password bool
+	Code     bool // a one-time code; without Password in its place
 }
 
 // clientName matches names that are safe as a file's name, in a shell and in a log.
@@ -77,7 +86,7 @@ func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error)
 	text, err = profile{
 		reach: s.reach, Name: o.Name, Expires: client.NotAfter,
 		CA: string(s.trustedPEM()), Cert: string(client.CertPEM), Key: string(client.KeyPEM),
-		WrapKey: string(wrapKey.Format()),
+		WrapKey: string(wrapKey.Format()), SignIn: o.SignIn,
 	}.text()
 	return text, client, err
 }

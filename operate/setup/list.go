@@ -66,10 +66,7 @@ func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, e
 		if err != nil {
 			return fail(err)
 		}
-		clients = append(clients, clientInfo(name, certs, lists, now))
-		if c := &clients[len(clients)-1]; c.State != Revoked && !(server{trusted: trusted}).issued(certs[0]) {
-			c.State = Untrusted
-		}
+		clients = append(clients, clientInfo(name, certs, trusted, lists, now))
 	}
 	problem, err = place.unheeded(dir, lists, now)
 	if err != nil {
@@ -78,12 +75,35 @@ func Clients(dir string, now time.Time) (clients []ClientInfo, problem string, e
 	return clients, problem, nil
 }
 
-func clientInfo(name string, certs []*x509.Certificate, lists lists, now time.Time) ClientInfo {
+// Client returns one client of a directory, as Clients does; ok is false if there is none of
+// that name.
+func Client(dir, name string, now time.Time) (c ClientInfo, ok bool, err error) {
+	if _, err := os.Lstat(recordPath(dir, name)); errors.Is(err, fs.ErrNotExist) || !clientName.MatchString(name) {
+		return c, false, nil
+	}
+	list, err := listPlace(dir).load()
+	if err != nil {
+		return c, false, err
+	}
+	certs, err := loadRecord(dir, name)
+	if err != nil {
+		return c, false, err
+	}
+	_, trusted, err := certificates(dir, caCertFile)
+	if err != nil {
+		return c, false, err
+	}
+	return clientInfo(name, certs, trusted, list, now), true, nil
+}
+
+func clientInfo(name string, certs, trusted []*x509.Certificate, lists lists, now time.Time) ClientInfo {
 	newest := certs[0]
 	c := ClientInfo{Name: name, State: Valid, Expires: newest.NotAfter}
 	switch left := newest.NotAfter.Sub(now); {
 	case lists.listed(newest.SerialNumber):
 		c.State = Revoked
+	case !(server{trusted: trusted}).issued(newest):
+		c.State = Untrusted
 	case left < 0:
 		c.State = Expired
 	case left < expiringSoon:

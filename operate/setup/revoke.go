@@ -54,6 +54,37 @@ func Revoke(o RevokeOptions) (*Revocation, error) {
 	return r, nil
 }
 
+// RevokeAll is Revoke for several clients, whose certificates all come on the list in one
+// step. Those of them that have no certificates are passed over; if none has any, it
+// returns nil.
+func RevokeAll(dir string, names []string, now time.Time, ask Passphrase) (*Revocation, error) {
+	fail := func(err error) (*Revocation, error) { return nil, fmt.Errorf("revoke: %w", denied(err)) }
+	s, err := loadServer(dir, ask)
+	if err != nil {
+		return fail(err)
+	}
+	var all []*x509.Certificate
+	for _, name := range names {
+		if _, err := os.Lstat(recordPath(dir, name)); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		certs, unlock, err := lockRecord(dir, name)
+		if err != nil {
+			return fail(err)
+		}
+		defer unlock()
+		all = append(all, certs...)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	r, err := revoke(dir, s, now, all)
+	if err != nil {
+		return fail(err)
+	}
+	return r, nil
+}
+
 func revoke(dir string, s server, now time.Time, certs []*x509.Certificate) (*Revocation, error) {
 	place := listPlace(dir)
 	r := &Revocation{List: place.path, Already: true}

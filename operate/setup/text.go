@@ -42,6 +42,7 @@ type profile struct {
 	Name                   string
 	Expires                time.Time
 	CA, Cert, Key, WrapKey string
+	SignIn                 SignIn
 }
 
 func (p profile) text() ([]byte, error) {
