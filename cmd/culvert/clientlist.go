@@ -19,8 +19,9 @@ func clientListCommand() *cobra.Command {
 		Use:   "list --dir D",
 		Short: "List a server's clients, and who is connected",
 		Long: `List the clients in a server's directory. Each is valid, expiring (within 30 days),
-expired, revoked, or untrusted (of an authority before the present one). If the server
-is running on this host, the list also shows who is connected.`,
+expired, revoked, or untrusted (of an authority before the present one); a device is
+disabled if it or its user is, or expired. If the server is running on this host, the
+list also shows who is connected.`,
 		Example: "  culvert client list --dir /etc/culvert",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -32,6 +33,7 @@ is running on this host, the list also shows who is connected.`,
 			if problem != "" {
 				fmt.Fprintln(c.ErrOrStderr(), "warning: the server does not use the revocation list:", problem)
 			}
+			markBarred(c, known, now)
 			list := clients.Ask(c.Context(), stateDir).Join(known)
 			if asJSON {
 				return json.NewEncoder(c.OutOrStdout()).Encode(list)
@@ -44,4 +46,22 @@ is running on this host, the list also shows who is connected.`,
 	stateDirFlag(c, &stateDir)
 	c.MarkFlagRequired("dir")
 	return c
+}
+
+// markBarred gives clients that are devices of users the state that the store has of them.
+func markBarred(c *cobra.Command, known []setup.ClientInfo, now time.Time) {
+	v := viewOf(c)
+	if v == nil {
+		return
+	}
+	for i := range known {
+		who := v.Standing(known[i].Name, "")
+		if known[i].State != setup.Valid && known[i].State != setup.Expiring || who.Barred(now) == nil {
+			continue
+		}
+		known[i].State = "disabled"
+		if who.User != nil && !who.User.Disabled && !who.Device.Disabled {
+			known[i].State = setup.Expired
+		}
+	}
 }

@@ -144,6 +144,8 @@ the wire and in its configuration language.
   culvert serve --dir D                run the server
   culvert client add NAME --dir D -o F make a profile for a client
   culvert client list --dir D          list the clients; also revoke NAME, renew NAME
+  culvert user | device | group        manage a server's users, with their devices and groups
+  culvert revoke NAME --dir D          shut out a client, a device or a user's devices
   culvert renew --dir D                renew the server's certificate
   culvert connect F                    connect with a profile, from any provider
   culvert install NAME F               make a service of a profile; uninstall NAME removes it
@@ -171,7 +173,7 @@ both by itself.`,
 
 		DisableSuggestions: true, // inPlainWords has its own
 	}
-	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
+	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), userCommand(), deviceCommand(), groupCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
 		containerCommand(me), healthCommand(), statusCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/access/users"
+	"culvert/operate/people"
+)
+
+// openStore opens the store of a server's directory.
+var openStore = people.Open
+
+// accounts is the directory whose users a command is about, and how it prints them.
+type accounts struct {
+	dir    string
+	asJSON bool
+}
+
+// flags gives a command --dir, and --json if it prints something.
+func (a *accounts) flags(c *cobra.Command, prints bool) {
+	c.Flags().StringVar(&a.dir, "dir", "", "the server's directory")
+	if prints {
+		c.Flags().BoolVar(&a.asJSON, "json", false, "print JSON")
+	}
+	c.MarkFlagRequired("dir")
+}
+
+// book calls f with the directory's book.
+func (a *accounts) book(c *cobra.Command, f func(ctx context.Context, b *users.Book) error) error {
+	s, err := openStore(a.dir)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return f(c.Context(), users.NewBook(s, time.Now))
+}
+
+// view calls f with all users, devices and groups. It warns about records that cannot be
+// read.
+func (a *accounts) view(c *cobra.Command, f func(v *users.View) error) error {
+	return a.book(c, func(ctx context.Context, b *users.Book) error {
+		v, err := b.Read(ctx, func(err error) { fmt.Fprintln(c.ErrOrStderr(), "warning:", err) })
+		if err != nil {
+			return err
+		}
+		return f(v)
+	})
+}
+
+// print prints a value as JSON, or calls table to write what people read.
+func (a *accounts) print(c *cobra.Command, value any, table func(t *tabwriter.Writer)) error {
+	if a.asJSON {
+		return json.NewEncoder(c.OutOrStdout()).Encode(value)
+	}
+	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+	table(t)
+	return t.Flush()
+}
+
+// expiry is the time that a flag --expires means.
+func expiry(c *cobra.Command, text string, now time.Time) (end time.Time, given bool, err error) {
+	if !c.Flags().Changed("expires") {
+		return end, false, nil
+	}
+	end, err = users.ParseExpiry(text, now)
+	return end, true, err
+}
+
+const expiresHelp = "`when` it ends: 2026-12-31, 30d, 8w, 12h or never"
+
+// day is when something ends, for people.
+func day(end time.Time) string {
+	if end.IsZero() {
+		return "never"
+	}
+	return end.Local().Format(time.DateOnly)
+}
+
+// parent makes a command that has others below it.
+func parent(name, example, short string, below ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: name, Example: "  " + example, Short: short, Args: cobra.NoArgs,
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, // the command before them is the mistake
+		RunE:               func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(below...)
+	return c
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/access/users"
+	"culvert/operate/setup"
+)
+
+func deviceCommand() *cobra.Command {
+	return parent("device", "culvert device add phone --user alice --dir /etc/culvert -o phone.ovpn", "Manage the devices of a server's users",
+		deviceAddCommand(), deviceListCommand(), deviceShowCommand(), deviceSetCommand(), deviceDisableCommand(), deviceEnableCommand(), deviceRenewCommand(), deviceRemoveCommand())
+}
+
+// deviceInfo is a device as --json shows it.
+type deviceInfo struct {
+	User       string     `json:"user"`
+	Name       string     `json:"name"`
+	CommonName string     `json:"common_name"` // of its certificate, and its name in client list
+	State      string     `json:"state"`       // active, disabled or expired
+	Created    time.Time  `json:"created"`
+	Expires    time.Time  `json:"expires,omitzero"`
+	IPv4       netip.Addr `json:"ipv4,omitzero"` // its own addresses
+	IPv6       netip.Addr `json:"ipv6,omitzero"`
+	// Certificate is the state of its newest certificate; nil: not looked up.
+	Certificate *setup.ClientInfo `json:"certificate,omitempty"`
+}
+
+func deviceInfoOf(d *users.Device, now time.Time) deviceInfo {
+	return deviceInfo{User: d.User, Name: d.Name, CommonName: d.CommonName, State: stateOf(d.Disabled, d.Expires, now), Created: d.Created, Expires: d.Expires, IPv4: d.IPv4, IPv6: d.IPv6}
+}
+
+// addresses are its own, for people.
+func (d deviceInfo) addresses() string {
+	var all []string
+	for _, a := range []netip.Addr{d.IPv4, d.IPv6} {
+		if a.IsValid() {
+			all = append(all, a.String())
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// text is a device in a few words.
+func (d deviceInfo) text() string {
+	words := []string{d.State}
+	if !d.Expires.IsZero() {
+		words = append(words, "expires "+day(d.Expires))
+	}
+	if a := d.addresses(); a != "" {
+		words = append(words, a)
+	}
+	return strings.Join(words, ", ")
+}
+
+// devices is the device that a command is about, and where its certificate is.
+type devices struct {
+	accounts
+	user string
+	ask  setup.Passphrase // of the authority's key; nil: it is not needed
+}
+
+func (d *devices) flags(c *cobra.Command, prints bool) {
+	d.accounts.flags(c, prints)
+	c.Flags().StringVar(&d.user, "user", "", "whose device it is")
+	c.MarkFlagRequired("user")
+}
+
+// signs gives a command that has the authority sign what that may need.
+func (d *devices) signs(c *cobra.Command) { passphraseFlag(c, &d.ask) }
+
+// all calls f with the server's devices.
+func (d *devices) all(c *cobra.Command, f func(ctx context.Context, all setup.Devices) error) error {
+	return d.book(c, func(ctx context.Context, b *users.Book) error {
+		return f(ctx, setup.Devices{Dir: d.dir, Book: b, Now: time.Now(), Rand: rand.Reader, Ask: d.ask})
+	})
+}
+
+// handOver writes a profile to standard output, where out names no file, or says where it is.
+func handOver(c *cobra.Command, out, what string, profile []byte) error {
+	if out == "" {
+		_, err := c.OutOrStdout().Write(profile)
+		return err
+	}
+	_, err := fmt.Fprintf(c.OutOrStdout(), "%s is the %s. Whoever has the file can connect: copy it to the device over a connection you trust.\n", out, what)
+	return err
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/access/users"
+	"culvert/operate/setup"
+)
+
+func deviceListCommand() *cobra.Command {
+	var a accounts
+	var user string
+	c := &cobra.Command{
+		Use:   "list --dir D",
+		Short: "List the devices of a server's users",
+		Long: `List the devices of a server's users, or of one. STATE is the device's own;
+CERTIFICATE is the state of its newest certificate, as culvert client list shows it
+under NAME.USER.`,
+		Example: "  culvert device list --dir /etc/culvert --user alice",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			now := time.Now()
+			return a.view(c, func(v *users.View) error {
+				if user != "" {
+					if _, err := v.FindUser(user); err != nil {
+						return err
+					}
+				}
+				all, err := listDevices(c, v, user, a.dir, now)
+				if err != nil {
+					return err
+				}
+				return a.print(c, all, func(t *tabwriter.Writer) { printDevices(t, all) })
+			})
+		},
+	}
+	a.flags(c, true)
+	c.Flags().StringVar(&user, "user", "", "list the devices of one user")
+	return c
+}
+
+func listDevices(c *cobra.Command, v *users.View, user, dir string, now time.Time) ([]deviceInfo, error) {
+	known, problem, err := setup.Clients(dir, now)
+	if err != nil {
+		return nil, err
+	}
+	if problem != "" {
+		fmt.Fprintln(c.ErrOrStderr(), "warning: the server does not use the revocation list:", problem)
+	}
+	certificates := make(map[string]*setup.ClientInfo, len(known))
+	for i := range known {
+		certificates[known[i].Name] = &known[i]
+	}
+	all := []deviceInfo{}
+	for d := range v.Devices() {
+		if user == "" || d.User == user {
+			i := deviceInfoOf(d, now)
+			i.Certificate = certificates[d.CommonName]
+			all = append(all, i)
+		}
+	}
+	return all, nil
+}
+
+func printDevices(t *tabwriter.Writer, all []deviceInfo) {
+	fmt.Fprintln(t, "USER\tNAME\tSTATE\tEXPIRES\tADDRESSES\tCERTIFICATE")
+	for _, d := range all {
+		certificate := "none"
+		if d.Certificate != nil {
+			certificate = fmt.Sprintf("%s, ends %s", d.Certificate.State, d.Certificate.Expires.Format(time.DateOnly))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", d.User, d.Name, d.State, day(d.Expires), d.addresses(), certificate)
+	}
+}

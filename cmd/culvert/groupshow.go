@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"culvert/access/users"
+)
+
+func groupShowCommand() *cobra.Command {
+	var a accounts
+	c := &cobra.Command{
+		Use:     "show NAME --dir D",
+		Short:   "Show a group and its members",
+		Example: "  culvert group show staff --dir /etc/culvert",
+		Args:    one("name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.view(c, func(v *users.View) error {
+				g, err := v.FindGroup(args[0])
+				if err != nil {
+					return err
+				}
+				i := groupInfoOf(v, g)
+				return a.print(c, i, func(t *tabwriter.Writer) {
+					for _, row := range [][2]string{{"group", i.Name}, {"requires", i.Require}, {"devices allowed", limitText(i.MaxDevices)}, {"sources", strings.Join(i.Sources, ", ")}, {"members", strings.Join(i.Members, ", ")}} {
+						if row[1] != "" {
+							fmt.Fprintf(t, "%s:\t%s\n", row[0], row[1])
+						}
+					}
+				})
+			})
+		},
+	}
+	a.flags(c, true)
+	return c
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/access/users"
+)
+
+func userCommand() *cobra.Command {
+	return parent("user", "culvert user add alice --dir /etc/culvert", "Manage a server's users",
+		userAddCommand(), userImportCommand(), userListCommand(), userShowCommand(), userSetCommand(), userDisableCommand(), userEnableCommand(), userRemoveCommand())
+}
+
+// userInfo is a user as --json shows them: without secrets.
+type userInfo struct {
+	Name       string       `json:"name"`
+	FullName   string       `json:"full_name,omitempty"`
+	Email      string       `json:"email,omitempty"`
+	State      string       `json:"state"` // active, disabled or expired
+	Created    time.Time    `json:"created"`
+	Expires    time.Time    `json:"expires,omitzero"`
+	Groups     []string     `json:"groups"`
+	MaxDevices *int         `json:"max_devices,omitempty"` // the user's own limit, or that of their groups
+	Password   bool         `json:"password"`              // there is one
+	Code       bool         `json:"code"`                  // one-time codes are set up
+	Source     string       `json:"source,omitempty"`
+	Devices    []deviceInfo `json:"devices"`
+}
+
+func infoOf(v *users.View, u *users.User, now time.Time) userInfo {
+	limit, _ := users.Limit(u, v.GroupsOf(u))
+	i := userInfo{Name: u.Name, FullName: u.FullName, Email: u.Email, State: stateOf(u.Disabled, u.Expires, now), Created: u.Created, Expires: u.Expires, Groups: u.Groups,
+		MaxDevices: limit, Password: u.Password != "", Code: u.TOTP != nil && u.TOTP.Confirmed, Source: u.Source, Devices: []deviceInfo{}}
+	if i.Groups == nil {
+		i.Groups = []string{}
+	}
+	for _, d := range v.DevicesOf(u.Name) {
+		i.Devices = append(i.Devices, deviceInfoOf(d, now))
+	}
+	return i
+}
+
+func stateOf(disabled bool, expires, now time.Time) string {
+	switch {
+	case disabled:
+		return "disabled"
+	case !expires.IsZero() && !now.Before(expires):
+		return "expired"
+	}
+	return "active"
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"culvert/access/users"
+)
+
+func userImportCommand() *cobra.Command {
+	var a accounts
+	c := &cobra.Command{
+		Use:   "import FILE --dir D",
+		Short: "Add many users from a table",
+		Long: `Add the users of a file with comma-separated values (CSV), one in a line: name, full
+name, email address, and groups with spaces between them. All but the name may be
+left out. A faulty line, or a name that is there already, is found before any user is
+added.`,
+		Example: "  culvert user import people.csv --dir /etc/culvert",
+		Args:    one("file"),
+		RunE: func(c *cobra.Command, args []string) error {
+			f, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			all, err := readUsers(f)
+			if err != nil {
+				return fmt.Errorf("user import: %s: %w", args[0], err)
+			}
+			return a.book(c, func(ctx context.Context, b *users.Book) error {
+				n, err := b.Import(ctx, all)
+				if err != nil {
+					return fmt.Errorf("user import: %s: %w", args[0], err)
+				}
+				fmt.Fprintf(c.OutOrStdout(), "%d users are added.\n", n)
+				return nil
+			})
+		},
+	}
+	a.flags(c, false)
+	return c
+}
+
+// readUsers reads a table of users.
+func readUsers(in io.Reader) (all []users.User, err error) {
+	r := csv.NewReader(in)
+	r.FieldsPerRecord, r.Comment, r.TrimLeadingSpace = -1, '#', true
+	for {
+		fields, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		line, _ := r.FieldPos(0)
+		if len(fields) > 4 {
+			return nil, fmt.Errorf("line %d: %d fields: expected name, full name, email address and groups", line, len(fields))
+		}
+		fields = append(fields, "", "", "")
+		u := users.User{Name: strings.TrimSpace(fields[0]), FullName: strings.TrimSpace(fields[1]), Email: strings.TrimSpace(fields[2]), Groups: strings.Fields(fields[3])}
+		if err := users.CheckName(u.Name); err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		all = append(all, u)
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"culvert/access/signin"
+	"culvert/access/users"
+)
+
+func userShowCommand() *cobra.Command {
+	var a accounts
+	c := &cobra.Command{
+		Use:     "show NAME --dir D",
+		Short:   "Show a user and their devices",
+		Example: "  culvert user show alice --dir /etc/culvert",
+		Args:    one("name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.view(c, func(v *users.View) error {
+				u, err := v.FindUser(args[0])
+				if err != nil {
+					return err
+				}
+				i := infoOf(v, u, time.Now())
+				return a.print(c, i, func(t *tabwriter.Writer) { showUser(t, v, u, i) })
+			})
+		},
+	}
+	a.flags(c, true)
+	return c
+}
+
+func showUser(t *tabwriter.Writer, v *users.View, u *users.User, i userInfo) {
+	row := func(what, text string) {
+		if text != "" {
+			fmt.Fprintf(t, "%s:\t%s\n", what, text)
+		}
+	}
+	row("user", i.Name)
+	row("full name", i.FullName)
+	row("email", i.Email)
+	row("state", i.State)
+	row("created", day(i.Created))
+	row("expires", day(i.Expires))
+	row("groups", strings.Join(i.Groups, ", "))
+	row("signs in with", users.FormatWays(signin.Ways(u, v.GroupsOf(u))))
+	row("password", yes(i.Password))
+	row("one-time codes", yes(i.Code))
+	row("known by", i.Source)
+	if limit, from := users.Limit(u, v.GroupsOf(u)); limit != nil {
+		row("devices allowed", fmt.Sprintf("%d, by %s", *limit, from))
+	}
+	row("devices", fmt.Sprint(len(i.Devices)))
+	for _, d := range i.Devices {
+		row("  "+d.Name, d.text())
+	}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
