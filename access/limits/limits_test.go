@@ -1,0 +1,164 @@
+package limits
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestRates(t *testing.T) {
+	for text, want := range map[string]Rate{"20M": 20e6, "1.5M": 1500e3, "64k": 64e3, "64K": 64e3, "10G": 10e9, "8000": 8000, "1T": 1e12} {
+		got, err := ParseRate(text)
+		if err != nil || got != want {
+			t.Errorf("%q: %d, %v", text, got, err)
+		}
+		if again, err := ParseRate(got.String()); err != nil || again != got {
+			t.Errorf("%q is written %q: %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "M", "-1M", "7k", "1.M5", "1e9", "99999999999999999999", "20000000T", "1.12345k", "0"} {
+		if got, err := ParseRate(text); err == nil {
+			t.Errorf("%q is %d", text, got)
+		}
+	}
+}
+
+func TestQuotas(t *testing.T) {
+	q, err := ParseQuota("50G/month")
+	if err != nil || q.Bytes != 50e9 || q.Per != Month || q.String() != "50G/month" {
+		t.Errorf("%+v %v", q, err)
+	}
+	for _, text := range []string{"", "50G", "50G/year", "0/day", "/day", "G/day"} {
+		if _, err := ParseQuota(text); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+	zone := time.FixedZone("", 3600)
+	at := time.Date(2026, 12, 31, 23, 30, 0, 0, zone) // a Thursday
+	for per, want := range map[Period][2]string{
+		Day: {"2026-12-31", "2027-01-01"}, Week: {"2026-12-28", "2027-01-04"}, Month: {"2026-12-01", "2027-01-01"},
+	} {
+		if got := [2]string{per.Begin(at).Format(time.DateOnly), per.End(at).Format(time.DateOnly)}; got != want {
+			t.Errorf("%s: %v, want %v", per, got, want)
+		}
+	}
+}
+
+func TestHours(t *testing.T) {
+	h, err := ParseHours("mon-fri 08:00-18:00, sat 22:00-02:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.String(); got != "mon-fri 08:00-18:00, sat 22:00-02:00" {
+		t.Errorf("written: %q", got)
+	}
+	for at, want := range map[string]bool{
+		"2026-11-27 08:00": true, "2026-11-27 07:59": false, "2026-11-27 17:59": true, "2026-11-27 18:00": false, // Friday
+		"2026-11-28 12:00": false, "2026-11-28 22:00": true, "2026-11-29 01:59": true, "2026-11-29 02:00": false,
+		"2026-11-28 01:00": false, // the night before belongs to nobody
+	} {
+		time, err := time.Parse("2006-01-02 15:04", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := h.Allow(time); got != want {
+			t.Errorf("%s: %v", at, got)
+		}
+	}
+	for _, text := range []string{"", "mon", "mon 8-18", "xyz 08:00-18:00", "mon 08:00-25:00", "mon 24:00-01:00", "mon 08:60-09:00", "mon fri 08:00-18:00", "08:0-09:00"} {
+		if h, err := ParseHours(text); err == nil {
+			t.Errorf("%q is %v", text, h)
+		}
+	}
+	if h, err := ParseHours("00:00-24:00"); err != nil || !h.Allow(time.Now()) {
+		t.Errorf("the whole day: %v, %v", h, err)
+	}
+	if !Hours(nil).Allow(time.Now()) {
+		t.Error("no hours are all")
+	}
+}
+
+// TestBucket: who wants more than the rate gets it, and no more.
+func TestBucket(t *testing.T) {
+	const rate = Rate(80e6) // 10,000,000 bytes a second
+	start := time.Unix(1e9, 0)
+	b, sent := NewBucket(rate, start), 0
+	for at := time.Duration(0); at < 10*time.Second; at += 50 * time.Microsecond {
+		if b.Take(start.Add(at), 1400) {
+			sent += 1400
+		}
+	}
+	if sent < 99e6 || sent > 103e6 {
+		t.Errorf("%d bytes in 10 seconds at %v", sent, rate)
+	}
+	if !(*Bucket)(nil).Take(start, 1<<30) || NewBucket(0, start) != nil {
+		t.Error("no limit is one")
+	}
+}
+
+// TestBucketShared: what several take at once is counted once each.
+func TestBucketShared(t *testing.T) {
+	start := time.Unix(1e9, 0)
+	b := NewBucket(80e6, start) // 200 ms at once: 2,000,000 bytes, and one packet
+	var sent atomic.Int64
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 2000 {
+				if b.Take(start, 1000) {
+					sent.Add(1000)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := sent.Load(); got != 2001000 {
+		t.Errorf("%d bytes at once", got)
+	}
+}
+
+func BenchmarkBucket(b *testing.B) {
+	bucket, now := NewBucket(1e12, time.Now()), time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		bucket.Take(now, 1400)
+	}
+}
+
+func FuzzHours(f *testing.F) {
+	f.Add("mon-fri 08:00-18:00, sat 22:00-02:00")
+	f.Add("00:00-24:00")
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := ParseHours(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseHours(h.String())
+		if err != nil || again.String() != h.String() {
+			t.Fatalf("%q is %q: %v", text, h, err)
+		}
+		for at := time.Unix(0, 0).UTC(); at.Day() < 9; at = at.Add(29 * time.Minute) {
+			if h.Allow(at) != again.Allow(at) {
+				t.Fatalf("%q and %q differ at %v", text, h, at)
+			}
+		}
+	})
+}
+
+func FuzzNumbers(f *testing.F) {
+	f.Add("1.5M")
+	f.Add("50G/month")
+	f.Fuzz(func(t *testing.T, text string) {
+		if r, err := ParseRate(text); err == nil {
+			if again, err := ParseRate(r.String()); err != nil || again != r {
+				t.Fatalf("%q is %d, written %q", text, r, r)
+			}
+		}
+		if q, err := ParseQuota(text); err == nil {
+			if again, err := ParseQuota(q.String()); err != nil || again != q {
+				t.Fatalf("%q is %+v, written %q", text, q, q)
+			}
+		}
+	})
+}
