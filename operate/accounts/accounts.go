@@ -7,11 +7,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"time"
 
 	"culvert/access"
 	"culvert/access/auth"
+	"culvert/access/devices"
 	"culvert/access/signin"
 	"culvert/access/users"
 	"culvert/role/server"
@@ -23,6 +25,7 @@ import (
 type Accounts struct {
 	Directory *users.Directory
 	store     store.Store
+	devices   *devices.Decider // of the server that was joined last
 	log       *slog.Logger
 	changed   chan struct{} // has a value when the directory changed and nobody looked since
 }
@@ -52,8 +55,9 @@ type Directories struct {
 	Browser auth.Browsing // nil: none
 }
 
-// Join has a server ask the accounts, and the directories, who may come in.
-func (a *Accounts) Join(o *server.Options, d Directories) error {
+// Join has a server ask the accounts, and the directories, who may come in. shared: several
+// clients may have one name (duplicate-cn). Call it for each server anew.
+func (a *Accounts) Join(o *server.Options, d Directories, shared bool) error {
 	records := users.NewBook(a.store, time.Now)
 	local, err := signin.NewLocal(a.Directory, records, rand.Reader, a.log)
 	if err != nil {
@@ -63,8 +67,18 @@ func (a *Accounts) Join(o *server.Options, d Directories) error {
 		Store: a.store, Records: records, Directory: a.Directory, Log: a.log, Issuer: Issuer(),
 		Sources: append([]auth.Source{local}, d.Sources...), Browser: d.Browser,
 	})
+	a.devices = devices.NewDecider(a.Directory, shared, time.Now)
+	o.Deciders = append(o.Deciders, a.devices)
+	o.Kept = func(address netip.Addr) bool { return a.Directory.View().ByAddress(address) != nil }
 	o.People.Barred = a.barred
 	return nil
+}
+
+// Happened takes each event of the server that was joined last.
+func (a *Accounts) Happened(e server.Event) {
+	if e, ok := e.(server.Ended); ok {
+		a.devices.Gone(e.Number)
+	}
 }
 
 // Issuer names this server in apps for codes.

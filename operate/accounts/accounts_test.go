@@ -41,7 +41,7 @@ func TestReview(t *testing.T) {
 			t.Fatal(err)
 		}
 		var o server.Options
-		if err := a.Join(&o, Directories{}); err != nil {
+		if err := a.Join(&o, Directories{}, false); err != nil {
 			t.Fatal(err)
 		}
 		if v := o.SignIn.Check(t.Context(), &auth.Request{Username: "anna", Password: "x"}, nil); v.OK || v.Reason == "" {

@@ -104,5 +104,8 @@ func (s *Server) Disconnect(number uint64, message string) error {
 // Restart is Backend's.
 func (s *Server) Restart() { s.role.Restart() }
 
+// Review is the role's.
+func (s *Server) Review() { s.role.Review() }
+
 // Adopt is the role's.
 func (s *Server) Adopt(c *config.Config) error { return s.role.Adopt(c) }

@@ -107,17 +107,23 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	}
 	clients, recorded := r.recording(r.management.Client)
 	stop = inTurn(recorded, stop)
-	p := r.process()
-	p.Client = clients
-	s, err := backend.NewServer(c, server.Options{
+	o := server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
 		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving, Plugins: plugins, Checkers: r.checkers(),
-	}, p)
+	}
+	know, err := r.join(c, &o)
 	if err != nil {
 		stop()
 		return opened{}, err
 	}
-	return opened{role: s, stop: stop}, nil
+	p := r.process()
+	p.Client = eachOf(clients, know.happened)
+	s, err := backend.NewServer(c, o, p)
+	if err != nil {
+		stop()
+		return opened{}, err
+	}
+	return opened{role: s, stop: inTurn(know.follow(s.Review), stop)}, nil
 }
 
 // checkers are who decides about a server's clients besides its programs.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -106,20 +107,38 @@ func (c checker) Check(_ context.Context, r *auth.Request, _ func(auth.Pending))
 	return c(r)
 }
 
+// requests are those that a checker got.
+type requests struct {
+	mu   sync.Mutex
+	list []*auth.Request
+}
+
+func (r *requests) add(one *auth.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, one)
+}
+
+func (r *requests) all() []*auth.Request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.list[:len(r.list):len(r.list)]
+}
+
 // TestSignIn is asked about clients that show a certificate alone, and says who they are.
 func TestSignIn(t *testing.T) {
 	inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
-		var asked []*auth.Request
+		var asked requests
 		s := w.serveOptions(ours().serverConf("auth-gen-token"), func(o *server.Options) {
 			o.SignIn = checker(func(r *auth.Request) auth.Verdict {
-				asked = append(asked, r)
+				asked.add(r)
 				return auth.Verdict{OK: r.CommonName == "anna", User: "owner"}
 			})
 		})
 		a := w.connect("anna", "")
 		exchange(t, s, a)
-		if clients := s.Clients(); len(asked) != 1 || clients[0].Username != "owner" {
-			t.Errorf("asked %d times; %+v", len(asked), clients)
+		if clients := s.Clients(); len(asked.all()) != 1 || clients[0].Username != "owner" {
+			t.Errorf("asked %d times; %+v", len(asked.all()), clients)
 		}
 		if logged(&a.process, "token") {
 			t.Error("a client that showed a certificate alone got a token")
@@ -135,10 +154,10 @@ func TestSignIn(t *testing.T) {
 func TestSignInIsRemembered(t *testing.T) {
 	for _, others := range []bool{false, true} {
 		inBubble(t, simnet.Options{Delay: time.Millisecond}, func(t *testing.T, w *world) {
-			var asked []*auth.Request
+			var asked requests
 			s := w.serveOptions(ours().serverConf("explicit-exit-notify 1"), func(o *server.Options) {
 				o.SignIn = checker(func(r *auth.Request) auth.Verdict {
-					asked = append(asked, r)
+					asked.add(r)
 					return auth.Verdict{OK: r.Token != nil || r.Password == "secret", User: r.Username, Remember: true}
 				})
 				if others {
@@ -147,14 +166,14 @@ func TestSignInIsRemembered(t *testing.T) {
 			})
 			c := w.connect("anna", "reneg-sec 10\n<auth-user-pass>\nanna\nsecret\n</auth-user-pass>")
 			time.Sleep(35 * time.Second)
-			renewed := len(asked)
+			renewed := len(asked.all())
 			s.Restart()
 			c.up(time.Minute)
 			exchange(t, s, c)
-			if renewed < 4 || len(asked) <= renewed {
-				t.Fatalf("asked %d times, %d of them before the restart", len(asked), renewed)
+			if renewed < 4 || len(asked.all()) <= renewed {
+				t.Fatalf("asked %d times, %d of them before the restart", len(asked.all()), renewed)
 			}
-			for i, r := range asked {
+			for i, r := range asked.all() {
 				if (r.Token != nil) != (i > 0 && !others) || r.Renewal != (i > 0 && i < renewed) {
 					t.Errorf("others %v, %d of %d: token %v, renewal %v", others, i, renewed, r.Token, r.Renewal)
 				}

@@ -1,0 +1,57 @@
+package service
+
+import (
+	"context"
+
+	"culvert/config"
+	"culvert/operate/accounts"
+	"culvert/role/server"
+)
+
+// acquainted is a server with the people of its store.
+type acquainted struct{ *accounts.Accounts } // nil: it knows nobody
+
+// join has a server ask the people of its store.
+func (r roles) join(c *config.Config, o *server.Options) (acquainted, error) {
+	if r.people == nil {
+		return acquainted{}, nil
+	}
+	a, err := accounts.Open(context.Background(), r.people, r.log)
+	if err != nil {
+		return acquainted{}, err
+	}
+	return acquainted{a}, a.Join(o, accounts.Directories{}, c.Server.DuplicateCN)
+}
+
+// happened takes an event of the server.
+func (a acquainted) happened(e server.Event) {
+	if a.Accounts != nil {
+		a.Happened(e)
+	}
+}
+
+// follow has review called when the people change, until stop is called.
+func (a acquainted) follow(review func()) (stop func()) {
+	if a.Accounts == nil {
+		return func() {}
+	}
+	ctx, end := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.Run(ctx, review)
+	}()
+	return func() {
+		end()
+		<-done
+	}
+}
+
+// eachOf returns a reader that passes an event on to several, in turn.
+func eachOf(readers ...func(server.Event)) func(server.Event) {
+	return func(e server.Event) {
+		for _, read := range readers {
+			read(e)
+		}
+	}
+}
