@@ -57,20 +57,7 @@ func (a *Authority) Renew(rand io.Reader, now time.Time, old *x509.Certificate, 
 // Reissue is Renew for a certificate of any authority. With the key that belongs to it,
 // or nil, an authority elsewhere can be asked for a certificate of its own.
 func (a *Authority) Reissue(rand io.Reader, now time.Time, old *x509.Certificate, subject crypto.Signer, lifetime time.Duration, hosts ...string) (Pair, error) {
-	name := old.Subject.CommonName
-	t, err := a.template(rand, now, name, lifetime)
-	if err != nil {
-		return Pair{}, err
-	}
-	t.Subject = old.Subject
-	t.SubjectKeyId, t.KeyUsage, t.ExtKeyUsage = old.SubjectKeyId, old.KeyUsage, old.ExtKeyUsage
-	t.DNSNames, t.IPAddresses = old.DNSNames, old.IPAddresses
-	addNames(t, hosts)
-	cert, err := signFor(rand, t, a.cert, old.PublicKey, a.key, subject)
-	if err != nil {
-		return Pair{}, fmt.Errorf("pki: renew %q: %w", name, err)
-	}
-	return Pair{CertPEM: certPEM(cert), NotAfter: cert.NotAfter}, nil
+	return a.again(rand, now, old, subject, lifetime, func(*x509.Certificate) {}, hosts...)
 }
 
 // IssueClient makes a client's key and certificate with common name name. A

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -40,35 +39,7 @@ func CheckList(list *x509.RevocationList, authorities []*x509.Certificate, now t
 // authority ends, since whoever reads it gets it from the one who signs it: an
 // earlier end would shut everybody out one day, and nobody sooner.
 func (a *Authority) Revoke(now time.Time, before *x509.RevocationList, certs ...*x509.Certificate) ([]byte, error) {
-	if err := checkTime(a.cert, now); err != nil {
-		return nil, fmt.Errorf("pki: the authority cannot sign: %s", Explain(err, now))
-	}
-	if a.cert.KeyUsage != 0 && a.cert.KeyUsage&x509.KeyUsageCRLSign == 0 {
-		return nil, errors.New("pki: the authority's certificate does not allow it to sign revocation lists (key usage cRLSign)")
-	}
-	now = now.UTC().Truncate(time.Second)
-	next := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now.Add(-backdate), NextUpdate: a.cert.NotAfter}
-	if before != nil {
-		if err := checkListSignature(before, a.cert); err != nil {
-			return nil, fmt.Errorf("pki: the list there is not of %s: %w", quoteSubject(a.cert), err)
-		}
-		next.Number = listNumber(before)
-		next.Number.Add(next.Number, big.NewInt(1))
-		next.RevokedCertificateEntries = slices.Clone(before.RevokedCertificateEntries)
-	}
-	for _, c := range certs {
-		if !Listed(next, c.SerialNumber) {
-			next.RevokedCertificateEntries = append(next.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: now})
-		}
-	}
-	for i := range next.RevokedCertificateEntries {
-		next.RevokedCertificateEntries[i].Extensions = nil // made anew from the reason
-	}
-	der, err := a.createList(next)
-	if err != nil {
-		return nil, fmt.Errorf("pki: sign the revocation list: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: typeCRL, Bytes: der}), nil
+	return a.signList(now, now.Add(-backdate), before, certs...)
 }
 
 func (a *Authority) createList(list *x509.RevocationList) ([]byte, error) {

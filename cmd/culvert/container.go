@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/container"
+	"culvert/operate/renewals"
 	"culvert/operate/service"
 )
 
@@ -44,6 +48,9 @@ starts follow what has changed in the variables, unless somebody edited server.c
 				o.UserSpace = *s.UserSpace
 			}
 			keptIn(&o, s.Dir)
+			o.Examine = func(ctx context.Context, now func() *config.Config, log *slog.Logger) {
+				renewals.Watch(ctx, renewals.Options{Dir: s.Dir, Config: now, Log: log, Now: time.Now})
+			}
 			return service.Run(unsignalled(c.Context()), me, serverLoader(file, s.Dir, s.AllowLAN), o)
 		},
 	}

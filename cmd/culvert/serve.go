@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +18,7 @@ import (
 	"culvert/host/hostnet"
 	"culvert/operate/conffile"
 	"culvert/operate/doctor"
+	"culvert/operate/renewals"
 	"culvert/operate/service"
 	"culvert/operate/setup"
 )
@@ -44,7 +47,7 @@ through ordinary sockets.`,
 			if dir != "" {
 				keptIn(&o, dir)
 			}
-			o.Examine = examining(doctor.Options{Dir: dir, StateDir: o.StateDir, Forward: o.Forward && !o.UserSpace})
+			o.Examine = attending(dir, doctor.Options{Dir: dir, StateDir: o.StateDir, Forward: o.Forward && !o.UserSpace})
 			return service.Run(unsignalled(c.Context()), me, serverLoader(file, dir, allowLAN), o)
 		},
 	}
@@ -58,9 +61,17 @@ through ordinary sockets.`,
 	return c
 }
 
-// examining has a doctor look at a running server each minute.
-func examining(o doctor.Options) func(context.Context, func() *config.Config, *slog.Logger) {
-	return func(ctx context.Context, now func() *config.Config, log *slog.Logger) { doctor.Watch(ctx, o, now, log) }
+// attending has a doctor look at a running server each minute, and what ends of its
+// directory renewed.
+func attending(dir string, o doctor.Options) func(context.Context, func() *config.Config, *slog.Logger) {
+	return func(ctx context.Context, now func() *config.Config, log *slog.Logger) {
+		var renewing sync.WaitGroup
+		defer renewing.Wait()
+		if dir != "" {
+			renewing.Go(func() { renewals.Watch(ctx, renewals.Options{Dir: dir, Config: now, Log: log, Now: time.Now}) })
+		}
+		doctor.Watch(ctx, o, now, log)
+	}
 }
 
 // keptIn sets what a server's directory is for besides its configuration.

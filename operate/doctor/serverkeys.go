@@ -270,7 +270,7 @@ func (s serverKeys) clientsCheck() inspection {
 			n.problem("revoked clients are not shut out: "+problem, "", "culvert client list --dir "+shell(s.Dir))
 		}
 		for _, c := range list {
-			mend := fmt.Sprintf("culvert client renew %s --dir %s -o %s.ovpn", shell(c.Name), shell(s.Dir), shell(c.Name))
+			mend := setup.RenewCommand(s.Dir, c.Name)
 			switch c.State {
 			case setup.Expired:
 				n.warning(fmt.Sprintf("the certificate of client %s has ended, and it is not let in", c.Name), "ended "+day(c.Expires), mend)

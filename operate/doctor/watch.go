@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"culvert/config"
+	"culvert/host/process"
 )
 
 // Interval is how often Watch looks.
@@ -26,6 +27,7 @@ func Watch(ctx context.Context, o Options, now func() *config.Config, log *slog.
 
 // cheap are the checks that are made each minute.
 func cheap(ctx context.Context, o Options, cfg *config.Config) []inspection {
+	cfg = withCertificate(cfg)
 	s := &server{Options: o, cfg: cfg}
 	s.File = cfg.Process.File
 	s.running = share(ctx, func(ctx context.Context) (runner, error) {
@@ -39,6 +41,22 @@ func cheap(ctx context.Context, o Options, cfg *config.Config) []inspection {
 		list = append(list, host.forwardingCheck(), host.natCheck())
 	}
 	return list
+}
+
+// withCertificate is a configuration with the certificate as its file is now: a server
+// takes a renewed one by itself.
+func withCertificate(cfg *config.Config) *config.Config {
+	f := cfg.Trust.Cert
+	if f == nil || f.Inline || f.Name == "" || cfg.Trust.PKCS12 != nil {
+		return cfg
+	}
+	text, err := process.ReadFile(cfg.Path(f.Name))
+	if err != nil {
+		return cfg
+	}
+	now, renewed := *cfg, *f
+	renewed.Text, now.Trust.Cert = text, &renewed
+	return &now
 }
 
 // watch makes checks each minute, and logs what changed.

@@ -91,11 +91,15 @@ func reads(c *config.Config, own privsep.Reads, more map[string]bool) privsep.Re
 }
 
 // named reports whether a file is one that c's role reads again: those of
-// client-config-dir, and the login that auth-nocache has it forget.
+// client-config-dir, a server's certificate, which may be renewed, and the login that
+// auth-nocache has it forget.
 func named(c *config.Config, name string) bool {
 	if dir := c.Server.ClientConfigDir; dir != "" && filepath.Dir(name) == filepath.Clean(dir) {
 		info, err := os.Lstat(name)
 		return errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular()
+	}
+	if own := c.Trust.Cert; c.Mode == config.ModeServer && own != nil && own.Name != "" && !own.Inline && name == c.Path(own.Name) {
+		return true
 	}
 	f := c.Login.UserPass
 	return f != nil && f.Name != "" && !f.Inline && name == c.Path(f.Name)

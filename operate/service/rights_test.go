@@ -24,9 +24,14 @@ func TestNamed(t *testing.T) {
 		os.WriteFile(secret, []byte("key"), 0o600), os.Symlink(secret, filepath.Join(ccd, "link"))); err != nil {
 		t.Fatal(err)
 	}
-	c := &config.Config{Server: config.Server{ClientConfigDir: ccd}, Login: config.Login{UserPass: &config.File{Name: login}}}
+	cert, key := filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
+	if err := errors.Join(os.WriteFile(cert, []byte("cert"), 0o600), os.WriteFile(key, []byte("key"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	c := &config.Config{Mode: config.ModeServer, Server: config.Server{ClientConfigDir: ccd}, Login: config.Login{UserPass: &config.File{Name: login}},
+		Trust: config.Trust{Cert: &config.File{Name: cert}, Key: &config.File{Name: key}}}
 	for name, want := range map[string]bool{
-		filepath.Join(ccd, "anna"): true, login: true,
+		filepath.Join(ccd, "anna"): true, login: true, cert: true, key: false,
 		secret: false, filepath.Join(ccd, "link"): false, ccd + "/../secret": false, ccd: false, ccd + "/sub/x": false, "/etc/shadow": false, "": false, ".": false,
 	} {
 		_, err := reads(c, privsep.Reads{}, nil).File(name)

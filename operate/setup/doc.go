@@ -4,7 +4,7 @@
 // lists the clients. Pair connects two hosts without a server.
 //
 // Files that exist are never overwritten, with four exceptions, each in one
-// step: Renew replaces the server's certificate, RenewClient a client's profile,
+// step: Renew and Lasting replace the server's certificate or the revocation list, RenewClient a client's profile,
 // Revoke the revocation list, and Reconfigure a server.conf that nobody edited,
 // with its culvert.json. A call that fails leaves nothing behind.
 //
@@ -27,6 +27,7 @@
 //	clients/NAME.crt    the certificates of each client, the newest first; the
 //	                    key is only in the client's profile
 //	crl.pem             the revocation list: the clients that are shut out
+//	announced.json      which clients' ends were announced, kept by the running server
 //	ipp.txt             which client had which address, kept by the running server
 package setup
 

@@ -76,6 +76,9 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 			warn(text)
 		}
 		show(t, identity, warn)
+		if server && isReread(c) {
+			showAnew(t, newAnew(c, identity, trust.judging(profile), warn))
+		}
 	}
 	v := verifier{config: c, trust: trust, server: server, profile: profile}
 	t.VerifyConnection = v.verify

@@ -22,6 +22,7 @@ import (
 	"culvert/access/auth"
 	"culvert/config"
 	"culvert/host/process"
+	"culvert/role/profile"
 	"culvert/session"
 )
 
@@ -84,12 +85,13 @@ type keeper struct {
 
 // newKeeper returns the keeper for a configuration's server.
 func newKeeper(c *config.Config, network netip.Prefix, dir string, t *tls.Config) *keeper {
-	if len(t.Certificates) == 0 {
+	shown := profile.Identity(t)
+	if shown == nil {
 		dir = ""
 	}
 	k := &keeper{dir: dir, scope: fmt.Sprintf("%q %q %q", c.Login.UserPassVerify, fmt.Sprint(c.Link.Proto, c.Link.LocalPort), network)}
 	if dir != "" {
-		k.identity = &t.Certificates[0]
+		k.identity = shown
 	}
 	return k
 }

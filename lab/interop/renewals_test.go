@@ -1,0 +1,159 @@
+//go:build interop
+
+package interop
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"culvert/access/pki"
+)
+
+// dueIn is how long after it was signed what shorten leaves in a directory is due.
+const dueIn = 15 * time.Second
+
+// shorten has the authority of a server's directory sign a server's certificate for its
+// key, and a revocation list, that are both due for renewal after dueIn: when a third of
+// their lives, which began an hour ago, is left.
+func shorten(t *testing.T, dir string) (serial string) {
+	t.Helper()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	ca, err := pki.LoadAuthority(mustBytes(t, in("ca.crt")), mustBytes(t, in("ca.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := pki.ParseCertificates(mustBytes(t, in("server.crt")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	life := (time.Hour+dueIn)*3/2 - time.Hour
+	short, err := ca.Renew(rand.Reader, now, old[0], life)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := pki.ParseKey(mustBytes(t, in("ca.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(7), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(life)}, ca.Certificate(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(in("server.crt"), short.CertPEM, 0o644),
+		os.WriteFile(in("crl.pem"), pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list}), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return serialOf(t, in("server.crt"))
+}
+
+func mustBytes(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// serialOf is the serial number of a file's first certificate, as programs are told it.
+func serialOf(t *testing.T, path string) string {
+	t.Helper()
+	certs, err := pki.ParseCertificates(mustBytes(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certs[0].SerialNumber.String()
+}
+
+// TestRenewedInUse: while stock and our clients are connected to a server whose worker has
+// no rights, its certificate and its revocation list become due. Both are renewed, the
+// clients see the new certificate when their keys are renewed, and not a packet is lost.
+// Then a client in full stream is revoked, and is out at once.
+func TestRenewedInUse(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	s := l.host("s")
+	phone, laptop := l.host("c"), l.host("d")
+	way := map[*netns]wire{phone: l.join(phone, s), laptop: l.join(laptop, s)}
+	dir := filepath.Join(s.dir, "vpn")
+	s.output(culvert(t), "init", "--dir", dir, "--host", way[phone].b4.String())
+	profile := map[*netns]string{}
+	for c, name := range map[*netns]string{phone: "phone", laptop: "laptop"} {
+		made := filepath.Join(c.dir, name+".ovpn")
+		s.output(culvert(t), "client", "add", name, "--dir", dir, "-o", made)
+		script := filepath.Join(c.dir, "verify")
+		if err := os.WriteFile(script, []byte("#!/bin/sh\n[ \"$1\" != 0 ] || echo \"the server shows $tls_serial_0\"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(mustBytes(t, made)), way[phone].b4.String(), way[c].b4.String())
+		profile[c] = c.file("made.ovpn", text+"\nreneg-sec 5 5\nscript-security 2\ntls-verify "+script+"\nverb 4\n")
+	}
+	first := shorten(t, dir)
+	list := string(mustBytes(t, filepath.Join(dir, "crl.pem")))
+	server := s.start("culvert serve", culvert(t), "serve", "--dir", dir, "--state-dir", filepath.Join(s.dir, "state")).up()
+	mustBeNobody(t, server)
+	clients := map[*netns]*process{phone: phone.run(stock, profile[phone]), laptop: laptop.run(ours, profile[laptop])}
+	shows := func(c *netns, serial string) {
+		t.Helper()
+		clients[c].expect(regexp.MustCompile("the server shows "+serial+`\b`), 1, patience)
+	}
+	pings := map[*netns]*process{}
+	for c, p := range clients {
+		p.up()
+		shows(c, first)
+		pings[c] = c.start("ping", "ping", "-q", "-i", "0.1", serverIPv4.String())
+	}
+	server.expect(regexp.MustCompile(`the server's certificate is renewed`), 1, dueIn+patience)
+	server.expect(regexp.MustCompile(`the revocation list is renewed`), 1, patience)
+	second := serialOf(t, filepath.Join(dir, "server.crt"))
+	if second == first || string(mustBytes(t, filepath.Join(dir, "crl.pem"))) == list {
+		t.Fatalf("the files are as before:\n%s", server.log())
+	}
+	for c, p := range clients {
+		shows(c, second)
+		if n := p.count(initialized); n != 1 {
+			t.Errorf("%s connected %d times", p.name, n)
+		}
+		pings[c].cmd.Process.Signal(syscall.SIGINT)
+		pings[c].expect(regexp.MustCompile(` 0% packet loss`), 1, patience)
+	}
+	server.expect(regexp.MustCompile(`crl-verify .*read again, 0 revoked`), 1, patience)
+
+	s.start("listener", "iperf3", "-s", "-1", "--forceflush").expect(regexp.MustCompile(`Server listening`), 1, patience)
+	stream := phone.start("stream", "iperf3", "-c", serverIPv4.String(), "-t", "60", "--forceflush", "-i", "0.2")
+	stream.expect(regexp.MustCompile(`Mbits/sec|Gbits/sec`), 3, patience)
+	beside := phone.start("ping beside it", "ping", "-D", "-i", "0.01", serverIPv4.String())
+	beside.expect(regexp.MustCompile(`bytes from`), 20, patience)
+	began := time.Now()
+	said := s.output(culvert(t), "client", "revoke", "phone", "--dir", dir, "--state-dir", filepath.Join(s.dir, "state"))
+	if !strings.Contains(said, "is cut off") {
+		t.Errorf("client revoke:\n%s", said)
+	}
+	clients[phone].expect(regexp.MustCompile("AUTH_FAILED"), 1, patience)
+	times := regexp.MustCompile(`(?m)^\[(\d+\.\d+)\] \d+ bytes from`).FindAllStringSubmatch(beside.log(), -1)
+	last, err := strconv.ParseFloat(times[len(times)-1][1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := time.Unix(0, int64(last*1e9)).Sub(began).Round(time.Millisecond)
+	t.Logf("the last packet of a client in full stream came back %v after `culvert client revoke` began", after)
+	if after > 3*time.Second {
+		t.Errorf("the last packet came back %v after the revocation", after)
+	}
+	laptop.ping(serverIPv4)
+	if n := clients[laptop].count(initialized); n != 1 {
+		t.Errorf("the other client connected %d times", n)
+	}
+}

@@ -1,0 +1,170 @@
+package setup
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"culvert/access/pki"
+)
+
+// Lasting is what a server's directory has that ends one day unless it is renewed: its
+// certificate or its revocation list.
+type Lasting struct {
+	What string // in words
+	Path string
+	// Command renews it where the authority's key is.
+	Command string
+	// Term says when it is due, by a clock that says now; zero: there is none.
+	Term func(now time.Time) (pki.Term, error)
+	// Prolong renews it in one step, by a clock that says now. Clients keep their profiles.
+	Prolong func(now time.Time) error
+}
+
+// ErrNoKey reports that the key of a server's authority is not in its directory, may not be
+// read, or has a passphrase that nobody is there to give.
+var ErrNoKey = errors.New("the authority's key cannot be used")
+
+// Lastings returns what of a server's directory can be renewed.
+func Lastings(dir string) []Lasting {
+	return []Lasting{
+		{What: "the server's certificate", Path: filepath.Join(dir, serverCertFile), Command: "culvert renew --dir " + shell(dir),
+			Term: func(time.Time) (pki.Term, error) { return serverTerm(dir) }, Prolong: func(now time.Time) error { return prolongServer(dir, now) }},
+		{What: "the revocation list", Path: listPlace(dir).path, Command: "culvert doctor --fix --dir " + shell(dir),
+			Term: func(now time.Time) (pki.Term, error) { return listTerm(dir, now) }, Prolong: func(now time.Time) error { return prolongLists(dir, now) }},
+	}
+}
+
+// IsMade reports whether a directory was made by Init.
+func IsMade(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, reachFile))
+	return err == nil
+}
+
+// RenewCommand is the command that makes a client's new profile.
+func RenewCommand(dir, name string) string {
+	return fmt.Sprintf("culvert client renew %s --dir %s -o %[1]s.ovpn", name, shell(dir))
+}
+
+// serverTerm is that of the server's certificate; with the end of the authority that
+// issued it.
+func serverTerm(dir string) (term pki.Term, err error) {
+	path, cert, err := serverCertificate(dir)
+	if err != nil {
+		return term, err
+	}
+	_, trusted, err := certificates(dir, caCertFile)
+	if err != nil {
+		return term, err
+	}
+	for _, a := range trusted {
+		if pki.IssuedBy(cert, a) {
+			return pki.Term{Begins: cert.NotBefore, Ends: cert.NotAfter, Authority: a.NotAfter}, nil
+		}
+	}
+	return term, fmt.Errorf("%s is not of the authority in %s", path, dir)
+}
+
+// listTerm is that of the list that is due first: zero where there is none.
+func listTerm(dir string, now time.Time) (first pki.Term, err error) {
+	_, trusted, err := certificates(dir, caCertFile)
+	if err != nil {
+		return first, err
+	}
+	all, err := listPlace(dir).load()
+	if err != nil {
+		return first, err
+	}
+	for _, a := range signers(trusted) {
+		list := all.of(a)
+		if list == nil || list.NextUpdate.IsZero() {
+			continue
+		}
+		term := pki.Term{Begins: list.ThisUpdate, Ends: list.NextUpdate, Authority: a.NotAfter}
+		if due, before := term.Due(now), first.Due(now); first.Ends.IsZero() || !due.IsZero() && (before.IsZero() || due.Before(before)) {
+			first = term
+		}
+	}
+	return first, nil
+}
+
+// unattended is loadServer for a server at work, which has nobody to ask, with words for a
+// key that it cannot have.
+func unattended(dir string) (server, error) {
+	s, err := loadServer(dir, nil)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrPassphrase) {
+		err = fmt.Errorf("%w: %w", ErrNoKey, err)
+	}
+	return s, err
+}
+
+func prolongServer(dir string, now time.Time) error {
+	s, err := unattended(dir)
+	if err != nil {
+		return err
+	}
+	path, old, err := serverCertificate(dir)
+	if err != nil {
+		return err
+	}
+	for _, by := range s.authorities() {
+		if !by.Issued(old) {
+			continue
+		}
+		renewed, err := by.Prolong(rand.Reader, now, old, serverKey(dir), s.reach.Host, s.reach.ServerName)
+		if err != nil {
+			return err
+		}
+		return fill(file{path, renewed.CertPEM, publicFile})
+	}
+	return fmt.Errorf("%s is not of the authority in %s", path, dir)
+}
+
+func prolongLists(dir string, now time.Time) error {
+	s, err := unattended(dir)
+	if err != nil {
+		return err
+	}
+	place := listPlace(dir)
+	unlock, err := lockFile(place.path, time.Now)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	all, err := place.load()
+	if err != nil {
+		return err
+	}
+	text, err := all.prolong(now, s.authorities())
+	if err != nil {
+		return err
+	}
+	return fill(file{place.path, text, publicFile})
+}
+
+// prolong returns the file with the lists of authorities signed again. Lists of others stay
+// as they are.
+func (l lists) prolong(now time.Time, authorities []*pki.Authority) (text []byte, err error) {
+	none := true
+	for _, list := range l {
+		one := pki.EncodeList(list)
+		for _, a := range authorities {
+			if (lists{list}).of(a.Certificate()) == nil {
+				continue
+			}
+			if one, err = a.ProlongList(now, list); err != nil {
+				return nil, err
+			}
+			none = false
+		}
+		text = append(text, one...)
+	}
+	if none {
+		return nil, errors.New("there is no list of the authority whose key is here")
+	}
+	return text, nil
+}
