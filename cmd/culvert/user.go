@@ -10,7 +10,7 @@ import (
 
 func userCommand() *cobra.Command {
 	return parent("user", "culvert user add alice --dir /etc/culvert", "Manage a server's users",
-		userAddCommand(), userImportCommand(), userListCommand(), userShowCommand(), userSetCommand(), userDisableCommand(), userEnableCommand(), userRemoveCommand())
+		userAddCommand(), userImportCommand(), userListCommand(), userShowCommand(), userSetCommand(), userDisableCommand(), userEnableCommand(), userRemoveCommand(), userTOTPCommand())
 }
 
 // userInfo is a user as --json shows them: without secrets.
