@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
 	"time"
 
 	"culvert/access"
@@ -64,7 +63,7 @@ func (a *Accounts) Join(o *server.Options, d Directories, shared bool) error {
 		return fmt.Errorf("accounts: %w", err)
 	}
 	o.SignIn = signin.New(signin.Options{
-		Store: a.store, Records: records, Directory: a.Directory, Log: a.log, Issuer: Issuer(),
+		Store: a.store, Records: records, Directory: a.Directory, Log: a.log, Issuer: signin.Issuer(),
 		Sources: append([]auth.Source{local}, d.Sources...), Browser: d.Browser,
 	})
 	a.devices = devices.NewDecider(a.Directory, shared, time.Now)
@@ -79,15 +78,6 @@ func (a *Accounts) Happened(e server.Event) {
 	if e, ok := e.(server.Ended); ok {
 		a.devices.Gone(e.Number)
 	}
-}
-
-// Issuer names this server in apps for codes.
-func Issuer() string {
-	name, err := os.Hostname()
-	if err != nil || name == "" {
-		return "VPN"
-	}
-	return "VPN at " + name
 }
 
 // barred is server.People's.
