@@ -107,7 +107,8 @@ func OpenAuthority(certPEM []byte, key crypto.Signer) (*Authority, error) {
 	if matchKey(cert, key) != nil {
 		cert = certs[0]
 	}
-	if !cert.BasicConstraintsValid || !cert.IsCA || cert.KeyUsage&x509.KeyUsageCertSign == 0 {
+	// Without the extension, a key may be used for anything (RFC 5280, section 4.2.1.3).
+	if !cert.BasicConstraintsValid || !cert.IsCA || cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0 {
 		return nil, fmt.Errorf("pki: %s is not an authority's certificate: it may not sign others; give the authority's own", quoteSubject(cert))
 	}
 	if err := matchKey(cert, key); err != nil {

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -46,7 +47,21 @@ func (a *Authority) createList(list *x509.RevocationList) ([]byte, error) {
 	if remote, ok := a.key.(Remote); ok {
 		return signListRemotely(list, a.cert, remote)
 	}
-	return x509.CreateRevocationList(rand.Reader, list, a.cert, a.key)
+	return x509.CreateRevocationList(rand.Reader, list, a.listIssuer(), a.key)
+}
+
+// listIssuer is the authority's certificate as crypto/x509 wants that of a list's issuer:
+// with a key usage and an identifier of the key, which those of old authorities lack.
+func (a *Authority) listIssuer() *x509.Certificate {
+	issuer := *a.cert
+	if issuer.KeyUsage == 0 {
+		issuer.KeyUsage = x509.KeyUsageCRLSign
+	}
+	if len(issuer.SubjectKeyId) == 0 {
+		id := sha256.Sum256(issuer.RawSubjectPublicKeyInfo)
+		issuer.SubjectKeyId = id[:20]
+	}
+	return &issuer
 }
 
 // Listed reports whether a list revokes a serial number; a nil list revokes none.

@@ -141,6 +141,7 @@ func rootCommand(me service.Self) *cobra.Command {
 the wire and in its configuration language.
 
   culvert init --dir D --host NAME     make a server's keys and configuration
+  culvert adopt DIR --dir D            make them of what OpenVPN and easy-rsa have
   culvert serve --dir D                run the server
   culvert client add NAME --dir D -o F make a profile for a client
   culvert client list --dir D          list the clients; also revoke NAME, renew NAME
@@ -173,7 +174,7 @@ both by itself.`,
 
 		DisableSuggestions: true, // inPlainWords has its own
 	}
-	root.AddCommand(initCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), userCommand(), deviceCommand(), groupCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
+	root.AddCommand(initCommand(), adoptCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), userCommand(), deviceCommand(), groupCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
 		containerCommand(me), healthCommand(), statusCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -79,14 +80,14 @@ func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error)
 	if client, err = s.issuer.IssueClient(o.Rand, o.Now, o.Name, 0); err != nil {
 		return nil, client, err
 	}
-	wrapKey, err := wrap.GenerateClientKeyV2(o.Rand, s.wrapKey, wrap.TimestampMetadata(o.Now))
+	key, err := s.controlKey(o.Rand, o.Now)
 	if err != nil {
 		return nil, client, err
 	}
 	text, err = profile{
-		reach: s.reach, Name: o.Name, Expires: client.NotAfter,
+		reach: s.reach, Head: s.head, Name: o.Name, Expires: client.NotAfter,
 		CA: string(s.trustedPEM()), Cert: string(client.CertPEM), Key: string(client.KeyPEM),
-		WrapKey: string(wrapKey.Format()), SignIn: o.SignIn,
+		Control: s.reach.control(), ControlKey: string(key), SignIn: o.SignIn,
 	}.text()
 	return text, client, err
 }
@@ -119,7 +120,10 @@ type server struct {
 	// only while the authority's key is changed.
 	authority, issuer *pki.Authority
 	trusted           []*x509.Certificate // in ca.crt
-	wrapKey           *wrap.ServerKeyV2
+	cert              *x509.Certificate   // the server's; nil: not known
+	wrapKey           *wrap.ServerKeyV2   // nil without tls-crypt-v2
+	shared            []byte              // the key of tls-crypt or tls-auth, the same for all
+	head              []byte              // the first lines of profiles, nil: those of client.ovpn.tmpl
 }
 
 func loadServer(dir string, ask Passphrase) (s server, err error) {
@@ -131,12 +135,12 @@ func loadServer(dir string, ask Passphrase) (s server, err error) {
 		return s, err
 	}
 	s.trusted = trusted
-	wrapKey, err := process.ReadFile(filepath.Join(dir, wrapKeyFile))
-	if err != nil {
-		return s, lost(err, dir)
+	_, s.cert, _ = serverCertificate(dir)
+	if s.head, err = process.ReadFile(filepath.Join(dir, headFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s, err
 	}
-	if s.wrapKey, err = wrap.ParseServerKeyV2(wrapKey); err != nil {
-		return s, fmt.Errorf("%s: %w", filepath.Join(dir, wrapKeyFile), err)
+	if err := s.loadControlKey(dir); err != nil {
+		return s, err
 	}
 	ask = remembering(ask)
 	if s.authority, err = presentFiles.open(dir, text, ask); err != nil {
@@ -157,15 +161,53 @@ func (s server) authorities() []*pki.Authority {
 	return []*pki.Authority{s.authority, s.issuer}
 }
 
-// trustedPEM is ca.crt, for a client's profile.
+// loadControlKey reads the key of the control channel, if there is one.
+func (s *server) loadControlKey(dir string) error {
+	control := s.reach.control()
+	if control == controlNone {
+		return nil
+	}
+	path := filepath.Join(dir, control+".key")
+	text, err := process.ReadFile(path)
+	if err != nil {
+		return lost(err, dir)
+	}
+	if control != controlV2 {
+		s.shared = text
+		return nil
+	}
+	if s.wrapKey, err = wrap.ParseServerKeyV2(text); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// controlKey is the key of the control channel for a new profile, nil if there is none.
+func (s *server) controlKey(rand io.Reader, now time.Time) ([]byte, error) {
+	if s.wrapKey == nil {
+		return s.shared, nil
+	}
+	key, err := wrap.GenerateClientKeyV2(rand, s.wrapKey, wrap.TimestampMetadata(now))
+	if err != nil {
+		return nil, err
+	}
+	return key.Format(), nil
+}
+
+// trustedPEM is ca.crt, for a client's profile. Of several authorities of one name, which
+// stock clients do not take, it has the one that signed the server's certificate.
 func (s server) trustedPEM() (text []byte) {
 	for _, c := range s.trusted {
-		text = append(text, pki.EncodeCertificate(c)...)
+		twin := slices.ContainsFunc(s.trusted, func(o *x509.Certificate) bool { return o != c && bytes.Equal(o.RawSubject, c.RawSubject) })
+		if !twin || s.cert == nil || pki.IssuedBy(s.cert, c) {
+			text = append(text, pki.EncodeCertificate(c)...)
+		}
 	}
 	return text
 }
 
-// issued reports whether one of those that the server trusts signed a certificate.
+// issued reports whether one of those that the server trusts signed a certificate. One
+// that is only known from an index is of the authority whose index that is.
 func (s server) issued(cert *x509.Certificate) bool {
-	return slices.ContainsFunc(s.trusted, func(a *x509.Certificate) bool { return pki.IssuedBy(cert, a) })
+	return unseen(cert) || slices.ContainsFunc(s.trusted, func(a *x509.Certificate) bool { return pki.IssuedBy(cert, a) })
 }

@@ -18,16 +18,20 @@
 //	                    the next authority, while the key is changed
 //	retired/            what was the authority before (see Rotate)
 //	server.crt, .key    the server's certificate
-//	tls-crypt-v2.key    wraps the control-channel keys of all clients
+//	tls-crypt-v2.key    wraps the control-channel keys of all clients; an adopted server
+//	                    may have tls-crypt.key or tls-auth.key, which all of them share
 //	server.conf         the server's configuration, in OpenVPN's language, for
 //	                    its operator to edit
 //	culvert.json        how clients reach the server: host, port, protocol and the name
 //	                    in its certificate. The port may differ from that in
 //	                    server.conf, if a router maps one to the other
 //	clients/NAME.crt    the certificates of each client, the newest first; the
-//	                    key is only in the client's profile
+//	                    key is only in the client's profile. What no file name can
+//	                    have is written as %XX
 //	crl.pem             the revocation list: the clients that are shut out
 //	announced.json      which clients' ends were announced, kept by the running server
+//	client-template.txt the first lines of new profiles, if they are not the usual
+//	                    ones; a directory that was adopted has it
 //	ipp.txt             which client had which address, kept by the running server
 package setup
 
@@ -42,6 +46,7 @@ const (
 	reachFile      = "culvert.json"
 	clientsDir     = "clients"
 	listFile       = "crl.pem"
+	headFile       = "client-template.txt"
 	sourceFile     = "authority.json"
 	nextCertFile   = "ca-next.crt"
 	nextKeyFile    = "ca-next.key"

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"culvert/access/pki"
-	"culvert/host/process"
 )
 
 // expiringSoon is how long before its end a certificate counts as expiring.
@@ -98,21 +97,27 @@ func Client(dir, name string, now time.Time) (c ClientInfo, ok bool, err error) 
 
 func clientInfo(name string, certs, trusted []*x509.Certificate, lists lists, now time.Time) ClientInfo {
 	newest := certs[0]
-	c := ClientInfo{Name: name, State: Valid, Expires: newest.NotAfter}
-	switch left := newest.NotAfter.Sub(now); {
-	case lists.listed(newest.SerialNumber):
-		c.State = Revoked
-	case !(server{trusted: trusted}).issued(newest):
+	c := ClientInfo{Name: name, State: StateOf(newest, lists.listed(newest.SerialNumber), now), Expires: newest.NotAfter}
+	if c.State != Revoked && !(server{trusted: trusted}).issued(newest) {
 		c.State = Untrusted
-	case left < 0:
-		c.State = Expired
-	case left < expiringSoon:
-		c.State = Expiring
 	}
 	for _, cert := range certs {
 		c.Serials = append(c.Serials, pki.SerialHex(cert))
 	}
 	return c
+}
+
+// StateOf is the state of a client whose certificate this is.
+func StateOf(cert *x509.Certificate, revoked bool, now time.Time) string {
+	switch left := cert.NotAfter.Sub(now); {
+	case revoked:
+		return Revoked
+	case left < 0:
+		return Expired
+	case left < expiringSoon:
+		return Expiring
+	}
+	return Valid
 }
 
 // clientNames returns the names of the clients in a server's directory, sorted.
@@ -122,34 +127,11 @@ func clientNames(dir string) (names []string, err error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), recordSuffix); ok && clientName.MatchString(name) {
+		file, ok := strings.CutSuffix(e.Name(), recordSuffix)
+		if name, known := recordedName(file); ok && known {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-const recordSuffix = ".crt"
-
-func recordPath(dir, name string) string { return filepath.Join(dir, clientsDir, name+recordSuffix) }
-
-// loadRecord reads the certificates issued to a client, the newest first.
-func loadRecord(dir, name string) ([]*x509.Certificate, error) {
-	if !clientName.MatchString(name) {
-		return nil, fmt.Errorf("name %.80q: expected a client's name, as shown by: culvert client list --dir %s", name, shell(dir))
-	}
-	path := recordPath(dir, name)
-	text, err := process.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no client %q (no file %s); to list the clients, run: culvert client list --dir %s", name, path, shell(dir))
-	}
-	if err != nil {
-		return nil, err
-	}
-	certs, err := pki.ParseCertificates(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return certs, nil
 }

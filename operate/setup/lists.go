@@ -87,7 +87,7 @@ func (l lists) sign(now time.Time, authorities []*pki.Authority, all bool, certs
 		}
 		var mine []*x509.Certificate
 		for _, c := range certs {
-			if a.Issued(c) && !pki.Listed(before, c.SerialNumber) {
+			if (a.Issued(c) || unseen(c) && a == authorities[0]) && !pki.Listed(before, c.SerialNumber) {
 				mine = append(mine, c)
 			}
 		}
@@ -117,7 +117,7 @@ func (p place) unheeded(dir string, all lists, now time.Time) (problem string, e
 	if err != nil {
 		return "", err
 	}
-	if trusted = signers(trusted); len(pki.Unlisted(trusted, all)) > 0 {
+	if trusted = signers(trusted); len(pki.Unlisted(trusted, all)) == len(trusted) {
 		return fmt.Sprintf("%s is not signed by the authority in %s: put the list back from your copy", p.path, dir), nil
 	}
 	for _, list := range all {

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +25,17 @@ type reach struct {
 	Port       int    `json:"port"`
 	Proto      string `json:"proto,omitempty"` // udp or tcp; "": udp
 	ServerName string `json:"server_name"`     // common name of its certificate
+	Control    string `json:"control,omitempty"`
 }
+
+// The values of reach.Control: what protects the control channel, as profiles have it.
+// "" is tls-crypt-v2. All but the last are also the name of the key's block.
+const (
+	controlV2    = "tls-crypt-v2"
+	controlCrypt = "tls-crypt"
+	controlAuth  = "tls-auth"
+	controlNone  = "none"
+)
 
 // hostName matches a DNS name in ASCII: labels of letters, digits, - and _.
 var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
@@ -54,12 +66,17 @@ func isIPv6(s string) bool {
 // numeric matches a name that ends like an IPv4 address, which no DNS name does.
 var numeric = regexp.MustCompile(`(^|\.)[0-9]+$`)
 
+// control is what protects the control channel.
+func (r reach) control() string { return cmp.Or(r.Control, controlV2) }
+
 // check returns what is wrong with the host or port.
 func (r reach) check() error {
 	addr, err := netip.ParseAddr(r.Host)
 	switch {
 	case r.Port < 1 || r.Port > 65535:
 		return fmt.Errorf("port %d: expected 1 to 65535", r.Port)
+	case !slices.Contains([]string{"", controlV2, controlCrypt, controlAuth, controlNone}, r.Control):
+		return fmt.Errorf("control %.20q: expected tls-crypt-v2, tls-crypt, tls-auth or none", r.Control)
 	case r.Proto != "" && r.Proto != "udp" && r.Proto != "tcp":
 		return fmt.Errorf("proto %.20q: expected udp or tcp", r.Proto)
 	case err == nil && (addr.IsUnspecified() || addr.IsMulticast() || addr.Zone() != ""):

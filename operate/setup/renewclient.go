@@ -91,7 +91,7 @@ func record(newest []byte, before []*x509.Certificate, now time.Time) []byte {
 	text := bytes.Clone(newest)
 	for _, c := range before {
 		if now.Before(c.NotAfter) {
-			text = append(text, pki.EncodeCertificate(c)...)
+			text = appendRecord(text, c)
 		}
 	}
 	return text

@@ -3,6 +3,7 @@ package setup
 import (
 	"bytes"
 	_ "embed" // the templates
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -16,6 +17,9 @@ var serverConfText string
 
 //go:embed client.ovpn.tmpl
 var clientText string
+
+//go:embed signin.ovpn.tmpl
+var signInText string
 
 // maxLine is the longest line that OpenVPN reads, in bytes without the line end.
 const maxLine = 254
@@ -39,15 +43,28 @@ func (c serverConf) text() ([]byte, error) {
 // profile fills client.ovpn.tmpl.
 type profile struct {
 	reach
-	Name                   string
-	Expires                time.Time
-	CA, Cert, Key, WrapKey string
-	SignIn                 SignIn
+	Head                []byte // in place of the template's lines; nil: those
+	Name                string
+	Expires             time.Time
+	CA, Cert, Key       string
+	Control, ControlKey string // the block with the key of the control channel
+	SignIn              SignIn
 }
 
 func (p profile) text() ([]byte, error) {
 	p.ServerName = quote(p.ServerName)
-	return render(clientText, p, nil)
+	head, err := render(clientText, p, nil)
+	if p.Head != nil {
+		head = fmt.Appendf(nil, "# Client %s. Valid until %s.\n# Whoever has this file can connect.\n%s\n", p.Name, p.Expires.Format(time.DateOnly), bytes.TrimRight(p.Head, "\r\n"))
+	}
+	signIn, bad := render(signInText, p, nil)
+	out := bytes.NewBuffer(append(head, signIn...))
+	for _, b := range []struct{ name, text string }{{"ca", p.CA}, {"cert", p.Cert}, {"key", p.Key}, {p.Control, p.ControlKey}} {
+		if b.text != "" {
+			fmt.Fprintf(out, "<%s>\n%s\n</%[1]s>\n", b.name, strings.TrimRight(b.text, "\r\n"))
+		}
+	}
+	return out.Bytes(), errors.Join(err, bad)
 }
 
 func render(text string, data any, funcs template.FuncMap) ([]byte, error) {

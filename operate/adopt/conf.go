@@ -1,0 +1,180 @@
+package adopt
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"culvert/config"
+	"culvert/host/process"
+	"culvert/operate/setup"
+)
+
+// conf is the new configuration: that of the source, with other values for directives
+// that name files of the new directory. All other lines stay as they are.
+type conf struct {
+	source *source
+	dir    string
+	lines  map[string]string // by directive; "": it goes
+	added  []string
+}
+
+func newConf(s *source, dir string) *conf {
+	c := &conf{source: s, dir: dir, lines: map[string]string{}}
+	t := s.cfg.Trust
+	c.set("ca", filepath.Join(dir, setup.AdoptedCA))
+	c.set("cert", filepath.Join(dir, setup.AdoptedCert))
+	c.set("key", filepath.Join(dir, setup.AdoptedKey))
+	for name, f := range map[string]*config.File{"tls-auth": t.TLSAuth, "tls-crypt": t.TLSCrypt, "tls-crypt-v2": t.TLSCryptV2} {
+		if f != nil {
+			c.setFirst(name, filepath.Join(dir, name+".key"))
+		}
+	}
+	c.outputs()
+	return c
+}
+
+// set gives a directive its values. One that the source does not have is added.
+func (c *conf) set(name string, values ...string) {
+	c.lines[name] = config.Line{Name: name, Args: values}.String()
+}
+
+// setFirst gives a directive its first value, and leaves the others.
+func (c *conf) setFirst(name, value string) {
+	values := []string{value}
+	for _, l := range config.Lines(c.source.conf, c.source.text) {
+		if l.Name == name && !l.Inline && len(l.Args) > 1 {
+			values = append(values[:1:1], l.Args[1:]...)
+		}
+	}
+	c.set(name, values...)
+}
+
+// add adds a line.
+func (c *conf) add(name string, values ...string) {
+	c.added = append(c.added, config.Line{Name: name, Args: values}.String())
+}
+
+// outputs moves what the server writes out of the directory it comes from: nothing is
+// to change there.
+func (c *conf) outputs() {
+	p := c.source.cfg.Process
+	for name, path := range map[string]string{"status": p.Status, "writepid": p.WritePID, "log": p.Log, "log-append": p.Log, "replay-persist": c.source.cfg.Trust.ReplayPersist} {
+		if path == "" || c.source.cfg.At(name) == (config.Pos{}) {
+			continue
+		}
+		path = c.source.path(path)
+		for _, base := range []string{c.source.base, c.source.root} {
+			if rel, err := filepath.Rel(base, path); err == nil && !strings.HasPrefix(rel, "..") {
+				c.setFirst(name, filepath.Join(c.dir, filepath.Base(path)))
+			}
+		}
+	}
+}
+
+// text is the new configuration.
+func (c *conf) text(now time.Time) []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "# Adopted from %s on %s, by: culvert adopt\n# What is not named by its whole path is there:\n%s\n\n",
+		c.source.conf, now.Format(time.DateOnly), config.Line{Name: "cd", Args: []string{c.source.base}})
+	c.lines["cd"] = ""
+	lines := config.Lines(c.source.conf, c.source.text)
+	rows := bytes.SplitAfter(c.source.text, []byte("\n"))
+	done := map[string]bool{}
+	last := 0 // the last line of the source that is written or left out
+	for _, l := range lines {
+		line, replaced := c.lines[l.Name]
+		if !replaced || l.Pos.Line <= last {
+			continue
+		}
+		for _, row := range rows[last : l.Pos.Line-1] {
+			out.Write(row)
+		}
+		last = min(l.Last, len(rows))
+		if line != "" && !done[l.Name] {
+			out.WriteString(line + "\n")
+		}
+		done[l.Name] = true
+	}
+	for _, row := range rows[last:] {
+		out.Write(row)
+	}
+	if n := out.Len(); n > 0 && out.Bytes()[n-1] != '\n' {
+		out.WriteByte('\n')
+	}
+	c.rest(&out, done)
+	return out.Bytes()
+}
+
+// rest writes the lines that the source does not have.
+func (c *conf) rest(out *bytes.Buffer, done map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(c.lines)) {
+		if line := c.lines[name]; line != "" && !done[name] {
+			c.added = append(c.added, line)
+		}
+	}
+	if len(c.added) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n# Added by: culvert adopt\n%s\n", strings.Join(c.added, "\n"))
+}
+
+// conf adds server.conf, when it is known that it can be read.
+func (b *builder) conf(c *conf, id *identity) error {
+	if root := b.source.cfg.Process.Chroot; root != "" {
+		c.lines["chroot"] = ""
+		b.report.problem("chroot", "`chroot %s` is left out, since the new directory is not below it; add the line again when it is", root)
+	}
+	text := c.text(b.Now)
+	b.add(setup.AdoptedConf, text, true)
+	cfg, err := config.ParseFile(filepath.Join(b.Dir, setup.AdoptedConf), text, b.read)
+	if err != nil {
+		return fmt.Errorf("the configuration cannot be taken over: %w", err)
+	}
+	b.checkPerClient(cfg)
+	b.sayServer(cfg)
+	return nil
+}
+
+// read reads a file of the new directory, or any other.
+func (b *builder) read(name string) ([]byte, error) {
+	for _, f := range b.out.Files {
+		if filepath.Join(b.Dir, f.Name) == name {
+			return f.Data, nil
+		}
+	}
+	return process.ReadFile(name)
+}
+
+// checkPerClient says which files of clients cannot be read.
+func (b *builder) checkPerClient(cfg *config.Config) {
+	for _, f := range b.out.Files {
+		if filepath.Dir(f.Name) != perClientDir {
+			continue
+		}
+		if _, err := config.ParsePerClient(cfg, filepath.Join(b.Dir, f.Name), f.Data); err != nil {
+			b.report.problem("per client", "%v; until it is mended, this client is not let in", err)
+		}
+	}
+}
+
+// sayServer says how clients reach the server, and what it gives them.
+func (b *builder) sayServer(cfg *config.Config) {
+	text := ""
+	for i, l := range cfg.Listens() {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s port %d", strings.ToUpper(l.Proto.Transport()), l.Port)
+	}
+	for _, n := range []fmt.Stringer{cfg.Server.Network, cfg.Server.NetworkIPv6} {
+		if s := n.String(); s != "invalid Prefix" {
+			text += ", network " + s
+		}
+	}
+	b.report.Understood = slices.Insert(b.report.Understood, 0, Point{"server", text})
+}
