@@ -148,6 +148,8 @@ the wire and in its configuration language.
   culvert user | device | group        manage a server's users, with their devices and groups
   culvert revoke NAME --dir D          shut out a client, a device or a user's devices
   culvert renew --dir D                renew the server's certificate
+  culvert backup --dir D -o F          copy a server's users while it runs; also export,
+                                       import FILE
   culvert connect F                    connect with a profile, from any provider
   culvert install NAME F               make a service of a profile; uninstall NAME removes it
   culvert pair -o F                    connect two hosts, with one line from each
@@ -174,7 +176,7 @@ both by itself.`,
 
 		DisableSuggestions: true, // inPlainWords has its own
 	}
-	root.AddCommand(initCommand(), adoptCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), userCommand(), deviceCommand(), groupCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
+	root.AddCommand(initCommand(), adoptCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), exportCommand(), importCommand(), backupCommand(), userCommand(), deviceCommand(), groupCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
 		containerCommand(me), healthCommand(), statusCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())

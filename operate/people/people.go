@@ -28,8 +28,17 @@ const patience = bolt.DefaultWait
 
 // Open opens the store of a server's directory for a command: the running server's, or
 // else the file, which is made if the directory has none. A server that begins meanwhile,
-// and another command, are waited for.
+// and another command, are waited for. The audit log says what was changed, by whom and
+// with which command.
 func Open(dir string) (store.Store, error) {
+	s, err := open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return recorded(s, dir), nil
+}
+
+func open(dir string) (store.Backuper, error) {
 	if err := check(dir); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,9 @@ import (
 // DefaultWait is how long Open waits for another process that has the file open.
 const DefaultWait = 5 * time.Second
 
+// grown is by how much a file grows that is too small, in bytes.
+const grown = 256 << 10
+
 // Options say how a file is opened. The zero value is for most.
 type Options struct {
 	Wait time.Duration // for another process that has it open; 0: DefaultWait
@@ -103,6 +106,11 @@ func (s *Store) load(f *os.File, wait time.Duration, m []migration) error {
 	if info.Size() == 0 {
 		return s.damaged(errors.New("it is empty"))
 	}
+	if verifyFirst {
+		if err := verify(f, info.Size()); err != nil {
+			return s.damaged(err)
+		}
+	}
 	err = s.guard(func() (err error) {
 		s.db, err = bbolt.Open(s.path, private, &bbolt.Options{
 			Timeout: wait, ReadOnly: s.readOnly != nil, FreelistType: bbolt.FreelistMapType, InitialMmapSize: mapped,
@@ -112,6 +120,12 @@ func (s *Store) load(f *os.File, wait time.Duration, m []migration) error {
 	})
 	if err != nil {
 		return s.unopened(err)
+	}
+	s.db.AllocSize = grown
+	if !verifyFirst {
+		if err := verify(f, info.Size()); err != nil {
+			return s.damaged(err)
+		}
 	}
 	if err := s.migrate(m); err != nil {
 		return err

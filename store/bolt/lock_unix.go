@@ -16,6 +16,9 @@ import (
 // wait for those who read: room in the address space, and no memory.
 const mapped = 1 << (18 + 10*(strconv.IntSize/64)) // 256 MiB; with 32 bits 256 KiB
 
+// verifyFirst says that the file is locked before bbolt opens it.
+const verifyFirst = true
+
 // pause is how long lock waits between two tries.
 const pause = 20 * time.Millisecond
 
