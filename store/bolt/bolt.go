@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -37,14 +38,16 @@ type Options struct {
 type Store struct {
 	path  string
 	db    *bbolt.DB
+	file  *os.File // that db has open
 	log   *history.Log
 	turn  chan struct{} // holds one value while somebody writes
 	ended chan struct{} // closed by Close
 	end   sync.Once
 	// readOnly is why nothing can be written; nil: it can.
 	readOnly error
-	// broken is why nothing can be written any more, for whoever has the turn.
-	broken error
+	// lost is why the file can be used no more: bbolt panicked, and may hold its locks. nil
+	// until then.
+	lost atomic.Pointer[error]
 }
 
 // Open opens a file that Create made. The error says what is wrong with the file and
@@ -63,12 +66,9 @@ func open(path string, o Options, m []migration) (*Store, error) {
 	if f, err = lock(f, path, readOnly != nil, o.Wait); err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, turn: make(chan struct{}, 1), ended: make(chan struct{}), readOnly: readOnly}
+	s := &Store{path: path, file: f, turn: make(chan struct{}, 1), ended: make(chan struct{}), readOnly: readOnly}
 	if err := s.load(f, o.Wait, m); err != nil {
-		if s.db != nil {
-			s.db.Close()
-		}
-		f.Close()
+		s.shut()
 		return nil, err
 	}
 	return s, nil
@@ -225,9 +225,17 @@ func (s *Store) Close() (err error) {
 		close(s.ended)
 		s.log.Close()
 		s.turn <- struct{}{}
-		err = s.guard(s.db.Close)
+		err = s.shut()
 	})
 	return err
+}
+
+// shut closes the file.
+func (s *Store) shut() error {
+	if s.db == nil || s.lost.Load() != nil {
+		return s.file.Close()
+	}
+	return s.guard(s.db.Close)
 }
 
 // view reads.
@@ -236,6 +244,9 @@ func (s *Store) view(f func(tx *bbolt.Tx) error) error {
 	case <-s.ended:
 		return store.ErrClosed
 	default:
+	}
+	if lost := s.lost.Load(); lost != nil {
+		return *lost
 	}
 	err := s.guard(func() error { return s.db.View(f) })
 	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) {

@@ -21,11 +21,11 @@ func (s *Store) Commit(ctx context.Context, t store.Txn) (store.Revision, error)
 		return 0, err
 	}
 	defer s.release()
-	switch {
-	case s.readOnly != nil:
+	if s.readOnly != nil {
 		return 0, s.readOnly
-	case s.broken != nil:
-		return 0, s.broken
+	}
+	if lost := s.lost.Load(); lost != nil {
+		return 0, *lost
 	}
 	w := writing{store: s, txn: t}
 	err := s.guard(func() error { return s.db.Update(w.run) })
@@ -95,7 +95,6 @@ func (w *writing) run(tx *bbolt.Tx) (err error) {
 // to. It counts as kept once another transaction was written behind it.
 func (s *Store) unwritten(w writing, err error) error {
 	if errors.Is(err, ErrDamaged) {
-		s.broken = fmt.Errorf("nothing is written any more: %w", err)
 		return err
 	}
 	var now store.Revision

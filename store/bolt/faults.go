@@ -25,6 +25,7 @@ func (s *Store) guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = s.damaged(fmt.Errorf("%v", p))
+			s.lost.CompareAndSwap(nil, &err)
 		}
 	}()
 	return f()

@@ -106,7 +106,10 @@ func (s *Store) migrate(all []migration) error {
 		if tx.Bucket(meta) == nil {
 			return fmt.Errorf("%s: a database of another program: it has no bucket meta; move it away, or name another directory", s.path)
 		}
-		if format, err = number(tx, formatKey); err != nil || format == 0 {
+		if format, err = number(tx, formatKey); err == nil && format == 0 {
+			err = errors.New("format 0: expected 1 or more")
+		}
+		if err != nil {
 			return s.damaged(err)
 		}
 		return nil
