@@ -15,8 +15,9 @@ import (
 )
 
 // A store as text has this line first, and then a line for each record, by key: the key, a
-// space, and the value. That is JSON on one line, or "base64:" and anything. Empty lines
-// and others that begin with # are passed over.
+// space, and the value. That is JSON on one line, or "base64:" and anything. Spaces before
+// the key count for nothing; a key that begins with # has one. Empty lines and others that
+// begin with # are passed over.
 const title = "# culvert store, format "
 
 // textFormat is the newest format of text.
@@ -37,6 +38,9 @@ func Export(ctx context.Context, s store.Store, w io.Writer) (records int, err e
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "%s%d: %d records, with secrets\n", title, textFormat, len(snap.Entries))
 	for _, e := range snap.Entries {
+		if e.Key[0] == '#' {
+			b.WriteByte(' ')
+		}
 		fmt.Fprintf(b, "%s %s\n", e.Key, valueText(e.Value))
 	}
 	return len(snap.Entries), b.Flush()
@@ -98,7 +102,7 @@ func parseText(name string, r io.Reader) (all []record, err error) {
 		if text == "" || text[0] == '#' {
 			continue
 		}
-		key, rest, _ := strings.Cut(text, " ")
+		key, rest, _ := strings.Cut(strings.TrimLeft(text, " "), " ")
 		value, err := parseValue(strings.TrimLeft(rest, " "))
 		p := store.Put{Key: key, Value: value}
 		if err == nil {

@@ -106,10 +106,8 @@ func (s *Store) load(f *os.File, wait time.Duration, m []migration) error {
 	if info.Size() == 0 {
 		return s.damaged(errors.New("it is empty"))
 	}
-	if verifyFirst {
-		if err := verify(f, info.Size()); err != nil {
-			return s.damaged(err)
-		}
+	if err := verified(f); err != nil {
+		return s.damaged(err)
 	}
 	err = s.guard(func() (err error) {
 		s.db, err = bbolt.Open(s.path, private, &bbolt.Options{
@@ -122,11 +120,6 @@ func (s *Store) load(f *os.File, wait time.Duration, m []migration) error {
 		return s.unopened(err)
 	}
 	s.db.AllocSize = grown
-	if !verifyFirst {
-		if err := verify(f, info.Size()); err != nil {
-			return s.damaged(err)
-		}
-	}
 	if err := s.migrate(m); err != nil {
 		return err
 	}

@@ -35,6 +35,9 @@ func (s *Store) damaged(why error) error {
 	if errors.Is(why, ErrDamaged) {
 		return why
 	}
+	if errors.Is(why, store.ErrNewer) {
+		return fmt.Errorf("%s: %w; use that version, or a backup from before", s.path, why)
+	}
 	return fmt.Errorf("%s: %w: %v; put a backup in its place (culvert backup, or a copy of the directory), or move it away to begin without users", s.path, ErrDamaged, why)
 }
 
@@ -45,11 +48,7 @@ func (s *Store) unopened(err error) error {
 		return err
 	case errors.Is(err, bbolterrors.ErrTimeout):
 		return lockedBy(s.path, "")
-	case errors.Is(err, bbolterrors.ErrInvalid):
-		return s.damaged(errors.New("it does not begin as a store does, so it is another file, or its beginning is lost"))
-	case errors.Is(err, bbolterrors.ErrVersionMismatch):
-		return fmt.Errorf("%s has another format of bbolt: %w; use that version, or a backup from before", s.path, store.ErrNewer)
-	case errors.Is(err, bbolterrors.ErrChecksum):
+	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrVersionMismatch), errors.Is(err, bbolterrors.ErrChecksum):
 		return s.damaged(err)
 	}
 	return fmt.Errorf("%s: %w", s.path, advised(err))

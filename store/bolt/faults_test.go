@@ -59,6 +59,11 @@ func TestAgain(t *testing.T) {
 func TestFaults(t *testing.T) {
 	file, _ := sample(t)
 	half := bytes.Clone(file[:len(file)/2])
+	newer, header := bytes.Clone(file), bytes.Clone(file)
+	for _, at := range []int{0, os.Getpagesize()} {
+		order.PutUint32(newer[at+pageHeader+4:], metaFormat+1)
+		header[at+pageHeader+30]++
+	}
 	for _, c := range []struct {
 		name string
 		file []byte
@@ -68,6 +73,8 @@ func TestFaults(t *testing.T) {
 		{"empty", []byte{}, ErrDamaged, "it is empty; put a backup in its place"},
 		{"text", []byte("users:\n  alice: secret\n"), ErrDamaged, "it does not begin as a store does"},
 		{"long text", bytes.Repeat([]byte("users: alice\n"), 1000), ErrDamaged, "it does not begin as a store does"},
+		{"newer pages", newer, store.ErrNewer, "its pages have format 3"},
+		{"header", header, ErrDamaged, "its header has another checksum"},
 		{"truncated", half, ErrDamaged, "its end is lost; put a backup in its place"},
 	} {
 		path := filepath.Join(t.TempDir(), File)

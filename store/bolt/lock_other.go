@@ -12,9 +12,18 @@ import (
 // mapped is 0: a file would be as large as that.
 const mapped = 0
 
-// verifyFirst says that the file is locked before bbolt opens it. It is not: somebody may be
-// writing.
-const verifyFirst = false
+// verified is verify for a file that is not locked yet: somebody may be writing, and done
+// soon.
+func verified(f *os.File) (err error) {
+	const tries, pause = 10, 50 * time.Millisecond
+	for range tries {
+		if err = verifyFile(f); err == nil {
+			return nil
+		}
+		time.Sleep(pause)
+	}
+	return err
+}
 
 // lock leaves the file to bbolt, which locks it.
 func lock(f *os.File, _ string, _ bool, _ time.Duration) (*os.File, error) { return f, nil }

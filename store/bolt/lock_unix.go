@@ -16,8 +16,8 @@ import (
 // wait for those who read: room in the address space, and no memory.
 const mapped = 1 << (18 + 10*(strconv.IntSize/64)) // 256 MiB; with 32 bits 256 KiB
 
-// verifyFirst says that the file is locked before bbolt opens it.
-const verifyFirst = true
+// verified is verify for a file that is locked.
+func verified(f *os.File) error { return verifyFile(f) }
 
 // pause is how long lock waits between two tries.
 const pause = 20 * time.Millisecond

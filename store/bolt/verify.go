@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"os"
+
+	"culvert/store"
 )
 
 // The format of bbolt's files, in the byte order of the machine: pages of one size, each
@@ -47,11 +50,11 @@ type verifier struct {
 
 // verify fails for a file in which bbolt would lose its way: pages that are missing, not
 // what they should be, or used twice, and elements that lie outside of theirs. It says
-// nothing of values. What has no valid header at all it leaves to bbolt.
+// nothing of values.
 func verify(r io.ReaderAt, size int64) error {
 	h, ok := newestHeader(r, size)
 	if !ok {
-		return nil
+		return headless(r)
 	}
 	if h.high > uint64(size/h.pageSize) {
 		return fmt.Errorf("it has %d bytes, and should have at least %d: its end is lost", size, h.high*uint64(h.pageSize))
@@ -61,6 +64,27 @@ func verify(r io.ReaderAt, size int64) error {
 		return err
 	}
 	return v.free()
+}
+
+// verifyFile is verify for a file.
+func verifyFile(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return verify(f, info.Size())
+}
+
+// headless says what a file without a valid header is.
+func headless(r io.ReaderAt) error {
+	b := make([]byte, pageHeader+metaSize)
+	if _, err := r.ReadAt(b, 0); err == nil && order.Uint32(b[pageHeader:]) == metaMagic {
+		if format := order.Uint32(b[pageHeader+4:]); format > metaFormat {
+			return fmt.Errorf("its pages have format %d, and this program knows %d: %w", format, metaFormat, store.ErrNewer)
+		}
+		return errors.New("its header has another checksum than was written")
+	}
+	return errors.New("it does not begin as a store does, so it is another file, or its beginning is lost")
 }
 
 // newestHeader finds the header that counts. The second lies after one page, of a size

@@ -22,7 +22,18 @@ import (
 	"culvert/store/storetest"
 )
 
+// sockets fails where there are none, before each of many tests does.
+func sockets(t *testing.T) {
+	t.Helper()
+	stop, err := Serve(filepath.Join(t.TempDir(), "store.sock"), memory.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+}
+
 func TestStore(t *testing.T) {
+	sockets(t)
 	storetest.Test(t, func(t *testing.T) store.Store { return dialed(t, memory.New()) })
 }
 
@@ -45,6 +56,7 @@ func dialed(t *testing.T, s store.Store) *Store {
 
 // TestFile: what a file answers by way of a socket.
 func TestFile(t *testing.T) {
+	sockets(t)
 	storetest.Test(t, func(t *testing.T) store.Store {
 		path := filepath.Join(t.TempDir(), bolt.File)
 		if err := bolt.Create(path); err != nil {
