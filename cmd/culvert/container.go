@@ -13,7 +13,6 @@ import (
 	"culvert/config"
 	"culvert/host/process"
 	"culvert/operate/container"
-	"culvert/operate/renewals"
 	"culvert/operate/service"
 )
 
@@ -49,7 +48,7 @@ starts follow what has changed in the variables, unless somebody edited server.c
 			}
 			keptIn(&o, s.Dir)
 			o.Examine = func(ctx context.Context, now func() *config.Config, log *slog.Logger) {
-				renewals.Watch(ctx, renewals.Options{Dir: s.Dir, Config: now, Log: log, Now: time.Now})
+				renewing(ctx, s.Dir, now, log)
 			}
 			return service.Run(unsignalled(c.Context()), me, serverLoader(file, s.Dir, s.AllowLAN), o)
 		},

@@ -14,10 +14,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"culvert/access/audit"
+	"culvert/access/users"
 	"culvert/config"
 	"culvert/host/hostnet"
 	"culvert/operate/conffile"
 	"culvert/operate/doctor"
+	"culvert/operate/people"
 	"culvert/operate/renewals"
 	"culvert/operate/service"
 	"culvert/operate/setup"
@@ -65,13 +67,26 @@ through ordinary sockets.`,
 // directory renewed.
 func attending(dir string, o doctor.Options) func(context.Context, func() *config.Config, *slog.Logger) {
 	return func(ctx context.Context, now func() *config.Config, log *slog.Logger) {
-		var renewing sync.WaitGroup
-		defer renewing.Wait()
+		var beside sync.WaitGroup
+		defer beside.Wait()
 		if dir != "" {
-			renewing.Go(func() { renewals.Watch(ctx, renewals.Options{Dir: dir, Config: now, Log: log, Now: time.Now}) })
+			beside.Go(func() { renewing(ctx, dir, now, log) })
 		}
 		doctor.Watch(ctx, o, now, log)
 	}
+}
+
+// renewing renews what ends of a server's directory, and announces what clients need.
+func renewing(ctx context.Context, dir string, now func() *config.Config, log *slog.Logger) {
+	renewals.Watch(ctx, renewals.Options{Dir: dir, Config: now, Log: log, Now: time.Now, IsDevice: func(commonName string) bool {
+		s, err := people.Open(dir)
+		if err != nil {
+			return false
+		}
+		defer s.Close()
+		v, err := users.NewBook(s, time.Now).Read(ctx, func(error) {})
+		return err == nil && v.ByCommonName(commonName) != nil
+	}})
 }
 
 // keptIn sets what a server's directory is for besides its configuration.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"culvert/host/process"
@@ -49,7 +50,7 @@ func (w *watch) announce(now time.Time) {
 			continue
 		}
 		changed = true
-		w.Log.Warn(fmt.Sprintf("the certificate of client %s ends within %d days", c.Name, n.Days), "ends", day(c.Expires), "to make a new profile, run", setup.RenewCommand(w.Dir, c.Name))
+		w.Log.Warn(fmt.Sprintf("the certificate of client %s ends within %d days", c.Name, n.Days), "ends", day(c.Expires), "to make a new profile, run", w.command(c.Name))
 	}
 	if !changed && len(after) == len(before) {
 		return
@@ -57,6 +58,15 @@ func (w *watch) announce(now time.Time) {
 	if err := writeNotices(path, after); err != nil {
 		w.Log.Warn("what was announced cannot be kept, and will be announced again after a restart", "error", err)
 	}
+}
+
+// command is what makes a client's new profile.
+func (w *watch) command(name string) string {
+	device, user, dotted := strings.Cut(name, ".") // a device's name has no dot
+	if dotted && w.IsDevice != nil && w.IsDevice(name) {
+		return setup.RenewDeviceCommand(w.Dir, device, user)
+	}
+	return setup.RenewCommand(w.Dir, name)
 }
 
 // noticeFor returns what to announce of a client by now: the last of the warnings that is

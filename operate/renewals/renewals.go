@@ -34,6 +34,9 @@ type Options struct {
 	Config func() *config.Config
 	Log    *slog.Logger
 	Now    func() time.Time
+	// IsDevice reports whether a common name is that of a user's device, DEVICE.USER; nil:
+	// there are no users.
+	IsDevice func(commonName string) bool
 }
 
 // Watch renews what is due in a directory, and announces what clients will need, until ctx

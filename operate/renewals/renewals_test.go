@@ -53,7 +53,7 @@ func (w *ward) begin() {
 	var ctx context.Context
 	ctx, w.end = context.WithCancel(context.Background())
 	go Watch(ctx, Options{Dir: w.dir, Config: func() *config.Config { return w.cfg }, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
-		Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }})
+		Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }, IsDevice: func(name string) bool { return name == "tablet.alice" }})
 }
 
 // after lets time pass: the first of it while nobody watches, as when the host is off.
@@ -253,7 +253,7 @@ func TestAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWard(t)
 		o := setup.ClientOptions{Dir: w.dir, Now: time.Now(), Rand: rand.Reader}
-		for _, o.Name = range []string{"phone", "lost", "fresh"} {
+		for _, o.Name = range []string{"phone", "lost", "fresh", "tablet.alice", "tablet.home"} {
 			if _, err := setup.AddClient(o); err != nil {
 				t.Fatal(err)
 			}
@@ -293,6 +293,9 @@ func TestAnnounced(t *testing.T) {
 		synctest.Wait()
 		if w.said("culvert client renew phone --dir "+w.dir+" -o phone.ovpn") != 3 || w.said("lost") > 0 || w.said("fresh") > 0 {
 			t.Error(w.log.String())
+		}
+		if w.said("culvert device renew tablet --user alice --dir "+w.dir+" -o tablet.ovpn") != 3 || w.said("culvert client renew tablet.home --dir ") != 3 {
+			t.Errorf("devices and clients:\n%s", w.log.String())
 		}
 		if text := string(w.read(announcedFile)); strings.Contains(text, "phone") {
 			t.Errorf("kept after the end: %s", text)

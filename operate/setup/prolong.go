@@ -50,6 +50,11 @@ func RenewCommand(dir, name string) string {
 	return fmt.Sprintf("culvert client renew %s --dir %s -o %[1]s.ovpn", name, shell(dir))
 }
 
+// RenewDeviceCommand is the command that makes the new profile of a user's device.
+func RenewDeviceCommand(dir, device, user string) string {
+	return fmt.Sprintf("culvert device renew %s --user %s --dir %s -o %[1]s.ovpn", shell(device), shell(user), shell(dir))
+}
+
 // serverTerm is that of the server's certificate; with the end of the authority that
 // issued it.
 func serverTerm(dir string) (term pki.Term, err error) {
