@@ -35,6 +35,7 @@ const (
 	Unsent           // the socket or the adapter refused it for another reason
 	Denied           // the policy does not allow it
 	Unjudged         // the policy cannot judge it: headers that cannot be read, or a part whose first one did not pass
+	OverRate         // beyond the rate that the client may have
 	drops
 )
 
@@ -44,7 +45,7 @@ var dropNames = [drops]string{
 	SpoofedMAC: "spoofed MAC", Unlearned: "not admitted by learn-address", UnknownMAC: "unknown MAC", Local: "stays behind its port",
 	WrongVLAN: "VLAN not admitted", Storm: "storm limit",
 	TooLarge: "larger than the MTU", Shaped: "beyond the rate of shaper", Refused: "IPv6, which is blocked", Forbidden: "refused by a firewall rule of this host", Unsent: "not sent",
-	Denied: "not allowed by the policy", Unjudged: "the policy cannot judge it",
+	Denied: "not allowed by the policy", Unjudged: "the policy cannot judge it", OverRate: "beyond the client's rate",
 }
 
 func (d Drop) String() string { return dropNames[d] }

@@ -114,7 +114,7 @@ const newest = 1 << 30
 // they changed is.
 var open = map[string]bool{
 	"name": true, "full_name": true, "email": true, "created": true, "disabled": true, "expires": true, "groups": true,
-	"max_devices": true, "source": true, "user": true, "ipv4": true, "ipv6": true, "common_name": true, "require": true, "sources": true,
+	"max_devices": true, "source": true, "user": true, "ipv4": true, "ipv6": true, "common_name": true, "require": true, "sources": true, "limits": true,
 }
 
 // differing returns the fields that differ, as they are now.

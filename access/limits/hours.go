@@ -146,3 +146,15 @@ func (s Span) dayText() string {
 	}
 	return dayNames[first] + "-" + dayNames[last]
 }
+
+// MarshalText is String.
+func (h Hours) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText is ParseHours, where "" is always.
+func (h *Hours) UnmarshalText(text []byte) (err error) {
+	if *h = nil; len(text) == 0 {
+		return nil
+	}
+	*h, err = ParseHours(string(text))
+	return err
+}

@@ -30,6 +30,18 @@ func ParseRate(s string) (Rate, error) {
 // String is what ParseRate reads.
 func (r Rate) String() string { return number(uint64(r)) }
 
+// MarshalText is String.
+func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is ParseRate, where "" and 0 are no limit.
+func (r *Rate) UnmarshalText(text []byte) (err error) {
+	if *r = 0; len(text) == 0 || string(text) == "0" {
+		return nil
+	}
+	*r, err = ParseRate(string(text))
+	return err
+}
+
 // parseNumber reads a number with a unit.
 func parseNumber(s string) (uint64, error) {
 	for _, u := range units {
@@ -112,6 +124,18 @@ func (q Quota) String() string {
 		return ""
 	}
 	return number(q.Bytes) + "/" + string(q.Per)
+}
+
+// MarshalText is String.
+func (q Quota) MarshalText() ([]byte, error) { return []byte(q.String()), nil }
+
+// UnmarshalText is ParseQuota, where "" is no limit.
+func (q *Quota) UnmarshalText(text []byte) (err error) {
+	if *q = (Quota{}); len(text) == 0 {
+		return nil
+	}
+	*q, err = ParseQuota(string(text))
+	return err
 }
 
 // Begin returns when the period began that a time is in.

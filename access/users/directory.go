@@ -61,7 +61,7 @@ func (s Standing) Barred(now time.Time) error {
 	case d != nil && u == nil:
 		return &Barred{fmt.Sprintf("device %s: its user %s is not there", d.Name, d.User)}
 	}
-	return nil
+	return s.outside(now)
 }
 
 func past(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }

@@ -39,7 +39,8 @@ type User struct {
 	Expires  time.Time `json:"expires,omitzero"` // zero: never
 	Groups   []string  `json:"groups,omitempty"` // sorted, without Everyone
 	// MaxDevices is how many devices the user may have; nil: what the groups say.
-	MaxDevices *int `json:"max_devices,omitempty"`
+	MaxDevices *int   `json:"max_devices,omitempty"`
+	Limits     Limits `json:"limits,omitzero"`
 	// Password is the hash of the user's password as argon2 writes it ($argon2id$v=19$...); "": none.
 	Password string `json:"password,omitempty"`
 	// SignedOut is when the password or the TOTP was last set: logins that began before are
@@ -85,6 +86,7 @@ type Device struct {
 	Expires  time.Time  `json:"expires,omitzero"` // zero: never
 	IPv4     netip.Addr `json:"ipv4,omitzero"`    // its own address; invalid: one of the pool
 	IPv6     netip.Addr `json:"ipv6,omitzero"`
+	Limits   Limits     `json:"limits,omitzero"`
 	// CommonName is that of its certificates.
 	CommonName string `json:"common_name"`
 }
@@ -98,8 +100,9 @@ type Group struct {
 	Name string `json:"name"`
 	// Require are the ways to sign in, one of which a user has to go: each is a set of
 	// factors. nil: the group says nothing.
-	Require    []Way `json:"require,omitempty"`
-	MaxDevices *int  `json:"max_devices,omitempty"` // nil: it says nothing
+	Require    []Way  `json:"require,omitempty"`
+	MaxDevices *int   `json:"max_devices,omitempty"` // nil: it says nothing
+	Limits     Limits `json:"limits,omitzero"`
 	// Sources are names of groups of LDAP, RADIUS or OpenID Connect whose users are in
 	// this one, such as ldap:cn=staff,ou=groups,dc=example,dc=org.
 	Sources []string `json:"sources,omitempty"`

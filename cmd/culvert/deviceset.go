@@ -14,9 +14,10 @@ import (
 func deviceSetCommand() *cobra.Command {
 	var d devices
 	var expires, ipv4, ipv6 string
+	var limits limitFlags
 	c := &cobra.Command{
 		Use:     "set NAME --user USER --dir D",
-		Short:   "Change when a device expires, and its addresses",
+		Short:   "Change when a device expires, its addresses and its limits",
 		Long:    "Change what the flags name, and leave the rest. A device that is connected has its new\naddresses when it connects again.",
 		Example: "  culvert device set phone --user alice --dir /etc/culvert --ipv4 10.8.0.200",
 		Args:    one("name"),
@@ -25,8 +26,12 @@ func deviceSetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !ends && ipv4 == "" && ipv6 == "" {
-				return misused("expected what to change: --expires, --ipv4 or --ipv6")
+			bounds, err := limits.read(c)
+			if err != nil {
+				return err
+			}
+			if !ends && ipv4 == "" && ipv6 == "" && !limits.given(c) {
+				return misused("expected what to change: --expires, --ipv4, --ipv6, --up, --down or --hours")
 			}
 			return d.all(c, func(ctx context.Context, all setup.Devices) error {
 				addresses, err := all.Addresses(ipv4, ipv6)
@@ -37,6 +42,7 @@ func deviceSetCommand() *cobra.Command {
 					if ends {
 						record.Expires = end
 					}
+					bounds(&record.Limits)
 					return nil
 				})
 				if err != nil {
@@ -48,6 +54,7 @@ func deviceSetCommand() *cobra.Command {
 		},
 	}
 	d.flags(c, false)
+	limits.flags(c)
 	c.Flags().StringVar(&expires, "expires", "", expiresHelp)
 	addressFlags(c, &ipv4, &ipv6)
 	return c

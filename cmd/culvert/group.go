@@ -30,11 +30,13 @@ func groupInfoOf(v *users.View, g *users.Group) groupInfo {
 
 // groupFlags are what can be set of a group.
 type groupFlags struct {
+	limitFlags
 	require, maxDevices string
 	sources             []string
 }
 
 func (f *groupFlags) flags(c *cobra.Command) {
+	f.limitFlags.flags(c)
 	c.Flags().StringVar(&f.require, "require", "", "`ways` to sign in, of which a member has to go one, such as certificate+password,browser; factors are certificate, password, code and browser; \"\": the group says nothing")
 	c.Flags().StringVar(&f.maxDevices, "max-devices", "", maxDevicesHelp+", for each member")
 	c.Flags().StringSliceVar(&f.sources, "source", nil, "a group of a `directory` whose users are in this one, such as ldap:staff; several times, \"\" for none")
@@ -50,8 +52,13 @@ func (f *groupFlags) read(c *cobra.Command) (set func(*users.Group), err error) 
 	if err != nil {
 		return nil, err
 	}
+	bounds, err := f.limitFlags.read(c)
+	if err != nil {
+		return nil, err
+	}
 	given := c.Flags().Changed
 	return func(g *users.Group) {
+		bounds(&g.Limits)
 		if given("require") {
 			g.Require = ways
 		}

@@ -33,7 +33,7 @@ func groupSetCommand() *cobra.Command {
 						return err
 					}
 				}
-				for _, name := range []string{"require", "max-devices", "source"} {
+				for _, name := range append([]string{"require", "max-devices", "source"}, limitNames...) {
 					if c.Flags().Changed(name) {
 						return b.ChangeGroup(ctx, args[0], func(g *users.Group) error { set(g); return nil })
 					}

@@ -48,12 +48,14 @@ the user's devices let them in: culvert device add.`,
 
 // userFlags are what can be set of a user.
 type userFlags struct {
+	limitFlags
 	fullName, email, expires, maxDevices string
 	groups                               []string
 	password, passwordStdin, noPassword  bool
 }
 
 func (f *userFlags) flags(c *cobra.Command) {
+	f.limitFlags.flags(c)
 	c.Flags().StringVar(&f.fullName, "full-name", "", "the person's `name`")
 	c.Flags().StringVar(&f.email, "email", "", "the person's `address`")
 	c.Flags().StringVar(&f.expires, "expires", "", expiresHelp)
@@ -72,6 +74,10 @@ func (f *userFlags) read(c *cobra.Command, now time.Time) (set func(*users.User)
 		return nil, err
 	}
 	limit, err := parseLimit(f.maxDevices)
+	if err != nil {
+		return nil, err
+	}
+	bounds, err := f.limitFlags.read(c)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +102,7 @@ func (f *userFlags) read(c *cobra.Command, now time.Time) (set func(*users.User)
 		if ends {
 			u.Expires = end
 		}
+		bounds(&u.Limits)
 		if hash != "" || f.noPassword {
 			u.Password, u.SignedOut = hash, now.UTC()
 		}

@@ -54,6 +54,10 @@ func showUser(t *tabwriter.Writer, v *users.View, u *users.User, i userInfo) {
 	if limit, from := users.Limit(u, v.GroupsOf(u)); limit != nil {
 		row("devices allowed", fmt.Sprintf("%d, by %s", *limit, from))
 	}
+	l := v.Standing("", u.Name).Limits()
+	row("rate up", rateText(l.Up))
+	row("rate down", rateText(l.Down))
+	row("hours", l.Hours.String())
 	row("devices", fmt.Sprint(len(i.Devices)))
 	for _, d := range i.Devices {
 		row("  "+d.Name, d.text())

@@ -69,7 +69,7 @@ func (a *Accounts) Join(o *server.Options, d Directories, shared bool) error {
 	a.devices = devices.NewDecider(a.Directory, shared, time.Now)
 	o.Deciders = append(o.Deciders, a.devices)
 	o.Kept = func(address netip.Addr) bool { return a.Directory.View().ByAddress(address) != nil }
-	o.People.Barred = a.barred
+	o.People.Barred, o.People.Terms = a.barred, a.terms
 	return nil
 }
 
@@ -82,11 +82,22 @@ func (a *Accounts) Happened(e server.Event) {
 
 // barred is server.People's.
 func (a *Accounts) barred(who *access.Applicant, now time.Time) error {
+	return a.standing(who).Barred(now)
+}
+
+// terms is server.People's.
+func (a *Accounts) terms(who *access.Applicant) server.Terms {
+	l := a.standing(who).Limits()
+	return server.Terms{Up: l.Up, Down: l.Down}
+}
+
+// standing is what the directory knows of a client now.
+func (a *Accounts) standing(who *access.Applicant) users.Standing {
 	name := who.CommonName
 	if name == access.Nameless {
 		name = ""
 	}
-	return a.Directory.View().Standing(name, who.User).Barred(now)
+	return a.Directory.View().Standing(name, who.User)
 }
 
 // The pause after each look at all clients, so that many changes cost no more than a few,

@@ -38,7 +38,8 @@ type client struct {
 
 	decided atomic.Bool // its login is good, and its settings are known: People may have a say
 	terms   atomic.Pointer[Terms]
-	told    negotiate.PeerInfo // what it says that it can do
+	rates   atomic.Pointer[rates] // nil: no limits
+	told    negotiate.PeerInfo    // what it says that it can do
 
 	seat         *policy.Seat // at the guard, from when it is in; nil: there is none
 	usage        usage

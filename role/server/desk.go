@@ -172,7 +172,7 @@ func (d *desk) admit(c *client, now time.Time, h *session.Hello, cipher, token s
 	if text := negotiate.CompressionRemark(d.rules.Load().session.Compression, params.Compression, h.Options); text != "" && d.rules.Load().cfg.Data.Compression.Directive == "" {
 		d.report(Remark{About: c.about(now), Text: text})
 	}
-	c.promise(d.termsOf(c), h.PeerInfo)
+	c.promise(d.termsOf(c), h.PeerInfo, now)
 	options := pushList(d.rules.Load().cfg.Server, d.roster.book, c, c.terms.Load(), h.PeerInfo)
 	if token != "" {
 		options = append(options, "auth-token "+token)

@@ -29,6 +29,9 @@ func (r frames) Route(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunnel
 	if r.guard != nil && drop == tunnel.Kept {
 		drop = r.sift(now, nil, p, to)
 	}
+	if drop == tunnel.Kept {
+		drop = ration(now, len(p.Bytes()), to)
+	}
 	return drop
 }
 
@@ -42,6 +45,12 @@ func (r frames) Forward(now time.Time, from *tunnel.Peer, p *buf.Packet, to *tun
 	drop := r.segment.FromClient(now, port, p, to)
 	if r.guard != nil && drop == tunnel.Kept {
 		drop = r.sift(now, sender, p, to)
+	}
+	if drop == tunnel.Kept && !sender.sends(now, len(p.Bytes())) {
+		drop = tunnel.OverRate
+	}
+	if drop == tunnel.Kept {
+		drop = ration(now, len(p.Bytes()), to)
 	}
 	return drop
 }

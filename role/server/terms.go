@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"culvert/access/limits"
 	"culvert/config"
 	"culvert/session"
 	"culvert/session/negotiate"
@@ -21,6 +22,9 @@ type Terms struct {
 	// Without are the names of options that are not pushed to it, though the configuration
 	// says so.
 	Without []string
+	// Up and Down are how much may come from it and go to it, in bits inside the tunnel; what
+	// is beyond that is dropped.
+	Up, Down limits.Rate
 }
 
 // Review looks at all clients anew, after something changed by which Options.Barred or
@@ -56,6 +60,7 @@ func (d *desk) review(c *client, now time.Time) {
 	}
 	if c.up {
 		c.terms.Store(after)
+		c.keepTo(after, now)
 		d.update(c, now, before, after)
 	}
 }
@@ -91,7 +96,7 @@ func (d *desk) termsOf(c *client) *Terms {
 }
 
 func (t *Terms) equal(u *Terms) bool {
-	return slices.Equal(t.Push, u.Push) && slices.Equal(t.Without, u.Without)
+	return slices.Equal(t.Push, u.Push) && slices.Equal(t.Without, u.Without) && t.Up == u.Up && t.Down == u.Down
 }
 
 // update tells a client what changed of what it was pushed.
@@ -166,7 +171,8 @@ func names(lists ...[]string) (all []string) {
 }
 
 // promise notes what a client is told about itself, before it is told.
-func (c *client) promise(t *Terms, told negotiate.PeerInfo) {
+func (c *client) promise(t *Terms, told negotiate.PeerInfo, now time.Time) {
 	c.terms.Store(t)
+	c.keepTo(t, now)
 	c.told = told
 }

@@ -36,6 +36,9 @@ func (r traffic) Route(now time.Time, p *buf.Packet, to *tunnel.Receivers) tunne
 			return drop
 		}
 	}
+	if !c.gets(now, len(p.Bytes())) {
+		return tunnel.OverRate
+	}
 	to.Add(c.Peer)
 	return tunnel.Kept
 }
@@ -81,8 +84,14 @@ func (r traffic) Forward(now time.Time, from *tunnel.Peer, p *buf.Packet, to *tu
 			return drop
 		}
 	}
+	if !owner.sends(now, len(p.Bytes())) {
+		return tunnel.OverRate
+	}
 	if r.together.Load() {
 		if c := r.table.route(dst); c != nil {
+			if !c.gets(now, len(p.Bytes())) {
+				return tunnel.OverRate
+			}
 			to.Add(c.Peer)
 			return tunnel.Kept
 		}
