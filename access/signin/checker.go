@@ -11,6 +11,7 @@ import (
 
 	"culvert/access/auth"
 	"culvert/access/users"
+	"culvert/internal/printable"
 	"culvert/store"
 )
 
@@ -105,7 +106,7 @@ func (c *Checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pen
 		err = c.enter(ctx, l)
 	}
 	if err != nil {
-		return verdict(err)
+		return c.verdict(r, err)
 	}
 	return auth.Verdict{OK: true, User: l.name, Remember: len(l.done) > 0, Lines: l.person.Lines}
 }
@@ -123,16 +124,21 @@ const wrong = "wrong user name or password"
 
 func refuse(told string) error { return &refusal{told: told} }
 
-// verdict returns the verdict of an error.
-func verdict(err error) auth.Verdict {
-	var r *refusal
+// verdict returns the verdict of an error. Only what kept a login from being checked is an
+// error of the verdict; why a user is refused goes to the log.
+func (c *Checker) verdict(r *auth.Request, err error) auth.Verdict {
+	var no *refusal
 	var known *auth.RefusedError
 	var barred *users.Barred
 	switch {
-	case errors.As(err, &r):
-		return auth.Verdict{Reason: r.told, Err: r.cause}
+	case errors.As(err, &no):
+		if no.cause != nil && no.cause != errAsked {
+			c.o.Log.Info("a user is not signed in", "user", printable.Name(r.Username), "because", printable.Line(no.cause.Error()))
+		}
+		return auth.Verdict{Reason: no.told}
 	case errors.As(err, &known):
-		return auth.Verdict{Reason: known.Told, Err: known}
+		c.o.Log.Info("a user is not signed in", "user", printable.Name(r.Username), "because", printable.Line(known.Reason))
+		return auth.Verdict{Reason: printable.Value(known.Told)}
 	case errors.As(err, &barred):
 		return auth.Verdict{Reason: barred.Reason}
 	}
@@ -147,13 +153,13 @@ func (c *Checker) again(s users.Standing, r *auth.Request) auth.Verdict {
 	u := s.User
 	switch {
 	case u == nil:
-		return auth.Verdict{Reason: expired, Err: errors.New("the user was removed since the login")}
+		return c.verdict(r, &refusal{expired, errors.New("the user was removed since the login")})
 	case s.Device == nil && r.Username == "":
 		return auth.Verdict{Reason: expired}
 	case s.Barred(c.o.Now()) != nil:
-		return verdict(s.Barred(c.o.Now()))
+		return c.verdict(r, s.Barred(c.o.Now()))
 	case !u.SignedOut.IsZero() && !r.Token.Began.After(u.SignedOut):
-		return auth.Verdict{Reason: expired, Err: errors.New("the password or the app for codes was changed since the login")}
+		return c.verdict(r, &refusal{expired, errors.New("the password or the app for codes was changed since the login")})
 	}
 	return auth.Verdict{OK: true, User: u.Name, Remember: true}
 }

@@ -97,7 +97,7 @@ func TestDirectoryUser(t *testing.T) {
 		}
 		frida.Subject = "id-2"
 		d.people["frida secret"] = frida
-		if v := w.check(client("laptop", "frida", "secret")); v.OK || v.Err == nil || !strings.Contains(v.Err.Error(), "somebody else has that name") {
+		if v := w.check(client("laptop", "frida", "secret")); said(v) != wrong {
 			t.Errorf("%+v", v)
 		}
 	})

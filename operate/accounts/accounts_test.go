@@ -96,6 +96,7 @@ func TestEntries(t *testing.T) {
 		{server.Up{About: who}, audit.LetIn, ""},
 		{server.LoginRefused{About: who}, audit.Refused, "user name or password is wrong"},
 		{server.LoginRefused{About: who, Reason: "later", Err: errors.New("no directory answers")}, audit.Refused, "later: no directory answers"},
+		{server.LoginRefused{About: who, Reason: "CRV1:R,E:id:YQ==:a key"}, audit.Refused, "a challenge"},
 		{server.Refused{About: who, Reason: "full"}, audit.Refused, "full"},
 		{server.ShutOut{About: who, Err: errors.New("user anna is disabled")}, audit.ShutOut, "user anna is disabled"},
 		{server.Ended{About: who, WasUp: true}, audit.Left, ""},

@@ -6,6 +6,7 @@ import (
 	"culvert/access"
 	"culvert/access/audit"
 	"culvert/role/server"
+	"culvert/session/negotiate"
 )
 
 // EntryOf returns the line of the audit log for an event of a server; ok is false for
@@ -56,6 +57,9 @@ func about(a server.About, what string) audit.Entry {
 
 // reason is what the client is told, and what only the server's own people are.
 func reason(told string, cause error) string {
+	if negotiate.IsChallenge(told) { // it may have a secret in it
+		told = "a challenge"
+	}
 	switch {
 	case cause == nil && told == "":
 		return "user name or password is wrong"
