@@ -43,13 +43,13 @@ func (a *accounts) book(c *cobra.Command, f func(ctx context.Context, b *users.B
 
 // view calls f with all users, devices and groups. It warns about records that cannot be
 // read.
-func (a *accounts) view(c *cobra.Command, f func(v *users.View) error) error {
+func (a *accounts) view(c *cobra.Command, f func(v *users.View, b *users.Book) error) error {
 	return a.book(c, func(ctx context.Context, b *users.Book) error {
 		v, err := b.Read(ctx, func(err error) { fmt.Fprintln(c.ErrOrStderr(), "warning:", err) })
 		if err != nil {
 			return err
 		}
-		return f(v)
+		return f(v, b)
 	})
 }
 

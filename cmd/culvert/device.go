@@ -31,6 +31,56 @@ type deviceInfo struct {
 	IPv6       netip.Addr `json:"ipv6,omitzero"`
 	// Certificate is the state of its newest certificate; nil: not looked up.
 	Certificate *setup.ClientInfo `json:"certificate,omitempty"`
+	// Usage is what it carried; nil: nothing yet, or not looked up.
+	Usage *users.Usage `json:"usage,omitempty"`
+}
+
+// used notes what devices carried, of those of one user, or of all if that is "".
+func used(c *cobra.Command, b *users.Book, user string, all []deviceInfo) error {
+	usage, err := b.Usages(c.Context(), user)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		key := all[i].Name
+		if user == "" {
+			key = all[i].User + "/" + key
+		}
+		if u, ok := usage[key]; ok {
+			all[i].Usage = &u
+		}
+	}
+	return nil
+}
+
+// seen is when a device was seen last, for people.
+func (d deviceInfo) seen() string {
+	if d.Usage == nil {
+		return "never"
+	}
+	return d.Usage.LastSeen.Local().Format(time.DateTime)
+}
+
+// carried is how many bytes came from the device and went to it.
+func (d deviceInfo) carried() (in, out string) {
+	if d.Usage == nil {
+		return "0 B", "0 B"
+	}
+	return bytesText(d.Usage.BytesIn), bytesText(d.Usage.BytesOut)
+}
+
+// bytesText is a number of bytes, for people.
+func bytesText(n uint64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n), ""
+	for _, unit = range []string{"kB", "MB", "GB", "TB", "PB", "EB"} {
+		if value /= 1000; value < 1000 {
+			break
+		}
+	}
+	return fmt.Sprintf("%.1f %s", value, unit)
 }
 
 func deviceInfoOf(d *users.Device, now time.Time) deviceInfo {
@@ -56,6 +106,10 @@ func (d deviceInfo) text() string {
 	}
 	if a := d.addresses(); a != "" {
 		words = append(words, a)
+	}
+	if d.Usage != nil {
+		in, out := d.carried()
+		words = append(words, fmt.Sprintf("last seen %s, %s from it, %s to it", d.seen(), in, out))
 	}
 	return strings.Join(words, ", ")
 }

@@ -19,12 +19,12 @@ func deviceListCommand() *cobra.Command {
 		Short: "List the devices of a server's users",
 		Long: `List the devices of a server's users, or of one. STATE is the device's own;
 CERTIFICATE is the state of its newest certificate, as culvert client list shows it
-under NAME.USER.`,
+under NAME.USER. IN is what came from the device, OUT what went to it.`,
 		Example: "  culvert device list --dir /etc/culvert --user alice",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
-			return a.view(c, func(v *users.View) error {
+			return a.view(c, func(v *users.View, b *users.Book) error {
 				if user != "" {
 					if _, err := v.FindUser(user); err != nil {
 						return err
@@ -32,6 +32,9 @@ under NAME.USER.`,
 				}
 				all, err := listDevices(c, v, user, a.dir, now)
 				if err != nil {
+					return err
+				}
+				if err := used(c, b, user, all); err != nil {
 					return err
 				}
 				return a.print(c, all, func(t *tabwriter.Writer) { printDevices(t, all) })
@@ -67,12 +70,13 @@ func listDevices(c *cobra.Command, v *users.View, user, dir string, now time.Tim
 }
 
 func printDevices(t *tabwriter.Writer, all []deviceInfo) {
-	fmt.Fprintln(t, "USER\tNAME\tSTATE\tEXPIRES\tADDRESSES\tCERTIFICATE")
+	fmt.Fprintln(t, "USER\tNAME\tSTATE\tEXPIRES\tADDRESSES\tLAST SEEN\tIN\tOUT\tCERTIFICATE")
 	for _, d := range all {
 		certificate := "none"
 		if d.Certificate != nil {
 			certificate = fmt.Sprintf("%s, ends %s", d.Certificate.State, d.Certificate.Expires.Format(time.DateOnly))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", d.User, d.Name, d.State, day(d.Expires), d.addresses(), certificate)
+		in, out := d.carried()
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.User, d.Name, d.State, day(d.Expires), d.addresses(), d.seen(), in, out, certificate)
 	}
 }

@@ -20,7 +20,7 @@ func deviceShowCommand() *cobra.Command {
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			now := time.Now()
-			return d.view(c, func(v *users.View) error {
+			return d.view(c, func(v *users.View, b *users.Book) error {
 				device, err := v.FindDevice(d.user, args[0])
 				if err != nil {
 					return err
@@ -33,6 +33,11 @@ func deviceShowCommand() *cobra.Command {
 				if there {
 					i.Certificate = &certificate
 				}
+				one := []deviceInfo{i}
+				if err := used(c, b, d.user, one); err != nil {
+					return err
+				}
+				i = one[0]
 				return d.print(c, i, func(t *tabwriter.Writer) { showDevice(t, i) })
 			})
 		},
@@ -46,6 +51,8 @@ func showDevice(t *tabwriter.Writer, d deviceInfo) {
 	if a := d.addresses(); a != "" {
 		fmt.Fprintf(t, "addresses:\t%s\n", a)
 	}
+	in, out := d.carried()
+	fmt.Fprintf(t, "last seen:\t%s\nfrom it:\t%s\nto it:\t%s\n", d.seen(), in, out)
 	fmt.Fprintf(t, "common name:\t%s\n", d.CommonName)
 	if d.Certificate == nil {
 		fmt.Fprintf(t, "certificate:\tnone; culvert device renew makes one\n")

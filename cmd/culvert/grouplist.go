@@ -17,7 +17,7 @@ func groupListCommand() *cobra.Command {
 		Example: "  culvert group list --dir /etc/culvert",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.view(c, func(v *users.View) error {
+			return a.view(c, func(v *users.View, _ *users.Book) error {
 				all := []groupInfo{}
 				for g := range v.Groups() {
 					all = append(all, groupInfoOf(v, g))

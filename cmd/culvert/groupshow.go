@@ -18,7 +18,7 @@ func groupShowCommand() *cobra.Command {
 		Example: "  culvert group show staff --dir /etc/culvert",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.view(c, func(v *users.View) error {
+			return a.view(c, func(v *users.View, _ *users.Book) error {
 				g, err := v.FindGroup(args[0])
 				if err != nil {
 					return err

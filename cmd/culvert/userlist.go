@@ -20,7 +20,7 @@ func userListCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
-			return a.view(c, func(v *users.View) error {
+			return a.view(c, func(v *users.View, _ *users.Book) error {
 				all := []userInfo{}
 				for u := range v.Users() {
 					all = append(all, infoOf(v, u, now))

@@ -20,12 +20,15 @@ func userShowCommand() *cobra.Command {
 		Example: "  culvert user show alice --dir /etc/culvert",
 		Args:    one("name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.view(c, func(v *users.View) error {
+			return a.view(c, func(v *users.View, b *users.Book) error {
 				u, err := v.FindUser(args[0])
 				if err != nil {
 					return err
 				}
 				i := infoOf(v, u, time.Now())
+				if err := used(c, b, u.Name, i.Devices); err != nil {
+					return err
+				}
 				return a.print(c, i, func(t *tabwriter.Writer) { showUser(t, v, u, i) })
 			})
 		},
