@@ -7,7 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"net/netip"
+	"sync"
 	"time"
 
 	"culvert/access"
@@ -25,6 +25,7 @@ type Accounts struct {
 	Directory *users.Directory
 	store     store.Store
 	devices   *devices.Decider // of the server that was joined last
+	meter     *meter           // of that one, too
 	log       *slog.Logger
 	changed   chan struct{} // has a value when the directory changed and nobody looked since
 }
@@ -67,14 +68,16 @@ func (a *Accounts) Join(o *server.Options, d Directories, shared bool) error {
 		Sources: append([]auth.Source{local}, d.Sources...), Browser: d.Browser,
 	})
 	a.devices = devices.NewDecider(a.Directory, shared, time.Now)
+	a.meter = newMeter(a.Directory, records, a.log)
 	o.Deciders = append(o.Deciders, a.devices)
-	o.Kept = func(address netip.Addr) bool { return a.Directory.View().ByAddress(address) != nil }
+	o.Kept = a.Directory.Keeps
 	o.People.Barred, o.People.Terms = a.barred, a.terms
 	return nil
 }
 
 // Happened takes each event of the server that was joined last.
 func (a *Accounts) Happened(e server.Event) {
+	a.meter.happened(e)
 	if e, ok := e.(server.Ended); ok {
 		a.devices.Gone(e.Number)
 	}
@@ -107,28 +110,34 @@ const (
 	expires = 10 * time.Second
 )
 
-// Run follows the store until ctx ends, and calls review (server.Server.Review) after each
-// change.
-func (a *Accounts) Run(ctx context.Context, review func()) {
+// Server is what Run needs of the server that was joined last.
+type Server interface {
+	// Review is server.Server's.
+	Review()
+	// Clients are those that are in.
+	Clients() []server.ClientStatus
+}
+
+// Run follows the store until ctx ends, has the server review its clients after each
+// change, and keeps what devices carry.
+func (a *Accounts) Run(ctx context.Context, s Server) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	followed := make(chan struct{})
-	go func() {
-		defer close(followed)
-		a.follow(ctx)
-	}()
+	var others sync.WaitGroup
+	others.Go(func() { a.follow(ctx) })
+	others.Go(func() { a.meter.run(ctx, s.Clients) })
 	tick := time.NewTicker(expires)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			<-followed
+			others.Wait()
 			return
 		case <-a.changed:
-			review()
+			s.Review()
 			time.Sleep(pause)
 		case <-tick.C:
-			review()
+			s.Review()
 		}
 	}
 }

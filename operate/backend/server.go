@@ -104,6 +104,9 @@ func (s *Server) Disconnect(number uint64, message string) error {
 // Restart is Backend's.
 func (s *Server) Restart() { s.role.Restart() }
 
+// Clients are the role's.
+func (s *Server) Clients() []server.ClientStatus { return s.role.Clients() }
+
 // Review is the role's.
 func (s *Server) Review() { s.role.Review() }
 

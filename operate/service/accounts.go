@@ -30,8 +30,8 @@ func (a acquainted) happened(e server.Event) {
 	}
 }
 
-// follow has review called when the people change, until stop is called.
-func (a acquainted) follow(review func()) (stop func()) {
+// follow has a server review its clients when the people change, until stop is called.
+func (a acquainted) follow(s accounts.Server) (stop func()) {
 	if a.Accounts == nil {
 		return func() {}
 	}
@@ -39,7 +39,7 @@ func (a acquainted) follow(review func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.Run(ctx, review)
+		a.Run(ctx, s)
 	}()
 	return func() {
 		end()

@@ -123,7 +123,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 		stop()
 		return opened{}, err
 	}
-	return opened{role: s, stop: inTurn(know.follow(s.Review), stop)}, nil
+	return opened{role: s, stop: inTurn(know.follow(s), stop)}, nil
 }
 
 // checkers are who decides about a server's clients besides its programs.

@@ -19,6 +19,7 @@ func TestNamesInText(t *testing.T) {
 		want  string
 	}{
 		"two devices":   {Replaced{About: About{Name: evil, Remote: at}, By: by, Silent: 9 * time.Second}, "is connected from 192.0.2.1:1, and now from 192.0.2.2:2: the same profile on two devices?"},
+		"once more":     {Replaced{About: About{Name: evil, Remote: at}, By: by, Silent: 9 * time.Second, Again: true}, "level=INFO msg=\"client is cut off again"},
 		"back":          {Replaced{About: About{Name: evil, Remote: at}, By: by, Silent: time.Minute}, "level=INFO msg=\"client is back"},
 		"taken address": {BadSource{Reason: SourceTaken, Owner: evil}, "that address belongs to"},
 	} {

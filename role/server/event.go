@@ -121,6 +121,8 @@ type Replaced struct {
 	About
 	By     netip.AddrPort
 	Silent time.Duration
+	// Again: that the profile is on two devices was asked not long ago.
+	Again bool
 }
 
 // AddressClaimed is a client that is cut off because its address is Owner's own, by

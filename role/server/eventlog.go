@@ -99,6 +99,10 @@ func (e Replaced) log(l *slog.Logger) {
 		l.Info("client is back from another address, after it was silent; its session before is over", "client", e.Name, "from", e.Remote, "now", e.By, "silent", e.Silent.Round(time.Second))
 		return
 	}
+	if e.Again {
+		l.Info("client is cut off again by another one of its name", "client", e.Name, "from", e.Remote, "now", e.By)
+		return
+	}
 	l.Warn(fmt.Sprintf("%s is connected from %v, and now from %v: the same profile on two devices? The connection before is cut off; give each device a profile of its own, or allow it with `duplicate-cn`", printable.Name(e.Name), e.Remote, e.By))
 }
 

@@ -24,6 +24,7 @@ type roster struct {
 	guard      *policy.Guard // nil: none
 	duplicates atomic.Bool   // duplicate-cn
 	report     func(Event)
+	twins      twins
 }
 
 // seek waits for an address for a client, if that takes time, and then calls next on
@@ -207,7 +208,8 @@ func (r *roster) replaceNamesake(c *client) {
 		return
 	}
 	now := time.Now()
-	r.report(Replaced{About: before.about(now), By: c.Path().Remote, Silent: now.Sub(before.Data.LastReceived())})
+	silent := now.Sub(before.Data.LastReceived())
+	r.report(Replaced{About: before.about(now), By: c.Path().Remote, Silent: silent, Again: silent < backAfter && r.twins.again(c.name, now)})
 	r.book.Yield(before.holder)
 	r.table.remove(before)
 	before.giveWay()
