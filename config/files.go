@@ -76,6 +76,7 @@ func (l *fileLines) readAll() {
 		{"http-proxy-user-pass", "", l.Link.HTTPProxyUserPass},
 		{"socks-proxy", "", l.Link.SOCKSProxy.login()},
 		{"crl-verify", "X509 CRL", l.Trust.CRLVerify},
+		{"policy", "", l.policy()},
 		{"secret", staticKeyBlock, l.Trust.Secret},
 		{"dh", "DH PARAMETERS", l.dhParameters()},
 	}
@@ -97,6 +98,14 @@ func (l *fileLines) dhParameters() *File {
 		return nil
 	}
 	return l.dh
+}
+
+// policy is the file of `policy`, which only a server reads.
+func (l *fileLines) policy() *File {
+	if l.Mode != ModeServer {
+		return nil
+	}
+	return l.Server.Policy
 }
 
 // tokenSecret is the file of auth-gen-token-secret, which nothing reads without

@@ -208,6 +208,7 @@ pkcs11-protected-authentication 0
 pkcs11-providers p.so
 pkcs12 f.p12
 plugin /usr/lib/openvpn/openvpn-plugin-down-root.so /bin/true
+policy /etc/culvert/policy
 port 1194
 port-share localhost 443
 preresolve

@@ -32,7 +32,7 @@ func init() {
 			verify-client-cert client-cert-not-required x509-username-field username-as-common-name force-tls-key-material-export
 			tls-verify tls-export-cert x509-track tls-crypt-v2-verify tls-crypt-v2-max-age
 			auth-user-pass-verify auth-user-pass-optional auth-gen-token auth-gen-token-secret client-crresponse
-			client-connect client-disconnect learn-address tmp-dir`,
+			client-connect client-disconnect learn-address tmp-dir policy`,
 	} {
 		for _, name := range strings.Fields(names) {
 			reloads[name] = when
@@ -139,6 +139,8 @@ func setAtStart(c, to *Config, name string) bool {
 	switch name {
 	case "duplicate-cn":
 		return c.Server.PoolPersist != "" // it decides whether addresses are remembered
+	case "policy":
+		return (c.Server.Policy == nil) != (to.Server.Policy == nil) // packets are judged from the start on, or never
 	case "learn-address", "max-routes-per-client":
 		return c.Adapter.DevType == DevTap // they are for what is on the Ethernet by now
 	case "up", "down", "route-up", "route-pre-down", "ipchange", "dns-updown", "script-security":

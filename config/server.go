@@ -30,7 +30,8 @@ type Server struct {
 	AllowLAN            bool          // in user space, clients reach the networks of the host's interfaces
 	VLANTagging         bool
 	VLANAccept          VLANAccept
-	VLANPVID            int // 1
+	VLANPVID            int   // 1
+	Policy              *File // who may reach what; nil: nothing is forbidden
 	ClientConfigDir     string
 	CCDExclusive        bool
 	ClientConnect       []string // program and arguments, as the two below

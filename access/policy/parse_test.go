@@ -190,8 +190,8 @@ func TestSettings(t *testing.T) {
 
 // TestAbout lists the rules about a client.
 func TestAbout(t *testing.T) {
-	p := compiled(t, "deny user bob to 10.1.0.0/16 tcp/22\nallow group staff with user bob\n")
-	want := []Line{{1, false, true, "10.1.0.0/16"}, {2, true, false, "group staff"}, {2, true, true, "group staff"}}
+	p := compiled(t, "deny user bob to 10.1.0.0/16 tcp/22 udp/1-9 icmp proto/47\nallow group staff with user bob\n")
+	want := []Line{{1, false, true, "10.1.0.0/16", " tcp/22 udp/1-9 icmp proto/47"}, {2, true, false, "group staff", ""}, {2, true, true, "group staff", ""}}
 	if got := p.About(whoOf("bob")); !slices.Equal(got, want) {
 		t.Errorf("%v", got)
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,21 @@ func ports(text string) (list []Ports, is bool, err error) {
 	}
 	p.From, p.To = uint16(from), uint16(to)
 	return []Ports{p}, true, nil
+}
+
+// String writes p as in a file.
+func (p Ports) String() string {
+	if p.proto == other {
+		return fmt.Sprintf("proto/%d", p.From)
+	}
+	name := [...]string{tcp: "tcp", udp: "udp", icmp: "icmp"}[p.proto]
+	switch {
+	case p.From == 0 && p.To == 65535:
+		return name
+	case p.From == p.To:
+		return fmt.Sprintf("%s/%d", name, p.From)
+	}
+	return fmt.Sprintf("%s/%d-%d", name, p.From, p.To)
 }
 
 // protoPorts are all packets of a protocol by its number.

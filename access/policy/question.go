@@ -188,6 +188,12 @@ func whoIs(party Party, groups []string, d Directory) (w Who, err error) {
 	return w, nil
 }
 
+// Named returns the client that a name stands for: a user's, or DEVICE.USER; groups are
+// those that it is in, nil for those that the directory knows.
+func Named(name string, groups []string, d Directory) (Who, error) {
+	return whoIs(Party{Kind: User, Name: name}, groups, d)
+}
+
 // Ask answers a question. It fails if the question names somebody whom the directory does
 // not have.
 func (p *Policy) Ask(q Question, d Directory) (Answer, error) {

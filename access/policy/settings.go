@@ -59,18 +59,19 @@ func routeOption(n netip.Prefix) string {
 type Line struct {
 	Number int
 	Allow  bool
-	Opens  bool // the client opens connections by it; else others do, to the client
-	Text   string
+	Opens  bool   // the client opens connections by it; else others do, to the client
+	Text   string // the other side
+	Ports  string // " tcp/443 udp/53"; "" for all
 }
 
 // About returns the rules that are about a client, in their order.
 func (p *Policy) About(who Who) (all []Line) {
 	for _, r := range p.file.rules {
 		if who.is(r.from) {
-			all = append(all, Line{r.line, r.allow, true, list(r.to)})
+			all = append(all, Line{r.line, r.allow, true, list(r.to), portList(r.ports)})
 		}
 		if who.is(r.to) {
-			all = append(all, Line{r.line, r.allow, false, list(r.from)})
+			all = append(all, Line{r.line, r.allow, false, list(r.from), portList(r.ports)})
 		}
 	}
 	return all
@@ -78,6 +79,22 @@ func (p *Policy) About(who Who) (all []Line) {
 
 // Allows returns what holds where no rule does.
 func (p *Policy) Allows() bool { return p.file.allow }
+
+// portList writes ports as in a file, each with a space before it, as far as they fit on a
+// line.
+func portList(all []Ports) (text string) {
+	if len(all) == len(everyPort) && all[0] == everyPort[0] && all[3] == everyPort[3] {
+		return ""
+	}
+	const most = 8
+	for i, p := range all {
+		if i == most {
+			return fmt.Sprintf("%s and %d more", text, len(all)-most)
+		}
+		text += " " + p.String()
+	}
+	return text
+}
 
 // list writes parties, as far as they fit on a line.
 func list(parties []Party) (text string) {

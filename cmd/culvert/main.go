@@ -177,7 +177,7 @@ both by itself.`,
 		DisableSuggestions: true, // inPlainWords has its own
 	}
 	root.AddCommand(initCommand(), adoptCommand(), serveCommand(me), renewCommand(), authorityCommand(), clientCommand(), exportCommand(), importCommand(), backupCommand(), userCommand(), deviceCommand(), groupCommand(), revokeCommand(), connectCommand(me), pairCommand(), hubCommand(), cleanupCommand(), demoCommand(), installCommand(), uninstallCommand(),
-		containerCommand(me), healthCommand(), statusCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), doctorCommand(), manCommand(), versionCommand())
+		containerCommand(me), healthCommand(), statusCommand(), serversCommand(), disconnectCommand(), reconnectCommand(), useCommand(), launchCommand(), traceCommand(), captureCommand(), pushUpdateCommand(), swarmCommand(), checkCommand(), policyCommand(), doctorCommand(), manCommand(), versionCommand())
 	root.SetVersionTemplate("{{.Version}}")
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()

@@ -90,6 +90,12 @@ func (o *opened) adopt(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	unpoliced, err := o.policing.Adopt(c)
+	if err != nil {
+		undo()
+		return err
+	}
+	undo = inTurn(unpoliced, undo)
 	if a, ok := o.role.(adopter); ok {
 		if err := a.Adopt(c); err != nil {
 			undo()

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"culvert/config"
@@ -91,8 +92,8 @@ func reads(c *config.Config, own privsep.Reads, more map[string]bool) privsep.Re
 }
 
 // named reports whether a file is one that c's role reads again: those of
-// client-config-dir, a server's certificate, which may be renewed, and the login that
-// auth-nocache has it forget.
+// client-config-dir, a server's certificate, which may be renewed, the login that
+// auth-nocache has it forget, and the policy.
 func named(c *config.Config, name string) bool {
 	if dir := c.Server.ClientConfigDir; dir != "" && filepath.Dir(name) == filepath.Clean(dir) {
 		info, err := os.Lstat(name)
@@ -101,8 +102,9 @@ func named(c *config.Config, name string) bool {
 	if own := c.Trust.Cert; c.Mode == config.ModeServer && own != nil && own.Name != "" && !own.Inline && name == c.Path(own.Name) {
 		return true
 	}
-	f := c.Login.UserPass
-	return f != nil && f.Name != "" && !f.Inline && name == c.Path(f.Name)
+	return slices.ContainsFunc([]*config.File{c.Login.UserPass, c.Server.Policy}, func(f *config.File) bool {
+		return f != nil && f.Name != "" && !f.Inline && name == c.Path(f.Name)
+	})
 }
 
 // forget removes the socket that a worker left.

@@ -19,6 +19,7 @@ import (
 	"culvert/operate/console"
 	"culvert/operate/management"
 	"culvert/operate/people"
+	"culvert/operate/policing"
 	"culvert/role/client"
 	"culvert/role/p2p"
 	"culvert/role/profile"
@@ -37,6 +38,7 @@ type opened struct {
 	stop     func()
 	programs *hostPrograms // for this host's adapter; nil: there are none
 	chosen   *chooser      // for the proxies of user space; nil: all of theirs uses the tunnel
+	policing *policing.Policing
 }
 
 // roles makes the role of a configuration, for one run of it.
@@ -109,13 +111,21 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	stop = inTurn(recorded, stop)
 	o := server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
-		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Ready: r.serving, Plugins: plugins, Checkers: r.checkers(),
+		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Plugins: plugins, Checkers: r.checkers(),
 	}
 	know, err := r.join(c, &o)
 	if err != nil {
 		stop()
 		return opened{}, err
 	}
+	rules, err := rulesOf(c, r, know)
+	if err != nil {
+		stop()
+		return opened{}, err
+	}
+	rules.Join(&o)
+	ready, unpoliced := policed(c, r, rules)
+	o.Ready, stop = ready, inTurn(unpoliced, stop)
 	p := r.process()
 	p.Client = eachOf(clients, know.happened)
 	s, err := backend.NewServer(c, o, p)
@@ -123,7 +133,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 		stop()
 		return opened{}, err
 	}
-	return opened{role: s, stop: inTurn(know.follow(s), stop)}, nil
+	return opened{role: s, stop: inTurn(know.follow(policedServer{s, rules}), stop), policing: rules}, nil
 }
 
 // checkers are who decides about a server's clients besides its programs.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"culvert/access/auth"
+	"culvert/access/policy"
 	"culvert/config"
 	"culvert/role/profile"
 	"culvert/role/server/admission"
@@ -52,6 +54,11 @@ func newKeyless(c *config.Config, o Options) (r *rules, trust *profile.Trust, er
 		return nil, nil, err
 	}
 	r = &rules{cfg: c}
+	if f := c.Server.Policy; f != nil {
+		if _, err := policy.Parse(cmp.Or(f.Name, "<policy>"), f.Text); err != nil {
+			return nil, nil, err
+		}
+	}
 	if r.armour, err = profile.Armour(c); err != nil {
 		return nil, nil, err
 	}
