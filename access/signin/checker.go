@@ -65,9 +65,9 @@ func New(o Options) *Checker {
 }
 
 // inForce reports whether anybody has to sign in: there are users, or a directory that
-// knows some.
+// knows some, or everybody has to, whoever there is.
 func (c *Checker) inForce(v *users.View) bool {
-	if v.Known() || c.o.Browser != nil {
+	if v.Known() || everyoneHasTo(v) || c.o.Browser != nil {
 		return true
 	}
 	for _, s := range c.o.Sources {

@@ -127,8 +127,7 @@ func (g *guard) guess(now time.Time, f from) time.Duration {
 	return 0
 }
 
-// right gives back what a guess was charged. What is known of the user's own forgives all
-// wrong ones before.
+// right gives back what a guess was charged.
 func (g *guard) right(now time.Time, f from) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -136,7 +135,12 @@ func (g *guard) right(now time.Time, f from) {
 	for _, b := range all {
 		b.guesses = max(0, b.guesses-1)
 	}
-	if f.own != "" {
-		delete(g.known, f.user+"\x00"+f.own)
-	}
+}
+
+// forgive forgets the wrong guesses of the user's own device or place, once the user has
+// shown everything: a password that is right says nothing of the codes that follow it.
+func (g *guard) forgive(f from) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.known, f.user+"\x00"+f.own)
 }

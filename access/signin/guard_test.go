@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"culvert/access/auth"
+	"culvert/access/users"
 )
 
 // TestStrangersDoNotLockOut: strangers' wrong passwords slow down strangers, from
@@ -137,5 +139,34 @@ func TestWaitingIsBounded(t *testing.T) {
 	}
 	if l, err := w.take(client("", "alice", "CRV1::"+first+"::1"), start); l != nil || err == nil {
 		t.Error("the oldest is still there")
+	}
+}
+
+// TestCodesAreNotGuessed: who has a password and a device of the user is slowed down at
+// the codes, however often the password is right.
+func TestCodesAreNotGuessed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, people(t))
+		synctest.Wait()
+		slowed := 0
+		for i := range 100 {
+			v := w.check(client("phone.cleo", "cleo", "SCRV1:"+b64("battery staple")+":"+b64(fmt.Sprintf("%06d", i))))
+			if strings.HasPrefix(v.Reason, "too many wrong passwords or codes") {
+				slowed++
+			}
+		}
+		if slowed < 80 {
+			t.Errorf("slowed down %d times of 100", slowed)
+		}
+	})
+}
+
+func b64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// TestEveryoneBeforeAnybody: what everyone has to show counts before there is a user, too.
+func TestEveryoneBeforeAnybody(t *testing.T) {
+	w := newWorld(t, map[string]any{"groups/everyone": users.Group{Name: "everyone", Require: []users.Way{{users.Password}}}})
+	if v := w.check(client("old-client", "", "")); v.OK {
+		t.Errorf("%+v", v)
 	}
 }

@@ -231,6 +231,7 @@ func (c *Checker) enter(ctx context.Context, l *login) error {
 	if len(l.done) == 0 {
 		return nil
 	}
+	c.guard.forgive(c.from(ctx, l, c.o.Now()))
 	if err := notePlace(ctx, c.o.Store, l.name, l.request.Source, c.o.Now()); err != nil {
 		c.o.Log.Warn("where a user signs in from cannot be noted: from there they may be slowed down by others' wrong passwords", "user", l.name, "error", err)
 	}
