@@ -19,6 +19,8 @@ type Request struct {
 	Username, Password string
 	// CommonName is that of the client's certificate, which is good; "" without one.
 	CommonName string
+	// Device: that certificate is one of a user's device (pki.IsDevice).
+	Device bool
 	// Token is what the client showed for a login that was checked before, and is good;
 	// nil: none. Then Password says nothing.
 	Token *Token

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -67,6 +68,24 @@ func (a *Authority) IssueClient(rand io.Reader, now time.Time, name string, life
 		t.KeyUsage = x509.KeyUsageDigitalSignature
 		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	})
+}
+
+// deviceUnit is the organizational unit in the certificates of users' devices, by which a
+// server knows them whose records it has lost.
+const deviceUnit = "device"
+
+// IssueDevice is IssueClient for the device of a user that the server keeps a record of.
+func (a *Authority) IssueDevice(rand io.Reader, now time.Time, name string, lifetime time.Duration) (Pair, error) {
+	return a.issue(rand, now, name, lifetime, func(t *x509.Certificate) {
+		t.KeyUsage = x509.KeyUsageDigitalSignature
+		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		t.Subject.OrganizationalUnit = []string{deviceUnit}
+	})
+}
+
+// IsDevice reports whether a certificate is that of a user's device.
+func IsDevice(cert *x509.Certificate) bool {
+	return slices.Contains(cert.Subject.OrganizationalUnit, deviceUnit)
 }
 
 func (a *Authority) issue(rand io.Reader, now time.Time, name string, lifetime time.Duration, shape func(*x509.Certificate)) (Pair, error) {

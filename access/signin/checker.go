@@ -88,10 +88,13 @@ func everyoneHasTo(v *users.View) bool {
 // Check implements auth.Checker.
 func (c *Checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pending)) auth.Verdict {
 	v := c.o.Directory.View()
+	standing := v.Standing(r.CommonName, r.Username)
+	if r.Device && standing.Device == nil { // else whoever was disabled would come in when records are lost
+		return c.verdict(r, &refusal{"this device is not known here any more; ask for another profile", errUnknownDevice})
+	}
 	if !c.inForce(v) {
 		return auth.Verdict{OK: true}
 	}
-	standing := v.Standing(r.CommonName, r.Username)
 	switch {
 	case r.Token != nil:
 		return c.again(standing, r)
@@ -110,6 +113,8 @@ func (c *Checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pen
 	}
 	return auth.Verdict{OK: true, User: l.name, Remember: len(l.done) > 0, Lines: l.person.Lines}
 }
+
+var errUnknownDevice = errors.New("the certificate is one of a user's device, and there is no record of that device: it was removed, or the store is not the one it was added to")
 
 // refusal is why a client may not come in.
 type refusal struct {

@@ -246,3 +246,25 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// TestDeviceWithoutRecord: a device whose record is gone does not come in as a client
+// without a user, also where there is no user at all.
+func TestDeviceWithoutRecord(t *testing.T) {
+	for name, records := range map[string]map[string]any{"others": people(t), "nobody": nil} {
+		w := newWorld(t, records)
+		device := func(r *auth.Request) { r.Device = true }
+		if v := w.check(client("old.gone", "", "", device)); v.OK || v.Err != nil {
+			t.Errorf("%s: %+v", name, v)
+		}
+		if v := w.check(client("old.gone", "alice", "", device, func(r *auth.Request) { r.Token = new(auth.Token) })); v.OK {
+			t.Errorf("%s, with a token: %+v", name, v)
+		}
+		if v := w.check(client("plain", "", "")); !v.OK {
+			t.Errorf("%s, a client without a user: %+v", name, v)
+		}
+	}
+	w := newWorld(t, people(t))
+	if v := w.check(client("laptop.bert", "", "", func(r *auth.Request) { r.Device = true })); !v.OK {
+		t.Errorf("a device that is known: %+v", v)
+	}
+}

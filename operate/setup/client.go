@@ -27,6 +27,8 @@ type ClientOptions struct {
 	Rand io.Reader  // cryptographically secure
 	Ask  Passphrase // of the authority's key; nil: nobody knows it
 
+	// Device: the client is a user's device, of which the server has a record.
+	Device bool
 	// SignIn is what the profile has its user asked for; the zero value: nothing.
 	SignIn SignIn
 }
@@ -77,7 +79,11 @@ func (o ClientOptions) files() (text []byte, files []file, err error) {
 
 // issue makes a certificate, and the profile that holds it.
 func (o ClientOptions) issue(s server) (text []byte, client pki.Pair, err error) {
-	if client, err = s.issuer.IssueClient(o.Rand, o.Now, o.Name, 0); err != nil {
+	issue := s.issuer.IssueClient
+	if o.Device {
+		issue = s.issuer.IssueDevice
+	}
+	if client, err = issue(o.Rand, o.Now, o.Name, 0); err != nil {
 		return nil, client, err
 	}
 	key, err := s.controlKey(o.Rand, o.Now)

@@ -71,7 +71,7 @@ func (d Devices) add(ctx context.Context, n NewDevice) (*AddedDevice, error) {
 // certify makes a certificate and profile for a device that was added. Certificates that a
 // removed device of its name had stay revoked.
 func (d Devices) certify(record *users.Device, ask SignIn, out string) ([]byte, error) {
-	o := ClientOptions{Dir: d.Dir, Name: record.CommonName, Out: out, Now: d.Now, Rand: d.Rand, Ask: d.Ask, SignIn: ask}
+	o := ClientOptions{Dir: d.Dir, Name: record.CommonName, Out: out, Now: d.Now, Rand: d.Rand, Ask: d.Ask, Device: true, SignIn: ask}
 	before, there, err := Client(d.Dir, record.CommonName, d.Now)
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (d Devices) Renew(ctx context.Context, n RenewDevice) (*Renewal, error) {
 		return fail(fmt.Errorf("%s was revoked, and a new profile would let it in again; if you want that, add --let-in-again; if not, remove it: culvert device remove %s --user %s --dir %s",
 			record.CommonName, n.Name, n.User, shell(d.Dir)))
 	}
-	r, err := RenewClientOptions{ClientOptions: ClientOptions{Dir: d.Dir, Name: record.CommonName, Out: n.Out, Now: d.Now, Rand: d.Rand, Ask: d.Ask, SignIn: ask},
+	r, err := RenewClientOptions{ClientOptions: ClientOptions{Dir: d.Dir, Name: record.CommonName, Out: n.Out, Now: d.Now, Rand: d.Rand, Ask: d.Ask, Device: true, SignIn: ask},
 		RevokeOld: n.RevokeOld, LetInAgain: n.LetInAgain}.renew()
 	if err != nil {
 		return fail(err)

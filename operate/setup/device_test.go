@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"culvert/access/pki"
 	"culvert/access/users"
 	"culvert/config"
 	"culvert/host/process"
@@ -52,6 +53,9 @@ func TestDeviceProfiles(t *testing.T) {
 		}
 		if (c.Login.UserPass != nil) != (want != "") || !strings.Contains(string(added.Profile), want) || strings.Contains(want, "static") != strings.Contains(string(added.Profile), "\nstatic-challenge") {
 			t.Errorf("%s:\n%s", user, added.Profile)
+		}
+		if certs, err := loadRecord(d.Dir, "phone."+user); err != nil || !pki.IsDevice(certs[0]) {
+			t.Errorf("the certificate does not say that it is a device's: %v", err)
 		}
 		if all, _, err := Clients(d.Dir, d.Now); err != nil || all[0].State != Valid {
 			t.Errorf("%v, %v", all, err)

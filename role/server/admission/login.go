@@ -12,6 +12,7 @@ import (
 	"culvert/access"
 	"culvert/access/auth"
 	"culvert/access/hooks"
+	"culvert/access/pki"
 	"culvert/config"
 	"culvert/internal/printable"
 	"culvert/role/profile"
@@ -174,7 +175,7 @@ func (v *Visit) request(now time.Time, h *session.Hello, state auth.TokenState) 
 	v.answers = make(chan string, 4)
 	v.tellLogin(now, h, state)
 	return &auth.Request{
-		Username: h.Username, Password: h.Password, CommonName: certified(v.Identity()), Remote: v.door.Remote(), Source: session.Source(v.door.Remote().Addr()), Answers: v.answers,
+		Username: h.Username, Password: h.Password, CommonName: certified(v.Identity()), Device: showsDevice(h.TLS.PeerCertificates), Remote: v.door.Remote(), Source: session.Source(v.door.Remote().Addr()), Answers: v.answers,
 		Number: v.number, Key: v.handshakes - 1, Renewal: v.handshakes > 1,
 		Methods: strings.Split(h.PeerInfo["IV_SSO"], ","),
 		Env:     v.Applicant().Env,
@@ -188,6 +189,9 @@ func certified(id *access.Identity) string {
 	}
 	return id.CommonName
 }
+
+// showsDevice reports whether a client's certificate is one of a user's device.
+func showsDevice(chain []*x509.Certificate) bool { return len(chain) > 0 && pki.IsDevice(chain[0]) }
 
 // tell notes what programs are told about the client, whose hello is h, before anybody is
 // asked about it: its certificates, and what it says of itself (manual, "Environmental
