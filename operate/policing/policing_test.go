@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,24 +156,25 @@ func TestRun(t *testing.T) {
 	write("deny everyone to 10.1.0.0/16\n")
 	synctest.Test(t, func(t *testing.T) {
 		o := opens(t, configured(name, "deny everyone to 10.1.0.0/16\n"))
-		reviews, refuse := 0, false
+		var reviews atomic.Int32
+		var refuse atomic.Bool
 		ctx, end := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			o.Run(ctx, func(name string) ([]byte, error) {
-				if refuse {
+				if refuse.Load() {
 					return nil, errors.New("not now")
 				}
 				return os.ReadFile(name)
-			}, func() { reviews++ })
+			}, func() { reviews.Add(1) })
 		}()
-		after := func(reaches1, reaches2 bool, wantReviews int, text string) {
+		after := func(reaches1, reaches2 bool, wantReviews int32, text string) {
 			t.Helper()
 			time.Sleep(4 * lookInterval)
 			synctest.Wait()
-			if o.reaches(t, "10.1.2.3") != reaches1 || o.reaches(t, "10.2.0.1") != reaches2 || reviews != wantReviews || !o.log.has(text) {
-				t.Errorf("%v %v, %d reviews, %s", o.reaches(t, "10.1.2.3"), o.reaches(t, "10.2.0.1"), reviews, o.log.String())
+			if o.reaches(t, "10.1.2.3") != reaches1 || o.reaches(t, "10.2.0.1") != reaches2 || reviews.Load() != wantReviews || !o.log.has(text) {
+				t.Errorf("%v %v, %d reviews, %s", o.reaches(t, "10.1.2.3"), o.reaches(t, "10.2.0.1"), reviews.Load(), o.log.String())
 			}
 		}
 		after(false, true, 0, "")
@@ -182,10 +184,10 @@ func TestRun(t *testing.T) {
 		after(true, false, 1, ":2:1: ")
 		write("deny everyone to 10.1.0.0/16\n# better\n")
 		after(false, true, 2, "")
-		refuse = true
+		refuse.Store(true)
 		write("deny everyone to 10.2.0.0/16\n# more\n")
 		after(false, true, 2, "not now")
-		refuse = false
+		refuse.Store(false)
 		after(true, false, 3, "")
 		end()
 		<-done

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,11 +22,29 @@ import (
 
 const days = 24 * time.Hour
 
+// logged is a log in memory.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // ward is a server's directory that is watched in virtual time.
 type ward struct {
 	*testing.T
 	dir string
-	log bytes.Buffer
+	log logged
 	cfg *config.Config
 	// ahead is by how much the host's clock is.
 	ahead atomic.Int64
@@ -313,7 +332,7 @@ func TestNotOurs(t *testing.T) {
 		w.begin()
 		w.after(800 * days)
 		w.end()
-		if w.log.Len() > 0 {
+		if w.log.String() != "" {
 			t.Error(w.log.String())
 		}
 	})
