@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -83,34 +84,47 @@ func NewFile(path string) *File { return &File{path: path, size: maxSize} }
 func (f *File) Append(line []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	unlock, err := lock(f.path + ".lock")
-	if err != nil {
-		return fmt.Errorf("the audit log: %w", err)
+	for {
+		done, err := f.append(line)
+		if err != nil {
+			return fmt.Errorf("the audit log: %w", err)
+		}
+		if done {
+			return nil
+		}
 	}
-	defer unlock()
-	if err := f.moveAside(); err != nil {
-		return fmt.Errorf("the audit log: %w", err)
-	}
-	h, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("the audit log: %w", err)
-	}
-	_, err = h.Write(line)
-	if failed := h.Close(); err == nil {
-		err = failed
-	}
-	if err != nil {
-		return fmt.Errorf("the audit log: %w", err)
-	}
-	return nil
 }
 
-// moveAside renames a file that is large enough, and the older ones after it.
-func (f *File) moveAside() error {
-	info, err := os.Lstat(f.path)
-	if err != nil || info.Size() < f.size {
-		return nil // it is not there yet, or has room
+// append adds a line to the file that has the name now. done is false where that has
+// changed meanwhile, or it was so large that it moved aside.
+func (f *File) append(line []byte) (done bool, err error) {
+	h, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return false, err
 	}
+	defer h.Close()
+	if err := lock(h); err != nil {
+		return false, err
+	}
+	info, err := h.Stat()
+	if err != nil {
+		return false, err
+	}
+	if named, err := os.Lstat(f.path); err != nil || !os.SameFile(info, named) {
+		return false, nil // another process moved it aside
+	}
+	if info.Size() < f.size {
+		_, err = h.Write(line)
+		return err == nil, err
+	}
+	if runtime.GOOS == "windows" { // where what is open cannot be renamed
+		h.Close()
+	}
+	return false, f.moveAside()
+}
+
+// moveAside renames the file, and the older ones before it.
+func (f *File) moveAside() error {
 	for i := keep; i > 0; i-- {
 		from := f.path
 		if i > 1 {

@@ -58,7 +58,7 @@ func TestAppend(t *testing.T) {
 			t.Errorf("%s: others may read it: %v, %v", name, info, err)
 		}
 	}
-	if len(files) != 1+keep+1 { // and the lock
+	if len(files) != 1+keep {
 		t.Errorf("%d files: %v", len(files), files)
 	}
 	if lines < 100 || lines > 400 {

@@ -8,21 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock waits until no other process has a file locked, which is made if it is missing.
-func lock(path string) (unlock func(), err error) {
-	h, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
+// lock waits until no other process has a file locked. It ends when the file is closed.
+func lock(h *os.File) error {
 	for {
-		err = unix.Flock(int(h.Fd()), unix.LOCK_EX)
-		if err != unix.EINTR {
-			break
+		if err := unix.Flock(int(h.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			return err
 		}
 	}
-	if err != nil {
-		h.Close()
-		return nil, err
-	}
-	return func() { h.Close() }, nil
 }

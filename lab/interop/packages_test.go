@@ -107,11 +107,11 @@ func (n *netns) says(want string, argv ...string) {
 	}
 }
 
-// configured is what people have put into a server's directory. A server keeps its keys
-// and leases there, too.
+// configured is what people have put into a server's directory. A server keeps its keys,
+// leases, store and audit log there, too.
 func configured(n *netns) string {
 	n.t.Helper()
-	return n.output("sh", "-c", "find /etc/culvert -type f ! -name 'keys-*' ! -name ipp.txt -exec md5sum {} + | sort")
+	return n.output("sh", "-c", "find /etc/culvert -type f ! -name 'keys-*' ! -name ipp.txt ! -name store.db ! -name audit.log -exec md5sum {} + | sort")
 }
 
 // startsUnit starts what a unit would.
