@@ -175,6 +175,7 @@ mtu-test
 multihome
 mute 10
 mute-replay-warnings
+names vpn.example.org
 ncp-ciphers AES-256-GCM
 ncp-disable
 nice 1

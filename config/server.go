@@ -30,8 +30,9 @@ type Server struct {
 	AllowLAN            bool          // in user space, clients reach the networks of the host's interfaces
 	VLANTagging         bool
 	VLANAccept          VLANAccept
-	VLANPVID            int   // 1
-	Policy              *File // who may reach what; nil: nothing is forbidden
+	VLANPVID            int    // 1
+	Policy              *File  // who may reach what; nil: nothing is forbidden
+	Names               string // the domain in which clients have names that the server answers; "": none
 	ClientConfigDir     string
 	CCDExclusive        bool
 	ClientConnect       []string // program and arguments, as the two below

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"culvert/internal/domain"
 )
 
 // setServer makes this process a server of a network. The lease book works out the
@@ -187,5 +189,21 @@ func setPushConstraint(b *builder, d *call) error {
 		return err
 	}
 	b.Server.PushConstraint = netip.PrefixFrom(net, bits).Masked()
+	return nil
+}
+
+// defaultDomain is the one of `names`.
+const defaultDomain = "vpn"
+
+func setNames(b *builder, d *call) error {
+	b.Server.Names = defaultDomain
+	if len(d.args) == 0 {
+		return nil
+	}
+	name := strings.ToLower(strings.TrimSuffix(d.args[0], "."))
+	if ascii, err := domain.ASCII(name); err != nil || ascii != name {
+		return d.expected(d.args[0], "a domain, such as vpn or vpn.example.org")
+	}
+	b.Server.Names = name
 	return nil
 }

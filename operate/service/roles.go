@@ -111,7 +111,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	stop = inTurn(recorded, stop)
 	o := server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
-		Opened: r.enter(), KeysDir: r.keysDir(), Lists: r.lists(c), Plugins: plugins, Checkers: r.checkers(),
+		KeysDir: r.keysDir(), Lists: r.lists(c), Plugins: plugins, Checkers: r.checkers(),
 	}
 	know, err := r.join(c, &o)
 	if err != nil {
@@ -125,9 +125,11 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	}
 	rules.Join(&o)
 	ready, unpoliced := policed(c, r, rules)
-	o.Ready, stop = ready, inTurn(unpoliced, stop)
+	own := namesOf(c, r, &o)
+	o.Opened = own.before(c, r.enter())
+	o.Ready, stop = ready, inTurn(own.close, inTurn(unpoliced, stop))
 	p := r.process()
-	p.Client = eachOf(clients, know.happened)
+	p.Client = eachOf(clients, know.happened, own.happened)
 	s, err := backend.NewServer(c, o, p)
 	if err != nil {
 		stop()

@@ -61,7 +61,7 @@ func TestRightsComeBeforePackets(t *testing.T) {
 			return opener(nictest.New("tun", 1500), nil)(ctx, want)
 		}
 		var log logBuffer
-		s := must(server.New(parse(t, "server.conf", ours().serverConf("")), server.Options{Log: log.logger(), Open: open, Listen: listen(serverAddr), Opened: give}))(t)
+		s := must(server.New(parse(t, "server.conf", ours().serverConf("")), server.Options{Log: log.logger(), Open: open, Listen: listen(serverAddr), Opened: func(*server.Server) error { return give() }}))(t)
 		if err := s.Run(t.Context()); !errors.Is(err, errStay) || !device {
 			t.Errorf("server: %v, adapter open: %v", err, device)
 		}

@@ -25,7 +25,25 @@ func pushList(configured config.Server, book *lease.Book, c *client, terms *Term
 		name, _, _ := strings.Cut(o, " ")
 		return slices.Contains(terms.Without, name)
 	})
+	if terms.Names != "" {
+		options = withNames(options, terms.Names, book.Layout())
+	}
 	return ownPush(c.own, options, terms.Push, book.Ifconfig(c.holder))
+}
+
+// withNames has clients ask the server itself for names, in the place of other name
+// servers, and look names of one word up in its domain.
+func withNames(options []string, domain string, at *lease.Layout) []string {
+	options = slices.DeleteFunc(options, func(o string) bool {
+		return strings.HasPrefix(o, "dhcp-option DNS ") || strings.HasPrefix(o, "dhcp-option DNS6 ") || strings.HasPrefix(o, "dns server ")
+	})
+	v4, v6 := at.Server()
+	if v4.IsValid() {
+		options = append(options, "dhcp-option DNS "+v4.String())
+	} else if v6.IsValid() {
+		options = append(options, "dhcp-option DNS6 "+v6.String())
+	}
+	return append(options, "dhcp-option DOMAIN "+domain)
 }
 
 // ownPush applies push-reset, push-remove and push of a client's own file to what all

@@ -67,7 +67,7 @@ type Options struct {
 	Forward bool
 	// Opened, if not nil, is called when everything is open that needs rights, and
 	// before the first packet of a stranger is read. An error ends the server.
-	Opened func() error
+	Opened func(*Server) error
 	// Events, if not nil, is called for each event, in order for one client, on the
 	// goroutine where it happened. It must not block. Every client that is Entering
 	// is Ended before Run returns.
@@ -226,7 +226,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	defer s.endRules()
 	defer unfollow()
 	if s.opts.Opened != nil {
-		if err := s.opts.Opened(); err != nil {
+		if err := s.opts.Opened(s); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,9 @@ type Terms struct {
 	// Without are the names of options that are not pushed to it, though the configuration
 	// says so.
 	Without []string
+	// Names is the domain for which the server itself answers, and has the client ask it for
+	// all names; "": it does not.
+	Names string
 	// Up and Down are how much may come from it and go to it, in bits inside the tunnel; what
 	// is beyond that is dropped.
 	Up, Down limits.Rate
@@ -96,7 +99,7 @@ func (d *desk) termsOf(c *client) *Terms {
 }
 
 func (t *Terms) equal(u *Terms) bool {
-	return slices.Equal(t.Push, u.Push) && slices.Equal(t.Without, u.Without) && t.Up == u.Up && t.Down == u.Down
+	return slices.Equal(t.Push, u.Push) && slices.Equal(t.Without, u.Without) && t.Names == u.Names && t.Up == u.Up && t.Down == u.Down
 }
 
 // update tells a client what changed of what it was pushed.
