@@ -170,7 +170,8 @@ func unwrap(armour *wrap.Armour, packet []byte) (*wire.Control, wrap.Wrapper, *O
 	if err := wrapper.Unwrap(&c, packet); err != nil {
 		return nil, nil, nil, err
 	}
-	if c.Op == wire.PControlHardResetClientV2 && len(c.Payload) > 0 {
+	later := func(id wire.PacketID) bool { return id > 0 } // nobody has sent those to a newcomer
+	if c.Op == wire.PControlHardResetClientV2 && (len(c.Payload) > 0 || slices.ContainsFunc(c.Acks, later)) {
 		return nil, nil, nil, ErrNoReset
 	}
 	return &c, wrapper, &Opening{Client: c.Session, Metadata: metadata}, nil
