@@ -62,6 +62,14 @@ func (r *Refusal) Unwrap() error { return r.Cause }
 // Nameless is the name of clients without one, as in OpenVPN.
 const Nameless = "UNDEF"
 
+// Name returns a name as it is, and "" for Nameless.
+func Name(name string) string {
+	if name == Nameless {
+		return ""
+	}
+	return name
+}
+
 // Identity is what a client says about itself and shows.
 type Identity struct {
 	Name       string // common name, or user name; Nameless for none

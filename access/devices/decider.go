@@ -38,12 +38,8 @@ func NewDecider(d *users.Directory, shared bool, now func() time.Time) *Decider 
 
 // Decide implements access.Decider.
 func (d *Decider) Decide(_ context.Context, a *access.Applicant, s *config.PerClient) error {
-	name := a.CommonName
-	if name == access.Nameless {
-		name = ""
-	}
 	view := d.directory.View()
-	who := view.Standing(name, a.User)
+	who := view.Standing(access.Name(a.CommonName), a.User)
 	if err := who.Barred(d.now()); err != nil {
 		return &access.Refusal{Reason: err.Error()}
 	}

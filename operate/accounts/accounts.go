@@ -96,11 +96,7 @@ func (a *Accounts) terms(who *access.Applicant) server.Terms {
 
 // standing is what the directory knows of a client now.
 func (a *Accounts) standing(who *access.Applicant) users.Standing {
-	name := who.CommonName
-	if name == access.Nameless {
-		name = ""
-	}
-	return a.Directory.View().Standing(name, who.User)
+	return a.Directory.View().Standing(access.Name(who.CommonName), who.User)
 }
 
 // The pause after each look at all clients, so that many changes cost no more than a few,

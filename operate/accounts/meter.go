@@ -50,11 +50,7 @@ func (m *meter) happened(e server.Event) {
 
 // whose is a session, before it carried anything.
 func whose(a server.About) users.Carried {
-	c := users.Carried{Number: a.Number, CommonName: a.CommonName, User: a.User}
-	if c.CommonName == access.Nameless {
-		c.CommonName = ""
-	}
-	return c
+	return users.Carried{Number: a.Number, CommonName: access.Name(a.CommonName), User: a.User}
 }
 
 // note counts what clients have carried by now.

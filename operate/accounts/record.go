@@ -48,11 +48,7 @@ func EntryOf(e server.Event) (entry audit.Entry, ok bool) {
 }
 
 func about(a server.About, what string) audit.Entry {
-	name := a.Name
-	if name == access.Nameless {
-		name = ""
-	}
-	return audit.Entry{At: a.At.UTC(), What: what, User: a.User, Client: name, Address: a.Remote, Serial: a.Serial, Agent: a.Agent}
+	return audit.Entry{At: a.At.UTC(), What: what, User: a.User, Client: access.Name(a.Name), Address: a.Remote, Serial: a.Serial, Agent: a.Agent}
 }
 
 // reason is what the client is told, and what only the server's own people are.

@@ -151,18 +151,10 @@ func (n *naming) happened(e server.Event) {
 	}
 	switch e := e.(type) {
 	case server.Up:
-		n.zone.Enter(e.Number+1, nameOf(e.About), e.User, e.IPv4, e.IPv6)
+		n.zone.Enter(e.Number+1, access.Name(e.Name), e.User, e.IPv4, e.IPv6)
 	case server.Ended:
 		n.zone.Leave(e.Number + 1)
 	}
-}
-
-// nameOf is a client's own name; "" without one.
-func nameOf(a server.About) string {
-	if a.Name == access.Nameless {
-		return ""
-	}
-	return a.Name
 }
 
 // close ends it.

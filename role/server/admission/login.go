@@ -175,19 +175,11 @@ func (v *Visit) request(now time.Time, h *session.Hello, state auth.TokenState) 
 	v.answers = make(chan string, 4)
 	v.tellLogin(now, h, state)
 	return &auth.Request{
-		Username: h.Username, Password: h.Password, CommonName: certified(v.Identity()), Device: showsDevice(h.TLS.PeerCertificates), Remote: v.door.Remote(), Source: session.Source(v.door.Remote().Addr()), Answers: v.answers,
+		Username: h.Username, Password: h.Password, CommonName: access.Name(v.Identity().CommonName), Device: showsDevice(h.TLS.PeerCertificates), Remote: v.door.Remote(), Source: session.Source(v.door.Remote().Addr()), Answers: v.answers,
 		Number: v.number, Key: v.handshakes - 1, Renewal: v.handshakes > 1,
 		Methods: strings.Split(h.PeerInfo["IV_SSO"], ","),
 		Env:     v.Applicant().Env,
 	}
-}
-
-// certified returns the name in the certificate of a client; "" without one.
-func certified(id *access.Identity) string {
-	if id.CommonName == access.Nameless {
-		return ""
-	}
-	return id.CommonName
 }
 
 // showsDevice reports whether a client's certificate is one of a user's device.
