@@ -149,6 +149,10 @@ func (s *Session) Data() *Data { return s.data }
 func (s *Session) LocalID() wire.SessionID  { return s.port.local }
 func (s *Session) RemoteID() wire.SessionID { return s.port.remote }
 
+// Confirmed reports whether the peer has acknowledged something of a session, so that it
+// cannot take up another one in this one's place.
+func Confirmed(s *Session) bool { return s.port.confirmed }
+
 // Err is why the session ended, nil while it lives.
 func (s *Session) Err() error { return s.err }
 

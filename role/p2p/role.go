@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"culvert/internal/buf"
@@ -21,9 +22,9 @@ type role struct {
 	*tunnel.OnePeer
 	sessions *sessions
 	calls    *caller
-	// answered is when a server that began was last. It is for the goroutine that
-	// takes packets from the socket.
-	answered time.Time
+
+	mu       sync.Mutex
+	answered time.Time // when a server that began was last
 }
 
 // on is the peer that data packets on a link are from: those on a connection are
@@ -39,8 +40,8 @@ func (s *sessions) on(l link.Link) *tunnel.Peer {
 	return nil
 }
 
-// Control takes a control packet: to its session, or to the one that waits for
-// an answer, or to begin one.
+// Control takes a control packet: to its session, or to the one that may be waiting
+// for it, or to begin one.
 func (r *role) Control(l link.Link, p *buf.Packet) {
 	var header wire.Control
 	if _, err := header.ParseHeader(p.Bytes()); err != nil {
@@ -49,15 +50,51 @@ func (r *role) Control(l link.Link, p *buf.Packet) {
 	}
 	s, known := r.sideOf(l, header.Session, p)
 	switch {
+	case s != nil && known:
+		r.deliver(s, p, r.refusal(s, p))
 	case s != nil:
-		path := p.Path
-		if s.own() != nil {
-			path = s.Path() // nobody else can send on its connection
+		r.deliver(s, p, r.otherwise(l, header.Session, p, r.refusal(s, p)))
+	case known:
+		r.Road.Counters.Add(tunnel.UnknownPeer)
+	default:
+		r.begin(l, p)
+	}
+}
+
+// deliver hands a packet to a side.
+func (r *role) deliver(s *side, p *buf.Packet, refused func(error)) {
+	path := p.Path
+	if s.own() != nil {
+		path = s.Path() // nobody else can send on its connection
+	}
+	if !s.deliver(path, r.Float, p.Bytes(), refused) {
+		r.Road.Counters.Add(tunnel.UnknownPeer)
+	}
+}
+
+// otherwise returns what becomes of the error for a packet that a side was offered
+// because it may be waiting for it: another session's goes there, or begins it.
+func (r *role) otherwise(l link.Link, id wire.SessionID, p *buf.Packet, refused func(error)) func(error) {
+	packet := buf.New(max(p.Len(), buf.DefaultSize)) // has room for an answer
+	packet.Set(p.Bytes())
+	packet.Path = p.Path
+	return func(err error) {
+		if !errors.Is(err, session.ErrStray) {
+			refused(err)
+			return
 		}
-		if !s.deliver(path, r.Float, p.Bytes(), r.refusal(s, p)) {
-			r.Road.Counters.Add(tunnel.UnknownPeer)
+		if s := r.sessions.sides.find(id, packet.Path.Remote); s != nil {
+			r.deliver(s, packet, r.refusal(s, packet))
+			return
 		}
-	case known || !r.calls.expected(l, p.Path.Remote) || r.sessions.taken():
+		r.begin(l, packet)
+	}
+}
+
+// begin takes a packet that is for no session there is.
+func (r *role) begin(l link.Link, p *buf.Packet) {
+	switch {
+	case !r.calls.expected(l, p.Path.Remote) || r.sessions.taken():
 		r.Road.Counters.Add(tunnel.UnknownPeer)
 	case r.sessions.greeter != nil:
 		r.greet(l, p)
@@ -66,8 +103,8 @@ func (r *role) Control(l link.Link, p *buf.Packet) {
 	}
 }
 
-// sideOf finds the side that a control packet is for, nil if there is none.
-// known says that a packet of this session id can begin none.
+// sideOf finds the side that a control packet is for, or may be for, nil if there is
+// none. known says that the packet is for no other, and can begin none.
 func (r *role) sideOf(l link.Link, id wire.SessionID, p *buf.Packet) (s *side, known bool) {
 	if c, ok := l.(*connection); ok {
 		s = c.side.Load()
@@ -76,7 +113,7 @@ func (r *role) sideOf(l link.Link, id wire.SessionID, p *buf.Packet) (s *side, k
 	if s = r.sessions.sides.find(id, p.Path.Remote); s != nil {
 		known = true
 	} else {
-		s = r.sessions.sides.waiting()
+		s = r.sessions.sides.unsettled()
 	}
 	if s != nil && !r.From(s.Peer, l, p) {
 		s = nil
@@ -151,20 +188,28 @@ func (r *role) answer(l link.Link, p *buf.Packet) {
 		r.Road.Counters.Add(tunnel.UnknownPeer)
 		return
 	}
-	now := time.Now()
+	if s := r.newAnswer(time.Now(), p); s != nil {
+		to := r.sessions
+		to.start(to.newSide(s, l, to.Main, p.Path, p.Path.Remote), nil)
+	}
+}
+
+// newAnswer is the session that answers a server's reset, nil where it is not answered.
+func (r *role) newAnswer(now time.Time, p *buf.Packet) *session.Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if now.Sub(r.answered) < answerInterval {
 		r.Road.Counters.Add(tunnel.UnknownPeer)
-		return
+		return nil
 	}
-	to := r.sessions
-	s := session.NewP2P(to.Main.For(to.ctx, p.Path.Remote, false), now)
+	s := session.NewP2P(r.sessions.Main.For(r.sessions.ctx, p.Path.Remote, false), now)
 	if err := s.Input(now, p.Bytes()); err != nil {
 		s.Close()
 		r.Refused(err)
-		return
+		return nil
 	}
 	r.answered = now
-	to.start(to.newSide(s, l, to.Main, p.Path, p.Path.Remote), nil)
+	return s
 }
 
 // moved follows the other host to another address (`float`), or to the first one.

@@ -79,9 +79,10 @@ func (s *sessions) newSide(of *session.Session, l link.Link, p *profile.Settings
 	return one
 }
 
-// start enters a side and lets it speak.
+// start enters a side and lets it speak. first is the packet by which the other host
+// asked for it, nil where this one begins.
 func (s *sessions) start(one *side, first []byte) {
-	before, ok := s.sides.enter(one)
+	before, ok := s.sides.enter(one, first != nil)
 	if !ok {
 		one.Session.Close()
 		s.one.Road.Counters.Add(tunnel.UnknownPeer)

@@ -11,6 +11,7 @@ import (
 	"culvert/internal/buf"
 	"culvert/role/event"
 	"culvert/role/profile"
+	"culvert/session"
 	"culvert/session/wire"
 	"culvert/tunnel"
 )
@@ -26,8 +27,10 @@ type side struct {
 	presented []*x509.Certificate
 	// told is what programs are told of the other host, nil until it is known.
 	told atomic.Pointer[hooks.Env]
-	// remote is the session id the other host chose, nil until it is known.
-	remote atomic.Pointer[wire.SessionID]
+	// remote is the session id the other host chose, nil until it is known. It may be
+	// another one until the other host has acknowledged this side's: settled.
+	remote  atomic.Pointer[wire.SessionID]
+	settled atomic.Bool
 	// heir is the side that took this one's place while it was the current one; nil: none.
 	heir atomic.Pointer[side]
 }
@@ -79,7 +82,7 @@ func (s *side) deliver(path buf.Path, float bool, packet []byte, onError func(er
 	if !s.DeliverFrom(path, float, packet, onError) {
 		return false
 	}
-	if s.remote.Load() == nil {
+	if !s.settled.Load() {
 		s.Do(func(time.Time) { s.bind() })
 	}
 	return true
@@ -88,6 +91,7 @@ func (s *side) deliver(path buf.Path, float bool, packet []byte, onError func(er
 func (s *side) bind() {
 	if id := s.Session.RemoteID(); !id.IsZero() {
 		s.remote.Store(&id)
+		s.settled.Store(session.Confirmed(s.Session))
 	}
 }
 
@@ -137,11 +141,12 @@ func (s *sides) find(id wire.SessionID, at netip.AddrPort) *side {
 	return nil
 }
 
-// waiting is the side that this host began and nobody has answered yet.
-func (s *sides) waiting() *side {
+// unsettled is the side in its handshake of which the other host has acknowledged
+// nothing: a packet of a session id that nobody knows may be for it.
+func (s *sides) unsettled() *side {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.next == nil || s.next.remote.Load() != nil {
+	if s.next == nil || s.next.settled.Load() {
 		return nil
 	}
 	return s.next
@@ -151,9 +156,28 @@ func (s *sides) waiting() *side {
 // from another address may take its place.
 const handshakeTime = 10 * time.Second
 
-// enter makes a side the next, unless a handshake with somebody else is under
-// way. It returns the one whose place it took.
-func (s *sides) enter(one *side) (before *side, ok bool) {
+// progressTime is how long a handshake that goes on keeps its place from a session
+// that this host begins. Both hosts may begin, each twice (its own, and an answer to the
+// other's), and have to keep the same one. A host that was started anew asks again
+// later than that.
+const progressTime = 2 * time.Second
+
+// givesWay reports whether another side may take the place of one in its handshake.
+// called: the other host asked for that session.
+func (s *side) givesWay(to *side, called bool) bool {
+	switch {
+	case s.remote.Load() == nil:
+		return true
+	case s.Path().Remote != to.Path().Remote:
+		return to.began.Sub(s.began) >= handshakeTime
+	}
+	return called || to.began.Sub(s.Data.LastReceived()) >= progressTime
+}
+
+// enter makes a side the next, unless the one in its handshake does not give way.
+// called: the other host asked for the side's session. It returns the one whose place it
+// took.
+func (s *sides) enter(one *side, called bool) (before *side, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := one.own(); c != nil {
@@ -166,7 +190,7 @@ func (s *sides) enter(one *side) (before *side, ok bool) {
 		s.apart[one] = true
 		return nil, true
 	}
-	if n := s.next; n != nil && n.remote.Load() != nil && n.Path().Remote != one.Path().Remote && one.began.Sub(n.began) < handshakeTime {
+	if s.next != nil && !s.next.givesWay(one, called) {
 		return nil, false
 	}
 	before, s.next = s.next, one
