@@ -342,6 +342,8 @@ version
 vlan-accept all
 vlan-pvid 5
 vlan-tagging
+web-listen *:8443 web.crt web.key
+web-url https://vpn.example.org:8443
 win-sys env
 windows-driver wintun
 writepid pid

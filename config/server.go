@@ -32,6 +32,7 @@ type Server struct {
 	VLANAccept          VLANAccept
 	VLANPVID            int    // 1
 	Policy              *File  // who may reach what; nil: nothing is forbidden
+	Web                 Web    // pages for people, by HTTPS
 	Names               string // the domain in which clients have names that the server answers; "": none
 	ClientConfigDir     string
 	CCDExclusive        bool

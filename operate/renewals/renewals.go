@@ -93,6 +93,9 @@ func (w *watch) step() time.Duration {
 // may name others, which this authority does not answer for.
 func (w *watch) used(l setup.Lasting) bool {
 	c := w.Config()
+	if web, _ := setup.WebFiles(w.Dir); l.Path == web {
+		return c.Server.Web.Yes() && c.Server.Web.Cert == ""
+	}
 	for _, f := range []*config.File{c.Trust.Cert, c.Trust.CRLVerify} {
 		if f != nil && !f.Inline && f.Name != "" && same(c.Path(f.Name), l.Path) {
 			return true

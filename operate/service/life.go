@@ -269,7 +269,7 @@ func (l *life) readsFor() func(begins bool) privsep.Reads {
 		if begins {
 			rights = newRights(c)
 		}
-		return reads(c, privsep.Reads{Programs: l.keptPrograms(rights), PAM: l.keptLogins()}, *l.readable.Load())
+		return reads(c, privsep.Reads{Programs: l.keptPrograms(rights), PAM: l.keptLogins()}, readAgain(c, l.Dir, *l.readable.Load()))
 	}
 }
 

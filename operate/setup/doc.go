@@ -29,6 +29,8 @@
 //	                    key is only in the client's profile. What no file name can
 //	                    have is written as %XX
 //	crl.pem             the revocation list: the clients that are shut out
+//	web.crt, web.key    the certificate of web pages (web-listen), if it is of the
+//	                    server's own authority
 //	announced.json      which clients' ends were announced, kept by the running server
 //	client-template.txt the first lines of new profiles, if they are not the usual
 //	                    ones; a directory that was adopted has it
@@ -41,6 +43,8 @@ const (
 	caKeyFile      = "ca.key"
 	serverCertFile = "server.crt"
 	serverKeyFile  = "server.key"
+	webCertFile    = "web.crt"
+	webKeyFile     = "web.key"
 	wrapKeyFile    = "tls-crypt-v2.key"
 	serverConfFile = "server.conf"
 	reachFile      = "culvert.json"

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +14,7 @@ import (
 )
 
 // Lasting is what a server's directory has that ends one day unless it is renewed: its
-// certificate or its revocation list.
+// certificates or its revocation list.
 type Lasting struct {
 	What string // in words
 	Path string
@@ -31,11 +32,14 @@ var ErrNoKey = errors.New("the authority's key cannot be used")
 
 // Lastings returns what of a server's directory can be renewed.
 func Lastings(dir string) []Lasting {
+	web, _ := WebFiles(dir)
 	return []Lasting{
 		{What: "the server's certificate", Path: filepath.Join(dir, serverCertFile), Command: "culvert renew --dir " + shell(dir),
 			Term: func(time.Time) (pki.Term, error) { return serverTerm(dir) }, Prolong: func(now time.Time) error { return prolongServer(dir, now) }},
 		{What: "the revocation list", Path: listPlace(dir).path, Command: "culvert doctor --fix --dir " + shell(dir),
 			Term: func(now time.Time) (pki.Term, error) { return listTerm(dir, now) }, Prolong: func(now time.Time) error { return prolongLists(dir, now) }},
+		{What: "the certificate of web pages", Path: web, Command: "culvert serve --dir " + shell(dir),
+			Term: func(time.Time) (pki.Term, error) { return webTerm(dir) }, Prolong: func(now time.Time) error { return prolongWeb(dir, now) }},
 	}
 }
 
@@ -66,6 +70,12 @@ func serverTerm(dir string) (term pki.Term, err error) {
 	if err != nil {
 		return term, err
 	}
+	return termOf(dir, path, cert, trusted)
+}
+
+// termOf is that of a certificate in a file, with the end of the authority that issued it,
+// which is trusted.
+func termOf(dir, path string, cert *x509.Certificate, trusted []*x509.Certificate) (term pki.Term, err error) {
 	for _, a := range trusted {
 		if pki.IssuedBy(cert, a) {
 			return pki.Term{Begins: cert.NotBefore, Ends: cert.NotAfter, Authority: a.NotAfter}, nil

@@ -67,8 +67,11 @@ func Advice(dir string) string {
 
 // serverKey is the server's own key, to ask an authority elsewhere with; nil if it cannot
 // be read.
-func serverKey(dir string) crypto.Signer {
-	text, err := process.ReadFile(filepath.Join(dir, serverKeyFile))
+func serverKey(dir string) crypto.Signer { return keyIn(filepath.Join(dir, serverKeyFile)) }
+
+// keyIn is the key in a file; nil if it cannot be read.
+func keyIn(path string) crypto.Signer {
+	text, err := process.ReadFile(path)
 	if err != nil {
 		return nil
 	}

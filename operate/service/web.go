@@ -1,0 +1,76 @@
+package service
+
+import (
+	"maps"
+	"time"
+
+	"culvert/config"
+	"culvert/operate/handover"
+	"culvert/operate/setup"
+	"culvert/operate/web"
+	"culvert/role/server"
+)
+
+// webFiles are the certificate and the key of a server's web pages: those that its
+// configuration names, or those of its own authority.
+func webFiles(c *config.Config, dir string) (cert, key string) {
+	if w := c.Server.Web; w.Cert != "" {
+		return w.Cert, w.Key
+	}
+	return setup.WebFiles(dir)
+}
+
+// websiteOf opens the web pages of a server, before rights are given up; nil: there are none.
+// A server whose pages cannot be served serves its clients all the same.
+func websiteOf(c *config.Config, r roles) *web.Server {
+	if !c.Server.Web.Yes() {
+		return nil
+	}
+	s, err := openWeb(c, r)
+	if err != nil {
+		r.log.Error("no web pages are served: links to profiles, and signing in by a browser, do not work", "error", err)
+		return nil
+	}
+	if r.people != nil {
+		pages := handover.Handler(r.people, s.URL(), r.log)
+		s.Handle(handover.PagePath, pages)
+		s.Handle(handover.ImportPath, pages)
+	}
+	return s
+}
+
+func openWeb(c *config.Config, r roles) (*web.Server, error) {
+	w := c.Server.Web
+	if w.Cert == "" {
+		if err := setup.PrepareWeb(r.Dir, w.Host(), time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	o := web.Options{Web: w, Log: r.log}
+	o.Cert, o.Key = webFiles(c, r.Dir)
+	return web.Open(o)
+}
+
+// answering returns what to do when a server is ready: its pages are served from then on.
+func answering(s *web.Server, ready func(*server.Server)) func(*server.Server) {
+	if s == nil {
+		return ready
+	}
+	return func(of *server.Server) {
+		ready(of)
+		s.Start()
+	}
+}
+
+// readAgain are the files that a worker may have its keeper read: names, and those of the
+// certificate of web pages, which is renewed while it runs.
+func readAgain(c *config.Config, dir string, names map[string]bool) map[string]bool {
+	if c.Mode != config.ModeServer || !c.Server.Web.Yes() {
+		return names
+	}
+	more := map[string]bool{}
+	maps.Copy(more, names)
+	cert, key := webFiles(c, dir)
+	more[cert], more[key] = true, true
+	return more
+}

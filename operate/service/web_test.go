@@ -1,0 +1,50 @@
+package service
+
+import (
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"culvert/config"
+)
+
+// TestReadAgain: a worker may have the certificate of its web pages read, and no more.
+func TestReadAgain(t *testing.T) {
+	c := &config.Config{Mode: config.ModeServer}
+	if got := readAgain(c, "/d", nil); len(got) > 0 {
+		t.Error(got)
+	}
+	c.Server.Web = webAt(t, "127.0.0.1:1")
+	if got := slices.Sorted(maps.Keys(readAgain(c, "/d", map[string]bool{"/d/ca.crt": true}))); !slices.Equal(got, []string{"/d/ca.crt", "/d/web.crt", "/d/web.key"}) {
+		t.Error(got)
+	}
+	c.Server.Web.Cert, c.Server.Web.Key = "/a", "/b"
+	if got := slices.Sorted(maps.Keys(readAgain(c, "/d", nil))); !slices.Equal(got, []string{"/a", "/b"}) {
+		t.Error(got)
+	}
+	c.Mode = config.ModeP2P
+	if got := readAgain(c, "/d", nil); len(got) > 0 {
+		t.Error(got)
+	}
+}
+
+// TestNoWebsite: a server whose pages cannot be served goes on without.
+func TestNoWebsite(t *testing.T) {
+	c := &config.Config{Mode: config.ModeServer}
+	r := roles{log: slog.New(slog.DiscardHandler), Options: Options{Dir: t.TempDir()}}
+	c.Server.Web = webAt(t, "127.0.0.1:1")
+	if s := websiteOf(c, r); s != nil {
+		t.Error("pages without a certificate")
+	}
+}
+
+func webAt(t *testing.T, address string) config.Web {
+	t.Helper()
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config.Web{Listen: at, URL: "https://127.0.0.1:1"}
+}

@@ -1,0 +1,142 @@
+package web
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Bounds of connections at one time, and of requests that lead to nothing.
+const (
+	mostConns     = 512
+	mostOfOne     = 32 // of one source
+	missesAtOnce  = 30 // of one source; each missEvery gives one back
+	missEvery     = 4 * time.Second
+	sourcesOfMiss = 4096
+	hostBits      = 32
+	siteBits      = 64 // of IPv6: what one customer has
+)
+
+// sourceOf is who counts as one: an address, or a network of IPv6.
+func sourceOf(address string) netip.Prefix {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return source(at.Addr())
+}
+
+func source(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := hostBits
+	if a.Is6() {
+		bits = siteBits
+	}
+	p, _ := a.Prefix(bits)
+	return p
+}
+
+// door is a listener that bounds how many connections there are, in all and of one source.
+// What is above is closed at once.
+type door struct {
+	net.Listener
+	mu  sync.Mutex
+	all int
+	of  map[netip.Prefix]int
+}
+
+func newDoor(l net.Listener) *door { return &door{Listener: l, of: map[netip.Prefix]int{}} }
+
+// Accept implements net.Listener.
+func (d *door) Accept() (net.Conn, error) {
+	for {
+		c, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		from := sourceOf(c.RemoteAddr().String())
+		if d.enter(from) {
+			return &guest{Conn: c, leave: sync.OnceFunc(func() { d.leave(from) })}, nil
+		}
+		c.Close()
+	}
+}
+
+func (d *door) enter(from netip.Prefix) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.all >= mostConns || d.of[from] >= mostOfOne {
+		return false
+	}
+	d.all++
+	d.of[from]++
+	return true
+}
+
+func (d *door) leave(from netip.Prefix) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all--
+	if d.of[from]--; d.of[from] == 0 {
+		delete(d.of, from)
+	}
+}
+
+// guest is a connection that counts until it is closed.
+type guest struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements net.Conn.
+func (g *guest) Close() error {
+	defer g.leave()
+	return g.Conn.Close()
+}
+
+// misses counts requests that led to nothing, of each source: whoever guesses is slowed
+// down.
+type misses struct {
+	mu sync.Mutex
+	// spent is when a source has none left to pay for.
+	spent map[netip.Prefix]time.Time
+}
+
+func newMisses() *misses { return &misses{spent: map[netip.Prefix]time.Time{}} }
+
+// tooMany reports whether a source has to wait.
+func (m *misses) tooMany(from netip.Prefix, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spent[from].Sub(now) > (missesAtOnce-1)*missEvery
+}
+
+// add notes one more.
+func (m *misses) add(from netip.Prefix, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.spent[from]; !known && len(m.spent) >= sourcesOfMiss {
+		m.forget(now)
+	}
+	at := m.spent[from]
+	if at.Before(now) || at.Sub(now) > missesAtOnce*missEvery { // the clock was set back
+		at = now
+	}
+	m.spent[from] = at.Add(missEvery)
+}
+
+// forget makes room: of those that have paid, or else of any.
+func (m *misses) forget(now time.Time) {
+	for from, at := range m.spent {
+		if at.Before(now) {
+			delete(m.spent, from)
+		}
+	}
+	for from := range m.spent {
+		if len(m.spent) < sourcesOfMiss {
+			return
+		}
+		delete(m.spent, from)
+	}
+}

@@ -1,0 +1,191 @@
+// Package web serves a server's pages for people, by HTTPS: its listener, its certificate,
+// which is read again when its file changes, and what keeps strangers from wearing it out.
+// Others give it the pages.
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"syscall"
+	"time"
+
+	"culvert/config"
+)
+
+// What one request may take: header and body in bytes.
+const (
+	headerTime = 5 * time.Second // also for the handshake
+	readTime   = 15 * time.Second
+	writeTime  = 30 * time.Second
+	idleTime   = 30 * time.Second
+	maxHeader  = 16 << 10
+	maxBody    = 64 << 10
+	// goodbye is how long Close waits for answers on their way.
+	goodbye = time.Second
+)
+
+// Options are what Open works with.
+type Options struct {
+	Web config.Web
+	// Cert and Key are the paths of the certificate, PEM with those of its authorities, and
+	// of its key.
+	Cert, Key string
+	Log       *slog.Logger
+}
+
+// Server serves pages. Its listener is open from the beginning, so that rights may be given
+// up; nobody is answered before Start.
+type Server struct {
+	log      *slog.Logger
+	url      *url.URL
+	identity *identity
+	listener net.Listener
+	mux      *http.ServeMux
+	http     *http.Server
+	misses   *misses
+	working  sync.WaitGroup
+	end      context.CancelFunc // nil before Start
+}
+
+// Open opens the listener, and reads the certificate.
+func Open(o Options) (*Server, error) {
+	at, err := url.Parse(o.Web.URL)
+	if err != nil {
+		return nil, fmt.Errorf("web-url: %w", err)
+	}
+	id, err := readIdentity(o.Cert, o.Key, o.Log)
+	if err != nil {
+		return nil, fmt.Errorf("web-listen: %w", err)
+	}
+	l, err := net.Listen("tcp", o.Web.Address())
+	if err != nil {
+		return nil, fmt.Errorf("web-listen: %w%s", err, mend(err))
+	}
+	return newServer(l, at, id, o.Log), nil
+}
+
+// mend is what to do about an error of listening.
+func mend(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "; another program has this port: end it, or write another port, and the same in web-url"
+	case errors.Is(err, syscall.EACCES):
+		return "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE: start this as root, or write another port, such as 8443, and the same in web-url"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "; this host does not have the address: write * in its place, or one of this host's"
+	}
+	return ""
+}
+
+func newServer(l net.Listener, at *url.URL, id *identity, log *slog.Logger) *Server {
+	s := &Server{log: log, url: at, identity: id, mux: http.NewServeMux(), misses: newMisses()}
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: id.show, NextProtos: []string{"http/1.1"}}
+	s.listener = tls.NewListener(newDoor(l), settings)
+	s.http = &http.Server{
+		Handler:           s.guarded(s.mux),
+		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what strangers do wrong
+	}
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	return s
+}
+
+// URL is where people find the pages. Do not change it.
+func (s *Server) URL() *url.URL { return s.url }
+
+// Addr is what the listener listens at.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Handle has h answer for a pattern of http.ServeMux, such as "/signin/". Call it before
+// Start. Answers have the headers of secure, which h may change, and requests of more than
+// maxBody are not read to their end.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Start answers, until Close.
+func (s *Server) Start() {
+	ctx, end := context.WithCancel(context.Background())
+	s.end = end
+	s.working.Go(func() { s.identity.follow(ctx) })
+	s.working.Go(func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("the web pages are not served any more", "error", err)
+		}
+	})
+	s.log.Info("serving web pages", "url", s.url, "listening", s.Addr())
+}
+
+// Close ends it, after a moment for answers on their way. It may be called for a nil Server.
+func (s *Server) Close() {
+	if s == nil {
+		return
+	}
+	ctx, end := context.WithTimeout(context.Background(), goodbye)
+	defer end()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+	s.listener.Close()
+	if s.end != nil {
+		s.end()
+	}
+	s.working.Wait()
+}
+
+// guarded has a handler answer within limits.
+func (s *Server) guarded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secure(w.Header())
+		source := sourceOf(r.RemoteAddr)
+		if s.misses.tooMany(source, time.Now()) {
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		noted := &noted{ResponseWriter: w}
+		defer func() {
+			if noted.status >= 400 && noted.status < 500 {
+				s.misses.add(source, time.Now())
+			}
+			if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
+				s.log.Error("a web page could not be made: this is a fault of the program, please report it", "fault", fault)
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		h.ServeHTTP(noted, r)
+	})
+}
+
+// secure sets what each answer has.
+func secure(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+}
+
+// noted notes the status of an answer.
+type noted struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (n *noted) WriteHeader(status int) {
+	n.status = status
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }
