@@ -45,6 +45,7 @@ const (
 	lifeReset    = 1 << 35
 	lifeBarred   = 1 << 36 // it was allowed once and is no more
 	lifeLoose    = 1 << 37 // both sides may open it: it may be forgotten
+	lifeEnd      = 40      // shifted by so much: where the first part of a packet ends, in bytes
 )
 
 // flow is a place for a connection. seq is odd while somebody writes it; who reads it looks
@@ -109,7 +110,10 @@ func keyOf(p *packet, sender bool, other *Seat) key {
 // partKey is the key of the parts of the packet that p is a part of.
 func partKey(p *packet, sender bool, other *Seat) key {
 	k := keyOf(p, sender, other)
-	k.rest = keyUsed | keyPart | uint64(p.proto)<<32 | uint64(p.id)
+	k.rest = keyUsed | keyPart | uint64(p.id)
+	if p.src.Is4() { // with IPv6, a later part does not tell
+		k.rest |= uint64(p.proto) << 32
+	}
 	if sender {
 		k.rest |= keyFrom
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 type Guard struct {
 	counters counters
 	whoIs    func(*access.Applicant) Who
+	seatAt   atomic.Pointer[func(netip.Addr) *Seat]
 
 	mu     sync.Mutex // for what follows, where it changes
 	policy atomic.Pointer[Policy]
@@ -24,6 +26,7 @@ type Guard struct {
 
 // Seat is a client's place at a guard, with its connections.
 type Seat struct {
+	guard     *Guard
 	state     atomic.Pointer[state]
 	number    uint64 // no other seat of the guard has it; from 1
 	applicant *access.Applicant
@@ -45,6 +48,10 @@ func NewGuard(p *Policy, whoIs func(*access.Applicant) Who) *Guard {
 	return g
 }
 
+// FindBy says how the client is found that has an address, nil for nobody: an error about a
+// packet between two clients may come from a third. at must not wait.
+func (g *Guard) FindBy(at func(netip.Addr) *Seat) { g.seatAt.Store(&at) }
+
 // Policy returns what the guard goes by now.
 func (g *Guard) Policy() *Policy { return g.policy.Load() }
 
@@ -53,7 +60,7 @@ func (g *Guard) Settings(a *access.Applicant) Settings { return g.Policy().Setti
 
 // Enter gives a client a seat. Call Leave when it has gone.
 func (g *Guard) Enter(a *access.Applicant) *Seat {
-	s := &Seat{applicant: a}
+	s := &Seat{guard: g, applicant: a}
 	s.flows.init(&g.counters)
 	g.mu.Lock()
 	defer g.mu.Unlock()

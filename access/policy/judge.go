@@ -1,6 +1,10 @@
 package policy
 
-import "culvert/tunnel"
+import (
+	"net/netip"
+
+	"culvert/tunnel"
+)
 
 // judgement is one packet before the guard.
 type judgement struct {
@@ -44,10 +48,27 @@ func (j *judgement) judge() (tunnel.Drop, string) {
 	}
 	drop, why := j.connection()
 	if drop == tunnel.Kept && p.part == firstPart {
-		seat, other := j.seat()
-		seat.flows.put(partKey(p, j.from != nil, other), false, 0, j.gen, j.now)
+		j.follow()
 	}
 	return drop, why
+}
+
+// follow notes that parts may follow the first one, from where it ends. If there were
+// several first ones, it is where the longest does.
+func (j *judgement) follow() {
+	seat, other := j.seat()
+	k := partKey(&j.packet, j.from != nil, other)
+	life := uint64(j.packet.offset) << lifeEnd
+	f, _ := seat.flows.find(&k, j.now)
+	if f == nil {
+		seat.flows.put(k, false, life, j.gen, j.now)
+		return
+	}
+	before := f.life.Load()
+	life = max(life, before>>lifeEnd<<lifeEnd)
+	if f.life.CompareAndSwap(before, life|uint64(j.now)) { // else somebody else's packet has the place
+		f.gen.Store(j.gen)
+	}
 }
 
 // seat returns the client in whose table the packet's connection is, if its sender opened
@@ -63,7 +84,12 @@ func (j *judgement) seat() (seat, other *Seat) {
 func (j *judgement) laterPart() (tunnel.Drop, string) {
 	seat, other := j.seat()
 	k := partKey(&j.packet, j.from != nil, other)
-	if f, _ := seat.flows.find(&k, j.now); f != nil && f.gen.Load() == j.gen {
+	f, _ := seat.flows.find(&k, j.now)
+	switch {
+	case f == nil || f.gen.Load() != j.gen:
+	case j.packet.offset < int(f.life.Load()>>lifeEnd):
+		return tunnel.Unjudged, "a part of a packet that lies over its first part"
+	default:
 		return tunnel.Kept, ""
 	}
 	return tunnel.Unjudged, "a part of a packet whose first part did not come before, or was dropped"
@@ -233,13 +259,36 @@ func (p *packet) begins() bool {
 }
 
 // concerns reports whether an error is about a packet that the receiver of the error could
-// send: of a known connection, or of one that both sides may open.
+// send: of a known connection, or of one that both sides may open. Errors come from whom the
+// packet went to, and from what is behind the server: that host, or a router.
 func (j *judgement) concerns(about *packet) bool {
-	answer := packet{src: about.dst, dst: about.src, proto: about.proto, sport: about.dport, dport: about.sport, kind: about.kind}
-	if k := j.find(&answer); k.flow != nil && k.gen.Load() == j.gen && k.lifeBefore&lifeBarred == 0 {
+	with := j.from
+	if at := j.seatAt(); at != nil {
+		if with = at(about.dst); j.from != nil && j.from != with {
+			return false
+		}
+	}
+	c := judgement{now: j.now}
+	if !c.begin(with, j.to) {
 		return true
 	}
-	there, _ := j.allowed(&answer, false)
-	back, _ := j.allowed(&answer, true)
+	if c.policy == nil { // it is being replaced
+		return false
+	}
+	answer := packet{src: about.dst, dst: about.src, proto: about.proto, sport: about.dport, dport: about.sport, kind: about.kind}
+	if k := c.find(&answer); k.flow != nil && k.gen.Load() == c.gen && k.lifeBefore&lifeBarred == 0 {
+		return true
+	}
+	there, _ := c.allowed(&answer, false)
+	back, _ := c.allowed(&answer, true)
 	return there && back
+}
+
+// seatAt returns what finds clients by their addresses; nil where nothing does.
+func (j *judgement) seatAt() func(netip.Addr) *Seat {
+	seat, _ := j.seat()
+	if at := seat.guard.seatAt.Load(); at != nil {
+		return *at
+	}
+	return nil
 }

@@ -69,6 +69,9 @@ func TestIdle(t *testing.T) {
 		w.expect(true, "in time", "bob", "alice", tcpPacket("bob", "alice", 22, 40000, ack))
 		w.now = w.now.Add(time.Duration(end.idle+1) * time.Second)
 		w.expect(false, "too late", "bob", "alice", tcpPacket("bob", "alice", 22, 40000, ack))
+		w.expect(true, "who opened it goes on", "alice", "bob", tcpPacket("alice", "bob", 40000, 22, ack))
+		w.expect(true, "and is answered", "bob", "alice", tcpPacket("bob", "alice", 22, 40000, ack))
+		w.expect(true, "reset", "alice", "bob", tcpPacket("alice", "bob", 40000, 22, flagRST))
 		w.now = w.now.Add(3 * time.Hour)
 	}
 }
@@ -110,6 +113,11 @@ func TestErrors(t *testing.T) {
 		p[20] = 5
 		return p
 	}())
+	w.expect(true, "a router's error about a packet between clients", "", "alice", errorPacket("10.8.0.1", "alice", toBob))
+	w.expect(false, "a third client's error about it", "carol", "alice", errorPacket("carol", "alice", toBob))
+	w.expect(false, "a third client's error about another connection", "carol", "alice", errorPacket("carol", "alice", sent))
+	w.expect(true, "the answer", "bob", "alice", udpPacket("bob", "alice", 53, 5000))
+	w.expect(true, "a router's error about the answer", "", "bob", errorPacket("10.8.0.1", "bob", udpPacket("bob", "alice", 53, 5000)))
 	six := ip(where("fd00::1"), where("fd00::2"), protoUDP, ports4(5000, 53, 12, 11, 0))
 	w.expect(true, "UDP by IPv6", "alice", "", six)
 	w.expect(true, "its error", "", "alice", errorPacket("fd00::9", "fd00::1", six))
@@ -149,6 +157,35 @@ func TestParts(t *testing.T) {
 	w = newWorld(t, "default deny\nallow user alice to anything\n")
 	w.expect(true, "the first of TCP", "alice", "", part(tcpPacket("alice", "10.1.2.3", 5000, 53, syn), 9, 0, true))
 	w.expect(false, "a part that overwrites TCP's header", "alice", "", part(tcpPacket("alice", "10.1.2.3", 5000, 53, syn), 9, 8, true))
+
+	behind := append([]byte{protoTCP, 0, 1, 4, 0, 0, 0, 0}, ports4(5000, 53, 20, 13, syn)...)
+	options := func(offset, more uint16, b []byte) []byte {
+		h := []byte{protoOptions, 0, byte(offset >> 8), byte(offset)&^7 | byte(more), 0, 0, 0, 8}
+		return ip(where("fd00:8::2"), where("fd00:1::3"), protoFragment, append(h, b...))
+	}
+	w.expect(true, "a first one with options before TCP", "alice", "", options(0, 1, append(behind, make([]byte, 4)...)))
+	w.expect(true, "what lies behind it", "alice", "", options(32, 1, make([]byte, 8)))
+	w.expect(false, "a part over the ports behind the options", "alice", "", options(8, 1, make([]byte, 8)))
+	w.expect(true, "a shorter first one", "alice", "", options(0, 1, behind))
+	w.expect(false, "a part over the longer first one", "alice", "", options(24, 1, make([]byte, 8)))
+}
+
+// TestFlood has one client open connections without end, which takes no room from another,
+// nor from its own that were answered.
+func TestFlood(t *testing.T) {
+	w := newWorld(t, "default deny\nallow group staff to 10.1.0.0/16\nallow user bob to user carol\n")
+	for from, to := range map[string]string{"alice": "10.1.2.3", "bob": "carol"} {
+		w.expect(true, "before", from, map[bool]string{true: to}[to == "carol"], tcpPacket(from, to, 40000, 22, syn))
+		w.expect(true, "its answer", map[bool]string{true: to}[to == "carol"], from, tcpPacket(to, from, 22, 40000, syn|ack))
+	}
+	for i := range 40_000 {
+		w.send("alice", "", tcpPacket("alice", "10.1.2.4", uint16(i), uint16(i>>16), syn))
+	}
+	w.expect(true, "the flood's own, which was answered", "", "alice", tcpPacket("10.1.2.3", "alice", 22, 40000, ack))
+	w.expect(true, "another client's", "carol", "bob", tcpPacket("carol", "bob", 22, 40000, ack))
+	if s := w.guard.Statistics(); s.Places > 2*MaxFlows || s.Evicted < 20_000 {
+		t.Errorf("%+v", s)
+	}
 }
 
 // TestUnjudged drops what nobody can judge.
@@ -172,7 +209,7 @@ func TestUnjudged(t *testing.T) {
 	}
 	for name, p := range map[string][]byte{
 		"nothing": {}, "IPv5": {0x50, 0, 0, 0}, "cut": tcpPacket("alice", "bob", 1, 2, syn)[:19], "cut TCP": tcpPacket("alice", "bob", 1, 2, syn)[:39],
-		"cut UDP": udpPacket("alice", "bob", 1, 2)[:27], "loose source route": routed(131, 7, 4, 10, 1, 0, 1, 0), "bad option": routed(7, 1, 0, 0),
+		"cut UDP": udpPacket("alice", "bob", 1, 2)[:27], "cut behind UDP": udpPacket("alice", "bob", 1, 2)[:30], "cut IPv6": ip(where("fd00::1"), where("fd00::2"), protoUDP, make([]byte, 20))[:52], "loose source route": routed(131, 7, 4, 10, 1, 0, 1, 0), "bad option": routed(7, 1, 0, 0),
 		"routing header": extension(protoRouting, protoTCP, 0, 0, 1, 0, 0, 0, 0), "too many headers": extension(protoOptions, hops(maxExtensions)...),
 		"mapped": ip(where("::ffff:10.8.0.2"), where("::ffff:10.1.0.1"), protoTCP, ports4(1, 2, 20, 13, syn)), "header cut": extension(protoAH, protoTCP, 200, 0, 0),
 	} {

@@ -47,7 +47,9 @@ type packet struct {
 	kind         uint8  // type of ICMP
 	sport, dport uint16 // both are the identifier of an ICMP echo
 	id           uint32 // of fragments
+	offset       int    // in bytes: where a part begins, or for the first one, where it ends
 	rest         []byte // behind the IP headers
+	short        bool   // there is less of it than it says
 }
 
 // maxExtensions bounds how many extension headers of IPv6 are walked.
@@ -56,7 +58,7 @@ const maxExtensions = 8
 // read reads the headers of an IP packet. It returns false for one that nobody can judge:
 // cut short, with headers beyond the bound, or with a route of its own (source routing).
 func (p *packet) read(b []byte) bool {
-	return p.readIP(b) && p.readTransport()
+	return p.readIP(b) && !p.short && p.readTransport()
 }
 
 func (p *packet) readIP(b []byte) bool {
@@ -100,26 +102,20 @@ func (p *packet) readIPv4(b []byte) bool {
 	p.src, p.dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 	p.proto = b[9]
 	fragment := binary.BigEndian.Uint16(b[6:])
+	p.rest, p.short = b[header:min(len(b), total)], total > len(b)
 	p.setPart(int(fragment&0x1fff)*8, fragment&0x2000 != 0, uint32(binary.BigEndian.Uint16(b[4:])))
-	p.rest = b[header:min(len(b), total)]
-	return !p.overwrites(int(fragment & 0x1fff))
+	return true
 }
 
-// setPart notes which part of a packet this is. offset is in bytes.
+// setPart notes which part of a packet rest is. offset is in bytes.
 func (p *packet) setPart(offset int, more bool, id uint32) {
-	p.part, p.id = whole, id
+	p.part, p.id, p.offset = whole, id, offset
 	switch {
 	case offset > 0:
 		p.part = laterPart
 	case more:
-		p.part = firstPart
+		p.part, p.offset = firstPart, len(p.rest)
 	}
-}
-
-// overwrites reports whether a later part begins within the header of TCP, which the first
-// part had to have (RFC 3128). units is its offset, in eight bytes.
-func (p *packet) overwrites(units int) bool {
-	return p.proto == protoTCP && units > 0 && units*8 < 20
 }
 
 func (p *packet) readIPv6(b []byte) bool {
@@ -132,9 +128,8 @@ func (p *packet) readIPv6(b []byte) bool {
 		return false
 	}
 	p.proto, p.rest, p.part = b[6], b[header:], whole
-	if total := int(binary.BigEndian.Uint16(b[4:])); total > 0 && total < len(p.rest) {
-		p.rest = p.rest[:total]
-	}
+	total := int(binary.BigEndian.Uint16(b[4:])) // of a packet beyond 64 KiB it is 0: none of these fits a tunnel
+	p.rest, p.short = p.rest[:min(len(p.rest), total)], total > len(p.rest)
 	for range maxExtensions {
 		size := 0
 		switch p.proto {
@@ -156,10 +151,10 @@ func (p *packet) readIPv6(b []byte) bool {
 				return false
 			}
 			offset := binary.BigEndian.Uint16(p.rest[2:])
-			p.setPart(int(offset&^7), offset&1 != 0, binary.BigEndian.Uint32(p.rest[4:]))
+			id := binary.BigEndian.Uint32(p.rest[4:])
 			p.proto, p.rest = p.rest[0], p.rest[8:]
-			if p.part == laterPart {
-				return !p.overwrites(int(offset >> 3))
+			if p.setPart(int(offset&^7), offset&1 != 0, id); p.part == laterPart {
+				return true
 			}
 			continue
 		default:
@@ -233,6 +228,22 @@ func (p *packet) embedded(inner *packet) bool {
 		return true
 	}
 	return inner.readTransport()
+}
+
+// Neighbours reports whether a packet is neighbour discovery, by which stations of one
+// Ethernet find each other and their routers (RFC 4861). A client (fromClient) is no router.
+func Neighbours(b []byte, fromClient bool) bool {
+	const header, hops = 40, 255
+	if len(b) < header+8 || b[0]>>4 != 6 || b[6] != protoICMPv6 || b[7] != hops || b[header+1] != 0 {
+		return false
+	}
+	switch b[header] {
+	case 133, 135, 136: // solicitations, and a neighbour's advertisement
+		return true
+	case 134, 137: // a router's advertisement and redirect
+		return !fromClient
+	}
+	return false
 }
 
 // class returns how rules tell p apart.

@@ -50,6 +50,14 @@ func newWorld(t *testing.T, text string) *world {
 	t.Helper()
 	w := &world{T: t, seats: make(map[string]*Seat), now: time.Unix(1_800_000_000, 0)}
 	w.guard = NewGuard(compiled(t, text), func(a *access.Applicant) Who { return whoOf(a.Name) })
+	w.guard.FindBy(func(a netip.Addr) *Seat {
+		for name, at := range addresses {
+			if netip.MustParseAddr(at) == a {
+				return w.seats[name]
+			}
+		}
+		return nil
+	})
 	for name := range addresses {
 		w.seats[name] = w.guard.Enter(&access.Applicant{Identity: access.Identity{Name: name}})
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -18,6 +19,13 @@ func (r traffic) judge(now time.Time, from, to *client, p *buf.Packet, who *tunn
 	return drop
 }
 
+// introduce has the guard find clients by their addresses.
+func (r traffic) introduce() {
+	if r.guard != nil {
+		r.guard.FindBy(func(a netip.Addr) *policy.Seat { return r.table.route(a).seatAt() })
+	}
+}
+
 // seatAt returns the client's seat at the guard; nil for nobody.
 func (c *client) seatAt() *policy.Seat {
 	if c == nil {
@@ -27,10 +35,11 @@ func (c *client) seatAt() *policy.Seat {
 }
 
 // sift takes out of a frame's receivers those that its sender (nil: the adapter) may not
-// reach. It judges the IP packet in the frame; a frame without one passes.
+// reach. It judges the IP packet in the frame. A frame without one passes, and what is to
+// IPv6 as ARP is to IPv4.
 func (r frames) sift(now time.Time, from *client, p *buf.Packet, to *tunnel.Receivers) tunnel.Drop {
 	packet := frame.IP(p.Bytes())
-	if packet == nil {
+	if packet == nil || policy.Neighbours(packet, from != nil) {
 		return tunnel.Kept
 	}
 	last := tunnel.Kept

@@ -28,6 +28,14 @@ func guarded(t *testing.T, text string, to **policy.Guard) func(*server.Options)
 	return func(o *server.Options) { o.Guard = *to }
 }
 
+// neighbour is a frame to everybody with an ICMPv6 message of neighbour discovery.
+func neighbour(src frame.MAC, kind byte) []byte {
+	packet := make([]byte, 64)
+	packet[0], packet[5], packet[6], packet[7], packet[40] = 0x60, 24, 58, 255, kind
+	packet[8], packet[24] = 0xfe, 0xff
+	return append(frame.Header{Dst: frame.Broadcast, Src: src, Type: frame.TypeIPv6}.Append(nil), packet...)
+}
+
 // nothing fails if anything is on an adapter.
 func nothing(t *testing.T, what string, pipe *nictest.Pipe) {
 	t.Helper()
@@ -110,6 +118,16 @@ func TestGuardEthernet(t *testing.T) {
 		gets(t, "the server", s.nic, broadcast)
 		b.nic.Inject(arpFrame(macAnna, macBert))
 		gets(t, "anna", a.nic, arpFrame(macAnna, macBert))
+
+		sought := neighbour(macBert, 135)
+		b.nic.Inject(sought)
+		gets(t, "anna", a.nic, sought)
+		gets(t, "the server", s.nic, sought)
+		b.nic.Inject(neighbour(macBert, 134)) // a router's advertisement
+		gets(t, "anna", a.nic)
+		s.nic.Inject(neighbour(deviceMAC, 134))
+		gets(t, "anna", a.nic, neighbour(deviceMAC, 134))
+		gets(t, "bert", b.nic, neighbour(deviceMAC, 134))
 
 		there, back := ipv4(a.inner(), b.inner(), "there"), ipv4(b.inner(), a.inner(), "back")
 		b.nic.Inject(framed(macAnna, macBert, back))

@@ -171,6 +171,7 @@ func (s *Server) receive() error {
 func roleOf(s *Server) tunnel.Role {
 	ip := traffic{table: s.roster.table, together: &s.together, door: s.door, guard: s.opts.Guard, report: s.report}
 	if s.roster.ether == nil {
+		ip.introduce()
 		return ip
 	}
 	return frames{ip, s.roster.ether.segment}
