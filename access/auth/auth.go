@@ -67,6 +67,8 @@ type Verdict struct {
 	// Remember: the client's user showed more than a certificate, and is to get a token that
 	// stands for that. Only what the server's sign-in says counts.
 	Remember bool
+	// Note is what such a token says to the sign-in when it is shown (Token.Note).
+	Note []byte
 }
 
 // Checker decides about clients, each time they log in. It may take its time, until ctx ends. Meanwhile

@@ -68,7 +68,12 @@ type Token struct {
 	Session [12]byte
 	Began   time.Time // the first login
 	Renewed time.Time
+	// Note is what the sign-in has it remember (Verdict.Note): at most MaxNote bytes.
+	Note []byte
 }
+
+// MaxNote is how long a Token's Note may be, in bytes.
+const MaxNote = 16
 
 // SessionID returns the login's number in the form that programs get: base64.
 func (t *Token) SessionID() string { return base64.StdEncoding.EncodeToString(t.Session[:]) }
@@ -76,10 +81,11 @@ func (t *Token) SessionID() string { return base64.StdEncoding.EncodeToString(t.
 // Tokens makes and checks tokens. Their format is the server's own; clients
 // cannot read it:
 //
-//	SESS_ID_AT_ base64( session 12 | began 8 | renewed 8 | HMAC-SHA256 32 )
+//	SESS_ID_AT_ base64( session 12 | began 8 | renewed 8 | note 0..16 | HMAC-SHA256 32 )
 //
 // Times are Unix seconds. The HMAC is over the user name, a NUL, the fields before
-// the HMAC, and what the token is bound to. Clients know a token by its prefix.
+// the HMAC, and what the token is bound to; with a note it has a key of its own. Clients
+// know a token by its prefix.
 type Tokens struct {
 	Key []byte
 	// Older are previous keys. Tokens made with them are still accepted.
@@ -101,8 +107,8 @@ func (t *Tokens) For(bind string) *Tokens {
 
 const (
 	tokenPrefix = "SESS_ID_AT_"
-	tokenBody   = 12 + 8 + 8
-	tokenLen    = tokenBody + sha256.Size
+	tokenBody   = 12 + 8 + 8 // without a note
+	tokenMost   = tokenBody + MaxNote
 )
 
 // Begin returns a new login.
@@ -112,16 +118,25 @@ func (t *Tokens) Begin(now time.Time) *Token {
 	return token
 }
 
-// Issue renews a login's token for a user and returns it as text.
+// Issue renews a login's token for a user and returns it as text. A note that is too long
+// is left out.
 func (t *Tokens) Issue(now time.Time, username string, token *Token) string {
 	token.Renewed = now
-	b := append(make([]byte, 0, tokenLen), token.Session[:]...)
+	b := append(make([]byte, 0, tokenMost+sha256.Size), token.Session[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(token.Began.Unix()))
 	b = binary.BigEndian.AppendUint64(b, uint64(token.Renewed.Unix()))
+	if len(token.Note) <= MaxNote {
+		b = append(b, token.Note...)
+	}
 	return tokenPrefix + base64.StdEncoding.EncodeToString(append(b, t.mac(t.Key, username, b)...))
 }
 
 func (t *Tokens) mac(key []byte, username string, body []byte) []byte {
+	if len(body) > tokenBody { // else a body could end where another one's note begins
+		h := hmac.New(sha256.New, key)
+		io.WriteString(h, "culvert: tokens with a note")
+		key = h.Sum(nil)
+	}
 	h := hmac.New(sha256.New, key)
 	io.WriteString(h, username+"\x00")
 	h.Write(body)
@@ -146,10 +161,11 @@ func (t *Tokens) Check(now time.Time, username, password string) (TokenState, *T
 		return TokenInitial, nil
 	}
 	b, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(b) != tokenLen {
+	end := len(b) - sha256.Size
+	if err != nil || end < tokenBody || end > tokenMost {
 		return TokenInvalid, nil
 	}
-	body, mac := b[:tokenBody], b[tokenBody:]
+	body, mac := b[:end], b[end:]
 	named, nameless := t.made(username, body, mac), t.made("", body, mac)
 	if !named && !nameless {
 		return TokenInvalid, nil
@@ -172,6 +188,9 @@ func parseToken(body []byte) *Token {
 	copy(token.Session[:], r.Next(12))
 	token.Began = time.Unix(int64(binary.BigEndian.Uint64(r.Next(8))), 0)
 	token.Renewed = time.Unix(int64(binary.BigEndian.Uint64(r.Next(8))), 0)
+	if r.Len() > 0 {
+		token.Note = bytes.Clone(r.Bytes())
+	}
 	return token
 }
 

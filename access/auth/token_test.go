@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,31 @@ func TestTokenLifetime(t *testing.T) {
 	}
 }
 
+// TestTokenNote: what the sign-in has a token remember comes back, and nobody but the server
+// can add, change or drop it.
+func TestTokenNote(t *testing.T) {
+	tokens := (&Tokens{Key: NewTokenKey()}).For("a certificate")
+	token := tokens.Begin(start)
+	token.Note = []byte("noted")
+	text := tokens.Issue(start, "ada", token)
+	if state, got := tokens.Check(start, "ada", text); state != TokenAuthenticated || string(got.Note) != "noted" {
+		t.Fatalf("%v %+v", state, got)
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, tokenPrefix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, forged := range map[string][]byte{
+		"changed": append(append(slices.Clone(raw[:tokenBody]), "Noted"...), raw[tokenBody+5:]...),
+		"dropped": append(slices.Clone(raw[:tokenBody]), raw[tokenBody+5:]...),
+		"longer":  append(append(slices.Clone(raw[:tokenBody]), strings.Repeat("n", MaxNote+1)...), raw[tokenBody+5:]...),
+	} {
+		if state, _ := tokens.Check(start, "ada", tokenPrefix+base64.StdEncoding.EncodeToString(forged)); state != TokenInvalid {
+			t.Errorf("%s: %v", name, state)
+		}
+	}
+}
+
 func TestTokenKeyFile(t *testing.T) {
 	var file strings.Builder
 	if err := WriteTokenKey(&file); err != nil {
@@ -83,6 +110,7 @@ YVHzHPDPtfYzc8eCZ8FLPqWUPp733znmb7h5xMyHeKw=
 func FuzzToken(f *testing.F) {
 	tokens := &Tokens{Key: make([]byte, tokenKeyLen), Lifetime: time.Hour}
 	f.Add("ada", tokens.Issue(start, "eve", &Token{Began: start}))
+	f.Add("ada", tokens.Issue(start, "eve", &Token{Began: start, Note: []byte("noted")}))
 	f.Add("", tokenPrefix+"AAAA")
 	f.Fuzz(func(t *testing.T, user, password string) {
 		if state, _ := tokens.Check(start, user, password); state != TokenInitial && state != TokenInvalid && user != "eve" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -105,13 +106,14 @@ func (c *Checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pen
 	if err == nil {
 		err = c.run(ctx, l, pend)
 	}
+	var u *users.User
 	if err == nil {
-		err = c.enter(ctx, l)
+		u, err = c.enter(ctx, l)
 	}
 	if err != nil {
 		return c.verdict(r, err)
 	}
-	return auth.Verdict{OK: true, User: l.name, Remember: len(l.done) > 0, Lines: l.person.Lines}
+	return auth.Verdict{OK: true, User: u.Name, Remember: len(l.done) > 0, Note: noteOf(l.done, u), Lines: l.person.Lines}
 }
 
 var errUnknownDevice = errors.New("the certificate is one of a user's device, and there is no record of that device: it was removed, or the store is not the one it was added to")
@@ -153,8 +155,6 @@ func (c *Checker) verdict(r *auth.Request, err error) auth.Verdict {
 // again judges a client that shows a token for a login of before: the user and device as
 // they are now.
 func (c *Checker) again(s users.Standing, r *auth.Request) auth.Verdict {
-	// Tokens have whole seconds: one of the very second in which the user was signed out
-	// is of before.
 	u := s.User
 	switch {
 	case u == nil:
@@ -163,10 +163,14 @@ func (c *Checker) again(s users.Standing, r *auth.Request) auth.Verdict {
 		return auth.Verdict{Reason: expired}
 	case s.Barred(c.o.Now()) != nil:
 		return c.verdict(r, s.Barred(c.o.Now()))
-	case !u.SignedOut.IsZero() && !r.Token.Began.After(u.SignedOut):
-		return c.verdict(r, &refusal{expired, errors.New("the password or the app for codes was changed since the login")})
 	}
-	return auth.Verdict{OK: true, User: u.Name, Remember: true}
+	switch done, ok := parseNote(r.Token.Note, u); {
+	case !ok:
+		return c.verdict(r, &refusal{expired, errors.New("since the login the password or the app for codes was changed, or the user was removed and another one of that name added")})
+	case !meets(s, done):
+		return c.verdict(r, &refusal{expired, errors.New("more is required than was shown at the login")})
+	}
+	return auth.Verdict{OK: true, User: u.Name, Remember: true, Note: r.Token.Note}
 }
 
 // expired has a client ask its user anew.
@@ -188,6 +192,7 @@ type login struct {
 	person   auth.Person // once the password was right
 
 	kept      *users.User // as the store has it since the password was right
+	stamp     []byte      // of the user's record when the client began; nil: there was none
 	enrolling []byte      // the secret that the client was shown; nil: none
 	codes     int         // wrong codes since the password was right
 }
@@ -200,7 +205,10 @@ func (c *Checker) begin(ctx context.Context, v *users.View, s users.Standing, r 
 	l := &login{request: r, standing: s, name: r.Username}
 	l.password, l.code = split(r.Password)
 	if d := s.Device; d != nil {
-		if l.name != "" && !strings.EqualFold(d.User, l.name) {
+		switch {
+		case strings.EqualFold(d.User, l.name) && d.User != l.name: // what is known of the client goes by the name that it gives
+			return nil, refuse(fmt.Sprintf("give %s as your user name here", d.User))
+		case l.name != "" && d.User != l.name:
 			return nil, &refusal{told: "this profile is that of another user", cause: s.Barred(c.o.Now())}
 		}
 		l.name = d.User
@@ -208,6 +216,9 @@ func (c *Checker) begin(ctx context.Context, v *users.View, s users.Standing, r 
 		if err := l.standing.Barred(c.o.Now()); err != nil {
 			return nil, err
 		}
+	}
+	if u := l.standing.User; u != nil {
+		l.stamp = stampOf(u)
 	}
 	return l, c.chooseWay(v, l)
 }

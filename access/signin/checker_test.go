@@ -196,22 +196,27 @@ func TestRecoveryCode(t *testing.T) {
 func TestTokens(t *testing.T) {
 	records := people(t)
 	alice := records["users/alice"].(users.User)
-	alice.SignedOut = start
-	records["users/alice"] = alice
+	emil := records["users/emil"].(users.User)
+	good := noteOf(users.Way{users.Password}, &alice)
+	before := alice
+	before.SignedOut = start
 	w := newWorld(t, records)
 	for _, c := range []struct {
 		name, cn, user string
-		began          time.Time
+		note           []byte
 		want           string
 	}{
-		{"good", "phone.alice", "alice", start.Add(time.Second), "in as alice, remembered"},
-		{"of before the password was changed", "phone.alice", "alice", start, expired},
-		{"disabled", "phone.emil", "emil", start, "user emil is disabled"},
-		{"removed", "", "nobody", start, expired},
-		{"without a name", "", "", start, expired},
-		{"with another's certificate", "laptop.bert", "alice", start.Add(time.Second), "the certificate is that of device laptop of bert, and not of alice"},
+		{"good", "phone.alice", "alice", good, "in as alice, remembered"},
+		{"of before the password was changed", "phone.alice", "alice", noteOf(users.Way{users.Password}, &before), expired},
+		{"of a server without users", "phone.alice", "alice", nil, expired},
+		{"of a login that showed less", "phone.alice", "alice", noteOf(nil, &alice), expired},
+		{"without the certificate", "", "alice", good, expired},
+		{"disabled", "phone.emil", "emil", noteOf(users.Way{users.Password}, &emil), "user emil is disabled"},
+		{"removed", "", "nobody", good, expired},
+		{"without a name", "", "", good, expired},
+		{"with another's certificate", "laptop.bert", "alice", good, "the certificate is that of device laptop of bert, and not of alice"},
 	} {
-		r := client(c.cn, c.user, "SESS_ID_AT_x", func(r *auth.Request) { r.Token = &auth.Token{Began: c.began} })
+		r := client(c.cn, c.user, "SESS_ID_AT_x", func(r *auth.Request) { r.Token = &auth.Token{Began: start, Note: c.note} })
 		if got := said(w.check(r)); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}

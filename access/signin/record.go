@@ -16,32 +16,39 @@ import (
 func (c *Checker) keep(ctx context.Context, l *login) error {
 	v, p := c.o.Directory.View(), l.person
 	u := v.User(p.Name)
+	l.kept = u
 	if l.origin == sourceLocal {
-		l.kept = u
 		return nil
 	}
-	next := users.User{Name: p.Name, Source: l.origin}
+	next := users.User{Name: p.Name, Source: l.origin, Created: c.o.Now().UTC()}
 	if u != nil {
 		next = *u
 	}
 	if err := describe(&next, l.origin, p, v); err != nil {
 		return err
 	}
-	l.kept = &next
-	if u == nil {
+	change := func() error {
+		return c.o.Records.ChangeUser(ctx, p.Name, func(u *users.User) error {
+			err := describe(u, l.origin, p, v)
+			l.kept = new(*u)
+			return err
+		})
+	}
+	switch {
+	case u == nil:
 		err := c.o.Records.AddUser(ctx, next)
 		if err == nil {
+			l.kept = &next
 			return nil
 		}
-		if later := c.o.Records.ChangeUser(ctx, p.Name, func(u *users.User) error { return describe(u, l.origin, p, v) }); later != nil {
+		if change() != nil {
 			return err
 		}
 		return nil
-	}
-	if same(u, &next) {
+	case same(u, &next):
 		return nil
 	}
-	return c.o.Records.ChangeUser(ctx, p.Name, func(u *users.User) error { return describe(u, l.origin, p, v) })
+	return change()
 }
 
 // describe sets what a source says of a user.

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -162,10 +163,14 @@ func (c *Checker) become(ctx context.Context, l *login, p auth.Person) error {
 	if err := c.keep(ctx, l); err != nil {
 		return err
 	}
+	if l.kept == nil {
+		return errRemoved
+	}
 	v := c.o.Directory.View()
-	if l.standing = v.Standing(l.request.CommonName, p.Name); l.standing.User == nil {
-		l.standing.User = l.kept
-		l.standing.Groups = v.GroupsOf(l.kept)
+	l.standing = v.Standing(l.request.CommonName, p.Name)
+	l.standing.User, l.standing.Groups = l.kept, v.GroupsOf(l.kept) // the directory may not have seen it yet
+	if l.stamp == nil {
+		l.stamp = stampOf(l.kept)
 	}
 	l.name = p.Name
 	s := c.shown(l)
@@ -215,25 +220,39 @@ func (c *Checker) checkCode(ctx context.Context, l *login) (*question, error) {
 	return &question{text: "Wrong code, or used before. The next code of your authenticator app"}, nil
 }
 
-// enter lets a client in that has shown all, if its user may still come in.
-func (c *Checker) enter(ctx context.Context, l *login) error {
-	s := c.o.Directory.View().Standing(l.request.CommonName, l.name)
-	if s.User == nil {
-		s.User = l.kept // the directory has not seen it yet
+// errRemoved refuses the client of a user who is gone meanwhile.
+var errRemoved = &refusal{wrong, errors.New("there is no such user any more")}
+
+// changedMeanwhile is what a client is told whose user was changed, or has to show more, since
+// it began to sign in.
+const changedMeanwhile = "your account was changed a moment ago; sign in again"
+
+// enter lets a client in that has shown all, if its user may still come in, and returns that
+// user.
+func (c *Checker) enter(ctx context.Context, l *login) (*users.User, error) {
+	v := c.o.Directory.View()
+	s := v.Standing(l.request.CommonName, l.name)
+	if s.User == nil && l.kept != nil { // the directory has not seen it yet
+		s.User, s.Groups = l.kept, v.GroupsOf(l.kept)
 	}
 	if s.User == nil {
-		return &refusal{told: wrong, cause: errors.New("there is no such user any more")}
+		return nil, errRemoved
 	}
 	if err := s.Barred(c.o.Now()); err != nil {
-		return err
+		return nil, err
 	}
-	l.name = s.User.Name
+	switch {
+	case !bytes.Equal(l.stamp, stampOf(s.User)):
+		return nil, &refusal{changedMeanwhile, errors.New("the password or the app for codes was changed while the client signed in")}
+	case !meets(s, l.done):
+		return nil, &refusal{changedMeanwhile, errors.New("more is required than the client was asked for when it began to sign in")}
+	}
 	if len(l.done) == 0 {
-		return nil
+		return s.User, nil
 	}
 	c.guard.forgive(c.from(ctx, l, c.o.Now()))
-	if err := notePlace(ctx, c.o.Store, l.name, l.request.Source, c.o.Now()); err != nil {
+	if err := notePlace(ctx, c.o.Store, s.User.Name, l.request.Source, c.o.Now()); err != nil {
 		c.o.Log.Warn("where a user signs in from cannot be noted: from there they may be slowed down by others' wrong passwords", "user", l.name, "error", err)
 	}
-	return nil
+	return s.User, nil
 }

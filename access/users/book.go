@@ -66,9 +66,11 @@ func (b *Book) DevicesOf(ctx context.Context, user string) (all []*Device, err e
 	return all, nil
 }
 
-// AddUser adds a user. Created is set.
+// AddUser adds a user. Created is set, where it is not.
 func (b *Book) AddUser(ctx context.Context, u User) error {
-	u.Created = b.now().UTC().Truncate(time.Second)
+	if u.Created.IsZero() {
+		u.Created = b.now().UTC().Truncate(time.Second)
+	}
 	return b.change(ctx, func(t *tx) error {
 		before, err := get[User](t, usersPrefix+u.Name, userVersion)
 		if err != nil {

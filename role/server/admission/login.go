@@ -106,6 +106,7 @@ type found struct {
 	lines    []string // they add to its configuration
 	user     string   // who it is, where that is not what it gave; "" for that
 	remember bool     // it is to get a token
+	note     []byte   // what that says to the sign-in
 }
 
 // check asks all checkers about a login, and returns the first refusal. A nil request
@@ -133,7 +134,7 @@ func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pendi
 	if !v.OK {
 		return f, &access.Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
 	}
-	f.lines, f.user, f.remember = append(f.lines, v.Lines...), v.User, f.remember || v.Remember
+	f.lines, f.user, f.remember, f.note = append(f.lines, v.Lines...), v.User, f.remember || v.Remember, v.Note
 	return f, nil
 }
 
@@ -149,11 +150,10 @@ func (v *Visit) credentials(now time.Time, h *session.Hello) (*auth.Request, *ac
 		state, token = l.tokens.For(boundTo(h.TLS.PeerCertificates)).Check(now, h.Username, h.Password)
 	}
 	v.token = token
-	v.change(func(a *access.Applicant) { a.User = h.Username })
 	switch {
 	case h.Username == "" && h.Password == "" && !l.optional && len(l.checkers) > 0:
 		return nil, &access.Refusal{Login: true, Reason: "a user name and a password are needed here"}
-	case state == auth.TokenInitial || l.external:
+	case state == auth.TokenInitial || l.external && l.signIn == nil:
 		return v.request(now, h, state), nil
 	case state == auth.TokenAuthenticated && l.signIn != nil:
 		r := v.request(now, h, state)
@@ -239,6 +239,7 @@ func (v *Visit) issue(now time.Time) string {
 	if t.Renewal > 0 && t.Renewal < v.admission.cfg.Timers.RenegSec {
 		v.renewLater(t.Renewal)
 	}
+	v.token.Note = v.note
 	return t.For(boundTo(v.way)).Issue(now, cmp.Or(v.override.taken, v.given), v.token)
 }
 

@@ -60,8 +60,10 @@ type Visit struct {
 	answers chan string             // to challenges, from the client
 	token   *auth.Token             // nil until it has one
 	// remember: a login was checked for which tokens are given out. They are for given, the
-	// user name that the client said and will say again, unless it is told another.
+	// user name that the client said and will say again, unless it is told another, and say
+	// note to the sign-in.
 	remember bool
+	note     []byte
 	given    string
 	renewal  *time.Timer // gives it another one
 	turn     *hooks.Turn // of its programs, until those that say goodbye have ended; nil: none yet
@@ -163,13 +165,13 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 		return
 	}
 	a := *v.Applicant()
-	remember := false
+	var f found
 	consider := func(ctx context.Context, pend func(auth.Pending)) Decision {
-		f, refusal := v.admission.login.check(ctx, request, pend)
-		if refusal != nil {
+		var refusal *access.Refusal
+		if f, refusal = v.admission.login.check(ctx, request, pend); refusal != nil {
 			return Decision{Refusal: refusal}
 		}
-		a.User, remember = cmp.Or(f.user, a.User), f.remember
+		a.User = cmp.Or(f.user, a.User)
 		if v.admission.cfg.Login.UsernameAsCommonName && a.User != "" {
 			a.Name = auth.SafeUsername(a.User)
 		}
@@ -177,7 +179,7 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 	}
 	v.put(now, request != nil || v.admission.slow, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
-			v.remember, v.given = remember, h.Username
+			v.remember, v.note, v.given = f.remember, f.note, h.Username
 			v.change(func(b *access.Applicant) { b.Name, b.User = a.Name, a.User })
 			v.take(h, d.Settings.OverrideUsername)
 			d.Token = v.issue(now)
@@ -200,17 +202,26 @@ func (v *Visit) Renew(now time.Time, h *session.Hello, tell func(now time.Time, 
 		return
 	}
 	v.tell(h)
+	user := v.Identity().User // who came in, which the client need not have said
 	request, refusal := v.credentials(now, h)
 	if refusal != nil {
 		done(now, Decision{Refusal: refusal})
 		return
 	}
+	var f found
 	consider := func(ctx context.Context, pend func(auth.Pending)) Decision {
-		_, refusal := v.admission.login.check(ctx, request, pend)
+		var refusal *access.Refusal
+		if f, refusal = v.admission.login.check(ctx, request, pend); refusal == nil && f.user != "" && user != "" && f.user != user {
+			refusal = &access.Refusal{Login: true, Reason: "the user changed during the session"}
+		}
 		return Decision{Refusal: refusal}
 	}
 	v.put(now, request != nil, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
+			v.remember, v.note = f.remember, f.note
+			if user == "" && f.user != "" {
+				v.change(func(a *access.Applicant) { a.User = f.user })
+			}
 			d.Token = v.issue(now)
 		}
 		done(now, d)
