@@ -38,6 +38,9 @@ func TestVerify(t *testing.T) {
 	if _, ok := Verify(secret, At(secret, now.Add(30*time.Second)), taken, now); !ok {
 		t.Error("the code of a later step is not good")
 	}
+	if _, ok := Verify(secret, code, step(now.AddDate(1, 0, 0)), now); !ok {
+		t.Error("a code taken by a clock that was a year ahead locks out")
+	}
 	for _, wrong := range []string{"", "0", code + "0", strings.Repeat("1", 1000)} {
 		if _, ok := Verify(secret, wrong, 0, now); ok {
 			t.Errorf("%q is good", wrong)
