@@ -31,6 +31,9 @@ func TestFail2ban(t *testing.T) {
 		{server.LoginRefused{About: about("[2001:db8::7]:1194", "")}, "2001:db8::7"},
 		{server.LoginRefused{About: about("192.0.2.7:1194", `x","address":"192.0.2.9:1"`), Reason: `"address":"192.0.2.8:1"`}, "192.0.2.7"},
 		{server.LoginRefused{About: about("192.0.2.7:1194", `x\`), Reason: `y`}, "192.0.2.7"},
+		{server.LoginRefused{About: about("192.0.2.7:1194", strings.Repeat("\x01\"", 30_000))}, "192.0.2.7"},
+		{server.LoginRefused{About: about("192.0.2.7:1194", "anna"), Reason: "CRV1:R:0123:YW5uYQ==:Code"}, ""},
+		{server.LoginRefused{About: about("192.0.2.7:1194", "anna"), Reason: "SESSION:the login has expired"}, ""},
 		{server.LoginRefused{About: about("192.0.2.7:1194", "anna"), Err: errors.New("no directory answers")}, ""},
 		{server.Refused{About: about("192.0.2.7:1194", "anna"), Reason: "the server is full"}, ""},
 		{server.Up{About: about("192.0.2.7:1194", `","what":"refused","login":true,"address":"192.0.2.9:1"`)}, ""},
@@ -39,6 +42,9 @@ func TestFail2ban(t *testing.T) {
 		line, err := e.Line()
 		if err != nil {
 			t.Fatal(err)
+		}
+		if len(line) > 2000 {
+			t.Errorf("a line of %d bytes", len(line))
 		}
 		got := ""
 		if m := finds.FindStringSubmatch(string(line)); m != nil {

@@ -2,9 +2,11 @@ package accounts
 
 import (
 	"net/netip"
+	"strings"
 
 	"culvert/access"
 	"culvert/access/audit"
+	"culvert/internal/printable"
 	"culvert/role/server"
 	"culvert/session/negotiate"
 )
@@ -18,7 +20,7 @@ func EntryOf(e server.Event) (entry audit.Entry, ok bool) {
 		entry.Inner = valid(e.IPv4, e.IPv6)
 	case server.LoginRefused:
 		entry = about(e.About, audit.Refused)
-		entry.Login, entry.Reason = e.Err == nil, reason(e.Reason, e.Err)
+		entry.Login, entry.Reason = guessed(e), reason(e.Reason, e.Err)
 	case server.Refused:
 		entry = about(e.About, audit.Refused)
 		entry.Reason = reason(e.Reason, e.Cause)
@@ -47,8 +49,16 @@ func EntryOf(e server.Event) (entry audit.Entry, ok bool) {
 	return entry, true
 }
 
+// about is an entry about a client. What it calls itself is cut: otherwise a few strangers
+// could fill the log, and push out what others did.
 func about(a server.About, what string) audit.Entry {
-	return audit.Entry{At: a.At.UTC(), What: what, User: a.User, Client: access.Name(a.Name), Address: a.Remote, Serial: a.Serial, Agent: a.Agent}
+	return audit.Entry{At: a.At.UTC(), What: what, User: printable.Name(a.User), Client: printable.Name(access.Name(a.Name)), Address: a.Remote, Serial: a.Serial, Agent: a.Agent}
+}
+
+// guessed reports whether what a client showed to log in may have been a guess. A client that
+// is asked a question, or whose login has expired, comes again, and is no stranger for that.
+func guessed(e server.LoginRefused) bool {
+	return e.Err == nil && !negotiate.IsChallenge(e.Reason) && !strings.HasPrefix(e.Reason, "SESSION:")
 }
 
 // reason is what the client is told, and what only the server's own people are.
