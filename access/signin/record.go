@@ -36,6 +36,9 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 	}
 	switch {
 	case u == nil:
+		if like := lookalike(v, p.Name); like != "" {
+			return &refusal{fmt.Sprintf("give %s as your user name here", like), fmt.Errorf("%s signed in by %s, and %s is here: the same person, for most directories", p.Name, l.origin, like)}
+		}
 		err := c.o.Records.AddUser(ctx, next)
 		if err == nil {
 			l.kept = &next
@@ -49,6 +52,18 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 		return nil
 	}
 	return change()
+}
+
+// lookalike returns a user whose name differs from another one by capital letters only; "":
+// nobody. Many directories take both, and a user who was disabled or removed from a group
+// under one must not come back under the other.
+func lookalike(v *users.View, name string) string {
+	for u := range v.Users() {
+		if u.Name != name && strings.EqualFold(u.Name, name) {
+			return u.Name
+		}
+	}
+	return ""
 }
 
 // describe sets what a source says of a user.

@@ -166,3 +166,47 @@ func (d anybody) Check(_ context.Context, l auth.Login) (auth.Person, error) {
 	}
 	return auth.Person{Name: l.Username}, nil
 }
+
+// TestUnreadableGroup: whose group cannot be read, or requires what this program does not know,
+// does not come in as if it required nothing, with a token neither.
+func TestUnreadableGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		records := people(t)
+		alice := records["users/alice"].(users.User)
+		alice.Groups = []string{"odd"}
+		records["users/alice"] = alice
+		records["groups/odd"] = users.Group{Name: "odd"}
+		w := newWorld(t, records)
+		v := w.check(client("phone.alice", "alice", "correct horse"))
+		if !v.OK {
+			t.Fatalf("%+v", v)
+		}
+		w.put("groups/odd", users.Group{Name: "odd", Require: []users.Way{{users.Password, "retina"}}})
+		synctest.Wait()
+		for name, r := range map[string]*auth.Request{
+			"all": client("phone.alice", "alice", "correct horse"), "a certificate": client("phone.alice", "", ""), "a token": token("phone.alice", "alice", v),
+		} {
+			if v := w.check(r); v.OK {
+				t.Errorf("%s: %+v", name, v)
+			}
+		}
+	})
+}
+
+// TestNamesThatLookAlike: who was disabled under the name that the server has does not come in
+// as somebody new, by a directory that takes the name in capital letters, too.
+func TestNamesThatLookAlike(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil, anybody("radius"))
+		w.check(client("", "frida", "x"))
+		frida := w.user("frida")
+		frida.Disabled = true
+		w.put("users/frida", frida)
+		synctest.Wait()
+		for user, want := range map[string]string{"frida": "user frida is disabled", "FRIDA": "give frida as your user name here"} {
+			if v := w.check(client("", user, "x")); v.OK || v.Reason != want {
+				t.Errorf("%s: %+v", user, v)
+			}
+		}
+	})
+}

@@ -86,7 +86,7 @@ type shown struct {
 // or what it is told if there is none.
 func choose(ways []users.Way, s shown) (users.Way, string) {
 	possible := func(w users.Way) bool {
-		return (s.certificate || !w.Has(users.Certificate)) && (s.password || !w.Has(users.Password)) && (s.browser || !w.Has(users.Browser))
+		return w.Known() && (s.certificate || !w.Has(users.Certificate)) && (s.password || !w.Has(users.Password)) && (s.browser || !w.Has(users.Browser))
 	}
 	if s.password {
 		for _, w := range ways {
@@ -109,6 +109,8 @@ func missing(ways []users.Way, s shown) string {
 		return !has && !slices.ContainsFunc(ways, func(w users.Way) bool { return !w.Has(f) })
 	}
 	switch {
+	case !slices.ContainsFunc(ways, users.Way.Known):
+		return "nobody can show what is required here; ask who runs this server"
 	case lacks(users.Certificate, s.certificate):
 		return "this needs the profile of one of your own devices"
 	case lacks(users.Password, s.password):

@@ -77,7 +77,7 @@ type Directory struct {
 }
 
 // Open reads all records. damaged is called for each that cannot be read, which is as if
-// it were not there: its user cannot sign in.
+// it were not there: its user cannot sign in, nor can who is in such a group.
 func Open(ctx context.Context, s store.Store, damaged func(error)) (*Directory, error) {
 	d := &Directory{store: s, damaged: damaged}
 	return d, d.read(ctx)

@@ -120,6 +120,9 @@ const (
 	Password    Factor = "password"    // kept here, or checked by LDAP, RADIUS or PAM
 	Code        Factor = "code"        // a one-time code, or a recovery code
 	Browser     Factor = "browser"     // OpenID Connect
+	// Unreadable stands for what a group requires whose record cannot be read: nobody can
+	// show it.
+	Unreadable Factor = "unreadable"
 )
 
 // name matches the names of users and groups: safe as a file's name, in a shell and in a

@@ -101,6 +101,26 @@ func TestDamaged(t *testing.T) {
 	says(t, b.ChangeUser(t.Context(), "alice", func(*User) error { return nil }), "damaged")
 }
 
+// TestUnreadableLetsNobodyIn: a server whose users cannot be read still has some, until they
+// are removed, and of a group that cannot be read nobody has what it requires.
+func TestUnreadableLetsNobodyIn(t *testing.T) {
+	s := memory.New()
+	put := store.Txn{Put: []store.Put{{Key: "users/alice", Value: []byte("{")}, {Key: "groups/staff", Value: []byte("{")}}}
+	if _, err := s.Commit(t.Context(), put); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Open(t.Context(), s, func(error) {})
+	must(t, err)
+	v := d.View()
+	if g := v.Group("staff"); !v.Known() || g == nil || len(g.Require) != 1 || g.Require[0].Known() {
+		t.Errorf("known %v, %+v", v.Known(), g)
+	}
+	changes := []store.Change{{Entry: store.Entry{Key: "users/alice"}, Deleted: true}, {Entry: store.Entry{Key: "groups/staff"}, Deleted: true}}
+	if v, _ = v.after(changes, func(err error) { t.Error(err) }); v.Known() || v.Group("staff") != nil {
+		t.Errorf("after their removal: known %v, %+v", v.Known(), v.Group("staff"))
+	}
+}
+
 // office is 10,000 users with three devices each.
 func office(b *testing.B) (*memory.Store, *Directory) {
 	s := memory.New()

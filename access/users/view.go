@@ -13,6 +13,7 @@ import (
 type View struct {
 	Revision     store.Revision
 	users        shards[*User]
+	unread       shards[bool]     // names of users whose records cannot be read
 	devices      shards[*Device]  // by Key
 	own          shards[[]string] // the devices of a user, sorted: keys of devices
 	groups       shards[*Group]
@@ -67,8 +68,9 @@ func values[T any](s shards[T]) iter.Seq[T] {
 	}
 }
 
-// Known reports whether there are any users: a server without any asks nobody to sign in.
-func (v *View) Known() bool { return v.users.count > 0 }
+// Known reports whether there are any users, also such whose records cannot be read: a
+// server without any asks nobody to sign in.
+func (v *View) Known() bool { return v.users.count+v.unread.count > 0 }
 
 // Count returns how many users and devices there are.
 func (v *View) Count() (users, devices int) { return v.users.count, v.devices.count }
@@ -99,6 +101,7 @@ func (v *View) Members(group string) iter.Seq[*User] {
 type viewEdit struct {
 	revision                store.Revision
 	users                   edit[*User]
+	unread                  edit[bool]
 	devices                 edit[*Device]
 	own                     edit[[]string]
 	groups                  edit[*Group]
@@ -107,12 +110,12 @@ type viewEdit struct {
 
 func (v *View) edit() *viewEdit {
 	return &viewEdit{revision: v.Revision,
-		users: edit[*User]{now: v.users}, devices: edit[*Device]{now: v.devices}, own: edit[[]string]{now: v.own},
+		users: edit[*User]{now: v.users}, unread: edit[bool]{now: v.unread}, devices: edit[*Device]{now: v.devices}, own: edit[[]string]{now: v.own},
 		groups: edit[*Group]{now: v.groups}, certificates: edit[string]{now: v.certificates}, addresses: edit[string]{now: v.addresses}}
 }
 
 func (e *viewEdit) view() *View {
-	return &View{e.revision, e.users.now, e.devices.now, e.own.now, e.groups.now, e.certificates.now, e.addresses.now}
+	return &View{e.revision, e.users.now, e.unread.now, e.devices.now, e.own.now, e.groups.now, e.certificates.now, e.addresses.now}
 }
 
 // after returns the view after changes, and whether any is about it. What others keep in
@@ -145,14 +148,24 @@ func ours(key string) bool {
 	return false
 }
 
-// apply changes what a change is about. A record that cannot be read is forgotten.
+// apply changes what a change is about. A record that cannot be read is forgotten, but never
+// lets anybody in: such a user is still one, and of such a group nobody signs in.
 func (e *viewEdit) apply(c store.Change) error {
 	kind, name, _ := strings.Cut(c.Key, "/")
 	switch kind + "/" {
 	case usersPrefix:
-		return set(&e.users, name, c, userVersion)
+		err := set(&e.users, name, c, userVersion)
+		e.unread.remove(name)
+		if err != nil {
+			e.unread.set(name, true)
+		}
+		return err
 	case groupsPrefix:
-		return set(&e.groups, name, c, groupVersion)
+		err := set(&e.groups, name, c, groupVersion)
+		if err != nil {
+			e.groups.set(name, &Group{Name: name, Require: []Way{{Unreadable}}})
+		}
+		return err
 	case devicesPrefix:
 		err := set(&e.devices, name, c, deviceVersion)
 		e.belongs(name, e.devices.now.get(name) != nil)

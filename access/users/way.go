@@ -48,6 +48,11 @@ func parseWay(text string) (w Way, err error) {
 	return w, nil
 }
 
+// Known reports whether each of the factors is one that this program knows.
+func (w Way) Known() bool {
+	return !slices.ContainsFunc(w, func(f Factor) bool { return !slices.Contains(factors, f) })
+}
+
 // factors are all that there are.
 var factors = []Factor{Certificate, Password, Code, Browser}
 

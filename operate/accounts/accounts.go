@@ -35,7 +35,7 @@ func Open(ctx context.Context, s store.Store, log *slog.Logger) (*Accounts, erro
 	a := &Accounts{store: s, log: log, changed: make(chan struct{}, 1)}
 	var err error
 	a.Directory, err = users.Open(ctx, s, func(err error) {
-		log.Error("a record of the store is passed over, as if it were not there", "error", err)
+		log.Error("a record of the store cannot be read: whom it is about, and who is in such a group, cannot sign in", "error", err)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
