@@ -31,6 +31,7 @@ func (c check) whole() {
 	c.auth()
 	asksReaders(c)
 	checkHooks(c)
+	checkSources(c)
 	checkChosen(c)
 	c.dns()
 	checkManagement(c)

@@ -26,6 +26,7 @@ type Config struct {
 	Trust      Trust
 	Data       Data
 	Login      Login
+	Sources    Sources
 	Timers     Timers
 	Process    Process
 	Management Management

@@ -286,6 +286,10 @@ show-net-up
 show-pkcs11-ids
 show-tls
 show-valid-subnets
+sign-in-ldap pass.txt
+sign-in-pam vpn login USERNAME
+sign-in-radius 10.0.0.1 pass.txt
+sign-in-radius-name gate
 single-session
 sndbuf 65536
 socket-flags TCP_NODELAY

@@ -44,6 +44,7 @@ var testFiles = map[string]string{
 	"common.conf":         "verb 4\nca ca.crt\n",
 	"loop.conf":           "config loop.conf\n",
 	"ping.conf":           "ping 9\n",
+	"empty.txt":           "\n",
 }
 
 // TestGolden parses each testdata/*.conf and *.ovpn and compares what differs

@@ -111,7 +111,7 @@ func TestHarmlessLines(t *testing.T) {
 		{text: "plugin openvpn-plugin-auth-pam.so \"login 'x\"", fault: "a single quote is never closed"},
 		{text: "plugin openvpn-auth-ldap.so", fault: "expected its configuration file"},
 		{text: "plugin openvpn-auth-ldap.so missing.conf cn", note: "what stands behind the file", fault: "cannot be read"},
-		{text: "plugin /usr/lib/openvpn-auth-radius.so x", fault: "would let anybody in; to check passwords, use openvpn-plugin-auth-pam.so or"},
+		{text: "plugin /usr/lib/openvpn-auth-radius.so x", fault: "would let anybody in; to check passwords by RADIUS, use: sign-in-radius HOST SECRET-FILE"},
 		{text: "script-security 2\nup \"\"", fault: "a program's path"},
 		{text: "route-delay x", fault: "route-delay"},
 		{text: "remap-usr1 SIGHUP"},

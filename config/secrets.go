@@ -23,6 +23,7 @@ func (c *Config) Secrets() (all []Secret) {
 		for _, p := range c.Login.Plugins {
 			files = append(files, secretFile{"plugin", p.LDAP})
 		}
+		files = append(files, c.Sources.files()...)
 		for _, s := range files {
 			if s.file == nil || s.file.Inline || s.file.Name == "" {
 				continue

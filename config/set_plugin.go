@@ -28,10 +28,15 @@ func setPlugin(b *builder, d *call) error {
 
 // pluginMend says what to use in place of a plugin.
 func pluginMend(name string) string {
-	if strings.Contains(name, "auth") {
-		return "to check passwords, use openvpn-plugin-auth-pam.so or openvpn-auth-ldap.so, which are served here, or auth-user-pass-verify with a program that asks whatever knows them"
+	switch {
+	case strings.Contains(name, "radius"):
+		return "to check passwords by RADIUS, use: sign-in-radius HOST SECRET-FILE"
+	case strings.Contains(name, "ldap"):
+		return "to check passwords by LDAP, use: sign-in-ldap FILE, with the file of the plugin openvpn-auth-ldap.so"
+	case strings.Contains(name, "auth"), strings.Contains(name, "pam"):
+		return "to check passwords, use sign-in-pam SERVICE, sign-in-ldap FILE or sign-in-radius HOST SECRET-FILE; or auth-user-pass-verify with a program that asks whatever knows them"
 	}
-	return "to check passwords, use auth-user-pass-verify; for what the plugin does otherwise, up, client-connect and other programs"
+	return "to check passwords, use sign-in-pam, sign-in-ldap, sign-in-radius or auth-user-pass-verify; for what the plugin does otherwise, up, client-connect and other programs"
 }
 
 // pluginWords are a plugin's arguments: a single one is cut into words, and several

@@ -29,6 +29,8 @@ type Browsing interface {
 // Login is what somebody shows to sign in.
 type Login struct {
 	Username, Password string
+	// Code is what the client gave beside the password (static challenge); "": nothing.
+	Code string
 	// State is that of the Challenge which Password answers; nil: it answers none.
 	State []byte
 	// Request is the client from which they sign in.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,22 +69,19 @@ func New(o Options) *Checker {
 // inForce reports whether anybody has to sign in: there are users, or a directory that
 // knows some, or everybody has to, whoever there is.
 func (c *Checker) inForce(v *users.View) bool {
-	if v.Known() || everyoneHasTo(v) || c.o.Browser != nil {
-		return true
-	}
-	for _, s := range c.o.Sources {
-		if s.Name() != sourceLocal {
-			return true
-		}
-	}
-	return false
+	return v.Known() || c.elsewhere()
+}
+
+// elsewhere reports whether a directory knows users, too.
+func (c *Checker) elsewhere() bool {
+	return c.o.Browser != nil || slices.ContainsFunc(c.o.Sources, func(s auth.Source) bool { return s.Name() != sourceLocal })
 }
 
 // everyoneHasTo reports whether nobody comes in without a user: the group of all requires
-// something.
-func everyoneHasTo(v *users.View) bool {
+// something, or a directory is to be asked.
+func (c *Checker) everyoneHasTo(v *users.View) bool {
 	g := v.Group(users.Everyone)
-	return g != nil && len(g.Require) > 0
+	return c.elsewhere() || g != nil && len(g.Require) > 0
 }
 
 // Check implements auth.Checker.
@@ -99,7 +97,7 @@ func (c *Checker) Check(ctx context.Context, r *auth.Request, pend func(auth.Pen
 	switch {
 	case r.Token != nil:
 		return c.again(standing, r)
-	case standing.Device == nil && r.Username == "" && r.CommonName != "" && !everyoneHasTo(v):
+	case standing.Device == nil && r.Username == "" && r.CommonName != "" && !c.everyoneHasTo(v):
 		return auth.Verdict{OK: true} // a client without a user: culvert client add
 	}
 	l, err := c.begin(ctx, v, standing, r)

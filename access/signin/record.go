@@ -36,8 +36,8 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 	}
 	switch {
 	case u == nil:
-		if like := lookalike(v, p.Name); like != "" {
-			return &refusal{fmt.Sprintf("give %s as your user name here", like), fmt.Errorf("%s signed in by %s, and %s is here: the same person, for most directories", p.Name, l.origin, like)}
+		if like := lookalike(v, l.origin, p); like != "" {
+			return &refusal{fmt.Sprintf("give %s as your user name here", like), fmt.Errorf("%s signed in by %s, and %s is here: the same person, or the same name for most directories; if that user has another name there now, remove the user", p.Name, l.origin, like)}
 		}
 		err := c.o.Records.AddUser(ctx, next)
 		if err == nil {
@@ -54,12 +54,13 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 	return change()
 }
 
-// lookalike returns a user whose name differs from another one by capital letters only; "":
-// nobody. Many directories take both, and a user who was disabled or removed from a group
-// under one must not come back under the other.
-func lookalike(v *users.View, name string) string {
+// lookalike returns the user that somebody is who gives another name: it differs by capital
+// letters only, which many directories take for the same, or the source has them as the same
+// person. Who was disabled or removed from a group under one must not come back under the
+// other. "": nobody.
+func lookalike(v *users.View, origin string, p auth.Person) string {
 	for u := range v.Users() {
-		if u.Name != name && strings.EqualFold(u.Name, name) {
+		if u.Name != p.Name && (strings.EqualFold(u.Name, p.Name) || p.Subject != "" && u.Source == origin && u.Subject == p.Subject) {
 			return u.Name
 		}
 	}

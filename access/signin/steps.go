@@ -129,6 +129,9 @@ func (l *login) cutCode(now time.Time) {
 // asked asks the sources in order, or the one that asked a question.
 func (c *Checker) asked(ctx context.Context, l *login) (auth.Person, error) {
 	q := auth.Login{Username: l.name, Password: l.password, State: l.state, Request: l.request}
+	if !l.way.Has(users.Code) { // else it is for checkCode
+		q.Code = l.code
+	}
 	if l.state != nil {
 		return l.source.Check(ctx, q)
 	}

@@ -3,24 +3,33 @@ package service
 import (
 	"context"
 
+	"culvert/access/auth"
 	"culvert/config"
 	"culvert/operate/accounts"
 	"culvert/role/server"
+	"culvert/store"
+	"culvert/store/memory"
 )
 
 // acquainted is a server with the people of its store.
 type acquainted struct{ *accounts.Accounts } // nil: it knows nobody
 
-// join has a server ask the people of its store.
-func (r roles) join(c *config.Config, o *server.Options) (acquainted, error) {
-	if r.people == nil {
+// join has a server ask the people of its store, and directories after them.
+func (r roles) join(c *config.Config, o *server.Options, directories []auth.Source) (acquainted, error) {
+	var people store.Store = memory.New() // of a server without a directory
+	switch {
+	case r.people != nil:
+		people = r.people
+	case len(directories) == 0:
 		return acquainted{}, nil
+	default:
+		r.log.Warn("this server has no store, so it forgets when it ends who signed in, and asks them again; serve it with --dir to keep users, and to disable them here")
 	}
-	a, err := accounts.Open(context.Background(), r.people, r.log)
+	a, err := accounts.Open(context.Background(), people, r.log)
 	if err != nil {
 		return acquainted{}, err
 	}
-	return acquainted{a}, a.Join(o, accounts.Directories{}, c.Server.DuplicateCN)
+	return acquainted{a}, a.Join(o, accounts.Directories{Sources: directories}, c.Server.DuplicateCN)
 }
 
 // happened takes an event of the server.

@@ -22,34 +22,60 @@ const loginsAtOnce = 32
 // loginSlots bound how many logins a plugin checks at a time.
 func loginSlots() *hooks.Slots { return hooks.NewSlots(min(loginsAtOnce, profile.ProgramsAtOnce())) }
 
-// plugins do the work of the plugins that check the logins of a server's clients. stop ends
-// what came with them, also where there is an error.
-func (r roles) plugins(c *config.Config) (all []auth.Checker, stop func(), err error) {
-	stop = func() {}
-	var resident *pam.Resident
-	if services := pamServices(c); len(services) > 0 && r.worker == nil && !r.jail.Empty() { // no task is left for a process that keeps root's rights
-		if resident, err = newResident(services, r.tasks.all.Mend, r.log); err != nil {
-			return nil, stop, fmt.Errorf("%v: %w", c.Login.Plugins[0].Pos, err)
-		}
-		stop = resident.Close
-		r.log.Info("few tasks are allowed, so one program keeps root's rights to ask PAM, about one login after another", "limit", r.tasks.all, "mend", r.tasks.all.Mend)
+// logins are who checks the logins of a server's clients besides its programs.
+type logins struct {
+	plugins []auth.Checker
+	sources []auth.Source
+	stop    func() // ends what came with them
+}
+
+// newLogins returns who checks logins; stop is set also where there is an error.
+func newLogins(r roles, c *config.Config) (l logins, err error) {
+	resident, stop, err := residentFor(r, c)
+	l.stop = stop
+	if err != nil {
+		return l, err
 	}
+	if l.plugins, err = r.plugins(c, resident); err != nil {
+		return l, err
+	}
+	sources, done, err := newSources(r, c, resident)
+	l.sources, l.stop = sources, inTurn(done, stop)
+	return l, err
+}
+
+// residentFor returns the program that stays to ask PAM, nil where each login can have its own.
+func residentFor(r roles, c *config.Config) (resident *pam.Resident, stop func(), err error) {
+	services := pamServices(c)
+	if len(services) == 0 || r.worker != nil || r.jail.Empty() {
+		return nil, func() {}, nil
+	}
+	// No task is left for a process that keeps root's rights.
+	if resident, err = newResident(services, r.tasks.all.Mend, r.log); err != nil {
+		return nil, func() {}, fmt.Errorf("%v: %w", askers(c)[0].Pos, err)
+	}
+	r.log.Info("few tasks are allowed, so one program keeps root's rights to ask PAM, about one login after another", "limit", r.tasks.all, "mend", r.tasks.all.Mend)
+	return resident, resident.Close, nil
+}
+
+// plugins do the work of the plugins that check the logins of a server's clients.
+func (r roles) plugins(c *config.Config, resident *pam.Resident) (all []auth.Checker, err error) {
 	for i, p := range c.Login.Plugins {
 		if p.LDAP != nil {
 			checker, err := newLDAP(c, p, r.log)
 			if err != nil {
-				return nil, stop, fmt.Errorf("%v: plugin auth-ldap: %w", p.Pos, err)
+				return nil, fmt.Errorf("%v: plugin auth-ldap: %w", p.Pos, err)
 			}
 			all = append(all, checker)
 			continue
 		}
 		asker, err := r.newAsker(p, i, resident)
 		if err != nil {
-			return nil, stop, fmt.Errorf("%v: %w", p.Pos, err)
+			return nil, fmt.Errorf("%v: %w", p.Pos, err)
 		}
 		all = append(all, &pam.Checker{Asker: asker, Service: p.Service, Prompts: len(p.Prompts) > 0, Log: r.log})
 	}
-	return all, stop, nil
+	return all, nil
 }
 
 // newAsker returns what asks PAM for a plugin, by its place in the configuration; resident
@@ -73,8 +99,8 @@ func (r roles) newAsker(p config.LoginPlugin, place int, resident *pam.Resident)
 
 // pamServices are the PAM services that a configuration asks.
 func pamServices(c *config.Config) (names []string) {
-	for _, p := range c.Login.Plugins {
-		if p.LDAP == nil {
+	for _, p := range askers(c) {
+		if p.Service != "" {
 			names = append(names, p.Service)
 		}
 	}
@@ -96,9 +122,7 @@ func newLDAP(c *config.Config, p config.LoginPlugin, log *slog.Logger) (auth.Che
 	if err != nil {
 		return nil, err
 	}
-	for _, note := range asks.Notes {
-		log.Warn(fmt.Sprintf("%s:%d: %s", p.LDAP.Name, note.Line, note.Text))
-	}
+	asks.Note(p.LDAP.Name, log)
 	return ldap.New(asks, ldap.Options{Log: log, Slots: loginSlots(), Dir: c.Process.Cd})
 }
 
@@ -132,13 +156,13 @@ func (k keptPAM) Ask(ctx context.Context, source netip.Prefix, l pam.Login) (pam
 }
 
 // keptLogins are the PAM services of the configuration that was read last, which a keeper
-// asks for its worker, by the place of their plugin; nil for other plugins, and for one
+// asks for its worker, by the places of askers; nil for what asks no PAM, and for one
 // that cannot be asked, which the worker says.
 func (l *life) keptLogins() []pam.Asker {
 	var all []pam.Asker
-	for _, p := range l.config.Load().Login.Plugins {
+	for _, p := range askers(l.config.Load()) {
 		var asker pam.Asker
-		if p.LDAP == nil {
+		if p.Service != "" {
 			if own, err := newPAM(p, l.log.Logger); err == nil {
 				asker = own
 			}

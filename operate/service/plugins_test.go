@@ -19,8 +19,7 @@ func TestPlugins(t *testing.T) {
 		{config.LoginPlugin{Pos: pos, LDAP: &config.File{Name: "ldap.conf", Text: []byte("<LDAP>\nx")}}, "x.conf:7: plugin auth-ldap: ldap.conf:2: x: is no key"},
 		{config.LoginPlugin{Pos: pos, LDAP: &config.File{Name: "ldap.conf", Text: []byte("<LDAP>\nURL ldap://x\nTLSCACertFile /nowhere\n</LDAP>\n<Authorization>\nBaseDN dc=x\nSearchFilter (uid=%u)\n</Authorization>\n")}}, "x.conf:7: plugin auth-ldap: TLSCACertFile: open /nowhere"},
 	} {
-		all, stop, err := r.plugins(&config.Config{Login: config.Login{Plugins: []config.LoginPlugin{test.plugin}}})
-		stop()
+		all, err := r.plugins(&config.Config{Login: config.Login{Plugins: []config.LoginPlugin{test.plugin}}}, nil)
 		if len(all) > 0 || err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%v, %v, want %s", all, err, test.want)
 		}

@@ -146,12 +146,12 @@ func (l *life) sound(c *config.Config) error {
 		return nil
 	}
 	here := roles{log: slog.New(slog.DiscardHandler), jail: process.Jail{Identity: process.Identity{UID: -1, GID: -1}}} // starts no program for plugins
-	plugins, stop, err := here.plugins(c)
-	defer stop()
+	checking, err := newLogins(here, c)
+	defer checking.stop()
 	if err != nil {
 		return err
 	}
-	return server.Check(c, plugins)
+	return server.Check(c, checking.plugins)
 }
 
 // checkAgain reads the configuration again for a worker, and reports whether that can go

@@ -102,18 +102,18 @@ func (r roles) quit() {
 }
 
 func (r roles) openServer(c *config.Config) (opened, error) {
-	plugins, stop, err := r.plugins(c)
+	l, err := newLogins(r, c)
 	if err != nil {
-		stop()
+		l.stop()
 		return opened{}, err
 	}
 	clients, recorded := r.recording(r.management.Client)
-	stop = inTurn(recorded, stop)
+	stop := inTurn(recorded, l.stop)
 	o := server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
-		KeysDir: r.keysDir(), Lists: r.lists(c), Plugins: plugins, Checkers: r.checkers(),
+		KeysDir: r.keysDir(), Lists: r.lists(c), Plugins: l.plugins, Checkers: r.checkers(),
 	}
-	know, err := r.join(c, &o)
+	know, err := r.join(c, &o, l.sources)
 	if err != nil {
 		stop()
 		return opened{}, err

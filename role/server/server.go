@@ -114,6 +114,9 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if o.Listen == nil {
 		o.Listen = func(o link.Options) (link.Link, error) { return link.ListenUDP(o) }
 	}
+	if c.Sources.Any() && o.SignIn == nil { // else anybody might come in
+		return nil, errors.New("sign-in: nothing here asks the directories that the configuration names; serve it by the command culvert")
+	}
 	report := reporter(o.Log, o.Events)
 	s := &Server{cfg: c, opts: o, log: o.Log, report: report, restarts: make(chan struct{}, 1), broken: make(chan error, 1), rules: new(atomic.Pointer[rules])}
 	book, err := lease.New(c, o.Log)

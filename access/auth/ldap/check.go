@@ -98,34 +98,51 @@ func (c *Checker) password(sent string) (string, error) {
 			return "", refusal("the client sent a password without the answer to a challenge, which PasswordIsCR expects")
 		}
 	}
+	return password, checkPassword(password)
+}
+
+// checkPassword fails for what must not go to a server.
+func checkPassword(password string) error {
 	if password == "" {
-		return "", refusal("the client sent no password")
+		return refusal("the client sent no password")
 	}
 	if strings.Contains(password, "\x00") {
-		return "", refusal("the client sent a password with a NUL")
+		return refusal("the client sent a password with a NUL")
 	}
-	return password, nil
+	return nil
 }
 
 // noAttributes asks for an entry without what it holds (RFC 4511, 4.5.1.8).
 var noAttributes = []string{"1.1"}
 
+// errNobody is why there is no entry, on a server that refers to no other.
+var errNobody = refusal("no entry matches SearchFilter")
+
 // find returns the name of a user's entry.
 func (c *Checker) find(d directory, user string) (string, error) {
+	entry, err := c.search(d, user, noAttributes)
+	if err != nil {
+		return "", err
+	}
+	return entry.DN, nil
+}
+
+// search returns a user's entry with some attributes.
+func (c *Checker) search(d directory, user string, attributes []string) (*ldap.Entry, error) {
 	filter := strings.ReplaceAll(c.c.Filter, userWord, ldap.EscapeFilter(user))
 	found, err := d.Search(&ldap.SearchRequest{BaseDN: c.c.BaseDN, Scope: ldap.ScopeWholeSubtree, SizeLimit: 2,
-		TimeLimit: int(c.c.Timeout.Seconds()), Filter: filter, Attributes: noAttributes})
+		TimeLimit: int(c.c.Timeout.Seconds()), Filter: filter, Attributes: attributes})
 	switch {
 	case ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded), err == nil && len(found.Entries) > 1:
-		return "", refusal("more than one entry matches SearchFilter; write one that matches a single entry for each name")
+		return nil, refusal("more than one entry matches SearchFilter; write one that matches a single entry for each name")
 	case err != nil:
-		return "", searching("", c.c.BaseDN, err)
+		return nil, searching("", c.c.BaseDN, err)
 	case len(found.Entries) == 0 && len(found.Referrals) > 0:
-		return "", refusal(fmt.Sprintf("no entry matches SearchFilter on this server, and what it refers to, such as %s, is not asked; %s", found.Referrals[0], nameServer))
+		return nil, refusal(fmt.Sprintf("no entry matches SearchFilter on this server, and what it refers to, such as %s, is not asked; %s", found.Referrals[0], nameServer))
 	case len(found.Entries) == 0 || found.Entries[0].DN == "":
-		return "", refusal("no entry matches SearchFilter")
+		return nil, errNobody
 	}
-	return found.Entries[0].DN, nil
+	return found.Entries[0], nil
 }
 
 // nameServer is what to do where a referral is not followed.

@@ -126,9 +126,15 @@ type closing struct {
 	stop func() bool
 }
 
-func (c closing) Close() error {
+func (c *closing) Close() error {
 	c.stop()
 	return c.Conn.Close()
+}
+
+func (c *closing) detach() bool { return c.stop() && !c.IsClosing() }
+
+func (c *closing) attach(ctx context.Context) {
+	c.stop = context.AfterFunc(ctx, func() { c.Conn.Close() })
 }
 
 func (c *Config) connectTo(ctx context.Context, server string, t *tls.Config) (directory, error) {
@@ -155,7 +161,8 @@ func (c *Config) connectTo(ctx context.Context, server string, t *tls.Config) (d
 	conn := ldap.NewConn(raw, u.Scheme == "ldaps")
 	conn.SetTimeout(c.Timeout)
 	conn.Start()
-	d := closing{conn, context.AfterFunc(ctx, func() { conn.Close() })}
+	d := &closing{Conn: conn}
+	d.attach(ctx)
 	if c.StartTLS && u.Scheme == "ldap" {
 		raw.SetDeadline(time.Now().Add(c.Timeout)) // SetTimeout does not hold for the handshake
 		err = conn.StartTLS(t)

@@ -1,0 +1,183 @@
+//go:build interop
+
+package interop
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// radiusSecret is what servers and FreeRADIUS share.
+const radiusSecret = "between-us"
+
+// radiusServer starts FreeRADIUS on a host. It knows ada, who has an address of her own, and
+// eve, whom it rejects with a reason; ada, at gate codes, is asked for 4711 in a second step.
+func (n *netns) radiusServer(port string) *process {
+	dir := n.dir
+	n.file("dictionary", "$INCLUDE /usr/share/freeradius/dictionary\n")
+	n.file("users", "ada Cleartext-Password := \"good\"\n\tFilter-Id = \"staff\", Framed-IP-Address = 10.8.0.77\n\neve Auth-Type := Reject\n\tReply-Message = \"Come back on Monday\"\n")
+	n.file("radiusd.conf", `name = radius
+confdir = `+dir+`
+raddbdir = `+dir+`
+libdir = /usr/lib/freeradius
+logdir = `+dir+`
+run_dir = `+dir+`
+pidfile = `+filepath.Join(dir, "radius.pid")+`
+client lab {
+	ipaddr = 127.0.0.1
+	secret = `+radiusSecret+`
+	require_message_authenticator = yes
+}
+modules {
+	pap {
+	}
+	files {
+		usersfile = `+filepath.Join(dir, "users")+`
+	}
+}
+server default {
+	listen {
+		type = auth
+		ipaddr = 127.0.0.1
+		port = `+port+`
+	}
+	authorize {
+		files
+		if (&State) {
+			update control {
+				&Cleartext-Password := "4711"
+			}
+		}
+		pap
+		update reply {
+			&Message-Authenticator := 0x00
+		}
+	}
+	authenticate {
+		Auth-Type PAP {
+			pap
+			if (&NAS-Identifier == "codes" && !&State) {
+				update reply {
+					&State := 0x6164610a
+					&Reply-Message := "Your code"
+				}
+				update control {
+					&Response-Packet-Type := Access-Challenge
+				}
+			}
+		}
+	}
+}
+`)
+	p := n.start("freeradius", "freeradius", "-fxx", "-l", "stdout", "-d", dir)
+	p.expect(regexp.MustCompile(`Ready to process requests`), 1, patience)
+	return p
+}
+
+// TestSignInRADIUS: those get in whom FreeRADIUS accepts, and with the address that it gives
+// them. A server that does not answer is passed over; with all gone nobody gets in.
+func TestSignInRADIUS(t *testing.T) {
+	t.Parallel()
+	h := newHosts(t)
+	radius := h.s.radiusServer("1812")
+	secret := h.s.file("secret", radiusSecret+"\n")
+	server := h.serves(ours, "sign-in-radius 127.0.0.1:1645 "+secret, "sign-in-radius 127.0.0.1 "+secret, "sign-in-radius-name gate")
+	for user, password := range map[string]string{"ada": "bad", "eve": "good", "bert": "good"} {
+		if h.attempt(user, password) {
+			t.Errorf("%s got in with %s", user, password)
+		}
+	}
+	up := h.c.file("up.txt", "ada\ngood\n")
+	client := h.c.run(stock, h.c.clientConfig(clientParty(t, plain, "auth-user-pass "+up), h.w.b4)).up()
+	if v4, _ := h.c.device(tunDevice); v4.prefix.Addr().String() != "10.8.0.77" {
+		t.Errorf("ada has the address %v", v4)
+	}
+	client.stop(syscall.SIGTERM)
+	server.expect(regexp.MustCompile(`Come back on Monday`), 1, patience)
+	radius.expect(regexp.MustCompile(`Calling-Station-Id = "`+regexp.QuoteMeta(h.w.a4.String())+`"`), 1, patience)
+	radius.stop(syscall.SIGTERM)
+	if h.attempt("ada", "good") {
+		t.Error("ada got in though RADIUS is down")
+	}
+	server.expect(regexp.MustCompile(`could not be checked and is refused.*RADIUS server 127.0.0.1:1812`), 1, patience)
+	if strings.Contains(server.log(), radiusSecret) || strings.Contains(server.log(), "good") {
+		t.Error("a secret is in the log")
+	}
+}
+
+// TestSignInRADIUSCode: FreeRADIUS asks for a code in a second step. The user of a stock client
+// answers while the client waits (CR_TEXT), or with another connection (CRV1).
+func TestSignInRADIUSCode(t *testing.T) {
+	t.Parallel()
+	for _, methods := range []string{"crtext", "webauth"} {
+		t.Run(methods, func(t *testing.T) {
+			t.Parallel()
+			h := newHosts(t)
+			h.s.radiusServer("1812")
+			h.serves(ours, "sign-in-radius 127.0.0.1 "+h.s.file("secret", radiusSecret+"\n"), "sign-in-radius-name codes")
+			socket := filepath.Join(h.c.dir, "management")
+			client := h.c.run(stock, h.c.clientConfig(clientParty(t, plain, "auth-user-pass", "auth-retry interact", "management "+socket+" unix",
+				"management-query-passwords", "management-hold", "setenv IV_SSO "+methods, "push-peer-info"), h.w.b4))
+			operator(t, socket, func(challenge string) string {
+				if challenge == "" {
+					return "good"
+				}
+				return "CRV1::" + strings.Split(challenge, ":")[2] + "::4711"
+			})
+			client.up()
+			h.c.ping(serverIPv4)
+		})
+	}
+}
+
+// TestSignInLDAP: those get in whom slapd knows and the group lists, with one connection for
+// the searches of several logins. slapd that was away is found again.
+func TestSignInLDAP(t *testing.T) {
+	t.Parallel()
+	h := newHosts(t)
+	slapd := h.s.ldapServer(t)
+	server := h.serves(ours, "sign-in-ldap "+h.s.file("ldap.conf", ldapFile))
+	for _, l := range []struct {
+		user, password string
+		want           bool
+	}{{"ada", "good", true}, {"ada", "bad", false}, {"bert", "good", false}, {"carl", "good", false}, {"*)(", "good", true}} {
+		if in := h.attempt(l.user, l.password); in != l.want {
+			t.Errorf("%s with %s got in: %v", l.user, l.password, in)
+		}
+	}
+	slapd.stop(syscall.SIGTERM)
+	if h.attempt("ada", "good") {
+		t.Error("ada got in though LDAP is down")
+	}
+	server.expect(regexp.MustCompile(`could not be checked and is refused.*ldap: ldap://127.0.0.1:3890`), 1, patience)
+	again := h.s.start("slapd", "slapd", "-f", filepath.Join(h.s.dir, "slapd.conf"), "-h", "ldap://127.0.0.1:3890/", "-d", "stats")
+	again.expect(regexp.MustCompile(`slapd starting`), 1, patience)
+	if !h.attempt("ada", "good") {
+		t.Error("ada did not get in after LDAP came back")
+	}
+	if strings.Contains(server.log(), "good") {
+		t.Error("a password is in the log")
+	}
+}
+
+// TestSignInPAM: those get in whom PAM lets in, asked by the process that stays root.
+func TestSignInPAM(t *testing.T) {
+	if err := pamHelper(); err != nil {
+		t.Fatal(err)
+	}
+	t.Parallel()
+	h := newHosts(t)
+	h.pamFiles(t)
+	h.serves(ours, "sign-in-pam vpn")
+	for _, l := range []struct {
+		user, password string
+		want           bool
+	}{{"ada", "good", true}, {"ada", "bad", false}, {"old", "good", false}, {"nobody", "good", false}} {
+		if in := h.attempt(l.user, l.password); in != l.want {
+			t.Errorf("%s with %s got in: %v", l.user, l.password, in)
+		}
+	}
+}
