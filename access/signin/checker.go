@@ -69,7 +69,7 @@ func New(o Options) *Checker {
 // inForce reports whether anybody has to sign in: there are users, or a directory that
 // knows some, or everybody has to, whoever there is.
 func (c *Checker) inForce(v *users.View) bool {
-	return v.Known() || c.elsewhere()
+	return v.Known() || c.everyoneHasTo(v)
 }
 
 // elsewhere reports whether a directory knows users, too.
