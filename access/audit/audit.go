@@ -21,6 +21,7 @@ const (
 	Refused = "refused"  // it may not come in, or may not stay
 	ShutOut = "shut-out" // it was in, and is cut off
 	Left    = "left"     // its session ended
+	Fetched = "fetched"  // somebody took a profile by its link
 	Changed = "changed"  // somebody changed accounts or policy
 )
 

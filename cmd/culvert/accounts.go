@@ -11,6 +11,7 @@ import (
 
 	"culvert/access/users"
 	"culvert/operate/people"
+	"culvert/store"
 )
 
 // openStore opens the store of a server's directory.
@@ -20,6 +21,7 @@ var openStore = people.Open
 type accounts struct {
 	dir    string
 	asJSON bool
+	store  store.Store // of the directory, while book calls its function
 }
 
 // flags gives a command --dir, and --json if it prints something.
@@ -38,6 +40,7 @@ func (a *accounts) book(c *cobra.Command, f func(ctx context.Context, b *users.B
 		return err
 	}
 	defer s.Close()
+	a.store = s
 	return f(c.Context(), users.NewBook(s, time.Now))
 }
 

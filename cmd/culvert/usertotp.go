@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"culvert/access/onetime"
 	"culvert/access/signin"
@@ -107,8 +105,7 @@ func showSecret(out io.Writer, user string, secret []byte) error {
 	if err != nil {
 		return err
 	}
-	file, ok := out.(*os.File)
-	picture, err := qr.Text(url, ok && term.IsTerminal(int(file.Fd())))
+	picture, err := qr.Text(url, isTerminal(out))
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,6 @@ var readWithin = map[string]string{
 	"Hooks.PersistTun":       "Hooks.OnReconnect says what follows",
 	"Config.TLSClient":       "the end of TLS that TLSServer is not; config refuses both and neither",
 	"Link.Locals":            "Config.Listens has it",
-	"Web.Listen":             "Web.Address has it",
 	"Server.PushConstraint":  "AddPerClient refuses addresses that it rules out",
 	"Routing.PullFilters":    "Config.FilterPushed and UpdatePushed go by it",
 	"DNSServer.Priority":     "config sorts by it",

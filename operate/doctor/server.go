@@ -59,13 +59,13 @@ func serverChecks(ctx context.Context, o Options, cfg *config.Config) []inspecti
 	s.running = share(ctx, s.whoRuns)
 	s.router = share(ctx, s.lookAtRouter)
 	keys, host := serverKeys{s}, serverHost{s}
-	return []inspection{
+	return append([]inspection{
 		s.processCheck(), newRemains(ctx, o, cfg, true).check(), keys.certificateCheck(), keys.listCheck(), keys.clientsCheck(),
 		clockCheck(o.Now, s.latest), keys.permissionCheck(), keys.userCheck(),
 		host.deviceCheck(), host.capabilityCheck(), host.portCheck(), host.answerCheck(),
 		host.forwardingCheck(), host.natCheck(), host.policyCheck(), host.networkCheck(),
 		s.poolCheck(), host.filesCheck(), host.bufferCheck(), s.profilesCheck(),
-	}
+	}, serverWeb{s}.checks()...)
 }
 
 // holding is how long it may take to find out who has ports.

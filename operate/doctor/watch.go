@@ -40,6 +40,9 @@ func cheap(ctx context.Context, o Options, cfg *config.Config) []inspection {
 	if o.Forward {
 		list = append(list, host.forwardingCheck(), host.natCheck())
 	}
+	if pages := (serverWeb{s}); len(pages.checks()) > 0 {
+		list = append(list, pages.certificateCheck())
+	}
 	return list
 }
 

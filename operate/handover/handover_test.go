@@ -97,7 +97,8 @@ func TestEnds(t *testing.T) {
 func TestPages(t *testing.T) {
 	s, token := offered(t)
 	base, _ := url.Parse("https://vpn.example.org:8443")
-	h := Handler(s, base, slog.New(slog.DiscardHandler))
+	var fetched []string
+	h := Handler(Options{Store: s, Base: base, Log: slog.New(slog.DiscardHandler), Fetched: func(name, address string) { fetched = append(fetched, name+" "+address) }})
 	ask := func(method, path string) (int, string, http.Header) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
@@ -113,10 +114,20 @@ func TestPages(t *testing.T) {
 	if code, body, _ := ask("HEAD", ImportPath+token); code != 200 || body != "" {
 		t.Errorf("HEAD: %d %q", code, body)
 	}
+	for _, agent := range []string{"Mozilla/5.0 (compatible; Googlebot/2.1)", "WhatsApp/2.23", "TelegramBot (like TwitterBot)", "Slackbot-LinkExpanding 1.0", "facebookexternalhit/1.1"} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", ImportPath+token, nil)
+		r.Header.Set("User-Agent", agent)
+		if h.ServeHTTP(w, r); w.Code != 200 || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: %d %s", agent, w.Code, w.Body)
+		}
+	}
 	code, body, header := ask("GET", ImportPath+token)
 	if code != 200 || !strings.Contains(body, "secret") || header.Get("Content-Type") != "application/x-openvpn-profile" ||
 		header.Get("Cache-Control") != "no-store" || header.Get("Content-Disposition") != `attachment; filename="phone.alice.ovpn"` {
 		t.Errorf("%d %q %v", code, body, header)
+	}
+	if len(fetched) != 1 || !strings.HasPrefix(fetched[0], "phone.alice 192.0.2.1:") {
+		t.Error("fetched by", fetched)
 	}
 	for _, again := range []struct{ method, path string }{{"GET", ImportPath}, {"GET", PagePath}, {"POST", PagePath}, {"HEAD", ImportPath}} {
 		if code, body, _ := ask(again.method, again.path+token); code != 404 || strings.Contains(body, "secret") {
@@ -131,7 +142,7 @@ func TestBrokenStore(t *testing.T) {
 	s.Close()
 	base, _ := url.Parse("https://vpn.example.org")
 	w := httptest.NewRecorder()
-	Handler(s, base, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", PagePath+token, nil))
+	Handler(Options{Store: s, Base: base, Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, httptest.NewRequest("GET", PagePath+token, nil))
 	if w.Code != 500 || strings.Contains(w.Body.String(), "closed") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

@@ -35,9 +35,8 @@ type Offer struct {
 
 // The shortest and the longest time that a link may work.
 const (
-	MinLife     = time.Minute
-	MaxLife     = 30 * 24 * time.Hour
-	DefaultLife = 24 * time.Hour
+	MinLife = time.Minute
+	MaxLife = 30 * 24 * time.Hour
 )
 
 // Errors of Fetch and Look.
@@ -54,8 +53,8 @@ var letters = base32.StdEncoding.WithPadding(base32.NoPadding)
 // Make offers a profile of a name, for a while from now on, and returns the token that a
 // link to it ends in.
 func Make(ctx context.Context, s store.Store, now time.Time, name string, profile []byte, life time.Duration) (token string, err error) {
-	if life < MinLife || life > MaxLife {
-		return "", fmt.Errorf("a link for %v: expected %v to %v", life, MinLife, MaxLife)
+	if err := CheckLife(life); err != nil {
+		return "", err
 	}
 	secret := make([]byte, tokenLen)
 	rand.Read(secret)
@@ -72,6 +71,14 @@ func Make(ctx context.Context, s store.Store, now time.Time, name string, profil
 	}
 	_, err = s.Commit(ctx, store.Txn{If: []store.Compare{{Key: id}}, Put: []store.Put{{Key: id, Value: value}}})
 	return token, err
+}
+
+// CheckLife returns what is wrong with how long a link is to work.
+func CheckLife(life time.Duration) error {
+	if life < MinLife || life > MaxLife {
+		return fmt.Errorf("a link for %v: expected at least a minute, and at most 30 days", life)
+	}
+	return nil
 }
 
 // aead seals under a key that is used once: its nonce may be zero.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,53 +46,82 @@ type view struct {
 	Problem string
 }
 
-// pages answers for PagePath and ImportPath.
-type pages struct {
-	store store.Store
-	base  *url.URL
-	log   *slog.Logger
+// Options are what Handler works with.
+type Options struct {
+	Store store.Store // has the offers
+	Base  *url.URL    // of the server's web pages
+	Log   *slog.Logger
+	// Fetched is called when a profile was fetched: whose, and by which address. nil: nobody
+	// wants to know.
+	Fetched func(name, address string)
 }
 
-// Handler returns what hands over what s offers, at the address of the server's web pages.
-func Handler(s store.Store, base *url.URL, log *slog.Logger) http.Handler {
-	p := pages{s, base, log}
+// pages answers for PagePath and ImportPath.
+type pages struct{ Options }
+
+// Handler returns what hands over what is offered, at the address of the server's web pages.
+func Handler(o Options) http.Handler {
+	p := pages{o}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+PagePath+"{token}", p.show)
 	mux.HandleFunc("POST "+PagePath+"{token}", p.give)
-	mux.HandleFunc("GET "+ImportPath+"{token}", p.give)
+	mux.HandleFunc("GET "+ImportPath+"{token}", p.hand)
 	mux.HandleFunc("HEAD "+ImportPath+"{token}", p.look)
 	return mux
+}
+
+// previewers are words in how programs name themselves that look at links in messages, in
+// small letters. They follow the https part of a link to OpenVPN Connect, too.
+var previewers = []string{"bot", "facebookexternalhit", "whatsapp", "slack", "preview", "skype", "snap url", "viber", "embedly", "crawler", "spider"}
+
+// previews reports whether a program only looks at links.
+func previews(agent string) bool {
+	agent = strings.ToLower(agent)
+	return slices.ContainsFunc(previewers, func(word string) bool { return strings.Contains(agent, word) })
+}
+
+// hand gives the profile to a program that imports it, and shows the page to one that only
+// looks at links.
+func (p pages) hand(w http.ResponseWriter, r *http.Request) {
+	if previews(r.UserAgent()) {
+		p.show(w, r)
+		return
+	}
+	p.give(w, r)
 }
 
 // show is the page for people.
 func (p pages) show(w http.ResponseWriter, r *http.Request) {
 	token := r.PathValue("token")
-	o, err := Look(r.Context(), p.store, time.Now(), token)
+	o, err := Look(r.Context(), p.Store, time.Now(), token)
 	if err != nil {
 		p.refuse(w, err)
 		return
 	}
 	p.page(w, http.StatusOK, view{
 		Name: o.Name, Expires: o.Expires.Format("2006-01-02 15:04 MST"), Fetch: PagePath + token,
-		Connect: template.URL(ConnectLink(p.base.String(), token)),
+		Connect: template.URL(ConnectLink(p.Base.String(), token)),
 	})
 }
 
 // give answers with the profile.
 func (p pages) give(w http.ResponseWriter, r *http.Request) {
-	o, profile, err := Fetch(r.Context(), p.store, time.Now(), r.PathValue("token"))
+	o, profile, err := Fetch(r.Context(), p.Store, time.Now(), r.PathValue("token"))
 	if err != nil {
 		p.refuse(w, err)
 		return
 	}
-	p.log.Info("a profile was fetched by its link", "name", o.Name, "address", r.RemoteAddr)
+	p.Log.Info("a profile was fetched by its link", "name", o.Name, "address", r.RemoteAddr)
+	if p.Fetched != nil {
+		p.Fetched(o.Name, r.RemoteAddr)
+	}
 	typed(w, o.Name)
 	w.Write(profile)
 }
 
 // look answers for a profile without it.
 func (p pages) look(w http.ResponseWriter, r *http.Request) {
-	o, err := Look(r.Context(), p.store, time.Now(), r.PathValue("token"))
+	o, err := Look(r.Context(), p.Store, time.Now(), r.PathValue("token"))
 	if err != nil {
 		p.refuse(w, err)
 		return
@@ -112,7 +142,7 @@ func (p pages) refuse(w http.ResponseWriter, err error) {
 		p.page(w, http.StatusNotFound, view{Problem: err.Error()})
 		return
 	}
-	p.log.Error("a profile could not be handed over", "error", err)
+	p.Log.Error("a profile could not be handed over", "error", err)
 	p.page(w, http.StatusInternalServerError, view{Problem: "something went wrong on the server; tell whoever runs it, and try again"})
 }
 

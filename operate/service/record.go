@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"net/netip"
+	"time"
 
 	"culvert/access/audit"
 	"culvert/operate/accounts"
@@ -22,11 +24,7 @@ func (r roles) recording(next func(server.Event)) (read func(server.Event), stop
 	if r.AuditLog == "" {
 		return next, func() {}
 	}
-	var sink audit.Sink = audit.NewFile(r.AuditLog)
-	if r.worker != nil {
-		sink = r.worker
-	}
-	queue := audit.NewQueue(sink, r.log)
+	queue := audit.NewQueue(sinkOf(r), r.log)
 	ctx, end := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -42,6 +40,33 @@ func (r roles) recording(next func(server.Event)) (read func(server.Event), stop
 	return read, func() {
 		end()
 		<-done
+	}
+}
+
+// sinkOf is where this process adds to the audit log.
+func sinkOf(r roles) audit.Sink {
+	if r.worker != nil {
+		return r.worker
+	}
+	return audit.NewFile(r.AuditLog)
+}
+
+// fetched returns what has the audit log say who fetched a profile by a link; nil: there is
+// no such log.
+func fetched(r roles) func(name, address string) {
+	if r.AuditLog == "" {
+		return nil
+	}
+	sink := sinkOf(r)
+	return func(name, address string) {
+		at, _ := netip.ParseAddrPort(address)
+		line, err := audit.Entry{At: time.Now().UTC(), What: audit.Fetched, Client: name, Address: at}.Line()
+		if err == nil {
+			err = sink.Append(line)
+		}
+		if err != nil {
+			r.log.Warn("a profile was fetched by its link, and the audit log does not have it", "name", name, "address", address, "error", err)
+		}
 	}
 }
 

@@ -128,7 +128,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	own := namesOf(c, r, &o)
 	o.Opened = own.before(c, r.enter())
 	pages := websiteOf(c, r)
-	o.Ready, stop = answering(pages, ready), inTurn(pages.Close, inTurn(own.close, inTurn(unpoliced, stop)))
+	o.Ready, stop = answering(pages, ready), inTurn(pages.Close, inTurn(sweeping(offersOf(r), r.log), inTurn(own.close, inTurn(unpoliced, stop))))
 	p := r.process()
 	p.Client = eachOf(clients, know.happened, own.happened)
 	s, err := backend.NewServer(c, o, p)

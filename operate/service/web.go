@@ -32,7 +32,7 @@ func websiteOf(c *config.Config, r roles) *web.Server {
 		return nil
 	}
 	if r.people != nil {
-		pages := handover.Handler(r.people, s.URL(), r.log)
+		pages := handover.Handler(handover.Options{Store: r.people, Base: s.URL(), Log: r.log, Fetched: fetched(r)})
 		s.Handle(handover.PagePath, pages)
 		s.Handle(handover.ImportPath, pages)
 	}
