@@ -138,6 +138,29 @@ func (q *Quota) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// Amount writes bytes to three digits, such as 12.5G.
+func Amount(bytes uint64) string {
+	for _, u := range units {
+		if bytes >= u.factor {
+			return strconv.FormatFloat(float64(bytes)/float64(u.factor), 'g', 3, 64) + u.letter
+		}
+	}
+	return "0"
+}
+
+// Name is what the period that a time is in is called: 2026-11-28, 2026-W48 (ISO 8601) or
+// 2026-11.
+func (p Period) Name(t time.Time) string {
+	switch p {
+	case Day:
+		return t.Format(time.DateOnly)
+	case Week:
+		year, week := t.ISOWeek()
+		return fmt.Sprintf("%d-W%02d", year, week)
+	}
+	return t.Format("2006-01")
+}
+
 // Begin returns when the period began that a time is in.
 func (p Period) Begin(t time.Time) time.Time {
 	year, month, day := t.Date()

@@ -133,15 +133,28 @@ func (b *Book) RemoveDevice(ctx context.Context, user, name string) error {
 		if err != nil {
 			return err
 		}
-		t.removeDevice(d)
 		if u == nil {
+			t.removeDevice(d)
 			return nil
 		}
+		if err := t.bequeath(d); err != nil {
+			return err
+		}
+		t.removeDevice(d)
 		return t.putUser(u) // who counts the devices meets a conflict
 	})
 }
 
 // removeDevice removes the records of a device.
+// bequeath leaves to the user what a device that goes spent of the user's quota.
+func (t *tx) bequeath(d *Device) error {
+	usage, err := get[Usage](t, usageKey(d.User, d.Name), usageVersion)
+	if err != nil || usage == nil {
+		return err
+	}
+	return t.use(d.User+"/-", Usage{LastSeen: usage.LastSeen, Spent: usage.Spent})
+}
+
 func (t *tx) removeDevice(d *Device) {
 	t.remove(devicesPrefix+d.Key(), certificatesPrefix+d.CommonName, usageKey(d.User, d.Name))
 	for _, a := range []netip.Addr{d.IPv4, d.IPv6} {

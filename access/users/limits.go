@@ -13,10 +13,14 @@ type Limits struct {
 	Up    limits.Rate  `json:"up,omitempty"`   // from the client, in bits a second; 0: nothing is said
 	Down  limits.Rate  `json:"down,omitempty"` // to it
 	Hours limits.Hours `json:"hours,omitempty"`
+	// Quota is of a device alone, or of all devices of a user together: both count.
+	Quota limits.Quota `json:"quota,omitzero"`
 }
 
 // IsZero reports whether nothing is said.
-func (l Limits) IsZero() bool { return l.Up == 0 && l.Down == 0 && l.Hours == nil }
+func (l Limits) IsZero() bool {
+	return l.Up == 0 && l.Down == 0 && l.Hours == nil && l.Quota == (limits.Quota{})
+}
 
 // under returns the limits with those of another, where they say nothing.
 func (l Limits) under(m Limits) Limits {
@@ -32,8 +36,8 @@ func (l Limits) under(m Limits) Limits {
 	return l
 }
 
-// Limits returns those that count for a client: its device's, then the user's, then those
-// of the user's groups.
+// Limits returns the rates and hours that count for a client: its device's, then the
+// user's, then those of the user's groups. Spending has its quotas.
 func (s Standing) Limits() (l Limits) {
 	if s.Device != nil {
 		l = s.Device.Limits

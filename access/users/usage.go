@@ -18,6 +18,7 @@ type Usage struct {
 	BytesIn  uint64    `json:"bytes_in"`
 	BytesOut uint64    `json:"bytes_out"`
 	LastSeen time.Time `json:"last_seen"`
+	Spent    Spent     `json:"spent,omitzero"` // in the present periods and those before
 }
 
 const usageVersion = 1
@@ -56,15 +57,17 @@ type Carried struct {
 type Meter struct {
 	directory *Directory
 	book      *Book
+	spending  *Spending
 
 	mu      sync.Mutex
 	counted map[uint64]Carried // by number, what is in pending or the store
 	pending map[string]Usage   // by USER/NAME, what is to be added
 }
 
-// NewMeter returns a meter of the devices of a directory, which keeps by book.
-func NewMeter(d *Directory, book *Book) *Meter {
-	return &Meter{directory: d, book: book, counted: make(map[uint64]Carried), pending: make(map[string]Usage)}
+// NewMeter returns a meter of the devices of a directory, which keeps by book and adds to
+// spending.
+func NewMeter(d *Directory, book *Book, spending *Spending) *Meter {
+	return &Meter{directory: d, book: book, spending: spending, counted: make(map[uint64]Carried), pending: make(map[string]Usage)}
 }
 
 // Note counts what sessions that are in have carried by now. A device was seen last when
@@ -94,11 +97,10 @@ func (m *Meter) note(now time.Time, s Carried) {
 	if key == "" {
 		return
 	}
-	u := m.pending[key]
-	u.BytesIn += s.BytesIn - min(before.BytesIn, s.BytesIn)
-	u.BytesOut += s.BytesOut - min(before.BytesOut, s.BytesOut)
-	u.LastSeen = now.UTC().Truncate(time.Second)
-	m.pending[key] = u
+	in, out := s.BytesIn-min(before.BytesIn, s.BytesIn), s.BytesOut-min(before.BytesOut, s.BytesOut)
+	more := Usage{BytesIn: in, BytesOut: out, LastSeen: now.UTC().Truncate(time.Second), Spent: spentAt(now, in+out)}
+	m.pending[key] = m.pending[key].plus(more)
+	m.spending.add(key, more.Spent)
 }
 
 // keyOf is USER/NAME of a session's device, USER/- without one, "" for an unknown user.
@@ -155,6 +157,7 @@ func (u Usage) plus(v Usage) Usage {
 	if v.LastSeen.After(u.LastSeen) {
 		u.LastSeen = v.LastSeen
 	}
+	u.Spent = u.Spent.plus(v.Spent)
 	return u
 }
 

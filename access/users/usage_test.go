@@ -14,7 +14,9 @@ func TestUsage(t *testing.T) {
 	must(t, b.AddUser(ctx, User{Name: "alice"}), add(t, b, "alice", "phone", Addresses{}), add(t, b, "alice", "pad", Addresses{}))
 	d, err := Open(ctx, s, func(err error) { t.Error(err) })
 	must(t, err)
-	m := NewMeter(d, b)
+	spending, err := OpenSpending(ctx, b, "")
+	must(t, err)
+	m := NewMeter(d, b, spending)
 	phone := func(in, out uint64) Carried {
 		return Carried{Number: 1, CommonName: "phone.alice", User: "alice", BytesIn: in, BytesOut: out}
 	}
@@ -31,7 +33,7 @@ func TestUsage(t *testing.T) {
 	must(t, b.RemoveDevice(ctx, "alice", "pad"), m.Keep(ctx), m.Keep(ctx))
 	all, err := b.Usages(ctx, "alice")
 	must(t, err)
-	if len(all) != 2 || all["phone"] != (Usage{20, 300, then.Add(2 * time.Minute)}) || all["-"].BytesIn != 1 {
+	if len(all) != 2 || all["phone"].BytesIn != 20 || all["phone"].BytesOut != 300 || !all["phone"].LastSeen.Equal(then.Add(2*time.Minute)) || all["-"].BytesIn != 1 {
 		t.Errorf("%+v", all)
 	}
 	if all, err := b.Usages(ctx, ""); err != nil || all["alice/phone"].BytesIn != 20 {

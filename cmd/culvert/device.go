@@ -33,6 +33,8 @@ type deviceInfo struct {
 	Certificate *setup.ClientInfo `json:"certificate,omitempty"`
 	// Usage is what it carried; nil: nothing yet, or not looked up.
 	Usage *users.Usage `json:"usage,omitempty"`
+	// Quotas are those that count for it; not looked up in lists.
+	Quotas []users.Use `json:"quotas,omitempty"`
 }
 
 // used notes what devices carried, of those of one user, or of all if that is "".

@@ -31,7 +31,7 @@ func deviceSetCommand() *cobra.Command {
 				return err
 			}
 			if !ends && ipv4 == "" && ipv6 == "" && !limits.given(c) {
-				return misused("expected what to change: --expires, --ipv4, --ipv6, --up, --down or --hours")
+				return misused("expected what to change: --expires, --ipv4, --ipv6, --up, --down, --hours or --quota")
 			}
 			return d.all(c, func(ctx context.Context, all setup.Devices) error {
 				addresses, err := all.Addresses(ipv4, ipv6)

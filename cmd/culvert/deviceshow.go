@@ -38,6 +38,9 @@ func deviceShowCommand() *cobra.Command {
 					return err
 				}
 				i = one[0]
+				if i.Quotas, err = quotasOf(c, b, v.Standing(device.CommonName, d.user)); err != nil {
+					return err
+				}
 				return d.print(c, i, func(t *tabwriter.Writer) { showDevice(t, i) })
 			})
 		},
@@ -53,6 +56,9 @@ func showDevice(t *tabwriter.Writer, d deviceInfo) {
 	}
 	in, out := d.carried()
 	fmt.Fprintf(t, "last seen:\t%s\nfrom it:\t%s\nto it:\t%s\n", d.seen(), in, out)
+	for _, use := range d.Quotas {
+		fmt.Fprintf(t, "quota:\t%v, of %s\n", use, use.Whose)
+	}
 	fmt.Fprintf(t, "common name:\t%s\n", d.CommonName)
 	if d.Certificate == nil {
 		fmt.Fprintf(t, "certificate:\tnone; culvert device renew makes one\n")

@@ -8,15 +8,16 @@ import (
 )
 
 // limitFlags are what can be set of the limits of a user, a device or a group.
-type limitFlags struct{ up, down, hours string }
+type limitFlags struct{ up, down, hours, quota string }
 
 // limitNames are the names of limitFlags.
-var limitNames = []string{"up", "down", "hours"}
+var limitNames = []string{"up", "down", "hours", "quota"}
 
 func (f *limitFlags) flags(c *cobra.Command) {
 	c.Flags().StringVar(&f.up, "up", "", "bits a second that may come from a client, such as `5M`; none for no limit here")
 	c.Flags().StringVar(&f.down, "down", "", "bits a second that may go to a client, such as `20M`; none for no limit here")
 	c.Flags().StringVar(&f.hours, "hours", "", "`when` clients may be connected, by this machine's clock, such as \"mon-fri 08:00-18:00\"; none for no limit here")
+	c.Flags().StringVar(&f.quota, "quota", "", "bytes for a day, week or month, both ways together, such as `50G/month`; none for no limit here")
 }
 
 // given reports whether one of the flags is.
@@ -35,7 +36,7 @@ func (f *limitFlags) read(c *cobra.Command) (set func(*users.Limits), err error)
 	for _, one := range []struct {
 		text string
 		to   interface{ UnmarshalText([]byte) error }
-	}{{f.up, &l.Up}, {f.down, &l.Down}, {f.hours, &l.Hours}} {
+	}{{f.up, &l.Up}, {f.down, &l.Down}, {f.hours, &l.Hours}, {f.quota, &l.Quota}} {
 		if one.text == "none" {
 			continue
 		}
@@ -53,6 +54,9 @@ func (f *limitFlags) read(c *cobra.Command) (set func(*users.Limits), err error)
 		}
 		if given("hours") {
 			to.Hours = l.Hours
+		}
+		if given("quota") {
+			to.Quota = l.Quota
 		}
 	}, nil
 }

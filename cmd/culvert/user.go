@@ -26,6 +26,7 @@ type userInfo struct {
 	Password   bool         `json:"password"`              // there is one
 	Code       bool         `json:"code"`                  // one-time codes are set up
 	Source     string       `json:"source,omitempty"`
+	Quotas     []users.Use  `json:"quotas,omitempty"`
 	Devices    []deviceInfo `json:"devices"`
 }
 

@@ -29,6 +29,9 @@ func userShowCommand() *cobra.Command {
 				if err := used(c, b, u.Name, i.Devices); err != nil {
 					return err
 				}
+				if i.Quotas, err = quotasOf(c, b, v.Standing("", u.Name)); err != nil {
+					return err
+				}
 				return a.print(c, i, func(t *tabwriter.Writer) { showUser(t, v, u, i) })
 			})
 		},
@@ -61,10 +64,25 @@ func showUser(t *tabwriter.Writer, v *users.View, u *users.User, i userInfo) {
 	row("rate up", rateText(l.Up))
 	row("rate down", rateText(l.Down))
 	row("hours", l.Hours.String())
+	for _, use := range i.Quotas {
+		row("quota", use.String())
+	}
 	row("devices", fmt.Sprint(len(i.Devices)))
 	for _, d := range i.Devices {
 		row("  "+d.Name, d.text())
 	}
+}
+
+// quotasOf returns what is used of the quotas that count for a client, as of the last minute.
+func quotasOf(c *cobra.Command, b *users.Book, who users.Standing) ([]users.Use, error) {
+	if who.User == nil {
+		return nil, nil
+	}
+	spending, err := users.OpenSpending(c.Context(), b, who.User.Name)
+	if err != nil {
+		return nil, err
+	}
+	return spending.Uses(who, time.Now()), nil
 }
 
 func yes(b bool) string {

@@ -24,6 +24,7 @@ import (
 type Accounts struct {
 	Directory *users.Directory
 	store     store.Store
+	quotas    *quotas
 	devices   *devices.Decider // of the server that was joined last
 	meter     *meter           // of that one, too
 	log       *slog.Logger
@@ -38,6 +39,9 @@ func Open(ctx context.Context, s store.Store, log *slog.Logger) (*Accounts, erro
 		log.Error("a record of the store cannot be read: whom it is about, and who is in such a group, cannot sign in", "error", err)
 	})
 	if err != nil {
+		return nil, fmt.Errorf("accounts: %w", err)
+	}
+	if a.quotas, err = openQuotas(ctx, a.Directory, users.NewBook(s, time.Now), log); err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	a.Directory.OnChange(func(*users.View) {
@@ -68,7 +72,7 @@ func (a *Accounts) Join(o *server.Options, d Directories, shared bool) error {
 		Sources: append([]auth.Source{local}, d.Sources...), Browser: d.Browser,
 	})
 	a.devices = devices.NewDecider(a.Directory, shared, time.Now)
-	a.meter = newMeter(a.Directory, records, a.log)
+	a.meter = newMeter(a.Directory, records, a.quotas.spending, a.log)
 	o.Deciders = append(o.Deciders, a.devices)
 	o.Kept = a.Directory.Keeps
 	o.People.Barred, o.People.Terms = a.barred, a.terms
@@ -85,7 +89,11 @@ func (a *Accounts) Happened(e server.Event) {
 
 // barred is server.People's.
 func (a *Accounts) barred(who *access.Applicant, now time.Time) error {
-	return a.standing(who).Barred(now)
+	s := a.standing(who)
+	if err := s.Barred(now); err != nil {
+		return err
+	}
+	return a.quotas.spending.Barred(s, now)
 }
 
 // terms is server.People's.
@@ -133,6 +141,10 @@ func (a *Accounts) Run(ctx context.Context, s Server) {
 			s.Review()
 			time.Sleep(pause)
 		case <-tick.C:
+			if a.quotas.any() {
+				a.meter.note(time.Now(), s.Clients())
+				a.quotas.warn(time.Now(), a.meter.clients())
+			}
 			s.Review()
 		}
 	}

@@ -3,6 +3,8 @@ package accounts
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +24,8 @@ type meter struct {
 	in map[uint64]users.Carried // who the clients are that are in, by number
 }
 
-func newMeter(d *users.Directory, b *users.Book, log *slog.Logger) *meter {
-	return &meter{Meter: users.NewMeter(d, b), log: log, ended: make(chan struct{}, 1), in: make(map[uint64]users.Carried)}
+func newMeter(d *users.Directory, b *users.Book, spending *users.Spending, log *slog.Logger) *meter {
+	return &meter{Meter: users.NewMeter(d, b, spending), log: log, ended: make(chan struct{}, 1), in: make(map[uint64]users.Carried)}
 }
 
 // happened takes each event of a server.
@@ -51,6 +53,13 @@ func (m *meter) happened(e server.Event) {
 // whose is a session, before it carried anything.
 func whose(a server.About) users.Carried {
 	return users.Carried{Number: a.Number, CommonName: access.Name(a.CommonName), User: a.User}
+}
+
+// clients are those that are in.
+func (m *meter) clients() []users.Carried {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.in))
 }
 
 // note counts what clients have carried by now.

@@ -26,7 +26,11 @@ func TestMeter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := newMeter(d, book, slog.New(slog.DiscardHandler))
+		spending, err := users.OpenSpending(t.Context(), book, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := newMeter(d, book, spending, slog.New(slog.DiscardHandler))
 		carried := uint64(100)
 		phone := server.About{Number: 1, CommonName: "phone.anna"}
 		none := server.About{Number: 2, CommonName: access.Nameless, User: "anna"}
