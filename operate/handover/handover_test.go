@@ -147,3 +147,71 @@ func TestBrokenStore(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// full is a store on a disk without room.
+type full struct{ store.Store }
+
+func (full) Commit(context.Context, store.Txn) (store.Revision, error) {
+	return 0, errors.New("no space left on device")
+}
+
+// TestFullDisk: where it cannot be noted that a link was used, nobody gets the profile, and
+// the link works when there is room again. Strangers do not hear of it.
+func TestFullDisk(t *testing.T) {
+	s, token := offered(t)
+	base, _ := url.Parse("https://vpn.example.org")
+	ask := func(s store.Store) (int, string) {
+		w := httptest.NewRecorder()
+		Handler(Options{Store: s, Base: base, Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, httptest.NewRequest("GET", ImportPath+token, nil))
+		return w.Code, w.Body.String()
+	}
+	if code, body := ask(full{s}); code != 500 || strings.Contains(body, "secret") || strings.Contains(body, "space") {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, body := ask(s); code != 200 || !strings.Contains(body, "secret") {
+		t.Errorf("%d %s", code, body)
+	}
+	if _, err := Make(context.Background(), full{s}, now, "phone.alice", nil, time.Hour); err == nil {
+		t.Error("a link to nothing")
+	}
+}
+
+// TestOtherServer: the link of one server is nothing to another; a record that was changed
+// gives nothing away.
+func TestOtherServer(t *testing.T) {
+	s, token := offered(t)
+	other, foreign := offered(t)
+	ctx := context.Background()
+	if _, _, err := Fetch(ctx, other, now, token); !errors.Is(err, ErrGone) {
+		t.Error(err)
+	}
+	id, _, err := lockOf(token)
+	foreignID, _, err2 := lockOf(foreign)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	e, err := other.Get(ctx, foreignID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit(ctx, store.Txn{Put: []store.Put{{Key: id, Value: e.Value}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, profile, err := Fetch(ctx, s, now, token); err == nil || profile != nil || !strings.Contains(err.Error(), "damaged") {
+		t.Error(string(profile), err)
+	}
+}
+
+// FuzzToken: no token that was made up leads to anything, or panics.
+func FuzzToken(f *testing.F) {
+	for _, seed := range []string{"", "x", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"} {
+		f.Add(seed)
+	}
+	s := memory.New()
+	defer s.Close()
+	f.Fuzz(func(t *testing.T, token string) {
+		if _, _, err := Fetch(t.Context(), s, now, token); !errors.Is(err, ErrGone) {
+			t.Errorf("%q: %v", token, err)
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func TestPrepareWeb(t *testing.T) {
 	if !bytes.Equal(first, web()) {
 		t.Error("made again without need")
 	}
-	if info, err := os.Stat(filepath.Join(dir, webKeyFile)); err != nil || info.Mode().Perm() != privateFile {
+	if info, err := os.Stat(filepath.Join(dir, webKeyFile)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != privateFile {
 		t.Error(info.Mode(), err)
 	}
 	last := Lastings(dir)[2]

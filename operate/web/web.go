@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"culvert/config"
+	"culvert/internal/sockerr"
 )
 
 // What one request may take: header and body in bytes.
@@ -73,6 +74,7 @@ func Open(o Options) (*Server, error) {
 
 // mend is what to do about an error of listening.
 func mend(err error) string {
+	err = sockerr.Named(err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "; another program has this port: end it, or write another port, and the same in web-url"
