@@ -15,7 +15,8 @@ import (
 
 // TestDevice: a stock client with a device's profile has the device's own address, is out
 // as soon as its user is disabled, comes again when they are enabled, and is out for good
-// when the device is removed. What it carried is counted.
+// when the device is removed. What it carried is counted, and a quota that is used up sends
+// it away.
 func TestDevice(t *testing.T) {
 	t.Parallel()
 	h := newHosts(t)
@@ -53,6 +54,19 @@ func TestDevice(t *testing.T) {
 	}
 
 	say("user", "enable", "alice")
+	say("user", "set", "alice", "--quota", "1M/day")
+	greedy := h.c.run(stock, profile)
+	greedy.up()
+	h.c.output("ping", "-n", "-q", "-c", "400", "-i", "0.002", "-s", "1400", "10.8.0.1")
+	greedy.expect(regexp.MustCompile(`AUTH_FAILED,the quota of 1M/day \(user alice\) is used up`), 1, patience)
+	if err := greedy.wait(patience); err != nil && !strings.Contains(err.Error(), "exit status") {
+		t.Errorf("the client goes on: %v", err)
+	}
+	if said := say("user", "show", "alice"); !regexp.MustCompile(`quota: +1\.[0-9]+M of 1M/day used`).MatchString(said) {
+		t.Errorf("user show:\n%s", said)
+	}
+	say("user", "set", "alice", "--quota", "none")
+
 	again := h.c.run(stock, profile)
 	again.up()
 	if said := say("device", "remove", "phone", "--user", "alice", "--state-dir", state); !strings.Contains(said, "is cut off") {
