@@ -32,7 +32,7 @@ P11OUT   = bin/culvert-pkcs11
 # What packages are made for.
 ARCHES  ?= amd64 arm64
 
-.PHONY: help build static pam pkcs11 install deb rpm demo test check lint cross unit interop emulated other fuzz mutate bench deps clean
+.PHONY: help build static pam pkcs11 install deb rpm demo test check lint cross unit interop emulated other fuzz mutate soak bench deps clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -137,6 +137,12 @@ mutate: ## do the tests notice changed code, where it is one of security: an hou
 
 deps: ## the programs that tests run, on Debian
 	.ci/deps
+
+# How often the store's writer is killed.
+KILLS ?= 1000
+
+soak: ## what takes long: a thousand kill -9 of a program that writes to the store
+	CULVERT_KILLS=$(KILLS) $(GO) test -vet=off -count=1 -timeout 60m -v -run TestKilled ./store/bolt
 
 clean: ## what was built
 	rm -rf bin lab/interop/out
