@@ -13,9 +13,13 @@ import (
 type Place struct {
 	Server []netip.Addr   // its addresses, in the tunnel and elsewhere
 	Inside []netip.Prefix // networks that are not the Internet, besides private ones
-	// Client is an address such as clients have, for questions about them; the zero
-	// address stands for one of 10.8.0.0/24.
-	Client netip.Addr
+	// Clients are the networks of clients' addresses, for questions about them; none stand
+	// for 10.8.0.0/24.
+	Clients []netip.Prefix
+	// Domain is the one in which clients have names, for questions; "": none.
+	Domain string
+	// IPv6 reports whether clients are given addresses of IPv6.
+	IPv6 bool
 }
 
 // Who is a client, as far as a policy has words for it. Any field may be empty.

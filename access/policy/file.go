@@ -80,6 +80,7 @@ type rule struct {
 	from, to []Party
 	ports    []Ports
 	line     int
+	text     string // the line
 	why      string // for a packet that it drops
 }
 
@@ -123,6 +124,14 @@ type Directory interface {
 	Names(kind Kind) func(yield func(string) bool)
 	// GroupsOf returns the groups of a user.
 	GroupsOf(user string) []string
+}
+
+// Addresses is what a Directory may know besides.
+type Addresses interface {
+	// At returns the device (DEVICE.USER) whose own address it is, "" if there is none.
+	At(a netip.Addr) string
+	// Of returns the own address of a device: of IPv6 or IPv4; not valid: it has none.
+	Of(device string, ipv6 bool) netip.Addr
 }
 
 // Unknown returns a fault for each name in the file that a directory does not have.

@@ -31,6 +31,7 @@ type parser struct {
 	sets  map[string]set
 	items int
 	line  int
+	text  string // of the line
 	// words are the rest of the line; end is the column behind it.
 	words []word
 	end   int
@@ -73,6 +74,7 @@ func Parse(name string, text []byte) (*File, error) {
 }
 
 func (p *parser) read(line string) (err error) {
+	p.text = strings.TrimSpace(line)
 	if p.words, err = words(line); err != nil || len(p.words) == 0 {
 		return err
 	}
@@ -324,7 +326,7 @@ func (p *parser) rule(allow bool) error {
 	if allow {
 		word = "allow"
 	}
-	r := rule{allow: allow, from: from, to: s.parties, ports: s.ports, line: p.line, why: fmt.Sprintf("line %d of %s (%s ...)", p.line, p.file.Name, word)}
+	r := rule{allow: allow, from: from, to: s.parties, ports: s.ports, line: p.line, text: p.text, why: fmt.Sprintf("line %d of %s (%s ...)", p.line, p.file.Name, word)}
 	if len(r.ports) == 0 {
 		r.ports = everyPort
 	}
@@ -419,6 +421,6 @@ func (p *parser) exit() error {
 	yes := w.text == "yes"
 	s.exit = &yes
 	p.file.given = append(p.file.given, s)
-	p.file.rules = append(p.file.rules, rule{allow: yes, from: s.whose, to: []Party{{Kind: Exit}}, ports: everyPort, line: p.line, why: fmt.Sprintf("line %d of %s (exit ... %s)", p.line, p.file.Name, w.text)})
+	p.file.rules = append(p.file.rules, rule{allow: yes, from: s.whose, to: []Party{{Kind: Exit}}, ports: everyPort, line: p.line, text: p.text, why: fmt.Sprintf("line %d of %s (exit ... %s)", p.line, p.file.Name, w.text)})
 	return p.done()
 }

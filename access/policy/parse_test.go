@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -122,28 +123,30 @@ allow everyone with user bob tcp/22
 allow client "old machine" to 10.1.2.3
 `)
 	for question, want := range map[string]string{
-		"can alice reach 10.1.2.3:443?":         "yes: line 5 allows it",
-		"alice reach 10.1.2.3:53/udp":           "yes: line 5 allows it",
-		"alice can 10.1.2.3:53/tcp":             "yes: line 5 allows it",
-		"can alice reach 10.1.2.3?":             "no: no rule is about it, and the default is deny",
-		"can bob reach 10.1.2.3:22":             "no: line 4 denies it",
-		"can bob reach 10.1.2.3:23":             "yes: line 5 allows it",
-		"bob in staff reach exit":               "yes: line 7 allows it",
-		"bob reach exit":                        "no: no rule is about it, and the default is deny",
-		"group staff reach 198.51.100.1":        "yes: line 6 allows it",
-		"group guests reach 203.0.113.7:80":     "no: no rule is about it, and the default is deny",
-		"group staff reach 203.0.113.7:80":      "no: no rule is about it, and the default is deny",
-		"alice reach [2001:db8::1]:80":          "yes: line 7 allows it",
-		"alice reach [fd00::1]:80":              "no: no rule is about it, and the default is deny",
-		"phone.alice reach phone.alice:5010":    "yes: line 8 allows it",
-		"alice reach device phone.alice:5011":   "no: no rule is about it, and the default is deny",
-		"device laptop.bob reach user alice:22": "yes: line 9 allows it",
-		"alice reach bob:22":                    "yes: line 9 allows it",
-		"alice reach bob:22/udp":                "no: no rule is about it, and the default is deny",
-		`client "old machine" can 10.1.2.3:1`:   "yes: line 10 allows it",
+		"can alice reach 10.1.2.3:443?":         "yes: policy:5: allow group staff, user bob to office tcp udp/53",
+		"alice reach 10.1.2.3:53/udp":           "yes: policy:5: allow group staff, user bob to office tcp udp/53",
+		"alice can 10.1.2.3:53/tcp":             "yes: policy:5: allow group staff, user bob to office tcp udp/53",
+		"can alice reach 10.1.2.3?":             "no: no rule of policy is about it, and the default is deny",
+		"can bob reach 10.1.2.3:22":             "no: policy:4: deny user bob to office tcp/22",
+		"can bob reach 10.1.2.3:23":             "yes: policy:5: allow group staff, user bob to office tcp udp/53",
+		"bob in staff reach exit":               "yes: policy:7: exit group staff yes",
+		"bob reach exit":                        "no: no rule of policy is about it, and the default is deny",
+		"group staff reach 198.51.100.1":        "yes: policy:6: allow everyone to server icmp",
+		"group guests reach 203.0.113.7:80":     "no: no rule of policy is about it, and the default is deny",
+		"group staff reach 203.0.113.7:80":      "no: no rule of policy is about it, and the default is deny",
+		"alice reach [2001:db8::1]:80":          "yes: policy:7: exit group staff yes",
+		"alice reach [fd00::1]:80":              "no: no rule of policy is about it, and the default is deny",
+		"phone.alice reach phone.alice:5010":    "yes: policy:8: allow group staff to device phone.alice tcp/5000-5010",
+		"alice reach device phone.alice:5011":   "no: no rule of policy is about it, and the default is deny",
+		"device laptop.bob reach user alice:22": "yes: policy:9: allow everyone with user bob tcp/22",
+		"alice reach bob:22":                    "yes: policy:9: allow everyone with user bob tcp/22",
+		"alice reach bob:22/udp":                "no: no rule of policy is about it, and the default is deny",
+		`client "old machine" can 10.1.2.3:1`:   `yes: policy:10: allow client "old machine" to 10.1.2.3`,
 		"can carol reach 10.1.2.3:443?":         "there is no user carol",
 		"can alise reach 10.1.2.3:443?":         "there is no user alise; perhaps alice?",
-		"everyone reach server":                 "no: no rule is about it, and the default is deny",
+		"alice reach server:22":                 "no: no rule of policy is about it, and the default is deny",
+		"alice reach exit:25":                   "yes: policy:7: exit group staff yes",
+		"everyone reach server":                 "no: no rule of policy is about it, and the default is deny",
 	} {
 		q, err := ParseQuestion(question)
 		if err != nil {
@@ -162,11 +165,71 @@ allow client "old machine" to 10.1.2.3
 	}
 }
 
+// placed is known, with addresses.
+type placed struct{ Directory }
+
+func (placed) At(a netip.Addr) string {
+	if a == netip.MustParseAddr("10.8.0.9") {
+		return "phone.alice"
+	}
+	return ""
+}
+
+func (placed) Of(device string, ipv6 bool) netip.Addr {
+	if device == "phone.alice" && !ipv6 {
+		return netip.MustParseAddr("10.8.0.9")
+	}
+	return netip.Addr{}
+}
+
+// TestPlaced answers questions about addresses and names that a server knows.
+func TestPlaced(t *testing.T) {
+	place := testPlace
+	place.Clients, place.Domain = []netip.Prefix{netip.MustParsePrefix("10.8.0.0/24")}, "vpn"
+	p := Compile(parsed(t, "default deny\nallow user bob to user alice tcp/22\nallow everyone to everyone icmp\nallow 10.8.0.9 to user bob tcp/80\n"), place)
+	for question, want := range map[string]string{
+		"bob reach 10.8.0.9:22":           "yes: policy:2: allow user bob to user alice tcp/22 (10.8.0.9 is phone.alice)",
+		"bob reach phone.alice.vpn:22":    "yes: policy:2: allow user bob to user alice tcp/22",
+		"bob reach phone.alice.vpn.:23":   "no: no rule of policy is about it, and the default is deny",
+		"bob reach 10.8.0.77":             "yes: policy:3: allow everyone to everyone icmp (10.8.0.77 is a client's, of whom is not known here: taken as one that only rules about everyone name)",
+		"bob reach 10.8.0.1":              "no: no rule of policy is about it, and the default is deny",
+		"phone.alice reach laptop.bob:80": "yes: policy:4: allow 10.8.0.9 to user bob tcp/80",
+		"alice reach laptop.bob:80":       "no: no rule of policy is about it, and the default is deny",
+	} {
+		q, err := ParseQuestion(question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := p.Ask(q, placed{known})
+		if got := map[bool]string{true: "yes: ", false: "no: "}[a.Yes] + a.Why; err != nil || got != want {
+			t.Errorf("%s: %v\n got %s\nwant %s", question, err, got, want)
+		}
+	}
+}
+
+// TestAlone leaves tests that depend on people to where these are known.
+func TestAlone(t *testing.T) {
+	p := compiled(t, "default deny\nallow group staff to 10.1.0.0/16\ntest alice can 10.1.2.3\ntest alice in staff cannot 10.1.2.3\ntest group staff can 10.1.2.3\ntest everyone can exit\n")
+	failed, unasked := p.TestAlone()
+	if len(failed) != 2 || failed[0].Line != 4 || failed[1].Line != 6 || unasked != 1 {
+		t.Errorf("%v %d", failed, unasked)
+	}
+}
+
+// TestRedirect leads IPv6 through the tunnel where clients have it.
+func TestRedirect(t *testing.T) {
+	place := testPlace
+	place.IPv6 = true
+	if got := Compile(parsed(t, "exit everyone yes\n"), place).Settings(whoOf("alice")).Push; !slices.Equal(got, []string{"redirect-gateway def1 ipv6"}) {
+		t.Error(got)
+	}
+}
+
 // TestTests runs what a file has to say of itself.
 func TestTests(t *testing.T) {
 	p := compiled(t, "default deny\nallow group staff to 10.1.0.0/16\ntest alice can 10.1.2.3:443\ntest bob can 10.1.2.3:443\ntest bob cannot 10.1.2.3\ntest carol can 10.1.2.3\ntest bob in staff, guests can 10.1.2.3\n")
 	failed, unasked := p.Test(known)
-	if len(failed) != 1 || failed[0].Error() != "policy:4: test bob can 10.1.2.3:443: it is not so: no rule is about it, and the default is deny" {
+	if len(failed) != 1 || failed[0].Error() != "policy:4: test bob can 10.1.2.3:443: it is not so: no rule of policy is about it, and the default is deny" {
 		t.Errorf("failed: %v", failed)
 	}
 	if len(unasked) != 1 || unasked[0].Line != 6 {

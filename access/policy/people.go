@@ -2,6 +2,7 @@ package policy
 
 import (
 	"maps"
+	"net/netip"
 
 	"culvert/access"
 	"culvert/access/users"
@@ -37,6 +38,26 @@ func (p people) device(name string) *users.Device {
 		}
 	}
 	return nil
+}
+
+// At is Addresses'.
+func (p people) At(a netip.Addr) string {
+	if d := p.ByAddress(a); d != nil {
+		return d.Name + "." + d.User
+	}
+	return ""
+}
+
+// Of is Addresses'.
+func (p people) Of(name string, ipv6 bool) netip.Addr {
+	switch d := p.device(name); {
+	case d == nil:
+		return netip.Addr{}
+	case ipv6:
+		return d.IPv6
+	default:
+		return d.IPv4
+	}
 }
 
 func (p people) Names(kind Kind) func(yield func(string) bool) {

@@ -107,7 +107,7 @@ func (p *parser) subject() (Party, error) {
 	return p.person(User)
 }
 
-const targets = "ADDRESS:PORT, ADDRESS:PORT/udp, an ADDRESS alone for a ping, or a client with a port, such as user bob:22 or phone.bob:22"
+const targets = "ADDRESS:PORT, ADDRESS:PORT/udp, an ADDRESS alone for a ping, server:PORT, exit, or a client with a port, such as user bob:22 or phone.bob:22"
 
 // target reads what is to be reached.
 func (p *parser) target(q *Question) (err error) {
@@ -147,8 +147,11 @@ func (p *parser) target(q *Question) (err error) {
 			q.to = Party{Kind: Network, Net: netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())}
 		}
 	}
+	if kind := Kind(slices.Index(kindWords[:], q.to.Name)); q.to.Kind == User && (kind == Exit || kind == Server) && at >= 0 {
+		q.to = Party{Kind: kind}
+	}
 	switch {
-	case q.to.Kind != Network && q.to.Name == "":
+	case q.to.Kind != Network && q.to.Kind != Exit && q.to.Kind != Server && q.to.Name == "":
 		return p.fault(w, targets)
 	case given && at >= 0 && proto == "udp":
 		q.ports.proto = udp
@@ -201,42 +204,95 @@ func (p *Policy) Ask(q Question, d Directory) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	var to *class
-	src := p.place.Client
-	if !src.IsValid() {
-		src = netip.AddrFrom4([4]byte{10, 8, 0, 2})
+	to, dst, about, err := p.aim(q, d)
+	if err != nil {
+		return Answer{}, err
 	}
-	dst := q.to.Net.Addr()
-	switch q.to.Kind {
-	case Network:
-	case Exit:
-		dst = netip.AddrFrom4([4]byte{1, 1, 1, 1})
-	case Server:
-		if len(p.place.Server) == 0 {
-			return Answer{}, fmt.Errorf("the server's addresses are not known here: ask about one")
-		}
-		dst = p.place.Server[0]
-	default:
-		other, err := whoIs(q.to, nil, d)
-		if err != nil {
-			return Answer{}, err
-		}
-		to, dst = p.classOf(other), src
-	}
+	src := p.addressOf(who, dst.Is6(), d)
 	rule := opens(p.classOf(who), to, src, dst, q.ports.proto, q.ports.From)
 	yes, _ := p.verdict(rule)
 	why := ""
 	switch {
-	case rule == none && yes:
-		why = "no rule is about it, and the default is allow"
-	case rule == none:
-		why = "no rule is about it, and the default is deny"
+	case rule != none:
+		why = fmt.Sprintf("%s:%d: %s", p.file.Name, p.file.rules[rule].line, p.file.rules[rule].text)
 	case yes:
-		why = fmt.Sprintf("line %d allows it", p.file.rules[rule].line)
+		why = "no rule of " + p.file.Name + " is about it, and the default is allow"
 	default:
-		why = fmt.Sprintf("line %d denies it", p.file.rules[rule].line)
+		why = "no rule of " + p.file.Name + " is about it, and the default is deny"
 	}
-	return Answer{yes, why}, nil
+	return Answer{yes, why + about}, nil
+}
+
+// aim returns what a question is about: a client or nil, its address, and what the answer
+// has to say of that.
+func (p *Policy) aim(q Question, d Directory) (to *class, dst netip.Addr, about string, err error) {
+	switch q.to.Kind {
+	case Network:
+		to, about := p.at(q.to.Net.Addr(), d)
+		return to, q.to.Net.Addr(), about, nil
+	case Exit:
+		return nil, netip.AddrFrom4([4]byte{1, 1, 1, 1}), "", nil
+	case Server:
+		if len(p.place.Server) == 0 {
+			return nil, dst, "", fmt.Errorf("the server's addresses are not known here: ask about one, or name the server's directory")
+		}
+		return nil, p.place.Server[0], "", nil
+	}
+	party := q.to
+	if domain := p.place.Domain; domain != "" && party.Kind == User {
+		party.Name = strings.TrimSuffix(strings.TrimSuffix(party.Name, "."), "."+domain)
+	}
+	other, err := whoIs(party, nil, d)
+	if err != nil {
+		return nil, dst, "", err
+	}
+	return p.classOf(other), p.addressOf(other, false, d), "", nil
+}
+
+// at returns the client that has an address, as far as that is known; nil for none.
+func (p *Policy) at(a netip.Addr, d Directory) (to *class, about string) {
+	if known, ok := d.(Addresses); ok {
+		if name := known.At(a); name != "" {
+			if who, err := whoIs(Party{Kind: Device, Name: name}, nil, d); err == nil {
+				return p.classOf(who), fmt.Sprintf(" (%v is %s)", a, name)
+			}
+		}
+	}
+	if !slices.Contains(p.place.Server, a) && slices.ContainsFunc(p.place.Clients, func(n netip.Prefix) bool { return n.Contains(a) }) {
+		return p.classOf(Who{}), fmt.Sprintf(" (%v is a client's, of whom is not known here: taken as one that only rules about everyone name)", a)
+	}
+	return nil, ""
+}
+
+// addressOf returns an address that a client has or could have.
+func (p *Policy) addressOf(who Who, ipv6 bool, d Directory) netip.Addr {
+	if known, ok := d.(Addresses); ok && who.Device != "" {
+		if a := known.Of(who.Device, ipv6); a.IsValid() {
+			return a
+		}
+	}
+	for _, n := range p.place.Clients {
+		if n.Addr().Is6() == ipv6 {
+			return n.Masked().Addr().Next().Next()
+		}
+	}
+	return netip.AddrFrom4([4]byte{10, 8, 0, 2})
+}
+
+// apart reports whether the answer to a question depends on groups that only a directory
+// knows.
+func (p *Policy) apart(q Question) bool {
+	person := func(kind Kind) bool { return kind == User || kind == Device }
+	return slices.ContainsFunc(p.file.named, func(n named) bool { return n.Kind == Group }) && (person(q.who.Kind) && q.groups == nil || person(q.to.Kind))
+}
+
+// TestAlone is Test where no directory is known: tests that need one are not asked, and
+// it returns how many.
+func (p *Policy) TestAlone() (failed []*Error, unasked int) {
+	alone := *p.file
+	alone.tests = slices.DeleteFunc(slices.Clone(p.file.tests), p.apart)
+	failed, _ = Compile(&alone, p.place).Test(nil)
+	return failed, len(p.file.tests) - len(alone.tests)
 }
 
 // Test asks what the file's tests ask. It returns a fault for each test whose answer is

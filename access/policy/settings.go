@@ -38,13 +38,21 @@ func (p *Policy) Settings(who Who) (s Settings) {
 		case line.exit == nil || decided:
 			continue
 		case *line.exit:
-			add("redirect-gateway def1")
+			add(p.redirect())
 		default:
 			s.Without = append(s.Without, "redirect-gateway")
 		}
 		decided = true
 	}
 	return s
+}
+
+// redirect is the option that leads a client's way to the Internet through the tunnel.
+func (p *Policy) redirect() string {
+	if p.place.IPv6 {
+		return "redirect-gateway def1 ipv6"
+	}
+	return "redirect-gateway def1"
 }
 
 // routeOption writes a route as OpenVPN does.

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"culvert/access/policy"
 	"culvert/access/users"
 	"culvert/host/process"
+	"culvert/operate/conffile"
 	"culvert/operate/people"
+	"culvert/operate/policing"
 )
 
 func policyCommand() *cobra.Command {
@@ -25,63 +29,110 @@ func policyCommand() *cobra.Command {
 func policyCheckCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use:   "check FILE [QUESTION]...",
+		Use:   "check [FILE] [QUESTION]...",
 		Short: "Read a policy file, run its tests, and answer questions about it",
 		Long: `Read a policy file, run its tests, and answer questions about it: whether somebody
 can reach something, and which line of the file says so.
 
-  culvert policy check FILE "can alice reach 10.1.2.3:443?"
+  culvert policy check --dir /etc/culvert "can alice reach 10.1.2.3:443?"
   culvert policy check FILE "can alice in staff reach phone.bob:22?"
 
-A target is ADDRESS:PORT for TCP, ADDRESS:PORT/udp, an ADDRESS alone for a ping, or a
-user or a device (DEVICE.USER) in place of the address. Clients are taken to have
-addresses of 10.8.0.0/24.
+A target is ADDRESS:PORT for TCP, ADDRESS:PORT/udp, an ADDRESS alone for a ping,
+server:PORT, exit, or a user or a device (DEVICE.USER) in place of the address.
 
-With --dir, the server's users, devices and groups are known: who is in which group, and
-that nobody is missing whom the file names. Without it, say the groups: alice in staff.
+With --dir, the file is the one that the server's configuration names, unless FILE is
+given, and the server's networks, users, devices and groups are known: who is in which
+group, whose address it is, and that nobody is missing whom the file names. Without it,
+say the groups: alice in staff; clients are taken to have addresses of 10.8.0.0/24.
 
 The exit status is 0 if all answers are yes, 1 if one is no, 2 if the file has a fault or
 fails a test, and 3 if it cannot be read or a question makes no sense.`,
 		Example: `  culvert policy check policy
-  culvert policy check --dir /etc/culvert /etc/culvert/policy "can alice reach 10.1.2.3:443?"`,
-		Args: cobra.MinimumNArgs(1),
+  culvert policy check --dir /etc/culvert "can alice reach 10.1.2.3:443?"`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if dir == "" && len(args) == 0 {
+				return misused("expected a policy file, or --dir D for the one of a server")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
-			f, err := readPolicy(args[0])
+			file := ""
+			if len(args) > 0 && !(dir != "" && isQuestion(args[0])) {
+				file, args = args[0], args[1:]
+			}
+			o, err := openPolicy(c, file, dir)
 			if err != nil {
 				return err
 			}
-			known, err := knownPeople(c.Context(), dir, c.ErrOrStderr())
-			if err != nil {
-				return misread(err)
-			}
-			return checkPolicy(c.OutOrStdout(), f, known, args[1:])
+			return o.check(c.OutOrStdout(), args)
 		},
 	}
-	c.Flags().StringVar(&dir, "dir", "", "the server's directory, whose users and groups the file names")
+	c.Flags().StringVar(&dir, "dir", "", "the server's directory, as made by culvert init")
 	return c
+}
+
+// isQuestion reports whether an argument is no file's name, but a question.
+func isQuestion(arg string) bool {
+	_, err := os.Stat(arg)
+	return err != nil && strings.Contains(strings.TrimSpace(arg), " ")
 }
 
 // faulty is the exit status for a policy that cannot be taken.
 const faulty = 2
 
-// readPolicy reads a policy file.
-func readPolicy(name string) (*policy.File, error) {
-	text, err := process.ReadFile(name)
-	if err != nil {
-		return nil, misread(err)
-	}
-	f, err := policy.Parse(name, text)
-	if err != nil {
-		return nil, statusError{err, faulty}
-	}
-	return f, nil
+// openedPolicy is a policy file, with what is known of its server.
+type openedPolicy struct {
+	file  *policy.File
+	place policy.Place
+	known policy.Directory // nil: nobody
 }
 
-// knownPeople are the users, devices and groups of a server's directory; nil for "".
-func knownPeople(ctx context.Context, dir string, warn io.Writer) (policy.Directory, error) {
-	if dir == "" {
-		return nil, nil
+// openPolicy reads a policy file, "" for the one that the server of dir has. Without dir,
+// nothing is known of the server.
+func openPolicy(c *cobra.Command, name, dir string) (o openedPolicy, err error) {
+	var text []byte
+	if dir != "" {
+		if o.known, err = knownPeople(c.Context(), dir, c.ErrOrStderr()); err != nil {
+			return o, misread(err)
+		}
+		if name, text, err = o.settle(name, dir); err != nil {
+			return o, misread(err)
+		}
 	}
+	if text == nil {
+		if text, err = process.ReadFile(name); err != nil {
+			return o, misread(err)
+		}
+	}
+	if o.file, err = policy.Parse(name, text); err != nil {
+		return o, statusError{err, faulty}
+	}
+	return o, nil
+}
+
+// settle notes what a server's configuration says. Where name is "", it returns the policy
+// of the configuration.
+func (o *openedPolicy) settle(name, dir string) (string, []byte, error) {
+	conf, err := serverFile(dir, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	c, err := conffile.Load(conf, "a server's configuration")
+	if err != nil {
+		return "", nil, err
+	}
+	o.place = policing.Place(c)
+	switch {
+	case name != "":
+		return name, nil, nil
+	case c.Server.Policy == nil:
+		return "", nil, fmt.Errorf("%s has no policy: add the line `policy FILE`, or name a file: culvert policy check FILE --dir %s", conf, dir)
+	}
+	return policing.Name(c), c.Server.Policy.Text, nil
+}
+
+// knownPeople are the users, devices and groups of a server's directory.
+func knownPeople(ctx context.Context, dir string, warn io.Writer) (policy.Directory, error) {
 	s, err := people.Open(dir)
 	if err != nil {
 		return nil, err
@@ -94,9 +145,10 @@ func knownPeople(ctx context.Context, dir string, warn io.Writer) (policy.Direct
 	return policy.People(d.View()), nil
 }
 
-// checkPolicy says what is wrong with a file, and answers questions.
-func checkPolicy(out io.Writer, f *policy.File, known policy.Directory, questions []string) error {
-	p := policy.Compile(f, policy.Place{})
+// check says what is wrong with a file, and answers questions.
+func (o openedPolicy) check(out io.Writer, questions []string) error {
+	f, known := o.file, o.known
+	p := policy.Compile(f, o.place)
 	var faults []error
 	for _, fault := range f.Unknown(known) {
 		faults = append(faults, fault)
@@ -138,27 +190,33 @@ func policyShowCommand() *cobra.Command {
 	var dir string
 	var groups []string
 	c := &cobra.Command{
-		Use:   "show FILE USER",
+		Use:   "show [FILE] USER",
 		Short: "Show which lines of a policy file are about a user, and what the user is pushed",
 		Long: `Show which lines of a policy file are about a user or a device (DEVICE.USER), in the
-order in which they decide, and what the user's devices are pushed.`,
-		Example: `  culvert policy show /etc/culvert/policy alice --dir /etc/culvert
+order in which they decide, and what the user's devices are pushed. With --dir, FILE is
+the one that the server's configuration names, unless it is given.`,
+		Example: `  culvert policy show alice --dir /etc/culvert
   culvert policy show policy alice --group staff`,
-		Args: cobra.ExactArgs(2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 2 || dir != "" && len(args) == 1 {
+				return nil
+			}
+			return misused("expected a policy file and the name of a user, or with --dir D the name alone")
+		},
 		RunE: func(c *cobra.Command, args []string) error {
-			f, err := readPolicy(args[0])
+			file := ""
+			if len(args) == 2 {
+				file, args = args[0], args[1:]
+			}
+			o, err := openPolicy(c, file, dir)
 			if err != nil {
 				return err
 			}
-			known, err := knownPeople(c.Context(), dir, c.ErrOrStderr())
+			who, err := policy.Named(args[0], groups, o.known)
 			if err != nil {
 				return err
 			}
-			who, err := policy.Named(args[1], groups, known)
-			if err != nil {
-				return err
-			}
-			showPolicy(c.OutOrStdout(), policy.Compile(f, policy.Place{}), who)
+			showPolicy(c.OutOrStdout(), policy.Compile(o.file, o.place), who)
 			return nil
 		},
 	}

@@ -103,17 +103,26 @@ func (p *Policing) remark(file *policy.File, compiled *policy.Policy) {
 
 // place says what the words server, exit and everyone stand for here.
 func (p *Policing) place(c *config.Config) policy.Place {
-	place := policy.Place{Server: slices.Concat(p.tunnel, p.here)}
-	for _, n := range []netip.Prefix{c.Server.Network, c.Server.NetworkIPv6, c.Server.PoolIPv6} {
+	place := Place(c)
+	place.Server = slices.Concat(p.tunnel, p.here, place.Server)
+	return place
+}
+
+// Place says what these words stand for by a configuration, wherever it is read.
+func Place(c *config.Config) (place policy.Place) {
+	s := c.Server
+	for _, n := range []netip.Prefix{s.Network, s.NetworkIPv6} {
 		if n.IsValid() {
-			place.Inside = append(place.Inside, n.Masked())
+			place.Server = append(place.Server, n.Masked().Addr().Next())
+			place.Clients = append(place.Clients, n.Masked())
 		}
 	}
-	place.Inside = append(place.Inside, pushed(c.Server.Push)...)
-	if n := c.Server.Network; n.IsValid() {
-		place.Client = n.Masked().Addr().Next().Next()
-		place.Server = append(place.Server, n.Masked().Addr().Next())
+	if n := s.PoolIPv6; n.IsValid() {
+		place.Clients = append(place.Clients, n.Masked())
 	}
+	place.IPv6 = s.NetworkIPv6.IsValid() || s.PoolIPv6.IsValid()
+	place.Inside = append(slices.Clip(place.Clients), pushed(s.Push)...)
+	place.Domain = s.Names
 	return place
 }
 
