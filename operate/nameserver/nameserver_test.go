@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -72,7 +73,7 @@ func TestAnswers(t *testing.T) {
 		{"example.org", dns.TypeA, "REFUSED"},
 		{"evilvpn", dns.TypeA, "REFUSED"},
 	} {
-		m := s.reply(question(test.name, test.kind), false)
+		m := s.reply(v4, question(test.name, test.kind), false)
 		if got := said(m); got != test.want {
 			t.Errorf("%s %s: %s, want %s", test.name, dns.TypeToString[test.kind], got, test.want)
 		}
@@ -94,7 +95,7 @@ func must(s string, err error) string {
 func TestComeAndGo(t *testing.T) {
 	z := zone()
 	s := New(z, nil, nil, slog.New(slog.DiscardHandler))
-	ask := func(name string, kind uint16) string { return said(s.reply(question(name, kind), false)) }
+	ask := func(name string, kind uint16) string { return said(s.reply(v4, question(name, kind), false)) }
 	z.Leave(2)
 	if got := ask("laptop.alice.vpn", dns.TypeA); got != "NXDOMAIN SOA" {
 		t.Error(got)
@@ -125,7 +126,7 @@ func TestNoServersName(t *testing.T) {
 	z := zone()
 	z.Enter(5, "server", "SERVER", netip.MustParseAddr("10.8.0.66"))
 	s := New(z, nil, nil, slog.New(slog.DiscardHandler))
-	if got := said(s.reply(question("server.vpn", dns.TypeA), false)); got != "NOERROR A 10.8.0.1" {
+	if got := said(s.reply(v4, question("server.vpn", dns.TypeA), false)); got != "NOERROR A 10.8.0.1" {
 		t.Error(got)
 	}
 }
@@ -138,14 +139,14 @@ func TestSizes(t *testing.T) {
 	}
 	s := New(z, nil, nil, slog.New(slog.DiscardHandler))
 	q := question("many.vpn", dns.TypeA)
-	if m := s.reply(q, false); !m.Truncated || m.Len() > 512 {
+	if m := s.reply(v4, q, false); !m.Truncated || m.Len() > 512 {
 		t.Errorf("by UDP: %d bytes, truncated %v", m.Len(), m.Truncated)
 	}
-	if m := s.reply(q, true); m.Truncated || len(m.Answer) != 60 {
+	if m := s.reply(v4, q, true); m.Truncated || len(m.Answer) != 60 {
 		t.Errorf("by TCP: %d addresses", len(m.Answer))
 	}
 	q.SetEdns0(4096, false)
-	if m := s.reply(q, false); m.Len() > maxUDP || len(m.Answer) < 40 || m.IsEdns0() == nil {
+	if m := s.reply(v4, q, false); m.Len() > maxUDP || len(m.Answer) < 40 || m.IsEdns0() == nil {
 		t.Errorf("with EDNS: %d bytes, %d addresses", m.Len(), len(m.Answer))
 	}
 }
@@ -174,13 +175,124 @@ func TestPassesOn(t *testing.T) {
 	}
 	s := New(zone(), []netip.AddrPort{dead, netip.MustParseAddrPort(packets.LocalAddr().String())}, dial, slog.New(slog.DiscardHandler))
 	q := question("example.org", dns.TypeA)
-	m := s.reply(q, false)
+	m := s.reply(v4, q, false)
 	if got := said(m); got != "NOERROR A 192.0.2.1" || m.Id != q.Id {
 		t.Errorf("%s, id %d for %d", got, m.Id, q.Id)
 	}
 	none := New(zone(), []netip.AddrPort{dead}, dial, slog.New(slog.DiscardHandler))
-	if got := said(none.reply(q, false)); got != "SERVFAIL" {
+	if got := said(none.reply(v4, q, false)); got != "SERVFAIL" {
 		t.Errorf("where nobody answers: %s", got)
+	}
+}
+
+// TestPassesOnLong passes an answer on that fits because it is compressed.
+func TestPassesOnLong(t *testing.T) {
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("abcdefghijklmnopqrstuvwxyz.", 5) + "example.org."
+	server := &dns.Server{PacketConn: packets, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg)
+		m.SetReply(q)
+		m.Compress = true
+		for i := range 15 {
+			m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: long, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(192, 0, 2, byte(i))})
+		}
+		w.WriteMsg(m)
+	})}
+	go server.ActivateAndServe()
+	defer server.Shutdown()
+	s := New(zone(), []netip.AddrPort{netip.MustParseAddrPort(packets.LocalAddr().String())}, nil, slog.New(slog.DiscardHandler))
+	m := s.reply(v4, question(long, dns.TypeA), false)
+	text, err := m.Pack()
+	if err != nil || len(text) > dns.MinMsgSize || len(m.Answer) != 15 {
+		t.Errorf("%d bytes, %d answers, %v", len(text), len(m.Answer), err)
+	}
+}
+
+// TestShares leaves room for others when one client asks without end, or opens connections.
+func TestShares(t *testing.T) {
+	asked := make(chan bool, passedOn)
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		asked <- true
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := New(zone(), []netip.AddrPort{netip.MustParseAddrPort("192.0.2.66:53")}, dial, slog.New(slog.DiscardHandler))
+		for range 3 * passedOnEach {
+			go s.reply(v4, question("example.org", dns.TypeA), false)
+		}
+		synctest.Wait()
+		if n := len(asked); n != passedOnEach {
+			t.Errorf("%d questions of one client wait", n)
+		}
+		go s.reply(netip.MustParseAddr("10.8.0.8"), question("example.org", dns.TypeA), false)
+		synctest.Wait()
+		if n := len(asked); n != passedOnEach+1 {
+			t.Errorf("with another client's, %d wait", n)
+		}
+		time.Sleep(allTime)
+		synctest.Wait()
+		if s.waiting.sum != 0 || len(s.waiting.taken) != 0 {
+			t.Errorf("after the end: %+v", s.waiting)
+		}
+	})
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(NewZone("vpn", []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, netip.MustParseAddr("127.0.0.1")), nil, nil, slog.New(slog.DiscardHandler))
+	s.Listen(packets, listener)
+	defer s.Close()
+	for range streamsEach {
+		c, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if m, _, err := new(dns.Client).ExchangeWithConn(question("server.vpn", dns.TypeA), &dns.Conn{Conn: c}); err != nil || len(m.Answer) != 1 {
+			t.Fatal(m, err)
+		}
+	}
+	client := dns.Client{Net: "tcp"}
+	if m, _, err := client.Exchange(question("server.vpn", dns.TypeA), listener.Addr().String()); err == nil {
+		t.Errorf("one connection more is answered: %v", m)
+	}
+	other := dns.Client{Net: "tcp", Dialer: &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}}
+	if m, _, err := other.Exchange(question("server.vpn", dns.TypeA), listener.Addr().String()); err != nil || len(m.Answer) != 1 {
+		t.Errorf("another client: %v %v", m, err)
+	}
+}
+
+// TestOutside answers nothing at all to what is from outside, nor to what is no question.
+func TestOutside(t *testing.T) {
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(zone(), nil, nil, slog.New(slog.DiscardHandler))
+	s.Listen(packets, streams)
+	defer s.Close()
+	c, err := net.Dial("udp", packets.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.Write([]byte{1, 2, 1, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0xc0, 12}) // which the library answers itself
+	c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	if n, err := c.Read(make([]byte, 512)); err == nil {
+		t.Errorf("%d bytes in answer", n)
 	}
 }
 
@@ -235,7 +347,7 @@ func FuzzReply(f *testing.F) {
 		if q.Unpack(text) != nil {
 			return
 		}
-		m := s.reply(q, false)
+		m := s.reply(v4, q, false)
 		if m == nil {
 			return
 		}

@@ -20,7 +20,8 @@ type Server struct {
 	upstreams []netip.AddrPort
 	dial      Dial
 	log       *slog.Logger
-	slots     chan struct{} // questions that are passed on
+	waiting   *shares // questions that are passed on
+	streams   *shares // connections
 	mu        sync.Mutex
 	servers   []*dns.Server
 	running   sync.WaitGroup
@@ -29,8 +30,14 @@ type Server struct {
 // Dial connects to a name server: network is udp or tcp.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// passedOn is how many questions may wait for other name servers, at most.
-const passedOn = 512
+// How many questions may wait for other name servers, those of one client and all, and how
+// many connections there may be.
+const (
+	passedOnEach = 64
+	passedOn     = 512
+	streamsEach  = 16
+	streamsAll   = 1024
+)
 
 // New returns a server that answers for a zone, and asks the upstreams about all else, in
 // order; nil: it refuses that. dial nil: a net.Dialer.
@@ -38,12 +45,12 @@ func New(z *Zone, upstreams []netip.AddrPort, dial Dial, log *slog.Logger) *Serv
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	return &Server{zone: z, upstreams: upstreams, dial: dial, log: log, slots: make(chan struct{}, passedOn)}
+	return &Server{zone: z, upstreams: upstreams, dial: dial, log: log, waiting: newShares(passedOnEach, passedOn), streams: newShares(streamsEach, streamsAll)}
 }
 
 // Listen has the server answer questions to sockets, until Close.
 func (s *Server) Listen(packets net.PacketConn, streams net.Listener) {
-	for _, server := range []*dns.Server{{PacketConn: packets}, {Listener: streams}} {
+	for _, server := range []*dns.Server{{PacketConn: insidePackets{packets, s.zone}}, {Listener: insideStreams{streams, s.zone, s.streams}}} {
 		server.Handler = s
 		server.MaxTCPQueries, server.IdleTimeout = 100, func() time.Duration { return 10 * time.Second }
 		server.ReadTimeout, server.WriteTimeout = 5*time.Second, 5*time.Second
@@ -76,11 +83,11 @@ func (s *Server) Close() {
 
 // ServeDNS implements dns.Handler. It answers clients in the tunnel, and nobody else.
 func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
-	from, _ := netip.ParseAddrPort(w.RemoteAddr().String())
-	if !s.zone.inside(from.Addr().Unmap()) {
+	from := sourceOf(w.RemoteAddr())
+	if !s.zone.inside(from) {
 		return
 	}
-	m := s.reply(q, w.LocalAddr().Network() == "tcp")
+	m := s.reply(from, q, w.LocalAddr().Network() == "tcp")
 	if m == nil {
 		return
 	}
@@ -88,7 +95,7 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 }
 
 // reply returns the answer to a question, which came over TCP or not; nil: there is none.
-func (s *Server) reply(q *dns.Msg, tcp bool) *dns.Msg {
+func (s *Server) reply(from netip.Addr, q *dns.Msg, tcp bool) *dns.Msg {
 	refused := func(code int) *dns.Msg {
 		m := new(dns.Msg)
 		m.SetRcode(q, code)
@@ -112,15 +119,17 @@ func (s *Server) reply(q *dns.Msg, tcp bool) *dns.Msg {
 	if len(s.upstreams) == 0 {
 		return refused(dns.RcodeRefused)
 	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
+	done, ok := s.waiting.take(from)
+	if !ok {
 		return refused(dns.RcodeServerFailure)
 	}
+	defer done()
 	m, err := s.passOn(q, tcp)
 	if err != nil {
 		return refused(dns.RcodeServerFailure)
+	}
+	if m.Compress = true; !tcp { // as it came, or it could be longer than it was
+		m.Truncate(int(sizeOf(q)))
 	}
 	return m
 }
