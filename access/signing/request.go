@@ -120,6 +120,12 @@ func (r *Request) set(line string) (err error) {
 	return nil
 }
 
+func digestOf(hash crypto.Hash, text []byte) []byte {
+	h := hash.New()
+	h.Write(text)
+	return h.Sum(nil)
+}
+
 func (r *Request) check() error {
 	switch r.Want {
 	case PublicKey:
@@ -136,6 +142,8 @@ func (r *Request) check() error {
 		return errors.New("there is nothing to be signed: no block " + blockTBS)
 	case hash == 0 && len(r.Digest) > 0 || hash != 0 && len(r.Digest) != hash.Size():
 		return fmt.Errorf("the digest has %d bytes, which %s does not have", len(r.Digest), r.Algorithm)
+	case hash != 0 && !bytes.Equal(r.Digest, digestOf(hash, r.TBS)):
+		return errors.New("the digest is not that of the block " + blockTBS + ": what is signed would be another thing than what is shown")
 	}
 	return nil
 }

@@ -97,9 +97,7 @@ func (s *Signer) Answer(q pki.Question) (signature, whole []byte, err error) {
 		return nil, nil, err
 	}
 	if q.Hash != 0 {
-		h := q.Hash.New()
-		h.Write(q.TBS)
-		r.Digest = h.Sum(nil)
+		r.Digest = digestOf(q.Hash, q.TBS)
 	}
 	a, err := s.command.Ask(context.Background(), r)
 	if err != nil {

@@ -2,6 +2,7 @@ package signing_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"reflect"
 	"strings"
 	"testing"
@@ -9,7 +10,8 @@ import (
 	"culvert/access/signing"
 )
 
-var digest = bytes.Repeat([]byte{7}, 32)
+// digest is that of the bytes 1 and 2.
+var digest = func() []byte { d := sha256.Sum256([]byte{1, 2}); return d[:] }()
 
 func TestRequestText(t *testing.T) {
 	for _, r := range []signing.Request{
@@ -28,8 +30,9 @@ func TestRequestText(t *testing.T) {
 		"culvert-sign 1\nwant tea\n\n":  "expected certificate, list or public-key",
 		"culvert-sign 1\nwant list\n\n": "algorithm \"\": expected",
 		"culvert-sign 1\ndigest zz\n\n": "expected hexadecimal",
-		"culvert-sign 1\nwant list\nalgorithm rsa-sha256\ndigest 00\n\n":                                                                 "nothing to be signed",
-		"culvert-sign 1\nwant list\nalgorithm rsa-sha256\ndigest 00\n\n-----BEGIN TO BE SIGNED-----\nAQ==\n-----END TO BE SIGNED-----\n": "has 1 bytes",
+		"culvert-sign 1\nwant list\nalgorithm rsa-sha256\ndigest 00\n\n":                                                                                               "nothing to be signed",
+		"culvert-sign 1\nwant list\nalgorithm rsa-sha256\ndigest 00\n\n-----BEGIN TO BE SIGNED-----\nAQ==\n-----END TO BE SIGNED-----\n":                               "has 1 bytes",
+		"culvert-sign 1\nwant list\nalgorithm rsa-sha256\ndigest " + strings.Repeat("07", 32) + "\n\n-----BEGIN TO BE SIGNED-----\nAQ==\n-----END TO BE SIGNED-----\n": "another thing than what is shown",
 	} {
 		if _, err := signing.ParseRequest([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; expected %q", text, err, want)

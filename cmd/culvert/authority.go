@@ -65,6 +65,7 @@ func authorityRotateCommand() *cobra.Command {
 	o := setup.RotateOptions{Rand: rand.Reader}
 	var keys keyFlags
 	var finish, shutOut bool
+	var stateDir string
 	c := &cobra.Command{
 		Use:   "rotate --dir D",
 		Short: "Change the authority's key, with both trusted for a time",
@@ -73,8 +74,9 @@ the next one and trust both, so that old and new profiles work side by side. The
 server's certificate stays with the authority before, which all clients trust.
 
 When every client has a new profile, --finish has the next authority sign the
-server's certificate, and trusts it alone. Both can be called again when they were
-interrupted.`,
+server's certificate, and trusts it alone. It names the clients that have none, and those
+that are connected to a running server with the old one, and does nothing then. Both can
+be called again when they were interrupted.`,
 		Example: `  culvert authority rotate --dir /etc/culvert
   culvert client renew phone --dir /etc/culvert -o phone.ovpn
   culvert authority show --dir /etc/culvert
@@ -83,6 +85,11 @@ interrupted.`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			o.Now = time.Now()
 			var r *setup.Rotation
+			if finish && !shutOut {
+				if err := stillOld(o.Dir, clients.Ask(c.Context(), stateDir)); err != nil {
+					return err
+				}
+			}
 			if finish {
 				r, err = setup.Finish(o, shutOut)
 			} else {
@@ -103,9 +110,29 @@ interrupted.`,
 	c.Flags().BoolVar(&finish, "finish", false, "trust the next authority alone")
 	c.Flags().BoolVar(&shutOut, "shut-out", false, "finish although clients have no new profile; they are shut out")
 	keys.add(c)
+	stateDirFlag(c, &stateDir)
 	passphraseFlag(c, &o.Ask)
 	c.MarkFlagRequired("dir")
 	return c
+}
+
+// stillOld fails if clients are connected with certificates of the authority before, though
+// they have newer ones: nobody gave them their new profile, or they did not take it.
+func stillOld(dir string, running clients.Running) error {
+	info, err := setup.Authorities(dir, time.Now())
+	if err != nil || info.Next == nil { // which Finish explains
+		return nil
+	}
+	left := setup.LeftError{Dir: dir, Renewed: true}
+	for _, one := range info.Next.Clients {
+		if running.Uses(one.Before) != "" {
+			left.Names = append(left.Names, one.Name)
+		}
+	}
+	if len(left.Names) == 0 {
+		return nil
+	}
+	return fmt.Errorf("authority rotate --finish: %w", &left)
 }
 
 // sayRotation prints what was done, and what to do next.
@@ -122,7 +149,7 @@ func sayRotation(c *cobra.Command, dir string, r *setup.Rotation, finished bool)
 	case finished:
 		fmt.Fprintln(out, "Keep what was retired for as long as you may want to go back; who has that key can still deceive clients that were not given a newer profile since.")
 	case len(r.Left) > 0:
-		fmt.Fprintf(out, "%d clients need a new profile (culvert client renew NAME --dir %s -o NAME.ovpn); the old ones work until you finish.\n", len(r.Left), dir)
+		fmt.Fprintf(out, "%d clients need a new profile (%s); the old ones work until you finish.\n", len(r.Left), setup.RenewAnyCommand(dir))
 	default:
 		fmt.Fprintf(out, "No client needs a new profile; to finish: culvert authority rotate --finish --dir %s\n", dir)
 	}

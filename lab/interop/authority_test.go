@@ -178,6 +178,9 @@ func TestAuthorityRotates(t *testing.T) {
 	if said := ask("authority", "show", "--state-dir", state); !strings.Contains(said, "2 clients have their profile from it: phone (connected with an older one), tablet\n") {
 		t.Errorf("authority show:\n%s", said)
 	}
+	if said := s.refusal(culvert(t), "authority", "rotate", "--finish", "--dir", dir, "--state-dir", state); !strings.Contains(said, "1 clients are connected with a certificate of the authority before") || !strings.Contains(said, "would be shut out: phone;") {
+		t.Errorf("finished while a client uses its old profile:\n%s", said)
+	}
 	first.stop(syscall.SIGTERM)
 	again := phone.run(stock, renewed)
 	again.up()

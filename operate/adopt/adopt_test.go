@@ -198,8 +198,18 @@ func TestFaults(t *testing.T) {
 		{"chroot", func(w *world, _ *Options) { w.put("server.conf", baseConf+"chroot "+w.root+"\n") }, "chroot", "left out"},
 		{"file of a client that cannot be read", func(w *world, _ *Options) {
 			w.put("server.conf", baseConf+"client-config-dir ccd\n")
-			w.put("ccd/alice", "ifconfig-push nonsense\n")
-		}, "per client", "not let in"},
+			w.put("ccd/alice", "ifconfig-push nonsense\nand\nmore\n")
+		}, "per client", "(and 2 more); until it is mended, this client is not let in"},
+		{"file of a client that is a link out of there", func(w *world, _ *Options) {
+			w.put("server.conf", baseConf+"client-config-dir ccd\n")
+			w.put("../secret", "the password of somebody\n")
+			w.put("ccd/bob", "push \"route 10.1.0.0 255.255.0.0\"\n")
+			for name, to := range map[string]string{"alice": filepath.Join(w.root, "..", "secret"), "carol": "bob"} {
+				if err := os.Symlink(to, filepath.Join(w.root, "ccd", name)); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+		}, "client-config-dir", "alice is a link out of what is adopted"},
 		{"no host", func(w *world, _ *Options) { w.move("client-common.txt", "away") }, "", "--host NAME"},
 		{"two servers", func(w *world, _ *Options) { w.put("tcp.conf", baseConf) }, "", "has 2 servers"},
 		{"no server", func(w *world, _ *Options) { w.put("server.conf", "client\nremote x\n") }, "", "no server's configuration"},

@@ -157,9 +157,19 @@ func (b *builder) checkPerClient(cfg *config.Config) {
 			continue
 		}
 		if _, err := config.ParsePerClient(cfg, filepath.Join(b.Dir, f.Name), f.Data); err != nil {
-			b.report.problem("per client", "%v; until it is mended, this client is not let in", err)
+			b.report.problem("per client", "%s; until it is mended, this client is not let in", firstFault(err))
 		}
 	}
+}
+
+// firstFault is the first of the faults of a file, and how many more there are: the file may
+// be another than it should be.
+func firstFault(err error) string {
+	first, rest, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return first
+	}
+	return fmt.Sprintf("%s (and %d more)", first, strings.Count(rest, "\n")+1)
 }
 
 // sayServer says how clients reach the server, and what it gives them.

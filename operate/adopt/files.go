@@ -94,6 +94,10 @@ func (b *builder) perClient(c *conf) error {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			continue
 		}
+		if at := real(path); !within(real(dir), at) && !within(real(b.source.root), at) && !within(real(b.source.base), at) {
+			b.report.problem("client-config-dir", "%s is a link out of what is adopted, to %s; it is left out. If it is a client's, copy it to %s", path, at, filepath.Join(b.Dir, perClientDir, e.Name()))
+			continue
+		}
 		text, err := process.ReadFile(path)
 		if err != nil {
 			b.report.problem("client-config-dir", "%v; it is left out", err)

@@ -70,11 +70,17 @@ func (s *source) read(name string) ([]byte, error) { return process.ReadFile(s.p
 // apart checks that the new directory is no part of what is adopted, or the reverse.
 func (s *source) apart(dir string) error {
 	for _, pair := range [][2]string{{s.base, dir}, {s.root, dir}, {dir, s.root}} {
-		if rel, err := filepath.Rel(real(pair[0]), real(pair[1])); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		if within(real(pair[0]), real(pair[1])) {
 			return fmt.Errorf("%s and %s are one within the other, and nothing is changed in what is adopted; choose another place with --dir", pair[0], pair[1])
 		}
 	}
 	return nil
+}
+
+// within reports whether a path is a directory, or below it.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // real is a path without symbolic links, as far as it exists.

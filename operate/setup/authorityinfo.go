@@ -36,6 +36,8 @@ type AuthorityState struct {
 type AuthorityClient struct {
 	Name    string   `json:"name"`
 	Serials []string `json:"serials"` // its certificates' serial numbers in hex, the newest first
+	// Before are those of them that another authority signed: they end with it.
+	Before []string `json:"-"`
 	// UsesOld reports whether it is connected with an older certificate than the newest.
 	UsesOld bool `json:"uses_old,omitempty"`
 }
@@ -78,23 +80,27 @@ func Authorities(dir string, now time.Time) (*AuthorityInfo, error) {
 	return info, nil
 }
 
-func (f keyFiles) describe(dir string, cert *x509.Certificate, others []*x509.Certificate, now time.Time) (s AuthorityState, err error) {
-	s = AuthorityState{Name: pki.CommonName(cert), Fingerprint: pki.Fingerprint(cert), Expires: cert.NotAfter, Clients: []AuthorityClient{}}
-	for _, c := range pki.Issuers(cert, others) {
+func (f keyFiles) describe(dir string, authority *x509.Certificate, others []*x509.Certificate, now time.Time) (s AuthorityState, err error) {
+	s = AuthorityState{Name: pki.CommonName(authority), Fingerprint: pki.Fingerprint(authority), Expires: authority.NotAfter, Clients: []AuthorityClient{}}
+	for _, c := range pki.Issuers(authority, others) {
 		s.Above = append(s.Above, pki.CommonName(c))
 	}
 	if s.Key, err = f.where(dir); err != nil {
 		return s, err
 	}
 	if _, server, err := serverCertificate(dir); err == nil {
-		s.Serves = pki.IssuedBy(server, cert)
+		s.Serves = pki.IssuedBy(server, authority)
 	}
 	all, err := clientsBy(dir, now)
 	for _, c := range all {
-		if pki.IssuedBy(c.certs[0], cert) {
+		if pki.IssuedBy(c.certs[0], authority) {
 			one := AuthorityClient{Name: c.name}
 			for _, cert := range c.certs {
-				one.Serials = append(one.Serials, pki.SerialHex(cert))
+				serial := pki.SerialHex(cert)
+				one.Serials = append(one.Serials, serial)
+				if !pki.IssuedBy(cert, authority) {
+					one.Before = append(one.Before, serial)
+				}
 			}
 			s.Clients = append(s.Clients, one)
 		}
@@ -130,7 +136,7 @@ func (i *AuthorityInfo) Print(w io.Writer) {
 	}
 	i.Next.print(w, "Next authority")
 	if n := len(i.Present.Clients); n > 0 {
-		fmt.Fprintf(w, "\n%d clients need a new profile: culvert client renew NAME --dir D -o NAME.ovpn\n", n)
+		fmt.Fprintf(w, "\n%d clients need a new profile: %s\n", n, RenewAnyCommand("D"))
 	} else {
 		fmt.Fprint(w, "\nAll clients have a profile of the next authority. When all use it: culvert authority rotate --finish --dir D\n")
 	}

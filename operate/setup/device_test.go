@@ -129,6 +129,21 @@ func TestDeviceLife(t *testing.T) {
 	}
 }
 
+// TestDeviceIsNoClient leaves a device's profile to what knows what its user has to show.
+func TestDeviceIsNoClient(t *testing.T) {
+	d := office(t)
+	if _, err := d.Add(t.Context(), phoneOf("bob")); err != nil {
+		t.Fatal(err)
+	}
+	o := RenewClientOptions{ClientOptions: ClientOptions{Dir: d.Dir, Name: "phone.bob", Now: d.Now, Rand: rand.Reader}}
+	if _, err := RenewClient(o); err == nil || !strings.Contains(err.Error(), "culvert device renew phone --user bob") {
+		t.Errorf("a device renewed as a client: %v", err)
+	}
+	if certs, err := loadRecord(d.Dir, "phone.bob"); err != nil || len(certs) != 1 || !pki.IsDevice(certs[0]) {
+		t.Errorf("%d certificates, %v", len(certs), err)
+	}
+}
+
 // TestRevokeUser: the records stay, and only a renewal that asks for it lets a device in
 // again; removing takes all.
 func TestRevokeUser(t *testing.T) {

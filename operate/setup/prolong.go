@@ -54,6 +54,11 @@ func RenewCommand(dir, name string) string {
 	return fmt.Sprintf("culvert client renew %s --dir %s -o %[1]s.ovpn", name, shell(dir))
 }
 
+// RenewAnyCommand are the commands that make new profiles, of a client and of a device.
+func RenewAnyCommand(dir string) string {
+	return fmt.Sprintf("culvert client renew NAME --dir %[1]s -o NAME.ovpn; for a device, culvert device renew DEVICE --user USER --dir %[1]s -o DEVICE.ovpn", shell(dir))
+}
+
 // RenewDeviceCommand is the command that makes the new profile of a user's device.
 func RenewDeviceCommand(dir, device, user string) string {
 	return fmt.Sprintf("culvert device renew %s --user %s --dir %s -o %[1]s.ovpn", shell(device), shell(user), shell(dir))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"culvert/access/pki"
@@ -54,6 +55,10 @@ func (o RenewClientOptions) renew() (*Renewal, error) {
 		return nil, err
 	}
 	defer unlock()
+	if pki.IsDevice(before[0]) && !o.Device {
+		device, user, _ := strings.Cut(o.Name, ".") // a device's name has no dot
+		return nil, fmt.Errorf("%s is a user's device, whose certificates and profiles say so; run: %s", o.Name, RenewDeviceCommand(o.Dir, device, user))
+	}
 	if err := o.checkOut(s); err != nil {
 		return nil, err
 	}

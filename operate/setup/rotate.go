@@ -274,6 +274,8 @@ func clientsBy(dir string, now time.Time) (all []holder, err error) {
 type LeftError struct {
 	Names []string
 	Dir   string
+	// Renewed says that they have new profiles, and are connected with the old ones.
+	Renewed bool
 }
 
 func (e *LeftError) Error() string {
@@ -283,6 +285,10 @@ func (e *LeftError) Error() string {
 	if len(names) > most {
 		names, more = names[:most], fmt.Sprintf(" and %d more", len(e.Names)-most)
 	}
-	return fmt.Sprintf("%d clients have a certificate of the authority before alone, and would be shut out: %s%s; give each a new profile (culvert client renew NAME --dir %s -o NAME.ovpn) or revoke it, or shut them out with --finish --shut-out",
-		len(e.Names), strings.Join(names, ", "), more, shell(e.Dir))
+	if e.Renewed {
+		return fmt.Sprintf("%d clients are connected with a certificate of the authority before, though they were given a new profile, and would be shut out: %s%s; have them use it, or shut them out with --finish --shut-out",
+			len(e.Names), strings.Join(names, ", "), more)
+	}
+	return fmt.Sprintf("%d clients have a certificate of the authority before alone, and would be shut out: %s%s; give each a new profile (%s) or revoke it, or shut them out with --finish --shut-out",
+		len(e.Names), strings.Join(names, ", "), more, RenewAnyCommand(e.Dir))
 }

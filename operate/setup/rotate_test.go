@@ -103,6 +103,9 @@ func TestRotate(t *testing.T) {
 	if err != nil || info.Next == nil || len(info.Present.Clients) != 1 || len(info.Next.Clients) != 2 || !info.Present.Serves || info.Next.Serves {
 		t.Fatalf("%+v, %v", info, err)
 	}
+	if one := info.Next.Clients[0]; one.Name != "phone" || len(one.Serials) != 2 || !slices.Equal(one.Before, one.Serials[1:]) {
+		t.Errorf("the old certificates of a client with a new one: %+v", one)
+	}
 
 	// Whoever is revoked meanwhile is on the lists of both.
 	if _, err := Revoke(RevokeOptions{Dir: dir, Name: "phone", Now: epoch}); err != nil {

@@ -48,7 +48,7 @@ func (o RotateOptions) finish(r *Rotation, shutOut bool) error {
 		return err
 	}
 	if len(r.Left) > 0 && !shutOut {
-		return &LeftError{r.Left, o.Dir}
+		return &LeftError{Names: r.Left, Dir: o.Dir}
 	}
 	return o.replace(r, next, trusted)
 }
