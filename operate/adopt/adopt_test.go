@@ -210,6 +210,12 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		}, "client-config-dir", "alice is a link out of what is adopted"},
+		{"socket of the old service", func(w *world, _ *Options) {
+			w.put("server.conf", baseConf+"management /var/run/openvpn-server/server.sock unix\n")
+		}, "written", "/D/server.sock now: /var/run/openvpn-server is not there, or goes with the old service"},
+		{"nowhere to write to", func(w *world, _ *Options) {
+			w.put("server.conf", baseConf+"status "+filepath.Join(w.root, "../gone/status.log")+" 30\n")
+		}, "written", "/D/status.log now"},
 		{"no host", func(w *world, _ *Options) { w.move("client-common.txt", "away") }, "", "--host NAME"},
 		{"two servers", func(w *world, _ *Options) { w.put("tcp.conf", baseConf) }, "", "has 2 servers"},
 		{"no server", func(w *world, _ *Options) { w.put("server.conf", "client\nremote x\n") }, "", "no server's configuration"},

@@ -2,8 +2,11 @@ package adopt
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +24,7 @@ type conf struct {
 	dir    string
 	lines  map[string]string // by directive; "": it goes
 	added  []string
+	moved  []string // what was moved from elsewhere, in words
 }
 
 func newConf(s *source, dir string) *conf {
@@ -59,21 +63,40 @@ func (c *conf) add(name string, values ...string) {
 	c.added = append(c.added, config.Line{Name: name, Args: values}.String())
 }
 
-// outputs moves what the server writes out of the directory it comes from: nothing is
-// to change there.
+// outputs moves what the server writes out of the directory it comes from, where nothing is
+// to change, and out of directories that go with the old service.
 func (c *conf) outputs() {
 	p := c.source.cfg.Process
-	for name, path := range map[string]string{"status": p.Status, "writepid": p.WritePID, "log": p.Log, "log-append": p.Log, "replay-persist": c.source.cfg.Trust.ReplayPersist} {
-		if path == "" || c.source.cfg.At(name) == (config.Pos{}) {
+	paths := map[string]string{"status": p.Status, "writepid": p.WritePID, "log": p.Log, "log-append": p.Log, "replay-persist": c.source.cfg.Trust.ReplayPersist}
+	if m := c.source.cfg.Management; m.Unix && !m.Client {
+		paths["management"] = m.Address
+	}
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		if paths[name] == "" || c.source.cfg.At(name) == (config.Pos{}) {
 			continue
 		}
-		path = c.source.path(path)
-		for _, base := range []string{c.source.base, c.source.root} {
-			if rel, err := filepath.Rel(base, path); err == nil && !strings.HasPrefix(rel, "..") {
-				c.setFirst(name, filepath.Join(c.dir, filepath.Base(path)))
-			}
+		path := c.source.path(paths[name])
+		here := filepath.Join(c.dir, filepath.Base(path))
+		switch {
+		case within(c.source.base, path) || within(c.source.root, path):
+			c.setFirst(name, here)
+		case !lasts(filepath.Dir(path)):
+			c.setFirst(name, here)
+			c.moved = append(c.moved, fmt.Sprintf("%s is %s now: %s is not there, or goes with the old service", name, here, filepath.Dir(path)))
 		}
 	}
+}
+
+// lasts reports whether a directory will be there without the old service: systemd makes
+// those below /run for a service, and takes them away with it.
+func lasts(dir string) bool {
+	for _, run := range []string{"/run", "/var/run"} {
+		if dir != run && within(run, dir) {
+			return false
+		}
+	}
+	_, err := os.Stat(dir)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // text is the new configuration.
@@ -128,6 +151,9 @@ func (b *builder) conf(c *conf, id *identity) error {
 	if root := b.source.cfg.Process.Chroot; root != "" {
 		c.lines["chroot"] = ""
 		b.report.problem("chroot", "`chroot %s` is left out, since the new directory is not below it; add the line again when it is", root)
+	}
+	for _, text := range c.moved {
+		b.report.problem("written", "%s", text)
 	}
 	text := c.text(b.Now)
 	b.add(setup.AdoptedConf, text, true)
