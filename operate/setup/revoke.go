@@ -195,13 +195,40 @@ const (
 	staleLock  = time.Minute
 )
 
+// keepAlive keeps a lock from looking as one that was left, until stop is called: who signs
+// may have to touch a token first.
+func keepAlive(path string, clock func() time.Time) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for t := time.NewTicker(staleLock / 4); ; {
+			select {
+			case <-done:
+				t.Stop()
+				return
+			case <-t.C:
+				now := clock()
+				_ = os.Chtimes(path, now, now) // somebody may have taken it away
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
 func lockFile(file string, clock func() time.Time) (unlock func(), err error) {
 	path := file + lockSuffix
 	for end := clock().Add(lockWait); ; time.Sleep(20 * time.Millisecond) {
 		h, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, privateFile)
 		if err == nil {
 			h.Close()
-			return func() { _ = os.Remove(path) }, nil
+			alive := keepAlive(path, clock)
+			return func() {
+				alive()
+				_ = os.Remove(path)
+			}, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,6 +213,37 @@ func TestRotateInterrupted(t *testing.T) {
 			finished(t, dir, done, oldCA)
 		})
 	}
+	t.Run("the end", func(t *testing.T) {
+		dir := newServer(t).Dir
+		o := rotateOptions(dir)
+		if _, err := Rotate(o); err != nil {
+			t.Fatal(err)
+		}
+		next, err := openNext(dir, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []stop{serves, retires, exchanges} {
+			step(t, o, new(Rotation), next)
+		}
+		if _, err := update(file{filepath.Join(dir, caCertFile), next.CertPEM(), publicFile}); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range nextOwn {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+			if err := meets(t, dir, addClient(t, dir, strings.ReplaceAll(name, ".", "-"))); err != nil {
+				t.Errorf("a new client, when it stops after %s: %v", name, err)
+			}
+			if _, err := Finish(o, false); err == nil || !strings.Contains(err.Error(), "is not being changed") {
+				t.Errorf("taken up after %s: %v", name, err)
+			}
+		}
+		if _, err := Rotate(o); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("the beginning", func(t *testing.T) {
 		dir := newServer(t).Dir
 		o := rotateOptions(dir)

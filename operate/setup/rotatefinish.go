@@ -53,9 +53,14 @@ func (o RotateOptions) finish(r *Rotation, shutOut bool) error {
 	return o.replace(r, next, trusted)
 }
 
+// nextOwn are the next authority's own files, in the order in which they are removed: the
+// certificate first, without which there is no next authority. What is left of its key then
+// is a copy, and the next change removes it.
+var nextOwn = []string{nextCertFile, nextKeyFile, nextSourceFile}
+
 // replace puts the next authority into the place of the one before. Each step can be
 // made again: the last one, which removes the next authority's own files, ends the
-// change.
+// change with the first of them.
 func (o RotateOptions) replace(r *Rotation, next *pki.Authority, trusted []*x509.Certificate) error {
 	if err := o.serveBy(r, next); err != nil {
 		return err
@@ -84,7 +89,7 @@ func (o RotateOptions) replace(r *Rotation, next *pki.Authority, trusted []*x509
 		return err
 	}
 	r.step("%s has the authority %s alone", caCertFile, r.Next.Subject.CommonName)
-	for _, name := range []string{nextKeyFile, nextSourceFile, nextCertFile} {
+	for _, name := range nextOwn {
 		if err := os.Remove(filepath.Join(o.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
