@@ -105,6 +105,7 @@ func (l *login) checks() bool { return len(l.checkers) > 0 || l.signIn != nil }
 type found struct {
 	lines    []string // they add to its configuration
 	user     string   // who it is, where that is not what it gave; "" for that
+	nobody   bool     // it is nobody: who was asked does not go by the name that it gave
 	remember bool     // it is to get a token
 	note     []byte   // what that says to the sign-in
 }
@@ -134,6 +135,7 @@ func (l *login) check(ctx context.Context, r *auth.Request, pend func(auth.Pendi
 	if !v.OK {
 		return f, &access.Refusal{Reason: v.Reason, Login: true, Cause: v.Err}
 	}
+	f.nobody = v.User == "" && len(l.checkers) == 0
 	f.lines, f.user, f.remember, f.note = append(f.lines, v.Lines...), v.User, f.remember || v.Remember, v.Note
 	return f, nil
 }

@@ -76,6 +76,28 @@ func TestRenewalKeepsTheUser(t *testing.T) {
 	})
 }
 
+// TestNameThatNobodyChecks: where the sign-in lets a client in that need not sign in, the name
+// that it gives says nothing; unless a program checked it.
+func TestNameThatNobodyChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, others := range [][]auth.Checker{nil, {asked{"a program", new([]string)}}} {
+			want := map[bool]string{true: "admin"}[others != nil]
+			a, err := New(new(config.Config), Options{Trust: new(profile.Trust), Checkers: others, SignIn: asked{"sign-in", new([]string)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, _, d := enter(a, hello("laptop", "admin", "x"))
+			for range 2 {
+				if got := v.Applicant(); d.Refusal != nil || got.User != want || got.Env.Get("username") != want {
+					t.Errorf("in as %q, programs are told %q, want %q; %+v", got.User, got.Env.Get("username"), want, d.Refusal)
+				}
+				d = decided(v, hello("laptop", "admin", "x"), v.Renew)
+			}
+			leave(v)
+		}
+	})
+}
+
 // TestSignInSeesTokens: the sign-in is told what it noted, also where programs are asked even
 // about good tokens, and does not take one for a password.
 func TestSignInSeesTokens(t *testing.T) {

@@ -171,7 +171,9 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 		if f, refusal = v.admission.login.check(ctx, request, pend); refusal != nil {
 			return Decision{Refusal: refusal}
 		}
-		a.User = cmp.Or(f.user, a.User)
+		if a.User = cmp.Or(f.user, a.User); f.nobody {
+			unnamed(&a)
+		}
 		if v.admission.cfg.Login.UsernameAsCommonName && a.User != "" {
 			a.Name = auth.SafeUsername(a.User)
 		}
@@ -180,7 +182,7 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 	v.put(now, request != nil || v.admission.slow, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
 			v.remember, v.note, v.given = f.remember, f.note, h.Username
-			v.change(func(b *access.Applicant) { b.Name, b.User = a.Name, a.User })
+			v.change(func(b *access.Applicant) { b.Name, b.User, b.Env = a.Name, a.User, a.Env })
 			v.take(h, d.Settings.OverrideUsername)
 			d.Token = v.issue(now)
 		}
@@ -219,13 +221,22 @@ func (v *Visit) Renew(now time.Time, h *session.Hello, tell func(now time.Time, 
 	v.put(now, request != nil, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
 			v.remember, v.note = f.remember, f.note
-			if user == "" && f.user != "" {
+			switch {
+			case f.nobody:
+				v.change(unnamed)
+			case user == "" && f.user != "":
 				v.change(func(a *access.Applicant) { a.User = f.user })
 			}
 			d.Token = v.issue(now)
 		}
 		done(now, d)
 	})
+}
+
+// unnamed takes out of what is known of a client the user name that it gave.
+func unnamed(a *access.Applicant) {
+	a.User, a.Env = "", a.Env.Clone()
+	a.Env.Unset("username")
 }
 
 // put asks a question, on a goroutine of its own if it is slow. An answer that nobody
