@@ -210,3 +210,29 @@ func TestNamesThatLookAlike(t *testing.T) {
 		}
 	})
 }
+
+// counted counts how often a source is asked.
+type counted struct {
+	auth.Source
+	times *int
+}
+
+func (c counted) Check(ctx context.Context, l auth.Login) (auth.Person, error) {
+	*c.times++
+	return c.Source.Check(ctx, l)
+}
+
+// TestSameWork: a user who is known from a directory costs the hash that a stranger costs, so
+// that the time does not tell who has signed in here before.
+func TestSameWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, times := newWorld(t, nil, anybody("ldap")), 0
+		w.sources[0].Source = counted{w.sources[0].Source, &times}
+		for want := 1; want <= 2; want++ {
+			if v := w.check(client("", "frida", "x")); !v.OK || times != want {
+				t.Errorf("%+v, hashed %d times, want %d", v, times, want)
+			}
+			synctest.Wait()
+		}
+	})
+}

@@ -136,7 +136,7 @@ func (c *Checker) asked(ctx context.Context, l *login) (auth.Person, error) {
 		return l.source.Check(ctx, q)
 	}
 	for _, s := range c.sources {
-		if u := l.standing.User; u != nil && u.Source != "" && u.Source != s.Name() {
+		if u := l.standing.User; u != nil && u.Source != "" && u.Source != s.Name() && s.Name() != sourceLocal { // which then takes its time, and knows nobody
 			continue
 		}
 		l.source = s
