@@ -33,6 +33,7 @@ type Applicant struct {
 	PeerInfo map[string]string   // what it says of itself, such as IV_VER
 	Options  string              // its options string (negotiate.OptionsString)
 	Env      *hooks.Env          // what programs are told about it
+	SignedIn bool                // User is one whom the server's own sign-in knows, not only a program
 }
 
 // Refusal is why a client cannot come in, in words for its user.

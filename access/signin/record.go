@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"culvert/access/auth"
 	"culvert/access/users"
@@ -42,7 +43,7 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 		err := c.o.Records.AddUser(ctx, next)
 		if err == nil {
 			l.kept = &next
-			return nil
+			return c.seen(ctx, p.Name)
 		}
 		if change() != nil {
 			return err
@@ -52,6 +53,29 @@ func (c *Checker) keep(ctx context.Context, l *login) error {
 		return nil
 	}
 	return change()
+}
+
+// How long a new record may take until the directory has it, and how often it is looked.
+const (
+	seenTime  = 5 * time.Second
+	seenEvery = 5 * time.Millisecond
+)
+
+// seen waits until the directory has a user who was just added: whoever decides about the
+// client asks it, and takes who is not there for removed.
+func (c *Checker) seen(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, seenTime)
+	defer cancel()
+	tick := time.NewTicker(seenEvery)
+	defer tick.Stop()
+	for c.o.Directory.View().User(name) == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("user %s was added to the store, and the server does not see it there: %w", name, ctx.Err())
+		}
+	}
+	return nil
 }
 
 // lookalike returns the user that somebody is who gives another name: it differs by capital

@@ -13,6 +13,7 @@ import (
 	"culvert/access"
 	"culvert/access/auth"
 	"culvert/access/devices"
+	"culvert/access/pki"
 	"culvert/access/signin"
 	"culvert/access/users"
 	"culvert/role/server"
@@ -87,9 +88,15 @@ func (a *Accounts) Happened(e server.Event) {
 	}
 }
 
-// barred is server.People's.
+// barred is server.People's. Whoever is in by a record that is gone goes, too.
 func (a *Accounts) barred(who *access.Applicant, now time.Time) error {
 	s := a.standing(who)
+	switch {
+	case s.User == nil && who.SignedIn:
+		return &users.Barred{Reason: fmt.Sprintf("user %s was removed", who.User)}
+	case s.Device == nil && len(who.Chain) > 0 && pki.IsDevice(who.Chain[0]):
+		return &users.Barred{Reason: fmt.Sprintf("device %s was removed", who.CommonName)}
+	}
 	if err := s.Barred(now); err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package accounts
 
 import (
 	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -91,6 +93,35 @@ func TestReview(t *testing.T) {
 			t.Errorf("after ben has expired: %q is out", last)
 		}
 	})
+}
+
+// TestRemovedGoes: whoever is in by a user's or device's record that is removed is out, and
+// not who never had one.
+func TestRemovedGoes(t *testing.T) {
+	s := memory.New()
+	put(t, s, "users/anna", users.User{Name: "anna"})
+	a, err := Open(t.Context(), s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := &x509.Certificate{Subject: pkix.Name{CommonName: "phone.anna", OrganizationalUnit: []string{"device"}}}
+	for name, c := range map[string]struct {
+		who  access.Applicant
+		want string
+	}{
+		"in":                          {access.Applicant{Identity: access.Identity{CommonName: access.Nameless, User: "anna"}, SignedIn: true}, ""},
+		"a user who was removed":      {access.Applicant{Identity: access.Identity{CommonName: "laptop", User: "ben"}, SignedIn: true}, "user ben was removed"},
+		"a user whom a program knows": {access.Applicant{Identity: access.Identity{CommonName: "laptop", User: "ben"}}, ""},
+		"a device that was removed":   {access.Applicant{Identity: access.Identity{CommonName: "phone.anna", User: "anna"}, SignedIn: true, Chain: []*x509.Certificate{device}}, "device phone.anna was removed"},
+	} {
+		got := ""
+		if err := a.barred(&c.who, time.Now()); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
 }
 
 func TestEntries(t *testing.T) {

@@ -64,8 +64,8 @@ func TestRenewalKeepsTheUser(t *testing.T) {
 		}
 		v, _, d := enter(a, hello("", "", "anna by a page"))
 		for range 2 {
-			if user := v.Applicant().User; user != "anna" || d.Refusal != nil {
-				t.Errorf("in as %q: %+v", user, d.Refusal)
+			if who := v.Applicant(); who.User != "anna" || !who.SignedIn || d.Refusal != nil {
+				t.Errorf("in as %q, signed in %v: %+v", who.User, who.SignedIn, d.Refusal)
 			}
 			d = decided(v, hello("", "", "anna by a page"), v.Renew)
 		}
@@ -88,7 +88,7 @@ func TestNameThatNobodyChecks(t *testing.T) {
 			}
 			v, _, d := enter(a, hello("laptop", "admin", "x"))
 			for range 2 {
-				if got := v.Applicant(); d.Refusal != nil || got.User != want || got.Env.Get("username") != want {
+				if got := v.Applicant(); d.Refusal != nil || got.SignedIn || got.User != want || got.Env.Get("username") != want {
 					t.Errorf("in as %q, programs are told %q, want %q; %+v", got.User, got.Env.Get("username"), want, d.Refusal)
 				}
 				d = decided(v, hello("laptop", "admin", "x"), v.Renew)

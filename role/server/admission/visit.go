@@ -182,7 +182,8 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 	v.put(now, request != nil || v.admission.slow, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
 			v.remember, v.note, v.given = f.remember, f.note, h.Username
-			v.change(func(b *access.Applicant) { b.Name, b.User, b.Env = a.Name, a.User, a.Env })
+			a.SignedIn = f.user != ""
+			v.change(func(b *access.Applicant) { b.Name, b.User, b.Env, b.SignedIn = a.Name, a.User, a.Env, a.SignedIn })
 			v.take(h, d.Settings.OverrideUsername)
 			d.Token = v.issue(now)
 		}
@@ -221,12 +222,13 @@ func (v *Visit) Renew(now time.Time, h *session.Hello, tell func(now time.Time, 
 	v.put(now, request != nil, consider, func(now time.Time, d Decision) {
 		if d.Refusal == nil {
 			v.remember, v.note = f.remember, f.note
-			switch {
-			case f.nobody:
-				v.change(unnamed)
-			case user == "" && f.user != "":
-				v.change(func(a *access.Applicant) { a.User = f.user })
-			}
+			v.change(func(a *access.Applicant) {
+				if a.SignedIn = f.user != ""; f.nobody {
+					unnamed(a)
+				} else if user == "" {
+					a.User = f.user
+				}
+			})
 			d.Token = v.issue(now)
 		}
 		done(now, d)
