@@ -168,7 +168,7 @@ func (c *Checker) again(s users.Standing, r *auth.Request) auth.Verdict {
 	case !meets(s, done):
 		return c.verdict(r, &refusal{expired, errors.New("more is required than was shown at the login")})
 	}
-	return auth.Verdict{OK: true, User: u.Name, Remember: true, Note: r.Token.Note}
+	return auth.Verdict{OK: true, User: u.Name, Remember: true, Note: r.Token.Note, Lines: u.Lines}
 }
 
 // expired has a client ask its user anew.

@@ -105,13 +105,13 @@ func describe(u *users.User, origin string, p auth.Person, v *users.View) error 
 			u.Subject = p.Subject
 		}
 	}
-	u.Groups = mapped(u.Groups, origin, p.Groups, v)
+	u.Groups, u.Lines = mapped(u.Groups, origin, p.Groups, v), p.Lines
 	return nil
 }
 
 // same reports whether describe changed nothing.
 func same(a, b *users.User) bool {
-	return a.FullName == b.FullName && a.Email == b.Email && a.Subject == b.Subject && slices.Equal(a.Groups, b.Groups)
+	return a.FullName == b.FullName && a.Email == b.Email && a.Subject == b.Subject && slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Lines, b.Lines)
 }
 
 // maxText is how much of a name or address is kept, bytes.

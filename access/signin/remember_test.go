@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,13 +144,13 @@ func TestChangedWhileSigningIn(t *testing.T) {
 }
 
 // TestFirstSignInIsRemembered: the token of a user of a directory, whose record is made at the
-// sign-in, is good.
+// sign-in, is good, and its client keeps the address that the directory gave it.
 func TestFirstSignInIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil, anybody("ldap"))
 		v := w.check(client("", "frida", "x"))
 		synctest.Wait()
-		if again := w.check(token("", "frida", v)); said(again) != "in as frida, remembered" {
+		if again := w.check(token("", "frida", v)); said(again) != "in as frida, remembered" || !slices.Equal(again.Lines, v.Lines) {
 			t.Errorf("%+v, then %+v", v, again)
 		}
 	})
@@ -164,7 +165,7 @@ func (d anybody) Check(_ context.Context, l auth.Login) (auth.Person, error) {
 	if l.Password == "" {
 		return auth.Person{}, errors.New("asked without a password")
 	}
-	return auth.Person{Name: l.Username}, nil
+	return auth.Person{Name: l.Username, Lines: []string{"ifconfig-push 10.8.0.77 255.255.255.0"}}, nil
 }
 
 // TestUnreadableGroup: whose group cannot be read, or requires what this program does not know,

@@ -55,6 +55,9 @@ type User struct {
 	Source string `json:"source,omitempty"`
 	// Subject is the user's lasting name in Source (OpenID Connect's sub).
 	Subject string `json:"subject,omitempty"`
+	// Lines are those that a directory gave for the client's configuration at the last
+	// sign-in (auth.Person.Lines): they count for as long as that is remembered.
+	Lines []string `json:"lines,omitempty"`
 }
 
 // SetPassword sets the hash of a new password; "": none. Who is signed in by the former one
