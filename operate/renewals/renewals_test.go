@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -335,5 +336,33 @@ func TestNotOurs(t *testing.T) {
 		if w.log.String() != "" {
 			t.Error(w.log.String())
 		}
+	})
+}
+
+// TestWebPages: the certificate of web pages is renewed where the server shows it, and left
+// alone where it shows another one.
+func TestWebPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWard(t)
+		if err := setup.PrepareWeb(w.dir, "vpn.example.org", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		before := w.read("web.crt")
+		w.begin()
+		w.after(800 * days)
+		if !bytes.Equal(w.read("web.crt"), before) {
+			t.Error("renewed, though there are no pages")
+		}
+		w.end()
+		synctest.Wait()
+		w.cfg.Server.Web = config.Web{Listen: netip.MustParseAddrPort("127.0.0.1:8443"), URL: "https://vpn.example.org"}
+		w.begin()
+		w.after(time.Minute)
+		id, err := pki.ParseIdentity(w.read("web.crt"), w.read("web.key"))
+		if err != nil || time.Until(id.Leaf.NotAfter) < 300*days || id.Leaf.VerifyHostname("vpn.example.org") != nil {
+			t.Error("not renewed", err)
+		}
+		w.end()
+		synctest.Wait()
 	})
 }
