@@ -44,7 +44,8 @@ func (c check) scripts() {
 
 func (c check) serverAuth() {
 	program := c.Login.UserPassVerify != nil
-	checked := program || c.Management.ClientAuth || len(c.Login.Plugins) > 0 || c.Sources.Any()
+	checked := program || c.Management.ClientAuth || len(c.Login.Plugins) > 0 || c.Sources.Any() || c.Login.OIDC.Issuer != ""
+	checkOIDC(c)
 	if c.Trust.VerifyClientCert != ClientCertRequire && !checked {
 		name := "verify-client-cert"
 		if !c.has(name) {

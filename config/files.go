@@ -77,6 +77,7 @@ func (l *fileLines) readAll() {
 		{"socks-proxy", "", l.Link.SOCKSProxy.login()},
 		{"crl-verify", "X509 CRL", l.Trust.CRLVerify},
 		{"policy", "", l.policy()},
+		{"oidc-client", "", l.providerSecret()},
 		{"secret", staticKeyBlock, l.Trust.Secret},
 		{"dh", "DH PARAMETERS", l.dhParameters()},
 	}
@@ -109,6 +110,14 @@ func (l *fileLines) policy() *File {
 		return nil
 	}
 	return l.Server.Policy
+}
+
+// providerSecret is the file of `oidc-client`, which only a server reads.
+func (l *fileLines) providerSecret() *File {
+	if l.Mode != ModeServer {
+		return nil
+	}
+	return l.Login.OIDC.Secret
 }
 
 // tokenSecret is the file of auth-gen-token-secret, which nothing reads without

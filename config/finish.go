@@ -14,6 +14,7 @@ func defaults() *Config {
 		Server:  Server{MaxClients: 1024, MaxRoutesPerClient: 256, VLANPVID: 1, PoolPersistInterval: 600 * time.Second},
 		Trust:   Trust{TLSCertProfile: "legacy"},
 		Data:    Data{Auth: "SHA1", ReplayWindow: 8192, ReplayTime: 15 * time.Second},
+		Login:   Login{OIDC: OIDC{Scopes: []string{"openid", "profile", "email"}, UserClaim: "preferred_username"}},
 		Timers:  Timers{RenegSec: 3600 * time.Second, HandWindow: 60 * time.Second, TranWindow: 3600 * time.Second, TLSTimeout: time.Second, MaxPacketSize: 1250},
 		Process: Process{ScriptSecurity: 1, StatusInterval: 60 * time.Second, StatusVersion: 1, Verb: 1},
 	}

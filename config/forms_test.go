@@ -186,6 +186,12 @@ nobind
 ns-cert-type server
 opt-verify
 override-username bob
+oidc-admit staff admins
+oidc-client culvert secret
+oidc-groups groups
+oidc-issuer https://sso.example.org/realms/staff
+oidc-scope openid email
+oidc-user email example.org
 own-mac-only
 parameter x
 passtos

@@ -30,6 +30,7 @@ const pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 var testFiles = map[string]string{
 	"ca.crt":              pem,
 	"server.crt":          pem,
+	"oidc.secret":         "word\n",
 	"server.key":          "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
 	"client.crt":          pem,
 	"client.key":          "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",

@@ -250,6 +250,15 @@ func TestHarmfulLines(t *testing.T) {
 		{text: "push \"echo a\x1b[1mb\"", fault: "x.conf:7: push \"echo a\\x1b[1mb\": has a control character"},
 		{text: "push \"echo a\x07\"", fault: "has a control character"},
 		{text: "push", fault: "a value is missing"},
+		{text: "oidc-issuer http://sso.example.org", fault: "could answer in the provider's place"},
+		{text: "oidc-issuer sso.example.org", fault: "the provider's URL"},
+		{text: "oidc-issuer https://sso.example.org", fault: "add the line: oidc-client ID SECRET-FILE"},
+		{text: "oidc-issuer https://sso.example.org\noidc-client a missing.pem", fault: "cannot be read"},
+		{text: "oidc-client a", fault: "add the line: oidc-issuer URL"},
+		{text: "oidc-issuer https://sso.example.org\noidc-client a", fault: "add the lines: web-listen"},
+		{text: "web-listen *:8443\nweb-url https://vpn.example\noidc-issuer http://127.0.0.1:9\noidc-client a\noidc-admit staff", fault: "add the line: oidc-groups CLAIM"},
+		{text: "oidc-issuer http://127.0.0.1:9\noidc-client a\noidc-admit any staff", fault: "write any alone"},
+		{text: "oidc-user email @example.org", fault: "a domain, such as example.org"},
 	} {
 		l.try(t, serverLines)
 	}

@@ -15,6 +15,7 @@ type Login struct {
 	GenToken             *TokenPolicy
 	GenTokenSecret       *File
 	UsernameAsCommonName bool
+	OIDC                 OIDC     // where people sign in by a browser
 	ClientCRResponse     []string // program and arguments
 	// Plugins are OpenVPN's plugins that check logins, in order. All have to agree.
 	Plugins []LoginPlugin

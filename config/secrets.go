@@ -17,7 +17,7 @@ func (c *Config) Secrets() (all []Secret) {
 	seen := map[string]bool{}
 	for c := range withBlocks(c) {
 		files := []secretFile{
-			{"key", c.Trust.Key}, {"pkcs12", c.Trust.PKCS12}, {"askpass", c.Trust.AskPass}, {"auth-user-pass", c.Login.UserPass}, {"auth-gen-token-secret", c.Login.GenTokenSecret},
+			{"key", c.Trust.Key}, {"pkcs12", c.Trust.PKCS12}, {"askpass", c.Trust.AskPass}, {"auth-user-pass", c.Login.UserPass}, {"auth-gen-token-secret", c.Login.GenTokenSecret}, {"oidc-client", c.Login.OIDC.Secret},
 			{"tls-auth", c.Trust.TLSAuth}, {"tls-crypt", c.Trust.TLSCrypt}, {"tls-crypt-v2", c.Trust.TLSCryptV2}, {"secret", c.Trust.Secret},
 		}
 		for _, p := range c.Login.Plugins {

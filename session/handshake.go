@@ -25,6 +25,7 @@ type handshake struct {
 	data    *Data
 
 	identity *identity // of the peer, fixed by the first handshake
+	renamed  string    // the user name that the server gave to the client instead; "": none
 	params   negotiate.Params
 	login    login   // client
 	pull     pull    // client
@@ -145,11 +146,14 @@ func helloOf(g *generation) *Hello {
 }
 
 // checkIdentity holds a renewal to the certificate and user name of the first
-// handshake.
+// handshake, or to the name that goes with the token that the client was given.
 func (h *handshake) checkIdentity(state tls.ConnectionState, username string) error {
 	is := identity{commonName(state.PeerCertificates), username}
 	if h.identity == nil {
 		h.identity = &is
+	}
+	if h.renamed != "" && username == h.renamed {
+		is.username = h.identity.username
 	}
 	if *h.identity != is {
 		return fmt.Errorf("%w: from %q to %q", ErrIdentity, h.identity.commonName, is.commonName)

@@ -25,7 +25,8 @@ type ServerSide struct {
 }
 
 // Admit lets a client in: options are pushed to it beside those that describe
-// the data channel. It follows a Hello, once.
+// the data channel. It follows a Hello, once. With auth-token-user among them, the client
+// may give that name from then on.
 func (d ServerSide) Admit(now time.Time, params negotiate.Params, options []string) error {
 	if err := d.awaitsVerdict(); err != nil {
 		return err
@@ -35,6 +36,7 @@ func (d ServerSide) Admit(now time.Time, params negotiate.Params, options []stri
 		return err
 	}
 	d.h.params = params
+	_, d.h.renamed = negotiate.ParseToken(options)
 	d.h.verdict.admit(parts)
 	d.sendReply(now)
 	return nil

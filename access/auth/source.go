@@ -21,9 +21,10 @@ type Source interface {
 // Browsing is a Source whose people sign in at a page of theirs, which they open in a browser.
 type Browsing interface {
 	Name() string
-	// Begin returns the page, and what waits until somebody has signed in there: its
-	// errors are those of Source. wait is called once, and ends with its ctx.
-	Begin(ctx context.Context, l Login) (page string, wait func(ctx context.Context) (Person, error), err error)
+	// Begin returns the page, and what waits until somebody has signed in there, and gives
+	// that person to accept. What accept returns is read by the person: why they may not come
+	// in; "" if they may. wait is called once, and ends with its ctx. Its errors are those of Source.
+	Begin(ctx context.Context, l Login) (page string, wait func(ctx context.Context, accept func(Person) (told string)) error, err error)
 }
 
 // Login is what somebody shows to sign in.

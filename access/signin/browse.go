@@ -33,7 +33,12 @@ func (c *Checker) browse(ctx context.Context, l *login, pend func(auth.Pending))
 		return err
 	}
 	pend(auth.Pending{Timeout: browseTime, Extra: browsing(l.request) + page})
-	p, err := wait(ctx)
+	var judged error
+	err = wait(ctx, func(p auth.Person) string {
+		l.origin, l.done = c.o.Browser.Name(), append(l.done, users.Browser)
+		judged = c.become(ctx, l, p)
+		return verdictOf(judged).Reason
+	})
 	switch {
 	case errors.Is(err, auth.ErrUnknownUser), errors.Is(err, auth.ErrWrongPassword):
 		return &refusal{told: "signing in by the browser failed", cause: err}
@@ -42,6 +47,5 @@ func (c *Checker) browse(ctx context.Context, l *login, pend func(auth.Pending))
 	case err != nil:
 		return err
 	}
-	l.origin, l.done = c.o.Browser.Name(), append(l.done, users.Browser)
-	return c.become(ctx, l, p)
+	return judged
 }

@@ -129,20 +129,41 @@ const wrong = "wrong user name or password"
 
 func refuse(told string) error { return &refusal{told: told} }
 
-// verdict returns the verdict of an error. Only what kept a login from being checked is an
-// error of the verdict; why a user is refused goes to the log.
+// verdict returns the verdict of an error, and has the log say why a user is refused.
 func (c *Checker) verdict(r *auth.Request, err error) auth.Verdict {
+	if because := causeOf(err); because != "" {
+		c.o.Log.Info("a user is not signed in", "user", printable.Name(r.Username), "because", printable.Line(because))
+	}
+	return verdictOf(err)
+}
+
+// causeOf is why a user is refused, for this side's log; "" if what the client is told says all.
+func causeOf(err error) string {
+	var no *refusal
+	var known *auth.RefusedError
+	switch {
+	case errors.As(err, &no):
+		if no.cause != nil && no.cause != errAsked {
+			return no.cause.Error()
+		}
+	case errors.As(err, &known):
+		return known.Reason
+	}
+	return ""
+}
+
+// verdictOf returns the verdict of an error; none for nil. Only what kept a login from being
+// checked is an error of the verdict.
+func verdictOf(err error) auth.Verdict {
 	var no *refusal
 	var known *auth.RefusedError
 	var barred *users.Barred
 	switch {
+	case err == nil:
+		return auth.Verdict{}
 	case errors.As(err, &no):
-		if no.cause != nil && no.cause != errAsked {
-			c.o.Log.Info("a user is not signed in", "user", printable.Name(r.Username), "because", printable.Line(no.cause.Error()))
-		}
 		return auth.Verdict{Reason: no.told}
 	case errors.As(err, &known):
-		c.o.Log.Info("a user is not signed in", "user", printable.Name(r.Username), "because", printable.Line(known.Reason))
 		return auth.Verdict{Reason: printable.Value(known.Told)}
 	case errors.As(err, &barred):
 		return auth.Verdict{Reason: barred.Reason}

@@ -161,12 +161,18 @@ func TestSourceThatIsDown(t *testing.T) {
 }
 
 // pages is where people sign in by a browser.
-type pages struct{ person auth.Person }
+type pages struct {
+	person auth.Person
+	told   *string // what the person read in the browser
+}
 
 func (pages) Name() string { return "oidc" }
 
-func (p pages) Begin(context.Context, auth.Login) (string, func(context.Context) (auth.Person, error), error) {
-	return "https://vpn.example/sign-in", func(context.Context) (auth.Person, error) { return p.person, nil }, nil
+func (p pages) Begin(context.Context, auth.Login) (string, func(context.Context, func(auth.Person) string) error, error) {
+	return "https://vpn.example/sign-in", func(_ context.Context, accept func(auth.Person) string) error {
+		*p.told = accept(p.person)
+		return nil
+	}, nil
 }
 
 // TestBrowser: the client is told to open the page, as it can, and is who signed in there.
@@ -174,7 +180,8 @@ func TestBrowser(t *testing.T) {
 	records := people(t)
 	records["groups/everyone"] = users.Group{Name: users.Everyone, Require: []users.Way{{users.Browser}}}
 	w := newWorld(t, records)
-	w.o.Browser = pages{auth.Person{Name: "gina", Subject: "1"}}
+	read := new(string)
+	w.o.Browser = pages{auth.Person{Name: "gina", Subject: "1"}, read}
 	for _, c := range []struct {
 		cn, user string
 		methods  []string
@@ -185,10 +192,14 @@ func TestBrowser(t *testing.T) {
 		{"laptop", "", []string{"crtext", "webauth", "openurl"}, "WEB_AUTH::https://vpn.example/sign-in", "in as gina, remembered"},
 		{"laptop", "bert", []string{"openurl"}, "OPEN_URL:https://vpn.example/sign-in", "give gina as your user name here"},
 		{"phone.alice", "", []string{"openurl"}, "OPEN_URL:https://vpn.example/sign-in", "this profile is that of another user"},
-		{"phone.alice", "", nil, "", "this needs a client that signs in by a browser"},
+		{"phone.alice", "", nil, "", "this needs " + browserClient},
 	} {
 		told := ""
+		*read = ""
 		v := w.Check(t.Context(), client(c.cn, c.user, "", able(c.methods...)), func(p auth.Pending) { told = p.Extra })
+		if c.told != "" && *read != v.Reason {
+			t.Errorf("%s: the browser says %q, and the client %q", c.user, *read, v.Reason)
+		}
 		if said(v) != c.want || told != c.told {
 			t.Errorf("%s: told %q, %q; want %q, %q", c.user, told, said(v), c.told, c.want)
 		}

@@ -103,6 +103,9 @@ func choose(ways []users.Way, s shown) (users.Way, string) {
 	return nil, missing(ways, s)
 }
 
+// browserClient is what signs in by a browser.
+const browserClient = "a client that signs in by a browser: OpenVPN Connect, Culvert, or OpenVPN 2.5 or later with the lines setenv IV_SSO webauth and push-peer-info in its profile"
+
 // missing says what a client lacks for the way that asks for least of what it lacks.
 func missing(ways []users.Way, s shown) string {
 	lacks := func(f users.Factor, has bool) bool {
@@ -116,9 +119,9 @@ func missing(ways []users.Way, s shown) string {
 	case lacks(users.Password, s.password):
 		return "a user name and a password are needed here"
 	case lacks(users.Browser, s.browser):
-		return "this needs a client that signs in by a browser"
+		return "this needs " + browserClient
 	case !s.password:
 		return "a user name and a password, or the profile of one of your own devices, are needed here"
 	}
-	return "this needs the profile of one of your own devices, or a client that signs in by a browser"
+	return "this needs the profile of one of your own devices, or " + browserClient
 }

@@ -49,9 +49,9 @@ func TestChoose(t *testing.T) {
 		{"certificate,password", shown{password: true}, "password"},
 		{"certificate+password", shown{password: true}, "this needs the profile of one of your own devices"},
 		{"certificate+password", shown{certificate: true}, "a user name and a password are needed here"},
-		{"browser", shown{certificate: true, password: true}, "this needs a client that signs in by a browser"},
+		{"browser", shown{certificate: true, password: true}, "this needs " + browserClient},
 		{"certificate+code,password", shown{}, "a user name and a password, or the profile of one of your own devices, are needed here"},
-		{"certificate+code,browser", shown{password: true}, "this needs the profile of one of your own devices, or a client that signs in by a browser"},
+		{"certificate+code,browser", shown{password: true}, "this needs the profile of one of your own devices, or " + browserClient},
 	} {
 		w, why := choose(ways(t, c.ways), c.shown)
 		if got := w.String() + why; got != c.want {

@@ -96,6 +96,8 @@ func dispatchHelper(args []string) error {
 		return submit(args[1], args[2])
 	case "browse":
 		return browse(args[1], args[2])
+	case "sign-in":
+		return signsInAt(args[1], args[2], args[3])
 	case "storm":
 		return storm(args[1])
 	case "flood":

@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 
+	"culvert/access/audit"
 	"culvert/access/auth"
+	"culvert/access/oidc"
 	"culvert/config"
 	"culvert/operate/accounts"
 	"culvert/role/server"
@@ -12,15 +14,19 @@ import (
 )
 
 // acquainted is a server with the people of its store.
-type acquainted struct{ *accounts.Accounts } // nil: it knows nobody
+type acquainted struct {
+	*accounts.Accounts              // nil: it knows nobody
+	browser            *oidc.Source // where they sign in by a browser; nil: nowhere
+}
 
-// join has a server ask the people of its store, and directories after them.
-func (r roles) join(c *config.Config, o *server.Options, directories []auth.Source) (acquainted, error) {
+// join has a server ask the people of its store, and directories after them. note takes
+// lines of the audit log.
+func (r roles) join(c *config.Config, o *server.Options, directories []auth.Source, note func(audit.Entry)) (acquainted, error) {
 	var people store.Store = memory.New() // of a server without a directory
 	switch {
 	case r.people != nil:
 		people = r.people
-	case len(directories) == 0:
+	case len(directories) == 0 && c.Login.OIDC.Issuer == "":
 		return acquainted{}, nil
 	default:
 		r.log.Warn("this server has no store, so it forgets when it ends who signed in, and asks them again; serve it with --dir to keep users, and to disable them here")
@@ -29,7 +35,11 @@ func (r roles) join(c *config.Config, o *server.Options, directories []auth.Sour
 	if err != nil {
 		return acquainted{}, err
 	}
-	return acquainted{a}, a.Join(o, accounts.Directories{Sources: directories}, c.Server.DuplicateCN)
+	know, others := acquainted{a, browsing(c, r, a, note)}, accounts.Directories{Sources: directories}
+	if know.browser != nil {
+		others.Browser = know.browser
+	}
+	return know, a.Join(o, others, c.Server.DuplicateCN)
 }
 
 // happened takes an event of the server.

@@ -19,10 +19,11 @@ func (o Options) record() func(line []byte) error {
 }
 
 // recording returns a reader of a server's events that has the audit log say who was let
-// in and who was refused, and passes them on to next. stop ends it, when all is written.
-func (r roles) recording(next func(server.Event)) (read func(server.Event), stop func()) {
+// in and who was refused, and passes them on to next. note adds a line of its own. stop ends it, when all is
+// written.
+func (r roles) recording(next func(server.Event)) (read func(server.Event), note func(audit.Entry), stop func()) {
 	if r.AuditLog == "" {
-		return next, func() {}
+		return next, func(audit.Entry) {}, func() {}
 	}
 	queue := audit.NewQueue(sinkOf(r), r.log)
 	ctx, end := context.WithCancel(context.Background())
@@ -37,7 +38,7 @@ func (r roles) recording(next func(server.Event)) (read func(server.Event), stop
 		}
 		next(e)
 	}
-	return read, func() {
+	return read, queue.Add, func() {
 		end()
 		<-done
 	}

@@ -107,13 +107,13 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 		l.stop()
 		return opened{}, err
 	}
-	clients, recorded := r.recording(r.management.Client)
+	clients, note, recorded := r.recording(r.management.Client)
 	stop := inTurn(recorded, l.stop)
 	o := server.Options{
 		Log: r.log, Ask: ask(c), Open: r.hooked(c, r.adapter(c, profile.UserSpaceForward(c.Server, r.log))), Forward: r.Forward && !r.UserSpace,
 		KeysDir: r.keysDir(), Lists: r.lists(c), Plugins: l.plugins, Checkers: r.checkers(),
 	}
-	know, err := r.join(c, &o, l.sources)
+	know, err := r.join(c, &o, l.sources, note)
 	if err != nil {
 		stop()
 		return opened{}, err
@@ -127,7 +127,7 @@ func (r roles) openServer(c *config.Config) (opened, error) {
 	ready, unpoliced := policed(c, r, rules)
 	own := namesOf(c, r, &o)
 	o.Opened = own.before(c, r.enter())
-	pages := websiteOf(c, r)
+	pages := websiteOf(c, r, know)
 	o.Ready, stop = answering(pages, ready), inTurn(pages.Close, inTurn(sweeping(offersOf(r), r.log), inTurn(own.close, inTurn(unpoliced, stop))))
 	p := r.process()
 	p.Client = eachOf(clients, know.happened, own.happened)

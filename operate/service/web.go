@@ -4,6 +4,7 @@ import (
 	"maps"
 	"time"
 
+	"culvert/access/oidc"
 	"culvert/config"
 	"culvert/operate/handover"
 	"culvert/operate/setup"
@@ -22,7 +23,7 @@ func webFiles(c *config.Config, dir string) (cert, key string) {
 
 // websiteOf opens the web pages of a server, before rights are given up; nil: there are none.
 // A server whose pages cannot be served serves its clients all the same.
-func websiteOf(c *config.Config, r roles) *web.Server {
+func websiteOf(c *config.Config, r roles, know acquainted) *web.Server {
 	if !c.Server.Web.Yes() {
 		return nil
 	}
@@ -35,6 +36,9 @@ func websiteOf(c *config.Config, r roles) *web.Server {
 		pages := handover.Handler(handover.Options{Store: r.people, Base: s.URL(), Log: r.log, Fetched: fetched(r)})
 		s.Handle(handover.PagePath, pages)
 		s.Handle(handover.ImportPath, pages)
+	}
+	if know.browser != nil {
+		s.Handle(oidc.Path, know.browser.Handler())
 	}
 	return s
 }

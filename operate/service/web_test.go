@@ -35,7 +35,7 @@ func TestNoWebsite(t *testing.T) {
 	c := &config.Config{Mode: config.ModeServer}
 	r := roles{log: slog.New(slog.DiscardHandler), Options: Options{Dir: t.TempDir()}}
 	c.Server.Web = webAt(t, "127.0.0.1:1")
-	if s := websiteOf(c, r); s != nil {
+	if s := websiteOf(c, r, acquainted{}); s != nil {
 		t.Error("pages without a certificate")
 	}
 }

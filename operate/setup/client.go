@@ -37,6 +37,7 @@ type ClientOptions struct {
 type SignIn struct {
 	Password bool
 	Code     bool // a one-time code; without Password in its place
+	Browser  bool // a page where the user signs in
 }
 
 // clientName matches names that are safe as a file's name, in a shell and in a log.

@@ -193,5 +193,5 @@ func (d Devices) signIn(ctx context.Context, user string) (SignIn, error) {
 		return SignIn{}, err
 	}
 	way := signin.Ways(u, groups)[0]
-	return SignIn{Password: way.Has(users.Password), Code: way.Has(users.Code)}, nil
+	return SignIn{Password: way.Has(users.Password), Code: way.Has(users.Code), Browser: way.Has(users.Browser)}, nil
 }

@@ -28,6 +28,7 @@ func office(t *testing.T) Devices {
 	b := users.NewBook(memory.New(), func() time.Time { return now })
 	ctx := t.Context()
 	if err := errors.Join(b.AddGroup(ctx, users.Group{Name: "staff", Require: []users.Way{{users.Certificate, users.Password, users.Code}}}),
+		b.AddGroup(ctx, users.Group{Name: "surfers", Require: []users.Way{{users.Certificate, users.Browser}}}), b.AddUser(ctx, users.User{Name: "dora", Groups: []string{"surfers"}}),
 		b.AddGroup(ctx, users.Group{Name: "coders", Require: []users.Way{{users.Certificate, users.Code}}}),
 		b.AddUser(ctx, users.User{Name: "alice"}), b.AddUser(ctx, users.User{Name: "bob", Groups: []string{"staff"}}), b.AddUser(ctx, users.User{Name: "carl", Groups: []string{"coders"}})); err != nil {
 		t.Fatal(err)
@@ -42,7 +43,7 @@ func phoneOf(user string) NewDevice {
 // TestDeviceProfiles ask for what their users have to show, and are good configurations.
 func TestDeviceProfiles(t *testing.T) {
 	d := office(t)
-	for user, want := range map[string]string{"alice": "", "bob": "auth-user-pass\nstatic-challenge \"One-time code\" 1\n", "carl": "auth-user-pass\n"} {
+	for user, want := range map[string]string{"alice": "", "bob": "auth-user-pass\nstatic-challenge \"One-time code\" 1\n", "carl": "auth-user-pass\n", "dora": "setenv IV_SSO webauth\npush-peer-info\n"} {
 		added, err := d.Add(t.Context(), phoneOf(user))
 		if err != nil {
 			t.Fatal(err)
@@ -51,7 +52,7 @@ func TestDeviceProfiles(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, added.Profile)
 		}
-		if (c.Login.UserPass != nil) != (want != "") || !strings.Contains(string(added.Profile), want) || strings.Contains(want, "static") != strings.Contains(string(added.Profile), "\nstatic-challenge") {
+		if (c.Login.UserPass != nil) != strings.HasPrefix(want, "auth-user-pass") || !strings.Contains(string(added.Profile), want) || strings.Contains(want, "static") != strings.Contains(string(added.Profile), "\nstatic-challenge") {
 			t.Errorf("%s:\n%s", user, added.Profile)
 		}
 		if certs, err := loadRecord(d.Dir, "phone."+user); err != nil || !pki.IsDevice(certs[0]) {

@@ -184,6 +184,9 @@ func (v *Visit) Decide(now time.Time, h *session.Hello, done func(now time.Time,
 			v.remember, v.note, v.given = f.remember, f.note, h.Username
 			a.SignedIn = f.user != ""
 			v.change(func(b *access.Applicant) { b.Name, b.User, b.Env, b.SignedIn = a.Name, a.User, a.Env, a.SignedIn })
+			if h.Username == "" && f.remember && d.Settings.OverrideUsername == "" {
+				d.Settings.OverrideUsername = a.User // its token goes with a name, and it has none to give
+			}
 			v.take(h, d.Settings.OverrideUsername)
 			d.Token = v.issue(now)
 		}
