@@ -3,9 +3,11 @@
 package interop
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -75,4 +77,61 @@ func TestPolicy(t *testing.T) {
 	trace = s.trace("--count", "1", "tcp and dst host "+to.String())
 	trace.expect(regexp.MustCompile(`dropped: not allowed by the policy: line 3 of .*policy`), 1, patience)
 	stream.stop(syscall.SIGKILL)
+}
+
+// TestPolicyWays has one stock client reach another and not the other way, and then the
+// reverse, where the server has no device of its own, and where it switches frames.
+func TestPolicyWays(t *testing.T) {
+	t.Parallel()
+	for way, device := range map[string]string{"user space": "tun", "ethernet": "tap"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			s, a, b := l.host("s"), l.host("a"), l.host("b")
+			at := l.join(s, a).a4.String()
+			b.ip("route", "add", at+"/32", "via", l.join(s, b).a4.String())
+			dir, policy := filepath.Join(s.dir, "vpn"), filepath.Join(s.dir, "policy")
+			allow := func(from, to string) {
+				if err := os.WriteFile(policy, []byte("default deny\nallow client "+from+" to client "+to+" icmp\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			allow("first", "second")
+			s.output(culvert(t), "init", "--dir", dir, "--host", at)
+			conf := filepath.Join(dir, "server.conf")
+			text := strings.Replace(string(must(os.ReadFile(conf))), "\ndev tun", "\ndev "+device, 1)
+			if err := os.WriteFile(conf, []byte(text+"\nclient-to-client\npolicy "+policy+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			argv := []string{culvert(t), "serve", "--dir", dir, "--state-dir", filepath.Join(s.dir, "state")}
+			if way == "user space" {
+				argv = append(argv, "--userspace")
+			}
+			server := s.start("culvert serve", argv...).up()
+			inside := make(map[*netns]netip.Addr)
+			for n, name := range map[*netns]string{a: "first", b: "second"} {
+				profile := s.output(culvert(t), "client", "add", name, "--dir", dir)
+				n.run(stock, n.file("client.ovpn", strings.Replace(profile, "\ndev tun", "\ndev "+device, 1))).up()
+				v4, _ := n.device(device + "0")
+				inside[n] = v4.prefix.Addr()
+			}
+			a.ping(inside[b])
+			if said, err := b.tryPing(inside[a]); err == nil {
+				t.Errorf("the other way: %s", said)
+			}
+			stream := a.start("ping", "ping", "-n", "-i", "0.1", inside[b].String())
+			stream.expect(regexp.MustCompile("bytes from"), 5, patience)
+			allow("second", "first")
+			b.eventually("the second reaches the first", func() bool {
+				_, err := b.tryPing(inside[a])
+				return err == nil
+			})
+			if said, err := a.tryPing(inside[b]); err == nil {
+				t.Errorf("what was allowed before: %s", said)
+			}
+			if strings.Contains(server.log(), "level=ERROR") {
+				t.Errorf("the server complains:\n%s", server.log())
+			}
+		})
+	}
 }
