@@ -89,11 +89,21 @@ type Backuper interface {
 	Backup(ctx context.Context, w io.Writer) error
 }
 
+// Whole is a Store that makes large transactions, such as one that replaces all it holds.
+// One that is large in any engine is made in steps by others.
+type Whole interface {
+	Store
+	// CommitAll is Commit for a transaction within the limits of CheckAll. A Store that
+	// stands before another one fails with ErrSteps if that is not Whole.
+	CommitAll(ctx context.Context, t Txn) (Revision, error)
+}
+
 // What stores fail with, besides a *ConflictError and the errors of contexts.
 var (
 	ErrNotFound  = errors.New("there is no such key")
 	ErrCompacted = errors.New("changes since that revision are not known")
 	ErrClosed    = errors.New("the store is closed")
+	ErrSteps     = errors.New("the store makes no large transactions")
 )
 
 // ConflictError is a condition of a transaction that did not hold.
@@ -119,13 +129,21 @@ const (
 	MaxValue   = 1 << 20 // bytes of a value
 	MaxChanges = 1000    // keys in one transaction, conditions included
 	MaxSize    = 8 << 20 // bytes of keys and values that one transaction puts
+
+	MaxAllChanges = 1 << 20   // as MaxChanges, of a large transaction
+	MaxAllSize    = 128 << 20 // as MaxSize, of a large transaction
 )
 
 // Check fails if no store would take a transaction, whatever it holds: a key or value is
 // too long or the key not printable ASCII, a key is changed twice, or it has too much.
-func (t *Txn) Check() error {
-	if n := len(t.If) + len(t.Put) + len(t.Delete); n > MaxChanges {
-		return fmt.Errorf("a transaction of %d keys: expected at most %d", n, MaxChanges)
+func (t *Txn) Check() error { return t.check(MaxChanges, MaxSize) }
+
+// CheckAll is Check for a large transaction.
+func (t *Txn) CheckAll() error { return t.check(MaxAllChanges, MaxAllSize) }
+
+func (t *Txn) check(maxChanges, maxSize int) error {
+	if n := len(t.If) + len(t.Put) + len(t.Delete); n > maxChanges {
+		return fmt.Errorf("a transaction of %d keys: expected at most %d", n, maxChanges)
 	}
 	size := 0
 	changed := make(map[string]bool, len(t.Put)+len(t.Delete))
@@ -150,8 +168,8 @@ func (t *Txn) Check() error {
 		}
 		size += len(p.Key) + len(p.Value)
 	}
-	if size > MaxSize {
-		return fmt.Errorf("a transaction that puts %d bytes: expected at most %d", size, MaxSize)
+	if size > maxSize {
+		return fmt.Errorf("a transaction that puts %d bytes: expected at most %d", size, maxSize)
 	}
 	for _, key := range t.Delete {
 		if err := once(key); err != nil {

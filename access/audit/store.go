@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"time"
 
 	"culvert/store"
@@ -32,21 +33,47 @@ var kept = [][]byte{[]byte("usage/"), []byte("sessions/")}
 func (s *Store) Commit(ctx context.Context, t store.Txn) (store.Revision, error) {
 	before := s.before(ctx, t)
 	revision, err := s.Store.Commit(ctx, t)
-	if err != nil {
-		return revision, err
-	}
-	changes := changesOf(t, before)
-	if len(changes) == 0 {
-		return revision, nil
-	}
-	line, err := Entry{At: time.Now().UTC(), What: Changed, By: s.By, Command: s.Command, Changes: changes}.Line()
 	if err == nil {
-		err = s.Sink.Append(line)
+		s.record(changesOf(t, before))
 	}
-	if err != nil {
-		s.Failed(err)
+	return revision, err
+}
+
+// CommitAll is store.Whole's, and records what changed.
+func (s *Store) CommitAll(ctx context.Context, t store.Txn) (store.Revision, error) {
+	whole, ok := s.Store.(store.Whole)
+	if !ok {
+		return 0, store.ErrSteps
 	}
-	return revision, nil
+	before := make(map[string]store.Entry)
+	if snap, err := s.Store.List(ctx, ""); err == nil {
+		for _, e := range snap.Entries {
+			before[e.Key] = e
+		}
+	}
+	revision, err := whole.CommitAll(ctx, t)
+	if err == nil {
+		s.record(changesOf(t, before))
+	}
+	return revision, err
+}
+
+// perLine is how many changes a line of the record has at most.
+const perLine = 500
+
+// record writes down changes that were made.
+func (s *Store) record(all []Change) {
+	at := time.Now().UTC()
+	for changes := range slices.Chunk(all, perLine) {
+		line, err := Entry{At: at, What: Changed, By: s.By, Command: s.Command, Changes: changes}.Line()
+		if err == nil {
+			err = s.Sink.Append(line)
+		}
+		if err != nil {
+			s.Failed(err)
+			return
+		}
+	}
 }
 
 // before are the entries that a transaction may change, as far as they are there.

@@ -23,8 +23,9 @@ type Imported struct{ Put, Deleted, Same int }
 // Nor does one whose records this program cannot read. Somebody else who changes the store
 // meanwhile ends it.
 //
-// Up to 500 records change in one step. More take several, and when one fails, those before
-// it are taken back.
+// All of it happens in one transaction where the store is Whole, as all are that a server's
+// directory has. Others change up to 500 records in one step, and when a step fails, those
+// before it are taken back.
 func Import(ctx context.Context, s store.Store, name string, r io.Reader, replace bool) (done Imported, err error) {
 	all, err := parseText(name, r)
 	if err != nil {
@@ -41,12 +42,36 @@ func Import(ctx context.Context, s store.Store, name string, r io.Reader, replac
 		return done, fmt.Errorf("%w: %d; to put those of %s in their place, use --replace", ErrFilled, len(now.Entries), name)
 	}
 	steps, done := plan(now.Entries, all)
+	if w, ok := s.(store.Whole); ok {
+		if _, err = w.CommitAll(ctx, atOnce(steps)); !errors.Is(err, store.ErrSteps) {
+			return imported(done, err)
+		}
+	}
 	for i := range steps {
 		if steps[i].at, err = s.Commit(ctx, steps[i].txn); err != nil {
 			return Imported{}, takeBack(s, steps[:i], err)
 		}
 	}
 	return done, nil
+}
+
+// atOnce is one transaction for all steps.
+func atOnce(steps []step) (t store.Txn) {
+	for _, s := range steps {
+		t.If, t.Put, t.Delete = append(t.If, s.txn.If...), append(t.Put, s.txn.Put...), append(t.Delete, s.txn.Delete...)
+	}
+	return t
+}
+
+// imported is what was done by one transaction.
+func imported(done Imported, err error) (Imported, error) {
+	switch {
+	case err == nil:
+		return done, nil
+	case errors.As(err, new(*store.ConflictError)):
+		err = fmt.Errorf("%w; nothing was changed: run it again", err)
+	}
+	return Imported{}, err
 }
 
 // readable fails for records that this program cannot read.

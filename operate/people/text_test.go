@@ -141,9 +141,39 @@ func TestManySteps(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no room; nothing was changed") || exported(t, s) != before {
 		t.Errorf("%v; then %.300s", err, exported(t, s))
 	}
-	done, err := Import(t.Context(), s, "f", strings.NewReader(text.String()), true)
+	done, err := Import(t.Context(), &failing{s, 1000}, "f", strings.NewReader(text.String()), true)
 	if err != nil || done != (Imported{Put: n + 6, Deleted: 9}) {
 		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// TestOneStep: a store of a directory is replaced in one transaction, whether a server has
+// it open or not, so that no crash leaves a part.
+func TestOneStep(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(title + "1\n")
+	const n = 3000
+	for i := range n {
+		fmt.Fprintf(&text, "r/%d %d\n", i, i)
+	}
+	for _, running := range []bool{false, true} {
+		dir := directory(t)
+		if running {
+			defer serve(t, dir).Close()
+		}
+		s, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		put(t, s, "old")
+		done, err := Import(t.Context(), s, "f", strings.NewReader(text.String()), true)
+		if err != nil || done != (Imported{Put: n, Deleted: 1}) {
+			t.Fatalf("running %v: %+v, %v", running, done, err)
+		}
+		if snap, err := s.List(t.Context(), ""); err != nil || snap.Revision != 2 || len(snap.Entries) != n {
+			t.Errorf("running %v: %d entries at revision %d, %v: expected all at 2", running, len(snap.Entries), snap.Revision, err)
+		}
 	}
 }
 

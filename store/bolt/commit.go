@@ -17,6 +17,18 @@ func (s *Store) Commit(ctx context.Context, t store.Txn) (store.Revision, error)
 	if err := t.Check(); err != nil {
 		return 0, err
 	}
+	return s.commit(ctx, t)
+}
+
+// CommitAll is store.Whole's.
+func (s *Store) CommitAll(ctx context.Context, t store.Txn) (store.Revision, error) {
+	if err := t.CheckAll(); err != nil {
+		return 0, err
+	}
+	return s.commit(ctx, t)
+}
+
+func (s *Store) commit(ctx context.Context, t store.Txn) (store.Revision, error) {
 	if err := s.take(ctx); err != nil {
 		return 0, err
 	}

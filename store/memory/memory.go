@@ -64,6 +64,18 @@ func (s *Store) Commit(ctx context.Context, t store.Txn) (store.Revision, error)
 	if err := t.Check(); err != nil {
 		return 0, err
 	}
+	return s.commit(ctx, t)
+}
+
+// CommitAll is store.Whole's.
+func (s *Store) CommitAll(ctx context.Context, t store.Txn) (store.Revision, error) {
+	if err := t.CheckAll(); err != nil {
+		return 0, err
+	}
+	return s.commit(ctx, t)
+}
+
+func (s *Store) commit(ctx context.Context, t store.Txn) (store.Revision, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.usable(ctx); err != nil {
@@ -120,4 +132,4 @@ func (s *Store) usable(ctx context.Context) error {
 	return ctx.Err()
 }
 
-var _ store.Store = (*Store)(nil)
+var _ store.Whole = (*Store)(nil)

@@ -95,11 +95,23 @@ func (s *Store) Commit(ctx context.Context, t store.Txn) (store.Revision, error)
 	if err := t.Check(); err != nil {
 		return 0, err
 	}
+	return s.commit(ctx, "commit", t)
+}
+
+// CommitAll is store.Whole's; else it is as Commit.
+func (s *Store) CommitAll(ctx context.Context, t store.Txn) (store.Revision, error) {
+	if err := t.CheckAll(); err != nil {
+		return 0, err
+	}
+	return s.commit(ctx, "commit-all", t)
+}
+
+func (s *Store) commit(ctx context.Context, how string, t store.Txn) (store.Revision, error) {
 	text, err := json.Marshal(t)
 	if err != nil {
 		return 0, err
 	}
-	a, err := s.ask(ctx, "commit", text)
+	a, err := s.ask(ctx, how, text)
 	return a.Revision, err
 }
 

@@ -6,6 +6,7 @@
 //	GET  /v1/get?key=K
 //	GET  /v1/list?prefix=P
 //	POST /v1/commit                   a transaction
+//	POST /v1/commit-all               a large transaction
 //	GET  /v1/watch?prefix=P&after=N   a line for each revision, until one of the two ends it
 //	GET  /v1/backup                   a file
 package remote
@@ -35,7 +36,7 @@ type fault struct {
 }
 
 // kinds are the errors that callers tell apart.
-var kinds = map[string]error{"not found": store.ErrNotFound, "compacted": store.ErrCompacted, "closed": store.ErrClosed, "ending": ErrNobody}
+var kinds = map[string]error{"not found": store.ErrNotFound, "compacted": store.ErrCompacted, "closed": store.ErrClosed, "steps": store.ErrSteps, "ending": ErrNobody}
 
 func faultOf(err error) *fault {
 	f := &fault{Text: err.Error()}

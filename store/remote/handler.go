@@ -14,8 +14,12 @@ import (
 	"culvert/store"
 )
 
-// maxBody bounds a transaction as JSON, in bytes: values are a third longer there.
-const maxBody = 2 * store.MaxSize
+// How long transactions are as JSON, in bytes: values are a third longer there, and each key
+// may be in a condition, too.
+const (
+	maxBody    = 2 * store.MaxSize
+	maxAllBody = 4 * store.MaxAllSize
+)
 
 // patience is how long a client may take to read what it asked for, each time something is
 // written. A backup that waits keeps the file from growing.
@@ -32,6 +36,7 @@ func Handler(s store.Store) http.Handler {
 	mux.HandleFunc("GET /v1/get", h.get)
 	mux.HandleFunc("GET /v1/list", h.list)
 	mux.HandleFunc("POST /v1/commit", h.commit)
+	mux.HandleFunc("POST /v1/commit-all", h.commitAll)
 	mux.HandleFunc("GET /v1/watch", h.watch)
 	mux.HandleFunc("GET /v1/backup", h.backup)
 	return mux
@@ -60,6 +65,17 @@ func (h handler) commit(w http.ResponseWriter, r *http.Request) {
 	var at store.Revision
 	if err == nil {
 		at, err = h.Commit(r.Context(), t)
+	}
+	answer(w, reply{Revision: at}, err)
+}
+
+func (h handler) commitAll(w http.ResponseWriter, r *http.Request) {
+	t, err := parseAll(http.MaxBytesReader(w, r.Body, maxAllBody))
+	var at store.Revision
+	if whole, ok := h.Store.(store.Whole); err == nil && ok {
+		at, err = whole.CommitAll(r.Context(), t)
+	} else if err == nil {
+		err = store.ErrSteps
 	}
 	answer(w, reply{Revision: at}, err)
 }
@@ -138,7 +154,16 @@ func query(r *http.Request, expected ...string) (url.Values, error) {
 }
 
 // parseTxn reads a transaction.
-func parseTxn(r io.Reader) (t store.Txn, err error) {
+func parseTxn(r io.Reader) (store.Txn, error) {
+	t, err := parseAll(r)
+	if err == nil {
+		err = t.Check()
+	}
+	return t, err
+}
+
+// parseAll reads a large transaction.
+func parseAll(r io.Reader) (t store.Txn, err error) {
 	d := json.NewDecoder(r)
 	d.DisallowUnknownFields() // of a newer version, they may be conditions
 	if err := d.Decode(&t); err != nil {
@@ -147,7 +172,7 @@ func parseTxn(r io.Reader) (t store.Txn, err error) {
 	if _, err := d.Token(); err != io.EOF {
 		return store.Txn{}, errors.New("a transaction with something behind it")
 	}
-	return t, t.Check()
+	return t, t.CheckAll()
 }
 
 // answer sends a reply, or an error in its place.

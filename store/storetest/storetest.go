@@ -29,6 +29,7 @@ func Test(t *testing.T, open func(t *testing.T) store.Store) {
 		{"OneRevision", testOneRevision},
 		{"NoChange", testNoChange},
 		{"Limits", testLimits},
+		{"Whole", testWhole},
 		{"Values", testValues},
 		{"Writers", testWriters},
 		{"Watch", testWatch},
