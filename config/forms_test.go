@@ -99,6 +99,7 @@ genkey secret
 gremlin 1
 group nogroup
 hand-window 60
+handshakes-per-address 1000 10
 hash-size 256 256
 help
 http-proxy proxy.example.org 3128

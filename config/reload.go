@@ -22,7 +22,7 @@ func init() {
 		ReloadClient: `route-nopull allow-pull-fqdn pull-filter redirect-gateway redirect-private client-nat dns-updown
 			auth-retry connect-retry connect-retry-max connect-timeout server-poll-timeout resolv-retry`,
 		ReloadServer: `push push-remove push-reset ccd-exclusive duplicate-cn client-to-client
-			connect-freq connect-freq-initial max-clients max-routes-per-client ifconfig-push-constraint
+			connect-freq connect-freq-initial handshakes-per-address max-clients max-routes-per-client ifconfig-push-constraint
 			tls-auth tls-crypt tls-crypt-v2 key-direction auth
 			hand-window tran-window tls-timeout ping-timer-rem max-packet-size
 			data-ciphers data-ciphers-fallback ncp-ciphers cipher replay-window mute-replay-warnings

@@ -37,7 +37,7 @@ func TestChanged(t *testing.T) {
 		{"where the log goes", reloadServer, reloadServer + "log x\n", Changes{Start: []string{"log"}}},
 		{"a directive without effect", reloadServer, reloadServer + "fast-io\n", Changes{Live: []string{"fast-io"}}},
 		{"an inline block", reloadServer + "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\na\n</tls-crypt>\n", reloadServer + "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\nb\n</tls-crypt>\n", Changes{Live: []string{"tls-crypt"}}},
-		{"limits", reloadServer, reloadServer + "max-clients 5\nmax-routes-per-client 5\nconnect-freq-initial 5 5\n", Changes{Live: []string{"connect-freq-initial", "max-clients", "max-routes-per-client"}}},
+		{"limits", reloadServer, reloadServer + "max-clients 5\nmax-routes-per-client 5\nconnect-freq-initial 5 5\nhandshakes-per-address 5 5\n", Changes{Live: []string{"connect-freq-initial", "handshakes-per-address", "max-clients", "max-routes-per-client"}}},
 		{"programs for clients, and what they are told", reloadServer, reloadServer + "script-security 2\nlearn-address /bin/true\nsetenv A b\nsetenv-safe C d\n", Changes{Live: []string{"learn-address", "script-security", "setenv", "setenv-safe"}}},
 		{"an optional directive", reloadServer + "setenv opt port 1195\n", reloadServer + "setenv opt port 1196\n", Changes{Live: []string{"setenv"}, Anew: []string{"port"}}},
 		{"what programs of the adapter are told", reloadServer + "script-security 2\ndown /bin/true\n", reloadServer + "script-security 2\ndown /bin/true\nsetenv A b\n", Changes{Live: []string{"setenv"}}},

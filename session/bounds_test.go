@@ -47,13 +47,13 @@ func TestCookieLifetime(t *testing.T) {
 
 // TestSourceAnswers: a thousand at once, and one in ten milliseconds.
 func TestSourceAnswers(t *testing.T) {
-	l, now := newLimiter(SourceAnswers), time.Unix(1_800_000_000, 0)
+	l, now := NewLimiter(SourceAnswers), time.Unix(1_800_000_000, 0)
 	for i := range 1001 {
-		if got := l.allow(now, clientAddr.Addr()); got != (i < 1000) {
+		if got := l.Allow(now, clientAddr.Addr()); got != (i < 1000) {
 			t.Fatalf("answer %d: %v", i+1, got)
 		}
 	}
-	if l.allow(now.Add(10*time.Millisecond-1), clientAddr.Addr()) || !l.allow(now.Add(10*time.Millisecond), clientAddr.Addr()) {
+	if l.Allow(now.Add(10*time.Millisecond-1), clientAddr.Addr()) || !l.allow(now.Add(10*time.Millisecond), clientAddr.Addr()) {
 		t.Error("not one in ten milliseconds")
 	}
 }

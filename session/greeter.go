@@ -86,6 +86,7 @@ type Opening struct {
 	Client, Server wire.SessionID
 	Wrapper        wrap.Wrapper // fresh: it has seen no packet
 	Metadata       []byte       // of the client's tls-crypt-v2 key; nil without
+	Key            []byte       // that key as the packet has it, wrapped; nil without
 	// Proven: the client repeated the server's session id. Otherwise its packet
 	// was a reset, from a client that needs no proof or is too old to give one.
 	Proven bool
@@ -174,7 +175,13 @@ func unwrap(armour *wrap.Armour, packet []byte) (*wire.Control, wrap.Wrapper, *O
 	if c.Op == wire.PControlHardResetClientV2 && (len(c.Payload) > 0 || slices.ContainsFunc(c.Acks, later)) {
 		return nil, nil, nil, ErrNoReset
 	}
-	return &c, wrapper, &Opening{Client: c.Session, Metadata: metadata}, nil
+	in := &Opening{Client: c.Session, Metadata: metadata}
+	if c.Op.HasWKc() {
+		if _, in.Key, err = wrap.SplitWKc(packet); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return &c, wrapper, in, nil
 }
 
 // openAfresh makes an opening of a reset, which is to be given to Input again.

@@ -30,11 +30,11 @@ type Rate struct {
 // share a count, and a sender cannot know which.
 const sourceSlots = 8192
 
-// limiter bounds the events of each source by a rate, in a fixed amount of
+// Limiter bounds the events of each source by a rate, in a fixed amount of
 // memory, by the generic cell rate algorithm (ITU-T I.371): a slot holds when
 // its next event would be due if they were evenly spaced, in nanoseconds since
 // the first event of all. It is safe for concurrent use.
-type limiter struct {
+type Limiter struct {
 	interval, burst time.Duration
 	begin           sync.Once
 	born            time.Time
@@ -42,15 +42,21 @@ type limiter struct {
 	slots           [sourceSlots]atomic.Int64
 }
 
-func newLimiter(r Rate) *limiter {
-	return &limiter{interval: r.Per / time.Duration(r.N), burst: r.Per, seed: maphash.MakeSeed()}
+// NewLimiter returns a limiter to a rate, whose N is at least 1.
+func NewLimiter(r Rate) *Limiter {
+	return &Limiter{interval: r.Per / time.Duration(r.N), burst: r.Per, seed: maphash.MakeSeed()}
 }
 
-// allow counts an event of a source, and reports whether it is within the rate.
-func (l *limiter) allow(now time.Time, from netip.Addr) bool {
-	l.begin.Do(func() { l.born = now })
+// Allow counts an event of an address's source, and reports whether it is within the rate.
+func (l *Limiter) Allow(now time.Time, from netip.Addr) bool {
 	at := Source(from).Addr().As16()
-	slot := &l.slots[maphash.Bytes(l.seed, at[:])%sourceSlots]
+	return l.AllowKey(now, at[:])
+}
+
+// AllowKey is Allow for what bytes stand for.
+func (l *Limiter) AllowKey(now time.Time, key []byte) bool {
+	l.begin.Do(func() { l.born = now })
+	slot := &l.slots[maphash.Bytes(l.seed, key)%sourceSlots]
 	elapsed := int64(now.Sub(l.born))
 	for {
 		was := slot.Load()

@@ -232,7 +232,7 @@ func TestOrMore(t *testing.T) {
 		{Rate{500, time.Second}, Rate{1000, 2 * time.Second}},
 		{Rate{1<<31 - 1, time.Second}, Rate{1<<31 - 1, 0}},
 	} {
-		if got := SourceAnswers.orMore(c.inAll); got != c.want {
+		if got := SourceAnswers.OrMore(c.inAll); got != c.want {
 			t.Errorf("%v: %v, want %v", c.inAll, got, c.want)
 		}
 	}

@@ -55,16 +55,16 @@ func (t *total) giveBack(who uint64) {
 
 // answerLimits bound the answers to first packets: of each source, and of all together.
 type answerLimits struct {
-	source *limiter
+	source *Limiter
 	inAll  total // its rate is zero: no limit
 }
 
 func newAnswerLimits(inAll Rate) *answerLimits {
-	return &answerLimits{newLimiter(SourceAnswers.orMore(inAll)), total{rate: inAll}}
+	return &answerLimits{NewLimiter(SourceAnswers.OrMore(inAll)), total{rate: inAll}}
 }
 
-// orMore is the rate that allows what either does.
-func (r Rate) orMore(other Rate) Rate {
+// OrMore is the rate that allows what either does; the zero Rate allows nothing.
+func (r Rate) OrMore(other Rate) Rate {
 	if other.N == 0 {
 		return r
 	}
@@ -75,7 +75,7 @@ func (r Rate) orMore(other Rate) Rate {
 // allow counts a first packet of a client at a source: nil, ErrTooMany or ErrTooManyInAll.
 func (l *answerLimits) allow(now time.Time, from netip.Addr, who uint64) error {
 	switch {
-	case !l.source.allow(now, from):
+	case !l.source.Allow(now, from):
 		return ErrTooMany
 	case l.inAll.rate.N > 0 && !l.inAll.allow(now, who):
 		return ErrTooManyInAll

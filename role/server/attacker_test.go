@@ -51,11 +51,16 @@ func (a armoured) serve(w *world, more string) *serving {
 
 func (a armoured) dial(w *world, name, more string) *connected {
 	w.t.Helper()
+	return a.dialFrom(w, victimAddr, name, more)
+}
+
+func (a armoured) dialFrom(w *world, addr netip.AddrPort, name, more string) *connected {
+	w.t.Helper()
 	text := ours().profile(w.t, name, more)
 	if a.client != "" || a.name == "none" {
 		text = text[:strings.Index(text, "<tls-crypt-v2>")] + a.client
 	}
-	return w.dialText(victimAddr, name, text)
+	return w.dialText(addr, name, text)
 }
 
 var (

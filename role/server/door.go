@@ -88,9 +88,26 @@ func (d *door) greet(l link.Link, p *buf.Packet) {
 	case opening == nil:
 		d.unreached.answered(now, askingOf(p))
 		d.answer(l, p, reply)
-	case !d.rules.Load().admits(now):
+	default:
+		d.unreached.wentOn(askingOf(p))
+		d.newcomer(now, l, p, opening)
+	}
+}
+
+// newcomer begins a session for a client that has proved its address, unless more come
+// than may. Those of one address are counted first, so that they take nothing from others.
+func (d *door) newcomer(now time.Time, l link.Link, p *buf.Packet, opening *session.Opening) {
+	rules, from := d.rules.Load(), p.Path.Remote.Addr()
+	switch {
+	case !rules.handshakes.allow(now, from, opening.Key):
 		d.road.Counters.Add(tunnel.Crowd)
-		d.strangers.postpone(d.rules.Load().cfg.Server.ConnectFreq)
+		if d.strangers.allow(now, from) {
+			d.report(Flooded{From: session.Source(from), Err: rules.handshakes.err()})
+		}
+		turnAway(l)
+	case !rules.admits(now):
+		d.road.Counters.Add(tunnel.Crowd)
+		d.strangers.postpone(rules.cfg.Server.ConnectFreq)
 		turnAway(l)
 	default:
 		d.begin(now, l, p, opening)
@@ -153,7 +170,6 @@ func (d *door) stray(now time.Time, p *buf.Packet, err error) {
 
 // begin starts a session for a client and hands it its first packet.
 func (d *door) begin(now time.Time, l link.Link, p *buf.Packet, opening *session.Opening) {
-	d.unreached.wentOn(askingOf(p))
 	c := &client{number: d.numbers.Add(1) - 1, since: now, own: new(config.PerClient)}
 	d.strangers.begun.note(p.Path.Remote.Addr(), c.number)
 	rules := d.rules.Load()

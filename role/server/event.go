@@ -298,7 +298,8 @@ type Unreached struct {
 	Times int // how often it was answered
 }
 
-// Flooded is a network that sends more first packets than are answered.
+// Flooded is a source that sends more first packets than are answered, or begins more
+// handshakes than it may.
 type Flooded struct {
 	From netip.Prefix
 	Err  error

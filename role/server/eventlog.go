@@ -217,7 +217,7 @@ func (e Unreached) log(l *slog.Logger) {
 }
 
 func (e Flooded) log(l *slog.Logger) {
-	l.Warn("first packets are dropped", "from", e.From, "reason", e.Err)
+	l.Warn("packets of newcomers are dropped", "from", e.From, "reason", e.Err)
 }
 
 func (e Silent) log(l *slog.Logger) {

@@ -27,11 +27,12 @@ import (
 // rules are what newcomers meet: the part of a configuration that another one can
 // replace while sessions go on. They are replaced as a whole and never changed.
 type rules struct {
-	cfg       *config.Config
-	session   session.Config
-	armour    wrap.Armour
-	admission *admission.Admission
-	newcomers *rate.Limiter // connect-freq; nil: no limit
+	cfg        *config.Config
+	session    session.Config
+	armour     wrap.Armour
+	admission  *admission.Admission
+	newcomers  *rate.Limiter // connect-freq; nil: no limit
+	handshakes *handshakes
 }
 
 // newRules makes the rules of a configuration, or says what is wrong with it.
@@ -53,7 +54,7 @@ func newKeyless(c *config.Config, o Options) (r *rules, trust *profile.Trust, er
 	if trust, err = profile.NewTrust(c, func(text string) { o.Log.Warn(text) }, o.Lists); err != nil {
 		return nil, nil, err
 	}
-	r = &rules{cfg: c}
+	r = &rules{cfg: c, handshakes: newHandshakes(c.Server)}
 	if f := c.Server.Policy; f != nil {
 		if _, err := policy.Parse(cmp.Or(f.Name, "<policy>"), f.Text); err != nil {
 			return nil, nil, err
@@ -179,6 +180,7 @@ func (s *Server) Adopt(c *config.Config) error {
 	}
 	before := s.rules.Load()
 	now.admission.Follow(before.admission)
+	now.handshakes.follow(before.handshakes)
 	if err := s.host.adopt(s.reloading.ctx, s.adapter, c); err != nil {
 		select {
 		case s.broken <- err:
