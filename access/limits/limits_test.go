@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	_ "time/tzdata" // not every machine knows zones
 )
 
 func TestRates(t *testing.T) {
@@ -161,4 +162,46 @@ func FuzzNumbers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestHoursAtEdges: the clock on the wall decides, where a day has 23 or 25 hours, about
+// midnight, and from one week to the next.
+func TestHoursAtEdges(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		hours, at string // in UTC
+		want      bool
+	}{
+		// The night when 02:00 becomes 03:00: 2026-03-29, a Sunday.
+		{"sun 02:00-03:00", "2026-03-29 00:59", false}, {"sun 02:00-03:00", "2026-03-29 01:00", false}, // there is no such hour
+		{"sun 01:00-04:00", "2026-03-29 00:00", true}, {"sun 01:00-04:00", "2026-03-29 01:59", true}, {"sun 01:00-04:00", "2026-03-29 02:00", false},
+		{"sat 22:00-03:30", "2026-03-29 01:29", true}, {"sat 22:00-03:30", "2026-03-29 01:30", false},
+		// The night when 03:00 becomes 02:00: 2026-10-25, a Sunday.
+		{"sun 02:00-03:00", "2026-10-25 00:00", true}, {"sun 02:00-03:00", "2026-10-25 01:59", true}, {"sun 02:00-03:00", "2026-10-25 02:00", false}, // twice
+		{"sat 22:00-02:30", "2026-10-25 00:29", true}, {"sat 22:00-02:30", "2026-10-25 00:31", false}, {"sat 22:00-02:30", "2026-10-25 01:29", true},
+		// Midnight.
+		{"fri 00:00-24:00", "2026-11-26 22:59", false}, {"fri 00:00-24:00", "2026-11-26 23:00", true}, {"fri 00:00-24:00", "2026-11-27 22:59", true}, {"fri 00:00-24:00", "2026-11-27 23:00", false},
+		{"fri 18:00-00:00", "2026-11-27 22:59", true}, {"fri 18:00-00:00", "2026-11-27 23:00", false},
+		{"fri 00:00-00:00", "2026-11-27 22:59", true}, {"fri 00:00-00:00", "2026-11-27 23:00", false},
+		// From Saturday to Sunday, and from Sunday to Monday.
+		{"sat 23:00-01:00", "2026-11-28 23:59", true}, {"sat 23:00-01:00", "2026-11-29 00:00", false}, {"sat 23:00-01:00", "2026-11-28 22:00", true},
+		{"sun 23:00-01:00", "2026-11-29 23:30", true}, {"sun 23:00-01:00", "2026-11-30 00:00", false},
+		{"fri-mon 08:00-09:00", "2026-11-29 07:30", true}, {"fri-mon 08:00-09:00", "2026-12-01 07:30", false},
+		{"sat-sun 22:00-06:00", "2026-11-30 04:59", true}, {"sat-sun 22:00-06:00", "2026-12-01 04:59", false},
+	} {
+		h, err := ParseHours(c.hours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := time.Parse("2006-01-02 15:04", c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := h.Allow(at.In(zone)); got != c.want {
+			t.Errorf("%s at %s: %v", c.hours, at.In(zone).Format("Mon 2006-01-02 15:04 MST"), got)
+		}
+	}
 }
