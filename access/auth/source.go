@@ -18,6 +18,14 @@ type Source interface {
 	Check(ctx context.Context, l Login) (Person, error)
 }
 
+// Looking is a Source that says of somebody whom it knows how they stand, without their password.
+type Looking interface {
+	Source
+	// Look returns who somebody is now. Its error is ErrUnknownUser, a *RefusedError, or why
+	// nobody could be asked.
+	Look(ctx context.Context, name string) (Person, error)
+}
+
 // Browsing is a Source whose people sign in at a page of theirs, which they open in a browser.
 type Browsing interface {
 	Name() string

@@ -232,7 +232,7 @@ func (c *Checker) begin(ctx context.Context, v *users.View, s users.Standing, r 
 		}
 		l.name = d.User
 		l.standing = v.Standing(r.CommonName, l.name)
-		if err := l.standing.Barred(c.o.Now()); err != nil {
+		if err := mayTry(l).Barred(c.o.Now()); err != nil {
 			return nil, err
 		}
 	}

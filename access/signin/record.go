@@ -104,6 +104,7 @@ func describe(u *users.User, origin string, p auth.Person, v *users.View) error 
 		if p.Subject != "" {
 			u.Subject = p.Subject
 		}
+		u.Gone = ""
 	}
 	u.Groups, u.Lines = mapped(u.Groups, origin, p.Groups, v), p.Lines
 	return nil
@@ -111,7 +112,7 @@ func describe(u *users.User, origin string, p auth.Person, v *users.View) error 
 
 // same reports whether describe changed nothing.
 func same(a, b *users.User) bool {
-	return a.FullName == b.FullName && a.Email == b.Email && a.Subject == b.Subject && slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Lines, b.Lines)
+	return a.FullName == b.FullName && a.Email == b.Email && a.Subject == b.Subject && a.Gone == b.Gone && slices.Equal(a.Groups, b.Groups) && slices.Equal(a.Lines, b.Lines)
 }
 
 // maxText is how much of a name or address is kept, bytes.

@@ -241,6 +241,9 @@ func (c *Checker) enter(ctx context.Context, l *login) (*users.User, error) {
 	if s.User == nil {
 		return nil, errRemoved
 	}
+	if l.kept != nil && l.kept.Gone == "" {
+		s.User = present(s.User) // as the source has just said
+	}
 	if err := s.Barred(c.o.Now()); err != nil {
 		return nil, err
 	}

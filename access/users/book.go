@@ -128,7 +128,7 @@ func (u *User) check() error {
 	if err := CheckName(u.Name); err != nil {
 		return err
 	}
-	for what, text := range map[string]string{"full name": u.FullName, "email": u.Email} {
+	for what, text := range map[string]string{"full name": u.FullName, "email": u.Email, "reason to be gone": u.Gone} {
 		if len(text) > 256 || strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
 			return fmt.Errorf("user %s: %s %.40q: expected at most 256 bytes without control characters", u.Name, what, text)
 		}

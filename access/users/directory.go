@@ -52,6 +52,8 @@ func (s Standing) Barred(now time.Time) error {
 		return &Barred{fmt.Sprintf("user %s is disabled", u.Name)}
 	case u != nil && past(u.Expires, now):
 		return &Barred{fmt.Sprintf("user %s expired on %s", u.Name, u.Expires.Format(time.DateOnly))}
+	case u != nil && u.Gone != "":
+		return &Barred{fmt.Sprintf("user %s is out (%s: %s)", u.Name, u.Source, u.Gone)}
 	case d != nil && d.Disabled:
 		return &Barred{fmt.Sprintf("device %s of %s is disabled", d.Name, d.User)}
 	case d != nil && past(d.Expires, now):

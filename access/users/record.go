@@ -53,6 +53,8 @@ type User struct {
 	// Source is where the user is known: "" here, else the name of a directory such as
 	// ldap, radius or oidc, which made the record at the user's first sign-in.
 	Source string `json:"source,omitempty"`
+	// Gone is why Source says that the user may not come in any more; "": it does not.
+	Gone string `json:"gone,omitempty"`
 	// Subject is the user's lasting name in Source (OpenID Connect's sub).
 	Subject string `json:"subject,omitempty"`
 	// Lines are those that a directory gave for the client's configuration at the last

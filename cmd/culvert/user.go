@@ -18,7 +18,7 @@ type userInfo struct {
 	Name       string       `json:"name"`
 	FullName   string       `json:"full_name,omitempty"`
 	Email      string       `json:"email,omitempty"`
-	State      string       `json:"state"` // active, disabled or expired
+	State      string       `json:"state"` // active, disabled, expired or gone
 	Created    time.Time    `json:"created"`
 	Expires    time.Time    `json:"expires,omitzero"`
 	Groups     []string     `json:"groups"`
@@ -27,13 +27,17 @@ type userInfo struct {
 	Code       bool         `json:"code"`                  // one-time codes are set up
 	Source     string       `json:"source,omitempty"`
 	Quotas     []users.Use  `json:"quotas,omitempty"`
+	Gone       string       `json:"gone,omitempty"` // why the source says that they are out
 	Devices    []deviceInfo `json:"devices"`
 }
 
 func infoOf(v *users.View, u *users.User, now time.Time) userInfo {
 	limit, _ := users.Limit(u, v.GroupsOf(u))
 	i := userInfo{Name: u.Name, FullName: u.FullName, Email: u.Email, State: stateOf(u.Disabled, u.Expires, now), Created: u.Created, Expires: u.Expires, Groups: u.Groups,
-		MaxDevices: limit, Password: u.Password != "", Code: u.TOTP != nil && u.TOTP.Confirmed, Source: u.Source, Devices: []deviceInfo{}}
+		MaxDevices: limit, Password: u.Password != "", Code: u.TOTP != nil && u.TOTP.Confirmed, Source: u.Source, Gone: u.Gone, Devices: []deviceInfo{}}
+	if i.State == "active" && u.Gone != "" {
+		i.State = "gone"
+	}
 	if i.Groups == nil {
 		i.Groups = []string{}
 	}

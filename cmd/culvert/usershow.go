@@ -57,6 +57,7 @@ func showUser(t *tabwriter.Writer, v *users.View, u *users.User, i userInfo) {
 	row("password", yes(i.Password))
 	row("one-time codes", yes(i.Code))
 	row("known by", i.Source)
+	row("gone", i.Gone)
 	if limit, from := users.Limit(u, v.GroupsOf(u)); limit != nil {
 		row("devices allowed", fmt.Sprintf("%d, by %s", *limit, from))
 	}

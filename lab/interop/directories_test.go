@@ -3,11 +3,13 @@
 package interop
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // radiusSecret is what servers and FreeRADIUS share.
@@ -18,7 +20,7 @@ const radiusSecret = "between-us"
 func (n *netns) radiusServer(port string) *process {
 	dir := n.dir
 	n.file("dictionary", "$INCLUDE /usr/share/freeradius/dictionary\n")
-	n.file("users", "ada Cleartext-Password := \"good\"\n\tFilter-Id = \"staff\", Framed-IP-Address = 10.8.0.77\n\neve Auth-Type := Reject\n\tReply-Message = \"Come back on Monday\"\n")
+	n.file("users", "ada Cleartext-Password := \"good\"\n\tFilter-Id = \"staff\", Framed-IP-Address = 10.8.0.77\n\nrosa Cleartext-Password := \"good\"\n\neve Auth-Type := Reject\n\tReply-Message = \"Come back on Monday\"\n")
 	n.file("radiusd.conf", `name = radius
 confdir = `+dir+`
 raddbdir = `+dir+`
@@ -160,6 +162,63 @@ func TestSignInLDAP(t *testing.T) {
 	}
 	if strings.Contains(server.log(), "good") {
 		t.Error("a password is in the log")
+	}
+}
+
+// TestSignInByDirectories: the users of stock clients sign in by LDAP over TLS and by RADIUS,
+// stay through three renewals of keys and a restart of the server without another question to
+// a directory, and are out when they are disabled here.
+func TestSignInByDirectories(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	s := l.host("s")
+	slapd, radius := s.ldapServer(t), s.radiusServer("1812")
+	dir := filepath.Join(s.dir, "vpn")
+	state := []string{"--dir", dir, "--state-dir", filepath.Join(s.dir, "state")}
+	s.output(culvert(t), "init", "--dir", dir, "--host", "192.0.2.1", "--network6", innerIPv6.String())
+	file := strings.Replace(ldapFile, "URL\tldap://127.0.0.1:3890", "URL\tldaps://127.0.0.1:6360\n\tTLSCACertFile\t"+filepath.Join(s.dir, "slapd.pem"), 1)
+	file = strings.Replace(file, "RequireGroup\ttrue", "RequireGroup\tfalse", 1)
+	conf := filepath.Join(dir, "server.conf")
+	lines := "\nreneg-sec 3 3\nsign-in-ldap " + s.file("ldap.conf", file) + "\nsign-in-radius 127.0.0.1 " + s.file("secret", radiusSecret+"\n") + "\n"
+	if err := os.WriteFile(conf, append(must(os.ReadFile(conf)), lines...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve := func() *process {
+		return s.start("culvert serve", append([]string{culvert(t), "serve"}, state...)...).up()
+	}
+	server := serve()
+	clients := make(map[string]*process) // by user
+	for user, impl := range map[string]*peer{"bert": openvpn26, "rosa": openvpn25} {
+		c := l.host(user)
+		w := l.join(c, s)
+		made := filepath.Join(s.dir, user+".ovpn")
+		s.output(culvert(t), "client", "add", "of-"+user, "--dir", dir, "-o", made)
+		text := regexp.MustCompile(`(?m)^remote .*$`).ReplaceAllString(string(must(os.ReadFile(made))), "remote "+w.b4.String()+" 1194")
+		clients[user] = c.run(impl.implementation, c.file("client.conf", text+"\nauth-user-pass "+c.file("up.txt", user+"\ngood\n")+"\nreneg-sec 0\nconnect-retry 1 2\n"))
+	}
+	for user, client := range clients {
+		client.up()
+		server.expect(regexp.MustCompile(`keys renewed.*of-`+user), 3, patience)
+	}
+	server.stop(syscall.SIGTERM)
+	server = serve()
+	for user, client := range clients {
+		client.expect(initialized, 2, patience)
+		began := time.Now()
+		s.output(culvert(t), "user", "disable", user, "--dir", dir)
+		server.expect(regexp.MustCompile(`user `+user+` is disabled`), 1, patience)
+		client.expect(refused, 1, patience)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s is out after %v", user, took)
+		} else {
+			t.Logf("%s is out %v after the command began", user, took.Round(time.Millisecond))
+		}
+	}
+	if n := slapd.count(regexp.MustCompile(`BIND dn="uid=bert,.*method=128`)); n != 1 {
+		t.Errorf("LDAP was asked about a password %d times, want once", n)
+	}
+	if n := radius.count(regexp.MustCompile(`Received Access-Request`)); n != 1 {
+		t.Errorf("RADIUS was asked %d times, want once", n)
 	}
 }
 

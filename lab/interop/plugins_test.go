@@ -226,6 +226,7 @@ func (n *netns) ldapServer(t *testing.T) *process {
 	if err := os.Mkdir(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	cert, key := n.slapdCertificate(), filepath.Join(n.dir, "slapd.key")
 	config := n.file("slapd.conf", `include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
@@ -233,6 +234,8 @@ modulepath /usr/lib/ldap
 moduleload back_mdb
 allow bind_anon_cred bind_anon_dn
 pidfile `+filepath.Join(n.dir, "slapd.pid")+`
+TLSCertificateFile `+cert+`
+TLSCertificateKeyFile `+key+`
 database mdb
 suffix dc=example,dc=org
 directory `+data+`
@@ -242,9 +245,17 @@ directory `+data+`
 		"dn: ou=People,dc=example,dc=org\nobjectClass: organizationalUnit\nou: People\n\n"+
 		fmt.Sprintf(person, "ada", "ada")+fmt.Sprintf(person, "bert", "bert")+fmt.Sprintf(person, `*)(`, `*)(`)+
 		"dn: cn=vpn,dc=example,dc=org\nobjectClass: groupOfNames\ncn: vpn\nmember: uid=ada,ou=People,dc=example,dc=org\nmember: uid=*)(,ou=People,dc=example,dc=org\n"))
-	p := n.start("slapd", "slapd", "-f", config, "-h", "ldap://127.0.0.1:3890/", "-d", "stats")
+	p := n.start("slapd", "slapd", "-f", config, "-h", "ldap://127.0.0.1:3890/ ldaps://127.0.0.1:6360/", "-d", "stats")
 	p.expect(regexp.MustCompile(`slapd starting`), 1, patience)
 	return p
+}
+
+// slapdCertificate makes a certificate for slapd, whose file it returns, and a key beside.
+func (n *netns) slapdCertificate() string {
+	cert := filepath.Join(n.dir, "slapd.pem")
+	n.output("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=slapd", "-addext", "subjectAltName=IP:127.0.0.1",
+		"-keyout", filepath.Join(n.dir, "slapd.key"), "-out", cert)
+	return cert
 }
 
 const ldapFile = `<LDAP>

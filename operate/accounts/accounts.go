@@ -27,6 +27,7 @@ type Accounts struct {
 	store     store.Store
 	quotas    *quotas
 	devices   *devices.Decider // of the server that was joined last
+	checker   *signin.Checker  // of that one, too
 	meter     *meter           // of that one, too
 	log       *slog.Logger
 	changed   chan struct{} // has a value when the directory changed and nobody looked since
@@ -68,10 +69,11 @@ func (a *Accounts) Join(o *server.Options, d Directories, shared bool) error {
 	if err != nil {
 		return fmt.Errorf("accounts: %w", err)
 	}
-	o.SignIn = signin.New(signin.Options{
+	a.checker = signin.New(signin.Options{
 		Store: a.store, Records: records, Directory: a.Directory, Log: a.log, Issuer: signin.Issuer(),
 		Sources: append([]auth.Source{local}, d.Sources...), Browser: d.Browser,
 	})
+	o.SignIn = a.checker
 	a.devices = devices.NewDecider(a.Directory, shared, time.Now)
 	a.meter = newMeter(a.Directory, records, a.quotas.spending, a.log)
 	o.Deciders = append(o.Deciders, a.devices)
@@ -136,6 +138,7 @@ func (a *Accounts) Run(ctx context.Context, s Server) {
 	defer end()
 	var others sync.WaitGroup
 	others.Go(func() { a.follow(ctx) })
+	others.Go(func() { a.checker.Follow(ctx) })
 	others.Go(func() { a.meter.run(ctx, s.Clients) })
 	tick := time.NewTicker(expires)
 	defer tick.Stop()

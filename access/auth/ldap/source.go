@@ -88,6 +88,31 @@ func (s *Source) check(ctx context.Context, l auth.Login) (p auth.Person, err er
 	return s.person(ctx, entry, l.Username)
 }
 
+// Look implements auth.Looking. The directory is asked as BindDN.
+func (s *Source) Look(ctx context.Context, name string) (auth.Person, error) {
+	p, err := s.look(ctx, name)
+	var no refusal
+	if errors.As(err, &no) {
+		return p, &auth.RefusedError{Reason: string(no)}
+	}
+	return p, err
+}
+
+func (s *Source) look(ctx context.Context, name string) (p auth.Person, err error) {
+	var entry *ldap.Entry
+	err = s.pool.use(ctx, func(d directory) error {
+		entry, err = s.find(d, name)
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	if why := disabled(entry, s.now()); why != "" {
+		return p, &auth.RefusedError{Reason: why}
+	}
+	return s.person(ctx, entry, name)
+}
+
 // wrong says that a password is wrong, where that is why a server refused to bind.
 func wrong(err error) error {
 	var no refusal

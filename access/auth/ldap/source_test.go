@@ -199,3 +199,24 @@ func TestSourceHangs(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestLook: how somebody stands is asked without their password.
+func TestLook(t *testing.T) {
+	p := newPeople()
+	s := p.source(Config{RequireGroup: true, Groups: []Group{{BaseDN: "dc=x", Filter: "(cn=*)", Member: "member"}}})
+	if got, err := s.Look(t.Context(), "ada"); err != nil || got.Name != "ada" || got.Subject != "1-2" || len(got.Groups) != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := s.Look(t.Context(), "bert"); !errors.Is(err, auth.ErrUnknownUser) {
+		t.Errorf("unknown: %v", err)
+	}
+	p.holds["nsAccountLock"] = []string{"TRUE"}
+	if _, err := s.Look(t.Context(), "ada"); !errors.As(err, new(*auth.RefusedError)) {
+		t.Errorf("disabled: %v", err)
+	}
+	delete(p.holds, "nsAccountLock")
+	delete(p.found, "(&(cn=*)(member=uid=ada,dc=x))")
+	if _, err := s.Look(t.Context(), "ada"); !errors.As(err, new(*auth.RefusedError)) {
+		t.Errorf("in no group: %v", err)
+	}
+}
