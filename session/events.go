@@ -102,6 +102,14 @@ type Rekeyed struct {
 // and it is tried again.
 type RekeyFailed struct{ Err error }
 
+// CertificateVerb begins the control messages about the certificate of a client. A server
+// sends them to clients that say in their peer info that they know them
+// (negotiate.KnowsRenewal), and those answer.
+const CertificateVerb = "CERT"
+
+// Certificate is such a message from the other side, as it came, without the verb.
+type Certificate struct{ Text string }
+
 // Info is a control message that this side has no use for, fit for a log.
 type Info struct{ Text string }
 
@@ -136,6 +144,7 @@ func (Established) event()       {}
 func (Rekeyed) event()           {}
 func (RekeyFailed) event()       {}
 func (Info) event()              {}
+func (Certificate) event()       {}
 func (Remark) event()            {}
 func (Closed) event()            {}
 

@@ -34,6 +34,8 @@ func (s *Session) receive(now time.Time, verb, rest string) {
 		s.emit(Info{"the peer asks for a push: it is configured as a client, but this side is not a server; write the addresses (ifconfig) into its configuration, without client or pull"})
 	case server && verb == "PUSH_REQUEST":
 		s.pushRequest(now)
+	case verb == CertificateVerb && (server || pulls):
+		s.emit(Certificate{Text: rest})
 	case server && verb == "CR_RESPONSE":
 		s.challengeAnswered(rest)
 	case pulls && verb == "PUSH_UPDATE":

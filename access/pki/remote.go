@@ -61,6 +61,11 @@ func signRemotely(rand io.Reader, template, parent *x509.Certificate, public cry
 		}
 		a.question.Request = request
 	}
+	return askRemote(rand, template, parent, public, a)
+}
+
+// askRemote is signRemotely with a request, or without.
+func askRemote(rand io.Reader, template, parent *x509.Certificate, public crypto.PublicKey, a *asking) (*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(rand, template, parent, public, a)
 	if errors.Is(err, errWhole) {
 		return readWhole(a.whole, template, parent, public)

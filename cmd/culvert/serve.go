@@ -23,6 +23,7 @@ import (
 	"culvert/operate/renewals"
 	"culvert/operate/service"
 	"culvert/operate/setup"
+	"culvert/store"
 )
 
 func serveCommand(me service.Self) *cobra.Command {
@@ -71,6 +72,7 @@ func attending(dir string, o doctor.Options) func(context.Context, func() *confi
 		defer beside.Wait()
 		if dir != "" {
 			beside.Go(func() { renewing(ctx, dir, now, log) })
+			beside.Go(func() { certifying(ctx, dir, log) })
 		}
 		doctor.Watch(ctx, o, now, log)
 	}
@@ -87,6 +89,36 @@ func renewing(ctx context.Context, dir string, now func() *config.Config, log *s
 		v, err := users.NewBook(s, time.Now).Read(ctx, func(error) {})
 		return err == nil && v.ByCommonName(commonName) != nil
 	}})
+}
+
+// certifying signs the next certificates of clients, which ask for them over their sessions.
+func certifying(ctx context.Context, dir string, log *slog.Logger) {
+	if !setup.IsMade(dir) {
+		return // another program has its authority
+	}
+	for ctx.Err() == nil {
+		s, err := people.Running(dir)
+		if err == nil {
+			err = certifier(dir, s, log).Run(ctx)
+			s.Close()
+		}
+		log.Debug("clients' certificates are not renewed over their sessions for a moment", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
+
+// certifier is what signs by the records of a store.
+func certifier(dir string, s store.Store, log *slog.Logger) *renewals.Authority {
+	return &renewals.Authority{Dir: dir, Store: s, Log: log, Now: time.Now, Barred: func(commonName string) error {
+		v, err := users.NewBook(s, time.Now).Read(context.Background(), func(error) {})
+		if err != nil {
+			return err
+		}
+		return v.Standing(commonName, "").Barred(time.Now())
+	}}
 }
 
 // keptIn sets what a server's directory is for besides its configuration.

@@ -77,9 +77,48 @@ func serialOf(t *testing.T, path string) string {
 	return certs[0].SerialNumber.String()
 }
 
+// shortenClient has the authority of a server's directory sign a client's certificate, for
+// the key that its profile has, of whose life less than a third is left, and returns the
+// profile with it.
+func shortenClient(t *testing.T, dir, name, profile string) string {
+	t.Helper()
+	record := filepath.Join(dir, "clients", name+".crt")
+	ca, err := pki.LoadAuthority(mustBytes(t, filepath.Join(dir, "ca.crt")), mustBytes(t, filepath.Join(dir, "ca.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := mustBytes(t, record)
+	old, err := pki.ParseCertificates(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := ca.Renew(rand.Reader, time.Now(), old[0], 20*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(record, short.CertPEM, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(profile, string(text), string(short.CertPEM), 1)
+}
+
+// certificateOf is the one in a profile.
+func certificateOf(t *testing.T, profile string) *x509.Certificate {
+	t.Helper()
+	_, rest, _ := strings.Cut(string(mustBytes(t, profile)), "\n<cert>\n")
+	text, _, _ := strings.Cut(rest, "</cert>")
+	certs, err := pki.ParseCertificates([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certs[0]
+}
+
 // TestRenewedInUse: while stock and our clients are connected to a server whose worker has
 // no rights, its certificate and its revocation list become due. Both are renewed, the
 // clients see the new certificate when their keys are renewed, and not a packet is lost.
+// Our client's own certificate is due, too: it is renewed over the session, which goes on, and
+// the server sees it when the keys are renewed. The stock client is told nothing of it.
 // Then a client in full stream is revoked, and is out at once.
 func TestRenewedInUse(t *testing.T) {
 	t.Parallel()
@@ -98,6 +137,7 @@ func TestRenewedInUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.ReplaceAll(string(mustBytes(t, made)), way[phone].b4.String(), way[c].b4.String())
+		text = shortenClient(t, dir, name, text)
 		profile[c] = c.file("made.ovpn", text+"\nreneg-sec 5 5\nscript-security 2\ntls-verify "+script+"\nverb 4\n")
 	}
 	first := shorten(t, dir)
@@ -117,6 +157,24 @@ func TestRenewedInUse(t *testing.T) {
 	}
 	server.expect(regexp.MustCompile(`the server's certificate is renewed`), 1, dueIn+patience)
 	server.expect(regexp.MustCompile(`the revocation list is renewed`), 1, patience)
+	renewedByClient := regexp.MustCompile(`this client's certificate was renewed`)
+	clients[laptop].expect(renewedByClient, 1, patience)
+	next := certificateOf(t, profile[laptop])
+	if got := serialOf(t, filepath.Join(dir, "clients", "laptop.crt")); next.SerialNumber.String() != got || time.Until(next.NotAfter) < 800*24*time.Hour {
+		t.Errorf("the profile has the certificate %v, and the record %s", next.SerialNumber, got)
+	}
+	if info, err := os.Stat(profile[laptop] + ".before-renewal"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the copy of the profile from before: %v, %v", info, err)
+	}
+	seen := regexp.MustCompile(`"serial": ?"` + pki.SerialHex(next) + `"`)
+	for end := time.Now().Add(patience); !seen.MatchString(s.output(culvert(t), "status", "--json", "--state-dir", filepath.Join(s.dir, "state"))); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the server never saw the client's next certificate %s:\n%s", pki.SerialHex(next), s.output(culvert(t), "status", "--json", "--state-dir", filepath.Join(s.dir, "state")))
+		}
+	}
+	if log := clients[phone].log(); strings.Contains(log, "CERT") || server.count(regexp.MustCompile(`client has its next certificate.*laptop`)) != 1 {
+		t.Errorf("the stock client's log:\n%s\nthe server's:\n%s", log, server.log())
+	}
 	second := serialOf(t, filepath.Join(dir, "server.crt"))
 	if second == first || string(mustBytes(t, filepath.Join(dir, "crl.pem"))) == list {
 		t.Fatalf("the files are as before:\n%s", server.log())

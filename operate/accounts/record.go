@@ -3,6 +3,7 @@ package accounts
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"culvert/access"
 	"culvert/access/audit"
@@ -27,6 +28,9 @@ func EntryOf(e server.Event) (entry audit.Entry, ok bool) {
 	case server.ShutOut:
 		entry = about(e.About, audit.ShutOut)
 		entry.Reason = e.Err.Error()
+	case server.Certified:
+		entry = about(e.About, audit.Changed)
+		entry.Reason = "it was given its next certificate, with serial number " + e.Next + ", valid until " + e.Ends.UTC().Format(time.DateOnly)
 	case server.Disconnected:
 		entry = about(e.About, audit.ShutOut)
 		entry.Reason = "disconnected by the operator"

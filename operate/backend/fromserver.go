@@ -110,6 +110,8 @@ func fromCutOff(e server.Event) (out Event, ok bool) {
 		out = why(Remark, e.About, "its packets come from another client's outer address, %v", e.To)
 	case server.Stuck:
 		out = why(Remark, e.About, "its handshake does not go on: %s", e.Stage)
+	case server.Certified:
+		out = why(Remark, e.About, "it has its next certificate, valid until %s", e.Ends.UTC().Format(time.DateOnly))
 	case server.Remark:
 		out = why(Remark, e.About, "%s", e.Text)
 	case server.Overdue:

@@ -48,6 +48,7 @@ var ofServer = []struct {
 	{server.Refused{About: anna, Reason: "full"}, Event{Kind: Refused, Reason: "full"}},
 	{server.Refused{About: anna, Reason: "full", Cause: errWhy}, Event{Kind: Refused, Reason: "why"}},
 	{server.Up{About: anna, IPv4: inner, Cipher: "AES-256-GCM", TLS: "TLSv1.3"}, Event{Kind: Up, IPv4: inner, Cipher: "AES-256-GCM", TLS: "TLSv1.3"}},
+	{server.Certified{About: anna, Next: "0b", Ends: time.Unix(0, 0)}, Event{Kind: Remark, Reason: "it has its next certificate, valid until 1970-01-01"}},
 	{server.Renewed{About: anna, TLS: "TLSv1.3"}, Event{Kind: Renewed, TLS: "TLSv1.3"}},
 	{server.RenewalFailed{About: anna, Err: errWhy}, Event{Kind: NotRenewed, Reason: "why"}},
 	{server.Moved{About: anna, From: other}, Event{Kind: Moved, From: "192.0.2.8:40000"}},

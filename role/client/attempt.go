@@ -260,6 +260,7 @@ func (a *attempt) heard() bool { return a.peer.Data.LastReceived().After(a.start
 
 // event takes what the session reports; an error ends the attempt.
 func (a *attempt) event(ctx context.Context, e session.Event) error {
+	shownAgain(a, e)
 	switch e := e.(type) {
 	case session.Delayed:
 		if !a.heard() {
@@ -271,6 +272,8 @@ func (a *attempt) event(ctx context.Context, e session.Event) error {
 		return a.pushed(ctx, e)
 	case session.PushUpdated:
 		return a.updated(ctx, e.Options)
+	case session.Certificate:
+		certificate(a, e.Text)
 	case session.Token:
 		a.login.setToken(a.target, e)
 		if a.opts.Tell != nil {

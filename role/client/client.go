@@ -127,6 +127,7 @@ type Client struct {
 	twins    twins
 	best     *best // nil: remotes are tried in their order
 	adopting adopting
+	renewing *profile.Renewing  // of the certificate; nil: it cannot be renewed; owned by Run
 	status   profile.StatusFile // owned by Run
 }
 
@@ -137,7 +138,7 @@ func New(c *config.Config, o Options) (*Client, error) {
 		return nil, errors.New("this configuration has no `client` (or `pull`) line: it is for a server, or for one of two paired hosts")
 	}
 	cl := &Client{cfg: c, opts: o, log: o.Log, said: event.NewLog(o.Log, words), dialer: reach.Dialer{Listen: o.Listen, Dial: o.Dial, Ask: o.Ask, Asker: o.Asker},
-		ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1), mover: newMover()}
+		renewing: profile.NewRenewing(c), ended: make(chan error, 1), restarts: make(restarts, 1), moved: make(moves, 1), mover: newMover()}
 	if err := unlock(c, o); err != nil {
 		return nil, err
 	}
@@ -168,6 +169,7 @@ func choose(c *config.Config, o Options, warn func(string)) (profile.Choice, err
 		s, err := profile.ClientSettings(c, warn, o.Lists)
 		if err == nil {
 			s.Keys = o.Keys
+			tellRenewal(s)
 		}
 		return s, err
 	})

@@ -16,19 +16,20 @@ import (
 // of authorities does not name its issuer. The list is advice (RFC 8446, section
 // 4.2.4), and without a certificate neither side would learn what is wrong. warn is
 // called once for each such list.
-func show(t *tls.Config, identity tls.Certificate, warn func(string)) {
-	t.Certificates = []tls.Certificate{identity}
+func show(t *tls.Config, own func() *tls.Certificate, warn func(string)) {
+	t.Certificates = []tls.Certificate{*own()}
 	var mu sync.Mutex
 	var last string
 	t.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-		text := unnamed(identity, request.AcceptableCAs)
+		identity := own()
+		text := unnamed(*identity, request.AcceptableCAs)
 		mu.Lock()
 		defer mu.Unlock()
 		if text != "" && text != last {
 			warn(text)
 		}
 		last = text
-		return &identity, nil
+		return identity, nil
 	}
 }
 

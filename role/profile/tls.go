@@ -75,7 +75,8 @@ func (trust *Trust) TLS(c *config.Config, server bool) (t *tls.Config, err error
 		if text := unfit(identity.Leaf, append(shownWith(identity), trust.authorities...), server, time.Now()); text != "" {
 			warn(text)
 		}
-		show(t, identity, warn)
+		trust.own.Store(&identity)
+		show(t, trust.own.Load, warn)
 		if server && isReread(c) {
 			showAnew(t, newAnew(c, identity, trust.judging(profile), warn))
 		}

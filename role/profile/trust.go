@@ -1,11 +1,13 @@
 package profile
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"culvert/access/crl"
@@ -20,6 +22,7 @@ type Trust struct {
 	authorities []*x509.Certificate
 	revoked     revoked
 	warn        func(string)
+	own         atomic.Pointer[tls.Certificate] // what a client shows from its next handshake on; nil: nothing
 }
 
 // NewTrust reads ca, capath and crl-verify. warn gets what people should know about

@@ -22,11 +22,12 @@ import (
 // may come in, and if so gives it an address, tells it what it needs to know, and
 // enters it in the roster.
 type desk struct {
-	report    func(Event)
-	rules     *atomic.Pointer[rules]
-	people    People
-	roster    *roster
-	strangers *strangers
+	report       func(Event)
+	rules        *atomic.Pointer[rules]
+	people       People
+	certificates func(About, string) // as Options.Certificates
+	roster       *roster
+	strangers    *strangers
 }
 
 // onEvent handles what a client's session reports, on the client's control goroutine.
@@ -66,6 +67,10 @@ func (d *desk) onEvent(c *client, now time.Time, e session.Event) {
 		}
 	case session.Remark:
 		d.report(Remark{About: c.about(now), Text: e.Text})
+	case session.Certificate:
+		if d.certificates != nil && c.up {
+			d.certificates(c.about(now), e.Text)
+		}
 	case session.Info:
 		d.report(Message{About: c.about(now), Text: e.Text})
 	case session.Closed:

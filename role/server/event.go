@@ -86,6 +86,13 @@ type Renewed struct {
 	TLS string // the control channel in words
 }
 
+// Certified is a client that was given its next certificate over its session.
+type Certified struct {
+	About
+	Next string    // the serial number of the certificate, in hex
+	Ends time.Time // when it does
+}
+
 // RenewalFailed is a client whose keys could not be renewed. The old ones stay in
 // use.
 type RenewalFailed struct {

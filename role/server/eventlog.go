@@ -65,6 +65,10 @@ func (e Up) log(l *slog.Logger) {
 	l.Info("client connected", "client", e.Name, "address", e.Remote, "ipv4", e.IPv4, "ipv6", e.IPv6, "agent", e.Agent)
 }
 
+func (e Certified) log(l *slog.Logger) {
+	l.Info("client has its next certificate, by its session", "client", e.Name, "serial", e.Next, "valid until", e.Ends.UTC().Format(time.DateOnly), "before it", e.Serial)
+}
+
 func (e Renewed) log(l *slog.Logger) {
 	l.Info("Control Channel: "+e.TLS, "client", e.Name)
 	l.Info("keys renewed", "client", e.Name, "key", e.Key)

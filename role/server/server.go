@@ -74,6 +74,9 @@ type Options struct {
 	Events func(Event)
 	// Ready is called when clients can connect.
 	Ready func(*Server)
+	// Certificates, if not nil, is called with what a client that is in says of its
+	// certificate (session.Certificate), on its control goroutine. It must not block.
+	Certificates func(About, string)
 }
 
 // People is who has a say about clients that are in. Both functions answer at once, from
@@ -163,7 +166,7 @@ func (s *Server) receive() error {
 		return err
 	}
 	s.rules.Store(first)
-	s.desk = &desk{rules: s.rules, people: s.opts.People, report: s.report, roster: s.roster, strangers: s.strangers}
+	s.desk = &desk{rules: s.rules, people: s.opts.People, certificates: s.opts.Certificates, report: s.report, roster: s.roster, strangers: s.strangers}
 	s.door = &door{rules: s.rules, log: s.log, report: s.report, greeter: session.NewGreeter(first.armour, session.Rate(c.Server.ConnectFreqInitial)),
 		table: s.roster.table, strangers: s.strangers, road: &s.road, onEvent: s.desk.onEvent}
 	s.door.unreached.report = s.strangers.unreached

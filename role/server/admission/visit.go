@@ -13,6 +13,7 @@ import (
 	"culvert/access"
 	"culvert/access/auth"
 	"culvert/access/hooks"
+	"culvert/access/pki"
 	"culvert/session"
 )
 
@@ -148,6 +149,12 @@ func (v *Visit) change(f func(*access.Applicant)) {
 // Show notes a certificate that the client showed and TLS found good.
 func (v *Visit) Show(state tls.ConnectionState) {
 	v.way = v.admission.trust.Way(state.PeerCertificates)
+	if len(state.PeerCertificates) == 0 {
+		return
+	}
+	v.change(func(a *access.Applicant) {
+		a.Chain, a.Serial = state.PeerCertificates, pki.SerialHex(state.PeerCertificates[0])
+	})
 }
 
 // Revoked returns why the client may no longer be here: a *pki.RevokedError if its

@@ -1,0 +1,74 @@
+package client
+
+import (
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"culvert/internal/printable"
+	"culvert/role/event"
+	"culvert/role/profile"
+	"culvert/session"
+	"culvert/session/negotiate"
+)
+
+// tellRenewal has sessions say that the certificate of the configuration can be renewed
+// over them.
+func tellRenewal(s *profile.Settings) {
+	if profile.NewRenewing(s.Config) != nil {
+		negotiate.TellRenewal(s.Session.PeerInfo)
+	}
+}
+
+// certificate takes what the server says of this client's certificate: it offers a new one
+// (OFFER), gives it (NEW), or gives none (REFUSED).
+func certificate(a *attempt, text string) {
+	own := a.settings.Own()
+	if a.renewing == nil || own == nil || !a.up {
+		return
+	}
+	verb, rest, _ := strings.Cut(text, ",")
+	say := func(text string, err error) { a.emit(event.Remark{Text: text, Err: err}) }
+	switch verb {
+	case "OFFER":
+		request, err := a.renewing.Request(own)
+		if err != nil {
+			say("the server would renew this client's certificate, which ends on "+own.Leaf.NotAfter.UTC().Format(time.DateOnly)+
+				", but the profile cannot be written; have its file and directory writable for this process, or ask the server's administrator for a new profile", err)
+			return
+		}
+		message := session.CertificateVerb + ",REQUEST," + base64.StdEncoding.EncodeToString(request)
+		a.peer.Do(func(time.Time) { a.peer.Session.Send(message) })
+	case "NEW":
+		der, err := base64.StdEncoding.DecodeString(rest)
+		if err != nil {
+			say("the server's new certificate for this client cannot be read", err)
+			return
+		}
+		next, err := a.renewing.Take(own, der, time.Now())
+		if err != nil {
+			say("the server's new certificate for this client is not used", err)
+			return
+		}
+		a.choice.Replace(own, next)
+		a.settings.Replace(own, next) // of a configuration from before, if there is another
+		say("this client's certificate was renewed, and is in the profile; it is shown from the next handshake on, and valid until "+next.Leaf.NotAfter.UTC().Format(time.DateOnly), nil)
+	case "REFUSED":
+		say("the server does not renew this client's certificate: "+printable.Name(rest), nil)
+	}
+}
+
+// shownAgain drops the copy of a renewed profile, once the server has seen its certificate.
+func shownAgain(a *attempt, e session.Event) {
+	switch e.(type) {
+	case session.Established, session.Rekeyed:
+	default:
+		return
+	}
+	if a.renewing == nil {
+		return
+	}
+	if err := a.renewing.Used(time.Now()); err != nil {
+		a.emit(event.Remark{Text: "the copy of the profile from before its certificate was renewed cannot be removed", Err: err})
+	}
+}
