@@ -53,7 +53,7 @@ func TestSourceAnswers(t *testing.T) {
 			t.Fatalf("answer %d: %v", i+1, got)
 		}
 	}
-	if l.Allow(now.Add(10*time.Millisecond-1), clientAddr.Addr()) || !l.allow(now.Add(10*time.Millisecond), clientAddr.Addr()) {
+	if l.Allow(now.Add(10*time.Millisecond-1), clientAddr.Addr()) || !l.Allow(now.Add(10*time.Millisecond), clientAddr.Addr()) {
 		t.Error("not one in ten milliseconds")
 	}
 }
