@@ -8,6 +8,7 @@ import (
 	"net"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,7 @@ type people struct {
 	bindSays error
 	dialed   int
 	broken   bool // the connections so far are
-	closed   int
+	closed   atomic.Int32
 }
 
 func (p *people) Search(r *ldap.SearchRequest) (*ldap.SearchResult, error) {
@@ -57,7 +58,7 @@ func (c *connection) Search(r *ldap.SearchRequest) (*ldap.SearchResult, error) {
 	return c.people.Search(r)
 }
 
-func (c *connection) Close() error               { c.closed++; return nil }
+func (c *connection) Close() error               { c.closed.Add(1); return nil }
 func (c *connection) detach() bool               { return c.ctx.Err() == nil }
 func (c *connection) attach(ctx context.Context) { c.ctx = ctx }
 
@@ -175,8 +176,8 @@ func TestPool(t *testing.T) {
 		time.Sleep(2 * maxIdleTime)
 		in(7)
 		s.Close()
-		if p.closed != p.dialed {
-			t.Errorf("%d of %d connections are closed", p.closed, p.dialed)
+		if closed := int(p.closed.Load()); closed != p.dialed {
+			t.Errorf("%d of %d connections are closed", closed, p.dialed)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,7 @@ type server func(t *testing.T, request *radius.Packet, wire []byte) [][]byte
 
 // source returns a Source whose servers are at the addresses 0, 1, ...; asked counts what each
 // was sent.
-func source(t *testing.T, asked []int, servers ...server) *Source {
+func source(t *testing.T, asked []atomic.Int32, servers ...server) *Source {
 	o := Options{Name: "gate", Log: slog.New(slog.DiscardHandler), Slots: hooks.NewSlots(4),
 		Lines: func(ipv4, _ netip.Addr) []string { return []string{"for " + ipv4.String()} }}
 	for i := range servers {
@@ -46,7 +47,7 @@ func source(t *testing.T, asked []int, servers ...server) *Source {
 				if err != nil {
 					return
 				}
-				asked[i]++
+				asked[i].Add(1)
 				p, err := radius.Parse(b[:n], []byte(secret))
 				if err != nil {
 					t.Error(err)
@@ -114,7 +115,7 @@ func login(user, password string, state []byte) auth.Login {
 
 func TestCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := source(t, make([]int, 2), nil, directory)
+		s := source(t, make([]atomic.Int32, 2), nil, directory)
 		want := auth.Person{Name: "ada", Groups: []string{"staff", "night"}, Lines: []string{"for 10.8.0.9"}}
 		_, err := s.Check(t.Context(), login("ada", "good", nil))
 		var more *auth.Challenge
@@ -151,7 +152,7 @@ func TestCheck(t *testing.T) {
 // its time; then it is asked first again.
 func TestServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := make([]int, 2)
+		asked := make([]atomic.Int32, 2)
 		s := source(t, asked, nil, directory)
 		in := func(want time.Duration, counts ...int) {
 			t.Helper()
@@ -159,8 +160,9 @@ func TestServers(t *testing.T) {
 			if _, err := s.Check(t.Context(), login("bert", "good", nil)); err != nil {
 				t.Error(err)
 			}
-			if took := time.Since(began); took != want || !slices.Equal(asked, counts) {
-				t.Errorf("it took %v, want %v; asked %v, want %v", took, want, asked, counts)
+			got := []int{int(asked[0].Load()), int(asked[1].Load())}
+			if took := time.Since(began); took != want || !slices.Equal(got, counts) {
+				t.Errorf("it took %v, want %v; asked %v, want %v", took, want, got, counts)
 			}
 		}
 		in(5*time.Second, 3, 1)
@@ -173,7 +175,7 @@ func TestServers(t *testing.T) {
 // TestNobodyAnswers: servers that are silent, and one that goes while it is asked.
 func TestNobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := source(t, make([]int, 2), nil, nil)
+		s := source(t, make([]atomic.Int32, 2), nil, nil)
 		_, err := s.Check(t.Context(), login("bert", "good", nil))
 		var no *auth.RefusedError
 		if err == nil || errors.As(err, &no) || errors.Is(err, auth.ErrWrongPassword) || !strings.Contains(err.Error(), "server 1: no answer") {
@@ -225,11 +227,11 @@ func TestForged(t *testing.T) {
 	}
 	for what, forge := range forgeries {
 		synctest.Test(t, func(t *testing.T) {
-			s := source(t, make([]int, 1), func(t *testing.T, q *radius.Packet, wire []byte) [][]byte { return [][]byte{forge(t, q, wire)} })
+			s := source(t, make([]atomic.Int32, 1), func(t *testing.T, q *radius.Packet, wire []byte) [][]byte { return [][]byte{forge(t, q, wire)} })
 			if _, err := s.Check(t.Context(), login("bert", "bad", nil)); err == nil || !strings.Contains(err.Error(), "does not count") {
 				t.Errorf("%s: %v", what, err)
 			}
-			s = source(t, make([]int, 1), func(t *testing.T, q *radius.Packet, wire []byte) [][]byte {
+			s = source(t, make([]atomic.Int32, 1), func(t *testing.T, q *radius.Packet, wire []byte) [][]byte {
 				return append([][]byte{forge(t, q, wire)}, directory(t, q, wire)...)
 			})
 			if _, err := s.Check(t.Context(), login("bert", "bad", nil)); !errors.Is(err, auth.ErrWrongPassword) {
