@@ -94,7 +94,7 @@ demo: build ## a tunnel on this machine, without root
 test: deps check emulated interop ## everything; as root, for its network namespaces
 
 check: lint cross unit ## what needs no root: lint, builds, unit tests, a short fuzz
-	.ci/fuzz 3s 1
+	.ci/fuzz 1s 1
 
 lint: ## gofmt, vet for each system, staticcheck
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
