@@ -103,6 +103,9 @@ type Quota struct {
 	Per   Period
 }
 
+// IsZero reports whether there is no limit.
+func (q Quota) IsZero() bool { return q == Quota{} }
+
 // ParseQuota reads a quota, such as 50G/month.
 func ParseQuota(s string) (q Quota, err error) {
 	amount, per, _ := strings.Cut(s, "/")
@@ -120,7 +123,7 @@ func ParseQuota(s string) (q Quota, err error) {
 
 // String is what ParseQuota reads; "" for no limit.
 func (q Quota) String() string {
-	if q == (Quota{}) {
+	if q.IsZero() {
 		return ""
 	}
 	return number(q.Bytes) + "/" + string(q.Per)

@@ -19,7 +19,7 @@ type Limits struct {
 
 // IsZero reports whether nothing is said.
 func (l Limits) IsZero() bool {
-	return l.Up == 0 && l.Down == 0 && l.Hours == nil && l.Quota == (limits.Quota{})
+	return l.Up == 0 && l.Down == 0 && l.Hours == nil && l.Quota.IsZero()
 }
 
 // under returns the limits with those of another, where they say nothing.

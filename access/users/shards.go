@@ -29,6 +29,21 @@ func (s shards[V]) get(key string) (v V) {
 	return v
 }
 
+// any reports whether f holds for a value.
+func (s shards[V]) any(f func(V) bool) bool {
+	if s.parts == nil {
+		return false
+	}
+	for _, part := range s.parts {
+		for _, v := range part {
+			if f(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // sorted yields all values by key.
 func (s shards[V]) sorted() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {

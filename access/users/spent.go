@@ -133,18 +133,17 @@ func (u Use) String() string {
 func (s *Spending) Uses(who Standing, now time.Time) (all []Use) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	use := func(whose string, q limits.Quota, spent Spent) {
-		if q != (limits.Quota{}) {
-			all = append(all, Use{whose, q, spent.In(q.Per, now), q.Per.End(now)})
-		}
+	if d := who.Device; d != nil && !d.Limits.Quota.IsZero() {
+		all = append(all, useOf("device "+d.Name+" of "+printable.Name(d.User), d.Limits.Quota, s.devices[d.Key()], now))
 	}
-	if d := who.Device; d != nil {
-		use(fmt.Sprintf("device %s of %s", d.Name, d.User), d.Limits.Quota, s.devices[d.Key()])
-	}
-	if u := who.User; u != nil {
-		use("user "+printable.Name(u.Name), who.quota(), s.users[u.Name])
+	if q := who.quota(); !q.IsZero() {
+		all = append(all, useOf("user "+printable.Name(who.User.Name), q, s.users[who.User.Name], now))
 	}
 	return all
+}
+
+func useOf(whose string, q limits.Quota, spent Spent, now time.Time) Use {
+	return Use{whose, q, spent.In(q.Per, now), q.Per.End(now)}
 }
 
 // Forget drops what is known of users who are not there any more.
@@ -158,11 +157,14 @@ func (s *Spending) Forget(v *View) {
 	})
 }
 
-// quota is that of the user, or of the first group that has one.
-func (s Standing) quota() limits.Quota {
-	q := s.User.Limits.Quota
+// quota is that of the user, or of the first group that has one; zero if nobody is known.
+func (s Standing) quota() (q limits.Quota) {
+	if s.User == nil {
+		return q
+	}
+	q = s.User.Limits.Quota
 	for _, g := range s.Groups {
-		if q == (limits.Quota{}) {
+		if q.IsZero() {
 			q = g.Limits.Quota
 		}
 	}
@@ -181,20 +183,7 @@ func (s *Spending) Barred(who Standing, now time.Time) error {
 
 // Quotas reports whether anybody has a quota.
 func (v *View) Quotas() bool {
-	for g := range v.Groups() {
-		if g.Limits.Quota != (limits.Quota{}) {
-			return true
-		}
-	}
-	for u := range v.Users() {
-		if u.Limits.Quota != (limits.Quota{}) {
-			return true
-		}
-	}
-	for d := range v.Devices() {
-		if d.Limits.Quota != (limits.Quota{}) {
-			return true
-		}
-	}
-	return false
+	return v.groups.any(func(g *Group) bool { return !g.Limits.Quota.IsZero() }) ||
+		v.users.any(func(u *User) bool { return !u.Limits.Quota.IsZero() }) ||
+		v.devices.any(func(d *Device) bool { return !d.Limits.Quota.IsZero() })
 }

@@ -93,11 +93,12 @@ func (m *Meter) Ended(now time.Time, s Carried) {
 func (m *Meter) note(now time.Time, s Carried) {
 	key := m.keyOf(s)
 	before := m.counted[s.Number]
+	s.BytesIn, s.BytesOut = max(s.BytesIn, before.BytesIn), max(s.BytesOut, before.BytesOut) // an older look may be noted last
 	m.counted[s.Number] = s
 	if key == "" {
 		return
 	}
-	in, out := s.BytesIn-min(before.BytesIn, s.BytesIn), s.BytesOut-min(before.BytesOut, s.BytesOut)
+	in, out := s.BytesIn-before.BytesIn, s.BytesOut-before.BytesOut
 	more := Usage{BytesIn: in, BytesOut: out, LastSeen: now.UTC().Truncate(time.Second), Spent: spentAt(now, in+out)}
 	m.pending[key] = m.pending[key].plus(more)
 	m.spending.add(key, more.Spent)

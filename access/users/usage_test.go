@@ -23,6 +23,7 @@ func TestUsage(t *testing.T) {
 	m.Note(then, phone(10, 100), Carried{Number: 2, User: "alice", BytesIn: 1}, Carried{Number: 3, CommonName: "stranger", BytesIn: 1})
 	must(t, m.Keep(ctx))
 	m.Note(then.Add(time.Minute), phone(15, 100))
+	m.Note(then.Add(time.Minute), phone(12, 90)) // an older look, noted later
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	if m.Keep(ended) == nil {

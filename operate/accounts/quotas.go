@@ -4,10 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"culvert/access/users"
-	"culvert/store"
 )
 
 // quotas knows what is used of the quotas.
@@ -16,24 +16,28 @@ type quotas struct {
 	spending  *users.Spending
 	log       *slog.Logger
 
-	mu     sync.Mutex
-	looked bool // at the view of revision
-	at     store.Revision
-	some   bool                 // somebody has a quota
-	told   map[string]time.Time // whose quota is nearly used up, until when it lasts
+	stale atomic.Bool // the directory changed since some was found out
+
+	mu   sync.Mutex
+	some bool                 // somebody has a quota
+	told map[string]time.Time // whose quota is nearly used up, until when it lasts
 }
 
 func openQuotas(ctx context.Context, d *users.Directory, b *users.Book, log *slog.Logger) (*quotas, error) {
 	spending, err := users.OpenSpending(ctx, b, "")
-	return &quotas{directory: d, spending: spending, log: log, told: make(map[string]time.Time)}, err
+	q := &quotas{directory: d, spending: spending, log: log, told: make(map[string]time.Time)}
+	q.stale.Store(true)
+	d.OnChange(func(*users.View) { q.stale.Store(true) })
+	return q, err
 }
 
 // any reports whether anybody has a quota.
 func (q *quotas) any() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if v := q.directory.View(); !q.looked || q.at != v.Revision {
-		q.looked, q.at, q.some = true, v.Revision, v.Quotas()
+	if q.stale.Swap(false) {
+		v := q.directory.View()
+		q.some = v.Quotas()
 		q.spending.Forget(v)
 	}
 	return q.some
