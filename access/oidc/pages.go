@@ -54,11 +54,19 @@ func (s *Source) Handler() http.Handler {
 	return mux
 }
 
-// show is the page that names the client that waits.
-func (s *Source) show(w http.ResponseWriter, r *http.Request) {
+// waits returns the client that waits at a page; nil: none does, and the browser was told.
+func (s *Source) waits(w http.ResponseWriter, r *http.Request) *login {
 	l := s.waiting.find(r.PathValue("id"))
 	if l == nil {
 		s.write(w, http.StatusNotFound, view{Title: "Nothing waits here", Text: sentence(errGone.Error())})
+	}
+	return l
+}
+
+// show is the page that names the client that waits.
+func (s *Source) show(w http.ResponseWriter, r *http.Request) {
+	l := s.waits(w, r)
+	if l == nil {
 		return
 	}
 	cookie := cookieOf(r)
@@ -117,9 +125,8 @@ func browserOf(r *http.Request) netip.AddrPort {
 
 // goOn sends a browser on to the provider.
 func (s *Source) goOn(w http.ResponseWriter, r *http.Request) {
-	l := s.waiting.find(r.PathValue("id"))
+	l := s.waits(w, r)
 	if l == nil {
-		s.write(w, http.StatusNotFound, view{Title: "Nothing waits here", Text: sentence(errGone.Error())})
 		return
 	}
 	cookie := cookieOf(r)

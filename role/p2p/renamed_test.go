@@ -45,18 +45,24 @@ func tell(t *testing.T, e *simnet.Endpoint, to netip.AddrPort, c wire.Control) {
 	}
 }
 
+// calls runs a host, in a role of TLS, that calls one of which there is only the socket,
+// where heard has what comes.
+func calls(t *testing.T, role string) (other *simnet.Endpoint, heard <-chan wire.Control, b *running) {
+	t.Helper()
+	network := simnet.New(simnet.Options{Delay: time.Millisecond})
+	id, known := identity(t)
+	other, err := network.Listen(addrA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other, control(t, other), start(t, network, addrB, role, id, known, "remote 192.0.2.1")
+}
+
 // TestBothBegin: the other host may begin a session and then answer this one's reset by
 // another, whose reset acknowledges it. That one is meant then.
 func TestBothBegin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := simnet.New(simnet.Options{Delay: time.Millisecond})
-		id, known := identity(t)
-		other, err := network.Listen(addrA)
-		if err != nil {
-			t.Fatal(err)
-		}
-		heard := control(t, other)
-		b := start(t, network, addrB, "tls-server", id, known, "remote 192.0.2.1")
+		other, heard, b := calls(t, "tls-server")
 		reset := <-heard
 		begun, answer := wire.SessionID{1}, wire.SessionID{2}
 		tell(t, other, addrB, wire.Control{Op: wire.PControlHardResetClientV2, Session: begun})
@@ -104,14 +110,7 @@ func TestLeftBeforeAcknowledged(t *testing.T) {
 // the other host began, and one that has stopped is.
 func TestOneHandshakeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := simnet.New(simnet.Options{Delay: time.Millisecond})
-		id, known := identity(t)
-		other, err := network.Listen(addrA)
-		if err != nil {
-			t.Fatal(err)
-		}
-		heard := control(t, other)
-		b := start(t, network, addrB, "tls-client", id, known, "remote 192.0.2.1")
+		other, heard, b := calls(t, "tls-client")
 		reset := <-heard
 		tell(t, other, addrB, wire.Control{Op: wire.PControlHardResetServerV2, Session: wire.SessionID{1}, Acks: []wire.PacketID{0}, Peer: reset.Session})
 		begun := wire.Control{Op: wire.PControlHardResetServerV2, Session: wire.SessionID{2}}
