@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -76,17 +77,10 @@ func newRADIUS(c *config.Config, log *slog.Logger, s config.SignInSource) *radiu
 // topology of pairs, clients have IPv4 addresses of the pool.
 func addressLines(c *config.Config, ipv4, ipv6 netip.Addr) (lines []string) {
 	if ipv4.Is4() && c.Server.Network.IsValid() && c.Adapter.Topology == config.TopologySubnet {
-		lines = append(lines, fmt.Sprintf("ifconfig-push %v %s", ipv4, maskOf(c.Server.Network)))
+		lines = append(lines, fmt.Sprintf("ifconfig-push %v %v", ipv4, net.IP(net.CIDRMask(c.Server.Network.Bits(), 32))))
 	}
 	if ipv6.Is6() && c.Server.NetworkIPv6.IsValid() {
 		lines = append(lines, fmt.Sprintf("ifconfig-ipv6-push %v/%d", ipv6, c.Server.NetworkIPv6.Bits()))
 	}
 	return lines
-}
-
-// maskOf is the mask of an IPv4 network.
-func maskOf(p netip.Prefix) string {
-	const all = ^uint32(0)
-	m := all << (32 - p.Bits())
-	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
 }

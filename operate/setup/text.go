@@ -5,6 +5,7 @@ import (
 	_ "embed" // the templates
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -85,10 +86,7 @@ func render(text string, data any, funcs template.FuncMap) ([]byte, error) {
 }
 
 // mask returns an IPv4 prefix's netmask.
-func mask(p netip.Prefix) string {
-	ones := ^uint32(0) << (32 - p.Bits())
-	return netip.AddrFrom4([4]byte{byte(ones >> 24), byte(ones >> 16), byte(ones >> 8), byte(ones)}).String()
-}
+func mask(p netip.Prefix) string { return net.IP(net.CIDRMask(p.Bits(), 32)).String() }
 
 // quote writes an argument in OpenVPN's language: in quotes if it needs them, with
 // a backslash before quotes and backslashes.

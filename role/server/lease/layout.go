@@ -2,6 +2,7 @@ package lease
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 
 	"culvert/config"
@@ -243,7 +244,4 @@ func (l *Layout) ifconfig(lease *Lease) []string {
 func networkAndMask(p netip.Prefix) string { return p.Addr().String() + " " + mask(p.Bits()) }
 
 // mask returns a prefix length in dotted form.
-func mask(bits int) string {
-	m := ^uint32(0) << (32 - bits)
-	return netip.AddrFrom4([4]byte{byte(m >> 24), byte(m >> 16), byte(m >> 8), byte(m)}).String()
-}
+func mask(bits int) string { return net.IP(net.CIDRMask(bits, 32)).String() }
