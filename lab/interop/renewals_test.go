@@ -117,8 +117,9 @@ func certificateOf(t *testing.T, profile string) *x509.Certificate {
 // TestRenewedInUse: while stock and our clients are connected to a server whose worker has
 // no rights, its certificate and its revocation list become due. Both are renewed, the
 // clients see the new certificate when their keys are renewed, and not a packet is lost.
-// Our client's own certificate is due, too: it is renewed over the session, which goes on, and
-// the server sees it when the keys are renewed. The stock client is told nothing of it.
+// The certificate of our client, a user's device, is due, too: it is renewed over the session,
+// which goes on, as a device's, and the server sees it when the keys are renewed. The stock
+// client is told nothing of it.
 // Then a client in full stream is revoked, and is out at once.
 func TestRenewedInUse(t *testing.T) {
 	t.Parallel()
@@ -129,9 +130,11 @@ func TestRenewedInUse(t *testing.T) {
 	dir := filepath.Join(s.dir, "vpn")
 	s.output(culvert(t), "init", "--dir", dir, "--host", way[phone].b4.String())
 	profile := map[*netns]string{}
-	for c, name := range map[*netns]string{phone: "phone", laptop: "laptop"} {
+	s.output(culvert(t), "user", "add", "alice", "--dir", dir)
+	add := map[*netns][]string{phone: {"client", "add", "phone"}, laptop: {"device", "add", "laptop", "--user", "alice"}}
+	for c, name := range map[*netns]string{phone: "phone", laptop: "laptop.alice"} {
 		made := filepath.Join(c.dir, name+".ovpn")
-		s.output(culvert(t), "client", "add", name, "--dir", dir, "-o", made)
+		s.output(append(append([]string{culvert(t)}, add[c]...), "--dir", dir, "-o", made)...)
 		script := filepath.Join(c.dir, "verify")
 		if err := os.WriteFile(script, []byte("#!/bin/sh\n[ \"$1\" != 0 ] || echo \"the server shows $tls_serial_0\"\n"), 0o755); err != nil {
 			t.Fatal(err)
@@ -160,8 +163,11 @@ func TestRenewedInUse(t *testing.T) {
 	renewedByClient := regexp.MustCompile(`this client's certificate was renewed`)
 	clients[laptop].expect(renewedByClient, 1, patience)
 	next := certificateOf(t, profile[laptop])
-	if got := serialOf(t, filepath.Join(dir, "clients", "laptop.crt")); next.SerialNumber.String() != got || time.Until(next.NotAfter) < 800*24*time.Hour {
+	if got := serialOf(t, filepath.Join(dir, "clients", "laptop.alice.crt")); next.SerialNumber.String() != got || time.Until(next.NotAfter) < 800*24*time.Hour {
 		t.Errorf("the profile has the certificate %v, and the record %s", next.SerialNumber, got)
+	}
+	if !pki.IsDevice(next) {
+		t.Errorf("the next certificate is not marked as a device's: %v", next.Subject)
 	}
 	if info, err := os.Stat(profile[laptop] + ".before-renewal"); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the copy of the profile from before: %v, %v", info, err)
