@@ -71,16 +71,19 @@ func parseNumber(s string) (uint64, error) {
 	return 0, fmt.Errorf("expected a number")
 }
 
-// number writes what parseNumber reads, without loss.
+// number writes what parseNumber reads, without loss: with the largest unit of which it has
+// up to three decimals.
 func number(n uint64) string {
 	for _, u := range units {
-		if n >= u.factor && n%(max(u.factor/1000, 1)) == 0 {
-			text := strconv.FormatFloat(float64(n/max(u.factor/1000, 1))/1000, 'f', -1, 64)
-			if u.factor == 1 {
-				text = strconv.FormatUint(n, 10)
-			}
-			return text + u.letter
+		thousandth := max(u.factor/1000, 1)
+		if n < u.factor || n%thousandth != 0 {
+			continue
 		}
+		text := strconv.FormatUint(n/u.factor, 10)
+		if part := n % u.factor / thousandth; part > 0 {
+			text += strings.TrimRight(fmt.Sprintf(".%03d", part), "0")
+		}
+		return text + u.letter
 	}
 	return strconv.FormatUint(n, 10)
 }
