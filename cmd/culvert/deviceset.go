@@ -34,7 +34,7 @@ func deviceSetCommand() *cobra.Command {
 				return misused("expected what to change: --expires, --ipv4, --ipv6, --up, --down, --hours or --quota")
 			}
 			return d.all(c, func(ctx context.Context, all setup.Devices) error {
-				addresses, err := all.Addresses(ipv4, ipv6)
+				addresses, err := all.Addresses(args[0]+"."+d.user, ipv4, ipv6)
 				if err != nil {
 					return err
 				}

@@ -3,6 +3,7 @@ package check
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -41,6 +42,7 @@ func (s critic) clientFiles() (all []Finding) {
 	if err != nil {
 		return s.warnAt(s.first("client-config-dir"), Remark, "the directory cannot be read: "+cause(err), "make it, or write its whole path")
 	}
+	owners := make(map[netip.Addr]string)
 	for i, e := range entries {
 		if i == mostClientFiles {
 			break
@@ -50,10 +52,32 @@ func (s critic) clientFiles() (all []Finding) {
 		if err != nil || e.IsDir() {
 			continue
 		}
-		if _, err := config.ParsePerClient(s.config, name, text); err != nil {
+		own, err := config.ParsePerClient(s.config, name, text)
+		if err == nil {
+			all = append(all, s.givenTwice(owners, e.Name(), own)...)
+		} else {
 			text := fmt.Sprintf("the client of %s would be refused, since this file has faults in %s", printable.Name(name), strings.Join(linesOf(err), ", "))
 			all = append(all, s.at(s.first("client-config-dir"), Warn, Remark, text, "look into the file, or run the server, whose log says what is wrong when that client connects"))
 		}
+	}
+	return all
+}
+
+// givenTwice finds addresses that two files give to their clients.
+func (s critic) givenTwice(owners map[netip.Addr]string, name string, own *config.PerClient) (all []Finding) {
+	var given []netip.Addr
+	if own.Ifconfig != nil {
+		given = append(given, own.Ifconfig.Local)
+	}
+	if own.IfconfigIPv6 != nil {
+		given = append(given, own.IfconfigIPv6.Local.Addr())
+	}
+	for _, a := range given {
+		if before, twice := owners[a]; twice {
+			text := fmt.Sprintf("%s and %s give their clients the same address: whoever of them connects sends the other away", printable.Name(before), printable.Name(name))
+			all = append(all, s.at(s.first("client-config-dir"), Warn, Remark, text, "give one of them another address"))
+		}
+		owners[a] = name
 	}
 	return all
 }

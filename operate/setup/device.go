@@ -47,7 +47,7 @@ func (d Devices) Add(ctx context.Context, n NewDevice) (*AddedDevice, error) {
 }
 
 func (d Devices) add(ctx context.Context, n NewDevice) (*AddedDevice, error) {
-	addresses, err := d.Addresses(n.IPv4, n.IPv6)
+	addresses, err := d.Addresses(n.Name+"."+n.User, n.IPv4, n.IPv6)
 	if err != nil {
 		return nil, err
 	}

@@ -97,6 +97,39 @@ func TestDeviceAddFails(t *testing.T) {
 	}
 }
 
+// TestDeviceAddresses: a device gets no address that client-config-dir gives to another client.
+func TestDeviceAddresses(t *testing.T) {
+	d := office(t)
+	ccd := filepath.Join(d.Dir, "ccd")
+	if err := os.Mkdir(ccd, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	conf := filepath.Join(d.Dir, serverConfFile)
+	text := append(read(t, conf), "\nclient-config-dir "+filepath.ToSlash(ccd)+"\n"...)
+	if err := os.WriteFile(conf, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, address := range map[string]string{"laptop": "10.8.0.254", "phone.alice": "10.8.0.30"} {
+		if err := os.WriteFile(filepath.Join(ccd, name), []byte("ifconfig-push "+address+" 255.255.255.0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	auto := phoneOf("bob")
+	auto.IPv4 = users.Auto
+	if added, err := d.Add(t.Context(), auto); err != nil || added.IPv4.String() != "10.8.0.253" {
+		t.Fatalf("%+v, %v", added, err)
+	}
+	n := phoneOf("alice")
+	n.IPv4 = "10.8.0.254"
+	if _, err := d.Add(t.Context(), n); err == nil || !strings.Contains(err.Error(), "10.8.0.254 is given to a client by "+filepath.Join(ccd, "laptop")) {
+		t.Errorf("%v", err)
+	}
+	n.IPv4 = "10.8.0.30"
+	if _, err := d.Add(t.Context(), n); err != nil {
+		t.Errorf("its own file's address: %v", err)
+	}
+}
+
 // TestDeviceLife: renewed, removed, and added again under its name, whose former
 // certificates stay revoked.
 func TestDeviceLife(t *testing.T) {

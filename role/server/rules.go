@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -94,6 +96,14 @@ func Check(c *config.Config, plugins []auth.Checker) error {
 	return err
 }
 
+// keeping reports which addresses the pool leases to nobody else: those that others keep, and
+// those that files of client-config-dir give.
+func keeping(others lease.Kept, now *atomic.Pointer[rules]) lease.Kept {
+	return func(a netip.Addr) bool {
+		return others != nil && others(a) || now.Load().admission.Keeps(a)
+	}
+}
+
 // admits reports whether one more newcomer may begin a session (connect-freq).
 func (r *rules) admits(now time.Time) bool {
 	return r.newcomers == nil || r.newcomers.AllowN(now, 1)
@@ -170,7 +180,6 @@ func (s *Server) Adopt(c *config.Config) error {
 	if err := checkDirs(c, rootOf(c)); err != nil && !errors.Is(err, fs.ErrPermission) { // a keeper has the right that is missing here
 		return err
 	}
-	admission.CheckFiles(c, rootOf(c), s.log)
 	if err := profile.Unlock(c, s.opts.Ask); err != nil {
 		return err
 	}
@@ -180,6 +189,7 @@ func (s *Server) Adopt(c *config.Config) error {
 	}
 	before := s.rules.Load()
 	now.admission.Follow(before.admission)
+	now.admission.CheckFiles(rootOf(c), s.log)
 	now.handshakes.follow(before.handshakes)
 	if err := s.host.adopt(s.reloading.ctx, s.adapter, c); err != nil {
 		select {

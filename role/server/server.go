@@ -126,11 +126,10 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	book.Keep(o.Kept)
+	book.Keep(keeping(o.Kept, s.rules))
 	if err := checkDirs(c, rootOf(c)); err != nil {
 		return nil, err
 	}
-	admission.CheckFiles(c, rootOf(c), o.Log)
 	if err := profile.Unlock(c, o.Ask); err != nil {
 		return nil, err
 	}
@@ -143,6 +142,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err := s.receive(); err != nil {
 		return nil, err
 	}
+	s.rules.Load().admission.CheckFiles(rootOf(c), o.Log)
 	s.keeper = newKeeper(c, book.Layout().Network, o.KeysDir, s.rules.Load().session.TLS)
 	s.keeper.greeter, s.keeper.tokens, s.keeper.log = s.door.greeter, s.rules.Load().admission.Tokens(), o.Log
 	s.host = &host{book: book, forward: o.Forward, ethernet: s.roster.ether != nil, log: o.Log}

@@ -50,6 +50,7 @@ type Admission struct {
 	showTLS  profile.ShowTLS // tls-verify; nil: none
 	programs programs
 	deciders []access.Decider
+	own      *ownAddresses             // of client-config-dir; nil: there is none
 	slow     bool                      // a decider may take its time
 	base     atomic.Pointer[hooks.Env] // what all programs are told
 
@@ -66,7 +67,8 @@ type Admission struct {
 func New(c *config.Config, o Options) (*Admission, error) {
 	a := &Admission{cfg: c, trust: o.Trust, slow: len(o.Deciders) > 0}
 	if c.Server.ClientConfigDir != "" {
-		a.deciders = append(a.deciders, files{c})
+		a.own = newOwnAddresses(c)
+		a.deciders = append(a.deciders, files{c, a.own})
 	}
 	a.deciders = append(a.deciders, o.Deciders...)
 	a.ctx, a.end = context.WithCancel(context.Background())
@@ -139,9 +141,12 @@ func (a *Admission) KeepLists(ctx context.Context, changed func()) (stop func())
 }
 
 // Follow has an admission take over what must not change with the configuration: tokens
-// that were given out stay good, and programs of one client stay in order. Call it
-// before anybody is asked.
+// that were given out stay good, programs of one client stay in order, and addresses of
+// client-config-dir are kept. Call it before anybody is asked.
 func (a *Admission) Follow(before *Admission) {
+	if a.own != nil {
+		a.own.follow(before.own)
+	}
 	a.programs.order = before.programs.order
 	if now, then := a.Tokens(), before.Tokens(); now != nil && then != nil {
 		now.Key, now.Older = then.Key, then.Older

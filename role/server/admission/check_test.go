@@ -30,7 +30,7 @@ func TestFilesAreReadAtTheStart(t *testing.T) {
 	}
 	var said bytes.Buffer
 	c := &config.Config{Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), ClientConfigDir: dir, MaxRoutesPerClient: 256}}
-	CheckFiles(c, "", slog.New(slog.NewTextHandler(&said, nil)))
+	(&Admission{own: newOwnAddresses(c)}).CheckFiles("", slog.New(slog.NewTextHandler(&said, nil)))
 	for _, want := range []string{
 		"wrong:1: ifconfig-push: a value is missing", "wrong:2: iroute", "client wrong is refused",
 		"DEFAULT:1: nonsense: unknown directive", "every client without a file of its own is refused",

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"culvert/access"
 	"culvert/config"
@@ -33,11 +34,15 @@ func (e *SettingsError) Error() string {
 func (e *SettingsError) Unwrap() error { return e.Err }
 
 // files is client-config-dir, as a Decider.
-type files struct{ cfg *config.Config }
+type files struct {
+	cfg  *config.Config
+	kept *ownAddresses
+}
 
 // Decide implements Decider. The error is a *SettingsError. A faulty file keeps its
 // client out: half of it could allow more than its author meant.
 func (f files) Decide(_ context.Context, a *access.Applicant, s *config.PerClient) error {
+	f.kept.refresh(time.Now())
 	path, text, err := f.read(a.Name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && f.cfg.Server.CCDExclusive:
@@ -51,6 +56,7 @@ func (f files) Decide(_ context.Context, a *access.Applicant, s *config.PerClien
 	if err != nil {
 		return &SettingsError{"the client's file in client-config-dir has errors; the client is refused until they are fixed", err}
 	}
+	f.kept.learn(filepath.Base(path), own)
 	if own.Disable {
 		return &SettingsError{Text: "the client's file in client-config-dir has `disable`"}
 	}

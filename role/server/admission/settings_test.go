@@ -20,11 +20,12 @@ func filesOf(t *testing.T, exclusive bool, texts map[string]string) files {
 			t.Fatal(err)
 		}
 	}
-	return files{&config.Config{
+	c := &config.Config{
 		Adapter: config.Adapter{Topology: config.TopologySubnet},
 		Server: config.Server{Network: netip.MustParsePrefix("10.8.0.0/24"), NetworkIPv6: netip.MustParsePrefix("fd00:8::/64"),
 			ClientConfigDir: dir, CCDExclusive: exclusive, MaxRoutesPerClient: 256},
-	}}
+	}
+	return files{c, newOwnAddresses(c)}
 }
 
 // settingsOf is what the files have of a client.
