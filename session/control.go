@@ -18,6 +18,7 @@ type control struct {
 	keys    *generations
 	renewal *renewal
 	data    *Data // notes when packets come and go
+	speech  speech
 	stats   Stats
 	forged  time.Time // when forged packets were last reported
 }
@@ -122,6 +123,7 @@ func (c *control) startTLS(g *generation) {
 // output hands every packet that is to be sent at now to emit, which must not
 // keep it.
 func (c *control) output(now time.Time, emit func(packet []byte)) {
+	c.speak()
 	var scratch [wire.ControlHeaderLen + 1500]byte
 	for g := range c.keys.all() {
 		if g.ch == nil {
@@ -148,26 +150,6 @@ func (c *control) fill(g *generation) {
 		op := c.port.opcode()
 		g.ch.Send(op, g.tls.out.next(c.port.maxPayload(op)))
 	}
-}
-
-// send queues control messages on the newest TLS connection that is up. Before
-// the first key exchange there is none, and they are dropped.
-func (c *control) send(messages ...string) {
-	for _, text := range messages {
-		g := c.keys.talking()
-		if g == nil {
-			return
-		}
-		if err := g.tls.Write(append([]byte(text), 0)); err != nil {
-			c.giveUp(g, err)
-		}
-	}
-}
-
-// delivered reports whether every control message was acknowledged.
-func (c *control) delivered() bool {
-	g := c.keys.talking()
-	return g == nil || g.silent()
 }
 
 // giveUp ends the session when the first handshake fails, or the TLS of the keys
@@ -219,7 +201,7 @@ func (c *control) abandonTLS(now time.Time, g *generation) {
 // advance retires old keys, and renews those in use when that is due.
 func (c *control) advance(now time.Time) {
 	c.keys.advance(now)
-	if g := c.keys.active; g != nil && c.keys.next == nil && c.renewal.due(now, g.keys) {
+	if c.mayRenew() && c.renewal.due(now, c.keys.active.keys) {
 		c.softReset(now)
 	}
 }
@@ -232,9 +214,14 @@ func (c *control) deadlines(by func(time.Time)) {
 		}
 	}
 	c.keys.deadlines(by)
-	if c.keys.active != nil && c.keys.next == nil {
+	if c.mayRenew() {
 		c.renewal.deadlines(by)
 	}
+}
+
+// mayRenew reports whether there are keys in use that this side may renew.
+func (c *control) mayRenew() bool {
+	return c.keys.active != nil && c.keys.next == nil && !c.speech.ended()
 }
 
 // Stats counts what went wrong on the control channel.

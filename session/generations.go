@@ -62,6 +62,12 @@ func (k *generations) talking() *generation {
 	return nil
 }
 
+// renewing reports whether a TLS connection is being made that takes the present one's
+// place, and carries no messages yet.
+func (k *generations) renewing() bool {
+	return k.next != nil && k.active != nil && k.next.phase < phasePush
+}
+
 // install puts the data keys of g to use: from now on packets under them are
 // opened, and with sending they seal.
 func (k *generations) install(now time.Time, g *generation, sending bool) {

@@ -100,7 +100,8 @@ func (h *handshake) receiveKeys(now time.Time, g *generation) error {
 		return err
 	}
 	renews := h.control.keys.active != nil
-	if h.cfg.Server && renews && h.cfg.Reauthenticate {
+	parting := renews && h.control.speech.ended()
+	if h.cfg.Server && renews && h.cfg.Reauthenticate && !parting {
 		g.phase = phaseVerdict
 		h.emit(Reauth{Key: g.id, Hello: helloOf(g)})
 		return nil
@@ -111,7 +112,10 @@ func (h *handshake) receiveKeys(now time.Time, g *generation) error {
 		}
 	}
 	g.phase = phasePush
-	if renews {
+	switch {
+	case parting: // the new connection only carries the last message
+		return nil
+	case renews:
 		return h.install(now, g)
 	}
 	return h.agreeOrAsk(now, g)

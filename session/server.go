@@ -208,7 +208,13 @@ func (d ServerSide) Dismiss(now time.Time, text string) {
 }
 
 func (d ServerSide) dismiss(now time.Time, text string, most time.Duration) {
-	d.h.control.send(text)
+	control := d.h.control
+	control.part(text)
+	if g := control.keys.next; g != nil {
+		if err := d.answerKeys(g); err != nil {
+			control.giveUp(g, err)
+		}
+	}
 	d.leave.begin(now, most)
 }
 
