@@ -8,8 +8,9 @@
 //
 // A Session wires machines that each have their own few fields: control carries
 // the control channel of the key generations through the port, handshake says
-// what is said inside it, speech which messages wait, renewal knows when keys are renewed, login, pull and
-// verdict how a client gets in, watch notices silence, leave is the end.
+// what is said inside it, speech knows which messages wait, renewal when keys are
+// renewed, login, pull and verdict how a client gets in, watch notices silence,
+// leave is the end.
 package session
 
 import (
